@@ -1,0 +1,70 @@
+//! The seam to the kernel: the calls a transfer makes. The operating system's in production; in tests, ones
+//! that send short, refuse or fail.
+
+use std::fmt::Debug;
+use std::io::{self, IoSlice};
+use std::os::fd::BorrowedFd;
+
+use rustix::net::{SendAncillaryBuffer, SendFlags};
+
+use crate::residency::{Residency, read_now, residency_of};
+
+/// What a transfer asks of the kernel. An implementation makes at most one attempt per call and reports short
+/// counts, `EAGAIN` ([`io::ErrorKind::WouldBlock`]) and `EINTR` as they come.
+pub trait Calls: Debug + Send + Sync {
+    /// `sendmsg(2)`: sends `parts` in order, with `MSG_NOSIGNAL`, and `MSG_MORE` when `more` is to follow.
+    fn send(&self, socket: BorrowedFd<'_>, parts: &[IoSlice<'_>], more: bool) -> io::Result<usize>;
+
+    /// `sendfile(2)`: at most `count` bytes of `file` from `offset`. 0 is the end of the file.
+    fn sendfile(
+        &self,
+        socket: BorrowedFd<'_>,
+        file: BorrowedFd<'_>,
+        offset: u64,
+        count: usize,
+    ) -> io::Result<usize>;
+
+    /// Reads at `offset` without waiting for a disk: `preadv2(2)` with `RWF_NOWAIT`.
+    fn read_now(&self, file: BorrowedFd<'_>, into: &mut [u8], offset: u64) -> io::Result<usize>;
+
+    /// Reads at `offset`, waiting if it must: `pread(2)`.
+    fn read(&self, file: BorrowedFd<'_>, into: &mut [u8], offset: u64) -> io::Result<usize>;
+
+    /// Whether a range is in the page cache.
+    fn residency(&self, file: BorrowedFd<'_>, offset: u64, len: u64) -> Residency;
+}
+
+/// The operating system's own.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct OsCalls;
+
+impl Calls for OsCalls {
+    fn send(&self, socket: BorrowedFd<'_>, parts: &[IoSlice<'_>], more: bool) -> io::Result<usize> {
+        let more = if more { SendFlags::MORE } else { SendFlags::empty() };
+        let mut control = SendAncillaryBuffer::default();
+        Ok(rustix::net::sendmsg(socket, parts, &mut control, SendFlags::NOSIGNAL | more)?)
+    }
+
+    fn sendfile(
+        &self,
+        socket: BorrowedFd<'_>,
+        file: BorrowedFd<'_>,
+        offset: u64,
+        count: usize,
+    ) -> io::Result<usize> {
+        let mut from = offset;
+        Ok(rustix::fs::sendfile(socket, file, Some(&mut from), count)?)
+    }
+
+    fn read_now(&self, file: BorrowedFd<'_>, into: &mut [u8], offset: u64) -> io::Result<usize> {
+        read_now(file, into, offset)
+    }
+
+    fn read(&self, file: BorrowedFd<'_>, into: &mut [u8], offset: u64) -> io::Result<usize> {
+        Ok(rustix::io::pread(file, into, offset)?)
+    }
+
+    fn residency(&self, file: BorrowedFd<'_>, offset: u64, len: u64) -> Residency {
+        residency_of(file, offset, len)
+    }
+}

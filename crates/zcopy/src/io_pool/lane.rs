@@ -1,0 +1,131 @@
+//! One lane of a pool: a bounded queue and the threads that empty it.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::{Condvar, Mutex};
+
+use super::PoolFull;
+
+/// Jobs are system calls and small loops; they need little stack.
+const STACK_BYTES: usize = 256 * 1024;
+
+type Job = Box<dyn FnOnce() + Send>;
+
+#[derive(Debug)]
+pub(super) struct Lane {
+    thread_name: &'static str,
+    threads_max: usize,
+    queue_max: usize,
+    idle_max: Duration,
+    state: Mutex<State>,
+    work: Condvar,
+    #[cfg(feature = "tokio")]
+    pub(super) room: tokio::sync::Notify,
+}
+
+#[derive(Default)]
+struct State {
+    queue: VecDeque<Job>,
+    threads: usize,
+    idle: usize,
+    closed: bool,
+}
+
+impl std::fmt::Debug for State {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("State")
+            .field("queued", &self.queue.len())
+            .field("threads", &self.threads)
+            .field("idle", &self.idle)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Lane {
+    pub(super) fn new(
+        thread_name: &'static str,
+        threads: usize,
+        queue_max: usize,
+        idle_max: Duration,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            thread_name,
+            threads_max: threads.max(1),
+            queue_max: queue_max.max(1),
+            idle_max,
+            state: Mutex::default(),
+            work: Condvar::new(),
+            #[cfg(feature = "tokio")]
+            room: tokio::sync::Notify::new(),
+        })
+    }
+
+    pub(super) fn submit(self: &Arc<Self>, job: Job) -> Result<(), PoolFull> {
+        let mut state = self.state.lock();
+        if state.queue.len() >= self.queue_max {
+            return Err(PoolFull);
+        }
+        // Jobs queued already have claimed the idle threads before this one.
+        if state.idle <= state.queue.len() && state.threads < self.threads_max {
+            match self.spawn() {
+                Ok(()) => state.threads += 1,
+                Err(_) if state.threads > 0 => {}
+                Err(_) => return Err(PoolFull),
+            }
+        }
+        state.queue.push_back(job);
+        drop(state);
+        self.work.notify_one();
+        Ok(())
+    }
+
+    pub(super) fn threads(&self) -> usize {
+        self.state.lock().threads
+    }
+
+    pub(super) fn queued(&self) -> usize {
+        self.state.lock().queue.len()
+    }
+
+    /// Lets the threads end once the queue is empty.
+    pub(super) fn close(&self) {
+        self.state.lock().closed = true;
+        self.work.notify_all();
+    }
+
+    fn spawn(self: &Arc<Self>) -> std::io::Result<()> {
+        let lane = Arc::clone(self);
+        std::thread::Builder::new()
+            .name(self.thread_name.into())
+            .stack_size(STACK_BYTES)
+            .spawn(move || lane.work())
+            .map(drop)
+    }
+
+    fn work(&self) {
+        let mut state = self.state.lock();
+        loop {
+            if let Some(job) = state.queue.pop_front() {
+                drop(state);
+                #[cfg(feature = "tokio")]
+                self.room.notify_one();
+                // A job that was only submitted has nobody to tell; the panic hook has printed it.
+                let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(job));
+                state = self.state.lock();
+                continue;
+            }
+            if state.closed {
+                break;
+            }
+            state.idle += 1;
+            let timed_out = self.work.wait_for(&mut state, self.idle_max).timed_out();
+            state.idle -= 1;
+            if timed_out && state.queue.is_empty() {
+                break;
+            }
+        }
+        state.threads -= 1;
+    }
+}

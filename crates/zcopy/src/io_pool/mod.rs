@@ -1,0 +1,139 @@
+//! A few threads for what may wait for a disk, with bounded queues.
+//!
+//! ```text
+//!   submit, run, read_ahead   the general lane: whatever may take its time
+//!   submit_urgent             a lane of its own, queue and threads: what somebody waits for (syncs)
+//! ```
+//!
+//! So cold reads on a slow disk, however many, delay no sync by more than the disk itself does. Threads start when
+//! there is work and none is free, up to a bound for each lane, and end when they had nothing to do for a while: a
+//! process at rest has none. A job that panics hands its panic to whoever awaits it; the thread lives.
+
+mod lane;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use lane::Lane;
+
+#[cfg(feature = "tokio")]
+use crate::FileRange;
+
+/// How long a thread waits for work before it ends, unless told otherwise.
+const IDLE_DEFAULT: Duration = Duration::from_secs(5);
+
+/// The queue is full, or no thread could be started: try later, or do without.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the I/O pool has no room for another job")]
+pub struct PoolFull;
+
+/// A handle; clones share the pool. When the last one is dropped, accepted jobs are finished and the threads end.
+#[derive(Debug, Clone)]
+pub struct IoPool {
+    handle: Arc<Handle>,
+}
+
+#[derive(Debug)]
+struct Handle {
+    general: Arc<Lane>,
+    urgent: Arc<Lane>,
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.general.close();
+        self.urgent.close();
+    }
+}
+
+impl IoPool {
+    /// A pool of at most `threads` threads in each lane (at least one) with at most `queue_max` jobs waiting for
+    /// them in each (at least one). Starts no thread yet.
+    pub fn new(threads: usize, queue_max: usize) -> Self {
+        Self::with_idle_max(threads, queue_max, IDLE_DEFAULT)
+    }
+
+    /// As [`new`](Self::new), with threads that end after `idle_max` without work (by default five seconds).
+    pub fn with_idle_max(threads: usize, queue_max: usize, idle_max: Duration) -> Self {
+        let general = Lane::new("pagewire-io", threads, queue_max, idle_max);
+        let urgent = Lane::new("pagewire-sync", threads, queue_max, idle_max);
+        Self { handle: Arc::new(Handle { general, urgent }) }
+    }
+
+    /// Hands `job` to a thread; nobody waits for it.
+    ///
+    /// # Errors
+    /// [`PoolFull`] when `queue_max` jobs are waiting already. The job is dropped unrun.
+    pub fn submit(&self, job: impl FnOnce() + Send + 'static) -> Result<(), PoolFull> {
+        self.handle.general.submit(Box::new(job))
+    }
+
+    /// As [`submit`](Self::submit), in the urgent lane: no job of the general one is waited for.
+    ///
+    /// # Errors
+    /// [`PoolFull`] when `queue_max` urgent jobs are waiting already. The job is dropped unrun.
+    pub fn submit_urgent(&self, job: impl FnOnce() + Send + 'static) -> Result<(), PoolFull> {
+        self.handle.urgent.submit(Box::new(job))
+    }
+
+    /// Threads alive now, in both lanes.
+    pub fn threads(&self) -> usize {
+        self.handle.general.threads() + self.handle.urgent.threads()
+    }
+
+    /// Jobs waiting for a thread now, in both lanes.
+    pub fn queued(&self) -> usize {
+        self.handle.general.queued() + self.handle.urgent.queued()
+    }
+}
+
+#[cfg(feature = "tokio")]
+impl IoPool {
+    /// Runs `job` on a thread of the pool and answers with what it returned. Dropping the future does not stop
+    /// a job that was accepted. A panic of the job continues in the caller.
+    ///
+    /// # Errors
+    /// [`PoolFull`] at once, when `queue_max` jobs are waiting already.
+    pub async fn run<T, F>(&self, job: F) -> Result<T, PoolFull>
+    where
+        T: Send + 'static,
+        F: FnOnce() -> T + Send + 'static,
+    {
+        let (done, answer) = tokio::sync::oneshot::channel();
+        self.submit(move || {
+            let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(job));
+            // Nobody listening is fine: the caller was cancelled.
+            let _ = done.send(result);
+        })?;
+        match answer.await {
+            Ok(Ok(value)) => Ok(value),
+            Ok(Err(panic)) => std::panic::resume_unwind(panic),
+            Err(_) => Err(PoolFull),
+        }
+    }
+
+    /// Brings `range` into the page cache. Waits for room in the queue, as long as it takes: a time limit is
+    /// the caller's. Read errors are left for the one who reads or sends the range.
+    pub async fn read_ahead(&self, range: FileRange) {
+        let len = range.len();
+        self.read_ahead_first(range, len).await;
+    }
+
+    /// As [`read_ahead`](Self::read_ahead), but waits only until the first `wait_len` bytes are there; the rest
+    /// is on its way.
+    pub async fn read_ahead_first(&self, range: FileRange, wait_len: u64) {
+        loop {
+            let mut room = std::pin::pin!(self.handle.general.room.notified());
+            room.as_mut().enable();
+            let job = {
+                let range = range.clone();
+                move || crate::read_ahead::read_ahead_blocking(&range, wait_len)
+            };
+            // Without a single thread nobody would ever make room: the sender reads for itself then.
+            if self.run(job).await.is_ok() || self.handle.general.threads() == 0 {
+                return;
+            }
+            room.await;
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! What is to be sent, in order, and how far it got.
+//!
+//! The cursor lives in the plan and moves only by what the kernel said it took, in the same breath as the call.
+//! So a send that was interrupted, dropped or cancelled goes on from exactly the next byte when the same plan
+//! is sent again.
+//!
+//! ```text
+//!   pieces   [ Bytes 61 ][ File 1 MiB          ][ Bytes 9 ][ File 300 ]
+//!   cursor                      ^ index 1, skip 512 Ki     sent = 61 + 512 Ki
+//! ```
+//!
+//! Invariant: the cursor stands on a piece with bytes left, or behind the last one. Empty pieces are not kept.
+
+use bytes::Bytes;
+use smallvec::SmallVec;
+
+use crate::route::RouteSet;
+use crate::{FileRange, Piece};
+
+/// How many pieces fit without heap memory: a header, a range, a trailer.
+const INLINE_PIECES: usize = 3;
+
+/// Bytes of files that the first call copies; see [`SendPlan::took`].
+const APPETITE_START: usize = 64 << 10;
+const APPETITE_MIN: usize = 16 << 10;
+/// Within the second-level cache of common cores.
+const APPETITE_MAX: usize = 256 << 10;
+
+/// A sequence of [`Piece`]s with a known total and a cursor.
+///
+/// Up to three pieces need no heap memory. Use it for one sending; [`clear`](Self::clear) makes it new again
+/// and keeps its memory.
+#[derive(Debug, Clone)]
+pub struct SendPlan {
+    pieces: SmallVec<[Piece; INLINE_PIECES]>,
+    total: u64,
+    sent: u64,
+    index: usize,
+    skip: u64,
+    refused: RouteSet,
+    appetite: usize,
+}
+
+impl Default for SendPlan {
+    fn default() -> Self {
+        Self {
+            pieces: SmallVec::new(),
+            total: 0,
+            sent: 0,
+            index: 0,
+            skip: 0,
+            refused: RouteSet::default(),
+            appetite: APPETITE_START,
+        }
+    }
+}
+
+impl SendPlan {
+    /// An empty plan; takes no memory.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// An empty plan with room for `pieces` pieces.
+    pub fn with_capacity(pieces: usize) -> Self {
+        Self { pieces: SmallVec::with_capacity(pieces), ..Self::default() }
+    }
+
+    /// Adds bytes from memory at the end. Empty bytes are left out.
+    pub fn push_bytes(&mut self, bytes: Bytes) {
+        self.push(Piece::Bytes(bytes));
+    }
+
+    /// Adds a range of a file at the end. An empty range is left out.
+    pub fn push_file(&mut self, range: FileRange) {
+        self.push(Piece::File(range));
+    }
+
+    /// Adds a piece at the end. An empty piece is left out.
+    pub fn push(&mut self, piece: Piece) {
+        if !piece.is_empty() {
+            self.total = self.total.saturating_add(piece.len());
+            self.pieces.push(piece);
+        }
+    }
+
+    /// All bytes of the plan, sent or not: what a length prefix has to announce.
+    pub fn total(&self) -> u64 {
+        self.total
+    }
+
+    /// Bytes the kernel has taken so far.
+    pub fn sent(&self) -> u64 {
+        self.sent
+    }
+
+    /// Bytes not yet taken.
+    pub fn remaining(&self) -> u64 {
+        self.total - self.sent
+    }
+
+    /// Whether everything has been taken. An empty plan is done from the start.
+    pub fn is_done(&self) -> bool {
+        self.sent == self.total
+    }
+
+    /// All pieces, sent or not.
+    pub fn pieces(&self) -> &[Piece] {
+        &self.pieces
+    }
+
+    /// Empties the plan and puts its cursor at the start; memory for pieces is kept.
+    pub fn clear(&mut self) {
+        self.pieces.clear();
+        (self.total, self.sent, self.index, self.skip) = (0, 0, 0, 0);
+        (self.refused, self.appetite) = (RouteSet::default(), APPETITE_START);
+    }
+
+    /// The pieces from the cursor on, with how much of the first has gone.
+    pub(crate) fn ahead(&self) -> (&[Piece], u64) {
+        (self.pieces.get(self.index..).unwrap_or_default(), self.skip)
+    }
+
+    /// Routes that refused this plan's files or socket.
+    pub(crate) fn refused(&self) -> RouteSet {
+        self.refused
+    }
+
+    pub(crate) fn refused_mut(&mut self) -> &mut RouteSet {
+        &mut self.refused
+    }
+
+    /// How many bytes of files the next call should copy, by what the socket took of late: what it does not take
+    /// has to be read again.
+    pub(crate) fn appetite(&self) -> usize {
+        self.appetite
+    }
+
+    /// Learns from a call that offered so many bytes, of which the socket took `taken`, and moves the cursor.
+    pub(crate) fn took(&mut self, taken: u64, offered: u64) {
+        self.appetite = if taken < offered {
+            usize::try_from(taken)
+                .unwrap_or(APPETITE_MAX)
+                .next_power_of_two()
+                .clamp(APPETITE_MIN, APPETITE_MAX)
+        } else if offered >= self.appetite as u64 {
+            (2 * self.appetite).min(APPETITE_MAX)
+        } else {
+            self.appetite
+        };
+        self.advance(taken);
+    }
+
+    /// Moves the cursor by `n` bytes that the kernel took; never past the end.
+    pub(crate) fn advance(&mut self, n: u64) {
+        let mut left = n.min(self.remaining());
+        self.sent += left;
+        while let Some(piece) = self.pieces.get(self.index) {
+            let rest = piece.len() - self.skip;
+            if left < rest {
+                self.skip += left;
+                return;
+            }
+            left -= rest;
+            self.index += 1;
+            self.skip = 0;
+        }
+    }
+}
+
+impl From<Bytes> for SendPlan {
+    fn from(bytes: Bytes) -> Self {
+        let mut plan = Self::new();
+        plan.push_bytes(bytes);
+        plan
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn advancing_across_pieces_stops_on_the_first_unsent_byte() {
+        let mut plan = SendPlan::new();
+        plan.push_bytes(Bytes::from_static(b"abc"));
+        plan.push_bytes(Bytes::new());
+        plan.push_bytes(Bytes::from_static(b"defg"));
+        assert_eq!((plan.total(), plan.pieces().len()), (7, 2));
+        plan.advance(3);
+        assert_eq!((plan.ahead().0.len(), plan.ahead().1), (1, 0));
+        plan.advance(1);
+        assert_eq!((plan.ahead().1, plan.remaining()), (1, 3));
+        plan.advance(100);
+        assert!(plan.is_done() && plan.ahead().0.is_empty());
+        plan.clear();
+        assert!(plan.is_done() && plan.total() == 0);
+    }
+
+    #[test]
+    fn a_slow_socket_is_offered_less_and_a_quick_one_more() {
+        let mut plan = SendPlan::from(Bytes::from(vec![0; 1 << 20]));
+        plan.took(65_536, 65_536);
+        assert_eq!(plan.appetite(), 131_072);
+        plan.took(131_072, 131_072);
+        plan.took(262_144, 262_144);
+        assert_eq!(plan.appetite(), APPETITE_MAX);
+        plan.took(30_000, 262_144);
+        assert_eq!(plan.appetite(), 32_768);
+        plan.took(1, 32_768);
+        assert_eq!((plan.appetite(), plan.sent()), (APPETITE_MIN, 65_536 + 131_072 + 262_144 + 30_001));
+    }
+
+    #[test]
+    fn three_pieces_need_no_heap() {
+        let mut plan = SendPlan::new();
+        for _ in 0..INLINE_PIECES {
+            plan.push_bytes(Bytes::from_static(b"x"));
+        }
+        assert!(!plan.pieces.spilled());
+    }
+}

@@ -1,0 +1,164 @@
+//! Counters of what was sent, by which way, and what got in the way. Relaxed atomics; read them as a struct.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::Route;
+
+/// What one [`Transfer::send`](crate::Transfer::send) did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Sent {
+    /// Bytes the kernel took, all kinds together.
+    pub bytes: u64,
+    /// Of these, bytes that came from memory pieces.
+    pub memory_bytes: u64,
+    /// Of these, file bytes by route, indexed by [`Route::index`].
+    pub file_bytes: [u64; Route::COUNT],
+    /// System calls that sent something or tried to.
+    pub calls: u64,
+    /// Times the socket was full.
+    pub would_block: u64,
+    /// Times a range had to be read ahead on the I/O pool.
+    pub cold_offloads: u64,
+}
+
+impl Sent {
+    /// File bytes that went by `route`.
+    pub fn by(&self, route: Route) -> u64 {
+        self.file_bytes.get(route.index()).copied().unwrap_or(0)
+    }
+}
+
+#[derive(Debug, Default)]
+struct RouteStats {
+    bytes: AtomicU64,
+    calls: AtomicU64,
+    would_block: AtomicU64,
+}
+
+/// Counters of one [`Transfer`](crate::Transfer), since it was made.
+#[derive(Debug, Default)]
+pub struct Stats {
+    routes: [RouteStats; Route::COUNT],
+    memory_bytes: AtomicU64,
+    refusals: AtomicU64,
+    partial_sends: AtomicU64,
+    cold_offloads: AtomicU64,
+    shrunk: AtomicU64,
+    turns: AtomicU64,
+}
+
+/// What one route did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RouteCounts {
+    /// Which.
+    pub route: Route,
+    /// File bytes sent by it.
+    pub bytes: u64,
+    /// System calls that sent, or tried to. Calls that carried memory pieces only count under copy.
+    pub calls: u64,
+    /// Of these, calls that found the socket full.
+    pub would_block: u64,
+}
+
+/// [`Stats`] at one moment. The fields were read one after another, not at one instant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StatsSnapshot {
+    /// By route, in the order of [`Route::ALL`].
+    pub routes: [RouteCounts; Route::COUNT],
+    /// Bytes that came from memory pieces (headers), sent along by whatever call was next.
+    pub memory_bytes: u64,
+    /// Times the kernel refused a route.
+    pub refusals: u64,
+    /// Calls that took less than they were offered.
+    pub partial_sends: u64,
+    /// Ranges that were not in the page cache and were read ahead on the I/O pool.
+    pub cold_offloads: u64,
+    /// Files found shorter than announced.
+    pub shrunk: u64,
+    /// Times a long sending let others have their turn.
+    pub turns: u64,
+}
+
+impl Stats {
+    /// Reads all counters.
+    pub fn snapshot(&self) -> StatsSnapshot {
+        let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let empty = RouteStats::default();
+        StatsSnapshot {
+            routes: Route::ALL.map(|route| {
+                let stats = self.routes.get(route.index()).unwrap_or(&empty);
+                RouteCounts {
+                    route,
+                    bytes: load(&stats.bytes),
+                    calls: load(&stats.calls),
+                    would_block: load(&stats.would_block),
+                }
+            }),
+            memory_bytes: load(&self.memory_bytes),
+            refusals: load(&self.refusals),
+            partial_sends: load(&self.partial_sends),
+            cold_offloads: load(&self.cold_offloads),
+            shrunk: load(&self.shrunk),
+            turns: load(&self.turns),
+        }
+    }
+
+    pub(crate) fn call(&self, route: Route, sent: &mut Sent) {
+        sent.calls += 1;
+        if let Some(stats) = self.routes.get(route.index()) {
+            add(&stats.calls, 1);
+        }
+    }
+
+    pub(crate) fn would_block(&self, route: Route, sent: &mut Sent) {
+        sent.would_block += 1;
+        if let Some(stats) = self.routes.get(route.index()) {
+            add(&stats.would_block, 1);
+        }
+    }
+
+    pub(crate) fn file_bytes(&self, route: Route, bytes: u64, sent: &mut Sent) {
+        sent.bytes += bytes;
+        if let Some(by_route) = sent.file_bytes.get_mut(route.index()) {
+            *by_route += bytes;
+        }
+        if let Some(stats) = self.routes.get(route.index()) {
+            add(&stats.bytes, bytes);
+        }
+    }
+
+    pub(crate) fn memory_bytes(&self, bytes: u64, sent: &mut Sent) {
+        sent.bytes += bytes;
+        sent.memory_bytes += bytes;
+        add(&self.memory_bytes, bytes);
+    }
+
+    pub(crate) fn refusal(&self) {
+        add(&self.refusals, 1);
+    }
+
+    pub(crate) fn partial_send(&self) {
+        add(&self.partial_sends, 1);
+    }
+
+    #[cfg(feature = "tokio")]
+    pub(crate) fn cold_offload(&self, sent: &mut Sent) {
+        sent.cold_offloads += 1;
+        add(&self.cold_offloads, 1);
+    }
+
+    pub(crate) fn shrunk(&self) {
+        add(&self.shrunk, 1);
+    }
+
+    #[cfg(feature = "tokio")]
+    pub(crate) fn turn(&self) {
+        add(&self.turns, 1);
+    }
+}
+
+fn add(counter: &AtomicU64, n: u64) {
+    if n != 0 {
+        counter.fetch_add(n, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,16 @@
+//! The fence: the only unsafe code, one system call per file. Borrowed descriptors in, `io::Result` out; what
+//! rustix offers safely is called where it is needed and has no file here.
+
+#![allow(unsafe_code, reason = "the one place where system calls without a safe wrapper are made")]
+
+mod anonymous_map;
+mod cachestat;
+mod sync_file_range;
+
+pub(crate) use anonymous_map::AnonymousMap;
+pub(crate) use cachestat::cachestat;
+pub(crate) use sync_file_range::sync_file_range;
+
+/// Bytes in a page. The smallest page of the systems we build for; a larger real page only makes alignment
+/// coarser than asked for, never finer.
+pub(crate) const PAGE: usize = 4096;

@@ -1,0 +1,146 @@
+//! Sending from a tokio task.
+
+use std::future::Future;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+
+use tokio::io::Interest;
+use tokio::net::{TcpStream, UnixStream};
+
+use crate::path::Outcome;
+use crate::stats::Sent;
+use crate::{FileRange, SendError, SendPlan, Transfer};
+
+/// What one attempt costs a turn at least, so that many tiny sends end it as well.
+const STEP_COST_MIN: u64 = 16 << 10;
+
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for tokio::net::TcpStream {}
+    impl Sealed for tokio::net::UnixStream {}
+}
+
+/// A tokio socket that plans can be sent to: [`TcpStream`] and [`UnixStream`].
+pub trait Socket: sealed::Sealed + AsFd + Sync {
+    /// Runs `attempt` if the socket may be writable; `WouldBlock` clears that mark.
+    fn try_write<R>(&self, attempt: impl FnOnce() -> io::Result<R>) -> io::Result<R>;
+
+    /// Waits until the socket may be writable.
+    fn writable(&self) -> impl Future<Output = io::Result<()>> + Send;
+}
+
+macro_rules! socket {
+    ($($stream:ty),*) => {$(
+        impl Socket for $stream {
+            fn try_write<R>(&self, attempt: impl FnOnce() -> io::Result<R>) -> io::Result<R> {
+                self.try_io(Interest::WRITABLE, attempt)
+            }
+
+            fn writable(&self) -> impl Future<Output = io::Result<()>> + Send {
+                <$stream>::writable(self)
+            }
+        }
+    )*};
+}
+
+socket!(TcpStream, UnixStream);
+
+impl Transfer {
+    /// Sends what is left of `plan`.
+    ///
+    /// It never holds its worker for more than `turn_bytes` at a time, and never for a disk: a range that is not
+    /// in the page cache is read ahead on the I/O pool first, waiting in line if that is busy. It waits for a slow
+    /// peer as long as that takes, holding no buffer; a time limit is the caller's.
+    ///
+    /// # Cancel safety
+    /// The future may be dropped at any await. The plan's cursor stands behind the last byte the kernel took, so
+    /// sending the same plan again to the same socket goes on with the next byte; nothing is lost or doubled.
+    /// (Without sending the rest, the peer is left in the middle of a message: close the connection.)
+    ///
+    /// # Errors
+    /// [`SendError::Io`] for what the socket or a file reports, [`SendError::FileShrunk`] when a file ends before
+    /// its range. The connection cannot be used further.
+    pub async fn send<S: Socket>(&self, socket: &S, plan: &mut SendPlan) -> Result<Sent, SendError> {
+        let mut sent = Sent::default();
+        let turn_bytes = u64::from(self.options().turn_bytes).max(1);
+        let mut turn = turn_bytes;
+        let mut may_wait_upto = 0;
+        while !plan.is_done() {
+            if turn == 0 {
+                self.stats().turn();
+                tokio::task::yield_now().await;
+                turn = turn_bytes;
+            }
+            match self.attempt(socket, plan, turn, may_wait_upto, &mut sent)? {
+                Some(Outcome::Sent(taken)) => turn = turn.saturating_sub(taken.max(STEP_COST_MIN)),
+                Some(Outcome::Cold { range, upto }) => {
+                    self.stats().cold_offload(&mut sent);
+                    let window = self.window(plan, &range);
+                    self.io().read_ahead_first(window, range.len()).await;
+                    may_wait_upto = upto;
+                }
+                Some(Outcome::WouldBlock | Outcome::Refused { .. }) | None => socket.writable().await?,
+            }
+        }
+        Ok(sent)
+    }
+
+    /// One step, if the socket may be writable. `None`: it is not.
+    fn attempt<S: Socket>(
+        &self,
+        socket: &S,
+        plan: &mut SendPlan,
+        budget: u64,
+        may_wait_upto: u64,
+        sent: &mut Sent,
+    ) -> Result<Option<Outcome>, SendError> {
+        let fd: BorrowedFd<'_> = socket.as_fd();
+        let answer = socket.try_write(|| match self.step(fd, plan, budget, may_wait_upto, sent) {
+            Ok(Outcome::WouldBlock) => Err(io::ErrorKind::WouldBlock.into()),
+            outcome => Ok(outcome),
+        });
+        match answer {
+            Ok(outcome) => outcome.map(Some),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// How much to start reading when `range`, part of a piece ahead in `plan`, is cold: up to `read_ahead_bytes`
+    /// of its piece.
+    fn window(&self, plan: &SendPlan, range: &FileRange) -> FileRange {
+        let end = plan
+            .ahead()
+            .0
+            .iter()
+            .filter_map(|piece| match piece {
+                crate::Piece::File(whole) if std::sync::Arc::ptr_eq(whole.file(), range.file()) => {
+                    Some((whole.offset(), whole.offset().saturating_add(whole.len())))
+                }
+                _ => None,
+            })
+            .find(|&(start, end)| start <= range.offset() && range.offset() < end)
+            .map_or(0, |(_, end)| end);
+        let len = (end.saturating_sub(range.offset())).min(u64::from(self.options().read_ahead_bytes));
+        FileRange::new(std::sync::Arc::clone(range.file()), range.offset(), len.max(range.len()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn assert_send<T: Send>(_: &T) {}
+
+    /// Only has to compile: both futures can be spawned on a runtime of several threads.
+    #[expect(dead_code, reason = "checked by the compiler, not run")]
+    fn the_futures_can_move_between_threads(
+        transfer: &Transfer,
+        socket: &TcpStream,
+        plan: &mut SendPlan,
+        receiver: &mut crate::Receiver,
+    ) {
+        assert_send(&transfer.send(socket, plan));
+        assert_send(&receiver.fill(socket));
+    }
+}

@@ -1,0 +1,28 @@
+//! Pacing of writeback: dirty pages that are written early never pile up to where the kernel stops the writer.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::AsFd;
+
+use crate::sys;
+
+/// Starts writing back `len` bytes from `offset`, and returns without waiting for the disk (it may wait for its queue, so
+/// call it where that hurts nobody). Promises nothing: only a sync does.
+#[doc(alias = "sync_file_range")]
+pub fn start_writeback(file: &File, offset: u64, len: u64) -> io::Result<()> {
+    sys::sync_file_range(file.as_fd(), offset, len)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    #[test]
+    fn writeback_of_a_written_range_starts() -> io::Result<()> {
+        let mut file = tempfile::tempfile_in(env!("CARGO_MANIFEST_DIR"))?;
+        file.write_all(&[7; 8192])?;
+        start_writeback(&file, 0, 8192)
+    }
+}

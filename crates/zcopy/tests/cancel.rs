@@ -1,0 +1,107 @@
+//! A sending dropped at any await, and taken up again, loses nothing and doubles nothing.
+
+mod common;
+
+use std::future::Future;
+use std::io::Read;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+
+use bytes::Bytes;
+use common::{LIMIT, Moody, expected, file_of, pattern, tokio_pair, transfer_over};
+use pagewire_zcopy::{FileRange, Route, SendPlan, TransferOptions};
+
+fn plan() -> SendPlan {
+    let file = file_of(&pattern(900_000, 30));
+    let mut plan = SendPlan::new();
+    for (offset, len) in [(0, 300_000), (1, 5_000), (300_000, 8_193), (7, 500_000)] {
+        plan.push_bytes(Bytes::from(pattern(50, offset)));
+        plan.push_file(FileRange::new(Arc::clone(&file), offset, len));
+    }
+    plan
+}
+
+/// Polls a future once.
+async fn once<F: Future>(mut future: std::pin::Pin<&mut F>) -> Poll<F::Output> {
+    std::future::poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx))).await
+}
+
+/// Sends with every future dropped after `polls` polls, the peer reading between.
+async fn send_in_pieces(route: Option<Route>, polls: usize, moody: Moody) {
+    let options = TransferOptions { route, turn_bytes: 50_000, ..TransferOptions::default() };
+    let transfer = transfer_over(options, moody);
+    let (sender, mut receiver) = tokio_pair(true);
+    receiver.set_nonblocking(true).expect("non-blocking");
+    let mut plan = plan();
+    let expected = expected(&plan);
+    let (mut received, mut buffer) = (Vec::new(), [0; 3_000]);
+    let (mut dropped, mut done) = (0, false);
+    while received.len() < expected.len() {
+        if !done {
+            let mut sending = pin!(transfer.send(&sender, &mut plan));
+            for _ in 0..polls {
+                if let Poll::Ready(answer) = once(sending.as_mut()).await {
+                    answer.expect("sending");
+                    done = true;
+                    break;
+                }
+                tokio::task::yield_now().await;
+            }
+            dropped += usize::from(!done);
+        }
+        match receiver.read(&mut buffer) {
+            Ok(n) => received.extend_from_slice(&buffer[..n]),
+            Err(error) => assert_eq!(error.kind(), std::io::ErrorKind::WouldBlock),
+        }
+        assert!(received.len() as u64 <= plan.sent(), "nothing arrives that the cursor does not know of");
+        tokio::task::yield_now().await;
+    }
+    assert!(done || plan.is_done());
+    assert!(received == expected, "{route:?}, dropped after {polls} polls");
+    assert!(dropped > 3, "it was dropped {dropped} times");
+}
+
+#[tokio::test]
+async fn dropped_while_the_socket_is_full_or_others_have_their_turn() {
+    for route in [None, Some(Route::Copy), Some(Route::Sendfile)] {
+        for polls in 1..4 {
+            let sending = send_in_pieces(route, polls, Moody::default());
+            tokio::time::timeout(LIMIT, sending).await.expect("in time");
+        }
+    }
+}
+
+#[tokio::test]
+async fn dropped_while_a_cold_range_is_read_ahead() {
+    for route in [None, Some(Route::Copy), Some(Route::Sendfile)] {
+        for polls in 2..5 {
+            let moody = Moody { cold_every: 3, interrupt_every: 7, ..Moody::default() };
+            let sending = send_in_pieces(route, polls, moody);
+            tokio::time::timeout(LIMIT, sending).await.expect("in time");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_long_sending_lets_other_tasks_of_its_thread_run() {
+    let options = TransferOptions { turn_bytes: 64 << 10, ..TransferOptions::default() };
+    let transfer = transfer_over(options, Moody::default());
+    let (sender, receiver) = tokio_pair(false);
+    let mut plan = plan();
+    let reader = common::read_in_background(receiver, plan.total());
+    let other = tokio::spawn(async {
+        let mut turns = 0u64;
+        loop {
+            turns += 1;
+            if turns == 10 {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
+    });
+    transfer.send(&sender, &mut plan).await.expect("sending");
+    assert!(other.is_finished(), "on the one thread there is, it ran between the turns");
+    assert!(transfer.stats().snapshot().turns >= 10);
+    reader.join().expect("the reader");
+}

@@ -1,0 +1,127 @@
+//! What is not in the page cache is read on the I/O pool, never on the event loop, and arrives whole.
+
+mod common;
+
+use std::fs::File;
+use std::num::NonZeroU64;
+use std::sync::Arc;
+
+use common::{
+    Moody, expected, file_of, framed, pattern, read_in_background, tokio_pair, transfer, transfer_over,
+};
+use pagewire_zcopy::{
+    BufferPool, FileRange, IoPool, PoolOptions, Residency, Route, SendPlan, Sent, Transfer, TransferOptions,
+    read_ahead_blocking, residency,
+};
+use rustix::fs::{Advice, fadvise};
+
+/// Writes the file out and drops its pages. Whether they are gone: a file system in memory keeps them.
+fn chill(file: &File, len: u64) -> bool {
+    for _ in 0..50 {
+        file.sync_all().expect("writing out");
+        fadvise(file, 0, NonZeroU64::new(len), Advice::DontNeed).expect("advice");
+        if residency(file, 0, len) == Residency::Cold {
+            return true;
+        }
+    }
+    eprintln!("the pages stay: the target directory is on a file system in memory; asserting bytes only");
+    false
+}
+
+async fn send(transfer: &Transfer, plan: &mut SendPlan) -> Sent {
+    let (sender, receiver) = tokio_pair(false);
+    let reader = read_in_background(receiver, plan.total());
+    let sent = tokio::time::timeout(common::LIMIT, transfer.send(&sender, plan)).await;
+    drop(sender);
+    assert!(reader.join().expect("the reader") == expected(plan));
+    sent.expect("in time").expect("sending")
+}
+
+#[test]
+fn a_file_just_written_is_resident_and_a_dropped_one_cold() {
+    let len = 1_000_000;
+    let file = file_of(&pattern(len, 20));
+    let len = len as u64;
+    assert_eq!(residency(&file, 0, len), Residency::Resident);
+    assert_eq!(residency(&file, 5, 0), Residency::Resident);
+    assert_eq!(residency(&file, u64::MAX, 2), Residency::Unknown);
+    if chill(&file, len) {
+        assert_eq!(residency(&file, 500_000, 1), Residency::Cold);
+        let range = FileRange::new(Arc::clone(&file), 100_000, len);
+        assert_eq!(read_ahead_blocking(&range, u64::MAX).expect("reading"), 900_000, "up to the end");
+        assert_eq!(residency(&file, 100_000, 900_000), Residency::Resident);
+    }
+}
+
+#[tokio::test]
+async fn a_cold_range_is_offloaded_and_arrives_whole() {
+    for route in [Route::Copy, Route::Sendfile] {
+        let contents = pattern(3_000_000, 21);
+        let file = file_of(&contents);
+        let transfer = transfer(TransferOptions { route: Some(route), ..TransferOptions::default() });
+        let mut plan = framed(FileRange::new(Arc::clone(&file), 0, 3_000_000));
+        let cold = chill(&file, 3_000_000);
+        let sent = send(&transfer, &mut plan).await;
+        if cold {
+            assert!(sent.cold_offloads >= 1, "{route:?}: {sent:?}");
+            assert_eq!(transfer.stats().snapshot().cold_offloads, sent.cold_offloads);
+        }
+        assert_eq!(sent.by(route), 3_000_000);
+        plan.clear();
+        plan.push_file(FileRange::new(file, 0, 3_000_000));
+        let sent = send(&transfer, &mut plan).await;
+        assert_eq!(sent.cold_offloads, 0, "{route:?}: it is warm now");
+    }
+}
+
+#[tokio::test]
+async fn a_cold_small_piece_is_offloaded_and_arrives_whole() {
+    let file = file_of(&pattern(100_000, 22));
+    let transfer = transfer(TransferOptions::default());
+    let cold = chill(&file, 100_000);
+    let sent = send(&transfer, &mut framed(FileRange::new(file, 50_000, 3_000))).await;
+    assert_eq!((sent.by(Route::Copy), sent.memory_bytes), (3_000, 29));
+    assert!(!cold || sent.cold_offloads == 1, "{sent:?}");
+}
+
+#[tokio::test]
+async fn what_a_probe_always_calls_cold_still_gets_on() {
+    let moody = Moody { cold_every: 1, reads_are_cold: true, ..Moody::default() };
+    let options = TransferOptions { turn_bytes: 100_000, ..TransferOptions::default() };
+    let transfer = transfer_over(options, moody);
+    let mut plan = framed(FileRange::new(file_of(&pattern(1_000_000, 23)), 0, 1_000_000));
+    let sent = send(&transfer, &mut plan).await;
+    assert!(sent.cold_offloads >= 10 && sent.cold_offloads < 40, "about one a turn: {sent:?}");
+}
+
+#[tokio::test]
+async fn a_busy_pool_is_waited_for() {
+    let io = IoPool::new(1, 1);
+    let (open, gate) = std::sync::mpsc::channel::<()>();
+    let stuck = io.clone();
+    let blocker = tokio::spawn(async move { stuck.run(move || gate.recv()).await });
+    while io.threads() == 0 || io.queued() > 0 {
+        tokio::task::yield_now().await;
+    }
+    io.submit(|| ()).expect("the one place in the queue");
+    let moody = Moody { cold_every: 1, ..Moody::default() };
+    let buffers = BufferPool::new(PoolOptions::default());
+    let transfer = Transfer::with_calls(TransferOptions::default(), buffers, io, Box::new(moody));
+    let (sender, receiver) = tokio_pair(false);
+    let mut plan = framed(FileRange::new(file_of(&pattern(100_000, 24)), 0, 100_000));
+    let reader = read_in_background(receiver, plan.total());
+    {
+        let mut sending = std::pin::pin!(transfer.send(&sender, &mut plan));
+        for _ in 0..20 {
+            let polled = std::future::poll_fn(|cx| std::task::Poll::Ready(sending.as_mut().poll(cx))).await;
+            assert!(polled.is_pending(), "nothing cold is sent while nobody can read it");
+            tokio::task::yield_now().await;
+        }
+        open.send(()).expect("opening the gate");
+        let sent = tokio::time::timeout(common::LIMIT, sending).await.expect("in time").expect("sending");
+        assert!(sent.cold_offloads > 0);
+    }
+    drop(sender);
+    assert!(reader.join().expect("the reader") == expected(&plan));
+    blocker.await.expect("the blocker").expect("room").expect("the gate");
+}

@@ -1,0 +1,219 @@
+//! What the tests share: files with known bytes, sockets with tiny buffers, and kernels that misbehave.
+
+#![allow(dead_code, unreachable_pub, reason = "every test file uses its part of this")]
+
+use std::fs::File;
+use std::io::{self, IoSlice, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::os::fd::BorrowedFd;
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use pagewire_zcopy::{
+    BufferPool, Calls, FileRange, IoPool, OsCalls, Piece, PoolOptions, Residency, SendPlan, Transfer,
+    TransferOptions,
+};
+
+/// Long enough for a busy machine, short enough to end a test that hangs.
+pub const LIMIT: Duration = Duration::from_secs(30);
+
+/// Bytes that differ from their neighbours and from page to page.
+pub fn pattern(len: usize, seed: u64) -> Vec<u8> {
+    let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
+    (0..len)
+        .map(|_| {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            (state >> 32) as u8
+        })
+        .collect()
+}
+
+/// An unlinked file with these bytes, on the disk the build runs on.
+pub fn file_of(bytes: &[u8]) -> Arc<File> {
+    let mut file = tempfile::tempfile_in(env!("CARGO_TARGET_TMPDIR")).expect("a temporary file");
+    file.write_all(bytes).expect("writing it");
+    Arc::new(file)
+}
+
+/// A connected TCP pair. With `tiny`, both ends have the smallest buffers the kernel gives.
+pub fn tcp_pair(tiny: bool) -> (TcpStream, TcpStream) {
+    let listener =
+        socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).expect("a socket");
+    if tiny {
+        listener.set_recv_buffer_size(1).expect("a tiny receive buffer");
+    }
+    listener.bind(&std::net::SocketAddr::from(([127, 0, 0, 1], 0)).into()).expect("a free port");
+    listener.listen(1).expect("listening");
+    let listener = TcpListener::from(listener);
+    let sender = TcpStream::connect(listener.local_addr().expect("its address")).expect("connecting");
+    if tiny {
+        socket2::SockRef::from(&sender).set_send_buffer_size(1).expect("a tiny send buffer");
+    }
+    sender.set_nodelay(true).expect("no delay");
+    sender.set_write_timeout(Some(LIMIT)).expect("a time limit");
+    let (receiver, _) = listener.accept().expect("accepting");
+    receiver.set_read_timeout(Some(LIMIT)).expect("a time limit");
+    (sender, receiver)
+}
+
+/// As [`tcp_pair`], with a sender for tokio.
+pub fn tokio_pair(tiny: bool) -> (tokio::net::TcpStream, TcpStream) {
+    let (sender, receiver) = tcp_pair(tiny);
+    sender.set_nonblocking(true).expect("non-blocking");
+    (tokio::net::TcpStream::from_std(sender).expect("inside a runtime"), receiver)
+}
+
+/// Reads `len` bytes in a thread of its own, in small pieces, so that the sender meets a full socket.
+pub fn read_in_background(mut from: TcpStream, len: u64) -> std::thread::JoinHandle<Vec<u8>> {
+    std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        let mut piece = [0; 1777];
+        while (bytes.len() as u64) < len {
+            match from.read(&mut piece).expect("reading") {
+                0 => break,
+                n => bytes.extend_from_slice(&piece[..n]),
+            }
+        }
+        bytes
+    })
+}
+
+/// The bytes a plan stands for, read the plain way.
+pub fn expected(plan: &SendPlan) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for piece in plan.pieces() {
+        match piece {
+            Piece::Bytes(part) => bytes.extend_from_slice(part),
+            Piece::File(range) => bytes.extend(range.read_to_vec().expect("a whole range")),
+        }
+    }
+    bytes
+}
+
+/// A plan of a header, a range and a trailer.
+pub fn framed(range: FileRange) -> SendPlan {
+    let mut plan = SendPlan::new();
+    plan.push_bytes(Bytes::from_static(b"header of the response"));
+    plan.push_file(range);
+    plan.push_bytes(Bytes::from_static(b"trailer"));
+    plan
+}
+
+pub fn transfer(options: TransferOptions) -> Transfer {
+    Transfer::new(options, BufferPool::new(PoolOptions::default()), IoPool::new(2, 16))
+}
+
+pub fn transfer_over(options: TransferOptions, calls: impl Calls + 'static) -> Transfer {
+    let (buffers, io) = (BufferPool::new(PoolOptions::default()), IoPool::new(2, 16));
+    Transfer::with_calls(options, buffers, io, Box::new(calls))
+}
+
+/// Overwrites a file in place.
+pub fn overwrite(file: &File, byte: u8, len: usize) {
+    file.write_all_at(&vec![byte; len], 0).expect("overwriting");
+}
+
+/// A kernel that takes at most so many bytes at a time, and is interrupted, refuses or fails when told to.
+#[derive(Debug, Default)]
+pub struct Moody {
+    /// The most that a send or sendfile takes, by turns; empty: all.
+    pub shorts: Vec<usize>,
+    /// About every n-th call is interrupted; 0: none.
+    pub interrupt_every: u64,
+    /// What sendfile answers instead of working.
+    pub sendfile_error: Option<i32>,
+    /// What send answers instead of working.
+    pub send_error: Option<i32>,
+    /// What every read of a file answers instead of working.
+    pub read_error: Option<i32>,
+    /// Every n-th question about residency is answered with `Cold`; 0: none.
+    pub cold_every: u64,
+    /// Reads without waiting find nothing.
+    pub reads_are_cold: bool,
+    pub count: AtomicU64,
+}
+
+impl Moody {
+    fn next(&self) -> u64 {
+        self.count.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    fn interrupted(&self, turn: u64) -> io::Result<()> {
+        match self.interrupt_every {
+            0 => Ok(()),
+            // Scattered: a strict rhythm could hit the same call for ever.
+            every if (turn.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 40).is_multiple_of(every) => {
+                Err(io::ErrorKind::Interrupted.into())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn short(&self, turn: u64, offered: usize) -> usize {
+        match self.shorts.len() {
+            0 => offered,
+            n => self.shorts[turn as usize % n].clamp(1, offered),
+        }
+    }
+}
+
+fn fail(error: Option<i32>) -> io::Result<()> {
+    error.map_or(Ok(()), |code| Err(io::Error::from_raw_os_error(code)))
+}
+
+impl Calls for Moody {
+    fn send(&self, socket: BorrowedFd<'_>, parts: &[IoSlice<'_>], more: bool) -> io::Result<usize> {
+        let turn = self.next();
+        self.interrupted(turn)?;
+        fail(self.send_error)?;
+        let mut left = self.short(turn, parts.iter().map(|part| part.len()).sum());
+        let mut cut = Vec::new();
+        for part in parts {
+            let len = part.len().min(left);
+            cut.push(IoSlice::new(&part[..len]));
+            left -= len;
+        }
+        OsCalls.send(socket, &cut, more)
+    }
+
+    fn sendfile(
+        &self,
+        socket: BorrowedFd<'_>,
+        file: BorrowedFd<'_>,
+        offset: u64,
+        count: usize,
+    ) -> io::Result<usize> {
+        let turn = self.next();
+        self.interrupted(turn)?;
+        fail(self.sendfile_error)?;
+        OsCalls.sendfile(socket, file, offset, self.short(turn, count))
+    }
+
+    fn read_now(&self, file: BorrowedFd<'_>, into: &mut [u8], offset: u64) -> io::Result<usize> {
+        self.interrupted(self.next())?;
+        fail(self.read_error)?;
+        if self.reads_are_cold {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        OsCalls.read_now(file, into, offset)
+    }
+
+    fn read(&self, file: BorrowedFd<'_>, into: &mut [u8], offset: u64) -> io::Result<usize> {
+        self.interrupted(self.next())?;
+        fail(self.read_error)?;
+        OsCalls.read(file, into, offset)
+    }
+
+    fn residency(&self, file: BorrowedFd<'_>, offset: u64, len: u64) -> Residency {
+        let turn = self.next();
+        if self.cold_every != 0 && turn.is_multiple_of(self.cold_every) {
+            return Residency::Cold;
+        }
+        OsCalls.residency(file, offset, len)
+    }
+}

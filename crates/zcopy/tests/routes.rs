@@ -1,0 +1,199 @@
+//! Any plan, by any route, over any socket, arrives as the bytes it stands for.
+
+mod common;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use common::{
+    Moody, expected, file_of, pattern, read_in_background, tcp_pair, tokio_pair, transfer, transfer_over,
+};
+use pagewire_zcopy::{FileRange, Piece, Route, SendPlan, Transfer, TransferOptions};
+use proptest::prelude::*;
+
+const FILE_BYTES: usize = 800_000;
+
+/// A piece: bytes, or a range of the file, of lengths on both sides of every threshold.
+fn piece() -> impl Strategy<Value = (bool, u64, u64)> {
+    let len = prop_oneof![Just(0), 1..200u64, 8_000..8_400u64, 1..70_000u64, 200_000..700_000u64];
+    (any::<bool>(), 0..100_000u64, len)
+}
+
+fn plan_of(pieces: &[(bool, u64, u64)], file: &Arc<std::fs::File>, contents: &[u8]) -> SendPlan {
+    let mut plan = SendPlan::new();
+    for &(in_file, offset, len) in pieces {
+        if in_file {
+            plan.push_file(FileRange::new(Arc::clone(file), offset, len));
+        } else {
+            let end = (offset + len) as usize;
+            plan.push_bytes(Bytes::copy_from_slice(&contents[offset as usize..end]));
+        }
+    }
+    plan
+}
+
+fn options() -> impl Strategy<Value = TransferOptions> {
+    let route = prop_oneof![Just(None), Just(Some(Route::Copy)), Just(Some(Route::Sendfile))];
+    (route, 0..20_000u32, prop_oneof![1..100_000u32, Just(1 << 20)]).prop_map(
+        |(route, copy_max_bytes, turn_bytes)| TransferOptions {
+            route,
+            copy_max_bytes,
+            turn_bytes,
+            ..TransferOptions::default()
+        },
+    )
+}
+
+/// Tiny ones too, and one that gets on.
+fn shorts() -> impl Strategy<Value = Vec<usize>> {
+    let short = prop_oneof![1..50usize, 1_000..50_000usize];
+    prop::collection::vec(short, 0..4).prop_map(|mut shorts| {
+        shorts.push(60_000);
+        shorts
+    })
+}
+
+fn send_blocking(transfer: &Transfer, plan: &mut SendPlan, tiny: bool) -> Vec<u8> {
+    let (sender, receiver) = tcp_pair(tiny);
+    let reader = read_in_background(receiver, plan.total());
+    let sent = transfer.send_blocking(&sender, plan).expect("sending");
+    drop(sender);
+    assert_eq!((sent.bytes, plan.remaining()), (plan.total(), 0));
+    assert_eq!(sent.memory_bytes + sent.file_bytes.iter().sum::<u64>(), sent.bytes);
+    reader.join().expect("the reader")
+}
+
+fn send_async(transfer: &Transfer, plan: &mut SendPlan, tiny: bool) -> Vec<u8> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        let (sender, receiver) = tokio_pair(tiny);
+        let reader = read_in_background(receiver, plan.total());
+        let sent = tokio::time::timeout(common::LIMIT, transfer.send(&sender, plan)).await;
+        let sent = sent.expect("in time").expect("sending");
+        drop(sender);
+        assert_eq!((sent.bytes, plan.remaining()), (plan.total(), 0));
+        reader.join().expect("the reader")
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 32, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_plan_by_any_route_arrives_whole(
+        pieces in prop::collection::vec(piece(), 0..12), options in options(), tiny: bool,
+    ) {
+        let contents = pattern(FILE_BYTES, 1);
+        let file = file_of(&contents);
+        let mut plan = plan_of(&pieces, &file, &contents);
+        let expected = expected(&plan);
+        prop_assert_eq!(expected.len() as u64, plan.total());
+        let transfer = transfer(options);
+        prop_assert!(send_blocking(&transfer, &mut plan.clone(), tiny) == expected);
+        prop_assert!(send_async(&transfer, &mut plan, tiny) == expected);
+    }
+
+    #[test]
+    fn any_pattern_of_short_sends_and_interruptions_arrives_whole(
+        pieces in prop::collection::vec(piece(), 0..8), options in options(),
+        shorts in shorts(), interrupt_every in prop_oneof![Just(0), 2..6u64],
+        cold_every in 0..4u64, reads_are_cold: bool,
+    ) {
+        let contents = pattern(FILE_BYTES, 2);
+        let file = file_of(&contents);
+        let mut plan = plan_of(&pieces, &file, &contents);
+        let expected = expected(&plan);
+        let moody = Moody { shorts, interrupt_every, cold_every, reads_are_cold, ..Moody::default() };
+        let transfer = transfer_over(options, moody);
+        prop_assert!(send_blocking(&transfer, &mut plan.clone(), false) == expected);
+        prop_assert!(send_async(&transfer, &mut plan, false) == expected);
+    }
+}
+
+#[tokio::test]
+async fn a_unix_socket_gets_the_same_bytes() {
+    let contents = pattern(FILE_BYTES, 7);
+    let file = file_of(&contents);
+    for route in [None, Some(Route::Copy), Some(Route::Sendfile)] {
+        let (sender, mut receiver) = tokio::net::UnixStream::pair().expect("a pair");
+        socket2::SockRef::from(&sender).set_send_buffer_size(1).expect("a tiny buffer");
+        let mut plan =
+            plan_of(&[(false, 0, 30), (true, 5, 700_000), (false, 9, 3), (true, 0, 100)], &file, &contents);
+        let expected = expected(&plan);
+        let reader = tokio::spawn(async move {
+            let mut bytes = Vec::new();
+            tokio::io::AsyncReadExt::read_to_end(&mut receiver, &mut bytes).await.map(|_| bytes)
+        });
+        let transfer = transfer(TransferOptions { route, ..TransferOptions::default() });
+        tokio::time::timeout(common::LIMIT, transfer.send(&sender, &mut plan))
+            .await
+            .expect("in time")
+            .expect("sent");
+        drop(sender);
+        assert!(reader.await.expect("the reader").expect("reading") == expected, "{route:?}");
+    }
+}
+
+#[test]
+fn a_plan_of_a_thousand_small_pieces_arrives_whole() {
+    let contents = pattern(FILE_BYTES, 3);
+    let file = file_of(&contents);
+    let pieces: Vec<_> = (0..1000).map(|at| (at % 2 == 1, at * 100, 90)).collect();
+    let mut plan = plan_of(&pieces, &file, &contents);
+    let expected = expected(&plan);
+    let transfer = transfer(TransferOptions::default());
+    assert!(send_blocking(&transfer, &mut plan, false) == expected);
+    let snapshot = transfer.stats().snapshot();
+    assert_eq!(snapshot.routes[Route::Sendfile.index()].calls, 0);
+    assert!(snapshot.routes[Route::Copy.index()].calls < 40, "small pieces share calls: {snapshot:?}");
+}
+
+#[test]
+fn large_pieces_go_by_sendfile_and_small_ones_by_copy() {
+    let file = file_of(&pattern(FILE_BYTES, 4));
+    let transfer = transfer(TransferOptions::default());
+    for (len, route) in [(8192, Route::Copy), (8193, Route::Sendfile), (100_000, Route::Sendfile)] {
+        let mut plan = SendPlan::new();
+        plan.push(Piece::from(FileRange::new(Arc::clone(&file), 7, len)));
+        let expected = expected(&plan);
+        assert!(send_async(&transfer, &mut plan, false) == expected);
+        let counts = transfer.stats().snapshot().routes[route.index()];
+        assert!(counts.bytes >= len, "{len} by {route:?}: {counts:?}");
+    }
+    assert_eq!(transfer.stats().snapshot().routes[Route::Copy.index()].bytes, 8192);
+}
+
+#[test]
+fn ranges_beyond_four_gigabytes_arrive_whole() {
+    let start = (5 << 30) + 123;
+    let contents = pattern(50_000, 5);
+    let file = file_of(b"");
+    std::os::unix::fs::FileExt::write_all_at(&*file, &contents, start).expect("a sparse file");
+    for route in Route::ALL {
+        let transfer = transfer(TransferOptions { route: Some(route), ..TransferOptions::default() });
+        let mut plan = SendPlan::new();
+        plan.push_file(FileRange::new(Arc::clone(&file), start - 1000, 51_000));
+        let got = send_async(&transfer, &mut plan, true);
+        assert!(got[..1000].iter().all(|&byte| byte == 0) && got[1000..] == contents, "{route:?}");
+    }
+}
+
+#[test]
+fn nothing_to_send_makes_no_call() {
+    let transfer = transfer(TransferOptions::default());
+    assert!(send_async(&transfer, &mut SendPlan::new(), false).is_empty());
+    assert_eq!(transfer.stats().snapshot().routes[0].calls, 0);
+}
+
+#[test]
+fn an_unlinked_file_is_sent_whole() {
+    let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a directory");
+    let path = dir.path().join("segment");
+    let contents = pattern(100_000, 6);
+    std::fs::write(&path, &contents).expect("writing");
+    let file = Arc::new(std::fs::File::open(&path).expect("opening"));
+    std::fs::remove_file(&path).expect("unlinking");
+    let mut plan = SendPlan::new();
+    plan.push_file(FileRange::new(file, 0, contents.len() as u64));
+    assert!(send_async(&transfer(TransferOptions::default()), &mut plan, true) == contents);
+}
