@@ -1,0 +1,43 @@
+//! The mark a clean stop leaves: every log was closed and synced, so the next start need not look for torn tails.
+//!
+//! It is a hint about effort, never evidence: a start that finds it still checks each log's tail cheaply. It is
+//! removed before anything is written again. Kafka writes `{"version":0,"brokerEpoch":-1}`; only the file's existence
+//! counts here, as an older Kafka's mark is empty.
+
+use std::io;
+use std::path::Path;
+
+use crate::disk::Disk;
+use crate::small::{parent, write_atomically};
+
+/// Name of the mark in a log directory.
+pub const CLEAN_MARK_FILE: &str = ".kafka_cleanshutdown";
+
+/// What Kafka 4.3 writes when it has no broker epoch to tell.
+const CONTENT: &[u8] = br#"{"version":0,"brokerEpoch":-1}"#;
+
+/// The mark in one log directory.
+#[derive(Debug, Clone, Copy)]
+pub struct CleanMark;
+
+impl CleanMark {
+    /// Leaves the mark, durably. Everything it vouches for must be synced before.
+    pub fn write(disk: &dyn Disk, dir: &Path) -> io::Result<()> {
+        write_atomically(disk, &dir.join(CLEAN_MARK_FILE), CONTENT)
+    }
+
+    /// Takes the mark away, durably, and says whether there was one. Nothing may be written before this returns.
+    pub fn take(disk: &dyn Disk, dir: &Path) -> io::Result<bool> {
+        let path = dir.join(CLEAN_MARK_FILE);
+        match disk.remove_file(&path) {
+            Ok(()) => disk.sync_dir(parent(&path)).map(|()| true),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Whether the mark is there.
+    pub fn exists(disk: &dyn Disk, dir: &Path) -> io::Result<bool> {
+        disk.exists(&dir.join(CLEAN_MARK_FILE))
+    }
+}

@@ -1,0 +1,282 @@
+//! A disk that counts its calls and fails on demand: the n-th call of a kind, or every one, with a chosen errno. Tests of error paths
+//! put it around any other disk.
+//!
+//! Reads through [`DiskFile::file`] go to the kernel directly and cannot be made to fail here.
+
+use std::fs::File;
+use std::io::{self, IoSlice};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use rustix::io::Errno;
+
+use crate::disk::{DirEntry, Disk, DiskFile, OpenMode, Space};
+
+/// The kinds of calls that can fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each is the call it names")]
+pub enum Call {
+    CreateDir,
+    ReadDir,
+    Open,
+    Rename,
+    RemoveFile,
+    RemoveDir,
+    SyncDir,
+    Exists,
+    Space,
+    Len,
+    Read,
+    /// A read that may not wait; it counts as `Read` too. `Errno::AGAIN` makes its file cold.
+    ReadNoWait,
+    Write,
+    SetLen,
+    SyncData,
+    SyncAll,
+    Preallocate,
+    StartWriteback,
+}
+
+/// Which calls of a kind fail, counted from 1 and from the moment the rule is added.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum When {
+    /// Only the n-th.
+    Nth(u64),
+    /// The n-th and all after it.
+    From(u64),
+    /// All of them.
+    Always,
+}
+
+/// What a failing call does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// Nothing but return the error.
+    Error(Errno),
+    /// A write that stores its first `keep` bytes before the error: a disk that fills up, a torn write. On other
+    /// calls as `Error`.
+    Torn {
+        /// The error.
+        errno: Errno,
+        /// Bytes that still arrive.
+        keep: u64,
+    },
+}
+
+#[derive(Debug)]
+struct Rule {
+    call: Call,
+    path_contains: String,
+    when: When,
+    fault: Fault,
+    seen: u64,
+}
+
+/// The rules, and how often each call was made.
+#[derive(Debug, Default)]
+struct Book {
+    rules: Vec<Rule>,
+    calls: Vec<(Call, u64)>,
+}
+
+type Rules = Arc<Mutex<Book>>;
+
+/// Wraps another disk. Without rules it is transparent. Clones share their rules.
+#[derive(Debug, Clone)]
+pub struct FailingDisk {
+    inner: Arc<dyn Disk>,
+    rules: Rules,
+}
+
+impl FailingDisk {
+    /// Wraps `inner`, failing nothing yet.
+    pub fn new(inner: Arc<dyn Disk>) -> Self {
+        Self { inner, rules: Rules::default() }
+    }
+
+    /// From now on `call`s fail with `errno` as `when` says.
+    pub fn fail(&self, call: Call, when: When, errno: Errno) {
+        self.fail_on("", call, when, Fault::Error(errno));
+    }
+
+    /// As [`fail`](Self::fail), for paths whose text contains `path_contains`, and with any fault. The path of a
+    /// file's call is the one it was opened by; of a rename, the old one.
+    pub fn fail_on(&self, path_contains: &str, call: Call, when: When, fault: Fault) {
+        let path_contains = path_contains.to_owned();
+        self.rules.lock().rules.push(Rule { call, path_contains, when, fault, seen: 0 });
+    }
+
+    /// Drops all rules: the disk works again.
+    pub fn heal(&self) {
+        self.rules.lock().rules.clear();
+    }
+
+    /// How many `call`s were made so far, failed ones included.
+    pub fn calls(&self, call: Call) -> u64 {
+        self.rules.lock().calls.iter().find(|(counted, _)| *counted == call).map_or(0, |(_, count)| *count)
+    }
+
+    fn check(&self, call: Call, path: &Path) -> io::Result<()> {
+        check(&self.rules, call, path)
+    }
+}
+
+impl Book {
+    fn count(&mut self, call: Call) {
+        match self.calls.iter_mut().find(|(counted, _)| *counted == call) {
+            Some((_, count)) => *count += 1,
+            None => self.calls.push((call, 1)),
+        }
+    }
+}
+
+/// Counts the call against every rule it matches; the first that is due decides.
+fn due(rules: &Rules, call: Call, path: &Path) -> Option<Fault> {
+    let mut book = rules.lock();
+    book.count(call);
+    let mut fault = None;
+    for rule in book.rules.iter_mut().filter(|rule| rule.call == call) {
+        if !path.to_string_lossy().contains(&rule.path_contains) {
+            continue;
+        }
+        rule.seen += 1;
+        let due = match rule.when {
+            When::Nth(n) => rule.seen == n,
+            When::From(n) => rule.seen >= n,
+            When::Always => true,
+        };
+        if due && fault.is_none() {
+            fault = Some(rule.fault);
+        }
+    }
+    fault
+}
+
+fn check(rules: &Rules, call: Call, path: &Path) -> io::Result<()> {
+    match due(rules, call, path) {
+        Some(Fault::Error(errno) | Fault::Torn { errno, .. }) => Err(errno.into()),
+        None => Ok(()),
+    }
+}
+
+impl Disk for FailingDisk {
+    fn create_dir_all(&self, path: &Path) -> io::Result<()> {
+        self.check(Call::CreateDir, path)?;
+        self.inner.create_dir_all(path)
+    }
+
+    fn read_dir(&self, path: &Path) -> io::Result<Vec<DirEntry>> {
+        self.check(Call::ReadDir, path)?;
+        self.inner.read_dir(path)
+    }
+
+    fn open(&self, path: &Path, mode: OpenMode) -> io::Result<Arc<dyn DiskFile>> {
+        self.check(Call::Open, path)?;
+        let inner = self.inner.open(path, mode)?;
+        Ok(Arc::new(FailingFile { inner, path: path.to_path_buf(), rules: self.rules.clone() }))
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.check(Call::Rename, from)?;
+        self.inner.rename(from, to)
+    }
+
+    fn remove_file(&self, path: &Path) -> io::Result<()> {
+        self.check(Call::RemoveFile, path)?;
+        self.inner.remove_file(path)
+    }
+
+    fn remove_dir_all(&self, path: &Path) -> io::Result<()> {
+        self.check(Call::RemoveDir, path)?;
+        self.inner.remove_dir_all(path)
+    }
+
+    fn sync_dir(&self, path: &Path) -> io::Result<()> {
+        self.check(Call::SyncDir, path)?;
+        self.inner.sync_dir(path)
+    }
+
+    fn exists(&self, path: &Path) -> io::Result<bool> {
+        self.check(Call::Exists, path)?;
+        self.inner.exists(path)
+    }
+
+    fn space(&self, path: &Path) -> io::Result<Space> {
+        self.check(Call::Space, path)?;
+        self.inner.space(path)
+    }
+}
+
+#[derive(Debug)]
+struct FailingFile {
+    inner: Arc<dyn DiskFile>,
+    path: PathBuf,
+    rules: Rules,
+}
+
+impl FailingFile {
+    fn check(&self, call: Call) -> io::Result<()> {
+        check(&self.rules, call, &self.path)
+    }
+}
+
+impl DiskFile for FailingFile {
+    fn file(&self) -> &Arc<File> {
+        self.inner.file()
+    }
+
+    fn len(&self) -> io::Result<u64> {
+        self.check(Call::Len)?;
+        self.inner.len()
+    }
+
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+        self.check(Call::Read)?;
+        self.inner.read_at(offset, buffer)
+    }
+
+    fn read_at_nowait(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+        self.check(Call::ReadNoWait)?;
+        self.check(Call::Read)?;
+        self.inner.read_at_nowait(offset, buffer)
+    }
+
+    fn write_all_at(&self, offset: u64, slices: &[IoSlice<'_>]) -> io::Result<()> {
+        match due(&self.rules, Call::Write, &self.path) {
+            None => self.inner.write_all_at(offset, slices),
+            Some(Fault::Error(errno)) => Err(errno.into()),
+            Some(Fault::Torn { errno, keep }) => {
+                let mut kept: Vec<u8> = slices.iter().flat_map(|slice| slice.iter().copied()).collect();
+                kept.truncate(usize::try_from(keep).unwrap_or(usize::MAX));
+                self.inner.write_all_at(offset, &[IoSlice::new(&kept)])?;
+                Err(errno.into())
+            }
+        }
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.check(Call::SetLen)?;
+        self.inner.set_len(len)
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        self.check(Call::SyncData)?;
+        self.inner.sync_data()
+    }
+
+    fn sync_all(&self) -> io::Result<()> {
+        self.check(Call::SyncAll)?;
+        self.inner.sync_all()
+    }
+
+    fn preallocate(&self, offset: u64, len: u64) -> io::Result<()> {
+        self.check(Call::Preallocate)?;
+        self.inner.preallocate(offset, len)
+    }
+
+    fn start_writeback(&self, offset: u64, len: u64) -> io::Result<()> {
+        self.check(Call::StartWriteback)?;
+        self.inner.start_writeback(offset, len)
+    }
+}

@@ -1,0 +1,33 @@
+//! The file-system seam: every file the broker keeps goes through [`Disk`] and [`DiskFile`].
+//!
+//! Four implementations pass the same conformance suite: [`OsDisk`] is the machine's file system, [`MemoryDisk`]
+//! keeps everything in memory behind real descriptors (so `sendfile` works on it), [`FailingDisk`] answers chosen
+//! calls with chosen errors, and [`ForgettingDisk`] can crash and come back with only what was synced.
+//!
+//! On top of the seam: [`write_atomically`] for small files that must never be seen half written, the text files
+//! Kafka keeps beside its logs ([`checkpoint`]), and the [`DirLock`] that keeps two processes off one directory.
+//!
+//! Left to others: what the files mean (`log`), and how their bytes reach a socket (`zcopy`).
+
+pub mod checkpoint;
+mod disk;
+mod failing;
+mod fd_file;
+mod forgetting;
+mod lock;
+mod memory;
+mod os;
+mod small;
+
+pub use checkpoint::{
+    CheckpointError, CleanMark, Damage, EpochCheckpoint, EpochEntry, MetaProperties, OffsetCheckpoint,
+    PartitionMetadata,
+};
+pub use disk::{DirEntry, Disk, DiskFile, OpenMode, Space};
+pub use failing::{Call, FailingDisk, Fault, When};
+pub use forgetting::ForgettingDisk;
+pub use lock::{DirLock, LOCK_FILE, LockError};
+pub use memory::MemoryDisk;
+pub use os::{OsDisk, WritebackFn};
+pub use rustix::io::Errno;
+pub use small::{create_dir_durably, read_small, write_atomically};

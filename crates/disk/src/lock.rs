@@ -1,0 +1,97 @@
+//! One process per directory.
+//!
+//! The lock is `flock` on Kafka's own file name, `.lock`, so that it ends with the process however that ends. The
+//! file holds the owner's process id, for the message the second one prints. A POSIX record lock is taken as well:
+//! that is the kind a JVM takes, so Kafka and this broker keep each other off the same directory.
+//! POSIX drops such a lock when its process closes any handle of the file, so a second attempt within one process ends
+//! that part of the first lock; `flock` holds on.
+
+use std::io::{self, IoSlice};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustix::fs::{FlockOperation, fcntl_lock, flock};
+use rustix::io::Errno;
+
+use crate::disk::{Disk, DiskFile, OpenMode};
+
+/// Name of the lock file in a log directory.
+pub const LOCK_FILE: &str = ".lock";
+
+/// Why a directory could not be locked.
+#[derive(Debug, thiserror::Error)]
+pub enum LockError {
+    /// Another process (or another part of this one) has it.
+    #[error("{} is in use by another process{}: stop it, or choose another directory", .dir.display(), by(*.pid))]
+    Held {
+        /// The directory.
+        dir: PathBuf,
+        /// The holder, where the lock file names it.
+        pid: Option<u32>,
+    },
+    /// The lock file could not be made or locked.
+    #[error("cannot lock {}: {error}", .dir.display())]
+    Io {
+        /// The directory.
+        dir: PathBuf,
+        /// What went wrong.
+        #[source]
+        error: io::Error,
+    },
+}
+
+fn by(pid: Option<u32>) -> String {
+    pid.map(|pid| format!(" (process {pid})")).unwrap_or_default()
+}
+
+/// A held lock on a directory; released on drop.
+#[derive(Debug)]
+pub struct DirLock {
+    file: Arc<dyn DiskFile>,
+}
+
+impl DirLock {
+    /// Takes the lock or says who has it. Never waits. The directory must exist.
+    pub fn acquire(disk: &dyn Disk, dir: &Path) -> Result<Self, LockError> {
+        let io = |error| LockError::Io { dir: dir.to_path_buf(), error };
+        let file = disk.open(&dir.join(LOCK_FILE), OpenMode::Create).map_err(io)?;
+        for take in [flock_now, record_lock_now] {
+            match take(file.as_ref()) {
+                Err(Errno::WOULDBLOCK | Errno::ACCESS) => {
+                    return Err(LockError::Held { dir: dir.to_path_buf(), pid: holder(file.as_ref()) });
+                }
+                // File systems without one kind of lock have the other.
+                Ok(()) | Err(Errno::NOLCK | Errno::OPNOTSUPP | Errno::NOSYS) => {}
+                Err(errno) => return Err(io(errno.into())),
+            }
+        }
+        let pid = std::process::id().to_string();
+        // Naming ourselves is a courtesy: a full disk must not keep the broker from serving reads.
+        drop(file.set_len(0).and_then(|()| file.write_all_at(0, &[IoSlice::new(pid.as_bytes())])));
+        Ok(Self { file })
+    }
+}
+
+impl Drop for DirLock {
+    fn drop(&mut self) {
+        // Nobody may read a pid that no longer holds the lock.
+        drop(self.file.set_len(0));
+        let _ = fcntl_lock(self.file.file(), FlockOperation::Unlock);
+        let _ = flock(self.file.file(), FlockOperation::Unlock);
+    }
+}
+
+fn flock_now(file: &dyn DiskFile) -> Result<(), Errno> {
+    flock(file.file(), FlockOperation::NonBlockingLockExclusive)
+}
+
+fn record_lock_now(file: &dyn DiskFile) -> Result<(), Errno> {
+    fcntl_lock(file.file(), FlockOperation::NonBlockingLockExclusive)
+}
+
+/// The process id in the lock file, if it holds one.
+fn holder(file: &dyn DiskFile) -> Option<u32> {
+    let mut text = [0; 16];
+    let len = file.read_at(0, &mut text).ok()?;
+    std::str::from_utf8(text.get(..len)?).ok()?.trim().parse().ok()
+}

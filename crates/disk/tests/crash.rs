@@ -1,0 +1,154 @@
+//! What a power cut leaves, on the disk that forgets.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use pagewire_disk::{
+    CleanMark, Disk, ForgettingDisk, OffsetCheckpoint, OpenMode, create_dir_durably, read_small,
+    write_atomically,
+};
+
+const SEEDS: u64 = 64;
+
+fn disk() -> ForgettingDisk {
+    let disk = ForgettingDisk::new();
+    create_dir_durably(&disk, Path::new("/data")).expect("root");
+    disk
+}
+
+fn content(disk: &dyn Disk, path: &str) -> Option<Vec<u8>> {
+    read_small(disk, Path::new(path), 1 << 20).expect("read")
+}
+
+#[test]
+fn synced_bytes_under_a_synced_name_survive_every_crash() {
+    let disk = disk();
+    let file = disk.open(Path::new("/data/a"), OpenMode::Create).expect("create");
+    file.write_at(0, b"kept").expect("write");
+    file.sync_data().expect("sync");
+    disk.sync_dir(Path::new("/data")).expect("sync dir");
+    for seed in 0..SEEDS {
+        assert_eq!(content(&disk.crash(seed).expect("crash"), "/data/a").expect("name"), b"kept");
+    }
+}
+
+#[test]
+fn a_name_is_lost_when_only_its_bytes_were_synced() {
+    let disk = disk();
+    let file = disk.open(Path::new("/data/a"), OpenMode::Create).expect("create");
+    file.write_at(0, b"kept").expect("write");
+    file.sync_data().expect("sync");
+    assert_eq!(content(&disk.crash(0).expect("crash"), "/data/a"), None);
+    let left: BTreeSet<_> =
+        (1..SEEDS).map(|seed| content(&disk.crash(seed).expect("crash"), "/data/a")).collect();
+    assert_eq!(left, BTreeSet::from([None, Some(b"kept".to_vec())]), "by seed, lost or there whole");
+}
+
+#[test]
+fn bytes_are_lost_when_only_their_name_was_synced() {
+    let disk = disk();
+    let file = disk.open(Path::new("/data/a"), OpenMode::Create).expect("create");
+    disk.sync_dir(Path::new("/data")).expect("sync dir");
+    file.write_at(0, b"lost").expect("write");
+    assert_eq!(content(&disk.crash(0).expect("crash"), "/data/a").expect("name"), b"");
+    let left: BTreeSet<_> =
+        (1..SEEDS).map(|seed| content(&disk.crash(seed).expect("crash"), "/data/a").expect("name")).collect();
+    assert!(left.contains(b"lost".as_slice()) && left.contains(b"\0\0\0\0".as_slice()), "{left:?}");
+}
+
+#[test]
+fn pages_written_after_the_last_sync_may_or_may_not_be_there() {
+    let disk = disk();
+    let file = disk.open(Path::new("/data/a"), OpenMode::Create).expect("create");
+    disk.sync_dir(Path::new("/data")).expect("sync dir");
+    file.write_at(0, &[1; 3 * 4096]).expect("write");
+    file.sync_data().expect("sync");
+    file.write_at(0, &[2; 3 * 4096]).expect("write");
+    let mut mixtures = BTreeSet::new();
+    for seed in 0..SEEDS {
+        let bytes = content(&disk.crash(seed).expect("crash"), "/data/a").expect("name");
+        let pages: Vec<u8> = bytes.chunks(4096).map(|page| page[0]).collect();
+        assert!(bytes.chunks(4096).all(|page| page.iter().all(|byte| *byte == page[0])), "pages are whole");
+        mixtures.insert(pages);
+    }
+    assert_eq!(mixtures.len(), 8, "every mixture of three pages happens");
+}
+
+#[test]
+fn a_removal_is_undone_until_the_directory_is_synced() {
+    let disk = disk();
+    write_atomically(&disk, Path::new("/data/a"), b"1").expect("write");
+    disk.remove_file(Path::new("/data/a")).expect("remove");
+    assert_eq!(content(&disk.crash(0).expect("crash"), "/data/a").expect("came back"), b"1");
+    disk.sync_dir(Path::new("/data")).expect("sync dir");
+    for seed in 0..SEEDS {
+        assert_eq!(content(&disk.crash(seed).expect("crash"), "/data/a"), None);
+    }
+}
+
+#[test]
+fn a_renamed_directory_keeps_its_content_under_one_of_its_names() {
+    let disk = disk();
+    create_dir_durably(&disk, Path::new("/data/t-0")).expect("create");
+    write_atomically(&disk, Path::new("/data/t-0/a"), b"1").expect("write");
+    disk.rename(Path::new("/data/t-0"), Path::new("/data/t-0.x-delete")).expect("rename");
+    for seed in 0..SEEDS {
+        let after = disk.crash(seed).expect("crash");
+        let names = [content(&after, "/data/t-0/a"), content(&after, "/data/t-0.x-delete/a")];
+        assert_eq!(names.iter().flatten().count(), 1, "seed {seed}: {names:?}");
+    }
+}
+
+#[test]
+fn an_atomic_write_is_old_or_new_whenever_the_power_goes() {
+    let disk = disk();
+    let path = Path::new("/data/checkpoint");
+    let checkpoint = |offset| {
+        let mut checkpoint = OffsetCheckpoint::new();
+        checkpoint.set("orders", 0, offset);
+        checkpoint
+    };
+    checkpoint(1).write(&disk, path).expect("write");
+    // The steps of an atomic write, with the power going after each of them.
+    let bytes = checkpoint(2).render();
+    let temporary = Path::new("/data/checkpoint.tmp");
+    let crashed_at = |step: &str, allowed: &[i64]| {
+        for seed in 0..SEEDS {
+            let after = disk.crash(seed).expect("crash");
+            let found = OffsetCheckpoint::read(&after, path).expect("whole").expect("there").get("orders", 0);
+            assert!(allowed.contains(&found.expect("entry")), "{step}, seed {seed}: {found:?}");
+        }
+    };
+    let file = disk.open(temporary, OpenMode::Create).expect("create");
+    crashed_at("create", &[1]);
+    file.write_at(0, bytes.as_bytes()).expect("write");
+    crashed_at("write", &[1]);
+    file.sync_all().expect("sync");
+    crashed_at("sync", &[1]);
+    disk.rename(temporary, path).expect("rename");
+    crashed_at("rename", &[1, 2]);
+    disk.sync_dir(Path::new("/data")).expect("sync dir");
+    crashed_at("sync dir", &[2]);
+    checkpoint(3).write(&disk, path).expect("write");
+    crashed_at("the real one", &[3]);
+}
+
+#[test]
+fn a_taken_clean_mark_never_comes_back() {
+    let disk = disk();
+    CleanMark::write(&disk, Path::new("/data")).expect("write");
+    assert!(CleanMark::take(&disk, Path::new("/data")).expect("take"));
+    for seed in 0..SEEDS {
+        assert!(!CleanMark::exists(&disk.crash(seed).expect("crash"), Path::new("/data")).expect("exists"));
+    }
+}
+
+#[test]
+fn a_crashed_disk_can_crash_again_and_lives_apart() {
+    let disk = disk();
+    write_atomically(&disk, Path::new("/data/a"), b"1").expect("write");
+    let after = disk.crash(0).expect("crash");
+    write_atomically(&after, Path::new("/data/a"), b"2").expect("write");
+    assert_eq!(content(&after.crash(0).expect("crash"), "/data/a").expect("name"), b"2");
+    assert_eq!(content(&disk, "/data/a").expect("name"), b"1");
+}
