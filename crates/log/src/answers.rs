@@ -1,0 +1,178 @@
+//! What callers hand in and get back. Plain data.
+
+use std::path::PathBuf;
+
+use pagewire_zcopy::FileRange;
+
+use crate::config::LogConfig;
+use crate::marks::Marks;
+
+/// How a log is opened.
+#[derive(Debug, Clone)]
+pub struct OpenOptions {
+    /// The topic's resolved settings.
+    pub config: LogConfig,
+    /// From `recovery-point-offset-checkpoint`: everything below was synced. 0 if unknown.
+    pub recovery_point: i64,
+    /// From `log-start-offset-checkpoint`. 0 if unknown; the first segment's base counts if it is higher.
+    pub log_start_offset: i64,
+    /// The clean-shutdown mark was there: only the tail of the active segment is checked.
+    pub clean: bool,
+    /// Epoch of this leadership, recorded in `leader-epoch-checkpoint` if it is new.
+    pub leader_epoch: i32,
+    /// Now.
+    pub now_ms: i64,
+}
+
+/// Who appends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// A Produce request: sequences are checked, duplicates answered.
+    Client,
+    /// The broker itself (coordinators): epochs are checked, sequences are not.
+    Coordinator,
+}
+
+/// The circumstances of an append.
+#[derive(Debug, Clone, Copy)]
+pub struct AppendContext {
+    /// Written into every batch header.
+    pub leader_epoch: i32,
+    /// Who appends.
+    pub origin: Origin,
+    /// Now.
+    pub now_ms: i64,
+}
+
+/// A finished append: written to the page cache and readable. Not yet synced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Appended {
+    /// Offset of the first record. For a duplicate: what it got the first time.
+    pub base_offset: i64,
+    /// Offset of the last record.
+    pub last_offset: i64,
+    /// What the Produce response carries: the broker's time for LogAppendTime batches, the batch's original largest
+    /// timestamp for a duplicate, else -1.
+    pub log_append_time_ms: i64,
+    /// Start of the log.
+    pub log_start_offset: i64,
+    /// The batch was there already; nothing was written.
+    pub duplicate: bool,
+    /// Enough dirty bytes have piled up: run [`Log::pace`](crate::Log::pace) where a stall hurts nobody.
+    pub pace_due: bool,
+}
+
+/// How far a read may go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReadUpTo {
+    /// Ordinary consumers.
+    HighWatermark,
+    /// `read_committed` consumers.
+    LastStable,
+    /// Followers and the broker itself.
+    LogEnd,
+}
+
+/// The answer to a read.
+#[derive(Debug, Clone)]
+pub struct ReadSlice {
+    /// Whole batches from the one that contains (or follows) the offset, the last one possibly cut by `max_bytes`;
+    /// of one segment file. `None`: nothing there yet, or the first batch does not fit and `at_least_one` is off.
+    pub range: Option<FileRange>,
+    /// The marks, taken before the range: the range never passes the bound in them.
+    pub marks: Marks,
+}
+
+/// The answer to a read that may not wait.
+#[derive(Debug, Clone)]
+pub enum TryRead {
+    /// What [`Log::read`](crate::Log::read) would have answered.
+    Slice(ReadSlice),
+    /// Something has to come from the disk first.
+    WouldBlock,
+}
+
+/// A record found by timestamp.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TimestampOffset {
+    /// The record's timestamp.
+    pub timestamp: i64,
+    /// Its offset.
+    pub offset: i64,
+    /// Leader epoch of its batch.
+    pub leader_epoch: i32,
+}
+
+/// A producer as DescribeProducers shows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ProducerInfo {
+    /// Producer id.
+    pub producer_id: i64,
+    /// Its newest epoch.
+    pub producer_epoch: i16,
+    /// Last sequence, -1 if none in this epoch.
+    pub last_sequence: i32,
+    /// Largest timestamp of its last batch.
+    pub last_timestamp: i64,
+    /// Epoch of the coordinator that wrote its last marker, -1 before any.
+    pub coordinator_epoch: i32,
+    /// First offset of its open transaction, -1 if none.
+    pub current_txn_start_offset: i64,
+}
+
+/// A segment as others may see it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SegmentInfo {
+    /// First offset it may hold; its file name.
+    pub base_offset: i64,
+    /// The offset after its last record.
+    pub next_offset: i64,
+    /// Bytes of its `.log`.
+    pub size_bytes: u64,
+}
+
+/// What opening found and did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RecoveryReport {
+    /// Bytes of log whose batches were checked.
+    pub scanned_bytes: u64,
+    /// What was cut from the log, oldest first. Empty after an orderly stop on a healthy disk.
+    pub cuts: Vec<Cut>,
+    /// Derived files that were missing, unbelievable or out of date and were rebuilt (indexes, epochs, producers).
+    pub rebuilt: Vec<PathBuf>,
+    /// Oddities worth a line in the log that cost no record (leftovers removed, an empty closed segment, ...).
+    pub notes: Vec<String>,
+}
+
+/// Something cut from a log while opening it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cut {
+    /// The segment file, with its directory.
+    pub file: PathBuf,
+    /// The log ends here now: every record at or above this offset in this file is gone.
+    pub offset: i64,
+    /// Position of the cut in the file.
+    pub position: u64,
+    /// Bytes removed.
+    pub bytes: u64,
+    /// Why, in words.
+    pub reason: String,
+}
+
+impl std::fmt::Display for Cut {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { file, offset, position, bytes, reason } = self;
+        write!(f, "{}: cut {bytes} bytes at position {position}, offset {offset}: {reason}", file.display())
+    }
+}
+
+/// What a retention round did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Retained {
+    /// Segments renamed to `.deleted`.
+    pub segments: usize,
+    /// Their bytes.
+    pub bytes: u64,
+    /// The log start afterwards.
+    pub log_start: i64,
+}

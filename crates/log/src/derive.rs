@@ -1,0 +1,239 @@
+//! Rebuilding what is derived from a segment's records, and finding batches with its help.
+//!
+//! The only way from an offset to a position: the index proposes, the batch header decides. An entry that the header
+//! contradicts costs a rebuild of a closed segment's indexes, or a walk from the start of the active one's file.
+
+use std::io;
+
+use pagewire_disk::DiskFile;
+
+use crate::errors::ReadError;
+use crate::index::time::{self, TimeEntry};
+use crate::patience::Patience;
+use crate::scan::{Found, ScanError, Scanner, WINDOW_LOOKUP, WINDOW_WALK};
+use crate::segment::Segment;
+
+/// Batches that a reader without patience walks past at most. Between two index entries there are fewer, unless the
+/// interval was set high.
+const WALKED_MAX: usize = 512;
+
+/// When an index entry is due, in Kafka's way: the first batch after more than the interval.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Sparse {
+    /// Bytes since the last entry, its batch included.
+    pub(crate) since: u64,
+}
+
+impl Sparse {
+    /// Counts a batch of `size` bytes; whether it gets an entry.
+    pub(crate) fn next(&mut self, interval: u32, size: u64) -> bool {
+        let due = self.since > u64::from(interval);
+        if due {
+            self.since = 0;
+        }
+        self.since += size;
+        due
+    }
+}
+
+impl Segment {
+    /// The first batch whose last offset is at or above `target`; `None` if there is none below the segment's end.
+    ///
+    /// Without patience the walk is short, too: what takes long, for whatever reason, would hold up others as well.
+    pub(crate) fn locate(&self, target: i64, patience: Patience) -> Result<Option<Found>, ReadError> {
+        let end = self.end();
+        if target >= end.next_offset || end.size == 0 {
+            return Ok(None);
+        }
+        let file = self.file_with(patience)?;
+        let mut scanner = self.scanner_near(&*file, target, end.size, patience)?;
+        let mut walked = 0;
+        while let Some(found) = self.readable(scanner.next())? {
+            walked += 1;
+            if walked > WALKED_MAX {
+                patience.or_would_block()?;
+            }
+            if found.header.next_offset() > end.next_offset {
+                // Base offsets are not covered by the CRC; one that leaves the segment would lead readers astray.
+                return Err(ReadError::Corrupt { file: self.path(), position: found.position });
+            }
+            if found.header.last_offset() >= target {
+                return Ok(Some(found));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The offset of a batch that begins at or before `position`, by the index: the nearest that it knows.
+    pub(crate) fn offset_near(&self, position: u64) -> io::Result<i64> {
+        if !self.index_is_loaded(Patience::Endless)? {
+            return Ok(self.base_offset);
+        }
+        let entry = self.index.floor_position(position, &*self.index_file()?)?;
+        Ok(entry.map_or(self.base_offset, |entry| self.base_offset + i64::from(entry.relative)))
+    }
+
+    /// Where the batch that holds `offset` begins, or the segment's size if it ends before.
+    pub(crate) fn position_of(&self, offset: i64) -> io::Result<u64> {
+        match self.locate(offset, Patience::Endless) {
+            Ok(found) => Ok(found.map_or(self.end().size, |found| found.position)),
+            Err(ReadError::Io(error)) => Err(error),
+            Err(_) => Ok(self.end().size),
+        }
+    }
+
+    /// A scanner at a batch at or before the one that holds `target`.
+    fn scanner_near<'f>(
+        &self,
+        file: &'f dyn DiskFile,
+        target: i64,
+        size: u64,
+        patience: Patience,
+    ) -> io::Result<Scanner<'f>> {
+        let relative = (target - self.base_offset).clamp(0, i64::from(u32::MAX)) as u32;
+        // A lie is found once; after the rebuild the second look is at the truth.
+        for _ in 0..2 {
+            if !self.index_is_loaded(patience)? {
+                break;
+            }
+            let entry = match self.index.floor(relative, patience, || self.index_file_with(patience)) {
+                Ok(Some(entry)) => entry,
+                Ok(None) => break,
+                Err(error) if is_missing(&error) => {
+                    patience.or_would_block()?;
+                    self.distrust_index();
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            let position = u64::from(entry.position);
+            let last_offset = self.base_offset + i64::from(entry.relative);
+            let mut probe =
+                Scanner::new(file, position, size, self.base_offset, WINDOW_LOOKUP).with(patience);
+            match probe.next() {
+                Ok(Some(found)) if found.header.last_offset() == last_offset => {
+                    probe.rewind(&found);
+                    return Ok(probe);
+                }
+                Err(ScanError::Io(error)) => return Err(error),
+                _ => {
+                    patience.or_would_block()?;
+                    self.distrust_index();
+                }
+            }
+        }
+        let window = if patience == Patience::None { WINDOW_LOOKUP } else { WINDOW_WALK };
+        Ok(Scanner::new(file, 0, size, self.base_offset, window).with(patience))
+    }
+
+    /// Loads a closed segment's index at its first use.
+    fn index_is_loaded(&self, patience: Patience) -> io::Result<bool> {
+        if self.index.is_loaded() {
+            return Ok(true);
+        }
+        patience.or_would_block()?;
+        if !self.is_closed() {
+            return Ok(false);
+        }
+        let _building = self.building.lock();
+        if self.index.is_loaded() {
+            return Ok(true);
+        }
+        let (size, file) = (self.end().size, self.index_file()?);
+        if self.index.load(&*file, size)? {
+            // An empty index of a long segment is legal for one long batch, and a loss otherwise: rebuilding is cheap
+            // for the first and right for the second.
+            if self.index.len() > 0 || size <= 2 * u64::from(self.home.index_interval()) {
+                return Ok(true);
+            }
+        }
+        Ok(self.rebuild_indexes().is_ok())
+    }
+
+    fn distrust_index(&self) {
+        if self.is_closed() {
+            let _building = self.building.lock();
+            if let Err(error) = self.rebuild_indexes() {
+                tracing::warn!(segment = %self.path().display(), ?error, "index cannot be rebuilt");
+            }
+        }
+    }
+
+    /// Walks the whole segment and writes both indexes anew. For closed segments; the caller holds `building`.
+    /// Readers meanwhile find fewer entries and walk further.
+    fn rebuild_indexes(&self) -> Result<(), ScanError> {
+        tracing::info!(segment = %self.path().display(), "rebuilding indexes");
+        let (end, file) = (self.end(), self.file()?);
+        self.reset_indexes()?;
+        let mut sparse = Sparse::default();
+        let mut scanner = Scanner::new(&*file, 0, end.size, self.base_offset, WINDOW_WALK);
+        while let Some(found) = scanner.next()? {
+            let due = sparse.next(self.home.index_interval(), found.header.size_in_bytes());
+            self.note_batch(&found.header, found.position, due)?;
+        }
+        self.write_indexes()?;
+        self.index.close();
+        Ok(())
+    }
+
+    /// Empties both indexes and their files.
+    pub(crate) fn reset_indexes(&self) -> io::Result<()> {
+        self.index.start_empty();
+        self.times.start_empty();
+        self.index_file()?.set_len(0)?;
+        self.time_file()?.set_len(0)
+    }
+
+    /// The largest timestamp of the segment and the batch that first has it.
+    pub(crate) fn largest_timestamp(&self) -> Result<Option<TimeEntry>, ReadError> {
+        if let Ok(max) = self.times.max() {
+            return Ok(max);
+        }
+        let claimed = match time::last_in(&*self.time_file()?)? {
+            Some(entry) if self.time_entry_holds(entry)? => Some(entry),
+            _ => None,
+        };
+        // The last entry covers everything up to its batch, and in an index that is whole everything after it too;
+        // the tail is looked at in case it is not.
+        let (end, file) = (self.end(), self.file()?);
+        let mut scanner = match claimed {
+            Some(_) => self.scanner_near(&*file, end.next_offset, end.size, Patience::Endless)?,
+            None => Scanner::new(&*file, 0, end.size, self.base_offset, WINDOW_WALK),
+        };
+        let mut max = claimed;
+        while let Some(found) = self.readable(scanner.next())? {
+            let timestamp = found.header.max_timestamp;
+            if max.is_none_or(|max| timestamp > max.timestamp) {
+                let relative = (found.header.last_offset() - self.base_offset) as u32;
+                max = Some(TimeEntry { timestamp, relative });
+            }
+        }
+        self.times.set_max(max);
+        Ok(max)
+    }
+
+    /// Whether the batch a time entry points at has that timestamp. Kafka writes the batch's last offset; earlier
+    /// versions wrote the record's own.
+    pub(crate) fn time_entry_holds(&self, entry: TimeEntry) -> Result<bool, ReadError> {
+        let offset = self.base_offset + i64::from(entry.relative);
+        let found = self.locate(offset, Patience::Endless)?;
+        Ok(found.is_some_and(|found| {
+            found.header.base_offset <= offset && found.header.max_timestamp == entry.timestamp
+        }))
+    }
+
+    /// A walk's outcome in a reader's words.
+    pub(crate) fn readable(
+        &self,
+        found: Result<Option<Found>, ScanError>,
+    ) -> Result<Option<Found>, ReadError> {
+        found.map_err(|error| match error {
+            ScanError::Io(error) => ReadError::Io(error),
+            ScanError::Bad { position, .. } => ReadError::Corrupt { file: self.path(), position },
+        })
+    }
+}
+
+fn is_missing(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::UnexpectedEof)
+}

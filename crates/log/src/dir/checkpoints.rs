@@ -1,0 +1,133 @@
+//! The three offset checkpoints of a directory.
+//!
+//! `log-start-offset-checkpoint` names a log only where its start is not that of the first segment on the disk, as in
+//! Kafka: the file names say the rest. Segments that could not be removed yet are on the disk.
+
+use std::io;
+use std::path::Path;
+
+use pagewire_disk::checkpoint::{HIGH_WATERMARK_FILE, LOG_START_FILE, RECOVERY_POINT_FILE};
+use pagewire_disk::{CheckpointError, Damage, Disk, OffsetCheckpoint};
+
+use super::LogDir;
+use super::errors::{LogDirError, usable};
+use super::notice::Notice;
+use super::table::Table;
+
+/// What the three files hold.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Checkpoints {
+    pub(super) recovery: OffsetCheckpoint,
+    pub(super) log_start: OffsetCheckpoint,
+    pub(super) high_watermark: OffsetCheckpoint,
+}
+
+/// What the files hold for certain; `None` for one that was damaged and has to be written whatever it shall say.
+#[derive(Debug)]
+pub(super) struct Written([Option<OffsetCheckpoint>; 3]);
+
+impl Written {
+    /// Whether anything is said of one partition.
+    pub(super) fn mention(&self, topic: &str, partition: i32) -> bool {
+        self.0.iter().flatten().any(|checkpoint| checkpoint.get(topic, partition).is_some())
+    }
+}
+
+impl Checkpoints {
+    /// Reads all three. A damaged one counts as empty and is noted.
+    pub(super) fn read(
+        disk: &dyn Disk,
+        dir: &Path,
+        notices: &mut Vec<Notice>,
+    ) -> Result<(Self, Written), LogDirError> {
+        let mut read = |file: &str| -> Result<Option<OffsetCheckpoint>, LogDirError> {
+            match usable(OffsetCheckpoint::read(disk, &dir.join(file)))? {
+                Ok(checkpoint) => Ok(Some(checkpoint.unwrap_or_default())),
+                // Kafka makes its checkpoints empty and fills them later.
+                Err(CheckpointError::Damaged { damage: Damage::Empty, .. }) => {
+                    Ok(Some(OffsetCheckpoint::new()))
+                }
+                Err(damage) => {
+                    notices.push(Notice::Damaged(damage));
+                    Ok(None)
+                }
+            }
+        };
+        let (recovery, log_start, high_watermark) =
+            (read(RECOVERY_POINT_FILE)?, read(LOG_START_FILE)?, read(HIGH_WATERMARK_FILE)?);
+        let checkpoints = Self {
+            recovery: recovery.clone().unwrap_or_default(),
+            log_start: log_start.clone().unwrap_or_default(),
+            high_watermark: high_watermark.clone().unwrap_or_default(),
+        };
+        Ok((checkpoints, Written([recovery, log_start, high_watermark])))
+    }
+
+    /// Takes over what `from` says of one partition, except its recovery point unless `synced`.
+    pub(super) fn carry(&mut self, from: &Self, topic: &str, partition: i32, synced: bool) {
+        let pairs = [
+            (&mut self.recovery, synced.then_some(&from.recovery)),
+            (&mut self.log_start, Some(&from.log_start)),
+            (&mut self.high_watermark, Some(&from.high_watermark)),
+        ];
+        for (to, from) in pairs {
+            if let Some(offset) = from.and_then(|from| from.get(topic, partition)) {
+                to.set(topic, partition, offset);
+            }
+        }
+    }
+
+    /// Drops what is said of one partition.
+    pub(super) fn forget(&mut self, topic: &str, partition: i32) {
+        for checkpoint in [&mut self.recovery, &mut self.log_start, &mut self.high_watermark] {
+            checkpoint.remove(topic, partition);
+        }
+    }
+
+    /// The offset the partition had reached for certain.
+    pub(super) fn known_end(&self, topic: &str, partition: i32) -> i64 {
+        self.recovery.get(topic, partition).max(self.high_watermark.get(topic, partition)).unwrap_or(0)
+    }
+
+    fn of(table: &Table, carried: &Self) -> Self {
+        let mut checkpoints = carried.clone();
+        for entry in table.entries() {
+            let (topic, partition, marks) = (entry.log.topic(), entry.log.partition(), entry.log.marks());
+            checkpoints.recovery.set(topic, partition, marks.recovery_point);
+            checkpoints.high_watermark.set(topic, partition, marks.high_watermark);
+            if marks.log_start > 0 && marks.log_start > entry.log.oldest_on_disk() {
+                checkpoints.log_start.set(topic, partition, marks.log_start);
+            }
+        }
+        checkpoints
+    }
+}
+
+impl LogDir {
+    /// Writes the checkpoints that changed since they were last written; answers how many files that were.
+    ///
+    /// Called every `log.flush.offset.checkpoint.interval.ms` or so, and after DeleteRecords where its effect must
+    /// survive a kill: until then only memory knows the new log start. An error other than a full disk takes the
+    /// directory offline.
+    pub fn write_checkpoints(&self) -> io::Result<usize> {
+        let mut written = self.written.lock();
+        let Checkpoints { recovery, log_start, high_watermark } =
+            Checkpoints::of(&self.table.read(), &self.carried.lock());
+        let current = [
+            (RECOVERY_POINT_FILE, recovery),
+            (LOG_START_FILE, log_start),
+            (HIGH_WATERMARK_FILE, high_watermark),
+        ];
+        let mut files = 0;
+        for ((file, now), before) in current.into_iter().zip(&mut written.0) {
+            if before.as_ref() == Some(&now) {
+                continue;
+            }
+            let path = self.path.join(file);
+            now.write(&*self.disk, &path).inspect_err(|error| self.note(&path, error))?;
+            *before = Some(now);
+            files += 1;
+        }
+        Ok(files)
+    }
+}

@@ -1,0 +1,46 @@
+//! The orderly stop.
+
+use std::io;
+use std::path::PathBuf;
+
+use pagewire_disk::CleanMark;
+use pagewire_disk::checkpoint::CLEAN_MARK_FILE;
+
+use super::{LogDir, parallel};
+
+/// What closing a directory did.
+#[derive(Debug)]
+pub struct CloseReport {
+    /// Everything was closed and synced, and the mark says so.
+    pub clean: bool,
+    /// What failed, with the log's directory or the file. Nothing that was acknowledged as synced is in danger: the
+    /// next start recovers as after a crash.
+    pub failed: Vec<(PathBuf, io::Error)>,
+}
+
+impl LogDir {
+    /// Closes all logs in parallel, writes the checkpoints, leaves the clean mark if all went well, and releases the
+    /// lock. The directory takes no writes from then on. A second call does nothing.
+    pub fn close_clean(&self, now_ms: i64) -> CloseReport {
+        let _changing = self.changing.lock();
+        let Some(lock) = self.lock.lock().take() else {
+            return CloseReport { clean: false, failed: Vec::new() };
+        };
+        let was_offline = self.offline().is_some();
+        let closed = parallel::map(&self.logs(), self.threads, |log| {
+            log.close(now_ms).map_err(|error| (log.dir().to_path_buf(), error))
+        });
+        let mut failed: Vec<_> = closed.into_iter().filter_map(Result::err).collect();
+        if let Err(error) = self.write_checkpoints() {
+            failed.push((self.path.clone(), error));
+        }
+        let mut clean = failed.is_empty() && !was_offline;
+        if clean && let Err(error) = CleanMark::write(self.disk.as_ref(), &self.path) {
+            failed.push((self.path.join(CLEAN_MARK_FILE), error));
+            clean = false;
+        }
+        self.close_for_writes();
+        drop(lock);
+        CloseReport { clean, failed }
+    }
+}

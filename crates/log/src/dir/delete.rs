@@ -1,0 +1,81 @@
+//! Deleting a partition: its directory loses its name at once and its bytes later, so that fetches in flight end well.
+
+use std::io::{self, ErrorKind};
+use std::path::PathBuf;
+
+use uuid::Uuid;
+
+use super::LogDir;
+use super::names::{DELETE, marked_dir};
+
+/// A renamed directory and when it goes.
+#[derive(Debug)]
+pub(super) struct Doomed {
+    pub(super) path: PathBuf,
+    pub(super) due_ms: i64,
+}
+
+impl LogDir {
+    /// Takes the partition's log away: it refuses writes, its directory is renamed to `…-delete` durably, and unlinked
+    /// by [`unlink_due`](Self::unlink_due) after `file.delete.delay.ms`. `false` if there is no such log.
+    ///
+    /// On an error the log is gone from here, but its directory may still have its old name; the topic's id in it keeps
+    /// a later topic of the same name from adopting it.
+    pub fn delete(&self, topic: &str, partition: i32, now_ms: i64) -> io::Result<bool> {
+        self.delete_all(topic, &[partition], now_ms).map(|deleted| deleted == 1)
+    }
+
+    /// [`delete`](Self::delete) of several partitions of a topic with one sync; answers how many there were.
+    pub fn delete_all(&self, topic: &str, partitions: &[i32], now_ms: i64) -> io::Result<usize> {
+        let _changing = self.changing.lock();
+        let (mut deleted, mut first_error) = (0, None);
+        for &partition in partitions {
+            let Some(entry) = self.table.write().remove(topic, partition) else { continue };
+            deleted += 1;
+            entry.end();
+            let from = entry.log.dir().to_path_buf();
+            let path = self.path.join(marked_dir(topic, partition, Uuid::new_v4(), DELETE));
+            if let Err(error) = self.disk.rename(&from, &path) {
+                self.note(&from, &error);
+                first_error = first_error.or(Some(error));
+                continue;
+            }
+            let due_ms = now_ms.saturating_add(entry.log.config().file_delete_delay_ms);
+            self.doomed.lock().push(Doomed { path, due_ms });
+        }
+        if deleted > 0 {
+            self.disk.sync_dir(&self.path).inspect_err(|error| self.note(&self.path, error))?;
+        }
+        first_error.map_or(Ok(deleted), Err)
+    }
+
+    /// Unlinks what is due: deleted partitions, and files that retention renamed. Answers how many names went.
+    ///
+    /// What cannot be unlinked is tried again at the next call; the first error is returned after all were tried.
+    pub fn unlink_due(&self, now_ms: i64) -> io::Result<usize> {
+        let mut unlinked = 0;
+        let mut first_error = None;
+        for entry in self.entries() {
+            match entry.round(|log| log.unlink_due(now_ms)) {
+                Some(Ok(files)) => unlinked += files,
+                Some(Err(error)) => first_error = first_error.or(Some(error)),
+                None => {}
+            }
+        }
+        let (due, later): (Vec<Doomed>, Vec<Doomed>) =
+            std::mem::take(&mut *self.doomed.lock()).into_iter().partition(|doomed| doomed.due_ms <= now_ms);
+        let mut kept = later;
+        for doomed in due {
+            match self.disk.remove_dir_all(&doomed.path) {
+                Ok(()) => unlinked += 1,
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                Err(error) => {
+                    first_error = first_error.or(Some(error));
+                    kept.push(doomed);
+                }
+            }
+        }
+        self.doomed.lock().extend(kept);
+        first_error.map_or(Ok(unlinked), Err)
+    }
+}

@@ -1,0 +1,52 @@
+//! What DescribeLogDirs asks.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use pagewire_disk::Space;
+use uuid::Uuid;
+
+use super::LogDir;
+use super::table::Entry;
+use crate::Offline;
+
+/// A log directory as it is now.
+#[derive(Debug, Clone)]
+pub struct DirDescription {
+    /// The directory.
+    pub path: PathBuf,
+    /// Why it takes no writes, if so.
+    pub offline: Option<Offline>,
+    /// Size and free bytes of its file system; `None` if the disk does not say.
+    pub space: Option<Space>,
+    /// Its logs, sorted by topic and partition.
+    pub logs: Vec<LogDescription>,
+}
+
+/// One log in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogDescription {
+    /// The topic.
+    pub topic: Arc<str>,
+    /// Its id.
+    pub topic_id: Uuid,
+    /// The partition.
+    pub partition: i32,
+    /// Bytes of its segments' records.
+    pub size_bytes: u64,
+}
+
+impl LogDir {
+    /// Sizes of the directory and everything open in it.
+    pub fn describe(&self) -> DirDescription {
+        let describe = |entry: &Arc<Entry>| LogDescription {
+            topic: Arc::clone(entry.log.topic()),
+            topic_id: entry.topic_id,
+            partition: entry.log.partition(),
+            size_bytes: entry.log.size_bytes(),
+        };
+        let logs = self.table.read().entries().map(describe).collect();
+        let space = self.disk.space(&self.path).ok();
+        DirDescription { path: self.path.clone(), offline: self.offline(), space, logs }
+    }
+}

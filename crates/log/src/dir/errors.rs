@@ -1,0 +1,116 @@
+//! Why a directory cannot be opened, and why a log cannot be made.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use pagewire_disk::{CheckpointError, LockError};
+use uuid::Uuid;
+
+use crate::{LogError, Offline};
+
+/// A log directory that cannot be opened. None of these changed anything in it.
+#[derive(Debug, thiserror::Error)]
+pub enum LogDirError {
+    /// Somebody else has it, or it cannot be written.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// It belongs to another cluster.
+    #[error(
+        "{} belongs to cluster {found}, not {expected}: give this node a directory of its own, or start it in \
+         that cluster",
+        path.display()
+    )]
+    OtherCluster {
+        /// The directory.
+        path: PathBuf,
+        /// Its cluster.
+        found: String,
+        /// Ours.
+        expected: String,
+    },
+    /// It belongs to another node.
+    #[error("{} belongs to node {found}, not {expected}: set node.id={found}, or use another directory", path.display())]
+    OtherNode {
+        /// The directory.
+        path: PathBuf,
+        /// Its node.
+        found: i32,
+        /// This node.
+        expected: i32,
+    },
+    /// The disk said no.
+    #[error("{}: {error}", path.display())]
+    Io {
+        /// The file or directory.
+        path: PathBuf,
+        /// What the operating system said.
+        #[source]
+        error: io::Error,
+    },
+}
+
+impl LogDirError {
+    pub(super) fn at(path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_path_buf();
+        move |error| Self::Io { path, error }
+    }
+}
+
+/// A log that was not made.
+#[derive(Debug, thiserror::Error)]
+pub enum CreateError {
+    /// No topic can have this name, or no partition this number.
+    #[error("{topic}-{partition} is no partition's name")]
+    Name {
+        /// The topic.
+        topic: String,
+        /// The partition.
+        partition: i32,
+    },
+    /// The log of another topic of the same name is still open: delete that first.
+    #[error("the partition is in use by the topic with id {found}")]
+    OtherTopic {
+        /// Its topic's id.
+        found: Uuid,
+    },
+    /// The directory takes no writes: KAFKA_STORAGE_ERROR.
+    #[error(transparent)]
+    Offline(#[from] Offline),
+    /// Opening the log failed: KAFKA_STORAGE_ERROR.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// The disk said no: KAFKA_STORAGE_ERROR.
+    #[error("{}: {error}", path.display())]
+    Io {
+        /// The file or directory.
+        path: PathBuf,
+        /// What the operating system said.
+        #[source]
+        error: io::Error,
+    },
+}
+
+impl CreateError {
+    pub(super) fn at(path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_path_buf();
+        move |error| Self::Io { path, error }
+    }
+
+    /// What the operating system said, where it said something.
+    pub(super) fn io(&self) -> Option<&io::Error> {
+        match self {
+            Self::Io { error, .. } | Self::Log(LogError::Io { error, .. }) => Some(error),
+            Self::Name { .. } | Self::OtherTopic { .. } | Self::Offline(_) => None,
+        }
+    }
+}
+
+/// Splits what reading a small file can answer into content, damage (worth a notice) and a failing disk.
+pub(super) fn usable<T>(
+    read: Result<Option<T>, CheckpointError>,
+) -> Result<Result<Option<T>, CheckpointError>, LogDirError> {
+    match read {
+        Err(CheckpointError::Io { path, error }) => Err(LogDirError::Io { path, error }),
+        content_or_damage => Ok(content_or_damage),
+    }
+}

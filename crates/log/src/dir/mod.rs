@@ -1,0 +1,143 @@
+//! One log directory with all its logs: what Kafka calls a `log.dir`.
+//!
+//! ```text
+//!   <dir>/.lock  meta.properties  .kafka_cleanshutdown
+//!   <dir>/{recovery-point,log-start,replication}-offset-checkpoint
+//!   <dir>/<topic>-<partition>/            one log: partition.metadata and its segments
+//!   <dir>/<topic>-<partition>.<id>-delete waits for its unlink
+//!   <dir>/<topic>-<partition>.<id>-stray  another topic's data under a name that is taken: never touched
+//!
+//!   lock ──▶ LockedDir ──load: scan, judge (pure), open in parallel──▶ LogDir ──close_clean──▶ mark, lock released
+//! ```
+//!
+//! Invariants
+//! - A directory whose `partition.metadata` names another topic id is never served under the topic's name.
+//! - The clean mark is gone before anything is written, and comes back only after every log was closed and synced.
+//!   A log counts as cleanly closed only if the mark is there *and* the recovery checkpoint names it.
+//! - After an I/O error the whole directory takes no writes until it is opened again; reads go on.
+//! - Nothing unknown is deleted.
+//!
+//! Every call blocks on the disk except [`LogDir::get`], [`LogDir::logs`] and [`LogDir::offline`]. Time is passed in;
+//! the rounds ([`LogDir::retain`], [`LogDir::flush_due`], [`LogDir::unlink_due`], [`LogDir::write_checkpoints`]) are
+//! called by whoever owns the clock.
+//!
+//! Left to others: which topics exist and under which id (`metadata`), when rounds run (`broker`).
+
+mod checkpoints;
+mod close;
+mod create;
+mod delete;
+mod describe;
+mod errors;
+mod judge;
+mod load;
+mod locked;
+mod names;
+mod notice;
+mod offline;
+mod options;
+mod parallel;
+mod rounds;
+mod stray;
+mod table;
+#[cfg(test)]
+mod tests;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+
+use pagewire_disk::{DirLock, Disk, MetaProperties};
+use parking_lot::{Mutex, RwLock};
+use uuid::Uuid;
+
+pub use close::CloseReport;
+pub use describe::{DirDescription, LogDescription};
+pub use errors::{CreateError, LogDirError};
+pub use load::{FailedLog, LoadReport, LoadedLog, Progress};
+pub use locked::LockedDir;
+pub use notice::Notice;
+pub use options::{LogDirOptions, PartitionSettings};
+pub use rounds::{Flushed, RetainedAll};
+
+use crate::{Handles, Log, Offline};
+use checkpoints::{Checkpoints, Written};
+use delete::Doomed;
+use table::{Entry, Table};
+
+/// One log directory with all its logs. `Send + Sync`; every call takes `&self`.
+#[derive(Debug)]
+pub struct LogDir {
+    disk: Arc<dyn Disk>,
+    path: PathBuf,
+    meta: MetaProperties,
+    handles: Arc<Handles>,
+    threads: usize,
+    lock: Mutex<Option<DirLock>>,
+    table: RwLock<Table>,
+    /// Held while a partition's directory comes or goes.
+    changing: Mutex<()>,
+    doomed: Mutex<Vec<Doomed>>,
+    /// Checkpoint entries of directories that were not loaded: they are written back as they were.
+    carried: Mutex<Checkpoints>,
+    /// What the checkpoint files hold.
+    written: Mutex<Written>,
+    /// Shared with all its logs: an error of one ends writes in all.
+    offline: Arc<OnceLock<Offline>>,
+}
+
+impl LogDir {
+    /// Locks and loads a directory in one step, for callers that know their identity beforehand.
+    ///
+    /// `settings` answers for each partition found whether it is known, and how it is to be opened; it is called from
+    /// several threads. `progress` hears of each log that was opened.
+    pub fn open(
+        disk: Arc<dyn Disk>,
+        path: &Path,
+        options: &LogDirOptions,
+        settings: &(dyn Fn(&str, i32) -> Option<PartitionSettings> + Sync),
+        progress: &(dyn Fn(Progress<'_>) + Sync),
+    ) -> Result<(Self, LoadReport), LogDirError> {
+        LockedDir::lock(disk, path)?.load(options, settings, progress)
+    }
+
+    /// The directory.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Its own id, stable over restarts.
+    pub fn directory_id(&self) -> Option<Uuid> {
+        self.meta.directory_id
+    }
+
+    /// What `meta.properties` says.
+    pub fn meta(&self) -> &MetaProperties {
+        &self.meta
+    }
+
+    /// The log of a partition.
+    pub fn get(&self, topic: &str, partition: i32) -> Option<Arc<Log>> {
+        self.table.read().get(topic, partition).map(|entry| Arc::clone(&entry.log))
+    }
+
+    /// The id of the topic a partition's log belongs to.
+    pub fn topic_id(&self, topic: &str, partition: i32) -> Option<Uuid> {
+        self.table.read().get(topic, partition).map(|entry| entry.topic_id)
+    }
+
+    /// All logs, sorted by topic and partition.
+    pub fn logs(&self) -> Vec<Arc<Log>> {
+        self.table.read().entries().map(|entry| Arc::clone(&entry.log)).collect()
+    }
+
+    fn entries(&self) -> Vec<Arc<Entry>> {
+        self.table.read().entries().map(Arc::clone).collect()
+    }
+
+    /// New settings for all partitions of a topic.
+    pub fn set_settings(&self, topic: &str, settings: &PartitionSettings) {
+        for entry in self.table.read().of_topic(topic) {
+            entry.set(settings);
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! What a start found that people should know. Nothing here stopped it.
+
+use std::path::PathBuf;
+
+use pagewire_disk::CheckpointError;
+use pagewire_disk::checkpoint::format_id;
+use uuid::Uuid;
+
+/// One finding. `Display` is a line for the log.
+#[derive(Debug)]
+pub enum Notice {
+    /// A small file was useless and is written anew.
+    Damaged(CheckpointError),
+    /// A directory that is not a partition's: left alone.
+    Unknown {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// A partition whose topic nobody knows: left alone.
+    UnknownTopic {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// The unfinished copy of a partition, or data set aside earlier: left alone.
+    SetAside {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// A deleted partition that was not unlinked before the stop: it will be now.
+    Leftover {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// The data of another topic stood where this topic's belongs: renamed, kept.
+    Stray {
+        /// Where it is now.
+        path: PathBuf,
+        /// The id it names.
+        found: Uuid,
+        /// The topic's id.
+        expected: Uuid,
+    },
+    /// A partition that did not name its topic's id: it does now.
+    Named {
+        /// The directory.
+        path: PathBuf,
+        /// The topic's id.
+        topic_id: Uuid,
+    },
+    /// The log ends below what was known to be in it: records are lost.
+    Lost {
+        /// The directory.
+        path: PathBuf,
+        /// Where it ends.
+        log_end: i64,
+        /// Where a checkpoint says it ended.
+        known_end: i64,
+    },
+}
+
+impl std::fmt::Display for Notice {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Damaged(error) => write!(f, "{error}; it is written anew"),
+            Self::Unknown { path } => write!(f, "{} is no partition's directory; left alone", path.display()),
+            Self::UnknownTopic { path } => {
+                write!(f, "{} belongs to a topic this cluster does not have; left alone", path.display())
+            }
+            Self::SetAside { path } => write!(f, "{} was set aside earlier; left alone", path.display()),
+            Self::Leftover { path } => write!(f, "{} was deleted before; it is unlinked now", path.display()),
+            Self::Stray { path, found, expected } => write!(
+                f,
+                "data of topic id {} stood where topic id {} belongs; kept in {}",
+                format_id(*found),
+                format_id(*expected),
+                path.display()
+            ),
+            Self::Named { path, topic_id } => {
+                write!(f, "{} named no topic id; taken as {}", path.display(), format_id(*topic_id))
+            }
+            Self::Lost { path, log_end, known_end } => write!(
+                f,
+                "{} ends at offset {log_end}, but had reached {known_end}: {} records are lost",
+                path.display(),
+                known_end.saturating_sub(*log_end)
+            ),
+        }
+    }
+}

@@ -1,0 +1,36 @@
+//! What the owner of a directory tells it.
+
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use crate::{Handles, LogConfig};
+
+/// How a log directory is opened.
+#[derive(Debug, Clone)]
+pub struct LogDirOptions {
+    /// The cluster this node belongs to; a directory of another one is refused.
+    pub cluster_id: String,
+    /// This node; a directory of another one is refused.
+    pub node_id: i32,
+    /// `num.recovery.threads.per.data.dir`: threads that open and close logs. At least 1.
+    pub threads: usize,
+    /// Budget of open files for the logs.
+    pub handles: Arc<Handles>,
+    /// Now.
+    pub now_ms: i64,
+}
+
+/// What the owner knows of one partition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PartitionSettings {
+    /// Id of the topic as the metadata has it. A directory of another id becomes `-stray`.
+    pub topic_id: Uuid,
+    /// Epoch of this leadership.
+    pub leader_epoch: i32,
+    /// Settings of the log.
+    pub log: LogConfig,
+    /// `flush.ms`: unsynced records are synced at least this often. `None` (Kafka's default of 2^63-1): never for
+    /// time's sake.
+    pub flush_ms: Option<i64>,
+}

@@ -1,0 +1,126 @@
+//! The rounds over all logs that somebody with a clock calls: retention, syncs for time's sake.
+
+use std::io;
+use std::path::PathBuf;
+
+use super::table::Entry;
+use super::{LogDir, parallel};
+use crate::{AppendError, Log, Marks};
+
+/// What a retention round did.
+#[derive(Debug, Default)]
+pub struct RetainedAll {
+    /// Segments that were closed because of their age.
+    pub rolled: usize,
+    /// Segments removed.
+    pub segments: usize,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Idempotent producers forgotten.
+    pub producers: usize,
+    /// Logs that could not do it, by directory.
+    pub failed: Vec<(PathBuf, AppendError)>,
+}
+
+/// What a flush round did.
+#[derive(Debug, Default)]
+pub struct Flushed {
+    /// Logs synced.
+    pub logs: usize,
+    /// Logs whose sync failed, by directory. They and their whole directory are offline.
+    pub failed: Vec<(PathBuf, io::Error)>,
+}
+
+impl LogDir {
+    /// One retention round (`log.retention.check.interval.ms`): closes segments that are old enough, removes those
+    /// that retention no longer covers, forgets expired producers. Does nothing while the directory is offline.
+    pub fn retain(&self, now_ms: i64) -> RetainedAll {
+        let mut all = RetainedAll::default();
+        if self.offline().is_some() {
+            return all;
+        }
+        for entry in self.entries() {
+            if let Some(Err(error)) = entry.round(|log| retain_one(log, now_ms, &mut all)) {
+                all.failed.push((entry.log.dir().to_path_buf(), error));
+            }
+        }
+        all
+    }
+
+    /// One flush round (every second or so): syncs the logs whose `flush.ms` has passed with unsynced records, and
+    /// those that closed a segment since their last sync, so that recovery after a crash never reads closed segments.
+    pub fn flush_due(&self, now_ms: i64) -> Flushed {
+        let mut flushed = Flushed::default();
+        if self.offline().is_some() {
+            return flushed;
+        }
+        let mut due = self.entries();
+        due.retain(|entry| is_due(entry, now_ms));
+        let answers = parallel::map(&due, self.threads, |entry| entry.round(Log::sync));
+        for (entry, answer) in due.iter().zip(answers) {
+            match answer {
+                Some(Ok(_)) => {
+                    entry.note_flush(now_ms);
+                    flushed.logs += 1;
+                }
+                Some(Err(error)) => flushed.failed.push((entry.log.dir().to_path_buf(), error)),
+                None => {}
+            }
+        }
+        flushed
+    }
+}
+
+fn retain_one(log: &Log, now_ms: i64, all: &mut RetainedAll) -> Result<(), AppendError> {
+    all.producers += log.expire_producers(now_ms);
+    all.rolled += usize::from(log.roll_if_due(now_ms)?);
+    let retained = log.apply_retention(now_ms)?;
+    all.segments += retained.segments;
+    all.bytes += retained.bytes;
+    Ok(())
+}
+
+fn is_due(entry: &Entry, now_ms: i64) -> bool {
+    let marks = entry.log.marks();
+    if marks.recovery_point >= marks.log_end {
+        return false;
+    }
+    time_is_up(entry.flush_ms(), entry.flushed_ms(), now_ms) || {
+        let active_base = entry.log.segments().last().map_or(0, |segment| segment.base_offset);
+        closed_unsynced(&marks, active_base)
+    }
+}
+
+fn time_is_up(flush_ms: i64, flushed_ms: i64, now_ms: i64) -> bool {
+    now_ms.saturating_sub(flushed_ms) >= flush_ms
+}
+
+fn closed_unsynced(marks: &Marks, active_base: i64) -> bool {
+    marks.recovery_point < active_base
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flush_ms_counts_from_the_last_flush() {
+        assert!(!time_is_up(100, 1_000, 1_099));
+        assert!(time_is_up(100, 1_000, 1_100));
+        assert!(!time_is_up(i64::MAX, 0, 1 << 60), "never");
+        assert!(!time_is_up(100, 1_000, 0), "a clock that goes back");
+    }
+
+    #[test]
+    fn a_closed_segment_is_synced_soon() {
+        let marks = |recovery_point| Marks {
+            log_start: 0,
+            last_stable: 9,
+            high_watermark: 9,
+            log_end: 9,
+            recovery_point,
+        };
+        assert!(closed_unsynced(&marks(4), 5));
+        assert!(!closed_unsynced(&marks(5), 5));
+    }
+}

@@ -1,0 +1,85 @@
+//! The three checkpoint files, good and bad.
+
+use pagewire_disk::checkpoint::{HIGH_WATERMARK_FILE, LOG_START_FILE, RECOVERY_POINT_FILE};
+
+use super::*;
+
+const FILES: [&str; 3] = [RECOVERY_POINT_FILE, LOG_START_FILE, HIGH_WATERMARK_FILE];
+
+#[test]
+fn checkpoints_are_kafkas_and_written_only_when_they_change() {
+    let world = World::new().knows("a-b.c", A);
+    let (dir, _) = world.open();
+    let log = world.create(&dir, "a-b.c", 0);
+    world.create(&dir, "a-b.c", 1);
+    append(&log, 9);
+    assert_eq!(dir.write_checkpoints().expect("write"), 2);
+    assert_eq!(dir.write_checkpoints().expect("write"), 0);
+    assert_eq!(world.get(RECOVERY_POINT_FILE), "0\n2\na-b.c 0 0\na-b.c 1 0\n");
+    assert_eq!(world.get(HIGH_WATERMARK_FILE), "0\n2\na-b.c 0 9\na-b.c 1 0\n");
+    log.sync().expect("sync");
+    assert_eq!(dir.write_checkpoints().expect("write"), 1);
+    assert_eq!(world.get(RECOVERY_POINT_FILE), "0\n2\na-b.c 0 9\na-b.c 1 0\n");
+    assert!(!world.has(LOG_START_FILE), "no log starts elsewhere than its first segment");
+    log.delete_records_before(2).expect("delete records");
+    assert_eq!(dir.write_checkpoints().expect("write"), 1);
+    assert_eq!(world.get(LOG_START_FILE), "0\n1\na-b.c 0 2\n");
+}
+
+#[test]
+fn a_damaged_checkpoint_costs_a_notice_and_no_record() {
+    for bytes in [[0; 64].as_slice(), b"garbage", b"0\n5\na 0 3\n", b"\xff\xff"] {
+        for file in FILES {
+            let world = World::new().knows("a", A);
+            let (dir, _) = world.open();
+            append(&world.create(&dir, "a", 0), 9);
+            dir.close_clean(0);
+            world.put(file, bytes);
+            let (dir, report) = world.open();
+            assert!(
+                matches!(report.notices.as_slice(), [Notice::Damaged(_)]),
+                "{file}: {:?}",
+                notices(&report)
+            );
+            assert_eq!(log_end(&dir, "a", 0), 9, "{file}");
+            assert!(reads_all(&dir.get("a", 0).expect("open")));
+            dir.close_clean(0);
+            let report = world.open().1;
+            assert!(report.notices.is_empty(), "{file} was not rebuilt: {:?}", notices(&report));
+        }
+    }
+}
+
+#[test]
+fn an_empty_checkpoint_is_what_a_young_kafka_has() {
+    let world = World::new().knows("a", A);
+    let (dir, _) = world.open();
+    append(&world.create(&dir, "a", 0), 9);
+    drop(dir);
+    for file in FILES {
+        world.put(file, b"");
+    }
+    let (dir, report) = world.open();
+    assert!(report.notices.is_empty(), "{:?}", notices(&report));
+    assert_eq!(log_end(&dir, "a", 0), 9);
+}
+
+#[test]
+fn the_mark_alone_does_not_vouch_for_a_log() {
+    let world = World::new().knows("a", A);
+    let (dir, _) = world.open();
+    append(&world.create(&dir, "a", 0), 3);
+    dir.close_clean(0);
+    // A batch in the middle of the file goes bad; a checkpoint that does not name the log leaves the mark worthless.
+    let file = world.disk.open(&path("a-0/00000000000000000000.log"), OpenMode::ReadWrite).expect("open");
+    file.write_at(batch(1).len() as u64 + 70, b"\xff\xff\xff").expect("damage");
+    world.put(RECOVERY_POINT_FILE, b"0\n0\n");
+    let (dir, report) = world.open();
+    assert!(report.clean);
+    assert_eq!(log_end(&dir, "a", 0), 1);
+    assert_eq!(report.loaded[0].report.cuts.len(), 1);
+    assert!(
+        matches!(report.notices.as_slice(), [Notice::Lost { log_end: 1, known_end: 3, .. }]),
+        "{report:?}"
+    );
+}

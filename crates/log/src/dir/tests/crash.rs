@@ -1,0 +1,101 @@
+//! What a power cut leaves of a whole directory.
+
+use pagewire_disk::ForgettingDisk;
+
+use super::*;
+
+const SEEDS: u64 = 24;
+
+/// Crashes the disk in many ways and opens what is left.
+fn after_every_crash(disk: &ForgettingDisk, world: &World, check: impl Fn(&LogDir, &LoadReport, u64)) {
+    for seed in 0..SEEDS {
+        let world = world.moved_to(Arc::new(disk.crash(seed).expect("crash")));
+        let (dir, report) = world.open();
+        check(&dir, &report, seed);
+    }
+}
+
+fn forgetting() -> (ForgettingDisk, World) {
+    let disk = ForgettingDisk::new();
+    (disk.clone(), World::on(Arc::new(disk)).knows("a", A))
+}
+
+#[test]
+fn a_created_log_survives_a_power_cut() {
+    let (disk, world) = forgetting();
+    let (dir, _) = world.open();
+    world.create(&dir, "a", 0);
+    after_every_crash(&disk, &world, |dir, report, seed| {
+        assert_eq!(dir.topic_id("a", 0), Some(A), "seed {seed}: {:?}", notices(report));
+        assert!(report.notices.is_empty() && report.failed.is_empty(), "seed {seed}: {:?}", notices(report));
+    });
+}
+
+#[test]
+fn synced_records_survive_a_power_cut_and_the_rest_is_whole_or_gone() {
+    let (disk, world) = forgetting();
+    let (dir, _) = world.open();
+    let log = world.create(&dir, "a", 0);
+    append(&log, 8);
+    log.sync().expect("sync");
+    dir.write_checkpoints().expect("checkpoints");
+    append(&log, 8);
+    after_every_crash(&disk, &world, |dir, report, seed| {
+        let log = dir.get("a", 0).unwrap_or_else(|| panic!("seed {seed}: {report:?}"));
+        let end = log.marks().log_end;
+        assert!((8..=16).contains(&end), "seed {seed}: ends at {end}: {report:?}");
+        assert!(reads_all(&log), "seed {seed}");
+        append(&log, 3);
+        log.sync().expect("sync");
+        assert!(reads_all(&log), "seed {seed}");
+    });
+}
+
+#[test]
+fn a_clean_stop_survives_a_power_cut_as_clean() {
+    let (disk, world) = forgetting();
+    let (dir, _) = world.open();
+    append(&world.create(&dir, "a", 0), 8);
+    assert!(dir.close_clean(0).clean);
+    after_every_crash(&disk, &world, |dir, report, seed| {
+        assert!(report.clean && report.notices.is_empty(), "seed {seed}: {:?}", notices(report));
+        assert_eq!(log_end(dir, "a", 0), 8, "seed {seed}");
+    });
+}
+
+#[test]
+fn a_start_after_a_clean_stop_is_not_clean_any_more() {
+    let (disk, world) = forgetting();
+    let (dir, _) = world.open();
+    append(&world.create(&dir, "a", 0), 8);
+    dir.close_clean(0);
+    let (dir, _) = world.open();
+    append(&dir.get("a", 0).expect("open"), 8);
+    after_every_crash(&disk, &world, |dir, report, seed| {
+        assert!(!report.clean, "seed {seed}");
+        let log = dir.get("a", 0).expect("open");
+        assert!(log.marks().log_end >= 8 && reads_all(&log), "seed {seed}: {report:?}");
+    });
+}
+
+#[test]
+fn a_deleted_partition_never_comes_back() {
+    let (disk, world) = forgetting();
+    let (dir, _) = world.open();
+    append(&world.create(&dir, "a", 0), 8);
+    dir.delete("a", 0, 0).expect("delete");
+    world.learns("a", Some(B));
+    let log = world.create(&dir, "a", 0);
+    append(&log, 2);
+    log.sync().expect("sync");
+    after_every_crash(&disk, &world, |dir, report, seed| {
+        let log = dir.get("a", 0).unwrap_or_else(|| panic!("seed {seed}: {report:?}"));
+        assert_eq!(
+            (log.marks().log_start, log.marks().log_end),
+            (0, 2),
+            "seed {seed}: {:?}",
+            notices(report)
+        );
+        assert_eq!(dir.topic_id("a", 0), Some(B));
+    });
+}

@@ -1,0 +1,131 @@
+//! Disks that fail under an open directory.
+
+use pagewire_disk::checkpoint::CLEAN_MARK_FILE;
+use pagewire_disk::{Call, Errno, FailingDisk, Fault, When};
+
+use super::*;
+use crate::dir::CreateError;
+
+fn failing() -> (FailingDisk, World) {
+    let failing = FailingDisk::new(Arc::new(MemoryDisk::new()));
+    let world = World::on(Arc::new(failing.clone())).knows("a", A);
+    (failing, world)
+}
+
+#[test]
+fn a_failed_sync_of_one_log_ends_writes_in_the_whole_directory() {
+    let (failing, world) = failing();
+    let (dir, _) = world.open();
+    let (sick, well) = (world.create(&dir, "a", 0), world.create(&dir, "a", 1));
+    append(&sick, 2);
+    append(&well, 2);
+    failing.fail_on("a-0/", Call::SyncData, When::Nth(1), Fault::Error(Errno::IO));
+    assert!(sick.sync().is_err());
+    let offline = dir.offline().expect("offline");
+    assert!(offline.reason.contains("a-0"), "{offline}");
+    assert!(matches!(try_append(&well, 1), Err(AppendError::Offline(_))));
+    assert!(well.sync().is_err() && well.offline().is_some(), "what it has is not acknowledged either");
+    assert!(reads_all(&well) && reads_all(&sick), "reads go on");
+    let settings = world.settings("a").expect("known");
+    assert!(matches!(dir.create("a", 2, &settings, 0), Err(CreateError::Offline(_))));
+    assert!(dir.describe().offline.is_some());
+    assert!(!dir.close_clean(0).clean && !world.has(CLEAN_MARK_FILE));
+    let (dir, report) = world.open();
+    assert!(!report.clean && dir.offline().is_none(), "a start looks at the disk anew");
+    append(&dir.get("a", 1).expect("open"), 1);
+}
+
+#[test]
+fn a_flush_round_that_fails_takes_the_directory_offline() {
+    let (failing, world) = failing();
+    let (dir, _) = world.open();
+    append(&world.create(&dir, "a", 0), 2);
+    dir.set_settings("a", &PartitionSettings { flush_ms: Some(10), ..world.settings("a").expect("known") });
+    failing.fail(Call::SyncData, When::Always, Errno::IO);
+    assert_eq!(dir.flush_due(10).failed.len(), 1);
+    assert!(dir.offline().is_some());
+    assert_eq!(dir.flush_due(20).failed.len(), 0, "nothing is tried again");
+}
+
+#[test]
+fn a_full_disk_at_a_checkpoint_is_survived() {
+    let (failing, world) = failing();
+    let (dir, _) = world.open();
+    let log = world.create(&dir, "a", 0);
+    failing.fail_on("checkpoint", Call::Write, When::Always, Fault::Error(Errno::NOSPC));
+    append(&log, 1);
+    assert!(dir.write_checkpoints().is_err());
+    assert!(dir.offline().is_none());
+    failing.heal();
+    assert!(dir.write_checkpoints().expect("written later") > 0);
+}
+
+#[test]
+fn a_log_that_ran_out_of_space_leaves_the_others_alone() {
+    let (failing, world) = failing();
+    let (dir, _) = world.open();
+    let (full, well) = (world.create(&dir, "a", 0), world.create(&dir, "a", 1));
+    append(&full, 1);
+    failing.fail_on("a-0/", Call::SyncData, When::Nth(1), Fault::Error(Errno::NOSPC));
+    assert!(full.sync().is_err() && full.offline().is_some());
+    let offline = dir.offline();
+    assert!(offline.is_none(), "{offline:?}");
+    append(&well, 1);
+    let closed = dir.close_clean(0);
+    assert!(!closed.clean && closed.failed.len() == 1, "{closed:?}");
+}
+
+#[test]
+fn a_file_in_a_partitions_place_is_that_partitions_trouble() {
+    let (_, world) = failing();
+    let (dir, _) = world.open();
+    world.put("a-0", b"not a directory");
+    let settings = world.settings("a").expect("known");
+    assert!(matches!(dir.create("a", 0, &settings, 0), Err(CreateError::Io { .. })));
+    assert!(dir.offline().is_none());
+    world.create(&dir, "a", 1);
+}
+
+#[test]
+fn a_broken_disk_at_a_checkpoint_takes_the_directory_offline() {
+    let (failing, world) = failing();
+    let (dir, _) = world.open();
+    let log = world.create(&dir, "a", 0);
+    failing.fail_on("checkpoint", Call::Write, When::Always, Fault::Error(Errno::IO));
+    append(&log, 1);
+    assert!(dir.write_checkpoints().is_err());
+    assert!(dir.offline().is_some() && log.offline().is_some());
+}
+
+#[test]
+fn a_log_that_cannot_be_closed_keeps_the_mark_away() {
+    let (failing, world) = failing();
+    let (dir, _) = world.open();
+    append(&world.create(&dir, "a", 0), 2);
+    failing.fail_on("a-0/", Call::SyncData, When::Always, Fault::Error(Errno::IO));
+    let closed = dir.close_clean(0);
+    assert!(!closed.clean && closed.failed.len() == 1, "{closed:?}");
+    failing.heal();
+    assert!(!world.open().1.clean);
+}
+
+#[test]
+fn a_mark_that_cannot_be_taken_away_stops_the_start() {
+    let (failing, world) = failing();
+    world.open().0.close_clean(0);
+    failing.fail_on(CLEAN_MARK_FILE, Call::RemoveFile, When::Always, Fault::Error(Errno::ROFS));
+    assert!(matches!(world.try_open(), Err(LogDirError::Io { .. })));
+}
+
+#[test]
+fn nothing_is_made_after_the_close() {
+    let (_, world) = failing();
+    let (dir, _) = world.open();
+    let log = world.create(&dir, "a", 0);
+    assert!(dir.close_clean(0).clean);
+    let settings = world.settings("a").expect("known");
+    assert!(matches!(dir.create("a", 1, &settings, 0), Err(CreateError::Offline(_))));
+    assert!(try_append(&log, 1).is_err());
+    assert!(!dir.close_clean(0).clean, "a second close does nothing");
+    assert!(world.has(CLEAN_MARK_FILE));
+}

@@ -1,0 +1,101 @@
+//! Retention, flushes and their company.
+
+use pagewire_disk::{Call, Errno, FailingDisk, Fault, When};
+
+use super::*;
+
+#[test]
+fn retention_goes_over_all_logs() {
+    let world = World::new().knows("a", A).knows("b", B);
+    let (dir, _) = world.open();
+    for topic in ["a", "b"] {
+        append(&world.create(&dir, topic, 0), 9);
+    }
+    assert_eq!(dir.retain(1000).segments, 0);
+    let round = dir.retain(1002);
+    assert!(round.segments >= 4 && round.bytes > 0 && round.failed.is_empty(), "{round:?}");
+    for topic in ["a", "b"] {
+        assert_eq!(dir.get(topic, 0).expect("open").marks().log_start, 9);
+    }
+    assert_eq!(dir.unlink_due(1002).expect("unlink"), 0, "not before the delay is over");
+    assert!(dir.unlink_due(1052).expect("unlink") >= round.segments);
+    let left = world.disk.read_dir(&path("a-0")).expect("list");
+    assert!(!left.iter().any(|entry| entry.name.ends_with(".deleted")), "{left:?}");
+}
+
+#[test]
+fn a_log_is_synced_when_its_flush_ms_is_over() {
+    let world = World::new().knows("a", A);
+    let (dir, _) = world.open();
+    let settings = PartitionSettings { flush_ms: Some(100), ..world.settings("a").expect("known") };
+    let log = dir.create("a", 0, &settings, 0).expect("create");
+    append(&log, 1);
+    assert_eq!(dir.flush_due(99).logs, 0);
+    assert_eq!(dir.flush_due(100).logs, 1);
+    assert_eq!(log.marks().recovery_point, 1);
+    assert_eq!(dir.flush_due(500).logs, 0, "nothing to sync");
+    append(&log, 1);
+    assert_eq!(dir.flush_due(500).logs, 1);
+}
+
+#[test]
+fn a_log_without_flush_ms_is_synced_when_it_closed_a_segment() {
+    let world = World::new().knows("a", A);
+    let (dir, _) = world.open();
+    let log = world.create(&dir, "a", 0);
+    append(&log, 1);
+    assert_eq!(dir.flush_due(i64::MAX / 2).logs, 0);
+    append(&log, 6);
+    assert!(log.segments().len() > 1);
+    assert_eq!(dir.flush_due(1).logs, 1);
+    assert_eq!(log.marks().recovery_point, 7);
+}
+
+#[test]
+fn rounds_beside_deletion_and_creation_do_no_harm() {
+    let world = World::new().knows("a", A);
+    let (dir, _) = world.open();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for round in 0..200 {
+                dir.retain(2000);
+                dir.flush_due(round);
+                dir.unlink_due(round).expect("unlink");
+                dir.write_checkpoints().expect("checkpoints");
+            }
+        });
+        for _ in 0..50 {
+            let log = world.create(&dir, "a", 0);
+            for _ in 0..5 {
+                try_append(&log, 1900).expect("append");
+            }
+            assert_eq!((log.marks().log_start, log.marks().log_end), (0, 5));
+            assert!(reads_all(&log));
+            assert!(dir.delete("a", 0, 0).expect("delete"));
+        }
+    });
+    assert!(dir.offline().is_none());
+    dir.unlink_due(i64::MAX).expect("unlink");
+    assert!(world.dirs().is_empty());
+}
+
+#[test]
+fn segments_that_could_not_be_removed_stay_below_the_log_start() {
+    let disk = FailingDisk::new(Arc::new(MemoryDisk::new()));
+    let world = World::on(Arc::new(disk.clone())).knows("a", A);
+    let (dir, _) = world.open();
+    append(&world.create(&dir, "a", 0), 9);
+    disk.fail_on("a-0/00", Call::Rename, When::Always, Fault::Error(Errno::IO));
+    assert_eq!(dir.retain(1002).failed.len(), 1);
+    assert_eq!(dir.get("a", 0).expect("open").marks().log_start, 9);
+    dir.write_checkpoints().expect("checkpoints");
+    assert_eq!(world.get("log-start-offset-checkpoint"), "0\n1\na 0 9\n");
+    disk.heal();
+    drop(dir);
+    let (dir, _) = world.open();
+    let marks = dir.get("a", 0).expect("open").marks();
+    assert_eq!((marks.log_start, marks.log_end), (9, 9), "not risen from the dead");
+    dir.retain(1002);
+    dir.write_checkpoints().expect("checkpoints");
+    assert_eq!(world.get("log-start-offset-checkpoint"), "0\n0\n", "the names say it");
+}

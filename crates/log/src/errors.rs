@@ -1,0 +1,126 @@
+//! What can go wrong, one narrow enum per operation. Each variant says what its caller does next.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Opening a log failed. The partition cannot be served.
+#[derive(Debug, thiserror::Error)]
+pub enum LogError {
+    /// The disk said no.
+    #[error("{}: {error}", path.display())]
+    Io {
+        /// The file or directory.
+        path: PathBuf,
+        /// What the operating system said.
+        error: io::Error,
+    },
+}
+
+impl LogError {
+    pub(crate) fn at(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
+        let path = path.into();
+        move |error| Self::Io { path, error }
+    }
+}
+
+/// A log that takes no more writes, and why. Reads go on as long as the disk answers them.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("log is offline for writes: {reason}")]
+pub struct Offline {
+    /// The first failure, in words.
+    pub reason: Arc<str>,
+    /// What kind of failure it was (`StorageFull`, ...).
+    pub kind: io::ErrorKind,
+}
+
+/// An append that changed nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum AppendError {
+    /// The sequence does not follow the producer's last one: OUT_OF_ORDER_SEQUENCE_NUMBER.
+    #[error("producer {producer_id}: sequence {got} does not follow {last}")]
+    OutOfOrderSequence {
+        /// The producer.
+        producer_id: i64,
+        /// First sequence of the batch.
+        got: i32,
+        /// Last sequence known, -1 if none in this epoch.
+        last: i32,
+    },
+    /// The producer was fenced by a newer epoch: INVALID_PRODUCER_EPOCH.
+    #[error("producer {producer_id}: epoch {got} is older than {current}")]
+    InvalidProducerEpoch {
+        /// The producer.
+        producer_id: i64,
+        /// Epoch of the batch.
+        got: i16,
+        /// Epoch known.
+        current: i16,
+    },
+    /// A batch outside the producer's open transaction: INVALID_TXN_STATE.
+    #[error("producer {producer_id} has an open transaction")]
+    InvalidTxnState {
+        /// The producer.
+        producer_id: i64,
+    },
+    /// Longer than a whole segment may be: RECORD_LIST_TOO_LARGE.
+    #[error("{bytes} bytes do not fit a segment of {segment_bytes}")]
+    TooLarge {
+        /// Length of the batches.
+        bytes: u64,
+        /// `segment.bytes`.
+        segment_bytes: u32,
+    },
+    /// Not whole v2 batches with room for their offsets; the caller checked nothing: CORRUPT_MESSAGE.
+    #[error("not whole record batches: {0}")]
+    Malformed(&'static str),
+    /// A write failed and was undone; the log is as it was and takes further appends. Storage is full
+    /// (`ErrorKind::StorageFull`) or failing: KAFKA_STORAGE_ERROR.
+    #[error("write failed: {0}")]
+    Write(io::Error),
+    /// The log takes no writes any more: KAFKA_STORAGE_ERROR.
+    #[error(transparent)]
+    Offline(#[from] Offline),
+}
+
+/// A read that returned nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// Below the log start or above the log end: OFFSET_OUT_OF_RANGE.
+    #[error("offset {offset} is outside {log_start}..={log_end}")]
+    OffsetOutOfRange {
+        /// What was asked.
+        offset: i64,
+        /// First readable offset.
+        log_start: i64,
+        /// End of the log.
+        log_end: i64,
+    },
+    /// Bytes of a segment are not a record batch: KAFKA_STORAGE_ERROR. Other segments may still be readable.
+    #[error("{}: no record batch at position {position}", file.display())]
+    Corrupt {
+        /// The segment file.
+        file: PathBuf,
+        /// Where in it.
+        position: u64,
+    },
+    /// The disk said no: KAFKA_STORAGE_ERROR.
+    #[error("read failed: {0}")]
+    Io(#[from] io::Error),
+}
+
+/// DeleteRecords refused.
+#[derive(Debug, thiserror::Error)]
+pub enum DeleteRecordsError {
+    /// Above the high watermark (or negative): OFFSET_OUT_OF_RANGE.
+    #[error("offset {offset} is above the high watermark {high_watermark}")]
+    OffsetOutOfRange {
+        /// What was asked.
+        offset: i64,
+        /// Where the log can be cut at most.
+        high_watermark: i64,
+    },
+    /// The log takes no writes any more: KAFKA_STORAGE_ERROR.
+    #[error(transparent)]
+    Offline(#[from] Offline),
+}

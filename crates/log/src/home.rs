@@ -1,0 +1,52 @@
+//! What all parts of one log share: the disk, the directory, the descriptor budget.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use pagewire_disk::{Disk, DiskFile, OpenMode};
+
+use crate::errors::Offline;
+use crate::handles::Handles;
+use crate::names;
+
+/// Where a log lives.
+#[derive(Debug)]
+pub(crate) struct Home {
+    pub(crate) disk: Arc<dyn Disk>,
+    pub(crate) dir: PathBuf,
+    pub(crate) handles: Arc<Handles>,
+    /// Why no log of the log directory takes writes, once that is so.
+    pub(crate) sick: Arc<OnceLock<Offline>>,
+    /// `index.interval.bytes` in force, for whoever rebuilds an index.
+    index_interval: AtomicU32,
+}
+
+impl Home {
+    /// The home of a log that shares nothing but its descriptors.
+    pub(crate) fn new(disk: Arc<dyn Disk>, dir: PathBuf, handles: Arc<Handles>) -> Self {
+        Self { disk, dir, handles, sick: Arc::default(), index_interval: AtomicU32::default() }
+    }
+
+    /// The home of a log that stops taking writes with the others of its log directory.
+    pub(crate) fn within(self, sick: &Arc<OnceLock<Offline>>) -> Self {
+        Self { sick: Arc::clone(sick), ..self }
+    }
+
+    pub(crate) fn path(&self, offset: i64, suffix: &str) -> PathBuf {
+        names::path(&self.dir, offset, suffix)
+    }
+
+    pub(crate) fn open(&self, offset: i64, suffix: &str, mode: OpenMode) -> io::Result<Arc<dyn DiskFile>> {
+        self.disk.open(&self.path(offset, suffix), mode)
+    }
+
+    pub(crate) fn index_interval(&self) -> u32 {
+        self.index_interval.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_index_interval(&self, bytes: u32) {
+        self.index_interval.store(bytes, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,281 @@
+//! The time index: from which offset on a timestamp may occur.
+//!
+//! Lookups by time are rare, so a lock held for nanoseconds guards the few fields; the file is opened when needed.
+
+use std::io;
+
+use pagewire_disk::DiskFile;
+use parking_lot::Mutex;
+
+use super::PIECE;
+
+/// Bytes of an entry.
+pub(crate) const ENTRY_LEN: usize = 12;
+/// Entries read at once when the file is searched.
+const PAGE_ENTRIES: u64 = 341;
+
+/// One entry: no record at or below the offset has a larger timestamp.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct TimeEntry {
+    /// Largest timestamp so far, ms.
+    pub(crate) timestamp: i64,
+    /// Last offset of the batch that has it, relative to the segment's base.
+    pub(crate) relative: u32,
+}
+
+impl TimeEntry {
+    fn to_bytes(self) -> [u8; ENTRY_LEN] {
+        let mut bytes = [0; ENTRY_LEN];
+        let (timestamp, relative) = bytes.split_at_mut(8);
+        timestamp.copy_from_slice(&self.timestamp.to_be_bytes());
+        relative.copy_from_slice(&self.relative.to_be_bytes());
+        bytes
+    }
+
+    fn parse(bytes: &[u8]) -> Option<Self> {
+        let timestamp = i64::from_be_bytes(*bytes.first_chunk()?);
+        let relative = u32::from_be_bytes(*bytes.get(8..)?.first_chunk()?);
+        Some(Self { timestamp, relative })
+    }
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// Largest timestamp of the segment; `None` until known (closed segments) or while there is no record.
+    max: Option<TimeEntry>,
+    known: bool,
+    /// Entries in the file before `piece`.
+    in_file: u32,
+    piece: Vec<TimeEntry>,
+    last: Option<TimeEntry>,
+}
+
+/// Nobody has looked yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Unknown;
+
+/// The time index of one segment.
+#[derive(Debug, Default)]
+pub(crate) struct TimeIndex(Mutex<State>);
+
+impl TimeIndex {
+    /// Starts with an empty file.
+    pub(crate) fn start_empty(&self) {
+        *self.0.lock() = State { known: true, ..State::default() };
+    }
+
+    /// Goes on after the entries of an existing file.
+    pub(crate) fn start_after(&self, entries: u32, last: Option<TimeEntry>, max: Option<TimeEntry>) {
+        *self.0.lock() = State { max, known: true, in_file: entries, piece: Vec::new(), last };
+    }
+
+    /// The largest timestamp, if it is known; `Ok(None)` for a segment without one.
+    pub(crate) fn max(&self) -> Result<Option<TimeEntry>, Unknown> {
+        let state = self.0.lock();
+        if state.known { Ok(state.max) } else { Err(Unknown) }
+    }
+
+    /// Makes the largest timestamp known.
+    pub(crate) fn set_max(&self, max: Option<TimeEntry>) {
+        let mut state = self.0.lock();
+        state.max = max;
+        state.known = true;
+    }
+
+    /// A batch was appended.
+    pub(crate) fn observe(&self, batch: TimeEntry) {
+        let mut state = self.0.lock();
+        if state.max.is_none_or(|max| batch.timestamp > max.timestamp) {
+            state.max = Some(batch);
+        }
+    }
+
+    /// Adds an entry for the largest timestamp if it rose. `true`: [`write`](Self::write) is due.
+    pub(crate) fn push(&self) -> bool {
+        let mut state = self.0.lock();
+        if let Some(max) = state.max
+            && max.timestamp > state.last.map_or(-1, |last| last.timestamp)
+        {
+            state.piece.push(max);
+            state.last = Some(max);
+        }
+        state.piece.len() >= PIECE
+    }
+
+    /// Number of entries.
+    pub(crate) fn len(&self) -> u32 {
+        let state = self.0.lock();
+        state.in_file + state.piece.len() as u32
+    }
+
+    /// Whether entries wait in memory.
+    pub(crate) fn is_dirty(&self) -> bool {
+        !self.0.lock().piece.is_empty()
+    }
+
+    /// Writes the entries in memory to the file. Only the writer calls this.
+    pub(crate) fn write(&self, file: &dyn DiskFile) -> io::Result<()> {
+        let (at, bytes, written) = {
+            let state = self.0.lock();
+            let bytes: Vec<u8> = state.piece.iter().flat_map(|entry| entry.to_bytes()).collect();
+            (u64::from(state.in_file) * ENTRY_LEN as u64, bytes, state.piece.len())
+        };
+        if !bytes.is_empty() {
+            file.write_at(at, &bytes)?;
+        }
+        let mut state = self.0.lock();
+        state.in_file += written as u32;
+        state.piece = Vec::new();
+        Ok(())
+    }
+
+    /// The last entry in memory with a timestamp at or below `timestamp`.
+    pub(crate) fn floor_in_memory(&self, timestamp: i64) -> Option<TimeEntry> {
+        self.0.lock().piece.iter().rev().find(|entry| entry.timestamp <= timestamp).copied()
+    }
+}
+
+/// The last entry of a file; `None` for an empty or torn one.
+pub(crate) fn last_in(file: &dyn DiskFile) -> io::Result<Option<TimeEntry>> {
+    let len = file.len()?;
+    if len == 0 || len % ENTRY_LEN as u64 != 0 {
+        return Ok(None);
+    }
+    let mut bytes = [0; ENTRY_LEN];
+    file.read_exact_at(len - ENTRY_LEN as u64, &mut bytes)?;
+    Ok(TimeEntry::parse(&bytes))
+}
+
+/// The last entry of a file at or below `timestamp`. The caller checks it against the log.
+pub(crate) fn floor_in(file: &dyn DiskFile, timestamp: i64) -> io::Result<Option<TimeEntry>> {
+    let entries = file.len()? / ENTRY_LEN as u64;
+    let (mut low, mut high) = (0, entries.div_ceil(PAGE_ENTRIES));
+    let mut page = vec![0; PAGE_ENTRIES as usize * ENTRY_LEN];
+    let mut best = None;
+    while low < high {
+        let middle = low + (high - low) / 2;
+        let count = (entries - middle * PAGE_ENTRIES).min(PAGE_ENTRIES) as usize;
+        let bytes = page.get_mut(..count * ENTRY_LEN).unwrap_or_default();
+        file.read_exact_at(middle * PAGE_ENTRIES * ENTRY_LEN as u64, bytes)?;
+        let mut found = bytes.chunks_exact(ENTRY_LEN).filter_map(TimeEntry::parse);
+        match found.by_ref().take_while(|entry| entry.timestamp <= timestamp).last() {
+            Some(entry) => {
+                best = Some(entry);
+                low = middle + 1;
+            }
+            None => high = middle,
+        }
+    }
+    Ok(best)
+}
+
+/// Reads the entries up to offset `relative_max`: how many, and the last; `None` if they do not strictly rise in time
+/// (and not fall in offset). For the active segment.
+pub(crate) fn load(file: &dyn DiskFile, relative_max: u32) -> io::Result<Option<(u32, Option<TimeEntry>)>> {
+    let len = file.len()?;
+    // Far above what any segment has: an entry per batch, a batch per 61 bytes of 2 GiB.
+    if len % ENTRY_LEN as u64 != 0 || len / ENTRY_LEN as u64 > u64::from(u32::MAX) / 61 {
+        return Ok(None);
+    }
+    let mut last: Option<TimeEntry> = None;
+    let (mut at, mut count) = (0, 0);
+    let mut page = vec![0; PAGE_ENTRIES as usize * ENTRY_LEN];
+    while at < len {
+        let wanted = (len - at).min(page.len() as u64);
+        let bytes = page.get_mut(..wanted as usize).unwrap_or_default();
+        file.read_exact_at(at, bytes)?;
+        for entry in bytes.chunks_exact(ENTRY_LEN).filter_map(TimeEntry::parse) {
+            if last.is_some_and(|last| entry.timestamp <= last.timestamp || entry.relative < last.relative) {
+                return Ok(None);
+            }
+            if entry.relative > relative_max {
+                return Ok(Some((count, last)));
+            }
+            last = Some(entry);
+            count += 1;
+        }
+        at += wanted;
+    }
+    Ok(Some((count, last)))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::sync::Arc;
+
+    use pagewire_disk::{Disk, MemoryDisk, OpenMode};
+
+    use super::*;
+
+    fn file() -> Arc<dyn DiskFile> {
+        MemoryDisk::new().open(Path::new("/t"), OpenMode::Create).expect("memory")
+    }
+
+    fn filled(entries: u32, file: &Arc<dyn DiskFile>) -> TimeIndex {
+        let index = TimeIndex::default();
+        index.start_empty();
+        for n in 1..=entries {
+            index.observe(TimeEntry { timestamp: i64::from(n) * 10, relative: n });
+            if index.push() {
+                index.write(&**file).expect("write");
+            }
+        }
+        index.write(&**file).expect("write");
+        index
+    }
+
+    #[test]
+    fn entries_strictly_rise_even_if_times_do_not() {
+        let index = TimeIndex::default();
+        index.start_empty();
+        for (relative, timestamp) in [(1, 50), (2, 40), (3, 50), (4, 51)] {
+            index.observe(TimeEntry { timestamp, relative });
+            index.push();
+        }
+        assert_eq!(index.len(), 2);
+        assert_eq!(index.max(), Ok(Some(TimeEntry { timestamp: 51, relative: 4 })));
+        assert_eq!(index.floor_in_memory(50), Some(TimeEntry { timestamp: 50, relative: 1 }));
+    }
+
+    #[test]
+    fn the_floor_is_found_in_every_page() {
+        let file = file();
+        let index = filled(1000, &file);
+        assert_eq!((index.len(), file.len().expect("len")), (1000, 12_000));
+        assert_eq!(floor_in(&*file, 9).expect("read"), None);
+        for n in [1, 340, 341, 342, 682, 683, 1000] {
+            let entry = floor_in(&*file, i64::from(n) * 10 + 5).expect("read");
+            assert_eq!(entry, Some(TimeEntry { timestamp: i64::from(n) * 10, relative: n }));
+        }
+        assert_eq!(last_in(&*file).expect("read"), Some(TimeEntry { timestamp: 10_000, relative: 1000 }));
+    }
+
+    #[test]
+    fn a_file_whose_times_fall_is_refused() {
+        let file = file();
+        filled(10, &file);
+        assert!(load(&*file, u32::MAX).expect("read").is_some());
+        file.write_at(12 * 5, &[0; 12]).expect("write");
+        assert_eq!(load(&*file, u32::MAX).expect("read"), None);
+    }
+
+    #[test]
+    fn entries_above_an_offset_are_not_counted() {
+        let file = file();
+        filled(400, &file);
+        let last = |n: i64| Some(TimeEntry { timestamp: n * 10, relative: n as u32 });
+        assert_eq!(load(&*file, 350).expect("read"), Some((350, last(350))));
+        assert_eq!(load(&*file, 0).expect("read"), Some((0, None)));
+        assert_eq!(load(&*file, u32::MAX).expect("read"), Some((400, last(400))));
+    }
+
+    #[test]
+    fn records_without_a_time_get_no_entry() {
+        let index = TimeIndex::default();
+        index.start_empty();
+        index.observe(TimeEntry { timestamp: -1, relative: 0 });
+        index.push();
+        assert_eq!(index.len(), 0);
+    }
+}

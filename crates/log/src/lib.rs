@@ -1,0 +1,100 @@
+//! One partition's log, in Kafka's files and formats byte for byte.
+//!
+//! ```text
+//!   append ──short lock──▶ sequence check ▶ roll? ▶ offsets ▶ one vectored write ▶ marks
+//!   read   ──no lock─────▶ segments snapshot ▶ index page ▶ batch header ▶ FileRange (no record byte is read)
+//!   sync   ──no lock on appends──▶ fdatasync of what is dirty ▶ recovery point
+//! ```
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `%020d.log` | record batches; the only evidence, everything else is rebuilt from it |
+//! | `%020d.index`, `.timeindex` | sparse entries, believed only where the batch header they point at agrees |
+//! | `%020d.snapshot` | idempotent producers at that offset |
+//! | `leader-epoch-checkpoint` | first offset of each leader epoch |
+//!
+//! Invariants
+//! - A segment is append-only while it lives, and is replaced by a new file and a rename, never rewritten.
+//! - A [`FileRange`](pagewire_zcopy::FileRange) holds its file open: retention may unlink it mid-send.
+//! - Nothing below a published mark changes. Only bytes that were never published are cut (a failed write).
+//! - After a failed sync nothing more is acknowledged: the log is [`Offline`] for writes.
+//! - Time is passed in. Every call that touches the disk blocks.
+//!
+//! Memory of one open log: about 2 KiB (struct, marks, one segment, no maps, no threads), 0.5 KiB for the tail of
+//! the active index once it has an entry, 2 KiB of index top level per GiB of log that was read, about 200 bytes per
+//! idempotent producer of the last day. Descriptors are opened when first needed and capped per [`Handles`].
+//!
+//! # The calls ([`Log`] is `Send + Sync`, all take `&self`)
+//!
+//! ```text
+//! Log::open(disk: Arc<dyn Disk>, dir: &Path, topic: &str, partition: i32, OpenOptions) -> Result<(Log, RecoveryReport), LogError>
+//! Log::open_with(.., handles: Arc<Handles>)      // one descriptor budget for all logs of a process
+//! append(Bytes, AppendContext) -> Result<Appended, AppendError>
+//! append_batch(&BatchHeader, payload: &[u8], AppendContext) -> the same      // header and payload from two places
+//! read(offset, max_bytes: u32, ReadUpTo, at_least_one: bool) -> Result<ReadSlice, ReadError>
+//! try_read(the same) -> Result<TryRead, ReadError>  // for event loops: never waits for a disk, says so instead
+//! marks() -> Marks
+//! offset_for_time(ts) -> Result<Option<TimestampOffset>, ReadError>      max_timestamp_offset() -> the same
+//! leader_epoch() -> Option<i32>      end_offset_for_epoch(epoch) -> Option<(epoch, end offset)>
+//! delete_records_before(offset) -> Result<i64 log start, DeleteRecordsError>     // -1: the high watermark
+//! roll_if_due(now_ms) -> Result<bool, AppendError>     apply_retention(now_ms) -> Result<Retained, AppendError>
+//! unlink_due(now_ms) -> io::Result<usize>              expire_producers(now_ms) -> usize
+//! sync() -> io::Result<i64 synced up to>               pace() -> io::Result<u64 bytes pushed>
+//! offline() -> Option<Offline>    take_offline(kind, reason)    close(now_ms) -> io::Result<()>
+//! topic() partition() dir() config() set_config(LogConfig) size_bytes() segments() producers()
+//! ```
+//!
+//! # Room for what comes later
+//!
+//! Transactions: producers already carry the first offset of their open transaction, `last_stable` has its mark and
+//! its reader bound, and `.txnindex` files live and die with their segment. Compaction: a cleaned segment takes its
+//! place by rename (`.cleaned`, `.swap`, finished at open) and by a new list of segments; it must stay below the
+//! recovery point, because past it recovery takes holes between offsets for losses unless the topic is compacted.
+//!
+//! Left to others: judging produced batches (`record`), moving bytes (`zcopy`), who waits for which mark (`broker`).
+
+mod answers;
+mod append;
+mod config;
+mod derive;
+mod dir;
+mod doomed;
+mod epochs;
+mod errors;
+mod handles;
+mod headers;
+mod home;
+mod index;
+mod listing;
+mod log;
+mod marks;
+mod names;
+mod open;
+mod patience;
+mod producers;
+mod read;
+mod recovery;
+mod refill;
+mod retention;
+mod roll;
+mod scan;
+mod segment;
+mod snapshot;
+mod sync;
+mod times;
+mod writeback;
+mod writer;
+
+pub use answers::{
+    AppendContext, Appended, Cut, OpenOptions, Origin, ProducerInfo, ReadSlice, ReadUpTo, RecoveryReport,
+    Retained, SegmentInfo, TimestampOffset, TryRead,
+};
+pub use config::LogConfig;
+pub use dir::{
+    CloseReport, CreateError, DirDescription, FailedLog, Flushed, LoadReport, LoadedLog, LockedDir,
+    LogDescription, LogDir, LogDirError, LogDirOptions, Notice, PartitionSettings, Progress, RetainedAll,
+};
+pub use errors::{AppendError, DeleteRecordsError, LogError, Offline, ReadError};
+pub use handles::Handles;
+pub use log::Log;
+pub use marks::Marks;

@@ -1,0 +1,87 @@
+//! What lies in a partition's directory, and putting it in order before anything is believed.
+//!
+//! Leftovers of an interrupted compaction or deletion are finished or removed, files without a segment go.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::sync::Arc;
+
+use crate::answers::RecoveryReport;
+use crate::home::Home;
+use crate::names;
+
+/// The files that matter.
+#[derive(Debug, Default)]
+pub(crate) struct Listing {
+    /// Base offsets of the segments, oldest first.
+    pub(crate) bases: Vec<i64>,
+    /// Offsets of producer snapshots, oldest first.
+    pub(crate) snapshots: Vec<i64>,
+    /// Base offsets that have an offset index, a time index.
+    pub(crate) indexed: BTreeSet<i64>,
+    pub(crate) timed: BTreeSet<i64>,
+}
+
+/// Reads the directory and puts it in order.
+pub(crate) fn read(home: &Arc<Home>, report: &mut RecoveryReport) -> io::Result<Listing> {
+    let names = file_names(home)?;
+    if finish_swaps(home, &names, report)? + remove_leftovers(home, &names, report)? > 0 {
+        return read_orderly(home, &file_names(home)?, report);
+    }
+    read_orderly(home, &names, report)
+}
+
+fn file_names(home: &Home) -> io::Result<Vec<String>> {
+    let entries = home.disk.read_dir(&home.dir)?;
+    Ok(entries.into_iter().filter(|entry| !entry.is_dir).map(|entry| entry.name).collect())
+}
+
+fn read_orderly(home: &Home, names: &[String], report: &mut RecoveryReport) -> io::Result<Listing> {
+    let with = |suffix| names.iter().filter_map(move |name| names::offset(name, suffix));
+    let mut listing = Listing {
+        bases: with(names::LOG).collect(),
+        snapshots: with(names::SNAPSHOT).collect(),
+        indexed: with(names::INDEX).collect(),
+        timed: with(names::TIME_INDEX).collect(),
+    };
+    listing.bases.sort_unstable();
+    listing.snapshots.sort_unstable();
+    for suffix in [names::INDEX, names::TIME_INDEX, names::TXN_INDEX] {
+        for offset in with(suffix).filter(|offset| listing.bases.binary_search(offset).is_err()) {
+            let path = home.path(offset, suffix);
+            report.notes.push(format!("{}: removed, it has no segment", path.display()));
+            home.disk.remove_file(&path)?;
+        }
+    }
+    Ok(listing)
+}
+
+/// A finished replacement takes its place..
+fn finish_swaps(home: &Home, names: &[String], report: &mut RecoveryReport) -> io::Result<usize> {
+    let swap_suffix = format!("{}{}", names::LOG, names::SWAP);
+    let mut finished = 0;
+    for offset in names.iter().filter_map(|name| names::offset(name, &swap_suffix)) {
+        for suffix in names::OF_A_SEGMENT {
+            let (from, to) =
+                (home.path(offset, &format!("{suffix}{}", names::SWAP)), home.path(offset, suffix));
+            match home.disk.rename(&from, &to) {
+                Ok(()) => report.notes.push(format!("{}: put in place", to.display())),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
+            }
+        }
+        finished += 1;
+    }
+    Ok(finished)
+}
+
+fn remove_leftovers(home: &Home, names: &[String], report: &mut RecoveryReport) -> io::Result<usize> {
+    let left = [names::DELETED, names::CLEANED, names::TEMPORARY];
+    let mut removed = 0;
+    for name in names.iter().filter(|name| left.iter().any(|suffix| name.ends_with(suffix))) {
+        home.disk.remove_file(&home.dir.join(name))?;
+        report.notes.push(format!("{}: leftover removed", home.dir.join(name).display()));
+        removed += 1;
+    }
+    Ok(removed)
+}

@@ -1,0 +1,226 @@
+//! The log of one partition: what it consists of, and the questions that need no work.
+
+use std::io;
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, OnceLock};
+
+use arc_swap::ArcSwap;
+use pagewire_disk::{Disk, DiskFile};
+use parking_lot::{Mutex, RwLock};
+
+use crate::answers::{OpenOptions, ProducerInfo, RecoveryReport, SegmentInfo};
+use crate::config::LogConfig;
+use crate::doomed::Doomed;
+use crate::epochs::Epochs;
+use crate::errors::{LogError, Offline};
+use crate::handles::Handles;
+use crate::home::Home;
+use crate::marks::{MarkCells, Marks};
+use crate::segment::Segment;
+use crate::writer::Writer;
+
+/// Descriptors of a log that was opened without a shared budget.
+const OWN_HANDLES: usize = 64;
+
+/// The log of one partition. All calls that touch the disk block.
+///
+/// Appends, rolls and retention take one short lock; reads and marks take none; syncs hold up only each other.
+#[derive(Debug)]
+pub struct Log {
+    pub(crate) topic: Arc<str>,
+    pub(crate) partition: i32,
+    pub(crate) home: Arc<Home>,
+    pub(crate) config: ArcSwap<LogConfig>,
+    pub(crate) marks: MarkCells,
+    /// Oldest first, never empty; the last one is active.
+    pub(crate) segments: ArcSwap<Vec<Arc<Segment>>>,
+    pub(crate) writer: Mutex<Writer>,
+    pub(crate) epochs: RwLock<Epochs>,
+    pub(crate) offline: OnceLock<Offline>,
+    /// Names were made or changed since the directory was last synced.
+    pub(crate) dir_dirty: AtomicBool,
+    /// Held for the length of a sync.
+    pub(crate) syncs: Mutex<()>,
+    /// Small files written since the last sync (producer snapshots).
+    pub(crate) small_files: Mutex<Vec<Arc<dyn DiskFile>>>,
+    pub(crate) pacing: Mutex<()>,
+    pub(crate) doomed: Mutex<Doomed>,
+}
+
+impl Log {
+    /// Opens the log in `dir`, making the directory and a first segment if there is none, and recovers it as far as
+    /// needed. With a descriptor budget of its own.
+    pub fn open(
+        disk: Arc<dyn Disk>,
+        dir: &Path,
+        topic: &str,
+        partition: i32,
+        options: OpenOptions,
+    ) -> Result<(Self, RecoveryReport), LogError> {
+        Self::open_with(disk, dir, topic, partition, options, Handles::new(OWN_HANDLES))
+    }
+
+    /// As [`Log::open`], with a descriptor budget shared by many logs.
+    pub fn open_with(
+        disk: Arc<dyn Disk>,
+        dir: &Path,
+        topic: &str,
+        partition: i32,
+        options: OpenOptions,
+        handles: Arc<Handles>,
+    ) -> Result<(Self, RecoveryReport), LogError> {
+        Self::open_at(Home::new(disk, dir.to_path_buf(), handles), topic, partition, options)
+    }
+
+    pub(crate) fn open_at(
+        home: Home,
+        topic: &str,
+        partition: i32,
+        options: OpenOptions,
+    ) -> Result<(Self, RecoveryReport), LogError> {
+        home.set_index_interval(options.config.index_interval_bytes);
+        crate::open::open(Arc::new(home), topic, partition, options)
+    }
+
+    /// The topic's name.
+    pub fn topic(&self) -> &Arc<str> {
+        &self.topic
+    }
+
+    /// The partition's number.
+    pub fn partition(&self) -> i32 {
+        self.partition
+    }
+
+    /// The directory.
+    pub fn dir(&self) -> &Path {
+        &self.home.dir
+    }
+
+    /// The marks of this moment. Takes no lock.
+    pub fn marks(&self) -> Marks {
+        self.marks.load()
+    }
+
+    /// The settings in force.
+    pub fn config(&self) -> Arc<LogConfig> {
+        self.config.load_full()
+    }
+
+    /// Puts other settings in force, for what happens from now on.
+    pub fn set_config(&self, config: LogConfig) {
+        self.home.set_index_interval(config.index_interval_bytes);
+        self.config.store(Arc::new(config));
+    }
+
+    /// The segments, oldest first.
+    pub fn segments(&self) -> Vec<SegmentInfo> {
+        self.segments
+            .load()
+            .iter()
+            .map(|segment| {
+                let end = segment.end();
+                let (base_offset, next_offset, size_bytes) = (segment.base_offset, end.next_offset, end.size);
+                SegmentInfo { base_offset, next_offset, size_bytes }
+            })
+            .collect()
+    }
+
+    /// Bytes of all `.log` files.
+    pub fn size_bytes(&self) -> u64 {
+        self.segments.load().iter().map(|segment| segment.end().size).sum()
+    }
+
+    /// The idempotent producers, by id. Waits for an append under way.
+    pub fn producers(&self) -> Vec<ProducerInfo> {
+        self.writer.lock().producers.describe()
+    }
+
+    /// Forgets producers silent for longer than `producer.id.expiration.ms`; how many.
+    pub fn expire_producers(&self, now_ms: i64) -> usize {
+        let expiration_ms = self.config.load().producer_id_expiration_ms;
+        self.writer.lock().producers.expire(now_ms, expiration_ms)
+    }
+
+    /// The newest leader epoch in the log, `None` before the first.
+    pub fn leader_epoch(&self) -> Option<i32> {
+        self.epochs.read().latest()
+    }
+
+    /// OffsetForLeaderEpoch: the largest epoch at or below `epoch` and the offset after its last record; `None` for
+    /// an epoch above all known ones (the protocol's -1, -1).
+    pub fn end_offset_for_epoch(&self, epoch: i32) -> Option<(i32, i64)> {
+        let log_end = self.marks().log_end;
+        self.epochs.read().end_offset(epoch, log_end)
+    }
+
+    /// Why the log takes no writes, if so: by an error of its own or of its log directory.
+    pub fn offline(&self) -> Option<Offline> {
+        self.why_offline().cloned()
+    }
+
+    /// Refuses all writes and syncs of this log from now on. The first reason stays.
+    pub fn take_offline(&self, kind: io::ErrorKind, reason: &str) {
+        self.set_offline(kind, reason);
+    }
+
+    /// The partition is being deleted: the same, and nothing to be alarmed about.
+    pub(crate) fn retire(&self) {
+        let _ = self
+            .offline
+            .set(Offline { reason: "the partition was deleted".into(), kind: io::ErrorKind::NotFound });
+    }
+
+    /// An error of this log's files: it goes offline, and the whole log directory with it at the same moment, because
+    /// what one file lost others may have lost too. A full disk is the one log's trouble.
+    pub(crate) fn fail(&self, kind: io::ErrorKind, reason: &str) {
+        if !self.set_offline(kind, reason) || kind == io::ErrorKind::StorageFull {
+            return;
+        }
+        let reason = format!("{}: {reason}", self.home.dir.display());
+        if self.home.sick.set(Offline { reason: reason.as_str().into(), kind }).is_ok() {
+            tracing::error!(reason, "the log directory is offline for writes");
+        }
+    }
+
+    fn set_offline(&self, kind: io::ErrorKind, reason: &str) -> bool {
+        let first = self.offline.set(Offline { reason: reason.into(), kind }).is_ok();
+        if first {
+            tracing::error!(topic = %self.topic, partition = self.partition, reason, "log is offline for writes");
+        }
+        first
+    }
+
+    fn why_offline(&self) -> Option<&Offline> {
+        self.offline.get().or_else(|| self.home.sick.get())
+    }
+
+    pub(crate) fn online(&self) -> Result<(), Offline> {
+        self.why_offline().map_or(Ok(()), |offline| Err(offline.clone()))
+    }
+
+    /// The segment appends go to. The caller holds the append lock.
+    pub(crate) fn active(&self) -> Option<Arc<Segment>> {
+        self.segments.load().last().map(Arc::clone)
+    }
+}
+
+impl From<Offline> for io::Error {
+    fn from(offline: Offline) -> Self {
+        Self::new(offline.kind, offline)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_is_send_and_sync_and_small() {
+        fn shared<T: Send + Sync>() {}
+        shared::<Log>();
+        let bytes = size_of::<Log>() + size_of::<LogConfig>() + size_of::<Segment>() + size_of::<Home>();
+        assert!(bytes < 1536, "100,000 partitions must be thinkable: {bytes}");
+    }
+}

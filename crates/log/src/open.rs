@@ -1,0 +1,240 @@
+//! Opening a log: order in the directory, recovery, producers, epochs, marks.
+
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, OnceLock};
+
+use arc_swap::ArcSwap;
+use pagewire_disk::{EpochCheckpoint, create_dir_durably};
+use parking_lot::{Mutex, RwLock};
+
+use crate::answers::{OpenOptions, RecoveryReport};
+use crate::derive::Sparse;
+use crate::epochs::{self, Epochs};
+use crate::errors::LogError;
+use crate::headers::walk_headers;
+use crate::home::Home;
+use crate::listing;
+use crate::log::Log;
+use crate::marks::{MarkCells, Marks};
+use crate::producers::ProducerTable;
+use crate::recovery::{self, Depth, Recovered};
+use crate::segment::Segment;
+use crate::writer::Writer;
+use crate::{names, refill, snapshot};
+
+/// Opens the log at `home`.
+pub(crate) fn open(
+    home: Arc<Home>,
+    topic: &str,
+    partition: i32,
+    options: OpenOptions,
+) -> Result<(Log, RecoveryReport), LogError> {
+    let mut report = RecoveryReport::default();
+    let found = load_segments(&home, &options, &mut report)?;
+    let Recovered { mut segments, mut sparse } = found.recovered;
+    let mut log_end = segments.last().map_or(0, |active| active.end().next_offset);
+    if !segments.is_empty() && log_end < options.recovery_point {
+        let point = options.recovery_point;
+        report.notes.push(format!(
+            "the log ends at {log_end}, below its recovery point {point}: records are missing"
+        ));
+    }
+    if !segments.is_empty() && options.log_start_offset > log_end {
+        let start = options.log_start_offset;
+        report.notes.push(format!("everything lies below the log start {start}: the log starts again there"));
+        segments.drain(..).try_for_each(|segment| recovery::remove_segment(&home, segment.base_offset))?;
+    }
+    let fresh = segments.is_empty();
+    if fresh {
+        log_end = options.log_start_offset.max(0);
+        let first = Segment::create(Arc::clone(&home), log_end)
+            .map_err(LogError::at(home.path(log_end, names::LOG)))?;
+        segments.push(Arc::new(first));
+        sparse = Sparse::default();
+    }
+    let log_start =
+        segments.first().map_or(0, |first| first.base_offset).max(options.log_start_offset).min(log_end);
+
+    let mut epochs = load_epochs(&home, &segments, log_end, &mut report)?;
+    let mut writer = Writer { sparse, opened_ms: options.now_ms, ..Writer::default() };
+    load_producers(
+        &home,
+        &found.snapshots,
+        &segments,
+        log_end,
+        &mut epochs,
+        &mut writer,
+        &options,
+        &mut report,
+    )?;
+    writer.first_timestamp = first_timestamp(&segments, &mut report)?;
+    let changed = [
+        epochs.inner.truncate_end(log_end),
+        epochs.inner.truncate_start(log_start),
+        epochs.inner.assign(options.leader_epoch, log_end),
+    ];
+    if changed.contains(&true) || epochs.rebuilt {
+        epochs.inner.write(&*home.disk, &home.dir).map_err(LogError::at(home.dir.join(epochs::FILE)))?;
+    }
+    let stable = if options.clean && report.cuts.is_empty() {
+        log_end
+    } else {
+        options.recovery_point.clamp(0, log_end)
+    };
+    let marks = Marks {
+        log_start,
+        last_stable: log_end,
+        high_watermark: log_end,
+        log_end,
+        recovery_point: if fresh { log_end } else { stable },
+    };
+    let log = Log {
+        topic: topic.into(),
+        partition,
+        home,
+        config: ArcSwap::from_pointee(options.config),
+        marks: MarkCells::new(marks),
+        segments: ArcSwap::from_pointee(segments),
+        writer: Mutex::new(writer),
+        epochs: RwLock::new(epochs.inner),
+        offline: OnceLock::new(),
+        dir_dirty: AtomicBool::new(true),
+        syncs: Mutex::default(),
+        small_files: Mutex::default(),
+        pacing: Mutex::default(),
+        doomed: Mutex::default(),
+    };
+    Ok((log, report))
+}
+
+struct Found {
+    recovered: Recovered,
+    snapshots: Vec<i64>,
+}
+
+fn load_segments(
+    home: &Arc<Home>,
+    options: &OpenOptions,
+    report: &mut RecoveryReport,
+) -> Result<Found, LogError> {
+    create_dir_durably(&*home.disk, &home.dir).map_err(LogError::at(&home.dir))?;
+    let listing = listing::read(home, report).map_err(LogError::at(&home.dir))?;
+    let (recovery_point, clean, compacted) =
+        (options.recovery_point, options.clean, options.config.cleanup_compact);
+    let recovered = recovery::recover(home, &listing, Depth { recovery_point, clean, compacted }, report)?;
+    Ok(Found { recovered, snapshots: listing.snapshots })
+}
+
+/// Epochs being put together.
+#[derive(Debug, Default)]
+struct EpochsFound {
+    inner: Epochs,
+    rebuilt: bool,
+}
+
+/// The checkpoint, or what the batches say if it is missing or damaged.
+fn load_epochs(
+    home: &Home,
+    segments: &[Arc<Segment>],
+    log_end: i64,
+    report: &mut RecoveryReport,
+) -> Result<EpochsFound, LogError> {
+    let path = home.dir.join(epochs::FILE);
+    match EpochCheckpoint::read(&*home.disk, &path) {
+        Ok(Some(checkpoint)) => {
+            return Ok(EpochsFound { inner: Epochs::new(checkpoint.entries), rebuilt: false });
+        }
+        Ok(None) => {}
+        Err(error) if error.is_damage() => report.notes.push(error.to_string()),
+        Err(pagewire_disk::CheckpointError::Io { path, error }) => return Err(LogError::Io { path, error }),
+        Err(error) => return Err(LogError::at(path)(std::io::Error::other(error))),
+    }
+    let mut inner = Epochs::default();
+    if log_end > 0 && segments.iter().any(|segment| segment.end().size > 0) {
+        report.rebuilt.push(path.clone());
+        epochs_of_batches(segments, &mut inner, report)?;
+    }
+    Ok(EpochsFound { inner, rebuilt: true })
+}
+
+/// Epochs only rise, so a segment that begins with the same epoch as the next one has no other in it.
+fn epochs_of_batches(
+    segments: &[Arc<Segment>],
+    epochs: &mut Epochs,
+    report: &mut RecoveryReport,
+) -> Result<(), LogError> {
+    let mut firsts = Vec::with_capacity(segments.len());
+    for segment in segments {
+        let mut first = None;
+        walk_headers(segment, segment.base_offset, report, |header| {
+            first.get_or_insert((header.partition_leader_epoch, header.base_offset));
+            false
+        })?;
+        firsts.push(first);
+    }
+    for (at, segment) in segments.iter().enumerate() {
+        let Some((epoch, start_offset)) = firsts.get(at).copied().flatten() else { continue };
+        epochs.assign(epoch, start_offset);
+        let next = firsts.get(at + 1).copied().flatten();
+        if next.is_none_or(|(next, _)| next != epoch) {
+            walk_headers(segment, segment.base_offset, report, |header| {
+                epochs.assign(header.partition_leader_epoch, header.base_offset);
+                true
+            })?;
+        }
+    }
+    Ok(())
+}
+
+/// Producers: the newest good snapshot, what it leaves out, then the headers after it. Epochs that the checkpoint lacks turn up as well.
+#[expect(clippy::too_many_arguments, reason = "one step of opening, split off for its length")]
+fn load_producers(
+    home: &Home,
+    snapshots: &[i64],
+    segments: &[Arc<Segment>],
+    log_end: i64,
+    epochs: &mut EpochsFound,
+    writer: &mut Writer,
+    options: &OpenOptions,
+    report: &mut RecoveryReport,
+) -> Result<(), LogError> {
+    let (disk, now_ms) = (&*home.disk, options.now_ms);
+    let mut table = ProducerTable::default();
+    let mut useless = Vec::new();
+    let from = snapshot::load_newest(disk, &home.dir, snapshots, log_end, &mut table, now_ms, &mut useless)
+        .map_err(LogError::at(&home.dir))?;
+    for offset in &useless {
+        let path = home.path(*offset, names::SNAPSHOT);
+        report.notes.push(format!("{}: damaged or past the end of the log, removed", path.display()));
+        disk.remove_file(&path).map_err(LogError::at(&path))?;
+    }
+    writer.snapshots = snapshots.iter().copied().filter(|offset| !useless.contains(offset)).collect();
+    let start = from.unwrap_or(0);
+    if options.clean && start < log_end && from.is_none() {
+        report.rebuilt.push(home.path(log_end, names::SNAPSHOT));
+    }
+    if let Some(offset) = from {
+        refill::refill(&mut table, segments, offset, report)?;
+    }
+    let max = options.config.producers_max;
+    for segment in segments.iter().filter(|segment| segment.end().next_offset > start) {
+        walk_headers(segment, start, report, |header| {
+            epochs.rebuilt |= epochs.inner.assign(header.partition_leader_epoch, header.base_offset);
+            table.record(header, now_ms, max);
+            true
+        })?;
+    }
+    writer.producers = table;
+    Ok(())
+}
+
+fn first_timestamp(segments: &[Arc<Segment>], report: &mut RecoveryReport) -> Result<Option<i64>, LogError> {
+    let mut first = None;
+    if let Some(active) = segments.last() {
+        walk_headers(active, active.base_offset, report, |header| {
+            first = Some(header.max_timestamp);
+            false
+        })?;
+    }
+    Ok(first)
+}

@@ -1,0 +1,169 @@
+//! Facts about sequences, epochs and what is remembered.
+
+use super::*;
+
+const MAX: usize = 100;
+
+fn batch(id: i64, epoch: i16, sequence: i32, records: i32, offset: i64) -> BatchHeader {
+    let mut header = BatchHeader::decode(&[0; pagewire_record::HEADER_LEN]);
+    header.base_offset = offset;
+    header.last_offset_delta = records - 1;
+    header.max_timestamp = offset * 10;
+    header.producer_id = id;
+    header.producer_epoch = epoch;
+    header.base_sequence = sequence;
+    header.records_count = records;
+    header
+}
+
+fn table(batches: &[BatchHeader]) -> ProducerTable {
+    let mut table = ProducerTable::default();
+    for header in batches {
+        assert!(matches!(table.check(header, Origin::Client), Ok(Verdict::New)), "{header:?}");
+        table.record(header, 0, MAX);
+    }
+    table
+}
+
+#[test]
+fn each_of_the_last_five_batches_is_a_duplicate_and_older_ones_are_out_of_order() {
+    let all: Vec<BatchHeader> = (0..7).map(|n| batch(1, 0, n * 3, 3, i64::from(n) * 3)).collect();
+    let table = table(&all);
+    for (n, header) in all.iter().enumerate() {
+        match table.check(header, Origin::Client) {
+            Ok(Verdict::Duplicate(meta)) => {
+                assert!(n >= 2);
+                assert_eq!((meta.first_offset(), meta.timestamp), (header.base_offset, header.max_timestamp));
+            }
+            Err(AppendError::OutOfOrderSequence { last: 20, .. }) => assert!(n < 2),
+            other => panic!("{n}: {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn the_same_first_sequence_with_another_length_is_no_duplicate() {
+    let table = table(&[batch(1, 0, 0, 3, 0)]);
+    assert!(matches!(
+        table.check(&batch(1, 0, 0, 2, 9), Origin::Client),
+        Err(AppendError::OutOfOrderSequence { got: 0, last: 2, .. })
+    ));
+}
+
+#[test]
+fn sequences_wrap_to_zero() {
+    let first = batch(1, 0, i32::MAX - 1, 2, 0);
+    let table = table(&[first, batch(1, 0, 0, 2, 2)]);
+    assert!(matches!(table.check(&first, Origin::Client), Ok(Verdict::Duplicate(_))));
+    let across = batch(2, 0, i32::MAX, 3, 10);
+    let table = self::table(&[across, batch(2, 0, 2, 1, 13)]);
+    let Ok(Verdict::Duplicate(meta)) = table.check(&across, Origin::Client) else { panic!("duplicate") };
+    assert_eq!((meta.first_sequence(), meta.last_sequence), (i32::MAX, 1));
+}
+
+#[test]
+fn an_unknown_producer_may_start_anywhere() {
+    table(&[batch(1, 3, 77, 1, 0)]);
+}
+
+#[test]
+fn a_new_epoch_starts_at_zero_and_an_old_one_is_fenced() {
+    let table = table(&[batch(1, 3, 5, 1, 0)]);
+    assert!(matches!(
+        table.check(&batch(1, 4, 6, 1, 1), Origin::Client),
+        Err(AppendError::OutOfOrderSequence { got: 6, last: NO_SEQUENCE, .. })
+    ));
+    assert!(matches!(table.check(&batch(1, 4, 0, 1, 1), Origin::Client), Ok(Verdict::New)));
+    assert!(matches!(
+        table.check(&batch(1, 2, 6, 1, 1), Origin::Client),
+        Err(AppendError::InvalidProducerEpoch { got: 2, current: 3, .. })
+    ));
+    assert!(table.check(&batch(1, 2, 6, 1, 1), Origin::Coordinator).is_err());
+}
+
+#[test]
+fn the_coordinator_is_not_asked_for_sequences() {
+    let table = table(&[batch(1, 3, 5, 1, 0)]);
+    assert!(matches!(table.check(&batch(1, 3, 99, 1, 1), Origin::Coordinator), Ok(Verdict::New)));
+}
+
+#[test]
+fn a_batch_outside_the_open_transaction_is_refused() {
+    let mut inside = batch(1, 0, 0, 1, 0);
+    inside.attributes = 0x10;
+    let mut table = table(&[inside]);
+    let outside = batch(1, 0, 1, 1, 1);
+    assert!(matches!(table.check(&outside, Origin::Client), Err(AppendError::InvalidTxnState { .. })));
+    let mut marker = batch(1, 0, NO_SEQUENCE, 1, 1);
+    marker.attributes = 0x30;
+    table.record(&marker, 0, MAX);
+    assert!(matches!(table.check(&outside, Origin::Client), Ok(Verdict::New)));
+}
+
+#[test]
+fn silent_producers_are_forgotten_after_their_time() {
+    let mut table = table(&[batch(1, 0, 0, 1, 0)]);
+    table.record(&batch(2, 0, 0, 1, 1), 500, MAX);
+    assert_eq!(table.expire(1000, 1000), 1);
+    assert_eq!(table.describe().iter().map(|p| p.producer_id).collect::<Vec<_>>(), [2]);
+}
+
+#[test]
+fn the_number_of_producers_is_bounded_and_the_silent_go_first() {
+    let mut table = ProducerTable::default();
+    for n in 0..1000 {
+        table.record(&batch(n, 0, 0, 1, n), n, MAX);
+        assert!(table.len() <= MAX);
+    }
+    assert!(table.iter().all(|(id, _)| id >= 890));
+}
+
+/// A producer of a snapshot, and what the log says of it.
+fn completed(snapshot: &BatchHeader, log: &[BatchHeader]) -> ProducerTable {
+    let mut known = ProducerTable::default();
+    known.record(snapshot, 0, MAX);
+    let mut found = ProducerTable::default();
+    for header in log {
+        known.note_known(header, &mut found);
+    }
+    known.complete_from(&found);
+    known
+}
+
+fn duplicates(table: &ProducerTable, all: &[BatchHeader]) -> Vec<bool> {
+    all.iter()
+        .map(|header| matches!(table.check(header, Origin::Client), Ok(Verdict::Duplicate(_))))
+        .collect()
+}
+
+#[test]
+fn a_producer_of_a_snapshot_is_completed_from_the_log() {
+    let all: Vec<BatchHeader> = (0..7).map(|n| batch(1, 0, n * 3, 3, i64::from(n) * 3)).collect();
+    let table = completed(&all[6], &all);
+    assert_eq!(duplicates(&table, &all), [false, false, true, true, true, true, true]);
+    assert!(!table.is_incomplete_from(0));
+}
+
+#[test]
+fn a_log_that_disagrees_completes_nothing() {
+    let all: Vec<BatchHeader> = (0..4).map(|n| batch(1, 0, n * 3, 3, i64::from(n) * 3)).collect();
+    let only_last = [false, false, false, true];
+    assert_eq!(duplicates(&completed(&all[3], &all[..3]), &all), only_last, "its last batch is not there");
+    let other = BatchHeader { base_offset: 100, ..all[3] };
+    assert_eq!(duplicates(&completed(&all[3], &[all[2], other]), &all), only_last, "it lies elsewhere");
+    let older = BatchHeader { producer_epoch: 1, ..all[2] };
+    assert_eq!(duplicates(&completed(&all[3], &[older, all[3]]), &all), only_last, "another epoch before");
+}
+
+#[test]
+fn a_hole_in_the_log_ends_what_is_known() {
+    let all: Vec<BatchHeader> = (0..5).map(|n| batch(1, 0, n * 3, 3, i64::from(n) * 3)).collect();
+    let table = completed(&all[4], &[all[0], all[1], all[3], all[4]]);
+    assert_eq!(duplicates(&table, &all), [false, false, false, true, true]);
+    assert!(table.is_incomplete_from(14) && !table.is_incomplete_from(15));
+}
+
+#[test]
+fn a_producer_that_began_a_moment_ago_lacks_nothing() {
+    assert!(!table(&[batch(1, 0, 0, 3, 50)]).is_incomplete_from(0));
+}

@@ -1,0 +1,159 @@
+//! Reading: from an offset to a range of a file, without a lock and without touching a record byte.
+//!
+//! A range starts with the batch that holds the offset (or the next one after a gap), ends at the bound or at
+//! `max_bytes` (then possibly inside a batch, as in Kafka: clients ignore a cut tail), and never crosses a segment.
+
+use std::io;
+
+use pagewire_zcopy::FileRange;
+
+use crate::answers::{ReadSlice, ReadUpTo, TryRead};
+use crate::errors::ReadError;
+use crate::log::Log;
+use crate::marks::Marks;
+use crate::patience::Patience;
+use crate::segment::Segment;
+
+/// Segments may vanish between a look at the list and the opening of a file, each time because the log start moved.
+const LOOKS_MAX: usize = 8;
+
+/// What a segment has for a reader.
+enum Slice {
+    /// Records below the bound.
+    Range(FileRange),
+    /// Records, but not even the first batch fits.
+    TooBig,
+    /// The next record is at or past the bound.
+    BoundReached,
+    /// All its records are below the offset: the next segment may have some.
+    Past,
+}
+
+/// What a reader wants.
+#[derive(Debug, Clone, Copy)]
+struct Want {
+    offset: i64,
+    upto: ReadUpTo,
+    max_bytes: u64,
+    at_least_one: bool,
+    patience: Patience,
+}
+
+impl Log {
+    /// Finds the records from `offset` on, at most `max_bytes` of them, below the bound of `upto`.
+    ///
+    /// `at_least_one`: the first batch is returned whole even if it is longer than `max_bytes` (KIP-74). An offset at
+    /// the bound (or between it and the log end) has no records yet: an empty slice, not an error.
+    pub fn read(
+        &self,
+        offset: i64,
+        max_bytes: u32,
+        upto: ReadUpTo,
+        at_least_one: bool,
+    ) -> Result<ReadSlice, ReadError> {
+        let max_bytes = u64::from(max_bytes);
+        let want = Want { offset, upto, max_bytes, at_least_one, patience: Patience::Endless };
+        let mut looks = 0;
+        loop {
+            looks += 1;
+            match self.look(want) {
+                Err(ReadError::Io(error)) if error.kind() == io::ErrorKind::NotFound && looks < LOOKS_MAX => {
+                }
+                answer => return answer,
+            }
+        }
+    }
+
+    /// [`Log::read`] for event loops: answers from memory and the page cache, or says that it would have to wait (for
+    /// a cold index page or batch header, or for a file to be opened). Then the read belongs on a thread that may.
+    pub fn try_read(
+        &self,
+        offset: i64,
+        max_bytes: u32,
+        upto: ReadUpTo,
+        at_least_one: bool,
+    ) -> Result<TryRead, ReadError> {
+        let want =
+            Want { offset, upto, max_bytes: u64::from(max_bytes), at_least_one, patience: Patience::None };
+        match self.look(want) {
+            Err(ReadError::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => Ok(TryRead::WouldBlock),
+            answer => answer.map(TryRead::Slice),
+        }
+    }
+
+    fn look(&self, want: Want) -> Result<ReadSlice, ReadError> {
+        let offset = want.offset;
+        let marks = self.marks.load();
+        check_range(offset, &marks)?;
+        let bound = match want.upto {
+            ReadUpTo::HighWatermark => marks.high_watermark,
+            ReadUpTo::LastStable => marks.last_stable,
+            ReadUpTo::LogEnd => marks.log_end,
+        };
+        if offset >= bound {
+            return Ok(ReadSlice { range: None, marks });
+        }
+        let segments = self.segments.load();
+        // The log start moves before segments leave the list: what is missing from the list shows here.
+        check_range(offset, &Marks { log_start: self.marks.load().log_start, ..marks })?;
+        let first = segments.partition_point(|segment| segment.base_offset <= offset).saturating_sub(1);
+        for segment in segments.iter().skip(first).take_while(|segment| segment.base_offset < bound) {
+            match segment.slice(want, bound)? {
+                Slice::Range(range) => return Ok(ReadSlice { range: Some(range), marks }),
+                Slice::TooBig | Slice::BoundReached => break,
+                Slice::Past => {}
+            }
+        }
+        Ok(ReadSlice { range: None, marks })
+    }
+}
+
+fn check_range(offset: i64, marks: &Marks) -> Result<(), ReadError> {
+    if (marks.log_start..=marks.log_end).contains(&offset) {
+        return Ok(());
+    }
+    Err(ReadError::OffsetOutOfRange { offset, log_start: marks.log_start, log_end: marks.log_end })
+}
+
+impl Segment {
+    /// The records of `want` that lie below the offset `bound`.
+    fn slice(&self, want: Want, bound: i64) -> Result<Slice, ReadError> {
+        let patience = want.patience;
+        // Before the end: the newest batch then lies below it.
+        let newest = self.newest();
+        let end = self.end();
+        let whole = bound >= end.next_offset;
+        if let Some((base_offset, position)) = newest
+            && whole
+            && base_offset == want.offset
+            && end.size > position
+            && end.size - position <= want.max_bytes
+        {
+            // A consumer at the tail: no index, no header.
+            return self.range(position, end.size - position, patience);
+        }
+        let Some(first) = self.locate(want.offset, patience)? else { return Ok(Slice::Past) };
+        if first.header.base_offset >= bound {
+            return Ok(Slice::BoundReached);
+        }
+        let until = if whole {
+            end.size
+        } else {
+            self.locate(bound, patience)?.map_or(end.size, |batch| batch.position)
+        };
+        let available = until.saturating_sub(first.position);
+        let size = first.header.size_in_bytes();
+        if available < size {
+            return Ok(Slice::BoundReached);
+        }
+        if size <= want.max_bytes {
+            return self.range(first.position, available.min(want.max_bytes), patience);
+        }
+        if want.at_least_one { self.range(first.position, size, patience) } else { Ok(Slice::TooBig) }
+    }
+
+    fn range(&self, position: u64, len: u64, patience: Patience) -> Result<Slice, ReadError> {
+        let file = self.file_with(patience)?;
+        Ok(Slice::Range(FileRange::new(file.file().clone(), position, len)))
+    }
+}

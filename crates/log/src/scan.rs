@@ -1,0 +1,231 @@
+//! Walks the batches of a segment file, header by header, with or without their CRC.
+//!
+//! Small batches are walked through one window of memory, large ones are skipped over: what a scan costs is headers,
+//! not bytes, unless the CRC is asked for.
+
+use std::io;
+
+use pagewire_disk::DiskFile;
+use pagewire_record::batch::Batch;
+use pagewire_record::{BatchError, BatchHeader, HEADER_LEN};
+
+use crate::patience::Patience;
+
+/// A window for one lookup: a few headers.
+pub(crate) const WINDOW_LOOKUP: usize = 1024;
+/// A window for walking a file. Below the size from which allocators hand out buffers that copy slowly.
+pub(crate) const WINDOW_WALK: usize = 64 * 1024;
+
+/// Bytes a header's CRC field does not cover.
+const CRC_START: u64 = 21;
+
+/// A batch found in a file.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Found {
+    /// Where it begins.
+    pub(crate) position: u64,
+    /// Its header.
+    pub(crate) header: BatchHeader,
+}
+
+impl Found {
+    /// Where the next one begins.
+    pub(crate) fn end(&self) -> u64 {
+        self.position + self.header.size_in_bytes()
+    }
+}
+
+/// Why a walk ended before the end.
+#[derive(Debug)]
+pub(crate) enum ScanError {
+    /// The disk said no.
+    Io(io::Error),
+    /// No believable batch here.
+    Bad { position: u64, reason: String },
+}
+
+impl From<io::Error> for ScanError {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+/// The walk. Ends at `end`, or after the first error.
+pub(crate) struct Scanner<'a> {
+    file: &'a dyn DiskFile,
+    position: u64,
+    end: u64,
+    expected: i64,
+    window: Vec<u8>,
+    window_max: usize,
+    window_start: u64,
+    last_size: u64,
+    verify: bool,
+    contiguous: bool,
+    patience: Patience,
+}
+
+impl<'a> Scanner<'a> {
+    /// Walks `file` from `position`, where a batch begins, to `end`. Base offsets below `expected`, or below the
+    /// batch before, are not believed.
+    pub(crate) fn new(
+        file: &'a dyn DiskFile,
+        position: u64,
+        end: u64,
+        expected: i64,
+        window_max: usize,
+    ) -> Self {
+        let window = Vec::new();
+        Self {
+            file,
+            position,
+            end,
+            expected,
+            window,
+            window_max,
+            window_start: 0,
+            last_size: 0,
+            verify: false,
+            contiguous: false,
+            patience: Patience::Endless,
+        }
+    }
+
+    /// Reads no further than it may without waiting.
+    pub(crate) fn with(mut self, patience: Patience) -> Self {
+        self.patience = patience;
+        self
+    }
+
+    /// Checks CRCs as well.
+    pub(crate) fn verifying(mut self) -> Self {
+        self.verify = true;
+        self
+    }
+
+    /// Where the walk stands: the end of the last believed batch.
+    pub(crate) fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// Believes no hole between batches: base offsets are not covered by the CRC, only their order speaks for them.
+    pub(crate) fn contiguous(mut self, contiguous: bool) -> Self {
+        self.contiguous = contiguous;
+        self
+    }
+
+    /// Goes back to a batch just found, so that it is the next one again.
+    pub(crate) fn rewind(&mut self, found: &Found) {
+        self.position = found.position;
+        self.expected = found.header.base_offset;
+    }
+
+    /// The next batch; `None` at the end.
+    pub(crate) fn next(&mut self) -> Result<Option<Found>, ScanError> {
+        if self.position >= self.end {
+            return Ok(None);
+        }
+        let left = self.end - self.position;
+        let bytes = self.window_at(self.position, HEADER_LEN.min(left as usize))?;
+        let header = BatchHeader::parse(bytes).map_err(|error| self.bad(describe(&error, left)))?;
+        let size = header.size_in_bytes();
+        if size > left {
+            return Err(self.bad(format!("a batch of {size} bytes with {left} left in the file")));
+        }
+        let last = i64::from(header.last_offset_delta);
+        let hole = self.contiguous && header.base_offset != self.expected;
+        if header.base_offset < self.expected
+            || hole
+            || last < 0
+            || header.base_offset.checked_add(last + 1).is_none()
+        {
+            let (base, expected) = (header.base_offset, self.expected);
+            return Err(self.bad(format!("a batch of offsets {base} + {last} where {expected} comes next")));
+        }
+        if self.verify {
+            self.check_crc(&header)?;
+        }
+        let found = Found { position: self.position, header };
+        self.position = found.end();
+        self.expected = header.next_offset();
+        self.last_size = size;
+        Ok(Some(found))
+    }
+
+    fn bad(&self, reason: String) -> ScanError {
+        ScanError::Bad { position: self.position, reason }
+    }
+
+    /// At least `needed` bytes at `position` (fewer only at the end of the walk or file).
+    fn window_at(&mut self, position: u64, needed: usize) -> io::Result<&[u8]> {
+        let covered = position >= self.window_start
+            && position + needed as u64 <= self.window_start + self.window.len() as u64;
+        if !covered {
+            let wanted = if self.last_size > self.window_max as u64 { needed } else { self.window_max };
+            self.fill(position, wanted.max(needed), needed)?;
+        }
+        let skip = (position - self.window_start) as usize;
+        Ok(self.window.get(skip..).unwrap_or_default())
+    }
+
+    fn fill(&mut self, position: u64, wanted: usize, needed: usize) -> io::Result<()> {
+        let wanted = wanted.min(usize::try_from(self.end - position).unwrap_or(wanted));
+        self.window.resize(wanted, 0);
+        let mut filled = 0;
+        while let Some(rest) = self.window.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+            match self.patience.read_at(self.file, position + filled as u64, rest) {
+                Ok(0) => break,
+                // The window reaches into a page that is not there, and need not.
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock && filled >= needed => break,
+                Ok(read) => filled += read,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => {
+                    self.window.clear();
+                    return Err(error);
+                }
+            }
+        }
+        self.window.truncate(filled);
+        self.window_start = position;
+        Ok(())
+    }
+
+    fn check_crc(&mut self, header: &BatchHeader) -> Result<(), ScanError> {
+        let end = self.position + header.size_in_bytes();
+        let mut at = self.position + CRC_START;
+        let mut crc = 0;
+        while at < end {
+            let left = usize::try_from(end - at).unwrap_or(usize::MAX);
+            let wanted = left.min(self.window_max);
+            let bytes = self.window_at(at, wanted)?;
+            let bytes = bytes.get(..left.min(bytes.len())).unwrap_or_default();
+            if bytes.is_empty() {
+                return Err(self.bad("the file is shorter than its length".to_owned()));
+            }
+            crc = crc32c::crc32c_append(crc, bytes);
+            at += bytes.len() as u64;
+        }
+        if crc == header.crc {
+            return Ok(());
+        }
+        Err(self.bad(BatchError::Checksum { stored: header.crc, computed: crc }.to_string()))
+    }
+}
+
+/// Reads the one batch `found` whole, for its records.
+pub(crate) fn read_whole(file: &dyn DiskFile, found: &Found) -> io::Result<Vec<u8>> {
+    // The size was checked against the file's length by the walk that found it.
+    let mut bytes = vec![0; found.header.size_in_bytes() as usize];
+    file.read_exact_at(found.position, &mut bytes)?;
+    match Batch::first(&bytes) {
+        Ok(_) => Ok(bytes),
+        Err(error) => Err(io::Error::new(io::ErrorKind::InvalidData, error)),
+    }
+}
+
+fn describe(error: &BatchError, left: u64) -> String {
+    match error {
+        BatchError::Truncated { .. } => format!("{left} bytes, less than a batch header"),
+        other => other.to_string(),
+    }
+}

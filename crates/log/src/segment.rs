@@ -1,0 +1,275 @@
+//! One segment: a `.log` file with its two indexes.
+//!
+//! The active (last) segment grows; closed ones never change. Where it ends is one atomic number (offset and size
+//! together), published after the bytes are written, so a reader never sees an end whose bytes are not there.
+//! Files are opened when needed and may be closed again by the descriptor budget.
+
+use std::io::{self, IoSlice};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use pagewire_disk::{DiskFile, OpenMode};
+use pagewire_record::BatchHeader;
+use parking_lot::Mutex;
+
+use crate::handles::Slot;
+use crate::home::Home;
+use crate::index::offset::{Entry, OffsetIndex};
+use crate::index::time::{TimeEntry, TimeIndex};
+use crate::names;
+use crate::patience::Patience;
+
+/// Offset and position packed into one atomic number: both stay below 2^32 by construction.
+#[derive(Debug)]
+struct Packed(AtomicU64);
+
+impl Packed {
+    fn new(relative: u64, position: u64) -> Self {
+        Self(AtomicU64::new(relative << 32 | position))
+    }
+
+    fn load(&self) -> (u64, u64) {
+        let packed = self.0.load(Ordering::Acquire);
+        (packed >> 32, packed & u64::from(u32::MAX))
+    }
+
+    fn store(&self, relative: u64, position: u64) {
+        self.0.store(relative << 32 | position, Ordering::Release);
+    }
+}
+
+/// Where a segment ends at one moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct End {
+    /// The offset after the last record.
+    pub(crate) next_offset: i64,
+    /// Bytes.
+    pub(crate) size: u64,
+}
+
+/// One segment. Methods that write are the writer's alone.
+#[derive(Debug)]
+pub(crate) struct Segment {
+    pub(crate) base_offset: i64,
+    pub(crate) home: Arc<Home>,
+    pub(crate) index: OffsetIndex,
+    pub(crate) times: TimeIndex,
+    /// Taken while the derived files are rebuilt.
+    pub(crate) building: Mutex<()>,
+    log_slot: Arc<Slot>,
+    index_slot: Arc<Slot>,
+    end: Packed,
+    /// Base offset and position of the newest batch: what a consumer at the tail asks for.
+    newest: Packed,
+    closed: AtomicBool,
+    pub(crate) flow: Flow,
+}
+
+/// How far the bytes of a segment got on their way to stable storage. Positions.
+#[derive(Debug, Default)]
+pub(crate) struct Flow {
+    /// Everything below is on stable storage.
+    pub(crate) synced: AtomicU64,
+    /// The kernel was asked to write everything below.
+    pub(crate) written_back: AtomicU64,
+    /// Pacing was asked for when the segment was this long.
+    asked: AtomicU64,
+    /// Blocks are reserved up to here.
+    pub(crate) reserved: AtomicU64,
+    /// Closed, indexes synced, reservation released.
+    pub(crate) settled: AtomicBool,
+}
+
+impl Flow {
+    /// Whether so many bytes have piled up since the kernel, or whoever paces, was last asked.
+    pub(crate) fn behind(&self, size: u64, pace_bytes: u64) -> bool {
+        let last = self.written_back.load(Ordering::Relaxed).max(self.asked.load(Ordering::Relaxed));
+        let behind = size.saturating_sub(last) >= pace_bytes;
+        if behind {
+            self.asked.store(size, Ordering::Relaxed);
+        }
+        behind
+    }
+}
+
+impl Segment {
+    /// A segment whose files exist. `synced`: up to which size they are on stable storage.
+    pub(crate) fn existing(home: Arc<Home>, base_offset: i64, end: End, synced: u64, closed: bool) -> Self {
+        let relative = (end.next_offset - base_offset).max(0) as u64;
+        let flow = Flow { synced: synced.into(), written_back: end.size.into(), ..Flow::default() };
+        flow.settled.store(closed && synced >= end.size, Ordering::Relaxed);
+        Self {
+            base_offset,
+            home,
+            index: OffsetIndex::default(),
+            times: TimeIndex::default(),
+            building: Mutex::default(),
+            log_slot: Arc::default(),
+            index_slot: Arc::default(),
+            end: Packed::new(relative, end.size),
+            newest: Packed::new(u64::from(u32::MAX), 0),
+            closed: AtomicBool::new(closed),
+            flow,
+        }
+    }
+
+    /// Makes the files of a new segment. An earlier file of that name must be empty.
+    pub(crate) fn create(home: Arc<Home>, base_offset: i64) -> io::Result<Self> {
+        let segment = Self::existing(home, base_offset, End { next_offset: base_offset, size: 0 }, 0, false);
+        let log = segment.home.open(base_offset, names::LOG, OpenMode::Create)?;
+        if !log.is_empty()? {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        let index = segment.home.open(base_offset, names::INDEX, OpenMode::Create)?;
+        index.set_len(0)?;
+        segment.home.open(base_offset, names::TIME_INDEX, OpenMode::Create)?.set_len(0)?;
+        segment.home.handles.put(&segment.log_slot, &log);
+        segment.index.start_empty();
+        segment.times.start_empty();
+        Ok(segment)
+    }
+
+    pub(crate) fn path(&self) -> PathBuf {
+        self.home.path(self.base_offset, names::LOG)
+    }
+
+    pub(crate) fn end(&self) -> End {
+        let (relative, size) = self.end.load();
+        End { next_offset: self.base_offset + relative as i64, size }
+    }
+
+    /// Base offset and position of the newest batch, if one was appended since the segment was opened.
+    pub(crate) fn newest(&self) -> Option<(i64, u64)> {
+        let (relative, position) = self.newest.load();
+        (relative != u64::from(u32::MAX)).then_some((self.base_offset + relative as i64, position))
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
+    }
+
+    /// The `.log`, opened if it is not.
+    pub(crate) fn file(&self) -> io::Result<Arc<dyn DiskFile>> {
+        self.file_with(Patience::Endless)
+    }
+
+    /// As [`file`](Self::file), but opens only for those who may wait.
+    pub(crate) fn file_with(&self, patience: Patience) -> io::Result<Arc<dyn DiskFile>> {
+        self.home.handles.get(&self.log_slot, || {
+            patience.or_would_block()?;
+            self.home.open(self.base_offset, names::LOG, OpenMode::ReadWrite)
+        })
+    }
+
+    /// As [`index_file`](Self::index_file), but opens only for those who may wait.
+    pub(crate) fn index_file_with(&self, patience: Patience) -> io::Result<Arc<dyn DiskFile>> {
+        self.home.handles.get(&self.index_slot, || {
+            patience.or_would_block()?;
+            self.home.open(self.base_offset, names::INDEX, OpenMode::Create)
+        })
+    }
+
+    /// The `.index`, opened if it is not.
+    pub(crate) fn index_file(&self) -> io::Result<Arc<dyn DiskFile>> {
+        self.index_file_with(Patience::Endless)
+    }
+
+    /// The `.timeindex`, opened anew: it is rarely needed.
+    pub(crate) fn time_file(&self) -> io::Result<Arc<dyn DiskFile>> {
+        self.home.open(self.base_offset, names::TIME_INDEX, OpenMode::Create)
+    }
+
+    /// Writes `slices` at the end, without publishing them. On error nothing was published; the caller cuts back.
+    pub(crate) fn write(&self, slices: &[IoSlice<'_>]) -> io::Result<()> {
+        let file = self.file()?;
+        self.log_slot.set_dirty(true);
+        file.write_all_at(self.end().size, slices)
+    }
+
+    /// Undoes a write that failed half way.
+    pub(crate) fn cut_back(&self) -> io::Result<()> {
+        let size = self.end().size;
+        self.flow.reserved.store(0, Ordering::Relaxed);
+        self.file()?.set_len(size)
+    }
+
+    /// Makes written batches visible, the last of which begins at `newest`.
+    pub(crate) fn publish(&self, end: End, newest: (i64, u64)) {
+        self.end.store((end.next_offset - self.base_offset) as u64, end.size);
+        self.newest.store((newest.0 - self.base_offset) as u64, newest.1);
+    }
+
+    /// Sets the end found by recovery, before anybody reads.
+    pub(crate) fn set_end(&self, end: End) {
+        self.end.store((end.next_offset - self.base_offset).max(0) as u64, end.size);
+    }
+
+    /// Adds a batch at `position` to the indexes: an entry if `entry_due`.
+    pub(crate) fn note_batch(&self, header: &BatchHeader, position: u64, entry_due: bool) -> io::Result<()> {
+        let relative = (header.last_offset() - self.base_offset) as u32;
+        self.times.observe(TimeEntry { timestamp: header.max_timestamp, relative });
+        if !entry_due {
+            return Ok(());
+        }
+        if self.index.push(Entry { relative, position: position as u32 }) {
+            self.index.write(&*self.index_file()?)?;
+        }
+        if self.times.push() {
+            self.times.write(&*self.time_file()?)?;
+        }
+        Ok(())
+    }
+
+    /// Writes what the indexes still keep in memory, and the time index' last entry.
+    pub(crate) fn write_indexes(&self) -> io::Result<()> {
+        self.index.write(&*self.index_file()?)?;
+        self.times.push();
+        if self.times.is_dirty() {
+            self.times.write(&*self.time_file()?)?;
+        }
+        Ok(())
+    }
+
+    /// No more appends: the indexes are complete. Trimming and syncing are left to [`Segment::sync`].
+    pub(crate) fn close(&self) -> io::Result<()> {
+        self.write_indexes()?;
+        self.index.close();
+        self.closed.store(true, Ordering::Release);
+        Ok(())
+    }
+
+    /// Whether a sync has anything to do.
+    pub(crate) fn is_dirty(&self) -> bool {
+        self.flow.synced.load(Ordering::Acquire) < self.end().size
+            || (self.is_closed() && !self.flow.settled.load(Ordering::Acquire))
+    }
+
+    /// fdatasync of what is dirty; a closed segment's indexes too, and its reservation is released.
+    pub(crate) fn sync(&self) -> io::Result<()> {
+        let (closed, size) = (self.is_closed(), self.end().size);
+        if self.flow.synced.load(Ordering::Acquire) < size {
+            self.file()?.sync_data()?;
+            self.flow.synced.store(size, Ordering::Release);
+        }
+        if closed && !self.flow.settled.load(Ordering::Acquire) {
+            self.trim()?;
+            self.index_file()?.sync_data()?;
+            self.time_file()?.sync_data()?;
+            self.flow.settled.store(true, Ordering::Release);
+        }
+        if self.end().size == size {
+            self.log_slot.set_dirty(false);
+        }
+        Ok(())
+    }
+
+    /// Gives reserved blocks back. For closed segments, or under the append lock.
+    pub(crate) fn trim(&self) -> io::Result<()> {
+        let size = self.end().size;
+        if self.flow.reserved.swap(0, Ordering::AcqRel) > size {
+            self.file()?.set_len(size)?;
+        }
+        Ok(())
+    }
+}

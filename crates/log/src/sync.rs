@@ -1,0 +1,114 @@
+//! Towards stable storage: syncs, paced writeback, and the orderly end.
+//!
+//! A sync covers everything that was appended when it began. It holds no lock that appends or reads need. After a
+//! failed sync the kernel may have dropped the pages it could not write (fsync(2)), so nothing is acknowledged again:
+//! the log goes offline and a restart finds out what is really there.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use crate::log::Log;
+use crate::segment::Segment;
+
+impl Log {
+    /// fdatasync of all that was appended before the call; returns the offset below which everything is stable (the
+    /// new recovery point). One at a time; a caller that waited for another's sync does its own.
+    pub fn sync(&self) -> io::Result<i64> {
+        self.online()?;
+        let _one_at_a_time = self.syncs.lock();
+        self.online()?;
+        let target = self.marks.load().log_end;
+        self.sync_segments(&self.segments.load_full(), target)
+    }
+
+    /// What closed segments hold becomes stable without anybody asking, so that recovery never has more to check than
+    /// the active segment and what was written since the last [`Log::pace`].
+    fn sync_closed(&self) -> io::Result<()> {
+        let _one_at_a_time = self.syncs.lock();
+        self.online()?;
+        let segments = self.segments.load_full();
+        let Some((active, closed)) = segments.split_last() else { return Ok(()) };
+        self.sync_segments(closed, active.base_offset).map(drop)
+    }
+
+    /// Syncs what is dirty of `segments`, which hold everything below `target`. The caller holds `syncs`.
+    fn sync_segments(&self, segments: &[Arc<Segment>], target: i64) -> io::Result<i64> {
+        match self.sync_dirty(segments) {
+            Ok(()) => {
+                self.marks.synced_to(target);
+                Ok(self.marks.load().recovery_point)
+            }
+            Err(error) => {
+                self.fail(error.kind(), &format!("sync failed: {error}"));
+                Err(error)
+            }
+        }
+    }
+
+    fn sync_dirty(&self, segments: &[Arc<Segment>]) -> io::Result<()> {
+        // Oldest first, so that stable bytes have no hole before them.
+        let dirty = segments.iter().rposition(|segment| segment.is_closed() && !segment.is_dirty());
+        let first = dirty.map_or(0, |clean| clean + 1);
+        for segment in segments.iter().skip(first).filter(|segment| segment.is_dirty()) {
+            segment.sync()?;
+        }
+        let small = std::mem::take(&mut *self.small_files.lock());
+        small.iter().try_for_each(|file| file.sync_data())?;
+        if self.dir_dirty.swap(false, Ordering::AcqRel) {
+            self.home.disk.sync_dir(&self.home.dir)?;
+        }
+        Ok(())
+    }
+
+    /// Asks the kernel to write dirty bytes now, before so many pile up that it stops the writer; reserves blocks
+    /// ahead of the writer and releases those of closed segments; syncs segments that were closed since. Returns the
+    /// bytes handed to the kernel.
+    ///
+    /// Run it where a stall hurts nobody, when [`Appended::pace_due`](crate::Appended::pace_due) says so. Cheap if there
+    /// is nothing to do; does nothing while another call is at it, or offline.
+    pub fn pace(&self) -> io::Result<u64> {
+        let Some(_one_at_a_time) = self.pacing.try_lock() else { return Ok(0) };
+        if self.online().is_err() {
+            return Ok(0);
+        }
+        let config = self.config.load();
+        let segments = self.segments.load_full();
+        let mut pushed = 0;
+        for segment in segments.iter().rev().take_while(|segment| !segment.is_closed() || segment.is_dirty())
+        {
+            pushed += segment.write_back()?;
+            if !segment.is_closed() && config.preallocate {
+                segment.reserve(u64::from(config.segment_bytes));
+            }
+        }
+        if segments.iter().any(|segment| segment.is_closed() && segment.is_dirty()) {
+            self.sync_closed()?;
+        }
+        Ok(pushed)
+    }
+
+    /// The orderly end: indexes and producer state written, reservations released, everything synced. The log takes
+    /// no writes afterwards; reads go on.
+    pub fn close(&self, now_ms: i64) -> io::Result<()> {
+        self.expire_producers(now_ms);
+        {
+            let mut writer = self.writer.lock();
+            self.online()?;
+            let log_end = self.marks.load().log_end;
+            self.snapshot_producers(&mut writer, log_end)?;
+            if let Some(active) = self.active() {
+                active.write_indexes()?;
+                active.trim()?;
+                active.index_file()?.sync_data()?;
+                active.time_file()?.sync_data()?;
+            }
+            self.dir_dirty.store(true, Ordering::Release);
+        }
+        self.sync()?;
+        let _ = self
+            .offline
+            .set(crate::Offline { reason: "the log is closed".into(), kind: io::ErrorKind::Other });
+        Ok(())
+    }
+}

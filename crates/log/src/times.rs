@@ -1,0 +1,127 @@
+//! From a timestamp to an offset: ListOffsets by time, and the record with the largest timestamp.
+
+use std::io;
+
+use bytes::Bytes;
+use pagewire_record::{DecompressLimits, SharedBatch};
+
+use crate::answers::TimestampOffset;
+use crate::errors::ReadError;
+use crate::index::time;
+use crate::log::Log;
+use crate::patience::Patience;
+use crate::scan::{Found, Scanner, WINDOW_WALK, read_whole};
+use crate::segment::Segment;
+
+impl Log {
+    /// The first record (by offset) with a timestamp at or above `timestamp`; `None` if there is none. The caller
+    /// compares the offset with the mark its client may see.
+    pub fn offset_for_time(&self, timestamp: i64) -> Result<Option<TimestampOffset>, ReadError> {
+        let (log_start, segments) = (self.marks().log_start, self.segments.load_full());
+        let limits = self.config.load().decompress;
+        for segment in segments.iter() {
+            if let Some(found) = gone_is_none(segment.first_since(timestamp, log_start, limits))? {
+                return Ok(Some(found));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The first record that has the largest timestamp of the log; `None` if no record has a timestamp.
+    pub fn max_timestamp_offset(&self) -> Result<Option<TimestampOffset>, ReadError> {
+        let segments = self.segments.load_full();
+        let mut best = None;
+        for segment in segments.iter() {
+            let largest = gone_is_none(segment.largest_timestamp())?;
+            if let Some(entry) = largest.filter(|entry| entry.timestamp >= 0)
+                && best.as_ref().is_none_or(|(timestamp, _)| entry.timestamp > *timestamp)
+            {
+                best = Some((entry.timestamp, segment));
+            }
+        }
+        let Some((timestamp, segment)) = best else { return Ok(None) };
+        let limits = self.config.load().decompress;
+        gone_is_none(segment.first_since(timestamp, self.marks().log_start, limits))
+    }
+}
+
+impl Segment {
+    /// The first record at or above `offset_min` with at least this timestamp.
+    fn first_since(
+        &self,
+        timestamp: i64,
+        offset_min: i64,
+        limits: DecompressLimits,
+    ) -> Result<Option<TimestampOffset>, ReadError> {
+        let (end, largest) = (self.end(), self.largest_timestamp()?);
+        if end.size == 0
+            || end.next_offset <= offset_min
+            || largest.is_none_or(|max| max.timestamp < timestamp)
+        {
+            return Ok(None);
+        }
+        let file = self.file()?;
+        let start = self.position_for_time(timestamp)?;
+        let mut scanner = Scanner::new(&*file, start, end.size, self.base_offset, WINDOW_WALK);
+        while let Some(batch) = self.readable(scanner.next())? {
+            let header = &batch.header;
+            if header.max_timestamp < timestamp || header.last_offset() < offset_min {
+                continue;
+            }
+            let bytes = Bytes::from(read_whole(&*file, &batch)?);
+            if let Some(found) = self.record_since(&batch, &bytes, timestamp, offset_min, limits)? {
+                return Ok(Some(found));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Where the walk for a timestamp begins: all batches before it are older.
+    fn position_for_time(&self, timestamp: i64) -> Result<u64, ReadError> {
+        let entry = match self.times.floor_in_memory(timestamp) {
+            Some(entry) => Some(entry),
+            None => time::floor_in(&*self.time_file()?, timestamp)?,
+        };
+        // An entry for exactly this timestamp points at the first batch that has it.
+        if let Some(entry) = entry
+            && self.time_entry_holds(entry)?
+            && let Some(batch) =
+                self.locate(self.base_offset + i64::from(entry.relative), Patience::Endless)?
+        {
+            return Ok(batch.position);
+        }
+        Ok(0)
+    }
+
+    fn record_since(
+        &self,
+        batch: &Found,
+        bytes: &Bytes,
+        timestamp: i64,
+        offset_min: i64,
+        limits: DecompressLimits,
+    ) -> Result<Option<TimestampOffset>, ReadError> {
+        let corrupt = || ReadError::Corrupt { file: self.path(), position: batch.position };
+        let whole = SharedBatch::first(bytes).map_err(|_| corrupt())?;
+        for record in whole.records(&limits).map_err(|_| corrupt())? {
+            let record = record.map_err(|_| corrupt())?;
+            if record.timestamp >= timestamp && record.offset >= offset_min {
+                let leader_epoch = batch.header.partition_leader_epoch;
+                return Ok(Some(TimestampOffset {
+                    timestamp: record.timestamp,
+                    offset: record.offset,
+                    leader_epoch,
+                }));
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// A segment that retention removed meanwhile has nothing to say.
+fn gone_is_none<T>(answer: Result<Option<T>, ReadError>) -> Result<Option<T>, ReadError> {
+    match answer {
+        Err(ReadError::Io(error)) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        answer => answer,
+    }
+}

@@ -1,0 +1,55 @@
+//! A segment's bytes on their way to the disk before anybody waits for them: paced writeback, and blocks reserved ahead.
+
+use std::io;
+use std::sync::atomic::Ordering;
+
+use crate::segment::Segment;
+
+/// Granularity of writeback: the page that is still being filled is left alone.
+const PAGE: u64 = 4096;
+/// Segments smaller than this reserve no blocks: most partitions never grow past it.
+pub(crate) const RESERVE_FROM: u64 = 1 << 20;
+/// Most bytes reserved ahead of the writer.
+const RESERVE_MAX: u64 = 16 << 20;
+
+impl Segment {
+    /// Asks the kernel to write whole dirty pages; how many bytes.
+    pub(crate) fn write_back(&self) -> io::Result<u64> {
+        let size = self.end().size;
+        let until = if self.is_closed() { size } else { size - size % PAGE };
+        let from = self.flow.written_back.load(Ordering::Acquire);
+        if until <= from {
+            return Ok(0);
+        }
+        self.file()?.start_writeback(from, until - from)?;
+        self.flow.written_back.store(until, Ordering::Release);
+        Ok(until - from)
+    }
+
+    /// Reserves blocks ahead of the writer: as much again as is there, within bounds. Advice; failures do not matter.
+    pub(crate) fn reserve(&self, segment_bytes: u64) {
+        let size = self.end().size;
+        if size < RESERVE_FROM {
+            return;
+        }
+        let ahead = size.min(RESERVE_MAX);
+        let from = self.flow.reserved.load(Ordering::Acquire).max(size);
+        let until = (size + ahead).min(segment_bytes);
+        if from.saturating_sub(size) >= ahead / 2 || until <= from {
+            return;
+        }
+        // Told first: a trim after this sees it and gives back whatever was reserved.
+        self.flow.reserved.fetch_max(until, Ordering::AcqRel);
+        if let Ok(file) = self.file()
+            && let Err(error) = file.preallocate(from, until - from)
+        {
+            tracing::debug!(segment = %self.path().display(), %error, "no blocks reserved");
+        }
+        if self.is_closed() {
+            self.flow.reserved.fetch_max(until, Ordering::AcqRel);
+            if let Err(error) = self.trim() {
+                tracing::debug!(segment = %self.path().display(), %error, "reserved blocks stay");
+            }
+        }
+    }
+}

@@ -1,0 +1,233 @@
+//! Disks that fail.
+
+use std::io;
+use std::sync::Arc;
+
+use pagewire_disk::{Call, Errno, FailingDisk, Fault, ForgettingDisk, MemoryDisk, When};
+use pagewire_log::{AppendError, LogConfig, OpenOptions};
+use pagewire_record::BatchHeader;
+
+use crate::support::*;
+
+fn failing(config: LogConfig) -> (FailingDisk, Bench) {
+    let disk = FailingDisk::new(Arc::new(MemoryDisk::new()));
+    let bench = Bench::on(Arc::new(disk.clone()), OpenOptions { config, ..options() });
+    (disk, bench)
+}
+
+#[test]
+fn a_torn_write_is_cut_back_and_the_log_goes_on() {
+    let (disk, bench) = failing(config());
+    bench.fill(2);
+    for keep in [0, 1, 60, 61, 100] {
+        let size = bench.log.size_bytes();
+        disk.fail_on(".log", Call::Write, When::Nth(1), Fault::Torn { errno: Errno::NOSPC, keep });
+        match bench.try_append(batch(3, 1)) {
+            Err(AppendError::Write(error)) => assert_eq!(error.kind(), io::ErrorKind::StorageFull),
+            other => panic!("{other:?}"),
+        }
+        assert_eq!(bench.file(&name(active(&bench.log), "log")).len().expect("len"), size);
+        assert_eq!((bench.log.marks().log_end, bench.log.size_bytes()), (6, size));
+        disk.heal();
+    }
+    assert_eq!(bench.append(batch(3, 1)).base_offset, 6);
+    assert_eq!(bench.read_all(0).len(), 3);
+    assert!(bench.killed().report.cuts.is_empty());
+}
+
+#[test]
+fn a_failed_write_that_cannot_be_cut_back_takes_the_log_offline() {
+    let (disk, bench) = failing(config());
+    bench.fill(2);
+    disk.fail_on(".log", Call::Write, When::Nth(1), Fault::Torn { errno: Errno::IO, keep: 30 });
+    disk.fail_on(".log", Call::SetLen, When::Nth(1), Fault::Error(Errno::IO));
+    assert!(matches!(bench.try_append(batch(3, 1)), Err(AppendError::Offline(_))));
+    assert!(matches!(bench.try_append(batch(3, 1)), Err(AppendError::Offline(_))));
+    assert!(bench.log.sync().is_err());
+    assert_eq!(bench.read_all(0).len(), 2, "reads go on");
+    disk.heal();
+    let bench = bench.killed();
+    assert_eq!((bench.log.marks().log_end, bench.report.cuts.len()), (6, 1));
+}
+
+#[test]
+fn a_duplicate_is_not_remembered_from_a_write_that_failed() {
+    let (disk, bench) = failing(config());
+    disk.fail_on(".log", Call::Write, When::Nth(1), Fault::Error(Errno::NOSPC));
+    assert!(bench.try_append(sequenced(1, 0, 0, 2)).is_err());
+    disk.heal();
+    assert!(!bench.append(sequenced(1, 0, 0, 2)).duplicate);
+}
+
+#[test]
+fn after_a_failed_sync_nothing_is_acknowledged() {
+    let (disk, bench) = failing(config());
+    bench.fill(2);
+    assert_eq!(bench.log.sync().expect("sync"), 6);
+    bench.fill(2);
+    disk.fail(Call::SyncData, When::Nth(1), Errno::IO);
+    assert!(bench.log.sync().is_err());
+    assert!(bench.log.sync().is_err(), "a second sync proves nothing");
+    assert_eq!(bench.log.marks().recovery_point, 6);
+    assert!(matches!(bench.try_append(batch(1, 1)), Err(AppendError::Offline(_))));
+    assert!(bench.log.offline().expect("offline").reason.contains("sync failed"));
+    assert_eq!(bench.read_all(0).len(), 4, "reads go on");
+}
+
+#[test]
+fn a_failed_directory_sync_counts_as_a_failed_sync() {
+    let (disk, bench) = failing(config());
+    bench.fill(20);
+    disk.fail(Call::SyncDir, When::Nth(1), Errno::IO);
+    assert!(bench.log.sync().is_err());
+    assert!(bench.log.offline().is_some());
+}
+
+#[test]
+fn a_segment_that_cannot_be_made_refuses_the_append_and_is_made_later() {
+    let (disk, bench) = failing(config());
+    while bench.log.segments().len() == 1 && bench.log.size_bytes() + 250 < 1024 {
+        bench.fill(1);
+    }
+    disk.fail(Call::Open, When::Always, Errno::NOSPC);
+    let before = bench.log.marks().log_end;
+    let mut refused = 0;
+    for _ in 0..3 {
+        refused += usize::from(matches!(bench.try_append(batch(6, 1)), Err(AppendError::Write(_))));
+    }
+    disk.heal();
+    assert!(refused > 0);
+    bench.fill(10);
+    assert_eq!(bench.log.segments().len(), 1 + bench.log.segments().len().saturating_sub(1));
+    assert!(bench.log.marks().log_end >= before + 30);
+    bench.read_all(0);
+    assert!(bench.killed().report.cuts.is_empty());
+}
+
+#[test]
+fn a_failed_index_write_loses_no_record() {
+    let (disk, bench) = failing(LogConfig { segment_bytes: 1 << 20, ..config() });
+    disk.fail_on(".index", Call::Write, When::Always, Fault::Error(Errno::IO));
+    let mut acked = 0;
+    while bench.try_append(batch(3, acked)).is_ok() {
+        acked += 1;
+        assert!(acked < 1000);
+    }
+    assert!(bench.log.offline().is_some());
+    assert_eq!(bench.read_all(0).len() as i64, acked);
+    disk.heal();
+    let bench = bench.killed();
+    assert_eq!(bench.read_all(0).len() as i64, acked);
+}
+
+#[test]
+fn every_single_failing_call_leaves_a_log_that_opens_with_all_it_acknowledged() {
+    let calls = [
+        Call::Open,
+        Call::Rename,
+        Call::RemoveFile,
+        Call::SyncDir,
+        Call::Len,
+        Call::Read,
+        Call::Write,
+        Call::SetLen,
+        Call::SyncData,
+        Call::SyncAll,
+        Call::Preallocate,
+        Call::StartWriteback,
+    ];
+    for call in calls {
+        for nth in 1..30 {
+            let (disk, bench) = failing(LogConfig { retention_bytes: 3000, ..config() });
+            disk.fail(call, When::Nth(nth), Errno::IO);
+            let (mut acked, mut synced) = (0, 0);
+            for n in 0..30 {
+                if let Ok(appended) = bench.try_append(batch(3, n)) {
+                    acked = appended.last_offset + 1;
+                }
+                let _ = bench.log.pace();
+                if n % 5 == 0 {
+                    synced = bench.log.sync().unwrap_or(synced);
+                }
+            }
+            let _ = bench.log.apply_retention(0);
+            let start = bench.log.marks().log_start;
+            disk.heal();
+            let recovery_point = synced.min(bench.log.marks().recovery_point);
+            let bench = bench.reopened(OpenOptions { recovery_point, log_start_offset: start, ..options() });
+            let marks = bench.log.marks();
+            assert!(marks.log_end >= acked, "{call:?} {nth}: {acked} > {} {:?}", marks.log_end, bench.report);
+            let all = bench.read_all(marks.log_start);
+            assert_eq!(all.last().map_or(acked, BatchHeader::next_offset), marks.log_end, "{call:?} {nth}");
+        }
+    }
+}
+
+/// How many files there are whose names end so.
+fn suffixed(bench: &Bench, suffix: &str) -> usize {
+    bench.names().iter().filter(|name| name.ends_with(suffix)).count()
+}
+
+#[test]
+fn segments_that_cannot_be_renamed_go_with_a_later_round() {
+    for nth in 1..20 {
+        let (disk, bench) = failing(LogConfig { retention_bytes: 0, ..config() });
+        bench.fill(30);
+        disk.fail_on("/0", Call::Rename, When::From(nth), Fault::Error(Errno::IO));
+        let failed = bench.log.apply_retention(0).is_err();
+        assert!(bench.log.apply_retention(0).is_err() == failed, "the second try is one");
+        disk.heal();
+        assert_eq!(bench.log.apply_retention(500).expect("retention").segments, 0, "they are off the list");
+        assert_eq!((suffixed(&bench, ".log"), suffixed(&bench, ".index")), (1, 1), "rename {nth}");
+        bench.log.unlink_due(2000).expect("unlink");
+        assert_eq!(suffixed(&bench, ".deleted"), 0, "rename {nth}");
+    }
+}
+
+#[test]
+fn files_that_cannot_be_unlinked_go_with_a_later_round() {
+    let (disk, bench) = failing(LogConfig { retention_bytes: 0, ..config() });
+    bench.fill(30);
+    bench.log.apply_retention(0).expect("retention");
+    disk.fail(Call::RemoveFile, When::Nth(2), Errno::IO);
+    assert!(bench.log.unlink_due(2000).is_err());
+    assert!(bench.log.unlink_due(2000).expect("unlink") > 0);
+    assert_eq!(suffixed(&bench, ".deleted"), 0);
+}
+
+#[test]
+fn what_retention_removed_does_not_come_back_after_a_power_cut() {
+    let disk = ForgettingDisk::new();
+    let config = LogConfig { retention_bytes: 0, ..config() };
+    let bench = Bench::on(Arc::new(disk.clone()), OpenOptions { config: config.clone(), ..options() });
+    bench.fill(30);
+    bench.log.sync().expect("sync");
+    let log_start = bench.log.apply_retention(0).expect("retention").log_start;
+    for seed in 0..20 {
+        let after = Arc::new(disk.crash(seed).expect("crash"));
+        let bench = Bench::on(after, OpenOptions { config: config.clone(), ..options() });
+        assert_eq!((bench.log.marks().log_start, bench.log.marks().log_end), (log_start, 90), "seed {seed}");
+    }
+}
+
+#[test]
+fn a_power_cut_amid_retention_leaves_no_hole() {
+    for nth in 1..14 {
+        let forgetting = ForgettingDisk::new();
+        let disk = FailingDisk::new(Arc::new(forgetting.clone()));
+        let config = LogConfig { retention_bytes: 0, ..config() };
+        let bench = Bench::on(Arc::new(disk.clone()), OpenOptions { config: config.clone(), ..options() });
+        bench.fill(30);
+        bench.log.sync().expect("sync");
+        disk.fail_on("/0", Call::Rename, When::From(nth), Fault::Error(Errno::IO));
+        let _ = bench.log.apply_retention(0);
+        for seed in 0..20 {
+            let after = Arc::new(forgetting.crash(seed).expect("crash"));
+            // Nobody wrote a checkpoint since the log was made.
+            let bench = Bench::on(after, OpenOptions { config: config.clone(), ..options() });
+            let marks = bench.log.marks();
+            assert_eq!(marks.log_end, 90, "rename {nth}, seed {seed}: {:?}", bench.report);
+            assert_eq!(bench.read_all(marks.log_start).last().map(BatchHeader::next_offset), Some(90));
+        }
+    }
+}

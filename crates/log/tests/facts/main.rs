@@ -1,0 +1,12 @@
+//! What a log does, as facts. Limits are tiny so that rolls happen all the time; time is passed in.
+
+mod append;
+mod faults;
+mod indexes;
+mod model;
+mod patience;
+mod producers;
+mod recovery;
+mod retention;
+mod support;
+mod times;

@@ -1,0 +1,116 @@
+//! Reads that may not wait.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use pagewire_disk::{Call, Disk, Errno, FailingDisk, Fault, MemoryDisk, When};
+use pagewire_log::{Handles, Log, LogConfig, OpenOptions, ReadError, ReadUpTo, TryRead};
+
+use crate::support::*;
+
+fn counted(config: LogConfig) -> (FailingDisk, Bench) {
+    let disk = FailingDisk::new(Arc::new(MemoryDisk::new()));
+    let bench = Bench::on(Arc::new(disk.clone()), OpenOptions { config, ..options() });
+    (disk, bench)
+}
+
+/// Where the records lie, position and length; `None` if the read would have to wait.
+fn try_read(log: &Log, offset: i64, max_bytes: u32) -> Option<(u64, u64)> {
+    match log.try_read(offset, max_bytes, ReadUpTo::HighWatermark, true).expect("read") {
+        TryRead::Slice(slice) => slice.range.map(|range| (range.offset(), range.len())),
+        TryRead::WouldBlock => None,
+    }
+}
+
+fn read(log: &Log, offset: i64, max_bytes: u32) -> Option<(u64, u64)> {
+    let slice = log.read(offset, max_bytes, ReadUpTo::HighWatermark, true).expect("read");
+    slice.range.map(|range| (range.offset(), range.len()))
+}
+
+fn cold(disk: &FailingDisk, file: &str) {
+    disk.fail_on(file, Call::ReadNoWait, When::Always, Fault::Error(Errno::AGAIN));
+}
+
+#[test]
+fn in_memory_it_answers_what_a_patient_read_answers() {
+    let bench = Bench::new();
+    bench.fill(200);
+    assert!(bench.log.segments().len() > 5);
+    for offset in 0..600 {
+        for max_bytes in [1, 150, 100_000] {
+            let patient = read(&bench.log, offset, max_bytes);
+            assert!(patient.is_some());
+            assert_eq!(try_read(&bench.log, offset, max_bytes), patient, "{offset} {max_bytes}");
+        }
+    }
+}
+
+#[test]
+fn a_cold_batch_header_would_block() {
+    let (disk, bench) = counted(config());
+    bench.fill(2);
+    cold(&disk, ".log");
+    assert_eq!(try_read(&bench.log, 0, 1000), None);
+    assert!(read(&bench.log, 0, 1000).is_some(), "whoever may wait gets it");
+    disk.heal();
+    assert!(try_read(&bench.log, 0, 1000).is_some());
+}
+
+#[test]
+fn a_cold_index_page_would_block() {
+    let (disk, bench) = counted(LogConfig { segment_bytes: 1 << 20, ..config() });
+    bench.fill(500);
+    assert!(try_read(&bench.log, 300, 1000).is_some());
+    cold(&disk, ".index");
+    assert_eq!(try_read(&bench.log, 300, 1000), None);
+    assert!(try_read(&bench.log, 1490, 1000).is_some(), "the newest entries are in memory");
+}
+
+#[test]
+fn the_tail_is_read_without_a_look_at_any_file() {
+    let (disk, bench) = counted(config());
+    bench.fill(30);
+    cold(&disk, "");
+    let before = (disk.calls(Call::Read), disk.calls(Call::ReadNoWait), disk.calls(Call::Open));
+    assert!(try_read(&bench.log, 87, 1000).is_some());
+    assert_eq!((disk.calls(Call::Read), disk.calls(Call::ReadNoWait), disk.calls(Call::Open)), before);
+}
+
+#[test]
+fn a_file_that_is_not_open_would_block() {
+    let disk: Arc<dyn Disk> = Arc::new(MemoryDisk::new());
+    let (log, _) = Log::open_with(disk, Path::new(DIR), "t", 0, options(), Handles::new(1)).expect("open");
+    for n in 0..60 {
+        log.append(batch(3, 1000 + n), context()).expect("append");
+    }
+    let first = log.segments().first().expect("segment").next_offset - 1;
+    assert_eq!(try_read(&log, first, 1000), None);
+    assert!(read(&log, first, 1000).is_some());
+}
+
+#[test]
+fn an_index_that_lies_is_left_to_those_who_may_wait() {
+    let (disk, bench) = counted(config());
+    bench.fill(60);
+    let bench = bench.restarted();
+    bench.file(&name(0, "index")).write_at(4, &[0, 0, 0, 1]).expect("lie");
+    assert_eq!(try_read(&bench.log, 20, 1000), None, "not even loaded");
+    let patient = read(&bench.log, 20, 1000);
+    assert!(patient.is_some());
+    assert_eq!(try_read(&bench.log, 20, 1000), patient, "rebuilt");
+    assert!(disk.calls(Call::ReadNoWait) > 0);
+}
+
+#[test]
+fn refusals_need_no_disk() {
+    let (disk, bench) = counted(config());
+    bench.fill(2);
+    cold(&disk, "");
+    let answer = bench.log.try_read(7, 1000, ReadUpTo::HighWatermark, true);
+    assert!(matches!(answer, Err(ReadError::OffsetOutOfRange { log_start: 0, log_end: 6, .. })));
+    assert_eq!(try_read(&bench.log, 6, 1000), None);
+    assert!(matches!(
+        bench.log.try_read(6, 1000, ReadUpTo::HighWatermark, true),
+        Ok(TryRead::Slice(slice)) if slice.range.is_none()
+    ));
+}

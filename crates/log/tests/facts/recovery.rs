@@ -1,0 +1,349 @@
+//! What is left after a crash, and what opening says about it.
+
+use std::sync::Arc;
+
+use pagewire_disk::{Disk, ForgettingDisk};
+use pagewire_log::{LogConfig, OpenOptions, ReadError, ReadUpTo};
+use pagewire_record::BatchHeader;
+
+use crate::support::*;
+
+fn with_recovery_point(recovery_point: i64, clean: bool) -> OpenOptions {
+    OpenOptions { recovery_point, clean, ..options() }
+}
+
+#[test]
+fn a_tail_cut_at_any_byte_loses_only_the_torn_batch() {
+    for clean in [false, true] {
+        let bench = Bench::new();
+        bench.fill(2);
+        let keep = bench.log.size_bytes();
+        bench.fill(1);
+        let whole = bench.bytes(&name(0, "log"));
+        for len in keep..whole.len() as u64 {
+            let copy = Bench::new();
+            copy.fill(3);
+            if clean {
+                copy.log.close(0).expect("close");
+            }
+            copy.file(&name(0, "log")).set_len(len).expect("cut");
+            let copy = copy.reopened(with_recovery_point(0, clean));
+            assert_eq!((copy.log.marks().log_end, copy.log.size_bytes()), (6, keep), "cut at {len}");
+            assert_eq!(copy.read_all(0).len(), 2);
+            if len > keep {
+                let [cut] = copy.report.cuts.as_slice() else { panic!("{:?}", copy.report) };
+                assert_eq!((cut.offset, cut.position, cut.bytes), (6, keep, len - keep));
+                assert!(cut.file.ends_with(name(0, "log")) && !cut.reason.is_empty(), "{cut}");
+            }
+            assert_eq!(copy.append(batch(1, 5)).base_offset, 6);
+        }
+    }
+}
+
+#[test]
+fn garbage_and_zeros_after_the_last_batch_are_cut() {
+    for (clean, tail) in [(true, [0; 200]), (false, [0; 200]), (true, [0xAB; 200]), (false, [0xAB; 200])] {
+        let bench = Bench::new();
+        bench.fill(3);
+        if clean {
+            bench.log.close(0).expect("close");
+        }
+        let size = bench.log.size_bytes();
+        bench.file(&name(0, "log")).write_at(size, &tail).expect("write");
+        let bench = bench.reopened(with_recovery_point(9, clean));
+        assert_eq!((bench.log.marks().log_end, bench.report.cuts.len()), (9, 1), "{:?}", bench.report);
+        assert_eq!(bench.report.cuts[0].bytes, 200);
+        bench.fill(3);
+        assert_eq!(bench.read_all(0).len(), 6);
+    }
+}
+
+#[test]
+fn a_flipped_bit_past_the_recovery_point_ends_the_log_there() {
+    let bench = Bench::new();
+    bench.fill(30);
+    let segments = bench.log.segments();
+    let (second, third) = (segments[1], segments[2]);
+    let file = bench.file(&name(second.base_offset, "log"));
+    let mut byte = [0];
+    file.read_exact_at(second.size_bytes - 1, &mut byte).expect("read");
+    file.write_at(second.size_bytes - 1, &[byte[0] ^ 1]).expect("write");
+    let bench = bench.killed();
+    let end = bench.log.marks().log_end;
+    assert!(second.base_offset < end && end < third.base_offset);
+    assert_eq!(bench.log.segments().len(), 2);
+    assert_eq!(bench.report.cuts.len(), segments.len() - 1, "the torn batch and every later segment");
+    assert_eq!(bench.read_all(0).last().map(BatchHeader::next_offset), Some(end));
+    bench.fill(30);
+    assert_eq!(bench.read_all(0).len() as i64, bench.log.marks().log_end / 3);
+}
+
+#[test]
+fn a_damaged_base_offset_which_no_crc_covers_is_noticed() {
+    let bench = Bench::new();
+    bench.fill(5);
+    let position = bench.log.size_bytes() / 5 * 3;
+    bench.log.close(0).expect("close");
+    bench.file(&name(0, "log")).write_at(position, &[0, 0, 1]).expect("write");
+    let bench = bench.reopened(with_recovery_point(0, false));
+    assert_eq!((bench.log.marks().log_end, bench.report.cuts.len()), (9, 1), "{:?}", bench.report);
+
+    let bench = Bench::new();
+    bench.fill(30);
+    bench.log.close(0).expect("close");
+    bench.file(&name(0, "log")).write_at(0, &[0, 0, 1]).expect("write");
+    let bench = bench.reopened(with_recovery_point(90, true));
+    let read = bench.log.read(0, 100, ReadUpTo::LogEnd, true);
+    assert!(matches!(read, Err(ReadError::Corrupt { position: 0, .. })), "closed and believed: {read:?}");
+}
+
+#[test]
+fn below_the_recovery_point_nothing_is_scanned() {
+    let bench = Bench::with(LogConfig { segment_bytes: 1 << 20, ..config() });
+    bench.fill(500);
+    assert_eq!(bench.log.sync().expect("sync"), 1500);
+    bench.fill(5);
+    let options = OpenOptions { config: (*bench.log.config()).clone(), ..with_recovery_point(1500, false) };
+    bench.log.pace().expect("pace");
+    let size = bench.log.size_bytes();
+    let bench = bench.reopened(options);
+    assert_eq!(bench.log.marks().log_end, 1515);
+    assert_eq!(bench.log.marks().recovery_point, 1500, "the rest still has to be synced");
+    // Whole pieces of the index had been written; the walk begins at the last entry of them.
+    assert!(bench.report.scanned_bytes < size / 2, "{} of {size}", bench.report.scanned_bytes);
+    assert_eq!(bench.read_all(0).len(), 505);
+    assert_eq!(bench.log.sync().expect("sync"), 1515);
+}
+
+#[test]
+fn closed_segments_below_the_recovery_point_are_not_opened_again() {
+    let bench = Bench::new();
+    bench.fill(60);
+    let synced = bench.log.sync().expect("sync");
+    let active_size = bench.log.segments().last().expect("active").size_bytes;
+    let bench = bench.reopened(with_recovery_point(synced, false));
+    assert!(bench.report.scanned_bytes <= active_size);
+    assert_eq!(bench.read_all(0).len(), 60);
+}
+
+#[test]
+fn closed_segments_become_stable_without_a_sync() {
+    let disk = ForgettingDisk::new();
+    let bench = Bench::on(Arc::new(disk.clone()), options());
+    bench.fill(60);
+    bench.log.pace().expect("pace");
+    let (stable, end) = (active(&bench.log), bench.log.marks().log_end);
+    assert_eq!(bench.log.marks().recovery_point, stable);
+    let bench = Bench::on(Arc::new(disk.crash(0).expect("crash")), with_recovery_point(stable, false));
+    assert_eq!(bench.log.marks().log_end, stable, "all but the active segment, of which nothing was synced");
+    assert!(stable < end);
+}
+
+/// SplitMix64.
+fn chance(state: &mut u64, below: u64) -> u64 {
+    *state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
+    let mut z = *state;
+    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    (z ^ (z >> 31)) % below
+}
+
+#[test]
+fn any_damage_to_any_file_opens_and_what_was_checked_is_good() {
+    for seed in 0..300 {
+        let mut state = seed;
+        let bench = Bench::new();
+        for n in 0..30 {
+            bench.append(sequenced(5, 0, n * 2, 2));
+        }
+        let clean = seed % 2 == 0;
+        if clean {
+            bench.log.close(0).expect("close");
+        }
+        for _ in 0..=chance(&mut state, 3) {
+            let names = bench.names();
+            let file = bench.file(&names[chance(&mut state, names.len() as u64) as usize]);
+            let len = file.len().expect("len");
+            let (at, garbage) = (chance(&mut state, len + 1), chance(&mut state, u64::MAX).to_be_bytes());
+            match chance(&mut state, 4) {
+                0 => file.set_len(at).expect("cut"),
+                1 => file.set_len(len + 1 + at).expect("zeros"),
+                2 => file.write_at(at, &garbage).expect("garbage"),
+                _ => file.write_at(at.saturating_sub(1), &garbage[..1]).expect("a byte"),
+            }
+        }
+        let bench = bench.reopened(with_recovery_point(if clean { 60 } else { 0 }, clean));
+        let marks = bench.log.marks();
+        if !clean {
+            // Everything was checked: what is left is a prefix.
+            assert!(
+                marks.log_end <= 60,
+                "seed {seed}: {marks:?} {:#?} {:?}",
+                bench.report,
+                bench.log.segments()
+            );
+            let found = bench.read_all(0);
+            assert!(found.iter().zip(0..).all(|(header, n)| header.base_offset == n * 2), "seed {seed}");
+        }
+        // Closed segments are believed after a clean stop, but never to the point of giving up or looping.
+        for offset in marks.log_start..=marks.log_end {
+            let _ = bench.log.read(offset, 500, ReadUpTo::LogEnd, true);
+            let _ = bench.log.offset_for_time(1000 + offset);
+        }
+        let _ = bench.log.max_timestamp_offset();
+        assert_eq!(bench.append(batch(1, 1)).base_offset, marks.log_end, "seed {seed}");
+        assert_eq!(bench.log.sync().expect("sync"), marks.log_end + 1);
+    }
+}
+
+#[test]
+fn a_cut_active_segment_keeps_its_good_batches_though_the_stop_was_clean() {
+    let bench = Bench::with(LogConfig { segment_bytes: 1 << 20, ..config() });
+    bench.fill(128);
+    bench.log.close(0).expect("close");
+    let file = bench.file(&name(0, "log"));
+    file.set_len(bench.log.size_bytes() * 3 / 4 + 5).expect("cut");
+    let options = OpenOptions { config: (*bench.log.config()).clone(), ..with_recovery_point(384, true) };
+    let bench = bench.reopened(options);
+    assert_eq!(bench.log.marks().log_end, 96 * 3);
+    assert_eq!(bench.read_all(0).len(), 96);
+    assert_eq!(bench.report.cuts.len(), 1);
+    assert!(
+        bench.report.notes.iter().any(|note| note.contains("below its recovery point")),
+        "{:?}",
+        bench.report
+    );
+}
+
+#[test]
+fn an_empty_closed_segment_is_noticed_and_skipped() {
+    let bench = Bench::new();
+    bench.fill(30);
+    let second = bench.log.segments()[1];
+    bench.log.close(0).expect("close");
+    bench.file(&name(second.base_offset, "log")).set_len(0).expect("cut");
+    let bench = bench.reopened(with_recovery_point(90, true));
+    assert!(bench.report.notes.iter().any(|note| note.contains("empty")), "{:?}", bench.report);
+    let found = bench.read(second.base_offset, 100, true);
+    assert_eq!(found.first().map(|header| header.base_offset), Some(second.next_offset));
+}
+
+#[test]
+fn after_a_power_cut_everything_synced_is_there_and_the_rest_is_a_prefix() {
+    for seed in 0..40 {
+        let disk = ForgettingDisk::new();
+        disk.create_dir_all(std::path::Path::new("/data")).expect("dir");
+        disk.sync_dir(std::path::Path::new("/")).expect("sync");
+        let bench = Bench::on(Arc::new(disk.clone()), options());
+        bench.fill(20 + seed);
+        let synced = bench.log.sync().expect("sync");
+        bench.fill(7);
+        let written = bench.log.marks().log_end;
+        let after: Arc<dyn Disk> = Arc::new(disk.crash(seed as u64).expect("crash"));
+        let bench = Bench::on(after, with_recovery_point(synced, false));
+        let end = bench.log.marks().log_end;
+        assert!(
+            (synced..=written).contains(&end),
+            "seed {seed}: {synced} <= {end} <= {written}: {:?}",
+            bench.report
+        );
+        assert_eq!(bench.read_all(0).len() as i64, end / 3, "seed {seed}");
+        bench.fill(10);
+        assert_eq!(bench.read_all(0).len() as i64, end / 3 + 10);
+    }
+}
+
+#[test]
+fn a_log_closed_in_order_survives_a_power_cut_whole() {
+    for seed in 0..5 {
+        let disk = ForgettingDisk::new();
+        let bench = Bench::on(Arc::new(disk.clone()), options());
+        for n in 0..30 {
+            bench.append(sequenced(5, 0, n, 1));
+        }
+        bench.log.close(0).expect("close");
+        let after: Arc<dyn Disk> = Arc::new(disk.crash(seed).expect("crash"));
+        let bench = Bench::on(after, with_recovery_point(30, true));
+        let report = &bench.report;
+        assert_eq!(
+            (bench.log.marks().log_end, report.cuts.len(), report.rebuilt.len()),
+            (30, 0, 0),
+            "{report:?}"
+        );
+        assert!(bench.append(sequenced(5, 0, 29, 1)).duplicate);
+    }
+}
+
+#[test]
+fn epochs_are_rebuilt_from_the_batches() {
+    let bench = Bench::new();
+    for n in 0..40_i64 {
+        let context = pagewire_log::AppendContext { leader_epoch: (n / 15) as i32, ..context() };
+        bench.log.append(batch(3, n), context).expect("append");
+    }
+    let epochs =
+        |bench: &Bench| (0..3).map(|epoch| bench.log.end_offset_for_epoch(epoch)).collect::<Vec<_>>();
+    let expected = [Some((0, 45)), Some((1, 90)), Some((2, 120))];
+    assert_eq!(epochs(&bench), expected);
+    bench.log.close(0).expect("close");
+    let checkpoint = path("leader-epoch-checkpoint");
+    let good = bench.bytes("leader-epoch-checkpoint");
+    for damage in [None, Some(vec![0; 20]), Some(b"0\n7\nx".to_vec())] {
+        bench.disk.remove_file(&checkpoint).expect("remove");
+        if let Some(bytes) = damage {
+            let file = bench.disk.open(&checkpoint, pagewire_disk::OpenMode::Create).expect("create");
+            file.write_at(0, &bytes).expect("write");
+        }
+        let options = OpenOptions { leader_epoch: 2, ..with_recovery_point(120, true) };
+        let again = Bench::on(Arc::clone(&bench.disk), options);
+        assert_eq!(epochs(&again), expected);
+        assert_eq!(again.bytes("leader-epoch-checkpoint"), good);
+    }
+}
+
+#[test]
+fn a_new_leadership_is_on_disk_before_its_first_batch() {
+    let bench = Bench::new();
+    bench.fill(1);
+    let bench = bench.reopened(OpenOptions { leader_epoch: 4, ..options() });
+    assert_eq!(String::from_utf8(bench.bytes("leader-epoch-checkpoint")).expect("text"), "0\n2\n0 0\n4 3\n");
+    assert_eq!(bench.log.end_offset_for_epoch(4), Some((4, 3)));
+    assert_eq!(bench.log.end_offset_for_epoch(5), None);
+}
+
+#[test]
+fn leftovers_are_removed_and_unknown_files_are_not() {
+    let bench = Bench::new();
+    bench.fill(3);
+    let left = [name(0, "log.deleted"), name(0, "log.cleaned"), name(77, "index"), "x.tmp".to_owned()];
+    for name in left.iter().chain([&"notes.txt".to_owned()]) {
+        bench.disk.open(&path(name), pagewire_disk::OpenMode::Create).expect("create");
+    }
+    let bench = bench.killed();
+    for name in &left {
+        assert!(!bench.names().contains(name), "{name}");
+    }
+    assert!(bench.names().contains(&"notes.txt".to_owned()));
+    assert_eq!(bench.read_all(0).len(), 3);
+}
+
+#[test]
+fn a_log_start_above_everything_starts_the_log_again_there() {
+    let bench = Bench::new();
+    bench.fill(30);
+    let bench = bench.reopened(OpenOptions { log_start_offset: 500, ..options() });
+    let marks = bench.log.marks();
+    assert_eq!((marks.log_start, marks.log_end, bench.log.segments().len()), (500, 500, 1));
+    assert_eq!(bench.append(batch(1, 1)).base_offset, 500);
+}
+
+#[test]
+fn a_range_outlives_the_restart_of_its_log() {
+    let bench = Bench::new();
+    bench.fill(3);
+    let range = bench.log.read(0, 10_000, ReadUpTo::LogEnd, true).expect("read").range.expect("records");
+    let before = range.read_to_vec().expect("range");
+    let bench = bench.restarted();
+    assert_eq!(range.read_to_vec().expect("range"), before);
+    assert_eq!(bench.log.marks().log_end, 9);
+}
