@@ -1,0 +1,47 @@
+//! DeleteGroups: an empty group goes with its offsets.
+
+use std::sync::Arc;
+
+use crate::answer::{Answer, Reply};
+use crate::effects::{Effects, Then};
+use crate::error::Error;
+use crate::group::GroupState;
+use crate::input::DeleteGroups;
+use crate::offsets::tombstone;
+use crate::records::Record;
+use crate::shard::Shard;
+
+impl Shard {
+    pub(crate) fn delete_groups(&mut self, request: DeleteGroups, out: &mut Effects) {
+        let mut records = Vec::new();
+        let results = request
+            .group_ids
+            .into_iter()
+            .map(|group_id| {
+                let error = self.bury(&group_id, &mut records).err();
+                (group_id, error)
+            })
+            .collect();
+        let answer = Answer::DeleteGroups(results);
+        // The answer waits for the last part; the earlier ones are written before it.
+        let mut parts = self.in_parts(records);
+        let Some(last) = parts.pop() else { return out.reply(request.token, answer) };
+        for part in parts {
+            out.append(part, Then::Nothing);
+        }
+        out.append(last, Then::Reply(Reply { token: request.token, answer }));
+    }
+
+    fn bury(&self, group_id: &str, records: &mut Vec<Record>) -> Result<(), Error> {
+        let group = self.group(group_id).ok_or(Error::GroupIdNotFound)?;
+        if !group.is(GroupState::Empty) {
+            return Err(Error::NonEmptyGroup);
+        }
+        let id: Arc<str> = group.id.clone();
+        for (topic, partitions) in self.offsets().of_group(group_id).into_iter().flatten() {
+            records.extend(partitions.keys().map(|partition| tombstone(&id, topic, *partition)));
+        }
+        records.push(Record::Group { group_id: id, value: None });
+        Ok(())
+    }
+}

@@ -1,0 +1,126 @@
+//! Inputs on their way to a group: what is checked before a group is looked at, and what an unknown group means to each.
+
+use crate::answer::{Answer, JoinAnswer, LeaveAnswer, LeftMember, SyncAnswer};
+use crate::effects::Effects;
+use crate::error::Error;
+use crate::input::{Heartbeat, Input, Join, Leave, Sync};
+use crate::now::Now;
+use crate::shard::Shard;
+
+impl Shard {
+    pub(crate) fn dispatch(&mut self, input: Input, now: Now, out: &mut Effects) {
+        match input {
+            Input::Join(join) => self.dispatch_join(join, now, out),
+            Input::Sync(sync) => self.dispatch_sync(sync, now, out),
+            Input::Heartbeat(beat) => self.dispatch_heartbeat(&beat, now, out),
+            Input::Leave(leave) => self.dispatch_leave(leave, now, out),
+            Input::Commit(commit) => self.commit(&commit, now, out),
+            Input::DeleteOffsets(request) => self.delete_offsets(request, out),
+            Input::DeleteGroups(request) => self.delete_groups(request, out),
+            Input::TopicsDeleted(topics) => self.topics_deleted(&topics, out),
+        }
+    }
+
+    fn dispatch_join(&mut self, join: Join, now: Now, out: &mut Effects) {
+        let known = self.group(&join.group_id).is_some();
+        if let Err(error) = self.check_join(&join, known) {
+            let answer = JoinAnswer::refused(join.member_id.as_str(), error);
+            return out.reply(join.token, Answer::Join(answer));
+        }
+        let group_id = join.group_id.clone();
+        if !known {
+            self.create_group(&group_id, now.wall_ms);
+        }
+        let mut refused = false;
+        self.with_group(&group_id, now, out, |turn| {
+            turn.join(join);
+            if !known {
+                refused = turn.group.has_no_members() && turn.group.pending_len() == 0;
+            }
+            if !known && !refused && turn.out.appends.is_empty() {
+                // A group that has an answer must outlive a restart.
+                turn.keep_new();
+            }
+        });
+        if refused {
+            self.discard_group(&group_id);
+        }
+    }
+
+    fn check_join(&self, join: &Join, known: bool) -> Result<(), Error> {
+        check_group_id(&join.group_id, self.settings().limits.name_bytes)?;
+        let session_ms = self.settings().min_session_timeout_ms..=self.settings().max_session_timeout_ms;
+        if !session_ms.contains(&join.session_timeout_ms) {
+            return Err(Error::InvalidSessionTimeout);
+        }
+        if !known && !join.member_id.is_empty() {
+            return Err(Error::UnknownMemberId);
+        }
+        let limits = &self.settings().limits;
+        if !known && self.group_count() >= limits.groups {
+            return Err(Error::GroupMaxSizeReached);
+        }
+        if join.protocols.len() > limits.protocols {
+            return Err(Error::InconsistentGroupProtocol);
+        }
+        let texts = [
+            Some(join.member_id.as_str()),
+            join.instance_id.as_deref(),
+            Some(join.client_id.as_str()),
+            Some(join.client_host.as_str()),
+            Some(join.protocol_type.as_str()),
+        ];
+        let names = texts.into_iter().flatten().chain(join.protocols.iter().map(|offer| &*offer.name));
+        let metadata: usize = join.protocols.iter().map(|offer| offer.metadata.len()).sum();
+        if names.into_iter().any(|name| name.len() > limits.name_bytes)
+            || metadata > limits.member_metadata_bytes
+        {
+            return Err(Error::InvalidRequest);
+        }
+        Ok(())
+    }
+
+    fn dispatch_sync(&mut self, sync: Sync, now: Now, out: &mut Effects) {
+        let group_id = sync.group_id.clone();
+        if let Err(error) = self.check_known(&group_id) {
+            return out.reply(sync.token, Answer::Sync(SyncAnswer::refused(error)));
+        }
+        self.with_group(&group_id, now, out, |turn| turn.sync(sync));
+    }
+
+    fn dispatch_heartbeat(&mut self, beat: &Heartbeat, now: Now, out: &mut Effects) {
+        if let Err(error) = self.check_known(&beat.group_id) {
+            return out.reply(beat.token, Answer::Heartbeat(Some(error)));
+        }
+        self.with_group(&beat.group_id, now, out, |turn| turn.heartbeat(beat));
+    }
+
+    fn dispatch_leave(&mut self, leave: Leave, now: Now, out: &mut Effects) {
+        let answer = match self.check_known(&leave.group_id) {
+            Ok(()) => {
+                let group_id = leave.group_id.clone();
+                return self.with_group(&group_id, now, out, |turn| turn.leave(leave));
+            }
+            Err(Error::UnknownMemberId) => {
+                let nobody = |leaver: crate::input::Leaver| LeftMember {
+                    member_id: leaver.member_id,
+                    instance_id: leaver.instance_id,
+                    error: Some(Error::UnknownMemberId),
+                };
+                LeaveAnswer { error: None, members: leave.members.into_iter().map(nobody).collect() }
+            }
+            Err(error) => LeaveAnswer { error: Some(error), members: Vec::new() },
+        };
+        out.reply(leave.token, Answer::Leave(answer));
+    }
+
+    /// For requests of members: of a group that is not there nobody is a member.
+    fn check_known(&self, group_id: &str) -> Result<(), Error> {
+        check_group_id(group_id, self.settings().limits.name_bytes)?;
+        if self.group(group_id).is_some() { Ok(()) } else { Err(Error::UnknownMemberId) }
+    }
+}
+
+fn check_group_id(group_id: &str, max: usize) -> Result<(), Error> {
+    if group_id.is_empty() || group_id.len() > max { Err(Error::InvalidGroupId) } else { Ok(()) }
+}

@@ -1,0 +1,77 @@
+//! What the caller has to do after an input: send replies, append records, and hand each append back.
+//!
+//! ```text
+//!   handle / on_time ─► Effects ─► replies      send at once
+//!                              └─► appends      write in order, then for each:
+//!                                     written ─► Shard::appended      ─► Effects (replies wait until it is durable)
+//!                                     failed  ─► Shard::append_failed ─► Effects
+//! ```
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::answer::{Answer, Reply};
+use crate::group::Undo;
+use crate::input::Token;
+use crate::records::{EncodeError, Record};
+
+/// What an input leads to.
+#[derive(Debug, Default)]
+#[must_use = "replies must be sent and appends written"]
+pub struct Effects {
+    /// Answers that wait for nothing.
+    pub replies: Vec<Reply>,
+    /// Records to write, each as one batch, in this order. Hand each back before the next input.
+    pub appends: Vec<Append>,
+}
+
+impl Effects {
+    pub(crate) fn reply(&mut self, token: Token, answer: Answer) {
+        self.replies.push(Reply { token, answer });
+    }
+
+    pub(crate) fn append(&mut self, records: Vec<Record>, then: Then) {
+        self.appends.push(Append { records, then });
+    }
+
+    /// Nothing to do.
+    pub fn is_empty(&self) -> bool {
+        self.replies.is_empty() && self.appends.is_empty()
+    }
+}
+
+/// A key and a value, null for a tombstone: one record as bytes.
+pub type KeyValue = (Bytes, Option<Bytes>);
+
+/// Records that belong together, and what follows once they are written.
+#[derive(Debug)]
+pub struct Append {
+    /// At least one.
+    pub records: Vec<Record>,
+    pub(crate) then: Then,
+}
+
+impl Append {
+    /// The records as bytes, in order.
+    ///
+    /// # Errors
+    /// A name longer than the format can hold. Treat it as a failed append.
+    pub fn encode(&self) -> Result<Vec<KeyValue>, EncodeError> {
+        self.records.iter().map(|record| Ok((record.encode_key()?, record.encode_value()?))).collect()
+    }
+}
+
+/// What follows an append.
+#[derive(Debug)]
+pub(crate) enum Then {
+    /// Nothing waits.
+    Nothing,
+    /// An answer waits.
+    Reply(Reply),
+    /// The leader's assignment becomes the group's.
+    Assign { group_id: Arc<str>, generation: i32, assignments: BTreeMap<Arc<str>, Bytes> },
+    /// A static member took its predecessor's place in a stable group.
+    Replace { group_id: Arc<str>, undo: Box<Undo> },
+}

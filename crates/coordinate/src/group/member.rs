@@ -1,0 +1,53 @@
+//! One member of a group.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::input::{Protocol, Token};
+
+#[derive(Clone, Debug)]
+pub(crate) struct Member {
+    pub(crate) instance_id: Option<Arc<str>>,
+    pub(crate) client_id: Arc<str>,
+    pub(crate) client_host: Arc<str>,
+    pub(crate) rebalance_timeout_ms: i32,
+    pub(crate) session_timeout_ms: i32,
+    pub(crate) protocols: Vec<Protocol>,
+    pub(crate) assignment: Bytes,
+    pub(crate) awaiting_join: Option<Token>,
+    pub(crate) awaiting_sync: Option<Token>,
+    /// Has never been part of a generation: it cannot know its id, so it sends no heartbeats.
+    pub(crate) is_new: bool,
+}
+
+impl Member {
+    pub(crate) const fn is_static(&self) -> bool {
+        self.instance_id.is_some()
+    }
+
+    /// Its metadata for a protocol; empty if it does not offer it.
+    pub(crate) fn metadata(&self, protocol: &str) -> Bytes {
+        self.protocols
+            .iter()
+            .find(|offer| &*offer.name == protocol)
+            .map_or_else(Bytes::new, |o| o.metadata.clone())
+    }
+
+    /// The same protocols with the same metadata in the same order.
+    pub(crate) fn offers(&self, protocols: &[Protocol]) -> bool {
+        self.protocols == protocols
+    }
+
+    /// Its first protocol among the candidates.
+    pub(crate) fn vote<'a>(&self, candidates: &HashSet<&'a Arc<str>>) -> Option<&'a Arc<str>> {
+        self.protocols.iter().find_map(|offer| candidates.get(&offer.name).copied())
+    }
+
+    /// A member that waits for the group cannot send heartbeats and counts as alive, unless it is new: a client that
+    /// gave up waiting must not stay for ever.
+    pub(crate) const fn is_alive_without_heartbeat(&self) -> bool {
+        !self.is_new && (self.awaiting_join.is_some() || self.awaiting_sync.is_some())
+    }
+}

@@ -1,0 +1,53 @@
+//! The classic group coordinator as a pure state machine: who is a member, who leads, who consumes what, and which
+//! offsets are committed. No clock, no socket, no lock, no log: inputs and the time go in, [`Effects`] come out, and the
+//! broker acts on them.
+//!
+//! ```text
+//!               Input, Now ─►┌─────────┐─► replies      ─► connections
+//!                            │  Shard  │─► appends      ─► a partition of __consumer_offsets ─┐
+//!          next_deadline() ◄─└─────────┘◄─ appended / append_failed ◄───────────────────────┘
+//!                                 ▲
+//!                                 └── replay (at start, every record of the partition)
+//! ```
+//!
+//! A [`Shard`] is one partition of `__consumer_offsets`; [`partition_for`] tells which one a group belongs to. Errors and
+//! answers are Kafka's, record formats too, so a partition written by Kafka 4.3 can be taken over and read back by its
+//! tools. Leaves to the broker: protocol versions, authorisation, topic names and ids, durability.
+//!
+//! Sources: KIP-62, 134, 345, 394, 496, 518, 559, 699, 709, 800, 814, 848 (topic ids of offsets), 1043.
+
+mod admin;
+mod answer;
+mod dispatch;
+mod effects;
+mod error;
+mod group;
+mod input;
+mod now;
+mod offsets;
+mod placement;
+mod records;
+mod settings;
+mod shard;
+mod timers;
+
+pub use admin::{DescribedGroup, DescribedMember, ListedGroup};
+pub use answer::{
+    Answer, CommitAnswer, CommittedTopic, DeleteOffsetsAnswer, DeletedOffsets, JoinAnswer, JoinMember,
+    LeaveAnswer, LeftMember, Reply, SyncAnswer,
+};
+pub use effects::{Append, Effects, KeyValue};
+pub use error::{Error, code_of};
+pub use group::GroupState;
+pub use input::{
+    ANY_ID, Commit, CommitPartition, CommitTopic, DeleteGroups, DeleteOffsets, DeletedTopic, Heartbeat,
+    Input, Join, Leave, Leaver, Protocol, Sync, Token, TopicId,
+};
+pub use now::Now;
+pub use offsets::{FetchedOffset, FetchedTopic};
+pub use placement::partition_for;
+pub use records::{
+    DecodeError, Decoded, EncodeError, GroupMember, GroupMetadata, OffsetKey, OffsetValue, Record,
+};
+pub use settings::{Limits, Settings};
+pub use shard::Shard;

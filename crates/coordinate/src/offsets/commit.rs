@@ -1,0 +1,136 @@
+//! OffsetCommit: by members of the present generation, or by anyone while the group is empty (generation -1).
+
+use std::sync::Arc;
+
+use crate::answer::{Answer, CommitAnswer, CommittedTopic, Reply};
+use crate::effects::{Effects, Then};
+use crate::error::Error;
+use crate::group::{Group, GroupState};
+use crate::input::{Commit, CommitPartition, CommitTopic};
+use crate::now::Now;
+use crate::records::{OffsetKey, OffsetValue, Record};
+use crate::shard::Shard;
+
+impl Shard {
+    pub(crate) fn commit(&mut self, commit: &Commit, now: Now, out: &mut Effects) {
+        if let Err(error) = self.may_commit(commit) {
+            let answer = answer_of(&commit.topics, |_| Some(error));
+            return out.reply(commit.token, answer);
+        }
+        self.keep_session_alive(commit, now, out);
+        let group_id: Arc<str> = Arc::from(commit.group_id.as_str());
+        let max = self.settings().offset_metadata_max;
+        let answer = answer_of(&commit.topics, |partition| check_metadata(partition, max).err());
+        let records: Vec<Record> = commit
+            .topics
+            .iter()
+            .flat_map(|topic| topic.partitions.iter().map(move |partition| (topic, partition)))
+            .filter(|(_, partition)| check_metadata(partition, max).is_ok())
+            .map(|(topic, partition)| {
+                record_of(&group_id, topic, partition, commit.retention_ms, now.wall_ms)
+            })
+            .collect();
+        if records.is_empty() {
+            out.reply(commit.token, answer);
+        } else {
+            out.append(records, Then::Reply(Reply { token: commit.token, answer }));
+        }
+    }
+
+    fn may_commit(&self, commit: &Commit) -> Result<(), Error> {
+        let partitions: usize = commit.topics.iter().map(|topic| topic.partitions.len()).sum();
+        let limits = &self.settings().limits;
+        if self.offsets().len().saturating_add(partitions) > limits.offsets {
+            return Err(Error::InvalidCommitOffsetSize);
+        }
+        if commit.topics.iter().any(|topic| topic.name.len() > limits.name_bytes) {
+            return Err(Error::InvalidRequest);
+        }
+        match self.group(&commit.group_id) {
+            Some(group) => validate(group, commit),
+            None if commit.generation >= 0 && commit.says_group_not_found => Err(Error::GroupIdNotFound),
+            None if commit.generation >= 0 => Err(Error::IllegalGeneration),
+            None if self.group_count() >= limits.groups => Err(Error::InvalidCommitOffsetSize),
+            None => Ok(()),
+        }
+    }
+
+    /// A commit is a sign of life of the member that sends it.
+    fn keep_session_alive(&mut self, commit: &Commit, now: Now, out: &mut Effects) {
+        self.with_group(&commit.group_id, now, out, |turn| {
+            if matches!(turn.group.state(), GroupState::Stable | GroupState::PreparingRebalance) {
+                turn.renew_session(&commit.member_id);
+            }
+        });
+    }
+}
+
+fn validate(group: &Group, commit: &Commit) -> Result<(), Error> {
+    let empty = group.is(GroupState::Empty);
+    if commit.generation < 0 && empty {
+        return Ok(());
+    }
+    if commit.generation < 0 && commit.member_id.is_empty() && commit.instance_id.is_none() {
+        // Someone outside a group that has members.
+        return Err(Error::UnknownMemberId);
+    }
+    group.validate_member(&commit.member_id, commit.instance_id.as_deref())?;
+    if commit.generation != group.generation {
+        return Err(Error::IllegalGeneration);
+    }
+    if group.is(GroupState::CompletingRebalance) {
+        // It has joined and not synced yet: it cannot own what it commits.
+        return Err(Error::RebalanceInProgress);
+    }
+    Ok(())
+}
+
+/// Kafka counts UTF-16 units; bytes are never fewer, so most strings need no counting.
+fn check_metadata(partition: &CommitPartition, max: usize) -> Result<(), Error> {
+    match partition.metadata.as_deref() {
+        Some(text) if text.len() > max && text.encode_utf16().count() > max => {
+            Err(Error::OffsetMetadataTooLarge)
+        }
+        _ => Ok(()),
+    }
+}
+
+fn answer_of(topics: &[CommitTopic], error_of: impl Fn(&CommitPartition) -> Option<Error>) -> Answer {
+    let topics = topics.iter().map(|topic| CommittedTopic {
+        name: topic.name.clone(),
+        id: topic.id,
+        partitions: topic
+            .partitions
+            .iter()
+            .map(|partition| (partition.partition, error_of(partition)))
+            .collect(),
+    });
+    Answer::Commit(CommitAnswer { topics: topics.collect() })
+}
+
+fn record_of(
+    group_id: &Arc<str>,
+    topic: &CommitTopic,
+    partition: &CommitPartition,
+    retention_ms: Option<i64>,
+    wall_ms: i64,
+) -> Record {
+    let expire_ms = retention_ms.map(|retention_ms| wall_ms.saturating_add(retention_ms));
+    // The record version that keeps an expiry has no room for epoch and topic id.
+    let room = expire_ms.is_none();
+    Record::Offset {
+        key: OffsetKey {
+            group_id: group_id.clone(),
+            topic: topic.name.clone(),
+            partition: partition.partition,
+        },
+        value: Some(OffsetValue {
+            offset: partition.offset,
+            leader_epoch: if room { partition.leader_epoch } else { -1 },
+            metadata: Arc::from(partition.metadata.as_deref().unwrap_or("")),
+            commit_ms: wall_ms,
+            expire_ms,
+            topic_id: if room { topic.id } else { [0; 16] },
+        }),
+    }
+}

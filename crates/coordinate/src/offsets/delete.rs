@@ -1,0 +1,109 @@
+//! Offsets that go because somebody said so: OffsetDelete, or the topic was deleted.
+
+use std::cmp::Ordering;
+
+use crate::answer::{Answer, DeleteOffsetsAnswer, DeletedOffsets, Reply};
+use crate::effects::{Effects, Then};
+use crate::error::Error;
+use crate::group::GroupState;
+use crate::input::{ANY_ID, DeleteOffsets, DeletedTopic};
+use crate::offsets::tombstone;
+use crate::records::Record;
+use crate::shard::Shard;
+
+impl Shard {
+    pub(crate) fn delete_offsets(&mut self, request: DeleteOffsets, out: &mut Effects) {
+        let refuse =
+            |error| Answer::DeleteOffsets(DeleteOffsetsAnswer { error: Some(error), topics: Vec::new() });
+        let Some(group) = self.group(&request.group_id) else {
+            return out.reply(request.token, refuse(Error::GroupIdNotFound));
+        };
+        if !group.is(GroupState::Empty) && !group.is_consumer() {
+            // Nobody can tell which topics the members use.
+            return out.reply(request.token, refuse(Error::NonEmptyGroup));
+        }
+        let mut records = Vec::new();
+        let mut topics = Vec::with_capacity(request.topics.len());
+        for (topic, partitions) in request.topics {
+            let error = group.is_subscribed_to(&topic).then_some(Error::GroupSubscribedToTopic);
+            for partition in &partitions {
+                if error.is_none() && self.offsets().get(&group.id, &topic, *partition).is_some() {
+                    records.push(tombstone(&group.id, &topic, *partition));
+                }
+            }
+            let partitions = partitions.into_iter().map(|partition| (partition, error)).collect();
+            topics.push(DeletedOffsets { name: topic, partitions });
+        }
+        let answer = Answer::DeleteOffsets(DeleteOffsetsAnswer { error: None, topics });
+        if records.is_empty() {
+            out.reply(request.token, answer);
+        } else {
+            out.append(records, Then::Reply(Reply { token: request.token, answer }));
+        }
+    }
+
+    pub(crate) fn topics_deleted(&mut self, topics: &[DeletedTopic], out: &mut Effects) {
+        let mut records: Vec<Record> = Vec::new();
+        for (group_id, by_topic) in self.offsets().groups() {
+            for topic in topics {
+                let Some((name, partitions)) = by_topic.get_key_value(&topic.name) else { continue };
+                let gone = partitions
+                    .iter()
+                    .filter(|(_, value)| [ANY_ID, topic.id].contains(&value.topic_id) || topic.id == ANY_ID)
+                    .map(|(partition, _)| tombstone(group_id, name, *partition));
+                records.extend(gone);
+            }
+        }
+        self.append_in_parts(records, out);
+    }
+
+    /// Clean-ups may be large: they are written in several appends, each small enough for one batch.
+    pub(crate) fn append_in_parts(&self, mut records: Vec<Record>, out: &mut Effects) {
+        records.sort_by(in_order);
+        for part in self.in_parts(records) {
+            out.append(part, Then::Nothing);
+        }
+    }
+
+    /// Cuts tombstones into parts within the limits of one append; none is empty.
+    pub(crate) fn in_parts(&self, records: Vec<Record>) -> Vec<Vec<Record>> {
+        let limits = &self.settings().limits;
+        let mut parts: Vec<Vec<Record>> = Vec::new();
+        let mut bytes = 0;
+        for record in records {
+            let size = size_of_names(&record);
+            bytes += size;
+            match parts.last_mut() {
+                Some(part) if part.len() < limits.records_per_append && bytes <= limits.append_bytes => {
+                    part.push(record);
+                }
+                _ => {
+                    parts.push(vec![record]);
+                    bytes = size;
+                }
+            }
+        }
+        parts
+    }
+}
+
+fn size_of_names(record: &Record) -> usize {
+    match record {
+        Record::Offset { key, .. } => key.group_id.len() + key.topic.len(),
+        Record::Group { group_id, .. } => group_id.len(),
+    }
+}
+
+/// Group by group, and a group's tombstone after those of its offsets.
+fn in_order(a: &Record, b: &Record) -> Ordering {
+    match (a, b) {
+        (Record::Offset { key: a, .. }, Record::Offset { key: b, .. }) => a.cmp(b),
+        (Record::Group { group_id: a, .. }, Record::Group { group_id: b, .. }) => a.cmp(b),
+        (Record::Offset { key, .. }, Record::Group { group_id, .. }) => {
+            key.group_id.cmp(group_id).then(Ordering::Less)
+        }
+        (Record::Group { group_id, .. }, Record::Offset { key, .. }) => {
+            group_id.cmp(&key.group_id).then(Ordering::Greater)
+        }
+    }
+}

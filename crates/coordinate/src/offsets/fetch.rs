@@ -1,0 +1,76 @@
+//! OffsetFetch: a reading, so it takes no turn and has no effects.
+
+use std::sync::Arc;
+
+use crate::input::{ANY_ID, TopicId};
+use crate::records::OffsetValue;
+use crate::shard::Shard;
+
+/// A topic's committed offsets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FetchedTopic {
+    /// The topic.
+    pub name: Arc<str>,
+    /// Its partitions.
+    pub partitions: Vec<FetchedOffset>,
+}
+
+/// A committed offset as OffsetFetch answers it; `-1`, `-1` and an empty text where nothing is committed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FetchedOffset {
+    /// The partition.
+    pub partition: i32,
+    /// The next offset to consume.
+    pub offset: i64,
+    /// -1 if unknown.
+    pub leader_epoch: i32,
+    /// The client's free text.
+    pub metadata: Arc<str>,
+}
+
+impl FetchedOffset {
+    fn of(partition: i32, value: Option<&OffsetValue>) -> Self {
+        value.map_or_else(
+            || Self { partition, offset: -1, leader_epoch: -1, metadata: Arc::from("") },
+            |value| Self {
+                partition,
+                offset: value.offset,
+                leader_epoch: value.leader_epoch,
+                metadata: value.metadata.clone(),
+            },
+        )
+    }
+}
+
+impl Shard {
+    /// The offsets of these partitions. An unknown group, or an offset kept for a namesake of the topic with another id,
+    /// reads as nothing committed. An id of zeros matches any.
+    pub fn fetch_offsets(
+        &self,
+        group_id: &str,
+        topic: &Arc<str>,
+        id: TopicId,
+        partitions: &[i32],
+    ) -> FetchedTopic {
+        let committed = |partition: i32| {
+            self.offsets()
+                .get(group_id, topic, partition)
+                .filter(|value| [ANY_ID, id].contains(&value.topic_id) || id == ANY_ID)
+        };
+        let partitions = partitions.iter().map(|index| FetchedOffset::of(*index, committed(*index)));
+        FetchedTopic { name: topic.clone(), partitions: partitions.collect() }
+    }
+
+    /// All offsets of a group.
+    pub fn fetch_all_offsets(&self, group_id: &str) -> Vec<FetchedTopic> {
+        let Some(topics) = self.offsets().of_group(group_id) else { return Vec::new() };
+        let fetched = topics.iter().map(|(name, partitions)| FetchedTopic {
+            name: name.clone(),
+            partitions: partitions
+                .iter()
+                .map(|(index, value)| FetchedOffset::of(*index, Some(value)))
+                .collect(),
+        });
+        fetched.collect()
+    }
+}

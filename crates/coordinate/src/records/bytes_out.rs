@@ -1,0 +1,77 @@
+//! Writes the fields of a record.
+
+use bytes::{BufMut, Bytes, BytesMut};
+
+/// Why a record cannot be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum EncodeError {
+    /// A string is longer than 32767 bytes, or a byte string longer than 2 GiB.
+    #[error("a field of {0} bytes does not fit into a record")]
+    TooLong(usize),
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Writer {
+    out: BytesMut,
+}
+
+impl Writer {
+    pub(super) fn done(self) -> Bytes {
+        self.out.freeze()
+    }
+
+    pub(super) fn i16(&mut self, value: i16) {
+        self.out.put_i16(value);
+    }
+
+    pub(super) fn i32(&mut self, value: i32) {
+        self.out.put_i32(value);
+    }
+
+    pub(super) fn i64(&mut self, value: i64) {
+        self.out.put_i64(value);
+    }
+
+    pub(super) fn raw(&mut self, bytes: &[u8]) {
+        self.out.put_slice(bytes);
+    }
+
+    pub(super) fn varint(&mut self, mut value: u32) {
+        while value >= 0x80 {
+            self.out.put_u8(value as u8 | 0x80);
+            value >>= 7;
+        }
+        self.out.put_u8(value as u8);
+    }
+
+    pub(super) fn string(&mut self, text: &str) -> Result<(), EncodeError> {
+        let len = i16::try_from(text.len()).map_err(|_| EncodeError::TooLong(text.len()))?;
+        self.i16(len);
+        self.raw(text.as_bytes());
+        Ok(())
+    }
+
+    pub(super) fn nullable_string(&mut self, text: Option<&str>) -> Result<(), EncodeError> {
+        if let Some(text) = text {
+            return self.string(text);
+        }
+        self.i16(-1);
+        Ok(())
+    }
+
+    pub(super) fn compact_string(&mut self, text: &str) -> Result<(), EncodeError> {
+        if i16::try_from(text.len()).is_err() {
+            return Err(EncodeError::TooLong(text.len()));
+        }
+        self.varint(text.len() as u32 + 1);
+        self.raw(text.as_bytes());
+        Ok(())
+    }
+
+    pub(super) fn bytes(&mut self, bytes: &[u8]) -> Result<(), EncodeError> {
+        let len = i32::try_from(bytes.len()).map_err(|_| EncodeError::TooLong(bytes.len()))?;
+        self.i32(len);
+        self.raw(bytes);
+        Ok(())
+    }
+}

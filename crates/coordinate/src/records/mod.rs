@@ -1,0 +1,114 @@
+//! The records of `__consumer_offsets` that classic groups use, in Kafka's formats.
+//!
+//! ```text
+//!   key    i16 type │ fields                 type 0, 1: a committed offset     type 2: a group
+//!   value  i16 version │ fields              null: a tombstone
+//! ```
+//!
+//! Written as Kafka 4.3 writes them: offsets in value version 4 (version 1 when the client named a retention time),
+//! groups in value version 3. All versions are read. Later kinds of groups use the key types from 3 on; a reader of
+//! classic groups skips them. Hostile bytes are errors, nothing is allocated from a claimed count.
+
+mod bytes_in;
+mod bytes_out;
+mod group_metadata;
+mod offset_commit;
+mod replay;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+pub use bytes_in::DecodeError;
+pub use bytes_out::EncodeError;
+pub use group_metadata::{GroupMember, GroupMetadata};
+pub use offset_commit::{OffsetKey, OffsetValue};
+pub(crate) use replay::members_of;
+
+use bytes_in::Reader;
+use bytes_out::Writer;
+
+const KEY_OFFSET_LEGACY: i16 = 0;
+const KEY_OFFSET: i16 = 1;
+const KEY_GROUP: i16 = 2;
+
+/// One record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Record {
+    /// A committed offset, or its tombstone.
+    Offset {
+        /// Whose.
+        key: OffsetKey,
+        /// None deletes it.
+        value: Option<OffsetValue>,
+    },
+    /// A group at the end of a rebalance, or its tombstone.
+    Group {
+        /// Its id.
+        group_id: Arc<str>,
+        /// None deletes it.
+        value: Option<GroupMetadata>,
+    },
+}
+
+/// What a key and a value mean.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Decoded {
+    /// A record of a classic group.
+    Record(Record),
+    /// A record of another kind of group.
+    Skipped {
+        /// The type in its key.
+        key_type: i16,
+    },
+}
+
+impl Record {
+    /// The key as bytes.
+    pub fn encode_key(&self) -> Result<Bytes, EncodeError> {
+        let mut out = Writer::default();
+        match self {
+            Self::Offset { key, .. } => {
+                out.i16(KEY_OFFSET);
+                key.write(&mut out)?;
+            }
+            Self::Group { group_id, .. } => {
+                out.i16(KEY_GROUP);
+                out.string(group_id)?;
+            }
+        }
+        Ok(out.done())
+    }
+
+    /// The value as bytes; none for a tombstone.
+    pub fn encode_value(&self) -> Result<Option<Bytes>, EncodeError> {
+        let mut out = Writer::default();
+        match self {
+            Self::Offset { value: None, .. } | Self::Group { value: None, .. } => return Ok(None),
+            Self::Offset { value: Some(value), .. } => value.write(&mut out)?,
+            Self::Group { value: Some(value), .. } => value.write(&mut out)?,
+        }
+        Ok(Some(out.done()))
+    }
+
+    /// Reads a record of the log.
+    ///
+    /// # Errors
+    /// The bytes break off, a length is negative or larger than what is left, or a version is not known.
+    pub fn decode(key: &[u8], value: Option<&[u8]>) -> Result<Decoded, DecodeError> {
+        let mut key_in = Reader::new(key);
+        let key_type = key_in.i16()?;
+        let record = match key_type {
+            KEY_OFFSET_LEGACY | KEY_OFFSET => Self::Offset {
+                key: OffsetKey::read(&mut key_in)?,
+                value: value.map(|bytes| OffsetValue::read(&mut Reader::new(bytes))).transpose()?,
+            },
+            KEY_GROUP => Self::Group {
+                group_id: key_in.string()?,
+                value: value.map(|bytes| GroupMetadata::read(&mut Reader::new(bytes))).transpose()?,
+            },
+            key_type => return Ok(Decoded::Skipped { key_type }),
+        };
+        Ok(Decoded::Record(record))
+    }
+}

@@ -1,0 +1,81 @@
+//! What an operator sets, under Kafka's names, and the limits that hold whatever was set.
+//!
+//! Every list the coordinator keeps has a bound here. Reaching one is an answer, never growth.
+
+/// Settings of the classic coordinator. Times are in milliseconds, sizes in bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// `group.min.session.timeout.ms`
+    pub min_session_timeout_ms: i32,
+    /// `group.max.session.timeout.ms`
+    pub max_session_timeout_ms: i32,
+    /// `group.initial.rebalance.delay.ms`: how long the first rebalance of an empty group waits for more members.
+    pub initial_rebalance_delay_ms: i32,
+    /// `group.max.size`: members of one group.
+    pub max_size: usize,
+    /// How long a new member may wait in its first join before it counts as gone. Kafka fixes this at five minutes.
+    pub new_member_join_timeout_ms: i32,
+    /// `offset.metadata.max.bytes`, counted in UTF-16 units as Kafka counts it.
+    pub offset_metadata_max: usize,
+    /// `offsets.retention.minutes`, here in milliseconds.
+    pub offsets_retention_ms: i64,
+    /// `offsets.retention.check.interval.ms`
+    pub offsets_retention_check_interval_ms: i64,
+    /// Bounds that are not Kafka's.
+    pub limits: Limits,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            min_session_timeout_ms: 6_000,
+            max_session_timeout_ms: 1_800_000,
+            initial_rebalance_delay_ms: 3_000,
+            max_size: i32::MAX as usize,
+            new_member_join_timeout_ms: 300_000,
+            offset_metadata_max: 4_096,
+            offsets_retention_ms: 10_080 * 60 * 1_000,
+            offsets_retention_check_interval_ms: 600_000,
+            limits: Limits::default(),
+        }
+    }
+}
+
+/// Bounds on memory that hold for every shard (one partition of `__consumer_offsets`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Groups of one shard; one more is answered GROUP_MAX_SIZE_REACHED (join) or INVALID_COMMIT_OFFSET_SIZE (commit).
+    pub groups: usize,
+    /// Members of one group whatever `group.max.size` says; answered GROUP_MAX_SIZE_REACHED.
+    pub members: usize,
+    /// Member ids of one group given out and not yet used; answered GROUP_MAX_SIZE_REACHED.
+    pub pending_members: usize,
+    /// Protocols one member may offer; answered INCONSISTENT_GROUP_PROTOCOL.
+    pub protocols: usize,
+    /// Sum of the protocol metadata of one member; answered INVALID_REQUEST.
+    pub member_metadata_bytes: usize,
+    /// Bytes of a group, member or instance id, protocol type or name, topic name; answered INVALID_REQUEST.
+    pub name_bytes: usize,
+    /// Committed offsets of one shard; answered INVALID_COMMIT_OFFSET_SIZE.
+    pub offsets: usize,
+    /// Records of one append: larger clean-ups are cut into several.
+    pub records_per_append: usize,
+    /// Bytes of names in one append of a clean-up, so that the batch stays under any sensible `max.message.bytes`.
+    pub append_bytes: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            groups: 1 << 20,
+            members: 1 << 16,
+            pending_members: 1 << 14,
+            protocols: 256,
+            member_metadata_bytes: 8 << 20,
+            name_bytes: 16 << 10,
+            offsets: 1 << 24,
+            records_per_append: 2_000,
+            append_bytes: 256 << 10,
+        }
+    }
+}

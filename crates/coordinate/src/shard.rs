@@ -1,0 +1,261 @@
+//! A shard: all groups of one partition of `__consumer_offsets`, and the only door to them.
+//!
+//! Loading: [`Shard::replay`] every record of the partition in order, then [`Shard::loaded`] once. Running:
+//! [`Shard::handle`] for each input, [`Shard::on_time`] when [`Shard::next_deadline`] has come; each returns [`Effects`].
+//! Hand every append back ([`Shard::appended`] or [`Shard::append_failed`]) before the next input, in order.
+//!
+//! What is in the log comes from the log: offsets and the disappearance of groups change only by their records. What a
+//! record cannot hold (who waits, whose session ends when) lives here alone and begins anew after a restart, as in Kafka.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::effects::{Append, Effects, Then};
+use crate::error::Error;
+use crate::group::{Group, Turn};
+use crate::input::{Input, Token};
+use crate::now::Now;
+use crate::offsets::Offsets;
+use crate::records::{DecodeError, Decoded, GroupMetadata, OffsetKey, OffsetValue, Record};
+use crate::settings::Settings;
+use crate::timers::{TimerKey, Timers};
+
+/// Groups and offsets of one partition of `__consumer_offsets`.
+#[derive(Debug)]
+pub struct Shard {
+    settings: Settings,
+    groups: HashMap<Arc<str>, Group>,
+    offsets: Offsets,
+    timers: Timers,
+}
+
+impl Shard {
+    /// An empty shard.
+    pub fn new(settings: Settings) -> Self {
+        Self { settings, groups: HashMap::new(), offsets: Offsets::default(), timers: Timers::default() }
+    }
+
+    /// The settings in force.
+    pub const fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// New settings act from the next event on.
+    pub fn set_settings(&mut self, settings: Settings) {
+        self.settings = settings;
+    }
+
+    /// Takes over one record of the log while loading. `wall_ms` is the time of a group whose record does not tell its own.
+    ///
+    /// # Errors
+    /// The record cannot be read. The shard is as before; the caller decides whether to go on without it.
+    pub fn replay(&mut self, key: &[u8], value: Option<&[u8]>, wall_ms: i64) -> Result<(), DecodeError> {
+        match Record::decode(key, value)? {
+            Decoded::Skipped { .. } => {}
+            Decoded::Record(Record::Offset { key, value }) => self.replay_offset(&key, value, wall_ms),
+            Decoded::Record(Record::Group { group_id, value: None }) => self.forget_group(&group_id),
+            Decoded::Record(Record::Group { group_id, value: Some(value) }) => {
+                self.groups.insert(group_id.clone(), Group::from_record(group_id, &value, wall_ms));
+            }
+        }
+        Ok(())
+    }
+
+    /// The log is read to its end: sessions begin to count, and groups that are larger than allowed rebalance.
+    pub fn loaded(&mut self, now: Now) -> Effects {
+        let mut out = Effects::default();
+        let max = self.settings.max_size.min(self.settings.limits.members);
+        for group_id in self.groups.keys().cloned().collect::<Vec<_>>() {
+            self.with_group(&group_id, now, &mut out, |turn| {
+                for id in turn.group.member_ids() {
+                    turn.renew_session(&id);
+                }
+                if turn.group.len() > max {
+                    turn.prepare_rebalance();
+                }
+            });
+        }
+        self.schedule_expiry(now);
+        out
+    }
+
+    /// Lets an input act.
+    pub fn handle(&mut self, input: Input, now: Now) -> Effects {
+        let mut out = Effects::default();
+        self.dispatch(input, now, &mut out);
+        out
+    }
+
+    /// Lets everything act that is due.
+    pub fn on_time(&mut self, now: Now) -> Effects {
+        let mut out = Effects::default();
+        while let Some(key) = self.timers.pop_due(now.steady_ms) {
+            match key {
+                TimerKey::Join(group_id) => self.with_group(&group_id, now, &mut out, |turn| {
+                    turn.join_deadline();
+                }),
+                TimerKey::Sync(group_id) => self.with_group(&group_id, now, &mut out, |turn| {
+                    turn.sync_deadline();
+                }),
+                TimerKey::Session(group_id, member_id) => {
+                    self.with_group(&group_id, now, &mut out, |turn| turn.session_deadline(&member_id));
+                }
+                TimerKey::Retention => self.expire(now, &mut out),
+            }
+            if !out.appends.is_empty() {
+                // What is due next may depend on what these records change: the caller comes back at once.
+                break;
+            }
+        }
+        out
+    }
+
+    /// When [`Shard::on_time`] wants to be called, by the steady clock; none before the shard is loaded.
+    pub fn next_deadline(&self) -> Option<i64> {
+        self.timers.next_deadline()
+    }
+
+    /// The records of an append are in the log. The replies may go out once they are as durable as was asked.
+    pub fn appended(&mut self, append: Append, now: Now) -> Effects {
+        let mut out = Effects::default();
+        for record in append.records {
+            match record {
+                Record::Offset { key, value } => self.replay_offset(&key, value, now.wall_ms),
+                Record::Group { group_id, value: None } => self.forget_group(&group_id),
+                // The living group is what the record was made from.
+                Record::Group { value: Some(_), .. } => {}
+            }
+        }
+        match append.then {
+            Then::Nothing => {}
+            Then::Reply(reply) => out.replies.push(reply),
+            Then::Assign { group_id, generation, assignments } => {
+                self.with_group(&group_id, now, &mut out, |turn| {
+                    turn.assignment_kept(generation, &assignments);
+                });
+            }
+            Then::Replace { group_id, undo } => {
+                self.with_group(&group_id, now, &mut out, |turn| turn.replacement_kept(&undo));
+            }
+        }
+        out
+    }
+
+    /// The records of an append could not be written; whoever waited for them is refused with `error`.
+    pub fn append_failed(&mut self, append: Append, error: Error, now: Now) -> Effects {
+        let mut out = Effects::default();
+        match append.then {
+            Then::Nothing => {}
+            Then::Reply(reply) => out.reply(reply.token, reply.answer.refuse(error)),
+            Then::Assign { group_id, generation, .. } => {
+                self.with_group(&group_id, now, &mut out, |turn| {
+                    turn.assignment_failed(generation, error);
+                });
+            }
+            Then::Replace { group_id, undo } => {
+                self.with_group(&group_id, now, &mut out, |turn| turn.replacement_failed(*undo, error));
+            }
+        }
+        out
+    }
+
+    /// Ends the waiting of everyone, with `error`: the shard is about to be given up.
+    pub fn close(&mut self, error: Error) -> Effects {
+        let mut out = Effects::default();
+        for group in self.groups.values_mut() {
+            group.send_everyone_away(error, &mut out);
+        }
+        self.timers = Timers::default();
+        out
+    }
+
+    pub(crate) fn group(&self, group_id: &str) -> Option<&Group> {
+        self.groups.get(group_id)
+    }
+
+    pub(crate) fn groups(&self) -> impl Iterator<Item = &Group> {
+        self.groups.values()
+    }
+
+    /// How many groups there are.
+    pub fn group_count(&self) -> usize {
+        self.groups.len()
+    }
+
+    /// How many offsets are committed.
+    pub const fn offset_count(&self) -> usize {
+        self.offsets.len()
+    }
+
+    pub(crate) const fn offsets(&self) -> &Offsets {
+        &self.offsets
+    }
+
+    pub(crate) fn with_group(
+        &mut self,
+        group_id: &str,
+        now: Now,
+        out: &mut Effects,
+        act: impl FnOnce(&mut Turn<'_>),
+    ) {
+        let Some(group) = self.groups.get_mut(group_id) else { return };
+        act(&mut Turn { group, timers: &mut self.timers, settings: &self.settings, out, now });
+    }
+
+    /// Makes a group that nobody joined yet.
+    pub(crate) fn create_group(&mut self, group_id: &str, wall_ms: i64) {
+        let id: Arc<str> = Arc::from(group_id);
+        self.groups.entry(id.clone()).or_insert_with(|| Group::new(id, wall_ms));
+    }
+
+    pub(crate) fn schedule_expiry(&mut self, now: Now) {
+        let next_ms = now.deadline(self.settings.offsets_retention_check_interval_ms.max(1));
+        self.timers.set(TimerKey::Retention, next_ms);
+    }
+
+    fn replay_offset(&mut self, key: &OffsetKey, value: Option<OffsetValue>, wall_ms: i64) {
+        if value.is_some() {
+            // Offsets of a group that nobody joined make the group.
+            self.create_group(&key.group_id, wall_ms);
+        }
+        self.offsets.replay(key, value);
+    }
+
+    /// Undoes [`Shard::create_group`] for a group that nobody was let into.
+    pub(crate) fn discard_group(&mut self, group_id: &str) {
+        self.groups.remove(group_id);
+    }
+
+    fn forget_group(&mut self, group_id: &str) {
+        let Some(group) = self.groups.remove(group_id) else { return };
+        let id = group.id.clone();
+        self.timers.cancel(&TimerKey::Join(id.clone()));
+        self.timers.cancel(&TimerKey::Sync(id.clone()));
+        for member_id in group.members().map(|(member_id, _)| member_id).chain(group.pending_ids()) {
+            self.timers.cancel(&TimerKey::Session(id.clone(), member_id.clone()));
+        }
+    }
+
+    /// What a restart would bring back of a group, were its record written now; none if there is no such group.
+    pub fn snapshot(&self, group_id: &str) -> Option<GroupMetadata> {
+        self.group(group_id).map(|group| GroupMetadata::of(group, |_, member| member.assignment.clone()))
+    }
+
+    /// Every committed offset, in no particular order.
+    pub fn committed(&self) -> impl Iterator<Item = (OffsetKey, &OffsetValue)> {
+        self.offsets.groups().flat_map(|(group_id, topics)| {
+            topics.iter().flat_map(move |(topic, partitions)| {
+                partitions.iter().map(move |(partition, value)| {
+                    let key =
+                        OffsetKey { group_id: group_id.clone(), topic: topic.clone(), partition: *partition };
+                    (key, value)
+                })
+            })
+        })
+    }
+
+    /// Every request that waits for an answer.
+    pub fn waiting(&self) -> Vec<Token> {
+        self.groups.values().flat_map(Group::waiting).collect()
+    }
+}

@@ -1,0 +1,88 @@
+//! Deadlines as data, by the steady clock: the shard names the next one, the runtime sleeps, the shard is told the time.
+//! One deadline per key; setting it again moves it.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum TimerKey {
+    /// The group waits for members to join.
+    Join(Arc<str>),
+    /// The group waits for its members to sync.
+    Sync(Arc<str>),
+    /// A member's session (or the time in which a given member id must be used).
+    Session(Arc<str>, Arc<str>),
+    /// Offsets are looked through for expired ones.
+    Retention,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Timers {
+    by_time: BTreeSet<(i64, TimerKey)>,
+    by_key: HashMap<TimerKey, i64>,
+}
+
+impl Timers {
+    pub(crate) fn set(&mut self, key: TimerKey, deadline_ms: i64) {
+        if let Some(old) = self.by_key.insert(key.clone(), deadline_ms) {
+            if old == deadline_ms {
+                return;
+            }
+            self.by_time.remove(&(old, key.clone()));
+        }
+        self.by_time.insert((deadline_ms, key));
+    }
+
+    pub(crate) fn cancel(&mut self, key: &TimerKey) {
+        if let Some(old) = self.by_key.remove(key) {
+            self.by_time.remove(&(old, key.clone()));
+        }
+    }
+
+    pub(crate) fn next_deadline(&self) -> Option<i64> {
+        self.by_time.first().map(|(deadline_ms, _)| *deadline_ms)
+    }
+
+    /// Takes the earliest key that is due at `steady_ms`.
+    pub(crate) fn pop_due(&mut self, steady_ms: i64) -> Option<TimerKey> {
+        if self.next_deadline()? > steady_ms {
+            return None;
+        }
+        let (_, key) = self.by_time.pop_first()?;
+        self.by_key.remove(&key);
+        Some(key)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        self.by_key.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_deadline_set_again_moves() {
+        let mut timers = Timers::default();
+        timers.set(TimerKey::Retention, 10);
+        timers.set(TimerKey::Retention, 30);
+        assert_eq!(timers.pop_due(29), None);
+        assert_eq!(timers.pop_due(30), Some(TimerKey::Retention));
+        assert_eq!(timers.next_deadline(), None);
+        assert_eq!(timers.len(), 0);
+    }
+
+    #[test]
+    fn due_keys_come_in_order_of_time() {
+        let mut timers = Timers::default();
+        timers.set(TimerKey::Join("b".into()), 5);
+        timers.set(TimerKey::Join("a".into()), 7);
+        timers.set(TimerKey::Sync("a".into()), 9);
+        timers.cancel(&TimerKey::Sync("a".into()));
+        assert_eq!(timers.pop_due(100), Some(TimerKey::Join("b".into())));
+        assert_eq!(timers.pop_due(100), Some(TimerKey::Join("a".into())));
+        assert_eq!(timers.pop_due(100), None);
+    }
+}

@@ -1,0 +1,139 @@
+//! The wall clock may be set; only what is kept goes by it.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use pagewire_coordinate::{
+    ANY_ID, Answer, Commit, CommitPartition, CommitTopic, Effects, Heartbeat, Input, Join, Now, Protocol,
+    Settings, Shard, Sync, Token,
+};
+
+const DAY_MS: i64 = 86_400_000;
+
+/// A shard whose records are always kept, and the answers it gave.
+struct World {
+    shard: Shard,
+    now: Now,
+    answers: Vec<Answer>,
+}
+
+impl World {
+    fn new(settings: Settings) -> Self {
+        let now = Now { wall_ms: 1_000 * DAY_MS, steady_ms: 0 };
+        let mut shard = Shard::new(settings);
+        assert!(shard.loaded(now).is_empty());
+        Self { shard, now, answers: Vec::new() }
+    }
+
+    fn ask(&mut self, input: Input) {
+        let effects = self.shard.handle(input, self.now);
+        self.act(effects);
+    }
+
+    fn act(&mut self, effects: Effects) {
+        self.answers.extend(effects.replies.into_iter().map(|reply| reply.answer));
+        for append in effects.appends {
+            let next = self.shard.appended(append, self.now);
+            self.act(next);
+        }
+    }
+
+    /// Time passes, by each clock in its way; then what is due acts.
+    fn pass(&mut self, wall_ms: i64, steady_ms: i64) {
+        self.now.wall_ms += wall_ms;
+        self.now.steady_ms += steady_ms;
+        while self.shard.next_deadline().is_some_and(|deadline_ms| deadline_ms <= self.now.steady_ms) {
+            let effects = self.shard.on_time(self.now);
+            self.act(effects);
+        }
+    }
+
+    /// A member alone in its group, with its assignment.
+    fn with_member(&mut self) -> String {
+        self.ask(Input::Join(Join {
+            token: Token(1),
+            group_id: "g".to_owned(),
+            member_id: String::new(),
+            instance_id: None,
+            client_id: "c".to_owned(),
+            client_host: "/127.0.0.1".to_owned(),
+            session_timeout_ms: 45_000,
+            rebalance_timeout_ms: 300_000,
+            protocol_type: "consumer".to_owned(),
+            protocols: vec![Protocol { name: "range".into(), metadata: Bytes::new() }],
+            require_known_member_id: false,
+            supports_skip_assignment: true,
+            fresh_id: "1".to_owned(),
+            reason: None,
+        }));
+        self.pass(3_000, 3_000);
+        let Some(Answer::Join(joined)) = self.answers.pop() else { panic!("no answer to the join") };
+        let member_id = joined.member_id.to_string();
+        self.ask(Input::Sync(Sync {
+            token: Token(2),
+            group_id: "g".to_owned(),
+            generation: joined.generation,
+            member_id: member_id.clone(),
+            instance_id: None,
+            protocol_type: None,
+            protocol: None,
+            assignments: vec![(member_id.clone(), Bytes::new())],
+        }));
+        assert!(matches!(self.answers.pop(), Some(Answer::Sync(_))));
+        member_id
+    }
+
+    fn is_member(&mut self, member_id: &str) -> bool {
+        self.ask(Input::Heartbeat(Heartbeat {
+            token: Token(3),
+            group_id: "g".to_owned(),
+            generation: 1,
+            member_id: member_id.to_owned(),
+            instance_id: None,
+        }));
+        matches!(self.answers.pop(), Some(Answer::Heartbeat(None)))
+    }
+}
+
+#[test]
+fn a_clock_set_forward_expels_nobody() {
+    let mut world = World::new(Settings::default());
+    let member_id = world.with_member();
+    world.pass(DAY_MS, 1_000);
+    assert!(world.is_member(&member_id));
+}
+
+#[test]
+fn a_clock_set_back_keeps_nobody() {
+    let mut world = World::new(Settings::default());
+    let member_id = world.with_member();
+    world.pass(-DAY_MS, 45_000);
+    assert!(!world.is_member(&member_id));
+}
+
+#[test]
+fn offsets_are_kept_and_expire_by_the_wall_clock() {
+    let settings = Settings { offsets_retention_ms: DAY_MS, ..Settings::default() };
+    let interval_ms = settings.offsets_retention_check_interval_ms;
+    let mut world = World::new(settings);
+    world.ask(Input::Commit(Commit {
+        token: Token(1),
+        group_id: "g".to_owned(),
+        member_id: String::new(),
+        instance_id: None,
+        generation: -1,
+        retention_ms: None,
+        says_group_not_found: true,
+        topics: vec![CommitTopic {
+            name: Arc::from("t"),
+            id: ANY_ID,
+            partitions: vec![CommitPartition { partition: 0, offset: 7, leader_epoch: -1, metadata: None }],
+        }],
+    }));
+    let committed: Vec<i64> = world.shard.committed().map(|(_, value)| value.commit_ms).collect();
+    assert_eq!(committed, [1_000 * DAY_MS]);
+    world.pass(0, interval_ms);
+    assert_eq!(world.shard.offset_count(), 1, "the wall clock stood still");
+    world.pass(DAY_MS, interval_ms);
+    assert_eq!(world.shard.offset_count(), 0);
+}

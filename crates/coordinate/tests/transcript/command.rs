@@ -1,0 +1,203 @@
+//! One command line: a verb, words without `=` and fields with one.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bytes::{BufMut, Bytes, BytesMut};
+use pagewire_coordinate::{
+    Commit, CommitPartition, CommitTopic, DeleteGroups, DeleteOffsets, DeletedTopic, Heartbeat, Input, Join,
+    Leave, Leaver, Protocol, Sync, Token,
+};
+
+pub(crate) struct Command {
+    pub(crate) verb: String,
+    words: Vec<String>,
+    fields: BTreeMap<String, String>,
+}
+
+impl Command {
+    pub(crate) fn parse(line: &str) -> Self {
+        let mut parts = line.split_whitespace();
+        let verb = parts.next().unwrap().to_owned();
+        let (mut words, mut fields) = (Vec::new(), BTreeMap::new());
+        for part in parts {
+            match part.split_once('=') {
+                Some((name, value)) => _ = fields.insert(name.to_owned(), value.to_owned()),
+                None => words.push(part.to_owned()),
+            }
+        }
+        Self { verb, words, fields }
+    }
+
+    pub(crate) fn word(&self, index: usize) -> &str {
+        self.words.get(index).map_or("", String::as_str)
+    }
+
+    fn has(&self, word: &str) -> bool {
+        self.words.iter().any(|had| had == word)
+    }
+
+    pub(crate) fn field(&self, name: &str) -> Option<&str> {
+        self.fields.get(name).map(String::as_str)
+    }
+
+    fn text(&self, name: &str) -> String {
+        self.field(name).unwrap_or("").to_owned()
+    }
+
+    fn maybe(&self, name: &str) -> Option<String> {
+        self.field(name).map(str::to_owned)
+    }
+
+    pub(crate) fn number<T: std::str::FromStr>(&self, name: &str, otherwise: T) -> T {
+        self.field(name).map_or(otherwise, |text| text.parse().ok().unwrap())
+    }
+
+    fn list(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.field(name).unwrap_or("").split(',').filter(|item| !item.is_empty())
+    }
+
+    pub(crate) fn input(&self) -> Option<Input> {
+        let token = Token(self.word(0).parse().unwrap_or(0));
+        let group_id = self.text("group");
+        let (member_id, instance_id) = (self.text("member"), self.maybe("instance"));
+        Some(match self.verb.as_str() {
+            "join" => Input::Join(Join {
+                token,
+                group_id,
+                member_id,
+                instance_id,
+                client_id: self.field("client").unwrap_or("c").to_owned(),
+                client_host: "/127.0.0.1".to_owned(),
+                session_timeout_ms: self.number("session", 10_000),
+                rebalance_timeout_ms: self.number("rebalance", 30_000),
+                protocol_type: self.field("type").unwrap_or("consumer").to_owned(),
+                protocols: self.protocols(),
+                require_known_member_id: self.has("twice"),
+                supports_skip_assignment: self.has("v9"),
+                fresh_id: token.0.to_string(),
+                reason: None,
+            }),
+            "sync" => Input::Sync(Sync {
+                token,
+                group_id,
+                generation: self.number("generation", 1),
+                member_id,
+                instance_id,
+                protocol_type: self.maybe("type"),
+                protocol: self.maybe("protocol"),
+                assignments: self
+                    .list("assign")
+                    .map(|item| item.split_once(':').unwrap())
+                    .map(|(id, bytes)| (id.to_owned(), Bytes::copy_from_slice(bytes.as_bytes())))
+                    .collect(),
+            }),
+            "heartbeat" => Input::Heartbeat(Heartbeat {
+                token,
+                group_id,
+                generation: self.number("generation", 1),
+                member_id,
+                instance_id,
+            }),
+            "leave" => Input::Leave(Leave { token, group_id, members: self.leavers() }),
+            "commit" => Input::Commit(Commit {
+                token,
+                group_id,
+                member_id,
+                instance_id,
+                generation: self.number("generation", -1),
+                retention_ms: self.field("retention").map(|text| text.parse().unwrap()),
+                says_group_not_found: self.has("v9"),
+                topics: self.commits(),
+            }),
+            "delete-offsets" => {
+                Input::DeleteOffsets(DeleteOffsets { token, group_id, topics: self.partitions() })
+            }
+            "delete-groups" => Input::DeleteGroups(DeleteGroups {
+                token,
+                group_ids: self.list("groups").map(str::to_owned).collect(),
+            }),
+            "topics-deleted" => Input::TopicsDeleted(
+                self.list("topics")
+                    .map(|name| DeletedTopic { name: Arc::from(name), id: self.topic_id() })
+                    .collect(),
+            ),
+            _ => return None,
+        })
+    }
+
+    /// `name:bytes`, or `name:@t1+t2` for what a consumer says that subscribes to these topics.
+    fn protocols(&self) -> Vec<Protocol> {
+        let protocol = |item: &str| {
+            let (name, metadata) = item.split_once(':').unwrap_or((item, ""));
+            let metadata = match metadata.strip_prefix('@') {
+                Some(topics) => subscription(topics),
+                None => Bytes::copy_from_slice(metadata.as_bytes()),
+            };
+            Protocol { name: Arc::from(name), metadata }
+        };
+        self.list("protocols").map(protocol).collect()
+    }
+
+    /// `member` or `member/instance` or `/instance`.
+    fn leavers(&self) -> Vec<Leaver> {
+        let leaver = |item: &str| {
+            let (member_id, instance_id) =
+                item.split_once('/').map_or((item, None), |(id, instance)| (id, Some(instance)));
+            Leaver {
+                member_id: member_id.to_owned(),
+                instance_id: instance_id.map(str::to_owned),
+                reason: None,
+            }
+        };
+        self.list("members").map(leaver).collect()
+    }
+
+    /// `topic:partition:offset` or `topic:partition:offset:metadata`.
+    fn commits(&self) -> Vec<CommitTopic> {
+        let commit = |item: &str| {
+            let parts: Vec<&str> = item.split(':').collect();
+            CommitTopic {
+                name: Arc::from(parts[0]),
+                id: self.topic_id(),
+                partitions: vec![CommitPartition {
+                    partition: parts[1].parse().unwrap(),
+                    offset: parts[2].parse().unwrap(),
+                    leader_epoch: self.number("epoch", -1),
+                    metadata: parts.get(3).map(|text| (*text).to_owned()),
+                }],
+            }
+        };
+        self.list("offsets").map(commit).collect()
+    }
+
+    /// `topic:partition`.
+    pub(crate) fn partitions(&self) -> Vec<(Arc<str>, Vec<i32>)> {
+        let one = |item: &str| {
+            let (topic, partition) = item.split_once(':').unwrap();
+            (Arc::from(topic), vec![partition.parse().unwrap()])
+        };
+        self.list("partitions").map(one).collect()
+    }
+
+    pub(crate) fn topic_id(&self) -> [u8; 16] {
+        [self.number("topic-id", 0); 16]
+    }
+
+    pub(crate) fn strings(&self, name: &str) -> Vec<&str> {
+        self.list(name).collect()
+    }
+}
+
+fn subscription(topics: &str) -> Bytes {
+    let topics: Vec<&str> = topics.split('+').collect();
+    let mut out = BytesMut::new();
+    out.put_i16(1);
+    out.put_i32(topics.len() as i32);
+    for topic in topics {
+        out.put_i16(topic.len() as i16);
+        out.put_slice(topic.as_bytes());
+    }
+    out.put_i32(-1);
+    out.freeze()
+}

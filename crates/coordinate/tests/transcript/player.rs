@@ -1,0 +1,126 @@
+//! A shard, a clock, and a log that keeps what the shard writes, so that a transcript can also restart it.
+
+use std::fmt::Write as _;
+
+use pagewire_coordinate::{Effects, Error, KeyValue, Now, Settings, Shard};
+
+use super::command::Command;
+use super::print;
+
+pub(crate) struct Player {
+    shard: Shard,
+    log: Vec<KeyValue>,
+    now_ms: i64,
+    fail_next: bool,
+}
+
+impl Default for Player {
+    fn default() -> Self {
+        let mut shard = Shard::new(Settings::default());
+        assert!(shard.loaded(Now::both(0)).is_empty());
+        Self { shard, log: Vec::new(), now_ms: 0, fail_next: false }
+    }
+}
+
+impl Player {
+    pub(crate) fn run(&mut self, command: &Command) -> String {
+        let mut out = String::new();
+        if let Some(input) = command.input() {
+            let effects = self.shard.handle(input, self.now());
+            self.act(effects, &mut out);
+            return out;
+        }
+        match command.verb.as_str() {
+            "time" => self.pass_time(command.word(0).parse().unwrap(), &mut out),
+            "settings" => self.change_settings(command),
+            "write-fails" => self.fail_next = true,
+            "restart" => self.restart(&mut out),
+            "describe" => print::described(self.shard.describe(command.word(0)).as_ref(), &mut out),
+            "list" => print::listed(
+                &self.shard.list(&command.strings("states"), &command.strings("types")),
+                &mut out,
+            ),
+            "fetch" => {
+                let group_id = command.field("group").unwrap();
+                for (topic, partitions) in command.partitions() {
+                    let fetched = self.shard.fetch_offsets(group_id, &topic, command.topic_id(), &partitions);
+                    print::fetched(&fetched, &mut out);
+                }
+            }
+            "fetch-all" => {
+                let all = self.shard.fetch_all_offsets(command.field("group").unwrap());
+                for topic in &all {
+                    print::fetched(topic, &mut out);
+                }
+            }
+            verb => panic!("no such command: {verb}"),
+        }
+        out
+    }
+
+    fn now(&self) -> Now {
+        Now::both(self.now_ms)
+    }
+
+    /// Stops at every deadline on the way.
+    fn pass_time(&mut self, until_ms: i64, out: &mut String) {
+        while let Some(deadline_ms) =
+            self.shard.next_deadline().filter(|deadline_ms| *deadline_ms <= until_ms)
+        {
+            self.now_ms = self.now_ms.max(deadline_ms);
+            let effects = self.shard.on_time(self.now());
+            if !effects.is_empty() {
+                let _ = writeln!(out, "at {}", self.now_ms);
+            }
+            self.act(effects, out);
+        }
+        self.now_ms = until_ms;
+    }
+
+    fn change_settings(&mut self, command: &Command) {
+        let mut settings = self.shard.settings().clone();
+        settings.initial_rebalance_delay_ms =
+            command.number("initial-delay", settings.initial_rebalance_delay_ms);
+        settings.max_size = command.number("max-size", settings.max_size);
+        settings.offset_metadata_max = command.number("metadata-max", settings.offset_metadata_max);
+        settings.offsets_retention_ms = command.number("retention", settings.offsets_retention_ms);
+        settings.limits.groups = command.number("groups", settings.limits.groups);
+        settings.limits.pending_members = command.number("pending", settings.limits.pending_members);
+        settings.limits.records_per_append = command.number("records", settings.limits.records_per_append);
+        settings.limits.offsets = command.number("offsets", settings.limits.offsets);
+        self.shard.set_settings(settings);
+    }
+
+    fn restart(&mut self, out: &mut String) {
+        let mut shard = Shard::new(self.shard.settings().clone());
+        for (key, value) in &self.log {
+            shard.replay(key, value.as_deref(), self.now_ms).unwrap();
+        }
+        self.shard = shard;
+        let effects = self.shard.loaded(self.now());
+        self.act(effects, out);
+    }
+
+    fn act(&mut self, effects: Effects, out: &mut String) {
+        for reply in &effects.replies {
+            print::reply(reply, out);
+        }
+        let parts = effects.appends.len();
+        for append in effects.appends {
+            if parts > 1 {
+                out.push_str("part\n");
+            }
+            for record in &append.records {
+                print::record(record, out);
+            }
+            let next = if std::mem::take(&mut self.fail_next) {
+                out.push_str("write failed\n");
+                self.shard.append_failed(append, Error::NotCoordinator, self.now())
+            } else {
+                self.log.extend(append.encode().unwrap());
+                self.shard.appended(append, self.now())
+            };
+            self.act(next, out);
+        }
+    }
+}
