@@ -1,0 +1,194 @@
+//! The typed face of a store: topics, identity, settings, producer ids.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::model::{
+    BLOCK_LEN, ClusterRecord, ConfigRecord, ConfigScope, ModelError, ProducerIdBlock, ProducerIdsRecord,
+    TopicRecord, decode, encode, keys,
+};
+use crate::store::{Expect, PutError, Revision, Store, StoreError, Watch};
+
+/// Attempts at a conditional write before its rival is believed to be broken.
+const ATTEMPTS_MAX: usize = 64;
+
+/// After nine quintillion producers.
+const EXHAUSTED: CatalogError = CatalogError::Store(StoreError::TooLarge {
+    what: "producer ids",
+    limit: i64::MAX.unsigned_abs() as usize,
+});
+
+/// A typed operation failed.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum CatalogError {
+    /// Someone else changed the record, or created it first: read again.
+    #[error("{key} was changed by someone else")]
+    Conflict {
+        /// The key.
+        key: String,
+    },
+    /// A stored record cannot be understood.
+    #[error("{key}: {error}")]
+    Model {
+        /// The key.
+        key: String,
+        /// What is wrong with it.
+        error: ModelError,
+    },
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<PutError> for CatalogError {
+    fn from(error: PutError) -> Self {
+        match error {
+            PutError::Conflict { key, .. } => Self::Conflict { key },
+            PutError::NoSuchLease(lease) => {
+                Self::Store(StoreError::Unavailable(format!("there is no lease {lease}")))
+            }
+            PutError::Store(error) => Self::Store(error),
+        }
+    }
+}
+
+/// Records in a store. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Catalog {
+    store: Arc<dyn Store>,
+}
+
+/// A record with the version to name when replacing it.
+type Current<R> = (R, Revision);
+
+impl Catalog {
+    /// The typed face of `store`.
+    pub fn new(store: Arc<dyn Store>) -> Self {
+        Self { store }
+    }
+
+    /// The store below.
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.store
+    }
+
+    /// Changes of all records after `revision`.
+    pub async fn watch(&self, after: Revision) -> Result<Watch, CatalogError> {
+        Ok(self.store.watch("", after).await?)
+    }
+
+    /// The cluster's identity, made up at the first call ever.
+    pub async fn cluster(&self, now_ms: i64) -> Result<ClusterRecord, CatalogError> {
+        if let Some((record, _)) = self.read(keys::CLUSTER).await? {
+            return Ok(record);
+        }
+        let record = ClusterRecord::random(now_ms);
+        match self.write(keys::CLUSTER, &record, Expect::Absent).await {
+            Ok(_) => Ok(record),
+            Err(CatalogError::Conflict { key }) => match self.read(keys::CLUSTER).await? {
+                Some((record, _)) => Ok(record),
+                None => Err(CatalogError::Conflict { key }),
+            },
+            Err(error) => Err(error),
+        }
+    }
+
+    /// All topics in name order with their versions, and the revision to watch from.
+    pub async fn topics(&self) -> Result<(Vec<Current<TopicRecord>>, Revision), CatalogError> {
+        let listing = self.store.list(keys::TOPICS).await?;
+        let mut topics = Vec::with_capacity(listing.entries.len());
+        for entry in listing.entries {
+            let record =
+                decode(&entry.value.value).map_err(|error| CatalogError::Model { key: entry.key, error })?;
+            topics.push((record, entry.value.version));
+        }
+        Ok((topics, listing.revision))
+    }
+
+    /// One topic.
+    pub async fn topic(&self, name: &str) -> Result<Option<Current<TopicRecord>>, CatalogError> {
+        self.read(&keys::topic(name)).await
+    }
+
+    /// Adds a topic; a conflict says that its name is taken.
+    pub async fn create_topic(&self, topic: &TopicRecord) -> Result<Revision, CatalogError> {
+        self.write(&keys::topic(&topic.name), topic, Expect::Absent).await
+    }
+
+    /// Replaces the record read at `version`.
+    pub async fn replace_topic(
+        &self,
+        topic: &TopicRecord,
+        version: Revision,
+    ) -> Result<Revision, CatalogError> {
+        self.write(&keys::topic(&topic.name), topic, Expect::Version(version)).await
+    }
+
+    /// Removes the record read at `version`.
+    pub async fn delete_topic(&self, name: &str, version: Revision) -> Result<Revision, CatalogError> {
+        Ok(self.store.delete_if(&keys::topic(name), Expect::Version(version)).await?)
+    }
+
+    /// All dynamic settings but those of topics.
+    pub async fn configs(&self) -> Result<BTreeMap<ConfigScope, Current<ConfigRecord>>, CatalogError> {
+        let listing = self.store.list(keys::CONFIGS).await?;
+        let mut configs = BTreeMap::new();
+        for entry in listing.entries {
+            let Some(scope) = ConfigScope::from_key(&entry.key) else { continue };
+            let record =
+                decode(&entry.value.value).map_err(|error| CatalogError::Model { key: entry.key, error })?;
+            configs.insert(scope, (record, entry.value.version));
+        }
+        Ok(configs)
+    }
+
+    /// The settings of one scope; none set is version 0.
+    pub async fn config(&self, scope: &ConfigScope) -> Result<Current<ConfigRecord>, CatalogError> {
+        Ok(self.read(&scope.key()).await?.unwrap_or_default())
+    }
+
+    /// Replaces the settings read at `version` (0: there were none).
+    pub async fn replace_config(
+        &self,
+        scope: &ConfigScope,
+        record: &ConfigRecord,
+        version: Revision,
+    ) -> Result<Revision, CatalogError> {
+        let expect = if version == 0 { Expect::Absent } else { Expect::Version(version) };
+        self.write(&scope.key(), record, expect).await
+    }
+
+    /// Takes the next thousand producer ids. No two callers ever get the same one.
+    pub async fn allocate_producer_ids(&self) -> Result<ProducerIdBlock, CatalogError> {
+        for _ in 0..ATTEMPTS_MAX {
+            let (first, expect) = match self.read::<ProducerIdsRecord>(keys::PRODUCER_IDS).await? {
+                Some((record, version)) => (record.next, Expect::Version(version)),
+                None => (0, Expect::Absent),
+            };
+            let next = first.checked_add(BLOCK_LEN).ok_or(EXHAUSTED)?;
+            match self.write(keys::PRODUCER_IDS, &ProducerIdsRecord { next }, expect).await {
+                Ok(_) => return Ok(ProducerIdBlock { first, len: BLOCK_LEN }),
+                Err(CatalogError::Conflict { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(CatalogError::Conflict { key: keys::PRODUCER_IDS.to_owned() })
+    }
+
+    async fn read<R: crate::model::Record>(&self, key: &str) -> Result<Option<Current<R>>, CatalogError> {
+        let Some(found) = self.store.get(key).await? else { return Ok(None) };
+        let record =
+            decode(&found.value).map_err(|error| CatalogError::Model { key: key.to_owned(), error })?;
+        Ok(Some((record, found.version)))
+    }
+
+    async fn write<R: crate::model::Record>(
+        &self,
+        key: &str,
+        record: &R,
+        expect: Expect,
+    ) -> Result<Revision, CatalogError> {
+        let value = encode(record).map_err(|error| CatalogError::Model { key: key.to_owned(), error })?;
+        Ok(self.store.put_if(key, value, expect).await?)
+    }
+}

@@ -1,0 +1,27 @@
+//! Who this cluster is.
+
+use serde::{Deserialize, Serialize};
+
+use super::codec::Record;
+use super::ids;
+
+/// Written once, at the first start.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClusterRecord {
+    /// 22 characters of URL-safe base64, as clients see it.
+    pub cluster_id: String,
+    /// When it was written.
+    pub created_ms: i64,
+}
+
+impl Record for ClusterRecord {
+    const WHAT: &'static str = "cluster";
+    const VERSION: u32 = 1;
+}
+
+impl ClusterRecord {
+    /// A new identity.
+    pub fn random(created_ms: i64) -> Self {
+        Self { cluster_id: ids::to_text(ids::random()), created_ms }
+    }
+}

@@ -1,0 +1,67 @@
+//! Random ids as Kafka writes them: 16 bytes in URL-safe base64 without padding, 22 characters.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use uuid::Uuid;
+
+/// A fresh id: never zero, and never starting with `-`, which command lines would take for an option.
+pub fn random() -> Uuid {
+    loop {
+        let id = Uuid::new_v4();
+        if !id.is_nil() && !to_text(id).starts_with('-') {
+            return id;
+        }
+    }
+}
+
+/// The 22 characters of an id.
+pub fn to_text(id: Uuid) -> String {
+    URL_SAFE_NO_PAD.encode(id.as_bytes())
+}
+
+/// Reads the 22 characters back; none when they are not an id.
+pub fn from_text(text: &str) -> Option<Uuid> {
+    let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
+    Uuid::from_slice(&bytes).ok()
+}
+
+/// For `#[serde(with = "ids::text")]`.
+pub(super) mod text {
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+    use uuid::Uuid;
+
+    pub(in super::super) fn serialize<S: Serializer>(id: &Uuid, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&super::to_text(*id))
+    }
+
+    pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Uuid, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        super::from_text(&text)
+            .ok_or_else(|| D::Error::custom(format!("{text} is not an id of 22 characters")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_reads_back_from_its_22_characters() {
+        for _ in 0..100 {
+            let id = random();
+            let text = to_text(id);
+            assert_eq!(text.len(), 22);
+            assert!(!text.starts_with('-'));
+            assert_eq!(from_text(&text), Some(id));
+        }
+    }
+
+    #[test]
+    fn other_texts_are_no_ids() {
+        for text in ["", "abc", "AAAAAAAAAAAAAAAAAAAAAAA", "!!!!!!!!!!!!!!!!!!!!!!"] {
+            assert_eq!(from_text(text), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,30 @@
+//! The one table of metadata keys.
+//!
+//! | key                     | record              | written by                                   |
+//! |-------------------------|---------------------|----------------------------------------------|
+//! | `cluster`               | `ClusterRecord`     | the first start, once                        |
+//! | `producer-ids`          | `ProducerIdsRecord` | whoever takes a block of producer ids        |
+//! | `topics/<name>`         | `TopicRecord`       | create, alter, delete topics                 |
+//! | `configs/broker`        | `ConfigRecord`      | dynamic settings of all brokers              |
+//! | `configs/broker/<node>` | `ConfigRecord`      | dynamic settings of one broker               |
+//! | `configs/group/<id>`    | `ConfigRecord`      | dynamic settings of one group                |
+
+/// The cluster's identity.
+pub const CLUSTER: &str = "cluster";
+/// The next unused producer id.
+pub const PRODUCER_IDS: &str = "producer-ids";
+/// All topics start with this.
+pub const TOPICS: &str = "topics/";
+/// All dynamic settings start with this.
+pub const CONFIGS: &str = "configs/";
+/// Dynamic settings of every broker.
+pub const BROKER_DEFAULT_CONFIG: &str = "configs/broker";
+/// Dynamic settings of one broker start with this.
+pub const BROKER_CONFIGS: &str = "configs/broker/";
+/// Dynamic settings of one group start with this.
+pub const GROUP_CONFIGS: &str = "configs/group/";
+
+/// The key of one topic.
+pub fn topic(name: &str) -> String {
+    format!("{TOPICS}{name}")
+}

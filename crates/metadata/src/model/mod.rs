@@ -1,0 +1,17 @@
+//! What is stored: one file per kind of record. All records are JSON objects with a version field `v`.
+//!
+//! A record of a newer version than this program knows is an error that says so, never a guess.
+
+mod cluster;
+mod codec;
+mod configs;
+pub mod ids;
+pub mod keys;
+mod producer_ids;
+mod topic;
+
+pub use cluster::ClusterRecord;
+pub use codec::{ModelError, Record, decode, encode};
+pub use configs::{ConfigRecord, ConfigScope};
+pub use producer_ids::{BLOCK_LEN, ProducerIdBlock, ProducerIdsRecord};
+pub use topic::{PartitionRecord, TopicRecord};

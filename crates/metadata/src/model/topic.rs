@@ -1,0 +1,60 @@
+//! A topic: its identity, its partitions and its own settings.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::codec::Record;
+use super::ids;
+
+/// One partition. Its index is its place in [`TopicRecord::partitions`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PartitionRecord {
+    /// Node ids; the first is the preferred leader.
+    pub replicas: Vec<i32>,
+    /// The node that leads; -1 when none does.
+    pub leader: i32,
+    /// Grows with every change of leader, from 0.
+    pub leader_epoch: i32,
+}
+
+/// One topic.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TopicRecord {
+    /// Also the end of its key.
+    pub name: String,
+    /// Never zero; a re-created topic has another one.
+    #[serde(with = "ids::text")]
+    pub topic_id: Uuid,
+    /// In partition order, at least one.
+    pub partitions: Vec<PartitionRecord>,
+    /// Only what was set for this topic, as text, by Kafka's names.
+    #[serde(default)]
+    pub configs: BTreeMap<String, String>,
+    /// When it was created.
+    pub created_ms: i64,
+    /// Whether it belongs to the broker, as `__consumer_offsets` does.
+    #[serde(default)]
+    pub internal: bool,
+}
+
+impl Record for TopicRecord {
+    const WHAT: &'static str = "topic";
+    const VERSION: u32 = 1;
+}
+
+impl TopicRecord {
+    /// A topic with a fresh id whose `partitions` all live on `node`, at leader epoch 0.
+    pub fn on_one_node(name: &str, partitions: usize, node: i32, created_ms: i64) -> Self {
+        let partition = PartitionRecord { replicas: vec![node], leader: node, leader_epoch: 0 };
+        Self {
+            name: name.to_owned(),
+            topic_id: ids::random(),
+            partitions: vec![partition; partitions],
+            configs: BTreeMap::new(),
+            created_ms,
+            internal: false,
+        }
+    }
+}
