@@ -1,0 +1,87 @@
+//! Rounds that run by the clock: retention, checkpoints, time-based flushes, unlinks.
+//!
+//! Each round runs on the I/O pool and never twice at a time. A round that finds nothing to do costs microseconds; an
+//! idle broker wakes up every few seconds only.
+
+use std::{sync::Arc, time::Duration};
+
+use pagewire_log::LogDir;
+use tokio::time::{MissedTickBehavior, interval_at};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tracing::{info, warn};
+
+use crate::{broker::Broker, clock::now_ms};
+
+/// Deleted files are looked for this often; `file.delete.delay.ms` is the least they wait.
+const UNLINK_EVERY: Duration = Duration::from_secs(10);
+/// `flush.ms` is kept to within this. Topics without it (the default) cost nothing.
+const FLUSH_EVERY: Duration = Duration::from_secs(1);
+
+/// Memory that a burst needed goes back within twice this.
+const TRIM_EVERY: Duration = Duration::from_secs(5);
+
+/// Starts all rounds; they end with `stop`.
+pub(crate) fn start(broker: &Arc<Broker>, tasks: &TaskTracker, stop: &CancellationToken) {
+    let config = broker.config();
+    let every = |period, round| tasks.spawn(repeat(Arc::clone(broker), stop.clone(), period, round));
+    every(config.log_retention_check_interval, retain);
+    every(config.log_flush_offset_checkpoint_interval, checkpoint);
+    every(UNLINK_EVERY, unlink);
+    every(FLUSH_EVERY, flush);
+    tasks.spawn(trim_buffers(Arc::clone(broker), stop.clone()));
+}
+
+/// Gives receive buffers back to the system that nobody used since the round before.
+async fn trim_buffers(broker: Arc<Broker>, stop: CancellationToken) {
+    let mut ticks = tokio::time::interval(TRIM_EVERY);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = ticks.tick() => broker.buffers().trim(),
+        }
+    }
+}
+
+async fn repeat(broker: Arc<Broker>, stop: CancellationToken, period: Duration, round: fn(&LogDir, i64)) {
+    let mut ticks = interval_at(tokio::time::Instant::now() + period, period);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = ticks.tick() => {}
+        }
+        let log_dir = Arc::clone(broker.cluster().log_dir());
+        let job = move || round(&log_dir, now_ms());
+        if broker.io().run(job).await.is_err() {
+            warn!("the I/O pool is full; a background round was put off");
+        }
+    }
+}
+
+fn retain(log_dir: &LogDir, now_ms: i64) {
+    let done = log_dir.retain(now_ms);
+    for (path, error) in &done.failed {
+        warn!(path = %path.display(), %error, "retention failed");
+    }
+    if done.segments > 0 {
+        info!(segments = done.segments, bytes = done.bytes, "retention removed segments");
+    }
+}
+
+fn checkpoint(log_dir: &LogDir, _now_ms: i64) {
+    if let Err(error) = log_dir.write_checkpoints() {
+        warn!(%error, "checkpoints could not be written; a restart will scan more");
+    }
+}
+
+fn unlink(log_dir: &LogDir, now_ms: i64) {
+    if let Err(error) = log_dir.unlink_due(now_ms) {
+        warn!(%error, "a deleted file could not be unlinked");
+    }
+}
+
+fn flush(log_dir: &LogDir, now_ms: i64) {
+    for (path, error) in &log_dir.flush_due(now_ms).failed {
+        warn!(path = %path.display(), %error, "flush.ms: the sync failed");
+    }
+}

@@ -1,0 +1,102 @@
+//! What every connection and handler shares. Built once by `node`, read by all; nothing here decides anything.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use pagewire_zcopy::{BufferPool, IoPool, Transfer};
+
+use crate::{
+    cluster::{Cluster, Image},
+    config::BrokerConfig,
+    coordinators::Coordinators,
+    handlers::{fetch::FetchSessions, produce},
+    metrics::Metrics,
+};
+
+/// The running broker's shared parts.
+pub(crate) struct Broker {
+    config: ArcSwap<BrokerConfig>,
+    cluster: Cluster,
+    coordinators: Coordinators,
+    sessions: FetchSessions,
+    produce_turns: produce::Turns,
+    transfer: Transfer,
+    buffers: BufferPool,
+    io: IoPool,
+    metrics: Metrics,
+}
+
+/// The parts, by name, for the one place that assembles them.
+pub(crate) struct Parts {
+    pub(crate) config: BrokerConfig,
+    pub(crate) cluster: Cluster,
+    pub(crate) coordinators: Coordinators,
+    pub(crate) transfer: Transfer,
+    pub(crate) buffers: BufferPool,
+    pub(crate) io: IoPool,
+}
+
+impl Broker {
+    pub(crate) fn new(parts: Parts) -> Self {
+        Self {
+            sessions: FetchSessions::new(parts.config.max_incremental_fetch_session_cache_slots),
+            produce_turns: produce::Turns::default(),
+            config: ArcSwap::from_pointee(parts.config),
+            cluster: parts.cluster,
+            coordinators: parts.coordinators,
+            transfer: parts.transfer,
+            buffers: parts.buffers,
+            io: parts.io,
+            metrics: Metrics::default(),
+        }
+    }
+
+    /// The settings in force now. Dynamic ones change between two calls.
+    pub(crate) fn config(&self) -> Arc<BrokerConfig> {
+        self.config.load_full()
+    }
+
+    pub(crate) fn set_config(&self, config: BrokerConfig) {
+        self.config.store(Arc::new(config));
+    }
+
+    /// Topics, nodes and the metadata store behind them.
+    pub(crate) fn cluster(&self) -> &Cluster {
+        &self.cluster
+    }
+
+    /// The cluster as it is known now: a snapshot, cheap to take.
+    pub(crate) fn image(&self) -> Arc<Image> {
+        self.cluster.image()
+    }
+
+    pub(crate) fn coordinators(&self) -> &Coordinators {
+        &self.coordinators
+    }
+
+    pub(crate) fn sessions(&self) -> &FetchSessions {
+        &self.sessions
+    }
+
+    /// The order of produce requests that have to wait for a check.
+    pub(crate) fn produce_turns(&self) -> &produce::Turns {
+        &self.produce_turns
+    }
+
+    pub(crate) fn transfer(&self) -> &Transfer {
+        &self.transfer
+    }
+
+    pub(crate) fn buffers(&self) -> &BufferPool {
+        &self.buffers
+    }
+
+    /// Threads for what may stall: syncs, cold reads, deletions.
+    pub(crate) fn io(&self) -> &IoPool {
+        &self.io
+    }
+
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+}

@@ -1,0 +1,65 @@
+//! The one way to change something: alone, and to the end.
+//!
+//! A change goes through the store, the disk and the image. Its caller is a client that may hang up at any moment, which
+//! drops whatever it waits for; a change that stopped half-way would leave a name that is taken and not there. So the
+//! caller waits for its turn, which costs nothing to give up, and then hands the turn to a task of the change's own:
+//! whoever hangs up after that loses the answer and nothing else.
+//!
+//! As the turn belongs to the task, at most one change is under way, however many callers came and went.
+
+use std::sync::Arc;
+
+use pagewire_wire::ErrorCode;
+use tokio::sync::OwnedMutexGuard;
+
+use super::{Cluster, Refused};
+use crate::{broker::Broker, config::BrokerConfig};
+
+/// The right to change the cluster, until it is dropped. What is read through it does not change meanwhile.
+pub(crate) struct Change {
+    pub(super) broker: Arc<Broker>,
+    _turn: OwnedMutexGuard<()>,
+}
+
+/// Makes a change in a task of its own, which runs to its end even if the caller is dropped. The node waits for it when
+/// it stops.
+pub(crate) async fn change<T, F>(broker: &Arc<Broker>, work: impl FnOnce(Change) -> F) -> Result<T, Refused>
+where
+    T: Send + 'static,
+    F: Future<Output = Result<T, Refused>> + Send + 'static,
+{
+    let cluster = broker.cluster();
+    let turn = Arc::clone(&cluster.changing).lock_owned().await;
+    if cluster.changes.is_closed() {
+        return Err(Refused::new(ErrorCode::RequestTimedOut, "the broker is stopping"));
+    }
+    let task = cluster.changes.spawn(work(Change { broker: Arc::clone(broker), _turn: turn }));
+    task.await.unwrap_or_else(|error| {
+        tracing::error!(%error, "a change of the cluster broke off");
+        Err(Refused::new(ErrorCode::UnknownServerError, "the change broke off"))
+    })
+}
+
+impl Change {
+    pub(super) fn cluster(&self) -> &Cluster {
+        self.broker.cluster()
+    }
+
+    /// The broker's settings, which nobody else changes now.
+    pub(crate) fn config(&self) -> Arc<BrokerConfig> {
+        self.broker.config()
+    }
+
+    /// Lets the next change begin, for a task that has more to do.
+    pub(crate) fn done(self) -> Arc<Broker> {
+        self.broker
+    }
+}
+
+impl Cluster {
+    /// Lets no further change begin and waits for the one under way.
+    pub(crate) async fn finish_changes(&self) {
+        self.changes.close();
+        self.changes.wait().await;
+    }
+}

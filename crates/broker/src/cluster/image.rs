@@ -1,0 +1,125 @@
+//! An immutable picture of the topics. Handlers load it once per request and never see half a change.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
+
+use foldhash::fast::RandomState;
+use pagewire_wire::ErrorCode;
+use uuid::Uuid;
+
+use crate::{config::TopicConfig, partition::Partition};
+
+/// The leader of a partition that nobody leads: its log cannot be opened.
+pub(super) const NO_LEADER: i32 = -1;
+
+/// All topics, found by name or by id. Cheap to share, replaced as a whole.
+#[derive(Default)]
+pub(crate) struct Image {
+    by_name: HashMap<Arc<str>, Arc<TopicEntry>, RandomState>,
+    by_id: HashMap<Uuid, Arc<TopicEntry>, RandomState>,
+}
+
+/// One topic.
+pub(crate) struct TopicEntry {
+    pub(crate) name: Arc<str>,
+    pub(crate) id: Uuid,
+    /// Kept by the broker for itself (`__consumer_offsets`): clients may read it, not write it.
+    pub(crate) internal: bool,
+    /// What was set for this topic itself, as text.
+    pub(crate) own_configs: BTreeMap<String, String>,
+    /// Settings in force: the topic's own over the broker's.
+    pub(crate) config: Arc<TopicConfig>,
+    /// By partition number, without gaps.
+    pub(crate) partitions: Vec<PartitionEntry>,
+}
+
+/// One partition: who leads it and, if this node does, the partition itself.
+#[derive(Clone)]
+pub(crate) struct PartitionEntry {
+    /// -1 for none.
+    pub(crate) leader: i32,
+    pub(crate) leader_epoch: i32,
+    pub(crate) replicas: Vec<i32>,
+    pub(crate) hosted: Option<Arc<Partition>>,
+}
+
+impl Image {
+    pub(crate) fn topic(&self, name: &str) -> Option<&Arc<TopicEntry>> {
+        self.by_name.get(name)
+    }
+
+    pub(crate) fn topic_by_id(&self, id: Uuid) -> Option<&Arc<TopicEntry>> {
+        self.by_id.get(&id)
+    }
+
+    /// Every topic, in no order.
+    pub(crate) fn topics(&self) -> impl ExactSizeIterator<Item = &Arc<TopicEntry>> {
+        self.by_name.values()
+    }
+
+    /// The partitions of this node.
+    pub(crate) fn hosted(&self) -> impl Iterator<Item = &Arc<Partition>> {
+        self.topics().flat_map(|topic| topic.partitions.iter().filter_map(|p| p.hosted.as_ref()))
+    }
+
+    /// Adds a topic while an image is being built.
+    pub(crate) fn add(&mut self, topic: TopicEntry) {
+        self.insert(Arc::new(topic));
+    }
+
+    fn insert(&mut self, topic: Arc<TopicEntry>) {
+        self.by_id.insert(topic.id, Arc::clone(&topic));
+        self.by_name.insert(Arc::clone(&topic.name), topic);
+    }
+
+    /// This image with `topic` added, or in the place of the one of that name.
+    pub(crate) fn with(&self, topic: Arc<TopicEntry>) -> Self {
+        let mut next = self.without(&topic.name);
+        next.insert(topic);
+        next
+    }
+
+    /// This image without the topic of that name.
+    pub(crate) fn without(&self, name: &str) -> Self {
+        let mut next = Self { by_name: self.by_name.clone(), by_id: self.by_id.clone() };
+        if let Some(old) = next.by_name.remove(name) {
+            next.by_id.remove(&old.id);
+        }
+        next
+    }
+}
+
+impl PartitionEntry {
+    /// Nobody serves it: the disk it lies on does not give it out.
+    pub(crate) const fn is_offline(&self) -> bool {
+        self.leader == NO_LEADER
+    }
+
+    /// The replicas that do not serve it.
+    pub(crate) fn offline_replicas(&self) -> Vec<i32> {
+        if self.is_offline() { self.replicas.clone() } else { Vec::new() }
+    }
+}
+
+impl TopicEntry {
+    pub(crate) fn partition(&self, index: i32) -> Option<&PartitionEntry> {
+        usize::try_from(index).ok().and_then(|i| self.partitions.get(i))
+    }
+
+    /// The partition, if it exists and this node leads it.
+    pub(crate) fn hosted(&self, index: i32) -> Option<&Arc<Partition>> {
+        self.partition(index).and_then(|entry| entry.hosted.as_ref())
+    }
+
+    /// The partition, or the error code that says why it is not served here.
+    pub(crate) fn served(&self, index: i32) -> Result<&Arc<Partition>, ErrorCode> {
+        let entry = self.partition(index).ok_or(ErrorCode::UnknownTopicOrPartition)?;
+        entry.hosted.as_ref().ok_or(if entry.is_offline() {
+            ErrorCode::KafkaStorageError
+        } else {
+            ErrorCode::NotLeaderOrFollower
+        })
+    }
+}

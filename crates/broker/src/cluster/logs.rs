@@ -1,0 +1,100 @@
+//! From a topic's record to its open logs and back to nothing.
+
+use std::{io, ops::Range, sync::Arc};
+
+use pagewire_log::{CreateError, LogDir, PartitionSettings};
+use pagewire_metadata::model::{PartitionRecord, TopicRecord};
+use pagewire_wire::ErrorCode;
+use pagewire_zcopy::IoPool;
+use uuid::Uuid;
+
+use super::{Change, PartitionEntry, Refused, image::NO_LEADER};
+use crate::{clock::now_ms, config::TopicConfig, partition::Partition};
+
+/// How the logs of a topic are opened.
+pub(super) fn settings(topic_id: Uuid, resolved: &TopicConfig) -> PartitionSettings {
+    PartitionSettings {
+        topic_id,
+        leader_epoch: 0,
+        log: resolved.log_config(),
+        flush_ms: resolved.flush_every_ms(),
+    }
+}
+
+/// Opens or makes the logs of a range of partitions, but for those in `failed`. Blocks.
+///
+/// A partition without a log is in the answer too, without a leader; the first error says why there is one.
+pub(super) fn host(
+    log_dir: &LogDir,
+    record: &TopicRecord,
+    resolved: &Arc<TopicConfig>,
+    range: Range<usize>,
+    failed: &[i32],
+) -> (Vec<PartitionEntry>, Option<CreateError>) {
+    let name: Arc<str> = record.name.as_str().into();
+    let indexes = range.clone().map_while(|index| i32::try_from(index).ok());
+    let wanted: Vec<i32> = indexes.filter(|index| !failed.contains(index)).collect();
+    let made = log_dir.create_all(&name, &wanted, &settings(record.topic_id, resolved), now_ms());
+    let log_of = |index: i32| {
+        let ours = log_dir.topic_id(&name, index) == Some(record.topic_id);
+        log_dir.get(&name, index).filter(|_| ours)
+    };
+    let one = |(index, placed): (usize, &PartitionRecord)| {
+        let index = i32::try_from(index).unwrap_or(i32::MAX);
+        let hosted = log_of(index).map(|log| {
+            let (name, config) = (Arc::clone(&name), Arc::clone(resolved));
+            Arc::new(Partition::new(name, index, log, placed.leader_epoch, config))
+        });
+        PartitionEntry {
+            leader: if hosted.is_some() { placed.leader } else { NO_LEADER },
+            leader_epoch: placed.leader_epoch,
+            replicas: placed.replicas.clone(),
+            hosted,
+        }
+    };
+    let entries = record.partitions.iter().enumerate().skip(range.start).take(range.len()).map(one);
+    (entries.collect(), made.err())
+}
+
+pub(super) fn storage(name: &str, error: &dyn std::fmt::Display) -> Refused {
+    Refused::new(ErrorCode::KafkaStorageError, format!("the logs of topic '{name}' cannot be made: {error}"))
+}
+
+impl Change {
+    fn io(&self) -> &IoPool {
+        self.broker.io()
+    }
+
+    /// Makes the logs of a range of partitions, all or an error.
+    pub(super) async fn make_logs(
+        &self,
+        record: &TopicRecord,
+        resolved: &Arc<TopicConfig>,
+        range: Range<usize>,
+    ) -> Result<Vec<PartitionEntry>, Refused> {
+        let log_dir = Arc::clone(self.cluster().log_dir());
+        let (wanted, config) = (record.clone(), Arc::clone(resolved));
+        let made = self.io().run(move || host(&log_dir, &wanted, &config, range, &[])).await;
+        match made {
+            Ok((partitions, None)) => Ok(partitions),
+            Ok((_, Some(error))) => Err(storage(&record.name, &error)),
+            Err(_) => Err(Refused::new(ErrorCode::RequestTimedOut, "the broker is busy; try again")),
+        }
+    }
+
+    /// Deletes logs. What cannot be renamed now is found at the next start, where no topic claims it.
+    pub(super) async fn remove_logs(&self, name: &str, partitions: usize) {
+        let (log_dir, name) = (Arc::clone(self.cluster().log_dir()), name.to_owned());
+        let removed = move || -> io::Result<()> {
+            let numbers: Vec<i32> = (0..i32::try_from(partitions).unwrap_or(i32::MAX)).collect();
+            log_dir.delete_all(&name, &numbers, now_ms()).map(drop)
+        };
+        match self.io().run(removed).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::error!(%error, "a deleted topic's directory could not be renamed"),
+            Err(error) => {
+                tracing::error!(%error, "a deleted topic's directories were left for the next start");
+            }
+        }
+    }
+}

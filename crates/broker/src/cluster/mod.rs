@@ -1,0 +1,99 @@
+//! The cluster as this node knows it, and the only door to changing it.
+//!
+//! ```text
+//!   metadata::Store  <── put_if / delete_if ──  Change (topics.rs, settings.rs)
+//!                                                  │ publish
+//!                                                  v
+//!                          handlers  ── load ──>  Image   (topics by name and id, their partitions)
+//! ```
+//!
+//! Changes are made one at a time, each by a task of its own (change.rs): into the store first, then onto disk, then into
+//! the image. A topic is usable before its creation is answered.
+
+mod change;
+mod image;
+mod logs;
+pub(crate) mod names;
+mod nodes;
+mod placement;
+mod producer_ids;
+mod refused;
+mod settings;
+#[cfg(test)]
+mod tests;
+mod topics;
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use pagewire_log::LogDir;
+use pagewire_metadata::{Catalog, CatalogError};
+use tokio::sync::Mutex;
+use tokio_util::task::TaskTracker;
+
+pub(crate) use change::{Change, change};
+pub(crate) use image::{Image, PartitionEntry, TopicEntry};
+pub(crate) use nodes::{Identity, Node};
+pub(crate) use placement::misplaced;
+pub(crate) use refused::Refused;
+pub(crate) use settings::{OwnConfigs, with_stored};
+pub(crate) use topics::{NewTopic, PARTITIONS_PER_REQUEST_MAX};
+
+use crate::net::Peer;
+
+/// Topics, nodes, identities.
+pub(crate) struct Cluster {
+    identity: Identity,
+    catalog: Catalog,
+    log_dir: Arc<LogDir>,
+    image: ArcSwap<Image>,
+    /// Held while a change goes through store, disk and image.
+    changing: Arc<Mutex<()>>,
+    /// The tasks of changes.
+    changes: TaskTracker,
+    producer_ids: producer_ids::ProducerIds,
+}
+
+impl Cluster {
+    /// A cluster without topics yet.
+    pub(crate) fn new(identity: Identity, catalog: Catalog, log_dir: Arc<LogDir>) -> Self {
+        Self {
+            identity,
+            catalog,
+            log_dir,
+            image: ArcSwap::default(),
+            changing: Arc::default(),
+            changes: TaskTracker::new(),
+            producer_ids: producer_ids::ProducerIds::default(),
+        }
+    }
+
+    pub(crate) fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    pub(crate) fn log_dir(&self) -> &Arc<LogDir> {
+        &self.log_dir
+    }
+
+    /// The topics as they are known now.
+    pub(crate) fn image(&self) -> Arc<Image> {
+        self.image.load_full()
+    }
+
+    /// The brokers, as the client at the other end of `peer` reaches them.
+    pub(crate) fn nodes(&self, peer: &Peer) -> Vec<Node> {
+        vec![self.identity.node_for(peer)]
+    }
+
+    /// Epoch of the finalised features: they have never changed since the cluster was made.
+    #[expect(clippy::unused_self, reason = "it is the cluster's, and will change with it")]
+    pub(crate) fn features_epoch(&self) -> i64 {
+        0
+    }
+
+    /// An id no producer ever had.
+    pub(crate) async fn next_producer_id(&self) -> Result<i64, CatalogError> {
+        self.producer_ids.next(&self.catalog).await
+    }
+}

@@ -1,0 +1,36 @@
+//! The brokers clients are sent to. Today there is one: this one.
+//!
+//! A client is told to come back to the address it dialled, because that address evidently works for it; only
+//! `advertised.listeners` overrides that (one broker behind a proxy or with a public name).
+
+use crate::net::Peer;
+
+/// A broker as clients see it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Node {
+    pub(crate) id: i32,
+    pub(crate) host: String,
+    pub(crate) port: u16,
+    pub(crate) rack: Option<String>,
+}
+
+/// Who this node is.
+#[derive(Debug, Clone)]
+pub(crate) struct Identity {
+    pub(crate) node_id: i32,
+    pub(crate) cluster_id: String,
+    pub(crate) rack: Option<String>,
+    /// `advertised.listeners`, if set.
+    pub(crate) advertised: Option<(String, u16)>,
+}
+
+impl Identity {
+    /// This node, as the client at the other end of `peer` reaches it.
+    pub(crate) fn node_for(&self, peer: &Peer) -> Node {
+        let (host, port) = match &self.advertised {
+            Some((host, port)) => (host.clone(), *port),
+            None => (peer.local.ip().to_string(), peer.local.port()),
+        };
+        Node { id: self.node_id, host, port, rack: self.rack.clone() }
+    }
+}

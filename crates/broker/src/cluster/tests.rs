@@ -1,0 +1,279 @@
+//! Changes whose client hangs up, whose store failed earlier, or that come at the same time.
+
+use std::{collections::BTreeMap, future::poll_fn, sync::Arc, task::Poll};
+
+use async_trait::async_trait;
+use pagewire_disk::MemoryDisk;
+use pagewire_metadata::{
+    Batch, LeaseId, Listing, MemoryStore, PutError, Revision, Store, StoreError, Versioned, Watch,
+    model::{ConfigScope, TopicRecord},
+};
+use pagewire_wire::{
+    Request, Str,
+    messages::{
+        create_partitions_request::{CreatePartitionsRequest, CreatePartitionsTopic},
+        create_topics_request::{CreatableTopic, CreateTopicsRequest},
+        delete_topics_request::{DeleteTopicState, DeleteTopicsRequest},
+        find_coordinator_request::FindCoordinatorRequest,
+        incremental_alter_configs_request::{
+            AlterConfigsResource, AlterableConfig, IncrementalAlterConfigsRequest,
+        },
+    },
+};
+use pagewire_zcopy::IoPool;
+use tokio::task::yield_now;
+
+use crate::{coordinators::OFFSETS_TOPIC, net::Reply, testing::Bench};
+
+/// After so many steps every change has ended; a client hangs up after each number of them.
+const STEPS: usize = 12;
+
+/// A store whose every call waits before and after it acts.
+#[derive(Debug, Default)]
+struct Waiting(MemoryStore);
+
+#[async_trait]
+impl Store for Waiting {
+    async fn get(&self, key: &str) -> Result<Option<Versioned>, StoreError> {
+        yield_now().await;
+        self.0.get(key).await
+    }
+
+    async fn list(&self, prefix: &str) -> Result<Listing, StoreError> {
+        yield_now().await;
+        self.0.list(prefix).await
+    }
+
+    async fn commit(&self, batch: Batch) -> Result<Revision, PutError> {
+        yield_now().await;
+        let done = self.0.commit(batch).await;
+        yield_now().await;
+        done
+    }
+
+    async fn watch(&self, prefix: &str, after: Revision) -> Result<Watch, StoreError> {
+        self.0.watch(prefix, after).await
+    }
+
+    async fn grant(&self, ttl_ms: i64) -> Result<LeaseId, StoreError> {
+        self.0.grant(ttl_ms).await
+    }
+
+    async fn keep_alive(&self, lease: LeaseId) -> Result<(), PutError> {
+        self.0.keep_alive(lease).await
+    }
+
+    async fn revoke(&self, lease: LeaseId) -> Result<(), StoreError> {
+        self.0.revoke(lease).await
+    }
+}
+
+fn bench() -> Bench {
+    Bench::over(Arc::new(MemoryDisk::new()), IoPool::new(2, 64), Arc::new(Waiting::default()))
+}
+
+/// Sends a request and hangs up after some steps of it.
+async fn hang_up<R: Request>(bench: &Bench, request: &R, version: i16, steps: usize) {
+    let Reply::Later(mut future) = bench.start(request, version) else { return };
+    for _ in 0..steps {
+        let polled = poll_fn(|context| Poll::Ready(future.as_mut().poll(context))).await;
+        if polled.is_ready() {
+            return;
+        }
+        yield_now().await;
+    }
+}
+
+fn creation(name: &str, num_partitions: i32) -> CreateTopicsRequest {
+    let topic = CreatableTopic {
+        name: Str::from(name.to_owned()),
+        num_partitions,
+        replication_factor: 1,
+        ..Default::default()
+    };
+    CreateTopicsRequest { topics: vec![topic], ..Default::default() }
+}
+
+async fn create(bench: &Bench, name: &str, partitions: i32) -> i16 {
+    bench.ask(&creation(name, partitions), 7).await.expect("an answer").topics[0].error_code
+}
+
+fn deletion(name: &str) -> DeleteTopicsRequest {
+    let topic = DeleteTopicState { name: Some(Str::from(name.to_owned())), ..Default::default() };
+    DeleteTopicsRequest { topics: vec![topic], ..Default::default() }
+}
+
+async fn delete(bench: &Bench, name: &str) -> i16 {
+    bench.ask(&deletion(name), 6).await.expect("an answer").responses[0].error_code
+}
+
+fn alteration(
+    resource_type: i8,
+    resource: &str,
+    name: &'static str,
+    value: &str,
+) -> IncrementalAlterConfigsRequest {
+    let entry =
+        AlterableConfig { name: name.into(), value: Some(Str::from(value.to_owned())), ..Default::default() };
+    let resource = AlterConfigsResource {
+        resource_type,
+        resource_name: Str::from(resource.to_owned()),
+        configs: vec![entry],
+        ..Default::default()
+    };
+    IncrementalAlterConfigsRequest { resources: vec![resource], ..Default::default() }
+}
+
+async fn base_offset(bench: &Bench, topic: &str, index: i32) -> (i16, i64) {
+    let answer = bench.produce(topic, index, 1).await.expect("an answer");
+    (answer.error_code, answer.base_offset)
+}
+
+/// The topic as the store has it.
+async fn stored(bench: &Bench, name: &str) -> Option<TopicRecord> {
+    bench.broker.cluster().catalog.topic(name).await.expect("a store").map(|(record, _)| record)
+}
+
+#[tokio::test]
+async fn a_creation_whose_client_hangs_up_happens_or_does_not() {
+    let bench = bench();
+    for steps in 0..STEPS {
+        let name = format!("t{steps}");
+        hang_up(&bench, &creation(&name, 2), 7, steps).await;
+        let again = create(&bench, &name, 2).await;
+        assert!(matches!(again, 0 | 36), "{again} after {steps} steps");
+        assert_eq!(base_offset(&bench, &name, 1).await, (0, 0), "after {steps} steps");
+    }
+}
+
+#[tokio::test]
+async fn a_deletion_whose_client_hangs_up_happens_or_does_not() {
+    let bench = bench();
+    for steps in 0..STEPS {
+        let name = format!("t{steps}");
+        bench.topic(&name, 2, &[]).await;
+        bench.produce(&name, 0, 1).await;
+        hang_up(&bench, &deletion(&name), 6, steps).await;
+        let again = delete(&bench, &name).await;
+        assert!(matches!(again, 0 | 3), "{again} after {steps} steps");
+        assert_eq!(stored(&bench, &name).await, None);
+        assert_eq!(create(&bench, &name, 1).await, 0, "after {steps} steps");
+        assert_eq!(base_offset(&bench, &name, 0).await, (0, 0), "after {steps} steps");
+    }
+}
+
+#[tokio::test]
+async fn a_growth_whose_client_hangs_up_happens_or_does_not() {
+    let bench = bench();
+    let growth = |name: &str, count| {
+        let name = Str::from(name.to_owned());
+        let topics = vec![CreatePartitionsTopic { name, count, assignments: None, ..Default::default() }];
+        CreatePartitionsRequest { topics, ..Default::default() }
+    };
+    for steps in 0..STEPS {
+        let name = format!("t{steps}");
+        bench.topic(&name, 1, &[]).await;
+        hang_up(&bench, &growth(&name, 2), 3, steps).await;
+        let answer = bench.ask(&growth(&name, 3), 3).await.expect("an answer");
+        assert_eq!(answer.results[0].error_code, 0, "after {steps} steps");
+        assert_eq!(base_offset(&bench, &name, 2).await, (0, 0), "after {steps} steps");
+        assert_eq!(stored(&bench, &name).await.expect("stored").partitions.len(), 3);
+    }
+}
+
+#[tokio::test]
+async fn the_topic_of_groups_is_made_though_the_first_to_ask_hangs_up() {
+    for steps in 0..STEPS {
+        let bench = bench();
+        let request = FindCoordinatorRequest { key: "g".into(), ..Default::default() };
+        hang_up(&bench, &request, 3, steps).await;
+        bench.ask(&request, 3).await.expect("an answer");
+        assert!(bench.broker.image().topic(OFFSETS_TOPIC).is_some(), "after {steps} steps");
+        assert!(stored(&bench, OFFSETS_TOPIC).await.is_some());
+    }
+}
+
+#[tokio::test]
+async fn settings_are_in_force_if_they_are_stored_though_the_client_hangs_up() {
+    let bench = bench();
+    let partition = bench.topic("t", 1, &[]).await.remove(0);
+    let cluster = bench.broker.cluster();
+    let scope = ConfigScope::Broker(cluster.identity().node_id);
+    let node = cluster.identity().node_id.to_string();
+    for steps in 0..STEPS {
+        let bytes = (1000 + steps).to_string();
+        hang_up(&bench, &alteration(2, "t", "max.message.bytes", &bytes), 1, steps).await;
+        hang_up(&bench, &alteration(4, &node, "log.retention.ms", &bytes), 1, steps).await;
+        // Whoever comes after them waits until they are done.
+        assert_eq!(create(&bench, &format!("u{steps}"), 1).await, 0);
+        let own = stored(&bench, "t").await.expect("stored").configs;
+        let entry = bench.broker.image().topic("t").cloned().expect("there");
+        assert_eq!(entry.own_configs, own, "after {steps} steps");
+        if let Some(bytes) = own.get("max.message.bytes") {
+            assert_eq!(partition.config().max_message_bytes.to_string(), *bytes, "after {steps} steps");
+        }
+        let own = cluster.own_configs(&scope).await.expect("a store");
+        assert_eq!(*bench.broker.config().layers.this_broker(), own, "after {steps} steps");
+    }
+    assert!(!cluster.own_configs(&scope).await.expect("a store").is_empty(), "some did not hang up early");
+}
+
+#[tokio::test]
+async fn settings_changed_at_the_same_time_are_all_in_force() {
+    let bench = bench();
+    let cluster = bench.broker.cluster();
+    let node = cluster.identity().node_id.to_string();
+    let (all, this) = (
+        alteration(4, "", "log.retention.ms", "1000000"),
+        alteration(4, &node, "message.max.bytes", "700000"),
+    );
+    let other = alteration(4, &node, "log.segment.bytes", "2000000");
+    let answers = tokio::join!(bench.ask(&all, 1), bench.ask(&this, 1), bench.ask(&other, 1));
+    for answer in [answers.0, answers.1, answers.2] {
+        assert_eq!(answer.expect("an answer").responses[0].error_code, 0);
+    }
+    let config = bench.broker.config();
+    let of = |pairs: &[(&str, &str)]| -> BTreeMap<String, String> {
+        pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    };
+    assert_eq!(*config.layers.all_brokers(), of(&[("log.retention.ms", "1000000")]));
+    let expected = of(&[("message.max.bytes", "700000"), ("log.segment.bytes", "2000000")]);
+    assert_eq!(*config.layers.this_broker(), expected);
+}
+
+#[tokio::test]
+async fn a_topic_that_is_stored_only_is_finished_by_the_next_creation() {
+    let bench = bench();
+    let catalog = &bench.broker.cluster().catalog;
+    let node = bench.broker.cluster().identity().node_id;
+    for name in ["same", "other"] {
+        catalog.create_topic(&TopicRecord::on_one_node(name, 2, node, 0)).await.expect("a store");
+    }
+    assert_eq!(create(&bench, "same", 2).await, 0, "as it would have been");
+    assert_eq!(create(&bench, "other", 5).await, 36, "another one is there, from now on");
+    for name in ["same", "other"] {
+        assert_eq!(base_offset(&bench, name, 1).await, (0, 0));
+        assert_eq!(delete(&bench, name).await, 0);
+    }
+    assert_eq!(create(&bench, "other", 5).await, 0);
+}
+
+#[tokio::test]
+async fn a_topic_that_is_not_stored_any_more_can_be_deleted() {
+    let bench = bench();
+    bench.topic("t", 1, &[]).await;
+    let catalog = &bench.broker.cluster().catalog;
+    let (_, version) = catalog.topic("t").await.expect("a store").expect("stored");
+    catalog.delete_topic("t", version).await.expect("a store");
+    assert_eq!(delete(&bench, "t").await, 0);
+    assert_eq!(create(&bench, "t", 1).await, 0);
+}
+
+#[tokio::test]
+async fn a_node_that_stops_waits_for_the_change_under_way_and_begins_no_other() {
+    let bench = bench();
+    hang_up(&bench, &creation("t", 1), 7, 1).await;
+    bench.broker.cluster().finish_changes().await;
+    assert!(bench.broker.image().topic("t").is_some());
+    assert_eq!(create(&bench, "u", 1).await, 7);
+}

@@ -1,0 +1,248 @@
+//! Where settings come from: a file, then the environment over it, then flags over both.
+//!
+//! Nothing here opens a file or reads the environment: text and variables are passed in.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use java_properties::{LineContent, PropertiesIter};
+
+use super::definition::{Area, Standing};
+use super::names::{nearest, variable};
+use super::table::{NAMESPACES, broker_setting, broker_settings};
+use super::value;
+
+/// Variables with our prefix that are options of the command line, not settings.
+pub const OTHER_VARIABLES: &[&str] = &[
+    "PAGEWIRE_BOOTSTRAP",
+    "PAGEWIRE_CONFIG",
+    "PAGEWIRE_DATA_DIR",
+    "PAGEWIRE_LISTEN",
+    "PAGEWIRE_LOG",
+    "PAGEWIRE_LOG_FORMAT",
+    "PAGEWIRE_OUTPUT",
+];
+
+/// Where a value was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// In a file.
+    File {
+        /// As the user named it.
+        path: String,
+        /// From 1.
+        line: usize,
+    },
+    /// In a variable of the environment.
+    Variable(String),
+    /// On the command line.
+    Flag,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File { path, line } => write!(f, "{path}, line {line}"),
+            Self::Variable(name) => write!(f, "environment variable {name}"),
+            Self::Flag => f.write_str("command line"),
+        }
+    }
+}
+
+/// A value as it was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Given {
+    /// The text.
+    pub value: String,
+    /// Where it stood.
+    pub origin: Origin,
+}
+
+/// Something is wrong with what the user wrote.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigError {
+    /// No such setting.
+    #[error("{origin}: unknown setting {key}{}", hint(*nearest))]
+    Unknown {
+        /// As written.
+        key: String,
+        /// Where.
+        origin: Origin,
+        /// What may have been meant.
+        nearest: Option<&'static str>,
+    },
+    /// The value does not fit.
+    #[error("{origin}: {message}")]
+    Invalid {
+        /// Where.
+        origin: Origin,
+        /// Key, value and what was expected.
+        message: String,
+    },
+    /// Several settings do not fit together.
+    #[error("{0}")]
+    Conflict(String),
+    /// The file is not a properties file.
+    #[error("{path}{}: {message}", line.map(|line| format!(", line {line}")).unwrap_or_default())]
+    Syntax {
+        /// The file.
+        path: String,
+        /// From 1, when it is known.
+        line: Option<usize>,
+        /// What is wrong.
+        message: String,
+    },
+    /// A flag is not `KEY=VALUE`.
+    #[error("command line: {0:?} is not KEY=VALUE")]
+    NotAPair(String),
+}
+
+fn hint(nearest: Option<&str>) -> String {
+    nearest.map(|name| format!("; did you mean {name}?")).unwrap_or_default()
+}
+
+/// All that is wrong, not only the first: one line each.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+pub struct ConfigErrors(pub Vec<ConfigError>);
+
+/// What was written, layer over layer, checked as it is added.
+#[derive(Debug, Clone, Default)]
+pub struct Sources {
+    given: BTreeMap<&'static str, Given>,
+    moot: BTreeMap<Area, Vec<String>>,
+    strangers: Vec<String>,
+    errors: Vec<ConfigError>,
+}
+
+impl Sources {
+    /// Nothing written: all defaults.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds the text of a properties file. `path` is only for messages.
+    pub fn add_file(&mut self, path: &str, text: &[u8]) {
+        for line in PropertiesIter::new(text) {
+            let line = match line {
+                Ok(line) => line,
+                Err(error) => {
+                    self.errors.push(ConfigError::Syntax {
+                        path: path.to_owned(),
+                        line: error.line_number(),
+                        message: error.to_string(),
+                    });
+                    return;
+                }
+            };
+            if let LineContent::KVPair(key, value) = line.content() {
+                let origin = Origin::File { path: path.to_owned(), line: line.line_number() };
+                self.add(key, value, origin);
+            }
+        }
+    }
+
+    /// Adds `PAGEWIRE_...` variables; others are passed over. A variable that is no setting is reported in a notice
+    /// only: environments are shared, and container platforms put variables of their own under our prefix.
+    pub fn add_environment(&mut self, variables: impl IntoIterator<Item = (String, String)>) {
+        let known: BTreeMap<String, &'static str> = broker_settings()
+            .filter(|setting| setting.standing != Standing::Moot(Area::Removed))
+            .map(|setting| (variable(setting.name), setting.name))
+            .collect();
+        for (name, value) in variables {
+            if !name.starts_with("PAGEWIRE_") || OTHER_VARIABLES.contains(&name.as_str()) {
+                continue;
+            }
+            match known.get(&name) {
+                Some(key) => self.add(key, &value, Origin::Variable(name)),
+                None if is_of_a_platform(&name) => {}
+                None => {
+                    let hint = nearest_variable(&name, &known)
+                        .map(|meant| format!(" (did you mean {meant}?)"))
+                        .unwrap_or_default();
+                    self.strangers.push(format!("{name}{hint}"));
+                }
+            }
+        }
+    }
+
+    /// Adds one `KEY=VALUE` of the command line.
+    pub fn add_flag(&mut self, pair: &str) {
+        match pair.split_once('=') {
+            Some((key, value)) if !key.trim().is_empty() => self.add(key.trim(), value, Origin::Flag),
+            _ => self.errors.push(ConfigError::NotAPair(pair.to_owned())),
+        }
+    }
+
+    /// Adds one value under its key.
+    pub fn add(&mut self, key: &str, value: &str, origin: Origin) {
+        let Some(setting) = broker_setting(key) else {
+            match NAMESPACES.iter().find(|(prefix, _)| key.starts_with(prefix)) {
+                Some((_, area)) => self.note_moot(*area, key),
+                None => self.errors.push(ConfigError::Unknown {
+                    key: key.to_owned(),
+                    origin,
+                    nearest: nearest(key, broker_settings().map(|setting| setting.name)),
+                }),
+            }
+            return;
+        };
+        if let Standing::Moot(area) = setting.standing {
+            self.note_moot(area, key);
+        }
+        match value::parse(setting, value) {
+            Ok(_) => {
+                self.given.insert(setting.name, Given { value: value.trim().to_owned(), origin });
+            }
+            Err(message) => self.errors.push(ConfigError::Invalid { origin, message }),
+        }
+    }
+
+    fn note_moot(&mut self, area: Area, key: &str) {
+        let keys = self.moot.entry(area).or_default();
+        if !keys.iter().any(|noted| noted == key) {
+            keys.push(key.to_owned());
+        }
+    }
+
+    /// What the user should be told once at the start: keys without a meaning here, by reason.
+    pub fn notices(&self) -> Vec<String> {
+        let mut notices: Vec<String> = self
+            .moot
+            .iter()
+            .map(|(area, keys)| format!("without effect, because {}: {}", area.reason(), keys.join(", ")))
+            .collect();
+        let waiting = self
+            .given
+            .keys()
+            .filter(|key| broker_setting(key).is_some_and(|setting| setting.standing == Standing::NotYet));
+        let waiting: Vec<&str> = waiting.copied().collect();
+        if !waiting.is_empty() {
+            notices.push(format!("accepted, but not acting yet: {}", waiting.join(", ")));
+        }
+        if !self.strangers.is_empty() {
+            notices
+                .push(format!("environment variables that are no settings: {}", self.strangers.join(", ")));
+        }
+        notices
+    }
+
+    /// The values in force, or everything that is wrong.
+    pub fn finish(self) -> Result<BTreeMap<&'static str, Given>, ConfigErrors> {
+        if self.errors.is_empty() { Ok(self.given) } else { Err(ConfigErrors(self.errors)) }
+    }
+}
+
+fn nearest_variable<'k>(name: &str, known: &'k BTreeMap<String, &'static str>) -> Option<&'k str> {
+    let distances = known.keys().map(|candidate| (strsim::osa_distance(name, candidate), candidate.as_str()));
+    distances.min().filter(|(distance, _)| *distance <= 3).map(|(_, candidate)| candidate)
+}
+
+/// What Kubernetes and Docker links put beside a service named `pagewire`.
+fn is_of_a_platform(name: &str) -> bool {
+    let rest = name.trim_start_matches("PAGEWIRE_");
+    rest == "PORT"
+        || rest.starts_with("PORT_")
+        || rest.starts_with("SERVICE_HOST")
+        || rest.starts_with("SERVICE_PORT")
+}

@@ -1,0 +1,45 @@
+//! Who may connect, where, and how much at once.
+
+use crate::config::definition::Kind::{Int, List, Long, Text};
+use crate::config::definition::Rule::{Any, Min, NotEmpty};
+use crate::config::definition::Setting as S;
+
+/// Listeners, sockets, connections and the size of requests.
+pub(super) static NETWORK: &[S] = &[
+    S::new("listeners", List, Some("PLAINTEXT://127.0.0.1:9092"), NotEmpty)
+        .doc("Where to listen: `NAME://host:port` between commas. An empty host is every interface, port 0 takes a free port. Only loopback unless set."),
+    S::new("advertised.listeners", List, None, Any)
+        .doc("What clients are told to connect to, in the form of `listeners`. Unset: the address the client dialled."),
+    S::new("listener.security.protocol.map", Text, Some("SASL_SSL:SASL_SSL,PLAINTEXT:PLAINTEXT,SSL:SSL,SASL_PLAINTEXT:SASL_PLAINTEXT"), Any)
+        .doc("Which security protocol each listener name stands for, as `NAME:PROTOCOL` between commas. Only PLAINTEXT is served so far."),
+    S::new("node.id", Int, Some("1"), Min(0))
+        .doc("The id of this broker, which clients see and partitions name as their leader."),
+    S::new("broker.id", Int, Some("-1"), Any)
+        .doc("The old name of `node.id`; -1 leaves it to that one."),
+    S::new("broker.rack", Text, None, Any)
+        .doc("The rack clients are told this broker stands in."),
+    S::new("socket.request.max.bytes", Int, Some("104857600"), Min(1))
+        .doc("The longest request in bytes. A longer one closes its connection."),
+    S::new("socket.send.buffer.bytes", Int, Some("102400"), Any)
+        .doc("Send buffer of a connection in bytes; -1 leaves it to the operating system."),
+    S::new("socket.receive.buffer.bytes", Int, Some("102400"), Any)
+        .doc("Receive buffer of a connection in bytes; -1 leaves it to the operating system."),
+    S::new("socket.listen.backlog.size", Int, Some("50"), Min(1))
+        .doc("Connections the operating system keeps waiting to be accepted."),
+    S::new("connections.max.idle.ms", Long, Some("600000"), Any)
+        .doc("Milliseconds after which a connection without a request is closed; also how long a client may refuse to read its answers."),
+    S::new("max.connections", Int, Some("2147483647"), Min(0)).dynamic()
+        .doc("Most connections in all. Further clients wait to be accepted."),
+    S::new("max.connections.per.ip", Int, Some("2147483647"), Min(0)).dynamic()
+        .doc("Most connections from one address. Further ones are closed."),
+    S::new("max.connections.per.ip.overrides", Text, Some(""), Any).dynamic()
+        .doc("Other limits for single addresses: `address:count` between commas."),
+    S::new("max.connection.creation.rate", Int, Some("2147483647"), Min(0)).dynamic().not_yet()
+        .doc("Most new connections a second."),
+    S::new("fetch.max.bytes", Int, Some("57671680"), Min(1024))
+        .doc("Most record bytes in one fetch answer, whatever the client asks for. A first batch that is larger still goes out whole."),
+    S::new("max.incremental.fetch.session.cache.slots", Int, Some("1000"), Min(0))
+        .doc("Fetch sessions that are remembered. Clients without one send their partitions each time."),
+    S::new("max.request.partition.size.limit", Int, Some("2000"), Min(1))
+        .doc("Most partitions in one answer of a paged topic description."),
+];

@@ -1,0 +1,30 @@
+//! Settings that Kafka does not have. In the environment they go without the second `PAGEWIRE_`:
+//! `pagewire.transfer.route` is `PAGEWIRE_TRANSFER_ROUTE`.
+
+use crate::config::definition::Kind::{Int, Long, Text};
+use crate::config::definition::Rule::{Between, Min, OneOf};
+use crate::config::definition::Setting as S;
+
+/// Ours.
+pub(super) static OWN: &[S] = &[
+    S::new("pagewire.acks.all.meaning", Text, Some("stable"), OneOf(&["stable", "page-cache"]))
+        .doc("What acks=all waits for: `stable` for stable storage, by one sync for all who wait; `page-cache` for Kafka's own meaning on one broker, which a power cut undoes."),
+    S::new("pagewire.transfer.route", Text, Some("auto"), OneOf(&["auto", "sendfile", "copy"]))
+        .doc("How record bytes reach a socket: `auto` chooses by size, `sendfile` and `copy` force one route."),
+    S::new("pagewire.transfer.copy.max.bytes", Int, Some("8192"), Min(0))
+        .doc("Ranges up to this many bytes are copied into the answer instead of sent by a call of their own."),
+    S::new("pagewire.transfer.turn.bytes", Int, Some("524288"), Min(4096))
+        .doc("Bytes one connection sends before others get their turn."),
+    S::new("pagewire.request.memory.max.bytes", Long, Some("268435456"), Min(1_048_576))
+        .doc("Most memory in bytes for requests that are arriving or being worked on. At the limit, reading pauses. One request may take just under half of it, whatever `socket.request.max.bytes` says."),
+    S::new("pagewire.io.threads", Int, Some("4"), Between(1, 256))
+        .doc("Threads for what may wait for a disk: cold reads, deletions; and as many again, when needed, for syncs alone."),
+    S::new("pagewire.open.files.max", Int, Some("512"), Min(16))
+        .doc("Most segment files that are kept open besides those being read or written."),
+    S::new("pagewire.worker.threads", Int, Some("0"), Between(0, 1024))
+        .doc("Threads that serve connections; 0 is one per processor."),
+    S::new("pagewire.log.pace.bytes", Int, Some("4194304"), Min(65_536))
+        .doc("Bytes appended to a log after which its writeback is started, so that no writer has to wait for it."),
+    S::new("pagewire.log.producers.max", Int, Some("65536"), Min(1))
+        .doc("Most idempotent producers a partition remembers; past it those silent for longest are forgotten."),
+];

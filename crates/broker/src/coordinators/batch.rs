@@ -1,0 +1,31 @@
+//! The records of one append as one batch, so that they are in the log together or not at all.
+
+use bytes::Bytes;
+use pagewire_coordinate::{Append, EncodeError};
+use pagewire_record::{BatchBuilder, BuildError, Codec};
+
+/// Why records cannot become a batch. None of these gets better by trying again.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum BatchError {
+    /// A name is longer than a record can hold.
+    #[error(transparent)]
+    Encode(#[from] EncodeError),
+    /// The batch cannot be built.
+    #[error(transparent)]
+    Build(#[from] BuildError),
+    /// The batch passes `max.message.bytes` of the topic.
+    #[error("{bytes} bytes of group records pass max.message.bytes {max_bytes}")]
+    TooLarge { bytes: usize, max_bytes: u32 },
+}
+
+pub(super) fn build(append: &Append, now_ms: i64, max_bytes: u32) -> Result<Bytes, BatchError> {
+    let mut builder = BatchBuilder::new(Codec::None);
+    for (key, value) in append.encode()? {
+        builder.append(now_ms, Some(&key), value.as_deref(), &[])?;
+    }
+    let bytes = builder.size_in_bytes();
+    if bytes > max_bytes as usize {
+        return Err(BatchError::TooLarge { bytes, max_bytes });
+    }
+    Ok(builder.build()?)
+}

@@ -1,0 +1,286 @@
+//! Reads a partition of `__consumer_offsets` from its start into a fresh machine. Blocks; runs on the I/O pool.
+//!
+//! What cannot be understood is named as an error and passed over, a record or a whole batch: it must not take all groups
+//! of its partition away. Only where it is not known where the next batch begins is the log not loaded. Transactional
+//! commits (a directory taken over from Kafka may hold some) count from their commit marker on, aborted ones never.
+
+use std::{collections::HashMap, io};
+
+use bytes::Bytes;
+use pagewire_coordinate::{Settings, Shard as Machine};
+use pagewire_log::{Log, ReadError, ReadUpTo};
+use pagewire_record::{
+    BatchError, ControlType, DecompressLimits, EndTxnMarker, RecordsError, SharedBatch, complete_batches,
+};
+use tracing::{debug, error};
+
+/// How much of the log is read at a time; a longer batch is read whole.
+const READ_BYTES: u32 = 1 << 20;
+
+/// Why a partition could not be loaded.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum LoadError {
+    /// The log cannot be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// A segment cannot be read.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// What lies here is no batch, and where the next one begins nobody knows.
+    #[error("offset {offset}: {error}")]
+    Batch { offset: i64, error: BatchError },
+}
+
+/// Why a batch is passed over, or the rest of it.
+#[derive(Debug, thiserror::Error)]
+enum Unreadable {
+    #[error(transparent)]
+    Batch(#[from] BatchError),
+    #[error(transparent)]
+    Records(#[from] RecordsError),
+}
+
+/// Key and value of records whose transaction is open, by producer.
+type Open = HashMap<i64, Vec<(Bytes, Option<Bytes>)>>;
+
+/// The machine with everything the log says.
+pub(super) fn load(log: &Log, settings: Settings, now_ms: i64) -> Result<Machine, LoadError> {
+    let mut machine = Machine::new(settings);
+    let mut open = Open::new();
+    let mut offset = log.marks().log_start;
+    let start = offset;
+    while let Some(range) = log.read(offset, READ_BYTES, ReadUpTo::LogEnd, true)?.range {
+        let bytes = Bytes::from(range.read_to_vec()?);
+        let before = offset;
+        for batch in complete_batches(&bytes) {
+            let batch = batch.map_err(|error| LoadError::Batch { offset, error })?;
+            if let Err(error) = replay(&mut machine, &mut open, &batch, now_ms) {
+                let (first, last) = (batch.header.base_offset, batch.header.last_offset());
+                error!(
+                    topic = &**log.topic(),
+                    partition = log.partition(),
+                    first,
+                    last,
+                    %error,
+                    "group records cannot be read and are passed over"
+                );
+            }
+            offset = batch.header.next_offset();
+        }
+        if offset <= before {
+            break;
+        }
+    }
+    if offset > start {
+        debug!(
+            topic = &**log.topic(),
+            partition = log.partition(),
+            groups = machine.group_count(),
+            offsets = machine.offset_count(),
+            records = offset - start,
+            "groups loaded"
+        );
+    }
+    Ok(machine)
+}
+
+/// Takes over one batch, as far as it can be read.
+fn replay(
+    machine: &mut Machine,
+    open: &mut Open,
+    batch: &SharedBatch,
+    now_ms: i64,
+) -> Result<(), Unreadable> {
+    let header = &batch.header;
+    batch.verify_crc()?;
+    let records = batch.records(&DecompressLimits::default())?;
+    for record in records {
+        let record = record?;
+        let Some(key) = record.key else { continue };
+        if header.is_control() {
+            let committed = EndTxnMarker::from_record(&key, record.value.as_deref().unwrap_or_default())
+                .is_some_and(|marker| marker.control_type == ControlType::Commit);
+            for (key, value) in open.remove(&header.producer_id).into_iter().flatten() {
+                if committed {
+                    take(machine, record.offset, &key, value.as_deref(), now_ms);
+                }
+            }
+        } else if header.is_transactional() {
+            open.entry(header.producer_id).or_default().push((key, record.value));
+        } else {
+            take(machine, record.offset, &key, record.value.as_deref(), now_ms);
+        }
+    }
+    Ok(())
+}
+
+fn take(machine: &mut Machine, offset: i64, key: &[u8], value: Option<&[u8]>, now_ms: i64) {
+    if let Err(error) = machine.replay(key, value, now_ms) {
+        error!(offset, %error, "a group record cannot be understood and is passed over");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{path::Path, sync::Arc};
+
+    use pagewire_coordinate::{ANY_ID, OffsetKey, OffsetValue, Record};
+    use pagewire_disk::{Call, Disk, Errno, FailingDisk, MemoryDisk, OpenMode, When};
+    use pagewire_log::{AppendContext, LogConfig, OpenOptions, Origin};
+    use pagewire_record::{BatchBuilder, Codec, control_batch};
+
+    use super::*;
+
+    const DIR: &str = "/d/__consumer_offsets-0";
+
+    fn empty_log() -> Log {
+        log_on(Arc::new(MemoryDisk::new()))
+    }
+
+    fn log_on(disk: Arc<dyn Disk>) -> Log {
+        let options = OpenOptions {
+            config: LogConfig::default(),
+            recovery_point: 0,
+            log_start_offset: 0,
+            clean: false,
+            leader_epoch: 0,
+            now_ms: 0,
+        };
+        Log::open(disk, Path::new(DIR), "__consumer_offsets", 0, options).unwrap().0
+    }
+
+    fn append(log: &Log, batch: Bytes) {
+        log.append(batch, AppendContext { leader_epoch: 0, origin: Origin::Coordinator, now_ms: 0 }).unwrap();
+    }
+
+    fn commit(partition: i32, offset: i64) -> (Bytes, Bytes) {
+        let record = Record::Offset {
+            key: OffsetKey { group_id: "g".into(), topic: "t".into(), partition },
+            value: Some(OffsetValue {
+                offset,
+                leader_epoch: -1,
+                metadata: "".into(),
+                commit_ms: 0,
+                expire_ms: None,
+                topic_id: ANY_ID,
+            }),
+        };
+        (record.encode_key().unwrap(), record.encode_value().unwrap().unwrap())
+    }
+
+    fn committed(log: &Log) -> Vec<i64> {
+        let machine = load(log, Settings::default(), 0).unwrap();
+        let fetched = machine.fetch_offsets("g", &Arc::from("t"), ANY_ID, &[0, 1, 2]);
+        fetched.partitions.iter().map(|one| one.offset).collect()
+    }
+
+    #[test]
+    fn the_last_record_of_a_key_counts_and_strange_ones_are_passed_over() {
+        let log = empty_log();
+        for offset in 1..=3 {
+            let (key, value) = commit(0, offset);
+            let mut batch = BatchBuilder::new(Codec::Zstd);
+            batch.append(0, Some(b"\xff"), Some(b"no such kind"), &[]).unwrap();
+            batch.append(0, None, Some(b"no key"), &[]).unwrap();
+            batch.append(0, Some(&key), Some(&value), &[]).unwrap();
+            batch.append(0, Some(b"\0\x01\0\x01g"), Some(b"cut"), &[]).unwrap();
+            batch.append(0, Some(b"\0\x05\0\x01g\0\x01m"), Some(b"\0\0"), &[]).unwrap();
+            append(&log, batch.build().unwrap());
+        }
+        assert_eq!(committed(&log), [3, -1, -1]);
+    }
+
+    /// Three commits, one batch each; the byte at `at` of the second is another.
+    fn second_damaged(at: u64) -> Log {
+        let disk = Arc::new(MemoryDisk::new());
+        let log = log_on(Arc::clone(&disk) as Arc<dyn Disk>);
+        let mut second = 0;
+        for partition in 0..3 {
+            if partition == 1 {
+                second = log.size_bytes();
+            }
+            let (key, value) = commit(partition, 5);
+            let mut batch = BatchBuilder::new(Codec::None);
+            batch.append(0, Some(&key), Some(&value), &[]).unwrap();
+            append(&log, batch.build().unwrap());
+        }
+        let segment = Path::new(DIR).join(format!("{:020}.log", 0));
+        let file = disk.open(&segment, OpenMode::ReadWrite).unwrap();
+        let mut byte = [0];
+        file.read_exact_at(second + at, &mut byte).unwrap();
+        file.write_at(second + at, &[byte[0] ^ 0x40]).unwrap();
+        log
+    }
+
+    #[test]
+    fn a_corrupt_batch_does_not_take_the_others_away() {
+        for at in [17, 40, 61, 80] {
+            assert_eq!(committed(&second_damaged(at)), [5, -1, 5], "byte {at}");
+        }
+    }
+
+    /// Castagnoli's, a bit at a time.
+    fn crc32c(bytes: &[u8]) -> u32 {
+        !bytes.iter().fold(u32::MAX, |crc, byte| {
+            (0..8).fold(crc ^ u32::from(*byte), |crc, _| (crc >> 1) ^ ((crc & 1) * 0x82F6_3B78))
+        })
+    }
+
+    #[test]
+    fn a_batch_whose_records_do_not_unpack_does_not_take_the_others_away() {
+        let log = empty_log();
+        for partition in 0..3 {
+            let (key, value) = commit(partition, 5);
+            let mut batch = BatchBuilder::new(Codec::None);
+            batch.append(0, Some(&key), Some(&value), &[]).unwrap();
+            let mut bytes = batch.build().unwrap().to_vec();
+            if partition == 1 {
+                // Says that it is compressed, with the right checksum.
+                bytes[22] |= 1;
+                let crc = crc32c(&bytes[21..]);
+                bytes[17..21].copy_from_slice(&crc.to_be_bytes());
+            }
+            append(&log, bytes.into());
+        }
+        assert_eq!(committed(&log), [5, -1, 5]);
+    }
+
+    #[test]
+    fn where_no_batch_begins_nothing_is_guessed() {
+        // The magic number: what follows cannot be found.
+        let log = second_damaged(16);
+        assert!(matches!(load(&log, Settings::default(), 0), Err(LoadError::Batch { offset: 1, .. })));
+    }
+
+    #[test]
+    fn a_log_that_cannot_be_read_for_a_while_is_loaded_afterwards() {
+        let disk = FailingDisk::new(Arc::new(MemoryDisk::new()));
+        let log = log_on(Arc::new(disk.clone()));
+        for partition in 0..2 {
+            let (key, value) = commit(partition, 5);
+            let mut batch = BatchBuilder::new(Codec::None);
+            batch.append(0, Some(&key), Some(&value), &[]).unwrap();
+            append(&log, batch.build().unwrap());
+        }
+        disk.fail(Call::Read, When::Always, Errno::IO);
+        assert!(matches!(load(&log, Settings::default(), 0), Err(LoadError::Read(_))));
+        disk.heal();
+        assert_eq!(committed(&log), [5, 5, -1]);
+    }
+
+    #[test]
+    fn transactional_commits_count_from_their_marker_on() {
+        let log = empty_log();
+        for (partition, producer_id) in [(0, 7), (1, 8), (2, 9)] {
+            let (key, value) = commit(partition, 5);
+            let mut batch = BatchBuilder::new(Codec::None).producer(producer_id, 0, -1).transactional();
+            batch.append(0, Some(&key), Some(&value), &[]).unwrap();
+            append(&log, batch.build().unwrap());
+        }
+        for (producer_id, control_type) in [(7, ControlType::Commit), (8, ControlType::Abort)] {
+            let marker = EndTxnMarker { control_type, coordinator_epoch: 0 };
+            append(&log, control_batch(marker, producer_id, 0, 0).unwrap());
+        }
+        assert_eq!(committed(&log), [5, -1, -1]);
+    }
+}

@@ -1,0 +1,29 @@
+//! AlterConfigs: replaces all own settings of a resource at once. Old clients only; new ones change single settings.
+
+use pagewire_wire::messages::{
+    alter_configs_request::{AlterConfigsRequest, AlterConfigsResource},
+    alter_configs_response::{AlterConfigsResourceResponse, AlterConfigsResponse},
+};
+
+use super::resources::{Altered, Wanted, Wish, alter_all};
+use crate::{config, dispatch::Context};
+
+pub(crate) async fn handle(ctx: Context, request: AlterConfigsRequest) -> AlterConfigsResponse {
+    let altered = alter_all(&ctx, request.resources.into_iter().map(wanted), request.validate_only).await;
+    let one = |altered: Altered| AlterConfigsResourceResponse {
+        error_code: altered.error_code,
+        error_message: altered.error_message,
+        resource_type: altered.kind,
+        resource_name: altered.name,
+        ..Default::default()
+    };
+    AlterConfigsResponse { responses: altered.into_iter().map(one).collect(), ..Default::default() }
+}
+
+fn wanted(asked: AlterConfigsResource) -> Wanted {
+    let entries = asked.configs;
+    let wish: Wish = Box::new(move |_, _, _| {
+        config::replace(entries.iter().map(|entry| (entry.name.as_str(), entry.value.as_deref())))
+    });
+    Wanted { kind: asked.resource_type, name: asked.resource_name, wish: Ok(wish) }
+}

@@ -1,0 +1,87 @@
+//! ApiVersions: the first thing a client asks. The answer is the API table, plus the features in force (KIP-584).
+//!
+//! Its response header is always the oldest, so that a client of any age can read it. A request of an unknown version
+//! gets the oldest body with UNSUPPORTED_VERSION and the one range it needs to ask again (KIP-511).
+
+use pagewire_wire::{
+    ApiKey, ErrorCode, Str,
+    messages::{
+        api_versions_request::ApiVersionsRequest,
+        api_versions_response::{ApiVersion, ApiVersionsResponse, FinalizedFeatureKey, SupportedFeatureKey},
+    },
+};
+
+use crate::{
+    api::{APIS, Api},
+    dispatch::{Context, encode},
+    net::Outcome,
+};
+
+/// `metadata.version` levels of Kafka 4.3: 3.3-IV3 to 4.3-IV0. Tools read it; clients decide nothing by it.
+const METADATA_VERSION: (i16, i16) = (7, 30);
+/// First version with features.
+const FEATURES_FROM: i16 = 3;
+
+pub(crate) async fn handle(ctx: Context, request: ApiVersionsRequest) -> ApiVersionsResponse {
+    let named =
+        valid_software(&request.client_software_name) && valid_software(&request.client_software_version);
+    if ctx.version >= FEATURES_FROM && !named {
+        return ApiVersionsResponse { error_code: ErrorCode::InvalidRequest.code(), ..Default::default() };
+    }
+    let mut response =
+        ApiVersionsResponse { api_keys: APIS.iter().map(range).collect(), ..Default::default() };
+    if ctx.version >= FEATURES_FROM {
+        let name = Str::from_static("metadata.version");
+        let (min_version, max_version) = METADATA_VERSION;
+        let supported =
+            SupportedFeatureKey { name: name.clone(), min_version, max_version, ..Default::default() };
+        let finalized = FinalizedFeatureKey {
+            name,
+            min_version_level: max_version,
+            max_version_level: max_version,
+            ..Default::default()
+        };
+        response.supported_features = vec![supported];
+        response.finalized_features = vec![finalized];
+        response.finalized_features_epoch = ctx.broker.cluster().features_epoch();
+    }
+    response
+}
+
+/// The answer to a version this broker does not know.
+pub(crate) fn unsupported(ctx: &Context) -> Outcome {
+    let api_keys = APIS.iter().filter(|api| api.key == ApiKey::ApiVersions).map(range).collect();
+    let response = ApiVersionsResponse {
+        error_code: ErrorCode::UnsupportedVersion.code(),
+        api_keys,
+        ..Default::default()
+    };
+    encode(&response, 0, ctx.correlation_id)
+}
+
+fn range(api: &Api) -> ApiVersion {
+    ApiVersion { api_key: api.key.code(), min_version: api.min, max_version: api.max, ..Default::default() }
+}
+
+/// KIP-511: letters, digits, dots and dashes, beginning and ending with a letter or digit.
+fn valid_software(text: &str) -> bool {
+    let edge = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric());
+    edge(text.chars().next())
+        && edge(text.chars().next_back())
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn software_names_follow_kip_511() {
+        for good in ["librdkafka", "apache-kafka-java", "4.3.1", "a"] {
+            assert!(valid_software(good), "{good}");
+        }
+        for bad in ["", "-a", "a-", "te t", "a_b", "ü"] {
+            assert!(!valid_software(bad), "{bad}");
+        }
+    }
+}

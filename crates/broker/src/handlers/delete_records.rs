@@ -1,0 +1,139 @@
+//! DeleteRecords: moves the log start (KIP-107). The bytes go when whole segments lie below it.
+
+use std::sync::Arc;
+
+use pagewire_log::DeleteRecordsError;
+use pagewire_wire::{
+    ErrorCode,
+    messages::{
+        delete_records_request::{DeleteRecordsPartition, DeleteRecordsRequest},
+        delete_records_response::{
+            DeleteRecordsPartitionResult, DeleteRecordsResponse, DeleteRecordsTopicResult,
+        },
+    },
+};
+
+use crate::{cluster::TopicEntry, dispatch::Context};
+
+/// "No low watermark", beside an error.
+const NONE: i64 = -1;
+
+pub(crate) async fn handle(ctx: Context, request: DeleteRecordsRequest) -> DeleteRecordsResponse {
+    let image = ctx.broker.image();
+    let mut response = DeleteRecordsResponse::default();
+    let mut moved = false;
+    for topic in request.topics {
+        let entry = image.topic(&topic.name);
+        let mut partitions = Vec::with_capacity(topic.partitions.len());
+        for asked in &topic.partitions {
+            tokio::task::consume_budget().await;
+            let (code, low_watermark) = match delete(&ctx, entry, asked).await {
+                Ok(log_start) => {
+                    moved = true;
+                    (ErrorCode::None, log_start)
+                }
+                Err(code) => (code, NONE),
+            };
+            partitions.push(DeleteRecordsPartitionResult {
+                partition_index: asked.partition_index,
+                low_watermark,
+                error_code: code.code(),
+                ..Default::default()
+            });
+        }
+        response.topics.push(DeleteRecordsTopicResult { name: topic.name, partitions, ..Default::default() });
+    }
+    if moved && let Err(code) = make_durable(&ctx).await {
+        response.topics.iter_mut().for_each(|topic| refuse(topic, code));
+    }
+    response
+}
+
+/// What was deleted must stay deleted after a crash: the new log starts go to disk before they are answered.
+async fn make_durable(ctx: &Context) -> Result<(), ErrorCode> {
+    let log_dir = Arc::clone(ctx.broker.cluster().log_dir());
+    match ctx.broker.io().run(move || log_dir.write_checkpoints()).await {
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(error)) => {
+            tracing::error!(%error, "deleted records: the new log starts could not be written");
+            Err(ErrorCode::KafkaStorageError)
+        }
+        Err(_) => Err(ErrorCode::RequestTimedOut),
+    }
+}
+
+/// Turns what was answered with success into `code`: the records are gone here, but might be back after a crash.
+fn refuse(topic: &mut DeleteRecordsTopicResult, code: ErrorCode) {
+    for partition in topic.partitions.iter_mut().filter(|p| p.error_code == ErrorCode::None.code()) {
+        (partition.error_code, partition.low_watermark) = (code.code(), NONE);
+    }
+}
+
+async fn delete(
+    ctx: &Context,
+    topic: Option<&Arc<TopicEntry>>,
+    asked: &DeleteRecordsPartition,
+) -> Result<i64, ErrorCode> {
+    let topic = topic.ok_or(ErrorCode::UnknownTopicOrPartition)?;
+    let partition = topic.served(asked.partition_index)?;
+    if topic.internal {
+        return Err(ErrorCode::InvalidTopicException);
+    }
+    if !topic.config.cleanup_delete {
+        return Err(ErrorCode::PolicyViolation);
+    }
+    let (log, offset) = (Arc::clone(&partition.log), asked.offset);
+    let moved = ctx.broker.io().run(move || log.delete_records_before(offset)).await;
+    let moved = moved.map_err(|_| ErrorCode::RequestTimedOut)?;
+    partition.wake_all();
+    moved.map_err(|error| match error {
+        DeleteRecordsError::OffsetOutOfRange { .. } => ErrorCode::OffsetOutOfRange,
+        DeleteRecordsError::Offline(_) => ErrorCode::KafkaStorageError,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use pagewire_disk::{
+        Call, Errno, FailingDisk, ForgettingDisk, OffsetCheckpoint, When, checkpoint::LOG_START_FILE,
+    };
+
+    use super::*;
+    use crate::testing::{Bench, ROOT};
+
+    fn request(offset: i64) -> DeleteRecordsRequest {
+        use pagewire_wire::messages::delete_records_request::DeleteRecordsTopic;
+        let partitions = vec![DeleteRecordsPartition { partition_index: 0, offset, ..Default::default() }];
+        let topics =
+            vec![DeleteRecordsTopic { name: "t".to_owned().into(), partitions, ..Default::default() }];
+        DeleteRecordsRequest { topics, timeout_ms: 1000, ..Default::default() }
+    }
+
+    async fn delete(bench: &Bench, offset: i64) -> (i16, i64) {
+        let response = bench.ask(&request(offset), 2).await.expect("an answer");
+        let partition = &response.topics[0].partitions[0];
+        (partition.error_code, partition.low_watermark)
+    }
+
+    #[tokio::test]
+    async fn what_was_deleted_stays_deleted_after_a_crash() {
+        let disk = ForgettingDisk::new();
+        let failing = FailingDisk::new(Arc::new(disk.clone()));
+        let bench = Bench::on(Arc::new(failing.clone()));
+        bench.topic("t", 1, &[]).await;
+        for _ in 0..3 {
+            bench.produce("t", 0, -1).await.expect("an answer");
+        }
+        assert_eq!(delete(&bench, 2).await, (0, 2));
+        let path = std::path::Path::new(ROOT).join(LOG_START_FILE);
+        let after = disk.crash(0).expect("crash");
+        let kept = OffsetCheckpoint::read(&after, &path).expect("read").expect("there");
+        assert_eq!(kept.get("t", 0), Some(2));
+        failing.fail(Call::SyncAll, When::Always, Errno::IO);
+        assert_eq!(
+            delete(&bench, 3).await,
+            (ErrorCode::KafkaStorageError.code(), NONE),
+            "a promise nobody can keep"
+        );
+    }
+}

@@ -1,0 +1,71 @@
+//! DescribeLogDirs: what each partition takes on disk, and what is left (KIP-113, KIP-827).
+
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::Arc,
+};
+
+use pagewire_log::{DirDescription, LogDescription};
+use pagewire_wire::{
+    ErrorCode, Str,
+    messages::{
+        describe_log_dirs_request::{DescribableLogDirTopic, DescribeLogDirsRequest},
+        describe_log_dirs_response::{
+            DescribeLogDirsPartition, DescribeLogDirsResponse, DescribeLogDirsResult, DescribeLogDirsTopic,
+        },
+    },
+};
+
+use crate::dispatch::Context;
+
+pub(crate) async fn handle(ctx: Context, request: DescribeLogDirsRequest) -> DescribeLogDirsResponse {
+    let log_dir = Arc::clone(ctx.broker.cluster().log_dir());
+    let Ok(dir) = ctx.broker.io().run(move || log_dir.describe()).await else {
+        return DescribeLogDirsResponse {
+            error_code: ErrorCode::RequestTimedOut.code(),
+            ..Default::default()
+        };
+    };
+    DescribeLogDirsResponse { results: vec![result(&dir, request.topics.as_deref())], ..Default::default() }
+}
+
+fn result(dir: &DirDescription, asked: Option<&[DescribableLogDirTopic]>) -> DescribeLogDirsResult {
+    let wanted = asked.map(wanted);
+    let mut topics: BTreeMap<&str, Vec<DescribeLogDirsPartition>> = BTreeMap::new();
+    let logs = dir.logs.iter().filter(|log| match &wanted {
+        None => true,
+        Some(wanted) => wanted.contains(&(&*log.topic, log.partition)),
+    });
+    for log in logs {
+        topics.entry(&log.topic).or_default().push(partition(log));
+    }
+    let error = if dir.offline.is_some() { ErrorCode::KafkaStorageError } else { ErrorCode::None };
+    let bytes = |bytes: u64| i64::try_from(bytes).unwrap_or(i64::MAX);
+    DescribeLogDirsResult {
+        error_code: error.code(),
+        log_dir: Str::from(dir.path.display().to_string()),
+        topics: topics.into_iter().map(topic).collect(),
+        total_bytes: dir.space.map_or(-1, |space| bytes(space.total_bytes)),
+        usable_bytes: dir.space.map_or(-1, |space| bytes(space.usable_bytes)),
+        ..Default::default()
+    }
+}
+
+fn wanted(asked: &[DescribableLogDirTopic]) -> HashSet<(&str, i32)> {
+    asked
+        .iter()
+        .flat_map(|topic| topic.partitions.iter().map(|index| (topic.topic.as_str(), *index)))
+        .collect()
+}
+
+fn partition(log: &LogDescription) -> DescribeLogDirsPartition {
+    DescribeLogDirsPartition {
+        partition_index: log.partition,
+        partition_size: i64::try_from(log.size_bytes).unwrap_or(i64::MAX),
+        ..Default::default()
+    }
+}
+
+fn topic((name, partitions): (&str, Vec<DescribeLogDirsPartition>)) -> DescribeLogDirsTopic {
+    DescribeLogDirsTopic { name: Str::from(name.to_owned()), partitions, ..Default::default() }
+}

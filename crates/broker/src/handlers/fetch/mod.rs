@@ -1,0 +1,109 @@
+//! Fetch: answers with file ranges. No record byte is read here.
+//!
+//! ```text
+//!   request ─ session (session.rs, cache.rs: what is asked for)
+//!           ─ read    (read.rs: ranges within the limits, KIP-74; lookup.rs: on an I/O thread if that means waiting)
+//!           ─ enough, or nothing to wait for? ─ no ─> park on the partitions' marks until woken or max_wait is over
+//!           ─ respond (respond.rs: header, hole, header, hole ... the holes become the ranges)
+//! ```
+
+mod cache;
+mod lookup;
+mod read;
+mod respond;
+mod session;
+#[cfg(test)]
+mod tests;
+mod wanted;
+
+use std::{sync::Arc, time::Duration};
+
+use pagewire_wire::messages::fetch_request::FetchRequest;
+use tokio::time::{Instant, timeout_at};
+
+pub(crate) use cache::FetchSessions;
+use read::{Answers, Cold, Limits};
+use session::Scope;
+use wanted::Wanted;
+
+use crate::{
+    clock::now_ms,
+    cluster::Image,
+    dispatch::{Call, Context, decode},
+    metrics::add,
+    net::{Outcome, Reply},
+    partition::{Ticket, Waker},
+};
+
+/// Entry of the API table.
+pub(crate) fn run(call: Call) -> Reply {
+    let (mut ctx, request) = match decode::<FetchRequest>(call) {
+        Ok(decoded) => decoded,
+        Err(close) => return Reply::Now(Err(close)),
+    };
+    let limits = Limits::of(&request, ctx.version, &ctx.broker.config());
+    let (min_bytes, max_wait) = (request.min_bytes, request.max_wait_ms);
+    let scope = match ctx.broker.sessions().open(&request, ctx.version, now_ms()) {
+        Ok(scope) => scope,
+        Err(code) => return Reply::Now(respond::session_error(&ctx, code)),
+    };
+    let answers = read::all(&ctx.broker.image(), ctx.version, scope.wanted(), &limits, Cold::LeaveOut);
+    let patient = max_wait > 0 && !scope.wanted().is_empty();
+    if !answers.cold && (!patient || answers.settled(min_bytes)) {
+        return Reply::Now(respond::answer(&ctx, &scope, answers));
+    }
+    // What waits must not keep the frame it came in.
+    ctx.client_id = None;
+    let deadline = Instant::now() + Duration::from_millis(u64::try_from(max_wait).unwrap_or(0));
+    Reply::Later(Box::pin(wait(Arc::new(Fetch { ctx, scope, limits }), min_bytes, deadline)))
+}
+
+/// A fetch that cannot be answered on the spot.
+struct Fetch {
+    ctx: Context,
+    scope: Scope,
+    limits: Limits,
+}
+
+impl Fetch {
+    fn look(&self, cold: Cold) -> Answers {
+        read::all(&self.ctx.broker.image(), self.ctx.version, self.scope.wanted(), &self.limits, cold)
+    }
+}
+
+/// Waits for the disk where a lookup needs it, then for enough bytes, an error or the deadline.
+async fn wait(fetch: Arc<Fetch>, min_bytes: i32, deadline: Instant) -> Outcome {
+    let broker = &fetch.ctx.broker;
+    let waker = Arc::new(Waker::default());
+    let tickets = watch(&broker.image(), fetch.scope.wanted(), &waker, fetch.ctx.version);
+    let look = {
+        let fetch = Arc::clone(&fetch);
+        Arc::new(move |cold| fetch.look(cold))
+    };
+    let (mut parked, mut over) = (false, false);
+    let answers = loop {
+        // Registered first, read second: what was appended in between is seen here.
+        let answers = lookup::look(&look, broker.io(), &broker.metrics().fetch_cold_lookups, deadline).await;
+        if over || answers.settled(min_bytes) || Instant::now() >= deadline {
+            break answers;
+        }
+        if !std::mem::replace(&mut parked, true) {
+            add(&broker.metrics().fetch_parked, 1);
+        }
+        over = timeout_at(deadline, waker.woken()).await.is_err();
+    };
+    drop(tickets);
+    respond::answer(&fetch.ctx, &fetch.scope, answers)
+}
+
+fn watch(image: &Image, wanted: &[Wanted], waker: &Arc<Waker>, version: i16) -> Vec<Ticket> {
+    let hosted = wanted.iter().filter_map(|w| w.topic(image, version)?.hosted(w.index));
+    hosted.map(|partition| partition.watch(waker)).collect()
+}
+
+impl Answers {
+    /// Whether there is anything to say already.
+    fn settled(&self, min_bytes: i32) -> bool {
+        self.urgent || self.bytes >= u64::from(min_bytes.max(0).unsigned_abs())
+    }
+}

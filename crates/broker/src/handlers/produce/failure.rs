@@ -1,0 +1,67 @@
+//! The answer about a partition of which nothing was appended.
+
+use pagewire_log::AppendError;
+use pagewire_record::check::Rejected;
+use pagewire_wire::{
+    ErrorCode, Str,
+    messages::produce_response::{BatchIndexAndErrorMessage, PartitionProduceResponse},
+};
+
+/// The protocol's word for each way an append can fail.
+pub(super) fn append_error_code(error: &AppendError) -> ErrorCode {
+    match error {
+        AppendError::OutOfOrderSequence { .. } => ErrorCode::OutOfOrderSequenceNumber,
+        AppendError::InvalidProducerEpoch { .. } => ErrorCode::InvalidProducerEpoch,
+        AppendError::InvalidTxnState { .. } => ErrorCode::InvalidTxnState,
+        AppendError::TooLarge { .. } => ErrorCode::RecordListTooLarge,
+        AppendError::Malformed(_) => ErrorCode::CorruptMessage,
+        // A write that was undone (a full disk, most likely), or a log directory that takes no more writes.
+        AppendError::Write(_) | AppendError::Offline(_) => ErrorCode::KafkaStorageError,
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Failure {
+    code: i16,
+    message: Option<Str>,
+    records: Vec<BatchIndexAndErrorMessage>,
+}
+
+impl Failure {
+    pub(super) fn code(code: ErrorCode) -> Self {
+        Self { code: code.code(), message: None, records: Vec::new() }
+    }
+
+    pub(super) fn with(code: ErrorCode, message: impl Into<Str>) -> Self {
+        Self { code: code.code(), message: Some(message.into()), records: Vec::new() }
+    }
+
+    /// Names as many records as may still be named in the answer to the request.
+    pub(super) fn rejected(rejected: Rejected, nameable: &mut usize) -> Self {
+        let named = rejected.record_errors.len().min(*nameable);
+        *nameable -= named;
+        let records = rejected.record_errors.into_iter().take(named).map(|error| BatchIndexAndErrorMessage {
+            batch_index: error.index,
+            batch_index_error_message: Some(error.message.into()),
+            ..BatchIndexAndErrorMessage::default()
+        });
+        Self {
+            code: rejected.kind.code(),
+            message: Some(rejected.message.into()),
+            records: records.collect(),
+        }
+    }
+
+    pub(super) fn answer(self, index: i32) -> PartitionProduceResponse {
+        PartitionProduceResponse {
+            index,
+            error_code: self.code,
+            base_offset: -1,
+            log_append_time_ms: -1,
+            log_start_offset: -1,
+            record_errors: self.records,
+            error_message: self.message,
+            ..PartitionProduceResponse::default()
+        }
+    }
+}

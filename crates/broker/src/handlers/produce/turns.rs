@@ -1,0 +1,106 @@
+//! Who may check on the I/O pool, and in which order the requests of a connection append.
+//!
+//! Nearly every request appends before its handler returns, and so in the order in which it came. One whose check takes
+//! long does not; from then on, until no such request is left, the later ones of its connection wait for those before
+//! them. A turn ends when it is dropped, appended or not.
+
+use std::{collections::HashMap, num::NonZero, sync::Arc, thread::available_parallelism};
+
+use parking_lot::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use tokio::sync::{Semaphore, SemaphorePermit, oneshot};
+
+use crate::{broker::Broker, net::Peer};
+
+/// Of all connections.
+pub(crate) struct Turns {
+    /// Connections with a turn under way, readable without the lock: usually there is none.
+    busy: AtomicUsize,
+    /// By the address of the connection's peer, which the turns keep alive.
+    lines: Mutex<HashMap<usize, Line>>,
+    /// Checks that may run at a time: not more than leaves a core for the event loops.
+    checks: Semaphore,
+}
+
+struct Line {
+    turns: usize,
+    /// Ends with the last turn of the line.
+    last: oneshot::Receiver<()>,
+}
+
+impl Default for Turns {
+    fn default() -> Self {
+        let cores = available_parallelism().map_or(1, NonZero::get);
+        Self {
+            busy: AtomicUsize::new(0),
+            lines: Mutex::default(),
+            checks: Semaphore::new(cores.saturating_sub(1).max(1)),
+        }
+    }
+}
+
+impl Turns {
+    /// Whether requests of this connection must take a turn. Asked by the connection itself, which takes turns too.
+    pub(super) fn are_taken(&self, peer: &Arc<Peer>) -> bool {
+        self.busy.load(Ordering::Relaxed) > 0 && self.lines.lock().contains_key(&key(peer))
+    }
+
+    /// Waits for the right to one check. `None` never happens: nobody closes the semaphore.
+    pub(super) async fn permit(&self) -> Option<SemaphorePermit<'_>> {
+        self.checks.acquire().await.ok()
+    }
+}
+
+fn key(peer: &Arc<Peer>) -> usize {
+    Arc::as_ptr(peer).addr()
+}
+
+/// A place in the line of a connection.
+pub(super) struct Turn {
+    broker: Arc<Broker>,
+    peer: Arc<Peer>,
+    before: Option<oneshot::Receiver<()>>,
+    /// Dropped with the turn, which the next one hears.
+    _done: oneshot::Sender<()>,
+}
+
+impl Turn {
+    /// Takes the next place.
+    pub(super) fn take(broker: &Arc<Broker>, peer: &Arc<Peer>) -> Self {
+        let turns = broker.produce_turns();
+        let (done, last) = oneshot::channel();
+        let mut lines = turns.lines.lock();
+        let before = if let Some(line) = lines.get_mut(&key(peer)) {
+            line.turns += 1;
+            Some(std::mem::replace(&mut line.last, last))
+        } else {
+            lines.insert(key(peer), Line { turns: 1, last });
+            None
+        };
+        turns.busy.store(lines.len(), Ordering::Relaxed);
+        drop(lines);
+        Self { broker: Arc::clone(broker), peer: Arc::clone(peer), before, _done: done }
+    }
+
+    /// Returns when all before it are done.
+    pub(super) async fn come(&mut self) {
+        if let Some(before) = self.before.take() {
+            // Its end is the message.
+            let _ = before.await;
+        }
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        let turns = self.broker.produce_turns();
+        let mut lines = turns.lines.lock();
+        if let Some(line) = lines.get_mut(&key(&self.peer)) {
+            line.turns -= 1;
+            if line.turns == 0 {
+                lines.remove(&key(&self.peer));
+            }
+        }
+        turns.busy.store(lines.len(), Ordering::Relaxed);
+    }
+}

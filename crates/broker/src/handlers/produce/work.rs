@@ -1,0 +1,213 @@
+//! One produce request on its way: partition by partition, checked and appended in the order of the request.
+
+use std::{sync::Arc, vec};
+
+use pagewire_log::Appended;
+use pagewire_record::check::Checked;
+use pagewire_wire::{
+    ErrorCode, Records,
+    messages::{
+        produce_request::{PartitionProduceData, ProduceRequest, TopicProduceData},
+        produce_response::{PartitionProduceResponse, ProduceResponse, TopicProduceResponse},
+    },
+};
+use tracing::debug;
+use uuid::Uuid;
+
+use super::{
+    check::{Budget, Check, Outcome},
+    failure::{Failure, append_error_code},
+};
+use crate::{
+    clock::now_ms,
+    cluster::{Image, TopicEntry},
+    dispatch::Context,
+    metrics::add,
+    partition::Partition,
+};
+
+/// Clients that may write internal topics, by their id, as in Kafka.
+const ADMIN_CLIENT_ID: &str = "__admin_client";
+
+/// An append that must be stable before it may be answered: where its answer stands, and up to which offset.
+pub(super) struct Wait {
+    pub(super) partition: Arc<Partition>,
+    pub(super) topic_at: usize,
+    pub(super) partition_at: usize,
+    pub(super) stable_offset: i64,
+}
+
+/// A request and how far it is.
+pub(super) struct Work {
+    pub(super) ctx: Context,
+    pub(super) response: ProduceResponse,
+    /// Whose sync the answer waits for.
+    pub(super) waits: Vec<Wait>,
+    /// What is wrong with the request as a whole.
+    refusal: Option<ErrorCode>,
+    /// Every append is waited for.
+    stable: bool,
+    image: Arc<Image>,
+    topics: vec::IntoIter<TopicProduceData>,
+    /// Of the topic that the response ends with.
+    topic: Option<Arc<TopicEntry>>,
+    partitions: vec::IntoIter<PartitionProduceData>,
+    budget: Budget,
+}
+
+/// A batch that is to be checked before it is appended.
+pub(super) struct Batch {
+    partition: Arc<Partition>,
+    check: Check,
+}
+
+impl Work {
+    pub(super) fn new(ctx: Context, request: ProduceRequest, stable: bool) -> Self {
+        Self {
+            refusal: request_error(&request),
+            stable,
+            image: ctx.broker.image(),
+            budget: Budget::of(&request),
+            response: ProduceResponse {
+                responses: Vec::with_capacity(request.topic_data.len()),
+                ..ProduceResponse::default()
+            },
+            waits: Vec::new(),
+            topics: request.topic_data.into_iter(),
+            topic: None,
+            partitions: Vec::new().into_iter(),
+            ctx,
+        }
+    }
+
+    /// Goes on until all is appended, or up to a batch whose check must not hold up an event loop.
+    pub(super) fn advance(&mut self) -> Option<Batch> {
+        while let Some(data) = self.next() {
+            let index = data.index;
+            match self.prepare(data) {
+                Err(failure) => self.fail(index, failure),
+                Ok(batch) => match batch.check.here(&mut self.budget) {
+                    Some(outcome) => self.settle(&batch, outcome),
+                    None => return Some(batch),
+                },
+            }
+        }
+        None
+    }
+
+    /// Checks `batch` and what follows it where it may take long; the appends run here.
+    pub(super) async fn finish(mut self, batch: Batch) -> Self {
+        let mut next = Some(batch);
+        while let Some(batch) = next {
+            let (broker, budget) = (&self.ctx.broker, &mut self.budget);
+            let outcome = batch.check.elsewhere(budget, broker.produce_turns(), broker.io()).await;
+            self.settle(&batch, outcome);
+            next = self.advance();
+        }
+        self
+    }
+
+    fn next(&mut self) -> Option<PartitionProduceData> {
+        loop {
+            if let Some(data) = self.partitions.next() {
+                return Some(data);
+            }
+            let data = self.topics.next()?;
+            let topic = if self.ctx.version >= 13 {
+                self.image.topic_by_id(Uuid::from_bytes(data.topic_id.0))
+            } else {
+                self.image.topic(&data.name)
+            };
+            self.topic = topic.cloned();
+            self.partitions = data.partition_data.into_iter();
+            self.response.responses.push(TopicProduceResponse {
+                name: data.name,
+                topic_id: data.topic_id,
+                partition_responses: Vec::with_capacity(self.partitions.len()),
+                ..TopicProduceResponse::default()
+            });
+        }
+    }
+
+    /// The partition meant and the batch for it, or why there is none.
+    fn prepare(&self, data: PartitionProduceData) -> Result<Batch, Failure> {
+        if let Some(code) = self.refusal {
+            return Err(Failure::code(code));
+        }
+        let version = self.ctx.version;
+        let unknown =
+            if version >= 13 { ErrorCode::UnknownTopicId } else { ErrorCode::UnknownTopicOrPartition };
+        let topic = self.topic.as_ref().ok_or_else(|| Failure::code(unknown))?;
+        let partition = topic.served(data.index).map_err(Failure::code)?;
+        if topic.internal && self.ctx.client_id.as_deref() != Some(ADMIN_CLIENT_ID) {
+            return Err(Failure::with(
+                ErrorCode::InvalidTopicException,
+                "internal topics are not written by clients",
+            ));
+        }
+        let Records::Bytes(records) = data.records else {
+            return Err(Failure::with(
+                ErrorCode::InvalidRecord,
+                "the request has no record batch for the partition",
+            ));
+        };
+        let rules = partition.config().produce_rules(version, now_ms());
+        Ok(Batch { partition: Arc::clone(partition), check: Check::new(data.index, records, rules) })
+    }
+
+    /// Appends what passed its check, and writes the answer.
+    fn settle(&mut self, batch: &Batch, outcome: Outcome) {
+        let (partition, index) = (&batch.partition, batch.check.index);
+        let appended = outcome.and_then(|checked| self.append(batch, &checked));
+        match appended {
+            Err(failure) => self.fail(index, failure),
+            Ok(appended) => {
+                let partition_at = self.answer(PartitionProduceResponse {
+                    index,
+                    base_offset: appended.base_offset,
+                    log_append_time_ms: appended.log_append_time_ms,
+                    log_start_offset: appended.log_start_offset,
+                    ..PartitionProduceResponse::default()
+                });
+                if self.stable || partition.is_flush_due() {
+                    let (partition, stable_offset) = (Arc::clone(partition), appended.last_offset + 1);
+                    let topic_at = self.response.responses.len().saturating_sub(1);
+                    self.waits.push(Wait { partition, topic_at, partition_at, stable_offset });
+                }
+            }
+        }
+    }
+
+    fn append(&self, batch: &Batch, checked: &Checked) -> Result<Appended, Failure> {
+        let (partition, broker) = (&batch.partition, &self.ctx.broker);
+        let appended =
+            partition.append_checked(checked, batch.check.rules.now_ms, broker.io()).map_err(|error| {
+                debug!(topic = %partition.topic, partition = partition.index, %error, "append refused");
+                Failure::with(append_error_code(&error), error.to_string())
+            })?;
+        add(&broker.metrics().bytes_in, batch.check.records.len() as u64);
+        add(&broker.metrics().records_in, u64::from(checked.count().unsigned_abs()));
+        Ok(appended)
+    }
+
+    fn fail(&mut self, index: i32, failure: Failure) {
+        add(&self.ctx.broker.metrics().produce_failed, 1);
+        self.answer(failure.answer(index));
+    }
+
+    /// Answers where the answer stands in its topic.
+    fn answer(&mut self, answer: PartitionProduceResponse) -> usize {
+        let Some(topic) = self.response.responses.last_mut() else { return 0 };
+        topic.partition_responses.push(answer);
+        topic.partition_responses.len() - 1
+    }
+}
+
+/// What is wrong with the request as a whole.
+fn request_error(request: &ProduceRequest) -> Option<ErrorCode> {
+    if !(-1..=1).contains(&request.acks) {
+        return Some(ErrorCode::InvalidRequiredAcks);
+    }
+    // Transactions are not served: InitProducerId refuses transactional ids, so no valid client gets here.
+    request.transactional_id.is_some().then_some(ErrorCode::TransactionalIdNotFound)
+}

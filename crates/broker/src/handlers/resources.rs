@@ -1,0 +1,218 @@
+//! What the three APIs about settings share: naming a resource, and changing its settings.
+//!
+//! ```text
+//!   DescribeConfigs ──┐
+//!   AlterConfigs ─────┼── Resource (topic, broker, all brokers, group, logger)
+//!   Incremental... ───┘        └── alter: wish ─ check ─ store ─ put in force
+//! ```
+
+use std::collections::HashSet;
+
+use pagewire_metadata::model::ConfigScope;
+use pagewire_wire::{ErrorCode, Str};
+use tokio::task::consume_budget;
+
+use crate::{
+    cluster::{OwnConfigs, Refused, change, names},
+    config::{AlterError, BrokerConfig, Target, validate_broker, validate_group, validate_topic},
+    dispatch::Context,
+};
+
+/// Whose settings are meant (kafka: ConfigResource.Type).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Resource {
+    Topic(String),
+    AllBrokers,
+    ThisBroker,
+    Loggers,
+    Group(String),
+}
+
+fn invalid(message: impl Into<String>) -> Refused {
+    Refused::new(ErrorCode::InvalidRequest, message)
+}
+
+impl Resource {
+    /// Understands a type and a name of the protocol. Topics need not exist.
+    pub(super) fn parse(kind: i8, name: &str, node_id: i32) -> Result<Self, Refused> {
+        match kind {
+            2 => match names::refusal(name) {
+                Some(reason) if !name.is_empty() => {
+                    Err(Refused::new(ErrorCode::InvalidTopicException, reason))
+                }
+                _ => Ok(Self::Topic(name.to_owned())),
+            },
+            4 if name.is_empty() => Ok(Self::AllBrokers),
+            4 | 8 => {
+                let id: i32 = name
+                    .parse()
+                    .map_err(|_| invalid(format!("Node id must be an integer, but it is: {name}")))?;
+                if id != node_id {
+                    let message = format!("Unexpected broker id, expected {node_id}, but received {id}");
+                    return Err(invalid(message));
+                }
+                Ok(if kind == 4 { Self::ThisBroker } else { Self::Loggers })
+            }
+            16 => Err(invalid("Client metrics are not served")),
+            32 => Ok(Self::Group(name.to_owned())),
+            other => Err(invalid(format!("Unknown resource type {other}"))),
+        }
+    }
+}
+
+/// What a request makes of the settings a resource has.
+pub(super) type Wish =
+    Box<dyn Fn(Target, &OwnConfigs, &BrokerConfig) -> Result<OwnConfigs, AlterError> + Send + Sync>;
+
+/// One resource of a request, and what is wanted for it.
+pub(super) struct Wanted {
+    pub(super) kind: i8,
+    pub(super) name: Str,
+    /// Or why nothing can be meant by it.
+    pub(super) wish: Result<Wish, Refused>,
+}
+
+/// What became of it.
+pub(super) struct Altered {
+    pub(super) kind: i8,
+    pub(super) name: Str,
+    pub(super) error_code: i16,
+    pub(super) error_message: Option<Str>,
+}
+
+impl From<AlterError> for Refused {
+    fn from(error: AlterError) -> Self {
+        match error {
+            AlterError::InvalidRequest(message) => Self::new(ErrorCode::InvalidRequest, message),
+            AlterError::InvalidConfig(message) => Self::new(ErrorCode::InvalidConfig, message),
+        }
+    }
+}
+
+/// Changes the settings of several resources, or only says whether it would. One named twice is refused the second time.
+pub(super) async fn alter_all(
+    ctx: &Context,
+    all: impl IntoIterator<Item = Wanted>,
+    validate_only: bool,
+) -> Vec<Altered> {
+    let (mut altered, mut seen) = (Vec::new(), HashSet::new());
+    for Wanted { kind, name, wish } in all {
+        consume_budget().await;
+        let outcome = if seen.insert((kind, name.clone())) {
+            alter(ctx, (kind, &name), wish, validate_only).await
+        } else {
+            Err(invalid("Each resource must appear at most once."))
+        };
+        let (code, error_message) = match outcome {
+            Ok(()) => (ErrorCode::None, None),
+            Err(refused) => (refused.code, Some(refused.message.into())),
+        };
+        altered.push(Altered { kind, name, error_code: code.code(), error_message });
+    }
+    altered
+}
+
+async fn alter(
+    ctx: &Context,
+    (kind, name): (i8, &str),
+    wish: Result<Wish, Refused>,
+    validate_only: bool,
+) -> Result<(), Refused> {
+    let resource = Resource::parse(kind, name, ctx.broker.cluster().identity().node_id)?;
+    let wish = wish?;
+    match resource {
+        Resource::Topic(name) if name.is_empty() => Err(invalid("Default topic resources are not allowed.")),
+        Resource::Topic(name) => alter_topic(ctx, name, wish, validate_only).await,
+        Resource::Group(name) if name.is_empty() => Err(invalid("Default group resources are not allowed.")),
+        Resource::Group(name) => alter_group(ctx, name, wish, validate_only).await,
+        Resource::AllBrokers => alter_broker(ctx, Target::BrokerDefault, wish, validate_only).await,
+        Resource::ThisBroker => alter_broker(ctx, Target::Broker, wish, validate_only).await,
+        Resource::Loggers => {
+            Err(invalid("Log levels are set when the broker starts; they do not change while it runs"))
+        }
+    }
+}
+
+async fn alter_topic(ctx: &Context, name: String, wish: Wish, validate_only: bool) -> Result<(), Refused> {
+    let checked = move |own: &OwnConfigs, config: &BrokerConfig| {
+        let next = wish(Target::Topic, own, config)?;
+        validate_topic(&next, config).map_err(|message| Refused::new(ErrorCode::InvalidConfig, message))?;
+        Ok(next)
+    };
+    let image = ctx.broker.image();
+    let topic = image.topic(&name).ok_or_else(|| {
+        Refused::new(ErrorCode::UnknownTopicOrPartition, format!("The topic '{name}' does not exist."))
+    })?;
+    if validate_only {
+        return checked(&topic.own_configs, &ctx.broker.config()).map(drop);
+    }
+    change(&ctx.broker, |change| async move { change.topic_configs(&name, checked).await }).await
+}
+
+async fn alter_group(ctx: &Context, name: String, wish: Wish, validate_only: bool) -> Result<(), Refused> {
+    let checked = move |own: &OwnConfigs, config: &BrokerConfig| {
+        let next = wish(Target::Group, own, config)?;
+        validate_group(&next, config)?;
+        Ok(next)
+    };
+    let scope = ConfigScope::Group(name);
+    if validate_only {
+        return checked(&ctx.broker.cluster().own_configs(&scope).await?, &ctx.broker.config()).map(drop);
+    }
+    let changed = change(&ctx.broker, |change| async move {
+        let config = change.config();
+        change.configs(&scope, |own| checked(own, &config)).await
+    });
+    changed.await.map(drop)
+}
+
+async fn alter_broker(ctx: &Context, target: Target, wish: Wish, validate_only: bool) -> Result<(), Refused> {
+    let checked = move |own: &OwnConfigs, config: &BrokerConfig| {
+        let next = wish(target, own, config)?;
+        validate_broker(target, own, &next)?;
+        with(target, &next, config)?;
+        Ok(next)
+    };
+    let cluster = ctx.broker.cluster();
+    let scope = match target {
+        Target::BrokerDefault => ConfigScope::BrokerDefault,
+        _ => ConfigScope::Broker(cluster.identity().node_id),
+    };
+    if validate_only {
+        return checked(&cluster.own_configs(&scope).await?, &ctx.broker.config()).map(drop);
+    }
+    let changed = change(&ctx.broker, |change| async move {
+        let config = change.config();
+        let own = change.configs(&scope, |own| checked(own, &config)).await?;
+        change.put_broker_config_in_force(with(target, &own, &config)?).await
+    });
+    changed.await
+}
+
+/// The broker's settings with one of their two changeable layers replaced.
+fn with(target: Target, own: &OwnConfigs, config: &BrokerConfig) -> Result<BrokerConfig, Refused> {
+    let (all, this) = match target {
+        Target::BrokerDefault => (own.clone(), config.layers.this_broker().clone()),
+        _ => (config.layers.all_brokers().clone(), own.clone()),
+    };
+    config.with_dynamic(all, this).map_err(|errors| invalid(errors.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn resources_are_named_as_kafka_names_them() {
+        let parse = |kind, name: &str| Resource::parse(kind, name, 1).map_err(|refused| refused.message);
+        assert_eq!(parse(2, "orders"), Ok(Resource::Topic("orders".into())));
+        assert_eq!(parse(4, ""), Ok(Resource::AllBrokers));
+        assert_eq!(parse(4, "1"), Ok(Resource::ThisBroker));
+        assert_eq!(parse(8, "1"), Ok(Resource::Loggers));
+        assert_eq!(parse(32, "readers"), Ok(Resource::Group("readers".into())));
+        assert_eq!(parse(4, "9"), Err("Unexpected broker id, expected 1, but received 9".into()));
+        assert_eq!(parse(4, "x"), Err("Node id must be an integer, but it is: x".into()));
+        assert_eq!(parse(0, ""), Err("Unknown resource type 0".into()));
+        assert!(parse(2, "bad name").is_err());
+    }
+}

@@ -1,0 +1,29 @@
+//! The broker: what acts. Connections come in, requests are dispatched to one handler per API, partitions append and
+//! answer with file ranges, coordinators run their pure machines on internal topics.
+//!
+//! ```text
+//!  net/listener -> net/connection -> dispatch -> handlers/<api> -> partition -> log
+//!                        ^                                |
+//!                        +---- replies in order <---------+        (record bytes never pass here: zcopy sends them)
+//! ```
+//!
+//! Nothing here decides what could be decided purely: record checks live in `record`, offsets and indexes in `log`,
+//! membership in `coordinate`, byte layouts in `wire`. What is left is wiring, waiting and limits.
+
+pub mod api;
+mod background;
+mod broker;
+mod clock;
+mod cluster;
+pub mod config;
+mod coordinators;
+mod dispatch;
+mod handlers;
+mod metrics;
+mod net;
+mod node;
+mod partition;
+#[cfg(test)]
+mod testing;
+
+pub use node::{Node, StartError};

@@ -1,0 +1,72 @@
+//! Counters of the running broker. Every one is a relaxed atomic: reading them costs the hot path nothing.
+//!
+//! Bytes by route, refusals and cold offloads are counted where they happen, in `zcopy::Stats`.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use crate::api::APIS;
+
+/// All counters, by name.
+#[derive(Debug)]
+pub(crate) struct Metrics {
+    requests: Box<[AtomicU64]>,
+    connections_opened: AtomicU64,
+    connections_closed: AtomicU64,
+    pub(crate) bytes_in: AtomicU64,
+    pub(crate) bytes_out: AtomicU64,
+    pub(crate) records_in: AtomicU64,
+    pub(crate) produce_failed: AtomicU64,
+    pub(crate) fetch_failed: AtomicU64,
+    pub(crate) fetch_parked: AtomicU64,
+    /// Fetch rounds that had to wait for an index page, a batch header or a file to be opened.
+    pub(crate) fetch_cold_lookups: AtomicU64,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self {
+            requests: APIS.iter().map(|_| AtomicU64::new(0)).collect(),
+            connections_opened: AtomicU64::new(0),
+            connections_closed: AtomicU64::new(0),
+            bytes_in: AtomicU64::new(0),
+            bytes_out: AtomicU64::new(0),
+            records_in: AtomicU64::new(0),
+            produce_failed: AtomicU64::new(0),
+            fetch_failed: AtomicU64::new(0),
+            fetch_parked: AtomicU64::new(0),
+            fetch_cold_lookups: AtomicU64::new(0),
+        }
+    }
+}
+
+/// Adds `n` to a counter.
+pub(crate) fn add(counter: &AtomicU64, n: u64) {
+    counter.fetch_add(n, Relaxed);
+}
+
+impl Metrics {
+    /// Counts a request of the API at `index` in the table.
+    pub(crate) fn request(&self, index: usize) {
+        if let Some(counter) = self.requests.get(index) {
+            counter.fetch_add(1, Relaxed);
+        }
+    }
+
+    pub(crate) fn connection_opened(&self) {
+        add(&self.connections_opened, 1);
+    }
+
+    pub(crate) fn connection_closed(&self) {
+        add(&self.connections_closed, 1);
+    }
+
+    /// Requests of every kind since the start.
+    pub(crate) fn requests_total(&self) -> u64 {
+        self.requests.iter().map(|counter| counter.load(Relaxed)).sum()
+    }
+
+    /// Connections accepted since the start.
+    pub(crate) fn connections_total(&self) -> u64 {
+        self.connections_opened.load(Relaxed)
+    }
+}

@@ -1,0 +1,277 @@
+//! The loop that owns one client's socket.
+//!
+//! ```text
+//!   fill ── frames ──> dispatch ──> Now   ──> outgoing ──> zcopy::Transfer::send
+//!                          └──────> Later ──> waiting (in request order) ──┘
+//! ```
+//!
+//! Requests start in order and replies leave in order. A request that has to wait does not keep the next from
+//! starting, up to `IN_FLIGHT_MAX`; after that the socket is not read, and the client's own window stops it. While a
+//! reply is being sent nothing is read: a client that does not read its answers is not asked for more work, costs
+//! what is queued for it, and is dropped when nothing moved for `connections.max.idle.ms`.
+//!
+//! A connection is idle while nothing is asked and nothing comes. It is not while it waits for memory to read into,
+//! which is our fault, nor while a request of it waits: a fetch may ask for a longer wait than the idle limit, and ends
+//! by its own deadline. Such a client has to be alive. One that closes is noticed even when its socket is not read;
+//! what it had sent by then is still started, but nothing is waited for any longer. One that vanished is found by
+//! TCP keepalive. Half a frame costs memory all that time, which is taken back (and the connection with it) when others
+//! need it: see `pagewire_zcopy::Evicted`.
+
+use std::{future::poll_fn, io, net::SocketAddr, sync::Arc, task::Poll, time::Duration};
+
+use futures_util::{StreamExt, stream::FuturesOrdered};
+use pagewire_zcopy::{Evicted, FrameError, Receiver, SendPlan};
+use tokio::{io::Interest, net::TcpStream, time::timeout};
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, trace, warn};
+
+use super::reply::{Close, Outcome, Reply};
+use crate::{broker::Broker, dispatch::dispatch};
+
+/// Requests of one connection that may be unanswered at a time. Java keeps 5 in flight; librdkafka any number.
+const IN_FLIGHT_MAX: usize = 64;
+/// Finished answers are sent together up to this size, so that a burst of small requests costs one system call.
+const GATHER_MAX_BYTES: u64 = 64 * 1024;
+
+/// The two ends of a connection, as the handlers may want to know them.
+#[derive(Debug)]
+pub(crate) struct Peer {
+    /// Where the client sits.
+    pub(crate) remote: SocketAddr,
+    /// The address the client dialled: what it is told to come back to, unless `advertised.listeners` says otherwise.
+    pub(crate) local: SocketAddr,
+}
+
+impl Peer {
+    pub(super) fn of(stream: &TcpStream, remote: SocketAddr) -> io::Result<Self> {
+        let canonical = |a: SocketAddr| SocketAddr::new(a.ip().to_canonical(), a.port());
+        Ok(Self { remote: canonical(remote), local: canonical(stream.local_addr()?) })
+    }
+}
+
+struct Connection {
+    broker: Arc<Broker>,
+    peer: Arc<Peer>,
+    stream: TcpStream,
+    receiver: Receiver,
+    waiting: FuturesOrdered<std::pin::Pin<Box<dyn Future<Output = Outcome> + Send>>>,
+    outgoing: SendPlan,
+    /// A request ended the connection; those before it are still to be answered, nothing more is read.
+    ending: bool,
+    /// The client has closed. What it sent before is read to its end, but nothing is waited for.
+    gone: bool,
+    stop: CancellationToken,
+    frame_max: usize,
+    idle: Duration,
+}
+
+/// What the receiver may still hold when no more requests are started.
+enum Left {
+    Nothing,
+    Frames,
+}
+
+/// Serves `stream` until it ends, misbehaves, idles out or the broker stops.
+pub(super) async fn serve(broker: Arc<Broker>, stream: TcpStream, peer: Arc<Peer>, stop: CancellationToken) {
+    let config = broker.config();
+    let mut connection = Connection {
+        receiver: Receiver::new(broker.buffers().clone()),
+        waiting: FuturesOrdered::new(),
+        outgoing: SendPlan::new(),
+        ending: false,
+        gone: false,
+        stop,
+        frame_max: config.socket_request_max_bytes,
+        idle: config.connections_max_idle,
+        broker,
+        peer,
+        stream,
+    };
+    trace!(remote = %connection.peer.remote, "connected");
+    connection.broker.metrics().connection_opened();
+    let stop = connection.stop.clone();
+    let end = match connection.prepare() {
+        Ok(()) => tokio::select! {
+            biased;
+            () = stop.cancelled() => stopping(),
+            end = connection.run() => end,
+        },
+        Err(error) => Close::because(error),
+    };
+    connection.broker.metrics().connection_closed();
+    debug!(remote = %connection.peer.remote, reason = %end, "connection closed");
+}
+
+impl Connection {
+    fn prepare(&self) -> io::Result<()> {
+        self.stream.set_nodelay(true)?;
+        let config = self.broker.config();
+        let socket = socket2::SockRef::from(&self.stream);
+        // As in Kafka, with the system's times: `net.ipv4.tcp_keepalive_time` and its neighbours.
+        socket.set_keepalive(true)?;
+        if let Some(bytes) = config.socket_send_buffer_bytes {
+            socket.set_send_buffer_size(bytes)?;
+        }
+        if let Some(bytes) = config.socket_receive_buffer_bytes {
+            socket.set_recv_buffer_size(bytes)?;
+        }
+        Ok(())
+    }
+
+    async fn run(&mut self) -> Close {
+        loop {
+            let started = self.start_requests().await;
+            // An answer made while the logs close may be wrong, and the client asks again elsewhere.
+            if self.stop.is_cancelled() {
+                return stopping();
+            }
+            // Also before the end: what was asked before the request that ends the connection is answered.
+            if let Err(close) = self.send().await {
+                return close;
+            }
+            match started {
+                Err(close) => return close,
+                // What was not started yet has arrived already: the socket would not wake us for it.
+                Ok(Left::Frames) if self.waiting.len() < IN_FLIGHT_MAX => continue,
+                Ok(_) => {}
+            }
+            if let Err(close) = self.wait().await {
+                let _ = self.send().await;
+                return close;
+            }
+        }
+    }
+
+    /// Starts every request that has fully arrived, within the limits.
+    async fn start_requests(&mut self) -> Result<Left, Close> {
+        while !self.ending {
+            // One step may take long (a slow disk), longer than a stop waits: nothing is started after it.
+            if self.stop.is_cancelled() {
+                return Err(stopping());
+            }
+            if self.waiting.len() >= IN_FLIGHT_MAX || self.outgoing.total() >= GATHER_MAX_BYTES {
+                return Ok(Left::Frames);
+            }
+            let reply = match self.receiver.frame(self.frame_max) {
+                Ok(Some(frame)) => dispatch(&self.broker, &self.peer, frame),
+                Ok(None) => break,
+                Err(error) => Reply::Now(Err(refused_frame(&error))),
+            };
+            self.ending = matches!(reply, Reply::Now(Err(_)));
+            self.take(reply).await?;
+        }
+        Ok(Left::Nothing)
+    }
+
+    async fn take(&mut self, reply: Reply) -> Result<(), Close> {
+        match reply {
+            Reply::Now(outcome) if self.waiting.is_empty() => self.gather(outcome)?,
+            Reply::Now(outcome) => self.waiting.push_back(Box::pin(std::future::ready(outcome))),
+            Reply::Later(mut future) => {
+                // The first step runs here, so that requests start in the order in which they came.
+                match poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx))).await {
+                    Poll::Ready(outcome) if self.waiting.is_empty() => self.gather(outcome)?,
+                    Poll::Ready(outcome) => self.waiting.push_back(Box::pin(std::future::ready(outcome))),
+                    Poll::Pending => self.waiting.push_back(future),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn gather(&mut self, outcome: Outcome) -> Result<(), Close> {
+        if let Some(plan) = outcome? {
+            if self.outgoing.pieces().is_empty() {
+                self.outgoing = plan;
+            } else {
+                plan.pieces().iter().for_each(|piece| self.outgoing.push(piece.clone()));
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends what is gathered. Progress within the idle limit is required, completion is not.
+    async fn send(&mut self) -> Result<(), Close> {
+        while self.outgoing.total() > 0 {
+            let before = self.outgoing.remaining();
+            match timeout(self.idle, self.broker.transfer().send(&self.stream, &mut self.outgoing)).await {
+                Ok(Ok(_)) => self.outgoing = SendPlan::new(),
+                Ok(Err(error)) => return Err(Close::because(error)),
+                Err(_) if self.outgoing.remaining() < before => {}
+                Err(_) => return Err(Close::because("the client stopped reading its answers")),
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits for more bytes, for the oldest unanswered request, for the client's end, or for the idle limit.
+    async fn wait(&mut self) -> Result<(), Close> {
+        if self.gone && self.waiting.len() >= IN_FLIGHT_MAX {
+            self.waiting = FuturesOrdered::new();
+        }
+        let may_read = self.waiting.len() < IN_FLIGHT_MAX && !self.ending;
+        if self.waiting.is_empty() {
+            return match timeout(self.idle, self.receiver.fill(&self.stream)).await {
+                Ok(filled) => self.arrived(filled),
+                Err(_) if self.receiver.waits_for_memory() => Ok(()),
+                Err(_) => Err(Close::because("idle for connections.max.idle.ms")),
+            };
+        }
+        tokio::select! {
+            biased;
+            outcome = self.waiting.next() => {
+                if let Some(outcome) = outcome {
+                    self.gather(outcome)?;
+                }
+                self.gather_finished().await
+            }
+            filled = self.receiver.fill(&self.stream), if may_read => self.arrived(filled),
+            () = closed(&self.stream), if !may_read => {
+                self.gone = true;
+                if self.ending { Err(by_the_client()) } else { Ok(()) }
+            }
+        }
+    }
+
+    fn arrived(&self, filled: io::Result<usize>) -> Result<(), Close> {
+        match filled {
+            Ok(0) => Err(by_the_client()),
+            Ok(_) => Ok(()),
+            Err(error) => {
+                if let Some(evicted) = error.get_ref().and_then(|error| error.downcast_ref::<Evicted>()) {
+                    warn!(remote = %self.peer.remote, "connection closed for want of memory: {evicted}");
+                }
+                Err(Close::because(error))
+            }
+        }
+    }
+
+    /// Takes along the answers behind the first that are finished too.
+    async fn gather_finished(&mut self) -> Result<(), Close> {
+        while self.outgoing.total() < GATHER_MAX_BYTES {
+            match poll_fn(|cx| Poll::Ready(self.waiting.poll_next_unpin(cx))).await {
+                Poll::Ready(Some(outcome)) => self.gather(outcome)?,
+                Poll::Ready(None) | Poll::Pending => break,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Returns when the other end will send nothing more, read or not. Tokio reports that with any interest in what is
+/// to be read, so one in urgent data, which nobody sends, is woken by nothing else.
+async fn closed(stream: &TcpStream) {
+    let _ = stream.ready(Interest::PRIORITY).await;
+}
+
+fn by_the_client() -> Close {
+    Close::because("closed by the client")
+}
+
+fn stopping() -> Close {
+    Close::because("the broker is stopping")
+}
+
+fn refused_frame(error: &FrameError) -> Close {
+    Close::because(format_args!("bad frame: {error}"))
+}

@@ -1,0 +1,98 @@
+//! Binding and accepting. One listener owns one address; every accepted socket becomes one task.
+
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tracing::{debug, warn};
+
+use super::{
+    connection::{self, Peer},
+    limits::ConnectionLimits,
+};
+use crate::broker::Broker;
+
+/// How long accepting rests when the process has no descriptor left for another socket.
+const ACCEPT_RETRY: Duration = Duration::from_millis(100);
+
+/// A bound address that is not accepting yet.
+pub(crate) struct Listener {
+    socket: TcpListener,
+    address: SocketAddr,
+}
+
+/// Binds `address`. Must run inside the runtime.
+pub(crate) fn bind(address: SocketAddr, backlog: i32) -> io::Result<Listener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(backlog.max(1))?;
+    let socket = TcpListener::from_std(socket.into())?;
+    let address = socket.local_addr()?;
+    Ok(Listener { socket, address })
+}
+
+impl Listener {
+    /// The real address, with the port the system chose if 0 was asked for.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Accepts until `stop`; connections live on in `tasks` and end by the same token. `limits` are those of the node,
+    /// shared by its listeners.
+    pub(crate) async fn run(
+        self,
+        broker: Arc<Broker>,
+        limits: ConnectionLimits,
+        tasks: TaskTracker,
+        stop: CancellationToken,
+    ) {
+        loop {
+            let accepted = tokio::select! {
+                biased;
+                () = stop.cancelled() => return,
+                accepted = accept(&self.socket, &limits, &broker) => accepted,
+            };
+            let Some((stream, remote, admission)) = accepted else { continue };
+            let peer = match Peer::of(&stream, remote) {
+                Ok(peer) => Arc::new(peer),
+                Err(error) => {
+                    debug!(%remote, %error, "connection was gone before it was served");
+                    continue;
+                }
+            };
+            let (broker, stop) = (Arc::clone(&broker), stop.clone());
+            tasks.spawn(async move {
+                connection::serve(broker, stream, peer, stop).await;
+                drop(admission);
+            });
+        }
+    }
+}
+
+/// The next connection that is allowed. At the total, the one accepted last waits here and all others in the accept
+/// queue: a listener that nobody calls must not hold a place that another one could use.
+async fn accept(
+    socket: &TcpListener,
+    limits: &ConnectionLimits,
+    broker: &Broker,
+) -> Option<(TcpStream, SocketAddr, super::limits::Admission)> {
+    match socket.accept().await {
+        Ok((stream, remote)) => {
+            let slot = limits.slot(broker).await;
+            let admission = ConnectionLimits::admit(slot, remote.ip(), &broker.config());
+            if admission.is_none() {
+                warn!(%remote, "connection refused: max.connections.per.ip is reached for this address");
+            }
+            admission.map(|admission| (stream, remote, admission))
+        }
+        Err(error) => {
+            // ECONNABORTED passes by itself; EMFILE and ENFILE need others to close first.
+            warn!(%error, "accepting a connection failed");
+            tokio::time::sleep(ACCEPT_RETRY).await;
+            None
+        }
+    }
+}

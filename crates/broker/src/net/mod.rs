@@ -1,0 +1,14 @@
+//! Sockets: who may connect, reading frames, replies in request order.
+//!
+//! `listener` accepts and enforces the connection limits; `connection` is the loop that owns one socket. Neither
+//! knows what a request means: a frame goes to `dispatch`, a `SendPlan` comes back.
+
+mod connection;
+mod limits;
+mod listener;
+mod reply;
+
+pub(crate) use connection::Peer;
+pub(crate) use limits::ConnectionLimits;
+pub(crate) use listener::{Listener, bind};
+pub(crate) use reply::{Close, Outcome, Reply};

@@ -1,0 +1,189 @@
+//! Who waits for a sync, and how many syncs that takes.
+
+use std::{
+    path::Path,
+    sync::{Arc, mpsc},
+};
+
+use pagewire_disk::{Call, Disk, Errno, FailingDisk, ForgettingDisk, MemoryDisk, When};
+use pagewire_log::{Log, LogConfig, OpenOptions, Origin};
+use pagewire_zcopy::IoPool;
+
+use super::CommitError;
+use crate::{
+    partition::Partition,
+    testing::{Bench, ROOT, batch},
+};
+
+const WAITERS: i64 = 200;
+
+fn append(partition: &Partition, io: &IoPool) -> i64 {
+    partition.append(batch(), Origin::Client, 0, io).expect("append").last_offset + 1
+}
+
+/// Keeps the only thread for syncs of `io` busy until the sender is dropped.
+fn hold(io: &IoPool) -> mpsc::Sender<()> {
+    let (release, gate) = mpsc::channel::<()>();
+    let (held, holding) = mpsc::channel();
+    io.submit_urgent(move || {
+        held.send(()).expect("somebody waits");
+        let _ = gate.recv();
+    })
+    .expect("room");
+    holding.recv().expect("held");
+    release
+}
+
+#[tokio::test]
+async fn one_sync_serves_all_who_wait() {
+    let (disk, io) = (FailingDisk::new(Arc::new(MemoryDisk::new())), IoPool::new(1, 64));
+    let bench = Bench::with(Arc::new(disk.clone()), io.clone());
+    let topic = bench.topic("t", 1, &[]).await;
+    let before = disk.calls(Call::SyncData);
+    let gate = hold(&io);
+    let waiting: Vec<_> = (0..WAITERS)
+        .map(|_| {
+            let (partition, io) = (Arc::clone(&topic[0]), io.clone());
+            let offset = append(&partition, &io);
+            tokio::spawn(async move { partition.stable(offset, &io).await })
+        })
+        .collect();
+    // On this one thread they all run before this does again, and all wait by then.
+    tokio::task::yield_now().await;
+    drop(gate);
+    for waiter in waiting {
+        waiter.await.expect("no panic").expect("stable");
+    }
+    assert_eq!(disk.calls(Call::SyncData) - before, 1);
+    assert_eq!(topic[0].log.marks().recovery_point, WAITERS);
+}
+
+/// Many append and wait at once, on several threads and partitions, with few I/O threads and little room. Every one
+/// returns, and what each was told is on the disk that a crash leaves.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn whoever_returns_is_on_the_disk_that_a_crash_leaves() {
+    const EACH: i64 = 20;
+    let forgetting = ForgettingDisk::new();
+    let counting = FailingDisk::new(Arc::new(forgetting.clone()));
+    let io = IoPool::new(2, 2);
+    let bench = Bench::with(Arc::new(counting.clone()), io.clone());
+    let topic = bench.topic("t", 4, &[]).await;
+    let before = counting.calls(Call::SyncData);
+    let tasks: Vec<_> = (0..64)
+        .map(|n| {
+            let (partition, io, disk) = (Arc::clone(&topic[n % 4]), io.clone(), forgetting.clone());
+            tokio::spawn(async move {
+                for turn in 0..EACH {
+                    let offset = append(&partition, &io);
+                    partition.stable(offset, &io).await.expect("stable");
+                    assert!(partition.log.marks().recovery_point >= offset);
+                    if (n as i64 + turn) % 16 == 0 {
+                        assert!(end_after_crash(&disk, partition.index) >= offset);
+                    }
+                }
+            })
+        })
+        .collect();
+    for task in tasks {
+        task.await.expect("told the truth");
+    }
+    let acks = 64 * EACH as u64;
+    let syncs = counting.calls(Call::SyncData) - before;
+    assert!(syncs <= acks, "{syncs} syncs for {acks} acks");
+    for partition in &topic {
+        assert_eq!(end_after_crash(&forgetting, partition.index), 16 * EACH);
+    }
+}
+
+fn end_after_crash(disk: &ForgettingDisk, index: i32) -> i64 {
+    let after: Arc<dyn Disk> = Arc::new(disk.crash(0).expect("crash"));
+    let options = OpenOptions {
+        config: LogConfig::default(),
+        recovery_point: 0,
+        log_start_offset: 0,
+        clean: false,
+        leader_epoch: 0,
+        now_ms: 0,
+    };
+    let dir = Path::new(ROOT).join(format!("t-{index}"));
+    let (log, _) = Log::open(after, &dir, "t", index, options).expect("open");
+    log.marks().log_end
+}
+
+#[tokio::test]
+async fn a_sync_waits_for_nothing_but_other_syncs() {
+    let io = IoPool::new(1, 1);
+    let bench = Bench::with(Arc::new(MemoryDisk::new()), io.clone());
+    let topic = bench.topic("t", 1, &[]).await;
+    let (release, gate) = mpsc::channel::<()>();
+    let (held, holding) = mpsc::channel();
+    io.submit(move || {
+        held.send(()).expect("somebody waits");
+        let _ = gate.recv();
+    })
+    .expect("room");
+    holding.recv().expect("a cold read that takes for ever");
+    io.submit(|| ()).expect("another waits behind it");
+    let offset = append(&topic[0], &io);
+    tokio::time::timeout(std::time::Duration::from_secs(30), topic[0].stable(offset, &io))
+        .await
+        .expect("not behind what is cold")
+        .expect("stable");
+    drop(release);
+}
+
+#[tokio::test]
+async fn a_full_pool_is_waited_for() {
+    let io = IoPool::new(1, 1);
+    let bench = Bench::with(Arc::new(MemoryDisk::new()), io.clone());
+    let topic = bench.topic("t", 1, &[]).await;
+    let gate = hold(&io);
+    io.submit_urgent(|| ()).expect("one may wait");
+    let (partition, pool) = (Arc::clone(&topic[0]), io.clone());
+    let offset = append(&partition, &io);
+    let waiter = tokio::spawn(async move { partition.stable(offset, &pool).await });
+    tokio::task::yield_now().await;
+    assert!(!waiter.is_finished());
+    drop(gate);
+    waiter.await.expect("no panic").expect("stable");
+}
+
+#[tokio::test]
+async fn all_who_wait_hear_of_a_failure_and_so_does_whoever_comes_later() {
+    let (disk, io) = (FailingDisk::new(Arc::new(MemoryDisk::new())), IoPool::new(1, 64));
+    let bench = Bench::with(Arc::new(disk.clone()), io.clone());
+    let topic = bench.topic("t", 1, &[]).await;
+    let gate = hold(&io);
+    let waiting: Vec<_> = (0..10)
+        .map(|_| {
+            let (partition, io) = (Arc::clone(&topic[0]), io.clone());
+            let offset = append(&partition, &io);
+            tokio::spawn(async move { partition.stable(offset, &io).await })
+        })
+        .collect();
+    tokio::task::yield_now().await;
+    disk.fail(Call::SyncData, When::Always, Errno::IO);
+    let before = disk.calls(Call::SyncData);
+    drop(gate);
+    for waiter in waiting {
+        assert!(matches!(waiter.await.expect("no panic"), Err(CommitError::Failed(_))));
+    }
+    disk.heal();
+    assert!(
+        matches!(topic[0].stable(1, &io).await, Err(CommitError::Failed(_))),
+        "a second sync proves nothing"
+    );
+    assert_eq!(disk.calls(Call::SyncData) - before, 1);
+}
+
+#[tokio::test]
+async fn what_nobody_appended_keeps_no_thread_busy() {
+    let (disk, io) = (FailingDisk::new(Arc::new(MemoryDisk::new())), IoPool::new(1, 64));
+    let bench = Bench::with(Arc::new(disk), io.clone());
+    let topic = bench.topic("t", 1, &[]).await;
+    let offset = append(&topic[0], &io);
+    topic[0].start_sync(offset + 1000, &io);
+    topic[0].stable(offset, &io).await.expect("stable");
+    io.run(|| ()).await.expect("a thread that is free");
+    assert_eq!(io.queued(), 0);
+}

@@ -1,0 +1,149 @@
+//! One partition that this node leads: its log and those who wait for it.
+//!
+//! ```text
+//!   handlers/produce ── append ──> log ── wake ──> waiting fetches (wait.rs)
+//!          └── acks=all: stable(offset) ──> group commit (commit.rs): one fdatasync for all who wait
+//!   handlers/fetch   ── read ────> log ── FileRange ──> the reply
+//! ```
+
+mod commit;
+mod epoch;
+mod stall;
+mod wait;
+
+use std::{
+    sync::Arc,
+    sync::atomic::{AtomicI32, Ordering},
+};
+
+use arc_swap::ArcSwap;
+use bytes::Bytes;
+use pagewire_log::{AppendContext, AppendError, Appended, Log, Origin};
+use pagewire_record::check::Checked;
+use pagewire_zcopy::IoPool;
+
+pub(crate) use commit::CommitError;
+pub(crate) use epoch::epoch_error;
+pub(crate) use wait::{Ticket, Waker};
+
+use crate::config::TopicConfig;
+
+/// A partition led here.
+pub(crate) struct Partition {
+    pub(crate) topic: Arc<str>,
+    pub(crate) index: i32,
+    pub(crate) log: Arc<Log>,
+    leader_epoch: AtomicI32,
+    config: ArcSwap<TopicConfig>,
+    waiting: wait::WaitList,
+    commit: commit::GroupCommit,
+}
+
+impl Partition {
+    pub(crate) fn new(
+        topic: Arc<str>,
+        index: i32,
+        log: Arc<Log>,
+        leader_epoch: i32,
+        config: Arc<TopicConfig>,
+    ) -> Self {
+        Self {
+            topic,
+            index,
+            commit: commit::GroupCommit::new(log.marks().recovery_point),
+            log,
+            leader_epoch: AtomicI32::new(leader_epoch),
+            config: ArcSwap::new(config),
+            waiting: wait::WaitList::default(),
+        }
+    }
+
+    pub(crate) fn leader_epoch(&self) -> i32 {
+        self.leader_epoch.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn config(&self) -> Arc<TopicConfig> {
+        self.config.load_full()
+    }
+
+    /// Puts changed settings in force, here and in the log.
+    pub(crate) fn set_config(&self, config: Arc<TopicConfig>) {
+        self.log.set_config(config.log_config());
+        self.config.store(config);
+    }
+
+    /// Appends batches and wakes those who wait for data. May be held by the kernel while it writes back dirty pages;
+    /// `stall` sees to it that the other connections of this thread go on.
+    pub(crate) fn append(
+        &self,
+        batches: Bytes,
+        origin: Origin,
+        now_ms: i64,
+        io: &IoPool,
+    ) -> Result<Appended, AppendError> {
+        let context = AppendContext { leader_epoch: self.leader_epoch(), origin, now_ms };
+        let appended = stall::guarded(batches.len(), || self.log.append(batches, context))?;
+        self.tell(&appended, io);
+        Ok(appended)
+    }
+
+    /// As [`append`](Self::append), of what a client sent and a check let pass.
+    pub(crate) fn append_checked(
+        &self,
+        batch: &Checked,
+        now_ms: i64,
+        io: &IoPool,
+    ) -> Result<Appended, AppendError> {
+        let context = AppendContext { leader_epoch: self.leader_epoch(), origin: Origin::Client, now_ms };
+        let write = || self.log.append_batch(&batch.header, &batch.payload, context);
+        let appended = stall::guarded(batch.size_in_bytes(), write)?;
+        self.tell(&appended, io);
+        Ok(appended)
+    }
+
+    fn tell(&self, appended: &Appended, io: &IoPool) {
+        self.waiting.wake_all();
+        if appended.pace_due {
+            self.pace(io);
+        }
+    }
+
+    /// Starts writing back what is dirty, before the kernel makes a writer wait for it. Only advice: a full pool skips it.
+    fn pace(&self, io: &IoPool) {
+        let log = Arc::clone(&self.log);
+        let _ = io.submit(move || {
+            if let Err(error) = log.pace() {
+                tracing::warn!(topic = %log.topic(), partition = log.partition(), %error, "writeback could not be started");
+            }
+        });
+    }
+
+    /// Whether `flush.messages` have piled up that are not on stable storage.
+    pub(crate) fn is_flush_due(&self) -> bool {
+        let every = self.config.load().flush_messages;
+        every != i64::MAX && {
+            let marks = self.log.marks();
+            marks.log_end - marks.recovery_point >= every
+        }
+    }
+
+    /// Starts a sync that covers `offset`, for nobody who waits. A full pool skips it: the next append tries again.
+    pub(crate) fn start_sync(&self, offset: i64, io: &IoPool) {
+        self.commit.start(&self.log, offset, io);
+    }
+
+    /// Waits until everything below `offset` is on stable storage.
+    pub(crate) async fn stable(self: &Arc<Self>, offset: i64, io: &IoPool) -> Result<(), CommitError> {
+        self.commit.wait(&self.log, offset, io).await
+    }
+
+    /// Asks to be woken at the next change: an append, a moved log start, the end of the partition.
+    pub(crate) fn watch(self: &Arc<Self>, waker: &Arc<Waker>) -> Ticket {
+        Ticket::new(Arc::clone(self), waker)
+    }
+
+    /// Tells all who wait to look again.
+    pub(crate) fn wake_all(&self) {
+        self.waiting.wake_all();
+    }
+}

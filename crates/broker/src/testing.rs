@@ -1,0 +1,188 @@
+//! A broker without sockets, on a disk of one's choice: what a request leads to. For facts that need a failing, a
+//! forgetting or a cold disk; what the machine's own disk shows is in `tests/`.
+
+#![expect(
+    clippy::needless_update,
+    reason = "a message may grow a field with the next version of the protocol"
+)]
+
+use std::{
+    collections::BTreeMap,
+    path::Path,
+    sync::{Arc, atomic::AtomicU64, atomic::Ordering::Relaxed},
+};
+
+use bytes::{Bytes, BytesMut};
+use pagewire_disk::Disk;
+use pagewire_log::{Handles, LogDir, LogDirOptions};
+use pagewire_metadata::{Catalog, MemoryStore, Store};
+use pagewire_record::{BatchBuilder, Codec};
+use pagewire_wire::{
+    Records, Request, Str, decode_response, encode_request,
+    messages::{
+        fetch_request::{FetchPartition, FetchRequest, FetchTopic},
+        produce_request::{PartitionProduceData, ProduceRequest, TopicProduceData},
+        produce_response::PartitionProduceResponse,
+    },
+};
+use pagewire_zcopy::{BufferPool, IoPool, Piece, PoolOptions, SendPlan, Transfer, TransferOptions};
+
+use crate::{
+    broker::{Broker, Parts},
+    cluster::{Cluster, Identity, NewTopic, change},
+    config::BrokerConfig,
+    coordinators::Coordinators,
+    dispatch::dispatch,
+    net::{Peer, Reply},
+    partition::Partition,
+};
+
+/// Where the logs are.
+pub(crate) const ROOT: &str = "/data";
+/// The newest version that names topics.
+pub(crate) const PRODUCE: i16 = 12;
+pub(crate) const FETCH: i16 = 12;
+
+/// The broker.
+pub(crate) struct Bench {
+    pub(crate) broker: Arc<Broker>,
+    peer: Arc<Peer>,
+}
+
+impl Bench {
+    pub(crate) fn on(disk: Arc<dyn Disk>) -> Self {
+        Self::with(disk, IoPool::new(4, 64))
+    }
+
+    pub(crate) fn with(disk: Arc<dyn Disk>, io: IoPool) -> Self {
+        Self::over(disk, io, Arc::new(MemoryStore::default()))
+    }
+
+    /// A broker whose metadata is in `store`.
+    pub(crate) fn over(disk: Arc<dyn Disk>, io: IoPool, store: Arc<dyn Store>) -> Self {
+        let config = BrokerConfig::defaults();
+        let options = LogDirOptions {
+            cluster_id: "cluster".to_owned(),
+            node_id: config.node_id,
+            threads: 1,
+            handles: Handles::new(64),
+            now_ms: 0,
+        };
+        let (log_dir, _) =
+            LogDir::open(disk, Path::new(ROOT), &options, &|_, _| None, &|_| {}).expect("an empty directory");
+        let identity = Identity {
+            node_id: config.node_id,
+            cluster_id: options.cluster_id,
+            rack: None,
+            advertised: None,
+        };
+        let cluster = Cluster::new(identity, Catalog::new(store), Arc::new(log_dir));
+        let buffers = BufferPool::new(PoolOptions::default());
+        let transfer = Transfer::new(TransferOptions::default(), buffers.clone(), io.clone());
+        let coordinators = Coordinators::new(&config);
+        let broker = Arc::new(Broker::new(Parts { config, cluster, coordinators, transfer, buffers, io }));
+        let address = ([127, 0, 0, 1], 9092).into();
+        Self { broker, peer: Arc::new(Peer { remote: address, local: address }) }
+    }
+
+    /// Makes a topic and answers its partitions.
+    pub(crate) async fn topic(
+        &self,
+        name: &str,
+        partitions: usize,
+        configs: &[(&str, &str)],
+    ) -> Vec<Arc<Partition>> {
+        let configs: BTreeMap<String, String> =
+            configs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        let new = NewTopic { name: name.to_owned(), partitions, configs, internal: false };
+        let created = change(&self.broker, |change| async move { change.create_topic(new).await });
+        let topic = created.await.expect("created");
+        topic.partitions.iter().filter_map(|entry| entry.hosted.clone()).collect()
+    }
+
+    /// What the request leads to, before anybody waits for it.
+    pub(crate) fn start<R: Request>(&self, request: &R, version: i16) -> Reply {
+        let frame =
+            encode_request(request, version, 7, None).expect("request").into_bytes().expect("no holes");
+        dispatch(&self.broker, &self.peer, frame.slice(4..))
+    }
+
+    /// The response; `None` if there is none.
+    pub(crate) async fn ask<R: Request>(&self, request: &R, version: i16) -> Option<R::Response> {
+        finish::<R>(self.start(request, version), version).await
+    }
+
+    /// Produces one batch of one record.
+    pub(crate) async fn produce(
+        &self,
+        topic: &str,
+        index: i32,
+        acks: i16,
+    ) -> Option<PartitionProduceResponse> {
+        let response = self.ask(&produce(topic, index, acks), PRODUCE).await?;
+        Some(response.responses[0].partition_responses[0].clone())
+    }
+
+    pub(crate) fn count(&self, counter: impl FnOnce(&crate::metrics::Metrics) -> &AtomicU64) -> u64 {
+        counter(self.broker.metrics()).load(Relaxed)
+    }
+}
+
+/// Waits for the reply and takes it apart.
+pub(crate) async fn finish<R: Request>(reply: Reply, version: i16) -> Option<R::Response> {
+    let outcome = match reply {
+        Reply::Now(outcome) => outcome,
+        Reply::Later(future) => future.await,
+    };
+    let frame = bytes_of(&outcome.expect("no reason to close")?);
+    let (correlation_id, response) = decode_response::<R>(frame.slice(4..), version).expect("response");
+    assert_eq!(correlation_id, 7);
+    Some(response)
+}
+
+fn bytes_of(plan: &SendPlan) -> Bytes {
+    let mut bytes = BytesMut::new();
+    for piece in plan.pieces() {
+        match piece {
+            Piece::Bytes(piece) => bytes.extend_from_slice(piece),
+            Piece::File(range) => bytes.extend_from_slice(&range.read_to_vec().expect("range")),
+        }
+    }
+    bytes.freeze()
+}
+
+/// A batch of one record.
+pub(crate) fn batch() -> Bytes {
+    let mut builder = BatchBuilder::new(Codec::None);
+    builder.append(1000, Some(b"key"), Some(&[7; 60]), &[]).expect("record");
+    builder.build().expect("batch")
+}
+
+/// A request with one batch of one record.
+pub(crate) fn produce(topic: &str, index: i32, acks: i16) -> ProduceRequest {
+    let data = PartitionProduceData { index, records: Records::Bytes(batch()), ..Default::default() };
+    let topic_data = vec![TopicProduceData {
+        name: Str::from(topic.to_owned()),
+        partition_data: vec![data],
+        ..Default::default()
+    }];
+    ProduceRequest { acks, timeout_ms: 30_000, topic_data, ..Default::default() }
+}
+
+/// A request for one topic's partitions, each from `offset` on.
+pub(crate) fn fetch(topic: &str, partitions: i32, offset: i64, max_wait_ms: i32) -> FetchRequest {
+    let partition = |partition| FetchPartition {
+        partition,
+        fetch_offset: offset,
+        current_leader_epoch: -1,
+        partition_max_bytes: 1 << 20,
+        ..Default::default()
+    };
+    let topics = vec![FetchTopic {
+        topic: Str::from(topic.to_owned()),
+        partitions: (0..partitions).map(partition).collect(),
+        ..Default::default()
+    }];
+    let (max_bytes, session_epoch) = (1 << 20, -1);
+    FetchRequest { max_wait_ms, min_bytes: 1, max_bytes, session_epoch, topics, ..Default::default() }
+}

@@ -1,0 +1,250 @@
+//! Settings: described with where they come from, changed while running, and in force at once.
+
+use pagewire_wire::messages::{
+    alter_configs_request::{self, AlterConfigsRequest},
+    describe_configs_request::{DescribeConfigsRequest, DescribeConfigsResource},
+    describe_configs_response::{DescribeConfigsResourceResult, DescribeConfigsResult},
+    incremental_alter_configs_request::{
+        AlterConfigsResource, AlterableConfig, IncrementalAlterConfigsRequest,
+    },
+};
+
+use crate::harness::{Broker, Client, FetchAt, Fetched, batch, records_of};
+
+const TOPIC: i8 = 2;
+const BROKER: i8 = 4;
+const SET: i8 = 0;
+const DELETE: i8 = 1;
+const APPEND: i8 = 2;
+const SUBTRACT: i8 = 3;
+
+fn describe_all(client: &mut Client, kind: i8, name: &'static str) -> DescribeConfigsResult {
+    let resource = DescribeConfigsResource {
+        resource_type: kind,
+        resource_name: name.into(),
+        configuration_keys: None,
+        ..Default::default()
+    };
+    let request = DescribeConfigsRequest {
+        resources: vec![resource],
+        include_synonyms: true,
+        include_documentation: true,
+        ..Default::default()
+    };
+    client.call(&request, 4).results.remove(0)
+}
+
+fn describe(client: &mut Client, kind: i8, name: &'static str, key: &str) -> DescribeConfigsResourceResult {
+    let result = describe_all(client, kind, name);
+    assert_eq!(result.error_code, 0, "{:?}", result.error_message);
+    result.configs.into_iter().find(|config| config.name == key).unwrap()
+}
+
+/// Value, source, and the synonyms as name, value and source.
+type Facts = (String, i8, Vec<(String, String, i8)>);
+
+fn facts(client: &mut Client, kind: i8, name: &'static str, key: &str) -> Facts {
+    let config = describe(client, kind, name, key);
+    let text = |value: Option<pagewire_wire::Str>| value.map(String::from).unwrap_or_default();
+    let synonyms = config.synonyms.into_iter().map(|s| (s.name.to_string(), text(s.value), s.source));
+    (text(config.value), config.config_source, synonyms.collect())
+}
+
+fn change(
+    client: &mut Client,
+    (kind, name): (i8, &'static str),
+    changes: &[(&'static str, i8, Option<&'static str>)],
+    validate_only: bool,
+) -> (i16, String) {
+    let entry =
+        |(name, config_operation, value): &(&'static str, i8, Option<&'static str>)| AlterableConfig {
+            name: (*name).into(),
+            config_operation: *config_operation,
+            value: value.map(Into::into),
+            ..Default::default()
+        };
+    let resource = AlterConfigsResource {
+        resource_type: kind,
+        resource_name: name.into(),
+        configs: changes.iter().map(entry).collect(),
+        ..Default::default()
+    };
+    let resources = vec![resource];
+    let request = IncrementalAlterConfigsRequest { resources, validate_only, ..Default::default() };
+    let result = client.call(&request, 1).responses.remove(0);
+    (result.error_code, result.error_message.unwrap_or_default().to_string())
+}
+
+#[test]
+fn a_topics_setting_tells_its_sources_under_their_own_names() {
+    let broker = Broker::with(&[("message.max.bytes", "2000000")]);
+    let mut client = broker.client();
+    client.create_topic_with("t", 1, &[("max.message.bytes", "500")]);
+    let expected = [
+        ("max.message.bytes".to_owned(), "500".to_owned(), 1),
+        ("message.max.bytes".to_owned(), "2000000".to_owned(), 4),
+        ("message.max.bytes".to_owned(), "1048588".to_owned(), 5),
+    ];
+    assert_eq!(facts(&mut client, TOPIC, "t", "max.message.bytes"), ("500".into(), 1, expected.to_vec()));
+    let (value, source, _) = facts(&mut client, TOPIC, "t", "segment.bytes");
+    assert_eq!((value.as_str(), source), ("1073741824", 5));
+    assert!(
+        describe(&mut client, TOPIC, "t", "segment.bytes").documentation.is_some_and(|doc| !doc.is_empty())
+    );
+}
+
+#[test]
+fn a_changed_setting_of_a_topic_acts_at_once() {
+    let broker = Broker::start();
+    let mut client = broker.client();
+    client.create_topic("t", 1);
+    let large = batch(&[&"x".repeat(1000)]);
+    client.produce("t", 0, large.clone());
+    assert_eq!(change(&mut client, (TOPIC, "t"), &[("max.message.bytes", SET, Some("500"))], true).0, 0);
+    client.produce("t", 0, large.clone());
+    assert_eq!(change(&mut client, (TOPIC, "t"), &[("max.message.bytes", SET, Some("500"))], false).0, 0);
+    assert_eq!(client.try_produce("t", 0, large.clone(), 9).error_code, 10);
+    assert_eq!(change(&mut client, (TOPIC, "t"), &[("max.message.bytes", DELETE, None)], false).0, 0);
+    client.produce("t", 0, large);
+    let append_time = [("message.timestamp.type", SET, Some("LogAppendTime"))];
+    assert_eq!(change(&mut client, (TOPIC, "t"), &append_time, false).0, 0);
+    let answer = client.try_produce("t", 0, batch(&["now"]), 9);
+    assert!(answer.log_append_time_ms > 0);
+}
+
+#[test]
+fn a_changed_setting_of_the_broker_acts_at_once_on_topics_without_their_own() {
+    let broker = Broker::start();
+    let mut client = broker.client();
+    client.create_topic("plain", 1);
+    client.create_topic_with("own", 1, &[("max.message.bytes", "5000")]);
+    let large = batch(&[&"x".repeat(1000)]);
+    for resource in ["1", ""] {
+        let set = [("message.max.bytes", SET, Some("600"))];
+        assert_eq!(change(&mut client, (BROKER, resource), &set, false), (0, String::new()));
+        assert_eq!(client.try_produce("plain", 0, large.clone(), 9).error_code, 10);
+        client.produce("own", 0, large.clone());
+        let source = if resource == "1" { 2 } else { 3 };
+        let (value, of, synonyms) = facts(&mut client, BROKER, "1", "message.max.bytes");
+        assert_eq!((value.as_str(), of), ("600", source));
+        assert_eq!(synonyms.iter().map(|s| s.2).collect::<Vec<_>>(), [source, 5]);
+        let (value, of, _) = facts(&mut client, TOPIC, "plain", "max.message.bytes");
+        assert_eq!((value.as_str(), of), ("600", source));
+        assert_eq!(
+            change(&mut client, (BROKER, resource), &[("message.max.bytes", DELETE, None)], false).0,
+            0
+        );
+        client.produce("plain", 0, large.clone());
+    }
+}
+
+#[test]
+fn lists_are_added_to_and_taken_from() {
+    let broker = Broker::start();
+    let mut client = broker.client();
+    client.create_topic("t", 1);
+    let append = [("cleanup.policy", APPEND, Some("compact"))];
+    assert_eq!(change(&mut client, (TOPIC, "t"), &append, false).0, 0);
+    assert_eq!(facts(&mut client, TOPIC, "t", "cleanup.policy").0, "delete,compact");
+    let subtract = [("cleanup.policy", SUBTRACT, Some("delete"))];
+    assert_eq!(change(&mut client, (TOPIC, "t"), &subtract, false).0, 0);
+    assert_eq!(facts(&mut client, TOPIC, "t", "cleanup.policy").0, "compact");
+    assert_ne!(change(&mut client, (TOPIC, "t"), &[("retention.ms", APPEND, Some("1"))], false).0, 0);
+}
+
+#[test]
+fn changes_that_cannot_be_are_refused_and_change_nothing() {
+    let broker = Broker::start();
+    let mut client = broker.client();
+    client.create_topic("t", 1);
+    let before = describe_all(&mut client, TOPIC, "t");
+    let mut refused =
+        |resource, name, value| change(&mut client, resource, &[(name, SET, Some(value))], false);
+    assert_eq!(refused((TOPIC, "t"), "nosuch", "1"), (40, "Unknown topic config name: nosuch".into()));
+    assert_eq!(refused((TOPIC, "t"), "segment.bytes", "7").0, 40);
+    assert_eq!(refused((TOPIC, "nowhere"), "retention.ms", "1").0, 3);
+    assert_eq!(refused((BROKER, "9"), "message.max.bytes", "1000").0, 42);
+    assert_ne!(refused((BROKER, "1"), "log.dirs", "/elsewhere").0, 0, "not while running");
+    assert_ne!(refused((BROKER, "1"), "message.max.bytes", "many").0, 0);
+    assert_eq!(refused((77, "t"), "retention.ms", "1").0, 42);
+    let twice = [("retention.ms", SET, Some("1")), ("retention.ms", SET, Some("2"))];
+    assert_eq!(change(&mut client, (TOPIC, "t"), &twice, false).0, 42);
+    let half = [("retention.ms", SET, Some("1")), ("nosuch", SET, Some("2"))];
+    assert_eq!(change(&mut client, (TOPIC, "t"), &half, false).0, 40);
+    assert_eq!(describe_all(&mut client, TOPIC, "t"), before);
+}
+
+#[test]
+fn alter_configs_replaces_all_own_settings() {
+    let broker = Broker::start();
+    let mut client = broker.client();
+    client.create_topic_with("t", 1, &[("retention.ms", "5000"), ("max.message.bytes", "500")]);
+    let entry = alter_configs_request::AlterableConfig {
+        name: "retention.bytes".into(),
+        value: Some("77".into()),
+        ..Default::default()
+    };
+    let resource = alter_configs_request::AlterConfigsResource {
+        resource_type: TOPIC,
+        resource_name: "t".into(),
+        configs: vec![entry],
+        ..Default::default()
+    };
+    let request =
+        AlterConfigsRequest { resources: vec![resource.clone(), resource.clone()], ..Default::default() };
+    let codes: Vec<i16> = client.call(&request, 2).responses.iter().map(|r| r.error_code).collect();
+    assert!(codes.contains(&42), "a resource stands once: {codes:?}");
+    let request = AlterConfigsRequest { resources: vec![resource], ..Default::default() };
+    assert_eq!(client.call(&request, 2).responses[0].error_code, 0);
+    assert_eq!(facts(&mut client, TOPIC, "t", "retention.bytes").1, 1);
+    assert_eq!(facts(&mut client, TOPIC, "t", "retention.ms").1, 5);
+    client.produce("t", 0, batch(&[&"x".repeat(1000)]));
+}
+
+#[test]
+fn only_the_keys_asked_for_are_described() {
+    let broker = Broker::start();
+    let mut client = broker.client();
+    client.create_topic("t", 1);
+    let resource = DescribeConfigsResource {
+        resource_type: TOPIC,
+        resource_name: "t".into(),
+        configuration_keys: Some(vec!["retention.ms".into(), "nosuch".into()]),
+        ..Default::default()
+    };
+    let answer = client.call(&DescribeConfigsRequest { resources: vec![resource], ..Default::default() }, 1);
+    let configs = &answer.results[0].configs;
+    assert_eq!(configs.iter().map(|config| config.name.as_str()).collect::<Vec<_>>(), ["retention.ms"]);
+    assert_eq!(configs[0].synonyms, [], "not asked for");
+}
+
+#[test]
+fn settings_of_what_does_not_exist_are_errors() {
+    let broker = Broker::start();
+    let mut client = broker.client();
+    for (kind, name, code) in
+        [(TOPIC, "nowhere", 3), (TOPIC, "a b", 17), (BROKER, "9", 42), (BROKER, "x", 42), (77, "", 42)]
+    {
+        let result = describe_all(&mut client, kind, name);
+        assert_eq!((result.error_code, result.configs.len()), (code, 0), "{kind} {name}");
+        assert!(result.error_message.is_some());
+    }
+}
+
+#[test]
+fn changed_settings_are_the_same_after_a_restart() {
+    let mut broker = Broker::start();
+    let mut client = broker.client();
+    client.create_topic_with("t", 1, &[("retention.ms", "5000")]);
+    change(&mut client, (TOPIC, "t"), &[("compression.type", SET, Some("gzip"))], false);
+    change(&mut client, (BROKER, ""), &[("message.max.bytes", SET, Some("600"))], false);
+    let before = describe_all(&mut client, TOPIC, "t");
+    broker.restart();
+    let mut client = broker.client();
+    assert_eq!(describe_all(&mut client, TOPIC, "t"), before);
+    assert_eq!(client.try_produce("t", 0, batch(&[&"x".repeat(1000)]), 9).error_code, 10);
+    client.produce("t", 0, batch(&["short"]));
+    let fetched = client.fetch(&FetchAt::now("t", &[(0, 0)]), 12).records();
+    assert_eq!(records_of(&fetched).len(), 1);
+    assert_eq!(fetched[22] & 7, 1, "gzip");
+}

@@ -1,0 +1,22 @@
+//! What the broker does, seen from a socket: one module per subject, one test per fact.
+
+#![expect(clippy::unwrap_used, reason = "the helpers of tests fail by panicking, as tests do")]
+
+mod apis;
+mod concurrency;
+mod configs;
+mod connections;
+mod describe;
+mod fetch;
+mod groups;
+mod hangups;
+mod harness;
+mod idempotence;
+mod limits;
+mod offsets;
+mod pressure;
+mod produce;
+mod repeats;
+mod restart;
+mod sessions;
+mod topics;

@@ -1,0 +1,157 @@
+//! What a restart keeps, and what keeps a broker from starting.
+
+use pagewire_broker::StartError;
+use pagewire_wire::messages::{
+    describe_cluster_request::DescribeClusterRequest, metadata_request::MetadataRequest,
+};
+
+use crate::harness::{Broker, FetchAt, Fetched, batch, config, runtime, values_of};
+
+#[test]
+fn ids_topics_and_records_are_the_same_after_a_restart() {
+    let mut broker = Broker::start();
+    let mut client = broker.client();
+    let ids = [client.create_topic("a", 2), client.create_topic("b", 1)];
+    client.produce("a", 1, batch(&["x", "y"]));
+    crate::topics::delete(&mut client, "b");
+    let again = client.create_topic("b", 3);
+    let cluster = client.call(&DescribeClusterRequest::default(), 0).cluster_id;
+    for _ in 0..2 {
+        broker.restart();
+        let mut client = broker.client();
+        let metadata = client.call(&MetadataRequest { topics: None, ..Default::default() }, 12);
+        assert_eq!(metadata.cluster_id.as_ref(), Some(&cluster));
+        let mut topics: Vec<_> = metadata
+            .topics
+            .iter()
+            .map(|topic| (topic.name.clone().unwrap().to_string(), topic.topic_id, topic.partitions.len()))
+            .collect();
+        topics.sort();
+        assert_eq!(topics, [("a".to_owned(), ids[0], 2), ("b".to_owned(), again, 3)]);
+        let fetched = client.fetch(&FetchAt::now("a", &[(1, 0)]), 12);
+        assert_eq!(values_of(&fetched.records()), [(0, "x".into()), (1, "y".into())]);
+        assert_eq!([client.end_of("a", 0), client.end_of("a", 1), client.end_of("b", 0)], [0, 2, 0]);
+    }
+    assert_eq!(broker.client().produce("a", 1, batch(&["z"])), 2);
+}
+
+#[test]
+fn many_segments_are_all_there_after_a_restart() {
+    let mut broker = Broker::start();
+    let mut client = broker.client();
+    client.create_topic_with("t", 1, &[("segment.bytes", "1048576")]);
+    let value = "x".repeat(200_000);
+    for _ in 0..20 {
+        client.produce("t", 0, batch(&[&value]));
+    }
+    broker.restart();
+    let mut client = broker.client();
+    assert_eq!(client.end_of("t", 0), 20);
+    let mut next = 0;
+    while next < 20 {
+        let values = values_of(&client.fetch(&FetchAt::now("t", &[(0, next)]), 12).records());
+        assert_eq!(values[0].0, next);
+        next += i64::try_from(values.len()).unwrap();
+    }
+}
+
+#[test]
+fn stopping_disconnects_those_who_wait() {
+    let mut broker = Broker::start();
+    let mut client = broker.client();
+    client.create_topic("t", 1);
+    client.send(&FetchAt::parked("t", &[(0, 0)]).request(), 12);
+    let mut half = broker.client();
+    half.send_bytes(&[0, 0, 1]);
+    broker.stop();
+    assert!(client.is_closed());
+    assert!(half.is_closed());
+}
+
+#[test]
+fn a_data_directory_in_use_is_a_clear_error() {
+    let broker = Broker::start();
+    let Err(error) = broker.start_node() else { panic!("two brokers on one directory") };
+    let message = error.to_string();
+    assert!(matches!(error, StartError::Logs(_)), "{message}");
+    assert!(message.contains(broker.dir().to_str().unwrap()), "{message}");
+    assert!(message.contains(&std::process::id().to_string()), "it names who holds it: {message}");
+    assert_eq!(broker.client().api_versions().error_code, 0, "the one that runs goes on");
+}
+
+#[test]
+fn a_port_in_use_is_a_clear_error_and_leaves_the_directory_free() {
+    let holder = Broker::start();
+    let dir = tempfile::tempdir().unwrap();
+    let address = holder.address();
+    let taken = [("listeners".to_owned(), format!("PLAINTEXT://{address}"))];
+    let Err(error) = runtime().block_on(pagewire_broker::Node::start(config(dir.path(), &taken))) else {
+        panic!("two brokers on one port")
+    };
+    assert!(matches!(error, StartError::Bind { .. }));
+    assert!(error.to_string().contains(&address.to_string()), "{error}");
+    let node = runtime().block_on(pagewire_broker::Node::start(config(dir.path(), &[]))).unwrap();
+    runtime().block_on(node.stop()).unwrap();
+}
+
+#[test]
+fn a_data_directory_that_is_a_file_is_a_clear_error() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("file");
+    std::fs::write(&file, "not a directory").unwrap();
+    let Err(error) = runtime().block_on(pagewire_broker::Node::start(config(&file, &[]))) else {
+        panic!("a broker in a file")
+    };
+    assert!(error.to_string().contains(file.to_str().unwrap()), "{error}");
+}
+
+#[test]
+fn another_node_id_is_not_let_into_the_directory() {
+    let mut broker = Broker::start();
+    broker.stop();
+    let other = [("node.id".to_owned(), "7".to_owned())];
+    let Err(error) = runtime().block_on(pagewire_broker::Node::start(config(broker.dir(), &other))) else {
+        panic!("a directory has one node")
+    };
+    assert!(matches!(error, StartError::Logs(_)), "{error}");
+}
+
+#[test]
+fn a_partition_whose_log_cannot_be_opened_is_offline_and_the_rest_is_served() {
+    let mut broker = Broker::start();
+    let mut client = broker.client();
+    client.create_topic("t", 3);
+    client.create_topic("u", 1);
+    for partition in 0..3 {
+        client.produce("t", partition, batch(&["x"]));
+    }
+    broker.stop();
+    let log = broker.dir().join("t-1").join("00000000000000000000.log");
+    let aside = broker.dir().join("aside");
+    std::fs::rename(&log, &aside).unwrap();
+    std::fs::create_dir(&log).unwrap();
+    broker.restart();
+
+    let mut client = broker.client();
+    let described = client.describe_topic("t");
+    let shown: Vec<_> = described
+        .partitions
+        .iter()
+        .map(|p| (p.error_code, p.leader_id, p.offline_replicas.clone()))
+        .collect();
+    assert_eq!(shown, [(0, 1, vec![]), (5, -1, vec![1]), (0, 1, vec![])]);
+    assert_eq!(client.list_offset("t", 1, -1, 7).0, 56);
+    assert_eq!(client.list_offset("t", 9, -1, 7).0, 3);
+    for (topic, partition, offset) in [("t", 0, 1), ("t", 2, 1), ("u", 0, 0)] {
+        assert_eq!(client.produce(topic, partition, batch(&["y"])), offset);
+    }
+    assert_ne!(client.try_produce("t", 1, batch(&["y"]), 9).error_code, 0);
+
+    broker.stop();
+    std::fs::remove_dir(&log).unwrap();
+    std::fs::rename(&aside, &log).unwrap();
+    broker.restart();
+    let mut client = broker.client();
+    assert_eq!(client.describe_topic("t").partitions[1].error_code, 0);
+    assert_eq!(client.produce("t", 1, batch(&["y"])), 1, "what it held is still there");
+}
