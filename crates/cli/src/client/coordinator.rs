@@ -1,0 +1,72 @@
+//! Who coordinates a group, and questions to it.
+
+use pagewire_wire::messages::find_coordinator_request::FindCoordinatorRequest;
+use pagewire_wire::{ErrorCode, Request, Str};
+
+use super::address::Address;
+use super::deadline::Deadline;
+use super::error::Error;
+use super::routing::{Client, Target};
+use super::{Node, Result};
+
+/// From this version on several groups can be asked about at once, and must be.
+const SEVERAL_KEYS: i16 = 4;
+
+impl Client {
+    /// The node that coordinates `group`, asked once.
+    pub(crate) async fn coordinator_once(&mut self, group: &str, deadline: Deadline) -> Result<i32> {
+        let key = Str::from(group.to_owned());
+        let answer = self
+            .call_once(Target::Any, i16::MAX, deadline, |version| {
+                let (key, coordinator_keys) =
+                    if version < SEVERAL_KEYS { (key, Vec::new()) } else { (Str::new(), vec![key]) };
+                FindCoordinatorRequest { key, coordinator_keys, key_type: 0 }
+            })
+            .await?;
+        let what = || format!("the coordinator of group {group}");
+        let (id, host, port) = if let Some(found) = answer.coordinators.first() {
+            Error::check(found.error_code, found.error_message.as_deref(), what)?;
+            (found.node_id, &found.host, found.port)
+        } else {
+            Error::check(answer.error_code, answer.error_message.as_deref(), what)?;
+            (answer.node_id, &answer.host, answer.port)
+        };
+        let address = Address { host: host.to_string(), port: u16::try_from(port).unwrap_or_default() };
+        self.learn(Node { id, address, rack: None });
+        Ok(id)
+    }
+
+    /// Asks the coordinator of `group`, and the next one where it has moved. `code` finds the error of the whole
+    /// answer; other errors in it are the caller's to judge.
+    pub(crate) async fn call_coordinator<R: Request>(
+        &mut self,
+        group: &str,
+        ceiling: i16,
+        build: impl Fn(i16) -> R,
+        code: impl Fn(&R::Response) -> i16,
+    ) -> Result<R::Response> {
+        let mut retry = self.retry();
+        loop {
+            let deadline = retry.deadline();
+            let asked = match self.coordinator_once(group, deadline).await {
+                Ok(node) => self.call_once(Target::Node(node), ceiling, deadline, &build).await,
+                Err(error) => Err(error),
+            };
+            let error = match asked {
+                Ok(answer) if !is_elsewhere(code(&answer)) => return Ok(answer),
+                Ok(answer) => {
+                    Error::Api { what: format!("group {group}"), code: code(&answer), message: None }
+                }
+                Err(error) => error,
+            };
+            retry.after(error).await?;
+        }
+    }
+}
+
+/// Whether the code says to look for the coordinator again.
+pub(crate) fn is_elsewhere(code: i16) -> bool {
+    [ErrorCode::NotCoordinator, ErrorCode::CoordinatorNotAvailable, ErrorCode::CoordinatorLoadInProgress]
+        .iter()
+        .any(|elsewhere| elsewhere.code() == code)
+}

@@ -1,0 +1,83 @@
+//! How long something may take, and how long to wait between attempts.
+
+use std::future::Future;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::Result;
+use super::error::Error;
+
+const PAUSE_FIRST: Duration = Duration::from_millis(50);
+const PAUSE_MAX: Duration = Duration::from_secs(1);
+
+/// A point in time after which an answer is of no use.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Deadline {
+    at: Instant,
+}
+
+impl Deadline {
+    /// From now.
+    pub(crate) fn after(time: Duration) -> Self {
+        Self { at: Instant::now() + time }
+    }
+
+    /// This one, or one so far from now if that is earlier.
+    pub(crate) fn at_most(self, time: Duration) -> Self {
+        Self { at: self.at.min(Instant::now() + time) }
+    }
+
+    /// Whether it has passed.
+    pub(crate) fn has_passed(self) -> bool {
+        Instant::now() >= self.at
+    }
+
+    /// What is left, in ms, for fields of requests.
+    pub(crate) fn left_ms(self) -> i32 {
+        let left = self.at.saturating_duration_since(Instant::now());
+        i32::try_from(left.as_millis()).unwrap_or(i32::MAX).max(1)
+    }
+
+    /// Awaits `work` until then. `what` completes "no answer to ...".
+    pub(crate) async fn limit<T>(
+        self,
+        what: impl FnOnce() -> String,
+        work: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
+        match tokio::time::timeout_at(self.at, work).await {
+            Ok(result) => result,
+            Err(_) => Err(Error::Timeout { what: what() }),
+        }
+    }
+}
+
+/// Attempts until a deadline, with growing pauses.
+#[derive(Debug)]
+pub(crate) struct Retry {
+    deadline: Deadline,
+    pause: Duration,
+}
+
+impl Retry {
+    /// Until then.
+    pub(crate) fn until(deadline: Deadline) -> Self {
+        Self { deadline, pause: PAUSE_FIRST }
+    }
+
+    /// The deadline.
+    pub(crate) fn deadline(&self) -> Deadline {
+        self.deadline
+    }
+
+    /// Waits before the next attempt, or gives `error` back: it cannot get better, or there is no time left.
+    pub(crate) async fn after(&mut self, error: Error) -> Result<()> {
+        if !error.is_retriable() || self.deadline.has_passed() {
+            return Err(error);
+        }
+        tracing::debug!(%error, "trying again");
+        tokio::time::sleep(self.pause).await;
+        self.pause = (self.pause * 2).min(PAUSE_MAX);
+        Ok(())
+    }
+}

@@ -1,0 +1,114 @@
+//! `pagewire cluster`.
+
+use pagewire_wire::ApiKey;
+use serde::Serialize;
+
+use crate::args::ClusterArgs;
+use crate::client::Target;
+use crate::output::{Format, Out, Table};
+
+#[derive(Serialize)]
+struct Page {
+    cluster_id: Option<String>,
+    controller: Option<i32>,
+    nodes: Vec<NodeRow>,
+    features: Vec<Feature>,
+    apis: Vec<Api>,
+}
+
+#[derive(Serialize)]
+struct NodeRow {
+    id: i32,
+    host: String,
+    port: u16,
+    rack: Option<String>,
+    controller: bool,
+}
+
+#[derive(Serialize)]
+struct Feature {
+    name: String,
+    level: i16,
+}
+
+#[derive(Serialize)]
+struct Api {
+    key: i16,
+    name: String,
+    min: i16,
+    max: i16,
+}
+
+/// Shows the cluster.
+pub(crate) async fn run(args: ClusterArgs) -> anyhow::Result<()> {
+    let mut client = super::connect(&args.connect).await?;
+    let deadline = client.deadline();
+    let connection = client.connection(Target::Any, deadline).await?;
+    let (versions, asked) = (connection.versions().clone(), connection.address().to_string());
+    let cluster = client.cluster();
+    let nodes = cluster.nodes.values().map(|node| NodeRow {
+        id: node.id,
+        host: node.address.host.clone(),
+        port: node.address.port,
+        rack: node.rack.clone(),
+        controller: cluster.controller == Some(node.id),
+    });
+    let page = Page {
+        cluster_id: cluster.id.clone(),
+        controller: cluster.controller,
+        nodes: nodes.collect(),
+        features: versions
+            .features()
+            .iter()
+            .map(|(name, level)| Feature { name: name.clone(), level: *level })
+            .collect(),
+        apis: versions.all().map(|(key, min, max)| Api { key, name: name(key), min, max }).collect(),
+    };
+    let mut out = Out::new();
+    match args.connect.output {
+        Format::Json => out.json(&page)?,
+        Format::Table => print(&page, args.apis, &asked, &mut out)?,
+    }
+    out.flush()
+}
+
+fn name(key: i16) -> String {
+    ApiKey::from_code(key).map_or_else(|| format!("(unknown {key})"), |api| api.name().to_owned())
+}
+
+fn print(page: &Page, apis: bool, asked: &str, out: &mut Out) -> anyhow::Result<()> {
+    out.line(format_args!("cluster {}", page.cluster_id.as_deref().unwrap_or("(no id)")))?;
+    let features: Vec<String> =
+        page.features.iter().map(|feature| format!("{} {}", feature.name, feature.level)).collect();
+    if !features.is_empty() {
+        out.line(format_args!("features {}", features.join(", ")))?;
+    }
+    out.line(format_args!(
+        "{asked} offers {} APIs{}",
+        page.apis.len(),
+        if apis { "" } else { " (--apis lists them)" }
+    ))?;
+    out.line("")?;
+    let mut nodes = Table::new(&[">NODE", "HOST", ">PORT", "RACK", "CONTROLLER"]);
+    for node in &page.nodes {
+        let controller = if node.controller { "yes" } else { "" };
+        let rack = node.rack.clone().unwrap_or_default();
+        nodes.row([
+            node.id.to_string(),
+            node.host.clone(),
+            node.port.to_string(),
+            rack,
+            controller.to_owned(),
+        ]);
+    }
+    nodes.print(out)?;
+    if apis {
+        out.line("")?;
+        let mut table = Table::new(&[">KEY", "API", "VERSIONS"]);
+        for api in &page.apis {
+            table.row([api.key.to_string(), api.name.clone(), format!("{}-{}", api.min, api.max)]);
+        }
+        table.print(out)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,65 @@
+//! `pagewire serve`: settings, a runtime, a node, one line on standard output, a clean end.
+
+mod logging;
+mod settings;
+
+use std::num::NonZero;
+
+use anyhow::Context;
+use pagewire_broker::Node;
+use pagewire_broker::config::BrokerConfig;
+use tracing::{info, warn};
+
+use super::stop;
+use crate::args::serve::ServeArgs;
+use crate::output::Out;
+
+/// Threads for what blocks besides the broker's own I/O pool: looking up names, little else.
+const BLOCKING_THREADS_MAX: usize = 4;
+
+/// Serves until a signal comes.
+pub(crate) fn run(args: &ServeArgs) -> anyhow::Result<()> {
+    logging::start(args.log_level.as_deref(), args.log_format.unwrap_or_default())?;
+    let (config, notices) = settings::load(args)?;
+    for notice in notices {
+        warn!("{notice}");
+    }
+    let workers = match config.worker_threads {
+        0 => std::thread::available_parallelism().map_or(1, NonZero::get),
+        threads => threads,
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(workers)
+        .max_blocking_threads(BLOCKING_THREADS_MAX)
+        .thread_name("pagewire")
+        .enable_all()
+        .build()
+        .context("the runtime cannot start")?;
+    let result = runtime.block_on(serve(config));
+    runtime.shutdown_background();
+    result
+}
+
+async fn serve(config: BrokerConfig) -> anyhow::Result<()> {
+    let stop = stop::on_signal()?;
+    let node = tokio::select! {
+        node = Node::start(config) => node?,
+        // Not serving yet, so nothing was promised: what was begun is recovered at the next start.
+        () = stop.cancelled() => return Ok(()),
+    };
+    info!("{}", node.summary());
+    announce(&node);
+    stop.cancelled().await;
+    node.stop().await?;
+    Ok(())
+}
+
+/// Whoever started this may have closed standard output; the broker serves all the same.
+fn announce(node: &Node) {
+    let addresses: Vec<String> = node.addresses().iter().map(ToString::to_string).collect();
+    let mut out = Out::new();
+    let line = format!("ready on {}", addresses.join(", "));
+    if out.line(line).and_then(|()| out.flush()).is_err() {
+        warn!("nobody reads standard output");
+    }
+}

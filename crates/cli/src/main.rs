@@ -1,0 +1,42 @@
+//! The one binary: a broker, and a client for it and for any other Kafka broker.
+//!
+//! Exit codes: 0 done, 1 failed, 2 wrong usage. A reader of standard output that goes away is not a failure.
+
+mod args;
+mod client;
+mod commands;
+mod output;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::output::{ClosedPipe, complain};
+
+/// The command line makes no sense, in a way that shows only after parsing.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Usage(String);
+
+/// An error and its causes, those left out whose words were said already.
+fn told(error: &anyhow::Error) -> String {
+    let mut text = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !text.contains(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
+}
+
+fn main() -> ExitCode {
+    let cli = args::Cli::parse();
+    match commands::run(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if error.is::<ClosedPipe>() => ExitCode::SUCCESS,
+        Err(error) => {
+            complain(format_args!("error: {}", told(&error)));
+            ExitCode::from(if error.is::<Usage>() { 2 } else { 1 })
+        }
+    }
+}

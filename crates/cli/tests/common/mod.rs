@@ -1,0 +1,177 @@
+//! The real binary, and a broker made of it.
+
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::unwrap_used,
+    reason = "helpers of tests; not every file uses all"
+)]
+
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+/// Longest time that anything here may take.
+const LIMIT: Duration = Duration::from_mins(1);
+
+/// The binary, without settings from the environment of whoever runs the tests.
+pub fn pagewire() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_pagewire"));
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("PAGEWIRE_") {
+            command.env_remove(name);
+        }
+    }
+    command.stdin(Stdio::null());
+    command
+}
+
+/// What a run came to.
+#[derive(Debug)]
+pub struct Run {
+    pub code: Option<i32>,
+    pub out: String,
+    pub err: String,
+}
+
+impl From<Output> for Run {
+    fn from(output: Output) -> Self {
+        Self {
+            code: output.status.code(),
+            out: String::from_utf8_lossy(&output.stdout).into_owned(),
+            err: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+}
+
+impl Run {
+    /// Standard output of a run that went well.
+    #[track_caller]
+    pub fn ok(self) -> String {
+        assert_eq!(self.code, Some(0), "{self:?}");
+        self.out
+    }
+
+    /// Standard error of a run that ended so.
+    #[track_caller]
+    pub fn failed(self, code: i32) -> String {
+        assert_eq!(self.code, Some(code), "{self:?}");
+        self.err
+    }
+}
+
+/// Runs the binary.
+pub fn run(args: &[&str]) -> Run {
+    pagewire().args(args).output().unwrap().into()
+}
+
+/// A broker on a free port, killed when dropped.
+pub struct Broker {
+    child: Child,
+    pub address: String,
+    pub dir: TempDir,
+}
+
+impl Broker {
+    /// Starts one with these options besides.
+    pub fn start(options: &[&str]) -> Self {
+        Self::start_in(tempfile::tempdir().unwrap(), options)
+    }
+
+    /// Starts one on what another has left.
+    pub fn start_in(dir: TempDir, options: &[&str]) -> Self {
+        let mut child = pagewire()
+            .args(["serve", "--listen", "127.0.0.1:0", "--log-level", "warn", "--data-dir"])
+            .arg(dir.path().join("data"))
+            // Groups that start at once, so that tests take no longer than they must.
+            .args(["--set", "group.initial.rebalance.delay.ms=0", "--set", "offsets.topic.num.partitions=1"])
+            .args(options)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::inherit())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let line = lines.next().unwrap().unwrap();
+        let address = line.strip_prefix("ready on ").unwrap_or_else(|| panic!("{line}")).to_owned();
+        // Whoever holds the pipe must read on: there is nothing more to come.
+        std::thread::spawn(move || assert_eq!(lines.next().and_then(Result::ok), None));
+        Self { child, address, dir }
+    }
+
+    /// A client command for it.
+    pub fn command(&self, args: &[&str]) -> Command {
+        let mut command = pagewire();
+        command.env("PAGEWIRE_BOOTSTRAP", &self.address).args(args);
+        command
+    }
+
+    /// Runs a client command.
+    pub fn run(&self, args: &[&str]) -> Run {
+        self.command(args).output().unwrap().into()
+    }
+
+    /// Runs a client command that reads `input`.
+    pub fn run_with(&self, args: &[&str], input: &[u8]) -> Run {
+        let mut command = self.command(args);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        let input = input.to_vec();
+        let writer = std::thread::spawn(move || {
+            // Who ends early reads no more: its exit code says why.
+            let _ = stdin.write_all(&input);
+        });
+        let output = child.wait_with_output().unwrap();
+        writer.join().unwrap();
+        output.into()
+    }
+
+    /// Sends a signal by its name.
+    pub fn signal(&self, name: &str) {
+        signal(&self.child, name);
+    }
+
+    /// Waits until it has ended by itself: its exit code, and its directory.
+    pub fn wait(mut self) -> (Option<i32>, TempDir) {
+        let code = wait(&mut self.child);
+        let dir = std::mem::replace(&mut self.dir, tempfile::tempdir().unwrap());
+        (code, dir)
+    }
+}
+
+impl Drop for Broker {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Sends a signal by its name.
+pub fn signal(child: &Child, name: &str) {
+    let status = Command::new("kill").args([&format!("-{name}"), &child.id().to_string()]).status().unwrap();
+    assert!(status.success());
+}
+
+/// Waits for a process to end by itself.
+pub fn wait(child: &mut Child) -> Option<i32> {
+    let deadline = Instant::now() + LIMIT;
+    while Instant::now() < deadline {
+        if let Some(status) = child.try_wait().unwrap() {
+            return status.code();
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    panic!("the process has not ended");
+}
+
+/// Tries until it is so.
+pub fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
+    let deadline = Instant::now() + LIMIT;
+    while !is_so() {
+        assert!(Instant::now() < deadline, "never: {what}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}

@@ -1,0 +1,92 @@
+//! Groups on a real broker: members, rebalances, offsets, lag, reset, delete.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on ends there")]
+
+mod common;
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use common::{Broker, eventually, signal, wait};
+
+/// A member that follows, and its lines as they come.
+fn follow(broker: &Broker, group: &str) -> (Child, mpsc::Receiver<String>) {
+    let mut command = broker.command(&["consume", "t", "--group", group, "--follow"]);
+    let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+    let stdout = child.stdout.take().unwrap();
+    let (sender, receiver) = mpsc::channel();
+    std::thread::spawn(move || {
+        for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+            if sender.send(line).is_err() {
+                return;
+            }
+        }
+    });
+    (child, receiver)
+}
+
+fn next(lines: &mpsc::Receiver<String>) -> String {
+    lines.recv_timeout(Duration::from_mins(1)).unwrap()
+}
+
+#[test]
+fn a_group_goes_on_where_it_stopped_and_can_be_set_back() {
+    let broker = Broker::start(&[]);
+    broker.run(&["topic", "create", "t"]).ok();
+    broker.run_with(&["produce", "t"], b"a\nb\nc\nd\n").ok();
+    assert_eq!(broker.run(&["consume", "t", "-g", "g", "-n", "1"]).ok(), "a\n");
+    assert_eq!(broker.run(&["consume", "t", "-g", "g", "-n", "2", "--no-commit"]).ok(), "b\nc\n");
+    assert_eq!(broker.run(&["consume", "t", "-g", "g"]).ok(), "b\nc\nd\n");
+    assert_eq!(broker.run(&["consume", "t", "-g", "g"]).ok(), "");
+
+    let plan = broker.run(&["group", "reset", "g", "-t", "t", "--to", "earliest"]);
+    assert!(plan.err.contains("--execute"), "{plan:?}");
+    plan.ok();
+    assert_eq!(broker.run(&["consume", "t", "-g", "g"]).ok(), "", "a plan changes nothing");
+    broker.run(&["group", "reset", "g", "--all-topics", "--shift-by", "-2", "--execute"]).ok();
+    let lag = broker.run(&["group", "describe", "g", "-o", "json"]).ok();
+    assert!(lag.contains("\"lag\": 2"), "{lag}");
+    assert_eq!(broker.run(&["consume", "t", "-g", "g"]).ok(), "c\nd\n");
+
+    assert!(broker.run(&["group", "list"]).ok().contains('g'));
+    broker.run(&["group", "delete", "g"]).ok();
+    broker.run(&["group", "describe", "g"]).failed(1);
+}
+
+#[test]
+fn two_members_share_and_one_takes_over_when_the_other_leaves() {
+    let broker = Broker::start(&[]);
+    broker.run(&["topic", "create", "t", "-p", "2"]).ok();
+    let (mut first, first_lines) = follow(&broker, "g");
+    let describe = || broker.run(&["group", "describe", "g", "-o", "json"]).out;
+    let shared = |text: &str, each: &str, members: usize| {
+        text.contains("\"state\": \"Stable\"") && text.matches(each).count() == members
+    };
+    eventually("the first has both", || shared(&describe(), "\"partitions\": 2", 1));
+    let (mut second, second_lines) = follow(&broker, "g");
+    eventually("both have one", || shared(&describe(), "\"partitions\": 1", 2));
+
+    broker.run_with(&["produce", "t", "-p", "0"], b"zero\n").ok();
+    broker.run_with(&["produce", "t", "-p", "1"], b"one\n").ok();
+    let mut seen = [next(&first_lines), next(&second_lines)];
+    seen.sort();
+    assert_eq!(seen, ["one", "zero"]);
+
+    broker.run(&["group", "reset", "g", "-t", "t", "--to", "earliest"]).failed(1);
+    let said = broker.run(&["group", "delete", "g"]).failed(1);
+    assert!(said.contains("stop its members"), "{said}");
+
+    signal(&second, "TERM");
+    assert_eq!(wait(&mut second), Some(0));
+    eventually("the first has both again", || shared(&describe(), "\"partitions\": 2", 1));
+    broker.run_with(&["produce", "t", "-p", "0"], b"2\n").ok();
+    broker.run_with(&["produce", "t", "-p", "1"], b"3\n").ok();
+    let mut seen = [next(&first_lines), next(&first_lines)];
+    seen.sort();
+    assert_eq!(seen, ["2", "3"]);
+    signal(&first, "INT");
+    assert_eq!(wait(&mut first), Some(0));
+    eventually("all is committed", || describe().contains("\"lag\": 0"));
+}
