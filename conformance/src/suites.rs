@@ -1,0 +1,78 @@
+//! The table of suites. One row each; the driver, `--list` and the docs read it.
+
+use std::time::Duration;
+
+use crate::clients::{self, Prepare};
+use crate::parts::{self, Part};
+
+/// How a suite runs.
+#[derive(Debug, Clone, Copy)]
+pub enum Kind {
+    /// A client in its own language, against any broker.
+    Client(Prepare),
+    /// A part that starts and kills our own binary.
+    Broker(Part),
+    /// A part that uses our own binary as a client, against any broker.
+    Commands(Part),
+}
+
+/// One row.
+#[derive(Debug, Clone, Copy)]
+pub struct Suite {
+    /// What to type.
+    pub name: &'static str,
+    /// What it is, in one line.
+    pub about: &'static str,
+    /// How it runs.
+    pub kind: Kind,
+    /// How long a client suite may take, preparing apart. Parts bound their own loops.
+    pub limit: Duration,
+}
+
+const fn client(name: &'static str, about: &'static str, prepare: Prepare, seconds: u64) -> Suite {
+    Suite { name, about, kind: Kind::Client(prepare), limit: Duration::from_secs(seconds) }
+}
+
+const fn part(name: &'static str, about: &'static str, part: Part) -> Suite {
+    Suite { name, about, kind: Kind::Broker(part), limit: Duration::MAX }
+}
+
+/// Every suite, in the order in which they run.
+pub const SUITES: &[Suite] = &[
+    client("kcat", "kcat as Debian ships it (librdkafka 2.0)", clients::kcat, 180),
+    client("librdkafka", "a current librdkafka, through confluent-kafka", clients::librdkafka, 180),
+    client("kafka-python", "kafka-python 3, newest and older versions", clients::kafka_python, 180),
+    client("aiokafka", "aiokafka", clients::aiokafka, 120),
+    client("java", "Kafka's own Java clients", clients::java_clients, 240),
+    client("java-tools", "Kafka's own command-line tools", clients::java_tools, 300),
+    client("franz-go", "franz-go, newest and older versions", clients::franz_go, 180),
+    client("kafkajs", "kafkajs", clients::kafkajs, 180),
+    Suite {
+        name: "cli",
+        about: "the project's own commands, against any broker",
+        kind: Kind::Commands(parts::cli),
+        limit: Duration::MAX,
+    },
+    part("serve", "starting, settings and stopping", parts::serve),
+    part("proof", "record bytes leave without passing through user space", parts::proof),
+    part("crash", "kill -9 under load loses and doubles nothing", parts::crash),
+    part("restart", "what a broker knows survives a stop and a kill", parts::restart),
+    part("hostile", "malformed bytes cost their sender at most the connection", parts::hostile),
+];
+
+/// The row of this name.
+pub fn by_name(name: &str) -> Option<&'static Suite> {
+    SUITES.iter().find(|suite| suite.name == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn names_are_unique() {
+        let names: HashSet<_> = SUITES.iter().map(|suite| suite.name).collect();
+        assert_eq!(names.len(), SUITES.len());
+    }
+}
