@@ -1,0 +1,93 @@
+//! The table of targets, one file each.
+
+mod batch;
+mod checkpoint;
+mod frames;
+mod group_record;
+mod index;
+mod produced;
+mod recovery;
+mod request;
+mod response;
+
+/// An entry point and the promise it has to keep.
+#[derive(Debug, Clone, Copy)]
+pub struct Target {
+    /// What it is called on the command line.
+    pub name: &'static str,
+    /// What it promises.
+    pub promise: &'static str,
+    /// Runs it once.
+    pub run: fn(&[u8]),
+    /// Well-formed inputs to start from.
+    pub seeds: fn() -> Vec<Vec<u8>>,
+    /// Seeded mutations in a bounded run.
+    pub bounded_runs: u32,
+}
+
+/// All targets.
+pub static TARGETS: &[Target] = &[
+    Target {
+        name: "request",
+        promise: "a request of any key and version is read or refused; what was read can be written and read again",
+        run: request::run,
+        seeds: request::seeds,
+        bounded_runs: 40_000,
+    },
+    Target {
+        name: "response",
+        promise: "so is a response, for our own client",
+        run: response::run,
+        seeds: response::seeds,
+        bounded_runs: 40_000,
+    },
+    Target {
+        name: "frames",
+        promise: "a stream is cut into the same frames however it arrives in pieces",
+        run: frames::run,
+        seeds: frames::seeds,
+        bounded_runs: 5_000,
+    },
+    Target {
+        name: "batch",
+        promise: "record batches are read or refused within the decompression limit",
+        run: batch::run,
+        seeds: batch::seeds,
+        bounded_runs: 20_000,
+    },
+    Target {
+        name: "produced",
+        promise: "what the leader accepts from a producer is a valid batch with the records that were sent",
+        run: produced::run,
+        seeds: produced::seeds,
+        bounded_runs: 20_000,
+    },
+    Target {
+        name: "recovery",
+        promise: "a log opens over any files, serves only whole valid batches, takes appends, and opens again the same",
+        run: recovery::run,
+        seeds: recovery::seeds,
+        bounded_runs: 2_000,
+    },
+    Target {
+        name: "index",
+        promise: "damaged index files change no answer",
+        run: index::run,
+        seeds: index::seeds,
+        bounded_runs: 1_000,
+    },
+    Target {
+        name: "group-record",
+        promise: "a record of the offsets topic is read or refused; what was read can be written and read again",
+        run: group_record::run,
+        seeds: group_record::seeds,
+        bounded_runs: 20_000,
+    },
+    Target {
+        name: "checkpoint",
+        promise: "a checkpoint file is read or refused; what was read renders and reads back the same",
+        run: checkpoint::run,
+        seeds: checkpoint::seeds,
+        bounded_runs: 20_000,
+    },
+];
