@@ -1,0 +1,93 @@
+//! The project's own tasks: `cargo xtask test`, `cargo xtask docs`.
+//!
+//! `test` is the one gate: what a person runs before a commit and what continuous integration runs are the same parts,
+//! in the table of `parts.rs`.
+#![allow(clippy::print_stdout, reason = "a command-line tool that nobody pipes into `head`")]
+
+mod docs;
+mod layers;
+mod parts;
+mod report;
+mod run;
+
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use anyhow::{Context, Result};
+use clap::{Parser, Subcommand};
+
+/// Tasks of the Pagewire repository.
+#[derive(Parser)]
+#[command(bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Run everything, or the named parts: lints, docs, unit tests, real clients, crash tests.
+    Test {
+        /// Parts to run; all of them if none is named.
+        parts: Vec<String>,
+        /// Show the parts and what they need.
+        #[arg(long)]
+        list: bool,
+    },
+    /// Write the pages that are made from the code's own tables (docs/settings.md, docs/apis.md).
+    Docs {
+        /// Only say whether the committed pages are up to date.
+        #[arg(long)]
+        check: bool,
+    },
+    /// Check that crates import only what lies below them.
+    Layers,
+    /// Measure this broker beside a bare loop and any running rival: see `cargo xtask bench --help`.
+    #[command(disable_help_flag = true)]
+    Bench {
+        /// Passed on.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+}
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<bool> {
+    let root = root()?;
+    match Cli::parse().task {
+        Task::Test { list: true, .. } => {
+            parts::list();
+            Ok(true)
+        }
+        Task::Test { parts, list: false } => parts::test(&root, &parts),
+        Task::Docs { check } => docs::pages(&root, check),
+        Task::Layers => layers::check(&root),
+        Task::Bench { arguments } => bench(&root, &arguments),
+    }
+}
+
+/// Builds the release binary and the bench, then runs it.
+fn bench(root: &Path, arguments: &[String]) -> Result<bool> {
+    let built = run::cargo(root, &["build", "--release"]).run()?;
+    let mut words = vec!["run", "--release", "--package", "pagewire-bench", "--"];
+    words.extend(arguments.iter().map(String::as_str));
+    Ok(built == report::Outcome::Passed && run::cargo(root, &words).run()? == report::Outcome::Passed)
+}
+
+/// The repository: the folder above this crate.
+fn root() -> Result<PathBuf> {
+    let here = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    here.parent().map(PathBuf::from).context("the crate has no parent folder")
+}

@@ -1,0 +1,144 @@
+//! The table of what `cargo xtask test` runs, in order: the cheap and the likely to fail first.
+
+use std::{path::Path, time::Instant};
+
+use anyhow::{Result, bail};
+
+use crate::{
+    docs, layers, report,
+    report::{Outcome, Row},
+    run::{Step, cargo},
+};
+
+/// One part of the tests.
+pub(crate) struct Part {
+    pub(crate) name: &'static str,
+    pub(crate) what: &'static str,
+    run: fn(&Path) -> Result<Outcome>,
+}
+
+/// Real clients, and what only the whole broker can show. Each name is a suite of `pagewire-conformance`.
+macro_rules! suite {
+    ($name:literal, $what:literal) => {
+        Part { name: $name, what: $what, run: |root| conformance(root, $name) }
+    };
+}
+
+/// Every part.
+pub(crate) static PARTS: &[Part] = &[
+    Part {
+        name: "fmt",
+        what: "rustfmt has nothing to change",
+        run: |root| cargo(root, &["fmt", "--all", "--check"]).run(),
+    },
+    Part {
+        name: "layers",
+        what: "crates import only downwards",
+        run: |root| Outcome::of(layers::check(root)?),
+    },
+    Part { name: "clippy", what: "no lint complains", run: clippy },
+    Part { name: "docs", what: "rustdoc without warnings, generated pages up to date", run: documentation },
+    Part { name: "unit", what: "unit, property and crate-level tests", run: unit },
+    Part {
+        name: "build",
+        what: "the release binary",
+        run: |root| cargo(root, &["build", "--release"]).run(),
+    },
+    suite!("kcat", "kcat as Debian ships it"),
+    suite!("librdkafka", "a current librdkafka, through confluent-kafka"),
+    suite!("kafka-python", "kafka-python, newest and older versions"),
+    suite!("aiokafka", "aiokafka"),
+    suite!("java", "Kafka's own Java clients"),
+    suite!("java-tools", "Kafka's own command-line tools"),
+    suite!("franz-go", "franz-go, newest and older versions"),
+    suite!("kafkajs", "kafkajs"),
+    suite!("cli", "the project's own commands"),
+    suite!("serve", "starting, settings and stopping"),
+    suite!("proof", "record bytes leave by reference: overwritten in flight, seen by the client"),
+    suite!("restart", "what a broker knows survives a stop and a kill"),
+    suite!("crash", "kill -9 under load, with a ledger of what was acknowledged"),
+    suite!("hostile", "malformed frames and greedy clients cost only themselves"),
+    Part { name: "fuzz", what: "a bounded run of every fuzz target", run: fuzz },
+];
+
+/// Prints what there is to run.
+pub(crate) fn list() {
+    for part in PARTS {
+        println!("{:<14} {}", part.name, part.what);
+    }
+}
+
+/// Runs the named parts, or all. `Ok(false)`: something failed.
+pub(crate) fn test(root: &Path, names: &[String]) -> Result<bool> {
+    let chosen: Vec<&Part> = if names.is_empty() {
+        PARTS.iter().collect()
+    } else {
+        names.iter().map(|name| find(name)).collect::<Result<_>>()?
+    };
+    let strict = std::env::var("CI").is_ok_and(|ci| ci == "true");
+    let mut rows = Vec::with_capacity(chosen.len());
+    for (at, part) in chosen.iter().enumerate() {
+        println!("\n=== {} ({}/{}): {}", part.name, at + 1, chosen.len(), part.what);
+        let started = Instant::now();
+        let outcome = (part.run)(root).unwrap_or_else(|error| Outcome::Failed(format!("{error:#}")));
+        rows.push(Row { name: part.name, outcome: outcome.strict(strict), took: started.elapsed() });
+    }
+    Ok(report::summary(&rows))
+}
+
+fn find(name: &str) -> Result<&'static Part> {
+    let Some(part) = PARTS.iter().find(|part| part.name == name) else {
+        let known: Vec<_> = PARTS.iter().map(|part| part.name).collect();
+        bail!("there is no part {name:?}; the parts are: {}", known.join(", "))
+    };
+    Ok(part)
+}
+
+fn clippy(root: &Path) -> Result<Outcome> {
+    cargo(root, &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]).run()
+}
+
+fn documentation(root: &Path) -> Result<Outcome> {
+    let rustdoc = cargo(root, &["doc", "--workspace", "--no-deps", "--document-private-items"])
+        .env("RUSTDOCFLAGS", "-D warnings -A rustdoc::private_intra_doc_links")
+        .run()?;
+    if rustdoc != Outcome::Passed {
+        return Ok(rustdoc);
+    }
+    Outcome::of(docs::pages(root, true)?)
+}
+
+/// The Java oracle of the wire tests is Kafka's own client library, which the conformance driver fetches.
+fn unit(root: &Path) -> Result<Outcome> {
+    let fetched = driver(root, &["java", "--prepare-only"]).run()?;
+    let tests = cargo(root, &["test", "--workspace"]);
+    if fetched != Outcome::Passed {
+        println!("without Kafka's own Java classes as an oracle");
+        return tests.run();
+    }
+    let jars = root.join("target/conformance/java/lib/*");
+    tests.env("PAGEWIRE_KAFKA_CLASSPATH", &jars.display().to_string()).run()
+}
+
+/// A suite of the conformance driver, against the release binary.
+fn conformance(root: &Path, suite: &str) -> Result<Outcome> {
+    let binary = root.join("target/release/pagewire");
+    if !binary.exists() {
+        let built = cargo(root, &["build", "--release"]).run()?;
+        if built != Outcome::Passed {
+            return Ok(built);
+        }
+    }
+    driver(root, &[suite, "--quiet", "--binary", &binary.display().to_string()]).run()
+}
+
+fn driver(root: &Path, arguments: &[&str]) -> Step {
+    let mut words = vec!["run", "--quiet", "--package", "pagewire-conformance", "--"];
+    words.extend(arguments);
+    cargo(root, &words)
+}
+
+/// Without the coverage-guided engine, which takes minutes to build: `cargo run -p pagewire-fuzz -- TARGET` has that.
+fn fuzz(root: &Path) -> Result<Outcome> {
+    cargo(root, &["test", "--package", "pagewire-fuzz"]).run()
+}
