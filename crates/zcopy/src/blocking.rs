@@ -6,7 +6,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{OFlags, fcntl_getfl};
 use rustix::io::Errno;
 
-use crate::path::Outcome;
+use crate::path::{Known, Outcome};
 use crate::stats::Sent;
 use crate::{SendError, SendPlan, Transfer};
 
@@ -20,9 +20,9 @@ impl Transfer {
     pub fn send_blocking(&self, socket: impl AsFd, plan: &mut SendPlan) -> Result<Sent, SendError> {
         let socket = socket.as_fd();
         let mut sent = Sent::default();
-        let budget = u64::from(self.options().turn_bytes).max(1);
+        let mut known = Known::all();
         while !plan.is_done() {
-            if let Outcome::WouldBlock = self.step(socket, plan, budget, u64::MAX, &mut sent)? {
+            if let Outcome::WouldBlock = self.step(socket, plan, &mut known, &mut sent)? {
                 wait_writable(socket)?;
             }
         }

@@ -24,6 +24,9 @@ pub trait Calls: Debug + Send + Sync {
         count: usize,
     ) -> io::Result<usize>;
 
+    /// `TCP_CORK`, see `tcp(7)`: holds partial segments back while `on` (for 200 ms at most), sends them when off.
+    fn cork(&self, socket: BorrowedFd<'_>, on: bool) -> io::Result<()>;
+
     /// Reads at `offset` without waiting for a disk: `preadv2(2)` with `RWF_NOWAIT`.
     fn read_now(&self, file: BorrowedFd<'_>, into: &mut [u8], offset: u64) -> io::Result<usize>;
 
@@ -54,6 +57,10 @@ impl Calls for OsCalls {
     ) -> io::Result<usize> {
         let mut from = offset;
         Ok(rustix::fs::sendfile(socket, file, Some(&mut from), count)?)
+    }
+
+    fn cork(&self, socket: BorrowedFd<'_>, on: bool) -> io::Result<()> {
+        Ok(rustix::net::sockopt::set_tcp_cork(socket, on)?)
     }
 
     fn read_now(&self, file: BorrowedFd<'_>, into: &mut [u8], offset: u64) -> io::Result<usize> {

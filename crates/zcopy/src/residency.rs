@@ -13,7 +13,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 
 use rustix::io::{Errno, ReadWriteFlags, preadv2};
 
-use crate::sys::{self, PAGE};
+use crate::sys;
 
 /// Distance between probes where cachestat is missing.
 const PROBE_EVERY: u64 = 64 * 1024;
@@ -42,7 +42,7 @@ pub(crate) fn residency_of(file: BorrowedFd<'_>, offset: u64, len: u64) -> Resid
     let Some(last) = len.checked_sub(1).and_then(|rest| offset.checked_add(rest)) else {
         return if len == 0 { Residency::Resident } else { Residency::Unknown };
     };
-    let page = PAGE as u64;
+    let page = rustix::param::page_size() as u64;
     match sys::cachestat(file, offset, len) {
         Ok(stat) if stat.cached_pages < last / page - offset / page + 1 => Residency::Cold,
         // A file system that holds every page and cannot say "not yet" has nothing better to offer.

@@ -26,12 +26,25 @@ const APPETITE_MIN: usize = 16 << 10;
 /// Within the second-level cache of common cores.
 const APPETITE_MAX: usize = 256 << 10;
 
+/// Whether the socket holds partial segments of this plan back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Cork {
+    /// It does not, so far.
+    #[default]
+    Out,
+    /// It does, until the plan is done.
+    In,
+    /// It cannot.
+    Refused,
+}
+
 /// A sequence of [`Piece`]s with a known total and a cursor.
 ///
 /// Up to three pieces need no heap memory. Use it for one sending; [`clear`](Self::clear) makes it new again
 /// and keeps its memory.
 #[derive(Debug, Clone)]
 pub struct SendPlan {
+    cork: Cork,
     pieces: SmallVec<[Piece; INLINE_PIECES]>,
     total: u64,
     sent: u64,
@@ -51,6 +64,7 @@ impl Default for SendPlan {
             skip: 0,
             refused: RouteSet::default(),
             appetite: APPETITE_START,
+            cork: Cork::default(),
         }
     }
 }
@@ -113,12 +127,20 @@ impl SendPlan {
     pub fn clear(&mut self) {
         self.pieces.clear();
         (self.total, self.sent, self.index, self.skip) = (0, 0, 0, 0);
-        (self.refused, self.appetite) = (RouteSet::default(), APPETITE_START);
+        (self.refused, self.appetite, self.cork) = (RouteSet::default(), APPETITE_START, Cork::default());
     }
 
     /// The pieces from the cursor on, with how much of the first has gone.
     pub(crate) fn ahead(&self) -> (&[Piece], u64) {
         (self.pieces.get(self.index..).unwrap_or_default(), self.skip)
+    }
+
+    /// What is left of the file piece at the cursor, at most `len` bytes of it.
+    pub(crate) fn piece_ahead(&self, len: u64) -> Option<FileRange> {
+        match self.pieces.get(self.index)? {
+            Piece::File(range) => Some(range.part(self.skip, len)),
+            Piece::Bytes(_) => None,
+        }
     }
 
     /// Routes that refused this plan's files or socket.
@@ -128,6 +150,19 @@ impl SendPlan {
 
     pub(crate) fn refused_mut(&mut self) -> &mut RouteSet {
         &mut self.refused
+    }
+
+    /// Whether pieces follow behind the one at the cursor.
+    pub(crate) fn goes_on(&self) -> bool {
+        self.index + 1 < self.pieces.len()
+    }
+
+    pub(crate) fn cork(&self) -> Cork {
+        self.cork
+    }
+
+    pub(crate) fn set_cork(&mut self, cork: Cork) {
+        self.cork = cork;
     }
 
     /// How many bytes of files the next call should copy, by what the socket took of late: what it does not take

@@ -7,12 +7,13 @@ use std::os::fd::{AsFd, BorrowedFd};
 use tokio::io::Interest;
 use tokio::net::{TcpStream, UnixStream};
 
-use crate::path::Outcome;
+use crate::path::{Known, Outcome};
 use crate::stats::Sent;
 use crate::{FileRange, SendError, SendPlan, Transfer};
 
-/// What one attempt costs a turn at least, so that many tiny sends end it as well.
-const STEP_COST_MIN: u64 = 16 << 10;
+/// Of the 128 operations that tokio lets a task do before it lets others have their turn, so many pay for the bytes of
+/// one turn.
+const TURN_UNITS: u64 = 64;
 
 mod sealed {
     pub trait Sealed {}
@@ -48,9 +49,10 @@ socket!(TcpStream, UnixStream);
 impl Transfer {
     /// Sends what is left of `plan`.
     ///
-    /// It never holds its worker for more than `turn_bytes` at a time, and never for a disk: a range that is not
-    /// in the page cache is read ahead on the I/O pool first, waiting in line if that is busy. It waits for a slow
-    /// peer as long as that takes, holding no buffer; a time limit is the caller's.
+    /// It never holds its worker for much more than two times `turn_bytes`, also over several calls in a row (the bytes
+    /// are paid for out of the task's budget, see [`tokio::task::coop`]), and never for a disk: a range that is not in
+    /// the page cache is read ahead on the I/O pool first, waiting in line if that is busy. It waits for a slow peer as
+    /// long as that takes, holding no buffer; a time limit is the caller's.
     ///
     /// # Cancel safety
     /// The future may be dropped at any await. The plan's cursor stands behind the last byte the kernel took, so
@@ -62,27 +64,34 @@ impl Transfer {
     /// its range. The connection cannot be used further.
     pub async fn send<S: Socket>(&self, socket: &S, plan: &mut SendPlan) -> Result<Sent, SendError> {
         let mut sent = Sent::default();
-        let turn_bytes = u64::from(self.options().turn_bytes).max(1);
-        let mut turn = turn_bytes;
-        let mut may_wait_upto = 0;
+        let mut known = Known::default();
         while !plan.is_done() {
-            if turn == 0 {
-                self.stats().turn();
-                tokio::task::yield_now().await;
-                turn = turn_bytes;
-            }
-            match self.attempt(socket, plan, turn, may_wait_upto, &mut sent)? {
-                Some(Outcome::Sent(taken)) => turn = turn.saturating_sub(taken.max(STEP_COST_MIN)),
+            match self.attempt(socket, plan, &mut known, &mut sent)? {
+                Some(Outcome::Sent(taken)) => self.pay(taken).await,
                 Some(Outcome::Cold { range, upto }) => {
                     self.stats().cold_offload(&mut sent);
                     let window = self.window(plan, &range);
                     self.io().read_ahead_first(window, range.len()).await;
-                    may_wait_upto = upto;
+                    known.read_ahead(upto);
                 }
-                Some(Outcome::WouldBlock | Outcome::Refused { .. }) | None => socket.writable().await?,
+                Some(Outcome::WouldBlock | Outcome::Refused { .. }) | None => {
+                    socket.writable().await?;
+                    known.forget();
+                }
             }
         }
         Ok(sent)
+    }
+
+    /// Pays for `taken` bytes out of the task's budget, and lets others have their turn when that is spent.
+    async fn pay(&self, taken: u64) {
+        let unit = (u64::from(self.options().turn_bytes) / TURN_UNITS).max(1);
+        for _ in 0..(taken / unit).clamp(1, 2 * TURN_UNITS) {
+            if !tokio::task::coop::has_budget_remaining() {
+                self.stats().turn();
+            }
+            tokio::task::consume_budget().await;
+        }
     }
 
     /// One step, if the socket may be writable. `None`: it is not.
@@ -90,12 +99,11 @@ impl Transfer {
         &self,
         socket: &S,
         plan: &mut SendPlan,
-        budget: u64,
-        may_wait_upto: u64,
+        known: &mut Known,
         sent: &mut Sent,
     ) -> Result<Option<Outcome>, SendError> {
         let fd: BorrowedFd<'_> = socket.as_fd();
-        let answer = socket.try_write(|| match self.step(fd, plan, budget, may_wait_upto, sent) {
+        let answer = socket.try_write(|| match self.step(fd, plan, known, sent) {
             Ok(Outcome::WouldBlock) => Err(io::ErrorKind::WouldBlock.into()),
             outcome => Ok(outcome),
         });

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::batch::{self, Next};
 use crate::calls::{Calls, OsCalls};
 use crate::caps::{self, Caps};
-use crate::path::{self, Bench, Outcome};
+use crate::path::{self, Bench, Known, Outcome};
 use crate::route::{Policy, Route, RouteSet};
 use crate::stats::{Sent, Stats};
 use crate::{BufferPool, IoPool, SendError, SendPlan};
@@ -18,16 +18,17 @@ pub struct TransferOptions {
     pub route: Option<Route>,
     /// File pieces of at most this many bytes are copied. Default 8 KiB; useful from 4 to 128 KiB.
     pub copy_max_bytes: u32,
-    /// Bytes sent before other tasks get their turn, and the most that one call sends. Default 512 KiB, about
-    /// 0.1 ms; a single call for all of a gigabyte was seen to run for 0.2 s.
+    /// About the bytes that one call sends; a task that has sent twice as many lets others have their turn. Default
+    /// 1 MiB, about 0.1 ms; a single call for all of a gigabyte was seen to run for 0.2 s.
     pub turn_bytes: u32,
-    /// How far ahead a cold file is read while its first turn is waited for. Default 2 MiB.
+    /// How far ahead a cold file is read while its first turn is waited for, and how much of a file is looked at in
+    /// one go to tell whether it is cold. Default 2 MiB.
     pub read_ahead_bytes: u32,
 }
 
 impl Default for TransferOptions {
     fn default() -> Self {
-        Self { route: None, copy_max_bytes: 8 << 10, turn_bytes: 512 << 10, read_ahead_bytes: 2 << 20 }
+        Self { route: None, copy_max_bytes: 8 << 10, turn_bytes: 1 << 20, read_ahead_bytes: 2 << 20 }
     }
 }
 
@@ -94,13 +95,12 @@ impl Transfer {
     }
 
     /// One attempt: decides the next call, makes it, moves the cursor. Does not wait for the socket if that does
-    /// not, nor for a disk behind byte `may_wait_upto` of the plan.
+    /// not, nor for a disk where `known` does not allow it.
     pub(crate) fn step(
         &self,
         socket: BorrowedFd<'_>,
         plan: &mut SendPlan,
-        budget: u64,
-        may_wait_upto: u64,
+        known: &mut Known,
         sent: &mut Sent,
     ) -> Result<Outcome, SendError> {
         let shared = &*self.shared;
@@ -111,12 +111,13 @@ impl Transfer {
             buffers: &shared.buffers,
             stats: &shared.stats,
             socket,
-            may_wait_upto,
+            look_bytes: u64::from(options.read_ahead_bytes),
         };
+        let budget = budget(plan.remaining(), u64::from(options.turn_bytes).max(1));
         let outcome = match batch::next(plan, policy, shared.caps.refused(), budget) {
-            Next::Gather(gather) => path::copy::send(&bench, plan, &gather, sent)?,
+            Next::Gather(gather) => path::copy::send(&bench, plan, &gather, known, sent)?,
             Next::Sendfile { range } => {
-                let outcome = path::sendfile::send(&bench, plan, &range, sent)?;
+                let outcome = path::sendfile::send(&bench, plan, &range, known, sent)?;
                 if matches!(outcome, Outcome::Sent(1..)) {
                     shared.caps.worked(Route::Sendfile);
                 }
@@ -131,4 +132,10 @@ impl Transfer {
         plan.refused_mut().insert(route);
         Ok(Outcome::Sent(0))
     }
+}
+
+/// Bytes of the next call: a turn's worth, or all that remains if that is little more. A remainder of a few KiB would
+/// cost a call, a segment and a wake-up of the reader of its own.
+fn budget(remaining: u64, turn_bytes: u64) -> u64 {
+    if remaining <= turn_bytes + turn_bytes / 4 { remaining } else { turn_bytes }
 }

@@ -85,7 +85,7 @@ async fn dropped_while_a_cold_range_is_read_ahead() {
 
 #[tokio::test]
 async fn a_long_sending_lets_other_tasks_of_its_thread_run() {
-    let options = TransferOptions { turn_bytes: 64 << 10, ..TransferOptions::default() };
+    let options = TransferOptions { turn_bytes: 16 << 10, ..TransferOptions::default() };
     let transfer = transfer_over(options, Moody::default());
     let (sender, receiver) = tokio_pair(false);
     let mut plan = plan();

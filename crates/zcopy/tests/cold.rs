@@ -94,6 +94,31 @@ async fn what_a_probe_always_calls_cold_still_gets_on() {
     assert!(sent.cold_offloads >= 10 && sent.cold_offloads < 40, "about one a turn: {sent:?}");
 }
 
+/// What a file system without `RWF_NOWAIT` answers; it may say all the same that the pages are there.
+#[tokio::test]
+async fn where_reading_without_waiting_is_refused_resident_pieces_need_no_pool() {
+    const EOPNOTSUPP: i32 = 95;
+    let moody = Moody { read_now_error: Some(EOPNOTSUPP), ..Moody::default() };
+    let transfer = transfer_over(TransferOptions::default(), moody);
+    let sent = send(&transfer, &mut framed(FileRange::new(file_of(&pattern(50_000, 25)), 0, 3_000))).await;
+    assert_eq!((sent.by(Route::Copy), sent.cold_offloads), (3_000, 0), "{sent:?}");
+}
+
+#[tokio::test]
+async fn one_look_serves_the_calls_of_a_whole_piece() {
+    let moody = Moody::default();
+    let looks = Arc::clone(&moody.looks);
+    let options = TransferOptions { turn_bytes: 10_000, ..TransferOptions::default() };
+    let transfer = transfer_over(options, moody);
+    let sent = send(&transfer, &mut framed(FileRange::new(file_of(&pattern(200_000, 26)), 0, 200_000))).await;
+    assert!(sent.calls > 20, "{sent:?}");
+    let looks = looks.load(std::sync::atomic::Ordering::Relaxed);
+    assert!(
+        looks <= 1 + sent.would_block,
+        "{looks} looks: one, and one after each wait for the socket: {sent:?}"
+    );
+}
+
 #[tokio::test]
 async fn a_busy_pool_is_waited_for() {
     let io = IoPool::new(1, 1);

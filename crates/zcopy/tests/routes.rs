@@ -3,6 +3,7 @@
 mod common;
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use common::{
@@ -196,4 +197,41 @@ fn an_unlinked_file_is_sent_whole() {
     let mut plan = SendPlan::new();
     plan.push_file(FileRange::new(file, 0, contents.len() as u64));
     assert!(send_async(&transfer(TransferOptions::default()), &mut plan, true) == contents);
+}
+
+/// Partial segments are held back from the file's on, so that a trailer shares one with it, and no longer than that.
+#[test]
+fn a_file_and_what_follows_it_leave_together() {
+    for tail in [true, false] {
+        let contents = pattern(100_000, 7);
+        let mut plan = SendPlan::new();
+        plan.push_bytes(Bytes::from_static(b"header"));
+        plan.push_file(FileRange::new(file_of(&contents), 0, 100_000));
+        if tail {
+            plan.push_bytes(Bytes::from_static(b"tail"));
+        }
+        let expected = expected(&plan);
+        let moody = Moody::default();
+        let corks = Arc::clone(&moody.corks);
+        assert!(
+            send_blocking(&transfer_over(TransferOptions::default(), moody), &mut plan, false) == expected
+        );
+        let corks = (corks.0.load(Ordering::Relaxed), corks.1.load(Ordering::Relaxed));
+        assert_eq!(corks, if tail { (1, 1) } else { (0, 0) });
+    }
+}
+
+#[test]
+fn a_socket_that_cannot_hold_segments_back_gets_the_same_bytes() {
+    let contents = pattern(300_000, 8);
+    let file = file_of(&contents);
+    let mut plan = plan_of(
+        &[(false, 0, 10), (true, 0, 100_000), (false, 5, 9), (true, 7, 200_000), (false, 1, 1)],
+        &file,
+        &contents,
+    );
+    let expected = expected(&plan);
+    let moody = Moody { no_cork: true, ..Moody::default() };
+    let transfer = transfer_over(TransferOptions::default(), moody);
+    assert!(send_async(&transfer, &mut plan, false) == expected);
 }

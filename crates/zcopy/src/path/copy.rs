@@ -8,7 +8,7 @@ use std::io::{self, IoSlice};
 
 use smallvec::SmallVec;
 
-use super::{Bench, Outcome};
+use super::{Bench, Known, Outcome};
 use crate::batch::{Gather, Part};
 use crate::pool::DirectBuffer;
 use crate::stats::Sent;
@@ -26,13 +26,14 @@ pub(crate) fn send(
     bench: &Bench<'_>,
     plan: &mut SendPlan,
     gather: &Gather,
+    known: &Known,
     sent: &mut Sent,
 ) -> Result<Outcome, SendError> {
     let mut buffer = match gather.buffer_len {
         0 => None,
         len => Some(take(bench, len)?),
     };
-    let filled = match fill(bench, plan, gather, buffer.as_deref_mut().unwrap_or_default())? {
+    let filled = match fill(bench, plan, gather, known, buffer.as_deref_mut().unwrap_or_default())? {
         Ok(filled) => filled,
         Err(cold) => return Ok(cold),
     };
@@ -84,6 +85,7 @@ fn fill(
     bench: &Bench<'_>,
     plan: &SendPlan,
     gather: &Gather,
+    known: &Known,
     buffer: &mut [u8],
 ) -> Result<Result<Filled, Outcome>, SendError> {
     let mut lens: SmallVec<[usize; 8]> = SmallVec::new();
@@ -101,7 +103,7 @@ fn fill(
         upto += range.len();
         let wanted = range.len() as usize;
         let into = buffer.get_mut(at..at + wanted).unwrap_or_default();
-        match bench.read(range, into, upto) {
+        match bench.read(range, into, upto <= known.may_wait_upto) {
             Ok(Some(0)) if !any_file => return Err(bench.shrunk(plan, piece, range)),
             Ok(Some(n)) => {
                 lens.push(n);

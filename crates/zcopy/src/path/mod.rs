@@ -5,11 +5,12 @@ pub(crate) mod copy;
 pub(crate) mod sendfile;
 
 use std::io;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsFd, BorrowedFd};
 
 use crate::calls::Calls;
+use crate::send_plan::Cork;
 use crate::stats::{Sent, Stats};
-use crate::{BufferPool, FileRange, Piece, Route, SendError, SendPlan};
+use crate::{BufferPool, FileRange, Piece, Route, SendError, SendPlan, route};
 
 /// What came of one attempt.
 #[derive(Debug)]
@@ -34,23 +35,63 @@ pub(crate) struct Bench<'a> {
     pub(crate) buffers: &'a BufferPool,
     pub(crate) stats: &'a Stats,
     pub(crate) socket: BorrowedFd<'a>,
-    /// File bytes before this byte of the plan may be read even if that waits for a disk.
-    pub(crate) may_wait_upto: u64,
+    /// How much of a file is looked at in one go to tell whether it is cold.
+    pub(crate) look_bytes: u64,
+}
+
+/// What is known about the page cache, up to which byte of the plan. It grows stale: [`forget`](Self::forget) it after
+/// a wait for the socket, which may take a peer any time.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Known {
+    /// File bytes before this one may be read even if that waits for a disk.
+    may_wait_upto: u64,
+    /// File bytes before this one were found in the page cache.
+    resident_upto: u64,
+}
+
+impl Known {
+    /// For senders that may wait: nothing needs to be known.
+    pub(crate) fn all() -> Self {
+        Self { may_wait_upto: u64::MAX, resident_upto: u64::MAX }
+    }
+
+    /// The bytes before `upto` have just been read ahead: if they are gone again, a sender reads them itself, so that
+    /// it gets on.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn read_ahead(&mut self, upto: u64) {
+        self.may_wait_upto = upto;
+    }
+
+    #[cfg(feature = "tokio")]
+    pub(crate) fn forget(&mut self) {
+        *self = Self::default();
+    }
+
+    /// Whether the bytes before `upto` can be sent without a look.
+    fn covers(self, upto: u64) -> bool {
+        upto <= self.may_wait_upto.max(self.resident_upto)
+    }
 }
 
 impl Bench<'_> {
-    /// Reads a file's bytes as the bench allows. `None`: not without waiting. 0 bytes: the file ends.
-    fn read(&self, range: &FileRange, into: &mut [u8], upto: u64) -> io::Result<Option<usize>> {
-        use std::os::fd::AsFd as _;
+    /// Reads a file's bytes, waiting for a disk only if that is allowed. `None`: not without waiting. 0 bytes: the file ends.
+    fn read(&self, range: &FileRange, into: &mut [u8], may_wait: bool) -> io::Result<Option<usize>> {
         let file = range.file().as_fd();
-        if upto <= self.may_wait_upto {
+        if may_wait {
             return self.calls.read(file, into, range.offset()).map(Some);
         }
         match self.calls.read_now(file, into, range.offset()) {
             Ok(n) => Ok(Some(n)),
-            // A file system that cannot read without waiting is treated as one that would have to.
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
-            Err(error) if crate::caps::refusal(&error).is_some() => Ok(None),
+            // A file system that cannot read without waiting may still say what it holds.
+            Err(error) if crate::caps::refusal(&error).is_some() => {
+                let residency = self.calls.residency(file, range.offset(), range.len());
+                if route::may_send_now(residency) {
+                    self.calls.read(file, into, range.offset()).map(Some)
+                } else {
+                    Ok(None)
+                }
+            }
             Err(error) => Err(error),
         }
     }
@@ -82,6 +123,19 @@ impl Bench<'_> {
             self.stats.partial_send();
         }
         plan.took(taken, offered);
+        if plan.is_done() && plan.cork() == Cork::In {
+            // A socket that cannot be uncorked any more is broken, and says so at the next call.
+            let _ = self.calls.cork(self.socket, false);
+            plan.set_cork(Cork::Out);
+        }
         Outcome::Sent(taken)
+    }
+
+    /// Holds partial segments back until the plan is done, where the socket can.
+    fn cork(&self, plan: &mut SendPlan) {
+        if plan.cork() == Cork::Out {
+            let corked = self.calls.cork(self.socket, true).is_ok();
+            plan.set_cork(if corked { Cork::In } else { Cork::Refused });
+        }
     }
 }

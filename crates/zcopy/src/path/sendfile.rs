@@ -1,11 +1,12 @@
 //! Route `sendfile`: the page cache's own pages go to the socket, by reference.
 //!
 //! `sendfile(2)` cannot say `MSG_MORE`; memory pieces before it do, so a header shares its segment with the first
-//! bytes of the file. A call's last segment may be short, once per turn: a cork would cost two calls to save it.
+//! bytes of the file. What comes behind the file would leave as a segment of its own and wake the reader once more: a
+//! cork (`tcp(7)`, `TCP_CORK`) holds the file's last, partial segment back for it.
 
 use std::os::fd::AsFd;
 
-use super::{Bench, Outcome};
+use super::{Bench, Known, Outcome};
 use crate::stats::Sent;
 use crate::{FileRange, Route, SendError, SendPlan, caps, route};
 
@@ -14,14 +15,16 @@ pub(crate) fn send(
     bench: &Bench<'_>,
     plan: &mut SendPlan,
     range: &FileRange,
+    known: &mut Known,
     sent: &mut Sent,
 ) -> Result<Outcome, SendError> {
     let file = range.file().as_fd();
     let upto = plan.sent() + range.len();
-    if upto > bench.may_wait_upto
-        && !route::may_send_now(bench.calls.residency(file, range.offset(), range.len()))
-    {
+    if !known.covers(upto) && !look(bench, plan, range, known) {
         return Ok(Outcome::Cold { range: range.clone(), upto });
+    }
+    if plan.goes_on() {
+        bench.cork(plan);
     }
     let count = usize::try_from(range.len()).unwrap_or(usize::MAX);
     bench.stats.call(Route::Sendfile, sent);
@@ -36,4 +39,17 @@ pub(crate) fn send(
         }
         Err(error) => bench.failed(Route::Sendfile, error, sent),
     }
+}
+
+/// Whether `range`, which stands at the cursor, is in the page cache. Looks further ahead in its piece than that, so
+/// that the next calls need not.
+fn look(bench: &Bench<'_>, plan: &SendPlan, range: &FileRange, known: &mut Known) -> bool {
+    let ahead = plan.piece_ahead(bench.look_bytes.max(range.len()));
+    for look in ahead.iter().filter(|ahead| ahead.len() > range.len()).chain([range]) {
+        if route::may_send_now(bench.calls.residency(look.file().as_fd(), look.offset(), look.len())) {
+            known.resident_upto = plan.sent() + look.len();
+            return true;
+        }
+    }
+    false
 }

@@ -131,10 +131,18 @@ pub struct Moody {
     pub send_error: Option<i32>,
     /// What every read of a file answers instead of working.
     pub read_error: Option<i32>,
+    /// What every read without waiting answers instead of working.
+    pub read_now_error: Option<i32>,
+    /// Questions about residency.
+    pub looks: Arc<AtomicU64>,
     /// Every n-th question about residency is answered with `Cold`; 0: none.
     pub cold_every: u64,
     /// Reads without waiting find nothing.
     pub reads_are_cold: bool,
+    /// Whether corking is refused, as a unix socket does.
+    pub no_cork: bool,
+    /// Corks put in and taken out.
+    pub corks: Arc<(AtomicU64, AtomicU64)>,
     pub count: AtomicU64,
 }
 
@@ -194,9 +202,20 @@ impl Calls for Moody {
         OsCalls.sendfile(socket, file, offset, self.short(turn, count))
     }
 
+    fn cork(&self, socket: BorrowedFd<'_>, on: bool) -> io::Result<()> {
+        if self.no_cork {
+            return Err(io::Error::from_raw_os_error(95));
+        }
+        OsCalls.cork(socket, on)?;
+        let (put_in, taken_out) = &*self.corks;
+        if on { put_in } else { taken_out }.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+
     fn read_now(&self, file: BorrowedFd<'_>, into: &mut [u8], offset: u64) -> io::Result<usize> {
         self.interrupted(self.next())?;
         fail(self.read_error)?;
+        fail(self.read_now_error)?;
         if self.reads_are_cold {
             return Err(io::ErrorKind::WouldBlock.into());
         }
@@ -210,6 +229,7 @@ impl Calls for Moody {
     }
 
     fn residency(&self, file: BorrowedFd<'_>, offset: u64, len: u64) -> Residency {
+        self.looks.fetch_add(1, Ordering::Relaxed);
         let turn = self.next();
         if self.cold_every != 0 && turn.is_multiple_of(self.cold_every) {
             return Residency::Cold;
