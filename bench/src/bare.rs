@@ -138,12 +138,12 @@ fn find_batch(frame: &[u8]) -> Option<usize> {
     })
 }
 
-/// Version 11: offset and limit stand at fixed places from the end.
+/// Version 12: offset and limit stand at fixed places from the end.
 fn fetch(shared: &Topic, stream: &mut TcpStream, frame: &[u8]) -> Result<()> {
-    // ... epoch 4, offset 8, log start 8, max bytes 4 | forgotten 4, rack 2
-    let at = frame.len().checked_sub(26).context("short fetch")?;
+    // ... offset 8, last epoch 4, log start 8, max bytes 4 | tags 1, 1, forgotten 1, rack 1, tags 1
+    let at = frame.len().checked_sub(29).context("short fetch")?;
     let offset = i64::from_be_bytes(frame[at..at + 8].try_into()?);
-    let max_bytes = u64::from(u32::from_be_bytes(frame[at + 16..at + 20].try_into()?));
+    let max_bytes = u64::from(u32::from_be_bytes(frame[at + 20..at + 24].try_into()?));
     let mut log = shared.log.lock().unwrap_or_else(PoisonError::into_inner);
     while log.end_offset <= offset {
         let wait = shared.grown.wait_timeout(log, Duration::from_millis(500));
@@ -152,12 +152,19 @@ fn fetch(shared: &Topic, stream: &mut TcpStream, frame: &[u8]) -> Result<()> {
     let from = offset as u64 / log.batch_records.max(1) as u64 * log.batch_len;
     let len = (log.end_bytes - from).min(max_bytes.max(log.batch_len));
     drop(log);
+    let mut records_len = Vec::with_capacity(5);
+    let mut rest = len as u32 + 1;
+    while rest >= 0x80 {
+        records_len.push(rest as u8 | 0x80);
+        rest >>= 7;
+    }
+    records_len.push(rest as u8);
+    let size = client::FETCH_RECORDS_AT + records_len.len() + len as usize + client::FETCH_TAGS;
     let mut head = Vec::with_capacity(128);
-    let body_at = 4 + 4 + 4 + 2 + 4 + 4 + 2 + 8 + 4 + 4 + 2 + 8 + 8 + 8 + 4 + 4 + 4;
-    head.extend_from_slice(&(body_at as u32 - 4 + len as u32).to_be_bytes());
+    head.extend_from_slice(&(size as u32).to_be_bytes());
     head.extend_from_slice(&frame[4..8]);
-    head.resize(body_at - 4, 0);
-    head.extend_from_slice(&(len as u32).to_be_bytes());
+    head.resize(4 + client::FETCH_RECORDS_AT, 0);
+    head.extend_from_slice(&records_len);
     rustix::net::send(&*stream, &head, rustix::net::SendFlags::MORE)?;
     let (mut position, mut left) = (from, len as usize);
     while left > 0 {
@@ -165,5 +172,5 @@ fn fetch(shared: &Topic, stream: &mut TcpStream, frame: &[u8]) -> Result<()> {
         anyhow::ensure!(sent > 0, "the file shrank");
         left -= sent;
     }
-    Ok(())
+    Ok(stream.write_all(&[0; client::FETCH_TAGS])?)
 }

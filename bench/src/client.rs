@@ -21,7 +21,7 @@ use pagewire_wire::{
 
 /// Versions that every broker of the last years speaks, with names instead of ids.
 pub(crate) const PRODUCE_VERSION: i16 = 9;
-pub(crate) const FETCH_VERSION: i16 = 11;
+pub(crate) const FETCH_VERSION: i16 = 12;
 /// Position of the correlation id in a request frame, size prefix included.
 pub(crate) const CORRELATION_AT: usize = 8;
 /// All topics' names have this many bytes, so that the floor can find them.
@@ -30,6 +30,26 @@ pub(crate) const TOPIC_LEN: usize = 8;
 /// Where an answer to [`produce_frame`] has its base offset: correlation 4, tags 1, topics 1, name 1+8, partitions 1,
 /// index 4, error 2.
 pub(crate) const BASE_OFFSET_AT: usize = 4 + 1 + 1 + 1 + TOPIC_LEN + 1 + 4 + 2;
+
+/// An answer to [`fetch_frame`], without its size: correlation 4, tags 1, throttle 4, error 2, session 4, topics 1, name
+/// 1+8, partitions 1, index 4, then error 2.
+pub(crate) const FETCH_ERROR_AT: usize = 4 + 1 + 4 + 2 + 4 + 1 + 1 + TOPIC_LEN + 1 + 4;
+/// Behind the error: high watermark 8, stable 8, start 8, aborted 1, replica 4; then length and records, and a byte of
+/// tags each for partition, topic and answer.
+pub(crate) const FETCH_RECORDS_AT: usize = FETCH_ERROR_AT + 2 + 8 + 8 + 8 + 1 + 4;
+pub(crate) const FETCH_TAGS: usize = 3;
+
+/// The variable-length number at the start of `bytes`.
+fn uvarint(bytes: &[u8]) -> u32 {
+    let mut value = 0;
+    for (at, byte) in bytes.iter().take(5).enumerate() {
+        value |= u32::from(byte & 0x7f) << (7 * at);
+        if byte & 0x80 == 0 {
+            break;
+        }
+    }
+    value
+}
 
 /// One connection.
 pub(crate) struct Connection {
@@ -110,14 +130,10 @@ impl Connection {
         let frame = fetch_frame(topic, offset, max_bytes, wait_ms)?;
         self.send(&frame)?;
         let answer = self.receive()?;
-        // Version 11, one partition: correlation 4, throttle 4, error 2, session 4, topics 4, name 2+n, partitions 4,
-        // index 4, then error 2, high watermark 8, stable 8, start 8, aborted 4, replica 4, records 4+n.
-        let at = 4 + 4 + 2 + 4 + 4 + 2 + topic.len() + 4 + 4;
-        let error = answer.get(at..at + 2).context("short answer")?;
+        let error = answer.get(FETCH_ERROR_AT..FETCH_ERROR_AT + 2).context("short answer")?;
         let error = i16::from_be_bytes([error[0], error[1]]);
-        let records_at = at + 2 + 8 + 8 + 8 + 4 + 4;
-        let size = answer.get(records_at..records_at + 4).context("short answer")?;
-        let bytes = i32::from_be_bytes([size[0], size[1], size[2], size[3]]).max(0) as usize;
+        let size = uvarint(answer.get(FETCH_RECORDS_AT..).context("short answer")?);
+        let bytes = size.saturating_sub(1) as usize;
         Ok(Fetched { error, bytes })
     }
 }

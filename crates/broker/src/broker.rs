@@ -10,6 +10,7 @@ use crate::{
     config::BrokerConfig,
     coordinators::Coordinators,
     handlers::{fetch::FetchSessions, produce},
+    memory::Budget,
     metrics::Metrics,
 };
 
@@ -22,6 +23,7 @@ pub(crate) struct Broker {
     produce_turns: produce::Turns,
     transfer: Transfer,
     buffers: BufferPool,
+    memory: Arc<Budget>,
     io: IoPool,
     metrics: Metrics,
 }
@@ -41,6 +43,7 @@ impl Broker {
         Self {
             sessions: FetchSessions::new(parts.config.max_incremental_fetch_session_cache_slots),
             produce_turns: produce::Turns::default(),
+            memory: Arc::new(Budget::new(parts.config.request_memory_bytes)),
             config: ArcSwap::from_pointee(parts.config),
             cluster: parts.cluster,
             coordinators: parts.coordinators,
@@ -89,6 +92,11 @@ impl Broker {
 
     pub(crate) fn buffers(&self) -> &BufferPool {
         &self.buffers
+    }
+
+    /// What decoded requests and unread answers may take.
+    pub(crate) fn memory(&self) -> &Arc<Budget> {
+        &self.memory
     }
 
     /// Threads for what may stall: syncs, cold reads, deletions.

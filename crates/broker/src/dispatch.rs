@@ -14,6 +14,7 @@ use crate::{
     api::{self, APIS, Api},
     broker::Broker,
     handlers::{api_versions, produce},
+    memory::{Account, Charge},
     net::{Close, Outcome, Peer, Reply},
 };
 
@@ -30,6 +31,19 @@ pub(crate) struct Context {
     pub(crate) version: i16,
     pub(crate) correlation_id: i32,
     pub(crate) client_id: Option<Str>,
+    /// What the connection holds of the memory budget, and how much of that this request is.
+    pub(crate) account: Arc<Account>,
+    charge: Option<Arc<Charge>>,
+}
+
+impl Context {
+    /// Charges the connection for `bytes` instead of what the request unfolded into: for a handler that lets go of the
+    /// request and keeps something smaller while it waits.
+    pub(crate) fn keep(&mut self, bytes: usize) -> Result<(), Close> {
+        self.charge = None;
+        self.charge = self.account.charge(bytes)?.map(Arc::new);
+        Ok(())
+    }
 }
 
 /// A request whose body is not decoded yet.
@@ -40,15 +54,25 @@ pub(crate) struct Call {
 }
 
 /// Finds the API, checks the version and runs the handler's first step.
-pub(crate) fn dispatch(broker: &Arc<Broker>, peer: &Arc<Peer>, frame: Bytes) -> Reply {
-    match route(broker, peer, frame) {
+pub(crate) fn dispatch(
+    broker: &Arc<Broker>,
+    peer: &Arc<Peer>,
+    account: &Arc<Account>,
+    frame: Bytes,
+) -> Reply {
+    match route(broker, peer, account, frame) {
         Ok((api, call)) => (api.run)(call),
         Err(reply) => reply,
     }
 }
 
 #[expect(clippy::result_large_err, reason = "the refusal is the reply itself, and rare")]
-fn route(broker: &Arc<Broker>, peer: &Arc<Peer>, frame: Bytes) -> Result<(&'static Api, Call), Reply> {
+fn route(
+    broker: &Arc<Broker>,
+    peer: &Arc<Peer>,
+    account: &Arc<Account>,
+    frame: Bytes,
+) -> Result<(&'static Api, Call), Reply> {
     let mut reader = Reader::new(frame);
     let header = RequestHeader::decode(&mut reader)
         .map_err(|error| closing(format_args!("request header: {error}")))?;
@@ -63,6 +87,8 @@ fn route(broker: &Arc<Broker>, peer: &Arc<Peer>, frame: Bytes) -> Result<(&'stat
         version: header.api_version,
         correlation_id: header.correlation_id,
         client_id: header.client_id,
+        account: Arc::clone(account),
+        charge: None,
     };
     broker.metrics().request(at);
     let api = &APIS[at];
@@ -82,12 +108,14 @@ fn closing(reason: std::fmt::Arguments<'_>) -> Reply {
     Reply::Now(Err(Close::because(reason)))
 }
 
-/// Decodes the body of `call`; what is not a `Q` of that version ends the connection.
+/// Decodes the body of `call`; what is not a `Q` of that version ends the connection. What it unfolds into is charged to
+/// the connection as long as a handler keeps the context.
 pub(crate) fn decode<Q: Request>(call: Call) -> Result<(Context, Q), Close> {
-    let Call { context, mut body } = call;
+    let Call { mut context, mut body } = call;
     let request = Q::decode(&mut body, context.version).map_err(|error| {
         Close::because(format_args!("{} v{}: {error}", context.key.name(), context.version))
     })?;
+    context.charge = context.account.charge(body.unfolded_bytes())?.map(Arc::new);
     Ok((context, request))
 }
 

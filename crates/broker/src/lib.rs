@@ -19,6 +19,7 @@ pub mod config;
 mod coordinators;
 mod dispatch;
 mod handlers;
+mod memory;
 mod metrics;
 mod net;
 mod node;

@@ -325,7 +325,7 @@ fn transfer_options(config: &BrokerConfig) -> TransferOptions {
 
 fn bind_all(config: &BrokerConfig) -> Result<Vec<Listener>, StartError> {
     let bind = |&address: &SocketAddr| {
-        net::bind(address, config.socket_listen_backlog_size)
+        net::bind(address, config.socket_listen_backlog_size, &config.congestion_control)
             .map_err(|error| StartError::Bind { address, error })
     };
     config.listeners.iter().map(bind).collect()

@@ -104,7 +104,7 @@ impl Bench {
     pub(crate) fn start<R: Request>(&self, request: &R, version: i16) -> Reply {
         let frame =
             encode_request(request, version, 7, None).expect("request").into_bytes().expect("no holes");
-        dispatch(&self.broker, &self.peer, frame.slice(4..))
+        dispatch(&self.broker, &self.peer, &self.broker.memory().account(), frame.slice(4..))
     }
 
     /// The response; `None` if there is none.

@@ -81,6 +81,9 @@ pub struct ReadSlice {
     pub range: Option<FileRange>,
     /// The marks, taken before the range: the range never passes the bound in them.
     pub marks: Marks,
+    /// The range is of a segment behind which another one follows: waiting does not make it longer, asking again from
+    /// its end gives more.
+    pub closed: bool,
 }
 
 /// The answer to a read that may not wait.

@@ -4,6 +4,7 @@
 //! `max_bytes` (then possibly inside a batch, as in Kafka: clients ignore a cut tail), and never crosses a segment.
 
 use std::io;
+use std::sync::Arc;
 
 use pagewire_zcopy::FileRange;
 
@@ -91,20 +92,24 @@ impl Log {
             ReadUpTo::LogEnd => marks.log_end,
         };
         if offset >= bound {
-            return Ok(ReadSlice { range: None, marks });
+            return Ok(ReadSlice { range: None, marks, closed: false });
         }
         let segments = self.segments.load();
         // The log start moves before segments leave the list: what is missing from the list shows here.
         check_range(offset, &Marks { log_start: self.marks.load().log_start, ..marks })?;
         let first = segments.partition_point(|segment| segment.base_offset <= offset).saturating_sub(1);
-        for segment in segments.iter().skip(first).take_while(|segment| segment.base_offset < bound) {
+        let last = segments.len().saturating_sub(1);
+        let below_bound = |(_, segment): &(usize, &Arc<Segment>)| segment.base_offset < bound;
+        for (at, segment) in segments.iter().enumerate().skip(first).take_while(below_bound) {
             match segment.slice(want, bound)? {
-                Slice::Range(range) => return Ok(ReadSlice { range: Some(range), marks }),
+                Slice::Range(range) => {
+                    return Ok(ReadSlice { range: Some(range), marks, closed: at < last });
+                }
                 Slice::TooBig | Slice::BoundReached => break,
                 Slice::Past => {}
             }
         }
-        Ok(ReadSlice { range: None, marks })
+        Ok(ReadSlice { range: None, marks, closed: false })
     }
 }
 

@@ -24,6 +24,7 @@ pub struct Reader {
     frame: Bytes,
     position: usize,
     end: usize,
+    memory_max: usize,
     memory_left: usize,
 }
 
@@ -39,12 +40,17 @@ impl Reader {
     /// Reads `frame`; its arrays may unfold into `memory_max` bytes.
     pub fn with_memory_max(frame: Bytes, memory_max: usize) -> Self {
         let end = frame.len();
-        Self { frame, position: 0, end, memory_left: memory_max }
+        Self { frame, position: 0, end, memory_max, memory_left: memory_max }
     }
 
     /// Bytes not yet read.
     pub fn remaining(&self) -> usize {
         self.end.saturating_sub(self.position)
+    }
+
+    /// Bytes of memory that the arrays read so far have unfolded into.
+    pub fn unfolded_bytes(&self) -> usize {
+        self.memory_max.saturating_sub(self.memory_left)
     }
 
     /// Where the next byte is read, counted from the start of the frame.

@@ -36,6 +36,8 @@ pub struct BrokerConfig {
     pub socket_send_buffer_bytes: Option<usize>,
     /// `socket.receive.buffer.bytes`; none leaves it to the operating system.
     pub socket_receive_buffer_bytes: Option<usize>,
+    /// `pagewire.socket.congestion.control`.
+    pub congestion_control: String,
     /// `socket.request.max.bytes`.
     pub socket_request_max_bytes: usize,
     /// `connections.max.idle.ms`.
@@ -176,6 +178,7 @@ impl BrokerConfig {
             socket_listen_backlog_size: int("socket.listen.backlog.size"),
             socket_send_buffer_bytes: buffer("socket.send.buffer.bytes"),
             socket_receive_buffer_bytes: buffer("socket.receive.buffer.bytes"),
+            congestion_control: layers.text("pagewire.socket.congestion.control").unwrap_or_default(),
             socket_request_max_bytes: size("socket.request.max.bytes"),
             connections_max_idle: Duration::from_millis(idle_ms.min(FOREVER_MS)),
             max_connections: size("max.connections"),

@@ -6,9 +6,10 @@
 //! ```
 //!
 //! Requests start in order and replies leave in order. A request that has to wait does not keep the next from
-//! starting, up to `IN_FLIGHT_MAX`; after that the socket is not read, and the client's own window stops it. While a
-//! reply is being sent nothing is read: a client that does not read its answers is not asked for more work, costs
-//! what is queued for it, and is dropped when nothing moved for `connections.max.idle.ms`.
+//! starting, up to `IN_FLIGHT_MAX` of them and `HELD_MAX_BYTES` of memory; after that the socket is not read, and the
+//! client's own window stops it. While a reply is being sent nothing is read, but what was started goes on: it may hold
+//! what others wait for. So a client that does not read its answers is not asked for more work, costs what is queued
+//! for it, and is dropped when nothing moved for `connections.max.idle.ms`.
 //!
 //! A connection is idle while nothing is asked and nothing comes. It is not while it waits for memory to read into,
 //! which is our fault, nor while a request of it waits: a fetch may ask for a longer wait than the idle limit, and ends
@@ -17,21 +18,39 @@
 //! TCP keepalive. Half a frame costs memory all that time, which is taken back (and the connection with it) when others
 //! need it: see `pagewire_zcopy::Evicted`.
 
-use std::{future::poll_fn, io, net::SocketAddr, sync::Arc, task::Poll, time::Duration};
+use std::{
+    collections::VecDeque,
+    future::poll_fn,
+    io,
+    net::SocketAddr,
+    pin::{Pin, pin},
+    sync::Arc,
+    task::Poll,
+    time::Duration,
+};
 
 use futures_util::{StreamExt, stream::FuturesOrdered};
-use pagewire_zcopy::{Evicted, FrameError, Receiver, SendPlan};
-use tokio::{io::Interest, net::TcpStream, time::timeout};
+use pagewire_zcopy::{Evicted, FrameError, Piece, Receiver, SendPlan};
+use tokio::{io::Interest, net::TcpStream, task::consume_budget, time::timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, trace, warn};
 
-use super::reply::{Close, Outcome, Reply};
-use crate::{broker::Broker, dispatch::dispatch};
+use super::{
+    congestion,
+    reply::{Close, Outcome, Reply},
+};
+use crate::{
+    broker::Broker,
+    dispatch::dispatch,
+    memory::{Account, Charge},
+};
 
 /// Requests of one connection that may be unanswered at a time. Java keeps 5 in flight; librdkafka any number.
 const IN_FLIGHT_MAX: usize = 64;
 /// Finished answers are sent together up to this size, so that a burst of small requests costs one system call.
 const GATHER_MAX_BYTES: u64 = 64 * 1024;
+/// A connection whose unfinished requests and unsent answers hold more memory than this has no further one started.
+const HELD_MAX_BYTES: usize = 1 << 20;
 
 /// The two ends of a connection, as the handlers may want to know them.
 #[derive(Debug)]
@@ -49,13 +68,25 @@ impl Peer {
     }
 }
 
+/// An answer that has not left, and the memory it is charged for.
+struct Answer {
+    outcome: Outcome,
+    charge: Option<Charge>,
+}
+
 struct Connection {
     broker: Arc<Broker>,
     peer: Arc<Peer>,
+    account: Arc<Account>,
     stream: TcpStream,
     receiver: Receiver,
-    waiting: FuturesOrdered<std::pin::Pin<Box<dyn Future<Output = Outcome> + Send>>>,
+    /// Requests that wait, and answers behind one of them.
+    waiting: FuturesOrdered<Pin<Box<dyn Future<Output = Answer> + Send>>>,
+    /// Answers that came while another one was being sent; before those of `waiting`.
+    finished: VecDeque<Answer>,
     outgoing: SendPlan,
+    /// Of what is in `outgoing`.
+    charges: Vec<Charge>,
     /// A request ended the connection; those before it are still to be answered, nothing more is read.
     ending: bool,
     /// The client has closed. What it sent before is read to its end, but nothing is waited for.
@@ -76,8 +107,11 @@ pub(super) async fn serve(broker: Arc<Broker>, stream: TcpStream, peer: Arc<Peer
     let config = broker.config();
     let mut connection = Connection {
         receiver: Receiver::new(broker.buffers().clone()),
+        account: broker.memory().account(),
         waiting: FuturesOrdered::new(),
+        finished: VecDeque::new(),
         outgoing: SendPlan::new(),
+        charges: Vec::new(),
         ending: false,
         gone: false,
         stop,
@@ -109,6 +143,7 @@ impl Connection {
         let socket = socket2::SockRef::from(&self.stream);
         // As in Kafka, with the system's times: `net.ipv4.tcp_keepalive_time` and its neighbours.
         socket.set_keepalive(true)?;
+        congestion::prepare_connection(&socket, &self.peer, &config.congestion_control);
         if let Some(bytes) = config.socket_send_buffer_bytes {
             socket.set_send_buffer_size(bytes)?;
         }
@@ -129,17 +164,28 @@ impl Connection {
             if let Err(close) = self.send().await {
                 return close;
             }
-            match started {
+            let left = match started {
                 Err(close) => return close,
                 // What was not started yet has arrived already: the socket would not wake us for it.
-                Ok(Left::Frames) if self.waiting.len() < IN_FLIGHT_MAX => continue,
-                Ok(_) => {}
-            }
-            if let Err(close) = self.wait().await {
+                Ok(Left::Frames) if !self.is_full() => continue,
+                Ok(left) => left,
+            };
+            if let Err(close) = self.wait(&left).await {
                 let _ = self.send().await;
                 return close;
             }
         }
+    }
+
+    /// Requests that were started and whose answers have not left.
+    fn in_flight(&self) -> usize {
+        self.waiting.len() + self.finished.len()
+    }
+
+    /// Whether nothing more is started until an answer has left. Without any to wait for, one request always is.
+    fn is_full(&self) -> bool {
+        let in_flight = self.in_flight();
+        in_flight >= IN_FLIGHT_MAX || (in_flight > 0 && self.account.held_bytes() > HELD_MAX_BYTES)
     }
 
     /// Starts every request that has fully arrived, within the limits.
@@ -149,38 +195,48 @@ impl Connection {
             if self.stop.is_cancelled() {
                 return Err(stopping());
             }
-            if self.waiting.len() >= IN_FLIGHT_MAX || self.outgoing.total() >= GATHER_MAX_BYTES {
+            if self.is_full() || self.outgoing.total() >= GATHER_MAX_BYTES {
                 return Ok(Left::Frames);
             }
             let reply = match self.receiver.frame(self.frame_max) {
-                Ok(Some(frame)) => dispatch(&self.broker, &self.peer, frame),
+                Ok(Some(frame)) => dispatch(&self.broker, &self.peer, &self.account, frame),
                 Ok(None) => break,
                 Err(error) => Reply::Now(Err(refused_frame(&error))),
             };
             self.ending = matches!(reply, Reply::Now(Err(_)));
             self.take(reply).await?;
+            // However many have arrived together, the other connections of this thread get their turn.
+            consume_budget().await;
         }
         Ok(Left::Nothing)
     }
 
     async fn take(&mut self, reply: Reply) -> Result<(), Close> {
-        match reply {
-            Reply::Now(outcome) if self.waiting.is_empty() => self.gather(outcome)?,
-            Reply::Now(outcome) => self.waiting.push_back(Box::pin(std::future::ready(outcome))),
+        let outcome = match reply {
+            Reply::Now(outcome) => outcome,
             Reply::Later(mut future) => {
                 // The first step runs here, so that requests start in the order in which they came.
                 match poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx))).await {
-                    Poll::Ready(outcome) if self.waiting.is_empty() => self.gather(outcome)?,
-                    Poll::Ready(outcome) => self.waiting.push_back(Box::pin(std::future::ready(outcome))),
-                    Poll::Pending => self.waiting.push_back(future),
+                    Poll::Ready(outcome) => outcome,
+                    Poll::Pending => {
+                        let account = Arc::clone(&self.account);
+                        self.waiting.push_back(Box::pin(async move { Answer::of(future.await, &account) }));
+                        return Ok(());
+                    }
                 }
             }
+        };
+        let answer = Answer::of(outcome, &self.account);
+        if self.in_flight() == 0 {
+            return self.gather(answer);
         }
+        self.waiting.push_back(Box::pin(std::future::ready(answer)));
         Ok(())
     }
 
-    fn gather(&mut self, outcome: Outcome) -> Result<(), Close> {
-        if let Some(plan) = outcome? {
+    fn gather(&mut self, answer: Answer) -> Result<(), Close> {
+        if let Some(plan) = answer.outcome? {
+            self.charges.extend(answer.charge);
             if self.outgoing.pieces().is_empty() {
                 self.outgoing = plan;
             } else {
@@ -190,12 +246,29 @@ impl Connection {
         Ok(())
     }
 
-    /// Sends what is gathered. Progress within the idle limit is required, completion is not.
+    /// Sends what is gathered. Progress within the idle limit is required, completion is not. The requests that wait go
+    /// on meanwhile.
     async fn send(&mut self) -> Result<(), Close> {
         while self.outgoing.total() > 0 {
             let before = self.outgoing.remaining();
-            match timeout(self.idle, self.broker.transfer().send(&self.stream, &mut self.outgoing)).await {
-                Ok(Ok(_)) => self.outgoing = SendPlan::new(),
+            let sent = {
+                let transfer = self.broker.transfer();
+                let mut sending = pin!(timeout(self.idle, transfer.send(&self.stream, &mut self.outgoing)));
+                loop {
+                    tokio::select! {
+                        biased;
+                        sent = &mut sending => break sent,
+                        Some(answer) = self.waiting.next(), if !self.waiting.is_empty() => {
+                            self.finished.push_back(answer);
+                        }
+                    }
+                }
+            };
+            match sent {
+                Ok(Ok(_)) => {
+                    self.outgoing = SendPlan::new();
+                    self.charges.clear();
+                }
                 Ok(Err(error)) => return Err(Close::because(error)),
                 Err(_) if self.outgoing.remaining() < before => {}
                 Err(_) => return Err(Close::because("the client stopped reading its answers")),
@@ -205,11 +278,14 @@ impl Connection {
     }
 
     /// Waits for more bytes, for the oldest unanswered request, for the client's end, or for the idle limit.
-    async fn wait(&mut self) -> Result<(), Close> {
-        if self.gone && self.waiting.len() >= IN_FLIGHT_MAX {
+    async fn wait(&mut self, left: &Left) -> Result<(), Close> {
+        if self.gone && self.is_full() {
             self.waiting = FuturesOrdered::new();
         }
-        let may_read = self.waiting.len() < IN_FLIGHT_MAX && !self.ending;
+        if let Some(answer) = self.finished.pop_front() {
+            self.gather(answer)?;
+            return self.gather_finished().await;
+        }
         if self.waiting.is_empty() {
             return match timeout(self.idle, self.receiver.fill(&self.stream)).await {
                 Ok(filled) => self.arrived(filled),
@@ -217,11 +293,12 @@ impl Connection {
                 Err(_) => Err(Close::because("idle for connections.max.idle.ms")),
             };
         }
+        let may_read = matches!(left, Left::Nothing) && !self.is_full() && !self.ending;
         tokio::select! {
             biased;
-            outcome = self.waiting.next() => {
-                if let Some(outcome) = outcome {
-                    self.gather(outcome)?;
+            answer = self.waiting.next() => {
+                if let Some(answer) = answer {
+                    self.gather(answer)?;
                 }
                 self.gather_finished().await
             }
@@ -249,12 +326,31 @@ impl Connection {
     /// Takes along the answers behind the first that are finished too.
     async fn gather_finished(&mut self) -> Result<(), Close> {
         while self.outgoing.total() < GATHER_MAX_BYTES {
+            if let Some(answer) = self.finished.pop_front() {
+                self.gather(answer)?;
+                continue;
+            }
             match poll_fn(|cx| Poll::Ready(self.waiting.poll_next_unpin(cx))).await {
-                Poll::Ready(Some(outcome)) => self.gather(outcome)?,
+                Poll::Ready(Some(answer)) => self.gather(answer)?,
                 Poll::Ready(None) | Poll::Pending => break,
             }
         }
         Ok(())
+    }
+}
+
+impl Answer {
+    /// Charges the connection for the memory of an answer; one that takes too much ends it instead.
+    fn of(outcome: Outcome, account: &Arc<Account>) -> Self {
+        let Ok(Some(plan)) = &outcome else { return Self { outcome, charge: None } };
+        let memory = plan.pieces().iter().map(|piece| match piece {
+            Piece::Bytes(bytes) => bytes.len(),
+            Piece::File(_) => 0,
+        });
+        match account.charge(memory.sum()) {
+            Ok(charge) => Self { outcome, charge },
+            Err(close) => Self { outcome: Err(close), charge: None },
+        }
     }
 }
 

@@ -2,12 +2,13 @@
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{debug, warn};
 
 use super::{
+    congestion,
     connection::{self, Peer},
     limits::ConnectionLimits,
 };
@@ -23,10 +24,11 @@ pub(crate) struct Listener {
 }
 
 /// Binds `address`. Must run inside the runtime.
-pub(crate) fn bind(address: SocketAddr, backlog: i32) -> io::Result<Listener> {
+pub(crate) fn bind(address: SocketAddr, backlog: i32, congestion_control: &str) -> io::Result<Listener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_reuse_address(true)?;
     socket.set_nonblocking(true)?;
+    congestion::prepare_listener(&SockRef::from(&socket), congestion_control)?;
     socket.bind(&address.into())?;
     socket.listen(backlog.max(1))?;
     let socket = TcpListener::from_std(socket.into())?;

@@ -415,3 +415,36 @@ fn a_fetch_of_too_many_partitions_is_an_invalid_request_or_the_end() {
     client.send(&FetchAt::now("t", &many).request(), 6);
     assert!(client.is_closed(), "version 6 has no place for it");
 }
+
+#[test]
+fn more_than_the_answer_may_hold_is_not_waited_for() {
+    let broker = Broker::start();
+    let mut client = broker.client();
+    client.create_topic("t", 1);
+    client.produce("t", 0, batch(&[&"x".repeat(10_000)]));
+    let fetch = FetchAt { min_bytes: i32::MAX, max_bytes: 1_000, ..FetchAt::parked("t", &[(0, 0)]) };
+    assert_eq!(values_of(&client.fetch(&fetch, 12).records()).len(), 1);
+}
+
+/// Waiting would not make the answer longer: it ends with the segment.
+#[test]
+fn records_of_a_closed_segment_are_not_waited_with() {
+    let broker = Broker::start();
+    let mut client = broker.client();
+    client.create_topic_with("t", 1, &[("segment.bytes", "1048576")]);
+    for _ in 0..3 {
+        client.produce("t", 0, batch(&[&"x".repeat(700_000)]));
+    }
+    let patient = |offset| FetchAt { min_bytes: 5 << 20, ..FetchAt::parked("t", &[(0, offset)]) };
+    for offset in 0..2 {
+        let values = values_of(&client.fetch(&patient(offset), 12).records());
+        assert_eq!(values.iter().map(|(offset, _)| *offset).collect::<Vec<_>>(), [offset]);
+    }
+    let newest = client.send(&patient(2).request(), 12);
+    let mut other = broker.client();
+    assert_eq!(other.end_of("t", 0), 3);
+    assert!(!client.has_answer(), "the active segment still grows");
+    other.produce("t", 0, batch(&[&"x".repeat(700_000)]));
+    let fetched = client.receive::<FetchRequest>(newest, 12);
+    assert_eq!(values_of(&fetched.records()).len(), 1, "until it is rolled");
+}

@@ -6,6 +6,7 @@ mod apis;
 mod concurrency;
 mod configs;
 mod connections;
+mod deaf;
 mod describe;
 mod fetch;
 mod groups;

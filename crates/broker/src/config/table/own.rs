@@ -2,7 +2,7 @@
 //! `pagewire.transfer.route` is `PAGEWIRE_TRANSFER_ROUTE`.
 
 use crate::config::definition::Kind::{Int, Long, Text};
-use crate::config::definition::Rule::{Between, Min, OneOf};
+use crate::config::definition::Rule::{Between, Min, NotEmpty, OneOf};
 use crate::config::definition::Setting as S;
 
 /// Ours.
@@ -13,8 +13,10 @@ pub(super) static OWN: &[S] = &[
         .doc("How record bytes reach a socket: `auto` chooses by size, `sendfile` and `copy` force one route."),
     S::new("pagewire.transfer.copy.max.bytes", Int, Some("8192"), Min(0))
         .doc("Ranges up to this many bytes are copied into the answer instead of sent by a call of their own."),
-    S::new("pagewire.transfer.turn.bytes", Int, Some("524288"), Min(4096))
-        .doc("Bytes one connection sends before others get their turn."),
+    S::new("pagewire.transfer.turn.bytes", Int, Some("1048576"), Min(4096))
+        .doc("About the bytes of one sending call; a connection that has sent twice as many lets others have their turn."),
+    S::new("pagewire.socket.congestion.control", Text, Some("auto"), NotEmpty)
+        .doc("TCP congestion control of accepted connections: `system` leaves the system's, a name asks for that one. `auto` replaces a pacing one (BBR), whose timers cost more CPU than `sendfile` saves, by cubic or reno for clients on this machine and leaves the system's to all others."),
     S::new("pagewire.request.memory.max.bytes", Long, Some("268435456"), Min(1_048_576))
         .doc("Most memory in bytes for requests that are arriving or being worked on. At the limit, reading pauses. One request may take just under half of it, whatever `socket.request.max.bytes` says."),
     S::new("pagewire.io.threads", Int, Some("4"), Between(1, 256))

@@ -12,6 +12,7 @@ use std::{collections::HashMap, sync::Arc};
 use foldhash::fast::RandomState;
 use pagewire_wire::{ErrorCode, messages::fetch_request::FetchRequest};
 use parking_lot::Mutex;
+use uuid::Uuid;
 
 use super::{
     read::Answers,
@@ -35,7 +36,6 @@ struct Sessions {
     by_id: HashMap<i32, Entry, RandomState>,
     /// The sum of all sizes.
     partitions: usize,
-    last_id: i32,
 }
 
 struct Entry {
@@ -91,6 +91,9 @@ impl FetchSessions {
 
     /// Remembers a full fetch. Answers its session id, 0 if there is no room.
     fn create(&self, wanted: &[Wanted], answers: &Answers, by_id: bool, now_ms: i64) -> i32 {
+        if !self.sessions.lock().make_room(self.slots, wanted.len(), now_ms) {
+            return 0;
+        }
         let mut session = Session::new(0, by_id);
         for want in wanted {
             session.put(want);
@@ -160,11 +163,13 @@ impl Sessions {
             .map(|(id, _)| *id)
     }
 
-    fn unused_id(&mut self) -> i32 {
+    /// An id nobody can know: a client of before a restart, or of another broker, ends what it takes for its session.
+    fn unused_id(&self) -> i32 {
         loop {
-            self.last_id = self.last_id.checked_add(1).unwrap_or(1);
-            if !self.by_id.contains_key(&self.last_id) {
-                return self.last_id;
+            let [a, b, c, d, ..] = Uuid::new_v4().into_bytes();
+            let id = i32::from_be_bytes([a & 0x7f, b, c, d]);
+            if id != 0 && !self.by_id.contains_key(&id) {
+                return id;
             }
         }
     }

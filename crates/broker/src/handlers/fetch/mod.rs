@@ -42,20 +42,23 @@ pub(crate) fn run(call: Call) -> Reply {
         Err(close) => return Reply::Now(Err(close)),
     };
     let limits = Limits::of(&request, ctx.version, &ctx.broker.config());
-    let (min_bytes, max_wait) = (request.min_bytes, request.max_wait_ms);
+    let max_wait = request.max_wait_ms;
     let scope = match ctx.broker.sessions().open(&request, ctx.version, now_ms()) {
         Ok(scope) => scope,
         Err(code) => return Reply::Now(respond::session_error(&ctx, code)),
     };
     let answers = read::all(&ctx.broker.image(), ctx.version, scope.wanted(), &limits, Cold::LeaveOut);
     let patient = max_wait > 0 && !scope.wanted().is_empty();
-    if !answers.cold && (!patient || answers.settled(min_bytes)) {
+    if !answers.cold && (!patient || answers.settled(&limits)) {
         return Reply::Now(respond::answer(&ctx, &scope, answers));
     }
     // What waits must not keep the frame it came in.
     ctx.client_id = None;
+    if let Err(close) = ctx.keep(size_of_val(scope.wanted())) {
+        return Reply::Now(Err(close));
+    }
     let deadline = Instant::now() + Duration::from_millis(u64::try_from(max_wait).unwrap_or(0));
-    Reply::Later(Box::pin(wait(Arc::new(Fetch { ctx, scope, limits }), min_bytes, deadline)))
+    Reply::Later(Box::pin(wait(Arc::new(Fetch { ctx, scope, limits }), deadline)))
 }
 
 /// A fetch that cannot be answered on the spot.
@@ -72,7 +75,7 @@ impl Fetch {
 }
 
 /// Waits for the disk where a lookup needs it, then for enough bytes, an error or the deadline.
-async fn wait(fetch: Arc<Fetch>, min_bytes: i32, deadline: Instant) -> Outcome {
+async fn wait(fetch: Arc<Fetch>, deadline: Instant) -> Outcome {
     let broker = &fetch.ctx.broker;
     let waker = Arc::new(Waker::default());
     let tickets = watch(&broker.image(), fetch.scope.wanted(), &waker, fetch.ctx.version);
@@ -84,7 +87,7 @@ async fn wait(fetch: Arc<Fetch>, min_bytes: i32, deadline: Instant) -> Outcome {
     let answers = loop {
         // Registered first, read second: what was appended in between is seen here.
         let answers = lookup::look(&look, broker.io(), &broker.metrics().fetch_cold_lookups, deadline).await;
-        if over || answers.settled(min_bytes) || Instant::now() >= deadline {
+        if over || answers.settled(&fetch.limits) || Instant::now() >= deadline {
             break answers;
         }
         if !std::mem::replace(&mut parked, true) {
@@ -103,7 +106,7 @@ fn watch(image: &Image, wanted: &[Wanted], waker: &Arc<Waker>, version: i16) -> 
 
 impl Answers {
     /// Whether there is anything to say already.
-    fn settled(&self, min_bytes: i32) -> bool {
-        self.urgent || self.bytes >= u64::from(min_bytes.max(0).unsigned_abs())
+    fn settled(&self, limits: &Limits) -> bool {
+        self.urgent || self.bytes >= limits.min_bytes
     }
 }

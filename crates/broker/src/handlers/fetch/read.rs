@@ -20,6 +20,8 @@ use crate::{
 /// What bounds one answer.
 #[derive(Debug, Clone)]
 pub(super) struct Limits {
+    /// Fewer are waited for; more than `max_bytes` can never be.
+    pub(super) min_bytes: u64,
     max_bytes: u32,
     up_to: ReadUpTo,
     committed_only: bool,
@@ -30,8 +32,10 @@ impl Limits {
         // Version 4 and up: 1 is READ_COMMITTED.
         let committed_only = version >= 4 && request.isolation_level == 1;
         let asked = u32::try_from(request.max_bytes).unwrap_or(0);
+        let max_bytes = asked.min(config.fetch_max_bytes);
         Self {
-            max_bytes: asked.min(config.fetch_max_bytes),
+            min_bytes: u64::from(u32::try_from(request.min_bytes).unwrap_or(0).min(max_bytes)),
+            max_bytes,
             up_to: if committed_only { ReadUpTo::LastStable } else { ReadUpTo::HighWatermark },
             committed_only,
         }
@@ -73,7 +77,8 @@ pub(super) struct Answers {
     pub(super) partitions: Vec<Answer>,
     /// Record bytes found.
     pub(super) bytes: u64,
-    /// Something must be said now, bytes or not: an error or a diverging epoch.
+    /// Something must be said now, however few bytes: an error, a diverging epoch, or records of a segment that will
+    /// not grow.
     pub(super) urgent: bool,
     /// A partition was left out because its lookup would have to wait for the disk.
     pub(super) cold: bool,
@@ -182,7 +187,10 @@ impl Answers {
     ) -> Answer {
         let max_bytes = left.min(u32::try_from(want.max_bytes).unwrap_or(0));
         match cold.read(&partition.log, want.fetch_offset, max_bytes, limits.up_to, self.bytes == 0) {
-            Ok(Some(slice)) => Answer::at(partition, slice.range.filter(|range| !range.is_empty())),
+            Ok(Some(slice)) => {
+                self.urgent |= slice.closed;
+                Answer::at(partition, slice.range.filter(|range| !range.is_empty()))
+            }
             Ok(None) => {
                 self.cold = true;
                 Answer::at(partition, None)
@@ -200,6 +208,9 @@ fn elsewhere(entry: &PartitionEntry, error: ErrorCode) -> Answer {
 fn diverging(want: &Wanted, partition: &Partition) -> Result<Option<(i32, i64)>, ErrorCode> {
     if want.last_fetched_epoch < 0 {
         return Ok(None);
+    }
+    if want.fetch_offset < partition.log.marks().log_start {
+        return Err(ErrorCode::OffsetOutOfRange);
     }
     let end = partition.log.end_offset_for_epoch(want.last_fetched_epoch);
     let (epoch, end_offset) = end.ok_or(ErrorCode::OffsetOutOfRange)?;
