@@ -1,11 +1,14 @@
 //! The hostile bytes themselves, made from a seed.
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use bytes::Bytes;
 use pagewire_record::compress::{Compression, deflate};
 use pagewire_record::{BatchHeader, Codec, HEADER_LEN};
-use pagewire_wire::ApiKey;
+use pagewire_wire::messages::describe_configs_request::{DescribeConfigsRequest, DescribeConfigsResource};
+use pagewire_wire::messages::fetch_request::FetchRequest;
+use pagewire_wire::messages::metadata_request::{MetadataRequest, MetadataRequestTopic};
 use pagewire_wire::testing::{ALL, Entry, Kind, Rng};
+use pagewire_wire::{ApiKey, Request, encode_request};
 
 use crate::harness::raw;
 
@@ -28,6 +31,48 @@ fn framed(content: &[u8]) -> Vec<u8> {
     let mut bytes = i32::try_from(content.len()).unwrap_or(i32::MAX).to_be_bytes().to_vec();
     bytes.extend_from_slice(content);
     bytes
+}
+
+/// A request as it goes over the wire.
+fn encoded(request: &impl Request, version: i16) -> Result<Vec<u8>> {
+    let frame = encode_request(request, version, 7, None)?.into_bytes().context("a request with a hole")?;
+    Ok(frame.to_vec())
+}
+
+/// Asks about 830,000 topics, none of which is there, in 4 MiB.
+pub(super) fn many_topics() -> Result<Vec<u8>> {
+    let letters = || b'!'..=b'~';
+    let names = letters().flat_map(|a| letters().flat_map(move |b| letters().map(move |c| [a, b, c])));
+    let topic = |name: [u8; 3]| MetadataRequestTopic {
+        name: Some(String::from_utf8_lossy(&name).into_owned().into()),
+        ..MetadataRequestTopic::default()
+    };
+    let topics = Some(names.map(topic).collect());
+    encoded(&MetadataRequest { topics, allow_auto_topic_creation: false, ..MetadataRequest::default() }, 9)
+}
+
+/// A fetch that waits for what nobody produces.
+pub(super) fn parked_fetch(topic: &str, offset: i64) -> Result<Vec<u8>> {
+    let request = FetchRequest { max_wait_ms: 600_000, ..raw::fetch_request(topic, 0, offset, 1 << 20) };
+    encoded(&request, raw::FETCH)
+}
+
+/// Asks for every setting of the broker, with all that is known about it.
+pub(super) fn describe_broker() -> Result<Vec<u8>> {
+    const BROKER: i8 = 4;
+    let resource = DescribeConfigsResource {
+        resource_type: BROKER,
+        resource_name: "1".into(),
+        configuration_keys: None,
+        ..DescribeConfigsResource::default()
+    };
+    let request = DescribeConfigsRequest {
+        resources: vec![resource],
+        include_synonyms: true,
+        include_documentation: true,
+        ..DescribeConfigsRequest::default()
+    };
+    encoded(&request, 4)
 }
 
 /// Size prefixes that are not the size of what follows.

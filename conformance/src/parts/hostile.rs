@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use bytes::Bytes;
+use pagewire_wire::messages::api_versions_request::ApiVersionsRequest;
 use pagewire_wire::testing::Rng;
 
 use super::frames::{self, Requests};
@@ -55,6 +56,8 @@ pub fn hostile(context: &Context<'_>, cases: &mut Cases<'_>) {
     cases.run("broken_batches", || stage.batches(frames::broken_batches()?));
     cases.run("decompression_bombs", || stage.batches(frames::bombs()?));
     cases.run("decompression_bombs_side_by_side", || stage.bombs_at_once());
+    cases.run("requests_that_unfold_into_much", || stage.unfolding());
+    cases.run("answers_that_nobody_reads", || stage.unread());
     cases.run("half_sent_frames_held_open", || stage.half_sent());
     cases.run("a_crowd_does_not_hurt_a_normal_client", || stage.crowd());
 }
@@ -156,6 +159,53 @@ impl Stage {
         self.unharmed()
     }
 
+    /// Frames of a few MiB that name a million topics each.
+    fn unfolding(&mut self) -> Result<()> {
+        let frame = frames::many_topics()?;
+        let address = self.broker.address().to_owned();
+        self.beside(|| {
+            let mut held = Vec::new();
+            for _ in 0..8 {
+                let mut client = Raw::connect(&address)?;
+                client.stream().set_write_timeout(Some(PATIENCE))?;
+                // The broker may stop reading, or close: both are answers.
+                let _ = (0..4).try_for_each(|_| client.stream().write_all(&frame));
+                held.push(client);
+            }
+            for client in &mut held {
+                let _ = client.receive_frame();
+            }
+            Ok(())
+        })?;
+        self.unharmed()
+    }
+
+    /// Small requests with large answers, behind one that is not answered for a long time.
+    fn unread(&mut self) -> Result<()> {
+        let address = self.broker.address().to_owned();
+        let end = Raw::connect(&address)?.offset(TOPIC, 0, -1)?;
+        let (parked, described) = (frames::parked_fetch(TOPIC, end)?, frames::describe_broker()?);
+        self.beside(|| {
+            let mut held = Vec::new();
+            for _ in 0..200 {
+                let mut client = Raw::connect(&address)?;
+                client.stream().set_write_timeout(Some(PATIENCE))?;
+                client.stream().write_all(&parked)?;
+                let _ = (0..60).try_for_each(|_| client.stream().write_all(&described));
+                held.push(client);
+            }
+            // Each round of the bystander's looks at the memory that all of this takes.
+            let mut client = Raw::connect(&address)?;
+            for _ in 0..40 {
+                client.append(BYSTANDER_TOPIC, 0, &raw::batch(&[b"still served"], None)?)?;
+                std::thread::sleep(BYSTANDER_PAUSE);
+            }
+            drop(held);
+            Ok(())
+        })?;
+        until("memory given back", || Ok(self.unharmed().is_ok()))
+    }
+
     fn half_sent(&mut self) -> Result<()> {
         // Frames that are large, that are the usual size, and a few that are very large.
         for (count, announced, sent) in
@@ -213,21 +263,34 @@ impl Stage {
 
     fn crowd(&mut self) -> Result<()> {
         let address = self.broker.address().to_owned();
-        let idle = (0..1000).map(|_| TcpStream::connect(&address)).collect::<std::io::Result<Vec<_>>>()?;
-        let half = half_sent_frames(&address, 200, 90 << 20, HALF)?;
-        let mut deaf = Vec::new();
-        for _ in 0..50 {
-            let mut client = Raw::connect(&address)?;
-            for _ in 0..20 {
-                client.send(&raw::fetch_request(TOPIC, 0, 0, 4 << 20), raw::FETCH)?;
+        let treasure = self.treasure.clone();
+        self.beside(|| {
+            let mut idle = Vec::new();
+            for _ in 0..1000 {
+                let mut client = Raw::connect(&address)?;
+                client
+                    .call(&ApiVersionsRequest::default(), 0)
+                    .context("one of a thousand idle connections")?;
+                idle.push(client);
             }
-            deaf.push(client);
-        }
-        for _ in 0..20 {
-            self.unharmed()?;
-        }
-        drop((idle, half, deaf));
-        self.unharmed()
+            let half = half_sent_frames(&address, 200, 90 << 20, HALF)?;
+            let mut deaf = Vec::new();
+            for _ in 0..50 {
+                let mut client = Raw::connect(&address)?;
+                for _ in 0..20 {
+                    client.send(&raw::fetch_request(TOPIC, 0, 0, 4 << 20), raw::FETCH)?;
+                }
+                deaf.push(client);
+            }
+            for _ in 0..20 {
+                let mut client = Raw::connect(&address)?;
+                client.append(BYSTANDER_TOPIC, 0, &raw::batch(&[b"hello"], None)?)?;
+                ensure!(client.read_all(TOPIC, 0)? == treasure, "a topic reads back different");
+            }
+            drop((idle, half, deaf));
+            Ok(())
+        })?;
+        until("memory given back", || Ok(self.unharmed().is_ok()))
     }
 }
 

@@ -22,6 +22,10 @@ use crate::{
 /// before it is encoded: no client that was written for Kafka asks for that much at once.
 pub(crate) const RESPONSE_BYTES_MAX: usize = 256 << 20;
 
+/// What a request's arrays unfold into is charged so many times: an answer has an entry for each of theirs, and a handler
+/// keeps something about them meanwhile.
+const UNFOLDED_CHARGE: usize = 4;
+
 /// What a handler knows about the request besides its body.
 #[derive(Clone)]
 pub(crate) struct Context {
@@ -115,7 +119,7 @@ pub(crate) fn decode<Q: Request>(call: Call) -> Result<(Context, Q), Close> {
     let request = Q::decode(&mut body, context.version).map_err(|error| {
         Close::because(format_args!("{} v{}: {error}", context.key.name(), context.version))
     })?;
-    context.charge = context.account.charge(body.unfolded_bytes())?.map(Arc::new);
+    context.charge = context.account.charge(UNFOLDED_CHARGE * body.unfolded_bytes())?.map(Arc::new);
     Ok((context, request))
 }
 
