@@ -11,6 +11,7 @@
 //! membership in `coordinate`, byte layouts in `wire`. What is left is wiring, waiting and limits.
 
 pub mod api;
+mod aside;
 mod background;
 mod broker;
 mod clock;

@@ -12,7 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::runtime::{Handle, RuntimeFlavor};
+use crate::aside::aside;
 
 /// A write that takes longer has been held by the kernel.
 const SLOW: Duration = Duration::from_millis(2);
@@ -31,15 +31,11 @@ pub(super) fn guarded<T>(bytes: usize, write: impl FnOnce() -> T) -> T {
         return write();
     }
     let started = Instant::now();
-    let done = if wary > 0 && may_block_in_place() { tokio::task::block_in_place(write) } else { write() };
+    let done = aside(wary > 0, write);
     if started.elapsed() > SLOW {
         WARY.store(WARY_APPENDS, Ordering::Relaxed);
     } else if wary > 0 {
         let _ = WARY.compare_exchange(wary, wary - 1, Ordering::Relaxed, Ordering::Relaxed);
     }
     done
-}
-
-fn may_block_in_place() -> bool {
-    Handle::try_current().is_ok_and(|handle| handle.runtime_flavor() == RuntimeFlavor::MultiThread)
 }

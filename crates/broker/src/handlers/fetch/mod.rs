@@ -27,6 +27,7 @@ use session::Scope;
 use wanted::Wanted;
 
 use crate::{
+    aside::aside,
     clock::now_ms,
     cluster::Image,
     dispatch::{Call, Context, decode},
@@ -34,6 +35,9 @@ use crate::{
     net::{Outcome, Reply},
     partition::{Ticket, Waker},
 };
+
+/// A round over so many partitions takes a millisecond or more.
+const MANY_PARTITIONS: usize = 1000;
 
 /// Entry of the API table.
 pub(crate) fn run(call: Call) -> Reply {
@@ -47,7 +51,7 @@ pub(crate) fn run(call: Call) -> Reply {
         Ok(scope) => scope,
         Err(code) => return Reply::Now(respond::session_error(&ctx, code)),
     };
-    let answers = read::all(&ctx.broker.image(), ctx.version, scope.wanted(), &limits, Cold::LeaveOut);
+    let answers = look(&ctx, &scope, &limits, Cold::LeaveOut);
     let patient = max_wait > 0 && !scope.wanted().is_empty();
     if !answers.cold && (!patient || answers.settled(&limits)) {
         return Reply::Now(respond::answer(&ctx, &scope, answers));
@@ -70,8 +74,16 @@ struct Fetch {
 
 impl Fetch {
     fn look(&self, cold: Cold) -> Answers {
-        read::all(&self.ctx.broker.image(), self.ctx.version, self.scope.wanted(), &self.limits, cold)
+        look(&self.ctx, &self.scope, &self.limits, cold)
     }
+}
+
+/// One round over all partitions.
+fn look(ctx: &Context, scope: &Scope, limits: &Limits, cold: Cold) -> Answers {
+    let wanted = scope.wanted();
+    aside(wanted.len() >= MANY_PARTITIONS, || {
+        read::all(&ctx.broker.image(), ctx.version, wanted, limits, cold)
+    })
 }
 
 /// Waits for the disk where a lookup needs it, then for enough bytes, an error or the deadline.
