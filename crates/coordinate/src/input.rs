@@ -62,7 +62,7 @@ pub struct Join {
     pub client_host: String,
     /// Session timeout in milliseconds.
     pub session_timeout_ms: i32,
-    /// Rebalance timeout in milliseconds; version 0 has none and uses the session timeout.
+    /// Rebalance timeout in milliseconds, in no range; version 0 has none and uses the session timeout.
     pub rebalance_timeout_ms: i32,
     /// `consumer`, `connect`, ...
     pub protocol_type: String,

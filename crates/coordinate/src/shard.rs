@@ -86,9 +86,10 @@ impl Shard {
         out
     }
 
-    /// Lets everything act that is due.
+    /// Lets everything act that is due. What that sets anew is due at the next millisecond at the earliest.
     pub fn on_time(&mut self, now: Now) -> Effects {
         let mut out = Effects::default();
+        self.timers.begin_acting(now.steady_ms);
         while let Some(key) = self.timers.pop_due(now.steady_ms) {
             match key {
                 TimerKey::Join(group_id) => self.with_group(&group_id, now, &mut out, |turn| {
@@ -107,6 +108,7 @@ impl Shard {
                 break;
             }
         }
+        self.timers.end_acting();
         out
     }
 

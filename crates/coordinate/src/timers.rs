@@ -20,10 +20,23 @@ pub(crate) enum TimerKey {
 pub(crate) struct Timers {
     by_time: BTreeSet<(i64, TimerKey)>,
     by_key: HashMap<TimerKey, i64>,
+    /// No deadline is set before this time.
+    earliest_ms: Option<i64>,
 }
 
 impl Timers {
+    /// While what is due at `steady_ms` acts, what it sets is due later: acting always comes to an end.
+    pub(crate) fn begin_acting(&mut self, steady_ms: i64) {
+        self.earliest_ms = Some(steady_ms.saturating_add(1));
+    }
+
+    /// From now on a deadline may be at once again.
+    pub(crate) fn end_acting(&mut self) {
+        self.earliest_ms = None;
+    }
+
     pub(crate) fn set(&mut self, key: TimerKey, deadline_ms: i64) {
+        let deadline_ms = self.earliest_ms.map_or(deadline_ms, |earliest_ms| deadline_ms.max(earliest_ms));
         if let Some(old) = self.by_key.insert(key.clone(), deadline_ms) {
             if old == deadline_ms {
                 return;
@@ -72,6 +85,20 @@ mod tests {
         assert_eq!(timers.pop_due(30), Some(TimerKey::Retention));
         assert_eq!(timers.next_deadline(), None);
         assert_eq!(timers.len(), 0);
+    }
+
+    #[test]
+    fn what_acting_sets_is_due_later() {
+        let mut timers = Timers::default();
+        timers.set(TimerKey::Retention, 5);
+        timers.begin_acting(10);
+        assert_eq!(timers.pop_due(10), Some(TimerKey::Retention));
+        timers.set(TimerKey::Retention, 10);
+        assert_eq!(timers.pop_due(10), None);
+        timers.end_acting();
+        assert_eq!(timers.next_deadline(), Some(11));
+        timers.set(TimerKey::Retention, 10);
+        assert_eq!(timers.pop_due(10), Some(TimerKey::Retention));
     }
 
     #[test]

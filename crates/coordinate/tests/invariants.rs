@@ -18,7 +18,7 @@ const GROUPS: usize = 3;
 
 #[derive(Clone, Debug)]
 enum Step {
-    Join { group: usize, member: usize, instance: Option<u8>, protocol: u8, twice: bool },
+    Join { group: usize, member: usize, instance: Option<u8>, protocol: u8, twice: bool, rebalance_ms: i32 },
     Sync { group: usize, member: usize, stale: bool },
     Beat { group: usize, member: usize },
     Leave { group: usize, member: usize, instance: Option<u8> },
@@ -33,9 +33,11 @@ fn step() -> impl Strategy<Value = Step> {
     let group = 0..GROUPS;
     let member = 0..6usize;
     let instance = proptest::option::weighted(0.3, 0..2u8);
+    let rebalance_ms = proptest::sample::select(vec![-1, 0, 1, 20_000]);
     prop_oneof![
-        8 => (group.clone(), member.clone(), instance.clone(), 0..3u8, any::<bool>()).prop_map(
-            |(group, member, instance, protocol, twice)| Step::Join { group, member, instance, protocol, twice }),
+        8 => (group.clone(), member.clone(), instance.clone(), 0..3u8, any::<bool>(), rebalance_ms).prop_map(
+            |(group, member, instance, protocol, twice, rebalance_ms)|
+                Step::Join { group, member, instance, protocol, twice, rebalance_ms }),
         6 => (group.clone(), member.clone(), proptest::bool::weighted(0.1)).prop_map(
             |(group, member, stale)| Step::Sync { group, member, stale }),
         4 => (group.clone(), member.clone()).prop_map(|(group, member)| Step::Beat { group, member }),
@@ -104,7 +106,7 @@ impl World {
                 self.fail_next = true;
                 return;
             }
-            Step::Join { group, member, instance, protocol, twice } => {
+            Step::Join { group, member, instance, protocol, twice, rebalance_ms } => {
                 let token = self.token(*group);
                 Input::Join(Join {
                     token,
@@ -114,7 +116,7 @@ impl World {
                     client_id: "c".into(),
                     client_host: "/h".into(),
                     session_timeout_ms: 10_000,
-                    rebalance_timeout_ms: 20_000,
+                    rebalance_timeout_ms: *rebalance_ms,
                     protocol_type: "consumer".into(),
                     protocols: offers(*protocol),
                     require_known_member_id: *twice,
@@ -273,6 +275,10 @@ impl World {
 fn timeless(mut group: GroupMetadata) -> GroupMetadata {
     if group.protocol_type.is_empty() {
         group.state_since_ms = None;
+    }
+    // A record of -1 was written by a client without a rebalance timeout: it reads as the session's.
+    for member in group.members.iter_mut().filter(|member| member.rebalance_timeout_ms == -1) {
+        member.rebalance_timeout_ms = member.session_timeout_ms;
     }
     group
 }

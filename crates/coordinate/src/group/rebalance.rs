@@ -11,6 +11,9 @@ use crate::error::Error;
 use crate::records::{GroupMetadata, Record};
 use crate::timers::TimerKey;
 
+/// A rebalance that nobody has joined is looked at again this much later at the earliest, whatever members ask for.
+const POSTPONED_MIN_MS: i32 = 1_000;
+
 impl Group {
     /// Everyone with the metadata for the chosen protocol: what the leader assigns by.
     pub(super) fn members_for_leader(&self) -> Vec<JoinMember> {
@@ -89,10 +92,12 @@ impl Turn<'_> {
         }
         match self.group.join_wait {
             JoinWait::Initial { delay_ms, remaining_ms }
-                if self.group.new_member_added && remaining_ms > 0 =>
+                if self.group.new_member_added
+                    && remaining_ms > 0
+                    && self.settings.initial_rebalance_delay_ms > 0 =>
             {
                 self.group.new_member_added = false;
-                let next_ms = self.settings.initial_rebalance_delay_ms.clamp(0, remaining_ms);
+                let next_ms = self.settings.initial_rebalance_delay_ms.min(remaining_ms);
                 self.group.join_wait =
                     JoinWait::Initial { delay_ms: next_ms, remaining_ms: (remaining_ms - delay_ms).max(0) };
                 self.set_join_deadline(next_ms);
@@ -114,7 +119,7 @@ impl Turn<'_> {
         if !self.group.elect_joined_leader() && !self.group.has_no_members() {
             // Only absent static members are left: wait until one comes back or their sessions end.
             self.group.join_wait = JoinWait::Rebalance;
-            self.set_join_deadline(self.group.rebalance_timeout_ms());
+            self.set_join_deadline(self.group.rebalance_timeout_ms().max(POSTPONED_MIN_MS));
             return;
         }
         self.group.generation = self.group.generation.checked_add(1).unwrap_or(1);
