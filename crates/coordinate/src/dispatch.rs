@@ -3,6 +3,7 @@
 use crate::answer::{Answer, JoinAnswer, LeaveAnswer, LeftMember, SyncAnswer};
 use crate::effects::Effects;
 use crate::error::Error;
+use crate::group::weight_of;
 use crate::input::{Heartbeat, Input, Join, Leave, Sync};
 use crate::now::Now;
 use crate::shard::Shard;
@@ -77,13 +78,45 @@ impl Shard {
         {
             return Err(Error::InvalidRequest);
         }
-        Ok(())
+        if self.has_room_for(join) { Ok(()) } else { Err(Error::GroupMaxSizeReached) }
+    }
+
+    /// A member that offers no more than before always has room.
+    fn has_room_for(&self, join: &Join) -> bool {
+        let offered = weight_of(&join.protocols);
+        let present = self.group(&join.group_id).and_then(|group| {
+            let holder = join.instance_id.as_deref().and_then(|id| group.static_member(id));
+            group.member(holder.map_or(&join.member_id, |id| id))
+        });
+        let more = match present {
+            Some(member) => offered.saturating_sub(weight_of(&member.protocols)),
+            None => offered + join.client_id.len(),
+        };
+        self.has_bytes_for(more)
+    }
+
+    /// An assignment that is no larger than the one before always has room.
+    fn has_room_for_assignments(&self, sync: &Sync) -> bool {
+        let Some(group) = self.group(&sync.group_id).filter(|_| !sync.assignments.is_empty()) else {
+            return true;
+        };
+        let assigned: usize = sync.assignments.iter().map(|(_, assignment)| assignment.len()).sum();
+        let present: usize = group.members().map(|(_, member)| member.assignment.len()).sum();
+        self.has_bytes_for(assigned.saturating_sub(present))
+    }
+
+    fn has_bytes_for(&self, more: usize) -> bool {
+        more == 0 || self.bytes().saturating_add(more) <= self.settings().limits.bytes
     }
 
     fn dispatch_sync(&mut self, sync: Sync, now: Now, out: &mut Effects) {
         let group_id = sync.group_id.clone();
         if let Err(error) = self.check_known(&group_id) {
             return out.reply(sync.token, Answer::Sync(SyncAnswer::refused(error)));
+        }
+        if !self.has_room_for_assignments(&sync) {
+            let answer = SyncAnswer::refused(Error::GroupMaxSizeReached);
+            return out.reply(sync.token, Answer::Sync(answer));
         }
         self.with_group(&group_id, now, out, |turn| turn.sync(sync));
     }

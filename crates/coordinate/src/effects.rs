@@ -23,7 +23,8 @@ use crate::records::{EncodeError, Record};
 pub struct Effects {
     /// Answers that wait for nothing.
     pub replies: Vec<Reply>,
-    /// Records to write, each as one batch, in this order. Hand each back before the next input.
+    /// Records to write, each as one batch, in this order. Hand each back before the next input. Once one could not be
+    /// written, none after it may be: hand those back as failed too.
     pub appends: Vec<Append>,
 }
 

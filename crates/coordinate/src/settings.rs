@@ -56,12 +56,18 @@ pub struct Limits {
     pub member_metadata_bytes: usize,
     /// Bytes of a group, member or instance id, protocol type or name, topic name; answered INVALID_REQUEST.
     pub name_bytes: usize,
+    /// Bytes that the groups and offsets of one shard take in memory, about: ids, metadata, assignments and the texts of
+    /// offsets. Beyond it joins and assignments that take more are answered GROUP_MAX_SIZE_REACHED, commits
+    /// INVALID_COMMIT_OFFSET_SIZE. What is in the log is loaded in any case.
+    pub bytes: usize,
     /// Committed offsets of one shard; answered INVALID_COMMIT_OFFSET_SIZE.
     pub offsets: usize,
     /// Records of one append: larger clean-ups are cut into several.
     pub records_per_append: usize,
-    /// Bytes of names in one append of a clean-up, so that the batch stays under any sensible `max.message.bytes`.
+    /// Bytes of one append of a clean-up, so that the batch stays under `max.message.bytes`.
     pub append_bytes: usize,
+    /// Groups and topics' offsets that one look for what expired goes through; the next follows a millisecond later.
+    pub expiry_steps: usize,
 }
 
 impl Default for Limits {
@@ -73,9 +79,11 @@ impl Default for Limits {
             protocols: 256,
             member_metadata_bytes: 8 << 20,
             name_bytes: 16 << 10,
+            bytes: 256 << 20,
             offsets: 1 << 24,
             records_per_append: 2_000,
             append_bytes: 256 << 10,
+            expiry_steps: 20_000,
         }
     }
 }

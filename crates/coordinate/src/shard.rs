@@ -7,7 +7,8 @@
 //! What is in the log comes from the log: offsets and the disappearance of groups change only by their records. What a
 //! record cannot hold (who waits, whose session ends when) lives here alone and begins anew after a restart, as in Kafka.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
+use std::ops::Bound;
 use std::sync::Arc;
 
 use crate::effects::{Append, Effects, Then};
@@ -20,19 +21,33 @@ use crate::records::{DecodeError, Decoded, GroupMetadata, OffsetKey, OffsetValue
 use crate::settings::Settings;
 use crate::timers::{TimerKey, Timers};
 
+/// A group, and a topic among its offsets; none before the first.
+pub(crate) type Cursor = (Arc<str>, Option<Arc<str>>);
+
 /// Groups and offsets of one partition of `__consumer_offsets`.
 #[derive(Debug)]
 pub struct Shard {
     settings: Settings,
-    groups: HashMap<Arc<str>, Group>,
+    groups: BTreeMap<Arc<str>, Group>,
+    /// Bytes of all groups, without their offsets.
+    group_bytes: usize,
     offsets: Offsets,
+    /// Where the look for what expired goes on.
+    pub(crate) expiry_at: Option<Cursor>,
     timers: Timers,
 }
 
 impl Shard {
     /// An empty shard.
     pub fn new(settings: Settings) -> Self {
-        Self { settings, groups: HashMap::new(), offsets: Offsets::default(), timers: Timers::default() }
+        Self {
+            settings,
+            groups: BTreeMap::new(),
+            group_bytes: 0,
+            offsets: Offsets::default(),
+            expiry_at: None,
+            timers: Timers::default(),
+        }
     }
 
     /// The settings in force.
@@ -55,7 +70,7 @@ impl Shard {
             Decoded::Record(Record::Offset { key, value }) => self.replay_offset(&key, value, wall_ms),
             Decoded::Record(Record::Group { group_id, value: None }) => self.forget_group(&group_id),
             Decoded::Record(Record::Group { group_id, value: Some(value) }) => {
-                self.groups.insert(group_id.clone(), Group::from_record(group_id, &value, wall_ms));
+                self.insert_group(Group::from_record(group_id, &value, wall_ms));
             }
         }
         Ok(())
@@ -179,6 +194,22 @@ impl Shard {
         self.groups.values()
     }
 
+    /// The groups from this one on, by name.
+    pub(crate) fn groups_from(&self, group_id: Option<&Arc<str>>) -> impl Iterator<Item = &Group> {
+        let from = group_id.map_or(Bound::Unbounded, |id| Bound::Included(&**id));
+        self.groups.range::<str, _>((from, Bound::Unbounded)).map(|(_, group)| group)
+    }
+
+    /// Bytes that groups and offsets take in memory, about.
+    pub const fn bytes(&self) -> usize {
+        self.group_bytes + self.offsets.bytes()
+    }
+
+    /// The most bytes that one append of a clean-up may have from now on: what the log takes.
+    pub const fn limit_append(&mut self, bytes: usize) {
+        self.settings.limits.append_bytes = bytes;
+    }
+
     /// How many groups there are.
     pub fn group_count(&self) -> usize {
         self.groups.len()
@@ -201,18 +232,40 @@ impl Shard {
         act: impl FnOnce(&mut Turn<'_>),
     ) {
         let Some(group) = self.groups.get_mut(group_id) else { return };
-        act(&mut Turn { group, timers: &mut self.timers, settings: &self.settings, out, now });
+        self.group_bytes -= group.bytes();
+        let mut turn = Turn { group, timers: &mut self.timers, settings: &self.settings, out, now };
+        act(&mut turn);
+        self.group_bytes += turn.group.bytes();
+    }
+
+    fn insert_group(&mut self, group: Group) {
+        self.group_bytes += group.bytes();
+        if let Some(old) = self.groups.insert(group.id.clone(), group) {
+            self.group_bytes -= old.bytes();
+        }
+    }
+
+    fn remove_group(&mut self, group_id: &str) -> Option<Group> {
+        let group = self.groups.remove(group_id)?;
+        self.group_bytes -= group.bytes();
+        Some(group)
     }
 
     /// Makes a group that nobody joined yet.
     pub(crate) fn create_group(&mut self, group_id: &str, wall_ms: i64) {
-        let id: Arc<str> = Arc::from(group_id);
-        self.groups.entry(id.clone()).or_insert_with(|| Group::new(id, wall_ms));
+        if !self.groups.contains_key(group_id) {
+            self.insert_group(Group::new(Arc::from(group_id), wall_ms));
+        }
     }
 
     pub(crate) fn schedule_expiry(&mut self, now: Now) {
         let next_ms = now.deadline(self.settings.offsets_retention_check_interval_ms.max(1));
         self.timers.set(TimerKey::Retention, next_ms);
+    }
+
+    /// The look for what expired is not through: it goes on after what else is due.
+    pub(crate) fn resume_expiry(&mut self, now: Now) {
+        self.timers.set(TimerKey::Retention, now.deadline(1));
     }
 
     fn replay_offset(&mut self, key: &OffsetKey, value: Option<OffsetValue>, wall_ms: i64) {
@@ -225,11 +278,11 @@ impl Shard {
 
     /// Undoes [`Shard::create_group`] for a group that nobody was let into.
     pub(crate) fn discard_group(&mut self, group_id: &str) {
-        self.groups.remove(group_id);
+        self.remove_group(group_id);
     }
 
     fn forget_group(&mut self, group_id: &str) {
-        let Some(group) = self.groups.remove(group_id) else { return };
+        let Some(group) = self.remove_group(group_id) else { return };
         let id = group.id.clone();
         self.timers.cancel(&TimerKey::Join(id.clone()));
         self.timers.cancel(&TimerKey::Sync(id.clone()));

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use pagewire_coordinate::{
     Answer, Commit, CommitPartition, CommitTopic, DeleteGroups, DeleteOffsets, Effects, Error, GroupMetadata,
-    GroupState, Heartbeat, Input, Join, KeyValue, Leave, Leaver, Now, OffsetKey, OffsetValue, Protocol,
-    Record, Settings, Shard, Sync, Token,
+    GroupState, Heartbeat, Input, Join, KeyValue, Leave, Leaver, Limits, Now, OffsetKey, OffsetValue,
+    Protocol, Record, Settings, Shard, Sync, Token,
 };
 use proptest::prelude::*;
 
@@ -70,7 +70,8 @@ struct World {
 
 impl World {
     fn new() -> Self {
-        let settings = Settings { max_size: 4, offsets_retention_ms: 500_000, ..Settings::default() };
+        let limits = Limits { expiry_steps: 2, ..Limits::default() };
+        let settings = Settings { max_size: 4, offsets_retention_ms: 500_000, limits, ..Settings::default() };
         let mut shard = Shard::new(settings);
         assert!(shard.loaded(Now::both(0)).is_empty());
         Self {
@@ -203,9 +204,10 @@ impl World {
             assert!(self.open.remove(&reply.token), "answered twice: {reply:?}");
             self.remember(reply.token, &reply.answer);
         }
+        let mut refused = false;
         for append in effects.appends {
             assert!(!append.records.is_empty());
-            let refused = std::mem::take(&mut self.fail_next);
+            refused |= std::mem::take(&mut self.fail_next);
             for record in &append.records {
                 if let Record::Group { group_id, value } = record {
                     if refused {
@@ -324,5 +326,6 @@ proptest! {
         prop_assert!(world.open.is_empty(), "{:?}", world.open);
         prop_assert_eq!(world.shard.group_count(), 0);
         prop_assert_eq!(world.shard.offset_count(), 0);
+        prop_assert_eq!(world.shard.bytes(), 0);
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::answer::{Answer, Reply};
-use crate::effects::{Effects, Then};
+use crate::effects::Effects;
 use crate::error::Error;
 use crate::group::GroupState;
 use crate::input::DeleteGroups;
@@ -23,13 +23,7 @@ impl Shard {
             })
             .collect();
         let answer = Answer::DeleteGroups(results);
-        // The answer waits for the last part; the earlier ones are written before it.
-        let mut parts = self.in_parts(records);
-        let Some(last) = parts.pop() else { return out.reply(request.token, answer) };
-        for part in parts {
-            out.append(part, Then::Nothing);
-        }
-        out.append(last, Then::Reply(Reply { token: request.token, answer }));
+        self.append_and_answer(records, Reply { token: request.token, answer }, out);
     }
 
     fn bury(&self, group_id: &str, records: &mut Vec<Record>) -> Result<(), Error> {

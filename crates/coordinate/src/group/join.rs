@@ -9,6 +9,14 @@ use crate::answer::JoinAnswer;
 use crate::error::Error;
 use crate::input::Join;
 
+/// A member id begins with at most so much of the client's own name.
+const STEM_BYTES: usize = 255;
+
+/// The beginning of a text, at most so many bytes and whole characters of it.
+fn cut(text: &str, bytes: usize) -> &str {
+    text.get(..text.floor_char_boundary(bytes)).unwrap_or(text)
+}
+
 impl Turn<'_> {
     pub(crate) fn join(&mut self, join: Join) {
         if !self.has_room_for(&join.member_id) {
@@ -41,7 +49,7 @@ impl Turn<'_> {
 
     /// A member without an id: it gets one.
     fn join_unknown(&mut self, join: Join) {
-        let stem = join.instance_id.as_deref().unwrap_or(&join.client_id);
+        let stem = cut(join.instance_id.as_deref().unwrap_or(&join.client_id), STEM_BYTES);
         let new_id: Arc<str> = Arc::from(format!("{stem}-{}", join.fresh_id));
         match &join.instance_id {
             Some(instance_id) => match self.group.static_member(instance_id).cloned() {
@@ -135,5 +143,17 @@ impl Turn<'_> {
         self.group.add(id.clone(), member, &join.protocol_type);
         self.set_session(id, self.settings.new_member_join_timeout_ms);
         self.rebalance_or_complete_join();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_member_id_begins_with_whole_characters_of_the_clients_name() {
+        assert_eq!(cut("consumer", STEM_BYTES), "consumer");
+        assert_eq!(cut(&"x".repeat(300), STEM_BYTES).len(), 255);
+        assert_eq!(cut(&"ä".repeat(300), STEM_BYTES), "ä".repeat(127));
     }
 }

@@ -22,7 +22,25 @@ pub(crate) struct Member {
     pub(crate) is_new: bool,
 }
 
+/// What a member takes besides its texts: itself, its places in the group's maps, its deadline.
+const MEMBER_BYTES: usize = 512;
+/// What a protocol takes besides its name and metadata.
+const PROTOCOL_BYTES: usize = 64;
+
+/// Bytes that offers take, about.
+pub(crate) fn weight_of(protocols: &[Protocol]) -> usize {
+    protocols.iter().map(|offer| PROTOCOL_BYTES + offer.name.len() + offer.metadata.len()).sum()
+}
+
 impl Member {
+    /// Bytes it takes, about.
+    pub(crate) fn weight(&self, id: &str) -> usize {
+        let instance_id = self.instance_id.as_deref().unwrap_or("");
+        let texts = [id, instance_id, &self.client_id, &self.client_host];
+        let texts: usize = texts.iter().map(|text| text.len()).sum();
+        MEMBER_BYTES + texts + weight_of(&self.protocols) + self.assignment.len()
+    }
+
     pub(crate) const fn is_static(&self) -> bool {
         self.instance_id.is_some()
     }

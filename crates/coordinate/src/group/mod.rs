@@ -31,7 +31,7 @@ use crate::error::Error;
 use crate::input::{Protocol, Token};
 use crate::records::{GroupMetadata, members_of};
 
-pub(crate) use member::Member;
+pub(crate) use member::{Member, weight_of};
 pub(crate) use statics::Undo;
 pub(crate) use turn::Turn;
 
@@ -105,11 +105,19 @@ pub(crate) struct Group {
     /// A member arrived since the initial wait was last prolonged.
     pub(crate) new_member_added: bool,
     pub(crate) join_wait: JoinWait,
+    /// What it takes in memory, about.
+    bytes: usize,
 }
+
+/// What a group takes besides its members: itself and its place in the shard.
+const GROUP_BYTES: usize = 512;
+/// What an id takes that was given out, besides its text.
+const PENDING_BYTES: usize = 256;
 
 impl Group {
     pub(crate) fn new(id: Arc<str>, wall_ms: i64) -> Self {
         Self {
+            bytes: GROUP_BYTES + id.len(),
             id,
             state: GroupState::Empty,
             previous_state: GroupState::Dead,
@@ -193,6 +201,11 @@ impl Group {
         self.members.is_empty()
     }
 
+    /// Bytes it takes, about.
+    pub(crate) const fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     pub(crate) fn is_leader(&self, id: &str) -> bool {
         self.leader.as_deref() == Some(id)
     }
@@ -215,7 +228,16 @@ impl Group {
     }
 
     pub(crate) fn add_pending(&mut self, id: Arc<str>) {
-        self.pending_join.insert(id);
+        let bytes = PENDING_BYTES + id.len();
+        if self.pending_join.insert(id) {
+            self.bytes += bytes;
+        }
+    }
+
+    fn remove_pending(&mut self, id: &str) {
+        if self.pending_join.remove(id) {
+            self.bytes -= PENDING_BYTES + id.len();
+        }
     }
 
     pub(crate) const fn awaiting_join_len(&self) -> usize {
@@ -243,7 +265,7 @@ impl Group {
         if self.leader.is_none() {
             self.leader = Some(id.clone());
         }
-        self.pending_join.remove(&id);
+        self.remove_pending(&id);
         self.insert(id, member);
     }
 
@@ -254,14 +276,16 @@ impl Group {
         }
         self.count_support(&member.protocols);
         self.awaiting_join += usize::from(member.awaiting_join.is_some());
+        self.bytes += member.weight(&id);
         self.members.insert(id, member);
     }
 
     /// Takes a member out; the leader's place goes to another member. Whoever waited for an answer is the caller's care.
     pub(crate) fn remove(&mut self, id: &str) -> Option<Member> {
-        self.pending_join.remove(id);
+        self.remove_pending(id);
         self.pending_sync.remove(id);
         let member = self.members.remove(id)?;
+        self.bytes -= member.weight(id);
         self.discount_support(&member.protocols);
         self.awaiting_join -= usize::from(member.awaiting_join.is_some());
         if let Some(instance_id) = &member.instance_id
@@ -293,7 +317,9 @@ impl Group {
     pub(crate) fn with_member(&mut self, id: &str, change: impl FnOnce(&mut Member)) {
         if let Some(member) = self.members.get_mut(id) {
             let (waits, offers) = (member.awaiting_join, member.protocols.len());
+            self.bytes -= member.assignment.len();
             change(member);
+            self.bytes += member.assignment.len();
             debug_assert_eq!((waits, offers), (member.awaiting_join, member.protocols.len()));
         }
     }
@@ -311,7 +337,9 @@ impl Group {
             self.discount_support(&protocols);
             return;
         };
+        self.bytes += weight_of(&protocols);
         let old = std::mem::replace(&mut member.protocols, protocols);
+        self.bytes -= weight_of(&old);
         member.rebalance_timeout_ms = rebalance_timeout_ms;
         member.session_timeout_ms = session_timeout_ms;
         self.discount_support(&old);
@@ -320,6 +348,8 @@ impl Group {
     /// Gives a static member a new id, everything else as it was. Who waited under the old id is the caller's care.
     pub(crate) fn rename_static(&mut self, instance_id: &Arc<str>, old_id: &str, new_id: &Arc<str>) {
         let Some(member) = self.members.remove(old_id) else { return };
+        self.bytes += new_id.len();
+        self.bytes -= old_id.len();
         self.members.insert(new_id.clone(), member);
         self.statics.insert(instance_id.clone(), new_id.clone());
         if self.pending_sync.remove(old_id) {

@@ -8,6 +8,7 @@ use crate::error::Error;
 use crate::group::{Group, GroupState};
 use crate::input::{Commit, CommitPartition, CommitTopic};
 use crate::now::Now;
+use crate::offsets::weight;
 use crate::records::{OffsetKey, OffsetValue, Record};
 use crate::shard::Shard;
 
@@ -38,9 +39,11 @@ impl Shard {
     }
 
     fn may_commit(&self, commit: &Commit) -> Result<(), Error> {
-        let partitions: usize = commit.topics.iter().map(|topic| topic.partitions.len()).sum();
         let limits = &self.settings().limits;
-        if self.offsets().len().saturating_add(partitions) > limits.offsets {
+        let (offsets, bytes) = self.growth_by(commit);
+        if offsets > 0 && self.offsets().len().saturating_add(offsets) > limits.offsets
+            || bytes > 0 && self.bytes().saturating_add(bytes) > limits.bytes
+        {
             return Err(Error::InvalidCommitOffsetSize);
         }
         if commit.topics.iter().any(|topic| topic.name.len() > limits.name_bytes) {
@@ -53,6 +56,21 @@ impl Shard {
             None if self.group_count() >= limits.groups => Err(Error::InvalidCommitOffsetSize),
             None => Ok(()),
         }
+    }
+
+    /// Offsets that would be new, and the bytes that all of them take in addition.
+    fn growth_by(&self, commit: &Commit) -> (usize, usize) {
+        let (mut offsets, mut more, mut less) = (0, 0_usize, 0_usize);
+        for topic in &commit.topics {
+            for partition in &topic.partitions {
+                more += weight(&topic.name, partition.metadata.as_deref().unwrap_or(""));
+                match self.offsets().get(&commit.group_id, &topic.name, partition.partition) {
+                    Some(old) => less += weight(&topic.name, &old.metadata),
+                    None => offsets += 1,
+                }
+            }
+        }
+        (offsets, more.saturating_sub(less))
     }
 
     /// A commit is a sign of life of the member that sends it.

@@ -6,7 +6,7 @@ use crate::answer::{Answer, DeleteOffsetsAnswer, DeletedOffsets, Reply};
 use crate::effects::{Effects, Then};
 use crate::error::Error;
 use crate::group::GroupState;
-use crate::input::{ANY_ID, DeleteOffsets, DeletedTopic};
+use crate::input::{ANY_ID, DeleteOffsets, DeletedTopic, TopicId};
 use crate::offsets::tombstone;
 use crate::records::Record;
 use crate::shard::Shard;
@@ -35,11 +35,35 @@ impl Shard {
             topics.push(DeletedOffsets { name: topic, partitions });
         }
         let answer = Answer::DeleteOffsets(DeleteOffsetsAnswer { error: None, topics });
-        if records.is_empty() {
-            out.reply(request.token, answer);
-        } else {
-            out.append(records, Then::Reply(Reply { token: request.token, answer }));
+        self.append_and_answer(records, Reply { token: request.token, answer }, out);
+    }
+
+    /// Clean-ups that somebody waits for: the answer comes with the last part.
+    pub(crate) fn append_and_answer(&self, records: Vec<Record>, reply: Reply, out: &mut Effects) {
+        let mut parts = self.in_parts(records);
+        let Some(last) = parts.pop() else { return out.reply(reply.token, reply.answer) };
+        for part in parts {
+            out.append(part, Then::Nothing);
         }
+        out.append(last, Then::Reply(reply));
+    }
+
+    /// Offsets go whose topic has another id by now, or is not there any more: what was to be told about its deletion
+    /// was not. `id_of` says a topic's id. Offsets without an id stay, whosever they are.
+    pub fn forget_strangers(&self, id_of: impl Fn(&str) -> Option<TopicId>) -> Effects {
+        let mut records: Vec<Record> = Vec::new();
+        for (group_id, by_topic) in self.offsets().groups() {
+            for (name, partitions) in by_topic {
+                let id = id_of(name);
+                let strangers = partitions
+                    .iter()
+                    .filter(|(_, value)| value.topic_id != ANY_ID && Some(value.topic_id) != id);
+                records.extend(strangers.map(|(partition, _)| tombstone(group_id, name, *partition)));
+            }
+        }
+        let mut out = Effects::default();
+        self.append_in_parts(records, &mut out);
+        out
     }
 
     pub(crate) fn topics_deleted(&mut self, topics: &[DeletedTopic], out: &mut Effects) {
@@ -71,7 +95,7 @@ impl Shard {
         let mut parts: Vec<Vec<Record>> = Vec::new();
         let mut bytes = 0;
         for record in records {
-            let size = size_of_names(&record);
+            let size = size_of(&record);
             bytes += size;
             match parts.last_mut() {
                 Some(part) if part.len() < limits.records_per_append && bytes <= limits.append_bytes => {
@@ -87,11 +111,15 @@ impl Shard {
     }
 }
 
-fn size_of_names(record: &Record) -> usize {
-    match record {
-        Record::Offset { key, .. } => key.group_id.len() + key.topic.len(),
-        Record::Group { group_id, .. } => group_id.len(),
-    }
+/// What a tombstone takes in a batch besides its names, at most: the record's own lengths and the key's fixed fields.
+const TOMBSTONE_BYTES: usize = 48;
+
+fn size_of(record: &Record) -> usize {
+    TOMBSTONE_BYTES
+        + match record {
+            Record::Offset { key, .. } => key.group_id.len() + key.topic.len(),
+            Record::Group { group_id, .. } => group_id.len(),
+        }
 }
 
 /// Group by group, and a group's tombstone after those of its offsets.

@@ -9,53 +9,85 @@
 //! ```
 //! An offset committed with a retention time of its own expires at that time instead.
 
+use std::collections::BTreeMap;
+use std::ops::Bound;
+use std::sync::Arc;
+
 use crate::effects::Effects;
 use crate::group::{Group, GroupState};
 use crate::now::Now;
 use crate::offsets::{GroupOffsets, tombstone};
 use crate::records::{OffsetValue, Record};
-use crate::shard::Shard;
+use crate::shard::{Cursor, Shard};
 
 impl Shard {
+    /// Goes through some groups; the next part follows at once after whatever else is waiting, until all are through.
     pub(crate) fn expire(&mut self, now: Now, out: &mut Effects) {
-        let (wall_ms, retention_ms) = (now.wall_ms, self.settings().offsets_retention_ms);
-        let mut records = Vec::new();
-        for group in self.groups() {
-            let offsets = self.offsets().of_group(&group.id);
-            let left = offsets
-                .map_or(0, |offsets| expire_group(group, offsets, wall_ms, retention_ms, &mut records));
-            if left == 0 && group.is(GroupState::Empty) && group.pending_len() == 0 {
-                records.push(Record::Group { group_id: group.id.clone(), value: None });
-            }
-        }
+        let mut look = Look {
+            shard: self,
+            wall_ms: now.wall_ms,
+            steps: self.settings().limits.expiry_steps.max(1),
+            records: Vec::new(),
+        };
+        let stopped_at = look.at_groups(self.expiry_at.as_ref());
+        let records = look.records;
         self.append_in_parts(records, out);
-        self.schedule_expiry(now);
+        self.expiry_at = stopped_at;
+        if self.expiry_at.is_some() { self.resume_expiry(now) } else { self.schedule_expiry(now) }
     }
 }
 
-/// Adds tombstones for what expired and says how many offsets stay.
-fn expire_group(
-    group: &Group,
-    offsets: &GroupOffsets,
+/// One part of the way through all groups.
+struct Look<'a> {
+    shard: &'a Shard,
     wall_ms: i64,
-    retention_ms: i64,
-    records: &mut Vec<Record>,
-) -> usize {
-    let mut left = 0;
-    for (topic, partitions) in offsets {
-        let protected = group.is_subscribed_to(topic);
-        for (partition, value) in partitions {
-            if !protected
-                && expires_from(group, value)
-                    .is_some_and(|base_ms| is_over(value, base_ms, wall_ms, retention_ms))
-            {
-                records.push(tombstone(&group.id, topic, *partition));
-            } else {
-                left += 1;
+    /// Groups and topics that may still be looked at.
+    steps: usize,
+    records: Vec<Record>,
+}
+
+impl Look<'_> {
+    /// Looks at groups from a place on; says where to go on, if not all were looked at.
+    fn at_groups(&mut self, from: Option<&Cursor>) -> Option<Cursor> {
+        for group in self.shard.groups_from(from.map(|(group_id, _)| group_id)) {
+            let topic = from.filter(|(id, _)| *id == group.id).and_then(|(_, topic)| topic.as_ref());
+            if self.steps == 0 {
+                return Some((group.id.clone(), topic.cloned()));
+            }
+            self.steps -= 1;
+            if let Some(topic) = self.at_offsets(group, topic) {
+                return Some((group.id.clone(), Some(topic)));
             }
         }
+        None
     }
-    left
+
+    /// Adds tombstones for what expired, and for the group if nothing is left of it. Says the topic to go on with.
+    fn at_offsets(&mut self, group: &Group, from: Option<&Arc<str>>) -> Option<Arc<str>> {
+        let (nothing, before) = (GroupOffsets::new(), self.records.len());
+        let topics = self.shard.offsets().of_group(&group.id).unwrap_or(&nothing);
+        let from = from.map_or(Bound::Unbounded, |topic| Bound::Included(&**topic));
+        for (topic, partitions) in topics.range::<str, _>((from, Bound::Unbounded)) {
+            if self.steps == 0 {
+                return Some(topic.clone());
+            }
+            self.steps -= 1;
+            if !group.is_subscribed_to(topic) {
+                let retention_ms = self.shard.settings().offsets_retention_ms;
+                let gone = partitions.iter().filter(|(_, value)| {
+                    expires_from(group, value)
+                        .is_some_and(|base_ms| is_over(value, base_ms, self.wall_ms, retention_ms))
+                });
+                self.records.extend(gone.map(|(partition, _)| tombstone(&group.id, topic, *partition)));
+            }
+        }
+        let all: usize = topics.values().map(BTreeMap::len).sum();
+        let left = all - (self.records.len() - before);
+        if left == 0 && group.is(GroupState::Empty) && group.pending_len() == 0 {
+            self.records.push(Record::Group { group_id: group.id.clone(), value: None });
+        }
+        None
+    }
 }
 
 /// The time from which the retention counts; none while offsets of this group do not expire.

@@ -52,25 +52,28 @@ impl Shard {
         id: TopicId,
         partitions: &[i32],
     ) -> FetchedTopic {
-        let committed = |partition: i32| {
-            self.offsets()
-                .get(group_id, topic, partition)
-                .filter(|value| [ANY_ID, id].contains(&value.topic_id) || id == ANY_ID)
-        };
+        let committed =
+            |partition: i32| self.offsets().get(group_id, topic, partition).filter(|value| fits(value, id));
         let partitions = partitions.iter().map(|index| FetchedOffset::of(*index, committed(*index)));
         FetchedTopic { name: topic.clone(), partitions: partitions.collect() }
     }
 
-    /// All offsets of a group.
-    pub fn fetch_all_offsets(&self, group_id: &str) -> Vec<FetchedTopic> {
+    /// All offsets of a group but those kept for a namesake of a topic; `id_of` says a topic's id, zeros if it has none.
+    pub fn fetch_all_offsets(&self, group_id: &str, id_of: impl Fn(&str) -> TopicId) -> Vec<FetchedTopic> {
         let Some(topics) = self.offsets().of_group(group_id) else { return Vec::new() };
-        let fetched = topics.iter().map(|(name, partitions)| FetchedTopic {
-            name: name.clone(),
-            partitions: partitions
-                .iter()
-                .map(|(index, value)| FetchedOffset::of(*index, Some(value)))
-                .collect(),
+        let fetched = topics.iter().map(|(name, partitions)| {
+            let id = id_of(name);
+            let partitions = partitions.iter().filter(|(_, value)| fits(value, id));
+            FetchedTopic {
+                name: name.clone(),
+                partitions: partitions.map(|(index, value)| FetchedOffset::of(*index, Some(value))).collect(),
+            }
         });
-        fetched.collect()
+        fetched.filter(|topic| !topic.partitions.is_empty()).collect()
     }
+}
+
+/// Whether an offset is one of the topic with this id. Zeros on either side fit any.
+fn fits(value: &OffsetValue, id: TopicId) -> bool {
+    [ANY_ID, id].contains(&value.topic_id) || id == ANY_ID
 }

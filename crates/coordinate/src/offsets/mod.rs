@@ -20,6 +20,7 @@ pub(crate) type GroupOffsets = BTreeMap<Arc<str>, BTreeMap<i32, OffsetValue>>;
 pub(crate) struct Offsets {
     by_group: HashMap<Arc<str>, GroupOffsets>,
     count: usize,
+    bytes: usize,
 }
 
 impl Offsets {
@@ -32,14 +33,20 @@ impl Offsets {
 
     fn put(&mut self, key: &OffsetKey, value: OffsetValue) {
         let topics = self.by_group.entry(key.group_id.clone()).or_default();
-        let old = topics.entry(key.topic.clone()).or_default().insert(key.partition, value);
-        self.count += usize::from(old.is_none());
+        self.bytes += weight(&key.topic, &value.metadata);
+        match topics.entry(key.topic.clone()).or_default().insert(key.partition, value) {
+            Some(old) => self.bytes -= weight(&key.topic, &old.metadata),
+            None => self.count += 1,
+        }
     }
 
     fn remove(&mut self, key: &OffsetKey) {
         let Some(topics) = self.by_group.get_mut(&key.group_id) else { return };
         let Some(partitions) = topics.get_mut(&key.topic) else { return };
-        self.count -= usize::from(partitions.remove(&key.partition).is_some());
+        if let Some(old) = partitions.remove(&key.partition) {
+            self.count -= 1;
+            self.bytes -= weight(&key.topic, &old.metadata);
+        }
         if partitions.is_empty() {
             topics.remove(&key.topic);
         }
@@ -50,6 +57,11 @@ impl Offsets {
 
     pub(crate) const fn len(&self) -> usize {
         self.count
+    }
+
+    /// Bytes they take, about.
+    pub(crate) const fn bytes(&self) -> usize {
+        self.bytes
     }
 
     pub(crate) fn of_group(&self, group_id: &str) -> Option<&GroupOffsets> {
@@ -63,6 +75,14 @@ impl Offsets {
     pub(crate) fn get(&self, group_id: &str, topic: &str, partition: i32) -> Option<&OffsetValue> {
         self.by_group.get(group_id)?.get(topic)?.get(&partition)
     }
+}
+
+/// What an offset takes besides its texts: the value and its place in the maps.
+const OFFSET_BYTES: usize = 160;
+
+/// Bytes an offset takes, about: the topic's name counts for each of its partitions, though they may share it.
+pub(crate) const fn weight(topic: &str, metadata: &str) -> usize {
+    OFFSET_BYTES + topic.len() + metadata.len()
 }
 
 /// The record that deletes an offset.

@@ -47,8 +47,13 @@ impl Player {
                     print::fetched(&fetched, &mut out);
                 }
             }
+            "forget-strangers" => {
+                let effects = self.shard.forget_strangers(|_| Some(command.topic_id()));
+                self.act(effects, &mut out);
+            }
             "fetch-all" => {
-                let all = self.shard.fetch_all_offsets(command.field("group").unwrap());
+                let all =
+                    self.shard.fetch_all_offsets(command.field("group").unwrap(), |_| command.topic_id());
                 for topic in &all {
                     print::fetched(topic, &mut out);
                 }
@@ -87,6 +92,8 @@ impl Player {
         settings.limits.groups = command.number("groups", settings.limits.groups);
         settings.limits.pending_members = command.number("pending", settings.limits.pending_members);
         settings.limits.records_per_append = command.number("records", settings.limits.records_per_append);
+        settings.limits.expiry_steps = command.number("steps", settings.limits.expiry_steps);
+        settings.limits.bytes = command.number("bytes", settings.limits.bytes);
         settings.limits.offsets = command.number("offsets", settings.limits.offsets);
         self.shard.set_settings(settings);
     }
@@ -105,7 +112,7 @@ impl Player {
         for reply in &effects.replies {
             print::reply(reply, out);
         }
-        let parts = effects.appends.len();
+        let (parts, mut failed) = (effects.appends.len(), false);
         for append in effects.appends {
             if parts > 1 {
                 out.push_str("part\n");
@@ -113,7 +120,8 @@ impl Player {
             for record in &append.records {
                 print::record(record, out);
             }
-            let next = if std::mem::take(&mut self.fail_next) {
+            failed |= std::mem::take(&mut self.fail_next);
+            let next = if failed {
                 out.push_str("write failed\n");
                 self.shard.append_failed(append, Error::NotCoordinator, self.now())
             } else {
