@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use uuid::Uuid;
+
 use crate::model::{
-    BLOCK_LEN, ClusterRecord, ConfigRecord, ConfigScope, ModelError, ProducerIdBlock, ProducerIdsRecord,
-    TopicRecord, decode, encode, keys,
+    BLOCK_LEN, ClusterRecord, ConfigRecord, ConfigScope, DeletedTopicRecord, ModelError, ProducerIdBlock,
+    ProducerIdsRecord, TopicRecord, decode, encode, keys,
 };
-use crate::store::{Expect, PutError, Revision, Store, StoreError, Watch};
+use crate::store::{Batch, Entry, Expect, PutError, Revision, Store, StoreError, Watch};
 
 /// Attempts at a conditional write before its rival is believed to be broken.
 const ATTEMPTS_MAX: usize = 64;
@@ -124,9 +126,40 @@ impl Catalog {
         self.write(&keys::topic(&topic.name), topic, Expect::Version(version)).await
     }
 
-    /// Removes the record read at `version`.
-    pub async fn delete_topic(&self, name: &str, version: Revision) -> Result<Revision, CatalogError> {
-        Ok(self.store.delete_if(&keys::topic(name), Expect::Version(version)).await?)
+    /// Removes the record read at `version`, and in the same moment takes down that the topic may have left traces.
+    pub async fn delete_topic(
+        &self,
+        topic: &TopicRecord,
+        version: Revision,
+    ) -> Result<DeletedTopicRecord, CatalogError> {
+        let deleted = DeletedTopicRecord { name: topic.name.clone(), topic_id: topic.topic_id };
+        let key = keys::deleted(topic.topic_id);
+        let value = encode(&deleted).map_err(|error| CatalogError::Model { key: key.clone(), error })?;
+        let batch = Batch::new().delete(keys::topic(&topic.name), Expect::Version(version));
+        self.store.commit(batch.put(key, value, Expect::Any)).await?;
+        Ok(deleted)
+    }
+
+    /// Topics that were deleted and may have left traces.
+    pub async fn deleted_topics(&self) -> Result<Vec<DeletedTopicRecord>, CatalogError> {
+        let listing = self.store.list(keys::DELETED).await?;
+        let read = |entry: Entry| {
+            decode(&entry.value.value).map_err(|error| CatalogError::Model { key: entry.key, error })
+        };
+        listing.entries.into_iter().map(read).collect()
+    }
+
+    /// Nothing is left of a deleted topic.
+    pub async fn forget_deleted(&self, topic_id: Uuid) -> Result<(), CatalogError> {
+        self.store.delete_if(&keys::deleted(topic_id), Expect::Any).await?;
+        Ok(())
+    }
+
+    /// Whether the record can be stored as far as its size goes.
+    pub fn check_size(topic: &TopicRecord) -> Result<(), CatalogError> {
+        let key = keys::topic(&topic.name);
+        let value = encode(topic).map_err(|error| CatalogError::Model { key: key.clone(), error })?;
+        Ok(Batch::new().put(key, value, Expect::Any).validate()?)
     }
 
     /// All dynamic settings but those of topics.

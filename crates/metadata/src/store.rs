@@ -21,6 +21,9 @@ pub type LeaseId = i64;
 pub const MAX_KEY_BYTES: usize = 1024;
 /// Longest value, in bytes. etcd's default request limit is 1.5 MiB.
 pub const MAX_VALUE_BYTES: usize = 1024 * 1024;
+/// Bytes of one batch: its values, and its keys twice, as conditions name them again. etcd's default limit of a request
+/// is 1.5 MiB; what is left is for its framing.
+pub const MAX_BATCH_BYTES: usize = 1472 * 1024;
 /// Most operations in one batch (etcd's default limit).
 pub const MAX_BATCH_OPS: usize = 128;
 
@@ -99,6 +102,11 @@ impl Op {
             Self::Put { key, .. } | Self::Delete { key, .. } | Self::Check { key, .. } => key,
         }
     }
+
+    fn bytes(&self) -> usize {
+        let value = if let Self::Put { value, .. } = self { value.len() } else { 0 };
+        2 * self.key().len() + value
+    }
 }
 
 /// Operations that happen together or not at all. At most one operation a key.
@@ -152,6 +160,9 @@ impl Batch {
     pub(crate) fn validate(&self) -> Result<(), StoreError> {
         if self.ops.len() > MAX_BATCH_OPS {
             return Err(StoreError::TooLarge { what: "operations in a batch", limit: MAX_BATCH_OPS });
+        }
+        if self.ops.iter().map(Op::bytes).sum::<usize>() > MAX_BATCH_BYTES {
+            return Err(StoreError::TooLarge { what: "bytes in a batch", limit: MAX_BATCH_BYTES });
         }
         for (index, op) in self.ops.iter().enumerate() {
             if op.key().is_empty() || op.key().len() > MAX_KEY_BYTES {

@@ -82,10 +82,17 @@ async fn catalog_facts(catalog: Catalog) {
     topic.configs.clear();
     let newer = catalog.replace_topic(&topic, version).await.expect("nobody else wrote");
     assert!(matches!(catalog.replace_topic(&topic, version).await, Err(CatalogError::Conflict { .. })));
-    let (topics, revision) = catalog.topics().await.expect("a listing");
-    assert_eq!((topics, revision), (vec![(topic, newer)], newer));
-    catalog.delete_topic("orders", newer).await.expect("nobody else wrote");
+    let (mut topics, revision) = catalog.topics().await.expect("a listing");
+    assert_eq!((&topics, revision), (&vec![(topic, newer)], newer));
+    let topic = topics.remove(0).0;
+    assert!(matches!(catalog.delete_topic(&topic, version).await, Err(CatalogError::Conflict { .. })));
+    assert_eq!(catalog.deleted_topics().await.expect("a listing"), []);
+    let deleted = catalog.delete_topic(&topic, newer).await.expect("nobody else wrote");
     assert_eq!(catalog.topic("orders").await.expect("a read"), None);
+    assert_eq!((&*deleted.name, deleted.topic_id), ("orders", topic.topic_id));
+    assert_eq!(catalog.deleted_topics().await.expect("a listing"), [deleted]);
+    catalog.forget_deleted(topic.topic_id).await.expect("a write");
+    assert_eq!(catalog.deleted_topics().await.expect("a listing"), []);
 
     for scope in [ConfigScope::BrokerDefault, ConfigScope::Broker(1), ConfigScope::Group("a/b".to_owned())] {
         let (mut record, version) = catalog.config(&scope).await.expect("a read");

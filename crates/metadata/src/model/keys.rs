@@ -1,13 +1,18 @@
 //! The one table of metadata keys.
 //!
-//! | key                     | record              | written by                                   |
-//! |-------------------------|---------------------|----------------------------------------------|
-//! | `cluster`               | `ClusterRecord`     | the first start, once                        |
-//! | `producer-ids`          | `ProducerIdsRecord` | whoever takes a block of producer ids        |
-//! | `topics/<name>`         | `TopicRecord`       | create, alter, delete topics                 |
-//! | `configs/broker`        | `ConfigRecord`      | dynamic settings of all brokers              |
-//! | `configs/broker/<node>` | `ConfigRecord`      | dynamic settings of one broker               |
-//! | `configs/group/<id>`    | `ConfigRecord`      | dynamic settings of one group                |
+//! | key                     | record               | written by                                   |
+//! |-------------------------|----------------------|----------------------------------------------|
+//! | `cluster`               | `ClusterRecord`      | the first start, once                        |
+//! | `producer-ids`          | `ProducerIdsRecord`  | whoever takes a block of producer ids        |
+//! | `topics/<name>`         | `TopicRecord`        | create, alter, delete topics                 |
+//! | `deleted/<topic id>`    | `DeletedTopicRecord` | delete topics, until nothing is left of them |
+//! | `configs/broker`        | `ConfigRecord`       | dynamic settings of all brokers              |
+//! | `configs/broker/<node>` | `ConfigRecord`       | dynamic settings of one broker               |
+//! | `configs/group/<id>`    | `ConfigRecord`       | dynamic settings of one group                |
+
+use uuid::Uuid;
+
+use super::ids;
 
 /// The cluster's identity.
 pub const CLUSTER: &str = "cluster";
@@ -15,6 +20,8 @@ pub const CLUSTER: &str = "cluster";
 pub const PRODUCER_IDS: &str = "producer-ids";
 /// All topics start with this.
 pub const TOPICS: &str = "topics/";
+/// All deleted topics that left traces start with this.
+pub const DELETED: &str = "deleted/";
 /// All dynamic settings start with this.
 pub const CONFIGS: &str = "configs/";
 /// Dynamic settings of every broker.
@@ -23,6 +30,11 @@ pub const BROKER_DEFAULT_CONFIG: &str = "configs/broker";
 pub const BROKER_CONFIGS: &str = "configs/broker/";
 /// Dynamic settings of one group start with this.
 pub const GROUP_CONFIGS: &str = "configs/group/";
+
+/// The key of one deleted topic.
+pub fn deleted(topic_id: Uuid) -> String {
+    format!("{DELETED}{}", ids::to_text(topic_id))
+}
 
 /// The key of one topic.
 pub fn topic(name: &str) -> String {

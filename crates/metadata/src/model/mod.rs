@@ -5,13 +5,16 @@
 mod cluster;
 mod codec;
 mod configs;
+mod deleted;
 pub mod ids;
 pub mod keys;
 mod producer_ids;
+mod runs;
 mod topic;
 
 pub use cluster::ClusterRecord;
 pub use codec::{ModelError, Record, decode, encode};
 pub use configs::{ConfigRecord, ConfigScope};
+pub use deleted::DeletedTopicRecord;
 pub use producer_ids::{BLOCK_LEN, ProducerIdBlock, ProducerIdsRecord};
 pub use topic::{PartitionRecord, TopicRecord};

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::codec::Record;
-use super::ids;
+use super::{ids, runs};
 
 /// One partition. Its index is its place in [`TopicRecord::partitions`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,20 +28,18 @@ pub struct TopicRecord {
     #[serde(with = "ids::text")]
     pub topic_id: Uuid,
     /// In partition order, at least one.
+    #[serde(with = "runs")]
     pub partitions: Vec<PartitionRecord>,
     /// Only what was set for this topic, as text, by Kafka's names.
     #[serde(default)]
     pub configs: BTreeMap<String, String>,
     /// When it was created.
     pub created_ms: i64,
-    /// Whether it belongs to the broker, as `__consumer_offsets` does.
-    #[serde(default)]
-    pub internal: bool,
 }
 
 impl Record for TopicRecord {
     const WHAT: &'static str = "topic";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
 }
 
 impl TopicRecord {
@@ -54,7 +52,6 @@ impl TopicRecord {
             partitions: vec![partition; partitions],
             configs: BTreeMap::new(),
             created_ms,
-            internal: false,
         }
     }
 }

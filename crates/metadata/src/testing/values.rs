@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::{Harness, Outcome, conflict};
-use crate::store::{Batch, Expect, MAX_BATCH_OPS, MAX_KEY_BYTES, MAX_VALUE_BYTES, PutError};
+use crate::store::{Batch, Expect, MAX_BATCH_BYTES, MAX_BATCH_OPS, MAX_KEY_BYTES, MAX_VALUE_BYTES, PutError};
 
 pub(super) async fn a_key_that_was_never_written_is_absent(harness: &dyn Harness) -> Outcome {
     assert_eq!(harness.store().get("t/absent/key").await?, None);
@@ -130,6 +130,7 @@ pub(super) async fn a_list_holds_exactly_its_prefix_in_key_order(harness: &dyn H
 pub(super) async fn what_exceeds_a_limit_is_refused_and_written_nowhere(harness: &dyn Harness) -> Outcome {
     let store = harness.store();
     let small = || Bytes::from_static(b"x");
+    let half = || vec![0; MAX_BATCH_BYTES / 2];
     let mut many = Batch::new();
     for index in 0..=MAX_BATCH_OPS {
         many = many.put(format!("t/limits/{index}"), small(), Expect::Any);
@@ -139,6 +140,7 @@ pub(super) async fn what_exceeds_a_limit_is_refused_and_written_nowhere(harness:
         Batch::new().put(format!("t/limits/{}", "k".repeat(MAX_KEY_BYTES)), small(), Expect::Any),
         Batch::new().put("t/limits/value", vec![0; MAX_VALUE_BYTES + 1], Expect::Any),
         Batch::new().put("t/limits/twice", small(), Expect::Any).delete("t/limits/twice", Expect::Any),
+        Batch::new().put("t/limits/one", half(), Expect::Any).put("t/limits/two", half(), Expect::Any),
         many,
     ];
     for batch in refused {
@@ -148,6 +150,15 @@ pub(super) async fn what_exceeds_a_limit_is_refused_and_written_nowhere(harness:
     store.put_if("t/limits/value", Bytes::from(vec![7; MAX_VALUE_BYTES]), Expect::Any).await?;
     assert_eq!(store.get("t/limits/value").await?.ok_or("absent")?.value.len(), MAX_VALUE_BYTES);
     store.delete_if("t/limits/value", Expect::Any).await?;
+    let (first, second) = ("t/limits/first", "t/limits/second");
+    let rest = MAX_BATCH_BYTES - 2 * (first.len() + second.len()) - MAX_VALUE_BYTES;
+    let largest = |more: usize| {
+        let large = vec![1; MAX_VALUE_BYTES];
+        Batch::new().put(first, large, Expect::Any).put(second, vec![2; rest + more], Expect::Any)
+    };
+    assert!(matches!(store.commit(largest(1)).await, Err(PutError::Store(_))));
+    store.commit(largest(0)).await?;
+    store.commit(Batch::new().delete(first, Expect::Any).delete(second, Expect::Any)).await?;
     Ok(())
 }
 

@@ -1,0 +1,86 @@
+//! Partitions in JSON: those that follow each other and are placed alike are one entry with a `count`, so that a topic of
+//! a hundred thousand partitions is as long as one of two. An entry without a count is one partition.
+
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::topic::PartitionRecord;
+
+/// Partitions of one topic. What is read can be no larger, whatever its counts say.
+const PARTITIONS_MAX: usize = 1 << 20;
+
+#[derive(Serialize, Deserialize)]
+struct Run {
+    #[serde(flatten)]
+    each: PartitionRecord,
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    count: usize,
+}
+
+const fn one() -> usize {
+    1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+const fn is_one(count: &usize) -> bool {
+    *count == 1
+}
+
+pub(super) fn serialize<S: Serializer>(
+    partitions: &[PartitionRecord],
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    let alike = partitions.chunk_by(|one, next| one == next);
+    serializer.collect_seq(alike.filter_map(|run| Some(Run { each: run.first()?.clone(), count: run.len() })))
+}
+
+pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Vec<PartitionRecord>, D::Error> {
+    let mut partitions = Vec::new();
+    for run in Vec::<Run>::deserialize(deserializer)? {
+        if run.count > PARTITIONS_MAX - partitions.len() {
+            return Err(D::Error::custom(format!("more than {PARTITIONS_MAX} partitions")));
+        }
+        partitions.resize(partitions.len() + run.count, run.each);
+    }
+    Ok(partitions)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::model::{PartitionRecord, TopicRecord, decode, encode};
+
+    fn read(partitions: &str) -> Result<TopicRecord, crate::model::ModelError> {
+        let id = "AAAAAAAAAAAAAAAAAAAAAQ";
+        let json = format!(
+            r#"{{"v":1,"name":"t","topic_id":"{id}","partitions":[{partitions}],"created_ms":0,"internal":true}}"#
+        );
+        decode(json.as_bytes())
+    }
+
+    #[test]
+    fn partitions_placed_alike_take_the_place_of_one() {
+        let mut topic = TopicRecord::on_one_node("t", 100_000, 1, 0);
+        let bytes = encode(&topic).expect("a record");
+        assert!(bytes.len() < 300, "{}", bytes.len());
+        assert_eq!(decode::<TopicRecord>(&bytes).expect("a record"), topic);
+        topic.partitions[7] = PartitionRecord { replicas: vec![2], leader: -1, leader_epoch: 3 };
+        assert_eq!(decode::<TopicRecord>(&encode(&topic).expect("a record")).expect("a record"), topic);
+    }
+
+    #[test]
+    fn partitions_one_by_one_are_read_as_before() {
+        let one = r#"{"replicas":[1],"leader":1,"leader_epoch":0}"#;
+        assert_eq!(read(&format!("{one},{one}")).expect("a record").partitions.len(), 2);
+    }
+
+    #[test]
+    fn a_count_beyond_all_measure_is_an_error() {
+        let run = |count: u64| format!(r#"{{"replicas":[1],"leader":1,"leader_epoch":0,"count":{count}}}"#);
+        assert!(read(&run(1 << 20)).is_ok());
+        assert!(read(&run((1 << 20) + 1)).is_err());
+        assert!(read(&format!("{},{}", run(1 << 20), run(1))).is_err());
+        assert!(read(&run(u64::MAX)).is_err());
+    }
+}
