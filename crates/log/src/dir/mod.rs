@@ -30,6 +30,7 @@ mod delete;
 mod describe;
 mod errors;
 mod judge;
+mod leftovers;
 mod load;
 mod locked;
 mod names;

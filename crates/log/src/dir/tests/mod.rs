@@ -3,6 +3,7 @@
 mod checkpoints;
 mod crash;
 mod create;
+mod leftovers;
 mod load;
 mod offline;
 mod rounds;

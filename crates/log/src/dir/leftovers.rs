@@ -1,0 +1,64 @@
+//! What is left of deleted topics: directories that a stop, or a disk that said no, kept from losing their names.
+//!
+//! Only ids that the owner names are touched; a directory that is served never is.
+
+use std::collections::HashSet;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use pagewire_disk::PartitionMetadata;
+use pagewire_disk::checkpoint::PARTITION_METADATA_FILE;
+use uuid::Uuid;
+
+use super::LogDir;
+use super::delete::Doomed;
+use super::names::{DELETE, DirName, STRAY, marked_dir};
+
+impl LogDir {
+    /// Renames the directories of topics with these ids to `…-delete`, those that were set aside as strays too; they are
+    /// unlinked at the next [`unlink_due`](Self::unlink_due). Answers the names they had.
+    ///
+    /// The first error is returned after all were tried.
+    pub fn delete_leftovers(&self, deleted: &HashSet<Uuid>, now_ms: i64) -> io::Result<Vec<PathBuf>> {
+        let _changing = self.changing.lock();
+        let (mut renamed, mut first_error) = (Vec::new(), None);
+        for entry in self.disk.read_dir(&self.path)? {
+            let path = self.path.join(&entry.name);
+            let Some(to) = self.name_of_leftover(&entry.name).filter(|_| self.is_of(&path, deleted)) else {
+                continue;
+            };
+            let to = self.path.join(to);
+            if let Err(error) = self.disk.rename(&path, &to) {
+                self.note(&path, &error);
+                first_error = first_error.or(Some(error));
+                continue;
+            }
+            if let DirName::Partition { topic, partition } = DirName::parse(&entry.name) {
+                self.carried.lock().forget(topic, partition);
+            }
+            self.doomed.lock().push(Doomed { path: to, due_ms: now_ms });
+            renamed.push(path);
+        }
+        if !renamed.is_empty() {
+            self.disk.sync_dir(&self.path).inspect_err(|error| self.note(&self.path, error))?;
+        }
+        first_error.map_or(Ok(renamed), Err)
+    }
+
+    /// The name under which a directory would wait for its unlink, if it may be a leftover at all.
+    fn name_of_leftover(&self, name: &str) -> Option<String> {
+        match DirName::parse(name) {
+            DirName::Partition { topic, partition } if self.get(topic, partition).is_none() => {
+                Some(marked_dir(topic, partition, Uuid::new_v4(), DELETE))
+            }
+            DirName::Stray => name.strip_suffix(STRAY).map(|unmarked| format!("{unmarked}{DELETE}")),
+            _ => None,
+        }
+    }
+
+    /// Whether a directory names one of these ids as its topic's.
+    fn is_of(&self, dir: &Path, ids: &HashSet<Uuid>) -> bool {
+        PartitionMetadata::read(self.disk.as_ref(), &dir.join(PARTITION_METADATA_FILE))
+            .is_ok_and(|found| found.is_some_and(|metadata| ids.contains(&metadata.topic_id)))
+    }
+}
