@@ -20,7 +20,7 @@ use std::{
 };
 
 use pagewire_disk::{LockError, OsDisk};
-use pagewire_log::{FailedLog, LoadReport, LockedDir, LogDir, LogDirError, LogDirOptions, PartitionSettings};
+use pagewire_log::{LoadReport, LockedDir, LogDir, LogDirError, LogDirOptions, Notice, PartitionSettings};
 use pagewire_metadata::{Catalog, CatalogError, EmbeddedStore, OpenError, SystemClock, model::TopicRecord};
 use pagewire_zcopy::{BufferPool, IoPool, PoolOptions, Transfer, TransferOptions};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -120,15 +120,18 @@ impl Node {
         let cluster_record = catalog.cluster(now_ms()).await?;
         let (topics, _) = catalog.topics().await?;
         let topics: Vec<TopicRecord> = topics.into_iter().map(|(record, _)| record).collect();
+        let deleted = catalog.deleted_topics().await?;
         let identity = Identity {
             node_id: config.node_id,
             cluster_id: cluster_record.cluster_id,
             rack: config.rack.clone(),
             advertised: config.advertised.clone(),
         };
-        let (log_dir, failed) = load_logs(locked, &config, &identity, &topics, &io).await?;
+        let (log_dir, report) = load_logs(locked, &config, &identity, &topics, &io).await?;
         let cluster = Cluster::new(identity, catalog, Arc::new(log_dir));
-        cluster.load(&topics, &failed, &config);
+        cluster.load(&topics, &report.failed, &config);
+        let removed = cluster.clean_up(deleted);
+        report_load(&report, &removed);
 
         let buffers = BufferPool::new(PoolOptions {
             max_bytes: config.request_memory_bytes,
@@ -260,7 +263,7 @@ async fn load_logs(
     identity: &Identity,
     topics: &[TopicRecord],
     io: &IoPool,
-) -> Result<(LogDir, Vec<FailedLog>), StartError> {
+) -> Result<(LogDir, LoadReport), StartError> {
     let options = LogDirOptions {
         cluster_id: identity.cluster_id.clone(),
         node_id: identity.node_id,
@@ -276,15 +279,16 @@ async fn load_logs(
             }
         })
     });
-    let (log_dir, report) = loaded.await??;
-    report_load(&report);
-    Ok((log_dir, report.failed))
+    Ok(loaded.await??)
 }
 
-/// Tells people what a start found: what was cut first of all.
-fn report_load(report: &LoadReport) {
-    for notice in &report.notices {
+/// Tells people what a start found: what was cut first of all. Directories in `removed` were left of deleted topics.
+fn report_load(report: &LoadReport, removed: &[PathBuf]) {
+    for notice in report.notices.iter().filter(|notice| !is_about(notice, removed)) {
         warn!("{notice}");
+    }
+    for path in removed {
+        info!(path = %path.display(), "what was left of a deleted topic is removed");
     }
     for log in &report.loaded {
         for cut in &log.report.cuts {
@@ -297,6 +301,14 @@ fn report_load(report: &LoadReport) {
     for log in &report.failed {
         error!("{}-{} cannot be opened and is not served: {}", log.topic, log.partition, log.error);
     }
+}
+
+fn is_about(notice: &Notice, paths: &[PathBuf]) -> bool {
+    let (Notice::UnknownTopic { path } | Notice::SetAside { path } | Notice::Stray { path, .. }) = notice
+    else {
+        return false;
+    };
+    paths.contains(path)
 }
 
 /// For each topic: how many partitions it has, and how their logs are opened.

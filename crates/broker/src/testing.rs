@@ -94,7 +94,7 @@ impl Bench {
     ) -> Vec<Arc<Partition>> {
         let configs: BTreeMap<String, String> =
             configs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
-        let new = NewTopic { name: name.to_owned(), partitions, configs, internal: false };
+        let new = NewTopic { name: name.to_owned(), partitions, configs };
         let created = change(&self.broker, |change| async move { change.create_topic(new).await });
         let topic = created.await.expect("created");
         topic.partitions.iter().filter_map(|entry| entry.hosted.clone()).collect()

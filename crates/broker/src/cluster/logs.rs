@@ -72,29 +72,45 @@ impl Change {
         resolved: &Arc<TopicConfig>,
         range: Range<usize>,
     ) -> Result<Vec<PartitionEntry>, Refused> {
-        let log_dir = Arc::clone(self.cluster().log_dir());
-        let (wanted, config) = (record.clone(), Arc::clone(resolved));
-        let made = self.io().run(move || host(&log_dir, &wanted, &config, range, &[])).await;
+        let mut made = self.try_make_logs(record, resolved, range.clone()).await?;
+        if matches!(made.1, Some(CreateError::OtherTopic { .. })) {
+            // A deleted namesake's, which could not be taken away then.
+            self.remove_logs(&record.name, range.clone()).await;
+            made = self.try_make_logs(record, resolved, range).await?;
+        }
         match made {
-            Ok((partitions, None)) => Ok(partitions),
-            Ok((_, Some(error))) => Err(storage(&record.name, &error)),
-            Err(_) => Err(Refused::new(ErrorCode::RequestTimedOut, "the broker is busy; try again")),
+            (partitions, None) => Ok(partitions),
+            (_, Some(error)) => Err(storage(&record.name, &error)),
         }
     }
 
-    /// Deletes logs. What cannot be renamed now is found at the next start, where no topic claims it.
-    pub(super) async fn remove_logs(&self, name: &str, partitions: usize) {
+    async fn try_make_logs(
+        &self,
+        record: &TopicRecord,
+        resolved: &Arc<TopicConfig>,
+        range: Range<usize>,
+    ) -> Result<(Vec<PartitionEntry>, Option<CreateError>), Refused> {
+        let log_dir = Arc::clone(self.cluster().log_dir());
+        let (wanted, config) = (record.clone(), Arc::clone(resolved));
+        let made = self.io().run(move || host(&log_dir, &wanted, &config, range, &[])).await;
+        made.map_err(|_| Refused::new(ErrorCode::RequestTimedOut, "the broker is busy; try again"))
+    }
+
+    /// Deletes the logs of a range of partitions; says whether none of their directories has its name any more. What
+    /// cannot be renamed now is found at the next start, where no topic claims it.
+    pub(super) async fn remove_logs(&self, name: &str, partitions: Range<usize>) -> bool {
         let (log_dir, name) = (Arc::clone(self.cluster().log_dir()), name.to_owned());
         let removed = move || -> io::Result<()> {
-            let numbers: Vec<i32> = (0..i32::try_from(partitions).unwrap_or(i32::MAX)).collect();
+            let numbers: Vec<i32> = partitions.map_while(|number| i32::try_from(number).ok()).collect();
             log_dir.delete_all(&name, &numbers, now_ms()).map(drop)
         };
         match self.io().run(removed).await {
-            Ok(Ok(())) => {}
+            Ok(Ok(())) => return true,
             Ok(Err(error)) => tracing::error!(%error, "a deleted topic's directory could not be renamed"),
             Err(error) => {
                 tracing::error!(%error, "a deleted topic's directories were left for the next start");
             }
         }
+        false
     }
 }

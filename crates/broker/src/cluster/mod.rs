@@ -22,6 +22,7 @@ mod settings;
 #[cfg(test)]
 mod tests;
 mod topics;
+mod traces;
 
 use std::sync::Arc;
 
@@ -34,7 +35,7 @@ use tokio_util::task::TaskTracker;
 pub(crate) use change::{Change, change};
 pub(crate) use image::{Image, PartitionEntry, TopicEntry};
 pub(crate) use nodes::{Identity, Node};
-pub(crate) use placement::misplaced;
+pub(crate) use placement::{check_replication, misplaced};
 pub(crate) use refused::Refused;
 pub(crate) use settings::{OwnConfigs, with_stored};
 pub(crate) use topics::{NewTopic, PARTITIONS_PER_REQUEST_MAX};
@@ -47,11 +48,13 @@ pub(crate) struct Cluster {
     catalog: Catalog,
     log_dir: Arc<LogDir>,
     image: ArcSwap<Image>,
-    /// Held while a change goes through store, disk and image.
+    /// Held while a change goes through store, disk and image. Only tasks of changes wait for it, which always run on: a
+    /// future that a connection drives may not be polled for as long as its client does not read.
     changing: Arc<Mutex<()>>,
     /// The tasks of changes.
     changes: TaskTracker,
-    producer_ids: producer_ids::ProducerIds,
+    producer_ids: Arc<producer_ids::ProducerIds>,
+    traces: traces::Traces,
 }
 
 impl Cluster {
@@ -64,7 +67,8 @@ impl Cluster {
             image: ArcSwap::default(),
             changing: Arc::default(),
             changes: TaskTracker::new(),
-            producer_ids: producer_ids::ProducerIds::default(),
+            producer_ids: Arc::default(),
+            traces: traces::Traces::default(),
         }
     }
 
@@ -94,6 +98,6 @@ impl Cluster {
 
     /// An id no producer ever had.
     pub(crate) async fn next_producer_id(&self) -> Result<i64, CatalogError> {
-        self.producer_ids.next(&self.catalog).await
+        producer_ids::next(&self.producer_ids, &self.catalog).await
     }
 }

@@ -3,6 +3,23 @@
 /// Longest name: with the longest partition number and suffix it is still a file name.
 const LEN_MAX: usize = 249;
 
+/// Groups and committed offsets.
+pub(crate) const OFFSETS: &str = "__consumer_offsets";
+/// Kafka keeps its own metadata under this name. Nobody may have it.
+pub(crate) const CLUSTER_METADATA: &str = "__cluster_metadata";
+/// Internal topics of coordinators that are not served yet.
+const OF_OTHER_COORDINATORS: [&str; 2] = ["__transaction_state", "__share_group_state"];
+
+/// Whether a topic of this name belongs to the broker, whoever created it: clients may read it, not write it.
+pub(crate) fn is_internal(name: &str) -> bool {
+    name == OFFSETS || OF_OTHER_COORDINATORS.contains(&name)
+}
+
+/// Whether a topic of this name comes to be because somebody asks about it.
+pub(crate) fn may_be_auto_created(name: &str) -> bool {
+    name != CLUSTER_METADATA && !OF_OTHER_COORDINATORS.contains(&name)
+}
+
 /// Why `name` is not one, in the words people know from Kafka.
 pub(crate) fn refusal(name: &str) -> Option<String> {
     if name.is_empty() {

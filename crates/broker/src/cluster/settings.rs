@@ -9,6 +9,7 @@ use pagewire_metadata::{
     Catalog, CatalogError,
     model::{ConfigRecord, ConfigScope},
 };
+use pagewire_wire::ErrorCode;
 use tracing::warn;
 
 use super::{Change, Cluster, Refused};
@@ -55,7 +56,8 @@ impl Change {
         let configs = wish(&record.configs)?;
         if configs != record.configs {
             let next = ConfigRecord { configs: configs.clone() };
-            catalog.replace_config(scope, &next, version).await?;
+            let stored = catalog.replace_config(scope, &next, version).await;
+            stored.map_err(|error| Refused::from(error).if_too_large(ErrorCode::InvalidConfig))?;
         }
         Ok(configs)
     }

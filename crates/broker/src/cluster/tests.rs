@@ -23,6 +23,7 @@ use pagewire_wire::{
 use pagewire_zcopy::IoPool;
 use tokio::task::yield_now;
 
+use super::change;
 use crate::{coordinators::OFFSETS_TOPIC, net::Reply, testing::Bench};
 
 /// After so many steps every change has ended; a client hangs up after each number of them.
@@ -263,8 +264,8 @@ async fn a_topic_that_is_not_stored_any_more_can_be_deleted() {
     let bench = bench();
     bench.topic("t", 1, &[]).await;
     let catalog = &bench.broker.cluster().catalog;
-    let (_, version) = catalog.topic("t").await.expect("a store").expect("stored");
-    catalog.delete_topic("t", version).await.expect("a store");
+    let (record, version) = catalog.topic("t").await.expect("a store").expect("stored");
+    catalog.delete_topic(&record, version).await.expect("a store");
     assert_eq!(delete(&bench, "t").await, 0);
     assert_eq!(create(&bench, "t", 1).await, 0);
 }
@@ -276,4 +277,88 @@ async fn a_node_that_stops_waits_for_the_change_under_way_and_begins_no_other() 
     bench.broker.cluster().finish_changes().await;
     assert!(bench.broker.image().topic("t").is_some());
     assert_eq!(create(&bench, "u", 1).await, 7);
+}
+
+#[tokio::test]
+async fn a_caller_that_is_not_polled_any_more_keeps_no_change_waiting() {
+    let bench = bench();
+    let started = |name| match bench.start(&creation(name, 1), 7) {
+        Reply::Later(future) => future,
+        Reply::Now(_) => panic!("a creation waits"),
+    };
+    let (mut first, mut second) = (started("a"), started("b"));
+    // Both are on their way, and their connections are busy with something else from now on.
+    for future in [&mut first, &mut second] {
+        let polled = poll_fn(|context| Poll::Ready(future.as_mut().poll(context))).await;
+        assert!(polled.is_pending());
+    }
+    assert_eq!(create(&bench, "c", 1).await, 0);
+    assert!(["a", "b", "c"].iter().all(|name| bench.broker.image().topic(name).is_some()));
+}
+
+#[tokio::test]
+async fn a_caller_that_is_not_polled_any_more_keeps_no_producer_id_waiting() {
+    let bench = bench();
+    let mut callers: Vec<_> = (0..3).map(|_| Box::pin(bench.broker.cluster().next_producer_id())).collect();
+    for caller in &mut callers {
+        let polled = poll_fn(|context| Poll::Ready(caller.as_mut().poll(context))).await;
+        assert!(polled.is_pending(), "there is no block yet");
+    }
+    let mut ids = vec![bench.broker.cluster().next_producer_id().await.expect("an id")];
+    for caller in callers {
+        ids.push(caller.await.expect("an id"));
+    }
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!(ids.len(), 4);
+}
+
+#[tokio::test]
+async fn partitions_that_cannot_be_stored_leave_no_logs() {
+    let bench = bench();
+    bench.topic("t", 1, &[]).await;
+    let catalog = &bench.broker.cluster().catalog;
+    let (record, version) = catalog.topic("t").await.expect("a store").expect("stored");
+    // Somebody else changes the record between the look and the write.
+    let (broker, theirs) = (Arc::clone(&bench.broker), record.clone());
+    let grown = change(&bench.broker, move |change| async move {
+        let rival = tokio::spawn(async move {
+            // The change reads first, then makes logs, then writes.
+            for _ in 0..3 {
+                yield_now().await;
+            }
+            broker.cluster().catalog.replace_topic(&theirs, version).await
+        });
+        let grown = change.add_partitions("t", 3).await;
+        rival.await.expect("no panic").expect("nobody else wrote");
+        grown
+    });
+    let refused = grown.await.map(drop).expect_err("a conflict");
+    assert_eq!(refused.code, pagewire_wire::ErrorCode::RequestTimedOut, "{refused}");
+    let log_dir = bench.broker.cluster().log_dir();
+    assert_eq!(log_dir.logs().len(), 1, "those that were made are gone");
+    let request = CreatePartitionsRequest {
+        topics: vec![CreatePartitionsTopic {
+            name: "t".into(),
+            count: 3,
+            assignments: None,
+            ..Default::default()
+        }],
+        ..Default::default()
+    };
+    assert_eq!(bench.ask(&request, 3).await.expect("an answer").results[0].error_code, 0);
+    assert_eq!(base_offset(&bench, "t", 2).await, (0, 0));
+}
+
+#[tokio::test]
+async fn logs_of_a_deleted_namesake_that_are_still_open_make_way() {
+    let bench = bench();
+    bench.topic("t", 2, &[]).await;
+    // A deletion that could not take them away: the I/O pool was full.
+    let cluster = bench.broker.cluster();
+    let (record, version) = cluster.catalog.topic("t").await.expect("a store").expect("stored");
+    cluster.catalog.delete_topic(&record, version).await.expect("a store");
+    cluster.image.store(Arc::new(cluster.image().without("t")));
+    assert_eq!(create(&bench, "t", 1).await, 0);
+    assert_eq!(base_offset(&bench, "t", 0).await, (0, 0));
 }

@@ -2,8 +2,9 @@
 //!
 //! ```text
 //!   create   store (its name is taken from here on) ─ logs on disk ─ image: usable, and only then answered
-//!   delete   store ─ image (nobody finds it) ─ logs renamed `-delete`, unlinked later
-//!   start    store ─ logs, missing ones made: a stop in the middle of a creation heals ─ image
+//!   delete   store, with a note of what is left ─ image (nobody finds it) ─ logs renamed `-delete`, unlinked later ─
+//!            offsets forgotten ─ the note goes (traces.rs)
+//!   start    store ─ logs, missing ones made: a stop in the middle of a creation heals ─ image ─ what notes tell of goes
 //! ```
 //!
 //! A store that fails may have written or not. Whatever it says later counts: a topic that is stored and not in the
@@ -16,8 +17,8 @@ use std::{
 
 use pagewire_log::{FailedLog, PartitionSettings};
 use pagewire_metadata::{
-    CatalogError,
-    model::{PartitionRecord, TopicRecord},
+    Catalog, CatalogError,
+    model::{DeletedTopicRecord, PartitionRecord, TopicRecord},
 };
 use pagewire_wire::ErrorCode;
 use uuid::Uuid;
@@ -29,7 +30,7 @@ use super::{
 };
 use crate::{clock::now_ms, config::BrokerConfig, config::TopicConfig};
 
-/// Partitions one request may create, as in Kafka; a metadata record of that size is still read in one piece.
+/// Partitions one request may create, as in Kafka.
 pub(crate) const PARTITIONS_PER_REQUEST_MAX: usize = 10_000;
 
 /// A topic to be.
@@ -39,7 +40,6 @@ pub(crate) struct NewTopic {
     pub(crate) partitions: usize,
     /// Validated, by Kafka's names.
     pub(crate) configs: BTreeMap<String, String>,
-    pub(crate) internal: bool,
 }
 
 impl Cluster {
@@ -71,20 +71,21 @@ impl Cluster {
         self.image.store(Arc::new(image));
     }
 
-    /// What stands against `new`, if anything.
-    pub(crate) fn refuse_new(&self, new: &NewTopic) -> Option<Refused> {
-        if let Some(reason) = names::refusal(&new.name) {
+    /// What stands against a new topic of this name, if anything.
+    pub(crate) fn refuse_name(&self, name: &str) -> Option<Refused> {
+        if name == names::CLUSTER_METADATA {
+            let message = format!("Creation of internal topic {name} is prohibited.");
+            return Some(Refused::new(ErrorCode::InvalidRequest, message));
+        }
+        if let Some(reason) = names::refusal(name) {
             return Some(Refused::new(ErrorCode::InvalidTopicException, reason));
         }
         let image = self.image();
-        if image.topic(&new.name).is_some() {
-            return Some(Refused::already_there(&new.name));
+        if image.topic(name).is_some() {
+            return Some(Refused::already_there(name));
         }
-        let twin = image.topics().find(|topic| names::collide(&topic.name, &new.name))?;
-        let message = format!(
-            "Topic '{}' collides with existing topic: {} ('.' and '_' are the same in metrics)",
-            new.name, twin.name
-        );
+        let twin = image.topics().find(|topic| names::collide(&topic.name, name))?;
+        let message = format!("Topic '{name}' collides with existing topic: {}", twin.name);
         Some(Refused::new(ErrorCode::InvalidTopicException, message))
     }
 
@@ -99,13 +100,12 @@ impl Change {
     /// Creates a topic; when this returns it takes records.
     pub(crate) async fn create_topic(&self, new: NewTopic) -> Result<Arc<TopicEntry>, Refused> {
         let cluster = self.cluster();
-        if let Some(refused) = cluster.refuse_new(&new) {
+        if let Some(refused) = cluster.refuse_name(&new.name) {
             return Err(refused);
         }
         let mut record =
             TopicRecord::on_one_node(&new.name, new.partitions, cluster.identity.node_id, now_ms());
         record.configs = new.configs;
-        record.internal = new.internal;
         let version = match cluster.catalog.create_topic(&record).await {
             Ok(version) => version,
             Err(CatalogError::Conflict { .. }) => return self.finish_topic(&record).await,
@@ -114,8 +114,9 @@ impl Change {
         match self.bring_up(&record).await {
             Ok(entry) => Ok(entry),
             Err(refused) => {
-                self.remove_logs(&record.name, record.partitions.len()).await;
-                cluster.catalog.delete_topic(&record.name, version).await?;
+                let deleted = cluster.catalog.delete_topic(&record, version).await?;
+                let logs_gone = self.remove_logs(&record.name, 0..record.partitions.len()).await;
+                cluster.remember_deleted(deleted, logs_gone);
                 Err(refused)
             }
         }
@@ -129,9 +130,7 @@ impl Change {
         let (record, _) = found.ok_or_else(|| Refused::already_there(name))?;
         let entry = self.bring_up(&record).await?;
         tracing::warn!(topic = %name, "a topic whose creation had broken off was finished");
-        let same = record.partitions == wish.partitions
-            && record.configs == wish.configs
-            && record.internal == wish.internal;
+        let same = record.partitions == wish.partitions && record.configs == wish.configs;
         if same { Ok(entry) } else { Err(Refused::already_there(name)) }
     }
 
@@ -159,10 +158,35 @@ impl Change {
         record
             .partitions
             .resize(count, PartitionRecord { replicas: vec![node], leader: node, leader_epoch: 0 });
-        let added = self.make_logs(&record, &topic.config, there..count).await?;
-        cluster.catalog.replace_topic(&record, version).await?;
-        let partitions = topic.partitions.iter().cloned().chain(added).collect();
-        Ok(cluster.publish(entry(&record, Arc::clone(&topic.config), partitions)))
+        Catalog::check_size(&record)
+            .map_err(|error| Refused::from(error).if_too_large(ErrorCode::InvalidPartitions))?;
+        let added = match self.make_logs(&record, &topic.config, there..count).await {
+            Ok(added) => {
+                cluster.catalog.replace_topic(&record, version).await.map(|_| added).map_err(Refused::from)
+            }
+            Err(refused) => Err(refused),
+        };
+        match added {
+            Ok(added) => {
+                let partitions = topic.partitions.iter().cloned().chain(added).collect();
+                Ok(cluster.publish(entry(&record, Arc::clone(&topic.config), partitions)))
+            }
+            Err(refused) => {
+                self.take_back(&topic, count).await;
+                Err(refused)
+            }
+        }
+    }
+
+    /// Removes the logs of partitions that were to be added, but for those that the store knows of after all: it may have
+    /// failed after it had written.
+    async fn take_back(&self, topic: &TopicEntry, count: usize) {
+        let Ok(stored) = self.cluster().catalog.topic(&topic.name).await else { return };
+        let stored = stored.filter(|(record, _)| record.topic_id == topic.id);
+        let kept = stored.map_or(0, |(record, _)| record.partitions.len()).max(topic.partitions.len());
+        if kept < count {
+            self.remove_logs(&topic.name, kept..count).await;
+        }
     }
 
     /// Replaces a topic's own settings by what `wish` makes of them, and puts them in force.
@@ -175,7 +199,8 @@ impl Change {
         let (mut record, version) = cluster.catalog.topic(name).await?.ok_or_else(unknown)?;
         let topic = cluster.image().topic(name).cloned().ok_or_else(unknown)?;
         record.configs = wish(&record.configs, &config)?;
-        cluster.catalog.replace_topic(&record, version).await?;
+        let stored = cluster.catalog.replace_topic(&record, version).await;
+        stored.map_err(|error| Refused::from(error).if_too_large(ErrorCode::InvalidConfig))?;
         self.put_in_force(&record, &topic, &config);
         Ok(())
     }
@@ -207,16 +232,20 @@ impl Change {
         let image = cluster.image();
         let topic =
             image.topic(name).filter(|topic| topic.id == id).ok_or_else(|| Refused::unknown_topic(name))?;
+        let mut partitions = topic.partitions.len();
         if let Some((record, version)) = cluster.catalog.topic(name).await?
             && record.topic_id == id
         {
-            cluster.catalog.delete_topic(name, version).await?;
+            partitions = partitions.max(record.partitions.len());
+            cluster.catalog.delete_topic(&record, version).await?;
         }
         cluster.image.store(Arc::new(image.without(name)));
         for partition in topic.partitions.iter().filter_map(|entry| entry.hosted.as_ref()) {
             partition.wake_all();
         }
-        self.remove_logs(name, topic.partitions.len()).await;
+        let logs_gone = self.remove_logs(name, 0..partitions).await;
+        let deleted = DeletedTopicRecord { name: name.to_owned(), topic_id: id };
+        cluster.remember_deleted(deleted, logs_gone);
         Ok(())
     }
 }
@@ -225,7 +254,7 @@ fn entry(record: &TopicRecord, config: Arc<TopicConfig>, partitions: Vec<Partiti
     TopicEntry {
         name: record.name.as_str().into(),
         id: record.topic_id,
-        internal: record.internal,
+        internal: names::is_internal(&record.name),
         own_configs: record.configs.clone(),
         config,
         partitions,

@@ -84,13 +84,13 @@ impl Groups {
     }
 
     /// Reads from a group's machine.
-    pub(crate) async fn read<T>(
+    pub(crate) fn read<T>(
         &self,
         broker: &Arc<Broker>,
         group_id: &str,
         look: impl FnOnce(&pagewire_coordinate::Shard) -> T,
     ) -> Result<T, Error> {
-        Ok(self.shard_of(broker, group_id)?.read(look).await?.0)
+        Ok(self.shard_of(broker, group_id)?.read(look)?.0)
     }
 
     /// As [`Groups::read`], and what was read is as durable as acks=all by the time it is returned: a client must not start
@@ -102,15 +102,15 @@ impl Groups {
         look: impl FnOnce(&pagewire_coordinate::Shard) -> T,
     ) -> Result<T, Error> {
         let shard = self.shard_of(broker, group_id)?;
-        let (seen, written_to) = shard.read(look).await?;
+        let (seen, written_to) = shard.read(look)?;
         if let Some(offset) = written_to {
             stable(broker, &shard, offset).await?;
         }
         Ok(seen)
     }
 
-    /// The groups of all shards. Without the topic there are none.
-    pub(crate) async fn list(
+    /// The groups of all shards. Without the topic there are none; shards that this node does not serve are passed over.
+    pub(crate) fn list(
         &self,
         broker: &Arc<Broker>,
         states: &[impl AsRef<str>],
@@ -123,8 +123,11 @@ impl Groups {
         };
         let mut listed = Vec::new();
         for shard in shards.by_partition.iter().flatten() {
-            let (mut groups, _) = shard.read(|machine| machine.list(states, types)).await?;
-            listed.append(&mut groups);
+            match shard.read(|machine| machine.list(states, types)) {
+                Ok((mut groups, _)) => listed.append(&mut groups),
+                Err(Error::CoordinatorLoadInProgress) => return Err(Error::CoordinatorLoadInProgress),
+                Err(_) => {}
+            }
         }
         Ok(listed)
     }
@@ -143,11 +146,21 @@ impl Groups {
         Ok(sorted.into_values().collect())
     }
 
-    pub(super) async fn topics_deleted(&self, broker: &Broker, topics: Vec<DeletedTopic>) {
-        let Some(shards) = self.shards.load_full() else { return };
-        for shard in shards.by_partition.iter().flatten() {
-            shard.tell(broker, Input::TopicsDeleted(topics.clone())).await;
+    /// Tells every shard that topics are gone, if all can be told now. Says whether their tombstones are written.
+    pub(super) fn topics_deleted(&self, broker: &Broker, topics: &[DeletedTopic]) -> bool {
+        let Some(shards) = self.shards.load_full() else {
+            // Without the topic nobody committed anything.
+            return broker.image().topic(OFFSETS_TOPIC).is_none();
+        };
+        let shards = || shards.by_partition.iter().flatten();
+        if !shards().all(|shard| shard.is_open()) {
+            return false;
         }
+        let mut all_written = true;
+        for shard in shards() {
+            all_written &= shard.tell(broker, Input::TopicsDeleted(topics.to_vec()));
+        }
+        all_written
     }
 
     fn shard_of(&self, broker: &Arc<Broker>, group_id: &str) -> Result<Arc<Shard>, Error> {

@@ -24,11 +24,10 @@ use std::sync::Arc;
 
 use pagewire_coordinate::{DeletedTopic, Settings};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use uuid::Uuid;
 
 pub(crate) use groups::Groups;
 pub(crate) use text::{host_of, shared, text};
-pub(crate) use topic::OFFSETS_TOPIC;
+pub(crate) use topic::{OFFSETS_TOPIC, settings_of_internal};
 
 use crate::{broker::Broker, config::BrokerConfig};
 
@@ -45,6 +44,8 @@ impl Coordinators {
     /// Begins to load what is there. Requests are answered COORDINATOR_LOAD_IN_PROGRESS until their shard is loaded.
     pub(crate) fn start(&self, broker: &Arc<Broker>, tasks: &TaskTracker, stop: &CancellationToken) {
         self.groups.start(broker, tasks, stop);
+        let broker = Arc::clone(broker);
+        tasks.spawn(async move { broker.coordinators().forget_deleted(&broker).await });
     }
 
     /// Consumer groups and their offsets.
@@ -52,11 +53,25 @@ impl Coordinators {
         &self.groups
     }
 
-    /// Topics are gone: so are the offsets that groups committed for them. To be told after the image forgot them.
-    pub(crate) async fn topics_deleted(&self, broker: &Broker, topics: &[(Arc<str>, Uuid)]) {
-        let gone =
-            |(name, id): &(Arc<str>, Uuid)| DeletedTopic { name: Arc::clone(name), id: id.into_bytes() };
-        self.groups.topics_deleted(broker, topics.iter().map(gone).collect()).await;
+    /// Forgets the offsets that groups committed for topics that are gone from the image. What cannot be told to all
+    /// shards now is told when the last of them is loaded.
+    pub(crate) async fn forget_deleted(&self, broker: &Broker) {
+        let deleted = broker.cluster().deleted();
+        if deleted.is_empty() {
+            return;
+        }
+        // A namesake may be there by now. Offsets without a topic's id would be taken for those of the old one.
+        let image = broker.image();
+        let gone = deleted.iter().filter(|topic| image.topic(&topic.name).is_none());
+        let gone: Vec<DeletedTopic> = gone
+            .map(|topic| DeletedTopic {
+                name: Arc::from(topic.name.as_str()),
+                id: topic.topic_id.into_bytes(),
+            })
+            .collect();
+        if self.groups.topics_deleted(broker, &gone) {
+            broker.cluster().offsets_gone(&deleted).await;
+        }
     }
 }
 

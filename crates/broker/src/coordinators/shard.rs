@@ -1,5 +1,7 @@
-//! One running shard: the machine of one partition of `__consumer_offsets` behind a lock that is fair, so that the requests
-//! of a connection act in the order in which they came.
+//! One running shard: the machine of one partition of `__consumer_offsets` behind a lock.
+//!
+//! The lock blocks and never spans an await: a request acts the first time its future is polled, so those of a connection
+//! act in the order in which they came, and a future that nobody polls any more holds nobody up.
 //!
 //! Invariant: what the machine wants written is written, and handed back to it, before the lock is let go. Nobody ever
 //! sees the machine between a decision and its records. The lock is not held while anybody waits for stable storage.
@@ -16,7 +18,8 @@ use foldhash::fast::RandomState;
 use pagewire_coordinate::{Answer, Append, Effects, Error, Input, Now, Reply, Shard as Machine, Token};
 use pagewire_log::Origin;
 use pagewire_zcopy::IoPool;
-use tokio::sync::{Mutex, Notify, oneshot};
+use parking_lot::Mutex;
+use tokio::sync::{Notify, oneshot};
 use tracing::{error, warn};
 
 use super::batch;
@@ -28,6 +31,11 @@ use crate::{
 
 /// Requests that may wait for an answer of one shard; one more is told to come back later.
 const WAITING_MAX: usize = 100_000;
+
+/// What a batch takes before its first record.
+const BATCH_HEADER_BYTES: usize = 61;
+/// Clean-ups are written in parts of this size where the topic's `max.message.bytes` allows it.
+const APPEND_BYTES_MAX: usize = 256 << 10;
 
 /// A shard and its place in the log.
 pub(super) struct Shard {
@@ -49,7 +57,7 @@ struct Ready {
     machine: Machine,
     waiting: HashMap<Token, oneshot::Sender<Answered>, RandomState>,
     last_token: u64,
-    /// The end of what this shard wrote; none before it wrote anything.
+    /// The end of what this shard read and wrote.
     written_to: Option<i64>,
 }
 
@@ -73,22 +81,36 @@ impl Shard {
         &self.partition
     }
 
-    /// The log is read: the machine begins to answer.
-    pub(super) async fn open(&self, machine: Machine, io: &IoPool) {
-        let mut ready = Ready { machine, waiting: HashMap::default(), last_token: 0, written_to: None };
+    /// The log is read: the machine begins to answer. What was read counts as written by this shard: after a crash it may
+    /// not be on stable storage yet.
+    pub(super) fn open(&self, machine: Machine, broker: &Broker) {
+        let written_to = Some(self.partition.log.marks().log_end);
+        let mut ready = Ready { machine, waiting: HashMap::default(), last_token: 0, written_to };
+        let mut state = self.state.lock();
+        ready.machine.limit_append(self.append_bytes());
+        // Looked at under the lock: topics that go later are told to the machine.
+        let image = broker.image();
+        let id_of = |name: &str| image.topic(name).map(|topic| topic.id.into_bytes());
+        let effects = ready.machine.forget_strangers(id_of);
+        ready.act(&self.partition, broker.io(), effects);
         let effects = ready.machine.loaded(now());
-        ready.act(&self.partition, io, effects);
-        *self.state.lock().await = State::Ready(Box::new(ready));
+        ready.act(&self.partition, broker.io(), effects);
+        *state = State::Ready(Box::new(ready));
     }
 
     /// Answers everybody who waits, and whoever comes later, with `error`.
-    pub(super) async fn close(&self, error: Error) {
-        let before = std::mem::replace(&mut *self.state.lock().await, State::Closed(error));
+    pub(super) fn close(&self, error: Error) {
+        let before = std::mem::replace(&mut *self.state.lock(), State::Closed(error));
         if let State::Ready(mut ready) = before {
             for reply in ready.machine.close(error).replies {
                 ready.deliver(reply, None);
             }
         }
+    }
+
+    /// Whether the machine answers.
+    pub(super) fn is_open(&self) -> bool {
+        matches!(*self.state.lock(), State::Ready(_))
     }
 
     /// Puts a question to the machine and waits for the answer.
@@ -98,8 +120,8 @@ impl Shard {
         question: impl FnOnce(Token) -> Input,
     ) -> Result<Answered, Error> {
         let answer = {
-            let mut state = self.state.lock().await;
-            let ready = state.ready()?;
+            let mut state = self.state.lock();
+            let ready = self.ready(&mut state)?;
             if ready.waiting.len() >= WAITING_MAX {
                 return Err(Error::CoordinatorNotAvailable);
             }
@@ -115,26 +137,38 @@ impl Shard {
         answer.await.map_err(|_| Error::CoordinatorNotAvailable)
     }
 
-    /// Tells the machine something that has no answer.
-    pub(super) async fn tell(&self, broker: &Broker, input: Input) {
-        let mut state = self.state.lock().await;
-        if let Ok(ready) = state.ready() {
-            let effects = ready.machine.handle(input, now());
-            ready.act(&self.partition, broker.io(), effects);
-        }
+    /// Tells the machine something that has no answer. Says whether all it leads to is written.
+    pub(super) fn tell(&self, broker: &Broker, input: Input) -> bool {
+        let mut state = self.state.lock();
+        let Ok(ready) = self.ready(&mut state) else { return false };
+        let effects = ready.machine.handle(input, now());
+        ready.act(&self.partition, broker.io(), effects)
     }
 
     /// Looks into the machine; also says how far the log must be stable for that to last.
-    pub(super) async fn read<T>(&self, look: impl FnOnce(&Machine) -> T) -> Result<(T, Option<i64>), Error> {
-        let mut state = self.state.lock().await;
+    pub(super) fn read<T>(&self, look: impl FnOnce(&Machine) -> T) -> Result<(T, Option<i64>), Error> {
+        let mut state = self.state.lock();
         let ready = state.ready()?;
         Ok((look(&ready.machine), ready.written_to))
     }
 
+    /// The machine, if it answers.
+    fn ready<'s>(&self, state: &'s mut State) -> Result<&'s mut Ready, Error> {
+        let ready = state.ready()?;
+        ready.machine.limit_append(self.append_bytes());
+        Ok(ready)
+    }
+
+    /// What one append of a clean-up may have at most.
+    fn append_bytes(&self) -> usize {
+        let max_bytes = usize::try_from(self.partition.config().max_message_bytes).unwrap_or(usize::MAX);
+        max_bytes.saturating_sub(BATCH_HEADER_BYTES).min(APPEND_BYTES_MAX)
+    }
+
     /// Lets act what is due. The next deadline comes back, by the steady clock; none when the shard is closed.
-    pub(super) async fn on_time(&self, io: &IoPool) -> Option<i64> {
-        let mut state = self.state.lock().await;
-        let ready = state.ready().ok()?;
+    pub(super) fn on_time(&self, io: &IoPool) -> Option<i64> {
+        let mut state = self.state.lock();
+        let ready = self.ready(&mut state).ok()?;
         loop {
             let now = now();
             match ready.machine.next_deadline() {
@@ -170,25 +204,35 @@ impl State {
 }
 
 impl Ready {
-    /// Writes what is to be written, in order, and delivers what is to be said, until nothing is left to do.
-    fn act(&mut self, partition: &Arc<Partition>, io: &IoPool, effects: Effects) {
-        let mut todo = vec![(effects, None)];
+    /// Writes what is to be written, in order, and delivers what is to be said, until nothing is left to do. Where a part
+    /// cannot be written, those that belong after it are not either. Says whether all were.
+    fn act(&mut self, partition: &Arc<Partition>, io: &IoPool, effects: Effects) -> bool {
+        let (mut todo, mut all_written) = (vec![(effects, None)], true);
         while let Some((effects, stable_at)) = todo.pop() {
             for reply in effects.replies {
                 self.deliver(reply, stable_at);
             }
+            let mut failed = None;
             for append in effects.appends {
                 let now = now();
-                let next = match write(partition, &append, now.wall_ms, io) {
+                let written = match failed {
+                    None => write(partition, &append, now.wall_ms, io),
+                    Some(error) => Err(error),
+                };
+                let next = match written {
                     Ok(end) => {
                         self.written_to = Some(end);
                         (self.machine.appended(append, now), Some(end))
                     }
-                    Err(error) => (self.machine.append_failed(append, error, now), None),
+                    Err(error) => {
+                        (failed, all_written) = (Some(error), false);
+                        (self.machine.append_failed(append, error, now), None)
+                    }
                 };
                 todo.push(next);
             }
         }
+        all_written
     }
 
     fn deliver(&mut self, reply: Reply, stable_at: Option<i64>) {

@@ -28,7 +28,7 @@ pub(super) async fn run(shard: Arc<Shard>, broker: Arc<Broker>, settings: Settin
         () = stop.cancelled() => {}
         () = live(&shard, &broker, settings) => {}
     }
-    shard.close(Error::NotCoordinator).await;
+    shard.close(Error::NotCoordinator);
 }
 
 async fn live(shard: &Shard, broker: &Broker, settings: Settings) {
@@ -42,11 +42,13 @@ async fn live(shard: &Shard, broker: &Broker, settings: Settings) {
             retry_s = retry.as_secs(),
             "groups cannot be loaded"
         );
-        shard.close(Error::CoordinatorNotAvailable).await;
+        // Not COORDINATOR_NOT_AVAILABLE: consumers of Kafka 3.8 and before end on that answer to OffsetFetch.
+        shard.close(Error::NotCoordinator);
         tokio::time::sleep(retry).await;
         failures = failures.saturating_add(1);
     }
-    while let Some(deadline_ms) = shard.on_time(broker.io()).await {
+    broker.coordinators().forget_deleted(broker).await;
+    while let Some(deadline_ms) = shard.on_time(broker.io()) {
         let left = Duration::from_millis(u64::try_from(deadline_ms.saturating_sub(steady_ms())).unwrap_or(0));
         tokio::select! {
             () = tokio::time::sleep(left.min(SLEEP_MAX)) => {}
@@ -65,7 +67,7 @@ async fn load_into(shard: &Shard, broker: &Broker, settings: Settings) -> Result
         let (log, settings) = (Arc::clone(&shard.partition().log), settings.clone());
         match broker.io().run(move || load::load(&log, settings, now_ms())).await {
             Ok(loaded) => {
-                shard.open(loaded?, broker.io()).await;
+                shard.open(loaded?, broker);
                 return Ok(());
             }
             Err(_) => tokio::time::sleep(BUSY_RETRY).await,

@@ -7,11 +7,25 @@ use tracing::info;
 
 use crate::{
     broker::Broker,
-    cluster::{NewTopic, Refused, TopicEntry, change},
+    cluster::{NewTopic, Refused, TopicEntry, change, names},
+    config::BrokerConfig,
 };
 
 /// Groups and committed offsets.
-pub(crate) const OFFSETS_TOPIC: &str = "__consumer_offsets";
+pub(crate) const OFFSETS_TOPIC: &str = names::OFFSETS;
+
+/// What an internal topic is set to where its creator says nothing else; nothing for any other topic.
+pub(crate) fn settings_of_internal(name: &str, config: &BrokerConfig) -> BTreeMap<String, String> {
+    if name != OFFSETS_TOPIC {
+        return BTreeMap::new();
+    }
+    let setting = |name: &str, value: String| (name.to_owned(), value);
+    BTreeMap::from([
+        setting("cleanup.policy", "compact".to_owned()),
+        setting("compression.type", "producer".to_owned()),
+        setting("segment.bytes", config.offsets_topic_segment_bytes.to_string()),
+    ])
+}
 
 /// The topic; created if it is not there yet. When this returns it takes records.
 pub(super) async fn ensure(broker: &Arc<Broker>) -> Result<Arc<TopicEntry>, Refused> {
@@ -19,16 +33,10 @@ pub(super) async fn ensure(broker: &Arc<Broker>) -> Result<Arc<TopicEntry>, Refu
         return Ok(Arc::clone(topic));
     }
     let config = broker.config();
-    let setting = |name: &str, value: String| (name.to_owned(), value);
     let new = NewTopic {
         name: OFFSETS_TOPIC.to_owned(),
         partitions: usize::try_from(config.offsets_topic_num_partitions).unwrap_or(1).max(1),
-        configs: BTreeMap::from([
-            setting("cleanup.policy", "compact".to_owned()),
-            setting("compression.type", "producer".to_owned()),
-            setting("segment.bytes", config.offsets_topic_segment_bytes.to_string()),
-        ]),
-        internal: true,
+        configs: settings_of_internal(OFFSETS_TOPIC, &config),
     };
     match change(broker, |change| async move { change.create_topic(new).await }).await {
         Ok(topic) => {

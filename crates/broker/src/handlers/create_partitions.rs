@@ -58,6 +58,13 @@ async fn grow(
         let message = "This server does not host this topic-partition.";
         return Err(Refused::new(ErrorCode::UnknownTopicOrPartition, message));
     };
+    if entry.internal {
+        let message = format!(
+            "The number of partitions of the internal topic {} cannot be changed: coordinators find what they keep by it.",
+            entry.name
+        );
+        return Err(Refused::new(ErrorCode::InvalidRequest, message));
+    }
     let there = entry.partitions.len();
     let count = usize::try_from(topic.count).unwrap_or(0);
     let invalid = |message: String| Err(Refused::new(ErrorCode::InvalidPartitions, message));
@@ -93,5 +100,7 @@ async fn grow(
         return Ok(());
     }
     let name = topic.name.clone();
-    change(&ctx.broker, |change| async move { change.add_partitions(&name, count).await }).await.map(drop)
+    change(&ctx.broker, move |change| async move { change.add_partitions(&name, count).await })
+        .await
+        .map(drop)
 }

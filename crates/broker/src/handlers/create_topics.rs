@@ -18,15 +18,18 @@ use tokio::task::consume_budget;
 
 use super::repeated::repeated;
 use crate::{
-    cluster::{NewTopic, PARTITIONS_PER_REQUEST_MAX, Refused, change, misplaced},
+    cluster::{NewTopic, PARTITIONS_PER_REQUEST_MAX, Refused, change, check_replication, misplaced},
     config::{self, BrokerConfig},
+    coordinators::settings_of_internal,
     dispatch::Context,
 };
 
 pub(crate) async fn handle(ctx: Context, request: CreateTopicsRequest) -> CreateTopicsResponse {
     let mut response = CreateTopicsResponse::default();
-    let mut partitions_left = PARTITIONS_PER_REQUEST_MAX;
     let twice = repeated(request.topics.iter().map(|topic| topic.name.as_str()));
+    let once = request.topics.iter().filter(|topic| !twice.contains(topic.name.as_str()));
+    let too_many =
+        partitions_in_all(once, default_partitions(&ctx.broker.config())) > PARTITIONS_PER_REQUEST_MAX;
     let mut answered = HashSet::new();
     for topic in &request.topics {
         consume_budget().await;
@@ -34,14 +37,33 @@ pub(crate) async fn handle(ctx: Context, request: CreateTopicsRequest) -> Create
         if !answered.insert(topic.name.as_str()) {
             continue;
         }
-        let created = if twice.contains(topic.name.as_str()) {
+        let created = if too_many {
+            Err(Refused::new(
+                ErrorCode::PolicyViolation,
+                "Excessively large number of partitions per request.",
+            ))
+        } else if twice.contains(topic.name.as_str()) {
             Err(Refused::new(ErrorCode::InvalidRequest, "Duplicate topic name."))
         } else {
-            create(&ctx, topic, request.validate_only, &mut partitions_left).await
+            create(&ctx, topic, request.validate_only).await
         };
         response.topics.push(created.unwrap_or_else(|refused| refusal(topic.name.clone(), refused)));
     }
     response
+}
+
+fn default_partitions(config: &BrokerConfig) -> usize {
+    config.num_partitions.unsigned_abs() as usize
+}
+
+/// What a request asks for in all, before anything else is looked at.
+fn partitions_in_all<'a>(topics: impl Iterator<Item = &'a CreatableTopic>, default: usize) -> usize {
+    let of = |topic: &CreatableTopic| match (topic.assignments.len(), topic.num_partitions) {
+        (0, -1) => default,
+        (0, count) => usize::try_from(count).unwrap_or(0),
+        (assigned, _) => assigned,
+    };
+    topics.map(of).fold(0, usize::saturating_add)
 }
 
 fn refusal(name: Str, refused: Refused) -> CreatableTopicResult {
@@ -53,26 +75,23 @@ fn refusal(name: Str, refused: Refused) -> CreatableTopicResult {
     }
 }
 
+/// Checks in Kafka's order: name, settings, then where the partitions are to be.
 async fn create(
     ctx: &Context,
     topic: &CreatableTopic,
     validate_only: bool,
-    partitions_left: &mut usize,
 ) -> Result<CreatableTopicResult, Refused> {
+    if let Some(refused) = ctx.broker.cluster().refuse_name(&topic.name) {
+        return Err(refused);
+    }
     let config = ctx.broker.config();
+    let mut configs = settings_of_internal(&topic.name, &config);
+    configs.extend(own_configs(topic, &config)?);
     let new = NewTopic {
         name: topic.name.to_string(),
-        partitions: partitions(
-            topic,
-            config.num_partitions.unsigned_abs() as usize,
-            ctx.broker.cluster().identity().node_id,
-        )?,
-        configs: own_configs(topic, &config)?,
-        internal: false,
+        partitions: partitions(topic, &config, ctx.broker.cluster().identity().node_id)?,
+        configs,
     };
-    *partitions_left = partitions_left.checked_sub(new.partitions).ok_or_else(|| {
-        Refused::new(ErrorCode::PolicyViolation, "Excessively large number of partitions per request.")
-    })?;
     let mut result = CreatableTopicResult {
         name: topic.name.clone(),
         error_message: None,
@@ -82,11 +101,8 @@ async fn create(
         ..Default::default()
     };
     if validate_only {
-        return match ctx.broker.cluster().refuse_new(&new) {
-            Some(refused) => Err(refused),
-            // Kafka names an id here too, though nothing will ever have it.
-            None => Ok(CreatableTopicResult { topic_id: WireId(ids::random().into_bytes()), ..result }),
-        };
+        // Kafka names an id here too, though nothing will ever have it.
+        return Ok(CreatableTopicResult { topic_id: WireId(ids::random().into_bytes()), ..result });
     }
     let entry = change(&ctx.broker, |change| async move { change.create_topic(new).await }).await?;
     result.topic_id = WireId(entry.id.into_bytes());
@@ -94,23 +110,13 @@ async fn create(
 }
 
 /// How many partitions, after all the ways to say so.
-fn partitions(topic: &CreatableTopic, default: usize, node_id: i32) -> Result<usize, Refused> {
+fn partitions(topic: &CreatableTopic, config: &BrokerConfig, node_id: i32) -> Result<usize, Refused> {
     if !topic.assignments.is_empty() {
         return assigned(topic, node_id);
     }
-    if !matches!(topic.replication_factor, -1 | 1) {
-        let message = match topic.replication_factor {
-            factor if factor < 1 => {
-                "Replication factor must be larger than 0, or -1 to use the default value.".into()
-            }
-            factor => format!(
-                "Unable to replicate the partition {factor} time(s): The target replication factor of {factor} cannot be reached because only 1 broker(s) are registered."
-            ),
-        };
-        return Err(Refused::new(ErrorCode::InvalidReplicationFactor, message));
-    }
+    check_replication(topic.replication_factor, config.default_replication_factor)?;
     match topic.num_partitions {
-        -1 => Ok(default),
+        -1 => Ok(default_partitions(config)),
         count if count < 1 => Err(Refused::new(
             ErrorCode::InvalidPartitions,
             "Number of partitions was set to an invalid non-positive value.",
@@ -122,13 +128,22 @@ fn partitions(topic: &CreatableTopic, default: usize, node_id: i32) -> Result<us
 /// A manual assignment: partitions 0 to n, each on this node.
 fn assigned(topic: &CreatableTopic, node_id: i32) -> Result<usize, Refused> {
     let invalid = |message: String| Err(Refused::new(ErrorCode::InvalidReplicaAssignment, message));
-    if topic.num_partitions != -1 || topic.replication_factor != -1 {
-        let message = "A manual partition assignment was specified, but numPartitions or replicationFactor was not set to -1.";
-        return Err(Refused::new(ErrorCode::InvalidRequest, message));
+    let beside = |what: &str| {
+        let message = format!("A manual partition assignment was specified, but {what} was not set to -1.");
+        Err(Refused::new(ErrorCode::InvalidRequest, message))
+    };
+    if topic.replication_factor != -1 {
+        return beside("replication factor");
+    }
+    if topic.num_partitions != -1 {
+        return beside("numPartitions");
     }
     let mut indexes: Vec<i32> =
         topic.assignments.iter().map(|assignment| assignment.partition_index).collect();
     indexes.sort_unstable();
+    if let Some(index) = indexes.array_windows().find_map(|[one, next]| (one == next).then_some(one)) {
+        return invalid(format!("Found multiple manual partition assignments for partition {index}"));
+    }
     if indexes.iter().zip(0..).any(|(index, at)| *index != at) {
         return invalid("partitions should be a consecutive 0-based integer sequence".into());
     }
@@ -142,14 +157,14 @@ fn assigned(topic: &CreatableTopic, node_id: i32) -> Result<usize, Refused> {
 
 /// The settings the request carries, if all of them are settings and have fitting values.
 fn own_configs(topic: &CreatableTopic, broker: &BrokerConfig) -> Result<BTreeMap<String, String>, Refused> {
-    let mut configs = BTreeMap::new();
-    for entry in &topic.configs {
-        let Some(value) = &entry.value else {
-            let message = format!("Null value not supported for topic configs: {}", entry.name.as_str());
-            return Err(Refused::new(ErrorCode::InvalidConfig, message));
-        };
-        configs.insert(entry.name.to_string(), value.to_string());
+    let nulls: Vec<&str> =
+        topic.configs.iter().filter(|entry| entry.value.is_none()).map(|entry| entry.name.as_str()).collect();
+    if !nulls.is_empty() {
+        let message = format!("Null value not supported for topic configs: {}", nulls.join(","));
+        return Err(Refused::new(ErrorCode::InvalidConfig, message));
     }
+    let valued = topic.configs.iter().filter_map(|entry| Some((&entry.name, entry.value.as_ref()?)));
+    let configs = valued.map(|(name, value)| (name.to_string(), value.to_string())).collect();
     config::validate_topic(&configs, broker)
         .map_err(|message| Refused::new(ErrorCode::InvalidConfig, message))?;
     Ok(configs)

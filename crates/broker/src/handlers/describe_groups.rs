@@ -38,7 +38,7 @@ pub(crate) async fn handle(
     for group_id in group_ids {
         consume_budget().await;
         let groups = ctx.broker.coordinators().groups();
-        let described = groups.read(&ctx.broker, &group_id, |machine| machine.describe(&group_id)).await;
+        let described = groups.read(&ctx.broker, &group_id, |machine| machine.describe(&group_id));
         let mut group = match described {
             Ok(Some(group)) => found(group_id, group),
             Ok(None) => unknown(group_id, ctx.version),

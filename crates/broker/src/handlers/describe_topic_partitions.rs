@@ -24,6 +24,10 @@ pub(crate) async fn handle(
     ctx: Context,
     request: DescribeTopicPartitionsRequest,
 ) -> DescribeTopicPartitionsResponse {
+    if request.cursor.as_ref().is_some_and(|cursor| cursor.partition_index < 0) {
+        let topics = request.topics.into_iter().map(|topic| failed(topic.name, ErrorCode::InvalidRequest));
+        return DescribeTopicPartitionsResponse { topics: topics.collect(), ..Default::default() };
+    }
     let image = ctx.broker.image();
     let most = ctx.broker.config().max_request_partition_size_limit;
     let mut left = usize::try_from(request.response_partition_limit).unwrap_or(0).clamp(1, most);
@@ -76,11 +80,11 @@ fn cursor(name: &str, partition: usize) -> Cursor {
 fn unknown(name: &str) -> DescribeTopicPartitionsResponseTopic {
     let illegal = topic_names::refusal(name).is_some();
     let code = if illegal { ErrorCode::InvalidTopicException } else { ErrorCode::UnknownTopicOrPartition };
-    DescribeTopicPartitionsResponseTopic {
-        error_code: code.code(),
-        name: Some(Str::from(name.to_owned())),
-        ..Default::default()
-    }
+    failed(Str::from(name.to_owned()), code)
+}
+
+fn failed(name: Str, code: ErrorCode) -> DescribeTopicPartitionsResponseTopic {
+    DescribeTopicPartitionsResponseTopic { error_code: code.code(), name: Some(name), ..Default::default() }
 }
 
 fn describe(entry: &Arc<TopicEntry>, first: usize, count: usize) -> DescribeTopicPartitionsResponseTopic {

@@ -19,7 +19,10 @@ use uuid::Uuid;
 
 use super::operations;
 use crate::{
-    cluster::{NewTopic, Node, PARTITIONS_PER_REQUEST_MAX, PartitionEntry, TopicEntry, change, names},
+    cluster::{
+        NewTopic, Node, PARTITIONS_PER_REQUEST_MAX, PartitionEntry, TopicEntry, change, check_replication,
+        names,
+    },
     coordinators::OFFSETS_TOPIC,
     dispatch::Context,
 };
@@ -139,6 +142,9 @@ async fn one(
     if let Some(entry) = image.topic(&name) {
         return topic(entry, may);
     }
+    if !names::may_be_auto_created(&name) {
+        return unknown(ErrorCode::UnknownTopicOrPartition);
+    }
     if names::refusal(&name).is_some() {
         return unknown(ErrorCode::InvalidTopicException);
     }
@@ -164,13 +170,13 @@ async fn auto_create(
             .and(ctx.broker.image().topic(name).cloned())
             .ok_or(ErrorCode::UnknownTopicOrPartition);
     }
-    let new = NewTopic {
-        name: name.to_owned(),
-        partitions,
-        configs: std::collections::BTreeMap::new(),
-        internal: false,
-    };
-    match change(&ctx.broker, |change| async move { change.create_topic(new).await }).await {
+    let new = NewTopic { name: name.to_owned(), partitions, configs: std::collections::BTreeMap::new() };
+    let default_factor = config.default_replication_factor;
+    let created = change(&ctx.broker, move |change| async move {
+        check_replication(-1, default_factor)?;
+        change.create_topic(new).await
+    });
+    match created.await {
         Ok(entry) => {
             tracing::info!(topic = name, partitions = entry.partitions.len(), "created on first use");
             Ok(entry)
@@ -179,7 +185,12 @@ async fn auto_create(
         Err(refused) if refused.code == ErrorCode::TopicAlreadyExists => {
             ctx.broker.image().topic(name).cloned().ok_or(ErrorCode::UnknownTopicOrPartition)
         }
-        Err(refused) => Err(refused.code),
+        Err(refused) if refused.code == ErrorCode::InvalidTopicException => Err(refused.code),
+        // Clients give up on codes they do not expect here, and ask again for this one.
+        Err(refused) => {
+            tracing::warn!(topic = name, %refused, "not created on first use");
+            Err(ErrorCode::UnknownTopicOrPartition)
+        }
     }
 }
 

@@ -28,9 +28,9 @@ const TOPIC_IDS: i16 = 10;
 const GROUP_ID_NOT_FOUND: i16 = 9;
 
 pub(crate) async fn handle(ctx: Context, request: OffsetCommitRequest) -> OffsetCommitResponse {
-    let image = ctx.broker.image();
-    let topics = existing(&image, &request, ctx.version);
-    let outcome = if topics.is_empty() { Ok(Vec::new()) } else { commit(&ctx, &request, topics).await };
+    let mut image = ctx.broker.image();
+    let nothing = existing(&image, &request, ctx.version).is_empty();
+    let outcome = if nothing { Ok(Vec::new()) } else { commit(&ctx, &request, &mut image).await };
     let mut committed = outcome.as_ref().map(Vec::as_slice).unwrap_or_default().iter();
     let refused = outcome.as_ref().err().copied();
     let answers = request.topics.iter().map(|topic| {
@@ -68,14 +68,18 @@ pub(crate) async fn handle(ctx: Context, request: OffsetCommitRequest) -> Offset
     OffsetCommitResponse { topics: answers.collect(), ..Default::default() }
 }
 
+/// Commits what exists in `image`, which becomes the one that this goes by.
 async fn commit(
     ctx: &Context,
     request: &OffsetCommitRequest,
-    topics: Vec<CommitTopic>,
+    image: &mut Arc<Image>,
 ) -> Result<Vec<CommittedTopic>, Error> {
     let group_id = request.group_id.to_string();
     let groups = ctx.broker.coordinators().groups();
     let answer = groups.ask(&ctx.broker, &group_id, |token| {
+        // Looked at again in the shard's lock: offsets of topics that go later are forgotten after this.
+        *image = ctx.broker.image();
+        let topics = existing(image, request, ctx.version);
         Input::Commit(Commit {
             token,
             group_id: group_id.clone(),

@@ -92,6 +92,11 @@ async fn fetch(
         None => all(ctx, &image, &group_id).await,
         Some(topics) => some(ctx, &image, &group_id, topics).await,
     };
+    // Consumers of Kafka 3.8 and before end on COORDINATOR_NOT_AVAILABLE here; on this one they look for the coordinator.
+    let fetched = fetched.map_err(|error| match error {
+        Error::CoordinatorNotAvailable => Error::NotCoordinator,
+        other => other,
+    });
     let topics = match fetched {
         Ok(fetched) => answers(fetched, left)?,
         Err(error) if ctx.version >= GROUP_ERROR => {
@@ -130,8 +135,10 @@ fn answers(found: Vec<Found>, left: &mut usize) -> Result<Vec<OffsetFetchRespons
 
 async fn all(ctx: &Context, image: &Image, group_id: &str) -> Result<Vec<Found>, Error> {
     let groups = ctx.broker.coordinators().groups();
-    let fetched =
-        groups.read_stable(&ctx.broker, group_id, |machine| machine.fetch_all_offsets(group_id)).await?;
+    let id_of = |name: &str| image.topic(name).map_or(ANY_ID, |entry| entry.id.into_bytes());
+    let fetched = groups
+        .read_stable(&ctx.broker, group_id, |machine| machine.fetch_all_offsets(group_id, id_of))
+        .await?;
     let topic = |topic: FetchedTopic| {
         let id = image.topic(&topic.name).map_or(WireId::NIL, |entry| WireId(entry.id.into_bytes()));
         // Without its id a topic cannot be told to a client that knows only ids.
@@ -164,7 +171,9 @@ async fn some(
 
 fn name_of(ctx: &Context, image: &Image, topic: &OffsetFetchRequestTopics) -> (Option<Arc<str>>, TopicId) {
     if ctx.version < TOPIC_IDS {
-        return (Some(Arc::from(&*topic.name)), ANY_ID);
+        // A namesake's offsets are not this topic's.
+        let id = image.topic(&topic.name).map_or(ANY_ID, |entry| entry.id.into_bytes());
+        return (Some(Arc::from(&*topic.name)), id);
     }
     let name = image.topic_by_id(Uuid::from_bytes(topic.topic_id.0)).map(|entry| Arc::clone(&entry.name));
     (name, topic.topic_id.0)

@@ -181,7 +181,7 @@ async fn alter_broker(ctx: &Context, target: Target, wish: Wish, validate_only: 
     if validate_only {
         return checked(&cluster.own_configs(&scope).await?, &ctx.broker.config()).map(drop);
     }
-    let changed = change(&ctx.broker, |change| async move {
+    let changed = change(&ctx.broker, move |change| async move {
         let config = change.config();
         let own = change.configs(&scope, |own| checked(own, &config)).await?;
         change.put_broker_config_in_force(with(target, &own, &config)?).await

@@ -7,6 +7,7 @@ mod concurrency;
 mod configs;
 mod connections;
 mod deaf;
+mod deletion;
 mod describe;
 mod fetch;
 mod groups;

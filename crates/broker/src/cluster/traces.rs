@@ -1,0 +1,72 @@
+//! What deleted topics left behind: directories that still have their names, offsets that groups committed.
+//!
+//! The store knows each of them until both are gone, so that whatever a stop or a failing disk keeps from being cleaned up
+//! is cleaned up after the next start.
+
+use std::collections::HashSet;
+
+use pagewire_metadata::model::DeletedTopicRecord;
+use parking_lot::Mutex;
+use uuid::Uuid;
+
+use super::Cluster;
+use crate::clock::now_ms;
+
+/// Topics remembered here while their offsets cannot be forgotten. More are left to the next start.
+const REMEMBERED_MAX: usize = 10_000;
+
+#[derive(Default)]
+pub(super) struct Traces {
+    topics: Mutex<Vec<Trace>>,
+}
+
+struct Trace {
+    topic: DeletedTopicRecord,
+    /// No directory has its name any more.
+    logs_gone: bool,
+}
+
+impl Cluster {
+    /// Removes what is left of the directories of topics deleted before this start. Blocks.
+    ///
+    /// Answers what was removed by the names it had.
+    pub(crate) fn clean_up(&self, deleted: Vec<DeletedTopicRecord>) -> Vec<std::path::PathBuf> {
+        let ids: HashSet<Uuid> = deleted.iter().map(|topic| topic.topic_id).collect();
+        if ids.is_empty() {
+            return Vec::new();
+        }
+        let removed = self.log_dir.delete_leftovers(&ids, now_ms());
+        for topic in deleted {
+            self.remember_deleted(topic, removed.is_ok());
+        }
+        removed.unwrap_or_else(|error| {
+            tracing::error!(%error, "directories of deleted topics could not be renamed");
+            Vec::new()
+        })
+    }
+
+    /// A topic is gone from store and image; its offsets are not.
+    pub(super) fn remember_deleted(&self, topic: DeletedTopicRecord, logs_gone: bool) {
+        let mut topics = self.traces.topics.lock();
+        if topics.len() < REMEMBERED_MAX {
+            topics.push(Trace { topic, logs_gone });
+        }
+    }
+
+    /// Topics whose offsets are to be forgotten.
+    pub(crate) fn deleted(&self) -> Vec<DeletedTopicRecord> {
+        self.traces.topics.lock().iter().map(|trace| trace.topic.clone()).collect()
+    }
+
+    /// The offsets of these topics are gone.
+    pub(crate) async fn offsets_gone(&self, deleted: &[DeletedTopicRecord]) {
+        let ids: HashSet<Uuid> = deleted.iter().map(|topic| topic.topic_id).collect();
+        let done: Vec<Trace> =
+            self.traces.topics.lock().extract_if(.., |trace| ids.contains(&trace.topic.topic_id)).collect();
+        for Trace { topic, .. } in done.into_iter().filter(|trace| trace.logs_gone) {
+            if let Err(error) = self.catalog.forget_deleted(topic.topic_id).await {
+                tracing::warn!(topic = topic.name, %error, "a deleted topic is looked for again at the next start");
+            }
+        }
+    }
+}
