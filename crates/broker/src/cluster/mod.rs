@@ -35,7 +35,7 @@ use tokio_util::task::TaskTracker;
 pub(crate) use change::{Change, change};
 pub(crate) use image::{Image, PartitionEntry, TopicEntry};
 pub(crate) use nodes::{Identity, Node};
-pub(crate) use placement::{check_replication, misplaced};
+pub(crate) use placement::{check_replication, misplaced, replication};
 pub(crate) use refused::Refused;
 pub(crate) use settings::{OwnConfigs, with_stored};
 pub(crate) use topics::{NewTopic, PARTITIONS_PER_REQUEST_MAX};

@@ -4,17 +4,31 @@ use pagewire_wire::ErrorCode;
 
 use super::Refused;
 
-/// Refuses to keep more copies than there are brokers, which is one. -1 stands for the broker's default.
-pub(crate) fn check_replication(factor: i16, default: i16) -> Result<(), Refused> {
-    let message = match if factor == -1 { default } else { factor } {
-        1 => return Ok(()),
+/// How many copies are asked for; -1 stands for the broker's default.
+pub(crate) fn replication(factor: i16, default: i16) -> Result<i16, Refused> {
+    match factor {
+        -1 => Ok(default),
         factor if factor < 1 => {
-            "Replication factor must be larger than 0, or -1 to use the default value.".to_owned()
+            let message = "Replication factor must be larger than 0, or -1 to use the default value.";
+            Err(Refused::new(ErrorCode::InvalidReplicationFactor, message))
         }
-        factor => format!(
-            "Unable to replicate the partition {factor} time(s): The target replication factor of {factor} cannot be reached because only 1 broker(s) are registered."
-        ),
+        factor => Ok(factor),
+    }
+}
+
+/// Refuses to keep more copies than there are brokers, which is one.
+pub(crate) fn check_replication(factor: i16) -> Result<(), Refused> {
+    if factor == 1 {
+        return Ok(());
+    }
+    let why = if factor < 1 {
+        "the replication factor must be larger than 0.".to_owned()
+    } else {
+        format!(
+            "The target replication factor of {factor} cannot be reached because only 1 broker(s) are registered."
+        )
     };
+    let message = format!("Unable to replicate the partition {factor} time(s): {why}");
     Err(Refused::new(ErrorCode::InvalidReplicationFactor, message))
 }
 
@@ -40,11 +54,12 @@ mod tests {
 
     #[test]
     fn one_broker_keeps_one_copy_whoever_says_how_many() {
+        let check = |factor, default| replication(factor, default).and_then(check_replication);
         for (factor, default) in [(1, 3), (-1, 1)] {
-            assert!(check_replication(factor, default).is_ok());
+            assert!(check(factor, default).is_ok());
         }
-        for (factor, default) in [(2, 1), (-1, 3), (0, 1), (-2, 1)] {
-            let refused = check_replication(factor, default).expect_err("not to be kept");
+        for (factor, default) in [(2, 1), (-1, 3), (0, 1), (-2, 1), (-1, 0)] {
+            let refused = check(factor, default).expect_err("not to be kept");
             assert_eq!(refused.code, ErrorCode::InvalidReplicationFactor);
         }
     }

@@ -18,7 +18,9 @@ use tokio::task::consume_budget;
 
 use super::repeated::repeated;
 use crate::{
-    cluster::{NewTopic, PARTITIONS_PER_REQUEST_MAX, Refused, change, check_replication, misplaced},
+    cluster::{
+        NewTopic, PARTITIONS_PER_REQUEST_MAX, Refused, change, check_replication, misplaced, replication,
+    },
     config::{self, BrokerConfig},
     coordinators::settings_of_internal,
     dispatch::Context,
@@ -114,15 +116,17 @@ fn partitions(topic: &CreatableTopic, config: &BrokerConfig, node_id: i32) -> Re
     if !topic.assignments.is_empty() {
         return assigned(topic, node_id);
     }
-    check_replication(topic.replication_factor, config.default_replication_factor)?;
-    match topic.num_partitions {
-        -1 => Ok(default_partitions(config)),
-        count if count < 1 => Err(Refused::new(
-            ErrorCode::InvalidPartitions,
-            "Number of partitions was set to an invalid non-positive value.",
-        )),
-        count => Ok(count.unsigned_abs() as usize),
-    }
+    let factor = replication(topic.replication_factor, config.default_replication_factor)?;
+    let partitions = match topic.num_partitions {
+        -1 => default_partitions(config),
+        count if count < 1 => {
+            let message = "Number of partitions was set to an invalid non-positive value.";
+            return Err(Refused::new(ErrorCode::InvalidPartitions, message));
+        }
+        count => count.unsigned_abs() as usize,
+    };
+    check_replication(factor)?;
+    Ok(partitions)
 }
 
 /// A manual assignment: partitions 0 to n, each on this node.

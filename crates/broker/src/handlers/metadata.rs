@@ -129,6 +129,7 @@ async fn one(
         error_code: code.code(),
         name: asked.name.clone(),
         topic_id: asked.topic_id,
+        is_internal: asked.name.as_deref().is_some_and(names::is_internal),
         topic_authorized_operations: operations::NOT_ASKED,
         ..Default::default()
     };
@@ -173,7 +174,7 @@ async fn auto_create(
     let new = NewTopic { name: name.to_owned(), partitions, configs: std::collections::BTreeMap::new() };
     let default_factor = config.default_replication_factor;
     let created = change(&ctx.broker, move |change| async move {
-        check_replication(-1, default_factor)?;
+        check_replication(default_factor)?;
         change.create_topic(new).await
     });
     match created.await {
@@ -185,7 +186,6 @@ async fn auto_create(
         Err(refused) if refused.code == ErrorCode::TopicAlreadyExists => {
             ctx.broker.image().topic(name).cloned().ok_or(ErrorCode::UnknownTopicOrPartition)
         }
-        Err(refused) if refused.code == ErrorCode::InvalidTopicException => Err(refused.code),
         // Clients give up on codes they do not expect here, and ask again for this one.
         Err(refused) => {
             tracing::warn!(topic = name, %refused, "not created on first use");

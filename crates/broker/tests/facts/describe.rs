@@ -116,6 +116,18 @@ fn a_described_topic_that_does_not_exist_is_an_error_of_its_own() {
 }
 
 #[test]
+fn a_page_cannot_begin_before_the_first_partition() {
+    let broker = Broker::start();
+    let mut client = broker.client();
+    client.create_topic("t", 1);
+    let cursor = Some(Cursor { topic_name: "t".into(), partition_index: -1, ..Default::default() });
+    let topics = vec![TopicRequest { name: "t".into(), ..Default::default() }];
+    let answer = client.call(&DescribeTopicPartitionsRequest { topics, cursor, ..Default::default() }, 0);
+    let codes: Vec<_> = answer.topics.iter().map(|t| (t.name.as_deref().unwrap(), t.error_code)).collect();
+    assert_eq!(codes, [("t", 42)]);
+}
+
+#[test]
 fn nothing_moves_on_one_node() {
     let broker = Broker::start();
     let answer = broker.client().call(&ListPartitionReassignmentsRequest::default(), 0);

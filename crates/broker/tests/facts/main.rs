@@ -14,6 +14,7 @@ mod groups;
 mod hangups;
 mod harness;
 mod idempotence;
+mod internal;
 mod limits;
 mod offsets;
 mod pressure;

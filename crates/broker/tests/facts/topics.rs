@@ -6,7 +6,9 @@ use pagewire_wire::{
         create_partitions_request::{
             CreatePartitionsAssignment, CreatePartitionsRequest, CreatePartitionsTopic,
         },
-        create_topics_request::{CreatableReplicaAssignment, CreatableTopic, CreateTopicsRequest},
+        create_topics_request::{
+            CreatableReplicaAssignment, CreatableTopic, CreatableTopicConfig, CreateTopicsRequest,
+        },
         delete_topics_request::{DeleteTopicState, DeleteTopicsRequest},
         metadata_request::{MetadataRequest, MetadataRequestTopic},
     },
@@ -85,11 +87,13 @@ fn each_impossible_topic_is_refused_in_kafkas_words() {
         let mut create = |topic| create(&mut client, topic, validate_only);
         assert_eq!(create(topic("t", 1, 1)), refused(36, "Topic 't' already exists."));
         assert_eq!(create(topic("x", 0, 1)).0, 37);
-        assert_eq!(create(topic("x", -2, 1)).0, 37);
+        assert_eq!(create(topic("x", -2, 3)).0, 37);
         assert_eq!(create(topic("x", 1, 0)).0, 38);
         assert_eq!(create(topic("x", 1, 2)).0, 38);
         assert_eq!(create(topic("x", 100_000, 1)).0, 44);
-        assert_eq!(create(topic("a_b", 1, 1)).0, 17, "metrics could not tell it from a.b");
+        assert_eq!(create(topic("t", 1, 3)).0, 36, "the name is looked at first");
+        let twin = "Topic 'a_b' collides with existing topic: a.b";
+        assert_eq!(create(topic("a_b", 1, 1)), refused(17, twin), "metrics could not tell them apart");
         for name in ["", ".", "..", "a b", "a/b", "ä"] {
             assert_eq!(create(topic(name, 1, 1)).0, 17, "{name}");
         }
@@ -97,12 +101,22 @@ fn each_impossible_topic_is_refused_in_kafkas_words() {
     assert_eq!(client.describe_topic("x").error_code, 3);
 }
 
+fn with_nulls(client: &mut Client) -> (i16, String) {
+    let null =
+        |name: &'static str| CreatableTopicConfig { name: name.into(), value: None, ..Default::default() };
+    let configs = vec![null("a"), null("b")];
+    let (code, message) = create(client, CreatableTopic { configs, ..topic("t", 1, 1) }, false);
+    (code, message.unwrap_or_default())
+}
+
 #[test]
-fn settings_of_a_new_topic_are_checked() {
+fn settings_of_a_new_topic_are_checked_before_its_partitions() {
     let broker = Broker::start();
     let mut client = broker.client();
+    let (code, message) = with_nulls(&mut client);
+    assert_eq!((code, message.as_str()), (40, "Null value not supported for topic configs: a,b"));
     let mut with = |name, value| {
-        let result = client.try_create_topic("t", 1, 1, &[(name, value)]);
+        let result = client.try_create_topic("t", 0, 3, &[(name, value)]);
         (result.error_code, result.error_message.unwrap_or_default().to_string())
     };
     assert_eq!(with("nosuch", "1"), (40, "Unknown topic config name: nosuch".into()));
@@ -140,8 +154,14 @@ fn a_manual_assignment_may_name_this_broker_only() {
     ] {
         assert_eq!(create(&mut client, assigned("u", parts), false).0, 39, "{parts:?}");
     }
+    let twice = create(&mut client, assigned("u", &[(0, &[1]), (0, &[1])]), false);
+    assert_eq!(twice, refused(39, "Found multiple manual partition assignments for partition 0"));
     let both = CreatableTopic { num_partitions: 2, ..assigned("u", &[(0, &[1])]) };
-    assert_eq!(create(&mut client, both, false).0, 42);
+    let message = "A manual partition assignment was specified, but numPartitions was not set to -1.";
+    assert_eq!(create(&mut client, both.clone(), false), refused(42, message));
+    let all = CreatableTopic { replication_factor: 1, ..both };
+    let message = "A manual partition assignment was specified, but replication factor was not set to -1.";
+    assert_eq!(create(&mut client, all, false), refused(42, message));
 }
 
 #[test]
@@ -154,6 +174,29 @@ fn a_name_that_stands_twice_is_refused_and_answered_once() {
         answer.topics.iter().map(|topic| (topic.name.as_str(), topic.error_code)).collect();
     codes.sort_unstable();
     assert_eq!(codes, [("t", 42), ("u", 0)]);
+}
+
+#[test]
+fn too_many_partitions_in_one_request_create_no_topic() {
+    let broker = Broker::start();
+    let mut client = broker.client();
+    let topics = vec![topic("t", 1, 1), topic("u", 10_000, 1)];
+    let answer = client.call(&CreateTopicsRequest { topics, ..Default::default() }, 7);
+    for topic in &answer.topics {
+        let message = "Excessively large number of partitions per request.";
+        assert_eq!((topic.error_code, topic.error_message.as_deref()), (44, Some(message)));
+    }
+    assert_eq!(answer.topics.len(), 2);
+    assert_eq!(client.describe_topic("t").error_code, 3);
+}
+
+#[test]
+fn a_default_of_more_copies_than_brokers_is_refused_as_if_it_were_asked_for() {
+    let broker = Broker::with(&[("default.replication.factor", "3")]);
+    let mut client = broker.client();
+    assert_eq!(create(&mut client, topic("t", 1, -1), false).0, 38);
+    assert_eq!(ask(&mut client, "t", 9, true), 3);
+    assert_eq!(create(&mut client, topic("t", 1, 1), false), (0, None));
 }
 
 #[test]
@@ -227,12 +270,64 @@ fn topics_are_deleted_by_name_or_by_id() {
     assert_eq!(try_delete(&mut client, None, id), 100);
 }
 
+fn delete_all(client: &mut Client, topics: &[(Option<&'static str>, Uuid)]) -> Vec<Verdict> {
+    let state = |(name, topic_id): &(Option<&'static str>, Uuid)| DeleteTopicState {
+        name: name.map(Into::into),
+        topic_id: *topic_id,
+        ..Default::default()
+    };
+    let request = DeleteTopicsRequest { topics: topics.iter().map(state).collect(), ..Default::default() };
+    let mut verdicts: Vec<Verdict> = client
+        .call(&request, 6)
+        .responses
+        .into_iter()
+        .map(|one| (one.error_code, one.error_message.map(|message| message.to_string())))
+        .collect();
+    verdicts.sort();
+    verdicts
+}
+
+#[test]
+fn a_topic_that_is_named_twice_is_not_deleted() {
+    let broker = Broker::start();
+    let mut client = broker.client();
+    let id = client.create_topic("t", 1);
+    let (by_name, by_id) = ((Some("t"), Uuid::NIL), (None, id));
+    let twice = delete_all(&mut client, &[by_name, by_name, by_name]);
+    assert_eq!(twice, [refused(42, "Duplicate topic name.")]);
+    let twice = delete_all(&mut client, &[by_id, by_id]);
+    assert_eq!(twice, [refused(42, "Duplicate topic id.")]);
+    let message = "The provided topic name maps to an ID that was already supplied.";
+    for asked in [[by_name, by_id], [by_id, by_name]] {
+        assert_eq!(delete_all(&mut client, &asked), [refused(42, message)]);
+    }
+    let neither_nor_both = delete_all(&mut client, &[(None, Uuid::NIL), (Some("t"), id)]);
+    assert_eq!(
+        neither_nor_both,
+        [
+            refused(42, "Neither topic name nor id were specified."),
+            refused(42, "You may not specify both topic name and topic id."),
+        ]
+    );
+    assert_eq!(client.describe_topic("t").error_code, 0, "it is still there");
+    client.create_topic("u", 1);
+    let others = delete_all(&mut client, &[by_name, by_name, (Some("u"), Uuid::NIL)]);
+    assert_eq!(others, [(0, None), refused(42, "Duplicate topic name.")]);
+}
+
 #[test]
 fn deletion_can_be_switched_off() {
     let broker = Broker::with(&[("delete.topic.enable", "false")]);
     let mut client = broker.client();
     client.create_topic("t", 1);
     assert_eq!(try_delete(&mut client, Some("t"), Uuid::NIL), 73);
+    assert_eq!(try_delete(&mut client, Some("nowhere"), Uuid::NIL), 73, "nothing is looked up");
+    for (version, code) in [(1, 42), (2, 42), (3, 73), (5, 73)] {
+        let request = DeleteTopicsRequest { topic_names: vec!["t".into(), "x".into()], ..Default::default() };
+        let codes: Vec<_> =
+            client.call(&request, version).responses.iter().map(|one| one.error_code).collect();
+        assert_eq!(codes, [code; 2], "version {version}");
+    }
     assert_eq!(client.describe_topic("t").error_code, 0);
 }
 
@@ -254,6 +349,8 @@ fn asking_for_metadata_creates_a_topic_if_request_and_broker_allow_it() {
     assert_eq!(client.describe_topic("a").partitions.len(), 3);
     assert_eq!(client.produce("a", 2, batch(&["x"])), 0);
     assert_eq!(ask(&mut client, "a b", 9, true), 17);
+    client.create_topic("x.y", 1);
+    assert_eq!(ask(&mut client, "x_y", 9, true), 3, "whatever keeps it from being created");
 
     let strict = Broker::with(&[("auto.create.topics.enable", "false")]);
     assert_eq!(ask(&mut strict.client(), "a", 9, true), 3);
