@@ -163,7 +163,7 @@ impl Groups {
         all_written
     }
 
-    fn shard_of(&self, broker: &Arc<Broker>, group_id: &str) -> Result<Arc<Shard>, Error> {
+    pub(super) fn shard_of(&self, broker: &Arc<Broker>, group_id: &str) -> Result<Arc<Shard>, Error> {
         let shards = self.shards(broker)?;
         let index = partition_for(group_id, shards.count());
         let shard = usize::try_from(index).ok().and_then(|index| shards.by_partition.get(index)?.clone());

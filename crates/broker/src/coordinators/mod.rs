@@ -16,6 +16,8 @@ mod batch;
 mod groups;
 mod load;
 mod shard;
+#[cfg(test)]
+mod tests;
 mod text;
 mod timer;
 mod topic;

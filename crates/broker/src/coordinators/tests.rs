@@ -1,0 +1,186 @@
+//! Shards over a disk that fails, and what clients hear of it.
+
+use std::sync::Arc;
+
+use pagewire_coordinate::{ANY_ID, Error, OffsetKey, OffsetValue, Record, Settings};
+use pagewire_disk::{Call, Errno, FailingDisk, MemoryDisk, When};
+use pagewire_log::Origin;
+use pagewire_record::{BatchBuilder, Codec};
+use pagewire_wire::messages::{
+    delete_groups_request::DeleteGroupsRequest,
+    list_groups_request::ListGroupsRequest,
+    offset_commit_request::{OffsetCommitRequest, OffsetCommitRequestPartition, OffsetCommitRequestTopic},
+    offset_fetch_request::{OffsetFetchRequest, OffsetFetchRequestTopic},
+};
+use tokio::task::yield_now;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use super::{OFFSETS_TOPIC, shard::Shard, timer};
+use crate::{partition::Partition, testing::Bench};
+
+/// A broker whose groups are loaded, on a disk that can fail.
+async fn served(disk: &FailingDisk, shards: usize, configs: &[(&str, &str)]) -> Bench {
+    let bench = Bench::on(Arc::new(disk.clone()));
+    bench.topic("t", 10, &[]).await;
+    bench.topic(OFFSETS_TOPIC, shards, configs).await;
+    start(&bench).await;
+    bench
+}
+
+async fn start(bench: &Bench) {
+    let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+    bench.broker.coordinators().start(&bench.broker, &tasks, &stop);
+    while bench.ask(&ListGroupsRequest::default(), 5).await.expect("an answer").error_code != 0 {
+        yield_now().await;
+    }
+}
+
+fn disk() -> FailingDisk {
+    FailingDisk::new(Arc::new(MemoryDisk::new()))
+}
+
+async fn commit(bench: &Bench, group_id: &str) -> i16 {
+    let partition = |partition_index| OffsetCommitRequestPartition {
+        partition_index,
+        committed_offset: 7,
+        ..Default::default()
+    };
+    let mut code = 0;
+    for index in 0..10 {
+        let partitions = vec![partition(index)];
+        let topic = OffsetCommitRequestTopic { name: "t".into(), partitions, ..Default::default() };
+        let request = OffsetCommitRequest {
+            group_id: group_id.to_owned().into(),
+            generation_id_or_member_epoch: -1,
+            topics: vec![topic],
+            ..Default::default()
+        };
+        let answer = bench.ask(&request, 9).await.expect("an answer");
+        code = answer.topics[0].partitions[0].error_code.max(code);
+    }
+    code
+}
+
+/// Error code, and how many of the ten offsets are there.
+async fn committed(bench: &Bench, group_id: &str) -> (i16, usize) {
+    let topic = OffsetFetchRequestTopic {
+        name: "t".into(),
+        partition_indexes: (0..10).collect(),
+        ..Default::default()
+    };
+    let request = OffsetFetchRequest {
+        group_id: group_id.to_owned().into(),
+        topics: Some(vec![topic]),
+        ..Default::default()
+    };
+    let answer = bench.ask(&request, 7).await.expect("an answer");
+    let partitions = answer.topics.iter().flat_map(|topic| &topic.partitions);
+    (answer.error_code, partitions.filter(|one| one.committed_offset == 7).count())
+}
+
+async fn delete(bench: &Bench, group_id: &str) -> i16 {
+    let request =
+        DeleteGroupsRequest { groups_names: vec![group_id.to_owned().into()], ..Default::default() };
+    bench.ask(&request, 2).await.expect("an answer").results[0].error_code
+}
+
+/// A commit of Kafka's, without its topic's id.
+fn append_commit(partition: &Arc<Partition>, bench: &Bench) {
+    let value = OffsetValue {
+        offset: 7,
+        leader_epoch: -1,
+        metadata: Arc::from(""),
+        commit_ms: crate::clock::now_ms(),
+        expire_ms: None,
+        topic_id: ANY_ID,
+    };
+    let key = OffsetKey { group_id: "g".into(), topic: "t".into(), partition: 3 };
+    let record = Record::Offset { key, value: Some(value) };
+    let (key, value) = (record.encode_key().expect("a key"), record.encode_value().expect("a value"));
+    let mut batch = BatchBuilder::new(Codec::None);
+    batch.append(0, Some(&key), value.as_deref(), &[]).expect("a record");
+    let batch = batch.build().expect("a batch");
+    partition.append(batch, Origin::Coordinator, 0, bench.broker.io()).expect("appended");
+}
+
+#[tokio::test]
+async fn a_listing_passes_over_groups_that_this_node_does_not_serve() {
+    let bench = served(&disk(), 3, &[]).await;
+    for group_id in ["a", "b", "c", "d", "e"] {
+        assert_eq!(commit(&bench, group_id).await, 0);
+    }
+    let shard = bench.broker.coordinators().groups().shard_of(&bench.broker, "a").expect("served");
+    shard.close(Error::NotCoordinator);
+    let listed = bench.ask(&ListGroupsRequest::default(), 5).await.expect("an answer");
+    assert_eq!(listed.error_code, 0);
+    let names: Vec<&str> = listed.groups.iter().map(|group| group.group_id.as_str()).collect();
+    assert!(!names.is_empty() && !names.contains(&"a"), "{names:?}");
+    assert_eq!(committed(&bench, "a").await, (16, 0));
+}
+
+#[tokio::test]
+async fn offsets_that_cannot_be_read_send_consumers_to_look_for_their_coordinator() {
+    // Where groups are not running the coordinator is not available, which OffsetFetch must not say.
+    let bench = Bench::on(Arc::new(disk()));
+    bench.topic(OFFSETS_TOPIC, 1, &[]).await;
+    assert_eq!(committed(&bench, "g").await, (16, 0));
+}
+
+#[tokio::test]
+async fn groups_whose_log_cannot_be_read_are_not_coordinated_here() {
+    let disk = disk();
+    let bench = Bench::on(Arc::new(disk.clone()));
+    let partition = bench.topic(OFFSETS_TOPIC, 1, &[]).await.remove(0);
+    for _ in 0..2 {
+        append_commit(&partition, &bench);
+    }
+    disk.fail(Call::Read, When::Always, Errno::IO);
+    let (shard, stop) = (Arc::new(Shard::new(partition)), CancellationToken::new());
+    let broker = Arc::clone(&bench.broker);
+    let running = tokio::spawn(timer::run(Arc::clone(&shard), broker, Settings::default(), stop.clone()));
+    let error = loop {
+        match shard.read(|_| ()) {
+            Err(Error::CoordinatorLoadInProgress) => yield_now().await,
+            other => break other.map(drop).expect_err("closed"),
+        }
+    };
+    assert_eq!(error, Error::NotCoordinator);
+    stop.cancel();
+    running.await.expect("no panic");
+}
+
+#[tokio::test]
+async fn offsets_that_were_only_read_are_stable_before_they_are_told() {
+    let disk = disk();
+    let bench = Bench::on(Arc::new(disk.clone()));
+    bench.topic("t", 10, &[]).await;
+    let partition = bench.topic(OFFSETS_TOPIC, 1, &[]).await.remove(0);
+    // As a kill leaves it: in the page cache.
+    append_commit(&partition, &bench);
+    start(&bench).await;
+    let before = disk.calls(Call::SyncData);
+    assert_eq!(committed(&bench, "g").await, (0, 1));
+    assert_eq!(disk.calls(Call::SyncData), before + 1);
+    assert_eq!(partition.log.marks().recovery_point, 1);
+}
+
+#[tokio::test]
+async fn a_clean_up_is_written_in_parts_that_the_log_takes() {
+    let bench = served(&disk(), 1, &[("max.message.bytes", "300")]).await;
+    assert_eq!(commit(&bench, "g").await, 0);
+    assert_eq!(delete(&bench, "g").await, 0);
+    assert_eq!(committed(&bench, "g").await, (0, 0));
+}
+
+#[tokio::test]
+async fn a_part_that_cannot_be_written_ends_a_clean_up() {
+    let disk = disk();
+    let bench = served(&disk, 1, &[("max.message.bytes", "300")]).await;
+    assert_eq!(commit(&bench, "g").await, 0);
+    // The first part finds no space; those after it would.
+    disk.fail(Call::Write, When::Nth(1), Errno::NOSPC);
+    assert_eq!(delete(&bench, "g").await, 16);
+    assert_eq!(committed(&bench, "g").await, (0, 10), "nothing is half gone");
+    disk.heal();
+    assert_eq!(delete(&bench, "g").await, 0);
+}
