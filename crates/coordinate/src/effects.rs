@@ -15,6 +15,7 @@ use bytes::Bytes;
 use crate::answer::{Answer, Reply};
 use crate::group::Undo;
 use crate::input::Token;
+use crate::note::{Event, Note};
 use crate::records::{EncodeError, Record};
 
 /// What an input leads to.
@@ -26,6 +27,8 @@ pub struct Effects {
     /// Records to write, each as one batch, in this order. Hand each back before the next input. Once one could not be
     /// written, none after it may be: hand those back as failed too.
     pub appends: Vec<Append>,
+    /// What to write into the broker's own log, in order. Nothing depends on it.
+    pub notes: Vec<Note>,
 }
 
 impl Effects {
@@ -33,11 +36,15 @@ impl Effects {
         self.replies.push(Reply { token, answer });
     }
 
+    pub(crate) fn note(&mut self, group_id: &Arc<str>, event: Event) {
+        self.notes.push(Note { group_id: group_id.clone(), event });
+    }
+
     pub(crate) fn append(&mut self, records: Vec<Record>, then: Then) {
         self.appends.push(Append { records, then });
     }
 
-    /// Nothing to do.
+    /// Nothing to do but to take notes.
     pub fn is_empty(&self) -> bool {
         self.replies.is_empty() && self.appends.is_empty()
     }

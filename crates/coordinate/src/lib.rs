@@ -23,6 +23,7 @@ mod effects;
 mod error;
 mod group;
 mod input;
+mod note;
 mod now;
 mod offsets;
 mod placement;
@@ -43,6 +44,7 @@ pub use input::{
     ANY_ID, Commit, CommitPartition, CommitTopic, DeleteGroups, DeleteOffsets, DeletedTopic, Heartbeat,
     Input, Join, Leave, Leaver, Protocol, Sync, Token, TopicId,
 };
+pub use note::{Cause, Event, Note};
 pub use now::Now;
 pub use offsets::{FetchedOffset, FetchedTopic};
 pub use placement::partition_for;

@@ -20,7 +20,7 @@ use pagewire_log::Origin;
 use pagewire_zcopy::IoPool;
 use parking_lot::Mutex;
 use tokio::sync::{Notify, oneshot};
-use tracing::{error, warn};
+use tracing::{error, info, warn};
 
 use super::batch;
 use crate::{
@@ -209,6 +209,9 @@ impl Ready {
     fn act(&mut self, partition: &Arc<Partition>, io: &IoPool, effects: Effects) -> bool {
         let (mut todo, mut all_written) = (vec![(effects, None)], true);
         while let Some((effects, stable_at)) = todo.pop() {
+            for note in &effects.notes {
+                info!(group = &*note.group_id, "{}", note.event);
+            }
             for reply in effects.replies {
                 self.deliver(reply, stable_at);
             }

@@ -4,6 +4,7 @@ use super::{GroupState, Turn};
 use crate::answer::Answer;
 use crate::error::Error;
 use crate::input::Heartbeat;
+use crate::note::Cause;
 
 impl Turn<'_> {
     pub(crate) fn heartbeat(&mut self, beat: &Heartbeat) {
@@ -38,7 +39,7 @@ impl Turn<'_> {
         if member.is_alive_without_heartbeat() {
             return;
         }
-        self.drop_member(member_id);
+        self.expel(member_id, Cause::Silent);
         match self.group.state() {
             GroupState::Stable | GroupState::CompletingRebalance => self.prepare_rebalance(),
             _ => self.complete_join_if_all_are_there(),

@@ -8,6 +8,7 @@ use super::{GroupState, Member, Turn};
 use crate::answer::JoinAnswer;
 use crate::error::Error;
 use crate::input::Join;
+use crate::note::{Cause, Event};
 
 /// A member id begins with at most so much of the client's own name.
 const STEM_BYTES: usize = 255;
@@ -20,7 +21,7 @@ fn cut(text: &str, bytes: usize) -> &str {
 impl Turn<'_> {
     pub(crate) fn join(&mut self, join: Join) {
         if !self.has_room_for(&join.member_id) {
-            self.drop_member(&join.member_id);
+            self.expel(&join.member_id, Cause::NoRoom);
             self.refuse_join(join.token, "", Error::GroupMaxSizeReached);
         } else if !self.group.supports(&join.protocol_type, &join.protocols) {
             self.refuse_join(join.token, &join.member_id, Error::InconsistentGroupProtocol);
@@ -118,7 +119,10 @@ impl Turn<'_> {
     }
 
     fn rejoin(&mut self, join: Join) {
-        let Join { token, member_id, protocols, rebalance_timeout_ms, session_timeout_ms, .. } = join;
+        let Join { token, member_id, protocols, rebalance_timeout_ms, session_timeout_ms, reason, .. } = join;
+        if !self.group.is(GroupState::PreparingRebalance) {
+            self.note(Event::Rejoined { member_id: Arc::from(member_id.as_str()), reason });
+        }
         self.group.update_member(&member_id, protocols, rebalance_timeout_ms, session_timeout_ms);
         self.park_join(&member_id, token);
         self.rebalance_or_complete_join();
@@ -140,6 +144,12 @@ impl Turn<'_> {
             awaiting_sync: None,
             is_new: true,
         };
+        self.note(Event::Joined {
+            member_id: id.clone(),
+            client_id: member.client_id.clone(),
+            client_host: member.client_host.clone(),
+            reason: join.reason,
+        });
         self.group.add(id.clone(), member, &join.protocol_type);
         self.set_session(id, self.settings.new_member_join_timeout_ms);
         self.rebalance_or_complete_join();

@@ -6,6 +6,7 @@ use super::{GroupState, Turn};
 use crate::answer::{Answer, LeaveAnswer, LeftMember};
 use crate::error::Error;
 use crate::input::{Leave, Leaver};
+use crate::note::Event;
 
 impl Turn<'_> {
     pub(crate) fn leave(&mut self, leave: Leave) {
@@ -38,6 +39,9 @@ impl Turn<'_> {
             }
             Arc::from(leaver.member_id.as_str())
         };
+        if self.group.has_member(&id) {
+            self.note(Event::Left { member_id: id.clone(), reason: leaver.reason.clone() });
+        }
         self.drop_member(&id);
         Ok(())
     }

@@ -8,6 +8,7 @@ use super::{Group, GroupState, JoinWait, Member, Turn};
 use crate::answer::JoinMember;
 use crate::effects::Then;
 use crate::error::Error;
+use crate::note::{Cause, Event};
 use crate::records::{GroupMetadata, Record};
 use crate::timers::TimerKey;
 
@@ -58,6 +59,8 @@ impl Turn<'_> {
         }
         self.group.pending_sync.clear();
         self.timers.cancel(&TimerKey::Sync(self.group.id.clone()));
+        let (generation, members) = (self.group.generation, self.group.len());
+        self.note(Event::Rebalancing { generation, members });
         let is_first = self.group.is(GroupState::Empty);
         self.group.enter(GroupState::PreparingRebalance, self.now.wall_ms);
         let timeout_ms = self.group.rebalance_timeout_ms();
@@ -114,7 +117,7 @@ impl Turn<'_> {
         let gone: Vec<_> =
             self.group.members().filter(|(_, member)| absent(member)).map(|(id, _)| id.clone()).collect();
         for id in gone {
-            self.drop_member(&id);
+            self.expel(&id, Cause::NotRejoined);
         }
         if !self.group.elect_joined_leader() && !self.group.has_no_members() {
             // Only absent static members are left: wait until one comes back or their sessions end.
@@ -128,11 +131,17 @@ impl Turn<'_> {
             self.group.protocol = None;
             self.group.subscribed = self.group.compute_subscribed();
             self.group.enter(GroupState::Empty, self.now.wall_ms);
+            self.note(Event::Emptied { generation: self.group.generation });
             self.keep_empty();
         } else {
             self.group.protocol = self.group.choose_protocol();
             self.group.subscribed = self.group.compute_subscribed();
             self.group.enter(GroupState::CompletingRebalance, self.now.wall_ms);
+            self.note(Event::Generation {
+                generation: self.group.generation,
+                members: self.group.len(),
+                leader: self.group.leader.clone(),
+            });
             self.begin_generation();
         }
     }

@@ -9,6 +9,7 @@ use crate::answer::JoinAnswer;
 use crate::effects::Then;
 use crate::error::Error;
 use crate::input::{Join, Protocol};
+use crate::note::Event;
 use crate::records::{GroupMetadata, Record};
 
 /// What a replacement changed, in case it cannot be kept.
@@ -39,6 +40,11 @@ impl Turn<'_> {
             leader: self.group.leader.clone(),
             supports_skip_assignment: join.supports_skip_assignment,
         };
+        self.note(Event::Replaced {
+            instance_id: undo.instance_id.clone(),
+            old_id: old_id.clone(),
+            new_id: new_id.clone(),
+        });
         self.fence(old_id);
         self.group.rename_static(&undo.instance_id, old_id, new_id);
         self.renew_session(new_id);

@@ -10,6 +10,7 @@ use crate::answer::{Answer, SyncAnswer};
 use crate::effects::Then;
 use crate::error::Error;
 use crate::input::{Sync, Token};
+use crate::note::{Cause, Event};
 use crate::records::{GroupMetadata, Record};
 use crate::timers::TimerKey;
 
@@ -117,12 +118,14 @@ impl Turn<'_> {
         // The record was made before the state changed, and says when the generation began: keep saying so.
         let since_ms = self.group.state_since_ms;
         self.group.enter(GroupState::Stable, self.now.wall_ms);
+        self.note(Event::Assigned { generation });
         self.group.state_since_ms = since_ms;
     }
 
     /// The assignment could not be written: everyone joins again.
     pub(crate) fn assignment_failed(&mut self, generation: i32, error: Error) {
         if self.group.is(GroupState::CompletingRebalance) && self.group.generation == generation {
+            self.note(Event::AssignmentLost { error });
             self.withdraw_assignments(error);
             self.rebalance_or_complete_join();
         }
@@ -149,7 +152,7 @@ impl Turn<'_> {
             return;
         }
         for id in std::mem::take(&mut self.group.pending_sync) {
-            self.drop_member(&id);
+            self.expel(&id, Cause::NotSynced);
         }
         self.prepare_rebalance();
     }

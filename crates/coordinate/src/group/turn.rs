@@ -8,6 +8,7 @@ use crate::answer::{Answer, JoinAnswer, SyncAnswer};
 use crate::effects::Effects;
 use crate::error::Error;
 use crate::input::Token;
+use crate::note::{Cause, Event};
 use crate::now::Now;
 use crate::settings::Settings;
 use crate::timers::{TimerKey, Timers};
@@ -61,6 +62,18 @@ impl Turn<'_> {
     pub(super) fn set_join_deadline(&mut self, after_ms: i32) {
         let deadline_ms = self.now.deadline(i64::from(after_ms));
         self.timers.set(TimerKey::Join(self.group.id.clone()), deadline_ms);
+    }
+
+    pub(super) fn note(&mut self, event: Event) {
+        self.out.note(&self.group.id, event);
+    }
+
+    /// Takes a member out that did not keep to the rules.
+    pub(super) fn expel(&mut self, member_id: &str, cause: Cause) {
+        if self.group.has_member(member_id) {
+            self.note(Event::Expelled { member_id: Arc::from(member_id), cause });
+        }
+        self.drop_member(member_id);
     }
 
     /// Takes a member out for good: its timer ends, and whoever waits under its id learns that it is unknown.

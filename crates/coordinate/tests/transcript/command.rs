@@ -76,7 +76,7 @@ impl Command {
                 require_known_member_id: self.has("twice"),
                 supports_skip_assignment: self.has("v9"),
                 fresh_id: token.0.to_string(),
-                reason: None,
+                reason: self.maybe("reason"),
             }),
             "sync" => Input::Sync(Sync {
                 token,
@@ -147,7 +147,7 @@ impl Command {
             Leaver {
                 member_id: member_id.to_owned(),
                 instance_id: instance_id.map(str::to_owned),
-                reason: None,
+                reason: self.maybe("reason"),
             }
         };
         self.list("members").map(leaver).collect()

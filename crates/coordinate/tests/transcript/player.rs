@@ -12,13 +12,14 @@ pub(crate) struct Player {
     log: Vec<KeyValue>,
     now_ms: i64,
     fail_next: bool,
+    prints_notes: bool,
 }
 
 impl Default for Player {
     fn default() -> Self {
         let mut shard = Shard::new(Settings::default());
         assert!(shard.loaded(Now::both(0)).is_empty());
-        Self { shard, log: Vec::new(), now_ms: 0, fail_next: false }
+        Self { shard, log: Vec::new(), now_ms: 0, fail_next: false, prints_notes: false }
     }
 }
 
@@ -33,6 +34,7 @@ impl Player {
         match command.verb.as_str() {
             "time" => self.pass_time(command.word(0).parse().unwrap(), &mut out),
             "settings" => self.change_settings(command),
+            "notes" => self.prints_notes = true,
             "write-fails" => self.fail_next = true,
             "restart" => self.restart(&mut out),
             "describe" => print::described(self.shard.describe(command.word(0)).as_ref(), &mut out),
@@ -74,7 +76,7 @@ impl Player {
         {
             self.now_ms = self.now_ms.max(deadline_ms);
             let effects = self.shard.on_time(self.now());
-            if !effects.is_empty() {
+            if !effects.is_empty() || self.prints_notes && !effects.notes.is_empty() {
                 let _ = writeln!(out, "at {}", self.now_ms);
             }
             self.act(effects, out);
@@ -109,6 +111,9 @@ impl Player {
     }
 
     fn act(&mut self, effects: Effects, out: &mut String) {
+        for note in effects.notes.iter().filter(|_| self.prints_notes) {
+            let _ = writeln!(out, "note {}: {}", note.group_id, note.event);
+        }
         for reply in &effects.replies {
             print::reply(reply, out);
         }
