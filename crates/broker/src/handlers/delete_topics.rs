@@ -69,12 +69,11 @@ impl Asked<'_> {
         }
     }
 
-    fn named_twice(&self) -> Refused {
-        let message = match self {
+    const fn named_twice(&self) -> &'static str {
+        match self {
             Self::Name(_) => "Duplicate topic name.",
             Self::Id(_) => "Duplicate topic id.",
-        };
-        Refused::new(ErrorCode::InvalidRequest, message)
+        }
     }
 
     fn unknown(&self) -> Refused {
@@ -90,20 +89,31 @@ impl Asked<'_> {
     }
 }
 
+/// What is asked for in one way or the other; the rest is answered.
+fn clear<'a>(asked: &'a [DeleteTopicState], results: &mut Vec<DeletableTopicResult>) -> Vec<Asked<'a>> {
+    let mut clear = Vec::with_capacity(asked.len());
+    for topic in asked {
+        let message = match (&topic.name, topic.topic_id.is_nil()) {
+            (Some(name), true) => {
+                clear.push(Asked::Name(name));
+                continue;
+            }
+            (None, false) => {
+                clear.push(Asked::Id(topic.topic_id));
+                continue;
+            }
+            (None, true) => "Neither topic name nor id were specified.",
+            (Some(_), false) => "You may not specify both topic name and topic id.",
+        };
+        results.push(invalid(topic.name.clone(), topic.topic_id, message));
+    }
+    clear
+}
+
 /// Finds the topics that can be deleted, each once, and answers the rest. What is named twice in any way is not deleted.
 fn sort(image: &Image, asked: &[DeleteTopicState]) -> (Vec<Arc<TopicEntry>>, Vec<DeletableTopicResult>) {
     let mut results = Vec::new();
-    let mut clear = Vec::with_capacity(asked.len());
-    for topic in asked {
-        match (&topic.name, topic.topic_id.is_nil()) {
-            (Some(name), true) => clear.push(Asked::Name(name)),
-            (None, false) => clear.push(Asked::Id(topic.topic_id)),
-            (None, true) => results.push(invalid(topic, "Neither topic name nor id were specified.")),
-            (Some(_), false) => {
-                results.push(invalid(topic, "You may not specify both topic name and topic id."));
-            }
-        }
-    }
+    let clear = clear(asked, &mut results);
     let twice = repeated(clear.iter().copied());
     let by_id: HashSet<WireId> =
         clear.iter().filter_map(|one| if let Asked::Id(id) = one { Some(*id) } else { None }).collect();
@@ -118,7 +128,7 @@ fn sort(image: &Image, asked: &[DeleteTopicState]) -> (Vec<Arc<TopicEntry>>, Vec
             Asked::Id(id) => (None, id),
         };
         if twice.contains(&one) {
-            results.push(result(name, id, Err(one.named_twice())));
+            results.push(invalid(name, id, one.named_twice()));
             continue;
         }
         let Some(topic) = one.find(image) else {
@@ -129,7 +139,7 @@ fn sort(image: &Image, asked: &[DeleteTopicState]) -> (Vec<Arc<TopicEntry>>, Vec
         if matches!(one, Asked::Name(_)) && by_id.contains(&own_id) {
             named.insert(topic.id);
             let text = "The provided topic name maps to an ID that was already supplied.";
-            results.push(result(name, own_id, Err(Refused::new(ErrorCode::InvalidRequest, text))));
+            results.push(invalid(name, own_id, text));
             continue;
         }
         found.push(Arc::clone(topic));
@@ -138,9 +148,8 @@ fn sort(image: &Image, asked: &[DeleteTopicState]) -> (Vec<Arc<TopicEntry>>, Vec
     (found, results)
 }
 
-fn invalid(topic: &DeleteTopicState, message: &str) -> DeletableTopicResult {
-    let refused = Refused::new(ErrorCode::InvalidRequest, message);
-    result(topic.name.clone(), topic.topic_id, Err(refused))
+fn invalid(name: Option<Str>, topic_id: WireId, message: &str) -> DeletableTopicResult {
+    result(name, topic_id, Err(Refused::new(ErrorCode::InvalidRequest, message)))
 }
 
 fn result(name: Option<Str>, topic_id: WireId, deleted: Result<(), Refused>) -> DeletableTopicResult {
