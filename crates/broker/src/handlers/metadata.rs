@@ -1,7 +1,8 @@
 //! Metadata: which topics there are, who leads their partitions, where the brokers are.
 //!
 //! A named topic that does not exist is created on the way if the request and `auto.create.topics.enable` allow it; as
-//! in Kafka, only here, never by Produce or Fetch.
+//! in Kafka, only here, never by Produce or Fetch, and the answer to the request that created it still says that it is
+//! unknown. Clients ask again, and there it is.
 
 use std::{collections::HashSet, sync::Arc};
 
@@ -110,11 +111,11 @@ struct AutoCreation {
 }
 
 impl AutoCreation {
-    /// Takes the partitions of one more topic. Clients ask again for what is unknown.
-    fn take(&mut self, partitions: usize) -> Result<(), ErrorCode> {
+    /// Takes the partitions of one more topic, if it may have them.
+    fn take(&mut self, partitions: usize) -> bool {
         let left = self.partitions_left.checked_sub(partitions).filter(|_| self.allowed);
-        self.partitions_left = left.ok_or(ErrorCode::UnknownTopicOrPartition)?;
-        Ok(())
+        self.partitions_left = left.unwrap_or(self.partitions_left);
+        left.is_some()
     }
 }
 
@@ -149,27 +150,21 @@ async fn one(
     if names::refusal(&name).is_some() {
         return unknown(ErrorCode::InvalidTopicException);
     }
-    match auto_create(ctx, &name, auto).await {
-        Ok(entry) => topic(&entry, may),
-        Err(code) => unknown(code),
-    }
+    auto_create(ctx, &name, auto).await;
+    unknown(ErrorCode::UnknownTopicOrPartition)
 }
 
-/// Creates the topic a client asked about. The answer carries the topic already: it is usable at once.
-async fn auto_create(
-    ctx: &Context,
-    name: &str,
-    auto: &mut AutoCreation,
-) -> Result<Arc<TopicEntry>, ErrorCode> {
+/// Creates the topic a client asked about, if it may.
+async fn auto_create(ctx: &Context, name: &str, auto: &mut AutoCreation) {
     let config = ctx.broker.config();
     let partitions = config.num_partitions.unsigned_abs() as usize;
-    auto.take(partitions)?;
+    if !auto.take(partitions) {
+        return;
+    }
     if name == OFFSETS_TOPIC {
-        let made = ctx.broker.coordinators().groups().ensure(&ctx.broker).await;
-        return made
-            .ok()
-            .and(ctx.broker.image().topic(name).cloned())
-            .ok_or(ErrorCode::UnknownTopicOrPartition);
+        // Why not, if not, is in the log; whoever needs it tries again.
+        let _ = ctx.broker.coordinators().groups().ensure(&ctx.broker).await;
+        return;
     }
     let new = NewTopic { name: name.to_owned(), partitions, configs: std::collections::BTreeMap::new() };
     let default_factor = config.default_replication_factor;
@@ -180,17 +175,10 @@ async fn auto_create(
     match created.await {
         Ok(entry) => {
             tracing::info!(topic = name, partitions = entry.partitions.len(), "created on first use");
-            Ok(entry)
         }
         // Somebody else was faster.
-        Err(refused) if refused.code == ErrorCode::TopicAlreadyExists => {
-            ctx.broker.image().topic(name).cloned().ok_or(ErrorCode::UnknownTopicOrPartition)
-        }
-        // Clients give up on codes they do not expect here, and ask again for this one.
-        Err(refused) => {
-            tracing::warn!(topic = name, %refused, "not created on first use");
-            Err(ErrorCode::UnknownTopicOrPartition)
-        }
+        Err(refused) if refused.code == ErrorCode::TopicAlreadyExists => {}
+        Err(refused) => tracing::warn!(topic = name, %refused, "not created on first use"),
     }
 }
 
@@ -240,11 +228,8 @@ mod tests {
     #[test]
     fn one_request_creates_so_many_partitions_and_no_more() {
         let mut auto = AutoCreation { allowed: true, partitions_left: 10 };
-        assert_eq!(
-            [4, 4, 4, 2, 1].map(|partitions| auto.take(partitions).is_ok()),
-            [true, true, false, true, false]
-        );
+        assert_eq!([4, 4, 4, 2, 1].map(|partitions| auto.take(partitions)), [true, true, false, true, false]);
         let mut forbidden = AutoCreation { allowed: false, partitions_left: 10 };
-        assert_eq!(forbidden.take(1), Err(ErrorCode::UnknownTopicOrPartition));
+        assert!(!forbidden.take(1));
     }
 }

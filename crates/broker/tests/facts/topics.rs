@@ -344,8 +344,15 @@ fn asking_for_metadata_creates_a_topic_if_request_and_broker_allow_it() {
     let broker = Broker::with(&[("num.partitions", "3")]);
     let mut client = broker.client();
     assert_eq!(ask(&mut client, "a", 9, false), 3);
-    assert_eq!(ask(&mut client, "a", 9, true), 0);
-    assert_eq!(ask(&mut client, "old", 1, true), 0, "versions before 4 always allow it");
+    assert_eq!(ask(&mut client, "a", 9, false), 3, "it was not created by asking so");
+    for (name, version) in [("a", 9), ("old", 1)] {
+        assert_eq!(
+            ask(&mut client, name, version, true),
+            3,
+            "the answer that creates it does not know it yet"
+        );
+        assert_eq!(ask(&mut client, name, version, version < 4), 0, "versions before 4 always allow it");
+    }
     assert_eq!(client.describe_topic("a").partitions.len(), 3);
     assert_eq!(client.produce("a", 2, batch(&["x"])), 0);
     assert_eq!(ask(&mut client, "a b", 9, true), 17);
