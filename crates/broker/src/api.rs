@@ -71,7 +71,7 @@ pub static APIS: &[Api] = &[
         respond(c, handlers::offset_for_leader_epoch::handle)
     }),
     api(ApiKey::DescribeConfigs, (1, 4), "settings and their sources", |c| {
-        respond(c, handlers::describe_configs::handle)
+        respond_or_close(c, handlers::describe_configs::handle)
     }),
     api(ApiKey::AlterConfigs, (0, 2), "replace settings", |c| respond(c, handlers::alter_configs::handle)),
     api(ApiKey::DescribeLogDirs, (1, 5), "disk use by partition", |c| {

@@ -9,7 +9,8 @@ use super::resources::{Altered, Wanted, Wish, alter_all};
 use crate::{config, dispatch::Context};
 
 pub(crate) async fn handle(ctx: Context, request: AlterConfigsRequest) -> AlterConfigsResponse {
-    let altered = alter_all(&ctx, request.resources.into_iter().map(wanted), request.validate_only).await;
+    let altered =
+        alter_all(&ctx, request.resources.into_iter().map(wanted).collect(), request.validate_only).await;
     let one = |altered: Altered| AlterConfigsResourceResponse {
         error_code: altered.error_code,
         error_message: altered.error_message,

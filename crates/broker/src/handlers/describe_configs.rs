@@ -1,7 +1,11 @@
 //! DescribeConfigs: values in force, where they come from, and what stands behind them (KIP-226, KIP-524, KIP-569).
+//!
+//! Any group has settings, whether it exists or not, so what a request names is counted, and what it would be answered is
+//! weighed while the answer is made.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, mem::size_of};
 
+use foldhash::fast::RandomState;
 use pagewire_metadata::model::ConfigScope;
 use pagewire_wire::{
     ErrorCode, Str,
@@ -20,21 +24,24 @@ use super::resources::Resource;
 use crate::{
     cluster::Refused,
     config::{Described, describe_broker, describe_broker_default, describe_group, describe_topic},
-    dispatch::Context,
+    dispatch::{Context, RESPONSE_BYTES_MAX},
+    net::Close,
 };
+
+/// Resources that one request may name; more end the connection.
+const RESOURCES_MAX: usize = 100_000;
 
 /// Source of a log level (kafka: ConfigSource.DYNAMIC_BROKER_LOGGER_CONFIG).
 const LOGGER_SOURCE: i8 = 6;
 
-pub(crate) async fn handle(ctx: Context, request: DescribeConfigsRequest) -> DescribeConfigsResponse {
+pub(crate) async fn handle(
+    ctx: Context,
+    request: DescribeConfigsRequest,
+) -> Result<DescribeConfigsResponse, Close> {
     let mut response = DescribeConfigsResponse::default();
-    let mut answered = HashSet::new();
-    for resource in &request.resources {
+    let mut left = RESPONSE_BYTES_MAX;
+    for resource in distinct(&request.resources)? {
         consume_budget().await;
-        // Named again, it would only be answered again.
-        if !answered.insert((resource.resource_type, resource.resource_name.as_str())) {
-            continue;
-        }
         let keys = resource.configuration_keys.as_deref().filter(|keys| !keys.is_empty());
         let show = Show {
             keys: keys.map(|keys| keys.iter().map(Str::as_str).collect()),
@@ -53,9 +60,39 @@ pub(crate) async fn handle(ctx: Context, request: DescribeConfigsRequest) -> Des
                 result.error_message = Some(refused.message.into());
             }
         }
+        left = left.checked_sub(weight(&result)).ok_or_else(|| Close::because("too much to describe"))?;
         response.results.push(result);
     }
-    response
+    Ok(response)
+}
+
+/// Each resource once, in the order of the first mention: named again, it would only be answered again.
+fn distinct(named: &[DescribeConfigsResource]) -> Result<Vec<&DescribeConfigsResource>, Close> {
+    let mut seen: HashSet<(i8, &str), RandomState> = HashSet::default();
+    let mut distinct = Vec::new();
+    for resource in named {
+        if seen.insert((resource.resource_type, resource.resource_name.as_str())) {
+            distinct.push(resource);
+        }
+        if distinct.len() > RESOURCES_MAX {
+            let why = format_args!("settings of more than {RESOURCES_MAX} resources are to be described");
+            return Err(Close::because(why));
+        }
+    }
+    Ok(distinct)
+}
+
+/// About the bytes of a result in memory, which are more than on the wire.
+fn weight(result: &DescribeConfigsResult) -> usize {
+    let text = |text: &Option<Str>| text.as_ref().map_or(0, Str::len);
+    let config = |config: &DescribeConfigsResourceResult| {
+        let values: usize = config.synonyms.iter().map(|synonym| text(&synonym.value)).sum();
+        let synonyms = config.synonyms.capacity() * size_of::<DescribeConfigsSynonym>();
+        text(&config.value) + text(&config.documentation) + synonyms + values
+    };
+    let configs = result.configs.capacity() * size_of::<DescribeConfigsResourceResult>();
+    let own = size_of::<DescribeConfigsResult>() + result.resource_name.len() + text(&result.error_message);
+    own + configs + result.configs.iter().map(config).sum::<usize>()
 }
 
 /// What of each setting is wanted.
@@ -127,5 +164,37 @@ fn root_logger() -> DescribeConfigsResourceResult {
         read_only: true,
         config_source: LOGGER_SOURCE,
         ..Default::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn group(name: String) -> DescribeConfigsResource {
+        DescribeConfigsResource { resource_type: 32, resource_name: name.into(), ..Default::default() }
+    }
+
+    #[test]
+    fn repeats_are_free_and_different_resources_are_counted() {
+        let names = (0..RESOURCES_MAX).map(|n| n.to_string());
+        let mut named: Vec<_> = names.clone().chain(names).map(group).collect();
+        assert_eq!(distinct(&named).expect("as many as may be").len(), RESOURCES_MAX);
+        named.push(group("one more".to_owned()));
+        assert!(distinct(&named).is_err());
+    }
+
+    #[test]
+    fn a_result_weighs_what_it_says() {
+        let mut result = DescribeConfigsResult::default();
+        let empty = weight(&result);
+        let synonym = DescribeConfigsSynonym { value: Some("1234".into()), ..Default::default() };
+        result.configs.push(DescribeConfigsResourceResult {
+            value: Some("123".into()),
+            documentation: Some("12".into()),
+            synonyms: vec![synonym],
+            ..Default::default()
+        });
+        assert!(weight(&result) >= empty + 3 + 2 + 4);
     }
 }

@@ -21,7 +21,8 @@ pub(crate) async fn handle(
     ctx: Context,
     request: IncrementalAlterConfigsRequest,
 ) -> IncrementalAlterConfigsResponse {
-    let altered = alter_all(&ctx, request.resources.into_iter().map(wanted), request.validate_only).await;
+    let altered =
+        alter_all(&ctx, request.resources.into_iter().map(wanted).collect(), request.validate_only).await;
     let one = |altered: Altered| AlterConfigsResourceResponse {
         error_code: altered.error_code,
         error_message: altered.error_message,

@@ -6,8 +6,9 @@
 //!   Incremental... ───┘        └── alter: wish ─ check ─ store ─ put in force
 //! ```
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
+use foldhash::fast::RandomState;
 use pagewire_metadata::model::ConfigScope;
 use pagewire_wire::{ErrorCode, Str};
 use tokio::task::consume_budget;
@@ -44,9 +45,10 @@ impl Resource {
             },
             4 if name.is_empty() => Ok(Self::AllBrokers),
             4 | 8 => {
-                let id: i32 = name
-                    .parse()
-                    .map_err(|_| invalid(format!("Node id must be an integer, but it is: {name}")))?;
+                // Written in one way only: `01` and `+1` would be the same resource under other names.
+                let id = name.parse::<i32>().ok().filter(|id| id.to_string() == name);
+                let id =
+                    id.ok_or_else(|| invalid(format!("Node id must be an integer, but it is: {name}")))?;
                 if id != node_id {
                     let message = format!("Unexpected broker id, expected {node_id}, but received {id}");
                     return Err(invalid(message));
@@ -89,16 +91,17 @@ impl From<AlterError> for Refused {
     }
 }
 
-/// Changes the settings of several resources, or only says whether it would. One named twice is refused the second time.
-pub(super) async fn alter_all(
-    ctx: &Context,
-    all: impl IntoIterator<Item = Wanted>,
-    validate_only: bool,
-) -> Vec<Altered> {
-    let (mut altered, mut seen) = (Vec::new(), HashSet::new());
+/// Changes the settings of several resources, or only says whether it would. One that is named twice is refused each
+/// time (kafka: ConfigAdminManager.preprocess).
+pub(super) async fn alter_all(ctx: &Context, all: Vec<Wanted>, validate_only: bool) -> Vec<Altered> {
+    let mut named: HashMap<(i8, Str), usize, RandomState> = HashMap::default();
+    for wanted in &all {
+        *named.entry((wanted.kind, wanted.name.clone())).or_default() += 1;
+    }
+    let mut altered = Vec::with_capacity(all.len());
     for Wanted { kind, name, wish } in all {
         consume_budget().await;
-        let outcome = if seen.insert((kind, name.clone())) {
+        let outcome = if named.get(&(kind, name.clone())) == Some(&1) {
             alter(ctx, (kind, &name), wish, validate_only).await
         } else {
             Err(invalid("Each resource must appear at most once."))
@@ -211,7 +214,11 @@ mod tests {
         assert_eq!(parse(8, "1"), Ok(Resource::Loggers));
         assert_eq!(parse(32, "readers"), Ok(Resource::Group("readers".into())));
         assert_eq!(parse(4, "9"), Err("Unexpected broker id, expected 1, but received 9".into()));
-        assert_eq!(parse(4, "x"), Err("Node id must be an integer, but it is: x".into()));
+        for name in ["x", "01", "+1", " 1", "-"] {
+            let expected = format!("Node id must be an integer, but it is: {name}");
+            assert_eq!(parse(4, name), Err(expected.clone()));
+            assert_eq!(parse(8, name), Err(expected));
+        }
         assert_eq!(parse(0, ""), Err("Unknown resource type 0".into()));
         assert!(parse(2, "bad name").is_err());
     }
