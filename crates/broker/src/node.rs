@@ -31,7 +31,7 @@ use crate::{
     broker::{Broker, Parts},
     clock::now_ms,
     cluster::{Cluster, Identity, with_stored},
-    config::BrokerConfig,
+    config::{BrokerConfig, Endpoint},
     coordinators::Coordinators,
     net::{self, ConnectionLimits, Listener},
 };
@@ -336,9 +336,9 @@ fn transfer_options(config: &BrokerConfig) -> TransferOptions {
 }
 
 fn bind_all(config: &BrokerConfig) -> Result<Vec<Listener>, StartError> {
-    let bind = |&address: &SocketAddr| {
-        net::bind(address, config.socket_listen_backlog_size, &config.congestion_control)
-            .map_err(|error| StartError::Bind { address, error })
+    let bind = |endpoint: &Endpoint| {
+        net::bind(endpoint, config.socket_listen_backlog_size, &config.congestion_control)
+            .map_err(|error| StartError::Bind { address: endpoint.address, error })
     };
     config.listeners.iter().map(bind).collect()
 }

@@ -74,7 +74,7 @@ impl Bench {
             node_id: config.node_id,
             cluster_id: options.cluster_id,
             rack: None,
-            advertised: None,
+            advertised: BTreeMap::new(),
         };
         let cluster = Cluster::new(identity, Catalog::new(store), Arc::new(log_dir));
         let buffers = BufferPool::new(PoolOptions::default());
@@ -82,7 +82,10 @@ impl Bench {
         let coordinators = Coordinators::new(&config);
         let broker = Arc::new(Broker::new(Parts { config, cluster, coordinators, transfer, buffers, io }));
         let address = ([127, 0, 0, 1], 9092).into();
-        Self { broker, peer: Arc::new(Peer { remote: address, local: address }) }
+        Self {
+            broker,
+            peer: Arc::new(Peer { remote: address, listener: "PLAINTEXT".into(), local: address }),
+        }
     }
 
     /// Makes a topic and answers its partitions.

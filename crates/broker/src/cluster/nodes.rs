@@ -1,7 +1,10 @@
 //! The brokers clients are sent to. Today there is one: this one.
 //!
 //! A client is told to come back to the address it dialled, because that address evidently works for it; only
-//! `advertised.listeners` overrides that (one broker behind a proxy or with a public name).
+//! `advertised.listeners` overrides that (one broker behind a proxy or with a public name), for each listener apart: who
+//! comes from the inside is told another address than who comes from the outside.
+
+use std::collections::BTreeMap;
 
 use crate::net::Peer;
 
@@ -20,14 +23,14 @@ pub(crate) struct Identity {
     pub(crate) node_id: i32,
     pub(crate) cluster_id: String,
     pub(crate) rack: Option<String>,
-    /// `advertised.listeners`, if set.
-    pub(crate) advertised: Option<(String, u16)>,
+    /// `advertised.listeners`: host and port by the name of the listener.
+    pub(crate) advertised: BTreeMap<String, (String, u16)>,
 }
 
 impl Identity {
     /// This node, as the client at the other end of `peer` reaches it.
     pub(crate) fn node_for(&self, peer: &Peer) -> Node {
-        let (host, port) = match &self.advertised {
+        let (host, port) = match self.advertised.get(&*peer.listener) {
             Some((host, port)) => (host.clone(), *port),
             None => (peer.local.ip().to_string(), peer.local.port()),
         };

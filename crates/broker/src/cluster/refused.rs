@@ -11,9 +11,17 @@ pub(crate) struct Refused {
     pub(crate) message: String,
 }
 
+/// Longest message in bytes. What the client sent may stand in it, and the strings of old versions end at 32,767.
+const MESSAGE_BYTES_MAX: usize = 4096;
+
 impl Refused {
     pub(crate) fn new(code: ErrorCode, message: impl Into<String>) -> Self {
-        Self { code, message: message.into() }
+        let mut message = message.into();
+        if message.len() > MESSAGE_BYTES_MAX {
+            message.truncate(message.floor_char_boundary(MESSAGE_BYTES_MAX));
+            message.push_str("...");
+        }
+        Self { code, message }
     }
 
     pub(super) fn unknown_topic(name: &str) -> Self {

@@ -28,8 +28,13 @@ pub(crate) async fn with_stored(
     if all_brokers.is_empty() && this_broker.is_empty() {
         return Ok(config);
     }
-    match config.with_dynamic(all_brokers, this_broker) {
-        Ok(changed) => Ok(changed),
+    match config.with_stored(all_brokers, this_broker) {
+        Ok((changed, notices)) => {
+            for notice in notices {
+                warn!("{notice}");
+            }
+            Ok(changed)
+        }
         Err(errors) => {
             warn!(%errors, "settings changed while running no longer fit and are passed over");
             Ok(config)

@@ -1,16 +1,17 @@
 //! The broker's settings as the broker uses them: typed, resolved, checked against each other.
 
 use std::collections::{BTreeMap, HashMap};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use pagewire_zcopy::Route;
 
+use super::addresses::{self, Hosts, Names};
+use super::bounds;
 use super::layers::Layers;
-use super::listeners::{self, Listener};
+use super::listeners::Endpoint;
 use super::sources::{ConfigError, ConfigErrors, Sources};
-use super::value::items;
 
 /// Ten years: what a limit of "none" is to a timer.
 const FOREVER_MS: u64 = 10 * 365 * 86_400_000;
@@ -26,10 +27,11 @@ pub struct BrokerConfig {
     pub node_id: i32,
     /// `broker.rack`.
     pub rack: Option<String>,
-    /// The addresses of `listeners`, without those of controllers.
-    pub listeners: Vec<SocketAddr>,
-    /// Host and port of `advertised.listeners`; none: the address the client dialled.
-    pub advertised: Option<(String, u16)>,
+    /// `listeners`, without those of controllers.
+    pub listeners: Vec<Endpoint>,
+    /// Host and port of `advertised.listeners` by the name of the listener. Clients of others are told the address they
+    /// dialled.
+    pub advertised: BTreeMap<String, (String, u16)>,
     /// `socket.listen.backlog.size`.
     pub socket_listen_backlog_size: i32,
     /// `socket.send.buffer.bytes`; none leaves it to the operating system.
@@ -48,6 +50,8 @@ pub struct BrokerConfig {
     pub max_connections_per_ip: usize,
     /// `max.connections.per.ip.overrides`.
     pub max_connections_per_ip_overrides: HashMap<IpAddr, usize>,
+    /// The host names among them, as they were looked up when the broker started.
+    pub hosts: Hosts,
     /// `fetch.max.bytes`.
     pub fetch_max_bytes: u32,
     /// `max.incremental.fetch.session.cache.slots`.
@@ -59,6 +63,8 @@ pub struct BrokerConfig {
     pub log_dir: PathBuf,
     /// `log.retention.check.interval.ms`.
     pub log_retention_check_interval: Duration,
+    /// `log.flush.scheduler.interval.ms`.
+    pub log_flush_scheduler_interval: Duration,
     /// `log.flush.offset.checkpoint.interval.ms`.
     pub log_flush_offset_checkpoint_interval: Duration,
     /// `num.recovery.threads.per.data.dir`.
@@ -121,7 +127,7 @@ pub struct BrokerConfig {
 impl BrokerConfig {
     /// All defaults.
     pub fn defaults() -> Self {
-        match Self::resolve(Layers::default(), None) {
+        match Self::resolve(Layers::default(), &Names::default()) {
             Ok(config) => config,
             Err(errors) => unreachable!("the defaults fit together, as a test shows: {errors}"),
         }
@@ -130,35 +136,47 @@ impl BrokerConfig {
     /// Settings from what was written, with the notices to show once.
     pub fn load(sources: Sources) -> Result<(Self, Vec<String>), ConfigErrors> {
         let mut notices = sources.notices();
-        let config = Self::resolve(Layers::new(sources.finish()?), None)?;
-        notices.extend(config.shadowed());
+        let config = Self::resolve(Layers::new(sources.finish()?), &Names::default())?;
+        notices.extend(addresses::notices(&config));
         Ok((config, notices))
     }
 
-    /// The same settings with other dynamic ones on top. What no longer fits together is refused as a whole.
+    /// The same settings with other dynamic ones on top, while running. What no longer fits together is refused as a
+    /// whole.
     pub fn with_dynamic(
         &self,
         all_brokers: BTreeMap<String, String>,
         this_broker: BTreeMap<String, String>,
     ) -> Result<Self, ConfigErrors> {
-        // Listeners do not change while running, so no name is looked up again.
-        let listeners = Some(self.listeners.clone());
-        Self::resolve(self.layers.with_dynamic(all_brokers, this_broker), listeners)
+        let names = Names { listeners: Some(&self.listeners), hosts: Some(&self.hosts) };
+        Self::resolve(self.layers.with_dynamic(all_brokers, this_broker), &names)
+    }
+
+    /// The same at a start, when names may still be looked up, with the notices that this adds.
+    pub fn with_stored(
+        &self,
+        all_brokers: BTreeMap<String, String>,
+        this_broker: BTreeMap<String, String>,
+    ) -> Result<(Self, Vec<String>), ConfigErrors> {
+        let names = Names { listeners: Some(&self.listeners), hosts: None };
+        let config = Self::resolve(self.layers.with_dynamic(all_brokers, this_broker), &names)?;
+        let told = addresses::notices(self);
+        let notices = addresses::notices(&config).into_iter().filter(|notice| !told.contains(notice));
+        let notices = notices.collect();
+        Ok((config, notices))
     }
 
     /// Types every value and checks those that must fit together.
-    fn resolve(layers: Layers, bound: Option<Vec<SocketAddr>>) -> Result<Self, ConfigErrors> {
+    fn resolve(layers: Layers, names: &Names<'_>) -> Result<Self, ConfigErrors> {
         let mut errors = Vec::new();
         let node_id = pick(node_id(&layers), 1, &mut errors);
-        let named = pick(broker_listeners(&layers), Vec::new(), &mut errors);
-        let advertised = pick(advertised(&layers, &named), None, &mut errors);
-        let listeners = match bound {
-            Some(bound) => bound,
-            None => pick(addresses(&layers, &named), Vec::new(), &mut errors),
-        };
-        let overrides = pick(ip_overrides(&layers), HashMap::new(), &mut errors);
+        let named = pick(addresses::broker_listeners(&layers), Vec::new(), &mut errors);
+        let advertised = pick(addresses::advertised(&layers, &named), BTreeMap::new(), &mut errors);
+        let listeners = pick(names.endpoints(&layers, &named), Vec::new(), &mut errors);
+        let overrides = pick(addresses::ip_overrides(&layers, names.hosts), Default::default(), &mut errors);
+        let (overrides, hosts) = overrides;
         let log_dir = pick(log_dir(&layers), PathBuf::new(), &mut errors);
-        check_bounds(&layers, &mut errors);
+        bounds::check(&layers, &mut errors);
         if !errors.is_empty() {
             return Err(ConfigErrors(errors));
         }
@@ -184,11 +202,13 @@ impl BrokerConfig {
             max_connections: size("max.connections"),
             max_connections_per_ip: size("max.connections.per.ip"),
             max_connections_per_ip_overrides: overrides,
+            hosts,
             fetch_max_bytes: size_u32("fetch.max.bytes"),
             max_incremental_fetch_session_cache_slots: size("max.incremental.fetch.session.cache.slots"),
             max_request_partition_size_limit: size("max.request.partition.size.limit"),
             log_dir,
             log_retention_check_interval: period("log.retention.check.interval.ms"),
+            log_flush_scheduler_interval: period("log.flush.scheduler.interval.ms"),
             log_flush_offset_checkpoint_interval: period("log.flush.offset.checkpoint.interval.ms"),
             recovery_threads: size("num.recovery.threads.per.data.dir"),
             producer_id_expiration_ms: layers.int("producer.id.expiration.ms"),
@@ -224,15 +244,6 @@ impl BrokerConfig {
             layers,
         })
     }
-
-    /// Listeners that were dropped, in words.
-    fn shadowed(&self) -> Vec<String> {
-        let controllers = self.layers.list("controller.listener.names");
-        if controllers.is_empty() {
-            return Vec::new();
-        }
-        vec![format!("the listeners of controllers are not opened: {}", controllers.join(", "))]
-    }
 }
 
 fn pick<T>(outcome: Result<T, ConfigError>, otherwise: T, errors: &mut Vec<ConfigError>) -> T {
@@ -243,7 +254,7 @@ fn pick<T>(outcome: Result<T, ConfigError>, otherwise: T, errors: &mut Vec<Confi
 }
 
 /// An error about the value of `name`, with the place where it was written.
-fn wrong(layers: &Layers, name: &str, message: impl std::fmt::Display) -> ConfigError {
+pub(super) fn wrong(layers: &Layers, name: &str, message: impl std::fmt::Display) -> ConfigError {
     let message = format!("{name}: {message}");
     match layers.origin(name) {
         Some(origin) => ConfigError::Invalid { origin: origin.clone(), message },
@@ -266,86 +277,6 @@ fn node_id(layers: &Layers) -> Result<i32, ConfigError> {
     }
 }
 
-fn controller_names(layers: &Layers) -> Vec<String> {
-    layers.list("controller.listener.names").iter().map(|name| name.to_ascii_uppercase()).collect()
-}
-
-fn broker_listeners(layers: &Layers) -> Result<Vec<Listener>, ConfigError> {
-    let refuse = |message: String| wrong(layers, "listeners", message);
-    let mut listeners = listeners::parse(&layers.list("listeners")).map_err(refuse)?;
-    let controllers = controller_names(layers);
-    listeners.retain(|listener| !controllers.contains(&listener.name));
-    if listeners.is_empty() {
-        return Err(refuse("there is no listener for clients".to_owned()));
-    }
-    let map = layers.text("listener.security.protocol.map").unwrap_or_default();
-    let protocols = listeners::parse_protocols(&map)
-        .map_err(|message| wrong(layers, "listener.security.protocol.map", message))?;
-    for listener in &listeners {
-        match protocols.get(&listener.name).map(String::as_str) {
-            Some("PLAINTEXT") => {}
-            Some(protocol) => {
-                return Err(refuse(format!("{listener} asks for {protocol}, only PLAINTEXT is served yet")));
-            }
-            None => {
-                return Err(refuse(format!(
-                    "no security protocol defined for listener {} in listener.security.protocol.map",
-                    listener.name
-                )));
-            }
-        }
-    }
-    Ok(listeners)
-}
-
-/// Looks up names; addresses and `localhost` need no resolver.
-fn addresses(layers: &Layers, listeners: &[Listener]) -> Result<Vec<SocketAddr>, ConfigError> {
-    let address = |listener: &Listener| {
-        if listener.host.is_empty() {
-            return Ok(SocketAddr::from((Ipv4Addr::UNSPECIFIED, listener.port)));
-        }
-        if listener.host.eq_ignore_ascii_case("localhost") {
-            return Ok(SocketAddr::from((Ipv4Addr::LOCALHOST, listener.port)));
-        }
-        let found = (listener.host.as_str(), listener.port).to_socket_addrs();
-        found.ok().and_then(|mut all| all.next()).ok_or_else(|| {
-            wrong(layers, "listeners", format_args!("the host name of {listener} has no address"))
-        })
-    };
-    listeners.iter().map(address).collect()
-}
-
-fn advertised(layers: &Layers, listeners: &[Listener]) -> Result<Option<(String, u16)>, ConfigError> {
-    let refuse = |message: String| wrong(layers, "advertised.listeners", message);
-    let mut advertised = listeners::parse(&layers.list("advertised.listeners")).map_err(refuse)?;
-    let controllers = controller_names(layers);
-    advertised.retain(|listener| !controllers.contains(&listener.name));
-    for listener in &advertised {
-        if ["", "0.0.0.0", "::"].contains(&listener.host.as_str()) {
-            return Err(refuse(format!("{listener} is no address a client could connect to")));
-        }
-        if !listeners.iter().any(|own| own.name == listener.name) {
-            return Err(refuse(format!("{} is not among listeners", listener.name)));
-        }
-    }
-    Ok(advertised.into_iter().next().map(|listener| (listener.host, listener.port)))
-}
-
-fn ip_overrides(layers: &Layers) -> Result<HashMap<IpAddr, usize>, ConfigError> {
-    let name = "max.connections.per.ip.overrides";
-    let mut overrides = HashMap::new();
-    for item in items(&layers.text(name).unwrap_or_default()) {
-        let parsed = item.rsplit_once(':').and_then(|(address, count)| {
-            let address = address.trim().trim_start_matches('[').trim_end_matches(']');
-            Some((address.parse::<IpAddr>().ok()?.to_canonical(), count.trim().parse::<usize>().ok()?))
-        });
-        let (address, count) =
-            parsed.ok_or_else(|| wrong(layers, name, format_args!("{item:?} is not ADDRESS:COUNT")))?;
-        overrides.insert(address, count);
-    }
-    Ok(overrides)
-}
-
 fn log_dir(layers: &Layers) -> Result<PathBuf, ConfigError> {
     let name = if layers.list("log.dirs").is_empty() { "log.dir" } else { "log.dirs" };
     match layers.list(name).as_slice() {
@@ -355,18 +286,5 @@ fn log_dir(layers: &Layers) -> Result<PathBuf, ConfigError> {
             name,
             format_args!("{} directories are named, one is used so far", several.len()),
         )),
-    }
-}
-
-fn check_bounds(layers: &Layers, errors: &mut Vec<ConfigError>) {
-    let ordered = [
-        ("group.min.session.timeout.ms", "group.max.session.timeout.ms"),
-        ("log.cleaner.min.compaction.lag.ms", "log.cleaner.max.compaction.lag.ms"),
-    ];
-    for (low, high) in ordered {
-        let (least, most) = (layers.int(low), layers.int(high));
-        if least > most {
-            errors.push(wrong(layers, low, format_args!("{least} is more than {high}, which is {most}")));
-        }
     }
 }

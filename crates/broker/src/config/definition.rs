@@ -74,6 +74,8 @@ pub enum Rule {
     GzipLevel,
     /// `*`, or pairs `partition:broker`.
     ThrottledReplicas,
+    /// `earliest`, `latest`, or `by_duration:` and a duration.
+    OffsetReset,
     /// At least one character, or one item.
     NotEmpty,
 }

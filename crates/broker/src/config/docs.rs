@@ -12,10 +12,14 @@ Made from the tables in `crates/broker/src/config/table/`; `pagewire docs settin
 
 Names, types, defaults and bounds are Kafka's. A value comes from the first of these that has it: `--set KEY=VALUE`,
 the environment (`log.segment.bytes` is `PAGEWIRE_LOG_SEGMENT_BYTES`; Pagewire's own keys go without their first word:
-`pagewire.transfer.route` is `PAGEWIRE_TRANSFER_ROUTE`), the file of `--config`, the default. *Dynamic* settings can be
-changed while running (`kafka-configs`, `pagewire topic alter`). *Not yet* means: checked, kept and shown, but what it
+`pagewire.transfer.route` is `PAGEWIRE_TRANSFER_ROUTE`), the file of `--config`, the default. Topics' settings are changed
+while running by `pagewire topic alter` or Kafka's tools; *dynamic* settings of the broker by Kafka's tools
+(`kafka-configs.sh --entity-type brokers`) or any admin client. *Not yet* means: checked, kept and shown, but what it
 governs is still to come. Keys of Kafka that govern nothing here are accepted and named once at the start; misspelt
-ones are an error.
+ones are an error. No value is longer than 32,767 bytes.
+
+Three defaults are not Kafka's: `listeners` is loopback, not every interface; `log.dir` is `./pagewire-data`, not
+`/tmp/kafka-logs`; `node.id` is 1, where Kafka demands one.
 
 ";
 
@@ -100,6 +104,7 @@ fn allowed(setting: &Setting) -> String {
         Rule::Fraction(min, max) => format!("{kind}, {min} to {max}"),
         Rule::GzipLevel => format!("{kind}, 1 to 9 or -1"),
         Rule::ThrottledReplicas => format!("{kind} of partition:broker, or `*`"),
+        Rule::OffsetReset => "`earliest`, `latest`, `by_duration:PnDTnHnMn.nS`".to_owned(),
         Rule::OneOf(values) | Rule::OneOfAnyCase(values) => {
             values.iter().map(|value| format!("`{value}`")).collect::<Vec<_>>().join(", ")
         }

@@ -2,6 +2,17 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+/// A listener whose host was looked up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Endpoint {
+    /// The listener's name, in upper case: `advertised.listeners` speaks of it by that.
+    pub name: Arc<str>,
+    /// Where it listens. `[::]` is every interface, of IPv4 too.
+    pub address: SocketAddr,
+}
 
 /// `NAME://host:port`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,6 +23,14 @@ pub(super) struct Listener {
     pub host: String,
     /// 0 takes a free port.
     pub port: u16,
+}
+
+impl Listener {
+    /// Whether only this machine can reach it, by a name that says so.
+    pub(super) fn is_loopback(&self) -> bool {
+        let address = self.host.parse::<std::net::IpAddr>();
+        self.host.eq_ignore_ascii_case("localhost") || address.is_ok_and(|address| address.is_loopback())
+    }
 }
 
 impl fmt::Display for Listener {

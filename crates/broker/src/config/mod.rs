@@ -5,6 +5,8 @@
 //!   sources.rs   file < environment < flags, each value checked against its row, misspelt names found
 //!   layers.rs    default < written at the start < changed for all brokers < changed for this one
 //!   broker.rs    BrokerConfig: everything typed and checked against each other
+//!   addresses.rs where it listens, what clients are told, who may connect how often
+//!   bounds.rs    what must hold between several settings
 //!   topic.rs     TopicConfig: a topic's own settings over the broker's; what the log and the record checks need
 //!   describe.rs  values with sources and synonyms, for DescribeConfigs
 //!   alter.rs     set, delete, append, subtract, and what may be changed while running
@@ -13,13 +15,17 @@
 //!
 //! Names, types, defaults and bounds are Kafka 4.3.1's (its ConfigDef, asked by a program). Deviations are few and
 //! meant: `listeners` is loopback, the data directory is `./pagewire-data`, `node.id` has a default.
-//! Everything here is a function of its arguments, but for the lookup of a host name in `listeners`.
+//! Everything here is a function of its arguments, but for the lookup of host names in `listeners` and
+//! `max.connections.per.ip.overrides` when the broker starts.
 
+mod addresses;
 mod alter;
+mod bounds;
 mod broker;
 mod definition;
 mod describe;
 mod docs;
+mod durations;
 mod layers;
 mod listeners;
 mod names;
@@ -38,6 +44,7 @@ pub use describe::{
 };
 pub use docs::markdown;
 pub use layers::{Layers, Source};
+pub use listeners::Endpoint;
 pub use sources::{ConfigError, ConfigErrors, Given, OTHER_VARIABLES, Origin, Sources};
 pub use table::{
     GROUP, TOPIC, TopicSetting, broker_setting, broker_settings, group_setting, topic_row, topic_setting,

@@ -23,6 +23,8 @@ pub const OTHER_VARIABLES: &[&str] = &[
     "PAGEWIRE_OUTPUT",
 ];
 
+const PREFIX: &str = "PAGEWIRE_";
+
 /// Where a value was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
@@ -92,6 +94,14 @@ pub enum ConfigError {
         /// What is wrong.
         message: String,
     },
+    /// A variable is nearly that of a setting or an option.
+    #[error("environment variable {name} is no setting; did you mean {meant}?")]
+    Variable {
+        /// As written.
+        name: String,
+        /// What may have been meant.
+        meant: String,
+    },
     /// A flag is not `KEY=VALUE`.
     #[error("command line: {0:?} is not KEY=VALUE")]
     NotAPair(String),
@@ -142,26 +152,25 @@ impl Sources {
         }
     }
 
-    /// Adds `PAGEWIRE_...` variables; others are passed over. A variable that is no setting is reported in a notice
-    /// only: environments are shared, and container platforms put variables of their own under our prefix.
+    /// Adds `PAGEWIRE_...` variables; others are passed over. One that is nearly a setting's is an error, as a misspelt
+    /// key is. One that is far from all is reported in a notice only: environments are shared, and container platforms
+    /// put variables of their own under our prefix.
     pub fn add_environment(&mut self, variables: impl IntoIterator<Item = (String, String)>) {
         let known: BTreeMap<String, &'static str> = broker_settings()
             .filter(|setting| setting.standing != Standing::Moot(Area::Removed))
             .map(|setting| (variable(setting.name), setting.name))
             .collect();
         for (name, value) in variables {
-            if !name.starts_with("PAGEWIRE_") || OTHER_VARIABLES.contains(&name.as_str()) {
+            if !name.starts_with(PREFIX) || OTHER_VARIABLES.contains(&name.as_str()) {
                 continue;
             }
             match known.get(&name) {
                 Some(key) => self.add(key, &value, Origin::Variable(name)),
                 None if is_of_a_platform(&name) => {}
-                None => {
-                    let hint = nearest_variable(&name, &known)
-                        .map(|meant| format!(" (did you mean {meant}?)"))
-                        .unwrap_or_default();
-                    self.strangers.push(format!("{name}{hint}"));
-                }
+                None => match nearest_variable(&name, &known) {
+                    Some(meant) => self.errors.push(ConfigError::Variable { name, meant }),
+                    None => self.strangers.push(name),
+                },
             }
         }
     }
@@ -233,14 +242,17 @@ impl Sources {
     }
 }
 
-fn nearest_variable<'k>(name: &str, known: &'k BTreeMap<String, &'static str>) -> Option<&'k str> {
-    let distances = known.keys().map(|candidate| (strsim::osa_distance(name, candidate), candidate.as_str()));
-    distances.min().filter(|(distance, _)| *distance <= 3).map(|(_, candidate)| candidate)
+fn nearest_variable(name: &str, known: &BTreeMap<String, &'static str>) -> Option<String> {
+    let word = |variable: &str| variable.trim_start_matches(PREFIX).to_ascii_lowercase();
+    let words: Vec<String> =
+        known.keys().map(String::as_str).chain(OTHER_VARIABLES.iter().copied()).map(word).collect();
+    let meant = nearest(&word(name), words.iter().map(String::as_str))?;
+    Some(format!("{PREFIX}{}", meant.to_ascii_uppercase()))
 }
 
 /// What Kubernetes and Docker links put beside a service named `pagewire`.
 fn is_of_a_platform(name: &str) -> bool {
-    let rest = name.trim_start_matches("PAGEWIRE_");
+    let rest = name.trim_start_matches(PREFIX);
     rest == "PORT"
         || rest.starts_with("PORT_")
         || rest.starts_with("SERVICE_HOST")

@@ -61,7 +61,7 @@ fn every_default_is_a_good_value_and_they_fit_together() {
         assert!(!setting.documentation().is_empty(), "{}", setting.name);
     }
     let config = BrokerConfig::defaults();
-    assert_eq!(config.listeners, ["127.0.0.1:9092".parse().expect("an address")]);
+    assert_eq!(config.listeners[0].address, "127.0.0.1:9092".parse().expect("an address"));
     assert_eq!((config.node_id, config.log_dir.to_str()), (1, Some("./pagewire-data")));
 }
 
@@ -82,8 +82,8 @@ fn every_name_stands_in_its_table_once() {
 #[test]
 fn the_file_that_kafka_ships_is_accepted_as_it_is() {
     let (config, notices) = BrokerConfig::load(sources(SHIPPED)).expect("good settings");
-    assert_eq!(config.listeners, ["0.0.0.0:9092".parse().expect("an address")]);
-    assert_eq!(config.advertised, Some(("localhost".to_owned(), 9092)));
+    assert_eq!(config.listeners[0].address, "[::]:9092".parse().expect("an address"));
+    assert_eq!(config.advertised, BTreeMap::from([("PLAINTEXT".to_owned(), ("localhost".to_owned(), 9092))]));
     assert_eq!(config.log_dir.to_str(), Some("/tmp/kraft-combined-logs"));
     let text = notices.join("\n");
     for name in ["num.io.threads", "controller.quorum.bootstrap.servers", "offsets.topic.replication.factor"]
@@ -143,7 +143,7 @@ fn flags_win_over_the_environment_and_that_over_the_file() {
         ("PAGEWIRE_TRANSFER_ROUTE".to_owned(), "copy".to_owned()),
         ("PAGEWIRE_BOOTSTRAP".to_owned(), "elsewhere:9092".to_owned()),
         ("PAGEWIRE_PORT".to_owned(), "tcp://10.0.0.1:9092".to_owned()),
-        ("PAGEWIRE_LOG_SEGMENT_BYTE".to_owned(), "1".to_owned()),
+        ("PAGEWIRE_OF_SOMEBODY_ELSE".to_owned(), "1".to_owned()),
         ("HOME".to_owned(), "/root".to_owned()),
     ]);
     layered.add_flag("num.partitions=4");
@@ -151,11 +151,134 @@ fn flags_win_over_the_environment_and_that_over_the_file() {
     let topic = TopicConfig::resolve(&BTreeMap::new(), &config);
     assert_eq!((config.num_partitions, topic.segment_bytes, topic.max_message_bytes), (4, 3_000_000, 5));
     assert_eq!(config.transfer_route, Some(pagewire_zcopy::Route::Copy));
+    assert_eq!(notices, ["environment variables that are no settings: PAGEWIRE_OF_SOMEBODY_ELSE"]);
+}
+
+#[test]
+fn a_misspelt_variable_is_an_error_as_a_misspelt_key_is() {
+    for (variable, meant) in [
+        ("PAGEWIRE_LOG_SEGMENT_BYTE", "PAGEWIRE_LOG_SEGMENT_BYTES"),
+        ("PAGEWIRE_DATADIR", "PAGEWIRE_DATA_DIR"),
+        ("PAGEWIRE_NUM_PARTITION", "PAGEWIRE_NUM_PARTITIONS"),
+    ] {
+        let mut sources = Sources::new();
+        sources.add_environment([(variable.to_owned(), "1".to_owned())]);
+        let error = BrokerConfig::load(sources).expect_err("refused").to_string();
+        assert_eq!(error, format!("environment variable {variable} is no setting; did you mean {meant}?"));
+    }
+}
+
+/// The sentences are Apache Kafka 4.3.1's.
+#[test]
+fn a_time_that_keeps_or_rolls_nothing_is_refused_at_the_start_and_while_running() {
+    let roll = "log.roll.ms must be greater than or equal to 1";
+    let jitter = "log.roll.jitter.ms must be greater than or equal to 0";
+    let retention = "log.retention.ms must be unlimited (-1) or, greater than or equal to 1";
+    for (file, sentence) in [
+        ("log.roll.ms=0", roll),
+        ("log.roll.ms=-5", roll),
+        ("log.roll.jitter.ms=-5", jitter),
+        ("log.retention.ms=0", retention),
+        ("log.retention.minutes=0", retention),
+        ("log.retention.hours=0", retention),
+    ] {
+        assert_eq!(refusal(file), format!("server.properties, line 1: {sentence}"));
+    }
+    load("log.retention.ms=5\nlog.retention.hours=0");
+    load("log.retention.hours=-1\nlog.roll.ms=1\nlog.roll.jitter.ms=0");
+    for (name, value, sentence) in [
+        ("log.roll.ms", "0", roll),
+        ("log.roll.jitter.ms", "-5", jitter),
+        ("log.retention.ms", "0", retention),
+    ] {
+        let changed = own(&[(name, value)]);
+        let started = load("log.retention.ms=5\nlog.roll.ms=5\nlog.roll.jitter.ms=5");
+        for (all, this) in [(changed.clone(), own(&[])), (own(&[]), changed)] {
+            let error = started.with_dynamic(all, this).expect_err("refused").to_string();
+            assert_eq!(error, sentence);
+        }
+    }
+}
+
+#[test]
+fn nobody_is_locked_out_for_good() {
+    let sentence =
+        "max.connections.per.ip can be set to zero only if max.connections.per.ip.overrides property is set.";
+    assert!(refusal("max.connections.per.ip=0").ends_with(sentence));
+    let started = load("max.connections.per.ip.overrides=127.0.0.1:5\n");
+    let with = |changes: &[(&str, &str)]| {
+        started.with_dynamic(own(&[]), own(changes)).map(drop).map_err(|error| error.to_string())
+    };
+    assert_eq!(with(&[("max.connections.per.ip", "0")]), Ok(()));
+    let both = [("max.connections.per.ip", "0"), ("max.connections.per.ip.overrides", "")];
+    assert_eq!(with(&both), Err(sentence.to_owned()));
+    assert_eq!(with(&[("max.connections", "0")]), Err("Invalid max.connections 0".to_owned()));
+    assert_eq!(with(&[("max.connections", "1")]), Ok(()));
+}
+
+#[test]
+fn a_name_among_the_overrides_is_looked_up_once_and_one_that_is_unknown_is_only_told() {
+    let file = "max.connections.per.ip.overrides=localhost:5,no-such-host.invalid:6,10.0.0.1:7";
+    let (config, notices) = BrokerConfig::load(sources(file)).expect("good settings");
+    let limit = |config: &BrokerConfig, address: &str| {
+        let address = address.parse().expect("an address");
+        config.max_connections_per_ip_overrides.get(&address).copied()
+    };
+    assert_eq!((limit(&config, "127.0.0.1"), limit(&config, "10.0.0.1")), (Some(5), Some(7)));
     assert_eq!(
         notices,
-        ["environment variables that are no settings: PAGEWIRE_LOG_SEGMENT_BYTE (did you mean \
-          PAGEWIRE_LOG_SEGMENT_BYTES?)"]
+        [
+            "max.connections.per.ip.overrides: no-such-host.invalid has no address, so its limit is of no effect"
+        ]
     );
+    let change =
+        |overrides| config.with_dynamic(own(&[]), own(&[("max.connections.per.ip.overrides", overrides)]));
+    let changed = change("localhost:8").expect("a name that was looked up");
+    assert_eq!(limit(&changed, "127.0.0.1"), Some(8));
+    let error = change("elsewhere.invalid:8").expect_err("a name nobody looked up").to_string();
+    assert!(error.contains("write its address"), "{error}");
+    let stored = own(&[("max.connections.per.ip.overrides", "elsewhere.invalid:8")]);
+    let (_, notices) = config.with_stored(own(&[]), stored).expect("a start looks it up");
+    assert!(notices.len() == 1 && notices[0].contains("elsewhere.invalid"), "{notices:?}");
+}
+
+#[test]
+fn each_listener_advertises_its_own_address() {
+    let config = load(
+        "listeners=INSIDE://:29092,OUTSIDE://:9092,LOCAL://127.0.0.1:9093\n\
+         listener.security.protocol.map=INSIDE:PLAINTEXT,OUTSIDE:PLAINTEXT,LOCAL:PLAINTEXT\n\
+         advertised.listeners=INSIDE://broker:29092,OUTSIDE://localhost:9092\n",
+    );
+    let names: Vec<&str> = config.listeners.iter().map(|endpoint| &*endpoint.name).collect();
+    assert_eq!(names, ["INSIDE", "OUTSIDE", "LOCAL"]);
+    assert_eq!(config.listeners[0].address, "[::]:29092".parse().expect("every interface"));
+    let advertised = |name| config.advertised.get(name).map(|(host, port)| format!("{host}:{port}"));
+    assert_eq!(advertised("INSIDE").as_deref(), Some("broker:29092"));
+    assert_eq!(advertised("OUTSIDE").as_deref(), Some("localhost:9092"));
+    assert_eq!(advertised("LOCAL"), None);
+}
+
+#[test]
+fn a_flag_that_says_where_to_listen_wins_over_a_file_that_advertises_loopback() {
+    let moved = |advertised: &str, listeners: &str| {
+        let mut sources = sources(&format!("advertised.listeners={advertised}\n"));
+        sources.add("listeners", listeners, Origin::Flag);
+        let (config, notices) = BrokerConfig::load(sources).expect("good settings");
+        let told = config.advertised.get("PLAINTEXT").map(|(host, port)| format!("{host}:{port}"));
+        (told.unwrap_or_default(), notices.join("\n"))
+    };
+    let (told, notices) = moved("PLAINTEXT://localhost:9092", "PLAINTEXT://127.0.0.1:19092");
+    assert_eq!(told, "");
+    assert_eq!(
+        notices,
+        "server.properties, line 1: PLAINTEXT://localhost:9092 is not told to clients, because the listeners were \
+         chosen over the file's"
+    );
+    let (told, notices) = moved("PLAINTEXT://kafka.example:9092", "PLAINTEXT://0.0.0.0:19092");
+    assert_eq!(told, "kafka.example:9092");
+    assert!(notices.contains("clients are told to come to PLAINTEXT://kafka.example:9092"), "{notices}");
+    assert_eq!(moved("PLAINTEXT://localhost:9092", "PLAINTEXT://0.0.0.0:9092").0, "localhost:9092");
+    assert_eq!(moved("INSIDE://kafka.example:9092", "PLAINTEXT://0.0.0.0:9092").0, "");
 }
 
 #[test]
@@ -185,7 +308,7 @@ fn settings_that_contradict_each_other_are_refused() {
         ("advertised.listeners=PLAINTEXT://0.0.0.0:9092", "no address"),
         ("advertised.listeners=OTHER://host:9092", "not among"),
         ("log.dirs=/a,/b", "2 directories"),
-        ("max.connections.per.ip.overrides=127.0.0.1", "ADDRESS:COUNT"),
+        ("max.connections.per.ip.overrides=127.0.0.1", "HOST:COUNT"),
         ("group.min.session.timeout.ms=10\ngroup.max.session.timeout.ms=5", "group.max.session.timeout.ms"),
     ] {
         let error = refusal(file);

@@ -6,7 +6,7 @@ use pagewire_log::LogConfig;
 use pagewire_record::{Codec, Compression, DecompressLimits, ProduceRules, TimestampType, TopicCompression};
 
 use super::broker::BrokerConfig;
-use super::layers::Source;
+use super::layers::{Layers, Source};
 use super::table::{TOPIC, TopicSetting, topic_row};
 use super::value::{self, Value};
 
@@ -36,8 +36,6 @@ pub struct TopicConfig {
     pub message_timestamp_before_max_ms: i64,
     /// `message.timestamp.after.max.ms`.
     pub message_timestamp_after_max_ms: i64,
-    /// `min.insync.replicas`.
-    pub min_insync_replicas: i32,
     /// `preallocate`.
     pub preallocate: bool,
     /// `retention.bytes`; negative is no limit.
@@ -68,28 +66,28 @@ pub(super) fn effective(
 ) -> Option<Value> {
     own.get(row.setting.name)
         .and_then(|text| value::parse(&row.setting, text).ok())
-        .or_else(|| from_broker(row, broker))
+        .or_else(|| from_broker(row, &broker.layers).map(|(value, ..)| value))
         .or_else(|| row.setting.default.and_then(|text| value::parse(&row.setting, text).ok()))
 }
 
-/// The broker's value for a topic that does not set its own, in the topic's unit.
-fn from_broker(row: &TopicSetting, broker: &BrokerConfig) -> Option<Value> {
+/// The broker's value for a topic that does not set its own, in the topic's unit, with the setting it stands in.
+pub(super) fn from_broker(row: &TopicSetting, layers: &Layers) -> Option<(Value, &'static str, Source)> {
     // A name that somebody set comes before the defaults of all names.
     let found = |only_set: bool| {
         row.broker.iter().find_map(|(name, unit_ms)| {
-            broker
-                .layers
+            layers
                 .value(name)
                 .filter(|(_, source)| !only_set || *source != Source::Default)
-                .map(|(value, _)| (value, *unit_ms))
+                .map(|(value, source)| (value, *name, source, *unit_ms))
         })
     };
-    let (value, unit_ms) = found(true).or_else(|| found(false))?;
-    Some(match value {
+    let (value, name, source, unit_ms) = found(true).or_else(|| found(false))?;
+    let value = match value {
         Value::Number(number) if unit_ms > 1 && number < 0 => Value::Number(-1),
         Value::Number(number) => Value::Number(number.saturating_mul(unit_ms)),
         other => other,
-    })
+    };
+    Some((value, name, source))
 }
 
 struct Values<'v> {
@@ -163,7 +161,6 @@ impl TopicConfig {
             },
             message_timestamp_before_max_ms: values.number("message.timestamp.before.max.ms"),
             message_timestamp_after_max_ms: values.number("message.timestamp.after.max.ms"),
-            min_insync_replicas: i32::try_from(values.number("min.insync.replicas")).unwrap_or(1),
             preallocate: values.value("preallocate") == Some(Value::Boolean(true)),
             retention_bytes: values.number("retention.bytes"),
             retention_ms: values.number("retention.ms"),

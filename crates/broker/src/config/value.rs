@@ -4,6 +4,12 @@
 //! 1048576` (kafka: ConfigDef.parseType and its validators).
 
 use super::definition::{Kind, Rule, Setting};
+use super::durations::is_duration;
+
+/// Longest value in bytes: what a string of the protocol's older versions holds, in which settings are described.
+const VALUE_BYTES_MAX: usize = i16::MAX as usize;
+/// Bytes of a value that an error repeats.
+const QUOTED_BYTES_MAX: usize = 1024;
 
 /// A parsed value.
 #[derive(Debug, Clone, PartialEq)]
@@ -37,6 +43,10 @@ impl Value {
 /// Parses and checks `text` as a value of `setting`; the error is Kafka's sentence.
 pub fn parse(setting: &Setting, text: &str) -> Result<Value, String> {
     let text = text.trim();
+    if text.len() > VALUE_BYTES_MAX {
+        let why = format_args!("Value must not be longer than {VALUE_BYTES_MAX} bytes");
+        return Err(invalid(setting, text, why));
+    }
     let value = match setting.kind {
         Kind::Boolean if text.eq_ignore_ascii_case("true") => Value::Boolean(true),
         Kind::Boolean if text.eq_ignore_ascii_case("false") => Value::Boolean(false),
@@ -67,6 +77,11 @@ pub(super) fn items(text: &str) -> Vec<String> {
 fn invalid(setting: &Setting, value: impl std::fmt::Display, why: impl std::fmt::Display) -> String {
     if setting.kind == Kind::Password {
         return format!("Invalid value [hidden] for configuration {}: {why}", setting.name);
+    }
+    let mut value = value.to_string();
+    if value.len() > QUOTED_BYTES_MAX {
+        value.truncate(value.floor_char_boundary(QUOTED_BYTES_MAX));
+        value.push_str("...");
     }
     format!("Invalid value {value} for configuration {}: {why}", setting.name)
 }
@@ -104,6 +119,11 @@ fn check(setting: &Setting, value: &Value) -> Result<(), String> {
         {
             refuse(format!("String must be one of (case insensitive): {}", allowed.join(", ")))
         }
+        (Rule::OffsetReset, Value::Text(text)) if !is_offset_reset(text) => refuse(format!(
+            "Invalid value `{text}` for configuration {}. The value must be either 'earliest', 'latest' or of the \
+             format 'by_duration:<PnDTnHnMn.nS>'.",
+            setting.name
+        )),
         (Rule::OneOf(allowed), Value::List(items)) => {
             if items.iter().any(String::is_empty) {
                 return Err(format!("Configuration '{}' values must not be empty.", setting.name));
@@ -135,6 +155,10 @@ fn check(setting: &Setting, value: &Value) -> Result<(), String> {
     }
 }
 
+fn is_offset_reset(text: &str) -> bool {
+    ["earliest", "latest"].contains(&text) || text.strip_prefix("by_duration:").is_some_and(is_duration)
+}
+
 fn are_throttled_replicas(items: &[String]) -> bool {
     let is_pair = |item: &String| {
         item.split_once(':').is_some_and(|(partition, broker)| {
@@ -149,10 +173,11 @@ fn are_throttled_replicas(items: &[String]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{broker_setting, topic_setting};
+    use crate::config::{broker_setting, group_setting, topic_setting};
 
     fn error(name: &str, text: &str) -> String {
-        let setting = topic_setting(name).or_else(|| broker_setting(name)).expect("a known name");
+        let known = topic_setting(name).or_else(|| broker_setting(name)).or_else(|| group_setting(name));
+        let setting = known.expect("a known name");
         parse(setting, text).expect_err("it must be refused")
     }
 
@@ -232,6 +257,13 @@ mod tests {
                  insensitive): DISABLED, DOWNGRADE, UPGRADE, BIDIRECTIONAL",
             ),
             (
+                "share.auto.offset.reset",
+                "by_duration:-PT1H",
+                "Invalid value by_duration:-PT1H for configuration share.auto.offset.reset: Invalid value \
+                 `by_duration:-PT1H` for configuration share.auto.offset.reset. The value must be either 'earliest', \
+                 'latest' or of the format 'by_duration:<PnDTnHnMn.nS>'.",
+            ),
+            (
                 "log.dirs",
                 "",
                 "Configuration 'log.dirs' must not be empty. Valid values include: any non-empty value",
@@ -240,6 +272,18 @@ mod tests {
         for (name, text, expected) in cases {
             assert_eq!(error(name, text), expected);
         }
+    }
+
+    #[test]
+    fn a_value_that_no_answer_can_carry_is_refused_in_a_short_sentence() {
+        let longest = "a".repeat(VALUE_BYTES_MAX);
+        let rack = broker_setting("broker.rack").expect("a known name");
+        assert!(parse(rack, &longest).is_ok());
+        let refused = parse(rack, &format!("{longest}ä")).expect_err("too long");
+        assert!(refused.ends_with("Value must not be longer than 32767 bytes"), "{refused}");
+        assert!(refused.len() < 2 * QUOTED_BYTES_MAX);
+        let refused = error("segment.bytes", &"ä".repeat(QUOTED_BYTES_MAX));
+        assert!(refused.len() < 2 * QUOTED_BYTES_MAX && refused.contains("ä..."), "{refused}");
     }
 
     #[test]

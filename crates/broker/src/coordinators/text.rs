@@ -33,8 +33,11 @@ mod tests {
 
     #[test]
     fn addresses_are_written_as_java_writes_them() {
-        let peer =
-            |text: &str| Peer { remote: text.parse().unwrap(), local: "127.0.0.1:9092".parse().unwrap() };
+        let peer = |text: &str| Peer {
+            remote: text.parse().unwrap(),
+            listener: "PLAINTEXT".into(),
+            local: "127.0.0.1:9092".parse().unwrap(),
+        };
         assert_eq!(host_of(&peer("127.0.0.1:5")), "/127.0.0.1");
         assert_eq!(host_of(&peer("[::1]:5")), "/0:0:0:0:0:0:0:1");
     }

@@ -58,7 +58,10 @@ fn is_local(peer: &Peer) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::net::{TcpListener, TcpStream};
+    use std::{
+        net::{TcpListener, TcpStream},
+        sync::Arc,
+    };
 
     use super::*;
 
@@ -67,7 +70,7 @@ mod tests {
         let address = listener.local_addr().expect("its address");
         let _client = TcpStream::connect(address).expect("connecting");
         let (stream, remote) = listener.accept().expect("accepting");
-        (listener, stream, Peer { remote, local: address })
+        (listener, stream, Peer { remote, listener: "PLAINTEXT".into(), local: address })
     }
 
     fn name(socket: &SockRef<'_>) -> String {
@@ -88,7 +91,11 @@ mod tests {
     #[test]
     fn a_client_elsewhere_keeps_what_the_system_has() {
         let (_listener, stream, peer) = pair();
-        let elsewhere = Peer { remote: ([192, 0, 2, 1], 1).into(), ..peer };
+        let elsewhere = Peer {
+            remote: ([192, 0, 2, 1], 1).into(),
+            listener: Arc::clone(&peer.listener),
+            local: peer.local,
+        };
         let socket = SockRef::from(&stream);
         let _ = socket.set_tcp_congestion(PACING);
         let before = name(&socket);

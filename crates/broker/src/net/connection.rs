@@ -57,14 +57,16 @@ const HELD_MAX_BYTES: usize = 1 << 20;
 pub(crate) struct Peer {
     /// Where the client sits.
     pub(crate) remote: SocketAddr,
+    /// The name of the listener it came by.
+    pub(crate) listener: Arc<str>,
     /// The address the client dialled: what it is told to come back to, unless `advertised.listeners` says otherwise.
     pub(crate) local: SocketAddr,
 }
 
 impl Peer {
-    pub(super) fn of(stream: &TcpStream, remote: SocketAddr) -> io::Result<Self> {
+    pub(super) fn of(stream: &TcpStream, remote: SocketAddr, listener: Arc<str>) -> io::Result<Self> {
         let canonical = |a: SocketAddr| SocketAddr::new(a.ip().to_canonical(), a.port());
-        Ok(Self { remote: canonical(remote), local: canonical(stream.local_addr()?) })
+        Ok(Self { remote: canonical(remote), listener, local: canonical(stream.local_addr()?) })
     }
 }
 

@@ -1,7 +1,13 @@
 //! Binding and accepting. One listener owns one address; every accepted socket becomes one task.
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    io,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
 
+use rustix::io::Errno;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -12,28 +18,49 @@ use super::{
     connection::{self, Peer},
     limits::ConnectionLimits,
 };
-use crate::broker::Broker;
+use crate::{broker::Broker, config::Endpoint};
 
 /// How long accepting rests when the process has no descriptor left for another socket.
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 
 /// A bound address that is not accepting yet.
 pub(crate) struct Listener {
+    name: Arc<str>,
     socket: TcpListener,
     address: SocketAddr,
 }
 
-/// Binds `address`. Must run inside the runtime.
-pub(crate) fn bind(address: SocketAddr, backlog: i32, congestion_control: &str) -> io::Result<Listener> {
+/// Binds an endpoint. Must run inside the runtime.
+pub(crate) fn bind(endpoint: &Endpoint, backlog: i32, congestion_control: &str) -> io::Result<Listener> {
+    let address = endpoint.address;
+    let socket = match listening(address, backlog, congestion_control) {
+        Err(error) if address.ip() == Ipv6Addr::UNSPECIFIED && is_without_ipv6(&error) => {
+            listening((Ipv4Addr::UNSPECIFIED, address.port()).into(), backlog, congestion_control)
+        }
+        bound => bound,
+    };
+    let socket = TcpListener::from_std(socket?.into())?;
+    let address = socket.local_addr()?;
+    Ok(Listener { name: Arc::clone(&endpoint.name), socket, address })
+}
+
+fn listening(address: SocketAddr, backlog: i32, congestion_control: &str) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    if address.ip() == IpAddr::from(Ipv6Addr::UNSPECIFIED) {
+        // As Java does, whatever `net.ipv6.bindv6only` says.
+        socket.set_only_v6(false)?;
+    }
     socket.set_reuse_address(true)?;
     socket.set_nonblocking(true)?;
     congestion::prepare_listener(&SockRef::from(&socket), congestion_control)?;
     socket.bind(&address.into())?;
     socket.listen(backlog.max(1))?;
-    let socket = TcpListener::from_std(socket.into())?;
-    let address = socket.local_addr()?;
-    Ok(Listener { socket, address })
+    Ok(socket)
+}
+
+/// The system was built or started without IPv6.
+fn is_without_ipv6(error: &io::Error) -> bool {
+    [Errno::AFNOSUPPORT, Errno::ADDRNOTAVAIL].iter().any(|no| error.raw_os_error() == Some(no.raw_os_error()))
 }
 
 impl Listener {
@@ -58,7 +85,7 @@ impl Listener {
                 accepted = accept(&self.socket, &limits, &broker) => accepted,
             };
             let Some((stream, remote, admission)) = accepted else { continue };
-            let peer = match Peer::of(&stream, remote) {
+            let peer = match Peer::of(&stream, remote, Arc::clone(&self.name)) {
                 Ok(peer) => Arc::new(peer),
                 Err(error) => {
                     debug!(%remote, %error, "connection was gone before it was served");

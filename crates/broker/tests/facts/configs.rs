@@ -13,6 +13,7 @@ use crate::harness::{Broker, Client, FetchAt, Fetched, batch, records_of};
 
 const TOPIC: i8 = 2;
 const BROKER: i8 = 4;
+const GROUP: i8 = 32;
 const SET: i8 = 0;
 const DELETE: i8 = 1;
 const APPEND: i8 = 2;
@@ -175,6 +176,35 @@ fn changes_that_cannot_be_are_refused_and_change_nothing() {
 }
 
 #[test]
+fn a_list_does_not_grow_beyond_what_an_answer_can_carry() {
+    let broker = Broker::start();
+    let mut client = broker.client();
+    client.create_topic("t", 1);
+    let replicas: Vec<String> = (0..4000).map(|n| format!("{n}:1")).collect();
+    let list: &'static str = replicas.join(",").leak();
+    let more: &'static str = list.replace(":1", ":2").leak();
+    let name = "leader.replication.throttled.replicas";
+    assert_eq!(change(&mut client, (TOPIC, "t"), &[(name, APPEND, Some(list))], false), (0, String::new()));
+    let (code, message) = change(&mut client, (TOPIC, "t"), &[(name, APPEND, Some(more))], false);
+    assert_eq!(code, 40, "{message}");
+    assert!(message.len() < 5000);
+    assert_eq!(facts(&mut client, TOPIC, "t", name).0, list);
+}
+
+#[test]
+fn a_refusal_of_something_long_is_answered_and_short() {
+    let broker = Broker::start();
+    let mut client = broker.client();
+    client.create_topic("t", 1);
+    let long: &'static str = "ä".repeat(16_370).leak();
+    for (name, value) in [("retention.ms", long), (long, "1")] {
+        let (code, message) = change(&mut client, (TOPIC, "t"), &[(name, SET, Some(value))], false);
+        assert_eq!(code, 40);
+        assert!(message.len() < 5000);
+    }
+}
+
+#[test]
 fn alter_configs_replaces_all_own_settings() {
     let broker = Broker::start();
     let mut client = broker.client();
@@ -190,15 +220,63 @@ fn alter_configs_replaces_all_own_settings() {
         configs: vec![entry],
         ..Default::default()
     };
-    let request =
-        AlterConfigsRequest { resources: vec![resource.clone(), resource.clone()], ..Default::default() };
-    let codes: Vec<i16> = client.call(&request, 2).responses.iter().map(|r| r.error_code).collect();
-    assert!(codes.contains(&42), "a resource stands once: {codes:?}");
     let request = AlterConfigsRequest { resources: vec![resource], ..Default::default() };
     assert_eq!(client.call(&request, 2).responses[0].error_code, 0);
     assert_eq!(facts(&mut client, TOPIC, "t", "retention.bytes").1, 1);
     assert_eq!(facts(&mut client, TOPIC, "t", "retention.ms").1, 5);
     client.produce("t", 0, batch(&[&"x".repeat(1000)]));
+}
+
+#[test]
+fn a_resource_named_twice_is_refused_each_time_and_not_changed() {
+    let broker = Broker::start();
+    let mut client = broker.client();
+    client.create_topic("t", 1);
+    let before = describe_all(&mut client, TOPIC, "t");
+    let entry = alter_configs_request::AlterableConfig {
+        name: "retention.bytes".into(),
+        value: Some("77".into()),
+        ..Default::default()
+    };
+    let resource = alter_configs_request::AlterConfigsResource {
+        resource_type: TOPIC,
+        resource_name: "t".into(),
+        configs: vec![entry],
+        ..Default::default()
+    };
+    let request = AlterConfigsRequest { resources: vec![resource; 2], ..Default::default() };
+    let codes: Vec<i16> = client.call(&request, 2).responses.iter().map(|r| r.error_code).collect();
+    assert_eq!(codes, [42, 42]);
+    let resource = AlterConfigsResource {
+        resource_type: TOPIC,
+        resource_name: "t".into(),
+        configs: vec![AlterableConfig {
+            name: "retention.bytes".into(),
+            config_operation: SET,
+            value: Some("77".into()),
+            ..Default::default()
+        }],
+        ..Default::default()
+    };
+    let request = IncrementalAlterConfigsRequest { resources: vec![resource; 2], ..Default::default() };
+    let codes: Vec<i16> = client.call(&request, 1).responses.iter().map(|r| r.error_code).collect();
+    assert_eq!(codes, [42, 42]);
+    assert_eq!(describe_all(&mut client, TOPIC, "t"), before);
+}
+
+#[test]
+fn settings_of_very_many_groups_cost_their_asker_the_connection() {
+    let broker = Broker::start();
+    let group = |n: i32| DescribeConfigsResource {
+        resource_type: GROUP,
+        resource_name: n.to_string().into(),
+        ..Default::default()
+    };
+    let resources = (0..100_001).map(group).collect();
+    let mut client = broker.client();
+    client.send(&DescribeConfigsRequest { resources, ..Default::default() }, 4);
+    assert!(client.is_closed());
+    assert_eq!(describe_all(&mut broker.client(), GROUP, "g").error_code, 0);
 }
 
 #[test]

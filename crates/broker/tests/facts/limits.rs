@@ -123,6 +123,38 @@ fn clients_are_told_the_address_they_dialled() {
 }
 
 #[test]
+fn clients_of_each_listener_are_told_what_it_advertises() {
+    let broker = Broker::with(&[
+        ("listeners", "INSIDE://127.0.0.1:0,OUTSIDE://127.0.0.2:0,PLAINTEXT://127.0.0.3:0"),
+        ("listener.security.protocol.map", "INSIDE:PLAINTEXT,OUTSIDE:PLAINTEXT,PLAINTEXT:PLAINTEXT"),
+        ("advertised.listeners", "INSIDE://broker:29092,OUTSIDE://public.example:9092"),
+    ]);
+    let addresses = broker.addresses();
+    let dialled = (addresses[2].ip().to_string(), i32::from(addresses[2].port()));
+    let expected = [("broker".to_owned(), 29092), ("public.example".to_owned(), 9092), dialled];
+    for (address, expected) in addresses.into_iter().zip(expected) {
+        for told in told(&mut Client::connect(address)) {
+            assert_eq!(told, expected);
+        }
+    }
+}
+
+#[test]
+fn an_empty_host_is_every_interface_of_both_kinds() {
+    let broker = Broker::with(&[("listeners", "PLAINTEXT://:0")]);
+    let port = broker.address().port();
+    let mut client = Client::connect(([127, 0, 0, 1], port).into());
+    for told in told(&mut client) {
+        assert_eq!(told, ("127.0.0.1".to_owned(), i32::from(port)));
+    }
+    // A machine without IPv6 has no such address, and is served all the same.
+    if std::net::TcpListener::bind("[::1]:0").is_ok() {
+        let address = format!("[::1]:{port}").parse().unwrap();
+        assert_eq!(Client::connect(address).api_versions().error_code, 0);
+    }
+}
+
+#[test]
 fn an_advertised_address_is_told_to_everybody() {
     let broker = Broker::with(&[("advertised.listeners", "PLAINTEXT://kafka.example:19092")]);
     for told in told(&mut broker.client()) {

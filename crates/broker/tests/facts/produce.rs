@@ -38,6 +38,18 @@ fn forged(batch: &Bytes, at: usize, bytes: &[u8]) -> Bytes {
     forged.into()
 }
 
+/// Kafka counts no more copies than the partition has.
+#[test]
+fn one_copy_satisfies_any_number_of_in_sync_copies() {
+    let broker = Broker::start();
+    let mut client = broker.client();
+    client.create_topic_with("t", 1, &[("min.insync.replicas", "2")]);
+    let mut request = produce_request("t", Uuid::NIL, &[(0, batch(&["a"]))]);
+    request.acks = -1;
+    let answer = client.call(&request, 9).responses.remove(0).partition_responses.remove(0);
+    assert_eq!((answer.error_code, answer.base_offset), (0, 0));
+}
+
 #[test]
 fn each_broken_batch_has_its_error() {
     let broker = Broker::start();

@@ -1,7 +1,7 @@
 //! Settings of a consumer, share or streams group, each with the broker setting that gives its default.
 
 use crate::config::definition::Kind::{Boolean, Int, Text};
-use crate::config::definition::Rule::{Any, Min, OneOf};
+use crate::config::definition::Rule::{Any, Min, OffsetReset, OneOf};
 use crate::config::definition::Setting as S;
 
 const fn row(setting: S) -> S {
@@ -26,7 +26,7 @@ pub static GROUP: &[S] = &[
         .doc("How often a record is delivered at most, in share groups."),
     row(S::new("share.partition.max.record.locks", Int, Some("2000"), Min(100)))
         .doc("Most records of a partition that are out at one time, in share groups."),
-    row(S::new("share.auto.offset.reset", Text, Some("latest"), Any))
+    row(S::new("share.auto.offset.reset", Text, Some("latest"), OffsetReset))
         .doc("Where a group without offsets starts, in share groups."),
     row(S::new(
         "share.isolation.level",

@@ -43,9 +43,9 @@ pub(super) static LOG: &[S] = &[
     S::new("log.flush.interval.messages", Long, Some("9223372036854775807"), Min(1)).dynamic()
         .doc("Records after which a partition is forced to stable storage. acks=all is stable without it."),
     S::new("log.flush.interval.ms", Long, None, Any).dynamic()
-        .doc("Milliseconds after which a record is forced to stable storage. Unset: `log.flush.scheduler.interval.ms`."),
+        .doc("Milliseconds after which a record is forced to stable storage. Looked at every second, or every `log.flush.scheduler.interval.ms` if that is shorter. Unset: that one."),
     S::new("log.flush.scheduler.interval.ms", Long, Some("9223372036854775807"), Any)
-        .doc("Milliseconds between two looks for logs to be forced to stable storage."),
+        .doc("Milliseconds between two looks for logs to be forced to stable storage; a second where it is longer. No look is taken while no topic has `flush.ms`."),
     S::new("log.flush.offset.checkpoint.interval.ms", Int, Some("60000"), Min(0))
         .doc("Milliseconds between two writes of the recovery points. Recovery after a crash scans what lies past them."),
     S::new("log.flush.start.offset.checkpoint.interval.ms", Int, Some("60000"), Min(0)).not_yet()

@@ -66,7 +66,7 @@ pub static TOPIC: &[TopicSetting] = &[
     ),
     row(
         S::new("flush.ms", Long, Some("9223372036854775807"), Min(0))
-            .doc("Milliseconds after which a record is forced to stable storage."),
+            .doc("Milliseconds after which a record is forced to stable storage. Looked at every second, or every `log.flush.scheduler.interval.ms` if that is shorter."),
         &[("log.flush.interval.ms", 1), ("log.flush.scheduler.interval.ms", 1)],
     ),
     row(
@@ -135,8 +135,8 @@ pub static TOPIC: &[TopicSetting] = &[
         &[("log.cleaner.min.compaction.lag.ms", 1)],
     ),
     row(
-        S::new("min.insync.replicas", Int, Some("1"), Min(1)).not_yet()
-            .doc("Copies that must have a record before acks=all is answered. One broker satisfies 1 only."),
+        S::new("min.insync.replicas", Int, Some("1"), Min(1))
+            .doc("Copies that must have a record before acks=all is answered. As in Kafka, a partition that has fewer copies needs those it has: here one."),
         &[("min.insync.replicas", 1)],
     ),
     row(

@@ -14,8 +14,8 @@ pub(super) static TOPICS: &[S] = &[
     S::new("default.replication.factor", Int, Some("1"), Any).doc(
         "Copies of a partition whose creator does not say how many. More than there are brokers is refused.",
     ),
-    S::new("min.insync.replicas", Int, Some("1"), Min(1)).dynamic().not_yet().not_yet().doc(
-        "Copies of a partition whose creator does not say how many. One broker keeps one, whatever is set.",
+    S::new("min.insync.replicas", Int, Some("1"), Min(1)).dynamic().doc(
+        "Copies that must have a record before acks=all is answered. As in Kafka, a partition that has fewer copies needs those it has: here one.",
     ),
     S::new("unclean.leader.election.enable", Boolean, Some("false"), Any)
         .dynamic()

@@ -100,7 +100,7 @@ mod tests {
         ];
         let config = resolved(&none, Some(file), &variables);
         assert_eq!((config.num_partitions, config.log_dir), (3, "/variable".into()));
-        assert_eq!(config.listeners, ["127.0.0.1:1002".parse().unwrap()]);
+        assert_eq!(config.listeners[0].address, "127.0.0.1:1002".parse().unwrap());
         let flags = ServeArgs {
             set: vec!["num.partitions=4".into()],
             data_dir: Some("/flag".into()),
@@ -109,7 +109,7 @@ mod tests {
         };
         let config = resolved(&flags, Some(file), &variables);
         assert_eq!((config.num_partitions, config.log_dir), (4, "/flag".into()));
-        assert_eq!(config.listeners, ["[::1]:1003".parse().unwrap()]);
+        assert_eq!(config.listeners[0].address, "[::1]:1003".parse().unwrap());
     }
 
     #[test]

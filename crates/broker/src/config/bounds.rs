@@ -1,0 +1,78 @@
+//! What must hold between several settings, and of a value that one of several names decides.
+//!
+//! The sentences are Apache Kafka 4.3.1's, for the same values.
+
+use super::broker::wrong;
+use super::layers::{Layers, Source};
+use super::sources::ConfigError;
+use super::table::topic_row;
+use super::topic::from_broker;
+use super::value::Value;
+
+/// Pairs of which the first may not exceed the second.
+const ORDERED: [(&str, &str); 2] = [
+    ("group.min.session.timeout.ms", "group.max.session.timeout.ms"),
+    ("log.cleaner.min.compaction.lag.ms", "log.cleaner.max.compaction.lag.ms"),
+];
+
+/// A time that a topic takes over from one of several settings: its name there, what must hold, and the sentence.
+type Time = (&'static str, fn(i64) -> bool, &'static str);
+
+const TIMES: [Time; 3] = [
+    ("segment.ms", |ms| ms >= 1, "log.roll.ms must be greater than or equal to 1"),
+    ("segment.jitter.ms", |ms| ms >= 0, "log.roll.jitter.ms must be greater than or equal to 0"),
+    (
+        "retention.ms",
+        // Kafka takes every negative number for -1.
+        |ms| ms != 0,
+        "log.retention.ms must be unlimited (-1) or, greater than or equal to 1",
+    ),
+];
+
+/// Adds what does not hold.
+pub(super) fn check(layers: &Layers, errors: &mut Vec<ConfigError>) {
+    for (low, high) in ORDERED {
+        let (least, most) = (layers.int(low), layers.int(high));
+        if least > most {
+            errors.push(wrong(layers, low, format_args!("{least} is more than {high}, which is {most}")));
+        }
+    }
+    errors.extend(TIMES.iter().filter_map(|time| check_time(layers, time)));
+    errors.extend(check_connections(layers));
+}
+
+fn check_time(layers: &Layers, (topics_name, holds, sentence): &Time) -> Option<ConfigError> {
+    let (value, name, source) = from_broker(topic_row(topics_name)?, layers)?;
+    match value {
+        Value::Number(ms) if !holds(ms) => Some(refusal(layers, name, source, *sentence)),
+        _ => None,
+    }
+}
+
+/// Limits that would shut everybody out, those who could raise them too.
+fn check_connections(layers: &Layers) -> Option<ConfigError> {
+    let is_zero = |name| layers.value(name).filter(|(value, _)| *value == Value::Number(0));
+    let (per_ip, overrides, all) =
+        ("max.connections.per.ip", "max.connections.per.ip.overrides", "max.connections");
+    if let Some((_, source)) = is_zero(per_ip)
+        && layers.text(overrides).is_none()
+    {
+        let sentence = format!("{per_ip} can be set to zero only if {overrides} property is set.");
+        return Some(refusal(layers, per_ip, source, sentence));
+    }
+    match is_zero(all)?.1 {
+        source @ (Source::Broker | Source::BrokerDefault) => {
+            Some(refusal(layers, all, source, format!("Invalid {all} 0")))
+        }
+        _ => None,
+    }
+}
+
+/// The sentence, with the place where the value was written if it was.
+fn refusal(layers: &Layers, name: &str, source: Source, sentence: impl Into<String>) -> ConfigError {
+    let message = sentence.into();
+    match layers.origin(name) {
+        Some(origin) if source == Source::Static => ConfigError::Invalid { origin: origin.clone(), message },
+        _ => ConfigError::Conflict(message),
+    }
+}
