@@ -14,7 +14,8 @@ use crate::{broker::Broker, clock::now_ms};
 
 /// Deleted files are looked for this often; `file.delete.delay.ms` is the least they wait.
 const UNLINK_EVERY: Duration = Duration::from_secs(10);
-/// `flush.ms` is kept to within this. Topics without it (the default) cost nothing.
+/// `flush.ms` is kept to within this, or `log.flush.scheduler.interval.ms` where that is shorter. While no topic has it
+/// (the default) nothing is looked at.
 const FLUSH_EVERY: Duration = Duration::from_secs(1);
 
 /// Memory that a burst needed goes back within twice this.
@@ -24,10 +25,13 @@ const TRIM_EVERY: Duration = Duration::from_secs(5);
 pub(crate) fn start(broker: &Arc<Broker>, tasks: &TaskTracker, stop: &CancellationToken) {
     let config = broker.config();
     let every = |period, round| tasks.spawn(repeat(Arc::clone(broker), stop.clone(), period, round));
-    every(config.log_retention_check_interval, retain);
-    every(config.log_flush_offset_checkpoint_interval, checkpoint);
-    every(UNLINK_EVERY, unlink);
-    every(FLUSH_EVERY, flush);
+    every(config.log_retention_check_interval, Round { wanted: always, run: retain });
+    every(config.log_flush_offset_checkpoint_interval, Round { wanted: always, run: checkpoint });
+    every(UNLINK_EVERY, Round { wanted: always, run: unlink });
+    every(
+        FLUSH_EVERY.min(config.log_flush_scheduler_interval),
+        Round { wanted: has_timed_flushes, run: flush },
+    );
     tasks.spawn(trim_buffers(Arc::clone(broker), stop.clone()));
 }
 
@@ -42,7 +46,21 @@ async fn trim_buffers(broker: Arc<Broker>, stop: CancellationToken) {
     }
 }
 
-async fn repeat(broker: Arc<Broker>, stop: CancellationToken, period: Duration, round: fn(&LogDir, i64)) {
+/// What is done each time, on the I/O pool, where anything is to be done.
+struct Round {
+    wanted: fn(&Broker) -> bool,
+    run: fn(&LogDir, i64),
+}
+
+fn always(_broker: &Broker) -> bool {
+    true
+}
+
+fn has_timed_flushes(broker: &Broker) -> bool {
+    broker.image().topics().any(|topic| topic.config.flush_every_ms().is_some())
+}
+
+async fn repeat(broker: Arc<Broker>, stop: CancellationToken, period: Duration, round: Round) {
     let mut ticks = interval_at(tokio::time::Instant::now() + period, period);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -50,8 +68,11 @@ async fn repeat(broker: Arc<Broker>, stop: CancellationToken, period: Duration, 
             () = stop.cancelled() => return,
             _ = ticks.tick() => {}
         }
-        let log_dir = Arc::clone(broker.cluster().log_dir());
-        let job = move || round(&log_dir, now_ms());
+        if !(round.wanted)(&broker) {
+            continue;
+        }
+        let (log_dir, run) = (Arc::clone(broker.cluster().log_dir()), round.run);
+        let job = move || run(&log_dir, now_ms());
         if broker.io().run(job).await.is_err() {
             warn!("the I/O pool is full; a background round was put off");
         }
