@@ -15,8 +15,9 @@ use tempfile::TempDir;
 
 /// How long a start may take. Generous: the machine may be busy building something else.
 const START_LIMIT: Duration = Duration::from_secs(30);
-/// How long a polite stop may take.
-const STOP_LIMIT: Duration = Duration::from_secs(20);
+/// How long a polite stop may take: the broker waits three times for three seconds at most (connections, changes,
+/// background work), then closes its logs.
+pub(crate) const STOP_LIMIT: Duration = Duration::from_secs(14);
 
 /// A running (or stopped) broker and its directory.
 #[derive(Debug)]
@@ -25,6 +26,8 @@ pub struct Broker {
     settings: Vec<String>,
     arguments: Vec<String>,
     environment: Vec<(String, String)>,
+    /// Files and sockets that it may have open when it starts; none is as many as this process.
+    descriptors: Option<u32>,
     directory: TempDir,
     address: String,
     child: Option<Child>,
@@ -33,6 +36,15 @@ pub struct Broker {
 impl Broker {
     /// Starts the binary on a free port with an empty data directory. `settings` are `KEY=VALUE`, as after `--set`.
     pub fn start(binary: &Path, settings: &[&str]) -> Result<Self> {
+        Self::start_with_descriptors(binary, settings, None)
+    }
+
+    /// The same with a soft limit of open files, as systems give one to those who do not ask for more.
+    pub fn start_with_descriptors(
+        binary: &Path,
+        settings: &[&str],
+        descriptors: Option<u32>,
+    ) -> Result<Self> {
         let mut directory =
             tempfile::Builder::new().prefix("pagewire-").tempdir().context("no temporary directory")?;
         // For whoever looks into a failure afterwards.
@@ -42,6 +54,7 @@ impl Broker {
             settings: settings.iter().map(|&setting| setting.to_owned()).collect(),
             arguments: Vec::new(),
             environment: Vec::new(),
+            descriptors,
             directory,
             address: "127.0.0.1:0".to_owned(),
             child: None,
@@ -54,7 +67,7 @@ impl Broker {
     pub fn start_again(&mut self) -> Result<()> {
         ensure!(self.child.is_none(), "the broker is running");
         let log = OpenOptions::new().create(true).append(true).open(self.log_path())?;
-        let mut command = Command::new(&self.binary);
+        let mut command = self.command();
         command.arg("serve").arg("--data-dir").arg(self.data_dir()).args(["--listen", &self.address]);
         command.args(&self.arguments).envs(self.environment.iter().map(|(name, value)| (name, value)));
         for setting in &self.settings {
@@ -99,6 +112,13 @@ impl Broker {
     /// Its data directory.
     pub fn data_dir(&self) -> PathBuf {
         self.directory.path().join("data")
+    }
+
+    fn command(&self) -> Command {
+        let Some(descriptors) = self.descriptors else { return Command::new(&self.binary) };
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &format!("ulimit -S -n {descriptors} && exec \"$@\""), "sh"]).arg(&self.binary);
+        shell
     }
 
     /// More arguments and variables for the next start.

@@ -8,10 +8,12 @@ use pagewire_wire::messages::describe_configs_request::{DescribeConfigsRequest, 
 use pagewire_wire::messages::fetch_request::FetchRequest;
 use pagewire_wire::messages::metadata_request::{MetadataRequest, MetadataRequestTopic};
 use pagewire_wire::testing::{ALL, Entry, Kind, Rng};
-use pagewire_wire::{ApiKey, Request, encode_request};
+use pagewire_wire::{ApiKey, Request, Str, encode_request};
 
 use crate::harness::raw;
 
+/// Kafka's number for groups among resources.
+const GROUP_RESOURCE: i8 = 32;
 const CODECS: [Codec; 4] = [Codec::Gzip, Codec::Snappy, Codec::Lz4, Codec::Zstd];
 
 /// A request header without its size: correlation id 7, no client id.
@@ -73,6 +75,20 @@ pub(super) fn describe_broker() -> Result<Vec<u8>> {
         ..DescribeConfigsRequest::default()
     };
     encoded(&request, 4)
+}
+
+/// Everything about the settings of so many groups.
+pub(super) fn settings_of_groups(groups: usize) -> DescribeConfigsRequest {
+    let resource = |n: usize| DescribeConfigsResource {
+        resource_type: GROUP_RESOURCE,
+        resource_name: Str::from(n.to_string()),
+        configuration_keys: None,
+    };
+    DescribeConfigsRequest {
+        resources: (0..groups).map(resource).collect(),
+        include_synonyms: true,
+        include_documentation: true,
+    }
 }
 
 /// Size prefixes that are not the size of what follows.

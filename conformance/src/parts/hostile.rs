@@ -26,6 +26,8 @@ const BYSTANDER_TOPIC: &str = "bystander";
 /// How long a thrown frame waits for an answer or the end of its connection. Parked requests never answer.
 const PATIENCE: Duration = Duration::from_millis(100);
 const THROWERS: usize = 8;
+/// What the broker may have open unless it raises that itself: fewer than the crowd has connections.
+const DESCRIPTORS: u32 = 1024;
 /// What half-sent frames take in all, at most: `pagewire.request.memory.max.bytes`, which is the default here.
 const REQUEST_MEMORY: u64 = 256 << 20;
 /// How long the bystander may wait for an answer during an attack. Only a failure takes as long.
@@ -56,6 +58,7 @@ pub fn hostile(context: &Context<'_>, cases: &mut Cases<'_>) {
     cases.run("broken_batches", || stage.batches(frames::broken_batches()?));
     cases.run("decompression_bombs", || stage.batches(frames::bombs()?));
     cases.run("decompression_bombs_side_by_side", || stage.bombs_at_once());
+    cases.run("settings_of_very_many_groups", || stage.settings_of_groups());
     cases.run("requests_that_unfold_into_much", || stage.unfolding());
     cases.run("answers_that_nobody_reads", || stage.unread());
     cases.run("half_sent_frames_held_open", || stage.half_sent());
@@ -71,7 +74,7 @@ struct Stage {
 
 impl Stage {
     fn set(context: &Context<'_>) -> Result<Self> {
-        let broker = Broker::start(&context.binary, &[])?;
+        let broker = Broker::start_with_descriptors(&context.binary, &[], Some(DESCRIPTORS))?;
         let mut client = Raw::connect(broker.address())?;
         client.create_topic(TOPIC, 1, &[])?;
         let value = Rng::new(1).bytes(100_000);
@@ -154,6 +157,20 @@ impl Stage {
                     });
                 }
             });
+            Ok(())
+        })?;
+        self.unharmed()
+    }
+
+    /// Every group has settings, also one that nobody ever made: few bytes ask for many.
+    fn settings_of_groups(&mut self) -> Result<()> {
+        let address = self.broker.address().to_owned();
+        self.beside(|| {
+            for groups in [90_000, 1_000_000] {
+                let mut client = Raw::connect(&address)?;
+                let answer = client.call(&frames::settings_of_groups(groups), 4);
+                ensure!(answer.is_err(), "settings of {groups} groups were answered");
+            }
             Ok(())
         })?;
         self.unharmed()

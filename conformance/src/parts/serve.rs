@@ -12,9 +12,9 @@ use pagewire_wire::messages::describe_configs_request::{DescribeConfigsRequest, 
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::{Cases, Context};
-use crate::harness::Broker;
 use crate::harness::commands::{Ran, run};
 use crate::harness::raw::{Raw, text};
+use crate::harness::{Broker, STOP_LIMIT};
 
 const BROKER_RESOURCE: i8 = 4;
 
@@ -45,7 +45,7 @@ fn refused(binary: &Path, arguments: &[&str], reason: &str) -> Result<Ran> {
 fn signalled(child: &mut Child, signal: Signal) -> Result<()> {
     let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw).context("no process id")?;
     kill_process(pid, signal)?;
-    let deadline = Instant::now() + Duration::from_secs(20);
+    let deadline = Instant::now() + STOP_LIMIT;
     let status = loop {
         if let Some(status) = child.try_wait()? {
             break status;

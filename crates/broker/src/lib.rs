@@ -28,4 +28,5 @@ mod partition;
 #[cfg(test)]
 mod testing;
 
+pub use net::raise_descriptor_limit;
 pub use node::{Node, StartError};

@@ -1,5 +1,7 @@
 //! How many connections there may be, in all and from one address (`max.connections`, `max.connections.per.ip`).
 //!
+//! There are never more than the descriptors of the process allow beside its files, whatever the settings say.
+//!
 //! As in Kafka, reaching the total makes new clients wait in the accept queue, while an address over its own limit is
 //! closed at once. All listeners share one count. The limits are read anew for every connection: they change while the
 //! broker runs.
@@ -9,6 +11,7 @@ use std::{collections::HashMap, net::IpAddr, sync::Arc, time::Duration};
 use parking_lot::Mutex;
 use tokio::{sync::Notify, time::timeout};
 
+use super::descriptors;
 use crate::{broker::Broker, config::BrokerConfig};
 
 /// A full broker looks this often whether the limit was raised.
@@ -44,7 +47,7 @@ impl ConnectionLimits {
     pub(super) async fn slot(&self, broker: &Broker) -> Slot {
         loop {
             let closed = self.0.closed.notified();
-            if let Some(slot) = self.take(broker.config().max_connections) {
+            if let Some(slot) = self.take(allowed(&broker.config())) {
                 return slot;
             }
             // Whether it was woken or not, it looks again.
@@ -77,6 +80,10 @@ impl ConnectionLimits {
         drop(open);
         Some(Admission { slot, ip })
     }
+}
+
+fn allowed(config: &BrokerConfig) -> usize {
+    config.max_connections.min(descriptors::connections_max(config))
 }
 
 impl Drop for Slot {

@@ -5,11 +5,13 @@
 
 mod congestion;
 mod connection;
+mod descriptors;
 mod limits;
 mod listener;
 mod reply;
 
 pub(crate) use connection::Peer;
+pub use descriptors::raise_descriptor_limit;
 pub(crate) use limits::ConnectionLimits;
 pub(crate) use listener::{Listener, bind};
 pub(crate) use reply::{Close, Outcome, Reply};

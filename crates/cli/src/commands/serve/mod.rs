@@ -24,6 +24,10 @@ pub(crate) fn run(args: &ServeArgs) -> anyhow::Result<()> {
     for notice in notices {
         warn!("{notice}");
     }
+    match pagewire_broker::raise_descriptor_limit() {
+        Some(limit) => info!(limit, "files and sockets that may be open"),
+        None => info!("files and sockets may be open without limit"),
+    }
     let workers = match config.worker_threads {
         0 => std::thread::available_parallelism().map_or(1, NonZero::get),
         threads => threads,
