@@ -23,13 +23,15 @@ use tracing::level_filters::LevelFilter;
 use super::resources::Resource;
 use crate::{
     cluster::Refused,
-    config::{Described, describe_broker, describe_broker_default, describe_group, describe_topic},
-    dispatch::{Context, RESPONSE_BYTES_MAX},
+    config::{Described, Synonym, describe_broker, describe_broker_default, describe_group, describe_topic},
+    dispatch::Context,
     net::Close,
 };
 
 /// Resources that one request may name; more end the connection.
 const RESOURCES_MAX: usize = 100_000;
+/// Memory that one answer may take; more ends the connection. All settings of 6,000 topics fit, with their synonyms.
+const ANSWER_BYTES_MAX: usize = 64 << 20;
 
 /// Source of a log level (kafka: ConfigSource.DYNAMIC_BROKER_LOGGER_CONFIG).
 const LOGGER_SOURCE: i8 = 6;
@@ -39,7 +41,7 @@ pub(crate) async fn handle(
     request: DescribeConfigsRequest,
 ) -> Result<DescribeConfigsResponse, Close> {
     let mut response = DescribeConfigsResponse::default();
-    let mut left = RESPONSE_BYTES_MAX;
+    let mut left = ANSWER_BYTES_MAX;
     for resource in distinct(&request.resources)? {
         consume_budget().await;
         let keys = resource.configuration_keys.as_deref().filter(|keys| !keys.is_empty());
@@ -128,7 +130,10 @@ async fn describe(
         }
         Resource::Loggers => return Ok(vec![root_logger()]),
     };
-    Ok(described.into_iter().filter(|entry| show.wants(entry.name)).map(|entry| show.entry(entry)).collect())
+    let wanted = described.into_iter().filter(|entry| show.wants(entry.name));
+    let mut entries: Vec<_> = wanted.map(|entry| show.entry(entry)).collect();
+    entries.shrink_to_fit();
+    Ok(entries)
 }
 
 impl Show<'_> {
@@ -137,19 +142,19 @@ impl Show<'_> {
     }
 
     fn entry(&self, entry: Described) -> DescribeConfigsResourceResult {
-        let synonyms =
-            entry.synonyms.into_iter().filter(|_| self.synonyms).map(|synonym| DescribeConfigsSynonym {
-                name: Str::from(synonym.name),
-                value: synonym.value.map(Str::from),
-                source: synonym.source.code(),
-            });
+        let synonym = |synonym: Synonym| DescribeConfigsSynonym {
+            name: Str::from(synonym.name),
+            value: synonym.value.map(Str::from),
+            source: synonym.source.code(),
+        };
+        let synonyms = if self.synonyms { entry.synonyms } else { Vec::new() };
         DescribeConfigsResourceResult {
             name: Str::from(entry.name),
             value: entry.value.map(Str::from),
             read_only: entry.read_only,
             config_source: entry.source.code(),
             is_sensitive: entry.sensitive,
-            synonyms: synonyms.collect(),
+            synonyms: synonyms.into_iter().map(synonym).collect(),
             config_type: entry.kind.code(),
             documentation: self.documentation.then(|| Str::from(entry.documentation)),
         }
