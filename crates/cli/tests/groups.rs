@@ -9,7 +9,8 @@ use std::process::{Child, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
 
-use common::{Broker, eventually, signal, wait};
+use common::{Broker, Run, eventually, signal, wait};
+use serde_json::{Value, json};
 
 /// A member that follows, and its lines as they come.
 fn follow(broker: &Broker, group: &str) -> (Child, mpsc::Receiver<String>) {
@@ -53,6 +54,41 @@ fn a_group_goes_on_where_it_stopped_and_can_be_set_back() {
     assert!(broker.run(&["group", "list"]).ok().contains('g'));
     broker.run(&["group", "delete", "g"]).ok();
     broker.run(&["group", "describe", "g"]).failed(1);
+}
+
+#[test]
+fn groups_that_are_found_are_shown_and_answers_to_programs_have_one_shape() {
+    let broker = Broker::start(&[]);
+    broker.run(&["topic", "create", "t", "gone"]).ok();
+    broker.run_with(&["produce", "t"], b"a\n").ok();
+    for group in ["g", "h"] {
+        broker.run(&["consume", "t", "-g", group]).ok();
+    }
+    broker.run(&["topic", "delete", "gone"]).ok();
+    let run = broker.run(&["group", "describe", "g", "nobody", "h"]);
+    assert!(run.out.contains("group g") && run.out.contains("group h"), "{run:?}");
+    let said = run.failed(1);
+    assert!(said.contains("nobody") && said.contains("1 of 3 failed"), "{said}");
+
+    let rows = |run: Run| -> Value { serde_json::from_str(&run.out).unwrap() };
+    let list = rows(broker.run(&["group", "list", "-o", "json"]));
+    assert_eq!((&list[0]["group"], &list[1]["group"]), (&json!("g"), &json!("h")));
+    let reset = ["group", "reset", "g", "--all-topics", "--to", "earliest", "-o", "json"];
+    let plan = rows(broker.run(&reset));
+    assert_eq!((&plan["executed"], &plan["offsets"][0]["new"]), (&json!(false), &json!(0)));
+    assert_eq!(plan["skipped"], json!([]));
+
+    let delete = |more: &[&str]| {
+        let run = broker.run(&[&["group", "delete", "g", "-o", "json"], more].concat());
+        let code = run.code;
+        (rows(run), code)
+    };
+    let row = |deleted: bool| json!([{"group": "g", "deleted": deleted, "dry_run": false, "error": null}]);
+    assert_eq!(delete(&["-t", "gone"]), (row(false), Some(0)));
+    assert_eq!(delete(&["-t", "t"]), (row(true), Some(0)));
+    assert_eq!(delete(&[]), (row(true), Some(0)));
+    let (failed, code) = delete(&[]);
+    assert_eq!((&failed[0]["deleted"], failed[0]["error"].is_string(), code), (&json!(false), true, Some(1)));
 }
 
 #[test]

@@ -118,6 +118,8 @@ fn everything_works_with_the_versions_of_kafka_2_1() {
     assert_eq!(run(&["consume", "t", "--group", "g"]).ok(), "");
     assert!(run(&["group", "describe", "g"]).ok().contains("lag 0"));
     assert!(run(&["group", "list"]).ok().contains('g'));
+    let said = run(&["group", "list", "--state", "Empty"]).failed(1);
+    assert!(said.contains("ListGroups in versions 0 to 2"), "{said}");
     run(&["group", "reset", "g", "--all-topics", "--to", "2020-01-01T00:00:00Z", "--execute"]).ok();
     assert!(run(&["group", "describe", "g"]).ok().contains("lag 15"));
     run(&["group", "delete", "g"]).ok();

@@ -4,6 +4,7 @@ use clap::{Args, Subcommand};
 
 use super::Connect;
 use super::position::Position;
+use crate::client::Place;
 
 /// Options of `group`.
 #[derive(Debug, Args)]
@@ -124,6 +125,14 @@ pub(crate) struct TopicPartitions {
     pub(crate) partitions: Option<Vec<i32>>,
 }
 
+impl TopicPartitions {
+    /// Whether the place is among them.
+    pub(crate) fn covers(&self, place: &Place) -> bool {
+        let named = self.partitions.as_ref().is_none_or(|named| named.contains(&place.partition));
+        self.topic == place.topic && named
+    }
+}
+
 impl std::str::FromStr for TopicPartitions {
     type Err = String;
 
@@ -156,6 +165,10 @@ mod tests {
         assert_eq!(all, TopicPartitions { topic: "orders".into(), partitions: None });
         let some: TopicPartitions = "orders:0, 2".parse().unwrap();
         assert_eq!(some.partitions, Some(vec![0, 2]));
+        let covered = |named: &TopicPartitions, topic| [0, 1].map(|at| named.covers(&Place::new(topic, at)));
+        assert_eq!(covered(&all, "orders"), [true, true]);
+        assert_eq!(covered(&some, "orders"), [true, false]);
+        assert_eq!(covered(&all, "others"), [false, false]);
         for bad in ["", ":0", "orders:", "orders:-1", "orders:a"] {
             assert!(bad.parse::<TopicPartitions>().is_err(), "{bad}");
         }

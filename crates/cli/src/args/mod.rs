@@ -190,6 +190,18 @@ mod tests {
     }
 
     #[test]
+    fn acks_may_be_written_as_the_protocol_has_them() {
+        for (acks, code) in [("-1", -1), ("all", -1), ("0", 0), ("1", 1)] {
+            let Some(Command::Produce(args)) =
+                Cli::parse_from(["pagewire", "produce", "t", "--acks", acks]).command
+            else {
+                panic!("no produce command")
+            };
+            assert_eq!(args.acks.code(), code);
+        }
+    }
+
+    #[test]
     fn a_time_limit_is_a_positive_number_of_seconds() {
         assert_eq!(seconds("1.5"), Ok(Duration::from_millis(1500)));
         for bad in ["0", "-1", "x", "nan", "inf", "1e9"] {

@@ -46,7 +46,14 @@ pub(crate) struct ProduceArgs {
     #[arg(short = 'z', long, value_name = "CODEC", default_value = "none", value_parser = codec)]
     pub(crate) codec: Codec,
     /// Who must have a record before it counts as written
-    #[arg(short, long, value_enum, default_value = "all", value_name = "ACKS")]
+    #[arg(
+        short,
+        long,
+        value_enum,
+        default_value = "all",
+        value_name = "ACKS",
+        allow_negative_numbers = true
+    )]
     pub(crate) acks: Acks,
     /// Write to this partition, whatever the keys
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(i32).range(0..))]

@@ -24,7 +24,7 @@ use super::versions::Versions;
 const FRAME_MAX: usize = 256 << 20;
 /// Memory is taken in steps of this many bytes, as they arrive.
 const STEP: usize = 256 << 10;
-/// Connecting takes no longer than this, even where a call may.
+/// Connecting, and agreeing on versions, takes no longer than this, even where a call may.
 const CONNECT_MAX: Duration = Duration::from_secs(10);
 
 /// A connection with agreed versions.
@@ -45,10 +45,12 @@ impl Connection {
             let stream = TcpStream::connect((address.host.as_str(), address.port)).await;
             stream.map_err(|error| Error::io(address, error))
         };
-        let late = || Error::io(address, io::ErrorKind::TimedOut.into());
-        let stream = deadline.at_most(CONNECT_MAX).limit(String::new, connecting).await;
-        let stream =
-            stream.map_err(|error| if matches!(error, Error::Timeout { .. }) { late() } else { error })?;
+        let late = |error| match error {
+            Error::Timeout { .. } => Error::io(address, io::ErrorKind::TimedOut.into()),
+            error => error,
+        };
+        let deadline = deadline.at_most(CONNECT_MAX);
+        let stream = deadline.limit(String::new, connecting).await.map_err(late)?;
         stream.set_nodelay(true).map_err(|error| Error::io(address, error))?;
         let mut connection = Self {
             stream,
@@ -58,7 +60,7 @@ impl Connection {
             correlation_id: 0,
             broken: false,
         };
-        connection.agree(deadline).await?;
+        connection.agree(deadline).await.map_err(late)?;
         Ok(connection)
     }
 

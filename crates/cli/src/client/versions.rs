@@ -41,6 +41,15 @@ impl Versions {
         self.by_key.contains_key(&api.code())
     }
 
+    /// An error unless the broker speaks version `least` of `R`.
+    pub(crate) fn demand<R: Request>(&self, least: i16) -> Result<()> {
+        if self.choose::<R>(i16::MAX)? >= least {
+            return Ok(());
+        }
+        let theirs = self.by_key.get(&R::KEY.code()).copied();
+        Err(Error::Unsupported { api: R::KEY, theirs, ours: (least, R::VERSION_MAX) })
+    }
+
     /// The version to use for `R`, at most `ceiling`.
     pub(crate) fn choose<R: Request>(&self, ceiling: i16) -> Result<i16> {
         let ours = (R::VERSION_MIN, (*R::KEY.stable_versions().end()).min(R::VERSION_MAX).min(ceiling));

@@ -4,6 +4,7 @@ mod cluster;
 mod completions;
 mod consume;
 mod docs;
+mod done;
 mod failures;
 mod group;
 mod man;

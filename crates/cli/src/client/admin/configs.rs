@@ -6,6 +6,7 @@ use pagewire_wire::messages::describe_configs_response::DescribeConfigsResourceR
 use pagewire_wire::messages::incremental_alter_configs_request::{
     AlterConfigsResource, AlterableConfig, IncrementalAlterConfigsRequest,
 };
+use pagewire_wire::messages::incremental_alter_configs_response::IncrementalAlterConfigsResponse;
 
 use crate::client::Result;
 use crate::client::error::Error;
@@ -92,11 +93,12 @@ impl Client {
             configs: set.chain(unset).collect(),
         };
         let request = IncrementalAlterConfigsRequest { resources: vec![resource], validate_only: dry_run };
-        let answer = self.call(Target::Controller, i16::MAX, |_| request.clone()).await?;
-        for response in &answer.responses {
-            let what = || format!("settings of topic {topic}");
-            Error::check(response.error_code, response.error_message.as_deref(), what)?;
-        }
-        Ok(())
+        let judge = |answer: IncrementalAlterConfigsResponse| {
+            answer.responses.iter().try_for_each(|response| {
+                let what = || format!("settings of topic {topic}");
+                Error::check(response.error_code, response.error_message.as_deref(), what)
+            })
+        };
+        self.on_controller(|_| request.clone(), judge).await
     }
 }

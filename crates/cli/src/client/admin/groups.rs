@@ -66,16 +66,18 @@ pub(crate) struct Described {
 }
 
 impl Client {
-    /// All groups of all nodes, by id.
+    /// All groups of all nodes, by id. A broker that cannot look at states refuses to be asked for some.
     pub(crate) async fn list_groups(&mut self, states: &[String]) -> Result<Vec<Listed>> {
         let filter: Vec<Str> = states.iter().cloned().map(Str::from).collect();
         let nodes: Vec<i32> = self.cluster().nodes.keys().copied().collect();
         let mut groups = BTreeMap::new();
         for node in nodes {
-            let build = |version| {
-                let states_filter = if version < STATES_FROM { Vec::new() } else { filter.clone() };
-                ListGroupsRequest { states_filter, types_filter: Vec::new() }
-            };
+            if !filter.is_empty() {
+                let deadline = self.deadline();
+                let connection = self.connection(Target::Node(node), deadline).await?;
+                connection.versions().demand::<ListGroupsRequest>(STATES_FROM)?;
+            }
+            let build = |_| ListGroupsRequest { states_filter: filter.clone(), types_filter: Vec::new() };
             let answer = self.call(Target::Node(node), i16::MAX, build).await?;
             Error::check(answer.error_code, None, || format!("groups of node {node}"))?;
             for group in answer.groups {

@@ -1,14 +1,17 @@
 //! Topics: create, delete, add partitions.
 
 use pagewire_wire::messages::create_partitions_request::{CreatePartitionsRequest, CreatePartitionsTopic};
+use pagewire_wire::messages::create_partitions_response::CreatePartitionsResponse;
 use pagewire_wire::messages::create_topics_request::{
     CreatableTopic, CreatableTopicConfig, CreateTopicsRequest,
 };
+use pagewire_wire::messages::create_topics_response::CreateTopicsResponse;
 use pagewire_wire::messages::delete_topics_request::{DeleteTopicState, DeleteTopicsRequest};
+use pagewire_wire::messages::delete_topics_response::DeleteTopicsResponse;
 use pagewire_wire::{Str, Uuid};
 
 use crate::client::error::Error;
-use crate::client::routing::{Client, Target};
+use crate::client::routing::Client;
 use crate::client::{Result, Topic};
 
 /// Before this version a broker does not fill in its own numbers of partitions and replicas.
@@ -59,22 +62,17 @@ impl Client {
             };
             CreateTopicsRequest { topics: vec![topic], timeout_ms, validate_only: dry_run }
         };
-        let mut retry = self.retry();
-        loop {
-            let answer = self.call(Target::Controller, i16::MAX, build).await?;
+        let judge = |answer: CreateTopicsResponse| {
             let found = answer.topics.into_iter().next().ok_or_else(|| silent(&new.name))?;
             let what = || format!("topic {}", new.name);
-            match Error::check(found.error_code, found.error_message.as_deref(), what) {
-                Ok(()) => {
-                    return Ok(CreatedTopic {
-                        id: found.topic_id,
-                        partitions: found.num_partitions,
-                        replication: found.replication_factor,
-                    });
-                }
-                Err(error) => retry.after(error).await?,
-            }
-        }
+            Error::check(found.error_code, found.error_message.as_deref(), what)?;
+            Ok(CreatedTopic {
+                id: found.topic_id,
+                partitions: found.num_partitions,
+                replication: found.replication_factor,
+            })
+        };
+        self.on_controller(build, judge).await
     }
 
     /// Deletes a topic.
@@ -89,9 +87,11 @@ impl Client {
             };
             DeleteTopicsRequest { topics, topic_names, timeout_ms }
         };
-        let answer = self.call(Target::Controller, i16::MAX, build).await?;
-        let found = answer.responses.first().ok_or_else(|| silent(name))?;
-        Error::check(found.error_code, found.error_message.as_deref(), || format!("topic {name}"))
+        let judge = |answer: DeleteTopicsResponse| {
+            let found = answer.responses.first().ok_or_else(|| silent(name))?;
+            Error::check(found.error_code, found.error_message.as_deref(), || format!("topic {name}"))
+        };
+        self.on_controller(build, judge).await
     }
 
     /// Gives a topic more partitions, `total` of them, or only checks whether that is possible.
@@ -100,9 +100,11 @@ impl Client {
         let grown =
             CreatePartitionsTopic { name: Str::from(topic.name.clone()), count: total, assignments: None };
         let request = CreatePartitionsRequest { topics: vec![grown], timeout_ms, validate_only: dry_run };
-        let answer = self.call(Target::Controller, i16::MAX, |_| request.clone()).await?;
-        let found = answer.results.first().ok_or_else(|| silent(&topic.name))?;
-        Error::check(found.error_code, found.error_message.as_deref(), || format!("topic {}", topic.name))
+        let judge = |answer: CreatePartitionsResponse| {
+            let found = answer.results.first().ok_or_else(|| silent(&topic.name))?;
+            Error::check(found.error_code, found.error_message.as_deref(), || format!("topic {}", topic.name))
+        };
+        self.on_controller(|_| request.clone(), judge).await
     }
 }
 

@@ -78,3 +78,16 @@ async fn a_request_given_up_makes_the_connection_unusable() {
     assert!(matches!(asked, Err(Error::Timeout { .. })));
     assert!(!connection.is_usable());
 }
+
+/// Time stands still but for what is waited for.
+#[tokio::test(start_paused = true)]
+async fn a_broker_that_says_nothing_leaves_time_for_the_next_address() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let address = Address { host: "127.0.0.1".to_owned(), port };
+    let asked = tokio::time::Instant::now();
+    let deadline = Deadline::after(Duration::from_mins(5));
+    let error = Connection::open(&address, &Str::from_static("test"), deadline).await.unwrap_err();
+    assert!(matches!(&error, Error::Io { error, .. } if error.kind() == io::ErrorKind::TimedOut), "{error}");
+    assert!(asked.elapsed() < 2 * CONNECT_MAX);
+}

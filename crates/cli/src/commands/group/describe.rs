@@ -7,8 +7,8 @@ use serde::Serialize;
 use crate::args::group::DescribeArgs;
 use crate::client::admin::groups::Member;
 use crate::client::offsets::{LATEST, READ_UNCOMMITTED};
-use crate::client::routing::Which;
 use crate::client::{Client, Place};
+use crate::commands::failures::Failures;
 use crate::output::units::count;
 use crate::output::{Format, Out, Table};
 
@@ -44,32 +44,38 @@ struct OffsetRow {
     member: Option<String>,
 }
 
-/// Shows each.
+/// Shows each; one that cannot be shown does not hide the others.
 pub(crate) async fn run(
     client: &mut Client,
     args: &DescribeArgs,
     format: Format,
     out: &mut Out,
 ) -> anyhow::Result<()> {
-    let groups = if args.all {
+    let groups: Vec<String> = if args.all {
         client.list_groups(&[]).await?.into_iter().map(|listed| listed.group).collect()
     } else {
         args.groups.clone()
     };
-    let mut pages = Vec::new();
+    let (mut pages, mut failures) = (Vec::new(), Failures::of(groups.len()));
     for group in &groups {
-        pages.push(page(client, group).await?);
-    }
-    if format == Format::Json {
-        return out.json(&pages);
-    }
-    for (at, page) in pages.iter().enumerate() {
-        if at > 0 {
-            out.line("")?;
+        match page(client, group).await {
+            Ok(page) => pages.push(page),
+            Err(error) => failures.note(error, ""),
         }
-        print(page, out)?;
     }
-    Ok(())
+    match format {
+        Format::Json => out.json(&pages)?,
+        Format::Table => {
+            for (at, page) in pages.iter().enumerate() {
+                if at > 0 {
+                    out.line("")?;
+                }
+                print(page, out)?;
+            }
+        }
+    }
+    out.flush()?;
+    failures.end()
 }
 
 async fn page(client: &mut Client, group: &str) -> anyhow::Result<Page> {
@@ -77,7 +83,8 @@ async fn page(client: &mut Client, group: &str) -> anyhow::Result<Page> {
     let committed = client.committed(group).await?;
     let assigned = described.members.iter().flat_map(|member| &member.assigned);
     let mut wanted: BTreeSet<Place> = committed.keys().chain(assigned).cloned().collect();
-    keep_existing(client, &mut wanted).await?;
+    // What is gone has no end that could be asked for.
+    super::keep_existing(client, &mut wanted).await?;
     let ends = wanted.into_iter().map(|place| (place, LATEST)).collect();
     let ends = client.offsets(&ends, READ_UNCOMMITTED).await?;
     let offsets = rows(&committed, &ends, &described.members);
@@ -91,20 +98,6 @@ async fn page(client: &mut Client, group: &str) -> anyhow::Result<Page> {
         assignor: described.assignor,
         coordinator: described.coordinator,
     })
-}
-
-/// Offsets outlive topics: what is gone has no end that could be asked for.
-async fn keep_existing(client: &mut Client, places: &mut BTreeSet<Place>) -> anyhow::Result<()> {
-    let names: BTreeSet<&str> = places.iter().map(|place| place.topic.as_str()).collect();
-    let names: Vec<&str> = names.into_iter().collect();
-    let topics = client.metadata(Which::Named(&names)).await?;
-    let mut existing = BTreeSet::new();
-    for topic in topics.iter().filter(|topic| topic.error == 0) {
-        let led = topic.partitions.iter().filter(|partition| partition.leader.is_some());
-        existing.extend(led.map(|partition| Place::new(&topic.name, partition.index)));
-    }
-    places.retain(|place| existing.contains(place));
-    Ok(())
 }
 
 /// A row for every partition that has an offset, or an owner.

@@ -5,6 +5,8 @@ mod describe;
 mod list;
 mod reset;
 
+use std::collections::BTreeSet;
+
 use crate::args::group::{GroupArgs, GroupCommand, TopicPartitions};
 use crate::client::routing::Which;
 use crate::client::{Client, Error, Place};
@@ -18,10 +20,25 @@ pub(crate) async fn run(args: GroupArgs) -> anyhow::Result<()> {
         GroupCommand::List(args) => list::run(&mut client, &args, format, &mut out).await,
         GroupCommand::Describe(args) => describe::run(&mut client, &args, format, &mut out).await,
         GroupCommand::Reset(args) => reset::run(&mut client, &args, format, &mut out).await,
-        GroupCommand::Delete(args) => delete::run(&mut client, &args, &mut out).await,
+        GroupCommand::Delete(args) => delete::run(&mut client, &args, format, &mut out).await,
     };
     out.flush()?;
     result
+}
+
+/// Keeps the places that can be asked for offsets, and answers the others: offsets outlive topics.
+async fn keep_existing(client: &mut Client, places: &mut BTreeSet<Place>) -> Result<Vec<Place>, Error> {
+    let names: BTreeSet<&str> = places.iter().map(|place| place.topic.as_str()).collect();
+    let names: Vec<&str> = names.into_iter().collect();
+    let topics = client.metadata(Which::Named(&names)).await?;
+    let mut existing = BTreeSet::new();
+    for topic in topics.iter().filter(|topic| topic.error == 0) {
+        let led = topic.partitions.iter().filter(|partition| partition.leader.is_some());
+        existing.extend(led.map(|partition| Place::new(&topic.name, partition.index)));
+    }
+    let gone = places.difference(&existing).cloned().collect();
+    places.retain(|place| existing.contains(place));
+    Ok(gone)
 }
 
 /// The places that were named, all partitions where none was.

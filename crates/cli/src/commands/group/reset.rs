@@ -1,6 +1,6 @@
 //! `pagewire group reset`: shows new offsets, and sets them where that is wanted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::bail;
 use pagewire_wire::{ErrorCode, Str};
@@ -26,6 +26,14 @@ struct Page {
     group: String,
     executed: bool,
     offsets: Vec<Row>,
+    skipped: Vec<Skipped>,
+}
+
+/// What cannot be reset: it does not exist any more, or nobody leads it.
+#[derive(Debug, Serialize)]
+struct Skipped {
+    topic: String,
+    partition: i32,
 }
 
 /// Resets, or shows what would be done.
@@ -37,14 +45,19 @@ pub(crate) async fn run(
 ) -> anyhow::Result<()> {
     check_idle(client, &args.group).await?;
     let committed = client.committed(&args.group).await?;
-    let places = if args.all_topics {
-        if committed.is_empty() {
-            bail!("group {} has no offsets: name topics with --topic", args.group);
+    let (places, skipped) = if args.all_topics {
+        let mut places: BTreeSet<Place> = committed.keys().cloned().collect();
+        let skipped = super::keep_existing(client, &mut places).await?;
+        if places.is_empty() {
+            bail!("group {} has no offsets of topics that exist: name topics with --topic", args.group);
         }
-        committed.keys().cloned().collect()
+        (places.into_iter().collect(), skipped)
     } else {
-        super::places(client, &args.topic).await?
+        (super::places(client, &args.topic).await?, Vec::new())
     };
+    for place in &skipped {
+        complain(format_args!("{place} does not exist or has no leader: its offset stays as it is"));
+    }
     let limits = positions::limits(client, &places, READ_UNCOMMITTED).await?;
     let plan = match (args.to, args.shift_by) {
         (Some(to), _) => positions::resolve(client, to, &limits, READ_UNCOMMITTED).await?,
@@ -61,8 +74,13 @@ pub(crate) async fn run(
         old: committed.get(place).copied(),
         new: *new,
     };
-    let page =
-        Page { group: args.group.clone(), executed: args.execute, offsets: plan.iter().map(row).collect() };
+    let skipped = skipped.into_iter().map(|Place { topic, partition }| Skipped { topic, partition });
+    let page = Page {
+        group: args.group.clone(),
+        executed: args.execute,
+        offsets: plan.iter().map(row).collect(),
+        skipped: skipped.collect(),
+    };
     match format {
         Format::Json => out.json(&page)?,
         Format::Table => print(&page, out)?,

@@ -24,10 +24,9 @@ pub(crate) fn run(args: &ServeArgs) -> anyhow::Result<()> {
     for notice in notices {
         warn!("{notice}");
     }
-    match pagewire_broker::raise_descriptor_limit() {
-        Some(limit) => info!(limit, "files and sockets that may be open"),
-        None => info!("files and sockets may be open without limit"),
-    }
+    let descriptors = pagewire_broker::raise_descriptor_limit();
+    let descriptors = descriptors.map_or_else(|| "any number of".to_owned(), |limit| limit.to_string());
+    info!("{descriptors} files and sockets may be open");
     let workers = match config.worker_threads {
         0 => std::thread::available_parallelism().map_or(1, NonZero::get),
         threads => threads,

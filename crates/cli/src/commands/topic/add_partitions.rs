@@ -2,15 +2,33 @@
 
 use crate::args::topic::AddPartitionsArgs;
 use crate::client::{Client, Error};
-use crate::output::Out;
+use crate::commands::done::Done;
+use crate::output::{Format, Out};
 
 /// Asks for the new total, which the broker refuses if it is no growth.
-pub(crate) async fn run(client: &mut Client, args: &AddPartitionsArgs, out: &mut Out) -> anyhow::Result<()> {
-    let topics = super::named(client, std::slice::from_ref(&args.topic)).await?;
-    let topic = topics.first().ok_or_else(|| Error::NoTopic(args.topic.clone()))?;
-    let now = i32::try_from(topic.partitions.len()).unwrap_or(i32::MAX);
-    let total = args.total.unwrap_or_else(|| now.saturating_add(args.by.unwrap_or_default()));
-    client.grow_topic(topic, total, args.dry_run).await?;
-    let done = if args.dry_run { "could have" } else { "has" };
-    out.line(format_args!("{}: {done} {total} partitions instead of {now}", args.topic))
+pub(crate) async fn run(
+    client: &mut Client,
+    args: &AddPartitionsArgs,
+    format: Format,
+    out: &mut Out,
+) -> anyhow::Result<()> {
+    let mut done = Done::of(1, ("topic", "changed"), format).only_checked(args.dry_run);
+    let words = if args.dry_run { "could have" } else { "has" };
+    match grow(client, args).await {
+        Ok((total, before)) => {
+            let words = format_args!("{words} {total} partitions instead of {before}");
+            done.note(&args.topic, words, out)?;
+        }
+        Err(error) => done.fail(&args.topic, error, ""),
+    }
+    done.end(out)
+}
+
+/// How many partitions there are now, and were before.
+async fn grow(client: &mut Client, args: &AddPartitionsArgs) -> Result<(i32, i32), Error> {
+    let topic = super::named(client, &args.topic).await?;
+    let before = i32::try_from(topic.partitions.len()).unwrap_or(i32::MAX);
+    let total = args.total.unwrap_or_else(|| before.saturating_add(args.by.unwrap_or_default()));
+    client.grow_topic(&topic, total, args.dry_run).await?;
+    Ok((total, before))
 }

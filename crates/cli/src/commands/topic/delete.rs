@@ -4,25 +4,29 @@ use pagewire_wire::ErrorCode;
 
 use crate::args::topic::DeleteArgs;
 use crate::client::{Client, Error};
-use crate::commands::failures::Failures;
-use crate::output::Out;
+use crate::commands::done::Done;
+use crate::output::{Format, Out};
 
 /// Deletes each; one that fails does not stop the others.
-pub(crate) async fn run(client: &mut Client, args: &DeleteArgs, out: &mut Out) -> anyhow::Result<()> {
-    let mut failures = Failures::of(args.topics.len());
+pub(crate) async fn run(
+    client: &mut Client,
+    args: &DeleteArgs,
+    format: Format,
+    out: &mut Out,
+) -> anyhow::Result<()> {
+    let mut done = Done::of(args.topics.len(), ("topic", "deleted"), format);
     for topic in &args.topics {
         match client.delete_topic(topic).await {
-            Ok(()) => out.line(format_args!("{topic}: deleted"))?,
+            Ok(()) => done.note(topic, "deleted", out)?,
             Err(error) if error.code() == Some(ErrorCode::UnknownTopicOrPartition) => {
                 if args.if_exists {
-                    out.line(format_args!("{topic}: does not exist"))?;
+                    done.pass(topic, "does not exist", out)?;
                 } else {
-                    failures.note(Error::NoTopic(topic.clone()), "");
+                    done.fail(topic, Error::NoTopic(topic.clone()), "");
                 }
             }
-            Err(error) => failures.note(error, ""),
+            Err(error) => done.fail(topic, error, ""),
         }
     }
-    out.flush()?;
-    failures.end()
+    done.end(out)
 }

@@ -6,7 +6,8 @@ use serde::Serialize;
 
 use crate::args::topic::DescribeArgs;
 use crate::client::offsets::{EARLIEST, LATEST, READ_UNCOMMITTED};
-use crate::client::{Client, Place, Topic};
+use crate::client::{Client, Place};
+use crate::commands::failures::Failures;
 use crate::output::units::{count, list};
 use crate::output::{Format, Out, Table};
 
@@ -37,30 +38,37 @@ struct ConfigRow {
     source: &'static str,
 }
 
-/// Shows each.
+/// Shows each; one that cannot be shown does not hide the others.
 pub(crate) async fn run(
     client: &mut Client,
     args: &DescribeArgs,
     format: Format,
     out: &mut Out,
 ) -> anyhow::Result<()> {
-    let mut pages = Vec::new();
-    for topic in super::named(client, &args.topics).await? {
-        pages.push(page(client, topic, args.all_configs).await?);
-    }
-    if format == Format::Json {
-        return out.json(&pages);
-    }
-    for (at, page) in pages.iter().enumerate() {
-        if at > 0 {
-            out.line("")?;
+    let (mut pages, mut failures) = (Vec::new(), Failures::of(args.topics.len()));
+    for topic in &args.topics {
+        match page(client, topic, args.all_configs).await {
+            Ok(page) => pages.push(page),
+            Err(error) => failures.note(error, ""),
         }
-        print(page, out)?;
     }
-    Ok(())
+    match format {
+        Format::Json => out.json(&pages)?,
+        Format::Table => {
+            for (at, page) in pages.iter().enumerate() {
+                if at > 0 {
+                    out.line("")?;
+                }
+                print(page, out)?;
+            }
+        }
+    }
+    out.flush()?;
+    failures.end()
 }
 
-async fn page(client: &mut Client, topic: Topic, all_configs: bool) -> anyhow::Result<Page> {
+async fn page(client: &mut Client, name: &str, all_configs: bool) -> anyhow::Result<Page> {
+    let topic = super::named(client, name).await?;
     // A partition without a leader has no offsets that could be asked for.
     let led = topic.partitions.iter().filter(|partition| partition.leader.is_some() && partition.error == 0);
     let places: Vec<Place> = led.map(|partition| Place::new(&topic.name, partition.index)).collect();

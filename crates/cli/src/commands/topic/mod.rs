@@ -20,23 +20,18 @@ pub(crate) async fn run(args: TopicArgs) -> anyhow::Result<()> {
         TopicCommand::Create(args) => create::run(&mut client, &args, format, &mut out).await,
         TopicCommand::List(args) => list::run(&mut client, &args, format, &mut out).await,
         TopicCommand::Describe(args) => describe::run(&mut client, &args, format, &mut out).await,
-        TopicCommand::Alter(args) => alter::run(&mut client, &args, &mut out).await,
-        TopicCommand::Delete(args) => delete::run(&mut client, &args, &mut out).await,
-        TopicCommand::AddPartitions(args) => add_partitions::run(&mut client, &args, &mut out).await,
+        TopicCommand::Alter(args) => alter::run(&mut client, &args, format, &mut out).await,
+        TopicCommand::Delete(args) => delete::run(&mut client, &args, format, &mut out).await,
+        TopicCommand::AddPartitions(args) => add_partitions::run(&mut client, &args, format, &mut out).await,
     };
     out.flush()?;
     result
 }
 
-/// The topics of these names; one that does not exist is an error.
-async fn named(client: &mut Client, names: &[String]) -> Result<Vec<Topic>, Error> {
-    let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    let topics = client.metadata(Which::Named(&names)).await?;
-    if let Some(unknown) = topics.iter().find(|topic| topic.is_unknown()) {
-        return Err(Error::NoTopic(unknown.name.clone()));
-    }
-    for topic in &topics {
-        Error::check(topic.error, None, || format!("topic {}", topic.name))?;
-    }
-    Ok(topics)
+/// The topic of this name; one that does not exist is an error.
+async fn named(client: &mut Client, name: &str) -> Result<Topic, Error> {
+    let found = client.metadata(Which::Named(&[name])).await?.into_iter().next();
+    let topic = found.filter(|topic| !topic.is_unknown()).ok_or_else(|| Error::NoTopic(name.to_owned()))?;
+    Error::check(topic.error, None, || format!("topic {name}"))?;
+    Ok(topic)
 }
