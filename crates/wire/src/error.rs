@@ -55,12 +55,6 @@ pub enum DecodeError {
         /// Which field.
         field: &'static str,
     },
-    /// A string that is not UTF-8.
-    #[error("{field}: not valid UTF-8")]
-    NotUtf8 {
-        /// Which field.
-        field: &'static str,
-    },
     /// A variable-length integer of more than 32 bits.
     #[error("{field}: a variable-length integer is longer than 32 bits")]
     BadVarint {

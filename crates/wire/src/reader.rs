@@ -188,7 +188,7 @@ impl Reader {
             return Err(DecodeError::StringTooLong { field, length });
         }
         let bytes = self.slice(field, length)?;
-        Str::from_utf8(bytes).map(Some).map_err(|_| DecodeError::NotUtf8 { field })
+        Ok(Some(Str::from_bytes(bytes)))
     }
 
     /// Reads a string.

@@ -31,6 +31,19 @@ impl Str {
         if std::str::from_utf8(&bytes).is_ok() { Ok(Self(bytes)) } else { Err(bytes) }
     }
 
+    /// Takes bytes as a client sent them. What is not UTF-8 is copied with a question mark for each wrong byte, so that
+    /// nothing grows; Kafka puts a replacement character there.
+    pub fn from_bytes(bytes: Bytes) -> Self {
+        Self::from_utf8(bytes).unwrap_or_else(|bytes| {
+            let mut text = String::with_capacity(bytes.len());
+            for chunk in bytes.utf8_chunks() {
+                text.push_str(chunk.valid());
+                text.extend(std::iter::repeat_n('?', chunk.invalid().len()));
+            }
+            Self::from(text)
+        })
+    }
+
     /// The string.
     pub fn as_str(&self) -> &str {
         // Never the default: only UTF-8 gets in.
@@ -175,6 +188,19 @@ mod tests {
     fn bytes_that_are_not_utf8_are_given_back() {
         let bytes = Bytes::from_static(&[0xff, 0xfe]);
         assert_eq!(Str::from_utf8(bytes.clone()), Err(bytes));
+    }
+
+    #[test]
+    fn bytes_of_a_client_become_text_of_the_same_length() {
+        for (bytes, text) in [
+            (&b"plain"[..], "plain"),
+            ("\u{e4}".as_bytes(), "\u{e4}"),
+            (b"J\xfcrgen", "J?rgen"),
+            (b"\xff\xfe\xc3", "???"),
+            (b"a\xe2\x82b", "a??b"),
+        ] {
+            assert_eq!(Str::from_bytes(Bytes::copy_from_slice(bytes)), text);
+        }
     }
 
     #[test]

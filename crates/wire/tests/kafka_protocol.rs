@@ -27,159 +27,186 @@ fn compare<M: Message + Decodable + Encodable>(name: &str, compared: &mut usize)
     }
 }
 
-macro_rules! compare_all {
-    ($($name:ident)*) => {{
-        let mut compared = 0;
-        $(compare::<$name>(stringify!($name), &mut compared);)*
-        compared
-    }};
+/// Writes random messages of one kind, and counts those that the other codec wrote back the same.
+type Compare = fn(&str, &mut usize);
+
+macro_rules! both_know {
+    ($($name:ident)*) => {
+        /// What both codecs have.
+        const COMPARED: &[(&str, Compare)] = &[$((stringify!($name), compare::<$name>)),*];
+    };
 }
+
+both_know! {
+    AddOffsetsToTxnRequest
+    AddOffsetsToTxnResponse
+    AddPartitionsToTxnRequest
+    AddPartitionsToTxnResponse
+    AddRaftVoterRequest
+    AddRaftVoterResponse
+    AlterClientQuotasRequest
+    AlterClientQuotasResponse
+    AlterConfigsRequest
+    AlterConfigsResponse
+    AlterPartitionReassignmentsRequest
+    AlterPartitionReassignmentsResponse
+    AlterReplicaLogDirsRequest
+    AlterReplicaLogDirsResponse
+    AlterShareGroupOffsetsRequest
+    AlterShareGroupOffsetsResponse
+    AlterUserScramCredentialsRequest
+    AlterUserScramCredentialsResponse
+    ApiVersionsRequest
+    ApiVersionsResponse
+    ConsumerGroupDescribeRequest
+    ConsumerGroupDescribeResponse
+    ConsumerGroupHeartbeatRequest
+    ConsumerGroupHeartbeatResponse
+    ConsumerProtocolAssignment
+    ConsumerProtocolSubscription
+    CreateAclsRequest
+    CreateAclsResponse
+    CreateDelegationTokenRequest
+    CreateDelegationTokenResponse
+    CreatePartitionsRequest
+    CreatePartitionsResponse
+    CreateTopicsRequest
+    CreateTopicsResponse
+    DeleteAclsRequest
+    DeleteAclsResponse
+    DeleteGroupsRequest
+    DeleteGroupsResponse
+    DeleteRecordsRequest
+    DeleteRecordsResponse
+    DeleteShareGroupOffsetsRequest
+    DeleteShareGroupOffsetsResponse
+    DeleteTopicsRequest
+    DeleteTopicsResponse
+    DescribeAclsRequest
+    DescribeAclsResponse
+    DescribeClientQuotasRequest
+    DescribeClientQuotasResponse
+    DescribeClusterRequest
+    DescribeClusterResponse
+    DescribeConfigsRequest
+    DescribeConfigsResponse
+    DescribeDelegationTokenRequest
+    DescribeDelegationTokenResponse
+    DescribeGroupsRequest
+    DescribeGroupsResponse
+    DescribeLogDirsRequest
+    DescribeLogDirsResponse
+    DescribeProducersRequest
+    DescribeProducersResponse
+    DescribeQuorumRequest
+    DescribeQuorumResponse
+    DescribeShareGroupOffsetsRequest
+    DescribeShareGroupOffsetsResponse
+    DescribeTopicPartitionsRequest
+    DescribeTopicPartitionsResponse
+    DescribeTransactionsRequest
+    DescribeTransactionsResponse
+    DescribeUserScramCredentialsRequest
+    DescribeUserScramCredentialsResponse
+    ElectLeadersRequest
+    ElectLeadersResponse
+    EndTxnRequest
+    EndTxnResponse
+    ExpireDelegationTokenRequest
+    ExpireDelegationTokenResponse
+    FetchRequest
+    FetchResponse
+    FindCoordinatorRequest
+    FindCoordinatorResponse
+    GetTelemetrySubscriptionsRequest
+    GetTelemetrySubscriptionsResponse
+    HeartbeatRequest
+    HeartbeatResponse
+    IncrementalAlterConfigsRequest
+    IncrementalAlterConfigsResponse
+    InitProducerIdRequest
+    InitProducerIdResponse
+    JoinGroupRequest
+    JoinGroupResponse
+    LeaveGroupRequest
+    LeaveGroupResponse
+    ListConfigResourcesRequest
+    ListConfigResourcesResponse
+    ListGroupsRequest
+    ListGroupsResponse
+    ListOffsetsRequest
+    ListOffsetsResponse
+    ListPartitionReassignmentsRequest
+    ListPartitionReassignmentsResponse
+    ListTransactionsRequest
+    ListTransactionsResponse
+    MetadataRequest
+    MetadataResponse
+    OffsetCommitRequest
+    OffsetCommitResponse
+    OffsetDeleteRequest
+    OffsetDeleteResponse
+    OffsetFetchRequest
+    OffsetFetchResponse
+    OffsetForLeaderEpochRequest
+    OffsetForLeaderEpochResponse
+    ProduceRequest
+    ProduceResponse
+    PushTelemetryRequest
+    PushTelemetryResponse
+    RemoveRaftVoterRequest
+    RemoveRaftVoterResponse
+    RenewDelegationTokenRequest
+    RenewDelegationTokenResponse
+    SaslAuthenticateRequest
+    SaslAuthenticateResponse
+    SaslHandshakeRequest
+    SaslHandshakeResponse
+    ShareAcknowledgeRequest
+    ShareAcknowledgeResponse
+    ShareFetchRequest
+    ShareFetchResponse
+    ShareGroupDescribeRequest
+    ShareGroupDescribeResponse
+    ShareGroupHeartbeatRequest
+    ShareGroupHeartbeatResponse
+    SyncGroupRequest
+    SyncGroupResponse
+    TxnOffsetCommitRequest
+    TxnOffsetCommitResponse
+    UnregisterBrokerRequest
+    UnregisterBrokerResponse
+    UpdateFeaturesRequest
+    UpdateFeaturesResponse
+    WriteTxnMarkersRequest
+    WriteTxnMarkersResponse
+}
+
+/// What the other codec does not have; `java_classes.rs` compares it alone.
+const LACKS: &[&str] = &[
+    "StreamsGroupDescribeRequest",
+    "StreamsGroupDescribeResponse",
+    "StreamsGroupHeartbeatRequest",
+    "StreamsGroupHeartbeatResponse",
+];
 
 #[test]
 fn another_codec_agrees_on_every_message_and_version_it_knows() {
-    let compared = compare_all! {
-        AddOffsetsToTxnRequest
-        AddOffsetsToTxnResponse
-        AddPartitionsToTxnRequest
-        AddPartitionsToTxnResponse
-        AddRaftVoterRequest
-        AddRaftVoterResponse
-        AlterClientQuotasRequest
-        AlterClientQuotasResponse
-        AlterConfigsRequest
-        AlterConfigsResponse
-        AlterPartitionReassignmentsRequest
-        AlterPartitionReassignmentsResponse
-        AlterReplicaLogDirsRequest
-        AlterReplicaLogDirsResponse
-        AlterShareGroupOffsetsRequest
-        AlterShareGroupOffsetsResponse
-        AlterUserScramCredentialsRequest
-        AlterUserScramCredentialsResponse
-        ApiVersionsRequest
-        ApiVersionsResponse
-        ConsumerGroupDescribeRequest
-        ConsumerGroupDescribeResponse
-        ConsumerGroupHeartbeatRequest
-        ConsumerGroupHeartbeatResponse
-        ConsumerProtocolAssignment
-        ConsumerProtocolSubscription
-        CreateAclsRequest
-        CreateAclsResponse
-        CreateDelegationTokenRequest
-        CreateDelegationTokenResponse
-        CreatePartitionsRequest
-        CreatePartitionsResponse
-        CreateTopicsRequest
-        CreateTopicsResponse
-        DeleteAclsRequest
-        DeleteAclsResponse
-        DeleteGroupsRequest
-        DeleteGroupsResponse
-        DeleteRecordsRequest
-        DeleteRecordsResponse
-        DeleteShareGroupOffsetsRequest
-        DeleteShareGroupOffsetsResponse
-        DeleteTopicsRequest
-        DeleteTopicsResponse
-        DescribeAclsRequest
-        DescribeAclsResponse
-        DescribeClientQuotasRequest
-        DescribeClientQuotasResponse
-        DescribeClusterRequest
-        DescribeClusterResponse
-        DescribeConfigsRequest
-        DescribeConfigsResponse
-        DescribeDelegationTokenRequest
-        DescribeDelegationTokenResponse
-        DescribeGroupsRequest
-        DescribeGroupsResponse
-        DescribeLogDirsRequest
-        DescribeLogDirsResponse
-        DescribeProducersRequest
-        DescribeProducersResponse
-        DescribeQuorumRequest
-        DescribeQuorumResponse
-        DescribeShareGroupOffsetsRequest
-        DescribeShareGroupOffsetsResponse
-        DescribeTopicPartitionsRequest
-        DescribeTopicPartitionsResponse
-        DescribeTransactionsRequest
-        DescribeTransactionsResponse
-        DescribeUserScramCredentialsRequest
-        DescribeUserScramCredentialsResponse
-        ElectLeadersRequest
-        ElectLeadersResponse
-        EndTxnRequest
-        EndTxnResponse
-        ExpireDelegationTokenRequest
-        ExpireDelegationTokenResponse
-        FetchRequest
-        FetchResponse
-        FindCoordinatorRequest
-        FindCoordinatorResponse
-        GetTelemetrySubscriptionsRequest
-        GetTelemetrySubscriptionsResponse
-        HeartbeatRequest
-        HeartbeatResponse
-        IncrementalAlterConfigsRequest
-        IncrementalAlterConfigsResponse
-        InitProducerIdRequest
-        InitProducerIdResponse
-        JoinGroupRequest
-        JoinGroupResponse
-        LeaveGroupRequest
-        LeaveGroupResponse
-        ListConfigResourcesRequest
-        ListConfigResourcesResponse
-        ListGroupsRequest
-        ListGroupsResponse
-        ListOffsetsRequest
-        ListOffsetsResponse
-        ListPartitionReassignmentsRequest
-        ListPartitionReassignmentsResponse
-        ListTransactionsRequest
-        ListTransactionsResponse
-        MetadataRequest
-        MetadataResponse
-        OffsetCommitRequest
-        OffsetCommitResponse
-        OffsetDeleteRequest
-        OffsetDeleteResponse
-        OffsetFetchRequest
-        OffsetFetchResponse
-        OffsetForLeaderEpochRequest
-        OffsetForLeaderEpochResponse
-        ProduceRequest
-        ProduceResponse
-        PushTelemetryRequest
-        PushTelemetryResponse
-        RemoveRaftVoterRequest
-        RemoveRaftVoterResponse
-        RenewDelegationTokenRequest
-        RenewDelegationTokenResponse
-        SaslAuthenticateRequest
-        SaslAuthenticateResponse
-        SaslHandshakeRequest
-        SaslHandshakeResponse
-        ShareAcknowledgeRequest
-        ShareAcknowledgeResponse
-        ShareFetchRequest
-        ShareFetchResponse
-        ShareGroupDescribeRequest
-        ShareGroupDescribeResponse
-        ShareGroupHeartbeatRequest
-        ShareGroupHeartbeatResponse
-        SyncGroupRequest
-        SyncGroupResponse
-        TxnOffsetCommitRequest
-        TxnOffsetCommitResponse
-        UnregisterBrokerRequest
-        UnregisterBrokerResponse
-        UpdateFeaturesRequest
-        UpdateFeaturesResponse
-        WriteTxnMarkersRequest
-        WriteTxnMarkersResponse
-    };
+    let mut compared = 0;
+    for (name, compare) in COMPARED {
+        compare(name, &mut compared);
+    }
     assert!(compared > 10_000, "only {compared} messages were compared");
+}
+
+#[test]
+fn every_message_is_compared_or_known_to_be_lacking() {
+    let listed = |name: &str| {
+        COMPARED.iter().filter(|(compared, _)| *compared == name).count()
+            + LACKS.iter().filter(|lacks| **lacks == name).count()
+    };
+    let wrong: Vec<&str> = ALL.iter().map(|entry| entry.name).filter(|name| listed(name) != 1).collect();
+    assert!(wrong.is_empty(), "listed neither among COMPARED nor LACKS, or twice: {wrong:?}");
+    let unknown = LACKS.iter().filter(|lacks| ALL.iter().all(|entry| entry.name != **lacks));
+    assert_eq!(unknown.count(), 0, "LACKS names what is no message");
 }

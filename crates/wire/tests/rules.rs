@@ -98,10 +98,10 @@ fn a_string_ends_at_what_the_protocol_allows() {
 }
 
 #[test]
-fn a_string_that_is_not_utf8_is_refused() {
+fn a_string_that_is_not_utf8_has_question_marks_where_it_is_not() {
     let bytes = [0, 0, 0, 1, 0, 2, 0xc3, 0x28];
-    let error = read::<MetadataRequest>(bytes.to_vec(), 0).unwrap_err();
-    assert_eq!(error, DecodeError::NotUtf8 { field: "MetadataRequestTopic.name" });
+    let request = read::<MetadataRequest>(bytes.to_vec(), 0).unwrap();
+    assert_eq!(request.topics.unwrap()[0].name.as_deref(), Some("?("));
 }
 
 #[test]
