@@ -106,3 +106,22 @@ fn flush(log_dir: &LogDir, now_ms: i64) {
         warn!(path = %path.display(), %error, "flush.ms: the sync failed");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use pagewire_disk::MemoryDisk;
+
+    use super::*;
+    use crate::testing::Bench;
+
+    #[tokio::test]
+    async fn timed_flushes_are_looked_for_only_where_somebody_wants_them() {
+        let bench = Bench::on(Arc::new(MemoryDisk::new()));
+        bench.topic("plain", 1, &[]).await;
+        assert!(!has_timed_flushes(&bench.broker));
+        bench.topic("flushed", 1, &[("flush.ms", "1000")]).await;
+        assert!(has_timed_flushes(&bench.broker));
+    }
+}
