@@ -81,11 +81,7 @@ impl Bench {
         let transfer = Transfer::new(TransferOptions::default(), buffers.clone(), io.clone());
         let coordinators = Coordinators::new(&config);
         let broker = Arc::new(Broker::new(Parts { config, cluster, coordinators, transfer, buffers, io }));
-        let address = ([127, 0, 0, 1], 9092).into();
-        Self {
-            broker,
-            peer: Arc::new(Peer { remote: address, listener: "PLAINTEXT".into(), local: address }),
-        }
+        Self { broker, peer: Arc::new(peer()) }
     }
 
     /// Makes a topic and answers its partitions.
@@ -105,9 +101,18 @@ impl Bench {
 
     /// What the request leads to, before anybody waits for it.
     pub(crate) fn start<R: Request>(&self, request: &R, version: i16) -> Reply {
+        self.start_from(&self.peer, request, version)
+    }
+
+    /// The same, on a connection of its own.
+    pub(crate) fn start_elsewhere<R: Request>(&self, request: &R, version: i16) -> Reply {
+        self.start_from(&Arc::new(peer()), request, version)
+    }
+
+    fn start_from<R: Request>(&self, peer: &Arc<Peer>, request: &R, version: i16) -> Reply {
         let frame =
             encode_request(request, version, 7, None).expect("request").into_bytes().expect("no holes");
-        dispatch(&self.broker, &self.peer, &self.broker.memory().account(), frame.slice(4..))
+        dispatch(&self.broker, peer, &self.broker.memory().account(), frame.slice(4..))
     }
 
     /// The response; `None` if there is none.
@@ -129,6 +134,11 @@ impl Bench {
     pub(crate) fn count(&self, counter: impl FnOnce(&crate::metrics::Metrics) -> &AtomicU64) -> u64 {
         counter(self.broker.metrics()).load(Relaxed)
     }
+}
+
+fn peer() -> Peer {
+    let address = ([127, 0, 0, 1], 9092).into();
+    Peer { remote: address, listener: "PLAINTEXT".into(), local: address }
 }
 
 /// Waits for the reply and takes it apart.

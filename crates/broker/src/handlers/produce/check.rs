@@ -1,9 +1,9 @@
 //! Where a batch is checked, and what the checks of one request may cost.
 //!
 //! A check of plain records costs about what copying them costs, and runs on the event loop. A few bytes of compressed
-//! ones may stand for a hundred megabytes: they are tried here as long as little comes out, and else checked on the I/O
-//! pool, as many at a time as `Turns` lets. A topic's own codec means compressing again, which always goes there
-//! unless it is little.
+//! ones may stand for a hundred megabytes: they are tried here as long as little comes out, and else checked on threads
+//! of their own, of which `Turns` has one less than there are cores. A topic's own codec means compressing again, which
+//! always goes there unless it is little.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use pagewire_wire::{ErrorCode, Records, messages::produce_request::ProduceReques
 use pagewire_zcopy::IoPool;
 use tokio::time::sleep;
 
-use super::{failure::Failure, turns::Turns};
+use super::failure::Failure;
 
 /// What the batches of a request may decompress to together, however small it is: as much as one of them alone, which is
 /// 128 times the default of `max.message.bytes`.
@@ -35,7 +35,7 @@ const HERE_AGAIN_BYTES: usize = 4 * 1024;
 /// Records that are named in the answer to a request as what had their batch refused. Batches refused after that are
 /// answered without names.
 const RECORD_ERRORS_MAX: usize = 10_000;
-/// Between two attempts to find room in a full I/O pool.
+/// Between two attempts to find room in a full queue of checks.
 const PAUSE: Duration = Duration::from_millis(5);
 /// Attempts before a batch is refused: ten seconds.
 const PAUSES_MAX: u32 = 2000;
@@ -125,25 +125,27 @@ impl Check {
         Some(budget.outcome(checked))
     }
 
-    /// Checks on an I/O thread, when it is its turn.
-    pub(super) async fn elsewhere(&self, budget: &mut Budget, turns: &Turns, io: &IoPool) -> Outcome {
+    /// Checks on a thread for checks, when one is free. What waits for it holds nothing that another request needs.
+    pub(super) async fn elsewhere(&self, budget: &mut Budget, checks: &IoPool) -> Outcome {
         if budget.inflated == 0 {
             return Err(budget.exceeded());
         }
         let limit = budget.inflated.min(self.rules.limits.max_bytes as u64);
         let whole = limit == self.rules.limits.max_bytes as u64;
-        let _permit = turns.permit().await;
         let mut pauses = 0;
         let (checked, inflated) = loop {
             let (records, rules) = (self.records.clone(), self.rules.clone());
-            match io.run(move || inflate(&records, &rules, limit)).await {
+            match checks.run(move || inflate(&records, &rules, limit)).await {
                 Ok(done) => break done,
                 Err(_) if pauses < PAUSES_MAX => {
                     pauses += 1;
                     sleep(PAUSE).await;
                 }
                 Err(_) => {
-                    return Err(Failure::with(ErrorCode::RequestTimedOut, "the I/O pool is full"));
+                    return Err(Failure::with(
+                        ErrorCode::RequestTimedOut,
+                        "too many batches wait for their check",
+                    ));
                 }
             }
         };
@@ -206,7 +208,7 @@ mod tests {
 
     async fn elsewhere(records: Bytes, budget: &mut Budget) -> i16 {
         let check = Check::new(0, records, rules());
-        code(check.elsewhere(budget, &Turns::default(), &IoPool::new(1, 4)).await)
+        code(check.elsewhere(budget, &IoPool::new(1, 4)).await)
     }
 
     #[test]
@@ -263,7 +265,7 @@ mod tests {
             zeros(Codec::Zstd, 2 << 20),
             ProduceRules { limits: DecompressLimits { max_bytes: 1 << 20 }, ..rules() },
         );
-        assert_eq!(code(check.elsewhere(&mut budget, &Turns::default(), &IoPool::new(1, 4)).await), 10);
+        assert_eq!(code(check.elsewhere(&mut budget, &IoPool::new(1, 4)).await), 10);
         assert!(budget.inflated > 1 << 29);
     }
 

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   request ─ work  (work.rs: partition by partition: check, append, answer)
-//!               └─ check (check.rs: here, or on the I/O pool if much may come out of a decompressor)
+//!               └─ check (check.rs: here, or on a thread for checks if much may come out of a decompressor)
 //!           ─ turns (turns.rs: whoever had to wait for a check still appends before the connection's next request)
 //!           ─ what the ack waits for
 //! ```

@@ -145,6 +145,24 @@ async fn a_batch_that_is_much_when_decompressed_is_checked_elsewhere_and_keeps_t
     assert!(matches!(bench.start(&produce("t", 0, 1), PRODUCE), Reply::Now(_)), "as if nothing had been");
 }
 
+/// A connection polls nothing while its client takes no bytes.
+#[tokio::test]
+async fn a_large_batch_of_a_deaf_client_keeps_nobody_from_checking() {
+    let (_, bench) = failing();
+    bench.topic("t", 1, &[]).await;
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let mut deaf = Vec::new();
+    for _ in 0..cores {
+        let Reply::Later(mut waiting) = bench.start_elsewhere(&heavy(0, 1), PRODUCE) else {
+            panic!("on the event loop")
+        };
+        assert!(futures_util::poll!(waiting.as_mut()).is_pending());
+        deaf.push(waiting);
+    }
+    assert_eq!(told(bench.start_elsewhere(&heavy(0, 1), PRODUCE)).await, [(0, 0)]);
+    drop(deaf);
+}
+
 #[tokio::test]
 async fn a_turn_that_is_given_up_lets_the_next_one_through() {
     let (_, bench) = failing();

@@ -1,16 +1,23 @@
-//! Who may check on the I/O pool, and in which order the requests of a connection append.
+//! Where checks that take long run, and in which order the requests of a connection append.
 //!
 //! Nearly every request appends before its handler returns, and so in the order in which it came. One whose check takes
 //! long does not; from then on, until no such request is left, the later ones of its connection wait for those before
 //! them. A turn ends when it is dropped, appended or not.
+//!
+//! A connection may stop being polled for as long as its client likes, so what a request holds while it waits may be in
+//! the way of that connection only. Checks have threads of their own; none is reserved from a request's future.
 
 use std::{collections::HashMap, num::NonZero, sync::Arc, thread::available_parallelism};
 
+use pagewire_zcopy::IoPool;
 use parking_lot::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use tokio::sync::{Semaphore, SemaphorePermit, oneshot};
+use tokio::sync::oneshot;
 
 use crate::{broker::Broker, net::Peer};
+
+/// Checks that may wait for a thread; past that, requests ask again.
+const CHECKS_QUEUED_MAX: usize = 1024;
 
 /// Of all connections.
 pub(crate) struct Turns {
@@ -18,8 +25,8 @@ pub(crate) struct Turns {
     busy: AtomicUsize,
     /// By the address of the connection's peer, which the turns keep alive.
     lines: Mutex<HashMap<usize, Line>>,
-    /// Checks that may run at a time: not more than leaves a core for the event loops.
-    checks: Semaphore,
+    /// As many threads as leave a core for the event loops.
+    checks: IoPool,
 }
 
 struct Line {
@@ -34,7 +41,7 @@ impl Default for Turns {
         Self {
             busy: AtomicUsize::new(0),
             lines: Mutex::default(),
-            checks: Semaphore::new(cores.saturating_sub(1).max(1)),
+            checks: IoPool::new(cores.saturating_sub(1).max(1), CHECKS_QUEUED_MAX),
         }
     }
 }
@@ -45,9 +52,9 @@ impl Turns {
         self.busy.load(Ordering::Relaxed) > 0 && self.lines.lock().contains_key(&key(peer))
     }
 
-    /// Waits for the right to one check. `None` never happens: nobody closes the semaphore.
-    pub(super) async fn permit(&self) -> Option<SemaphorePermit<'_>> {
-        self.checks.acquire().await.ok()
+    /// The threads for checks that take long.
+    pub(super) fn checks(&self) -> &IoPool {
+        &self.checks
     }
 }
 

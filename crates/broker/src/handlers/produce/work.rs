@@ -100,7 +100,7 @@ impl Work {
         let mut next = Some(batch);
         while let Some(batch) = next {
             let (broker, budget) = (&self.ctx.broker, &mut self.budget);
-            let outcome = batch.check.elsewhere(budget, broker.produce_turns(), broker.io()).await;
+            let outcome = batch.check.elsewhere(budget, broker.produce_turns().checks()).await;
             self.settle(&batch, outcome);
             next = self.advance();
         }
