@@ -13,6 +13,10 @@ use pagewire_wire::{
 use crate::dispatch::Context;
 
 pub(crate) async fn handle(ctx: Context, request: InitProducerIdRequest) -> InitProducerIdResponse {
+    // A producer knows both its id and its epoch, or neither.
+    if (request.producer_id == -1) != (request.producer_epoch == -1) {
+        return refused(ErrorCode::InvalidRequest);
+    }
     match request.transactional_id {
         Some(id) if id.is_empty() => return refused(ErrorCode::InvalidRequest),
         Some(_) => return refused(ErrorCode::UnsupportedVersion),

@@ -56,6 +56,21 @@ fn transactional_ids_get_a_final_error() {
 }
 
 #[test]
+fn half_an_identity_is_an_invalid_request() {
+    let broker = Broker::start();
+    for (producer_id, producer_epoch) in [(7, -1), (-1, 7)] {
+        let request = InitProducerIdRequest {
+            transactional_id: None,
+            producer_id,
+            producer_epoch,
+            ..Default::default()
+        };
+        let answer = broker.client().call(&request, 4);
+        assert_eq!((answer.error_code, answer.producer_id, answer.producer_epoch), (42, -1, -1));
+    }
+}
+
+#[test]
 fn one_of_the_last_five_batches_sent_again_is_answered_with_its_first_offset() {
     let broker = Broker::start();
     let mut client = broker.client();
