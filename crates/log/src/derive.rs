@@ -139,8 +139,12 @@ impl Segment {
         if self.index.is_loaded() {
             return Ok(true);
         }
-        let (size, file) = (self.end().size, self.index_file()?);
-        if self.index.load(&*file, size)? {
+        let size = self.end().size;
+        let loaded = match self.index_file() {
+            Err(error) if is_missing(&error) => false,
+            file => self.index.load(&*file?, size)?,
+        };
+        if loaded {
             // An empty index of a long segment is legal for one long batch, and a loss otherwise: rebuilding is cheap
             // for the first and right for the second.
             if self.index.len() > 0 || size <= 2 * u64::from(self.home.index_interval()) {
@@ -180,8 +184,7 @@ impl Segment {
     pub(crate) fn reset_indexes(&self) -> io::Result<()> {
         self.index.start_empty();
         self.times.start_empty();
-        self.index_file()?.set_len(0)?;
-        self.time_file()?.set_len(0)
+        self.empty_index_files()
     }
 
     /// The largest timestamp of the segment and the batch that first has it.
@@ -189,7 +192,11 @@ impl Segment {
         if let Ok(max) = self.times.max() {
             return Ok(max);
         }
-        let claimed = match time::last_in(&*self.time_file()?)? {
+        let last = match self.time_file() {
+            Err(error) if is_missing(&error) => None,
+            file => time::last_in(&*file?)?,
+        };
+        let claimed = match last {
             Some(entry) if self.time_entry_holds(entry)? => Some(entry),
             _ => None,
         };
@@ -234,6 +241,7 @@ impl Segment {
     }
 }
 
-fn is_missing(error: &io::Error) -> bool {
+/// A file that is not there, or ends too early.
+pub(crate) fn is_missing(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::UnexpectedEof)
 }

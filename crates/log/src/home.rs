@@ -2,7 +2,7 @@
 
 use std::io;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use pagewire_disk::{Disk, DiskFile, OpenMode};
@@ -19,6 +19,8 @@ pub(crate) struct Home {
     pub(crate) handles: Arc<Handles>,
     /// Why no log of the log directory takes writes, once that is so.
     pub(crate) sick: Arc<OnceLock<Offline>>,
+    /// The directory has another name, or another log has moved in: nothing is opened by name any more.
+    gone: AtomicBool,
     /// `index.interval.bytes` in force, for whoever rebuilds an index.
     index_interval: AtomicU32,
 }
@@ -26,7 +28,14 @@ pub(crate) struct Home {
 impl Home {
     /// The home of a log that shares nothing but its descriptors.
     pub(crate) fn new(disk: Arc<dyn Disk>, dir: PathBuf, handles: Arc<Handles>) -> Self {
-        Self { disk, dir, handles, sick: Arc::default(), index_interval: AtomicU32::default() }
+        Self {
+            disk,
+            dir,
+            handles,
+            sick: Arc::default(),
+            gone: AtomicBool::default(),
+            index_interval: AtomicU32::default(),
+        }
     }
 
     /// The home of a log that stops taking writes with the others of its log directory.
@@ -38,8 +47,26 @@ impl Home {
         names::path(&self.dir, offset, suffix)
     }
 
+    /// Opens a file of the log. `NotFound` once the log has left: what has the name then is not its file.
     pub(crate) fn open(&self, offset: i64, suffix: &str, mode: OpenMode) -> io::Result<Arc<dyn DiskFile>> {
-        self.disk.open(&self.path(offset, suffix), mode)
+        self.still_here()?;
+        let file = self.disk.open(&self.path(offset, suffix), mode)?;
+        // The directory is renamed after the log has left, so a file opened before that is the log's.
+        self.still_here()?;
+        Ok(file)
+    }
+
+    fn still_here(&self) -> io::Result<()> {
+        if self.is_gone() { Err(io::ErrorKind::NotFound.into()) } else { Ok(()) }
+    }
+
+    pub(crate) fn is_gone(&self) -> bool {
+        self.gone.load(Ordering::Acquire)
+    }
+
+    /// Opens nothing from now on. Files that are open stay so.
+    pub(crate) fn leave(&self) {
+        self.gone.store(true, Ordering::Release);
     }
 
     pub(crate) fn index_interval(&self) -> u32 {

@@ -155,6 +155,11 @@ impl Log {
         self.epochs.read().end_offset(epoch, log_end)
     }
 
+    /// The partition was deleted while somebody still holds its log.
+    pub fn is_deleted(&self) -> bool {
+        self.home.is_gone()
+    }
+
     /// Why the log takes no writes, if so: by an error of its own or of its log directory.
     pub fn offline(&self) -> Option<Offline> {
         self.why_offline().cloned()
@@ -167,6 +172,7 @@ impl Log {
 
     /// The partition is being deleted: the same, and nothing to be alarmed about.
     pub(crate) fn retire(&self) {
+        self.home.leave();
         let _ = self
             .offline
             .set(Offline { reason: "the partition was deleted".into(), kind: io::ErrorKind::NotFound });

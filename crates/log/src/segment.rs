@@ -166,7 +166,7 @@ impl Segment {
     pub(crate) fn index_file_with(&self, patience: Patience) -> io::Result<Arc<dyn DiskFile>> {
         self.home.handles.get(&self.index_slot, || {
             patience.or_would_block()?;
-            self.home.open(self.base_offset, names::INDEX, OpenMode::Create)
+            self.home.open(self.base_offset, names::INDEX, OpenMode::ReadWrite)
         })
     }
 
@@ -177,7 +177,15 @@ impl Segment {
 
     /// The `.timeindex`, opened anew: it is rarely needed.
     pub(crate) fn time_file(&self) -> io::Result<Arc<dyn DiskFile>> {
-        self.home.open(self.base_offset, names::TIME_INDEX, OpenMode::Create)
+        self.home.open(self.base_offset, names::TIME_INDEX, OpenMode::ReadWrite)
+    }
+
+    /// Makes both index files, or empties them. Nothing else does: a file that is missing is noticed where it is read.
+    pub(crate) fn empty_index_files(&self) -> io::Result<()> {
+        let index = self.home.open(self.base_offset, names::INDEX, OpenMode::Create)?;
+        index.set_len(0)?;
+        self.home.handles.put(&self.index_slot, &index);
+        self.home.open(self.base_offset, names::TIME_INDEX, OpenMode::Create)?.set_len(0)
     }
 
     /// Writes `slices` at the end, without publishing them. On error nothing was published; the caller cuts back.

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use pagewire_record::{DecompressLimits, SharedBatch};
 
 use crate::answers::TimestampOffset;
+use crate::derive::is_missing;
 use crate::errors::ReadError;
 use crate::index::time;
 use crate::log::Log;
@@ -80,7 +81,10 @@ impl Segment {
     fn position_for_time(&self, timestamp: i64) -> Result<u64, ReadError> {
         let entry = match self.times.floor_in_memory(timestamp) {
             Some(entry) => Some(entry),
-            None => time::floor_in(&*self.time_file()?, timestamp)?,
+            None => match self.time_file() {
+                Err(error) if is_missing(&error) => None,
+                file => time::floor_in(&*file?, timestamp)?,
+            },
         };
         // An entry for exactly this timestamp points at the first batch that has it.
         if let Some(entry) = entry

@@ -1,9 +1,12 @@
 //! Partitions come and go.
 
+use std::io::ErrorKind;
+
 use pagewire_disk::checkpoint::LOG_START_FILE;
 use pagewire_disk::{Call, Errno, FailingDisk, Fault, PartitionMetadata, When};
 
 use super::*;
+use crate::ReadError;
 use crate::dir::CreateError;
 
 #[test]
@@ -54,6 +57,34 @@ fn another_topic_of_the_name_waits_for_the_deletion_of_the_first() {
     assert!(matches!(dir.create("a", 0, &settings, 0), Err(CreateError::OtherTopic { found: A })));
     assert!(dir.delete("a", 0, 0).expect("delete"));
     assert_eq!(world.create(&dir, "a", 0).marks().log_end, 0);
+}
+
+#[test]
+fn a_deleted_log_never_opens_the_files_of_the_next_one() {
+    let world = World::new().knows("a", A);
+    let (dir, _) = world.open();
+    append(&world.create(&dir, "a", 0), 12);
+    dir.close_clean(0);
+    drop(dir);
+    let (dir, _) = world.open();
+    let held = dir.get("a", 0).expect("open");
+    assert!(held.segments().len() > 2, "most of which nobody has opened");
+    assert!(dir.delete("a", 0, 0).expect("delete"));
+    world.learns("a", Some(B));
+    let next = world.create(&dir, "a", 0);
+    append(&next, 12);
+    assert!(held.is_deleted() && !next.is_deleted());
+    let before: Vec<Vec<u8>> = world.files("a-0");
+    for offset in 0..8 {
+        let read = held.read(offset, 1 << 20, ReadUpTo::LogEnd, true);
+        assert!(
+            matches!(&read, Err(ReadError::Io(error)) if error.kind() == ErrorKind::NotFound),
+            "{read:?}"
+        );
+    }
+    let _ = (held.offset_for_time(1), held.max_timestamp_offset(), held.apply_retention(i64::MAX));
+    assert_eq!(world.files("a-0"), before, "nor does it change them");
+    assert!(reads_all(&next));
 }
 
 #[test]

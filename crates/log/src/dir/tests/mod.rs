@@ -99,6 +99,14 @@ impl World {
         self.disk.exists(&root().join(path)).expect("exists")
     }
 
+    /// What the files of a directory hold, by name.
+    fn files(&self, dir: &str) -> Vec<Vec<u8>> {
+        let entries = self.disk.read_dir(&root().join(dir)).expect("list");
+        let paths = entries.into_iter().map(|entry| root().join(dir).join(entry.name));
+        let read = |path: PathBuf| pagewire_disk::read_small(&*self.disk, &path, 1 << 20).expect("read");
+        paths.map(|path| read(path).expect("there")).collect()
+    }
+
     /// Names of directories in the log directory.
     fn dirs(&self) -> Vec<String> {
         let entries = self.disk.read_dir(root()).expect("list");
