@@ -31,6 +31,15 @@ const NO_SEGMENT: AppendError = AppendError::Malformed("no segment");
 /// What one append carries; from a client one batch.
 type Batches<'b> = SmallVec<[Placed<'b>; 1]>;
 
+/// What a batch gets when its place in the log is known.
+#[derive(Debug, Clone, Copy)]
+struct Spot {
+    base_offset: i64,
+    leader_epoch: i32,
+    /// LogAppendTime does not go back.
+    not_before_ms: i64,
+}
+
 /// A batch with its header patched, ready to be written.
 struct Placed<'a> {
     header: BatchHeader,
@@ -51,9 +60,7 @@ impl Log {
     /// The caller has checked the batches (`pagewire_record::check_produced`): their CRC is not looked at again.
     #[expect(clippy::needless_pass_by_value, reason = "the log is the end of the batches' way")]
     pub fn append(&self, batches: Bytes, context: AppendContext) -> Result<Appended, AppendError> {
-        self.append_placed(batches.len(), context, |base_offset| {
-            place(&batches, base_offset, context.leader_epoch)
-        })
+        self.append_placed(batches.len(), context, |spot| place(&batches, spot))
     }
 
     /// [`Log::append`] of one checked batch whose header and payload lie in different places, as they do when a check
@@ -64,9 +71,8 @@ impl Log {
         payload: &[u8],
         context: AppendContext,
     ) -> Result<Appended, AppendError> {
-        self.append_placed(HEADER_LEN + payload.len(), context, |base_offset| {
-            let placed = place_one(*header, payload, base_offset, context.leader_epoch)?;
-            Ok(SmallVec::from_buf([placed]))
+        self.append_placed(HEADER_LEN + payload.len(), context, |spot| {
+            Ok(SmallVec::from_buf([place_one(*header, payload, spot)?]))
         })
     }
 
@@ -75,13 +81,15 @@ impl Log {
         &self,
         bytes: usize,
         context: AppendContext,
-        place: impl FnOnce(i64) -> Result<Batches<'b>, AppendError>,
+        place: impl FnOnce(Spot) -> Result<Batches<'b>, AppendError>,
     ) -> Result<Appended, AppendError> {
         let (config, bytes) = (self.config.load(), bytes as u64);
         let mut writer = self.writer.lock();
         self.online()?;
         let base_offset = self.marks.load().log_end;
-        let placed = place(base_offset)?;
+        let spot =
+            Spot { base_offset, leader_epoch: context.leader_epoch, not_before_ms: writer.append_time_ms };
+        let placed = place(spot)?;
         if let Some(meta) = check_sequences(&writer.producers, &placed, context.origin)? {
             return Ok(self.duplicate(&meta));
         }
@@ -180,6 +188,7 @@ impl Log {
             indexed = indexed.and_then(|()| active.note_batch(header, position, due));
             writer.producers.record(header, now_ms, config.producers_max);
             writer.first_timestamp.get_or_insert(header.max_timestamp);
+            writer.append_time_ms = writer.append_time_ms.max(append_time(header));
         }
         active.publish(end, newest);
         self.publish_end(end.next_offset);
@@ -200,26 +209,22 @@ impl Log {
 }
 
 /// Cuts the bytes into batches and gives each its offsets.
-fn place(bytes: &Bytes, base_offset: i64, leader_epoch: i32) -> Result<Batches<'_>, AppendError> {
+fn place(bytes: &Bytes, first: Spot) -> Result<Batches<'_>, AppendError> {
     let mut placed = SmallVec::new();
-    let mut next = base_offset;
+    let mut spot = first;
     for batch in batches(bytes) {
         let batch = batch.map_err(|_| AppendError::Malformed("a batch is cut or has a bad header"))?;
         let payload = batch.bytes.get(HEADER_LEN..).unwrap_or_default();
-        let one = place_one(batch.header, payload, next, leader_epoch)?;
-        next = one.header.next_offset();
+        let one = place_one(batch.header, payload, spot)?;
+        spot.base_offset = one.header.next_offset();
         placed.push(one);
     }
     Ok(placed)
 }
 
 /// Gives a batch its offsets.
-fn place_one(
-    header: BatchHeader,
-    payload: &[u8],
-    base_offset: i64,
-    leader_epoch: i32,
-) -> Result<Placed<'_>, AppendError> {
+fn place_one(header: BatchHeader, payload: &[u8], spot: Spot) -> Result<Placed<'_>, AppendError> {
+    let Spot { base_offset, leader_epoch, not_before_ms } = spot;
     let delta = header.last_offset_delta;
     if delta < 0 || base_offset.checked_add(i64::from(delta) + 1).is_none() {
         return Err(AppendError::Malformed("no room for the offsets"));
@@ -227,6 +232,7 @@ fn place_one(
     if header.size_in_bytes() != (HEADER_LEN + payload.len()) as u64 {
         return Err(AppendError::Malformed("a batch is not as long as its header says"));
     }
+    let header = header.appended_at(header.max_timestamp.max(not_before_ms));
     let header = BatchHeader { base_offset, partition_leader_epoch: leader_epoch, ..header };
     let raw = header.encode();
     debug_assert!(has_its_crc(&raw, payload, &header), "append trusts its caller to have checked the CRC");

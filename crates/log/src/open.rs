@@ -56,7 +56,7 @@ pub(crate) fn open(
         segments.first().map_or(0, |first| first.base_offset).max(options.log_start_offset).min(log_end);
 
     let mut epochs = load_epochs(&home, &segments, log_end, &mut report)?;
-    let mut writer = Writer { sparse, opened_ms: options.now_ms, ..Writer::default() };
+    let mut writer = Writer { sparse, opened_ms: options.now_ms, append_time_ms: -1, ..Writer::default() };
     load_producers(
         &home,
         &found.snapshots,

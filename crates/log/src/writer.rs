@@ -12,6 +12,8 @@ pub(crate) struct Writer {
     pub(crate) first_timestamp: Option<i64>,
     /// When the active segment got its first batch, by this broker's clock.
     pub(crate) opened_ms: i64,
+    /// LogAppendTime of the last batch that has it. A later one is not appended earlier.
+    pub(crate) append_time_ms: i64,
     /// Offsets of the snapshots on disk, oldest first.
     pub(crate) snapshots: Vec<i64>,
 }

@@ -15,6 +15,7 @@
 //! 5 control, 6 delete horizon; the rest is unused and Kafka reads only the low byte.
 
 use crate::compress::Codec;
+use crate::crc;
 use crate::error::BatchError;
 
 /// Length of the header in bytes.
@@ -165,6 +166,20 @@ impl BatchHeader {
         } else {
             TimestampType::LogAppendTime
         }
+    }
+
+    /// The header of the same batch appended at `time_ms`. A batch with times of its own stays as it is. The CRC is
+    /// carried over; what follows the header is not looked at.
+    #[must_use]
+    pub fn appended_at(self, time_ms: i64) -> Self {
+        if self.timestamp_type() == TimestampType::CreateTime || self.max_timestamp == time_ms {
+            return self;
+        }
+        let after = Self { max_timestamp: time_ms, ..self };
+        let (old, new) = (self.encode(), after.encode());
+        let rest = self.size_in_bytes().saturating_sub(HEADER_LEN as u64);
+        let crc = crc::replace_prefix(self.crc, &old[CRC_START..], &new[CRC_START..], rest);
+        Self { crc: crc.unwrap_or(self.crc), ..after }
     }
 
     /// Whether the batch belongs to a transaction.

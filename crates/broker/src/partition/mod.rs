@@ -87,7 +87,8 @@ impl Partition {
         Ok(appended)
     }
 
-    /// As [`append`](Self::append), of what a client sent and a check let pass.
+    /// As [`append`](Self::append), of what a client sent and a check let pass. A batch whose records have the time of
+    /// appending gets `now_ms`, not the time at which it was checked.
     pub(crate) fn append_checked(
         &self,
         batch: &Checked,
@@ -95,7 +96,8 @@ impl Partition {
         io: &IoPool,
     ) -> Result<Appended, AppendError> {
         let context = AppendContext { leader_epoch: self.leader_epoch(), origin: Origin::Client, now_ms };
-        let write = || self.log.append_batch(&batch.header, &batch.payload, context);
+        let header = batch.header.appended_at(now_ms);
+        let write = || self.log.append_batch(&header, &batch.payload, context);
         let appended = stall::guarded(batch.size_in_bytes(), write)?;
         self.tell(&appended, io);
         Ok(appended)

@@ -60,7 +60,7 @@ fn each_broken_batch_has_its_error() {
     let mut crc = good.to_vec();
     crc[20] ^= 1;
     let marker = EndTxnMarker { control_type: ControlType::Commit, coordinator_epoch: 0 };
-    let broken: [(&str, Bytes, i16); 13] = [
+    let broken: [(&str, Bytes, i16); 14] = [
         ("no records", Bytes::new(), 87),
         ("two batches", two, 87),
         ("a cut batch", good.slice(..good.len() - 1), 87),
@@ -75,7 +75,8 @@ fn each_broken_batch_has_its_error() {
             forged(&forged(&good, 57, &3_i32.to_be_bytes()), 23, &2_i32.to_be_bytes()),
             87,
         ),
-        ("a control batch", control_batch(marker, 1, 0, now_ms()).unwrap(), 87),
+        ("a control batch", forged(&good, 21, &0x20_i16.to_be_bytes()), 87),
+        ("the end of a transaction", control_batch(marker, 1, 0, now_ms()).unwrap(), 53),
         (
             "a producer without a sequence",
             batch_of(BatchBuilder::new(Codec::None).producer(5, 0, -1), &["x"]),
@@ -252,6 +253,20 @@ fn transactional_requests_get_a_final_error() {
     let answer = client.call(&request, 9);
     assert_ne!(answer.responses[0].partition_responses[0].error_code, 0);
     assert_eq!(client.end_of("t", 0), 0);
+}
+
+#[test]
+fn no_transactional_batch_enters_a_log() {
+    let broker = Broker::start();
+    let mut client = broker.client();
+    client.create_topic("t", 2);
+    let builder = BatchBuilder::new(Codec::None).producer(1, 0, 0).transactional();
+    let transactional = batch_of(builder, &["x"]);
+    let request = produce_request("t", Uuid::NIL, &[(0, batch(&["y"])), (1, transactional)]);
+    let answer = client.call(&request, 9);
+    let codes = answer.responses[0].partition_responses.iter().map(|p| p.error_code);
+    assert_eq!(codes.collect::<Vec<_>>(), [53, 53], "the request as a whole, as with Kafka");
+    assert_eq!([0, 1].map(|partition| client.end_of("t", partition)), [0, 0]);
 }
 
 #[test]

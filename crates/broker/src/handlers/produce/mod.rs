@@ -139,6 +139,7 @@ async fn await_stable(
     for (outcome, at) in join_all(commits).await.into_iter().zip(&waits) {
         let code = match outcome {
             Ok(Ok(())) => continue,
+            Ok(Err(CommitError::Failed(_))) if at.partition.log.is_deleted() => work::unknown(ctx.version),
             Ok(Err(CommitError::Failed(_))) => ErrorCode::KafkaStorageError,
             Ok(Err(CommitError::Busy)) | Err(_) => ErrorCode::RequestTimedOut,
         };

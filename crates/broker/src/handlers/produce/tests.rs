@@ -3,12 +3,17 @@
 use std::sync::Arc;
 
 use pagewire_disk::{Call, Errno, FailingDisk, Fault, MemoryDisk, When};
-use pagewire_record::{BatchBuilder, Codec, TimestampType, batch::Batch};
+use pagewire_record::{
+    BatchBuilder, Codec, TimestampType,
+    batch::{Batch, batches},
+    check::check_produced,
+};
 use pagewire_wire::{ErrorCode, Records, messages::produce_request::ProduceRequest};
 
+use super::work::unknown;
 use crate::{
     net::Reply,
-    testing::{Bench, FETCH, PRODUCE, fetch, finish, produce},
+    testing::{Bench, FETCH, PRODUCE, batch, fetch, finish, produce},
 };
 
 fn failing() -> (FailingDisk, Bench) {
@@ -111,6 +116,35 @@ async fn the_time_of_appending_is_in_the_answer_and_in_the_batch() {
     stored.verify_crc().expect("crc");
     assert_eq!(stored.header.max_timestamp, answer.log_append_time_ms);
     assert_eq!(stored.header.timestamp_type(), TimestampType::LogAppendTime);
+}
+
+#[tokio::test]
+async fn the_time_of_appending_is_not_that_of_the_check() {
+    let (_, bench) = failing();
+    let topic = bench.topic("t", 1, &[("message.timestamp.type", "LogAppendTime")]).await;
+    let rules = topic[0].config().produce_rules(PRODUCE, 1000);
+    let checked = check_produced(&batch(), &rules).expect("good");
+    let append = |now_ms| topic[0].append_checked(&checked, now_ms, bench.broker.io()).expect("appended");
+    let times = [5000, 4000, 6000].map(|now_ms| append(now_ms).log_append_time_ms);
+    assert_eq!(times, [5000, 5000, 6000], "nor does it go back within a log");
+    let read = bench.ask(&fetch("t", 1, 0, 0), FETCH).await.expect("an answer");
+    let Records::Bytes(bytes) = &read.responses[0].partitions[0].records else { panic!("no records") };
+    let stored: Vec<_> = batches(bytes).map(|batch| batch.expect("a batch")).collect();
+    stored.iter().for_each(|batch| batch.verify_crc().expect("crc"));
+    assert_eq!(stored.iter().map(|batch| batch.header.max_timestamp).collect::<Vec<_>>(), times);
+}
+
+#[tokio::test]
+async fn a_topic_that_is_deleted_meanwhile_is_unknown() {
+    let (_, bench) = failing();
+    let topic = bench.topic("t", 1, &[]).await;
+    assert_eq!(ack(&bench, 0, 1).await, (0, 0));
+    assert!(bench.broker.cluster().log_dir().delete("t", 0, 0).expect("deleted"));
+    assert!(topic[0].log.is_deleted());
+    for acks in [1, -1] {
+        assert_eq!(ack(&bench, 0, acks).await, (ErrorCode::UnknownTopicOrPartition.code(), -1));
+    }
+    assert_eq!(unknown(13), ErrorCode::UnknownTopicId);
 }
 
 /// A request whose batch has to be checked on an I/O thread.

@@ -3,7 +3,7 @@
 use std::{sync::Arc, vec};
 
 use pagewire_log::Appended;
-use pagewire_record::check::Checked;
+use pagewire_record::{BatchHeader, check::Checked};
 use pagewire_wire::{
     ErrorCode, Records,
     messages::{
@@ -37,6 +37,9 @@ pub(super) struct Wait {
     pub(super) stable_offset: i64,
 }
 
+/// Why nothing of a request is appended.
+type Refusal = (ErrorCode, &'static str);
+
 /// A request and how far it is.
 pub(super) struct Work {
     pub(super) ctx: Context,
@@ -44,7 +47,7 @@ pub(super) struct Work {
     /// Whose sync the answer waits for.
     pub(super) waits: Vec<Wait>,
     /// What is wrong with the request as a whole.
-    refusal: Option<ErrorCode>,
+    refusal: Option<Refusal>,
     /// Every append is waited for.
     stable: bool,
     image: Arc<Image>,
@@ -131,13 +134,11 @@ impl Work {
 
     /// The partition meant and the batch for it, or why there is none.
     fn prepare(&self, data: PartitionProduceData) -> Result<Batch, Failure> {
-        if let Some(code) = self.refusal {
-            return Err(Failure::code(code));
+        if let Some((code, message)) = self.refusal {
+            return Err(Failure::with(code, message));
         }
         let version = self.ctx.version;
-        let unknown =
-            if version >= 13 { ErrorCode::UnknownTopicId } else { ErrorCode::UnknownTopicOrPartition };
-        let topic = self.topic.as_ref().ok_or_else(|| Failure::code(unknown))?;
+        let topic = self.topic.as_ref().ok_or_else(|| Failure::code(unknown(version)))?;
         let partition = topic.served(data.index).map_err(Failure::code)?;
         if topic.internal && self.ctx.client_id.as_deref() != Some(ADMIN_CLIENT_ID) {
             return Err(Failure::with(
@@ -180,11 +181,13 @@ impl Work {
 
     fn append(&self, batch: &Batch, checked: &Checked) -> Result<Appended, Failure> {
         let (partition, broker) = (&batch.partition, &self.ctx.broker);
-        let appended =
-            partition.append_checked(checked, batch.check.rules.now_ms, broker.io()).map_err(|error| {
-                debug!(topic = %partition.topic, partition = partition.index, %error, "append refused");
-                Failure::with(append_error_code(&error), error.to_string())
-            })?;
+        // The check may have taken its time, and so may the requests before this one.
+        let appended = partition.append_checked(checked, now_ms(), broker.io()).map_err(|error| {
+            debug!(topic = %partition.topic, partition = partition.index, %error, "append refused");
+            let deleted = partition.log.is_deleted();
+            let code = if deleted { unknown(self.ctx.version) } else { append_error_code(&error) };
+            Failure::with(code, error.to_string())
+        })?;
         add(&broker.metrics().bytes_in, batch.check.records.len() as u64);
         add(&broker.metrics().records_in, u64::from(checked.count().unsigned_abs()));
         Ok(appended)
@@ -203,11 +206,31 @@ impl Work {
     }
 }
 
+/// What a client of this version is told of a topic that is not there, or not any more.
+pub(super) fn unknown(version: i16) -> ErrorCode {
+    if version >= 13 { ErrorCode::UnknownTopicId } else { ErrorCode::UnknownTopicOrPartition }
+}
+
 /// What is wrong with the request as a whole.
-fn request_error(request: &ProduceRequest) -> Option<ErrorCode> {
+///
+/// Transactions are not served: no transactional batch enters a log. InitProducerId refuses transactional ids, so no
+/// valid client gets here; one that writes transactional batches without an id is told what Kafka tells it.
+fn request_error(request: &ProduceRequest) -> Option<Refusal> {
     if !(-1..=1).contains(&request.acks) {
-        return Some(ErrorCode::InvalidRequiredAcks);
+        return Some((ErrorCode::InvalidRequiredAcks, "acks must be -1, 0 or 1"));
     }
-    // Transactions are not served: InitProducerId refuses transactional ids, so no valid client gets here.
-    request.transactional_id.is_some().then_some(ErrorCode::TransactionalIdNotFound)
+    if request.transactional_id.is_some() {
+        return Some((ErrorCode::TransactionalIdNotFound, "transactions are not supported"));
+    }
+    let mut partitions = request.topic_data.iter().flat_map(|topic| &topic.partition_data);
+    partitions.any(|data| is_transactional(&data.records)).then_some((
+        ErrorCode::TransactionalIdAuthorizationFailed,
+        "a transactional batch in a request without a transactional id",
+    ))
+}
+
+/// By the header alone. What has none is refused later, whatever it says.
+fn is_transactional(records: &Records) -> bool {
+    let Records::Bytes(bytes) = records else { return false };
+    BatchHeader::parse(bytes).is_ok_and(|header| header.is_transactional())
 }
