@@ -6,11 +6,13 @@
 //! ```
 //!
 //! The caller's bytes are not changed and not copied, only the 61 bytes of each header are. A write that fails is cut
-//! back and the log goes on as if nothing had happened; if it cannot be cut back, the log goes offline.
+//! back and the log goes on as if nothing had happened; if it cannot be cut back, the log goes offline. Index entries that
+//! cannot be written are left out: lookups walk a little further.
 
 use std::io::{self, IoSlice};
 
 use bytes::Bytes;
+use pagewire_disk::DiskFile;
 use pagewire_record::{BatchHeader, HEADER_LEN, TimestampType, batches};
 use smallvec::SmallVec;
 
@@ -113,12 +115,13 @@ impl Log {
             active = self.active().ok_or(NO_SEGMENT)?;
         }
 
-        if let Err(error) = write(&active, &placed) {
-            return Err(self.undo_write(&active, error));
+        let file = active.file().map_err(AppendError::Write)?;
+        if let Err(error) = write(&active, &*file, &placed) {
+            return Err(self.undo_write(&active, &*file, error));
         }
         if let Err(error) = self.finish(&mut writer, &active, &placed, &config, context.now_ms) {
             // The records are in the log and readable; only what can be rebuilt is behind.
-            self.fail(error.kind(), &format!("index write failed: {error}"));
+            self.fail(&error, "index write failed");
         }
         let behind = active.flow.behind(active.end().size, u64::from(config.pace_bytes));
         Ok(Appended {
@@ -147,6 +150,7 @@ impl Log {
         if !self.epochs.read().is_news(epoch) {
             return Ok(());
         }
+        let _file = self.epoch_file.lock();
         let mut next = self.epochs.read().clone();
         next.assign(epoch, start_offset);
         next.write(&*self.home.disk, &self.home.dir).map_err(AppendError::Write)?;
@@ -154,11 +158,11 @@ impl Log {
         Ok(())
     }
 
-    fn undo_write(&self, active: &Segment, error: io::Error) -> AppendError {
-        match active.cut_back() {
+    fn undo_write(&self, active: &Segment, file: &dyn DiskFile, error: io::Error) -> AppendError {
+        match active.cut_back(file) {
             Ok(()) => AppendError::Write(error),
             Err(cut) => {
-                self.fail(error.kind(), &format!("write failed: {error}; it cannot be undone: {cut}"));
+                self.poison(&cut, &format!("write failed: {error}; it cannot be undone"));
                 self.online().map_or_else(AppendError::Offline, |()| AppendError::Write(error))
             }
         }
@@ -203,7 +207,7 @@ impl Log {
             marks.last_stable = log_end;
         });
         if let Err(error) = moved {
-            self.fail(io::ErrorKind::InvalidData, &error.to_string());
+            self.poison(&io::Error::new(io::ErrorKind::InvalidData, error), "after an append");
         }
     }
 }
@@ -244,10 +248,10 @@ fn has_its_crc(raw: &[u8; HEADER_LEN], payload: &[u8], header: &BatchHeader) -> 
     crc32c::crc32c_append(crc32c::crc32c(covered), payload) == header.crc
 }
 
-fn write(active: &Segment, placed: &[Placed<'_>]) -> io::Result<()> {
+fn write(active: &Segment, file: &dyn DiskFile, placed: &[Placed<'_>]) -> io::Result<()> {
     match placed {
-        [one] => active.write(&one.slices()),
-        several => active.write(&several.iter().flat_map(Placed::slices).collect::<Vec<_>>()),
+        [one] => active.write(file, &one.slices()),
+        several => active.write(file, &several.iter().flat_map(Placed::slices).collect::<Vec<_>>()),
     }
 }
 

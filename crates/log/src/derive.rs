@@ -189,34 +189,53 @@ impl Segment {
 
     /// The largest timestamp of the segment and the batch that first has it.
     pub(crate) fn largest_timestamp(&self) -> Result<Option<TimeEntry>, ReadError> {
-        if let Ok(max) = self.times.max() {
-            return Ok(max);
+        match self.largest_readable()? {
+            (max, None) => Ok(max),
+            (_, Some(damage)) => Err(damage),
         }
+    }
+
+    /// As [`largest_timestamp`](Self::largest_timestamp), and of a damaged segment what can be found in it, with the
+    /// damage.
+    pub(crate) fn largest_readable(&self) -> io::Result<(Option<TimeEntry>, Option<ReadError>)> {
+        if let Ok(max) = self.times.max() {
+            return Ok((max, None));
+        }
+        let mut max = None;
+        match self.find_largest(&mut max) {
+            Ok(()) => self.times.set_max(max),
+            Err(ReadError::Io(error)) => return Err(error),
+            Err(damage) => return Ok((max, Some(damage))),
+        }
+        Ok((max, None))
+    }
+
+    /// `max` is what was found, also up to an error.
+    fn find_largest(&self, max: &mut Option<TimeEntry>) -> Result<(), ReadError> {
         let last = match self.time_file() {
             Err(error) if is_missing(&error) => None,
             file => time::last_in(&*file?)?,
         };
-        let claimed = match last {
-            Some(entry) if self.time_entry_holds(entry)? => Some(entry),
-            _ => None,
-        };
+        if let Some(entry) = last
+            && self.time_entry_holds(entry)?
+        {
+            *max = Some(entry);
+        }
         // The last entry covers everything up to its batch, and in an index that is whole everything after it too;
         // the tail is looked at in case it is not.
         let (end, file) = (self.end(), self.file()?);
-        let mut scanner = match claimed {
+        let mut scanner = match max {
             Some(_) => self.scanner_near(&*file, end.next_offset, end.size, Patience::Endless)?,
             None => Scanner::new(&*file, 0, end.size, self.base_offset, WINDOW_WALK),
         };
-        let mut max = claimed;
         while let Some(found) = self.readable(scanner.next())? {
             let timestamp = found.header.max_timestamp;
             if max.is_none_or(|max| timestamp > max.timestamp) {
                 let relative = (found.header.last_offset() - self.base_offset) as u32;
-                max = Some(TimeEntry { timestamp, relative });
+                *max = Some(TimeEntry { timestamp, relative });
             }
         }
-        self.times.set_max(max);
-        Ok(max)
+        Ok(())
     }
 
     /// Whether the batch a time entry points at has that timestamp. Kafka writes the batch's last offset; earlier

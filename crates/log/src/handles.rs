@@ -1,18 +1,22 @@
 //! A budget of open files for all logs of a process.
 //!
 //! A partition's files are opened when they are first needed. When more than the budget are open, those not used
-//! since the last look are closed (second-chance order); files with unsynced writes go last. Closing one of those
-//! loses no error: the kernel keeps a failed writeback that nobody has seen for whoever opens the file next. A range
-//! that was handed out keeps its own descriptor, outside the budget.
+//! since the last look are closed (second-chance order). A file with unsynced writes is never closed, because a failed
+//! writeback that nobody has seen yet could be forgotten with it; while there are too many of those the budget is
+//! exceeded, and [`LogDir::flush_due`](crate::LogDir::flush_due) syncs them. A range that was handed out keeps its own
+//! descriptor, outside the budget.
 
 use std::collections::VecDeque;
 use std::io;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
 use arc_swap::ArcSwapOption;
 use pagewire_disk::DiskFile;
 use parking_lot::Mutex;
+
+/// Files looked at, at most, for one that can be closed.
+const LOOKS_MAX: usize = 1024;
 
 /// The budget and who holds a part of it.
 #[derive(Debug)]
@@ -26,7 +30,10 @@ pub struct Handles {
 pub(crate) struct Slot {
     handle: ArcSwapOption<Handle>,
     used: AtomicBool,
-    dirty: AtomicBool,
+    /// Counts beginnings and ends of writes.
+    writes: AtomicU64,
+    /// What it counted when a sync that succeeded began.
+    synced: AtomicU64,
 }
 
 #[derive(Debug)]
@@ -70,29 +77,46 @@ impl Handles {
         if before.is_none() {
             open.push_back(Arc::downgrade(slot));
         }
-        // First those that are neither in use nor dirty, then whatever can be closed.
-        for spare_dirty in [true, false] {
-            let mut looks = open.len().saturating_mul(2);
-            while open.len() > self.max && looks > 0 {
-                looks -= 1;
-                let Some(next) = open.pop_front() else { break };
-                let Some(candidate) = next.upgrade() else { continue };
-                let used = candidate.used.swap(false, Ordering::Relaxed);
-                let dirty = spare_dirty && candidate.dirty.load(Ordering::Acquire);
-                if used || dirty || Arc::ptr_eq(&candidate, slot) {
-                    open.push_back(next);
-                } else {
-                    candidate.handle.store(None);
-                }
+        // Twice around: the first time may find all in use. A bound, because all may be dirty.
+        let mut looks = open.len().saturating_mul(2).min(LOOKS_MAX);
+        while open.len() > self.max && looks > 0 {
+            looks -= 1;
+            let Some(next) = open.pop_front() else { break };
+            let Some(candidate) = next.upgrade() else { continue };
+            let used = candidate.used.swap(false, Ordering::Relaxed);
+            if used || candidate.is_dirty() || Arc::ptr_eq(&candidate, slot) {
+                open.push_back(next);
+            } else {
+                candidate.handle.store(None);
             }
         }
+    }
+
+    /// More files are open than the budget has: some have to be synced before they can be closed.
+    pub(crate) fn is_exceeded(&self) -> bool {
+        self.open.lock().len() > self.max
     }
 }
 
 impl Slot {
-    /// The file has unsynced writes, or has none any more.
-    pub(crate) fn set_dirty(&self, dirty: bool) {
-        self.dirty.store(dirty, Ordering::Release);
+    /// A write begins, or has ended.
+    pub(crate) fn note_write(&self) {
+        self.writes.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// What a sync that begins now covers, for [`note_sync`](Self::note_sync).
+    pub(crate) fn writes(&self) -> u64 {
+        self.writes.load(Ordering::Acquire)
+    }
+
+    /// A sync that began at `writes` has succeeded.
+    pub(crate) fn note_sync(&self, writes: u64) {
+        self.synced.fetch_max(writes, Ordering::AcqRel);
+    }
+
+    /// The file has writes that no sync has covered for certain.
+    fn is_dirty(&self) -> bool {
+        self.synced.load(Ordering::Acquire) < self.writes()
     }
 }
 
@@ -121,23 +145,38 @@ mod tests {
     }
 
     #[test]
-    fn a_file_with_unsynced_writes_is_closed_last() {
+    fn a_file_with_unsynced_writes_is_not_closed() {
         let (disk, handles) = (MemoryDisk::new(), Handles::new(2));
         let slots: Vec<Arc<Slot>> = (0..4).map(|_| Arc::default()).collect();
         let dirty = &slots[0];
-        dirty.set_dirty(true);
+        dirty.note_write();
         for (name, slot) in slots.iter().enumerate() {
             assert!(handles.get(slot, || open(&disk, name)).is_ok());
         }
         let again = handles.get(dirty, || Err(io::ErrorKind::Other.into()));
         assert!(again.is_ok(), "still open");
-        for slot in &slots {
-            slot.set_dirty(true);
-        }
+        slots.iter().for_each(|slot| slot.note_write());
         for (name, slot) in slots.iter().enumerate() {
             assert!(handles.get(slot, || open(&disk, name)).is_ok());
-            assert!(handles.open_files() <= 2, "the budget holds even if all are dirty");
         }
+        assert!(handles.open_files() == 4 && handles.is_exceeded(), "rather more than lost errors");
+        slots.iter().for_each(|slot| slot.note_sync(slot.writes()));
+        assert!(handles.get(&Arc::default(), || open(&disk, 9)).is_ok());
+        assert!(!handles.is_exceeded());
+    }
+
+    #[test]
+    fn a_sync_covers_no_write_that_ended_after_it_began() {
+        let slot = Slot::default();
+        slot.note_write();
+        let before = slot.writes();
+        slot.note_write();
+        slot.note_sync(before);
+        assert!(slot.is_dirty(), "the bytes came after the sync");
+        slot.note_sync(slot.writes());
+        assert!(!slot.is_dirty());
+        slot.note_sync(before);
+        assert!(!slot.is_dirty(), "a slower one");
     }
 
     #[test]

@@ -17,7 +17,8 @@
 //! - A segment is append-only while it lives, and is replaced by a new file and a rename, never rewritten.
 //! - A [`FileRange`](pagewire_zcopy::FileRange) holds its file open: retention may unlink it mid-send.
 //! - Nothing below a published mark changes. Only bytes that were never published are cut (a failed write).
-//! - After a failed sync nothing more is acknowledged: the log is [`Offline`] for writes.
+//! - After a failed sync nothing more is acknowledged: the log is [`Offline`] for writes. A full disk, or a process out of
+//!   descriptors or memory, refuses what it cannot do now; the next attempt may succeed, and retention goes on.
 //! - Time is passed in. Every call that touches the disk blocks.
 //!
 //! Memory of one open log: about 2 KiB (struct, marks, one segment, no maps, no threads), 0.5 KiB for the tail of
@@ -79,6 +80,7 @@ mod retention;
 mod roll;
 mod scan;
 mod segment;
+mod sick;
 mod snapshot;
 mod sync;
 mod times;

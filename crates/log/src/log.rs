@@ -18,6 +18,7 @@ use crate::handles::Handles;
 use crate::home::Home;
 use crate::marks::{MarkCells, Marks};
 use crate::segment::Segment;
+use crate::sick::{is_full, is_sick};
 use crate::writer::Writer;
 
 /// Descriptors of a log that was opened without a shared budget.
@@ -37,6 +38,8 @@ pub struct Log {
     pub(crate) segments: ArcSwap<Vec<Arc<Segment>>>,
     pub(crate) writer: Mutex<Writer>,
     pub(crate) epochs: RwLock<Epochs>,
+    /// Held while the epochs' file is written.
+    pub(crate) epoch_file: Mutex<()>,
     pub(crate) offline: OnceLock<Offline>,
     /// Names were made or changed since the directory was last synced.
     pub(crate) dir_dirty: AtomicBool,
@@ -178,10 +181,23 @@ impl Log {
             .set(Offline { reason: "the partition was deleted".into(), kind: io::ErrorKind::NotFound });
     }
 
-    /// An error of this log's files: it goes offline, and the whole log directory with it at the same moment, because
-    /// what one file lost others may have lost too. A full disk is the one log's trouble.
-    pub(crate) fn fail(&self, kind: io::ErrorKind, reason: &str) {
-        if !self.set_offline(kind, reason) || kind == io::ErrorKind::StorageFull {
+    /// Something could not be done. A sick disk takes the log offline, and the whole log directory with it at the same
+    /// moment, because what one file lost others may have lost too. Anything else is the caller's to tell, and to try
+    /// again.
+    pub(crate) fn fail(&self, error: &io::Error, what: &str) {
+        if is_sick(error) {
+            self.poison(error, what);
+        } else {
+            tracing::debug!(topic = %self.topic, partition = self.partition, %error, what);
+        }
+    }
+
+    /// What was promised may be lost, or the file is not what the log takes it for: the log takes no writes until it is
+    /// opened again, whatever the error was. On a sick disk nor does its directory.
+    pub(crate) fn poison(&self, error: &io::Error, what: &str) {
+        let (kind, reason) = (error.kind(), format!("{what}: {error}"));
+        self.set_offline(kind, &reason);
+        if !is_sick(error) {
             return;
         }
         let reason = format!("{}: {reason}", self.home.dir.display());
@@ -190,12 +206,10 @@ impl Log {
         }
     }
 
-    fn set_offline(&self, kind: io::ErrorKind, reason: &str) -> bool {
-        let first = self.offline.set(Offline { reason: reason.into(), kind }).is_ok();
-        if first {
+    fn set_offline(&self, kind: io::ErrorKind, reason: &str) {
+        if self.offline.set(Offline { reason: reason.into(), kind }).is_ok() {
             tracing::error!(topic = %self.topic, partition = self.partition, reason, "log is offline for writes");
         }
-        first
     }
 
     fn why_offline(&self) -> Option<&Offline> {
@@ -204,6 +218,18 @@ impl Log {
 
     pub(crate) fn online(&self) -> Result<(), Offline> {
         self.why_offline().map_or(Ok(()), |offline| Err(offline.clone()))
+    }
+
+    /// Whether segments may be removed: as long as the log is online, and also after it ran out of space, since nothing
+    /// else makes room.
+    pub(crate) fn may_shrink(&self) -> Result<(), Offline> {
+        if let Some(sick) = self.home.sick.get() {
+            return Err(sick.clone());
+        }
+        match self.offline.get() {
+            Some(offline) if !is_full(offline.kind) => Err(offline.clone()),
+            _ => Ok(()),
+        }
     }
 
     /// The segment appends go to. The caller holds the append lock.

@@ -97,6 +97,7 @@ pub(crate) fn open(
         segments: ArcSwap::from_pointee(segments),
         writer: Mutex::new(writer),
         epochs: RwLock::new(epochs.inner),
+        epoch_file: Mutex::default(),
         offline: OnceLock::new(),
         dir_dirty: AtomicBool::new(true),
         syncs: Mutex::default(),

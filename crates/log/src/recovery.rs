@@ -100,7 +100,8 @@ pub(crate) fn recover(
             segment.file().and_then(|file| file.set_len(size)).map_err(LogError::at(segment.path()))?;
         }
         if !cut && next_base.is_some() {
-            segment.close().map_err(LogError::at(segment.path()))?;
+            segment.write_indexes().map_err(LogError::at(segment.path()))?;
+            segment.close();
         }
         sparse = walked.sparse;
         segments.push(Arc::new(segment));

@@ -15,6 +15,7 @@ use crate::log::Log;
 use crate::marks::Marks;
 use crate::names;
 use crate::segment::Segment;
+use crate::writer::Writer;
 
 /// A segment as the decision sees it.
 #[derive(Debug, Clone, Copy)]
@@ -58,26 +59,14 @@ fn limit(marks: &Marks) -> i64 {
 impl Log {
     /// Applies `retention.ms`, `retention.bytes` and the log start. Whole segments go, oldest first: renamed to
     /// `.deleted` now, unlinked by [`Log::unlink_due`] later. If even the active one is too old it is closed first.
+    ///
+    /// An error, of a segment that cannot be looked at or of a rename, is told after everything else was done.
     pub fn apply_retention(&self, now_ms: i64) -> Result<Retained, AppendError> {
-        self.online()?;
+        self.may_shrink()?;
         let config = self.config.load_full();
         let segments = self.segments.load_full();
         let marks = self.marks();
-        let candidates: Vec<Candidate> = segments.iter().map(|segment| candidate(segment)).collect();
-        let mut going = surplus(&candidates, &config, &marks);
-        for (segment, candidate) in segments.iter().zip(&candidates).skip(going) {
-            if candidate.next_offset > limit(&marks) || candidate.size == 0 && candidate.active {
-                break;
-            }
-            let newest =
-                segment.largest_timestamp().map_err(|error| AppendError::Write(io::Error::other(error)))?;
-            let newest = newest.filter(|entry| entry.timestamp >= 0).map(|entry| entry.timestamp);
-            let Some(newest) = newest.or_else(|| segment.modified_ms()) else { break };
-            if !is_expired(newest, &config, now_ms) {
-                break;
-            }
-            going += 1;
-        }
+        let (going, looked) = going(&segments, &config, &marks, now_ms);
         let mut retained = Retained::default();
         if going > 0 {
             let due_ms = now_ms.saturating_add(config.file_delete_delay_ms);
@@ -85,8 +74,9 @@ impl Log {
                 retained.segments += 1;
                 retained.bytes += segment.end().size;
             }
+            self.write_epochs();
         }
-        self.rename_doomed().map_err(AppendError::Write)?;
+        self.rename_doomed().and(looked).map_err(AppendError::Write)?;
         Ok(Retained { log_start: self.marks().log_start, ..retained })
     }
 
@@ -100,25 +90,30 @@ impl Log {
         due_ms: i64,
     ) -> Result<Vec<Arc<Segment>>, AppendError> {
         let mut writer = self.writer.lock();
-        self.online()?;
+        self.may_shrink()?;
         let mut going = going;
         if going >= seen.len() {
-            // Records that came since the decision stay.
-            if self.marks().log_end == decided_at {
-                self.roll(&mut writer, now_ms)?;
-            } else {
-                going = seen.len().saturating_sub(1);
-            }
+            // Records that came since the decision stay, and so do all where no new segment can be made.
+            let rolled = self.marks().log_end == decided_at && self.roll_to_retire(&mut writer, now_ms);
+            going = if rolled { going } else { seen.len().saturating_sub(1) };
         }
         let now = self.segments.load_full();
         let going = going.min(now.len().saturating_sub(1));
         let (gone, kept) = now.split_at(going);
-        let start = kept.first().map_or(0, |first| first.base_offset);
-        self.move_log_start(start).map_err(AppendError::Write)?;
+        self.move_log_start(kept.first().map_or(0, |first| first.base_offset));
         // Doomed before they leave the list: whoever looks at both misses none.
         self.doomed.lock().add(gone.iter().map(|segment| segment.base_offset), due_ms);
         self.segments.store(Arc::new(kept.to_vec()));
         Ok(gone.to_vec())
+    }
+
+    /// Closes the active segment, whose records are all too old; whether it could be done.
+    fn roll_to_retire(&self, writer: &mut Writer, now_ms: i64) -> bool {
+        let rolled = self.online().map_err(AppendError::from).and_then(|()| self.roll(writer, now_ms));
+        if let Err(error) = &rolled {
+            tracing::debug!(topic = %self.topic, partition = self.partition, %error, "the active segment stays");
+        }
+        rolled.is_ok()
     }
 
     /// Renames the doomed segments, oldest first and each for good before the next, so that a crash leaves a log
@@ -127,10 +122,8 @@ impl Log {
         loop {
             let Some(base_offset) = self.doomed.lock().oldest() else { return Ok(()) };
             self.rename_deleted(base_offset)?;
-            if let Err(error) = self.home.disk.sync_dir(&self.home.dir) {
-                self.fail(error.kind(), &format!("sync of the directory failed: {error}"));
-                return Err(error);
-            }
+            let synced = self.home.disk.sync_dir(&self.home.dir);
+            synced.inspect_err(|error| self.fail(error, "sync of the directory failed"))?;
             self.doomed.lock().renamed(base_offset);
         }
     }
@@ -186,35 +179,73 @@ impl Log {
     /// DeleteRecords: nothing below `offset` can be read any more (-1: nothing at all, up to the high watermark).
     /// Returns the log start. Whole segments below it go with the next [`Log::apply_retention`].
     pub fn delete_records_before(&self, offset: i64) -> Result<i64, DeleteRecordsError> {
-        let _writer = self.writer.lock();
-        self.online()?;
-        let high_watermark = self.marks().high_watermark;
-        let offset = if offset == -1 { high_watermark } else { offset };
-        if offset < 0 || offset > high_watermark {
-            return Err(DeleteRecordsError::OffsetOutOfRange { offset, high_watermark });
-        }
-        if let Err(error) = self.move_log_start(offset) {
-            self.fail(error.kind(), &format!("moving the log start failed: {error}"));
-            self.online()?;
+        let moved = {
+            let _writer = self.writer.lock();
+            self.may_shrink()?;
+            let high_watermark = self.marks().high_watermark;
+            let offset = if offset == -1 { high_watermark } else { offset };
+            if offset < 0 || offset > high_watermark {
+                return Err(DeleteRecordsError::OffsetOutOfRange { offset, high_watermark });
+            }
+            self.move_log_start(offset)
+        };
+        if moved {
+            self.write_epochs();
         }
         Ok(self.marks().log_start)
     }
 
-    /// The caller holds the append lock.
-    fn move_log_start(&self, offset: i64) -> io::Result<()> {
+    /// The caller holds the append lock, and [writes the epochs](Self::write_epochs) when it has given it back if they
+    /// changed.
+    fn move_log_start(&self, offset: i64) -> bool {
         let moved = self.marks.advance(|marks| {
             marks.log_start = marks.log_start.max(offset);
             marks.last_stable = marks.last_stable.max(marks.log_start);
         });
-        let marks = moved.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
-        // Readers of the epochs do not wait for the disk.
-        let mut next = self.epochs.read().clone();
-        if next.truncate_start(marks.log_start) {
-            next.write(&*self.home.disk, &self.home.dir)?;
-            *self.epochs.write() = next;
+        match moved {
+            Ok(marks) => self.epochs.write().truncate_start(marks.log_start),
+            Err(error) => {
+                self.poison(&io::Error::new(io::ErrorKind::InvalidData, error), "moving the log start");
+                false
+            }
         }
-        Ok(())
     }
+
+    /// Writes the epochs as they are now. Opening a log cuts them at its start and its end anyhow, so what cannot be
+    /// written on a full disk is not missed.
+    fn write_epochs(&self) {
+        let _file = self.epoch_file.lock();
+        // The directory may have another name by now, and another log in its place.
+        if self.is_deleted() {
+            return;
+        }
+        let epochs = self.epochs.read().clone();
+        if let Err(error) = epochs.write(&*self.home.disk, &self.home.dir) {
+            self.fail(&error, "the leader epochs are not written");
+        }
+    }
+}
+
+/// How many of the oldest segments retention takes, and what kept it from looking at more.
+fn going(
+    segments: &[Arc<Segment>],
+    config: &LogConfig,
+    marks: &Marks,
+    now_ms: i64,
+) -> (usize, io::Result<()>) {
+    let candidates: Vec<Candidate> = segments.iter().map(|segment| candidate(segment)).collect();
+    let mut going = surplus(&candidates, config, marks);
+    for (segment, candidate) in segments.iter().zip(&candidates).skip(going) {
+        if candidate.next_offset > limit(marks) || candidate.size == 0 && candidate.active {
+            break;
+        }
+        match segment.newest_ms() {
+            Ok(Some(newest)) if is_expired(newest, config, now_ms) => going += 1,
+            Ok(_) => break,
+            Err(error) => return (going, Err(error)),
+        }
+    }
+    (going, Ok(()))
 }
 
 fn candidate(segment: &Segment) -> Candidate {
@@ -223,6 +254,20 @@ fn candidate(segment: &Segment) -> Candidate {
 }
 
 impl Segment {
+    /// The time of its newest record, or when the file was last written if no record has one. Of a damaged segment the
+    /// later of that and what can be read: it must not keep the log from ever forgetting.
+    fn newest_ms(&self) -> io::Result<Option<i64>> {
+        let (largest, damage) = self.largest_readable()?;
+        let newest = largest.filter(|entry| entry.timestamp >= 0).map(|entry| entry.timestamp);
+        match damage {
+            None => Ok(newest.or_else(|| self.modified_ms())),
+            Some(damage) => {
+                tracing::warn!(%damage, "retention goes by what can be read of the segment, and by its file's time");
+                Ok(newest.max(self.modified_ms()))
+            }
+        }
+    }
+
     /// When the file was last written: the age of records without timestamps.
     fn modified_ms(&self) -> Option<i64> {
         let modified = self.file().ok()?.file().metadata().ok()?.modified().ok()?;

@@ -101,24 +101,26 @@ impl Log {
             index_entries: active.index.len(),
             time_entries: active.times.len(),
             waited_ms,
-            jitter_ms: jitter(config.segment_jitter_ms, &self.topic, self.partition, active.base_offset),
+            jitter_ms: jitter(config, &self.topic, self.partition, active.base_offset),
         }
     }
 
     /// Closes the active segment and opens a new one at the log end. The caller holds the append lock. On error the
-    /// active segment stays in use; the log goes offline only if it cannot.
+    /// active segment stays in use, and the next attempt begins anew.
     pub(crate) fn roll(&self, writer: &mut Writer, now_ms: i64) -> Result<(), AppendError> {
         let Some(active) = self.active() else { return Ok(()) };
         let base_offset = self.marks.load().log_end;
         if active.end().size == 0 {
             return Ok(());
         }
-        let next = Segment::create(Arc::clone(&self.home), base_offset).map_err(AppendError::Write)?;
-        let prepared = active.close().and_then(|()| self.snapshot_producers(writer, base_offset));
-        if let Err(error) = prepared {
-            self.fail(error.kind(), &format!("closing a segment failed: {error}"));
-            return self.online().map_err(AppendError::Offline);
+        active.write_indexes().map_err(|error| self.not_rolled(error))?;
+        if let Err(error) = self.snapshot_producers(writer, base_offset) {
+            // An older one will do, with more to read after it.
+            self.fail(&error, "producer snapshot not written");
         }
+        let next = Segment::create(Arc::clone(&self.home), base_offset);
+        let next = next.map_err(|error| self.not_rolled(error))?;
+        active.close();
         let mut segments = Vec::clone(&self.segments.load());
         segments.push(Arc::new(next));
         self.segments.store(Arc::new(segments));
@@ -127,6 +129,11 @@ impl Log {
         writer.first_timestamp = None;
         writer.opened_ms = now_ms;
         Ok(())
+    }
+
+    fn not_rolled(&self, error: io::Error) -> AppendError {
+        self.fail(&error, "closing a segment failed");
+        self.online().map_or_else(AppendError::Offline, |()| AppendError::Write(error))
     }
 
     /// Writes the producers' state at `offset`; it is synced with the next sync, its CRC guards it until then.
@@ -154,8 +161,10 @@ impl Log {
     }
 }
 
-/// A share of `max_ms` that differs between segments and partitions, so that they do not all roll at once.
-fn jitter(max_ms: i64, topic: &str, partition: i32, base_offset: i64) -> i64 {
+/// A share of `segment.jitter.ms` that differs between segments and partitions, so that they do not all roll at once; as
+/// in Kafka never all of `segment.ms`.
+fn jitter(config: &LogConfig, topic: &str, partition: i32, base_offset: i64) -> i64 {
+    let max_ms = config.segment_jitter_ms.min(config.segment_ms);
     if max_ms <= 0 {
         return 0;
     }
@@ -195,9 +204,18 @@ mod tests {
 
     #[test]
     fn jitter_stays_below_its_maximum_and_differs() {
-        let all: Vec<i64> = (0..100).map(|partition| jitter(1000, "t", partition, 0)).collect();
+        let config = |segment_jitter_ms| LogConfig { segment_jitter_ms, segment_ms: 5000, ..config() };
+        let all: Vec<i64> = (0..100).map(|partition| jitter(&config(1000), "t", partition, 0)).collect();
         assert!(all.iter().all(|ms| (0..1000).contains(ms)));
         assert!(all.iter().any(|ms| *ms != all[0]));
-        assert_eq!(jitter(0, "t", 0, 0), 0);
+        assert_eq!(jitter(&config(0), "t", 0, 0), 0);
+    }
+
+    #[test]
+    fn a_jitter_longer_than_the_segment_leaves_some_of_its_time() {
+        let config = LogConfig { segment_jitter_ms: i64::MAX, segment_ms: 50, ..config() };
+        let all: Vec<i64> = (0..1000).map(|base| jitter(&config, "t", 0, base)).collect();
+        assert!(all.iter().all(|ms| (0..50).contains(ms)));
+        assert_eq!(jitter(&LogConfig { segment_ms: 0, ..config }, "t", 0, 0), 0);
     }
 }

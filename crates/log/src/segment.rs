@@ -48,6 +48,15 @@ pub(crate) struct End {
     pub(crate) size: u64,
 }
 
+/// Why records did not become stable.
+#[derive(Debug)]
+pub(crate) enum SyncError {
+    /// The file could not be opened. Nothing is lost by that, and another attempt may succeed.
+    NotBegun(io::Error),
+    /// fdatasync failed: pages may have been dropped, and calling it again proves nothing.
+    Failed(io::Error),
+}
+
 /// One segment. Methods that write are the writer's alone.
 #[derive(Debug)]
 pub(crate) struct Segment {
@@ -114,16 +123,21 @@ impl Segment {
         }
     }
 
-    /// Makes the files of a new segment. An earlier file of that name must be empty.
+    /// Makes the files of a new segment, the `.log` last: without it there is no segment, whatever failed. An earlier
+    /// file of that name must be empty.
     pub(crate) fn create(home: Arc<Home>, base_offset: i64) -> io::Result<Self> {
         let segment = Self::existing(home, base_offset, End { next_offset: base_offset, size: 0 }, 0, false);
-        let log = segment.home.open(base_offset, names::LOG, OpenMode::Create)?;
-        if !log.is_empty()? {
-            return Err(io::ErrorKind::AlreadyExists.into());
-        }
-        let index = segment.home.open(base_offset, names::INDEX, OpenMode::Create)?;
-        index.set_len(0)?;
-        segment.home.open(base_offset, names::TIME_INDEX, OpenMode::Create)?.set_len(0)?;
+        segment.empty_index_files()?;
+        let log = match segment.home.open(base_offset, names::LOG, OpenMode::CreateNew) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                let log = segment.home.open(base_offset, names::LOG, OpenMode::ReadWrite)?;
+                if !log.is_empty()? {
+                    return Err(error);
+                }
+                log
+            }
+            made => made?,
+        };
         segment.home.handles.put(&segment.log_slot, &log);
         segment.index.start_empty();
         segment.times.start_empty();
@@ -188,18 +202,21 @@ impl Segment {
         self.home.open(self.base_offset, names::TIME_INDEX, OpenMode::Create)?.set_len(0)
     }
 
-    /// Writes `slices` at the end, without publishing them. On error nothing was published; the caller cuts back.
-    pub(crate) fn write(&self, slices: &[IoSlice<'_>]) -> io::Result<()> {
-        let file = self.file()?;
-        self.log_slot.set_dirty(true);
-        file.write_all_at(self.end().size, slices)
+    /// Writes `slices` at the end of its file, without publishing them. On error nothing was published; the caller cuts
+    /// back.
+    pub(crate) fn write(&self, file: &dyn DiskFile, slices: &[IoSlice<'_>]) -> io::Result<()> {
+        // Once for whoever would close the file meanwhile, once for a sync that began before the bytes were there.
+        self.log_slot.note_write();
+        let written = file.write_all_at(self.end().size, slices);
+        self.log_slot.note_write();
+        written
     }
 
     /// Undoes a write that failed half way.
-    pub(crate) fn cut_back(&self) -> io::Result<()> {
+    pub(crate) fn cut_back(&self, file: &dyn DiskFile) -> io::Result<()> {
         let size = self.end().size;
         self.flow.reserved.store(0, Ordering::Relaxed);
-        self.file()?.set_len(size)
+        file.set_len(size)
     }
 
     /// Makes written batches visible, the last of which begins at `newest`.
@@ -213,20 +230,22 @@ impl Segment {
         self.end.store((end.next_offset - self.base_offset).max(0) as u64, end.size);
     }
 
-    /// Adds a batch at `position` to the indexes: an entry if `entry_due`.
+    /// Adds a batch at `position` to the indexes: an entry if `entry_due`. After an error entries may be missing, which is
+    /// legal; the next one tries again.
     pub(crate) fn note_batch(&self, header: &BatchHeader, position: u64, entry_due: bool) -> io::Result<()> {
         let relative = (header.last_offset() - self.base_offset) as u32;
         self.times.observe(TimeEntry { timestamp: header.max_timestamp, relative });
         if !entry_due {
             return Ok(());
         }
-        if self.index.push(Entry { relative, position: position as u32 }) {
-            self.index.write(&*self.index_file()?)?;
-        }
-        if self.times.push() {
-            self.times.write(&*self.time_file()?)?;
-        }
-        Ok(())
+        let index_due = self.index.push(Entry { relative, position: position as u32 });
+        // The times are never behind the offsets for long: recovery looks at the batches in between.
+        let times_due = self.times.push() || index_due && self.times.is_dirty();
+        let times =
+            if times_due { self.time_file().and_then(|file| self.times.write(&*file)) } else { Ok(()) };
+        let index =
+            if index_due { self.index_file().and_then(|file| self.index.write(&*file)) } else { Ok(()) };
+        times.and(index)
     }
 
     /// Writes what the indexes still keep in memory, and the time index' last entry.
@@ -239,12 +258,11 @@ impl Segment {
         Ok(())
     }
 
-    /// No more appends: the indexes are complete. Trimming and syncing are left to [`Segment::sync`].
-    pub(crate) fn close(&self) -> io::Result<()> {
-        self.write_indexes()?;
+    /// No more appends; the indexes [were written](Self::write_indexes). Trimming and syncing are left to
+    /// [`Segment::sync`] and [`Segment::settle`].
+    pub(crate) fn close(&self) {
         self.index.close();
         self.closed.store(true, Ordering::Release);
-        Ok(())
     }
 
     /// Whether a sync has anything to do.
@@ -253,22 +271,32 @@ impl Segment {
             || (self.is_closed() && !self.flow.settled.load(Ordering::Acquire))
     }
 
-    /// fdatasync of what is dirty; a closed segment's indexes too, and its reservation is released.
-    pub(crate) fn sync(&self) -> io::Result<()> {
-        let (closed, size) = (self.is_closed(), self.end().size);
+    /// fdatasync of the records that are not stable.
+    pub(crate) fn sync(&self) -> Result<(), SyncError> {
+        let size = self.end().size;
         if self.flow.synced.load(Ordering::Acquire) < size {
-            self.file()?.sync_data()?;
+            let file = self.file().map_err(SyncError::NotBegun)?;
+            let writes = self.log_slot.writes();
+            file.sync_data().map_err(SyncError::Failed)?;
+            self.log_slot.note_sync(writes);
             self.flow.synced.store(size, Ordering::Release);
         }
-        if closed && !self.flow.settled.load(Ordering::Acquire) {
-            self.trim()?;
-            self.index_file()?.sync_data()?;
-            self.time_file()?.sync_data()?;
-            self.flow.settled.store(true, Ordering::Release);
+        Ok(())
+    }
+
+    /// Of a closed segment: its reservation is released and its indexes are synced, those that are there.
+    pub(crate) fn settle(&self) -> io::Result<()> {
+        if !self.is_closed() || self.flow.settled.load(Ordering::Acquire) {
+            return Ok(());
         }
-        if self.end().size == size {
-            self.log_slot.set_dirty(false);
+        self.trim()?;
+        for index in [self.index_file(), self.time_file()] {
+            match index {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                file => file?.sync_data()?,
+            }
         }
+        self.flow.settled.store(true, Ordering::Release);
         Ok(())
     }
 

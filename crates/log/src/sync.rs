@@ -2,14 +2,17 @@
 //!
 //! A sync covers everything that was appended when it began. It holds no lock that appends or reads need. After a
 //! failed sync the kernel may have dropped the pages it could not write (fsync(2)), so nothing is acknowledged again:
-//! the log goes offline and a restart finds out what is really there.
+//! the log goes offline and a restart finds out what is really there. A sync that could not begin, for want of a
+//! descriptor, is no failed one.
 
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use crate::errors::Offline;
 use crate::log::Log;
-use crate::segment::Segment;
+use crate::segment::{Segment, SyncError};
+use crate::sick::is_shortage;
 
 impl Log {
     /// fdatasync of all that was appended before the call; returns the offset below which everything is stable (the
@@ -39,24 +42,39 @@ impl Log {
                 self.marks.synced_to(target);
                 Ok(self.marks.load().recovery_point)
             }
-            Err(error) => {
-                self.fail(error.kind(), &format!("sync failed: {error}"));
+            Err(SyncError::NotBegun(error)) => {
+                self.fail(&error, "sync not begun");
+                Err(error)
+            }
+            Err(SyncError::Failed(error)) => {
+                self.poison(&error, "sync failed");
                 Err(error)
             }
         }
     }
 
-    fn sync_dirty(&self, segments: &[Arc<Segment>]) -> io::Result<()> {
+    fn sync_dirty(&self, segments: &[Arc<Segment>]) -> Result<(), SyncError> {
         // Oldest first, so that stable bytes have no hole before them.
-        let dirty = segments.iter().rposition(|segment| segment.is_closed() && !segment.is_dirty());
-        let first = dirty.map_or(0, |clean| clean + 1);
+        let clean = segments.iter().rposition(|segment| segment.is_closed() && !segment.is_dirty());
+        let first = clean.map_or(0, |clean| clean + 1);
         for segment in segments.iter().skip(first).filter(|segment| segment.is_dirty()) {
             segment.sync()?;
+            if let Err(error) = segment.settle() {
+                self.fail(&error, "a closed segment's indexes are not synced");
+            }
         }
-        let small = std::mem::take(&mut *self.small_files.lock());
-        small.iter().try_for_each(|file| file.sync_data())?;
-        if self.dir_dirty.swap(false, Ordering::AcqRel) {
-            self.home.disk.sync_dir(&self.home.dir)?;
+        // Their checksum tells whether they are whole.
+        for file in std::mem::take(&mut *self.small_files.lock()) {
+            if let Err(error) = file.sync_data() {
+                self.fail(&error, "a producer snapshot is not synced");
+            }
+        }
+        if self.dir_dirty.swap(false, Ordering::AcqRel)
+            && let Err(error) = self.home.disk.sync_dir(&self.home.dir)
+        {
+            self.dir_dirty.store(true, Ordering::Release);
+            // A directory is opened for its sync.
+            return Err(if is_shortage(&error) { SyncError::NotBegun } else { SyncError::Failed }(error));
         }
         Ok(())
     }
@@ -92,6 +110,8 @@ impl Log {
     /// no writes afterwards; reads go on.
     pub fn close(&self, now_ms: i64) -> io::Result<()> {
         self.expire_producers(now_ms);
+        // Over the whole end: a sync that fails meanwhile is heard before the log counts as closed.
+        let _one_at_a_time = self.syncs.lock();
         {
             let mut writer = self.writer.lock();
             self.online()?;
@@ -104,11 +124,15 @@ impl Log {
                 active.time_file()?.sync_data()?;
             }
             self.dir_dirty.store(true, Ordering::Release);
+            // Before the lock is given back: nothing is appended that the sync below does not cover.
+            if self.offline.set(closed()).is_err() {
+                return Err(self.online().map_or_else(io::Error::from, |()| io::ErrorKind::Other.into()));
+            }
         }
-        self.sync()?;
-        let _ = self
-            .offline
-            .set(crate::Offline { reason: "the log is closed".into(), kind: io::ErrorKind::Other });
-        Ok(())
+        self.sync_segments(&self.segments.load_full(), self.marks.load().log_end).map(drop)
     }
+}
+
+fn closed() -> Offline {
+    Offline { reason: "the log is closed".into(), kind: io::ErrorKind::Other }
 }

@@ -4,7 +4,7 @@
 //! then covers everybody who came meanwhile. Rounds run in the I/O pool's urgent lane, behind no cold read, one at a
 //! time per log, and each queues up anew, so that a log that is always busy keeps no thread from the others. After a
 //! failed sync the kernel may have dropped the pages (see fsync(2) and the log's offline mark): nothing is
-//! acknowledged from then on.
+//! acknowledged from then on. A sync that could not begin, because the process has no descriptor left, is tried again.
 //!
 //! No wake-up is lost: a round publishes its outcome and decides whether another follows under one lock, and whoever
 //! wants more says so under the same lock, after subscribing to outcomes.
@@ -32,8 +32,9 @@ pub(crate) enum CommitError {
     /// The sync failed: the log directory is offline.
     #[error("sync failed: {0}")]
     Failed(Arc<str>),
-    /// Every I/O thread and queue slot is taken, for seconds; the client should try again.
-    #[error("the I/O pool is full")]
+    /// No sync could begin for seconds: every I/O thread and queue slot is taken, or every descriptor. The client should
+    /// try again.
+    #[error("no sync could begin")]
     Busy,
 }
 
@@ -41,6 +42,8 @@ pub(crate) enum CommitError {
 enum Progress {
     /// Everything below this offset is on stable storage.
     Stable(i64),
+    /// The same, and the last round could not begin.
+    Delayed(i64),
     Failed(Arc<str>),
 }
 
@@ -64,14 +67,17 @@ impl GroupCommit {
     /// Returns when everything below `offset` is stable.
     pub(super) async fn wait(&self, log: &Arc<Log>, offset: i64, io: &IoPool) -> Result<(), CommitError> {
         let mut progress = self.progress.subscribe();
-        let mut pauses = 0;
+        let (mut pauses, mut asked) = (0, false);
         loop {
-            match &*progress.borrow_and_update() {
-                Progress::Stable(stable) if *stable >= offset => return Ok(()),
+            // What was delayed before this one asked is no news.
+            let delayed = match &*progress.borrow_and_update() {
+                Progress::Stable(stable) | Progress::Delayed(stable) if *stable >= offset => return Ok(()),
                 Progress::Failed(error) => return Err(CommitError::Failed(Arc::clone(error))),
-                Progress::Stable(_) => {}
-            }
-            if self.want(log, offset, io).is_ok() {
+                Progress::Stable(_) => false,
+                Progress::Delayed(_) => std::mem::take(&mut asked),
+            };
+            if !delayed && self.want(log, offset, io).is_ok() {
+                asked = true;
                 // The sender lives as long as the partition that is borrowed here.
                 if progress.changed().await.is_err() {
                     return Err(CommitError::Failed("the partition is gone".into()));
@@ -88,7 +94,11 @@ impl GroupCommit {
 
     /// Sees to it that `offset` gets stable soon, unless the I/O pool is full.
     pub(super) fn start(&self, log: &Arc<Log>, offset: i64, io: &IoPool) {
-        if matches!(&*self.progress.borrow(), Progress::Stable(stable) if *stable < offset) {
+        let stable = match &*self.progress.borrow() {
+            Progress::Stable(stable) | Progress::Delayed(stable) => *stable,
+            Progress::Failed(_) => return,
+        };
+        if stable < offset {
             let _ = self.want(log, offset, io);
         }
     }
@@ -145,7 +155,12 @@ impl Round {
                 rounds.wanted > stable
             }
             Err(error) => {
-                self.progress.send_replace(Progress::Failed(error.to_string().into()));
+                let failed = self.log.offline().is_some() || error.kind() == io::ErrorKind::Other;
+                self.progress.send_replace(if failed {
+                    Progress::Failed(error.to_string().into())
+                } else {
+                    Progress::Delayed(self.log.marks().recovery_point)
+                });
                 false
             }
         };

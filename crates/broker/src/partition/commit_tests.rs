@@ -177,6 +177,20 @@ async fn all_who_wait_hear_of_a_failure_and_so_does_whoever_comes_later() {
 }
 
 #[tokio::test]
+async fn a_sync_that_found_no_descriptor_is_tried_again() {
+    let (disk, io) = (FailingDisk::new(Arc::new(MemoryDisk::new())), IoPool::new(1, 64));
+    let bench = Bench::with(Arc::new(disk.clone()), io.clone());
+    let topic = bench.topic("t", 1, &[]).await;
+    let offset = append(&topic[0], &io);
+    for nth in 1..=3 {
+        disk.fail(Call::SyncDir, When::Nth(nth), Errno::MFILE);
+    }
+    topic[0].stable(offset, &io).await.expect("stable");
+    assert_eq!(topic[0].log.marks().recovery_point, offset);
+    assert!(topic[0].log.offline().is_none());
+}
+
+#[tokio::test]
 async fn what_nobody_appended_keeps_no_thread_busy() {
     let (disk, io) = (FailingDisk::new(Arc::new(MemoryDisk::new())), IoPool::new(1, 64));
     let bench = Bench::with(Arc::new(disk), io.clone());

@@ -107,8 +107,8 @@ impl LogDir {
     /// Writes the checkpoints that changed since they were last written; answers how many files that were.
     ///
     /// Called every `log.flush.offset.checkpoint.interval.ms` or so, and after DeleteRecords where its effect must
-    /// survive a kill: until then only memory knows the new log start. An error other than a full disk takes the
-    /// directory offline.
+    /// survive a kill: until then only memory knows the new log start. A sick disk takes the directory offline; on a full
+    /// one the next call tries again.
     pub fn write_checkpoints(&self) -> io::Result<usize> {
         let mut written = self.written.lock();
         let Checkpoints { recovery, log_start, high_watermark } =

@@ -14,7 +14,8 @@
 //! - A directory whose `partition.metadata` names another topic id is never served under the topic's name.
 //! - The clean mark is gone before anything is written, and comes back only after every log was closed and synced.
 //!   A log counts as cleanly closed only if the mark is there *and* the recovery checkpoint names it.
-//! - After an I/O error the whole directory takes no writes until it is opened again; reads go on.
+//! - After an error of a sick disk the whole directory takes no writes until it is opened again; reads go on. A full disk
+//!   or a process out of descriptors is no such thing.
 //! - Nothing unknown is deleted.
 //!
 //! Every call blocks on the disk except [`LogDir::get`], [`LogDir::logs`] and [`LogDir::offline`]. Time is passed in;

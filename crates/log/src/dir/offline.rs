@@ -6,34 +6,13 @@ use std::io::{self, ErrorKind};
 use std::path::Path;
 use std::sync::Arc;
 
-use pagewire_disk::Errno;
-
 use super::LogDir;
 use crate::Offline;
-
-/// Whether an error says that the device or its file system is sick, rather than full, busy or asked for nonsense.
-fn is_sick(error: &io::Error) -> bool {
-    let errno = error.raw_os_error().map(Errno::from_raw_os_error);
-    errno.is_some_and(|errno| {
-        [
-            Errno::IO,
-            Errno::ROFS,
-            Errno::UCLEAN,
-            Errno::BADMSG,
-            Errno::NODEV,
-            Errno::NXIO,
-            Errno::REMOTEIO,
-            Errno::STALE,
-            Errno::TIMEDOUT,
-            Errno::SHUTDOWN,
-        ]
-        .contains(&errno)
-    })
-}
+use crate::sick::is_sick;
 
 impl LogDir {
     /// Why the directory takes no writes, if it takes none: an error of its own files, or of any of its logs'. A log
-    /// that only ran out of space is offline alone.
+    /// whose sync ran out of space is offline alone.
     pub fn offline(&self) -> Option<Offline> {
         self.offline.get().cloned()
     }
@@ -58,21 +37,6 @@ impl LogDir {
             self.take_offline(error.kind(), &format!("{}: {error}", path.display()));
         } else {
             tracing::warn!(path = %path.display(), %error, "a log directory's file could not be written");
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_full_or_busy_disk_is_not_a_sick_one() {
-        for errno in [Errno::NOSPC, Errno::DQUOT, Errno::MFILE, Errno::NOMEM, Errno::NOENT, Errno::NOTDIR] {
-            assert!(!is_sick(&errno.into()), "{errno}");
-        }
-        for errno in [Errno::IO, Errno::ROFS, Errno::UCLEAN] {
-            assert!(is_sick(&errno.into()), "{errno}");
         }
     }
 }

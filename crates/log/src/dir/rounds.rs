@@ -27,7 +27,7 @@ pub struct RetainedAll {
 pub struct Flushed {
     /// Logs synced.
     pub logs: usize,
-    /// Logs whose sync failed, by directory. They and their whole directory are offline.
+    /// Logs whose sync failed, by directory. They are offline, unless the sync could not even begin.
     pub failed: Vec<(PathBuf, io::Error)>,
 }
 
@@ -49,13 +49,15 @@ impl LogDir {
 
     /// One flush round (every second or so): syncs the logs whose `flush.ms` has passed with unsynced records, and
     /// those that closed a segment since their last sync, so that recovery after a crash never reads closed segments.
+    /// While more files are open than the budget has, all that have unsynced records: only then can they be closed.
     pub fn flush_due(&self, now_ms: i64) -> Flushed {
         let mut flushed = Flushed::default();
         if self.offline().is_some() {
             return flushed;
         }
         let mut due = self.entries();
-        due.retain(|entry| is_due(entry, now_ms));
+        let exceeded = self.handles.is_exceeded();
+        due.retain(|entry| is_due(entry, now_ms, exceeded));
         let answers = parallel::map(&due, self.threads, |entry| entry.round(Log::sync));
         for (entry, answer) in due.iter().zip(answers) {
             match answer {
@@ -71,21 +73,23 @@ impl LogDir {
     }
 }
 
+/// A segment that cannot be closed keeps none from being removed: on a full disk that is what makes room.
 fn retain_one(log: &Log, now_ms: i64, all: &mut RetainedAll) -> Result<(), AppendError> {
     all.producers += log.expire_producers(now_ms);
-    all.rolled += usize::from(log.roll_if_due(now_ms)?);
+    let rolled = if log.offline().is_some() { Ok(false) } else { log.roll_if_due(now_ms) };
     let retained = log.apply_retention(now_ms)?;
     all.segments += retained.segments;
     all.bytes += retained.bytes;
+    all.rolled += usize::from(rolled?);
     Ok(())
 }
 
-fn is_due(entry: &Entry, now_ms: i64) -> bool {
+fn is_due(entry: &Entry, now_ms: i64, exceeded: bool) -> bool {
     let marks = entry.log.marks();
     if marks.recovery_point >= marks.log_end {
         return false;
     }
-    time_is_up(entry.flush_ms(), entry.flushed_ms(), now_ms) || {
+    exceeded || time_is_up(entry.flush_ms(), entry.flushed_ms(), now_ms) || {
         let active_base = entry.log.segments().last().map_or(0, |segment| segment.base_offset);
         closed_unsynced(&marks, active_base)
     }

@@ -47,6 +47,7 @@ impl Entry {
         drop(self.log.writer.lock());
         drop(self.log.syncs.lock());
         drop(self.log.pacing.lock());
+        drop(self.log.epoch_file.lock());
     }
 
     pub(super) fn set(&self, settings: &PartitionSettings) {

@@ -191,22 +191,18 @@ impl OffsetIndex {
         Ok(nearest)
     }
 
-    /// Adds an entry. Only the writer calls this. `true`: the piece is full, [`write`](Self::write) it.
+    /// Adds an entry. Only the writer calls this. `true`: the piece is full, [`write`](Self::write) it. One that could not
+    /// be written stays, and what comes meanwhile is left out.
     pub(crate) fn push(&self, entry: Entry) -> bool {
-        let piece = match self.piece.load_full() {
-            Some(piece) if (piece.len.load(Ordering::Relaxed) as usize) < PIECE => piece,
-            full => {
-                let first = full.map_or_else(|| self.len(), |piece| piece.first + PIECE as u32);
-                let piece = Arc::new(Piece::new(first));
-                self.piece.store(Some(Arc::clone(&piece)));
-                piece
-            }
-        };
+        let piece = self.piece.load_full().unwrap_or_else(|| {
+            let piece = Arc::new(Piece::new(self.len()));
+            self.piece.store(Some(Arc::clone(&piece)));
+            piece
+        });
         let len = piece.len.load(Ordering::Relaxed);
-        if let Some(slot) = piece.entries.get(len as usize) {
-            slot.store(entry.pack(), Ordering::Relaxed);
-            piece.len.store(len + 1, Ordering::Release);
-        }
+        let Some(slot) = piece.entries.get(len as usize) else { return true };
+        slot.store(entry.pack(), Ordering::Relaxed);
+        piece.len.store(len + 1, Ordering::Release);
         len as usize + 1 >= PIECE
     }
 
@@ -339,6 +335,25 @@ mod tests {
             assert!(index.cut_after(&*file, relative, 1_000_000).expect("cut"));
             assert_eq!((index.len(), file.len().expect("len")), (left, u64::from(left) * 8), "{relative}");
         }
+    }
+
+    #[test]
+    fn a_full_piece_that_cannot_be_written_stays_and_is_written_later() {
+        let file = file();
+        let index = filled(63, &file);
+        let due: Vec<bool> =
+            (64..=100).map(|n| index.push(Entry { relative: n * 10, position: n * 100 })).collect();
+        assert!(due.iter().all(|due| *due), "every one asks again");
+        assert_eq!((index.len(), floor(&index, 999, &file)), (64, Some(6400)));
+        index.write(&*file).expect("write");
+        assert!(!index.push(Entry { relative: 1010, position: 10_100 }));
+        index.write(&*file).expect("write");
+        let again = OffsetIndex::default();
+        assert!(again.load(&*file, 1_000_000).expect("read"));
+        assert_eq!(
+            (again.len(), floor(&again, 1010, &file), floor(&again, 999, &file)),
+            (65, Some(10_100), Some(6400))
+        );
     }
 
     #[test]

@@ -90,10 +90,12 @@ impl TimeIndex {
         }
     }
 
-    /// Adds an entry for the largest timestamp if it rose. `true`: [`write`](Self::write) is due.
+    /// Adds an entry for the largest timestamp if it rose. `true`: [`write`](Self::write) is due. While that fails, entries
+    /// are left out.
     pub(crate) fn push(&self) -> bool {
         let mut state = self.0.lock();
-        if let Some(max) = state.max
+        if state.piece.len() < PIECE
+            && let Some(max) = state.max
             && max.timestamp > state.last.map_or(-1, |last| last.timestamp)
         {
             state.piece.push(max);
@@ -268,6 +270,18 @@ mod tests {
         assert_eq!(load(&*file, 350).expect("read"), Some((350, last(350))));
         assert_eq!(load(&*file, 0).expect("read"), Some((0, None)));
         assert_eq!(load(&*file, u32::MAX).expect("read"), Some((400, last(400))));
+    }
+
+    #[test]
+    fn entries_that_cannot_be_written_do_not_pile_up() {
+        let index = TimeIndex::default();
+        index.start_empty();
+        for n in 1..200 {
+            index.observe(TimeEntry { timestamp: i64::from(n), relative: n });
+            assert_eq!(index.push(), n >= PIECE as u32);
+        }
+        assert_eq!(index.len(), PIECE as u32);
+        assert_eq!(index.max(), Ok(Some(TimeEntry { timestamp: 199, relative: 199 })));
     }
 
     #[test]

@@ -83,25 +83,115 @@ fn a_failed_directory_sync_counts_as_a_failed_sync() {
     assert!(bench.log.offline().is_some());
 }
 
-#[test]
-fn a_segment_that_cannot_be_made_refuses_the_append_and_is_made_later() {
-    let (disk, bench) = failing(config());
-    while bench.log.segments().len() == 1 && bench.log.size_bytes() + 250 < 1024 {
+/// One segment that a batch of six records does not fit into any more.
+fn nearly_full(config: LogConfig) -> (FailingDisk, Bench) {
+    let (disk, bench) = failing(config);
+    while bench.log.size_bytes() + 250 < 1024 {
         bench.fill(1);
     }
-    disk.fail(Call::Open, When::Always, Errno::NOSPC);
-    let before = bench.log.marks().log_end;
-    let mut refused = 0;
-    for _ in 0..3 {
-        refused += usize::from(matches!(bench.try_append(batch(6, 1)), Err(AppendError::Write(_))));
+    assert_eq!(bench.log.segments().len(), 1);
+    (disk, bench)
+}
+
+#[test]
+fn a_segment_that_cannot_be_made_refuses_the_append_and_is_made_later() {
+    for (call, errno) in [(Call::Open, Errno::NOSPC), (Call::Open, Errno::MFILE), (Call::Write, Errno::DQUOT)]
+    {
+        for nth in 1..8 {
+            let (disk, bench) = nearly_full(config());
+            let end = bench.log.marks().log_end;
+            disk.fail(call, When::From(nth), errno);
+            let refused = (0..3).filter(|_| bench.try_append(batch(6, 1)).is_err()).count() as i64;
+            assert!(bench.log.offline().is_none(), "{errno} at {call:?} {nth}");
+            disk.heal();
+            assert!(nth > 1 || refused == 3);
+            assert_eq!(bench.log.marks().log_end, end + (3 - refused) * 6);
+            bench.append(batch(6, 1));
+            assert!(bench.log.segments().len() > 1, "{errno} at {call:?} {nth}");
+            let read = bench.read_all(0).len();
+            let bench = bench.restarted();
+            assert_eq!((bench.read_all(0).len(), bench.report.cuts.len()), (read, 0), "{:?}", bench.report);
+        }
     }
+}
+
+/// A leftover would be taken for the segment after it at the next start.
+#[test]
+fn an_attempt_at_a_segment_leaves_none_behind() {
+    for nth in 1..8 {
+        let (disk, bench) = nearly_full(LogConfig { segment_ms: 5, ..config() });
+        disk.fail(Call::Open, When::Nth(nth), Errno::MFILE);
+        let rolled = bench.log.roll_if_due(1000).is_ok();
+        disk.heal();
+        let logs = suffixed(&bench, ".log");
+        assert_eq!(logs, if rolled { 2 } else { 1 }, "open {nth}");
+    }
+}
+
+#[test]
+fn a_file_that_cannot_be_opened_refuses_the_round_and_not_the_next() {
+    let (disk, bench) = failing(LogConfig { retention_bytes: 0, ..config() });
+    bench.fill(30);
+    bench.log.sync().expect("sync");
+    let config = LogConfig { retention_bytes: 0, ..config() };
+    let bench = bench.reopened(OpenOptions { config, ..options() });
+    bench.fill(30);
+    disk.fail(Call::Open, When::Always, Errno::MFILE);
+    disk.fail(Call::SyncDir, When::Always, Errno::MFILE);
+    assert!(bench.log.sync().is_err(), "the directory cannot be opened either");
+    assert!(bench.log.roll_if_due(i64::MAX).is_err());
+    let _ = (bench.log.pace(), bench.log.apply_retention(0), bench.log.delete_records_before(3));
+    assert!(bench.log.offline().is_none(), "{:?}", bench.log.offline());
     disk.heal();
-    assert!(refused > 0);
-    bench.fill(10);
-    assert_eq!(bench.log.segments().len(), 1 + bench.log.segments().len().saturating_sub(1));
-    assert!(bench.log.marks().log_end >= before + 30);
-    bench.read_all(0);
-    assert!(bench.killed().report.cuts.is_empty());
+    let end = bench.append(batch(3, 1)).last_offset + 1;
+    assert_eq!(bench.log.sync().expect("sync"), end);
+    let retained = bench.log.apply_retention(0).expect("retention");
+    assert_eq!(retained.log_start, active(&bench.log));
+}
+
+#[test]
+fn a_full_disk_is_emptied_by_retention_and_taken_into_use_again() {
+    let (disk, bench) = failing(LogConfig { retention_ms: 100, segment_ms: 1, ..config() });
+    bench.fill(30);
+    let last = active(&bench.log);
+    disk.fail(Call::Write, When::Always, Errno::NOSPC);
+    disk.fail(Call::Open, When::Always, Errno::NOSPC);
+    assert!(bench.try_append(batch(3, 5000)).is_err() && bench.log.roll_if_due(i64::MAX).is_err());
+    let retained = bench.log.apply_retention(1_000_000).expect("retention");
+    assert_eq!(retained.log_start, last, "all but the active one, which nothing can follow");
+    assert!(bench.log.unlink_due(i64::MAX).expect("unlink") > 0);
+    assert_eq!(bench.log.delete_records_before(-1).expect("delete"), 90);
+    assert!(bench.log.offline().is_none());
+    disk.heal();
+    assert_eq!(bench.append(batch(3, 5000)).base_offset, 90);
+    let bench = bench.reopened(OpenOptions { log_start_offset: 90, ..options() });
+    assert_eq!((bench.log.marks().log_start, bench.read_all(90).len()), (90, 1), "{:?}", bench.report);
+}
+
+#[test]
+fn a_log_whose_sync_ran_out_of_space_takes_no_writes_but_still_forgets() {
+    let (disk, bench) = failing(LogConfig { retention_bytes: 0, ..config() });
+    bench.fill(30);
+    disk.fail(Call::SyncData, When::Nth(1), Errno::NOSPC);
+    assert!(bench.log.sync().is_err() && bench.try_append(batch(1, 1)).is_err());
+    assert!(bench.log.apply_retention(0).expect("retention").segments > 1);
+    assert_eq!(bench.log.delete_records_before(-1).expect("delete"), 90);
+    assert_eq!(bench.log.apply_retention(0).expect("retention").segments, 0, "never the active one");
+}
+
+#[test]
+fn retention_writes_nothing_while_it_holds_up_appends() {
+    let (disk, bench) = failing(LogConfig { retention_bytes: 0, ..config() });
+    bench.fill(30);
+    disk.fail_on("leader-epoch", Call::Write, When::Always, Fault::Error(Errno::NOSPC));
+    assert!(bench.log.apply_retention(0).expect("retention").segments > 1, "the epochs can wait");
+    assert!(bench.log.offline().is_none());
+    let start = bench.log.marks().log_start;
+    assert_eq!(bench.log.end_offset_for_epoch(-1), Some((-1, start)));
+    disk.heal();
+    bench.append(batch(3, 1));
+    assert_eq!(bench.log.delete_records_before(start + 2).expect("delete"), start + 2);
+    assert_eq!(bench.bytes("leader-epoch-checkpoint"), format!("0\n1\n0 {}\n", start + 2).as_bytes());
 }
 
 #[test]
@@ -118,6 +208,27 @@ fn a_failed_index_write_loses_no_record() {
     disk.heal();
     let bench = bench.killed();
     assert_eq!(bench.read_all(0).len() as i64, acked);
+}
+
+#[test]
+fn index_entries_that_cannot_be_written_are_left_out() {
+    for errno in [Errno::NOSPC, Errno::MFILE] {
+        let (disk, bench) = failing(LogConfig { segment_bytes: 1 << 20, ..config() });
+        for suffix in [".index", ".timeindex"] {
+            disk.fail_on(suffix, Call::Write, When::Always, Fault::Error(errno));
+            disk.fail_on(suffix, Call::Open, When::Always, Fault::Error(errno));
+        }
+        bench.fill(300);
+        assert!(bench.log.offline().is_none());
+        assert_eq!(bench.read_all(0).len(), 300);
+        disk.heal();
+        bench.fill(300);
+        assert_eq!(bench.read_all(0).len(), 600);
+        let found = bench.log.offset_for_time(3980).expect("lookup").expect("found");
+        assert_eq!((found.offset, found.timestamp), (298 * 3, 3980));
+        let bench = bench.restarted();
+        assert_eq!((bench.read_all(0).len(), bench.report.rebuilt.len()), (600, 0), "{:?}", bench.report);
+    }
 }
 
 #[test]

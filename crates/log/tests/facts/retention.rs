@@ -160,3 +160,22 @@ fn a_lost_time_index_does_not_make_records_look_old() {
     let bench = bench.reopened(options);
     assert_eq!(bench.log.apply_retention(1100).expect("retention").segments, 0);
 }
+
+#[test]
+fn a_damaged_segment_keeps_nothing_from_being_forgotten() {
+    let bench = Bench::with(LogConfig { retention_ms: 100, ..config() });
+    bench.fill(30);
+    bench.log.close(0).expect("close");
+    let second = bench.log.segments()[1];
+    for name in bench.names().iter().filter(|name| name.ends_with("index")) {
+        bench.file(name).set_len(0).expect("cut");
+    }
+    bench.file(&name(second.base_offset, "log")).write_at(second.size_bytes / 2, &[0xAB; 40]).expect("write");
+    let config = (*bench.log.config()).clone();
+    let bench = bench.reopened(OpenOptions { config, clean: true, recovery_point: 90, ..options() });
+    let retained = bench.log.apply_retention(2000).expect("retention");
+    assert_eq!(retained.log_start, second.base_offset, "its file was written today");
+    let in_a_century = i64::MAX / 2;
+    let retained = bench.log.apply_retention(in_a_century).expect("retention");
+    assert_eq!((retained.log_start, bench.log.segments().len()), (90, 1));
+}

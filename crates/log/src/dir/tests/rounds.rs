@@ -52,6 +52,24 @@ fn a_log_without_flush_ms_is_synced_when_it_closed_a_segment() {
 }
 
 #[test]
+fn files_that_are_open_beyond_the_budget_are_synced_to_be_closed() {
+    let world = World::new().knows("a", A);
+    let options = LogDirOptions { handles: Handles::new(2), ..options() };
+    let settings = |topic: &str, _| world.settings(topic);
+    let (dir, _) =
+        LogDir::open(Arc::clone(&world.disk), root(), &options, &settings, &|_| {}).expect("opens");
+    for partition in 0..5 {
+        append(&world.create(&dir, "a", partition), 1);
+    }
+    assert_eq!(options.handles.open_files(), 5, "each has a write that nobody has synced");
+    assert_eq!(dir.flush_due(1).logs, 5);
+    world.create(&dir, "a", 5);
+    assert!(options.handles.open_files() <= 2);
+    append(&dir.get("a", 0).expect("open"), 1);
+    assert_eq!(dir.flush_due(2).logs, 0, "within the budget nothing is synced before its time");
+}
+
+#[test]
 fn rounds_beside_deletion_and_creation_do_no_harm() {
     let world = World::new().knows("a", A);
     let (dir, _) = world.open();
