@@ -17,12 +17,13 @@ use crate::answers::{Cut, RecoveryReport};
 use crate::derive::Sparse;
 use crate::errors::LogError;
 use crate::home::Home;
-use crate::index::time;
+use crate::index::time::{self, TimeEntry};
 use crate::listing::Listing;
 use crate::names;
 use crate::patience::Patience;
 use crate::scan::{ScanError, Scanner, WINDOW_WALK};
 use crate::segment::{End, Segment};
+use crate::sick::is_sick;
 use crate::writeback::RESERVE_FROM;
 
 /// The segments as far as they can be believed, and where filling the last one stands.
@@ -138,7 +139,7 @@ fn check(
     let Depth { recovery_point, clean, .. } = *depth;
     let failed = || LogError::at(segment.path());
     let trusted = if clean { i64::MAX } else { recovery_point - 1 };
-    if let Some(start) = trusted_start(segment, listing, size, trusted).map_err(failed())? {
+    if let Some(start) = trusted_start(segment, listing, size, trusted, clean).map_err(failed())? {
         let walked = walk(segment, start, size, depth, report).map_err(failed())?;
         // A bad end after an orderly stop, or one below the recovery point, throws doubt on all of it.
         if walked.bad.is_none() || !clean && walked.end.next_offset >= recovery_point {
@@ -157,7 +158,13 @@ fn check(
 
 /// Where to begin so that nothing above offset `trusted` goes unchecked: at the last index entry below it, if both
 /// indexes can be believed up to there (they are cut back to it). `None`: begin at the start, with empty indexes.
-fn trusted_start(segment: &Segment, listing: &Listing, size: u64, trusted: i64) -> io::Result<Option<Start>> {
+fn trusted_start(
+    segment: &Segment,
+    listing: &Listing,
+    size: u64,
+    trusted: i64,
+    clean: bool,
+) -> io::Result<Option<Start>> {
     let base = segment.base_offset;
     if !listing.indexed.contains(&base) || !listing.timed.contains(&base) || trusted < base {
         return Ok(None);
@@ -185,11 +192,37 @@ fn trusted_start(segment: &Segment, listing: &Listing, size: u64, trusted: i64) 
         Some(last) => segment.time_entry_holds(last).unwrap_or(false),
         None => true,
     };
-    if batch.position != u64::from(entry.position) || batch.header.max_timestamp > newest || !time_holds {
+    if batch.position != u64::from(entry.position) || !time_holds {
+        return Ok(None);
+    }
+    // An orderly stop writes the largest time last; a kill may have left it in memory, whatever the offset index has.
+    if clean && batch.header.max_timestamp > newest {
+        return Ok(None);
+    }
+    if !clean && !observe_since(segment, last_time, batch.position)? {
         return Ok(None);
     }
     // The walk passes the entry's own batch once more; it has its entry already and gets no second one.
     Ok(Some(Start { position: batch.position, offset: batch.header.base_offset }))
+}
+
+/// Learns the largest time of the batches from that of the last time entry to `until`, where the walk begins. They are
+/// below the recovery point, so their headers are believed; `false` if one is none.
+fn observe_since(segment: &Segment, last: Option<TimeEntry>, until: u64) -> io::Result<bool> {
+    let position = match last {
+        Some(last) => segment.position_of(segment.base_offset + i64::from(last.relative))?,
+        None => 0,
+    };
+    let file = segment.file()?;
+    let mut scanner = Scanner::new(&*file, position, until, segment.base_offset, WINDOW_WALK);
+    loop {
+        match scanner.next() {
+            Ok(Some(found)) => segment.observe(&found.header),
+            Ok(None) => return Ok(true),
+            Err(ScanError::Io(error)) => return Err(error),
+            Err(ScanError::Bad { .. }) => return Ok(false),
+        }
+    }
 }
 
 /// Checks every batch from `start` to the end of the file and notes it in the indexes.
@@ -213,7 +246,12 @@ fn walk(
             }
             Ok(Some(found)) => {
                 let due = sparse.next(interval, found.header.size_in_bytes());
-                segment.note_batch(&found.header, found.position, due)?;
+                // Entries may be missing; a full disk must not keep a log from being opened.
+                if let Err(error) = segment.note_batch(&found.header, found.position, due)
+                    && is_sick(&error)
+                {
+                    return Err(error);
+                }
                 next_offset = found.header.next_offset();
             }
             Err(ScanError::Io(error)) => return Err(error),

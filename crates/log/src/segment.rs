@@ -230,14 +230,20 @@ impl Segment {
         self.end.store((end.next_offset - self.base_offset).max(0) as u64, end.size);
     }
 
+    /// Counts a batch for the largest timestamp.
+    pub(crate) fn observe(&self, header: &BatchHeader) {
+        let relative = (header.last_offset() - self.base_offset) as u32;
+        self.times.observe(TimeEntry { timestamp: header.max_timestamp, relative });
+    }
+
     /// Adds a batch at `position` to the indexes: an entry if `entry_due`. After an error entries may be missing, which is
     /// legal; the next one tries again.
     pub(crate) fn note_batch(&self, header: &BatchHeader, position: u64, entry_due: bool) -> io::Result<()> {
-        let relative = (header.last_offset() - self.base_offset) as u32;
-        self.times.observe(TimeEntry { timestamp: header.max_timestamp, relative });
+        self.observe(header);
         if !entry_due {
             return Ok(());
         }
+        let relative = (header.last_offset() - self.base_offset) as u32;
         let index_due = self.index.push(Entry { relative, position: position as u32 });
         // The times are never behind the offsets for long: recovery looks at the batches in between.
         let times_due = self.times.push() || index_due && self.times.is_dirty();

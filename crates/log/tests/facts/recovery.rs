@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use pagewire_disk::{Disk, ForgettingDisk};
+use pagewire_disk::{Call, Disk, Errno, FailingDisk, Fault, ForgettingDisk, MemoryDisk, When};
 use pagewire_log::{LogConfig, OpenOptions, ReadError, ReadUpTo};
 use pagewire_record::BatchHeader;
 
@@ -113,6 +113,38 @@ fn below_the_recovery_point_nothing_is_scanned() {
     assert!(bench.report.scanned_bytes < size / 2, "{} of {size}", bench.report.scanned_bytes);
     assert_eq!(bench.read_all(0).len(), 505);
     assert_eq!(bench.log.sync().expect("sync"), 1515);
+}
+
+/// The entry for the largest time is in memory when the entries after it, for offsets alone, have long been written.
+#[test]
+fn the_largest_time_survives_a_kill_whatever_came_after_it() {
+    for (falling, missing) in [(0, false), (70, false), (70, true), (200, false), (333, true)] {
+        let config = LogConfig { segment_bytes: 1 << 20, index_interval_bytes: 1, ..config() };
+        let disk = FailingDisk::new(Arc::new(MemoryDisk::new()));
+        let bench = Bench::on(Arc::new(disk.clone()), OpenOptions { config: config.clone(), ..options() });
+        // The first batch gets no entry.
+        for n in 0..65 {
+            bench.append(batch(1, n * 10));
+        }
+        if missing {
+            disk.fail_on(".timeindex", Call::Write, When::Always, Fault::Error(Errno::NOSPC));
+        }
+        bench.append(batch(1, 5000));
+        for _ in 0..falling {
+            bench.append(batch(1, 200));
+        }
+        let synced = bench.log.sync().expect("sync");
+        disk.heal();
+        let bench = bench.reopened(OpenOptions { config, ..with_recovery_point(synced, false) });
+        let largest =
+            || bench.log.max_timestamp_offset().expect("lookup").map(|found| (found.timestamp, found.offset));
+        assert_eq!(largest(), Some((5000, 65)), "{falling} after it, {missing}");
+        let since = bench.log.offset_for_time(1000).expect("lookup").map(|found| found.offset);
+        assert_eq!(since, Some(65), "{falling} after it");
+        bench.fill(200);
+        assert_eq!(largest(), Some((5000, 65)));
+        assert!(bench.report.rebuilt.is_empty(), "{:?}", bench.report);
+    }
 }
 
 #[test]
