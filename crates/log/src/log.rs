@@ -140,6 +140,11 @@ impl Log {
         self.writer.lock().producers.describe()
     }
 
+    /// How many those are.
+    pub fn producer_count(&self) -> usize {
+        self.writer.lock().producers.len()
+    }
+
     /// Forgets producers silent for longer than `producer.id.expiration.ms`; how many.
     pub fn expire_producers(&self, now_ms: i64) -> usize {
         let expiration_ms = self.config.load().producer_id_expiration_ms;

@@ -3,6 +3,7 @@
 use std::io;
 
 use bytes::Bytes;
+use pagewire_disk::DiskFile;
 use pagewire_record::{DecompressLimits, SharedBatch};
 
 use crate::answers::TimestampOffset;
@@ -28,21 +29,22 @@ impl Log {
         Ok(None)
     }
 
-    /// The first record that has the largest timestamp of the log; `None` if no record has a timestamp.
+    /// The first record at or above the log start that has the largest timestamp of those; `None` if none of them has a
+    /// timestamp.
     pub fn max_timestamp_offset(&self) -> Result<Option<TimestampOffset>, ReadError> {
-        let segments = self.segments.load_full();
+        let (log_start, segments) = (self.marks().log_start, self.segments.load_full());
+        let limits = self.config.load().decompress;
         let mut best = None;
-        for segment in segments.iter() {
-            let largest = gone_is_none(segment.largest_timestamp())?;
-            if let Some(entry) = largest.filter(|entry| entry.timestamp >= 0)
-                && best.as_ref().is_none_or(|(timestamp, _)| entry.timestamp > *timestamp)
+        for segment in segments.iter().filter(|segment| segment.end().next_offset > log_start) {
+            let largest = gone_is_none(segment.largest_since(log_start, limits))?;
+            if let Some(timestamp) = largest.filter(|timestamp| *timestamp >= 0)
+                && best.as_ref().is_none_or(|(largest, _)| timestamp > *largest)
             {
-                best = Some((entry.timestamp, segment));
+                best = Some((timestamp, segment));
             }
         }
         let Some((timestamp, segment)) = best else { return Ok(None) };
-        let limits = self.config.load().decompress;
-        gone_is_none(segment.first_since(timestamp, self.marks().log_start, limits))
+        gone_is_none(segment.first_since(timestamp, log_start, limits))
     }
 }
 
@@ -75,6 +77,51 @@ impl Segment {
             }
         }
         Ok(None)
+    }
+
+    /// The largest timestamp of the records at or above `offset_min`.
+    fn largest_since(&self, offset_min: i64, limits: DecompressLimits) -> Result<Option<i64>, ReadError> {
+        let Some(largest) = self.largest_timestamp()? else { return Ok(None) };
+        if self.base_offset >= offset_min {
+            return Ok(Some(largest.timestamp));
+        }
+        if let Some(found) = self.first_since(largest.timestamp, offset_min, limits)? {
+            return Ok(Some(found.timestamp));
+        }
+        // What has it was deleted.
+        let Some(first) = self.locate(offset_min, Patience::Endless)? else { return Ok(None) };
+        let file = self.file()?;
+        let mut max = None;
+        let mut scanner =
+            Scanner::new(&*file, first.position, self.end().size, self.base_offset, WINDOW_WALK);
+        while let Some(batch) = self.readable(scanner.next())? {
+            let timestamp = if batch.header.base_offset >= offset_min {
+                Some(batch.header.max_timestamp)
+            } else {
+                self.largest_of(&batch, &*file, offset_min, limits)?
+            };
+            max = max.max(timestamp);
+        }
+        Ok(max)
+    }
+
+    /// The same of the records in one batch.
+    fn largest_of(
+        &self,
+        batch: &Found,
+        file: &dyn DiskFile,
+        offset_min: i64,
+        limits: DecompressLimits,
+    ) -> Result<Option<i64>, ReadError> {
+        let corrupt = || ReadError::Corrupt { file: self.path(), position: batch.position };
+        let bytes = Bytes::from(read_whole(file, batch)?);
+        let whole = SharedBatch::first(&bytes).map_err(|_| corrupt())?;
+        let mut max = None;
+        for record in whole.records(&limits).map_err(|_| corrupt())? {
+            let record = record.map_err(|_| corrupt())?;
+            max = max.max((record.offset >= offset_min).then_some(record.timestamp));
+        }
+        Ok(max)
     }
 
     /// Where the walk for a timestamp begins: all batches before it are older.

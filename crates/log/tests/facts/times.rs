@@ -68,3 +68,28 @@ fn what_was_deleted_is_not_found() {
     bench.log.delete_records_before(4).expect("delete");
     assert_eq!(offset(&bench, 0), Some((4, 1011)));
 }
+
+#[test]
+fn the_largest_timestamp_is_that_of_what_is_left() {
+    for rolled in [false, true] {
+        let bench = Bench::with(LogConfig { segment_bytes: if rolled { 250 } else { 1 << 20 }, ..config() });
+        // Offsets 0..2 at 10 and 11, 2..4 at 90 and 91, 4..6 at 80 and 81, 6..8 at 50 and 51.
+        for timestamp in [10, 90, 80, 50] {
+            bench.append(batch(2, timestamp));
+        }
+        let largest =
+            || bench.log.max_timestamp_offset().expect("lookup").map(|found| (found.offset, found.timestamp));
+        for (log_start, expected) in [
+            (0, Some((3, 91))),
+            (3, Some((3, 91))),
+            (4, Some((5, 81))),
+            (5, Some((5, 81))),
+            (6, Some((7, 51))),
+            (7, Some((7, 51))),
+            (8, None),
+        ] {
+            bench.log.delete_records_before(log_start).expect("delete");
+            assert_eq!(largest(), expected, "from {log_start} on, rolled {rolled}");
+        }
+    }
+}
