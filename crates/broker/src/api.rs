@@ -94,7 +94,7 @@ pub static APIS: &[Api] = &[
         respond(c, handlers::describe_cluster::handle)
     }),
     api(ApiKey::DescribeProducers, (0, 0), "producer state of a partition", |c| {
-        respond(c, handlers::describe_producers::handle)
+        respond_or_close(c, handlers::describe_producers::handle)
     }),
     api(ApiKey::DescribeTopicPartitions, (0, 0), "paged topic description", |c| {
         respond(c, handlers::describe_topic_partitions::handle)

@@ -13,12 +13,22 @@ use pagewire_wire::{
 };
 use tokio::task::consume_budget;
 
-use crate::{cluster::TopicEntry, dispatch::Context};
+use crate::{
+    cluster::TopicEntry,
+    dispatch::{Context, RESPONSE_BYTES_MAX},
+    net::Close,
+};
 
-pub(crate) async fn handle(ctx: Context, request: DescribeProducersRequest) -> DescribeProducersResponse {
+/// About the bytes of a producer, a partition or a topic in an answer, in memory and on the wire.
+const WEIGHT: usize = 64;
+
+pub(crate) async fn handle(
+    ctx: Context,
+    request: DescribeProducersRequest,
+) -> Result<DescribeProducersResponse, Close> {
     let image = ctx.broker.image();
     let mut response = DescribeProducersResponse::default();
-    let mut answered = HashSet::new();
+    let (mut answered, mut left) = (HashSet::new(), RESPONSE_BYTES_MAX);
     for topic in request.topics {
         let entry = image.topic(&topic.name);
         let mut partitions = Vec::new();
@@ -26,14 +36,26 @@ pub(crate) async fn handle(ctx: Context, request: DescribeProducersRequest) -> D
             consume_budget().await;
             // Named again, it would only be answered again.
             if answered.insert((topic.name.clone(), index)) {
+                left = left.checked_sub(weight(entry, index)).ok_or_else(too_much)?;
                 partitions.push(describe(entry, index));
             }
         }
         if !partitions.is_empty() {
+            left = left.checked_sub(WEIGHT + topic.name.len()).ok_or_else(too_much)?;
             response.topics.push(TopicResponse { name: topic.name, partitions, ..Default::default() });
         }
     }
-    response
+    Ok(response)
+}
+
+fn too_much() -> Close {
+    Close::because(format_args!("the producers have more than {RESPONSE_BYTES_MAX} bytes"))
+}
+
+/// What a partition will take, before anything of it is built.
+fn weight(topic: Option<&Arc<TopicEntry>>, index: i32) -> usize {
+    let partition = topic.and_then(|topic| topic.served(index).ok());
+    WEIGHT + partition.map_or(0, |partition| partition.log.producer_count() * WEIGHT)
 }
 
 fn describe(topic: Option<&Arc<TopicEntry>>, index: i32) -> PartitionResponse {
@@ -54,4 +76,41 @@ fn describe(topic: Option<&Arc<TopicEntry>>, index: i32) -> PartitionResponse {
         ..Default::default()
     });
     PartitionResponse { partition_index: index, active_producers: active.collect(), ..Default::default() }
+}
+
+#[cfg(test)]
+mod tests {
+    use pagewire_disk::MemoryDisk;
+    use pagewire_log::Origin;
+    use pagewire_record::{BatchBuilder, Codec};
+    use pagewire_wire::messages::describe_producers_request::TopicRequest;
+
+    use super::*;
+    use crate::{net::Reply, testing::Bench};
+
+    fn request(partitions: i32) -> DescribeProducersRequest {
+        let partition_indexes = (0..partitions).collect();
+        let topics =
+            vec![TopicRequest { name: "t".to_owned().into(), partition_indexes, ..Default::default() }];
+        DescribeProducersRequest { topics, ..Default::default() }
+    }
+
+    #[tokio::test]
+    async fn more_than_an_answer_holds_ends_the_connection_before_it_is_built() {
+        let bench = Bench::on(Arc::new(MemoryDisk::new()));
+        let topic = bench.topic("t", 1, &[]).await;
+        for producer in 0..3 {
+            let mut builder = BatchBuilder::new(Codec::None).producer(producer, 0, 0);
+            builder.append(1000, None, Some(b"x"), &[]).expect("record");
+            let batch = builder.build().expect("batch");
+            topic[0].append(batch, Origin::Client, 0, bench.broker.io()).expect("append");
+        }
+        let image = bench.broker.image();
+        assert_eq!(weight(image.topic("t"), 0), 4 * WEIGHT);
+        let answer = bench.ask(&request(1), 0).await.expect("an answer");
+        assert_eq!(answer.topics[0].partitions[0].active_producers.len(), 3);
+        let too_many = i32::try_from(RESPONSE_BYTES_MAX / WEIGHT).expect("fits");
+        let Reply::Later(refused) = bench.start(&request(too_many), 0) else { panic!("waits") };
+        assert!(refused.await.is_err_and(|close| close.0.contains("producers")));
+    }
 }
