@@ -79,7 +79,8 @@ async fn delete(
     if topic.internal {
         return Err(ErrorCode::InvalidTopicException);
     }
-    if !topic.config.cleanup_delete {
+    // Only compaction needs what deletion would take away; a topic without any policy keeps nothing from it.
+    if topic.config.cleanup_compact && !topic.config.cleanup_delete {
         return Err(ErrorCode::PolicyViolation);
     }
     let (log, offset) = (Arc::clone(&partition.log), asked.offset);
@@ -113,6 +114,20 @@ mod tests {
         let response = bench.ask(&request(offset), 2).await.expect("an answer");
         let partition = &response.topics[0].partitions[0];
         (partition.error_code, partition.low_watermark)
+    }
+
+    #[tokio::test]
+    async fn only_a_topic_that_is_compacted_and_nothing_else_keeps_its_records() {
+        let refused = ErrorCode::PolicyViolation.code();
+        for (policy, answer) in
+            [("delete", (0, 1)), ("compact,delete", (0, 1)), ("", (0, 1)), ("compact", (refused, NONE))]
+        {
+            let bench = Bench::on(Arc::new(pagewire_disk::MemoryDisk::new()));
+            let topic = bench.topic("t", 1, &[("cleanup.policy", policy)]).await;
+            let batch = crate::testing::batch();
+            topic[0].append(batch, pagewire_log::Origin::Client, 0, bench.broker.io()).expect("append");
+            assert_eq!(delete(&bench, 1).await, answer, "{policy}");
+        }
     }
 
     #[tokio::test]
