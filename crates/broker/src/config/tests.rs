@@ -336,6 +336,12 @@ fn a_topic_overrides_its_broker() {
     assert!(!topic.cleanup_compact && !topic.cleanup_delete);
     assert_eq!((topic.segment_bytes, topic.log_config().segment_bytes), (100, 100));
     assert_eq!(topic.produce_rules(9, 5).now_ms, 5);
+    let decompressed = |max_message_bytes| {
+        let topic = TopicConfig { max_message_bytes, ..topic.clone() };
+        assert_eq!(topic.log_config().decompress, topic.produce_rules(9, 5).limits);
+        topic.produce_rules(9, 5).limits.max_bytes
+    };
+    assert_eq!([1 << 20, 128 << 20, 500 << 20].map(decompressed), [128 << 20, 128 << 20, 500 << 20]);
 }
 
 #[test]

@@ -196,8 +196,14 @@ impl TopicConfig {
             producers_max: self.producers_max,
             pace_bytes: self.pace_bytes,
             preallocate: self.preallocate,
-            decompress: DecompressLimits::default(),
+            decompress: self.decompress_limits(),
         }
+    }
+
+    /// A batch may be as long decompressed as it may be without compression, at least.
+    fn decompress_limits(&self) -> DecompressLimits {
+        let max_message_bytes = usize::try_from(self.max_message_bytes).unwrap_or(usize::MAX);
+        DecompressLimits { max_bytes: DecompressLimits::DEFAULT_MAX_BYTES.max(max_message_bytes) }
     }
 
     /// What the record checks need of it, for one request.
@@ -212,7 +218,7 @@ impl TopicConfig {
             compression: self.compression,
             compacted: self.cleanup_compact,
             now_ms,
-            limits: DecompressLimits::default(),
+            limits: self.decompress_limits(),
         }
     }
 }

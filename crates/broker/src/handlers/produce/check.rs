@@ -20,7 +20,7 @@ use tokio::time::sleep;
 use super::failure::Failure;
 
 /// What the batches of a request may decompress to together, however small it is: as much as one of them alone, which is
-/// 128 times the default of `max.message.bytes`.
+/// 128 times the default of `max.message.bytes`, or what a topic sets if that is more.
 const INFLATED_BYTES: u64 = DecompressLimits::DEFAULT_MAX_BYTES as u64;
 /// What they may decompress to beyond that, for each byte of records in the request. Logs in JSON shrink to a twentieth.
 const INFLATED_PER_BYTE: u64 = 32;
@@ -48,6 +48,8 @@ pub(super) type Outcome = Result<Checked, Failure>;
 pub(super) struct Budget {
     /// Bytes that may still come out of decompressors.
     inflated: u64,
+    /// As many may come out of one batch alone.
+    alone: u64,
     /// The same, on the event loop.
     here: u64,
     nameable: usize,
@@ -65,7 +67,19 @@ impl Budget {
     }
 
     fn new(inflated: u64) -> Self {
-        Self { inflated, here: HERE_BYTES, nameable: RECORD_ERRORS_MAX, total: inflated }
+        let alone = INFLATED_BYTES;
+        Self { inflated, alone, here: HERE_BYTES, nameable: RECORD_ERRORS_MAX, total: inflated }
+    }
+
+    /// A batch may be checked that may decompress to more than those before it.
+    fn admit(&mut self, rules: &ProduceRules) {
+        let more = (rules.limits.max_bytes as u64).saturating_sub(self.alone);
+        self.alone += more;
+        // Once too much came out, nothing more does.
+        if self.inflated > 0 {
+            self.inflated += more;
+            self.total += more;
+        }
     }
 
     fn outcome(&mut self, checked: Result<Checked, Rejected>) -> Outcome {
@@ -111,6 +125,7 @@ impl Check {
         if self.cost == Cost::Plain {
             return Some(budget.outcome(check_produced(&self.records, &self.rules)));
         }
+        budget.admit(&self.rules);
         let most = if self.cost == Cost::Again { HERE_AGAIN_BYTES } else { HERE_BATCH_BYTES };
         if self.records.len() > most || budget.here < HERE_LEAST_BYTES {
             return None;
@@ -255,6 +270,16 @@ mod tests {
         ];
         assert_eq!(told, [0, 0, 10, 10]);
         assert_eq!(budget.inflated, 0);
+    }
+
+    #[tokio::test]
+    async fn a_topic_of_longer_batches_may_decompress_more() {
+        let rules = ProduceRules { limits: DecompressLimits { max_bytes: 3 << 20 }, ..rules() };
+        let check = Check::new(0, zeros(Codec::Zstd, 2 << 20), rules);
+        let mut budget = Budget { alone: 1 << 20, ..Budget::new(1 << 20) };
+        assert!(check.here(&mut budget).is_none());
+        assert_eq!(code(check.elsewhere(&mut budget, &IoPool::new(1, 4)).await), 0);
+        assert_eq!((budget.total, budget.inflated >> 19), (3 << 20, 1));
     }
 
     #[tokio::test]
