@@ -5,7 +5,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use pagewire_log::LogDir;
+use pagewire_log::{Flushed, LogDir};
 use tokio::time::{MissedTickBehavior, interval_at};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{info, warn};
@@ -17,6 +17,9 @@ const UNLINK_EVERY: Duration = Duration::from_secs(10);
 /// `flush.ms` is kept to within this, or `log.flush.scheduler.interval.ms` where that is shorter. While no topic has it
 /// (the default) nothing is looked at.
 const FLUSH_EVERY: Duration = Duration::from_secs(1);
+
+/// Files that are open beyond the budget are looked for this often. While there are none that costs nothing.
+const CLOSE_FILES_EVERY: Duration = Duration::from_secs(1);
 
 /// Memory that a burst needed goes back within twice this.
 const TRIM_EVERY: Duration = Duration::from_secs(5);
@@ -32,6 +35,7 @@ pub(crate) fn start(broker: &Arc<Broker>, tasks: &TaskTracker, stop: &Cancellati
         FLUSH_EVERY.min(config.log_flush_scheduler_interval),
         Round { wanted: has_timed_flushes, run: flush },
     );
+    every(CLOSE_FILES_EVERY, Round { wanted: has_too_many_files, run: close_files });
     tasks.spawn(trim_buffers(Arc::clone(broker), stop.clone()));
 }
 
@@ -58,6 +62,10 @@ fn always(_broker: &Broker) -> bool {
 
 fn has_timed_flushes(broker: &Broker) -> bool {
     broker.image().topics().any(|topic| topic.config.flush_every_ms().is_some())
+}
+
+fn has_too_many_files(broker: &Broker) -> bool {
+    broker.cluster().log_dir().has_too_many_files()
 }
 
 async fn repeat(broker: Arc<Broker>, stop: CancellationToken, period: Duration, round: Round) {
@@ -102,8 +110,12 @@ fn unlink(log_dir: &LogDir, now_ms: i64) {
 }
 
 fn flush(log_dir: &LogDir, now_ms: i64) {
-    for (path, error) in &log_dir.flush_due(now_ms).failed {
-        warn!(path = %path.display(), %error, "flush.ms: the sync failed");
+    report_syncs(&log_dir.flush_due(now_ms));
+}
+
+fn report_syncs(done: &Flushed) {
+    for (path, error) in &done.failed {
+        warn!(path = %path.display(), %error, "a sync failed");
     }
 }
 
@@ -124,4 +136,9 @@ mod tests {
         bench.topic("flushed", 1, &[("flush.ms", "1000")]).await;
         assert!(has_timed_flushes(&bench.broker));
     }
+}
+
+/// Syncs and closes files when more are open than there should be.
+fn close_files(log_dir: &LogDir, now_ms: i64) {
+    report_syncs(&log_dir.close_files(now_ms));
 }

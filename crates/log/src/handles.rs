@@ -3,7 +3,7 @@
 //! A partition's files are opened when they are first needed. When more than the budget are open, those not used
 //! since the last look are closed (second-chance order). A file with unsynced writes is never closed, because a failed
 //! writeback that nobody has seen yet could be forgotten with it; while there are too many of those the budget is
-//! exceeded, and [`LogDir::flush_due`](crate::LogDir::flush_due) syncs them. A range that was handed out keeps its own
+//! exceeded, and [`LogDir::close_files`](crate::LogDir::close_files) syncs them. A range that was handed out keeps its own
 //! descriptor, outside the budget.
 
 use std::collections::VecDeque;
@@ -23,6 +23,7 @@ const LOOKS_MAX: usize = 1024;
 pub struct Handles {
     max: usize,
     open: Mutex<VecDeque<Weak<Slot>>>,
+    exceeded: AtomicBool,
 }
 
 /// Place for one file's handle.
@@ -42,7 +43,7 @@ struct Handle(Arc<dyn DiskFile>);
 impl Handles {
     /// A budget of `max` descriptors.
     pub fn new(max: usize) -> Arc<Self> {
-        Arc::new(Self { max: max.max(1), open: Mutex::default() })
+        Arc::new(Self { max: max.max(1), open: Mutex::default(), exceeded: AtomicBool::default() })
     }
 
     /// Files open through the budget at the moment.
@@ -77,6 +78,15 @@ impl Handles {
         if before.is_none() {
             open.push_back(Arc::downgrade(slot));
         }
+        self.close_surplus(&mut open, Some(slot));
+    }
+
+    /// Closes what can be closed beyond the budget.
+    pub(crate) fn shrink(&self) {
+        self.close_surplus(&mut self.open.lock(), None);
+    }
+
+    fn close_surplus(&self, open: &mut VecDeque<Weak<Slot>>, kept: Option<&Arc<Slot>>) {
         // Twice around: the first time may find all in use. A bound, because all may be dirty.
         let mut looks = open.len().saturating_mul(2).min(LOOKS_MAX);
         while open.len() > self.max && looks > 0 {
@@ -84,17 +94,18 @@ impl Handles {
             let Some(next) = open.pop_front() else { break };
             let Some(candidate) = next.upgrade() else { continue };
             let used = candidate.used.swap(false, Ordering::Relaxed);
-            if used || candidate.is_dirty() || Arc::ptr_eq(&candidate, slot) {
+            if used || candidate.is_dirty() || kept.is_some_and(|kept| Arc::ptr_eq(&candidate, kept)) {
                 open.push_back(next);
             } else {
                 candidate.handle.store(None);
             }
         }
+        self.exceeded.store(open.len() > self.max, Ordering::Relaxed);
     }
 
     /// More files are open than the budget has: some have to be synced before they can be closed.
     pub(crate) fn is_exceeded(&self) -> bool {
-        self.open.lock().len() > self.max
+        self.exceeded.load(Ordering::Relaxed)
     }
 }
 
@@ -161,8 +172,8 @@ mod tests {
         }
         assert!(handles.open_files() == 4 && handles.is_exceeded(), "rather more than lost errors");
         slots.iter().for_each(|slot| slot.note_sync(slot.writes()));
-        assert!(handles.get(&Arc::default(), || open(&disk, 9)).is_ok());
-        assert!(!handles.is_exceeded());
+        handles.shrink();
+        assert!(handles.open_files() == 2 && !handles.is_exceeded());
     }
 
     #[test]

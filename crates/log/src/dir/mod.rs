@@ -19,8 +19,8 @@
 //! - Nothing unknown is deleted.
 //!
 //! Every call blocks on the disk except [`LogDir::get`], [`LogDir::logs`] and [`LogDir::offline`]. Time is passed in;
-//! the rounds ([`LogDir::retain`], [`LogDir::flush_due`], [`LogDir::unlink_due`], [`LogDir::write_checkpoints`]) are
-//! called by whoever owns the clock.
+//! the rounds ([`LogDir::retain`], [`LogDir::flush_due`], [`LogDir::close_files`], [`LogDir::unlink_due`],
+//! [`LogDir::write_checkpoints`]) are called by whoever owns the clock.
 //!
 //! Left to others: which topics exist and under which id (`metadata`), when rounds run (`broker`).
 

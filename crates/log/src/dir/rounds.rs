@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::table::Entry;
 use super::{LogDir, parallel};
@@ -49,16 +50,36 @@ impl LogDir {
 
     /// One flush round (every second or so): syncs the logs whose `flush.ms` has passed with unsynced records, and
     /// those that closed a segment since their last sync, so that recovery after a crash never reads closed segments.
-    /// While more files are open than the budget has, all that have unsynced records: only then can they be closed.
     pub fn flush_due(&self, now_ms: i64) -> Flushed {
-        let mut flushed = Flushed::default();
         if self.offline().is_some() {
-            return flushed;
+            return Flushed::default();
         }
         let mut due = self.entries();
-        let exceeded = self.handles.is_exceeded();
-        due.retain(|entry| is_due(entry, now_ms, exceeded));
-        let answers = parallel::map(&due, self.threads, |entry| entry.round(Log::sync));
+        due.retain(|entry| is_due(entry, now_ms));
+        self.sync_all(&due, now_ms)
+    }
+
+    /// More files are open than [`Handles`](crate::Handles) allow: run [`close_files`](Self::close_files).
+    pub fn has_too_many_files(&self) -> bool {
+        self.handles.is_exceeded()
+    }
+
+    /// Syncs all that is not synced, because only then can its files be closed, and closes what is over the budget.
+    pub fn close_files(&self, now_ms: i64) -> Flushed {
+        let mut unsynced = self.entries();
+        unsynced.retain(|entry| {
+            let marks = entry.log.marks();
+            marks.recovery_point < marks.log_end
+        });
+        let flushed =
+            if self.offline().is_some() { Flushed::default() } else { self.sync_all(&unsynced, now_ms) };
+        self.handles.shrink();
+        flushed
+    }
+
+    fn sync_all(&self, due: &[Arc<Entry>], now_ms: i64) -> Flushed {
+        let mut flushed = Flushed::default();
+        let answers = parallel::map(due, self.threads, |entry| entry.round(Log::sync));
         for (entry, answer) in due.iter().zip(answers) {
             match answer {
                 Some(Ok(_)) => {
@@ -84,12 +105,12 @@ fn retain_one(log: &Log, now_ms: i64, all: &mut RetainedAll) -> Result<(), Appen
     Ok(())
 }
 
-fn is_due(entry: &Entry, now_ms: i64, exceeded: bool) -> bool {
+fn is_due(entry: &Entry, now_ms: i64) -> bool {
     let marks = entry.log.marks();
     if marks.recovery_point >= marks.log_end {
         return false;
     }
-    exceeded || time_is_up(entry.flush_ms(), entry.flushed_ms(), now_ms) || {
+    time_is_up(entry.flush_ms(), entry.flushed_ms(), now_ms) || {
         let active_base = entry.log.segments().last().map_or(0, |segment| segment.base_offset);
         closed_unsynced(&marks, active_base)
     }
