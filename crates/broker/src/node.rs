@@ -1,11 +1,13 @@
 //! Starting and stopping one broker.
 //!
 //! ```text
-//!   lock the directory ─ open the metadata ─ load the logs (recovering what needs it) ─ bind ─ ready
+//!   lock the directory ─ open the metadata ─ bind ─ load the logs (recovering what needs it) ─ accept: ready
 //!   stop: no new connections ─ connections end ─ changes end ─ coordinators end ─ logs closed, checkpoints, clean mark ─ unlocked
 //! ```
 //!
-//! A directory is locked before anything in it is read, and nothing is bound before everything can be served.
+//! A directory is locked before anything in it is read. Addresses are bound before the logs are loaded, because loading
+//! takes the clean mark away and a start that fails for its port shall leave it; nothing is accepted before everything
+//! can be served.
 
 use std::{
     collections::HashMap,
@@ -16,13 +18,17 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
+    thread,
     time::{Duration, Instant},
 };
 
 use pagewire_disk::{LockError, OsDisk};
-use pagewire_log::{LoadReport, LockedDir, LogDir, LogDirError, LogDirOptions, Notice, PartitionSettings};
+use pagewire_log::{
+    CloseReport, LoadReport, LockedDir, LogDir, LogDirError, LogDirOptions, Notice, PartitionSettings,
+};
 use pagewire_metadata::{Catalog, CatalogError, EmbeddedStore, OpenError, SystemClock, model::TopicRecord};
 use pagewire_zcopy::{BufferPool, IoPool, PoolOptions, Transfer, TransferOptions};
+use tokio::sync::oneshot;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{error, info, warn};
 
@@ -117,6 +123,7 @@ impl Node {
         let locked = blocking(&io, move || lock(&dir)).await??;
         let catalog = open_catalog(&config, &io).await?;
         let config = with_stored(&catalog, config).await?;
+        let listeners = bind_all(&config)?;
         let cluster_record = catalog.cluster(now_ms()).await?;
         let (topics, _) = catalog.topics().await?;
         let topics: Vec<TopicRecord> = topics.into_iter().map(|(record, _)| record).collect();
@@ -140,7 +147,6 @@ impl Node {
         });
         let transfer = Transfer::new(transfer_options(&config), buffers.clone(), io.clone());
         let coordinators = Coordinators::new(&config);
-        let listeners = bind_all(&config)?;
         let broker = Arc::new(Broker::new(Parts { config, cluster, coordinators, transfer, buffers, io }));
         let mut node = Self {
             broker,
@@ -203,8 +209,8 @@ impl Node {
         if tokio::time::timeout(DRAIN, self.services.wait()).await.is_err() {
             warn!("background work did not end in time");
         }
-        let log_dir = Arc::clone(self.broker.cluster().log_dir());
-        let report = blocking(self.broker.io(), move || log_dir.close_clean(now_ms())).await?;
+        self.broker.io().discard_queued();
+        let report = close(self.broker.cluster().log_dir()).await;
         for (path, error) in &report.failed {
             error!(path = %path.display(), %error, "not closed cleanly; the next start will check it");
         }
@@ -235,7 +241,24 @@ impl Node {
     }
 }
 
-/// Runs what blocks on the I/O pool, which is empty while a node starts and stops.
+/// Closes the logs on a thread of its own: the I/O pool may be waiting for the disk for a long time.
+async fn close(log_dir: &Arc<LogDir>) -> CloseReport {
+    let (done, closed) = oneshot::channel();
+    let on_thread = Arc::clone(log_dir);
+    let job = move || {
+        // Whoever stops the broker waits, or does not care.
+        let _ = done.send(on_thread.close_clean(now_ms()));
+    };
+    match thread::Builder::new().name("pagewire-close".to_owned()).spawn(job) {
+        Err(_) => log_dir.close_clean(now_ms()),
+        Ok(_) => closed.await.unwrap_or_else(|_| CloseReport {
+            clean: false,
+            failed: vec![(log_dir.path().to_path_buf(), io::Error::other("closing panicked"))],
+        }),
+    }
+}
+
+/// Runs what blocks on the I/O pool, which is empty while a node starts.
 async fn blocking<T: Send + 'static>(io: &IoPool, job: impl FnOnce() -> T + Send + 'static) -> io::Result<T> {
     io.run(job).await.map_err(|_| io::Error::other("the I/O pool takes no work"))
 }
@@ -341,4 +364,53 @@ fn bind_all(config: &BrokerConfig) -> Result<Vec<Listener>, StartError> {
             .map_err(|error| StartError::Bind { address: endpoint.address, error })
     };
     config.listeners.iter().map(bind).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use pagewire_disk::checkpoint::CLEAN_MARK_FILE;
+
+    use super::*;
+    use crate::config::{Origin, Sources};
+
+    fn config(dir: &Path, listener: &str) -> BrokerConfig {
+        let mut sources = Sources::new();
+        for (key, value) in
+            [("log.dirs", dir.to_str().expect("text")), ("listeners", listener), ("pagewire.io.threads", "1")]
+        {
+            sources.add(key, value, Origin::Flag);
+        }
+        BrokerConfig::load(sources).expect("settings").0
+    }
+
+    const ANY_PORT: &str = "PLAINTEXT://127.0.0.1:0";
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_port_in_use_leaves_a_clean_directory_clean() {
+        let (dir, other) = (tempfile::tempdir().expect("dir"), tempfile::tempdir().expect("dir"));
+        let node = Node::start(config(dir.path(), ANY_PORT)).await.expect("starts");
+        node.stop().await.expect("stops");
+        let node = Node::start(config(other.path(), ANY_PORT)).await.expect("starts");
+        let taken = format!("PLAINTEXT://{}", node.addresses()[0]);
+        let refused = Node::start(config(dir.path(), &taken)).await;
+        assert!(matches!(refused, Err(StartError::Bind { .. })));
+        assert!(dir.path().join(CLEAN_MARK_FILE).exists());
+        node.stop().await.expect("stops");
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_stop_is_clean_though_the_io_pool_waits_for_the_disk() {
+        let dir = tempfile::tempdir().expect("dir");
+        let node = Node::start(config(dir.path(), ANY_PORT)).await.expect("starts");
+        let (io, (release, gate)) = (node.broker.io().clone(), mpsc::channel::<()>());
+        let slow = move || gate.recv().is_err();
+        io.submit(move || assert!(slow(), "until the end")).expect("room");
+        while io.submit(|| ()).is_ok() {}
+        node.stop().await.expect("stops");
+        assert!(dir.path().join(CLEAN_MARK_FILE).exists());
+        assert_eq!(io.queued(), 0, "what nobody waits for any more");
+        drop(release);
+    }
 }

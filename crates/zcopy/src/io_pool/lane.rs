@@ -89,6 +89,15 @@ impl Lane {
         self.state.lock().queue.len()
     }
 
+    /// Drops the jobs that wait, unrun.
+    pub(super) fn discard(&self) {
+        // Dropped without the lock: a job may own anything.
+        let queue = std::mem::take(&mut self.state.lock().queue);
+        drop(queue);
+        #[cfg(feature = "tokio")]
+        self.room.notify_waiters();
+    }
+
     /// Lets the threads end once the queue is empty.
     pub(super) fn close(&self) {
         self.state.lock().closed = true;

@@ -76,6 +76,12 @@ impl IoPool {
         self.handle.urgent.submit(Box::new(job))
     }
 
+    /// Drops the jobs of the general lane that no thread has begun; whoever awaits one hears [`PoolFull`]. For the end of
+    /// a process, when those who wanted them are gone.
+    pub fn discard_queued(&self) {
+        self.handle.general.discard();
+    }
+
     /// Threads alive now, in both lanes.
     pub fn threads(&self) -> usize {
         self.handle.general.threads() + self.handle.urgent.threads()
