@@ -2,6 +2,9 @@
 //!
 //! Each load writes numbered records to partitions of its own while the broker is killed and started again under it.
 //! Afterwards every partition is read whole and held against the ledger: see [`Promise`].
+//!
+//! The page cache outlives a kill, so nothing here tells stable storage from it. What acks=all promises beyond that is
+//! tested on a disk that forgets, in the broker's own tests of Produce.
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;

@@ -206,7 +206,12 @@ fn fill(client: &mut Raw) -> Result<Producer> {
     }
     let partitions = vec![DeleteRecordsPartition { partition_index: 0, offset: 7 }];
     let topics = vec![DeleteRecordsTopic { name: text(KEPT), partitions }];
-    client.call(&DeleteRecordsRequest { topics, timeout_ms: 10_000 }, 2)?;
+    let deleted = client.call(&DeleteRecordsRequest { topics, timeout_ms: 10_000 }, 2)?;
+    let answers = deleted.topics.iter().flat_map(|topic| &topic.partitions);
+    let low_watermarks: Vec<_> = answers.map(|p| (p.error_code, p.low_watermark)).collect();
+    ensure!(low_watermarks == [(0, 7)], "DeleteRecords answered {low_watermarks:?}");
+    let start = client.offset(KEPT, 0, -2)?;
+    ensure!(start == 7, "the log starts at {start} after DeleteRecords up to 7");
 
     let partitions = (0..3)
         .map(|index| OffsetCommitRequestPartition {
