@@ -92,7 +92,8 @@ impl Log {
         let spot =
             Spot { base_offset, leader_epoch: context.leader_epoch, not_before_ms: writer.append_time_ms };
         let placed = place(spot)?;
-        if let Some(meta) = check_sequences(&writer.producers, &placed, context.origin)? {
+        let known = writer.producers.with(|known| check_sequences(known, &placed, context.origin))?;
+        if let Some(meta) = known {
             return Ok(self.duplicate(&meta));
         }
         let limit = config.segment_limit();
@@ -190,10 +191,13 @@ impl Log {
             let due = writer.sparse.next(config.index_interval_bytes, header.size_in_bytes());
             // Readers look an offset up only below the published end, so an entry may come before its batch.
             indexed = indexed.and_then(|()| active.note_batch(header, position, due));
-            writer.producers.record(header, now_ms, config.producers_max);
+            if header.has_producer_id() {
+                writer.producers.with(|known| known.record(header, now_ms, config.producers_max));
+            }
             writer.first_timestamp.get_or_insert(header.max_timestamp);
             writer.append_time_ms = writer.append_time_ms.max(append_time(header));
         }
+        writer.producers.make_room();
         active.publish(end, newest);
         self.publish_end(end.next_offset);
         indexed

@@ -1,4 +1,4 @@
-//! What all parts of one log share: the disk, the directory, the descriptor budget.
+//! What all parts of one log share: the disk, the directory, the budgets.
 
 use std::io;
 use std::path::PathBuf;
@@ -10,6 +10,7 @@ use pagewire_disk::{Disk, DiskFile, OpenMode};
 use crate::errors::Offline;
 use crate::handles::Handles;
 use crate::names;
+use crate::producer_budget::ProducerBudget;
 
 /// Where a log lives.
 #[derive(Debug)]
@@ -17,6 +18,7 @@ pub(crate) struct Home {
     pub(crate) disk: Arc<dyn Disk>,
     pub(crate) dir: PathBuf,
     pub(crate) handles: Arc<Handles>,
+    pub(crate) producers: Arc<ProducerBudget>,
     /// Why no log of the log directory takes writes, once that is so.
     pub(crate) sick: Arc<OnceLock<Offline>>,
     /// The directory has another name, or another log has moved in: nothing is opened by name any more.
@@ -32,15 +34,17 @@ impl Home {
             disk,
             dir,
             handles,
+            producers: Arc::default(),
             sick: Arc::default(),
             gone: AtomicBool::default(),
             index_interval: AtomicU32::default(),
         }
     }
 
-    /// The home of a log that stops taking writes with the others of its log directory.
-    pub(crate) fn within(self, sick: &Arc<OnceLock<Offline>>) -> Self {
-        Self { sick: Arc::clone(sick), ..self }
+    /// The home of a log that stops taking writes with the others of its log directory, and remembers no more producers
+    /// than all of them may.
+    pub(crate) fn within(self, sick: &Arc<OnceLock<Offline>>, producers: &Arc<ProducerBudget>) -> Self {
+        Self { sick: Arc::clone(sick), producers: Arc::clone(producers), ..self }
     }
 
     pub(crate) fn path(&self, offset: i64, suffix: &str) -> PathBuf {

@@ -72,6 +72,7 @@ mod marks;
 mod names;
 mod open;
 mod patience;
+mod producer_budget;
 mod producers;
 mod read;
 mod recovery;

@@ -137,7 +137,7 @@ impl Log {
 
     /// The idempotent producers, by id. Waits for an append under way.
     pub fn producers(&self) -> Vec<ProducerInfo> {
-        self.writer.lock().producers.describe()
+        self.writer.lock().producers.with(|known| known.describe())
     }
 
     /// How many those are.
@@ -148,7 +148,7 @@ impl Log {
     /// Forgets producers silent for longer than `producer.id.expiration.ms`; how many.
     pub fn expire_producers(&self, now_ms: i64) -> usize {
         let expiration_ms = self.config.load().producer_id_expiration_ms;
-        self.writer.lock().producers.expire(now_ms, expiration_ms)
+        self.writer.lock().producers.with(|known| known.expire(now_ms, expiration_ms))
     }
 
     /// The newest leader epoch in the log, `None` before the first.

@@ -225,7 +225,7 @@ fn load_producers(
             true
         })?;
     }
-    writer.producers = table;
+    writer.producers = home.producers.count(table);
     Ok(())
 }
 

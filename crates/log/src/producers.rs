@@ -220,7 +220,7 @@ impl ProducerTable {
             return;
         }
         if self.0.len() >= max && !self.0.contains_key(&header.producer_id) {
-            self.forget_oldest(max);
+            self.forget_oldest((self.0.len() + 1).saturating_sub(max) + max / 16);
         }
         let known = self.0.entry(header.producer_id).or_insert_with(|| Producer::new(header.producer_epoch));
         if known.epoch != header.producer_epoch {
@@ -258,11 +258,10 @@ impl ProducerTable {
         before - self.0.len()
     }
 
-    /// Makes room: the sixteenth part that was silent for longest goes, transactions last.
-    fn forget_oldest(&mut self, max: usize) {
+    /// Forgets this many: those that were silent for longest, transactions last.
+    pub(crate) fn forget_oldest(&mut self, surplus: usize) {
         let mut ages: Vec<(bool, i64, i64)> =
             self.0.iter().map(|(id, p)| (p.txn_first_offset.is_some(), p.last_seen_ms, *id)).collect();
-        let surplus = (self.0.len() + 1).saturating_sub(max) + max / 16;
         ages.sort_unstable();
         for (_, _, id) in ages.iter().take(surplus) {
             self.0.remove(id);

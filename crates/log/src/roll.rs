@@ -143,7 +143,7 @@ impl Log {
         }
         let file = self.home.open(offset, names::SNAPSHOT, OpenMode::Create)?;
         file.set_len(0)?;
-        file.write_at(0, &snapshot::encode(&writer.producers))?;
+        file.write_at(0, &writer.producers.with(|known| snapshot::encode(known)))?;
         self.small_files.lock().push(file);
         writer.snapshots.push(offset);
         self.drop_old_snapshots(writer);

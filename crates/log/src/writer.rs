@@ -1,12 +1,14 @@
 //! What appends go by: the state behind the append lock.
 
+use std::sync::Arc;
+
 use crate::derive::Sparse;
-use crate::producers::ProducerTable;
+use crate::producer_budget::Producers;
 
 /// What only the holder of the append lock may touch.
 #[derive(Debug, Default)]
 pub(crate) struct Writer {
-    pub(crate) producers: ProducerTable,
+    pub(crate) producers: Arc<Producers>,
     pub(crate) sparse: Sparse,
     /// Largest timestamp of the active segment's first batch.
     pub(crate) first_timestamp: Option<i64>,

@@ -127,7 +127,8 @@ impl LogDir {
             now_ms,
         };
         let home = Home::new(Arc::clone(&self.disk), dir.to_path_buf(), Arc::clone(&self.handles));
-        let (log, report) = Log::open_at(home.within(&self.offline), topic, partition, options)?;
+        let (log, report) =
+            Log::open_at(home.within(&self.offline, &self.producers), topic, partition, options)?;
         for cut in &report.cuts {
             tracing::warn!(%cut, "a partition made earlier was cut");
         }

@@ -20,10 +20,14 @@ use super::stray::set_aside;
 use super::table::{Entry, Table};
 use super::{LogDir, parallel};
 use crate::home::Home;
+use crate::producer_budget::ProducerBudget;
 use crate::{Log, LogError, Offline, OpenOptions, RecoveryReport};
 
 /// Every ext file system has this in its root.
 const NOBODYS: &str = "lost+found";
+
+/// Idempotent producers that all logs of a directory remember together: a quarter of a gigabyte of them.
+const PRODUCERS_MAX: usize = 1 << 20;
 
 /// How far loading has come. Said after each partition's directory.
 #[derive(Debug)]
@@ -118,7 +122,7 @@ impl LockedDir {
         let (found, doomed) = self.scan(options.now_ms, &mut report.notices)?;
 
         let total = found.len();
-        let offline = Arc::default();
+        let (offline, producers) = (Arc::default(), ProducerBudget::new(PRODUCERS_MAX));
         let one = One {
             dir: &self,
             options,
@@ -126,6 +130,7 @@ impl LockedDir {
             clean: report.clean,
             settings,
             offline: &offline,
+            producers: &producers,
         };
         let done = AtomicUsize::new(0);
         let outcomes = parallel::map(&found, options.threads, |found| {
@@ -166,6 +171,7 @@ impl LockedDir {
             path,
             meta,
             handles: Arc::clone(&options.handles),
+            producers,
             threads: options.threads,
             lock: Mutex::new(Some(self.lock)),
             table: RwLock::new(table),
@@ -210,6 +216,7 @@ struct One<'a> {
     clean: bool,
     settings: &'a (dyn Fn(&str, i32) -> Option<PartitionSettings> + Sync),
     offline: &'a Arc<OnceLock<Offline>>,
+    producers: &'a Arc<ProducerBudget>,
 }
 
 impl One<'_> {
@@ -266,7 +273,7 @@ impl One<'_> {
             now_ms: self.options.now_ms,
         };
         let (disk, handles) = (Arc::clone(&self.dir.disk), Arc::clone(&self.options.handles));
-        let home = Home::new(disk, path.clone(), handles).within(self.offline);
+        let home = Home::new(disk, path.clone(), handles).within(self.offline, self.producers);
         let (log, report) = Log::open_at(home, topic, *partition, options)?;
         let (log_end, known_end) = (log.marks().log_end, self.checkpoints.known_end(topic, *partition));
         if log_end < known_end {

@@ -61,6 +61,7 @@ pub use notice::Notice;
 pub use options::{LogDirOptions, PartitionSettings};
 pub use rounds::{Flushed, RetainedAll};
 
+use crate::producer_budget::ProducerBudget;
 use crate::{Handles, Log, Offline};
 use checkpoints::{Checkpoints, Written};
 use delete::Doomed;
@@ -73,6 +74,7 @@ pub struct LogDir {
     path: PathBuf,
     meta: MetaProperties,
     handles: Arc<Handles>,
+    producers: Arc<ProducerBudget>,
     threads: usize,
     lock: Mutex<Option<DirLock>>,
     table: RwLock<Table>,
