@@ -166,12 +166,16 @@ mod tests {
         }
         let again = handles.get(dirty, || Err(io::ErrorKind::Other.into()));
         assert!(again.is_ok(), "still open");
-        slots.iter().for_each(|slot| slot.note_write());
+        for slot in &slots {
+            slot.note_write();
+        }
         for (name, slot) in slots.iter().enumerate() {
             assert!(handles.get(slot, || open(&disk, name)).is_ok());
         }
         assert!(handles.open_files() == 4 && handles.is_exceeded(), "rather more than lost errors");
-        slots.iter().for_each(|slot| slot.note_sync(slot.writes()));
+        for slot in &slots {
+            slot.note_sync(slot.writes());
+        }
         handles.shrink();
         assert!(handles.open_files() == 2 && !handles.is_exceeded());
     }

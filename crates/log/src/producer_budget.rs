@@ -26,7 +26,7 @@ pub(crate) struct ProducerBudget {
 }
 
 /// The producers of one log, counted against a budget.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Producers {
     budget: Arc<ProducerBudget>,
     table: Mutex<ProducerTable>,
@@ -47,11 +47,8 @@ impl ProducerBudget {
 
     /// Counts a table from now on.
     pub(crate) fn count(self: &Arc<Self>, table: ProducerTable) -> Arc<Producers> {
-        let producers = Arc::new(Producers {
-            budget: Arc::clone(self),
-            table: Mutex::default(),
-            len: AtomicUsize::default(),
-        });
+        let (empty, len) = (Mutex::default(), AtomicUsize::default());
+        let producers = Arc::new(Producers { budget: Arc::clone(self), table: empty, len });
         producers.with(|own| *own = table);
         let mut tables = self.tables.lock();
         if tables.len() == tables.capacity() {
@@ -109,12 +106,6 @@ impl Producers {
     }
 }
 
-impl Default for Producers {
-    fn default() -> Self {
-        Self { budget: Arc::default(), table: Mutex::default(), len: AtomicUsize::default() }
-    }
-}
-
 impl Drop for Producers {
     fn drop(&mut self) {
         self.budget.total.fetch_sub(self.len(), Ordering::Relaxed);
@@ -156,7 +147,9 @@ mod tests {
     fn many_small_tables_stay_within_the_budget() {
         let budget = ProducerBudget::new(100);
         let tables: Vec<_> = (0..300).map(|_| budget.count(ProducerTable::default())).collect();
-        tables.iter().for_each(|table| write(table, 0..1));
+        for table in &tables {
+            write(table, 0..1);
+        }
         assert!(budget.total.load(Ordering::Relaxed) <= 100);
         let counted: usize = tables.iter().map(|table| ids(table).len()).sum();
         assert_eq!(budget.total.load(Ordering::Relaxed), counted);
