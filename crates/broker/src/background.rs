@@ -119,6 +119,11 @@ fn report_syncs(done: &Flushed) {
     }
 }
 
+/// Syncs and closes files when more are open than there should be.
+fn close_files(log_dir: &LogDir, now_ms: i64) {
+    report_syncs(&log_dir.close_files(now_ms));
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
@@ -136,9 +141,4 @@ mod tests {
         bench.topic("flushed", 1, &[("flush.ms", "1000")]).await;
         assert!(has_timed_flushes(&bench.broker));
     }
-}
-
-/// Syncs and closes files when more are open than there should be.
-fn close_files(log_dir: &LogDir, now_ms: i64) {
-    report_syncs(&log_dir.close_files(now_ms));
 }
