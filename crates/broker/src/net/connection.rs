@@ -18,26 +18,17 @@
 //! TCP keepalive. Half a frame costs memory all that time, which is taken back (and the connection with it) when others
 //! need it: see `pagewire_zcopy::Evicted`.
 
-use std::{
-    collections::VecDeque,
-    future::poll_fn,
-    io,
-    net::SocketAddr,
-    pin::{Pin, pin},
-    sync::Arc,
-    task::Poll,
-    time::Duration,
-};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
-use futures_util::{StreamExt, stream::FuturesOrdered};
-use pagewire_zcopy::{Evicted, FrameError, Piece, Receiver, SendPlan};
+use pagewire_zcopy::{Evicted, FrameError, Receiver, SendPlan};
 use tokio::{io::Interest, net::TcpStream, task::consume_budget, time::timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, trace, warn};
 
 use super::{
     congestion,
-    reply::{Close, Outcome, Reply},
+    queue::{Answer, Queue},
+    reply::{Close, Reply},
 };
 use crate::{
     broker::Broker,
@@ -70,22 +61,13 @@ impl Peer {
     }
 }
 
-/// An answer that has not left, and the memory it is charged for.
-struct Answer {
-    outcome: Outcome,
-    charge: Option<Charge>,
-}
-
 struct Connection {
     broker: Arc<Broker>,
     peer: Arc<Peer>,
     account: Arc<Account>,
     stream: TcpStream,
     receiver: Receiver,
-    /// Requests that wait, and answers behind one of them.
-    waiting: FuturesOrdered<Pin<Box<dyn Future<Output = Answer> + Send>>>,
-    /// Answers that came while another one was being sent; before those of `waiting`.
-    finished: VecDeque<Answer>,
+    queue: Queue,
     outgoing: SendPlan,
     /// Of what is in `outgoing`.
     charges: Vec<Charge>,
@@ -106,12 +88,11 @@ enum Left {
 
 /// Serves `stream` until it ends, misbehaves, idles out or the broker stops.
 pub(super) async fn serve(broker: Arc<Broker>, stream: TcpStream, peer: Arc<Peer>, stop: CancellationToken) {
-    let config = broker.config();
+    let (config, account) = (broker.config(), broker.memory().account());
     let mut connection = Connection {
         receiver: Receiver::new(broker.buffers().clone()),
-        account: broker.memory().account(),
-        waiting: FuturesOrdered::new(),
-        finished: VecDeque::new(),
+        queue: Queue::new(Arc::clone(&account)),
+        account,
         outgoing: SendPlan::new(),
         charges: Vec::new(),
         ending: false,
@@ -179,14 +160,9 @@ impl Connection {
         }
     }
 
-    /// Requests that were started and whose answers have not left.
-    fn in_flight(&self) -> usize {
-        self.waiting.len() + self.finished.len()
-    }
-
     /// Whether nothing more is started until an answer has left. Without any to wait for, one request always is.
     fn is_full(&self) -> bool {
-        let in_flight = self.in_flight();
+        let in_flight = self.queue.len();
         in_flight >= IN_FLIGHT_MAX || (in_flight > 0 && self.account.held_bytes() > HELD_MAX_BYTES)
     }
 
@@ -206,34 +182,13 @@ impl Connection {
                 Err(error) => Reply::Now(Err(refused_frame(&error))),
             };
             self.ending = matches!(reply, Reply::Now(Err(_)));
-            self.take(reply).await?;
+            if let Some(answer) = self.queue.start(reply).await {
+                self.gather(answer)?;
+            }
             // However many have arrived together, the other connections of this thread get their turn.
             consume_budget().await;
         }
         Ok(Left::Nothing)
-    }
-
-    async fn take(&mut self, reply: Reply) -> Result<(), Close> {
-        let outcome = match reply {
-            Reply::Now(outcome) => outcome,
-            Reply::Later(mut future) => {
-                // The first step runs here, so that requests start in the order in which they came.
-                match poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx))).await {
-                    Poll::Ready(outcome) => outcome,
-                    Poll::Pending => {
-                        let account = Arc::clone(&self.account);
-                        self.waiting.push_back(Box::pin(async move { Answer::of(future.await, &account) }));
-                        return Ok(());
-                    }
-                }
-            }
-        };
-        let answer = Answer::of(outcome, &self.account);
-        if self.in_flight() == 0 {
-            return self.gather(answer);
-        }
-        self.waiting.push_back(Box::pin(std::future::ready(answer)));
-        Ok(())
     }
 
     fn gather(&mut self, answer: Answer) -> Result<(), Close> {
@@ -253,18 +208,11 @@ impl Connection {
     async fn send(&mut self) -> Result<(), Close> {
         while self.outgoing.total() > 0 {
             let before = self.outgoing.remaining();
-            let sent = {
-                let transfer = self.broker.transfer();
-                let mut sending = pin!(timeout(self.idle, transfer.send(&self.stream, &mut self.outgoing)));
-                loop {
-                    tokio::select! {
-                        biased;
-                        sent = &mut sending => break sent,
-                        Some(answer) = self.waiting.next(), if !self.waiting.is_empty() => {
-                            self.finished.push_back(answer);
-                        }
-                    }
-                }
+            let sending = self.broker.transfer().send(&self.stream, &mut self.outgoing);
+            let sent = tokio::select! {
+                biased;
+                sent = timeout(self.idle, sending) => sent,
+                never = self.queue.go_on() => match never {},
             };
             match sent {
                 Ok(Ok(_)) => {
@@ -282,13 +230,9 @@ impl Connection {
     /// Waits for more bytes, for the oldest unanswered request, for the client's end, or for the idle limit.
     async fn wait(&mut self, left: &Left) -> Result<(), Close> {
         if self.gone && self.is_full() {
-            self.waiting = FuturesOrdered::new();
+            self.queue.give_up();
         }
-        if let Some(answer) = self.finished.pop_front() {
-            self.gather(answer)?;
-            return self.gather_finished().await;
-        }
-        if self.waiting.is_empty() {
+        if self.queue.is_empty() {
             return match timeout(self.idle, self.receiver.fill(&self.stream)).await {
                 Ok(filled) => self.arrived(filled),
                 Err(_) if self.receiver.waits_for_memory() => Ok(()),
@@ -298,10 +242,8 @@ impl Connection {
         let may_read = matches!(left, Left::Nothing) && !self.is_full() && !self.ending;
         tokio::select! {
             biased;
-            answer = self.waiting.next() => {
-                if let Some(answer) = answer {
-                    self.gather(answer)?;
-                }
+            answer = self.queue.next() => {
+                self.gather(answer)?;
                 self.gather_finished().await
             }
             filled = self.receiver.fill(&self.stream), if may_read => self.arrived(filled),
@@ -327,32 +269,12 @@ impl Connection {
 
     /// Takes along the answers behind the first that are finished too.
     async fn gather_finished(&mut self) -> Result<(), Close> {
-        while self.outgoing.total() < GATHER_MAX_BYTES {
-            if let Some(answer) = self.finished.pop_front() {
-                self.gather(answer)?;
-                continue;
-            }
-            match poll_fn(|cx| Poll::Ready(self.waiting.poll_next_unpin(cx))).await {
-                Poll::Ready(Some(answer)) => self.gather(answer)?,
-                Poll::Ready(None) | Poll::Pending => break,
-            }
+        while self.outgoing.total() < GATHER_MAX_BYTES
+            && let Some(answer) = self.queue.next_ready().await
+        {
+            self.gather(answer)?;
         }
         Ok(())
-    }
-}
-
-impl Answer {
-    /// Charges the connection for the memory of an answer; one that takes too much ends it instead.
-    fn of(outcome: Outcome, account: &Arc<Account>) -> Self {
-        let Ok(Some(plan)) = &outcome else { return Self { outcome, charge: None } };
-        let memory = plan.pieces().iter().map(|piece| match piece {
-            Piece::Bytes(bytes) => bytes.len(),
-            Piece::File(_) => 0,
-        });
-        match account.charge(memory.sum()) {
-            Ok(charge) => Self { outcome, charge },
-            Err(close) => Self { outcome: Err(close), charge: None },
-        }
     }
 }
 

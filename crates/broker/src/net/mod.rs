@@ -8,6 +8,7 @@ mod connection;
 mod descriptors;
 mod limits;
 mod listener;
+mod queue;
 mod reply;
 
 pub(crate) use connection::Peer;

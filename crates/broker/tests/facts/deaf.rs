@@ -27,7 +27,7 @@ fn fill(client: &mut Client, topic: &'static str) {
 /// A fetch whose answer, everything there is, comes after a moment.
 fn everything_soon(topic: &'static str) -> FetchAt {
     FetchAt {
-        max_wait_ms: 100,
+        max_wait_ms: 20,
         min_bytes: i32::MAX,
         max_bytes: i32::MAX,
         partition_max_bytes: i32::MAX,
@@ -38,13 +38,13 @@ fn everything_soon(topic: &'static str) -> FetchAt {
 /// Few bytes that take long to check.
 fn heavy() -> Bytes {
     let mut builder = BatchBuilder::new(Codec::Gzip);
-    builder.append(now_ms(), None, Some(&vec![0; 8 * MIB]), &[]).unwrap();
+    builder.append(now_ms(), None, Some(&vec![0; 4 * MIB]), &[]).unwrap();
     builder.build().unwrap()
 }
 
 #[test]
 fn what_was_started_goes_on_behind_an_answer_that_nobody_reads() {
-    const PARTITIONS: i32 = 16;
+    const PARTITIONS: i32 = 8;
     let broker = Broker::start();
     let (mut deaf, mut other) = (broker.client(), broker.client());
     fill(&mut other, "big");

@@ -8,6 +8,7 @@ mod done;
 mod failures;
 mod group;
 mod man;
+mod pages;
 mod positions;
 mod produce;
 mod serve;

@@ -8,7 +8,7 @@ use crate::args::group::DescribeArgs;
 use crate::client::admin::groups::Member;
 use crate::client::offsets::{LATEST, READ_UNCOMMITTED};
 use crate::client::{Client, Place};
-use crate::commands::failures::Failures;
+use crate::commands::{failures::Failures, pages};
 use crate::output::units::count;
 use crate::output::{Format, Out, Table};
 
@@ -63,18 +63,7 @@ pub(crate) async fn run(
             Err(error) => failures.note(error, ""),
         }
     }
-    match format {
-        Format::Json => out.json(&pages)?,
-        Format::Table => {
-            for (at, page) in pages.iter().enumerate() {
-                if at > 0 {
-                    out.line("")?;
-                }
-                print(page, out)?;
-            }
-        }
-    }
-    out.flush()?;
+    pages::show(&pages, format, out, print)?;
     failures.end()
 }
 

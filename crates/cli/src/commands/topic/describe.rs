@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::args::topic::DescribeArgs;
 use crate::client::offsets::{EARLIEST, LATEST, READ_UNCOMMITTED};
 use crate::client::{Client, Place};
-use crate::commands::failures::Failures;
+use crate::commands::{failures::Failures, pages};
 use crate::output::units::{count, list};
 use crate::output::{Format, Out, Table};
 
@@ -52,18 +52,7 @@ pub(crate) async fn run(
             Err(error) => failures.note(error, ""),
         }
     }
-    match format {
-        Format::Json => out.json(&pages)?,
-        Format::Table => {
-            for (at, page) in pages.iter().enumerate() {
-                if at > 0 {
-                    out.line("")?;
-                }
-                print(page, out)?;
-            }
-        }
-    }
-    out.flush()?;
+    pages::show(&pages, format, out, print)?;
     failures.end()
 }
 

@@ -1,0 +1,60 @@
+//! Why a broker does not start, in words that say what to do.
+
+use std::{io, net::SocketAddr, path::PathBuf};
+
+use pagewire_disk::LockError;
+use pagewire_log::LogDirError;
+use pagewire_metadata::{CatalogError, OpenError};
+
+/// Why a broker did not start. Each says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The directory is in use, belongs to another node or cluster, or cannot be used.
+    #[error("{}", advised(.0))]
+    Logs(#[from] LogDirError),
+    /// The directory has logs, but not our metadata: most likely Apache Kafka wrote it.
+    #[error(
+        "{} holds data, but no {}: Apache Kafka's directories cannot be taken over yet, and nothing in it was changed; \
+         choose another one with --data-dir DIR",
+        .0.display(),
+        pagewire_metadata::FILE_NAME
+    )]
+    Foreign(PathBuf),
+    /// The metadata store cannot be opened.
+    #[error(transparent)]
+    OpenMetadata(#[from] OpenError),
+    /// The metadata cannot be read.
+    #[error(transparent)]
+    Metadata(#[from] CatalogError),
+    /// The address is taken, not ours, or needs a privilege.
+    #[error("cannot listen on {address}: {error}{}", hint(error))]
+    Bind {
+        /// What was asked for.
+        address: SocketAddr,
+        /// What the system said.
+        error: io::Error,
+    },
+    /// The process ran out of something (threads).
+    #[error("cannot start: {0}")]
+    System(#[from] io::Error),
+}
+
+fn hint(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            " (another process listens there: stop it, or choose another port with --listen HOST:PORT)"
+        }
+        io::ErrorKind::AddrNotAvailable => " (this machine has no such address)",
+        io::ErrorKind::PermissionDenied => " (ports below 1024 need a privilege)",
+        _ => "",
+    }
+}
+
+fn advised(error: &LogDirError) -> String {
+    match error {
+        LogDirError::Lock(LockError::Io { .. }) | LogDirError::Io { .. } => {
+            format!("{error} (choose a directory that this user can write with --data-dir DIR)")
+        }
+        _ => error.to_string(),
+    }
+}

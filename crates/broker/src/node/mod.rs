@@ -1,0 +1,214 @@
+//! Starting and stopping one broker.
+//!
+//! ```text
+//!   lock the directory ─ open the metadata ─ bind ─ load the logs (recovering what needs it) ─ accept: ready
+//!   stop: no new connections ─ connections end ─ changes end ─ coordinators end ─ logs closed, checkpoints, clean mark ─ unlocked
+//! ```
+//!
+//! A directory is locked before anything in it is read. Addresses are bound before the logs are loaded, because loading
+//! takes the clean mark away and a start that fails for its port shall leave it; nothing is accepted before everything
+//! can be served.
+
+mod error;
+mod logs;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    io,
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use pagewire_metadata::{Catalog, EmbeddedStore, SystemClock, model::TopicRecord};
+use pagewire_zcopy::{BufferPool, IoPool, PoolOptions, Transfer, TransferOptions};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tracing::{error, info, warn};
+
+pub use error::StartError;
+
+use crate::{
+    background,
+    broker::{Broker, Parts},
+    clock::now_ms,
+    cluster::{Cluster, Identity, with_stored},
+    config::{BrokerConfig, Endpoint},
+    coordinators::Coordinators,
+    net::{self, ConnectionLimits, Listener},
+};
+
+/// Connections get this long to finish the step they are in (a write on a slow disk) when the broker stops.
+const DRAIN: Duration = Duration::from_secs(3);
+/// Jobs that may wait for an I/O thread; past that, callers are told to try again.
+const IO_QUEUE_MAX: usize = 4096;
+/// Receive buffers kept warm under load; `background` gives back those that nobody used for a while.
+const IDLE_BUFFERS_MAX_BYTES: usize = 32 << 20;
+
+/// A running broker.
+pub struct Node {
+    broker: Arc<Broker>,
+    addresses: Vec<SocketAddr>,
+    connections: TaskTracker,
+    services: TaskTracker,
+    stop: CancellationToken,
+    started: Instant,
+}
+
+impl Node {
+    /// Starts a broker and returns when it serves. Must run inside a multi-thread tokio runtime.
+    pub async fn start(config: BrokerConfig) -> Result<Self, StartError> {
+        let started = Instant::now();
+        let dir = config.log_dir.clone();
+        let io = IoPool::new(config.io_threads, IO_QUEUE_MAX);
+        let locked = blocking(&io, move || logs::lock(&dir)).await??;
+        let catalog = open_catalog(&config, &io).await?;
+        let config = with_stored(&catalog, config).await?;
+        let listeners = bind_all(&config)?;
+        let cluster_record = catalog.cluster(now_ms()).await?;
+        let (topics, _) = catalog.topics().await?;
+        let topics: Vec<TopicRecord> = topics.into_iter().map(|(record, _)| record).collect();
+        let deleted = catalog.deleted_topics().await?;
+        let identity = Identity {
+            node_id: config.node_id,
+            cluster_id: cluster_record.cluster_id,
+            rack: config.rack.clone(),
+            advertised: config.advertised.clone(),
+        };
+        let (log_dir, report) = logs::load(locked, &config, &identity, &topics, &io).await?;
+        let cluster = Cluster::new(identity, catalog, Arc::new(log_dir));
+        cluster.load(&topics, &report.failed, &config);
+        let removed = cluster.clean_up(deleted);
+        logs::report(&report, &removed);
+
+        let buffers = BufferPool::new(PoolOptions {
+            max_bytes: config.request_memory_bytes,
+            idle_max_bytes: IDLE_BUFFERS_MAX_BYTES,
+            ..PoolOptions::default()
+        });
+        let transfer = Transfer::new(transfer_options(&config), buffers.clone(), io.clone());
+        let coordinators = Coordinators::new(&config);
+        let broker = Arc::new(Broker::new(Parts { config, cluster, coordinators, transfer, buffers, io }));
+        let mut node = Self {
+            broker,
+            addresses: listeners.iter().map(Listener::address).collect(),
+            connections: TaskTracker::new(),
+            services: TaskTracker::new(),
+            stop: CancellationToken::new(),
+            started,
+        };
+        node.serve(listeners);
+        Ok(node)
+    }
+
+    fn serve(&mut self, listeners: Vec<Listener>) {
+        self.broker.coordinators().start(&self.broker, &self.services, &self.stop);
+        background::start(&self.broker, &self.services, &self.stop);
+        let limits = ConnectionLimits::default();
+        for listener in listeners {
+            let (broker, connections, stop) =
+                (Arc::clone(&self.broker), self.connections.clone(), self.stop.clone());
+            self.services.spawn(listener.run(broker, limits.clone(), connections, stop));
+        }
+    }
+
+    /// The addresses that are served, with real ports.
+    #[must_use]
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// How long starting took, and what there is, for a line in the log.
+    #[must_use]
+    pub fn summary(&self) -> String {
+        let image = self.broker.image();
+        format!(
+            "cluster {} node {}, {} topics, {} partitions, in {:.1} ms",
+            self.broker.cluster().identity().cluster_id,
+            self.broker.cluster().identity().node_id,
+            image.topics().len(),
+            image.hosted().count(),
+            self.started.elapsed().as_secs_f64() * 1e3,
+        )
+    }
+
+    /// Stops in order: connections, coordinators, logs. What was acknowledged is on disk afterwards.
+    pub async fn stop(self) -> Result<(), StartError> {
+        info!("stopping");
+        self.stop.cancel();
+        self.connections.close();
+        self.services.close();
+        if tokio::time::timeout(DRAIN, self.connections.wait()).await.is_err() {
+            warn!(
+                left = self.connections.len(),
+                "connections are still waiting for the disk; they start and answer nothing more"
+            );
+        }
+        if tokio::time::timeout(DRAIN, self.broker.cluster().finish_changes()).await.is_err() {
+            warn!("a change of topics or settings did not end in time; the next start heals it");
+        }
+        if tokio::time::timeout(DRAIN, self.services.wait()).await.is_err() {
+            warn!("background work did not end in time");
+        }
+        self.broker.io().discard_queued();
+        let report = logs::close(self.broker.cluster().log_dir()).await;
+        for (path, error) in &report.failed {
+            error!(path = %path.display(), %error, "not closed cleanly; the next start will check it");
+        }
+        self.log_summary();
+        Ok(())
+    }
+
+    /// What was done since the start: the daily answer to "is it still zero-copy".
+    fn log_summary(&self) {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let (metrics, stats) = (self.broker.metrics(), self.broker.transfer().stats().snapshot());
+        let sent = stats.routes.map(|route| format!("{} {}", route.route.name(), route.bytes)).join(", ");
+        info!(
+            requests = metrics.requests_total(),
+            connections = metrics.connections_total(),
+            records_in = read(&metrics.records_in),
+            bytes_in = read(&metrics.bytes_in),
+            bytes_out = read(&metrics.bytes_out),
+            produce_failed = read(&metrics.produce_failed),
+            fetch_failed = read(&metrics.fetch_failed),
+            fetch_parked = read(&metrics.fetch_parked),
+            fetch_cold_lookups = read(&metrics.fetch_cold_lookups),
+            file_bytes_by_route = sent,
+            cold_offloads = stats.cold_offloads,
+            refusals = stats.refusals,
+            "stopped"
+        );
+    }
+}
+
+/// Runs what blocks on the I/O pool, which is empty while a node starts.
+async fn blocking<T: Send + 'static>(io: &IoPool, job: impl FnOnce() -> T + Send + 'static) -> io::Result<T> {
+    io.run(job).await.map_err(|_| io::Error::other("the I/O pool takes no work"))
+}
+
+async fn open_catalog(config: &BrokerConfig, io: &IoPool) -> Result<Catalog, StartError> {
+    let path = config.log_dir.join(pagewire_metadata::FILE_NAME);
+    let store = blocking(io, move || EmbeddedStore::open(&path, Arc::new(SystemClock))).await??;
+    Ok(Catalog::new(Arc::new(store)))
+}
+
+fn transfer_options(config: &BrokerConfig) -> TransferOptions {
+    TransferOptions {
+        route: config.transfer_route,
+        copy_max_bytes: config.transfer_copy_max_bytes,
+        turn_bytes: config.transfer_turn_bytes,
+        ..TransferOptions::default()
+    }
+}
+
+fn bind_all(config: &BrokerConfig) -> Result<Vec<Listener>, StartError> {
+    let bind = |endpoint: &Endpoint| {
+        net::bind(endpoint, config.socket_listen_backlog_size, &config.congestion_control)
+            .map_err(|error| StartError::Bind { address: endpoint.address, error })
+    };
+    config.listeners.iter().map(bind).collect()
+}
