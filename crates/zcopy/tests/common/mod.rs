@@ -154,10 +154,7 @@ impl Moody {
     fn interrupted(&self, turn: u64) -> io::Result<()> {
         match self.interrupt_every {
             0 => Ok(()),
-            // Scattered: a strict rhythm could hit the same call for ever.
-            every if (turn.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 40).is_multiple_of(every) => {
-                Err(io::ErrorKind::Interrupted.into())
-            }
+            every if scattered(turn).is_multiple_of(every) => Err(io::ErrorKind::Interrupted.into()),
             _ => Ok(()),
         }
     }
@@ -168,6 +165,15 @@ impl Moody {
             n => self.shorts[turn as usize % n].clamp(1, offered),
         }
     }
+}
+
+/// Without any rhythm: one in which interruptions come in pairs interrupts a read and then the send of what was read, and
+/// that for ever. (The last steps of SplitMix64.)
+fn scattered(turn: u64) -> u64 {
+    let mut bits = turn.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    bits = (bits ^ (bits >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    bits = (bits ^ (bits >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    bits ^ (bits >> 31)
 }
 
 fn fail(error: Option<i32>) -> io::Result<()> {
