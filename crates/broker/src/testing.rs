@@ -74,6 +74,7 @@ impl Bench {
             node_id: config.node_id,
             cluster_id: options.cluster_id,
             rack: None,
+            leader_epoch: 0,
             advertised: BTreeMap::new(),
         };
         let cluster = Cluster::new(identity, Catalog::new(store), Arc::new(log_dir));

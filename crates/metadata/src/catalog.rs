@@ -95,6 +95,20 @@ impl Catalog {
         }
     }
 
+    /// Raises the leader epoch by one, durably; the new one.
+    pub async fn raise_leader_epoch(&self) -> Result<i32, CatalogError> {
+        for _ in 0..ATTEMPTS_MAX {
+            let Some((record, version)) = self.read::<ClusterRecord>(keys::CLUSTER).await? else { break };
+            let raised = ClusterRecord { leader_epoch: record.leader_epoch.saturating_add(1), ..record };
+            match self.write(keys::CLUSTER, &raised, Expect::Version(version)).await {
+                Ok(_) => return Ok(raised.leader_epoch),
+                Err(CatalogError::Conflict { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(CatalogError::Conflict { key: keys::CLUSTER.to_owned() })
+    }
+
     /// All topics in name order with their versions, and the revision to watch from.
     pub async fn topics(&self) -> Result<(Vec<Current<TopicRecord>>, Revision), CatalogError> {
         let listing = self.store.list(keys::TOPICS).await?;

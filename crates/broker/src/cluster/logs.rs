@@ -21,7 +21,8 @@ pub(super) fn settings(topic_id: Uuid, resolved: &TopicConfig) -> PartitionSetti
     }
 }
 
-/// Opens or makes the logs of a range of partitions, but for those in `failed`. Blocks.
+/// Opens or makes the logs of a range of partitions, but for those in `failed`, to be led by `least_epoch` or a later one.
+/// Blocks.
 ///
 /// A partition without a log is in the answer too, without a leader; the first error says why there is one.
 pub(super) fn host(
@@ -30,6 +31,7 @@ pub(super) fn host(
     resolved: &Arc<TopicConfig>,
     range: Range<usize>,
     failed: &[i32],
+    least_epoch: i32,
 ) -> (Vec<PartitionEntry>, Option<CreateError>) {
     let name: Arc<str> = record.name.as_str().into();
     let indexes = range.clone().map_while(|index| i32::try_from(index).ok());
@@ -40,14 +42,15 @@ pub(super) fn host(
         log_dir.get(&name, index).filter(|_| ours)
     };
     let one = |(index, placed): (usize, &PartitionRecord)| {
+        let leader_epoch = placed.leader_epoch.max(least_epoch);
         let index = i32::try_from(index).unwrap_or(i32::MAX);
         let hosted = log_of(index).map(|log| {
             let (name, config) = (Arc::clone(&name), Arc::clone(resolved));
-            Arc::new(Partition::new(name, index, log, placed.leader_epoch, config))
+            Arc::new(Partition::new(name, index, log, leader_epoch, config))
         });
         PartitionEntry {
             leader: if hosted.is_some() { placed.leader } else { NO_LEADER },
-            leader_epoch: placed.leader_epoch,
+            leader_epoch,
             replicas: placed.replicas.clone(),
             hosted,
         }
@@ -92,7 +95,8 @@ impl Change {
     ) -> Result<(Vec<PartitionEntry>, Option<CreateError>), Refused> {
         let log_dir = Arc::clone(self.cluster().log_dir());
         let (wanted, config) = (record.clone(), Arc::clone(resolved));
-        let made = self.io().run(move || host(&log_dir, &wanted, &config, range, &[])).await;
+        let least_epoch = self.cluster().identity().leader_epoch;
+        let made = self.io().run(move || host(&log_dir, &wanted, &config, range, &[], least_epoch)).await;
         made.map_err(|_| Refused::new(ErrorCode::RequestTimedOut, "the broker is busy; try again"))
     }
 

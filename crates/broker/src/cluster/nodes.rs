@@ -23,6 +23,8 @@ pub(crate) struct Identity {
     pub(crate) node_id: i32,
     pub(crate) cluster_id: String,
     pub(crate) rack: Option<String>,
+    /// The least epoch that its partitions are led by; see `ClusterRecord`.
+    pub(crate) leader_epoch: i32,
     /// `advertised.listeners`: host and port by the name of the listener.
     pub(crate) advertised: BTreeMap<String, (String, u16)>,
 }

@@ -60,9 +60,10 @@ impl Cluster {
         let mut image = Image::default();
         for record in topics {
             let resolved = Arc::new(TopicConfig::resolve(&record.configs, config));
+            let least_epoch = self.identity.leader_epoch;
             let failed = failed_of.get(record.name.as_str()).map_or(&[][..], Vec::as_slice);
             let (partitions, error) =
-                host(&self.log_dir, record, &resolved, 0..record.partitions.len(), failed);
+                host(&self.log_dir, record, &resolved, 0..record.partitions.len(), failed, least_epoch);
             if let Some(error) = error {
                 tracing::error!(topic = record.name, %error, "logs cannot be made and are not served");
             }

@@ -48,7 +48,6 @@ fn end_of(topic: Option<&Arc<TopicEntry>>, asked: &OffsetForLeaderPartition) -> 
     if let Some(error) = epoch_error(asked.current_leader_epoch, partition.leader_epoch()) {
         return EpochEndOffset { error_code: error.code(), ..unknown };
     }
-    let (leader_epoch, end_offset) =
-        partition.log.end_offset_for_epoch(asked.leader_epoch).unwrap_or((-1, -1));
+    let (leader_epoch, end_offset) = partition.end_offset_for_epoch(asked.leader_epoch).unwrap_or((-1, -1));
     EpochEndOffset { error_code: ErrorCode::None.code(), leader_epoch, end_offset, ..unknown }
 }

@@ -72,13 +72,18 @@ impl Node {
         let (topics, _) = catalog.topics().await?;
         let topics: Vec<TopicRecord> = topics.into_iter().map(|(record, _)| record).collect();
         let deleted = catalog.deleted_topics().await?;
-        let identity = Identity {
+        let mut identity = Identity {
             node_id: config.node_id,
             cluster_id: cluster_record.cluster_id,
             rack: config.rack.clone(),
+            leader_epoch: cluster_record.leader_epoch,
             advertised: config.advertised.clone(),
         };
         let (log_dir, report) = logs::load(locked, &config, &identity, &topics, &io).await?;
+        if !report.clean && !report.loaded.is_empty() {
+            // Records that clients have seen may be gone, without a trace: they are to look (KIP-320).
+            identity.leader_epoch = catalog.raise_leader_epoch().await?;
+        }
         let cluster = Cluster::new(identity, catalog, Arc::new(log_dir));
         cluster.load(&topics, &report.failed, &config);
         let removed = cluster.clean_up(deleted);

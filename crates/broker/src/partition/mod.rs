@@ -62,6 +62,15 @@ impl Partition {
         self.leader_epoch.load(Ordering::Acquire)
     }
 
+    /// The answer to OffsetForLeaderEpoch: the largest epoch at or below `epoch` that has records here, or this leader's
+    /// own before it has any, and where it ends. `None`: an epoch that nobody can know.
+    pub(crate) fn end_offset_for_epoch(&self, epoch: i32) -> Option<(i32, i64)> {
+        if epoch == self.leader_epoch() {
+            return Some((epoch, self.log.marks().log_end));
+        }
+        self.log.end_offset_for_epoch(epoch)
+    }
+
     pub(crate) fn config(&self) -> Arc<TopicConfig> {
         self.config.load_full()
     }

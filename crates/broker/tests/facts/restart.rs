@@ -2,10 +2,14 @@
 
 use pagewire_broker::StartError;
 use pagewire_wire::messages::{
-    describe_cluster_request::DescribeClusterRequest, metadata_request::MetadataRequest,
+    describe_cluster_request::DescribeClusterRequest,
+    metadata_request::MetadataRequest,
+    offset_for_leader_epoch_request::{
+        OffsetForLeaderEpochRequest, OffsetForLeaderPartition, OffsetForLeaderTopic,
+    },
 };
 
-use crate::harness::{Broker, FetchAt, Fetched, batch, config, runtime, values_of};
+use crate::harness::{Broker, Client, FetchAt, Fetched, batch, config, runtime, values_of};
 
 #[test]
 fn ids_topics_and_records_are_the_same_after_a_restart() {
@@ -33,6 +37,52 @@ fn ids_topics_and_records_are_the_same_after_a_restart() {
         assert_eq!([client.end_of("a", 0), client.end_of("a", 1), client.end_of("b", 0)], [0, 2, 0]);
     }
     assert_eq!(broker.client().produce("a", 1, batch(&["z"])), 2);
+}
+
+/// After a stop that was not clean nobody knows what the clients had seen: they are told by a new epoch to look.
+#[test]
+fn the_leader_epoch_rises_when_the_last_stop_was_not_clean() {
+    let mut broker = Broker::start();
+    let mut client = broker.client();
+    client.create_topic("t", 1);
+    client.produce("t", 0, batch(&["a", "b"]));
+    broker.restart();
+    assert_eq!(
+        broker.client().describe_topic("t").partitions[0].leader_epoch,
+        0,
+        "a clean stop loses nothing"
+    );
+    for epoch in 1..3 {
+        broker.stop();
+        std::fs::remove_file(broker.dir().join(".kafka_cleanshutdown")).unwrap();
+        broker.restart();
+        let mut client = broker.client();
+        assert_eq!(client.describe_topic("t").partitions[0].leader_epoch, epoch);
+        let fetch = |leader_epoch| FetchAt { leader_epoch, ..FetchAt::now("t", &[(0, 0)]) };
+        assert_eq!(client.fetch(&fetch(epoch - 1), 12).errors(), [(0, 74)], "fenced");
+        assert_eq!(client.fetch(&fetch(epoch), 12).errors(), [(0, 0)]);
+        let end = i64::from(epoch) + 1;
+        assert_eq!(
+            end_of_epoch(&mut client, epoch - 1),
+            (epoch - 1, end),
+            "it has no records of its own yet"
+        );
+        assert_eq!(end_of_epoch(&mut client, epoch), (epoch, end));
+        client.produce("t", 0, batch(&["c"]));
+        assert_eq!(end_of_epoch(&mut client, epoch - 1), (epoch - 1, end), "where the next one begins");
+        assert_eq!(end_of_epoch(&mut client, epoch), (epoch, end + 1));
+    }
+    broker.client().create_topic("new", 1);
+    assert_eq!(broker.client().describe_topic("new").partitions[0].leader_epoch, 2);
+}
+
+fn end_of_epoch(client: &mut Client, epoch: i32) -> (i32, i64) {
+    let asked = OffsetForLeaderPartition { partition: 0, leader_epoch: epoch, ..Default::default() };
+    let topic = OffsetForLeaderTopic { topic: "t".into(), partitions: vec![asked], ..Default::default() };
+    let request = OffsetForLeaderEpochRequest { replica_id: -1, topics: vec![topic], ..Default::default() };
+    let found = client.call(&request, 4).topics.remove(0).partitions.remove(0);
+    assert_eq!(found.error_code, 0);
+    (found.leader_epoch, found.end_offset)
 }
 
 #[test]

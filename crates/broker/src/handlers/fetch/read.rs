@@ -212,7 +212,7 @@ fn diverging(want: &Wanted, partition: &Partition) -> Result<Option<(i32, i64)>,
     if want.fetch_offset < partition.log.marks().log_start {
         return Err(ErrorCode::OffsetOutOfRange);
     }
-    let end = partition.log.end_offset_for_epoch(want.last_fetched_epoch);
+    let end = partition.end_offset_for_epoch(want.last_fetched_epoch);
     let (epoch, end_offset) = end.ok_or(ErrorCode::OffsetOutOfRange)?;
     let parted = epoch < want.last_fetched_epoch || end_offset < want.fetch_offset;
     Ok(parted.then_some((epoch, end_offset)))
