@@ -10,8 +10,9 @@ use crate::{
     config::BrokerConfig,
     coordinators::Coordinators,
     handlers::{fetch::FetchSessions, produce},
-    memory::Budget,
+    memory::{Budget, Load},
     metrics::Metrics,
+    net,
 };
 
 /// The running broker's shared parts.
@@ -43,7 +44,10 @@ impl Broker {
         Self {
             sessions: FetchSessions::new(parts.config.max_incremental_fetch_session_cache_slots),
             produce_turns: produce::Turns::default(),
-            memory: Arc::new(Budget::new(parts.config.request_memory_bytes)),
+            memory: Arc::new(Budget::new(Load {
+                bytes: parts.config.request_memory_bytes,
+                files: net::answer_files_max(),
+            })),
             config: ArcSwap::from_pointee(parts.config),
             cluster: parts.cluster,
             coordinators: parts.coordinators,

@@ -14,7 +14,7 @@ use crate::{
     api::{self, APIS, Api},
     broker::Broker,
     handlers::{api_versions, produce},
-    memory::{Account, Charge},
+    memory::{Account, Charge, Load},
     net::{Close, Outcome, Peer, Reply},
 };
 
@@ -45,7 +45,7 @@ impl Context {
     /// request and keeps something smaller while it waits.
     pub(crate) fn keep(&mut self, bytes: usize) -> Result<(), Close> {
         self.charge = None;
-        self.charge = self.account.charge(bytes)?.map(Arc::new);
+        self.charge = self.account.charge(Load { bytes, files: 0 })?.map(Arc::new);
         Ok(())
     }
 }
@@ -119,7 +119,8 @@ pub(crate) fn decode<Q: Request>(call: Call) -> Result<(Context, Q), Close> {
     let request = Q::decode(&mut body, context.version).map_err(|error| {
         Close::because(format_args!("{} v{}: {error}", context.key.name(), context.version))
     })?;
-    context.charge = context.account.charge(UNFOLDED_CHARGE * body.unfolded_bytes())?.map(Arc::new);
+    let unfolded = Load { bytes: UNFOLDED_CHARGE * body.unfolded_bytes(), files: 0 };
+    context.charge = context.account.charge(unfolded)?.map(Arc::new);
     Ok((context, request))
 }
 

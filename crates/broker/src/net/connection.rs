@@ -6,7 +6,7 @@
 //! ```
 //!
 //! Requests start in order and replies leave in order. A request that has to wait does not keep the next from
-//! starting, up to `IN_FLIGHT_MAX` of them and `HELD_MAX_BYTES` of memory; after that the socket is not read, and the
+//! starting, up to `IN_FLIGHT_MAX` of them and `HELD_MAX_BYTES` of memory and `HELD_MAX_FILES` of files; after that the socket is not read, and the
 //! client's own window stops it. While a reply is being sent nothing is read, but what was started goes on: it may hold
 //! what others wait for. So a client that does not read its answers is not asked for more work, costs what is queued
 //! for it, and is dropped when nothing moved for `connections.max.idle.ms`.
@@ -42,6 +42,8 @@ const IN_FLIGHT_MAX: usize = 64;
 const GATHER_MAX_BYTES: u64 = 64 * 1024;
 /// A connection whose unfinished requests and unsent answers hold more memory than this has no further one started.
 const HELD_MAX_BYTES: usize = 1 << 20;
+/// Nor one whose unsent answers refer to more ranges of files.
+const HELD_MAX_FILES: usize = 512;
 
 /// The two ends of a connection, as the handlers may want to know them.
 #[derive(Debug)]
@@ -163,7 +165,9 @@ impl Connection {
     /// Whether nothing more is started until an answer has left. Without any to wait for, one request always is.
     fn is_full(&self) -> bool {
         let in_flight = self.queue.len();
-        in_flight >= IN_FLIGHT_MAX || (in_flight > 0 && self.account.held_bytes() > HELD_MAX_BYTES)
+        let held = self.account.held();
+        let much = held.bytes > HELD_MAX_BYTES || held.files > HELD_MAX_FILES;
+        in_flight >= IN_FLIGHT_MAX || (in_flight > 0 && much)
     }
 
     /// Starts every request that has fully arrived, within the limits.

@@ -5,8 +5,11 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use crate::config::BrokerConfig;
 
 /// What neither segment files nor clients take: the metadata, checkpoints and indexes that are open for a moment, the
-/// runtime's own, the three that every process has, and ranges of records on their way to a client.
+/// runtime's own, and the three that every process has.
 const RESERVE: usize = 128;
+/// Segment files kept open where nothing is configured: at least, and at most (each costs the kernel about a KiB).
+const OPEN_FILES_MIN: usize = 256;
+const OPEN_FILES_MAX: usize = 65_536;
 
 /// Raises what the process may have open to what it is allowed to raise it to, and answers how many that are; `None`
 /// is no limit. Many systems start a process with 1,024.
@@ -17,16 +20,31 @@ pub fn raise_descriptor_limit() -> Option<u64> {
     getrlimit(Resource::Nofile).current
 }
 
+/// Ranges of files that unsent answers may refer to, in all: each may be the only one that still holds its file open.
+pub(crate) fn answer_files_max() -> usize {
+    descriptors() / 4
+}
+
+/// Segment files that are kept open, as far as they are configured, else a quarter of what there is.
+pub(crate) fn open_files_max(config: &BrokerConfig) -> usize {
+    match config.open_files_max {
+        0 => (descriptors() / 4).clamp(OPEN_FILES_MIN, OPEN_FILES_MAX),
+        configured => configured,
+    }
+}
+
+fn descriptors() -> usize {
+    getrlimit(Resource::Nofile).current.map_or(usize::MAX, |n| usize::try_from(n).unwrap_or(usize::MAX))
+}
+
 /// Connections that leave enough for everything else. The limit is read anew: an administrator may change it.
 pub(super) fn connections_max(config: &BrokerConfig) -> usize {
-    let descriptors =
-        getrlimit(Resource::Nofile).current.map_or(usize::MAX, |n| usize::try_from(n).unwrap_or(usize::MAX));
-    left_of(descriptors, config.open_files_max)
+    left_of(descriptors(), open_files_max(config).saturating_add(answer_files_max()))
 }
 
 /// A quarter at least, for those who have few: segment files are seldom all open.
-fn left_of(descriptors: usize, open_files_max: usize) -> usize {
-    descriptors.saturating_sub(open_files_max.saturating_add(RESERVE)).max(descriptors / 4)
+fn left_of(descriptors: usize, files: usize) -> usize {
+    descriptors.saturating_sub(files.saturating_add(RESERVE)).max(descriptors / 4)
 }
 
 #[cfg(test)]
@@ -38,6 +56,14 @@ mod tests {
         assert_eq!(left_of(1024, 512), 1024 - 512 - RESERVE);
         assert_eq!(left_of(256, 512), 64);
         assert!(left_of(usize::MAX, 512) > i32::MAX as usize);
+    }
+
+    #[test]
+    fn what_is_kept_open_follows_the_limit_unless_it_is_configured() {
+        let mut config = BrokerConfig::defaults();
+        assert!((OPEN_FILES_MIN..=OPEN_FILES_MAX).contains(&open_files_max(&config)));
+        config.open_files_max = 77;
+        assert_eq!(open_files_max(&config), 77);
     }
 
     #[test]

@@ -13,6 +13,7 @@ mod reply;
 
 pub(crate) use connection::Peer;
 pub use descriptors::raise_descriptor_limit;
+pub(crate) use descriptors::{answer_files_max, open_files_max};
 pub(crate) use limits::ConnectionLimits;
 pub(crate) use listener::{Listener, bind};
 pub(crate) use reply::{Close, Outcome, Reply};

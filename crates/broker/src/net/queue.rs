@@ -11,7 +11,7 @@ use futures_util::{StreamExt, stream::FuturesOrdered};
 use pagewire_zcopy::Piece;
 
 use super::reply::{Outcome, Reply};
-use crate::memory::{Account, Charge};
+use crate::memory::{Account, Charge, Load};
 
 /// An answer that has not left, and the memory it is charged for.
 pub(super) struct Answer {
@@ -105,11 +105,14 @@ impl Answer {
     /// Charges the connection for the memory of an answer; one that takes too much ends it instead.
     fn of(outcome: Outcome, account: &Arc<Account>) -> Self {
         let Ok(Some(plan)) = &outcome else { return Self { outcome, charge: None } };
-        let memory = plan.pieces().iter().map(|piece| match piece {
-            Piece::Bytes(bytes) => bytes.len(),
-            Piece::File(_) => 0,
-        });
-        match account.charge(memory.sum()) {
+        let mut load = Load::default();
+        for piece in plan.pieces() {
+            match piece {
+                Piece::Bytes(bytes) => load.bytes += bytes.len(),
+                Piece::File(_) => load.files += 1,
+            }
+        }
+        match account.charge(load) {
             Ok(charge) => Self { outcome, charge },
             Err(close) => Self { outcome: Err(close), charge: None },
         }
@@ -142,7 +145,7 @@ mod tests {
     }
 
     fn queue(memory: usize) -> Queue {
-        Queue::new(Arc::new(Budget::new(memory)).account())
+        Queue::new(Arc::new(Budget::new(Load { bytes: memory, files: 0 })).account())
     }
 
     #[tokio::test]

@@ -20,6 +20,7 @@ use crate::{
     clock::now_ms,
     cluster::{Cluster, Identity},
     config::BrokerConfig,
+    net,
 };
 
 /// A start with many logs says how far it is once per so many.
@@ -49,7 +50,7 @@ pub(super) async fn load(
         cluster_id: identity.cluster_id.clone(),
         node_id: identity.node_id,
         threads: config.recovery_threads,
-        handles: pagewire_log::Handles::new(config.open_files_max),
+        handles: pagewire_log::Handles::new(net::open_files_max(config)),
         now_ms: now_ms(),
     };
     let known = settings_by_topic(topics, config);

@@ -426,6 +426,27 @@ fn more_than_the_answer_may_hold_is_not_waited_for() {
     assert_eq!(values_of(&client.fetch(&fetch, 12).records()).len(), 1);
 }
 
+/// Each range holds a file open until the client has read the answer.
+#[test]
+fn an_answer_has_records_of_so_many_partitions_and_the_others_come_next() {
+    const PARTITIONS: i32 = 600;
+    let broker = Broker::start();
+    let mut client = broker.client();
+    client.create_topic("t", PARTITIONS);
+    let batches: Vec<_> = (0..PARTITIONS).map(|partition| (partition, batch(&["x"]))).collect();
+    client.call(&produce_request("t", Uuid::NIL, &batches), 9);
+    let everything: Vec<_> = (0..PARTITIONS).map(|partition| (partition, 0)).collect();
+    let patient = FetchAt { min_bytes: i32::MAX, max_bytes: i32::MAX, ..FetchAt::parked("t", &everything) };
+    let answer = client.fetch(&patient, 12);
+    let (with, without): (Vec<_>, Vec<_>) =
+        answer.partitions().into_iter().partition(|p| !p.records.bytes().unwrap().is_empty());
+    assert_eq!((with.len(), without.len()), (512, 88));
+    assert!(without.iter().all(|p| (p.error_code, p.high_watermark) == (0, 1)));
+    let rest: Vec<_> = without.iter().map(|p| (p.partition_index, 0)).collect();
+    let answer = client.fetch(&FetchAt::now("t", &rest), 12);
+    assert!(answer.partitions().iter().all(|p| !p.records.bytes().unwrap().is_empty()));
+}
+
 /// Waiting would not make the answer longer: it ends with the segment.
 #[test]
 fn records_of_a_closed_segment_are_not_waited_with() {

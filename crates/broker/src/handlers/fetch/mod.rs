@@ -45,7 +45,7 @@ pub(crate) fn run(call: Call) -> Reply {
         Ok(decoded) => decoded,
         Err(close) => return Reply::Now(Err(close)),
     };
-    let limits = Limits::of(&request, ctx.version, &ctx.broker.config());
+    let limits = Limits::of(&request, ctx.version, &ctx.broker.config(), ctx.broker.memory().files_left());
     let max_wait = request.max_wait_ms;
     let scope = match ctx.broker.sessions().open(&request, ctx.version, now_ms()) {
         Ok(scope) => scope,

@@ -25,10 +25,16 @@ pub(super) struct Limits {
     max_bytes: u32,
     up_to: ReadUpTo,
     committed_only: bool,
+    /// Partitions that may answer with records. The others have to wait until the client asks again.
+    ranges_max: usize,
 }
 
+/// Partitions with records in one answer: each holds a file open until it is read.
+const RANGES_MAX: usize = 512;
+
 impl Limits {
-    pub(super) fn of(request: &FetchRequest, version: i16, config: &BrokerConfig) -> Self {
+    /// `files_left`: so many ranges may all unsent answers still refer to.
+    pub(super) fn of(request: &FetchRequest, version: i16, config: &BrokerConfig, files_left: usize) -> Self {
         // Version 4 and up: 1 is READ_COMMITTED.
         let committed_only = version >= 4 && request.isolation_level == 1;
         let asked = u32::try_from(request.max_bytes).unwrap_or(0);
@@ -38,6 +44,7 @@ impl Limits {
             max_bytes,
             up_to: if committed_only { ReadUpTo::LastStable } else { ReadUpTo::HighWatermark },
             committed_only,
+            ranges_max: files_left.clamp(1, RANGES_MAX),
         }
     }
 }
@@ -77,8 +84,12 @@ pub(super) struct Answers {
     pub(super) partitions: Vec<Answer>,
     /// Record bytes found.
     pub(super) bytes: u64,
-    /// Something must be said now, however few bytes: an error, a diverging epoch, or records of a segment that will
-    /// not grow.
+    /// Partitions they were found in.
+    pub(super) ranges: usize,
+    /// Partitions that could not be read.
+    pub(super) unreadable: usize,
+    /// Something must be said now, however few bytes: an error, a diverging epoch, records of a segment that will not
+    /// grow, or as many ranges as an answer may have.
     pub(super) urgent: bool,
     /// A partition was left out because its lookup would have to wait for the disk.
     pub(super) cold: bool,
@@ -185,18 +196,39 @@ impl Answers {
         left: u32,
         cold: Cold,
     ) -> Answer {
+        if self.ranges >= limits.ranges_max {
+            self.urgent = true;
+            return Answer::at(partition, None);
+        }
         let max_bytes = left.min(u32::try_from(want.max_bytes).unwrap_or(0));
         match cold.read(&partition.log, want.fetch_offset, max_bytes, limits.up_to, self.bytes == 0) {
             Ok(Some(slice)) => {
                 self.urgent |= slice.closed;
-                Answer::at(partition, slice.range.filter(|range| !range.is_empty()))
+                let range = slice.range.filter(|range| !range.is_empty());
+                self.ranges += usize::from(range.is_some());
+                Answer::at(partition, range)
             }
             Ok(None) => {
                 self.cold = true;
                 Answer::at(partition, None)
             }
-            Err(error) => read_failed(partition, &error),
+            Err(error) => self.failed(partition, &error),
         }
+    }
+}
+
+impl Answers {
+    /// Says once a round why a log cannot be read: a client asks again at once, about all of its partitions.
+    fn failed(&mut self, partition: &Arc<Partition>, error: &ReadError) -> Answer {
+        let code = match error {
+            ReadError::OffsetOutOfRange { .. } => return Answer::failed(ErrorCode::OffsetOutOfRange),
+            ReadError::Corrupt { .. } | ReadError::Io(_) => ErrorCode::KafkaStorageError,
+        };
+        if self.unreadable == 0 {
+            tracing::error!(topic = %partition.topic, partition = partition.index, %error, "read failed");
+        }
+        self.unreadable += 1;
+        Answer::failed(code)
     }
 }
 
@@ -216,15 +248,4 @@ fn diverging(want: &Wanted, partition: &Partition) -> Result<Option<(i32, i64)>,
     let (epoch, end_offset) = end.ok_or(ErrorCode::OffsetOutOfRange)?;
     let parted = epoch < want.last_fetched_epoch || end_offset < want.fetch_offset;
     Ok(parted.then_some((epoch, end_offset)))
-}
-
-fn read_failed(partition: &Arc<Partition>, error: &ReadError) -> Answer {
-    let code = match error {
-        ReadError::OffsetOutOfRange { .. } => ErrorCode::OffsetOutOfRange,
-        ReadError::Corrupt { .. } | ReadError::Io(_) => ErrorCode::KafkaStorageError,
-    };
-    if code != ErrorCode::OffsetOutOfRange {
-        tracing::error!(topic = %partition.topic, partition = partition.index, %error, "read failed");
-    }
-    Answer::failed(code)
 }
