@@ -1,6 +1,9 @@
 //! The table of what `cargo xtask test` runs, in order: the cheap and the likely to fail first.
 
-use std::{path::Path, time::Instant};
+use std::{
+    path::{Path, PathBuf},
+    time::Instant,
+};
 
 use anyhow::{Result, bail};
 
@@ -108,7 +111,8 @@ fn documentation(root: &Path) -> Result<Outcome> {
     Outcome::of(docs::pages(root, true)?)
 }
 
-/// Without the fuzz targets, which are a part of their own. The Java oracle of the wire tests is Kafka's own client library, which the conformance driver fetches.
+/// Without the fuzz targets, which are a part of their own. The Java oracle of the wire tests is Kafka's own client
+/// library, which the conformance driver fetches.
 fn unit(root: &Path) -> Result<Outcome> {
     let fetched = driver(root, &["java", "--prepare-only"]).run()?;
     let tests = cargo(root, &["test", "--workspace", "--exclude", "pagewire-fuzz"]);
@@ -116,7 +120,7 @@ fn unit(root: &Path) -> Result<Outcome> {
         println!("without Kafka's own Java classes as an oracle");
         return tests.run();
     }
-    let jars = root.join("target/conformance/java/lib/*");
+    let jars = target(root).join("conformance/java/lib/*");
     tests.env("PAGEWIRE_KAFKA_CLASSPATH", &jars.display().to_string()).run()
 }
 
@@ -127,8 +131,13 @@ fn conformance(root: &Path, suite: &str) -> Result<Outcome> {
     if built != Outcome::Passed {
         return Ok(built);
     }
-    let binary = root.join("target/release/pagewire");
+    let binary = target(root).join("release/pagewire");
     driver(root, &[suite, "--quiet", "--binary", &binary.display().to_string()]).run()
+}
+
+/// Cargo's target folder, as cargo itself finds it.
+fn target(root: &Path) -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from)
 }
 
 fn driver(root: &Path, arguments: &[&str]) -> Step {

@@ -18,8 +18,9 @@ while running by `pagewire topic alter` or Kafka's tools; *dynamic* settings of 
 governs is still to come. Keys of Kafka that govern nothing here are accepted and named once at the start; misspelt
 ones are an error. No value is longer than 32,767 bytes.
 
-Three defaults are not Kafka's: `listeners` is loopback, not every interface; `log.dir` is `./pagewire-data`, not
-`/tmp/kafka-logs`; `node.id` is 1, where Kafka demands one.
+These defaults are not Kafka's: `listeners` is loopback, not every interface; `log.dir` is `./pagewire-data`, not
+`/tmp/kafka-logs`; `node.id` is 1, where Kafka demands one; `socket.send.buffer.bytes` and
+`socket.receive.buffer.bytes` are -1, not 102400 ([why](decisions/0010-sockets-and-memory-of-connections.md)).
 
 ";
 

@@ -30,6 +30,7 @@ use crate::{
 
 /// From here on a topic may be asked for by its id.
 const IDS_FROM: i16 = 12;
+
 pub(crate) async fn handle(ctx: Context, request: MetadataRequest) -> MetadataResponse {
     let identity = ctx.broker.cluster().identity();
     let mut response = MetadataResponse {

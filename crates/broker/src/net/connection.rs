@@ -73,8 +73,6 @@ struct Connection {
     outgoing: SendPlan,
     /// Of what is in `outgoing`.
     charges: Vec<Charge>,
-    /// A request ended the connection; those before it are still to be answered, nothing more is read.
-    ending: bool,
     /// The client has closed. What it sent before is read to its end, but nothing is waited for.
     gone: bool,
     stop: CancellationToken,
@@ -97,7 +95,6 @@ pub(super) async fn serve(broker: Arc<Broker>, stream: TcpStream, peer: Arc<Peer
         account,
         outgoing: SendPlan::new(),
         charges: Vec::new(),
-        ending: false,
         gone: false,
         stop,
         frame_max: config.socket_request_max_bytes,
@@ -172,7 +169,7 @@ impl Connection {
 
     /// Starts every request that has fully arrived, within the limits.
     async fn start_requests(&mut self) -> Result<Left, Close> {
-        while !self.ending {
+        while !self.queue.ends() {
             // One step may take long (a slow disk), longer than a stop waits: nothing is started after it.
             if self.stop.is_cancelled() {
                 return Err(stopping());
@@ -185,7 +182,6 @@ impl Connection {
                 Ok(None) => break,
                 Err(error) => Reply::Now(Err(refused_frame(&error))),
             };
-            self.ending = matches!(reply, Reply::Now(Err(_)));
             if let Some(answer) = self.queue.start(reply).await {
                 self.gather(answer)?;
             }
@@ -243,7 +239,7 @@ impl Connection {
                 Err(_) => Err(Close::because("idle for connections.max.idle.ms")),
             };
         }
-        let may_read = matches!(left, Left::Nothing) && !self.is_full() && !self.ending;
+        let may_read = matches!(left, Left::Nothing) && !self.is_full() && !self.queue.ends();
         tokio::select! {
             biased;
             answer = self.queue.next() => {
@@ -253,7 +249,7 @@ impl Connection {
             filled = self.receiver.fill(&self.stream), if may_read => self.arrived(filled),
             () = closed(&self.stream), if !may_read => {
                 self.gone = true;
-                if self.ending { Err(by_the_client()) } else { Ok(()) }
+                if self.queue.ends() { Err(by_the_client()) } else { Ok(()) }
             }
         }
     }

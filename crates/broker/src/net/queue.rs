@@ -25,12 +25,13 @@ pub(super) struct Queue {
     waiting: FuturesOrdered<Pin<Box<dyn Future<Output = Answer> + Send>>>,
     /// Before all of `waiting`.
     finished: VecDeque<Answer>,
+    ends: bool,
 }
 
 impl Queue {
     /// An empty one; the memory of answers is charged to `account`.
     pub(super) fn new(account: Arc<Account>) -> Self {
-        Self { account, waiting: FuturesOrdered::new(), finished: VecDeque::new() }
+        Self { account, waiting: FuturesOrdered::new(), finished: VecDeque::new(), ends: false }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -39,6 +40,11 @@ impl Queue {
 
     pub(super) fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Whether a request was started that ends the connection: nothing behind it may be.
+    pub(super) fn ends(&self) -> bool {
+        self.ends
     }
 
     /// Takes up a request whose first step was made by `dispatch`; a handler that waits makes its own first step here, so
@@ -55,6 +61,7 @@ impl Queue {
                 }
             },
         };
+        self.ends |= outcome.is_err();
         let answer = Answer::of(outcome, &self.account);
         if self.is_empty() {
             return Some(answer);

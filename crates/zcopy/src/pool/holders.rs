@@ -81,6 +81,8 @@ impl Holder {
     /// The frame is whole.
     pub(crate) fn done(&self) {
         self.held.lock().bytes = 0;
+        // Who was told to give up in that moment has nothing to give any more.
+        self.evicted.store(false, Ordering::Release);
     }
 
     /// Returns when it has to give up: how much it holds.
