@@ -9,9 +9,9 @@ use std::fmt::Write;
 use pagewire_wire::ApiKey;
 
 use crate::{
-    dispatch::{Call, respond, respond_or_close},
     handlers,
     net::Reply,
+    request::{Call, respond, respond_or_close},
 };
 
 /// One API this broker speaks.

@@ -25,6 +25,7 @@ mod metrics;
 mod net;
 mod node;
 mod partition;
+mod request;
 #[cfg(test)]
 mod testing;
 

@@ -6,7 +6,7 @@ use pagewire_wire::messages::{
 };
 
 use super::resources::{Altered, Wanted, Wish, alter_all};
-use crate::{config, dispatch::Context};
+use crate::{config, request::Context};
 
 pub(crate) async fn handle(ctx: Context, request: AlterConfigsRequest) -> AlterConfigsResponse {
     let altered =

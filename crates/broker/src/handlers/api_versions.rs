@@ -13,8 +13,8 @@ use pagewire_wire::{
 
 use crate::{
     api::{APIS, Api},
-    dispatch::{Context, encode},
     net::Outcome,
+    request::{Context, encode},
 };
 
 /// `metadata.version` levels of Kafka 4.3: 3.3-IV3 to 4.3-IV0. Tools read it; clients decide nothing by it.

@@ -14,7 +14,7 @@ use tokio::task::consume_budget;
 use super::repeated::repeated;
 use crate::{
     cluster::{PARTITIONS_PER_REQUEST_MAX, Refused, change, misplaced},
-    dispatch::Context,
+    request::Context,
 };
 
 pub(crate) async fn handle(ctx: Context, request: CreatePartitionsRequest) -> CreatePartitionsResponse {

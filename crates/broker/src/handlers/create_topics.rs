@@ -23,7 +23,7 @@ use crate::{
     },
     config::{self, BrokerConfig},
     coordinators::settings_of_internal,
-    dispatch::Context,
+    request::Context,
 };
 
 pub(crate) async fn handle(ctx: Context, request: CreateTopicsRequest) -> CreateTopicsResponse {

@@ -11,7 +11,7 @@ use pagewire_wire::{
     },
 };
 
-use crate::dispatch::Context;
+use crate::request::Context;
 
 pub(crate) async fn handle(ctx: Context, request: DeleteGroupsRequest) -> DeleteGroupsResponse {
     let names: BTreeSet<Str> = request.groups_names.into_iter().collect();

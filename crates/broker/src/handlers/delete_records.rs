@@ -13,7 +13,7 @@ use pagewire_wire::{
     },
 };
 
-use crate::{cluster::TopicEntry, dispatch::Context};
+use crate::{cluster::TopicEntry, request::Context};
 
 /// "No low watermark", beside an error.
 const NONE: i64 = -1;

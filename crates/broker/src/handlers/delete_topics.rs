@@ -17,7 +17,7 @@ use uuid::Uuid;
 use super::repeated::repeated;
 use crate::{
     cluster::{Image, Refused, TopicEntry, change},
-    dispatch::Context,
+    request::Context,
 };
 
 /// Before it clients know no code for topics that must not be deleted.

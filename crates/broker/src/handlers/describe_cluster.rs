@@ -9,7 +9,7 @@ use pagewire_wire::{
 };
 
 use super::operations;
-use crate::dispatch::Context;
+use crate::request::Context;
 
 /// Brokers, as opposed to controllers (KIP-919): only they have an address of their own here.
 const ENDPOINTS_OF_BROKERS: i8 = 1;

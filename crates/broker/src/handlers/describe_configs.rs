@@ -24,8 +24,8 @@ use super::resources::Resource;
 use crate::{
     cluster::Refused,
     config::{Described, Synonym, describe_broker, describe_broker_default, describe_group, describe_topic},
-    dispatch::Context,
     net::Close,
+    request::Context,
 };
 
 /// Resources that one request may name; more end the connection.

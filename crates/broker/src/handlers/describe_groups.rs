@@ -17,8 +17,8 @@ use tokio::task::consume_budget;
 
 use crate::{
     coordinators::{shared, text},
-    dispatch::{Context, RESPONSE_BYTES_MAX},
     net::Close,
+    request::{Context, RESPONSE_BYTES_MAX},
 };
 
 /// Groups that one request may name; more end the connection.

@@ -16,7 +16,7 @@ use pagewire_wire::{
     },
 };
 
-use crate::dispatch::Context;
+use crate::request::Context;
 
 pub(crate) async fn handle(ctx: Context, request: DescribeLogDirsRequest) -> DescribeLogDirsResponse {
     let log_dir = Arc::clone(ctx.broker.cluster().log_dir());

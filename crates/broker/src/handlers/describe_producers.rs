@@ -15,8 +15,8 @@ use tokio::task::consume_budget;
 
 use crate::{
     cluster::TopicEntry,
-    dispatch::{Context, RESPONSE_BYTES_MAX},
     net::Close,
+    request::{Context, RESPONSE_BYTES_MAX},
 };
 
 /// About the bytes of a producer, a partition or a topic in an answer, in memory and on the wire.

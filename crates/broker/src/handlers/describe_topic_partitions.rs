@@ -17,7 +17,7 @@ use tokio::task::consume_budget;
 use super::operations;
 use crate::{
     cluster::{Image, PartitionEntry, TopicEntry, names as topic_names},
-    dispatch::Context,
+    request::Context,
 };
 
 pub(crate) async fn handle(

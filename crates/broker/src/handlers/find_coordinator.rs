@@ -11,7 +11,7 @@ use pagewire_wire::{
     },
 };
 
-use crate::{cluster::Node, dispatch::Context};
+use crate::{cluster::Node, request::Context};
 
 const GROUP: i8 = 0;
 const TRANSACTION: i8 = 1;

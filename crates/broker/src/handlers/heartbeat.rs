@@ -3,7 +3,7 @@
 use pagewire_coordinate::{Answer, Error, Heartbeat, Input, code_of};
 use pagewire_wire::messages::{heartbeat_request::HeartbeatRequest, heartbeat_response::HeartbeatResponse};
 
-use crate::dispatch::Context;
+use crate::request::Context;
 
 pub(crate) async fn handle(ctx: Context, request: HeartbeatRequest) -> HeartbeatResponse {
     let group_id = request.group_id.to_string();

@@ -14,7 +14,7 @@ use super::resources::{Altered, Wanted, Wish, alter_all};
 use crate::{
     cluster::Refused,
     config::{self, Change, ChangeKind},
-    dispatch::Context,
+    request::Context,
 };
 
 pub(crate) async fn handle(

@@ -10,7 +10,7 @@ use pagewire_wire::{
     },
 };
 
-use crate::dispatch::Context;
+use crate::request::Context;
 
 pub(crate) async fn handle(ctx: Context, request: InitProducerIdRequest) -> InitProducerIdResponse {
     // A producer knows both its id and its epoch, or neither.

@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use crate::{
     coordinators::{host_of, shared, text},
-    dispatch::Context,
+    request::Context,
 };
 
 /// From here on the rebalance timeout is its own; before it is the session timeout.

@@ -9,7 +9,7 @@ use pagewire_wire::{
     },
 };
 
-use crate::dispatch::Context;
+use crate::request::Context;
 
 const BATCHED: i16 = 3;
 

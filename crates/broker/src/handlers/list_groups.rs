@@ -14,7 +14,7 @@ use pagewire_wire::{
 
 use crate::{
     coordinators::{shared, text},
-    dispatch::Context,
+    request::Context,
 };
 
 pub(crate) async fn handle(ctx: Context, request: ListGroupsRequest) -> ListGroupsResponse {

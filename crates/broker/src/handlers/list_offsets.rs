@@ -17,8 +17,8 @@ use tokio::task::consume_budget;
 use super::repeated::repeated;
 use crate::{
     cluster::TopicEntry,
-    dispatch::Context,
     partition::{Partition, epoch_error},
+    request::Context,
 };
 
 /// The end: the high watermark, or the last stable offset for READ_COMMITTED.

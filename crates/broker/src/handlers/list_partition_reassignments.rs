@@ -5,7 +5,7 @@ use pagewire_wire::messages::{
     list_partition_reassignments_response::ListPartitionReassignmentsResponse,
 };
 
-use crate::dispatch::Context;
+use crate::request::Context;
 
 pub(crate) async fn handle(
     _ctx: Context,

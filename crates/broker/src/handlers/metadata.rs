@@ -25,7 +25,7 @@ use crate::{
         names,
     },
     coordinators::OFFSETS_TOPIC,
-    dispatch::Context,
+    request::Context,
 };
 
 /// From here on a topic may be asked for by its id.

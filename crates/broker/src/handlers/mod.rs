@@ -2,7 +2,7 @@
 //! out. What it decides about is the protocol alone.
 //!
 //! The usual handler is `pub(crate) async fn handle(ctx: Context, request: XRequest) -> XResponse` and is entered into
-//! the table of `api.rs` through `dispatch::respond`; its first step (up to the first wait) runs in request order on
+//! the table of `api.rs` through `request::respond`; its first step (up to the first wait) runs in request order on
 //! the connection's own thread, so it must not block: disk work that may take long goes to `ctx.broker.io()`. Errors of
 //! the client become error codes in the response. Produce and Fetch, the hot paths, take the raw `Call` instead.
 

@@ -21,7 +21,7 @@ use uuid::Uuid;
 
 use crate::{
     cluster::{Image, TopicEntry},
-    dispatch::Context,
+    request::Context,
 };
 
 const TOPIC_IDS: i16 = 10;

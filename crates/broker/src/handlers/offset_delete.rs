@@ -13,7 +13,7 @@ use pagewire_wire::{
     },
 };
 
-use crate::{cluster::Image, dispatch::Context};
+use crate::{cluster::Image, request::Context};
 
 pub(crate) async fn handle(ctx: Context, request: OffsetDeleteRequest) -> OffsetDeleteResponse {
     let image = ctx.broker.image();

@@ -27,8 +27,8 @@ use uuid::Uuid;
 use crate::{
     cluster::Image,
     coordinators::{shared, text},
-    dispatch::{Context, RESPONSE_BYTES_MAX},
     net::Close,
+    request::{Context, RESPONSE_BYTES_MAX},
 };
 
 const GROUP_ERROR: i16 = 2;

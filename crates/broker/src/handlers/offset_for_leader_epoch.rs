@@ -12,7 +12,7 @@ use pagewire_wire::{
     },
 };
 
-use crate::{cluster::TopicEntry, dispatch::Context, partition::epoch_error};
+use crate::{cluster::TopicEntry, partition::epoch_error, request::Context};
 
 pub(crate) async fn handle(
     ctx: Context,

@@ -16,7 +16,7 @@ use tokio::task::consume_budget;
 use crate::{
     cluster::{OwnConfigs, Refused, change, names},
     config::{AlterError, BrokerConfig, Target, validate_broker, validate_group, validate_topic},
-    dispatch::Context,
+    request::Context,
 };
 
 /// Whose settings are meant (kafka: ConfigResource.Type).

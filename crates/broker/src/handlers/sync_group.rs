@@ -4,7 +4,7 @@ use bytes::Bytes;
 use pagewire_coordinate::{Answer, Error, Input, Sync, code_of};
 use pagewire_wire::messages::{sync_group_request::SyncGroupRequest, sync_group_response::SyncGroupResponse};
 
-use crate::{coordinators::shared, dispatch::Context};
+use crate::{coordinators::shared, request::Context};
 
 /// From here on a request must say which protocol it was told (KIP-559).
 const NAMES_PROTOCOL: i16 = 5;

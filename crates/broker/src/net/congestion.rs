@@ -9,7 +9,7 @@ use std::{io, sync::atomic::AtomicBool, sync::atomic::Ordering::Relaxed};
 use socket2::SockRef;
 use tracing::warn;
 
-use super::connection::Peer;
+use super::peer::Peer;
 
 /// The machine's own for all.
 const SYSTEM: &str = "system";

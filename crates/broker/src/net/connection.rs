@@ -18,7 +18,7 @@
 //! TCP keepalive. Half a frame costs memory all that time, which is taken back (and the connection with it) when others
 //! need it: see `pagewire_zcopy::Evicted`.
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 
 use pagewire_zcopy::{Evicted, FrameError, Receiver, SendPlan};
 use tokio::{io::Interest, net::TcpStream, task::consume_budget, time::timeout};
@@ -27,6 +27,7 @@ use tracing::{debug, trace, warn};
 
 use super::{
     congestion,
+    peer::Peer,
     queue::{Answer, Queue},
     reply::{Close, Reply},
 };
@@ -44,24 +45,6 @@ const GATHER_MAX_BYTES: u64 = 64 * 1024;
 const HELD_MAX_BYTES: usize = 1 << 20;
 /// Nor one whose unsent answers refer to more ranges of files.
 const HELD_MAX_FILES: usize = 512;
-
-/// The two ends of a connection, as the handlers may want to know them.
-#[derive(Debug)]
-pub(crate) struct Peer {
-    /// Where the client sits.
-    pub(crate) remote: SocketAddr,
-    /// The name of the listener it came by.
-    pub(crate) listener: Arc<str>,
-    /// The address the client dialled: what it is told to come back to, unless `advertised.listeners` says otherwise.
-    pub(crate) local: SocketAddr,
-}
-
-impl Peer {
-    pub(super) fn of(stream: &TcpStream, remote: SocketAddr, listener: Arc<str>) -> io::Result<Self> {
-        let canonical = |a: SocketAddr| SocketAddr::new(a.ip().to_canonical(), a.port());
-        Ok(Self { remote: canonical(remote), listener, local: canonical(stream.local_addr()?) })
-    }
-}
 
 struct Connection {
     broker: Arc<Broker>,

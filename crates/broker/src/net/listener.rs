@@ -13,11 +13,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{debug, warn};
 
-use super::{
-    congestion,
-    connection::{self, Peer},
-    limits::ConnectionLimits,
-};
+use super::{congestion, connection, limits::ConnectionLimits, peer::Peer};
 use crate::{broker::Broker, config::Endpoint};
 
 /// How long accepting rests when the process has no descriptor left for another socket.

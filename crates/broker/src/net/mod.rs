@@ -8,12 +8,13 @@ mod connection;
 mod descriptors;
 mod limits;
 mod listener;
+mod peer;
 mod queue;
 mod reply;
 
-pub(crate) use connection::Peer;
 pub use descriptors::raise_descriptor_limit;
 pub(crate) use descriptors::{answer_files_max, open_files_max};
 pub(crate) use limits::ConnectionLimits;
 pub(crate) use listener::{Listener, bind};
+pub(crate) use peer::Peer;
 pub(crate) use reply::{Close, Outcome, Reply};

@@ -30,10 +30,10 @@ use crate::{
     aside::aside,
     clock::now_ms,
     cluster::Image,
-    dispatch::{Call, Context, decode},
     metrics::add,
     net::{Outcome, Reply},
     partition::{Ticket, Waker},
+    request::{Call, Context, decode},
 };
 
 /// A round over so many partitions takes a millisecond or more.

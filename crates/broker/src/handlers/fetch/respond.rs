@@ -16,9 +16,9 @@ use super::{
 };
 use crate::{
     clock::now_ms,
-    dispatch::{Context, encode, frame},
     metrics::add,
     net::{Close, Outcome},
+    request::{Context, encode, frame},
 };
 
 /// No replica to prefer: this one is the leader and the only one (KIP-392).

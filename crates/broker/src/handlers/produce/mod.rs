@@ -35,10 +35,10 @@ pub(crate) use turns::Turns;
 use work::{Batch, Wait, Work};
 
 use crate::{
-    dispatch::{Call, Context, decode, encode},
     metrics::add,
     net::{Close, Outcome, Reply},
     partition::CommitError,
+    request::{Call, Context, decode, encode},
 };
 
 /// Entry of the API table.

@@ -13,8 +13,8 @@ use pagewire_wire::{DecodeError, ErrorCode};
 use pagewire_zcopy::SendPlan;
 
 use crate::{
-    dispatch::Call,
     net::{Close, Outcome},
+    request::Call,
 };
 
 /// Newest version answered here.

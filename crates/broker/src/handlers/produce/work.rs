@@ -21,9 +21,9 @@ use super::{
 use crate::{
     clock::now_ms,
     cluster::{Image, TopicEntry},
-    dispatch::Context,
     metrics::add,
     partition::Partition,
+    request::Context,
 };
 
 /// Clients that may write internal topics, by their id, as in Kafka.
