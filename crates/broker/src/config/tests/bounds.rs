@@ -1,0 +1,167 @@
+//! Facts about values that are refused, at the start and while the broker runs.
+
+use super::*;
+
+/// The sentences are Apache Kafka 4.3.1's.
+#[test]
+fn a_time_that_keeps_or_rolls_nothing_is_refused_at_the_start_and_while_running() {
+    let roll = "log.roll.ms must be greater than or equal to 1";
+    let jitter = "log.roll.jitter.ms must be greater than or equal to 0";
+    let retention = "log.retention.ms must be unlimited (-1) or, greater than or equal to 1";
+    for (file, sentence) in [
+        ("log.roll.ms=0", roll),
+        ("log.roll.ms=-5", roll),
+        ("log.roll.jitter.ms=-5", jitter),
+        ("log.retention.ms=0", retention),
+        ("log.retention.minutes=0", retention),
+        ("log.retention.hours=0", retention),
+    ] {
+        assert_eq!(refusal(file), format!("server.properties, line 1: {sentence}"));
+    }
+    load("log.retention.ms=5\nlog.retention.hours=0");
+    load("log.retention.hours=-1\nlog.roll.ms=1\nlog.roll.jitter.ms=0");
+    for (name, value, sentence) in [
+        ("log.roll.ms", "0", roll),
+        ("log.roll.jitter.ms", "-5", jitter),
+        ("log.retention.ms", "0", retention),
+    ] {
+        let changed = own(&[(name, value)]);
+        let started = load("log.retention.ms=5\nlog.roll.ms=5\nlog.roll.jitter.ms=5");
+        for (all, this) in [(changed.clone(), own(&[])), (own(&[]), changed)] {
+            let error = started.with_dynamic(all, this).expect_err("refused").to_string();
+            assert_eq!(error, sentence);
+        }
+    }
+}
+
+#[test]
+fn nobody_is_locked_out_for_good() {
+    let sentence =
+        "max.connections.per.ip can be set to zero only if max.connections.per.ip.overrides property is set.";
+    assert!(refusal("max.connections.per.ip=0").ends_with(sentence));
+    let started = load("max.connections.per.ip.overrides=127.0.0.1:5\n");
+    let with = |changes: &[(&str, &str)]| {
+        started.with_dynamic(own(&[]), own(changes)).map(drop).map_err(|error| error.to_string())
+    };
+    assert_eq!(with(&[("max.connections.per.ip", "0")]), Ok(()));
+    let both = [("max.connections.per.ip", "0"), ("max.connections.per.ip.overrides", "")];
+    assert_eq!(with(&both), Err(sentence.to_owned()));
+    assert_eq!(with(&[("max.connections", "0")]), Err("Invalid max.connections 0".to_owned()));
+    assert_eq!(with(&[("max.connections", "1")]), Ok(()));
+}
+
+#[test]
+fn a_name_among_the_overrides_is_looked_up_once_and_one_that_is_unknown_is_only_told() {
+    let file = "max.connections.per.ip.overrides=localhost:5,no-such-host.invalid:6,10.0.0.1:7";
+    let (config, notices) = BrokerConfig::load(sources(file)).expect("good settings");
+    let limit = |config: &BrokerConfig, address: &str| {
+        let address = address.parse().expect("an address");
+        config.max_connections_per_ip_overrides.get(&address).copied()
+    };
+    assert_eq!((limit(&config, "127.0.0.1"), limit(&config, "10.0.0.1")), (Some(5), Some(7)));
+    assert_eq!(
+        notices,
+        [
+            "max.connections.per.ip.overrides: no-such-host.invalid has no address, so its limit is of no effect"
+        ]
+    );
+    let change =
+        |overrides| config.with_dynamic(own(&[]), own(&[("max.connections.per.ip.overrides", overrides)]));
+    let changed = change("localhost:8").expect("a name that was looked up");
+    assert_eq!(limit(&changed, "127.0.0.1"), Some(8));
+    let error = change("elsewhere.invalid:8").expect_err("a name nobody looked up").to_string();
+    assert!(error.contains("write its address"), "{error}");
+    let stored = own(&[("max.connections.per.ip.overrides", "elsewhere.invalid:8")]);
+    let (_, notices) = config.with_stored(own(&[]), stored).expect("a start looks it up");
+    assert!(notices.len() == 1 && notices[0].contains("elsewhere.invalid"), "{notices:?}");
+}
+
+#[test]
+fn the_finest_unit_of_retention_wins() {
+    let retention_ms = |file: &str| TopicConfig::resolve(&BTreeMap::new(), &load(file)).retention_ms;
+    assert_eq!(retention_ms(""), 604_800_000);
+    assert_eq!(retention_ms("log.retention.hours=1"), 3_600_000);
+    assert_eq!(retention_ms("log.retention.hours=1\nlog.retention.minutes=2"), 120_000);
+    assert_eq!(retention_ms("log.retention.hours=1\nlog.retention.minutes=2\nlog.retention.ms=3"), 3);
+    assert_eq!(retention_ms("log.retention.hours=-1"), -1);
+    let segment_ms = |file: &str| TopicConfig::resolve(&BTreeMap::new(), &load(file)).segment_ms;
+    assert_eq!(segment_ms("log.roll.hours=2"), 7_200_000);
+    assert_eq!(segment_ms("log.roll.hours=2\nlog.roll.ms=5"), 5);
+    let flush_ms = |file: &str| TopicConfig::resolve(&BTreeMap::new(), &load(file)).flush_every_ms();
+    assert_eq!(flush_ms(""), None);
+    assert_eq!(flush_ms("log.flush.interval.ms=1000"), Some(1000));
+}
+
+#[test]
+fn settings_that_contradict_each_other_are_refused() {
+    for (file, word) in [
+        ("node.id=1\nbroker.id=2", "node.id"),
+        ("listeners=PLAINTEXT://:9092,PLAINTEXT://:9093", "different name"),
+        ("listeners=SSL://:9093", "only PLAINTEXT"),
+        ("listeners=INSIDE://:9093", "no security protocol"),
+        ("listeners=CONTROLLER://:1\ncontroller.listener.names=CONTROLLER", "no listener for clients"),
+        ("advertised.listeners=PLAINTEXT://0.0.0.0:9092", "no address"),
+        ("advertised.listeners=OTHER://host:9092", "not among"),
+        ("log.dirs=/a,/b", "2 directories"),
+        ("max.connections.per.ip.overrides=127.0.0.1", "HOST:COUNT"),
+        ("group.min.session.timeout.ms=10\ngroup.max.session.timeout.ms=5", "group.max.session.timeout.ms"),
+    ] {
+        let error = refusal(file);
+        assert!(error.contains(word) && error.contains("server.properties, line"), "{file}: {error}");
+    }
+    assert_eq!(load("broker.id=7").node_id, 7);
+    assert_eq!(load("node.id=0").node_id, 0);
+    let overrides =
+        load("max.connections.per.ip.overrides=127.0.0.1:5,[::1]:6").max_connections_per_ip_overrides;
+    assert_eq!(overrides.get(&"::1".parse().expect("an address")), Some(&6));
+}
+
+#[test]
+fn only_dynamic_broker_settings_change_while_running() {
+    let none = BTreeMap::new();
+    let check = |target, after: &[(&str, &str)]| {
+        validate_broker(target, &none, &own(after)).map_err(|error| error.to_string())
+    };
+    assert_eq!(check(Target::Broker, &[("log.retention.ms", "7000")]), Ok(()));
+    for (name, value, expected) in [
+        ("num.partitions", "3", "Cannot update these configs dynamically: [num.partitions]"),
+        ("log.retention.hours", "1", "Cannot update these configs dynamically: [log.retention.hours]"),
+        ("node.id", "4", "Cannot update these configs dynamically: [node.id]"),
+        (
+            "log.segment.bytes",
+            "1",
+            "Invalid value 1 for configuration log.segment.bytes: Value must be at least 1048576",
+        ),
+        (
+            "ssl.key.password",
+            "x",
+            "These security configs can be dynamically updated only per-listener using the listener prefix: \
+             [ssl.key.password]",
+        ),
+        (
+            "log.retension.ms",
+            "1",
+            "Unknown broker config name: log.retension.ms; did you mean log.retention.ms?",
+        ),
+    ] {
+        assert_eq!(check(Target::Broker, &[(name, value)]), Err(expected.to_owned()));
+    }
+    assert_eq!(
+        check(Target::BrokerDefault, &[("principal.builder.class", "x")]),
+        Err("Cannot update these configs at default cluster level, broker id must be specified: \
+             [principal.builder.class]"
+            .to_owned())
+    );
+    let config = BrokerConfig::defaults();
+    for (name, value, expected) in [
+        ("nosuch", "5", "Unknown group config name: nosuch"),
+        (
+            "consumer.session.timeout.ms",
+            "1",
+            "consumer.session.timeout.ms must be greater than or equal to group.consumer.min.session.timeout.ms",
+        ),
+    ] {
+        let refused = validate_group(&own(&[(name, value)]), &config).map_err(|error| error.to_string());
+        assert_eq!(refused, Err(expected.to_owned()));
+    }
+}
