@@ -66,7 +66,8 @@ pub struct Limits {
     pub records_per_append: usize,
     /// Bytes of one append of a clean-up, so that the batch stays under `max.message.bytes`.
     pub append_bytes: usize,
-    /// Groups and topics' offsets that one look for what expired goes through; the next follows a millisecond later.
+    /// Groups and offsets that one look for what expired goes through, about; the next is due a millisecond later. Nothing
+    /// else of the shard acts meanwhile, so this is how long others wait.
     pub expiry_steps: usize,
 }
 
@@ -83,7 +84,7 @@ impl Default for Limits {
             offsets: 1 << 24,
             records_per_append: 2_000,
             append_bytes: 256 << 10,
-            expiry_steps: 20_000,
+            expiry_steps: 2_000,
         }
     }
 }

@@ -165,24 +165,19 @@ impl Shard {
         max_bytes.saturating_sub(BATCH_HEADER_BYTES).min(APPEND_BYTES_MAX)
     }
 
-    /// Lets act what is due. The next deadline comes back, by the steady clock; none when the shard is closed.
+    /// Lets the machine act once on what is due. There may be more: the next deadline comes back, by the steady clock, and
+    /// is past already then. Whoever waits for the lock gets it in between. None when the shard is closed.
     pub(super) fn on_time(&self, io: &IoPool) -> Option<i64> {
         let mut state = self.state.lock();
         let ready = self.ready(&mut state).ok()?;
-        loop {
-            let now = now();
-            match ready.machine.next_deadline() {
-                Some(deadline_ms) if deadline_ms <= now.steady_ms => {
-                    let effects = ready.machine.on_time(now);
-                    ready.act(&self.partition, io, effects);
-                }
-                deadline => {
-                    let deadline_ms = deadline.unwrap_or(i64::MAX);
-                    self.sleeping_until_ms.store(deadline_ms, Ordering::Release);
-                    return Some(deadline_ms);
-                }
-            }
+        let now = now();
+        if ready.machine.next_deadline().is_some_and(|deadline_ms| deadline_ms <= now.steady_ms) {
+            let effects = ready.machine.on_time(now);
+            ready.act(&self.partition, io, effects);
         }
+        let deadline_ms = ready.machine.next_deadline().unwrap_or(i64::MAX);
+        self.sleeping_until_ms.store(deadline_ms, Ordering::Release);
+        Some(deadline_ms)
     }
 
     fn call_timer(&self, ready: &Ready) {

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use pagewire_coordinate::{ANY_ID, Error, OffsetKey, OffsetValue, Record, Settings};
+use bytes::Bytes;
+use pagewire_coordinate::{
+    ANY_ID, Error, GroupMember, GroupMetadata, OffsetKey, OffsetValue, Record, Settings, Shard as Machine,
+};
 use pagewire_disk::{Call, Errno, FailingDisk, MemoryDisk, When};
 use pagewire_log::Origin;
 use pagewire_record::{BatchBuilder, Codec};
@@ -162,6 +165,48 @@ async fn offsets_that_were_only_read_are_stable_before_they_are_told() {
     assert_eq!(committed(&bench, "g").await, (0, 1));
     assert_eq!(disk.calls(Call::SyncData), before + 1);
     assert_eq!(partition.log.marks().recovery_point, 1);
+}
+
+/// A group of one member whose session ends as soon as it begins.
+fn replay_fleeting_group(machine: &mut Machine, group_id: &str) {
+    let member = GroupMember {
+        member_id: Arc::from("m"),
+        instance_id: None,
+        client_id: Arc::from("c"),
+        client_host: Arc::from("/h"),
+        rebalance_timeout_ms: 1_000,
+        session_timeout_ms: 0,
+        subscription: Bytes::new(),
+        assignment: Bytes::new(),
+    };
+    let value = GroupMetadata {
+        protocol_type: Arc::from("consumer"),
+        generation: 1,
+        protocol: Some(Arc::from("range")),
+        leader: Some(Arc::from("m")),
+        state_since_ms: None,
+        members: vec![member],
+    };
+    let record = Record::Group { group_id: Arc::from(group_id), value: Some(value) };
+    let (key, value) = (record.encode_key().expect("a key"), record.encode_value().expect("a value"));
+    machine.replay(&key, value.as_deref(), 0).expect("readable");
+}
+
+#[tokio::test]
+async fn others_may_have_the_lock_between_two_things_that_are_due() {
+    let bench = Bench::on(Arc::new(disk()));
+    let partition = bench.topic(OFFSETS_TOPIC, 1, &[]).await.remove(0);
+    let mut machine = Machine::new(Settings::default());
+    for group_id in ["a", "b", "c"] {
+        replay_fleeting_group(&mut machine, group_id);
+    }
+    let shard = Shard::new(Arc::clone(&partition));
+    shard.open(machine, &bench.broker);
+    for written in 1..=3 {
+        let next_ms = shard.on_time(bench.broker.io()).expect("open");
+        assert_eq!(partition.log.marks().log_end, written, "one group at a time is written as empty");
+        assert_eq!(next_ms <= crate::clock::steady_ms(), written < 3, "more is due already until all are");
+    }
 }
 
 #[tokio::test]

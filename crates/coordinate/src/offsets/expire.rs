@@ -21,7 +21,8 @@ use crate::records::{OffsetValue, Record};
 use crate::shard::{Cursor, Shard};
 
 impl Shard {
-    /// Goes through some groups; the next part follows at once after whatever else is waiting, until all are through.
+    /// Goes through some groups. The next part is due a millisecond later, as an event of its own: whoever runs the shard
+    /// lets others act in between. After the last part the next look is due as the settings say.
     pub(crate) fn expire(&mut self, now: Now, out: &mut Effects) {
         let mut look = Look {
             shard: self,
@@ -41,7 +42,7 @@ impl Shard {
 struct Look<'a> {
     shard: &'a Shard,
     wall_ms: i64,
-    /// Groups and topics that may still be looked at.
+    /// Groups and offsets that may still be looked at. A topic is looked at in one go.
     steps: usize,
     records: Vec<Record>,
 }
@@ -71,7 +72,7 @@ impl Look<'_> {
             if self.steps == 0 {
                 return Some(topic.clone());
             }
-            self.steps -= 1;
+            self.steps = self.steps.saturating_sub(partitions.len());
             if !group.is_subscribed_to(topic) {
                 let retention_ms = self.shard.settings().offsets_retention_ms;
                 let gone = partitions.iter().filter(|(_, value)| {
