@@ -3,7 +3,7 @@
 use crate::answer::{Answer, JoinAnswer, LeaveAnswer, LeftMember, SyncAnswer};
 use crate::effects::Effects;
 use crate::error::Error;
-use crate::group::weight_of;
+use crate::group::{Group, new_group_bytes, places_bytes, weight_of, weight_of_newcomer};
 use crate::input::{Heartbeat, Input, Join, Leave, Sync};
 use crate::now::Now;
 use crate::shard::Shard;
@@ -83,15 +83,15 @@ impl Shard {
 
     /// A member that offers no more than before always has room.
     fn has_room_for(&self, join: &Join) -> bool {
-        let offered = weight_of(&join.protocols);
-        let present = self.group(&join.group_id).and_then(|group| {
+        let group = self.group(&join.group_id);
+        let present = group.and_then(|group| {
             let holder = join.instance_id.as_deref().and_then(|id| group.static_member(id));
             group.member(holder.map_or(&join.member_id, |id| id))
         });
-        let more = match present {
-            Some(member) => offered.saturating_sub(weight_of(&member.protocols)),
-            None => offered + join.client_id.len(),
-        };
+        let more = present.map_or_else(
+            || newcomer_bytes(group, join),
+            |member| weight_of(&join.protocols).saturating_sub(weight_of(&member.protocols)),
+        );
         self.has_bytes_for(more)
     }
 
@@ -105,8 +105,10 @@ impl Shard {
         self.has_bytes_for(assigned.saturating_sub(present))
     }
 
-    fn has_bytes_for(&self, more: usize) -> bool {
-        more == 0 || self.bytes().saturating_add(more) <= self.settings().limits.bytes
+    /// Whether so many more bytes may be held. None is always fine, however full the shard is.
+    pub(crate) fn has_bytes_for(&self, more: usize) -> bool {
+        let max = self.settings().limits.bytes.min(self.bytes_allowed);
+        more == 0 || self.bytes().saturating_add(more) <= max
     }
 
     fn dispatch_sync(&mut self, sync: Sync, now: Now, out: &mut Effects) {
@@ -152,6 +154,14 @@ impl Shard {
         check_group_id(group_id, self.settings().limits.name_bytes)?;
         if self.group(group_id).is_some() { Ok(()) } else { Err(Error::UnknownMemberId) }
     }
+}
+
+/// What somebody takes who joins for the first time, about, with the group if there is none yet.
+fn newcomer_bytes(group: Option<&Group>, join: &Join) -> usize {
+    let group_bytes = group.map_or_else(|| new_group_bytes(&join.group_id), |_| 0);
+    let members = group.map_or(0, Group::len);
+    let places = places_bytes(members + 1) - places_bytes(members);
+    group_bytes + places + weight_of_newcomer(join)
 }
 
 fn check_group_id(group_id: &str, max: usize) -> Result<(), Error> {

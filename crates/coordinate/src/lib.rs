@@ -23,6 +23,7 @@ mod effects;
 mod error;
 mod group;
 mod input;
+mod memory;
 mod note;
 mod now;
 mod offsets;

@@ -56,8 +56,8 @@ pub struct Limits {
     pub member_metadata_bytes: usize,
     /// Bytes of a group, member or instance id, protocol type or name, topic name; answered INVALID_REQUEST.
     pub name_bytes: usize,
-    /// Bytes that the groups and offsets of one shard take in memory, about: ids, metadata, assignments and the texts of
-    /// offsets. Beyond it joins and assignments that take more are answered GROUP_MAX_SIZE_REACHED, commits
+    /// Bytes that the groups and offsets of one shard take in memory, about: ids, metadata, assignments, the texts of
+    /// offsets, and the places of all of them in maps. Beyond it joins and assignments that take more are answered GROUP_MAX_SIZE_REACHED, commits
     /// INVALID_COMMIT_OFFSET_SIZE. What is in the log is loaded in any case.
     pub bytes: usize,
     /// Committed offsets of one shard; answered INVALID_COMMIT_OFFSET_SIZE.

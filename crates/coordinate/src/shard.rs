@@ -32,6 +32,8 @@ pub struct Shard {
     /// Bytes of all groups, without their offsets.
     group_bytes: usize,
     offsets: Offsets,
+    /// What may be held now, whatever the settings allow.
+    pub(crate) bytes_allowed: usize,
     /// Where the look for what expired goes on.
     pub(crate) expiry_at: Option<Cursor>,
     timers: Timers,
@@ -45,6 +47,7 @@ impl Shard {
             groups: BTreeMap::new(),
             group_bytes: 0,
             offsets: Offsets::default(),
+            bytes_allowed: usize::MAX,
             expiry_at: None,
             timers: Timers::default(),
         }
@@ -208,6 +211,12 @@ impl Shard {
     /// The most bytes that one append of a clean-up may have from now on: what the log takes.
     pub const fn limit_append(&mut self, bytes: usize) {
         self.settings.limits.append_bytes = bytes;
+    }
+
+    /// The most bytes that may be held from now on, if that is less than [`Limits::bytes`](crate::Limits::bytes): others
+    /// take from the same memory.
+    pub const fn limit_bytes(&mut self, bytes: usize) {
+        self.bytes_allowed = bytes;
     }
 
     /// How many groups there are.

@@ -14,6 +14,7 @@ use tracing::warn;
 use uuid::Uuid;
 
 use super::{
+    memory::GroupMemory,
     shard::Shard,
     topic::{self, OFFSETS_TOPIC},
 };
@@ -22,6 +23,7 @@ use crate::broker::Broker;
 /// The group coordinator of this node.
 pub(crate) struct Groups {
     settings: Settings,
+    memory: Arc<GroupMemory>,
     shards: ArcSwapOption<Shards>,
     /// Held while shards are made for a topic that appeared, was replaced, or grew.
     adopting: Mutex<()>,
@@ -45,6 +47,7 @@ impl Groups {
     pub(super) fn new(settings: Settings) -> Self {
         Self {
             settings,
+            memory: Arc::default(),
             shards: ArcSwapOption::empty(),
             adopting: Mutex::default(),
             running: OnceLock::new(),
@@ -191,7 +194,7 @@ impl Groups {
         }
         let stop = running.stop.child_token();
         let make = |hosted: &Arc<crate::partition::Partition>| {
-            let shard = Arc::new(Shard::new(Arc::clone(hosted)));
+            let shard = Arc::new(Shard::new(Arc::clone(hosted), Arc::clone(&self.memory)));
             let task = super::timer::run(
                 Arc::clone(&shard),
                 Arc::clone(broker),

@@ -15,6 +15,7 @@
 mod batch;
 mod groups;
 mod load;
+mod memory;
 mod shard;
 #[cfg(test)]
 mod tests;

@@ -22,7 +22,10 @@ use parking_lot::Mutex;
 use tokio::sync::{Notify, oneshot};
 use tracing::{error, info, warn};
 
-use super::batch;
+use super::{
+    batch,
+    memory::{GroupMemory, Share},
+};
 use crate::{
     broker::Broker,
     clock::{now_ms, steady_ms},
@@ -40,6 +43,7 @@ const APPEND_BYTES_MAX: usize = 256 << 10;
 /// A shard and its place in the log.
 pub(super) struct Shard {
     partition: Arc<Partition>,
+    memory: Arc<GroupMemory>,
     state: Mutex<State>,
     /// Tells the timer that there is an earlier deadline than the one it sleeps for.
     pub(super) earlier: Notify,
@@ -55,6 +59,7 @@ enum State {
 
 struct Ready {
     machine: Machine,
+    share: Share,
     waiting: HashMap<Token, oneshot::Sender<Answered>, RandomState>,
     last_token: u64,
     /// The end of what this shard read and wrote.
@@ -68,9 +73,10 @@ pub(super) struct Answered {
 }
 
 impl Shard {
-    pub(super) fn new(partition: Arc<Partition>) -> Self {
+    pub(super) fn new(partition: Arc<Partition>, memory: Arc<GroupMemory>) -> Self {
         Self {
             partition,
+            memory,
             state: Mutex::new(State::Loading),
             earlier: Notify::new(),
             sleeping_until_ms: AtomicI64::new(i64::MAX),
@@ -85,7 +91,8 @@ impl Shard {
     /// not be on stable storage yet.
     pub(super) fn open(&self, machine: Machine, broker: &Broker) {
         let written_to = Some(self.partition.log.marks().log_end);
-        let mut ready = Ready { machine, waiting: HashMap::default(), last_token: 0, written_to };
+        let share = self.memory.share();
+        let mut ready = Ready { machine, share, waiting: HashMap::default(), last_token: 0, written_to };
         let mut state = self.state.lock();
         ready.machine.limit_append(self.append_bytes());
         // Looked at under the lock: topics that go later are told to the machine.
@@ -156,6 +163,7 @@ impl Shard {
     fn ready<'s>(&self, state: &'s mut State) -> Result<&'s mut Ready, Error> {
         let ready = state.ready()?;
         ready.machine.limit_append(self.append_bytes());
+        ready.machine.limit_bytes(ready.share.limit());
         Ok(ready)
     }
 
@@ -230,6 +238,7 @@ impl Ready {
                 todo.push(next);
             }
         }
+        self.share.set(self.machine.bytes());
         all_written
     }
 

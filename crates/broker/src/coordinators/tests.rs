@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use pagewire_coordinate::{
-    ANY_ID, Error, GroupMember, GroupMetadata, OffsetKey, OffsetValue, Record, Settings, Shard as Machine,
+    ANY_ID, Answer, Commit, CommitPartition, CommitTopic, Error, GroupMember, GroupMetadata, Input,
+    OffsetKey, OffsetValue, Record, Settings, Shard as Machine,
 };
 use pagewire_disk::{Call, Errno, FailingDisk, MemoryDisk, When};
 use pagewire_log::Origin;
@@ -18,7 +19,7 @@ use pagewire_wire::messages::{
 use tokio::task::yield_now;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::{OFFSETS_TOPIC, shard::Shard, timer};
+use super::{OFFSETS_TOPIC, memory::GroupMemory, shard::Shard, timer};
 use crate::{partition::Partition, testing::Bench};
 
 /// A broker whose groups are loaded, on a disk that can fail.
@@ -138,7 +139,7 @@ async fn groups_whose_log_cannot_be_read_are_not_coordinated_here() {
         append_commit(&partition, &bench);
     }
     disk.fail(Call::Read, When::Always, Errno::IO);
-    let (shard, stop) = (Arc::new(Shard::new(partition)), CancellationToken::new());
+    let (shard, stop) = (Arc::new(Shard::new(partition, Arc::default())), CancellationToken::new());
     let broker = Arc::clone(&bench.broker);
     let running = tokio::spawn(timer::run(Arc::clone(&shard), broker, Settings::default(), stop.clone()));
     let error = loop {
@@ -165,6 +166,49 @@ async fn offsets_that_were_only_read_are_stable_before_they_are_told() {
     assert_eq!(committed(&bench, "g").await, (0, 1));
     assert_eq!(disk.calls(Call::SyncData), before + 1);
     assert_eq!(partition.log.marks().recovery_point, 1);
+}
+
+/// Whether a shard takes a commit of one offset of a new group.
+async fn takes_commit(shard: &Shard, bench: &Bench, group_id: &str) -> bool {
+    let partitions = vec![CommitPartition { partition: 0, offset: 1, leader_epoch: -1, metadata: None }];
+    let question = |token| {
+        Input::Commit(Commit {
+            token,
+            group_id: group_id.to_owned(),
+            member_id: String::new(),
+            instance_id: None,
+            generation: -1,
+            retention_ms: None,
+            says_group_not_found: true,
+            topics: vec![CommitTopic { name: Arc::from("t"), id: ANY_ID, partitions }],
+        })
+    };
+    match shard.ask(&bench.broker, question).await.map(|answered| answered.answer) {
+        Ok(Answer::Commit(answer)) => answer.topics[0].partitions[0].1.is_none(),
+        _ => false,
+    }
+}
+
+#[tokio::test]
+async fn shards_share_the_memory_of_their_node() {
+    let bench = Bench::on(Arc::new(disk()));
+    let partitions = bench.topic(OFFSETS_TOPIC, 2, &[]).await;
+    let memory = Arc::new(GroupMemory::new(16 << 10));
+    let shards: Vec<Shard> =
+        partitions.into_iter().map(|partition| Shard::new(partition, Arc::clone(&memory))).collect();
+    for shard in &shards {
+        shard.open(Machine::new(Settings::default()), &bench.broker);
+    }
+    assert!(takes_commit(&shards[0], &bench, "a").await);
+    let mut taken = 0;
+    while taken < 100 && takes_commit(&shards[1], &bench, &format!("b{taken}")).await {
+        taken += 1;
+    }
+    assert!((2..16).contains(&taken), "{taken}");
+    assert!(!takes_commit(&shards[0], &bench, "c").await, "the other one has it");
+    assert!(takes_commit(&shards[0], &bench, "a").await, "what takes no more has room");
+    shards[1].close(Error::NotCoordinator);
+    assert!(takes_commit(&shards[0], &bench, "c").await, "it came back");
 }
 
 /// A group of one member whose session ends as soon as it begins.
@@ -200,7 +244,7 @@ async fn others_may_have_the_lock_between_two_things_that_are_due() {
     for group_id in ["a", "b", "c"] {
         replay_fleeting_group(&mut machine, group_id);
     }
-    let shard = Shard::new(Arc::clone(&partition));
+    let shard = Shard::new(Arc::clone(&partition), Arc::default());
     shard.open(machine, &bench.broker);
     for written in 1..=3 {
         let next_ms = shard.on_time(bench.broker.io()).expect("open");

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::input::{Protocol, Token};
+use crate::input::{Join, Protocol, Token};
+use crate::memory::{TIMER_BYTES, text_bytes};
 
 #[derive(Clone, Debug)]
 pub(crate) struct Member {
@@ -22,23 +23,33 @@ pub(crate) struct Member {
     pub(crate) is_new: bool,
 }
 
-/// What a member takes besides its texts: itself, its places in the group's maps, its deadline.
-const MEMBER_BYTES: usize = 512;
 /// What a protocol takes besides its name and metadata.
-const PROTOCOL_BYTES: usize = 64;
+const PROTOCOL_BYTES: usize = size_of::<Protocol>() + 64;
 
 /// Bytes that offers take, about.
 pub(crate) fn weight_of(protocols: &[Protocol]) -> usize {
     protocols.iter().map(|offer| PROTOCOL_BYTES + offer.name.len() + offer.metadata.len()).sum()
 }
 
+/// Bytes that a member takes for its texts and its deadline, about.
+fn weight_of_texts(texts: [&str; 4]) -> usize {
+    TIMER_BYTES + texts.into_iter().map(text_bytes).sum::<usize>()
+}
+
+/// Bytes that whoever joins for the first time is going to take, about, without places in the group's maps.
+pub(crate) fn weight_of_newcomer(join: &Join) -> usize {
+    // Its id is the name of its client or instance with a random tail.
+    let instance_id = join.instance_id.as_deref().unwrap_or("");
+    let stem = if instance_id.is_empty() { &join.client_id } else { instance_id };
+    let texts = [stem, instance_id, &join.client_id, &join.client_host];
+    weight_of_texts(texts) + join.fresh_id.len() + weight_of(&join.protocols)
+}
+
 impl Member {
-    /// Bytes it takes, about.
+    /// Bytes it takes, about, without its places in the group's maps.
     pub(crate) fn weight(&self, id: &str) -> usize {
-        let instance_id = self.instance_id.as_deref().unwrap_or("");
-        let texts = [id, instance_id, &self.client_id, &self.client_host];
-        let texts: usize = texts.iter().map(|text| text.len()).sum();
-        MEMBER_BYTES + texts + weight_of(&self.protocols) + self.assignment.len()
+        let texts = [id, self.instance_id.as_deref().unwrap_or(""), &self.client_id, &self.client_host];
+        weight_of_texts(texts) + weight_of(&self.protocols) + self.assignment.len()
     }
 
     pub(crate) const fn is_static(&self) -> bool {

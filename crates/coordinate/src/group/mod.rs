@@ -29,9 +29,10 @@ use std::sync::Arc;
 
 use crate::error::Error;
 use crate::input::{Protocol, Token};
+use crate::memory::{TIMER_BYTES, text_bytes, tree_bytes};
 use crate::records::{GroupMetadata, members_of};
 
-pub(crate) use member::{Member, weight_of};
+pub(crate) use member::{Member, weight_of, weight_of_newcomer};
 pub(crate) use statics::Undo;
 pub(crate) use turn::Turn;
 
@@ -105,19 +106,30 @@ pub(crate) struct Group {
     /// A member arrived since the initial wait was last prolonged.
     pub(crate) new_member_added: bool,
     pub(crate) join_wait: JoinWait,
-    /// What it takes in memory, about.
+    /// What ids and members take in memory, about, without their places in maps.
     bytes: usize,
 }
 
-/// What a group takes besides its members: itself and its place in the shard.
-const GROUP_BYTES: usize = 512;
-/// What an id takes that was given out, besides its text.
-const PENDING_BYTES: usize = 256;
+/// What a group without members takes, about: itself with its place in the shard, and two texts.
+pub(crate) const fn new_group_bytes(id: &str) -> usize {
+    // Maps of groups are large: their leaves are half full.
+    2 * size_of::<(Arc<str>, Group)>() + 2 * text_bytes(id)
+}
+
+/// The places of so many members in the maps of their group: as a member, as one that has not synced, as a supporter.
+pub(crate) const fn places_bytes(members: usize) -> usize {
+    tree_bytes::<(Arc<str>, Member)>(members) + tree_bytes::<Arc<str>>(members)
+}
+
+/// An id that was given out, with its deadline.
+const fn pending_bytes(id: &str) -> usize {
+    TIMER_BYTES + text_bytes(id)
+}
 
 impl Group {
     pub(crate) fn new(id: Arc<str>, wall_ms: i64) -> Self {
         Self {
-            bytes: GROUP_BYTES + id.len(),
+            bytes: new_group_bytes(&id),
             id,
             state: GroupState::Empty,
             previous_state: GroupState::Dead,
@@ -202,8 +214,14 @@ impl Group {
     }
 
     /// Bytes it takes, about.
-    pub(crate) const fn bytes(&self) -> usize {
+    pub(crate) fn bytes(&self) -> usize {
+        let subscribed = self.subscribed.as_ref().map_or(0, BTreeSet::len);
         self.bytes
+            + places_bytes(self.members.len())
+            + tree_bytes::<(Arc<str>, Arc<str>)>(self.statics.len())
+            + tree_bytes::<Arc<str>>(self.pending_join.len())
+            + tree_bytes::<Arc<str>>(subscribed)
+            + subscribed * text_bytes("")
     }
 
     pub(crate) fn is_leader(&self, id: &str) -> bool {
@@ -228,7 +246,7 @@ impl Group {
     }
 
     pub(crate) fn add_pending(&mut self, id: Arc<str>) {
-        let bytes = PENDING_BYTES + id.len();
+        let bytes = pending_bytes(&id);
         if self.pending_join.insert(id) {
             self.bytes += bytes;
         }
@@ -236,7 +254,7 @@ impl Group {
 
     fn remove_pending(&mut self, id: &str) {
         if self.pending_join.remove(id) {
-            self.bytes -= PENDING_BYTES + id.len();
+            self.bytes -= pending_bytes(id);
         }
     }
 

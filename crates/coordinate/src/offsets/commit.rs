@@ -1,14 +1,16 @@
 //! OffsetCommit: by members of the present generation, or by anyone while the group is empty (generation -1).
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::answer::{Answer, CommitAnswer, CommittedTopic, Reply};
 use crate::effects::{Effects, Then};
 use crate::error::Error;
-use crate::group::{Group, GroupState};
+use crate::group::{Group, GroupState, new_group_bytes};
 use crate::input::{Commit, CommitPartition, CommitTopic};
+use crate::memory::text_bytes;
 use crate::now::Now;
-use crate::offsets::weight;
+use crate::offsets::Counts;
 use crate::records::{OffsetKey, OffsetValue, Record};
 use crate::shard::Shard;
 
@@ -42,7 +44,7 @@ impl Shard {
         let limits = &self.settings().limits;
         let (offsets, bytes) = self.growth_by(commit);
         if offsets > 0 && self.offsets().len().saturating_add(offsets) > limits.offsets
-            || bytes > 0 && self.bytes().saturating_add(bytes) > limits.bytes
+            || !self.has_bytes_for(bytes)
         {
             return Err(Error::InvalidCommitOffsetSize);
         }
@@ -61,14 +63,25 @@ impl Shard {
     /// Offsets that would be new, and the bytes that all of them take in addition.
     fn growth_by(&self, commit: &Commit) -> (usize, usize) {
         let (mut offsets, mut more, mut less) = (0, 0_usize, 0_usize);
+        let of_group = self.offsets().of_group(&commit.group_id);
+        let mut topics = of_group.map_or(0, BTreeMap::len);
+        if self.group(&commit.group_id).is_none() {
+            more += new_group_bytes(&commit.group_id);
+        }
         for topic in &commit.topics {
+            let mut new = 0;
             for partition in &topic.partitions {
-                more += weight(&topic.name, partition.metadata.as_deref().unwrap_or(""));
+                more += text_bytes(partition.metadata.as_deref().unwrap_or(""));
                 match self.offsets().get(&commit.group_id, &topic.name, partition.partition) {
-                    Some(old) => less += weight(&topic.name, &old.metadata),
-                    None => offsets += 1,
+                    Some(old) => less += text_bytes(&old.metadata),
+                    None => new += 1,
                 }
             }
+            let before = Counts { topics, ..Counts::of(of_group, &topic.name) };
+            let after = before.and(new);
+            more += after.bytes(&commit.group_id, &topic.name);
+            less += before.bytes(&commit.group_id, &topic.name);
+            (topics, offsets) = (after.topics, offsets + new);
         }
         (offsets, more.saturating_sub(less))
     }

@@ -4,11 +4,15 @@ mod commit;
 mod delete;
 mod expire;
 mod fetch;
+mod weight;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use crate::memory::text_bytes;
 use crate::records::{OffsetKey, OffsetValue, Record};
+
+use weight::Counts;
 
 pub use fetch::{FetchedOffset, FetchedTopic};
 
@@ -33,26 +37,36 @@ impl Offsets {
 
     fn put(&mut self, key: &OffsetKey, value: OffsetValue) {
         let topics = self.by_group.entry(key.group_id.clone()).or_default();
-        self.bytes += weight(&key.topic, &value.metadata);
-        match topics.entry(key.topic.clone()).or_default().insert(key.partition, value) {
-            Some(old) => self.bytes -= weight(&key.topic, &old.metadata),
-            None => self.count += 1,
+        let before = Counts::of(Some(topics), &key.topic);
+        self.bytes += text_bytes(&value.metadata);
+        if let Some(old) = topics.entry(key.topic.clone()).or_default().insert(key.partition, value) {
+            self.bytes -= text_bytes(&old.metadata);
+        } else {
+            self.count += 1;
+            self.moved(key, before, before.and(1));
         }
     }
 
     fn remove(&mut self, key: &OffsetKey) {
         let Some(topics) = self.by_group.get_mut(&key.group_id) else { return };
+        let before = Counts::of(Some(topics), &key.topic);
         let Some(partitions) = topics.get_mut(&key.topic) else { return };
-        if let Some(old) = partitions.remove(&key.partition) {
-            self.count -= 1;
-            self.bytes -= weight(&key.topic, &old.metadata);
-        }
+        let Some(old) = partitions.remove(&key.partition) else { return };
         if partitions.is_empty() {
             topics.remove(&key.topic);
         }
+        let after = Counts::of(Some(topics), &key.topic);
         if topics.is_empty() {
             self.by_group.remove(&key.group_id);
         }
+        self.count -= 1;
+        self.bytes -= text_bytes(&old.metadata);
+        self.moved(key, before, after);
+    }
+
+    fn moved(&mut self, key: &OffsetKey, before: Counts, after: Counts) {
+        self.bytes += after.bytes(&key.group_id, &key.topic);
+        self.bytes -= before.bytes(&key.group_id, &key.topic);
     }
 
     pub(crate) const fn len(&self) -> usize {
@@ -75,14 +89,6 @@ impl Offsets {
     pub(crate) fn get(&self, group_id: &str, topic: &str, partition: i32) -> Option<&OffsetValue> {
         self.by_group.get(group_id)?.get(topic)?.get(&partition)
     }
-}
-
-/// What an offset takes besides its texts: the value and its place in the maps.
-const OFFSET_BYTES: usize = 160;
-
-/// Bytes an offset takes, about: the topic's name counts for each of its partitions, though they may share it.
-pub(crate) const fn weight(topic: &str, metadata: &str) -> usize {
-    OFFSET_BYTES + topic.len() + metadata.len()
 }
 
 /// The record that deletes an offset.

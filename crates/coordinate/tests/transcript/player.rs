@@ -34,6 +34,7 @@ impl Player {
         match command.verb.as_str() {
             "time" => self.pass_time(command.word(0).parse().unwrap(), &mut out),
             "settings" => self.change_settings(command),
+            "may-hold" => self.shard.limit_bytes(command.word(0).parse().unwrap()),
             "notes" => self.prints_notes = true,
             "write-fails" => self.fail_next = true,
             "restart" => self.restart(&mut out),
