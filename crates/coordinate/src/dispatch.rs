@@ -18,7 +18,6 @@ impl Shard {
             Input::Commit(commit) => self.commit(&commit, now, out),
             Input::DeleteOffsets(request) => self.delete_offsets(request, out),
             Input::DeleteGroups(request) => self.delete_groups(request, out),
-            Input::TopicsDeleted(topics) => self.topics_deleted(&topics, out),
         }
     }
 

@@ -32,8 +32,6 @@ pub enum Input {
     DeleteOffsets(DeleteOffsets),
     /// DeleteGroups, the groups of this shard
     DeleteGroups(DeleteGroups),
-    /// Topics were deleted: their offsets go. Has no answer.
-    TopicsDeleted(Vec<DeletedTopic>),
 }
 
 /// A protocol that a member offers, in its order of preference.

@@ -47,7 +47,7 @@ pub use input::{
 };
 pub use note::{Cause, Event, Note};
 pub use now::Now;
-pub use offsets::{FetchedOffset, FetchedTopic};
+pub use offsets::{DeletedTopics, FetchedOffset, FetchedTopic};
 pub use placement::partition_for;
 pub use records::{
     DecodeError, Decoded, EncodeError, GroupMember, GroupMetadata, OffsetKey, OffsetValue, Record,

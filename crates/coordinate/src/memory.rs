@@ -25,11 +25,6 @@ pub(crate) const fn tree_bytes<Entry>(entries: usize) -> usize {
     places * size_of::<Entry>()
 }
 
-/// The place of an entry of a hash map, which is half full on average.
-pub(crate) const fn table_place_bytes<Entry>() -> usize {
-    2 * (size_of::<Entry>() + 1)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

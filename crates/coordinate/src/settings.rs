@@ -66,9 +66,9 @@ pub struct Limits {
     pub records_per_append: usize,
     /// Bytes of one append of a clean-up, so that the batch stays under `max.message.bytes`.
     pub append_bytes: usize,
-    /// Groups and offsets that one look for what expired goes through, about; the next is due a millisecond later. Nothing
-    /// else of the shard acts meanwhile, so this is how long others wait.
-    pub expiry_steps: usize,
+    /// Groups and offsets that one part of a look through all of them goes through, about: for what expired, or for what
+    /// was committed for deleted topics. Nothing else of the shard acts meanwhile, so this is how long others wait.
+    pub look_steps: usize,
 }
 
 impl Default for Limits {
@@ -84,7 +84,7 @@ impl Default for Limits {
             offsets: 1 << 24,
             records_per_append: 2_000,
             append_bytes: 256 << 10,
-            expiry_steps: 2_000,
+            look_steps: 2_000,
         }
     }
 }

@@ -70,7 +70,7 @@ struct World {
 
 impl World {
     fn new() -> Self {
-        let limits = Limits { expiry_steps: 2, ..Limits::default() };
+        let limits = Limits { look_steps: 2, ..Limits::default() };
         let settings = Settings { max_size: 4, offsets_retention_ms: 500_000, limits, ..Settings::default() };
         let mut shard = Shard::new(settings);
         assert!(shard.loaded(Now::both(0)).is_empty());

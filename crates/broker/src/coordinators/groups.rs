@@ -7,7 +7,7 @@ use std::{
 };
 
 use arc_swap::ArcSwapOption;
-use pagewire_coordinate::{Answer, DeletedTopic, Error, Input, ListedGroup, Settings, Token, partition_for};
+use pagewire_coordinate::{Answer, DeletedTopics, Error, Input, ListedGroup, Settings, Token, partition_for};
 use parking_lot::Mutex;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::warn;
@@ -150,7 +150,7 @@ impl Groups {
     }
 
     /// Tells every shard that topics are gone, if all can be told now. Says whether their tombstones are written.
-    pub(super) fn topics_deleted(&self, broker: &Broker, topics: &[DeletedTopic]) -> bool {
+    pub(super) async fn topics_deleted(&self, broker: &Broker, topics: &DeletedTopics) -> bool {
         let Some(shards) = self.shards.load_full() else {
             // Without the topic nobody committed anything.
             return broker.image().topic(OFFSETS_TOPIC).is_none();
@@ -161,7 +161,7 @@ impl Groups {
         }
         let mut all_written = true;
         for shard in shards() {
-            all_written &= shard.tell(broker, Input::TopicsDeleted(topics.to_vec()));
+            all_written &= shard.topics_deleted(broker, topics).await;
         }
         all_written
     }

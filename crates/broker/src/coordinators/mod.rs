@@ -25,7 +25,7 @@ mod topic;
 
 use std::sync::Arc;
 
-use pagewire_coordinate::{DeletedTopic, Settings};
+use pagewire_coordinate::{DeletedTopic, DeletedTopics, Settings};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub(crate) use groups::Groups;
@@ -66,13 +66,13 @@ impl Coordinators {
         // A namesake may be there by now. Offsets without a topic's id would be taken for those of the old one.
         let image = broker.image();
         let gone = deleted.iter().filter(|topic| image.topic(&topic.name).is_none());
-        let gone: Vec<DeletedTopic> = gone
+        let gone: DeletedTopics = gone
             .map(|topic| DeletedTopic {
                 name: Arc::from(topic.name.as_str()),
                 id: topic.topic_id.into_bytes(),
             })
             .collect();
-        if self.groups.topics_deleted(broker, &gone) {
+        if self.groups.topics_deleted(broker, &gone).await {
             broker.cluster().offsets_gone(&deleted).await;
         }
     }

@@ -15,11 +15,16 @@ use std::{
 };
 
 use foldhash::fast::RandomState;
-use pagewire_coordinate::{Answer, Append, Effects, Error, Input, Now, Reply, Shard as Machine, Token};
+use pagewire_coordinate::{
+    Answer, Append, DeletedTopics, Effects, Error, Input, Now, Reply, Shard as Machine, Token,
+};
 use pagewire_log::Origin;
 use pagewire_zcopy::IoPool;
 use parking_lot::Mutex;
-use tokio::sync::{Notify, oneshot};
+use tokio::{
+    sync::{Notify, oneshot},
+    task::yield_now,
+};
 use tracing::{error, info, warn};
 
 use super::{
@@ -144,12 +149,31 @@ impl Shard {
         answer.await.map_err(|_| Error::CoordinatorNotAvailable)
     }
 
-    /// Tells the machine something that has no answer. Says whether all it leads to is written.
-    pub(super) fn tell(&self, broker: &Broker, input: Input) -> bool {
+    /// Forgets what groups committed for topics that are gone, one part per hold of the lock. Says whether all of it is
+    /// written.
+    pub(super) async fn topics_deleted(&self, broker: &Broker, topics: &DeletedTopics) -> bool {
+        let mut from = None;
+        loop {
+            let (written, next) = self.some_topics_deleted(broker, topics, from.as_ref());
+            if !written || next.is_none() {
+                return written;
+            }
+            from = next;
+            yield_now().await;
+        }
+    }
+
+    /// One part from a group on. Says whether it is written, and the group to go on from.
+    fn some_topics_deleted(
+        &self,
+        broker: &Broker,
+        topics: &DeletedTopics,
+        from: Option<&Arc<str>>,
+    ) -> (bool, Option<Arc<str>>) {
         let mut state = self.state.lock();
-        let Ok(ready) = self.ready(&mut state) else { return false };
-        let effects = ready.machine.handle(input, now());
-        ready.act(&self.partition, broker.io(), effects)
+        let Ok(ready) = self.ready(&mut state) else { return (false, None) };
+        let (effects, next) = ready.machine.topics_deleted(topics, from);
+        (ready.act(&self.partition, broker.io(), effects), next)
     }
 
     /// Looks into the machine; also says how far the log must be stable for that to last.

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use pagewire_coordinate::{
-    ANY_ID, Answer, Commit, CommitPartition, CommitTopic, Error, GroupMember, GroupMetadata, Input,
-    OffsetKey, OffsetValue, Record, Settings, Shard as Machine,
+    ANY_ID, Answer, Commit, CommitPartition, CommitTopic, DeletedTopic, DeletedTopics, Error, GroupMember,
+    GroupMetadata, Input, Limits, OffsetKey, OffsetValue, Record, Settings, Shard as Machine,
 };
 use pagewire_disk::{Call, Errno, FailingDisk, MemoryDisk, When};
 use pagewire_log::Origin;
@@ -209,6 +209,23 @@ async fn shards_share_the_memory_of_their_node() {
     assert!(takes_commit(&shards[0], &bench, "a").await, "what takes no more has room");
     shards[1].close(Error::NotCoordinator);
     assert!(takes_commit(&shards[0], &bench, "c").await, "it came back");
+}
+
+#[tokio::test]
+async fn others_may_act_between_parts_of_the_look_for_deleted_topics() {
+    let bench = Bench::on(Arc::new(disk()));
+    let partition = bench.topic(OFFSETS_TOPIC, 1, &[]).await.remove(0);
+    let limits = Limits { look_steps: 1, ..Limits::default() };
+    let shard = Shard::new(partition, Arc::default());
+    shard.open(Machine::new(Settings { limits, ..Settings::default() }), &bench.broker);
+    for group_id in ["a", "b", "c"] {
+        assert!(takes_commit(&shard, &bench, group_id).await);
+    }
+    let topics: DeletedTopics = [DeletedTopic { name: Arc::from("t"), id: ANY_ID }].into_iter().collect();
+    let left = || shard.read(Machine::offset_count).expect("open").0;
+    let (written, meanwhile) = tokio::join!(shard.topics_deleted(&bench.broker, &topics), async { left() });
+    assert!(written);
+    assert_eq!((meanwhile, left()), (2, 0));
 }
 
 /// A group of one member whose session ends as soon as it begins.

@@ -1,4 +1,4 @@
-//! Offsets that go because somebody said so: OffsetDelete, or the topic was deleted.
+//! Offsets that go because somebody said so: OffsetDelete, or a topic turns out to be another one.
 
 use std::cmp::Ordering;
 
@@ -6,7 +6,7 @@ use crate::answer::{Answer, DeleteOffsetsAnswer, DeletedOffsets, Reply};
 use crate::effects::{Effects, Then};
 use crate::error::Error;
 use crate::group::GroupState;
-use crate::input::{ANY_ID, DeleteOffsets, DeletedTopic, TopicId};
+use crate::input::{ANY_ID, DeleteOffsets, TopicId};
 use crate::offsets::tombstone;
 use crate::records::Record;
 use crate::shard::Shard;
@@ -64,21 +64,6 @@ impl Shard {
         let mut out = Effects::default();
         self.append_in_parts(records, &mut out);
         out
-    }
-
-    pub(crate) fn topics_deleted(&mut self, topics: &[DeletedTopic], out: &mut Effects) {
-        let mut records: Vec<Record> = Vec::new();
-        for (group_id, by_topic) in self.offsets().groups() {
-            for topic in topics {
-                let Some((name, partitions)) = by_topic.get_key_value(&topic.name) else { continue };
-                let gone = partitions
-                    .iter()
-                    .filter(|(_, value)| [ANY_ID, topic.id].contains(&value.topic_id) || topic.id == ANY_ID)
-                    .map(|(partition, _)| tombstone(group_id, name, *partition));
-                records.extend(gone);
-            }
-        }
-        self.append_in_parts(records, out);
     }
 
     /// Clean-ups may be large: they are written in several appends, each small enough for one batch.

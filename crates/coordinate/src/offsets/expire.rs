@@ -27,7 +27,7 @@ impl Shard {
         let mut look = Look {
             shard: self,
             wall_ms: now.wall_ms,
-            steps: self.settings().limits.expiry_steps.max(1),
+            steps: self.settings().limits.look_steps.max(1),
             records: Vec::new(),
         };
         let stopped_at = look.at_groups(self.expiry_at.as_ref());

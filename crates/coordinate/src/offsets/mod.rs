@@ -2,11 +2,13 @@
 
 mod commit;
 mod delete;
+mod deleted_topics;
 mod expire;
 mod fetch;
 mod weight;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
+use std::ops::Bound;
 use std::sync::Arc;
 
 use crate::memory::text_bytes;
@@ -14,6 +16,7 @@ use crate::records::{OffsetKey, OffsetValue, Record};
 
 use weight::Counts;
 
+pub use deleted_topics::DeletedTopics;
 pub use fetch::{FetchedOffset, FetchedTopic};
 
 /// Partition to offset, by topic.
@@ -22,7 +25,7 @@ pub(crate) type GroupOffsets = BTreeMap<Arc<str>, BTreeMap<i32, OffsetValue>>;
 /// Group, topic, partition to offset. Changed by replaying records and by nothing else.
 #[derive(Debug, Default)]
 pub(crate) struct Offsets {
-    by_group: HashMap<Arc<str>, GroupOffsets>,
+    by_group: BTreeMap<Arc<str>, GroupOffsets>,
     count: usize,
     bytes: usize,
 }
@@ -84,6 +87,15 @@ impl Offsets {
 
     pub(crate) fn groups(&self) -> impl Iterator<Item = (&Arc<str>, &GroupOffsets)> {
         self.by_group.iter()
+    }
+
+    /// Those from this group on, by name.
+    pub(crate) fn groups_from(
+        &self,
+        group_id: Option<&Arc<str>>,
+    ) -> impl Iterator<Item = (&Arc<str>, &GroupOffsets)> {
+        let from = group_id.map_or(Bound::Unbounded, |id| Bound::Included(&**id));
+        self.by_group.range::<str, _>((from, Bound::Unbounded))
     }
 
     pub(crate) fn get(&self, group_id: &str, topic: &str, partition: i32) -> Option<&OffsetValue> {

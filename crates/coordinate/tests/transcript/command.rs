@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use bytes::{BufMut, Bytes, BytesMut};
 use pagewire_coordinate::{
-    Commit, CommitPartition, CommitTopic, DeleteGroups, DeleteOffsets, DeletedTopic, Heartbeat, Input, Join,
-    Leave, Leaver, Protocol, Sync, Token,
+    Commit, CommitPartition, CommitTopic, DeleteGroups, DeleteOffsets, DeletedTopic, DeletedTopics,
+    Heartbeat, Input, Join, Leave, Leaver, Protocol, Sync, Token,
 };
 
 pub(crate) struct Command {
@@ -117,13 +117,12 @@ impl Command {
                 token,
                 group_ids: self.list("groups").map(str::to_owned).collect(),
             }),
-            "topics-deleted" => Input::TopicsDeleted(
-                self.list("topics")
-                    .map(|name| DeletedTopic { name: Arc::from(name), id: self.topic_id() })
-                    .collect(),
-            ),
             _ => return None,
         })
+    }
+
+    pub(crate) fn deleted_topics(&self) -> DeletedTopics {
+        self.list("topics").map(|name| DeletedTopic { name: Arc::from(name), id: self.topic_id() }).collect()
     }
 
     /// `name:bytes`, or `name:@t1+t2` for what a consumer says that subscribes to these topics.

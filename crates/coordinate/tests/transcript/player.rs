@@ -54,6 +54,7 @@ impl Player {
                 let effects = self.shard.forget_strangers(|_| Some(command.topic_id()));
                 self.act(effects, &mut out);
             }
+            "topics-deleted" => self.delete_topics(command, &mut out),
             "fetch-all" => {
                 let all =
                     self.shard.fetch_all_offsets(command.field("group").unwrap(), |_| command.topic_id());
@@ -85,6 +86,17 @@ impl Player {
         self.now_ms = until_ms;
     }
 
+    fn delete_topics(&mut self, command: &Command, out: &mut String) {
+        let (topics, mut from) = (command.deleted_topics(), None);
+        loop {
+            let (effects, next) = self.shard.topics_deleted(&topics, from.as_ref());
+            self.act(effects, out);
+            let Some(next) = next else { break };
+            let _ = writeln!(out, "next {next}");
+            from = Some(next);
+        }
+    }
+
     fn change_settings(&mut self, command: &Command) {
         let mut settings = self.shard.settings().clone();
         settings.initial_rebalance_delay_ms =
@@ -95,7 +107,7 @@ impl Player {
         settings.limits.groups = command.number("groups", settings.limits.groups);
         settings.limits.pending_members = command.number("pending", settings.limits.pending_members);
         settings.limits.records_per_append = command.number("records", settings.limits.records_per_append);
-        settings.limits.expiry_steps = command.number("steps", settings.limits.expiry_steps);
+        settings.limits.look_steps = command.number("steps", settings.limits.look_steps);
         settings.limits.bytes = command.number("bytes", settings.limits.bytes);
         settings.limits.offsets = command.number("offsets", settings.limits.offsets);
         self.shard.set_settings(settings);
