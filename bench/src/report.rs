@@ -41,7 +41,9 @@ impl Table {
     fn cell(&self, broker: &str, at: usize) -> String {
         let (min, median, max) = spread(&self.column(broker, at));
         let floor = self.order.first().map_or(f64::NAN, |first| spread(&self.column(first, at)).1);
-        format!("{} / **{}** / {} ({:.2})", short(min), short(median), short(max), median / floor)
+        let ratio = median / floor;
+        let ratio = if ratio.is_finite() { format!(" ({ratio:.2})") } else { String::new() };
+        format!("{} / **{}** / {}{ratio}", short(min), short(median), short(max))
     }
 
     fn column(&self, broker: &str, at: usize) -> Vec<f64> {

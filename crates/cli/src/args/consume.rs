@@ -18,8 +18,9 @@ use super::position::Position;
   %S     value size         %K  key size    (-1 is null)      %%  a percent sign
   \\n \\t \\r \\0 \\\\ \\xNN as usual
 
-A member of a group begins where the group has committed, and at --from where it has not. What was printed is \
-committed every few seconds and at the end.
+A member of a group begins where the group has committed, and at --from where it has not; the end is that of the moment \
+in which it gets its partitions, which takes some seconds in a new group. What was printed is committed every few \
+seconds and at the end.
 
 Examples:
   pagewire consume orders

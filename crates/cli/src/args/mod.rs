@@ -77,7 +77,7 @@ pub(crate) struct Connect {
         value_name = "HOST:PORT,..."
     )]
     pub(crate) bootstrap_server: Bootstrap,
-    /// Seconds an operation may take
+    /// Seconds an operation may take; waiting for records or for members of a group does not count
     #[arg(long, global = true, default_value = "30", value_name = "SECONDS", value_parser = seconds)]
     pub(crate) timeout: Duration,
     /// Tables for people, JSON for programs

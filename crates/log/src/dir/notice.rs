@@ -67,7 +67,9 @@ impl std::fmt::Display for Notice {
                 write!(f, "{} belongs to a topic this cluster does not have; left alone", path.display())
             }
             Self::SetAside { path } => write!(f, "{} was set aside earlier; left alone", path.display()),
-            Self::Leftover { path } => write!(f, "{} was deleted before; it is unlinked now", path.display()),
+            Self::Leftover { path } => {
+                write!(f, "{} was deleted before the last stop; it is unlinked in a moment", path.display())
+            }
             Self::Stray { path, found, expected } => write!(
                 f,
                 "data of topic id {} stood where topic id {} belongs; kept in {}",
