@@ -97,7 +97,10 @@ fn retain(log_dir: &LogDir, now_ms: i64) {
     }
 }
 
-fn checkpoint(log_dir: &LogDir, _now_ms: i64) {
+/// Closed segments that nobody has synced yet (their pacing was skipped, or they were rolled by time) are synced first, so
+/// that recovery after a crash never reads them.
+fn checkpoint(log_dir: &LogDir, now_ms: i64) {
+    flush(log_dir, now_ms);
     if let Err(error) = log_dir.write_checkpoints() {
         warn!(%error, "checkpoints could not be written; a restart will scan more");
     }
@@ -129,9 +132,25 @@ mod tests {
     use std::sync::Arc;
 
     use pagewire_disk::MemoryDisk;
+    use pagewire_log::{AppendContext, Origin};
 
     use super::*;
-    use crate::testing::Bench;
+    use crate::testing::{Bench, batch};
+
+    #[tokio::test]
+    async fn a_checkpoint_covers_closed_segments_though_no_topic_has_timed_flushes() {
+        let bench = Bench::on(Arc::new(MemoryDisk::new()));
+        let topic = bench.topic("t", 1, &[("internal.segment.bytes", "200")]).await;
+        let log = &topic[0].log;
+        for now_ms in 1000..1003 {
+            let context = AppendContext { leader_epoch: 0, origin: Origin::Coordinator, now_ms };
+            log.append(batch(), context).expect("appended");
+        }
+        let active = log.segments().last().expect("a segment").base_offset;
+        assert!(active > 0 && log.marks().recovery_point < active, "rolled, and not synced");
+        checkpoint(bench.broker.cluster().log_dir(), 2000);
+        assert!(log.marks().recovery_point >= active);
+    }
 
     #[tokio::test]
     async fn timed_flushes_are_looked_for_only_where_somebody_wants_them() {
