@@ -34,11 +34,11 @@ pub(super) fn prepare_listener(socket: &SockRef<'_>, setting: &str) -> io::Resul
 /// Puts `auto` in force for an accepted socket. Never an error: the system's own always works.
 pub(super) fn prepare_connection(socket: &SockRef<'_>, peer: &Peer, setting: &str) {
     static REFUSED: AtomicBool = AtomicBool::new(false);
-    if setting != AUTO || !is_local(peer) || REFUSED.load(Relaxed) {
+    if setting != AUTO || REFUSED.load(Relaxed) {
         return;
     }
     let Ok(current) = socket.tcp_congestion() else { return };
-    if !current.starts_with(PACING) {
+    if !paces_in_vain(&current, peer) {
         return;
     }
     if !WITHOUT_PACING.iter().any(|name| socket.set_tcp_congestion(name).is_ok())
@@ -52,8 +52,10 @@ pub(super) fn prepare_connection(socket: &SockRef<'_>, peer: &Peer, setting: &st
     }
 }
 
-fn is_local(peer: &Peer) -> bool {
-    peer.remote.ip().is_loopback() || peer.remote.ip() == peer.local.ip()
+/// Whether `algorithm` paces, to a client on this machine.
+fn paces_in_vain(algorithm: &[u8], peer: &Peer) -> bool {
+    let local = peer.remote.ip().is_loopback() || peer.remote.ip() == peer.local.ip();
+    local && algorithm.starts_with(PACING)
 }
 
 #[cfg(test)]
@@ -76,6 +78,26 @@ mod tests {
     fn name(socket: &SockRef<'_>) -> String {
         let name = socket.tcp_congestion().expect("a name");
         String::from_utf8_lossy(&name).trim_end_matches('\0').to_owned()
+    }
+
+    /// Also on a machine that has nothing that paces.
+    #[test]
+    fn pacing_is_in_vain_on_this_machine_only() {
+        let peer = |remote: [u8; 4], local: [u8; 4]| Peer {
+            remote: (remote, 1).into(),
+            listener: "PLAINTEXT".into(),
+            local: (local, 9092).into(),
+        };
+        let (loopback, ours, theirs) = ([127, 0, 0, 1], [192, 0, 2, 1], [192, 0, 2, 2]);
+        let cases = [
+            (&b"bbr\0"[..], peer(loopback, loopback), true),
+            (b"bbr3", peer(ours, ours), true),
+            (b"bbr", peer(theirs, ours), false),
+            (b"cubic", peer(loopback, loopback), false),
+        ];
+        for (algorithm, peer, expected) in cases {
+            assert_eq!(paces_in_vain(algorithm, &peer), expected, "{algorithm:?} {peer:?}");
+        }
     }
 
     #[test]
