@@ -28,7 +28,19 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "pagewire-metadata",
         ],
     ),
-    ("pagewire-cli", &["pagewire-broker", "pagewire-wire", "pagewire-record"]),
+    ("pagewire-lab", &["pagewire-zcopy", "pagewire-record", "pagewire-wire"]),
+    ("pagewire-doctor", &["pagewire-zcopy", "pagewire-disk"]),
+    (
+        "pagewire-cli",
+        &[
+            "pagewire-broker",
+            "pagewire-doctor",
+            "pagewire-lab",
+            "pagewire-wire",
+            "pagewire-record",
+            "pagewire-zcopy",
+        ],
+    ),
 ];
 
 /// Says which import goes up or sideways. `Ok(true)`: none.

@@ -1,7 +1,9 @@
 //! What the command line may say, one file per command. Every `--help` ends with examples.
 
 pub(crate) mod consume;
+pub(crate) mod doctor;
 pub(crate) mod group;
+pub(crate) mod lab;
 pub(crate) mod pairs;
 pub(crate) mod position;
 pub(crate) mod produce;
@@ -54,6 +56,10 @@ pub(crate) enum Command {
     Group(group::GroupArgs),
     /// Show a cluster: its id, nodes, controller and what they speak
     Cluster(ClusterArgs),
+    /// Say what this machine can do, what it cannot, and what to change
+    Doctor(doctor::DoctorArgs),
+    /// Measure and prove how data moves, and load any Kafka broker
+    Lab(lab::LabArgs),
     /// Print a completion script for a shell
     Completions(CompletionsArgs),
     /// Print the manual page, or write all of them into a directory

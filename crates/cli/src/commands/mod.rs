@@ -4,9 +4,11 @@ mod cluster;
 mod completions;
 mod consume;
 mod docs;
+mod doctor;
 mod done;
 mod failures;
 mod group;
+mod lab;
 mod man;
 mod pages;
 mod positions;
@@ -30,6 +32,8 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
         Some(Command::Consume(args)) => as_client(consume::run(args)),
         Some(Command::Group(args)) => as_client(group::run(args)),
         Some(Command::Cluster(args)) => as_client(cluster::run(args)),
+        Some(Command::Doctor(args)) => doctor::run(&args),
+        Some(Command::Lab(args)) => lab::run(&args),
         Some(Command::Completions(args)) => completions::run(&args),
         Some(Command::Man(args)) => man::run(&args),
         Some(Command::Docs(args)) => docs::run(&args),

@@ -1,0 +1,173 @@
+//! What the lab writes down: one JSON object a line, for programs and for the report. Names end in their unit.
+//!
+//! Fields may be added; those that are here keep their names and meaning.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::spread::Spread;
+
+/// Whether the file's pages were in the page cache when a cell began.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Residency {
+    /// All of them.
+    Hot,
+    /// None of them.
+    Cold,
+}
+
+/// What the peer does with the bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Receiver {
+    /// Discards them in the kernel, without a copy (`MSG_TRUNC`).
+    Drain,
+    /// Reads them into memory.
+    Read,
+}
+
+/// What lies between the two ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Link {
+    /// The loopback interface.
+    Loopback,
+    /// A pair of virtual Ethernet interfaces between two network namespaces.
+    Veth,
+    /// The same with scatter-gather off.
+    VethNosg,
+}
+
+/// Where and when a run took place.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Machine {
+    /// `uname -r`.
+    pub kernel: String,
+    /// The CPU's name.
+    pub cpu: String,
+    /// How many of them this process may use.
+    pub cpus: usize,
+    /// Memory in MiB.
+    pub memory_mib: u64,
+    /// The congestion control the measured sockets use.
+    pub congestion_control: String,
+    /// The system's default.
+    pub congestion_control_default: String,
+    /// Offloads of the link that matter, e.g. `scatter-gather` -> `on`.
+    pub offloads: BTreeMap<String, String>,
+    /// The file system of the measured file.
+    pub file_system: String,
+    /// The load average over the last minute, at the beginning.
+    pub load: f64,
+    /// When the run began, RFC 3339.
+    pub began: String,
+}
+
+/// The cost of one route in one setting: a line of `lab routes`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RouteCell {
+    /// The route's name, or a way that is not one of the library's: `read-write-32k`, `sendfile-bare`.
+    pub route: String,
+    /// Bytes of one response.
+    pub bytes: u64,
+    /// Where the file's pages were.
+    pub residency: Residency,
+    /// What the peer did.
+    pub receiver: Receiver,
+    /// What lay between.
+    pub link: Link,
+    /// CPU seconds of the sending process per GB (10^9 bytes).
+    pub cpu_s_per_gb: Spread,
+    /// CPU seconds of both processes per GB.
+    pub system_cpu_s_per_gb: Spread,
+    /// MB (10^6 bytes) a second.
+    pub mb_per_s: Spread,
+    /// Microseconds of the sender's CPU per response.
+    pub cpu_us_per_response: Spread,
+    /// System calls of the sender per MiB (2^20 bytes).
+    pub syscalls_per_mib: f64,
+    /// Crossings of the border between program and kernel per MiB: two per system call, and page faults.
+    pub crossings_per_mib: f64,
+    /// Page faults of the sender, minor and major, per MiB.
+    pub faults_per_mib: f64,
+    /// Times the CPU copies each byte on the sending side.
+    pub cpu_copies: u8,
+    /// Whether `cpu_copies` was measured here; else it follows from the path.
+    pub measured: bool,
+    /// Transfers by a device per byte: from the disk where the file was cold. Follows from the path.
+    pub dma_copies: u8,
+    /// The share of bytes that really went by `route`: less than 1 where the kernel refused it.
+    pub by_route: f64,
+    /// Rounds measured.
+    pub rounds: usize,
+    /// Where this was.
+    pub machine: Machine,
+}
+
+/// Whether a route copies: a line of `lab proof`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ProofLine {
+    /// The route's name.
+    pub route: String,
+    /// Whether this kernel has it.
+    pub available: bool,
+    /// Why not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+    /// Share of the bytes that changed with the file after they had been sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub aliased: Option<f64>,
+    /// The same share for the copying control in the same run: 0, or the test proves nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub control: Option<f64>,
+    /// Times the CPU copied each byte on the sending side.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpu_copies: Option<u8>,
+    /// How that is known: `aliasing`, `kernel-report`, `page-allocations`, several joined by `+`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub how: Option<String>,
+    /// Bytes of pages allocated per byte sent, where tracepoints may be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub allocated: Option<f64>,
+    /// Of completions that the kernel reported, the share that it had copied after all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reported_copied: Option<f64>,
+}
+
+/// Something people say, and what this machine says to it: a line of `lab proof`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Claim {
+    /// What is said.
+    pub claim: String,
+    /// Whether it holds here; `None`: it could not be tried, `evidence` says why.
+    pub holds: Option<bool>,
+    /// What was measured, in words with figures.
+    pub evidence: String,
+    /// The figures by name; names end in their unit.
+    pub figures: BTreeMap<String, f64>,
+}
+
+/// Load on one broker in one case: a line of `lab drive`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DriveCell {
+    /// What the broker was called on the command line.
+    pub broker: String,
+    /// The case: `produce`, `fetch-hot`, `fetch-cold`, `end-to-end`, `connections`.
+    pub case: String,
+    /// The case's settings by name.
+    pub settings: BTreeMap<String, String>,
+    /// Figures by name, each with its spread over the rounds; names end in their unit.
+    pub figures: BTreeMap<String, Spread>,
+    /// Latencies in microseconds by percentile (`p50`, `p99`, `p99.9`, `max`), spread over the rounds.
+    pub latency_us: BTreeMap<String, Spread>,
+    /// Latency distribution of all rounds together: percentile (0 to 100) and microseconds.
+    pub distribution: Vec<(f64, f64)>,
+    /// Over time, all rounds one after another: seconds since the case began, MB a second in that second.
+    pub timeline: Vec<(f64, f64)>,
+    /// Rounds measured.
+    pub rounds: usize,
+    /// Where this was.
+    pub machine: Machine,
+}
