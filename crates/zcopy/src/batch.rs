@@ -2,12 +2,12 @@
 //!
 //! ```text
 //!   pieces ahead   [header][small file][header][small file][header][ large file ]...
-//!                  '------------- one sendmsg, MSG_MORE -----------''- sendfile -'
+//!                  '------------- one sendmsg, MSG_MORE -----------''- one range -'
 //! ```
 
 use smallvec::SmallVec;
 
-use crate::route::{self, Policy, Route, RouteSet};
+use crate::route::{self, Policy, Route, RouteSet, Why};
 use crate::sys::PAGE;
 use crate::{FileRange, Piece, SendPlan};
 
@@ -30,8 +30,8 @@ pub(crate) enum Part {
 pub(crate) enum Next {
     /// Send these together; `more` says whether the plan goes on behind them.
     Gather(Gather),
-    /// Send this range by `sendfile`.
-    Sendfile { range: FileRange },
+    /// Send this range by this route, which is not copy.
+    Range { route: Route, why: Why, range: FileRange },
     /// Nothing is left.
     Nothing,
 }
@@ -43,6 +43,8 @@ pub(crate) struct Gather {
     /// Bytes of buffer that the file parts need, gaps included.
     pub(crate) buffer_len: usize,
     pub(crate) more: bool,
+    /// Why the last of the file parts is copied, if there are any.
+    pub(crate) why: Option<Why>,
 }
 
 /// Decides the next call: at most `budget` bytes (at least one).
@@ -62,12 +64,9 @@ pub(crate) fn next(plan: &SendPlan, policy: Policy, refused: RouteSet, budget: u
                 gather.parts.push(Part::Memory { piece: index, skip: start, len });
                 left -= len as u64;
             }
-            Piece::File(range) => match route::choose(policy, range.len(), refused).0 {
-                Route::Sendfile if gather.parts.is_empty() => {
-                    return Next::Sendfile { range: range.part(skip, left) };
-                }
-                Route::Sendfile => break,
-                Route::Copy => {
+            Piece::File(range) => match route::choose(policy, plan.socket(), range.len(), refused) {
+                (Route::Copy, why) => {
+                    gather.why = Some(why);
                     let at = place(gather.buffer_len, range.offset() + skip);
                     let room = plan.appetite().saturating_sub(at) as u64;
                     let part = range.part(skip, left.min(room));
@@ -82,6 +81,10 @@ pub(crate) fn next(plan: &SendPlan, policy: Policy, refused: RouteSet, budget: u
                         break;
                     }
                 }
+                (route, why) if gather.parts.is_empty() => {
+                    return Next::Range { route, why, range: range.part(skip, left) };
+                }
+                _ => break,
             },
         }
         skip = 0;
@@ -108,7 +111,9 @@ mod tests {
 
     use super::*;
 
-    const AUTO: Policy = Policy { forced: None, copy_max_bytes: 100 };
+    fn auto() -> Policy {
+        Policy { forced: None, thresholds: crate::Thresholds::copy_up_to(100) }
+    }
     const PLENTY: u64 = 1 << 30;
 
     fn range(offset: u64, len: u64) -> FileRange {
@@ -131,30 +136,30 @@ mod tests {
         }
         plan.push_bytes(Bytes::from_static(b"header"));
         plan.push_file(range(0, 101));
-        let first = gathered(next(&plan, AUTO, RouteSet::default(), PLENTY));
+        let first = gathered(next(&plan, auto(), RouteSet::default(), PLENTY));
         assert_eq!((first.parts.len(), first.more), (5, true));
         plan.advance(2 * 106 + 6);
-        match next(&plan, AUTO, RouteSet::default(), 50) {
-            Next::Sendfile { range } => assert_eq!(range.len(), 50),
+        match next(&plan, auto(), RouteSet::default(), 50) {
+            Next::Range { route: Route::Sendfile, why: Why::Large, range } => assert_eq!(range.len(), 50),
             other => panic!("{other:?}"),
         }
         plan.advance(101);
-        assert!(matches!(next(&plan, AUTO, RouteSet::default(), PLENTY), Next::Nothing));
+        assert!(matches!(next(&plan, auto(), RouteSet::default(), PLENTY), Next::Nothing));
     }
 
     #[test]
     fn more_is_said_exactly_when_something_follows() {
         let mut plan = SendPlan::new();
         plan.push_bytes(Bytes::from_static(b"0123456789"));
-        assert!(!gathered(next(&plan, AUTO, RouteSet::default(), 10)).more);
-        assert!(gathered(next(&plan, AUTO, RouteSet::default(), 9)).more);
+        assert!(!gathered(next(&plan, auto(), RouteSet::default(), 10)).more);
+        assert!(gathered(next(&plan, auto(), RouteSet::default(), 9)).more);
         plan.advance(9);
-        assert!(!gathered(next(&plan, AUTO, RouteSet::default(), 9)).more);
+        assert!(!gathered(next(&plan, auto(), RouteSet::default(), 9)).more);
     }
 
     #[test]
     fn a_long_copy_is_cut_at_the_buffer_and_many_pieces_at_the_part_limit() {
-        let copy = Policy { forced: Some(Route::Copy), ..AUTO };
+        let copy = Policy { forced: Some(Route::Copy), ..auto() };
         let mut plan = SendPlan::new();
         plan.push_file(range(0, 10 << 20));
         plan.push_bytes(Bytes::from_static(b"not before the rest of the file"));
@@ -164,7 +169,7 @@ mod tests {
         for _ in 0..=PARTS_MAX {
             plan.push_bytes(Bytes::from_static(b"x"));
         }
-        let cut = gathered(next(&plan, AUTO, RouteSet::default(), PLENTY));
+        let cut = gathered(next(&plan, auto(), RouteSet::default(), PLENTY));
         assert_eq!((cut.parts.len(), cut.more), (PARTS_MAX, true));
     }
 

@@ -8,6 +8,7 @@ use std::os::fd::BorrowedFd;
 use rustix::net::{SendAncillaryBuffer, SendFlags};
 
 use crate::residency::{Residency, read_now, residency_of};
+use crate::route::SocketKind;
 
 /// What a transfer asks of the kernel. An implementation makes at most one attempt per call and reports short
 /// counts, `EAGAIN` ([`io::ErrorKind::WouldBlock`]) and `EINTR` as they come.
@@ -35,6 +36,11 @@ pub trait Calls: Debug + Send + Sync {
 
     /// Whether a range is in the page cache.
     fn residency(&self, file: BorrowedFd<'_>, offset: u64, len: u64) -> Residency;
+
+    /// What kind of socket it is. Asked once for a plan.
+    fn socket_kind(&self, _socket: BorrowedFd<'_>) -> SocketKind {
+        SocketKind::Plain
+    }
 }
 
 /// The operating system's own.

@@ -1,7 +1,8 @@
 //! What the kernel refused, remembered: probe by use, give up once, never bother the caller.
 //!
 //! ```text
-//!   ENOSYS, EPERM          the call is not to be had here (old kernel, a sandbox)   -> given up for good
+//!   ENOSYS, EPERM,         the call is not to be had here (old kernel, a sandbox,
+//!   built without it                                       another system)          -> given up for good
 //!   EINVAL, EOPNOTSUPP,    this file or this socket cannot do it                    -> given up for this plan;
 //!   EOVERFLOW                                        STREAK_MAX in a row, no success between -> for good
 //! ```
@@ -27,6 +28,9 @@ pub enum Refusal {
 
 /// Reads a refusal out of an error; `None` is an error to report.
 pub fn refusal(error: &io::Error) -> Option<Refusal> {
+    if error.kind() == io::ErrorKind::Unsupported && error.raw_os_error().is_none() {
+        return Some(Refusal::System);
+    }
     match Errno::from_io_error(error)? {
         Errno::NOSYS | Errno::PERM => Some(Refusal::System),
         Errno::INVAL | Errno::OPNOTSUPP | Errno::OVERFLOW => Some(Refusal::Pair),

@@ -3,14 +3,13 @@
 //! | piece | route | why |
 //! |---|---|---|
 //! | forced by configuration, not refused | that one | [`Why::Forced`] |
-//! | at most `copy_max_bytes` long | copy, joined with its neighbours in one call | [`Why::Small`] |
-//! | longer | sendfile | [`Why::Large`] |
-//! | longer, sendfile refused | copy | [`Why::Refused`] |
+//! | on a socket that the kernel encrypts, where memory is not the cheaper way | ktls | [`Why::Encrypted`] |
+//! | as long as a step of the thresholds reaches | that step's | [`Why::Small`] for copy, [`Why::Large`] else |
+//! | any of these, refused | sendfile if that was not it and nothing was forced, else copy | [`Why::Refused`] |
 //!
-//! A copy of up to about 8 KiB is cheaper than the page references of `sendfile` (measured: 0.7 to 0.95 times
-//! the CPU at 1 to 8 KiB, 1.3 to 2.5 times from 32 KiB to 1 MiB).
+//! Where the steps lie is measured: see [`Thresholds`].
 
-use crate::Residency;
+use crate::{Residency, Thresholds};
 
 /// A way from a file to a socket. Each has a file of its own under `path/`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -21,20 +20,38 @@ pub enum Route {
     Copy,
     /// `sendfile(2)`: references to the page cache's pages go to the socket.
     Sendfile,
+    /// `splice(2)` through a pooled pipe: as `sendfile`, in two calls, with the pipe's size as the portion.
+    Splice,
+    /// `sendmsg(2)` out of a mapping of the file: one copy, into the socket.
+    Mmap,
+    /// `sendmsg(2)` with `MSG_ZEROCOPY` out of a mapping: none, unless the kernel reports that it copied after all.
+    Zerocopy,
+    /// io_uring: read into a registered buffer, sent from there by `IORING_OP_SEND_ZC`.
+    Uring,
+    /// `O_DIRECT` into aligned buffers: the disk writes to them, the page cache is left as it is.
+    Direct,
+    /// `sendfile(2)` to a socket that the kernel encrypts (kernel TLS).
+    Ktls,
 }
 
 impl Route {
     /// Every route, in the order of [`index`](Self::index).
-    pub const ALL: [Self; 2] = [Self::Copy, Self::Sendfile];
+    pub const ALL: [Self; 8] = [
+        Self::Copy,
+        Self::Sendfile,
+        Self::Splice,
+        Self::Mmap,
+        Self::Zerocopy,
+        Self::Uring,
+        Self::Direct,
+        Self::Ktls,
+    ];
     /// How many there are.
     pub const COUNT: usize = Self::ALL.len();
 
     /// Its place in [`ALL`](Self::ALL) and in tables by route.
     pub const fn index(self) -> usize {
-        match self {
-            Self::Copy => 0,
-            Self::Sendfile => 1,
-        }
+        self as usize
     }
 
     /// Its name, as configuration and metrics spell it.
@@ -42,6 +59,12 @@ impl Route {
         match self {
             Self::Copy => "copy",
             Self::Sendfile => "sendfile",
+            Self::Splice => "splice",
+            Self::Mmap => "mmap",
+            Self::Zerocopy => "zerocopy",
+            Self::Uring => "uring",
+            Self::Direct => "direct",
+            Self::Ktls => "ktls",
         }
     }
 
@@ -51,9 +74,15 @@ impl Route {
     }
 }
 
+impl std::fmt::Display for Route {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(self.name())
+    }
+}
+
 /// A set of [`Route`]s.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct RouteSet(u8);
+pub struct RouteSet(u16);
 
 impl RouteSet {
     /// Whether `route` is in it.
@@ -71,6 +100,11 @@ impl RouteSet {
     pub fn union(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
+
+    /// What is in it, in the order of [`Route::ALL`].
+    pub fn iter(self) -> impl Iterator<Item = Route> {
+        Route::ALL.into_iter().filter(move |&route| self.contains(route))
+    }
 }
 
 /// What was configured.
@@ -78,8 +112,18 @@ impl RouteSet {
 pub struct Policy {
     /// Take this route for every file piece, whatever its size, unless the kernel refuses it.
     pub forced: Option<Route>,
-    /// File pieces of at most this many bytes are copied.
-    pub copy_max_bytes: u32,
+    /// Which route for which length, where none is forced.
+    pub thresholds: Thresholds,
+}
+
+/// What kind of socket it is, as far as routes depend on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum SocketKind {
+    /// TCP or unix; the bytes leave as they are.
+    #[default]
+    Plain,
+    /// TCP with kernel TLS for what is sent: the kernel encrypts.
+    KernelTls,
 }
 
 /// Why a route was taken.
@@ -91,19 +135,29 @@ pub enum Why {
     Small,
     /// Long enough that not copying is cheaper.
     Large,
+    /// The kernel encrypts what this socket sends.
+    Encrypted,
     /// The kernel refused what would have been better.
     Refused,
 }
 
 /// The route for a file piece of `len` bytes (the whole piece, whatever of it has gone already, so that a piece
 /// does not change its way half-way).
-pub fn choose(policy: Policy, len: u64, refused: RouteSet) -> (Route, Why) {
-    let (wanted, why) = match policy.forced {
-        Some(route) => (route, Why::Forced),
-        None if len <= u64::from(policy.copy_max_bytes) => (Route::Copy, Why::Small),
-        None => (Route::Sendfile, Why::Large),
+pub fn choose(policy: Policy, socket: SocketKind, len: u64, refused: RouteSet) -> (Route, Why) {
+    let (wanted, why) = match (policy.forced, policy.thresholds.route_for(len)) {
+        (Some(route), _) => (route, Why::Forced),
+        (None, Route::Copy) => (Route::Copy, Why::Small),
+        (None, _) if socket == SocketKind::KernelTls => (Route::Ktls, Why::Encrypted),
+        (None, route) => (route, Why::Large),
     };
-    if refused.contains(wanted) { (Route::Copy, Why::Refused) } else { (wanted, why) }
+    if !refused.contains(wanted) {
+        return (wanted, why);
+    }
+    let second = match policy.forced {
+        None if !refused.contains(Route::Sendfile) => Route::Sendfile,
+        _ => Route::Copy,
+    };
+    (second, Why::Refused)
 }
 
 /// Whether a range may be sent from the event loop now. What is cold, or cannot be told, is read ahead on the
@@ -116,36 +170,59 @@ pub fn may_send_now(residency: Residency) -> bool {
 mod tests {
     use super::*;
 
-    const AUTO: Policy = Policy { forced: None, copy_max_bytes: 8192 };
+    const PLAIN: SocketKind = SocketKind::Plain;
+
+    fn auto() -> Policy {
+        Policy { forced: None, thresholds: Thresholds::copy_up_to(8192) }
+    }
 
     #[test]
     fn size_decides_at_the_threshold() {
         let none = RouteSet::default();
-        assert_eq!(choose(AUTO, 8192, none), (Route::Copy, Why::Small));
-        assert_eq!(choose(AUTO, 8193, none), (Route::Sendfile, Why::Large));
+        assert_eq!(choose(auto(), PLAIN, 8192, none), (Route::Copy, Why::Small));
+        assert_eq!(choose(auto(), PLAIN, 8193, none), (Route::Sendfile, Why::Large));
     }
 
     #[test]
     fn force_beats_size_and_a_refusal_beats_force() {
         let mut refused = RouteSet::default();
-        let forced = Policy { forced: Some(Route::Sendfile), ..AUTO };
-        assert_eq!(choose(forced, 1, refused), (Route::Sendfile, Why::Forced));
+        let forced = Policy { forced: Some(Route::Sendfile), ..auto() };
+        assert_eq!(choose(forced, PLAIN, 1, refused), (Route::Sendfile, Why::Forced));
         refused.insert(Route::Sendfile);
-        assert_eq!(choose(forced, 1, refused), (Route::Copy, Why::Refused));
-        assert_eq!(choose(AUTO, 1 << 20, refused), (Route::Copy, Why::Refused));
-        assert_eq!(choose(AUTO, 1, refused), (Route::Copy, Why::Small));
+        assert_eq!(choose(forced, PLAIN, 1, refused), (Route::Copy, Why::Refused));
+        assert_eq!(choose(auto(), PLAIN, 1 << 20, refused), (Route::Copy, Why::Refused));
+        assert_eq!(choose(auto(), PLAIN, 1, refused), (Route::Copy, Why::Small));
     }
 
     #[test]
-    fn names_and_indexes_are_a_bijection() {
-        for (at, route) in Route::ALL.into_iter().enumerate() {
-            assert_eq!((route.index(), Route::from_name(route.name())), (at, Some(route)));
+    fn what_thresholds_name_and_the_kernel_refuses_goes_by_sendfile_and_then_by_copy() {
+        let splice =
+            Policy { forced: None, thresholds: "8192 copy\nmax splice".parse().expect("thresholds") };
+        let mut refused = RouteSet::default();
+        assert_eq!(choose(splice, PLAIN, 9000, refused), (Route::Splice, Why::Large));
+        refused.insert(Route::Splice);
+        assert_eq!(choose(splice, PLAIN, 9000, refused), (Route::Sendfile, Why::Refused));
+        refused.insert(Route::Sendfile);
+        assert_eq!(choose(splice, PLAIN, 9000, refused), (Route::Copy, Why::Refused));
+    }
+
+    #[test]
+    fn a_socket_the_kernel_encrypts_gets_large_pieces_its_own_way() {
+        let none = RouteSet::default();
+        assert_eq!(choose(auto(), SocketKind::KernelTls, 100, none), (Route::Copy, Why::Small));
+        assert_eq!(choose(auto(), SocketKind::KernelTls, 1 << 20, none), (Route::Ktls, Why::Encrypted));
+    }
+
+    #[test]
+    fn names_and_places_are_unique_and_known() {
+        for (index, route) in Route::ALL.into_iter().enumerate() {
+            assert_eq!((route.index(), Route::from_name(route.name())), (index, Some(route)));
         }
         assert_eq!(Route::from_name("carrier pigeon"), None);
     }
 
     #[test]
-    fn only_what_is_known_resident_is_sent_at_once() {
+    fn only_what_is_resident_is_sent_from_the_event_loop() {
         assert!(may_send_now(Residency::Resident));
         assert!(!may_send_now(Residency::Cold) && !may_send_now(Residency::Unknown));
     }

@@ -14,7 +14,8 @@
 use bytes::Bytes;
 use smallvec::SmallVec;
 
-use crate::route::RouteSet;
+use crate::carry::Carry;
+use crate::route::{RouteSet, SocketKind};
 use crate::{FileRange, Piece};
 
 /// How many pieces fit without heap memory: a header, a range, a trailer.
@@ -25,6 +26,9 @@ const APPETITE_START: usize = 64 << 10;
 const APPETITE_MIN: usize = 16 << 10;
 /// Within the second-level cache of common cores.
 const APPETITE_MAX: usize = 256 << 10;
+
+/// So many windows that were read ahead are remembered; see [`SendPlan::read_ahead_windows`].
+const WINDOWS_MAX: usize = 64;
 
 /// Whether the socket holds partial segments of this plan back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -40,7 +44,7 @@ pub(crate) enum Cork {
 
 /// A sequence of [`Piece`]s with a known total and a cursor.
 ///
-/// Up to three pieces need no heap memory. Use it for one sending; [`clear`](Self::clear) makes it new again
+/// Up to three pieces need no heap memory. Use it for one sending, to one socket; [`clear`](Self::clear) makes it new again
 /// and keeps its memory.
 #[derive(Debug, Clone)]
 pub struct SendPlan {
@@ -52,6 +56,9 @@ pub struct SendPlan {
     skip: u64,
     refused: RouteSet,
     appetite: usize,
+    socket: Option<SocketKind>,
+    carry: Carry,
+    windows: SmallVec<[FileRange; 1]>,
 }
 
 impl Default for SendPlan {
@@ -65,6 +72,9 @@ impl Default for SendPlan {
             refused: RouteSet::default(),
             appetite: APPETITE_START,
             cork: Cork::default(),
+            socket: None,
+            carry: Carry::Nothing,
+            windows: SmallVec::new(),
         }
     }
 }
@@ -128,6 +138,38 @@ impl SendPlan {
         self.pieces.clear();
         (self.total, self.sent, self.index, self.skip) = (0, 0, 0, 0);
         (self.refused, self.appetite, self.cork) = (RouteSet::default(), APPETITE_START, Cork::default());
+        (self.socket, self.carry) = (None, Carry::Nothing);
+        self.windows.clear();
+    }
+
+    /// Ranges that were not in the page cache and were read ahead for this plan, oldest first; the newest 64 of them.
+    /// Whoever lags behind other readers drops them again, see [`DropBehind`](crate::DropBehind).
+    pub fn read_ahead_windows(&self) -> &[FileRange] {
+        &self.windows
+    }
+
+    /// `window` has been read ahead for this plan.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn note_read_ahead(&mut self, window: FileRange) {
+        if self.windows.len() == WINDOWS_MAX {
+            self.windows.remove(0);
+        }
+        self.windows.push(window);
+    }
+
+    /// What kind of socket it is being sent to; plain until it was found out.
+    pub(crate) fn socket(&self) -> SocketKind {
+        self.socket.unwrap_or_default()
+    }
+
+    /// Finds out, once for a plan, what kind of socket it is being sent to.
+    pub(crate) fn know_socket(&mut self, ask: impl FnOnce() -> SocketKind) {
+        self.socket.get_or_insert_with(ask);
+    }
+
+    /// What the route at work keeps between two calls.
+    pub(crate) fn carry_mut(&mut self) -> &mut Carry {
+        &mut self.carry
     }
 
     /// The pieces from the cursor on, with how much of the first has gone.

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::Route;
+use crate::route::Why;
 
 /// What one [`Transfer::send`](crate::Transfer::send) did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -19,6 +20,8 @@ pub struct Sent {
     pub would_block: u64,
     /// Times a range had to be read ahead on the I/O pool.
     pub cold_offloads: u64,
+    /// The route that the last file piece took, and why.
+    pub last_route: Option<(Route, Why)>,
 }
 
 impl Sent {
@@ -33,6 +36,7 @@ struct RouteStats {
     bytes: AtomicU64,
     calls: AtomicU64,
     would_block: AtomicU64,
+    refusals: AtomicU64,
 }
 
 /// Counters of one [`Transfer`](crate::Transfer), since it was made.
@@ -40,7 +44,6 @@ struct RouteStats {
 pub struct Stats {
     routes: [RouteStats; Route::COUNT],
     memory_bytes: AtomicU64,
-    refusals: AtomicU64,
     partial_sends: AtomicU64,
     cold_offloads: AtomicU64,
     shrunk: AtomicU64,
@@ -58,6 +61,8 @@ pub struct RouteCounts {
     pub calls: u64,
     /// Of these, calls that found the socket full.
     pub would_block: u64,
+    /// Times the kernel refused it; see [`caps`](crate::caps).
+    pub refusals: u64,
 }
 
 /// [`Stats`] at one moment. The fields were read one after another, not at one instant.
@@ -67,7 +72,7 @@ pub struct StatsSnapshot {
     pub routes: [RouteCounts; Route::COUNT],
     /// Bytes that came from memory pieces (headers), sent along by whatever call was next.
     pub memory_bytes: u64,
-    /// Times the kernel refused a route.
+    /// Times the kernel refused a route, all of them together.
     pub refusals: u64,
     /// Calls that took less than they were offered.
     pub partial_sends: u64,
@@ -84,18 +89,20 @@ impl Stats {
     pub fn snapshot(&self) -> StatsSnapshot {
         let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let empty = RouteStats::default();
+        let routes = Route::ALL.map(|route| {
+            let stats = self.routes.get(route.index()).unwrap_or(&empty);
+            RouteCounts {
+                route,
+                bytes: load(&stats.bytes),
+                calls: load(&stats.calls),
+                would_block: load(&stats.would_block),
+                refusals: load(&stats.refusals),
+            }
+        });
         StatsSnapshot {
-            routes: Route::ALL.map(|route| {
-                let stats = self.routes.get(route.index()).unwrap_or(&empty);
-                RouteCounts {
-                    route,
-                    bytes: load(&stats.bytes),
-                    calls: load(&stats.calls),
-                    would_block: load(&stats.would_block),
-                }
-            }),
+            routes,
             memory_bytes: load(&self.memory_bytes),
-            refusals: load(&self.refusals),
+            refusals: routes.iter().map(|route| route.refusals).sum(),
             partial_sends: load(&self.partial_sends),
             cold_offloads: load(&self.cold_offloads),
             shrunk: load(&self.shrunk),
@@ -133,8 +140,10 @@ impl Stats {
         add(&self.memory_bytes, bytes);
     }
 
-    pub(crate) fn refusal(&self) {
-        add(&self.refusals, 1);
+    pub(crate) fn refusal(&self, route: Route) {
+        if let Some(stats) = self.routes.get(route.index()) {
+            add(&stats.refusals, 1);
+        }
     }
 
     pub(crate) fn partial_send(&self) {

@@ -71,7 +71,8 @@ impl Transfer {
                 Some(Outcome::Cold { range, upto }) => {
                     self.stats().cold_offload(&mut sent);
                     let window = self.window(plan, &range);
-                    self.io().read_ahead_first(window, range.len()).await;
+                    self.io().read_ahead_first(window.clone(), range.len()).await;
+                    plan.note_read_ahead(window);
                     known.read_ahead(upto);
                 }
                 Some(Outcome::WouldBlock | Outcome::Refused { .. }) | None => {

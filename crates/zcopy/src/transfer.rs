@@ -9,15 +9,15 @@ use crate::caps::{self, Caps};
 use crate::path::{self, Bench, Known, Outcome};
 use crate::route::{Policy, Route, RouteSet};
 use crate::stats::{Sent, Stats};
-use crate::{BufferPool, IoPool, SendError, SendPlan};
+use crate::{BufferPool, IoPool, SendError, SendPlan, Thresholds};
 
 /// How a [`Transfer`] sends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TransferOptions {
     /// Send every file piece this way, unless the kernel refuses. Default: choose by size.
     pub route: Option<Route>,
-    /// File pieces of at most this many bytes are copied. Default 8 KiB; useful from 4 to 128 KiB.
-    pub copy_max_bytes: u32,
+    /// Which route for which length, where none is forced. Default: copy up to 8 KiB, `sendfile` beyond.
+    pub thresholds: Thresholds,
     /// About the bytes that one call sends; a task that has sent twice as many lets others have their turn. Default
     /// 1 MiB, about 0.1 ms; a single call for all of a gigabyte was seen to run for 0.2 s.
     pub turn_bytes: u32,
@@ -28,7 +28,12 @@ pub struct TransferOptions {
 
 impl Default for TransferOptions {
     fn default() -> Self {
-        Self { route: None, copy_max_bytes: 8 << 10, turn_bytes: 1 << 20, read_ahead_bytes: 2 << 20 }
+        Self {
+            route: None,
+            thresholds: Thresholds::default(),
+            turn_bytes: 1 << 20,
+            read_ahead_bytes: 2 << 20,
+        }
     }
 }
 
@@ -105,7 +110,7 @@ impl Transfer {
     ) -> Result<Outcome, SendError> {
         let shared = &*self.shared;
         let options = &shared.options;
-        let policy = Policy { forced: options.route, copy_max_bytes: options.copy_max_bytes };
+        let policy = Policy { forced: options.route, thresholds: options.thresholds };
         let bench = Bench {
             calls: &*shared.calls,
             buffers: &shared.buffers,
@@ -113,13 +118,19 @@ impl Transfer {
             socket,
             look_bytes: u64::from(options.read_ahead_bytes),
         };
+        plan.know_socket(|| shared.calls.socket_kind(socket));
         let budget = budget(plan.remaining(), u64::from(options.turn_bytes).max(1));
         let outcome = match batch::next(plan, policy, shared.caps.refused(), budget) {
-            Next::Gather(gather) => path::copy::send(&bench, plan, &gather, known, sent)?,
-            Next::Sendfile { range } => {
-                let outcome = path::sendfile::send(&bench, plan, &range, known, sent)?;
+            Next::Gather(gather) => {
+                let outcome = path::copy::send(&bench, plan, &gather, known, sent)?;
+                sent.last_route = gather.why.map(|why| (Route::Copy, why)).or(sent.last_route);
+                outcome
+            }
+            Next::Range { route, why, range } => {
+                let outcome = path::send(route, &bench, plan, &range, known, sent)?;
                 if matches!(outcome, Outcome::Sent(1..)) {
-                    shared.caps.worked(Route::Sendfile);
+                    shared.caps.worked(route);
+                    sent.last_route = Some((route, why));
                 }
                 outcome
             }
@@ -127,7 +138,7 @@ impl Transfer {
         };
         let Outcome::Refused { route, error } = outcome else { return Ok(outcome) };
         let Some(refusal) = caps::refusal(&error) else { return Err(error.into()) };
-        shared.stats.refusal();
+        shared.stats.refusal(route);
         shared.caps.refuse(route, refusal);
         plan.refused_mut().insert(route);
         Ok(Outcome::Sent(0))

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use common::{
     Moody, expected, file_of, pattern, read_in_background, tcp_pair, tokio_pair, transfer, transfer_over,
 };
-use pagewire_zcopy::{FileRange, Piece, Route, SendPlan, Transfer, TransferOptions};
+use pagewire_zcopy::{FileRange, Piece, Route, SendPlan, Thresholds, Transfer, TransferOptions};
 use proptest::prelude::*;
 
 const FILE_BYTES: usize = 800_000;
@@ -34,11 +34,11 @@ fn plan_of(pieces: &[(bool, u64, u64)], file: &Arc<std::fs::File>, contents: &[u
 }
 
 fn options() -> impl Strategy<Value = TransferOptions> {
-    let route = prop_oneof![Just(None), Just(Some(Route::Copy)), Just(Some(Route::Sendfile))];
+    let route = prop_oneof![1 => Just(None), 4 => prop::sample::select(&Route::ALL[..]).prop_map(Some)];
     (route, 0..20_000u32, prop_oneof![1..100_000u32, Just(1 << 20)]).prop_map(
         |(route, copy_max_bytes, turn_bytes)| TransferOptions {
             route,
-            copy_max_bytes,
+            thresholds: Thresholds::copy_up_to(u64::from(copy_max_bytes)),
             turn_bytes,
             ..TransferOptions::default()
         },

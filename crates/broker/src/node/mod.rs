@@ -204,7 +204,7 @@ async fn open_catalog(config: &BrokerConfig, io: &IoPool) -> Result<Catalog, Sta
 fn transfer_options(config: &BrokerConfig) -> TransferOptions {
     TransferOptions {
         route: config.transfer_route,
-        copy_max_bytes: config.transfer_copy_max_bytes,
+        thresholds: pagewire_zcopy::Thresholds::copy_up_to(u64::from(config.transfer_copy_max_bytes)),
         turn_bytes: config.transfer_turn_bytes,
         ..TransferOptions::default()
     }

@@ -1,5 +1,6 @@
 //! The routes, one file each. Each makes one attempt for what [`crate::batch`] decided, moves the plan's cursor by
-//! what the kernel took, and says what happened. None of them waits.
+//! what the kernel took, and says what happened. None of them waits for the socket if that does not, nor for a disk where
+//! the caller does not allow it.
 
 pub(crate) mod copy;
 pub(crate) mod sendfile;
@@ -37,6 +38,21 @@ pub(crate) struct Bench<'a> {
     pub(crate) socket: BorrowedFd<'a>,
     /// How much of a file is looked at in one go to tell whether it is cold.
     pub(crate) look_bytes: u64,
+}
+
+/// Sends `range`, which stands at the plan's cursor, by `route`, which is not copy.
+pub(crate) fn send(
+    route: Route,
+    bench: &Bench<'_>,
+    plan: &mut SendPlan,
+    range: &FileRange,
+    known: &mut Known,
+    sent: &mut Sent,
+) -> Result<Outcome, SendError> {
+    match route {
+        Route::Sendfile => sendfile::send(bench, plan, range, known, sent),
+        _ => Ok(Outcome::Refused { route, error: io::ErrorKind::Unsupported.into() }),
+    }
 }
 
 /// What is known about the page cache, up to which byte of the plan. It grows stale: [`forget`](Self::forget) it after
@@ -94,6 +110,26 @@ impl Bench<'_> {
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// Whether `range`, which stands at the cursor, may be read in the kernel now: `None`, or why not.
+    fn cold(&self, plan: &SendPlan, range: &FileRange, known: &mut Known) -> Option<Outcome> {
+        let upto = plan.sent() + range.len();
+        let may = known.covers(upto) || self.look(plan, range, known);
+        (!may).then(|| Outcome::Cold { range: range.clone(), upto })
+    }
+
+    /// Whether `range`, which stands at the cursor, is in the page cache. Looks further ahead in its piece than that, so
+    /// that the next calls need not.
+    fn look(&self, plan: &SendPlan, range: &FileRange, known: &mut Known) -> bool {
+        let ahead = plan.piece_ahead(self.look_bytes.max(range.len()));
+        for look in ahead.iter().filter(|ahead| ahead.len() > range.len()).chain([range]) {
+            if route::may_send_now(self.calls.residency(look.file().as_fd(), look.offset(), look.len())) {
+                known.resident_upto = plan.sent() + look.len();
+                return true;
+            }
+        }
+        false
     }
 
     /// Sorts a failed call into what the loop handles and what the caller has to know.

@@ -8,7 +8,7 @@ use std::os::fd::AsFd;
 
 use super::{Bench, Known, Outcome};
 use crate::stats::Sent;
-use crate::{FileRange, Route, SendError, SendPlan, caps, route};
+use crate::{FileRange, Route, SendError, SendPlan, caps};
 
 /// Sends `range`, which stands at the plan's cursor, or says that it is cold.
 pub(crate) fn send(
@@ -19,9 +19,8 @@ pub(crate) fn send(
     sent: &mut Sent,
 ) -> Result<Outcome, SendError> {
     let file = range.file().as_fd();
-    let upto = plan.sent() + range.len();
-    if !known.covers(upto) && !look(bench, plan, range, known) {
-        return Ok(Outcome::Cold { range: range.clone(), upto });
+    if let Some(cold) = bench.cold(plan, range, known) {
+        return Ok(cold);
     }
     if plan.goes_on() {
         bench.cork(plan);
@@ -39,17 +38,4 @@ pub(crate) fn send(
         }
         Err(error) => bench.failed(Route::Sendfile, error, sent),
     }
-}
-
-/// Whether `range`, which stands at the cursor, is in the page cache. Looks further ahead in its piece than that, so
-/// that the next calls need not.
-fn look(bench: &Bench<'_>, plan: &SendPlan, range: &FileRange, known: &mut Known) -> bool {
-    let ahead = plan.piece_ahead(bench.look_bytes.max(range.len()));
-    for look in ahead.iter().filter(|ahead| ahead.len() > range.len()).chain([range]) {
-        if route::may_send_now(bench.calls.residency(look.file().as_fd(), look.offset(), look.len())) {
-            known.resident_upto = plan.sent() + look.len();
-            return true;
-        }
-    }
-    false
 }
