@@ -18,15 +18,25 @@ impl Transfer {
     /// [`SendError::Io`] for what the socket or the file reports (on a blocking socket with `SO_SNDTIMEO`,
     /// `WouldBlock` is that limit), [`SendError::FileShrunk`] when a file ends before its range.
     pub fn send_blocking(&self, socket: impl AsFd, plan: &mut SendPlan) -> Result<Sent, SendError> {
-        let socket = socket.as_fd();
         let mut sent = Sent::default();
+        self.send_all_blocking(socket.as_fd(), plan, &mut sent)?;
+        Ok(sent)
+    }
+
+    /// As [`send_blocking`](Self::send_blocking), counting also where it fails.
+    pub(crate) fn send_all_blocking(
+        &self,
+        socket: BorrowedFd<'_>,
+        plan: &mut SendPlan,
+        sent: &mut Sent,
+    ) -> Result<(), SendError> {
         let mut known = Known::all();
         while !plan.is_done() {
-            if let Outcome::WouldBlock = self.step(socket, plan, &mut known, &mut sent)? {
+            if let Outcome::WouldBlock = self.step(socket, plan, &mut known, sent)? {
                 wait_writable(socket)?;
             }
         }
-        Ok(sent)
+        Ok(())
     }
 }
 

@@ -50,6 +50,7 @@ mod blocking;
 mod calls;
 pub mod caps;
 mod carry;
+mod channel;
 mod error;
 mod file_range;
 mod io_pool;
@@ -67,11 +68,16 @@ mod thresholds;
 #[cfg(feature = "tokio")]
 mod tokio;
 mod transfer;
+mod transferred;
 mod writeback;
+mod writer;
 
 #[cfg(feature = "tokio")]
 pub use self::tokio::Socket;
 pub use calls::{Calls, OsCalls};
+#[cfg(feature = "tokio")]
+pub use channel::transfer_to;
+pub use channel::transfer_to_blocking;
 pub use error::SendError;
 pub use file_range::FileRange;
 pub use io_pool::{IoPool, PoolFull};
@@ -87,4 +93,5 @@ pub use send_plan::SendPlan;
 pub use stats::{RouteCounts, Sent, Stats, StatsSnapshot};
 pub use thresholds::{STEPS_MAX, Step, Thresholds, ThresholdsError};
 pub use transfer::{Transfer, TransferOptions};
+pub use transferred::Transferred;
 pub use writeback::start_writeback;

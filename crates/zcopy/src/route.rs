@@ -6,6 +6,7 @@
 //! | on a socket that the kernel encrypts, where memory is not the cheaper way | ktls | [`Why::Encrypted`] |
 //! | as long as a step of the thresholds reaches | that step's | [`Why::Small`] for copy, [`Why::Large`] else |
 //! | any of these, refused | sendfile if that was not it and nothing was forced, else copy | [`Why::Refused`] |
+//! | to a writer that is no socket ([`Transfer::write_to`](crate::Transfer::write_to_blocking)) | copy | [`Why::Writer`] |
 //!
 //! Where the steps lie is measured: see [`Thresholds`].
 
@@ -139,6 +140,8 @@ pub enum Why {
     Encrypted,
     /// The kernel refused what would have been better.
     Refused,
+    /// It goes to a writer that is no socket of the kernel's.
+    Writer,
 }
 
 /// The route for a file piece of `len` bytes (the whole piece, whatever of it has gone already, so that a piece

@@ -64,12 +64,23 @@ impl Transfer {
     /// its range. The connection cannot be used further.
     pub async fn send<S: Socket>(&self, socket: &S, plan: &mut SendPlan) -> Result<Sent, SendError> {
         let mut sent = Sent::default();
+        self.send_all(socket, plan, &mut sent).await?;
+        Ok(sent)
+    }
+
+    /// As [`send`](Self::send), counting also where it fails.
+    pub(crate) async fn send_all<S: Socket>(
+        &self,
+        socket: &S,
+        plan: &mut SendPlan,
+        sent: &mut Sent,
+    ) -> Result<(), SendError> {
         let mut known = Known::default();
         while !plan.is_done() {
-            match self.attempt(socket, plan, &mut known, &mut sent)? {
+            match self.attempt(socket, plan, &mut known, sent)? {
                 Some(Outcome::Sent(taken)) => self.pay(taken).await,
                 Some(Outcome::Cold { range, upto }) => {
-                    self.stats().cold_offload(&mut sent);
+                    self.stats().cold_offload(sent);
                     let window = self.window(plan, &range);
                     self.io().read_ahead_first(window.clone(), range.len()).await;
                     plan.note_read_ahead(window);
@@ -81,7 +92,7 @@ impl Transfer {
                 }
             }
         }
-        Ok(sent)
+        Ok(())
     }
 
     /// Pays for `taken` bytes out of the task's budget, and lets others have their turn when that is spent.
@@ -117,7 +128,7 @@ impl Transfer {
 
     /// How much to start reading when `range`, part of a piece ahead in `plan`, is cold: up to `read_ahead_bytes`
     /// of its piece.
-    fn window(&self, plan: &SendPlan, range: &FileRange) -> FileRange {
+    pub(crate) fn window(&self, plan: &SendPlan, range: &FileRange) -> FileRange {
         let end = plan
             .ahead()
             .0

@@ -99,6 +99,10 @@ impl Transfer {
         &self.shared.io
     }
 
+    pub(crate) fn calls(&self) -> &dyn Calls {
+        &*self.shared.calls
+    }
+
     /// One attempt: decides the next call, makes it, moves the cursor. Does not wait for the socket if that does
     /// not, nor for a disk where `known` does not allow it.
     pub(crate) fn step(

@@ -119,8 +119,10 @@ pub fn overwrite(file: &File, byte: u8, len: usize) {
 }
 
 /// A kernel that takes at most so many bytes at a time, and is interrupted, refuses or fails when told to.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Moody {
+    /// Done once, before the first call of all.
+    pub before_send: Option<Box<dyn Fn() + Send + Sync>>,
     /// The most that a send or sendfile takes, by turns; empty: all.
     pub shorts: Vec<usize>,
     /// About every n-th call is interrupted; 0: none.
@@ -146,9 +148,21 @@ pub struct Moody {
     pub count: AtomicU64,
 }
 
+impl std::fmt::Debug for Moody {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Moody").finish_non_exhaustive()
+    }
+}
+
 impl Moody {
     fn next(&self) -> u64 {
-        self.count.fetch_add(1, Ordering::Relaxed) + 1
+        let turn = self.count.fetch_add(1, Ordering::Relaxed) + 1;
+        if turn == 1
+            && let Some(first) = &self.before_send
+        {
+            first();
+        }
+        turn
     }
 
     fn interrupted(&self, turn: u64) -> io::Result<()> {

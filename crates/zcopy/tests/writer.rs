@@ -1,0 +1,117 @@
+//! A plan written to something that is no socket arrives as the bytes it stands for.
+
+mod common;
+
+use std::io::{self, Write};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use common::{LIMIT, Moody, expected, file_of, framed, pattern, transfer, transfer_over};
+use pagewire_zcopy::route::Why;
+use pagewire_zcopy::{FileRange, Route, SendError, SendPlan, TransferOptions};
+
+/// Takes little, by turns; is interrupted (or, async, pending) now and then.
+#[derive(Default)]
+struct Miser {
+    bytes: Vec<u8>,
+    turn: usize,
+}
+
+impl Write for Miser {
+    fn write(&mut self, offered: &[u8]) -> io::Result<usize> {
+        self.turn += 1;
+        if self.turn.is_multiple_of(3) {
+            return Err(io::ErrorKind::Interrupted.into());
+        }
+        let taken = offered.len().min([1, 70_000, 333][self.turn % 3]);
+        self.bytes.extend_from_slice(&offered[..taken]);
+        Ok(taken)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl tokio::io::AsyncWrite for Miser {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, offered: &[u8]) -> Poll<io::Result<usize>> {
+        match self.write(offered) {
+            Err(_) => {
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
+            answer => Poll::Ready(answer),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+fn plan() -> SendPlan {
+    let file = file_of(&pattern(900_000, 1));
+    let mut plan = framed(FileRange::new(Arc::clone(&file), 3, 700_000));
+    plan.push_file(FileRange::new(file, 800_000, 99));
+    plan
+}
+
+#[tokio::test]
+async fn any_writer_gets_the_bytes_of_the_plan() {
+    let transfer = transfer(TransferOptions::default());
+    let (mut blocking, mut awaiting) = (Miser::default(), Miser::default());
+    let mut plan = plan();
+    let sent = transfer.write_to_blocking(&mut plan.clone(), &mut blocking).expect("written");
+    assert_eq!((sent.bytes, sent.by(Route::Copy)), (plan.total(), 700_099));
+    assert_eq!(sent.last_route, Some((Route::Copy, Why::Writer)));
+    transfer.write_to(&mut plan, &mut awaiting).await.expect("written");
+    assert!(blocking.bytes == expected(&plan) && awaiting.bytes == blocking.bytes && plan.is_done());
+}
+
+#[tokio::test]
+async fn dropped_at_every_await_it_goes_on_with_the_next_byte() {
+    let transfer =
+        transfer_over(TransferOptions::default(), Moody { reads_are_cold: true, ..Moody::default() });
+    let (mut plan, mut writer, mut dropped) = (plan(), Miser::default(), 0);
+    let all = async {
+        while !plan.is_done() {
+            let mut writing = std::pin::pin!(transfer.write_to(&mut plan, &mut writer));
+            for _ in 0..3 {
+                match std::future::poll_fn(|cx| Poll::Ready(writing.as_mut().poll(cx))).await {
+                    Poll::Ready(answer) => {
+                        answer.expect("written");
+                        break;
+                    }
+                    Poll::Pending => dropped += 1,
+                }
+                tokio::task::yield_now().await;
+            }
+        }
+    };
+    tokio::time::timeout(LIMIT, all).await.expect("in time");
+    assert!(writer.bytes == expected(&plan) && dropped > 10, "dropped {dropped} times");
+}
+
+#[tokio::test]
+async fn a_shorter_file_and_a_writer_that_takes_nothing_are_errors() {
+    let transfer = transfer(TransferOptions::default());
+    let short = || framed(FileRange::new(file_of(&[1; 600]), 0, 1_000));
+    let answer = transfer.write_to_blocking(&mut short(), io::sink());
+    assert!(matches!(answer, Err(SendError::FileShrunk { missing: 400 })), "{answer:?}");
+    let answer = transfer.write_to(&mut short(), &mut tokio::io::sink()).await;
+    assert!(matches!(answer, Err(SendError::FileShrunk { missing: 400 })), "{answer:?}");
+    let mut full: &mut [u8] = &mut [0; 10];
+    let mut plan = SendPlan::from(Bytes::from_static(b"eleven byte"));
+    let answer = transfer.write_to_blocking(&mut plan, &mut full);
+    assert!(
+        matches!(&answer, Err(SendError::Io(error)) if error.kind() == io::ErrorKind::WriteZero),
+        "{answer:?}"
+    );
+    assert_eq!(plan.sent(), 10);
+}
