@@ -9,6 +9,7 @@ mod layers;
 mod parts;
 mod report;
 mod run;
+mod zcopy;
 
 use std::{
     path::{Path, PathBuf},

@@ -11,6 +11,7 @@ use crate::{
     docs, layers, report,
     report::{Outcome, Row},
     run::{Step, cargo},
+    zcopy,
 };
 
 /// One part of the tests.
@@ -40,6 +41,11 @@ pub(crate) static PARTS: &[Part] = &[
         run: |root| Outcome::of(layers::check(root)?),
     },
     Part { name: "clippy", what: "no lint complains", run: clippy },
+    Part {
+        name: "zcopy",
+        what: "the transfer crate by itself: every set of features, and systems with nothing but the copy",
+        run: zcopy::check,
+    },
     Part { name: "docs", what: "rustdoc without warnings, generated pages up to date", run: documentation },
     Part { name: "unit", what: "unit, property and crate-level tests", run: unit },
     Part {

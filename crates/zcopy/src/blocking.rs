@@ -1,11 +1,6 @@
 //! Sending from a thread that may wait.
 
-use std::os::fd::{AsFd, BorrowedFd};
-
-use rustix::event::{PollFd, PollFlags, poll};
-use rustix::fs::{OFlags, fcntl_getfl};
-use rustix::io::Errno;
-
+use crate::os::{AsSocket, SocketRef, socket_ref, wait_writable};
 use crate::path::{Known, Outcome};
 use crate::stats::Sent;
 use crate::{SendError, SendPlan, Transfer};
@@ -17,16 +12,16 @@ impl Transfer {
     /// # Errors
     /// [`SendError::Io`] for what the socket or the file reports (on a blocking socket with `SO_SNDTIMEO`,
     /// `WouldBlock` is that limit), [`SendError::FileShrunk`] when a file ends before its range.
-    pub fn send_blocking(&self, socket: impl AsFd, plan: &mut SendPlan) -> Result<Sent, SendError> {
+    pub fn send_blocking(&self, socket: impl AsSocket, plan: &mut SendPlan) -> Result<Sent, SendError> {
         let mut sent = Sent::default();
-        self.send_all_blocking(socket.as_fd(), plan, &mut sent)?;
+        self.send_all_blocking(socket_ref(&socket), plan, &mut sent)?;
         Ok(sent)
     }
 
     /// As [`send_blocking`](Self::send_blocking), counting also where it fails.
     pub(crate) fn send_all_blocking(
         &self,
-        socket: BorrowedFd<'_>,
+        socket: SocketRef<'_>,
         plan: &mut SendPlan,
         sent: &mut Sent,
     ) -> Result<(), SendError> {
@@ -37,19 +32,5 @@ impl Transfer {
             }
         }
         Ok(())
-    }
-}
-
-/// Waits until a non-blocking socket takes more. A blocking one only ever says "would block" at its time limit.
-fn wait_writable(socket: BorrowedFd<'_>) -> std::io::Result<()> {
-    if !fcntl_getfl(socket)?.contains(OFlags::NONBLOCK) {
-        return Err(std::io::ErrorKind::WouldBlock.into());
-    }
-    loop {
-        match poll(&mut [PollFd::new(&socket, PollFlags::OUT)], None) {
-            Err(Errno::INTR) => {}
-            Err(errno) => return Err(errno.into()),
-            Ok(_) => return Ok(()),
-        }
     }
 }

@@ -3,42 +3,40 @@
 
 use std::fmt::Debug;
 use std::io::{self, IoSlice};
-use std::os::fd::BorrowedFd;
 
-use rustix::net::{SendAncillaryBuffer, SendFlags};
-
-use crate::residency::{Residency, read_now, residency_of};
+use crate::os::{self, FileRef, SocketRef};
+use crate::residency::{Residency, residency_of};
 use crate::route::SocketKind;
 
 /// What a transfer asks of the kernel. An implementation makes at most one attempt per call and reports short
 /// counts, `EAGAIN` ([`io::ErrorKind::WouldBlock`]) and `EINTR` as they come.
 pub trait Calls: Debug + Send + Sync {
     /// `sendmsg(2)`: sends `parts` in order, with `MSG_NOSIGNAL`, and `MSG_MORE` when `more` is to follow.
-    fn send(&self, socket: BorrowedFd<'_>, parts: &[IoSlice<'_>], more: bool) -> io::Result<usize>;
+    fn send(&self, socket: SocketRef<'_>, parts: &[IoSlice<'_>], more: bool) -> io::Result<usize>;
 
     /// `sendfile(2)`: at most `count` bytes of `file` from `offset`. 0 is the end of the file.
     fn sendfile(
         &self,
-        socket: BorrowedFd<'_>,
-        file: BorrowedFd<'_>,
+        socket: SocketRef<'_>,
+        file: FileRef<'_>,
         offset: u64,
         count: usize,
     ) -> io::Result<usize>;
 
     /// `TCP_CORK`, see `tcp(7)`: holds partial segments back while `on` (for 200 ms at most), sends them when off.
-    fn cork(&self, socket: BorrowedFd<'_>, on: bool) -> io::Result<()>;
+    fn cork(&self, socket: SocketRef<'_>, on: bool) -> io::Result<()>;
 
     /// Reads at `offset` without waiting for a disk: `preadv2(2)` with `RWF_NOWAIT`.
-    fn read_now(&self, file: BorrowedFd<'_>, into: &mut [u8], offset: u64) -> io::Result<usize>;
+    fn read_now(&self, file: FileRef<'_>, into: &mut [u8], offset: u64) -> io::Result<usize>;
 
     /// Reads at `offset`, waiting if it must: `pread(2)`.
-    fn read(&self, file: BorrowedFd<'_>, into: &mut [u8], offset: u64) -> io::Result<usize>;
+    fn read(&self, file: FileRef<'_>, into: &mut [u8], offset: u64) -> io::Result<usize>;
 
     /// Whether a range is in the page cache.
-    fn residency(&self, file: BorrowedFd<'_>, offset: u64, len: u64) -> Residency;
+    fn residency(&self, file: FileRef<'_>, offset: u64, len: u64) -> Residency;
 
     /// What kind of socket it is. Asked once for a plan.
-    fn socket_kind(&self, _socket: BorrowedFd<'_>) -> SocketKind {
+    fn socket_kind(&self, _socket: SocketRef<'_>) -> SocketKind {
         SocketKind::Plain
     }
 }
@@ -48,36 +46,33 @@ pub trait Calls: Debug + Send + Sync {
 pub struct OsCalls;
 
 impl Calls for OsCalls {
-    fn send(&self, socket: BorrowedFd<'_>, parts: &[IoSlice<'_>], more: bool) -> io::Result<usize> {
-        let more = if more { SendFlags::MORE } else { SendFlags::empty() };
-        let mut control = SendAncillaryBuffer::default();
-        Ok(rustix::net::sendmsg(socket, parts, &mut control, SendFlags::NOSIGNAL | more)?)
+    fn send(&self, socket: SocketRef<'_>, parts: &[IoSlice<'_>], more: bool) -> io::Result<usize> {
+        os::send(socket, parts, more)
     }
 
     fn sendfile(
         &self,
-        socket: BorrowedFd<'_>,
-        file: BorrowedFd<'_>,
+        socket: SocketRef<'_>,
+        file: FileRef<'_>,
         offset: u64,
         count: usize,
     ) -> io::Result<usize> {
-        let mut from = offset;
-        Ok(rustix::fs::sendfile(socket, file, Some(&mut from), count)?)
+        os::sendfile(socket, file, offset, count)
     }
 
-    fn cork(&self, socket: BorrowedFd<'_>, on: bool) -> io::Result<()> {
-        Ok(rustix::net::sockopt::set_tcp_cork(socket, on)?)
+    fn cork(&self, socket: SocketRef<'_>, on: bool) -> io::Result<()> {
+        os::cork(socket, on)
     }
 
-    fn read_now(&self, file: BorrowedFd<'_>, into: &mut [u8], offset: u64) -> io::Result<usize> {
-        read_now(file, into, offset)
+    fn read_now(&self, file: FileRef<'_>, into: &mut [u8], offset: u64) -> io::Result<usize> {
+        os::read_now(file, into, offset)
     }
 
-    fn read(&self, file: BorrowedFd<'_>, into: &mut [u8], offset: u64) -> io::Result<usize> {
-        Ok(rustix::io::pread(file, into, offset)?)
+    fn read(&self, file: FileRef<'_>, into: &mut [u8], offset: u64) -> io::Result<usize> {
+        os::read(file, into, offset)
     }
 
-    fn residency(&self, file: BorrowedFd<'_>, offset: u64, len: u64) -> Residency {
+    fn residency(&self, file: FileRef<'_>, offset: u64, len: u64) -> Residency {
         residency_of(file, offset, len)
     }
 }

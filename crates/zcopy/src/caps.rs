@@ -10,8 +10,6 @@
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
-use rustix::io::Errno;
-
 use crate::route::{Route, RouteSet};
 
 /// So many refusals of single files or sockets in a row, without one success, count as a refusal for good.
@@ -31,11 +29,22 @@ pub fn refusal(error: &io::Error) -> Option<Refusal> {
     if error.kind() == io::ErrorKind::Unsupported && error.raw_os_error().is_none() {
         return Some(Refusal::System);
     }
+    by_errno(error)
+}
+
+#[cfg(unix)]
+fn by_errno(error: &io::Error) -> Option<Refusal> {
+    use rustix::io::Errno;
     match Errno::from_io_error(error)? {
         Errno::NOSYS | Errno::PERM => Some(Refusal::System),
         Errno::INVAL | Errno::OPNOTSUPP | Errno::OVERFLOW => Some(Refusal::Pair),
         _ => None,
     }
+}
+
+#[cfg(not(unix))]
+fn by_errno(_: &io::Error) -> Option<Refusal> {
+    None
 }
 
 /// One route's standing with this kernel.

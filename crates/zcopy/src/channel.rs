@@ -4,9 +4,9 @@
 //! transfer, an error, a dropped future, the end of the file, it says where the next one has to begin.
 
 use std::fs::File;
-use std::os::fd::AsFd;
 use std::sync::{Arc, OnceLock};
 
+use crate::os::{AsSocket, socket_ref};
 use crate::path::{Known, Outcome};
 use crate::stats::Sent;
 use crate::transferred::Transferred;
@@ -82,11 +82,11 @@ impl Transfer {
         file: &Arc<File>,
         offset: &mut u64,
         len: u64,
-        socket: impl AsFd,
+        socket: impl AsSocket,
     ) -> Result<Transferred, SendError> {
         let mut way = OnItsWay::new(file, offset, len)?;
         let mut sent = Sent::default();
-        let sending = self.send_all_blocking(socket.as_fd(), &mut way.plan, &mut sent);
+        let sending = self.send_all_blocking(socket_ref(&socket), &mut way.plan, &mut sent);
         way.done(sending, &sent)
     }
 
@@ -100,7 +100,7 @@ impl Transfer {
         file: &Arc<File>,
         offset: &mut u64,
         len: u64,
-        socket: impl AsFd,
+        socket: impl AsSocket,
     ) -> Result<Transferred, SendError> {
         let mut way = OnItsWay::new(file, offset, len)?;
         let (mut sent, mut known) = (Sent::default(), Known::all());
@@ -108,7 +108,7 @@ impl Transfer {
             if way.plan.is_done() {
                 break Ok(());
             }
-            match self.step(socket.as_fd(), &mut way.plan, &mut known, &mut sent) {
+            match self.step(socket_ref(&socket), &mut way.plan, &mut known, &mut sent) {
                 Ok(Outcome::WouldBlock) => break Ok(()),
                 Ok(_) => {}
                 Err(error) => break Err(error),
@@ -194,7 +194,7 @@ pub fn transfer_to_blocking(
     file: &Arc<File>,
     offset: &mut u64,
     len: u64,
-    socket: impl AsFd,
+    socket: impl AsSocket,
 ) -> Result<Transferred, SendError> {
     Transfer::shared().transfer_to_blocking(file, offset, len, socket)
 }

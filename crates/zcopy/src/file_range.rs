@@ -6,8 +6,9 @@
 
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt;
 use std::sync::Arc;
+
+use crate::os;
 
 /// `len` bytes of `file` from `offset`. Cloning costs one reference count.
 #[derive(Debug, Clone)]
@@ -79,9 +80,25 @@ impl FileRange {
             let from = bytes.len();
             bytes.resize(from + step, 0);
             let Some(free) = bytes.get_mut(from..) else { break };
-            self.file.read_exact_at(free, self.offset + done)?;
+            self.read_exact(free, done)?;
             done += step as u64;
         }
         Ok(bytes)
+    }
+
+    /// Fills `into` with the bytes from `skip` bytes after the start.
+    fn read_exact(&self, mut into: &mut [u8], mut skip: u64) -> io::Result<()> {
+        while !into.is_empty() {
+            match os::read(os::file_ref(&self.file), into, self.offset.saturating_add(skip)) {
+                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(n) => {
+                    into = into.get_mut(n..).unwrap_or_default();
+                    skip += n as u64;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
     }
 }

@@ -54,6 +54,7 @@ mod channel;
 mod error;
 mod file_range;
 mod io_pool;
+mod os;
 mod path;
 mod piece;
 mod pool;
@@ -81,6 +82,7 @@ pub use channel::transfer_to_blocking;
 pub use error::SendError;
 pub use file_range::FileRange;
 pub use io_pool::{IoPool, PoolFull};
+pub use os::{AsSocket, FileRef, SocketRef};
 pub use piece::Piece;
 #[cfg(feature = "tokio")]
 pub use pool::Evicted;

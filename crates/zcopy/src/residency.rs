@@ -8,11 +8,9 @@
 //! The answer may be stale a moment later. It decides where to read, never what is read.
 
 use std::fs::File;
-use std::io::{self, IoSliceMut};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::io;
 
-use rustix::io::{Errno, ReadWriteFlags, preadv2};
-
+use crate::os::{self, FileRef};
 use crate::sys;
 
 /// Distance between probes where cachestat is missing.
@@ -35,27 +33,30 @@ pub enum Residency {
 ///
 /// Bytes behind the end of the file are not in the cache, so a range that reaches beyond it is `Cold`.
 pub fn residency(file: &File, offset: u64, len: u64) -> Residency {
-    residency_of(file.as_fd(), offset, len)
+    residency_of(os::file_ref(file), offset, len)
 }
 
-pub(crate) fn residency_of(file: BorrowedFd<'_>, offset: u64, len: u64) -> Residency {
+pub(crate) fn residency_of(file: FileRef<'_>, offset: u64, len: u64) -> Residency {
     let Some(last) = len.checked_sub(1).and_then(|rest| offset.checked_add(rest)) else {
         return if len == 0 { Residency::Resident } else { Residency::Unknown };
     };
-    let page = rustix::param::page_size() as u64;
-    match sys::cachestat(file, offset, len) {
-        Ok(stat) if stat.cached_pages < last / page - offset / page + 1 => Residency::Cold,
+    let present = match sys::cachestat(file, offset, len) {
+        Ok(stat) => stat.cached_pages,
+        Err(_) => return probe_along(file, offset, last),
+    };
+    let page = sys::page_size();
+    if present < last / page - offset / page + 1 {
+        return Residency::Cold;
+    }
+    match probe(file, last) {
         // A file system that holds every page and cannot say "not yet" has nothing better to offer.
-        Ok(_) => match probe(file, last) {
-            Residency::Unknown => Residency::Resident,
-            known => known,
-        },
-        Err(_) => probe_along(file, offset, last),
+        Residency::Unknown => Residency::Resident,
+        known => known,
     }
 }
 
 /// Probes one byte every [`PROBE_EVERY`] bytes, and the last.
-fn probe_along(file: BorrowedFd<'_>, offset: u64, last: u64) -> Residency {
+fn probe_along(file: FileRef<'_>, offset: u64, last: u64) -> Residency {
     let steps = (last - offset) / PROBE_EVERY;
     if steps >= PROBES_MAX {
         return Residency::Unknown;
@@ -69,20 +70,10 @@ fn probe_along(file: BorrowedFd<'_>, offset: u64, last: u64) -> Residency {
 }
 
 /// Reads one byte without waiting.
-fn probe(file: BorrowedFd<'_>, at: u64) -> Residency {
-    match read_now(file, &mut [0], at) {
+fn probe(file: FileRef<'_>, at: u64) -> Residency {
+    match os::read_now(file, &mut [0], at) {
         Ok(_) => Residency::Resident,
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => Residency::Cold,
         Err(_) => Residency::Unknown,
-    }
-}
-
-/// `preadv2(2)` with `RWF_NOWAIT`: what can be had now, or `WouldBlock`.
-pub(crate) fn read_now(file: BorrowedFd<'_>, into: &mut [u8], at: u64) -> io::Result<usize> {
-    loop {
-        match preadv2(file, &mut [IoSliceMut::new(into)], at, ReadWriteFlags::NOWAIT) {
-            Err(Errno::INTR) => {}
-            answer => return Ok(answer?),
-        }
     }
 }

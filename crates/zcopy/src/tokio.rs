@@ -2,11 +2,11 @@
 
 use std::future::Future;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
 
 use tokio::io::Interest;
-use tokio::net::{TcpStream, UnixStream};
+use tokio::net::TcpStream;
 
+use crate::os::{AsSocket, socket_ref};
 use crate::path::{Known, Outcome};
 use crate::stats::Sent;
 use crate::{FileRange, SendError, SendPlan, Transfer};
@@ -18,11 +18,12 @@ const TURN_UNITS: u64 = 64;
 mod sealed {
     pub trait Sealed {}
     impl Sealed for tokio::net::TcpStream {}
+    #[cfg(unix)]
     impl Sealed for tokio::net::UnixStream {}
 }
 
-/// A tokio socket that plans can be sent to: [`TcpStream`] and [`UnixStream`].
-pub trait Socket: sealed::Sealed + AsFd + Sync {
+/// A tokio socket that plans can be sent to: [`TcpStream`] and, on unix systems, [`tokio::net::UnixStream`].
+pub trait Socket: sealed::Sealed + AsSocket + Sync {
     /// Runs `attempt` if the socket may be writable; `WouldBlock` clears that mark.
     fn try_write<R>(&self, attempt: impl FnOnce() -> io::Result<R>) -> io::Result<R>;
 
@@ -44,7 +45,9 @@ macro_rules! socket {
     )*};
 }
 
-socket!(TcpStream, UnixStream);
+socket!(TcpStream);
+#[cfg(unix)]
+socket!(tokio::net::UnixStream);
 
 impl Transfer {
     /// Sends what is left of `plan`.
@@ -114,7 +117,7 @@ impl Transfer {
         known: &mut Known,
         sent: &mut Sent,
     ) -> Result<Option<Outcome>, SendError> {
-        let fd: BorrowedFd<'_> = socket.as_fd();
+        let fd = socket_ref(socket);
         let answer = socket.try_write(|| match self.step(fd, plan, known, sent) {
             Ok(Outcome::WouldBlock) => Err(io::ErrorKind::WouldBlock.into()),
             outcome => Ok(outcome),

@@ -1,11 +1,11 @@
 //! Sending a plan: the state that sendings share, and the one step that the blocking and the async face repeat.
 
-use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 
 use crate::batch::{self, Next};
 use crate::calls::{Calls, OsCalls};
 use crate::caps::{self, Caps};
+use crate::os::SocketRef;
 use crate::path::{self, Bench, Known, Outcome};
 use crate::route::{Policy, Route, RouteSet};
 use crate::stats::{Sent, Stats};
@@ -107,7 +107,7 @@ impl Transfer {
     /// not, nor for a disk where `known` does not allow it.
     pub(crate) fn step(
         &self,
-        socket: BorrowedFd<'_>,
+        socket: SocketRef<'_>,
         plan: &mut SendPlan,
         known: &mut Known,
         sent: &mut Sent,

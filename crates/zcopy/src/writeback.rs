@@ -2,15 +2,17 @@
 
 use std::fs::File;
 use std::io;
-use std::os::fd::AsFd;
 
-use crate::sys;
+use crate::{os, sys};
 
 /// Starts writing back `len` bytes from `offset`, and returns without waiting for the disk (it may wait for its queue, so
 /// call it where that hurts nobody). Promises nothing: only a sync does.
+///
+/// # Errors
+/// What `sync_file_range(2)` reports; `Unsupported` on systems other than Linux.
 #[doc(alias = "sync_file_range")]
 pub fn start_writeback(file: &File, offset: u64, len: u64) -> io::Result<()> {
-    sys::sync_file_range(file.as_fd(), offset, len)
+    sys::sync_file_range(os::file_ref(file), offset, len)
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use std::io::{self, Write};
 
 use bytes::Bytes;
 
+use crate::os;
 use crate::pool::DirectBuffer;
 use crate::route::Why;
 use crate::stats::Sent;
@@ -77,7 +78,7 @@ impl Transfer {
 
     fn read(&self, range: &FileRange, into: &mut [u8]) -> io::Result<usize> {
         loop {
-            match self.calls().read(std::os::fd::AsFd::as_fd(range.file()), into, range.offset()) {
+            match self.calls().read(os::file_ref(range.file()), into, range.offset()) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 answer => return answer,
             }
@@ -149,9 +150,7 @@ impl Transfer {
         range: &FileRange,
         sent: &mut Sent,
     ) -> Result<Bytes, SendError> {
-        let now = |into: &mut [u8]| {
-            self.calls().read_now(std::os::fd::AsFd::as_fd(range.file()), into, range.offset())
-        };
+        let now = |into: &mut [u8]| self.calls().read_now(os::file_ref(range.file()), into, range.offset());
         match self.filled(plan, range, now) {
             Err(SendError::Io(error)) if cold(&error) => {}
             answer => return answer,

@@ -6,9 +6,9 @@ pub(crate) mod copy;
 pub(crate) mod sendfile;
 
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
 
 use crate::calls::Calls;
+use crate::os::{SocketRef, file_ref};
 use crate::send_plan::Cork;
 use crate::stats::{Sent, Stats};
 use crate::{BufferPool, FileRange, Piece, Route, SendError, SendPlan, route};
@@ -35,7 +35,7 @@ pub(crate) struct Bench<'a> {
     pub(crate) calls: &'a dyn Calls,
     pub(crate) buffers: &'a BufferPool,
     pub(crate) stats: &'a Stats,
-    pub(crate) socket: BorrowedFd<'a>,
+    pub(crate) socket: SocketRef<'a>,
     /// How much of a file is looked at in one go to tell whether it is cold.
     pub(crate) look_bytes: u64,
 }
@@ -92,7 +92,7 @@ impl Known {
 impl Bench<'_> {
     /// Reads a file's bytes, waiting for a disk only if that is allowed. `None`: not without waiting. 0 bytes: the file ends.
     fn read(&self, range: &FileRange, into: &mut [u8], may_wait: bool) -> io::Result<Option<usize>> {
-        let file = range.file().as_fd();
+        let file = file_ref(range.file());
         if may_wait {
             return self.calls.read(file, into, range.offset()).map(Some);
         }
@@ -124,7 +124,7 @@ impl Bench<'_> {
     fn look(&self, plan: &SendPlan, range: &FileRange, known: &mut Known) -> bool {
         let ahead = plan.piece_ahead(self.look_bytes.max(range.len()));
         for look in ahead.iter().filter(|ahead| ahead.len() > range.len()).chain([range]) {
-            if route::may_send_now(self.calls.residency(look.file().as_fd(), look.offset(), look.len())) {
+            if route::may_send_now(self.calls.residency(file_ref(look.file()), look.offset(), look.len())) {
                 known.resident_upto = plan.sent() + look.len();
                 return true;
             }

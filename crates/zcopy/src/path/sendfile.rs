@@ -4,9 +4,8 @@
 //! bytes of the file. What comes behind the file would leave as a segment of its own and wake the reader once more: a
 //! cork (`tcp(7)`, `TCP_CORK`) holds the file's last, partial segment back for it.
 
-use std::os::fd::AsFd;
-
 use super::{Bench, Known, Outcome};
+use crate::os::file_ref;
 use crate::stats::Sent;
 use crate::{FileRange, Route, SendError, SendPlan, caps};
 
@@ -18,7 +17,7 @@ pub(crate) fn send(
     known: &mut Known,
     sent: &mut Sent,
 ) -> Result<Outcome, SendError> {
-    let file = range.file().as_fd();
+    let file = file_ref(range.file());
     if let Some(cold) = bench.cold(plan, range, known) {
         return Ok(cold);
     }

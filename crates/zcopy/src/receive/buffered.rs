@@ -32,6 +32,7 @@ impl Buffered {
     }
 
     /// Bytes of memory that the pool counts for them.
+    #[cfg(feature = "tokio")]
     pub(super) fn charged_bytes(&self) -> usize {
         match self {
             Self::Nothing => 0,

@@ -277,7 +277,7 @@ fn give_up(held_bytes: usize, patience: Duration) -> io::Error {
 fn read_some(socket: &tokio::net::TcpStream, room: &mut [u8]) -> io::Result<usize> {
     let mut read = None;
     let answer = socket.try_io(tokio::io::Interest::READABLE, || {
-        let n = rustix::io::read(socket, &mut *room)?;
+        let n = crate::os::receive(crate::os::socket_ref(socket), &mut *room)?;
         read = Some(n);
         if 0 < n && n < room.len() { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(n) }
     });

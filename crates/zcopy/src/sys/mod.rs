@@ -3,14 +3,34 @@
 
 #![allow(unsafe_code, reason = "the one place where system calls without a safe wrapper are made")]
 
+#[cfg(unix)]
 mod anonymous_map;
+#[cfg(not(unix))]
+#[path = "aligned_memory.rs"]
+mod anonymous_map;
+#[cfg(target_os = "linux")]
 mod cachestat;
+#[cfg(not(target_os = "linux"))]
+mod missing;
+#[cfg(target_os = "linux")]
 mod sync_file_range;
 
 pub(crate) use anonymous_map::AnonymousMap;
+#[cfg(target_os = "linux")]
 pub(crate) use cachestat::cachestat;
+#[cfg(not(target_os = "linux"))]
+pub(crate) use missing::{cachestat, sync_file_range};
+#[cfg(target_os = "linux")]
 pub(crate) use sync_file_range::sync_file_range;
 
 /// Bytes in a page. The smallest page of the systems we build for; a larger real page only makes alignment
 /// coarser than asked for, never finer.
 pub(crate) const PAGE: usize = 4096;
+
+/// Bytes in a page of this system.
+pub(crate) fn page_size() -> u64 {
+    #[cfg(unix)]
+    return rustix::param::page_size() as u64;
+    #[cfg(not(unix))]
+    return PAGE as u64;
+}

@@ -1,0 +1,91 @@
+//! Linux: the calls themselves.
+
+use std::fs::OpenOptions;
+use std::io::{self, IoSlice, IoSliceMut};
+use std::num::NonZeroU64;
+use std::os::fd::BorrowedFd;
+
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::fs::{Advice, OFlags, fadvise, fcntl_getfl};
+use rustix::io::{Errno, ReadWriteFlags, preadv2};
+use rustix::net::{SendAncillaryBuffer, SendFlags};
+
+/// Bytes of one call to `/dev/null`.
+const NULL_STEP: u64 = 1 << 20;
+
+/// `sendmsg(2)` with `MSG_NOSIGNAL`, and `MSG_MORE` when more is to follow.
+pub(crate) fn send(socket: BorrowedFd<'_>, parts: &[IoSlice<'_>], more: bool) -> io::Result<usize> {
+    let more = if more { SendFlags::MORE } else { SendFlags::empty() };
+    let mut control = SendAncillaryBuffer::default();
+    Ok(rustix::net::sendmsg(socket, parts, &mut control, SendFlags::NOSIGNAL | more)?)
+}
+
+/// `sendfile(2)`.
+pub(crate) fn sendfile(
+    socket: BorrowedFd<'_>,
+    file: BorrowedFd<'_>,
+    offset: u64,
+    count: usize,
+) -> io::Result<usize> {
+    let mut from = offset;
+    Ok(rustix::fs::sendfile(socket, file, Some(&mut from), count)?)
+}
+
+/// `TCP_CORK`, see `tcp(7)`.
+pub(crate) fn cork(socket: BorrowedFd<'_>, on: bool) -> io::Result<()> {
+    Ok(rustix::net::sockopt::set_tcp_cork(socket, on)?)
+}
+
+/// `preadv2(2)` with `RWF_NOWAIT`: what can be had now, or `WouldBlock`.
+pub(crate) fn read_now(file: BorrowedFd<'_>, into: &mut [u8], at: u64) -> io::Result<usize> {
+    loop {
+        match preadv2(file, &mut [IoSliceMut::new(into)], at, ReadWriteFlags::NOWAIT) {
+            Err(Errno::INTR) => {}
+            answer => return Ok(answer?),
+        }
+    }
+}
+
+/// `read(2)` from a socket. At most one attempt.
+#[cfg(feature = "tokio")]
+pub(crate) fn receive(socket: BorrowedFd<'_>, into: &mut [u8]) -> io::Result<usize> {
+    Ok(rustix::io::read(socket, into)?)
+}
+
+/// Waits until a non-blocking socket takes more. A blocking one only ever says "would block" at its time limit.
+pub(crate) fn wait_writable(socket: BorrowedFd<'_>) -> io::Result<()> {
+    if !fcntl_getfl(socket)?.contains(OFlags::NONBLOCK) {
+        return Err(io::ErrorKind::WouldBlock.into());
+    }
+    loop {
+        match poll(&mut [PollFd::new(&socket, PollFlags::OUT)], None) {
+            Err(Errno::INTR) => {}
+            Err(errno) => return Err(errno.into()),
+            Ok(_) => return Ok(()),
+        }
+    }
+}
+
+/// Starts reading a range into the page cache. Advice only: whoever does not take it still reads later.
+pub(crate) fn will_need(file: BorrowedFd<'_>, offset: u64, len: u64) {
+    if let Some(len) = NonZeroU64::new(len) {
+        let _ = fadvise(file, offset, Some(len), Advice::WillNeed);
+    }
+}
+
+/// Waits until a range is in the page cache, or the file ends, without one byte being copied or even touched. Returns how
+/// many bytes are there.
+pub(crate) fn touch(file: BorrowedFd<'_>, offset: u64, len: u64) -> io::Result<u64> {
+    let null = OpenOptions::new().write(true).open("/dev/null")?;
+    let mut at = offset;
+    let end = offset.saturating_add(len);
+    while at < end {
+        let count = NULL_STEP.min(end - at) as usize;
+        match rustix::fs::sendfile(&null, file, Some(&mut at), count) {
+            Ok(0) => break,
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(errno) => return Err(errno.into()),
+        }
+    }
+    Ok(at - offset)
+}
