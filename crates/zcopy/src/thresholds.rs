@@ -6,7 +6,7 @@
 //!   max sendfile
 //! ```
 //!
-//! One step a line, shortest first; the last one has no bound. `#` begins a comment.
+//! One step a line, or several with commas between them, shortest first; the last one has no bound. `#` begins a comment.
 
 use std::fmt;
 use std::str::FromStr;
@@ -152,12 +152,11 @@ impl FromStr for Thresholds {
         }
         let mut steps = Vec::new();
         for (index, line) in text.lines().enumerate() {
-            let words = line.split('#').next().unwrap_or_default();
-            if words.trim().is_empty() {
-                continue;
+            let text = line.split('#').next().unwrap_or_default();
+            for words in text.split(',').filter(|words| !words.trim().is_empty()) {
+                let wrong = || ThresholdsError::Line { line: index + 1, text: words.trim().to_owned() };
+                steps.push(step(words).ok_or_else(wrong)?);
             }
-            let wrong = || ThresholdsError::Line { line: index + 1, text: line.trim().to_owned() };
-            steps.push(step(words).ok_or_else(wrong)?);
         }
         Self::new(&steps)
     }
@@ -194,7 +193,7 @@ mod tests {
 
     #[test]
     fn text_with_comments_is_read_and_anything_else_refused_with_its_line() {
-        let text = "# measured\n\n 100 copy # small\nmax mmap\n";
+        let text = "# measured\n\n 100 copy, # small\nmax mmap\n";
         let read: Thresholds = text.parse().expect("a ladder");
         assert_eq!((read.steps().len(), read.route_for(101)), (2, Route::Mmap));
         for (bad, line) in

@@ -5,13 +5,14 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use pagewire_zcopy::Route;
+use pagewire_zcopy::{Route, Thresholds};
 
 use super::addresses::{self, Hosts, Names};
 use super::bounds;
 use super::layers::Layers;
 use super::listeners::Endpoint;
 use super::sources::{ConfigError, ConfigErrors, Sources};
+use super::transfer;
 
 /// Ten years: what a limit of "none" is to a timer.
 const FOREVER_MS: u64 = 10 * 365 * 86_400_000;
@@ -106,8 +107,8 @@ pub struct BrokerConfig {
     pub acks_all_is_stable: bool,
     /// `pagewire.transfer.route`; none chooses by size.
     pub transfer_route: Option<Route>,
-    /// `pagewire.transfer.copy.max.bytes`.
-    pub transfer_copy_max_bytes: u32,
+    /// `pagewire.transfer.thresholds`; none takes those measured on this machine, or the default.
+    pub transfer_thresholds: Option<Thresholds>,
     /// `pagewire.transfer.turn.bytes`.
     pub transfer_turn_bytes: u32,
     /// `pagewire.request.memory.max.bytes`.
@@ -176,6 +177,7 @@ impl BrokerConfig {
         let overrides = pick(addresses::ip_overrides(&layers, names.hosts), Default::default(), &mut errors);
         let (overrides, hosts) = overrides;
         let log_dir = pick(log_dir(&layers), PathBuf::new(), &mut errors);
+        let transfer_thresholds = pick(transfer::thresholds(&layers), None, &mut errors);
         bounds::check(&layers, &mut errors);
         if !errors.is_empty() {
             return Err(ConfigErrors(errors));
@@ -228,12 +230,8 @@ impl BrokerConfig {
             offsets_topic_segment_bytes: int("offsets.topic.segment.bytes"),
             offsets_commit_timeout_ms: int("offsets.commit.timeout.ms"),
             acks_all_is_stable: layers.text("pagewire.acks.all.meaning").as_deref() != Some("page-cache"),
-            transfer_route: match layers.text("pagewire.transfer.route").as_deref() {
-                Some("sendfile") => Some(Route::Sendfile),
-                Some("copy") => Some(Route::Copy),
-                _ => None,
-            },
-            transfer_copy_max_bytes: size_u32("pagewire.transfer.copy.max.bytes"),
+            transfer_route: transfer::route(&layers),
+            transfer_thresholds,
             transfer_turn_bytes: size_u32("pagewire.transfer.turn.bytes"),
             request_memory_bytes: size("pagewire.request.memory.max.bytes"),
             open_files_max: size("pagewire.open.files.max"),

@@ -34,6 +34,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod topic;
+mod transfer;
 mod value;
 
 pub use alter::{AlterError, Change, ChangeKind, Target, apply, replace, validate_broker, validate_group};
@@ -50,4 +51,5 @@ pub use table::{
     GROUP, TOPIC, TopicSetting, broker_setting, broker_settings, group_setting, topic_row, topic_setting,
 };
 pub use topic::{TopicConfig, validate_topic};
+pub use transfer::{THRESHOLDS_FILE, ThresholdsOrigin, thresholds_in_use};
 pub use value::{Value, parse};

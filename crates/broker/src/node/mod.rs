@@ -36,7 +36,7 @@ use crate::{
     broker::{Broker, Parts},
     clock::now_ms,
     cluster::{Cluster, Identity, with_stored},
-    config::{BrokerConfig, Endpoint},
+    config::{BrokerConfig, Endpoint, thresholds_in_use},
     coordinators::Coordinators,
     net::{self, ConnectionLimits, Listener},
 };
@@ -201,10 +201,21 @@ async fn open_catalog(config: &BrokerConfig, io: &IoPool) -> Result<Catalog, Sta
     Ok(Catalog::new(Arc::new(store)))
 }
 
+/// How record bytes are sent; says so, since it is what the broker's speed hangs on.
 fn transfer_options(config: &BrokerConfig) -> TransferOptions {
+    let (thresholds, origin, problem) = thresholds_in_use(config.transfer_thresholds, &config.log_dir);
+    if let Some(problem) = problem {
+        warn!(%problem, "measured thresholds that cannot be used; `pagewire lab calibrate` writes them anew");
+    }
+    match config.transfer_route {
+        Some(route) => info!(%route, "record bytes go by one route"),
+        None => {
+            info!(?origin, steps = %thresholds.to_string().trim_end().replace('\n', ", "), "record bytes go by size")
+        }
+    }
     TransferOptions {
         route: config.transfer_route,
-        thresholds: pagewire_zcopy::Thresholds::copy_up_to(u64::from(config.transfer_copy_max_bytes)),
+        thresholds,
         turn_bytes: config.transfer_turn_bytes,
         ..TransferOptions::default()
     }

@@ -9,10 +9,10 @@ use crate::config::definition::Setting as S;
 pub(super) static OWN: &[S] = &[
     S::new("pagewire.acks.all.meaning", Text, Some("stable"), OneOf(&["stable", "page-cache"]))
         .doc("What acks=all waits for: `stable` for stable storage, by one sync for all who wait; `page-cache` for Kafka's own meaning on one broker, which a power cut undoes."),
-    S::new("pagewire.transfer.route", Text, Some("auto"), OneOf(&["auto", "sendfile", "copy"]))
-        .doc("How record bytes reach a socket: `auto` chooses by size, `sendfile` and `copy` force one route."),
-    S::new("pagewire.transfer.copy.max.bytes", Int, Some("8192"), Min(0))
-        .doc("Ranges up to this many bytes are copied into the answer instead of sent by a call of their own."),
+    S::new("pagewire.transfer.route", Text, Some("auto"), OneOf(&["auto", "copy", "sendfile", "splice", "mmap", "uring", "direct", "ktls"]))
+        .doc("How record bytes reach a socket: `auto` chooses by size, a name forces one route. What the kernel refuses is copied."),
+    S::new("pagewire.transfer.thresholds", Text, Some("auto"), NotEmpty)
+        .doc("Which route for which size where `auto` chooses, such as `8192 copy, max sendfile`. `auto` takes what `pagewire lab calibrate` measured and left in the data directory, and without that copies up to 8192 bytes and sends the rest by `sendfile`."),
     S::new("pagewire.transfer.turn.bytes", Int, Some("1048576"), Min(4096))
         .doc("About the bytes of one sending call; a connection that has sent twice as many lets others have their turn."),
     S::new("pagewire.socket.congestion.control", Text, Some("auto"), NotEmpty)

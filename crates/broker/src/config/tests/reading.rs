@@ -155,3 +155,17 @@ fn the_page_names_every_setting() {
         assert!(page.contains(&format!("`{}`", setting.name)), "{}", setting.name);
     }
 }
+
+#[test]
+fn thresholds_are_a_ladder_or_an_error_that_says_what_one_is() {
+    let load = |text: &str| {
+        let mut sources = Sources::new();
+        sources.add_flag(&format!("pagewire.transfer.thresholds={text}"));
+        BrokerConfig::load(sources)
+    };
+    let (config, _) = load("4096 copy, max splice").expect("a ladder");
+    assert_eq!(config.transfer_thresholds, Some("4096 copy\nmax splice".parse().expect("a ladder")));
+    assert_eq!(load("auto").expect("auto").0.transfer_thresholds, None);
+    let error = load("much copy").expect_err("no ladder").to_string();
+    assert!(error.contains("pagewire.transfer.thresholds") && error.contains("8192 copy"), "{error}");
+}
