@@ -1,0 +1,59 @@
+//! The file that is sent, and the sockets it is sent over.
+
+use std::fs::File;
+use std::io::Write;
+use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
+
+use pagewire_zcopy::{FileRange, Residency, residency};
+use rustix::fs::{Advice, fadvise};
+
+/// An unlinked file of `len` bytes, all of them written and on the disk.
+pub(crate) fn file(len: u64) -> Arc<File> {
+    let mut file = tempfile::tempfile_in(env!("CARGO_TARGET_TMPDIR")).expect("a temporary file");
+    let part: Vec<u8> = (0..1 << 20).map(|at: u32| (at % 253) as u8).collect();
+    for _ in 0..len.div_ceil(part.len() as u64) {
+        file.write_all(&part).expect("writing");
+    }
+    file.sync_all().expect("a sync");
+    Arc::new(file)
+}
+
+/// Takes a range out of the page cache, or puts it in. `false`: this system does not let go of it.
+pub(crate) fn set_cold(range: &FileRange, cold: bool) -> bool {
+    if cold {
+        let _ = fadvise(range.file(), range.offset(), std::num::NonZero::new(range.len()), Advice::DontNeed);
+        residency(range.file(), range.offset(), range.len()) != Residency::Resident
+    } else {
+        pagewire_zcopy::read_ahead_blocking(range, u64::MAX).is_ok()
+    }
+}
+
+/// A connected pair whose congestion control does not pace: timers would cost more than what is measured.
+pub(crate) fn pair() -> (TcpStream, TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let sender = TcpStream::connect(listener.local_addr().expect("its address")).expect("connecting");
+    let (receiver, _) = listener.accept().expect("accepting");
+    for socket in [&sender, &receiver] {
+        let socket = socket2::SockRef::from(socket);
+        let _ = socket.set_tcp_congestion(b"cubic").or_else(|_| socket.set_tcp_congestion(b"reno"));
+        socket.set_tcp_nodelay(true).expect("no delay");
+    }
+    (sender, receiver)
+}
+
+/// Reads and discards until the end, in a thread of its own.
+pub(crate) fn drain(receiver: TcpStream) -> std::thread::JoinHandle<u64> {
+    std::thread::spawn(move || {
+        let mut buffer = vec![std::mem::MaybeUninit::uninit(); 1 << 20];
+        let socket = socket2::Socket::from(receiver);
+        let _ = socket.set_recv_buffer_size(4 << 20);
+        let mut all = 0;
+        loop {
+            match socket.recv_with_flags(&mut buffer, rustix::net::RecvFlags::TRUNC.bits() as i32) {
+                Ok(0) | Err(_) => return all,
+                Ok(n) => all += n as u64,
+            }
+        }
+    })
+}
