@@ -5,10 +5,20 @@
 
 mod anonymous_map;
 mod cachestat;
+mod file_map;
+mod loadable_map;
+mod mincore;
+mod send_map;
+mod steady_file;
 mod sync_file_range;
 
 pub(crate) use anonymous_map::AnonymousMap;
 pub(crate) use cachestat::cachestat;
+pub(crate) use file_map::FileMap;
+pub(crate) use loadable_map::LoadableMap;
+pub(crate) use mincore::all_in_core;
+pub(crate) use send_map::{SendPart, send_parts};
+pub use steady_file::SteadyFile;
 pub(crate) use sync_file_range::sync_file_range;
 
 /// Bytes in a page. The smallest page of the systems we build for; a larger real page only makes alignment
