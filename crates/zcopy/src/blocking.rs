@@ -8,7 +8,7 @@ use rustix::io::Errno;
 
 use crate::path::{Known, Outcome};
 use crate::stats::Sent;
-use crate::{SendError, SendPlan, Transfer};
+use crate::{Completions, SendError, SendPlan, Transfer};
 
 impl Transfer {
     /// Sends what is left of `plan`, waiting for the socket (blocking or not) and for the disk. When it fails,
@@ -23,23 +23,33 @@ impl Transfer {
         let mut known = Known::all();
         while !plan.is_done() {
             if let Outcome::WouldBlock = self.step(socket, plan, &mut known, &mut sent)? {
-                wait_writable(socket)?;
+                self.wait_writable(socket)?;
             }
         }
+        self.reap_at_end(socket, &mut sent);
         Ok(sent)
     }
-}
 
-/// Waits until a non-blocking socket takes more. A blocking one only ever says "would block" at its time limit.
-fn wait_writable(socket: BorrowedFd<'_>) -> std::io::Result<()> {
-    if !fcntl_getfl(socket)?.contains(OFlags::NONBLOCK) {
-        return Err(std::io::ErrorKind::WouldBlock.into());
-    }
-    loop {
-        match poll(&mut [PollFd::new(&socket, PollFlags::OUT)], None) {
-            Err(Errno::INTR) => {}
-            Err(errno) => return Err(errno.into()),
-            Ok(_) => return Ok(()),
+    /// Waits until a non-blocking socket takes more. A blocking one only ever says "would block" at its time limit.
+    fn wait_writable(&self, socket: BorrowedFd<'_>) -> std::io::Result<()> {
+        if !fcntl_getfl(socket)?.contains(OFlags::NONBLOCK) {
+            return Err(std::io::ErrorKind::WouldBlock.into());
+        }
+        loop {
+            let mut ready = [PollFd::new(&socket, PollFlags::OUT)];
+            match poll(&mut ready, None) {
+                Err(Errno::INTR) => {}
+                Err(errno) => return Err(errno.into()),
+                Ok(_) => {
+                    let [ready] = &ready;
+                    // Completions make no room, and would end every wait until somebody reads them.
+                    let said =
+                        ready.revents().contains(PollFlags::ERR) && !ready.revents().contains(PollFlags::OUT);
+                    if !said || self.reap_completions(socket)? == Completions::default() {
+                        return Ok(());
+                    }
+                }
+            }
         }
     }
 }

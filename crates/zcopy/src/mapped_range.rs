@@ -7,8 +7,8 @@ use std::os::fd::{AsFd, BorrowedFd};
 
 use rustix::io::Errno;
 
-use crate::sys::{SendPart, send_parts};
-use crate::{MappedFile, SendError};
+use crate::sys::{SendPart, send_map_zerocopy, send_parts};
+use crate::{FileRange, MappedFile, SendError};
 
 /// `len` bytes of a [`MappedFile`], which it keeps mapped. Cloning costs two reference counts.
 #[derive(Debug, Clone)]
@@ -38,6 +38,11 @@ impl MappedRange {
     /// The first byte's position in the file.
     pub fn file_offset(&self) -> u64 {
         self.map.range().offset() + self.at as u64
+    }
+
+    /// The same bytes, named by their place in the file.
+    pub fn file_range(&self) -> FileRange {
+        self.map.range().part(self.at as u64, self.len as u64)
     }
 
     /// A part of this range: `len` bytes from `skip` bytes after its start, both clamped to what is there.
@@ -76,6 +81,17 @@ impl MappedRange {
             // What lies behind the end of a file in its last page reads as zeros, and no call reports that.
             answer => self.check().and(answer.map_err(SendError::from)),
         }
+    }
+
+    /// One `sendmsg(2)` of this range, without [`check`](Self::check): for the routes, which know the file's length before
+    /// and after.
+    pub(crate) fn send_unchecked(&self, socket: BorrowedFd<'_>, more: bool) -> io::Result<usize> {
+        send_parts(socket, &[self.part_of_message()], more)
+    }
+
+    /// As [`send_unchecked`](Self::send_unchecked), with `MSG_ZEROCOPY`.
+    pub(crate) fn send_unchecked_zerocopy(&self, socket: BorrowedFd<'_>, more: bool) -> io::Result<usize> {
+        send_map_zerocopy(socket, self.map.map(), self.at, self.len, more)
     }
 
     /// This range as a part of a message. Whoever sends it calls [`check`](Self::check) afterwards.

@@ -37,15 +37,32 @@ impl<'a> SendPart<'a> {
 /// Sends `parts` in order, with `MSG_NOSIGNAL`, and `MSG_MORE` when `more` is to follow. One attempt: short counts,
 /// `EAGAIN` and `EINTR` are answers. The kernel refuses more than 1,024 parts (`EMSGSIZE`).
 pub(crate) fn send_parts(socket: BorrowedFd<'_>, parts: &[SendPart<'_>], more: bool) -> io::Result<usize> {
+    send_flagged(socket, parts, if more { libc::MSG_MORE } else { 0 })
+}
+
+/// Sends `len` bytes of `map` from `at` as [`send_parts`] does, with `MSG_ZEROCOPY` besides: the kernel keeps the pages
+/// and copies nothing, where the way to the peer allows that. For a map only: what it sends lies in pages of the file, of
+/// which the kernel takes references before the call returns, so the map may go away at once and nothing dangles.
+pub(crate) fn send_map_zerocopy(
+    socket: BorrowedFd<'_>,
+    map: &FileMap,
+    at: usize,
+    len: usize,
+    more: bool,
+) -> io::Result<usize> {
+    let more = if more { libc::MSG_MORE } else { 0 };
+    send_flagged(socket, &[SendPart::mapped(map, at, len)], libc::MSG_ZEROCOPY | more)
+}
+
+fn send_flagged(socket: BorrowedFd<'_>, parts: &[SendPart<'_>], flags: libc::c_int) -> io::Result<usize> {
     // SAFETY: all zeros is a message without address, control data and parts.
     let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
     message.msg_iov = parts.as_ptr().cast_mut().cast();
     message.msg_iovlen = parts.len() as _;
-    let flags = libc::MSG_NOSIGNAL | if more { libc::MSG_MORE } else { 0 };
     // SAFETY: the descriptor is borrowed for the call. `SendPart` has the layout of `iovec`; every part names memory that
     // its lifetime keeps: a slice, or a live mapping, from which only the kernel reads, and checks each page as it does.
-    // The kernel writes to none of it.
-    let answer = unsafe { libc::sendmsg(socket.as_raw_fd(), &raw const message, flags) };
+    // The kernel writes to none of it, and keeps addresses of none: with `MSG_ZEROCOPY` it keeps pages.
+    let answer = unsafe { libc::sendmsg(socket.as_raw_fd(), &raw const message, flags | libc::MSG_NOSIGNAL) };
     usize::try_from(answer).map_err(|_| io::Error::last_os_error())
 }
 

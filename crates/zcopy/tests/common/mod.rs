@@ -90,6 +90,7 @@ pub fn expected(plan: &SendPlan) -> Vec<u8> {
         match piece {
             Piece::Bytes(part) => bytes.extend_from_slice(part),
             Piece::File(range) => bytes.extend(range.read_to_vec().expect("a whole range")),
+            Piece::Mapped(range) => bytes.extend(range.file_range().read_to_vec().expect("a whole range")),
         }
     }
     bytes
