@@ -86,7 +86,7 @@ pub use pool::{BufferPool, DirectBuffer, Exhausted, PoolOptions, PoolUsage};
 pub use preallocate::{Length, Reserved, preallocate, punch_hole};
 pub use read_ahead::read_ahead_blocking;
 pub use receive::{FrameError, Receiver};
-pub use residency::{Residency, residency};
+pub use residency::{Residency, ToldBy, residency, residency_told};
 pub use route::Route;
 pub use send_plan::SendPlan;
 pub use stats::{RouteCounts, Sent, Stats, StatsSnapshot};
