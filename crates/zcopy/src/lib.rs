@@ -51,6 +51,7 @@ mod calls;
 pub mod caps;
 mod error;
 mod file_range;
+mod group_commit;
 mod io_pool;
 mod mapped_file;
 mod mapped_range;
@@ -76,6 +77,9 @@ pub use self::tokio::Socket;
 pub use calls::{Calls, OsCalls};
 pub use error::SendError;
 pub use file_range::FileRange;
+pub use group_commit::{
+    CommitError, FileTarget, GroupCommit, GroupCommitOptions, GroupCommitStats, SyncFailure, SyncTarget,
+};
 pub use io_pool::{IoPool, PoolFull};
 pub use mapped_file::{MapAccess, MapAdvice, MappedFile};
 pub use mapped_range::MappedRange;
