@@ -53,6 +53,7 @@ mod carry;
 mod completions;
 mod error;
 mod file_range;
+mod group_commit;
 mod io_pool;
 mod ktls;
 mod mapped_file;
@@ -81,6 +82,9 @@ pub use calls::{Calls, OsCalls};
 pub use completions::{Completion, Completions};
 pub use error::SendError;
 pub use file_range::FileRange;
+pub use group_commit::{
+    CommitError, FileTarget, GroupCommit, GroupCommitOptions, GroupCommitStats, SyncFailure, SyncTarget,
+};
 pub use io_pool::{IoPool, PoolFull};
 pub use ktls::{KtlsMissing, ktls_available};
 pub use mapped_file::{MapAccess, MapAdvice, MappedFile};
@@ -92,7 +96,7 @@ pub use pool::{BufferPool, DirectBuffer, Exhausted, PoolOptions, PoolUsage};
 pub use preallocate::{Length, Reserved, preallocate, punch_hole};
 pub use read_ahead::read_ahead_blocking;
 pub use receive::{FrameError, Receiver};
-pub use residency::{Residency, residency};
+pub use residency::{Residency, ToldBy, residency, residency_told};
 pub use route::Route;
 pub use send_plan::SendPlan;
 pub use stats::{RouteCounts, Sent, Stats, StatsSnapshot, ZerocopyCounts};
