@@ -3,7 +3,7 @@
 //! Sending copies once, from the page cache into the socket, without a system call to read and without a buffer.
 
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 
 use rustix::io::Errno;
 

@@ -152,12 +152,10 @@ impl Stats {
     pub(crate) fn zerocopy(&self) -> ZerocopyCounts {
         let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let ZerocopyStats { sends, completions, copied, fallbacks } = &self.zerocopy;
-        // What is copied is read before what is completed, which is counted first: never more of it than of that.
-        let copied = load(copied);
         ZerocopyCounts {
             sends: load(sends),
             completions: load(completions),
-            copied,
+            copied: load(copied),
             fallbacks: load(fallbacks),
         }
     }
