@@ -160,6 +160,9 @@ fn bytes_of(plan: &SendPlan) -> Bytes {
         match piece {
             Piece::Bytes(piece) => bytes.extend_from_slice(piece),
             Piece::File(range) => bytes.extend_from_slice(&range.read_to_vec().expect("range")),
+            Piece::Mapped(range) => {
+                bytes.extend_from_slice(&range.file_range().read_to_vec().expect("range"));
+            }
         }
     }
     bytes.freeze()

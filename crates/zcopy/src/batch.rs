@@ -4,12 +4,14 @@
 //!   pieces ahead   [header][small file][header][small file][header][ large file ]...
 //!                  '------------- one sendmsg, MSG_MORE -----------''- one range -'
 //! ```
+//!
+//! What lies in a map is a range of its own as well, whatever its length.
 
 use smallvec::SmallVec;
 
 use crate::route::{self, Policy, Route, RouteSet, Why};
 use crate::sys::PAGE;
-use crate::{FileRange, Piece, SendPlan};
+use crate::{FileRange, MappedRange, Piece, SendPlan};
 
 /// Parts of one `sendmsg(2)` at most. The system's own bound is 1,024.
 pub(crate) const PARTS_MAX: usize = 64;
@@ -32,6 +34,8 @@ pub(crate) enum Next {
     Gather(Gather),
     /// Send this range by this route, which is not copy.
     Range { route: Route, why: Why, range: FileRange },
+    /// Send this out of its map.
+    Mapped(MappedRange),
     /// Nothing is left.
     Nothing,
 }
@@ -86,6 +90,11 @@ pub(crate) fn next(plan: &SendPlan, policy: Policy, refused: RouteSet, budget: u
                 }
                 _ => break,
             },
+            Piece::Mapped(range) if gather.parts.is_empty() => {
+                let (skip, len) = (skip as usize, usize::try_from(left).unwrap_or(usize::MAX));
+                return Next::Mapped(range.part(skip, len));
+            }
+            Piece::Mapped(_) => break,
         }
         skip = 0;
     }

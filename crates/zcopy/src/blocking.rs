@@ -1,9 +1,9 @@
 //! Sending from a thread that may wait.
 
-use crate::os::{AsSocket, SocketRef, socket_ref, wait_writable};
+use crate::os::{self, AsSocket, SocketRef, socket_ref};
 use crate::path::{Known, Outcome};
 use crate::stats::Sent;
-use crate::{SendError, SendPlan, Transfer};
+use crate::{Completions, SendError, SendPlan, Transfer};
 
 impl Transfer {
     /// Sends what is left of `plan`, waiting for the socket (blocking or not) and for the disk. When it fails,
@@ -28,9 +28,17 @@ impl Transfer {
         let mut known = Known::all();
         while !plan.is_done() {
             if let Outcome::WouldBlock = self.step(socket, plan, &mut known, sent)? {
-                wait_writable(socket)?;
+                self.wait_writable(socket)?;
             }
         }
+        self.reap_at_end(socket, sent);
+        Ok(())
+    }
+
+    /// Waits until a non-blocking socket takes more. A blocking one only ever says "would block" at its time limit.
+    fn wait_writable(&self, socket: SocketRef<'_>) -> std::io::Result<()> {
+        // Completions make no room, and would end every wait until somebody reads them.
+        while !os::wait_writable(socket)? && self.reap_completions(socket)? != Completions::default() {}
         Ok(())
     }
 }

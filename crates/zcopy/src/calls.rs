@@ -7,6 +7,8 @@ use std::io::{self, IoSlice};
 use crate::os::{self, FileRef, SocketRef};
 use crate::residency::{Residency, residency_of};
 use crate::route::SocketKind;
+use crate::sys::{self, SocketOption};
+use crate::{Completion, FileRange, MapAccess, MappedFile, MappedRange, ktls};
 
 /// What a transfer asks of the kernel. An implementation makes at most one attempt per call and reports short
 /// counts, `EAGAIN` ([`io::ErrorKind::WouldBlock`]) and `EINTR` as they come.
@@ -38,6 +40,32 @@ pub trait Calls: Debug + Send + Sync {
     /// What kind of socket it is. Asked once for a plan.
     fn socket_kind(&self, _socket: SocketRef<'_>) -> SocketKind {
         SocketKind::Plain
+    }
+
+    /// `mmap(2)`: maps `range` to be sent from. The file may end before it does.
+    fn map(&self, range: &FileRange) -> io::Result<MappedFile> {
+        MappedFile::new(range, MapAccess::Read)
+    }
+
+    /// `sendmsg(2)` out of a map, with flags as for [`send`](Self::send). `EFAULT`: the first page is not to be had.
+    fn send_mapped(&self, socket: SocketRef<'_>, part: &MappedRange, more: bool) -> io::Result<usize> {
+        part.send_unchecked(socket, more)
+    }
+
+    /// As [`send_mapped`](Self::send_mapped), with `MSG_ZEROCOPY`. `ENOBUFS`: too many of its pages are in flight.
+    fn send_zerocopy(&self, socket: SocketRef<'_>, part: &MappedRange, more: bool) -> io::Result<usize> {
+        part.send_unchecked_zerocopy(socket, more)
+    }
+
+    /// `SO_ZEROCOPY`: from now on `MSG_ZEROCOPY` means something to the socket.
+    fn enable_zerocopy(&self, socket: SocketRef<'_>) -> io::Result<()> {
+        sys::set_socket_option(socket, SocketOption::Zerocopy, &1i32.to_ne_bytes())
+    }
+
+    /// `recvmsg(2)` with `MSG_ERRQUEUE`: the oldest word of the kernel about sends with `MSG_ZEROCOPY`, `WouldBlock` if
+    /// there is none. `None`: it was about something else. Asked of sockets with `SO_ZEROCOPY` only.
+    fn completion(&self, socket: SocketRef<'_>) -> io::Result<Option<Completion>> {
+        sys::completion(socket)
     }
 }
 
@@ -74,5 +102,9 @@ impl Calls for OsCalls {
 
     fn residency(&self, file: FileRef<'_>, offset: u64, len: u64) -> Residency {
         residency_of(file, offset, len)
+    }
+
+    fn socket_kind(&self, socket: SocketRef<'_>) -> SocketKind {
+        if ktls::encrypts(socket) { SocketKind::KernelTls } else { SocketKind::Plain }
     }
 }

@@ -5,12 +5,17 @@
 //! only ever a help: the cursor counts what the socket took, and a route that finds the carry of another route, of another
 //! piece or of another place than the cursor throws it away and begins at the cursor. So a clone carries nothing.
 
+use crate::{MappedFile, Route};
+
 /// One route's, or nothing.
 #[derive(Debug, Default)]
 pub(crate) enum Carry {
     /// The next call begins at the cursor.
     #[default]
     Nothing,
+    /// Routes `mmap` and `zerocopy`: a map of the file, which the next bytes are likely to lie in. Of `zerocopy` it says
+    /// besides that the socket has been told (`SO_ZEROCOPY`).
+    Window { route: Route, map: MappedFile },
 }
 
 impl Clone for Carry {

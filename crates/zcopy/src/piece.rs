@@ -2,15 +2,18 @@
 
 use bytes::Bytes;
 
-use crate::FileRange;
+use crate::{FileRange, MappedRange};
 
-/// Bytes in memory, or bytes in a file.
+/// Bytes in memory, bytes in a file, or bytes in a map of one.
 #[derive(Debug, Clone)]
 pub enum Piece {
     /// Bytes that the program holds. They are sent by reference and never copied in user space.
     Bytes(Bytes),
     /// Bytes that lie in a file. How they travel is decided by [`crate::route`].
     File(FileRange),
+    /// Bytes that lie in a mapped file. They are sent from the map, always: no byte of them is loaded by this process, so
+    /// a file that shrinks is an error and no signal.
+    Mapped(MappedRange),
 }
 
 impl Piece {
@@ -19,6 +22,16 @@ impl Piece {
         match self {
             Self::Bytes(bytes) => bytes.len() as u64,
             Self::File(range) => range.len(),
+            Self::Mapped(range) => range.len() as u64,
+        }
+    }
+
+    /// Where its bytes lie, if that is in a file.
+    pub(crate) fn file_range(&self) -> Option<FileRange> {
+        match self {
+            Self::Bytes(_) => None,
+            Self::File(range) => Some(range.clone()),
+            Self::Mapped(range) => Some(range.file_range()),
         }
     }
 
@@ -37,5 +50,11 @@ impl From<Bytes> for Piece {
 impl From<FileRange> for Piece {
     fn from(range: FileRange) -> Self {
         Self::File(range)
+    }
+}
+
+impl From<MappedRange> for Piece {
+    fn from(range: MappedRange) -> Self {
+        Self::Mapped(range)
     }
 }

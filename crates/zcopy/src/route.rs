@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | forced by configuration, not refused | that one | [`Why::Forced`] |
 //! | on a socket that the kernel encrypts, where memory is not the cheaper way | ktls | [`Why::Encrypted`] |
+//! | in a map | mmap | [`Why::Mapped`] |
 //! | as long as a step of the thresholds reaches | that step's | [`Why::Small`] for copy, [`Why::Large`] else |
 //! | any of these, refused | sendfile if that was not it and nothing was forced, else copy | [`Why::Refused`] |
 //! | to a writer that is no socket ([`Transfer::write_to`](crate::Transfer::write_to_blocking)) | copy | [`Why::Writer`] |
@@ -117,6 +118,16 @@ pub struct Policy {
     pub thresholds: Thresholds,
 }
 
+impl Policy {
+    /// Whether any piece could be sent by `route`, if nothing refused.
+    pub fn names(&self, route: Route) -> bool {
+        match self.forced {
+            Some(forced) => forced == route,
+            None => self.thresholds.steps().iter().any(|step| step.route == route),
+        }
+    }
+}
+
 /// What kind of socket it is, as far as routes depend on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum SocketKind {
@@ -138,6 +149,8 @@ pub enum Why {
     Large,
     /// The kernel encrypts what this socket sends.
     Encrypted,
+    /// The piece lies in a map, see [`SendPlan::push_mapped`](crate::SendPlan::push_mapped).
+    Mapped,
     /// The kernel refused what would have been better.
     Refused,
     /// It goes to a writer that is no socket of the kernel's.

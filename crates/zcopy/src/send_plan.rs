@@ -16,7 +16,7 @@ use smallvec::SmallVec;
 
 use crate::carry::Carry;
 use crate::route::{RouteSet, SocketKind};
-use crate::{FileRange, Piece};
+use crate::{FileRange, MappedRange, Piece};
 
 /// How many pieces fit without heap memory: a header, a range, a trailer.
 const INLINE_PIECES: usize = 3;
@@ -101,6 +101,14 @@ impl SendPlan {
         self.push(Piece::File(range));
     }
 
+    /// Adds a region of a mapped file at the end, to be sent from the map. An empty one is left out.
+    ///
+    /// For bytes that are sent again and again in small pieces: from a standing map one copy and one system call do. Cold
+    /// pages are read ahead first, as those of a [`FileRange`] are.
+    pub fn push_mapped(&mut self, range: MappedRange) {
+        self.push(Piece::Mapped(range));
+    }
+
     /// Adds a piece at the end. An empty piece is left out.
     pub fn push(&mut self, piece: Piece) {
         if !piece.is_empty() {
@@ -179,12 +187,9 @@ impl SendPlan {
         (self.pieces.get(self.index..).unwrap_or_default(), self.skip)
     }
 
-    /// What is left of the file piece at the cursor, at most `len` bytes of it.
+    /// What is left of the piece at the cursor, if it lies in a file, at most `len` bytes of it.
     pub(crate) fn piece_ahead(&self, len: u64) -> Option<FileRange> {
-        match self.pieces.get(self.index)? {
-            Piece::File(range) => Some(range.part(self.skip, len)),
-            Piece::Bytes(_) => None,
-        }
+        Some(self.pieces.get(self.index)?.file_range()?.part(self.skip, len))
     }
 
     /// Routes that refused this plan's files or socket.

@@ -20,6 +20,8 @@ pub struct Sent {
     pub would_block: u64,
     /// Times a range had to be read ahead on the I/O pool.
     pub cold_offloads: u64,
+    /// What this sending did with `MSG_ZEROCOPY`. Completions may be of earlier sendings to the same socket.
+    pub zerocopy: ZerocopyCounts,
     /// The route that the last file piece took, and why.
     pub last_route: Option<(Route, Why)>,
 }
@@ -29,6 +31,38 @@ impl Sent {
     pub fn by(&self, route: Route) -> u64 {
         self.file_bytes.get(route.index()).copied().unwrap_or(0)
     }
+}
+
+/// What became of sends with `MSG_ZEROCOPY`, see [`Route::Zerocopy`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ZerocopyCounts {
+    /// Calls with the flag that the kernel took bytes of.
+    pub sends: u64,
+    /// Of these, calls whose pages the kernel has let go of, and said so.
+    pub completions: u64,
+    /// Of these, calls whose bytes the kernel copied after all: the way to the peer does not take pages (loopback and veth
+    /// never do).
+    pub copied: u64,
+    /// Calls made without the flag, because too much was in flight (`ENOBUFS`: `net.core.optmem_max`, `RLIMIT_MEMLOCK`).
+    pub fallbacks: u64,
+}
+
+impl ZerocopyCounts {
+    /// Whether the kernel, asked often enough to tell, copied every single time.
+    pub fn copied_after_all(&self) -> bool {
+        self.completions >= COMPLETIONS_TO_TELL && self.copied == self.completions
+    }
+}
+
+/// So many completions tell what the way is like.
+const COMPLETIONS_TO_TELL: u64 = 16;
+
+#[derive(Debug, Default)]
+struct ZerocopyStats {
+    sends: AtomicU64,
+    completions: AtomicU64,
+    copied: AtomicU64,
+    fallbacks: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -48,6 +82,7 @@ pub struct Stats {
     cold_offloads: AtomicU64,
     shrunk: AtomicU64,
     turns: AtomicU64,
+    zerocopy: ZerocopyStats,
 }
 
 /// What one route did.
@@ -82,6 +117,8 @@ pub struct StatsSnapshot {
     pub shrunk: u64,
     /// Times a long sending let others have their turn.
     pub turns: u64,
+    /// What became of sends with `MSG_ZEROCOPY`.
+    pub zerocopy: ZerocopyCounts,
 }
 
 impl Stats {
@@ -107,6 +144,19 @@ impl Stats {
             cold_offloads: load(&self.cold_offloads),
             shrunk: load(&self.shrunk),
             turns: load(&self.turns),
+            zerocopy: self.zerocopy(),
+        }
+    }
+
+    /// What became of sends with `MSG_ZEROCOPY`.
+    pub(crate) fn zerocopy(&self) -> ZerocopyCounts {
+        let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let ZerocopyStats { sends, completions, copied, fallbacks } = &self.zerocopy;
+        ZerocopyCounts {
+            sends: load(sends),
+            completions: load(completions),
+            copied: load(copied),
+            fallbacks: load(fallbacks),
         }
     }
 
@@ -158,6 +208,21 @@ impl Stats {
 
     pub(crate) fn shrunk(&self) {
         add(&self.shrunk, 1);
+    }
+
+    pub(crate) fn zerocopy_send(&self, sent: &mut Sent) {
+        sent.zerocopy.sends += 1;
+        add(&self.zerocopy.sends, 1);
+    }
+
+    pub(crate) fn zerocopy_fallback(&self, sent: &mut Sent) {
+        sent.zerocopy.fallbacks += 1;
+        add(&self.zerocopy.fallbacks, 1);
+    }
+
+    pub(crate) fn zerocopy_completed(&self, completed: u64, copied: u64) {
+        add(&self.zerocopy.completions, completed);
+        add(&self.zerocopy.copied, copied);
     }
 
     #[cfg(feature = "tokio")]

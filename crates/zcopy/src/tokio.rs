@@ -8,8 +8,9 @@ use tokio::net::TcpStream;
 
 use crate::os::{AsSocket, socket_ref};
 use crate::path::{Known, Outcome};
+use crate::route::choose;
 use crate::stats::Sent;
-use crate::{FileRange, SendError, SendPlan, Transfer};
+use crate::{FileRange, Piece, Route, SendError, SendPlan, Transfer};
 
 /// Of the 128 operations that tokio lets a task do before it lets others have their turn, so many pay for the bytes of
 /// one turn.
@@ -55,7 +56,8 @@ impl Transfer {
     /// It never holds its worker for much more than two times `turn_bytes`, also over several calls in a row (the bytes
     /// are paid for out of the task's budget, see [`tokio::task::coop`]), and never for a disk: a range that is not in
     /// the page cache is read ahead on the I/O pool first, waiting in line if that is busy. It waits for a slow peer as
-    /// long as that takes, holding no buffer; a time limit is the caller's.
+    /// long as that takes, holding no buffer; a time limit is the caller's. [`Route::Zerocopy`] counts as refused here: its
+    /// completions would make the socket look closed to the reactor.
     ///
     /// # Cancel safety
     /// The future may be dropped at any await. The plan's cursor stands behind the last byte the kernel took, so
@@ -79,6 +81,7 @@ impl Transfer {
         sent: &mut Sent,
     ) -> Result<(), SendError> {
         let mut known = Known::default();
+        self.refuse_zerocopy(plan);
         while !plan.is_done() {
             match self.attempt(socket, plan, &mut known, sent)? {
                 Some(Outcome::Sent(taken)) => self.pay(taken).await,
@@ -96,6 +99,26 @@ impl Transfer {
             }
         }
         Ok(())
+    }
+
+    /// Completions in the error queue make a socket ready with an error. mio reads an error together with room to write as
+    /// a closed write side, and tokio keeps that for good: a full socket would count as writable for ever, and this loop
+    /// would never sleep. So `zerocopy` is refused here, for this plan.
+    fn refuse_zerocopy(&self, plan: &mut SendPlan) {
+        const ROUTE: Route = Route::Zerocopy;
+        let policy = self.policy();
+        if !policy.names(ROUTE) || plan.refused().contains(ROUTE) {
+            return;
+        }
+        let refused = self.not_to_be_had().union(plan.refused());
+        let wanted = plan.ahead().0.iter().any(|piece| match piece {
+            Piece::File(range) => choose(policy, plan.socket(), range.len(), refused).0 == ROUTE,
+            Piece::Bytes(_) | Piece::Mapped(_) => false,
+        });
+        if wanted {
+            self.stats().refusal(ROUTE);
+            plan.refused_mut().insert(ROUTE);
+        }
     }
 
     /// Pays for `taken` bytes out of the task's budget, and lets others have their turn when that is spent.

@@ -7,7 +7,7 @@ use crate::calls::{Calls, OsCalls};
 use crate::caps::{self, Caps};
 use crate::os::SocketRef;
 use crate::path::{self, Bench, Known, Outcome};
-use crate::route::{Policy, Route, RouteSet};
+use crate::route::{Policy, Route, RouteSet, Why};
 use crate::stats::{Sent, Stats};
 use crate::{BufferPool, IoPool, SendError, SendPlan, Thresholds};
 
@@ -103,6 +103,19 @@ impl Transfer {
         &*self.shared.calls
     }
 
+    pub(crate) fn policy(&self) -> Policy {
+        Policy { forced: self.options().route, thresholds: self.options().thresholds }
+    }
+
+    /// Routes that are not to be chosen: those given up, and, unless it is forced, the one that saves nothing here.
+    pub(crate) fn not_to_be_had(&self) -> RouteSet {
+        let mut refused = self.refused();
+        if self.options().route.is_none() && self.copied_after_all() {
+            refused.insert(Route::Zerocopy);
+        }
+        refused
+    }
+
     /// One attempt: decides the next call, makes it, moves the cursor. Does not wait for the socket if that does
     /// not, nor for a disk where `known` does not allow it.
     pub(crate) fn step(
@@ -114,7 +127,6 @@ impl Transfer {
     ) -> Result<Outcome, SendError> {
         let shared = &*self.shared;
         let options = &shared.options;
-        let policy = Policy { forced: options.route, thresholds: options.thresholds };
         let bench = Bench {
             calls: &*shared.calls,
             buffers: &shared.buffers,
@@ -124,7 +136,7 @@ impl Transfer {
         };
         plan.know_socket(|| shared.calls.socket_kind(socket));
         let budget = budget(plan.remaining(), u64::from(options.turn_bytes).max(1));
-        let outcome = match batch::next(plan, policy, shared.caps.refused(), budget) {
+        let outcome = match batch::next(plan, self.policy(), self.not_to_be_had(), budget) {
             Next::Gather(gather) => {
                 let outcome = path::copy::send(&bench, plan, &gather, known, sent)?;
                 sent.last_route = gather.why.map(|why| (Route::Copy, why)).or(sent.last_route);
@@ -135,6 +147,13 @@ impl Transfer {
                 if matches!(outcome, Outcome::Sent(1..)) {
                     shared.caps.worked(route);
                     sent.last_route = Some((route, why));
+                }
+                outcome
+            }
+            Next::Mapped(part) => {
+                let outcome = path::mmap::send_mapped(&bench, plan, &part, known, sent)?;
+                if matches!(outcome, Outcome::Sent(1..)) {
+                    sent.last_route = Some((Route::Mmap, Why::Mapped));
                 }
                 outcome
             }

@@ -28,6 +28,8 @@ fn next(plan: &SendPlan) -> Option<Portion> {
     Some(match pieces.first()? {
         Piece::Bytes(bytes) => Portion::Memory(bytes.slice(skip as usize..)),
         Piece::File(range) => Portion::File(range.part(skip, PORTION_BYTES)),
+        // Read from the file, not loaded from the map, which may shrink.
+        Piece::Mapped(range) => Portion::File(range.file_range().part(skip, PORTION_BYTES)),
     })
 }
 

@@ -50,6 +50,34 @@ fn copy_sends_a_copy() {
     }
 }
 
+#[test]
+fn what_is_sent_from_a_map_is_a_copy() {
+    for len in SIZES {
+        assert_eq!(new_bytes_by(Route::Mmap, len), 0, "none of {len} bytes is new");
+    }
+}
+
+/// Both ways to find out must say the same, whatever the way to the peer is.
+#[test]
+fn the_kernels_report_about_zerocopy_agrees_with_what_arrives() {
+    for len in SIZES {
+        let file = file_of(&vec![b'A'; len]);
+        let (sender, mut receiver) = tcp_pair(false);
+        let transfer = transfer(forced(Route::Zerocopy));
+        let sent = transfer.send_blocking(&sender, &mut plan_of(&file, len)).expect("queued whole");
+        overwrite(&file, b'B', len);
+        let mut received = vec![0; len];
+        receiver.read_exact(&mut received).expect("reading");
+        assert_eq!((sent.by(Route::Zerocopy), sent.zerocopy.fallbacks), (len as u64, 0));
+        let open = sent.zerocopy.sends - sent.zerocopy.completions;
+        transfer.reap_completions_within(&sender, open, common::LIMIT).expect("reaping");
+        let told = transfer.stats().snapshot().zerocopy;
+        assert_eq!((told.sends, told.completions), (1, 1), "{len} bytes: {told:?}");
+        let by_reference = told.completions - told.copied;
+        assert_eq!(new_bytes(&received), len * by_reference as usize, "{len} bytes: {told:?}");
+    }
+}
+
 #[tokio::test]
 async fn the_async_sender_sends_by_reference_as_well() {
     for (route, share) in [(Route::Sendfile, 1), (Route::Copy, 0)] {

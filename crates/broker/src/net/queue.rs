@@ -116,7 +116,7 @@ impl Answer {
         for piece in plan.pieces() {
             match piece {
                 Piece::Bytes(bytes) => load.bytes += bytes.len(),
-                Piece::File(_) => load.files += 1,
+                Piece::File(_) | Piece::Mapped(_) => load.files += 1,
             }
         }
         match account.charge(load) {

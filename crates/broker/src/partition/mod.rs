@@ -20,7 +20,7 @@ use arc_swap::ArcSwap;
 use bytes::Bytes;
 use pagewire_log::{AppendContext, AppendError, Appended, Log, Origin};
 use pagewire_record::check::Checked;
-use pagewire_zcopy::IoPool;
+use pagewire_zcopy::{GroupCommit, IoPool};
 
 pub(crate) use commit::CommitError;
 pub(crate) use epoch::epoch_error;
@@ -36,7 +36,7 @@ pub(crate) struct Partition {
     leader_epoch: AtomicI32,
     config: ArcSwap<TopicConfig>,
     waiting: wait::WaitList,
-    commit: commit::GroupCommit,
+    commit: GroupCommit,
 }
 
 impl Partition {
@@ -50,7 +50,7 @@ impl Partition {
         Self {
             topic,
             index,
-            commit: commit::GroupCommit::new(log.marks().recovery_point),
+            commit: commit::group_commit(&log),
             log,
             leader_epoch: AtomicI32::new(leader_epoch),
             config: ArcSwap::new(config),
@@ -140,12 +140,12 @@ impl Partition {
 
     /// Starts a sync that covers `offset`, for nobody who waits. A full pool skips it: the next append tries again.
     pub(crate) fn start_sync(&self, offset: i64, io: &IoPool) {
-        self.commit.start(&self.log, offset, io);
+        self.commit.start(commit::mark(offset), io);
     }
 
     /// Waits until everything below `offset` is on stable storage.
     pub(crate) async fn stable(self: &Arc<Self>, offset: i64, io: &IoPool) -> Result<(), CommitError> {
-        self.commit.wait(&self.log, offset, io).await
+        self.commit.wait(commit::mark(offset), io).await
     }
 
     /// Asks to be woken at the next change: an append, a moved log start, the end of the partition.

@@ -52,16 +52,21 @@ pub(crate) fn receive(socket: BorrowedFd<'_>, into: &mut [u8]) -> io::Result<usi
     Ok(rustix::io::read(socket, into)?)
 }
 
-/// Waits until a non-blocking socket takes more. A blocking one only ever says "would block" at its time limit.
-pub(crate) fn wait_writable(socket: BorrowedFd<'_>) -> io::Result<()> {
+/// Waits until a non-blocking socket takes more, or has nothing but words in its error queue: `false`. A blocking one only
+/// ever says "would block" at its time limit.
+pub(crate) fn wait_writable(socket: BorrowedFd<'_>) -> io::Result<bool> {
     if !fcntl_getfl(socket)?.contains(OFlags::NONBLOCK) {
         return Err(io::ErrorKind::WouldBlock.into());
     }
     loop {
-        match poll(&mut [PollFd::new(&socket, PollFlags::OUT)], None) {
+        let mut ready = [PollFd::new(&socket, PollFlags::OUT)];
+        match poll(&mut ready, None) {
             Err(Errno::INTR) => {}
             Err(errno) => return Err(errno.into()),
-            Ok(_) => return Ok(()),
+            Ok(_) => {
+                let [ready] = &ready;
+                return Ok(ready.revents() != PollFlags::ERR);
+            }
         }
     }
 }

@@ -34,7 +34,7 @@ pub(crate) fn receive(socket: SocketRef<'_>, into: &mut [u8]) -> io::Result<usiz
 
 /// Waits until a non-blocking socket takes more, where the system has a way to: it has none here that the standard library
 /// offers, so a blocking socket is asked for.
-pub(crate) fn wait_writable(_: SocketRef<'_>) -> io::Result<()> {
+pub(crate) fn wait_writable(_: SocketRef<'_>) -> io::Result<bool> {
     Err(io::ErrorKind::WouldBlock.into())
 }
 

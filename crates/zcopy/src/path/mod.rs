@@ -3,7 +3,11 @@
 //! the caller does not allow it.
 
 pub(crate) mod copy;
+mod ktls;
+mod mapped;
+pub(crate) mod mmap;
 pub(crate) mod sendfile;
+mod zerocopy;
 
 use std::io;
 
@@ -51,6 +55,9 @@ pub(crate) fn send(
 ) -> Result<Outcome, SendError> {
     match route {
         Route::Sendfile => sendfile::send(bench, plan, range, known, sent),
+        Route::Mmap => mmap::send(bench, plan, range, known, sent),
+        Route::Zerocopy => zerocopy::send(bench, plan, range, known, sent),
+        Route::Ktls => ktls::send(bench, plan, range, known, sent),
         _ => Ok(Outcome::Refused { route, error: io::ErrorKind::Unsupported.into() }),
     }
 }
@@ -147,9 +154,9 @@ impl Bench<'_> {
     /// The file has none of `range`, and so nothing of the rest of its piece, the `piece`-th ahead.
     fn shrunk(&self, plan: &SendPlan, piece: usize, range: &FileRange) -> SendError {
         self.stats.shrunk();
-        let missing = match plan.ahead().0.get(piece) {
-            Some(Piece::File(whole)) => whole.len() - (range.offset() - whole.offset()).min(whole.len()),
-            _ => range.len(),
+        let missing = match plan.ahead().0.get(piece).and_then(Piece::file_range) {
+            Some(whole) => whole.len() - range.offset().saturating_sub(whole.offset()).min(whole.len()),
+            None => range.len(),
         };
         SendError::FileShrunk { missing }
     }

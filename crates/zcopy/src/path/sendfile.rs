@@ -17,6 +17,18 @@ pub(crate) fn send(
     known: &mut Known,
     sent: &mut Sent,
 ) -> Result<Outcome, SendError> {
+    send_as(Route::Sendfile, bench, plan, range, known, sent)
+}
+
+/// The same, in the name of `route`: what the socket makes of the pages is its own affair.
+pub(super) fn send_as(
+    route: Route,
+    bench: &Bench<'_>,
+    plan: &mut SendPlan,
+    range: &FileRange,
+    known: &mut Known,
+    sent: &mut Sent,
+) -> Result<Outcome, SendError> {
     let file = file_ref(range.file());
     if let Some(cold) = bench.cold(plan, range, known) {
         return Ok(cold);
@@ -25,16 +37,14 @@ pub(crate) fn send(
         bench.cork(plan);
     }
     let count = usize::try_from(range.len()).unwrap_or(usize::MAX);
-    bench.stats.call(Route::Sendfile, sent);
+    bench.stats.call(route, sent);
     match bench.calls.sendfile(bench.socket, file, range.offset(), count) {
         Ok(0) => Err(bench.shrunk(plan, 0, range)),
         Ok(taken) => {
-            bench.stats.file_bytes(Route::Sendfile, taken as u64, sent);
+            bench.stats.file_bytes(route, taken as u64, sent);
             Ok(bench.took(plan, taken as u64, range.len()))
         }
-        Err(error) if caps::refusal(&error).is_some() => {
-            Ok(Outcome::Refused { route: Route::Sendfile, error })
-        }
-        Err(error) => bench.failed(Route::Sendfile, error, sent),
+        Err(error) if caps::refusal(&error).is_some() => Ok(Outcome::Refused { route, error }),
+        Err(error) => bench.failed(route, error, sent),
     }
 }

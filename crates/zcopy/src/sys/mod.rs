@@ -9,19 +9,17 @@ mod anonymous_map;
 #[path = "aligned_memory.rs"]
 mod anonymous_map;
 #[cfg(target_os = "linux")]
-mod cachestat;
+mod linux;
 #[cfg(not(target_os = "linux"))]
 mod missing;
-#[cfg(target_os = "linux")]
-mod sync_file_range;
 
 pub(crate) use anonymous_map::AnonymousMap;
 #[cfg(target_os = "linux")]
-pub(crate) use cachestat::cachestat;
+pub use linux::SteadyFile;
+#[cfg(target_os = "linux")]
+pub(crate) use linux::*;
 #[cfg(not(target_os = "linux"))]
 pub(crate) use missing::{cachestat, sync_file_range};
-#[cfg(target_os = "linux")]
-pub(crate) use sync_file_range::sync_file_range;
 
 /// Bytes in a page. The smallest page of the systems we build for; a larger real page only makes alignment
 /// coarser than asked for, never finer.

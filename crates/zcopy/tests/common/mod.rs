@@ -13,8 +13,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use pagewire_zcopy::{
-    BufferPool, Calls, FileRange, IoPool, OsCalls, Piece, PoolOptions, Residency, SendPlan, Transfer,
-    TransferOptions,
+    BufferPool, Calls, Completion, FileRange, IoPool, MapAccess, MappedFile, MappedRange, OsCalls, Piece,
+    PoolOptions, Residency, Route, SendPlan, Sent, Transfer, TransferOptions, route::SocketKind,
 };
 
 /// Long enough for a busy machine, short enough to end a test that hangs.
@@ -90,6 +90,7 @@ pub fn expected(plan: &SendPlan) -> Vec<u8> {
         match piece {
             Piece::Bytes(part) => bytes.extend_from_slice(part),
             Piece::File(range) => bytes.extend(range.read_to_vec().expect("a whole range")),
+            Piece::Mapped(range) => bytes.extend(range.file_range().read_to_vec().expect("a whole range")),
         }
     }
     bytes
@@ -111,6 +112,27 @@ pub fn transfer(options: TransferOptions) -> Transfer {
 pub fn transfer_over(options: TransferOptions, calls: impl Calls + 'static) -> Transfer {
     let (buffers, io) = (BufferPool::new(PoolOptions::default()), IoPool::new(2, 16));
     Transfer::with_calls(options, buffers, io, Box::new(calls))
+}
+
+/// A transfer that sends every file piece by `route`.
+pub fn forced(route: Route) -> TransferOptions {
+    TransferOptions { route: Some(route), ..TransferOptions::default() }
+}
+
+/// All of `file`, mapped to be sent.
+pub fn mapped(file: &Arc<File>) -> MappedRange {
+    let len = file.metadata().expect("its length").len();
+    let map = MappedFile::new(&FileRange::new(Arc::clone(file), 0, len), MapAccess::Read).expect("a map");
+    map.part(0, map.len())
+}
+
+/// Sends a plan over TCP to a peer that reads, and returns what that got.
+pub fn send_blocking(transfer: &Transfer, plan: &mut SendPlan, tiny: bool) -> (Sent, Vec<u8>) {
+    let (sender, receiver) = tcp_pair(tiny);
+    let reader = read_in_background(receiver, plan.total());
+    let sent = transfer.send_blocking(&sender, plan).expect("sending");
+    drop(sender);
+    (sent, reader.join().expect("the reader"))
 }
 
 /// Overwrites a file in place.
@@ -143,6 +165,24 @@ pub struct Moody {
     pub reads_are_cold: bool,
     /// Whether corking is refused, as a unix socket does.
     pub no_cork: bool,
+    /// What mapping a file answers instead of working.
+    pub map_error: Option<i32>,
+    /// What a send out of a map answers instead of working.
+    pub mapped_error: Option<i32>,
+    /// What a send with `MSG_ZEROCOPY` answers instead of working.
+    pub zerocopy_error: Option<i32>,
+    /// What `SO_ZEROCOPY` answers instead of working.
+    pub enable_error: Option<i32>,
+    /// What every completion says instead of the truth: whether it was copied.
+    pub copied: Option<bool>,
+    /// Just before something is sent out of a map, its file is cut to so many bytes.
+    pub cut_to: Option<u64>,
+    /// What kind of socket all of them are.
+    pub kind: SocketKind,
+    /// Questions about the kind of socket.
+    pub kinds: Arc<AtomicU64>,
+    /// Maps made.
+    pub maps: Arc<AtomicU64>,
     /// Corks put in and taken out.
     pub corks: Arc<(AtomicU64, AtomicU64)>,
     pub count: AtomicU64,
@@ -170,6 +210,12 @@ impl Moody {
             0 => Ok(()),
             every if scattered(turn).is_multiple_of(every) => Err(io::ErrorKind::Interrupted.into()),
             _ => Ok(()),
+        }
+    }
+
+    fn cut(&self, part: &MappedRange) {
+        if let Some(len) = self.cut_to {
+            part.file_range().file().set_len(len).expect("cutting");
         }
     }
 
@@ -255,5 +301,42 @@ impl Calls for Moody {
             return Residency::Cold;
         }
         OsCalls.residency(file, offset, len)
+    }
+
+    fn socket_kind(&self, _socket: BorrowedFd<'_>) -> SocketKind {
+        self.kinds.fetch_add(1, Ordering::Relaxed);
+        self.kind
+    }
+
+    fn map(&self, range: &FileRange) -> io::Result<MappedFile> {
+        fail(self.map_error)?;
+        self.maps.fetch_add(1, Ordering::Relaxed);
+        OsCalls.map(range)
+    }
+
+    fn send_mapped(&self, socket: BorrowedFd<'_>, part: &MappedRange, more: bool) -> io::Result<usize> {
+        let turn = self.next();
+        self.interrupted(turn)?;
+        fail(self.mapped_error)?;
+        self.cut(part);
+        OsCalls.send_mapped(socket, &part.part(0, self.short(turn, part.len())), more)
+    }
+
+    fn send_zerocopy(&self, socket: BorrowedFd<'_>, part: &MappedRange, more: bool) -> io::Result<usize> {
+        let turn = self.next();
+        self.interrupted(turn)?;
+        fail(self.zerocopy_error)?;
+        self.cut(part);
+        OsCalls.send_zerocopy(socket, &part.part(0, self.short(turn, part.len())), more)
+    }
+
+    fn enable_zerocopy(&self, socket: BorrowedFd<'_>) -> io::Result<()> {
+        fail(self.enable_error)?;
+        OsCalls.enable_zerocopy(socket)
+    }
+
+    fn completion(&self, socket: BorrowedFd<'_>) -> io::Result<Option<Completion>> {
+        let told = OsCalls.completion(socket)?;
+        Ok(told.map(|told| Completion { copied: self.copied.unwrap_or(told.copied), ..told }))
     }
 }

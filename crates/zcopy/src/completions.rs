@@ -1,0 +1,170 @@
+//! The kernel's word on sends with `MSG_ZEROCOPY`: when it has let go of their pages, and whether it copied after all.
+//!
+//! <https://docs.kernel.org/networking/msg_zerocopy.html>
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+
+use crate::calls::Calls;
+use crate::stats::{Sent, Stats};
+use crate::sys::{self, SocketOption};
+use crate::{Route, Transfer};
+
+/// Messages read in one go at most: no more come while the pages of so many calls are in flight.
+const MESSAGES_MAX: usize = 1024;
+
+/// One message of a socket's error queue: the kernel has let go of the pages of some sends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Completion {
+    /// The number of the first send; a socket counts them from 0, and after 2^32 - 1 from 0 again.
+    pub first: u32,
+    /// The number of the last one.
+    pub last: u32,
+    /// `SO_EE_CODE_ZEROCOPY_COPIED`: their bytes were copied.
+    pub copied: bool,
+}
+
+impl Completion {
+    /// How many sends.
+    pub fn sends(&self) -> u64 {
+        u64::from(self.last.wrapping_sub(self.first)) + 1
+    }
+}
+
+/// Sends that were completed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Completions {
+    /// How many.
+    pub completed: u64,
+    /// Of these, sends whose bytes the kernel copied after all.
+    pub copied: u64,
+}
+
+impl Completions {
+    fn add(&mut self, other: Self) {
+        self.completed += other.completed;
+        self.copied += other.copied;
+    }
+}
+
+/// Empties the error queue of `socket`, which has `SO_ZEROCOPY`, and counts. Never waits. Messages about anything else are
+/// dropped; an error of the socket's is left for the next send to find.
+pub(crate) fn drain(calls: &dyn Calls, stats: &Stats, socket: BorrowedFd<'_>) -> Completions {
+    let mut done = Completions::default();
+    for _ in 0..MESSAGES_MAX {
+        match calls.completion(socket) {
+            Ok(Some(told)) => {
+                let sends = told.sends();
+                done.add(Completions { completed: sends, copied: if told.copied { sends } else { 0 } });
+            }
+            Ok(None) => {}
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(_) => break,
+        }
+    }
+    stats.zerocopy_completed(done.completed, done.copied);
+    done
+}
+
+impl Transfer {
+    /// Reads the kernel's word on sends with `MSG_ZEROCOPY` over `socket` out of its error queue, as far as it has been
+    /// said, and counts it in [`stats`](Self::stats). Does not wait. A sending does the same before each of its calls and at
+    /// its end, so only what is still in flight then is left to be asked for.
+    ///
+    /// The file's pages are kept by the kernel as long as it needs them, whether somebody asks or not. But what is not
+    /// read stays in the queue, which makes the socket ready with an error (`POLLERR`) for whoever polls it: ask before a
+    /// socket is given to a reactor. mio, and so tokio, takes an error together with room to write for a closed write side,
+    /// which it never forgets.
+    ///
+    /// Messages about other things (`SO_TIMESTAMPING`, `IP_RECVERR`) are taken out of the queue and dropped.
+    ///
+    /// # Errors
+    /// What asking the socket for `SO_ZEROCOPY` reports. A socket without that has nothing to say, a unix socket too.
+    pub fn reap_completions(&self, socket: impl AsFd) -> io::Result<Completions> {
+        let socket = socket.as_fd();
+        if !has_zerocopy(socket)? {
+            return Ok(Completions::default());
+        }
+        Ok(drain(self.calls(), self.stats(), socket))
+    }
+
+    /// As [`reap_completions`](Self::reap_completions), waiting until `sends` are completed (see [`Sent::zerocopy`]), for
+    /// `wait_max` at most. Returns what there was. Comes back early when the connection has failed and no more is to come.
+    ///
+    /// # Errors
+    /// As there, and what `poll(2)` reports.
+    pub fn reap_completions_within(
+        &self,
+        socket: impl AsFd,
+        sends: u64,
+        wait_max: Duration,
+    ) -> io::Result<Completions> {
+        let socket = socket.as_fd();
+        let start = Instant::now();
+        let mut done = self.reap_completions(socket)?;
+        while done.completed < sends {
+            let left = wait_max.saturating_sub(start.elapsed());
+            if left.is_zero() || !wait_for_error(socket, left)? {
+                break;
+            }
+            let more = self.reap_completions(socket)?;
+            // Ready with an error, and nothing in the queue: the error is the connection's.
+            if more == Completions::default() {
+                break;
+            }
+            done.add(more);
+        }
+        Ok(done)
+    }
+
+    /// Whether the kernel has copied all that was sent with `MSG_ZEROCOPY` so far, often enough to tell (16 times): the way
+    /// to the peers does not take pages, and the copy was only made later and dearer. Then [`Route::Zerocopy`] is not
+    /// taken where the thresholds name it, only where it is forced; `sendfile` stands in, with
+    /// [`Why::Refused`](crate::route::Why::Refused).
+    pub fn copied_after_all(&self) -> bool {
+        self.stats().zerocopy().copied_after_all()
+    }
+
+    /// What is there to be read when a sending ends.
+    pub(crate) fn reap_at_end(&self, socket: BorrowedFd<'_>, sent: &mut Sent) {
+        if sent.by(Route::Zerocopy) > 0 {
+            let done = drain(self.calls(), self.stats(), socket);
+            sent.zerocopy.completions += done.completed;
+            sent.zerocopy.copied += done.copied;
+        }
+    }
+}
+
+/// Whether `MSG_ZEROCOPY` means anything to the socket. Reading the error queue of another one could read its data.
+fn has_zerocopy(socket: BorrowedFd<'_>) -> io::Result<bool> {
+    let mut value = [0; size_of::<i32>()];
+    sys::socket_option(socket, SocketOption::Zerocopy, &mut value)?;
+    Ok(i32::from_ne_bytes(value) != 0)
+}
+
+/// Waits for an error or a message in the error queue. `false`: none came in time.
+fn wait_for_error(socket: BorrowedFd<'_>, wait_max: Duration) -> io::Result<bool> {
+    let wait_max = Timespec::try_from(wait_max).map_err(|_| io::ErrorKind::InvalidInput)?;
+    // No flag: errors are always reported.
+    match poll(&mut [PollFd::new(&socket, PollFlags::empty())], Some(&wait_max)) {
+        Ok(ready) => Ok(ready > 0),
+        // Whether anything is there is found out by asking again; the caller's time limit holds.
+        Err(Errno::INTR) => Ok(true),
+        Err(errno) => Err(errno.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_range_counts_both_ends_and_wraps() {
+        let sends = |first, last| Completion { first, last, copied: false }.sends();
+        assert_eq!((sends(3, 3), sends(0, 9), sends(u32::MAX, 1)), (1, 10, 3));
+    }
+}

@@ -1,0 +1,151 @@
+//! Kernel TLS: whether this machine has it, and whether a socket uses it.
+//!
+//! <https://docs.kernel.org/networking/tls.html>
+//!
+//! The kernel's module makes itself known as an upper protocol of TCP, `tls`, and may be loaded by the first use. A socket
+//! is asked only where that has been seen; so on a machine without it, plans do not pay a system call for the question.
+
+use std::io;
+use std::os::fd::BorrowedFd;
+
+/// Why the kernel cannot encrypt what a socket sends.
+#[derive(Debug, thiserror::Error)]
+pub enum KtlsMissing {
+    /// This library was built without its feature `ktls`.
+    #[error("this program was built without kernel TLS")]
+    NotBuilt,
+    /// The kernel does not know the upper protocol `tls`.
+    #[error(
+        "the kernel has no TLS (CONFIG_TLS), or its module `tls` is not loaded and this user may not load it"
+    )]
+    NoModule,
+    /// Asking failed.
+    #[error("asking for kernel TLS failed: {0}")]
+    Io(#[from] io::Error),
+}
+
+#[cfg(not(feature = "ktls"))]
+/// Whether the kernel can encrypt what a TCP socket sends.
+pub fn ktls_available() -> Result<(), KtlsMissing> {
+    Err(KtlsMissing::NotBuilt)
+}
+
+#[cfg(feature = "ktls")]
+pub use self::probe::ktls_available;
+
+/// Whether the kernel encrypts what `socket` sends.
+#[cfg(not(feature = "ktls"))]
+pub(crate) fn encrypts(_socket: BorrowedFd<'_>) -> bool {
+    false
+}
+
+#[cfg(feature = "ktls")]
+pub(crate) use self::probe::encrypts;
+
+#[cfg(feature = "ktls")]
+mod probe {
+    use std::os::fd::AsFd;
+    use std::sync::atomic::{AtomicU8, Ordering};
+
+    use rustix::io::Errno;
+    use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
+
+    use super::{BorrowedFd, KtlsMissing, io};
+    use crate::sys::{SocketOption, set_socket_option, socket_option};
+
+    const TLS: &[u8] = b"tls";
+    /// `TCP_ULP_NAME_MAX` of the kernel.
+    const NAME_MAX: usize = 16;
+    /// Version and cipher, the head of every `tls_crypto_info`. Asked for so little, the kernel hands out no keys.
+    const CRYPTO_HEAD_BYTES: usize = 4;
+
+    const UNKNOWN: u8 = 0;
+    const ABSENT: u8 = 1;
+    const PRESENT: u8 = 2;
+    /// What is known of the kernel.
+    static KERNEL: AtomicU8 = AtomicU8::new(UNKNOWN);
+
+    /// Whether the kernel can encrypt what a TCP socket sends. Found out by asking for it on a socket that is connected to
+    /// nothing, which is refused one way (`ENOTCONN`) or the other (`ENOENT`); the module is loaded if that is allowed.
+    ///
+    /// The answer is remembered for all transfers of this process. A program that runs when the module is loaded asks again.
+    ///
+    /// # Errors
+    /// [`KtlsMissing`] says why not.
+    ///
+    /// ```
+    /// match pagewire_zcopy::ktls_available() {
+    ///     Ok(()) => println!("sendfile works on TLS sockets too, once they are set up"),
+    ///     Err(missing) => println!("{missing}"),
+    /// }
+    /// ```
+    pub fn ktls_available() -> Result<(), KtlsMissing> {
+        let socket = socket_with(AddressFamily::INET, SocketType::STREAM, SocketFlags::CLOEXEC, None)
+            .map_err(io::Error::from)?;
+        let answer = match set_socket_option(socket.as_fd(), SocketOption::UpperProtocol, TLS) {
+            Ok(()) => Ok(()),
+            Err(error) => match Errno::from_io_error(&error) {
+                Some(Errno::NOTCONN) => Ok(()),
+                Some(Errno::NOENT | Errno::NOPROTOOPT | Errno::OPNOTSUPP) => Err(KtlsMissing::NoModule),
+                _ => return Err(error.into()),
+            },
+        };
+        KERNEL.store(if answer.is_ok() { PRESENT } else { ABSENT }, Ordering::Relaxed);
+        answer
+    }
+
+    /// Whether the kernel encrypts what `socket` sends: it is TCP, hands its bytes to TLS, and TLS has keys to send with.
+    pub(crate) fn encrypts(socket: BorrowedFd<'_>) -> bool {
+        known() && hands_to_tls(socket) && has_keys(socket)
+    }
+
+    /// Whether the kernel has TLS loaded, looked up once.
+    fn known() -> bool {
+        match KERNEL.load(Ordering::Relaxed) {
+            UNKNOWN => {
+                let there = std::fs::read_to_string("/proc/sys/net/ipv4/tcp_available_ulp");
+                // Where /proc cannot be read, sockets are asked.
+                let there = there.map_or(true, |names| names.split_whitespace().any(|name| name == "tls"));
+                KERNEL.store(if there { PRESENT } else { ABSENT }, Ordering::Relaxed);
+                there
+            }
+            state => state == PRESENT,
+        }
+    }
+
+    fn hands_to_tls(socket: BorrowedFd<'_>) -> bool {
+        let mut name = [0; NAME_MAX];
+        let Ok(len) = socket_option(socket, SocketOption::UpperProtocol, &mut name) else { return false };
+        name.get(..len).is_some_and(|name| name.split(|&byte| byte == 0).next() == Some(TLS))
+    }
+
+    fn has_keys(socket: BorrowedFd<'_>) -> bool {
+        let mut head = [0; CRYPTO_HEAD_BYTES];
+        socket_option(socket, SocketOption::TlsTransmit, &mut head).is_ok()
+    }
+}
+
+#[cfg(all(test, feature = "ktls"))]
+mod tests {
+    use std::os::fd::AsFd;
+
+    use super::*;
+
+    #[test]
+    fn a_plain_socket_is_plain_and_the_machine_says_whether_it_has_it() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+        assert!(!encrypts(listener.as_fd()));
+        let listed = std::fs::read_to_string("/proc/sys/net/ipv4/tcp_available_ulp");
+        match ktls_available() {
+            Ok(()) => assert!(listed.map_or(true, |names| names.contains("tls")), "it is loaded now"),
+            Err(KtlsMissing::NoModule) => {
+                assert!(listed.map_or(true, |names| !names.contains("tls")));
+                eprintln!("no kernel TLS here: what encrypts is tested through the seam");
+            }
+            Err(other) => panic!("{other}"),
+        }
+        assert!(!encrypts(listener.as_fd()), "knowing more of the kernel does not change the socket");
+        let (unix, _other) = std::os::unix::net::UnixStream::pair().expect("a pair");
+        assert!(!encrypts(unix.as_fd()));
+    }
+}

@@ -1,0 +1,133 @@
+//! What the routes that send out of a map have in common: the map, and the end of the file.
+//!
+//! ```text
+//!   file     |=================================|          <- its end, asked for before and after each call
+//!   window        |---------------------- 8 MiB ---------------------|   kept in the plan's carry
+//!   call                |---- part ----|
+//! ```
+//!
+//! The window reaches beyond the piece, so that pieces close to each other share it; what is not touched costs nothing.
+//!
+//! Behind the end of a file its last page reads as zeros, and no call reports that. So nothing is offered that the file did
+//! not have a moment before, and if it has lost some of what was taken a moment after, that is
+//! [`SendError::FileShrunk`]: zeros may have left in place of what was cut off between the two, and the connection is to
+//! be closed. (Cutting and growing again within one call is not noticed. `zerocopy` sends the pages themselves: what is
+//! cut off a page later, up to the completion, leaves as zeros, as with `sendfile`.)
+
+use std::io;
+use std::os::fd::AsFd;
+use std::sync::Arc;
+
+use rustix::fs::{FileType, fstat};
+use rustix::io::Errno;
+
+use super::{Bench, Outcome};
+use crate::carry::Carry;
+use crate::mapped_range::is_fault;
+use crate::stats::Sent;
+use crate::{FileRange, MappedFile, MappedRange, Route, SendError, SendPlan, caps};
+
+/// Bytes of one window. Address space, not memory: mapping it costs as much as mapping a page.
+pub(crate) const WINDOW_BYTES: u64 = 8 << 20;
+/// The last position that a file can have, which is `off_t`'s.
+const POSITION_MAX: u64 = i64::MAX as u64;
+
+/// As much of `range` as lies in the plan's window, which is mapped anew if none of it does.
+///
+/// # Errors
+/// One that stands for a refusal, whatever keeps the file from being mapped: the copy does without.
+pub(super) fn window(
+    route: Route,
+    bench: &Bench<'_>,
+    plan: &mut SendPlan,
+    range: &FileRange,
+) -> io::Result<MappedRange> {
+    if let Carry::Window { route: of, map } = plan.carry_mut()
+        && *of == route
+        && let Some(part) = within(map, range)
+    {
+        return Ok(part);
+    }
+    // The old one goes before the new one comes.
+    *plan.carry_mut() = Carry::Nothing;
+    let map = map(bench, range).map_err(|error| match caps::refusal(&error) {
+        Some(_) => error,
+        None => Errno::OPNOTSUPP.into(),
+    })?;
+    let part = within(&map, range).ok_or(Errno::INVAL)?;
+    *plan.carry_mut() = Carry::Window { route, map };
+    Ok(part)
+}
+
+/// Maps a window from the start of `range` on.
+fn map(bench: &Bench<'_>, range: &FileRange) -> io::Result<MappedFile> {
+    let len = WINDOW_BYTES.min(POSITION_MAX.saturating_sub(range.offset()));
+    let map = bench.calls.map(&FileRange::new(Arc::clone(range.file()), range.offset(), len))?;
+    // Of anything else, a device above all, the length is not known, and so not what may be sent.
+    match end_of(map.range())? {
+        Some(_) => Ok(map),
+        None => Err(Errno::OPNOTSUPP.into()),
+    }
+}
+
+/// What of `range` is mapped, from its start on; `None` if that is not.
+fn within(map: &MappedFile, range: &FileRange) -> Option<MappedRange> {
+    let mapped = map.range();
+    let at = range.offset().checked_sub(mapped.offset()).and_then(|at| usize::try_from(at).ok())?;
+    let fits = Arc::ptr_eq(mapped.file(), range.file()) && at < map.len();
+    fits.then(|| map.part(at, usize::try_from(range.len()).unwrap_or(usize::MAX)))
+}
+
+/// Sends `part`, which stands at the plan's cursor, with `call`, which is told whether more is to follow.
+pub(super) fn send(
+    route: Route,
+    bench: &Bench<'_>,
+    plan: &mut SendPlan,
+    part: &MappedRange,
+    sent: &mut Sent,
+    call: impl FnOnce(&MappedRange, bool, &mut Sent) -> io::Result<usize>,
+) -> Result<Outcome, SendError> {
+    let range = part.file_range();
+    let there = there(&range)?;
+    if there == 0 {
+        return Err(bench.shrunk(plan, 0, &range));
+    }
+    let part = part.part(0, there);
+    bench.stats.call(route, sent);
+    match call(&part, plan.remaining() > part.len() as u64, sent) {
+        Ok(0) => Err(SendError::Io(io::ErrorKind::WriteZero.into())),
+        Ok(taken) => {
+            let shrunk = cut_off(bench, plan, &range.part(0, taken as u64))?;
+            bench.stats.file_bytes(route, taken as u64, sent);
+            let outcome = bench.took(plan, taken as u64, part.len() as u64);
+            shrunk.map_or(Ok(outcome), Err)
+        }
+        Err(error) if is_fault(&error) => {
+            let shrunk = cut_off(bench, plan, &range.part(0, part.len() as u64))?;
+            // A page that is still the file's, and could not be read.
+            Err(shrunk.unwrap_or(SendError::Io(error)))
+        }
+        Err(error) if caps::refusal(&error).is_some() => Ok(Outcome::Refused { route, error }),
+        Err(error) => bench.failed(route, error, sent),
+    }
+}
+
+/// How many bytes of `range` its file has now.
+fn there(range: &FileRange) -> io::Result<usize> {
+    let end = end_of(range)?.unwrap_or(u64::MAX);
+    let there = end.saturating_sub(range.offset()).min(range.len());
+    Ok(usize::try_from(there).unwrap_or(usize::MAX))
+}
+
+/// What is to be told if the file ends before `range`, which stands at the plan's cursor, does.
+fn cut_off(bench: &Bench<'_>, plan: &SendPlan, range: &FileRange) -> io::Result<Option<SendError>> {
+    let there = there(range)? as u64;
+    Ok((there < range.len()).then(|| bench.shrunk(plan, 0, &range.part(there, u64::MAX))))
+}
+
+/// Where the file of `range` ends; `None` if it is no regular file.
+fn end_of(range: &FileRange) -> io::Result<Option<u64>> {
+    let stat = fstat(range.file().as_fd())?;
+    let regular = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
+    Ok(regular.then(|| u64::try_from(stat.st_size).unwrap_or(0)))
+}

@@ -1,0 +1,21 @@
+//! What only Linux has, one system call per file.
+
+mod cachestat;
+mod error_queue;
+mod file_map;
+mod loadable_map;
+mod mincore;
+mod send_map;
+mod socket_option;
+mod steady_file;
+mod sync_file_range;
+
+pub(crate) use cachestat::cachestat;
+pub(crate) use error_queue::completion;
+pub(crate) use file_map::FileMap;
+pub(crate) use loadable_map::LoadableMap;
+pub(crate) use mincore::all_in_core;
+pub(crate) use send_map::{SendPart, send_map_zerocopy, send_parts};
+pub(crate) use socket_option::{SocketOption, set_socket_option, socket_option};
+pub use steady_file::SteadyFile;
+pub(crate) use sync_file_range::sync_file_range;
