@@ -38,6 +38,7 @@ impl LoadableMap {
     }
 
     /// Copies the bytes from `at` on into all of `into`.
+    #[expect(clippy::cast_ptr_alignment, reason = "the head ends where a word may begin")]
     pub(crate) fn load(&self, at: usize, into: &mut [u8]) -> io::Result<()> {
         let mut from = self.checked(at, into.len())?.cast_const();
         let (head, words) = into.split_at_mut(from.align_offset(WORD).min(into.len()));
@@ -59,6 +60,7 @@ impl LoadableMap {
     }
 
     /// Copies all of `bytes` to `at`.
+    #[expect(clippy::cast_ptr_alignment, reason = "the head ends where a word may begin")]
     pub(crate) fn store(&mut self, at: usize, bytes: &[u8]) -> io::Result<()> {
         if !self.writable {
             return Err(io::ErrorKind::PermissionDenied.into());
