@@ -16,7 +16,11 @@
 //!   kernel refuses is remembered ([`caps`]) and replaced by the copy, which always works.
 //! * Receive: a [`Receiver`] reads many length-prefixed frames per system call into page-aligned buffers of a
 //!   bounded [`BufferPool`], and holds no buffer while its peer is silent.
-//! * Whatever may wait for a disk runs on an [`IoPool`].
+//! * Send from a standing map of a file: a [`MappedFile`], which nobody here loads from. Loads and stores need a file
+//!   that cannot shrink: a [`SteadyMap`] of a [`SteadyFile`].
+//! * Whatever may wait for a disk runs on an [`IoPool`]: reading ahead what is cold ([`residency`]), dropping what a
+//!   lagging reader leaves behind ([`DropBehind`]), and syncs, shared by all who wait for them ([`GroupCommit`]).
+//! * Reserve blocks ahead of a writer: [`preallocate`].
 //!
 //! Nothing here knows what the bytes mean. Units are bytes unless a name says otherwise.
 //!
@@ -52,6 +56,8 @@ pub mod caps;
 mod carry;
 mod channel;
 mod completions;
+mod drop_behind;
+mod drop_pages;
 mod error;
 mod file_range;
 mod group_commit;
@@ -87,6 +93,8 @@ pub use calls::{Calls, OsCalls};
 pub use channel::transfer_to;
 pub use channel::transfer_to_blocking;
 pub use completions::{Completion, Completions};
+pub use drop_behind::{DropBehind, DropBehindOptions, DropBehindStats};
+pub use drop_pages::{drop_pages, drop_pages_blocking};
 pub use error::SendError;
 pub use file_range::FileRange;
 pub use group_commit::{

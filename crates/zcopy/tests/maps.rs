@@ -98,9 +98,9 @@ fn what_is_stored_through_one_map_is_sent_from_another_and_read_by_the_file() {
 }
 
 #[test]
-fn stores_to_an_ordinary_file_are_flushed_where_someone_promises_for_it() {
+fn flushes_and_advice_end_where_the_map_does() {
     let file = file_of(&pattern(LEN, 73));
-    assert!(SteadyFile::sealed(Arc::clone(&file)).is_err(), "nobody can promise but the caller");
+    assert!(SteadyFile::sealed(Arc::clone(&file)).is_err(), "an ordinary file can be cut at any time");
     let named = MappedFile::new(&FileRange::new(file, 5000, 5000), MapAccess::ReadWrite).expect("a map");
     named.flush(0, 5000).expect("flushing all");
     named.flush(4999, 1).expect("flushing the last byte");

@@ -38,6 +38,7 @@ impl LoadableMap {
     }
 
     /// Copies the bytes from `at` on into all of `into`.
+    #[expect(clippy::cast_ptr_alignment, reason = "the head ends where a word may begin")]
     pub(crate) fn load(&self, at: usize, into: &mut [u8]) -> io::Result<()> {
         let mut from = self.checked(at, into.len())?.cast_const();
         let (head, words) = into.split_at_mut(from.align_offset(WORD).min(into.len()));
@@ -59,6 +60,7 @@ impl LoadableMap {
     }
 
     /// Copies all of `bytes` to `at`.
+    #[expect(clippy::cast_ptr_alignment, reason = "the head ends where a word may begin")]
     pub(crate) fn store(&mut self, at: usize, bytes: &[u8]) -> io::Result<()> {
         if !self.writable {
             return Err(io::ErrorKind::PermissionDenied.into());
@@ -103,5 +105,31 @@ impl LoadableMap {
             Some(end) if end <= self.map.len() => Ok(self.map.address(at)),
             _ => Err(io::ErrorKind::InvalidInput.into()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::FileExt;
+
+    use super::*;
+
+    #[test]
+    fn an_ordinary_file_is_loaded_and_stored_where_the_caller_gives_his_word() {
+        let file = Arc::new(tempfile::tempfile_in(env!("CARGO_MANIFEST_DIR")).expect("a temporary file"));
+        file.write_all_at(&[7; 5000], 0).expect("writing");
+        // SAFETY: the file has no name, nobody else has it open, and this test does not cut it.
+        let steady = unsafe { SteadyFile::assume(Arc::clone(&file)) };
+        let mut map = LoadableMap::new(&steady, 4090, 910, true).expect("a map");
+        map.store(3, b"across the page").expect("storing");
+        map.map().sync(3, 15).expect("flushing");
+        let (mut loaded, mut read) = ([0; 20], [0; 20]);
+        map.load(0, &mut loaded).expect("loading");
+        file.read_exact_at(&mut read, 4090).expect("reading");
+        assert_eq!(
+            (&loaded[..], &loaded[..]),
+            (b"\x07\x07\x07across the page\x07\x07".as_slice(), &read[..])
+        );
+        assert!(map.as_slice().is_none(), "it may change");
     }
 }

@@ -89,7 +89,7 @@ mod tests {
     #[test]
     fn too_many_parts_are_refused_and_none_are_nothing() {
         let (from, _to) = UnixStream::pair().expect("a pair");
-        assert!(send_parts(from.as_fd(), &[SendPart::memory(b"x"); 1025], false).is_err());
+        assert!(send_parts(from.as_fd(), &vec![SendPart::memory(b"x"); 1025], false).is_err());
         assert_eq!(send_parts(from.as_fd(), &[], true).expect("an empty message"), 0);
     }
 }
