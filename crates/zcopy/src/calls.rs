@@ -7,6 +7,7 @@ use std::io::{self, IoSlice};
 use crate::os::{self, FileRef, SocketRef};
 use crate::residency::{Residency, residency_of};
 use crate::route::SocketKind;
+use crate::splice::{Splice, splice};
 
 /// What a transfer asks of the kernel. An implementation makes at most one attempt per call and reports short
 /// counts, `EAGAIN` ([`io::ErrorKind::WouldBlock`]) and `EINTR` as they come.
@@ -38,6 +39,11 @@ pub trait Calls: Debug + Send + Sync {
     /// What kind of socket it is. Asked once for a plan.
     fn socket_kind(&self, _socket: SocketRef<'_>) -> SocketKind {
         SocketKind::Plain
+    }
+
+    /// `splice(2)`: moves at most `count` bytes into a pipe or out of one.
+    fn splice(&self, leg: Splice<'_>, count: usize) -> io::Result<usize> {
+        splice(leg, count)
     }
 }
 

@@ -5,12 +5,25 @@
 //! only ever a help: the cursor counts what the socket took, and a route that finds the carry of another route, of another
 //! piece or of another place than the cursor throws it away and begins at the cursor. So a clone carries nothing.
 
+use crate::pipes::Pipe;
+
 /// One route's, or nothing.
 #[derive(Debug, Default)]
 pub(crate) enum Carry {
     /// The next call begins at the cursor.
     #[default]
     Nothing,
+    /// Of `splice`.
+    Pipe(PipeCarry),
+}
+
+/// A pipe with bytes that the socket has not taken yet.
+#[derive(Debug)]
+pub(crate) struct PipeCarry {
+    /// Never empty.
+    pub(crate) pipe: Pipe,
+    /// The place of its first byte in the plan.
+    pub(crate) at: u64,
 }
 
 impl Clone for Carry {

@@ -42,7 +42,7 @@
 //!
 //! * A range that is being sent is never overwritten in place and never cut inside a page: `sendfile` sends
 //!   the page itself, so later changes reach the peer. Append, or replace by a new file.
-//! * The process ignores `SIGPIPE` (Rust programs do by default): `sendfile` to a closed socket raises it.
+//! * The process ignores `SIGPIPE` (Rust programs do by default): `sendfile` and `splice` to a closed socket raise it.
 //! * `unsafe` lives in `sys` only.
 
 mod batch;
@@ -57,12 +57,14 @@ mod io_pool;
 mod os;
 mod path;
 mod piece;
+mod pipes;
 mod pool;
 mod read_ahead;
 mod receive;
 mod residency;
 pub mod route;
 mod send_plan;
+mod splice;
 mod stats;
 mod sys;
 mod thresholds;
@@ -84,6 +86,7 @@ pub use file_range::FileRange;
 pub use io_pool::{IoPool, PoolFull};
 pub use os::{AsSocket, FileRef, SocketRef};
 pub use piece::Piece;
+pub use pipes::{PipeOptions, PipePool, PipeUsage};
 #[cfg(feature = "tokio")]
 pub use pool::Evicted;
 pub use pool::{BufferPool, DirectBuffer, Exhausted, PoolOptions, PoolUsage};
@@ -92,6 +95,7 @@ pub use receive::{FrameError, Receiver};
 pub use residency::{Residency, residency};
 pub use route::Route;
 pub use send_plan::SendPlan;
+pub use splice::Splice;
 pub use stats::{RouteCounts, Sent, Stats, StatsSnapshot};
 pub use thresholds::{STEPS_MAX, Step, Thresholds, ThresholdsError};
 pub use transfer::{Transfer, TransferOptions};

@@ -70,7 +70,7 @@ async fn a_file_kind_that_really_refuses_sendfile_is_copied() {
 
 #[tokio::test]
 async fn a_shorter_file_is_an_error_and_nothing_is_padded() {
-    for route in [Some(Route::Copy), Some(Route::Sendfile), None] {
+    for route in [Some(Route::Copy), Some(Route::Sendfile), Some(Route::Splice), None] {
         for (kept, announced) in [(100_000, 300_000), (0, 20_000), (999, 1_000), (65_536, 65_537)] {
             let contents = pattern(kept, 11);
             let file = file_of(&contents);

@@ -4,6 +4,8 @@
 
 pub(crate) mod copy;
 pub(crate) mod sendfile;
+pub(crate) mod splice;
+mod tools;
 
 use std::io;
 
@@ -12,6 +14,8 @@ use crate::os::{SocketRef, file_ref};
 use crate::send_plan::Cork;
 use crate::stats::{Sent, Stats};
 use crate::{BufferPool, FileRange, Piece, Route, SendError, SendPlan, route};
+
+pub(crate) use tools::Tools;
 
 /// What came of one attempt.
 #[derive(Debug)]
@@ -35,6 +39,7 @@ pub(crate) struct Bench<'a> {
     pub(crate) calls: &'a dyn Calls,
     pub(crate) buffers: &'a BufferPool,
     pub(crate) stats: &'a Stats,
+    pub(crate) tools: &'a Tools,
     pub(crate) socket: SocketRef<'a>,
     /// How much of a file is looked at in one go to tell whether it is cold.
     pub(crate) look_bytes: u64,
@@ -51,6 +56,7 @@ pub(crate) fn send(
 ) -> Result<Outcome, SendError> {
     match route {
         Route::Sendfile => sendfile::send(bench, plan, range, known, sent),
+        Route::Splice => splice::send(bench, plan, range, known, sent),
         _ => Ok(Outcome::Refused { route, error: io::ErrorKind::Unsupported.into() }),
     }
 }

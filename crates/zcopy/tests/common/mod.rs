@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use pagewire_zcopy::{
-    BufferPool, Calls, FileRange, IoPool, OsCalls, Piece, PoolOptions, Residency, SendPlan, Transfer,
+    BufferPool, Calls, FileRange, IoPool, OsCalls, Piece, PoolOptions, Residency, SendPlan, Splice, Transfer,
     TransferOptions,
 };
 
@@ -123,12 +123,18 @@ pub fn overwrite(file: &File, byte: u8, len: usize) {
 pub struct Moody {
     /// Done once, before the first call of all.
     pub before_send: Option<Box<dyn Fn() + Send + Sync>>,
-    /// The most that a send or sendfile takes, by turns; empty: all.
+    /// The most that a send, sendfile or splice takes, by turns; empty: all.
     pub shorts: Vec<usize>,
     /// About every n-th call is interrupted; 0: none.
     pub interrupt_every: u64,
     /// What sendfile answers instead of working.
     pub sendfile_error: Option<i32>,
+    /// The most that splice takes out of a pipe; 0: all.
+    pub splice_out_max: usize,
+    /// What splice answers on its way into a pipe instead of working.
+    pub splice_in_error: Option<i32>,
+    /// What splice answers on its way out of a pipe instead of working.
+    pub splice_out_error: Option<i32>,
     /// What send answers instead of working.
     pub send_error: Option<i32>,
     /// What every read of a file answers instead of working.
@@ -220,6 +226,15 @@ impl Calls for Moody {
         self.interrupted(turn)?;
         fail(self.sendfile_error)?;
         OsCalls.sendfile(socket, file, offset, self.short(turn, count))
+    }
+
+    fn splice(&self, leg: Splice<'_>, count: usize) -> io::Result<usize> {
+        let turn = self.next();
+        self.interrupted(turn)?;
+        let out = matches!(leg, Splice::PipeToSocket { .. } | Splice::PipeToFile { .. });
+        fail(if out { self.splice_out_error } else { self.splice_in_error })?;
+        let count = if out && self.splice_out_max > 0 { count.min(self.splice_out_max) } else { count };
+        OsCalls.splice(leg, self.short(turn, count))
     }
 
     fn cork(&self, socket: BorrowedFd<'_>, on: bool) -> io::Result<()> {
