@@ -41,6 +41,16 @@ pub trait Calls: Debug + Send + Sync {
         SocketKind::Plain
     }
 
+    /// `recv(2)`: what has been received. 0 is the end of the stream. With `now`, does not wait, whatever the socket does.
+    fn receive(&self, socket: SocketRef<'_>, into: &mut [u8], now: bool) -> io::Result<usize> {
+        if now { os::receive_now(socket, into) } else { os::receive(socket, into) }
+    }
+
+    /// Writes at `offset`: `pwrite(2)`.
+    fn write(&self, file: FileRef<'_>, from: &[u8], offset: u64) -> io::Result<usize> {
+        os::write(file, from, offset)
+    }
+
     /// `splice(2)`: moves at most `count` bytes into a pipe or out of one.
     fn splice(&self, leg: Splice<'_>, count: usize) -> io::Result<usize> {
         splice(leg, count)

@@ -16,6 +16,7 @@
 //!   kernel refuses is remembered ([`caps`]) and replaced by the copy, which always works.
 //! * Receive: a [`Receiver`] reads many length-prefixed frames per system call into page-aligned buffers of a
 //!   bounded [`BufferPool`], and holds no buffer while its peer is silent.
+//! * From a socket into a file: [`Transfer::transfer_from`]. From a socket to a socket: a [`Relay`].
 //! * Whatever may wait for a disk runs on an [`IoPool`].
 //!
 //! Nothing here knows what the bytes mean. Units are bytes unless a name says otherwise.
@@ -61,6 +62,7 @@ mod pipes;
 mod pool;
 mod read_ahead;
 mod receive;
+mod relay;
 mod residency;
 pub mod route;
 mod send_plan;
@@ -71,6 +73,7 @@ mod thresholds;
 #[cfg(feature = "tokio")]
 mod tokio;
 mod transfer;
+mod transfer_from;
 mod transferred;
 mod writeback;
 mod writer;
@@ -92,6 +95,7 @@ pub use pool::Evicted;
 pub use pool::{BufferPool, DirectBuffer, Exhausted, PoolOptions, PoolUsage};
 pub use read_ahead::read_ahead_blocking;
 pub use receive::{FrameError, Receiver};
+pub use relay::{Relay, RelayError, Relayed};
 pub use residency::{Residency, residency};
 pub use route::Route;
 pub use send_plan::SendPlan;
@@ -99,5 +103,8 @@ pub use splice::Splice;
 pub use stats::{RouteCounts, Sent, Stats, StatsSnapshot};
 pub use thresholds::{STEPS_MAX, Step, Thresholds, ThresholdsError};
 pub use transfer::{Transfer, TransferOptions};
+#[cfg(feature = "tokio")]
+pub use transfer_from::transfer_from;
+pub use transfer_from::{ReceiveError, transfer_from_blocking};
 pub use transferred::Transferred;
 pub use writeback::start_writeback;

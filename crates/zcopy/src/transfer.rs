@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::batch::{self, Next};
 use crate::calls::{Calls, OsCalls};
-use crate::caps::{self, Caps};
+use crate::caps::{self, Caps, Refusal};
 use crate::os::SocketRef;
 use crate::path::{self, Bench, Known, Outcome, Tools};
 use crate::pipes::{PipeOptions, PipePool};
@@ -112,6 +112,15 @@ impl Transfer {
 
     pub(crate) fn calls(&self) -> &dyn Calls {
         &*self.shared.calls
+    }
+
+    /// Notes a refusal of `route` by something other than a plan. Only what holds for the whole system is learnt from it:
+    /// that one socket or file cannot take part says nothing of sending.
+    pub(crate) fn note_refusal(&self, route: Route, refusal: Refusal) {
+        self.shared.stats.refusal(route);
+        if refusal == Refusal::System {
+            self.shared.caps.refuse(route, refusal);
+        }
     }
 
     /// One attempt: decides the next call, makes it, moves the cursor. Does not wait for the socket if that does

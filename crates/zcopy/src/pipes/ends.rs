@@ -56,3 +56,8 @@ fn widen(pipe: BorrowedFd<'_>, wanted: usize) -> io::Result<usize> {
 pub(super) fn out_of(error: &io::Error) -> bool {
     matches!(Errno::from_io_error(error), Some(Errno::MFILE | Errno::NFILE | Errno::NOMEM))
 }
+
+/// `read(2)`. At most one attempt.
+pub(super) fn read(pipe: BorrowedFd<'_>, into: &mut [u8]) -> io::Result<usize> {
+    Ok(rustix::io::read(pipe, into)?)
+}

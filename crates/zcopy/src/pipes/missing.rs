@@ -29,3 +29,7 @@ impl Ends {
 pub(super) fn out_of(_: &io::Error) -> bool {
     false
 }
+
+pub(super) fn read(_: FileRef<'_>, _: &mut [u8]) -> io::Result<usize> {
+    Err(io::ErrorKind::Unsupported.into())
+}

@@ -205,4 +205,18 @@ mod tests {
         let huge = PipePool::new(PipeOptions { pipe_bytes: 1 << 40, ..PipeOptions::default() });
         assert!(pipe_of(&huge).capacity() >= wide, "what cannot be had is no error");
     }
+
+    #[test]
+    fn what_is_in_a_pipe_can_be_read_out() {
+        let pool = pool(1, 1);
+        let mut pipe = pipe_of(&pool);
+        rustix::io::write(pipe.write_end().expect("open"), b"eleven byte").expect("writing");
+        pipe.filled(11);
+        let mut into = [0; 8];
+        assert_eq!((pipe.read(&mut into).expect("reading"), &into), (8, b"eleven b"));
+        assert_eq!((pipe.read(&mut into).expect("reading"), &into[..3]), (3, &b"yte"[..]));
+        assert_eq!(pipe.read(&mut into).expect("nothing waits"), 0);
+        drop(pipe);
+        assert_eq!(pool.usage().idle, 1);
+    }
 }

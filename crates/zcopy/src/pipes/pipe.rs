@@ -6,7 +6,7 @@ use std::io;
 use std::sync::Arc;
 
 use super::Store;
-use super::ends::Ends;
+use super::ends::{self, Ends};
 use crate::FileRef;
 
 /// A pipe of a [`PipePool`](super::PipePool). One that is dropped with bytes in it is closed, and they are gone.
@@ -41,6 +41,22 @@ impl Pipe {
     /// A call took so many bytes out.
     pub(crate) fn drained(&mut self, n: usize) {
         self.len = self.len.saturating_sub(n);
+    }
+
+    /// Takes bytes out by copying them: for when the pipe's other way out turns out to be closed. 0 when it is empty.
+    pub(crate) fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let wanted = into.len().min(self.len);
+        let Some(into) = into.get_mut(..wanted).filter(|into| !into.is_empty()) else { return Ok(0) };
+        loop {
+            match ends::read(self.read_end()?, &mut *into) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+                Ok(n) => {
+                    self.drained(n);
+                    return Ok(n);
+                }
+            }
+        }
     }
 
     /// Where bytes go in.

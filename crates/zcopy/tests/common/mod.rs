@@ -137,6 +137,10 @@ pub struct Moody {
     pub splice_out_error: Option<i32>,
     /// What send answers instead of working.
     pub send_error: Option<i32>,
+    /// What every write to a file answers instead of working, once so many bytes have been written.
+    pub write_error: Option<(i32, u64)>,
+    /// Bytes written to files.
+    pub written: Arc<AtomicU64>,
     /// What every read of a file answers instead of working.
     pub read_error: Option<i32>,
     /// What every read without waiting answers instead of working.
@@ -226,6 +230,29 @@ impl Calls for Moody {
         self.interrupted(turn)?;
         fail(self.sendfile_error)?;
         OsCalls.sendfile(socket, file, offset, self.short(turn, count))
+    }
+
+    fn receive(&self, socket: BorrowedFd<'_>, into: &mut [u8], now: bool) -> io::Result<usize> {
+        let turn = self.next();
+        self.interrupted(turn)?;
+        let len = self.short(turn, into.len());
+        OsCalls.receive(socket, &mut into[..len], now)
+    }
+
+    fn write(&self, file: BorrowedFd<'_>, from: &[u8], offset: u64) -> io::Result<usize> {
+        let turn = self.next();
+        self.interrupted(turn)?;
+        let mut len = self.short(turn, from.len());
+        if let Some((error, after)) = self.write_error {
+            let left = after.saturating_sub(self.written.load(Ordering::Relaxed));
+            if left == 0 {
+                fail(Some(error))?;
+            }
+            len = len.min(left as usize);
+        }
+        let n = OsCalls.write(file, &from[..len], offset)?;
+        self.written.fetch_add(n as u64, Ordering::Relaxed);
+        Ok(n)
     }
 
     fn splice(&self, leg: Splice<'_>, count: usize) -> io::Result<usize> {
