@@ -7,6 +7,7 @@ use std::io::{self, IoSlice};
 use crate::os::{self, FileRef, SocketRef};
 use crate::residency::{Residency, residency_of};
 use crate::route::SocketKind;
+use crate::splice::{Splice, splice};
 use crate::sys::{self, SocketOption};
 use crate::{Completion, FileRange, MapAccess, MappedFile, MappedRange, ktls};
 
@@ -66,6 +67,21 @@ pub trait Calls: Debug + Send + Sync {
     /// there is none. `None`: it was about something else. Asked of sockets with `SO_ZEROCOPY` only.
     fn completion(&self, socket: SocketRef<'_>) -> io::Result<Option<Completion>> {
         sys::completion(socket)
+    }
+
+    /// `recv(2)`: what has been received. 0 is the end of the stream. With `now`, does not wait, whatever the socket does.
+    fn receive(&self, socket: SocketRef<'_>, into: &mut [u8], now: bool) -> io::Result<usize> {
+        if now { os::receive_now(socket, into) } else { os::receive(socket, into) }
+    }
+
+    /// Writes at `offset`: `pwrite(2)`.
+    fn write(&self, file: FileRef<'_>, from: &[u8], offset: u64) -> io::Result<usize> {
+        os::write(file, from, offset)
+    }
+
+    /// `splice(2)`: moves at most `count` bytes into a pipe or out of one.
+    fn splice(&self, leg: Splice<'_>, count: usize) -> io::Result<usize> {
+        splice(leg, count)
     }
 }
 

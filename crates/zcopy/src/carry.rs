@@ -5,6 +5,7 @@
 //! only ever a help: the cursor counts what the socket took, and a route that finds the carry of another route, of another
 //! piece or of another place than the cursor throws it away and begins at the cursor. So a clone carries nothing.
 
+use crate::pipes::Pipe;
 use crate::{MappedFile, Route};
 
 /// One route's, or nothing.
@@ -16,6 +17,17 @@ pub(crate) enum Carry {
     /// Routes `mmap` and `zerocopy`: a map of the file, which the next bytes are likely to lie in. Of `zerocopy` it says
     /// besides that the socket has been told (`SO_ZEROCOPY`).
     Window { route: Route, map: MappedFile },
+    /// Of `splice`.
+    Pipe(PipeCarry),
+}
+
+/// A pipe with bytes that the socket has not taken yet.
+#[derive(Debug)]
+pub(crate) struct PipeCarry {
+    /// Never empty.
+    pub(crate) pipe: Pipe,
+    /// The place of its first byte in the plan.
+    pub(crate) at: u64,
 }
 
 impl Clone for Carry {

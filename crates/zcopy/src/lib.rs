@@ -16,6 +16,7 @@
 //!   kernel refuses is remembered ([`caps`]) and replaced by the copy, which always works.
 //! * Receive: a [`Receiver`] reads many length-prefixed frames per system call into page-aligned buffers of a
 //!   bounded [`BufferPool`], and holds no buffer while its peer is silent.
+//! * From a socket into a file: [`Transfer::transfer_from`]. From a socket to a socket: a [`Relay`].
 //! * Send from a standing map of a file: a [`MappedFile`], which nobody here loads from. Loads and stores need a file
 //!   that cannot shrink: a [`SteadyMap`] of a [`SteadyFile`].
 //! * Whatever may wait for a disk runs on an [`IoPool`]: reading ahead what is cold ([`residency`]), dropping what a
@@ -46,7 +47,7 @@
 //!
 //! * A range that is being sent is never overwritten in place and never cut inside a page: `sendfile` sends
 //!   the page itself, so later changes reach the peer. Append, or replace by a new file.
-//! * The process ignores `SIGPIPE` (Rust programs do by default): `sendfile` to a closed socket raises it.
+//! * The process ignores `SIGPIPE` (Rust programs do by default): `sendfile` and `splice` to a closed socket raise it.
 //! * `unsafe` lives in `sys` only.
 
 mod batch;
@@ -68,13 +69,16 @@ mod mapped_range;
 mod os;
 mod path;
 mod piece;
+mod pipes;
 mod pool;
 mod preallocate;
 mod read_ahead;
 mod receive;
+mod relay;
 mod residency;
 pub mod route;
 mod send_plan;
+mod splice;
 mod stats;
 mod steady_map;
 mod sys;
@@ -82,6 +86,7 @@ mod thresholds;
 #[cfg(feature = "tokio")]
 mod tokio;
 mod transfer;
+mod transfer_from;
 mod transferred;
 mod writeback;
 mod writer;
@@ -106,19 +111,25 @@ pub use mapped_file::{MapAccess, MapAdvice, MappedFile};
 pub use mapped_range::MappedRange;
 pub use os::{AsSocket, FileRef, SocketRef};
 pub use piece::Piece;
+pub use pipes::{PipeOptions, PipePool, PipeUsage};
 #[cfg(feature = "tokio")]
 pub use pool::Evicted;
 pub use pool::{BufferPool, DirectBuffer, Exhausted, PoolOptions, PoolUsage};
 pub use preallocate::{Length, Reserved, preallocate, punch_hole};
 pub use read_ahead::read_ahead_blocking;
 pub use receive::{FrameError, Receiver};
+pub use relay::{Relay, RelayError, Relayed};
 pub use residency::{Residency, ToldBy, residency, residency_told};
 pub use route::Route;
 pub use send_plan::SendPlan;
+pub use splice::Splice;
 pub use stats::{RouteCounts, Sent, Stats, StatsSnapshot, ZerocopyCounts};
 pub use steady_map::SteadyMap;
 pub use sys::SteadyFile;
 pub use thresholds::{STEPS_MAX, Step, Thresholds, ThresholdsError};
 pub use transfer::{Transfer, TransferOptions};
+#[cfg(feature = "tokio")]
+pub use transfer_from::transfer_from;
+pub use transfer_from::{ReceiveError, transfer_from_blocking};
 pub use transferred::Transferred;
 pub use writeback::start_writeback;

@@ -155,6 +155,8 @@ pub enum Why {
     Refused,
     /// It goes to a writer that is no socket of the kernel's.
     Writer,
+    /// It comes from a socket, and the page cache copies whatever is written to it: nothing to be saved that way.
+    Received,
 }
 
 /// The route for a file piece of `len` bytes (the whole piece, whatever of it has gone already, so that a piece

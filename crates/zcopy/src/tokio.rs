@@ -23,13 +23,19 @@ mod sealed {
     impl Sealed for tokio::net::UnixStream {}
 }
 
-/// A tokio socket that plans can be sent to: [`TcpStream`] and, on unix systems, [`tokio::net::UnixStream`].
+/// A tokio socket that plans can be sent to and files received from: [`TcpStream`] and, on unix systems, [`tokio::net::UnixStream`].
 pub trait Socket: sealed::Sealed + AsSocket + Sync {
     /// Runs `attempt` if the socket may be writable; `WouldBlock` clears that mark.
     fn try_write<R>(&self, attempt: impl FnOnce() -> io::Result<R>) -> io::Result<R>;
 
     /// Waits until the socket may be writable.
     fn writable(&self) -> impl Future<Output = io::Result<()>> + Send;
+
+    /// Runs `attempt` if the socket may have something to read; `WouldBlock` clears that mark.
+    fn try_read<R>(&self, attempt: impl FnOnce() -> io::Result<R>) -> io::Result<R>;
+
+    /// Waits until the socket may have something to read, or its peer sends no more.
+    fn readable(&self) -> impl Future<Output = io::Result<()>> + Send;
 }
 
 macro_rules! socket {
@@ -41,6 +47,14 @@ macro_rules! socket {
 
             fn writable(&self) -> impl Future<Output = io::Result<()>> + Send {
                 <$stream>::writable(self)
+            }
+
+            fn try_read<R>(&self, attempt: impl FnOnce() -> io::Result<R>) -> io::Result<R> {
+                self.try_io(Interest::READABLE, attempt)
+            }
+
+            fn readable(&self) -> impl Future<Output = io::Result<()>> + Send {
+                <$stream>::readable(self)
             }
         }
     )*};
@@ -122,7 +136,7 @@ impl Transfer {
     }
 
     /// Pays for `taken` bytes out of the task's budget, and lets others have their turn when that is spent.
-    async fn pay(&self, taken: u64) {
+    pub(crate) async fn pay(&self, taken: u64) {
         let unit = (u64::from(self.options().turn_bytes) / TURN_UNITS).max(1);
         for _ in 0..(taken / unit).clamp(1, 2 * TURN_UNITS) {
             if !tokio::task::coop::has_budget_remaining() {

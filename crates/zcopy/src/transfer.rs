@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use crate::batch::{self, Next};
 use crate::calls::{Calls, OsCalls};
-use crate::caps::{self, Caps};
+use crate::caps::{self, Caps, Refusal};
 use crate::os::SocketRef;
-use crate::path::{self, Bench, Known, Outcome};
+use crate::path::{self, Bench, Known, Outcome, Tools};
+use crate::pipes::{PipeOptions, PipePool};
 use crate::route::{Policy, Route, RouteSet, Why};
 use crate::stats::{Sent, Stats};
 use crate::{BufferPool, IoPool, SendError, SendPlan, Thresholds};
@@ -24,6 +25,8 @@ pub struct TransferOptions {
     /// How far ahead a cold file is read while its first turn is waited for, and how much of a file is looked at in
     /// one go to tell whether it is cold. Default 2 MiB.
     pub read_ahead_bytes: u32,
+    /// Bounds of the pipes that `splice` goes through. None is made before it is needed.
+    pub pipes: PipeOptions,
 }
 
 impl Default for TransferOptions {
@@ -33,6 +36,7 @@ impl Default for TransferOptions {
             thresholds: Thresholds::default(),
             turn_bytes: 1 << 20,
             read_ahead_bytes: 2 << 20,
+            pipes: PipeOptions::default(),
         }
     }
 }
@@ -54,6 +58,7 @@ struct Shared {
     calls: Box<dyn Calls>,
     caps: Caps,
     stats: Stats,
+    tools: Tools,
 }
 
 impl Transfer {
@@ -71,7 +76,8 @@ impl Transfer {
         calls: Box<dyn Calls>,
     ) -> Self {
         let (caps, stats) = (Caps::default(), Stats::default());
-        Self { shared: Arc::new(Shared { options, buffers, io, calls, caps, stats }) }
+        let tools = Tools { pipes: PipePool::new(options.pipes) };
+        Self { shared: Arc::new(Shared { options, buffers, io, calls, caps, stats, tools }) }
     }
 
     /// How it sends.
@@ -92,6 +98,11 @@ impl Transfer {
     /// The buffers it copies through.
     pub fn buffers(&self) -> &BufferPool {
         &self.shared.buffers
+    }
+
+    /// The pipes that `splice` goes through.
+    pub fn pipes(&self) -> &PipePool {
+        &self.shared.tools.pipes
     }
 
     /// The threads it reads cold ranges ahead on.
@@ -116,6 +127,15 @@ impl Transfer {
         refused
     }
 
+    /// Notes a refusal of `route` by something other than a plan. Only what holds for the whole system is learnt from it:
+    /// that one socket or file cannot take part says nothing of sending.
+    pub(crate) fn note_refusal(&self, route: Route, refusal: Refusal) {
+        self.shared.stats.refusal(route);
+        if refusal == Refusal::System {
+            self.shared.caps.refuse(route, refusal);
+        }
+    }
+
     /// One attempt: decides the next call, makes it, moves the cursor. Does not wait for the socket if that does
     /// not, nor for a disk where `known` does not allow it.
     pub(crate) fn step(
@@ -131,6 +151,7 @@ impl Transfer {
             calls: &*shared.calls,
             buffers: &shared.buffers,
             stats: &shared.stats,
+            tools: &shared.tools,
             socket,
             look_bytes: u64::from(options.read_ahead_bytes),
         };

@@ -55,7 +55,7 @@ fn a_file_just_written_is_resident_and_a_dropped_one_cold() {
 
 #[tokio::test]
 async fn a_cold_range_is_offloaded_and_arrives_whole() {
-    for route in [Route::Copy, Route::Sendfile, Route::Mmap] {
+    for route in [Route::Copy, Route::Sendfile, Route::Splice, Route::Mmap] {
         let contents = pattern(3_000_000, 21);
         let file = file_of(&contents);
         let transfer = transfer(TransferOptions { route: Some(route), ..TransferOptions::default() });

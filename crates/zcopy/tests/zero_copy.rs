@@ -44,6 +44,13 @@ fn sendfile_sends_the_page_cache_itself() {
 }
 
 #[test]
+fn splice_sends_the_page_cache_itself() {
+    for len in SIZES {
+        assert_eq!(new_bytes_by(Route::Splice, len), len, "all {len} bytes are new");
+    }
+}
+
+#[test]
 fn copy_sends_a_copy() {
     for len in SIZES {
         assert_eq!(new_bytes_by(Route::Copy, len), 0, "none of {len} bytes is new");
@@ -80,7 +87,7 @@ fn the_kernels_report_about_zerocopy_agrees_with_what_arrives() {
 
 #[tokio::test]
 async fn the_async_sender_sends_by_reference_as_well() {
-    for (route, share) in [(Route::Sendfile, 1), (Route::Copy, 0)] {
+    for (route, share) in [(Route::Sendfile, 1), (Route::Splice, 1), (Route::Copy, 0)] {
         for len in SIZES {
             let file = file_of(&vec![b'A'; len]);
             let (sender, mut receiver) = tokio_pair(false);

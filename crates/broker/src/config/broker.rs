@@ -109,6 +109,8 @@ pub struct BrokerConfig {
     pub transfer_route: Option<Route>,
     /// `pagewire.transfer.thresholds`; none takes those measured on this machine, or the default.
     pub transfer_thresholds: Option<Thresholds>,
+    /// `pagewire.transfer.drop.behind`.
+    pub transfer_drop_behind: bool,
     /// `pagewire.transfer.turn.bytes`.
     pub transfer_turn_bytes: u32,
     /// `pagewire.request.memory.max.bytes`.
@@ -232,6 +234,7 @@ impl BrokerConfig {
             acks_all_is_stable: layers.text("pagewire.acks.all.meaning").as_deref() != Some("page-cache"),
             transfer_route: transfer::route(&layers),
             transfer_thresholds,
+            transfer_drop_behind: layers.flag("pagewire.transfer.drop.behind"),
             transfer_turn_bytes: size_u32("pagewire.transfer.turn.bytes"),
             request_memory_bytes: size("pagewire.request.memory.max.bytes"),
             open_files_max: size("pagewire.open.files.max"),

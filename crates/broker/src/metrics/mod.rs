@@ -20,6 +20,8 @@ pub(crate) struct Metrics {
     pub(crate) fetch_parked: AtomicU64,
     /// Fetch rounds that had to wait for an index page, a batch header or a file to be opened.
     pub(crate) fetch_cold_lookups: AtomicU64,
+    /// Bytes of pages that lagging consumers brought into the page cache and that were dropped behind them.
+    pub(crate) fetch_dropped_bytes: AtomicU64,
 }
 
 impl Default for Metrics {
@@ -35,6 +37,7 @@ impl Default for Metrics {
             fetch_failed: AtomicU64::new(0),
             fetch_parked: AtomicU64::new(0),
             fetch_cold_lookups: AtomicU64::new(0),
+            fetch_dropped_bytes: AtomicU64::new(0),
         }
     }
 }

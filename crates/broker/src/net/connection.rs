@@ -26,6 +26,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, trace, warn};
 
 use super::{
+    behind::Behind,
     congestion,
     peer::Peer,
     queue::{Answer, Queue},
@@ -54,6 +55,7 @@ struct Connection {
     receiver: Receiver,
     queue: Queue,
     outgoing: SendPlan,
+    behind: Behind,
     /// Of what is in `outgoing`.
     charges: Vec<Charge>,
     /// The client has closed. What it sent before is read to its end, but nothing is waited for.
@@ -77,6 +79,7 @@ pub(super) async fn serve(broker: Arc<Broker>, stream: TcpStream, peer: Arc<Peer
         queue: Queue::new(Arc::clone(&account)),
         account,
         outgoing: SendPlan::new(),
+        behind: Behind::new(Arc::clone(&broker)),
         charges: Vec::new(),
         gone: false,
         stop,
@@ -199,6 +202,7 @@ impl Connection {
             };
             match sent {
                 Ok(Ok(_)) => {
+                    self.behind.sent(&self.outgoing);
                     self.outgoing = SendPlan::new();
                     self.charges.clear();
                 }

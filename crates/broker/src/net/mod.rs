@@ -3,6 +3,7 @@
 //! `listener` accepts and enforces the connection limits; `connection` is the loop that owns one socket. Neither
 //! knows what a request means: a frame goes to `dispatch`, a `SendPlan` comes back.
 
+mod behind;
 mod congestion;
 mod connection;
 mod descriptors;

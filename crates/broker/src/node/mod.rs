@@ -184,6 +184,7 @@ impl Node {
             fetch_cold_lookups = read(&metrics.fetch_cold_lookups),
             file_bytes_by_route = sent,
             cold_offloads = stats.cold_offloads,
+            dropped_behind_bytes = read(&metrics.fetch_dropped_bytes),
             refusals = stats.refusals,
             "stopped"
         );

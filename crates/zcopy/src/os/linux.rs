@@ -8,7 +8,7 @@ use std::os::fd::BorrowedFd;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{Advice, OFlags, fadvise, fcntl_getfl};
 use rustix::io::{Errno, ReadWriteFlags, preadv2};
-use rustix::net::{SendAncillaryBuffer, SendFlags};
+use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags};
 
 /// Bytes of one call to `/dev/null`.
 const NULL_STEP: u64 = 1 << 20;
@@ -47,19 +47,32 @@ pub(crate) fn read_now(file: BorrowedFd<'_>, into: &mut [u8], at: u64) -> io::Re
 }
 
 /// `read(2)` from a socket. At most one attempt.
-#[cfg(feature = "tokio")]
 pub(crate) fn receive(socket: BorrowedFd<'_>, into: &mut [u8]) -> io::Result<usize> {
     Ok(rustix::io::read(socket, into)?)
+}
+
+/// `recv(2)` with `MSG_DONTWAIT`. At most one attempt.
+pub(crate) fn receive_now(socket: BorrowedFd<'_>, into: &mut [u8]) -> io::Result<usize> {
+    Ok(rustix::net::recv(socket, into, RecvFlags::DONTWAIT)?.0)
 }
 
 /// Waits until a non-blocking socket takes more, or has nothing but words in its error queue: `false`. A blocking one only
 /// ever says "would block" at its time limit.
 pub(crate) fn wait_writable(socket: BorrowedFd<'_>) -> io::Result<bool> {
+    wait(socket, PollFlags::OUT)
+}
+
+/// As [`wait_writable`], until it has received something or its peer sends no more.
+pub(crate) fn wait_readable(socket: BorrowedFd<'_>) -> io::Result<()> {
+    wait(socket, PollFlags::IN).map(drop)
+}
+
+fn wait(socket: BorrowedFd<'_>, until: PollFlags) -> io::Result<bool> {
     if !fcntl_getfl(socket)?.contains(OFlags::NONBLOCK) {
         return Err(io::ErrorKind::WouldBlock.into());
     }
     loop {
-        let mut ready = [PollFd::new(&socket, PollFlags::OUT)];
+        let mut ready = [PollFd::new(&socket, until)];
         match poll(&mut ready, None) {
             Err(Errno::INTR) => {}
             Err(errno) => return Err(errno.into()),

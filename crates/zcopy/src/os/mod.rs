@@ -65,3 +65,65 @@ pub(crate) fn read(file: FileRef<'_>, into: &mut [u8], offset: u64) -> io::Resul
 pub(crate) fn read(file: FileRef<'_>, into: &mut [u8], offset: u64) -> io::Result<usize> {
     std::os::windows::fs::FileExt::seek_read(file, into, offset)
 }
+
+/// Writes at `offset`: `pwrite(2)`. At most one attempt.
+#[cfg(unix)]
+pub(crate) fn write(file: FileRef<'_>, from: &[u8], offset: u64) -> io::Result<usize> {
+    Ok(rustix::io::pwrite(file, from, offset)?)
+}
+
+/// Writes at `offset`. Moves the file's own position, which nothing here uses.
+#[cfg(windows)]
+pub(crate) fn write(file: FileRef<'_>, from: &[u8], offset: u64) -> io::Result<usize> {
+    std::os::windows::fs::FileExt::seek_write(file, from, offset)
+}
+
+/// `shutdown(2)` of the sending side: the peer sees the end of the stream.
+#[cfg(unix)]
+pub(crate) fn shutdown_write(socket: SocketRef<'_>) -> io::Result<()> {
+    Ok(rustix::net::shutdown(socket, rustix::net::Shutdown::Write)?)
+}
+
+/// The sending side ends: the peer sees the end of the stream.
+#[cfg(windows)]
+pub(crate) fn shutdown_write(socket: SocketRef<'_>) -> io::Result<()> {
+    socket2::SockRef::from(&socket).shutdown(std::net::Shutdown::Write)
+}
+
+/// Why bytes cannot be put at an offset of this file, if so.
+#[cfg(unix)]
+pub(crate) fn unsuitable(file: &File) -> io::Result<Option<&'static str>> {
+    use std::os::unix::fs::FileTypeExt;
+
+    use rustix::fs::OFlags;
+
+    let kind = file.metadata()?.file_type();
+    let flags = rustix::fs::fcntl_getfl(file)?;
+    Ok(if !kind.is_file() && !kind.is_block_device() {
+        Some("it is a pipe, a directory or a device, which has no offsets")
+    } else if flags.contains(OFlags::APPEND) {
+        Some("it was opened for appending, which ignores offsets")
+    } else if flags & OFlags::RWMODE == OFlags::RDONLY {
+        Some("it was not opened for writing")
+    } else if is_direct(flags) {
+        Some("it was opened with O_DIRECT, which takes no odd offsets and lengths")
+    } else {
+        None
+    })
+}
+
+#[cfg(target_os = "linux")]
+fn is_direct(flags: rustix::fs::OFlags) -> bool {
+    flags.contains(rustix::fs::OFlags::DIRECT)
+}
+
+#[cfg(all(unix, not(target_os = "linux")))]
+fn is_direct(_: rustix::fs::OFlags) -> bool {
+    false
+}
+
+/// Why bytes cannot be put at an offset of this file, if so.
+#[cfg(windows)]
+pub(crate) fn unsuitable(file: &File) -> io::Result<Option<&'static str>> {
+    Ok((!file.metadata()?.is_file()).then_some("it is a directory or a device, which has no offsets"))
+}

@@ -27,9 +27,18 @@ pub(crate) fn read_now(_: FileRef<'_>, _: &mut [u8], _: u64) -> io::Result<usize
 }
 
 /// `recv`. At most one attempt.
-#[cfg(feature = "tokio")]
 pub(crate) fn receive(socket: SocketRef<'_>, into: &mut [u8]) -> io::Result<usize> {
     io::Read::read(&mut &*socket2::SockRef::from(&socket), into)
+}
+
+/// There is no way to ask a blocking socket that works everywhere: what comes next is waited for.
+pub(crate) fn receive_now(_: SocketRef<'_>, _: &mut [u8]) -> io::Result<usize> {
+    Err(io::ErrorKind::WouldBlock.into())
+}
+
+/// As [`wait_writable`].
+pub(crate) fn wait_readable(_: SocketRef<'_>) -> io::Result<()> {
+    Err(io::ErrorKind::WouldBlock.into())
 }
 
 /// Waits until a non-blocking socket takes more, where the system has a way to: it has none here that the standard library

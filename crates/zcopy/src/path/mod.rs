@@ -7,6 +7,8 @@ mod ktls;
 mod mapped;
 pub(crate) mod mmap;
 pub(crate) mod sendfile;
+pub(crate) mod splice;
+mod tools;
 mod zerocopy;
 
 use std::io;
@@ -16,6 +18,8 @@ use crate::os::{SocketRef, file_ref};
 use crate::send_plan::Cork;
 use crate::stats::{Sent, Stats};
 use crate::{BufferPool, FileRange, Piece, Route, SendError, SendPlan, route};
+
+pub(crate) use tools::Tools;
 
 /// What came of one attempt.
 #[derive(Debug)]
@@ -39,6 +43,7 @@ pub(crate) struct Bench<'a> {
     pub(crate) calls: &'a dyn Calls,
     pub(crate) buffers: &'a BufferPool,
     pub(crate) stats: &'a Stats,
+    pub(crate) tools: &'a Tools,
     pub(crate) socket: SocketRef<'a>,
     /// How much of a file is looked at in one go to tell whether it is cold.
     pub(crate) look_bytes: u64,
@@ -58,6 +63,7 @@ pub(crate) fn send(
         Route::Mmap => mmap::send(bench, plan, range, known, sent),
         Route::Zerocopy => zerocopy::send(bench, plan, range, known, sent),
         Route::Ktls => ktls::send(bench, plan, range, known, sent),
+        Route::Splice => splice::send(bench, plan, range, known, sent),
         _ => Ok(Outcome::Refused { route, error: io::ErrorKind::Unsupported.into() }),
     }
 }

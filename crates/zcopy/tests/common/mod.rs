@@ -14,7 +14,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use pagewire_zcopy::{
     BufferPool, Calls, Completion, FileRange, IoPool, MapAccess, MappedFile, MappedRange, OsCalls, Piece,
-    PoolOptions, Residency, Route, SendPlan, Sent, Transfer, TransferOptions, route::SocketKind,
+    PoolOptions, Residency, Route, SendPlan, Sent, Splice, Transfer, TransferOptions, route::SocketKind,
 };
 
 /// Long enough for a busy machine, short enough to end a test that hangs.
@@ -145,14 +145,24 @@ pub fn overwrite(file: &File, byte: u8, len: usize) {
 pub struct Moody {
     /// Done once, before the first call of all.
     pub before_send: Option<Box<dyn Fn() + Send + Sync>>,
-    /// The most that a send or sendfile takes, by turns; empty: all.
+    /// The most that a send, sendfile or splice takes, by turns; empty: all.
     pub shorts: Vec<usize>,
     /// About every n-th call is interrupted; 0: none.
     pub interrupt_every: u64,
     /// What sendfile answers instead of working.
     pub sendfile_error: Option<i32>,
+    /// The most that splice takes out of a pipe; 0: all.
+    pub splice_out_max: usize,
+    /// What splice answers on its way into a pipe instead of working.
+    pub splice_in_error: Option<i32>,
+    /// What splice answers on its way out of a pipe instead of working.
+    pub splice_out_error: Option<i32>,
     /// What send answers instead of working.
     pub send_error: Option<i32>,
+    /// What every write to a file answers instead of working, once so many bytes have been written.
+    pub write_error: Option<(i32, u64)>,
+    /// Bytes written to files.
+    pub written: Arc<AtomicU64>,
     /// What every read of a file answers instead of working.
     pub read_error: Option<i32>,
     /// What every read without waiting answers instead of working.
@@ -266,6 +276,38 @@ impl Calls for Moody {
         self.interrupted(turn)?;
         fail(self.sendfile_error)?;
         OsCalls.sendfile(socket, file, offset, self.short(turn, count))
+    }
+
+    fn receive(&self, socket: BorrowedFd<'_>, into: &mut [u8], now: bool) -> io::Result<usize> {
+        let turn = self.next();
+        self.interrupted(turn)?;
+        let len = self.short(turn, into.len());
+        OsCalls.receive(socket, &mut into[..len], now)
+    }
+
+    fn write(&self, file: BorrowedFd<'_>, from: &[u8], offset: u64) -> io::Result<usize> {
+        let turn = self.next();
+        self.interrupted(turn)?;
+        let mut len = self.short(turn, from.len());
+        if let Some((error, after)) = self.write_error {
+            let left = after.saturating_sub(self.written.load(Ordering::Relaxed));
+            if left == 0 {
+                fail(Some(error))?;
+            }
+            len = len.min(left as usize);
+        }
+        let n = OsCalls.write(file, &from[..len], offset)?;
+        self.written.fetch_add(n as u64, Ordering::Relaxed);
+        Ok(n)
+    }
+
+    fn splice(&self, leg: Splice<'_>, count: usize) -> io::Result<usize> {
+        let turn = self.next();
+        self.interrupted(turn)?;
+        let out = matches!(leg, Splice::PipeToSocket { .. } | Splice::PipeToFile { .. });
+        fail(if out { self.splice_out_error } else { self.splice_in_error })?;
+        let count = if out && self.splice_out_max > 0 { count.min(self.splice_out_max) } else { count };
+        OsCalls.splice(leg, self.short(turn, count))
     }
 
     fn cork(&self, socket: BorrowedFd<'_>, on: bool) -> io::Result<()> {

@@ -1,8 +1,8 @@
 //! Settings that Kafka does not have. In the environment they go without the second `PAGEWIRE_`:
 //! `pagewire.transfer.route` is `PAGEWIRE_TRANSFER_ROUTE`.
 
-use crate::config::definition::Kind::{Int, Long, Text};
-use crate::config::definition::Rule::{Between, Min, NotEmpty, OneOf};
+use crate::config::definition::Kind::{Boolean, Int, Long, Text};
+use crate::config::definition::Rule::{Any, Between, Min, NotEmpty, OneOf};
 use crate::config::definition::Setting as S;
 
 /// Ours.
@@ -13,6 +13,8 @@ pub(super) static OWN: &[S] = &[
         .doc("How record bytes reach a socket: `auto` chooses by size, a name forces one route. What the kernel refuses is copied."),
     S::new("pagewire.transfer.thresholds", Text, Some("auto"), NotEmpty)
         .doc("Which route for which size where `auto` chooses, such as `8192 copy, max sendfile`. `auto` takes what `pagewire lab calibrate` measured and left in the data directory, and without that copies up to 8192 bytes and sends the rest by `sendfile`."),
+    S::new("pagewire.transfer.drop.behind", Boolean, Some("true"), Any)
+        .doc("Whether pages that had to be read from the disk for a lagging consumer are dropped from the page cache again, 16 MiB behind it, so that it does not push out what the others read."),
     S::new("pagewire.transfer.turn.bytes", Int, Some("1048576"), Min(4096))
         .doc("About the bytes of one sending call; a connection that has sent twice as many lets others have their turn."),
     S::new("pagewire.socket.congestion.control", Text, Some("auto"), NotEmpty)
