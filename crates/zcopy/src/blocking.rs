@@ -28,7 +28,7 @@ impl Transfer {
         let mut known = Known::all();
         while !plan.is_done() {
             if let Outcome::WouldBlock = self.step(socket, plan, &mut known, sent)? {
-                self.wait_writable(socket)?;
+                self.wait_writable(socket, sent)?;
             }
         }
         self.reap_at_end(socket, sent);
@@ -36,9 +36,15 @@ impl Transfer {
     }
 
     /// Waits until a non-blocking socket takes more. A blocking one only ever says "would block" at its time limit.
-    fn wait_writable(&self, socket: SocketRef<'_>) -> std::io::Result<()> {
-        // Completions make no room, and would end every wait until somebody reads them.
-        while !os::wait_writable(socket)? && self.reap_completions(socket)? != Completions::default() {}
+    fn wait_writable(&self, socket: SocketRef<'_>, sent: &mut Sent) -> std::io::Result<()> {
+        while !os::wait_writable(socket)? {
+            // Completions make no room, and would end every wait until somebody reads them.
+            let done = self.reap_completions(socket)?;
+            if done == Completions::default() {
+                break;
+            }
+            sent.zerocopy.completed(done);
+        }
         Ok(())
     }
 }

@@ -66,7 +66,7 @@ pub(crate) fn drain(calls: &dyn Calls, stats: &Stats, socket: BorrowedFd<'_>) ->
             Err(_) => break,
         }
     }
-    stats.zerocopy_completed(done.completed, done.copied);
+    stats.zerocopy_completed(done);
     done
 }
 
@@ -97,6 +97,26 @@ impl Transfer {
     ///
     /// # Errors
     /// As there, and what `poll(2)` reports.
+    ///
+    /// ```
+    /// use std::{fs::File, io::Read, net::{TcpListener, TcpStream}, sync::Arc, time::Duration};
+    /// use pagewire_zcopy::{BufferPool, FileRange, IoPool, PoolOptions, Route, SendPlan, Transfer, TransferOptions};
+    ///
+    /// let options = TransferOptions { route: Some(Route::Zerocopy), ..TransferOptions::default() };
+    /// let transfer = Transfer::new(options, BufferPool::new(PoolOptions::default()), IoPool::new(1, 1));
+    /// let listener = TcpListener::bind("127.0.0.1:0")?;
+    /// let socket = TcpStream::connect(listener.local_addr()?)?;
+    /// let mut plan = SendPlan::new();
+    /// plan.push_file(FileRange::new(Arc::new(File::open("/proc/self/exe")?), 0, 4096));
+    /// let sent = transfer.send_blocking(&socket, &mut plan)?;
+    /// listener.accept()?.0.read_exact(&mut [0; 4096])?;
+    ///
+    /// let open = sent.zerocopy.sends - sent.zerocopy.completions;
+    /// let rest = transfer.reap_completions_within(&socket, open, Duration::from_secs(5))?;
+    /// println!("{} of {} calls were copied after all", sent.zerocopy.copied + rest.copied, sent.zerocopy.sends);
+    /// assert_eq!(rest.completed, open);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn reap_completions_within(
         &self,
         socket: impl AsFd,
@@ -132,9 +152,7 @@ impl Transfer {
     /// What is there to be read when a sending ends.
     pub(crate) fn reap_at_end(&self, socket: BorrowedFd<'_>, sent: &mut Sent) {
         if sent.by(Route::Zerocopy) > 0 {
-            let done = drain(self.calls(), self.stats(), socket);
-            sent.zerocopy.completions += done.completed;
-            sent.zerocopy.copied += done.copied;
+            sent.zerocopy.completed(drain(self.calls(), self.stats(), socket));
         }
     }
 }
@@ -148,9 +166,10 @@ fn has_zerocopy(socket: BorrowedFd<'_>) -> io::Result<bool> {
 
 /// Waits for an error or a message in the error queue. `false`: none came in time.
 fn wait_for_error(socket: BorrowedFd<'_>, wait_max: Duration) -> io::Result<bool> {
-    let wait_max = Timespec::try_from(wait_max).map_err(|_| io::ErrorKind::InvalidInput)?;
+    // What is too long for the kernel to count is for ever.
+    let wait_max = Timespec::try_from(wait_max).ok();
     // No flag: errors are always reported.
-    match poll(&mut [PollFd::new(&socket, PollFlags::empty())], Some(&wait_max)) {
+    match poll(&mut [PollFd::new(&socket, PollFlags::empty())], wait_max.as_ref()) {
         Ok(ready) => Ok(ready > 0),
         // Whether anything is there is found out by asking again; the caller's time limit holds.
         Err(Errno::INTR) => Ok(true),

@@ -10,8 +10,8 @@
 //!   +--------------+
 //! ```
 //!
-//! * Describe what to send: a [`SendPlan`] of [`Piece`]s, which are [`bytes::Bytes`] or a [`FileRange`]. Its
-//!   total is known before the first byte leaves, so a length prefix can be written ahead of it.
+//! * Describe what to send: a [`SendPlan`] of [`Piece`]s, which are [`bytes::Bytes`], a [`FileRange`] or a
+//!   [`MappedRange`]. Its total is known before the first byte leaves, so a length prefix can be written ahead of it.
 //! * Send it: [`Transfer::send`] (tokio) or [`Transfer::send_blocking`]. [`route`] decides per piece; what the
 //!   kernel refuses is remembered ([`caps`]) and replaced by the copy, which always works.
 //! * Receive: a [`Receiver`] reads many length-prefixed frames per system call into page-aligned buffers of a

@@ -232,6 +232,14 @@ mod tests {
     }
 
     #[test]
+    fn a_policy_names_what_it_may_choose_and_force_hides_the_steps() {
+        let ladder = Policy { forced: None, thresholds: "9 copy\nmax mmap".parse().expect("thresholds") };
+        assert!(ladder.names(Route::Copy) && ladder.names(Route::Mmap) && !ladder.names(Route::Zerocopy));
+        let forced = Policy { forced: Some(Route::Zerocopy), ..ladder };
+        assert!(forced.names(Route::Zerocopy) && !forced.names(Route::Mmap));
+    }
+
+    #[test]
     fn names_and_places_are_unique_and_known() {
         for (index, route) in Route::ALL.into_iter().enumerate() {
             assert_eq!((route.index(), Route::from_name(route.name())), (index, Some(route)));

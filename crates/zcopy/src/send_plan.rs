@@ -105,6 +105,19 @@ impl SendPlan {
     ///
     /// For bytes that are sent again and again in small pieces: from a standing map one copy and one system call do. Cold
     /// pages are read ahead first, as those of a [`FileRange`] are.
+    ///
+    /// ```
+    /// use std::{fs::File, sync::Arc};
+    /// use pagewire_zcopy::{FileRange, MapAccess, MappedFile, SendPlan};
+    ///
+    /// let file = Arc::new(File::open("/proc/self/exe")?);
+    /// let map = MappedFile::new(&FileRange::new(file, 0, 4096), MapAccess::Read)?;
+    /// let mut plan = SendPlan::new();
+    /// plan.push_mapped(map.part(16, 100));
+    /// plan.push_mapped(map.part(4000, 1000));
+    /// assert_eq!(plan.total(), 100 + 96, "a part ends where the map does");
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn push_mapped(&mut self, range: MappedRange) {
         self.push(Piece::Mapped(range));
     }

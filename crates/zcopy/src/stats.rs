@@ -2,8 +2,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::Route;
 use crate::route::Why;
+use crate::{Completions, Route};
 
 /// What one [`Transfer::send`](crate::Transfer::send) did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -51,6 +51,11 @@ impl ZerocopyCounts {
     /// Whether the kernel, asked often enough to tell, copied every single time.
     pub fn copied_after_all(&self) -> bool {
         self.completions >= COMPLETIONS_TO_TELL && self.copied == self.completions
+    }
+
+    pub(crate) fn completed(&mut self, done: Completions) {
+        self.completions += done.completed;
+        self.copied += done.copied;
     }
 }
 
@@ -220,9 +225,9 @@ impl Stats {
         add(&self.zerocopy.fallbacks, 1);
     }
 
-    pub(crate) fn zerocopy_completed(&self, completed: u64, copied: u64) {
-        add(&self.zerocopy.completions, completed);
-        add(&self.zerocopy.copied, copied);
+    pub(crate) fn zerocopy_completed(&self, done: Completions) {
+        add(&self.zerocopy.completions, done.completed);
+        add(&self.zerocopy.copied, done.copied);
     }
 
     #[cfg(feature = "tokio")]

@@ -64,7 +64,7 @@ async fn send_in_pieces(route: Option<Route>, polls: usize, moody: Moody) {
 
 #[tokio::test]
 async fn dropped_while_the_socket_is_full_or_others_have_their_turn() {
-    for route in Route::ALL.map(Some).into_iter().chain([None]) {
+    for route in [None, Some(Route::Copy), Some(Route::Sendfile), Some(Route::Mmap)] {
         for polls in 1..4 {
             let sending = send_in_pieces(route, polls, Moody::default());
             tokio::time::timeout(LIMIT, sending).await.expect("in time");
@@ -74,7 +74,7 @@ async fn dropped_while_the_socket_is_full_or_others_have_their_turn() {
 
 #[tokio::test]
 async fn dropped_while_a_cold_range_is_read_ahead() {
-    for route in Route::ALL.map(Some).into_iter().chain([None]) {
+    for route in [None, Some(Route::Copy), Some(Route::Sendfile), Some(Route::Mmap)] {
         for polls in 2..5 {
             let moody = Moody { cold_every: 3, interrupt_every: 7, ..Moody::default() };
             let sending = send_in_pieces(route, polls, moody);

@@ -3,7 +3,7 @@
 mod common;
 
 #[path = "../examples/send_mapped.rs"]
-#[allow(dead_code, reason = "its main is not called")]
+#[expect(dead_code, reason = "its main is not called")]
 mod send_mapped;
 
 use std::io::{Read, Write};

@@ -55,6 +55,8 @@ proptest! {
         let wanted = expected(&plan);
         prop_assert_eq!(wanted.len() as u64, plan.total());
         let route = (!auto).then_some(route);
+        // Whole pages do not fit into a tiny receive buffer: each of them waits for a retransmission.
+        let tiny = tiny && route != Some(Route::Zerocopy);
         let options = TransferOptions { route, turn_bytes, ..TransferOptions::default() };
         let moody = Moody { shorts, interrupt_every, cold_every, ..Moody::default() };
         let transfer = transfer_over(options, moody);

@@ -72,9 +72,10 @@ fn a_refusal_is_copied_counted_and_remembered() {
     ] {
         for in_map in [true, false] {
             let error = Some(errno.raw_os_error());
-            let moody = match in_map {
-                true => Moody { map_error: error, ..Moody::default() },
-                false => Moody { mapped_error: error, ..Moody::default() },
+            let moody = if in_map {
+                Moody { map_error: error, ..Moody::default() }
+            } else {
+                Moody { mapped_error: error, ..Moody::default() }
             };
             let transfer = transfer_over(forced(Route::Mmap), moody);
             for _ in 0..3 {

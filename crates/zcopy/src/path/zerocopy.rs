@@ -5,6 +5,8 @@
 //!
 //! * The kernel holds references to the file's pages until the peer has acknowledged them, and names each call that it has
 //!   let go of in the socket's error queue. That queue is emptied before each call, so it stays short.
+//! * Until then what is overwritten in place, or cut off inside a page, may reach the peer, as with `sendfile`; also where
+//!   the kernel copies after all, which it does when it delivers.
 //! * The map may go away before that: the pages are the file's, and neither they nor the references are the map's.
 //!   (Memory of a buffer pool would have to be kept until then. Memory pieces go by plain `sendmsg(2)`.)
 //! * What is in flight is bounded by the kernel (`net.core.optmem_max`, and `RLIMIT_MEMLOCK` for the pages): `ENOBUFS`
@@ -71,8 +73,7 @@ fn by_reference(bench: &Bench<'_>, part: &MappedRange, more: bool, sent: &mut Se
 /// Reads what the kernel has let go of. Returns how many calls that was.
 fn drain(bench: &Bench<'_>, sent: &mut Sent) -> u64 {
     let done = completions::drain(bench.calls, bench.stats, bench.socket);
-    sent.zerocopy.completions += done.completed;
-    sent.zerocopy.copied += done.copied;
+    sent.zerocopy.completed(done);
     done.completed
 }
 
