@@ -242,7 +242,8 @@ fn files_without_offsets_are_refused_before_anything_is_received() {
         assert!(matches!(told, Err(ReceiveError::Unsuitable(_))), "{told:?}");
     }
     let file = file_of(b"");
-    let beyond = transfer.transfer_from_blocking(&receiver, &file, &mut u64::MAX, 4);
+    let mut end_of_all = u64::MAX;
+    let beyond = transfer.transfer_from_blocking(&receiver, &file, &mut end_of_all, 4);
     assert!(matches!(beyond, Err(ReceiveError::Unsuitable(_))), "{beyond:?}");
     transfer.transfer_from_blocking(&receiver, &file, &mut 0, 4).expect("it is all still there");
     assert_eq!(bytes_at(&file, 0, 4), b"kept");
