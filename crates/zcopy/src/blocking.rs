@@ -22,8 +22,10 @@ impl Transfer {
         let mut sent = Sent::default();
         let mut known = Known::all();
         while !plan.is_done() {
-            if let Outcome::WouldBlock = self.step(socket, plan, &mut known, &mut sent)? {
-                wait_writable(socket)?;
+            match self.step(socket, plan, &mut known, &mut sent)? {
+                Outcome::WouldBlock => wait_writable(socket)?,
+                Outcome::Offload(fetch) => *plan.carry_mut() = self.fetch(fetch),
+                Outcome::Sent(_) | Outcome::Cold { .. } | Outcome::Refused { .. } => {}
             }
         }
         Ok(sent)

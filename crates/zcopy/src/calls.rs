@@ -7,6 +7,7 @@ use std::os::fd::BorrowedFd;
 
 use rustix::net::{SendAncillaryBuffer, SendFlags};
 
+use crate::direct_file::DirectFile;
 use crate::residency::{Residency, read_now, residency_of};
 use crate::route::SocketKind;
 
@@ -40,6 +41,16 @@ pub trait Calls: Debug + Send + Sync {
     /// What kind of socket it is. Asked once for a plan.
     fn socket_kind(&self, _socket: BorrowedFd<'_>) -> SocketKind {
         SocketKind::Plain
+    }
+
+    /// Opens `file` once more, for reads that pass the page cache by: `open(2)` with `O_DIRECT`.
+    fn open_direct(&self, file: BorrowedFd<'_>) -> io::Result<DirectFile> {
+        DirectFile::open(file)
+    }
+
+    /// Reads at `offset`, past the page cache, waiting for the disk; all of it aligned as [`DirectFile::align`] says.
+    fn read_direct(&self, file: &DirectFile, into: &mut [u8], offset: u64) -> io::Result<usize> {
+        file.read(into, offset)
     }
 }
 

@@ -5,12 +5,19 @@
 //! only ever a help: the cursor counts what the socket took, and a route that finds the carry of another route, of another
 //! piece or of another place than the cursor throws it away and begins at the cursor. So a clone carries nothing.
 
+use crate::path::direct;
+
 /// One route's, or nothing.
 #[derive(Debug, Default)]
 pub(crate) enum Carry {
     /// The next call begins at the cursor.
     #[default]
     Nothing,
+    /// Of `direct`: the descriptor and what was read by it.
+    Direct(Box<direct::Carried>),
+    /// A read that goes on, on the I/O pool, also while nobody waits for it.
+    #[cfg(feature = "tokio")]
+    Fetching(tokio::sync::oneshot::Receiver<Carry>),
 }
 
 impl Clone for Carry {

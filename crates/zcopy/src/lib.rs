@@ -50,6 +50,7 @@ mod blocking;
 mod calls;
 pub mod caps;
 mod carry;
+mod direct_file;
 mod error;
 mod file_range;
 mod io_pool;
@@ -72,6 +73,7 @@ mod writeback;
 #[cfg(feature = "tokio")]
 pub use self::tokio::Socket;
 pub use calls::{Calls, OsCalls};
+pub use direct_file::DirectFile;
 pub use error::SendError;
 pub use file_range::FileRange;
 pub use io_pool::{IoPool, PoolFull};

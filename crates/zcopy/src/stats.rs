@@ -18,7 +18,7 @@ pub struct Sent {
     pub calls: u64,
     /// Times the socket was full.
     pub would_block: u64,
-    /// Times a range had to be read ahead on the I/O pool.
+    /// Times a range had to be read on the I/O pool: ahead because it was cold, or past the page cache.
     pub cold_offloads: u64,
     /// The route that the last file piece took, and why.
     pub last_route: Option<(Route, Why)>,
@@ -76,7 +76,7 @@ pub struct StatsSnapshot {
     pub refusals: u64,
     /// Calls that took less than they were offered.
     pub partial_sends: u64,
-    /// Ranges that were not in the page cache and were read ahead on the I/O pool.
+    /// Ranges that were read on the I/O pool: ahead because they were cold, or past the page cache.
     pub cold_offloads: u64,
     /// Files found shorter than announced.
     pub shrunk: u64,

@@ -7,6 +7,8 @@ use std::os::fd::{AsFd, BorrowedFd};
 use tokio::io::Interest;
 use tokio::net::{TcpStream, UnixStream};
 
+use crate::carry::Carry;
+use crate::path::direct::Fetch;
 use crate::path::{Known, Outcome};
 use crate::stats::Sent;
 use crate::{FileRange, SendError, SendPlan, Transfer};
@@ -66,6 +68,7 @@ impl Transfer {
         let mut sent = Sent::default();
         let mut known = Known::default();
         while !plan.is_done() {
+            fetched(plan.carry_mut()).await;
             match self.attempt(socket, plan, &mut known, &mut sent)? {
                 Some(Outcome::Sent(taken)) => self.pay(taken).await,
                 Some(Outcome::Cold { range, upto }) => {
@@ -75,6 +78,10 @@ impl Transfer {
                     plan.note_read_ahead(window);
                     known.read_ahead(upto);
                 }
+                Some(Outcome::Offload(fetch)) => {
+                    self.stats().cold_offload(&mut sent);
+                    self.offload(fetch, plan).await;
+                }
                 Some(Outcome::WouldBlock | Outcome::Refused { .. }) | None => {
                     socket.writable().await?;
                     known.forget();
@@ -82,6 +89,22 @@ impl Transfer {
             }
         }
         Ok(sent)
+    }
+
+    /// Has `fetch` run on the I/O pool, waiting in line if that is busy.
+    async fn offload(&self, fetch: Fetch, plan: &mut SendPlan) {
+        let (tell, told) = tokio::sync::oneshot::channel();
+        let (transfer, again) = (self.clone(), fetch.clone());
+        let job = move || {
+            // Nobody there to hear it: the plan is gone.
+            let _ = tell.send(transfer.fetch(fetch));
+        };
+        *plan.carry_mut() = if self.io().submit_in_line(job).await {
+            Carry::Fetching(told)
+        } else {
+            // Without a thread to be had it reads for itself.
+            self.fetch(again)
+        };
     }
 
     /// Pays for `taken` bytes out of the task's budget, and lets others have their turn when that is spent.
@@ -132,6 +155,13 @@ impl Transfer {
             .map_or(0, |(_, end)| end);
         let len = (end.saturating_sub(range.offset())).min(u64::from(self.options().read_ahead_bytes));
         FileRange::new(std::sync::Arc::clone(range.file()), range.offset(), len.max(range.len()))
+    }
+}
+
+/// Waits for a read that goes on, perhaps since an earlier sending of the plan that was dropped.
+async fn fetched(carry: &mut Carry) {
+    if let Carry::Fetching(told) = carry {
+        *carry = told.await.unwrap_or_default();
     }
 }
 

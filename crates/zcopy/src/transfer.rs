@@ -6,6 +6,8 @@ use std::sync::Arc;
 use crate::batch::{self, Next};
 use crate::calls::{Calls, OsCalls};
 use crate::caps::{self, Caps};
+use crate::carry::Carry;
+use crate::path::direct::Fetch;
 use crate::path::{self, Bench, Known, Outcome};
 use crate::route::{Policy, Route, RouteSet};
 use crate::stats::{Sent, Stats};
@@ -97,6 +99,11 @@ impl Transfer {
     /// The threads it reads cold ranges ahead on.
     pub fn io(&self) -> &IoPool {
         &self.shared.io
+    }
+
+    /// Does what a step said comes first, waiting as long as that takes; for the plan's carry.
+    pub(crate) fn fetch(&self, fetch: Fetch) -> Carry {
+        fetch.run(&*self.shared.calls, &self.shared.buffers)
     }
 
     /// One attempt: decides the next call, makes it, moves the cursor. Does not wait for the socket if that does

@@ -50,6 +50,13 @@ fn copy_sends_a_copy() {
     }
 }
 
+#[test]
+fn direct_sends_a_copy() {
+    for len in SIZES {
+        assert_eq!(new_bytes_by(Route::Direct, len), 0, "none of {len} bytes is new");
+    }
+}
+
 #[tokio::test]
 async fn the_async_sender_sends_by_reference_as_well() {
     for (route, share) in [(Route::Sendfile, 1), (Route::Copy, 0)] {

@@ -3,12 +3,14 @@
 //! the caller does not allow it.
 
 pub(crate) mod copy;
+pub(crate) mod direct;
 pub(crate) mod sendfile;
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 
 use crate::calls::Calls;
+use crate::carry::Carry;
 use crate::send_plan::Cork;
 use crate::stats::{Sent, Stats};
 use crate::{BufferPool, FileRange, Piece, Route, SendError, SendPlan, route};
@@ -26,6 +28,8 @@ pub(crate) enum Outcome {
     WouldBlock,
     /// `range`, which ends at byte `upto` of the plan, is not in the page cache; nothing was sent.
     Cold { range: FileRange, upto: u64 },
+    /// Work that waits for a disk comes first. Its result belongs into the plan's carry; nothing was sent.
+    Offload(direct::Fetch),
     /// The kernel refused the route; nothing was sent.
     Refused { route: Route, error: io::Error },
 }
@@ -51,6 +55,7 @@ pub(crate) fn send(
 ) -> Result<Outcome, SendError> {
     match route {
         Route::Sendfile => sendfile::send(bench, plan, range, known, sent),
+        Route::Direct => direct::send(bench, plan, range, sent),
         _ => Ok(Outcome::Refused { route, error: io::ErrorKind::Unsupported.into() }),
     }
 }
@@ -159,6 +164,9 @@ impl Bench<'_> {
             self.stats.partial_send();
         }
         plan.took(taken, offered);
+        if plan.is_done() {
+            *plan.carry_mut() = Carry::Nothing;
+        }
         if plan.is_done() && plan.cork() == Cork::In {
             // A socket that cannot be uncorked any more is broken, and says so at the next call.
             let _ = self.calls.cork(self.socket, false);

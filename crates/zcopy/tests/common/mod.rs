@@ -5,6 +5,7 @@
 use std::fs::File;
 use std::io::{self, IoSlice, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::num::NonZeroU64;
 use std::os::fd::BorrowedFd;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
@@ -13,9 +14,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use pagewire_zcopy::{
-    BufferPool, Calls, FileRange, IoPool, OsCalls, Piece, PoolOptions, Residency, SendPlan, Transfer,
-    TransferOptions,
+    BufferPool, Calls, DirectFile, FileRange, IoPool, OsCalls, Piece, PoolOptions, Residency, SendPlan,
+    Transfer, TransferOptions, residency,
 };
+use rustix::fs::{Advice, fadvise};
 
 /// Long enough for a busy machine, short enough to end a test that hangs.
 pub const LIMIT: Duration = Duration::from_secs(30);
@@ -118,6 +120,19 @@ pub fn overwrite(file: &File, byte: u8, len: usize) {
     file.write_all_at(&vec![byte; len], 0).expect("overwriting");
 }
 
+/// Writes the file out and drops its pages. Whether they are gone: a file system in memory keeps them.
+pub fn chill(file: &File, len: u64) -> bool {
+    for _ in 0..50 {
+        file.sync_all().expect("writing out");
+        fadvise(file, 0, NonZeroU64::new(len), Advice::DontNeed).expect("advice");
+        if residency(file, 0, len) == Residency::Cold {
+            return true;
+        }
+    }
+    eprintln!("the pages stay: the target directory is on a file system in memory; asserting bytes only");
+    false
+}
+
 /// A kernel that takes at most so many bytes at a time, and is interrupted, refuses or fails when told to.
 #[derive(Debug, Default)]
 pub struct Moody {
@@ -141,6 +156,12 @@ pub struct Moody {
     pub reads_are_cold: bool,
     /// Whether corking is refused, as a unix socket does.
     pub no_cork: bool,
+    /// What opening a file for direct reads answers instead of working.
+    pub open_direct_error: Option<i32>,
+    /// What a direct read answers instead of working.
+    pub read_direct_error: Option<i32>,
+    /// Direct reads made.
+    pub direct_reads: Arc<AtomicU64>,
     /// Corks put in and taken out.
     pub corks: Arc<(AtomicU64, AtomicU64)>,
     pub count: AtomicU64,
@@ -232,6 +253,18 @@ impl Calls for Moody {
         self.interrupted(self.next())?;
         fail(self.read_error)?;
         OsCalls.read(file, into, offset)
+    }
+
+    fn open_direct(&self, file: BorrowedFd<'_>) -> io::Result<DirectFile> {
+        fail(self.open_direct_error)?;
+        OsCalls.open_direct(file)
+    }
+
+    fn read_direct(&self, file: &DirectFile, into: &mut [u8], offset: u64) -> io::Result<usize> {
+        self.interrupted(self.next())?;
+        fail(self.read_direct_error)?;
+        self.direct_reads.fetch_add(1, Ordering::Relaxed);
+        OsCalls.read_direct(file, into, offset)
     }
 
     fn residency(&self, file: BorrowedFd<'_>, offset: u64, len: u64) -> Residency {
