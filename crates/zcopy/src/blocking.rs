@@ -1,8 +1,9 @@
 //! Sending from a thread that may wait.
 
+use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{OFlags, fcntl_getfl};
 use rustix::io::Errno;
 
@@ -24,7 +25,7 @@ impl Transfer {
         while !plan.is_done() {
             match self.step(socket, plan, &mut known, &mut sent)? {
                 Outcome::WouldBlock => wait_writable(socket)?,
-                Outcome::Offload(fetch) => *plan.carry_mut() = self.fetch(fetch),
+                Outcome::Offload(first) => *plan.carry_mut() = self.do_first(first),
                 Outcome::Sent(_) | Outcome::Cold { .. } | Outcome::Refused { .. } => {}
             }
         }
@@ -33,15 +34,32 @@ impl Transfer {
 }
 
 /// Waits until a non-blocking socket takes more. A blocking one only ever says "would block" at its time limit.
-fn wait_writable(socket: BorrowedFd<'_>) -> std::io::Result<()> {
+fn wait_writable(socket: BorrowedFd<'_>) -> io::Result<()> {
     if !fcntl_getfl(socket)?.contains(OFlags::NONBLOCK) {
-        return Err(std::io::ErrorKind::WouldBlock.into());
+        return Err(io::ErrorKind::WouldBlock.into());
     }
+    poll_writable(socket, None).map(drop)
+}
+
+/// After a call that never waits found a socket full that waits by itself: does so, up to its time limit, which is an error
+/// as it is from `send(2)`. `false`: the socket does not wait.
+#[cfg(feature = "uring")]
+pub(crate) fn wait_as_told(socket: BorrowedFd<'_>) -> io::Result<bool> {
+    if fcntl_getfl(socket)?.contains(OFlags::NONBLOCK) {
+        return Ok(false);
+    }
+    let limit = rustix::net::sockopt::socket_timeout(socket, rustix::net::sockopt::Timeout::Send)?;
+    let limit = limit.map(Timespec::try_from).transpose().map_err(io::Error::other)?;
+    if poll_writable(socket, limit.as_ref())? { Ok(true) } else { Err(io::ErrorKind::WouldBlock.into()) }
+}
+
+/// Whether the socket takes more, or reports an error, before the time is up.
+fn poll_writable(socket: BorrowedFd<'_>, limit: Option<&Timespec>) -> io::Result<bool> {
     loop {
-        match poll(&mut [PollFd::new(&socket, PollFlags::OUT)], None) {
+        match poll(&mut [PollFd::new(&socket, PollFlags::OUT)], limit) {
             Err(Errno::INTR) => {}
             Err(errno) => return Err(errno.into()),
-            Ok(_) => return Ok(()),
+            Ok(ready) => return Ok(ready > 0),
         }
     }
 }

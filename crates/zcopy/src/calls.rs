@@ -10,6 +10,8 @@ use rustix::net::{SendAncillaryBuffer, SendFlags};
 use crate::direct_file::DirectFile;
 use crate::residency::{Residency, read_now, residency_of};
 use crate::route::SocketKind;
+#[cfg(feature = "uring")]
+use crate::{Ring, RingBuffer};
 
 /// What a transfer asks of the kernel. An implementation makes at most one attempt per call and reports short
 /// counts, `EAGAIN` ([`io::ErrorKind::WouldBlock`]) and `EINTR` as they come.
@@ -51,6 +53,25 @@ pub trait Calls: Debug + Send + Sync {
     /// Reads at `offset`, past the page cache, waiting for the disk; all of it aligned as [`DirectFile::align`] says.
     fn read_direct(&self, file: &DirectFile, into: &mut [u8], offset: u64) -> io::Result<usize> {
         file.read(into, offset)
+    }
+
+    /// Sets a ring up, see [`Ring::new`].
+    #[cfg(feature = "uring")]
+    fn ring(&self, buffers: usize, bytes: usize, registered: bool) -> io::Result<Ring> {
+        Ring::new(buffers, bytes, registered)
+    }
+
+    /// Sends a part of one of the ring's buffers without waiting, see [`Ring::send_zc`].
+    #[cfg(feature = "uring")]
+    fn send_zc(
+        &self,
+        ring: &mut Ring,
+        socket: BorrowedFd<'_>,
+        buffer: RingBuffer,
+        range: std::ops::Range<usize>,
+        more: bool,
+    ) -> io::Result<usize> {
+        ring.send_zc(socket, buffer, range, more)
     }
 }
 

@@ -15,9 +15,9 @@ pub(crate) enum Carry {
     Nothing,
     /// Of `direct`: the descriptor and what was read by it.
     Direct(Box<direct::Carried>),
-    /// A read that goes on, on the I/O pool, also while nobody waits for it.
+    /// Work that goes on, on the I/O pool, also while nobody waits for it.
     #[cfg(feature = "tokio")]
-    Fetching(tokio::sync::oneshot::Receiver<Carry>),
+    Awaited(tokio::sync::oneshot::Receiver<Carry>),
 }
 
 impl Clone for Carry {

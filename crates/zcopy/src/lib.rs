@@ -54,6 +54,7 @@ mod direct_file;
 mod error;
 mod file_range;
 mod io_pool;
+mod offload;
 mod path;
 mod piece;
 mod pool;
@@ -68,6 +69,9 @@ mod thresholds;
 #[cfg(feature = "tokio")]
 mod tokio;
 mod transfer;
+#[cfg(feature = "uring")]
+mod uring;
+mod uring_stats;
 mod writeback;
 
 #[cfg(feature = "tokio")]
@@ -87,6 +91,9 @@ pub use residency::{Residency, residency};
 pub use route::Route;
 pub use send_plan::SendPlan;
 pub use stats::{RouteCounts, Sent, Stats, StatsSnapshot};
+#[cfg(feature = "uring")]
+pub use sys::{RING_BUFFERS_MAX, Ring, RingBuffer};
 pub use thresholds::{STEPS_MAX, Step, Thresholds, ThresholdsError};
 pub use transfer::{Transfer, TransferOptions};
+pub use uring_stats::UringCounts;
 pub use writeback::start_writeback;

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::Route;
 use crate::route::Why;
+use crate::uring_stats::{UringCounts, UringStats};
 
 /// What one [`Transfer::send`](crate::Transfer::send) did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -48,6 +49,7 @@ pub struct Stats {
     cold_offloads: AtomicU64,
     shrunk: AtomicU64,
     turns: AtomicU64,
+    uring: UringStats,
 }
 
 /// What one route did.
@@ -82,6 +84,8 @@ pub struct StatsSnapshot {
     pub shrunk: u64,
     /// Times a long sending let others have their turn.
     pub turns: u64,
+    /// Of route `uring`, with the kernel's own word whether it copied after all.
+    pub uring: UringCounts,
 }
 
 impl Stats {
@@ -107,7 +111,13 @@ impl Stats {
             cold_offloads: load(&self.cold_offloads),
             shrunk: load(&self.shrunk),
             turns: load(&self.turns),
+            uring: self.uring.snapshot(),
         }
+    }
+
+    #[cfg(feature = "uring")]
+    pub(crate) fn uring(&self) -> &UringStats {
+        &self.uring
     }
 
     pub(crate) fn call(&self, route: Route, sent: &mut Sent) {

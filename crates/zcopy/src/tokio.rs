@@ -8,7 +8,7 @@ use tokio::io::Interest;
 use tokio::net::{TcpStream, UnixStream};
 
 use crate::carry::Carry;
-use crate::path::direct::Fetch;
+use crate::offload::Offload;
 use crate::path::{Known, Outcome};
 use crate::stats::Sent;
 use crate::{FileRange, SendError, SendPlan, Transfer};
@@ -68,7 +68,7 @@ impl Transfer {
         let mut sent = Sent::default();
         let mut known = Known::default();
         while !plan.is_done() {
-            fetched(plan.carry_mut()).await;
+            offloaded(plan.carry_mut()).await;
             match self.attempt(socket, plan, &mut known, &mut sent)? {
                 Some(Outcome::Sent(taken)) => self.pay(taken).await,
                 Some(Outcome::Cold { range, upto }) => {
@@ -78,9 +78,11 @@ impl Transfer {
                     plan.note_read_ahead(window);
                     known.read_ahead(upto);
                 }
-                Some(Outcome::Offload(fetch)) => {
-                    self.stats().cold_offload(&mut sent);
-                    self.offload(fetch, plan).await;
+                Some(Outcome::Offload(first)) => {
+                    if first.is_read() {
+                        self.stats().cold_offload(&mut sent);
+                    }
+                    self.offload(first, plan).await;
                 }
                 Some(Outcome::WouldBlock | Outcome::Refused { .. }) | None => {
                     socket.writable().await?;
@@ -91,19 +93,19 @@ impl Transfer {
         Ok(sent)
     }
 
-    /// Has `fetch` run on the I/O pool, waiting in line if that is busy.
-    async fn offload(&self, fetch: Fetch, plan: &mut SendPlan) {
+    /// Has `first` done on the I/O pool, waiting in line if that is busy.
+    async fn offload(&self, first: Offload, plan: &mut SendPlan) {
         let (tell, told) = tokio::sync::oneshot::channel();
-        let (transfer, again) = (self.clone(), fetch.clone());
+        let (transfer, again) = (self.clone(), first.clone());
         let job = move || {
             // Nobody there to hear it: the plan is gone.
-            let _ = tell.send(transfer.fetch(fetch));
+            let _ = tell.send(transfer.do_first(first));
         };
         *plan.carry_mut() = if self.io().submit_in_line(job).await {
-            Carry::Fetching(told)
+            Carry::Awaited(told)
         } else {
-            // Without a thread to be had it reads for itself.
-            self.fetch(again)
+            // Without a thread to be had it does that itself.
+            self.do_first(again)
         };
     }
 
@@ -158,9 +160,9 @@ impl Transfer {
     }
 }
 
-/// Waits for a read that goes on, perhaps since an earlier sending of the plan that was dropped.
-async fn fetched(carry: &mut Carry) {
-    if let Carry::Fetching(told) = carry {
+/// Waits for work that goes on, perhaps since an earlier sending of the plan that was dropped.
+async fn offloaded(carry: &mut Carry) {
+    if let Carry::Awaited(told) = carry {
         *carry = told.await.unwrap_or_default();
     }
 }

@@ -7,7 +7,7 @@ use crate::batch::{self, Next};
 use crate::calls::{Calls, OsCalls};
 use crate::caps::{self, Caps};
 use crate::carry::Carry;
-use crate::path::direct::Fetch;
+use crate::offload::Offload;
 use crate::path::{self, Bench, Known, Outcome};
 use crate::route::{Policy, Route, RouteSet};
 use crate::stats::{Sent, Stats};
@@ -56,6 +56,8 @@ struct Shared {
     calls: Box<dyn Calls>,
     caps: Caps,
     stats: Stats,
+    #[cfg(feature = "uring")]
+    uring: crate::uring::Uring,
 }
 
 impl Transfer {
@@ -73,7 +75,17 @@ impl Transfer {
         calls: Box<dyn Calls>,
     ) -> Self {
         let (caps, stats) = (Caps::default(), Stats::default());
-        Self { shared: Arc::new(Shared { options, buffers, io, calls, caps, stats }) }
+        let shared = Shared {
+            options,
+            buffers,
+            io,
+            calls,
+            caps,
+            stats,
+            #[cfg(feature = "uring")]
+            uring: crate::uring::Uring::default(),
+        };
+        Self { shared: Arc::new(shared) }
     }
 
     /// How it sends.
@@ -83,6 +95,8 @@ impl Transfer {
 
     /// What was sent, by which way, and what got in the way.
     pub fn stats(&self) -> &Stats {
+        #[cfg(feature = "uring")]
+        self.shared.uring.reap(&self.shared.stats);
         &self.shared.stats
     }
 
@@ -101,9 +115,17 @@ impl Transfer {
         &self.shared.io
     }
 
-    /// Does what a step said comes first, waiting as long as that takes; for the plan's carry.
-    pub(crate) fn fetch(&self, fetch: Fetch) -> Carry {
-        fetch.run(&*self.shared.calls, &self.shared.buffers)
+    /// Does what a step said comes first, waiting as long as that takes. The result is the plan's carry.
+    pub(crate) fn do_first(&self, offload: Offload) -> Carry {
+        let shared = &*self.shared;
+        match offload {
+            Offload::Fetch(fetch) => fetch.run(&*shared.calls, &shared.buffers),
+            #[cfg(feature = "uring")]
+            Offload::Ring => {
+                shared.uring.set_up(&*shared.calls, &shared.stats);
+                Carry::Nothing
+            }
+        }
     }
 
     /// One attempt: decides the next call, makes it, moves the cursor. Does not wait for the socket if that does
@@ -122,6 +144,8 @@ impl Transfer {
             calls: &*shared.calls,
             buffers: &shared.buffers,
             stats: &shared.stats,
+            #[cfg(feature = "uring")]
+            uring: &shared.uring,
             socket,
             look_bytes: u64::from(options.read_ahead_bytes),
         };

@@ -25,6 +25,7 @@ use super::{Bench, Outcome};
 use crate::calls::Calls;
 use crate::carry::Carry;
 use crate::direct_file::{ALIGN_MAX, DirectFile};
+use crate::offload::Offload;
 use crate::pool::{CLASS_SMALLEST, DirectBuffer};
 use crate::stats::Sent;
 use crate::{BufferPool, FileRange, Route, SendError, SendPlan, caps};
@@ -94,7 +95,7 @@ pub(crate) fn send(
         None => None,
     };
     let range = plan.piece_ahead(PORTION_MAX).unwrap_or_else(|| range.clone());
-    Ok(Outcome::Offload(Fetch { range, file }))
+    Ok(Outcome::Offload(Offload::Fetch(Fetch { range, file })))
 }
 
 /// Sorts the failure of a read.

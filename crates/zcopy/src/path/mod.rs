@@ -5,12 +5,15 @@
 pub(crate) mod copy;
 pub(crate) mod direct;
 pub(crate) mod sendfile;
+#[cfg(feature = "uring")]
+pub(crate) mod uring;
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 
 use crate::calls::Calls;
 use crate::carry::Carry;
+use crate::offload::Offload;
 use crate::send_plan::Cork;
 use crate::stats::{Sent, Stats};
 use crate::{BufferPool, FileRange, Piece, Route, SendError, SendPlan, route};
@@ -29,7 +32,7 @@ pub(crate) enum Outcome {
     /// `range`, which ends at byte `upto` of the plan, is not in the page cache; nothing was sent.
     Cold { range: FileRange, upto: u64 },
     /// Work that waits for a disk comes first. Its result belongs into the plan's carry; nothing was sent.
-    Offload(direct::Fetch),
+    Offload(Offload),
     /// The kernel refused the route; nothing was sent.
     Refused { route: Route, error: io::Error },
 }
@@ -39,6 +42,8 @@ pub(crate) struct Bench<'a> {
     pub(crate) calls: &'a dyn Calls,
     pub(crate) buffers: &'a BufferPool,
     pub(crate) stats: &'a Stats,
+    #[cfg(feature = "uring")]
+    pub(crate) uring: &'a crate::uring::Uring,
     pub(crate) socket: BorrowedFd<'a>,
     /// How much of a file is looked at in one go to tell whether it is cold.
     pub(crate) look_bytes: u64,
@@ -56,6 +61,8 @@ pub(crate) fn send(
     match route {
         Route::Sendfile => sendfile::send(bench, plan, range, known, sent),
         Route::Direct => direct::send(bench, plan, range, sent),
+        #[cfg(feature = "uring")]
+        Route::Uring => uring::send(bench, plan, range, known, sent),
         _ => Ok(Outcome::Refused { route, error: io::ErrorKind::Unsupported.into() }),
     }
 }
@@ -86,6 +93,12 @@ impl Known {
     #[cfg(feature = "tokio")]
     pub(crate) fn forget(&mut self) {
         *self = Self::default();
+    }
+
+    /// Whether the sender may wait for whatever it is.
+    #[cfg(feature = "uring")]
+    fn may_always_wait(self) -> bool {
+        self.may_wait_upto == u64::MAX
     }
 
     /// Whether the bytes before `upto` can be sent without a look.

@@ -5,10 +5,16 @@
 
 mod anonymous_map;
 mod cachestat;
+#[cfg(feature = "uring")]
+mod ring;
 mod sync_file_range;
 
 pub(crate) use anonymous_map::AnonymousMap;
 pub(crate) use cachestat::cachestat;
+#[cfg(feature = "uring")]
+pub(crate) use ring::Reported;
+#[cfg(feature = "uring")]
+pub use ring::{RING_BUFFERS_MAX, Ring, RingBuffer};
 pub(crate) use sync_file_range::sync_file_range;
 
 /// Bytes in a page. The smallest page of the systems we build for; a larger real page only makes alignment
