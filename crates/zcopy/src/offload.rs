@@ -12,6 +12,7 @@ pub(crate) enum Offload {
     Ring,
 }
 
+#[cfg(feature = "tokio")]
 impl Offload {
     /// Whether it reads a file.
     pub(crate) fn is_read(&self) -> bool {

@@ -14,6 +14,8 @@ pub struct UringCounts {
     pub copied: u64,
     /// Calls that went by `copy`, because all buffers were being filled or in flight.
     pub no_buffer: u64,
+    /// Calls that went by `copy`, because the socket takes little at a time.
+    pub small: u64,
     /// Buffers that are registered, which is pinned and counted against `RLIMIT_MEMLOCK`; 256 KiB each. 0 before the first
     /// use, and where none could be.
     pub buffers_registered: u64,
@@ -25,6 +27,7 @@ pub(crate) struct UringStats {
     notifications: AtomicU64,
     copied: AtomicU64,
     no_buffer: AtomicU64,
+    small: AtomicU64,
     buffers_registered: AtomicU64,
 }
 
@@ -38,6 +41,7 @@ impl UringStats {
             notifications,
             copied,
             no_buffer: load(&self.no_buffer),
+            small: load(&self.small),
             buffers_registered: load(&self.buffers_registered),
         }
     }
@@ -51,6 +55,10 @@ impl UringStats {
 
     pub(crate) fn no_buffer(&self) {
         self.no_buffer.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn small(&self) {
+        self.small.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(crate) fn registered(&self, buffers: usize) {

@@ -258,7 +258,7 @@ fn a_thousand_sendings_leave_no_descriptor_and_no_buffer() {
     };
     let transfer = transfer(direct());
     let (sender, receiver) = tcp_pair(false);
-    let reader = read_in_background(receiver, 1_000 * 4_107);
+    let reader = read_in_background(receiver, 1_000 * 4_108);
     let mut plans = Vec::new();
     for turn in 0..1_000 {
         let mut plan = framed(FileRange::new(Arc::clone(&file), turn * 90, 4_079));

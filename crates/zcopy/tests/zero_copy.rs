@@ -51,9 +51,11 @@ fn copy_sends_a_copy() {
 }
 
 #[test]
-fn direct_sends_a_copy() {
-    for len in SIZES {
-        assert_eq!(new_bytes_by(Route::Direct, len), 0, "none of {len} bytes is new");
+fn direct_and_uring_send_a_copy() {
+    for route in [Route::Direct, Route::Uring] {
+        for len in SIZES {
+            assert_eq!(new_bytes_by(route, len), 0, "{route}: none of {len} bytes is new");
+        }
     }
 }
 

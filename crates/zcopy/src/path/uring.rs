@@ -3,7 +3,9 @@
 //! buffer itself; two where the kernel has to copy after all, as on loopback. It tells: `StatsSnapshot::uring`.
 //!
 //! A buffer that was sent is the kernel's until it says otherwise, which takes as long as the peer does. With none free,
-//! the call at hand goes by `copy`. What the socket did not take is read again next time, as in `copy`: nothing is kept
+//! the call at hand goes by `copy`. So does one to a socket that takes little at a time: pages cost more than bytes then,
+//! on both sides (a receiver on the same machine is charged for whole pages, and one with a buffer of a few KiB was seen
+//! to get 240 bytes each 200 ms). What the socket did not take is read again next time, as in `copy`: nothing is kept
 //! between calls.
 
 use std::io;
@@ -14,10 +16,14 @@ use super::{Bench, Known, Outcome, copy};
 use crate::batch::Gather;
 use crate::blocking::wait_as_told;
 use crate::offload::Offload;
+use crate::send_plan::APPETITE_MIN;
 use crate::stats::Sent;
 use crate::sys::{PAGE, RingBuffer};
 use crate::uring::{BUFFER_BYTES, Taken};
 use crate::{FileRange, Route, SendError, SendPlan, caps};
+
+/// Bytes of a socket's buffer; the smallest that the system gives unasked, on Ethernet, is above it.
+const SOCKET_MIN: usize = 32 << 10;
 
 /// Sends the first bytes of `range`, which stands at the plan's cursor, or says that it is cold.
 pub(crate) fn send(
@@ -27,6 +33,10 @@ pub(crate) fn send(
     known: &Known,
     sent: &mut Sent,
 ) -> Result<Outcome, SendError> {
+    if takes_little(bench, plan) {
+        bench.stats.uring().small();
+        return copy::send(bench, plan, &Gather::of(plan, range), known, sent);
+    }
     let buffer = match bench.uring.take(bench.stats) {
         Taken::Buffer(buffer) => buffer,
         Taken::New => return Ok(Outcome::Offload(Offload::Ring)),
@@ -49,6 +59,12 @@ pub(crate) fn send(
         Err(Some(error)) if error.kind() == io::ErrorKind::Interrupted => Ok(Outcome::Sent(0)),
         Err(Some(error)) => Err(error.into()),
     }
+}
+
+/// Whether the socket has taken little of late, or could not take more.
+fn takes_little(bench: &Bench<'_>, plan: &SendPlan) -> bool {
+    let room = || rustix::net::sockopt::socket_send_buffer_size(bench.socket);
+    plan.appetite() <= APPETITE_MIN || room().is_ok_and(|bytes| bytes < SOCKET_MIN)
 }
 
 /// Reads `part` into `buffer`, from `head` on; says how much came. `None`: not without waiting.

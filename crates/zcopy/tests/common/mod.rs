@@ -17,6 +17,8 @@ use pagewire_zcopy::{
     BufferPool, Calls, DirectFile, FileRange, IoPool, OsCalls, Piece, PoolOptions, Residency, SendPlan,
     Transfer, TransferOptions, residency,
 };
+#[cfg(feature = "uring")]
+use pagewire_zcopy::{Ring, RingBuffer};
 use rustix::fs::{Advice, fadvise};
 
 /// Long enough for a busy machine, short enough to end a test that hangs.
@@ -160,6 +162,12 @@ pub struct Moody {
     pub open_direct_error: Option<i32>,
     /// What a direct read answers instead of working.
     pub read_direct_error: Option<i32>,
+    /// The first so many rings are not set up, for this reason.
+    pub ring_errors: (u64, i32),
+    /// Rings asked for.
+    pub rings: Arc<AtomicU64>,
+    /// What sending out of a ring's buffer answers instead of working.
+    pub send_zc_error: Option<i32>,
     /// Direct reads made.
     pub direct_reads: Arc<AtomicU64>,
     /// Corks put in and taken out.
@@ -265,6 +273,31 @@ impl Calls for Moody {
         fail(self.read_direct_error)?;
         self.direct_reads.fetch_add(1, Ordering::Relaxed);
         OsCalls.read_direct(file, into, offset)
+    }
+
+    #[cfg(feature = "uring")]
+    fn ring(&self, buffers: usize, bytes: usize, registered: bool) -> io::Result<Ring> {
+        let (times, code) = self.ring_errors;
+        fail((self.rings.fetch_add(1, Ordering::Relaxed) < times).then_some(code))?;
+        OsCalls.ring(buffers, bytes, registered)
+    }
+
+    #[cfg(feature = "uring")]
+    fn send_zc(
+        &self,
+        ring: &mut Ring,
+        socket: BorrowedFd<'_>,
+        buffer: RingBuffer,
+        range: std::ops::Range<usize>,
+        more: bool,
+    ) -> io::Result<usize> {
+        let turn = self.next();
+        if let Err(error) = self.interrupted(turn).and_then(|()| fail(self.send_zc_error)) {
+            ring.put_back(buffer);
+            return Err(error);
+        }
+        let end = range.start + self.short(turn, range.len());
+        OsCalls.send_zc(ring, socket, buffer, range.start..end, more)
     }
 
     fn residency(&self, file: BorrowedFd<'_>, offset: u64, len: u64) -> Residency {
