@@ -113,9 +113,10 @@ async fn peers_that_do_not_read_use_the_buffers_up_and_everything_arrives_right(
     for seed in 0..40 {
         let (sender, receiver) = tokio_pair(false);
         let mut plan = framed(range(12 * MIB, 100 + seed));
+        let none_free = counts(&transfer).no_buffer > 0;
         fill(&transfer, &sender, &mut plan).await;
         connections.push((sender, receiver, plan));
-        if counts(&transfer).no_buffer > 0 {
+        if none_free {
             break;
         }
     }

@@ -78,16 +78,13 @@ fn read(
 ) -> Result<(RingBuffer, usize), Option<io::Error>> {
     let into = buffer.get_mut(head..head + part.len() as usize).unwrap_or_default();
     let may_wait = plan.sent() + part.len() <= known.may_wait_upto;
-    let answer = bench.read(part, into, may_wait);
-    match answer {
-        Ok(Some(len)) => return Ok((buffer, len)),
-        Ok(None) => bench.uring.put_back(buffer),
-        Err(error) => {
+    match bench.read(part, into, may_wait) {
+        Ok(Some(len)) => Ok((buffer, len)),
+        cold_or_failed => {
             bench.uring.put_back(buffer);
-            return Err(Some(error));
+            Err(cold_or_failed.err())
         }
     }
-    Err(None)
 }
 
 fn send_buffer(
