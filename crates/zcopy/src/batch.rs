@@ -51,6 +51,17 @@ pub(crate) struct Gather {
     pub(crate) why: Option<Why>,
 }
 
+impl Gather {
+    /// The first bytes of `range` alone, which stands at the plan's cursor, for a route that gives it to `copy`.
+    #[cfg(feature = "uring")]
+    pub(crate) fn of(plan: &SendPlan, range: &FileRange) -> Self {
+        let at = place(0, range.offset());
+        let range = range.part(0, plan.appetite().saturating_sub(at) as u64);
+        let (buffer_len, more) = (at + range.len() as usize, plan.remaining() > range.len());
+        Self { parts: smallvec::smallvec![Part::File { piece: 0, range, at }], buffer_len, more, why: None }
+    }
+}
+
 /// Decides the next call: at most `budget` bytes (at least one).
 pub(crate) fn next(plan: &SendPlan, policy: Policy, refused: RouteSet, budget: u64) -> Next {
     let (pieces, mut skip) = plan.ahead();

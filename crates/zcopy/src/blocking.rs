@@ -27,8 +27,10 @@ impl Transfer {
     ) -> Result<(), SendError> {
         let mut known = Known::all();
         while !plan.is_done() {
-            if let Outcome::WouldBlock = self.step(socket, plan, &mut known, sent)? {
-                self.wait_writable(socket, sent)?;
+            match self.step(socket, plan, &mut known, sent)? {
+                Outcome::WouldBlock => self.wait_writable(socket, sent)?,
+                Outcome::Offload(first) => *plan.carry_mut() = self.do_first(first),
+                Outcome::Sent(_) | Outcome::Cold { .. } | Outcome::Refused { .. } => {}
             }
         }
         self.reap_at_end(socket, sent);

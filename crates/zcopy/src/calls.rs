@@ -4,12 +4,15 @@
 use std::fmt::Debug;
 use std::io::{self, IoSlice};
 
+use crate::direct_file::DirectFile;
 use crate::os::{self, FileRef, SocketRef};
 use crate::residency::{Residency, residency_of};
 use crate::route::SocketKind;
 use crate::splice::{Splice, splice};
 use crate::sys::{self, SocketOption};
 use crate::{Completion, FileRange, MapAccess, MappedFile, MappedRange, ktls};
+#[cfg(feature = "uring")]
+use crate::{Ring, RingBuffer};
 
 /// What a transfer asks of the kernel. An implementation makes at most one attempt per call and reports short
 /// counts, `EAGAIN` ([`io::ErrorKind::WouldBlock`]) and `EINTR` as they come.
@@ -82,6 +85,35 @@ pub trait Calls: Debug + Send + Sync {
     /// `splice(2)`: moves at most `count` bytes into a pipe or out of one.
     fn splice(&self, leg: Splice<'_>, count: usize) -> io::Result<usize> {
         splice(leg, count)
+    }
+
+    /// Opens `file` once more, for reads that pass the page cache by: `open(2)` with `O_DIRECT`.
+    fn open_direct(&self, file: FileRef<'_>) -> io::Result<DirectFile> {
+        DirectFile::open(file)
+    }
+
+    /// Reads at `offset`, past the page cache, waiting for the disk; all of it aligned as [`DirectFile::align`] says.
+    fn read_direct(&self, file: &DirectFile, into: &mut [u8], offset: u64) -> io::Result<usize> {
+        file.read(into, offset)
+    }
+
+    /// Sets a ring up, see [`Ring::new`].
+    #[cfg(feature = "uring")]
+    fn ring(&self, buffers: usize, bytes: usize, registered: bool) -> io::Result<Ring> {
+        Ring::new(buffers, bytes, registered)
+    }
+
+    /// Sends a part of one of the ring's buffers without waiting, see [`Ring::send_zc`].
+    #[cfg(feature = "uring")]
+    fn send_zc(
+        &self,
+        ring: &mut Ring,
+        socket: SocketRef<'_>,
+        buffer: RingBuffer,
+        range: std::ops::Range<usize>,
+        more: bool,
+    ) -> io::Result<usize> {
+        ring.send_zc(socket, buffer, range, more)
     }
 }
 

@@ -5,6 +5,7 @@
 //! only ever a help: the cursor counts what the socket took, and a route that finds the carry of another route, of another
 //! piece or of another place than the cursor throws it away and begins at the cursor. So a clone carries nothing.
 
+use crate::path::direct;
 use crate::pipes::Pipe;
 use crate::{MappedFile, Route};
 
@@ -19,6 +20,11 @@ pub(crate) enum Carry {
     Window { route: Route, map: MappedFile },
     /// Of `splice`.
     Pipe(PipeCarry),
+    /// Of `direct`: the descriptor and what was read by it.
+    Direct(Box<direct::Carried>),
+    /// Work that goes on, on the I/O pool, also while nobody waits for it.
+    #[cfg(feature = "tokio")]
+    Awaited(tokio::sync::oneshot::Receiver<Carry>),
 }
 
 /// A pipe with bytes that the socket has not taken yet.

@@ -110,6 +110,7 @@ impl Transfer {
             }
             match self.step(socket_ref(&socket), &mut way.plan, &mut known, &mut sent) {
                 Ok(Outcome::WouldBlock) => break Ok(()),
+                Ok(Outcome::Offload(first)) => *way.plan.carry_mut() = self.do_first(first),
                 Ok(_) => {}
                 Err(error) => break Err(error),
             }

@@ -57,6 +57,7 @@ pub mod caps;
 mod carry;
 mod channel;
 mod completions;
+mod direct_file;
 mod drop_behind;
 mod drop_pages;
 mod error;
@@ -66,6 +67,7 @@ mod io_pool;
 mod ktls;
 mod mapped_file;
 mod mapped_range;
+mod offload;
 mod os;
 mod path;
 mod piece;
@@ -88,6 +90,9 @@ mod tokio;
 mod transfer;
 mod transfer_from;
 mod transferred;
+#[cfg(feature = "uring")]
+mod uring;
+mod uring_stats;
 mod writeback;
 mod writer;
 
@@ -98,6 +103,7 @@ pub use calls::{Calls, OsCalls};
 pub use channel::transfer_to;
 pub use channel::transfer_to_blocking;
 pub use completions::{Completion, Completions};
+pub use direct_file::DirectFile;
 pub use drop_behind::{DropBehind, DropBehindOptions, DropBehindStats};
 pub use drop_pages::{drop_pages, drop_pages_blocking};
 pub use error::SendError;
@@ -126,10 +132,13 @@ pub use splice::Splice;
 pub use stats::{RouteCounts, Sent, Stats, StatsSnapshot, ZerocopyCounts};
 pub use steady_map::SteadyMap;
 pub use sys::SteadyFile;
+#[cfg(feature = "uring")]
+pub use sys::{RING_BUFFERS_MAX, Ring, RingBuffer};
 pub use thresholds::{STEPS_MAX, Step, Thresholds, ThresholdsError};
 pub use transfer::{Transfer, TransferOptions};
 #[cfg(feature = "tokio")]
 pub use transfer_from::transfer_from;
 pub use transfer_from::{ReceiveError, transfer_from_blocking};
 pub use transferred::Transferred;
+pub use uring_stats::UringCounts;
 pub use writeback::start_writeback;

@@ -23,7 +23,7 @@ const INLINE_PIECES: usize = 3;
 
 /// Bytes of files that the first call copies; see [`SendPlan::took`].
 const APPETITE_START: usize = 64 << 10;
-const APPETITE_MIN: usize = 16 << 10;
+pub(crate) const APPETITE_MIN: usize = 16 << 10;
 /// Within the second-level cache of common cores.
 const APPETITE_MAX: usize = 256 << 10;
 

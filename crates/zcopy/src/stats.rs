@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::route::Why;
+use crate::uring_stats::{UringCounts, UringStats};
 use crate::{Completions, Route};
 
 /// What one [`Transfer::send`](crate::Transfer::send) did.
@@ -18,7 +19,7 @@ pub struct Sent {
     pub calls: u64,
     /// Times the socket was full.
     pub would_block: u64,
-    /// Times a range had to be read ahead on the I/O pool.
+    /// Times a range had to be read on the I/O pool: ahead because it was cold, or past the page cache.
     pub cold_offloads: u64,
     /// What this sending did with `MSG_ZEROCOPY`. Completions may be of earlier sendings to the same socket.
     pub zerocopy: ZerocopyCounts,
@@ -88,6 +89,7 @@ pub struct Stats {
     shrunk: AtomicU64,
     turns: AtomicU64,
     zerocopy: ZerocopyStats,
+    uring: UringStats,
 }
 
 /// What one route did.
@@ -116,7 +118,7 @@ pub struct StatsSnapshot {
     pub refusals: u64,
     /// Calls that took less than they were offered.
     pub partial_sends: u64,
-    /// Ranges that were not in the page cache and were read ahead on the I/O pool.
+    /// Ranges that were read on the I/O pool: ahead because they were cold, or past the page cache.
     pub cold_offloads: u64,
     /// Files found shorter than announced.
     pub shrunk: u64,
@@ -124,6 +126,8 @@ pub struct StatsSnapshot {
     pub turns: u64,
     /// What became of sends with `MSG_ZEROCOPY`.
     pub zerocopy: ZerocopyCounts,
+    /// Of route `uring`, with the kernel's own word whether it copied after all.
+    pub uring: UringCounts,
 }
 
 impl Stats {
@@ -150,6 +154,7 @@ impl Stats {
             shrunk: load(&self.shrunk),
             turns: load(&self.turns),
             zerocopy: self.zerocopy(),
+            uring: self.uring.snapshot(),
         }
     }
 
@@ -163,6 +168,11 @@ impl Stats {
             copied: load(copied),
             fallbacks: load(fallbacks),
         }
+    }
+
+    #[cfg(feature = "uring")]
+    pub(crate) fn uring(&self) -> &UringStats {
+        &self.uring
     }
 
     pub(crate) fn call(&self, route: Route, sent: &mut Sent) {

@@ -6,6 +6,8 @@ use std::io;
 use tokio::io::Interest;
 use tokio::net::TcpStream;
 
+use crate::carry::Carry;
+use crate::offload::Offload;
 use crate::os::{AsSocket, socket_ref};
 use crate::path::{Known, Outcome};
 use crate::route::choose;
@@ -97,6 +99,7 @@ impl Transfer {
         let mut known = Known::default();
         self.refuse_zerocopy(plan);
         while !plan.is_done() {
+            offloaded(plan.carry_mut()).await;
             match self.attempt(socket, plan, &mut known, sent)? {
                 Some(Outcome::Sent(taken)) => self.pay(taken).await,
                 Some(Outcome::Cold { range, upto }) => {
@@ -105,6 +108,12 @@ impl Transfer {
                     self.io().read_ahead_first(window.clone(), range.len()).await;
                     plan.note_read_ahead(window);
                     known.read_ahead(upto);
+                }
+                Some(Outcome::Offload(first)) => {
+                    if first.is_read() {
+                        self.stats().cold_offload(sent);
+                    }
+                    self.offload(first, plan).await;
                 }
                 Some(Outcome::WouldBlock | Outcome::Refused { .. }) | None => {
                     socket.writable().await?;
@@ -133,6 +142,22 @@ impl Transfer {
             self.stats().refusal(ROUTE);
             plan.refused_mut().insert(ROUTE);
         }
+    }
+
+    /// Has `first` done on the I/O pool, waiting in line if that is busy.
+    async fn offload(&self, first: Offload, plan: &mut SendPlan) {
+        let (tell, told) = tokio::sync::oneshot::channel();
+        let (transfer, again) = (self.clone(), first.clone());
+        let job = move || {
+            // Nobody there to hear it: the plan is gone.
+            let _ = tell.send(transfer.do_first(first));
+        };
+        *plan.carry_mut() = if self.io().submit_in_line(job).await {
+            Carry::Awaited(told)
+        } else {
+            // Without a thread to be had it does that itself.
+            self.do_first(again)
+        };
     }
 
     /// Pays for `taken` bytes out of the task's budget, and lets others have their turn when that is spent.
@@ -183,6 +208,13 @@ impl Transfer {
             .map_or(0, |(_, end)| end);
         let len = (end.saturating_sub(range.offset())).min(u64::from(self.options().read_ahead_bytes));
         FileRange::new(std::sync::Arc::clone(range.file()), range.offset(), len.max(range.len()))
+    }
+}
+
+/// Waits for work that goes on, perhaps since an earlier sending of the plan that was dropped.
+async fn offloaded(carry: &mut Carry) {
+    if let Carry::Awaited(told) = carry {
+        *carry = told.await.unwrap_or_default();
     }
 }
 

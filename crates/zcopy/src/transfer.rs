@@ -5,6 +5,8 @@ use std::sync::Arc;
 use crate::batch::{self, Next};
 use crate::calls::{Calls, OsCalls};
 use crate::caps::{self, Caps, Refusal};
+use crate::carry::Carry;
+use crate::offload::Offload;
 use crate::os::SocketRef;
 use crate::path::{self, Bench, Known, Outcome, Tools};
 use crate::pipes::{PipeOptions, PipePool};
@@ -59,6 +61,8 @@ struct Shared {
     caps: Caps,
     stats: Stats,
     tools: Tools,
+    #[cfg(feature = "uring")]
+    uring: crate::uring::Uring,
 }
 
 impl Transfer {
@@ -77,7 +81,18 @@ impl Transfer {
     ) -> Self {
         let (caps, stats) = (Caps::default(), Stats::default());
         let tools = Tools { pipes: PipePool::new(options.pipes) };
-        Self { shared: Arc::new(Shared { options, buffers, io, calls, caps, stats, tools }) }
+        let shared = Shared {
+            options,
+            buffers,
+            io,
+            calls,
+            caps,
+            stats,
+            tools,
+            #[cfg(feature = "uring")]
+            uring: crate::uring::Uring::default(),
+        };
+        Self { shared: Arc::new(shared) }
     }
 
     /// How it sends.
@@ -87,6 +102,8 @@ impl Transfer {
 
     /// What was sent, by which way, and what got in the way.
     pub fn stats(&self) -> &Stats {
+        #[cfg(feature = "uring")]
+        self.shared.uring.reap(&self.shared.stats);
         &self.shared.stats
     }
 
@@ -136,6 +153,19 @@ impl Transfer {
         }
     }
 
+    /// Does what a step said comes first, waiting as long as that takes. The result is the plan's carry.
+    pub(crate) fn do_first(&self, offload: Offload) -> Carry {
+        let shared = &*self.shared;
+        match offload {
+            Offload::Fetch(fetch) => fetch.run(&*shared.calls, &shared.buffers),
+            #[cfg(feature = "uring")]
+            Offload::Ring => {
+                shared.uring.set_up(&*shared.calls, &shared.stats);
+                Carry::Nothing
+            }
+        }
+    }
+
     /// One attempt: decides the next call, makes it, moves the cursor. Does not wait for the socket if that does
     /// not, nor for a disk where `known` does not allow it.
     pub(crate) fn step(
@@ -152,6 +182,8 @@ impl Transfer {
             buffers: &shared.buffers,
             stats: &shared.stats,
             tools: &shared.tools,
+            #[cfg(feature = "uring")]
+            uring: &shared.uring,
             socket,
             look_bytes: u64::from(options.read_ahead_bytes),
         };

@@ -6,6 +6,7 @@ use std::future::Future;
 use std::io::Read;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::Poll;
 
 use bytes::Bytes;
@@ -69,6 +70,30 @@ async fn dropped_while_the_socket_is_full_or_others_have_their_turn() {
             let sending = send_in_pieces(route, polls, Moody::default());
             tokio::time::timeout(LIMIT, sending).await.expect("in time");
         }
+    }
+}
+
+#[tokio::test]
+async fn dropped_while_buffers_of_a_ring_are_in_flight() {
+    for polls in 1..4 {
+        for cold_every in [0, 3] {
+            let moody = Moody { cold_every, reads_are_cold: cold_every != 0, ..Moody::default() };
+            let sending = send_in_pieces(Some(Route::Uring), polls + cold_every as usize, moody);
+            tokio::time::timeout(LIMIT, sending).await.expect("in time");
+        }
+    }
+}
+
+/// Even if nobody ever waits for it, a read past the page cache goes on, and the next sending finds what it read.
+#[tokio::test]
+async fn dropped_while_a_range_is_read_past_the_page_cache() {
+    for polls in 1..5 {
+        let moody = Moody { interrupt_every: 7, ..Moody::default() };
+        let reads = Arc::clone(&moody.direct_reads);
+        let sending = send_in_pieces(Some(Route::Direct), polls, moody);
+        tokio::time::timeout(LIMIT, sending).await.expect("in time");
+        let reads = reads.load(Ordering::Relaxed);
+        assert!(reads <= 4, "four pieces are read once each, not {reads} times");
     }
 }
 

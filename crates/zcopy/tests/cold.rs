@@ -2,31 +2,15 @@
 
 mod common;
 
-use std::fs::File;
-use std::num::NonZeroU64;
 use std::sync::Arc;
 
 use common::{
-    Moody, expected, file_of, framed, pattern, read_in_background, tokio_pair, transfer, transfer_over,
+    Moody, chill, expected, file_of, framed, pattern, read_in_background, tokio_pair, transfer, transfer_over,
 };
 use pagewire_zcopy::{
     BufferPool, FileRange, IoPool, PoolOptions, Residency, Route, SendPlan, Sent, Transfer, TransferOptions,
     read_ahead_blocking, residency,
 };
-use rustix::fs::{Advice, fadvise};
-
-/// Writes the file out and drops its pages. Whether they are gone: a file system in memory keeps them.
-fn chill(file: &File, len: u64) -> bool {
-    for _ in 0..50 {
-        file.sync_all().expect("writing out");
-        fadvise(file, 0, NonZeroU64::new(len), Advice::DontNeed).expect("advice");
-        if residency(file, 0, len) == Residency::Cold {
-            return true;
-        }
-    }
-    eprintln!("the pages stay: the target directory is on a file system in memory; asserting bytes only");
-    false
-}
 
 async fn send(transfer: &Transfer, plan: &mut SendPlan) -> Sent {
     let (sender, receiver) = tokio_pair(false);

@@ -86,6 +86,15 @@ fn the_kernels_report_about_zerocopy_agrees_with_what_arrives() {
     }
 }
 
+#[test]
+fn direct_and_uring_send_a_copy() {
+    for route in [Route::Direct, Route::Uring] {
+        for len in SIZES {
+            assert_eq!(new_bytes_by(route, len), 0, "{route}: none of {len} bytes is new");
+        }
+    }
+}
+
 #[tokio::test]
 async fn the_async_sender_sends_by_reference_as_well() {
     for (route, share) in [(Route::Sendfile, 1), (Route::Splice, 1), (Route::Copy, 0)] {

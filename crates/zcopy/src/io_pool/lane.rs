@@ -6,12 +6,10 @@ use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
 
-use super::PoolFull;
-
 /// Jobs are system calls and small loops; they need little stack.
 const STACK_BYTES: usize = 256 * 1024;
 
-type Job = Box<dyn FnOnce() + Send>;
+pub(super) type Job = Box<dyn FnOnce() + Send>;
 
 #[derive(Debug)]
 pub(super) struct Lane {
@@ -62,17 +60,18 @@ impl Lane {
         })
     }
 
-    pub(super) fn submit(self: &Arc<Self>, job: Job) -> Result<(), PoolFull> {
+    /// Queues `job`, or gives it back: the queue is full, or there is no thread and none can be started.
+    pub(super) fn submit(self: &Arc<Self>, job: Job) -> Result<(), Job> {
         let mut state = self.state.lock();
         if state.queue.len() >= self.queue_max {
-            return Err(PoolFull);
+            return Err(job);
         }
         // Jobs queued already have claimed the idle threads before this one.
         if state.idle <= state.queue.len() && state.threads < self.threads_max {
             match self.spawn() {
                 Ok(()) => state.threads += 1,
                 Err(_) if state.threads > 0 => {}
-                Err(_) => return Err(PoolFull),
+                Err(_) => return Err(job),
             }
         }
         state.queue.push_back(job);

@@ -65,7 +65,7 @@ impl IoPool {
     /// # Errors
     /// [`PoolFull`] when `queue_max` jobs are waiting already. The job is dropped unrun.
     pub fn submit(&self, job: impl FnOnce() + Send + 'static) -> Result<(), PoolFull> {
-        self.handle.general.submit(Box::new(job))
+        self.handle.general.submit(Box::new(job)).map_err(|_| PoolFull)
     }
 
     /// As [`submit`](Self::submit), in the urgent lane: no job of the general one is waited for.
@@ -73,7 +73,7 @@ impl IoPool {
     /// # Errors
     /// [`PoolFull`] when `queue_max` urgent jobs are waiting already. The job is dropped unrun.
     pub fn submit_urgent(&self, job: impl FnOnce() + Send + 'static) -> Result<(), PoolFull> {
-        self.handle.urgent.submit(Box::new(job))
+        self.handle.urgent.submit(Box::new(job)).map_err(|_| PoolFull)
     }
 
     /// Drops the jobs of the general lane that no thread has begun; whoever awaits one hears [`PoolFull`]. For the end of
@@ -115,6 +115,22 @@ impl IoPool {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(panic)) => std::panic::resume_unwind(panic),
             Err(_) => Err(PoolFull),
+        }
+    }
+
+    /// As [`submit`](Self::submit), but waits for room in the queue, as long as it takes. `false`: there is not a single
+    /// thread, so nobody would ever make room; the job was dropped.
+    pub(crate) async fn submit_in_line(&self, job: impl FnOnce() + Send + 'static) -> bool {
+        let mut job: lane::Job = Box::new(job);
+        loop {
+            let mut room = std::pin::pin!(self.handle.general.room.notified());
+            room.as_mut().enable();
+            match self.handle.general.submit(job) {
+                Ok(()) => return true,
+                Err(_) if self.handle.general.threads() == 0 => return false,
+                Err(refused) => job = refused,
+            }
+            room.await;
         }
     }
 

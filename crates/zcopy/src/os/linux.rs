@@ -5,7 +5,7 @@ use std::io::{self, IoSlice, IoSliceMut};
 use std::num::NonZeroU64;
 use std::os::fd::BorrowedFd;
 
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Advice, OFlags, fadvise, fcntl_getfl};
 use rustix::io::{Errno, ReadWriteFlags, preadv2};
 use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags};
@@ -71,14 +71,34 @@ fn wait(socket: BorrowedFd<'_>, until: PollFlags) -> io::Result<bool> {
     if !fcntl_getfl(socket)?.contains(OFlags::NONBLOCK) {
         return Err(io::ErrorKind::WouldBlock.into());
     }
+    Ok(ready(socket, until, None)? != PollFlags::ERR)
+}
+
+/// After a call that never waits found a socket full that waits by itself: does so, up to its time limit, which is an error
+/// as it is from `send(2)`. `false`: the socket does not wait.
+#[cfg(feature = "uring")]
+pub(crate) fn wait_as_told(socket: BorrowedFd<'_>) -> io::Result<bool> {
+    if fcntl_getfl(socket)?.contains(OFlags::NONBLOCK) {
+        return Ok(false);
+    }
+    let limit = rustix::net::sockopt::socket_timeout(socket, rustix::net::sockopt::Timeout::Send)?;
+    let limit = limit.map(Timespec::try_from).transpose().map_err(io::Error::other)?;
+    if ready(socket, PollFlags::OUT, limit.as_ref())?.is_empty() {
+        return Err(io::ErrorKind::WouldBlock.into());
+    }
+    Ok(true)
+}
+
+/// What a socket is ready for, nothing when the time is up.
+fn ready(socket: BorrowedFd<'_>, until: PollFlags, limit: Option<&Timespec>) -> io::Result<PollFlags> {
     loop {
-        let mut ready = [PollFd::new(&socket, until)];
-        match poll(&mut ready, None) {
+        let mut asked = [PollFd::new(&socket, until)];
+        match poll(&mut asked, limit) {
             Err(Errno::INTR) => {}
             Err(errno) => return Err(errno.into()),
             Ok(_) => {
-                let [ready] = &ready;
-                return Ok(ready.revents() != PollFlags::ERR);
+                let [asked] = &asked;
+                return Ok(asked.revents());
             }
         }
     }

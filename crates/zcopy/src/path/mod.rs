@@ -3,17 +3,22 @@
 //! the caller does not allow it.
 
 pub(crate) mod copy;
+pub(crate) mod direct;
 mod ktls;
 mod mapped;
 pub(crate) mod mmap;
 pub(crate) mod sendfile;
 pub(crate) mod splice;
 mod tools;
+#[cfg(feature = "uring")]
+pub(crate) mod uring;
 mod zerocopy;
 
 use std::io;
 
 use crate::calls::Calls;
+use crate::carry::Carry;
+use crate::offload::Offload;
 use crate::os::{SocketRef, file_ref};
 use crate::send_plan::Cork;
 use crate::stats::{Sent, Stats};
@@ -34,6 +39,8 @@ pub(crate) enum Outcome {
     WouldBlock,
     /// `range`, which ends at byte `upto` of the plan, is not in the page cache; nothing was sent.
     Cold { range: FileRange, upto: u64 },
+    /// Work that waits for a disk comes first. Its result belongs into the plan's carry; nothing was sent.
+    Offload(Offload),
     /// The kernel refused the route; nothing was sent.
     Refused { route: Route, error: io::Error },
 }
@@ -44,6 +51,8 @@ pub(crate) struct Bench<'a> {
     pub(crate) buffers: &'a BufferPool,
     pub(crate) stats: &'a Stats,
     pub(crate) tools: &'a Tools,
+    #[cfg(feature = "uring")]
+    pub(crate) uring: &'a crate::uring::Uring,
     pub(crate) socket: SocketRef<'a>,
     /// How much of a file is looked at in one go to tell whether it is cold.
     pub(crate) look_bytes: u64,
@@ -64,6 +73,9 @@ pub(crate) fn send(
         Route::Zerocopy => zerocopy::send(bench, plan, range, known, sent),
         Route::Ktls => ktls::send(bench, plan, range, known, sent),
         Route::Splice => splice::send(bench, plan, range, known, sent),
+        Route::Direct => direct::send(bench, plan, range, sent),
+        #[cfg(feature = "uring")]
+        Route::Uring => uring::send(bench, plan, range, known, sent),
         _ => Ok(Outcome::Refused { route, error: io::ErrorKind::Unsupported.into() }),
     }
 }
@@ -94,6 +106,12 @@ impl Known {
     #[cfg(feature = "tokio")]
     pub(crate) fn forget(&mut self) {
         *self = Self::default();
+    }
+
+    /// Whether the sender may wait for whatever it is.
+    #[cfg(feature = "uring")]
+    fn may_always_wait(self) -> bool {
+        self.may_wait_upto == u64::MAX
     }
 
     /// Whether the bytes before `upto` can be sent without a look.
@@ -172,6 +190,9 @@ impl Bench<'_> {
             self.stats.partial_send();
         }
         plan.took(taken, offered);
+        if plan.is_done() {
+            *plan.carry_mut() = Carry::Nothing;
+        }
         if plan.is_done() && plan.cork() == Cork::In {
             // A socket that cannot be uncorked any more is broken, and says so at the next call.
             let _ = self.calls.cork(self.socket, false);

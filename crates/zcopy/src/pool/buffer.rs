@@ -12,6 +12,9 @@ use crate::sys::AnonymousMap;
 
 /// A page-aligned buffer of a [`BufferPool`](super::BufferPool), or one of its own. Dereferences to its bytes, all of them; what the
 /// user has not written is zero or what an earlier user left.
+///
+/// Fit for `O_DIRECT`: its start, and the length of each of the pool's classes, is a multiple of any disk's sector. Fit to be
+/// registered with io_uring, too; those of a pool are not, since it gives memory back to the system.
 #[doc(alias = "ByteBuffer")]
 pub struct DirectBuffer {
     /// `None` only while being dropped.

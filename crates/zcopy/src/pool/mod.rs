@@ -14,6 +14,10 @@
 //!                          makes no progress while others wait is given up (`holders`)
 //!   trim()                 gives back the idle buffers that nobody needed since the trim before
 //! ```
+//!
+//! None of them is *registered*. A registered buffer's pages are pinned by the kernel once, so that an io_uring operation
+//! need not pin them each time; they count against `RLIMIT_MEMLOCK` and can be given back to the system only with the
+//! ring. So route `uring` has a small set of its own, see `sys/ring.rs`, and the pool stays free to trim.
 
 mod buffer;
 mod class;

@@ -18,6 +18,8 @@ pub(crate) use anonymous_map::AnonymousMap;
 pub use linux::SteadyFile;
 #[cfg(target_os = "linux")]
 pub(crate) use linux::*;
+#[cfg(all(target_os = "linux", feature = "uring"))]
+pub use linux::{RING_BUFFERS_MAX, Ring, RingBuffer};
 #[cfg(not(target_os = "linux"))]
 pub(crate) use missing::{cachestat, sync_file_range};
 

@@ -5,6 +5,7 @@
 use std::fs::File;
 use std::io::{self, IoSlice, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::num::NonZeroU64;
 use std::os::fd::BorrowedFd;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
@@ -13,9 +14,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use pagewire_zcopy::{
-    BufferPool, Calls, Completion, FileRange, IoPool, MapAccess, MappedFile, MappedRange, OsCalls, Piece,
-    PoolOptions, Residency, Route, SendPlan, Sent, Splice, Transfer, TransferOptions, route::SocketKind,
+    BufferPool, Calls, Completion, DirectFile, FileRange, IoPool, MapAccess, MappedFile, MappedRange,
+    OsCalls, Piece, PoolOptions, Residency, Route, SendPlan, Sent, Splice, Transfer, TransferOptions,
+    residency, route::SocketKind,
 };
+#[cfg(feature = "uring")]
+use pagewire_zcopy::{Ring, RingBuffer};
+use rustix::fs::{Advice, fadvise};
 
 /// Long enough for a busy machine, short enough to end a test that hangs.
 pub const LIMIT: Duration = Duration::from_secs(30);
@@ -140,6 +145,19 @@ pub fn overwrite(file: &File, byte: u8, len: usize) {
     file.write_all_at(&vec![byte; len], 0).expect("overwriting");
 }
 
+/// Writes the file out and drops its pages. Whether they are gone: a file system in memory keeps them.
+pub fn chill(file: &File, len: u64) -> bool {
+    for _ in 0..50 {
+        file.sync_all().expect("writing out");
+        fadvise(file, 0, NonZeroU64::new(len), Advice::DontNeed).expect("advice");
+        if residency(file, 0, len) == Residency::Cold {
+            return true;
+        }
+    }
+    eprintln!("the pages stay: the target directory is on a file system in memory; asserting bytes only");
+    false
+}
+
 /// A kernel that takes at most so many bytes at a time, and is interrupted, refuses or fails when told to.
 #[derive(Default)]
 pub struct Moody {
@@ -193,6 +211,18 @@ pub struct Moody {
     pub kinds: Arc<AtomicU64>,
     /// Maps made.
     pub maps: Arc<AtomicU64>,
+    /// What opening a file for direct reads answers instead of working.
+    pub open_direct_error: Option<i32>,
+    /// What a direct read answers instead of working.
+    pub read_direct_error: Option<i32>,
+    /// The first so many rings are not set up, for this reason.
+    pub ring_errors: (u64, i32),
+    /// Rings asked for.
+    pub rings: Arc<AtomicU64>,
+    /// What sending out of a ring's buffer answers instead of working.
+    pub send_zc_error: Option<i32>,
+    /// Direct reads made.
+    pub direct_reads: Arc<AtomicU64>,
     /// Corks put in and taken out.
     pub corks: Arc<(AtomicU64, AtomicU64)>,
     pub count: AtomicU64,
@@ -334,6 +364,43 @@ impl Calls for Moody {
         self.interrupted(self.next())?;
         fail(self.read_error)?;
         OsCalls.read(file, into, offset)
+    }
+
+    fn open_direct(&self, file: BorrowedFd<'_>) -> io::Result<DirectFile> {
+        fail(self.open_direct_error)?;
+        OsCalls.open_direct(file)
+    }
+
+    fn read_direct(&self, file: &DirectFile, into: &mut [u8], offset: u64) -> io::Result<usize> {
+        self.interrupted(self.next())?;
+        fail(self.read_direct_error)?;
+        self.direct_reads.fetch_add(1, Ordering::Relaxed);
+        OsCalls.read_direct(file, into, offset)
+    }
+
+    #[cfg(feature = "uring")]
+    fn ring(&self, buffers: usize, bytes: usize, registered: bool) -> io::Result<Ring> {
+        let (times, code) = self.ring_errors;
+        fail((self.rings.fetch_add(1, Ordering::Relaxed) < times).then_some(code))?;
+        OsCalls.ring(buffers, bytes, registered)
+    }
+
+    #[cfg(feature = "uring")]
+    fn send_zc(
+        &self,
+        ring: &mut Ring,
+        socket: BorrowedFd<'_>,
+        buffer: RingBuffer,
+        range: std::ops::Range<usize>,
+        more: bool,
+    ) -> io::Result<usize> {
+        let turn = self.next();
+        if let Err(error) = self.interrupted(turn).and_then(|()| fail(self.send_zc_error)) {
+            ring.put_back(buffer);
+            return Err(error);
+        }
+        let end = range.start + self.short(turn, range.len());
+        OsCalls.send_zc(ring, socket, buffer, range.start..end, more)
     }
 
     fn residency(&self, file: BorrowedFd<'_>, offset: u64, len: u64) -> Residency {

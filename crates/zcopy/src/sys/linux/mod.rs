@@ -5,6 +5,8 @@ mod error_queue;
 mod file_map;
 mod loadable_map;
 mod mincore;
+#[cfg(feature = "uring")]
+mod ring;
 mod send_map;
 mod socket_option;
 mod steady_file;
@@ -15,6 +17,10 @@ pub(crate) use error_queue::completion;
 pub(crate) use file_map::FileMap;
 pub(crate) use loadable_map::LoadableMap;
 pub(crate) use mincore::all_in_core;
+#[cfg(feature = "uring")]
+pub(crate) use ring::Reported;
+#[cfg(feature = "uring")]
+pub use ring::{RING_BUFFERS_MAX, Ring, RingBuffer};
 pub(crate) use send_map::{SendPart, send_map_zerocopy, send_parts};
 pub(crate) use socket_option::{SocketOption, set_socket_option, socket_option};
 pub use steady_file::SteadyFile;

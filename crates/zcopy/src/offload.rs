@@ -1,0 +1,21 @@
+//! What a route needs done before it can send, and what takes longer than an event loop may wait.
+
+use crate::path::direct::Fetch;
+
+/// Work for a thread that may wait; `Transfer::do_first` does it.
+#[derive(Debug, Clone)]
+pub(crate) enum Offload {
+    /// A read past the page cache.
+    Fetch(Fetch),
+    /// The transfer's ring, to be set up.
+    #[cfg(feature = "uring")]
+    Ring,
+}
+
+#[cfg(feature = "tokio")]
+impl Offload {
+    /// Whether it reads a file.
+    pub(crate) fn is_read(&self) -> bool {
+        matches!(self, Self::Fetch(_))
+    }
+}
