@@ -39,7 +39,7 @@ fn ten_thousand_sendings_leave_no_map_and_no_descriptor() {
         assert_eq!(sent.bytes, BYTES as u64);
         receiver.read_exact(&mut received).expect("reading");
         if round % 1_000 == 0 {
-            assert_eq!(maps_of(&file), 1, "one at work, of the plan that is still there");
+            assert!(maps_of(&file) <= 1, "none but that of a plan that is still there");
         }
     }
     assert_eq!((maps_of(&file), descriptors()), (0, before));
