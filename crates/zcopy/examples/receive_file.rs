@@ -43,7 +43,7 @@ fn arguments() -> Result<Option<Arguments>, Box<dyn Error>> {
             "--splice" => arguments.splice = true,
             "--resume" => arguments.resume = true,
             "--offset" => {
-                arguments.offset = words.next().ok_or("--offset wants a number of bytes")?.parse()?
+                arguments.offset = words.next().ok_or("--offset wants a number of bytes")?.parse()?;
             }
             _ => arguments.words.push(word),
         }

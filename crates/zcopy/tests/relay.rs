@@ -147,12 +147,12 @@ fn an_idle_relay_holds_no_pipe_and_a_dropped_one_with_bytes_closes_its_own() {
     runtime().block_on(async {
         let ((mut client, from), (to, _server)) = (tcp_pair(false), tcp_pair(true));
         let (from, to) = (for_tokio(from), for_tokio(to));
-        let mut relay = Relay::new(&transfer);
+        let (mut relay, bytes) = (Relay::new(&transfer), pattern(100_000, 62));
         let idle = tokio::time::timeout(std::time::Duration::from_millis(1), relay.run(&from, &to)).await;
         assert!(idle.is_err() && transfer.pipes().usage().in_use == 0);
         client.set_nonblocking(true).expect("non-blocking");
         while relay.held_bytes() == 0 {
-            let _ = client.write(&[7; 100_000]);
+            let _ = client.write(&bytes);
             let mut running = pin!(relay.run(&from, &to));
             let _ = std::future::poll_fn(|cx| Poll::Ready(running.as_mut().poll(cx).is_ready())).await;
             tokio::task::yield_now().await;

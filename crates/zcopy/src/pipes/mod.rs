@@ -146,6 +146,7 @@ impl Store {
     }
 
     fn put_back(&self, ends: Ends, empty: bool) {
+        // Dropped, and so closed, behind the lock.
         let mut too_many = Some(ends);
         let mut state = self.state.lock();
         state.usage.in_use = state.usage.in_use.saturating_sub(1);
@@ -155,8 +156,6 @@ impl Store {
             state.idle.push(ends);
         }
         state.usage.idle = state.idle.len();
-        drop(state);
-        drop(too_many);
     }
 }
 

@@ -33,6 +33,7 @@ const PORTION_MAX: usize = 1 << 20;
 const OFFSET_MAX: u64 = i64::MAX as u64;
 
 /// What one portion came to.
+#[cfg_attr(not(feature = "tokio"), expect(dead_code, reason = "a thread of its own pays for nothing"))]
 enum Got {
     /// So many bytes are in the file; 0 after a refusal.
     Bytes(u64),
