@@ -64,7 +64,8 @@ fn none() -> Finding {
 
 fn leader(facts: &Facts) -> Finding {
     let found = if facts.kind == Kind::Memory {
-        "the broker killed: survives; the kernel stops, the power goes: lost, for this file system is memory".to_owned()
+        "the broker killed: survives; the kernel stops, the power goes: lost, for this file system is memory"
+            .to_owned()
     } else {
         "the broker killed: survives, it is in the page cache; the kernel stops, the power goes: what was not yet \
          written out is lost (some seconds' worth; flush.ms and flush.messages bound it)"
@@ -101,10 +102,15 @@ fn power_cut(facts: &Facts) -> (State, String, &'static str) {
         }
         Kind::Remote => {
             let power = "what the machine behind this file system makes of a sync".to_owned();
-            return (State::CouldBeBetter, power, "make sure that it exports with sync, and that its drives keep it");
+            return (
+                State::CouldBeBetter,
+                power,
+                "make sure that it exports with sync, and that its drives keep it",
+            );
         }
         Kind::Overlay => {
-            let power = "as the drive under the container's layer keeps it, and gone with the container".to_owned();
+            let power =
+                "as the drive under the container's layer keeps it, and gone with the container".to_owned();
             return (State::CouldBeBetter, power, "mount a volume for the data directory");
         }
         Kind::Ordinary | Kind::CopyOnWrite | Kind::Unknown => {}
@@ -163,7 +169,10 @@ mod tests {
     fn what_a_power_cut_takes_is_broken() {
         for facts in [Facts { kind: Kind::Memory, ..DRIVE }, Facts { no_barrier: true, ..DRIVE }] {
             let finding = all(&facts);
-            assert!(finding.state == State::Broken && finding.found.contains("power goes: lost"), "{finding:?}");
+            assert!(
+                finding.state == State::Broken && finding.found.contains("power goes: lost"),
+                "{finding:?}"
+            );
         }
         assert!(leader(&Facts { kind: Kind::Memory, ..DRIVE }).found.contains("memory"));
     }

@@ -92,9 +92,10 @@ fn within(limit: Duration, name: &str, look: Look, plan: &Arc<Plan>) -> Vec<Find
             format!("gave no answer within {}", words::time(limit)),
             "look for a device or file system that does not answer (dmesg; ps: processes in state D)",
         ),
-        Err(RecvTimeoutError::Disconnected) => {
-            ("the check itself failed".to_owned(), "a fault of this program: report it with what stands above")
-        }
+        Err(RecvTimeoutError::Disconnected) => (
+            "the check itself failed".to_owned(),
+            "a fault of this program: report it with what stands above",
+        ),
     };
     vec![Finding::broken(name, found, advice)]
 }

@@ -36,7 +36,11 @@ fn judge(survey: &Survey) -> Finding {
     }
     if unknown > 0 {
         let advice = "give the broker a directory of its own: what it does not know it leaves alone";
-        return Finding::better("contents", format!("{found}; {unknown} directories that are no partitions"), advice);
+        return Finding::better(
+            "contents",
+            format!("{found}; {unknown} directories that are no partitions"),
+            advice,
+        );
     }
     Finding::ok("contents", found)
 }

@@ -63,7 +63,10 @@ mod tests {
         let held = judge(LockLook::Held { pid: Some(42) }, Some("pagewire".to_owned()));
         assert!(held.found.contains("process 42 (pagewire)"), "{held:?}");
         let left = judge(LockLook::Free { left_by: Some(7) }, None);
-        assert!(left.found.contains("process 7") && left.found.contains("the next start takes it"), "{left:?}");
+        assert!(
+            left.found.contains("process 7") && left.found.contains("the next start takes it"),
+            "{left:?}"
+        );
         assert!(judge(LockLook::Held { pid: None }, None).found.contains("cannot be seen"));
     }
 }

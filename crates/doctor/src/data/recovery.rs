@@ -43,7 +43,9 @@ fn probe(dir: &Path) -> io::Result<Facts> {
 
 fn judge(facts: Facts) -> Finding {
     match facts {
-        Facts::InUse => Finding::ok("recovery", "a broker is running; it did what was needed when it started"),
+        Facts::InUse => {
+            Finding::ok("recovery", "a broker is running; it did what was needed when it started")
+        }
         Facts::Clean => Finding::ok("recovery", "none needed: the last broker stopped cleanly"),
         Facts::Unclean { partitions: 0 } => Finding::ok("recovery", "none needed: there is nothing yet"),
         Facts::Unclean { partitions } => Finding::better(

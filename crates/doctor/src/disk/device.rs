@@ -47,7 +47,8 @@ fn describe(block: &Block) -> String {
         (false, true) => "a drive that turns",
         (false, false) => "a drive without moving parts",
     };
-    let mut parts = vec![block.model.as_ref().map_or_else(|| kind.to_owned(), |model| format!("{model}, {kind}"))];
+    let mut parts =
+        vec![block.model.as_ref().map_or_else(|| kind.to_owned(), |model| format!("{model}, {kind}"))];
     parts.push(match block.write_cache.as_deref() {
         Some("write back") => "write cache: write back, flushed by each sync".to_owned(),
         Some("write through") => "write cache: none, or safe by its own word (write through)".to_owned(),

@@ -59,9 +59,10 @@ fn judge(read: &io::Result<()>, alignment: Option<Alignment>) -> Finding {
         (Ok(()), Some((memory, offset))) => {
             Finding::ok("O_DIRECT", format!("works; memory aligned to {memory} bytes, offsets to {offset}"))
         }
-        (Ok(()), None) => {
-            Finding::ok("O_DIRECT", "works; the kernel does not tell its alignment, 4096 bytes serve everywhere")
-        }
+        (Ok(()), None) => Finding::ok(
+            "O_DIRECT",
+            "works; the kernel does not tell its alignment, 4096 bytes serve everywhere",
+        ),
         (Err(error), _) => Finding::better(
             "O_DIRECT",
             format!("does not work here: {error}"),

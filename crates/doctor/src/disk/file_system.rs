@@ -79,7 +79,8 @@ fn judge(facts: &Facts) -> Finding {
         found += ", without a journal";
     }
     if let Some(errors) = facts.errors.filter(|errors| *errors > 0) {
-        let advice = "copy the data away, unmount, and run e2fsck: what is written here may not be what is read";
+        let advice =
+            "copy the data away, unmount, and run e2fsck: what is written here may not be what is read";
         return Finding::broken(CHECK, format!("{found}; it has noted {errors} errors in itself"), advice);
     }
     if mount.has("ro") {
@@ -158,7 +159,9 @@ pub(crate) mod tests {
     #[test]
     fn what_cannot_keep_a_record_is_broken() {
         assert_eq!(state("ext4", "rw,relatime"), State::Ok);
-        for (fs_type, options) in [("ext4", "ro"), ("ext4", "rw,barrier=0"), ("xfs", "rw,nobarrier"), ("tmpfs", "rw")] {
+        for (fs_type, options) in
+            [("ext4", "ro"), ("ext4", "rw,barrier=0"), ("xfs", "rw,nobarrier"), ("tmpfs", "rw")]
+        {
             assert_eq!(state(fs_type, options), State::Broken, "{fs_type} {options}");
         }
     }

@@ -90,7 +90,8 @@ fn measure(dir: &Path) -> io::Result<Times> {
 
 fn summary(mut times: Vec<Duration>) -> Option<Times> {
     times.sort_unstable();
-    let at = |hundredths: usize| times.get((times.len() * hundredths).div_ceil(100).saturating_sub(1)).copied();
+    let at =
+        |hundredths: usize| times.get((times.len() * hundredths).div_ceil(100).saturating_sub(1)).copied();
     Some(Times { count: times.len(), p50: at(50)?, p99: at(99)?, max: *times.last()? })
 }
 

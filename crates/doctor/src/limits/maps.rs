@@ -20,7 +20,11 @@ fn judge(max: u64, used: Option<usize>) -> Finding {
         found += &format!(", {used} in use by this process");
     }
     if max < MAPS_MIN {
-        return Finding::better("memory maps", found, "sysctl -w vm.max_map_count=65530, the kernel's default");
+        return Finding::better(
+            "memory maps",
+            found,
+            "sysctl -w vm.max_map_count=65530, the kernel's default",
+        );
     }
     Finding::ok("memory maps", found)
 }

@@ -12,9 +12,7 @@ pub(crate) fn look(_: &Plan) -> Vec<Finding> {
     let mode = |file: &str| read::text(format!("{DIR}/{file}")).map(|text| read::chosen(&text).to_owned());
     vec![match mode("enabled") {
         Ok(enabled) => judge(&enabled, mode("defrag").ok().as_deref()),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            Finding::ok(CHECK, "this kernel has none")
-        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Finding::ok(CHECK, "this kernel has none"),
         Err(error) => Finding::unseen(CHECK, &error),
     }]
 }

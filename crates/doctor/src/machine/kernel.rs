@@ -16,7 +16,11 @@ fn judge(system: &str, release: &str, machine: &str) -> Finding {
     if system == "Linux" {
         Finding::ok("kernel", format!("{found}; what it can do is tried below, not read from its version"))
     } else {
-        Finding::better("kernel", found, "on Linux the transfer routes that do not copy are to be had as well")
+        Finding::better(
+            "kernel",
+            found,
+            "on Linux the transfer routes that do not copy are to be had as well",
+        )
     }
 }
 

@@ -21,7 +21,10 @@ pub(crate) fn probe() -> io::Result<u32> {
 
 fn judge(mode: u32) -> Finding {
     if mode == FILTER {
-        return Finding::ok("sandbox", "a seccomp filter is in force: what is refused below may be its doing");
+        return Finding::ok(
+            "sandbox",
+            "a seccomp filter is in force: what is refused below may be its doing",
+        );
     }
     Finding::ok("sandbox", "no seccomp filter: what is refused below is refused by the kernel itself")
 }

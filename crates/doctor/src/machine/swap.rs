@@ -23,7 +23,11 @@ fn probe() -> io::Result<Facts> {
     let text = read::text("/proc/meminfo")?;
     let field = |key| read::kib_field(&text, key).ok_or(io::ErrorKind::InvalidData);
     let (total, free) = (field("SwapTotal")?, field("SwapFree")?);
-    Ok(Facts { total, used: total.saturating_sub(free), swappiness: read::number("/proc/sys/vm/swappiness")? })
+    Ok(Facts {
+        total,
+        used: total.saturating_sub(free),
+        swappiness: read::number("/proc/sys/vm/swappiness")?,
+    })
 }
 
 fn judge(facts: &Facts) -> Finding {

@@ -15,7 +15,8 @@ pub(crate) fn look(plan: &Plan) -> Vec<Finding> {
 fn judge(somaxconn: u64, backlog: u64) -> Finding {
     let found = format!("net.core.somaxconn {somaxconn}, socket.listen.backlog.size {backlog}");
     if somaxconn < backlog {
-        let advice = format!("the kernel cuts the setting to its own limit: sysctl -w net.core.somaxconn={backlog}");
+        let advice =
+            format!("the kernel cuts the setting to its own limit: sysctl -w net.core.somaxconn={backlog}");
         return Finding::better(CHECK, found, advice);
     }
     Finding::ok(CHECK, found)

@@ -41,9 +41,11 @@ fn judge(facts: &Facts) -> Finding {
     let unpaced = facts.allowed.split_whitespace().find(|name| matches!(*name, "cubic" | "reno"));
     let here = match unpaced {
         Some(name) => format!("clients on this machine get {name} from the broker"),
-        None => "clients on this machine get it too, since neither cubic nor reno is allowed to all: sysctl -w \
+        None => {
+            "clients on this machine get it too, since neither cubic nor reno is allowed to all: sysctl -w \
                  net.ipv4.tcp_allowed_congestion_control=\"reno cubic\" as well"
-            .to_owned(),
+                .to_owned()
+        }
     };
     let advice = format!(
         "bbr sends by timers, which costs CPU (64 KiB by sendfile: 30 µs instead of 12): {here}; over a network of your \

@@ -174,9 +174,16 @@ mod tests {
     }
 
     #[test]
-    fn the_loopback_gathers_or_the_kernel_says_why_it_does_not_tell() {
+    fn every_interface_is_told_of_or_the_kernel_says_why_it_does_not_tell() {
         match offloads() {
-            Ok(found) => assert!(found.get("lo").is_none_or(|lo| lo.scatter_gather), "{found:?}"),
+            Ok(found) => {
+                assert!(found.get("lo").is_none_or(|lo| lo.scatter_gather), "{found:?}");
+                let names = std::fs::read_dir("/sys/class/net").expect("interfaces");
+                let names = names.map(|entry| entry.expect("an interface").file_name());
+                for name in names.filter(|name| name != "bonding_masters") {
+                    assert!(found.contains_key(name.to_str().expect("a name")), "{name:?} {found:?}");
+                }
+            }
             Err(error) => eprintln!("this kernel does not tell of offloads: {error}"),
         }
     }

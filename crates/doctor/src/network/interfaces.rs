@@ -45,8 +45,9 @@ pub(crate) fn look(_: &Plan) -> Vec<Finding> {
 }
 
 fn names() -> io::Result<Vec<String>> {
-    let entries = fs::read_dir(DIR)?.flatten().filter_map(|entry| entry.file_name().into_string().ok());
-    let mut names: Vec<String> = entries.collect();
+    // Drivers keep files of their own beside the interfaces.
+    let entries = fs::read_dir(DIR)?.flatten().filter(|entry| entry.path().is_dir());
+    let mut names: Vec<String> = entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
     names.sort();
     Ok(names)
 }
@@ -94,7 +95,8 @@ fn judge(facts: &Facts) -> Finding {
         return Finding::better(check, found, advice);
     }
     if !offloads.tcp_segmentation && !offloads.generic_segmentation {
-        let advice = format!("each packet of the MTU's size is handled alone: ethtool -K {name} tso on gso on");
+        let advice =
+            format!("each packet of the MTU's size is handled alone: ethtool -K {name} tso on gso on");
         return Finding::better(check, found, advice);
     }
     if facts.is_loopback {
@@ -125,12 +127,8 @@ mod tests {
         Facts { name, is_up: true, is_loopback: false, mtu: Some(1500), speed: None, offloads }
     }
 
-    const ALL: Offloads = Offloads {
-        scatter_gather: true,
-        checksum: true,
-        tcp_segmentation: true,
-        generic_segmentation: true,
-    };
+    const ALL: Offloads =
+        Offloads { scatter_gather: true, checksum: true, tcp_segmentation: true, generic_segmentation: true };
 
     #[test]
     fn a_card_that_does_not_gather_could_be_better_and_says_which_command_helps() {

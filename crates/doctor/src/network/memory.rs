@@ -48,7 +48,8 @@ fn judge(facts: &Facts) -> Finding {
         return Finding::better(CHECK, found, advice);
     }
     if facts.all_max < ALL_MIN {
-        let advice = "some tens of clients that read slowly use it up: sysctl -w net.ipv4.tcp_mem, or more memory";
+        let advice =
+            "some tens of clients that read slowly use it up: sysctl -w net.ipv4.tcp_mem, or more memory";
         return Finding::better(CHECK, found, advice);
     }
     Finding::ok(CHECK, found)

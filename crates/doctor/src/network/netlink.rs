@@ -16,6 +16,9 @@ use rustix::net::sockopt::{Timeout, set_socket_timeout};
 
 /// Longest wait for the kernel, which answers at once or not at all.
 const LIMIT: Duration = Duration::from_secs(1);
+/// Room for a datagram. The kernel makes its datagrams as long as the longest room it has seen, up to this, and gives up
+/// on an answer that does not fit.
+const DATAGRAM_BYTES: usize = 32 << 10;
 /// Messages that are taken; an interface is one.
 const MESSAGES_MAX: usize = 8_192;
 
@@ -58,8 +61,10 @@ where
     socket.send(&bytes, 0)?;
 
     let mut answers = Vec::new();
+    let mut datagram = Vec::with_capacity(DATAGRAM_BYTES);
     while answers.len() < MESSAGES_MAX {
-        let (datagram, _) = socket.recv_from_full()?;
+        datagram.clear();
+        socket.recv(&mut datagram, 0)?;
         if take(&datagram, &mut answers)? || flags & NLM_F_DUMP != NLM_F_DUMP {
             return Ok(answers);
         }
@@ -75,7 +80,10 @@ where
     while !datagram.is_empty() {
         let message = NetlinkMessage::<GenlMessage<F>>::deserialize(datagram).map_err(io::Error::other)?;
         match message.payload {
-            NetlinkPayload::Done(_) => return Ok(true),
+            NetlinkPayload::Done(done) if done.code == 0 => return Ok(true),
+            NetlinkPayload::Done(done) => {
+                return Err(io::Error::from_raw_os_error(done.code.saturating_neg()));
+            }
             NetlinkPayload::Error(error) if error.code.is_some() => return Err(error.to_io()),
             NetlinkPayload::InnerMessage(inner) => answers.push(inner.payload),
             _ => {}

@@ -11,7 +11,9 @@ use crate::finding::Finding;
 
 pub(crate) fn look(plan: &Plan) -> Vec<Finding> {
     vec![match bench::file(&plan.data_dir) {
-        Ok(file) => judge(&cached_pages(&file, 0, FILE_BYTES), FILE_BYTES / rustix::param::page_size() as u64),
+        Ok(file) => {
+            judge(&cached_pages(&file, 0, FILE_BYTES), FILE_BYTES / rustix::param::page_size() as u64)
+        }
         Err(error) => Finding::unseen("cachestat", &error),
     }]
 }

@@ -37,7 +37,8 @@ fn probe() -> Facts {
     }
     let release = uname().release().to_string_lossy().into_owned();
     let lists = ["modules.dep", "modules.builtin"].map(|list| format!("/lib/modules/{release}/{list}"));
-    let is_there = lists.iter().any(|list| read::text(list).is_ok_and(|text| text.contains("/net/tls/tls.ko")));
+    let is_there =
+        lists.iter().any(|list| read::text(list).is_ok_and(|text| text.contains("/net/tls/tls.ko")));
     if is_there { Facts::OnDisk } else { Facts::Absent }
 }
 
@@ -55,7 +56,8 @@ fn judge(facts: &Facts) -> Finding {
             Finding::better(CHECK, format!("loaded, but refused for a socket: {error}"), advice)
         }
         Facts::OnDisk => {
-            let advice = format!("{FOR_TLS}; to have it: modprobe tls, and tls in /etc/modules-load.d to keep it");
+            let advice =
+                format!("{FOR_TLS}; to have it: modprobe tls, and tls in /etc/modules-load.d to keep it");
             Finding::better(CHECK, "the module is there and not loaded", advice)
         }
         Facts::Absent => {

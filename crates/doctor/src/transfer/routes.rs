@@ -106,7 +106,9 @@ fn advice(route: &str) -> &'static str {
              sandbox's filter, or keep data on a file system that has it"
         }
         "splice" => "not missed where sendfile works: allow splice(2) in the sandbox's filter to have it",
-        "mmap" => "not missed where sendfile works: the file system does not map files, or the sandbox forbids it",
+        "mmap" => {
+            "not missed where sendfile works: the file system does not map files, or the sandbox forbids it"
+        }
         "zerocopy" => {
             "not missed where sendfile works: MSG_ZEROCOPY needs a kernel and sandbox that allow it, and locked memory \
              (ulimit -l)"
@@ -145,7 +147,10 @@ mod tests {
         for route in Route::ALL {
             let outcome = probe(route, dir.path());
             let worked = matches!(outcome, Outcome::Went { calls: 1.. });
-            assert!(worked || (route != Route::Copy && matches!(outcome, Outcome::Instead { .. })), "{outcome:?}");
+            assert!(
+                worked || (route != Route::Copy && matches!(outcome, Outcome::Instead { .. })),
+                "{outcome:?}"
+            );
         }
         assert_eq!(std::fs::read_dir(dir.path()).expect("listed").count(), 0, "nothing is left behind");
     }

@@ -32,9 +32,8 @@ enum Ring {
 
 pub(crate) fn look(_: &Plan) -> Vec<Finding> {
     let facts = Facts {
-        ring: probe().unwrap_or_else(|error| {
-            Ring::Refused(Errno::from_io_error(&error).unwrap_or(Errno::IO))
-        }),
+        ring: probe()
+            .unwrap_or_else(|error| Ring::Refused(Errno::from_io_error(&error).unwrap_or(Errno::IO))),
         disabled: read::number("/proc/sys/kernel/io_uring_disabled").ok(),
         seccomp: sandbox::probe().unwrap_or(0),
         locked: getrlimit(Resource::Memlock).current,
@@ -61,7 +60,11 @@ fn judge(facts: &Facts) -> Finding {
         Ring::Refused(errno) => {
             let (why, advice) = refusal(errno, facts);
             let found = format!("refused: {why} ({})", io::Error::from(errno));
-            Finding::better("io_uring", found, format!("not missed where sendfile works; to have it: {advice}"))
+            Finding::better(
+                "io_uring",
+                found,
+                format!("not missed where sendfile works; to have it: {advice}"),
+            )
         }
     }
 }

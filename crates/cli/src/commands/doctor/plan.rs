@@ -55,7 +55,8 @@ fn unread(error: &anyhow::Error) -> Finding {
         check: "settings".to_owned(),
         state: State::Broken,
         found: crate::told(error),
-        advice: "serve does not start with these settings: correct them; what follows goes by the defaults".to_owned(),
+        advice: "serve does not start with these settings: correct them; what follows goes by the defaults"
+            .to_owned(),
     }
 }
 
