@@ -35,7 +35,7 @@ struct Facts {
 
 pub(crate) fn look(plan: &Plan) -> Vec<Finding> {
     let facts = probe(&place::nearest(&plan.data_dir), plan.acks_all_is_stable);
-    vec![none(), leader(&facts), all(&facts)]
+    vec![none(), leader(facts), all(facts)]
 }
 
 fn probe(dir: &Path, stable: bool) -> Facts {
@@ -62,7 +62,7 @@ fn none() -> Finding {
     )
 }
 
-fn leader(facts: &Facts) -> Finding {
+fn leader(facts: Facts) -> Finding {
     let found = if facts.kind == Kind::Memory {
         "the broker killed: survives; the kernel stops, the power goes: lost, for this file system is memory"
             .to_owned()
@@ -74,7 +74,7 @@ fn leader(facts: &Facts) -> Finding {
     Finding::ok("acks=1", found)
 }
 
-fn all(facts: &Facts) -> Finding {
+fn all(facts: Facts) -> Finding {
     const CHECK: &str = "acks=all";
     if !facts.stable {
         return Finding::better(
@@ -90,7 +90,7 @@ fn all(facts: &Facts) -> Finding {
 }
 
 /// What a power cut does to a synced record.
-fn power_cut(facts: &Facts) -> (State, String, &'static str) {
+fn power_cut(facts: Facts) -> (State, String, &'static str) {
     let lost = |why: &str, advice| (State::Broken, format!("lost, {why}"), advice);
     match facts.kind {
         Kind::Memory => return lost("for this file system is memory", "keep data on a drive (--data-dir)"),
@@ -125,7 +125,7 @@ fn power_cut(facts: &Facts) -> (State, String, &'static str) {
     (State::Ok, survives(facts), "")
 }
 
-fn survives(facts: &Facts) -> String {
+fn survives(facts: Facts) -> String {
     let mut text = "survives".to_owned();
     text += if facts.volatile_cache {
         ", if the drive keeps its word on flush (its cache is volatile by its own word; whether a battery guards it \
@@ -158,23 +158,23 @@ mod tests {
 
     #[test]
     fn a_synced_record_on_a_drive_survives_a_power_cut_on_a_condition_that_is_said() {
-        let finding = all(&DRIVE);
+        let finding = all(DRIVE);
         assert_eq!(finding.state, State::Ok);
         assert!(finding.found.contains("power goes: survives, if the drive keeps its word"), "{finding:?}");
-        let guest = all(&Facts { is_virtual: true, no_journal: true, ..DRIVE });
+        let guest = all(Facts { is_virtual: true, no_journal: true, ..DRIVE });
         assert!(guest.found.contains("hypervisor") && guest.found.contains("e2fsck"), "{guest:?}");
     }
 
     #[test]
     fn what_a_power_cut_takes_is_broken() {
         for facts in [Facts { kind: Kind::Memory, ..DRIVE }, Facts { no_barrier: true, ..DRIVE }] {
-            let finding = all(&facts);
+            let finding = all(facts);
             assert!(
                 finding.state == State::Broken && finding.found.contains("power goes: lost"),
                 "{finding:?}"
             );
         }
-        assert!(leader(&Facts { kind: Kind::Memory, ..DRIVE }).found.contains("memory"));
+        assert!(leader(Facts { kind: Kind::Memory, ..DRIVE }).found.contains("memory"));
     }
 
     #[test]
@@ -184,13 +184,13 @@ mod tests {
             Facts { kind: Kind::Remote, ..DRIVE },
             Facts { kind: Kind::Overlay, ..DRIVE },
         ] {
-            assert_eq!(all(&facts).state, State::CouldBeBetter, "{facts:?}");
+            assert_eq!(all(facts).state, State::CouldBeBetter, "{facts:?}");
         }
     }
 
     #[test]
     fn the_meaning_of_acks_all_that_is_configured_is_what_is_said() {
-        let finding = all(&Facts { stable: false, ..DRIVE });
+        let finding = all(Facts { stable: false, ..DRIVE });
         assert!(finding.state == State::CouldBeBetter && finding.found.contains("page cache"), "{finding:?}");
     }
 }

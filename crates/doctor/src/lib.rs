@@ -32,5 +32,5 @@ mod transfer;
 mod words;
 
 pub use finding::{Finding, Group, State};
-pub use plan::Plan;
+pub use plan::{Origin, Plan};
 pub use run::examine;

@@ -46,6 +46,7 @@ const CHECKS: &[(Group, &str, Look)] = &[
     (Group::Transfer, "io_uring", transfer::uring::look),
     (Group::Transfer, "kernel TLS", transfer::ktls::look),
     (Group::Transfer, "routes", transfer::routes::look),
+    (Group::Transfer, "thresholds", transfer::thresholds::look),
     (Group::Transfer, "cachestat", transfer::cachestat::look),
     (Group::Transfer, "RWF_NOWAIT", transfer::nowait::look),
     (Group::Disk, "file system", disk::file_system::look),

@@ -23,10 +23,10 @@ fn judge(survey: &Survey) -> Finding {
     let Survey { partitions, measured, segments, bytes, doomed, set_aside, unknown } = *survey;
     let mut found = format!("{partitions} partitions, {segments} segments, {}", words::bytes(bytes));
     if measured < partitions {
-        found += &format!(" in the first {measured}");
+        found = format!("{found} in the first {measured}");
     }
     if doomed > 0 {
-        found += &format!("; {doomed} deleted, waiting for their unlink");
+        found = format!("{found}; {doomed} deleted, waiting for their unlink");
     }
     if set_aside > 0 {
         let found = format!("{found}; {set_aside} set aside (…-stray, …-future)");

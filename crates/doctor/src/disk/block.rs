@@ -49,7 +49,9 @@ fn descend(dir: &Path, depth: usize, found: &mut Vec<Block>) {
         }
         return;
     }
-    below.iter().for_each(|dir| descend(dir, depth - 1, found));
+    for dir in below {
+        descend(&dir, depth - 1, found);
+    }
 }
 
 /// What a device of several is made of.

@@ -37,7 +37,7 @@ fn alignment(file: &File) -> Option<Alignment> {
 }
 
 fn read_back(file: &File) -> io::Result<()> {
-    file.write_all_at(&[7; BYTES], 0)?;
+    file.write_all_at(&vec![7; BYTES], 0)?;
     file.sync_data()?;
     // The file has no name; this is the way to a second description of it.
     let path = format!("/proc/self/fd/{}", file.as_raw_fd());

@@ -76,15 +76,12 @@ fn unescape(text: &str) -> String {
     while let Some((before, after)) = rest.split_once('\\') {
         plain.push_str(before);
         let code = after.get(..3).and_then(|digits| u8::from_str_radix(digits, 8).ok());
-        match (code, after.get(3..)) {
-            (Some(code), Some(behind)) => {
-                plain.push(char::from(code));
-                rest = behind;
-            }
-            _ => {
-                plain.push('\\');
-                rest = after;
-            }
+        if let (Some(code), Some(behind)) = (code, after.get(3..)) {
+            plain.push(char::from(code));
+            rest = behind;
+        } else {
+            plain.push('\\');
+            rest = after;
         }
     }
     plain + rest

@@ -22,7 +22,7 @@ const BYTES: usize = 4096;
 /// A sync of a drive that must write to flash cannot be faster.
 const FLASH_LEAST: Duration = Duration::from_micros(50);
 /// One that has to wait for a disk to turn cannot be faster.
-const TURNING_LEAST: Duration = Duration::from_micros(1000);
+const TURNING_LEAST: Duration = Duration::from_millis(1);
 /// A typical sync above this, or the slowest of a hundred above that, is what producers with acks=all wait for.
 const SLOW: Duration = Duration::from_millis(20);
 const SLOWEST: Duration = Duration::from_millis(200);

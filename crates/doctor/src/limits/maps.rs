@@ -17,7 +17,7 @@ pub(crate) fn look(_: &Plan) -> Vec<Finding> {
 fn judge(max: u64, used: Option<usize>) -> Finding {
     let mut found = format!("vm.max_map_count {max}");
     if let Some(used) = used {
-        found += &format!(", {used} in use by this process");
+        found = format!("{found}, {used} in use by this process");
     }
     if max < MAPS_MIN {
         return Finding::better(

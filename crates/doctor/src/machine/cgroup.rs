@@ -29,6 +29,7 @@ pub(super) fn limits() -> Limits {
         let memory = file("memory.max").or_else(|| file("memory.limit_in_bytes"));
         tighten(&mut limits.memory_bytes, memory.as_deref().and_then(memory_limit));
         let processors = file("cpu.max").and_then(|text| quota_v2(&text)).or_else(|| {
+            // -1 is no limit, and no number of this kind.
             quota(file("cpu.cfs_quota_us")?.parse().ok()?, file("cpu.cfs_period_us")?.parse().ok()?)
         });
         tighten(&mut limits.processors, processors);
@@ -83,9 +84,9 @@ fn quota_v2(text: &str) -> Option<f64> {
     quota(quota_us.parse().ok()?, period_us.parse().ok()?)
 }
 
-/// Processors' worth of time; -1 of v1 is no limit.
-fn quota(quota_us: i64, period_us: i64) -> Option<f64> {
-    (quota_us > 0 && period_us > 0).then(|| quota_us as f64 / period_us as f64)
+/// Processors' worth of time.
+fn quota(quota_us: u32, period_us: u32) -> Option<f64> {
+    (quota_us > 0 && period_us > 0).then(|| f64::from(quota_us) / f64::from(period_us))
 }
 
 #[cfg(test)]
@@ -106,7 +107,7 @@ mod tests {
     fn what_is_unlimited_is_no_limit() {
         assert_eq!((memory_limit("max"), memory_limit("9223372036854771712")), (None, None));
         assert_eq!(memory_limit("1048576"), Some(1 << 20));
-        assert_eq!((quota_v2("max 100000"), quota(-1, 100_000)), (None, None));
+        assert_eq!((quota_v2("max 100000"), quota(0, 100_000)), (None, None));
         assert_eq!(quota_v2("150000 100000"), Some(1.5));
     }
 

@@ -45,7 +45,7 @@ fn judge(facts: &Facts) -> Finding {
         return Finding::ok("clock source", found);
     }
     if let Some(available) = &facts.available {
-        found += &format!("; there are {available}");
+        found = format!("{found}; there are {available}");
     }
     let others = facts.available.as_deref().unwrap_or_default().split_whitespace();
     let advice = match others.filter(|name| *name != current).find(|name| is_fast(name)) {

@@ -35,7 +35,7 @@ fn judge(facts: &Facts) -> Finding {
     let usable = limit.unwrap_or(facts.total);
     let mut found = format!("{}, {} available", words::bytes(facts.total), words::bytes(facts.available));
     if let Some(limit) = limit {
-        found += &format!("; the control group may use {}", words::bytes(limit));
+        found = format!("{found}; the control group may use {}", words::bytes(limit));
     }
     if usable < TOTAL_MIN {
         let advice = "give it 1 GiB or more: what the page cache cannot hold is read from the disk each time; in \

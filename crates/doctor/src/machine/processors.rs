@@ -34,15 +34,15 @@ pub(crate) fn look(_: &Plan) -> Vec<Finding> {
 fn judge(facts: &Facts) -> Finding {
     let mut found = format!("{} usable", facts.usable);
     if let Some(online) = &facts.online {
-        found += &format!(", {online} online");
+        found = format!("{found}, {online} online");
     }
     if let Some(model) = &facts.model {
-        found += &format!(", {model}");
+        found = format!("{found}, {model}");
     }
-    found += &facts.quota.map_or_else(
-        || ", no quota".to_owned(),
-        |quota| format!(", at most {quota:.1} processors' worth of time (cgroup)"),
-    );
+    found = match facts.quota {
+        Some(quota) => format!("{found}, at most {quota:.1} processors' worth of time (cgroup)"),
+        None => format!("{found}, no quota"),
+    };
     match facts.quota {
         Some(quota) if quota < 1.0 => Finding::better(
             "processors",

@@ -33,7 +33,7 @@ fn probe() -> io::Result<Facts> {
 fn judge(facts: &Facts) -> Finding {
     let mut found = facts.current.clone();
     if !facts.available.is_empty() {
-        found += &format!(" (there are {}; anybody may choose {})", facts.available, facts.allowed);
+        found = format!("{found} (there are {}; anybody may choose {})", facts.available, facts.allowed);
     }
     if !facts.current.starts_with("bbr") {
         return Finding::ok(CHECK, found);

@@ -73,14 +73,14 @@ fn judge(facts: &Facts) -> Finding {
     let check = format!("interface {}", facts.name);
     let mut found = facts.mtu.map_or_else(|| "MTU unknown".to_owned(), |mtu| format!("MTU {mtu}"));
     if let Some(speed) = facts.speed {
-        found += &format!(", {speed} Mbit/s");
+        found = format!("{found}, {speed} Mbit/s");
     }
     let Some(offloads) = facts.offloads else {
         return Finding::ok(check, format!("{found}; the kernel does not tell its offloads"));
     };
     let on = |is_on| if is_on { "on" } else { "off" };
-    found += &format!(
-        ", scatter-gather {}, checksum {}, TCP segmentation {}, generic segmentation {}",
+    found = format!(
+        "{found}, scatter-gather {}, checksum {}, TCP segmentation {}, generic segmentation {}",
         on(offloads.scatter_gather),
         on(offloads.checksum),
         on(offloads.tcp_segmentation),

@@ -14,10 +14,10 @@ const ALL_MIN: u64 = 64 << 20;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Facts {
     /// Most bytes that one socket may have unsent or unacknowledged, and unread.
-    send_max: u64,
-    receive_max: u64,
+    sends: u64,
+    receives: u64,
     /// Bytes of all sockets together, from which on the kernel refuses.
-    all_max: u64,
+    all: u64,
 }
 
 pub(crate) fn look(_: &Plan) -> Vec<Finding> {
@@ -31,23 +31,23 @@ fn probe() -> io::Result<Facts> {
     };
     let page = rustix::param::page_size() as u64;
     // In a network namespace of its own `tcp_mem` may be hidden; then nothing is known to be short.
-    let all_max = last("tcp_mem").map_or(u64::MAX, |pages| pages.saturating_mul(page));
-    Ok(Facts { send_max: last("tcp_wmem")?, receive_max: last("tcp_rmem")?, all_max })
+    let all = last("tcp_mem").map_or(u64::MAX, |pages| pages.saturating_mul(page));
+    Ok(Facts { sends: last("tcp_wmem")?, receives: last("tcp_rmem")?, all })
 }
 
 fn judge(facts: &Facts) -> Finding {
-    let all = if facts.all_max == u64::MAX { "not told".to_owned() } else { words::bytes(facts.all_max) };
+    let all = if facts.all == u64::MAX { "not told".to_owned() } else { words::bytes(facts.all) };
     let found = format!(
         "one socket sends up to {} and receives up to {} ahead; all sockets together: {all}",
-        words::bytes(facts.send_max),
-        words::bytes(facts.receive_max)
+        words::bytes(facts.sends),
+        words::bytes(facts.receives)
     );
-    if facts.send_max < SOCKET_MIN || facts.receive_max < SOCKET_MIN {
+    if facts.sends < SOCKET_MIN || facts.receives < SOCKET_MIN {
         let advice = "little may be under way, which makes distant clients slow: sysctl -w \
                       net.ipv4.tcp_wmem=\"4096 16384 4194304\" net.ipv4.tcp_rmem=\"4096 131072 6291456\"";
         return Finding::better(CHECK, found, advice);
     }
-    if facts.all_max < ALL_MIN {
+    if facts.all < ALL_MIN {
         let advice =
             "some tens of clients that read slowly use it up: sysctl -w net.ipv4.tcp_mem, or more memory";
         return Finding::better(CHECK, found, advice);
@@ -60,18 +60,18 @@ mod tests {
     use super::*;
     use crate::State;
 
-    const ROOMY: Facts = Facts { send_max: 4 << 20, receive_max: 6 << 20, all_max: 1 << 30 };
+    const ROOMY: Facts = Facts { sends: 4 << 20, receives: 6 << 20, all: 1 << 30 };
 
     #[test]
     fn small_bounds_could_be_better() {
         assert_eq!(judge(&ROOMY).state, State::Ok);
-        assert_eq!(judge(&Facts { send_max: 212_992, ..ROOMY }).state, State::CouldBeBetter);
-        assert_eq!(judge(&Facts { receive_max: 212_992, ..ROOMY }).state, State::CouldBeBetter);
-        assert_eq!(judge(&Facts { all_max: 1 << 20, ..ROOMY }).state, State::CouldBeBetter);
+        assert_eq!(judge(&Facts { sends: 212_992, ..ROOMY }).state, State::CouldBeBetter);
+        assert_eq!(judge(&Facts { receives: 212_992, ..ROOMY }).state, State::CouldBeBetter);
+        assert_eq!(judge(&Facts { all: 1 << 20, ..ROOMY }).state, State::CouldBeBetter);
     }
 
     #[test]
     fn what_is_not_told_is_not_held_against_the_machine() {
-        assert_eq!(judge(&Facts { all_max: u64::MAX, ..ROOMY }).state, State::Ok);
+        assert_eq!(judge(&Facts { all: u64::MAX, ..ROOMY }).state, State::Ok);
     }
 }

@@ -5,4 +5,5 @@ pub(crate) mod cachestat;
 pub(crate) mod ktls;
 pub(crate) mod nowait;
 pub(crate) mod routes;
+pub(crate) mod thresholds;
 pub(crate) mod uring;

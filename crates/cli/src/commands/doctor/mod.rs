@@ -59,7 +59,7 @@ pub(crate) fn run(args: &DoctorArgs) -> anyhow::Result<()> {
     });
     told?;
     if args.output == Format::Table {
-        page.sum_up(tally.ok, tally.could_be_better, tally.broken.len(), &mut out)?;
+        Page::sum_up(tally.ok, tally.could_be_better, tally.broken.len(), &mut out)?;
         out.flush()?;
     }
     if !tally.broken.is_empty() {

@@ -65,13 +65,7 @@ impl Page {
     }
 
     /// The last line.
-    pub(super) fn sum_up(
-        &self,
-        ok: usize,
-        better: usize,
-        broken: usize,
-        out: &mut Out,
-    ) -> anyhow::Result<()> {
+    pub(super) fn sum_up(ok: usize, better: usize, broken: usize, out: &mut Out) -> anyhow::Result<()> {
         let part = |count: usize, state: State| {
             let style = if count == 0 { Style::new() } else { style(state) };
             style.apply_to(format!("{count} {state}")).to_string()

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use pagewire_broker::config::{BrokerConfig, TopicConfig};
-use pagewire_doctor::{Finding, Plan, State};
+use pagewire_broker::config::{BrokerConfig, ThresholdsOrigin, TopicConfig, thresholds_in_use};
+use pagewire_doctor::{Finding, Origin, Plan, State};
 
 use crate::args::doctor::DoctorArgs;
 use crate::args::serve::ServeArgs;
@@ -22,11 +22,20 @@ pub(super) fn plan(args: &DoctorArgs) -> (Plan, Finding) {
 }
 
 fn of(config: &BrokerConfig) -> Plan {
+    let (thresholds, origin, problem) = thresholds_in_use(config.transfer_thresholds, &config.log_dir);
+    let thresholds_from = match (origin, problem) {
+        (_, Some(problem)) => Origin::Unusable(problem),
+        (ThresholdsOrigin::Setting, None) => Origin::Setting,
+        (ThresholdsOrigin::Measured, None) => Origin::Measured,
+        (ThresholdsOrigin::Default, None) => Origin::Default,
+    };
     Plan {
         data_dir: config.log_dir.clone(),
         backlog: u32::try_from(config.socket_listen_backlog_size).unwrap_or(0),
         segment_bytes: TopicConfig::resolve(&BTreeMap::new(), config).segment_bytes.into(),
         open_files: config.open_files_max as u64,
+        thresholds,
+        thresholds_from,
         acks_all_is_stable: config.acks_all_is_stable,
     }
 }
