@@ -2,13 +2,21 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
 
 use pagewire_broker::config::{BrokerConfig, ThresholdsOrigin, TopicConfig, thresholds_in_use};
 use pagewire_doctor::{Finding, Origin, Plan, State};
 
+use pagewire_zcopy::Thresholds;
+
 use crate::args::doctor::DoctorArgs;
 use crate::args::serve::ServeArgs;
 use crate::commands::serve::settings;
+
+/// Longest wait for the data directory.
+const ANSWER_MAX: Duration = Duration::from_secs(2);
 
 /// What the checks are to judge against, and how the settings themselves stand. Settings that cannot be read are a
 /// finding; the checks then go by the defaults.
@@ -22,13 +30,7 @@ pub(super) fn plan(args: &DoctorArgs) -> (Plan, Finding) {
 }
 
 fn of(config: &BrokerConfig) -> Plan {
-    let (thresholds, origin, problem) = thresholds_in_use(config.transfer_thresholds, &config.log_dir);
-    let thresholds_from = match (origin, problem) {
-        (_, Some(problem)) => Origin::Unusable(problem),
-        (ThresholdsOrigin::Setting, None) => Origin::Setting,
-        (ThresholdsOrigin::Measured, None) => Origin::Measured,
-        (ThresholdsOrigin::Default, None) => Origin::Default,
-    };
+    let (thresholds, thresholds_from) = thresholds(config);
     Plan {
         data_dir: config.log_dir.clone(),
         backlog: u32::try_from(config.socket_listen_backlog_size).unwrap_or(0),
@@ -38,6 +40,25 @@ fn of(config: &BrokerConfig) -> Plan {
         thresholds_from,
         acks_all_is_stable: config.acks_all_is_stable,
     }
+}
+
+/// The thresholds of the routes, and where they come from. They may lie in the data directory, whose disk may not answer.
+fn thresholds(config: &BrokerConfig) -> (Thresholds, Origin) {
+    let (set, dir) = (config.transfer_thresholds, config.log_dir.clone());
+    let (answer, answered) = mpsc::sync_channel(1);
+    // Nobody waits for an answer that comes too late.
+    thread::spawn(move || drop(answer.send(thresholds_in_use(set, &dir))));
+    let Ok((thresholds, origin, problem)) = answered.recv_timeout(ANSWER_MAX) else {
+        let silent = Origin::Unusable("the data directory gives no answer".to_owned());
+        return (Thresholds::default(), silent);
+    };
+    let origin = match (origin, problem) {
+        (_, Some(problem)) => Origin::Unusable(problem),
+        (ThresholdsOrigin::Setting, None) => Origin::Setting,
+        (ThresholdsOrigin::Measured, None) => Origin::Measured,
+        (ThresholdsOrigin::Default, None) => Origin::Default,
+    };
+    (thresholds, origin)
 }
 
 fn without_settings(args: &DoctorArgs) -> Plan {
