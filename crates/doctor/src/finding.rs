@@ -100,11 +100,14 @@ impl Finding {
 
     /// A probe that could not be made where nothing is known to be wrong.
     pub(crate) fn unseen(check: impl Into<String>, error: &io::Error) -> Self {
-        Self::better(
-            check,
-            format!("could not be looked at: {error}"),
-            "nothing is known to be wrong; a container may hide it: look on the host itself",
-        )
+        let advice = if error.kind() == io::ErrorKind::PermissionDenied {
+            "this user may not look: run it as the broker's user"
+        } else if matches!(error.kind(), io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::StorageFull) {
+            "see the lines file system, space and data directory"
+        } else {
+            "nothing is known to be wrong; a container may hide it: look on the host itself"
+        };
+        Self::better(check, format!("could not be looked at: {error}"), advice)
     }
 
     pub(crate) fn new(
@@ -126,6 +129,12 @@ impl Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_may_not_look_is_told_so() {
+        let finding = Finding::unseen("lock", &io::ErrorKind::PermissionDenied.into());
+        assert!(finding.state == State::CouldBeBetter && finding.advice.contains("may not look"));
+    }
 
     #[test]
     fn a_finding_is_the_json_that_programs_expect() {

@@ -12,6 +12,9 @@ pub(crate) fn look(plan: &Plan) -> Vec<Finding> {
     match MetaProperties::read(&OsDisk::new(), &plan.data_dir.join(META_PROPERTIES_FILE)) {
         // The line about the directory says so.
         Err(CheckpointError::Io { error, .. }) if error.kind() == io::ErrorKind::NotADirectory => Vec::new(),
+        Err(CheckpointError::Io { error, .. }) if error.kind() == io::ErrorKind::PermissionDenied => {
+            vec![Finding::unseen("identity", &error)]
+        }
         read => vec![judge(&read)],
     }
 }
@@ -29,11 +32,7 @@ fn judge(read: &Result<Option<MetaProperties>, CheckpointError>) -> Finding {
             "the next start writes it anew; if the directory is another cluster's or another version's, move it away \
              first",
         ),
-        Err(error) => Finding::broken(
-            "identity",
-            error.to_string(),
-            "run this as the broker's user; if that is so, the drive does not read: dmesg",
-        ),
+        Err(error) => Finding::broken("identity", error.to_string(), "the drive does not read it: dmesg"),
     }
 }
 

@@ -23,21 +23,14 @@ fn probe(plan: &Plan) -> io::Result<()> {
 
 fn judge(outcome: &io::Result<()>) -> Finding {
     let Err(error) = outcome else { return Finding::ok("preallocation", "works (fallocate KEEP_SIZE)") };
-    match error.kind() {
-        io::ErrorKind::Unsupported => Finding::better(
-            "preallocation",
-            format!("this file system does not have it: {error}"),
-            "appends cost about a fifth more, and segments may lie in pieces: ext4 and xfs have it",
-        ),
-        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::StorageFull => {
-            Finding::better(
-                "preallocation",
-                format!("could not be tried: {error}"),
-                "see the lines data directory and space",
-            )
-        }
-        _ => Finding::unseen("preallocation", error),
+    if error.kind() != io::ErrorKind::Unsupported {
+        return Finding::unseen("preallocation", error);
     }
+    Finding::better(
+        "preallocation",
+        format!("this file system does not have it: {error}"),
+        "appends cost about a fifth more, and segments may lie in pieces: ext4 and xfs have it",
+    )
 }
 
 #[cfg(test)]

@@ -50,12 +50,19 @@ pub(crate) fn look(plan: &Plan) -> Vec<Finding> {
     let dir = place::nearest(&plan.data_dir);
     vec![match probe(&dir) {
         Ok((times, least)) => judge(&times, least),
-        Err(error) => Finding::broken(
-            "fdatasync",
-            format!("a small file could not be written and synced: {error}"),
-            "records cannot be kept here: see the lines space, file system and data directory",
-        ),
+        Err(error) => failed(&error),
     }]
+}
+
+fn failed(error: &io::Error) -> Finding {
+    if error.kind() == io::ErrorKind::PermissionDenied {
+        return Finding::unseen("fdatasync", error);
+    }
+    Finding::broken(
+        "fdatasync",
+        format!("a small file could not be written and synced: {error}"),
+        "records cannot be kept here: see the lines space, file system and data directory",
+    )
 }
 
 fn probe(dir: &Path) -> io::Result<(Times, Option<Duration>)> {
@@ -75,7 +82,9 @@ pub(crate) fn honesty_of(dir: &Path) -> io::Result<Honesty> {
 /// Appends to a file and syncs each time. The file has a name, since some file systems skip the work for one without, and
 /// loses it at the end.
 fn measure(dir: &Path) -> io::Result<Times> {
-    let file = tempfile::Builder::new().prefix(".doctor-").tempfile_in(dir)?;
+    let file = tempfile::Builder::new().prefix(".doctor-").tempfile_in(dir);
+    // What the file would have been called says nothing to anybody.
+    let file = file.map_err(|error| io::Error::from(error.kind()))?;
     let end = Instant::now() + LIMIT;
     let mut times = Vec::with_capacity(SYNCS_MAX);
     while times.len() < SYNCS_MAX && Instant::now() < end {
@@ -177,6 +186,12 @@ mod tests {
     fn a_slow_sync_could_be_better() {
         assert_eq!(judge(&times(25_000, 30_000), None).state, State::CouldBeBetter);
         assert_eq!(judge(&times(300, 250_000), None).state, State::CouldBeBetter);
+    }
+
+    #[test]
+    fn a_sync_that_fails_is_broken_unless_this_user_may_not_try() {
+        assert_eq!(failed(&io::ErrorKind::StorageFull.into()).state, State::Broken);
+        assert_eq!(failed(&io::ErrorKind::PermissionDenied.into()).state, State::CouldBeBetter);
     }
 
     #[test]

@@ -59,7 +59,7 @@ fn judge(facts: &Facts) -> Finding {
     let (background, held) =
         (facts.background.in_bytes(facts.available), facts.held.in_bytes(facts.available));
     let found = format!(
-        "the kernel begins to write at {} ({}) and holds writers at {} ({}): {} of a disk of 500 MB/s",
+        "the kernel begins to write at {} ({}) and holds writers at {} ({}), which a disk of 500 MB/s writes in {}",
         words::bytes(background),
         facts.background.said(),
         words::bytes(held),
