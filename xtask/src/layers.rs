@@ -29,7 +29,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         ],
     ),
     ("pagewire-lab", &["pagewire-zcopy", "pagewire-record", "pagewire-wire"]),
-    ("pagewire-doctor", &["pagewire-zcopy", "pagewire-disk"]),
+    ("pagewire-doctor", &["pagewire-zcopy", "pagewire-disk", "pagewire-log"]),
     (
         "pagewire-cli",
         &[

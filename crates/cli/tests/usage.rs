@@ -25,6 +25,7 @@ fn every_help_ends_with_examples() {
         &["consume", "--help"],
         &["group", "reset", "--help"],
         &["cluster", "--help"],
+        &["doctor", "--help"],
         &["completions", "--help"],
         &["man", "--help"],
     ] {

@@ -93,5 +93,10 @@ fn record_lock_now(file: &dyn DiskFile) -> Result<(), Errno> {
 fn holder(file: &dyn DiskFile) -> Option<u32> {
     let mut text = [0; 16];
     let len = file.read_at(0, &mut text).ok()?;
-    std::str::from_utf8(text.get(..len)?).ok()?.trim().parse().ok()
+    named_pid(text.get(..len)?)
+}
+
+/// The process id that the bytes of a lock file are.
+pub(crate) fn named_pid(text: &[u8]) -> Option<u32> {
+    std::str::from_utf8(text).ok()?.trim().parse().ok()
 }

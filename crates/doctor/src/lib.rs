@@ -1,31 +1,36 @@
-//! Says what this machine can do for a log, what it cannot, and what to change: one file per group of checks.
+//! Says what this machine can do for a log, what it cannot, and what to change: one file per check, a folder per group.
+//!
+//! ```text
+//!   run ── for each check of the table, on a thread of its own, within a time limit:
+//!            probe()  acts: reads /proc and /sys, sends through a loopback pair, writes a temporary file  ─▶ facts
+//!            judge()  decides, purely, from the facts alone                                           ─▶ findings
+//! ```
 //!
 //! A check probes; it never guesses by version. It changes nothing on the machine and needs no privilege, and where a
-//! privilege would tell more it says so.
+//! privilege would tell more it says so. A probe that fails or takes too long is itself a finding.
+//!
+//! ```no_run
+//! use pagewire_doctor::{Plan, examine};
+//!
+//! let plan = Plan { data_dir: "/var/lib/log".into(), ..Plan::default() };
+//! examine(&plan, |group, finding| println!("{group}: {} {}", finding.check, finding.found));
+//! ```
 
-use serde::{Deserialize, Serialize};
+mod data;
+mod disk;
+mod durability;
+mod finding;
+mod limits;
+mod machine;
+mod network;
+mod place;
+mod plan;
+mod privilege;
+mod read;
+mod run;
+mod transfer;
+mod words;
 
-/// How well something stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum State {
-    /// As it should be.
-    Ok,
-    /// It works; it could work better.
-    CouldBeBetter,
-    /// It does not work, or acknowledged records are in danger.
-    Broken,
-}
-
-/// One line of the answer.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Finding {
-    /// What was looked at, e.g. `io_uring`.
-    pub check: String,
-    /// How it stands.
-    pub state: State,
-    /// What was found, with figures.
-    pub found: String,
-    /// What to do; empty where there is nothing to do.
-    pub advice: String,
-}
+pub use finding::{Finding, Group, State};
+pub use plan::{Origin, Plan};
+pub use run::examine;

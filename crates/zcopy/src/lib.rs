@@ -52,6 +52,7 @@
 
 mod batch;
 mod blocking;
+mod cached_pages;
 mod calls;
 pub mod caps;
 mod carry;
@@ -98,6 +99,7 @@ mod writer;
 
 #[cfg(feature = "tokio")]
 pub use self::tokio::Socket;
+pub use cached_pages::cached_pages;
 pub use calls::{Calls, OsCalls};
 #[cfg(feature = "tokio")]
 pub use channel::transfer_to;

@@ -1,16 +1,37 @@
 //! Options of `doctor`.
 
+use std::path::PathBuf;
+
 use clap::Args;
 
 use crate::output::Format;
 
 /// Options of `doctor`.
+///
+/// The data directory and the settings are found as `serve` finds them, so that what is judged is what would be served.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:
-  pagewire doctor                      what this machine can do, and what to change
-  pagewire doctor -o json | jq 'select(.state != \"ok\")'")]
+#[command(
+    after_help = "Every line is ok, could be better, or broken: it says what was found, and what to do about it. What can be \
+tried is tried (a file is sent each way over the loopback, small writes are synced in the data directory), nothing is \
+changed, nothing is left behind, and no root is needed. It takes a second or two, and is safe beside a running broker. \
+Run it as the broker's user: limits and permissions are those of whoever asks.
+
+Exit code: 0, or 1 when something is broken.
+
+Examples:
+  pagewire doctor                              what this machine can do, and what to change
+  pagewire doctor --data-dir /var/lib/pagewire the disk and the data under that directory
+  pagewire doctor --config server.properties   with the settings of that broker
+  pagewire doctor -o json | jq 'select(.state != \"ok\")'"
+)]
 pub(crate) struct DoctorArgs {
-    /// Tables for people, JSON for programs
+    /// A properties file, such as the broker's [env: PAGEWIRE_CONFIG]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Where data is or will be kept [default: ./pagewire-data] [env: PAGEWIRE_DATA_DIR]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// Tables for people, JSON for programs: one object a line
     #[arg(
         short = 'o',
         long,

@@ -41,6 +41,7 @@ mod options;
 mod parallel;
 mod rounds;
 mod stray;
+mod survey;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -60,6 +61,7 @@ pub use locked::LockedDir;
 pub use notice::Notice;
 pub use options::{LogDirOptions, PartitionSettings};
 pub use rounds::{Flushed, RetainedAll};
+pub use survey::{MEASURED_MAX, Survey, survey};
 
 use crate::producer_budget::ProducerBudget;
 use crate::{Handles, Log, Offline};

@@ -1,7 +1,7 @@
 //! `pagewire serve`: settings, a runtime, a node, one line on standard output, a clean end.
 
 mod logging;
-mod settings;
+pub(super) mod settings;
 
 use std::num::NonZero;
 

@@ -12,7 +12,7 @@ use crate::Usage;
 use crate::args::serve::{ServeArgs, listen};
 
 /// The settings in force, and what the user should be told once.
-pub(super) fn load(args: &ServeArgs) -> anyhow::Result<(BrokerConfig, Vec<String>)> {
+pub(in crate::commands) fn load(args: &ServeArgs) -> anyhow::Result<(BrokerConfig, Vec<String>)> {
     let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty());
     let file = args.config.clone().or_else(|| variable("PAGEWIRE_CONFIG").map(PathBuf::from));
     let file = file.as_deref().map(read).transpose()?;

@@ -7,6 +7,7 @@ mod leftovers;
 mod load;
 mod offline;
 mod rounds;
+mod survey;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -1,0 +1,7 @@
+//! The data directory itself. It may be a running broker's: everything here only looks.
+
+pub(crate) mod contents;
+pub(crate) mod directory;
+pub(crate) mod identity;
+pub(crate) mod lock;
+pub(crate) mod recovery;

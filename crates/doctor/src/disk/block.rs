@@ -1,0 +1,131 @@
+//! Block devices in `/sys`: what lies under a file system, down to the drives.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::read;
+
+/// Layers (partition, LVM, RAID, encryption) that are gone down.
+const DEPTH_MAX: usize = 6;
+/// Drives that are told.
+const DRIVES_MAX: usize = 16;
+
+/// A drive, or what looks like one from here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Block {
+    /// The kernel's name, such as `nvme0n1`.
+    pub(crate) name: String,
+    /// What it calls itself.
+    pub(crate) model: Option<String>,
+    /// A hypervisor's: what is behind it cannot be seen.
+    pub(crate) is_virtual: bool,
+    /// It turns. Drives of hypervisors say so without meaning it.
+    pub(crate) rotates: bool,
+    /// `write back`: it holds writes in a cache until it is told to flush; `write through`: the kernel need not tell it.
+    pub(crate) write_cache: Option<String>,
+    /// The scheduler in force.
+    pub(crate) scheduler: Option<String>,
+    /// Bytes that are read ahead.
+    pub(crate) read_ahead: Option<u64>,
+}
+
+/// The drives under the device `major:minor`. Empty where `/sys` does not tell.
+pub(crate) fn blocks_under(device: &str) -> Vec<Block> {
+    let mut found = Vec::new();
+    if let Ok(dir) = Path::new("/sys/dev/block").join(device).canonicalize() {
+        descend(&dir, DEPTH_MAX, &mut found);
+    }
+    found
+}
+
+fn descend(dir: &Path, depth: usize, found: &mut Vec<Block>) {
+    // A partition lies in the directory of its drive.
+    let whole = if dir.join("partition").exists() { dir.parent().unwrap_or(dir) } else { dir };
+    let below = slaves(whole);
+    if below.is_empty() || depth == 0 {
+        let block = block(whole);
+        if found.len() < DRIVES_MAX && !found.contains(&block) {
+            found.push(block);
+        }
+        return;
+    }
+    for dir in below {
+        descend(&dir, depth - 1, found);
+    }
+}
+
+/// What a device of several is made of.
+fn slaves(dir: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = fs::read_dir(dir.join("slaves")) else { return Vec::new() };
+    entries.flatten().filter_map(|entry| entry.path().canonicalize().ok()).collect()
+}
+
+fn block(dir: &Path) -> Block {
+    let file = |name: &str| read::text(dir.join(name)).ok().filter(|text| !text.is_empty());
+    let name = dir.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let vendor = file("device/vendor").filter(|vendor| !vendor.starts_with("0x"));
+    let model = [vendor, file("device/model")].into_iter().flatten().collect::<Vec<_>>().join(" ");
+    Block {
+        is_virtual: is_virtual(&name, &model),
+        model: Some(model).filter(|model| !model.is_empty()),
+        rotates: file("queue/rotational").is_some_and(|text| text == "1"),
+        write_cache: file("queue/write_cache"),
+        scheduler: file("queue/scheduler").map(|text| read::chosen(&text).to_owned()),
+        read_ahead: file("queue/read_ahead_kb").and_then(|kib| kib.parse::<u64>().ok()?.checked_mul(1024)),
+        name,
+    }
+}
+
+/// Whether a hypervisor made it, by the names they use.
+fn is_virtual(name: &str, model: &str) -> bool {
+    const MAKERS: [&str; 6] = ["QEMU", "VMware", "Virtual", "VBOX", "Google", "Amazon"];
+    ["vd", "xvd"].iter().any(|prefix| name.starts_with(prefix))
+        || MAKERS.iter().any(|maker| model.contains(maker))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn drives_of_hypervisors_are_known_by_their_names() {
+        assert!(is_virtual("vda", "") && is_virtual("xvdb", ""));
+        assert!(is_virtual("sda", "QEMU HARDDISK") && is_virtual("nvme0n1", "Amazon Elastic Block Store"));
+        assert!(!is_virtual("sda", "ATA ST4000NM000A") && !is_virtual("nvme0n1", "SAMSUNG MZQL2"));
+    }
+
+    #[test]
+    fn layers_are_gone_down_to_the_drives() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let make = |path: &str, text: &str| {
+            let path = dir.path().join(path);
+            fs::create_dir_all(path.parent().expect("parent")).expect("made");
+            fs::write(path, text).expect("written");
+        };
+        make("sda/sda1/partition", "1");
+        make("sda/queue/write_cache", "write back\n");
+        make("sda/queue/rotational", "1");
+        make("sda/queue/scheduler", "none [bfq]");
+        make("sda/queue/read_ahead_kb", "128");
+        fs::create_dir_all(dir.path().join("dm-0/slaves")).expect("made");
+        std::os::unix::fs::symlink(dir.path().join("sda/sda1"), dir.path().join("dm-0/slaves/sda1"))
+            .expect("linked");
+        let mut found = Vec::new();
+        descend(&dir.path().join("dm-0"), DEPTH_MAX, &mut found);
+        let expected = Block {
+            name: "sda".to_owned(),
+            model: None,
+            is_virtual: false,
+            rotates: true,
+            write_cache: Some("write back".to_owned()),
+            scheduler: Some("bfq".to_owned()),
+            read_ahead: Some(128 << 10),
+        };
+        assert_eq!(found, [expected]);
+    }
+
+    #[test]
+    fn a_device_that_sys_does_not_know_has_no_drives() {
+        assert!(blocks_under("9999:0").is_empty());
+    }
+}

@@ -1,0 +1,100 @@
+//! The drives under the data directory: cache, scheduler, read-ahead.
+
+use super::{Block, blocks_under, mount_of};
+use crate::finding::Finding;
+use crate::{Plan, place, words};
+
+/// Less read ahead makes consumers that catch up wait for the drive at every turn.
+const READ_AHEAD_MIN: u64 = 128 << 10;
+
+pub(crate) fn look(plan: &Plan) -> Vec<Finding> {
+    let mount = match mount_of(&place::nearest(&plan.data_dir)) {
+        Ok(mount) => mount,
+        Err(error) => return vec![Finding::unseen("device", &error)],
+    };
+    let blocks = mount.device.as_deref().map(blocks_under).unwrap_or_default();
+    if blocks.is_empty() {
+        let found = format!("{} has no drive that can be seen from here", mount.fs_type);
+        return vec![Finding::ok("device", found)];
+    }
+    blocks.iter().map(judge).collect()
+}
+
+fn judge(block: &Block) -> Finding {
+    let check = format!("device {}", block.name);
+    let found = describe(block);
+    if block.read_ahead.is_some_and(|bytes| bytes < READ_AHEAD_MIN) {
+        let advice = format!(
+            "consumers that catch up wait at every turn: blockdev --setra 2048 /dev/{} (1 MiB)",
+            block.name
+        );
+        return Finding::better(check, found, advice);
+    }
+    if block.scheduler.as_deref() == Some("bfq") && !block.rotates {
+        let advice = format!(
+            "bfq costs CPU per request, which fast drives do not pay back: echo mq-deadline > \
+             /sys/block/{}/queue/scheduler",
+            block.name
+        );
+        return Finding::better(check, found, advice);
+    }
+    Finding::ok(check, found)
+}
+
+fn describe(block: &Block) -> String {
+    let kind = match (block.is_virtual, block.rotates) {
+        (true, _) => "a hypervisor's drive (what is behind it cannot be seen)",
+        (false, true) => "a drive that turns",
+        (false, false) => "a drive without moving parts",
+    };
+    let mut parts =
+        vec![block.model.as_ref().map_or_else(|| kind.to_owned(), |model| format!("{model}, {kind}"))];
+    parts.push(match block.write_cache.as_deref() {
+        Some("write back") => "write cache: write back, flushed by each sync".to_owned(),
+        Some("write through") => "write cache: none, or safe by its own word (write through)".to_owned(),
+        Some(other) => format!("write cache: {other}"),
+        None => "write cache not told".to_owned(),
+    });
+    parts.extend(block.scheduler.as_ref().map(|scheduler| format!("scheduler {scheduler}")));
+    parts.extend(block.read_ahead.map(|bytes| format!("{} read ahead", words::bytes(bytes))));
+    parts.join("; ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::State;
+
+    fn nvme() -> Block {
+        Block {
+            name: "nvme0n1".to_owned(),
+            model: Some("a model".to_owned()),
+            is_virtual: false,
+            rotates: false,
+            write_cache: Some("write back".to_owned()),
+            scheduler: Some("none".to_owned()),
+            read_ahead: Some(128 << 10),
+        }
+    }
+
+    #[test]
+    fn little_read_ahead_could_be_better() {
+        assert_eq!(judge(&nvme()).state, State::Ok);
+        let finding = judge(&Block { read_ahead: Some(16 << 10), ..nvme() });
+        assert!(finding.state == State::CouldBeBetter && finding.advice.contains("/dev/nvme0n1"));
+    }
+
+    #[test]
+    fn a_scheduler_for_drives_that_turn_could_be_better_on_one_that_does_not() {
+        let bfq = Block { scheduler: Some("bfq".to_owned()), ..nvme() };
+        assert_eq!(judge(&bfq).state, State::CouldBeBetter);
+        assert_eq!(judge(&Block { rotates: true, ..bfq }).state, State::Ok);
+    }
+
+    #[test]
+    fn both_kinds_of_write_cache_are_put_into_words() {
+        assert!(describe(&nvme()).contains("flushed by each sync"));
+        let through = Block { write_cache: Some("write through".to_owned()), ..nvme() };
+        assert!(describe(&through).contains("by its own word"));
+    }
+}

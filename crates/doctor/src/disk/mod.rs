@@ -1,0 +1,14 @@
+//! The disk under the data directory.
+
+mod block;
+pub(crate) mod device;
+pub(crate) mod direct;
+pub(crate) mod file_system;
+mod mount;
+pub(crate) mod preallocate;
+pub(crate) mod space;
+pub(crate) mod sync;
+
+pub(crate) use block::{Block, blocks_under};
+pub(crate) use file_system::{Kind, kind_of};
+pub(crate) use mount::mount_of;

@@ -1,0 +1,194 @@
+//! Every route of the transfer library, tried: a file is sent over the loopback, and what arrives is compared.
+
+use std::io::{self, Read};
+use std::net::TcpStream;
+use std::path::Path;
+use std::sync::Arc;
+use std::thread;
+
+use pagewire_zcopy::{
+    BufferPool, FileRange, IoPool, PoolOptions, Route, SendPlan, StatsSnapshot, Transfer, TransferOptions,
+};
+
+use super::bench::{self, FILE_BYTES};
+use crate::Plan;
+use crate::finding::Finding;
+
+/// Memory for the copies of one probe.
+const POOL_BYTES: usize = 16 << 20;
+
+/// What came of one route.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Outcome {
+    /// The file went that way, byte for byte.
+    Went {
+        /// System calls.
+        calls: u64,
+        /// Sends whose bytes the kernel copied after all, and sends that it spoke of; for routes that ask it.
+        copied: Option<(u64, u64)>,
+    },
+    /// It went another way.
+    Instead {
+        /// Which.
+        by: &'static str,
+        /// The route is not to be had here at all; else only for this file and this socket.
+        for_good: bool,
+    },
+    /// What arrived is not what was sent.
+    Wrong,
+    /// Sending failed.
+    Failed(String),
+}
+
+pub(crate) fn look(plan: &Plan) -> Vec<Finding> {
+    tried().map(|route| judge(route.name(), &probe(route, &plan.data_dir))).collect()
+}
+
+/// All of them but kernel TLS, which needs a session first and has a check of its own.
+fn tried() -> impl Iterator<Item = Route> {
+    Route::ALL.into_iter().filter(|route| *route != Route::Ktls)
+}
+
+fn probe(route: Route, data_dir: &Path) -> Outcome {
+    send(route, data_dir).unwrap_or_else(|error| Outcome::Failed(error.to_string()))
+}
+
+fn send(route: Route, data_dir: &Path) -> io::Result<Outcome> {
+    let buffers = BufferPool::new(PoolOptions { max_bytes: POOL_BYTES, ..PoolOptions::default() });
+    let options = TransferOptions { route: Some(route), ..TransferOptions::default() };
+    let transfer = Transfer::new(options, buffers, IoPool::new(1, 4));
+    let mut plan = SendPlan::new();
+    plan.push_file(FileRange::new(Arc::new(bench::file(data_dir)?), 0, FILE_BYTES));
+
+    let (sender, receiver) = bench::sockets()?;
+    let reader = thread::Builder::new().spawn(move || receive(receiver))?;
+    let sent = transfer.send_blocking(&sender, &mut plan);
+    drop(sender);
+    let received = reader.join().map_err(|_| io::Error::other("the receiver failed"))?;
+    let sent = sent.map_err(io::Error::other)?;
+    if received? != bench::content() {
+        return Ok(Outcome::Wrong);
+    }
+    if sent.by(route) == FILE_BYTES {
+        return Ok(Outcome::Went { calls: sent.calls, copied: copied(route, &transfer.stats().snapshot()) });
+    }
+    let by = Route::ALL.into_iter().max_by_key(|other| sent.by(*other)).map_or("nothing", Route::name);
+    Ok(Outcome::Instead { by, for_good: transfer.refused().contains(route) })
+}
+
+/// The kernel's own word.
+fn copied(route: Route, stats: &StatsSnapshot) -> Option<(u64, u64)> {
+    match route {
+        Route::Zerocopy => Some((stats.zerocopy.copied, stats.zerocopy.completions)),
+        Route::Uring => Some((stats.uring.copied, stats.uring.notifications)),
+        _ => None,
+    }
+}
+
+fn receive(mut socket: TcpStream) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    // One byte more than there should be would show.
+    Read::by_ref(&mut socket).take(FILE_BYTES + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+fn judge(route: &str, outcome: &Outcome) -> Finding {
+    let check = format!("route {route}");
+    match outcome {
+        Outcome::Went { calls, copied } => {
+            let calls = if *calls == 1 { "1 call".to_owned() } else { format!("{calls} calls") };
+            let found = format!("sent {} KiB in {calls}, byte for byte", FILE_BYTES >> 10);
+            Finding::ok(check, found + &word(*copied))
+        }
+        Outcome::Instead { by, for_good } => {
+            let reach = if *for_good { "refused here" } else { "refused for this file and socket" };
+            Finding::better(check, format!("{reach}; sent by {by} instead"), advice(route))
+        }
+        Outcome::Wrong => Finding::broken(
+            check,
+            "what arrived is not what was sent",
+            "this is a fault of the kernel or of this program: do not use this route, and report it",
+        ),
+        Outcome::Failed(error) => {
+            Finding::broken(check, format!("could not be tried: {error}"), "see what the other lines say")
+        }
+    }
+}
+
+/// What the kernel said of copying. The loopback never takes pages as they are; a card may.
+fn word(copied: Option<(u64, u64)>) -> String {
+    match copied {
+        None => String::new(),
+        Some((_, 0)) => "; the kernel has not said yet whether it copied".to_owned(),
+        Some((0, _)) => "; the kernel says that it did not copy".to_owned(),
+        Some((copied, told)) => format!(
+            "; the kernel says that it copied {copied} of {told} sends after all, as it does on the loopback: a card may              spare that"
+        ),
+    }
+}
+
+/// What it takes to have a route, and whether it is missed.
+fn advice(route: &str) -> &'static str {
+    match route {
+        "sendfile" => {
+            "without it every byte is copied twice by the CPU, at two to three times the cost: allow sendfile(2) in the \
+             sandbox's filter, or keep data on a file system that has it"
+        }
+        "splice" => "not missed where sendfile works: allow splice(2) in the sandbox's filter to have it",
+        "mmap" => {
+            "not missed where sendfile works: the file system does not map files, or the sandbox forbids it"
+        }
+        "zerocopy" => {
+            "not missed where sendfile works: MSG_ZEROCOPY needs a kernel and sandbox that allow it, and locked memory \
+             (ulimit -l)"
+        }
+        "uring" => "not missed where sendfile works; the line io_uring says what refuses it",
+        "direct" => "missed only where catching up must not disturb the page cache; see the line O_DIRECT",
+        _ => "not missed where sendfile works",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::State;
+
+    #[test]
+    fn a_route_that_is_refused_is_no_fault_and_says_what_was_taken() {
+        let outcome = Outcome::Instead { by: "copy", for_good: true };
+        for route in Route::ALL {
+            let finding = judge(route.name(), &outcome);
+            assert!(finding.state == State::CouldBeBetter && !finding.advice.is_empty(), "{finding:?}");
+            assert!(finding.found.contains("copy"), "{finding:?}");
+        }
+    }
+
+    #[test]
+    fn the_kernels_own_word_about_copying_is_told() {
+        let found = |copied| judge("zerocopy", &Outcome::Went { calls: 1, copied }).found;
+        assert!(found(Some((4, 4))).contains("copied 4 of 4 sends after all"));
+        assert!(found(Some((0, 4))).contains("did not copy"));
+        assert!(found(Some((0, 0))).contains("not said yet"));
+        assert!(!found(None).contains("kernel"));
+    }
+
+    #[test]
+    fn bytes_that_arrive_wrong_are_broken() {
+        assert_eq!(judge("copy", &Outcome::Wrong).state, State::Broken);
+        assert_eq!(judge("copy", &Outcome::Failed("no loopback".to_owned())).state, State::Broken);
+    }
+
+    #[test]
+    fn every_route_is_really_tried_and_copy_always_works() {
+        let dir = tempfile::tempdir().expect("a directory");
+        for route in tried() {
+            let outcome = probe(route, dir.path());
+            let worked = matches!(outcome, Outcome::Went { calls: 1.., .. });
+            assert!(
+                worked || (route != Route::Copy && matches!(outcome, Outcome::Instead { .. })),
+                "{outcome:?}"
+            );
+        }
+        assert_eq!(std::fs::read_dir(dir.path()).expect("listed").count(), 0, "nothing is left behind");
+    }
+}
