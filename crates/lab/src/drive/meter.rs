@@ -47,17 +47,23 @@ impl Meter {
     }
 }
 
-/// Names of what CPU time comes to: per GB, per request, per second.
+/// Names of what CPU time comes to: per GB, per record, per request, per second.
 struct Names {
     s_per_gb: &'static str,
+    us_per_record: &'static str,
     us_per_request: &'static str,
     cores: &'static str,
 }
 
-const BROKER: Names =
-    Names { s_per_gb: "cpu_s_per_gb", us_per_request: "cpu_us_per_request", cores: "cpu_cores" };
+const BROKER: Names = Names {
+    s_per_gb: "cpu_s_per_gb",
+    us_per_record: "cpu_us_per_record",
+    us_per_request: "cpu_us_per_request",
+    cores: "cpu_cores",
+};
 const CLIENT: Names = Names {
     s_per_gb: "client_cpu_s_per_gb",
+    us_per_record: "client_cpu_us_per_record",
     us_per_request: "client_cpu_us_per_request",
     cores: "client_cpu_cores",
 };
@@ -73,6 +79,7 @@ fn achieved(lap: &Lap) -> Figures {
 fn cost(figures: &mut Figures, lap: &Lap, cpu: Duration, names: &Names) {
     let seconds = cpu.as_secs_f64();
     insert(figures, names.s_per_gb, seconds / (lap.bytes as f64 / 1e9));
+    insert(figures, names.us_per_record, seconds * 1e6 / lap.records as f64);
     insert(figures, names.us_per_request, seconds * 1e6 / lap.requests as f64);
     insert(figures, names.cores, seconds / lap.seconds);
 }
@@ -98,6 +105,7 @@ mod tests {
             ("records_per_s", 500.0),
             ("requests_per_s", 50.0),
             ("cpu_s_per_gb", 0.2),
+            ("cpu_us_per_record", 100.0),
             ("cpu_us_per_request", 1000.0),
             ("cpu_cores", 0.05),
         ] {

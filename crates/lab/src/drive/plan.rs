@@ -102,39 +102,36 @@ impl Plan {
 
     /// The settings that matter to a case, by name.
     pub(super) fn settings(&self, case: Case) -> BTreeMap<String, String> {
+        let size = |bytes: u64| crate::size::text(bytes);
+        let batch = ("batch_bytes", size(self.batch_bytes as u64));
+        let fetch = ("fetch_bytes", size(u64::try_from(self.fetch_bytes).unwrap_or_default()));
+        let acks = ("acks", self.acks.name().to_owned());
         let records = [
-            ("record_bytes", self.record_bytes.to_string()),
-            ("acks", self.acks.name().to_owned()),
+            ("record_bytes", size(self.record_bytes as u64)),
             ("compression", self.codec.name().to_owned()),
             ("partitions", self.partitions.to_string()),
             ("replication_factor", self.replication_factor.to_string()),
         ];
+        let connections = |count: usize| ("connections", count.to_string());
         let own = match case {
-            Case::Produce => vec![
-                ("batch_bytes", self.batch_bytes.to_string()),
-                ("connections", self.lanes().to_string()),
-                ("in_flight", self.in_flight.to_string()),
-            ],
-            Case::FetchHot => vec![
-                ("batch_bytes", self.batch_bytes.to_string()),
-                ("fetch_bytes", self.fetch_bytes.to_string()),
-                ("topic_bytes", self.hot_bytes.to_string()),
-                ("connections", self.lanes().to_string()),
-            ],
-            Case::FetchCold => vec![
-                ("batch_bytes", self.batch_bytes.to_string()),
-                ("fetch_bytes", self.fetch_bytes.to_string()),
-                ("topic_bytes", self.cold_bytes.to_string()),
-                ("connections", self.partitions.to_string()),
-            ],
-            Case::EndToEnd => {
-                vec![("rate", self.rate.to_string()), ("connections", (2 * self.partitions).to_string())]
+            Case::Produce => {
+                vec![acks, batch, connections(self.lanes()), ("in_flight", self.in_flight.to_string())]
             }
-            Case::Connections => vec![
-                ("rate", self.rate.to_string()),
-                ("connections", self.busy.to_string()),
-                ("idle_connections", self.idle.to_string()),
-            ],
+            Case::FetchHot => {
+                vec![batch, fetch, connections(self.lanes()), ("topic_bytes", size(self.hot_bytes))]
+            }
+            Case::FetchCold => {
+                let lanes = self.partitions_count();
+                vec![batch, fetch, connections(lanes), ("topic_bytes", size(self.cold_bytes))]
+            }
+            Case::EndToEnd => {
+                let lanes = self.partitions_count();
+                vec![acks, connections(2 * lanes), ("rate_per_s", self.rate.to_string())]
+            }
+            Case::Connections => {
+                let idle = ("idle_connections", self.idle.to_string());
+                vec![acks, connections(self.busy), idle, ("rate_per_s", self.rate.to_string())]
+            }
         };
         records.into_iter().chain(own).map(|(name, value)| (name.to_owned(), value)).collect()
     }
