@@ -34,7 +34,7 @@ use crate::output::Format;
   connections  many that each write a little, beside many that are idle
 
 How to read it: CPU s/GB are seconds of the broker's CPU for 10^9 bytes of record batches; compare those, and rates only
-between brokers of one run. Where the client's cores come near those of the machine, it is the client that is measured. A ratio is
+between brokers of one run. A broker on a JVM compiles its code while it runs: give it --warm-up 5 or more. Where the client's cores come near those of the machine, it is the client that is measured. A ratio is
 the median of the rounds' ratios to the first broker; (least..most) follows a figure.
 
 Examples:

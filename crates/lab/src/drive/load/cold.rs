@@ -62,7 +62,7 @@ impl Load for FetchCold {
     }
 
     fn limits(&self) -> Limits {
-        Limits { length: LENGTH_MAX, bytes: u64::MAX }
+        Limits { lead_in: Duration::ZERO, length: LENGTH_MAX, bytes: u64::MAX }
     }
 
     fn runners(&mut self) -> Vec<Runner<'_>> {

@@ -82,7 +82,7 @@ fn open_idle(plan: &Plan, broker: &Broker) -> Result<(Vec<Connection>, Vec<Figur
 
 impl Load for Connections {
     fn limits(&self) -> Limits {
-        Limits { length: LEAD_IN + self.length + GRACE, bytes: u64::MAX }
+        Limits { lead_in: LEAD_IN, length: self.length + GRACE, bytes: u64::MAX }
     }
 
     fn runners(&mut self) -> Vec<Runner<'_>> {
@@ -103,7 +103,7 @@ impl Load for Connections {
 impl Busy {
     /// A record whenever one is due; latencies from then to the answer.
     fn run(&mut self, race: &Race, schedule: Schedule, lane: usize, length: Duration) -> Result<Latencies> {
-        let start = race.began() + LEAD_IN;
+        let start = race.start();
         let mut latencies = Latencies::default();
         for k in 0..schedule.count(lane, length) {
             let due = schedule.due(lane, k);

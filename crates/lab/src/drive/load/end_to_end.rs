@@ -114,7 +114,7 @@ impl EndToEnd {
 
 impl Load for EndToEnd {
     fn limits(&self) -> Limits {
-        Limits { length: LEAD_IN + self.length + GRACE, bytes: u64::MAX }
+        Limits { lead_in: LEAD_IN, length: self.length + GRACE, bytes: u64::MAX }
     }
 
     fn runners(&mut self) -> Vec<Runner<'_>> {
@@ -145,7 +145,7 @@ impl Load for EndToEnd {
 impl Sender {
     /// Sends each record when it is due, or as soon after as it can.
     fn run(&mut self, race: &Race, task: Task) -> Result<Latencies> {
-        let start = race.began() + LEAD_IN;
+        let start = race.start();
         let (mut next, count) = (0, task.count());
         let mut state = task.round << 32 | (task.lane as u64 + 1);
         self.behind = Duration::ZERO;
@@ -185,7 +185,7 @@ impl Sender {
 impl Receiver {
     /// Reads until every record of the round has come, or its time is over.
     fn run(&mut self, race: &Race, task: Task, max_bytes: i32) -> Result<Latencies> {
-        let start = race.began() + LEAD_IN;
+        let start = race.start();
         let count = task.count();
         let mut latencies = Latencies::default();
         let mut seen = 0;

@@ -20,7 +20,7 @@ pub(super) fn fill(topic: &Topic, plan: &Plan, broker: &Broker, bytes: u64) -> R
     let count = plan.partitions_count();
     let quota = bytes / count as u64;
     let mut pumps = pumps(topic, &plan, broker, count)?;
-    let limits = Limits { length: LENGTH_MAX, bytes: u64::MAX };
+    let limits = Limits { lead_in: Duration::ZERO, length: LENGTH_MAX, bytes: u64::MAX };
     let runners = pumps.iter_mut().map(|pump| runner(move |race| pump.run(race, quota.max(1))));
     race::run(limits, &broker.dial.stop, runners.collect())?;
     let end = |(lane, pump): (usize, &mut Pump)| pump.connection.end_of(&topic.name, topic.partition(lane).0);

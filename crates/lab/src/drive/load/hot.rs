@@ -1,5 +1,7 @@
 //! `fetch-hot`: what was just written, over and over.
 
+use std::time::Duration;
+
 use crate::drive::broker::Broker;
 use crate::drive::client::Result;
 use crate::drive::plan::Plan;
@@ -27,7 +29,11 @@ impl FetchHot {
             // Each begins elsewhere, so that they do not read the same in step.
             reader.offset = reader.end / lanes as i64 * lane as i64;
         }
-        Ok(Self { topic, limits: Limits { length: plan.length, bytes: u64::MAX }, readers })
+        Ok(Self {
+            topic,
+            limits: Limits { lead_in: Duration::ZERO, length: plan.length, bytes: u64::MAX },
+            readers,
+        })
     }
 }
 

@@ -1,5 +1,7 @@
 //! `produce`: batches as fast as the broker takes them.
 
+use std::time::Duration;
+
 use crate::drive::broker::Broker;
 use crate::drive::client::{ProduceFrame, Result, batch, records_in};
 use crate::drive::plan::Plan;
@@ -20,7 +22,11 @@ pub(super) struct Produce {
 impl Produce {
     pub(super) fn prepare(topic: Topic, plan: &Plan, broker: &Broker) -> Result<Self> {
         let pumps = pumps(&topic, plan, broker, plan.lanes())?;
-        Ok(Self { topic, limits: Limits { length: plan.length, bytes: plan.round_bytes }, pumps })
+        Ok(Self {
+            topic,
+            limits: Limits { lead_in: Duration::ZERO, length: plan.length, bytes: plan.round_bytes },
+            pumps,
+        })
     }
 }
 

@@ -13,12 +13,14 @@ const TICK: Duration = Duration::from_millis(250);
 /// A runner needs little; many connections have many runners.
 const STACK: usize = 256 << 10;
 
-/// When a round ends, whichever comes first.
+/// When a round's work begins, and when it ends.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::drive) struct Limits {
-    /// After so long.
+    /// Work on a schedule begins so late that all threads run; this time does not count.
+    pub(in crate::drive) lead_in: Duration,
+    /// It ends after so long.
     pub(in crate::drive) length: Duration,
-    /// After so many bytes.
+    /// It ends after so many bytes, if that is sooner.
     pub(in crate::drive) bytes: u64,
 }
 
@@ -33,7 +35,7 @@ pub(super) fn runner<'a>(work: impl FnOnce(&Race) -> Result<Latencies> + Send + 
 /// What the runners of a round share.
 #[derive(Debug)]
 pub(in crate::drive) struct Race {
-    began: Instant,
+    start: Instant,
     limit: u64,
     bytes: AtomicU64,
     records: AtomicU64,
@@ -43,9 +45,9 @@ pub(in crate::drive) struct Race {
 }
 
 impl Race {
-    /// When it began.
-    pub(super) fn began(&self) -> Instant {
-        self.began
+    /// When it starts: a little in the future at first, if there is a lead-in.
+    pub(super) fn start(&self) -> Instant {
+        self.start
     }
 
     /// Whether to begin nothing more.
@@ -70,7 +72,7 @@ impl Race {
 /// What came of a round.
 #[derive(Debug, Default)]
 pub(in crate::drive) struct Lap {
-    /// How long it took, to the end of the last runner.
+    /// How long it took, from its start to the end of the last runner.
     pub(in crate::drive) seconds: f64,
     /// Bytes of batches.
     pub(in crate::drive) bytes: u64,
@@ -87,7 +89,7 @@ pub(in crate::drive) struct Lap {
 /// Runs a round to its end. The first error ends it for all.
 pub(in crate::drive) fn run(limits: Limits, stop: &Stop, runners: Vec<Runner<'_>>) -> Result<Lap> {
     let race = Race {
-        began: Instant::now(),
+        start: Instant::now() + limits.lead_in,
         limit: limits.bytes,
         bytes: AtomicU64::new(0),
         records: AtomicU64::new(0),
@@ -124,7 +126,7 @@ fn watch(race: &Race, length: Duration, ended: &Receiver<Result<Latencies>>, lap
     let mut first_error = None;
     let mut last = (Duration::ZERO, 0);
     loop {
-        let now = race.began.elapsed();
+        let now = race.start.elapsed();
         if now >= length {
             race.end();
         }
@@ -138,12 +140,12 @@ fn watch(race: &Race, length: Duration, ended: &Receiver<Result<Latencies>>, lap
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => break,
         }
-        let now = race.began.elapsed();
+        let now = race.start.elapsed();
         if now >= last.0 + TICK {
             last = point(race, now, last, lap);
         }
     }
-    let now = race.began.elapsed();
+    let now = race.start.elapsed();
     lap.seconds = now.as_secs_f64();
     if lap.timeline.is_empty() || now >= last.0 + TICK / 2 {
         point(race, now, last, lap);
@@ -171,7 +173,7 @@ mod tests {
     use super::*;
 
     fn limits(length: Duration, bytes: u64) -> Limits {
-        Limits { length, bytes }
+        Limits { lead_in: Duration::ZERO, length, bytes }
     }
 
     #[test]
