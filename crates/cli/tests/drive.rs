@@ -188,3 +188,11 @@ fn a_broker_that_dies_meanwhile_ends_the_run_with_what_was_measured() {
     assert_eq!(cells(&run.out)[0]["case"], "produce");
     assert!(run.failed(1).contains("end-to-end of broker"), "the case and the broker are named");
 }
+
+#[test]
+fn a_process_that_is_not_there_is_told_before_anything_is_measured() {
+    let broker = Broker::start(&[]);
+    // Above the kernel's largest number of a process.
+    let said = drive(&broker, &["-b", &format!("{},4194305", broker.address)]).failed(1);
+    assert!(said.contains("process 4194305") && said.contains("leave it out"), "{said}");
+}

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use super::client::{Dial, Result};
+use super::client::{Dial, Error, Result};
 use super::process::{self, Found};
 use super::target::Target;
 
@@ -24,8 +24,7 @@ impl Broker {
         let address = dial.resolve(&target.host, target.port)?;
         let connection = dial.open(address)?;
         let process = match target.pid {
-            // A wrong number shall be told before the work and not after it.
-            Some(pid) => process::cpu(pid).map(|_| pid).map_err(|error| error.to_string()),
+            Some(pid) => Ok(existing(pid)?),
             None => process::find(address),
         };
         let congestion_control = connection.congestion_control().unwrap_or_default();
@@ -36,4 +35,14 @@ impl Broker {
     pub(super) fn pid(&self) -> Option<u32> {
         self.process.as_ref().ok().copied()
     }
+}
+
+/// The process that was named: a wrong number shall be told before the work and not after it.
+fn existing(pid: u32) -> Result<u32> {
+    process::cpu(pid).map(|_| pid).map_err(|error| Error::Local {
+        what: format!("process {pid} cannot be measured"),
+        advice: format!(
+            "{error:#}; correct the number behind the comma, or leave it out and it is looked for"
+        ),
+    })
 }

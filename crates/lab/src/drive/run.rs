@@ -133,8 +133,12 @@ impl Run<'_> {
         let refused =
             self.brokers.iter().find_map(|broker| Some((broker.name.clone(), chill(broker).err()?)));
         let Some((name, why)) = refused else { return false };
-        (self.tell)(Event::Note(format!("{} is skipped: {name}: {why}", case.name())));
+        self.say_skipped(case, &name, &why);
         true
+    }
+
+    fn say_skipped(&mut self, case: Case, broker: &str, why: &str) {
+        (self.tell)(Event::Note(format!("{} is skipped: {broker}: {why}", case.name())));
     }
 
     fn enter(&mut self, case: Case, entrants: &mut Vec<Entrant>) -> Result<()> {
@@ -165,6 +169,10 @@ impl Run<'_> {
                     None => "warm-up".to_owned(),
                 };
                 self.step(format!("{} {}: {which}", case.name(), entrant.broker.name));
+                if let Err(why) = entrant.load.before() {
+                    self.say_skipped(case, &entrant.broker.name, &why);
+                    return Ok(());
+                }
                 let measured = entrant.measure(self.stop);
                 let what = || format!("{} of broker {}", case.name(), entrant.broker.name);
                 let (lap, figures) = measured.with_context(what)?;
@@ -180,7 +188,6 @@ impl Run<'_> {
 impl Entrant {
     /// One round.
     fn measure(&mut self, stop: &Stop) -> Result<(Lap, Figures)> {
-        self.load.before()?;
         let limits = self.load.limits();
         let meter = Meter::start(&self.broker)?;
         let lap = race::run(limits, stop, self.load.runners())?;

@@ -6,6 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use super::broker::Broker;
 use super::client::{Result, topic};
 use super::plan::{Case, Plan};
+use super::process::is_local;
 
 /// How names of the drive's topics begin.
 const PREFIX: &str = "pagewire-drive";
@@ -44,7 +45,12 @@ impl Topic {
 
     /// Whether other brokers of the cluster lead some of it, whose CPU is not seen.
     pub(super) fn is_spread(&self) -> bool {
-        self.leaders.iter().any(|leader| leader.port() != self.broker.address.port())
+        let own = self.broker.address;
+        // One broker may say another of its machine's addresses than the one it was reached at.
+        let is_own = |leader: &SocketAddr| {
+            *leader == own || leader.port() == own.port() && [*leader, own].iter().all(|at| is_local(at.ip()))
+        };
+        !self.leaders.iter().all(is_own)
     }
 
     /// Removes it, also after the run was told to stop.

@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use anyhow::anyhow;
-
 use crate::drive::broker::Broker;
 use crate::drive::client::Result;
 use crate::drive::plan::Plan;
@@ -57,8 +55,8 @@ fn chill(process: &Found, drop_caches: bool) -> std::result::Result<(), String> 
 }
 
 impl Load for FetchCold {
-    fn before(&mut self) -> anyhow::Result<()> {
-        chill(&self.process, self.drop_caches).map_err(|why| anyhow!(why))
+    fn before(&mut self) -> std::result::Result<(), String> {
+        chill(&self.process, self.drop_caches)
     }
 
     fn limits(&self) -> Limits {

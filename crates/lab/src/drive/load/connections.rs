@@ -107,7 +107,7 @@ impl Busy {
         let mut latencies = Latencies::default();
         for k in 0..schedule.count(lane, length) {
             let due = schedule.due(lane, k);
-            std::thread::sleep((start + due).saturating_duration_since(Instant::now()));
+            race.sleep_until(start + due);
             if race.is_over() {
                 break;
             }

@@ -7,7 +7,7 @@
 //!
 //! A sender that is late sends everything that is due as one batch, as producers with a linger of 0 do.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use pagewire_record::{BatchBuilder, Codec, DecompressLimits, complete_batches};
@@ -151,7 +151,10 @@ impl Sender {
         self.behind = Duration::ZERO;
         while next < count && !race.is_over() {
             let due = start + task.schedule.due(task.lane, next);
-            std::thread::sleep(due.saturating_duration_since(Instant::now()));
+            race.sleep_until(due);
+            if race.is_over() {
+                break;
+            }
             let now = start.elapsed();
             let upto = task.schedule.due_by(task.lane, now).clamp(next + 1, count).min(next + BATCH_MAX);
             self.behind = self.behind.max(start.elapsed().saturating_sub(task.schedule.due(task.lane, next)));

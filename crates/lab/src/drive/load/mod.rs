@@ -22,8 +22,8 @@ pub(super) type Figure = (&'static str, f64);
 
 /// A load on one broker.
 pub(super) trait Load {
-    /// What a round needs and does not measure.
-    fn before(&mut self) -> anyhow::Result<()> {
+    /// What a round needs and does not measure; `Err` says why the case cannot be measured with this broker.
+    fn before(&mut self) -> std::result::Result<(), String> {
         Ok(())
     }
 

@@ -10,6 +10,8 @@ use crate::drive::latency::Latencies;
 
 /// The timeline has a point so often.
 const TICK: Duration = Duration::from_millis(250);
+/// A sleep looks so often whether the round is over.
+const LOOK: Duration = Duration::from_millis(100);
 /// A runner needs little; many connections have many runners.
 const STACK: usize = 256 << 10;
 
@@ -53,6 +55,17 @@ impl Race {
     /// Whether to begin nothing more.
     pub(super) fn is_over(&self) -> bool {
         self.over.load(Ordering::Relaxed) || self.stop.is_set()
+    }
+
+    /// Sleeps until then, or until there is nothing more to begin.
+    pub(super) fn sleep_until(&self, then: Instant) {
+        loop {
+            let left = then.saturating_duration_since(Instant::now());
+            if left.is_zero() || self.is_over() {
+                return;
+            }
+            thread::sleep(left.min(LOOK));
+        }
     }
 
     /// Counts a request that was answered.

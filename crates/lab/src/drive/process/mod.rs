@@ -21,7 +21,7 @@ pub fn find(address: SocketAddr) -> Found {
 }
 
 /// Whether the address is one of this machine: only such a one can be bound.
-fn is_local(ip: IpAddr) -> bool {
+pub(super) fn is_local(ip: IpAddr) -> bool {
     ip.is_loopback() || UdpSocket::bind((ip, 0)).is_ok()
 }
 
