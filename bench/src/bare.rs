@@ -2,7 +2,15 @@
 //!
 //! A thread a connection. A produce is received, its CRC checked, base offset and epoch patched, written with one
 //! `pwrite`, answered. A fetch is answered with a header and `sendfile`. Nothing else is understood: the frames are this
-//! client's own, with the layouts of `client.rs`, one topic of one partition, batches of one size.
+//! client's own, one topic of one partition, batches of one size. Answers are encoded once and patched.
+//!
+//! ```text
+//!   produce answer, version 9:  size 4 | correlation 4, tags 1, topics 1, name 1+8, partitions 1, index 4, error 2,
+//!                               base offset 8 ...
+//!   fetch answer, version 12:   size 4 | correlation 4, tags 1, throttle 4, error 2, session 4, topics 1, name 1+8,
+//!                               partitions 1, index 4, error 2, high watermark 8, stable 8, start 8, aborted 1, replica 4,
+//!                               records length 1-5, records, tags 1 (partition), 1 (topic), 1 (answer)
+//! ```
 
 use std::{
     collections::HashMap,
@@ -16,6 +24,14 @@ use std::{
 };
 
 use anyhow::{Context, Result};
+use bytes::Bytes;
+use pagewire_wire::{
+    Records, Str, encode_response,
+    messages::{
+        fetch_response::{FetchResponse, FetchableTopicResponse, PartitionData},
+        produce_response::{PartitionProduceResponse, ProduceResponse, TopicProduceResponse},
+    },
+};
 
 use crate::client;
 
@@ -25,7 +41,12 @@ pub(crate) const COMMAND: &str = "bare-floor";
 const PRODUCE: i16 = 0;
 const HEADER_LEN: usize = 61;
 const FRAME_MAX: usize = 1 << 20;
-const ANSWER_LEN: usize = 64;
+/// Where an answer to a produce has its base offset, its size included.
+const BASE_OFFSET_AT: usize = 4 + 4 + 1 + 1 + 1 + client::TOPIC_LEN + 1 + 4 + 2;
+/// Where an answer to a fetch has the length of its records, its size included.
+const RECORDS_AT: usize = 4 + 4 + 1 + 4 + 2 + 4 + 1 + 1 + client::TOPIC_LEN + 1 + 4 + 2 + 8 + 8 + 8 + 1 + 4;
+/// What stands behind the records.
+const TAGS: usize = 3;
 /// A buffer off page alignment makes every copy slower on common processors.
 const PAGE: usize = 4096;
 /// Batches begin here in the topic's file, one after the other, each of `batch_len` bytes and `batch_records` records.
@@ -39,6 +60,9 @@ struct Log {
 
 struct Topic {
     file: File,
+    /// Answers without an error, to be patched.
+    produced: Bytes,
+    fetched: Bytes,
     log: Mutex<Log>,
     grown: Condvar,
 }
@@ -60,10 +84,33 @@ impl Topics {
         }
         let path = self.dir.join(String::from_utf8_lossy(name).as_ref());
         let file = OpenOptions::new().create(true).truncate(true).read(true).write(true).open(path)?;
-        let topic = Arc::new(Topic { file, log: Mutex::default(), grown: Condvar::new() });
+        let (produced, fetched) = answers(std::str::from_utf8(name)?)?;
+        let topic = Topic { file, produced, fetched, log: Mutex::default(), grown: Condvar::new() };
+        let topic = Arc::new(topic);
         by_name.insert(name.to_vec(), Arc::clone(&topic));
         Ok(topic)
     }
+}
+
+/// The answers to a produce and, up to its records, to a fetch.
+fn answers(topic: &str) -> Result<(Bytes, Bytes)> {
+    let partition = PartitionProduceResponse::default();
+    let responses = vec![TopicProduceResponse {
+        name: Str::from(topic.to_owned()),
+        partition_responses: vec![partition],
+        ..TopicProduceResponse::default()
+    }];
+    let produced = ProduceResponse { responses, ..ProduceResponse::default() };
+    let responses = vec![FetchableTopicResponse {
+        topic: Str::from(topic.to_owned()),
+        partitions: vec![PartitionData { records: Records::EMPTY, ..PartitionData::default() }],
+        ..FetchableTopicResponse::default()
+    }];
+    let fetched = FetchResponse { responses, ..FetchResponse::default() };
+    let produced = encode_response(&produced, client::PRODUCE_VERSION, 0)?.head;
+    let fetched = encode_response(&fetched, client::FETCH_VERSION, 0)?.head;
+    anyhow::ensure!(fetched.len() == RECORDS_AT + 1 + TAGS, "a fetch answer has another layout");
+    Ok((produced, fetched.slice(..RECORDS_AT)))
 }
 
 /// Serves until it is killed. `dir` is where the file goes.
@@ -119,11 +166,9 @@ fn produce(shared: &Topic, stream: &mut TcpStream, frame: &mut [u8]) -> Result<(
     (log.batch_len, log.batch_records) = (batch.len() as u64, records);
     drop(log);
     shared.grown.notify_all();
-    // As long as a real answer, with the offset where a real one has it.
-    let mut answer = vec![0; ANSWER_LEN];
-    answer[..4].copy_from_slice(&(ANSWER_LEN as u32 - 4).to_be_bytes());
+    let mut answer = shared.produced.to_vec();
     answer[4..8].copy_from_slice(&frame[4..8]);
-    answer[4 + client::BASE_OFFSET_AT..][..8].copy_from_slice(&offset.to_be_bytes());
+    answer[BASE_OFFSET_AT..][..8].copy_from_slice(&offset.to_be_bytes());
     Ok(stream.write_all(&answer)?)
 }
 
@@ -159,11 +204,11 @@ fn fetch(shared: &Topic, stream: &mut TcpStream, frame: &[u8]) -> Result<()> {
         rest >>= 7;
     }
     records_len.push(rest as u8);
-    let size = client::FETCH_RECORDS_AT + records_len.len() + len as usize + client::FETCH_TAGS;
+    let size = RECORDS_AT - 4 + records_len.len() + len as usize + TAGS;
     let mut head = Vec::with_capacity(128);
     head.extend_from_slice(&(size as u32).to_be_bytes());
     head.extend_from_slice(&frame[4..8]);
-    head.resize(4 + client::FETCH_RECORDS_AT, 0);
+    head.extend_from_slice(&shared.fetched[8..]);
     head.extend_from_slice(&records_len);
     rustix::net::send(&*stream, &head, rustix::net::SendFlags::MORE)?;
     let (mut position, mut left) = (from, len as usize);
@@ -172,5 +217,5 @@ fn fetch(shared: &Topic, stream: &mut TcpStream, frame: &[u8]) -> Result<()> {
         anyhow::ensure!(sent > 0, "the file shrank");
         left -= sent;
     }
-    Ok(stream.write_all(&[0; client::FETCH_TAGS])?)
+    Ok(stream.write_all(&[0; TAGS])?)
 }

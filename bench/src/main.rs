@@ -15,7 +15,6 @@ mod bare;
 mod broker;
 mod cases;
 mod client;
-mod process;
 mod report;
 
 use std::process::ExitCode;

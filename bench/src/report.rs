@@ -1,6 +1,8 @@
 //! The tables: min, median and max of every column, and the ratio of the medians to the floor.
 
-use std::{collections::BTreeMap, fs};
+use std::collections::BTreeMap;
+
+use pagewire_lab::{machine, spread::Spread};
 
 /// A column: what it is, in which unit.
 pub(crate) type Column = &'static str;
@@ -39,25 +41,15 @@ impl Table {
     }
 
     fn cell(&self, broker: &str, at: usize) -> String {
-        let (min, median, max) = spread(&self.column(broker, at));
-        let floor = self.order.first().map_or(f64::NAN, |first| spread(&self.column(first, at)).1);
-        let ratio = median / floor;
+        let Some(Spread { min, median, max }) = self.spread(broker, at) else { return String::new() };
+        let floor = self.order.first().and_then(|first| self.spread(first, at));
+        let ratio = floor.map_or(f64::NAN, |floor| median / floor.median);
         let ratio = if ratio.is_finite() { format!(" ({ratio:.2})") } else { String::new() };
         format!("{} / **{}** / {}{ratio}", short(min), short(median), short(max))
     }
 
-    fn column(&self, broker: &str, at: usize) -> Vec<f64> {
-        self.samples[broker].iter().map(|sample| sample[at]).collect()
-    }
-}
-
-/// Least, middle and largest.
-pub(crate) fn spread(values: &[f64]) -> (f64, f64, f64) {
-    let mut sorted = values.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    match sorted.as_slice() {
-        [] => (f64::NAN, f64::NAN, f64::NAN),
-        all => (all[0], all[all.len() / 2], all[all.len() - 1]),
+    fn spread(&self, broker: &str, at: usize) -> Option<Spread> {
+        Spread::of(&self.samples[broker].iter().map(|sample| sample[at]).collect::<Vec<_>>())
     }
 }
 
@@ -72,17 +64,9 @@ fn short(value: f64) -> String {
 
 /// One line on where this ran.
 pub(crate) fn machine() {
-    let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
-    let cpu = read("/proc/cpuinfo");
-    let model = cpu
-        .lines()
-        .find_map(|l| l.strip_prefix("model name"))
-        .map_or("?", |l| l.trim_start_matches([' ', '\t', ':']));
+    let here = machine::here(&std::env::temp_dir());
     println!(
-        "{} x {model}; Linux {}; congestion control {}; load {}",
-        std::thread::available_parallelism().map_or(0, usize::from),
-        read("/proc/sys/kernel/osrelease").trim(),
-        read("/proc/sys/net/ipv4/tcp_congestion_control").trim(),
-        read("/proc/loadavg").trim(),
+        "{} x {}; Linux {}; congestion control {}; load {}",
+        here.cpus, here.cpu, here.kernel, here.congestion_control_default, here.load
     );
 }

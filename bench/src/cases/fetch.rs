@@ -3,9 +3,11 @@
 use std::time::Instant;
 
 use anyhow::{Result, ensure};
+use pagewire_lab::drive::client::Connection;
+use pagewire_lab::drive::process;
 
 use super::produce;
-use crate::{broker::Broker, client, client::Connection, process};
+use crate::{broker::Broker, client};
 
 /// The hot set: written once, read over and over.
 const HOT_MIB: u64 = 256;
@@ -28,7 +30,8 @@ pub(super) fn large(broker: &Broker, mib: u64) -> Result<Vec<f64>> {
     }
     let (cpu, took) = (process::cpu(broker.pid)?.saturating_sub(cpu), started.elapsed());
     let gib = bytes as f64 / f64::from(1 << 30);
-    Ok(vec![cpu.as_secs_f64() / gib, gib * 1024.0 / took.as_secs_f64(), process::resident_mib(broker.pid)?])
+    let resident_mib = process::memory(broker.pid)?.resident_mib;
+    Ok(vec![cpu.as_secs_f64() / gib, gib * 1024.0 / took.as_secs_f64(), resident_mib])
 }
 
 pub(super) fn small(broker: &Broker, _mib: u64) -> Result<Vec<f64>> {
@@ -42,12 +45,10 @@ pub(super) fn small(broker: &Broker, _mib: u64) -> Result<Vec<f64>> {
     Ok(vec![cpu.as_secs_f64() * per, took.as_secs_f64() * per])
 }
 
-/// Reads a topic of equal batches in a circle.
+/// Reads a topic in a circle.
 struct Reader {
     connection: Connection,
     topic: &'static str,
-    batch_len: u64,
-    batch_records: i64,
     offset: i64,
     end: i64,
 }
@@ -55,40 +56,22 @@ struct Reader {
 impl Reader {
     /// Fills the topic if nobody did.
     fn new(broker: &Broker, topic: &'static str, records: usize) -> Result<Self> {
-        let mut connection = Connection::open(broker.address)?;
-        let batch = client::batch(records, 1024)?;
-        let batches = (HOT_MIB << 20) / batch.len() as u64;
-        let mut reader = Self {
-            batch_len: batch.len() as u64,
-            batch_records: records as i64,
-            offset: 0,
-            end: batches as i64 * records as i64,
-            connection: Connection::open(broker.address)?,
-            topic,
-        };
-        if !broker.bare {
-            connection.create_topic(topic)?;
+        client::create_topic(broker, topic)?;
+        let (mut frame, bytes) = client::frame(topic, records)?;
+        let batches = (HOT_MIB << 20) / bytes;
+        let end = batches as i64 * records as i64;
+        let mut connection = client::open(broker.address)?;
+        let is_full = |connection: &mut Connection| client::fetch(connection, topic, end - 1, 1, 0).is_ok();
+        if broker.bare || !is_full(&mut connection) {
+            produce::send(&mut connection, &mut frame, batches)?;
         }
-        if broker.bare || reader.connection.fetch(topic, reader.end - 1, 1, 0)?.bytes == 0 {
-            produce::send(&mut connection, topic, batch, batches)?;
-        }
-        Ok(reader)
+        Ok(Self { connection, topic, offset: 0, end })
     }
 
     fn fetch(&mut self, max_bytes: i32) -> Result<u64> {
-        let got = self.connection.fetch(self.topic, self.offset, max_bytes, 500)?;
-        ensure!(
-            got.error == 0 && got.bytes > 0,
-            "fetch at {}: error {}, {} bytes",
-            self.offset,
-            got.error,
-            got.bytes
-        );
-        let whole = (got.bytes as u64 / self.batch_len).max(1);
-        self.offset += whole as i64 * self.batch_records;
-        if self.offset >= self.end {
-            self.offset = 0;
-        }
-        Ok(got.bytes as u64)
+        let got = client::fetch(&mut self.connection, self.topic, self.offset, max_bytes, 500)?;
+        ensure!(got.records > 0, "fetch at {}: no whole batch in {} bytes", self.offset, got.bytes);
+        self.offset = if got.next >= self.end { 0 } else { got.next };
+        Ok(got.bytes)
     }
 }

@@ -3,48 +3,40 @@
 use std::time::Instant;
 
 use anyhow::Result;
+use pagewire_lab::drive::client::{Connection, ProduceFrame};
+use pagewire_lab::drive::process;
 
-use crate::{broker::Broker, client, client::Connection, process};
+use crate::{broker::Broker, client};
 
 /// Requests in flight.
-const WINDOW: u64 = 5;
+const WINDOW: i32 = 5;
 /// 64 records of 1 KiB.
 const RECORDS: usize = 64;
-const VALUE_LEN: usize = 1024;
 pub(super) const TOPIC: &str = "bench-64";
 
 pub(super) fn run(broker: &Broker, mib: u64) -> Result<Vec<f64>> {
-    let mut connection = Connection::open(broker.address)?;
-    if !broker.bare {
-        connection.create_topic(TOPIC)?;
-    }
-    let batch = client::batch(RECORDS, VALUE_LEN)?;
-    let requests = (mib << 20) / batch.len() as u64;
+    client::create_topic(broker, TOPIC)?;
+    let mut connection = client::open(broker.address)?;
+    let (mut frame, bytes) = client::frame(TOPIC, RECORDS)?;
+    let requests = (mib << 20) / bytes;
     let (cpu, started) = (process::cpu(broker.pid)?, Instant::now());
-    send(&mut connection, TOPIC, batch.clone(), requests)?;
+    send(&mut connection, &mut frame, requests)?;
     let (cpu, took) = (process::cpu(broker.pid)?.saturating_sub(cpu), started.elapsed());
-    let gib = (requests * batch.len() as u64) as f64 / f64::from(1 << 30);
-    Ok(vec![cpu.as_secs_f64() / gib, gib * 1024.0 / took.as_secs_f64(), process::resident_mib(broker.pid)?])
+    let gib = (requests * bytes) as f64 / f64::from(1 << 30);
+    let resident_mib = process::memory(broker.pid)?.resident_mib;
+    Ok(vec![cpu.as_secs_f64() / gib, gib * 1024.0 / took.as_secs_f64(), resident_mib])
 }
 
 /// Sends `requests` batches with a window and reads every answer.
-pub(super) fn send(
-    connection: &mut Connection,
-    topic: &'static str,
-    batch: bytes::Bytes,
-    requests: u64,
-) -> Result<()> {
-    let mut frame = client::produce_frame(topic, batch, 1)?;
+pub(super) fn send(connection: &mut Connection, frame: &mut ProduceFrame, requests: u64) -> Result<()> {
+    let requests = i32::try_from(requests)?;
     let mut sent = 0;
     for answered in 0..requests {
         while sent < requests && sent < answered + WINDOW {
-            let at = client::CORRELATION_AT;
-            frame[at..at + 4].copy_from_slice(&(sent as u32).to_be_bytes());
-            connection.send(&frame)?;
+            connection.produce(frame, sent)?;
             sent += 1;
         }
-        let answer = connection.receive()?;
-        anyhow::ensure!(answer[..4] == (answered as u32).to_be_bytes(), "answers out of order");
+        connection.produced(frame, answered)?;
     }
     Ok(())
 }

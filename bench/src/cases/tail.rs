@@ -5,24 +5,23 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
+use pagewire_lab::drive::process;
 
-use crate::{broker::Broker, client, client::Connection, process};
+use crate::{broker::Broker, client};
 
 const TOPIC: &str = "bench-tl";
 const PER_SECOND: u32 = 1000;
 const SECONDS: u32 = 5;
 
 pub(super) fn run(broker: &Broker, _mib: u64) -> Result<Vec<f64>> {
-    let mut producer = Connection::open(broker.address)?;
-    let mut consumer = Connection::open(broker.address)?;
-    if !broker.bare {
-        producer.create_topic(TOPIC)?;
-    }
-    let batch = client::batch(1, 1024)?;
-    let frame = client::produce_frame(TOPIC, batch.clone(), 1)?;
+    client::create_topic(broker, TOPIC)?;
+    let mut producer = client::open(broker.address)?;
+    let mut consumer = client::open(broker.address)?;
+    let (mut frame, _) = client::frame(TOPIC, 1)?;
     // Earlier rounds left theirs; the first record says where this one begins.
-    let start_offset = producer.produce(&frame)? + 1;
+    producer.produce(&mut frame, 0)?;
+    let start_offset = producer.produced(&frame, 0)? + 1;
     let total = PER_SECOND * SECONDS;
     let cpu = process::cpu(broker.pid)?;
     let epoch = Instant::now() + Duration::from_millis(50);
@@ -32,18 +31,17 @@ pub(super) fn run(broker: &Broker, _mib: u64) -> Result<Vec<f64>> {
         for n in 0..total {
             thread::sleep(due(n).saturating_duration_since(Instant::now()));
             sent.push(Instant::now());
-            producer.produce(&frame)?;
+            producer.produce(&mut frame, n as i32)?;
+            producer.produced(&frame, n as i32)?;
         }
         Ok(sent)
     });
     let mut received = Vec::with_capacity(total as usize);
     let mut offset = start_offset;
     while received.len() < total as usize {
-        let got = consumer.fetch(TOPIC, offset, 1 << 20, 500)?;
-        ensure!(got.error == 0, "fetch at {offset}: error {}", got.error);
-        let (records, now) = (got.bytes / batch.len(), Instant::now());
-        received.extend(std::iter::repeat_n(now, records));
-        offset += records as i64;
+        let got = client::fetch(&mut consumer, TOPIC, offset, 1 << 20, 500)?;
+        received.extend(std::iter::repeat_n(Instant::now(), got.records as usize));
+        offset = got.next;
     }
     let sent = sender.join().map_err(|_| anyhow::anyhow!("the producer thread died"))??;
     let cpu = process::cpu(broker.pid)?.saturating_sub(cpu);

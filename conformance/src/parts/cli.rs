@@ -32,6 +32,7 @@ pub fn cli(context: &Context<'_>, cases: &mut Cases<'_>) {
     cases.run("where_to_begin", || positions(&cli));
     cases.run("groups_lag_reset_delete", || groups(&cli));
     cases.run("cluster", || cluster(&cli));
+    cases.run("load_with_its_figures", || load(&cli));
     cases.run("exit_codes", || exit_codes(&cli));
     cases.run("a_closed_pipe_is_no_error", || closed_pipe(&cli));
     cases.run("completions_and_manual_pages", || papers(&cli));
@@ -202,6 +203,32 @@ fn cluster(cli: &Cli) -> Result<()> {
     ensure!(cluster["nodes"].as_array().is_some_and(|nodes| !nodes.is_empty()), "no nodes: {cluster}");
     cli.run(&["cluster", "--apis"])?.succeeded()?;
     Ok(())
+}
+
+/// Every case of `lab drive` with as little as can be measured; a broker that is elsewhere cannot be made cold.
+fn load(cli: &Cli) -> Result<()> {
+    let tiny = [
+        "--rounds=1",
+        "--warm-up=0",
+        "--seconds=0.3",
+        "--round-bytes=1MiB",
+        "--hot-bytes=1MiB",
+        "--cold-bytes=1MiB",
+        "--rate=200",
+        "--busy=5",
+        "--idle=5",
+    ];
+    let cells = cli.json_lines(&[&["lab", "drive"], &tiny[..]].concat())?;
+    let cases: Vec<&str> = cells.iter().filter_map(|cell| cell["case"].as_str()).collect();
+    let asked = ["produce", "fetch-hot", "end-to-end", "connections"];
+    ensure!(asked.iter().all(|case| cases.contains(case)), "only {cases:?} were measured");
+    for cell in &cells {
+        ensure!(cell["figures"]["records_per_s"]["median"].as_f64() > Some(0.0), "nothing moved: {cell}");
+        let missing = cell["figures"]["missing_records"]["max"].as_f64().unwrap_or_default();
+        ensure!(missing == 0.0, "records were lost: {cell}");
+    }
+    let left = || Ok(cli.run(&["topic", "list"])?.succeeded()?.out.contains("pagewire-drive"));
+    until("no topic of the drive left", || left().map(|left: bool| !left))
 }
 
 fn exit_codes(cli: &Cli) -> Result<()> {

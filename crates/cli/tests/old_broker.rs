@@ -126,4 +126,10 @@ fn everything_works_with_the_versions_of_kafka_2_1() {
     run(&["group", "describe", "g"]).failed(1);
     assert!(run(&["topic", "describe", "t"]).ok().contains("offsets held 15"));
     run(&["topic", "delete", "t"]).ok();
+
+    let tiny = ["--rounds=1", "--warm-up=0", "--seconds=0.2", "--round-bytes=1MiB", "--hot-bytes=1MiB"];
+    let more = ["--cold-bytes=1MiB", "--rate=100", "--busy=2", "--idle=2", "-o", "json"];
+    let cells = run(&[&["lab", "drive"], &tiny[..], &more].concat()).ok();
+    assert!(["produce", "fetch-hot", "end-to-end", "connections"].iter().all(|case| cells.contains(case)));
+    assert_eq!(run(&["topic", "list", "-o", "json"]).ok(), "[]\n");
 }

@@ -11,5 +11,8 @@
 //! No figure without its cost: throughput is never reported without the CPU seconds it took, and nothing without its
 //! spread over interleaved rounds.
 
+pub mod drive;
+pub mod machine;
 pub mod record;
+pub mod size;
 pub mod spread;

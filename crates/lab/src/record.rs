@@ -164,10 +164,20 @@ pub struct DriveCell {
     pub latency_us: BTreeMap<String, Spread>,
     /// Latency distribution of all rounds together: percentile (0 to 100) and microseconds.
     pub distribution: Vec<(f64, f64)>,
-    /// Over time, all rounds one after another: seconds since the case began, MB a second in that second.
+    /// Over time, all rounds one after another: seconds since the case began, MB a second up to then since the point
+    /// before (a quarter of a second).
     pub timeline: Vec<(f64, f64)>,
     /// Rounds measured.
     pub rounds: usize,
+    /// Figures and latencies (`p50_us` and so on) divided by the first broker's of the same round; empty for itself.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub ratio_to_first: BTreeMap<String, Spread>,
+    /// The broker's process, whose CPU and memory are among the figures.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub process: Option<u32>,
+    /// What must be known to read the figures: why CPU is unknown, what was not as asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
     /// Where this was.
     pub machine: Machine,
 }

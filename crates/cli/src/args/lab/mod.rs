@@ -28,5 +28,5 @@ pub(crate) enum LabCommand {
     /// Find this machine's thresholds and write them where `serve` reads them
     Calibrate(calibrate::CalibrateArgs),
     /// Load Kafka brokers, several of them interleaved
-    Drive(drive::DriveArgs),
+    Drive(Box<drive::DriveArgs>),
 }

@@ -1,0 +1,109 @@
+//! One case as a table: a row for each figure, a column for each broker, and its ratio to the first.
+
+use anyhow::Result;
+use pagewire_lab::record::DriveCell;
+use pagewire_lab::spread::Spread;
+
+use crate::output::units::figure;
+use crate::output::{Out, Table};
+
+/// A figure: its key, its name for people, what it is divided by.
+type Row = (&'static str, &'static str, f64);
+
+/// What moved many bytes is told by the byte. Cost stands before what it bought.
+const BY_BYTES: &[Row] =
+    &[("cpu_s_per_gb", "CPU s/GB", 1.0), ("mb_per_s", "MB/s", 1.0), ("records_per_s", "records/s", 1.0)];
+/// What moved little, often, is told by the record.
+const BY_RECORDS: &[Row] =
+    &[("cpu_us_per_record", "CPU us/record", 1.0), ("records_per_s", "records/s", 1.0)];
+const FROM_DISK: Row = ("disk_bytes_per_byte", "share from disk", 1.0);
+const OPENING: &[Row] =
+    &[("connects_per_s", "connects/s", 1.0), ("idle_kib_per_connection", "KiB/idle connection", 1.0)];
+const LATE: Row = ("behind_ms", "client late, at most, ms", 1.0);
+/// The broker's process, and the client's, which should not be the one that is busy.
+const PROCESSES: &[Row] = &[
+    ("rss_mib", "memory MiB", 1.0),
+    ("peak_rss_mib", "peak memory MiB", 1.0),
+    ("cpu_cores", "cores busy", 1.0),
+    ("client_cpu_cores", "client's cores busy", 1.0),
+];
+/// In milliseconds.
+const LATENCIES: &[Row] =
+    &[("p50", "p50 ms", 1e3), ("p99", "p99 ms", 1e3), ("p99.9", "p99.9 ms", 1e3), ("max", "max ms", 1e3)];
+
+/// Prints a case; `cells` are its brokers, the first is what the others are compared with.
+pub(super) fn print(out: &mut Out, cells: &[DriveCell]) -> Result<()> {
+    let Some(first) = cells.first() else { return Ok(()) };
+    out.line(format_args!("\n{}: {}, {} rounds", first.case, settings(first), first.rounds))?;
+    let mut columns = vec![String::new()];
+    for (at, cell) in cells.iter().enumerate() {
+        columns.push(format!(">{}", cell.broker.to_uppercase()));
+        if at > 0 {
+            columns.push(">RATIO".to_owned());
+        }
+    }
+    let mut table = Table::new(&columns.iter().map(String::as_str).collect::<Vec<_>>());
+    for (at, row) in rows(&first.case).into_iter().enumerate() {
+        // A rate without its cost says nothing: that the cost is unknown is said.
+        let absent = if at == 0 { "unknown" } else { "" };
+        if at == 0 || cells.iter().any(|cell| of(cell, row.0).is_some()) {
+            table.cells(line(cells, row, absent));
+        }
+    }
+    table.print(out)?;
+    for cell in cells {
+        cell.notes.iter().try_for_each(|note| out.line(format_args!("{}: {note}", cell.broker)))?;
+    }
+    Ok(())
+}
+
+/// The rows of a case; the first is what it cost in CPU.
+fn rows(case: &str) -> Vec<Row> {
+    let own = match case {
+        "fetch-cold" => [BY_BYTES, &[FROM_DISK]].concat(),
+        "end-to-end" => [BY_RECORDS, &[LATE]].concat(),
+        "connections" => [BY_RECORDS, OPENING].concat(),
+        _ => BY_BYTES.to_vec(),
+    };
+    [own, PROCESSES.to_vec(), LATENCIES.to_vec()].concat()
+}
+
+/// A figure of a cell, or a latency.
+fn of(cell: &DriveCell, key: &str) -> Option<Spread> {
+    cell.figures.get(key).or_else(|| cell.latency_us.get(key)).copied()
+}
+
+fn line(cells: &[DriveCell], (key, name, unit): Row, absent: &str) -> Vec<String> {
+    let mut line = vec![name.to_owned()];
+    for (at, cell) in cells.iter().enumerate() {
+        line.push(of(cell, key).map_or_else(|| absent.to_owned(), |found| spread(found, unit)));
+        if at > 0 {
+            let ratio =
+                cell.ratio_to_first.get(key).or_else(|| cell.ratio_to_first.get(&format!("{key}_us")));
+            line.push(ratio.map_or_else(String::new, |ratio| format!("x {:.2}", ratio.median)));
+        }
+    }
+    line
+}
+
+/// The median, and what lies around it.
+fn spread(found: Spread, unit: f64) -> String {
+    let [least, middle, most] = [found.min, found.median, found.max].map(|value| figure(value / unit));
+    if least == most { middle } else { format!("{middle} ({least}..{most})") }
+}
+
+fn settings(cell: &DriveCell) -> String {
+    let pairs = cell.settings.iter().map(|(name, value)| format!("{} {value}", name.replace('_', " ")));
+    pairs.collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_figure_stands_with_its_spread_unless_there_is_none() {
+        assert_eq!(spread(Spread { min: 1000.0, median: 1500.0, max: 2000.0 }, 1e3), "1.50 (1.00..2.00)");
+        assert_eq!(spread(Spread { min: 0.5, median: 0.5, max: 0.5 }, 1.0), "0.500");
+    }
+}

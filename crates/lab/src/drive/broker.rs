@@ -1,0 +1,48 @@
+//! A broker under load: where it is, and its process if that can be measured.
+
+use std::net::SocketAddr;
+
+use super::client::{Dial, Error, Result};
+use super::process::{self, Found};
+use super::target::Target;
+
+/// A broker that answered.
+#[derive(Debug, Clone)]
+pub(super) struct Broker {
+    pub(super) name: String,
+    pub(super) address: SocketAddr,
+    /// Its process, or why its CPU is unknown.
+    pub(super) process: Found,
+    /// The congestion control of this side's sockets to it.
+    pub(super) congestion_control: String,
+    pub(super) dial: Dial,
+}
+
+impl Broker {
+    /// Looks it up, speaks to it and finds its process.
+    pub(super) fn meet(target: &Target, dial: &Dial) -> Result<Self> {
+        let address = dial.resolve(&target.host, target.port)?;
+        let connection = dial.open(address)?;
+        let process = match target.pid {
+            Some(pid) => Ok(existing(pid)?),
+            None => process::find(address),
+        };
+        let congestion_control = connection.congestion_control().unwrap_or_default();
+        Ok(Self { name: target.name.clone(), address, process, congestion_control, dial: dial.clone() })
+    }
+
+    /// The process, if there is one to measure.
+    pub(super) fn pid(&self) -> Option<u32> {
+        self.process.as_ref().ok().copied()
+    }
+}
+
+/// The process that was named: a wrong number shall be told before the work and not after it.
+fn existing(pid: u32) -> Result<u32> {
+    process::cpu(pid).map(|_| pid).map_err(|error| Error::Local {
+        what: format!("process {pid} cannot be measured"),
+        advice: format!(
+            "{error:#}; correct the number behind the comma, or leave it out and it is looked for"
+        ),
+    })
+}

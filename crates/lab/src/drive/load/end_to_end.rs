@@ -1,0 +1,294 @@
+//! `end-to-end`: records at a fixed rate; their latency counts from when they were due to when a consumer has them.
+//!
+//! ```text
+//!   lane:  sender   due 0 . . due 1 . . (stall) . . . . due 2+3+4 in one batch      values carry when they were due
+//!          receiver              |latency 0|                   |--- latency 2 ---|  long polls, one connection
+//! ```
+//!
+//! A sender that is late sends everything that is due as one batch, as producers with a linger of 0 do.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use pagewire_record::{BatchBuilder, Codec, DecompressLimits, complete_batches};
+
+use crate::drive::broker::Broker;
+use crate::drive::client::{Acks, Connection, Error, Fetch, ProduceFrame, Result, now_ms, value};
+use crate::drive::latency::Latencies;
+use crate::drive::plan::Plan;
+use crate::drive::schedule::Schedule;
+use crate::drive::topic::Topic;
+
+use super::race::{Limits, Race, Runner, runner};
+use super::{Figure, Load};
+
+/// What a value begins with: the round, and nanoseconds from its start to when the record was due.
+pub(in crate::drive) const STAMP: usize = 16;
+/// The first record is due so long after the round began, when all threads run.
+const LEAD_IN: Duration = Duration::from_millis(50);
+/// Records are waited for so long after the last was due.
+const GRACE: Duration = Duration::from_secs(10);
+/// A late sender puts no more than so many records into a batch.
+const BATCH_MAX: u64 = 1000;
+/// A long poll.
+const WAIT_MS: i32 = 200;
+
+/// The load.
+#[derive(Debug)]
+pub(super) struct EndToEnd {
+    topic: Topic,
+    schedule: Schedule,
+    length: Duration,
+    fetch_bytes: i32,
+    round: u64,
+    lanes: Vec<(Sender, Receiver)>,
+}
+
+#[derive(Debug)]
+struct Sender {
+    connection: Connection,
+    topic: String,
+    partition: i32,
+    record_bytes: usize,
+    codec: Codec,
+    acks: Acks,
+    /// The most that a send came after its time.
+    behind: Duration,
+}
+
+#[derive(Debug)]
+struct Receiver {
+    connection: Connection,
+    topic: String,
+    partition: i32,
+    offset: i64,
+    /// Records that never came.
+    missing: u64,
+}
+
+/// What a lane does in this round.
+#[derive(Debug, Clone, Copy)]
+struct Task {
+    lane: usize,
+    schedule: Schedule,
+    length: Duration,
+    round: u64,
+}
+
+impl Task {
+    fn count(&self) -> u64 {
+        self.schedule.count(self.lane, self.length)
+    }
+}
+
+impl EndToEnd {
+    pub(super) fn prepare(topic: Topic, plan: &Plan, broker: &Broker) -> Result<Self> {
+        let count = plan.partitions_count();
+        let lane = |lane| {
+            let (partition, leader) = topic.partition(lane);
+            let sender = Sender {
+                connection: broker.dial.open(leader)?,
+                topic: topic.name.clone(),
+                partition,
+                record_bytes: plan.record_bytes.max(STAMP),
+                codec: plan.codec,
+                acks: plan.acks,
+                behind: Duration::ZERO,
+            };
+            let connection = broker.dial.open(leader)?;
+            let receiver =
+                Receiver { connection, topic: topic.name.clone(), partition, offset: 0, missing: 0 };
+            Ok((sender, receiver))
+        };
+        let lanes = (0..count).map(lane).collect::<Result<_>>()?;
+        Ok(Self {
+            lanes,
+            schedule: Schedule::new(plan.rate, count),
+            length: plan.length,
+            fetch_bytes: plan.fetch_bytes,
+            round: 0,
+            topic,
+        })
+    }
+}
+
+impl Load for EndToEnd {
+    fn limits(&self) -> Limits {
+        Limits { lead_in: LEAD_IN, length: self.length + GRACE, bytes: u64::MAX }
+    }
+
+    fn runners(&mut self) -> Vec<Runner<'_>> {
+        self.round += 1;
+        let (schedule, length, round, max_bytes) = (self.schedule, self.length, self.round, self.fetch_bytes);
+        let lanes = self.lanes.iter_mut().enumerate();
+        let both = lanes.flat_map(|(lane, (sender, receiver))| {
+            let task = Task { lane, schedule, length, round };
+            [
+                runner(move |race| sender.run(race, task)),
+                runner(move |race| receiver.run(race, task, max_bytes)),
+            ]
+        });
+        both.collect()
+    }
+
+    fn figures(&mut self) -> Vec<Figure> {
+        let behind = self.lanes.iter().map(|lane| lane.0.behind).max().unwrap_or_default();
+        let missing: u64 = self.lanes.iter().map(|lane| lane.1.missing).sum();
+        vec![("behind_ms", behind.as_secs_f64() * 1e3), ("missing_records", missing as f64)]
+    }
+
+    fn topic(&mut self) -> &mut Topic {
+        &mut self.topic
+    }
+}
+
+impl Sender {
+    /// Sends each record when it is due, or as soon after as it can.
+    fn run(&mut self, race: &Race, task: Task) -> Result<Latencies> {
+        let start = race.start();
+        let (mut next, count) = (0, task.count());
+        let mut state = task.round << 32 | (task.lane as u64 + 1);
+        self.behind = Duration::ZERO;
+        while next < count && !race.is_over() {
+            let due = start + task.schedule.due(task.lane, next);
+            race.sleep_until(due);
+            if race.is_over() {
+                break;
+            }
+            let now = start.elapsed();
+            let upto = task.schedule.due_by(task.lane, now).clamp(next + 1, count).min(next + BATCH_MAX);
+            self.behind = self.behind.max(start.elapsed().saturating_sub(task.schedule.due(task.lane, next)));
+            let batch = self.batch(&task, next..upto, &mut state)?;
+            let versions = self.connection.versions();
+            let mut frame = ProduceFrame::new(versions, &self.topic, self.partition, batch, self.acks)?;
+            let id = next as i32;
+            self.connection.produce(&mut frame, id)?;
+            if frame.is_answered() {
+                self.connection.produced(&frame, id)?;
+            }
+            next = upto;
+        }
+        Ok(Latencies::default())
+    }
+
+    /// The records of these places in the schedule.
+    fn batch(&self, task: &Task, places: std::ops::Range<u64>, state: &mut u64) -> Result<Bytes> {
+        let now_ms = now_ms();
+        let mut builder = BatchBuilder::new(self.codec);
+        for place in places {
+            let due = task.schedule.due(task.lane, place);
+            let mut value = value(self.record_bytes, state);
+            stamp(&mut value, task.round, due);
+            builder.append(now_ms, None, Some(&value), &[])?;
+        }
+        Ok(builder.build()?)
+    }
+}
+
+impl Receiver {
+    /// Reads until every record of the round has come, or its time is over.
+    fn run(&mut self, race: &Race, task: Task, max_bytes: i32) -> Result<Latencies> {
+        let start = race.start();
+        let count = task.count();
+        let mut latencies = Latencies::default();
+        let mut seen = 0;
+        while seen < count && start.elapsed() < task.length + GRACE && !race.is_over() {
+            let fetch = Fetch {
+                topic: &self.topic,
+                partition: self.partition,
+                offset: self.offset,
+                max_bytes,
+                wait_ms: WAIT_MS,
+            };
+            let mut dues = Vec::new();
+            let mut damaged = None;
+            let got = self.connection.fetch_with(&fetch, |records| {
+                damaged = read(records, task.round, self.offset, &mut dues).err();
+            })?;
+            let now = start.elapsed();
+            if let Some(what) = damaged {
+                return Err(Error::Protocol { address: self.connection.address(), what });
+            }
+            for due in &dues {
+                latencies.record(now.saturating_sub(*due));
+            }
+            seen += dues.len() as u64;
+            self.offset = got.next;
+            if got.bytes > 0 {
+                race.count(got.bytes, dues.len() as u64);
+            }
+        }
+        self.missing = count.saturating_sub(seen);
+        // They have waited at least so long: leaving them out would flatter the broker.
+        let now = start.elapsed();
+        for back in 0..self.missing {
+            latencies.record(now.saturating_sub(task.schedule.due(task.lane, count - 1 - back)));
+        }
+        Ok(latencies)
+    }
+}
+
+/// Writes round and due time over the beginning of a value.
+fn stamp(value: &mut [u8], round: u64, due: Duration) {
+    let nanos = u64::try_from(due.as_nanos()).unwrap_or(u64::MAX);
+    for (place, byte) in value.iter_mut().zip(round.to_be_bytes().into_iter().chain(nanos.to_be_bytes())) {
+        *place = byte;
+    }
+}
+
+/// When the records of this round were due, those before `offset` left out.
+fn read(
+    records: &Bytes,
+    round: u64,
+    offset: i64,
+    dues: &mut Vec<Duration>,
+) -> std::result::Result<(), String> {
+    for batch in complete_batches(records) {
+        let batch = batch.map_err(|error| error.to_string())?;
+        let inside = batch.records(&DecompressLimits::default()).map_err(|error| error.to_string())?;
+        for record in inside {
+            let record = record.map_err(|error| error.to_string())?;
+            let stamped = record.value.as_ref().and_then(|value| value.first_chunk::<STAMP>());
+            let stamped =
+                stamped.ok_or("a record is none of the drive's: does somebody else write to its topic?")?;
+            let (of, nanos) = stamped.split_at(8);
+            let number = |bytes: &[u8]| bytes.iter().fold(0_u64, |all, byte| all << 8 | u64::from(*byte));
+            if number(of) == round && record.offset >= offset {
+                dues.push(Duration::from_nanos(number(nanos)));
+            }
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn due_times_travel_in_the_values_and_other_rounds_are_left_out() {
+        let mut builder = BatchBuilder::new(Codec::Lz4);
+        for (round, due) in [(1, 5), (2, 7), (2, 9)] {
+            let mut value = vec![b'x'; 100];
+            stamp(&mut value, round, Duration::from_nanos(due));
+            builder.append(0, None, Some(&value), &[]).unwrap();
+        }
+        let batch = builder.build().unwrap();
+        let dues = |round, offset| {
+            let mut dues = Vec::new();
+            read(&batch, round, offset, &mut dues).unwrap();
+            dues.iter().map(Duration::as_nanos).collect::<Vec<_>>()
+        };
+        assert_eq!(dues(2, 0), [7, 9]);
+        assert_eq!(dues(2, 2), [9]);
+        assert_eq!(dues(1, 0), [5]);
+    }
+
+    #[test]
+    fn a_record_of_somebody_else_is_an_error() {
+        let mut builder = BatchBuilder::new(Codec::None);
+        builder.append(0, None, Some(b"short"), &[]).unwrap();
+        let error = read(&builder.build().unwrap(), 1, 0, &mut Vec::new()).unwrap_err();
+        assert!(error.contains("somebody else"), "{error}");
+    }
+}

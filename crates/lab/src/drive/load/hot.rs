@@ -1,0 +1,74 @@
+//! `fetch-hot`: what was just written, over and over.
+
+use std::time::Duration;
+
+use crate::drive::broker::Broker;
+use crate::drive::client::Result;
+use crate::drive::plan::Plan;
+use crate::drive::topic::Topic;
+
+use super::Load;
+use super::fill::fill;
+use super::race::{Limits, Runner, runner};
+use super::reader::Reader;
+
+/// The load.
+#[derive(Debug)]
+pub(super) struct FetchHot {
+    topic: Topic,
+    limits: Limits,
+    readers: Vec<Reader>,
+}
+
+impl FetchHot {
+    pub(super) fn prepare(topic: Topic, plan: &Plan, broker: &Broker) -> Result<Self> {
+        let ends = fill(&topic, plan, broker, plan.hot_bytes)?;
+        let lanes = plan.lanes();
+        let mut readers = readers(&topic, plan, broker, &ends, lanes)?;
+        for (lane, reader) in readers.iter_mut().enumerate() {
+            // Each begins elsewhere, so that they do not read the same in step.
+            reader.offset = reader.end / lanes as i64 * lane as i64;
+        }
+        Ok(Self {
+            topic,
+            limits: Limits { lead_in: Duration::ZERO, length: plan.length, bytes: u64::MAX },
+            readers,
+        })
+    }
+}
+
+/// A reader for each lane.
+pub(super) fn readers(
+    topic: &Topic,
+    plan: &Plan,
+    broker: &Broker,
+    ends: &[i64],
+    lanes: usize,
+) -> Result<Vec<Reader>> {
+    let reader = |lane| {
+        let (partition, leader) = topic.partition(lane);
+        Ok(Reader {
+            connection: broker.dial.open(leader)?,
+            topic: topic.name.clone(),
+            partition,
+            offset: 0,
+            end: ends.get(partition as usize).copied().unwrap_or_default(),
+            max_bytes: plan.fetch_bytes,
+        })
+    };
+    (0..lanes).map(reader).collect()
+}
+
+impl Load for FetchHot {
+    fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    fn runners(&mut self) -> Vec<Runner<'_>> {
+        self.readers.iter_mut().map(|reader| runner(|race| reader.circle(race))).collect()
+    }
+
+    fn topic(&mut self) -> &mut Topic {
+        &mut self.topic
+    }
+}

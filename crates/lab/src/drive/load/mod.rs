@@ -1,0 +1,55 @@
+//! The loads, one file each. A load is prepared once for a broker, then runs round after round.
+
+pub(super) mod cold;
+mod connections;
+mod descriptors;
+pub(super) mod end_to_end;
+mod fill;
+mod hot;
+mod produce;
+mod pump;
+pub(super) mod race;
+mod reader;
+
+use super::broker::Broker;
+use super::client::Result;
+use super::plan::{Case, Plan};
+use super::topic::Topic;
+use race::{Limits, Runner};
+
+/// A figure that only one kind of load has.
+pub(super) type Figure = (&'static str, f64);
+
+/// A load on one broker.
+pub(super) trait Load {
+    /// What a round needs and does not measure; `Err` says why the case cannot be measured with this broker.
+    fn before(&mut self) -> std::result::Result<(), String> {
+        Ok(())
+    }
+
+    /// When a round ends.
+    fn limits(&self) -> Limits;
+
+    /// Who does the work of a round, each on a thread of its own.
+    fn runners(&mut self) -> Vec<Runner<'_>>;
+
+    /// Figures of the round that has just ended, beside those that all loads have.
+    fn figures(&mut self) -> Vec<Figure> {
+        Vec::new()
+    }
+
+    /// The topic it works on.
+    fn topic(&mut self) -> &mut Topic;
+}
+
+/// Makes the topic and the connections of a case.
+pub(super) fn prepare(case: Case, plan: &Plan, broker: &Broker) -> Result<Box<dyn Load>> {
+    let topic = Topic::make(broker, plan, case)?;
+    Ok(match case {
+        Case::Produce => Box::new(produce::Produce::prepare(topic, plan, broker)?),
+        Case::FetchHot => Box::new(hot::FetchHot::prepare(topic, plan, broker)?),
+        Case::FetchCold => Box::new(cold::FetchCold::prepare(topic, plan, broker)?),
+        Case::EndToEnd => Box::new(end_to_end::EndToEnd::prepare(topic, plan, broker)?),
+        Case::Connections => Box::new(connections::Connections::prepare(topic, plan, broker)?),
+    })
+}

@@ -1,0 +1,122 @@
+//! What a round cost: CPU of the broker and of the client, memory, bytes from the disk, beside what it achieved.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use anyhow::Result;
+
+use super::broker::Broker;
+use super::load::race::Lap;
+use super::process;
+
+/// Figures of one round by name; names end in their unit.
+pub(super) type Figures = BTreeMap<&'static str, f64>;
+
+/// A measurement that has begun.
+#[derive(Debug)]
+pub(super) struct Meter {
+    /// The broker's process, its CPU and what it had read from disks.
+    broker: Option<(u32, Duration, Option<u64>)>,
+    client: Duration,
+}
+
+impl Meter {
+    /// Begins.
+    pub(super) fn start(broker: &Broker) -> Result<Self> {
+        let of = |pid| Ok::<_, anyhow::Error>((pid, process::cpu(pid)?, process::read_from_disk(pid)));
+        Ok(Self { broker: broker.pid().map(of).transpose()?, client: process::own_cpu() })
+    }
+
+    /// Ends: the figures of what was done meanwhile.
+    pub(super) fn stop(self, lap: &Lap) -> Result<Figures> {
+        let client = process::own_cpu().saturating_sub(self.client);
+        let mut figures = achieved(lap);
+        cost(&mut figures, lap, client, &CLIENT);
+        if let Some((pid, cpu, disk)) = self.broker {
+            let cpu = process::cpu(pid)?.saturating_sub(cpu);
+            cost(&mut figures, lap, cpu, &BROKER);
+            let memory = process::memory(pid)?;
+            figures.insert("rss_mib", memory.resident_mib);
+            figures.insert("peak_rss_mib", memory.peak_mib);
+            if let (Some(before), Some(after)) = (disk, process::read_from_disk(pid)) {
+                let read = after.saturating_sub(before) as f64;
+                insert(&mut figures, "disk_bytes_per_byte", read / lap.bytes as f64);
+            }
+        }
+        Ok(figures)
+    }
+}
+
+/// Names of what CPU time comes to: per GB, per record, per request, per second.
+struct Names {
+    s_per_gb: &'static str,
+    us_per_record: &'static str,
+    us_per_request: &'static str,
+    cores: &'static str,
+}
+
+const BROKER: Names = Names {
+    s_per_gb: "cpu_s_per_gb",
+    us_per_record: "cpu_us_per_record",
+    us_per_request: "cpu_us_per_request",
+    cores: "cpu_cores",
+};
+const CLIENT: Names = Names {
+    s_per_gb: "client_cpu_s_per_gb",
+    us_per_record: "client_cpu_us_per_record",
+    us_per_request: "client_cpu_us_per_request",
+    cores: "client_cpu_cores",
+};
+
+fn achieved(lap: &Lap) -> Figures {
+    let mut figures = Figures::new();
+    insert(&mut figures, "mb_per_s", lap.bytes as f64 / 1e6 / lap.seconds);
+    insert(&mut figures, "records_per_s", lap.records as f64 / lap.seconds);
+    insert(&mut figures, "requests_per_s", lap.requests as f64 / lap.seconds);
+    figures
+}
+
+fn cost(figures: &mut Figures, lap: &Lap, cpu: Duration, names: &Names) {
+    let seconds = cpu.as_secs_f64();
+    insert(figures, names.s_per_gb, seconds / (lap.bytes as f64 / 1e9));
+    insert(figures, names.us_per_record, seconds * 1e6 / lap.records as f64);
+    insert(figures, names.us_per_request, seconds * 1e6 / lap.requests as f64);
+    insert(figures, names.cores, seconds / lap.seconds);
+}
+
+/// Leaves out what is no number: of nothing there is no cost.
+fn insert(figures: &mut Figures, name: &'static str, value: f64) {
+    if value.is_finite() {
+        figures.insert(name, value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cost_is_per_gb_per_request_and_per_second() {
+        let lap = Lap { seconds: 2.0, bytes: 500_000_000, records: 1000, requests: 100, ..Lap::default() };
+        let mut figures = achieved(&lap);
+        cost(&mut figures, &lap, Duration::from_millis(100), &BROKER);
+        for (name, expected) in [
+            ("mb_per_s", 250.0),
+            ("records_per_s", 500.0),
+            ("requests_per_s", 50.0),
+            ("cpu_s_per_gb", 0.2),
+            ("cpu_us_per_record", 100.0),
+            ("cpu_us_per_request", 1000.0),
+            ("cpu_cores", 0.05),
+        ] {
+            assert!((figures[name] - expected).abs() < 1e-9, "{name}: {}", figures[name]);
+        }
+    }
+
+    #[test]
+    fn nothing_has_no_cost() {
+        let mut figures = achieved(&Lap::default());
+        cost(&mut figures, &Lap::default(), Duration::from_millis(1), &CLIENT);
+        assert!(!figures.contains_key("client_cpu_s_per_gb") && !figures.contains_key("mb_per_s"));
+    }
+}

@@ -1,0 +1,50 @@
+//! Load on any Kafka brokers, side by side, with what it costs them.
+//!
+//! ```text
+//!   Plan (targets, cases, sizes, rounds) -> run -> Event::Step     what it does now, for a progress bar
+//!                                            |     Event::Note     what must be known to read the figures
+//!                                            |     Event::Cells    record::DriveCell, one for each broker and case
+//!                                            v
+//!   Broker -> Topic -> Load (produce, hot, cold, end_to_end, connections) -> race (threads, clock) -> Meter -> Tally
+//! ```
+//!
+//! * All brokers take turns in every round, so that what disturbs the machine disturbs all; ratios are of one round.
+//! * CPU is the broker process's own, from `/proc`; the client's stands beside it, to see when that is the bottleneck.
+//! * `end-to-end` and `connections` follow a schedule fixed in advance: no coordinated omission.
+//! * Every topic is the drive's own and is removed, however the run ends.
+//!
+//! # Figures
+//!
+//! | key | what | where |
+//! |-|-|-|
+//! | `cpu_s_per_gb`, `cpu_us_per_record`, `cpu_us_per_request`, `cpu_cores` | the broker process's CPU by byte, record, request, second | where its process is known |
+//! | `client_cpu_s_per_gb` and so on | the same of the drive itself | always |
+//! | `rss_mib`, `peak_rss_mib` | the broker's memory after a round, and at most since it began | where its process is known |
+//! | `disk_bytes_per_byte` | bytes that its process read from a disk for each byte it sent | the same, and its user or root |
+//! | `mb_per_s`, `records_per_s`, `requests_per_s` | what was moved | always |
+//! | `behind_ms`, `missing_records` | the latest send after its time; records that never came | `end-to-end` |
+//! | `connects_per_s`, `idle_kib_per_connection` | of the idle ones: how fast they were made, what each costs in memory | `connections` |
+//!
+//! `latency_us` is from request to answer in `produce`, `fetch-hot` and `fetch-cold`, where the next request waits for the
+//! answer; in the other two from when a record was due. MB and GB are 10^6 and 10^9 bytes of record batches, as they are on the wire.
+
+#![allow(clippy::cast_precision_loss, reason = "figures are told with a few digits")]
+
+mod broker;
+pub mod client;
+mod congestion;
+mod latency;
+mod load;
+mod meter;
+mod plan;
+pub mod process;
+mod run;
+mod schedule;
+mod tally;
+mod target;
+mod topic;
+
+pub use congestion::without_pacing;
+pub use plan::{Case, Plan};
+pub use run::{Event, run, was_stopped};
+pub use target::Target;

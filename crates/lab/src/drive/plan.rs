@@ -1,0 +1,138 @@
+//! What a run does: brokers, cases, sizes, rates, rounds.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use pagewire_record::Codec;
+
+use super::client::Acks;
+use super::target::Target;
+
+/// A kind of load.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Case {
+    /// Batches as fast as the broker takes them.
+    Produce,
+    /// Records that lie in the page cache, as fast as the broker gives them.
+    FetchHot,
+    /// Records that lie on the disk.
+    FetchCold,
+    /// Records at a fixed rate, from when they were due to when a consumer has them.
+    EndToEnd,
+    /// Many connections that each do a little, beside many that do nothing.
+    Connections,
+}
+
+impl Case {
+    /// All of them, in the order in which they run.
+    pub const ALL: [Self; 5] =
+        [Self::Produce, Self::FetchHot, Self::FetchCold, Self::EndToEnd, Self::Connections];
+
+    /// Its name in the results.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Produce => "produce",
+            Self::FetchHot => "fetch-hot",
+            Self::FetchCold => "fetch-cold",
+            Self::EndToEnd => "end-to-end",
+            Self::Connections => "connections",
+        }
+    }
+}
+
+/// A run.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// The brokers; the others are compared to the first.
+    pub targets: Vec<Target>,
+    /// What to do to them.
+    pub cases: Vec<Case>,
+    /// Interleaved rounds that count.
+    pub rounds: usize,
+    /// Rounds before them that do not.
+    pub warm_up: usize,
+    /// How long a round lasts.
+    pub length: Duration,
+    /// A round of `produce` ends after so many bytes too: they stay on the broker's disk until the case ends.
+    pub round_bytes: u64,
+    /// Bytes of a record's value.
+    pub record_bytes: usize,
+    /// Bytes of a batch at most, before compression.
+    pub batch_bytes: usize,
+    /// Which copies must be written.
+    pub acks: Acks,
+    /// How batches are compressed.
+    pub codec: Codec,
+    /// Connections of `produce` and `fetch-hot`; at least one for each partition.
+    pub connections: usize,
+    /// Requests in flight on each connection of `produce`.
+    pub in_flight: usize,
+    /// Partitions of each topic.
+    pub partitions: i32,
+    /// Replicas of each partition.
+    pub replication_factor: i16,
+    /// Bytes of a fetch at most.
+    pub fetch_bytes: i32,
+    /// Bytes that `fetch-hot` reads over and over.
+    pub hot_bytes: u64,
+    /// Bytes that `fetch-cold` reads once a round.
+    pub cold_bytes: u64,
+    /// Make the whole machine's page cache cold, not only the broker's files; needs root.
+    pub drop_caches: bool,
+    /// Records a second in `end-to-end` and `connections`.
+    pub rate: f64,
+    /// Connections that each do a little.
+    pub busy: usize,
+    /// Connections that do nothing.
+    pub idle: usize,
+    /// Congestion control of the client's sockets; `None` is the system's default.
+    pub congestion_control: Option<String>,
+}
+
+impl Plan {
+    /// Connections of a case whose lanes each write or read one partition.
+    pub(super) fn lanes(&self) -> usize {
+        self.connections.max(self.partitions_count())
+    }
+
+    /// Number of partitions.
+    pub(super) fn partitions_count(&self) -> usize {
+        usize::try_from(self.partitions).unwrap_or(1).max(1)
+    }
+
+    /// The settings that matter to a case, by name.
+    pub(super) fn settings(&self, case: Case) -> BTreeMap<String, String> {
+        let size = |bytes: u64| crate::size::text(bytes);
+        let batch = ("batch_bytes", size(self.batch_bytes as u64));
+        let fetch = ("fetch_bytes", size(u64::try_from(self.fetch_bytes).unwrap_or_default()));
+        let acks = ("acks", self.acks.name().to_owned());
+        let records = [
+            ("record_bytes", size(self.record_bytes as u64)),
+            ("compression", self.codec.name().to_owned()),
+            ("partitions", self.partitions.to_string()),
+            ("replication_factor", self.replication_factor.to_string()),
+        ];
+        let connections = |count: usize| ("connections", count.to_string());
+        let own = match case {
+            Case::Produce => {
+                vec![acks, batch, connections(self.lanes()), ("in_flight", self.in_flight.to_string())]
+            }
+            Case::FetchHot => {
+                vec![batch, fetch, connections(self.lanes()), ("topic_bytes", size(self.hot_bytes))]
+            }
+            Case::FetchCold => {
+                let lanes = self.partitions_count();
+                vec![batch, fetch, connections(lanes), ("topic_bytes", size(self.cold_bytes))]
+            }
+            Case::EndToEnd => {
+                let lanes = self.partitions_count();
+                vec![acks, connections(2 * lanes), ("rate_per_s", self.rate.to_string())]
+            }
+            Case::Connections => {
+                let idle = ("idle_connections", self.idle.to_string());
+                vec![acks, connections(self.busy), idle, ("rate_per_s", self.rate.to_string())]
+            }
+        };
+        records.into_iter().chain(own).map(|(name, value)| (name.to_owned(), value)).collect()
+    }
+}

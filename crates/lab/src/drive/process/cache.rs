@@ -1,0 +1,98 @@
+//! Makes a broker's log cold: takes its pages out of the page cache.
+//!
+//! A process may ask for that on files it can open itself (`posix_fadvise(2)`, POSIX_FADV_DONTNEED; clean pages only, so
+//! they are written first). The broker's descriptors in `/proc/PID/fd` name its files and open them, for its own user
+//! and for root. Pages that a process has mapped stay.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{Advice, fadvise, fdatasync};
+
+/// How the files of a log are called, by every broker there is.
+const LOG: &str = "log";
+
+/// What was asked of the kernel: files, and their bytes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Dropped {
+    /// How many files.
+    pub files: usize,
+    /// Their lengths together.
+    pub bytes: u64,
+}
+
+/// Whether the process's files can be seen; `Err` says why not.
+pub fn sees_files(pid: u32) -> Result<(), String> {
+    fs::read_dir(format!("/proc/{pid}/fd")).map(|_| ()).map_err(|error| {
+        format!("the broker's files cannot be seen ({error}): run as its user or as root, or use --drop-caches as root")
+    })
+}
+
+/// Where a log file lies that the process holds open.
+pub fn log_folder(pid: u32) -> Option<PathBuf> {
+    let descriptors = fs::read_dir(format!("/proc/{pid}/fd")).ok()?.flatten();
+    let mut files = descriptors.filter_map(|entry| fs::read_link(entry.path()).ok());
+    files.find(|file| is_log(file))?.parent().map(Path::to_owned)
+}
+
+fn is_log(file: &Path) -> bool {
+    file.is_absolute() && file.extension().is_some_and(|extension| extension == LOG)
+}
+
+/// Drops the pages of every log file that the process holds open. `Err` says why that cannot be done.
+pub fn drop_files(pid: u32) -> Result<Dropped, String> {
+    sees_files(pid)?;
+    let entries = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten();
+    let mut dropped = Dropped::default();
+    for descriptor in entries.flatten().map(|entry| entry.path()) {
+        if let Some(bytes) = drop_one(&descriptor) {
+            dropped.files += 1;
+            dropped.bytes += bytes;
+        }
+    }
+    if dropped.bytes == 0 {
+        return Err(
+            "the broker holds no log file open that could be dropped; use --drop-caches as root".to_owned()
+        );
+    }
+    Ok(dropped)
+}
+
+/// The length of the file behind a descriptor, if it is a log's and was dropped.
+fn drop_one(descriptor: &Path) -> Option<u64> {
+    let target: PathBuf = fs::read_link(descriptor).ok()?;
+    // Pipes and devices are left alone: opening one may wait, or do something.
+    if !is_log(&target) || !fs::metadata(descriptor).ok()?.is_file() {
+        return None;
+    }
+    let file = File::open(descriptor).ok()?;
+    let bytes = file.metadata().ok()?.len();
+    fdatasync(&file).ok()?;
+    fadvise(&file, 0, None, Advice::DontNeed).ok()?;
+    Some(bytes)
+}
+
+/// Drops the whole machine's page cache (proc_sys_vm(5), drop_caches); needs root.
+pub fn drop_everything() -> Result<(), String> {
+    rustix::fs::sync();
+    fs::write("/proc/sys/vm/drop_caches", "1")
+        .map_err(|error| format!("--drop-caches needs root ({error} at /proc/sys/vm/drop_caches)"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    #[test]
+    fn the_log_files_a_process_holds_are_dropped_and_nothing_else() {
+        let file = |suffix| tempfile::Builder::new().suffix(suffix).tempfile().unwrap();
+        let (mut log, mut other) = (file(".log"), file(".index"));
+        log.write_all(&[1; 8192]).unwrap();
+        other.write_all(&[1; 4096]).unwrap();
+        let dropped = drop_files(std::process::id()).unwrap();
+        assert_eq!(dropped, Dropped { files: 1, bytes: 8192 });
+        assert!(drop_files(0).unwrap_err().contains("as root"));
+    }
+}

@@ -1,0 +1,93 @@
+//! What a process used.
+
+use std::fs;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use rustix::time::{ClockId, clock_gettime};
+
+/// Columns of `/proc/PID/stat`, counted from behind the name: ticks in user and in system mode.
+const USER: usize = 11;
+const SYSTEM: usize = 12;
+
+/// CPU time, user and system, of a process and all its threads, dead ones too. Counted in ticks of the clock (10 ms).
+pub fn cpu(pid: u32) -> Result<Duration> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).with_context(|| gone(pid))?;
+    let ticks = ticks(&stat).with_context(|| format!("/proc/{pid}/stat makes no sense"))?;
+    Ok(Duration::from_secs_f64(ticks as f64 / rustix::param::clock_ticks_per_second() as f64))
+}
+
+/// CPU time of this process.
+pub fn own_cpu() -> Duration {
+    let time = clock_gettime(ClockId::ProcessCPUTime);
+    Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or_default())
+}
+
+/// Memory in MiB.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Memory {
+    /// Resident now.
+    pub resident_mib: f64,
+    /// The most that was resident since the process began.
+    pub peak_mib: f64,
+}
+
+/// Memory of a process.
+pub fn memory(pid: u32) -> Result<Memory> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).with_context(|| gone(pid))?;
+    memory_in(&status).with_context(|| format!("/proc/{pid}/status makes no sense"))
+}
+
+/// Bytes a process caused to be read from a disk; `None` where that may not be seen.
+pub fn read_from_disk(pid: u32) -> Option<u64> {
+    let text = fs::read_to_string(format!("/proc/{pid}/io")).ok()?;
+    text.lines().find_map(|line| line.strip_prefix("read_bytes:"))?.trim().parse().ok()
+}
+
+fn gone(pid: u32) -> String {
+    format!("the broker's process {pid} is gone")
+}
+
+fn ticks(stat: &str) -> Option<u64> {
+    // The name in parentheses may hold spaces and parentheses; the fields are counted from behind it.
+    let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
+    let ticks = |at: usize| fields.get(at)?.parse::<u64>().ok();
+    ticks(USER)?.checked_add(ticks(SYSTEM)?)
+}
+
+fn memory_in(status: &str) -> Option<Memory> {
+    let mib = |name: &str| {
+        let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+        let kib: f64 = line.trim().trim_end_matches("kB").trim().parse().ok()?;
+        Some(kib / 1024.0)
+    };
+    Some(Memory { resident_mib: mib("VmRSS:")?, peak_mib: mib("VmHWM:")? })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_with_spaces_and_parentheses_does_not_shift_the_columns() {
+        let stat = "42 (a b) c) S 1 42 42 0 -1 4194304 100 0 0 0 250 30 7 7 20 0 1 0 100";
+        assert_eq!(ticks(stat), Some(280));
+        assert_eq!(ticks("42 (cut"), None);
+    }
+
+    #[test]
+    fn memory_is_in_mib() {
+        let status = "Name:\tx\nVmHWM:\t    4096 kB\nVmRSS:\t    2048 kB\n";
+        assert_eq!(memory_in(status), Some(Memory { resident_mib: 2.0, peak_mib: 4.0 }));
+        assert_eq!(memory_in("Name:\tx\n"), None);
+    }
+
+    #[test]
+    fn this_process_uses_something() {
+        let pid = std::process::id();
+        assert!(memory(pid).unwrap().resident_mib > 0.0);
+        assert!(own_cpu() > Duration::ZERO);
+        assert!(cpu(pid).unwrap() <= own_cpu() + Duration::from_secs(1));
+        assert!(cpu(0).unwrap_err().to_string().contains("process 0"));
+    }
+}

@@ -1,0 +1,203 @@
+//! A run: case after case, and in each case round after round over all brokers.
+//!
+//! ```text
+//!   case:  prepare a, b, c | warm-up a b c | round 1: a b c | round 2: b c a | round 3: c a b | remove topics | cells
+//! ```
+//!
+//! Each round begins with another broker, so that none always comes after the same one.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+
+use crate::machine;
+use crate::record::{DriveCell, Machine};
+
+use super::broker::Broker;
+use super::client::{Dial, Error, Stop};
+use super::congestion;
+use super::load::race::{self, Lap};
+use super::load::{Load, cold, prepare};
+use super::meter::{Figures, Meter};
+use super::plan::{Case, Plan};
+use super::process;
+use super::tally::Tally;
+
+/// What a run reports while it goes on.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// Something begins; so many of all steps are done.
+    Step {
+        /// What begins.
+        what: String,
+        /// Steps done.
+        done: usize,
+        /// All steps.
+        total: usize,
+    },
+    /// Something that whoever reads the figures must know.
+    Note(String),
+    /// A case is over: one cell for each broker, in their order.
+    Cells(&'a [DriveCell]),
+}
+
+/// Runs the plan. What was measured before an error, or before it was stopped, is reported all the same, and the
+/// topics are removed.
+///
+/// # Errors
+/// The first failure of a broker; [`Error::Stopped`] when `stop` was set.
+pub fn run(plan: &Plan, stop: &Stop, tell: &mut dyn FnMut(Event<'_>)) -> Result<()> {
+    let dial =
+        Dial { congestion_control: plan.congestion_control.clone(), stop: stop.clone(), ..Dial::default() };
+    let meet = |target| Broker::meet(target, &dial).with_context(|| format!("broker {target}"));
+    let brokers = plan.targets.iter().map(meet).collect::<Result<Vec<_>>>()?;
+    let total = plan.cases.len() * brokers.len() * (1 + plan.warm_up + plan.rounds);
+    let mut run = Run { plan, stop, brokers, done: 0, total, tell };
+    run.say_what_is_unknown();
+    plan.cases.iter().try_for_each(|case| run.case(*case))
+}
+
+struct Run<'r> {
+    plan: &'r Plan,
+    stop: &'r Stop,
+    brokers: Vec<Broker>,
+    done: usize,
+    total: usize,
+    tell: &'r mut dyn FnMut(Event<'_>),
+}
+
+/// A broker in a case.
+struct Entrant {
+    broker: Broker,
+    load: Box<dyn Load>,
+    tally: Tally,
+}
+
+impl Run<'_> {
+    fn say_what_is_unknown(&mut self) {
+        let unknown = |broker: &Broker| {
+            let why = broker.process.as_ref().err()?;
+            Some(format!("{}: CPU and memory unknown: {why}", broker.name))
+        };
+        let notes: Vec<String> = self.brokers.iter().filter_map(unknown).collect();
+        notes.into_iter().chain(congestion::warning()).for_each(|note| (self.tell)(Event::Note(note)));
+    }
+
+    fn step(&mut self, what: String) {
+        (self.tell)(Event::Step { what, done: self.done, total: self.total });
+        self.done += 1;
+    }
+
+    /// One case over all brokers. Reports what it measured and removes its topics, however it ends.
+    fn case(&mut self, case: Case) -> Result<()> {
+        if self.skip(case) {
+            self.done += self.brokers.len() * (1 + self.plan.warm_up + self.plan.rounds);
+            return Ok(());
+        }
+        let machine = self.machine();
+        let mut entrants = Vec::new();
+        let ended = self.enter(case, &mut entrants).and_then(|()| self.rounds(case, &mut entrants));
+        for entrant in &mut entrants {
+            if let Err(error) = entrant.load.topic().remove() {
+                (self.tell)(Event::Note(format!("{}: {error}", entrant.broker.name)));
+            }
+        }
+        let (first, plan) = (entrants.first(), self.plan);
+        let measured = entrants.iter().enumerate().filter(|(_, entrant)| !entrant.tally.is_empty());
+        let cells = measured.map(|(at, entrant)| {
+            let first = first.filter(|_| at > 0).map(|first| &first.tally);
+            entrant.tally.cell((case, plan), &entrant.broker, first, &machine)
+        });
+        (self.tell)(Event::Cells(&cells.collect::<Vec<_>>()));
+        ended
+    }
+
+    /// This machine; the file system is that of the first broker's log, where that can be seen.
+    fn machine(&self) -> Machine {
+        let first = self.brokers.first();
+        let folder = first.and_then(|broker| process::log_folder(broker.pid()?));
+        let here = machine::here(folder.as_deref().unwrap_or(Path::new("/proc/self")));
+        let file_system = if folder.is_some() { here.file_system.clone() } else { "unknown".to_owned() };
+        let default = here.congestion_control_default.clone();
+        let ours = first.map_or(default.as_str(), |broker| &broker.congestion_control);
+        Machine { file_system, ..here }.with_network(ours, &default, &BTreeMap::new())
+    }
+
+    /// Whether a case cannot be measured the same for all brokers; says so.
+    fn skip(&mut self, case: Case) -> bool {
+        if case != Case::FetchCold {
+            return false;
+        }
+        let chill = |broker: &Broker| cold::can_chill(&broker.process, self.plan.drop_caches);
+        let refused =
+            self.brokers.iter().find_map(|broker| Some((broker.name.clone(), chill(broker).err()?)));
+        let Some((name, why)) = refused else { return false };
+        self.say_skipped(case, &name, &why);
+        true
+    }
+
+    fn say_skipped(&mut self, case: Case, broker: &str, why: &str) {
+        (self.tell)(Event::Note(format!("{} is skipped: {broker}: {why}", case.name())));
+    }
+
+    fn enter(&mut self, case: Case, entrants: &mut Vec<Entrant>) -> Result<()> {
+        for broker in self.brokers.clone() {
+            self.step(format!("{} {}: preparing", case.name(), broker.name));
+            let prepared = prepare(case, self.plan, &broker);
+            let mut load = prepared.with_context(|| format!("{} of broker {}", case.name(), broker.name))?;
+            if broker.pid().is_some() && load.topic().is_spread() {
+                let note = format!(
+                    "{}: other brokers of its cluster lead some partitions; their CPU is not seen",
+                    broker.name
+                );
+                (self.tell)(Event::Note(note));
+            }
+            entrants.push(Entrant { broker, load, tally: Tally::default() });
+        }
+        Ok(())
+    }
+
+    fn rounds(&mut self, case: Case, entrants: &mut [Entrant]) -> Result<()> {
+        for round in 0..self.plan.warm_up + self.plan.rounds {
+            let counts = round.checked_sub(self.plan.warm_up);
+            for turn in 0..entrants.len() {
+                let at = (round + turn) % entrants.len();
+                let Some(entrant) = entrants.get_mut(at) else { continue };
+                let which = match counts {
+                    Some(number) => format!("round {}/{}", number + 1, self.plan.rounds),
+                    None => "warm-up".to_owned(),
+                };
+                self.step(format!("{} {}: {which}", case.name(), entrant.broker.name));
+                if let Err(why) = entrant.load.before() {
+                    self.say_skipped(case, &entrant.broker.name, &why);
+                    return Ok(());
+                }
+                let measured = entrant.measure(self.stop);
+                let what = || format!("{} of broker {}", case.name(), entrant.broker.name);
+                let (lap, figures) = measured.with_context(what)?;
+                if counts.is_some() {
+                    entrant.tally.add(&lap, figures);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Entrant {
+    /// One round.
+    fn measure(&mut self, stop: &Stop) -> Result<(Lap, Figures)> {
+        let limits = self.load.limits();
+        let meter = Meter::start(&self.broker)?;
+        let lap = race::run(limits, stop, self.load.runners())?;
+        let mut figures = meter.stop(&lap)?;
+        figures.extend(self.load.figures());
+        Ok((lap, figures))
+    }
+}
+
+/// Whether a run ended because it was told to.
+pub fn was_stopped(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<Error>().is_some_and(|error| matches!(error, Error::Stopped))
+}
