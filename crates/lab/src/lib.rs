@@ -11,5 +11,10 @@
 //! No figure without its cost: throughput is never reported without the CPU seconds it took, and nothing without its
 //! spread over interleaved rounds.
 
+pub mod machine;
+pub mod measure;
 pub mod record;
+pub mod routes;
+pub mod size;
 pub mod spread;
+pub mod watch;
