@@ -1,6 +1,6 @@
 //! The one binary: a broker, and a client for it and for any other Kafka broker.
 //!
-//! Exit codes: 0 done, 1 failed, 2 wrong usage. A reader of standard output that goes away is not a failure.
+//! Exit codes: 0 done, 1 failed, 2 wrong usage, 130 stopped by Ctrl-C after printing what there was. A reader of standard output that goes away is not a failure.
 
 mod args;
 mod client;
@@ -18,6 +18,14 @@ use crate::output::{ClosedPipe, complain};
 #[error("{0}")]
 struct Usage(String);
 
+/// Ctrl-C or SIGTERM ended the work early; what there was has been printed.
+#[derive(Debug, thiserror::Error)]
+#[error("stopped")]
+struct Stopped;
+
+/// What shells report for a program that Ctrl-C ended.
+const STOPPED: u8 = 130;
+
 /// An error and its causes, those left out whose words were said already.
 fn told(error: &anyhow::Error) -> String {
     let mut text = error.to_string();
@@ -34,6 +42,7 @@ fn main() -> ExitCode {
     match commands::run(cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if error.is::<ClosedPipe>() => ExitCode::SUCCESS,
+        Err(error) if error.is::<Stopped>() => ExitCode::from(STOPPED),
         Err(error) => {
             complain(format_args!("error: {}", told(&error)));
             ExitCode::from(if error.is::<Usage>() { 2 } else { 1 })

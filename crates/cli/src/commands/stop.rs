@@ -3,9 +3,6 @@
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-/// What shells report for a program that Ctrl-C ended.
-const INTERRUPTED: i32 = 130;
-
 /// A token that the first signal cancels. Must be called inside the runtime.
 pub(super) fn on_signal() -> std::io::Result<CancellationToken> {
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -19,7 +16,7 @@ pub(super) fn on_signal() -> std::io::Result<CancellationToken> {
         }
         stop.cancel();
         interrupt.recv().await;
-        std::process::exit(INTERRUPTED);
+        std::process::exit(i32::from(crate::STOPPED));
     });
     Ok(token)
 }

@@ -32,9 +32,22 @@ impl Progress {
         Self { bar }
     }
 
-    /// So many bytes are done.
-    pub(crate) fn set(&self, bytes: u64, message: String) {
-        self.bar.set_position(bytes);
+    /// Shown under the same conditions; counts steps and says how much time is left.
+    pub(crate) fn steps(total: u64) -> Self {
+        let this = Self::new(true, Some(total));
+        let style = ProgressStyle::with_template("{bar:30} {pos}/{len}, {eta} left  {wide_msg}");
+        this.bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+        this
+    }
+
+    /// Writes a line above it, on standard error, whether it is shown or not.
+    pub(crate) fn note(&self, line: &str) {
+        self.bar.suspend(|| super::complain(line));
+    }
+
+    /// So much is done.
+    pub(crate) fn set(&self, done: u64, message: String) {
+        self.bar.set_position(done);
         self.bar.set_message(message);
     }
 

@@ -29,7 +29,13 @@ impl Table {
 
     /// Adds a row.
     pub(crate) fn row<const N: usize>(&mut self, cells: [String; N]) {
-        self.inner.add_row(cells.map(|cell| if cell.is_empty() { "-".to_owned() } else { cell }));
+        self.cells(cells);
+    }
+
+    /// Adds a row of as many cells as there are columns, however many that is.
+    pub(crate) fn cells(&mut self, cells: impl IntoIterator<Item = String>) {
+        let shown = |cell: String| if cell.is_empty() { "-".to_owned() } else { cell };
+        self.inner.add_row(cells.into_iter().map(shown));
     }
 
     /// Writes it.

@@ -13,6 +13,18 @@ pub(crate) fn count(number: u64) -> String {
     text
 }
 
+/// A figure with about three significant digits: `0.118`, `1.24`, `35.6`, `5,230`.
+pub(crate) fn figure(number: f64) -> String {
+    match number.abs() {
+        size if size < 1e-3 && size > 0.0 => format!("{number:.1e}"),
+        size if size < 1.0 => format!("{number:.3}"),
+        size if size < 10.0 => format!("{number:.2}"),
+        size if size < 100.0 => format!("{number:.1}"),
+        size if size < 1e15 => count(size.round() as u64),
+        _ => number.to_string(),
+    }
+}
+
 /// Bytes with a fitting unit.
 pub(crate) fn bytes(number: u64) -> String {
     const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
@@ -39,6 +51,11 @@ pub(crate) fn list(numbers: &[i32]) -> String {
     numbers.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
 }
 
+/// Words separated by commas.
+pub(crate) fn list_of<'w>(words: impl Iterator<Item = &'w str>) -> String {
+    words.collect::<Vec<_>>().join(", ")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -47,6 +64,7 @@ mod tests {
     fn numbers_are_readable() {
         assert_eq!([0, 999, 1000, 1_234_567].map(count), ["0", "999", "1,000", "1,234,567"]);
         assert_eq!([0, 1023, 1536, 5 << 20].map(bytes), ["0 B", "1023 B", "1.5 KiB", "5.0 MiB"]);
+        assert_eq!([0.0, 0.1184, 1.239, 35.62, 5230.4].map(figure), ["0.000", "0.118", "1.24", "35.6", "5,230"]);
         assert_eq!(list(&[1, 22]), "1,22");
         assert_eq!((per_second(10, 0.5), per_second(1, 0.0)), (20, 1_000_000));
     }

@@ -18,6 +18,12 @@ const CALL_BYTES: usize = 1 << 20;
 /// The receiver is woken for no less: each wake-up costs as much as copying 64 KiB, and the sender pays for it.
 const LOW_WATER_BYTES: u32 = 256 << 10;
 
+/// The mark while `left` bytes are still to come. A call that has taken some bytes, but fewer than the mark, waits for
+/// the whole mark once more: so that it is never waited for in vain, twice the mark must be to come.
+fn low_water(left: u64) -> u32 {
+    if left >= 2 * u64::from(LOW_WATER_BYTES) { LOW_WATER_BYTES } else { 1 }
+}
+
 /// What the receiver keeps between orders.
 pub(super) struct Receiving {
     listener: TcpListener,
@@ -38,7 +44,6 @@ impl Receiving {
 
     pub(super) fn receive(&mut self, order: &Receive) -> anyhow::Result<Received> {
         let mut socket = self.accept()?;
-        set_receive_low_water(&socket, LOW_WATER_BYTES).context("the receiver's low-water mark")?;
         self.take(&socket, order.load.warm().total(), order.receiver)?;
         let began = Usage::now()?;
         socket.write_all(b"w")?;
@@ -69,10 +74,13 @@ impl Receiving {
             Receiver::Drain => RecvFlags::TRUNC,
             Receiver::Read => RecvFlags::empty(),
         };
-        let mut left = len;
+        let (mut left, mut mark) = (len, 0);
         while left > 0 {
-            // The call waits for the low-water mark or for as much as it asks for, whichever is less: asking for no
-            // more than is to come, it always ends.
+            let now = low_water(left);
+            if now != mark {
+                set_receive_low_water(socket, now).context("the receiver's low-water mark")?;
+                mark = now;
+            }
             let want = usize::try_from(left.min(CALL_BYTES as u64))?;
             let into = self.buffer.get_mut(..want).unwrap_or_default();
             let (_, got) = rustix::io::retry_on_intr(|| rustix::net::recv(socket, &mut *into, flags))?;
@@ -90,5 +98,18 @@ impl Receiving {
         let (socket, _) = self.listener.accept().context("accepting")?;
         connection(&socket)?;
         Ok(socket)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_mark_is_never_more_than_half_of_what_is_to_come() {
+        for left in [1, 2, 1000, u64::from(LOW_WATER_BYTES), 2 * u64::from(LOW_WATER_BYTES), 1 << 40] {
+            let mark = u64::from(low_water(left));
+            assert!(mark == 1 || 2 * mark <= left, "{left}");
+        }
     }
 }
