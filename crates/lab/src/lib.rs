@@ -13,6 +13,7 @@
 
 pub mod machine;
 pub mod measure;
+pub mod proof;
 pub mod record;
 pub mod routes;
 pub mod size;

@@ -47,7 +47,9 @@ mod tests {
         for (said, bytes) in [("1", 1), ("4096", 4096), ("4k", 4096), ("4KiB", 4096), ("64 MiB", 64 << 20)] {
             assert_eq!(parse(said), Ok(bytes), "{said}");
         }
-        for bad in ["", "0", "KiB", "1.5M", "4 parsecs", "-1", "99999999999999999999", "18446744073709551615k"] {
+        for bad in
+            ["", "0", "KiB", "1.5M", "4 parsecs", "-1", "99999999999999999999", "18446744073709551615k"]
+        {
             assert!(parse(bad).is_err(), "{bad}");
         }
     }

@@ -160,6 +160,9 @@ impl Pair {
         let Answer::Queued(queued) = queued.with_context(|| way.name())? else {
             bail!("the sender does not queue")
         };
+        // A packet that has not left yet is copied or not when it leaves: only what has arrived tells.
+        self.receiver.ask(&Order::Await(bytes))?;
+        self.sender.ask(&Order::Overwrite)?;
         let Answer::Counted(new) = self.receiver.ask(&Order::Count(bytes))? else {
             bail!("the receiver does not count")
         };
@@ -168,11 +171,7 @@ impl Pair {
 }
 
 /// Sets the link up; the receiver's address, and the sender's interface.
-fn connect(
-    link: Link,
-    sender: &mut Worker,
-    receiver: &mut Worker,
-) -> anyhow::Result<(IpAddr, &'static str)> {
+fn connect(link: Link, sender: &mut Worker, receiver: &mut Worker) -> anyhow::Result<(IpAddr, &'static str)> {
     let scatter_gather = match link {
         Link::Loopback => return Ok((Ipv4Addr::LOCALHOST.into(), "lo")),
         Link::Veth => true,

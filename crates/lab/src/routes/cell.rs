@@ -21,9 +21,7 @@ pub(super) fn cell(
     syscalls_counted: bool,
     machine: &Machine,
 ) -> Option<RouteCell> {
-    let spread = |figure: fn(&Sample) -> f64| {
-        Spread::of(&samples.iter().map(figure).collect::<Vec<f64>>())
-    };
+    let spread = |figure: fn(&Sample) -> f64| Spread::of(&samples.iter().map(figure).collect::<Vec<f64>>());
     let middle = |figure: fn(&Sample) -> f64| spread(figure).map(|spread| spread.median);
     let syscalls = middle(|sample| sample.syscalls() as f64 * MIB / sample.bytes())?;
     let faults = middle(|sample| sample.sent.usage.faults as f64 * MIB / sample.bytes())?;

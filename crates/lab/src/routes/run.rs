@@ -44,14 +44,18 @@ pub fn run(
                     break 'rounds;
                 }
                 watch.step(&told(setting, round, matrix.rounds));
-                if given_up.contains(&reason(setting)) {
+                if given_up.contains(&(setting.way, setting.link)) {
                     continue;
                 }
-                match pair.run(of(matrix, setting)) {
+                match measure(pair, of(matrix, setting)) {
                     Ok(sample) => samples.entry(setting).or_default().push(sample),
-                    Err(error) => {
-                        watch.note(&format!("{}: {error:#}; left out", named(setting)));
-                        given_up.push(reason(setting));
+                    Err(why) => {
+                        watch.note(&format!(
+                            "{} over {}: {why}; left out",
+                            setting.way.name(),
+                            pair.link.name()
+                        ));
+                        given_up.push((setting.way, setting.link));
                     }
                 }
             }
@@ -61,18 +65,18 @@ pub fn run(
     Ok(cells(matrix, &mut pairs, &samples, &machine))
 }
 
-/// What makes one measurement fail makes those of other sizes fail.
-fn reason(setting: Setting) -> Setting {
-    Setting { bytes: 0, ..setting }
+/// One sample, or why this way is not measured any more: another that stands in for it would only be measured twice.
+fn measure(pair: &mut Pair, run: Run) -> Result<Sample, String> {
+    let sample = pair.run(run).map_err(|error| format!("{error:#}"))?;
+    if sample.sent.by_way == 0 {
+        let refusal = sample.sent.refusal.clone();
+        return Err(refusal.unwrap_or_else(|| "nothing went this way".to_owned()));
+    }
+    Ok(sample)
 }
 
 /// The links that can be had. One that cannot is told, and left out.
-fn start(
-    program: &Program,
-    matrix: &Matrix,
-    dir: &Path,
-    watch: &mut dyn Watch,
-) -> anyhow::Result<Vec<Pair>> {
+fn start(program: &Program, matrix: &Matrix, dir: &Path, watch: &mut dyn Watch) -> anyhow::Result<Vec<Pair>> {
     let mut pairs = Vec::new();
     let mut last = None;
     for &link in &matrix.links {
@@ -120,11 +124,8 @@ fn named(setting: Setting) -> String {
 fn cells(matrix: &Matrix, pairs: &mut [Pair], samples: &Samples, machine: &Machine) -> Vec<RouteCell> {
     let mut cells = Vec::new();
     for pair in pairs {
-        let machine = machine.clone().with_network(
-            &pair.congestion,
-            &pair.congestion_default,
-            &pair.offloads,
-        );
+        let machine =
+            machine.clone().with_network(&pair.congestion, &pair.congestion_default, &pair.offloads);
         let mut copies = HashMap::new();
         for setting in matrix.settings(pair.link) {
             let Some(of_cell) = samples.get(&setting) else { continue };

@@ -201,7 +201,8 @@ mod tests {
     fn the_bits_that_are_on_are_found_in_what_the_kernel_tells() {
         let bit = |name| nested(A_BITS_BIT, &[text(A_BIT_NAME, name)]);
         let bits = nested(A_BITSET_BITS, &[bit(SCATTER_GATHER), bit("rx-gro")]);
-        let told = Features { command: FEATURES_GET, attributes: vec![header("lo"), nested(A_ACTIVE, &[bits])] };
+        let told =
+            Features { command: FEATURES_GET, attributes: vec![header("lo"), nested(A_ACTIVE, &[bits])] };
         assert_eq!(told.active(), [SCATTER_GATHER, "rx-gro"]);
     }
 

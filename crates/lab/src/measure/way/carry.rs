@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::Way;
 use super::bare::SendfileBare;
 use super::library::Library;
 use super::read_write::ReadWrite;
-use super::Way;
 
 /// What one sending came to.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

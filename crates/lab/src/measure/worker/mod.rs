@@ -20,6 +20,7 @@ use rustix::process::{Signal, set_parent_process_death_signal};
 
 pub use launch::Program;
 pub(crate) use launch::Worker;
+pub(crate) use subject::filled;
 
 use self::protocol::{Answer, Order};
 use self::receiver::Receiving;
@@ -74,12 +75,14 @@ impl State {
             }
             Order::Send(send) => Answer::Sent(self.sender()?.send(&send)?),
             Order::Queue(queue) => Answer::Queued(self.sender()?.queue(&queue)?),
+            Order::Overwrite => done(self.sender()?.overwrite()?),
             Order::Listen(address) => {
                 let receiving = self.receiving.insert(Receiving::listen(address)?);
                 Answer::Listening(receiving.port()?)
             }
             Order::Receive(receive) => Answer::Received(self.receiving()?.receive(&receive)?),
             Order::Park => done(self.receiving()?.park()?),
+            Order::Await(bytes) => done(self.receiving()?.wait_for(bytes)?),
             Order::Count(bytes) => Answer::Counted(self.receiving()?.count(bytes)?),
         })
     }

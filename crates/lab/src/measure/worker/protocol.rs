@@ -30,14 +30,18 @@ pub(crate) enum Order {
     Prepare { dir: PathBuf, bytes: u64 },
     /// Send. -> `Sent`
     Send(Send),
-    /// Queue a file, then overwrite it in place. -> `Queued`
+    /// Send a file that nobody reads yet. -> `Queued`
     Queue(Queue),
+    /// Overwrite that file in place. -> `Done`
+    Overwrite,
     /// Listen on a free port. -> `Listening`
     Listen(IpAddr),
     /// Receive what a `Send` sends. -> `Received`
     Receive(Receive),
     /// Accept a connection and read nothing. -> `Done`
     Park,
+    /// Wait until so many bytes have come over the parked connection, as far as they do. -> `Done`
+    Await(u64),
     /// Read so many bytes of the parked connection. -> `Counted`
     Count(u64),
 }
@@ -47,9 +51,14 @@ pub(crate) enum Order {
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Answer {
     Done,
-    Congestion { chosen: String, default: String },
+    Congestion {
+        chosen: String,
+        default: String,
+    },
     Offloads(std::collections::BTreeMap<String, String>),
-    Prepared { syscalls_counted: bool },
+    Prepared {
+        syscalls_counted: bool,
+    },
     Sent(Sent),
     Queued(Queued),
     Listening(u16),

@@ -2,14 +2,15 @@
 
 use std::io::{Read, Write};
 use std::net::{IpAddr, TcpListener, TcpStream};
+use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use pagewire_zcopy::{DirectBuffer, set_receive_low_water};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::RecvFlags;
 
-use super::{LIMIT, connection};
 use super::protocol::{Receive, Received};
+use super::{LIMIT, connection};
 use crate::measure::gauge::{Usage, monotonic_ns};
 use crate::record::Receiver;
 
@@ -17,6 +18,10 @@ use crate::record::Receiver;
 const CALL_BYTES: usize = 1 << 20;
 /// The receiver is woken for no less: each wake-up costs as much as copying 64 KiB, and the sender pays for it.
 const LOW_WATER_BYTES: u32 = 256 << 10;
+
+/// How often, and how long, it is waited for bytes that are on their way.
+const ARRIVAL_LOOKS: u32 = 200;
+const ARRIVAL_LOOK: Duration = Duration::from_millis(1);
 
 /// The mark while `left` bytes are still to come. A call that has taken some bytes, but fewer than the mark, waits for
 /// the whole mark once more: so that it is never waited for in vain, twice the mark must be to come.
@@ -57,6 +62,18 @@ impl Receiving {
     /// Accepts a connection and leaves what comes where it is.
     pub(super) fn park(&mut self) -> anyhow::Result<()> {
         self.parked = Some(self.accept()?);
+        Ok(())
+    }
+
+    /// Waits until `len` bytes wait to be read, or no more come: the peer may have to wait for room.
+    pub(super) fn wait_for(&mut self, len: u64) -> anyhow::Result<()> {
+        let socket = self.parked.as_ref().context("no connection is parked")?;
+        for _ in 0..ARRIVAL_LOOKS {
+            if rustix::io::ioctl_fionread(socket)? >= len {
+                break;
+            }
+            std::thread::sleep(ARRIVAL_LOOK);
+        }
         Ok(())
     }
 

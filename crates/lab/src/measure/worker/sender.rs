@@ -9,6 +9,7 @@
 //! after the last call is counted too.
 
 use std::collections::HashMap;
+use std::fs::File;
 use std::io::Read;
 use std::net::TcpStream;
 use std::ops::Range;
@@ -32,6 +33,15 @@ pub(super) struct Sender {
     /// Made when first used, and kept: a route's pools are warm in a server too.
     carriers: HashMap<Way, Box<dyn Carry>>,
     syscalls: Option<SyscallCounter>,
+    queued: Option<InFlight>,
+}
+
+/// A file whose bytes are on their way, and what keeps them there.
+struct InFlight {
+    file: Arc<File>,
+    bytes: u64,
+    _carrier: Box<dyn Carry>,
+    _socket: TcpStream,
 }
 
 impl Sender {
@@ -39,7 +49,7 @@ impl Sender {
         // Before any thread is started, so that all are counted.
         let syscalls = SyscallCounter::start().ok();
         let subject = Subject::write(dir, bytes)?;
-        Ok(Self { dir: dir.to_owned(), subject, carriers: HashMap::new(), syscalls })
+        Ok(Self { dir: dir.to_owned(), subject, carriers: HashMap::new(), syscalls, queued: None })
     }
 
     pub(super) fn counts_syscalls(&self) -> bool {
@@ -94,7 +104,7 @@ impl Sender {
         })
     }
 
-    /// Queues a file of `A`s while nobody reads, then makes it a file of `B`s.
+    /// Queues a file of `A`s while nobody reads.
     pub(super) fn queue(&mut self, order: &Queue) -> anyhow::Result<Queued> {
         let socket = connect(order.to, &order.congestion)?;
         let len = order.bytes;
@@ -103,9 +113,17 @@ impl Sender {
         // Room for all of it, so that the sender need not wait for a peer that does not read.
         rustix::net::sockopt::set_socket_send_buffer_size(&socket, usize::try_from(2 * len)?)?;
         let moved = carrier.carry(&socket, &Bytes::new(), 0, len)?;
-        file.write_all_at(&vec![b'B'; usize::try_from(len)?], 0).context("overwriting the file")?;
         let refusal = (moved.by_way < len).then(|| carrier.refusal()).flatten();
-        Ok(Queued { by_way: moved.by_way, refusal, reported_copied: carrier.reported_copied() })
+        let queued = Queued { by_way: moved.by_way, refusal, reported_copied: carrier.reported_copied() };
+        self.queued = Some(InFlight { file, bytes: len, _carrier: carrier, _socket: socket });
+        Ok(queued)
+    }
+
+    /// Makes it a file of `B`s, in place.
+    pub(super) fn overwrite(&mut self) -> anyhow::Result<()> {
+        let queued = self.queued.as_ref().context("nothing is queued")?;
+        let bytes = vec![b'B'; usize::try_from(queued.bytes)?];
+        queued.file.write_all_at(&bytes, 0).context("overwriting the file")
     }
 }
 

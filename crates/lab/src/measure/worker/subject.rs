@@ -70,9 +70,9 @@ impl Subject {
 }
 
 /// A nameless file in `dir`, all of it this byte, on the disk.
-pub(super) fn filled(dir: &Path, byte: u8, bytes: u64) -> anyhow::Result<File> {
-    let mut file = tempfile::tempfile_in(dir)
-        .with_context(|| format!("no file can be made in {}", dir.display()))?;
+pub(crate) fn filled(dir: &Path, byte: u8, bytes: u64) -> anyhow::Result<File> {
+    let mut file =
+        tempfile::tempfile_in(dir).with_context(|| format!("no file can be made in {}", dir.display()))?;
     let piece = vec![byte; PIECE_BYTES];
     let mut left = bytes;
     while left > 0 {

@@ -85,9 +85,13 @@ mod tests {
     fn each_option_restricts_its_dimension_and_no_other() {
         assert_eq!(parsed(&[]), Matrix::default());
         assert_eq!(parsed(&["--quick"]), Matrix::quick());
-        let some = parsed(&["--size", "4KiB,4096,1MiB", "--residency", "cold", "--rounds", "7", "--mib", "2"]);
+        let some =
+            parsed(&["--size", "4KiB,4096,1MiB", "--residency", "cold", "--rounds", "7", "--mib", "2"]);
         assert_eq!((some.sizes.as_slice(), some.rounds), ([4096, 1 << 20].as_slice(), 7));
-        assert_eq!((some.residencies.as_slice(), some.bytes_per_run), ([Residency::Cold].as_slice(), 2 << 20));
+        assert_eq!(
+            (some.residencies.as_slice(), some.bytes_per_run),
+            ([Residency::Cold].as_slice(), 2 << 20)
+        );
         assert_eq!(some.ways, Matrix::default().ways);
         let some = parsed(&["--quick", "--link", "veth", "--route", "auto,copy"]);
         assert_eq!((some.links.as_slice(), some.ways.len()), ([Link::Veth].as_slice(), 2));

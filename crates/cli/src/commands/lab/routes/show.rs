@@ -114,8 +114,17 @@ fn marked(setting: &Setting<'_>, cell: Option<&RouteCell>) -> String {
 fn answer(setting: &Setting<'_>, out: &mut Out) -> anyhow::Result<()> {
     out.line(format_args!("Cheapest, here: {}", setting.name))?;
     let columns = [
-        ">SIZE", "ROUTE", ">CPU s/GB", ">MIN", ">MAX", ">x BARE", ">BOTH ENDS", ">MB/s", ">CALLS/MiB",
-        ">COPIES", "AS CHEAP",
+        ">SIZE",
+        "ROUTE",
+        ">CPU s/GB",
+        ">MIN",
+        ">MAX",
+        ">x BARE",
+        ">BOTH ENDS",
+        ">MB/s",
+        ">CALLS/MiB",
+        ">COPIES",
+        "AS CHEAP",
     ];
     let mut table = Table::new(&columns);
     for bytes in setting.sizes() {
