@@ -11,6 +11,7 @@
 //! No figure without its cost: throughput is never reported without the CPU seconds it took, and nothing without its
 //! spread over interleaved rounds.
 
+pub mod calibrate;
 pub mod machine;
 pub mod measure;
 pub mod proof;

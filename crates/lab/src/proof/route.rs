@@ -2,7 +2,7 @@
 
 use crate::measure::way::Way;
 use crate::measure::worker::protocol::Load;
-use crate::measure::{Aliasing, Pair, Run};
+use crate::measure::{Aliasing, Pair, Run, Sample};
 use crate::record::{ProofLine, Receiver, Residency};
 use crate::routes::cell::copies;
 
@@ -24,24 +24,33 @@ pub(super) fn line(pair: &mut Pair, way: Way) -> anyhow::Result<ProofLine> {
         Ok(test) => return Ok(missing(way, test.queued.refusal.unwrap_or_else(|| NO_REASON.to_owned()))),
         Err(error) => return Ok(missing(way, format!("{error:#}"))),
     };
-    Ok(told(way, &test, control.aliased, allocated(pair, way)))
+    let traced = traced(pair, way);
+    let allocated = traced.as_ref().and_then(|sample| sample.sent.allocated.clone()?.ok());
+    let allocated = allocated.map(|bytes| bytes as f64 / TRACED.total() as f64);
+    // The kernel reports when it lets go of what was sent, so only a longer stream has many reports.
+    let reported = traced.and_then(|sample| sample.sent.reported_copied).or(test.queued.reported_copied);
+    Ok(told(way, &test, control.aliased, allocated, reported))
 }
 
 const NO_REASON: &str = "another way stood in for it, and the kernel did not say why";
 
-/// Bytes of pages per byte sent, where the kernel lets us see it.
-pub(super) fn allocated(pair: &mut Pair, way: Way) -> Option<f64> {
+/// A stream, with the pages that the kernel allocated for it where it lets us see them.
+fn traced(pair: &mut Pair, way: Way) -> Option<Sample> {
     let run =
         Run { way, load: TRACED, residency: Residency::Hot, receiver: Receiver::Drain, trace_pages: true };
-    let sample = pair.run(run).ok()?;
-    let bytes = sample.sent.allocated?.ok()?;
-    Some(bytes as f64 / TRACED.total() as f64)
+    pair.run(run).ok()
 }
 
-fn told(way: Way, test: &Aliasing, control: f64, allocated: Option<f64>) -> ProofLine {
+fn told(
+    way: Way,
+    test: &Aliasing,
+    control: f64,
+    allocated: Option<f64>,
+    reported_copied: Option<f64>,
+) -> ProofLine {
     let (cpu_copies, _) = copies(way.copies_by_path(), Some(test.aliased));
     let mut how = vec!["aliasing"];
-    if test.queued.reported_copied.is_some() {
+    if reported_copied.is_some() {
         how.push("kernel-report");
     }
     if allocated.is_some_and(|share| !(NONE_COPIED..=ALL_COPIED).contains(&share)) {
@@ -56,7 +65,7 @@ fn told(way: Way, test: &Aliasing, control: f64, allocated: Option<f64>) -> Proo
         cpu_copies: Some(cpu_copies),
         how: Some(how.join("+")),
         allocated,
-        reported_copied: test.queued.reported_copied,
+        reported_copied,
     }
 }
 
@@ -79,16 +88,16 @@ mod tests {
     use super::*;
     use crate::measure::worker::protocol::Queued;
 
-    fn test(aliased: f64, reported_copied: Option<f64>) -> Aliasing {
-        Aliasing { aliased, bytes: 1, queued: Queued { by_way: 1, refusal: None, reported_copied } }
+    fn test(aliased: f64) -> Aliasing {
+        Aliasing { aliased, bytes: 1, queued: Queued { by_way: 1, refusal: None, reported_copied: None } }
     }
 
     #[test]
     fn every_witness_that_decides_is_named() {
         let way = Way::from_name("sendfile").unwrap();
-        let line = told(way, &test(1.0, None), 0.0, Some(0.001));
+        let line = told(way, &test(1.0), 0.0, Some(0.001), None);
         assert_eq!((line.cpu_copies, line.how.as_deref()), (Some(0), Some("aliasing+page-allocations")));
-        let line = told(way, &test(0.0, Some(1.0)), 0.0, Some(0.4));
+        let line = told(way, &test(0.0), 0.0, Some(0.4), Some(1.0));
         assert_eq!((line.cpu_copies, line.how.as_deref()), (Some(1), Some("aliasing+kernel-report")));
     }
 

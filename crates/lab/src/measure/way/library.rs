@@ -53,4 +53,9 @@ impl Carry for Library {
         let refused = counts.iter().any(|counts| counts.route == route && counts.refusals > 0);
         refused.then(|| format!("the kernel refused {} for this file and socket", route.name()))
     }
+
+    fn reported_copied(&self) -> Option<f64> {
+        let counts = self.transfer.stats().snapshot().zerocopy;
+        (counts.completions > 0).then(|| counts.copied as f64 / counts.completions as f64)
+    }
 }
