@@ -20,7 +20,7 @@ use rustix::process::{Signal, set_parent_process_death_signal};
 
 pub use launch::Program;
 pub(crate) use launch::Worker;
-pub(crate) use subject::filled;
+pub(crate) use subject::{chill, filled};
 
 use self::protocol::{Answer, Order};
 use self::receiver::Receiving;

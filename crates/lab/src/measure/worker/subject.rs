@@ -10,6 +10,7 @@ use std::io::Write;
 use std::num::NonZeroU64;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
 use pagewire_zcopy::{Residency, residency};
@@ -23,7 +24,8 @@ const PIECE_BYTES: usize = 1 << 20;
 /// A page here and there is looked at to tell whether a file is cold.
 const LOOKS: u64 = 64;
 /// Dropping pages is advice; they may be in use for a moment.
-const DROPS_MAX: u32 = 5;
+const DROPS_MAX: u32 = 50;
+const DROP_AGAIN: Duration = Duration::from_millis(2);
 const PAGE: u64 = 4096;
 
 /// The file.
@@ -51,22 +53,28 @@ impl Subject {
 
     /// Sees to it that nothing of it is in the page cache, but for the tail.
     pub(super) fn chill(&self) -> anyhow::Result<()> {
-        for _ in 0..DROPS_MAX {
-            fadvise(&*self.file, 0, NonZeroU64::new(self.bytes), Advice::DontNeed)?;
-            if self.is_cold() {
-                return Ok(());
-            }
-            // Pages that are still written back, or held by a socket, come free in a moment.
-            rustix::fs::fdatasync(&*self.file)?;
-        }
-        bail!("the file stays in the page cache, so nothing cold can be measured on this file system")
+        chill(&self.file, self.bytes)
     }
+}
 
-    fn is_cold(&self) -> bool {
-        let step = (self.bytes / LOOKS).max(PAGE);
-        let looks = (0..self.bytes).step_by(usize::try_from(step).unwrap_or(usize::MAX));
-        looks.into_iter().all(|at| residency(&self.file, at, 1) == Residency::Cold)
+/// Drops the first `bytes` of `file` from the page cache, and makes sure.
+pub(crate) fn chill(file: &File, bytes: u64) -> anyhow::Result<()> {
+    for _ in 0..DROPS_MAX {
+        fadvise(file, 0, NonZeroU64::new(bytes), Advice::DontNeed)?;
+        if is_cold(file, bytes) {
+            return Ok(());
+        }
+        // Pages that are still written back, or held by a socket, come free in a moment.
+        rustix::fs::fdatasync(file)?;
+        std::thread::sleep(DROP_AGAIN);
     }
+    bail!("the file stays in the page cache, so nothing cold can be measured on this file system")
+}
+
+fn is_cold(file: &File, bytes: u64) -> bool {
+    let step = (bytes / LOOKS).max(PAGE);
+    let mut looks = (0..bytes).step_by(usize::try_from(step).unwrap_or(usize::MAX));
+    looks.all(|at| residency(file, at, 1) == Residency::Cold)
 }
 
 /// A nameless file in `dir`, all of it this byte, on the disk.
@@ -96,7 +104,7 @@ mod tests {
         subject.heat().unwrap();
         assert_eq!(residency(&subject.file, 0, subject.bytes), Residency::Resident);
         match subject.chill() {
-            Ok(()) => assert!(subject.is_cold()),
+            Ok(()) => assert!(is_cold(&subject.file, subject.bytes)),
             Err(error) => eprintln!("not cold here: {error:#}"),
         }
         subject.heat().unwrap();

@@ -36,8 +36,8 @@ fn at(memory: &mut [u8], distance: usize) -> anyhow::Result<&mut [u8]> {
     memory.get_mut(skip..skip + BUFFER_BYTES).context("memory that is too short")
 }
 
-/// Middle CPU seconds per GB: a page-aligned buffer, and the heap's, in turn.
-fn measure(bench: &Bench<'_>, distance: Option<usize>) -> anyhow::Result<(f64, f64)> {
+/// Middle CPU seconds per GB: a page-aligned buffer, and another in turn; and how far that lies behind a page's start.
+fn measure(bench: &Bench<'_>, distance: Option<usize>) -> anyhow::Result<(f64, f64, usize)> {
     let file = filled(bench.dir, b'D', READS * BUFFER_BYTES as u64)?;
     let mut aligned = DirectBuffer::unpooled(BUFFER_BYTES)?;
     let mut memory = vec![1; BUFFER_BYTES + 2 * PAGE];
@@ -46,6 +46,7 @@ fn measure(bench: &Bench<'_>, distance: Option<usize>) -> anyhow::Result<(f64, f
         Some(distance) => at(&mut memory, distance)?,
         None => heap.as_mut_slice(),
     };
+    let lies_at = other.as_ptr().addr() % PAGE;
     aligned.fill(1);
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
@@ -53,24 +54,29 @@ fn measure(bench: &Bench<'_>, distance: Option<usize>) -> anyhow::Result<(f64, f
         theirs.push(read_into(&file, other)?);
     }
     let middle = |samples: &[f64]| Spread::of(samples).map_or(0.0, |spread| spread.median);
-    Ok((middle(&ours), middle(&theirs)))
+    Ok((middle(&ours), middle(&theirs), lies_at))
 }
 
 pub(super) fn heap_or_direct(bench: &mut Bench<'_>) -> anyhow::Result<Tried> {
-    let (direct, heap) = measure(bench, None)?;
+    let (direct, heap, lies_at) = measure(bench, None)?;
     let ratio = heap / direct;
     Ok(Tried {
         holds: ratio > CLEARLY,
         evidence: format!(
-            "reading 1 MiB at a time: into a page-aligned DirectBuffer {direct:.3} CPU s/GB, into a Vec where the \
-             allocator put it {heap:.3}: {ratio:.1} times"
+            "reading 1 MiB at a time: into a page-aligned DirectBuffer {direct:.3} CPU s/GB, into a Vec \
+             {heap:.3}: {ratio:.1} times; the allocator put it {lies_at} bytes behind the start of a page"
         ),
-        figures: figures([("direct_cpu_s_per_gb", direct), ("heap_cpu_s_per_gb", heap), ("ratio", ratio)]),
+        figures: figures([
+            ("direct_cpu_s_per_gb", direct),
+            ("heap_cpu_s_per_gb", heap),
+            ("ratio", ratio),
+            ("heap_behind_page_bytes", lies_at as f64),
+        ]),
     })
 }
 
 pub(super) fn alignment(bench: &mut Bench<'_>) -> anyhow::Result<Tried> {
-    let (aligned, behind) = measure(bench, Some(HEAP_DISTANCE))?;
+    let (aligned, behind, _) = measure(bench, Some(HEAP_DISTANCE))?;
     let ratio = behind / aligned;
     Ok(Tried {
         holds: ratio > CLEARLY,

@@ -3,15 +3,12 @@
 use std::fs::File;
 use std::io::Read;
 use std::net::{TcpListener, TcpStream};
-use std::num::NonZeroU64;
 use std::time::Instant;
 
-use anyhow::ensure;
 use pagewire_zcopy::{Residency, residency};
-use rustix::fs::{Advice, fadvise};
 
 use super::{Bench, Tried, figures};
-use crate::measure::worker::filled;
+use crate::measure::worker::{chill, filled};
 use crate::spread::Spread;
 
 /// Bytes of one call: fits into a socket that is read meanwhile.
@@ -31,14 +28,6 @@ fn connection() -> anyhow::Result<TcpStream> {
     });
     sender.set_nonblocking(true)?;
     Ok(sender)
-}
-
-/// Drops all of it from the page cache, and makes sure.
-fn chill(file: &File, bytes: u64) -> anyhow::Result<()> {
-    rustix::fs::fdatasync(file)?;
-    fadvise(file, 0, NonZeroU64::new(bytes), Advice::DontNeed)?;
-    ensure!(residency(file, 0, bytes) == Residency::Cold, "nothing is ever cold on this file system");
-    Ok(())
 }
 
 /// Microseconds that one call takes, and whether it moved anything.

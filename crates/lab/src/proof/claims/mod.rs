@@ -85,9 +85,9 @@ pub(super) fn all(bench: &mut Bench<'_>, watch: &mut dyn Watch, claims: &mut Vec
 }
 
 /// Rounds of which the middle one is taken.
-const ROUNDS: usize = 5;
+const ROUNDS: usize = 9;
 /// Responses of 1 MiB: large enough that the price of calls does not matter.
-const STREAM: Load = Load { bytes: 1 << 20, header_bytes: 0, responses: 16 };
+const STREAM: Load = Load { bytes: 1 << 20, header_bytes: 0, responses: 64 };
 
 impl Bench<'_> {
     /// One hot stream by `way`, drained.
