@@ -11,8 +11,14 @@
 //! No figure without its cost: throughput is never reported without the CPU seconds it took, and nothing without its
 //! spread over interleaved rounds.
 
+pub mod calibrate;
+pub mod calibrate;
 pub mod drive;
 pub mod machine;
+pub mod measure;
+pub mod proof;
 pub mod record;
+pub mod routes;
 pub mod size;
 pub mod spread;
+pub mod watch;

@@ -100,6 +100,18 @@ pub struct RouteCell {
     pub dma_copies: u8,
     /// The share of bytes that really went by `route`: less than 1 where the kernel refused it.
     pub by_route: f64,
+    /// Why not all, where the kernel said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+    /// `cpu_s_per_gb` in relation to that of the bare `sendfile` loop in the same setting and the same rounds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub x_bare: Option<f64>,
+    /// Bytes of memory sent in front of each response's file bytes.
+    #[serde(default)]
+    pub header_bytes: u64,
+    /// How system calls are known: `counted` by the kernel, or `reported` by the way itself.
+    #[serde(default)]
+    pub syscalls_how: String,
     /// Rounds measured.
     pub rounds: usize,
     /// Where this was.

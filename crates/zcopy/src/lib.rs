@@ -75,6 +75,8 @@ mod piece;
 mod pipes;
 mod pool;
 mod preallocate;
+#[cfg(target_os = "linux")]
+mod probe;
 mod read_ahead;
 mod receive;
 mod relay;
@@ -124,6 +126,8 @@ pub use pipes::{PipeOptions, PipePool, PipeUsage};
 pub use pool::Evicted;
 pub use pool::{BufferPool, DirectBuffer, Exhausted, PoolOptions, PoolUsage};
 pub use preallocate::{Length, Reserved, preallocate, punch_hole};
+#[cfg(target_os = "linux")]
+pub use probe::{set_receive_low_water, try_map};
 pub use read_ahead::read_ahead_blocking;
 pub use receive::{FrameError, Receiver};
 pub use relay::{Relay, RelayError, Relayed};

@@ -60,6 +60,9 @@ pub(crate) enum Command {
     Doctor(doctor::DoctorArgs),
     /// Measure and prove how data moves, and load any Kafka broker
     Lab(lab::LabArgs),
+    /// A process of the lab's, which it starts itself
+    #[command(name = pagewire_lab::measure::worker::WORD, hide = true)]
+    LabWorker,
     /// Print a completion script for a shell
     Completions(CompletionsArgs),
     /// Print the manual page, or write all of them into a directory

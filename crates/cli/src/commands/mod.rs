@@ -34,6 +34,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
         Some(Command::Cluster(args)) => as_client(cluster::run(args)),
         Some(Command::Doctor(args)) => doctor::run(&args),
         Some(Command::Lab(args)) => lab::run(&args),
+        Some(Command::LabWorker) => pagewire_lab::measure::worker::work(),
         Some(Command::Completions(args)) => completions::run(&args),
         Some(Command::Man(args)) => man::run(&args),
         Some(Command::Docs(args)) => docs::run(&args),

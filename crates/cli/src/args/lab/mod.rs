@@ -4,6 +4,7 @@ pub(crate) mod calibrate;
 pub(crate) mod drive;
 pub(crate) mod proof;
 pub(crate) mod routes;
+pub(crate) mod values;
 
 use clap::{Args, Subcommand};
 

@@ -1,8 +1,78 @@
 //! `pagewire lab calibrate`.
 
+use anyhow::Context;
+use pagewire_broker::config::{THRESHOLDS_FILE, thresholds_in_use};
+use pagewire_lab::calibrate::{self, Cost};
+use pagewire_lab::measure::worker::Program;
+use pagewire_lab::size;
+use pagewire_zcopy::Thresholds;
+use serde::Serialize;
+
+use super::looking::Looking;
+use super::place;
 use crate::args::lab::calibrate::CalibrateArgs;
+use crate::output::units::figure;
+use crate::output::{Format, Out, Table};
+
+/// What programs read.
+#[derive(Serialize)]
+struct Page<'p> {
+    file: String,
+    /// Steps as the file has them.
+    thresholds: String,
+    before: String,
+    written: bool,
+    costs: &'p [Cost],
+}
 
 /// Runs it.
 pub(crate) fn run(args: &CalibrateArgs) -> anyhow::Result<()> {
-    anyhow::bail!("not built yet: {args:?}")
+    let data_dir = args.data_dir.as_path();
+    let beside = args.file_dir.as_deref().or_else(|| data_dir.is_dir().then_some(data_dir));
+    let mut looking = Looking::new()?;
+    let found = calibrate::run(&Program::this()?, &place::of(beside)?, &mut looking)?;
+    looking.clear();
+    let Some(thresholds) = found.thresholds else { return looking.end() };
+    let (before, _, _) = thresholds_in_use(None, data_dir);
+    if !args.print {
+        calibrate::store(data_dir, THRESHOLDS_FILE, &thresholds)
+            .with_context(|| format!("{} cannot be written", data_dir.join(THRESHOLDS_FILE).display()))?;
+    }
+    let page = Page {
+        file: data_dir.join(THRESHOLDS_FILE).display().to_string(),
+        thresholds: thresholds.to_string(),
+        before: before.to_string(),
+        written: !args.print,
+        costs: &found.costs,
+    };
+    let mut out = Out::new();
+    match args.output {
+        Format::Json => out.json_line(&page)?,
+        Format::Table => print(&page, &thresholds, &before, &mut out)?,
+    }
+    out.flush()
+}
+
+fn print(page: &Page<'_>, after: &Thresholds, before: &Thresholds, out: &mut Out) -> anyhow::Result<()> {
+    let mut table = Table::new(&[">BYTES", "ROUTE", ">CPU us", ">MIN", ">MAX", "", ""]);
+    let mut costs: Vec<&Cost> = page.costs.iter().collect();
+    costs.sort_by_key(|cost| cost.bytes);
+    for cost in costs {
+        let goes = |thresholds: &Thresholds| thresholds.route_for(cost.bytes).name() == cost.route;
+        let mark = |goes: bool, word: &str| if goes { word.to_owned() } else { " ".to_owned() };
+        table.row([
+            size::text(cost.bytes),
+            cost.route.clone(),
+            figure(cost.cpu_us.median),
+            figure(cost.cpu_us.min),
+            figure(cost.cpu_us.max),
+            mark(goes(before), "before"),
+            mark(goes(after), "now"),
+        ]);
+    }
+    table.print(out)?;
+    let line = |thresholds: &Thresholds| thresholds.to_string().trim_end().replace('\n', ", ");
+    out.line(format_args!("\nbefore  {}\nnow     {}", line(before), line(after)))?;
+    let said = if page.written { "written to" } else { "not written (--print):" };
+    out.line(format_args!("{said} {}", page.file))
 }

@@ -2,6 +2,8 @@
 
 mod calibrate;
 mod drive;
+mod looking;
+mod place;
 mod proof;
 mod routes;
 

@@ -11,6 +11,7 @@ mod send_map;
 mod socket_option;
 mod steady_file;
 mod sync_file_range;
+mod try_map;
 
 pub(crate) use cachestat::cachestat;
 pub(crate) use error_queue::completion;
@@ -25,3 +26,4 @@ pub(crate) use send_map::{SendPart, send_map_zerocopy, send_parts};
 pub(crate) use socket_option::{SocketOption, set_socket_option, socket_option};
 pub use steady_file::SteadyFile;
 pub(crate) use sync_file_range::sync_file_range;
+pub(crate) use try_map::try_map;

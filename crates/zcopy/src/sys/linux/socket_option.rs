@@ -11,6 +11,8 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 pub(crate) enum SocketOption {
     /// `SO_ZEROCOPY`, an `int`: whether `MSG_ZEROCOPY` means anything.
     Zerocopy,
+    /// `SO_RCVLOWAT`, an `int`: a reader is woken for no fewer bytes.
+    ReceiveLowWater,
     /// `TCP_ULP`, a name: the protocol that TCP hands its bytes to, such as `tls`.
     #[cfg(feature = "ktls")]
     UpperProtocol,
@@ -23,6 +25,7 @@ impl SocketOption {
     fn level_and_name(self) -> (libc::c_int, libc::c_int) {
         match self {
             Self::Zerocopy => (libc::SOL_SOCKET, linux_raw_sys::net::SO_ZEROCOPY as libc::c_int),
+            Self::ReceiveLowWater => (libc::SOL_SOCKET, libc::SO_RCVLOWAT),
             #[cfg(feature = "ktls")]
             Self::UpperProtocol => (libc::IPPROTO_TCP, libc::TCP_ULP),
             #[cfg(feature = "ktls")]

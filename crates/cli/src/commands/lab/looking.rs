@@ -1,0 +1,59 @@
+//! Looking on while the lab works: a progress line on standard error, and Ctrl-C, which ends the work with what there
+//! is.
+
+use pagewire_lab::watch::Watch;
+use tokio::runtime::Runtime;
+use tokio_util::sync::CancellationToken;
+
+use crate::Stopped;
+use crate::commands::stop;
+use crate::output::progress::Progress;
+
+/// Looks on.
+#[derive(Debug)]
+pub(super) struct Looking {
+    stop: CancellationToken,
+    progress: Progress,
+    done: u64,
+    /// Where signals are waited for.
+    _runtime: Runtime,
+}
+
+impl Looking {
+    pub(super) fn new() -> anyhow::Result<Self> {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+        let stop = runtime.block_on(async { stop::on_signal() })?;
+        Ok(Self { stop, progress: Progress::new(false, None), done: 0, _runtime: runtime })
+    }
+
+    /// To be called when everything is printed: work that was stopped is not done.
+    pub(super) fn end(&self) -> anyhow::Result<()> {
+        if self.stop.is_cancelled() { Err(Stopped.into()) } else { Ok(()) }
+    }
+
+    /// Takes the progress line away, so that results can be printed.
+    pub(super) fn clear(&self) {
+        self.progress.clear();
+    }
+}
+
+impl Watch for Looking {
+    fn begin(&mut self, steps: u64) {
+        self.progress.clear();
+        self.progress = Progress::steps(steps);
+        self.done = 0;
+    }
+
+    fn step(&mut self, what: &str) {
+        self.progress.set(self.done, what.to_owned());
+        self.done += 1;
+    }
+
+    fn note(&mut self, line: &str) {
+        self.progress.note(line);
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.stop.is_cancelled()
+    }
+}

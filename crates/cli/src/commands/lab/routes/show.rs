@@ -1,0 +1,148 @@
+//! What was measured, for people. First every way's CPU by size, one table for each setting, then the answer: which is
+//! cheapest. The answer comes last because that is where eyes are when a command ends.
+
+use pagewire_lab::measure::way::Way;
+use pagewire_lab::record::{Machine, RouteCell};
+use pagewire_lab::size;
+
+use super::{cheapest, detail};
+use crate::output::units::{figure, list_of};
+use crate::output::{Out, Table};
+
+/// Prints all of it.
+pub(super) fn all(cells: &[RouteCell], details: bool, out: &mut Out) -> anyhow::Result<()> {
+    let settings = settings(cells);
+    if let Some(first) = cells.first() {
+        out.line(format_args!("{}\n", machine(&first.machine)))?;
+    }
+    for setting in &settings {
+        if details {
+            detail::print(setting, out)?;
+        } else {
+            by_size(setting, out)?;
+        }
+        out.line("")?;
+    }
+    for setting in &settings {
+        answer(setting, out)?;
+    }
+    Ok(())
+}
+
+/// Cells of one link, residency and receiver.
+pub(super) struct Setting<'c> {
+    pub(super) name: String,
+    pub(super) cells: Vec<&'c RouteCell>,
+}
+
+impl<'c> Setting<'c> {
+    fn sizes(&self) -> Vec<u64> {
+        let mut sizes: Vec<u64> = self.cells.iter().map(|cell| cell.bytes).collect();
+        sizes.sort_unstable();
+        sizes.dedup();
+        sizes
+    }
+
+    fn of_size(&self, bytes: u64) -> Vec<&'c RouteCell> {
+        self.cells.iter().copied().filter(|cell| cell.bytes == bytes).collect()
+    }
+}
+
+/// In the order in which they were measured.
+fn settings(cells: &[RouteCell]) -> Vec<Setting<'_>> {
+    let mut settings: Vec<Setting<'_>> = Vec::new();
+    for cell in cells {
+        let name = format!("{}, {}, {}", cell.link.name(), cell.residency.name(), cell.receiver.name());
+        match settings.iter_mut().find(|setting| setting.name == name) {
+            Some(setting) => setting.cells.push(cell),
+            None => settings.push(Setting { name, cells: vec![cell] }),
+        }
+    }
+    settings
+}
+
+fn machine(machine: &Machine) -> String {
+    format!(
+        "Linux {}, {} x {}, {} MiB, file on {}, congestion control {} (default {}), load {:.2}",
+        machine.kernel,
+        machine.cpus,
+        machine.cpu,
+        machine.memory_mib,
+        machine.file_system,
+        machine.congestion_control,
+        machine.congestion_control_default,
+        machine.load,
+    )
+}
+
+/// Ways down, sizes across: CPU seconds per GB, the cheapest route of each size marked.
+fn by_size(setting: &Setting<'_>, out: &mut Out) -> anyhow::Result<()> {
+    let sizes = setting.sizes();
+    out.line(format_args!(
+        "{}: sender's CPU s/GB by response size, median (* cheapest route, ! went another way)",
+        setting.name
+    ))?;
+    let names: Vec<String> = sizes.iter().map(|&bytes| format!(">{}", size::text(bytes))).collect();
+    let columns: Vec<&str> = std::iter::once("WAY").chain(names.iter().map(String::as_str)).collect();
+    let mut table = Table::new(&columns);
+    for way in Way::all() {
+        let of_way = |bytes: u64| {
+            setting.cells.iter().find(|cell| cell.bytes == bytes && cell.route == way.name()).copied()
+        };
+        if sizes.iter().all(|&bytes| of_way(bytes).is_none()) {
+            continue;
+        }
+        let figures = sizes.iter().map(|&bytes| marked(setting, of_way(bytes)));
+        table.cells(std::iter::once(way.name().to_owned()).chain(figures));
+    }
+    table.print(out)
+}
+
+fn marked(setting: &Setting<'_>, cell: Option<&RouteCell>) -> String {
+    let Some(cell) = cell else { return String::new() };
+    let of_size = setting.of_size(cell.bytes);
+    let best = cheapest::cheapest(&of_size).is_some_and(|(best, _)| best.route == cell.route);
+    let mark = match (best, cheapest::counts(cell)) {
+        (true, _) => "*",
+        (_, false) => "!",
+        _ => " ",
+    };
+    format!("{}{mark}", figure(cell.cpu_s_per_gb.median))
+}
+
+/// The cheapest route by size, with what it costs and what it gives.
+fn answer(setting: &Setting<'_>, out: &mut Out) -> anyhow::Result<()> {
+    out.line(format_args!("Cheapest, here: {}", setting.name))?;
+    let columns = [
+        ">SIZE",
+        "ROUTE",
+        ">CPU s/GB",
+        ">MIN",
+        ">MAX",
+        ">x BARE",
+        ">BOTH ENDS",
+        ">MB/s",
+        ">CALLS/MiB",
+        ">COPIES",
+        "AS CHEAP",
+    ];
+    let mut table = Table::new(&columns);
+    for bytes in setting.sizes() {
+        let Some((best, same)) = cheapest::cheapest(&setting.of_size(bytes)) else { continue };
+        table.row([
+            size::text(bytes),
+            best.route.clone(),
+            figure(best.cpu_s_per_gb.median),
+            figure(best.cpu_s_per_gb.min),
+            figure(best.cpu_s_per_gb.max),
+            best.x_bare.map(|ratio| format!("{ratio:.2}")).unwrap_or_default(),
+            figure(best.system_cpu_s_per_gb.median),
+            figure(best.mb_per_s.median),
+            figure(best.syscalls_per_mib),
+            detail::copies(best),
+            list_of(same.iter().map(|cell| cell.route.as_str())),
+        ]);
+    }
+    table.print(out)?;
+    out.line("")
+}

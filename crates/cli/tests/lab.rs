@@ -1,0 +1,198 @@
+//! The lab on the real binary: what it prints for programs, and that it leaves nothing behind.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on ends there")]
+
+mod common;
+
+use std::process::Stdio;
+
+use common::{pagewire, run, signal, wait};
+use serde_json::Value;
+
+const DIR: &str = env!("CARGO_TARGET_TMPDIR");
+
+fn lines(out: &str) -> Vec<Value> {
+    out.lines()
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}")))
+        .collect()
+}
+
+/// A small matrix with these options besides.
+fn routes(options: &[&str]) -> Vec<Value> {
+    let small = ["lab", "routes", "--rounds", "2", "--mib", "1", "--file-dir", DIR, "-o", "json"];
+    lines(&run(&[&small, options].concat()).ok())
+}
+
+#[test]
+fn every_cell_has_the_fields_that_programs_read() {
+    let cells = routes(&[
+        "--route",
+        "copy,sendfile,sendfile-bare",
+        "--size",
+        "4KiB,256KiB",
+        "--link",
+        "loopback",
+        "--residency",
+        "hot",
+    ]);
+    assert_eq!(cells.len(), 3 * 2 * 2, "ways, sizes, receivers");
+    for cell in &cells {
+        for spread in ["cpu_s_per_gb", "system_cpu_s_per_gb", "mb_per_s", "cpu_us_per_response"] {
+            let figure = |name: &str| cell[spread][name].as_f64().unwrap();
+            assert!(
+                0.0 < figure("min") && figure("min") <= figure("median") && figure("median") <= figure("max")
+            );
+        }
+        assert!(cell["syscalls_per_mib"].as_f64().unwrap() > 0.0, "{cell}");
+        assert!(["drain", "read"].contains(&cell["receiver"].as_str().unwrap()));
+        assert_eq!((cell["link"].as_str(), cell["residency"].as_str()), (Some("loopback"), Some("hot")));
+        assert!(!cell["machine"]["kernel"].as_str().unwrap().is_empty());
+        let (copies, measured) = (cell["cpu_copies"].as_u64().unwrap(), cell["measured"].as_bool().unwrap());
+        match cell["route"].as_str().unwrap() {
+            "copy" => assert_eq!(copies, 2),
+            _ => assert_eq!((copies, measured), (0, true), "{cell}"),
+        }
+        if cell["route"] == "sendfile-bare" {
+            assert!((cell["x_bare"].as_f64().unwrap() - 1.0).abs() < 1e-9);
+        }
+    }
+}
+
+#[test]
+fn a_table_names_the_cheapest_and_no_throughput_stands_without_its_cpu() {
+    let table = run(&[
+        "lab",
+        "routes",
+        "--rounds",
+        "1",
+        "--mib",
+        "1",
+        "--file-dir",
+        DIR,
+        "--link",
+        "loopback",
+        "--size",
+        "64KiB",
+        "--residency",
+        "hot",
+        "--receiver",
+        "drain",
+        "--route",
+        "copy,sendfile",
+    ])
+    .ok();
+    assert!(table.contains("Cheapest, here: loopback, hot, drain"), "{table}");
+    let header = table.lines().find(|line| line.contains("MB/s")).unwrap();
+    assert!(header.contains("CPU s/GB"), "{header}");
+}
+
+#[test]
+fn a_link_that_cannot_be_had_is_told_and_the_others_are_measured() {
+    let output = run(&[
+        "lab",
+        "routes",
+        "--rounds",
+        "1",
+        "--mib",
+        "1",
+        "--file-dir",
+        DIR,
+        "--size",
+        "64KiB",
+        "--residency",
+        "hot",
+        "--receiver",
+        "drain",
+        "--route",
+        "sendfile",
+        "-o",
+        "json",
+    ]);
+    let told = output.err.clone();
+    let cells = lines(&output.ok());
+    assert_eq!(cells[0]["link"], "loopback");
+    for link in ["veth", "veth-nosg"] {
+        let cell = cells.iter().find(|cell| cell["link"] == link);
+        match cell {
+            Some(cell) => assert_eq!(cell["cpu_copies"], u64::from(link == "veth-nosg"), "{cell}"),
+            None => {
+                eprintln!("{link} cannot be had here");
+                assert!(told.lines().any(|line| line.starts_with(link)), "{told}");
+            }
+        }
+    }
+}
+
+#[test]
+fn sendfile_is_proved_not_to_copy_against_a_control_that_does() {
+    let proof = lines(&run(&["lab", "proof", "--file-dir", DIR, "-o", "json"]).ok());
+    let route = |name: &str| proof.iter().find(|line| line["route"] == name).unwrap();
+    let sendfile = route("sendfile");
+    assert_eq!(
+        (&sendfile["available"], &sendfile["aliased"], &sendfile["control"], &sendfile["cpu_copies"]),
+        (&true.into(), &1.0.into(), &0.0.into(), &0.into())
+    );
+    assert!(sendfile["how"].as_str().unwrap().starts_with("aliasing"));
+    let copy = route("copy");
+    assert_eq!((&copy["aliased"], &copy["cpu_copies"]), (&0.0.into(), &2.into()));
+    for line in proof.iter().filter(|line| line["available"] == false) {
+        assert!(!line["why"].as_str().unwrap().is_empty(), "{line}");
+    }
+    let claims: Vec<&Value> = proof.iter().filter(|line| line.get("claim").is_some()).collect();
+    assert!(claims.len() >= 10 && claims.iter().all(|claim| !claim["evidence"].as_str().unwrap().is_empty()));
+    let epoll = claims.iter().find(|claim| claim["claim"].as_str().unwrap().contains("epoll")).unwrap();
+    assert_eq!(epoll["holds"], false);
+    assert!(epoll["evidence"].as_str().unwrap().contains("ENODEV"));
+}
+
+#[test]
+fn what_serve_reads_is_written_once_asked_for_and_not_before() {
+    let dir = tempfile::tempdir_in(DIR).unwrap();
+    let data = dir.path().join("data");
+    let calibrate = |options: &[&str]| {
+        let all = ["lab", "calibrate", "--file-dir", DIR, "-o", "json", "--data-dir", data.to_str().unwrap()];
+        lines(&run(&[&all, options].concat()).ok()).remove(0)
+    };
+    let shown = calibrate(&["--print"]);
+    assert_eq!(shown["written"], false);
+    assert!(!data.exists());
+    let written = calibrate(&[]);
+    let text = std::fs::read_to_string(written["file"].as_str().unwrap()).unwrap();
+    assert!(text.ends_with(written["thresholds"].as_str().unwrap()), "{text}");
+    assert_eq!(calibrate(&["--print"])["before"], written["thresholds"]);
+}
+
+#[test]
+fn stopped_it_prints_what_it_has_and_leaves_no_process() {
+    let mut child = pagewire()
+        .args(["lab", "routes", "--file-dir", DIR, "--rounds", "1000", "--route", "copy", "--size", "1KiB"])
+        .args(["--link", "loopback", "--residency", "hot", "--receiver", "drain", "-o", "json"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let workers = format!("/proc/{0}/task/{0}/children", child.id());
+    let mut started = String::new();
+    common::eventually("both workers run", || {
+        started = std::fs::read_to_string(&workers).unwrap_or_default();
+        started.split_whitespace().count() == 2
+    });
+    signal(&child, "INT");
+    assert_eq!(wait(&mut child), Some(130));
+    for worker in started.split_whitespace() {
+        assert!(!std::path::Path::new("/proc").join(worker).exists(), "worker {worker} is still there");
+    }
+}
+
+#[test]
+fn what_makes_no_sense_is_wrong_usage() {
+    for (line, hint) in [
+        (&["lab", "routes", "--route", "pigeon"][..], "sendfile"),
+        (&["lab", "routes", "--size", "big"], "KiB"),
+        (&["lab", "routes", "--link", "wifi"], "loopback"),
+        (&["lab", "routes", "--rounds", "0"], "0"),
+        (&["lab", "routes", "--file-dir", "/nowhere/at/all"], "/nowhere/at/all"),
+    ] {
+        let said = run(line).failed(2);
+        assert!(said.contains(hint), "{line:?}: {said}");
+    }
+}

@@ -1,0 +1,48 @@
+//! The congestion control of the measured sockets. One that paces (BBR) programs a timer for every few packets, which
+//! costs more than copying does and hits the fastest way hardest; so where that is the default, another is chosen.
+
+use std::net::TcpListener;
+
+use anyhow::{Context, bail};
+use rustix::io::Errno;
+use rustix::net::sockopt::set_tcp_congestion;
+
+const DEFAULT: &str = "/proc/sys/net/ipv4/tcp_congestion_control";
+/// Those that do not pace, best first.
+const UNPACED: [&str; 2] = ["cubic", "reno"];
+
+/// The one to use, and the system's default.
+pub(crate) fn choose() -> anyhow::Result<(String, String)> {
+    let default = std::fs::read_to_string(DEFAULT).context("the default congestion control")?;
+    let default = default.trim().to_owned();
+    if !paces(&default) {
+        return Ok((default.clone(), default));
+    }
+    let socket = TcpListener::bind("127.0.0.1:0").or_else(|_| TcpListener::bind("0.0.0.0:0"))?;
+    for name in UNPACED {
+        match set_tcp_congestion(&socket, name) {
+            Ok(()) => return Ok((name.to_owned(), default)),
+            Err(Errno::NOENT | Errno::PERM) => {}
+            Err(errno) => bail!("congestion control {name}: {errno}"),
+        }
+    }
+    // What is there is better than nothing, and is recorded.
+    Ok((default.clone(), default))
+}
+
+fn paces(name: &str) -> bool {
+    name.starts_with("bbr")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_chosen_can_be_set_and_does_not_pace_if_anything_else_is_there() {
+        let (chosen, default) = choose().unwrap();
+        let socket = TcpListener::bind("127.0.0.1:0").unwrap();
+        set_tcp_congestion(&socket, &chosen).unwrap();
+        assert!(!paces(&chosen) || chosen == default);
+    }
+}

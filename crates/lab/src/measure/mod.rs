@@ -1,0 +1,9 @@
+//! Measuring one thing at a time: a stream of responses from one process to another, by one way, over one link.
+
+pub(crate) mod gauge;
+pub(crate) mod link;
+mod pair;
+pub mod way;
+pub mod worker;
+
+pub(crate) use pair::{Aliasing, Pair, Run, Sample};

@@ -1,0 +1,56 @@
+//! What every way can do: send a header and a part of the file, whole, to a socket that blocks.
+
+use std::fs::File;
+use std::net::TcpStream;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::Way;
+use super::bare::SendfileBare;
+use super::library::Library;
+use super::read_write::ReadWrite;
+
+/// What one sending came to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Moved {
+    /// File bytes that really went this way, not by another that had to stand in.
+    pub(crate) by_way: u64,
+    /// System calls, as far as the way itself counts them.
+    pub(crate) calls: u64,
+}
+
+impl std::ops::AddAssign for Moved {
+    fn add_assign(&mut self, other: Self) {
+        self.by_way += other.by_way;
+        self.calls += other.calls;
+    }
+}
+
+/// Carries parts of one file.
+pub(crate) trait Carry {
+    /// Sends `header` (none if it is empty), then `len` bytes of the file from `offset`.
+    fn carry(&mut self, socket: &TcpStream, header: &Bytes, offset: u64, len: u64) -> anyhow::Result<Moved>;
+
+    /// What the kernel had to say against this way, once it has been tried.
+    fn refusal(&self) -> Option<String> {
+        None
+    }
+
+    /// Of the completions that the kernel reported so far, the share that it had copied after all. `None` where there
+    /// are no such reports.
+    fn reported_copied(&self) -> Option<f64> {
+        None
+    }
+}
+
+/// Whoever carries `file` by `way`.
+pub(crate) fn carrier(way: Way, file: &Arc<File>) -> anyhow::Result<Box<dyn Carry>> {
+    let file = Arc::clone(file);
+    Ok(match way {
+        Way::Library(route) => Box::new(Library::new(Some(route), file)),
+        Way::Auto => Box::new(Library::new(None, file)),
+        Way::SendfileBare => Box::new(SendfileBare::new(file)),
+        Way::ReadWrite(buffer) => Box::new(ReadWrite::new(file, buffer)?),
+    })
+}

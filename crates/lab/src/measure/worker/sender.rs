@@ -1,0 +1,161 @@
+//! The sending process.
+//!
+//! ```text
+//!   sender    connect  warm up ----->             [file hot or cold]  responses ------------->        read gauges
+//!   receiver  accept              <---- a byte                         reads all   <---- a byte
+//! ```
+//!
+//! The clock runs from the first measured byte until the peer has all of them: what the kernel does for this process
+//! after the last call is counted too.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::Read;
+use std::net::TcpStream;
+use std::ops::Range;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, anyhow};
+use bytes::Bytes;
+
+use super::protocol::{Load, Queue, Queued, Send, Sent, WARM_BYTES};
+use super::subject::{Subject, filled};
+use super::{LIMIT, connection};
+use crate::measure::gauge::{PageTracer, SyscallCounter, Usage, monotonic_ns};
+use crate::measure::way::{Carry, Moved, Way, carrier};
+
+/// What the sender keeps between orders.
+pub(super) struct Sender {
+    dir: PathBuf,
+    subject: Subject,
+    /// Made when first used, and kept: a route's pools are warm in a server too.
+    carriers: HashMap<Way, Box<dyn Carry>>,
+    syscalls: Option<SyscallCounter>,
+    queued: Option<InFlight>,
+}
+
+/// A file whose bytes are on their way, and what keeps them there.
+struct InFlight {
+    file: Arc<File>,
+    bytes: u64,
+    _carrier: Box<dyn Carry>,
+    _socket: TcpStream,
+}
+
+impl Sender {
+    pub(super) fn prepare(dir: &Path, bytes: u64) -> anyhow::Result<Self> {
+        // Before any thread is started, so that all are counted.
+        let syscalls = SyscallCounter::start().ok();
+        let subject = Subject::write(dir, bytes)?;
+        Ok(Self { dir: dir.to_owned(), subject, carriers: HashMap::new(), syscalls, queued: None })
+    }
+
+    pub(super) fn counts_syscalls(&self) -> bool {
+        self.syscalls.is_some()
+    }
+
+    pub(super) fn send(&mut self, order: &Send) -> anyhow::Result<Sent> {
+        // First of all: the receiver waits for it, and sees by its end that something else failed.
+        let mut socket = connect(order.to, &order.congestion)?;
+        let Self { subject, carriers, syscalls, .. } = self;
+        let load = order.load;
+        let carrier = match carriers.entry(order.way) {
+            std::collections::hash_map::Entry::Occupied(entry) => entry.into_mut(),
+            std::collections::hash_map::Entry::Vacant(entry) => {
+                entry.insert(carrier(order.way, &subject.file)?)
+            }
+        };
+        let header = Bytes::from(vec![b'H'; usize::try_from(load.header_bytes)?]);
+        let tail = subject.bytes..subject.bytes + WARM_BYTES;
+        stream(&mut **carrier, &socket, &header, load.warm(), tail)?;
+        wait_for_peer(&mut socket)?;
+        if order.cold {
+            subject.chill()?;
+        } else {
+            subject.heat()?;
+        }
+        let mut pages = order.trace_pages.then(PageTracer::start);
+        if let Some(Ok(tracer)) = &mut pages {
+            tracer.take_bytes();
+        }
+        let began = Usage::now()?;
+        let began_ns = monotonic_ns();
+        let calls_before = syscalls.as_mut().map(SyscallCounter::read).transpose()?;
+        let moved = stream(&mut **carrier, &socket, &header, load, 0..subject.bytes)?;
+        let counted = match (syscalls.as_mut(), calls_before) {
+            (Some(counter), Some(before)) => Some(counter.since(before)?),
+            _ => None,
+        };
+        wait_for_peer(&mut socket)?;
+        Ok(Sent {
+            usage: Usage::now()?.since(began),
+            began_ns,
+            syscalls: counted,
+            calls: moved.calls,
+            by_way: moved.by_way,
+            refusal: (moved.by_way < load.bytes * load.responses).then(|| carrier.refusal()).flatten(),
+            allocated: pages.map(|tracer| match tracer {
+                Ok(mut tracer) => Ok(tracer.take_bytes()),
+                Err(error) => Err(format!("{error:#}")),
+            }),
+            reported_copied: carrier.reported_copied(),
+        })
+    }
+
+    /// Queues a file of `A`s while nobody reads.
+    pub(super) fn queue(&mut self, order: &Queue) -> anyhow::Result<Queued> {
+        let socket = connect(order.to, &order.congestion)?;
+        let len = order.bytes;
+        let file = Arc::new(filled(&self.dir, b'A', len)?);
+        let mut carrier = carrier(order.way, &file)?;
+        // Room for all of it, so that the sender need not wait for a peer that does not read.
+        rustix::net::sockopt::set_socket_send_buffer_size(&socket, usize::try_from(2 * len)?)?;
+        let moved = carrier.carry(&socket, &Bytes::new(), 0, len)?;
+        let refusal = (moved.by_way < len).then(|| carrier.refusal()).flatten();
+        let queued = Queued { by_way: moved.by_way, refusal, reported_copied: carrier.reported_copied() };
+        self.queued = Some(InFlight { file, bytes: len, _carrier: carrier, _socket: socket });
+        Ok(queued)
+    }
+
+    /// Makes it a file of `B`s, in place.
+    pub(super) fn overwrite(&mut self) -> anyhow::Result<()> {
+        let queued = self.queued.as_ref().context("nothing is queued")?;
+        let bytes = vec![b'B'; usize::try_from(queued.bytes)?];
+        queued.file.write_all_at(&bytes, 0).context("overwriting the file")
+    }
+}
+
+/// Sends `load` out of a part of the file, front to back and again.
+fn stream(
+    carrier: &mut dyn Carry,
+    socket: &TcpStream,
+    header: &Bytes,
+    load: Load,
+    within: Range<u64>,
+) -> anyhow::Result<Moved> {
+    let mut moved = Moved::default();
+    let mut at = within.start;
+    for _ in 0..load.responses {
+        if at + load.bytes > within.end {
+            at = within.start;
+        }
+        moved += carrier.carry(socket, header, at, load.bytes)?;
+        at += load.bytes;
+    }
+    Ok(moved)
+}
+
+fn connect(to: std::net::SocketAddr, congestion: &str) -> anyhow::Result<TcpStream> {
+    let socket = TcpStream::connect_timeout(&to, LIMIT).context("connecting to the receiver")?;
+    connection(&socket)?;
+    rustix::net::sockopt::set_tcp_congestion(&socket, congestion)
+        .with_context(|| format!("congestion control {congestion}"))?;
+    Ok(socket)
+}
+
+fn wait_for_peer(socket: &mut TcpStream) -> anyhow::Result<()> {
+    let mut byte = [0];
+    socket.read_exact(&mut byte).map_err(|error| anyhow!("the receiver does not answer: {error}"))
+}

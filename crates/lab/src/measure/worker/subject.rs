@@ -1,0 +1,119 @@
+//! The file that is sent: written whole, so that no hole is cheap to read, and made durable, so that its pages can be
+//! dropped. It has no name, so that it is gone with the process whatever happens.
+//!
+//! ```text
+//!   [ what is measured ......................... ][ WARM_BYTES, sent to warm up ]
+//! ```
+
+use std::fs::File;
+use std::io::Write;
+use std::num::NonZeroU64;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, bail, ensure};
+use pagewire_zcopy::{Residency, residency};
+use rustix::fs::{Advice, fadvise};
+
+use super::protocol::WARM_BYTES;
+
+/// Written at a time. Later reads of a file that was written in large pieces are cheaper (its pages lie in larger
+/// blocks), and a log is written so.
+const PIECE_BYTES: usize = 1 << 20;
+/// A page here and there is looked at to tell whether a file is cold.
+const LOOKS: u64 = 64;
+/// Dropping pages is advice; they may be in use for a moment.
+const DROPS_MAX: u32 = 50;
+const DROP_AGAIN: Duration = Duration::from_millis(2);
+const PAGE: u64 = 4096;
+
+/// The file.
+pub(super) struct Subject {
+    pub(super) file: Arc<File>,
+    /// Bytes that may be measured, without the tail to warm up.
+    pub(super) bytes: u64,
+}
+
+impl Subject {
+    /// Writes one into `dir`.
+    pub(super) fn write(dir: &Path, bytes: u64) -> anyhow::Result<Self> {
+        let file = filled(dir, b'A', bytes + WARM_BYTES)?;
+        Ok(Self { file: Arc::new(file), bytes })
+    }
+
+    /// Sees to it that all of it is in the page cache.
+    pub(super) fn heat(&self) -> anyhow::Result<()> {
+        let all = pagewire_zcopy::FileRange::new(Arc::clone(&self.file), 0, self.bytes);
+        if residency(&self.file, 0, self.bytes) != Residency::Resident {
+            pagewire_zcopy::read_ahead_blocking(&all, all.len()).context("reading the file")?;
+        }
+        Ok(())
+    }
+
+    /// Sees to it that nothing of it is in the page cache, but for the tail.
+    pub(super) fn chill(&self) -> anyhow::Result<()> {
+        chill(&self.file, self.bytes)
+    }
+}
+
+/// Drops the first `bytes` of `file` from the page cache, and makes sure.
+pub(crate) fn chill(file: &File, bytes: u64) -> anyhow::Result<()> {
+    for _ in 0..DROPS_MAX {
+        fadvise(file, 0, NonZeroU64::new(bytes), Advice::DontNeed)?;
+        if is_cold(file, bytes) {
+            return Ok(());
+        }
+        // Pages that are still written back, or held by a socket, come free in a moment.
+        rustix::fs::fdatasync(file)?;
+        std::thread::sleep(DROP_AGAIN);
+    }
+    bail!("the file stays in the page cache, so nothing cold can be measured on this file system")
+}
+
+fn is_cold(file: &File, bytes: u64) -> bool {
+    let step = (bytes / LOOKS).max(PAGE);
+    let mut looks = (0..bytes).step_by(usize::try_from(step).unwrap_or(usize::MAX));
+    looks.all(|at| residency(file, at, 1) == Residency::Cold)
+}
+
+/// A nameless file in `dir`, all of it this byte, on the disk.
+pub(crate) fn filled(dir: &Path, byte: u8, bytes: u64) -> anyhow::Result<File> {
+    let mut file =
+        tempfile::tempfile_in(dir).with_context(|| format!("no file can be made in {}", dir.display()))?;
+    let piece = vec![byte; PIECE_BYTES];
+    let mut left = bytes;
+    while left > 0 {
+        let now = left.min(PIECE_BYTES as u64);
+        let part = piece.get(..usize::try_from(now)?).unwrap_or_default();
+        file.write_all(part).with_context(|| format!("writing {bytes} bytes into {}", dir.display()))?;
+        left -= now;
+    }
+    rustix::fs::fdatasync(&file).context("bringing the file to the disk")?;
+    ensure!(file.metadata()?.len() == bytes, "the file has another length than was written");
+    Ok(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_can_be_heated_and_where_there_is_a_disk_chilled() {
+        let subject = Subject::write(Path::new(env!("CARGO_MANIFEST_DIR")), 1 << 20).unwrap();
+        subject.heat().unwrap();
+        assert_eq!(residency(&subject.file, 0, subject.bytes), Residency::Resident);
+        match subject.chill() {
+            Ok(()) => assert!(is_cold(&subject.file, subject.bytes)),
+            Err(error) => eprintln!("not cold here: {error:#}"),
+        }
+        subject.heat().unwrap();
+        assert_eq!(residency(&subject.file, 0, subject.bytes), Residency::Resident);
+    }
+
+    #[test]
+    fn a_directory_that_is_not_there_is_named() {
+        let error = filled(Path::new("/nowhere/at/all"), 0, 1).unwrap_err();
+        assert!(error.to_string().contains("/nowhere/at/all"), "{error}");
+    }
+}

@@ -1,0 +1,32 @@
+//! Who looks on while the lab works: told how far it is, and asked whether it should go on.
+
+/// Looks on. The lab calls it from the thread that measures, between measurements.
+pub trait Watch {
+    /// Work of so many steps begins.
+    fn begin(&mut self, steps: u64);
+
+    /// One step is done; `what` is next to be told about it.
+    fn step(&mut self, what: &str);
+
+    /// Something a person should know once: a link that is missing, a file system that cannot be cold.
+    fn note(&mut self, line: &str);
+
+    /// Whether the work should end with what there is.
+    fn is_stopped(&self) -> bool;
+}
+
+/// Nobody looks on, and nothing stops the work: for tests, and for callers that wait.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Nobody;
+
+impl Watch for Nobody {
+    fn begin(&mut self, _steps: u64) {}
+
+    fn step(&mut self, _what: &str) {}
+
+    fn note(&mut self, _line: &str) {}
+
+    fn is_stopped(&self) -> bool {
+        false
+    }
+}
