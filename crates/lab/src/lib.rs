@@ -12,4 +12,5 @@
 //! spread over interleaved rounds.
 
 pub mod record;
+pub mod report;
 pub mod spread;

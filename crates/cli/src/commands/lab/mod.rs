@@ -3,6 +3,7 @@
 mod calibrate;
 mod drive;
 mod proof;
+mod report;
 mod routes;
 
 use crate::args::lab::{LabArgs, LabCommand};
@@ -14,5 +15,6 @@ pub(crate) fn run(args: &LabArgs) -> anyhow::Result<()> {
         LabCommand::Proof(args) => proof::run(args),
         LabCommand::Calibrate(args) => calibrate::run(args),
         LabCommand::Drive(args) => drive::run(args),
+        LabCommand::Report(args) => report::run(args),
     }
 }

@@ -1,0 +1,86 @@
+//! The cells of `lab drive` by case: brokers under the same load in one run.
+
+use std::collections::BTreeMap;
+
+use crate::record::DriveCell;
+
+/// Brokers that may be compared.
+#[derive(Debug)]
+pub(super) struct Group<'a> {
+    /// The case.
+    pub(super) case: &'a str,
+    /// Its settings in words; empty where there are none.
+    pub(super) settings: String,
+    /// When the run began.
+    pub(super) began: &'a str,
+    /// A cell per broker, in the order of the command line.
+    pub(super) cells: Vec<&'a DriveCell>,
+}
+
+/// The groups, in the order in which they were recorded.
+pub(super) fn groups(cells: &[DriveCell]) -> Vec<Group<'_>> {
+    let mut found: Vec<Group<'_>> = Vec::new();
+    for cell in cells {
+        let settings: Vec<String> =
+            cell.settings.iter().map(|(name, value)| format!("{name} {value}")).collect();
+        let (case, settings, began) = (cell.case.as_str(), settings.join(", "), cell.machine.began.as_str());
+        let same =
+            |group: &&mut Group<'_>| (group.case, &group.settings, group.began) == (case, &settings, began);
+        match found.iter_mut().find(same) {
+            Some(group) => group.cells.push(cell),
+            None => found.push(Group { case, settings, began, cells: vec![cell] }),
+        }
+    }
+    found
+}
+
+impl Group<'_> {
+    /// The names of the figures that any of the brokers has, what is done before what it costs.
+    pub(super) fn figures(&self) -> Vec<&str> {
+        names(self.cells.iter().map(|cell| &cell.figures))
+    }
+
+    /// The names of the latencies that any of the brokers has, by percentile.
+    pub(super) fn latencies(&self) -> Vec<&str> {
+        let mut found = names(self.cells.iter().map(|cell| &cell.latency_us));
+        found.sort_by(|one, other| percentile(one).total_cmp(&percentile(other)));
+        found
+    }
+}
+
+/// The percentile that a name stands for; `max` is 100.
+pub(super) fn percentile(name: &str) -> f64 {
+    name.strip_prefix('p').and_then(|number| number.parse().ok()).unwrap_or(100.0)
+}
+
+fn names<'a, V: 'a>(maps: impl Iterator<Item = &'a BTreeMap<String, V>>) -> Vec<&'a str> {
+    let mut found: Vec<&str> = maps.flat_map(|map| map.keys().map(String::as_str)).collect();
+    found.sort_unstable_by_key(|name| (!name.ends_with("_per_s"), *name));
+    found.dedup();
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::testing::drive;
+
+    #[test]
+    fn brokers_of_one_case_and_settings_stand_together_in_their_order() {
+        let mut other = drive("one", "produce", 0.5);
+        other.settings.insert("record_bytes".into(), "100".into());
+        let cells = [
+            drive("two", "produce", 1.0),
+            drive("one", "produce", 0.5),
+            drive("one", "fetch-hot", 0.2),
+            other,
+        ];
+        let groups = groups(&cells);
+        assert_eq!(groups.len(), 3);
+        let brokers: Vec<&str> = groups[0].cells.iter().map(|cell| &*cell.broker).collect();
+        assert_eq!(brokers, ["two", "one"]);
+        assert_eq!(groups[0].settings, "record_bytes 1024");
+        assert_eq!(groups[0].figures(), ["mb_per_s", "broker_cpu_s_per_gb"]);
+        assert_eq!(groups[0].latencies(), ["p50", "p99", "p99.9", "max"]);
+    }
+}

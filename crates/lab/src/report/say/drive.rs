@@ -1,0 +1,79 @@
+//! Which broker does a case at the least cost, and which answers soonest.
+
+use crate::record::DriveCell;
+use crate::report::group::{Group, groups};
+use crate::report::number::{figure, row, times};
+use crate::spread::Spread;
+
+/// Of figures whose names end so, less is better.
+const COST: &str = "cpu_s_per_gb";
+/// Of figures whose names end so, more is better.
+const RATE: &str = "mb_per_s";
+/// The latency that is compared.
+const TAIL: &str = "p99";
+
+/// What the cells say, case by case; nothing of a broker alone.
+pub(in crate::report) fn sentences(cells: &[DriveCell]) -> Vec<String> {
+    groups(cells).iter().filter(|group| group.cells.len() > 1).flat_map(of).collect()
+}
+
+fn of(group: &Group<'_>) -> Vec<String> {
+    let mut said = Vec::new();
+    for name in group.figures() {
+        let most_first = name.ends_with(RATE);
+        if most_first || name.ends_with(COST) {
+            let of = |cell: &DriveCell| cell.figures.get(name).copied();
+            said.extend(ranking(group, name, most_first, of));
+        }
+    }
+    said.extend(ranking(group, &format!("{TAIL} latency in \u{b5}s"), false, |cell| {
+        cell.latency_us.get(TAIL).copied()
+    }));
+    said
+}
+
+/// All brokers by one figure, the best first, the others beside it.
+fn ranking(
+    group: &Group<'_>,
+    name: &str,
+    most_first: bool,
+    of: impl Fn(&DriveCell) -> Option<Spread>,
+) -> Option<String> {
+    let mut ranked: Vec<(&str, f64)> =
+        group.cells.iter().filter_map(|cell| Some((&*cell.broker, of(cell)?.median))).collect();
+    ranked.sort_by(|one, other| one.1.total_cmp(&other.1));
+    if most_first {
+        ranked.reverse();
+    }
+    let ((best, value), others) = ranked.split_first()?;
+    if others.is_empty() || *value <= 0.0 {
+        return None;
+    }
+    let others: Vec<String> =
+        others.iter().map(|(broker, other)| format!("{broker} {}", times(other / value))).collect();
+    Some(format!("{}, {name}: {best} {}; {} of that.", group.case, figure(*value), row(&others)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::testing::drive;
+
+    #[test]
+    fn brokers_are_ranked_by_what_is_better() {
+        let cells = [drive("slow", "produce", 1.5), drive("fast", "produce", 0.5)];
+        assert_eq!(
+            sentences(&cells),
+            [
+                "produce, mb_per_s: fast 180; slow 0.33\u{d7} of that.",
+                "produce, broker_cpu_s_per_gb: fast 0.500; slow 3.00\u{d7} of that.",
+                "produce, p99 latency in \u{b5}s: fast 450; slow 3.00\u{d7} of that.",
+            ]
+        );
+    }
+
+    #[test]
+    fn one_broker_is_compared_with_none() {
+        assert!(sentences(&[drive("alone", "produce", 1.0)]).is_empty());
+    }
+}

@@ -1,0 +1,179 @@
+//! Which way is cheapest at which size, how sure that is, and how far the others are from the bare loop.
+//!
+//! Cheap means: the median of the sender's CPU per GB. Where the least sample of another route is below the largest of
+//! the winner the two are not told apart, and the sentence says so.
+
+use crate::record::RouteCell;
+use crate::report::number::{percent, row, size, times};
+use crate::report::records::BARE;
+use crate::report::setting::Setting;
+
+/// What the library chooses by itself.
+const AUTO: &str = "auto";
+/// Below this share of the bytes a route's figures are no longer its own.
+const BY_ROUTE_MIN: f64 = 0.99;
+
+/// What the cells of a setting say.
+pub(in crate::report) fn sentences(setting: &Setting<'_>) -> Vec<String> {
+    let name = setting.name();
+    let said = [cheapest(setting), settled(setting), to_bare(setting), auto(setting), refused(setting)];
+    said.into_iter().flatten().map(|sentence| format!("{}: {sentence}", capital(&name))).collect()
+}
+
+/// The winner of each size, neighbours with the same one taken together.
+fn cheapest(setting: &Setting<'_>) -> Option<String> {
+    let mut stretches: Vec<(&str, u64, u64)> = Vec::new();
+    for bytes in setting.sizes() {
+        let Some(best) = setting.by_cost(bytes).first().copied() else { continue };
+        match stretches.last_mut() {
+            Some((route, _, to)) if *route == best.route => *to = bytes,
+            _ => stretches.push((&best.route, bytes, bytes)),
+        }
+    }
+    let words: Vec<String> = stretches
+        .iter()
+        .map(|(route, from, to)| {
+            if from == to {
+                format!("{route} at {}", size(*from))
+            } else {
+                format!("{route} from {} to {}", size(*from), size(*to))
+            }
+        })
+        .collect();
+    (!words.is_empty()).then(|| format!("the sender's CPU per byte is least with {}.", row(&words)))
+}
+
+/// Whether those first places are more than chance.
+fn settled(setting: &Setting<'_>) -> Option<String> {
+    let open: Vec<String> = setting
+        .sizes()
+        .into_iter()
+        .filter_map(|bytes| {
+            let cells = setting.by_cost(bytes);
+            let (best, others) = cells.split_first()?;
+            let near: Vec<&str> =
+                others.iter().filter(|other| overlap(best, other)).map(|other| &*other.route).collect();
+            (!near.is_empty()).then(|| format!("{} ({})", size(bytes), row(&near)))
+        })
+        .collect();
+    (!open.is_empty()).then(|| {
+        format!("first places that the spread of the rounds leaves open, with whom: {}.", row(&open))
+    })
+}
+
+fn overlap(best: &RouteCell, other: &RouteCell) -> bool {
+    other.cpu_s_per_gb.min <= best.cpu_s_per_gb.max
+}
+
+/// The largest win and the largest loss beside the bare loop.
+fn to_bare(setting: &Setting<'_>) -> Option<String> {
+    let mut ratios: Vec<(f64, &RouteCell)> = setting
+        .cells()
+        .filter(|cell| cell.route != BARE)
+        .filter_map(|cell| Some((setting.to_bare(cell)?, cell)))
+        .collect();
+    ratios.sort_by(|one, other| one.0.total_cmp(&other.0));
+    let (least, most) = (ratios.first()?, ratios.last()?);
+    let words = |(ratio, cell): &(f64, &RouteCell)| {
+        format!("{} ({} at {})", times(*ratio), cell.route, size(cell.bytes))
+    };
+    Some(format!("beside the bare sendfile loop the routes cost from {} to {}.", words(least), words(most)))
+}
+
+/// How far the library's own choice is from the best it could have chosen.
+fn auto(setting: &Setting<'_>) -> Option<String> {
+    let worst = setting
+        .sizes()
+        .into_iter()
+        .filter_map(|bytes| {
+            let chosen = setting.cell(AUTO, bytes)?.cpu_s_per_gb.median;
+            let best = setting.by_cost(bytes).into_iter().find(|cell| cell.route != AUTO)?;
+            (best.cpu_s_per_gb.median > 0.0).then(|| (chosen / best.cpu_s_per_gb.median, best))
+        })
+        .max_by(|one, other| one.0.total_cmp(&other.0))?;
+    let (ratio, best) = worst;
+    Some(format!(
+        "auto is furthest from the best single way at {}: {} of {}.",
+        size(best.bytes),
+        times(ratio),
+        best.route
+    ))
+}
+
+/// Where the kernel did not let a route be measured.
+fn refused(setting: &Setting<'_>) -> Option<String> {
+    let mut words: Vec<String> = Vec::new();
+    for route in setting.routes() {
+        let least = setting
+            .cells()
+            .filter(|cell| cell.route == route)
+            .map(|cell| cell.by_route)
+            .min_by(f64::total_cmp)
+            .filter(|share| *share < BY_ROUTE_MIN);
+        words.extend(least.map(|share| format!("{route} ({})", percent(share))));
+    }
+    (!words.is_empty())
+        .then(|| format!("not all bytes went the way the figures are named after: {}.", row(&words)))
+}
+
+fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::setting::settings;
+    use crate::report::testing::route;
+
+    fn said(cells: &[RouteCell]) -> Vec<String> {
+        settings(cells).iter().flat_map(sentences).collect()
+    }
+
+    #[test]
+    fn neighbouring_sizes_with_one_winner_are_one_stretch() {
+        let cells = [
+            route("copy", 1024, 1.0),
+            route("sendfile", 1024, 2.0),
+            route("copy", 4096, 1.0),
+            route("sendfile", 4096, 2.0),
+            route("copy", 8192, 2.0),
+            route("sendfile", 8192, 1.0),
+        ];
+        let expected = "Loopback, hot file, receiver drains: the sender's CPU per byte is least with copy from 1 KiB to \
+                        4 KiB and sendfile at 8 KiB.";
+        assert_eq!(said(&cells), [expected]);
+    }
+
+    #[test]
+    fn a_first_place_within_the_spread_of_another_is_left_open() {
+        let cells = [route("splice", 1024, 1.0), route("sendfile", 1024, 1.1)];
+        assert!(said(&cells)[1].ends_with("leaves open, with whom: 1 KiB (sendfile)."));
+    }
+
+    #[test]
+    fn losses_to_the_bare_loop_are_said_like_wins() {
+        let cells = [route(BARE, 1024, 1.0), route("uring", 1024, 3.06), route("splice", 1024, 0.76)];
+        assert!(said(&cells).iter().any(|sentence| {
+            sentence.ends_with("from 0.76\u{d7} (splice at 1 KiB) to 3.06\u{d7} (uring at 1 KiB).")
+        }));
+    }
+
+    #[test]
+    fn the_choice_of_the_library_is_held_against_the_best() {
+        let cells = [route("copy", 1024, 1.0), route(AUTO, 1024, 1.4)];
+        assert!(said(&cells).contains(
+            &"Loopback, hot file, receiver drains: auto is furthest from the best single way at 1 KiB: 1.40\u{d7} of copy."
+                .to_owned()
+        ));
+    }
+
+    #[test]
+    fn a_refused_route_is_named() {
+        let mut cell = route("ktls", 1024, 1.0);
+        cell.by_route = 0.0;
+        assert!(said(&[cell]).iter().any(|sentence| sentence.ends_with("named after: ktls (0 %).")));
+        assert!(said(&[]).is_empty());
+    }
+}
