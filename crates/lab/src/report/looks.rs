@@ -14,6 +14,20 @@ pub(super) struct Look {
     pub(super) marker: Marker,
 }
 
+impl Look {
+    /// Whether this is the look of what others are compared with.
+    pub(super) fn is_reference(self) -> bool {
+        let [reference, ..] = SERIES;
+        self.ink == reference
+    }
+}
+
+/// For two marks in a row that are not series: the one the plot is about, and what it is held against.
+pub(super) const PAIR: [Look; 2] = {
+    let [_, first, second, ..] = SERIES;
+    [Look { ink: first, marker: Marker::Disc }, Look { ink: second, marker: Marker::Ring }]
+};
+
 /// Looks by name.
 #[derive(Debug, Default)]
 pub(super) struct Looks {

@@ -18,6 +18,9 @@ pub(super) fn figure(value: f64) -> String {
     format!("{value:.digits$}")
 }
 
+/// Between a number and its unit: a space at which no line ends.
+const SPACE: &str = "\u{a0}";
+
 /// A figure as the label of a tick: without zeros at its end.
 pub(super) fn tick(value: f64) -> String {
     let text = figure(value);
@@ -40,17 +43,17 @@ pub(super) fn percent(share: f64) -> String {
         return "-".to_owned();
     }
     let digits = usize::from(share > 0.0 && share < 1.0);
-    format!("{:.digits$} %", share * 100.0)
+    format!("{:.digits$}{SPACE}%", share * 100.0)
 }
 
 /// A size: `900 B`, `64 KiB`, `1.5 MiB`.
 pub(super) fn size(bytes: u64) -> String {
     const UNITS: [(&str, u32); 3] = [("GiB", 30), ("MiB", 20), ("KiB", 10)];
     let fitting = UNITS.iter().find(|(_, shift)| bytes >= 1 << shift);
-    let Some((unit, shift)) = fitting else { return format!("{bytes} B") };
+    let Some((unit, shift)) = fitting else { return format!("{bytes}{SPACE}B") };
     let whole = bytes as f64 / f64::from(1u32 << shift);
     let text = format!("{whole:.1}");
-    format!("{} {unit}", text.strip_suffix(".0").unwrap_or(&text))
+    format!("{}{SPACE}{unit}", text.strip_suffix(".0").unwrap_or(&text))
 }
 
 /// Names in a row: `a`, `a and b`, `a, b and c`.
@@ -82,12 +85,19 @@ mod tests {
     #[test]
     fn sizes_take_the_largest_fitting_unit() {
         let shown = [0, 900, 1024, 1536, 65_536, 1 << 20, 3 << 30].map(size);
-        assert_eq!(shown, ["0 B", "900 B", "1 KiB", "1.5 KiB", "64 KiB", "1 MiB", "3 GiB"]);
+        assert_eq!(
+            shown,
+            ["0 B", "900 B", "1 KiB", "1.5 KiB", "64 KiB", "1 MiB", "3 GiB"]
+                .map(|text| text.replace(' ', SPACE))
+        );
     }
 
     #[test]
     fn shares_are_whole_only_where_they_are() {
-        assert_eq!([0.0, 0.004, 0.9996, 1.0].map(percent), ["0 %", "0.4 %", "100.0 %", "100 %"]);
+        assert_eq!(
+            [0.0, 0.004, 0.9996, 1.0].map(percent),
+            ["0 %", "0.4 %", "100.0 %", "100 %"].map(|text| text.replace(' ', SPACE))
+        );
         assert_eq!(times(0.974), "0.97\u{d7}");
     }
 

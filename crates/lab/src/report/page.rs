@@ -5,9 +5,12 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use super::Records;
 use super::files::{DRIVE, PROOF, ROUTES};
 use super::looks::Looks;
+use super::number::figure;
 use super::records::BARE;
+use super::run::runs;
+use super::say::{self, Said};
 use super::section::{Page, claims, copies, cost, drive, machine, throughput};
-use super::{say, theme};
+use super::theme;
 
 /// Everything about looks but the colours.
 const STYLE: &str = include_str!("style.css");
@@ -19,6 +22,7 @@ pub(super) fn page(records: &Records) -> anyhow::Result<String> {
     let looks = Page {
         routes: Looks::new(records.routes.iter().map(|cell| &*cell.route), Some(BARE)),
         brokers: Looks::new(records.drive.iter().map(|cell| &*cell.broker), None),
+        several_runs: runs(records).len() > 1,
     };
     let sections = html! {
         (machine::section(records))
@@ -54,7 +58,16 @@ pub(super) fn page(records: &Records) -> anyhow::Result<String> {
 fn subtitle(records: &Records) -> String {
     let first = records.machines().min_by(|one, other| one.began.cmp(&other.began));
     let measured = first.map_or_else(String::new, |machine| {
-        format!(" on {}, Linux {}, {}", machine.cpu, machine.kernel, machine.began)
+        format!(
+            " on {} ({} CPUs), Linux {}, {}, {}, load {}, beginning at {}",
+            machine.cpu,
+            machine.cpus,
+            machine.kernel,
+            machine.congestion_control,
+            machine.file_system,
+            figure(machine.load),
+            machine.began
+        )
     });
     format!("What the pagewire lab measured{measured}.")
 }
@@ -83,7 +96,10 @@ fn says(records: &Records) -> Markup {
         section #says {
             h2 { "What the figures say" }
             @if sentences.is_empty() { p { "There is nothing to compare." } }
-            ul { @for sentence in sentences { li { (sentence) } } }
+            ul { @for Said { about, words } in sentences { li {
+                @if let Some(about) = about { strong { (about) ": " } }
+                (words)
+            } } }
         }
     }
 }

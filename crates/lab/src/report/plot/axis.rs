@@ -29,19 +29,20 @@ pub(in crate::report) struct Axis {
     pub(super) ticks: Vec<(f64, String)>,
 }
 
-/// At most so many labels on an axis.
+/// At most so many labels on a linear axis.
 const TICKS_MAX: usize = 7;
 /// A percentile of 100 has no end of nines: it is drawn this far behind the last that has.
 const BEHIND_LAST: f64 = 0.6;
 
 impl Axis {
     /// Logarithmic, from the least to the largest of these.
-    pub(in crate::report) fn log(name: &str, values: impl Iterator<Item = f64>) -> Self {
+    pub(in crate::report) fn log(name: &str, values: impl Iterator<Item = f64>, labels_max: usize) -> Self {
         let (least, largest) = ends(values.filter(|value| *value > 0.0)).unwrap_or((1.0, 10.0));
         let (mut from, mut to) = (least.log10(), largest.log10());
         let room = ((to - from) * 0.06).max(0.05);
         (from, to) = (from - room, to + room);
-        let steps: &[f64] = if to - from > 2.2 { &[1.0] } else { &[1.0, 2.0, 5.0] };
+        // Three labels in a decade, where there is room for them.
+        let steps: &[f64] = if 3.0 * (to - from) > labels_max as f64 { &[1.0] } else { &[1.0, 2.0, 5.0] };
         let mut ticks = Vec::new();
         for decade in from.floor() as i32..=to.ceil() as i32 {
             for step in steps {
@@ -54,7 +55,7 @@ impl Axis {
             ticks = [least, largest].map(|value| (value.log10(), tick(value))).to_vec();
             ticks.dedup();
         }
-        Self { name: format!("{name} (log)"), scale: Scale::Log, from, to, ticks: thin(ticks) }
+        Self { name: format!("{name} (log)"), scale: Scale::Log, from, to, ticks: thin(ticks, labels_max) }
     }
 
     /// Sizes in bytes, logarithmic, each of them named as far as there is room.
@@ -91,7 +92,7 @@ impl Axis {
 
     /// Shares from 0 to 1, as per cent.
     pub(in crate::report) fn shares(name: &str) -> Self {
-        let ticks = [0.0, 0.25, 0.5, 0.75, 1.0].map(|share| (share, format!("{} %", share * 100.0))).to_vec();
+        let ticks = [0.0, 0.5, 1.0].map(|share| (share, format!("{} %", share * 100.0))).to_vec();
         Self { name: name.to_owned(), scale: Scale::Linear, from: -0.04, to: 1.04, ticks }
     }
 
@@ -104,7 +105,7 @@ impl Axis {
 
     /// Percentiles, by their nines.
     pub(in crate::report) fn percentiles(name: &str, percentiles: impl Iterator<Item = f64>) -> Self {
-        const NAMED: [f64; 7] = [0.0, 90.0, 99.0, 99.9, 99.99, 99.999, 99.9999];
+        const NAMED: [f64; 7] = [50.0, 90.0, 99.0, 99.9, 99.99, 99.999, 99.9999];
         let last = ends(percentiles.filter_map(nines)).map_or(2.0, |(_, last)| last).max(1.0);
         let mut ticks: Vec<(f64, String)> = NAMED
             .iter()
@@ -112,7 +113,7 @@ impl Axis {
             .filter(|(place, _)| *place <= last + 0.01)
             .collect();
         ticks.push((last + BEHIND_LAST, "max".to_owned()));
-        Self { name: name.to_owned(), scale: Scale::Nines, from: -0.1, to: last + BEHIND_LAST + 0.1, ticks }
+        Self { name: name.to_owned(), scale: Scale::Nines, from: 0.0, to: last + BEHIND_LAST + 0.1, ticks }
     }
 
     /// Rows under each other, the first on top.
@@ -164,8 +165,8 @@ fn round_step(least: f64) -> f64 {
 }
 
 /// Every second one, until they are few enough.
-fn thin(mut ticks: Vec<(f64, String)>) -> Vec<(f64, String)> {
-    while ticks.len() > TICKS_MAX {
+fn thin(mut ticks: Vec<(f64, String)>, most: usize) -> Vec<(f64, String)> {
+    while ticks.len() > most.max(2) {
         ticks = ticks.into_iter().step_by(2).collect();
     }
     ticks
@@ -181,15 +182,15 @@ mod tests {
 
     #[test]
     fn a_logarithmic_axis_says_so_and_names_round_values() {
-        let axis = Axis::log("CPU", [0.12, 3.4].into_iter());
+        let axis = Axis::log("CPU", [0.12, 3.4].into_iter(), 7);
         assert_eq!(axis.name, "CPU (log)");
         assert_eq!(labels(&axis), ["0.1", "0.2", "0.5", "1", "2"]);
-        assert_eq!(labels(&Axis::log("us", [3.0, 40_000.0].into_iter())), ["10", "100", "1000", "10000"]);
+        assert_eq!(labels(&Axis::log("us", [3.0, 40_000.0].into_iter(), 7)), ["10", "100", "1000", "10000"]);
     }
 
     #[test]
     fn what_has_no_logarithm_has_no_place() {
-        let axis = Axis::log("CPU", [0.0, 1.0, 10.0, f64::NAN].into_iter());
+        let axis = Axis::log("CPU", [0.0, 1.0, 10.0, f64::NAN].into_iter(), 7);
         assert_eq!([0.0, -1.0, f64::NAN, f64::INFINITY].map(|value| axis.place(value)), [None; 4]);
         assert!(axis.place(1.0).is_some_and(|place| place.abs() < 1e-9));
     }
@@ -197,9 +198,9 @@ mod tests {
     #[test]
     fn one_value_still_has_an_axis_around_it() {
         for axis in [
-            Axis::log("a", [5.0].into_iter()),
+            Axis::log("a", [5.0].into_iter(), 7),
             Axis::sizes("b", &[1024], 6),
-            Axis::log("c", std::iter::empty()),
+            Axis::log("c", std::iter::empty(), 7),
         ] {
             assert!(axis.to > axis.from && !axis.ticks.is_empty(), "{axis:?}");
         }
@@ -211,7 +212,7 @@ mod tests {
         let sizes: Vec<u64> = (10..=26).step_by(2).map(|power| 1 << power).collect();
         assert_eq!(
             labels(&Axis::sizes("size", &sizes, 4)),
-            ["1 KiB", "16 KiB", "256 KiB", "4 MiB", "64 MiB"]
+            ["1\u{a0}KiB", "16\u{a0}KiB", "256\u{a0}KiB", "4\u{a0}MiB", "64\u{a0}MiB"]
         );
         assert_eq!(Axis::sizes("size", &sizes, 20).ticks.len(), sizes.len());
     }
@@ -219,7 +220,7 @@ mod tests {
     #[test]
     fn percentiles_lie_by_their_nines_and_the_largest_behind_them() {
         let axis = Axis::percentiles("percentile", [0.0, 50.0, 99.0, 99.9, 100.0].into_iter());
-        assert_eq!(labels(&axis), ["0", "90", "99", "99.9", "max"]);
+        assert_eq!(labels(&axis), ["50", "90", "99", "99.9", "max"]);
         let places = [0.0, 90.0, 99.0, 99.9, 100.0].map(|value| axis.place(value).unwrap());
         assert!(places.is_sorted() && (places[1] - 1.0).abs() < 1e-9 && (places[2] - 2.0).abs() < 1e-9);
     }

@@ -54,7 +54,7 @@ pub(in crate::report) fn lines(
         Ok(wrap(&drawn, size, &format!("{}-{suffix}", words.id), words))
     };
     let wide = drawing((WIDE_PX, WIDE_HEIGHT_PX), 12, "wide")?;
-    let narrow = drawing((NARROW_PX, NARROW_HEIGHT_PX), 5, "narrow")?;
+    let narrow = drawing((NARROW_PX, NARROW_HEIGHT_PX), 4, "narrow")?;
     Ok(html! { div.plot.wide { (wide) } div.plot.narrow { (narrow) } })
 }
 
@@ -77,7 +77,8 @@ fn draw(canvas: &Canvas<'_, '_>, line: &Line, shift: i32) -> anyhow::Result<()> 
         }
     }
     let path: Vec<_> = line.points.iter().filter_map(|point| pixel(point.x, point.y)).collect();
-    canvas.area.draw(&PathElement::new(path.clone(), colour.stroke_width(2)))?;
+    let width = if line.look.is_reference() { 3 } else { 2 };
+    canvas.area.draw(&PathElement::new(path.clone(), colour.stroke_width(width)))?;
     let mut last = None;
     for at in path {
         if with_bars || last.is_none_or(|last| at.0 - last >= MARKER_EVERY_PX) {
@@ -112,7 +113,7 @@ mod tests {
     #[test]
     fn a_plot_of_nothing_or_of_one_point_is_still_a_plot() {
         for points in [&[][..], &[(1024.0, 0.5)], &[(1024.0, 0.0), (2048.0, f64::NAN)]] {
-            let y = Axis::log("CPU", points.iter().map(|point| point.1));
+            let y = Axis::log("CPU", points.iter().map(|point| point.1), 7);
             let sizes: Vec<u64> = points.iter().map(|point| point.0 as u64).collect();
             let page =
                 lines(&words(), |labels| Axis::sizes("size", &sizes, labels), &y, &[line(points)]).unwrap();

@@ -39,6 +39,7 @@ pub(in crate::report) enum Marker {
     HollowDown,
 }
 
+/// In this order, because colours come round after seven: what shares one is full here and hollow there.
 const ALL: [Marker; 12] = [
     Marker::Disc,
     Marker::Square,
@@ -48,10 +49,10 @@ const ALL: [Marker; 12] = [
     Marker::Plus,
     Marker::Ring,
     Marker::Cross,
-    Marker::Frame,
     Marker::HollowUp,
-    Marker::HollowDiamond,
+    Marker::Frame,
     Marker::HollowDown,
+    Marker::HollowDiamond,
 ];
 
 type Corners = &'static [(i32, i32)];

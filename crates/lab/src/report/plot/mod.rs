@@ -19,6 +19,6 @@ pub(super) use svg::{Words, key};
 /// Width on a phone, and of one of several plots side by side, in px.
 const NARROW_PX: u32 = 350;
 /// Width on a desk, in px.
-const WIDE_PX: u32 = 1080;
+const WIDE_PX: u32 = 1110;
 /// Height of the text, in px.
 const TEXT_PX: f64 = 14.0;

@@ -1,5 +1,6 @@
 //! Which broker does a case at the least cost, and which answers soonest.
 
+use super::Said;
 use crate::record::DriveCell;
 use crate::report::group::{Group, groups};
 use crate::report::number::{figure, row, times};
@@ -13,11 +14,11 @@ const RATE: &str = "mb_per_s";
 const TAIL: &str = "p99";
 
 /// What the cells say, case by case; nothing of a broker alone.
-pub(in crate::report) fn sentences(cells: &[DriveCell]) -> Vec<String> {
+pub(in crate::report) fn sentences(cells: &[DriveCell]) -> Vec<Said> {
     groups(cells).iter().filter(|group| group.cells.len() > 1).flat_map(of).collect()
 }
 
-fn of(group: &Group<'_>) -> Vec<String> {
+fn of(group: &Group<'_>) -> Vec<Said> {
     let mut said = Vec::new();
     for name in group.figures() {
         let most_first = name.ends_with(RATE);
@@ -38,7 +39,7 @@ fn ranking(
     name: &str,
     most_first: bool,
     of: impl Fn(&DriveCell) -> Option<Spread>,
-) -> Option<String> {
+) -> Option<Said> {
     let mut ranked: Vec<(&str, f64)> =
         group.cells.iter().filter_map(|cell| Some((&*cell.broker, of(cell)?.median))).collect();
     ranked.sort_by(|one, other| one.1.total_cmp(&other.1));
@@ -51,7 +52,8 @@ fn ranking(
     }
     let others: Vec<String> =
         others.iter().map(|(broker, other)| format!("{broker} {}", times(other / value))).collect();
-    Some(format!("{}, {name}: {best} {}; {} of that.", group.case, figure(*value), row(&others)))
+    let words = format!("{name} {} with {best}; {} of that.", figure(*value), row(&others));
+    Some(Said { about: Some(group.case.to_owned()), words })
 }
 
 #[cfg(test)]
@@ -62,12 +64,14 @@ mod tests {
     #[test]
     fn brokers_are_ranked_by_what_is_better() {
         let cells = [drive("slow", "produce", 1.5), drive("fast", "produce", 0.5)];
+        let said = sentences(&cells);
+        assert!(said.iter().all(|said| said.about.as_deref() == Some("produce")));
         assert_eq!(
-            sentences(&cells),
+            said.into_iter().map(|said| said.words).collect::<Vec<_>>(),
             [
-                "produce, mb_per_s: fast 180; slow 0.33\u{d7} of that.",
-                "produce, broker_cpu_s_per_gb: fast 0.500; slow 3.00\u{d7} of that.",
-                "produce, p99 latency in \u{b5}s: fast 450; slow 3.00\u{d7} of that.",
+                "mb_per_s 180 with fast; slow 0.33\u{d7} of that.",
+                "broker_cpu_s_per_gb 0.500 with fast; slow 3.00\u{d7} of that.",
+                "p99 latency in \u{b5}s 450 with fast; slow 3.00\u{d7} of that.",
             ]
         );
     }

@@ -78,7 +78,7 @@ mod tests {
             routes(&[line])
                 .last()
                 .unwrap()
-                .contains("(up to 100 % of its bytes): the aliasing test proves nothing")
+                .contains("(up to 100\u{a0}% of its bytes): the aliasing test proves nothing")
         );
     }
 

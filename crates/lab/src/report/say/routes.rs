@@ -13,15 +13,14 @@ const AUTO: &str = "auto";
 /// Below this share of the bytes a route's figures are no longer its own.
 const BY_ROUTE_MIN: f64 = 0.99;
 
-/// What the cells of a setting say.
+/// What else the cells of a setting say, beside who wins.
 pub(in crate::report) fn sentences(setting: &Setting<'_>) -> Vec<String> {
-    let name = setting.name();
-    let said = [cheapest(setting), settled(setting), to_bare(setting), auto(setting), refused(setting)];
-    said.into_iter().flatten().map(|sentence| format!("{}: {sentence}", capital(&name))).collect()
+    let said = [settled(setting), to_bare(setting), auto(setting), refused(setting)];
+    said.into_iter().flatten().collect()
 }
 
 /// The winner of each size, neighbours with the same one taken together.
-fn cheapest(setting: &Setting<'_>) -> Option<String> {
+pub(in crate::report) fn cheapest(setting: &Setting<'_>) -> Option<String> {
     let mut stretches: Vec<(&str, u64, u64)> = Vec::new();
     for bytes in setting.sizes() {
         let Some(best) = setting.by_cost(bytes).first().copied() else { continue };
@@ -40,29 +39,28 @@ fn cheapest(setting: &Setting<'_>) -> Option<String> {
             }
         })
         .collect();
-    (!words.is_empty()).then(|| format!("the sender's CPU per byte is least with {}.", row(&words)))
+    (!words.is_empty()).then(|| format!("cheapest for the sender's CPU: {}.", row(&words)))
 }
 
 /// Whether those first places are more than chance.
 fn settled(setting: &Setting<'_>) -> Option<String> {
-    let open: Vec<String> = setting
-        .sizes()
-        .into_iter()
-        .filter_map(|bytes| {
-            let cells = setting.by_cost(bytes);
-            let (best, others) = cells.split_first()?;
-            let near: Vec<&str> =
-                others.iter().filter(|other| overlap(best, other)).map(|other| &*other.route).collect();
-            (!near.is_empty()).then(|| format!("{} ({})", size(bytes), row(&near)))
-        })
-        .collect();
-    (!open.is_empty()).then(|| {
-        format!("first places that the spread of the rounds leaves open, with whom: {}.", row(&open))
-    })
+    let sizes = setting.sizes();
+    let open: Vec<String> =
+        sizes.iter().filter(|bytes| is_open(setting, **bytes)).map(|bytes| size(*bytes)).collect();
+    let words = match open.len() {
+        0 => return None,
+        all if all == sizes.len() => "every size".to_owned(),
+        _ => row(&open),
+    };
+    Some(format!(
+        "The spread of the rounds leaves the first place open at {words}: another route's least lies below the winner's largest."
+    ))
 }
 
-fn overlap(best: &RouteCell, other: &RouteCell) -> bool {
-    other.cpu_s_per_gb.min <= best.cpu_s_per_gb.max
+fn is_open(setting: &Setting<'_>, bytes: u64) -> bool {
+    let cells = setting.by_cost(bytes);
+    let Some((best, others)) = cells.split_first() else { return false };
+    others.iter().any(|other| other.cpu_s_per_gb.min <= best.cpu_s_per_gb.max)
 }
 
 /// The largest win and the largest loss beside the bare loop.
@@ -77,7 +75,7 @@ fn to_bare(setting: &Setting<'_>) -> Option<String> {
     let words = |(ratio, cell): &(f64, &RouteCell)| {
         format!("{} ({} at {})", times(*ratio), cell.route, size(cell.bytes))
     };
-    Some(format!("beside the bare sendfile loop the routes cost from {} to {}.", words(least), words(most)))
+    Some(format!("Beside the bare sendfile loop the routes cost from {} to {}.", words(least), words(most)))
 }
 
 /// How far the library's own choice is from the best it could have chosen.
@@ -93,7 +91,7 @@ fn auto(setting: &Setting<'_>) -> Option<String> {
         .max_by(|one, other| one.0.total_cmp(&other.0))?;
     let (ratio, best) = worst;
     Some(format!(
-        "auto is furthest from the best single way at {}: {} of {}.",
+        "What the library chooses by itself (auto) is furthest from the best single way at {}: {} the cost of {}.",
         size(best.bytes),
         times(ratio),
         best.route
@@ -113,12 +111,7 @@ fn refused(setting: &Setting<'_>) -> Option<String> {
         words.extend(least.map(|share| format!("{route} ({})", percent(share))));
     }
     (!words.is_empty())
-        .then(|| format!("not all bytes went the way the figures are named after: {}.", row(&words)))
-}
-
-fn capital(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+        .then(|| format!("Not all bytes went the way that the figures are named after: {}.", row(&words)))
 }
 
 #[cfg(test)]
@@ -141,39 +134,41 @@ mod tests {
             route("copy", 8192, 2.0),
             route("sendfile", 8192, 1.0),
         ];
-        let expected = "Loopback, hot file, receiver drains: the sender's CPU per byte is least with copy from 1 KiB to \
-                        4 KiB and sendfile at 8 KiB.";
-        assert_eq!(said(&cells), [expected]);
+        let settings = settings(&cells);
+        let expected =
+            "cheapest for the sender's CPU: copy from 1\u{a0}KiB to 4\u{a0}KiB and sendfile at 8\u{a0}KiB.";
+        assert_eq!(cheapest(&settings[0]).as_deref(), Some(expected));
+        assert!(said(&cells).is_empty());
     }
 
     #[test]
     fn a_first_place_within_the_spread_of_another_is_left_open() {
-        let cells = [route("splice", 1024, 1.0), route("sendfile", 1024, 1.1)];
-        assert!(said(&cells)[1].ends_with("leaves open, with whom: 1 KiB (sendfile)."));
+        let near = [route("splice", 1024, 1.0), route("sendfile", 1024, 1.1)];
+        assert!(said(&near)[0].contains("open at every size:"));
+        let one =
+            [near[0].clone(), near[1].clone(), route("splice", 4096, 1.0), route("sendfile", 4096, 3.0)];
+        assert!(said(&one)[0].contains("open at 1\u{a0}KiB:"));
     }
 
     #[test]
     fn losses_to_the_bare_loop_are_said_like_wins() {
         let cells = [route(BARE, 1024, 1.0), route("uring", 1024, 3.06), route("splice", 1024, 0.76)];
         assert!(said(&cells).iter().any(|sentence| {
-            sentence.ends_with("from 0.76\u{d7} (splice at 1 KiB) to 3.06\u{d7} (uring at 1 KiB).")
+            sentence.ends_with("from 0.76\u{d7} (splice at 1\u{a0}KiB) to 3.06\u{d7} (uring at 1\u{a0}KiB).")
         }));
     }
 
     #[test]
     fn the_choice_of_the_library_is_held_against_the_best() {
         let cells = [route("copy", 1024, 1.0), route(AUTO, 1024, 1.4)];
-        assert!(said(&cells).contains(
-            &"Loopback, hot file, receiver drains: auto is furthest from the best single way at 1 KiB: 1.40\u{d7} of copy."
-                .to_owned()
-        ));
+        assert!(said(&cells)[0].ends_with("the best single way at 1\u{a0}KiB: 1.40\u{d7} the cost of copy."));
     }
 
     #[test]
     fn a_refused_route_is_named() {
         let mut cell = route("ktls", 1024, 1.0);
         cell.by_route = 0.0;
-        assert!(said(&[cell]).iter().any(|sentence| sentence.ends_with("named after: ktls (0 %).")));
+        assert!(said(&[cell]).iter().any(|sentence| sentence.ends_with("named after: ktls (0\u{a0}%).")));
         assert!(said(&[]).is_empty());
     }
 }

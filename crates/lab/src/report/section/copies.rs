@@ -6,14 +6,16 @@ use maud::{Markup, html};
 
 use super::table::scrolling;
 use crate::record::{ProofLine, Residency, RouteCell};
-use crate::report::looks::Looks;
+use crate::report::looks::{Look, PAIR};
 use crate::report::number::{figure, percent};
 use crate::report::plot::{Axis, DotRow, Mark, Panel, Words, dots, key};
 
-const ROUTE: &str = "changed with the file";
-const CONTROL: &str = "the copying control, which must not";
+/// What the marks of the two plots stand for.
+const TESTED: [&str; 2] = ["the route", "the copying control: must be 0"];
 const MEASURED: &str = "measured here";
 const BY_PATH: &str = "follows from the path";
+/// A cell whose bytes went another way says nothing about its route.
+const BY_ROUTE_MIN: f64 = 0.99;
 
 /// What is known of a route's copies.
 struct Known<'a> {
@@ -31,11 +33,10 @@ pub(in crate::report) fn section(proof: &[ProofLine], cells: &[RouteCell]) -> an
     if known.is_empty() {
         return Ok(html! {});
     }
-    let (tests, copies) = (Looks::new([ROUTE, CONTROL], None), Looks::new([MEASURED, BY_PATH], None));
-    let aliased = aliasing(&known, &tests)?;
-    let counted = counts(&known, &copies)?;
-    let of_tests = key([ROUTE, CONTROL].into_iter().map(|name| (tests.of(name), name)))?;
-    let of_copies = key([MEASURED, BY_PATH].into_iter().map(|name| (copies.of(name), name)))?;
+    let aliased = aliasing(&known)?;
+    let counted = counts(&known)?;
+    let of_tests = key(PAIR.into_iter().zip(TESTED))?;
+    let of_copies = key(PAIR.into_iter().zip([MEASURED, BY_PATH]))?;
     Ok(html! {
         section #copies {
             h2 { "Which route copies" }
@@ -49,6 +50,7 @@ pub(in crate::report) fn section(proof: &[ProofLine], cells: &[RouteCell]) -> an
                     div { (counted) (of_copies) }
                 }
             }
+            p.note { "DMA is what a disk moves into memory; what a network card moves is the same for every route." }
             (scrolling("Which route copies", &table(&known)))
         }
     })
@@ -59,29 +61,34 @@ fn known<'a>(proof: &'a [ProofLine], cells: &'a [RouteCell]) -> Vec<Known<'a>> {
     let unknown = |route| Known { route, copies: None, measured: false, proof: None, dma: [None; 2] };
     for cell in cells {
         let known = found.entry(&cell.route).or_insert_with(|| unknown(&cell.route));
-        if known.copies.is_none() || (cell.measured && !known.measured) {
+        let own = cell.by_route >= BY_ROUTE_MIN;
+        if own && (known.copies.is_none() || (cell.measured && !known.measured)) {
             (known.copies, known.measured) = (Some(cell.cpu_copies), cell.measured);
         }
         let [hot, cold] = &mut known.dma;
-        *(if cell.residency == Residency::Hot { hot } else { cold }) = Some(cell.dma_copies);
+        if own {
+            *(if cell.residency == Residency::Hot { hot } else { cold }) = Some(cell.dma_copies);
+        }
     }
     for line in proof {
         let known = found.entry(&line.route).or_insert_with(|| unknown(&line.route));
         known.proof = Some(line);
-        if line.cpu_copies.is_some() {
+        if line.cpu_copies.is_some() || !line.available {
             (known.copies, known.measured) = (line.cpu_copies, true);
         }
     }
     found.into_values().collect()
 }
 
-fn aliasing(known: &[Known<'_>], looks: &Looks) -> anyhow::Result<Option<Markup>> {
+fn aliasing(known: &[Known<'_>]) -> anyhow::Result<Option<Markup>> {
     let rows: Vec<DotRow> = known
         .iter()
         .filter_map(|known| {
             let (aliased, control) = (known.proof?.aliased?, known.proof?.control);
-            let dot = |name: &str, at: f64| Mark { look: looks.of(name), at, bar: None };
-            let marks = std::iter::once(dot(ROUTE, aliased)).chain(control.map(|share| dot(CONTROL, share)));
+            let dot = |look: Look, at: f64| Mark { look, at, bar: None };
+            let [route, held_against] = PAIR;
+            let marks =
+                std::iter::once(dot(route, aliased)).chain(control.map(|share| dot(held_against, share)));
             Some(DotRow { name: known.route.to_owned(), marks: marks.collect() })
         })
         .collect();
@@ -97,11 +104,12 @@ fn aliasing(known: &[Known<'_>], looks: &Looks) -> anyhow::Result<Option<Markup>
     dots(&words, &Panel { axis: Axis::shares("bytes that changed"), rows }).map(Some)
 }
 
-fn counts(known: &[Known<'_>], looks: &Looks) -> anyhow::Result<Markup> {
+fn counts(known: &[Known<'_>]) -> anyhow::Result<Markup> {
     let rows: Vec<DotRow> = known
         .iter()
         .filter_map(|known| {
-            let look = looks.of(if known.measured { MEASURED } else { BY_PATH });
+            let [measured, by_path] = PAIR;
+            let look = if known.measured { measured } else { by_path };
             let marks = vec![Mark { look, at: f64::from(known.copies?), bar: None }];
             Some(DotRow { name: known.route.to_owned(), marks })
         })
@@ -119,12 +127,11 @@ fn table(known: &[Known<'_>]) -> Markup {
     let share = |share: Option<f64>| share.map_or_else(|| "-".to_owned(), percent);
     html! {
         table {
-            caption { "DMA is what a disk moves into memory; what a network card moves is the same for every route." }
             thead { tr {
                 th scope="col" { "Route" }
                 th.number scope="col" { "CPU copies" }
                 th scope="col" { "Known by" }
-                @for name in ["Changed", "Control", "Allocated per byte", "Reported copied", "DMA, hot", "DMA, cold"] {
+                @for name in ["Changed", "Control", "Allocated per byte", "Said to be copied", "DMA, hot", "DMA, cold"] {
                     th.number scope="col" { (name) }
                 }
             } }
@@ -132,7 +139,7 @@ fn table(known: &[Known<'_>]) -> Markup {
                 @let line = known.proof;
                 th scope="row" { (known.route) }
                 td.number { (known.copies.map_or_else(|| "-".to_owned(), |copies| copies.to_string())) }
-                td { (how(known)) }
+                td.words { (how(known)) }
                 td.number { (share(line.and_then(|line| line.aliased))) }
                 td.number { (share(line.and_then(|line| line.control))) }
                 td.number { (line.and_then(|line| line.allocated).map_or_else(|| "-".to_owned(), figure)) }
@@ -149,7 +156,7 @@ fn how(known: &Known<'_>) -> String {
             format!("not to be had here: {}", line.why.as_deref().unwrap_or("no reason recorded"))
         }
         Some(ProofLine { how: Some(how), .. }) => how.clone(),
-        _ if known.copies.is_none() => "-".to_owned(),
+        _ if known.copies.is_none() => "its bytes went another way here".to_owned(),
         _ => (if known.measured { MEASURED } else { BY_PATH }).to_owned(),
     }
 }
@@ -167,7 +174,7 @@ mod tests {
         let cells = [cell, route("mmap", 1024, 1.0)];
         let known = known(&lines, &cells);
         let counted: Vec<_> = known.iter().map(|known| (known.route, known.copies, known.measured)).collect();
-        assert_eq!(counted, [("ktls", None, false), ("mmap", Some(1), false), ("zerocopy", Some(1), true)]);
+        assert_eq!(counted, [("ktls", None, true), ("mmap", Some(1), false), ("zerocopy", Some(1), true)]);
         assert_eq!(how(&known[0]), "not to be had here: no module");
         assert_eq!(how(&known[1]), BY_PATH);
     }

@@ -7,7 +7,11 @@ use super::table::{cell, folded, scrolling};
 use crate::record::RouteCell;
 use crate::report::number::{figure, percent, size, times};
 use crate::report::plot::{Axis, Line, Point, Words, key, lines};
+use crate::report::say::routes as say;
 use crate::report::setting::{Setting, settings};
+
+/// There is room for so many labels beside the plot.
+const LABELS_MAX: usize = 10;
 
 /// A plot and its tables for every setting.
 pub(in crate::report) fn section(cells: &[RouteCell], page: &Page) -> anyhow::Result<Markup> {
@@ -47,6 +51,7 @@ fn part(setting: &Setting<'_>, at: usize, page: &Page) -> anyhow::Result<Markup>
     let y = Axis::log(
         "CPU-s per GB",
         setting.cells().flat_map(|cell| [cell.cpu_s_per_gb.min, cell.cpu_s_per_gb.max]),
+        LABELS_MAX,
     );
     let drawn: Vec<Line> = routes.iter().map(|route| line(setting, route, page)).collect();
     let plot =
@@ -55,8 +60,11 @@ fn part(setting: &Setting<'_>, at: usize, page: &Page) -> anyhow::Result<Markup>
     Ok(html! {
         article {
             h3 { (name) }
-            p.note { "Run of " time { (setting.began) } "." }
+            @if page.several_runs { p.note { "Run of " time { (setting.began) } "." } }
+            ul.says { @for sentence in say::sentences(setting) { li { (sentence) } } }
             figure { (plot) figcaption { (key) } }
+            p.note { "CPU-s per GB of the sender: median, least\u{2013}largest, and the ratio to the bare loop. \u{25b8} marks \
+                the least median of a size." }
             (scrolling(&format!("Cost by size: {name}"), &matrix(setting)))
             (folded("Everything measured in this setting", &everything(setting)))
         }
@@ -82,9 +90,7 @@ fn matrix(setting: &Setting<'_>) -> Markup {
     let cheapest: Vec<Option<&str>> =
         sizes.iter().map(|bytes| setting.by_cost(*bytes).first().map(|cell| &*cell.route)).collect();
     html! {
-        table {
-            caption { "CPU-s per GB of the sender: median, least\u{2013}largest, and the ratio to the bare loop. \
-                \u{25b8} marks the least median of a size." }
+        table.matrix {
             thead { tr { th scope="col" { "Route" } @for bytes in &sizes { th.number scope="col" { (size(*bytes)) } } } }
             tbody { @for route in setting.routes() { tr {
                 th scope="row" { (route) }

@@ -13,6 +13,8 @@ use crate::spread::Spread;
 
 /// So many figures are drawn; the table has all.
 const PANELS_MAX: usize = 9;
+/// There is room for so many labels beside a plot.
+const LABELS_MAX: usize = 10;
 
 /// A part for every case.
 pub(in crate::report) fn section(cells: &[DriveCell], page: &Page) -> anyhow::Result<Markup> {
@@ -50,7 +52,7 @@ fn part(group: &Group<'_>, at: usize, page: &Page) -> anyhow::Result<Markup> {
             h3 { (group.case) }
             p.note {
                 @if !group.settings.is_empty() { (group.settings) ". " }
-                "Run of " time { (group.began) } "."
+                @if page.several_runs { "Run of " time { (group.began) } "." }
             }
             @if !panels.is_empty() {
                 figure { div.panels { @for panel in &panels { (panel) } } }
@@ -123,7 +125,8 @@ fn latency(group: &Group<'_>, at: usize, page: &Page) -> anyhow::Result<Option<M
                 .to_owned(),
     };
     let x = |_| Axis::percentiles("percentile, by its nines", all().map(|point| point.0));
-    lines(&words, x, &Axis::log("\u{b5}s", all().map(|point| point.1).chain(bars)), &drawn).map(Some)
+    lines(&words, x, &Axis::log("\u{b5}s", all().map(|point| point.1).chain(bars), LABELS_MAX), &drawn)
+        .map(Some)
 }
 
 fn timeline(group: &Group<'_>, at: usize, page: &Page) -> anyhow::Result<Option<Markup>> {
@@ -144,7 +147,8 @@ fn timeline(group: &Group<'_>, at: usize, page: &Page) -> anyhow::Result<Option<
         id: format!("drive-{at}-timeline"),
         title: format!("Throughput over time: {}", group.case),
         description:
-            "MB a second in each second, all rounds one after another. The figures can be unfolded below."
+            "MB a second, all rounds one after another; of a long run evenly spaced seconds. The figures can be unfolded \
+                      below."
                 .to_owned(),
     };
     let x = |_| Axis::from_zero("seconds", all().map(|point| point.0));
@@ -166,7 +170,7 @@ fn table<'a>(
     of: impl Fn(&'a DriveCell, &str) -> Option<&'a Spread>,
 ) -> Markup {
     html! {
-        table {
+        table.brokers {
             thead { tr {
                 th scope="col" { "Broker" }
                 @for name in names { th.number scope="col" { (name) } }
@@ -187,7 +191,7 @@ fn points<'a>(
     of: impl Fn(&'a DriveCell) -> &'a Vec<(f64, f64)>,
 ) -> Markup {
     html! {
-        table {
+        table.brokers {
             thead { tr { th scope="col" { "Broker" } @for head in heads { th.number scope="col" { (head) } } } }
             tbody { @for cell in &group.cells { @for (x, y) in thin(of(cell), POINTS_MAX) { tr {
                 th scope="row" { (cell.broker) }

@@ -5,15 +5,16 @@ use maud::{Markup, html};
 use super::Page;
 use super::table::{cell, scrolling};
 use crate::record::RouteCell;
-use crate::report::looks::{Look, Looks};
+use crate::report::looks::{Look, PAIR};
 use crate::report::number::{figure, size};
 use crate::report::plot::{Axis, DotRow, Mark, Panel, Words, dots, key};
 use crate::report::setting::{Setting, settings};
 use crate::spread::Spread;
 
-/// What the two marks of a row are called in the key.
-const SENDER: &str = "sender";
-const BOTH: &str = "sender and receiver";
+/// What the two marks of a row stand for.
+const PAIR_NAMES: [&str; 2] = ["sender", "sender and receiver"];
+/// There is room for so many labels under a panel.
+const LABELS_MAX: usize = 4;
 
 /// Panels and a table for every setting.
 pub(in crate::report) fn section(cells: &[RouteCell], page: &Page) -> anyhow::Result<Markup> {
@@ -41,8 +42,7 @@ pub(in crate::report) fn section(cells: &[RouteCell], page: &Page) -> anyhow::Re
 fn part(setting: &Setting<'_>, bytes: u64, at: usize, page: &Page) -> anyhow::Result<Markup> {
     let cells = setting.by_cost(bytes);
     let name = format!("{}, {}", setting.name(), size(bytes));
-    let looks = Looks::new([SENDER, BOTH], None);
-    let panels = [rate(&cells, page), cost(&cells, &looks), crossings(&cells, page)];
+    let panels = [rate(&cells, page), cost(&cells), crossings(&cells, page)];
     let drawn = panels
         .iter()
         .enumerate()
@@ -58,7 +58,7 @@ fn part(setting: &Setting<'_>, bytes: u64, at: usize, page: &Page) -> anyhow::Re
             )
         })
         .collect::<anyhow::Result<Vec<_>>>()?;
-    let key = key([SENDER, BOTH].into_iter().map(|name| (looks.of(name), name)))?;
+    let key = key(PAIR.into_iter().zip(PAIR_NAMES))?;
     Ok(html! {
         article {
             h3 { (name) }
@@ -76,11 +76,12 @@ fn rate(cells: &[&RouteCell], page: &Page) -> Panel {
     Panel { axis: Axis::from_zero("MB/s", cells.iter().map(|cell| cell.mb_per_s.max)), rows }
 }
 
-fn cost(cells: &[&RouteCell], looks: &Looks) -> Panel {
-    let both = |cell: &RouteCell| {
-        [(looks.of(SENDER), cell.cpu_s_per_gb), (looks.of(BOTH), cell.system_cpu_s_per_gb)]
-    };
-    let rows = cells.iter().map(|cell| row(cell, both(cell))).collect();
+fn cost(cells: &[&RouteCell]) -> Panel {
+    let [sender, both] = PAIR;
+    let rows = cells
+        .iter()
+        .map(|cell| row(cell, [(sender, cell.cpu_s_per_gb), (both, cell.system_cpu_s_per_gb)]))
+        .collect();
     let largest = cells.iter().flat_map(|cell| [cell.cpu_s_per_gb.max, cell.system_cpu_s_per_gb.max]);
     Panel { axis: Axis::from_zero("CPU-s per GB", largest), rows }
 }
@@ -94,7 +95,10 @@ fn crossings(cells: &[&RouteCell], page: &Page) -> Panel {
             DotRow { name: cell.route.clone(), marks }
         })
         .collect();
-    Panel { axis: Axis::log("Crossings per MiB", cells.iter().map(|cell| cell.crossings_per_mib)), rows }
+    Panel {
+        axis: Axis::log("Crossings per MiB", cells.iter().map(|cell| cell.crossings_per_mib), LABELS_MAX),
+        rows,
+    }
 }
 
 fn row<const N: usize>(cell: &RouteCell, marks: [(Look, Spread); N]) -> DotRow {
