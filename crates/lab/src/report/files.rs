@@ -1,4 +1,5 @@
-//! The report's folder: each file is written under another name and then renamed, so that it is whole or as before.
+//! The report's folder: each file is written under another name and then renamed, so that it is whole or as before. The
+//! records beside the page are those that it shows, with the fields that this version knows.
 
 use std::fs;
 use std::io::{BufWriter, Write};
@@ -70,23 +71,22 @@ mod tests {
 
     #[test]
     fn the_folder_holds_the_page_and_the_records_and_nothing_else() {
-        let dir = testing::folder("files");
+        let dir = tempfile::tempdir().unwrap();
         let records = testing::records();
-        let page = write(&dir, &records, "<p>").unwrap();
+        let page = write(dir.path(), &records, "<p>").unwrap();
         assert_eq!(fs::read_to_string(page).unwrap(), "<p>");
         let mut names: Vec<_> = fs::read_dir(&dir).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         names.sort();
         assert_eq!(names, ["drive.jsonl", "index.html", "proof.jsonl", "routes.jsonl"]);
-        let written = [ROUTES, PROOF, DRIVE].map(|name| fs::read_to_string(dir.join(name)).unwrap()).concat();
+        let written =
+            [ROUTES, PROOF, DRIVE].map(|name| fs::read_to_string(dir.path().join(name)).unwrap()).concat();
         assert_eq!(written.lines().map(str::to_owned).collect::<Vec<_>>(), testing::lines(&records));
-        fs::remove_dir_all(dir).unwrap();
     }
 
     #[test]
     fn what_fails_half_way_leaves_the_file_as_it_was() {
-        let dir = testing::folder("half");
-        fs::create_dir_all(&dir).unwrap();
-        let path = dir.join(PAGE);
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(PAGE);
         fs::write(&path, "before").unwrap();
         let failed = replace(&path, |out| {
             out.write_all(b"half")?;
@@ -95,6 +95,5 @@ mod tests {
         assert!(failed.is_err());
         assert_eq!(fs::read_to_string(&path).unwrap(), "before");
         assert_eq!(fs::read_dir(&dir).unwrap().count(), 1);
-        fs::remove_dir_all(dir).unwrap();
     }
 }

@@ -4,7 +4,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::Records;
-use crate::record::RouteCell;
+use crate::record::{DriveCell, ProofLine, RouteCell};
 use crate::spread::Spread;
 
 /// Records of all kinds together may be so many: a run of `lab routes` has some hundreds.
@@ -20,9 +20,9 @@ pub enum LineError {
     /// It is an object of no kind that the lab writes.
     #[error("no record of the lab: it has none of the fields claim, broker, available, bytes")]
     Unknown,
-    /// A figure cannot be: negative, not finite, or a median outside its own spread.
+    /// A figure cannot be: negative, not finite, a median outside its own spread, a share above one.
     #[error("{0} cannot be what it says")]
-    Impossible(&'static str),
+    Impossible(String),
     /// There are too many.
     #[error("more than {RECORDS_MAX} records")]
     TooMany,
@@ -42,13 +42,11 @@ impl Records {
         if has("claim") {
             self.claims.push(read(value)?);
         } else if has("broker") {
-            self.drive.push(read(value)?);
+            self.drive.push(checked(read(value)?, of_drive)?);
         } else if has("available") {
-            self.proof.push(read(value)?);
+            self.proof.push(checked(read(value)?, of_proof)?);
         } else if has("bytes") {
-            let cell: RouteCell = read(value)?;
-            possible(&cell)?;
-            self.routes.push(cell);
+            self.routes.push(checked(read(value)?, of_route)?);
         } else {
             return Err(LineError::Unknown);
         }
@@ -65,22 +63,44 @@ fn read<T: DeserializeOwned>(value: Value) -> Result<T, LineError> {
     serde_json::from_value(value).map_err(LineError::Malformed)
 }
 
-fn possible(cell: &RouteCell) -> Result<(), LineError> {
+fn checked<T>(record: T, impossible: impl Fn(&T) -> Option<&str>) -> Result<T, LineError> {
+    match impossible(&record) {
+        Some(field) => Err(LineError::Impossible(field.to_owned())),
+        None => Ok(record),
+    }
+}
+
+/// The field that cannot be, if there is one.
+fn of_route(cell: &RouteCell) -> Option<&str> {
     let spreads = [
         ("cpu_s_per_gb", cell.cpu_s_per_gb),
         ("system_cpu_s_per_gb", cell.system_cpu_s_per_gb),
         ("mb_per_s", cell.mb_per_s),
         ("cpu_us_per_response", cell.cpu_us_per_response),
     ];
-    for (field, Spread { min, median, max }) in spreads {
-        if !(0.0 <= min && min <= median && median <= max && max.is_finite()) {
-            return Err(LineError::Impossible(field));
-        }
-    }
-    if cell.bytes == 0 {
-        return Err(LineError::Impossible("bytes"));
-    }
-    Ok(())
+    let shares = [("by_route", cell.by_route)];
+    let spread = spreads.into_iter().find(|(_, spread)| !is_spread(*spread)).map(|(field, _)| field);
+    let share = shares.into_iter().find(|(_, share)| !is_share(*share)).map(|(field, _)| field);
+    spread.or(share).or((cell.bytes == 0).then_some("bytes"))
+}
+
+fn of_proof(line: &ProofLine) -> Option<&str> {
+    let shares =
+        [("aliased", line.aliased), ("control", line.control), ("reported_copied", line.reported_copied)];
+    shares.into_iter().find(|(_, share)| share.is_some_and(|share| !is_share(share))).map(|(field, _)| field)
+}
+
+fn of_drive(cell: &DriveCell) -> Option<&str> {
+    let mut spreads = cell.figures.iter().chain(&cell.latency_us);
+    spreads.find(|(_, spread)| !is_spread(**spread)).map(|(field, _)| field.as_str())
+}
+
+fn is_spread(Spread { min, median, max }: Spread) -> bool {
+    0.0 <= min && min <= median && median <= max && max.is_finite()
+}
+
+fn is_share(share: f64) -> bool {
+    (0.0..=1.0).contains(&share)
 }
 
 #[cfg(test)]
@@ -116,10 +136,20 @@ mod tests {
     }
 
     #[test]
-    fn a_median_outside_its_spread_is_refused() {
-        let mut cell = testing::route("copy", 1024, 0.3);
-        cell.cpu_s_per_gb.median = cell.cpu_s_per_gb.max * 2.0;
-        let line = serde_json::to_string(&cell).unwrap();
-        assert!(matches!(Records::default().push_line(&line), Err(LineError::Impossible("cpu_s_per_gb"))));
+    fn figures_that_cannot_be_are_refused_by_name() {
+        let mut route = testing::route("copy", 1024, 0.5);
+        route.cpu_s_per_gb.median = route.cpu_s_per_gb.max * 2.0;
+        let mut drive = testing::drive("one", "produce", 1.0);
+        drive.latency_us.insert("p99".into(), Spread { min: -1.0, median: 0.0, max: 1.0 });
+        let proof = testing::proof("copy", 1.5);
+        let records =
+            Records { routes: vec![route], proof: vec![proof], drive: vec![drive], ..Records::default() };
+        let refused: Vec<String> = testing::lines(&records)
+            .iter()
+            .map(|line| Records::default().push_line(line).unwrap_err().to_string())
+            .collect();
+        let expected =
+            ["cpu_s_per_gb", "aliased", "p99"].map(|field| format!("{field} cannot be what it says"));
+        assert_eq!(refused, expected);
     }
 }

@@ -1,20 +1,12 @@
 //! Records for the tests, made up: figures of no machine.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
 use serde::Serialize;
 
 use super::Records;
 use crate::record::{Claim, DriveCell, Link, Machine, ProofLine, Receiver, Residency, RouteCell};
 use crate::spread::Spread;
-
-/// A folder of this name that does not exist yet.
-pub(super) fn folder(name: &str) -> PathBuf {
-    let dir = std::env::temp_dir().join(format!("pagewire-report-{name}-{}", std::process::id()));
-    let _ = std::fs::remove_dir_all(&dir);
-    dir
-}
 
 /// An eighth around this: numbers with few digits, which JSON keeps exactly.
 fn around(median: f64) -> Spread {
