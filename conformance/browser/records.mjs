@@ -117,7 +117,7 @@ function driven(broker, name, factor) {
     figures: {
       mb_per_s: spread(420 / factor),
       records_per_s: spread(410000 / factor),
-      ...(broker === HOSTILE ? {} : { broker_cpu_s_per_gb: spread(0.6 * factor), broker_memory_mib: spread(90 * factor ** 3) }),
+      ...(broker === HOSTILE ? {} : { cpu_s_per_gb: spread(0.6 * factor), rss_mib: spread(90 * factor ** 3), client_cpu_cores: spread(0.4) }),
     },
     latency_us: Object.fromEntries(
       [['p50', 220], ['p99', 1560], ['p99.9', 3800], ['max', 14000]].map(([p, us]) => [p, spread(us * factor, 0.4)])),

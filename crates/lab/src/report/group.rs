@@ -4,6 +4,20 @@ use std::collections::BTreeMap;
 
 use crate::record::DriveCell;
 
+/// Figures in the order in which they matter; others follow by their names.
+const FIRST: [&str; 8] = [
+    "mb_per_s",
+    "cpu_s_per_gb",
+    "rss_mib",
+    "records_per_s",
+    "cpu_us_per_record",
+    "peak_rss_mib",
+    "connects_per_s",
+    "idle_kib_per_connection",
+];
+/// What so begins is about the client that loads, not about the broker.
+const CLIENT: &str = "client_";
+
 /// Brokers that may be compared.
 #[derive(Debug)]
 pub(super) struct Group<'a> {
@@ -35,9 +49,14 @@ pub(super) fn groups(cells: &[DriveCell]) -> Vec<Group<'_>> {
 }
 
 impl Group<'_> {
-    /// The names of the figures that any of the brokers has, what is done before what it costs.
+    /// The names of the figures that any of the brokers has: what was done, what it cost the broker, the rest, the client.
     pub(super) fn figures(&self) -> Vec<&str> {
-        names(self.cells.iter().map(|cell| &cell.figures))
+        let mut found = names(self.cells.iter().map(|cell| &cell.figures));
+        found.sort_by_key(|name| {
+            let known = FIRST.iter().position(|first| first == name).unwrap_or(FIRST.len());
+            (name.starts_with(CLIENT), known)
+        });
+        found
     }
 
     /// The names of the latencies that any of the brokers has, by percentile.
@@ -55,7 +74,7 @@ pub(super) fn percentile(name: &str) -> f64 {
 
 fn names<'a, V: 'a>(maps: impl Iterator<Item = &'a BTreeMap<String, V>>) -> Vec<&'a str> {
     let mut found: Vec<&str> = maps.flat_map(|map| map.keys().map(String::as_str)).collect();
-    found.sort_unstable_by_key(|name| (!name.ends_with("_per_s"), *name));
+    found.sort_unstable();
     found.dedup();
     found
 }
@@ -80,7 +99,7 @@ mod tests {
         let brokers: Vec<&str> = groups[0].cells.iter().map(|cell| &*cell.broker).collect();
         assert_eq!(brokers, ["two", "one"]);
         assert_eq!(groups[0].settings, "record_bytes 1024");
-        assert_eq!(groups[0].figures(), ["mb_per_s", "broker_cpu_s_per_gb"]);
+        assert_eq!(groups[0].figures(), ["mb_per_s", "cpu_s_per_gb", "client_cpu_cores"]);
         assert_eq!(groups[0].latencies(), ["p50", "p99", "p99.9", "max"]);
     }
 }

@@ -7,7 +7,6 @@ use super::files::{DRIVE, PROOF, ROUTES};
 use super::looks::Looks;
 use super::number::figure;
 use super::records::BARE;
-use super::run::runs;
 use super::say::{self, Said};
 use super::section::{Page, claims, copies, cost, drive, machine, throughput};
 use super::theme;
@@ -22,7 +21,6 @@ pub(super) fn page(records: &Records) -> anyhow::Result<String> {
     let looks = Page {
         routes: Looks::new(records.routes.iter().map(|cell| &*cell.route), Some(BARE)),
         brokers: Looks::new(records.drive.iter().map(|cell| &*cell.broker), None),
-        several_runs: runs(records).len() > 1,
     };
     let sections = html! {
         (machine::section(records))

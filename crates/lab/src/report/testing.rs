@@ -91,7 +91,8 @@ pub(super) fn drive(broker: &str, case: &str, cpu_s_per_gb: f64) -> DriveCell {
         settings: BTreeMap::from([("record_bytes".into(), "1024".into())]),
         figures: BTreeMap::from([
             ("mb_per_s".into(), around(90.0 / cpu_s_per_gb)),
-            ("broker_cpu_s_per_gb".into(), around(cpu_s_per_gb)),
+            ("cpu_s_per_gb".into(), around(cpu_s_per_gb)),
+            ("client_cpu_cores".into(), around(0.5)),
         ]),
         latency_us: latency.map(|(name, us)| (name.into(), around(us * cpu_s_per_gb))).collect(),
         distribution: [(0.0, 90.0), (50.0, 300.0), (99.0, 900.0), (99.9, 2500.0), (100.0, 8000.0)].into(),

@@ -37,7 +37,7 @@ pub(crate) fn run(args: &ReportArgs) -> anyhow::Result<()> {
 }
 
 /// Writes the report that the options of a command ask for, if they do. `records` is called only then.
-#[expect(dead_code, reason = "the commands that measure call it when they record")]
+#[cfg_attr(not(test), expect(dead_code, reason = "the commands that measure call it when they record"))]
 pub(super) fn of_run(to: &ReportTo, records: impl FnOnce() -> Records) -> anyhow::Result<()> {
     let Some(dir) = &to.report else { return Ok(()) };
     let page = report::write(dir, &records())?;

@@ -6,10 +6,11 @@ use crate::report::group::{Group, groups};
 use crate::report::number::{figure, row, times};
 use crate::spread::Spread;
 
-/// Of figures whose names end so, less is better.
+/// Less of it is better: the broker's CPU.
 const COST: &str = "cpu_s_per_gb";
-/// Of figures whose names end so, more is better.
+/// More of it is better, unless the rate was given.
 const RATE: &str = "mb_per_s";
+const GIVEN_RATE: &str = "rate_per_s";
 /// The latency that is compared.
 const TAIL: &str = "p99";
 
@@ -19,18 +20,15 @@ pub(in crate::report) fn sentences(cells: &[DriveCell]) -> Vec<Said> {
 }
 
 fn of(group: &Group<'_>) -> Vec<Said> {
-    let mut said = Vec::new();
-    for name in group.figures() {
-        let most_first = name.ends_with(RATE);
-        if most_first || name.ends_with(COST) {
-            let of = |cell: &DriveCell| cell.figures.get(name).copied();
-            said.extend(ranking(group, name, most_first, of));
-        }
-    }
-    said.extend(ranking(group, &format!("{TAIL} latency in \u{b5}s"), false, |cell| {
-        cell.latency_us.get(TAIL).copied()
-    }));
-    said
+    let figure = |name: &'static str| move |cell: &DriveCell| cell.figures.get(name).copied();
+    let tail = |cell: &DriveCell| cell.latency_us.get(TAIL).copied();
+    let given = group.cells.iter().any(|cell| cell.settings.contains_key(GIVEN_RATE));
+    let said = [
+        if given { None } else { ranking(group, RATE, true, figure(RATE)) },
+        ranking(group, COST, false, figure(COST)),
+        ranking(group, &format!("{TAIL} latency in \u{b5}s"), false, tail),
+    ];
+    said.into_iter().flatten().collect()
 }
 
 /// All brokers by one figure, the best first, the others beside it.
@@ -70,10 +68,19 @@ mod tests {
             said.into_iter().map(|said| said.words).collect::<Vec<_>>(),
             [
                 "mb_per_s 180 with fast; slow 0.33\u{d7} of that.",
-                "broker_cpu_s_per_gb 0.500 with fast; slow 3.00\u{d7} of that.",
+                "cpu_s_per_gb 0.500 with fast; slow 3.00\u{d7} of that.",
                 "p99 latency in \u{b5}s 450 with fast; slow 3.00\u{d7} of that.",
             ]
         );
+    }
+
+    #[test]
+    fn a_rate_that_was_given_is_nobodys_merit() {
+        let mut cells = [drive("one", "end-to-end", 1.0), drive("other", "end-to-end", 1.5)];
+        for cell in &mut cells {
+            cell.settings.insert(GIVEN_RATE.into(), "1000".into());
+        }
+        assert!(sentences(&cells).iter().all(|said| !said.words.contains(RATE)));
     }
 
     #[test]

@@ -60,7 +60,7 @@ fn part(setting: &Setting<'_>, at: usize, page: &Page) -> anyhow::Result<Markup>
     Ok(html! {
         article {
             h3 { (name) }
-            @if page.several_runs { p.note { "Run of " time { (setting.began) } "." } }
+            p.note { "Began " time { (setting.began) } "." }
             ul.says { @for sentence in say::sentences(setting) { li { (sentence) } } }
             figure { (plot) figcaption { (key) } }
             p.note { "CPU-s per GB of the sender: median, least\u{2013}largest, and the ratio to the bare loop. \u{25b8} marks \

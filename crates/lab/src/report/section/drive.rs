@@ -6,13 +6,13 @@ use super::Page;
 use super::table::{cell_or_none, folded, scrolling};
 use crate::record::DriveCell;
 use crate::report::group::{Group, groups, percentile};
-use crate::report::number::figure;
+use crate::report::number::{figure, times};
 use crate::report::plot::{Axis, DotRow, Line, Mark, Panel, Point, Words, dots, key, lines};
 use crate::report::thin::{POINTS_MAX, thin};
 use crate::spread::Spread;
 
-/// So many figures are drawn; the table has all.
-const PANELS_MAX: usize = 9;
+/// So many figures are drawn, the first ones; the table has all.
+const PANELS_MAX: usize = 6;
 /// There is room for so many labels beside a plot.
 const LABELS_MAX: usize = 10;
 
@@ -52,7 +52,7 @@ fn part(group: &Group<'_>, at: usize, page: &Page) -> anyhow::Result<Markup> {
             h3 { (group.case) }
             p.note {
                 @if !group.settings.is_empty() { (group.settings) ". " }
-                @if page.several_runs { "Run of " time { (group.began) } "." }
+                "Began " time { (group.began) } "."
             }
             @if !panels.is_empty() {
                 figure { div.panels { @for panel in &panels { (panel) } } }
@@ -163,24 +163,32 @@ fn bar(x: f64, spread: Spread) -> Point {
     Point { x, y: spread.median, bar: Some((spread.min, spread.max)) }
 }
 
-/// Brokers down, figures across.
+/// Figures down, brokers across, each with its ratio to the first broker.
 fn table<'a>(
     group: &Group<'a>,
     names: &[&str],
     of: impl Fn(&'a DriveCell, &str) -> Option<&'a Spread>,
 ) -> Markup {
+    let ratio = |cell, name| -> Option<f64> {
+        let first = of(group.cells.first()?, name)?.median;
+        (first > 0.0 && group.cells.len() > 1).then_some(of(cell, name)?.median / first)
+    };
     html! {
-        table.brokers {
+        table {
             thead { tr {
-                th scope="col" { "Broker" }
-                @for name in names { th.number scope="col" { (name) } }
-                th.number scope="col" { "Rounds" }
+                th scope="col" { "Figure" }
+                @for cell in &group.cells { th.number scope="col" { (cell.broker) } }
             } }
-            tbody { @for found in &group.cells { tr {
-                th scope="row" { (found.broker) }
-                @for name in names { td.number { (cell_or_none(of(found, name))) } }
-                td.number { (found.rounds) }
-            } } }
+            tbody {
+                @for name in names { tr {
+                    th scope="row" { (name) }
+                    @for cell in &group.cells { td.number {
+                        (cell_or_none(of(cell, name)))
+                        @if let Some(ratio) = ratio(cell, name) { span.ratio { (times(ratio)) } }
+                    } }
+                } }
+                tr { th scope="row" { "rounds" } @for cell in &group.cells { td.number { (cell.rounds) } } }
+            }
         }
     }
 }

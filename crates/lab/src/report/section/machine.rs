@@ -4,23 +4,24 @@ use maud::{Markup, html};
 
 use super::table::scrolling;
 use crate::report::Records;
-use crate::report::number::figure;
-use crate::report::run::{Run, runs};
+use crate::report::number::{figure, range};
+use crate::report::place::{Place, places};
+use crate::spread::Spread;
 
-/// So many runs are shown beside each other.
-const RUNS_MAX: usize = 8;
+/// So many machines are shown beside each other.
+const PLACES_MAX: usize = 8;
 
-/// The machine of each run, a column for each.
+/// A column for each machine.
 pub(in crate::report) fn section(records: &Records) -> Markup {
-    let runs = runs(records);
-    if runs.is_empty() {
+    let places = places(records);
+    if places.is_empty() {
         return html! {};
     }
-    let (shown, left_out) = runs.split_at(runs.len().min(RUNS_MAX));
+    let (shown, left_out) = places.split_at(places.len().min(PLACES_MAX));
     let table = html! {
         table.facts {
             tbody { @for (name, fact) in FACTS { (row(name, shown, fact)) } @for link in links(shown) {
-                (row(&format!("Offloads, {link}"), shown, |run| run.offloads.get(link).cloned().unwrap_or_default()))
+                (row(&format!("Offloads, {link}"), shown, |place| place.offloads.get(link).cloned().unwrap_or_default()))
             } }
         }
     };
@@ -29,9 +30,9 @@ pub(in crate::report) fn section(records: &Records) -> Markup {
             h2 { "Where and when" }
             (scrolling("The machine", &table))
             @if shown.len() > 1 {
-                p.note { "These records come from several runs. Compare figures within a run; between runs only ratios." }
+                p.note { "These records come from several machines or set-ups. Compare figures within one; between them only ratios." }
             }
-            @if !left_out.is_empty() { p.note { (left_out.len()) " more runs are not shown here." } }
+            @if !left_out.is_empty() { p.note { (left_out.len()) " more machines are not shown here." } }
             @if !records.proof.is_empty() || !records.claims.is_empty() {
                 p.note { "The records of the proof do not say where they were made." }
             }
@@ -39,27 +40,40 @@ pub(in crate::report) fn section(records: &Records) -> Markup {
     }
 }
 
-type Fact = fn(&Run<'_>) -> String;
+type Fact = fn(&Place<'_>) -> String;
 
 const FACTS: [(&str, Fact); 10] = [
-    ("Began", |run| run.machine.began.clone()),
-    ("By", |run| run.what.join(", ")),
-    ("Kernel", |run| run.machine.kernel.clone()),
-    ("CPU", |run| run.machine.cpu.clone()),
-    ("CPUs", |run| run.machine.cpus.to_string()),
-    ("Memory", |run| format!("{} MiB", run.machine.memory_mib)),
-    ("Congestion control", |run| run.machine.congestion_control.clone()),
-    ("Congestion control, the system's", |run| run.machine.congestion_control_default.clone()),
-    ("File system", |run| run.machine.file_system.clone()),
-    ("Load at the beginning", |run| figure(run.machine.load)),
+    ("Began", began),
+    ("By", |place| place.what.join(", ")),
+    ("Kernel", |place| place.machine.kernel.clone()),
+    ("CPU", |place| place.machine.cpu.clone()),
+    ("CPUs", |place| place.machine.cpus.to_string()),
+    ("Memory", |place| format!("{} MiB", place.machine.memory_mib)),
+    ("Congestion control", |place| place.machine.congestion_control.clone()),
+    ("Congestion control, the system's", |place| place.machine.congestion_control_default.clone()),
+    ("File system", |place| place.machine.file_system.clone()),
+    ("Load at the beginning", |place| place.load().map_or_else(String::new, load)),
 ];
 
-fn row(name: &str, runs: &[Run<'_>], fact: impl Fn(&Run<'_>) -> String) -> Markup {
-    html! { tr { th scope="row" { (name) } @for run in runs { td { (fact(run)) } } } }
+/// When it was, from the first run to the last.
+fn began(place: &Place<'_>) -> String {
+    match place.began.as_slice() {
+        [] => String::new(),
+        [only] => (*only).to_owned(),
+        [first, .., last] => format!("{first} to {last}, {} runs", place.began.len()),
+    }
 }
 
-fn links(runs: &[Run<'_>]) -> Vec<&'static str> {
-    let mut links: Vec<&str> = runs.iter().flat_map(|run| run.offloads.keys().copied()).collect();
+fn load(load: Spread) -> String {
+    if load.min < load.max { range(load) } else { figure(load.median) }
+}
+
+fn row(name: &str, places: &[Place<'_>], fact: impl Fn(&Place<'_>) -> String) -> Markup {
+    html! { tr { th scope="row" { (name) } @for place in places { td { (fact(place)) } } } }
+}
+
+fn links(places: &[Place<'_>]) -> Vec<&'static str> {
+    let mut links: Vec<&str> = places.iter().flat_map(|place| place.offloads.keys().copied()).collect();
     links.sort_unstable();
     links.dedup();
     links

@@ -17,6 +17,4 @@ pub(super) struct Page {
     pub(super) routes: Looks,
     /// How brokers look.
     pub(super) brokers: Looks,
-    /// Whether the records come from more than one run, so that each has to be named.
-    pub(super) several_runs: bool,
 }
