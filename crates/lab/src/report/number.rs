@@ -21,10 +21,22 @@ pub(super) fn figure(value: f64) -> String {
 /// Between a number and its unit: a space at which no line ends.
 const SPACE: &str = "\u{a0}";
 
-/// A figure as the label of a tick: without zeros at its end.
+/// A figure as the label of a tick: without zeros at its end, thousands as `k`, millions as `M`.
 pub(super) fn tick(value: f64) -> String {
+    let (value, unit) = match value {
+        1e6.. => (value / 1e6, "M"),
+        1e4.. => (value / 1e3, "k"),
+        _ => (value, ""),
+    };
     let text = figure(value);
-    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
+    let short = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
+    format!("{short}{unit}")
+}
+
+/// A moment of RFC 3339 without the fractions of its second.
+pub(super) fn moment(text: &str) -> String {
+    let Some((seconds, rest)) = text.split_once('.') else { return text.to_owned() };
+    format!("{seconds}{}", rest.trim_start_matches(|letter: char| letter.is_ascii_digit()))
 }
 
 /// Least to largest.
@@ -77,6 +89,7 @@ mod tests {
         let shown = [0.0, 0.001_234, 0.0149, 0.1494, 2.345, 20.46, 1240.4].map(figure);
         assert_eq!(shown, ["0", "0.00123", "0.0149", "0.149", "2.35", "20.5", "1240"]);
         assert_eq!([0.1, 20.0, 100.0].map(tick), ["0.1", "20", "100"]);
+        assert_eq!([5000.0, 20_000.0, 1_500_000.0].map(tick), ["5000", "20k", "1.5M"]);
         let samples = Spread { min: 0.118, median: 0.149, max: 0.193 };
         assert_eq!(range(samples), "0.118\u{2013}0.193");
         assert_eq!([f64::NAN, f64::INFINITY].map(figure), ["-", "-"]);
@@ -99,6 +112,13 @@ mod tests {
             ["0 %", "0.4 %", "100.0 %", "100 %"].map(|text| text.replace(' ', SPACE))
         );
         assert_eq!(times(0.974), "0.97\u{d7}");
+    }
+
+    #[test]
+    fn moments_are_shown_to_the_second() {
+        let shown =
+            ["2026-01-02T03:04:05.678Z", "2026-01-02T03:04:05Z", "2026-01-02T03:04:05.6+01:00"].map(moment);
+        assert_eq!(shown, ["2026-01-02T03:04:05Z", "2026-01-02T03:04:05Z", "2026-01-02T03:04:05+01:00"]);
     }
 
     #[test]

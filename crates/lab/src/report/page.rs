@@ -5,7 +5,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use super::Records;
 use super::files::{DRIVE, PROOF, ROUTES};
 use super::looks::Looks;
-use super::number::figure;
+use super::number::{figure, moment};
 use super::records::BARE;
 use super::say::{self, Said};
 use super::section::{Page, claims, copies, cost, drive, machine, throughput};
@@ -64,7 +64,7 @@ fn subtitle(records: &Records) -> String {
             machine.congestion_control,
             machine.file_system,
             figure(machine.load),
-            machine.began
+            moment(&machine.began)
         )
     });
     format!("What the pagewire lab measured{measured}.")

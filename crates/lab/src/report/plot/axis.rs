@@ -185,7 +185,7 @@ mod tests {
         let axis = Axis::log("CPU", [0.12, 3.4].into_iter(), 7);
         assert_eq!(axis.name, "CPU (log)");
         assert_eq!(labels(&axis), ["0.1", "0.2", "0.5", "1", "2"]);
-        assert_eq!(labels(&Axis::log("us", [3.0, 40_000.0].into_iter(), 7)), ["10", "100", "1000", "10000"]);
+        assert_eq!(labels(&Axis::log("us", [3.0, 40_000.0].into_iter(), 7)), ["10", "100", "1000", "10k"]);
     }
 
     #[test]

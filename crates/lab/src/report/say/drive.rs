@@ -38,20 +38,30 @@ fn ranking(
     most_first: bool,
     of: impl Fn(&DriveCell) -> Option<Spread>,
 ) -> Option<Said> {
-    let mut ranked: Vec<(&str, f64)> =
-        group.cells.iter().filter_map(|cell| Some((&*cell.broker, of(cell)?.median))).collect();
-    ranked.sort_by(|one, other| one.1.total_cmp(&other.1));
+    let mut ranked: Vec<(&str, Spread)> =
+        group.cells.iter().filter_map(|cell| Some((&*cell.broker, of(cell)?))).collect();
+    ranked.sort_by(|one, other| one.1.median.total_cmp(&other.1.median));
     if most_first {
         ranked.reverse();
     }
-    let ((best, value), others) = ranked.split_first()?;
-    if others.is_empty() || *value <= 0.0 {
+    let ((best, first), others) = ranked.split_first()?;
+    let value = first.median;
+    if others.is_empty() || value <= 0.0 {
         return None;
     }
-    let others: Vec<String> =
-        others.iter().map(|(broker, other)| format!("{broker} {}", times(other / value))).collect();
-    let words = format!("{name} {} with {best}; {} of that.", figure(*value), row(&others));
+    let others: Vec<String> = others
+        .iter()
+        .map(|(broker, other)| {
+            let open = if overlap(*first, *other) { " (their spreads overlap)" } else { "" };
+            format!("{broker} {} of that{open}", times(other.median / value))
+        })
+        .collect();
+    let words = format!("{name} {} with {best}; {}.", figure(value), row(&others));
     Some(Said { about: Some(group.case.to_owned()), words })
+}
+
+fn overlap(one: Spread, other: Spread) -> bool {
+    one.min <= other.max && other.min <= one.max
 }
 
 #[cfg(test)]
@@ -71,6 +81,14 @@ mod tests {
                 "cpu_s_per_gb 0.500 with fast; slow 3.00\u{d7} of that.",
                 "p99 latency in \u{b5}s 450 with fast; slow 3.00\u{d7} of that.",
             ]
+        );
+    }
+
+    #[test]
+    fn what_the_spread_leaves_open_is_said() {
+        let cells = [drive("one", "produce", 1.0), drive("other", "produce", 1.1)];
+        assert!(
+            sentences(&cells).iter().all(|said| said.words.ends_with("of that (their spreads overlap)."))
         );
     }
 

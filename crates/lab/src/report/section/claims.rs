@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::table::scrolling;
+use super::table::{breaking, scrolling};
 use crate::record::Claim;
 use crate::report::number::figure;
 
@@ -35,8 +35,8 @@ fn verdict(holds: Option<bool>) -> Markup {
 
 fn table(claim: &Claim) -> Markup {
     html! {
-        table.small { tbody { @for (name, value) in &claim.figures { tr {
-            th scope="row" { (name) }
+        table.fit { tbody { @for (name, value) in &claim.figures { tr {
+            th scope="row" { (breaking(name)) }
             td.number { (figure(*value)) }
         } } } }
     }

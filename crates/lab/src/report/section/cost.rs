@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use super::Page;
 use super::table::{cell, folded, scrolling};
 use crate::record::RouteCell;
-use crate::report::number::{figure, percent, size, times};
+use crate::report::number::{figure, moment, percent, size, times};
 use crate::report::plot::{Axis, Line, Point, Words, key, lines};
 use crate::report::say::routes as say;
 use crate::report::setting::{Setting, settings};
@@ -60,7 +60,7 @@ fn part(setting: &Setting<'_>, at: usize, page: &Page) -> anyhow::Result<Markup>
     Ok(html! {
         article {
             h3 { (name) }
-            p.note { "Began " time { (setting.began) } "." }
+            p.note { "Began " time { (moment(setting.began)) } "." }
             ul.says { @for sentence in say::sentences(setting) { li { (sentence) } } }
             figure { (plot) figcaption { (key) } }
             p.note { "CPU-s per GB of the sender: median, least\u{2013}largest, and the ratio to the bare loop. \u{25b8} marks \

@@ -3,10 +3,10 @@
 use maud::{Markup, html};
 
 use super::Page;
-use super::table::{cell_or_none, folded, scrolling};
+use super::table::{breaking, cell_or_none, folded, scrolling};
 use crate::record::DriveCell;
 use crate::report::group::{Group, groups, percentile};
-use crate::report::number::{figure, times};
+use crate::report::number::{figure, moment, times};
 use crate::report::plot::{Axis, DotRow, Line, Mark, Panel, Point, Words, dots, key, lines};
 use crate::report::thin::{POINTS_MAX, thin};
 use crate::spread::Spread;
@@ -30,7 +30,7 @@ pub(in crate::report) fn section(cells: &[DriveCell], page: &Page) -> anyhow::Re
         section #drive {
             h2 { "Brokers under load" }
             p { "Each broker in turn, round by round, under the same load. Marks are medians of the rounds, bars reach from \
-                the least to the largest." }
+                the least to the largest; \u{d7} is the ratio to the first broker." }
             @for part in &parts { (part) }
         }
     })
@@ -52,7 +52,7 @@ fn part(group: &Group<'_>, at: usize, page: &Page) -> anyhow::Result<Markup> {
             h3 { (group.case) }
             p.note {
                 @if !group.settings.is_empty() { (group.settings) ". " }
-                "Began " time { (group.began) } "."
+                "Began " time { (moment(group.began)) } "."
             }
             @if !panels.is_empty() {
                 figure { div.panels { @for panel in &panels { (panel) } } }
@@ -174,14 +174,14 @@ fn table<'a>(
         (first > 0.0 && group.cells.len() > 1).then_some(of(cell, name)?.median / first)
     };
     html! {
-        table {
+        table.fit.figures {
             thead { tr {
                 th scope="col" { "Figure" }
                 @for cell in &group.cells { th.number scope="col" { (cell.broker) } }
             } }
             tbody {
                 @for name in names { tr {
-                    th scope="row" { (name) }
+                    th scope="row" { (breaking(name)) }
                     @for cell in &group.cells { td.number {
                         (cell_or_none(of(cell, name)))
                         @if let Some(ratio) = ratio(cell, name) { span.ratio { (times(ratio)) } }
@@ -199,7 +199,7 @@ fn points<'a>(
     of: impl Fn(&'a DriveCell) -> &'a Vec<(f64, f64)>,
 ) -> Markup {
     html! {
-        table.brokers {
+        table.fit.brokers {
             thead { tr { th scope="col" { "Broker" } @for head in heads { th.number scope="col" { (head) } } } }
             tbody { @for cell in &group.cells { @for (x, y) in thin(of(cell), POINTS_MAX) { tr {
                 th scope="row" { (cell.broker) }

@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use super::table::scrolling;
 use crate::report::Records;
-use crate::report::number::{figure, range};
+use crate::report::number::{figure, moment, range};
 use crate::report::place::{Place, places};
 use crate::spread::Spread;
 
@@ -19,7 +19,7 @@ pub(in crate::report) fn section(records: &Records) -> Markup {
     }
     let (shown, left_out) = places.split_at(places.len().min(PLACES_MAX));
     let table = html! {
-        table.facts {
+        table.fit.facts {
             tbody { @for (name, fact) in FACTS { (row(name, shown, fact)) } @for link in links(shown) {
                 (row(&format!("Offloads, {link}"), shown, |place| place.offloads.get(link).cloned().unwrap_or_default()))
             } }
@@ -59,8 +59,8 @@ const FACTS: [(&str, Fact); 10] = [
 fn began(place: &Place<'_>) -> String {
     match place.began.as_slice() {
         [] => String::new(),
-        [only] => (*only).to_owned(),
-        [first, .., last] => format!("{first} to {last}, {} runs", place.began.len()),
+        [only] => moment(only),
+        [first, .., last] => format!("{} to {}, {} runs", moment(first), moment(last), place.began.len()),
     }
 }
 

@@ -24,3 +24,8 @@ pub(super) fn cell(spread: Spread) -> Markup {
 pub(super) fn cell_or_none(spread: Option<&Spread>) -> Markup {
     spread.map_or_else(|| html! { "-" }, |spread| cell(*spread))
 }
+
+/// A name whose words are joined by `_`, which a narrow column may break between them.
+pub(super) fn breaking(name: &str) -> Markup {
+    html! { @for word in name.split_inclusive('_') { (word) wbr; } }
+}
