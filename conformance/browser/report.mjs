@@ -22,6 +22,8 @@ const SCREENS = [
 // Not screenshots, but windows in which a layout may break.
 const WIDTHS = [320, 360, 768, 1119, 1121, 1920]
 const LEAST_TEXT_PX = 14
+// A4 across, less its margins.
+const PAPER_PX = 1030
 const FLAGS = ['--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-background-networking',
   '--disable-component-update', '--disable-sync']
 
@@ -84,11 +86,13 @@ add('names_from_outside_stay_text', async (browser) => {
   if (images || trouble.length) throw new Error(`${images} elements; ${trouble.join('; ')}`)
 })
 
-add('paper_is_light_and_has_everything', async (browser) => {
-  const { page, close } = await open(browser, SCREENS[1], 'dark')
+add('paper_is_light_has_everything_and_cuts_nothing_off', async (browser) => {
+  const { page, close } = await open(browser, { width: PAPER_PX }, 'dark')
   await page.emulateMedia({ media: 'print', colorScheme: 'dark' })
   await theme(page, 'light')
+  await noOverflow(page)
   const folded = await page.evaluate(() => [...document.querySelectorAll('details table')].filter((table) => !table.checkVisibility({ contentVisibilityAuto: true })).length)
+  await page.screenshot({ path: join(process.env.SCREENSHOTS ?? folder, 'report-paper.png'), fullPage: true })
   await close()
   if (folded) throw new Error(`${folded} tables are not printed`)
 })
