@@ -73,6 +73,9 @@ function cell([route, fixedUs, perGb], bytes, [link, residency, receiver]) {
     measured: ['sendfile', 'splice', 'copy'].includes(route),
     dma_copies: residency === 'cold' ? 1 : 0,
     by_route: route === 'ktls' ? 0 : 1,
+    ...(route === 'ktls' ? { why: 'no TLS module' } : {}),
+    header_bytes: 60,
+    syscalls_how: 'counted',
     rounds: 5,
     machine: machine(link === 'veth-nosg' ? 'off' : 'on'),
   }
@@ -124,6 +127,8 @@ function driven(broker, name, factor) {
     distribution,
     timeline: Array.from({ length: 180 }, (_, second) => [second, (420 / factor) * (0.85 + 0.3 * random())]),
     rounds: 3,
+    ...(factor > 1 ? { ratio_to_first: { mb_per_s: spread(1 / factor), cpu_s_per_gb: spread(factor), p99_us: spread(factor) } } : {}),
+    ...(broker === HOSTILE ? { notes: ['its process is not on this machine: its CPU and memory are unknown'] } : {}),
     machine: machine(),
   }
 }

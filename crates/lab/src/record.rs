@@ -100,6 +100,18 @@ pub struct RouteCell {
     pub dma_copies: u8,
     /// The share of bytes that really went by `route`: less than 1 where the kernel refused it.
     pub by_route: f64,
+    /// Why not all, where the kernel said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+    /// `cpu_s_per_gb` in relation to that of the bare `sendfile` loop in the same setting and the same rounds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub x_bare: Option<f64>,
+    /// Bytes of memory sent in front of each response's file bytes.
+    #[serde(default)]
+    pub header_bytes: u64,
+    /// How system calls are known: `counted` by the kernel, or `reported` by the way itself.
+    #[serde(default)]
+    pub syscalls_how: String,
     /// Rounds measured.
     pub rounds: usize,
     /// Where this was.
@@ -164,10 +176,20 @@ pub struct DriveCell {
     pub latency_us: BTreeMap<String, Spread>,
     /// Latency distribution of all rounds together: percentile (0 to 100) and microseconds.
     pub distribution: Vec<(f64, f64)>,
-    /// Over time, all rounds one after another: seconds since the case began, MB a second in that second.
+    /// Over time, all rounds one after another: seconds since the case began, MB a second up to then since the point
+    /// before (a quarter of a second).
     pub timeline: Vec<(f64, f64)>,
     /// Rounds measured.
     pub rounds: usize,
+    /// Figures and latencies (`p50_us` and so on) divided by the first broker's of the same round; empty for itself.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub ratio_to_first: BTreeMap<String, Spread>,
+    /// The broker's process, whose CPU and memory are among the figures.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub process: Option<u32>,
+    /// What must be known to read the figures: why CPU is unknown, what was not as asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
     /// Where this was.
     pub machine: Machine,
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::record::DriveCell;
+use crate::spread::Spread;
 
 /// Figures in the order in which they matter; others follow by their names.
 const FIRST: [&str; 8] = [
@@ -17,6 +18,17 @@ const FIRST: [&str; 8] = [
 ];
 /// What so begins is about the client that loads, not about the broker.
 const CLIENT: &str = "client_";
+
+/// A figure in relation to the first broker's.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Ratio {
+    /// The median over the rounds, or the ratio of the medians.
+    pub(super) median: f64,
+    /// Over the rounds, where they were recorded.
+    pub(super) spread: Option<Spread>,
+    /// Whether the spread leaves open which of the two is larger.
+    pub(super) open: bool,
+}
 
 /// Brokers that may be compared.
 #[derive(Debug)]
@@ -57,6 +69,20 @@ impl Group<'_> {
             (name.starts_with(CLIENT), known)
         });
         found
+    }
+
+    /// A figure of a broker in relation to the first broker's: round by round where that was recorded, else by the medians.
+    pub(super) fn to_first(&self, cell: &DriveCell, name: &str) -> Option<Ratio> {
+        let of = |cell: &DriveCell| cell.figures.get(name).or_else(|| cell.latency_us.get(name)).copied();
+        let recorded =
+            cell.ratio_to_first.get(name).or_else(|| cell.ratio_to_first.get(&format!("{name}_us")));
+        if let Some(spread) = recorded {
+            let open = spread.min <= 1.0 && spread.max >= 1.0;
+            return Some(Ratio { median: spread.median, spread: Some(*spread), open });
+        }
+        let (first, own) = (of(self.cells.first()?)?, of(cell)?);
+        let open = own.min <= first.max && first.min <= own.max;
+        (first.median > 0.0).then(|| Ratio { median: own.median / first.median, spread: None, open })
     }
 
     /// The names of the latencies that any of the brokers has, by percentile.
@@ -101,5 +127,19 @@ mod tests {
         assert_eq!(groups[0].settings, "record_bytes 1024");
         assert_eq!(groups[0].figures(), ["mb_per_s", "cpu_s_per_gb", "client_cpu_cores"]);
         assert_eq!(groups[0].latencies(), ["p50", "p99", "p99.9", "max"]);
+    }
+
+    #[test]
+    fn rounds_go_before_medians_in_a_ratio() {
+        let mut other = drive("other", "produce", 1.0);
+        other.figures.remove("mb_per_s");
+        let recorded = Spread { min: 0.9, median: 1.5, max: 2.0 };
+        other.ratio_to_first.insert("p99_us".into(), recorded);
+        let cells = [drive("first", "produce", 0.5), other];
+        let groups = groups(&cells);
+        let ratio = |name| groups[0].to_first(groups[0].cells[1], name);
+        assert_eq!(ratio("p99"), Some(Ratio { median: 1.5, spread: Some(recorded), open: true }));
+        assert_eq!(ratio("cpu_s_per_gb"), Some(Ratio { median: 2.0, spread: None, open: false }));
+        assert_eq!(ratio("mb_per_s"), None);
     }
 }

@@ -83,8 +83,12 @@ impl<'a> Setting<'a> {
         cells
     }
 
-    /// What a cell costs beside the bare loop of the same size, where there is one.
+    /// What a cell costs beside the bare loop of the same size: round by round where that was recorded, else by the
+    /// medians.
     pub(super) fn to_bare(&self, cell: &RouteCell) -> Option<f64> {
+        if cell.x_bare.is_some() {
+            return cell.x_bare;
+        }
         let bare = self.cell(BARE, cell.bytes)?.cpu_s_per_gb.median;
         (bare > 0.0).then(|| cell.cpu_s_per_gb.median / bare)
     }
@@ -132,6 +136,8 @@ mod tests {
         let settings = settings(&cells);
         let ratios: Vec<_> = settings[0].cells().map(|cell| settings[0].to_bare(cell)).collect();
         assert_eq!(ratios, [Some(2.0), Some(1.0), None]);
+        let recorded = RouteCell { x_bare: Some(1.9), ..route("copy", 1024, 0.4) };
+        assert_eq!(settings[0].to_bare(&recorded), Some(1.9));
         assert_eq!(settings[0].typical_size(), Some(4096));
     }
 }

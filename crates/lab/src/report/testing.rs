@@ -47,6 +47,10 @@ pub(super) fn route(route: &str, bytes: u64, cpu_s_per_gb: f64) -> RouteCell {
         measured: false,
         dma_copies: 1,
         by_route: 1.0,
+        why: None,
+        x_bare: None,
+        header_bytes: 60,
+        syscalls_how: "counted".into(),
         rounds: 5,
         machine: machine(),
     }
@@ -98,6 +102,9 @@ pub(super) fn drive(broker: &str, case: &str, cpu_s_per_gb: f64) -> DriveCell {
         distribution: [(0.0, 90.0), (50.0, 300.0), (99.0, 900.0), (99.9, 2500.0), (100.0, 8000.0)].into(),
         timeline: (0..30).map(|second| (f64::from(second), 400.0 + f64::from(second % 7))).collect(),
         rounds: 3,
+        ratio_to_first: BTreeMap::new(),
+        process: None,
+        notes: Vec::new(),
         machine: machine(),
     }
 }

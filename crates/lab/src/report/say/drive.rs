@@ -1,95 +1,81 @@
-//! Which broker does a case at the least cost, and which answers soonest.
+//! How the brokers compare, case by case: each with the first one, round by round.
 
 use super::Said;
 use crate::record::DriveCell;
-use crate::report::group::{Group, groups};
-use crate::report::number::{figure, row, times};
-use crate::spread::Spread;
+use crate::report::group::{Group, Ratio, groups};
+use crate::report::number::{figure, range, row, times};
 
-/// Less of it is better: the broker's CPU.
+/// The broker's CPU.
 const COST: &str = "cpu_s_per_gb";
-/// More of it is better, unless the rate was given.
+/// Throughput; nobody's merit where the rate was given.
 const RATE: &str = "mb_per_s";
 const GIVEN_RATE: &str = "rate_per_s";
 /// The latency that is compared.
 const TAIL: &str = "p99";
 
-/// What the cells say, case by case; nothing of a broker alone.
+/// What the cells say; nothing of a broker alone.
 pub(in crate::report) fn sentences(cells: &[DriveCell]) -> Vec<Said> {
     groups(cells).iter().filter(|group| group.cells.len() > 1).flat_map(of).collect()
 }
 
 fn of(group: &Group<'_>) -> Vec<Said> {
-    let figure = |name: &'static str| move |cell: &DriveCell| cell.figures.get(name).copied();
-    let tail = |cell: &DriveCell| cell.latency_us.get(TAIL).copied();
     let given = group.cells.iter().any(|cell| cell.settings.contains_key(GIVEN_RATE));
-    let said = [
-        if given { None } else { ranking(group, RATE, true, figure(RATE)) },
-        ranking(group, COST, false, figure(COST)),
-        ranking(group, &format!("{TAIL} latency in \u{b5}s"), false, tail),
-    ];
-    said.into_iter().flatten().collect()
+    let rate = (!given).then_some((RATE, RATE.to_owned()));
+    let compared = [rate, Some((COST, COST.to_owned())), Some((TAIL, format!("{TAIL} latency in \u{b5}s")))];
+    compared.into_iter().flatten().filter_map(|(name, words)| comparison(group, name, &words)).collect()
 }
 
-/// All brokers by one figure, the best first, the others beside it.
-fn ranking(
-    group: &Group<'_>,
-    name: &str,
-    most_first: bool,
-    of: impl Fn(&DriveCell) -> Option<Spread>,
-) -> Option<Said> {
-    let mut ranked: Vec<(&str, Spread)> =
-        group.cells.iter().filter_map(|cell| Some((&*cell.broker, of(cell)?))).collect();
-    ranked.sort_by(|one, other| one.1.median.total_cmp(&other.1.median));
-    if most_first {
-        ranked.reverse();
-    }
-    let ((best, first), others) = ranked.split_first()?;
-    let value = first.median;
-    if others.is_empty() || value <= 0.0 {
-        return None;
-    }
+/// The first broker's figure, and the others in relation to it.
+fn comparison(group: &Group<'_>, name: &str, words: &str) -> Option<Said> {
+    let (first, others) = group.cells.split_first()?;
+    let value = first.figures.get(name).or_else(|| first.latency_us.get(name))?.median;
     let others: Vec<String> = others
         .iter()
-        .map(|(broker, other)| {
-            let open = if overlap(*first, *other) { " (their spreads overlap)" } else { "" };
-            format!("{broker} {} of that{open}", times(other.median / value))
-        })
+        .filter_map(|cell| Some(format!("{} {}", cell.broker, ratio(group.to_first(cell, name)?))))
         .collect();
-    let words = format!("{name} {} with {best}; {}.", figure(value), row(&others));
-    Some(Said { about: Some(group.case.to_owned()), words })
+    let words = format!("{words} {} with {}; {}.", figure(value), first.broker, row(&others));
+    (!others.is_empty()).then(|| Said { about: Some(group.case.to_owned()), words })
 }
 
-fn overlap(one: Spread, other: Spread) -> bool {
-    one.min <= other.max && other.min <= one.max
+fn ratio(ratio: Ratio) -> String {
+    let rounds =
+        ratio.spread.map(|spread| format!(", {} over the rounds", range(spread))).unwrap_or_default();
+    let open = if ratio.open { ", not told apart" } else { "" };
+    format!("{} of that{rounds}{open}", times(ratio.median))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::report::testing::drive;
+    use crate::spread::Spread;
 
-    #[test]
-    fn brokers_are_ranked_by_what_is_better() {
-        let cells = [drive("slow", "produce", 1.5), drive("fast", "produce", 0.5)];
-        let said = sentences(&cells);
-        assert!(said.iter().all(|said| said.about.as_deref() == Some("produce")));
-        assert_eq!(
-            said.into_iter().map(|said| said.words).collect::<Vec<_>>(),
-            [
-                "mb_per_s 180 with fast; slow 0.33\u{d7} of that.",
-                "cpu_s_per_gb 0.500 with fast; slow 3.00\u{d7} of that.",
-                "p99 latency in \u{b5}s 450 with fast; slow 3.00\u{d7} of that.",
-            ]
-        );
+    fn words(cells: &[DriveCell]) -> Vec<String> {
+        sentences(cells).into_iter().map(|said| said.words).collect()
     }
 
     #[test]
-    fn what_the_spread_leaves_open_is_said() {
-        let cells = [drive("one", "produce", 1.0), drive("other", "produce", 1.1)];
-        assert!(
-            sentences(&cells).iter().all(|said| said.words.ends_with("of that (their spreads overlap)."))
+    fn every_broker_is_held_against_the_first() {
+        let cells = [drive("slow", "produce", 1.5), drive("fast", "produce", 0.5)];
+        assert_eq!(
+            words(&cells),
+            [
+                "mb_per_s 60.0 with slow; fast 3.00\u{d7} of that.",
+                "cpu_s_per_gb 1.50 with slow; fast 0.33\u{d7} of that.",
+                "p99 latency in \u{b5}s 1350 with slow; fast 0.33\u{d7} of that.",
+            ]
         );
+        assert!(sentences(&cells).iter().all(|said| said.about.as_deref() == Some("produce")));
+    }
+
+    #[test]
+    fn what_the_rounds_leave_open_is_said() {
+        let mut other = drive("other", "produce", 1.1);
+        let rounds = Spread { min: 0.9, median: 1.1, max: 1.3 };
+        other.ratio_to_first.insert(COST.into(), rounds);
+        let cells = [drive("one", "produce", 1.0), other];
+        let expected = "cpu_s_per_gb 1.00 with one; other 1.10\u{d7} of that, 0.900\u{2013}1.30 over the rounds, not told apart.";
+        assert_eq!(words(&cells)[1], expected);
     }
 
     #[test]
@@ -98,11 +84,11 @@ mod tests {
         for cell in &mut cells {
             cell.settings.insert(GIVEN_RATE.into(), "1000".into());
         }
-        assert!(sentences(&cells).iter().all(|said| !said.words.contains(RATE)));
+        assert!(words(&cells).iter().all(|words| !words.contains(RATE)));
     }
 
     #[test]
     fn one_broker_is_compared_with_none() {
-        assert!(sentences(&[drive("alone", "produce", 1.0)]).is_empty());
+        assert!(words(&[drive("alone", "produce", 1.0)]).is_empty());
     }
 }

@@ -105,10 +105,12 @@ fn refused(setting: &Setting<'_>) -> Option<String> {
         let least = setting
             .cells()
             .filter(|cell| cell.route == route)
-            .map(|cell| cell.by_route)
-            .min_by(f64::total_cmp)
-            .filter(|share| *share < BY_ROUTE_MIN);
-        words.extend(least.map(|share| format!("{route} ({})", percent(share))));
+            .min_by(|one, other| one.by_route.total_cmp(&other.by_route))
+            .filter(|cell| cell.by_route < BY_ROUTE_MIN);
+        words.extend(least.map(|cell| {
+            let why = cell.why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
+            format!("{route} ({}{why})", percent(cell.by_route))
+        }));
     }
     (!words.is_empty())
         .then(|| format!("Not all bytes went the way that the figures are named after: {}.", row(&words)))
@@ -168,7 +170,12 @@ mod tests {
     fn a_refused_route_is_named() {
         let mut cell = route("ktls", 1024, 1.0);
         cell.by_route = 0.0;
-        assert!(said(&[cell]).iter().any(|sentence| sentence.ends_with("named after: ktls (0\u{a0}%).")));
+        cell.why = Some("no module".into());
+        assert!(
+            said(&[cell])
+                .iter()
+                .any(|sentence| sentence.ends_with("named after: ktls (0\u{a0}%: no module)."))
+        );
         assert!(said(&[]).is_empty());
     }
 }

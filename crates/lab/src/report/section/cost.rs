@@ -30,7 +30,7 @@ pub(in crate::report) fn section(cells: &[RouteCell], page: &Page) -> anyhow::Re
             p { "CPU seconds of the sending process for each GB (10" sup { "9" } " bytes) it sends, by the size of one \
                 response. Less is better. Marks are medians of the rounds, bars reach from the least to the largest \
                 round. Both axes are logarithmic. In the table, \u{d7} is the ratio to " code { "sendfile-bare" } ", a loop \
-                around the system call with nothing else in it, in the same run." }
+                around the system call with nothing else in it, in the same rounds." }
             @for part in &parts { (part) }
         }
     })
@@ -122,7 +122,7 @@ fn everything(setting: &Setting<'_>) -> Markup {
                 th scope="col" { "Route" }
                 @for name in [
                     "CPU-s/GB, sender", "CPU-s/GB, both", "MB/s", "\u{b5}s of CPU/response", "Calls/MiB", "Crossings/MiB",
-                    "Faults/MiB", "CPU copies", "DMA", "By route", "Rounds",
+                    "Faults/MiB", "CPU copies", "DMA", "By route", "Header", "Rounds",
                 ] { th.number scope="col" { (name) } }
             } }
             tbody { @for found in setting.cells() { tr {
@@ -132,12 +132,17 @@ fn everything(setting: &Setting<'_>) -> Markup {
                 td.number { (cell(found.system_cpu_s_per_gb)) }
                 td.number { (cell(found.mb_per_s)) }
                 td.number { (cell(found.cpu_us_per_response)) }
-                @for count in [found.syscalls_per_mib, found.crossings_per_mib, found.faults_per_mib] {
+                td.number { (figure(found.syscalls_per_mib)) span.range { (found.syscalls_how) } }
+                @for count in [found.crossings_per_mib, found.faults_per_mib] {
                     td.number { (figure(count)) }
                 }
                 td.number { (found.cpu_copies) span.range { (if found.measured { "measured" } else { "by its path" }) } }
                 td.number { (found.dma_copies) }
-                td.number { (percent(found.by_route)) }
+                td.number {
+                    (percent(found.by_route))
+                    @if let Some(why) = &found.why { span.range { (why) } }
+                }
+                td.number { (size(found.header_bytes)) }
                 td.number { (found.rounds) }
             } } }
         }

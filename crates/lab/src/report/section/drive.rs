@@ -30,7 +30,8 @@ pub(in crate::report) fn section(cells: &[DriveCell], page: &Page) -> anyhow::Re
         section #drive {
             h2 { "Brokers under load" }
             p { "Each broker in turn, round by round, under the same load. Marks are medians of the rounds, bars reach from \
-                the least to the largest; \u{d7} is the ratio to the first broker." }
+                the least to the largest; \u{d7} is the ratio to the first broker, \
+                the median of the rounds." }
             @for part in &parts { (part) }
         }
     })
@@ -54,6 +55,9 @@ fn part(group: &Group<'_>, at: usize, page: &Page) -> anyhow::Result<Markup> {
                 @if !group.settings.is_empty() { (group.settings) ". " }
                 "Began " time { (moment(group.began)) } "."
             }
+            @for cell in &group.cells { @for note in &cell.notes {
+                p.note { strong { (cell.broker) } ": " (note) }
+            } }
             @if !panels.is_empty() {
                 figure { div.panels { @for panel in &panels { (panel) } } }
                 (scrolling(&format!("Figures: {}", group.case), &table(group, &group.figures(), |cell, name| cell.figures.get(name))))
@@ -147,7 +151,7 @@ fn timeline(group: &Group<'_>, at: usize, page: &Page) -> anyhow::Result<Option<
         id: format!("drive-{at}-timeline"),
         title: format!("Throughput over time: {}", group.case),
         description:
-            "MB a second, all rounds one after another; of a long run evenly spaced seconds. The figures can be unfolded \
+            "MB a second, all rounds one after another; of a long run evenly spaced points. The figures can be unfolded \
                       below."
                 .to_owned(),
     };
@@ -169,10 +173,6 @@ fn table<'a>(
     names: &[&str],
     of: impl Fn(&'a DriveCell, &str) -> Option<&'a Spread>,
 ) -> Markup {
-    let ratio = |cell, name| -> Option<f64> {
-        let first = of(group.cells.first()?, name)?.median;
-        (first > 0.0 && group.cells.len() > 1).then_some(of(cell, name)?.median / first)
-    };
     html! {
         table.fit.figures {
             thead { tr {
@@ -184,7 +184,7 @@ fn table<'a>(
                     th scope="row" { (breaking(name)) }
                     @for cell in &group.cells { td.number {
                         (cell_or_none(of(cell, name)))
-                        @if let Some(ratio) = ratio(cell, name) { span.ratio { (times(ratio)) } }
+                        @if let Some(ratio) = group.to_first(cell, name) { span.ratio { (times(ratio.median)) } }
                     } }
                 } }
                 tr { th scope="row" { "rounds" } @for cell in &group.cells { td.number { (cell.rounds) } } }
