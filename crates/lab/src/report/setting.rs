@@ -1,11 +1,20 @@
 //! The cells of `lab routes` by setting: what may be compared with each other.
 //!
-//! Two cells are comparable when they come from one run and differ only in route and size.
+//! Two cells are comparable when they come from one run and differ only in route and size. A cell most of whose bytes went
+//! another way, because the kernel refused its route, says nothing about that route: it is named and not compared.
 
 use std::collections::BTreeMap;
 
 use super::records::BARE;
 use crate::record::{Link, Receiver, Residency, RouteCell};
+
+/// Below this share of the bytes a route's figures are no longer its own.
+const BY_ROUTE_MIN: f64 = 0.99;
+
+/// Whether the bytes of a cell went the way that it is named after.
+pub(super) fn is_own(cell: &RouteCell) -> bool {
+    cell.by_route >= BY_ROUTE_MIN
+}
 
 /// All cells of one setting of one run.
 #[derive(Debug)]
@@ -17,6 +26,8 @@ pub(super) struct Setting<'a> {
     receiver: Receiver,
     /// Its cells by size and route; of two alike the later one.
     cells: BTreeMap<(u64, &'a str), &'a RouteCell>,
+    /// Those whose bytes went another way.
+    astray: Vec<&'a RouteCell>,
 }
 
 /// The settings there are, the plainest first, run by run.
@@ -31,8 +42,13 @@ pub(super) fn settings(cells: &[RouteCell]) -> Vec<Setting<'_>> {
             residency,
             receiver,
             cells: BTreeMap::new(),
+            astray: Vec::new(),
         });
-        setting.cells.insert((cell.bytes, &cell.route), cell);
+        if is_own(cell) {
+            setting.cells.insert((cell.bytes, &cell.route), cell);
+        } else {
+            setting.astray.push(cell);
+        }
     }
     found.into_values().collect()
 }
@@ -51,7 +67,12 @@ impl<'a> Setting<'a> {
         format!("{}, {residency}, {receiver}", link(self.link))
     }
 
-    /// All cells, by size, then route.
+    /// The cells whose bytes went another way, as they were recorded.
+    pub(super) fn astray(&self) -> &[&'a RouteCell] {
+        &self.astray
+    }
+
+    /// The cells that may be compared, by size, then route.
     pub(super) fn cells(&self) -> impl Iterator<Item = &'a RouteCell> {
         self.cells.values().copied()
     }
@@ -128,6 +149,15 @@ mod tests {
         assert_eq!(sizes, [2, 1, 1]);
         assert_eq!(settings[0].name(), "loopback, hot file, receiver drains");
         assert_eq!(settings[0].routes(), [BARE, "copy"]);
+    }
+
+    #[test]
+    fn a_cell_whose_bytes_went_another_way_is_not_compared() {
+        let refused = RouteCell { by_route: 0.0, ..route("ktls", 1024, 0.1) };
+        let cells = [refused, route("copy", 1024, 0.4)];
+        let settings = settings(&cells);
+        assert_eq!(settings[0].routes(), ["copy"]);
+        assert_eq!(settings[0].astray().len(), 1);
     }
 
     #[test]

@@ -10,8 +10,6 @@ use crate::report::setting::Setting;
 
 /// What the library chooses by itself.
 const AUTO: &str = "auto";
-/// Below this share of the bytes a route's figures are no longer its own.
-const BY_ROUTE_MIN: f64 = 0.99;
 
 /// What else the cells of a setting say, beside who wins.
 pub(in crate::report) fn sentences(setting: &Setting<'_>) -> Vec<String> {
@@ -101,19 +99,16 @@ fn auto(setting: &Setting<'_>) -> Option<String> {
 /// Where the kernel did not let a route be measured.
 fn refused(setting: &Setting<'_>) -> Option<String> {
     let mut words: Vec<String> = Vec::new();
-    for route in setting.routes() {
-        let least = setting
-            .cells()
-            .filter(|cell| cell.route == route)
-            .min_by(|one, other| one.by_route.total_cmp(&other.by_route))
-            .filter(|cell| cell.by_route < BY_ROUTE_MIN);
-        words.extend(least.map(|cell| {
-            let why = cell.why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
-            format!("{route} ({}{why})", percent(cell.by_route))
-        }));
+    for cell in setting.astray() {
+        let why = cell.why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
+        let said = format!("{} ({} of the bytes{why})", cell.route, percent(cell.by_route));
+        if !words.contains(&said) {
+            words.push(said);
+        }
     }
-    (!words.is_empty())
-        .then(|| format!("Not all bytes went the way that the figures are named after: {}.", row(&words)))
+    (!words.is_empty()).then(|| {
+        format!("Not compared, because the kernel did not let the bytes go that way: {}.", row(&words))
+    })
 }
 
 #[cfg(test)]
@@ -174,7 +169,7 @@ mod tests {
         assert!(
             said(&[cell])
                 .iter()
-                .any(|sentence| sentence.ends_with("named after: ktls (0\u{a0}%: no module)."))
+                .any(|sentence| sentence.ends_with("go that way: ktls (0\u{a0}% of the bytes: no module)."))
         );
         assert!(said(&[]).is_empty());
     }

@@ -9,13 +9,12 @@ use crate::record::{ProofLine, Residency, RouteCell};
 use crate::report::looks::{Look, PAIR};
 use crate::report::number::{figure, percent};
 use crate::report::plot::{Axis, DotRow, Mark, Panel, Words, dots, key};
+use crate::report::setting::is_own;
 
 /// What the marks of the two plots stand for.
 const TESTED: [&str; 2] = ["the route", "the copying control: must be 0"];
 const MEASURED: &str = "measured here";
 const BY_PATH: &str = "follows from the path";
-/// A cell whose bytes went another way says nothing about its route.
-const BY_ROUTE_MIN: f64 = 0.99;
 
 /// What is known of a route's copies.
 struct Known<'a> {
@@ -61,7 +60,7 @@ fn known<'a>(proof: &'a [ProofLine], cells: &'a [RouteCell]) -> Vec<Known<'a>> {
     let unknown = |route| Known { route, copies: None, measured: false, proof: None, dma: [None; 2] };
     for cell in cells {
         let known = found.entry(&cell.route).or_insert_with(|| unknown(&cell.route));
-        let own = cell.by_route >= BY_ROUTE_MIN;
+        let own = is_own(cell);
         if own && (known.copies.is_none() || (cell.measured && !known.measured)) {
             (known.copies, known.measured) = (Some(cell.cpu_copies), cell.measured);
         }

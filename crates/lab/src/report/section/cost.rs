@@ -125,7 +125,7 @@ fn everything(setting: &Setting<'_>) -> Markup {
                     "Faults/MiB", "CPU copies", "DMA", "By route", "Header", "Rounds",
                 ] { th.number scope="col" { (name) } }
             } }
-            tbody { @for found in setting.cells() { tr {
+            tbody { @for found in setting.cells().chain(setting.astray().iter().copied()) { tr {
                 td { (size(found.bytes)) }
                 th scope="row" { (found.route) }
                 td.number { (cell(found.cpu_s_per_gb)) }
