@@ -13,7 +13,7 @@ const AUTO: &str = "auto";
 
 /// What else the cells of a setting say, beside who wins.
 pub(in crate::report) fn sentences(setting: &Setting<'_>) -> Vec<String> {
-    let said = [settled(setting), to_bare(setting), auto(setting), refused(setting)];
+    let said = [single(setting), settled(setting), to_bare(setting), auto(setting), refused(setting)];
     said.into_iter().flatten().collect()
 }
 
@@ -21,7 +21,8 @@ pub(in crate::report) fn sentences(setting: &Setting<'_>) -> Vec<String> {
 pub(in crate::report) fn cheapest(setting: &Setting<'_>) -> Option<String> {
     let mut stretches: Vec<(&str, u64, u64)> = Vec::new();
     for bytes in setting.sizes() {
-        let Some(best) = setting.by_cost(bytes).first().copied() else { continue };
+        // One alone has won nothing.
+        let [best, _, ..] = setting.by_cost(bytes)[..] else { continue };
         match stretches.last_mut() {
             Some((route, _, to)) if *route == best.route => *to = bytes,
             _ => stretches.push((&best.route, bytes, bytes)),
@@ -38,6 +39,22 @@ pub(in crate::report) fn cheapest(setting: &Setting<'_>) -> Option<String> {
         })
         .collect();
     (!words.is_empty()).then(|| format!("cheapest for the sender's CPU: {}.", row(&words)))
+}
+
+/// Where there was one round, and so no spread.
+fn single(setting: &Setting<'_>) -> Option<String> {
+    let sizes: Vec<String> = setting
+        .sizes()
+        .into_iter()
+        .filter(|bytes| setting.by_cost(*bytes).iter().any(|cell| cell.rounds < 2))
+        .map(size)
+        .collect();
+    (!sizes.is_empty()).then(|| {
+        format!(
+            "Of a single round, without any spread, are figures at {}: no first place there is certain.",
+            row(&sizes)
+        )
+    })
 }
 
 /// Whether those first places are more than chance.
@@ -145,6 +162,13 @@ mod tests {
         let one =
             [near[0].clone(), near[1].clone(), route("splice", 4096, 1.0), route("sendfile", 4096, 3.0)];
         assert!(said(&one)[0].contains("open at 1\u{a0}KiB:"));
+    }
+
+    #[test]
+    fn one_alone_has_won_nothing_and_one_round_settles_nothing() {
+        let alone = [RouteCell { rounds: 1, ..route("zerocopy", 1024, 1.0) }];
+        assert_eq!(cheapest(&settings(&alone)[0]), None);
+        assert!(said(&alone)[0].ends_with("at 1\u{a0}KiB: no first place there is certain."));
     }
 
     #[test]
