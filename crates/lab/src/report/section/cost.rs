@@ -140,7 +140,7 @@ fn everything(setting: &Setting<'_>) -> Markup {
                 td.number { (found.dma_copies) }
                 td.number {
                     (percent(found.by_route))
-                    @if let Some(why) = &found.why { span.range { (why) } }
+                    @if let Some(why) = &found.why { span.range.why { (why) } }
                 }
                 td.number { (size(found.header_bytes)) }
                 td.number { (found.rounds) }
