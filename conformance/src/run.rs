@@ -58,20 +58,25 @@ fn one(
     broker: &mut Lazy<'_>,
 ) -> Result<SuiteRun> {
     match suite.kind {
-        Kind::Client(prepare) => {
-            let command = match prepare(workspace, printer) {
+        Kind::Client(prepare) | Kind::Page(prepare) => {
+            let mut command = match prepare(workspace, printer) {
                 Ok(command) => command,
                 Err(reason) => return Ok(SuiteRun::skipped(suite.name, format!("{reason:#}"))),
             };
             if options.prepare_only {
                 return Ok(passed(suite, "prepare"));
             }
-            let target = broker.target()?;
-            reachable(&target.bootstrap)?;
+            let of_broker = matches!(suite.kind, Kind::Client(_));
+            if of_broker {
+                let target = broker.target()?;
+                reachable(&target.bootstrap)?;
+                clients::aim(&mut command, &target);
+            } else {
+                command.env("PAGEWIRE", broker.binary()?);
+            }
             let log = workspace.cache("logs")?.join(format!("{}.log", suite.name));
-            let mut cases =
-                clients::run(suite.name, command, &target, &options.cases, suite.limit, &log, printer)?;
-            if let Some(trouble) = broker.trouble() {
+            let mut cases = clients::run(suite.name, command, &options.cases, suite.limit, &log, printer)?;
+            if let Some(trouble) = broker.trouble().filter(|_| of_broker) {
                 cases.push(Case { name: "broker".to_owned(), outcome: Outcome::Failed(trouble) });
             }
             Ok(SuiteRun { suite: suite.name.to_owned(), cases, took: Duration::ZERO })

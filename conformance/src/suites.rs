@@ -10,6 +10,8 @@ use crate::parts::{self, Part};
 pub enum Kind {
     /// A client in its own language, against any broker.
     Client(Prepare),
+    /// A page that our own binary makes, in a browser; it finds the binary in `PAGEWIRE`. No broker.
+    Page(Prepare),
     /// A part that starts and kills our own binary.
     Broker(Part),
     /// A part that uses our own binary as a client, against any broker.
@@ -52,6 +54,12 @@ pub const SUITES: &[Suite] = &[
         about: "the project's own commands, against any broker",
         kind: Kind::Commands(parts::cli),
         limit: Duration::MAX,
+    },
+    Suite {
+        name: "report",
+        about: "the lab's report in a browser, light and dark, phone and desk",
+        kind: Kind::Page(clients::report),
+        limit: Duration::from_mins(4),
     },
     part("serve", "starting, settings and stopping", parts::serve),
     part("proof", "record bytes leave without passing through user space", parts::proof),

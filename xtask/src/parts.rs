@@ -62,6 +62,7 @@ pub(crate) static PARTS: &[Part] = &[
     suite!("franz-go", "franz-go, newest and older versions"),
     suite!("kafkajs", "kafkajs"),
     suite!("cli", "the project's own commands"),
+    suite!("report", "the lab's report in a browser: light, dark, phone, desk"),
     suite!("serve", "starting, settings and stopping"),
     suite!("proof", "record bytes leave by reference: overwritten in flight, seen by the client"),
     suite!("restart", "what a broker knows survives a stop and a kill"),

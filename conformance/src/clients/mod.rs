@@ -1,9 +1,12 @@
-//! The client suites: what each language needs, how its suite is called, and reading its lines.
+//! The suites in other languages: what each needs, how it is called, and reading its lines.
 
+mod browser;
+mod debian;
 mod go;
 mod java;
 mod js;
 mod kcat;
+mod node;
 mod python;
 
 use std::fs::File;
@@ -20,6 +23,7 @@ use crate::harness::{kill_group, run_to_end};
 use crate::outcome::{Case, Outcome, Printer};
 use crate::workspace::Workspace;
 
+pub use browser::report;
 pub use go::franz_go;
 pub use java::{clients as java_clients, tools as java_tools};
 pub use js::kafkajs;
@@ -41,20 +45,24 @@ pub struct Target {
 /// Prepares a suite and answers the command that runs it. An error is the reason why it is skipped.
 pub type Prepare = fn(&Workspace, &Printer) -> Result<Command>;
 
-/// Runs a client suite to its end or for `limit`; its standard error goes to `log`.
+/// Tells a client suite which broker to test.
+pub fn aim(command: &mut Command, target: &Target) {
+    command.env("BOOTSTRAP", &target.bootstrap);
+    if let Some(directory) = &target.data_dir {
+        command.env("DATA_DIR", directory);
+    }
+}
+
+/// Runs a suite to its end or for `limit`; its standard error goes to `log`.
 pub fn run(
     suite: &str,
     mut command: Command,
-    target: &Target,
     cases: &[String],
     limit: Duration,
     log: &Path,
     printer: &Printer,
 ) -> Result<Vec<Case>> {
-    command.env("BOOTSTRAP", &target.bootstrap).args(cases);
-    if let Some(directory) = &target.data_dir {
-        command.env("DATA_DIR", directory);
-    }
+    command.args(cases);
     let errors = File::create(log).with_context(|| format!("cannot write {}", log.display()))?;
     let mut child = command
         .stdin(Stdio::null())

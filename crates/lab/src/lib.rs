@@ -12,12 +12,12 @@
 //! spread over interleaved rounds.
 
 pub mod calibrate;
-pub mod calibrate;
 pub mod drive;
 pub mod machine;
 pub mod measure;
 pub mod proof;
 pub mod record;
+pub mod report;
 pub mod routes;
 pub mod size;
 pub mod spread;

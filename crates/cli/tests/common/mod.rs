@@ -67,6 +67,21 @@ pub fn run(args: &[&str]) -> Run {
     pagewire().args(args).output().unwrap().into()
 }
 
+/// Runs a command that reads `input`.
+pub fn feed(mut command: Command, input: &[u8]) -> Run {
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let input = input.to_vec();
+    let writer = std::thread::spawn(move || {
+        // Who ends early reads no more: its exit code says why.
+        let _ = stdin.write_all(&input);
+    });
+    let output = child.wait_with_output().unwrap();
+    writer.join().unwrap();
+    output.into()
+}
+
 /// A broker on a free port, killed when dropped.
 pub struct Broker {
     child: Child,
@@ -114,18 +129,7 @@ impl Broker {
 
     /// Runs a client command that reads `input`.
     pub fn run_with(&self, args: &[&str], input: &[u8]) -> Run {
-        let mut command = self.command(args);
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().unwrap();
-        let mut stdin = child.stdin.take().unwrap();
-        let input = input.to_vec();
-        let writer = std::thread::spawn(move || {
-            // Who ends early reads no more: its exit code says why.
-            let _ = stdin.write_all(&input);
-        });
-        let output = child.wait_with_output().unwrap();
-        writer.join().unwrap();
-        output.into()
+        feed(self.command(args), input)
     }
 
     /// Sends a signal by its name.

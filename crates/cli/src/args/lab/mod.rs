@@ -3,6 +3,7 @@
 pub(crate) mod calibrate;
 pub(crate) mod drive;
 pub(crate) mod proof;
+pub(crate) mod report;
 pub(crate) mod routes;
 pub(crate) mod values;
 
@@ -30,4 +31,6 @@ pub(crate) enum LabCommand {
     Calibrate(calibrate::CalibrateArgs),
     /// Load Kafka brokers, several of them interleaved
     Drive(Box<drive::DriveArgs>),
+    /// Make a page with plots out of recorded lines
+    Report(report::ReportArgs),
 }

@@ -5,6 +5,7 @@ mod drive;
 mod looking;
 mod place;
 mod proof;
+mod report;
 mod routes;
 
 use crate::args::lab::{LabArgs, LabCommand};
@@ -16,5 +17,6 @@ pub(crate) fn run(args: &LabArgs) -> anyhow::Result<()> {
         LabCommand::Proof(args) => proof::run(args),
         LabCommand::Calibrate(args) => calibrate::run(args),
         LabCommand::Drive(args) => drive::run(args),
+        LabCommand::Report(args) => report::run(args),
     }
 }
