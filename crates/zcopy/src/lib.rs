@@ -50,6 +50,7 @@
 //! * The process ignores `SIGPIPE` (Rust programs do by default): `sendfile` and `splice` to a closed socket raise it.
 //! * `unsafe` lives in `sys` only.
 
+mod ahead;
 mod batch;
 mod blocking;
 mod cached_pages;
@@ -77,7 +78,6 @@ mod pool;
 mod preallocate;
 #[cfg(target_os = "linux")]
 mod probe;
-mod read_ahead;
 mod receive;
 mod relay;
 mod residency;
@@ -101,6 +101,7 @@ mod writer;
 
 #[cfg(feature = "tokio")]
 pub use self::tokio::Socket;
+pub use ahead::read_ahead_blocking;
 pub use cached_pages::cached_pages;
 pub use calls::{Calls, OsCalls};
 #[cfg(feature = "tokio")]
@@ -128,7 +129,6 @@ pub use pool::{BufferPool, DirectBuffer, Exhausted, PoolOptions, PoolUsage};
 pub use preallocate::{Length, Reserved, preallocate, punch_hole};
 #[cfg(target_os = "linux")]
 pub use probe::{set_receive_low_water, try_map};
-pub use read_ahead::read_ahead_blocking;
 pub use receive::{FrameError, Receiver};
 pub use relay::{Relay, RelayError, Relayed};
 pub use residency::{Residency, ToldBy, residency, residency_told};

@@ -173,6 +173,11 @@ impl SendPlan {
     /// `window` has been read ahead for this plan.
     #[cfg(feature = "tokio")]
     pub(crate) fn note_read_ahead(&mut self, window: FileRange) {
+        if self.windows.last().is_some_and(|last| {
+            last.offset() == window.offset() && std::sync::Arc::ptr_eq(last.file(), window.file())
+        }) {
+            return;
+        }
         if self.windows.len() == WINDOWS_MAX {
             self.windows.remove(0);
         }

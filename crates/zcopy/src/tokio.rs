@@ -2,21 +2,27 @@
 
 use std::future::Future;
 use std::io;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use tokio::io::Interest;
 use tokio::net::TcpStream;
 
+use crate::ahead::Stretch;
 use crate::carry::Carry;
 use crate::offload::Offload;
 use crate::os::{AsSocket, socket_ref};
 use crate::path::{Known, Outcome};
 use crate::route::choose;
 use crate::stats::Sent;
-use crate::{FileRange, Piece, Route, SendError, SendPlan, Transfer};
+use crate::{FileRange, Piece, Residency, Route, SendError, SendPlan, Transfer};
 
 /// Of the 128 operations that tokio lets a task do before it lets others have their turn, so many pay for the bytes of
 /// one turn.
 const TURN_UNITS: u64 = 64;
+
+/// What was seen in the page cache so long ago may be gone.
+const STALE_AFTER: Duration = Duration::from_millis(100);
 
 mod sealed {
     pub trait Sealed {}
@@ -96,17 +102,16 @@ impl Transfer {
         plan: &mut SendPlan,
         sent: &mut Sent,
     ) -> Result<(), SendError> {
-        let mut known = Known::default();
+        let (mut known, mut ahead) = (Known::default(), None);
         self.refuse_zerocopy(plan);
         while !plan.is_done() {
             offloaded(plan.carry_mut()).await;
+            self.stay_behind(plan, &mut ahead, &mut known).await?;
             match self.attempt(socket, plan, &mut known, sent)? {
                 Some(Outcome::Sent(taken)) => self.pay(taken).await,
                 Some(Outcome::Cold { range, upto }) => {
                     self.stats().cold_offload(sent);
-                    let window = self.window(plan, &range);
-                    self.io().read_ahead_first(window.clone(), range.len()).await;
-                    plan.note_read_ahead(window);
+                    ahead = Some(self.bring(plan, &range).await?);
                     known.read_ahead(upto);
                 }
                 Some(Outcome::Offload(first)) => {
@@ -116,10 +121,75 @@ impl Transfer {
                     self.offload(first, plan).await;
                 }
                 Some(Outcome::WouldBlock | Outcome::Refused { .. }) | None => {
+                    let began = Instant::now();
                     socket.writable().await?;
-                    known.forget();
+                    if began.elapsed() > STALE_AFTER {
+                        known.forget();
+                    }
                 }
             }
+        }
+        Ok(())
+    }
+
+    /// Has `range` brought into the page cache, and waits until it is there. What was read ahead for an earlier plan serves
+    /// this one too, unless it is gone again.
+    async fn bring(&self, plan: &mut SendPlan, range: &FileRange) -> io::Result<Arc<Stretch>> {
+        let (file, end) = (range.file(), range.offset().saturating_add(range.len()));
+        let mut at = range.offset();
+        loop {
+            let stretch = match self.streams().find(file, at) {
+                Some(stale) if stale.is_done(end) => {
+                    self.streams().forget(&stale);
+                    continue;
+                }
+                Some(found) => found,
+                None => {
+                    self.streams()
+                        .begin(&self.window(plan, &range.part(at - range.offset(), u64::MAX)), self.io())
+                        .await
+                }
+            };
+            if !stretch.reached(end).await? {
+                self.streams().forget(&stretch);
+                continue;
+            }
+            plan.note_read_ahead(stretch.range(file));
+            if stretch.end() >= end {
+                return Ok(stretch);
+            }
+            at = stretch.end();
+        }
+    }
+
+    /// Where the file is being read ahead at the plan's cursor, waits for that, and has it go on in time.
+    async fn stay_behind(
+        &self,
+        plan: &mut SendPlan,
+        ahead: &mut Option<Arc<Stretch>>,
+        known: &mut Known,
+    ) -> io::Result<()> {
+        if self.streams().is_empty() || self.options().route == Some(Route::Direct) {
+            return Ok(());
+        }
+        let Some(next) = plan.piece_ahead(2 * u64::from(self.options().turn_bytes)) else { return Ok(()) };
+        let (file, at) = (next.file(), next.offset());
+        if !ahead.as_ref().is_some_and(|stretch| stretch.covers(file, at)) {
+            *ahead = self.streams().find(file, at);
+        }
+        let Some(stretch) = ahead else { return Ok(()) };
+        let end = at.saturating_add(next.len()).min(stretch.end());
+        if !stretch.is_done(end) {
+            if !stretch.reached(end).await? {
+                *ahead = None;
+                return Ok(());
+            }
+            known.read_ahead(plan.sent() + (end - at));
+        }
+        plan.note_read_ahead(stretch.range(file));
+        if stretch.is_half_sent(at) && self.streams().find(file, stretch.end()).is_none() {
+            let len = u64::from(self.options().read_ahead_bytes);
+            self.streams().go_on(&FileRange::new(Arc::clone(file), stretch.end(), len), self.io());
         }
         Ok(())
     }
@@ -191,8 +261,8 @@ impl Transfer {
         }
     }
 
-    /// How much to start reading when `range`, part of a piece ahead in `plan`, is cold: up to `read_ahead_bytes`
-    /// of its piece.
+    /// How much to start reading when `range`, part of a piece ahead in `plan`, is cold: up to `read_ahead_bytes`, of its
+    /// piece, or, where the page before it tells of somebody who reads on and on, of its file.
     pub(crate) fn window(&self, plan: &SendPlan, range: &FileRange) -> FileRange {
         let end = plan
             .ahead()
@@ -206,7 +276,11 @@ impl Transfer {
             })
             .find(|&(start, end)| start <= range.offset() && range.offset() < end)
             .map_or(0, |(_, end)| end);
-        let len = (end.saturating_sub(range.offset())).min(u64::from(self.options().read_ahead_bytes));
+        let most = u64::from(self.options().read_ahead_bytes);
+        let reads_on = range.offset().checked_sub(1).is_none_or(|before| {
+            self.calls().residency(crate::os::file_ref(range.file()), before, 1) == Residency::Resident
+        });
+        let len = if reads_on { most } else { end.saturating_sub(range.offset()).min(most) };
         FileRange::new(std::sync::Arc::clone(range.file()), range.offset(), len.max(range.len()))
     }
 }

