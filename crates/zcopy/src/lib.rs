@@ -90,7 +90,7 @@
 //! Measured in November 2026 by bare loops over the same calls: Linux 6.18, two virtual cores of an AMD EPYC, loopback,
 //! congestion control cubic, a receiver that discards. In this library `copy` reads 256 KiB at a time at most, `zerocopy` maps for each
 //! sending, and `uring` reads into its buffer first, so these cost more than in the table. `sendfile` of a cold file cost .131. Under `auto`, the
-//! library took 1.05 to 1.15 times the CPU of the best bare loop from 64 KiB to 16 MiB (one run of three rounds). Loopback
+//! library took 1.05 to 1.15 times the CPU of a bare `sendfile` loop from 64 KiB to 16 MiB (one run of three rounds). Loopback
 //! charges the receiving side's protocol work to the sender: over a card the ratios are larger. Absolute figures are those
 //! of one kind of machine; `pagewire lab routes`, of the repository that this crate lives in, prints yours.
 //!
