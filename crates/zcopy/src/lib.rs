@@ -352,3 +352,8 @@ pub use transfer_from::{ReceiveError, transfer_from_blocking};
 pub use transferred::Transferred;
 pub use uring_stats::UringCounts;
 pub use writeback::start_writeback;
+
+/// Keeps the example of the crate's first page in the repository compiling.
+#[cfg(all(doctest, feature = "tokio"))]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -13,10 +13,15 @@ use crate::os::{self, FileRef};
 const PLAIN_STEP: usize = 64 * 1024;
 
 /// Starts reading all of `window`, and waits until its first `wait_len` bytes are in the page cache, or the
-/// file ends. Returns how many of them are. Blocks the thread: for [`IoPool`](crate::IoPool) and for tools.
+/// file ends. Returns how many of them are. Blocks the thread: for [`IoPool`](crate::IoPool) and for tools. Made of
+/// `posix_fadvise(2)` with `POSIX_FADV_WILLNEED`, <https://man7.org/linux/man-pages/man2/posix_fadvise.2.html>, which itself
+/// takes about 0.4 ms per cold MiB.
 ///
 /// # Errors
 /// What reading the file reports, `EIO` above all.
+#[doc(alias = "readahead")]
+#[doc(alias = "posix_fadvise")]
+#[doc(alias = "POSIX_FADV_WILLNEED")]
 pub fn read_ahead_blocking(window: &FileRange, wait_len: u64) -> io::Result<u64> {
     let file = os::file_ref(window.file());
     os::will_need(file, window.offset(), window.len());

@@ -45,7 +45,9 @@ pub struct Relayed {
     pub would_block: u64,
 }
 
-/// One direction between two sockets; a proxy has two.
+/// One direction between two sockets; a proxy has two. Bytes go by `splice(2)` through a pooled pipe and are not copied;
+/// where that is refused, or no pipe is left, through a pooled buffer. It receives only while it holds nothing, so a slow
+/// receiver slows the sender down, and it holds neither pipe nor buffer while nothing comes.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -71,6 +73,7 @@ pub struct Relayed {
 /// ```
 #[derive(Debug)]
 #[doc(alias = "copy_bidirectional")]
+#[doc(alias = "splice")]
 #[doc(alias = "proxy")]
 pub struct Relay {
     transfer: Transfer,
