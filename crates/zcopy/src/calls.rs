@@ -84,7 +84,8 @@ pub trait Calls: Debug + Send + Sync {
         sys::completion(socket)
     }
 
-    /// [`recv(2)`][man]: what has been received. 0 is the end of the stream. With `now`, does not wait, whatever the socket does.
+    /// [`recv(2)`][man]: what has been received. 0 is the end of the stream. With `now`, does not wait, whatever the socket
+    /// does.
     ///
     /// [man]: https://man7.org/linux/man-pages/man2/recv.2.html
     fn receive(&self, socket: SocketRef<'_>, into: &mut [u8], now: bool) -> io::Result<usize> {

@@ -41,18 +41,18 @@
 //! nothing. The two between them are copies by the CPU, and they are what there is to save:
 //!
 //! ```text
-//!            1 DMA              2 CPU                 3 CPU                  4 DMA
-//!   disk ----------> page cache ------> the program's ------> socket buffer ------> card
-//!                                          buffer
+//!           1 DMA             2 CPU            3 CPU                4 DMA
+//!    disk ---------> page cache -----> program -----> socket buffer -----> card
 //!
-//!   copy       1          2 (into an aligned buffer)     3                      4     small pieces; always possible
-//!   mmap       1          - the map is the page cache    3                      4     a map that is kept
-//!   sendfile   1          -                              - page references      4     large pieces
-//!   splice     1          -                              - the same, by a pipe  4     large pieces; socket to socket
-//!   ktls       1          -                              3 encrypts             4     kernel TLS
-//!   zerocopy   1          -                              - pages of a map       4     if the way to the peer allows it
-//!   uring      1          2 (into a registered buffer)   - pages of the buffer  4     the same
-//!   direct     1 past the page cache, into the buffer    3                      4     leaves the page cache alone
+//!               1      2                 3                        4
+//!    copy       DMA    CPU               CPU                      DMA
+//!    mmap       DMA    - (mapped)        CPU                      DMA
+//!    sendfile   DMA    -                 - (page references)      DMA
+//!    splice     DMA    -                 - (the same, by a pipe)  DMA
+//!    ktls       DMA    -                 CPU, encrypting          DMA
+//!    zerocopy   DMA    - (mapped)        - (page references)      DMA
+//!    uring      DMA    CPU               - (page references)      DMA
+//!    direct     DMA, past the page cache CPU                      DMA
 //! ```
 //!
 //! Move 4 reads the page cache itself only if the network card can gather and sum (scatter-gather, checksum offload);
@@ -88,11 +88,12 @@
 //! | `ktls` | not to be had there | | sockets that the kernel encrypts; taken by itself |
 //!
 //! Measured in November 2026 by bare loops over the same calls: Linux 6.18, two virtual cores of an AMD EPYC, loopback,
-//! congestion control cubic, a receiver that discards. In this library `copy` reads 256 KiB at a time at most, `zerocopy` maps for each
-//! sending, and `uring` reads into its buffer first, so these cost more than in the table. `sendfile` of a cold file cost .131. Under `auto`, the
-//! library took 1.05 to 1.15 times the CPU of a bare `sendfile` loop from 64 KiB to 16 MiB (one run of three rounds). Loopback
-//! charges the receiving side's protocol work to the sender: over a card the ratios are larger. Absolute figures are those
-//! of one kind of machine; `pagewire lab routes`, of the repository that this crate lives in, prints yours.
+//! congestion control cubic, a receiver that discards. In this library `copy` reads 256 KiB at a time at most,
+//! `zerocopy` maps for each sending, and `uring` reads into its buffer first, so these cost more than in the table.
+//! `sendfile` of a cold file cost .131. Under `auto`, the library took 1.05 to 1.15 times the CPU of a bare `sendfile`
+//! loop from 64 KiB to 16 MiB (one run of three rounds). Loopback charges the receiving side's protocol work to the
+//! sender: over a card the ratios are larger. Absolute figures are those of one kind of machine; `pagewire lab routes`,
+//! of the repository that this crate lives in, prints yours.
 //!
 //! ## How `auto` decides
 //!
@@ -136,11 +137,13 @@
 //! # let (mut peer, _) = listener.accept().await?;
 //! use std::{fs::File, sync::Arc};
 //! use bytes::Bytes;
-//! use pagewire_zcopy::{BufferPool, FileRange, IoPool, PoolOptions, SendPlan, Transfer, TransferOptions};
+//! use pagewire_zcopy::{BufferPool, FileRange, IoPool, SendPlan, Transfer};
+//! use pagewire_zcopy::{PoolOptions, TransferOptions};
 //!
-//! // Once for a process: 64 MiB of buffers at most, 4 threads for cold files, 256 jobs in line for them.
-//! let buffers = BufferPool::new(PoolOptions { max_bytes: 64 << 20, ..PoolOptions::default() });
-//! let transfer = Transfer::new(TransferOptions::default(), buffers, IoPool::new(4, 256));
+//! // Once for a process: at most 64 MiB of buffers, 4 threads for cold files, 256 jobs in line for them.
+//! let bounds = PoolOptions { max_bytes: 64 << 20, ..PoolOptions::default() };
+//! let (buffers, io) = (BufferPool::new(bounds), IoPool::new(4, 256));
+//! let transfer = Transfer::new(TransferOptions::default(), buffers, io);
 //!
 //! // Once for a connection: pieces that follow each other must not wait for acknowledgements.
 //! socket.set_nodelay(true)?;
@@ -148,7 +151,8 @@
 //! // Once for a response.
 //! let body = FileRange::new(Arc::new(File::open(path)?), 0, 4096);
 //! let mut plan = SendPlan::new();
-//! plan.push_bytes(Bytes::from(format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", body.len())));
+//! let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", body.len());
+//! plan.push_bytes(Bytes::from(head));
 //! plan.push_file(body);
 //! let sent = transfer.send(&socket, &mut plan).await?;
 //! assert_eq!(sent.bytes, plan.total());
@@ -336,6 +340,7 @@ pub use read_ahead::read_ahead_blocking;
 pub use receive::{FrameError, Receiver};
 pub use relay::{Relay, RelayError, Relayed};
 pub use residency::{Residency, ToldBy, residency, residency_told};
+#[doc(inline)]
 pub use route::Route;
 pub use send_plan::SendPlan;
 pub use splice::Splice;

@@ -64,8 +64,9 @@ pub fn preallocate(file: &File, offset: u64, len: u64, length: Length) -> io::Re
     ask(file, flags, offset, len)
 }
 
-/// Gives back the blocks of `len` bytes of `file` from `offset` (`FALLOC_FL_PUNCH_HOLE` of `fallocate(2)`), which read as zeros afterwards; the length stays. Parts
-/// of blocks at both ends are zeroed. A sending that is under way is not touched: its pages are let go, not changed.
+/// Gives back the blocks of `len` bytes of `file` from `offset` (`FALLOC_FL_PUNCH_HOLE` of `fallocate(2)`), which
+/// read as zeros afterwards; the length stays. Parts of blocks at both ends are zeroed. A sending that is under way
+/// is not touched: its pages are let go, not changed.
 ///
 /// # Errors
 /// As [`preallocate`]; [`io::ErrorKind::PermissionDenied`] never means the file system (that is
