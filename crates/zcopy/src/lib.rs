@@ -1,10 +1,10 @@
 //! Sends files to sockets, and receives them, without copying their bytes where the kernel can do without.
 //!
-//! It chooses the cheapest of eight ways for each piece (`sendfile` for large ones, a copy for small ones, six more on
-//! request), resumes exactly, reads cold files on threads of its own so that an event loop never waits for a disk, and
-//! falls back to copying when the kernel refuses. It is for whoever writes a server on tokio or on plain threads and
-//! misses what Java has as `FileChannel.transferTo` and nginx as `sendfile on`: file servers, proxies, logs, caches. The
-//! interface is safe, every queue and buffer is bounded, and no protocol is built in.
+//! It takes the cheaper way for each piece (a copy for small ones, `sendfile` for large ones, six more on request),
+//! resumes exactly, reads cold files on threads of its own so that an event loop never waits for a disk, and falls back
+//! to copying when the kernel refuses. It is for whoever writes a server on tokio or on plain threads and misses what
+//! Java has as `FileChannel.transferTo` and nginx as `sendfile on`: file servers, proxies, logs, caches. The interface
+//! is safe, every queue and buffer is bounded, and no protocol is built in.
 //!
 //! ```
 //! # #[cfg(feature = "tokio")]
@@ -32,8 +32,8 @@
 //! # fn main() {}
 //! ```
 //!
-//! Without a runtime it is [`transfer_to_blocking`]; the other direction is [`transfer_from_blocking`] and, on tokio,
-//! `transfer_from`.
+//! Without a runtime it is [`transfer_to_blocking`]; the other direction is [`transfer_from`] and
+//! [`transfer_from_blocking`].
 //!
 //! # What is saved
 //!
@@ -168,7 +168,7 @@
 //! **With hyper or axum** this works below them, on the socket. Those write a body by copying it and lend nobody the socket
 //! meanwhile. Take the connection back (an upgrade, or `into_parts` of the connection), or answer file requests on a
 //! listener of your own; the example `static_server` does ranges and keep-alive in a few hundred lines. A TLS stream in
-//! user space, or any other writer, takes plans by `Transfer::write_to`, which copies.
+//! user space, or any other writer, takes plans by [`Transfer::write_to`], which copies.
 //!
 //! # What you can rely on
 //!
@@ -184,7 +184,7 @@
 //! * **Never padding.** A file that became shorter than its announced range is [`SendError::FileShrunk`]: close the
 //!   connection.
 //! * **Safe.** `unsafe` lives in one folder, one system call per file. The one `unsafe fn` of the interface is
-//!   `SteadyFile::assume`, a promise that no kernel can check.
+//!   [`SteadyFile::assume`], a promise that no kernel can check.
 //!
 //! # What you must know
 //!
@@ -196,7 +196,7 @@
 //!   loaded into another program has to see to that. What goes by `sendmsg` says `MSG_NOSIGNAL`.
 //! * **`zerocopy` is refused on tokio**, where `sendfile` (forced: copy) stands in. The kernel reports completions in the
 //!   socket's error queue, and a reactor reads an error together with room to write as a closed write side, which it never
-//!   forgets. On blocking sockets the route is there; read what it reports with `Transfer::reap_completions_within`.
+//!   forgets. On blocking sockets the route is there; read what it reports with [`Transfer::reap_completions_within`].
 //! * **`uring` locks memory.** Its buffers count against `RLIMIT_MEMLOCK`; with less it makes do with fewer.
 //! * **`direct` is slow by design.** It waits for the disk each time, and what is sent twice is read twice.
 //! * **Nagle.** Set `TCP_NODELAY`: without it a header and a small body were seen to take 44 ms.
@@ -206,16 +206,16 @@
 //!
 //! | to | use |
 //! |---|---|
-//! | send one range of a file | `transfer_to`, [`transfer_to_blocking`], [`Transfer::try_transfer_to`] |
-//! | send headers and ranges together | [`SendPlan`], [`FileRange`], `Transfer::send`, [`Transfer::send_blocking`] |
-//! | send to a TLS stream or any writer | `Transfer::write_to`, [`Transfer::write_to_blocking`] |
-//! | receive a file | `transfer_from`, [`transfer_from_blocking`] |
+//! | send one range of a file | [`transfer_to`], [`transfer_to_blocking`], [`Transfer::try_transfer_to`] |
+//! | send headers and ranges together | [`SendPlan`], [`FileRange`], [`Transfer::send`], [`Transfer::send_blocking`] |
+//! | send to a TLS stream or any writer | [`Transfer::write_to`], [`Transfer::write_to_blocking`] |
+//! | receive a file | [`transfer_from`], [`transfer_from_blocking`] |
 //! | receive length-prefixed frames | [`Receiver`] |
 //! | proxy a socket to a socket | [`Relay`] |
-//! | map a file, to send or to load | `MappedFile`; `SteadyMap` of a `SteadyFile` |
+//! | map a file, to send or to load | [`MappedFile`]; [`SteadyMap`] of a [`SteadyFile`] |
 //! | have aligned, pooled memory | [`DirectBuffer`], [`BufferPool`] |
-//! | know what is in the page cache, bring it there, let it go | [`residency`], [`IoPool`], [`DropBehind`], `drop_pages` |
-//! | reserve blocks, share syncs | `preallocate`, [`GroupCommit`] |
+//! | know what is in the page cache, bring it there, let it go | [`residency`], [`IoPool`], [`DropBehind`], [`drop_pages`] |
+//! | reserve blocks, share syncs | [`preallocate`], [`GroupCommit`] |
 //! | see what happened | [`Transferred`], [`Sent`], [`Stats`] |
 //! | fail system calls in a test | [`Calls`], [`Transfer::with_calls`] |
 //!
@@ -235,7 +235,7 @@
 //!
 //! | feature | what it adds | dependency |
 //! |---|---|---|
-//! | `tokio` | the async faces: `transfer_to`, `transfer_from`, `Transfer::send`, `Receiver::fill`, `Relay::run`, `IoPool::run`, `GroupCommit::commit` | tokio |
+//! | `tokio` | the async faces: `transfer_to`, `transfer_from`, `Transfer::send`, `Receiver::fill`, `Relay::run`, [`IoPool::run`], `GroupCommit::commit` | tokio |
 //! | `uring` | route `uring`, and the `Ring` below it | io-uring |
 //! | `ktls` | asking sockets whether the kernel encrypts, and route `ktls` | none |
 //!

@@ -50,6 +50,7 @@ pub struct Relayed {
 /// receiver slows the sender down, and it holds neither pipe nor buffer while nothing comes.
 ///
 /// ```
+/// # #[cfg(feature = "tokio")]
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// use pagewire_zcopy::{Relay, Transfer};
@@ -70,6 +71,8 @@ pub struct Relayed {
 /// assert_eq!(got, "hello");
 /// # Ok(())
 /// # }
+/// # #[cfg(not(feature = "tokio"))]
+/// # fn main() {}
 /// ```
 #[derive(Debug)]
 #[doc(alias = "copy_bidirectional")]
