@@ -173,12 +173,12 @@
 //! # What you can rely on
 //!
 //! * **Cancel safety.** A future of this crate may be dropped at any await. What the kernel took is in the plan's cursor or in
-//!   the caller's offset; sending again goes on with the next byte, nothing is lost or doubled. A test drops each at every
-//!   await.
+//!   the caller's offset; sending again goes on with the next byte, nothing is lost or doubled. Tests
+//!   drop sendings, transfers both ways and relays at every await.
 //! * **Bounded memory.** [`BufferPool`] holds at most [`PoolOptions::max_bytes`]; an [`IoPool`] has at most so many threads in
 //!   each of two lanes, and jobs in line; pipes are bounded by [`PipeOptions`] (64 of 1 MiB, none before it is needed); `uring`
-//!   locks 4 MiB from its first use on. A plan of three pieces needs no heap memory, and a slow peer holds no buffer.
-//!   When a bound is reached, an answer says so or a smaller way is taken: nothing grows.
+//!   locks 4 MiB from its first use on. A plan of three pieces needs no heap memory. Under `copy` and `sendfile`
+//!   a slow peer holds no buffer (`splice` keeps a pipe for it, `direct` a buffer, each out of its bound). When a bound is reached, an answer says so or a smaller way is taken: nothing grows.
 //! * **Fairness.** One call sends about [`TransferOptions::turn_bytes`]; on tokio a task that has sent two of them lets others
 //!   have their turn.
 //! * **Never padding.** A file that became shorter than its announced range is [`SendError::FileShrunk`]: close the
