@@ -90,8 +90,8 @@
 //! Measured in November 2026 by bare loops over the same calls: Linux 6.18, two virtual cores of an AMD EPYC, loopback,
 //! congestion control cubic, a receiver that discards. In this library `copy` reads 256 KiB at a time at most,
 //! `zerocopy` maps for each sending, and `uring` reads into its buffer first, so these cost more than in the table.
-//! `sendfile` of a cold file cost .131. Loopback charges the receiving side's protocol work to the sender: over a card
-//! the ratios are larger. Absolute figures are those of one kind of machine; `pagewire lab routes`, of the repository
+//! `sendfile` of a cold file cost .131. Loopback charges the receiving side's protocol work to the sender: over a card (not measured)
+//! the ratios should be larger. Absolute figures are those of one kind of machine; `pagewire lab routes`, of the repository
 //! that this crate lives in, prints yours.
 //!
 //! The routes of this library itself, forced, with the same size and a receiver that reads, on 2026-11-26 (medians of
