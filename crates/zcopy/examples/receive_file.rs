@@ -1,7 +1,7 @@
 //! A file receiver: whatever a peer sends over one TCP connection, until it closes, ends up in a file.
 //!
 //! ```text
-//! cargo run --release --example receive_file -- 127.0.0.1:9000 received.bin
+//! cargo run --release -p pagewire-zcopy --example receive_file -- 127.0.0.1:9000 received.bin
 //! nc -N 127.0.0.1 9000 < some.file
 //! ```
 //!

@@ -1,7 +1,7 @@
 //! A TCP proxy: every connection is relayed to one address, both ways, without its bytes being copied.
 //!
 //! ```text
-//! cargo run --release --example splice_proxy -- 127.0.0.1:9000 example.org:80
+//! cargo run --release -p pagewire-zcopy --example splice_proxy -- 127.0.0.1:9000 example.org:80
 //! ```
 //!
 //! An end of stream is handed on, and the other direction goes on (half-close). Ctrl-C stops accepting, gives connections

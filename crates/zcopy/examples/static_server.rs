@@ -1,7 +1,7 @@
 //! A static file server on tokio: HTTP/1.1 with ranges and keep-alive, file bodies by whatever route is cheapest.
 //!
 //! ```text
-//! cargo run --release --example static_server -- FOLDER [ADDRESS]
+//! cargo run --release -p pagewire-zcopy --example static_server -- FOLDER [ADDRESS]
 //! curl -r 0-99 http://127.0.0.1:8080/some/file
 //! ```
 //!

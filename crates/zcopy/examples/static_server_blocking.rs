@@ -1,7 +1,7 @@
 //! A static file server without a runtime: a thread for each connection, the same answers as `static_server`.
 //!
 //! ```text
-//! cargo run --release --example static_server_blocking -- FOLDER [ADDRESS]
+//! cargo run --release -p pagewire-zcopy --example static_server_blocking -- FOLDER [ADDRESS]
 //! curl -r 0-99 http://127.0.0.1:8080/some/file
 //! ```
 

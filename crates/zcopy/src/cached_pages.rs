@@ -7,7 +7,7 @@ use crate::{os, sys};
 
 /// Pages of `len` bytes of `file` from `offset` that are in the page cache; those whose read is still under way are
 /// counted as well. [`residency`](crate::residency) answers the question behind it on every kernel; this one tells
-/// whether the kernel has the call at all.
+/// whether the kernel has the call at all. `cachestat(2)`, <https://man7.org/linux/man-pages/man2/cachestat.2.html>.
 ///
 /// # Errors
 /// `ENOSYS` before Linux 6.5, `EPERM` in some sandboxes and of a file neither owned nor writable, `EOPNOTSUPP` on

@@ -17,10 +17,14 @@ use crate::{Ring, RingBuffer};
 /// What a transfer asks of the kernel. An implementation makes at most one attempt per call and reports short
 /// counts, `EAGAIN` ([`io::ErrorKind::WouldBlock`]) and `EINTR` as they come.
 pub trait Calls: Debug + Send + Sync {
-    /// `sendmsg(2)`: sends `parts` in order, with `MSG_NOSIGNAL`, and `MSG_MORE` when `more` is to follow.
+    /// [`sendmsg(2)`][man]: sends `parts` in order, with `MSG_NOSIGNAL`, and `MSG_MORE` when `more` is to follow.
+    ///
+    /// [man]: https://man7.org/linux/man-pages/man2/sendmsg.2.html
     fn send(&self, socket: SocketRef<'_>, parts: &[IoSlice<'_>], more: bool) -> io::Result<usize>;
 
-    /// `sendfile(2)`: at most `count` bytes of `file` from `offset`. 0 is the end of the file.
+    /// [`sendfile(2)`][man]: at most `count` bytes of `file` from `offset`. 0 is the end of the file.
+    ///
+    /// [man]: https://man7.org/linux/man-pages/man2/sendfile.2.html
     fn sendfile(
         &self,
         socket: SocketRef<'_>,
@@ -32,10 +36,14 @@ pub trait Calls: Debug + Send + Sync {
     /// `TCP_CORK`, see `tcp(7)`: holds partial segments back while `on` (for 200 ms at most), sends them when off.
     fn cork(&self, socket: SocketRef<'_>, on: bool) -> io::Result<()>;
 
-    /// Reads at `offset` without waiting for a disk: `preadv2(2)` with `RWF_NOWAIT`.
+    /// Reads at `offset` without waiting for a disk: [`preadv2(2)`][man] with `RWF_NOWAIT`.
+    ///
+    /// [man]: https://man7.org/linux/man-pages/man2/preadv2.2.html
     fn read_now(&self, file: FileRef<'_>, into: &mut [u8], offset: u64) -> io::Result<usize>;
 
-    /// Reads at `offset`, waiting if it must: `pread(2)`.
+    /// Reads at `offset`, waiting if it must: [`pread(2)`][man].
+    ///
+    /// [man]: https://man7.org/linux/man-pages/man2/pread.2.html
     fn read(&self, file: FileRef<'_>, into: &mut [u8], offset: u64) -> io::Result<usize>;
 
     /// Whether a range is in the page cache.
@@ -46,7 +54,9 @@ pub trait Calls: Debug + Send + Sync {
         SocketKind::Plain
     }
 
-    /// `mmap(2)`: maps `range` to be sent from. The file may end before it does.
+    /// [`mmap(2)`][man]: maps `range` to be sent from. The file may end before it does.
+    ///
+    /// [man]: https://man7.org/linux/man-pages/man2/mmap.2.html
     fn map(&self, range: &FileRange) -> io::Result<MappedFile> {
         MappedFile::new(range, MapAccess::Read)
     }
@@ -66,23 +76,32 @@ pub trait Calls: Debug + Send + Sync {
         sys::set_socket_option(socket, SocketOption::Zerocopy, &1i32.to_ne_bytes())
     }
 
-    /// `recvmsg(2)` with `MSG_ERRQUEUE`: the oldest word of the kernel about sends with `MSG_ZEROCOPY`, `WouldBlock` if
+    /// [`recvmsg(2)`][man] with `MSG_ERRQUEUE`: the oldest word of the kernel about sends with `MSG_ZEROCOPY`, `WouldBlock` if
     /// there is none. `None`: it was about something else. Asked of sockets with `SO_ZEROCOPY` only.
+    ///
+    /// [man]: https://man7.org/linux/man-pages/man2/recvmsg.2.html
     fn completion(&self, socket: SocketRef<'_>) -> io::Result<Option<Completion>> {
         sys::completion(socket)
     }
 
-    /// `recv(2)`: what has been received. 0 is the end of the stream. With `now`, does not wait, whatever the socket does.
+    /// [`recv(2)`][man]: what has been received. 0 is the end of the stream. With `now`, does not wait, whatever the socket
+    /// does.
+    ///
+    /// [man]: https://man7.org/linux/man-pages/man2/recv.2.html
     fn receive(&self, socket: SocketRef<'_>, into: &mut [u8], now: bool) -> io::Result<usize> {
         if now { os::receive_now(socket, into) } else { os::receive(socket, into) }
     }
 
-    /// Writes at `offset`: `pwrite(2)`.
+    /// Writes at `offset`: [`pwrite(2)`][man].
+    ///
+    /// [man]: https://man7.org/linux/man-pages/man2/pwrite.2.html
     fn write(&self, file: FileRef<'_>, from: &[u8], offset: u64) -> io::Result<usize> {
         os::write(file, from, offset)
     }
 
-    /// `splice(2)`: moves at most `count` bytes into a pipe or out of one.
+    /// [`splice(2)`][man]: moves at most `count` bytes into a pipe or out of one.
+    ///
+    /// [man]: https://man7.org/linux/man-pages/man2/splice.2.html
     fn splice(&self, leg: Splice<'_>, count: usize) -> io::Result<usize> {
         splice(leg, count)
     }

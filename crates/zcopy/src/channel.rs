@@ -91,10 +91,11 @@ impl Transfer {
     }
 
     /// As [`transfer_to_blocking`](Self::transfer_to_blocking), until a non-blocking `socket` is full: does not wait for it.
-    /// It may wait for the disk.
+    /// It may wait for the disk. For those who have an event loop of their own.
     ///
     /// # Errors
     /// As there. A full socket is none: [`Transferred::would_block`] is 1 then.
+    #[doc(alias = "transferTo")]
     pub fn try_transfer_to(
         &self,
         file: &Arc<File>,
@@ -149,10 +150,18 @@ impl Transfer {
 /// [`Transfer::transfer_to`] by the process's own [`Transfer::shared`].
 ///
 /// ```
-/// # async fn serve(socket: tokio::net::TcpStream) -> Result<(), Box<dyn std::error::Error>> {
-/// let file = std::sync::Arc::new(std::fs::File::open("movie.mkv")?);
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let dir = tempfile::tempdir()?;
+/// # let path = dir.path().join("movie.mkv");
+/// # std::fs::write(&path, [7; 10_000])?;
+/// # let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+/// # let socket = tokio::net::TcpStream::connect(listener.local_addr()?).await?;
+/// # let (_peer, _) = listener.accept().await?;
+/// let file = std::sync::Arc::new(std::fs::File::open(path)?);
 /// let mut offset = 0;
 /// let moved = pagewire_zcopy::transfer_to(&file, &mut offset, u64::MAX, &socket).await?;
+/// assert_eq!((moved.bytes, offset, moved.eof), (10_000, 10_000, true));
 /// println!("{} bytes by {}, because {:?}", moved.bytes, moved.route, moved.why);
 /// # Ok(())
 /// # }
@@ -178,10 +187,17 @@ pub async fn transfer_to<S: crate::Socket>(
 /// [`Transfer::transfer_to_blocking`] by the process's own [`Transfer::shared`].
 ///
 /// ```
-/// # fn serve(socket: std::net::TcpStream) -> Result<(), Box<dyn std::error::Error>> {
-/// let file = std::sync::Arc::new(std::fs::File::open("movie.mkv")?);
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let dir = tempfile::tempdir()?;
+/// # let path = dir.path().join("movie.mkv");
+/// # std::fs::write(&path, [7; 10_000])?;
+/// # let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+/// # let socket = std::net::TcpStream::connect(listener.local_addr()?)?;
+/// # let (_peer, _) = listener.accept()?;
+/// let file = std::sync::Arc::new(std::fs::File::open(path)?);
 /// let mut offset = 0;
 /// let moved = pagewire_zcopy::transfer_to_blocking(&file, &mut offset, u64::MAX, &socket)?;
+/// assert_eq!((moved.bytes, offset, moved.eof), (10_000, 10_000, true));
 /// println!("{} bytes by {}, because {:?}", moved.bytes, moved.route, moved.why);
 /// # Ok(())
 /// # }

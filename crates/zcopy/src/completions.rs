@@ -17,8 +17,11 @@ use crate::{Route, Transfer};
 /// Messages read in one go at most: no more come while the pages of so many calls are in flight.
 const MESSAGES_MAX: usize = 1024;
 
-/// One message of a socket's error queue: the kernel has let go of the pages of some sends.
+/// One message of a socket's error queue: the kernel has let go of the pages of some sends,
+/// <https://docs.kernel.org/networking/msg_zerocopy.html>.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[doc(alias = "MSG_ZEROCOPY")]
+#[doc(alias = "MSG_ERRQUEUE")]
 pub struct Completion {
     /// The number of the first send; a socket counts them from 0, and after 2^32 - 1 from 0 again.
     pub first: u32,

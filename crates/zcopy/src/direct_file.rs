@@ -24,8 +24,13 @@ const ALIGN_DEFAULT: u64 = 4096;
 /// Coarser ones would read more around a range than a range.
 pub(crate) const ALIGN_MAX: u64 = 64 << 10;
 
-/// A descriptor for direct reads, and their alignment. Closed when dropped.
+/// A descriptor for direct reads (`O_DIRECT`, <https://man7.org/linux/man-pages/man2/open.2.html>), and their alignment
+/// (`STATX_DIOALIGN`, <https://man7.org/linux/man-pages/man2/statx.2.html>). Closed when dropped.
+///
+/// A read takes page-aligned memory, as [`DirectBuffer`](crate::DirectBuffer) is, of an aligned length, from an aligned
+/// offset.
 #[derive(Debug)]
+#[doc(alias = "O_DIRECT")]
 pub struct DirectFile {
     fd: OwnedFd,
     align: u64,

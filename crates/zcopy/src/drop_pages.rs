@@ -17,6 +17,7 @@ use crate::{FileRange, IoPool, PoolFull};
 /// # Errors
 /// `EBADF` and `ESPIPE` for what is no file; none for pages that stay.
 #[doc(alias = "POSIX_FADV_DONTNEED")]
+#[doc(alias = "posix_fadvise")]
 pub fn drop_pages_blocking(range: &FileRange) -> io::Result<()> {
     match NonZeroU64::new(range.len()) {
         Some(len) => Ok(fadvise(range.file(), range.offset(), Some(len), Advice::DontNeed)?),

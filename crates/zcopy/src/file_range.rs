@@ -10,7 +10,19 @@ use std::sync::Arc;
 
 use crate::os;
 
-/// `len` bytes of `file` from `offset`. Cloning costs one reference count.
+/// `len` bytes of `file` from `offset`. Cloning costs one reference count. The file stays open as long as a range of it is
+/// there, also when its name is gone.
+///
+/// ```
+/// use pagewire_zcopy::FileRange;
+///
+/// # let file = std::fs::File::open(std::env::current_exe()?)?;
+/// let mut range = FileRange::new(std::sync::Arc::new(file), 1000, 500);
+/// let head = range.split_to(200);
+/// assert_eq!((head.offset(), head.len()), (1000, 200));
+/// assert_eq!((range.offset(), range.len()), (1200, 300));
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Debug, Clone)]
 #[doc(alias = "FileRegion")]
 pub struct FileRange {

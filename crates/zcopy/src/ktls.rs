@@ -24,8 +24,12 @@ pub enum KtlsMissing {
     Io(#[from] io::Error),
 }
 
+/// Whether the kernel can encrypt what a TCP socket sends. Without the feature `ktls` it is not asked.
+///
+/// # Errors
+/// [`KtlsMissing::NotBuilt`].
 #[cfg(not(feature = "ktls"))]
-/// Whether the kernel can encrypt what a TCP socket sends.
+#[doc(alias = "kTLS")]
 pub fn ktls_available() -> Result<(), KtlsMissing> {
     Err(KtlsMissing::NotBuilt)
 }
@@ -79,6 +83,8 @@ mod probe {
     ///     Err(missing) => println!("{missing}"),
     /// }
     /// ```
+    #[doc(alias = "kTLS")]
+    #[doc(alias = "TCP_ULP")]
     pub fn ktls_available() -> Result<(), KtlsMissing> {
         let socket = socket_with(AddressFamily::INET, SocketType::STREAM, SocketFlags::CLOEXEC, None)
             .map_err(io::Error::from)?;

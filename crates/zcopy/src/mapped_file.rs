@@ -93,6 +93,8 @@ impl MappedFile {
     /// asks for that, or is sealed against it; [`io::ErrorKind::OutOfMemory`] without address space or beyond
     /// `vm.max_map_count` maps; `ENODEV` for what cannot be mapped.
     #[doc(alias = "map")]
+    #[doc(alias = "FileChannel.map")]
+    #[doc(alias = "mmap")]
     pub fn new(range: &FileRange, access: MapAccess) -> io::Result<Self> {
         let write = access == MapAccess::ReadWrite;
         let map = FileMap::new(range.file().as_fd(), range.offset(), range.len(), write)?;

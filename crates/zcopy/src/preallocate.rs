@@ -34,7 +34,8 @@ pub enum Reserved {
     NotHere,
 }
 
-/// Reserves blocks for `len` bytes of `file` from `offset`: writing there does not find the disk full any more. What is
+/// Reserves blocks for `len` bytes of `file` from `offset`, by `fallocate(2)`,
+/// <https://man7.org/linux/man-pages/man2/fallocate.2.html>: writing there does not find the disk full any more. What is
 /// in the range stays; `len` of zero is done already. Takes time where many blocks have to be found: keep it off an
 /// event loop.
 ///
@@ -63,8 +64,9 @@ pub fn preallocate(file: &File, offset: u64, len: u64, length: Length) -> io::Re
     ask(file, flags, offset, len)
 }
 
-/// Gives back the blocks of `len` bytes of `file` from `offset`, which read as zeros afterwards; the length stays. Parts
-/// of blocks at both ends are zeroed. A sending that is under way is not touched: its pages are let go, not changed.
+/// Gives back the blocks of `len` bytes of `file` from `offset` (`FALLOC_FL_PUNCH_HOLE` of `fallocate(2)`), which
+/// read as zeros afterwards; the length stays. Parts of blocks at both ends are zeroed. A sending that is under way
+/// is not touched: its pages are let go, not changed.
 ///
 /// # Errors
 /// As [`preallocate`]; [`io::ErrorKind::PermissionDenied`] never means the file system (that is

@@ -6,10 +6,11 @@ use std::os::fd::AsFd;
 use crate::sys::{self, SocketOption};
 
 /// Sets `SO_RCVLOWAT`: a reader of `socket` is woken for no less than so many bytes. Wake-ups are dear: across CPUs
-/// each costs as much as copying 64 KiB.
+/// each costs as much as copying 64 KiB. <https://man7.org/linux/man-pages/man7/socket.7.html>
 ///
 /// # Errors
 /// `EINVAL` for a mark beyond `i32::MAX`; what the socket reports.
+#[doc(alias = "SO_RCVLOWAT")]
 pub fn set_receive_low_water(socket: impl AsFd, bytes: u32) -> io::Result<()> {
     let mark = i32::try_from(bytes).map_err(|_| io::ErrorKind::InvalidInput)?;
     sys::set_socket_option(socket.as_fd(), SocketOption::ReceiveLowWater, &mark.to_ne_bytes())

@@ -72,8 +72,14 @@ const ALL: Rungs = Rungs { cachestat: true, mincore: true };
 
 /// Asks about `len` bytes of `file` from `offset`. Does not wait; a probe of a cold page may start its read.
 ///
-/// Bytes behind the end of the file are not in the cache, so a range that reaches beyond it is `Cold`.
+/// Bytes behind the end of the file are not in the cache, so a range that reaches beyond it is `Cold`. The answer may be
+/// stale a moment later: let it decide where to read, and never what is read.
+///
+/// `cachestat(2)`, <https://man7.org/linux/man-pages/man2/cachestat.2.html>, else `mincore(2)`, else probes by
+/// `preadv2(2)` with `RWF_NOWAIT`; 1.5 us for 4 KiB that are there, 10 us for a MiB.
 #[doc(alias = "isLoaded")]
+#[doc(alias = "mincore")]
+#[doc(alias = "fincore")]
 pub fn residency(file: &File, offset: u64, len: u64) -> Residency {
     residency_of(os::file_ref(file), offset, len)
 }

@@ -17,22 +17,39 @@ use crate::{Residency, Thresholds};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Route {
-    /// Read into a pooled, page-aligned buffer, and send that. Always possible; what the others are tested
-    /// against.
+    /// Read into a pooled, page-aligned buffer, and send that. Two copies. Always possible; what the others are tested
+    /// against. Cheapest up to about 8 KiB.
+    #[doc(alias = "read")]
     Copy,
-    /// `sendfile(2)`: references to the page cache's pages go to the socket.
+    /// [`sendfile(2)`](<https://man7.org/linux/man-pages/man2/sendfile.2.html>): references to the page cache's pages go
+    /// to the socket. No copy.
+    #[doc(alias = "transferTo")]
     Sendfile,
-    /// `splice(2)` through a pooled pipe: as `sendfile`, in two calls, with the pipe's size as the portion.
+    /// [`splice(2)`](<https://man7.org/linux/man-pages/man2/splice.2.html>) through a pooled pipe: as `sendfile`, in two
+    /// calls, with the pipe's size as the portion. No copy.
+    #[doc(alias = "splice")]
     Splice,
-    /// `sendmsg(2)` out of a mapping of the file: one copy, into the socket.
+    /// `sendmsg(2)` out of a mapping of the file: one copy, into the socket. Pays where the map is kept:
+    /// [`SendPlan::push_mapped`](crate::SendPlan::push_mapped).
+    #[doc(alias = "mmap")]
     Mmap,
-    /// `sendmsg(2)` with `MSG_ZEROCOPY` out of a mapping: none, unless the kernel reports that it copied after all.
+    /// `sendmsg(2)` with `MSG_ZEROCOPY`, <https://docs.kernel.org/networking/msg_zerocopy.html>, out of a mapping: no copy,
+    /// unless the kernel reports that it copied after all. Blocking sockets only; on tokio it counts as refused.
+    #[doc(alias = "MSG_ZEROCOPY")]
     Zerocopy,
-    /// io_uring: read into a registered buffer, sent from there by `IORING_OP_SEND_ZC`.
+    /// io_uring: read into a registered buffer (one copy), sent from there by `IORING_OP_SEND_ZC`,
+    /// <https://man7.org/linux/man-pages/man3/io_uring_prep_send_zc.3.html>. Feature `uring`; TCP only.
+    #[doc(alias = "IORING_OP_SEND_ZC")]
+    #[doc(alias = "io_uring")]
     Uring,
-    /// `O_DIRECT` into aligned buffers: the disk writes to them, the page cache is left as it is.
+    /// [`O_DIRECT`](<https://man7.org/linux/man-pages/man2/open.2.html>) into aligned buffers: the disk writes to them, the
+    /// page cache is left as it is. One copy, into the socket; waits for the disk each time, on the I/O pool.
+    #[doc(alias = "O_DIRECT")]
     Direct,
-    /// `sendfile(2)` to a socket that the kernel encrypts (kernel TLS).
+    /// `sendfile(2)` to a socket that the kernel encrypts, <https://docs.kernel.org/networking/tls.html>. Feature `ktls`. The
+    /// set-up of TLS is the program's.
+    #[doc(alias = "kTLS")]
+    #[doc(alias = "TCP_ULP")]
     Ktls,
 }
 
@@ -70,7 +87,7 @@ impl Route {
         }
     }
 
-    /// The route of that name.
+    /// The route of that name, as [`name`](Self::name) spells it; `None` for any other word.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|route| route.name() == name)
     }
@@ -82,7 +99,7 @@ impl std::fmt::Display for Route {
     }
 }
 
-/// A set of [`Route`]s.
+/// A set of [`Route`]s. Copied as a number; empty by default.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct RouteSet(u16);
 
@@ -109,7 +126,7 @@ impl RouteSet {
     }
 }
 
-/// What was configured.
+/// What was configured: the two of [`TransferOptions`](crate::TransferOptions) that decide about routes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Policy {
     /// Take this route for every file piece, whatever its size, unless the kernel refuses it.

@@ -45,6 +45,29 @@ pub(crate) enum Cork {
 
 /// A sequence of [`Piece`]s with a known total and a cursor.
 ///
+/// The total is known before the first byte leaves, so a header can announce it. The cursor moves only by what the kernel
+/// took: what was interrupted or dropped goes on from the next byte when the same plan is sent again.
+///
+/// ```
+/// use std::{fs::File, sync::Arc};
+/// use bytes::Bytes;
+/// use pagewire_zcopy::{FileRange, SendPlan, Transfer};
+///
+/// # let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+/// # let socket = std::net::TcpStream::connect(listener.local_addr()?)?;
+/// # let (_peer, _) = listener.accept()?;
+/// # let path = std::env::current_exe()?;
+/// let mut plan = SendPlan::new();
+/// plan.push_bytes(Bytes::from_static(b"4096\r\n"));
+/// plan.push_file(FileRange::new(Arc::new(File::open(path)?), 0, 4096));
+/// assert_eq!(plan.total(), 6 + 4096);
+///
+/// let sent = Transfer::shared().send_blocking(&socket, &mut plan)?;
+/// assert_eq!((sent.memory_bytes, sent.bytes), (6, 6 + 4096));
+/// assert!(plan.is_done());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// Up to three pieces need no heap memory. Use it for one sending, to one socket; [`clear`](Self::clear) makes it new again
 /// and keeps its memory.
 #[derive(Debug, Clone)]

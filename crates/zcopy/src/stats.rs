@@ -79,7 +79,14 @@ struct RouteStats {
     refusals: AtomicU64,
 }
 
-/// Counters of one [`Transfer`](crate::Transfer), since it was made.
+/// Counters of one [`Transfer`](crate::Transfer), since it was made. Relaxed atomics, never reset.
+///
+/// ```
+/// let counts = pagewire_zcopy::Transfer::shared().stats().snapshot();
+/// for route in counts.routes {
+///     println!("{}: {} bytes in {} calls, {} refusals", route.route, route.bytes, route.calls, route.refusals);
+/// }
+/// ```
 #[derive(Debug, Default)]
 pub struct Stats {
     routes: [RouteStats; Route::COUNT],

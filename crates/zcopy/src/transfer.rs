@@ -45,8 +45,16 @@ impl Default for TransferOptions {
     }
 }
 
-/// Sends [`SendPlan`]s to sockets. A handle; clones share buffers, threads, counters and what was learnt about
-/// the kernel.
+/// Sends [`SendPlan`]s to sockets, and files by `transfer_to`; receives by `transfer_from`. A handle; clones share buffers,
+/// threads, counters and what was learnt about the kernel. One for a process is enough: [`Transfer::shared`], or one of your
+/// own with your own bounds.
+///
+/// | | on tokio | blocking |
+/// |---|---|---|
+/// | a plan to a socket | `send` | [`send_blocking`](Self::send_blocking) |
+/// | a plan to any writer, by copy | `write_to` | [`write_to_blocking`](Self::write_to_blocking) |
+/// | a range of a file to a socket | `transfer_to` | [`transfer_to_blocking`](Self::transfer_to_blocking), [`try_transfer_to`](Self::try_transfer_to) |
+/// | a socket into a file | `transfer_from` | [`transfer_from_blocking`](Self::transfer_from_blocking) |
 #[derive(Debug, Clone)]
 #[doc(alias = "transferTo")]
 #[doc(alias = "sendfile")]

@@ -7,6 +7,7 @@ use crate::{os, sys};
 
 /// Starts writing back `len` bytes from `offset`, and returns without waiting for the disk (it may wait for its queue, so
 /// call it where that hurts nobody). Promises nothing: only a sync does.
+/// <https://man7.org/linux/man-pages/man2/sync_file_range.2.html>
 ///
 /// # Errors
 /// What `sync_file_range(2)` reports; `Unsupported` on systems other than Linux.

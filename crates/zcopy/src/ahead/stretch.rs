@@ -194,7 +194,7 @@ mod tests {
             !Stretch::new(&file, 0, 1 << 20).is_alone(&file),
             "the pages behind it have just been written"
         );
-        assert!(!Stretch::new(&file, 0, 2 << 20).is_alone(&file), "the file ends there");
+        assert!(!Stretch::new(&file, 0, 3 << 20).is_alone(&file), "the file ends there");
     }
 
     #[test]

@@ -56,9 +56,9 @@ pub enum CommitError {
 /// Limits of a [`GroupCommit`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct GroupCommitOptions {
-    /// So many may wait at a time; the next one is [`CommitError::Busy`].
+    /// So many may wait at a time; the next one is [`CommitError::Busy`]. Default 65,536.
     pub waiters_max: usize,
-    /// How long a waiter bears that no sync can begin, because the pool is full or the target says so.
+    /// How long a waiter bears that no sync can begin, because the pool is full or the target says so. Default 10 s.
     pub patience: Duration,
 }
 
@@ -69,6 +69,10 @@ impl Default for GroupCommitOptions {
 }
 
 /// Shares the syncs of one target among all who wait for them. Clones share them too.
+///
+/// Rounds run in the urgent lane of the [`IoPool`] that a waiter brings, one at a time. After a failed sync every later wait
+/// fails too: the kernel may have dropped the pages that it could not write, so a second sync proves nothing
+/// (`EIO` in <https://man7.org/linux/man-pages/man2/fsync.2.html>).
 ///
 /// A *mark* is what the [`SyncTarget`] measures by: bytes written, records, or tickets; it only grows.
 ///
@@ -92,6 +96,9 @@ impl Default for GroupCommitOptions {
 /// # Ok::<(), std::io::Error>(())
 /// ```
 #[derive(Debug, Clone)]
+#[doc(alias = "fdatasync")]
+#[doc(alias = "fsync")]
+#[doc(alias = "force")]
 pub struct GroupCommit {
     shared: Arc<Shared>,
 }

@@ -27,7 +27,23 @@ const IDLE_DEFAULT: Duration = Duration::from_secs(5);
 #[error("the I/O pool has no room for another job")]
 pub struct PoolFull;
 
-/// A handle; clones share the pool. When the last one is dropped, accepted jobs are finished and the threads end.
+/// Threads for what may wait for a disk, in two lanes with a bounded queue each: one for reads and the like, one for what
+/// somebody waits for, such as a sync. A handle; clones share the pool. When the last one is dropped, accepted jobs are
+/// finished and the threads end.
+///
+/// Threads start when there is work and none is free, and end when they had nothing to do for a while.
+///
+/// ```
+/// use std::sync::mpsc;
+/// use pagewire_zcopy::IoPool;
+///
+/// let io = IoPool::new(2, 16);
+/// assert_eq!(io.threads(), 0, "none before there is work");
+/// let (tell, told) = mpsc::channel();
+/// io.submit(move || tell.send(6 * 7).expect("somebody listens"))?;
+/// assert_eq!(told.recv()?, 42);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct IoPool {
     handle: Arc<Handle>,

@@ -64,7 +64,8 @@ pub struct PipeUsage {
     pub pipe_bytes: usize,
 }
 
-/// A bounded pool of pipes. A handle; clones share the pool. A pipe keeps its pool alive.
+/// A bounded pool of pipes for `splice(2)`, <https://man7.org/linux/man-pages/man7/pipe.7.html>. A handle; clones share the
+/// pool. A pipe keeps its pool alive. Each costs two descriptors; one with bytes left in it is closed and not kept.
 #[derive(Debug, Clone)]
 pub struct PipePool {
     store: Arc<Store>,

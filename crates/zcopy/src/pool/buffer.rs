@@ -15,7 +15,22 @@ use crate::sys::AnonymousMap;
 ///
 /// Fit for `O_DIRECT`: its start, and the length of each of the pool's classes, is a multiple of any disk's sector. Fit to be
 /// registered with io_uring, too; those of a pool are not, since it gives memory back to the system.
+///
+/// Why aligned: on common AMD cores a copy whose ends lie 1 to 31 bytes apart within a page runs at a quarter to a twelfth
+/// of the speed, and large `Vec`s begin 16 bytes into a page.
+///
+/// ```
+/// use pagewire_zcopy::DirectBuffer;
+///
+/// let mut buffer = DirectBuffer::unpooled(8192)?;
+/// assert_eq!(buffer.as_ptr() as usize % 4096, 0);
+/// buffer[..5].copy_from_slice(b"hello");
+/// let shared: bytes::Bytes = buffer.freeze();
+/// assert_eq!(&shared[..5], b"hello");
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[doc(alias = "ByteBuffer")]
+#[doc(alias = "DirectByteBuffer")]
 pub struct DirectBuffer {
     /// `None` only while being dropped.
     map: Option<AnonymousMap>,

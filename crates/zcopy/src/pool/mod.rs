@@ -37,7 +37,22 @@ pub(crate) use holders::Holder;
 use store::Store;
 pub use store::{Exhausted, PoolOptions, PoolUsage};
 
-/// A handle; clones share the pool. A buffer keeps its pool alive.
+/// A bounded pool of page-aligned [`DirectBuffer`]s. A handle; clones share the pool. A buffer keeps its pool alive.
+///
+/// Buffers come in classes of 64 KiB, 256 KiB, 1 MiB and 4 MiB; larger ones have exactly the length asked for. What is
+/// dropped is kept for reuse, up to [`PoolOptions::idle_max_bytes`]. Nothing waits: at the bound, taking fails.
+///
+/// ```
+/// use pagewire_zcopy::{BufferPool, PoolOptions};
+///
+/// let pool = BufferPool::new(PoolOptions { max_bytes: 8 << 20, ..PoolOptions::default() });
+/// let buffer = pool.take(100_000)?;
+/// assert_eq!(buffer.len(), 256 << 10, "the smallest class that holds it");
+/// assert_eq!(pool.usage().in_use_bytes, 256 << 10);
+/// drop(buffer);
+/// assert_eq!((pool.usage().in_use_bytes, pool.usage().idle_bytes), (0, 256 << 10));
+/// # Ok::<(), pagewire_zcopy::Exhausted>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct BufferPool {
     store: Arc<Store>,

@@ -42,7 +42,20 @@ const CHARGE_STEP: usize = 256 << 10;
 #[cfg(feature = "tokio")]
 const LOOKS_PER_PATIENCE: u32 = 20;
 
-/// Reads a stream into pooled buffers and cuts it into frames. One per connection.
+/// Reads a stream into pooled buffers and cuts it into frames. One per connection. A frame is a 4-byte big-endian signed length
+/// and that many bytes, and is handed out as a slice of the buffer that it was received into.
+///
+/// ```
+/// use pagewire_zcopy::{BufferPool, PoolOptions, Receiver};
+///
+/// let mut receiver = Receiver::new(BufferPool::new(PoolOptions::default()));
+/// let stream: &[u8] = &[0, 0, 0, 2, b'h', b'i', 0, 0, 0, 1];
+/// receiver.fill_from(stream)?;
+/// assert_eq!(receiver.frame(1024)?.as_deref(), Some(&b"hi"[..]));
+/// assert_eq!(receiver.frame(1024)?, None, "the next one is not whole yet");
+/// assert_eq!(receiver.buffered().len(), 4);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Receiver {
     pool: BufferPool,

@@ -45,9 +45,12 @@ pub struct Relayed {
     pub would_block: u64,
 }
 
-/// One direction between two sockets; a proxy has two.
+/// One direction between two sockets; a proxy has two. Bytes go by `splice(2)` through a pooled pipe and are not copied;
+/// where that is refused, or no pipe is left, through a pooled buffer. It receives only while it holds nothing, so a slow
+/// receiver slows the sender down, and it holds neither pipe nor buffer while nothing comes.
 ///
 /// ```
+/// # #[cfg(feature = "tokio")]
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// use pagewire_zcopy::{Relay, Transfer};
@@ -68,9 +71,12 @@ pub struct Relayed {
 /// assert_eq!(got, "hello");
 /// # Ok(())
 /// # }
+/// # #[cfg(not(feature = "tokio"))]
+/// # fn main() {}
 /// ```
 #[derive(Debug)]
 #[doc(alias = "copy_bidirectional")]
+#[doc(alias = "splice")]
 #[doc(alias = "proxy")]
 pub struct Relay {
     transfer: Transfer,

@@ -33,12 +33,15 @@ use linux_raw_sys::io_uring::{IORING_NOTIF_USAGE_ZC_COPIED, IORING_SEND_ZC_REPOR
 
 use crate::DirectBuffer;
 
-/// Buffers of one ring at most: so many places has its queue, and twice as many its completions.
+/// Buffers of one [`Ring`] at most: so many places has its queue, and twice as many its completions.
 pub const RING_BUFFERS_MAX: usize = 64;
 /// The kernel is asked so many times to take an operation, before the ring is given up.
 const SUBMIT_TRIES: usize = 3;
 
-/// A ring and its buffers.
+/// A ring and its buffers, `io_uring(7)`, <https://man7.org/linux/man-pages/man7/io_uring.7.html>. Route `uring` has one of its
+/// own; this is for those who fill the buffers themselves. Nothing here waits.
+#[doc(alias = "IORING_OP_SEND_ZC")]
+#[doc(alias = "io_uring")]
 pub struct Ring {
     // Dropped before the buffers: see the head of this file.
     io: IoUring,
