@@ -153,7 +153,8 @@ impl Run<'_> {
                 );
                 (self.tell)(Event::Note(note));
             }
-            entrants.push(Entrant { broker, load, tally: Tally::default() });
+            let tally = Tally::with(load.once());
+            entrants.push(Entrant { broker, load, tally });
         }
         Ok(())
     }
