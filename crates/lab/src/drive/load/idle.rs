@@ -32,7 +32,7 @@ impl Idle {
     /// Opens so many, one after another.
     pub(super) fn open(count: usize, broker: &Broker) -> Result<Self> {
         let resident = || Some(process::memory(broker.pid()?).ok()?.resident_mib);
-        let broker_cpu = || broker.pid().map(process::cpu).transpose().map_err(gone);
+        let broker_cpu = || broker.pid().map(process::cpu).transpose().map_err(|error| gone(&error));
         let before = (resident(), broker_cpu()?, process::own_cpu(), Instant::now());
         let open = (0..count).map(|_| broker.dial.open(broker.address)).collect::<Result<Vec<_>>>()?;
         let seconds = before.3.elapsed().as_secs_f64();
@@ -60,7 +60,7 @@ fn figures(count: usize, took: &Took) -> Figures {
     always.into_iter().chain(seen.into_iter().flatten()).filter(|(_, value)| value.is_finite()).collect()
 }
 
-fn gone(error: anyhow::Error) -> Error {
+fn gone(error: &anyhow::Error) -> Error {
     Error::Local { what: "the broker's CPU cannot be measured".to_owned(), advice: format!("{error:#}") }
 }
 
