@@ -97,6 +97,51 @@ fn every_way_to_write_is_measured() {
 }
 
 #[test]
+fn a_produce_and_the_fetch_of_its_record_are_two_requests() {
+    let broker = Broker::start(&[]);
+    // One record: the next would be due when the round is over.
+    let one = ["end-to-end", "--partitions=1", "--rate=5"];
+    let options: Vec<&str> = TINY.iter().copied().filter(|option| !option.starts_with("--rate")).collect();
+    let said = broker.run(&[&["lab", "drive", "-o", "json"], &options[..], &one].concat()).ok();
+    let cell = &cells(&said)[0];
+    let [requests, records] = ["requests_per_s", "records_per_s"].map(|key| spread(cell, key));
+    assert!(requests[0] > 1.9 * records[0] && records[0] > 0.0, "{cell}");
+}
+
+#[test]
+fn making_connections_has_its_cost_and_is_said_to_be_measured_once() {
+    let broker = Broker::start(&[]);
+    let cell = &cells(&drive(&broker, &["connections"]).ok())[0];
+    for key in ["cpu_us_per_connect", "client_cpu_us_per_connect", "connects_per_s"] {
+        let [min, median, max] = spread(cell, key);
+        assert!(
+            min > 0.0 && (min..=max).contains(&median) && (max - min).abs() < f64::EPSILON,
+            "{key}: {cell}"
+        );
+        assert!(cell["notes"].to_string().contains(key), "{key}: {cell}");
+    }
+}
+
+#[test]
+fn what_an_earlier_drive_has_left_is_named_with_the_command_that_removes_it() {
+    let broker = Broker::start(&[]);
+    for name in ["pagewire-drive-produce-1-2", "orders"] {
+        broker.run(&["topic", "create", name]).ok();
+    }
+    let run = drive(&broker, &["produce"]);
+    let said = run.err.lines().find(|line| line.contains("left")).unwrap_or_else(|| panic!("{run:?}"));
+    let command = said.split_once(": pagewire ").map(|(_, rest)| format!("pagewire {rest}"));
+    let command = command.unwrap_or_else(|| panic!("{said}"));
+    let command = command.replace("pagewire topic", "\"$PAGEWIRE\" topic");
+    let mut shell = std::process::Command::new("sh");
+    let done = shell.args(["-c", &command]).env("PAGEWIRE", env!("CARGO_BIN_EXE_pagewire")).output().unwrap();
+    assert!(done.status.success(), "{command}: {done:?}");
+    let left = topics(&broker);
+    assert!(left.contains("orders") && !left.contains("pagewire-drive"), "{left}");
+    assert!(!drive(&broker, &["produce"]).err.contains("left"), "nothing is left");
+}
+
+#[test]
 fn a_table_says_what_a_rate_cost() {
     let broker = Broker::start(&[]);
     let said = broker.run(&[&["lab", "drive", "produce"], TINY].concat()).ok();
@@ -142,7 +187,14 @@ impl Drop for Endless {
 #[test]
 fn when_it_is_stopped_it_prints_what_it_has_and_removes_its_topics() {
     let broker = Broker::start(&[]);
-    for name in ["INT", "TERM"] {
+    // A closed terminal too, unless whoever runs the tests has made that be ignored.
+    let ignored = std::fs::read_to_string("/proc/self/status").unwrap();
+    let ignored = ignored.lines().find_map(|line| line.strip_prefix("SigIgn:")).unwrap();
+    let hears_hangup = u64::from_str_radix(ignored.trim(), 16).unwrap() & 1 == 0;
+    if !hears_hangup {
+        eprintln!("SIGHUP is ignored here, so the programs started here ignore it");
+    }
+    for name in ["INT", "TERM", "HUP"].into_iter().filter(|name| hears_hangup || *name != "HUP") {
         let drive = Endless::start(&broker);
         signal(&drive.0, name);
         let run = drive.end();

@@ -9,7 +9,7 @@
 //! ```
 //!
 //! * All brokers take turns in every round, so that what disturbs the machine disturbs all; ratios are of one round.
-//! * CPU is the broker process's own, from `/proc`; the client's stands beside it, to see when that is the bottleneck.
+//! * CPU is the broker process's own, from its clock; the client's stands beside it, to see when that is the bottleneck.
 //! * `end-to-end` and `connections` follow a schedule fixed in advance: no coordinated omission.
 //! * Every topic is the drive's own and is removed, however the run ends.
 //!
@@ -23,7 +23,7 @@
 //! | `disk_bytes_per_byte` | bytes that its process read from a disk for each byte it sent | the same, and its user or root |
 //! | `mb_per_s`, `records_per_s`, `requests_per_s` | what was moved | always |
 //! | `behind_ms`, `missing_records` | the latest send after its time; records that never came | `end-to-end` |
-//! | `connects_per_s`, `idle_kib_per_connection` | of the idle ones: how fast they were made, what each costs in memory | `connections` |
+//! | `cpu_us_per_connect`, `client_cpu_us_per_connect`, `connects_per_s`, `idle_kib_per_connection` | of the idle ones, once: what making each cost the broker and the client, how fast that went, what each takes of the broker's memory | `connections` |
 //!
 //! `latency_us` is from request to answer in `produce`, `fetch-hot` and `fetch-cold`, where the next request waits for the
 //! answer; in the other two from when a record was due. MB and GB are 10^6 and 10^9 bytes of record batches, as they are on the wire.
@@ -36,6 +36,7 @@ mod congestion;
 mod latency;
 mod load;
 mod meter;
+mod notes;
 mod plan;
 pub mod process;
 mod run;

@@ -23,6 +23,7 @@ use super::meter::{Figures, Meter};
 use super::plan::{Case, Plan};
 use super::process;
 use super::tally::Tally;
+use super::topic::leftovers;
 
 /// What a run reports while it goes on.
 #[derive(Debug)]
@@ -54,7 +55,7 @@ pub fn run(plan: &Plan, stop: &Stop, tell: &mut dyn FnMut(Event<'_>)) -> Result<
     let brokers = plan.targets.iter().map(meet).collect::<Result<Vec<_>>>()?;
     let total = plan.cases.len() * brokers.len() * (1 + plan.warm_up + plan.rounds);
     let mut run = Run { plan, stop, brokers, done: 0, total, tell };
-    run.say_what_is_unknown();
+    run.say_what_is_found();
     plan.cases.iter().try_for_each(|case| run.case(*case))
 }
 
@@ -75,12 +76,14 @@ struct Entrant {
 }
 
 impl Run<'_> {
-    fn say_what_is_unknown(&mut self) {
+    /// What is unknown, and what is there that should not be.
+    fn say_what_is_found(&mut self) {
         let unknown = |broker: &Broker| {
             let why = broker.process.as_ref().err()?;
             Some(format!("{}: CPU and memory unknown: {why}", broker.name))
         };
-        let notes: Vec<String> = self.brokers.iter().filter_map(unknown).collect();
+        let unknown = self.brokers.iter().filter_map(unknown);
+        let notes: Vec<String> = unknown.chain(self.brokers.iter().filter_map(leftovers)).collect();
         notes.into_iter().chain(congestion::warning()).for_each(|note| (self.tell)(Event::Note(note)));
     }
 
@@ -153,7 +156,8 @@ impl Run<'_> {
                 );
                 (self.tell)(Event::Note(note));
             }
-            entrants.push(Entrant { broker, load, tally: Tally::default() });
+            let tally = Tally::with(load.once());
+            entrants.push(Entrant { broker, load, tally });
         }
         Ok(())
     }

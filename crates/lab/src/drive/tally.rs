@@ -1,6 +1,6 @@
 //! The rounds of one broker in one case, and what they come to.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::record::{DriveCell, Machine};
 use crate::spread::Spread;
@@ -9,15 +9,15 @@ use super::broker::Broker;
 use super::latency::{Latencies, TOLD};
 use super::load::race::Lap;
 use super::meter::Figures;
+use super::notes::{About, notes};
 use super::plan::{Case, Plan};
-
-/// A log of which less than this share came from the disk was not cold.
-const COLD: f64 = 0.9;
 
 /// What was measured so far.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
     rounds: Vec<Round>,
+    /// Figures that were measured once, before the rounds.
+    once: Figures,
     all: Latencies,
     timeline: Vec<(f64, f64)>,
     /// Seconds of the rounds so far.
@@ -31,6 +31,11 @@ struct Round {
 }
 
 impl Tally {
+    /// With these figures, which no round measures again.
+    pub(super) fn with(once: Figures) -> Self {
+        Self { once, ..Self::default() }
+    }
+
     /// One more round.
     pub(super) fn add(&mut self, lap: &Lap, figures: Figures) {
         let told = TOLD.iter().filter(|_| !lap.latencies.is_empty());
@@ -54,18 +59,15 @@ impl Tally {
         first: Option<&Self>,
         machine: &Machine,
     ) -> DriveCell {
-        let figures = spreads(self.rounds.iter().map(|round| &round.figures));
-        let mut notes = Vec::new();
-        if let Err(why) = &broker.process {
-            notes.push(format!("CPU unknown: {why}"));
-        }
-        let from_disk = figures.get("disk_bytes_per_byte").map(|share| share.median);
-        if let (Case::FetchCold, Some(share)) = (case, from_disk.filter(|share| *share < COLD)) {
-            notes.push(format!("not cold: {:.0} % of the bytes came from the disk", share * 100.0));
-        }
-        if figures.get("missing_records").is_some_and(|missing| missing.max > 0.0) {
-            notes.push("some records never came: their latency counts to the end of the round".to_owned());
-        }
+        let figures = spreads(self.rounds.iter().map(|round| &round.figures).chain([&self.once]));
+        let about = About {
+            case,
+            cpu_unknown: broker.process.as_ref().err().map(String::as_str),
+            figures: &figures,
+            once: self.once.keys().copied().collect(),
+            over_zero: first.map(|first| self.over_zero(first)).unwrap_or_default(),
+        };
+        let notes = notes(&about);
         DriveCell {
             broker: broker.name.clone(),
             case: case.name().to_owned(),
@@ -85,25 +87,44 @@ impl Tally {
     /// Each round's figures divided by those of the other's same round: what disturbed both cancels out.
     fn ratios(&self, first: &Self) -> BTreeMap<String, Spread> {
         let pairs = self.rounds.iter().zip(&first.rounds);
-        let ratios: Vec<BTreeMap<String, f64>> = pairs.map(|(own, other)| own.divided_by(other)).collect();
+        let ratios = pairs.map(|(own, other)| own.divided_by(other));
+        let once = divided(&self.once, &first.once);
+        let ratios: Vec<BTreeMap<String, f64>> = ratios.chain([once]).collect();
         spreads(ratios.iter())
+    }
+
+    /// Figures that a round has no ratio of, because the other's was zero and this one's was not, or should not be.
+    fn over_zero(&self, first: &Self) -> Vec<String> {
+        let pairs = self.rounds.iter().zip(&first.rounds).map(|(own, other)| (&own.figures, &other.figures));
+        let zero = |(own, other): (&Figures, &Figures)| {
+            let none = own
+                .iter()
+                .filter(|(name, own)| other.get(*name) == Some(&0.0) && (**own > 0.0 || name.contains(CPU)));
+            none.map(|(name, _)| (*name).to_owned()).collect::<Vec<_>>()
+        };
+        let names: BTreeSet<String> = pairs.chain([(&self.once, &first.once)]).flat_map(zero).collect();
+        names.into_iter().collect()
     }
 }
 
+/// What costs nothing was not seen.
+const CPU: &str = "cpu_";
+
 impl Round {
     fn divided_by(&self, other: &Self) -> BTreeMap<String, f64> {
-        let divide = |name: String, own: f64, other: Option<&f64>| {
-            let ratio = own / other?;
-            ratio.is_finite().then_some((name, ratio))
-        };
-        let figures = self.figures.iter();
-        let figures =
-            figures.filter_map(|(name, own)| divide((*name).to_owned(), *own, other.figures.get(name)));
-        let latencies = self.latency_us.iter();
-        let latencies = latencies
-            .filter_map(|(name, own)| divide(format!("{name}_us"), *own, other.latency_us.get(name)));
-        figures.chain(latencies).collect()
+        let latencies = divided(&self.latency_us, &other.latency_us).into_iter();
+        let latencies = latencies.map(|(name, ratio)| (format!("{name}_us"), ratio));
+        divided(&self.figures, &other.figures).into_iter().chain(latencies).collect()
     }
+}
+
+/// What both have, the one divided by the other; of nothing there is no ratio.
+fn divided(own: &Figures, other: &Figures) -> BTreeMap<String, f64> {
+    let divide = |(name, own): (&&str, &f64)| {
+        let ratio = own / other.get(name)?;
+        ratio.is_finite().then(|| ((*name).to_owned(), ratio))
+    };
+    own.iter().filter_map(divide).collect()
 }
 
 /// The spread of each name over the rounds that have it.
@@ -147,7 +168,22 @@ mod tests {
     #[test]
     fn a_figure_that_only_some_rounds_have_keeps_its_spread_and_nothing_is_divided_by_nothing() {
         let own = tally(&[(2.0, 1)]);
-        assert!(own.ratios(&tally(&[(0.0, 1)])).keys().all(|name| name != "cpu_s_per_gb"));
+        let idle = tally(&[(0.0, 1)]);
+        assert!(own.ratios(&idle).keys().all(|name| name != "cpu_s_per_gb"));
+        assert_eq!(own.over_zero(&idle), ["cpu_s_per_gb"]);
+        assert_eq!(idle.over_zero(&own), [""; 0]);
         assert!(own.ratios(&Tally::default()).is_empty());
+    }
+
+    #[test]
+    fn what_was_measured_once_is_given_once_and_compared_once() {
+        let with = |rate| {
+            let mut tally = Tally::with(Figures::from([("connects_per_s", rate)]));
+            tally.add(&Lap { seconds: 1.0, ..Lap::default() }, Figures::from([("cpu_cores", 1.0)]));
+            tally
+        };
+        let (own, first) = (with(3.0), with(2.0));
+        assert_eq!(own.ratios(&first)["connects_per_s"], Spread { min: 1.5, median: 1.5, max: 1.5 });
+        assert!(own.rounds.iter().all(|round| !round.figures.contains_key("connects_per_s")));
     }
 }

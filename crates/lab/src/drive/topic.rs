@@ -11,6 +11,21 @@ use super::process::is_local;
 /// How names of the drive's topics begin.
 const PREFIX: &str = "pagewire-drive";
 
+/// What drives that were killed have left on this broker, and how to remove it; `None` if that is nothing.
+pub(super) fn leftovers(broker: &Broker) -> Option<String> {
+    // A broker that does not list its topics is no reason not to load it.
+    let names = topic::names(&broker.dial, broker.address).ok()?;
+    let left = names.iter().filter(|name| name.starts_with(PREFIX)).count();
+    let (address, name) = (broker.address, &broker.name);
+    (left > 0).then(|| {
+        format!(
+            "{name}: {left} topics named {PREFIX}-... are left of drives that were killed; unless one still runs, remove \
+             them: pagewire topic list -b {address} | awk '/^{PREFIX}-/ {{print $1}}' | xargs pagewire topic delete -b \
+             {address}"
+        )
+    })
+}
+
 /// A topic of this run.
 #[derive(Debug)]
 pub(super) struct Topic {

@@ -5,19 +5,20 @@ use std::collections::BTreeMap;
 use crate::record::DriveCell;
 use crate::spread::Spread;
 
-/// Figures in the order in which they matter; others follow by their names.
-const FIRST: [&str; 8] = [
-    "mb_per_s",
+use super::rate::{CLIENT, cost_beside, is_rate, stand_ins};
+
+/// Figures in the order in which they matter, cost before what it bought; others follow by their names.
+const FIRST: [&str; 9] = [
     "cpu_s_per_gb",
+    "mb_per_s",
     "rss_mib",
-    "records_per_s",
     "cpu_us_per_record",
+    "records_per_s",
     "peak_rss_mib",
+    "cpu_us_per_connect",
     "connects_per_s",
     "idle_kib_per_connection",
 ];
-/// What so begins is about the client that loads, not about the broker.
-const CLIENT: &str = "client_";
 
 /// A figure in relation to the first broker's.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -61,14 +62,28 @@ pub(super) fn groups(cells: &[DriveCell]) -> Vec<Group<'_>> {
 }
 
 impl Group<'_> {
-    /// The names of the figures that any of the brokers has: what was done, what it cost the broker, the rest, the client.
+    /// The names of the figures that any of the brokers has: what it cost the broker, what that bought, the rest, the
+    /// client; where a broker's cost is unknown, the client's stands in its place. Rates without any cost are left out.
     pub(super) fn figures(&self) -> Vec<&str> {
-        let mut found = names(self.cells.iter().map(|cell| &cell.figures));
+        let (mut found, _) = self.priced();
+        let stand_ins = stand_ins(&self.cells);
         found.sort_by_key(|name| {
-            let known = FIRST.iter().position(|first| first == name).unwrap_or(FIRST.len());
-            (name.starts_with(CLIENT), known)
+            let plain = name.strip_prefix(CLIENT);
+            let known = FIRST.iter().position(|first| *first == plain.unwrap_or(name)).unwrap_or(FIRST.len());
+            let aside = plain.is_some() && !stand_ins.iter().any(|cost| cost == name);
+            (aside, known, plain.is_some())
         });
         found
+    }
+
+    /// Rates that are left out, because no CPU is known that could stand beside them.
+    pub(super) fn unpriced(&self) -> Vec<&str> {
+        self.priced().1
+    }
+
+    fn priced(&self) -> (Vec<&str>, Vec<&str>) {
+        let all = names(self.cells.iter().map(|cell| &cell.figures)).into_iter();
+        all.partition(|name| !is_rate(name) || cost_beside(&self.cells, name).is_some())
     }
 
     /// A figure of a broker in relation to the first broker's: round by round where that was recorded, else by the medians.
@@ -108,6 +123,7 @@ fn names<'a, V: 'a>(maps: impl Iterator<Item = &'a BTreeMap<String, V>>) -> Vec<
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::rate::tests::unknown;
     use crate::report::testing::drive;
 
     #[test]
@@ -125,8 +141,20 @@ mod tests {
         let brokers: Vec<&str> = groups[0].cells.iter().map(|cell| &*cell.broker).collect();
         assert_eq!(brokers, ["two", "one"]);
         assert_eq!(groups[0].settings, "record_bytes 1024");
-        assert_eq!(groups[0].figures(), ["mb_per_s", "cpu_s_per_gb", "client_cpu_cores"]);
+        assert_eq!(groups[0].figures(), ["cpu_s_per_gb", "mb_per_s", "client_cpu_cores"]);
         assert_eq!(groups[0].latencies(), ["p50", "p99", "p99.9", "max"]);
+    }
+
+    #[test]
+    fn a_rate_comes_after_its_cost_and_never_without_one() {
+        let cells = [unknown("one"), unknown("other")];
+        assert_eq!(groups(&cells)[0].figures(), ["client_cpu_s_per_gb", "mb_per_s", "client_cpu_cores"]);
+        let cells = cells.map(|mut cell| {
+            cell.figures.remove("client_cpu_s_per_gb");
+            cell
+        });
+        assert_eq!(groups(&cells)[0].figures(), ["client_cpu_cores"]);
+        assert_eq!(groups(&cells)[0].unpriced(), ["mb_per_s"]);
     }
 
     #[test]

@@ -24,6 +24,7 @@ mod number;
 mod page;
 mod place;
 mod plot;
+mod rate;
 mod records;
 mod say;
 mod section;

@@ -20,7 +20,8 @@ use crate::output::Format;
 ///
 /// CPU and memory are those of the broker's process, found by its listening socket, or named as PID. They are unknown for
 /// a broker on another machine. The drive makes topics of its own, named pagewire-drive-..., and removes them at the end,
-/// also after Ctrl-C (a second one ends it at once and leaves them).
+/// also after Ctrl-C or when the terminal closes (a second Ctrl-C ends it at once and leaves them: the next drive says how
+/// to remove them).
 #[derive(Debug, Args)]
 #[command(
     about = "Load Kafka brokers, several of them interleaved",

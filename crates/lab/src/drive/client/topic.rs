@@ -70,6 +70,20 @@ pub fn delete(dial: &Dial, broker: SocketAddr, name: &str) -> Result<()> {
     })
 }
 
+/// The names of all topics that the broker lets us see.
+pub fn names(dial: &Dial, broker: SocketAddr) -> Result<Vec<String>> {
+    // No list at all means every topic; an empty one none.
+    let request =
+        MetadataRequest { topics: None, allow_auto_topic_creation: false, ..MetadataRequest::default() };
+    let cluster = dial.open(broker)?.call_agreed(&request)?;
+    Ok(cluster
+        .topics
+        .iter()
+        .filter_map(|topic| topic.name.as_ref())
+        .map(|name| name.as_str().to_owned())
+        .collect())
+}
+
 /// Asks `broker`, and the controller if that is another one (clusters before KRaft).
 fn on_controller<R: Request>(
     dial: &Dial,

@@ -1,24 +1,23 @@
 //! `connections`: many that each do a little on a schedule, beside many that do nothing.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::drive::broker::Broker;
 use crate::drive::client::{Connection, ProduceFrame, Result, batch};
 use crate::drive::latency::Latencies;
+use crate::drive::meter::Figures;
 use crate::drive::plan::Plan;
-use crate::drive::process;
 use crate::drive::schedule::Schedule;
 use crate::drive::topic::Topic;
 
+use super::Load;
+use super::idle::Idle;
 use super::race::{Limits, Race, Runner, runner};
-use super::{Figure, Load};
 
 /// The first record is due so long after the round began, when all threads run.
 const LEAD_IN: Duration = Duration::from_millis(100);
 /// Answers are waited for so long after the last record was due.
 const GRACE: Duration = Duration::from_secs(10);
-/// The broker's memory is looked at so long after the last connection was made.
-const SETTLE: Duration = Duration::from_millis(300);
 
 /// The load.
 #[derive(Debug)]
@@ -27,8 +26,7 @@ pub(super) struct Connections {
     schedule: Schedule,
     length: Duration,
     busy: Vec<Busy>,
-    _idle: Vec<Connection>,
-    idle_figures: Vec<Figure>,
+    idle: Idle,
 }
 
 #[derive(Debug)]
@@ -41,7 +39,7 @@ struct Busy {
 impl Connections {
     pub(super) fn prepare(topic: Topic, plan: &Plan, broker: &Broker) -> Result<Self> {
         super::descriptors::allow(plan.busy + plan.idle)?;
-        let (idle, idle_figures) = open_idle(plan, broker)?;
+        let idle = Idle::open(plan.idle, broker)?;
         let batch = batch(1, plan.record_bytes, plan.codec)?;
         let busy = |lane| {
             let (partition, leader) = topic.partition(lane);
@@ -54,30 +52,10 @@ impl Connections {
             busy: (0..plan.busy).map(busy).collect::<Result<_>>()?,
             schedule: Schedule::new(plan.rate, plan.busy),
             length: plan.length,
-            _idle: idle,
-            idle_figures,
+            idle,
             topic,
         })
     }
-}
-
-/// Opens the idle ones; what opening them took and what each costs the broker in memory.
-fn open_idle(plan: &Plan, broker: &Broker) -> Result<(Vec<Connection>, Vec<Figure>)> {
-    let resident = || Some(process::memory(broker.pid()?).ok()?.resident_mib);
-    let (before, began) = (resident(), Instant::now());
-    let open = |_| broker.dial.open(broker.address);
-    let idle = (0..plan.idle).map(open).collect::<Result<Vec<_>>>()?;
-    let took = began.elapsed();
-    if idle.is_empty() {
-        return Ok((idle, Vec::new()));
-    }
-    let count = idle.len() as f64;
-    let mut figures = vec![("connects_per_s", count / took.as_secs_f64())];
-    std::thread::sleep(SETTLE);
-    if let (Some(before), Some(after)) = (before, resident()) {
-        figures.push(("idle_kib_per_connection", (after - before) * 1024.0 / count));
-    }
-    Ok((idle, figures))
 }
 
 impl Load for Connections {
@@ -91,8 +69,8 @@ impl Load for Connections {
         busy.map(|(lane, busy)| runner(move |race| busy.run(race, schedule, lane, length))).collect()
     }
 
-    fn figures(&mut self) -> Vec<Figure> {
-        self.idle_figures.clone()
+    fn once(&self) -> Figures {
+        self.idle.figures.clone()
     }
 
     fn topic(&mut self) -> &mut Topic {

@@ -166,6 +166,8 @@ impl Sender {
             if frame.is_answered() {
                 self.connection.produced(&frame, id)?;
             }
+            // A request as any other; its bytes and records count where they arrive.
+            race.count(0, 0);
             next = upto;
         }
         Ok(Latencies::default())
@@ -214,9 +216,7 @@ impl Receiver {
             }
             seen += dues.len() as u64;
             self.offset = got.next;
-            if got.bytes > 0 {
-                race.count(got.bytes, dues.len() as u64);
-            }
+            race.count(got.bytes, dues.len() as u64);
         }
         self.missing = count.saturating_sub(seen);
         // They have waited at least so long: leaving them out would flatter the broker.

@@ -6,6 +6,7 @@ mod descriptors;
 pub(super) mod end_to_end;
 mod fill;
 mod hot;
+mod idle;
 mod produce;
 mod pump;
 pub(super) mod race;
@@ -13,6 +14,7 @@ mod reader;
 
 use super::broker::Broker;
 use super::client::Result;
+use super::meter::Figures;
 use super::plan::{Case, Plan};
 use super::topic::Topic;
 use race::{Limits, Runner};
@@ -36,6 +38,11 @@ pub(super) trait Load {
     /// Figures of the round that has just ended, beside those that all loads have.
     fn figures(&mut self) -> Vec<Figure> {
         Vec::new()
+    }
+
+    /// Figures of its preparation: measured once and no more.
+    fn once(&self) -> Figures {
+        Figures::new()
     }
 
     /// The topic it works on.

@@ -68,7 +68,7 @@ impl Race {
         }
     }
 
-    /// Counts a request that was answered.
+    /// Counts a request that was answered, or sent where no answer is wanted.
     pub(super) fn count(&self, bytes: u64, records: u64) {
         self.requests.fetch_add(1, Ordering::Relaxed);
         self.records.fetch_add(records, Ordering::Relaxed);
@@ -91,7 +91,7 @@ pub(in crate::drive) struct Lap {
     pub(in crate::drive) bytes: u64,
     /// Records in them.
     pub(in crate::drive) records: u64,
-    /// Requests answered.
+    /// Requests, of every kind.
     pub(in crate::drive) requests: u64,
     /// Latencies of all runners.
     pub(in crate::drive) latencies: Latencies,

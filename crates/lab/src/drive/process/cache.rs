@@ -82,6 +82,7 @@ pub fn drop_everything() -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use std::io::Write;
+    use std::os::fd::AsRawFd;
 
     use super::*;
 
@@ -91,8 +92,12 @@ mod tests {
         let (mut log, mut other) = (file(".log"), file(".index"));
         log.write_all(&[1; 8192]).unwrap();
         other.write_all(&[1; 4096]).unwrap();
+        let descriptor = |file: &File| PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()));
+        assert_eq!(drop_one(&descriptor(log.as_file())), Some(8192));
+        assert_eq!(drop_one(&descriptor(other.as_file())), None);
+        // What this program says may itself go to a file named so.
         let dropped = drop_files(std::process::id()).unwrap();
-        assert_eq!(dropped, Dropped { files: 1, bytes: 8192 });
+        assert!(dropped.files >= 1 && dropped.bytes >= 8192, "{dropped:?}");
         assert!(drop_files(0).unwrap_err().contains("as root"));
     }
 }

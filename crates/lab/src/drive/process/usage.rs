@@ -1,17 +1,35 @@
 //! What a process used.
+//!
+//! CPU comes from the process's own clock (`clock_getcpuclockid(3)`): nanoseconds, of processes of other users too. Only
+//! where the kernel does not give that clock are the ticks of `/proc/PID/stat` counted (10 ms, most of the time).
 
 use std::fs;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use nix::errno::Errno;
+use nix::time::ClockId as ProcessClock;
+use nix::unistd::Pid;
 use rustix::time::{ClockId, clock_gettime};
 
 /// Columns of `/proc/PID/stat`, counted from behind the name: ticks in user and in system mode.
 const USER: usize = 11;
 const SYSTEM: usize = 12;
 
-/// CPU time, user and system, of a process and all its threads, dead ones too. Counted in ticks of the clock (10 ms).
+/// CPU time, user and system, of a process and all its threads, dead ones too.
 pub fn cpu(pid: u32) -> Result<Duration> {
+    by_clock(pid).or_else(|_| by_ticks(pid))
+}
+
+/// In nanoseconds.
+fn by_clock(pid: u32) -> nix::Result<Duration> {
+    // Process 0 would be this one.
+    let pid = i32::try_from(pid).ok().filter(|pid| *pid > 0).ok_or(Errno::ESRCH)?;
+    Ok(ProcessClock::pid_cpu_clock_id(Pid::from_raw(pid))?.now()?.into())
+}
+
+/// In ticks of the scheduler's clock.
+fn by_ticks(pid: u32) -> Result<Duration> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).with_context(|| gone(pid))?;
     let ticks = ticks(&stat).with_context(|| format!("/proc/{pid}/stat makes no sense"))?;
     Ok(Duration::from_secs_f64(ticks as f64 / rustix::param::clock_ticks_per_second() as f64))
@@ -73,6 +91,26 @@ mod tests {
         let stat = "42 (a b) c) S 1 42 42 0 -1 4194304 100 0 0 0 250 30 7 7 20 0 1 0 100";
         assert_eq!(ticks(stat), Some(280));
         assert_eq!(ticks("42 (cut"), None);
+    }
+
+    #[test]
+    fn the_clock_of_a_process_has_more_digits_than_its_ticks_and_agrees_with_them() {
+        let (pid, tick) = (std::process::id(), 1.0 / rustix::param::clock_ticks_per_second() as f64);
+        let (before, after) = (by_ticks(pid).unwrap(), own_cpu());
+        let clock = match by_clock(pid) {
+            Ok(clock) => clock,
+            Err(errno) => {
+                eprintln!("this kernel gives no clock of a process ({errno}): ticks stand in for it");
+                assert!(cpu(pid).unwrap() >= before);
+                return;
+            }
+        };
+        // Threads that run tests beside this one only add to it.
+        assert!(clock >= after && clock.as_secs_f64() >= before.as_secs_f64() - 2.0 * tick, "{clock:?}");
+        let busy = own_cpu() + Duration::from_micros(50);
+        while own_cpu() < busy {}
+        let spent = cpu(pid).unwrap().saturating_sub(clock);
+        assert!(spent >= Duration::from_micros(50), "less than a tick is seen: {spent:?}");
     }
 
     #[test]

@@ -19,18 +19,25 @@ pub(crate) fn choose() -> anyhow::Result<(String, String)> {
         return Ok((default.clone(), default));
     }
     let socket = TcpListener::bind("127.0.0.1:0").or_else(|_| TcpListener::bind("0.0.0.0:0"))?;
+    let unpaced = settable(|name| set_tcp_congestion(&socket, name))?;
+    // What is there is better than nothing, and is recorded.
+    Ok((unpaced.map_or_else(|| default.clone(), str::to_owned), default))
+}
+
+/// The best of those that do not pace that this process may set: what is available may be reserved to root.
+fn settable(set: impl Fn(&str) -> Result<(), Errno>) -> anyhow::Result<Option<&'static str>> {
     for name in UNPACED {
-        match set_tcp_congestion(&socket, name) {
-            Ok(()) => return Ok((name.to_owned(), default)),
+        match set(name) {
+            Ok(()) => return Ok(Some(name)),
             Err(Errno::NOENT | Errno::PERM) => {}
             Err(errno) => bail!("congestion control {name}: {errno}"),
         }
     }
-    // What is there is better than nothing, and is recorded.
-    Ok((default.clone(), default))
+    Ok(None)
 }
 
-fn paces(name: &str) -> bool {
+/// Whether it sends by a timer.
+pub(crate) fn paces(name: &str) -> bool {
     name.starts_with("bbr")
 }
 
@@ -44,5 +51,15 @@ mod tests {
         let socket = TcpListener::bind("127.0.0.1:0").unwrap();
         set_tcp_congestion(&socket, &chosen).unwrap();
         assert!(!paces(&chosen) || chosen == default);
+    }
+
+    #[test]
+    fn one_that_this_process_may_not_set_is_passed_over() {
+        let may =
+            |allowed: &'static str| move |name: &str| if name == allowed { Ok(()) } else { Err(Errno::PERM) };
+        assert_eq!(settable(may("cubic")).unwrap(), Some("cubic"));
+        assert_eq!(settable(may("reno")).unwrap(), Some("reno"));
+        assert_eq!(settable(may("none of them")).unwrap(), None);
+        assert!(settable(|_| Err(Errno::BADF)).is_err());
     }
 }

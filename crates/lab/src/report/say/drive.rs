@@ -4,11 +4,11 @@ use super::Said;
 use crate::record::DriveCell;
 use crate::report::group::{Group, Ratio, groups};
 use crate::report::number::{figure, range, row, times};
+use crate::report::rate::{BYTES as RATE, cost_beside};
 
 /// The broker's CPU.
 const COST: &str = "cpu_s_per_gb";
-/// Throughput; nobody's merit where the rate was given.
-const RATE: &str = "mb_per_s";
+/// Throughput is nobody's merit where the rate was given.
 const GIVEN_RATE: &str = "rate_per_s";
 /// The latency that is compared.
 const TAIL: &str = "p99";
@@ -20,8 +20,13 @@ pub(in crate::report) fn sentences(cells: &[DriveCell]) -> Vec<Said> {
 
 fn of(group: &Group<'_>) -> Vec<Said> {
     let given = group.cells.iter().any(|cell| cell.settings.contains_key(GIVEN_RATE));
-    let rate = (!given).then_some((RATE, RATE.to_owned()));
-    let compared = [rate, Some((COST, COST.to_owned())), Some((TAIL, format!("{TAIL} latency in \u{b5}s")))];
+    let beside = cost_beside(&group.cells, RATE).filter(|_| !given);
+    let client = beside.as_deref().filter(|cost| *cost != COST);
+    let client = client.map(|cost| (cost, format!("{cost} (the client's CPU, as a broker's is unknown)")));
+    let rate = beside.is_some().then(|| (RATE, RATE.to_owned()));
+    let cost = (COST, COST.to_owned());
+    let tail = (TAIL, format!("{TAIL} latency in \u{b5}s"));
+    let compared = [Some(cost), client, rate, Some(tail)];
     compared.into_iter().flatten().filter_map(|(name, words)| comparison(group, name, &words)).collect()
 }
 
@@ -47,6 +52,7 @@ fn ratio(ratio: Ratio) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::rate::tests::unknown;
     use crate::report::testing::drive;
     use crate::spread::Spread;
 
@@ -60,12 +66,24 @@ mod tests {
         assert_eq!(
             words(&cells),
             [
-                "mb_per_s 60.0 with slow; fast 3.00\u{d7} of that.",
                 "cpu_s_per_gb 1.50 with slow; fast 0.33\u{d7} of that.",
+                "mb_per_s 60.0 with slow; fast 3.00\u{d7} of that.",
                 "p99 latency in \u{b5}s 1350 with slow; fast 0.33\u{d7} of that.",
             ]
         );
         assert!(sentences(&cells).iter().all(|said| said.about.as_deref() == Some("produce")));
+    }
+
+    #[test]
+    fn a_rate_is_said_beside_the_clients_cpu_where_the_brokers_is_unknown_and_not_alone() {
+        let mut cells = [unknown("one"), unknown("other")];
+        let said = words(&cells);
+        assert!(said[0].starts_with("client_cpu_s_per_gb (the client's CPU, as a broker's is unknown) 0.5"));
+        assert!(said[1].starts_with(RATE), "{said:?}");
+        for cell in &mut cells {
+            cell.figures.remove("client_cpu_s_per_gb");
+        }
+        assert!(words(&cells).iter().all(|words| !words.contains(RATE)), "{:?}", words(&cells));
     }
 
     #[test]
@@ -75,7 +93,7 @@ mod tests {
         other.ratio_to_first.insert(COST.into(), rounds);
         let cells = [drive("one", "produce", 1.0), other];
         let expected = "cpu_s_per_gb 1.00 with one; other 1.10\u{d7} of that, 0.900\u{2013}1.30 over the rounds, not told apart.";
-        assert_eq!(words(&cells)[1], expected);
+        assert_eq!(words(&cells)[0], expected);
     }
 
     #[test]

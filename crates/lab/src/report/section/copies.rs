@@ -1,25 +1,29 @@
 //! Which route copies: what was measured, and what only follows from the path.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use maud::{Markup, html};
 
 use super::table::scrolling;
-use crate::record::{ProofLine, Residency, RouteCell};
+use crate::record::{Link, ProofLine, Residency, RouteCell};
 use crate::report::looks::{Look, PAIR};
 use crate::report::number::{figure, percent};
 use crate::report::plot::{Axis, DotRow, Mark, Panel, Words, dots, key};
-use crate::report::setting::is_own;
+use crate::report::setting::{is_own, link};
 
 /// What the marks of the two plots stand for.
 const TESTED: [&str; 2] = ["the route", "the copying control: must be 0"];
+/// The link of the proof, whose lines name none.
+const PROVED_OVER: Link = Link::Loopback;
 const MEASURED: &str = "measured here";
 const BY_PATH: &str = "follows from the path";
 
-/// What is known of a route's copies.
+/// What is known of a route's copies over one link.
 struct Known<'a> {
     route: &'a str,
-    copies: Option<u8>,
+    link: Link,
+    /// Several where it depends on the size; none where nothing is known.
+    copies: BTreeSet<u8>,
     measured: bool,
     proof: Option<&'a ProofLine>,
     /// Transfers by a device, hot and cold.
@@ -33,7 +37,8 @@ pub(in crate::report) fn section(proof: &[ProofLine], cells: &[RouteCell]) -> an
         return Ok(html! {});
     }
     let aliased = aliasing(&known)?;
-    let counted = counts(&known)?;
+    let links: BTreeSet<Link> = known.iter().map(|known| known.link).collect();
+    let counted = links.into_iter().map(|link| counts(&known, link)).collect::<anyhow::Result<Vec<_>>>()?;
     let of_tests = key(PAIR.into_iter().zip(TESTED))?;
     let of_copies = key(PAIR.into_iter().zip([MEASURED, BY_PATH]))?;
     Ok(html! {
@@ -46,7 +51,7 @@ pub(in crate::report) fn section(proof: &[ProofLine], cells: &[RouteCell]) -> an
             figure {
                 div.panels {
                     @if let Some(aliased) = &aliased { div { (aliased) (of_tests) } }
-                    div { (counted) (of_copies) }
+                    @for panel in &counted { div { (panel) (of_copies) } }
                 }
             }
             p.note { "DMA is what a disk moves into memory; what a network card moves is the same for every route." }
@@ -56,13 +61,21 @@ pub(in crate::report) fn section(proof: &[ProofLine], cells: &[RouteCell]) -> an
 }
 
 fn known<'a>(proof: &'a [ProofLine], cells: &'a [RouteCell]) -> Vec<Known<'a>> {
-    let mut found: BTreeMap<&str, Known<'a>> = BTreeMap::new();
-    let unknown = |route| Known { route, copies: None, measured: false, proof: None, dma: [None; 2] };
+    let mut found: BTreeMap<(&str, Link), Known<'a>> = BTreeMap::new();
+    let unknown = |(route, link)| Known {
+        route,
+        link,
+        copies: BTreeSet::new(),
+        measured: false,
+        proof: None,
+        dma: [None; 2],
+    };
     for cell in cells {
-        let known = found.entry(&cell.route).or_insert_with(|| unknown(&cell.route));
+        let key = (&*cell.route, cell.link);
+        let known = found.entry(key).or_insert_with(|| unknown(key));
         let own = is_own(cell);
-        if own && (known.copies.is_none() || (cell.measured && !known.measured)) {
-            (known.copies, known.measured) = (Some(cell.cpu_copies), cell.measured);
+        if own {
+            known.learn(cell.cpu_copies, cell.measured);
         }
         let [hot, cold] = &mut known.dma;
         if own {
@@ -70,13 +83,35 @@ fn known<'a>(proof: &'a [ProofLine], cells: &'a [RouteCell]) -> Vec<Known<'a>> {
         }
     }
     for line in proof {
-        let known = found.entry(&line.route).or_insert_with(|| unknown(&line.route));
+        let key = (&*line.route, PROVED_OVER);
+        let known = found.entry(key).or_insert_with(|| unknown(key));
         known.proof = Some(line);
-        if line.cpu_copies.is_some() || !line.available {
-            (known.copies, known.measured) = (line.cpu_copies, true);
+        match line.cpu_copies {
+            Some(copies) => known.learn(copies, true),
+            None if !line.available => (known.copies, known.measured) = (BTreeSet::new(), true),
+            None => {}
         }
     }
     found.into_values().collect()
+}
+
+impl Known<'_> {
+    /// What was measured takes the place of what only follows from the path.
+    fn learn(&mut self, copies: u8, measured: bool) {
+        if measured && !self.measured {
+            self.copies.clear();
+            self.measured = true;
+        }
+        if measured == self.measured {
+            self.copies.insert(copies);
+        }
+    }
+
+    /// `1`, or `0 or 1` where it depends on the size.
+    fn told(&self) -> String {
+        let each: Vec<String> = self.copies.iter().map(u8::to_string).collect();
+        if each.is_empty() { "-".to_owned() } else { each.join(" or ") }
+    }
 }
 
 fn aliasing(known: &[Known<'_>]) -> anyhow::Result<Option<Markup>> {
@@ -103,20 +138,21 @@ fn aliasing(known: &[Known<'_>]) -> anyhow::Result<Option<Markup>> {
     dots(&words, &Panel { axis: Axis::shares("bytes that changed"), rows }).map(Some)
 }
 
-fn counts(known: &[Known<'_>]) -> anyhow::Result<Markup> {
-    let rows: Vec<DotRow> = known
-        .iter()
-        .filter_map(|known| {
-            let [measured, by_path] = PAIR;
-            let look = if known.measured { measured } else { by_path };
-            let marks = vec![Mark { look, at: f64::from(known.copies?), bar: None }];
-            Some(DotRow { name: known.route.to_owned(), marks })
-        })
-        .collect();
-    let largest = known.iter().filter_map(|known| known.copies).max().unwrap_or(0).max(2);
+fn counts(known: &[Known<'_>], over: Link) -> anyhow::Result<Markup> {
+    let [measured, by_path] = PAIR;
+    let row = |known: &Known<'_>| {
+        let look = if known.measured { measured } else { by_path };
+        let mark = |copies: &u8| Mark { look, at: f64::from(*copies), bar: None };
+        let marks = known.copies.iter().map(mark).collect();
+        DotRow { name: known.route.to_owned(), marks }
+    };
+    let counted = known.iter().filter(|known| known.link == over && !known.copies.is_empty());
+    let rows: Vec<DotRow> = counted.map(row).collect();
+    let largest = known.iter().filter_map(|known| known.copies.last().copied()).max().unwrap_or(0).max(2);
+    let over = link(over);
     let words = Words {
-        id: "copies-counted".to_owned(),
-        title: "How often the CPU copies each byte on the sending side".to_owned(),
+        id: format!("copies-counted-{}", over.replace(' ', "-")),
+        title: format!("How often the CPU copies each byte on the sending side: {over}"),
         description: "A row per route. The table below has the same figures.".to_owned(),
     };
     dots(&words, &Panel { axis: Axis::counts("copies by the CPU", largest), rows })
@@ -128,6 +164,7 @@ fn table(known: &[Known<'_>]) -> Markup {
         table {
             thead { tr {
                 th scope="col" { "Route" }
+                th scope="col" { "Link" }
                 th.number scope="col" { "CPU copies" }
                 th scope="col" { "Known by" }
                 @for name in ["Changed", "Control", "Allocated per byte", "Said to be copied", "DMA, hot", "DMA, cold"] {
@@ -137,7 +174,8 @@ fn table(known: &[Known<'_>]) -> Markup {
             tbody { @for known in known { tr {
                 @let line = known.proof;
                 th scope="row" { (known.route) }
-                td.number { (known.copies.map_or_else(|| "-".to_owned(), |copies| copies.to_string())) }
+                td { (link(known.link)) }
+                td.number { (known.told()) }
                 td.words { (how(known)) }
                 td.number { (share(line.and_then(|line| line.aliased))) }
                 td.number { (share(line.and_then(|line| line.control))) }
@@ -155,7 +193,7 @@ fn how(known: &Known<'_>) -> String {
             format!("not to be had here: {}", line.why.as_deref().unwrap_or("no reason recorded"))
         }
         Some(ProofLine { how: Some(how), .. }) => how.clone(),
-        _ if known.copies.is_none() => "its bytes went another way here".to_owned(),
+        _ if known.copies.is_empty() => "its bytes went another way here".to_owned(),
         _ => (if known.measured { MEASURED } else { BY_PATH }).to_owned(),
     }
 }
@@ -172,8 +210,9 @@ mod tests {
         cell.cpu_copies = 0;
         let cells = [cell, route("mmap", 1024, 1.0)];
         let known = known(&lines, &cells);
-        let counted: Vec<_> = known.iter().map(|known| (known.route, known.copies, known.measured)).collect();
-        assert_eq!(counted, [("ktls", None, true), ("mmap", Some(1), false), ("zerocopy", Some(1), true)]);
+        let counted: Vec<_> = known.iter().map(|known| (known.route, known.told(), known.measured)).collect();
+        let told = |route, copies: &str, measured| (route, copies.to_owned(), measured);
+        assert_eq!(counted, [told("ktls", "-", true), told("mmap", "1", false), told("zerocopy", "1", true)]);
         assert_eq!(how(&known[0]), "not to be had here: no module");
         assert_eq!(how(&known[1]), BY_PATH);
     }
@@ -182,5 +221,29 @@ mod tests {
     fn a_proof_without_any_test_by_aliasing_has_no_panel_of_it() {
         let page = section(&[missing("ktls", "no module")], &[]).unwrap().0;
         assert!(!page.contains("copies-aliased") && page.contains("no module"));
+    }
+
+    /// A measured cell of one size over one link.
+    fn cell(over: Link, bytes: u64, cpu_copies: u8) -> RouteCell {
+        RouteCell { link: over, cpu_copies, measured: true, ..route("sendfile", bytes, 1.0) }
+    }
+
+    #[test]
+    fn a_route_that_copies_over_one_link_only_has_a_row_for_each() {
+        let cells = [cell(Link::Loopback, 1024, 0), cell(Link::VethNosg, 1024, 1)];
+        let lines = [proof("sendfile", 1.0)];
+        let known = known(&lines, &cells);
+        let rows: Vec<_> =
+            known.iter().map(|known| (known.link, known.told(), known.proof.is_some())).collect();
+        let expected = [(Link::Loopback, "0".to_owned(), true), (Link::VethNosg, "1".to_owned(), false)];
+        assert_eq!(rows, expected);
+        let page = section(&lines, &cells).unwrap().0;
+        assert!(page.contains("side: loopback") && page.contains("side: veth pair without scatter-gather"));
+    }
+
+    #[test]
+    fn copies_that_depend_on_the_size_are_all_told() {
+        let cells = [cell(Link::Loopback, 1024, 1), cell(Link::Loopback, 1 << 20, 0)];
+        assert_eq!(known(&[], &cells)[0].told(), "0 or 1");
     }
 }

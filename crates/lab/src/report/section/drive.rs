@@ -1,4 +1,4 @@
-//! Brokers under the same load: what they did and what it cost, how late they answered, how steady they were.
+//! Brokers under the same load: what it cost and what that bought, how late they answered, how steady they were.
 
 use maud::{Markup, html};
 
@@ -6,8 +6,9 @@ use super::Page;
 use super::table::{breaking, cell_or_none, folded, scrolling};
 use crate::record::DriveCell;
 use crate::report::group::{Group, groups, percentile};
-use crate::report::number::{figure, moment, times};
+use crate::report::number::{figure, moment, row, times};
 use crate::report::plot::{Axis, DotRow, Line, Mark, Panel, Point, Words, dots, key, lines};
+use crate::report::rate::{BYTES, CLIENT, cost_beside, stand_ins};
 use crate::report::thin::{POINTS_MAX, thin};
 use crate::spread::Spread;
 
@@ -58,6 +59,13 @@ fn part(group: &Group<'_>, at: usize, page: &Page) -> anyhow::Result<Markup> {
             @for cell in &group.cells { @for note in &cell.notes {
                 p.note { strong { (cell.broker) } ": " (note) }
             } }
+            @if !stand_ins(&group.cells).is_empty() {
+                p.note { "A broker's CPU is unknown: rates stand beside the client's, whose figures begin with " (CLIENT) "." }
+            }
+            @let unpriced = group.unpriced();
+            @if !unpriced.is_empty() {
+                p.note { "Left out, because no CPU is known that could stand beside it: " (row(&unpriced)) "." }
+            }
             @if !panels.is_empty() {
                 figure { div.panels { @for panel in &panels { (panel) } } }
                 (scrolling(&format!("Figures: {}", group.case), &table(group, &group.figures(), |cell, name| cell.figures.get(name))))
@@ -73,6 +81,7 @@ fn part(group: &Group<'_>, at: usize, page: &Page) -> anyhow::Result<Markup> {
             }
             @if let Some(timeline) = &timeline {
                 h4 { "Over time" }
+                @if let Some(price) = price(group) { p.note { (price) } }
                 figure { (timeline) figcaption { (key) } }
                 (folded("The timeline, as drawn", &points(group, ["s", "MB/s"], |cell| &cell.timeline)))
             }
@@ -87,7 +96,8 @@ fn figures(group: &Group<'_>, name: &str, id: &str, page: &Page) -> anyhow::Resu
         .filter_map(|cell| {
             let spread = cell.figures.get(name)?;
             let look = page.brokers.of(&cell.broker);
-            let mark = Mark { look, at: spread.median, bar: Some((spread.min, spread.max)) };
+            let bar = (spread.min < spread.max).then_some((spread.min, spread.max));
+            let mark = Mark { look, at: spread.median, bar };
             Some(DotRow { name: cell.broker.clone(), marks: vec![mark] })
         })
         .collect();
@@ -133,8 +143,19 @@ fn latency(group: &Group<'_>, at: usize, page: &Page) -> anyhow::Result<Option<M
         .map(Some)
 }
 
+/// What the throughput over time cost, broker by broker.
+fn price(group: &Group<'_>) -> Option<String> {
+    let cost = cost_beside(&group.cells, BYTES)?;
+    let each = group
+        .cells
+        .iter()
+        .filter_map(|cell| Some(format!("{} with {}", figure(cell.figures.get(&cost)?.median), cell.broker)));
+    Some(format!("At {cost} {}.", row(&each.collect::<Vec<_>>())))
+}
+
+/// Throughput over time; not without what it cost.
 fn timeline(group: &Group<'_>, at: usize, page: &Page) -> anyhow::Result<Option<Markup>> {
-    if group.cells.iter().all(|cell| cell.timeline.is_empty()) {
+    if price(group).is_none() || group.cells.iter().all(|cell| cell.timeline.is_empty()) {
         return Ok(None);
     }
     let drawn: Vec<Line> = group
@@ -207,5 +228,36 @@ fn points<'a>(
                 td.number { (figure(y)) }
             } } } }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::looks::Looks;
+    use crate::report::rate::tests::unknown;
+    use crate::report::testing::drive;
+
+    fn drawn(cells: &[DriveCell]) -> String {
+        let names = || cells.iter().map(|cell| &*cell.broker);
+        let page = Page { routes: Looks::new(names(), None), brokers: Looks::new(names(), None) };
+        section(cells, &page).unwrap().0
+    }
+
+    #[test]
+    fn throughput_over_time_says_what_it_cost() {
+        let page = drawn(&[drive("one", "produce", 0.5), drive("other", "produce", 1.5)]);
+        assert!(page.contains("At cpu_s_per_gb 0.500 with one and 1.50 with other."), "{page}");
+        assert!(!page.contains("CPU is unknown"));
+    }
+
+    #[test]
+    fn where_the_brokers_cpu_is_unknown_the_clients_stands_beside_it_or_there_is_no_plot() {
+        let mut cell = unknown("one");
+        let page = drawn(std::slice::from_ref(&cell));
+        assert!(page.contains("At client_cpu_s_per_gb 0.500 with one.") && page.contains("CPU is unknown"));
+        cell.figures.remove("client_cpu_s_per_gb");
+        let page = drawn(&[cell]);
+        assert!(!page.contains("Over time") && page.contains("Left out"), "{page}");
     }
 }

@@ -36,7 +36,7 @@ pub(crate) fn run(args: &DriveArgs) -> Result<()> {
     }
 }
 
-/// A flag that the first Ctrl-C or SIGTERM sets, and what waits for them.
+/// A flag that the first Ctrl-C, SIGTERM or SIGHUP sets, and what waits for them.
 fn stop_on_signal() -> Result<(Stop, Runtime)> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let stop = Stop::default();

@@ -17,8 +17,17 @@ const BY_BYTES: &[Row] =
 const BY_RECORDS: &[Row] =
     &[("cpu_us_per_record", "CPU us/record", 1.0), ("records_per_s", "records/s", 1.0)];
 const FROM_DISK: Row = ("disk_bytes_per_byte", "share from disk", 1.0);
-const OPENING: &[Row] =
-    &[("connects_per_s", "connects/s", 1.0), ("idle_kib_per_connection", "KiB/idle connection", 1.0)];
+const OPENING: &[Row] = &[
+    ("cpu_us_per_connect", "CPU us/connect", 1.0),
+    ("connects_per_s", "connects/s", 1.0),
+    ("idle_kib_per_connection", "KiB/idle connection", 1.0),
+];
+/// The client's CPU, which stands below a broker's that is unknown: no rate without a cost.
+const CLIENTS: &[(&str, Row)] = &[
+    ("cpu_s_per_gb", ("client_cpu_s_per_gb", "client's CPU s/GB", 1.0)),
+    ("cpu_us_per_record", ("client_cpu_us_per_record", "client's CPU us/record", 1.0)),
+    ("cpu_us_per_connect", ("client_cpu_us_per_connect", "client's CPU us/connect", 1.0)),
+];
 const LATE: Row = ("behind_ms", "client late, at most, ms", 1.0);
 /// The broker's process, and the client's, which should not be the one that is busy.
 const PROCESSES: &[Row] = &[
@@ -43,7 +52,7 @@ pub(super) fn print(out: &mut Out, cells: &[DriveCell]) -> Result<()> {
         }
     }
     let mut table = Table::new(&columns.iter().map(String::as_str).collect::<Vec<_>>());
-    for (at, row) in rows(&first.case).into_iter().enumerate() {
+    for (at, row) in rows(&first.case, cells).into_iter().enumerate() {
         // A rate without its cost says nothing: that the cost is unknown is said.
         let absent = if at == 0 { "unknown" } else { "" };
         if at == 0 || cells.iter().any(|cell| of(cell, row.0).is_some()) {
@@ -58,14 +67,21 @@ pub(super) fn print(out: &mut Out, cells: &[DriveCell]) -> Result<()> {
 }
 
 /// The rows of a case; the first is what it cost in CPU.
-fn rows(case: &str) -> Vec<Row> {
+fn rows(case: &str, cells: &[DriveCell]) -> Vec<Row> {
     let own = match case {
         "fetch-cold" => [BY_BYTES, &[FROM_DISK]].concat(),
         "end-to-end" => [BY_RECORDS, &[LATE]].concat(),
         "connections" => [BY_RECORDS, OPENING].concat(),
         _ => BY_BYTES.to_vec(),
     };
-    [own, PROCESSES.to_vec(), LATENCIES.to_vec()].concat()
+    let own = own.into_iter().flat_map(|row| [Some(row), stand_in(row.0, cells)]).flatten();
+    own.chain([PROCESSES, LATENCIES].concat()).collect()
+}
+
+/// What stands below a cost that some brokers do not have.
+fn stand_in(cost: &str, cells: &[DriveCell]) -> Option<Row> {
+    let (_, client) = CLIENTS.iter().find(|(of, _)| *of == cost)?;
+    cells.iter().any(|cell| of(cell, cost).is_none()).then_some(*client)
 }
 
 /// A figure of a cell, or a latency.
@@ -105,5 +121,38 @@ mod tests {
     fn a_figure_stands_with_its_spread_unless_there_is_none() {
         assert_eq!(spread(Spread { min: 1000.0, median: 1500.0, max: 2000.0 }, 1e3), "1.50 (1.00..2.00)");
         assert_eq!(spread(Spread { min: 0.5, median: 0.5, max: 0.5 }, 1.0), "0.500");
+    }
+
+    /// A cell as the lab writes it, with these figures.
+    fn cell(figures: &[&str]) -> DriveCell {
+        let spread = serde_json::json!({"min": 1.0, "median": 1.0, "max": 1.0});
+        let figures: serde_json::Map<_, _> =
+            figures.iter().map(|name| ((*name).to_owned(), spread.clone())).collect();
+        let machine = serde_json::json!({
+            "kernel": "", "cpu": "", "cpus": 1, "memory_mib": 1, "congestion_control": "",
+            "congestion_control_default": "", "offloads": {}, "file_system": "", "load": 0.0, "began": "",
+        });
+        serde_json::from_value(serde_json::json!({
+            "broker": "b", "case": "produce", "settings": {}, "figures": figures, "latency_us": {},
+            "distribution": [], "timeline": [], "rounds": 1, "machine": machine,
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn the_clients_cpu_stands_above_a_rate_whose_cost_to_the_broker_is_unknown() {
+        let names = |case: &str, cells: &[DriveCell]| {
+            rows(case, cells).into_iter().map(|row| row.0).take(3).collect::<Vec<_>>()
+        };
+        let (known, unknown) = (cell(&["cpu_s_per_gb"]), cell(&["client_cpu_s_per_gb"]));
+        assert_eq!(
+            names("produce", std::slice::from_ref(&known)),
+            ["cpu_s_per_gb", "mb_per_s", "records_per_s"]
+        );
+        let mixed = ["cpu_s_per_gb", "client_cpu_s_per_gb", "mb_per_s"];
+        assert_eq!(names("fetch-hot", &[known, unknown]), mixed);
+        let opening = rows("connections", &[cell(&[])]).into_iter().map(|row| row.0).collect::<Vec<_>>();
+        let at = |name| opening.iter().position(|row| *row == name).unwrap();
+        assert!(at("client_cpu_us_per_connect") < at("connects_per_s"), "{opening:?}");
     }
 }

@@ -1,0 +1,113 @@
+//! What must be known to read a cell: what was not as asked for, what could not be seen, what is not over all rounds.
+
+use std::collections::BTreeMap;
+
+use crate::spread::Spread;
+
+use super::plan::Case;
+
+/// A log of which less than this share came from the disk was not cold.
+const COLD: f64 = 0.9;
+/// One of which more than this share did was not hot.
+const HOT: f64 = 0.01;
+
+/// What the notes are about.
+#[derive(Debug)]
+pub(super) struct About<'a> {
+    pub(super) case: Case,
+    /// Why the broker's CPU is unknown.
+    pub(super) cpu_unknown: Option<&'a str>,
+    pub(super) figures: &'a BTreeMap<String, Spread>,
+    /// Figures that were measured once, before the rounds.
+    pub(super) once: Vec<&'a str>,
+    /// Figures without a ratio, because the first broker's was zero.
+    pub(super) over_zero: Vec<String>,
+}
+
+/// The notes, the gravest first.
+pub(super) fn notes(about: &About<'_>) -> Vec<String> {
+    let unknown = about.cpu_unknown.map(|why| format!("CPU unknown: {why}"));
+    let all = [unknown, residency(about), missing(about.figures), once(about), over_zero(about)];
+    all.into_iter().flatten().collect()
+}
+
+/// Whether the records lay where the case wants them, in its worst round.
+fn residency(about: &About<'_>) -> Option<String> {
+    let from_disk = about.figures.get("disk_bytes_per_byte");
+    let percent = |share: f64| format!("{:.0} % of the bytes came from the disk", share * 100.0);
+    match (about.case, from_disk) {
+        (Case::FetchCold, None) => Some(
+            "not verified: what the broker read from the disk cannot be seen (/proc/PID/io; run as its user or as root)"
+                .to_owned(),
+        ),
+        (Case::FetchCold, Some(share)) if share.min < COLD => {
+            Some(format!("not cold: in a round {}", percent(share.min)))
+        }
+        (Case::FetchHot, Some(share)) if share.max > HOT => {
+            Some(format!("not hot: in a round {}", percent(share.max)))
+        }
+        _ => None,
+    }
+}
+
+fn missing(figures: &BTreeMap<String, Spread>) -> Option<String> {
+    let some = figures.get("missing_records").is_some_and(|missing| missing.max > 0.0);
+    some.then(|| "some records never came: their latency counts to the end of the round".to_owned())
+}
+
+fn once(about: &About<'_>) -> Option<String> {
+    let names = about.once.join(", ");
+    (!names.is_empty()).then(|| format!("measured once, before the rounds, so without a spread: {names}"))
+}
+
+fn over_zero(about: &About<'_>) -> Option<String> {
+    let names = about.over_zero.join(", ");
+    (!names.is_empty()).then(|| format!("no ratio where the first broker's figure was 0 in a round: {names}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(case: Case, figures: &[(&str, [f64; 3])]) -> Vec<String> {
+        let spread = |[min, median, max]: [f64; 3]| Spread { min, median, max };
+        let figures = figures.iter().map(|(name, of)| ((*name).to_owned(), spread(*of))).collect();
+        let (once, over_zero) = (Vec::new(), Vec::new());
+        notes(&About { case, cpu_unknown: None, figures: &figures, once, over_zero })
+    }
+
+    #[test]
+    fn hot_and_cold_are_verified_in_their_worst_round() {
+        let disk = |shares| [("disk_bytes_per_byte", shares)];
+        assert_eq!(of(Case::FetchHot, &disk([0.0, 0.0, 0.005])), [""; 0]);
+        assert_eq!(of(Case::FetchCold, &disk([0.95, 1.0, 1.0])), [""; 0]);
+        assert_eq!(of(Case::Produce, &disk([0.5, 0.5, 0.5])), [""; 0]);
+        let hot = of(Case::FetchHot, &disk([0.0, 0.0, 0.25]));
+        assert_eq!(hot, ["not hot: in a round 25 % of the bytes came from the disk"]);
+        let cold = of(Case::FetchCold, &disk([0.5, 1.0, 1.0]));
+        assert_eq!(cold, ["not cold: in a round 50 % of the bytes came from the disk"]);
+    }
+
+    #[test]
+    fn what_nobody_could_see_is_not_called_cold() {
+        assert!(of(Case::FetchCold, &[])[0].starts_with("not verified: "));
+        assert_eq!(of(Case::FetchHot, &[]), [""; 0]);
+    }
+
+    #[test]
+    fn what_has_no_spread_or_no_ratio_is_named() {
+        let figures = BTreeMap::new();
+        let (once, over_zero) = (vec!["connects_per_s"], vec!["cpu_cores".to_owned()]);
+        let about = About {
+            case: Case::Connections,
+            cpu_unknown: Some("remote"),
+            figures: &figures,
+            once,
+            over_zero,
+        };
+        let said = notes(&about);
+        assert_eq!(said[0], "CPU unknown: remote");
+        assert!(said[1].contains("once") && said[1].ends_with(": connects_per_s"), "{said:?}");
+        assert!(said[2].contains("no ratio") && said[2].ends_with(": cpu_cores"), "{said:?}");
+    }
+}
