@@ -1,9 +1,8 @@
 //! Load on any Kafka brokers, side by side, with what it costs them.
 //!
 //! ```text
-//!   Plan (targets, cases, sizes, rounds) -> run -> Event::Step     what it does now, for a progress bar
-//!                                            |     Event::Note     what must be known to read the figures
-//!                                            |     Event::Cells    record::DriveCell, one for each broker and case
+//!   Plan (targets, cases, sizes, rounds) -> run -> Watch       what it does now, what must be known to read the figures
+//!                                            |     Audience    record::DriveCell, one for each broker and case
 //!                                            v
 //!   Broker -> Topic -> Load (produce, hot, cold, end_to_end, connections) -> race (threads, clock) -> Meter -> Tally
 //! ```
@@ -46,5 +45,5 @@ mod topic;
 
 pub use congestion::without_pacing;
 pub use plan::{Case, Plan};
-pub use run::{Event, run, was_stopped};
+pub use run::{Audience, run, was_stopped};
 pub use target::Target;
