@@ -164,12 +164,11 @@ fn a_link_that_cannot_be_had_is_told_and_the_others_are_measured() {
     assert_eq!(cells[0]["link"], "loopback");
     for link in ["veth", "veth-nosg"] {
         let cell = cells.iter().find(|cell| cell["link"] == link);
-        match cell {
-            Some(cell) => assert_eq!(cell["cpu_copies"], u64::from(link == "veth-nosg"), "{cell}"),
-            None => {
-                eprintln!("{link} cannot be had here");
-                assert!(told.lines().any(|line| line.starts_with(&format!("note: {link}"))), "{told}");
-            }
+        if let Some(cell) = cell {
+            assert_eq!(cell["cpu_copies"], u64::from(link == "veth-nosg"), "{cell}");
+        } else {
+            eprintln!("{link} cannot be had here");
+            assert!(told.lines().any(|line| line.starts_with(&format!("note: {link}"))), "{told}");
         }
     }
 }

@@ -6,9 +6,16 @@ use std::time::{Duration, Instant};
 
 use pagewire_zcopy::{BufferPool, FileRange, IoPool, PoolOptions, SendPlan, Transfer, TransferOptions};
 
+use rustix::time::{ClockId, clock_gettime};
+
 use crate::file::{drain, file, pair, set_cold};
 
 const FILE_BYTES: u64 = 2 << 30;
+
+fn process_cpu() -> f64 {
+    let time = clock_gettime(ClockId::ProcessCPUTime);
+    time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
+}
 
 pub(crate) fn run() {
     let file = file(FILE_BYTES);
@@ -25,6 +32,7 @@ pub(crate) fn run() {
     let mut plan = SendPlan::new();
     plan.push_file(whole);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let (began, before) = (Instant::now(), process_cpu());
     let mut polls = runtime.block_on(async {
         let (sender, receiver) = pair();
         sender.set_nonblocking(true).expect("non-blocking");
@@ -46,6 +54,12 @@ pub(crate) fn run() {
         drained.join().expect("the receiver");
         polls
     });
+    let (cpu, wall) = (process_cpu() - before, began.elapsed().as_secs_f64());
+    println!(
+        "  CPU of the whole process, receiver included: {:.3} s per GB, at {:.0} MB/s",
+        cpu / FILE_BYTES as f64 * 1e9,
+        FILE_BYTES as f64 / wall / 1e6
+    );
     polls.sort();
     let at = |share: f64| polls[((polls.len() - 1) as f64 * share) as usize].as_secs_f64() * 1e6;
     let over = polls.iter().filter(|poll| **poll > Duration::from_millis(1)).count();
