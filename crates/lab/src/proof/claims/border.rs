@@ -37,7 +37,8 @@ pub(super) fn read_and_send(bench: &mut Bench<'_>) -> anyhow::Result<Tried> {
         holds: is_copied(aliased).map(|copied| copied && are(crossings, 4.0)),
         evidence: format!(
             "{crossings:.1} crossings for each response of 1 MiB through a buffer of 1 MiB; read(2) fills the buffer (the \
-             first copy), and {:.0} % of what was sent out of it changed with the file (the second){pages}",
+             first copy), and {:.0} % of what was sent out of it changed with the file (what does not was copied into the \
+             socket, the second){pages}",
             aliased * 100.0
         ),
         figures,
@@ -76,8 +77,8 @@ pub(super) fn mapped(bench: &mut Bench<'_>) -> anyhow::Result<Tried> {
     Ok(Tried {
         holds: is_copied(aliased).map(|copied| copied && calls >= CALLS_OF_READ_AND_WRITE),
         evidence: format!(
-            "no read(2), and so no copy out of the page cache; {:.0} % of what was sent changed with the file, so the \
-             socket got a copy; {calls:.1} calls and {faults:.1} page faults for each response of 1 MiB that is mapped anew",
+            "no read(2), and so no copy out of the page cache; {:.0} % of what was sent changed with the file, and what \
+             does not was copied into the socket; {calls:.1} calls and {faults:.1} page faults for each response of 1 MiB that is mapped anew",
             aliased * 100.0
         ),
         figures: figures([
