@@ -27,8 +27,6 @@
 //! `latency_us` is from request to answer in `produce`, `fetch-hot` and `fetch-cold`, where the next request waits for the
 //! answer; in the other two from when a record was due. MB and GB are 10^6 and 10^9 bytes of record batches, as they are on the wire.
 
-#![allow(clippy::cast_precision_loss, reason = "figures are told with a few digits")]
-
 mod broker;
 pub mod client;
 mod congestion;

@@ -1,8 +1,8 @@
 //! Two costs, measured in turn, and what follows from them. Pure.
 //!
 //! What disturbs a round disturbs both, so the ratio is taken within each round. A verdict needs both: nearly all rounds
-//! on the same side of the bound (8 of 9 by chance: 1 in 50), and a middle clearly beyond it. Otherwise the figures do
-//! not decide.
+//! on the same side of the bound (8 of 9 by chance: 1 in 50), and both the middle ratio and the middles' ratio clearly
+//! beyond it. Otherwise the figures do not decide.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use anyhow::Context;
 use super::figures;
 use crate::spread::Spread;
 
-/// The middle ratio must lie so far beyond the bound.
+/// The ratios must lie so far beyond the bound.
 const MARGIN: f64 = 1.05;
 /// Of ten rounds, so many must agree.
 const AGREE_OF_TEN: usize = 8;
@@ -37,13 +37,20 @@ impl Compared {
         Ok(Self { one: of(one)?, other: of(other)?, ratios, ratio })
     }
 
+    /// The middle of the rounds' ratios.
+    pub(super) fn middle(&self) -> f64 {
+        self.ratio.median
+    }
+
     /// Whether `one` costs less than `bound` times `other`; `None`: the figures do not decide.
     pub(super) fn is_below(&self, bound: f64) -> Option<bool> {
         let most = (self.ratios.len() * AGREE_OF_TEN).div_ceil(10);
         let below = self.ratios.iter().filter(|ratio| **ratio < bound).count();
-        if below >= most && self.ratio.median * MARGIN <= bound {
+        let of_middles = self.one.median / self.other.median;
+        let (least, largest) = (self.ratio.median.min(of_middles), self.ratio.median.max(of_middles));
+        if below >= most && largest * MARGIN <= bound {
             Some(true)
-        } else if self.ratios.len() - below >= most && self.ratio.median >= bound * MARGIN {
+        } else if self.ratios.len() - below >= most && least >= bound * MARGIN {
             Some(false)
         } else {
             None
@@ -98,6 +105,14 @@ mod tests {
         assert_eq!(verdict([1.0; 9], 1.0), None);
         assert_eq!(verdict([1.06; 9], 1.1), None);
         assert_eq!(verdict([1.0; 9], 1.1), Some(true));
+    }
+
+    #[test]
+    fn middles_that_say_the_opposite_of_the_rounds_leave_it_open() {
+        // Four of five rounds say that the first is cheaper, the middles that it is dearer.
+        let (one, other) = ([1.0, 2.0, 5.0, 9.0, 9.1], [1.2, 2.4, 4.0, 10.0, 10.1]);
+        let compared = Compared::of(&one, &other).unwrap();
+        assert_eq!(compared.is_below(1.0), None);
     }
 
     #[test]

@@ -50,7 +50,7 @@ const ALL: [(&str, Try); 16] = [
         border::read_and_send,
     ),
     ("one call instead of two: sendfile crosses the border twice and copies nothing", border::sendfile),
-    ("sendfile costs less CPU than reading and writing", border::sendfile_cost),
+    ("sendfile costs the sender less CPU than reading and writing", border::sendfile_cost),
     ("mmap and send saves one copy and keeps the calls", border::mapped),
     ("each system call is a context switch", border::switches),
     ("transferTo of a library costs no more than the bare system call", border::transfer_to),
@@ -112,14 +112,19 @@ impl Bench<'_> {
         Ok(sample)
     }
 
-    /// CPU seconds per GB of two ways, measured in turn.
-    fn compare(&mut self, one: &str, other: &str) -> anyhow::Result<Compared> {
-        let (mut of_one, mut of_other) = (Vec::new(), Vec::new());
+    /// Streams by two ways, in turn.
+    fn streams(&mut self, one: &str, other: &str) -> anyhow::Result<Rounds> {
+        let mut rounds = Rounds::default();
         for _ in 0..ROUNDS {
-            of_one.push(self.stream(one)?.cpu_s_per_gb());
-            of_other.push(self.stream(other)?.cpu_s_per_gb());
+            rounds.one.push(self.stream(one)?);
+            rounds.other.push(self.stream(other)?);
         }
-        Compared::of(&of_one, &of_other)
+        Ok(rounds)
+    }
+
+    /// CPU seconds of the sender per GB of two ways, measured in turn.
+    fn compare(&mut self, one: &str, other: &str) -> anyhow::Result<Compared> {
+        self.streams(one, other)?.by(Sample::cpu_s_per_gb)
     }
 
     /// The line that a route got. Without the route, or with a control that changed as well, nothing is known.
@@ -138,6 +143,20 @@ impl Bench<'_> {
     /// The share of what that route had sent that changed with the file.
     fn aliased(&self, name: &str) -> anyhow::Result<f64> {
         self.route(name)?.aliased.context("nothing was overwritten")
+    }
+}
+
+/// Samples of two ways, in the order in which they were taken.
+#[derive(Default)]
+struct Rounds {
+    one: Vec<Sample>,
+    other: Vec<Sample>,
+}
+
+impl Rounds {
+    fn by(&self, figure: fn(&Sample) -> f64) -> anyhow::Result<Compared> {
+        let of = |samples: &[Sample]| samples.iter().map(figure).collect::<Vec<f64>>();
+        Compared::of(&of(&self.one), &of(&self.other))
     }
 }
 
