@@ -28,8 +28,9 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "pagewire-metadata",
         ],
     ),
-    ("pagewire-lab", &["pagewire-zcopy", "pagewire-record", "pagewire-wire"]),
-    ("pagewire-doctor", &["pagewire-zcopy", "pagewire-disk", "pagewire-log"]),
+    ("pagewire-offload", &[]),
+    ("pagewire-lab", &["pagewire-zcopy", "pagewire-record", "pagewire-wire", "pagewire-offload"]),
+    ("pagewire-doctor", &["pagewire-zcopy", "pagewire-disk", "pagewire-log", "pagewire-offload"]),
     (
         "pagewire-cli",
         &[

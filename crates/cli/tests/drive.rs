@@ -157,6 +157,8 @@ impl Endless {
     fn start(broker: &Broker) -> Self {
         let options = ["--rounds=1", "--warm-up=0", "--seconds=3600", "--round-bytes=64KiB", "--rate=200"];
         let args = [&["lab", "drive", "-o", "json", "produce", "end-to-end"], &options[..]].concat();
+        let report = broker.dir.path().join("report");
+        let args = [&args[..], &["--report", report.to_str().unwrap()]].concat();
         let mut command = broker.command(&args);
         let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let started = Self(child);
@@ -200,6 +202,10 @@ fn when_it_is_stopped_it_prints_what_it_has_and_removes_its_topics() {
         let run = drive.end();
         assert_eq!(run.code, Some(130), "{name}: {run:?}");
         assert_eq!(cells(&run.out)[0]["case"], "produce", "{name}");
+        let report = broker.dir.path().join("report");
+        let recorded = std::fs::read_to_string(report.join("drive.jsonl")).unwrap();
+        assert_eq!(cells(&recorded), cells(&run.out), "{name}");
+        assert!(report.join("index.html").is_file(), "{name}");
         assert_eq!(topics(&broker), "[]\n", "{name}");
     }
 }

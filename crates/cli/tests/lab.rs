@@ -4,6 +4,7 @@
 
 mod common;
 
+use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 
 use common::{pagewire, run, signal, wait};
@@ -87,6 +88,66 @@ fn a_table_names_the_cheapest_and_no_throughput_stands_without_its_cpu() {
 }
 
 #[test]
+fn of_several_settings_the_cheapest_of_all_stands_in_one_table_first() {
+    let table = run(&[
+        "lab",
+        "routes",
+        "--rounds",
+        "1",
+        "--mib",
+        "1",
+        "--file-dir",
+        DIR,
+        "--link",
+        "loopback",
+        "--size",
+        "4KiB,64KiB",
+        "--residency",
+        "hot",
+        "--route",
+        "copy,sendfile",
+    ])
+    .ok();
+    let header = table.lines().position(|line| line.starts_with("SETTING")).unwrap();
+    let rows: Vec<&str> = table.lines().skip(header + 1).take_while(|line| !line.is_empty()).collect();
+    assert_eq!(rows.len(), 2, "{table}");
+    assert!(rows[0].starts_with("loopback, hot, drain") && rows[1].starts_with("loopback, hot, read"));
+    assert!(rows.iter().all(|row| row.contains("copy") || row.contains("sendfile")), "{table}");
+    assert!(header < table.lines().position(|line| line.contains("CPU s/GB")).unwrap(), "{table}");
+}
+
+#[test]
+fn what_chooses_by_length_is_said_to_copy_only_where_it_chose_to() {
+    let cells =
+        routes(&["--route", "auto", "--size", "1KiB,256KiB", "--link", "loopback", "--residency", "hot"]);
+    for cell in &cells {
+        let copies = if cell["bytes"] == 1024 { 2 } else { 0 };
+        assert_eq!(cell["cpu_copies"], copies, "{cell}");
+    }
+}
+
+#[test]
+fn what_was_measured_becomes_a_page_beside_the_printed_lines() {
+    let dir = tempfile::tempdir_in(DIR).unwrap();
+    let report = dir.path().join("report");
+    let cells = routes(&[
+        "--route",
+        "copy",
+        "--size",
+        "64KiB",
+        "--link",
+        "loopback",
+        "--residency",
+        "hot",
+        "--report",
+        report.to_str().unwrap(),
+    ]);
+    let recorded = std::fs::read_to_string(report.join("routes.jsonl")).unwrap();
+    assert_eq!(lines(&recorded), cells);
+    assert!(std::fs::read_to_string(report.join("index.html")).unwrap().contains("copy"));
+}
+
+#[test]
 fn a_link_that_cannot_be_had_is_told_and_the_others_are_measured() {
     let output = run(&[
         "lab",
@@ -117,14 +178,18 @@ fn a_link_that_cannot_be_had_is_told_and_the_others_are_measured() {
             assert_eq!(cell["cpu_copies"], u64::from(link == "veth-nosg"), "{cell}");
         } else {
             eprintln!("{link} cannot be had here");
-            assert!(told.lines().any(|line| line.starts_with(link)), "{told}");
+            assert!(told.lines().any(|line| line.starts_with(&format!("note: {link}"))), "{told}");
         }
     }
 }
 
 #[test]
 fn sendfile_is_proved_not_to_copy_against_a_control_that_does() {
-    let proof = lines(&run(&["lab", "proof", "--file-dir", DIR, "-o", "json"]).ok());
+    let dir = tempfile::tempdir_in(DIR).unwrap();
+    let report = dir.path().join("report");
+    let to = report.to_str().unwrap();
+    let proof = lines(&run(&["lab", "proof", "--file-dir", DIR, "-o", "json", "--report", to]).ok());
+    assert_eq!(lines(&std::fs::read_to_string(report.join("proof.jsonl")).unwrap()), proof);
     let route = |name: &str| proof.iter().find(|line| line["route"] == name).unwrap();
     let sendfile = route("sendfile");
     assert_eq!(
@@ -134,6 +199,10 @@ fn sendfile_is_proved_not_to_copy_against_a_control_that_does() {
     assert!(sendfile["how"].as_str().unwrap().starts_with("aliasing"));
     let copy = route("copy");
     assert_eq!((&copy["aliased"], &copy["cpu_copies"]), (&0.0.into(), &2.into()));
+    for line in ["zerocopy", "uring"].map(route) {
+        let word = &line["kernel_word"];
+        assert!(line["available"] == false || word["completions"].as_u64().unwrap() > 0, "{line}");
+    }
     for line in proof.iter().filter(|line| line["available"] == false) {
         assert!(!line["why"].as_str().unwrap().is_empty(), "{line}");
     }
@@ -159,6 +228,29 @@ fn what_serve_reads_is_written_once_asked_for_and_not_before() {
     let text = std::fs::read_to_string(written["file"].as_str().unwrap()).unwrap();
     assert!(text.ends_with(written["thresholds"].as_str().unwrap()), "{text}");
     assert_eq!(calibrate(&["--print"])["before"], written["thresholds"]);
+
+    let mut serve = pagewire()
+        .args([
+            "serve",
+            "--listen",
+            "127.0.0.1:0",
+            "--log-level",
+            "info",
+            "--data-dir",
+            data.to_str().unwrap(),
+        ])
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut log = BufReader::new(serve.stderr.take().unwrap()).lines().map(Result::unwrap);
+    let said = log.find(|line| line.contains("record bytes go by size")).unwrap();
+    let rest = std::thread::spawn(move || log.for_each(drop));
+    signal(&serve, "TERM");
+    assert_eq!(wait(&mut serve), Some(0));
+    rest.join().unwrap();
+    let steps = written["thresholds"].as_str().unwrap().trim_end().replace('\n', ", ");
+    assert!(said.contains("origin=Measured") && said.contains(&steps), "{said}");
 }
 
 #[test]

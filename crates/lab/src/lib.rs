@@ -11,6 +11,11 @@
 //! No figure without its cost: throughput is never reported without the CPU seconds it took, and nothing without its
 //! spread over interleaved rounds.
 
+#![expect(
+    clippy::cast_precision_loss,
+    reason = "figures are told with a few digits, and have no use for the 53rd bit"
+)]
+
 pub mod calibrate;
 pub mod drive;
 pub mod machine;

@@ -1,4 +1,5 @@
-//! Who looks on while the lab works: told how far it is, and asked whether it should go on.
+//! Who looks on while the lab works: told how far it is, and asked whether it should go on. The same for whatever the lab
+//! does.
 
 /// Looks on. The lab calls it from the thread that measures, between measurements.
 pub trait Watch {
@@ -8,7 +9,10 @@ pub trait Watch {
     /// One step is done; `what` is next to be told about it.
     fn step(&mut self, what: &str);
 
-    /// Something a person should know once: a link that is missing, a file system that cannot be cold.
+    /// So many steps fall away.
+    fn skip(&mut self, steps: u64);
+
+    /// Something a person should know once: a link that is missing, a broker whose CPU cannot be seen.
     fn note(&mut self, line: &str);
 
     /// Whether the work should end with what there is.
@@ -23,6 +27,8 @@ impl Watch for Nobody {
     fn begin(&mut self, _steps: u64) {}
 
     fn step(&mut self, _what: &str) {}
+
+    fn skip(&mut self, _steps: u64) {}
 
     fn note(&mut self, _line: &str) {}
 

@@ -5,7 +5,8 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use super::ethtool::{self, Offloads};
+use pagewire_offload::Offloads;
+
 use crate::finding::Finding;
 use crate::{Plan, read};
 
@@ -28,7 +29,7 @@ struct Facts {
 }
 
 pub(crate) fn look(_: &Plan) -> Vec<Finding> {
-    let offloads = ethtool::offloads();
+    let offloads = pagewire_offload::all();
     let names = match names() {
         Ok(names) => names,
         Err(error) => return vec![Finding::unseen("interfaces", &error)],

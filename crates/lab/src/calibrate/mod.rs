@@ -74,12 +74,11 @@ pub fn run(program: &Program, dir: &Path, watch: &mut dyn Watch) -> anyhow::Resu
                 if !routes.contains(&route) {
                     continue;
                 }
-                match sample(&mut pair, route, bytes)? {
-                    Some(cpu_us) => note(&mut samples, bytes, route, cpu_us),
-                    None => {
-                        watch.note(&format!("{route}: refused by the kernel; left out"));
-                        routes.retain(|&other| other != route);
-                    }
+                if let Some(cpu_us) = sample(&mut pair, route, bytes)? {
+                    note(&mut samples, bytes, route, cpu_us);
+                } else {
+                    watch.note(&format!("{route}: refused by the kernel; left out"));
+                    routes.retain(|&other| other != route);
                 }
             }
         }

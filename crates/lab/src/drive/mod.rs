@@ -1,9 +1,8 @@
 //! Load on any Kafka brokers, side by side, with what it costs them.
 //!
 //! ```text
-//!   Plan (targets, cases, sizes, rounds) -> run -> Event::Step     what it does now, for a progress bar
-//!                                            |     Event::Note     what must be known to read the figures
-//!                                            |     Event::Cells    record::DriveCell, one for each broker and case
+//!   Plan (targets, cases, sizes, rounds) -> run -> Watch       what it does now, what must be known to read the figures
+//!                                            |     Audience    record::DriveCell, one for each broker and case
 //!                                            v
 //!   Broker -> Topic -> Load (produce, hot, cold, end_to_end, connections) -> race (threads, clock) -> Meter -> Tally
 //! ```
@@ -28,8 +27,6 @@
 //! `latency_us` is from request to answer in `produce`, `fetch-hot` and `fetch-cold`, where the next request waits for the
 //! answer; in the other two from when a record was due. MB and GB are 10^6 and 10^9 bytes of record batches, as they are on the wire.
 
-#![allow(clippy::cast_precision_loss, reason = "figures are told with a few digits")]
-
 mod broker;
 pub mod client;
 mod congestion;
@@ -47,5 +44,5 @@ mod topic;
 
 pub use congestion::without_pacing;
 pub use plan::{Case, Plan};
-pub use run::{Event, run, was_stopped};
+pub use run::{Audience, run, was_stopped};
 pub use target::Target;

@@ -13,6 +13,7 @@ use anyhow::{Context, Result};
 
 use crate::machine;
 use crate::record::{DriveCell, Machine};
+use crate::watch::Watch;
 
 use super::broker::Broker;
 use super::client::{Dial, Error, Stop};
@@ -25,22 +26,10 @@ use super::process;
 use super::tally::Tally;
 use super::topic::leftovers;
 
-/// What a run reports while it goes on.
-#[derive(Debug)]
-pub enum Event<'a> {
-    /// Something begins; so many of all steps are done.
-    Step {
-        /// What begins.
-        what: String,
-        /// Steps done.
-        done: usize,
-        /// All steps.
-        total: usize,
-    },
-    /// Something that whoever reads the figures must know.
-    Note(String),
+/// Looks on, and takes what was measured as soon as it is there: a drive may take an hour.
+pub trait Audience: Watch {
     /// A case is over: one cell for each broker, in their order.
-    Cells(&'a [DriveCell]),
+    fn take(&mut self, cells: &[DriveCell]);
 }
 
 /// Runs the plan. What was measured before an error, or before it was stopped, is reported all the same, and the
@@ -48,13 +37,14 @@ pub enum Event<'a> {
 ///
 /// # Errors
 /// The first failure of a broker; [`Error::Stopped`] when `stop` was set.
-pub fn run(plan: &Plan, stop: &Stop, tell: &mut dyn FnMut(Event<'_>)) -> Result<()> {
+pub fn run(plan: &Plan, stop: &Stop, audience: &mut dyn Audience) -> Result<()> {
     let dial =
         Dial { congestion_control: plan.congestion_control.clone(), stop: stop.clone(), ..Dial::default() };
     let meet = |target| Broker::meet(target, &dial).with_context(|| format!("broker {target}"));
     let brokers = plan.targets.iter().map(meet).collect::<Result<Vec<_>>>()?;
     let total = plan.cases.len() * brokers.len() * (1 + plan.warm_up + plan.rounds);
-    let mut run = Run { plan, stop, brokers, done: 0, total, tell };
+    audience.begin(total as u64);
+    let mut run = Run { plan, stop, brokers, audience };
     run.say_what_is_found();
     plan.cases.iter().try_for_each(|case| run.case(*case))
 }
@@ -63,9 +53,7 @@ struct Run<'r> {
     plan: &'r Plan,
     stop: &'r Stop,
     brokers: Vec<Broker>,
-    done: usize,
-    total: usize,
-    tell: &'r mut dyn FnMut(Event<'_>),
+    audience: &'r mut dyn Audience,
 }
 
 /// A broker in a case.
@@ -84,18 +72,14 @@ impl Run<'_> {
         };
         let unknown = self.brokers.iter().filter_map(unknown);
         let notes: Vec<String> = unknown.chain(self.brokers.iter().filter_map(leftovers)).collect();
-        notes.into_iter().chain(congestion::warning()).for_each(|note| (self.tell)(Event::Note(note)));
-    }
-
-    fn step(&mut self, what: String) {
-        (self.tell)(Event::Step { what, done: self.done, total: self.total });
-        self.done += 1;
+        notes.into_iter().chain(congestion::warning()).for_each(|note| self.audience.note(&note));
     }
 
     /// One case over all brokers. Reports what it measured and removes its topics, however it ends.
     fn case(&mut self, case: Case) -> Result<()> {
         if self.skip(case) {
-            self.done += self.brokers.len() * (1 + self.plan.warm_up + self.plan.rounds);
+            let steps = self.brokers.len() * (1 + self.plan.warm_up + self.plan.rounds);
+            self.audience.skip(steps as u64);
             return Ok(());
         }
         let machine = self.machine();
@@ -103,7 +87,7 @@ impl Run<'_> {
         let ended = self.enter(case, &mut entrants).and_then(|()| self.rounds(case, &mut entrants));
         for entrant in &mut entrants {
             if let Err(error) = entrant.load.topic().remove() {
-                (self.tell)(Event::Note(format!("{}: {error}", entrant.broker.name)));
+                self.audience.note(&format!("{}: {error}", entrant.broker.name));
             }
         }
         let (first, plan) = (entrants.first(), self.plan);
@@ -112,7 +96,7 @@ impl Run<'_> {
             let first = first.filter(|_| at > 0).map(|first| &first.tally);
             entrant.tally.cell((case, plan), &entrant.broker, first, &machine)
         });
-        (self.tell)(Event::Cells(&cells.collect::<Vec<_>>()));
+        self.audience.take(&cells.collect::<Vec<_>>());
         ended
     }
 
@@ -141,12 +125,12 @@ impl Run<'_> {
     }
 
     fn say_skipped(&mut self, case: Case, broker: &str, why: &str) {
-        (self.tell)(Event::Note(format!("{} is skipped: {broker}: {why}", case.name())));
+        self.audience.note(&format!("{} is skipped: {broker}: {why}", case.name()));
     }
 
     fn enter(&mut self, case: Case, entrants: &mut Vec<Entrant>) -> Result<()> {
         for broker in self.brokers.clone() {
-            self.step(format!("{} {}: preparing", case.name(), broker.name));
+            self.audience.step(&format!("{} {}: preparing", case.name(), broker.name));
             let prepared = prepare(case, self.plan, &broker);
             let mut load = prepared.with_context(|| format!("{} of broker {}", case.name(), broker.name))?;
             if broker.pid().is_some() && load.topic().is_spread() {
@@ -154,7 +138,7 @@ impl Run<'_> {
                     "{}: other brokers of its cluster lead some partitions; their CPU is not seen",
                     broker.name
                 );
-                (self.tell)(Event::Note(note));
+                self.audience.note(&note);
             }
             let tally = Tally::with(load.once());
             entrants.push(Entrant { broker, load, tally });
@@ -172,7 +156,7 @@ impl Run<'_> {
                     Some(number) => format!("round {}/{}", number + 1, self.plan.rounds),
                     None => "warm-up".to_owned(),
                 };
-                self.step(format!("{} {}: {which}", case.name(), entrant.broker.name));
+                self.audience.step(&format!("{} {}: {which}", case.name(), entrant.broker.name));
                 if let Err(why) = entrant.load.before() {
                     self.say_skipped(case, &entrant.broker.name, &why);
                     return Ok(());

@@ -11,11 +11,6 @@
 //! kernel) is text in it, never markup: the templates escape, and so does the drawing. A section without records is left
 //! out. Figures keep their spread, and losses are shown like wins.
 
-#![expect(
-    clippy::cast_precision_loss,
-    reason = "what is drawn or rounded to three digits has no use for the 53rd bit"
-)]
-
 mod files;
 mod group;
 mod lines;

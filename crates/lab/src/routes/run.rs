@@ -9,6 +9,7 @@ use anyhow::ensure;
 use super::cell::cell;
 use super::matrix::{Matrix, Setting};
 use crate::machine;
+use crate::measure::way::Way;
 use crate::measure::worker::Program;
 use crate::measure::worker::protocol::Load;
 use crate::measure::{Pair, Run, Sample};
@@ -129,15 +130,24 @@ fn cells(matrix: &Matrix, pairs: &mut [Pair], samples: &Samples, machine: &Machi
         let mut copies = HashMap::new();
         for setting in matrix.settings(pair.link) {
             let Some(of_cell) = samples.get(&setting) else { continue };
-            let bare = samples.get(&setting.by(crate::measure::way::Way::FLOOR));
+            let bare = samples.get(&setting.by(Way::FLOOR));
+            let bytes = aliasing_bytes(setting);
             let aliased = *copies
-                .entry(setting.way)
-                .or_insert_with(|| pair.alias(setting.way, ALIASING_BYTES).ok().map(|test| test.aliased));
+                .entry((setting.way, bytes))
+                .or_insert_with(|| pair.alias(setting.way, bytes).ok().map(|test| test.aliased));
             let counted = pair.syscalls_counted;
             cells.extend(cell(setting, of_cell, bare.map(Vec::as_slice), aliased, counted, &machine));
         }
     }
     cells
+}
+
+/// What the aliasing test of a cell sends. A way does the same at each length, but for the one that chooses by it.
+fn aliasing_bytes(setting: Setting) -> u64 {
+    match setting.way {
+        Way::Auto => setting.bytes.min(ALIASING_BYTES),
+        _ => ALIASING_BYTES,
+    }
 }
 
 impl Link {

@@ -41,6 +41,7 @@ the median of the rounds' ratios to the first broker; (least..most) follows a fi
 Examples:
   pagewire lab drive --quick                                        every case on 127.0.0.1:9092, in half a minute
   pagewire lab drive -b ours=127.0.0.1:9092 -b kafka=127.0.0.1:9192 --quick
+  pagewire lab drive --quick --report load                          and a page with plots: load/index.html
   pagewire lab drive -b kafka=127.0.0.1:9192,4242 produce --acks all --compression zstd --record-bytes 200
   pagewire lab drive end-to-end --rate 20000 --seconds 30 --rounds 3
   pagewire lab drive connections --busy 1000 --idle 5000 --rate 5000
@@ -123,6 +124,8 @@ pub(crate) struct DriveArgs {
     /// Congestion control of the client's sockets [default: the system's, or cubic or reno where that is bbr]
     #[arg(long, value_name = "NAME", help_heading = LOAD)]
     pub(crate) congestion_control: Option<String>,
+    #[command(flatten)]
+    pub(crate) report: super::report::ReportTo,
     /// Tables for people, JSON for programs: one object a line for each broker and case
     #[arg(
         short = 'o',

@@ -17,11 +17,13 @@ use crate::output::Format;
     about = "Prove which routes copy, and try what people say about them",
     after_help = "How to read it: ALIASED is the share of the bytes that changed after they had been sent; 100 % means that \
 no CPU copied them. CONTROL is the same of the copying way and must be 0 %. PAGES/BYTE is memory that the kernel took for \
-each byte sent: about 1 for a copy, 0 for none.
+each byte sent: about 1 for a copy, 0 for none. REPORTED is what the kernel itself says of sends that it was to carry out \
+without a copy. A claim is OPEN where it could not be tried, or where the rounds do not agree.
 
 Examples:
   pagewire lab proof
   sudo pagewire lab proof                               with page allocations and scatter-gather
+  pagewire lab proof --report proof                     and a page that shows it: proof/index.html
   pagewire lab proof -o json | jq 'select(.aliased == 1)'
   pagewire lab proof -o json | jq -r 'select(.holds == false) | .claim'"
 )]
@@ -29,6 +31,8 @@ pub(crate) struct ProofArgs {
     /// Where the files to send are made; they have no name and are gone afterwards [default: the current directory]
     #[arg(long, value_name = "DIR")]
     pub(crate) file_dir: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) report: super::report::ReportTo,
     /// Tables for people, JSON for programs
     #[arg(
         short = 'o',

@@ -29,6 +29,7 @@ Examples:
   pagewire lab routes --quick                           the answer in under a minute
   pagewire lab routes --size 4KiB,64KiB,1MiB --detail   three sizes, every figure
   pagewire lab routes --route copy,sendfile --residency cold --file-dir /var/lib/pagewire
+  pagewire lab routes --quick --report routes           the same, and a page with plots: routes/index.html
   sudo pagewire lab routes --link veth,veth-nosg        what a card without scatter-gather costs
   pagewire lab routes --quick -o json | jq -r '[.route, .bytes, .cpu_s_per_gb.median] | @tsv'"
 )]
@@ -66,6 +67,8 @@ pub(crate) struct RoutesArgs {
     /// Every cell with its spread, not only the cheapest
     #[arg(long)]
     pub(crate) detail: bool,
+    #[command(flatten)]
+    pub(crate) report: super::report::ReportTo,
     /// Tables for people, JSON for programs
     #[arg(
         short = 'o',

@@ -1,6 +1,7 @@
 //! Looking on while the lab works: a progress line on standard error, and Ctrl-C, which ends the work with what there
 //! is.
 
+use pagewire_lab::drive::client::Stop;
 use pagewire_lab::watch::Watch;
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
@@ -16,19 +17,35 @@ pub(super) struct Looking {
     progress: Progress,
     done: u64,
     /// Where signals are waited for.
-    _runtime: Runtime,
+    runtime: Runtime,
 }
 
 impl Looking {
     pub(super) fn new() -> anyhow::Result<Self> {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
         let stop = runtime.block_on(async { stop::on_signal() })?;
-        Ok(Self { stop, progress: Progress::new(false, None), done: 0, _runtime: runtime })
+        Ok(Self { stop, progress: Progress::new(false, None), done: 0, runtime })
     }
 
     /// To be called when everything is printed: work that was stopped is not done.
     pub(super) fn end(&self) -> anyhow::Result<()> {
         if self.stop.is_cancelled() { Err(Stopped.into()) } else { Ok(()) }
+    }
+
+    /// A flag for threads that do not come by here: set when the work is to end.
+    pub(super) fn flag(&self) -> Stop {
+        let (flag, token) = (Stop::default(), self.stop.clone());
+        let set = flag.clone();
+        self.runtime.spawn(async move {
+            token.cancelled().await;
+            set.set();
+        });
+        flag
+    }
+
+    /// Prints, with the progress line out of the way meanwhile.
+    pub(super) fn aside<T>(&self, print: impl FnOnce() -> T) -> T {
+        self.progress.aside(print)
     }
 
     /// Takes the progress line away, so that results can be printed.
@@ -49,8 +66,12 @@ impl Watch for Looking {
         self.done += 1;
     }
 
+    fn skip(&mut self, steps: u64) {
+        self.done += steps;
+    }
+
     fn note(&mut self, line: &str) {
-        self.progress.note(line);
+        self.progress.note(&format!("note: {line}"));
     }
 
     fn is_stopped(&self) -> bool {

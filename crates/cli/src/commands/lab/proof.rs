@@ -2,10 +2,11 @@
 
 use pagewire_lab::measure::worker::Program;
 use pagewire_lab::proof::{self, Proof};
-use pagewire_lab::record::{Claim, ProofLine};
+use pagewire_lab::record::{Claim, KernelWord, ProofLine};
+use pagewire_lab::report::Records;
 
 use super::looking::Looking;
-use super::place;
+use super::{place, report};
 use crate::args::lab::proof::ProofArgs;
 use crate::output::{Format, Out, Table};
 
@@ -24,6 +25,10 @@ pub(crate) fn run(args: &ProofArgs) -> anyhow::Result<()> {
         Format::Table => print(&proof, &mut out)?,
     }
     out.flush()?;
+    report::of_run(&args.report, || {
+        let Proof { routes, claims } = proof;
+        Records { proof: routes, claims, ..Records::default() }
+    })?;
     looking.end()
 }
 
@@ -54,15 +59,20 @@ fn row(line: &ProofLine) -> [String; 7] {
         percent(line.aliased),
         percent(line.control),
         line.allocated.map(|share| format!("{share:.2}")).unwrap_or_default(),
-        line.reported_copied.map(|share| format!("{:.0} % copied", share * 100.0)).unwrap_or_default(),
+        line.kernel_word.map(reported).unwrap_or_default(),
         line.how.clone().unwrap_or_default(),
     ]
+}
+
+/// What the kernel said of its own sends.
+fn reported(word: KernelWord) -> String {
+    format!("{} of {} copied", word.copied, word.completions)
 }
 
 fn verdict(claim: &Claim) -> &'static str {
     match claim.holds {
         Some(true) => "TRUE   ",
         Some(false) => "FALSE  ",
-        None => "UNTRIED",
+        None => "OPEN   ",
     }
 }

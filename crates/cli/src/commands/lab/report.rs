@@ -36,11 +36,16 @@ pub(crate) fn run(args: &ReportArgs) -> anyhow::Result<()> {
     out.flush()
 }
 
-/// Writes the report that the options of a command ask for, if they do. `records` is called only then.
-#[cfg_attr(not(test), expect(dead_code, reason = "the commands that measure call it when they record"))]
+/// Writes the report that the options of a command ask for, if they do and anything was recorded before it ended.
+/// `records` is called only then.
 pub(super) fn of_run(to: &ReportTo, records: impl FnOnce() -> Records) -> anyhow::Result<()> {
     let Some(dir) = &to.report else { return Ok(()) };
-    let page = report::write(dir, &records())?;
+    let records = records();
+    if records.is_empty() {
+        complain("report: nothing was measured, so there is none");
+        return Ok(());
+    }
+    let page = report::write(dir, &records)?;
     complain(format_args!("report: {}", page.display()));
     Ok(())
 }
@@ -92,5 +97,13 @@ mod tests {
     fn the_report_of_a_run_is_written_only_where_it_is_asked_for() {
         let asked = || panic!("nobody asked");
         of_run(&ReportTo::default(), asked).unwrap();
+    }
+
+    #[test]
+    fn a_run_that_measured_nothing_has_no_report() {
+        let dir = tempfile::tempdir().unwrap();
+        let to = ReportTo { report: Some(dir.path().join("report")) };
+        of_run(&to, Records::default).unwrap();
+        assert!(!dir.path().join("report").exists());
     }
 }

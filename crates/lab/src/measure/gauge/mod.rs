@@ -14,15 +14,15 @@ pub(crate) use syscalls::SyscallCounter;
 
 /// What a process has used so far, or between two readings.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
-pub struct Usage {
+pub(crate) struct Usage {
     /// Nanoseconds of CPU, in the program and in the kernel.
-    pub cpu_ns: u64,
+    pub(crate) cpu_ns: u64,
     /// Page faults, minor and major.
-    pub faults: u64,
+    pub(crate) faults: u64,
     /// Times it gave the CPU up to wait.
-    pub waits: u64,
+    pub(crate) waits: u64,
     /// Times the CPU was taken from it.
-    pub preemptions: u64,
+    pub(crate) preemptions: u64,
 }
 
 impl Usage {

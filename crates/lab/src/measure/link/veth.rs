@@ -9,8 +9,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, bail};
 use nix::sched::{CloneFlags, unshare};
-
-use super::offload;
+use pagewire_offload::SCATTER_GATHER;
 
 /// The ends' names, each in its own namespace.
 pub(crate) const SENDER: &str = "pagewire0";
@@ -40,7 +39,8 @@ fn set_up(interface: &str, address: IpAddr, scatter_gather: bool) -> anyhow::Res
     ip(&["link", "set", "lo", "up"])?;
     ip(&["address", "add", &format!("{address}/30"), "dev", interface])?;
     if !scatter_gather {
-        offload::set(interface, offload::SCATTER_GATHER, false)?;
+        pagewire_offload::set(interface, SCATTER_GATHER, false)
+            .with_context(|| format!("{SCATTER_GATHER} of {interface}"))?;
     }
     ip(&["link", "set", interface, "up"])
 }

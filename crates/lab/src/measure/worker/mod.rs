@@ -31,7 +31,7 @@ use crate::measure::link::{self, offload};
 pub const WORD: &str = "lab-worker";
 
 /// No wait on a socket is longer: a measurement that hangs is an error.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_mins(1);
 
 /// Works until the orders end. For the program that was started with [`WORD`].
 ///

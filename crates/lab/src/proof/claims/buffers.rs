@@ -5,18 +5,17 @@ use std::fs::File;
 use anyhow::{Context, ensure};
 use pagewire_zcopy::DirectBuffer;
 
-use super::{Bench, ROUNDS, Tried, figures};
+use super::compared::Compared;
+use super::{Bench, ROUNDS, Tried};
 use crate::measure::gauge::Usage;
 use crate::measure::worker::filled;
-use crate::spread::Spread;
 
 const PAGE: usize = 4096;
 const BUFFER_BYTES: usize = 1 << 20;
 const READS: u64 = 8;
 /// Where allocators put large blocks: behind their own header, at the start of a page.
 const HEAP_DISTANCE: usize = 16;
-/// Differences below this are noise.
-const CLEARLY: f64 = 1.2;
+const UNIT: &str = "CPU s/GB";
 
 /// CPU seconds per GB of reading a hot file into `buffer`.
 fn read_into(file: &File, buffer: &mut [u8]) -> anyhow::Result<f64> {
@@ -36,8 +35,9 @@ fn at(memory: &mut [u8], distance: usize) -> anyhow::Result<&mut [u8]> {
     memory.get_mut(skip..skip + BUFFER_BYTES).context("memory that is too short")
 }
 
-/// Middle CPU seconds per GB: a page-aligned buffer, and another in turn; and how far that lies behind a page's start.
-fn measure(bench: &Bench<'_>, distance: Option<usize>) -> anyhow::Result<(f64, f64, usize)> {
+/// Reading into a buffer and, in turn, into one that begins at the start of a page; and how far the first lies behind
+/// such a start.
+fn measure(bench: &Bench<'_>, distance: Option<usize>) -> anyhow::Result<(Compared, usize)> {
     let file = filled(bench.dir, b'D', READS * BUFFER_BYTES as u64)?;
     let mut aligned = DirectBuffer::unpooled(BUFFER_BYTES)?;
     let mut memory = vec![1; BUFFER_BYTES + 2 * PAGE];
@@ -53,42 +53,30 @@ fn measure(bench: &Bench<'_>, distance: Option<usize>) -> anyhow::Result<(f64, f
         ours.push(read_into(&file, aligned.get_mut(..BUFFER_BYTES).context("a short buffer")?)?);
         theirs.push(read_into(&file, other)?);
     }
-    let middle = |samples: &[f64]| Spread::of(samples).map_or(0.0, |spread| spread.median);
-    Ok((middle(&ours), middle(&theirs), lies_at))
+    Ok((Compared::of(&theirs, &ours)?, lies_at))
 }
 
 pub(super) fn heap_or_direct(bench: &mut Bench<'_>) -> anyhow::Result<Tried> {
-    let (direct, heap, lies_at) = measure(bench, None)?;
-    let ratio = heap / direct;
+    let (compared, lies_at) = measure(bench, None)?;
+    let told =
+        compared.told("reading 1 MiB at a time: into a Vec", "into a page-aligned DirectBuffer", UNIT, 3);
+    let mut figures = compared.figures("heap_cpu_s_per_gb", "direct_cpu_s_per_gb");
+    figures.insert("heap_behind_page_bytes".to_owned(), lies_at as f64);
     Ok(Tried {
-        holds: ratio > CLEARLY,
-        evidence: format!(
-            "reading 1 MiB at a time: into a page-aligned DirectBuffer {direct:.3} CPU s/GB, into a Vec \
-             {heap:.3}: {ratio:.1} times; the allocator put it {lies_at} bytes behind the start of a page"
-        ),
-        figures: figures([
-            ("direct_cpu_s_per_gb", direct),
-            ("heap_cpu_s_per_gb", heap),
-            ("ratio", ratio),
-            ("heap_behind_page_bytes", lies_at as f64),
-        ]),
+        holds: compared.is_below(1.0).map(|heap_is_cheaper| !heap_is_cheaper),
+        evidence: format!("{told}; the allocator had put the Vec {lies_at} bytes behind the start of a page"),
+        figures,
     })
 }
 
 pub(super) fn alignment(bench: &mut Bench<'_>) -> anyhow::Result<Tried> {
-    let (aligned, behind, _) = measure(bench, Some(HEAP_DISTANCE))?;
-    let ratio = behind / aligned;
+    let (compared, _) = measure(bench, Some(HEAP_DISTANCE))?;
+    let behind =
+        format!("reading 1 MiB at a time: into memory {HEAP_DISTANCE} bytes behind the start of a page");
     Ok(Tried {
-        holds: ratio > CLEARLY,
-        evidence: format!(
-            "reading 1 MiB at a time: into memory at the start of a page {aligned:.3} CPU s/GB, {HEAP_DISTANCE} bytes \
-             behind it {behind:.3}: {ratio:.1} times"
-        ),
-        figures: figures([
-            ("aligned_cpu_s_per_gb", aligned),
-            ("behind_cpu_s_per_gb", behind),
-            ("ratio", ratio),
-        ]),
+        holds: compared.is_below(1.0).map(|behind_is_cheaper| !behind_is_cheaper),
+        evidence: compared.told(&behind, "at it", UNIT, 3),
+        figures: compared.figures("behind_cpu_s_per_gb", "aligned_cpu_s_per_gb"),
     })
 }
 

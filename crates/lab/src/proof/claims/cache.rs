@@ -7,9 +7,9 @@ use std::time::Instant;
 
 use pagewire_zcopy::{Residency, residency};
 
+use super::compared::Compared;
 use super::{Bench, Tried, figures};
 use crate::measure::worker::{chill, filled};
-use crate::spread::Spread;
 
 /// Bytes of one call: fits into a socket that is read meanwhile.
 const CALL_BYTES: usize = 256 << 10;
@@ -39,24 +39,28 @@ fn call_us(sender: &TcpStream, file: &File, bytes: usize) -> anyhow::Result<(f64
 }
 
 pub(super) fn cold_call(bench: &mut Bench<'_>) -> anyhow::Result<Tried> {
-    let file = filled(bench.dir, b'C', CALL_BYTES as u64)?;
     let (mut hot, mut cold) = (Vec::new(), Vec::new());
     for _ in 0..CALLS {
-        // A connection for each, so that none finds the socket full.
+        // A file for each, since a socket may still hold the pages of the one before; and a connection for each, so that
+        // none finds the socket full.
+        let file = filled(bench.dir, b'C', CALL_BYTES as u64)?;
         chill(&file, CALL_BYTES as u64)?;
         cold.push(call_us(&connection()?, &file, CALL_BYTES)?.0);
         hot.push(call_us(&connection()?, &file, CALL_BYTES)?.0);
     }
-    let middle =
-        |samples: &[f64]| Spread::of(samples).map_or((0.0, 0.0), |spread| (spread.median, spread.max));
-    let ((hot, _), (cold, worst)) = (middle(&hot), middle(&cold));
+    let compared = Compared::of(&cold, &hot)?;
+    let told = compared.told(
+        "one call for 256 KiB on a non-blocking socket took, with the file on the disk alone,",
+        "with the file in the page cache",
+        "us",
+        0,
+    );
     Ok(Tried {
-        holds: cold < hot * CLEARLY,
+        holds: compared.is_below(CLEARLY),
         evidence: format!(
-            "one call for 256 KiB on a non-blocking socket: {hot:.0} us with the file in the page cache, {cold:.0} us \
-             without ({worst:.0} us at worst); it waits for the disk, and the thread with it"
+            "{told}; what is longer is the wait for the disk, and the thread waits in the call"
         ),
-        figures: figures([("hot_call_us", hot), ("cold_call_us", cold), ("cold_call_max_us", worst)]),
+        figures: compared.figures("cold_call_us", "hot_call_us"),
     })
 }
 
@@ -64,9 +68,10 @@ pub(super) fn needs_the_cache(bench: &mut Bench<'_>) -> anyhow::Result<Tried> {
     let file = filled(bench.dir, b'C', CALL_BYTES as u64)?;
     chill(&file, CALL_BYTES as u64)?;
     let (_, sent) = call_us(&connection()?, &file, CALL_BYTES)?;
-    let cached = residency(&file, 0, sent as u64) == Residency::Resident;
+    let residency = residency(&file, 0, sent as u64);
+    let cached = residency == Residency::Resident;
     Ok(Tried {
-        holds: !cached,
+        holds: (residency != Residency::Unknown).then_some(!cached),
         evidence: format!(
             "of a file that was not in the page cache sendfile sent {sent} bytes; afterwards they {} in it",
             if cached { "are" } else { "are not" }

@@ -16,7 +16,7 @@ pub(super) fn epoll(_: &mut Bench<'_>) -> anyhow::Result<Tried> {
         }
     };
     Ok(Tried {
-        holds,
+        holds: Some(holds),
         evidence: format!("mmap(2) of an epoll instance {said}; events are copied out by epoll_wait(2)"),
         figures: figures([("errno", f64::from(number))]),
     })

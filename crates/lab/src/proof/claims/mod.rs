@@ -4,6 +4,7 @@
 mod border;
 mod buffers;
 mod cache;
+mod compared;
 mod direct;
 mod gather;
 mod kernel;
@@ -11,6 +12,9 @@ mod kernel;
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use anyhow::{Context, bail, ensure};
+
+use self::compared::Compared;
 use crate::measure::way::Way;
 use crate::measure::worker::Program;
 use crate::measure::worker::protocol::Load;
@@ -28,7 +32,8 @@ pub(super) struct Bench<'b> {
 
 /// What trying gave.
 pub(super) struct Tried {
-    pub(super) holds: bool,
+    /// `None`: what was measured does not decide.
+    pub(super) holds: Option<bool>,
     pub(super) evidence: String,
     pub(super) figures: BTreeMap<String, f64>,
 }
@@ -39,12 +44,13 @@ type Try = fn(&mut Bench<'_>) -> anyhow::Result<Tried>;
 pub(super) const COUNT: usize = ALL.len();
 
 /// What is said, and how it is tried; in the order of the explanation that most people know.
-const ALL: [(&str, Try); 15] = [
+const ALL: [(&str, Try); 16] = [
     (
         "read and send crosses the border four times for each buffer and copies by CPU twice",
         border::read_and_send,
     ),
     ("one call instead of two: sendfile crosses the border twice and copies nothing", border::sendfile),
+    ("sendfile costs the sender less CPU than reading and writing", border::sendfile_cost),
     ("mmap and send saves one copy and keeps the calls", border::mapped),
     ("each system call is a context switch", border::switches),
     ("transferTo of a library costs no more than the bare system call", border::transfer_to),
@@ -70,7 +76,7 @@ pub(super) fn all(bench: &mut Bench<'_>, watch: &mut dyn Watch, claims: &mut Vec
         claims.push(match try_it(bench) {
             Ok(tried) => Claim {
                 claim: claim.to_owned(),
-                holds: Some(tried.holds),
+                holds: tried.holds,
                 evidence: tried.evidence,
                 figures: tried.figures,
             },
@@ -86,6 +92,9 @@ pub(super) fn all(bench: &mut Bench<'_>, watch: &mut dyn Watch, claims: &mut Vec
 
 /// Rounds of which the middle one is taken.
 const ROUNDS: usize = 9;
+/// Of what changed with the file after it had been sent: more than this share means no copy, less than the other a copy.
+const BY_REFERENCE: f64 = 0.99;
+const COPIED: f64 = 0.01;
 /// Responses of 1 MiB: large enough that the price of calls does not matter.
 const STREAM: Load = Load { bytes: 1 << 20, header_bytes: 0, responses: 64 };
 
@@ -103,20 +112,62 @@ impl Bench<'_> {
         Ok(sample)
     }
 
-    /// Middle CPU seconds per GB of several ways, measured in turn.
-    fn compare<const N: usize>(&mut self, ways: [&str; N]) -> anyhow::Result<[f64; N]> {
-        let mut all = [const { Vec::new() }; N];
+    /// Streams by two ways, in turn.
+    fn streams(&mut self, one: &str, other: &str) -> anyhow::Result<Rounds> {
+        let mut rounds = Rounds::default();
         for _ in 0..ROUNDS {
-            for (way, samples) in ways.iter().zip(&mut all) {
-                samples.push(self.stream(way)?.cpu_s_per_gb());
-            }
+            rounds.one.push(self.stream(one)?);
+            rounds.other.push(self.stream(other)?);
         }
-        Ok(all.map(|samples| crate::spread::Spread::of(&samples).map_or(0.0, |spread| spread.median)))
+        Ok(rounds)
     }
 
-    /// The line that a route got.
-    fn route(&self, name: &str) -> Option<&ProofLine> {
-        self.routes.iter().find(|line| line.route == name)
+    /// CPU seconds of the sender per GB of two ways, measured in turn.
+    fn compare(&mut self, one: &str, other: &str) -> anyhow::Result<Compared> {
+        self.streams(one, other)?.by(Sample::cpu_s_per_gb)
+    }
+
+    /// The line that a route got. Without the route, or with a control that changed as well, nothing is known.
+    fn route(&self, name: &str) -> anyhow::Result<&ProofLine> {
+        let line = self.routes.iter().find(|line| line.route == name).context("there is no such route")?;
+        if let Some(why) = &line.why {
+            bail!("{why}");
+        }
+        ensure!(
+            line.control.is_some_and(|share| share < COPIED),
+            "the copying control changed with the file as well"
+        );
+        Ok(line)
+    }
+
+    /// The share of what that route had sent that changed with the file.
+    fn aliased(&self, name: &str) -> anyhow::Result<f64> {
+        self.route(name)?.aliased.context("nothing was overwritten")
+    }
+}
+
+/// Samples of two ways, in the order in which they were taken.
+#[derive(Default)]
+struct Rounds {
+    one: Vec<Sample>,
+    other: Vec<Sample>,
+}
+
+impl Rounds {
+    fn by(&self, figure: fn(&Sample) -> f64) -> anyhow::Result<Compared> {
+        let of = |samples: &[Sample]| samples.iter().map(figure).collect::<Vec<f64>>();
+        Compared::of(&of(&self.one), &of(&self.other))
+    }
+}
+
+/// Whether bytes of which this share changed with the file had been copied; `None` where only some had.
+fn is_copied(aliased: f64) -> Option<bool> {
+    if aliased > BY_REFERENCE {
+        Some(false)
+    } else if aliased < COPIED {
+        Some(true)
+    } else {
+        None
     }
 }
 

@@ -29,7 +29,7 @@ fn verdict(holds: Option<bool>) -> Markup {
     match holds {
         Some(true) => html! { strong.good { "\u{2713} Holds here." } },
         Some(false) => html! { strong.bad { "\u{2717} Does not hold here." } },
-        None => html! { strong { "? Could not be tried." } },
+        None => html! { strong { "? Open." } },
     }
 }
 

@@ -4,30 +4,33 @@ mod table;
 
 use anyhow::Result;
 use pagewire_lab::drive::client::Stop;
-use pagewire_lab::drive::{Event, run as drive, was_stopped};
+use pagewire_lab::drive::{Audience, run as drive, was_stopped};
 use pagewire_lab::record::DriveCell;
-use tokio::runtime::Runtime;
+use pagewire_lab::report::Records;
+use pagewire_lab::watch::Watch;
 
+use super::looking::Looking;
+use super::report;
 use crate::Stopped;
 use crate::args::lab::drive::DriveArgs;
-use crate::commands::stop;
-use crate::output::progress::Progress;
 use crate::output::{Format, Out};
 
 /// Runs it.
 pub(crate) fn run(args: &DriveArgs) -> Result<()> {
     let plan = args.plan();
-    let (stop, _signals) = stop_on_signal()?;
+    let looking = Looking::new()?;
+    let stop = looking.flag();
     let mut told = Told {
         format: args.output,
         stop: stop.clone(),
-        progress: Progress::new(false, None),
+        looking,
         out: Out::new(),
         cells: Vec::new(),
         printed: Ok(()),
     };
-    let ended = drive(&plan, &stop, &mut |event| told.hear(event));
-    told.progress.clear();
+    let ended = drive(&plan, &stop, &mut told);
+    told.looking.clear();
+    report::of_run(&args.report, || Records { drive: told.cells, ..Records::default() })?;
     // Nobody reads any more: that was why it stopped.
     told.printed?;
     match ended {
@@ -36,48 +39,46 @@ pub(crate) fn run(args: &DriveArgs) -> Result<()> {
     }
 }
 
-/// A flag that the first Ctrl-C, SIGTERM or SIGHUP sets, and what waits for them.
-fn stop_on_signal() -> Result<(Stop, Runtime)> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
-    let stop = Stop::default();
-    let token = runtime.block_on(async { stop::on_signal() })?;
-    let flag = stop.clone();
-    runtime.spawn(async move {
-        token.cancelled().await;
-        flag.set();
-    });
-    Ok((stop, runtime))
-}
-
 /// What the run has told so far.
 struct Told {
     format: Format,
     stop: Stop,
-    progress: Progress,
+    looking: Looking,
     out: Out,
-    /// Every cell of the run, for whoever wants all of them at the end.
+    /// Every cell of the run, for the report at its end.
     cells: Vec<DriveCell>,
     printed: Result<()>,
 }
 
-impl Told {
-    fn hear(&mut self, event: Event<'_>) {
-        match event {
-            Event::Step { what, done, total } => {
-                if done == 0 {
-                    self.progress = Progress::steps(total as u64);
-                }
-                self.progress.set(done as u64, what);
-            }
-            Event::Note(note) => self.progress.note(&format!("note: {note}")),
-            Event::Cells(cells) => {
-                self.cells.extend_from_slice(cells);
-                let printed = self.progress.aside(|| print(&mut self.out, self.format, cells));
-                if let Err(error) = printed {
-                    self.printed = Err(error);
-                    self.stop.set();
-                }
-            }
+impl Watch for Told {
+    fn begin(&mut self, steps: u64) {
+        self.looking.begin(steps);
+    }
+
+    fn step(&mut self, what: &str) {
+        self.looking.step(what);
+    }
+
+    fn skip(&mut self, steps: u64) {
+        self.looking.skip(steps);
+    }
+
+    fn note(&mut self, line: &str) {
+        self.looking.note(line);
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.looking.is_stopped()
+    }
+}
+
+impl Audience for Told {
+    fn take(&mut self, cells: &[DriveCell]) {
+        self.cells.extend_from_slice(cells);
+        let printed = self.looking.aside(|| print(&mut self.out, self.format, cells));
+        if let Err(error) = printed {
+            self.printed = Err(error);
+            self.stop.set();
         }
     }
 }

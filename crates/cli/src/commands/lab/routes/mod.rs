@@ -2,14 +2,16 @@
 
 mod cheapest;
 mod detail;
+mod overview;
 mod show;
 
 use pagewire_lab::measure::worker::Program;
 use pagewire_lab::record::RouteCell;
+use pagewire_lab::report::Records;
 use pagewire_lab::routes::{self, Matrix};
 
 use super::looking::Looking;
-use super::place;
+use super::{place, report};
 use crate::args::lab::routes::RoutesArgs;
 use crate::output::{Format, Out};
 
@@ -20,6 +22,7 @@ pub(crate) fn run(args: &RoutesArgs) -> anyhow::Result<()> {
     let cells = routes::run(&Program::this()?, &matrix(args), &dir, &mut looking)?;
     looking.clear();
     print(&cells, args)?;
+    report::of_run(&args.report, || Records { routes: cells, ..Records::default() })?;
     looking.end()
 }
 

@@ -1,11 +1,12 @@
-//! What was measured, for people. First every way's CPU by size, one table for each setting, then the answer: which is
-//! cheapest. The answer comes last because that is where eyes are when a command ends.
+//! What was measured, for people. Of several settings the answer for all of them first, in one table; then, for each,
+//! every way's CPU by size and the cheapest with its figures. Of one setting, which fits on a screen, the answer comes
+//! last because that is where eyes are when a command ends.
 
 use pagewire_lab::measure::way::Way;
 use pagewire_lab::record::{Machine, RouteCell};
 use pagewire_lab::size;
 
-use super::{cheapest, detail};
+use super::{cheapest, detail, overview};
 use crate::output::units::{figure, list_of};
 use crate::output::{Out, Table};
 
@@ -15,6 +16,10 @@ pub(super) fn all(cells: &[RouteCell], details: bool, out: &mut Out) -> anyhow::
     if let Some(first) = cells.first() {
         out.line(format_args!("{}\n", machine(&first.machine)))?;
     }
+    if settings.len() > 1 {
+        overview::print(&settings, out)?;
+        out.line("")?;
+    }
     for setting in &settings {
         if details {
             detail::print(setting, out)?;
@@ -22,8 +27,6 @@ pub(super) fn all(cells: &[RouteCell], details: bool, out: &mut Out) -> anyhow::
             by_size(setting, out)?;
         }
         out.line("")?;
-    }
-    for setting in &settings {
         answer(setting, out)?;
     }
     Ok(())
@@ -36,14 +39,15 @@ pub(super) struct Setting<'c> {
 }
 
 impl<'c> Setting<'c> {
-    fn sizes(&self) -> Vec<u64> {
+    /// In order.
+    pub(super) fn sizes(&self) -> Vec<u64> {
         let mut sizes: Vec<u64> = self.cells.iter().map(|cell| cell.bytes).collect();
         sizes.sort_unstable();
         sizes.dedup();
         sizes
     }
 
-    fn of_size(&self, bytes: u64) -> Vec<&'c RouteCell> {
+    pub(super) fn of_size(&self, bytes: u64) -> Vec<&'c RouteCell> {
         self.cells.iter().copied().filter(|cell| cell.bytes == bytes).collect()
     }
 }

@@ -1,11 +1,11 @@
-//! One question to a generic netlink family, and its answers. Needs no privilege, changes nothing.
+//! One question to a generic netlink family, and its answers.
 
 use std::fmt::Debug;
 use std::io;
 use std::time::Duration;
 
 use netlink_packet_core::{
-    Emitable, NLM_F_DUMP, NLM_F_REQUEST, NetlinkMessage, NetlinkPayload, ParseableParametrized,
+    Emitable, NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST, NetlinkMessage, NetlinkPayload, ParseableParametrized,
 };
 use netlink_packet_generic::ctrl::nlas::GenlCtrlAttrs;
 use netlink_packet_generic::ctrl::{GenlCtrl, GenlCtrlCmd};
@@ -22,14 +22,31 @@ const DATAGRAM_BYTES: usize = 32 << 10;
 /// Messages that are taken; an interface is one.
 const MESSAGES_MAX: usize = 8_192;
 
+/// What can be sent to a family and read from it.
+pub(crate) trait Message:
+    GenlFamily + Emitable + ParseableParametrized<[u8], GenlHeader> + Clone + Debug
+{
+}
+
+impl<F> Message for F where F: GenlFamily + Emitable + ParseableParametrized<[u8], GenlHeader> + Clone + Debug {}
+
 /// Sends `question` to its family and answers everything that the kernel says to it.
 ///
 /// # Errors
 /// Without netlink or the family (an old kernel, some sandboxes), or if the kernel gives no answer.
-pub(super) fn dump<F>(question: F) -> io::Result<Vec<F>>
-where
-    F: GenlFamily + Emitable + ParseableParametrized<[u8], GenlHeader> + Clone + Debug,
-{
+pub(crate) fn dump<F: Message>(question: F) -> io::Result<Vec<F>> {
+    send(question, NLM_F_DUMP)
+}
+
+/// The same for a question that has one answer, or a wish that has none.
+///
+/// # Errors
+/// As [`dump`], and what the kernel has against it.
+pub(crate) fn ask<F: Message>(question: F) -> io::Result<Vec<F>> {
+    send(question, NLM_F_ACK)
+}
+
+fn send<F: Message>(question: F, flags: u16) -> io::Result<Vec<F>> {
     let mut socket = Socket::new(NETLINK_GENERIC)?;
     socket.bind_auto()?;
     socket.connect(&SocketAddr::new(0, 0))?;
@@ -44,14 +61,11 @@ where
     });
     let mut message = GenlMessage::from_payload(question);
     message.set_resolved_family_id(id.ok_or(io::ErrorKind::NotFound)?);
-    exchange(&socket, message, NLM_F_REQUEST | NLM_F_DUMP)
+    exchange(&socket, message, NLM_F_REQUEST | flags)
 }
 
 /// Sends a message and collects the answers: one, or all of a dump.
-fn exchange<F>(socket: &Socket, mut message: GenlMessage<F>, flags: u16) -> io::Result<Vec<F>>
-where
-    F: GenlFamily + Emitable + ParseableParametrized<[u8], GenlHeader> + Clone + Debug,
-{
+fn exchange<F: Message>(socket: &Socket, mut message: GenlMessage<F>, flags: u16) -> io::Result<Vec<F>> {
     message.finalize();
     let mut message = NetlinkMessage::from(message);
     message.header.flags = flags;
@@ -73,10 +87,7 @@ where
 }
 
 /// Takes the messages of a datagram; whether they end the answer.
-fn take<F>(mut datagram: &[u8], answers: &mut Vec<F>) -> io::Result<bool>
-where
-    F: ParseableParametrized<[u8], GenlHeader> + Debug,
-{
+fn take<F: Message>(mut datagram: &[u8], answers: &mut Vec<F>) -> io::Result<bool> {
     while !datagram.is_empty() {
         let message = NetlinkMessage::<GenlMessage<F>>::deserialize(datagram).map_err(io::Error::other)?;
         match message.payload {
