@@ -75,8 +75,11 @@ pub fn examine(plan: &Plan, mut tell: impl FnMut(Group, Finding)) {
     }
 }
 
-/// Runs one check for at most `limit`.
+/// Runs one check for at most `limit`, the part of [`CHECK_MAX`] that is left for it.
 fn within(limit: Duration, name: &str, look: Look, plan: &Arc<Plan>) -> Vec<Finding> {
+    if limit.is_zero() {
+        return vec![unanswered(name, limit)];
+    }
     let (answer, answered) = mpsc::sync_channel(1);
     let plan = Arc::clone(plan);
     let work = move || {
@@ -87,18 +90,29 @@ fn within(limit: Duration, name: &str, look: Look, plan: &Arc<Plan>) -> Vec<Find
         let advice = "raise the limit of processes and threads (ulimit -u, or pids.max of the container)";
         return vec![Finding::broken(name, format!("no thread for the check: {error}"), advice)];
     }
-    let (found, advice) = match answered.recv_timeout(limit) {
-        Ok(findings) => return findings,
-        Err(RecvTimeoutError::Timeout) => (
-            format!("gave no answer within {}", words::time(limit)),
-            "look for a device or file system that does not answer (dmesg; ps: processes in state D)",
-        ),
-        Err(RecvTimeoutError::Disconnected) => (
-            "the check itself failed".to_owned(),
-            "a fault of this program: report it with what stands above",
-        ),
-    };
-    vec![Finding::broken(name, found, advice)]
+    match answered.recv_timeout(limit) {
+        Ok(findings) => findings,
+        Err(RecvTimeoutError::Timeout) => vec![unanswered(name, limit)],
+        Err(RecvTimeoutError::Disconnected) => {
+            let advice = "a fault of this program: report it with what stands above";
+            vec![Finding::broken(name, "the check itself failed", advice)]
+        }
+    }
+}
+
+/// No answer. That tells of a sick device only if the check had all of its time.
+fn unanswered(name: &str, limit: Duration) -> Finding {
+    let all = words::time(ALL_MAX);
+    if limit < CHECK_MAX {
+        let found = if limit.is_zero() {
+            format!("not tried, the time was over: {all} for all checks")
+        } else {
+            format!("not finished within the {} that were left of {all} for all checks", words::time(limit))
+        };
+        return Finding::better(name, found, "see the lines above that gave no answer, and ask again");
+    }
+    let advice = "look for a device or file system that does not answer (dmesg; ps: processes in state D)";
+    Finding::broken(name, format!("gave no answer within {}", words::time(limit)), advice)
 }
 
 #[cfg(test)]
@@ -117,9 +131,19 @@ mod tests {
                 thread::park();
             }
         };
-        let finding = one(Duration::ZERO, hangs);
-        assert_eq!((finding.state, finding.check.as_str()), (State::Broken, "it"));
-        assert!(finding.found.contains("no answer"), "{finding:?}");
+        let finding = one(Duration::from_millis(1), hangs);
+        assert_eq!((finding.state, finding.check.as_str()), (State::CouldBeBetter, "it"));
+        assert!(finding.found.contains("not finished within the 1.0 ms that were left"), "{finding:?}");
+        let finding = unanswered("it", CHECK_MAX);
+        assert_eq!(finding.state, State::Broken);
+        assert!(finding.found.contains("no answer within 3.0 s"), "{finding:?}");
+    }
+
+    #[test]
+    fn a_check_that_no_time_is_left_for_is_not_run_and_accuses_no_device() {
+        let finding = one(Duration::ZERO, |_| panic!("it was run"));
+        assert_eq!(finding.state, State::CouldBeBetter);
+        assert!(finding.found.contains("not tried, the time was over"), "{finding:?}");
     }
 
     #[test]
