@@ -36,7 +36,7 @@ enum Outcome {
     },
     /// What arrived is not what was sent.
     Wrong,
-    /// Sending failed.
+    /// It could not be tried, or sending failed.
     Failed(String),
 }
 
@@ -109,8 +109,12 @@ fn judge(route: &str, outcome: &Outcome) -> Finding {
             "what arrived is not what was sent",
             "this is a fault of the kernel or of this program: do not use this route, and report it",
         ),
-        Outcome::Failed(error) => {
+        // Every broker can copy; without another route it does.
+        Outcome::Failed(error) if route == Route::Copy.name() => {
             Finding::broken(check, format!("could not be tried: {error}"), "see what the other lines say")
+        }
+        Outcome::Failed(error) => {
+            Finding::better(check, format!("could not be tried: {error}"), advice(route))
         }
     }
 }
@@ -175,7 +179,16 @@ mod tests {
     #[test]
     fn bytes_that_arrive_wrong_are_broken() {
         assert_eq!(judge("copy", &Outcome::Wrong).state, State::Broken);
-        assert_eq!(judge("copy", &Outcome::Failed("no loopback".to_owned())).state, State::Broken);
+    }
+
+    #[test]
+    fn only_copying_must_be_possible() {
+        let failed = Outcome::Failed("no loopback".to_owned());
+        for route in Route::ALL {
+            let (finding, must) = (judge(route.name(), &failed), route == Route::Copy);
+            assert_eq!(finding.state, if must { State::Broken } else { State::CouldBeBetter }, "{finding:?}");
+            assert!(!finding.advice.is_empty(), "{finding:?}");
+        }
     }
 
     #[test]
