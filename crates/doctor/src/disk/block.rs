@@ -29,6 +29,14 @@ pub(crate) struct Block {
     pub(crate) read_ahead: Option<u64>,
 }
 
+impl Block {
+    /// What its write cache says of itself is a drive's word, not that of a file or of another machine behind it.
+    pub(crate) fn is_drive(&self) -> bool {
+        const OTHERS: [&str; 6] = ["loop", "nbd", "rbd", "drbd", "ram", "zram"];
+        !OTHERS.iter().any(|prefix| self.name.starts_with(prefix))
+    }
+}
+
 /// The drives under the device `major:minor`. Empty where `/sys` does not tell.
 pub(crate) fn blocks_under(device: &str) -> Vec<Block> {
     let mut found = Vec::new();

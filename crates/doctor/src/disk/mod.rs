@@ -8,6 +8,7 @@ mod mount;
 pub(crate) mod preallocate;
 pub(crate) mod space;
 pub(crate) mod sync;
+mod sync_times;
 
 pub(crate) use block::{Block, blocks_under};
 pub(crate) use file_system::{Kind, kind_of};
