@@ -273,7 +273,6 @@ mod tests {
             rotates: false,
             write_cache: cache.map(str::to_owned),
             scheduler: None,
-            read_ahead: None,
         };
         let (back, through) = (block("sda", Some("write back")), block("sdb", Some("write through")));
         assert_eq!(Cache::of(&[through.clone(), back.clone()]), Cache::Volatile);

@@ -66,6 +66,7 @@ const CHECKS: &[(Group, &str, Look)] = &[
     (Group::Transfer, "RWF_NOWAIT", Alone(transfer::nowait::look)),
     (Group::Disk, "file system", Alone(disk::file_system::look)),
     (Group::Disk, "device", Alone(disk::device::look)),
+    (Group::Disk, "read-ahead", Alone(disk::read_ahead::look)),
     (Group::Disk, "space", Alone(disk::space::look)),
     (Group::Disk, "O_DIRECT", Alone(disk::direct::look)),
     (Group::Disk, "preallocation", Alone(disk::preallocate::look)),

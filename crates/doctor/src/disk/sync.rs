@@ -151,7 +151,6 @@ mod tests {
             rotates,
             write_cache: Some(write_cache.to_owned()),
             scheduler: None,
-            read_ahead: None,
         }
     }
 
