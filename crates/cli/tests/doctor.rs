@@ -147,6 +147,7 @@ fn few_descriptors_are_broken_and_the_exit_code_says_so() {
     let dir = dir();
     let findings = after("ulimit -n 256", &["env"], dir.path());
     findings.assert("descriptors", "broken", "hard limit 256");
+    findings.assert("descriptors", "broken", "of this shell");
     findings.assert("descriptors", "broken", "LimitNOFILE");
     assert!(findings.run.err.contains("error: broken: descriptors"), "{:?}", findings.run);
 }
@@ -232,6 +233,11 @@ fn a_running_broker_is_named_and_goes_on() {
     let findings = doctor(&data);
     findings.assert("lock", "ok", "(pagewire): a broker is running");
     findings.assert("recovery", "ok", "a broker is running");
+    // Limits are those of the broker, not of the shell that asks, which has few.
+    let few = after("ulimit -n 256", &["env"], &data);
+    assert!(few.get("descriptors").1.contains("(pagewire), which holds the lock"), "{:?}", few.run);
+    assert!(!few.get("descriptors").1.contains("hard limit 256"), "{:?}", few.run);
+    assert!(few.get("locked memory").1.contains("which holds the lock"), "{:?}", few.run);
     findings.assert("identity", "ok", "node 1 of cluster");
     findings.assert("contents", "ok", "3 partitions");
     // Its lock still holds, and so does the broker.
