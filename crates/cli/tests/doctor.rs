@@ -265,6 +265,27 @@ fn a_killed_broker_leaves_a_lock_that_hinders_nobody_and_a_recovery_to_come() {
 }
 
 #[test]
+fn thresholds_that_were_measured_with_another_kernel_are_said_to_be() {
+    let dir = dir();
+    let text = "# kernel 0.0.1\n# date 2026-01-02\n4096 copy, max sendfile\n";
+    std::fs::write(dir.path().join("transfer-thresholds"), text).unwrap();
+    let findings = doctor(dir.path());
+    findings.assert("thresholds", "could-be-better", "(2026-01-02) elsewhere: kernel 0.0.1");
+}
+
+#[test]
+fn settings_that_give_no_answer_are_a_finding_and_hold_nothing_up() {
+    let dir = dir();
+    let pipe = dir.path().join("server.properties");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let mut command = pagewire();
+    command.args(["doctor", "-o", "json", "--data-dir"]).arg(dir.path()).arg("--config").arg(&pipe);
+    let findings = Findings::of(&mut command);
+    findings.assert("settings", "broken", "gives no answer");
+    findings.assert("lock", "ok", "no broker has used this directory yet");
+}
+
+#[test]
 fn the_directory_and_the_settings_are_found_as_serve_finds_them() {
     let dir = dir();
     let file = dir.path().join("server.properties");
