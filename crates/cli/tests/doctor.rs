@@ -147,6 +147,7 @@ fn few_descriptors_are_broken_and_the_exit_code_says_so() {
     let dir = dir();
     let findings = after("ulimit -n 256", &["env"], dir.path());
     findings.assert("descriptors", "broken", "hard limit 256");
+    findings.assert("descriptors", "broken", "of this shell");
     findings.assert("descriptors", "broken", "LimitNOFILE");
     assert!(findings.run.err.contains("error: broken: descriptors"), "{:?}", findings.run);
 }
@@ -232,6 +233,11 @@ fn a_running_broker_is_named_and_goes_on() {
     let findings = doctor(&data);
     findings.assert("lock", "ok", "(pagewire): a broker is running");
     findings.assert("recovery", "ok", "a broker is running");
+    // Limits are those of the broker, not of the shell that asks, which has few.
+    let few = after("ulimit -n 256", &["env"], &data);
+    assert!(few.get("descriptors").1.contains("(pagewire), which holds the lock"), "{:?}", few.run);
+    assert!(!few.get("descriptors").1.contains("hard limit 256"), "{:?}", few.run);
+    assert!(few.get("locked memory").1.contains("which holds the lock"), "{:?}", few.run);
     findings.assert("identity", "ok", "node 1 of cluster");
     findings.assert("contents", "ok", "3 partitions");
     // Its lock still holds, and so does the broker.
@@ -256,6 +262,27 @@ fn a_killed_broker_leaves_a_lock_that_hinders_nobody_and_a_recovery_to_come() {
     let findings = doctor(&dir.path().join("data"));
     findings.assert("lock", "ok", "gave it back");
     findings.assert("recovery", "ok", "stopped cleanly");
+}
+
+#[test]
+fn thresholds_that_were_measured_with_another_kernel_are_said_to_be() {
+    let dir = dir();
+    let text = "# kernel 0.0.1\n# date 2026-01-02\n4096 copy, max sendfile\n";
+    std::fs::write(dir.path().join("transfer-thresholds"), text).unwrap();
+    let findings = doctor(dir.path());
+    findings.assert("thresholds", "could-be-better", "(2026-01-02) elsewhere: kernel 0.0.1");
+}
+
+#[test]
+fn settings_that_give_no_answer_are_a_finding_and_hold_nothing_up() {
+    let dir = dir();
+    let pipe = dir.path().join("server.properties");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let mut command = pagewire();
+    command.args(["doctor", "-o", "json", "--data-dir"]).arg(dir.path()).arg("--config").arg(&pipe);
+    let findings = Findings::of(&mut command);
+    findings.assert("settings", "broken", "gives no answer");
+    findings.assert("lock", "ok", "no broker has used this directory yet");
 }
 
 #[test]

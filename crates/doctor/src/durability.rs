@@ -11,7 +11,7 @@
 
 use std::path::Path;
 
-use crate::disk::sync::{Honesty, honesty_of};
+use crate::disk::sync::{Honesty, Measured};
 use crate::disk::{Block, Kind, blocks_under, file_system, kind_of, mount_of};
 use crate::finding::{Finding, State};
 use crate::{Plan, place};
@@ -24,21 +24,47 @@ struct Facts {
     no_barrier: bool,
     /// An ext4 without a journal.
     no_journal: bool,
-    /// A drive holds writes in a volatile cache.
-    volatile_cache: bool,
+    cache: Cache,
     /// A drive is a hypervisor's.
     is_virtual: bool,
-    honesty: Honesty,
+    /// How syncs behave; `None` where none could be measured.
+    honesty: Option<Honesty>,
     /// acks=all waits for stable storage.
     stable: bool,
 }
 
-pub(crate) fn look(plan: &Plan) -> Vec<Finding> {
-    let facts = probe(&place::nearest(&plan.data_dir), plan.acks_all_is_stable);
+/// What the drives say of their caches. The least safe one counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Cache {
+    /// One holds writes until it is flushed.
+    Volatile,
+    /// All have what they answered: the kernel sends no flush.
+    Through,
+    /// No drive is to be seen, or one does not say.
+    Untold,
+}
+
+impl Cache {
+    fn of(blocks: &[Block]) -> Self {
+        let words = || blocks.iter().map(|block| block.write_cache.as_deref().filter(|_| block.is_drive()));
+        if blocks.is_empty() || words().any(|word| !matches!(word, Some("write back" | "write through"))) {
+            Self::Untold
+        } else if words().any(|word| word == Some("write back")) {
+            Self::Volatile
+        } else {
+            Self::Through
+        }
+    }
+}
+
+/// Goes by the syncs that the line fdatasync measured.
+pub(crate) fn look(plan: &Plan, measured: &Measured) -> Vec<Finding> {
+    let honesty = measured.get().copied();
+    let facts = probe(&place::nearest(&plan.data_dir), honesty, plan.acks_all_is_stable);
     vec![none(), leader(facts), all(facts)]
 }
 
-fn probe(dir: &Path, stable: bool) -> Facts {
+fn probe(dir: &Path, honesty: Option<Honesty>, stable: bool) -> Facts {
     let mount = mount_of(dir).ok();
     let device = mount.as_ref().and_then(|mount| mount.device.as_deref());
     let blocks: Vec<Block> = device.map(blocks_under).unwrap_or_default();
@@ -47,9 +73,9 @@ fn probe(dir: &Path, stable: bool) -> Facts {
         kind: mount.as_ref().map_or(Kind::Unknown, |mount| kind_of(&mount.fs_type)),
         no_barrier: has("barrier=0") || has("nobarrier"),
         no_journal: mount.as_ref().and_then(file_system::journal) == Some(false),
-        volatile_cache: blocks.iter().any(|block| block.write_cache.as_deref() == Some("write back")),
+        cache: Cache::of(&blocks),
         is_virtual: blocks.iter().any(|block| block.is_virtual),
-        honesty: honesty_of(dir).unwrap_or(Honesty::Untold),
+        honesty,
         stable,
     }
 }
@@ -115,25 +141,52 @@ fn power_cut(facts: Facts) -> (State, String, &'static str) {
         }
         Kind::Ordinary | Kind::CopyOnWrite | Kind::Unknown => {}
     }
-    if facts.honesty == Honesty::TooFast {
+    if facts.honesty == Some(Honesty::TooFast) {
         return (
             State::CouldBeBetter,
             "doubtful, for syncs are faster here than such a drive can write".to_owned(),
             "see the line fdatasync",
         );
     }
-    (State::Ok, survives(facts), "")
+    match untold(facts) {
+        Some((why, advice)) => (State::CouldBeBetter, format!("cannot be told: {why}"), advice),
+        None => (State::Ok, survives(facts), ""),
+    }
+}
+
+/// What is missing for a word about power cuts, and what to do about it.
+fn untold(facts: Facts) -> Option<(&'static str, &'static str)> {
+    if facts.kind == Kind::Unknown {
+        return Some((
+            "this kind of file system is not known here",
+            "ext4 and xfs on a drive keep what they sync",
+        ));
+    }
+    if facts.cache == Cache::Untold {
+        return Some((
+            "no drive that says anything of its write cache can be seen under this file system",
+            "look on the host for the drive, and whether its write cache is flushed or protected",
+        ));
+    }
+    facts.honesty.is_none().then_some(("no sync could be measured", "see the line fdatasync"))
 }
 
 fn survives(facts: Facts) -> String {
-    let mut text = "survives".to_owned();
-    text += if facts.volatile_cache {
-        ", if the drive keeps its word on flush (its cache is volatile by its own word; whether a battery guards it \
-         cannot be told)"
-    } else {
-        ", if the drive's cache is as safe as it says or as the kernel believes"
+    let condition = match (facts.cache, facts.is_virtual) {
+        (Cache::Through, true) => {
+            "the hypervisor has a write on stable storage before it answers: it calls its drive's cache written through, \
+             so the kernel sends it no flush, and nothing here can check that"
+        }
+        (Cache::Through, false) => {
+            "the drive's cache is as safe as it says or as the kernel believes: it is sent no flush"
+        }
+        (Cache::Volatile | Cache::Untold, _) => {
+            "the drive keeps its word on flush (its cache is volatile by its own word; whether a battery guards it cannot \
+             be told)"
+        }
     };
-    if facts.is_virtual {
+    let mut text = format!("survives, if {condition}");
+    if facts.is_virtual && facts.cache == Cache::Volatile {
         text += ", and the hypervisor hands the flush on";
     }
     if facts.no_journal {
@@ -150,9 +203,9 @@ mod tests {
         kind: Kind::Ordinary,
         no_barrier: false,
         no_journal: false,
-        volatile_cache: true,
+        cache: Cache::Volatile,
         is_virtual: false,
-        honesty: Honesty::Plausible,
+        honesty: Some(Honesty::Plausible),
         stable: true,
     };
 
@@ -180,12 +233,54 @@ mod tests {
     #[test]
     fn what_cannot_be_promised_could_be_better() {
         for facts in [
-            Facts { honesty: Honesty::TooFast, ..DRIVE },
+            Facts { honesty: Some(Honesty::TooFast), ..DRIVE },
             Facts { kind: Kind::Remote, ..DRIVE },
             Facts { kind: Kind::Overlay, ..DRIVE },
         ] {
             assert_eq!(all(facts).state, State::CouldBeBetter, "{facts:?}");
         }
+    }
+
+    #[test]
+    fn without_evidence_nothing_survives() {
+        for facts in [
+            Facts { kind: Kind::Unknown, ..DRIVE },
+            Facts { cache: Cache::Untold, ..DRIVE },
+            Facts { honesty: None, ..DRIVE },
+        ] {
+            let finding = all(facts);
+            assert_eq!(finding.state, State::CouldBeBetter, "{finding:?}");
+            assert!(finding.found.contains("power goes: cannot be told"), "{finding:?}");
+            assert!(!finding.advice.is_empty(), "{finding:?}");
+        }
+    }
+
+    #[test]
+    fn a_drive_that_writes_through_is_said_to_get_no_flush() {
+        let through = Facts { cache: Cache::Through, honesty: Some(Honesty::Untold), ..DRIVE };
+        assert!(all(through).found.contains("sent no flush"));
+        let guest = all(Facts { is_virtual: true, ..through });
+        assert!(guest.found.contains("the kernel sends it no flush"), "{guest:?}");
+        assert!(!guest.found.contains("hands the flush on"), "{guest:?}");
+    }
+
+    #[test]
+    fn the_least_safe_cache_counts_and_only_a_drive_has_a_word() {
+        let block = |name: &str, cache: Option<&str>| Block {
+            name: name.to_owned(),
+            model: None,
+            is_virtual: false,
+            rotates: false,
+            write_cache: cache.map(str::to_owned),
+            scheduler: None,
+        };
+        let (back, through) = (block("sda", Some("write back")), block("sdb", Some("write through")));
+        assert_eq!(Cache::of(&[through.clone(), back.clone()]), Cache::Volatile);
+        assert_eq!(Cache::of(&[through.clone()]), Cache::Through);
+        for other in [block("loop0", Some("write through")), block("sdc", None)] {
+            assert_eq!(Cache::of(&[back.clone(), other]), Cache::Untold);
+        }
+        assert_eq!(Cache::of(&[]), Cache::Untold);
     }
 
     #[test]

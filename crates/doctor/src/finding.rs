@@ -119,6 +119,16 @@ impl Finding {
         Self { check: check.into(), state, found: found.into(), advice: advice.into() }
     }
 
+    /// The same with more words on what was found, if there are any.
+    #[must_use]
+    pub(crate) fn note(mut self, note: Option<&str>) -> Self {
+        if let Some(note) = note {
+            self.found += "; ";
+            self.found += note;
+        }
+        self
+    }
+
     /// The same with something to do.
     #[must_use]
     pub(crate) fn advise(self, advice: impl Into<String>) -> Self {

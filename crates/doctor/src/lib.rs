@@ -16,6 +16,7 @@
 //! examine(&plan, |group, finding| println!("{group}: {} {}", finding.check, finding.found));
 //! ```
 
+mod bounded;
 mod data;
 mod disk;
 mod durability;
@@ -31,6 +32,7 @@ mod run;
 mod transfer;
 mod words;
 
+pub use bounded::within;
 pub use finding::{Finding, Group, State};
 pub use plan::{Origin, Plan};
 pub use run::examine;

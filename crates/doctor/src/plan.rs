@@ -28,8 +28,8 @@ pub struct Plan {
 pub enum Origin {
     /// Somebody set them.
     Setting,
-    /// They were measured on this machine.
-    Measured,
+    /// They were measured, and left in this text: its comments may say where.
+    Measured(String),
     /// Nobody did either.
     Default,
     /// What was measured cannot be used: why.

@@ -1,14 +1,19 @@
-//! Who asks, and what root would see besides. Every check works without privilege; a few would see more with it.
+//! Who asks. No check takes another way for root; but the kernel opens and allows root what it refuses to others, so the
+//! same checks can answer differently.
 
 use rustix::process::geteuid;
 
 use crate::Plan;
 use crate::finding::Finding;
 
-/// What is closed to an ordinary user.
-const MORE: &str = "nothing here needs root. Root would add: whether the kernel's clock is kept in step (adjtimex), \
-                    what the drive itself says of its cache (hdparm -W, nvme id-ctrl), kernel messages about disks and \
-                    memory (dmesg), and whether a missing kernel module can be loaded (modprobe tls)";
+/// What the same checks answer otherwise for root.
+const AS_ROOT: &str = "no check needs root. To root they answer differently where the kernel does: a data directory that \
+                       is closed to this user is open, io_uring is allowed while kernel.io_uring_disabled is 1, and \
+                       every congestion control may be chosen";
+/// Root is not who the broker should run as.
+const NOT_ROOT: &str = "run it as the broker's user too: a directory that is closed to that user, an io_uring that it is \
+                        refused (kernel.io_uring_disabled=1), a congestion control that it may not choose are open to \
+                        root";
 
 pub(crate) fn look(_: &Plan) -> Vec<Finding> {
     vec![judge(geteuid().as_raw())]
@@ -16,10 +21,9 @@ pub(crate) fn look(_: &Plan) -> Vec<Finding> {
 
 fn judge(user: u32) -> Finding {
     if user == 0 {
-        let advice = "limits and permissions are those of whoever asks: run it as the broker's user too";
-        return Finding::ok("privilege", "running as root").advise(advice);
+        return Finding::ok("privilege", "running as root").advise(NOT_ROOT);
     }
-    Finding::ok("privilege", format!("running as user {user}")).advise(MORE)
+    Finding::ok("privilege", format!("running as user {user}")).advise(AS_ROOT)
 }
 
 #[cfg(test)]
@@ -27,8 +31,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_ordinary_user_is_told_what_root_would_add() {
-        assert!(judge(1000).advice.contains("Root would add"));
+    fn either_is_told_what_the_same_checks_answer_to_the_other_and_nothing_that_no_check_does() {
+        for advice in [judge(1000).advice, judge(0).advice] {
+            assert!(advice.contains("io_uring_disabled") && advice.contains("directory"), "{advice}");
+            assert!(!["adjtimex", "hdparm", "dmesg", "modprobe"].iter().any(|tool| advice.contains(tool)));
+        }
         assert!(judge(0).advice.contains("as the broker's user"));
     }
 }

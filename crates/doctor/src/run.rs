@@ -8,6 +8,8 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use self::Look::{Alone, Syncs};
+use crate::disk::sync::Measured;
 use crate::finding::{Finding, Group};
 use crate::plan::Plan;
 use crate::words;
@@ -19,86 +21,118 @@ const CHECK_MAX: Duration = Duration::from_secs(3);
 const ALL_MAX: Duration = Duration::from_secs(10);
 
 /// What a check does: probes, then judges.
-type Look = fn(&Plan) -> Vec<Finding>;
+#[derive(Clone, Copy)]
+enum Look {
+    /// By itself.
+    Alone(fn(&Plan) -> Vec<Finding>),
+    /// With how syncs behave: who measures it, and who goes by it afterwards.
+    Syncs(fn(&Plan, &Measured) -> Vec<Finding>),
+}
+
+/// What the checks of one run share.
+#[derive(Debug, Default)]
+struct Case {
+    plan: Plan,
+    syncs: Measured,
+}
 
 /// Every check: its group, what it is called if it cannot answer, and what it does. Those that may hang on a sick disk
 /// come last.
 const CHECKS: &[(Group, &str, Look)] = &[
-    (Group::Machine, "kernel", machine::kernel::look),
-    (Group::Machine, "sandbox", machine::sandbox::look),
-    (Group::Machine, "processors", machine::processors::look),
-    (Group::Machine, "memory", machine::memory::look),
-    (Group::Machine, "swap", machine::swap::look),
-    (Group::Machine, "transparent huge pages", machine::huge_pages::look),
-    (Group::Machine, "overcommit", machine::overcommit::look),
-    (Group::Machine, "dirty pages", machine::dirty::look),
-    (Group::Machine, "clock source", machine::clock::look),
-    (Group::Machine, "time", machine::time_sync::look),
-    (Group::Limits, "descriptors", limits::descriptors::look),
-    (Group::Limits, "memory maps", limits::maps::look),
-    (Group::Limits, "locked memory", limits::locked::look),
-    (Group::Limits, "privilege", privilege::look),
-    (Group::Network, "interfaces", network::interfaces::look),
-    (Group::Network, "congestion control", network::congestion::look),
-    (Group::Network, "queueing discipline", network::qdisc::look),
-    (Group::Network, "accept queue", network::backlog::look),
-    (Group::Network, "TCP memory", network::memory::look),
-    (Group::Transfer, "io_uring", transfer::uring::look),
-    (Group::Transfer, "kernel TLS", transfer::ktls::look),
-    (Group::Transfer, "routes", transfer::routes::look),
-    (Group::Transfer, "thresholds", transfer::thresholds::look),
-    (Group::Transfer, "cachestat", transfer::cachestat::look),
-    (Group::Transfer, "RWF_NOWAIT", transfer::nowait::look),
-    (Group::Disk, "file system", disk::file_system::look),
-    (Group::Disk, "device", disk::device::look),
-    (Group::Disk, "space", disk::space::look),
-    (Group::Disk, "O_DIRECT", disk::direct::look),
-    (Group::Disk, "preallocation", disk::preallocate::look),
-    (Group::Disk, "fdatasync", disk::sync::look),
-    (Group::Data, "data directory", data::directory::look),
-    (Group::Data, "lock", data::lock::look),
-    (Group::Data, "identity", data::identity::look),
-    (Group::Data, "contents", data::contents::look),
-    (Group::Data, "recovery", data::recovery::look),
-    (Group::Durability, "acks", durability::look),
+    (Group::Machine, "kernel", Alone(machine::kernel::look)),
+    (Group::Machine, "sandbox", Alone(machine::sandbox::look)),
+    (Group::Machine, "processors", Alone(machine::processors::look)),
+    (Group::Machine, "memory", Alone(machine::memory::look)),
+    (Group::Machine, "swap", Alone(machine::swap::look)),
+    (Group::Machine, "transparent huge pages", Alone(machine::huge_pages::look)),
+    (Group::Machine, "overcommit", Alone(machine::overcommit::look)),
+    (Group::Machine, "dirty pages", Alone(machine::dirty::look)),
+    (Group::Machine, "clock source", Alone(machine::clock::look)),
+    (Group::Machine, "time", Alone(machine::time_sync::look)),
+    (Group::Limits, "descriptors", Alone(limits::descriptors::look)),
+    (Group::Limits, "memory maps", Alone(limits::maps::look)),
+    (Group::Limits, "locked memory", Alone(limits::locked::look)),
+    (Group::Limits, "privilege", Alone(privilege::look)),
+    (Group::Network, "interfaces", Alone(network::interfaces::look)),
+    (Group::Network, "congestion control", Alone(network::congestion::look)),
+    (Group::Network, "queueing discipline", Alone(network::qdisc::look)),
+    (Group::Network, "accept queue", Alone(network::backlog::look)),
+    (Group::Network, "TCP memory", Alone(network::memory::look)),
+    (Group::Transfer, "io_uring", Alone(transfer::uring::look)),
+    (Group::Transfer, "kernel TLS", Alone(transfer::ktls::look)),
+    (Group::Transfer, "routes", Alone(transfer::routes::look)),
+    (Group::Transfer, "thresholds", Alone(transfer::thresholds::look)),
+    (Group::Transfer, "cachestat", Alone(transfer::cachestat::look)),
+    (Group::Transfer, "RWF_NOWAIT", Alone(transfer::nowait::look)),
+    (Group::Disk, "file system", Alone(disk::file_system::look)),
+    (Group::Disk, "device", Alone(disk::device::look)),
+    (Group::Disk, "read-ahead", Alone(disk::read_ahead::look)),
+    (Group::Disk, "space", Alone(disk::space::look)),
+    (Group::Disk, "O_DIRECT", Alone(disk::direct::look)),
+    (Group::Disk, "preallocation", Alone(disk::preallocate::look)),
+    (Group::Disk, "fdatasync", Syncs(disk::sync::look)),
+    (Group::Data, "data directory", Alone(data::directory::look)),
+    (Group::Data, "lock", Alone(data::lock::look)),
+    (Group::Data, "identity", Alone(data::identity::look)),
+    (Group::Data, "contents", Alone(data::contents::look)),
+    (Group::Data, "recovery", Alone(data::recovery::look)),
+    (Group::Durability, "acks", Syncs(durability::look)),
 ];
 
 /// Runs every check and tells each finding as soon as it is there. Takes a second or so, ten at most.
 pub fn examine(plan: &Plan, mut tell: impl FnMut(Group, Finding)) {
-    let plan = Arc::new(plan.clone());
+    let case = Arc::new(Case { plan: plan.clone(), syncs: Measured::new() });
     let end = Instant::now() + ALL_MAX;
     for (group, name, look) in CHECKS {
         let left = end.saturating_duration_since(Instant::now()).min(CHECK_MAX);
-        for finding in within(left, name, *look, &plan) {
+        for finding in within(left, name, *look, &case) {
             tell(*group, finding);
         }
     }
 }
 
-/// Runs one check for at most `limit`.
-fn within(limit: Duration, name: &str, look: Look, plan: &Arc<Plan>) -> Vec<Finding> {
+/// Runs one check for at most `limit`, the part of [`CHECK_MAX`] that is left for it.
+fn within(limit: Duration, name: &str, look: Look, case: &Arc<Case>) -> Vec<Finding> {
+    if limit.is_zero() {
+        return vec![unanswered(name, limit)];
+    }
     let (answer, answered) = mpsc::sync_channel(1);
-    let plan = Arc::clone(plan);
+    let case = Arc::clone(case);
     let work = move || {
+        let findings = match look {
+            Alone(look) => look(&case.plan),
+            Syncs(look) => look(&case.plan, &case.syncs),
+        };
         // Nobody waits for an answer that comes too late.
-        let _ = answer.send(look(&plan));
+        let _ = answer.send(findings);
     };
     if let Err(error) = thread::Builder::new().name("check".to_owned()).spawn(work) {
         let advice = "raise the limit of processes and threads (ulimit -u, or pids.max of the container)";
         return vec![Finding::broken(name, format!("no thread for the check: {error}"), advice)];
     }
-    let (found, advice) = match answered.recv_timeout(limit) {
-        Ok(findings) => return findings,
-        Err(RecvTimeoutError::Timeout) => (
-            format!("gave no answer within {}", words::time(limit)),
-            "look for a device or file system that does not answer (dmesg; ps: processes in state D)",
-        ),
-        Err(RecvTimeoutError::Disconnected) => (
-            "the check itself failed".to_owned(),
-            "a fault of this program: report it with what stands above",
-        ),
-    };
-    vec![Finding::broken(name, found, advice)]
+    match answered.recv_timeout(limit) {
+        Ok(findings) => findings,
+        Err(RecvTimeoutError::Timeout) => vec![unanswered(name, limit)],
+        Err(RecvTimeoutError::Disconnected) => {
+            let advice = "a fault of this program: report it with what stands above";
+            vec![Finding::broken(name, "the check itself failed", advice)]
+        }
+    }
+}
+
+/// No answer. That tells of a sick device only if the check had all of its time.
+fn unanswered(name: &str, limit: Duration) -> Finding {
+    let all = words::time(ALL_MAX);
+    if limit < CHECK_MAX {
+        let found = if limit.is_zero() {
+            format!("not tried, the time was over: {all} for all checks")
+        } else {
+            format!("not finished within the {} that were left of {all} for all checks", words::time(limit))
+        };
+        return Finding::better(name, found, "see the lines above that gave no answer, and ask again");
+    }
+    let advice = "look for a device or file system that does not answer (dmesg; ps: processes in state D)";
+    Finding::broken(name, format!("gave no answer within {}", words::time(limit)), advice)
 }
 
 #[cfg(test)]
@@ -112,19 +146,29 @@ mod tests {
 
     #[test]
     fn a_check_that_hangs_is_itself_a_finding() {
-        let hangs: Look = |_| {
+        let hangs = |_: &Plan| {
             loop {
                 thread::park();
             }
         };
-        let finding = one(Duration::ZERO, hangs);
-        assert_eq!((finding.state, finding.check.as_str()), (State::Broken, "it"));
-        assert!(finding.found.contains("no answer"), "{finding:?}");
+        let finding = one(Duration::from_millis(1), Alone(hangs));
+        assert_eq!((finding.state, finding.check.as_str()), (State::CouldBeBetter, "it"));
+        assert!(finding.found.contains("not finished within the 1.0 ms that were left"), "{finding:?}");
+        let finding = unanswered("it", CHECK_MAX);
+        assert_eq!(finding.state, State::Broken);
+        assert!(finding.found.contains("no answer within 3.0 s"), "{finding:?}");
+    }
+
+    #[test]
+    fn a_check_that_no_time_is_left_for_is_not_run_and_accuses_no_device() {
+        let finding = one(Duration::ZERO, Alone(|_| panic!("it was run")));
+        assert_eq!(finding.state, State::CouldBeBetter);
+        assert!(finding.found.contains("not tried, the time was over"), "{finding:?}");
     }
 
     #[test]
     fn a_check_that_fails_is_itself_a_finding() {
-        let finding = one(CHECK_MAX, |_| panic!("as the test wants"));
+        let finding = one(CHECK_MAX, Alone(|_| panic!("as the test wants")));
         assert_eq!(finding.state, State::Broken);
         assert!(finding.found.contains("failed"), "{finding:?}");
     }

@@ -14,7 +14,8 @@ use crate::output::Format;
     after_help = "Every line is ok, could be better, or broken: it says what was found, and what to do about it. What can be \
 tried is tried (a file is sent each way over the loopback, small writes are synced in the data directory), nothing is \
 changed, nothing is left behind, and no root is needed. It takes a second or two, and is safe beside a running broker. \
-Run it as the broker's user: limits and permissions are those of whoever asks.
+Run it as the broker's user: permissions are those of whoever asks. Limits are those of the broker while it runs, else of \
+this shell; a unit or container may set others.
 
 Exit code: 0, or 1 when something is broken.
 

@@ -1,12 +1,12 @@
 //! Who has the data directory. The lock is asked about and never taken.
 
-use std::fs;
 use std::io;
+use std::path::Path;
 
 use pagewire_disk::{LockLook, look_at_lock};
 
-use crate::Plan;
 use crate::finding::Finding;
+use crate::{Plan, read};
 
 pub(crate) fn look(plan: &Plan) -> Vec<Finding> {
     match look_at_lock(&plan.data_dir) {
@@ -24,10 +24,9 @@ pub(crate) fn look(plan: &Plan) -> Vec<Finding> {
 }
 
 /// What a process was started as.
-fn command(pid: u32) -> Option<String> {
-    let bytes = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
-    let program = bytes.split(|byte| *byte == 0).next()?;
-    let name = std::path::Path::new(std::str::from_utf8(program).ok()?).file_name()?.to_str()?;
+pub(crate) fn command(pid: u32) -> Option<String> {
+    let line = read::text(format!("/proc/{pid}/cmdline")).ok()?;
+    let name = Path::new(line.split('\0').next()?).file_name()?.to_str()?;
     Some(name.to_owned())
 }
 

@@ -25,8 +25,14 @@ pub(crate) struct Block {
     pub(crate) write_cache: Option<String>,
     /// The scheduler in force.
     pub(crate) scheduler: Option<String>,
-    /// Bytes that are read ahead.
-    pub(crate) read_ahead: Option<u64>,
+}
+
+impl Block {
+    /// What its write cache says of itself is a drive's word, not that of a file or of another machine behind it.
+    pub(crate) fn is_drive(&self) -> bool {
+        const OTHERS: [&str; 6] = ["loop", "nbd", "rbd", "drbd", "ram", "zram"];
+        !OTHERS.iter().any(|prefix| self.name.starts_with(prefix))
+    }
 }
 
 /// The drives under the device `major:minor`. Empty where `/sys` does not tell.
@@ -38,9 +44,19 @@ pub(crate) fn blocks_under(device: &str) -> Vec<Block> {
     found
 }
 
+/// The name of the device `major:minor` itself, whatever it is made of, and the bytes that are read ahead on it.
+pub(crate) fn read_ahead_of(device: &str) -> Option<(String, u64)> {
+    read_ahead_in(&Path::new("/sys/dev/block").join(device).canonicalize().ok()?)
+}
+
+fn read_ahead_in(dir: &Path) -> Option<(String, u64)> {
+    let dir = whole(dir);
+    let kib = read::number(dir.join("queue/read_ahead_kb")).ok()?;
+    Some((dir.file_name()?.to_string_lossy().into_owned(), kib.checked_mul(1024)?))
+}
+
 fn descend(dir: &Path, depth: usize, found: &mut Vec<Block>) {
-    // A partition lies in the directory of its drive.
-    let whole = if dir.join("partition").exists() { dir.parent().unwrap_or(dir) } else { dir };
+    let whole = whole(dir);
     let below = slaves(whole);
     if below.is_empty() || depth == 0 {
         let block = block(whole);
@@ -52,6 +68,11 @@ fn descend(dir: &Path, depth: usize, found: &mut Vec<Block>) {
     for dir in below {
         descend(&dir, depth - 1, found);
     }
+}
+
+/// What is divided into partitions, if this is one: it lies in the directory of its drive.
+fn whole(dir: &Path) -> &Path {
+    if dir.join("partition").exists() { dir.parent().unwrap_or(dir) } else { dir }
 }
 
 /// What a device of several is made of.
@@ -71,7 +92,6 @@ fn block(dir: &Path) -> Block {
         rotates: file("queue/rotational").is_some_and(|text| text == "1"),
         write_cache: file("queue/write_cache"),
         scheduler: file("queue/scheduler").map(|text| read::chosen(&text).to_owned()),
-        read_ahead: file("queue/read_ahead_kb").and_then(|kib| kib.parse::<u64>().ok()?.checked_mul(1024)),
         name,
     }
 }
@@ -107,6 +127,7 @@ mod tests {
         make("sda/queue/rotational", "1");
         make("sda/queue/scheduler", "none [bfq]");
         make("sda/queue/read_ahead_kb", "128");
+        make("dm-0/queue/read_ahead_kb", "16");
         fs::create_dir_all(dir.path().join("dm-0/slaves")).expect("made");
         std::os::unix::fs::symlink(dir.path().join("sda/sda1"), dir.path().join("dm-0/slaves/sda1"))
             .expect("linked");
@@ -119,9 +140,12 @@ mod tests {
             rotates: true,
             write_cache: Some("write back".to_owned()),
             scheduler: Some("bfq".to_owned()),
-            read_ahead: Some(128 << 10),
         };
         assert_eq!(found, [expected]);
+        // What is read ahead is asked of the volume, not of the drive that has a figure of its own.
+        let read_ahead = |name| read_ahead_in(&dir.path().join(name));
+        assert_eq!(read_ahead("dm-0"), Some(("dm-0".to_owned(), 16 << 10)));
+        assert_eq!(read_ahead("sda/sda1"), Some(("sda".to_owned(), 128 << 10)));
     }
 
     #[test]

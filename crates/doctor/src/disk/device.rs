@@ -1,11 +1,8 @@
-//! The drives under the data directory: cache, scheduler, read-ahead.
+//! The drives under the data directory: cache, scheduler.
 
 use super::{Block, blocks_under, mount_of};
 use crate::finding::Finding;
-use crate::{Plan, place, words};
-
-/// Less read ahead makes consumers that catch up wait for the drive at every turn.
-const READ_AHEAD_MIN: u64 = 128 << 10;
+use crate::{Plan, place};
 
 pub(crate) fn look(plan: &Plan) -> Vec<Finding> {
     let mount = match mount_of(&place::nearest(&plan.data_dir)) {
@@ -23,13 +20,6 @@ pub(crate) fn look(plan: &Plan) -> Vec<Finding> {
 fn judge(block: &Block) -> Finding {
     let check = format!("device {}", block.name);
     let found = describe(block);
-    if block.read_ahead.is_some_and(|bytes| bytes < READ_AHEAD_MIN) {
-        let advice = format!(
-            "consumers that catch up wait at every turn: blockdev --setra 2048 /dev/{} (1 MiB)",
-            block.name
-        );
-        return Finding::better(check, found, advice);
-    }
     if block.scheduler.as_deref() == Some("bfq") && !block.rotates {
         let advice = format!(
             "bfq costs CPU per request, which fast drives do not pay back: echo mq-deadline > \
@@ -56,7 +46,6 @@ fn describe(block: &Block) -> String {
         None => "write cache not told".to_owned(),
     });
     parts.extend(block.scheduler.as_ref().map(|scheduler| format!("scheduler {scheduler}")));
-    parts.extend(block.read_ahead.map(|bytes| format!("{} read ahead", words::bytes(bytes))));
     parts.join("; ")
 }
 
@@ -73,19 +62,12 @@ mod tests {
             rotates: false,
             write_cache: Some("write back".to_owned()),
             scheduler: Some("none".to_owned()),
-            read_ahead: Some(128 << 10),
         }
     }
 
     #[test]
-    fn little_read_ahead_could_be_better() {
-        assert_eq!(judge(&nvme()).state, State::Ok);
-        let finding = judge(&Block { read_ahead: Some(16 << 10), ..nvme() });
-        assert!(finding.state == State::CouldBeBetter && finding.advice.contains("/dev/nvme0n1"));
-    }
-
-    #[test]
     fn a_scheduler_for_drives_that_turn_could_be_better_on_one_that_does_not() {
+        assert_eq!(judge(&nvme()).state, State::Ok);
         let bfq = Block { scheduler: Some("bfq".to_owned()), ..nvme() };
         assert_eq!(judge(&bfq).state, State::CouldBeBetter);
         assert_eq!(judge(&Block { rotates: true, ..bfq }).state, State::Ok);

@@ -5,20 +5,15 @@
 //! not carried out, or the cache is safe (a battery, capacitors) and nobody told the kernel.
 
 use std::io;
-use std::os::unix::fs::FileExt;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::sync::OnceLock;
+use std::time::Duration;
 
+use super::sync_times::{Times, measure};
 use super::{Block, Kind, blocks_under, kind_of, mount_of};
 use crate::finding::Finding;
 use crate::{Plan, place, words};
 
-/// Writes that are synced, one by one.
-const SYNCS_MAX: usize = 64;
-/// No more is begun after this time.
-const LIMIT: Duration = Duration::from_millis(1500);
-/// Bytes of each: a small batch.
-const BYTES: usize = 4096;
 /// A sync of a drive that must write to flash cannot be faster.
 const FLASH_LEAST: Duration = Duration::from_micros(50);
 /// One that has to wait for a disk to turn cannot be faster.
@@ -27,14 +22,6 @@ const TURNING_LEAST: Duration = Duration::from_millis(1);
 const SLOW: Duration = Duration::from_millis(20);
 const SLOWEST: Duration = Duration::from_millis(200);
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Times {
-    count: usize,
-    p50: Duration,
-    p99: Duration,
-    max: Duration,
-}
-
 /// What can be expected of a sync.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Honesty {
@@ -42,14 +29,28 @@ pub(crate) enum Honesty {
     Plausible,
     /// It returns faster than a drive with a volatile cache can write.
     TooFast,
-    /// There is no drive, or none that can be seen: time tells nothing.
+    /// There is no drive, or none that can be seen, or a hypervisor's that is slow enough: its time may be a network's.
     Untold,
 }
 
-pub(crate) fn look(plan: &Plan) -> Vec<Finding> {
+/// How syncs behave here, once they were measured: for those who judge what an acknowledgement is worth.
+pub(crate) type Measured = OnceLock<Honesty>;
+
+/// The least that a true sync takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Least {
+    time: Duration,
+    /// It is a hypervisor's drive, which may take longer for other reasons than being true.
+    is_virtual: bool,
+}
+
+pub(crate) fn look(plan: &Plan, measured: &Measured) -> Vec<Finding> {
     let dir = place::nearest(&plan.data_dir);
     vec![match probe(&dir) {
-        Ok((times, least)) => judge(&times, least),
+        Ok((times, least)) => {
+            measured.get_or_init(|| honesty(times.p50, least));
+            judge(&times, least)
+        }
         Err(error) => failed(&error),
     }]
 }
@@ -65,7 +66,7 @@ fn failed(error: &io::Error) -> Finding {
     )
 }
 
-fn probe(dir: &Path) -> io::Result<(Times, Option<Duration>)> {
+fn probe(dir: &Path) -> io::Result<(Times, Option<Least>)> {
     let times = measure(dir)?;
     let least = mount_of(dir).ok().and_then(|mount| {
         let blocks = mount.device.as_deref().map(blocks_under).unwrap_or_default();
@@ -74,55 +75,27 @@ fn probe(dir: &Path) -> io::Result<(Times, Option<Duration>)> {
     Ok((times, least))
 }
 
-/// What the syncs of a directory look like, for those who judge what an acknowledgement is worth.
-pub(crate) fn honesty_of(dir: &Path) -> io::Result<Honesty> {
-    probe(dir).map(|(times, least)| honesty(times.p50, least))
-}
-
-/// Appends to a file and syncs each time. The file has a name, since some file systems skip the work for one without, and
-/// loses it at the end.
-fn measure(dir: &Path) -> io::Result<Times> {
-    let file = tempfile::Builder::new().prefix(".doctor-").tempfile_in(dir);
-    // What the file would have been called says nothing to anybody.
-    let file = file.map_err(|error| io::Error::from(error.kind()))?;
-    let end = Instant::now() + LIMIT;
-    let mut times = Vec::with_capacity(SYNCS_MAX);
-    while times.len() < SYNCS_MAX && Instant::now() < end {
-        file.as_file().write_all_at(&[0x5a; BYTES], (times.len() * BYTES) as u64)?;
-        let begin = Instant::now();
-        file.as_file().sync_data()?;
-        times.push(begin.elapsed());
-    }
-    file.close()?;
-    summary(times).ok_or_else(|| io::ErrorKind::TimedOut.into())
-}
-
-fn summary(mut times: Vec<Duration>) -> Option<Times> {
-    times.sort_unstable();
-    let at =
-        |hundredths: usize| times.get((times.len() * hundredths).div_ceil(100).saturating_sub(1)).copied();
-    Some(Times { count: times.len(), p50: at(50)?, p99: at(99)?, max: *times.last()? })
-}
-
 /// The least time a sync can take if it is true; `None` where nothing can be said.
-fn least(kind: Kind, blocks: &[Block]) -> Option<Duration> {
-    if !matches!(kind, Kind::Ordinary | Kind::CopyOnWrite) {
+fn least(kind: Kind, blocks: &[Block]) -> Option<Least> {
+    if kind != Kind::Ordinary {
         return None;
     }
     // A cache that is written through is said to be safe, so there is no least time.
-    let volatile = blocks.iter().filter(|block| block.write_cache.as_deref() == Some("write back"));
-    volatile.map(|block| if block.rotates && !block.is_virtual { TURNING_LEAST } else { FLASH_LEAST }).max()
+    let volatile = || blocks.iter().filter(|block| block.write_cache.as_deref() == Some("write back"));
+    let time =
+        volatile().map(|block| if block.rotates && !block.is_virtual { TURNING_LEAST } else { FLASH_LEAST });
+    Some(Least { time: time.max()?, is_virtual: volatile().any(|block| block.is_virtual) })
 }
 
-fn honesty(p50: Duration, least: Option<Duration>) -> Honesty {
+fn honesty(p50: Duration, least: Option<Least>) -> Honesty {
     match least {
-        Some(least) if p50 < least => Honesty::TooFast,
-        Some(_) => Honesty::Plausible,
-        None => Honesty::Untold,
+        Some(least) if p50 < least.time => Honesty::TooFast,
+        Some(Least { is_virtual: false, .. }) => Honesty::Plausible,
+        Some(_) | None => Honesty::Untold,
     }
 }
 
-fn judge(times: &Times, least: Option<Duration>) -> Finding {
+fn judge(times: &Times, least: Option<Least>) -> Finding {
     let found = format!(
         "{} writes of 4 KiB, each synced: p50 {}, p99 {}, longest {}",
         times.count,
@@ -133,7 +106,7 @@ fn judge(times: &Times, least: Option<Duration>) -> Finding {
     if let (Some(least), Honesty::TooFast) = (least, honesty(times.p50, least)) {
         let found = format!(
             "{found}: faster than the {} that such a drive needs at least, with a write cache that it calls volatile",
-            words::time(least)
+            words::time(least.time)
         );
         let advice = "acks=all may not survive a power cut: make sure that the drive's cache is protected, or that the \
                       hypervisor does not throw flushes away (cache=unsafe)";
@@ -144,11 +117,12 @@ fn judge(times: &Times, least: Option<Duration>) -> Finding {
                       log alone, or less other work on this one";
         return Finding::better("fdatasync", found, advice);
     }
-    let found = match honesty(times.p50, least) {
-        Honesty::Plausible => format!("{found}: as long as a true one takes"),
-        _ => format!("{found}: whether it is true cannot be told from its time here"),
+    let word = match (honesty(times.p50, least), least) {
+        (Honesty::Plausible, _) => "as long as a true one takes",
+        (_, Some(_)) => "whether the hypervisor hands the flush on cannot be told from its time",
+        (_, None) => "whether it is true cannot be told from its time here",
     };
-    Finding::ok("fdatasync", found)
+    Finding::ok("fdatasync", format!("{found}: {word}"))
 }
 
 #[cfg(test)]
@@ -161,6 +135,14 @@ mod tests {
         Times { count: 64, p50, p99, max: p99 }
     }
 
+    fn real(time: Duration) -> Option<Least> {
+        Some(Least { time, is_virtual: false })
+    }
+
+    fn guest(time: Duration) -> Option<Least> {
+        Some(Least { time, is_virtual: true })
+    }
+
     fn drive(write_cache: &str, rotates: bool, is_virtual: bool) -> Block {
         Block {
             name: "x".to_owned(),
@@ -169,17 +151,38 @@ mod tests {
             rotates,
             write_cache: Some(write_cache.to_owned()),
             scheduler: None,
-            read_ahead: None,
         }
     }
 
     #[test]
     fn a_sync_faster_than_its_drive_can_be_is_doubted() {
-        let finding = judge(&times(20, 90), Some(FLASH_LEAST));
+        let finding = judge(&times(20, 90), real(FLASH_LEAST));
         assert!(finding.state == State::CouldBeBetter && finding.advice.contains("power cut"), "{finding:?}");
-        assert_eq!(judge(&times(200, 900), Some(FLASH_LEAST)).state, State::Ok);
-        assert_eq!(judge(&times(200, 900), Some(TURNING_LEAST)).state, State::CouldBeBetter);
+        assert_eq!(judge(&times(200, 900), real(FLASH_LEAST)).state, State::Ok);
+        assert_eq!(judge(&times(200, 900), real(TURNING_LEAST)).state, State::CouldBeBetter);
         assert_eq!(judge(&times(20, 90), None).state, State::Ok);
+    }
+
+    #[test]
+    fn a_hypervisors_drive_is_doubted_if_too_fast_and_never_believed_for_its_time() {
+        assert_eq!(honesty(Duration::from_micros(20), guest(FLASH_LEAST)), Honesty::TooFast);
+        assert_eq!(honesty(Duration::from_micros(200), guest(FLASH_LEAST)), Honesty::Untold);
+        let (guest, real) =
+            (judge(&times(200, 900), guest(FLASH_LEAST)), judge(&times(200, 900), real(FLASH_LEAST)));
+        assert!(guest.found.contains("hypervisor hands the flush on cannot be told"), "{guest:?}");
+        assert!(real.found.contains("as long as a true one takes"), "{real:?}");
+    }
+
+    #[test]
+    fn what_was_measured_is_there_for_others_and_nothing_where_it_failed() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let (measured, failed) = (Measured::new(), Measured::new());
+        let plan = Plan { data_dir: dir.path().into(), ..Plan::default() };
+        look(&plan, &measured);
+        assert!(measured.get().is_some());
+        // Nobody can make a file there.
+        look(&Plan { data_dir: "/proc".into(), ..plan }, &failed);
+        assert_eq!(failed.get(), None);
     }
 
     #[test]
@@ -197,24 +200,10 @@ mod tests {
     #[test]
     fn only_a_volatile_cache_has_a_least_time() {
         assert_eq!(least(Kind::Ordinary, &[drive("write through", true, false)]), None);
-        assert_eq!(least(Kind::Ordinary, &[drive("write back", true, false)]), Some(TURNING_LEAST));
-        assert_eq!(least(Kind::Ordinary, &[drive("write back", true, true)]), Some(FLASH_LEAST));
+        assert_eq!(least(Kind::Ordinary, &[drive("write back", true, false)]), real(TURNING_LEAST));
+        assert_eq!(least(Kind::Ordinary, &[drive("write back", true, true)]), guest(FLASH_LEAST));
+        assert_eq!(least(Kind::CopyOnWrite, &[drive("write back", false, false)]), None);
         assert_eq!(least(Kind::Memory, &[drive("write back", false, false)]), None);
         assert_eq!(least(Kind::Ordinary, &[]), None);
-    }
-
-    #[test]
-    fn the_middle_and_the_hundredth_are_of_the_sorted_times() {
-        let summary = summary((1..=100).rev().map(Duration::from_micros).collect()).expect("times");
-        let [p50, p99, max] = [50, 99, 100].map(Duration::from_micros);
-        assert_eq!(summary, Times { count: 100, p50, p99, max });
-        assert_eq!(super::summary(Vec::new()), None);
-    }
-
-    #[test]
-    fn the_file_that_is_synced_is_gone_afterwards() {
-        let dir = tempfile::tempdir().expect("a directory");
-        assert!(measure(dir.path()).expect("measured").count > 0);
-        assert_eq!(std::fs::read_dir(dir.path()).expect("listed").count(), 0);
     }
 }

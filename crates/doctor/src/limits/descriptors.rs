@@ -3,8 +3,9 @@
 //! The broker raises the soft limit to the hard one when it starts, so the hard one is what counts. Of that it gives a
 //! quarter to open segments and a quarter to answers; connections get the rest.
 
-use rustix::process::{Resource, getrlimit};
+use rustix::process::Resource;
 
+use super::whose::{self, Limit, Name};
 use crate::Plan;
 use crate::finding::Finding;
 
@@ -18,30 +19,33 @@ const RESERVE: u64 = 128;
 const SEGMENTS: std::ops::RangeInclusive<u64> = 256..=65_536;
 
 const RAISE: &str = "raise the hard limit: LimitNOFILE=1048576 of the systemd unit, --ulimit nofile=1048576 of the \
-                     container, or /etc/security/limits.conf";
+                     container, or for a shell its session's (/etc/security/limits.conf)";
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+const NAME: Name = Name { resource: Resource::Nofile, line: "Max open files" };
+
+#[derive(Debug, Clone, PartialEq, Eq)]
 struct Facts {
-    /// `None` is no limit.
-    soft: Option<u64>,
-    hard: Option<u64>,
+    limit: Limit,
+    /// Whose it is.
+    whose: String,
     /// Segments kept open, if the settings say so.
     open_files: u64,
 }
 
 pub(crate) fn look(plan: &Plan) -> Vec<Finding> {
-    let limit = getrlimit(Resource::Nofile);
-    vec![judge(&Facts { soft: limit.current, hard: limit.maximum, open_files: plan.open_files })]
+    let (limit, whose) = whose::limit(NAME, &plan.data_dir);
+    vec![judge(&Facts { limit, whose, open_files: plan.open_files })]
 }
 
 fn judge(facts: &Facts) -> Finding {
     let words = |limit: Option<u64>| limit.map_or_else(|| "no limit".to_owned(), |limit| limit.to_string());
     let found = format!(
-        "soft limit {}, hard limit {}: the broker raises the soft one to the hard one",
-        words(facts.soft),
-        words(facts.hard)
+        "soft limit {}, hard limit {} ({}): the broker raises the soft one to the hard one",
+        words(facts.limit.soft),
+        words(facts.limit.hard),
+        facts.whose
     );
-    let Some(hard) = facts.hard else { return Finding::ok("descriptors", found) };
+    let Some(hard) = facts.limit.hard else { return Finding::ok("descriptors", found) };
     let found = format!("{found}, which leaves room for {} connections", connections(hard, facts.open_files));
     match hard {
         ..BROKEN_BELOW => Finding::broken("descriptors", found, RAISE),
@@ -63,7 +67,8 @@ mod tests {
     use crate::State;
 
     fn state(hard: Option<u64>) -> State {
-        judge(&Facts { soft: Some(256), hard, open_files: 0 }).state
+        let limit = Limit { soft: Some(256), hard };
+        judge(&Facts { limit, whose: "of this shell".to_owned(), open_files: 0 }).state
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Whether something keeps the clock right. Times of records, retention by age and lookups by time go by it.
 //!
-//! The kernel tells only privileged callers and `adjtimex`; what anybody can see is who runs.
+//! Whether the clock is in step, and how far off it may be, the kernel answers to `adjtimex` alone; no file of `/proc` or
+//! `/sys` has it. So a name of a program that keeps clocks is a hint and is told as one: it may run without a source.
 
 use std::fs;
 use std::io;
@@ -13,6 +14,9 @@ const KEEPERS: &[&str] =
     &["chronyd", "systemd-timesyn", "ntpd", "openntpd", "ntp-daemon", "phc2sys", "timemaster", "VBoxService"];
 /// Processes that are looked at.
 const PROCESSES_MAX: usize = 65_536;
+/// What asks the kernel, or the keeper; each needs no privilege.
+const IN_STEP: &str = "whether it is in step cannot be told without adjtimex: ask timedatectl, chronyc tracking, or \
+                       adjtimex --print";
 /// Written by systemd-timesyncd once the clock was set.
 const SYNCHRONIZED: &str = "/run/systemd/timesync/synchronized";
 
@@ -40,14 +44,18 @@ fn keepers() -> io::Result<Vec<String>> {
 
 fn judge(keepers: &[String], synchronized: bool) -> Finding {
     match (keepers, synchronized) {
-        ([], true) => Finding::ok("time", "was set by systemd-timesyncd"),
+        ([], true) => {
+            Finding::ok("time", "was set by systemd-timesyncd once since the start").advise(IN_STEP)
+        }
         ([], false) => Finding::better(
             "time",
             "no sign of anything that keeps the clock right; a container or a guest may get its time from the host",
             "make sure that the host's clock is kept (timedatectl; chronyc tracking): a clock that jumps makes \
              retention by age and lookups by time wrong",
         ),
-        (keepers, _) => Finding::ok("time", format!("kept by {}", keepers.join(", "))),
+        (keepers, _) => {
+            Finding::ok("time", format!("{} runs, which keeps clocks", keepers.join(", "))).advise(IN_STEP)
+        }
     }
 }
 
@@ -60,6 +68,14 @@ mod tests {
     fn a_clock_that_nobody_keeps_could_be_better() {
         assert_eq!(judge(&[], false).state, State::CouldBeBetter);
         assert_eq!(judge(&[], true).state, State::Ok);
-        assert!(judge(&["chronyd".to_owned()], false).found.contains("chronyd"));
+    }
+
+    #[test]
+    fn a_keeper_that_runs_is_a_hint_and_no_proof_that_the_clock_is_in_step() {
+        let named = judge(&["chronyd".to_owned()], false);
+        assert!(named.state == State::Ok && named.found.contains("chronyd runs"), "{named:?}");
+        for finding in [named, judge(&[], true)] {
+            assert!(finding.advice.contains("cannot be told without adjtimex"), "{finding:?}");
+        }
     }
 }

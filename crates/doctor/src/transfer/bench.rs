@@ -19,10 +19,28 @@ pub(super) fn content() -> Vec<u8> {
     (0..FILE_BYTES).map(|at| (at ^ (at >> 8) ^ (at >> 16)) as u8).collect()
 }
 
-/// A file without a name that holds [`content`]: beside the data if that place can be written, since what is possible
-/// depends on the file system; else where temporary files go.
-pub(super) fn file(data_dir: &Path) -> io::Result<File> {
-    filled(tempfile::tempfile_in(place::nearest(data_dir))).or_else(|_| filled(tempfile::tempfile()))
+/// A file to try things with.
+#[derive(Debug)]
+pub(super) struct Sample {
+    /// It has no name, and holds [`content`].
+    pub(super) file: File,
+    /// Where it is, if not beside the data, and why: what is possible depends on the file system.
+    pub(super) elsewhere: Option<String>,
+}
+
+/// A file beside the data if that place can be written; else where temporary files go.
+pub(super) fn sample(data_dir: &Path) -> io::Result<Sample> {
+    let error = match filled(tempfile::tempfile_in(place::nearest(data_dir))) {
+        Ok(file) => return Ok(Sample { file, elsewhere: None }),
+        Err(error) => error.kind(),
+    };
+    let other = std::env::temp_dir();
+    let file = filled(tempfile::tempfile_in(&other))?;
+    let elsewhere = format!(
+        "tried in {}, whose file system may be another: beside the data no file could be written ({error})",
+        other.display()
+    );
+    Ok(Sample { file, elsewhere: Some(elsewhere) })
 }
 
 fn filled(file: io::Result<File>) -> io::Result<File> {
@@ -48,5 +66,19 @@ pub(super) fn sockets() -> io::Result<(TcpStream, TcpStream)> {
             socket.set_nodelay(true)?;
         }
         return Ok((sender, receiver));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_could_not_lie_beside_the_data_says_where_it_is() {
+        let dir = tempfile::tempdir().expect("a directory");
+        assert_eq!(sample(dir.path()).expect("a file").elsewhere, None);
+        // Nobody can make a file there.
+        let elsewhere = sample(Path::new("/proc")).expect("a file").elsewhere.expect("a note");
+        assert!(elsewhere.contains(&std::env::temp_dir().display().to_string()), "{elsewhere}");
     }
 }

@@ -10,9 +10,10 @@ use crate::Plan;
 use crate::finding::Finding;
 
 pub(crate) fn look(plan: &Plan) -> Vec<Finding> {
-    vec![match bench::file(&plan.data_dir) {
-        Ok(file) => {
-            judge(&cached_pages(&file, 0, FILE_BYTES), FILE_BYTES / rustix::param::page_size() as u64)
+    vec![match bench::sample(&plan.data_dir) {
+        Ok(sample) => {
+            let pages = cached_pages(&sample.file, 0, FILE_BYTES);
+            judge(&pages, FILE_BYTES / rustix::param::page_size() as u64).note(sample.elsewhere.as_deref())
         }
         Err(error) => Finding::unseen("cachestat", &error),
     }]

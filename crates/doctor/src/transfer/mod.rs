@@ -3,6 +3,7 @@
 mod bench;
 pub(crate) mod cachestat;
 pub(crate) mod ktls;
+mod measured;
 pub(crate) mod nowait;
 pub(crate) mod routes;
 pub(crate) mod thresholds;

@@ -10,8 +10,8 @@ use crate::Plan;
 use crate::finding::Finding;
 
 pub(crate) fn look(plan: &Plan) -> Vec<Finding> {
-    vec![match bench::file(&plan.data_dir) {
-        Ok(file) => judge(&probe(&file)),
+    vec![match bench::sample(&plan.data_dir) {
+        Ok(sample) => judge(&probe(&sample.file)).note(sample.elsewhere.as_deref()),
         Err(error) => Finding::unseen("RWF_NOWAIT", &error),
     }]
 }
@@ -26,7 +26,7 @@ fn probe(file: &File) -> io::Result<()> {
 
 fn judge(outcome: &io::Result<()>) -> Finding {
     match outcome {
-        Ok(()) => Finding::ok("RWF_NOWAIT", "works on this file system"),
+        Ok(()) => Finding::ok("RWF_NOWAIT", "works"),
         Err(error) => Finding::better(
             "RWF_NOWAIT",
             format!("refused: {error}"),

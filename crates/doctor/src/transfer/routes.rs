@@ -1,5 +1,6 @@
 //! Every route of the transfer library, tried: a file is sent over the loopback, and what arrives is compared.
 
+use std::fs::File;
 use std::io::{self, Read};
 use std::net::{Shutdown, TcpStream};
 use std::path::Path;
@@ -40,12 +41,12 @@ enum Outcome {
     },
     /// What arrived is not what was sent.
     Wrong,
-    /// Sending failed.
+    /// It could not be tried, or sending failed.
     Failed(String),
 }
 
 pub(crate) fn look(plan: &Plan) -> Vec<Finding> {
-    tried().map(|route| judge(route.name(), &probe(route, &plan.data_dir))).collect()
+    tried().map(|route| try_one(route, &plan.data_dir)).collect()
 }
 
 /// All of them but kernel TLS, which needs a session first and has a check of its own.
@@ -53,16 +54,23 @@ fn tried() -> impl Iterator<Item = Route> {
     Route::ALL.into_iter().filter(|route| *route != Route::Ktls)
 }
 
-fn probe(route: Route, data_dir: &Path) -> Outcome {
-    send(route, data_dir).unwrap_or_else(|error| Outcome::Failed(error.to_string()))
+fn try_one(route: Route, data_dir: &Path) -> Finding {
+    match bench::sample(data_dir) {
+        Ok(sample) => judge(route.name(), &probe(route, sample.file)).note(sample.elsewhere.as_deref()),
+        Err(error) => judge(route.name(), &Outcome::Failed(error.to_string())),
+    }
 }
 
-fn send(route: Route, data_dir: &Path) -> io::Result<Outcome> {
+fn probe(route: Route, file: File) -> Outcome {
+    send(route, file).unwrap_or_else(|error| Outcome::Failed(error.to_string()))
+}
+
+fn send(route: Route, file: File) -> io::Result<Outcome> {
     let buffers = BufferPool::new(PoolOptions { max_bytes: POOL_BYTES, ..PoolOptions::default() });
     let options = TransferOptions { route: Some(route), ..TransferOptions::default() };
     let transfer = Transfer::new(options, buffers, IoPool::new(1, 4));
     let mut plan = SendPlan::new();
-    plan.push_file(FileRange::new(Arc::new(bench::file(data_dir)?), 0, FILE_BYTES));
+    plan.push_file(FileRange::new(Arc::new(file), 0, FILE_BYTES));
 
     let (sender, receiver) = bench::sockets()?;
     let reader = thread::Builder::new().spawn(move || receive(receiver))?;
@@ -134,8 +142,12 @@ fn judge(route: &str, outcome: &Outcome) -> Finding {
             "what arrived is not what was sent",
             "this is a fault of the kernel or of this program: do not use this route, and report it",
         ),
-        Outcome::Failed(error) => {
+        // Every broker can copy; without another route it does.
+        Outcome::Failed(error) if route == Route::Copy.name() => {
             Finding::broken(check, format!("could not be tried: {error}"), "see what the other lines say")
+        }
+        Outcome::Failed(error) => {
+            Finding::better(check, format!("could not be tried: {error}"), advice(route))
         }
     }
 }
@@ -201,14 +213,30 @@ mod tests {
     #[test]
     fn bytes_that_arrive_wrong_are_broken() {
         assert_eq!(judge("copy", &Outcome::Wrong).state, State::Broken);
-        assert_eq!(judge("copy", &Outcome::Failed("no loopback".to_owned())).state, State::Broken);
+    }
+
+    #[test]
+    fn only_copying_must_be_possible() {
+        let failed = Outcome::Failed("no loopback".to_owned());
+        for route in Route::ALL {
+            let (finding, must) = (judge(route.name(), &failed), route == Route::Copy);
+            assert_eq!(finding.state, if must { State::Broken } else { State::CouldBeBetter }, "{finding:?}");
+            assert!(!finding.advice.is_empty(), "{finding:?}");
+        }
+    }
+
+    #[test]
+    fn a_route_that_was_not_tried_beside_the_data_says_where() {
+        // Nobody can make a file there.
+        let finding = try_one(Route::Copy, Path::new("/proc"));
+        assert!(finding.found.contains("; tried in "), "{finding:?}");
     }
 
     #[test]
     fn every_route_is_really_tried_and_copy_always_works() {
         let dir = tempfile::tempdir().expect("a directory");
         for route in tried() {
-            let outcome = probe(route, dir.path());
+            let outcome = probe(route, bench::sample(dir.path()).expect("a file").file);
             let worked = matches!(outcome, Outcome::Went { calls: 1.., .. });
             assert!(
                 worked || (route != Route::Copy && matches!(outcome, Outcome::Instead { .. })),

@@ -1,29 +1,34 @@
 //! From the broker's settings, found as `serve` finds them, to what the checks want to know of them.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
-use std::sync::mpsc;
-use std::thread;
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use pagewire_broker::config::{BrokerConfig, ThresholdsOrigin, TopicConfig, thresholds_in_use};
-use pagewire_doctor::{Finding, Origin, Plan, State};
-
+use anyhow::anyhow;
+use pagewire_broker::config::{
+    BrokerConfig, THRESHOLDS_FILE, ThresholdsOrigin, TopicConfig, thresholds_in_use,
+};
+use pagewire_doctor::{Finding, Origin, Plan, State, within};
 use pagewire_zcopy::Thresholds;
 
 use crate::args::doctor::DoctorArgs;
 use crate::args::serve::ServeArgs;
 use crate::commands::serve::settings;
 
-/// Longest wait for the data directory.
+/// Longest wait for the settings' file, and for the data directory.
 const ANSWER_MAX: Duration = Duration::from_secs(2);
+/// More bytes are no thresholds.
+const THRESHOLDS_MAX: usize = 4096;
 
 /// What the checks are to judge against, and how the settings themselves stand. Settings that cannot be read are a
 /// finding; the checks then go by the defaults.
 pub(super) fn plan(args: &DoctorArgs) -> (Plan, Finding) {
     let serve =
         ServeArgs { config: args.config.clone(), data_dir: args.data_dir.clone(), ..ServeArgs::default() };
-    match settings::load(&serve) {
+    let loaded = within(ANSWER_MAX, move || settings::load(&serve));
+    match loaded.unwrap_or_else(|| Err(anyhow!("the file of the settings gives no answer"))) {
         Ok((config, notices)) => (of(&config), read(&notices)),
         Err(error) => (without_settings(args), unread(&error)),
     }
@@ -45,20 +50,33 @@ fn of(config: &BrokerConfig) -> Plan {
 /// The thresholds of the routes, and where they come from. They may lie in the data directory, whose disk may not answer.
 fn thresholds(config: &BrokerConfig) -> (Thresholds, Origin) {
     let (set, dir) = (config.transfer_thresholds, config.log_dir.clone());
-    let (answer, answered) = mpsc::sync_channel(1);
-    // Nobody waits for an answer that comes too late.
-    thread::spawn(move || drop(answer.send(thresholds_in_use(set, &dir))));
-    let Ok((thresholds, origin, problem)) = answered.recv_timeout(ANSWER_MAX) else {
+    within(ANSWER_MAX, move || found(set, &dir)).unwrap_or_else(|| {
         let silent = Origin::Unusable("the data directory gives no answer".to_owned());
-        return (Thresholds::default(), silent);
-    };
+        (Thresholds::default(), silent)
+    })
+}
+
+fn found(set: Option<Thresholds>, dir: &Path) -> (Thresholds, Origin) {
+    let text = set.is_none().then(|| head(&dir.join(THRESHOLDS_FILE))).flatten();
+    if text.as_ref().is_some_and(|text| text.len() > THRESHOLDS_MAX) {
+        let long = format!("{THRESHOLDS_FILE} in the data directory has more than {THRESHOLDS_MAX} bytes");
+        return (Thresholds::default(), Origin::Unusable(long));
+    }
+    let (thresholds, origin, problem) = thresholds_in_use(set, dir);
     let origin = match (origin, problem) {
         (_, Some(problem)) => Origin::Unusable(problem),
         (ThresholdsOrigin::Setting, None) => Origin::Setting,
-        (ThresholdsOrigin::Measured, None) => Origin::Measured,
+        (ThresholdsOrigin::Measured, None) => Origin::Measured(text.unwrap_or_default()),
         (ThresholdsOrigin::Default, None) => Origin::Default,
     };
     (thresholds, origin)
+}
+
+/// The beginning of a file, one byte longer than it may be. None where it cannot be read.
+fn head(path: &Path) -> Option<String> {
+    let mut bytes = Vec::new();
+    File::open(path).ok()?.take(THRESHOLDS_MAX as u64 + 1).read_to_end(&mut bytes).ok()?;
+    Some(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 fn without_settings(args: &DoctorArgs) -> Plan {
@@ -105,6 +123,20 @@ mod tests {
         let (plan, finding) = plan(&args);
         assert_eq!((plan.data_dir, finding.state), (PathBuf::from("/there"), State::Broken));
         assert!(finding.found.contains("/nowhere/server.properties"), "{finding:?}");
+    }
+
+    #[test]
+    fn what_was_measured_keeps_the_comments_that_say_where_and_is_bounded() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join(THRESHOLDS_FILE);
+        let text = "# kernel 1.2.3\n4096 copy, max splice\n";
+        std::fs::write(&file, text).unwrap();
+        assert_eq!(found(None, dir.path()).1, Origin::Measured(text.to_owned()));
+        assert_eq!(found(Some(Thresholds::default()), dir.path()).1, Origin::Setting);
+        std::fs::write(&file, "#".repeat(THRESHOLDS_MAX + 1)).unwrap();
+        let (thresholds, origin) = found(None, dir.path());
+        assert_eq!(thresholds, Thresholds::default());
+        assert!(matches!(origin, Origin::Unusable(why) if why.contains("more than 4096 bytes")));
     }
 
     #[test]
