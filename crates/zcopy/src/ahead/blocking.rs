@@ -8,15 +8,8 @@ use crate::os::{self, FileRef};
 /// The plain read's buffer.
 const PLAIN_STEP: usize = 64 * 1024;
 
-<<<<<<< HEAD:crates/zcopy/src/ahead/blocking.rs
 /// Waits until the first `wait_len` bytes of `window` are in the page cache, or the file ends, and returns how many of them
 /// are; the rest is on its way. Blocks the thread: for [`IoPool`](crate::IoPool) and for tools.
-=======
-/// Starts reading all of `window`, and waits until its first `wait_len` bytes are in the page cache, or the
-/// file ends. Returns how many of them are. Blocks the thread: for [`IoPool`](crate::IoPool) and for tools. Made of
-/// `posix_fadvise(2)` with `POSIX_FADV_WILLNEED`, <https://man7.org/linux/man-pages/man2/posix_fadvise.2.html>, which itself
-/// takes about 0.4 ms per cold MiB.
->>>>>>> w-docs:crates/zcopy/src/read_ahead.rs
 ///
 /// # Errors
 /// What reading the file reports, `EIO` above all.
