@@ -62,6 +62,7 @@ mod direct_file;
 mod drop_behind;
 mod drop_pages;
 mod error;
+mod file_end;
 mod file_range;
 mod group_commit;
 mod io_pool;

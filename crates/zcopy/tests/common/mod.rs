@@ -209,6 +209,10 @@ pub struct Moody {
     pub copied: Option<bool>,
     /// Just before something is sent out of a map, its file is cut to so many bytes.
     pub cut_to: Option<u64>,
+    /// Which of the questions where a file ends, counted from 1, is answered with what instead of the truth.
+    pub file_end_error: Option<(u64, i32)>,
+    /// Questions where a file ends.
+    pub file_ends: Arc<AtomicU64>,
     /// What kind of socket all of them are.
     pub kind: SocketKind,
     /// Questions about the kind of socket.
@@ -414,6 +418,12 @@ impl Calls for Moody {
             return Residency::Cold;
         }
         OsCalls.residency(file, offset, len)
+    }
+
+    fn file_end(&self, file: BorrowedFd<'_>) -> io::Result<Option<u64>> {
+        let turn = self.file_ends.fetch_add(1, Ordering::Relaxed) + 1;
+        fail(self.file_end_error.filter(|&(which, _)| which == turn).map(|(_, code)| code))?;
+        OsCalls.file_end(file)
     }
 
     fn socket_kind(&self, _socket: BorrowedFd<'_>) -> SocketKind {
