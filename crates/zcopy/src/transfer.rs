@@ -107,7 +107,8 @@ impl Transfer {
         &self.shared.stats
     }
 
-    /// Routes that this kernel refused for good.
+    /// Routes that are given up: those that this kernel refused for good, and those that many files or sockets in a row
+    /// could not take part in, which are tried again later (see [`caps`](crate::caps)).
     pub fn refused(&self) -> RouteSet {
         self.shared.caps.refused()
     }
@@ -187,6 +188,9 @@ impl Transfer {
             socket,
             look_bytes: u64::from(options.read_ahead_bytes),
         };
+        if plan.sent() == 0 {
+            shared.caps.plan_begins();
+        }
         plan.know_socket(|| shared.calls.socket_kind(socket));
         let budget = budget(plan.remaining(), u64::from(options.turn_bytes).max(1));
         let outcome = match batch::next(plan, self.policy(), self.not_to_be_had(), budget) {

@@ -37,13 +37,13 @@ const POSITION_MAX: u64 = i64::MAX as u64;
 /// As much of `range` as lies in the plan's window, which is mapped anew if none of it does.
 ///
 /// # Errors
-/// One that stands for a refusal, whatever keeps the file from being mapped: the copy does without.
+/// What came of it instead: the route is refused, or, where address space or memory is short, this plan does without.
 pub(super) fn window(
     route: Route,
     bench: &Bench<'_>,
     plan: &mut SendPlan,
     range: &FileRange,
-) -> io::Result<MappedRange> {
+) -> Result<MappedRange, Outcome> {
     if let Carry::Window { route: of, map } = plan.carry_mut()
         && *of == route
         && let Some(part) = within(map, range)
@@ -53,10 +53,12 @@ pub(super) fn window(
     // The old one goes before the new one comes.
     *plan.carry_mut() = Carry::Nothing;
     let map = map(bench, range).map_err(|error| match caps::refusal(&error) {
-        Some(_) => error,
-        None => Errno::OPNOTSUPP.into(),
+        Some(_) => Outcome::Refused { route, error },
+        None => bench.without(route, plan),
     })?;
-    let part = within(&map, range).ok_or(Errno::INVAL)?;
+    let Some(part) = within(&map, range) else {
+        return Err(Outcome::Refused { route, error: Errno::INVAL.into() });
+    };
     *plan.carry_mut() = Carry::Window { route, map };
     Ok(part)
 }

@@ -229,6 +229,12 @@ pub struct Moody {
     pub rings: Arc<AtomicU64>,
     /// What sending out of a ring's buffer answers instead of working.
     pub send_zc_error: Option<i32>,
+    /// The most that a direct read says it got; 0: the truth.
+    pub read_direct_max: usize,
+    /// Done while the first ring is being made.
+    pub on_ring: Option<Box<dyn Fn() + Send + Sync>>,
+    /// About every n-th send or sendfile finds the socket full, though it has room; 0: none. A reactor would wait for ever.
+    pub full_every: u64,
     /// Direct reads made.
     pub direct_reads: Arc<AtomicU64>,
     /// Corks put in and taken out.
@@ -259,6 +265,13 @@ impl Moody {
             every if scattered(turn).is_multiple_of(every) => Err(io::ErrorKind::Interrupted.into()),
             _ => Ok(()),
         }
+    }
+
+    fn full(&self, turn: u64) -> io::Result<()> {
+        let every = self.full_every;
+        // Apart from interruptions, which are scattered by the turn itself.
+        let is_full = every != 0 && scattered(!turn).is_multiple_of(every);
+        if is_full { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(()) }
     }
 
     fn cut(&self, part: &MappedRange) {
@@ -292,6 +305,7 @@ impl Calls for Moody {
     fn send(&self, socket: BorrowedFd<'_>, parts: &[IoSlice<'_>], more: bool) -> io::Result<usize> {
         let turn = self.next();
         self.interrupted(turn)?;
+        self.full(turn)?;
         fail(self.send_error)?;
         let mut left = self.short(turn, parts.iter().map(|part| part.len()).sum());
         let mut cut = Vec::new();
@@ -312,6 +326,7 @@ impl Calls for Moody {
     ) -> io::Result<usize> {
         let turn = self.next();
         self.interrupted(turn)?;
+        self.full(turn)?;
         fail(self.sendfile_error)?;
         OsCalls.sendfile(socket, file, offset, self.short(turn, count))
     }
@@ -383,13 +398,20 @@ impl Calls for Moody {
         self.interrupted(self.next())?;
         fail(self.read_direct_error)?;
         self.direct_reads.fetch_add(1, Ordering::Relaxed);
-        OsCalls.read_direct(file, into, offset)
+        let n = OsCalls.read_direct(file, into, offset)?;
+        Ok(if self.read_direct_max > 0 { n.min(self.read_direct_max) } else { n })
     }
 
     #[cfg(feature = "uring")]
     fn ring(&self, buffers: usize, bytes: usize, registered: bool) -> io::Result<Ring> {
         let (times, code) = self.ring_errors;
-        fail((self.rings.fetch_add(1, Ordering::Relaxed) < times).then_some(code))?;
+        let ring = self.rings.fetch_add(1, Ordering::Relaxed);
+        if ring == 0
+            && let Some(meanwhile) = &self.on_ring
+        {
+            meanwhile();
+        }
+        fail((ring < times).then_some(code))?;
         OsCalls.ring(buffers, bytes, registered)
     }
 
