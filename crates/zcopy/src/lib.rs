@@ -58,6 +58,7 @@ pub mod caps;
 mod carry;
 mod channel;
 mod completions;
+mod copied_lately;
 mod direct_file;
 mod drop_behind;
 mod drop_pages;

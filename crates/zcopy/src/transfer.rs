@@ -190,6 +190,7 @@ impl Transfer {
         };
         if plan.sent() == 0 {
             shared.caps.plan_begins();
+            shared.stats.copied_lately().plan_begins();
         }
         plan.know_socket(|| shared.calls.socket_kind(socket));
         let budget = budget(plan.remaining(), u64::from(options.turn_bytes).max(1));
