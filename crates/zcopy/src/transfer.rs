@@ -192,7 +192,9 @@ impl Transfer {
             shared.caps.plan_begins();
             shared.stats.copied_lately().plan_begins();
         }
-        plan.know_socket(|| shared.calls.socket_kind(socket));
+        if batch::depends_on_socket(plan, self.policy()) {
+            plan.know_socket(|| shared.calls.socket_kind(socket));
+        }
         let budget = budget(plan.remaining(), u64::from(options.turn_bytes).max(1));
         let outcome = match batch::next(plan, self.policy(), self.not_to_be_had(), budget) {
             Next::Gather(gather) => {
