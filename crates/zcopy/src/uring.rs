@@ -3,15 +3,15 @@
 //! ```text
 //!   set-up   16 registered buffers -ENOMEM-> 4 -ENOMEM-> 1 -ENOMEM-> 4 that are not registered -ENOMEM-> not now
 //!
-//!   new --> making -----> ready ----- the kernel took no operation, or lost one ---------------> refused, for good:
-//!    ^         |  '------------------ any other error -------------------------------------------^     the ring goes
+//!   new ---> making ---> ready ---- the kernel did not take an operation ----> refused, for good
+//!    ^         |  '---------------- any other error ----------------------------^
 //!    |         '-ENOMEM, EMFILE--> not now
-//!    '--------- PLANS_TO_RETRY plans later '
+//!    '---- PLANS_TO_RETRY plans later ---'
 //! ```
 //!
-//! One thread makes it; calls go by `copy` meanwhile. The lock is held while buffers are handed out and while one operation is made, which never waits; a file is read
-//! into a buffer without it. Each buffer has 256 KiB; the set is locked in memory from the first use on until the
-//! transfer is dropped.
+//! One thread makes it; calls go by `copy` meanwhile. The lock is held while buffers are handed out and while one operation
+//! is made, which never waits; a file is read into a buffer without it. Each buffer has 256 KiB; the set is locked in memory
+//! from the first use on until the transfer is dropped, or the ring is given up.
 
 use std::io;
 use std::ops::Range;
