@@ -62,6 +62,16 @@ impl Gather {
     }
 }
 
+/// Whether the route of a piece that the next call may reach hangs on what kind of socket it is: one that is to go the
+/// kernel's own way where that encrypts.
+pub(crate) fn depends_on_socket(plan: &SendPlan, policy: Policy) -> bool {
+    let (pieces, _) = plan.ahead();
+    pieces.iter().take(PARTS_MAX + 1).any(|piece| match piece {
+        Piece::File(range) => route::depends_on_socket(policy, range.len()),
+        Piece::Bytes(_) | Piece::Mapped(_) => false,
+    })
+}
+
 /// Decides the next call: at most `budget` bytes (at least one).
 pub(crate) fn next(plan: &SendPlan, policy: Policy, refused: RouteSet, budget: u64) -> Next {
     let (pieces, mut skip) = plan.ahead();

@@ -5,6 +5,7 @@ use std::fmt::Debug;
 use std::io::{self, IoSlice};
 
 use crate::direct_file::DirectFile;
+use crate::file_end::file_end;
 use crate::os::{self, FileRef, SocketRef};
 use crate::residency::{Residency, residency_of};
 use crate::route::SocketKind;
@@ -48,6 +49,11 @@ pub trait Calls: Debug + Send + Sync {
 
     /// Whether a range is in the page cache.
     fn residency(&self, file: FileRef<'_>, offset: u64, len: u64) -> Residency;
+
+    /// How many bytes a regular file has now: `fstat(2)`. `None` for anything else.
+    fn file_end(&self, file: FileRef<'_>) -> io::Result<Option<u64>> {
+        file_end(file)
+    }
 
     /// What kind of socket it is. Asked once for a plan.
     fn socket_kind(&self, _socket: SocketRef<'_>) -> SocketKind {

@@ -36,7 +36,8 @@ impl<'a> OnItsWay<'a> {
         Ok(Self { plan, offset, to_the_end: len >= there })
     }
 
-    /// The answer, once the sending is over. A file that has become shorter has only ended earlier.
+    /// The answer, once the sending is over. A file that has become shorter has only ended earlier, unless some of what is
+    /// missing was sent for it.
     fn done(self, sending: Result<(), SendError>, sent: &Sent) -> Result<Transferred, SendError> {
         match sending {
             Ok(()) => {
@@ -74,7 +75,8 @@ impl Transfer {
     ///
     /// # Errors
     /// [`SendError::Io`] for what the socket or the file reports; `offset` says how far it came. (On a blocking socket with
-    /// `SO_SNDTIMEO`, `WouldBlock` is that limit.)
+    /// `SO_SNDTIMEO`, `WouldBlock` is that limit.) [`SendError::FileCut`] when the file was cut below what the kernel took
+    /// of it, where that is noticed (routes that send out of a map).
     #[doc(alias = "transferTo")]
     #[doc(alias = "sendfile")]
     pub fn transfer_to_blocking(
@@ -129,7 +131,7 @@ impl Transfer {
     /// kernel took, and another transfer from there goes on with the next.
     ///
     /// # Errors
-    /// [`SendError::Io`] for what the socket or the file reports; `offset` says how far it came.
+    /// As [`transfer_to_blocking`](Self::transfer_to_blocking).
     #[cfg(feature = "tokio")]
     #[doc(alias = "transferTo")]
     #[doc(alias = "sendfile")]

@@ -128,28 +128,19 @@ impl Transfer {
     ) -> io::Result<Completions> {
         let socket = socket.as_fd();
         let start = Instant::now();
-        let mut done = self.reap_completions(socket)?;
-        while done.completed < sends {
+        let wait = || {
             let left = wait_max.saturating_sub(start.elapsed());
-            if left.is_zero() || !wait_for_error(socket, left)? {
-                break;
-            }
-            let more = self.reap_completions(socket)?;
-            // Ready with an error, and nothing in the queue: the error is the connection's.
-            if more == Completions::default() {
-                break;
-            }
-            done.add(more);
-        }
-        Ok(done)
+            if left.is_zero() { Ok(Waited::TimeIsUp) } else { wait_for_error(socket, left) }
+        };
+        reap_until(sends, || self.reap_completions(socket), wait)
     }
 
-    /// Whether the kernel has copied all that was sent with `MSG_ZEROCOPY` so far, often enough to tell (16 times): the way
-    /// to the peers does not take pages, and the copy was only made later and dearer. Then [`Route::Zerocopy`] is not
-    /// taken where the thresholds name it, only where it is forced; `sendfile` stands in, with
-    /// [`Why::Refused`](crate::route::Why::Refused).
+    /// Whether the kernel has copied all that was sent with `MSG_ZEROCOPY` of late, often enough to tell (the last 16
+    /// times): the way to the peers does not take pages, and the copy was only made later and dearer. Then
+    /// [`Route::Zerocopy`] is not taken where the thresholds name it, only where it is forced; `sendfile` stands in, with
+    /// [`Why::Refused`](crate::route::Why::Refused). Other peers may come: after 1,024 more plans it is tried once more.
     pub fn copied_after_all(&self) -> bool {
-        self.stats().zerocopy().copied_after_all()
+        self.stats().copied_lately().is_so()
     }
 
     /// What is there to be read when a sending ends.
@@ -167,15 +158,48 @@ fn has_zerocopy(socket: BorrowedFd<'_>) -> io::Result<bool> {
     Ok(i32::from_ne_bytes(value) != 0)
 }
 
-/// Waits for an error or a message in the error queue. `false`: none came in time.
-fn wait_for_error(socket: BorrowedFd<'_>, wait_max: Duration) -> io::Result<bool> {
+/// How a wait for the error queue ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Waited {
+    /// With a message there, or with an error of the connection.
+    Ready,
+    /// Early, because a signal came, or late: time will tell.
+    Again,
+    TimeIsUp,
+}
+
+/// Reaps and waits by turns, until `sends` are completed or none is to be expected.
+fn reap_until(
+    sends: u64,
+    mut reap: impl FnMut() -> io::Result<Completions>,
+    mut wait: impl FnMut() -> io::Result<Waited>,
+) -> io::Result<Completions> {
+    let mut done = reap()?;
+    while done.completed < sends {
+        match wait()? {
+            Waited::Again => {}
+            Waited::TimeIsUp => break,
+            Waited::Ready => {
+                let more = reap()?;
+                // Nothing in the queue: the error is the connection's.
+                if more == Completions::default() {
+                    break;
+                }
+                done.add(more);
+            }
+        }
+    }
+    Ok(done)
+}
+
+/// Waits for an error or a message in the error queue, for `wait_max` at most.
+fn wait_for_error(socket: BorrowedFd<'_>, wait_max: Duration) -> io::Result<Waited> {
     // What is too long for the kernel to count is for ever.
     let wait_max = Timespec::try_from(wait_max).ok();
     // No flag: errors are always reported.
     match poll(&mut [PollFd::new(&socket, PollFlags::empty())], wait_max.as_ref()) {
-        Ok(ready) => Ok(ready > 0),
-        // Whether anything is there is found out by asking again; the caller's time limit holds.
-        Err(Errno::INTR) => Ok(true),
+        Ok(1..) => Ok(Waited::Ready),
+        Ok(0) | Err(Errno::INTR) => Ok(Waited::Again),
         Err(errno) => Err(errno.into()),
     }
 }
@@ -183,6 +207,34 @@ fn wait_for_error(socket: BorrowedFd<'_>, wait_max: Duration) -> io::Result<bool
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What a reaping that finds these, with waits that end so, comes to; and how many waits there were.
+    fn reaped(found: &[u64], waits: &[Waited]) -> (u64, usize) {
+        let (mut found, mut waited) = (found.iter(), 0);
+        let reap = || {
+            let completed = found.next().copied().unwrap_or(0);
+            Ok(Completions { completed, copied: 0 })
+        };
+        let wait = || {
+            waited += 1;
+            Ok(waits.get(waited - 1).copied().unwrap_or(Waited::TimeIsUp))
+        };
+        let done = reap_until(5, reap, wait).expect("no error");
+        (done.completed, waited)
+    }
+
+    #[test]
+    fn a_signal_ends_neither_the_wait_nor_the_hope() {
+        use Waited::{Again, Ready, TimeIsUp};
+        assert_eq!(reaped(&[0, 2, 3], &[Again, Ready, Again, Again, Ready]), (5, 5));
+        assert_eq!(reaped(&[0, 2, 3], &[Ready, Again, TimeIsUp]), (2, 3), "the time limit holds");
+        assert_eq!(
+            reaped(&[1, 0, 4], &[Ready, Ready]),
+            (1, 1),
+            "an error and no message: no more is to come"
+        );
+        assert_eq!(reaped(&[5], &[]), (5, 0));
+    }
 
     #[test]
     fn a_range_counts_both_ends_and_wraps() {

@@ -4,6 +4,7 @@
 //!
 //! The kernel's module makes itself known as an upper protocol of TCP, `tls`, and may be loaded by the first use. A socket
 //! is asked only where that has been seen; so on a machine without it, plans do not pay a system call for the question.
+//! Somebody may load it later: the kernel is looked at again each time so many sockets were not asked.
 
 use std::io;
 use std::os::fd::BorrowedFd;
@@ -49,7 +50,7 @@ pub(crate) use self::probe::encrypts;
 #[cfg(feature = "ktls")]
 mod probe {
     use std::os::fd::AsFd;
-    use std::sync::atomic::{AtomicU8, Ordering};
+    use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
     use rustix::io::Errno;
     use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
@@ -63,16 +64,45 @@ mod probe {
     /// Version and cipher, the head of every `tls_crypto_info`. Asked for so little, the kernel hands out no keys.
     const CRYPTO_HEAD_BYTES: usize = 4;
 
-    const UNKNOWN: u8 = 0;
-    const ABSENT: u8 = 1;
-    const PRESENT: u8 = 2;
+    /// So many sockets that were not asked later, the kernel is looked at again: a file of procfs, some 20 us.
+    const SOCKETS_TO_LOOK: u32 = 1024;
     /// What is known of the kernel.
-    static KERNEL: AtomicU8 = AtomicU8::new(UNKNOWN);
+    static KERNEL: Kernel = Kernel::unknown();
+
+    /// Whether a kernel has TLS, as far as that was seen. A module that is in use stays, so once seen is enough.
+    struct Kernel {
+        present: AtomicBool,
+        /// Sockets that would have been asked, had it been there.
+        unasked: AtomicU32,
+    }
+
+    impl Kernel {
+        const fn unknown() -> Self {
+            Self { present: AtomicBool::new(false), unasked: AtomicU32::new(0) }
+        }
+
+        fn note(&self, present: bool) {
+            self.present.store(present, Ordering::Relaxed);
+        }
+
+        /// Whether it has, with a `look` at the first socket, and at every so many others until it was seen.
+        fn has_tls(&self, look: impl FnOnce() -> bool) -> bool {
+            if self.present.load(Ordering::Relaxed) {
+                return true;
+            }
+            let unasked = self.unasked.fetch_add(1, Ordering::Relaxed);
+            if unasked.is_multiple_of(SOCKETS_TO_LOOK) {
+                self.note(look());
+            }
+            self.present.load(Ordering::Relaxed)
+        }
+    }
 
     /// Whether the kernel can encrypt what a TCP socket sends. Found out by asking for it on a socket that is connected to
     /// nothing, which is refused one way (`ENOTCONN`) or the other (`ENOENT`); the module is loaded if that is allowed.
     ///
-    /// The answer is remembered for all transfers of this process. A program that runs when the module is loaded asks again.
+    /// The answer is remembered for all transfers of this process. That the module was loaded later is noticed after some
+    /// thousand plans; a program that knows of it asks again.
     ///
     /// # Errors
     /// [`KtlsMissing`] says why not.
@@ -96,27 +126,20 @@ mod probe {
                 _ => return Err(error.into()),
             },
         };
-        KERNEL.store(if answer.is_ok() { PRESENT } else { ABSENT }, Ordering::Relaxed);
+        KERNEL.note(answer.is_ok());
         answer
     }
 
     /// Whether the kernel encrypts what `socket` sends: it is TCP, hands its bytes to TLS, and TLS has keys to send with.
     pub(crate) fn encrypts(socket: BorrowedFd<'_>) -> bool {
-        known() && hands_to_tls(socket) && has_keys(socket)
+        KERNEL.has_tls(is_loaded) && hands_to_tls(socket) && has_keys(socket)
     }
 
-    /// Whether the kernel has TLS loaded, looked up once.
-    fn known() -> bool {
-        match KERNEL.load(Ordering::Relaxed) {
-            UNKNOWN => {
-                let there = std::fs::read_to_string("/proc/sys/net/ipv4/tcp_available_ulp");
-                // Where /proc cannot be read, sockets are asked.
-                let there = there.map_or(true, |names| names.split_whitespace().any(|name| name == "tls"));
-                KERNEL.store(if there { PRESENT } else { ABSENT }, Ordering::Relaxed);
-                there
-            }
-            state => state == PRESENT,
-        }
+    /// Whether the kernel has TLS loaded.
+    fn is_loaded() -> bool {
+        let there = std::fs::read_to_string("/proc/sys/net/ipv4/tcp_available_ulp");
+        // Where /proc cannot be read, sockets are asked.
+        there.map_or(true, |names| names.split_whitespace().any(|name| name == "tls"))
     }
 
     fn hands_to_tls(socket: BorrowedFd<'_>) -> bool {
@@ -128,6 +151,26 @@ mod probe {
     fn has_keys(socket: BorrowedFd<'_>) -> bool {
         let mut head = [0; CRYPTO_HEAD_BYTES];
         socket_option(socket, SocketOption::TlsTransmit, &mut head).is_ok()
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use super::*;
+
+        #[test]
+        fn a_kernel_that_learns_tls_later_is_seen_to_have_it() {
+            let kernel = Kernel::unknown();
+            let mut looks = 0;
+            for _ in 0..SOCKETS_TO_LOOK {
+                assert!(!kernel.has_tls(|| {
+                    looks += 1;
+                    false
+                }));
+            }
+            assert_eq!(looks, 1, "sockets do not pay for a look each");
+            assert!(kernel.has_tls(|| true), "loaded meanwhile");
+            assert!(kernel.has_tls(|| unreachable!("once seen is enough")));
+        }
     }
 }
 

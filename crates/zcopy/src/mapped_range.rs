@@ -67,8 +67,8 @@ impl MappedRange {
     /// Cold pages are read while the caller waits, also on a non-blocking socket.
     ///
     /// # Errors
-    /// [`SendError::FileShrunk`] when the file ends before this range, whenever that happened: the rest of its last page
-    /// may have left as zeros, so close the connection. [`SendError::Io`] with [`io::ErrorKind::WouldBlock`] when the
+    /// [`SendError::FileShrunk`] when the file ends before this range, [`SendError::FileCut`] when it ends before what the
+    /// socket took: the rest of its last page has left as zeros, so close the connection. [`SendError::Io`] with [`io::ErrorKind::WouldBlock`] when the
     /// socket is full, with [`io::ErrorKind::Interrupted`], and with what else the socket says; with `EFAULT` when a page
     /// could not be read from the disk.
     pub fn send_once(&self, socket: impl AsFd, more: bool) -> Result<usize, SendError> {
@@ -79,7 +79,9 @@ impl MappedRange {
         match answer {
             Err(error) if !is_fault(&error) => Err(error.into()),
             // What lies behind the end of a file in its last page reads as zeros, and no call reports that.
-            answer => self.check().and(answer.map_err(SendError::from)),
+            answer => {
+                self.check(answer.as_ref().map_or(0, |&taken| taken)).and(answer.map_err(SendError::from))
+            }
         }
     }
 
@@ -99,11 +101,16 @@ impl MappedRange {
         SendPart::mapped(self.map.map(), self.at, self.len)
     }
 
-    /// Whether the file still has all of this range, after some of it was sent.
-    pub(crate) fn check(&self) -> Result<(), SendError> {
-        let end = self.file_offset() + self.len as u64;
-        let missing = end.saturating_sub(self.map.range().file().metadata()?.len()).min(self.len as u64);
-        if missing == 0 { Ok(()) } else { Err(SendError::FileShrunk { missing }) }
+    /// Whether the file still has all of this range, after `taken` bytes of it were sent.
+    fn check(&self, taken: usize) -> Result<(), SendError> {
+        let len = self.len as u64;
+        let there = self.map.range().file().metadata()?.len().saturating_sub(self.file_offset()).min(len);
+        let missing = len - there;
+        match missing {
+            0 => Ok(()),
+            _ if there < taken as u64 => Err(SendError::FileCut { missing }),
+            _ => Err(SendError::FileShrunk { missing }),
+        }
     }
 }
 

@@ -12,6 +12,9 @@ use std::io;
 use rustix::fs::{FallocateFlags, fallocate};
 use rustix::io::Errno;
 
+/// A call that takes long is interrupted by every signal, and may begin anew each time: with a timer ticking, for ever.
+const TRIES_MAX: usize = 16;
+
 /// What a reservation does to the file's length.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Length {
@@ -28,7 +31,8 @@ pub enum Length {
 pub enum Reserved {
     /// Done.
     Yes,
-    /// The file system, or a sandbox, does not do that. Nothing was changed and nothing written: go on without. Blocks
+    /// The file system, or a sandbox, does not do that, or not to this file (`EPERM`: it is sealed or immutable, of which
+    /// a write will tell). Nothing was changed and nothing written: go on without. Blocks
     /// are taken as bytes are written; a length can be set with [`File::set_len`]; zeros can be written, at the price
     /// of writing them.
     NotHere,
@@ -40,6 +44,7 @@ pub enum Reserved {
 /// event loop.
 ///
 /// # Errors
+/// [`io::ErrorKind::Interrupted`] when signals keep interrupting it (16 times in a row);
 /// [`io::ErrorKind::StorageFull`] (some blocks may have been taken), [`io::ErrorKind::FileTooLarge`],
 /// [`io::ErrorKind::InvalidInput`] when the range ends behind 2^63 - 1, `EBADF` for a file not open for writing,
 /// `ESPIPE` and `ENODEV` for what is no file.
@@ -69,8 +74,7 @@ pub fn preallocate(file: &File, offset: u64, len: u64, length: Length) -> io::Re
 /// is not touched: its pages are let go, not changed.
 ///
 /// # Errors
-/// As [`preallocate`]; [`io::ErrorKind::PermissionDenied`] never means the file system (that is
-/// [`Reserved::NotHere`]).
+/// As [`preallocate`].
 #[doc(alias = "FALLOC_FL_PUNCH_HOLE")]
 pub fn punch_hole(file: &File, offset: u64, len: u64) -> io::Result<Reserved> {
     ask(file, FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE, offset, len)
@@ -83,14 +87,20 @@ fn ask(file: &File, flags: FallocateFlags, offset: u64, len: u64) -> io::Result<
     if len == 0 {
         return Ok(Reserved::Yes);
     }
-    loop {
-        match fallocate(file, flags, offset, len) {
+    repeat(|| fallocate(file, flags, offset, len))
+}
+
+/// Makes `call`, again after a signal, and sorts its answer.
+fn repeat(mut call: impl FnMut() -> rustix::io::Result<()>) -> io::Result<Reserved> {
+    for _ in 0..TRIES_MAX {
+        match call() {
             Ok(()) => return Ok(Reserved::Yes),
             Err(Errno::INTR) => {}
-            Err(Errno::OPNOTSUPP | Errno::NOSYS) => return Ok(Reserved::NotHere),
+            Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::PERM) => return Ok(Reserved::NotHere),
             Err(errno) => return Err(errno.into()),
         }
     }
+    Err(Errno::INTR.into())
 }
 
 #[cfg(test)]
@@ -142,6 +152,36 @@ mod tests {
         assert_eq!(refused.kind(), io::ErrorKind::InvalidInput);
         let read_only = File::open("/proc/self/exe").expect("this program");
         assert!(preallocate(&read_only, 0, 1, Length::Keep).is_err());
+    }
+
+    #[test]
+    fn signals_are_borne_and_not_for_ever() {
+        let mut calls = 0;
+        let mut interrupted = |times| {
+            calls = 0;
+            repeat(|| {
+                calls += 1;
+                if calls <= times { Err(Errno::INTR) } else { Ok(()) }
+            })
+        };
+        assert_eq!(interrupted(3).expect("the fourth time"), Reserved::Yes);
+        assert_eq!(interrupted(usize::MAX).expect_err("no end").kind(), io::ErrorKind::Interrupted);
+        assert_eq!(calls, TRIES_MAX);
+    }
+
+    /// As a sandbox forbids it.
+    #[test]
+    fn what_is_forbidden_is_an_answer_and_changes_nothing() {
+        use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
+
+        let sealed = File::from(memfd_create("sealed", MemfdFlags::ALLOW_SEALING).expect("a memfd"));
+        sealed.write_all_at(&[7; 100], 0).expect("writing");
+        fcntl_add_seals(&sealed, SealFlags::GROW | SealFlags::WRITE).expect("sealing");
+        assert_eq!(preallocate(&sealed, 0, 4096, Length::Grow).expect("an answer"), Reserved::NotHere);
+        assert_eq!(punch_hole(&sealed, 0, 10).expect("an answer"), Reserved::NotHere);
+        let mut bytes = [0; 100];
+        sealed.read_exact_at(&mut bytes, 0).expect("reading");
+        assert_eq!((bytes, sealed.metadata().expect("metadata").len()), ([7; 100], 100));
     }
 
     #[test]

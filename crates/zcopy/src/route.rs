@@ -195,6 +195,14 @@ pub fn choose(policy: Policy, socket: SocketKind, len: u64, refused: RouteSet) -
     (second, Why::Refused)
 }
 
+/// Whether the route for a file piece of `len` bytes hangs on the kind of socket: what is copied anyway does not.
+pub fn depends_on_socket(policy: Policy, len: u64) -> bool {
+    match policy.forced {
+        Some(forced) => forced == Route::Ktls,
+        None => policy.thresholds.route_for(len) != Route::Copy,
+    }
+}
+
 /// Whether a range may be sent from the event loop now. What is cold, or cannot be told, is read ahead on the
 /// [`IoPool`](crate::IoPool) first: a non-blocking socket does not make `sendfile` non-blocking.
 pub fn may_send_now(residency: Residency) -> bool {
@@ -246,6 +254,14 @@ mod tests {
         let none = RouteSet::default();
         assert_eq!(choose(auto(), SocketKind::KernelTls, 100, none), (Route::Copy, Why::Small));
         assert_eq!(choose(auto(), SocketKind::KernelTls, 1 << 20, none), (Route::Ktls, Why::Encrypted));
+    }
+
+    #[test]
+    fn the_kind_of_socket_matters_only_to_what_is_not_copied_anyway() {
+        assert!(depends_on_socket(auto(), 8193) && !depends_on_socket(auto(), 8192));
+        let forced = |route| Policy { forced: Some(route), ..auto() };
+        assert!(depends_on_socket(forced(Route::Ktls), 1));
+        assert!(!depends_on_socket(forced(Route::Sendfile), 1 << 30));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::copied_lately::CopiedLately;
 use crate::route::Why;
 use crate::uring_stats::{UringCounts, UringStats};
 use crate::{Completions, Route};
@@ -96,6 +97,7 @@ pub struct Stats {
     shrunk: AtomicU64,
     turns: AtomicU64,
     zerocopy: ZerocopyStats,
+    copied_lately: CopiedLately,
     uring: UringStats,
 }
 
@@ -245,6 +247,12 @@ impl Stats {
     pub(crate) fn zerocopy_completed(&self, done: Completions) {
         add(&self.zerocopy.completions, done.completed);
         add(&self.zerocopy.copied, done.copied);
+        self.copied_lately.note(done);
+    }
+
+    /// Whether the kernel has copied after all of late.
+    pub(crate) fn copied_lately(&self) -> &CopiedLately {
+        &self.copied_lately
     }
 
     #[cfg(feature = "tokio")]

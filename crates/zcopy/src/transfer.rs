@@ -121,7 +121,8 @@ impl Transfer {
         &self.shared.stats
     }
 
-    /// Routes that this kernel refused for good.
+    /// Routes that are given up: those that this kernel refused for good, and those that many files or sockets in a row
+    /// could not take part in, which are tried again later (see [`caps`](crate::caps)).
     pub fn refused(&self) -> RouteSet {
         self.shared.caps.refused()
     }
@@ -212,7 +213,13 @@ impl Transfer {
             socket,
             look_bytes: u64::from(options.look_bytes),
         };
-        plan.know_socket(|| shared.calls.socket_kind(socket));
+        if plan.sent() == 0 {
+            shared.caps.plan_begins();
+            shared.stats.copied_lately().plan_begins();
+        }
+        if batch::depends_on_socket(plan, self.policy()) {
+            plan.know_socket(|| shared.calls.socket_kind(socket));
+        }
         let budget = budget(plan.remaining(), u64::from(options.turn_bytes).max(1));
         let outcome = match batch::next(plan, self.policy(), self.not_to_be_had(), budget) {
             Next::Gather(gather) => {

@@ -1,13 +1,17 @@
 //! A transfer's one ring: made when it is first needed, on a thread that may wait, shared behind a lock.
 //!
 //! ```text
-//!   set-up   16 registered buffers -ENOMEM-> 4 -ENOMEM-> 1 -ENOMEM-> 4 that are not registered -> refused
-//!   new ----------------> ready         any other error ---------------------------------------> refused, for good
+//!   set-up   16 registered buffers -ENOMEM-> 4 -ENOMEM-> 1 -ENOMEM-> 4 that are not registered -ENOMEM-> not now
+//!
+//!   new ---> making ---> ready ---- the kernel did not take an operation ----> refused, for good
+//!    ^         |  '---------------- any other error ----------------------------^
+//!    |         '-ENOMEM, EMFILE--> not now
+//!    '---- PLANS_TO_RETRY plans later ---'
 //! ```
 //!
-//! The lock is held while buffers are handed out and while one operation is made, which never waits; a file is read
-//! into a buffer without it. Each buffer has 256 KiB; the set is locked in memory from the first use on until the
-//! transfer is dropped.
+//! One thread makes it; calls go by `copy` meanwhile. The lock is held while buffers are handed out and while one operation
+//! is made, which never waits; a file is read into a buffer without it. Each buffer has 256 KiB; the set is locked in memory
+//! from the first use on until the transfer is dropped, or the ring is given up.
 
 use std::io;
 use std::ops::Range;
@@ -17,6 +21,7 @@ use parking_lot::Mutex;
 use rustix::io::Errno;
 
 use crate::calls::Calls;
+use crate::caps::PLANS_TO_RETRY;
 use crate::stats::Stats;
 use crate::sys::{Ring, RingBuffer};
 
@@ -36,7 +41,11 @@ pub(crate) struct Uring {
 enum State {
     #[default]
     New,
+    /// Somebody is at it, without the lock.
+    Making,
     Ready(Box<Ring>),
+    /// Something was short; so many plans have done without since.
+    NotNow(u32),
     Refused(Errno),
 }
 
@@ -44,10 +53,12 @@ enum State {
 #[derive(Debug)]
 pub(crate) enum Taken {
     Buffer(RingBuffer),
-    /// All of them are being filled or in flight.
+    /// All of them are being filled or in flight, or the ring is being made.
     NoneFree,
     /// The ring has to be set up first.
     New,
+    /// There is none for this plan.
+    NotNow,
     /// There is none to be had.
     Refused(io::Error),
 }
@@ -55,27 +66,34 @@ pub(crate) enum Taken {
 impl Uring {
     /// Sets the ring up. Waits for memory to be pinned, some milliseconds: not for an event loop.
     pub(crate) fn set_up(&self, calls: &dyn Calls, stats: &Stats) {
-        if !matches!(*self.state.lock(), State::New) {
-            return;
-        }
-        let made = match make(calls) {
-            Ok(ring) => State::Ready(Box::new(ring)),
-            Err(errno) => State::Refused(errno),
-        };
-        let mut state = self.state.lock();
-        // Somebody else may have been quicker.
-        if matches!(*state, State::New) {
-            if let State::Ready(ring) = &made {
-                stats.uring().registered(ring.registered());
+        {
+            let mut state = self.state.lock();
+            // One at a time: two would be in each other's way on the ladder of memory that may be locked.
+            if !matches!(*state, State::New) {
+                return;
             }
-            *state = made;
+            *state = State::Making;
         }
+        let made = make(calls);
+        if let State::Ready(ring) = &made {
+            stats.uring().registered(ring.registered());
+        }
+        *self.state.lock() = made;
     }
 
     /// A buffer to fill.
     pub(crate) fn take(&self, stats: &Stats) -> Taken {
-        match &mut *self.state.lock() {
+        let mut state = self.state.lock();
+        match &mut *state {
             State::New => Taken::New,
+            State::Making => Taken::NoneFree,
+            State::NotNow(plans) => {
+                *plans += 1;
+                if *plans >= PLANS_TO_RETRY {
+                    *state = State::New;
+                }
+                Taken::NotNow
+            }
             State::Refused(errno) => Taken::Refused((*errno).into()),
             State::Ready(ring) => {
                 let taken = ring.take().map_or(Taken::NoneFree, Taken::Buffer);
@@ -102,15 +120,17 @@ impl Uring {
         range: Range<usize>,
         more: bool,
     ) -> io::Result<usize> {
-        match &mut *self.state.lock() {
-            State::Ready(ring) => {
-                let answer = calls.send_zc(ring, socket, buffer, range, more);
-                ring.reap();
-                stats.uring().reported(ring.reported());
-                answer
-            }
-            State::New | State::Refused(_) => Err(io::ErrorKind::Unsupported.into()),
+        let mut state = self.state.lock();
+        let State::Ready(ring) = &mut *state else { return Err(io::ErrorKind::Unsupported.into()) };
+        let answer = calls.send_zc(ring, socket, buffer, range, more);
+        ring.reap();
+        stats.uring().reported(ring.reported());
+        if ring.is_dead() {
+            // Its descriptor and what it has locked go with it; what is in flight is the kernel's.
+            *state = State::Refused(Errno::NOSYS);
+            stats.uring().registered(0);
         }
+        answer
     }
 
     /// Takes in what the kernel reported, unless somebody else is at it.
@@ -124,17 +144,48 @@ impl Uring {
     }
 }
 
-/// A ring with as many buffers as memory may be locked for. Whatever is in the way is in the way for good.
-fn make(calls: &dyn Calls) -> Result<Ring, Errno> {
+/// A ring with as many buffers as memory may be locked for. What is short may be had later; whatever else is in the way is
+/// so for good.
+fn make(calls: &dyn Calls) -> State {
     for (buffers, registered) in LADDER {
         match calls.ring(buffers, BUFFER_BYTES, registered) {
-            Ok(ring) => return Ok(ring),
+            Ok(ring) => return State::Ready(Box::new(ring)),
             Err(error) => match Errno::from_io_error(&error) {
                 Some(Errno::NOMEM | Errno::NOBUFS) => {}
-                Some(Errno::PERM | Errno::ACCESS) => return Err(Errno::PERM),
-                _ => return Err(Errno::NOSYS),
+                Some(Errno::MFILE | Errno::NFILE) => break,
+                Some(Errno::PERM | Errno::ACCESS) => return State::Refused(Errno::PERM),
+                _ => return State::Refused(Errno::NOSYS),
             },
         }
     }
-    Err(Errno::NOSYS)
+    State::NotNow(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::AsFd;
+    use std::os::unix::net::UnixStream;
+
+    use super::*;
+    use crate::calls::OsCalls;
+
+    #[test]
+    fn a_ring_that_was_given_up_is_gone_with_all_it_held() {
+        let (uring, stats) = (Uring::default(), Stats::default());
+        uring.set_up(&OsCalls, &stats);
+        let Taken::Buffer(buffer) = uring.take(&stats) else {
+            return eprintln!("no ring to be had here: nothing to give up");
+        };
+        let Taken::Buffer(kept) = uring.take(&stats) else { return eprintln!("one buffer only") };
+        if let State::Ready(ring) = &mut *uring.state.lock() {
+            ring.give_up();
+        }
+        let (socket, _peer) = UnixStream::pair().expect("a pair");
+        let answer = uring.send(&OsCalls, &stats, socket.as_fd(), buffer, 0..10, false);
+        assert_eq!(answer.expect_err("it is dead").kind(), io::ErrorKind::Unsupported);
+        assert!(matches!(*uring.state.lock(), State::Refused(_)), "the ring is dropped");
+        assert_eq!(stats.snapshot().uring.buffers_registered, 0);
+        uring.put_back(kept);
+        assert!(matches!(uring.take(&stats), Taken::Refused(_)));
+    }
 }

@@ -54,7 +54,8 @@ async fn the_end_of_the_file_is_an_answer_and_no_error() {
 #[test]
 fn a_file_that_becomes_shorter_has_only_ended_earlier() {
     for route in Route::ALL {
-        let file = file_of(&pattern(100_000, 3));
+        let contents = pattern(100_000, 3);
+        let file = file_of(&contents);
         let shorter = Arc::clone(&file);
         let moody = Moody {
             before_send: Some(Box::new(move || shorter.set_len(50_000).expect("cutting"))),
@@ -70,7 +71,30 @@ fn a_file_that_becomes_shorter_has_only_ended_earlier() {
         let moved = transfer.transfer_to_blocking(&file, &mut offset, u64::MAX, &sender).expect("moved");
         drop(sender);
         assert!(moved.eof && moved.bytes == offset && offset <= 100_000, "{route}: {moved:?}");
-        assert_eq!(reader.join().expect("the reader").len() as u64, offset);
+        assert!(reader.join().expect("the reader") == contents[..offset as usize], "{route}: its own bytes");
+    }
+}
+
+/// Cut between the look at its end and the call: zeros stand behind the end in its last page, and the kernel takes them.
+#[test]
+fn bytes_that_the_file_did_not_have_are_an_error_and_no_end() {
+    const CUT: usize = 1_000;
+    for route in [Route::Mmap, Route::Zerocopy] {
+        let contents = pattern(4_096, 7);
+        let file = file_of(&contents);
+        let moody = Moody { cut_to: Some(CUT as u64), ..Moody::default() };
+        let options = TransferOptions { route: Some(route), ..TransferOptions::default() };
+        let transfer = transfer_over(options, moody);
+        let (sender, receiver) = tcp_pair(false);
+        let reader = read_in_background(receiver, u64::MAX);
+        let mut offset = 0;
+        let answer = transfer.transfer_to_blocking(&file, &mut offset, u64::MAX, &sender);
+        drop(sender);
+        assert!(matches!(answer, Err(SendError::FileCut { missing: 3_096 })), "{route}: {answer:?}");
+        let received = reader.join().expect("the reader");
+        assert_eq!(received.len() as u64, offset, "{route}: it stands behind what the kernel took");
+        assert!(received[..CUT] == contents[..CUT] && received.len() > CUT, "{route}");
+        assert!(received[CUT..].iter().all(|&byte| byte == 0), "{route}: which is why");
     }
 }
 

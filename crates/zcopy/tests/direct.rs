@@ -14,7 +14,7 @@ use common::{
 };
 use pagewire_zcopy::{
     BufferPool, DirectFile, FileRange, IoPool, PoolOptions, Residency, Route, SendError, SendPlan, Sent,
-    Transfer, TransferOptions, residency,
+    Transfer, TransferOptions, caps::STREAK_MAX, residency,
 };
 use proptest::prelude::*;
 use rustix::io::Errno;
@@ -224,10 +224,28 @@ async fn a_refusal_to_open_or_to_read_never_reaches_the_caller() {
         assert_eq!((sent.by(Route::Copy), stats.refusals), (250_000, 1), "{errno:?}");
         assert_eq!(transfer.refused().contains(Route::Direct), for_good, "{errno:?}");
     }
+    let moody = Moody { open_direct_error: Some(Errno::MFILE.raw_os_error()), ..Moody::default() };
+    let transfer = transfer_over(direct(), moody);
+    for _ in 0..=STREAK_MAX {
+        send_blocking(&transfer, &mut framed(FileRange::new(Arc::clone(&file), 5, 5_000)));
+    }
+    assert!(!transfer.refused().contains(Route::Direct), "descriptors may be had later");
     let moody = Moody { read_direct_error: Some(Errno::INVAL.raw_os_error()), ..Moody::default() };
     let transfer = transfer_over(direct(), moody);
     let sent = send_blocking(&transfer, &mut framed(FileRange::new(file, 5, 250_000)));
     assert_eq!((sent.by(Route::Copy), transfer.stats().snapshot().refusals), (250_000, 1));
+}
+
+/// A read is short where the file ends; where it does not, the file system had its reasons, and the file is not shorter.
+#[test]
+fn a_read_that_ends_before_the_first_byte_wanted_is_no_end_of_the_file() {
+    let file = file_of(&pattern(50_000, 50));
+    let moody = Moody { read_direct_max: 3, ..Moody::default() };
+    let transfer = transfer_over(direct(), moody);
+    let sent = send_blocking(&transfer, &mut framed(FileRange::new(Arc::clone(&file), 1_000, 40_000)));
+    assert_eq!(sent.by(Route::Copy), 40_000);
+    assert_eq!(transfer.stats().snapshot().shrunk, 0);
+    assert!(!transfer.refused().contains(Route::Direct));
 }
 
 #[tokio::test]

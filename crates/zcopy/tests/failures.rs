@@ -148,6 +148,25 @@ async fn errors_of_file_and_socket_reach_the_caller() {
     }
 }
 
+/// A socket says full and has room at the next look, as one does whose peer read in between.
+#[test]
+fn a_socket_that_was_full_for_a_moment_gets_every_byte_once() {
+    for route in [None, Some(Route::Copy), Some(Route::Sendfile)] {
+        let moody = Moody { full_every: 3, shorts: vec![7_000, 50_000], ..Moody::default() };
+        let transfer = transfer_over(TransferOptions { route, ..TransferOptions::default() }, moody);
+        let (sender, receiver) = common::tcp_pair(false);
+        sender.set_nonblocking(true).expect("non-blocking");
+        let mut plan = framed(range(1_000_000));
+        plan.push_file(range(5_000));
+        let expected = expected(&plan);
+        let reader = read_in_background(receiver, plan.total());
+        let sent = transfer.send_blocking(&sender, &mut plan).expect("sending");
+        drop(sender);
+        assert!(reader.join().expect("the reader") == expected, "{route:?}");
+        assert!(sent.would_block > 5 && sent.calls > sent.would_block, "{route:?}: {sent:?}");
+    }
+}
+
 #[test]
 fn the_time_limit_of_a_blocking_socket_is_an_error() {
     let (sender, _receiver) = common::tcp_pair(true);

@@ -9,13 +9,13 @@ use std::sync::Arc;
 use common::{
     Moody, file_of, forced, mapped, overwrite, pattern, tcp_pair, tokio_pair, transfer, transfer_over,
 };
-use pagewire_zcopy::{Calls, FileRange, OsCalls, Route, SendError, SendPlan, punch_hole};
+use pagewire_zcopy::{Calls, FileRange, OsCalls, Route, SendError, SendPlan, TransferOptions, punch_hole};
 
 const PAGE: usize = 4096;
 const FROM_MAPS: [Route; 2] = [Route::Mmap, Route::Zerocopy];
 
-/// Sends `announced` bytes by `route`; says what is missing, and what the peer got.
-fn short_file(route: Route, moody: Moody, file: &Arc<std::fs::File>, announced: u64) -> (u64, Vec<u8>) {
+/// Sends `announced` bytes by `route`; says what came of it, and what the peer got.
+fn short_file(route: Route, moody: Moody, file: &Arc<std::fs::File>, announced: u64) -> (SendError, Vec<u8>) {
     let (sender, mut receiver) = tcp_pair(false);
     let transfer = transfer_over(forced(route), moody);
     let mut plan = SendPlan::new();
@@ -26,10 +26,7 @@ fn short_file(route: Route, moody: Moody, file: &Arc<std::fs::File>, announced: 
     receiver.read_to_end(&mut received).expect("reading");
     assert_eq!(received.len() as u64, plan.sent(), "the cursor says what the kernel took");
     assert_eq!(transfer.stats().snapshot().shrunk, 1);
-    match answer {
-        Err(SendError::FileShrunk { missing }) => (missing, received),
-        other => panic!("{route:?}: {other:?}"),
-    }
+    (answer.expect_err("it was too short"), received)
 }
 
 #[test]
@@ -37,9 +34,13 @@ fn a_file_shorter_than_announced_is_sent_up_to_its_end_and_not_a_zero_further() 
     for route in Route::ALL {
         for kept in [0, 1, PAGE - 1, PAGE, PAGE + 1, 3 * PAGE + 77, 40 * PAGE, 40 * PAGE + 1] {
             let contents = pattern(kept, 50);
-            let (missing, received) =
+            let (error, received) =
                 short_file(route, Moody::default(), &file_of(&contents), 50 * PAGE as u64);
-            assert_eq!(missing, (50 * PAGE - kept) as u64, "{route:?}, {kept}");
+            let told = (50 * PAGE - kept) as u64;
+            assert!(
+                matches!(error, SendError::FileShrunk { missing } if missing == told),
+                "{route:?}: {error}"
+            );
             assert!(received == contents, "{route:?}, {kept}");
         }
     }
@@ -53,13 +54,47 @@ fn a_file_cut_between_the_check_and_the_call_is_an_error() {
         for cut in [0, 1, PAGE, PAGE + 1, 5 * PAGE - 1, 40 * PAGE, 40 * PAGE + 100] {
             let contents = pattern(50 * PAGE, 51);
             let moody = Moody { cut_to: Some(cut as u64), ..Moody::default() };
-            let (missing, received) = short_file(route, moody, &file_of(&contents), 50 * PAGE as u64);
-            assert_eq!(missing, (50 * PAGE - cut) as u64, "{route:?}, {cut}");
+            let (error, received) = short_file(route, moody, &file_of(&contents), 50 * PAGE as u64);
+            let (zeros_left, told) = (received.len() > cut, (50 * PAGE - cut) as u64);
+            match error {
+                SendError::FileCut { missing } => assert!(zeros_left && missing == told, "{route:?}, {cut}"),
+                SendError::FileShrunk { missing } => {
+                    assert!(!zeros_left && missing == told, "{route:?}, {cut}");
+                }
+                SendError::Io(error) => panic!("{route:?}, {cut}: {error}"),
+            }
             let whole = received.len().min(cut);
             assert!(received[..whole] == contents[..whole], "{route:?}, {cut}");
             assert!(received[whole..].iter().all(|&byte| byte == 0), "{route:?}, {cut}");
             assert!(received.len() <= cut.next_multiple_of(PAGE), "nothing behind the last page");
         }
+    }
+}
+
+/// Whichever question fails, the cursor stands behind the last byte that the kernel took, and the rest follows it.
+#[test]
+fn an_end_that_cannot_be_asked_for_doubles_nothing_and_loses_nothing() {
+    for route in FROM_MAPS {
+        let mut after_some = 0;
+        for which in 1..8 {
+            let moody = Moody { file_end_error: Some((which, 5)), ..Moody::default() };
+            let transfer =
+                transfer_over(TransferOptions { turn_bytes: 5 * PAGE as u32, ..forced(route) }, moody);
+            let (sender, mut receiver) = tcp_pair(false);
+            let mut plan = SendPlan::new();
+            plan.push_file(FileRange::new(file_of(&pattern(20 * PAGE, 55)), 0, 20 * PAGE as u64));
+            let expected = common::expected(&plan);
+            if let Err(error) = transfer.send_blocking(&sender, &mut plan) {
+                assert!(matches!(error, SendError::Io(_)), "{route:?}, {which}: {error}");
+                after_some += u32::from(plan.sent() > 0);
+                transfer.send_blocking(&sender, &mut plan).expect("the rest");
+            }
+            drop(sender);
+            let mut received = Vec::new();
+            receiver.read_to_end(&mut received).expect("reading");
+            assert!(received == expected, "{route:?}, {which}");
+        }
+        assert!(after_some > 3, "{route:?}: some failed behind the call");
     }
 }
 

@@ -11,7 +11,8 @@ use common::{
     transfer, transfer_over,
 };
 use pagewire_zcopy::{
-    FileRange, KtlsMissing, Route, SendPlan, TransferOptions, ktls_available, route::SocketKind, route::Why,
+    FileRange, KtlsMissing, Route, SendPlan, TransferOptions, caps::STREAK_MAX, ktls_available,
+    route::SocketKind, route::Why,
 };
 use rustix::io::Errno;
 
@@ -46,6 +47,18 @@ async fn a_socket_that_the_kernel_encrypts_gets_files_its_own_way_and_is_asked_o
 }
 
 #[test]
+fn a_plan_that_is_copied_anyway_asks_nothing() {
+    let moody = encrypting();
+    let kinds = Arc::clone(&moody.kinds);
+    let transfer = transfer_over(TransferOptions::default(), moody);
+    for _ in 0..3 {
+        send_blocking(&transfer, &mut framed(range(8_192)), false);
+        send_blocking(&transfer, &mut SendPlan::from(bytes::Bytes::from_static(b"a heartbeat")), false);
+    }
+    assert_eq!(kinds.load(Ordering::Relaxed), 0, "no system call for what does not matter");
+}
+
+#[test]
 fn what_refuses_is_copied_and_counted() {
     for (errno, for_good) in
         [(Errno::NOSYS, true), (Errno::PERM, true), (Errno::INVAL, false), (Errno::OPNOTSUPP, false)]
@@ -73,6 +86,10 @@ fn forced_on_a_plain_socket_it_is_refused_and_copied() {
     assert_eq!((sent.by(Route::Ktls), sent.by(Route::Copy)), (0, 100_000));
     assert_eq!(sent.last_route, Some((Route::Copy, Why::Refused)));
     assert_eq!(transfer.stats().snapshot().refusals, 1);
+    for _ in 0..STREAK_MAX {
+        send_blocking(&transfer, &mut framed(range(10_000)), false);
+    }
+    assert!(!transfer.refused().contains(Route::Ktls), "plain sockets say nothing of encrypted ones");
 }
 
 #[test]

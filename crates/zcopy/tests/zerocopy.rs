@@ -12,6 +12,7 @@ use common::{
     LIMIT, Moody, expected, file_of, forced, framed, pattern, read_in_background, send_blocking, tcp_pair,
     tokio_pair, transfer, transfer_over,
 };
+use pagewire_zcopy::caps::{PLANS_TO_RETRY, STREAK_MAX};
 use pagewire_zcopy::{Completions, FileRange, Route, SendPlan, Thresholds, TransferOptions, route::Why};
 use rustix::io::Errno;
 
@@ -79,6 +80,36 @@ fn a_unix_socket_refuses_and_is_sent_copies() {
     drop(sender);
     assert!(reader.join().expect("the reader").expect("reading") == expected);
     assert_eq!((sent.by(Route::Copy), transfer.stats().snapshot().refusals), (50_000, 1));
+}
+
+#[test]
+fn a_streak_of_unix_sockets_does_not_condemn_the_route_for_tcp_for_ever() {
+    let transfer = transfer(forced(Route::Zerocopy));
+    let (unix, mut peer) = UnixStream::pair().expect("a pair");
+    let mut received = [0; 1_000];
+    let file = range(1_000);
+    let plan = || {
+        let mut plan = SendPlan::new();
+        plan.push_file(file.clone());
+        plan
+    };
+    for _ in 0..STREAK_MAX {
+        transfer.send_blocking(&unix, &mut plan()).expect("sending");
+        peer.read_exact(&mut received).expect("reading");
+    }
+    assert!(transfer.refused().contains(Route::Zerocopy));
+    let (sender, mut receiver) = tcp_pair(false);
+    for _ in 0..PLANS_TO_RETRY {
+        assert!(transfer.refused().contains(Route::Zerocopy));
+        let sent = transfer.send_blocking(&sender, &mut plan()).expect("sending");
+        receiver.read_exact(&mut received).expect("reading");
+        if sent.by(Route::Zerocopy) > 0 {
+            break;
+        }
+    }
+    let sent = transfer.send_blocking(&sender, &mut plan()).expect("sending");
+    assert_eq!(sent.by(Route::Zerocopy), 1_000, "it was tried again, and worked");
+    assert!(!transfer.refused().contains(Route::Zerocopy));
 }
 
 #[test]

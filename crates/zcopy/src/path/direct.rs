@@ -19,13 +19,12 @@ use std::io::{self, IoSlice};
 use std::os::fd::AsFd;
 use std::sync::Arc;
 
-use rustix::io::Errno;
-
 use super::{Bench, Outcome};
 use crate::calls::Calls;
 use crate::carry::Carry;
 use crate::direct_file::{ALIGN_MAX, DirectFile};
 use crate::offload::Offload;
+use crate::os::file_ref;
 use crate::pool::{CLASS_SMALLEST, DirectBuffer};
 use crate::stats::Sent;
 use crate::{BufferPool, FileRange, Route, SendError, SendPlan, caps};
@@ -51,6 +50,8 @@ enum Fetched {
     Bytes(Portion),
     /// The file ends at the byte that was asked for, or before it.
     End,
+    /// There is no reading it past the page cache just now, of which another plan may know nothing.
+    NotNow,
     Failed(io::Error),
 }
 
@@ -86,6 +87,7 @@ pub(crate) fn send(
     let file = match carried {
         Some(Carried { asked, file, fetched }) => match fetched {
             Fetched::Failed(error) if asked.offset() == range.offset() => return failed(error),
+            Fetched::NotNow => return Ok(bench.without(Route::Direct, plan)),
             Fetched::End if asked.offset() == range.offset() => return Err(bench.shrunk(plan, 0, range)),
             Fetched::Bytes(portion) if portion.of(range).is_some() => {
                 return send_portion(bench, plan, range, file, portion, sent);
@@ -149,23 +151,17 @@ impl Fetch {
     /// Waits. What comes of it belongs into the carry of the plan that asked.
     pub(crate) fn run(self, calls: &dyn Calls, buffers: &BufferPool) -> Carry {
         let Self { range, file } = self;
-        let (file, fetched) = match file.map_or_else(|| open(calls, &range), Ok) {
-            Ok(file) => {
-                let fetched = read(calls, buffers, &file, &range).unwrap_or_else(Fetched::Failed);
-                (Some(file), fetched)
-            }
-            Err(error) => (None, Fetched::Failed(error)),
-        };
+        let (file, fetched) =
+            match file.map_or_else(|| calls.open_direct(range.file().as_fd()).map(Arc::new), Ok) {
+                Ok(file) => {
+                    let fetched = read(calls, buffers, &file, &range).unwrap_or_else(Fetched::Failed);
+                    (Some(file), fetched)
+                }
+                Err(error) if caps::refusal(&error).is_some() => (None, Fetched::Failed(error)),
+                // What cannot be opened once more can still be copied, whatever the reason.
+                Err(_) => (None, Fetched::NotNow),
+            };
         Carry::Direct(Box::new(Carried { asked: range, file, fetched }))
-    }
-}
-
-/// A file that cannot be opened once more can still be copied, whatever the reason: the error is a refusal.
-fn open(calls: &dyn Calls, range: &FileRange) -> io::Result<Arc<DirectFile>> {
-    match calls.open_direct(range.file().as_fd()) {
-        Ok(file) => Ok(Arc::new(file)),
-        Err(error) if caps::refusal(&error).is_some() => Err(error),
-        Err(_) => Err(Errno::OPNOTSUPP.into()),
     }
 }
 
@@ -176,13 +172,15 @@ fn read(
     range: &FileRange,
 ) -> io::Result<Fetched> {
     let (at, len) = around(range, file.align());
-    let mut buffer = take(buffers, len)?;
+    let Ok(mut buffer) = take(buffers, len) else { return Ok(Fetched::NotNow) };
     let len = len.min(buffer.len());
     let into = buffer.get_mut(..len).unwrap_or_default();
     let len = calls.read_direct(file, into, at)?;
-    // Short only at the end of the file, or after whole blocks; either way the first byte asked for is there, or none is.
     if at + len as u64 <= range.offset() {
-        return Ok(Fetched::End);
+        // Nothing at all is the end. A few bytes before the first one asked for may be, and may be a file system's mood.
+        let end = calls.file_end(file_ref(range.file()))?;
+        let ended = len == 0 || end.is_some_and(|end| end <= range.offset());
+        return Ok(if ended { Fetched::End } else { Fetched::NotNow });
     }
     Ok(Fetched::Bytes(Portion { buffer, at, len }))
 }

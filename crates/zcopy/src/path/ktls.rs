@@ -3,11 +3,9 @@
 //!
 //! <https://docs.kernel.org/networking/tls.html>
 //!
-//! What kind of socket it is was asked once for the plan. The set-up (handshake, `TCP_ULP`, `TLS_TX`) is the program's; a
-//! socket without it refuses this route. Corks, short counts and ends of files are as in [`sendfile`](super::sendfile);
+//! What kind of socket it is was asked once for the plan. The set-up (handshake, `TCP_ULP`, `TLS_TX`) is the program's; to
+//! a socket without it a plan goes another way, and the next socket may have it. Corks, short counts and ends of files are as in [`sendfile`](super::sendfile);
 //! TLS makes records of at most 16 KiB of what it gets.
-
-use rustix::io::Errno;
 
 use super::{Bench, Known, Outcome, sendfile};
 use crate::route::SocketKind;
@@ -23,7 +21,7 @@ pub(crate) fn send(
     sent: &mut Sent,
 ) -> Result<Outcome, SendError> {
     if plan.socket() != SocketKind::KernelTls {
-        return Ok(Outcome::Refused { route: Route::Ktls, error: Errno::OPNOTSUPP.into() });
+        return Ok(bench.without(Route::Ktls, plan));
     }
     sendfile::send_as(Route::Ktls, bench, plan, range, known, sent)
 }

@@ -8,6 +8,7 @@ mod ktls;
 mod mapped;
 pub(crate) mod mmap;
 pub(crate) mod sendfile;
+mod shortage;
 pub(crate) mod splice;
 mod tools;
 #[cfg(feature = "uring")]

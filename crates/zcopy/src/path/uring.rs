@@ -40,6 +40,7 @@ pub(crate) fn send(
     let buffer = match bench.uring.take(bench.stats) {
         Taken::Buffer(buffer) => buffer,
         Taken::New => return Ok(Outcome::Offload(Offload::Ring)),
+        Taken::NotNow => return Ok(bench.without(Route::Uring, plan)),
         Taken::Refused(error) => return Ok(Outcome::Refused { route: Route::Uring, error }),
         Taken::NoneFree => {
             bench.stats.uring().no_buffer();
@@ -111,19 +112,13 @@ fn send_buffer(
             bench.stats.would_block(Route::Uring, sent);
             if wait_as_told(bench.socket)? { Ok(Outcome::Sent(0)) } else { Ok(Outcome::WouldBlock) }
         }
-        Err(error) => match refusal(error) {
-            Ok(error) => Ok(Outcome::Refused { route: Route::Uring, error }),
-            Err(error) => bench.failed(Route::Uring, error, sent),
-        },
+        Err(error) if is_shortage(&error) => Ok(bench.without(Route::Uring, plan)),
+        Err(error) if caps::refusal(&error).is_some() => Ok(Outcome::Refused { route: Route::Uring, error }),
+        Err(error) => bench.failed(Route::Uring, error, sent),
     }
 }
 
-/// Whether an error is about the way and not about the socket: then as one that [`caps`] knows. Memory that may not be
-/// locked for an operation leaves this plan to the other routes.
-fn refusal(error: io::Error) -> Result<io::Error, io::Error> {
-    match Errno::from_io_error(&error) {
-        Some(Errno::NOMEM | Errno::NOBUFS | Errno::FAULT) => Ok(Errno::OPNOTSUPP.into()),
-        _ if caps::refusal(&error).is_some() => Ok(error),
-        _ => Err(error),
-    }
+/// Whether an error is about memory that could not be had, or not be locked, for this one operation.
+fn is_shortage(error: &io::Error) -> bool {
+    matches!(Errno::from_io_error(error), Some(Errno::NOMEM | Errno::NOBUFS | Errno::FAULT))
 }

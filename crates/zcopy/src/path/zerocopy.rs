@@ -49,7 +49,7 @@ pub(crate) fn send(
     }
     let part = match mapped::window(ROUTE, bench, plan, range) {
         Ok(part) => part,
-        Err(error) => return Ok(Outcome::Refused { route: ROUTE, error }),
+        Err(without) => return Ok(without),
     };
     drain(bench, sent);
     mapped::send(ROUTE, bench, plan, &part, sent, |part, more, sent| by_reference(bench, part, more, sent))

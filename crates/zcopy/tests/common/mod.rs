@@ -209,6 +209,10 @@ pub struct Moody {
     pub copied: Option<bool>,
     /// Just before something is sent out of a map, its file is cut to so many bytes.
     pub cut_to: Option<u64>,
+    /// Which of the questions where a file ends, counted from 1, is answered with what instead of the truth.
+    pub file_end_error: Option<(u64, i32)>,
+    /// Questions where a file ends.
+    pub file_ends: Arc<AtomicU64>,
     /// What kind of socket all of them are.
     pub kind: SocketKind,
     /// Questions about the kind of socket.
@@ -225,6 +229,12 @@ pub struct Moody {
     pub rings: Arc<AtomicU64>,
     /// What sending out of a ring's buffer answers instead of working.
     pub send_zc_error: Option<i32>,
+    /// The most that a direct read says it got; 0: the truth.
+    pub read_direct_max: usize,
+    /// Done while the first ring is being made.
+    pub on_ring: Option<Box<dyn Fn() + Send + Sync>>,
+    /// About every n-th send or sendfile finds the socket full, though it has room; 0: none. A reactor would wait for ever.
+    pub full_every: u64,
     /// Direct reads made.
     pub direct_reads: Arc<AtomicU64>,
     /// Corks put in and taken out.
@@ -255,6 +265,13 @@ impl Moody {
             every if scattered(turn).is_multiple_of(every) => Err(io::ErrorKind::Interrupted.into()),
             _ => Ok(()),
         }
+    }
+
+    fn full(&self, turn: u64) -> io::Result<()> {
+        let every = self.full_every;
+        // Apart from interruptions, which are scattered by the turn itself.
+        let is_full = every != 0 && scattered(!turn).is_multiple_of(every);
+        if is_full { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(()) }
     }
 
     fn cut(&self, part: &MappedRange) {
@@ -288,6 +305,7 @@ impl Calls for Moody {
     fn send(&self, socket: BorrowedFd<'_>, parts: &[IoSlice<'_>], more: bool) -> io::Result<usize> {
         let turn = self.next();
         self.interrupted(turn)?;
+        self.full(turn)?;
         fail(self.send_error)?;
         let mut left = self.short(turn, parts.iter().map(|part| part.len()).sum());
         let mut cut = Vec::new();
@@ -308,6 +326,7 @@ impl Calls for Moody {
     ) -> io::Result<usize> {
         let turn = self.next();
         self.interrupted(turn)?;
+        self.full(turn)?;
         fail(self.sendfile_error)?;
         OsCalls.sendfile(socket, file, offset, self.short(turn, count))
     }
@@ -379,13 +398,20 @@ impl Calls for Moody {
         self.interrupted(self.next())?;
         fail(self.read_direct_error)?;
         self.direct_reads.fetch_add(1, Ordering::Relaxed);
-        OsCalls.read_direct(file, into, offset)
+        let n = OsCalls.read_direct(file, into, offset)?;
+        Ok(if self.read_direct_max > 0 { n.min(self.read_direct_max) } else { n })
     }
 
     #[cfg(feature = "uring")]
     fn ring(&self, buffers: usize, bytes: usize, registered: bool) -> io::Result<Ring> {
         let (times, code) = self.ring_errors;
-        fail((self.rings.fetch_add(1, Ordering::Relaxed) < times).then_some(code))?;
+        let ring = self.rings.fetch_add(1, Ordering::Relaxed);
+        if ring == 0
+            && let Some(meanwhile) = &self.on_ring
+        {
+            meanwhile();
+        }
+        fail((ring < times).then_some(code))?;
         OsCalls.ring(buffers, bytes, registered)
     }
 
@@ -414,6 +440,12 @@ impl Calls for Moody {
             return Residency::Cold;
         }
         OsCalls.residency(file, offset, len)
+    }
+
+    fn file_end(&self, file: BorrowedFd<'_>) -> io::Result<Option<u64>> {
+        let turn = self.file_ends.fetch_add(1, Ordering::Relaxed) + 1;
+        fail(self.file_end_error.filter(|&(which, _)| which == turn).map(|(_, code)| code))?;
+        OsCalls.file_end(file)
     }
 
     fn socket_kind(&self, _socket: BorrowedFd<'_>) -> SocketKind {

@@ -159,6 +159,16 @@ impl Ring {
         self.result(index)
     }
 
+    /// Whether it was given up: every operation is refused from now on.
+    pub(crate) fn is_dead(&self) -> bool {
+        self.dead
+    }
+
+    /// Gives it up.
+    pub(crate) fn give_up(&mut self) {
+        self.dead = true;
+    }
+
     /// Takes in what the kernel reported meanwhile. Does not wait.
     pub fn reap(&mut self) {
         for completion in self.io.completion() {
@@ -208,7 +218,7 @@ impl Ring {
             }
         }
         // The next call would begin it, at a time when its bytes were sent another way.
-        self.dead = true;
+        self.give_up();
         Err(io::ErrorKind::Unsupported.into())
     }
 
@@ -222,7 +232,7 @@ impl Ring {
             // Not seen: the kernel completes the operation before it returns from the call that begins it.
             match self.io.submit_and_wait(1) {
                 Err(error) if error.kind() != io::ErrorKind::Interrupted => {
-                    self.dead = true;
+                    self.give_up();
                     // Some of it may have left: no refusal, which would be answered by sending it again.
                     return Err(io::Error::other(format!("no result of operation {index}: {error}")));
                 }
