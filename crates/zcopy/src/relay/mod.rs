@@ -6,7 +6,8 @@
 //! ```
 //!
 //! What has left the one socket and not yet reached the other is held by the [`Relay`], not by a future. It receives only
-//! while it holds nothing: so a slow receiver slows the sender down, and an idle relay holds neither pipe nor buffer.
+//! while it holds nothing: so a slow receiver slows the sender down, and an idle relay holds neither pipe nor buffer. One
+//! whose receiver is slow holds a pipe, or 64 KiB of the pool, or 16 KiB of its own where pipes and pool are at their bounds.
 
 mod held;
 mod step;
