@@ -88,6 +88,7 @@ pub struct Stats {
     cold_offloads: AtomicU64,
     shrunk: AtomicU64,
     turns: AtomicU64,
+    let_go: AtomicU64,
     zerocopy: ZerocopyStats,
     uring: UringStats,
 }
@@ -124,6 +125,9 @@ pub struct StatsSnapshot {
     pub shrunk: u64,
     /// Times a long sending let others have their turn.
     pub turns: u64,
+    /// Times a sending that waited for its socket gave a pipe or a buffer with bytes in it back, because the others had
+    /// few left; the bytes were read again.
+    pub let_go: u64,
     /// What became of sends with `MSG_ZEROCOPY`.
     pub zerocopy: ZerocopyCounts,
     /// Of route `uring`, with the kernel's own word whether it copied after all.
@@ -153,6 +157,7 @@ impl Stats {
             cold_offloads: load(&self.cold_offloads),
             shrunk: load(&self.shrunk),
             turns: load(&self.turns),
+            let_go: load(&self.let_go),
             zerocopy: self.zerocopy(),
             uring: self.uring.snapshot(),
         }
@@ -223,6 +228,10 @@ impl Stats {
 
     pub(crate) fn shrunk(&self) {
         add(&self.shrunk, 1);
+    }
+
+    pub(crate) fn let_go(&self) {
+        add(&self.let_go, 1);
     }
 
     pub(crate) fn zerocopy_send(&self, sent: &mut Sent) {

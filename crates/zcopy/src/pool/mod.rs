@@ -65,6 +65,11 @@ impl BufferPool {
         Ok(DirectBuffer::pooled(map, Arc::clone(&self.store), charged))
     }
 
+    /// Whether more than half of the bytes that there may be are out.
+    pub(crate) fn is_scarce(&self) -> bool {
+        self.usage().in_use_bytes > self.options().max_bytes / 2
+    }
+
     /// A buffer of at least `len` bytes that is dropped before anything is waited for. There are never more of those than
     /// threads, so a pool at its bound is no reason to stop: then it is one of its own.
     pub(crate) fn take_for_a_call(&self, len: usize) -> io::Result<DirectBuffer> {
