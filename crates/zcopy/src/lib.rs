@@ -71,6 +71,7 @@ mod mapped_range;
 mod offload;
 mod os;
 mod path;
+mod patience;
 mod piece;
 mod pipes;
 mod pool;
