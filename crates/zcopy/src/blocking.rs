@@ -31,6 +31,7 @@ impl Transfer {
             match self.step(socket, plan, &mut known, sent)? {
                 Outcome::WouldBlock => {
                     self.bear_with(socket, &mut fruitless)?;
+                    fruitless.rest();
                     self.wait_writable(socket, sent)?;
                 }
                 Outcome::Offload(first) => *plan.carry_mut() = self.do_first(first),

@@ -6,14 +6,17 @@
 //! counted; after some of them the error queue is emptied, and after very many the sending fails.
 
 use std::io;
+use std::time::Duration;
 
 use crate::Transfer;
 use crate::os::SocketRef;
 
 /// Every so many rounds the error queue is emptied.
 const CLEAR_EVERY: u32 = 64;
-/// So many are too many: a tenth of a second of spinning where nothing rests in between.
+/// So many are too many: some tenths of a second of spinning on an event loop, and a minute of a thread that rests.
 const ROUNDS_MAX: u32 = 1 << 16;
+/// Short to whoever waits for a socket, and long for a CPU.
+const REST: Duration = Duration::from_millis(1);
 
 /// Waits that ended, and attempts behind them that came to nothing, in a row.
 #[derive(Debug, Default)]
@@ -34,6 +37,13 @@ impl Fruitless {
     /// Something was moved.
     pub(crate) fn over(&mut self) {
         self.rounds = 0;
+    }
+
+    /// For a thread of its own, before it waits again: a moment's rest if the last waits were no rest at all.
+    pub(crate) fn rest(&self) {
+        if self.rounds > CLEAR_EVERY {
+            std::thread::sleep(REST);
+        }
     }
 
     /// Whether it is time to look for what ends all waits.

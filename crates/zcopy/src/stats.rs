@@ -1,13 +1,15 @@
-//! Counters of what was sent, by which way, and what got in the way. Relaxed atomics; read them as a struct.
+//! Counters of what was sent (and received and relayed), by which way, and what got in the way. Relaxed atomics; read them as a struct.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::moved_stats::{MovedCounts, MovedStats};
 use crate::route::Why;
 use crate::uring_stats::{UringCounts, UringStats};
 use crate::{Completions, Route};
 
 /// What one [`Transfer::send`](crate::Transfer::send) did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub struct Sent {
     /// Bytes the kernel took, all kinds together.
     pub bytes: u64,
@@ -91,10 +93,13 @@ pub struct Stats {
     let_go: AtomicU64,
     zerocopy: ZerocopyStats,
     uring: UringStats,
+    received: MovedStats,
+    relayed: MovedStats,
 }
 
 /// What one route did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct RouteCounts {
     /// Which.
     pub route: Route,
@@ -110,6 +115,7 @@ pub struct RouteCounts {
 
 /// [`Stats`] at one moment. The fields were read one after another, not at one instant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct StatsSnapshot {
     /// By route, in the order of [`Route::ALL`].
     pub routes: [RouteCounts; Route::COUNT],
@@ -132,6 +138,10 @@ pub struct StatsSnapshot {
     pub zerocopy: ZerocopyCounts,
     /// Of route `uring`, with the kernel's own word whether it copied after all.
     pub uring: UringCounts,
+    /// Bytes that [`transfer_from`](crate::Transfer::transfer_from) has put into files.
+    pub received: MovedCounts,
+    /// Bytes that a [`Relay`](crate::Relay) has sent on.
+    pub relayed: MovedCounts,
 }
 
 impl Stats {
@@ -160,6 +170,8 @@ impl Stats {
             let_go: load(&self.let_go),
             zerocopy: self.zerocopy(),
             uring: self.uring.snapshot(),
+            received: self.received.snapshot(),
+            relayed: self.relayed.snapshot(),
         }
     }
 
@@ -228,6 +240,14 @@ impl Stats {
 
     pub(crate) fn shrunk(&self) {
         add(&self.shrunk, 1);
+    }
+
+    pub(crate) fn received(&self) -> &MovedStats {
+        &self.received
+    }
+
+    pub(crate) fn relayed(&self) -> &MovedStats {
+        &self.relayed
     }
 
     pub(crate) fn let_go(&self) {

@@ -55,6 +55,8 @@ fn relay(transfer: &Transfer, is_async: bool, tiny: bool) -> Relayed {
     close.join().expect("closing");
     assert!(relay.is_done());
     assert_eq!((relayed.bytes, transfer.pipes().usage().in_use), (LEN as u64, 0));
+    let counted = transfer.stats().snapshot().relayed;
+    assert_eq!((counted.bytes(), counted.spliced_bytes), (relayed.bytes, relayed.spliced_bytes));
     relayed
 }
 

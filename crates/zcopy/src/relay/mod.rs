@@ -23,6 +23,7 @@ use crate::patience::Fruitless;
 
 /// Which side failed. The other is still as it was.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum RelayError {
     /// Receiving failed: `ECONNRESET` and the like.
     #[error("receiving failed: {0}")]
@@ -34,6 +35,7 @@ pub enum RelayError {
 
 /// What a [`Relay`] did so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub struct Relayed {
     /// Bytes that the receiving socket took.
     pub bytes: u64,
@@ -140,8 +142,9 @@ impl Relay {
             } else {
                 match self.fill(from).map_err(RelayError::From)? {
                     Got::WouldBlock => {
-                        let waited = transfer.bear_with(from, &mut fruitless);
-                        waited.and_then(|()| os::wait_readable(from)).map_err(RelayError::From)?;
+                        transfer.bear_with(from, &mut fruitless).map_err(RelayError::From)?;
+                        fruitless.rest();
+                        os::wait_readable(from).map_err(RelayError::From)?;
                     }
                     Got::Some | Got::End => fruitless.over(),
                 }
@@ -208,6 +211,7 @@ impl Relay {
 /// Waits until a non-blocking socket takes more, or for what else may have been the matter to be out of the way.
 fn wait_writable(transfer: &Transfer, socket: SocketRef<'_>, fruitless: &mut Fruitless) -> io::Result<()> {
     transfer.bear_with(socket, fruitless)?;
+    fruitless.rest();
     if !os::wait_writable(socket)? {
         transfer.clear_error_queue(socket);
     }

@@ -86,6 +86,7 @@ impl Relay {
             Ok(n) => {
                 self.held.sent(n);
                 self.done.bytes += n as u64;
+                self.transfer.stats().relayed().moved(n as u64, spliced);
                 self.done.spliced_bytes += if spliced { n as u64 } else { 0 };
                 Ok(Some(n as u64))
             }

@@ -103,6 +103,7 @@ impl<'a> Incoming<'a> {
         *self.offset = self.offset.saturating_add(n);
         self.left = self.left.saturating_sub(n);
         self.done.bytes += n;
+        self.transfer.stats().received().moved(n, self.done.route == Route::Splice);
     }
 }
 
