@@ -9,6 +9,7 @@
 
 use std::error::Error;
 use std::sync::Arc;
+use std::time::Duration;
 
 use pagewire_zcopy::{
     BufferPool, IoPool, PipeOptions, PoolOptions, Relay, RelayError, Relayed, Transfer, TransferOptions,
@@ -22,6 +23,8 @@ Relays TCP connections to LISTEN, such as 127.0.0.1:9000, to UPSTREAM, such as e
 
 /// Connections at once; who comes later waits to be accepted.
 const CONNECTIONS_MAX: usize = 1024;
+/// Rest after a connection could not be accepted.
+const ACCEPT_AGAIN: Duration = Duration::from_millis(50);
 /// Pipes at once. One is needed only while bytes wait for a socket; without one they are copied.
 const PIPES_MAX: usize = 256;
 
@@ -59,7 +62,15 @@ async fn serve(
     let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     loop {
         let place = Arc::clone(&room).acquire_owned().await?;
-        let (client, peer) = listener.accept().await?;
+        let (client, peer) = match listener.accept().await {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                // Out of descriptors, most likely: others will close theirs.
+                eprintln!("accepting: {error}");
+                tokio::time::sleep(ACCEPT_AGAIN).await;
+                continue;
+            }
+        };
         // Those that ended are forgotten.
         while connections.try_join_next().is_some() {}
         let (upstream, transfer) = (upstream.to_owned(), transfer.clone());

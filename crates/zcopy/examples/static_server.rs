@@ -47,14 +47,26 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         BufferPool::new(PoolOptions::default()),
         IoPool::new(4, 256),
     );
+    tokio::select! {
+        failed = accept_all(&listener, &root, &transfer) => failed?,
+        stopped = tokio::signal::ctrl_c() => stopped?,
+    }
+    for route in transfer.stats().snapshot().routes.iter().filter(|route| route.bytes > 0) {
+        println!("{} bytes by {} in {} calls", route.bytes, route.route, route.calls);
+    }
+    Ok(())
+}
+
+/// Serves who comes, as many at a time as there are slots. Ends only with an error.
+async fn accept_all(
+    listener: &TcpListener,
+    root: &Arc<Path>,
+    transfer: &Transfer,
+) -> Result<(), tokio::sync::AcquireError> {
     let slots = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     loop {
         let slot = Arc::clone(&slots).acquire_owned().await?;
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            _ = tokio::signal::ctrl_c() => break,
-        };
-        let (socket, peer) = match accepted {
+        let (socket, peer) = match listener.accept().await {
             Ok(accepted) => accepted,
             Err(error) => {
                 // Out of descriptors, most likely: others will close theirs.
@@ -63,7 +75,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
                 continue;
             }
         };
-        let (root, transfer) = (Arc::clone(&root), transfer.clone());
+        let (root, transfer) = (Arc::clone(root), transfer.clone());
         tokio::spawn(async move {
             if let Err(error) = serve(socket, &root, &transfer).await {
                 eprintln!("{peer}: {error}");
@@ -71,14 +83,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             drop(slot);
         });
     }
-    for route in transfer.stats().snapshot().routes.iter().filter(|route| route.bytes > 0) {
-        println!("{} bytes by {} in {} calls", route.bytes, route.route, route.calls);
-    }
-    Ok(())
 }
 
 /// Answers one connection's requests in order.
-async fn serve(mut socket: TcpStream, root: &Path, transfer: &Transfer) -> io::Result<()> {
+async fn serve(mut socket: TcpStream, root: &Arc<Path>, transfer: &Transfer) -> io::Result<()> {
     socket.set_nodelay(true)?;
     let mut arrived = Vec::with_capacity(1024);
     loop {
@@ -99,7 +107,9 @@ async fn serve(mut socket: TcpStream, root: &Path, transfer: &Transfer) -> io::R
                 Err(error) => break Err(error),
             }
         };
-        let mut answer = answer(root, head);
+        // Finding and opening a file may wait for a disk.
+        let root = Arc::clone(root);
+        let mut answer = tokio::task::spawn_blocking(move || answer(&root, head)).await?;
         // Whoever reads nothing at all for so long is gone; the cursor tells.
         while !answer.plan.is_done() {
             let before = answer.plan.sent();

@@ -2,8 +2,9 @@
 
 use crate::os::{self, AsSocket, SocketRef, socket_ref};
 use crate::path::{Known, Outcome};
+use crate::patience::Fruitless;
 use crate::stats::Sent;
-use crate::{Completions, SendError, SendPlan, Transfer};
+use crate::{SendError, SendPlan, Transfer};
 
 impl Transfer {
     /// Sends what is left of `plan`, waiting for the socket (blocking or not) and for the disk. When it fails,
@@ -25,11 +26,16 @@ impl Transfer {
         plan: &mut SendPlan,
         sent: &mut Sent,
     ) -> Result<(), SendError> {
-        let mut known = Known::all();
+        let (mut known, mut fruitless) = (Known::all(), Fruitless::default());
         while !plan.is_done() {
             match self.step(socket, plan, &mut known, sent)? {
-                Outcome::WouldBlock => self.wait_writable(socket, sent)?,
+                Outcome::WouldBlock => {
+                    self.bear_with(socket, &mut fruitless)?;
+                    fruitless.rest();
+                    self.wait_writable(socket, sent)?;
+                }
                 Outcome::Offload(first) => *plan.carry_mut() = self.do_first(first),
+                Outcome::Sent(1..) => fruitless.over(),
                 Outcome::Sent(_) | Outcome::Cold { .. } | Outcome::Refused { .. } => {}
             }
         }
@@ -40,12 +46,12 @@ impl Transfer {
     /// Waits until a non-blocking socket takes more. A blocking one only ever says "would block" at its time limit.
     fn wait_writable(&self, socket: SocketRef<'_>, sent: &mut Sent) -> std::io::Result<()> {
         while !os::wait_writable(socket)? {
-            // Completions make no room, and would end every wait until somebody reads them.
+            // What is in the error queue makes no room, and would end every wait until somebody reads it.
             let done = self.reap_completions(socket)?;
-            if done == Completions::default() {
+            sent.zerocopy.completed(done);
+            if done.completed == 0 && !self.clear_error_queue(socket) {
                 break;
             }
-            sent.zerocopy.completed(done);
         }
         Ok(())
     }

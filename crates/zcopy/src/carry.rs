@@ -3,11 +3,15 @@
 //!
 //! It belongs to the plan, as its cursor does, so that a sending that is dropped and taken up again goes on with it. It is
 //! only ever a help: the cursor counts what the socket took, and a route that finds the carry of another route, of another
-//! piece or of another place than the cursor throws it away and begins at the cursor. So a clone carries nothing.
+//! piece or of another place than the cursor throws it away and begins at the cursor.
+//!
+//! A plan whose socket is full may keep its carry for as long as a peer is slow. So it does only while there is plenty for
+//! the others: with more than half of the pipes out, or half of the pool, it lets go of what it can have again
+//! ([`Carry::let_go_if_scarce`]).
 
 use crate::path::direct;
-use crate::pipes::Pipe;
-use crate::{MappedFile, Route};
+use crate::pipes::{Pipe, PipePool};
+use crate::{BufferPool, MappedFile, Route};
 
 /// One route's, or nothing.
 #[derive(Debug, Default)]
@@ -36,8 +40,15 @@ pub(crate) struct PipeCarry {
     pub(crate) at: u64,
 }
 
-impl Clone for Carry {
-    fn clone(&self) -> Self {
-        Self::Nothing
+impl Carry {
+    /// For a plan that is about to wait for its socket: gives a pipe or a buffer back if others may need it. What was in
+    /// it is still in the file. Whether it did.
+    pub(crate) fn let_go_if_scarce(&mut self, pipes: &PipePool, buffers: &BufferPool) -> bool {
+        match self {
+            Self::Pipe(_) if pipes.is_scarce() => *self = Self::Nothing,
+            Self::Direct(carried) if carried.holds_memory() && buffers.is_scarce() => carried.let_go(),
+            _ => return false,
+        }
+        true
     }
 }

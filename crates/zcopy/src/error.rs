@@ -5,6 +5,7 @@ use std::io;
 /// Why [`Transfer::send`](crate::Transfer::send) gave up. In all cases part of the announced length may have
 /// left already, so the only honest thing left to do with the connection is to close it.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum SendError {
     /// The socket or the file failed: `ECONNRESET`, `EPIPE`, `EIO` and the like.
     #[error("sending failed: {0}")]

@@ -26,6 +26,16 @@ impl Piece {
         }
     }
 
+    /// Its first `len` bytes.
+    pub(crate) fn first(self, len: u64) -> Self {
+        let short = usize::try_from(len).unwrap_or(usize::MAX);
+        match self {
+            Self::Bytes(bytes) => Self::Bytes(bytes.slice(..short.min(bytes.len()))),
+            Self::File(range) => Self::File(range.part(0, len)),
+            Self::Mapped(range) => Self::Mapped(range.part(0, short)),
+        }
+    }
+
     /// Where its bytes lie, if that is in a file.
     pub(crate) fn file_range(&self) -> Option<FileRange> {
         match self {

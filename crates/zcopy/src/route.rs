@@ -157,6 +157,7 @@ pub enum SocketKind {
 
 /// Why a route was taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Why {
     /// Configuration said so.
     Forced,

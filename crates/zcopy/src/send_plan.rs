@@ -68,9 +68,12 @@ pub(crate) enum Cork {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// Up to three pieces need no heap memory. Use it for one sending, to one socket; [`clear`](Self::clear) makes it new again
-/// and keeps its memory.
-#[derive(Debug, Clone)]
+/// Up to three pieces need no heap memory. Use it for one sending, to one socket, and finish it there: a plan that was
+/// begun on a socket and is finished by [`write_to`](crate::Transfer::write_to) may leave the socket corked, which holds
+/// its last partial segment back for up to 200 ms. [`clear`](Self::clear) makes it new again and keeps its memory.
+///
+/// A clone has the pieces and the cursor, and nothing of what was found out about the socket: it can go to another one.
+#[derive(Debug)]
 pub struct SendPlan {
     cork: Cork,
     pieces: SmallVec<[Piece; INLINE_PIECES]>,
@@ -99,6 +102,19 @@ impl Default for SendPlan {
             socket: None,
             carry: Carry::Nothing,
             windows: SmallVec::new(),
+        }
+    }
+}
+
+impl Clone for SendPlan {
+    fn clone(&self) -> Self {
+        Self {
+            pieces: self.pieces.clone(),
+            total: self.total,
+            sent: self.sent,
+            index: self.index,
+            skip: self.skip,
+            ..Self::default()
         }
     }
 }
@@ -145,12 +161,39 @@ impl SendPlan {
         self.push(Piece::Mapped(range));
     }
 
-    /// Adds a piece at the end. An empty piece is left out.
+    /// Adds a piece at the end. An empty piece is left out. What would make the [total](Self::total) exceed `u64::MAX` is
+    /// cut off: no file is as long as that, and a sending ends with an error long before.
     pub fn push(&mut self, piece: Piece) {
+        let room = u64::MAX - self.total;
+        let piece = if piece.len() > room { piece.first(room) } else { piece };
         if !piece.is_empty() {
-            self.total = self.total.saturating_add(piece.len());
+            self.total += piece.len();
             self.pieces.push(piece);
         }
+    }
+
+    /// Moves all pieces of `other` to the end, sent or not, without a copy of any. `other` is left as
+    /// [`clear`](Self::clear) leaves it.
+    ///
+    /// ```
+    /// use bytes::Bytes;
+    /// use pagewire_zcopy::SendPlan;
+    ///
+    /// let mut plan = SendPlan::from(Bytes::from_static(b"one answer"));
+    /// let mut next = SendPlan::from(Bytes::from_static(b"and the next"));
+    /// plan.append(&mut next);
+    /// assert_eq!((plan.total(), plan.pieces().len(), next.total()), (22, 2, 0));
+    /// ```
+    pub fn append(&mut self, other: &mut Self) {
+        if self.pieces.is_empty() {
+            // Its memory for pieces, where it has any, need not be taken anew.
+            std::mem::swap(&mut self.pieces, &mut other.pieces);
+            self.total = other.total;
+        } else {
+            self.pieces.reserve(other.pieces.len());
+            other.pieces.drain(..).for_each(|piece| self.push(piece));
+        }
+        other.clear();
     }
 
     /// All bytes of the plan, sent or not: what a length prefix has to announce.
@@ -218,7 +261,6 @@ impl SendPlan {
     }
 
     /// What the route at work keeps between two calls.
-    #[allow(dead_code, reason = "until the routes that carry are in")]
     pub(crate) fn carry_mut(&mut self) -> &mut Carry {
         &mut self.carry
     }
@@ -280,6 +322,9 @@ impl SendPlan {
     pub(crate) fn advance(&mut self, n: u64) {
         let mut left = n.min(self.remaining());
         self.sent += left;
+        if self.is_done() {
+            self.carry = Carry::Nothing;
+        }
         while let Some(piece) = self.pieces.get(self.index) {
             let rest = piece.len() - self.skip;
             if left < rest {
@@ -334,6 +379,58 @@ mod tests {
         assert_eq!(plan.appetite(), 32_768);
         plan.took(1, 32_768);
         assert_eq!((plan.appetite(), plan.sent()), (APPETITE_MIN, 65_536 + 131_072 + 262_144 + 30_001));
+    }
+
+    #[test]
+    fn a_clone_knows_nothing_of_the_socket_and_goes_on_at_the_cursor() {
+        let mut plan = SendPlan::from(Bytes::from_static(b"eleven byte"));
+        plan.advance(4);
+        plan.set_cork(Cork::In);
+        plan.know_socket(|| SocketKind::KernelTls);
+        plan.refused_mut().insert(crate::Route::Sendfile);
+        let clone = plan.clone();
+        assert_eq!((clone.sent(), clone.ahead().1, clone.total()), (4, 4, 11));
+        assert_eq!((clone.cork(), clone.socket()), (Cork::Out, SocketKind::Plain));
+        assert!(!clone.refused().contains(crate::Route::Sendfile));
+    }
+
+    #[test]
+    fn a_total_beyond_all_numbers_is_cut_and_can_be_reached() {
+        let file = std::sync::Arc::new(std::fs::File::open("/dev/null").expect("/dev/null"));
+        let mut plan = SendPlan::new();
+        plan.push_bytes(Bytes::from_static(b"header"));
+        for _ in 0..2 {
+            plan.push_file(FileRange::new(std::sync::Arc::clone(&file), 0, u64::MAX));
+        }
+        plan.push_bytes(Bytes::from_static(b"trailer"));
+        assert_eq!((plan.total(), plan.pieces().len()), (u64::MAX, 2));
+        plan.advance(u64::MAX);
+        assert!(plan.is_done() && plan.ahead().0.is_empty());
+    }
+
+    #[test]
+    fn a_finished_plan_keeps_nothing_for_the_next_call() {
+        let mut plan = SendPlan::from(Bytes::from_static(b"x"));
+        let file = std::sync::Arc::new(std::fs::File::open("/proc/self/exe").expect("a file"));
+        let range = FileRange::new(file, 0, 10);
+        let map = crate::MappedFile::new(&range, crate::MapAccess::Read).expect("a map");
+        *plan.carry_mut() = Carry::Window { route: crate::Route::Mmap, map };
+        plan.advance(1);
+        assert!(matches!(plan.carry_mut(), Carry::Nothing));
+    }
+
+    #[test]
+    fn appended_pieces_move_and_leave_the_other_plan_new() {
+        let mut plan = SendPlan::new();
+        for text in [&b"one"[..], b"two", b"three"] {
+            let mut other = SendPlan::from(Bytes::copy_from_slice(text));
+            other.advance(2);
+            plan.append(&mut other);
+            assert!(other.is_done() && other.total() == 0 && other.pieces().is_empty());
+        }
+        assert_eq!((plan.total(), plan.sent(), plan.pieces().len()), (11, 0, 3));
+        plan.advance(4);
+        assert_eq!((plan.ahead().0.len(), plan.ahead().1), (2, 1));
     }
 
     #[test]

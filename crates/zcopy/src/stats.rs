@@ -1,14 +1,16 @@
-//! Counters of what was sent, by which way, and what got in the way. Relaxed atomics; read them as a struct.
+//! Counters of what was sent (and received and relayed), by which way, and what got in the way. Relaxed atomics; read them as a struct.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::copied_lately::CopiedLately;
+use crate::moved_stats::{MovedCounts, MovedStats};
 use crate::route::Why;
 use crate::uring_stats::{UringCounts, UringStats};
 use crate::{Completions, Route};
 
 /// What one [`Transfer::send`](crate::Transfer::send) did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub struct Sent {
     /// Bytes the kernel took, all kinds together.
     pub bytes: u64,
@@ -96,13 +98,17 @@ pub struct Stats {
     cold_offloads: AtomicU64,
     shrunk: AtomicU64,
     turns: AtomicU64,
+    let_go: AtomicU64,
     zerocopy: ZerocopyStats,
     copied_lately: CopiedLately,
     uring: UringStats,
+    received: MovedStats,
+    relayed: MovedStats,
 }
 
 /// What one route did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct RouteCounts {
     /// Which.
     pub route: Route,
@@ -118,6 +124,7 @@ pub struct RouteCounts {
 
 /// [`Stats`] at one moment. The fields were read one after another, not at one instant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct StatsSnapshot {
     /// By route, in the order of [`Route::ALL`].
     pub routes: [RouteCounts; Route::COUNT],
@@ -133,10 +140,17 @@ pub struct StatsSnapshot {
     pub shrunk: u64,
     /// Times a long sending let others have their turn.
     pub turns: u64,
+    /// Times a sending that waited for its socket gave a pipe or a buffer with bytes in it back, because the others had
+    /// few left; the bytes were read again.
+    pub let_go: u64,
     /// What became of sends with `MSG_ZEROCOPY`.
     pub zerocopy: ZerocopyCounts,
     /// Of route `uring`, with the kernel's own word whether it copied after all.
     pub uring: UringCounts,
+    /// Bytes that [`transfer_from`](crate::Transfer::transfer_from) has put into files.
+    pub received: MovedCounts,
+    /// Bytes that a [`Relay`](crate::Relay) has sent on.
+    pub relayed: MovedCounts,
 }
 
 impl Stats {
@@ -162,8 +176,11 @@ impl Stats {
             cold_offloads: load(&self.cold_offloads),
             shrunk: load(&self.shrunk),
             turns: load(&self.turns),
+            let_go: load(&self.let_go),
             zerocopy: self.zerocopy(),
             uring: self.uring.snapshot(),
+            received: self.received.snapshot(),
+            relayed: self.relayed.snapshot(),
         }
     }
 
@@ -232,6 +249,18 @@ impl Stats {
 
     pub(crate) fn shrunk(&self) {
         add(&self.shrunk, 1);
+    }
+
+    pub(crate) fn received(&self) -> &MovedStats {
+        &self.received
+    }
+
+    pub(crate) fn relayed(&self) -> &MovedStats {
+        &self.relayed
+    }
+
+    pub(crate) fn let_go(&self) {
+        add(&self.let_go, 1);
     }
 
     pub(crate) fn zerocopy_send(&self, sent: &mut Sent) {

@@ -244,6 +244,11 @@ impl Transfer {
             }
             Next::Nothing => Outcome::Sent(0),
         };
+        if matches!(outcome, Outcome::WouldBlock)
+            && plan.carry_mut().let_go_if_scarce(&shared.tools.pipes, &shared.buffers)
+        {
+            shared.stats.let_go();
+        }
         let Outcome::Refused { route, error } = outcome else { return Ok(outcome) };
         let Some(refusal) = caps::refusal(&error) else { return Err(error.into()) };
         shared.stats.refusal(route);

@@ -6,6 +6,7 @@ use crate::stats::Sent;
 
 /// The answer of the `transfer_to` and `transfer_from` family.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Transferred {
     /// Bytes moved.
     pub bytes: u64,

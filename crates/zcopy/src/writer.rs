@@ -1,19 +1,19 @@
 //! Sending a plan to whatever can be written to: a TLS stream, a compressor, a file. Always by copy, through a pooled
 //! buffer: there is no descriptor to hand to the kernel.
 //!
-//! Unlike a sending to a socket it holds its buffer while the writer is not ready.
+//! Unlike a sending to a socket it holds its buffer while the writer is not ready: at most 256 KiB out of the pool, or a
+//! spare of 16 KiB that no pool counts where that is at its bound.
 
 use std::io::{self, Write};
 
 use bytes::Bytes;
 
 use crate::os;
-use crate::pool::DirectBuffer;
 use crate::route::Why;
 use crate::stats::Sent;
 use crate::{FileRange, Piece, Route, SendError, SendPlan, Transfer};
 
-/// File bytes read at a time.
+/// Bytes read and offered at a time.
 const PORTION_BYTES: u64 = 256 << 10;
 
 /// What is written next.
@@ -26,7 +26,10 @@ enum Portion {
 fn next(plan: &SendPlan) -> Option<Portion> {
     let (pieces, skip) = plan.ahead();
     Some(match pieces.first()? {
-        Piece::Bytes(bytes) => Portion::Memory(bytes.slice(skip as usize..)),
+        Piece::Bytes(bytes) => {
+            let len = (bytes.len() as u64).saturating_sub(skip).min(PORTION_BYTES);
+            Portion::Memory(bytes.slice(skip as usize..(skip + len) as usize))
+        }
         Piece::File(range) => Portion::File(range.part(skip, PORTION_BYTES)),
         // Read from the file, not loaded from the map, which may shrink.
         Piece::Mapped(range) => Portion::File(range.file_range().part(skip, PORTION_BYTES)),
@@ -66,8 +69,8 @@ impl Transfer {
         range: &FileRange,
         read: impl FnOnce(&mut [u8]) -> io::Result<usize>,
     ) -> Result<Bytes, SendError> {
-        let len = range.len() as usize;
-        let mut buffer = self.buffers().take(len).or_else(|_| DirectBuffer::unpooled(len))?;
+        let mut buffer = self.buffers().take_or_spare(range.len() as usize)?;
+        let len = buffer.len().min(range.len() as usize);
         let got = read(buffer.get_mut(..len).unwrap_or_default())?;
         if got == 0 {
             self.stats().shrunk();
@@ -115,8 +118,10 @@ impl Transfer {
 
 #[cfg(feature = "tokio")]
 impl Transfer {
-    /// Writes what is left of `plan` to `writer`. Never waits for a disk on its worker; waits for a slow writer as long as
-    /// that takes, with a buffer of at most 256 KiB in hand. Does not flush.
+    /// Writes what is left of `plan` to `writer`. Never waits for a disk on its worker, and lets other tasks have their turn
+    /// after about `turn_bytes` (see [`TransferOptions`](crate::TransferOptions::turn_bytes)), also where the writer always
+    /// takes all. Waits for a slow writer as long as that takes, with a buffer of at most 256 KiB in hand, or 16 KiB where
+    /// the pool has no room. Does not flush.
     ///
     /// # Cancel safety
     /// The future may be dropped at any await: the plan's cursor stands behind the last byte that `writer` took, if the
@@ -140,7 +145,9 @@ impl Transfer {
                     std::pin::Pin::new(&mut *writer).poll_write(context, rest)
                 });
                 let taken = taken.await?;
+                let before = plan.sent();
                 rest = self.wrote(plan, rest, taken, from_file, &mut sent)?;
+                self.pay(plan.sent() - before).await;
             }
         }
         Ok(sent)

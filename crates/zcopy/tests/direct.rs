@@ -161,6 +161,22 @@ async fn a_slow_peer_has_nothing_read_twice_and_one_portion_held() {
 }
 
 #[tokio::test]
+async fn while_the_pool_is_scarce_a_slow_peer_holds_no_portion() {
+    let file = file_of(&pattern(2 << 20, 47));
+    let buffers = BufferPool::new(PoolOptions { max_bytes: 3 << 20, ..PoolOptions::default() });
+    let others = buffers.take(1 << 20).expect("room");
+    let transfer = Transfer::new(direct(), buffers.clone(), IoPool::new(1, 4));
+    let mut plan = whole(&file, 2 * MIB);
+    let sent = send(&transfer, &mut plan, true).await;
+    if available(&file) {
+        assert_eq!(sent.by(Route::Direct), 2 * MIB);
+        let stats = transfer.stats().snapshot();
+        assert!(stats.let_go > 0, "{stats:?}");
+    }
+    assert_eq!(buffers.usage().in_use_bytes, others.len());
+}
+
+#[tokio::test]
 async fn without_room_in_the_pool_small_portions_do() {
     let file = file_of(&pattern(1 << 20, 45));
     for room in [64 << 10, 0] {

@@ -9,7 +9,10 @@ use std::pin::pin;
 use std::task::Poll;
 
 use common::{LIMIT, Moody, pattern, read_in_background, tcp_pair, transfer_over};
-use pagewire_zcopy::{PipeOptions, Relay, RelayError, Relayed, Route, Transfer, TransferOptions};
+use pagewire_zcopy::{
+    BufferPool, IoPool, PipeOptions, PoolOptions, Relay, RelayError, Relayed, Route, Transfer,
+    TransferOptions,
+};
 use rustix::io::Errno;
 
 const LEN: usize = 700_000;
@@ -52,6 +55,8 @@ fn relay(transfer: &Transfer, is_async: bool, tiny: bool) -> Relayed {
     close.join().expect("closing");
     assert!(relay.is_done());
     assert_eq!((relayed.bytes, transfer.pipes().usage().in_use), (LEN as u64, 0));
+    let counted = transfer.stats().snapshot().relayed;
+    assert_eq!((counted.bytes(), counted.spliced_bytes), (relayed.bytes, relayed.spliced_bytes));
     relayed
 }
 
@@ -96,6 +101,28 @@ fn without_a_pipe_bytes_are_copied() {
     let pipes = PipeOptions { pipes_max: 0, ..PipeOptions::default() };
     let transfer = transfer_over(TransferOptions { pipes, ..TransferOptions::default() }, Moody::default());
     assert_eq!(relay(&transfer, false, false).spliced_bytes, 0);
+}
+
+#[test]
+fn without_pipes_and_with_its_pool_at_the_bound_a_relay_holds_little() {
+    let pipes = PipeOptions { pipes_max: 0, ..PipeOptions::default() };
+    let options = TransferOptions { pipes, ..TransferOptions::default() };
+    let none = BufferPool::new(PoolOptions { max_bytes: 0, ..PoolOptions::default() });
+    let transfer = Transfer::new(options, none, IoPool::new(1, 16));
+    assert_eq!(relay(&transfer, true, false).spliced_bytes, 0);
+    let ((mut client, from), (to, _server)) = (tcp_pair(false), tcp_pair(true));
+    client.set_nonblocking(true).expect("non-blocking");
+    let (mut relay, bytes) = (Relay::new(&transfer), pattern(100_000, 63));
+    runtime().block_on(async {
+        let (from, to) = (for_tokio(from), for_tokio(to));
+        while relay.held_bytes() == 0 {
+            let _ = client.write(&bytes);
+            let mut running = pin!(relay.run(&from, &to));
+            let _ = std::future::poll_fn(|cx| Poll::Ready(running.as_mut().poll(cx).is_ready())).await;
+            tokio::task::yield_now().await;
+        }
+    });
+    assert!(relay.held_bytes() <= 16 << 10, "{} bytes", relay.held_bytes());
 }
 
 #[test]

@@ -104,6 +104,35 @@ fn a_plan_that_is_dropped_half_sent_closes_its_pipe() {
 }
 
 #[test]
+fn while_pipes_are_scarce_a_plan_with_a_full_socket_lets_go_of_its_own() {
+    let pipes = PipeOptions { pipes_max: 4, ..PipeOptions::default() };
+    let transfer = transfer_over(TransferOptions { pipes, ..splicing() }, Moody::default());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        let mut waiting = Vec::new();
+        for _ in 0..6 {
+            let (sender, receiver) = common::tokio_pair(true);
+            let mut plan = only(range(700_000));
+            let bytes = expected(&plan);
+            assert!(!polled(pin!(transfer.send(&sender, &mut plan))).await, "nobody reads");
+            waiting.push((sender, receiver, plan, bytes));
+        }
+        let (usage, stats) = (transfer.pipes().usage(), transfer.stats().snapshot());
+        assert_eq!((usage.in_use, usage.exhausted), (2, 0), "half of them are kept: {usage:?}");
+        assert!(stats.let_go >= 4, "{stats:?}");
+        for (sender, receiver, mut plan, bytes) in waiting {
+            let reader = read_in_background(receiver, plan.total());
+            let sent = tokio::time::timeout(common::LIMIT, transfer.send(&sender, &mut plan)).await;
+            let sent = sent.expect("in time").expect("sent");
+            assert_eq!(sent.by(Route::Splice), sent.bytes);
+            let read = tokio::task::spawn_blocking(move || reader.join().expect("the reader"));
+            assert!(read.await.expect("reading") == bytes);
+        }
+    });
+    assert_eq!(transfer.pipes().usage().in_use, 0);
+}
+
+#[test]
 fn a_plan_that_goes_to_another_socket_by_another_way_does_not_repeat_what_was_in_the_pipe() {
     let moody = Moody { splice_out_max: 10_000, ..Moody::default() };
     let by_splice = transfer_over(splicing(), moody);

@@ -50,6 +50,7 @@ fn for_tokio(socket: TcpStream) -> tokio::net::TcpStream {
 fn receive(transfer: &Transfer, bytes: &[u8], offset: u64, file: &File, is_async: bool, tiny: bool) -> u64 {
     let (sender, receiver) = tcp_pair(tiny);
     let writer = write_in_background(sender, bytes.to_vec());
+    let before = transfer.stats().snapshot().received.bytes();
     let mut end = offset;
     let moved = if is_async {
         runtime().block_on(async {
@@ -62,6 +63,8 @@ fn receive(transfer: &Transfer, bytes: &[u8], offset: u64, file: &File, is_async
     };
     writer.join().expect("the writer");
     assert_eq!((moved.bytes, moved.eof), (bytes.len() as u64, true));
+    // Another one may run at the same time.
+    assert!(transfer.stats().snapshot().received.bytes() - before >= moved.bytes);
     end
 }
 

@@ -5,12 +5,15 @@ mod common;
 use std::io::{self, Write};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use common::{LIMIT, Moody, expected, file_of, framed, pattern, transfer, transfer_over};
 use pagewire_zcopy::route::Why;
-use pagewire_zcopy::{FileRange, Route, SendError, SendPlan, TransferOptions};
+use pagewire_zcopy::{
+    BufferPool, FileRange, IoPool, PoolOptions, Route, SendError, SendPlan, Transfer, TransferOptions,
+};
 
 /// Takes little, by turns; is interrupted (or, async, pending) now and then.
 #[derive(Default)]
@@ -44,6 +47,29 @@ impl tokio::io::AsyncWrite for Miser {
             }
             answer => Poll::Ready(answer),
         }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// Takes all it is offered, at once.
+#[derive(Default)]
+struct Greedy {
+    bytes: Vec<u8>,
+    most: usize,
+}
+
+impl tokio::io::AsyncWrite for Greedy {
+    fn poll_write(mut self: Pin<&mut Self>, _: &mut Context<'_>, offered: &[u8]) -> Poll<io::Result<usize>> {
+        self.bytes.extend_from_slice(offered);
+        self.most = self.most.max(offered.len());
+        Poll::Ready(Ok(offered.len()))
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -114,4 +140,41 @@ async fn a_shorter_file_and_a_writer_that_takes_nothing_are_errors() {
         "{answer:?}"
     );
     assert_eq!(plan.sent(), 10);
+}
+
+#[tokio::test]
+async fn a_writer_that_always_takes_all_lets_other_tasks_have_their_turn() {
+    for bytes in [Some(Bytes::from(pattern(4_000_000, 2))), None] {
+        let transfer = transfer(TransferOptions { turn_bytes: 256 << 10, ..TransferOptions::default() });
+        let turns = Arc::new(AtomicUsize::new(0));
+        let other = tokio::spawn({
+            let turns = Arc::clone(&turns);
+            async move {
+                loop {
+                    turns.fetch_add(1, Ordering::Relaxed);
+                    tokio::task::yield_now().await;
+                }
+            }
+        });
+        let file = || {
+            let mut plan = SendPlan::new();
+            plan.push_file(FileRange::new(file_of(&pattern(4_000_000, 3)), 0, 4_000_000));
+            plan
+        };
+        let (mut plan, mut writer) = (bytes.map_or_else(file, SendPlan::from), Greedy::default());
+        transfer.write_to(&mut plan, &mut writer).await.expect("written");
+        assert!(writer.bytes == expected(&plan));
+        let (others, counted) = (turns.load(Ordering::Relaxed), transfer.stats().snapshot().turns);
+        assert!(others >= 5 && counted >= 5, "{others} turns of the other task, {counted} counted");
+        other.abort();
+    }
+}
+
+#[tokio::test]
+async fn with_its_pool_at_the_bound_it_goes_on_with_little_in_hand() {
+    let none = PoolOptions { max_bytes: 0, ..PoolOptions::default() };
+    let transfer = Transfer::new(TransferOptions::default(), BufferPool::new(none), IoPool::new(1, 16));
+    let (mut plan, mut writer) = (plan(), Greedy::default());
+    transfer.write_to(&mut plan, &mut writer).await.expect("written");
+    assert!(writer.bytes == expected(&plan) && writer.most <= 16 << 10, "{} at a time", writer.most);
 }

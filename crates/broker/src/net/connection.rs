@@ -178,13 +178,9 @@ impl Connection {
     }
 
     fn gather(&mut self, answer: Answer) -> Result<(), Close> {
-        if let Some(plan) = answer.outcome? {
+        if let Some(mut plan) = answer.outcome? {
             self.charges.extend(answer.charge);
-            if self.outgoing.pieces().is_empty() {
-                self.outgoing = plan;
-            } else {
-                plan.pieces().iter().for_each(|piece| self.outgoing.push(piece.clone()));
-            }
+            self.outgoing.append(&mut plan);
         }
         Ok(())
     }

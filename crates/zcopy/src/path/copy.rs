@@ -10,7 +10,6 @@ use smallvec::SmallVec;
 
 use super::{Bench, Known, Outcome};
 use crate::batch::{Gather, Part};
-use crate::pool::DirectBuffer;
 use crate::stats::Sent;
 use crate::{Piece, Route, SendError, SendPlan};
 
@@ -31,7 +30,7 @@ pub(crate) fn send(
 ) -> Result<Outcome, SendError> {
     let mut buffer = match gather.buffer_len {
         0 => None,
-        len => Some(take(bench, len)?),
+        len => Some(bench.buffers.take_for_a_call(len)?),
     };
     let filled = match fill(bench, plan, gather, known, buffer.as_deref_mut().unwrap_or_default())? {
         Ok(filled) => filled,
@@ -71,12 +70,6 @@ fn slices<'a>(
     };
     let parts = gather.parts.iter().zip(&filled.lens);
     parts.map(|(part, &len)| IoSlice::new(bytes(part, len).unwrap_or_default())).collect()
-}
-
-/// A buffer for the call at hand. It lives no longer than the call, so there are never more than threads that
-/// send; a pool at its bound is no reason to stop sending.
-fn take(bench: &Bench<'_>, len: usize) -> io::Result<DirectBuffer> {
-    bench.buffers.take(len).or_else(|_| DirectBuffer::unpooled(len))
 }
 
 /// Reads the file parts. Stops behind a short read and before a cold one; a cold or ended file at the very front

@@ -9,7 +9,7 @@
 //!
 //! Such a read always waits for the disk. So a step that finds nothing to send answers [`Outcome::Offload`] with a
 //! [`Fetch`]; whoever may wait runs it and leaves its result in the plan's carry, where the next step finds it. What
-//! the socket did not take stays there: a read from the disk is too dear to be done again. A portion has at most
+//! the socket did not take stays there, while the pool has plenty: a read from the disk is dear to be done again. A portion has at most
 //! [`PORTION_MAX`] bytes and comes out of the pool. Where that is exhausted, a small one without the pool does, and
 //! is not kept while the socket is full.
 //!
@@ -41,6 +41,18 @@ pub(crate) struct Carried {
     asked: FileRange,
     file: Option<Arc<DirectFile>>,
     fetched: Fetched,
+}
+
+impl Carried {
+    /// Whether a portion is kept.
+    pub(crate) fn holds_memory(&self) -> bool {
+        matches!(self.fetched, Fetched::Bytes(_))
+    }
+
+    /// Keeps the descriptor only.
+    pub(crate) fn let_go(&mut self) {
+        self.fetched = Fetched::Nothing;
+    }
 }
 
 /// What came of a [`Fetch`].

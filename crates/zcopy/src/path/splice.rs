@@ -7,6 +7,9 @@
 //!   carried over  ────────────────────────────────────────────────────┴─ socket leg ─ empty: back to the pool
 //!                                                                                   └ bytes left: into the carry
 //! ```
+//!
+//! A plan whose socket is full keeps its pipe, and with it up to as many bytes of the page cache as that holds, while no
+//! more than half of the pipes are out; beyond that it gives it up, and fills another one when the socket has room.
 
 use std::io;
 
@@ -103,7 +106,7 @@ fn drain(
         Err(error) if caps::refusal(&error).is_some() => return refused_or(error),
         Err(error) => bench.failed(Route::Splice, error, sent),
     }?;
-    if pipe.len() > 0 {
+    if pipe.len() > 0 && !plan.is_done() {
         *plan.carry_mut() = Carry::Pipe(PipeCarry { pipe, at: plan.sent() });
     }
     Ok(outcome)

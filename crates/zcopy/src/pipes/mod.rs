@@ -87,6 +87,11 @@ impl PipePool {
         self.store.state.lock().usage
     }
 
+    /// Whether more than half of the pipes that there may be are out.
+    pub(crate) fn is_scarce(&self) -> bool {
+        self.store.state.lock().usage.in_use > self.store.options.pipes_max / 2
+    }
+
     /// An empty pipe. `None`: there are as many as may be, or the process is out of descriptors.
     ///
     /// # Errors

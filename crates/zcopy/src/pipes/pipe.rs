@@ -59,6 +59,18 @@ impl Pipe {
         }
     }
 
+    /// Takes all of its bytes out, into the front of `into`: how many there were.
+    pub(crate) fn read_all(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let mut end = 0;
+        while self.len > 0 {
+            match self.read(into.get_mut(end..).unwrap_or_default())? {
+                0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+                n => end += n,
+            }
+        }
+        Ok(end)
+    }
+
     /// Where bytes go in.
     pub(crate) fn write_end(&self) -> io::Result<FileRef<'_>> {
         self.ends.as_ref().map(Ends::write_end).ok_or_else(gone)

@@ -26,6 +26,7 @@ mod holders;
 mod share;
 mod store;
 
+use std::io;
 use std::sync::Arc;
 
 pub use buffer::DirectBuffer;
@@ -36,6 +37,10 @@ pub use holders::Evicted;
 pub(crate) use holders::Holder;
 use store::Store;
 pub use store::{Exhausted, PoolOptions, PoolUsage};
+
+/// What somebody who holds it while a peer is slow makes do with, where the pool has no room: so that small things still
+/// get through, and memory that no pool counts stays in proportion to the connections there are.
+pub(crate) const SPARE_BYTES: usize = 16 << 10;
 
 /// A bounded pool of page-aligned [`DirectBuffer`]s. A handle; clones share the pool. A buffer keeps its pool alive.
 ///
@@ -73,6 +78,25 @@ impl BufferPool {
     pub fn take(&self, min_len: usize) -> Result<DirectBuffer, Exhausted> {
         let (map, charged) = self.store.take(min_len)?;
         Ok(DirectBuffer::pooled(map, Arc::clone(&self.store), charged))
+    }
+
+    /// Whether more than half of the bytes that there may be are out.
+    pub(crate) fn is_scarce(&self) -> bool {
+        self.usage().in_use_bytes > self.options().max_bytes / 2
+    }
+
+    /// A buffer of at least `len` bytes that is dropped before anything is waited for. There are never more of those than
+    /// threads, so a pool at its bound is no reason to stop: then it is one of its own.
+    pub(crate) fn take_for_a_call(&self, len: usize) -> io::Result<DirectBuffer> {
+        self.take(len).or_else(|_| DirectBuffer::unpooled(len))
+    }
+
+    /// A buffer that may be held while a peer is slow: of at least `len` bytes, of the smallest class where the pool has no
+    /// room for that, or a spare of [`SPARE_BYTES`] where it has none at all. Look at its length.
+    pub(crate) fn take_or_spare(&self, len: usize) -> io::Result<DirectBuffer> {
+        let smaller =
+            |exhausted| if len > CLASS_SMALLEST { self.take(CLASS_SMALLEST) } else { Err(exhausted) };
+        self.take(len).or_else(smaller).or_else(|_| DirectBuffer::unpooled(len.clamp(1, SPARE_BYTES)))
     }
 
     /// Whether `bytes` for something of `asked` bytes would be allowed now: cheaper than to try.

@@ -66,6 +66,10 @@ pub(super) struct Store {
 struct State {
     idle: [Idle; CLASSES.len()],
     usage: PoolUsage,
+    /// With no more than so many bytes out, somebody who was refused may find room: the most of all that were, since
+    /// those who wait were told last.
+    #[cfg(feature = "tokio")]
+    room_at: Option<usize>,
 }
 
 /// The kept buffers of one class; the newest is taken first, its pages are the warmest.
@@ -91,20 +95,21 @@ impl Store {
 
     /// A map for at least `min_len` bytes, and how many bytes were charged for it.
     pub(super) fn take(&self, min_len: usize) -> Result<(AnonymousMap, usize), Exhausted> {
+        let limits = self.limits(min_len, 0);
         let class = class::of(min_len);
         let len = class.map_or(min_len, class::size);
         let charged = if len <= CHARGED_WHOLE_MAX { len } else { 0 };
         let mut given_back = Vec::new();
         let mut state = self.state.lock();
-        if state.allows(len, self.limits(min_len, 0))
+        if state.allows(len, limits)
             && let Some(map) = class.and_then(|class| state.pop(class))
         {
             state.usage.reused += 1;
             state.usage.in_use_bytes += len;
             return Ok((map, len));
         }
-        if !state.make_room(charged, self.limits(min_len, 0), &mut given_back) {
-            return Err(self.refuse(&mut state));
+        if !state.make_room(charged, limits, &mut given_back) {
+            return Err(self.refuse(&mut state, limits.room_for(charged)));
         }
         state.usage.in_use_bytes += charged;
         drop(state);
@@ -114,8 +119,13 @@ impl Store {
 
     /// Whether `bytes` for something of `asked` would be allowed now.
     pub(super) fn check(&self, bytes: usize, asked: usize) -> Result<(), Exhausted> {
+        let limits = self.limits(asked, 0);
         let mut state = self.state.lock();
-        if state.allows(bytes, self.limits(asked, 0)) { Ok(()) } else { Err(self.refuse(&mut state)) }
+        if state.allows(bytes, limits) {
+            Ok(())
+        } else {
+            Err(self.refuse(&mut state, limits.room_for(bytes)))
+        }
     }
 
     /// A new map of `len` bytes, for which `charged` are counted already.
@@ -124,7 +134,8 @@ impl Store {
         let mut state = self.state.lock();
         let Ok(map) = map else {
             state.usage.in_use_bytes -= charged;
-            return Err(self.refuse(&mut state));
+            // Not the bound: whatever is given back may help.
+            return Err(self.refuse(&mut state, usize::MAX));
         };
         state.usage.mapped += 1;
         Ok(map)
@@ -134,8 +145,9 @@ impl Store {
     pub(super) fn charge(&self, bytes: usize, own: usize, asked: usize) -> Result<(), Exhausted> {
         let mut given_back = Vec::new();
         let mut state = self.state.lock();
-        if !state.make_room(bytes, self.limits(asked, own), &mut given_back) {
-            return Err(self.refuse(&mut state));
+        let limits = self.limits(asked, own);
+        if !state.make_room(bytes, limits, &mut given_back) {
+            return Err(self.refuse(&mut state, limits.room_for(bytes)));
         }
         state.usage.in_use_bytes += bytes;
         drop(state);
@@ -155,11 +167,14 @@ impl Store {
         {
             state.push(class, map);
         }
+        // A map that was never charged gives nothing back: telling so would set those who wait on one another. Nor is any
+        // told before one of them can have found room: who looks in vain costs as much as who finds some.
+        #[cfg(feature = "tokio")]
+        let is_room = charged > 0 && state.room_now();
         drop(state);
         drop(too_many);
-        // A map that was never charged gives nothing back: telling so would set those who wait on one another.
         #[cfg(feature = "tokio")]
-        if charged > 0 {
+        if is_room {
             self.released.notify_waiters();
         }
     }
@@ -198,8 +213,14 @@ impl Store {
         Limits { max, ceiling: share::ceiling(max, asked), own }
     }
 
-    fn refuse(&self, state: &mut State) -> Exhausted {
+    /// `room_at`: see [`Limits::room_for`].
+    #[cfg_attr(not(feature = "tokio"), expect(unused_variables, reason = "nobody waits"))]
+    fn refuse(&self, state: &mut State, room_at: usize) -> Exhausted {
         state.usage.exhausted += 1;
+        #[cfg(feature = "tokio")]
+        {
+            state.room_at = state.room_at.max(Some(room_at));
+        }
         Exhausted { max_bytes: self.options.max_bytes }
     }
 }
@@ -213,7 +234,20 @@ struct Limits {
     own: usize,
 }
 
+impl Limits {
+    /// With how many bytes out `bytes` more would be allowed, at most.
+    fn room_for(self, bytes: usize) -> usize {
+        self.ceiling.saturating_sub(bytes).max(self.own)
+    }
+}
+
 impl State {
+    /// Whether there is room now for one who was refused since it was asked last and answered so.
+    #[cfg(feature = "tokio")]
+    fn room_now(&mut self) -> bool {
+        self.room_at.take_if(|room_at| self.usage.in_use_bytes <= *room_at).is_some()
+    }
+
     fn allows(&self, bytes: usize, limits: Limits) -> bool {
         let out = self.usage.in_use_bytes;
         let ceiling = if out <= limits.own { limits.max } else { limits.ceiling };
@@ -250,5 +284,29 @@ impl State {
             }
         }
         true
+    }
+}
+
+#[cfg(all(test, feature = "tokio"))]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    #[test]
+    fn who_waits_is_told_when_there_is_room_and_not_before() {
+        const KIB: usize = 1 << 10;
+        let store = Arc::new(Store::new(PoolOptions { max_bytes: 1 << 20, ..PoolOptions::default() }));
+        let mut out: Vec<_> = (0..16).map(|_| store.take(1).expect("room")).collect();
+        let mut give_back = || {
+            let (map, charged) = out.pop().expect("one is out");
+            store.put_back(map, charged);
+            store.state.lock().room_at.is_none()
+        };
+        assert!(give_back(), "nobody was refused");
+        assert!(store.take(200 * KIB).is_err(), "15/16 are for those who want as much as that");
+        assert!(!give_back() && !give_back() && !give_back(), "768 KiB are out still, of 960");
+        assert!(give_back(), "704 KiB are out");
+        store.take(200 * KIB).expect("as told");
     }
 }

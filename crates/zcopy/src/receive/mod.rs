@@ -28,14 +28,11 @@ use bytes::Bytes;
 use buffered::Buffered;
 pub use frame::FrameError;
 
-use crate::pool::{BufferPool, CLASS_LARGEST, CLASS_SMALLEST, DirectBuffer, Exhausted};
+use crate::pool::{BufferPool, CLASS_LARGEST, CLASS_SMALLEST, DirectBuffer, Exhausted, SPARE_BYTES};
 #[cfg(feature = "tokio")]
 use crate::pool::{Evicted, Holder};
 use crate::sys::PAGE;
 
-/// When the pool is at its bound, a receiver without a buffer makes do with so much of its own, so that small
-/// requests still get through.
-const SPARE_BYTES: usize = 16 << 10;
 /// A large frame is charged to the pool in steps of this many bytes.
 const CHARGE_STEP: usize = 256 << 10;
 /// A receiver that waits for memory looks so often in the pool's `patience` who could give some.

@@ -3,7 +3,7 @@
 use std::io;
 
 use crate::pipes::Pipe;
-use crate::pool::DirectBuffer;
+use crate::pool::{BufferPool, DirectBuffer};
 
 /// Where it is.
 #[derive(Debug)]
@@ -37,17 +37,12 @@ impl Held {
         }
     }
 
-    /// Takes the bytes out of a pipe that has no other way out.
-    pub(super) fn copy_out(&mut self) -> io::Result<()> {
+    /// Takes the bytes out of a pipe that has no other way out. They have left their socket, so there is memory for them
+    /// whatever the pool says; a relay does that once, since it splices no more after that.
+    pub(super) fn copy_out(&mut self, buffers: &BufferPool) -> io::Result<()> {
         let Self::Pipe(pipe) = self else { return Ok(()) };
-        let mut buffer = DirectBuffer::unpooled(pipe.len().max(1))?;
-        let mut end = 0;
-        while pipe.len() > 0 {
-            match pipe.read(buffer.get_mut(end..).unwrap_or_default())? {
-                0 => return Err(io::ErrorKind::UnexpectedEof.into()),
-                n => end += n,
-            }
-        }
+        let mut buffer = buffers.take_for_a_call(pipe.len().max(1))?;
+        let end = pipe.read_all(&mut buffer)?;
         *self = Self::Buffer { buffer, start: 0, end };
         Ok(())
     }

@@ -6,7 +6,8 @@
 //! ```
 //!
 //! What has left the one socket and not yet reached the other is held by the [`Relay`], not by a future. It receives only
-//! while it holds nothing: so a slow receiver slows the sender down, and an idle relay holds neither pipe nor buffer.
+//! while it holds nothing: so a slow receiver slows the sender down, and an idle relay holds neither pipe nor buffer. One
+//! whose receiver is slow holds a pipe, or 64 KiB of the pool, or 16 KiB of its own where pipes and pool are at their bounds.
 
 mod held;
 mod step;
@@ -18,9 +19,11 @@ use step::Got;
 
 use crate::Transfer;
 use crate::os::{self, AsSocket, SocketRef, socket_ref};
+use crate::patience::Fruitless;
 
 /// Which side failed. The other is still as it was.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum RelayError {
     /// Receiving failed: `ECONNRESET` and the like.
     #[error("receiving failed: {0}")]
@@ -32,6 +35,7 @@ pub enum RelayError {
 
 /// What a [`Relay`] did so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub struct Relayed {
     /// Bytes that the receiving socket took.
     pub bytes: u64,
@@ -132,13 +136,24 @@ impl Relay {
     /// `SO_SNDTIMEO`).
     pub fn run_blocking(&mut self, from: impl AsSocket, to: impl AsSocket) -> Result<Relayed, RelayError> {
         let (from, to) = (socket_ref(&from), socket_ref(&to));
+        let transfer = self.transfer.clone();
+        let mut fruitless = Fruitless::default();
         while !self.is_done() {
             if self.held.len() > 0 {
-                if self.drain(to).map_err(RelayError::To)?.is_none() {
-                    os::wait_writable(to).map_err(RelayError::To)?;
+                if self.drain(to).map_err(RelayError::To)?.is_some() {
+                    fruitless.over();
+                } else {
+                    wait_writable(&transfer, to, &mut fruitless).map_err(RelayError::To)?;
                 }
-            } else if let Got::WouldBlock = self.fill(from).map_err(RelayError::From)? {
-                os::wait_readable(from).map_err(RelayError::From)?;
+            } else {
+                match self.fill(from).map_err(RelayError::From)? {
+                    Got::WouldBlock => {
+                        transfer.bear_with(from, &mut fruitless).map_err(RelayError::From)?;
+                        fruitless.rest();
+                        os::wait_readable(from).map_err(RelayError::From)?;
+                    }
+                    Got::Some | Got::End => fruitless.over(),
+                }
             }
         }
         self.finish(to)
@@ -161,16 +176,26 @@ impl Relay {
         A: crate::Socket,
         B: crate::Socket,
     {
+        let transfer = self.transfer.clone();
+        let mut fruitless = Fruitless::default();
         while !self.is_done() {
             if self.held.len() > 0 {
-                match unless_full(to, |lent| self.drain(lent)).map_err(RelayError::To)? {
-                    Some(sent) => self.transfer.pay(sent).await,
-                    None => to.writable().await.map_err(RelayError::To)?,
+                if let Some(sent) = unless_full(to, |lent| self.drain(lent)).map_err(RelayError::To)? {
+                    fruitless.over();
+                    transfer.pay(sent).await;
+                } else {
+                    transfer.bear_with(socket_ref(to), &mut fruitless).map_err(RelayError::To)?;
+                    to.writable().await.map_err(RelayError::To)?;
+                    transfer.pay(0).await;
                 }
             } else {
                 match unless_empty(from, |lent| self.fill(lent)).map_err(RelayError::From)? {
-                    Got::WouldBlock => from.readable().await.map_err(RelayError::From)?,
-                    Got::Some | Got::End => {}
+                    Got::WouldBlock => {
+                        transfer.bear_with(socket_ref(from), &mut fruitless).map_err(RelayError::From)?;
+                        from.readable().await.map_err(RelayError::From)?;
+                        transfer.pay(0).await;
+                    }
+                    Got::Some | Got::End => fruitless.over(),
                 }
             }
         }
@@ -187,6 +212,16 @@ impl Relay {
         }
         Ok(self.done)
     }
+}
+
+/// Waits until a non-blocking socket takes more, or for what else may have been the matter to be out of the way.
+fn wait_writable(transfer: &Transfer, socket: SocketRef<'_>, fruitless: &mut Fruitless) -> io::Result<()> {
+    transfer.bear_with(socket, fruitless)?;
+    fruitless.rest();
+    if !os::wait_writable(socket)? {
+        transfer.clear_error_queue(socket);
+    }
+    Ok(())
 }
 
 #[cfg(feature = "tokio")]

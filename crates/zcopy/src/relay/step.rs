@@ -4,7 +4,6 @@ use std::io::{self, IoSlice};
 
 use super::{Held, Relay};
 use crate::os::SocketRef;
-use crate::pool::DirectBuffer;
 use crate::splice::Splice;
 use crate::{Route, caps};
 
@@ -58,8 +57,7 @@ impl Relay {
     }
 
     fn fill_buffer(&mut self, from: SocketRef<'_>) -> io::Result<usize> {
-        let buffers = self.transfer.buffers();
-        let mut buffer = buffers.take(COPY_BYTES).or_else(|_| DirectBuffer::unpooled(COPY_BYTES))?;
+        let mut buffer = self.transfer.buffers().take_or_spare(COPY_BYTES)?;
         self.done.calls += 1;
         let n = self.transfer.calls().receive(from, &mut buffer, false)?;
         if n > 0 {
@@ -88,6 +86,7 @@ impl Relay {
             Ok(n) => {
                 self.held.sent(n);
                 self.done.bytes += n as u64;
+                self.transfer.stats().relayed().moved(n as u64, spliced);
                 self.done.spliced_bytes += if spliced { n as u64 } else { 0 };
                 Ok(Some(n as u64))
             }
@@ -100,7 +99,7 @@ impl Relay {
                 _ if !spliced => Err(error),
                 _ => {
                     self.refused_or(error)?;
-                    self.held.copy_out()?;
+                    self.held.copy_out(self.transfer.buffers())?;
                     Ok(Some(0))
                 }
             },

@@ -7,7 +7,6 @@ use std::io;
 
 use super::{Got, Incoming, PORTION_MAX, ReceiveError};
 use crate::os::{SocketRef, file_ref};
-use crate::pool::DirectBuffer;
 use crate::sys::PAGE;
 
 /// Calls to receive for one portion at most: a peer that trickles is not waited for in a loop.
@@ -31,7 +30,10 @@ pub(super) fn portion(
     let most = incoming.portion_bytes();
     let last = most as u64 == incoming.left;
     let wanted = if last || most <= start { most } else { most - start };
-    let mut buffer = take(incoming, start + wanted).map_err(ReceiveError::Socket)?;
+    // A thread that waits inside the call holds it meanwhile.
+    let buffers = incoming.transfer.buffers();
+    let mut buffer = buffers.take_or_spare(start + wanted).map_err(ReceiveError::Memory)?;
+    let wanted = wanted.min(buffer.len().saturating_sub(start));
     let room = buffer.get_mut(start..start + wanted).unwrap_or_default();
     let (got, ended) = receive(incoming, socket, room, gather);
     if got == wanted {
@@ -46,11 +48,6 @@ pub(super) fn portion(
         Ended::End => Ok(Got::End),
         Ended::Open => Ok(Got::WouldBlock),
     }
-}
-
-/// A pool at its bound is no reason to stop: the buffer lives no longer than the portion.
-fn take(incoming: &Incoming<'_>, len: usize) -> io::Result<DirectBuffer> {
-    incoming.transfer.buffers().take(len).or_else(|_| DirectBuffer::unpooled(len))
 }
 
 /// Receives what is there, up to `room`.

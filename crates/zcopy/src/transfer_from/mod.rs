@@ -103,6 +103,7 @@ impl<'a> Incoming<'a> {
         *self.offset = self.offset.saturating_add(n);
         self.left = self.left.saturating_sub(n);
         self.done.bytes += n;
+        self.transfer.stats().received().moved(n, self.done.route == Route::Splice);
     }
 }
 
@@ -148,6 +149,11 @@ impl Transfer {
     /// (`/proc/sys/vm/dirty_ratio`), for hundreds of milliseconds at a time. Where that hurts others, call
     /// [`start_writeback`](crate::start_writeback) behind the offset every few mebibytes, so that it seldom comes to that; or
     /// receive on a thread of its own, by [`transfer_from_blocking`](Self::transfer_from_blocking).
+    ///
+    /// Two things make it wait for the disk each time, and want such a thread: a write into a part of a page that the file
+    /// has and the page cache has not reads that page first (begin at a multiple of 4096, or behind the end of the file),
+    /// and a file opened with `O_SYNC` or `O_DSYNC` takes every portion through to the disk (open it without, and call
+    /// [`File::sync_data`] at the end).
     ///
     /// # Cancel safety
     /// A future that is dropped at any await loses nothing and doubles nothing: what was received is written in the same

@@ -7,7 +7,6 @@ use crate::Route;
 use crate::caps::{self, Refusal};
 use crate::os::{SocketRef, file_ref};
 use crate::pipes::Pipe;
-use crate::pool::DirectBuffer;
 use crate::route::Why;
 use crate::splice::Splice;
 
@@ -70,14 +69,9 @@ fn empty(incoming: &mut Incoming<'_>, mut pipe: Pipe) -> Result<(), ReceiveError
 fn copy_out(incoming: &mut Incoming<'_>, mut pipe: Pipe) -> Result<(), ReceiveError> {
     let lost = pipe.len() as u64;
     let failed = |error| ReceiveError::File { error, lost };
-    let mut buffer = DirectBuffer::unpooled(pipe.len()).map_err(failed)?;
-    let mut got = 0;
-    while pipe.len() > 0 {
-        match pipe.read(buffer.get_mut(got..).unwrap_or_default()).map_err(failed)? {
-            0 => return Err(failed(io::ErrorKind::UnexpectedEof.into())),
-            n => got += n,
-        }
-    }
+    let buffers = incoming.transfer.buffers();
+    let mut buffer = buffers.take_for_a_call(pipe.len()).map_err(failed)?;
+    let got = pipe.read_all(&mut buffer).map_err(failed)?;
     copied::write(incoming, buffer.get(..got).unwrap_or_default())
 }
 
