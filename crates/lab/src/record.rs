@@ -118,6 +118,33 @@ pub struct RouteCell {
     pub machine: Machine,
 }
 
+/// What the kernel itself says about sends of which it reports whether it copied after all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KernelWord {
+    /// Sends that it was asked to carry out without a copy.
+    pub sends: u64,
+    /// Of these, sends that it has spoken of.
+    pub completions: u64,
+    /// Of these, sends that it says it copied after all.
+    pub copied: u64,
+}
+
+impl KernelWord {
+    /// Of the sends that it has spoken of, the share that was copied. `None` where it has not spoken.
+    pub fn copied_share(self) -> Option<f64> {
+        (self.completions > 0).then(|| self.copied as f64 / self.completions as f64)
+    }
+
+    /// What was said since `earlier`.
+    pub(crate) fn since(self, earlier: Self) -> Self {
+        Self {
+            sends: self.sends.saturating_sub(earlier.sends),
+            completions: self.completions.saturating_sub(earlier.completions),
+            copied: self.copied.saturating_sub(earlier.copied),
+        }
+    }
+}
+
 /// Whether a route copies: a line of `lab proof`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ProofLine {
@@ -137,7 +164,8 @@ pub struct ProofLine {
     /// Times the CPU copied each byte on the sending side.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cpu_copies: Option<u8>,
-    /// How that is known: `aliasing`, `kernel-report`, `page-allocations`, several joined by `+`.
+    /// How that is known: `aliasing`, `kernel-report`, `page-allocations`, several joined by `+`; `path` where none of
+    /// them can tell.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub how: Option<String>,
     /// Bytes of pages allocated per byte sent, where tracepoints may be read.
@@ -146,6 +174,9 @@ pub struct ProofLine {
     /// Of completions that the kernel reported, the share that it had copied after all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reported_copied: Option<f64>,
+    /// The counts behind that share.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kernel_word: Option<KernelWord>,
 }
 
 /// Something people say, and what this machine says to it: a line of `lab proof`.
@@ -153,7 +184,7 @@ pub struct ProofLine {
 pub struct Claim {
     /// What is said.
     pub claim: String,
-    /// Whether it holds here; `None`: it could not be tried, `evidence` says why.
+    /// Whether it holds here; `None`: open, since it could not be tried or the figures do not decide. `evidence` says why.
     pub holds: Option<bool>,
     /// What was measured, in words with figures.
     pub evidence: String,

@@ -8,7 +8,7 @@
 //! ```
 
 use std::io;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, Ordering};
 
 use crate::route::{Route, RouteSet};
 
@@ -52,6 +52,8 @@ fn by_errno(_: &io::Error) -> Option<Refusal> {
 struct Standing {
     gone: AtomicBool,
     streak: AtomicU32,
+    /// The error number of the last refusal; 0 for none.
+    errno: AtomicI32,
 }
 
 /// What a [`Transfer`](crate::Transfer) has learnt about the routes, from using them.
@@ -93,6 +95,19 @@ impl Caps {
         }
     }
 
+    /// Notes in which words `route` was refused.
+    pub(crate) fn note(&self, route: Route, error: &io::Error) {
+        if let (Some(standing), Some(errno)) = (self.standing(route), error.raw_os_error()) {
+            standing.errno.store(errno, Ordering::Relaxed);
+        }
+    }
+
+    /// The last refusal of `route`, in the kernel's words.
+    pub(crate) fn refused_with(&self, route: Route) -> Option<io::Error> {
+        let errno = self.standing(route)?.errno.load(Ordering::Relaxed);
+        (errno != 0).then(|| io::Error::from_raw_os_error(errno))
+    }
+
     fn standing(&self, route: Route) -> Option<&Standing> {
         self.routes.get(route.index())
     }
@@ -122,6 +137,16 @@ mod tests {
             assert_eq!(gone, round >= STREAK_MAX / 2 + STREAK_MAX, "round {round}");
             caps.refuse(Route::Sendfile, Refusal::Pair);
         }
+    }
+
+    #[test]
+    fn the_last_refusal_is_kept_in_the_kernels_words() {
+        let caps = Caps::default();
+        assert!(caps.refused_with(Route::Uring).is_none());
+        caps.note(Route::Uring, &io::Error::from_raw_os_error(1));
+        caps.note(Route::Uring, &io::ErrorKind::Unsupported.into());
+        assert_eq!(caps.refused_with(Route::Uring).and_then(|error| error.raw_os_error()), Some(1));
+        assert!(caps.refused_with(Route::Sendfile).is_none());
     }
 
     #[test]

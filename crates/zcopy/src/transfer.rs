@@ -112,6 +112,12 @@ impl Transfer {
         self.shared.caps.refused()
     }
 
+    /// What the kernel last said when it refused `route` to a sending, whether for good or for one file and socket. `None`
+    /// where it has not, or where the route is not built in.
+    pub fn refused_with(&self, route: Route) -> Option<std::io::Error> {
+        self.shared.caps.refused_with(route)
+    }
+
     /// The buffers it copies through.
     pub fn buffers(&self) -> &BufferPool {
         &self.shared.buffers
@@ -215,6 +221,7 @@ impl Transfer {
         let Outcome::Refused { route, error } = outcome else { return Ok(outcome) };
         let Some(refusal) = caps::refusal(&error) else { return Err(error.into()) };
         shared.stats.refusal(route);
+        shared.caps.note(route, &error);
         shared.caps.refuse(route, refusal);
         plan.refused_mut().insert(route);
         Ok(Outcome::Sent(0))

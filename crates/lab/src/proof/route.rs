@@ -3,7 +3,7 @@
 use crate::measure::way::Way;
 use crate::measure::worker::protocol::Load;
 use crate::measure::{Aliasing, Pair, Run, Sample};
-use crate::record::{ProofLine, Receiver, Residency};
+use crate::record::{KernelWord, ProofLine, Receiver, Residency};
 use crate::routes::cell::copies;
 
 /// Queued whole while nobody reads.
@@ -13,8 +13,8 @@ const CONTROL: &str = "copy";
 /// A stream long enough that pages for its copies stand out from those for everything else.
 const TRACED: Load = Load { bytes: 1 << 20, header_bytes: 0, responses: 16 };
 /// Fewer bytes of pages than this per byte sent: nothing was copied. More than the other: everything was.
-const NONE_COPIED: f64 = 0.05;
-const ALL_COPIED: f64 = 0.8;
+pub(super) const NONE_COPIED: f64 = 0.05;
+pub(super) const ALL_COPIED: f64 = 0.8;
 
 /// The line of `way`. A route that the kernel refuses is a line, not an error.
 pub(super) fn line(pair: &mut Pair, way: Way) -> anyhow::Result<ProofLine> {
@@ -27,11 +27,12 @@ pub(super) fn line(pair: &mut Pair, way: Way) -> anyhow::Result<ProofLine> {
     let traced = traced(pair, way);
     let allocated = traced.as_ref().and_then(|sample| sample.sent.allocated.clone()?.ok());
     let allocated = allocated.map(|bytes| bytes as f64 / TRACED.total() as f64);
-    // The kernel reports when it lets go of what was sent, so only a longer stream has many reports.
-    let reported = traced.and_then(|sample| sample.sent.reported_copied).or(test.queued.reported_copied);
-    Ok(told(way, &test, control.aliased, allocated, reported))
+    let word = traced.and_then(|sample| sample.sent.word).filter(|word| word.completions > 0);
+    Ok(told(way, &test, control.aliased, allocated, word))
 }
 
+/// No witness could tell.
+const BY_PATH: &str = "path";
 const NO_REASON: &str = "another way stood in for it, and the kernel did not say why";
 
 /// A stream, with the pages that the kernel allocated for it where it lets us see them.
@@ -46,16 +47,16 @@ fn told(
     test: &Aliasing,
     control: f64,
     allocated: Option<f64>,
-    reported_copied: Option<f64>,
+    kernel_word: Option<KernelWord>,
 ) -> ProofLine {
-    let (cpu_copies, _) = copies(way.copies_by_path(), Some(test.aliased));
-    let mut how = vec!["aliasing"];
-    if reported_copied.is_some() {
-        how.push("kernel-report");
-    }
-    if allocated.is_some_and(|share| !(NONE_COPIED..=ALL_COPIED).contains(&share)) {
-        how.push("page-allocations");
-    }
+    let reported_copied = kernel_word.and_then(KernelWord::copied_share);
+    let (cpu_copies, _) = copies(way, Some(test.aliased), reported_copied);
+    let witnesses = [
+        (way.starts_in_page_cache(), "aliasing"),
+        (reported_copied.is_some(), "kernel-report"),
+        (allocated.is_some_and(|share| !(NONE_COPIED..=ALL_COPIED).contains(&share)), "page-allocations"),
+    ];
+    let how: Vec<&str> = witnesses.into_iter().filter(|(told, _)| *told).map(|(_, name)| name).collect();
     ProofLine {
         route: way.name().to_owned(),
         available: true,
@@ -63,9 +64,10 @@ fn told(
         aliased: Some(test.aliased),
         control: Some(control),
         cpu_copies: Some(cpu_copies),
-        how: Some(how.join("+")),
+        how: Some(if how.is_empty() { BY_PATH.to_owned() } else { how.join("+") }),
         allocated,
         reported_copied,
+        kernel_word,
     }
 }
 
@@ -80,6 +82,7 @@ fn missing(way: Way, why: String) -> ProofLine {
         how: None,
         allocated: None,
         reported_copied: None,
+        kernel_word: None,
     }
 }
 
@@ -89,7 +92,7 @@ mod tests {
     use crate::measure::worker::protocol::Queued;
 
     fn test(aliased: f64) -> Aliasing {
-        Aliasing { aliased, bytes: 1, queued: Queued { by_way: 1, refusal: None, reported_copied: None } }
+        Aliasing { aliased, bytes: 1, queued: Queued { by_way: 1, refusal: None } }
     }
 
     #[test]
@@ -97,8 +100,18 @@ mod tests {
         let way = Way::from_name("sendfile").unwrap();
         let line = told(way, &test(1.0), 0.0, Some(0.001), None);
         assert_eq!((line.cpu_copies, line.how.as_deref()), (Some(0), Some("aliasing+page-allocations")));
-        let line = told(way, &test(0.0), 0.0, Some(0.4), Some(1.0));
+        let copied = KernelWord { sends: 4, completions: 3, copied: 3 };
+        let way = Way::from_name("zerocopy").unwrap();
+        let line = told(way, &test(0.0), 0.0, Some(0.4), Some(copied));
         assert_eq!((line.cpu_copies, line.how.as_deref()), (Some(1), Some("aliasing+kernel-report")));
+        assert_eq!((line.reported_copied, line.kernel_word), (Some(1.0), Some(copied)));
+    }
+
+    #[test]
+    fn what_never_was_in_the_page_cache_is_not_proved_by_aliasing() {
+        let way = Way::from_name("direct").unwrap();
+        let how = |allocated| told(way, &test(0.0), 0.0, allocated, None).how.unwrap();
+        assert_eq!((how(Some(1.0)), how(None)), ("page-allocations".to_owned(), BY_PATH.to_owned()));
     }
 
     #[test]

@@ -67,6 +67,7 @@ pub(super) fn proof(route: &str, aliased: f64) -> ProofLine {
         how: Some("aliasing".into()),
         allocated: None,
         reported_copied: None,
+        kernel_word: None,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::matrix::Setting;
 use crate::measure::Sample;
+use crate::measure::way::Way;
 use crate::record::{Machine, Residency, RouteCell};
 use crate::spread::Spread;
 
@@ -26,7 +27,8 @@ pub(super) fn cell(
     let syscalls = middle(|sample| sample.syscalls() as f64 * MIB / sample.bytes())?;
     let faults = middle(|sample| sample.sent.usage.faults as f64 * MIB / sample.bytes())?;
     let cpu_s_per_gb = spread(Sample::cpu_s_per_gb)?;
-    let (cpu_copies, measured) = copies(setting.way.copies_by_path(), aliased);
+    let copied = samples.iter().filter_map(|sample| sample.sent.word?.copied_share()).reduce(f64::min);
+    let (cpu_copies, measured) = copies(setting.way, aliased, copied);
     Some(RouteCell {
         route: setting.way.name().to_owned(),
         bytes: setting.bytes,
@@ -60,11 +62,16 @@ fn ratio(samples: &[Sample], bare: &[Sample]) -> Option<f64> {
     Spread::of(&ratios).map(|spread| spread.median).filter(|ratio| ratio.is_finite())
 }
 
-/// Copies by the CPU, and whether they were measured. Bytes that changed after they were sent had not been copied;
-/// of a path that copies at most once, bytes that did not change were copied once. How often the rest were copied
-/// follows from the path: once more than it says where a link undid what the path avoids.
-pub(crate) fn copies(by_path: u8, aliased: Option<f64>) -> (u8, bool) {
-    match aliased {
+/// Copies by the CPU, and whether they were measured. Where the kernel says of what it was to send without a copy that
+/// it copied after all (`reported`), that is one more than the path has. Bytes that changed after they were sent had not
+/// been copied; of a path that copies at most once, bytes that did not change were copied once. How often the rest were
+/// copied follows from the path: once more than it says where a link undid what the path avoids.
+pub(crate) fn copies(way: Way, aliased: Option<f64>, reported: Option<f64>) -> (u8, bool) {
+    let by_path = way.copies_by_path();
+    if reported.is_some_and(|share| share >= DECIDED) {
+        return (by_path + 1, by_path == 0);
+    }
+    match aliased.filter(|_| way.starts_in_page_cache()) {
         Some(share) if share >= DECIDED => (0, true),
         Some(share) if share <= 1.0 - DECIDED => (by_path.max(1), by_path <= 1),
         _ => (by_path, false),
@@ -75,14 +82,27 @@ pub(crate) fn copies(by_path: u8, aliased: Option<f64>) -> (u8, bool) {
 mod tests {
     use super::*;
 
+    fn of(way: &str, aliased: Option<f64>, reported: Option<f64>) -> (u8, bool) {
+        copies(Way::from_name(way).unwrap(), aliased, reported)
+    }
+
     #[test]
     fn what_aliases_was_not_copied_and_what_does_not_was() {
-        assert_eq!(copies(0, Some(1.0)), (0, true));
-        assert_eq!(copies(0, Some(0.0)), (1, true), "a link that cannot gather copies after all");
-        assert_eq!(copies(1, Some(0.0)), (1, true));
-        assert_eq!(copies(2, Some(0.0)), (2, false), "twice follows from the path");
-        assert_eq!(copies(2, Some(1.0)), (0, true), "what chooses by itself may have chosen so");
-        assert_eq!(copies(0, Some(0.5)), (0, false));
-        assert_eq!(copies(2, None), (2, false));
+        assert_eq!(of("sendfile", Some(1.0), None), (0, true));
+        assert_eq!(of("sendfile", Some(0.0), None), (1, true), "a link that cannot gather copies after all");
+        assert_eq!(of("mmap", Some(0.0), None), (1, true));
+        assert_eq!(of("copy", Some(0.0), None), (2, false), "twice follows from the path");
+        assert_eq!(of("auto", Some(1.0), None), (0, true), "what chooses by itself may have chosen so");
+        assert_eq!(of("sendfile", Some(0.5), None), (0, false));
+        assert_eq!(of("copy", None, None), (2, false));
+        assert_eq!(of("direct", Some(0.0), None), (1, false), "what a disk put into a buffer never changes");
+    }
+
+    #[test]
+    fn a_copy_that_the_kernel_reports_is_one_more_than_the_path_has() {
+        assert_eq!(of("zerocopy", Some(0.0), Some(1.0)), (1, true));
+        assert_eq!(of("uring", Some(0.0), Some(1.0)), (2, false));
+        assert_eq!(of("uring", Some(0.0), Some(0.0)), (1, true));
+        assert_eq!(of("zerocopy", Some(1.0), Some(0.0)), (0, true));
     }
 }

@@ -18,14 +18,14 @@ pub struct Matrix {
     pub links: Vec<Link>,
     /// How often everything is measured, each time all of it, one after another.
     pub rounds: usize,
-    /// Bytes that each measurement sends, at least one response and at most [`RESPONSES_MAX`].
+    /// Bytes that each measurement sends, at least one response and at most some thousands.
     pub bytes_per_run: u64,
     /// Bytes of memory in front of each response, as a server's header.
     pub header_bytes: u64,
 }
 
 /// So many responses are enough for a measurement, however small they are.
-pub const RESPONSES_MAX: u64 = 8192;
+pub(super) const RESPONSES_MAX: u64 = 8192;
 /// Fewer small responses than this tell more about the clock than about the way.
 const RESPONSES_MIN_OF_SMALL: u64 = 64;
 /// Responses below this size are small.

@@ -10,6 +10,7 @@ use super::Way;
 use super::bare::SendfileBare;
 use super::library::Library;
 use super::read_write::ReadWrite;
+use crate::record::KernelWord;
 
 /// What one sending came to.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -37,10 +38,10 @@ pub(crate) trait Carry {
         None
     }
 
-    /// Of the completions that the kernel reported so far, the share that it had copied after all. `None` where there
-    /// are no such reports.
-    fn reported_copied(&self) -> Option<f64> {
-        None
+    /// The kernel's own word on what was sent over `socket` so far, waiting a moment for what it has not said yet. `None`
+    /// where it says nothing.
+    fn word(&mut self, _socket: &TcpStream) -> anyhow::Result<Option<KernelWord>> {
+        Ok(None)
     }
 }
 

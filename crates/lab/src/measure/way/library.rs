@@ -1,19 +1,26 @@
 //! The library's own sending, by one route or by its choice.
 
 use std::fs::File;
+use std::io;
 use std::net::TcpStream;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use pagewire_zcopy::{
-    BufferPool, FileRange, IoPool, PoolOptions, Route, SendPlan, Transfer, TransferOptions,
+    BufferPool, FileRange, IoPool, PoolOptions, Route, SendPlan, Transfer, TransferOptions, UringCounts,
+    ktls_available,
 };
 
 use super::{Carry, Moved};
+use crate::record::KernelWord;
 
 /// Threads and queue of the pool that reads ahead; a blocking sender does not use it.
 const IO_THREADS: usize = 1;
 const IO_QUEUE: usize = 16;
+/// The kernel has its say when the peer has acknowledged what was sent; so long is waited for it, and looked again.
+const WORD_WAIT: Duration = Duration::from_millis(500);
+const LOOK_AGAIN: Duration = Duration::from_millis(1);
 
 /// Sends by [`Transfer::send_blocking`].
 pub(super) struct Library {
@@ -21,6 +28,8 @@ pub(super) struct Library {
     route: Option<Route>,
     file: Arc<File>,
     plan: SendPlan,
+    /// Sends that the kernel did not speak of in time.
+    silent: u64,
 }
 
 impl Library {
@@ -28,7 +37,7 @@ impl Library {
         let options = TransferOptions { route, ..TransferOptions::default() };
         let buffers = BufferPool::new(PoolOptions::default());
         let transfer = Transfer::new(options, buffers, IoPool::new(IO_THREADS, IO_QUEUE));
-        Self { transfer, route, file, plan: SendPlan::with_capacity(2) }
+        Self { transfer, route, file, plan: SendPlan::with_capacity(2), silent: 0 }
     }
 }
 
@@ -46,16 +55,74 @@ impl Carry for Library {
 
     fn refusal(&self) -> Option<String> {
         let route = self.route?;
-        if self.transfer.refused().contains(route) {
-            return Some(format!("the kernel does not have {}, or forbids it", route.name()));
-        }
         let counts = self.transfer.stats().snapshot().routes;
-        let refused = counts.iter().any(|counts| counts.route == route && counts.refusals > 0);
-        refused.then(|| format!("the kernel refused {} for this file and socket", route.name()))
+        counts.iter().any(|counts| counts.route == route && counts.refusals > 0).then_some(())?;
+        Some(why(route, self.transfer.refused_with(route)))
     }
 
-    fn reported_copied(&self) -> Option<f64> {
-        let counts = self.transfer.stats().snapshot().zerocopy;
-        (counts.completions > 0).then(|| counts.copied as f64 / counts.completions as f64)
+    fn word(&mut self, socket: &TcpStream) -> anyhow::Result<Option<KernelWord>> {
+        Ok(match self.route {
+            Some(Route::Zerocopy) => {
+                let told = self.transfer.stats().snapshot().zerocopy;
+                let open = told.sends.saturating_sub(told.completions + self.silent);
+                let done = self.transfer.reap_completions_within(socket, open, WORD_WAIT)?;
+                // A socket that is gone answers no more: it is not waited for again.
+                self.silent += open.saturating_sub(done.completed);
+                let told = self.transfer.stats().snapshot().zerocopy;
+                Some(KernelWord { sends: told.sends, completions: told.completions, copied: told.copied })
+            }
+            Some(Route::Uring) => {
+                let told = self.notified();
+                self.silent = told.operations.saturating_sub(told.notifications);
+                let (sends, completions) = (told.operations, told.notifications);
+                Some(KernelWord { sends, completions, copied: told.copied })
+            }
+            _ => None,
+        })
+    }
+}
+
+impl Library {
+    /// What the ring has been told when every operation is answered, or when that has taken too long. Looking is what
+    /// takes the answers in; there is nothing to be woken by.
+    fn notified(&self) -> UringCounts {
+        let began = Instant::now();
+        loop {
+            let told = self.transfer.stats().snapshot().uring;
+            let is_whole = told.notifications + self.silent >= told.operations;
+            if is_whole || began.elapsed() >= WORD_WAIT {
+                return told;
+            }
+            std::thread::sleep(LOOK_AGAIN);
+        }
+    }
+}
+
+/// Why a route was refused: what has to be there first, and else what the kernel said.
+fn why(route: Route, said: Option<io::Error>) -> String {
+    if route == Route::Ktls {
+        return match ktls_available() {
+            Err(missing) => missing.to_string(),
+            Ok(()) => "the kernel has it, but this socket has no TLS session set up".to_owned(),
+        };
+    }
+    match said {
+        Some(error) => format!("the kernel refuses {}: {error}", route.name()),
+        None => format!("{} is not built into this program", route.name()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_is_told_with_its_errno_and_kernel_tls_with_what_is_missing() {
+        let said = why(Route::Direct, Some(io::Error::from_raw_os_error(22)));
+        assert!(said.contains("direct") && said.contains("os error 22"), "{said}");
+        match ktls_available() {
+            Err(missing) => assert_eq!(why(Route::Ktls, None), missing.to_string()),
+            Ok(()) => assert!(why(Route::Ktls, None).contains("TLS session")),
+        }
     }
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::measure::gauge::Usage;
 use crate::measure::way::Way;
-use crate::record::Receiver;
+use crate::record::{KernelWord, Receiver};
 
 /// What a worker is told to do.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -127,8 +127,8 @@ pub(crate) struct Sent {
     pub(crate) refusal: Option<String>,
     /// Bytes of pages allocated, or why that is not known. `None` where it was not asked for.
     pub(crate) allocated: Option<Result<u64, String>>,
-    /// Of the kernel's reports of completion, the share that say it copied.
-    pub(crate) reported_copied: Option<f64>,
+    /// What the kernel says about copying.
+    pub(crate) word: Option<KernelWord>,
 }
 
 /// The receiving half of a `Send`.
@@ -161,7 +161,6 @@ pub(crate) struct Queued {
     /// Bytes that really went this way.
     pub(crate) by_way: u64,
     pub(crate) refusal: Option<String>,
-    pub(crate) reported_copied: Option<f64>,
 }
 
 #[cfg(test)]

@@ -71,6 +71,7 @@ impl Sender {
         let tail = subject.bytes..subject.bytes + WARM_BYTES;
         stream(&mut **carrier, &socket, &header, load.warm(), tail)?;
         wait_for_peer(&mut socket)?;
+        let word_before = carrier.word(&socket)?;
         if order.cold {
             subject.chill()?;
         } else {
@@ -89,8 +90,10 @@ impl Sender {
             _ => None,
         };
         wait_for_peer(&mut socket)?;
+        let usage = Usage::now()?.since(began);
+        let word = carrier.word(&socket)?;
         Ok(Sent {
-            usage: Usage::now()?.since(began),
+            usage,
             began_ns,
             syscalls: counted,
             calls: moved.calls,
@@ -100,7 +103,7 @@ impl Sender {
                 Ok(mut tracer) => Ok(tracer.take_bytes()),
                 Err(error) => Err(format!("{error:#}")),
             }),
-            reported_copied: carrier.reported_copied(),
+            word: word.zip(word_before).map(|(now, before)| now.since(before)),
         })
     }
 
@@ -114,7 +117,7 @@ impl Sender {
         rustix::net::sockopt::set_socket_send_buffer_size(&socket, usize::try_from(2 * len)?)?;
         let moved = carrier.carry(&socket, &Bytes::new(), 0, len)?;
         let refusal = (moved.by_way < len).then(|| carrier.refusal()).flatten();
-        let queued = Queued { by_way: moved.by_way, refusal, reported_copied: carrier.reported_copied() };
+        let queued = Queued { by_way: moved.by_way, refusal };
         self.queued = Some(InFlight { file, bytes: len, _carrier: carrier, _socket: socket });
         Ok(queued)
     }
