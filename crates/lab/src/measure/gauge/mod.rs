@@ -1,6 +1,7 @@
 //! What a process can tell about itself: CPU time, faults, switches, system calls, pages that the kernel allocates
 //! for it. All of the whole process, its threads included.
 
+mod busy;
 mod pages;
 mod syscalls;
 mod tracefs;
@@ -9,12 +10,13 @@ use nix::sys::resource::{UsageWho, getrusage};
 use rustix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
 
+pub(crate) use busy::CpuBusy;
 pub(crate) use pages::PageTracer;
 pub(crate) use syscalls::SyscallCounter;
 
 /// What a process has used so far, or between two readings.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
-pub struct Usage {
+pub(crate) struct Usage {
     /// Nanoseconds of CPU, in the program and in the kernel.
     pub cpu_ns: u64,
     /// Page faults, minor and major.
