@@ -4,7 +4,7 @@
 
 mod common;
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::process::Stdio;
 
 use common::{pagewire, run, signal, wait};
@@ -224,6 +224,7 @@ fn what_serve_reads_is_written_once_asked_for_and_not_before() {
     let shown = calibrate(&["--print"]);
     assert_eq!(shown["written"], false);
     assert!(!data.exists());
+    std::fs::create_dir(&data).unwrap();
     let written = calibrate(&[]);
     let text = std::fs::read_to_string(written["file"].as_str().unwrap()).unwrap();
     assert!(text.ends_with(written["thresholds"].as_str().unwrap()), "{text}");
@@ -253,12 +254,23 @@ fn what_serve_reads_is_written_once_asked_for_and_not_before() {
     assert!(said.contains("origin=Measured") && said.contains(&steps), "{said}");
 }
 
+/// Bytes that a worker has written so far. The receiver writes nothing but answers: two of a few words when it starts, and
+/// one of about a hundred bytes after each measurement. The sender writes its file besides.
+fn said_bytes(worker: &str) -> u64 {
+    let io = std::fs::read_to_string(format!("/proc/{worker}/io")).unwrap_or_default();
+    let written = io.lines().find_map(|line| line.strip_prefix("wchar: "));
+    written.and_then(|bytes| bytes.parse().ok()).unwrap_or(0)
+}
+
 #[test]
 fn stopped_it_prints_what_it_has_and_leaves_no_process() {
+    const ROUNDS: u64 = 1000;
+    let rounds = ROUNDS.to_string();
     let mut child = pagewire()
-        .args(["lab", "routes", "--file-dir", DIR, "--rounds", "1000", "--route", "copy", "--size", "1KiB"])
+        .args(["lab", "routes", "--file-dir", DIR, "--rounds", &rounds, "--route", "copy", "--size", "1KiB"])
         .args(["--link", "loopback", "--residency", "hot", "--receiver", "drain", "-o", "json"])
         .stdout(Stdio::piped())
+        .stderr(Stdio::null())
         .spawn()
         .unwrap();
     let workers = format!("/proc/{0}/task/{0}/children", child.id());
@@ -267,8 +279,17 @@ fn stopped_it_prints_what_it_has_and_leaves_no_process() {
         started = std::fs::read_to_string(&workers).unwrap_or_default();
         started.split_whitespace().count() == 2
     });
+    common::eventually("several rounds are done", || {
+        started.split_whitespace().all(|worker| said_bytes(worker) > 1000)
+    });
     signal(&child, "INT");
     assert_eq!(wait(&mut child), Some(130));
+    let mut out = String::new();
+    child.stdout.take().unwrap().read_to_string(&mut out).unwrap();
+    let cells = lines(&out);
+    assert_eq!(cells.len(), 1, "{out}");
+    let rounds = cells[0]["rounds"].as_u64().unwrap();
+    assert!((1..ROUNDS).contains(&rounds), "{rounds}");
     for worker in started.split_whitespace() {
         assert!(!std::path::Path::new("/proc").join(worker).exists(), "worker {worker} is still there");
     }

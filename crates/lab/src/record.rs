@@ -28,6 +28,17 @@ pub enum Receiver {
     Read,
 }
 
+/// Where the pages of a file in the page cache come from. Later sends of what was written in large pieces, or read ahead,
+/// differ in cost, because the pages lie in blocks of other sizes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PagesFrom {
+    /// From the program that wrote the file: on a file system that holds files in memory only.
+    Written,
+    /// From the disk, read ahead.
+    ReadAhead,
+}
+
 /// What lies between the two ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -78,17 +89,26 @@ pub struct RouteCell {
     pub receiver: Receiver,
     /// What lay between.
     pub link: Link,
-    /// CPU seconds of the sending process per GB (10^9 bytes).
+    /// CPU seconds of the sending process per GB (10^9 bytes of the file; here and below without the headers).
     pub cpu_s_per_gb: Spread,
-    /// CPU seconds of both processes per GB.
+    /// CPU seconds of all that takes part per GB: see `system_how`.
     pub system_cpu_s_per_gb: Spread,
+    /// What that is: `cpu-busy`, all that the processes' CPU did but idle, the kernel's interrupts and threads included,
+    /// and other programs too (over blocks of rounds of at least a second); or `processes`, the sum of sender and
+    /// receiver, where the rounds are too short for that.
+    #[serde(default)]
+    pub system_how: String,
+    /// CPU seconds of sender and receiver together per GB.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub processes_cpu_s_per_gb: Option<Spread>,
     /// MB (10^6 bytes) a second.
     pub mb_per_s: Spread,
     /// Microseconds of the sender's CPU per response.
     pub cpu_us_per_response: Spread,
     /// System calls of the sender per MiB (2^20 bytes).
     pub syscalls_per_mib: f64,
-    /// Crossings of the border between program and kernel per MiB: two per system call, and page faults.
+    /// Crossings of the border between program and kernel per MiB: two per system call and
+    /// per page fault.
     pub crossings_per_mib: f64,
     /// Page faults of the sender, minor and major, per MiB.
     pub faults_per_mib: f64,
@@ -100,6 +120,9 @@ pub struct RouteCell {
     pub dma_copies: u8,
     /// The share of bytes that really went by `route`: less than 1 where the kernel refused it.
     pub by_route: f64,
+    /// Of what chooses by itself, the share of bytes that each route took; empty for the others.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub took: BTreeMap<String, f64>,
     /// Why not all, where the kernel said so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
@@ -112,6 +135,15 @@ pub struct RouteCell {
     /// How system calls are known: `counted` by the kernel, or `reported` by the way itself.
     #[serde(default)]
     pub syscalls_how: String,
+    /// Where the pages came from, where they were in the page cache.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pages_from: Option<PagesFrom>,
+    /// The CPU that both processes were kept on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pinned_cpu: Option<usize>,
+    /// The receiver was woken for no less, in bytes (`SO_RCVLOWAT`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub receive_low_water_bytes: Option<u32>,
     /// Rounds measured.
     pub rounds: usize,
     /// Where this was.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 pub struct Spread {
     /// The least.
     pub min: f64,
-    /// The middle one; of an even number the lower of the two in the middle.
+    /// The middle one; of an even number the mean of the two in the middle.
     pub median: f64,
     /// The largest.
     pub max: f64,
@@ -19,7 +19,8 @@ impl Spread {
         let mut sorted = samples.to_vec();
         sorted.sort_by(f64::total_cmp);
         let (&min, &max) = (sorted.first()?, sorted.last()?);
-        let median = *sorted.get((sorted.len() - 1) / 2)?;
+        let (below, above) = (sorted.get((sorted.len() - 1) / 2)?, sorted.get(sorted.len() / 2)?);
+        let median = f64::midpoint(*below, *above);
         Some(Self { min, median, max })
     }
 }
@@ -29,9 +30,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_middle_one_is_a_sample_and_nothing_has_no_spread() {
+    fn the_middle_of_an_even_number_lies_between_two_and_nothing_has_no_spread() {
         assert_eq!(Spread::of(&[]), None);
         assert_eq!(Spread::of(&[3.0, 1.0, 2.0]), Some(Spread { min: 1.0, median: 2.0, max: 3.0 }));
-        assert_eq!(Spread::of(&[4.0, 1.0, 2.0, 3.0]).map(|spread| spread.median), Some(2.0));
+        assert_eq!(Spread::of(&[4.0, 1.0, 2.0, 3.0]).map(|spread| spread.median), Some(2.5));
     }
 }

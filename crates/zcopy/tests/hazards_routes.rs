@@ -61,7 +61,7 @@ fn a_file_cut_between_the_check_and_the_call_is_an_error() {
                 SendError::FileShrunk { missing } => {
                     assert!(!zeros_left && missing == told, "{route:?}, {cut}");
                 }
-                SendError::Io(error) => panic!("{route:?}, {cut}: {error}"),
+                error => panic!("{route:?}, {cut}: {error}"),
             }
             let whole = received.len().min(cut);
             assert!(received[..whole] == contents[..whole], "{route:?}, {cut}");

@@ -3,7 +3,9 @@
 pub(crate) mod gauge;
 pub(crate) mod link;
 mod pair;
+#[cfg(test)]
+pub(crate) mod testing;
 pub mod way;
 pub mod worker;
 
-pub(crate) use pair::{Aliasing, Pair, Run, Sample};
+pub(crate) use pair::{Aliasing, Pair, Run, Sample, Terms};

@@ -10,7 +10,8 @@ use super::link::{self, veth};
 use super::way::Way;
 use super::worker::protocol::{Answer, Load, Order, Queue, Queued, Receive, Received, Send, Sent};
 use super::worker::{Program, Worker};
-use crate::record::{Link, Receiver, Residency};
+use crate::record::{Link, PagesFrom, Receiver, Residency};
+use crate::watch::{Nobody, Watch};
 
 /// One measurement to make.
 #[derive(Debug, Clone, Copy)]
@@ -31,9 +32,9 @@ pub(crate) struct Sample {
 }
 
 impl Sample {
-    /// Bytes sent, those of the headers included.
+    /// Bytes of the file that were sent. Those of the headers are not what is paid for.
     pub(crate) fn bytes(&self) -> f64 {
-        self.load.total() as f64
+        self.load.file_bytes() as f64
     }
 
     /// Seconds from the first byte sent to the last received.
@@ -47,7 +48,7 @@ impl Sample {
     }
 
     /// CPU seconds of both processes per GB.
-    pub(crate) fn system_cpu_s_per_gb(&self) -> f64 {
+    pub(crate) fn processes_cpu_s_per_gb(&self) -> f64 {
         (self.sent.usage.cpu_ns + self.received.usage.cpu_ns) as f64 / self.bytes()
     }
 
@@ -63,7 +64,7 @@ impl Sample {
 
     /// Share of the file's bytes that really went this way.
     pub(crate) fn by_way(&self) -> f64 {
-        self.sent.by_way as f64 / (self.load.bytes * self.load.responses).max(1) as f64
+        self.sent.by_way as f64 / self.load.file_bytes().max(1) as f64
     }
 }
 
@@ -76,6 +77,17 @@ pub(crate) struct Aliasing {
     pub(crate) queued: Queued,
 }
 
+/// On what terms everything of a pair is measured.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Terms {
+    /// Whether the kernel counts system calls for us.
+    pub(crate) syscalls_counted: bool,
+    /// Where the pages of the hot file come from.
+    pub(crate) pages_from: PagesFrom,
+    /// The CPU both processes are kept on.
+    pub(crate) pinned_cpu: Option<usize>,
+}
+
 /// The two processes. Both end when this is dropped, and with them all they made.
 #[derive(Debug)]
 pub(crate) struct Pair {
@@ -86,36 +98,47 @@ pub(crate) struct Pair {
     pub(crate) congestion: String,
     pub(crate) congestion_default: String,
     pub(crate) offloads: BTreeMap<String, String>,
-    /// Whether the kernel counts system calls for us.
-    pub(crate) syscalls_counted: bool,
+    pub(crate) terms: Terms,
 }
 
 impl Pair {
     /// Starts both on the same CPU (no wake-ups across CPUs, which would cost more than what is measured), with
     /// `link` between them and a file of `bytes` in `dir`.
     pub(crate) fn start(program: &Program, link: Link, dir: &Path, bytes: u64) -> anyhow::Result<Self> {
+        Self::start_watched(program, link, dir, bytes, &Nobody)
+    }
+
+    /// As [`start`](Self::start), given up when `watch` says stop.
+    pub(crate) fn start_watched(
+        program: &Program,
+        link: Link,
+        dir: &Path,
+        bytes: u64,
+        watch: &dyn Watch,
+    ) -> anyhow::Result<Self> {
         let mut sender = Worker::start(program, "sender")?;
         let mut receiver = Worker::start(program, "receiver")?;
-        if let Some(&cpu) = link::cpus()?.first() {
+        let pinned_cpu = link::cpus()?.first().copied();
+        if let Some(cpu) = pinned_cpu {
             for worker in [&mut sender, &mut receiver] {
-                worker.ask(&Order::Pin(cpu))?;
+                worker.ask(&Order::Pin(cpu), watch)?;
             }
         }
-        let (address, interface) = connect(link, &mut sender, &mut receiver)?;
-        let Answer::Congestion { chosen, default } = sender.ask(&Order::Congestion)? else {
+        let (address, interface) = connect(link, &mut sender, &mut receiver, watch)?;
+        let Answer::Congestion { chosen, default } = sender.ask(&Order::Congestion, watch)? else {
             bail!("the sender does not say which congestion control")
         };
-        let offloads = match sender.ask(&Order::Offloads(interface.to_owned())) {
+        let offloads = match sender.ask(&Order::Offloads(interface.to_owned()), watch) {
             Ok(Answer::Offloads(offloads)) => offloads,
             // They are recorded where they can be read; nothing depends on them.
             _ => BTreeMap::new(),
         };
-        let Answer::Prepared { syscalls_counted } =
-            sender.ask(&Order::Prepare { dir: dir.to_owned(), bytes })?
+        let Answer::Prepared { syscalls_counted, pages_from } =
+            sender.ask(&Order::Prepare { dir: dir.to_owned(), bytes }, watch)?
         else {
             bail!("the sender does not prepare")
         };
-        let Answer::Listening(port) = receiver.ask(&Order::Listen(address))? else {
+        let Answer::Listening(port) = receiver.ask(&Order::Listen(address), watch)? else {
             bail!("the receiver does not listen")
         };
         Ok(Self {
@@ -126,12 +149,17 @@ impl Pair {
             congestion: chosen,
             congestion_default: default,
             offloads,
-            syscalls_counted,
+            terms: Terms { syscalls_counted, pages_from, pinned_cpu },
         })
     }
 
     /// Measures once.
     pub(crate) fn run(&mut self, run: Run) -> anyhow::Result<Sample> {
+        self.run_watched(run, &Nobody)
+    }
+
+    /// As [`run`](Self::run), given up when `watch` says stop; the pair is of no use then.
+    pub(crate) fn run_watched(&mut self, run: Run, watch: &dyn Watch) -> anyhow::Result<Sample> {
         self.receiver.order(&Order::Receive(Receive { load: run.load, receiver: run.receiver }))?;
         let send = Send {
             way: run.way,
@@ -142,28 +170,43 @@ impl Pair {
             trace_pages: run.trace_pages,
         };
         // A sender that fails closes its connection, so the receiver ends as well: both are asked, in any case.
-        let sent = self.sender.ask(&Order::Send(send));
-        let received = self.receiver.answer();
+        let sent = self.sender.ask(&Order::Send(send), watch);
+        let received = self.receiver.answer(watch);
         match (sent.with_context(|| run.way.name())?, received?) {
             (Answer::Sent(sent), Answer::Received(received)) => Ok(Sample { load: run.load, sent, received }),
             (sent, received) => bail!("answers to something else: {sent:?}, {received:?}"),
         }
     }
 
+    /// Whether the file can be dropped from the page cache; an error says why not.
+    pub(crate) fn chill(&mut self, watch: &dyn Watch) -> anyhow::Result<()> {
+        self.sender.ask(&Order::Chill, watch).map(drop)
+    }
+
     /// The aliasing test: queue `bytes` of a file while nobody reads, overwrite the file in place, then read. What was
     /// sent by reference arrives new, what was copied arrives old.
     pub(crate) fn alias(&mut self, way: Way, bytes: u64) -> anyhow::Result<Aliasing> {
+        self.alias_watched(way, bytes, &Nobody)
+    }
+
+    /// As [`alias`](Self::alias), given up when `watch` says stop; the pair is of no use then.
+    pub(crate) fn alias_watched(
+        &mut self,
+        way: Way,
+        bytes: u64,
+        watch: &dyn Watch,
+    ) -> anyhow::Result<Aliasing> {
         self.receiver.order(&Order::Park)?;
         let queue = Queue { way, to: self.to, congestion: self.congestion.clone(), bytes };
-        let queued = self.sender.ask(&Order::Queue(queue));
-        self.receiver.answer()?;
+        let queued = self.sender.ask(&Order::Queue(queue), watch);
+        self.receiver.answer(watch)?;
         let Answer::Queued(queued) = queued.with_context(|| way.name())? else {
             bail!("the sender does not queue")
         };
         // A packet that has not left yet is copied or not when it leaves: only what has arrived tells.
-        self.receiver.ask(&Order::Await(bytes))?;
-        self.sender.ask(&Order::Overwrite)?;
-        let Answer::Counted(new) = self.receiver.ask(&Order::Count(bytes))? else {
+        self.receiver.ask(&Order::Await(bytes), watch)?;
+        self.sender.ask(&Order::Overwrite, watch)?;
+        let Answer::Counted(new) = self.receiver.ask(&Order::Count(bytes), watch)? else {
             bail!("the receiver does not count")
         };
         Ok(Aliasing { aliased: new as f64 / bytes.max(1) as f64, bytes, queued })
@@ -171,16 +214,21 @@ impl Pair {
 }
 
 /// Sets the link up; the receiver's address, and the sender's interface.
-fn connect(link: Link, sender: &mut Worker, receiver: &mut Worker) -> anyhow::Result<(IpAddr, &'static str)> {
+fn connect(
+    link: Link,
+    sender: &mut Worker,
+    receiver: &mut Worker,
+    watch: &dyn Watch,
+) -> anyhow::Result<(IpAddr, &'static str)> {
     let scatter_gather = match link {
         Link::Loopback => return Ok((Ipv4Addr::LOCALHOST.into(), "lo")),
         Link::Veth => true,
         Link::VethNosg => false,
     };
     for worker in [&mut *sender, &mut *receiver] {
-        worker.ask(&Order::Isolate)?;
+        worker.ask(&Order::Isolate, watch)?;
     }
-    sender.ask(&Order::Wire { peer: receiver.id(), scatter_gather })?;
-    receiver.ask(&Order::Address { scatter_gather })?;
+    sender.ask(&Order::Wire { peer: receiver.id(), scatter_gather }, watch)?;
+    receiver.ask(&Order::Address { scatter_gather }, watch)?;
     Ok((veth::RECEIVER_ADDRESS, veth::SENDER))
 }

@@ -64,14 +64,20 @@ impl Matrix {
         }
     }
 
-    /// Everything to measure over `link` in each round.
+    /// Everything to measure over `link`, in the order in which it is shown.
     pub fn settings(&self, link: Link) -> Vec<Setting> {
+        self.settings_of_round(link, 0)
+    }
+
+    /// The same in the order of a round: each begins with another way, so that none always comes after the same one.
+    pub fn settings_of_round(&self, link: Link, round: usize) -> Vec<Setting> {
+        let (before, from) = self.ways.split_at(round.checked_rem(self.ways.len()).unwrap_or(0));
         let mut settings = Vec::new();
         for &receiver in &self.receivers {
             for &residency in &self.residencies {
                 for &bytes in &self.sizes {
                     let of = |way: &Way| Setting { way: *way, bytes, residency, receiver, link };
-                    settings.extend(self.ways.iter().map(of));
+                    settings.extend(from.iter().chain(before).map(of));
                 }
             }
         }
@@ -132,6 +138,22 @@ mod tests {
         all.sort_by_key(|setting| format!("{setting:?}"));
         all.dedup();
         assert_eq!((all.len(), count), (count, matrix.ways.len() * 2 * 2 * 2 * 3));
+    }
+
+    #[test]
+    fn each_round_begins_with_another_way_and_has_all_of_them() {
+        let matrix = Matrix { sizes: vec![1024], residencies: vec![Residency::Hot], ..Matrix::default() };
+        let firsts = (0..=matrix.ways.len()).map(|round| {
+            let settings = matrix.settings_of_round(Link::Loopback, round);
+            let all = matrix.settings(Link::Loopback);
+            assert!(settings.len() == all.len() && all.iter().all(|setting| settings.contains(setting)));
+            settings.first().unwrap().way
+        });
+        let firsts: Vec<Way> = firsts.collect();
+        assert_eq!(firsts.first(), firsts.last());
+        assert_eq!(firsts.get(..matrix.ways.len()), Some(matrix.ways.as_slice()));
+        let none = Matrix { ways: Vec::new(), ..matrix };
+        assert!(none.settings_of_round(Link::Loopback, 3).is_empty());
     }
 
     #[test]

@@ -3,9 +3,12 @@
 //! [`matrix`](Matrix) says what is measured, [`run`] measures it round by round, each cell gives one
 //! [`RouteCell`](crate::record::RouteCell).
 
+mod aliased;
 pub(crate) mod cell;
 mod matrix;
 mod run;
+mod skipped;
+mod system;
 
 pub use matrix::{HEADER_BYTES, Matrix, Setting};
 pub use run::run;

@@ -6,8 +6,10 @@ use std::path::Path;
 
 use anyhow::ensure;
 
-use super::cell::cell;
+use super::aliased::Aliased;
+use super::cell::{Around, cell};
 use super::matrix::{Matrix, Setting};
+use super::skipped::{Missing, Skipped};
 use crate::machine;
 use crate::measure::way::Way;
 use crate::measure::worker::Program;
@@ -16,9 +18,6 @@ use crate::measure::{Pair, Run, Sample};
 use crate::record::{Link, Machine, Residency, RouteCell};
 use crate::size;
 use crate::watch::Watch;
-
-/// Bytes of the aliasing test that says whether a way copies on a link: queued whole while nobody reads.
-const ALIASING_BYTES: u64 = 64 << 10;
 
 /// What was measured.
 pub(super) type Samples = HashMap<Setting, Vec<Sample>>;
@@ -36,44 +35,63 @@ pub fn run(
     let machine = machine::here(dir);
     let mut pairs = start(program, matrix, dir, watch)?;
     watch.begin(matrix.steps(pairs.len()));
+    let tests: Vec<Aliased> = pairs.iter_mut().map(|pair| Aliased::of(pair, matrix, &*watch)).collect();
+    let mut skipped = without_cold(&mut pairs, matrix, watch);
+    let samples = rounds(&mut pairs, matrix, &mut skipped, watch);
+    ensure!(!samples.is_empty() || watch.is_stopped(), "nothing could be measured");
+    let of_links = pairs.iter().zip(&tests);
+    Ok(of_links.flat_map(|(pair, aliased)| cells(matrix, pair, aliased, &samples, &machine)).collect())
+}
+
+/// All rounds, until `watch` says stop.
+fn rounds(pairs: &mut [Pair], matrix: &Matrix, skipped: &mut Skipped, watch: &mut dyn Watch) -> Samples {
     let mut samples = Samples::new();
-    let mut given_up = Vec::new();
-    'rounds: for round in 0..matrix.rounds {
-        for pair in &mut pairs {
-            for setting in matrix.settings(pair.link) {
+    for round in 0..matrix.rounds {
+        for pair in &mut *pairs {
+            for setting in matrix.settings_of_round(pair.link, round) {
                 if watch.is_stopped() {
-                    break 'rounds;
+                    return samples;
                 }
                 watch.step(&told(setting, round, matrix.rounds));
-                if given_up.contains(&(setting.way, setting.link)) {
+                if skipped.has(setting) {
                     continue;
                 }
-                match measure(pair, of(matrix, setting)) {
+                match measure(pair, of(matrix, setting), &*watch) {
                     Ok(sample) => samples.entry(setting).or_default().push(sample),
-                    Err(why) => {
-                        watch.note(&format!(
-                            "{} over {}: {why}; left out",
-                            setting.way.name(),
-                            pair.link.name()
-                        ));
-                        given_up.push((setting.way, setting.link));
-                    }
+                    // Given up by whoever looks on, and nobody's fault.
+                    Err(_) if watch.is_stopped() => return samples,
+                    Err(missing) => skipped.give_up(setting, &missing, watch),
                 }
             }
         }
     }
-    ensure!(!samples.is_empty() || watch.is_stopped(), "nothing could be measured");
-    Ok(cells(matrix, &mut pairs, &samples, &machine))
+    samples
 }
 
-/// One sample, or why this way is not measured any more: another that stands in for it would only be measured twice.
-fn measure(pair: &mut Pair, run: Run) -> Result<Sample, String> {
-    let sample = pair.run(run).map_err(|error| format!("{error:#}"))?;
+/// One sample, or why there is none.
+fn measure(pair: &mut Pair, run: Run, watch: &dyn Watch) -> Result<Sample, Missing> {
+    let sample = pair.run_watched(run, watch).map_err(|error| Missing::Failed(format!("{error:#}")))?;
     if sample.sent.by_way == 0 {
         let refusal = sample.sent.refusal.clone();
-        return Err(refusal.unwrap_or_else(|| "nothing went this way".to_owned()));
+        return Err(Missing::Refused(refusal.unwrap_or_else(|| "nothing went this way".to_owned())));
     }
     Ok(sample)
+}
+
+/// Tries once on each link whether the file can be cold at all, where that is asked for.
+fn without_cold(pairs: &mut [Pair], matrix: &Matrix, watch: &mut dyn Watch) -> Skipped {
+    let mut skipped = Skipped::default();
+    if matrix.residencies.contains(&Residency::Cold) {
+        for pair in pairs {
+            match pair.chill(&*watch) {
+                Err(error) if !watch.is_stopped() => {
+                    skipped.give_up_all(pair.link, Residency::Cold, &format!("{error:#}"), watch);
+                }
+                _ => {}
+            }
+        }
+    }
+    skipped
 }
 
 /// The links that can be had. One that cannot is told, and left out.
@@ -81,7 +99,7 @@ fn start(program: &Program, matrix: &Matrix, dir: &Path, watch: &mut dyn Watch) 
     let mut pairs = Vec::new();
     let mut last = None;
     for &link in &matrix.links {
-        match Pair::start(program, link, dir, matrix.file_bytes()) {
+        match Pair::start_watched(program, link, dir, matrix.file_bytes(), &*watch) {
             Ok(pair) => pairs.push(pair),
             Err(error) if matrix.links.len() > 1 => {
                 watch.note(&format!("{}: {error:#}; left out", link.name()));
@@ -121,33 +139,25 @@ fn named(setting: Setting) -> String {
     format!("{} {} ({names})", way.name(), size::text(bytes))
 }
 
-/// The cells of everything measured at least once, with the copies as this link has them.
-fn cells(matrix: &Matrix, pairs: &mut [Pair], samples: &Samples, machine: &Machine) -> Vec<RouteCell> {
-    let mut cells = Vec::new();
-    for pair in pairs {
-        let machine =
-            machine.clone().with_network(&pair.congestion, &pair.congestion_default, &pair.offloads);
-        let mut copies = HashMap::new();
-        for setting in matrix.settings(pair.link) {
-            let Some(of_cell) = samples.get(&setting) else { continue };
-            let bare = samples.get(&setting.by(Way::FLOOR));
-            let bytes = aliasing_bytes(setting);
-            let aliased = *copies
-                .entry((setting.way, bytes))
-                .or_insert_with(|| pair.alias(setting.way, bytes).ok().map(|test| test.aliased));
-            let counted = pair.syscalls_counted;
-            cells.extend(cell(setting, of_cell, bare.map(Vec::as_slice), aliased, counted, &machine));
-        }
-    }
-    cells
-}
-
-/// What the aliasing test of a cell sends. A way does the same at each length, but for the one that chooses by it.
-fn aliasing_bytes(setting: Setting) -> u64 {
-    match setting.way {
-        Way::Auto => setting.bytes.min(ALIASING_BYTES),
-        _ => ALIASING_BYTES,
-    }
+/// The cells of everything measured at least once over one link, with the copies as it has them.
+fn cells(
+    matrix: &Matrix,
+    pair: &Pair,
+    aliased: &Aliased,
+    samples: &Samples,
+    machine: &Machine,
+) -> Vec<RouteCell> {
+    let machine = machine.clone().with_network(&pair.congestion, &pair.congestion_default, &pair.offloads);
+    let of = |setting: Setting| {
+        let around = Around {
+            bare: samples.get(&setting.by(Way::FLOOR)).map(Vec::as_slice),
+            aliased: aliased.share(setting.way, setting.bytes),
+            terms: pair.terms,
+            machine: &machine,
+        };
+        cell(setting, samples.get(&setting)?, &around)
+    };
+    matrix.settings(pair.link).into_iter().filter_map(of).collect()
 }
 
 impl Link {

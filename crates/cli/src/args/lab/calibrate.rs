@@ -21,7 +21,7 @@ use crate::output::Format;
   pagewire lab calibrate --print -o json | jq -r .thresholds"
 )]
 pub(crate) struct CalibrateArgs {
-    /// The broker's data directory
+    /// The broker's data directory; root does not make it, since what root made its broker could not write to
     #[arg(long, env = "PAGEWIRE_DATA_DIR", default_value = "./pagewire-data", value_name = "DIR")]
     pub(crate) data_dir: PathBuf,
     /// Only show what would be written

@@ -63,7 +63,7 @@ pub(crate) struct DriveArgs {
     /// Short rounds with little data: under a minute for two brokers
     #[arg(long)]
     pub(crate) quick: bool,
-    /// Rounds that count [default: 5, quick: 2]
+    /// Rounds that count [default: 5, quick: 3]
     #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..=1000), help_heading = ROUNDS)]
     pub(crate) rounds: Option<u32>,
     /// Rounds before them that do not
@@ -161,7 +161,7 @@ impl DriveArgs {
         Plan {
             targets: self.bootstrap_server.clone(),
             cases: if self.cases.is_empty() { Case::ALL.to_vec() } else { self.cases.clone() },
-            rounds: count(self.rounds, 5, 2),
+            rounds: count(self.rounds, 5, 3),
             warm_up: self.warm_up as usize,
             length: self.seconds.unwrap_or(seconds),
             round_bytes: size(self.round_bytes, 1024, 256),
@@ -249,6 +249,7 @@ mod tests {
     fn quick_is_less_of_everything_and_what_is_said_counts_all_the_same() {
         let (full, quick) = (plan(&[]), plan(&["--quick", "--rounds", "7"]));
         assert_eq!((full.cases.len(), full.rounds, quick.rounds), (5, 5, 7));
+        assert_eq!(plan(&["--quick"]).rounds, 3, "fewer have no middle");
         assert!(quick.length < full.length && quick.hot_bytes < full.hot_bytes && quick.busy < full.busy);
     }
 

@@ -4,7 +4,7 @@ use anyhow::Context;
 use pagewire_broker::config::{THRESHOLDS_FILE, thresholds_in_use};
 use pagewire_lab::calibrate::{self, Cost};
 use pagewire_lab::measure::worker::Program;
-use pagewire_lab::size;
+use pagewire_lab::{machine, size};
 use pagewire_zcopy::Thresholds;
 use serde::Serialize;
 
@@ -30,12 +30,14 @@ pub(crate) fn run(args: &CalibrateArgs) -> anyhow::Result<()> {
     let data_dir = args.data_dir.as_path();
     let beside = args.file_dir.as_deref().or_else(|| data_dir.is_dir().then_some(data_dir));
     let mut looking = Looking::new()?;
-    let found = calibrate::run(&Program::this()?, &place::of(beside)?, &mut looking)?;
+    let beside = place::of(beside)?;
+    let machine = machine::here(&beside);
+    let found = calibrate::run(&Program::this()?, &beside, &mut looking)?;
     looking.clear();
     let Some(thresholds) = found.thresholds else { return looking.end() };
     let (before, _, _) = thresholds_in_use(None, data_dir);
     if !args.print {
-        calibrate::store(data_dir, THRESHOLDS_FILE, &thresholds)
+        calibrate::store(data_dir, THRESHOLDS_FILE, &thresholds, &machine)
             .with_context(|| format!("{} cannot be written", data_dir.join(THRESHOLDS_FILE).display()))?;
     }
     let page = Page {

@@ -1,6 +1,7 @@
 //! What a process can tell about itself: CPU time, faults, switches, system calls, pages that the kernel allocates
 //! for it. All of the whole process, its threads included.
 
+mod busy;
 mod pages;
 mod syscalls;
 mod tracefs;
@@ -9,6 +10,7 @@ use nix::sys::resource::{UsageWho, getrusage};
 use rustix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
 
+pub(crate) use busy::CpuBusy;
 pub(crate) use pages::PageTracer;
 pub(crate) use syscalls::SyscallCounter;
 

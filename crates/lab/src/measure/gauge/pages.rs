@@ -4,7 +4,7 @@
 //!
 //! Each allocation is a sample that carries its order. Rings cannot be shared between CPUs, so there is one for each.
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use perf_event::data::Record;
 use perf_event::events::Tracepoint;
 use perf_event::{Builder, SampleFlag, Sampler};
@@ -19,44 +19,78 @@ const ORDER_MAX: u32 = 20;
 
 /// Watches the allocations of this process and of threads it starts from now on.
 pub(crate) struct PageTracer {
-    rings: Vec<Sampler>,
+    rings: Vec<Ring>,
     order_at: usize,
 }
 
 impl PageTracer {
     /// Begins to watch.
     pub(crate) fn start() -> anyhow::Result<Self> {
-        let id = tracefs::event_id(EVENT)?;
-        let (order_at, order_len) = tracefs::field(EVENT, "order")?;
-        anyhow::ensure!(order_len == size_of::<u32>(), "an order is no 32-bit number here");
-        let cpus = std::fs::read_to_string("/sys/devices/system/cpu/online").context("the CPUs online")?;
-        let rings = cpu_list(&cpus).into_iter().map(|cpu| ring(id, cpu)).collect::<anyhow::Result<_>>()?;
-        Ok(Self { rings, order_at })
+        Self::with_rings_of(RING_BYTES)
     }
 
-    /// Bytes of pages allocated since the last time, or the start.
-    pub(crate) fn take_bytes(&mut self) -> u64 {
-        let page = rustix::param::page_size() as u64;
-        let order_at = self.order_at;
-        let mut bytes = 0;
-        for ring in &mut self.rings {
-            while let Some(record) = ring.next_record() {
-                let Ok(Record::Sample(sample)) = record.parse_record() else { continue };
-                let order = sample.raw().and_then(|raw| order_of(raw, order_at));
-                bytes += order.map_or(0, |order| page << order);
-            }
-        }
-        bytes
+    fn with_rings_of(bytes: usize) -> anyhow::Result<Self> {
+        let id = tracefs::event_id(EVENT)?;
+        let (order_at, order_len) = tracefs::field(EVENT, "order")?;
+        ensure!(order_len == size_of::<u32>(), "an order is no 32-bit number here");
+        let cpus = std::fs::read_to_string("/sys/devices/system/cpu/online").context("the CPUs online")?;
+        let rings = cpu_list(&cpus).into_iter().map(|cpu| Ring::start(id, cpu, bytes));
+        Ok(Self { rings: rings.collect::<anyhow::Result<_>>()?, order_at })
+    }
+
+    /// Bytes of pages allocated since the last time, or the start. An error where a sample was lost: too few would say
+    /// that nothing was copied.
+    pub(crate) fn take_bytes(&mut self) -> anyhow::Result<u64> {
+        // All of them are emptied, also if one has lost something.
+        let taken: Vec<anyhow::Result<u64>> =
+            self.rings.iter_mut().map(|ring| ring.take_bytes(self.order_at)).collect();
+        taken.into_iter().sum()
     }
 }
 
-fn ring(id: u64, cpu: usize) -> anyhow::Result<Sampler> {
-    let mut builder = Builder::new(Tracepoint::with_id(id));
-    builder.observe_self().one_cpu(cpu).inherit(true).include_kernel();
-    builder.sample(SampleFlag::RAW).sample_period(1);
-    let mut ring = builder.build()?.sampled(RING_BYTES)?;
-    ring.enable()?;
-    Ok(ring)
+/// The allocations on one CPU.
+struct Ring {
+    sampler: Sampler,
+    /// Events up to the last time.
+    counted: u64,
+}
+
+impl Ring {
+    fn start(id: u64, cpu: usize, bytes: usize) -> anyhow::Result<Self> {
+        let mut builder = Builder::new(Tracepoint::with_id(id));
+        builder.observe_self().one_cpu(cpu).inherit(true).include_kernel();
+        builder.sample(SampleFlag::RAW).sample_period(1);
+        let mut sampler = builder.build()?.sampled(bytes)?;
+        sampler.enable()?;
+        Ok(Self { sampler, counted: 0 })
+    }
+
+    fn take_bytes(&mut self, order_at: usize) -> anyhow::Result<u64> {
+        self.sampler.disable()?;
+        let (bytes, samples) = self.drain(order_at)?;
+        // Every event is counted, also one that the ring has no room for, and each has its sample.
+        let counted = self.sampler.read()?;
+        let lost = counted.saturating_sub(self.counted).saturating_sub(samples);
+        self.counted = counted;
+        self.sampler.enable()?;
+        ensure!(lost == 0, "{lost} samples of allocations were lost");
+        Ok(bytes)
+    }
+
+    /// Bytes and samples.
+    fn drain(&mut self, order_at: usize) -> anyhow::Result<(u64, u64)> {
+        let page = rustix::param::page_size() as u64;
+        let (mut bytes, mut samples) = (0, 0);
+        while let Some(record) = self.sampler.next_record() {
+            let Record::Sample(sample) = record.parse_record().context("a sample of an allocation")? else {
+                continue;
+            };
+            let order = sample.raw().and_then(|raw| order_of(raw, order_at));
+            bytes += page << order.context("an allocation without its order")?;
+            samples += 1;
+        }
+        Ok((bytes, samples))
+    }
 }
 
 /// The order in a raw record, if there is one that makes sense.
@@ -79,6 +113,16 @@ fn cpu_list(text: &str) -> Vec<usize> {
 mod tests {
     use super::*;
 
+    /// So much memory always comes fresh from the kernel: no allocator keeps it to give it again.
+    const MAPPED_BYTES: usize = 64 << 20;
+
+    fn tracer(ring_bytes: usize) -> Option<PageTracer> {
+        let tracer = PageTracer::with_rings_of(ring_bytes);
+        tracer
+            .inspect_err(|error| eprintln!("tracepoints may not be read here, nothing to test: {error:#}"))
+            .ok()
+    }
+
     #[test]
     fn lists_of_cpus_are_read_as_the_kernel_writes_them() {
         assert_eq!(cpu_list("0-2,5\n"), [0, 1, 2, 5]);
@@ -95,17 +139,23 @@ mod tests {
     }
 
     #[test]
+    fn what_was_lost_is_no_verdict() {
+        let Some(mut tracer) = tracer(8 << 10) else { return };
+        // More than the rings have room for, also where a page is huge.
+        for _ in 0..16 {
+            std::hint::black_box(vec![1u8; MAPPED_BYTES]);
+        }
+        let error = tracer.take_bytes().unwrap_err();
+        assert!(error.to_string().contains("lost"), "{error}");
+        tracer.take_bytes().unwrap();
+    }
+
+    #[test]
     fn memory_that_is_touched_is_memory_that_is_allocated() {
-        let mut tracer = match PageTracer::start() {
-            Ok(tracer) => tracer,
-            Err(error) => {
-                eprintln!("tracepoints may not be read here, nothing to test: {error:#}");
-                return;
-            }
-        };
-        tracer.take_bytes();
-        let memory = vec![1u8; 4 << 20];
-        let allocated = tracer.take_bytes();
+        let Some(mut tracer) = tracer(RING_BYTES) else { return };
+        let _ = tracer.take_bytes();
+        let memory = vec![1u8; MAPPED_BYTES];
+        let allocated = tracer.take_bytes().unwrap();
         assert!(allocated >= memory.len() as u64, "{allocated}");
     }
 }

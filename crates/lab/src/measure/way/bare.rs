@@ -47,6 +47,6 @@ impl Carry for SendfileBare {
                 Err(errno) => return Err(errno.into()),
             }
         }
-        Ok(Moved { by_way: len, calls })
+        Ok(Moved { by_way: len, calls, ..Moved::default() })
     }
 }

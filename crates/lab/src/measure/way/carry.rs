@@ -5,6 +5,7 @@ use std::net::TcpStream;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use pagewire_zcopy::Route;
 
 use super::Way;
 use super::bare::SendfileBare;
@@ -19,12 +20,17 @@ pub(crate) struct Moved {
     pub(crate) by_way: u64,
     /// System calls, as far as the way itself counts them.
     pub(crate) calls: u64,
+    /// File bytes by route, indexed by [`Route::index`]; none of a way that is not the library's.
+    pub(crate) took: [u64; Route::COUNT],
 }
 
 impl std::ops::AddAssign for Moved {
     fn add_assign(&mut self, other: Self) {
         self.by_way += other.by_way;
         self.calls += other.calls;
+        for (sum, bytes) in self.took.iter_mut().zip(other.took) {
+            *sum += bytes;
+        }
     }
 }
 

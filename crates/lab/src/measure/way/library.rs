@@ -50,7 +50,7 @@ impl Carry for Library {
         self.plan.push_file(FileRange::new(Arc::clone(&self.file), offset, len));
         let sent = self.transfer.send_blocking(socket, &mut self.plan)?;
         let by_way = self.route.map_or(len, |route| sent.by(route));
-        Ok(Moved { by_way, calls: sent.calls })
+        Ok(Moved { by_way, calls: sent.calls, took: sent.file_bytes })
     }
 
     fn refusal(&self) -> Option<String> {

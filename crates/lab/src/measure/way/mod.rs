@@ -76,6 +76,12 @@ impl Way {
         }
     }
 
+    /// Whether the bytes pass through a buffer of the program's own. That never changes with the file, so the aliasing
+    /// test cannot see what the kernel makes of it: a copy out of it looks as a reference to it does.
+    pub fn has_private_buffer(self) -> bool {
+        matches!(self, Self::Library(Route::Copy | Route::Uring | Route::Direct) | Self::ReadWrite(_))
+    }
+
     /// Whether what it sends begins as pages of the page cache, so that the aliasing test can tell anything: bytes that a
     /// disk has put into a buffer never change with the file.
     pub fn starts_in_page_cache(self) -> bool {

@@ -41,7 +41,7 @@ impl Carry for ReadWrite {
             calls += write(socket, header, into.get(..got).unwrap_or_default(), at < end)?;
             header = &[];
         }
-        Ok(Moved { by_way: len, calls })
+        Ok(Moved { by_way: len, calls, ..Moved::default() })
     }
 }
 

@@ -1,15 +1,21 @@
 //! Starting a worker, and speaking to it.
 
 use std::ffi::OsString;
-use std::io::{BufRead, BufReader, Write};
+use std::io::Write;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 
 use super::WORD;
+use super::answers::Answers;
 use super::protocol::{Answer, Order};
+use crate::watch::Watch;
+
+/// The longest that an order takes: writing and dropping a file of some GB on a slow disk.
+const ANSWER_WAIT: Duration = Duration::from_mins(10);
 
 /// The program that becomes a worker when its first argument is [`WORD`]: as a rule this very one.
 #[derive(Debug, Clone)]
@@ -42,7 +48,7 @@ pub(crate) struct Worker {
     name: &'static str,
     child: Child,
     orders: ChildStdin,
-    answers: BufReader<ChildStdout>,
+    answers: Answers<ChildStdout>,
 }
 
 impl Worker {
@@ -56,7 +62,7 @@ impl Worker {
             .spawn()
             .with_context(|| format!("{} cannot be started", program.path.display()))?;
         let orders = child.stdin.take().context("a pipe to the worker")?;
-        let answers = BufReader::new(child.stdout.take().context("a pipe from the worker")?);
+        let answers = Answers::of(child.stdout.take().context("a pipe from the worker")?);
         Ok(Self { name, child, orders, answers })
     }
 
@@ -72,12 +78,13 @@ impl Worker {
         self.orders.write_all(line.as_bytes()).with_context(|| format!("the {} is gone", self.name))
     }
 
-    /// Waits for the answer to the oldest order without one.
-    pub(crate) fn answer(&mut self) -> anyhow::Result<Answer> {
-        let mut line = String::new();
-        if self.answers.read_line(&mut line)? == 0 {
+    /// Waits for the answer to the oldest order without one, until `watch` says stop. A worker whose answer was not
+    /// waited for is of no use any more.
+    pub(crate) fn answer(&mut self, watch: &dyn Watch) -> anyhow::Result<Answer> {
+        let line = self.answers.next(ANSWER_WAIT, &|| watch.is_stopped());
+        let Some(line) = line.with_context(|| format!("waiting for the {}", self.name))? else {
             bail!("the {} has ended without an answer", self.name);
-        }
+        };
         match serde_json::from_str(&line).with_context(|| format!("what the {} said", self.name))? {
             Answer::Failed(why) => bail!("{why}"),
             answer => Ok(answer),
@@ -85,9 +92,9 @@ impl Worker {
     }
 
     /// An order and its answer.
-    pub(crate) fn ask(&mut self, order: &Order) -> anyhow::Result<Answer> {
+    pub(crate) fn ask(&mut self, order: &Order, watch: &dyn Watch) -> anyhow::Result<Answer> {
         self.order(order)?;
-        self.answer()
+        self.answer(watch)
     }
 }
 

@@ -5,6 +5,7 @@
 //! A worker ends when its standard input does, and is killed by the kernel if its parent dies otherwise. It owns every
 //! file, socket and namespace it makes, none of which has a name: nothing outlives it.
 
+mod answers;
 mod launch;
 pub(crate) mod protocol;
 mod receiver;
@@ -20,6 +21,7 @@ use rustix::process::{Signal, set_parent_process_death_signal};
 
 pub use launch::Program;
 pub(crate) use launch::Worker;
+pub(crate) use receiver::low_water;
 pub(crate) use subject::{chill, filled};
 
 use self::protocol::{Answer, Order};
@@ -71,8 +73,12 @@ impl State {
             Order::Offloads(interface) => Answer::Offloads(offload::telling(&interface)?),
             Order::Prepare { dir, bytes } => {
                 let sender = self.sender.insert(Sender::prepare(&dir, bytes)?);
-                Answer::Prepared { syscalls_counted: sender.counts_syscalls() }
+                Answer::Prepared {
+                    syscalls_counted: sender.counts_syscalls(),
+                    pages_from: sender.pages_from(),
+                }
             }
+            Order::Chill => done(self.sender()?.chill()?),
             Order::Send(send) => Answer::Sent(self.sender()?.send(&send)?),
             Order::Queue(queue) => Answer::Queued(self.sender()?.queue(&queue)?),
             Order::Overwrite => done(self.sender()?.overwrite()?),

@@ -4,11 +4,12 @@
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
+use pagewire_zcopy::Route;
 use serde::{Deserialize, Serialize};
 
 use crate::measure::gauge::Usage;
 use crate::measure::way::Way;
-use crate::record::{KernelWord, Receiver};
+use crate::record::{KernelWord, PagesFrom, Receiver};
 
 /// What a worker is told to do.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -28,6 +29,8 @@ pub(crate) enum Order {
     Offloads(String),
     /// Write a file of so many bytes into this directory, for what is sent. -> `Prepared`
     Prepare { dir: PathBuf, bytes: u64 },
+    /// Drop that file from the page cache, to see whether it can be. -> `Done`
+    Chill,
     /// Send. -> `Sent`
     Send(Send),
     /// Send a file that nobody reads yet. -> `Queued`
@@ -58,6 +61,7 @@ pub(crate) enum Answer {
     Offloads(std::collections::BTreeMap<String, String>),
     Prepared {
         syscalls_counted: bool,
+        pages_from: PagesFrom,
     },
     Sent(Sent),
     Queued(Queued),
@@ -76,7 +80,7 @@ pub(crate) struct Send {
     pub(crate) to: SocketAddr,
     pub(crate) congestion: String,
     pub(crate) load: Load,
-    /// Drop the file from the page cache first.
+    /// Drop the file from the page cache first; else see to it that it is there.
     pub(crate) cold: bool,
     /// Count the pages that the kernel allocates meanwhile.
     pub(crate) trace_pages: bool,
@@ -99,6 +103,11 @@ pub(crate) const WARM_BYTES: u64 = 4 << 20;
 const WARM_RESPONSES_MAX: u64 = 256;
 
 impl Load {
+    /// The file's bytes while it is measured: what figures are about.
+    pub(crate) fn file_bytes(self) -> u64 {
+        self.bytes * self.responses
+    }
+
     /// Everything that goes over the socket while it is measured.
     pub(crate) fn total(self) -> u64 {
         (self.bytes + self.header_bytes) * self.responses
@@ -121,6 +130,10 @@ pub(crate) struct Sent {
     pub(crate) syscalls: Option<u64>,
     /// Counted by the way itself.
     pub(crate) calls: u64,
+    /// Busy time of the CPU that both processes are kept on, where they are; in ticks, so only sums of many tell.
+    pub(crate) busy_ns: Option<u64>,
+    /// File bytes by route of the library, indexed by [`Route::index`].
+    pub(crate) took: [u64; Route::COUNT],
     /// File bytes that really went this way.
     pub(crate) by_way: u64,
     /// Why not all.

@@ -25,7 +25,7 @@ const ARRIVAL_LOOK: Duration = Duration::from_millis(1);
 
 /// The mark while `left` bytes are still to come. A call that has taken some bytes, but fewer than the mark, waits for
 /// the whole mark once more: so that it is never waited for in vain, twice the mark must be to come.
-fn low_water(left: u64) -> u32 {
+pub(crate) fn low_water(left: u64) -> u32 {
     if left >= 2 * u64::from(LOW_WATER_BYTES) { LOW_WATER_BYTES } else { 1 }
 }
 

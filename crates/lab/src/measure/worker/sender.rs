@@ -1,9 +1,11 @@
 //! The sending process.
 //!
 //! ```text
-//!   sender    connect  warm up ----->             [file hot or cold]  responses ------------->        read gauges
-//!   receiver  accept              <---- a byte                         reads all   <---- a byte
+//!   sender    connect  [file hot or cold]  warm up ----->              responses ------------->        read gauges
+//!   receiver  accept                                     <---- a byte                 reads all   <---- a byte
 //! ```
+//!
+//! Dropping a file takes a while, so it comes before warming up: a connection that idles gets cold itself.
 //!
 //! The clock runs from the first measured byte until the peer has all of them: what the kernel does for this process
 //! after the last call is counted too.
@@ -23,8 +25,9 @@ use bytes::Bytes;
 use super::protocol::{Load, Queue, Queued, Send, Sent, WARM_BYTES};
 use super::subject::{Subject, filled};
 use super::{LIMIT, connection};
-use crate::measure::gauge::{PageTracer, SyscallCounter, Usage, monotonic_ns};
+use crate::measure::gauge::{CpuBusy, PageTracer, SyscallCounter, Usage, monotonic_ns};
 use crate::measure::way::{Carry, Moved, Way, carrier};
+use crate::record::PagesFrom;
 
 /// What the sender keeps between orders.
 pub(super) struct Sender {
@@ -33,6 +36,7 @@ pub(super) struct Sender {
     /// Made when first used, and kept: a route's pools are warm in a server too.
     carriers: HashMap<Way, Box<dyn Carry>>,
     syscalls: Option<SyscallCounter>,
+    busy: Option<CpuBusy>,
     queued: Option<InFlight>,
 }
 
@@ -49,7 +53,18 @@ impl Sender {
         // Before any thread is started, so that all are counted.
         let syscalls = SyscallCounter::start().ok();
         let subject = Subject::write(dir, bytes)?;
-        Ok(Self { dir: dir.to_owned(), subject, carriers: HashMap::new(), syscalls, queued: None })
+        let (dir, busy) = (dir.to_owned(), CpuBusy::pinned());
+        Ok(Self { dir, subject, carriers: HashMap::new(), syscalls, busy, queued: None })
+    }
+
+    /// Where the pages come from when the file is hot.
+    pub(super) fn pages_from(&self) -> PagesFrom {
+        self.subject.pages_from
+    }
+
+    /// Drops the file from the page cache.
+    pub(super) fn chill(&mut self) -> anyhow::Result<()> {
+        self.subject.chill()
     }
 
     pub(super) fn counts_syscalls(&self) -> bool {
@@ -59,7 +74,7 @@ impl Sender {
     pub(super) fn send(&mut self, order: &Send) -> anyhow::Result<Sent> {
         // First of all: the receiver waits for it, and sees by its end that something else failed.
         let mut socket = connect(order.to, &order.congestion)?;
-        let Self { subject, carriers, syscalls, .. } = self;
+        let Self { subject, carriers, syscalls, busy, .. } = self;
         let load = order.load;
         let carrier = match carriers.entry(order.way) {
             std::collections::hash_map::Entry::Occupied(entry) => entry.into_mut(),
@@ -67,20 +82,22 @@ impl Sender {
                 entry.insert(carrier(order.way, &subject.file)?)
             }
         };
-        let header = Bytes::from(vec![b'H'; usize::try_from(load.header_bytes)?]);
-        let tail = subject.bytes..subject.bytes + WARM_BYTES;
-        stream(&mut **carrier, &socket, &header, load.warm(), tail)?;
-        wait_for_peer(&mut socket)?;
-        let word_before = carrier.word(&socket)?;
         if order.cold {
             subject.chill()?;
         } else {
             subject.heat()?;
         }
+        let header = Bytes::from(vec![b'H'; usize::try_from(load.header_bytes)?]);
+        let tail = subject.bytes..subject.bytes + WARM_BYTES;
+        stream(&mut **carrier, &socket, &header, load.warm(), tail)?;
+        wait_for_peer(&mut socket)?;
+        let word_before = carrier.word(&socket)?;
         let mut pages = order.trace_pages.then(PageTracer::start);
         if let Some(Ok(tracer)) = &mut pages {
-            tracer.take_bytes();
+            // What came before is of no interest, lost or not.
+            let _ = tracer.take_bytes();
         }
+        let busy_before = busy.and_then(CpuBusy::read_ns);
         let began = Usage::now()?;
         let began_ns = monotonic_ns();
         let calls_before = syscalls.as_mut().map(SyscallCounter::read).transpose()?;
@@ -91,16 +108,19 @@ impl Sender {
         };
         wait_for_peer(&mut socket)?;
         let usage = Usage::now()?.since(began);
+        let busy_after = busy.and_then(CpuBusy::read_ns);
         let word = carrier.word(&socket)?;
         Ok(Sent {
             usage,
             began_ns,
             syscalls: counted,
             calls: moved.calls,
+            busy_ns: busy_after.zip(busy_before).map(|(after, before)| after.saturating_sub(before)),
+            took: moved.took,
             by_way: moved.by_way,
-            refusal: (moved.by_way < load.bytes * load.responses).then(|| carrier.refusal()).flatten(),
+            refusal: (moved.by_way < load.file_bytes()).then(|| carrier.refusal()).flatten(),
             allocated: pages.map(|tracer| match tracer {
-                Ok(mut tracer) => Ok(tracer.take_bytes()),
+                Ok(mut tracer) => tracer.take_bytes().map_err(|error| format!("{error:#}")),
                 Err(error) => Err(format!("{error:#}")),
             }),
             word: word.zip(word_before).map(|(now, before)| now.since(before)),

@@ -13,19 +13,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
-use pagewire_zcopy::{Residency, residency};
+use pagewire_zcopy::{FileRange, Residency, residency};
 use rustix::fs::{Advice, fadvise};
 
 use super::protocol::WARM_BYTES;
+use crate::record::PagesFrom;
 
 /// Written at a time. Later reads of a file that was written in large pieces are cheaper (its pages lie in larger
 /// blocks), and a log is written so.
 const PIECE_BYTES: usize = 1 << 20;
 /// A page here and there is looked at to tell whether a file is cold.
 const LOOKS: u64 = 64;
-/// Dropping pages is advice; they may be in use for a moment.
-const DROPS_MAX: u32 = 50;
-const DROP_AGAIN: Duration = Duration::from_millis(2);
+/// Dropping pages is advice, they may be in use for a moment; and read ahead is not read yet.
+const TRIES_MAX: u32 = 50;
+const TRY_AGAIN: Duration = Duration::from_millis(2);
 const PAGE: u64 = 4096;
 
 /// The file.
@@ -33,40 +34,60 @@ pub(super) struct Subject {
     pub(super) file: Arc<File>,
     /// Bytes that may be measured, without the tail to warm up.
     pub(super) bytes: u64,
+    /// Where its pages come from when it is hot.
+    pub(super) pages_from: PagesFrom,
+    /// Dropped since it was heated: what is in the page cache by now, some way or other has put there.
+    was_chilled: bool,
 }
 
 impl Subject {
     /// Writes one into `dir`.
     pub(super) fn write(dir: &Path, bytes: u64) -> anyhow::Result<Self> {
-        let file = filled(dir, b'A', bytes + WARM_BYTES)?;
-        Ok(Self { file: Arc::new(file), bytes })
+        let file = Arc::new(filled(dir, b'A', bytes + WARM_BYTES)?);
+        let can_be_cold = chill(&file, bytes).is_ok();
+        let pages_from = if can_be_cold { PagesFrom::ReadAhead } else { PagesFrom::Written };
+        let mut subject = Self { file, bytes, pages_from, was_chilled: can_be_cold };
+        subject.heat()?;
+        Ok(subject)
     }
 
-    /// Sees to it that all of it is in the page cache.
-    pub(super) fn heat(&self) -> anyhow::Result<()> {
-        let all = pagewire_zcopy::FileRange::new(Arc::clone(&self.file), 0, self.bytes);
-        if residency(&self.file, 0, self.bytes) != Residency::Resident {
-            pagewire_zcopy::read_ahead_blocking(&all, all.len()).context("reading the file")?;
+    /// Sees to it that all of it is in the page cache, and always laid there in the same way: how large the blocks are
+    /// that its pages lie in changes what sending them costs.
+    pub(super) fn heat(&mut self) -> anyhow::Result<()> {
+        if self.was_chilled {
+            chill(&self.file, self.bytes)?;
         }
-        Ok(())
+        let all = FileRange::new(Arc::clone(&self.file), 0, self.bytes);
+        for _ in 0..TRIES_MAX {
+            // What nobody can tell about is taken on trust.
+            if residency(&self.file, 0, self.bytes) != Residency::Cold {
+                self.was_chilled = false;
+                return Ok(());
+            }
+            pagewire_zcopy::read_ahead_blocking(&all, all.len()).context("reading the file")?;
+            std::thread::sleep(TRY_AGAIN);
+        }
+        bail!("the file does not stay in the page cache: {} MiB are too much here", self.bytes >> 20)
     }
 
     /// Sees to it that nothing of it is in the page cache, but for the tail.
-    pub(super) fn chill(&self) -> anyhow::Result<()> {
-        chill(&self.file, self.bytes)
+    pub(super) fn chill(&mut self) -> anyhow::Result<()> {
+        chill(&self.file, self.bytes)?;
+        self.was_chilled = true;
+        Ok(())
     }
 }
 
 /// Drops the first `bytes` of `file` from the page cache, and makes sure.
 pub(crate) fn chill(file: &File, bytes: u64) -> anyhow::Result<()> {
-    for _ in 0..DROPS_MAX {
+    for _ in 0..TRIES_MAX {
         fadvise(file, 0, NonZeroU64::new(bytes), Advice::DontNeed)?;
         if is_cold(file, bytes) {
             return Ok(());
         }
         // Pages that are still written back, or held by a socket, come free in a moment.
         rustix::fs::fdatasync(file)?;
-        std::thread::sleep(DROP_AGAIN);
+        std::thread::sleep(TRY_AGAIN);
     }
     bail!("the file stays in the page cache, so nothing cold can be measured on this file system")
 }
@@ -100,11 +121,13 @@ mod tests {
 
     #[test]
     fn a_file_can_be_heated_and_where_there_is_a_disk_chilled() {
-        let subject = Subject::write(Path::new(env!("CARGO_MANIFEST_DIR")), 1 << 20).unwrap();
-        subject.heat().unwrap();
+        let mut subject = Subject::write(Path::new(env!("CARGO_MANIFEST_DIR")), 1 << 20).unwrap();
         assert_eq!(residency(&subject.file, 0, subject.bytes), Residency::Resident);
         match subject.chill() {
-            Ok(()) => assert!(is_cold(&subject.file, subject.bytes)),
+            Ok(()) => {
+                assert!(is_cold(&subject.file, subject.bytes));
+                assert_eq!(subject.pages_from, PagesFrom::ReadAhead);
+            }
             Err(error) => eprintln!("not cold here: {error:#}"),
         }
         subject.heat().unwrap();

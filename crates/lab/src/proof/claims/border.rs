@@ -63,7 +63,7 @@ pub(super) fn sendfile(bench: &mut Bench<'_>) -> anyhow::Result<Tried> {
 pub(super) fn sendfile_cost(bench: &mut Bench<'_>) -> anyhow::Result<Tried> {
     let rounds = bench.streams("sendfile-bare", "read-write-1m")?;
     let sender = rounds.by(Sample::cpu_s_per_gb)?;
-    let both = rounds.by(Sample::system_cpu_s_per_gb)?;
+    let both = rounds.by(Sample::processes_cpu_s_per_gb)?;
     let mut figures = sender.figures("sendfile_cpu_s_per_gb", "read_write_cpu_s_per_gb");
     figures.insert("ratio_both_ends".to_owned(), both.middle());
     Ok(Tried {
