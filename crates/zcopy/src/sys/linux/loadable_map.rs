@@ -103,7 +103,6 @@ struct Words<'a> {
 
 impl<'a> Words<'a> {
     /// The word of the next byte, where that stands in it, and how many of the `left` bytes are in it. `None`: none are left.
-    #[expect(clippy::cast_ptr_alignment, reason = "it is brought to the start of a word before")]
     fn next(&mut self, left: usize) -> Option<(&'a AtomicUsize, usize, usize)> {
         if left == 0 {
             return None;
