@@ -13,6 +13,7 @@ use crate::carry::Carry;
 use crate::offload::Offload;
 use crate::os::{AsSocket, socket_ref};
 use crate::path::{Known, Outcome};
+use crate::patience::Fruitless;
 use crate::route::choose;
 use crate::stats::Sent;
 use crate::{FileRange, Piece, Residency, Route, SendError, SendPlan, Transfer};
@@ -78,7 +79,9 @@ impl Transfer {
     /// It never holds its worker for much more than two times `turn_bytes`, also over several calls in a row (the bytes
     /// are paid for out of the task's budget, see [`tokio::task::coop`]), and never for a disk: a range that is not in
     /// the page cache is read ahead on the I/O pool first, waiting in line if that is busy. It waits for a slow peer as
-    /// long as that takes, holding no buffer; a time limit is the caller's. [`Route::Zerocopy`] counts as refused here: its
+    /// long as that takes; a time limit is the caller's. Meanwhile copy and sendfile hold nothing, splice holds its pipe,
+    /// direct a portion of up to 1 MiB and mmap its map; pipe and portion are given back once more than half of the pipes, or
+    /// of the buffers, are out. (A process that cannot start a single thread has no cold files sent.) [`Route::Zerocopy`] counts as refused here: its
     /// completions would make the socket look closed to the reactor.
     ///
     /// # Cancel safety
@@ -102,13 +105,18 @@ impl Transfer {
         plan: &mut SendPlan,
         sent: &mut Sent,
     ) -> Result<(), SendError> {
-        let (mut known, mut ahead) = (Known::default(), None);
+        let (mut known, mut ahead, mut fruitless) = (Known::default(), None, Fruitless::default());
         self.refuse_zerocopy(plan);
         while !plan.is_done() {
             offloaded(plan.carry_mut()).await;
             self.stay_behind(plan, &mut ahead, &mut known).await?;
             match self.attempt(socket, plan, &mut known, sent)? {
-                Some(Outcome::Sent(taken)) => self.pay(taken).await,
+                Some(Outcome::Sent(taken)) => {
+                    if taken > 0 {
+                        fruitless.over();
+                    }
+                    self.pay(taken).await;
+                }
                 Some(Outcome::Cold { range, upto }) => {
                     self.stats().cold_offload(sent);
                     ahead = Some(self.bring(plan, &range).await?);
@@ -120,9 +128,12 @@ impl Transfer {
                     }
                     self.offload(first, plan).await;
                 }
-                Some(Outcome::WouldBlock | Outcome::Refused { .. }) | None => {
+                Some(Outcome::Refused { .. }) => {}
+                Some(Outcome::WouldBlock) | None => {
+                    self.bear_with(socket_ref(socket), &mut fruitless)?;
                     let began = Instant::now();
                     socket.writable().await?;
+                    self.pay(0).await;
                     if began.elapsed() > STALE_AFTER {
                         known.forget();
                     }

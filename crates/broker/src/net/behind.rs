@@ -30,7 +30,9 @@ impl Behind {
         }
         let options = DropBehindOptions { ranges_max: RANGES_MAX, ..DropBehindOptions::default() };
         let reader = self.reader.get_or_insert_with(|| DropBehind::new(options));
-        windows.iter().for_each(|window| reader.was_cold(window));
+        for window in windows {
+            reader.was_cold(window);
+        }
         let ranges = plan.pieces().iter().filter_map(|piece| match piece {
             Piece::File(range) => Some(range),
             _ => None,

@@ -24,6 +24,10 @@ impl fmt::Display for Close {
 pub(crate) type Outcome = Result<Option<SendPlan>, Close>;
 
 /// What a handler hands back to its connection.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "made once and moved twice: a box would be an allocation for each answer"
+)]
 pub(crate) enum Reply {
     /// Finished on the spot.
     Now(Outcome),

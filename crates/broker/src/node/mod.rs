@@ -211,7 +211,8 @@ fn transfer_options(config: &BrokerConfig) -> TransferOptions {
     match config.transfer_route {
         Some(route) => info!(%route, "record bytes go by one route"),
         None => {
-            info!(?origin, steps = %thresholds.to_string().trim_end().replace('\n', ", "), "record bytes go by size")
+            let steps = thresholds.to_string().trim_end().replace('\n', ", ");
+            info!(?origin, %steps, "record bytes go by size");
         }
     }
     TransferOptions {
