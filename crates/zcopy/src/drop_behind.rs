@@ -76,6 +76,8 @@ pub struct DropBehind {
     options: DropBehindOptions,
     /// Read ahead for this reader, and not sent yet; oldest first.
     cold: VecDeque<FileRange>,
+    /// The newest window told, as far as the ones before it did not cover it.
+    told: Option<FileRange>,
     /// What the kernel may have read ahead behind the last cold window, and was not sent yet.
     tail: Option<FileRange>,
     /// Ours, sent, and not dropped yet; oldest first.
@@ -112,6 +114,7 @@ impl DropBehind {
         Self {
             options,
             cold: VecDeque::new(),
+            told: None,
             tail: None,
             behind: VecDeque::new(),
             cursor: 0,
@@ -122,9 +125,15 @@ impl DropBehind {
 
     /// Notes that `window` is being read ahead for this reader, because some of it was not in the page cache.
     pub fn was_cold(&mut self, window: &FileRange) {
+        // A window that several plans found under way is told more than once; what of it was sent is not cold again.
+        let before = |told: &&FileRange| touches(told, window) && told.offset() <= window.offset();
+        let known = self.told.as_ref().filter(before);
+        let known = known.map_or(0, |told| end(told).saturating_sub(window.offset()));
+        let window = &window.part(known, u64::MAX);
         if window.is_empty() {
             return;
         }
+        self.told = Some(window.clone());
         self.cold_bytes = self.cold_bytes.saturating_add(window.len());
         let end = end(window);
         self.tail = Some(FileRange::new(Arc::clone(window.file()), end, self.options.read_ahead_bytes));

@@ -40,6 +40,17 @@ fn what_was_resident_is_never_dropped() {
 }
 
 #[test]
+fn a_window_told_again_while_it_is_sent_is_no_colder() {
+    let (file, mut behind) = (file(), DropBehind::new(TINY));
+    for step in 0..30 {
+        behind.was_cold(&pages(&file, step / 10 * 40, 40));
+        let due = in_pages(&behind.sent(&pages(&file, step * 4, 4)));
+        assert_eq!(due, if step < 4 { vec![] } else { vec![((step - 4) * 4, 4)] });
+    }
+    assert_eq!(behind.stats().cold_bytes, 120 * PAGES);
+}
+
+#[test]
 fn what_was_cold_is_dropped_when_the_lag_has_passed() {
     let (file, mut behind) = (file(), DropBehind::new(TINY));
     behind.was_cold(&pages(&file, 0, 100));

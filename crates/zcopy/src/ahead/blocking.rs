@@ -17,12 +17,8 @@ const PLAIN_STEP: usize = 64 * 1024;
 #[doc(alias = "posix_fadvise")]
 #[doc(alias = "POSIX_FADV_WILLNEED")]
 pub fn read_ahead_blocking(window: &FileRange, wait_len: u64) -> io::Result<u64> {
-    let needed = wait_len.min(window.len());
-    let done = touch(&window.part(0, needed))?;
-    if done == needed {
-        os::will_need(os::file_ref(window.file()), window.offset() + needed, window.len() - needed);
-    }
-    Ok(done)
+    os::will_need(os::file_ref(window.file()), window.offset(), window.len());
+    touch(&window.part(0, wait_len))
 }
 
 /// Waits until `range` is in the page cache, or the file ends. Returns how many bytes of it are.

@@ -73,8 +73,8 @@ impl Stretch {
     /// Whether it is likely that only this reader wants it: what lies behind it is neither in the page cache, as it is where
     /// others read or where it was just written, nor behind the end of the file. For a thread that may wait.
     pub(super) fn is_alone(&self, file: &Arc<File>) -> bool {
-        // The kernel's own read-ahead, which the stretch before set going, reaches about as far as a stretch is long.
-        let behind = self.end.saturating_add(self.end - self.start);
+        // The kernel's own read-ahead, which the stretch before set going, was seen to reach two stretches further.
+        let behind = self.end.saturating_add(3 * (self.end - self.start));
         let is_longer = file.metadata().is_ok_and(|metadata| metadata.len() > behind + STEP_BYTES);
         is_longer && residency(file, behind, STEP_BYTES) != Residency::Resident
     }
@@ -194,7 +194,7 @@ mod tests {
             !Stretch::new(&file, 0, 1 << 20).is_alone(&file),
             "the pages behind it have just been written"
         );
-        assert!(!Stretch::new(&file, 0, 3 << 20).is_alone(&file), "the file ends there");
+        assert!(!Stretch::new(&file, 0, 8 << 20).is_alone(&file), "the file ends there");
     }
 
     #[test]
