@@ -8,8 +8,15 @@ use anyhow::Result;
 use crate::report::Outcome;
 use crate::run::{Step, cargo};
 
-/// Feature sets beside the default.
-const FEATURES: &[&[&str]] = &[&["--no-default-features"], &["--no-default-features", "--features", "tokio"]];
+/// The default, and what other programs may choose.
+const FEATURES: &[&[&str]] = &[
+    &[],
+    &["--no-default-features"],
+    &["--no-default-features", "--features", "tokio"],
+    &["--no-default-features", "--features", "tokio,uring"],
+    &["--no-default-features", "--features", "tokio,ktls"],
+    &["--no-default-features", "--features", "uring"],
+];
 /// Systems without anything but the copy.
 const TARGETS: &[&str] = &["aarch64-apple-darwin", "x86_64-pc-windows-gnu"];
 
