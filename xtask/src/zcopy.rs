@@ -8,8 +8,15 @@ use anyhow::Result;
 use crate::report::Outcome;
 use crate::run::{Step, cargo};
 
-/// Feature sets beside the default.
-const FEATURES: &[&[&str]] = &[&["--no-default-features"], &["--no-default-features", "--features", "tokio"]];
+/// The default, and what other programs may choose.
+const FEATURES: &[&[&str]] = &[
+    &[],
+    &["--no-default-features"],
+    &["--no-default-features", "--features", "tokio"],
+    &["--no-default-features", "--features", "tokio,uring"],
+    &["--no-default-features", "--features", "tokio,ktls"],
+    &["--no-default-features", "--features", "uring"],
+];
 /// Systems without anything but the copy.
 const TARGETS: &[&str] = &["aarch64-apple-darwin", "x86_64-pc-windows-gnu"];
 
@@ -25,7 +32,8 @@ pub(crate) fn check(root: &Path) -> Result<Outcome> {
         }
     }
     for target in TARGETS {
-        // Without a way to the standard library for that system there is nothing to check against.
+        // Without a way to the standard library for that system there is nothing to check against. That is said, and is not
+        // "skipped": where nothing may be skipped, a download that is not to be had would fail all that was checked.
         if Step::new(root, "rustup", &["target", "add", target]).run().ok() != Some(Outcome::Passed) {
             println!("without {target}: its standard library cannot be had");
             continue;

@@ -11,7 +11,7 @@ use smallvec::SmallVec;
 
 use crate::route::{self, Policy, Route, RouteSet, Why};
 use crate::sys::PAGE;
-use crate::{FileRange, MappedRange, Piece, SendPlan};
+use crate::{FileRange, Piece, SendPlan};
 
 /// Parts of one `sendmsg(2)` at most. The system's own bound is 1,024.
 pub(crate) const PARTS_MAX: usize = 64;
@@ -35,7 +35,8 @@ pub(crate) enum Next {
     /// Send this range by this route, which is not copy.
     Range { route: Route, why: Why, range: FileRange },
     /// Send this out of its map.
-    Mapped(MappedRange),
+    #[cfg(target_os = "linux")]
+    Mapped(crate::MappedRange),
     /// Nothing is left.
     Nothing,
 }
@@ -53,7 +54,7 @@ pub(crate) struct Gather {
 
 impl Gather {
     /// The first bytes of `range` alone, which stands at the plan's cursor, for a route that gives it to `copy`.
-    #[cfg(feature = "uring")]
+    #[cfg(all(target_os = "linux", feature = "uring"))]
     pub(crate) fn of(plan: &SendPlan, range: &FileRange) -> Self {
         let at = place(0, range.offset());
         let range = range.part(0, plan.appetite().saturating_sub(at) as u64);
@@ -66,10 +67,10 @@ impl Gather {
 /// kernel's own way where that encrypts.
 pub(crate) fn depends_on_socket(plan: &SendPlan, policy: Policy) -> bool {
     let (pieces, _) = plan.ahead();
-    pieces.iter().take(PARTS_MAX + 1).any(|piece| match piece {
-        Piece::File(range) => route::depends_on_socket(policy, range.len()),
-        Piece::Bytes(_) | Piece::Mapped(_) => false,
-    })
+    pieces
+        .iter()
+        .take(PARTS_MAX + 1)
+        .any(|piece| matches!(piece, Piece::File(range) if route::depends_on_socket(policy, range.len())))
 }
 
 /// Decides the next call: at most `budget` bytes (at least one).
@@ -111,10 +112,12 @@ pub(crate) fn next(plan: &SendPlan, policy: Policy, refused: RouteSet, budget: u
                 }
                 _ => break,
             },
+            #[cfg(target_os = "linux")]
             Piece::Mapped(range) if gather.parts.is_empty() => {
                 let (skip, len) = (skip as usize, usize::try_from(left).unwrap_or(usize::MAX));
                 return Next::Mapped(range.part(skip, len));
             }
+            #[cfg(target_os = "linux")]
             Piece::Mapped(_) => break,
         }
         skip = 0;

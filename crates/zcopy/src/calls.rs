@@ -4,15 +4,17 @@
 use std::fmt::Debug;
 use std::io::{self, IoSlice};
 
-use crate::direct_file::DirectFile;
 use crate::file_end::file_end;
+use crate::ktls;
 use crate::os::{self, FileRef, SocketRef};
 use crate::residency::{Residency, residency_of};
 use crate::route::SocketKind;
 use crate::splice::{Splice, splice};
+#[cfg(target_os = "linux")]
 use crate::sys::{self, SocketOption};
-use crate::{Completion, FileRange, MapAccess, MappedFile, MappedRange, ktls};
-#[cfg(feature = "uring")]
+#[cfg(target_os = "linux")]
+use crate::{Completion, DirectFile, FileRange, MapAccess, MappedFile, MappedRange};
+#[cfg(all(target_os = "linux", feature = "uring"))]
 use crate::{Ring, RingBuffer};
 
 /// What a transfer asks of the kernel. An implementation makes at most one attempt per call and reports short
@@ -63,21 +65,25 @@ pub trait Calls: Debug + Send + Sync {
     /// [`mmap(2)`][man]: maps `range` to be sent from. The file may end before it does.
     ///
     /// [man]: https://man7.org/linux/man-pages/man2/mmap.2.html
+    #[cfg(target_os = "linux")]
     fn map(&self, range: &FileRange) -> io::Result<MappedFile> {
         MappedFile::new(range, MapAccess::Read)
     }
 
     /// `sendmsg(2)` out of a map, with flags as for [`send`](Self::send). `EFAULT`: the first page is not to be had.
+    #[cfg(target_os = "linux")]
     fn send_mapped(&self, socket: SocketRef<'_>, part: &MappedRange, more: bool) -> io::Result<usize> {
         part.send_unchecked(socket, more)
     }
 
     /// As [`send_mapped`](Self::send_mapped), with `MSG_ZEROCOPY`. `ENOBUFS`: too many of its pages are in flight.
+    #[cfg(target_os = "linux")]
     fn send_zerocopy(&self, socket: SocketRef<'_>, part: &MappedRange, more: bool) -> io::Result<usize> {
         part.send_unchecked_zerocopy(socket, more)
     }
 
     /// `SO_ZEROCOPY`: from now on `MSG_ZEROCOPY` means something to the socket.
+    #[cfg(target_os = "linux")]
     fn enable_zerocopy(&self, socket: SocketRef<'_>) -> io::Result<()> {
         sys::set_socket_option(socket, SocketOption::Zerocopy, &1i32.to_ne_bytes())
     }
@@ -86,6 +92,7 @@ pub trait Calls: Debug + Send + Sync {
     /// there is none. `None`: it was about something else. Asked of sockets with `SO_ZEROCOPY` only.
     ///
     /// [man]: https://man7.org/linux/man-pages/man2/recvmsg.2.html
+    #[cfg(target_os = "linux")]
     fn completion(&self, socket: SocketRef<'_>) -> io::Result<Option<Completion>> {
         sys::completion(socket)
     }
@@ -113,23 +120,25 @@ pub trait Calls: Debug + Send + Sync {
     }
 
     /// Opens `file` once more, for reads that pass the page cache by: `open(2)` with `O_DIRECT`.
+    #[cfg(target_os = "linux")]
     fn open_direct(&self, file: FileRef<'_>) -> io::Result<DirectFile> {
         DirectFile::open(file)
     }
 
     /// Reads at `offset`, past the page cache, waiting for the disk; all of it aligned as [`DirectFile::align`] says.
+    #[cfg(target_os = "linux")]
     fn read_direct(&self, file: &DirectFile, into: &mut [u8], offset: u64) -> io::Result<usize> {
         file.read(into, offset)
     }
 
     /// Sets a ring up, see [`Ring::new`].
-    #[cfg(feature = "uring")]
+    #[cfg(all(target_os = "linux", feature = "uring"))]
     fn ring(&self, buffers: usize, bytes: usize, registered: bool) -> io::Result<Ring> {
         Ring::new(buffers, bytes, registered)
     }
 
     /// Sends a part of one of the ring's buffers without waiting, see [`Ring::send_zc`].
-    #[cfg(feature = "uring")]
+    #[cfg(all(target_os = "linux", feature = "uring"))]
     fn send_zc(
         &self,
         ring: &mut Ring,

@@ -9,9 +9,11 @@
 //! the others: with more than half of the pipes out, or half of the pool, it lets go of what it can have again
 //! ([`Carry::let_go_if_scarce`]).
 
+#[cfg(target_os = "linux")]
 use crate::path::direct;
-use crate::pipes::{Pipe, PipePool};
-use crate::{BufferPool, MappedFile, Route};
+use crate::pipes::Pipe;
+#[cfg(target_os = "linux")]
+use crate::{BufferPool, MappedFile, Route, pipes::PipePool};
 
 /// One route's, or nothing.
 #[derive(Debug, Default)]
@@ -21,10 +23,12 @@ pub(crate) enum Carry {
     Nothing,
     /// Routes `mmap` and `zerocopy`: a map of the file, which the next bytes are likely to lie in. Of `zerocopy` it says
     /// besides that the socket has been told (`SO_ZEROCOPY`).
+    #[cfg(target_os = "linux")]
     Window { route: Route, map: MappedFile },
     /// Of `splice`.
     Pipe(PipeCarry),
     /// Of `direct`: the descriptor and what was read by it.
+    #[cfg(target_os = "linux")]
     Direct(Box<direct::Carried>),
     /// Work that goes on, on the I/O pool, also while nobody waits for it.
     #[cfg(feature = "tokio")]
@@ -40,6 +44,7 @@ pub(crate) struct PipeCarry {
     pub(crate) at: u64,
 }
 
+#[cfg(target_os = "linux")]
 impl Carry {
     /// For a plan that is about to wait for its socket: gives a pipe or a buffer back if others may need it. What was in
     /// it is still in the file. Whether it did.

@@ -18,5 +18,5 @@ pub(crate) fn file_end(file: FileRef<'_>) -> io::Result<Option<u64>> {
 #[cfg(windows)]
 pub(crate) fn file_end(file: FileRef<'_>) -> io::Result<Option<u64>> {
     let metadata = file.metadata()?;
-    Ok(metadata.is_file().then(|| metadata.len()))
+    Ok(metadata.is_file().then_some(metadata.len()))
 }

@@ -7,12 +7,11 @@
 //! Somebody may load it later: the kernel is looked at again each time so many sockets were not asked.
 
 use std::io;
-use std::os::fd::BorrowedFd;
 
 /// Why the kernel cannot encrypt what a socket sends.
 #[derive(Debug, thiserror::Error)]
 pub enum KtlsMissing {
-    /// This library was built without its feature `ktls`.
+    /// This library was built without its feature `ktls`, or for a system other than Linux.
     #[error("this program was built without kernel TLS")]
     NotBuilt,
     /// The kernel does not know the upper protocol `tls`.
@@ -25,37 +24,46 @@ pub enum KtlsMissing {
     Io(#[from] io::Error),
 }
 
-/// Whether the kernel can encrypt what a TCP socket sends. Without the feature `ktls` it is not asked.
-///
-/// # Errors
-/// [`KtlsMissing::NotBuilt`].
-#[cfg(not(feature = "ktls"))]
-#[doc(alias = "kTLS")]
-pub fn ktls_available() -> Result<(), KtlsMissing> {
-    Err(KtlsMissing::NotBuilt)
+#[cfg(all(target_os = "linux", feature = "ktls"))]
+pub(crate) use probe::encrypts;
+#[cfg(all(target_os = "linux", feature = "ktls"))]
+pub use probe::ktls_available;
+#[cfg(not(all(target_os = "linux", feature = "ktls")))]
+pub(crate) use unasked::encrypts;
+#[cfg(not(all(target_os = "linux", feature = "ktls")))]
+pub use unasked::ktls_available;
+
+/// Without the feature, and on systems other than Linux, nobody is asked.
+#[cfg(not(all(target_os = "linux", feature = "ktls")))]
+mod unasked {
+    use super::KtlsMissing;
+    use crate::SocketRef;
+
+    /// Whether the kernel can encrypt what a TCP socket sends: this program was not built to ask.
+    ///
+    /// # Errors
+    /// [`KtlsMissing::NotBuilt`], always.
+    #[doc(alias = "kTLS")]
+    pub fn ktls_available() -> Result<(), KtlsMissing> {
+        Err(KtlsMissing::NotBuilt)
+    }
+
+    /// Whether the kernel encrypts what a socket sends.
+    pub(crate) fn encrypts(_: SocketRef<'_>) -> bool {
+        false
+    }
 }
 
-#[cfg(feature = "ktls")]
-pub use self::probe::ktls_available;
-
-/// Whether the kernel encrypts what `socket` sends.
-#[cfg(not(feature = "ktls"))]
-pub(crate) fn encrypts(_socket: BorrowedFd<'_>) -> bool {
-    false
-}
-
-#[cfg(feature = "ktls")]
-pub(crate) use self::probe::encrypts;
-
-#[cfg(feature = "ktls")]
+#[cfg(all(target_os = "linux", feature = "ktls"))]
 mod probe {
-    use std::os::fd::AsFd;
+    use std::io;
+    use std::os::fd::{AsFd, BorrowedFd};
     use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
     use rustix::io::Errno;
     use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
 
-    use super::{BorrowedFd, KtlsMissing, io};
+    use super::KtlsMissing;
     use crate::sys::{SocketOption, set_socket_option, socket_option};
 
     const TLS: &[u8] = b"tls";
@@ -174,7 +182,7 @@ mod probe {
     }
 }
 
-#[cfg(all(test, feature = "ktls"))]
+#[cfg(all(test, target_os = "linux", feature = "ktls"))]
 mod tests {
     use std::os::fd::AsFd;
 

@@ -271,10 +271,14 @@ mod calls;
 pub mod caps;
 mod carry;
 mod channel;
+#[cfg(target_os = "linux")]
 mod completions;
+#[cfg(target_os = "linux")]
 mod copied_lately;
+#[cfg(target_os = "linux")]
 mod direct_file;
 mod drop_behind;
+#[cfg(target_os = "linux")]
 mod drop_pages;
 mod error;
 mod file_end;
@@ -282,9 +286,14 @@ mod file_range;
 mod group_commit;
 mod io_pool;
 mod ktls;
+#[cfg(target_os = "linux")]
 mod mapped_file;
+#[cfg(target_os = "linux")]
 mod mapped_range;
+#[cfg(not(target_os = "linux"))]
+mod missing;
 mod moved_stats;
+#[cfg(target_os = "linux")]
 mod offload;
 mod os;
 mod path;
@@ -292,6 +301,7 @@ mod patience;
 mod piece;
 mod pipes;
 mod pool;
+#[cfg(target_os = "linux")]
 mod preallocate;
 #[cfg(target_os = "linux")]
 mod probe;
@@ -302,6 +312,7 @@ pub mod route;
 mod send_plan;
 mod splice;
 mod stats;
+#[cfg(target_os = "linux")]
 mod steady_map;
 mod sys;
 mod thresholds;
@@ -310,7 +321,7 @@ mod tokio;
 mod transfer;
 mod transfer_from;
 mod transferred;
-#[cfg(feature = "uring")]
+#[cfg(all(target_os = "linux", feature = "uring"))]
 mod uring;
 mod uring_stats;
 mod writeback;
@@ -324,9 +335,12 @@ pub use calls::{Calls, OsCalls};
 #[cfg(feature = "tokio")]
 pub use channel::transfer_to;
 pub use channel::transfer_to_blocking;
+#[cfg(target_os = "linux")]
 pub use completions::{Completion, Completions};
+#[cfg(target_os = "linux")]
 pub use direct_file::DirectFile;
 pub use drop_behind::{DropBehind, DropBehindOptions, DropBehindStats};
+#[cfg(target_os = "linux")]
 pub use drop_pages::{drop_pages, drop_pages_blocking};
 pub use error::SendError;
 pub use file_range::FileRange;
@@ -335,8 +349,12 @@ pub use group_commit::{
 };
 pub use io_pool::{IoPool, PoolFull};
 pub use ktls::{KtlsMissing, ktls_available};
+#[cfg(target_os = "linux")]
 pub use mapped_file::{MapAccess, MapAdvice, MappedFile};
+#[cfg(target_os = "linux")]
 pub use mapped_range::MappedRange;
+#[cfg(not(target_os = "linux"))]
+pub(crate) use missing::Completions;
 pub use moved_stats::MovedCounts;
 pub use os::{AsSocket, FileRef, SocketRef};
 pub use piece::Piece;
@@ -344,6 +362,7 @@ pub use pipes::{PipeOptions, PipePool, PipeUsage};
 #[cfg(feature = "tokio")]
 pub use pool::Evicted;
 pub use pool::{BufferPool, DirectBuffer, Exhausted, PoolOptions, PoolUsage};
+#[cfg(target_os = "linux")]
 pub use preallocate::{Length, Reserved, preallocate, punch_hole};
 #[cfg(target_os = "linux")]
 pub use probe::{set_receive_low_water, try_map};
@@ -355,9 +374,11 @@ pub use route::Route;
 pub use send_plan::SendPlan;
 pub use splice::Splice;
 pub use stats::{RouteCounts, Sent, Stats, StatsSnapshot, ZerocopyCounts};
+#[cfg(target_os = "linux")]
 pub use steady_map::SteadyMap;
+#[cfg(target_os = "linux")]
 pub use sys::SteadyFile;
-#[cfg(feature = "uring")]
+#[cfg(all(target_os = "linux", feature = "uring"))]
 pub use sys::{RING_BUFFERS_MAX, Ring, RingBuffer};
 pub use thresholds::{STEPS_MAX, Step, Thresholds, ThresholdsError};
 pub use transfer::{Transfer, TransferOptions};

@@ -83,12 +83,6 @@ impl Transfer {
         let taken = (0..MESSAGES_MAX).take_while(|_| self.calls().completion(socket).is_ok()).count();
         had_completions || taken > 0
     }
-
-    /// Elsewhere sockets have no error queue.
-    #[cfg(not(target_os = "linux"))]
-    pub(crate) fn clear_error_queue(&self, _: SocketRef<'_>) -> bool {
-        false
-    }
 }
 
 #[cfg(test)]

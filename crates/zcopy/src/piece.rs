@@ -2,7 +2,9 @@
 
 use bytes::Bytes;
 
-use crate::{FileRange, MappedRange};
+use crate::FileRange;
+#[cfg(target_os = "linux")]
+use crate::MappedRange;
 
 /// Bytes in memory, bytes in a file, or bytes in a map of one.
 #[derive(Debug, Clone)]
@@ -13,6 +15,7 @@ pub enum Piece {
     File(FileRange),
     /// Bytes that lie in a mapped file. They are sent from the map, always: no byte of them is loaded by this process, so
     /// a file that shrinks is an error and no signal.
+    #[cfg(target_os = "linux")]
     Mapped(MappedRange),
 }
 
@@ -22,6 +25,7 @@ impl Piece {
         match self {
             Self::Bytes(bytes) => bytes.len() as u64,
             Self::File(range) => range.len(),
+            #[cfg(target_os = "linux")]
             Self::Mapped(range) => range.len() as u64,
         }
     }
@@ -32,6 +36,7 @@ impl Piece {
         match self {
             Self::Bytes(bytes) => Self::Bytes(bytes.slice(..short.min(bytes.len()))),
             Self::File(range) => Self::File(range.part(0, len)),
+            #[cfg(target_os = "linux")]
             Self::Mapped(range) => Self::Mapped(range.part(0, short)),
         }
     }
@@ -41,6 +46,7 @@ impl Piece {
         match self {
             Self::Bytes(_) => None,
             Self::File(range) => Some(range.clone()),
+            #[cfg(target_os = "linux")]
             Self::Mapped(range) => Some(range.file_range()),
         }
     }
@@ -63,6 +69,7 @@ impl From<FileRange> for Piece {
     }
 }
 
+#[cfg(target_os = "linux")]
 impl From<MappedRange> for Piece {
     fn from(range: MappedRange) -> Self {
         Self::Mapped(range)

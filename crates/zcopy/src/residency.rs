@@ -21,11 +21,6 @@
 use std::fs::File;
 use std::io;
 
-#[cfg(target_os = "linux")]
-use rustix::fs::{OFlags, fcntl_getfl, fstat};
-#[cfg(target_os = "linux")]
-use rustix::process::geteuid;
-
 use crate::os::{self, FileRef};
 use crate::sys;
 
@@ -130,14 +125,8 @@ fn by_cachestat(file: FileRef<'_>, offset: u64, len: u64) -> Option<bool> {
 
 /// The same.
 fn by_mincore(rungs: Rungs, file: FileRef<'_>, offset: u64, len: u64) -> Option<bool> {
-    let worth_asking = rungs.mincore && len <= MINCORE_MAX && is_ours(file);
+    let worth_asking = rungs.mincore && len <= MINCORE_MAX && os::is_ours(file);
     worth_asking.then(|| sys::all_in_core(file, offset, len).ok()).flatten()
-}
-
-/// Whether the kernel tells this process the truth about the file's pages.
-fn is_ours(file: FileRef<'_>) -> bool {
-    fstat(file).is_ok_and(|stat| stat.st_uid == geteuid().as_raw())
-        || fcntl_getfl(file).is_ok_and(|flags| flags.contains(OFlags::RDWR))
 }
 
 /// Probes one byte every [`PROBE_EVERY`] bytes, and the last.
@@ -163,6 +152,6 @@ fn probe(file: FileRef<'_>, at: u64) -> Residency {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, target_os = "linux"))]
 #[path = "residency_tests.rs"]
 mod tests;

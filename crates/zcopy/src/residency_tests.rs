@@ -3,7 +3,8 @@
 use std::io::Write;
 use std::num::NonZeroU64;
 
-use rustix::fs::{Advice, fadvise};
+use rustix::fs::{Advice, fadvise, fstat};
+use rustix::process::geteuid;
 
 use std::os::fd::AsFd;
 
@@ -110,9 +111,9 @@ fn mincore_is_not_asked_about_a_file_of_somebody_else() {
     let somebodys = File::open("/proc/1/status").or_else(|_| File::open("/proc/version")).expect("a file");
     if fstat(&somebodys).expect("its owner").st_uid == geteuid().as_raw() {
         eprintln!("this process owns every file there is; asserting that it may ask about its own");
-        assert!(is_ours(hot_file().as_fd()));
+        assert!(os::is_ours(hot_file().as_fd()));
     } else {
-        assert!(!is_ours(somebodys.as_fd()));
+        assert!(!os::is_ours(somebodys.as_fd()));
     }
 }
 

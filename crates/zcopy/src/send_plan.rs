@@ -16,7 +16,7 @@ use smallvec::SmallVec;
 
 use crate::carry::Carry;
 use crate::route::{RouteSet, SocketKind};
-use crate::{FileRange, MappedRange, Piece};
+use crate::{FileRange, Piece};
 
 /// How many pieces fit without heap memory: a header, a range, a trailer.
 const INLINE_PIECES: usize = 3;
@@ -157,7 +157,8 @@ impl SendPlan {
     /// assert_eq!(plan.total(), 100 + 96, "a part ends where the map does");
     /// # Ok::<(), std::io::Error>(())
     /// ```
-    pub fn push_mapped(&mut self, range: MappedRange) {
+    #[cfg(target_os = "linux")]
+    pub fn push_mapped(&mut self, range: crate::MappedRange) {
         self.push(Piece::Mapped(range));
     }
 

@@ -2,7 +2,10 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+#[cfg(target_os = "linux")]
 use crate::copied_lately::CopiedLately;
+#[cfg(not(target_os = "linux"))]
+use crate::missing::CopiedLately;
 use crate::moved_stats::{MovedCounts, MovedStats};
 use crate::route::Why;
 use crate::uring_stats::{UringCounts, UringStats};
@@ -196,7 +199,7 @@ impl Stats {
         }
     }
 
-    #[cfg(feature = "uring")]
+    #[cfg(all(target_os = "linux", feature = "uring"))]
     pub(crate) fn uring(&self) -> &UringStats {
         &self.uring
     }
@@ -263,6 +266,19 @@ impl Stats {
         add(&self.let_go, 1);
     }
 
+    /// Whether the kernel has copied after all of late.
+    pub(crate) fn copied_lately(&self) -> &CopiedLately {
+        &self.copied_lately
+    }
+
+    #[cfg(feature = "tokio")]
+    pub(crate) fn turn(&self) {
+        add(&self.turns, 1);
+    }
+}
+
+#[cfg(target_os = "linux")]
+impl Stats {
     pub(crate) fn zerocopy_send(&self, sent: &mut Sent) {
         sent.zerocopy.sends += 1;
         add(&self.zerocopy.sends, 1);
@@ -277,16 +293,6 @@ impl Stats {
         add(&self.zerocopy.completions, done.completed);
         add(&self.zerocopy.copied, done.copied);
         self.copied_lately.note(done);
-    }
-
-    /// Whether the kernel has copied after all of late.
-    pub(crate) fn copied_lately(&self) -> &CopiedLately {
-        &self.copied_lately
-    }
-
-    #[cfg(feature = "tokio")]
-    pub(crate) fn turn(&self) {
-        add(&self.turns, 1);
     }
 }
 

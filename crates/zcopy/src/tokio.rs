@@ -10,8 +10,8 @@ use tokio::net::TcpStream;
 
 use crate::ahead::Stretch;
 use crate::carry::Carry;
-use crate::offload::Offload;
 use crate::os::{AsSocket, socket_ref};
+use crate::path::Offload;
 use crate::path::{Known, Outcome};
 use crate::patience::Fruitless;
 use crate::route::choose;
@@ -215,10 +215,8 @@ impl Transfer {
             return;
         }
         let refused = self.not_to_be_had().union(plan.refused());
-        let wanted = plan.ahead().0.iter().any(|piece| match piece {
-            Piece::File(range) => choose(policy, plan.socket(), range.len(), refused).0 == ROUTE,
-            Piece::Bytes(_) | Piece::Mapped(_) => false,
-        });
+        let goes_so = |range: &FileRange| choose(policy, plan.socket(), range.len(), refused).0 == ROUTE;
+        let wanted = plan.ahead().0.iter().any(|piece| matches!(piece, Piece::File(range) if goes_so(range)));
         if wanted {
             self.stats().refusal(ROUTE);
             plan.refused_mut().insert(ROUTE);

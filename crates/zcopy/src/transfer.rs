@@ -5,14 +5,14 @@ use std::sync::Arc;
 use crate::batch::{self, Next};
 use crate::calls::{Calls, OsCalls};
 use crate::caps::{self, Caps, Refusal};
-use crate::carry::Carry;
-use crate::offload::Offload;
 use crate::os::SocketRef;
 use crate::path::{self, Bench, Known, Outcome, Tools};
 use crate::pipes::{PipeOptions, PipePool};
-use crate::route::{Policy, Route, RouteSet, Why};
+use crate::route::{Policy, Route, RouteSet};
 use crate::stats::{Sent, Stats};
 use crate::{BufferPool, IoPool, SendError, SendPlan, Thresholds};
+#[cfg(target_os = "linux")]
+use crate::{carry::Carry, offload::Offload};
 
 /// How a [`Transfer`] sends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,7 +73,7 @@ struct Shared {
     tools: Tools,
     #[cfg(feature = "tokio")]
     streams: crate::ahead::Streams,
-    #[cfg(feature = "uring")]
+    #[cfg(all(target_os = "linux", feature = "uring"))]
     uring: crate::uring::Uring,
 }
 
@@ -103,7 +103,7 @@ impl Transfer {
             tools,
             #[cfg(feature = "tokio")]
             streams: crate::ahead::Streams::default(),
-            #[cfg(feature = "uring")]
+            #[cfg(all(target_os = "linux", feature = "uring"))]
             uring: crate::uring::Uring::default(),
         };
         Self { shared: Arc::new(shared) }
@@ -116,7 +116,7 @@ impl Transfer {
 
     /// What was sent, by which way, and what got in the way.
     pub fn stats(&self) -> &Stats {
-        #[cfg(feature = "uring")]
+        #[cfg(all(target_os = "linux", feature = "uring"))]
         self.shared.uring.reap(&self.shared.stats);
         &self.shared.stats
     }
@@ -180,6 +180,7 @@ impl Transfer {
     }
 
     /// Does what a step said comes first, waiting as long as that takes. The result is the plan's carry.
+    #[cfg(target_os = "linux")]
     pub(crate) fn do_first(&self, offload: Offload) -> Carry {
         let shared = &*self.shared;
         match offload {
@@ -208,7 +209,7 @@ impl Transfer {
             buffers: &shared.buffers,
             stats: &shared.stats,
             tools: &shared.tools,
-            #[cfg(feature = "uring")]
+            #[cfg(all(target_os = "linux", feature = "uring"))]
             uring: &shared.uring,
             socket,
             look_bytes: u64::from(options.look_bytes),
@@ -235,10 +236,11 @@ impl Transfer {
                 }
                 outcome
             }
+            #[cfg(target_os = "linux")]
             Next::Mapped(part) => {
                 let outcome = path::mmap::send_mapped(&bench, plan, &part, known, sent)?;
                 if matches!(outcome, Outcome::Sent(1..)) {
-                    sent.last_route = Some((Route::Mmap, Why::Mapped));
+                    sent.last_route = Some((Route::Mmap, crate::route::Why::Mapped));
                 }
                 outcome
             }

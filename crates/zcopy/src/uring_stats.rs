@@ -47,7 +47,7 @@ impl UringStats {
     }
 }
 
-#[cfg(feature = "uring")]
+#[cfg(all(target_os = "linux", feature = "uring"))]
 impl UringStats {
     pub(crate) fn operation(&self) {
         self.operations.fetch_add(1, Ordering::Relaxed);

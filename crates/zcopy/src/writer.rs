@@ -32,6 +32,7 @@ fn next(plan: &SendPlan) -> Option<Portion> {
         }
         Piece::File(range) => Portion::File(range.part(skip, PORTION_BYTES)),
         // Read from the file, not loaded from the map, which may shrink.
+        #[cfg(target_os = "linux")]
         Piece::Mapped(range) => Portion::File(range.file_range().part(skip, PORTION_BYTES)),
     })
 }

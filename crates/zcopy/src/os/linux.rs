@@ -6,9 +6,10 @@ use std::num::NonZeroU64;
 use std::os::fd::BorrowedFd;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fs::{Advice, OFlags, fadvise, fcntl_getfl};
+use rustix::fs::{Advice, OFlags, fadvise, fcntl_getfl, fstat};
 use rustix::io::{Errno, ReadWriteFlags, preadv2};
 use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags};
+use rustix::process::geteuid;
 
 /// Bytes of one call to `/dev/null`.
 const NULL_STEP: u64 = 1 << 20;
@@ -102,6 +103,12 @@ fn ready(socket: BorrowedFd<'_>, until: PollFlags, limit: Option<&Timespec>) -> 
             }
         }
     }
+}
+
+/// Whether the kernel tells this process the truth about which of the file's pages it holds.
+pub(crate) fn is_ours(file: BorrowedFd<'_>) -> bool {
+    fstat(file).is_ok_and(|stat| stat.st_uid == geteuid().as_raw())
+        || fcntl_getfl(file).is_ok_and(|flags| flags.contains(OFlags::RDWR))
 }
 
 /// Starts reading a range into the page cache. Advice only: whoever does not take it still reads later.

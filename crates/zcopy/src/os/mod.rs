@@ -1,5 +1,22 @@
 //! What differs between systems, under the same names: Linux has every route; elsewhere there is the copy, over what the
 //! standard library and `socket2` offer.
+//!
+//! | | Linux | other unix systems | Windows |
+//! |---|---|---|---|
+//! | plans, transfers both ways, receivers, relays, pools, group commit | yes | yes | yes |
+//! | route `copy` | `sendmsg`, with `MSG_MORE` | `sendmsg` | `WSASend` |
+//! | the other seven routes, as names, in thresholds and in counters | yes | yes | yes |
+//! | the same, taken | as the kernel allows | refused: copied | refused: copied |
+//! | reading and writing at an offset | `pread`, `pwrite` | the same | moves the file's own position |
+//! | reading without waiting, `residency` | yes | refused, `Unknown` | refused, `Unknown` |
+//! | `send_blocking` on a non-blocking socket that is full | waits | `WouldBlock` | `WouldBlock` |
+//! | touching pages without reading them, `start_writeback`, `cached_pages` | yes | refused | refused |
+//! | `ktls_available` | asked (feature `ktls`) | `NotBuilt` | `NotBuilt` |
+//! | maps, `Piece::Mapped`, `SteadyFile`, `DirectFile`, `Ring`, completions | yes | not there | not there |
+//! | `preallocate`, `punch_hole`, `drop_pages`, `set_receive_low_water` | yes | not there | not there |
+//!
+//! What is not there has no module (`lib.rs` and `path/mod.rs` say which); what shared code asks of such a module is in
+//! `missing.rs`, and in `sys/missing.rs` and `pipes/missing.rs` for calls and pipes.
 
 #[cfg(target_os = "linux")]
 mod linux;

@@ -3,28 +3,37 @@
 //! the caller does not allow it.
 
 pub(crate) mod copy;
+#[cfg(target_os = "linux")]
 pub(crate) mod direct;
+#[cfg(target_os = "linux")]
 mod ktls;
+#[cfg(target_os = "linux")]
 mod mapped;
+#[cfg(target_os = "linux")]
 pub(crate) mod mmap;
 pub(crate) mod sendfile;
+#[cfg(target_os = "linux")]
 mod shortage;
 pub(crate) mod splice;
 mod tools;
-#[cfg(feature = "uring")]
+#[cfg(all(target_os = "linux", feature = "uring"))]
 pub(crate) mod uring;
+#[cfg(target_os = "linux")]
 mod zerocopy;
 
 use std::io;
 
 use crate::calls::Calls;
 use crate::carry::Carry;
-use crate::offload::Offload;
 use crate::os::{SocketRef, file_ref};
 use crate::send_plan::Cork;
 use crate::stats::{Sent, Stats};
 use crate::{BufferPool, FileRange, Piece, Route, SendError, SendPlan, route};
 
+#[cfg(not(target_os = "linux"))]
+pub(crate) use crate::missing::Offload;
+#[cfg(target_os = "linux")]
+pub(crate) use crate::offload::Offload;
 pub(crate) use tools::Tools;
 
 /// What came of one attempt.
@@ -41,6 +50,7 @@ pub(crate) enum Outcome {
     /// `range`, which ends at byte `upto` of the plan, is not in the page cache; nothing was sent.
     Cold { range: FileRange, upto: u64 },
     /// Work that waits for a disk comes first. Its result belongs into the plan's carry; nothing was sent.
+    #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "no route there has any"))]
     Offload(Offload),
     /// The kernel refused the route; nothing was sent.
     Refused { route: Route, error: io::Error },
@@ -52,7 +62,7 @@ pub(crate) struct Bench<'a> {
     pub(crate) buffers: &'a BufferPool,
     pub(crate) stats: &'a Stats,
     pub(crate) tools: &'a Tools,
-    #[cfg(feature = "uring")]
+    #[cfg(all(target_os = "linux", feature = "uring"))]
     pub(crate) uring: &'a crate::uring::Uring,
     pub(crate) socket: SocketRef<'a>,
     /// How much of a file is looked at in one go to tell whether it is cold.
@@ -70,12 +80,16 @@ pub(crate) fn send(
 ) -> Result<Outcome, SendError> {
     match route {
         Route::Sendfile => sendfile::send(bench, plan, range, known, sent),
+        #[cfg(target_os = "linux")]
         Route::Mmap => mmap::send(bench, plan, range, known, sent),
+        #[cfg(target_os = "linux")]
         Route::Zerocopy => zerocopy::send(bench, plan, range, known, sent),
+        #[cfg(target_os = "linux")]
         Route::Ktls => ktls::send(bench, plan, range, known, sent),
         Route::Splice => splice::send(bench, plan, range, known, sent),
+        #[cfg(target_os = "linux")]
         Route::Direct => direct::send(bench, plan, range, sent),
-        #[cfg(feature = "uring")]
+        #[cfg(all(target_os = "linux", feature = "uring"))]
         Route::Uring => uring::send(bench, plan, range, known, sent),
         _ => Ok(Outcome::Refused { route, error: io::ErrorKind::Unsupported.into() }),
     }
@@ -110,7 +124,7 @@ impl Known {
     }
 
     /// Whether the sender may wait for whatever it is.
-    #[cfg(feature = "uring")]
+    #[cfg(all(target_os = "linux", feature = "uring"))]
     fn may_always_wait(self) -> bool {
         self.may_wait_upto == u64::MAX
     }

@@ -88,6 +88,7 @@ impl PipePool {
     }
 
     /// Whether more than half of the pipes that there may be are out.
+    #[cfg(target_os = "linux")]
     pub(crate) fn is_scarce(&self) -> bool {
         self.store.state.lock().usage.in_use > self.store.options.pipes_max / 2
     }

@@ -81,6 +81,7 @@ impl BufferPool {
     }
 
     /// Whether more than half of the bytes that there may be are out.
+    #[cfg(target_os = "linux")]
     pub(crate) fn is_scarce(&self) -> bool {
         self.usage().in_use_bytes > self.options().max_bytes / 2
     }
