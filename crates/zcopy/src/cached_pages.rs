@@ -6,7 +6,7 @@ use std::io;
 use crate::{os, sys};
 
 /// Pages of `len` bytes of `file` from `offset` that are in the page cache; those whose read is still under way are
-/// counted as well. [`residency`](crate::residency) answers the question behind it on every kernel; this one tells
+/// counted as well. [`residency()`](crate::residency()) answers the question behind it on every kernel; this one tells
 /// whether the kernel has the call at all. `cachestat(2)`, <https://man7.org/linux/man-pages/man2/cachestat.2.html>.
 ///
 /// # Errors

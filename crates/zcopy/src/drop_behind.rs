@@ -13,7 +13,7 @@
 //! the last of them. What was resident when it came was brought in by others, and stays. Pages that are still in a
 //! socket's buffer cannot be dropped, hence the lag.
 //!
-//! Pure: told what happened, it answers with ranges; whoever asks drops them ([`drop_pages`](crate::drop_pages)). One
+//! Pure: told what happened, it answers with ranges; whoever asks drops them ([`drop_pages()`](crate::drop_pages())). One
 //! for each reader. It costs a few comparisons a send, and memory for [`ranges_max`](DropBehindOptions::ranges_max)
 //! ranges, each of which keeps its file open.
 
@@ -50,7 +50,7 @@ impl Default for DropBehindOptions {
 ///
 /// How to use it, in whatever sends ranges: [`was_cold`](Self::was_cold) with the window each time one has to be read
 /// ahead, *before* that; [`sent`](Self::sent) with each range that went out, and the ranges that it answers to
-/// [`drop_pages`](crate::drop_pages); [`finish`](Self::finish) when the reader goes, and the same with its answer.
+/// [`drop_pages()`](crate::drop_pages()); [`finish`](Self::finish) when the reader goes, and the same with its answer.
 ///
 /// Where a cold stretch begins or ends within a folio, that one stays. Where one ends, up to
 /// [`read_ahead_bytes`](DropBehindOptions::read_ahead_bytes) of what follows may be dropped though it was resident
@@ -214,9 +214,12 @@ impl DropBehind {
         ours
     }
 
+    /// Joins what follows: pages that are dropped piece by piece keep the folios that the pieces share. What was sent twice in
+    /// between, a batch that did not fit, only makes it due a little later.
     fn push_behind(&mut self, range: FileRange, end: u64) {
+        let step = self.options.step_bytes;
         match self.behind.back_mut() {
-            Some(last) if follows(&last.range, &range) && last.end + range.len() == end => {
+            Some(last) if follows(&last.range, &range) && end - (last.end + range.len()) <= step => {
                 last.range = union(&last.range, &range);
                 last.end = end;
             }

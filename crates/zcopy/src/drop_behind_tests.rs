@@ -50,6 +50,17 @@ fn a_window_told_again_while_it_is_sent_is_no_colder() {
     assert_eq!(behind.stats().cold_bytes, 120 * PAGES);
 }
 
+/// As a fetch does, whose last batch did not fit.
+#[test]
+fn ranges_that_overlap_a_little_are_dropped_as_one() {
+    let (file, mut behind) = (file(), DropBehind::new(DropBehindOptions { step_bytes: 8 * PAGES, ..TINY }));
+    behind.was_cold(&pages(&file, 0, 100));
+    let dropped: Vec<_> =
+        (0..30).flat_map(|step| in_pages(&behind.sent(&pages(&file, step * 3, 4)))).collect();
+    assert!(dropped.len() >= 5, "{dropped:?}");
+    assert!(dropped.iter().all(|(from, count)| from % 8 == 0 && count % 8 == 0), "{dropped:?}");
+}
+
 #[test]
 fn what_was_cold_is_dropped_when_the_lag_has_passed() {
     let (file, mut behind) = (file(), DropBehind::new(TINY));

@@ -32,7 +32,7 @@
 //! # fn main() {}
 //! ```
 //!
-//! Without a runtime it is [`transfer_to_blocking`]; the other direction is [`transfer_from`] and
+//! Without a runtime it is [`transfer_to_blocking`]; the other direction is [`transfer_from()`] and
 //! [`transfer_from_blocking`].
 //!
 //! # What is saved
@@ -119,7 +119,7 @@
 //!   ```
 //!
 //!   `mmap`, `zerocopy`, `uring` and `direct` are taken only where a ladder or [`TransferOptions::route`] names them.
-//! * **Residency.** On tokio a range that is not in the page cache ([`residency`]) is read ahead on the [`IoPool`] first, and
+//! * **Residency.** On tokio a range that is not in the page cache ([`residency()`]) is read ahead on the [`IoPool`] first, and
 //!   sent then. A non-blocking socket does not make `sendfile` non-blocking: a cold MiB held its thread for 3.5 ms.
 //! * **Refusals.** `ENOSYS`, `EPERM`, `EINVAL`, `EOPNOTSUPP` are never the caller's: another route takes over, the refusal is
 //!   counted ([`Stats`]) and remembered, for the plan or for good ([`caps`]).
@@ -214,13 +214,13 @@
 //! | send one range of a file | [`transfer_to`], [`transfer_to_blocking`], [`Transfer::try_transfer_to`] |
 //! | send headers and ranges together | [`SendPlan`], [`FileRange`], [`Transfer::send`], [`Transfer::send_blocking`] |
 //! | send to a TLS stream or any writer | [`Transfer::write_to`], [`Transfer::write_to_blocking`] |
-//! | receive a file | [`transfer_from`], [`transfer_from_blocking`] |
+//! | receive a file | [`transfer_from()`], [`transfer_from_blocking`] |
 //! | receive length-prefixed frames | [`Receiver`] |
 //! | proxy a socket to a socket | [`Relay`] |
 //! | map a file, to send or to load | [`MappedFile`]; [`SteadyMap`] of a [`SteadyFile`] |
 //! | have aligned, pooled memory | [`DirectBuffer`], [`BufferPool`] |
-//! | know what is in the page cache, bring it there, let it go | [`residency`], [`IoPool`], [`DropBehind`], [`drop_pages`] |
-//! | reserve blocks, share syncs | [`preallocate`], [`GroupCommit`] |
+//! | know what is in the page cache, bring it there, let it go | [`residency()`], [`IoPool`], [`DropBehind`], [`drop_pages()`] |
+//! | reserve blocks, share syncs | [`preallocate()`], [`GroupCommit`] |
 //! | see what happened | [`Transferred`], [`Sent`], [`Stats`] |
 //! | fail system calls in a test | [`Calls`], [`Transfer::with_calls`] |
 //!
@@ -231,7 +231,7 @@
 //! | plans, transfers both ways, receivers, relays, pools, thresholds | yes | yes |
 //! | routes | all eight, each probed by use and never by version | `copy` |
 //! | `auto` and forced routes | as above | everything is copied, and [`route::Why`] says so |
-//! | [`residency`] | `cachestat`, else `mincore`, else probes | [`Residency::Unknown`] |
+//! | [`residency()`] | `cachestat`, else `mincore`, else probes | [`Residency::Unknown`] |
 //! | maps, `preallocate`, `drop_pages`, completions | yes | not there |
 //!
 //! # Features

@@ -49,7 +49,7 @@ pub enum MapAdvice {
     #[doc(alias = "load")]
     WillNeed,
     /// Not for a while: let go of the page table entries. The page cache keeps its pages, see
-    /// [`drop_pages`](crate::drop_pages).
+    /// [`drop_pages()`](crate::drop_pages()).
     DontNeed,
 }
 
@@ -60,7 +60,7 @@ pub enum MapAdvice {
 ///
 /// # Blocking
 /// The first access to a page that is not in the page cache waits for the disk, inside of whatever system call makes it,
-/// and no flag on a socket changes that. Ask [`residency`](crate::residency) first, or send from a thread that may wait.
+/// and no flag on a socket changes that. Ask [`residency()`](crate::residency()) first, or send from a thread that may wait.
 ///
 /// ```
 /// use std::{fs::File, io::{Read, Write}, os::unix::net::UnixStream, sync::Arc};

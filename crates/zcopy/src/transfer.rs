@@ -122,7 +122,7 @@ impl Transfer {
     }
 
     /// Routes that are given up: those that this kernel refused for good, and those that many files or sockets in a row
-    /// could not take part in, which are tried again later (see [`caps`](crate::caps)).
+    /// could not take part in, which are tried again later (see [`caps`]).
     pub fn refused(&self) -> RouteSet {
         self.shared.caps.refused()
     }

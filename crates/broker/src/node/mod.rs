@@ -208,12 +208,11 @@ fn transfer_options(config: &BrokerConfig) -> TransferOptions {
     if let Some(problem) = problem {
         warn!(%problem, "measured thresholds that cannot be used; `pagewire lab calibrate` writes them anew");
     }
-    match config.transfer_route {
-        Some(route) => info!(%route, "record bytes go by one route"),
-        None => {
-            let steps = thresholds.to_string().trim_end().replace('\n', ", ");
-            info!(?origin, %steps, "record bytes go by size");
-        }
+    if let Some(route) = config.transfer_route {
+        info!(%route, "record bytes go by one route");
+    } else {
+        let steps = thresholds.to_string().trim_end().replace('\n', ", ");
+        info!(?origin, %steps, "record bytes go by size");
     }
     TransferOptions {
         route: config.transfer_route,

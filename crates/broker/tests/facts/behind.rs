@@ -14,8 +14,9 @@ use crate::harness::{Broker, FetchAt, Fetched, batch, values_of};
 const MIB: u64 = 1 << 20;
 /// Records of about a MiB.
 const RECORDS: i64 = 64;
-/// The lag behind the consumer, what the kernel reads ahead on its own, and folios that stay whole.
-const LEFT_MAX_MIB: u64 = 32;
+/// The lag behind the consumer, the last stretches of the file, which may be others' as well, and folios that the kernel does
+/// not let go of at the time.
+const LEFT_MAX_MIB: u64 = 52;
 const LIMIT: Duration = Duration::from_secs(30);
 
 fn segment(broker: &Broker) -> PathBuf {

@@ -1,6 +1,6 @@
 //! `lab routes`: which way from a file to a socket is cheapest, here?
 //!
-//! [`matrix`](Matrix) says what is measured, [`run`] measures it round by round, each cell gives one
+//! [`matrix`](Matrix) says what is measured, [`run()`] measures it round by round, each cell gives one
 //! [`RouteCell`](crate::record::RouteCell).
 
 mod aliased;

@@ -99,7 +99,7 @@ mod tests {
     #[test]
     fn a_line_without_an_end_is_not_kept_for_ever() {
         let (reader, mut writer) = std::io::pipe().unwrap();
-        let writing = std::thread::spawn(move || writer.write_all(&[b'x'; LINE_BYTES_MAX + READ_BYTES]));
+        let writing = std::thread::spawn(move || writer.write_all(&vec![b'x'; LINE_BYTES_MAX + READ_BYTES]));
         let mut answers = Answers::of(reader);
         assert!(answers.next(LONG, &going_on).unwrap_err().to_string().contains("without an end"));
         drop(answers);
