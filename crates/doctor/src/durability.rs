@@ -276,7 +276,7 @@ mod tests {
         };
         let (back, through) = (block("sda", Some("write back")), block("sdb", Some("write through")));
         assert_eq!(Cache::of(&[through.clone(), back.clone()]), Cache::Volatile);
-        assert_eq!(Cache::of(&[through.clone()]), Cache::Through);
+        assert_eq!(Cache::of(std::slice::from_ref(&through)), Cache::Through);
         for other in [block("loop0", Some("write through")), block("sdc", None)] {
             assert_eq!(Cache::of(&[back.clone(), other]), Cache::Untold);
         }

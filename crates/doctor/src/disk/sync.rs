@@ -135,10 +135,12 @@ mod tests {
         Times { count: 64, p50, p99, max: p99 }
     }
 
+    #[expect(clippy::unnecessary_wraps, reason = "as what is tested takes it")]
     fn real(time: Duration) -> Option<Least> {
         Some(Least { time, is_virtual: false })
     }
 
+    #[expect(clippy::unnecessary_wraps, reason = "as what is tested takes it")]
     fn guest(time: Duration) -> Option<Least> {
         Some(Least { time, is_virtual: true })
     }
