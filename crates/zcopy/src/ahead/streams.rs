@@ -110,7 +110,10 @@ mod tests {
         let (streams, io) = (Streams::default(), IoPool::new(1, 1000));
         // Busy, so that none of them is given up meanwhile.
         let (open, gate) = std::sync::mpsc::channel::<()>();
-        io.submit(move || drop(gate.recv())).expect("room");
+        io.submit(move || {
+            let _ = gate.recv();
+        })
+        .expect("room");
         let file = Arc::new(tempfile::tempfile_in(env!("CARGO_MANIFEST_DIR")).expect("a file"));
         for at in 0..2 * STREAMS_MAX as u64 {
             streams.go_on(&range(&file, at * 4096), &io);
