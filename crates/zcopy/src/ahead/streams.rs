@@ -41,15 +41,10 @@ impl Streams {
 
     /// Begins one of `range` on `io`, waiting in line for a thread. Whoever waits for it, or not.
     pub(crate) async fn begin(&self, range: &FileRange, io: &IoPool) -> Arc<Stretch> {
-        let file = Arc::clone(range.file());
-        let end = range.offset().saturating_add(range.len());
-        let stretch = Arc::new(Stretch::new(&file, range.offset(), end));
+        let job = Job::new(range);
+        let stretch = Arc::clone(&job.stretch);
         self.remember(&stretch);
-        let job = {
-            let stretch = Arc::clone(&stretch);
-            move || stretch.run(&file)
-        };
-        if !io.submit_in_line(job).await {
+        if !io.submit_in_line(move || job.stretch.run(&job.file)).await {
             stretch.fail(&io::Error::other("no thread could be started to read ahead"));
         }
         stretch
@@ -57,14 +52,14 @@ impl Streams {
 
     /// As [`begin`](Self::begin), if there is room in the queue now, and if it turns out that nobody else reads there.
     pub(crate) fn go_on(&self, range: &FileRange, io: &IoPool) {
-        let file = Arc::clone(range.file());
-        let stretch =
-            Arc::new(Stretch::new(&file, range.offset(), range.offset().saturating_add(range.len())));
-        let job = {
-            let stretch = Arc::clone(&stretch);
-            move || if stretch.is_alone(&file) { stretch.run(&file) } else { stretch.give_up() }
+        let job = Job::new(range);
+        let stretch = Arc::clone(&job.stretch);
+        let run = move || {
+            if job.stretch.is_alone(&job.file) {
+                job.stretch.run(&job.file);
+            }
         };
-        if io.submit(job).is_ok() {
+        if io.submit(run).is_ok() {
             self.remember(&stretch);
         }
     }
@@ -77,6 +72,26 @@ impl Streams {
         }
         stretches.push(Arc::clone(stretch));
         self.len.store(stretches.len(), Ordering::Relaxed);
+    }
+}
+
+/// The touching of a stretch. However it ends, run, refused or dropped by a pool that is emptied, nobody waits on for it.
+struct Job {
+    stretch: Arc<Stretch>,
+    file: Arc<File>,
+}
+
+impl Job {
+    fn new(range: &FileRange) -> Self {
+        let file = Arc::clone(range.file());
+        let end = range.offset().saturating_add(range.len());
+        Self { stretch: Arc::new(Stretch::new(&file, range.offset(), end)), file }
+    }
+}
+
+impl Drop for Job {
+    fn drop(&mut self) {
+        self.stretch.give_up_rest();
     }
 }
 
@@ -119,6 +134,24 @@ mod tests {
             streams.go_on(&range(&file, at * 4096), &io);
         }
         assert_eq!(streams.stretches.lock().len(), STREAMS_MAX);
+        drop(open);
+    }
+
+    #[tokio::test]
+    async fn one_whose_job_a_pool_drops_is_not_waited_for() {
+        let (streams, io) = (Streams::default(), IoPool::new(1, 4));
+        let (open, gate) = std::sync::mpsc::channel::<()>();
+        io.submit(move || {
+            let _ = gate.recv();
+        })
+        .expect("room");
+        while io.queued() > 0 {
+            tokio::task::yield_now().await;
+        }
+        let file = Arc::new(tempfile::tempfile_in(env!("CARGO_MANIFEST_DIR")).expect("a file"));
+        let stretch = streams.begin(&range(&file, 0), &io).await;
+        io.discard_queued();
+        assert!(!stretch.reached(1).await.expect("no error"));
         drop(open);
     }
 }

@@ -79,9 +79,11 @@ impl Stretch {
         is_longer && residency(file, behind, STEP_BYTES) != Residency::Resident
     }
 
-    /// It is left as it is.
-    pub(super) fn give_up(&self) {
-        self.end_early(Ended::GivenUp);
+    /// What is not touched yet is left as it is.
+    pub(super) fn give_up_rest(&self) {
+        if !self.is_done(self.end) && self.ended.lock().is_none() {
+            self.end_early(Ended::GivenUp);
+        }
     }
 
     /// Touches all of it, or up to the end of the file. For a thread that may wait.
@@ -183,7 +185,7 @@ mod tests {
     async fn one_that_is_given_up_is_no_error() {
         let file = file(10);
         let stretch = Stretch::new(&file, 0, 10);
-        stretch.give_up();
+        stretch.give_up_rest();
         assert!(!stretch.reached(10).await.expect("no error") && stretch.is_over());
     }
 

@@ -24,7 +24,6 @@ mod zerocopy;
 use std::io;
 
 use crate::calls::Calls;
-use crate::carry::Carry;
 use crate::os::{SocketRef, file_ref};
 use crate::send_plan::Cork;
 use crate::stats::{Sent, Stats};
@@ -96,7 +95,7 @@ pub(crate) fn send(
 }
 
 /// What is known about the page cache, up to which byte of the plan. It grows stale: [`forget`](Self::forget) it after
-/// a wait for the socket, which may take a peer any time.
+/// a long wait for the socket.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Known {
     /// File bytes before this one may be read even if that waits for a disk.
@@ -205,9 +204,6 @@ impl Bench<'_> {
             self.stats.partial_send();
         }
         plan.took(taken, offered);
-        if plan.is_done() {
-            *plan.carry_mut() = Carry::Nothing;
-        }
         if plan.is_done() && plan.cork() == Cork::In {
             // A socket that cannot be uncorked any more is broken, and says so at the next call.
             let _ = self.calls.cork(self.socket, false);
