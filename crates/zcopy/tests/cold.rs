@@ -47,7 +47,8 @@ async fn a_cold_range_is_offloaded_and_arrives_whole() {
         let cold = chill(&file, 3_000_000);
         let sent = send(&transfer, &mut plan).await;
         if cold {
-            assert!(sent.cold_offloads >= 1, "{route:?}: {sent:?}");
+            // A disk may be quick enough for reads that do not wait, which is how copy finds out.
+            assert!(route == Route::Copy || sent.cold_offloads >= 1, "{route:?}: {sent:?}");
             assert_eq!(transfer.stats().snapshot().cold_offloads, sent.cold_offloads);
         }
         assert_eq!(sent.by(route), 3_000_000);
@@ -60,12 +61,12 @@ async fn a_cold_range_is_offloaded_and_arrives_whole() {
 
 #[tokio::test]
 async fn a_cold_small_piece_is_offloaded_and_arrives_whole() {
+    // A disk may be quick enough for a read that does not wait, so the kernel of the test says what is cold.
+    let moody = Moody { reads_are_cold: true, ..Moody::default() };
+    let transfer = transfer_over(TransferOptions::default(), moody);
     let file = file_of(&pattern(100_000, 22));
-    let transfer = transfer(TransferOptions::default());
-    let cold = chill(&file, 100_000);
     let sent = send(&transfer, &mut framed(FileRange::new(file, 50_000, 3_000))).await;
-    assert_eq!((sent.by(Route::Copy), sent.memory_bytes), (3_000, 29));
-    assert!(!cold || sent.cold_offloads == 1, "{sent:?}");
+    assert_eq!((sent.by(Route::Copy), sent.memory_bytes, sent.cold_offloads), (3_000, 29, 1), "{sent:?}");
 }
 
 #[tokio::test]
