@@ -18,7 +18,7 @@ use crate::output::{ClosedPipe, complain};
 #[error("{0}")]
 struct Usage(String);
 
-/// Ctrl-C or SIGTERM ended the work early; what there was has been printed.
+/// Ctrl-C, SIGTERM or SIGHUP ended the work early; what there was has been printed.
 #[derive(Debug, thiserror::Error)]
 #[error("stopped")]
 struct Stopped;

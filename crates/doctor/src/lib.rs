@@ -30,7 +30,7 @@ mod privilege;
 mod read;
 mod run;
 mod transfer;
-mod words;
+pub mod words;
 
 pub use bounded::within;
 pub use finding::{Finding, Group, State};

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// Bytes with a fitting unit.
-pub(crate) fn bytes(number: u64) -> String {
+pub fn bytes(number: u64) -> String {
     const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
     if number < 1024 {
         return format!("{number} B");

@@ -211,6 +211,16 @@ pub struct ProofLine {
     pub kernel_word: Option<KernelWord>,
 }
 
+impl ProofLine {
+    /// What [`how`](Self::how) says where no witness could tell.
+    pub(crate) const BY_PATH: &str = "path";
+
+    /// Whether the copies were measured, rather than follow from the path.
+    pub(crate) fn is_measured(&self) -> bool {
+        self.how.as_deref().is_some_and(|how| how != Self::BY_PATH)
+    }
+}
+
 /// Something people say, and what this machine says to it: a line of `lab proof`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Claim {

@@ -177,6 +177,22 @@ pub enum Why {
     Received,
 }
 
+impl std::fmt::Display for Why {
+    /// In words, for a log line.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(match self {
+            Self::Forced => "configured",
+            Self::Small => "short enough to copy",
+            Self::Large => "too long to copy",
+            Self::Encrypted => "the kernel encrypts",
+            Self::Mapped => "lies in a map",
+            Self::Refused => "the kernel refused a better one",
+            Self::Writer => "goes to a writer that is no socket",
+            Self::Received => "the page cache copies what is written",
+        })
+    }
+}
+
 /// The route for a file piece of `len` bytes (the whole piece, whatever of it has gone already, so that a piece
 /// does not change its way half-way).
 pub fn choose(policy: Policy, socket: SocketKind, len: u64, refused: RouteSet) -> (Route, Why) {

@@ -4,7 +4,8 @@
 use std::io;
 use std::path::Path;
 
-use pagewire_zcopy::{Route, Thresholds};
+use pagewire_disk::{OsDisk, read_small};
+use pagewire_zcopy::{Route, Thresholds, ThresholdsError};
 
 use super::broker::wrong;
 use super::layers::Layers;
@@ -12,6 +13,9 @@ use super::sources::ConfigError;
 
 /// In the data directory: thresholds as `pagewire lab calibrate` writes them.
 pub const THRESHOLDS_FILE: &str = "transfer-thresholds";
+
+/// No file of thresholds is longer.
+const FILE_MAX_BYTES: u64 = 64 << 10;
 
 const ROUTE: &str = "pagewire.transfer.route";
 const THRESHOLDS: &str = "pagewire.transfer.thresholds";
@@ -51,14 +55,23 @@ pub fn thresholds_in_use(
         return (set, ThresholdsOrigin::Setting, None);
     }
     let path = data_dir.join(THRESHOLDS_FILE);
-    let read = std::fs::read_to_string(&path);
-    let problem = match read.map(|text| text.parse::<Thresholds>()) {
-        Ok(Ok(measured)) => return (measured, ThresholdsOrigin::Measured, None),
-        Ok(Err(error)) => Some(format!("{}: {error}", path.display())),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-        Err(error) => Some(format!("{}: {error}", path.display())),
-    };
-    (Thresholds::default(), ThresholdsOrigin::Default, problem)
+    match measured(&path) {
+        Ok(Some(measured)) => (measured, ThresholdsOrigin::Measured, None),
+        Ok(None) => (Thresholds::default(), ThresholdsOrigin::Default, None),
+        Err(error) => {
+            let problem = format!("{}: {error}", path.display());
+            (Thresholds::default(), ThresholdsOrigin::Default, Some(problem))
+        }
+    }
+}
+
+/// What the file says, if there is one.
+fn measured(path: &Path) -> io::Result<Option<Thresholds>> {
+    let Some(bytes) = read_small(&OsDisk::new(), path, FILE_MAX_BYTES)? else { return Ok(None) };
+    let invalid =
+        |error: &dyn std::fmt::Display| io::Error::new(io::ErrorKind::InvalidData, error.to_string());
+    let text = std::str::from_utf8(&bytes).map_err(|error| invalid(&error))?;
+    text.parse().map(Some).map_err(|error: ThresholdsError| invalid(&error))
 }
 
 #[cfg(test)]
@@ -84,5 +97,15 @@ mod tests {
         let (used, origin, problem) = thresholds_in_use(None, dir.path());
         assert_eq!((used, origin), (Thresholds::default(), ThresholdsOrigin::Default));
         assert!(problem.expect("a problem").contains("pigeon"));
+    }
+
+    #[test]
+    fn a_file_that_is_too_long_is_not_read() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let file = std::fs::File::create(dir.path().join(THRESHOLDS_FILE)).expect("a file");
+        file.set_len(FILE_MAX_BYTES + 1).expect("a hole");
+        let (used, origin, problem) = thresholds_in_use(None, dir.path());
+        assert_eq!((used, origin), (Thresholds::default(), ThresholdsOrigin::Default));
+        assert!(problem.expect("a problem").contains("too large"));
     }
 }

@@ -9,7 +9,7 @@ use super::position::Position;
 #[derive(Debug, Args)]
 #[command(
     after_help = "Without --follow it ends when it has read what was there when it began, or after -n records. With \
---follow it goes on until -n records, Ctrl-C or SIGTERM. --from end follows by itself.
+--follow it goes on until -n records, Ctrl-C, SIGTERM or SIGHUP. --from end follows by itself.
 
 --format writes, for each record, the text with these replaced (as kcat does; no line end is added):
   %v %s  value              %k  key         %h  headers as name=value,...

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::output::Format;
+use crate::args::OutputAs;
 
 /// Options of `doctor`.
 ///
@@ -32,14 +32,6 @@ pub(crate) struct DoctorArgs {
     /// Where data is or will be kept [default: ./pagewire-data] [env: PAGEWIRE_DATA_DIR]
     #[arg(long, value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,
-    /// Tables for people, JSON for programs: one object a line
-    #[arg(
-        short = 'o',
-        long,
-        env = "PAGEWIRE_OUTPUT",
-        value_enum,
-        default_value = "table",
-        value_name = "FORMAT"
-    )]
-    pub(crate) output: Format,
+    #[command(flatten)]
+    pub(crate) output: OutputAs,
 }

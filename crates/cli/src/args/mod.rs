@@ -89,17 +89,25 @@ pub(crate) struct Connect {
     /// Seconds an operation may take; waiting for records or for members of a group does not count
     #[arg(long, global = true, default_value = "30", value_name = "SECONDS", value_parser = seconds)]
     pub(crate) timeout: Duration,
-    /// Tables for people, JSON for programs
+    #[command(flatten)]
+    pub(crate) output: OutputAs,
+}
+
+/// What to print.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct OutputAs {
+    /// Tables for people, JSON for programs: one document, or one a line where there are several
     #[arg(
+        id = "output",
         short = 'o',
-        long,
+        long = "output",
         global = true,
         env = "PAGEWIRE_OUTPUT",
         value_enum,
         default_value = "table",
         value_name = "FORMAT"
     )]
-    pub(crate) output: Format,
+    pub(crate) format: Format,
 }
 
 /// Longest time that may be asked for, in seconds.

@@ -11,8 +11,8 @@ use clap::{Args, ValueEnum};
 #[derive(Debug, Clone, Default, Args)]
 #[command(
     after_help = "Settings carry Kafka's names. What stands later wins: file, environment (PAGEWIRE_LOG_SEGMENT_BYTES is \
-log.segment.bytes), flags. One line on standard output says when it serves: ready on 127.0.0.1:9092. Ctrl-C and \
-SIGTERM stop it cleanly, a second Ctrl-C at once.
+log.segment.bytes), flags. One line on standard output says when it serves: ready on 127.0.0.1:9092. Ctrl-C, \
+SIGTERM and a closing terminal (SIGHUP) stop it cleanly, a second Ctrl-C at once.
 
 Examples:
   pagewire serve

@@ -65,7 +65,7 @@ pub(crate) async fn run(args: ClusterArgs) -> anyhow::Result<()> {
         apis: versions.all().map(|(key, min, max)| Api { key, name: name(key), min, max }).collect(),
     };
     let mut out = Out::new();
-    match args.connect.output {
+    match args.connect.output.format {
         Format::Json => out.json(&page)?,
         Format::Table => print(&page, args.apis, &asked, &mut out)?,
     }

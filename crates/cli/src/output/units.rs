@@ -1,5 +1,7 @@
 //! Numbers as people read them.
 
+pub(crate) use pagewire_doctor::words::bytes;
+
 /// `1234567` as `1,234,567`.
 pub(crate) fn count(number: u64) -> String {
     let digits = number.to_string();
@@ -25,21 +27,6 @@ pub(crate) fn figure(number: f64) -> String {
     }
 }
 
-/// Bytes with a fitting unit.
-pub(crate) fn bytes(number: u64) -> String {
-    const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
-    if number < 1024 {
-        return format!("{number} B");
-    }
-    let mut tenths = u128::from(number) * 10 / 1024;
-    let mut unit = 0;
-    while tenths >= 10_240 && unit + 1 < UNITS.len() {
-        tenths /= 1024;
-        unit += 1;
-    }
-    format!("{}.{} {}", tenths / 10, tenths % 10, UNITS.get(unit).unwrap_or(&"TiB"))
-}
-
 /// A rate, whole numbers of it.
 pub(crate) fn per_second(number: u64, seconds: f64) -> u64 {
     let micros = (seconds * 1e6).max(1.0) as u128;
@@ -63,7 +50,6 @@ mod tests {
     #[test]
     fn numbers_are_readable() {
         assert_eq!([0, 999, 1000, 1_234_567].map(count), ["0", "999", "1,000", "1,234,567"]);
-        assert_eq!([0, 1023, 1536, 5 << 20].map(bytes), ["0 B", "1023 B", "1.5 KiB", "5.0 MiB"]);
         assert_eq!(
             [0.0, 0.1184, 1.239, 35.62, 5230.4].map(figure),
             ["0.000", "0.118", "1.24", "35.6", "5,230"]

@@ -74,12 +74,22 @@ pub fn run(program: &Program, dir: &Path, watch: &mut dyn Watch) -> anyhow::Resu
                 if !routes.contains(&route) {
                     continue;
                 }
-                if let Some(cpu_us) = sample(&mut pair, route, bytes)? {
-                    note(&mut samples, bytes, route, cpu_us);
-                } else {
-                    watch.note(&format!("{route}: refused by the kernel; left out"));
-                    routes.retain(|&other| other != route);
-                }
+                let gone = match sample(&mut pair, route, bytes) {
+                    Ok(Some(cpu_us)) => {
+                        note(&mut samples, bytes, route, cpu_us);
+                        continue;
+                    }
+                    Ok(None) => "refused by the kernel".to_owned(),
+                    // What the others are measured against, and without which nothing can be.
+                    Err(error) if route == Route::Copy => return Err(error),
+                    Err(error) => {
+                        // The two may be waiting for each other's answers.
+                        pair = Pair::start(program, Link::Loopback, dir, RUN_BYTES)?;
+                        format!("{error:#}")
+                    }
+                };
+                watch.note(&format!("{route}: {gone}; left out"));
+                routes.retain(|&other| other != route);
             }
         }
     }

@@ -4,7 +4,7 @@ use crate::measure::way::Way;
 use crate::measure::worker::protocol::Load;
 use crate::measure::{Aliasing, Pair, Run, Sample};
 use crate::record::{KernelWord, ProofLine, Receiver, Residency};
-use crate::routes::cell::copies;
+use crate::routes::cell::{by_aliasing, by_report, copies};
 
 /// Queued whole while nobody reads.
 const ALIASING_BYTES: u64 = 64 << 10;
@@ -31,8 +31,6 @@ pub(super) fn line(pair: &mut Pair, way: Way) -> anyhow::Result<ProofLine> {
     Ok(told(way, &test, control.aliased, allocated, word))
 }
 
-/// No witness could tell.
-const BY_PATH: &str = "path";
 const NO_REASON: &str = "another way stood in for it, and the kernel did not say why";
 
 /// A stream, with the pages that the kernel allocated for it where it lets us see them.
@@ -52,8 +50,8 @@ fn told(
     let reported_copied = kernel_word.and_then(KernelWord::copied_share);
     let (cpu_copies, _) = copies(way, Some(test.aliased), reported_copied);
     let witnesses = [
-        (way.starts_in_page_cache(), "aliasing"),
-        (reported_copied.is_some(), "kernel-report"),
+        (by_aliasing(way, Some(test.aliased)).is_some(), "aliasing"),
+        (by_report(way, reported_copied).is_some(), "kernel-report"),
         (allocated.is_some_and(|share| !(NONE_COPIED..=ALL_COPIED).contains(&share)), "page-allocations"),
     ];
     let how: Vec<&str> = witnesses.into_iter().filter(|(told, _)| *told).map(|(_, name)| name).collect();
@@ -64,7 +62,7 @@ fn told(
         aliased: Some(test.aliased),
         control: Some(control),
         cpu_copies: Some(cpu_copies),
-        how: Some(if how.is_empty() { BY_PATH.to_owned() } else { how.join("+") }),
+        how: Some(if how.is_empty() { ProofLine::BY_PATH.to_owned() } else { how.join("+") }),
         allocated,
         reported_copied,
         kernel_word,
@@ -108,10 +106,15 @@ mod tests {
     }
 
     #[test]
-    fn what_never_was_in_the_page_cache_is_not_proved_by_aliasing() {
-        let way = Way::from_name("direct").unwrap();
-        let how = |allocated| told(way, &test(0.0), 0.0, allocated, None).how.unwrap();
-        assert_eq!((how(Some(1.0)), how(None)), ("page-allocations".to_owned(), BY_PATH.to_owned()));
+    fn what_passed_through_a_buffer_of_its_own_is_not_proved_by_aliasing() {
+        for way in ["direct", "uring", "copy"] {
+            let way = Way::from_name(way).unwrap();
+            let how = |allocated| told(way, &test(0.0), 0.0, allocated, None).how.unwrap();
+            assert_eq!(
+                (how(Some(1.0)), how(None)),
+                ("page-allocations".to_owned(), ProofLine::BY_PATH.to_owned())
+            );
+        }
     }
 
     #[test]

@@ -98,22 +98,35 @@ fn ratio(samples: &[Sample], bare: &[Sample]) -> Option<f64> {
     Spread::of(&ratios).map(|spread| spread.median).filter(|ratio| ratio.is_finite())
 }
 
-/// Copies by the CPU, and whether they were measured. What the kernel says of sends that it was to make without a copy
-/// (`reported`: the share that it copied after all) comes first: a copy that it reports is one more than the path has.
-/// Then the aliasing test: bytes that changed after they were sent had not been copied; of a path that copies at most
-/// once, bytes that did not change were copied once, and that is so where a link undid what the path avoids. Of bytes
-/// that passed through a buffer of the program's own that test tells nothing.
+/// Copies by the CPU, and whether they were measured. Each witness that tells is heard, and the one that saw more copies
+/// is believed, since a copy can be made after a witness has looked: the kernel reports what a send did, and a card that
+/// cannot gather has the packet copied later.
 pub(crate) fn copies(way: Way, aliased: Option<f64>, reported: Option<f64>) -> (u8, bool) {
     let by_path = way.copies_by_path();
-    if let Some(share) = reported {
-        let is_decided = !(1.0 - DECIDED..DECIDED).contains(&share);
-        return (by_path + u8::from(share >= 0.5), is_decided);
+    let seen = [by_aliasing(way, aliased), by_report(way, reported)].into_iter().flatten().max();
+    match seen {
+        // Of a path that copies twice the test sees that it copies, not how often.
+        Some(copies) => (copies, copies == 0 || by_path <= 1 || by_report(way, reported).is_some()),
+        None => (by_path, false),
     }
-    match aliased.filter(|_| !way.has_private_buffer()) {
-        Some(share) if share >= DECIDED => (0, true),
-        Some(share) if share <= 1.0 - DECIDED => (by_path.max(1), by_path <= 1),
-        _ => (by_path, false),
+}
+
+/// Bytes that changed after they were sent had not been copied; of a path that copies at most once, bytes that did not
+/// change were copied once, and that is so where a link undid what the path avoids. `None` where that test does not
+/// tell: of bytes that passed through a buffer of the program's own, or when only some changed.
+pub(crate) fn by_aliasing(way: Way, aliased: Option<f64>) -> Option<u8> {
+    match aliased.filter(|_| !way.has_private_buffer())? {
+        share if share >= DECIDED => Some(0),
+        share if share <= 1.0 - DECIDED => Some(way.copies_by_path().max(1)),
+        _ => None,
     }
+}
+
+/// What the kernel says of sends that it was to make without a copy (the share that it copied after all): a copy that it
+/// reports is one more than the path has. `None` where it copied some of them.
+pub(crate) fn by_report(way: Way, reported: Option<f64>) -> Option<u8> {
+    let share = reported.filter(|share| !(1.0 - DECIDED..DECIDED).contains(share))?;
+    Some(way.copies_by_path() + u8::from(share >= DECIDED))
 }
 
 #[cfg(test)]
@@ -205,5 +218,10 @@ mod tests {
         assert_eq!(of("uring", Some(0.0), Some(0.0)), (1, true));
         assert_eq!(of("zerocopy", Some(1.0), Some(0.0)), (0, true));
         assert_eq!(of("uring", None, Some(0.4)), (1, false), "some of them is neither");
+    }
+
+    #[test]
+    fn a_copy_that_is_made_after_the_kernel_has_reported_none_is_seen_all_the_same() {
+        assert_eq!(of("zerocopy", Some(0.0), Some(0.0)), (1, true), "a card that cannot gather");
     }
 }

@@ -12,11 +12,12 @@ use rustix::time::{ClockId, clock_gettime};
 use crate::file::{drain, file, pair, set_cold};
 
 const SIZES: [u64; 7] = [1 << 10, 4 << 10, 8 << 10, 16 << 10, 64 << 10, 256 << 10, 1 << 20];
-const ROUNDS: usize = 7;
-const FILE_BYTES: u64 = 256 << 20;
+/// Many short rounds: what disturbs the machine lasts longer than one, and so disturbs all ways alike.
+const ROUNDS: usize = 31;
+const FILE_BYTES: u64 = 16 << 20;
 /// Bytes sent in one round of one way, and responses at most.
-const ROUND_BYTES: u64 = 64 << 20;
-const RESPONSES_MAX: u64 = 8192;
+const ROUND_BYTES: u64 = FILE_BYTES;
+const RESPONSES_MAX: u64 = 2048;
 const HEADER: &[u8] = &[b'h'; 60];
 
 enum Way {
@@ -95,14 +96,20 @@ fn round(way: &Way, file: &Arc<File>, len: u64, cold: bool) -> Option<f64> {
     Some(cpu / (responses * len) as f64 * 1e9)
 }
 
-fn spread(samples: &mut [f64]) -> (f64, f64, f64) {
+fn spread(mut samples: Vec<f64>) -> (f64, f64, f64) {
     samples.sort_by(f64::total_cmp);
     (samples[0], samples[samples.len() / 2], samples[samples.len() - 1])
 }
 
+/// The median of the ratios within each round.
+fn ratio(samples: &[f64], to: &[f64]) -> f64 {
+    spread(samples.iter().zip(to).map(|(one, other)| one / other).collect()).1
+}
+
 pub(crate) fn run() {
     let file = file(FILE_BYTES);
-    println!("CPU seconds of the sending thread per GB, min/median/max of {ROUNDS} interleaved rounds");
+    println!("CPU seconds of the sending thread per GB, min/median/max of {ROUNDS} interleaved rounds;");
+    println!("ratios are medians of the rounds' ratios");
     for cold in [false, true] {
         for len in SIZES {
             one_size(&file, len, cold);
@@ -110,34 +117,43 @@ pub(crate) fn run() {
     }
 }
 
-fn one_size(file: &Arc<File>, len: u64, cold: bool) {
-    let ways = Way::all();
+/// Samples by way, and in each the rounds in their order. `None` where the file does not become cold.
+fn measure(ways: &[Way], file: &Arc<File>, len: u64, cold: bool) -> Option<Vec<Vec<f64>>> {
     let mut samples = vec![Vec::new(); ways.len()];
     for number in 0..=ROUNDS {
-        for (way, samples) in ways.iter().zip(&mut samples) {
-            let Some(cpu) = round(way, file, len, cold) else {
-                println!("this file system does not let go of its pages; no cold figures");
-                return;
-            };
+        // Each round begins with another way, so that none always comes after the same one.
+        for step in 0..ways.len() {
+            let at = (number + step) % ways.len();
+            let cpu = round(&ways[at], file, len, cold)?;
             // The first round warms up.
             if number > 0 {
-                samples.push(cpu);
+                samples[at].push(cpu);
             }
         }
     }
-    let medians: Vec<_> = samples.iter_mut().map(|samples| spread(samples)).collect();
-    let best = ways.iter().zip(&medians).filter(|(way, _)| matches!(way, Way::By(..)) && !way.is_refused());
-    let best = best.map(|(_, spread)| spread.1).fold(f64::INFINITY, f64::min);
+    Some(samples)
+}
+
+fn one_size(file: &Arc<File>, len: u64, cold: bool) {
+    let ways = Way::all();
+    let Some(samples) = measure(&ways, file, len, cold) else {
+        println!("this file system does not let go of its pages; no cold figures");
+        return;
+    };
+    let medians: Vec<_> = samples.iter().cloned().map(spread).collect();
+    let routes = (0..ways.len()).filter(|&at| matches!(ways[at], Way::By(..)) && !ways[at].is_refused());
+    let best = routes.min_by(|&a, &b| medians[a].1.total_cmp(&medians[b].1)).unwrap_or(0);
     println!("\n{} KiB, {}", len / 1024, if cold { "cold" } else { "hot" });
-    for (way, (min, median, max)) in ways.iter().zip(&medians) {
-        if way.is_refused() {
-            println!("  {:<14} refused by this system", way.name());
+    for (at, (min, median, max)) in medians.iter().enumerate() {
+        let name = ways[at].name();
+        if ways[at].is_refused() {
+            println!("  {name:<14} refused by this system");
             continue;
         }
-        let (to_bare, to_best) = (median / medians[0].1, median / best);
+        let (to_bare, to_best) = (ratio(&samples[at], &samples[0]), ratio(&samples[at], &samples[best]));
         println!(
-            "  {:<14} {min:.3}/{median:.3}/{max:.3}   {to_bare:.2} x bare   {to_best:.2} x the best route",
-            way.name()
+            "  {name:<14} {min:.3}/{median:.3}/{max:.3}   {to_bare:.2} x bare   {to_best:.2} x {}",
+            ways[best].name()
         );
     }
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::output::Format;
+use crate::args::OutputAs;
 
 /// Options of `lab calibrate`.
 ///
@@ -30,14 +30,6 @@ pub(crate) struct CalibrateArgs {
     /// Where the file to send is made; it has no name and is gone afterwards [default: the data directory]
     #[arg(long, value_name = "DIR")]
     pub(crate) file_dir: Option<PathBuf>,
-    /// Tables for people, JSON for programs
-    #[arg(
-        short = 'o',
-        long,
-        env = "PAGEWIRE_OUTPUT",
-        value_enum,
-        default_value = "table",
-        value_name = "FORMAT"
-    )]
-    pub(crate) output: Format,
+    #[command(flatten)]
+    pub(crate) output: OutputAs,
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::output::Format;
+use crate::args::OutputAs;
 
 /// Options of `lab proof`.
 ///
@@ -33,14 +33,6 @@ pub(crate) struct ProofArgs {
     pub(crate) file_dir: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) report: super::report::ReportTo,
-    /// Tables for people, JSON for programs
-    #[arg(
-        short = 'o',
-        long,
-        env = "PAGEWIRE_OUTPUT",
-        value_enum,
-        default_value = "table",
-        value_name = "FORMAT"
-    )]
-    pub(crate) output: Format,
+    #[command(flatten)]
+    pub(crate) output: OutputAs,
 }

@@ -7,7 +7,7 @@ use pagewire_lab::measure::way::Way;
 use pagewire_lab::record::{Link, Receiver, Residency};
 
 use super::values;
-use crate::output::Format;
+use crate::args::OutputAs;
 
 /// Options of `lab routes`.
 ///
@@ -69,14 +69,6 @@ pub(crate) struct RoutesArgs {
     pub(crate) detail: bool,
     #[command(flatten)]
     pub(crate) report: super::report::ReportTo,
-    /// Tables for people, JSON for programs
-    #[arg(
-        short = 'o',
-        long,
-        env = "PAGEWIRE_OUTPUT",
-        value_enum,
-        default_value = "table",
-        value_name = "FORMAT"
-    )]
-    pub(crate) output: Format,
+    #[command(flatten)]
+    pub(crate) output: OutputAs,
 }

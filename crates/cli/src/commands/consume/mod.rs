@@ -29,7 +29,7 @@ struct Plan {
 
 /// Prints records.
 pub(crate) async fn run(args: ConsumeArgs) -> anyhow::Result<()> {
-    let printer = match (args.connect.output, &args.format) {
+    let printer = match (args.connect.output.format, &args.format) {
         (Format::Json, Some(_)) => {
             bail!(Usage("--format says how to print, and so does --output json".to_owned()))
         }

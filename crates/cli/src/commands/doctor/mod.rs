@@ -42,7 +42,7 @@ pub(crate) fn run(args: &DoctorArgs) -> anyhow::Result<()> {
     let (mut out, mut tally, mut page) = (Out::new(), Tally::default(), Page::new());
     let mut tell = |group, finding: &Finding| {
         tally.note(finding);
-        match args.output {
+        match args.output.format {
             Format::Json => out.json_line(&Line { group, finding })?,
             Format::Table => page.print(group, finding, &mut out)?,
         }
@@ -58,7 +58,7 @@ pub(crate) fn run(args: &DoctorArgs) -> anyhow::Result<()> {
         }
     });
     told?;
-    if args.output == Format::Table {
+    if args.output.format == Format::Table {
         Page::sum_up(tally.ok, tally.could_be_better, tally.broken.len(), &mut out)?;
         out.flush()?;
     }

@@ -111,6 +111,7 @@ fn unread(error: &anyhow::Error) -> Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::args::OutputAs;
     use crate::output::Format;
 
     #[test]
@@ -118,7 +119,7 @@ mod tests {
         let args = DoctorArgs {
             config: Some("/nowhere/server.properties".into()),
             data_dir: Some("/there".into()),
-            output: Format::Json,
+            output: OutputAs { format: Format::Json },
         };
         let (plan, finding) = plan(&args);
         assert_eq!((plan.data_dir, finding.state), (PathBuf::from("/there"), State::Broken));

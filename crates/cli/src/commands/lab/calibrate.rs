@@ -18,8 +18,9 @@ use crate::output::{Format, Out, Table};
 #[derive(Serialize)]
 struct Page<'p> {
     file: String,
-    /// Steps as the file has them.
-    thresholds: String,
+    /// Steps as the file has them; none if the work was stopped before there were figures enough.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    thresholds: Option<String>,
     before: String,
     written: bool,
     costs: &'p [Cost],
@@ -34,28 +35,34 @@ pub(crate) fn run(args: &CalibrateArgs) -> anyhow::Result<()> {
     let machine = machine::here(&beside);
     let found = calibrate::run(&Program::this()?, &beside, &mut looking)?;
     looking.clear();
-    let Some(thresholds) = found.thresholds else { return looking.end() };
     let (before, _, _) = thresholds_in_use(None, data_dir);
-    if !args.print {
-        calibrate::store(data_dir, THRESHOLDS_FILE, &thresholds, &machine)
+    let to_write = found.thresholds.filter(|_| !args.print);
+    if let Some(thresholds) = &to_write {
+        calibrate::store(data_dir, THRESHOLDS_FILE, thresholds, &machine)
             .with_context(|| format!("{} cannot be written", data_dir.join(THRESHOLDS_FILE).display()))?;
     }
     let page = Page {
         file: data_dir.join(THRESHOLDS_FILE).display().to_string(),
-        thresholds: thresholds.to_string(),
+        thresholds: found.thresholds.map(|thresholds| thresholds.to_string()),
         before: before.to_string(),
-        written: !args.print,
+        written: to_write.is_some(),
         costs: &found.costs,
     };
     let mut out = Out::new();
-    match args.output {
+    match args.output.format {
         Format::Json => out.json_line(&page)?,
-        Format::Table => print(&page, &thresholds, &before, &mut out)?,
+        Format::Table => print(&page, found.thresholds.as_ref(), &before, &mut out)?,
     }
-    out.flush()
+    out.flush()?;
+    looking.end()
 }
 
-fn print(page: &Page<'_>, after: &Thresholds, before: &Thresholds, out: &mut Out) -> anyhow::Result<()> {
+fn print(
+    page: &Page<'_>,
+    after: Option<&Thresholds>,
+    before: &Thresholds,
+    out: &mut Out,
+) -> anyhow::Result<()> {
     let mut table = Table::new(&[">BYTES", "ROUTE", ">CPU us", ">MIN", ">MAX", "", ""]);
     let mut costs: Vec<&Cost> = page.costs.iter().collect();
     costs.sort_by_key(|cost| cost.bytes);
@@ -69,12 +76,15 @@ fn print(page: &Page<'_>, after: &Thresholds, before: &Thresholds, out: &mut Out
             figure(cost.cpu_us.min),
             figure(cost.cpu_us.max),
             mark(goes(before), "before"),
-            mark(goes(after), "now"),
+            mark(after.is_some_and(goes), "now"),
         ]);
     }
     table.print(out)?;
     let line = |thresholds: &Thresholds| thresholds.to_string().trim_end().replace('\n', ", ");
-    out.line(format_args!("\nbefore  {}\nnow     {}", line(before), line(after)))?;
+    out.line(format_args!("\nbefore  {}", line(before)))?;
+    let Some(after) = after else {
+        return out.line("stopped before there were figures enough; nothing is changed");
+    };
     let said = if page.written { "written to" } else { "not written (--print):" };
-    out.line(format_args!("{said} {}", page.file))
+    out.line(format_args!("now     {}\n{said} {}", line(after), page.file))
 }

@@ -17,7 +17,7 @@ pub(crate) fn run(args: &ProofArgs) -> anyhow::Result<()> {
     let proof = proof::run(&Program::this()?, &dir, &mut looking)?;
     looking.clear();
     let mut out = Out::new();
-    match args.output {
+    match args.output.format {
         Format::Json => {
             proof.routes.iter().try_for_each(|line| out.json_line(line))?;
             proof.claims.iter().try_for_each(|claim| out.json_line(claim))?;

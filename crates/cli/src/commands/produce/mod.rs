@@ -183,7 +183,7 @@ async fn wait_until(at: Option<tokio::time::Instant>) {
 
 /// After a failure too: how much was written is what one wants to know then.
 fn report(summary: &Summary, args: &ProduceArgs, failed: bool) -> anyhow::Result<()> {
-    if args.connect.output == Format::Json {
+    if args.connect.output.format == Format::Json {
         let mut out = Out::new();
         out.json(summary)?;
         return out.flush();

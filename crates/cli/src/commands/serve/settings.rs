@@ -3,6 +3,8 @@
 //! Three variables stand for options, not settings: PAGEWIRE_CONFIG, PAGEWIRE_DATA_DIR and PAGEWIRE_LISTEN.
 
 use std::ffi::OsString;
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow, bail};
@@ -10,6 +12,9 @@ use pagewire_broker::config::{BrokerConfig, ConfigError, ConfigErrors, Origin, S
 
 use crate::Usage;
 use crate::args::serve::{ServeArgs, listen};
+
+/// No file of settings is longer.
+const FILE_MAX_BYTES: u64 = 1 << 20;
 
 /// The settings in force, and what the user should be told once.
 pub(in crate::commands) fn load(args: &ServeArgs) -> anyhow::Result<(BrokerConfig, Vec<String>)> {
@@ -24,7 +29,14 @@ pub(in crate::commands) fn load(args: &ServeArgs) -> anyhow::Result<(BrokerConfi
 type Text = (String, Vec<u8>);
 
 fn read(path: &Path) -> anyhow::Result<Text> {
-    let bytes = std::fs::read(path).with_context(|| format!("{} cannot be read", path.display()))?;
+    let unreadable = || format!("{} cannot be read", path.display());
+    let mut bytes = Vec::new();
+    // Its length is not asked for: a pipe has none.
+    let file = File::open(path).with_context(unreadable)?;
+    file.take(FILE_MAX_BYTES + 1).read_to_end(&mut bytes).with_context(unreadable)?;
+    if bytes.len() as u64 > FILE_MAX_BYTES {
+        bail!("{} is no file of settings: it is longer than {FILE_MAX_BYTES} bytes", path.display());
+    }
     Ok((path.display().to_string(), bytes))
 }
 

@@ -15,7 +15,7 @@ use crate::output::Out;
 /// Does what is asked.
 pub(crate) async fn run(args: TopicArgs) -> anyhow::Result<()> {
     let mut client = super::connect(&args.connect).await?;
-    let (format, mut out) = (args.connect.output, Out::new());
+    let (format, mut out) = (args.connect.output.format, Out::new());
     let result = match args.command {
         TopicCommand::Create(args) => create::run(&mut client, &args, format, &mut out).await,
         TopicCommand::List(args) => list::run(&mut client, &args, format, &mut out).await,

@@ -82,12 +82,6 @@ impl Way {
         matches!(self, Self::Library(Route::Copy | Route::Uring | Route::Direct) | Self::ReadWrite(_))
     }
 
-    /// Whether what it sends begins as pages of the page cache, so that the aliasing test can tell anything: bytes that a
-    /// disk has put into a buffer never change with the file.
-    pub fn starts_in_page_cache(self) -> bool {
-        self.name() != "direct"
-    }
-
     /// How often a device moves each byte on its way into memory: from the disk, where the page cache does not have
     /// it, or is not asked. What a network card would do is not there to be measured.
     pub fn dma_by_path(self, cold: bool) -> u8 {

@@ -8,6 +8,8 @@ mod compared;
 mod direct;
 mod gather;
 mod kernel;
+mod receive;
+mod shrunk;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -44,7 +46,7 @@ type Try = fn(&mut Bench<'_>) -> anyhow::Result<Tried>;
 pub(super) const COUNT: usize = ALL.len();
 
 /// What is said, and how it is tried; in the order of the explanation that most people know.
-const ALL: [(&str, Try); 16] = [
+const ALL: [(&str, Try); 18] = [
     (
         "read and send crosses the border four times for each buffer and copies by CPU twice",
         border::read_and_send,
@@ -54,11 +56,13 @@ const ALL: [(&str, Try); 16] = [
     ("mmap and send saves one copy and keeps the calls", border::mapped),
     ("each system call is a context switch", border::switches),
     ("transferTo of a library costs no more than the bare system call", border::transfer_to),
+    ("transferFrom puts what arrives into a file without a copy", receive::transfer_from),
     ("without scatter-gather the kernel copies after all", gather::scatter_gather),
     ("MSG_ZEROCOPY does not copy", gather::zerocopy),
     ("while the disk moves the bytes by itself (DMA) the CPU need not wait", direct::idle),
     ("O_DIRECT is zero-copy to the network", direct::to_the_network),
     ("a mapped file is always cheaper than reading it", border::mapped_or_read),
+    ("a mapped file that shrinks kills whoever sends it", shrunk::kills),
     ("direct buffers are cheaper than heap buffers", buffers::heap_or_direct),
     ("a buffer that is not page-aligned is read into more slowly", buffers::alignment),
     ("on a non-blocking socket sendfile does not block", cache::cold_call),

@@ -87,7 +87,7 @@ fn known<'a>(proof: &'a [ProofLine], cells: &'a [RouteCell]) -> Vec<Known<'a>> {
         let known = found.entry(key).or_insert_with(|| unknown(key));
         known.proof = Some(line);
         match line.cpu_copies {
-            Some(copies) => known.learn(copies, true),
+            Some(copies) => known.learn(copies, line.is_measured()),
             None if !line.available => (known.copies, known.measured) = (BTreeSet::new(), true),
             None => {}
         }

@@ -21,7 +21,7 @@ pub(crate) fn run(args: &DriveArgs) -> Result<()> {
     let looking = Looking::new()?;
     let stop = looking.flag();
     let mut told = Told {
-        format: args.output,
+        format: args.output.format,
         stop: stop.clone(),
         looking,
         out: Out::new(),

@@ -15,7 +15,7 @@ const COLUMNS: [&str; 14] = [
     ">MIN",
     ">MAX",
     ">x BARE",
-    ">BOTH ENDS",
+    ">SYSTEM",
     ">MB/s",
     ">us/RESPONSE",
     ">CALLS/MiB",
@@ -27,8 +27,7 @@ const COLUMNS: [&str; 14] = [
 
 /// Prints them.
 pub(super) fn print(setting: &Setting<'_>, out: &mut Out) -> anyhow::Result<()> {
-    let how = setting.cells.first().map_or("", |cell| cell.syscalls_how.as_str());
-    out.line(format_args!("{}: CPU of the sender; medians; system calls {how}", setting.name))?;
+    out.line(format_args!("{}: CPU of the sender; medians; {}", setting.name, how(setting)))?;
     let mut cells = setting.cells.clone();
     cells.sort_by(|a, b| {
         (a.bytes, a.cpu_s_per_gb.median)
@@ -40,6 +39,23 @@ pub(super) fn print(setting: &Setting<'_>, out: &mut Out) -> anyhow::Result<()> 
         table.row(row(cell));
     }
     table.print(out)
+}
+
+/// Where the figures come from that can be had in two ways.
+fn how(setting: &Setting<'_>) -> String {
+    let syscalls = setting.cells.first().map_or("", |cell| cell.syscalls_how.as_str());
+    let mut ways: Vec<&str> = setting.cells.iter().map(|cell| cell.system_how.as_str()).collect();
+    ways.sort_unstable();
+    ways.dedup();
+    let system = ways.iter().map(|way| match *way {
+        "cpu-busy" => "all that the CPU did",
+        "processes" => "sender and receiver",
+        other => other,
+    });
+    format!(
+        "SYSTEM is {}; system calls {syscalls}",
+        system.collect::<Vec<_>>().join(" or, in short rounds, ")
+    )
 }
 
 fn row(cell: &RouteCell) -> [String; 14] {

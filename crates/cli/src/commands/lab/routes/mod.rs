@@ -28,7 +28,7 @@ pub(crate) fn run(args: &RoutesArgs) -> anyhow::Result<()> {
 
 fn print(cells: &[RouteCell], args: &RoutesArgs) -> anyhow::Result<()> {
     let mut out = Out::new();
-    match args.output {
+    match args.output.format {
         Format::Json => cells.iter().try_for_each(|cell| out.json_line(cell))?,
         Format::Table => show::all(cells, args.detail, &mut out)?,
     }
