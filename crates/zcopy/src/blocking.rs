@@ -12,7 +12,8 @@ impl Transfer {
     ///
     /// # Errors
     /// [`SendError::Io`] for what the socket or the file reports (on a blocking socket with `SO_SNDTIMEO`,
-    /// `WouldBlock` is that limit), [`SendError::FileShrunk`] when a file ends before its range.
+    /// `WouldBlock` is that limit), [`SendError::FileShrunk`] when a file ends before its range, [`SendError::FileCut`] when
+    /// it lost bytes while they were sent out of a map. The connection cannot be used further.
     pub fn send_blocking(&self, socket: impl AsSocket, plan: &mut SendPlan) -> Result<Sent, SendError> {
         let mut sent = Sent::default();
         self.send_all_blocking(socket_ref(&socket), plan, &mut sent)?;
@@ -30,9 +31,9 @@ impl Transfer {
         while !plan.is_done() {
             match self.step(socket, plan, &mut known, sent)? {
                 Outcome::WouldBlock => {
-                    self.bear_with(socket, &mut fruitless)?;
-                    fruitless.rest();
-                    self.wait_writable(socket, sent)?;
+                    // A blocking socket only ever says so at its time limit, which the wait reports.
+                    let done = self.wait_with(socket, &mut fruitless, os::wait_writable)?;
+                    sent.zerocopy.completed(done);
                 }
                 Outcome::Offload(first) => *plan.carry_mut() = self.do_first(first),
                 Outcome::Sent(1..) => fruitless.over(),
@@ -40,19 +41,6 @@ impl Transfer {
             }
         }
         self.reap_at_end(socket, sent);
-        Ok(())
-    }
-
-    /// Waits until a non-blocking socket takes more. A blocking one only ever says "would block" at its time limit.
-    fn wait_writable(&self, socket: SocketRef<'_>, sent: &mut Sent) -> std::io::Result<()> {
-        while !os::wait_writable(socket)? {
-            // What is in the error queue makes no room, and would end every wait until somebody reads it.
-            let done = self.reap_completions(socket)?;
-            sent.zerocopy.completed(done);
-            if done.completed == 0 && !self.clear_error_queue(socket) {
-                break;
-            }
-        }
         Ok(())
     }
 }

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
+use rustix::net::AddressFamily;
 
 use crate::calls::Calls;
 use crate::stats::{Sent, Stats};
@@ -48,29 +49,51 @@ pub struct Completions {
 }
 
 impl Completions {
-    fn add(&mut self, other: Self) {
+    pub(crate) fn add(&mut self, other: Self) {
         self.completed += other.completed;
         self.copied += other.copied;
     }
 }
 
+/// What was taken out of an error queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Cleared {
+    /// Messages about anything.
+    pub(crate) is_any: bool,
+    pub(crate) done: Completions,
+}
+
 /// Empties the error queue of `socket`, which has `SO_ZEROCOPY`, and counts. Never waits. Messages about anything else are
 /// dropped; an error of the socket's is left for the next send to find.
 pub(crate) fn drain(calls: &dyn Calls, stats: &Stats, socket: BorrowedFd<'_>) -> Completions {
-    let mut done = Completions::default();
+    empty(calls, stats, socket).done
+}
+
+/// The same of a socket that need not have `SO_ZEROCOPY`: messages about anything make every wait end at once.
+pub(crate) fn clear_error_queue(calls: &dyn Calls, stats: &Stats, socket: BorrowedFd<'_>) -> Cleared {
+    // A unix socket takes the question for one about its data.
+    match rustix::net::sockopt::socket_domain(socket) {
+        Ok(AddressFamily::INET | AddressFamily::INET6) => empty(calls, stats, socket),
+        _ => Cleared::default(),
+    }
+}
+
+fn empty(calls: &dyn Calls, stats: &Stats, socket: BorrowedFd<'_>) -> Cleared {
+    let mut cleared = Cleared::default();
     for _ in 0..MESSAGES_MAX {
         match calls.completion(socket) {
-            Ok(Some(told)) => {
-                let sends = told.sends();
-                done.add(Completions { completed: sends, copied: if told.copied { sends } else { 0 } });
+            Ok(told) => {
+                cleared.is_any = true;
+                let sends = told.map_or(0, |told| told.sends());
+                let copied = if told.is_some_and(|told| told.copied) { sends } else { 0 };
+                cleared.done.add(Completions { completed: sends, copied });
             }
-            Ok(None) => {}
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(_) => break,
         }
     }
-    stats.zerocopy_completed(done);
-    done
+    stats.zerocopy_completed(cleared.done);
+    cleared
 }
 
 impl Transfer {

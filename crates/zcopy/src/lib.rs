@@ -280,6 +280,8 @@ mod direct_file;
 mod drop_behind;
 #[cfg(target_os = "linux")]
 mod drop_pages;
+#[cfg(feature = "tokio")]
+mod either;
 mod error;
 mod file_end;
 mod file_range;

@@ -8,21 +8,26 @@
     reason = "the signatures are those of what it stands in for"
 )]
 
-use std::convert::Infallible;
-use std::io;
-
+#[cfg(feature = "tokio")]
+use crate::Route;
+use crate::calls::Calls;
 use crate::carry::Carry;
 use crate::os::SocketRef;
 use crate::pipes::PipePool;
-use crate::stats::Sent;
+use crate::stats::{Sent, Stats};
 use crate::{BufferPool, Transfer};
+use std::convert::Infallible;
 
 /// Work for a thread that may wait: never made.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct Offload(Infallible);
 
 #[cfg(feature = "tokio")]
 impl Offload {
+    pub(crate) fn route(&self) -> Route {
+        match self.0 {}
+    }
+
     pub(crate) fn is_read(&self) -> bool {
         match self.0 {}
     }
@@ -33,6 +38,20 @@ impl Offload {
 pub(crate) struct Completions {
     pub(crate) completed: u64,
     pub(crate) copied: u64,
+}
+
+impl Completions {
+    pub(crate) fn add(&mut self, _: Self) {}
+}
+
+/// What was taken out of an error queue: sockets have none here.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Cleared {
+    pub(crate) done: Completions,
+}
+
+pub(crate) fn clear_error_queue(_: &dyn Calls, _: &Stats, _: SocketRef<'_>) -> Cleared {
+    Cleared::default()
 }
 
 /// Whether such sends came to anything of late: there are none.
@@ -57,15 +76,6 @@ impl Transfer {
 
     pub(crate) fn do_first(&self, offload: Offload) -> Carry {
         match offload.0 {}
-    }
-
-    pub(crate) fn reap_completions(&self, _: SocketRef<'_>) -> io::Result<Completions> {
-        Ok(Completions::default())
-    }
-
-    /// Sockets have no error queue here.
-    pub(crate) fn clear_error_queue(&self, _: SocketRef<'_>) -> bool {
-        false
     }
 
     pub(crate) fn reap_at_end(&self, _: SocketRef<'_>, _: &mut Sent) {}

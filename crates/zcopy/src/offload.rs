@@ -1,9 +1,11 @@
 //! What a route needs done before it can send, and what takes longer than an event loop may wait.
 
+#[cfg(feature = "tokio")]
+use crate::Route;
 use crate::path::direct::Fetch;
 
 /// Work for a thread that may wait; `Transfer::do_first` does it.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) enum Offload {
     /// A read past the page cache.
     Fetch(Fetch),
@@ -14,6 +16,15 @@ pub(crate) enum Offload {
 
 #[cfg(feature = "tokio")]
 impl Offload {
+    /// Whose work it is.
+    pub(crate) fn route(&self) -> Route {
+        match self {
+            Self::Fetch(_) => Route::Direct,
+            #[cfg(feature = "uring")]
+            Self::Ring => Route::Uring,
+        }
+    }
+
     /// Whether it reads a file.
     pub(crate) fn is_read(&self) -> bool {
         matches!(self, Self::Fetch(_))

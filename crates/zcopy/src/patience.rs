@@ -9,6 +9,7 @@ use std::io;
 use std::time::Duration;
 
 use crate::Transfer;
+use crate::completions::{Cleared, Completions, clear_error_queue};
 use crate::os::SocketRef;
 
 /// Every so many rounds the error queue is emptied.
@@ -52,36 +53,49 @@ impl Fruitless {
     }
 }
 
+/// Waits until a socket is ready: `false` where only its error queue ended the wait.
+type Wait = fn(SocketRef<'_>) -> io::Result<bool>;
+
 impl Transfer {
-    /// After an attempt that found `socket` not ready: counts it, and now and then empties the error queue.
+    /// After an attempt that found `socket` not ready: counts it, and now and then empties the error queue. Answers with
+    /// what that said of sends with `MSG_ZEROCOPY`.
     ///
     /// # Errors
     /// When it has been so too often in a row.
-    pub(crate) fn bear_with(&self, socket: SocketRef<'_>, fruitless: &mut Fruitless) -> io::Result<()> {
+    pub(crate) fn bear_with(
+        &self,
+        socket: SocketRef<'_>,
+        fruitless: &mut Fruitless,
+    ) -> io::Result<Completions> {
         fruitless.again()?;
-        if fruitless.is_suspicious() {
-            self.clear_error_queue(socket);
-        }
-        Ok(())
+        Ok(if fruitless.is_suspicious() {
+            self.clear_error_queue(socket).done
+        } else {
+            Completions::default()
+        })
     }
 
-    /// Takes messages about anything out of the error queue of `socket`, which make every wait end at once. Completions
-    /// are counted. Whether there were any.
-    #[cfg(target_os = "linux")]
-    pub(crate) fn clear_error_queue(&self, socket: SocketRef<'_>) -> bool {
-        /// More are left to the next time.
-        const MESSAGES_MAX: usize = 1024;
-
-        let had_completions = self.reap_completions(socket).is_ok_and(|done| done.completed > 0);
-        // A unix socket takes the question for one about its data.
-        let family = rustix::net::sockopt::socket_domain(socket);
-        if !family.is_ok_and(|family| {
-            [rustix::net::AddressFamily::INET, rustix::net::AddressFamily::INET6].contains(&family)
-        }) {
-            return had_completions;
+    /// The same, and then the `wait`, for a thread that may.
+    ///
+    /// # Errors
+    /// As [`bear_with`](Self::bear_with), and what waiting reports.
+    pub(crate) fn wait_with(
+        &self,
+        socket: SocketRef<'_>,
+        fruitless: &mut Fruitless,
+        wait: Wait,
+    ) -> io::Result<Completions> {
+        let mut done = self.bear_with(socket, fruitless)?;
+        fruitless.rest();
+        if !wait(socket)? {
+            // What is in the error queue makes no room, and would end every wait until somebody reads it.
+            done.add(self.clear_error_queue(socket).done);
         }
-        let taken = (0..MESSAGES_MAX).take_while(|_| self.calls().completion(socket).is_ok()).count();
-        had_completions || taken > 0
+        Ok(done)
+    }
+
+    fn clear_error_queue(&self, socket: SocketRef<'_>) -> Cleared {
+        clear_error_queue(self.calls(), self.stats(), socket)
     }
 }
 
@@ -143,6 +157,6 @@ mod tests {
         assert!(has_error(false), "a few rounds are nothing special");
         transfer.bear_with(socket.as_fd(), &mut fruitless).expect("patience");
         assert!(!has_error(false));
-        assert!(!transfer.clear_error_queue(socket.as_fd()));
+        assert!(!transfer.clear_error_queue(socket.as_fd()).is_any);
     }
 }

@@ -171,6 +171,8 @@ pub enum Why {
     Mapped,
     /// The kernel refused what would have been better.
     Refused,
+    /// What would have been better lacked something just then: a free buffer, or room in the socket.
+    Shortage,
     /// It goes to a writer that is no socket of the kernel's.
     Writer,
     /// It comes from a socket, and the page cache copies whatever is written to it: nothing to be saved that way.
@@ -187,6 +189,7 @@ impl std::fmt::Display for Why {
             Self::Encrypted => "the kernel encrypts",
             Self::Mapped => "lies in a map",
             Self::Refused => "the kernel refused a better one",
+            Self::Shortage => "a better one lacked room or a buffer",
             Self::Writer => "goes to a writer that is no socket",
             Self::Received => "the page cache copies what is written",
         })

@@ -11,6 +11,11 @@
 //!
 //! Invariant: the cursor stands on a piece with bytes left, or behind the last one. Empty pieces are not kept.
 
+#[cfg(feature = "tokio")]
+use std::fs::File;
+#[cfg(feature = "tokio")]
+use std::sync::Arc;
+
 use bytes::Bytes;
 use smallvec::SmallVec;
 
@@ -86,6 +91,8 @@ pub struct SendPlan {
     socket: Option<SocketKind>,
     carry: Carry,
     windows: SmallVec<[FileRange; 1]>,
+    /// A call was tried.
+    begun: bool,
 }
 
 impl Default for SendPlan {
@@ -102,6 +109,7 @@ impl Default for SendPlan {
             socket: None,
             carry: Carry::Nothing,
             windows: SmallVec::new(),
+            begun: false,
         }
     }
 }
@@ -227,7 +235,7 @@ impl SendPlan {
         self.pieces.clear();
         (self.total, self.sent, self.index, self.skip) = (0, 0, 0, 0);
         (self.refused, self.appetite, self.cork) = (RouteSet::default(), APPETITE_START, Cork::default());
-        (self.socket, self.carry) = (None, Carry::Nothing);
+        (self.socket, self.carry, self.begun) = (None, Carry::Nothing, false);
         self.windows.clear();
     }
 
@@ -274,6 +282,22 @@ impl SendPlan {
     /// What is left of the piece at the cursor, if it lies in a file, at most `len` bytes of it.
     pub(crate) fn piece_ahead(&self, len: u64) -> Option<FileRange> {
         Some(self.pieces.get(self.index)?.file_range()?.part(self.skip, len))
+    }
+
+    /// The file of the last file bytes sent, and the position behind them.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn file_sent_upto(&self) -> Option<(Arc<File>, u64)> {
+        let at_cursor = self.pieces.get(self.index).filter(|_| self.skip > 0).and_then(Piece::file_range);
+        if let Some(range) = at_cursor {
+            return Some((Arc::clone(range.file()), range.offset() + self.skip));
+        }
+        let whole = self.pieces.get(..self.index)?.iter().rev().find_map(Piece::file_range)?;
+        Some((Arc::clone(whole.file()), whole.offset().saturating_add(whole.len())))
+    }
+
+    /// Whether this is the first call of the plan.
+    pub(crate) fn begins(&mut self) -> bool {
+        !std::mem::replace(&mut self.begun, true)
     }
 
     /// Routes that refused this plan's files or socket.

@@ -55,19 +55,11 @@ pub struct ZerocopyCounts {
 }
 
 impl ZerocopyCounts {
-    /// Whether the kernel, asked often enough to tell, copied every single time.
-    pub fn copied_after_all(&self) -> bool {
-        self.completions >= COMPLETIONS_TO_TELL && self.copied == self.completions
-    }
-
     pub(crate) fn completed(&mut self, done: Completions) {
         self.completions += done.completed;
         self.copied += done.copied;
     }
 }
-
-/// So many completions tell what the way is like.
-const COMPLETIONS_TO_TELL: u64 = 16;
 
 #[derive(Debug, Default)]
 struct ZerocopyStats {

@@ -91,7 +91,8 @@ impl Transfer {
     ///
     /// # Errors
     /// [`SendError::Io`] for what the socket or a file reports, [`SendError::FileShrunk`] when a file ends before
-    /// its range. The connection cannot be used further.
+    /// its range, [`SendError::FileCut`] when it lost bytes while they were sent out of a map. The connection cannot be used
+    /// further.
     pub async fn send<S: Socket>(&self, socket: &S, plan: &mut SendPlan) -> Result<Sent, SendError> {
         let mut sent = Sent::default();
         self.send_all(socket, plan, &mut sent).await?;
@@ -114,6 +115,11 @@ impl Transfer {
                 Some(Outcome::Sent(taken)) => {
                     if taken > 0 {
                         fruitless.over();
+                    }
+                    if let Some(stretch) = &ahead
+                        && let Some((file, upto)) = plan.file_sent_upto()
+                    {
+                        stretch.pass(&file, upto);
                     }
                     self.pay(taken).await;
                 }
@@ -198,9 +204,12 @@ impl Transfer {
             known.read_ahead(plan.sent() + (end - at));
         }
         plan.note_read_ahead(stretch.range(file));
-        if stretch.is_half_sent(at) && self.streams().find(file, stretch.end()).is_none() {
-            let len = u64::from(self.options().read_ahead_bytes);
-            self.streams().go_on(&FileRange::new(Arc::clone(file), stretch.end(), len), self.io());
+        let len = u64::from(self.options().read_ahead_bytes);
+        if len > 0 && stretch.is_to_be_followed(at) && self.streams().find(file, stretch.end()).is_none() {
+            let next = FileRange::new(Arc::clone(file), stretch.end(), len);
+            if !self.streams().go_on(&next, self.io()) {
+                stretch.is_not_followed();
+            }
         }
         Ok(())
     }
@@ -219,24 +228,26 @@ impl Transfer {
         let wanted = plan.ahead().0.iter().any(|piece| matches!(piece, Piece::File(range) if goes_so(range)));
         if wanted {
             self.stats().refusal(ROUTE);
-            plan.refused_mut().insert(ROUTE);
         }
+        // Also where it is not wanted now: what rests may come back while the plan is sent.
+        plan.refused_mut().insert(ROUTE);
     }
 
-    /// Has `first` done on the I/O pool, waiting in line if that is busy.
+    /// Has `first` done on the I/O pool, waiting in line if that is busy. Where not one thread can be started, the plan
+    /// does without its route.
     async fn offload(&self, first: Offload, plan: &mut SendPlan) {
         let (tell, told) = tokio::sync::oneshot::channel();
-        let (transfer, again) = (self.clone(), first.clone());
+        let (transfer, route) = (self.clone(), first.route());
         let job = move || {
             // Nobody there to hear it: the plan is gone.
             let _ = tell.send(transfer.do_first(first));
         };
-        *plan.carry_mut() = if self.io().submit_in_line(job).await {
-            Carry::Awaited(told)
+        if self.io().submit_in_line(job).await {
+            *plan.carry_mut() = Carry::Awaited(told);
         } else {
-            // Without a thread to be had it does that itself.
-            self.do_first(again)
-        };
+            self.stats().refusal(route);
+            plan.refused_mut().insert(route);
+        }
     }
 
     /// Pays for `taken` bytes out of the task's budget, and lets others have their turn when that is spent.

@@ -8,7 +8,7 @@ use crate::caps::{self, Caps, Refusal};
 use crate::os::SocketRef;
 use crate::path::{self, Bench, Known, Outcome, Tools};
 use crate::pipes::{PipeOptions, PipePool};
-use crate::route::{Policy, Route, RouteSet};
+use crate::route::{Policy, Route, RouteSet, Why};
 use crate::stats::{Sent, Stats};
 use crate::{BufferPool, IoPool, SendError, SendPlan, Thresholds};
 #[cfg(target_os = "linux")]
@@ -214,7 +214,7 @@ impl Transfer {
             socket,
             look_bytes: u64::from(options.look_bytes),
         };
-        if plan.sent() == 0 {
+        if plan.begins() {
             shared.caps.plan_begins();
             shared.stats.copied_lately().plan_begins();
         }
@@ -229,10 +229,13 @@ impl Transfer {
                 outcome
             }
             Next::Range { route, why, range } => {
+                let before = sent.by(route);
                 let outcome = path::send(route, &bench, plan, &range, known, sent)?;
-                if matches!(outcome, Outcome::Sent(1..)) {
+                if sent.by(route) > before {
                     shared.caps.worked(route);
                     sent.last_route = Some((route, why));
+                } else if matches!(outcome, Outcome::Sent(1..)) {
+                    sent.last_route = Some((Route::Copy, Why::Shortage));
                 }
                 outcome
             }
@@ -240,7 +243,7 @@ impl Transfer {
             Next::Mapped(part) => {
                 let outcome = path::mmap::send_mapped(&bench, plan, &part, known, sent)?;
                 if matches!(outcome, Outcome::Sent(1..)) {
-                    sent.last_route = Some((Route::Mmap, crate::route::Why::Mapped));
+                    sent.last_route = Some((Route::Mmap, Why::Mapped));
                 }
                 outcome
             }

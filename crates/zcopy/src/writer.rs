@@ -161,9 +161,12 @@ impl Transfer {
         sent: &mut Sent,
     ) -> Result<Bytes, SendError> {
         let now = |into: &mut [u8]| self.calls().read_now(os::file_ref(range.file()), into, range.offset());
-        match self.filled(plan, range, now) {
-            Err(SendError::Io(error)) if cold(&error) => {}
-            answer => return answer,
+        loop {
+            match self.filled(plan, range, now) {
+                Err(SendError::Io(error)) if cold(&error) => break,
+                Err(SendError::Io(error)) if error.kind() == io::ErrorKind::Interrupted => {}
+                answer => return answer,
+            }
         }
         self.stats().cold_offload(sent);
         let window = self.window(plan, range);

@@ -135,3 +135,22 @@ async fn a_busy_pool_is_waited_for() {
     assert!(reader.join().expect("the reader") == expected(&plan));
     blocker.await.expect("the blocker").expect("room").expect("the gate");
 }
+
+/// What one reader had read ahead is in the page cache for all; only that reader lagged.
+#[tokio::test]
+async fn a_second_reader_of_what_was_cold_once_is_not_taken_for_one_who_lags() {
+    let len = 3_000_000;
+    let file = file_of(&pattern(len, 27));
+    let transfer = transfer(TransferOptions::default());
+    if !chill(&file, len as u64) {
+        return;
+    }
+    let all = || framed(FileRange::new(Arc::clone(&file), 0, len as u64));
+    let (mut first, mut second) = (all(), all());
+    send(&transfer, &mut first).await;
+    assert!(!first.read_ahead_windows().is_empty());
+    let queued = transfer.io().queued();
+    send(&transfer, &mut second).await;
+    assert!(second.read_ahead_windows().is_empty(), "{:?}", second.read_ahead_windows());
+    assert_eq!(transfer.io().queued(), queued, "and it gives the pool nothing to do");
+}

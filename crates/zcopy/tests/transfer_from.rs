@@ -6,6 +6,7 @@ use std::fs::{File, OpenOptions};
 use std::future::Future;
 use std::io::Write;
 use std::net::TcpStream;
+use std::os::fd::AsFd;
 use std::os::unix::fs::FileExt;
 use std::pin::pin;
 use std::sync::Arc;
@@ -13,7 +14,10 @@ use std::task::Poll;
 use std::thread::JoinHandle;
 
 use common::{LIMIT, Moody, file_of, pattern, tcp_pair, transfer_over};
-use pagewire_zcopy::{PipeOptions, ReceiveError, Route, Transfer, TransferOptions, route::Why};
+use pagewire_zcopy::{
+    Calls, FileRange, MapAccess, MappedFile, OsCalls, PipeOptions, ReceiveError, Route, Transfer,
+    TransferOptions, route::Why,
+};
 use proptest::prelude::*;
 use rustix::io::Errno;
 
@@ -277,4 +281,27 @@ fn two_transfers_fill_their_parts_of_one_file() {
         }
     });
     assert!(bytes_at(&file, 0, 600_000) == bytes);
+}
+
+/// Words in the error queue, of a send with MSG_ZEROCOPY here, make a socket ready and nothing to receive.
+#[test]
+fn a_silent_peer_is_waited_for_with_words_in_the_error_queue() {
+    let (socket, mut peer) = tcp_pair(false);
+    if OsCalls.enable_zerocopy(socket.as_fd()).is_err() {
+        eprintln!("without MSG_ZEROCOPY nothing fills the error queue here");
+        return;
+    }
+    let map = MappedFile::new(&FileRange::new(file_of(&[7; 4096]), 0, 4096), MapAccess::Read).expect("a map");
+    let n = OsCalls.send_zerocopy(socket.as_fd(), &map.part(0, 4096), false).expect("sending");
+    std::io::Read::read_exact(&mut peer, &mut vec![0; n]).expect("reading");
+    socket.set_nonblocking(true).expect("non-blocking");
+    let writer = std::thread::spawn(move || {
+        std::thread::sleep(std::time::Duration::from_millis(300));
+        peer.write_all(b"at last").expect("writing");
+    });
+    let (file, mut offset) = (tempfile::tempfile().expect("a file"), 0);
+    let moved = pagewire_zcopy::transfer_from_blocking(&socket, &file, &mut offset, 7).expect("receiving");
+    writer.join().expect("the writer");
+    assert_eq!(moved.bytes, 7);
+    assert!(moved.calls < 20, "it slept, and did not ask again and again: {moved:?}");
 }

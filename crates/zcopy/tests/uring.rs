@@ -16,9 +16,10 @@ use common::{
     LIMIT, Moody, expected, file_of, framed, pattern, read_in_background, tcp_pair, tokio_pair, transfer,
     transfer_over,
 };
+use pagewire_zcopy::route::Why;
 use pagewire_zcopy::{
-    DirectBuffer, FileRange, Ring, Route, SendError, SendPlan, Sent, Transfer, TransferOptions, UringCounts,
-    caps::PLANS_TO_RETRY,
+    Calls, DirectBuffer, FileRange, MapAccess, MappedFile, OsCalls, Ring, Route, SendError, SendPlan, Sent,
+    Transfer, TransferOptions, UringCounts, caps::PLANS_TO_RETRY,
 };
 use proptest::prelude::*;
 use rustix::io::Errno;
@@ -370,6 +371,32 @@ fn a_socket_with_little_room_gets_copies() {
     let sent = send_blocking(&transfer, &mut framed(range(300_000, 69)), true);
     assert_eq!((sent.by(Route::Copy), counts(&transfer).operations), (300_000, 0));
     assert!(counts(&transfer).small > 0 && transfer.stats().snapshot().refusals == 0);
+    if counts(&transfer).small > 0 {
+        assert_eq!(sent.last_route, Some((Route::Copy, Why::Shortage)), "the answer is what was done");
+    }
+}
+
+/// What lies in the error queue ends every wait at once: it neither spins nor hides the time limit.
+#[test]
+fn a_time_limit_holds_with_words_in_the_error_queue() {
+    let _alone = ALONE.blocking_lock();
+    let (sender, mut receiver) = tcp_pair(false);
+    if !available() || OsCalls.enable_zerocopy(sender.as_fd()).is_err() {
+        return;
+    }
+    let map = MappedFile::new(&range(4096, 80), MapAccess::Read).expect("a map");
+    let n = OsCalls.send_zerocopy(sender.as_fd(), &map.part(0, 4096), false).expect("sending");
+    std::io::Read::read_exact(&mut receiver, &mut vec![0; n]).expect("reading");
+    sender.set_write_timeout(Some(std::time::Duration::from_millis(100))).expect("a time limit");
+    let transfer = transfer(uring());
+    let mut plan = framed(range(20_000_000, 81));
+    let answer = transfer.send_blocking(&sender, &mut plan);
+    assert!(
+        matches!(&answer, Err(SendError::Io(error)) if error.kind() == std::io::ErrorKind::WouldBlock),
+        "{answer:?}"
+    );
+    let calls = transfer.stats().snapshot().routes[Route::Uring.index()].calls;
+    assert!(calls < 10_000, "{calls} calls while nobody read");
 }
 
 /// A kind of socket that really refuses.
@@ -408,7 +435,10 @@ fn a_buffer_of_another_ring_or_a_range_beyond_it_is_refused() {
     );
     assert!(small.take().is_some(), "the buffer is back");
     let answer = small.send_zc(sender.as_fd(), foreign, 0..4096, false);
-    assert!(answer.is_err(), "its place is not in this ring: {answer:?}");
+    assert!(answer.is_err(), "it is not of this ring: {answer:?}");
+    let foreign = other.take().expect("another one");
+    small.put_back(foreign);
+    assert!(small.take().is_none(), "nor is it kept");
     assert!(Ring::new(0, 4096, false).is_err() && Ring::new(65, 4096, false).is_err());
 }
 

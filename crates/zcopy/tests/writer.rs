@@ -178,3 +178,13 @@ async fn with_its_pool_at_the_bound_it_goes_on_with_little_in_hand() {
     transfer.write_to(&mut plan, &mut writer).await.expect("written");
     assert!(writer.bytes == expected(&plan) && writer.most <= 16 << 10, "{} at a time", writer.most);
 }
+
+#[tokio::test]
+async fn a_read_that_a_signal_interrupts_is_made_again() {
+    let transfer =
+        transfer_over(TransferOptions::default(), Moody { interrupt_every: 2, ..Moody::default() });
+    let mut plan = framed(FileRange::new(file_of(&pattern(300_000, 19)), 0, 300_000));
+    let mut miser = Miser::default();
+    transfer.write_to(&mut plan, &mut miser).await.expect("writing");
+    assert!(miser.bytes == expected(&plan));
+}

@@ -281,6 +281,30 @@ async fn the_event_loop_does_without_and_says_so() {
     }
 }
 
+/// What rests comes back after so many plans; on an event loop it must not, whenever in a plan that is.
+#[tokio::test]
+async fn the_event_loop_does_without_also_when_the_route_comes_back() {
+    let moody = Moody { copied: Some(true), ..Moody::default() };
+    let transfer = transfer_over(TransferOptions { turn_bytes: 50_000, ..by_size() }, moody);
+    for _ in 0..10 {
+        send_zerocopy_and_reap(&transfer, &mut SendPlan::new());
+    }
+    assert!(transfer.copied_after_all());
+    let plans = u64::from(pagewire_zcopy::caps::PLANS_TO_RETRY) + 10;
+    let piece = range(4_000);
+    let (sender, receiver) = tokio_pair(false);
+    let reader = read_in_background(receiver, plans * piece.len());
+    for _ in 0..plans {
+        let mut plan = SendPlan::new();
+        plan.push_file(piece.clone());
+        let sent = transfer.send(&sender, &mut plan).await.expect("sending");
+        assert_eq!(sent.by(Route::Zerocopy), 0);
+    }
+    drop(sender);
+    reader.join().expect("the reader");
+    assert!(!transfer.copied_after_all(), "the blocking face may try again");
+}
+
 #[tokio::test]
 async fn the_event_loop_counts_nothing_where_nothing_wanted_it() {
     let (sender, mut receiver) = tokio_pair(false);

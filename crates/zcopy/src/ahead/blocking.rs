@@ -3,7 +3,7 @@
 use std::io;
 
 use crate::FileRange;
-use crate::os::{self, FileRef};
+use crate::os::{self, FileRef, Null};
 
 /// The plain read's buffer.
 const PLAIN_STEP: usize = 64 * 1024;
@@ -18,13 +18,26 @@ const PLAIN_STEP: usize = 64 * 1024;
 #[doc(alias = "POSIX_FADV_WILLNEED")]
 pub fn read_ahead_blocking(window: &FileRange, wait_len: u64) -> io::Result<u64> {
     os::will_need(os::file_ref(window.file()), window.offset(), window.len());
-    touch(&window.part(0, wait_len))
+    Toucher::new().touch(&window.part(0, wait_len))
 }
 
-/// Waits until `range` is in the page cache, or the file ends. Returns how many bytes of it are.
-pub(super) fn touch(range: &FileRange) -> io::Result<u64> {
-    let file = os::file_ref(range.file());
-    os::touch(file, range.offset(), range.len()).or_else(|_| read_plainly(file, range.offset(), range.len()))
+/// Waits for pages.
+pub(super) struct Toucher {
+    /// `None` where it cannot be had: then the pages are read.
+    null: Option<Null>,
+}
+
+impl Toucher {
+    pub(super) fn new() -> Self {
+        Self { null: Null::open().ok() }
+    }
+
+    /// Waits until `range` is in the page cache, or the file ends. Returns how many bytes of it are.
+    pub(super) fn touch(&self, range: &FileRange) -> io::Result<u64> {
+        let (file, offset, len) = (os::file_ref(range.file()), range.offset(), range.len());
+        let touched = self.null.as_ref().and_then(|null| os::touch(null, file, offset, len).ok());
+        touched.map_or_else(|| read_plainly(file, offset, len), Ok)
+    }
 }
 
 /// Where touching is refused.

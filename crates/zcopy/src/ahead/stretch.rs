@@ -2,19 +2,22 @@
 
 use std::fs::File;
 use std::io;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-use super::blocking::touch;
+use super::blocking::Toucher;
 use crate::{FileRange, Residency, residency};
 
 /// Touched at a time; whoever waits hears of it after each.
 const STEP_BYTES: u64 = 256 << 10;
 
 /// Positions are the file's. It does not keep its file open once it has been touched.
+///
+/// It is there for whoever sends from it first. Others who come later find its pages in the page cache, as they find any,
+/// and are not taken for readers who lag.
 #[derive(Debug)]
 pub(crate) struct Stretch {
     file: Weak<File>,
@@ -22,6 +25,12 @@ pub(crate) struct Stretch {
     end: u64,
     /// Up to here the pages are there.
     done: AtomicU64,
+    /// Up to here somebody has sent it.
+    passed: AtomicU64,
+    /// The next one was asked for.
+    followed: AtomicBool,
+    /// When it was last found, in [`Streams`](super::Streams)' milliseconds.
+    pub(super) found_ms: AtomicU64,
     ended: Mutex<Option<Ended>>,
     moved: Notify,
 }
@@ -41,6 +50,9 @@ impl Stretch {
             start,
             end,
             done: AtomicU64::new(start),
+            passed: AtomicU64::new(start),
+            followed: AtomicBool::new(false),
+            found_ms: AtomicU64::new(0),
             ended: Mutex::default(),
             moved: Notify::new(),
         }
@@ -50,9 +62,17 @@ impl Stretch {
         self.end
     }
 
-    /// Whether the byte at `offset` of `file` is part of it.
+    /// Whether the byte at `offset` of `file` is part of it, and was not sent before.
     pub(crate) fn covers(&self, file: &Arc<File>, offset: u64) -> bool {
-        (self.start..self.end).contains(&offset) && self.is_of(file)
+        let first = self.passed.load(Ordering::Relaxed);
+        (first..self.end).contains(&offset) && self.is_of(file)
+    }
+
+    /// The bytes of `file` before `upto` were sent.
+    pub(crate) fn pass(&self, file: &Arc<File>, upto: u64) {
+        if self.is_of(file) {
+            self.passed.fetch_max(upto, Ordering::Relaxed);
+        }
     }
 
     /// Whether it is of `file`, open as it is: as long as this is here, no other has its address.
@@ -60,14 +80,21 @@ impl Stretch {
         Weak::as_ptr(&self.file) == Arc::as_ptr(file)
     }
 
-    /// Whether a sender at `offset` should have the next one begun.
-    pub(crate) fn is_half_sent(&self, offset: u64) -> bool {
-        offset >= self.start + (self.end - self.start) / 2
+    /// Whether a sender at `offset` should have the next one begun: once, in its second half.
+    pub(crate) fn is_to_be_followed(&self, offset: u64) -> bool {
+        offset >= self.start + (self.end - self.start) / 2 && !self.followed.swap(true, Ordering::Relaxed)
     }
 
-    /// Whether nobody is to ask for it any more: its file is closed, or it ended early.
+    /// Nobody could be asked for the next one now.
+    pub(crate) fn is_not_followed(&self) {
+        self.followed.store(false, Ordering::Relaxed);
+    }
+
+    /// Whether nobody is to ask for it any more: it was sent to its end, its file is closed, or it ended early.
     pub(super) fn is_over(&self) -> bool {
-        self.file.strong_count() == 0 || self.ended.lock().is_some()
+        self.passed.load(Ordering::Relaxed) >= self.end
+            || self.file.strong_count() == 0
+            || self.ended.lock().is_some()
     }
 
     /// Whether it is likely that only this reader wants it: what lies behind it is neither in the page cache, as it is where
@@ -88,10 +115,10 @@ impl Stretch {
 
     /// Touches all of it, or up to the end of the file. For a thread that may wait.
     pub(super) fn run(&self, file: &Arc<File>) {
-        let mut at = self.start;
+        let (mut at, toucher) = (self.start, Toucher::new());
         while at < self.end {
             let step = FileRange::new(Arc::clone(file), at, STEP_BYTES.min(self.end - at));
-            match touch(&step) {
+            match toucher.touch(&step) {
                 // Behind the end there is nothing to wait for, and whoever sends finds that out.
                 Ok(touched) if touched < step.len() => at = self.end,
                 Ok(touched) => at += touched,
@@ -197,6 +224,30 @@ mod tests {
             "the pages behind it have just been written"
         );
         assert!(!Stretch::new(&file, 0, 8 << 20).is_alone(&file), "the file ends there");
+    }
+
+    #[test]
+    fn it_is_there_for_whoever_sends_from_it_first() {
+        const MIB: u64 = 1 << 20;
+        let (file, other) = (file(10), file(10));
+        let stretch = Stretch::new(&file, 0, 8 * MIB);
+        stretch.pass(&other, 8 * MIB);
+        stretch.pass(&file, 5 * MIB);
+        stretch.pass(&file, 2 * MIB);
+        assert!(stretch.covers(&file, 5 * MIB) && stretch.covers(&file, 7 * MIB));
+        assert!(!stretch.covers(&file, 5 * MIB - 1) && !stretch.is_over());
+        stretch.pass(&file, 8 * MIB);
+        assert!(stretch.is_over(), "it has been sent to its end");
+    }
+
+    #[test]
+    fn the_next_one_is_asked_for_once() {
+        let file = file(10);
+        let stretch = Stretch::new(&file, 0, 100);
+        assert!(!stretch.is_to_be_followed(49), "in its second half");
+        assert!(stretch.is_to_be_followed(50) && !stretch.is_to_be_followed(60));
+        stretch.is_not_followed();
+        assert!(stretch.is_to_be_followed(70), "as long as nobody could be asked");
     }
 
     #[test]

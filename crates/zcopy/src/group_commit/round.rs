@@ -17,7 +17,7 @@ impl Shared {
     ) -> Result<(), PoolFull> {
         // What is not written yet no round can cover: rounds would go on for ever.
         state.wanted = state.wanted.max(mark.min(shared.target.written()));
-        if state.running {
+        if state.running || state.wanted <= state.stable {
             return Ok(());
         }
         let round = Round { shared: Arc::clone(shared), io: io.clone() };

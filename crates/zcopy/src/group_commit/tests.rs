@@ -181,6 +181,27 @@ fn what_nobody_wrote_keeps_no_thread_busy() {
     assert_eq!(io.queued(), 0);
 }
 
+#[test]
+fn a_mark_that_is_not_written_yet_is_waited_for_without_a_sync() {
+    let (target, io) = (ledger(&[]), IoPool::new(1, 64));
+    let commit = target.commit(GroupCommitOptions::default());
+    commit.wait_blocking(target.write(), &io).expect("stable");
+    std::thread::scope(|scope| {
+        let early = scope.spawn(|| commit.wait_blocking(2, &io));
+        while commit.stats().waiting == 0 {
+            std::thread::yield_now();
+        }
+        let (done, end) = mpsc::channel();
+        io.submit_urgent(move || done.send(()).expect("somebody waits")).expect("room");
+        end.recv().expect("a thread that is free");
+        assert_eq!(commit.stats().syncs, 1, "there is nothing to make stable");
+        let mark = target.write();
+        commit.wait_blocking(mark, &io).expect("stable");
+        early.join().expect("no panic").expect("stable with it");
+    });
+    assert_eq!(commit.stats().syncs, 2);
+}
+
 #[cfg(feature = "tokio")]
 mod with_tokio {
     use super::*;

@@ -1,9 +1,11 @@
 //! Linux: the calls themselves.
 
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io::{self, IoSlice, IoSliceMut};
 use std::num::NonZeroU64;
 use std::os::fd::BorrowedFd;
+#[cfg(feature = "uring")]
+use std::time::Instant;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Advice, OFlags, fadvise, fcntl_getfl, fstat};
@@ -14,9 +16,13 @@ use rustix::process::geteuid;
 /// Bytes of one call to `/dev/null`.
 const NULL_STEP: u64 = 1 << 20;
 
-/// `sendmsg(2)` with `MSG_NOSIGNAL`, and `MSG_MORE` when more is to follow.
+/// `sendmsg(2)` or `send(2)` with `MSG_NOSIGNAL`, and `MSG_MORE` when more is to follow.
 pub(crate) fn send(socket: BorrowedFd<'_>, parts: &[IoSlice<'_>], more: bool) -> io::Result<usize> {
     let more = if more { SendFlags::MORE } else { SendFlags::empty() };
+    // A header in front of a file: one part needs no list of parts.
+    if let [part] = parts {
+        return Ok(rustix::net::send(socket, part, SendFlags::NOSIGNAL | more)?);
+    }
     let mut control = SendAncillaryBuffer::default();
     Ok(rustix::net::sendmsg(socket, parts, &mut control, SendFlags::NOSIGNAL | more)?)
 }
@@ -64,8 +70,8 @@ pub(crate) fn wait_writable(socket: BorrowedFd<'_>) -> io::Result<bool> {
 }
 
 /// As [`wait_writable`], until it has received something or its peer sends no more.
-pub(crate) fn wait_readable(socket: BorrowedFd<'_>) -> io::Result<()> {
-    wait(socket, PollFlags::IN).map(drop)
+pub(crate) fn wait_readable(socket: BorrowedFd<'_>) -> io::Result<bool> {
+    wait(socket, PollFlags::IN)
 }
 
 fn wait(socket: BorrowedFd<'_>, until: PollFlags) -> io::Result<bool> {
@@ -76,18 +82,30 @@ fn wait(socket: BorrowedFd<'_>, until: PollFlags) -> io::Result<bool> {
 }
 
 /// After a call that never waits found a socket full that waits by itself: does so, up to its time limit, which is an error
-/// as it is from `send(2)`. `false`: the socket does not wait.
+/// as it is from `send(2)`. `None`: the socket does not wait. What it has in its error queue makes no room and ends every
+/// wait: `clear` takes it out, and says whether there was any.
 #[cfg(feature = "uring")]
-pub(crate) fn wait_as_told(socket: BorrowedFd<'_>) -> io::Result<bool> {
+pub(crate) fn wait_as_told(
+    socket: BorrowedFd<'_>,
+    mut clear: impl FnMut() -> bool,
+) -> io::Result<Option<()>> {
     if fcntl_getfl(socket)?.contains(OFlags::NONBLOCK) {
-        return Ok(false);
+        return Ok(None);
     }
     let limit = rustix::net::sockopt::socket_timeout(socket, rustix::net::sockopt::Timeout::Send)?;
-    let limit = limit.map(Timespec::try_from).transpose().map_err(io::Error::other)?;
-    if ready(socket, PollFlags::OUT, limit.as_ref())?.is_empty() {
-        return Err(io::ErrorKind::WouldBlock.into());
+    let began = Instant::now();
+    loop {
+        let left = limit.map(|limit| limit.saturating_sub(began.elapsed()));
+        let left = left.map(Timespec::try_from).transpose().map_err(io::Error::other)?;
+        let became = ready(socket, PollFlags::OUT, left.as_ref())?;
+        if became.is_empty() {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        // An error of the connection's own is told by the next call.
+        if became != PollFlags::ERR || !clear() {
+            return Ok(Some(()));
+        }
     }
-    Ok(true)
 }
 
 /// What a socket is ready for, nothing when the time is up.
@@ -118,15 +136,23 @@ pub(crate) fn will_need(file: BorrowedFd<'_>, offset: u64, len: u64) {
     }
 }
 
+/// What takes any bytes and keeps none.
+pub(crate) struct Null(File);
+
+impl Null {
+    pub(crate) fn open() -> io::Result<Self> {
+        OpenOptions::new().write(true).open("/dev/null").map(Self)
+    }
+}
+
 /// Waits until a range is in the page cache, or the file ends, without one byte being copied or even touched. Returns how
 /// many bytes are there.
-pub(crate) fn touch(file: BorrowedFd<'_>, offset: u64, len: u64) -> io::Result<u64> {
-    let null = OpenOptions::new().write(true).open("/dev/null")?;
+pub(crate) fn touch(Null(null): &Null, file: BorrowedFd<'_>, offset: u64, len: u64) -> io::Result<u64> {
     let mut at = offset;
     let end = offset.saturating_add(len);
     while at < end {
         let count = NULL_STEP.min(end - at) as usize;
-        match rustix::fs::sendfile(&null, file, Some(&mut at), count) {
+        match rustix::fs::sendfile(null, file, Some(&mut at), count) {
             Ok(0) => break,
             Ok(_) | Err(Errno::INTR) => {}
             Err(errno) => return Err(errno.into()),

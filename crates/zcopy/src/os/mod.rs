@@ -9,7 +9,7 @@
 //! | the same, taken | as the kernel allows | refused: copied | refused: copied |
 //! | reading and writing at an offset | `pread`, `pwrite` | the same | moves the file's own position |
 //! | reading without waiting, `residency` | yes | refused, `Unknown` | refused, `Unknown` |
-//! | `send_blocking` on a non-blocking socket that is full | waits | `WouldBlock` | `WouldBlock` |
+//! | blocking faces on a non-blocking socket that is not ready | wait | wait | `WouldBlock` |
 //! | touching pages without reading them, `start_writeback`, `cached_pages` | yes | refused | refused |
 //! | `ktls_available` | asked (feature `ktls`) | `NotBuilt` | `NotBuilt` |
 //! | maps, `Piece::Mapped`, `SteadyFile`, `DirectFile`, `Ring`, completions | yes | not there | not there |

@@ -3,6 +3,13 @@
 
 use std::io::{self, IoSlice};
 
+#[cfg(unix)]
+use rustix::event::{PollFd, PollFlags, poll};
+#[cfg(unix)]
+use rustix::fs::{OFlags, fcntl_getfl};
+#[cfg(unix)]
+use rustix::io::Errno;
+
 use super::{FileRef, SocketRef};
 
 fn unsupported<T>() -> io::Result<T> {
@@ -36,13 +43,40 @@ pub(crate) fn receive_now(_: SocketRef<'_>, _: &mut [u8]) -> io::Result<usize> {
     Err(io::ErrorKind::WouldBlock.into())
 }
 
+/// As [`wait_writable`], until it has received something or its peer sends no more.
+#[cfg(unix)]
+pub(crate) fn wait_readable(socket: SocketRef<'_>) -> io::Result<bool> {
+    wait(socket, PollFlags::IN)
+}
+
+/// Waits until a non-blocking socket takes more: `poll(2)`. A blocking one only ever says "would block" at its time limit.
+#[cfg(unix)]
+pub(crate) fn wait_writable(socket: SocketRef<'_>) -> io::Result<bool> {
+    wait(socket, PollFlags::OUT)
+}
+
+#[cfg(unix)]
+fn wait(socket: SocketRef<'_>, until: PollFlags) -> io::Result<bool> {
+    if !fcntl_getfl(socket)?.contains(OFlags::NONBLOCK) {
+        return Err(io::ErrorKind::WouldBlock.into());
+    }
+    loop {
+        match poll(&mut [PollFd::new(&socket, until)], None) {
+            Err(Errno::INTR) => {}
+            Err(errno) => return Err(errno.into()),
+            Ok(_) => return Ok(true),
+        }
+    }
+}
+
 /// As [`wait_writable`].
-pub(crate) fn wait_readable(_: SocketRef<'_>) -> io::Result<()> {
+#[cfg(not(unix))]
+pub(crate) fn wait_readable(_: SocketRef<'_>) -> io::Result<bool> {
     Err(io::ErrorKind::WouldBlock.into())
 }
 
-/// Waits until a non-blocking socket takes more, where the system has a way to: it has none here that the standard library
-/// offers, so a blocking socket is asked for.
+/// Waits until a non-blocking socket takes more: the standard library has no way to, so a blocking one is asked for.
+#[cfg(not(unix))]
 pub(crate) fn wait_writable(_: SocketRef<'_>) -> io::Result<bool> {
     Err(io::ErrorKind::WouldBlock.into())
 }
@@ -55,6 +89,14 @@ pub(crate) fn is_ours(_: FileRef<'_>) -> bool {
 pub(crate) fn will_need(_: FileRef<'_>, _: u64, _: u64) {}
 
 /// There is no way here but to read.
-pub(crate) fn touch(_: FileRef<'_>, _: u64, _: u64) -> io::Result<u64> {
+pub(crate) struct Null;
+
+impl Null {
+    pub(crate) fn open() -> io::Result<Self> {
+        unsupported()
+    }
+}
+
+pub(crate) fn touch(_: &Null, _: FileRef<'_>, _: u64, _: u64) -> io::Result<u64> {
     unsupported()
 }

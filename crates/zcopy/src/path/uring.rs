@@ -14,6 +14,7 @@ use rustix::io::Errno;
 
 use super::{Bench, Known, Outcome, copy};
 use crate::batch::Gather;
+use crate::completions::clear_error_queue;
 use crate::offload::Offload;
 use crate::os::wait_as_told;
 use crate::send_plan::APPETITE_MIN;
@@ -110,7 +111,8 @@ fn send_buffer(
         }
         Err(error) if error.kind() == io::ErrorKind::WouldBlock && known.may_always_wait() => {
             bench.stats.would_block(Route::Uring, sent);
-            if wait_as_told(bench.socket)? { Ok(Outcome::Sent(0)) } else { Ok(Outcome::WouldBlock) }
+            let clear = || clear_error_queue(bench.calls, bench.stats, bench.socket).is_any;
+            Ok(wait_as_told(bench.socket, clear)?.map_or(Outcome::WouldBlock, |()| Outcome::Sent(0)))
         }
         Err(error) if is_shortage(&error) => Ok(bench.without(Route::Uring, plan)),
         Err(error) if caps::refusal(&error).is_some() => Ok(Outcome::Refused { route: Route::Uring, error }),

@@ -28,6 +28,12 @@ impl Ends {
         self.capacity
     }
 
+    #[cfg(test)]
+    pub(super) fn shrink_to(&mut self, bytes: usize) -> io::Result<()> {
+        self.capacity = fcntl_setpipe_size(&self.write, bytes)?;
+        Ok(())
+    }
+
     pub(super) fn write_end(&self) -> BorrowedFd<'_> {
         self.write.as_fd()
     }

@@ -8,7 +8,8 @@
 //! ```
 //!
 //! A pipe costs two descriptors, and what is in it pins as many pages. The kernel counts the sizes of all pipes of a user:
-//! beyond `/proc/sys/fs/pipe-user-pages-soft` (64 MiB where nobody changed it) unprivileged ones get a page or two.
+//! beyond `/proc/sys/fs/pipe-user-pages-soft` (64 MiB where nobody changed it) unprivileged ones get a page or two. A call
+//! for each page is dearer than any copy, so such a pipe counts as none, and for a while none is asked for.
 
 #[cfg(target_os = "linux")]
 mod ends;
@@ -24,6 +25,11 @@ use parking_lot::Mutex;
 
 use ends::Ends;
 pub(crate) use pipe::Pipe;
+
+/// A pipe that holds less is worth nothing. As pipes come, they hold this much.
+const PIPE_BYTES_MIN: usize = 64 << 10;
+/// After one that held less, so many takes do without.
+const TAKES_TO_RETRY: u32 = 256;
 
 /// Bounds of a [`PipePool`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,7 +64,7 @@ pub struct PipeUsage {
     pub reused: u64,
     /// Pipes closed because bytes were left in them.
     pub discarded: u64,
-    /// Times somebody had to do without: at the bound, or out of descriptors.
+    /// Times somebody had to do without: at the bound, out of descriptors, or at the system's bound for all pipes of a user.
     pub exhausted: u64,
     /// Bytes that the largest of them holds.
     pub pipe_bytes: usize,
@@ -114,6 +120,8 @@ struct Store {
 struct State {
     idle: Vec<Ends>,
     usage: PipeUsage,
+    /// So many more takes do without before a pipe is made again.
+    pause: u32,
 }
 
 // Pipes are made and closed outside the lock, everywhere below.
@@ -127,15 +135,26 @@ impl Store {
                 state.usage.in_use += 1;
                 return Ok(Some(ends));
             }
-            if state.usage.in_use >= self.options.pipes_max {
+            if state.pause > 0 || state.usage.in_use >= self.options.pipes_max {
+                state.pause = state.pause.saturating_sub(1);
                 state.usage.exhausted += 1;
                 return Ok(None);
             }
             state.usage.in_use += 1;
         }
-        let made = Ends::new(self.options.pipe_bytes);
+        self.made(Ends::new(self.options.pipe_bytes))
+    }
+
+    /// Takes in what came of making one.
+    fn made(&self, made: io::Result<Ends>) -> io::Result<Option<Ends>> {
         let mut state = self.state.lock();
         match made {
+            Ok(ends) if ends.capacity() < PIPE_BYTES_MIN => {
+                state.usage.in_use -= 1;
+                state.usage.exhausted += 1;
+                state.pause = TAKES_TO_RETRY;
+                Ok(None)
+            }
             Ok(ends) => {
                 state.usage.made += 1;
                 state.usage.pipe_bytes = state.usage.pipe_bytes.max(ends.capacity());
@@ -210,6 +229,21 @@ mod tests {
         assert!(wide >= usual && wide <= 1 << 20, "{wide} bytes, where {usual} are usual");
         let huge = PipePool::new(PipeOptions { pipe_bytes: 1 << 40, ..PipeOptions::default() });
         assert!(pipe_of(&huge).capacity() >= wide, "what cannot be had is no error");
+    }
+
+    #[test]
+    fn a_pipe_of_a_page_is_none_and_for_a_while_none_is_made() {
+        let pool = pool(4, 4);
+        let mut tiny = Ends::new(1).expect("a pipe");
+        tiny.shrink_to(4096).expect("smaller is always allowed");
+        pool.store.state.lock().usage.in_use += 1;
+        assert!(pool.store.made(Ok(tiny)).expect("no error").is_none());
+        for _ in 0..TAKES_TO_RETRY {
+            assert!(pool.take().expect("no error").is_none());
+        }
+        assert!(pool.take().expect("no error").is_some(), "it is tried again");
+        let usage = pool.usage();
+        assert_eq!((usage.made, usage.exhausted), (1, 1 + u64::from(TAKES_TO_RETRY)));
     }
 
     #[test]

@@ -52,16 +52,11 @@ impl DirectBuffer {
         Self { map: Some(map), home: Some(home), charged }
     }
 
-    /// Charges the pool for the first `len` bytes, if it has not been: to be called before a buffer beyond 1 MiB is
-    /// written further. Smaller ones were charged whole when taken, and so were reused ones.
+    /// Charges the pool for the first `len` bytes, if it has not been, for something of `asked` bytes: the less, the more of
+    /// the pool it may use. To be called before a buffer that is charged as it fills is written further.
     ///
     /// # Errors
     /// [`Exhausted`] when the pool's bound does not allow it; the buffer stays as it is.
-    pub fn charge_to(&mut self, len: usize) -> Result<(), Exhausted> {
-        self.charge_for(len, self.len())
-    }
-
-    /// As [`charge_to`](Self::charge_to), for something of `asked` bytes: the less, the more of the pool it may use.
     pub(crate) fn charge_for(&mut self, len: usize, asked: usize) -> Result<(), Exhausted> {
         let more = len.min(self.len()).saturating_sub(self.charged);
         if let Some(home) = &self.home

@@ -6,8 +6,8 @@
 //! ```text
 //!   take(n)   n <= 4 MiB   the smallest class that holds it (64 KiB, 256 KiB, 1 MiB, 4 MiB), from those kept
 //!             larger       a map of exactly n bytes
-//!             a new map beyond 1 MiB is charged as it fills (DirectBuffer::charge_to), so that a length that
-//!             was only claimed costs nothing; all others are charged whole when taken
+//!             charged whole; but what a Receiver takes beyond 1 MiB is charged as it fills, so that a length that
+//!             was only claimed costs nothing
 //!   drop      a class      kept while the idle ones are below idle_max_bytes, else given back to the system
 //!             larger       given back
 //!   scarce                 the more a buffer is to hold, the earlier it waits (`share`), and half a frame that
@@ -69,13 +69,20 @@ impl BufferPool {
         Self { store: Arc::new(Store::new(options)) }
     }
 
-    /// A buffer of at least `min_len` bytes: of its class's size, or of exactly `min_len` beyond the largest.
-    /// Its contents are what the last user left. A new buffer beyond 1 MiB is not charged yet: see
-    /// [`DirectBuffer::charge_to`].
+    /// A buffer of at least `min_len` bytes: of its class's size, or of exactly `min_len` beyond the largest. The pool counts
+    /// all of it. Its contents are what the last user left.
     ///
     /// # Errors
     /// [`Exhausted`] when it would exceed the part of the pool that is for buffers of this size, or the system has no address space.
     pub fn take(&self, min_len: usize) -> Result<DirectBuffer, Exhausted> {
+        let mut buffer = self.take_to_fill(min_len)?;
+        buffer.charge_for(buffer.len(), min_len)?;
+        Ok(buffer)
+    }
+
+    /// As [`take`](Self::take), but that a new buffer beyond 1 MiB is counted as it fills: whoever fills it calls
+    /// [`DirectBuffer::charge_for`] first, so that a length which was only claimed costs nothing.
+    pub(crate) fn take_to_fill(&self, min_len: usize) -> Result<DirectBuffer, Exhausted> {
         let (map, charged) = self.store.take(min_len)?;
         Ok(DirectBuffer::pooled(map, Arc::clone(&self.store), charged))
     }
@@ -148,5 +155,40 @@ impl BufferPool {
     #[cfg(feature = "tokio")]
     pub(crate) fn holder(&self, now: std::time::Instant) -> Arc<Holder> {
         self.store.holders.register(now)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pool(max_bytes: usize, idle_max_bytes: usize) -> BufferPool {
+        BufferPool::new(PoolOptions { max_bytes, idle_max_bytes, ..PoolOptions::default() })
+    }
+
+    #[test]
+    fn a_large_buffer_that_is_to_fill_is_charged_as_it_does() {
+        let pool = pool(2 << 20, 0);
+        let mut buffer = pool.take_to_fill(1 << 30).expect("address space is not memory");
+        assert_eq!(pool.usage().in_use_bytes, 0);
+        buffer.charge_for(1 << 20, 1 << 20).expect("room");
+        buffer.charge_for(1000, 1000).expect("already charged");
+        assert_eq!(pool.usage().in_use_bytes, 1 << 20);
+        assert!(buffer.charge_for(3 << 20, 3 << 20).is_err());
+        assert_eq!((buffer.charged_bytes(), pool.usage().in_use_bytes), (1 << 20, 1 << 20));
+        drop(buffer);
+        assert_eq!(pool.usage().in_use_bytes, 0);
+    }
+
+    #[test]
+    fn a_reused_one_is_charged_whole() {
+        let pool = pool(8 << 20, 4 << 20);
+        let first = pool.take_to_fill(3 << 20).expect("room");
+        assert_eq!((first.len(), pool.usage().in_use_bytes), (4 << 20, 0));
+        drop(first);
+        let second = pool.take_to_fill(2 << 20).expect("room");
+        assert_eq!((second.charged_bytes(), pool.usage().mapped), (4 << 20, 1));
+        drop(second);
+        assert_eq!((pool.usage().in_use_bytes, pool.usage().idle_bytes), (0, 4 << 20));
     }
 }

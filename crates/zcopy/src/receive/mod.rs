@@ -28,6 +28,8 @@ use bytes::Bytes;
 use buffered::Buffered;
 pub use frame::FrameError;
 
+#[cfg(feature = "tokio")]
+use crate::either::{Either, either};
 use crate::pool::{BufferPool, CLASS_LARGEST, CLASS_SMALLEST, DirectBuffer, Exhausted, SPARE_BYTES};
 #[cfg(feature = "tokio")]
 use crate::pool::{Evicted, Holder};
@@ -170,7 +172,8 @@ impl Receiver {
     fn take(&self, have: usize, gap: usize) -> Result<DirectBuffer, Exhausted> {
         let (least, asked) = (self.least_for(have, gap), self.wanted.max(have + 1));
         self.pool.check(gap + have + 1, asked)?;
-        let mut taken = self.pool.take(self.comfortable_for(least)).or_else(|_| self.pool.take(least));
+        let comfortable = self.pool.take_to_fill(self.comfortable_for(least));
+        let mut taken = comfortable.or_else(|_| self.pool.take_to_fill(least));
         if taken.is_err() && least > CLASS_SMALLEST {
             taken = self.pool.take_unfilled(least);
         }
@@ -218,7 +221,7 @@ impl Receiver {
     /// # Errors
     /// What the socket reports; `InvalidInput` when the buffer is full of bytes that were not taken by
     /// [`frame`](Self::frame); `TimedOut` with [`Evicted`] inside when the memory it holds for half a frame is needed.
-    pub async fn fill(&mut self, socket: &tokio::net::TcpStream) -> io::Result<usize> {
+    pub async fn fill<S: crate::Socket>(&mut self, socket: &S) -> io::Result<usize> {
         loop {
             self.until_readable(socket).await?;
             let pool = self.pool.clone();
@@ -241,15 +244,14 @@ impl Receiver {
         }
     }
 
-    async fn until_readable(&mut self, socket: &tokio::net::TcpStream) -> io::Result<()> {
+    async fn until_readable<S: crate::Socket>(&mut self, socket: &S) -> io::Result<()> {
         if !self.holds_buffer() {
             return socket.readable().await;
         }
         let patience = self.pool.options().patience;
-        tokio::select! {
-            biased;
-            held_bytes = self.waits(false).evicted() => Err(give_up(held_bytes, patience)),
-            readable = socket.readable() => readable,
+        match either(self.waits(false).evicted(), socket.readable()).await {
+            Either::One(held_bytes) => Err(give_up(held_bytes, patience)),
+            Either::Other(readable) => readable,
         }
     }
 
@@ -259,13 +261,11 @@ impl Receiver {
         let pool = self.pool.clone();
         let holder = self.waits(true);
         pool.relieve(Instant::now());
-        tokio::select! {
-            biased;
-            held_bytes = holder.evicted() => return Err(give_up(held_bytes, patience)),
-            () = released => {}
-            () = tokio::time::sleep(patience / LOOKS_PER_PATIENCE) => {}
+        let room_or_time = either(released, tokio::time::sleep(patience / LOOKS_PER_PATIENCE));
+        match either(holder.evicted(), room_or_time).await {
+            Either::One(held_bytes) => Err(give_up(held_bytes, patience)),
+            Either::Other(_) => Ok(()),
         }
-        Ok(())
     }
 
     fn waits(&mut self, starved: bool) -> &Holder {
@@ -284,9 +284,9 @@ fn give_up(held_bytes: usize, patience: Duration) -> io::Error {
 /// Reads once. A read that leaves room has emptied the socket, and says so to tokio in the same breath: the next wait
 /// then costs no read in vain. (Data that arrives after the read sets the mark anew.)
 #[cfg(feature = "tokio")]
-fn read_some(socket: &tokio::net::TcpStream, room: &mut [u8]) -> io::Result<usize> {
+fn read_some<S: crate::Socket>(socket: &S, room: &mut [u8]) -> io::Result<usize> {
     let mut read = None;
-    let answer = socket.try_io(tokio::io::Interest::READABLE, || {
+    let answer = socket.try_read(|| {
         let n = crate::os::receive(crate::os::socket_ref(socket), &mut *room)?;
         read = Some(n);
         if 0 < n && n < room.len() { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(n) }

@@ -143,14 +143,14 @@ impl Relay {
                 if self.drain(to).map_err(RelayError::To)?.is_some() {
                     fruitless.over();
                 } else {
-                    wait_writable(&transfer, to, &mut fruitless).map_err(RelayError::To)?;
+                    transfer.wait_with(to, &mut fruitless, os::wait_writable).map_err(RelayError::To)?;
                 }
             } else {
                 match self.fill(from).map_err(RelayError::From)? {
                     Got::WouldBlock => {
-                        transfer.bear_with(from, &mut fruitless).map_err(RelayError::From)?;
-                        fruitless.rest();
-                        os::wait_readable(from).map_err(RelayError::From)?;
+                        transfer
+                            .wait_with(from, &mut fruitless, os::wait_readable)
+                            .map_err(RelayError::From)?;
                     }
                     Got::Some | Got::End => fruitless.over(),
                 }
@@ -212,16 +212,6 @@ impl Relay {
         }
         Ok(self.done)
     }
-}
-
-/// Waits until a non-blocking socket takes more, or for what else may have been the matter to be out of the way.
-fn wait_writable(transfer: &Transfer, socket: SocketRef<'_>, fruitless: &mut Fruitless) -> io::Result<()> {
-    transfer.bear_with(socket, fruitless)?;
-    fruitless.rest();
-    if !os::wait_writable(socket)? {
-        transfer.clear_error_queue(socket);
-    }
-    Ok(())
 }
 
 #[cfg(feature = "tokio")]

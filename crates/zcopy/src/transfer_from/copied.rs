@@ -29,7 +29,8 @@ pub(super) fn portion(
     let start = (*incoming.offset % PAGE as u64) as usize;
     let most = incoming.portion_bytes();
     let last = most as u64 == incoming.left;
-    let wanted = if last || most <= start { most } else { most - start };
+    // Of the pool's classes the next larger one would be no cheaper to receive into.
+    let wanted = if last || most <= start { most.min(PORTION_MAX - start) } else { most - start };
     // A thread that waits inside the call holds it meanwhile.
     let buffers = incoming.transfer.buffers();
     let mut buffer = buffers.take_or_spare(start + wanted).map_err(ReceiveError::Memory)?;

@@ -22,6 +22,7 @@ use std::io;
 pub use error::ReceiveError;
 
 use crate::os::{self, AsSocket, SocketRef, socket_ref};
+use crate::patience::Fruitless;
 use crate::route::Why;
 use crate::{Route, Transfer, Transferred};
 
@@ -74,7 +75,7 @@ impl<'a> Incoming<'a> {
             Some(Route::Copy) => (Route::Copy, Why::Forced),
             _ => (Route::Copy, Why::Received),
         };
-        let done = Transferred { bytes: 0, route, why, calls: 0, would_block: 0, eof: left == 0 && len > 0 };
+        let done = Transferred { bytes: 0, route, why, calls: 0, would_block: 0, eof: false };
         Ok(Self { transfer, file, offset, left, portion: PORTION_START, done })
     }
 
@@ -129,11 +130,15 @@ impl Transfer {
     ) -> Result<Transferred, ReceiveError> {
         let socket = socket_ref(&socket);
         let mut incoming = Incoming::new(self, file, offset, len)?;
+        let mut fruitless = Fruitless::default();
         while incoming.left > 0 {
             match incoming.portion(socket, true)? {
-                Got::Bytes(_) => {}
+                Got::Bytes(_) => fruitless.over(),
                 Got::End => break,
-                Got::WouldBlock => os::wait_readable(socket).map_err(ReceiveError::Socket)?,
+                Got::WouldBlock => {
+                    self.wait_with(socket, &mut fruitless, os::wait_readable)
+                        .map_err(ReceiveError::Socket)?;
+                }
             }
         }
         Ok(incoming.done)

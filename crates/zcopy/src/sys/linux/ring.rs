@@ -27,6 +27,7 @@ use std::fmt;
 use std::io;
 use std::ops::{Deref, DerefMut, Range};
 use std::os::fd::{AsRawFd, BorrowedFd};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use io_uring::{IoUring, Probe, cqueue, opcode, types};
 use linux_raw_sys::io_uring::{IORING_NOTIF_USAGE_ZC_COPIED, IORING_SEND_ZC_REPORT_USAGE};
@@ -35,6 +36,8 @@ use crate::DirectBuffer;
 
 /// Buffers of one [`Ring`] at most: so many places has its queue, and twice as many its completions.
 pub const RING_BUFFERS_MAX: usize = 64;
+/// Rings made by this process so far.
+static RINGS: AtomicU64 = AtomicU64::new(0);
 /// The kernel is asked so many times to take an operation, before the ring is given up.
 const SUBMIT_TRIES: usize = 3;
 
@@ -43,6 +46,8 @@ const SUBMIT_TRIES: usize = 3;
 #[doc(alias = "IORING_OP_SEND_ZC")]
 #[doc(alias = "io_uring")]
 pub struct Ring {
+    /// Of all in this process.
+    id: u64,
     // Dropped before the buffers: see the head of this file.
     io: IoUring,
     free: Vec<RingBuffer>,
@@ -58,6 +63,8 @@ pub struct Ring {
 /// One of a ring's buffers, page-aligned, owned by whoever fills it. Dereferences to its bytes.
 #[derive(Debug)]
 pub struct RingBuffer {
+    /// Whose it is.
+    ring: u64,
     index: u16,
     buffer: DirectBuffer,
 }
@@ -82,24 +89,34 @@ impl Ring {
     /// A ring with `buffers` buffers (at most 64) of `bytes` each, registered or not.
     ///
     /// # Errors
-    /// `ENOSYS` from a kernel without io_uring or without `IORING_OP_SEND_ZC` (Linux 6.0; the report of copies came with
+    /// `EINVAL` for a buffer of 2 GiB or more, or for too many buffers or none; `ENOSYS` from a kernel without io_uring or without `IORING_OP_SEND_ZC` (Linux 6.0; the report of copies came with
     /// 6.2), `EPERM` where it is forbidden (seccomp, `kernel.io_uring_disabled`), `ENOMEM` when registered buffers would
-    /// exceed `RLIMIT_MEMLOCK`, `EMFILE`, `EINVAL` for too many buffers or none.
+    /// exceed `RLIMIT_MEMLOCK`, `EMFILE`.
     pub fn new(buffers: usize, bytes: usize, registered: bool) -> io::Result<Self> {
-        if !(1..=RING_BUFFERS_MAX).contains(&buffers) {
+        if !(1..=RING_BUFFERS_MAX).contains(&buffers) || i32::try_from(bytes).is_err() {
             return Err(io::Error::from_raw_os_error(libc::EINVAL));
         }
         let io = IoUring::builder().dontfork().build(RING_BUFFERS_MAX as u32)?;
         probe(&io)?;
+        let id = RINGS.fetch_add(1, Ordering::Relaxed);
         let mut free = Vec::with_capacity(buffers);
         for index in 0..buffers as u16 {
-            free.push(RingBuffer { index, buffer: DirectBuffer::unpooled(bytes)? });
+            free.push(RingBuffer { ring: id, index, buffer: DirectBuffer::unpooled(bytes)? });
         }
         if registered {
             register(&io, &mut free)?;
         }
         let flying = (0..buffers).map(|_| None).collect();
-        Ok(Self { io, free, flying, registered, dead: false, result: None, reported: Reported::default() })
+        Ok(Self {
+            id,
+            io,
+            free,
+            flying,
+            registered,
+            dead: false,
+            result: None,
+            reported: Reported::default(),
+        })
     }
 
     /// Buffers that are pinned for as long as the ring lives.
@@ -119,9 +136,9 @@ impl Ring {
         self.free.pop()
     }
 
-    /// Takes a buffer back unsent.
+    /// Takes a buffer back unsent. One of another ring is dropped.
     pub fn put_back(&mut self, buffer: RingBuffer) {
-        if buffer.index < self.flying.len() as u16 && self.free.len() < self.flying.len() {
+        if buffer.ring == self.id {
             self.free.push(buffer);
         }
     }
@@ -130,7 +147,7 @@ impl Ring {
     /// socket is. Returns how many bytes the socket took. The buffer comes back by itself, when the kernel is done with it.
     ///
     /// # Errors
-    /// `EAGAIN` when the socket is full; `EOPNOTSUPP` from a socket that cannot (a unix socket), `EINVAL` from a kernel
+    /// `EINVAL` for a range beyond the buffer or a buffer of another ring; `EAGAIN` when the socket is full; `EOPNOTSUPP` from a socket that cannot (a unix socket), `EINVAL` from a kernel
     /// that does not know of the report; what `send(2)` reports; `Unsupported` without a number from a ring that was
     /// given up because the kernel did not take an operation.
     pub fn send_zc(
@@ -141,7 +158,8 @@ impl Ring {
         more: bool,
     ) -> io::Result<usize> {
         let index = buffer.index;
-        let (Some(bytes), Some(None)) = (buffer.get(range), self.flying.get(usize::from(index))) else {
+        let place = self.flying.get(usize::from(index)).filter(|_| buffer.ring == self.id);
+        let (Some(bytes), Some(None)) = (buffer.get(range), place) else {
             self.put_back(buffer);
             return Err(io::Error::from_raw_os_error(libc::EINVAL));
         };
