@@ -95,6 +95,9 @@ impl Transfer {
     /// As [`transfer_to_blocking`](Self::transfer_to_blocking), until a non-blocking `socket` is full: does not wait for it.
     /// It may wait for the disk. For those who have an event loop of their own.
     ///
+    /// Each call begins anew: what `splice` holds in its pipe, and `direct` in its buffer, when the socket is full, is read
+    /// again by the next one. A [`SendPlan`] keeps it from call to call.
+    ///
     /// # Errors
     /// As there. A full socket is none: [`Transferred::would_block`] is 1 then.
     #[doc(alias = "transferTo")]

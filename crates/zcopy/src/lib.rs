@@ -183,7 +183,9 @@
 //!   threads in each of two lanes, and jobs in line; pipes are bounded by [`PipeOptions`] (64 of 1 MiB, none before it
 //!   is needed); `uring` locks 4 MiB from its first use on. A plan of three pieces needs no heap memory. Under `copy`
 //!   and `sendfile` a slow peer holds no buffer (`splice` keeps a pipe for it, `direct` a buffer, each out of its
-//!   bound). When a bound is reached, an answer says so or a smaller way is taken: nothing grows.
+//!   bound). When a bound is reached, an answer says so or a smaller way is taken. Beyond the bounds there is what cannot
+//!   wait: a copying call's buffer, one for each thread that is inside of one, and 16 KiB for each receiver, relay and writer
+//!   whose peer is slow while its pool has nothing left: in proportion to your connections, which you bound.
 //! * **Fairness.** One call sends about [`TransferOptions::turn_bytes`]; on tokio a task that has sent two of them lets others
 //!   have their turn.
 //! * **Never padding.** A file that became shorter than its announced range is [`SendError::FileShrunk`]: close the
@@ -198,12 +200,15 @@
 //!   write a new file and rename it. Unlinking, replacing and punching holes are safe.
 //! * **Do not truncate into a page that is being sent.** The kernel zeroes the rest of that page, and the peer gets the zeros.
 //! * **`SIGPIPE`.** `sendfile` and `splice` to a closed socket raise it. Rust programs ignore it from the start; a library
-//!   loaded into another program has to see to that. What goes by `sendmsg` says `MSG_NOSIGNAL`.
+//!   loaded into another program has to see to that. What goes by `send` and `sendmsg` says `MSG_NOSIGNAL` on Linux; other
+//!   systems have no such flag, or a socket option instead.
 //! * **`zerocopy` is refused on tokio**, where `sendfile` (forced: copy) stands in. The kernel reports completions in the
 //!   socket's error queue, and a reactor reads an error together with room to write as a closed write side, which it never
 //!   forgets. On blocking sockets the route is there; read what it reports with [`Transfer::reap_completions_within`].
 //! * **`uring` locks memory.** Its buffers count against `RLIMIT_MEMLOCK`; with less it makes do with fewer.
 //! * **`direct` is slow by design.** It waits for the disk each time, and what is sent twice is read twice.
+//! * **A cork of your own is taken out.** A plan with something behind a file range sets `TCP_CORK`, so that both share a
+//!   segment, and clears it at its end, without asking what it was before.
 //! * **Nagle.** Set `TCP_NODELAY`: without it a header and a small body were seen to take 44 ms.
 //! * **Congestion control.** Under BBR the pacing timers cost `sendfile` more than copying does; compare under the one you use.
 //!
@@ -232,6 +237,7 @@
 //! | routes | all eight, each probed by use and never by version | `copy` |
 //! | `auto` and forced routes | as above | everything is copied, and [`route::Why`] says so |
 //! | [`residency()`] | `cachestat`, else `mincore`, else probes | [`Residency::Unknown`] |
+//! | blocking faces on a non-blocking socket that is not ready | wait | wait; on Windows `WouldBlock` |
 //! | maps, `preallocate`, `drop_pages`, completions | yes | not there |
 //!
 //! # Features

@@ -17,6 +17,8 @@ const RECORDS: i64 = 64;
 /// The lag behind the consumer, the last stretches of the file, which may be others' as well, and folios that the kernel does
 /// not let go of at the time.
 const LEFT_MAX_MIB: u64 = 52;
+/// The last record is in the segment that is written, and pages come and go.
+const ALL_MIB: u64 = RECORDS as u64 - 2;
 const LIMIT: Duration = Duration::from_secs(30);
 
 fn segment(broker: &Broker) -> PathBuf {
@@ -41,8 +43,8 @@ fn chill(file: &File) -> bool {
     gone
 }
 
-/// Fetches all records, as a consumer that lags does. What is in the page cache afterwards, once that is `enough`.
-fn read_all(drop_behind: &str, enough: impl Fn(u64) -> bool) -> Option<u64> {
+/// A broker with its records, and their file, which is not in the page cache. `None` where that cannot be.
+fn cold(drop_behind: &str) -> Option<(Broker, File, String)> {
     let broker = Broker::with(&[("pagewire.transfer.drop.behind", drop_behind)]);
     let mut client = broker.client();
     client.create_topic("t", 1);
@@ -51,33 +53,74 @@ fn read_all(drop_behind: &str, enough: impl Fn(u64) -> bool) -> Option<u64> {
         client.produce("t", 0, batch(&[&value]));
     }
     let file = File::open(segment(&broker)).unwrap();
-    if !chill(&file) {
-        return None;
-    }
-    let mut next = 0;
+    chill(&file).then_some((broker, file, value))
+}
+
+/// Fetches all records over a connection of its own.
+fn read_all(broker: &Broker, value: &str) {
+    let (mut client, mut next) = (broker.client(), 0);
     while next < RECORDS {
         let fetch = FetchAt { partition_max_bytes: 1 << 20, ..FetchAt::now("t", &[(0, next)]) };
         let values = values_of(&client.fetch(&fetch, 12).records());
-        assert!(values.iter().all(|(_, got)| *got == value));
+        assert!(values.iter().all(|(_, got)| got == value));
         next = values.last().unwrap().0 + 1;
     }
+}
+
+/// What is in the page cache, once that is `enough`.
+fn left(file: &File, enough: impl Fn(u64) -> bool) -> u64 {
     let started = Instant::now();
-    while !enough(resident_mib(&file)) && started.elapsed() < LIMIT {
+    while !enough(resident_mib(file)) && started.elapsed() < LIMIT {
         std::thread::sleep(Duration::from_millis(10));
     }
-    Some(resident_mib(&file))
+    resident_mib(file)
+}
+
+/// Waits for whoever still drops pages.
+fn until_nothing_changes(file: &File) {
+    const LOOKS: usize = 30;
+    let (mut last, mut same) = (resident_mib(file), 0);
+    let started = Instant::now();
+    while same < LOOKS && started.elapsed() < LIMIT {
+        std::thread::sleep(Duration::from_millis(10));
+        let now = resident_mib(file);
+        same = if now == last { same + 1 } else { 0 };
+        last = now;
+    }
 }
 
 #[test]
 fn what_a_lagging_consumer_brought_into_the_page_cache_is_dropped_behind_it() {
-    if let Some(left) = read_all("true", |mib| mib <= LEFT_MAX_MIB) {
+    if let Some((broker, file, value)) = cold("true") {
+        read_all(&broker, &value);
+        let left = left(&file, |mib| mib <= LEFT_MAX_MIB);
         assert!(left <= LEFT_MAX_MIB, "{left} MiB of {RECORDS} are left");
+    }
+}
+
+/// What was cold once and is read by many by now is theirs.
+#[test]
+fn a_consumer_of_what_is_in_the_page_cache_drops_none_of_it() {
+    const LOOKS: usize = 30;
+    if let Some((broker, file, value)) = cold("true") {
+        read_all(&broker, &value);
+        until_nothing_changes(&file);
+        std::fs::read(segment(&broker)).unwrap();
+        assert!(resident_mib(&file) >= ALL_MIB, "somebody has read all of it");
+        read_all(&broker, &value);
+        for _ in 0..LOOKS {
+            let left = resident_mib(&file);
+            assert!(left >= ALL_MIB, "{left} MiB of {RECORDS} are left");
+            std::thread::sleep(Duration::from_millis(10));
+        }
     }
 }
 
 #[test]
 fn where_that_is_switched_off_it_stays() {
-    if let Some(left) = read_all("false", |_| true) {
-        assert!(left >= RECORDS as u64 - 2, "{left} MiB of {RECORDS} are left");
+    if let Some((broker, file, value)) = cold("false") {
+        read_all(&broker, &value);
+        let left = resident_mib(&file);
+        assert!(left >= ALL_MIB, "{left} MiB of {RECORDS} are left");
     }
 }

@@ -1,4 +1,7 @@
 //! How long a sending holds its event loop: the time of every poll while a cold file is sent.
+//!
+//! The time on the clock is that of the poll and of whatever took the CPU away from it meanwhile: the peer, the pool's
+//! threads, the kernel's, others. So the CPU time of each poll stands beside it, and whether it waited for something.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -12,14 +15,16 @@ use crate::file::{drain, file, pair, set_cold};
 
 const FILE_BYTES: u64 = 2 << 30;
 
-fn process_cpu() -> f64 {
-    let time = clock_gettime(ClockId::ProcessCPUTime);
-    time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
+fn cpu(of: ClockId) -> Duration {
+    let time = clock_gettime(of);
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }
 
 /// One poll.
 struct Held {
     time: Duration,
+    /// Of this thread.
+    cpu: Duration,
     /// The thread gave up its CPU by itself: it waited for a disk or a lock, and was not only interrupted by others.
     waited: bool,
 }
@@ -31,16 +36,18 @@ fn voluntary_switches() -> u64 {
     line.and_then(|count| count.trim().parse().ok()).unwrap_or(0)
 }
 
-fn show(what: &str, polls: &[Held]) {
-    let Some(last) = polls.len().checked_sub(1) else {
+fn show(what: &str, times: impl Iterator<Item = Duration>) {
+    let mut times: Vec<Duration> = times.collect();
+    times.sort();
+    let Some(last) = times.len().checked_sub(1) else {
         println!("  {what}: none");
         return;
     };
-    let at = |share: f64| polls[(last as f64 * share) as usize].time.as_secs_f64() * 1e6;
-    let over = polls.iter().filter(|poll| poll.time > Duration::from_millis(1)).count();
+    let at = |share: f64| times[(last as f64 * share) as usize].as_secs_f64() * 1e6;
+    let over = times.iter().filter(|time| **time > Duration::from_millis(1)).count();
     println!(
         "  {what}: {}; p50 {:.0} us, p99 {:.0} us, p99.9 {:.0} us, longest {:.0} us; {over} longer than 1 ms",
-        polls.len(),
+        times.len(),
         at(0.5),
         at(0.99),
         at(0.999),
@@ -63,8 +70,8 @@ pub(crate) fn run() {
     let mut plan = SendPlan::new();
     plan.push_file(whole);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    let (began, before) = (Instant::now(), process_cpu());
-    let mut polls = runtime.block_on(async {
+    let (began, before) = (Instant::now(), cpu(ClockId::ProcessCPUTime));
+    let polls = runtime.block_on(async {
         let (sender, receiver) = pair();
         sender.set_nonblocking(true).expect("non-blocking");
         let sender = tokio::net::TcpStream::from_std(sender).expect("inside a runtime");
@@ -74,9 +81,10 @@ pub(crate) fn run() {
             let mut sending = std::pin::pin!(transfer.send(&sender, &mut plan));
             let timed = std::future::poll_fn(|context| {
                 let waited = voluntary_switches();
-                let began = Instant::now();
+                let (began, before) = (Instant::now(), cpu(ClockId::ThreadCPUTime));
                 let polled = sending.as_mut().poll(context);
-                polls.push(Held { time: began.elapsed(), waited: voluntary_switches() > waited });
+                let (time, cpu) = (began.elapsed(), cpu(ClockId::ThreadCPUTime).saturating_sub(before));
+                polls.push(Held { time, cpu, waited: voluntary_switches() > waited });
                 polled
             });
             timed.await.expect("sent")
@@ -86,14 +94,13 @@ pub(crate) fn run() {
         drained.join().expect("the receiver");
         polls
     });
-    let (cpu, wall) = (process_cpu() - before, began.elapsed().as_secs_f64());
+    let (cpu, wall) = (cpu(ClockId::ProcessCPUTime).saturating_sub(before), began.elapsed().as_secs_f64());
     println!(
         "  CPU of the whole process, receiver included: {:.3} s per GB, at {:.0} MB/s",
-        cpu / FILE_BYTES as f64 * 1e9,
+        cpu.as_secs_f64() / FILE_BYTES as f64 * 1e9,
         FILE_BYTES as f64 / wall / 1e6
     );
-    polls.sort_by_key(|poll| poll.time);
-    show("all polls, those that others interrupted too", &polls);
-    polls.retain(|poll| poll.waited);
-    show("polls that waited for something", &polls);
+    show("CPU time of a poll", polls.iter().map(|poll| poll.cpu));
+    show("time on the clock", polls.iter().map(|poll| poll.time));
+    show("of those that waited for something", polls.iter().filter(|poll| poll.waited).map(|poll| poll.time));
 }
