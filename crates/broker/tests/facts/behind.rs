@@ -78,7 +78,7 @@ fn left(file: &File, enough: impl Fn(u64) -> bool) -> u64 {
 
 /// Waits for whoever still drops pages.
 fn until_nothing_changes(file: &File) {
-    const LOOKS: usize = 30;
+    const LOOKS: usize = 100;
     let (mut last, mut same) = (resident_mib(file), 0);
     let started = Instant::now();
     while same < LOOKS && started.elapsed() < LIMIT {
