@@ -5,7 +5,7 @@
 //!                  '------------- one sendmsg, MSG_MORE -----------''- one range -'
 //! ```
 //!
-//! What lies in a map is a range of its own as well, whatever its length.
+//! What lies in a map leaves with the memory in front of it, whatever its length, and ends the call.
 
 use smallvec::SmallVec;
 
@@ -34,11 +34,24 @@ pub(crate) enum Next {
     Gather(Gather),
     /// Send this range by this route, which is not copy.
     Range { route: Route, why: Why, range: FileRange },
-    /// Send this out of its map.
+    /// Send this out of its map, behind `memory`, of which every part is [`Part::Memory`].
     #[cfg(target_os = "linux")]
-    Mapped(crate::MappedRange),
+    Mapped { memory: Memory, part: crate::MappedRange },
     /// Nothing is left.
     Nothing,
+}
+
+/// Parts that are all memory.
+#[cfg(target_os = "linux")]
+pub(crate) type Memory = SmallVec<[Part; 4]>;
+
+impl Part {
+    /// Its bytes among `pieces`, the plan's ahead, if it is memory.
+    pub(crate) fn memory<'p>(&self, pieces: &'p [Piece]) -> Option<&'p [u8]> {
+        let Self::Memory { piece, skip, len } = self else { return None };
+        let Some(Piece::Bytes(bytes)) = pieces.get(*piece) else { return None };
+        bytes.get(*skip..skip + len)
+    }
 }
 
 /// Parts that go out in one call.
@@ -113,9 +126,9 @@ pub(crate) fn next(plan: &SendPlan, policy: Policy, refused: RouteSet, budget: u
                 _ => break,
             },
             #[cfg(target_os = "linux")]
-            Piece::Mapped(range) if gather.parts.is_empty() => {
+            Piece::Mapped(range) if gather.buffer_len == 0 => {
                 let (skip, len) = (skip as usize, usize::try_from(left).unwrap_or(usize::MAX));
-                return Next::Mapped(range.part(skip, len));
+                return Next::Mapped { memory: gather.parts, part: range.part(skip, len) };
             }
             #[cfg(target_os = "linux")]
             Piece::Mapped(_) => break,

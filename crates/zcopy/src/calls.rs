@@ -70,10 +70,17 @@ pub trait Calls: Debug + Send + Sync {
         MappedFile::new(range, MapAccess::Read)
     }
 
-    /// `sendmsg(2)` out of a map, with flags as for [`send`](Self::send). `EFAULT`: the first page is not to be had.
+    /// `sendmsg(2)` of `memory` in order and then out of a map, with flags as for [`send`](Self::send). `EFAULT`: there is
+    /// no memory, and the map's first page is not to be had.
     #[cfg(target_os = "linux")]
-    fn send_mapped(&self, socket: SocketRef<'_>, part: &MappedRange, more: bool) -> io::Result<usize> {
-        part.send_unchecked(socket, more)
+    fn send_mapped(
+        &self,
+        socket: SocketRef<'_>,
+        memory: &[IoSlice<'_>],
+        part: &MappedRange,
+        more: bool,
+    ) -> io::Result<usize> {
+        part.send_unchecked(socket, memory, more)
     }
 
     /// As [`send_mapped`](Self::send_mapped), with `MSG_ZEROCOPY`. `ENOBUFS`: too many of its pages are in flight.

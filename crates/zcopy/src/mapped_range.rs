@@ -2,10 +2,11 @@
 //!
 //! Sending copies once, from the page cache into the socket, without a system call to read and without a buffer.
 
-use std::io;
+use std::io::{self, IoSlice};
 use std::os::fd::{AsFd, BorrowedFd};
 
 use rustix::io::Errno;
+use smallvec::SmallVec;
 
 use crate::sys::{SendPart, send_map_zerocopy, send_parts};
 use crate::{FileRange, MappedFile, SendError};
@@ -85,10 +86,17 @@ impl MappedRange {
         }
     }
 
-    /// One `sendmsg(2)` of this range, without [`check`](Self::check): for the routes, which know the file's length before
-    /// and after.
-    pub(crate) fn send_unchecked(&self, socket: BorrowedFd<'_>, more: bool) -> io::Result<usize> {
-        send_parts(socket, &[self.part_of_message()], more)
+    /// One `sendmsg(2)` of `memory` and this range, without [`check`](Self::check): for the routes, which know the file's
+    /// length before and after.
+    pub(crate) fn send_unchecked(
+        &self,
+        socket: BorrowedFd<'_>,
+        memory: &[IoSlice<'_>],
+        more: bool,
+    ) -> io::Result<usize> {
+        let memory = memory.iter().map(|slice| SendPart::memory(slice));
+        let parts: SmallVec<[SendPart<'_>; 4]> = memory.chain([self.part_of_message()]).collect();
+        send_parts(socket, &parts, more)
     }
 
     /// As [`send_unchecked`](Self::send_unchecked), with `MSG_ZEROCOPY`.

@@ -240,8 +240,8 @@ impl Transfer {
                 outcome
             }
             #[cfg(target_os = "linux")]
-            Next::Mapped(part) => {
-                let outcome = path::mmap::send_mapped(&bench, plan, &part, known, sent)?;
+            Next::Mapped { memory, part } => {
+                let outcome = path::mmap::send_mapped(&bench, plan, &memory, &part, known, sent)?;
                 if matches!(outcome, Outcome::Sent(1..)) {
                     sent.last_route = Some((Route::Mmap, Why::Mapped));
                 }

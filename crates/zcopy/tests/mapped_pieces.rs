@@ -94,14 +94,48 @@ fn a_mapped_piece_goes_out_of_its_map_whatever_is_forced_or_its_size() {
 }
 
 #[test]
-fn a_header_and_its_mapped_body_take_two_calls() {
+fn a_header_and_its_mapped_body_take_one_call() {
     let transfer = transfer(TransferOptions::default());
     let mut plan = SendPlan::from(Bytes::from_static(b"header"));
     plan.push_mapped(mapped(&file_of(&pattern(2_000, 92))));
     let expected = expected(&plan);
     let (sent, received) = send_blocking(&transfer, &mut plan, false);
     assert!(received == expected);
-    assert_eq!((sent.calls, sent.memory_bytes, sent.by(Route::Mmap)), (2, 6, 2_000));
+    assert_eq!((sent.calls, sent.memory_bytes, sent.by(Route::Mmap)), (1, 6, 2_000));
+}
+
+/// However little the socket takes of the two.
+#[test]
+fn a_header_and_its_mapped_body_arrive_whole_in_whatever_pieces_they_leave() {
+    for short in [1, 5, 6, 7, 300] {
+        let moody = Moody { shorts: vec![short], interrupt_every: 5, ..Moody::default() };
+        let transfer = transfer_over(TransferOptions::default(), moody);
+        let mut plan = SendPlan::new();
+        for seed in [93, 94] {
+            plan.push_bytes(Bytes::from_static(b"header"));
+            plan.push_mapped(mapped(&file_of(&pattern(2_000, seed))));
+        }
+        plan.push_bytes(Bytes::from_static(b"trailer"));
+        let expected = expected(&plan);
+        let (sent, received) = send_blocking(&transfer, &mut plan, false);
+        assert!(received == expected, "{short} bytes a call");
+        assert_eq!((sent.memory_bytes, sent.by(Route::Mmap)), (19, 4_000));
+    }
+}
+
+#[test]
+fn a_body_that_is_gone_keeps_its_header_back() {
+    let file = file_of(&pattern(2_000, 95));
+    let mut plan = SendPlan::from(Bytes::from_static(b"header"));
+    plan.push_mapped(mapped(&file));
+    file.set_len(0).expect("shorter");
+    let (sender, receiver) = common::tcp_pair(false);
+    let answer = transfer(TransferOptions::default()).send_blocking(&sender, &mut plan);
+    assert!(matches!(answer, Err(pagewire_zcopy::SendError::FileShrunk { missing: 2_000 })), "{answer:?}");
+    drop(sender);
+    let mut nothing = Vec::new();
+    std::io::Read::read_to_end(&mut &receiver, &mut nothing).expect("reading");
+    assert!(nothing.is_empty());
 }
 
 /// There is no other way for it, so what a plain send refuses is an error of the caller's.

@@ -11,7 +11,7 @@ use smallvec::SmallVec;
 use super::{Bench, Known, Outcome};
 use crate::batch::{Gather, Part};
 use crate::stats::Sent;
-use crate::{Piece, Route, SendError, SendPlan};
+use crate::{Route, SendError, SendPlan};
 
 /// Bytes that could be had of the parts, and whether all of them.
 struct Filled {
@@ -62,10 +62,7 @@ fn slices<'a>(
 ) -> SmallVec<[IoSlice<'a>; 8]> {
     let (pieces, _) = plan.ahead();
     let bytes = |part: &Part, len: usize| match part {
-        Part::Memory { piece, skip, .. } => match pieces.get(*piece) {
-            Some(Piece::Bytes(bytes)) => bytes.get(*skip..skip + len),
-            _ => None,
-        },
+        Part::Memory { .. } => part.memory(pieces),
         Part::File { at, .. } => buffer.get(*at..at + len),
     };
     let parts = gather.parts.iter().zip(&filled.lens);

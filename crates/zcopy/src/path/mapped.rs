@@ -17,12 +17,14 @@
 //!
 //! What the kernel took is counted before anything is asked that may fail: the cursor is never behind it.
 
-use std::io;
+use std::io::{self, IoSlice};
 use std::sync::Arc;
 
 use rustix::io::Errno;
+use smallvec::SmallVec;
 
 use super::{Bench, Outcome};
+use crate::batch::Memory;
 use crate::carry::Carry;
 use crate::mapped_range::is_fault;
 use crate::os::file_ref;
@@ -82,31 +84,45 @@ fn within(map: &MappedFile, range: &FileRange) -> Option<MappedRange> {
     fits.then(|| map.part(at, usize::try_from(range.len()).unwrap_or(usize::MAX)))
 }
 
-/// Sends `part`, which stands at the plan's cursor, with `call`, which is told whether more is to follow.
+/// Sends `memory`, which stands at the plan's cursor, and `part` behind it, with `call`, which is told whether more is to
+/// follow.
 pub(super) fn send(
     route: Route,
     bench: &Bench<'_>,
     plan: &mut SendPlan,
+    memory: &Memory,
     part: &MappedRange,
     sent: &mut Sent,
-    call: impl FnOnce(&MappedRange, bool, &mut Sent) -> io::Result<usize>,
+    call: impl FnOnce(&[IoSlice<'_>], &MappedRange, bool, &mut Sent) -> io::Result<usize>,
 ) -> Result<Outcome, SendError> {
     let range = part.file_range();
     let there_before = there(bench, &range)?;
+    let piece = memory.len();
     if there_before == 0 {
-        return Err(bench.shrunk(plan, 0, &range));
+        return Err(bench.shrunk(plan, piece, &range));
     }
     let part = part.part(0, usize::try_from(there_before).unwrap_or(usize::MAX));
-    let piece_left = plan.ahead().0.first().map_or(0, Piece::len) - plan.ahead().1;
     bench.stats.call(route, sent);
-    match call(&part, plan.remaining() > part.len() as u64, sent) {
+    let (answer, before, piece_left) = {
+        let (pieces, skip) = plan.ahead();
+        let slices: SmallVec<[IoSlice<'_>; 4]> =
+            memory.iter().filter_map(|part| part.memory(pieces)).map(IoSlice::new).collect();
+        let before = slices.iter().map(|slice| slice.len()).sum::<usize>() as u64;
+        let skipped = if piece == 0 { skip } else { 0 };
+        let piece_left = pieces.get(piece).map_or(0, Piece::len) - skipped;
+        let more = plan.remaining() > before + part.len() as u64;
+        (call(&slices, &part, more, sent), before, piece_left)
+    };
+    match answer {
         Ok(0) => Err(SendError::Io(io::ErrorKind::WriteZero.into())),
         Ok(taken) => {
             let taken = taken as u64;
-            bench.stats.file_bytes(route, taken, sent);
-            let outcome = bench.took(plan, taken, part.len() as u64);
+            let of_file = taken.saturating_sub(before);
+            bench.stats.memory_bytes(taken - of_file, sent);
+            bench.stats.file_bytes(route, of_file, sent);
+            let outcome = bench.took(plan, taken, before + part.len() as u64);
             let there_after = there(bench, &range)?;
-            if there_after < taken {
+            if there_after < of_file {
                 bench.stats.shrunk();
                 return Err(SendError::FileCut { missing: piece_left.saturating_sub(there_after) });
             }
@@ -115,7 +131,7 @@ pub(super) fn send(
         Err(error) if is_fault(&error) => {
             let there_after = there(bench, &range)?;
             if there_after < part.len() as u64 {
-                return Err(bench.shrunk(plan, 0, &range.part(there_after, u64::MAX)));
+                return Err(bench.shrunk(plan, piece, &range.part(there_after, u64::MAX)));
             }
             // A page that is still the file's, and could not be read.
             Err(SendError::Io(error))

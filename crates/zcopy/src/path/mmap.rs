@@ -1,4 +1,4 @@
-//! Route `mmap`: `sendmsg(2)` out of a map of the file. One copy, from the page cache into the socket, made by the kernel;
+//! Route `mmap`: `sendmsg(2)` out of a map of the file, behind what memory stands in front of a mapped piece. One copy, from the page cache into the socket, made by the kernel;
 //! no read, and no buffer.
 //!
 //! Mapping is dear (some 30 us, and a fault for every 16 pages that are touched for the first time), so the map is kept
@@ -6,6 +6,7 @@
 //! [`SendPlan::push_mapped`].
 
 use super::{Bench, Known, Outcome, mapped};
+use crate::batch::Memory;
 use crate::stats::Sent;
 use crate::{FileRange, MappedRange, Route, SendError, SendPlan};
 
@@ -21,23 +22,26 @@ pub(crate) fn send(
         return Ok(cold);
     }
     match mapped::window(Route::Mmap, bench, plan, range) {
-        Ok(part) => send_part(bench, plan, &part, sent),
+        Ok(part) => send_part(bench, plan, &Memory::new(), &part, sent),
         Err(without) => Ok(without),
     }
 }
 
-/// Sends `part`, which stands at the plan's cursor and lies in a map already, or says that it is cold.
+/// Sends `memory`, which stands at the plan's cursor, and behind it `part`, which lies in a map already; or says that this is
+/// cold.
 pub(crate) fn send_mapped(
     bench: &Bench<'_>,
     plan: &mut SendPlan,
+    memory: &Memory,
     part: &MappedRange,
     known: &mut Known,
     sent: &mut Sent,
 ) -> Result<Outcome, SendError> {
-    if let Some(cold) = bench.cold(plan, &part.file_range(), known) {
+    let before = memory.iter().filter_map(|part| part.memory(plan.ahead().0)).map(<[u8]>::len).sum::<usize>();
+    if let Some(cold) = bench.cold_behind(plan, before as u64, &part.file_range(), known) {
         return Ok(cold);
     }
-    match send_part(bench, plan, part, sent)? {
+    match send_part(bench, plan, memory, part, sent)? {
         // There is no other way for it, and nothing that a plain send could have refused it for.
         Outcome::Refused { error, .. } => Err(error.into()),
         outcome => Ok(outcome),
@@ -47,10 +51,11 @@ pub(crate) fn send_mapped(
 fn send_part(
     bench: &Bench<'_>,
     plan: &mut SendPlan,
+    memory: &Memory,
     part: &MappedRange,
     sent: &mut Sent,
 ) -> Result<Outcome, SendError> {
-    mapped::send(Route::Mmap, bench, plan, part, sent, |part, more, _| {
-        bench.calls.send_mapped(bench.socket, part, more)
+    mapped::send(Route::Mmap, bench, plan, memory, part, sent, |memory, part, more, _| {
+        bench.calls.send_mapped(bench.socket, memory, part, more)
     })
 }

@@ -159,18 +159,29 @@ impl Bench<'_> {
 
     /// Whether `range`, which stands at the cursor, may be read in the kernel now: `None`, or why not.
     fn cold(&self, plan: &SendPlan, range: &FileRange, known: &mut Known) -> Option<Outcome> {
-        let upto = plan.sent() + range.len();
-        let may = known.covers(upto) || self.look(plan, range, known);
+        self.cold_behind(plan, 0, range, known)
+    }
+
+    /// As [`cold`](Self::cold), of a range that stands `before` bytes behind the cursor.
+    fn cold_behind(
+        &self,
+        plan: &SendPlan,
+        before: u64,
+        range: &FileRange,
+        known: &mut Known,
+    ) -> Option<Outcome> {
+        let upto = plan.sent() + before + range.len();
+        let may = known.covers(upto) || self.look(plan, before, range, known);
         (!may).then(|| Outcome::Cold { range: range.clone(), upto })
     }
 
-    /// Whether `range`, which stands at the cursor, is in the page cache. Looks further ahead in its piece than that, so
-    /// that the next calls need not.
-    fn look(&self, plan: &SendPlan, range: &FileRange, known: &mut Known) -> bool {
+    /// Whether `range`, which stands `before` bytes behind the cursor, is in the page cache. At the cursor it looks further
+    /// ahead in its piece than that, so that the next calls need not.
+    fn look(&self, plan: &SendPlan, before: u64, range: &FileRange, known: &mut Known) -> bool {
         let ahead = plan.piece_ahead(self.look_bytes.max(range.len()));
         for look in ahead.iter().filter(|ahead| ahead.len() > range.len()).chain([range]) {
             if route::may_send_now(self.calls.residency(file_ref(look.file()), look.offset(), look.len())) {
-                known.resident_upto = plan.sent() + look.len();
+                known.resident_upto = plan.sent() + before + look.len();
                 return true;
             }
         }

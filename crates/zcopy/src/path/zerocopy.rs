@@ -15,11 +15,12 @@
 //!   never sleeps again, see [`Transfer::reap_completions`](crate::Transfer::reap_completions): only the blocking face has
 //!   this route.
 
-use std::io;
+use std::io::{self, IoSlice};
 
 use rustix::io::Errno;
 
 use super::{Bench, Known, Outcome, mapped};
+use crate::batch::Memory;
 use crate::carry::Carry;
 use crate::stats::Sent;
 use crate::{FileRange, MappedRange, Route, SendError, SendPlan, caps, completions};
@@ -52,7 +53,9 @@ pub(crate) fn send(
         Err(without) => return Ok(without),
     };
     drain(bench, sent);
-    mapped::send(ROUTE, bench, plan, &part, sent, |part, more, sent| by_reference(bench, part, more, sent))
+    let call =
+        |_: &[IoSlice<'_>], part: &MappedRange, more, sent: &mut Sent| by_reference(bench, part, more, sent);
+    mapped::send(ROUTE, bench, plan, &Memory::new(), &part, sent, call)
 }
 
 fn by_reference(bench: &Bench<'_>, part: &MappedRange, more: bool, sent: &mut Sent) -> io::Result<usize> {
@@ -62,7 +65,7 @@ fn by_reference(bench: &Bench<'_>, part: &MappedRange, more: bool, sent: &mut Se
     }
     if too_much_in_flight(&answer) {
         bench.stats.zerocopy_fallback(sent);
-        return bench.calls.send_mapped(bench.socket, part, more);
+        return bench.calls.send_mapped(bench.socket, &[], part, more);
     }
     if matches!(answer, Ok(1..)) {
         bench.stats.zerocopy_send(sent);

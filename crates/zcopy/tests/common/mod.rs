@@ -288,6 +288,17 @@ impl Moody {
     }
 }
 
+/// The first `len` bytes of `parts`.
+fn first_bytes<'p>(parts: &'p [IoSlice<'_>], len: usize) -> Vec<IoSlice<'p>> {
+    let mut left = len;
+    let part = |part: &'p IoSlice<'_>| {
+        let n = part.len().min(left);
+        left -= n;
+        (n > 0).then(|| IoSlice::new(&part[..n]))
+    };
+    parts.iter().map_while(part).collect()
+}
+
 /// Without any rhythm: one in which interruptions come in pairs interrupts a read and then the send of what was read, and
 /// that for ever. (The last steps of SplitMix64.)
 fn scattered(turn: u64) -> u64 {
@@ -459,12 +470,23 @@ impl Calls for Moody {
         OsCalls.map(range)
     }
 
-    fn send_mapped(&self, socket: BorrowedFd<'_>, part: &MappedRange, more: bool) -> io::Result<usize> {
+    fn send_mapped(
+        &self,
+        socket: BorrowedFd<'_>,
+        memory: &[IoSlice<'_>],
+        part: &MappedRange,
+        more: bool,
+    ) -> io::Result<usize> {
         let turn = self.next();
         self.interrupted(turn)?;
         fail(self.mapped_error)?;
         self.cut(part);
-        OsCalls.send_mapped(socket, &part.part(0, self.short(turn, part.len())), more)
+        // Short of the memory in front as well, and then of that alone.
+        let in_front: usize = memory.iter().map(|slice| slice.len()).sum();
+        match self.short(turn, in_front + part.len()) {
+            short if short < in_front => OsCalls.send(socket, &first_bytes(memory, short), more),
+            short => OsCalls.send_mapped(socket, memory, &part.part(0, short - in_front), more),
+        }
     }
 
     fn send_zerocopy(&self, socket: BorrowedFd<'_>, part: &MappedRange, more: bool) -> io::Result<usize> {

@@ -20,7 +20,6 @@ pub(crate) struct SendPart<'a> {
 }
 
 impl<'a> SendPart<'a> {
-    #[allow(dead_code, reason = "for whoever gathers headers and mapped ranges in one call")]
     pub(crate) fn memory(bytes: &'a [u8]) -> Self {
         let raw = libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() };
         Self { raw, source: PhantomData }
