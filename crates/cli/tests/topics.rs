@@ -28,6 +28,8 @@ fn a_topic_is_created_listed_described_altered_grown_and_deleted() {
     assert!(page.contains("segment.ms") && !page.contains("retention.ms"), "{page}");
     let said = broker.run(&["topic", "alter", "orders", "--set", "retention.mss=1"]).failed(1);
     assert!(said.contains("retention.mss"), "{said}");
+    let said = broker.run(&["topic", "alter", "orders", "--unset", "retention.mss"]).failed(1);
+    assert!(said.contains("no setting retention.mss"), "{said}");
 
     broker.run(&["topic", "add-partitions", "orders", "--by", "1"]).ok();
     broker.run(&["topic", "add-partitions", "orders", "--total", "2"]).failed(1);

@@ -1,5 +1,7 @@
 //! `pagewire topic alter`.
 
+use anyhow::bail;
+
 use crate::args::topic::AlterArgs;
 use crate::client::Client;
 use crate::commands::done::Done;
@@ -15,10 +17,24 @@ pub(crate) async fn run(
     let mut done = Done::of(args.topics.len(), ("topic", "changed"), format).only_checked(args.dry_run);
     let words = if args.dry_run { "could be changed" } else { "changed" };
     for topic in &args.topics {
-        match client.alter_topic(topic, &args.config, &args.unset, args.dry_run).await {
+        match alter(client, topic, args).await {
             Ok(()) => done.note(topic, words, out)?,
             Err(error) => done.fail(topic, error, ""),
         }
     }
     done.end(out)
+}
+
+async fn alter(client: &mut Client, topic: &str, args: &AlterArgs) -> anyhow::Result<()> {
+    if !args.unset.is_empty() {
+        // A broker takes back what there is not, and says nothing.
+        let known = client.topic_configs(topic).await?;
+        let is_known = |name: &&String| known.iter().any(|config| config.name == **name);
+        if let Some(name) = args.unset.iter().find(|name| !is_known(name)) {
+            bail!(
+                "a topic has no setting {name}: `pagewire topic describe {topic} --all-configs` lists them"
+            );
+        }
+    }
+    Ok(client.alter_topic(topic, &args.config, &args.unset, args.dry_run).await?)
 }
