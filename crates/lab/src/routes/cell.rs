@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use pagewire_zcopy::Route;
 
+use super::aliased::Share;
 use super::matrix::Setting;
 use super::system;
 use crate::measure::way::Way;
@@ -23,8 +24,8 @@ const MIB: f64 = 1_048_576.0;
 pub(super) struct Around<'s> {
     /// Samples of the bare loop in the same setting.
     pub(super) bare: Option<&'s [Sample]>,
-    /// What the aliasing test of this way and size gave on this link.
-    pub(super) aliased: Option<f64>,
+    /// What the aliasing test of this way, size and residency gave on this link.
+    pub(super) aliased: Option<Share>,
     pub(super) terms: Terms,
     pub(super) machine: &'s Machine,
 }
@@ -39,7 +40,10 @@ pub(super) fn cell(setting: Setting, samples: &[Sample], around: &Around<'_>) ->
     let by_route = middle(Sample::by_way)?;
     let took = if setting.way == Way::Auto { took(samples) } else { BTreeMap::new() };
     let copied = samples.iter().filter_map(|sample| sample.sent.word?.copied_share()).reduce(f64::min);
-    let (cpu_copies, measured) = copies(taken(setting.way, &took), around.aliased, copied);
+    let (cpu_copies, measured) =
+        copies(taken(setting.way, &took), around.aliased.map(|share| share.aliased), copied);
+    // What others carried says nothing of this way.
+    let measured = measured && by_route >= DECIDED;
     let processes = spread(Sample::processes_cpu_s_per_gb)?;
     let (system_cpu_s_per_gb, system_how) = system::cost(samples, processes);
     Some(RouteCell {
@@ -58,8 +62,9 @@ pub(super) fn cell(setting: Setting, samples: &[Sample], around: &Around<'_>) ->
         crossings_per_mib: (syscalls + faults) * CROSSINGS_EACH,
         faults_per_mib: faults,
         cpu_copies,
-        // What others carried says nothing of this way.
-        measured: measured && by_route >= DECIDED,
+        measured,
+        // The kernel's word, where it has given one, is about the very sends.
+        measured_bytes: around.aliased.filter(|_| measured && copied.is_none()).map(|share| share.bytes),
         dma_copies: setting.way.dma_by_path(setting.residency == Residency::Cold),
         by_route,
         took,
@@ -67,10 +72,12 @@ pub(super) fn cell(setting: Setting, samples: &[Sample], around: &Around<'_>) ->
         x_bare: around.bare.and_then(|bare| ratio(samples, bare)),
         header_bytes: load.header_bytes,
         syscalls_how: if around.terms.syscalls_counted { "counted" } else { "reported" }.to_owned(),
+        cold_how: samples.iter().find_map(|sample| sample.sent.cold_how),
         pages_from: (setting.residency == Residency::Hot).then_some(around.terms.pages_from),
         pinned_cpu: around.terms.pinned_cpu,
         receive_low_water_bytes: Some(low_water(load.total())),
         rounds: samples.len(),
+        responses_per_round: load.responses,
         machine: around.machine.clone(),
     })
 }
@@ -91,11 +98,10 @@ fn taken(way: Way, took: &BTreeMap<String, f64>) -> Way {
     for_all.and_then(|(name, _)| Way::from_name(name)).unwrap_or(way)
 }
 
-/// The middle of the ratios within each round: what disturbed a round disturbed both.
+/// The middle of the ratios within each round.
 fn ratio(samples: &[Sample], bare: &[Sample]) -> Option<f64> {
-    let pairs = samples.iter().zip(bare);
-    let ratios: Vec<f64> = pairs.map(|(one, floor)| one.cpu_s_per_gb() / floor.cpu_s_per_gb()).collect();
-    Spread::of(&ratios).map(|spread| spread.median).filter(|ratio| ratio.is_finite())
+    let costs = |samples: &[Sample]| samples.iter().map(Sample::cpu_s_per_gb).collect::<Vec<f64>>();
+    Spread::of_ratios(&costs(samples), &costs(bare)).map(|spread| spread.median)
 }
 
 /// Copies by the CPU, and whether they were measured. Each witness that tells is heard, and the one that saw more copies
@@ -133,7 +139,7 @@ pub(crate) fn by_report(way: Way, reported: Option<f64>) -> Option<u8> {
 mod tests {
     use super::*;
     use crate::measure::testing::sample;
-    use crate::record::{Link, PagesFrom, Receiver};
+    use crate::record::{KernelWord, Link, PagesFrom, Receiver};
 
     /// The cell of one sample.
     fn cell_of(way: &str, sample: Sample) -> RouteCell {
@@ -142,8 +148,8 @@ mod tests {
         let setting = Setting { way, bytes: sample.load.bytes, residency, receiver, link };
         let terms = Terms { syscalls_counted: true, pages_from: PagesFrom::ReadAhead, pinned_cpu: Some(3) };
         let machine = crate::machine::here(std::path::Path::new("."));
-        cell(setting, &[sample], &Around { bare: None, aliased: Some(1.0), terms, machine: &machine })
-            .unwrap()
+        let aliased = Some(Share { aliased: 1.0, bytes: 64 });
+        cell(setting, &[sample], &Around { bare: None, aliased, terms, machine: &machine }).unwrap()
     }
 
     #[test]
@@ -157,6 +163,19 @@ mod tests {
         assert_eq!((cell.cpu_s_per_gb.median, cell.syscalls_per_mib, cell.faults_per_mib), (1.0, 4.0, 3.0));
         assert!((cell.crossings_per_mib - 14.0).abs() < 1e-9);
         assert_eq!((cell.pages_from, cell.pinned_cpu), (Some(PagesFrom::ReadAhead), Some(3)));
+    }
+
+    #[test]
+    fn a_cell_says_how_long_the_response_was_that_was_tested() {
+        assert_eq!(cell_of("sendfile", sample(100)).measured_bytes, Some(64));
+        assert_eq!(cell_of("copy", sample(100)).measured_bytes, None, "nothing was");
+        let mut reported = sample(100);
+        reported.sent.word = Some(KernelWord { sends: 1, completions: 1, copied: 0 });
+        assert_eq!(
+            cell_of("zerocopy", reported).measured_bytes,
+            None,
+            "the kernel spoke of these very sends"
+        );
     }
 
     #[test]

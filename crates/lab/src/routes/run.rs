@@ -8,7 +8,7 @@ use anyhow::ensure;
 
 use super::aliased::Aliased;
 use super::cell::{Around, cell};
-use super::matrix::{Matrix, Setting};
+use super::matrix::{Amount, Matrix, Setting};
 use super::skipped::{Missing, Skipped};
 use crate::machine;
 use crate::measure::way::Way;
@@ -20,7 +20,9 @@ use crate::size;
 use crate::watch::Watch;
 
 /// What was measured.
-pub(super) type Samples = HashMap<Setting, Vec<Sample>>;
+type Samples = HashMap<Setting, Vec<Sample>>;
+/// How much each measurement sends.
+type Loads = HashMap<Setting, Load>;
 
 /// Measures `matrix` with a file in `dir`. When `watch` says stop, what there is is the answer.
 ///
@@ -33,39 +35,92 @@ pub fn run(
     watch: &mut dyn Watch,
 ) -> anyhow::Result<Vec<RouteCell>> {
     let machine = machine::here(dir);
+    watch.begin(steps_of_link(matrix).saturating_mul(matrix.links.len() as u64));
     let mut pairs = start(program, matrix, dir, watch)?;
-    watch.begin(matrix.steps(pairs.len()));
-    let tests: Vec<Aliased> = pairs.iter_mut().map(|pair| Aliased::of(pair, matrix, &*watch)).collect();
     let mut skipped = without_cold(&mut pairs, matrix, watch);
-    let samples = rounds(&mut pairs, matrix, &mut skipped, watch);
+    let tests: Vec<Aliased> =
+        pairs.iter_mut().map(|pair| Aliased::of(pair, matrix, &skipped, watch)).collect();
+    let loads = loads(&mut pairs, matrix, &mut skipped, watch);
+    let samples = rounds(&mut pairs, matrix, &loads, &mut skipped, watch);
     ensure!(!samples.is_empty() || watch.is_stopped(), "nothing could be measured");
     let of_links = pairs.iter().zip(&tests);
     Ok(of_links.flat_map(|(pair, aliased)| cells(matrix, pair, aliased, &samples, &machine)).collect())
 }
 
+/// Its file, its tests of aliasing, its measurements.
+fn steps_of_link(matrix: &Matrix) -> u64 {
+    (1 + Aliased::steps(matrix)).saturating_add(matrix.steps())
+}
+
+/// How much each setting is to send: found by a short measurement, where time decides.
+fn loads(pairs: &mut [Pair], matrix: &Matrix, skipped: &mut Skipped, watch: &mut dyn Watch) -> Loads {
+    let mut loads = Loads::new();
+    let first = |setting| Some(matrix.first_load(setting));
+    if let Amount::Bytes(_) = matrix.amount {
+        let all = pairs.iter().flat_map(|pair| matrix.settings(pair.link));
+        return all.filter_map(|setting| Some((setting, first(setting)?))).collect();
+    }
+    let round = Round { matrix, number: 0, told: "how much to send" };
+    round.measure(pairs, first, skipped, watch, |setting, sample| {
+        loads.insert(setting, matrix.load(setting, &sample));
+    });
+    loads
+}
+
 /// All rounds, until `watch` says stop.
-fn rounds(pairs: &mut [Pair], matrix: &Matrix, skipped: &mut Skipped, watch: &mut dyn Watch) -> Samples {
+fn rounds(
+    pairs: &mut [Pair],
+    matrix: &Matrix,
+    loads: &Loads,
+    skipped: &mut Skipped,
+    watch: &mut dyn Watch,
+) -> Samples {
     let mut samples = Samples::new();
-    for round in 0..matrix.rounds {
-        for pair in &mut *pairs {
-            for setting in matrix.settings_of_round(pair.link, round) {
+    for number in 0..matrix.rounds {
+        let told = &format!("round {} of {}", number + 1, matrix.rounds);
+        let load = |setting| loads.get(&setting).copied();
+        Round { matrix, number, told }.measure(pairs, load, skipped, watch, |setting, sample| {
+            samples.entry(setting).or_default().push(sample);
+        });
+    }
+    samples
+}
+
+/// One measurement of everything.
+struct Round<'r> {
+    matrix: &'r Matrix,
+    /// From zero: each begins with another way.
+    number: usize,
+    /// What it is, in words.
+    told: &'r str,
+}
+
+impl Round<'_> {
+    /// Measures each setting that is not skipped and has a load, until `watch` says stop.
+    fn measure(
+        &self,
+        pairs: &mut [Pair],
+        load: impl Fn(Setting) -> Option<Load>,
+        skipped: &mut Skipped,
+        watch: &mut dyn Watch,
+        mut keep: impl FnMut(Setting, Sample),
+    ) {
+        for pair in pairs {
+            for setting in self.matrix.settings_of_round(pair.link, self.number) {
                 if watch.is_stopped() {
-                    return samples;
+                    return;
                 }
-                watch.step(&told(setting, round, matrix.rounds));
-                if skipped.has(setting) {
-                    continue;
-                }
-                match measure(pair, of(matrix, setting), &*watch) {
-                    Ok(sample) => samples.entry(setting).or_default().push(sample),
+                watch.step(&format!("{}: {}", self.told, named(setting)));
+                let Some(load) = load(setting).filter(|_| !skipped.has(setting)) else { continue };
+                match measure(pair, of(setting, load), &*watch) {
+                    Ok(sample) => keep(setting, sample),
                     // Given up by whoever looks on, and nobody's fault.
-                    Err(_) if watch.is_stopped() => return samples,
+                    Err(_) if watch.is_stopped() => return,
                     Err(missing) => skipped.give_up(setting, &missing, watch),
                 }
             }
         }
     }
-    samples
 }
 
 /// One sample, or why there is none.
@@ -94,18 +149,27 @@ fn without_cold(pairs: &mut [Pair], matrix: &Matrix, watch: &mut dyn Watch) -> S
     skipped
 }
 
-/// The links that can be had. One that cannot is told, and left out.
+/// The links that can be had. One that cannot is told, and left out. None when `watch` says stop before all are there.
 fn start(program: &Program, matrix: &Matrix, dir: &Path, watch: &mut dyn Watch) -> anyhow::Result<Vec<Pair>> {
     let mut pairs = Vec::new();
     let mut last = None;
+    let bytes = matrix.file_bytes();
     for &link in &matrix.links {
-        match Pair::start_watched(program, link, dir, matrix.file_bytes(), &*watch) {
+        watch.step(&format!("a file of {} to send over {}", size::text(bytes), link.name()));
+        let started = Pair::start_watched(program, link, dir, bytes, &*watch);
+        // What was given up has failed for no other reason.
+        if watch.is_stopped() {
+            return Ok(Vec::new());
+        }
+        match started {
             Ok(pair) => pairs.push(pair),
-            Err(error) if matrix.links.len() > 1 => {
-                watch.note(&format!("{}: {error:#}; left out", link.name()));
+            Err(error) => {
+                watch.skip(steps_of_link(matrix) - 1);
+                if matrix.links.len() > 1 {
+                    watch.note(&format!("{}: {error:#}; left out", link.name()));
+                }
                 last = Some(error);
             }
-            Err(error) => last = Some(error),
         }
     }
     match last {
@@ -114,23 +178,9 @@ fn start(program: &Program, matrix: &Matrix, dir: &Path, watch: &mut dyn Watch) 
     }
 }
 
-fn of(matrix: &Matrix, setting: Setting) -> Run {
-    let load = Load {
-        bytes: setting.bytes,
-        header_bytes: matrix.header_bytes,
-        responses: matrix.responses(setting.bytes),
-    };
-    Run {
-        way: setting.way,
-        load,
-        residency: setting.residency,
-        receiver: setting.receiver,
-        trace_pages: false,
-    }
-}
-
-fn told(setting: Setting, round: usize, rounds: usize) -> String {
-    format!("round {} of {rounds}: {}", round + 1, named(setting))
+fn of(setting: Setting, load: Load) -> Run {
+    let Setting { way, residency, receiver, .. } = setting;
+    Run { way, load, residency, receiver, trace_pages: false }
 }
 
 fn named(setting: Setting) -> String {
@@ -151,7 +201,7 @@ fn cells(
     let of = |setting: Setting| {
         let around = Around {
             bare: samples.get(&setting.by(Way::FLOOR)).map(Vec::as_slice),
-            aliased: aliased.share(setting.way, setting.bytes),
+            aliased: aliased.share(setting.way, setting.bytes, setting.residency),
             terms: pair.terms,
             machine: &machine,
         };
