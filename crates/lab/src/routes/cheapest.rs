@@ -94,7 +94,7 @@ mod tests {
     #[test]
     fn what_went_another_way_takes_no_part() {
         let astray = RouteCell { by_route: 0.5, ..route("ktls", 1024, 0.1) };
-        assert_eq!(first(&[astray.clone()]), None);
+        assert_eq!(first(std::slice::from_ref(&astray)), None);
         let cells = [astray, route("copy", 1024, 1.0), route("mmap", 1024, 2.0)];
         assert_eq!(first(&cells), Some(("copy".into(), vec![], true)));
     }
