@@ -104,7 +104,7 @@ pub struct RouteCell {
     /// CPU seconds of all that takes part per GB: see `system_how`.
     pub system_cpu_s_per_gb: Spread,
     /// What that is: `cpu-busy`, all that the processes' CPU did but idle, the kernel's interrupts and threads included,
-    /// and other programs too (over blocks of rounds of at least a quarter of a second); or `processes`, the sum of sender
+    /// and other programs too (over blocks of rounds of at least a fifth of a second); or `processes`, the sum of sender
     /// and receiver, where the rounds are too short for that or the kernel does not tell.
     #[serde(default)]
     pub system_how: String,

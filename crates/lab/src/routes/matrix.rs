@@ -43,6 +43,9 @@ pub enum Amount {
     Bytes(u64),
 }
 
+/// A file takes at most this part of the memory: each link has one, and all of them are to stay in the page cache.
+const MEMORY_PART: u64 = 16;
+
 /// A little more than the 50 ms that are aimed at: what is found by a short measurement is not exact.
 const CPU_EACH: Duration = Duration::from_millis(60);
 /// Fewer small responses than this tell more about the clock than about the way.
@@ -102,6 +105,18 @@ impl Matrix {
             }
         }
         settings
+    }
+
+    /// The same on a machine of so much memory, in bytes: where it is small, with a shorter file.
+    #[must_use]
+    pub(super) fn within(self, memory_bytes: u64) -> Self {
+        let amount = match self.amount {
+            Amount::Cpu { each, file_bytes } => {
+                Amount::Cpu { each, file_bytes: file_bytes.min(memory_bytes / MEMORY_PART) }
+            }
+            bytes @ Amount::Bytes(_) => bytes,
+        };
+        Self { amount, ..self }
     }
 
     /// The file's length in bytes.
@@ -218,6 +233,16 @@ mod tests {
         assert_eq!((responses(1 << 20, 1 << 20), responses(1 << 20, 64 << 20)), (1, 1));
         let matrix = Matrix { amount: Amount::Bytes(1 << 20), ..Matrix::default() };
         assert_eq!(matrix.file_bytes(), 64 << 20);
+    }
+
+    #[test]
+    fn a_small_machine_has_a_shorter_file_and_what_was_asked_for_stays() {
+        let matrix = Matrix { sizes: vec![1024], ..Matrix::default() };
+        assert_eq!(matrix.clone().within(64 << 30).file_bytes(), 256 << 20);
+        assert_eq!(matrix.clone().within(1 << 30).file_bytes(), 64 << 20);
+        assert_eq!(matrix.clone().within(0).file_bytes(), 1024, "one response at least");
+        let asked = Matrix { amount: Amount::Bytes(1 << 20), ..matrix };
+        assert_eq!(asked.clone().within(0), asked);
     }
 
     #[test]

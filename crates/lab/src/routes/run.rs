@@ -35,6 +35,7 @@ pub fn run(
     watch: &mut dyn Watch,
 ) -> anyhow::Result<Vec<RouteCell>> {
     let machine = machine::here(dir);
+    let matrix = &matrix.clone().within(machine.memory_mib << 20);
     watch.begin(steps_of_link(matrix).saturating_mul(matrix.links.len() as u64));
     let mut pairs = start(program, matrix, dir, watch)?;
     let mut skipped = without_cold(&mut pairs, matrix, watch);
@@ -238,5 +239,64 @@ impl crate::record::Receiver {
             Self::Drain => "drain",
             Self::Read => "read",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Keeps what it is told.
+    #[derive(Default)]
+    struct Keeping {
+        stopped: bool,
+        told: Vec<String>,
+        total: u64,
+        done: u64,
+    }
+
+    impl Watch for Keeping {
+        fn begin(&mut self, steps: u64) {
+            self.total = steps;
+            self.told.push("begin".to_owned());
+        }
+
+        fn step(&mut self, what: &str) {
+            self.done += 1;
+            self.told.push(what.to_owned());
+        }
+
+        fn skip(&mut self, steps: u64) {
+            self.done += steps;
+        }
+
+        fn note(&mut self, line: &str) {
+            self.told.push(format!("note: {line}"));
+        }
+
+        fn is_stopped(&self) -> bool {
+            self.stopped
+        }
+    }
+
+    #[test]
+    fn the_work_begins_before_a_file_is_written_and_a_link_that_is_missing_is_all_its_steps() {
+        let mut watch = Keeping::default();
+        let links = Matrix { links: vec![Link::Loopback, Link::Veth], ..Matrix::quick() };
+        let program = Program::new("/nowhere/at/all", [""; 0]);
+        assert!(run(&program, &links, Path::new("."), &mut watch).is_err());
+        let first: Vec<&str> = watch.told.iter().take(2).map(String::as_str).collect();
+        assert_eq!(first, ["begin", "a file of 64 MiB to send over loopback"]);
+        assert_eq!((watch.done, watch.total), (watch.total, 2 * steps_of_link(&links)));
+        let notes = watch.told.iter().filter(|line| line.starts_with("note: ")).count();
+        assert_eq!(notes, 2, "{:?}", watch.told);
+    }
+
+    #[test]
+    fn what_is_stopped_before_it_starts_is_neither_an_error_nor_a_note() {
+        let mut watch = Keeping { stopped: true, ..Keeping::default() };
+        let program = Program::new("/nowhere/at/all", [""; 0]);
+        assert_eq!(run(&program, &Matrix::quick(), Path::new("."), &mut watch).unwrap(), []);
+        assert!(watch.told.iter().all(|line| !line.starts_with("note: ")), "{:?}", watch.told);
     }
 }

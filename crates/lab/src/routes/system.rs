@@ -1,6 +1,6 @@
 //! What a setting costs the system, not only the two processes. Pure.
 //!
-//! A CPU's busy time is counted in ticks of 10 ms, a measurement takes about ten of them: so it is told from blocks of
+//! A CPU's busy time is counted in ticks of 10 ms, a measurement takes less than ten of them: so it is told from blocks of
 //! rounds that are long enough together, and where the rounds are too few for one, from the processes' own clocks. The
 //! two are not the same thing, so each is shown under its own name: [`RouteCell::whole_cpu`], [`RouteCell::both_ends`].
 
@@ -8,8 +8,8 @@ use crate::measure::Sample;
 use crate::record::RouteCell;
 use crate::spread::Spread;
 
-/// 25 ticks: one more or less is 4 %, and as many blocks as there are make the middle one better.
-const BLOCK_SECONDS: f64 = 0.25;
+/// 20 ticks: one more or less is 5 %, and the more blocks there are the better is the middle one.
+const BLOCK_SECONDS: f64 = 0.2;
 
 /// Names of the two, as [`RouteCell::system_how`] has them.
 const CPU_BUSY: &str = "cpu-busy";

@@ -18,7 +18,8 @@ use crate::args::OutputAs;
 ///
 /// Without restrictions everything is measured: ten sizes, hot and cold, a peer that discards and one that reads, over
 /// loopback and, as root and with the program `ip`, over a pair of virtual interfaces with scatter-gather on and off. Each
-/// measurement takes about 60 ms of the sender's CPU, or sends a cold file of 256 MiB once. That takes a while.
+/// measurement takes about 60 ms of the sender's CPU, or sends a cold file of 256 MiB once. That takes up to
+/// an hour.
 #[derive(Debug, Args)]
 #[command(
     about = "Measure every route: size, residency, receiver, link",

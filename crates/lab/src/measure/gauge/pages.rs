@@ -116,15 +116,20 @@ fn cpu_list(text: &str) -> Vec<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::measure::gauge::is_refusal;
 
     /// So much memory always comes fresh from the kernel: no allocator keeps it to give it again.
     const MAPPED_BYTES: usize = 64 << 20;
 
     fn tracer(ring_bytes: usize) -> Option<PageTracer> {
-        let tracer = PageTracer::with_rings_of(ring_bytes);
-        tracer
-            .inspect_err(|error| eprintln!("tracepoints may not be read here, nothing to test: {error:#}"))
-            .ok()
+        match PageTracer::with_rings_of(ring_bytes) {
+            Ok(tracer) => Some(tracer),
+            Err(error) => {
+                eprintln!("tracepoints may not be read here, nothing to test: {error:#}");
+                assert!(is_refusal(&error), "{error:#}");
+                None
+            }
+        }
     }
 
     #[test]

@@ -3,6 +3,8 @@
 //! Who is first and whether that is settled is for [`cheapest`](crate::routes::cheapest) to say, here as on the terminal.
 //! The winners of the front page are those that are settled; where none is, the page says so.
 
+use std::collections::BTreeSet;
+
 use crate::record::RouteCell;
 use crate::report::number::{percent, row, size, times};
 use crate::report::records::BARE;
@@ -18,35 +20,50 @@ pub(in crate::report) fn sentences(setting: &Setting<'_>) -> Vec<String> {
     said.into_iter().flatten().collect()
 }
 
-/// The settled winner of each size, neighbours with the same one taken together; and where nobody is.
+/// Neighbouring sizes with the same outcome.
+struct Stretch<'a> {
+    /// The settled winner; `None` where it is open.
+    winner: Option<&'a str>,
+    /// Who it is open between.
+    between: BTreeSet<&'a str>,
+    from: u64,
+    to: u64,
+}
+
+/// The settled winner of each size, and between whom it is open where there is none; neighbours taken together.
 pub(in crate::report) fn cheapest(setting: &Setting<'_>) -> Option<String> {
-    let mut stretches: Vec<(Option<&str>, u64, u64)> = Vec::new();
-    for bytes in setting.sizes() {
-        // One alone has won nothing.
-        let Some(first) = setting.first(bytes).filter(|first| !first.is_alone) else { continue };
-        let winner = first.is_settled().then_some(first.cell.route.as_str());
-        match stretches.last_mut() {
-            Some((last, _, to)) if *last == winner => *to = bytes,
-            _ => stretches.push((winner, bytes, bytes)),
-        }
-    }
-    let won: Vec<String> = stretches
-        .iter()
-        .filter_map(|(winner, from, to)| Some(format!("{} {}", (*winner)?, stretch(*from, *to))))
-        .collect();
-    let open: Vec<String> = stretches
-        .iter()
-        .filter(|(winner, ..)| winner.is_none())
-        .map(|(_, from, to)| stretch(*from, *to))
-        .collect();
+    let stretches = stretches(setting);
+    let won = stretches.iter().filter_map(|of| Some(format!("{} {}", of.winner?, span(of.from, of.to))));
+    let won: Vec<String> = won.collect();
+    let open = stretches.iter().filter(|of| of.winner.is_none()).map(|of| {
+        let names: Vec<&str> = of.between.iter().copied().collect();
+        format!("open {} between {}", span(of.from, of.to), row(&names))
+    });
     let won = (!won.is_empty()).then(|| row(&won));
-    let open = (!open.is_empty()).then(|| format!("open {}", row(&open)));
     let words: Vec<String> = won.into_iter().chain(open).collect();
     (!words.is_empty()).then(|| format!("cheapest route for the sender's CPU: {}.", words.join("; ")))
 }
 
+fn stretches<'a>(setting: &Setting<'a>) -> Vec<Stretch<'a>> {
+    let mut stretches: Vec<Stretch<'a>> = Vec::new();
+    for bytes in setting.sizes() {
+        // One alone has won nothing.
+        let Some(first) = setting.first(bytes).filter(|first| !first.is_alone) else { continue };
+        let winner = first.is_settled().then_some(first.cell.route.as_str());
+        let rivals = std::iter::once(first.cell).chain(first.rivals).map(|cell| cell.route.as_str());
+        match stretches.last_mut() {
+            Some(last) if last.winner == winner => {
+                last.to = bytes;
+                last.between.extend(rivals);
+            }
+            _ => stretches.push(Stretch { winner, between: rivals.collect(), from: bytes, to: bytes }),
+        }
+    }
+    stretches
+}
+
 /// Sizes in words.
-fn stretch(from: u64, to: u64) -> String {
+fn span(from: u64, to: u64) -> String {
     if from == to { format!("at {}", size(from)) } else { format!("from {} to {}", size(from), size(to)) }
 }
 
@@ -175,7 +192,7 @@ mod tests {
             route("copy", 4096, 1.0),
             route("mmap", 4096, 3.0),
         ];
-        let expected = "cheapest route for the sender's CPU: copy at 4\u{a0}KiB; open at 1\u{a0}KiB.";
+        let expected = "cheapest route for the sender's CPU: copy at 4\u{a0}KiB; open at 1\u{a0}KiB between copy and mmap.";
         assert_eq!(cheapest(&settings(&cells)[0]).as_deref(), Some(expected));
     }
 

@@ -29,7 +29,7 @@ const COLUMNS: [&str; 15] = [
 
 /// Prints them.
 pub(super) fn print(setting: &Setting<'_>, out: &mut Out) -> anyhow::Result<()> {
-    out.line(format_args!("{}: CPU of the sender; medians; {}", setting.name, how(setting)))?;
+    out.line(format_args!("{}: medians; CPU s/GB of the sender\n{}", setting.name, how(setting)))?;
     let mut cells = setting.cells.clone();
     cells.sort_by(|a, b| {
         (a.bytes, a.cpu_s_per_gb.median)
