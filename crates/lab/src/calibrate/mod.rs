@@ -1,5 +1,5 @@
-//! `lab calibrate`: from which length on is which route cheapest, on this machine? [`measure`] takes the routes that may be
-//! chosen by themselves, in turn, hot, over loopback, with a header in front as a server has it; [`decide()`] turns the
+//! `lab calibrate`: from which length on is which route cheapest, on this machine? The routes that may be chosen by
+//! themselves are measured in turn, hot, over loopback, with a header in front as a server has it; [`decide()`] turns the
 //! figures into thresholds.
 
 mod decide;

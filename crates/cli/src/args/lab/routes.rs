@@ -25,7 +25,7 @@ use crate::args::OutputAs;
     about = "Measure every route: size, residency, receiver, link",
     after_help = "How to read it: CPU s/GB are seconds of CPU that the sending process takes for 10^9 bytes, and less is \
 better. x BARE compares with a bare sendfile loop in the same rounds: 2.00 is twice as dear. BOTH ENDS adds the receiver, WHOLE \
-CPU is all that their CPU did meanwhile, whoever for. First places are for routes that can be asked for, and open (~) where \
+CPU is all that their CPU did meanwhile, whoever for, in ticks of the kernel's clock. First places are for routes that can be asked for, and open (~) where \
 the rounds do not tell them apart. A route that the kernel lacks is named once and left out. Ctrl-C prints what there is.
 
 Examples:
