@@ -32,7 +32,7 @@ pub struct Matrix {
 /// How much a measurement sends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Amount {
-    /// As many responses as take so long of the sender's CPU, found by a short measurement before the first round.
+    /// As many responses as take so long of the sender's CPU, found by short measurements before the first round.
     Cpu {
         /// How long.
         each: Duration,
@@ -43,10 +43,14 @@ pub enum Amount {
     Bytes(u64),
 }
 
+/// Where time decides how much is sent, it is found in so many rounds, of which each says how much the next one sends: this
+/// part of the whole, at last all of it. A measurement that is very short pays for beginnings, and says too little.
+pub(super) const SIZINGS: [u32; 2] = [4, 1];
+
 /// A file takes at most this part of the memory: each link has one, and all of them are to stay in the page cache.
 const MEMORY_PART: u64 = 16;
 
-/// A little more than the 50 ms that are aimed at: what is found by a short measurement is not exact.
+/// A little more than the 50 ms that are aimed at: what is found by short measurements is not exact.
 const CPU_EACH: Duration = Duration::from_millis(60);
 /// Fewer small responses than this tell more about the clock than about the way.
 const RESPONSES_MIN_OF_SMALL: u64 = 64;
@@ -132,7 +136,7 @@ impl Matrix {
         }
     }
 
-    /// The load of a measurement; where time decides, the short one by which that is found.
+    /// The load of the first measurement; where time decides, a short one by which that is found.
     pub(super) fn first_load(&self, setting: Setting) -> Load {
         let (bytes, header_bytes) = (setting.bytes, self.header_bytes);
         match self.amount {
@@ -141,11 +145,11 @@ impl Matrix {
         }
     }
 
-    /// The load of the rounds, from a measurement of the first.
-    pub(super) fn load(&self, setting: Setting, first: &Sample) -> Load {
+    /// The load of the next round, from a measurement: this part of the whole.
+    pub(super) fn load(&self, setting: Setting, measured: &Sample, part: u32) -> Load {
         match self.amount {
-            Amount::Cpu { each, .. } => sizing::sized(first, each, self.once(setting)),
-            Amount::Bytes(_) => first.load,
+            Amount::Cpu { each, .. } => sizing::sized(measured, each / part.max(1), self.once(setting)),
+            Amount::Bytes(_) => measured.load,
         }
     }
 
@@ -154,11 +158,11 @@ impl Matrix {
         (setting.residency == Residency::Cold).then(|| self.file_bytes())
     }
 
-    /// Measurements over one link in all; one more round than there are where time decides how much they send.
+    /// Measurements over one link in all, those included by which it is found how much the others send.
     pub fn steps(&self) -> u64 {
         let of_a_round = self.ways.len() * self.sizes.len() * self.residencies.len() * self.receivers.len();
         let before = match self.amount {
-            Amount::Cpu { .. } => 1,
+            Amount::Cpu { .. } => SIZINGS.len(),
             Amount::Bytes(_) => 0,
         };
         of_a_round.saturating_mul(self.rounds.saturating_add(before)) as u64
@@ -204,7 +208,10 @@ mod tests {
         let matrix = Matrix { sizes: vec![1024, 4096], ..Matrix::default() };
         let mut all: Vec<Setting> = matrix.links.iter().flat_map(|&link| matrix.settings(link)).collect();
         let count = all.len();
-        assert_eq!((count * (matrix.rounds + 1)) as u64, matrix.steps() * matrix.links.len() as u64);
+        assert_eq!(
+            (count * (matrix.rounds + SIZINGS.len())) as u64,
+            matrix.steps() * matrix.links.len() as u64
+        );
         all.sort_by_key(|setting| format!("{setting:?}"));
         all.dedup();
         assert_eq!((all.len(), count), (count, matrix.ways.len() * 2 * 2 * 2 * 3));
@@ -256,7 +263,8 @@ mod tests {
             let mut first = sample(setting.bytes);
             first.load = matrix.first_load(setting);
             first.sent.usage.cpu_ns = 1000 * first.load.responses;
-            assert_eq!(matrix.load(setting, &first).responses, responses, "{setting:?}");
+            assert_eq!(matrix.load(setting, &first, 1).responses, responses, "{setting:?}");
+            assert_eq!(matrix.load(setting, &first, 4).responses, responses.div_ceil(4), "{setting:?}");
         }
     }
 }

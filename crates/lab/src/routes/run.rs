@@ -8,7 +8,7 @@ use anyhow::ensure;
 
 use super::aliased::Aliased;
 use super::cell::{Around, cell};
-use super::matrix::{Amount, Matrix, Setting};
+use super::matrix::{Amount, Matrix, SIZINGS, Setting};
 use super::skipped::{Missing, Skipped};
 use crate::machine;
 use crate::measure::way::Way;
@@ -53,18 +53,22 @@ fn steps_of_link(matrix: &Matrix) -> u64 {
     (1 + Aliased::steps(matrix)).saturating_add(matrix.steps())
 }
 
-/// How much each setting is to send: found by a short measurement, where time decides.
+/// How much each setting is to send: found by short measurements, where time decides.
 fn loads(pairs: &mut [Pair], matrix: &Matrix, skipped: &mut Skipped, watch: &mut dyn Watch) -> Loads {
-    let mut loads = Loads::new();
-    let first = |setting| Some(matrix.first_load(setting));
+    let all = pairs.iter().flat_map(|pair| matrix.settings(pair.link));
+    let mut loads: Loads = all.map(|setting| (setting, matrix.first_load(setting))).collect();
     if let Amount::Bytes(_) = matrix.amount {
-        let all = pairs.iter().flat_map(|pair| matrix.settings(pair.link));
-        return all.filter_map(|setting| Some((setting, first(setting)?))).collect();
+        return loads;
     }
-    let round = Round { matrix, number: 0, told: "how much to send" };
-    round.measure(pairs, first, skipped, watch, |setting, sample| {
-        loads.insert(setting, matrix.load(setting, &sample));
-    });
+    for (number, part) in SIZINGS.into_iter().enumerate() {
+        let round = Round { matrix, number, told: "how much to send" };
+        let mut next = Loads::new();
+        let load = |setting| loads.get(&setting).copied();
+        round.measure(pairs, load, skipped, watch, |setting, sample| {
+            next.insert(setting, matrix.load(setting, &sample, part));
+        });
+        loads = next;
+    }
     loads
 }
 
