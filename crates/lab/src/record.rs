@@ -126,8 +126,9 @@ pub struct RouteCell {
     pub cpu_copies: u8,
     /// Whether `cpu_copies` was measured here; else it follows from the path.
     pub measured: bool,
-    /// The response on which the aliasing test was made, in bytes, where it was and the kernel did not report on the very
-    /// sends. Less than `bytes` for what is too long to be queued whole: it is taken to go as the longest that could be.
+    /// The response on which the aliasing test was made, in bytes; nothing where there was none, or where the kernel itself
+    /// reported on the very sends. Less than `bytes` for what is too long to be queued whole: it is taken to go as the
+    /// longest that could be.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub measured_bytes: Option<u64>,
     /// Transfers by a device per byte: from the disk where the file was cold. Follows from the path.

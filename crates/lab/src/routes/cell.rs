@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use pagewire_zcopy::Route;
 
-use super::aliased::Share;
 use super::matrix::Setting;
 use super::system;
 use crate::measure::way::Way;
@@ -25,7 +24,9 @@ pub(super) struct Around<'s> {
     /// Samples of the bare loop in the same setting.
     pub(super) bare: Option<&'s [Sample]>,
     /// What the aliasing test of this way, size and residency gave on this link.
-    pub(super) aliased: Option<Share>,
+    pub(super) aliased: Option<f64>,
+    /// Bytes of the response that it was made on.
+    pub(super) tested_bytes: Option<u64>,
     pub(super) terms: Terms,
     pub(super) machine: &'s Machine,
 }
@@ -40,10 +41,7 @@ pub(super) fn cell(setting: Setting, samples: &[Sample], around: &Around<'_>) ->
     let by_route = middle(Sample::by_way)?;
     let took = if setting.way == Way::Auto { took(samples) } else { BTreeMap::new() };
     let copied = samples.iter().filter_map(|sample| sample.sent.word?.copied_share()).reduce(f64::min);
-    let (cpu_copies, measured) =
-        copies(taken(setting.way, &took), around.aliased.map(|share| share.aliased), copied);
-    // What others carried says nothing of this way.
-    let measured = measured && by_route >= DECIDED;
+    let (cpu_copies, measured) = copies(taken(setting.way, &took), around.aliased, copied);
     let processes = spread(Sample::processes_cpu_s_per_gb)?;
     let (system_cpu_s_per_gb, system_how) = system::cost(samples, processes);
     Some(RouteCell {
@@ -62,9 +60,8 @@ pub(super) fn cell(setting: Setting, samples: &[Sample], around: &Around<'_>) ->
         crossings_per_mib: (syscalls + faults) * CROSSINGS_EACH,
         faults_per_mib: faults,
         cpu_copies,
-        measured,
-        // The kernel's word, where it has given one, is about the very sends.
-        measured_bytes: around.aliased.filter(|_| measured && copied.is_none()).map(|share| share.bytes),
+        // What others carried says nothing of this way.
+        measured: measured && by_route >= DECIDED,
         dma_copies: setting.way.dma_by_path(setting.residency == Residency::Cold),
         by_route,
         took,
@@ -72,6 +69,7 @@ pub(super) fn cell(setting: Setting, samples: &[Sample], around: &Around<'_>) ->
         x_bare: around.bare.and_then(|bare| ratio(samples, bare)),
         header_bytes: load.header_bytes,
         syscalls_how: if around.terms.syscalls_counted { "counted" } else { "reported" }.to_owned(),
+        measured_bytes: tested(samples, around.tested_bytes),
         cold_how: samples.iter().find_map(|sample| sample.sent.cold_how),
         pages_from: (setting.residency == Residency::Hot).then_some(around.terms.pages_from),
         pinned_cpu: around.terms.pinned_cpu,
@@ -80,6 +78,12 @@ pub(super) fn cell(setting: Setting, samples: &[Sample], around: &Around<'_>) ->
         responses_per_round: load.responses,
         machine: around.machine.clone(),
     })
+}
+
+/// Bytes of the response that the aliasing test was made on, unless the kernel has reported on the very sends.
+fn tested(samples: &[Sample], bytes: Option<u64>) -> Option<u64> {
+    let is_reported = samples.iter().any(|sample| sample.sent.word.is_some_and(|word| word.completions > 0));
+    bytes.filter(|_| !is_reported)
 }
 
 /// The share of the file's bytes that each route took, over all samples.
@@ -139,7 +143,7 @@ pub(crate) fn by_report(way: Way, reported: Option<f64>) -> Option<u8> {
 mod tests {
     use super::*;
     use crate::measure::testing::sample;
-    use crate::record::{KernelWord, Link, PagesFrom, Receiver};
+    use crate::record::{Link, PagesFrom, Receiver};
 
     /// The cell of one sample.
     fn cell_of(way: &str, sample: Sample) -> RouteCell {
@@ -148,8 +152,9 @@ mod tests {
         let setting = Setting { way, bytes: sample.load.bytes, residency, receiver, link };
         let terms = Terms { syscalls_counted: true, pages_from: PagesFrom::ReadAhead, pinned_cpu: Some(3) };
         let machine = crate::machine::here(std::path::Path::new("."));
-        let aliased = Some(Share { aliased: 1.0, bytes: 64 });
-        cell(setting, &[sample], &Around { bare: None, aliased, terms, machine: &machine }).unwrap()
+        let (aliased, tested_bytes) = (Some(1.0), None);
+        cell(setting, &[sample], &Around { bare: None, aliased, tested_bytes, terms, machine: &machine })
+            .unwrap()
     }
 
     #[test]
@@ -163,19 +168,6 @@ mod tests {
         assert_eq!((cell.cpu_s_per_gb.median, cell.syscalls_per_mib, cell.faults_per_mib), (1.0, 4.0, 3.0));
         assert!((cell.crossings_per_mib - 14.0).abs() < 1e-9);
         assert_eq!((cell.pages_from, cell.pinned_cpu), (Some(PagesFrom::ReadAhead), Some(3)));
-    }
-
-    #[test]
-    fn a_cell_says_how_long_the_response_was_that_was_tested() {
-        assert_eq!(cell_of("sendfile", sample(100)).measured_bytes, Some(64));
-        assert_eq!(cell_of("copy", sample(100)).measured_bytes, None, "nothing was");
-        let mut reported = sample(100);
-        reported.sent.word = Some(KernelWord { sends: 1, completions: 1, copied: 0 });
-        assert_eq!(
-            cell_of("zerocopy", reported).measured_bytes,
-            None,
-            "the kernel spoke of these very sends"
-        );
     }
 
     #[test]
@@ -242,5 +234,14 @@ mod tests {
     #[test]
     fn a_copy_that_is_made_after_the_kernel_has_reported_none_is_seen_all_the_same() {
         assert_eq!(of("zerocopy", Some(0.0), Some(0.0)), (1, true), "a card that cannot gather");
+    }
+    #[test]
+    fn a_test_of_another_length_is_not_spoken_of_where_the_kernel_reported_on_the_sends_themselves() {
+        let silent = sample(100);
+        assert_eq!(tested(std::slice::from_ref(&silent), Some(64)), Some(64));
+        assert_eq!(tested(std::slice::from_ref(&silent), None), None);
+        let mut told = silent.clone();
+        told.sent.word = Some(crate::record::KernelWord { sends: 1, completions: 1, copied: 0 });
+        assert_eq!(tested(&[silent, told], Some(64)), None);
     }
 }

@@ -204,9 +204,11 @@ fn cells(
 ) -> Vec<RouteCell> {
     let machine = machine.clone().with_network(&pair.congestion, &pair.congestion_default, &pair.offloads);
     let of = |setting: Setting| {
+        let share = aliased.share(setting.way, setting.bytes, setting.residency);
         let around = Around {
             bare: samples.get(&setting.by(Way::FLOOR)).map(Vec::as_slice),
-            aliased: aliased.share(setting.way, setting.bytes, setting.residency),
+            aliased: share.map(|share| share.aliased),
+            tested_bytes: share.map(|share| share.bytes),
             terms: pair.terms,
             machine: &machine,
         };
