@@ -51,9 +51,12 @@ fn how(setting: &Setting<'_>) -> String {
         format!("system calls {}", first.map_or("", |cell| cell.syscalls_how.as_str())),
         "COPIES in brackets follow from the path".to_owned(),
     ];
-    let tested =
-        setting.cells.iter().filter(|cell| cell.measured_bytes.is_some_and(|bytes| bytes < cell.bytes));
-    if let Some(bytes) = tested.filter_map(|cell| cell.measured_bytes).max() {
+    let tested = setting
+        .cells
+        .iter()
+        .filter(|cell| cell.measured)
+        .filter_map(|cell| cell.measured_bytes.filter(|&bytes| bytes < cell.bytes));
+    if let Some(bytes) = tested.max() {
         said.push(format!("those of larger responses were tested at {}", size::text(bytes)));
     }
     match first.and_then(|cell| cell.cold_how) {
