@@ -4,7 +4,7 @@
 
 mod common;
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 
 use common::{pagewire, run, signal, wait};
@@ -218,7 +218,8 @@ fn what_serve_reads_is_written_once_asked_for_and_not_before() {
     let dir = tempfile::tempdir_in(DIR).unwrap();
     let data = dir.path().join("data");
     let calibrate = |options: &[&str]| {
-        let all = ["lab", "calibrate", "--file-dir", DIR, "-o", "json", "--data-dir", data.to_str().unwrap()];
+        let data = data.to_str().unwrap();
+        let all = ["lab", "calibrate", "--rounds", "3", "--file-dir", DIR, "-o", "json", "--data-dir", data];
         lines(&run(&[&all, options].concat()).ok()).remove(0)
     };
     let shown = calibrate(&["--print"]);
@@ -254,45 +255,74 @@ fn what_serve_reads_is_written_once_asked_for_and_not_before() {
     assert!(said.contains("origin=Measured") && said.contains(&steps), "{said}");
 }
 
-/// Bytes that a worker has written so far. The receiver writes nothing but answers: two of a few words when it starts, and
-/// one of about a hundred bytes after each measurement. The sender writes its file besides.
-fn said_bytes(worker: &str) -> u64 {
-    let io = std::fs::read_to_string(format!("/proc/{worker}/io")).unwrap_or_default();
-    let written = io.lines().find_map(|line| line.strip_prefix("wchar: "));
-    written.and_then(|bytes| bytes.parse().ok()).unwrap_or(0)
+#[test]
+fn what_the_whole_cpu_did_is_measured_where_the_kernel_counts_it() {
+    let options = ["--route", "copy", "--size", "64KiB", "--link", "loopback", "--residency", "hot"];
+    let sized = ["lab", "routes", "--file-dir", DIR, "--rounds", "9", "--receiver", "drain", "-o", "json"];
+    let cell = lines(&run(&[&sized[..], &options].concat()).ok()).remove(0);
+    let counts = std::fs::read_to_string("/proc/stat").unwrap_or_default();
+    let cpu = cell["pinned_cpu"].as_u64().map(|cpu| format!("cpu{cpu} "));
+    let is_counted = cpu.is_some_and(|cpu| counts.lines().any(|line| line.starts_with(&cpu)));
+    assert_eq!(cell["system_how"], if is_counted { "cpu-busy" } else { "processes" }, "{cell}");
+    assert!(cell["processes_cpu_s_per_gb"]["median"].as_f64().unwrap() > 0.0, "{cell}");
+    assert!(cell["responses_per_round"].as_u64().unwrap() > 1, "sized by time: {cell}");
+    // A round of a MiB is a part of a tick.
+    let short = routes(&[&options[..], &["--receiver", "drain"]].concat()).remove(0);
+    assert_eq!(short["system_how"], "processes", "{short}");
+    assert_eq!(short["system_cpu_s_per_gb"], short["processes_cpu_s_per_gb"], "{short}");
 }
 
 #[test]
-fn stopped_it_prints_what_it_has_and_leaves_no_process() {
-    const ROUNDS: u64 = 1000;
-    let rounds = ROUNDS.to_string();
-    let mut child = pagewire()
-        .args(["lab", "routes", "--file-dir", DIR, "--rounds", &rounds, "--route", "copy", "--size", "1KiB"])
-        .args(["--link", "loopback", "--residency", "hot", "--receiver", "drain", "-o", "json"])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let workers = format!("/proc/{0}/task/{0}/children", child.id());
-    let mut started = String::new();
-    common::eventually("both workers run", || {
-        started = std::fs::read_to_string(&workers).unwrap_or_default();
-        started.split_whitespace().count() == 2
-    });
-    common::eventually("several rounds are done", || {
-        started.split_whitespace().all(|worker| said_bytes(worker) > 1000)
-    });
-    signal(&child, "INT");
-    assert_eq!(wait(&mut child), Some(130));
-    let mut out = String::new();
-    child.stdout.take().unwrap().read_to_string(&mut out).unwrap();
-    let cells = lines(&out);
-    assert_eq!(cells.len(), 1, "{out}");
-    let rounds = cells[0]["rounds"].as_u64().unwrap();
-    assert!((1..ROUNDS).contains(&rounds), "{rounds}");
-    for worker in started.split_whitespace() {
-        assert!(!std::path::Path::new("/proc").join(worker).exists(), "worker {worker} is still there");
+fn quick_is_six_sizes_hot_to_a_peer_that_discards_over_loopback() {
+    let quick =
+        ["lab", "routes", "--quick", "--rounds", "1", "--route", "copy", "--file-dir", DIR, "-o", "json"];
+    let cells = lines(&run(&quick).ok());
+    let sizes: Vec<u64> = cells.iter().map(|cell| cell["bytes"].as_u64().unwrap()).collect();
+    assert_eq!(sizes, [1, 4, 16, 64, 256, 1024].map(|kib| kib << 10));
+    for cell in &cells {
+        let setting = [&cell["residency"], &cell["receiver"], &cell["link"]];
+        assert_eq!(setting, ["hot", "drain", "loopback"], "{cell}");
     }
+}
+
+#[test]
+fn a_cold_cell_says_how_that_is_known_and_has_a_test_of_aliasing_of_its_own() {
+    let options = ["--route", "sendfile-bare", "--size", "4KiB,1MiB", "--receiver", "drain"];
+    let small = ["lab", "routes", "--rounds", "1", "--mib", "1", "--link", "loopback", "--file-dir", DIR];
+    let output = run(&[&small[..], &options, &["-o", "json"]].concat());
+    let told = output.err.clone();
+    let cells = lines(&output.ok());
+    let of = |residency: &str| cells.iter().filter(|cell| cell["residency"] == residency).collect::<Vec<_>>();
+    assert!(of("hot").iter().all(|cell| cell.get("cold_how").is_none()));
+    if of("cold").is_empty() {
+        eprintln!("nothing can be cold here");
+        assert!(told.contains("loopback, cold"), "{told}");
+    }
+    for cell in of("cold") {
+        assert!(["cachestat", "looks"].contains(&cell["cold_how"].as_str().unwrap()), "{cell}");
+    }
+    for cell in cells.iter().filter(|cell| cell["measured"] == true) {
+        let tested = cell["bytes"].as_u64().unwrap().min(64 << 10);
+        assert_eq!(cell["measured_bytes"], tested, "{cell}");
+    }
+}
+
+#[test]
+fn calibrating_says_what_is_in_force_and_that_a_setting_wins_over_what_it_writes() {
+    let dir = tempfile::tempdir_in(DIR).unwrap();
+    let (data, settings) = (dir.path().join("data"), dir.path().join("server.properties"));
+    std::fs::create_dir(&data).unwrap();
+    std::fs::write(&settings, "pagewire.transfer.thresholds=4096 copy, max splice\n").unwrap();
+    let small = ["lab", "calibrate", "--rounds", "1", "--data-dir", data.to_str().unwrap()];
+    let set = ["--config", settings.to_str().unwrap()];
+    let page = lines(&run(&[&small[..], &set, &["-o", "json"]].concat()).ok()).remove(0);
+    assert_eq!(page["before"], "4096 copy\nmax splice\n");
+    assert_eq!((&page["before_from"], &page["overridden"]), (&"setting".into(), &true.into()));
+    let table = run(&[&small[..], &set].concat()).ok();
+    assert!(table.contains("the setting pagewire.transfer.thresholds wins over that file"), "{table}");
+    // Without the setting it is what the last one wrote.
+    let page = lines(&run(&[&small[..], &["--print", "-o", "json"]].concat()).ok()).remove(0);
+    assert_eq!((&page["before_from"], &page["overridden"]), (&"measured".into(), &false.into()));
 }
 
 #[test]

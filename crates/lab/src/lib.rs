@@ -21,6 +21,7 @@ pub mod drive;
 pub mod machine;
 pub mod measure;
 pub mod proof;
+mod read;
 pub mod record;
 pub mod report;
 pub mod routes;

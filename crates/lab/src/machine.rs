@@ -4,16 +4,24 @@ use std::collections::BTreeMap;
 use std::num::NonZero;
 use std::path::Path;
 
+use rustix::fs::{AtFlags, CWD, StatxFlags, statx};
+
+use crate::read;
 use crate::record::Machine;
+
+/// What small files of the kernel hold at most; of `cpuinfo` the first CPU is enough.
+const SMALL_BYTES: u64 = 16 << 10;
+/// Some hundred bytes for each mount, of which a machine full of containers has thousands.
+const MOUNTS_BYTES: u64 = 4 << 20;
 
 /// Describes this machine, now. `dir` is where the measured file lies. The network's part (congestion control,
 /// offloads) is for whoever knows which sockets are measured: see [`Machine::with_network`].
 pub fn here(dir: &Path) -> Machine {
     let system = rustix::system::uname();
-    let congestion = read("/proc/sys/net/ipv4/tcp_congestion_control").trim().to_owned();
+    let congestion = text("/proc/sys/net/ipv4/tcp_congestion_control").trim().to_owned();
     Machine {
         kernel: system.release().to_string_lossy().into_owned(),
-        cpu: cpu_name(&read("/proc/cpuinfo"))
+        cpu: cpu_name(&text("/proc/cpuinfo"))
             .unwrap_or_else(|| system.machine().to_string_lossy().into_owned()),
         cpus: std::thread::available_parallelism().map_or(1, NonZero::get),
         memory_mib: memory_bytes() >> 20,
@@ -21,7 +29,7 @@ pub fn here(dir: &Path) -> Machine {
         congestion_control_default: congestion,
         offloads: BTreeMap::new(),
         file_system: file_system(dir),
-        load: read("/proc/loadavg").split(' ').next().and_then(|load| load.parse().ok()).unwrap_or(0.0),
+        load: text("/proc/loadavg").split(' ').next().and_then(|load| load.parse().ok()).unwrap_or(0.0),
         began: jiff::Timestamp::now().to_string(),
     }
 }
@@ -45,8 +53,8 @@ impl Machine {
 }
 
 /// What cannot be read is not known, and no reason to measure nothing.
-fn read(path: &str) -> String {
-    std::fs::read_to_string(path).unwrap_or_default()
+fn text(path: &str) -> String {
+    read::head(path, SMALL_BYTES).unwrap_or_default()
 }
 
 fn memory_bytes() -> u64 {
@@ -61,20 +69,25 @@ fn cpu_name(cpuinfo: &str) -> Option<String> {
     Some(line.split_once(':')?.1.trim().to_owned())
 }
 
-/// The type of the file system that `dir` lies on, such as `ext4`.
+/// The type of the file system that `dir` lies on, such as `ext4`. `unknown` where the kernel does not say.
 pub fn file_system(dir: &Path) -> String {
-    let path = std::fs::canonicalize(dir).unwrap_or_else(|_| dir.to_owned());
-    file_system_of(&path, &read("/proc/self/mountinfo")).unwrap_or_else(|| "unknown".to_owned())
+    let mounts = read::head("/proc/self/mountinfo", MOUNTS_BYTES).unwrap_or_default();
+    mount_id(dir).and_then(|id| file_system_of(id, &mounts)).unwrap_or_else(|| "unknown".to_owned())
 }
 
-/// The longest mount point above `path`; of several at one place the last, which hides the others.
-fn file_system_of(path: &Path, mountinfo: &str) -> Option<String> {
-    let mounts = mountinfo.lines().filter_map(|line| {
-        let (place, source) = line.split_once(" - ")?;
-        Some((place.split(' ').nth(4)?, source.split(' ').next()?))
-    });
-    let above = mounts.filter(|(place, _)| path.starts_with(place));
-    above.max_by_key(|(place, _)| place.len()).map(|(_, kind)| kind.to_owned())
+/// The number of the mount that `dir` lies on: exact where names can hide each other or be written in several ways.
+fn mount_id(dir: &Path) -> Option<u64> {
+    let told = statx(CWD, dir, AtFlags::empty(), StatxFlags::MNT_ID).ok()?;
+    (told.stx_mask & StatxFlags::MNT_ID.bits() != 0).then_some(told.stx_mnt_id)
+}
+
+/// `27 1 254:0 / /mnt rw,relatime shared:1 - ext4 /dev/vda rw,discard`. Blanks in names are escaped.
+fn file_system_of(mount: u64, mountinfo: &str) -> Option<String> {
+    let line = mountinfo
+        .lines()
+        .find(|line| line.split_once(' ').and_then(|(id, _)| id.parse().ok()) == Some(mount))?;
+    let (_, system) = line.split_once(" - ")?;
+    system.split(' ').next().map(str::to_owned)
 }
 
 #[cfg(test)]
@@ -82,15 +95,23 @@ mod tests {
     use super::*;
 
     const MOUNTS: &str = "22 1 8:1 / / rw - ext4 /dev/sda rw\n\
-                          23 22 0:5 / /tmp rw shared:1 - tmpfs tmpfs rw\n\
-                          24 23 8:2 / /tmp rw - xfs /dev/sdb rw\nnonsense\n";
+                          23 22 0:5 / /my\\040disk rw shared:1 - tmpfs tmpfs rw\n\
+                          24 23 8:2 / /my\\040disk rw - xfs /dev/sdb rw\nnonsense\n";
 
     #[test]
-    fn the_file_system_is_that_of_the_nearest_mount_above() {
-        for (path, kind) in [("/home/x", "ext4"), ("/tmp/x", "xfs"), ("/tmpx", "ext4")] {
-            assert_eq!(file_system_of(Path::new(path), MOUNTS).as_deref(), Some(kind), "{path}");
+    fn the_file_system_is_that_of_the_mount_whatever_it_is_called() {
+        for (id, kind) in [(22, Some("ext4")), (23, Some("tmpfs")), (24, Some("xfs")), (2, None)] {
+            assert_eq!(file_system_of(id, MOUNTS).as_deref(), kind, "{id}");
         }
-        assert_eq!(file_system_of(Path::new("/"), ""), None);
+    }
+
+    #[test]
+    fn a_directory_is_told_by_the_mount_it_lies_on_where_the_kernel_tells() {
+        match mount_id(Path::new("/proc")) {
+            Some(_) => assert_eq!(file_system(Path::new("/proc/self")), "proc"),
+            None => assert_eq!(file_system(Path::new("/proc/self")), "unknown"),
+        }
+        assert_eq!(file_system(Path::new("/nowhere/at/all")), "unknown");
     }
 
     #[test]

@@ -39,6 +39,16 @@ pub enum PagesFrom {
     ReadAhead,
 }
 
+/// How it is known that nothing of a file was in the page cache.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ColdHow {
+    /// The kernel counted the pages of all that is sent, and there were none (`cachestat(2)`).
+    Cachestat,
+    /// A page here and there was looked at, and none was there.
+    Looks,
+}
+
 /// What lies between the two ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -94,8 +104,8 @@ pub struct RouteCell {
     /// CPU seconds of all that takes part per GB: see `system_how`.
     pub system_cpu_s_per_gb: Spread,
     /// What that is: `cpu-busy`, all that the processes' CPU did but idle, the kernel's interrupts and threads included,
-    /// and other programs too (over blocks of rounds of at least a second); or `processes`, the sum of sender and
-    /// receiver, where the rounds are too short for that.
+    /// and other programs too (over blocks of rounds of at least a fifth of a second); or `processes`, the sum of sender
+    /// and receiver, where the rounds are too short for that or the kernel does not tell.
     #[serde(default)]
     pub system_how: String,
     /// CPU seconds of sender and receiver together per GB.
@@ -116,6 +126,11 @@ pub struct RouteCell {
     pub cpu_copies: u8,
     /// Whether `cpu_copies` was measured here; else it follows from the path.
     pub measured: bool,
+    /// The response on which the aliasing test was made, in bytes; nothing where there was none, or where the kernel itself
+    /// reported on the very sends. Less than `bytes` for what is too long to be queued whole: it is taken to go as the
+    /// longest that could be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub measured_bytes: Option<u64>,
     /// Transfers by a device per byte: from the disk where the file was cold. Follows from the path.
     pub dma_copies: u8,
     /// The share of bytes that really went by `route`: less than 1 where the kernel refused it.
@@ -138,6 +153,9 @@ pub struct RouteCell {
     /// Where the pages came from, where they were in the page cache.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pages_from: Option<PagesFrom>,
+    /// How it is known that they were not, where they were not to be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cold_how: Option<ColdHow>,
     /// The CPU that both processes were kept on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pinned_cpu: Option<usize>,
@@ -146,6 +164,9 @@ pub struct RouteCell {
     pub receive_low_water_bytes: Option<u32>,
     /// Rounds measured.
     pub rounds: usize,
+    /// Responses in each.
+    #[serde(default)]
+    pub responses_per_round: u64,
     /// Where this was.
     pub machine: Machine,
 }

@@ -23,6 +23,13 @@ impl Spread {
         let median = f64::midpoint(*below, *above);
         Some(Self { min, median, max })
     }
+
+    /// Of the ratios of one to the other within each round: what disturbed a round disturbed both. `None` without any
+    /// that is a number.
+    pub fn of_ratios(one: &[f64], other: &[f64]) -> Option<Self> {
+        let ratios = one.iter().zip(other).map(|(one, other)| one / other);
+        Self::of(&ratios.filter(|ratio| ratio.is_finite()).collect::<Vec<f64>>())
+    }
 }
 
 #[cfg(test)]
@@ -34,5 +41,12 @@ mod tests {
         assert_eq!(Spread::of(&[]), None);
         assert_eq!(Spread::of(&[3.0, 1.0, 2.0]), Some(Spread { min: 1.0, median: 2.0, max: 3.0 }));
         assert_eq!(Spread::of(&[4.0, 1.0, 2.0, 3.0]).map(|spread| spread.median), Some(2.5));
+    }
+
+    #[test]
+    fn ratios_are_taken_within_a_round() {
+        let ratios = Spread::of_ratios(&[1.0, 20.0, 3.0], &[2.0, 40.0, 0.0]);
+        assert_eq!(ratios, Some(Spread { min: 0.5, median: 0.5, max: 0.5 }));
+        assert_eq!(Spread::of_ratios(&[1.0], &[0.0]), None);
     }
 }

@@ -1,19 +1,31 @@
 //! From costs to thresholds. Pure.
 //!
-//! At each measured length the route that is in force stays, unless another is clearly cheaper; so noise between two
-//! calibrations does not turn the answer over. A change is made between two lengths; which of them keeps the old route
-//! is measured, what lies between goes with the shorter.
+//! At each measured length the route that the defaults have stays, unless another is clearly cheaper in most rounds; so
+//! noise between two calibrations does not turn the answer over. What is compared is the ratio within each round, because
+//! what disturbed a round disturbed both. A change is made between two lengths; which of them keeps the old route is
+//! measured, what lies between goes with the shorter.
 
 use pagewire_zcopy::{Route, STEPS_MAX, Step, Thresholds};
 
-use super::Cost;
+use crate::spread::Spread;
 
-/// Another route must cost at most this share of the one in force.
+/// The middle of the ratios to the route that the defaults have must be at most this.
 pub const MARGIN: f64 = 0.9;
+
+/// What one route cost at one length.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rounds {
+    /// Bytes of a piece.
+    pub bytes: u64,
+    /// The route.
+    pub route: Route,
+    /// Microseconds of the sender's CPU for each, round by round.
+    pub cpu_us: Vec<f64>,
+}
 
 /// The thresholds that follow from `costs`, starting from those in `default`. `None` without costs, or if they flicker
 /// so much between lengths that they make no ladder.
-pub fn decide(costs: &[Cost], default: &Thresholds) -> Option<Thresholds> {
+pub fn decide(costs: &[Rounds], default: &Thresholds) -> Option<Thresholds> {
     let mut sizes: Vec<u64> = costs.iter().map(|cost| cost.bytes).collect();
     sizes.sort_unstable();
     sizes.dedup();
@@ -32,31 +44,38 @@ pub fn decide(costs: &[Cost], default: &Thresholds) -> Option<Thresholds> {
     Thresholds::new(&steps).ok()
 }
 
-fn cheapest(costs: &[Cost], bytes: u64, default: Route) -> Option<Route> {
-    let of_size: Vec<(Route, f64)> = costs
-        .iter()
-        .filter(|cost| cost.bytes == bytes)
-        .filter_map(|cost| Some((Route::from_name(&cost.route)?, cost.cpu_us.median)))
-        .collect();
-    let &(best, cost) = of_size.iter().min_by(|(_, a), (_, b)| a.total_cmp(b))?;
-    let in_force = of_size.iter().find(|(route, _)| *route == default).map(|&(_, cost)| cost);
-    Some(if in_force.is_some_and(|in_force| cost > in_force * MARGIN) { default } else { best })
+/// What a route cost in relation to another at the same length: the middle of the rounds' ratios.
+pub(super) fn ratio(costs: &[Rounds], one: &Rounds, other: Route) -> Option<f64> {
+    let other = costs.iter().find(|cost| (cost.bytes, cost.route) == (one.bytes, other))?;
+    Spread::of_ratios(&one.cpu_us, &other.cpu_us).map(|ratios| ratios.median)
+}
+
+fn cheapest(costs: &[Rounds], bytes: u64, default: Route) -> Option<Route> {
+    let of_size = || costs.iter().filter(move |cost| cost.bytes == bytes);
+    let least = |by: &dyn Fn(&Rounds) -> Option<f64>| {
+        let found = of_size().filter_map(|cost| Some((cost.route, by(cost)?)));
+        found.min_by(|(_, one), (_, other)| one.total_cmp(other))
+    };
+    match least(&|cost| ratio(costs, cost, default)) {
+        Some((best, ratio)) => Some(if ratio <= MARGIN { best } else { default }),
+        // The kernel has refused it: there is nothing to be held on to.
+        None => least(&|cost| Spread::of(&cost.cpu_us).map(|spread| spread.median)).map(|(best, _)| best),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::spread::Spread;
 
-    fn cost(bytes: u64, route: Route, us: f64) -> Cost {
-        Cost { bytes, route: route.name().to_owned(), cpu_us: Spread { min: us, median: us, max: us } }
+    fn cost(bytes: u64, route: Route, us: f64) -> Rounds {
+        Rounds { bytes, route, cpu_us: vec![us] }
     }
 
     fn ladder(costs: &[(u64, f64, f64)]) -> String {
         let both = |&(bytes, copy, sendfile): &(u64, f64, f64)| {
             [cost(bytes, Route::Copy, copy), cost(bytes, Route::Sendfile, sendfile)]
         };
-        let costs: Vec<Cost> = costs.iter().flat_map(both).collect();
+        let costs: Vec<Rounds> = costs.iter().flat_map(both).collect();
         decide(&costs, &Thresholds::default()).map(|found| found.to_string()).unwrap_or_default()
     }
 
@@ -71,6 +90,20 @@ mod tests {
             ladder(&[(4096, 1.0, 2.0), (8192, 2.0, 1.0), (16384, 2.0, 1.0)]),
             "4096 copy\nmax sendfile\n"
         );
+    }
+
+    #[test]
+    fn rounds_are_compared_each_with_itself_and_not_by_their_middles() {
+        // The machine gets slower from round to round. In each, sendfile is dearer than copy by a fifth.
+        let copy = vec![1.0, 2.0, 3.0, 100.0, 100.0];
+        let sendfile: Vec<f64> = copy.iter().map(|us| us * 1.2).collect();
+        let rounds = |route, cpu_us| Rounds { bytes: 1 << 20, route, cpu_us };
+        let costs = [rounds(Route::Copy, copy.clone()), rounds(Route::Sendfile, sendfile)];
+        assert_eq!(decide(&costs, &Thresholds::default()).unwrap().to_string(), "max copy\n");
+        // By the middles alone sendfile would cost a hundredth. In four rounds of five it is no cheaper.
+        let lucky = vec![0.95, 1.9, 2.85, 0.03, 95.0];
+        let costs = [rounds(Route::Sendfile, copy), rounds(Route::Copy, lucky)];
+        assert_eq!(decide(&costs, &Thresholds::default()).unwrap().to_string(), "max sendfile\n");
     }
 
     #[test]

@@ -1,38 +1,26 @@
-//! `lab calibrate`: from which length on is which route cheapest, on this machine? Measures the routes that may be
-//! chosen by themselves, in turn, hot, over loopback, with a header in front as a server has it; [`decide()`] turns the
+//! `lab calibrate`: from which length on is which route cheapest, on this machine? The routes that may be chosen by
+//! themselves are measured in turn, hot, over loopback, with a header in front as a server has it; [`decide()`] turns the
 //! figures into thresholds.
 
 mod decide;
+mod measure;
 mod store;
 
 use std::path::Path;
 
 use anyhow::Context;
-use pagewire_zcopy::{Route, Thresholds};
+use pagewire_zcopy::Thresholds;
 use serde::Serialize;
 
-pub use decide::{MARGIN, decide};
+pub use decide::{MARGIN, Rounds, decide};
 pub use store::store;
 
-use crate::measure::way::Way;
 use crate::measure::worker::Program;
-use crate::measure::worker::protocol::Load;
-use crate::measure::{Pair, Run};
-use crate::record::{Link, Receiver, Residency};
-use crate::routes::HEADER_BYTES;
-use crate::size;
 use crate::spread::Spread;
 use crate::watch::Watch;
 
-/// Routes that may be chosen by themselves: `copy` always goes, the others send by reference and fall back to it.
-const CANDIDATES: [Route; 3] = [Route::Copy, Route::Sendfile, Route::Splice];
-/// Lengths that are measured, as exponents of two: 1 KiB to 1 MiB.
-const SHIFTS: std::ops::RangeInclusive<u32> = 10..=20;
-/// Rounds; the middle of so many is steady.
-const ROUNDS: usize = 15;
-/// Bytes of one measurement; and responses, whatever their size.
-const RUN_BYTES: u64 = 8 << 20;
-const RESPONSES_MAX: u64 = 1024;
+/// Rounds where nothing else is asked for; the middle of so many is steady.
+pub const ROUNDS: usize = 15;
 
 /// What one route costs at one length.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -43,82 +31,63 @@ pub struct Cost {
     pub route: String,
     /// Microseconds of the sender's CPU for each.
     pub cpu_us: Spread,
+    /// In relation to the route that the defaults have for this length: the middle of the ratios within the rounds, by which
+    /// it is decided.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub x_default: Option<f64>,
 }
 
 /// What was found.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Calibration {
-    /// The figures.
+    /// The figures, as far as the work came.
     pub costs: Vec<Cost>,
     /// What follows from them. `None` if the work was stopped before there was enough.
     pub thresholds: Option<Thresholds>,
 }
 
-/// Measures with a file in `dir`, and decides.
+/// Measures with a file in `dir`, so many rounds, and decides. When `watch` says stop, what there is is the answer.
 ///
 /// # Errors
 /// Where not even copying can be measured.
-pub fn run(program: &Program, dir: &Path, watch: &mut dyn Watch) -> anyhow::Result<Calibration> {
-    let mut pair = Pair::start(program, Link::Loopback, dir, RUN_BYTES)?;
-    let sizes: Vec<u64> = SHIFTS.map(|shift| 1 << shift).collect();
-    let mut routes = CANDIDATES.to_vec();
-    watch.begin((ROUNDS * sizes.len() * routes.len()) as u64);
-    let mut samples: Vec<(u64, Route, Vec<f64>)> = Vec::new();
-    for _ in 0..ROUNDS {
-        for &bytes in &sizes {
-            for route in CANDIDATES {
-                if watch.is_stopped() {
-                    return Ok(Calibration { costs: costs(&samples), thresholds: None });
-                }
-                watch.step(&format!("{route} {}", size::text(bytes)));
-                if !routes.contains(&route) {
-                    continue;
-                }
-                let gone = match sample(&mut pair, route, bytes) {
-                    Ok(Some(cpu_us)) => {
-                        note(&mut samples, bytes, route, cpu_us);
-                        continue;
-                    }
-                    Ok(None) => "refused by the kernel".to_owned(),
-                    // What the others are measured against, and without which nothing can be.
-                    Err(error) if route == Route::Copy => return Err(error),
-                    Err(error) => {
-                        // The two may be waiting for each other's answers.
-                        pair = Pair::start(program, Link::Loopback, dir, RUN_BYTES)?;
-                        format!("{error:#}")
-                    }
-                };
-                watch.note(&format!("{route}: {gone}; left out"));
-                routes.retain(|&other| other != route);
-            }
-        }
+pub fn run(
+    program: &Program,
+    dir: &Path,
+    rounds: usize,
+    watch: &mut dyn Watch,
+) -> anyhow::Result<Calibration> {
+    let samples = measure::all(program, dir, rounds, watch)?;
+    let default = Thresholds::default();
+    let costs = costs(&samples, &default);
+    if watch.is_stopped() {
+        return Ok(Calibration { costs, thresholds: None });
     }
-    samples.retain(|(_, route, _)| routes.contains(route));
-    let costs = costs(&samples);
-    let thresholds = decide(&costs, &Thresholds::default()).context("the figures make no thresholds")?;
+    let thresholds = decide(&samples, &default).context("the figures make no thresholds")?;
     Ok(Calibration { costs, thresholds: Some(thresholds) })
 }
 
-/// Microseconds for each piece; `None` if the kernel refused the route.
-fn sample(pair: &mut Pair, route: Route, bytes: u64) -> anyhow::Result<Option<f64>> {
-    let responses = (RUN_BYTES / bytes).clamp(1, RESPONSES_MAX);
-    let load = Load { bytes, header_bytes: HEADER_BYTES, responses };
-    let (residency, receiver) = (Residency::Hot, Receiver::Drain);
-    let sample = pair.run(Run { way: Way::Library(route), load, residency, receiver, trace_pages: false })?;
-    Ok((sample.by_way() >= 1.0).then(|| sample.cpu_us_per_response()))
-}
-
-fn note(samples: &mut Vec<(u64, Route, Vec<f64>)>, bytes: u64, route: Route, cpu_us: f64) {
-    match samples.iter_mut().find(|(at, by, _)| (*at, *by) == (bytes, route)) {
-        Some((_, _, of_route)) => of_route.push(cpu_us),
-        None => samples.push((bytes, route, vec![cpu_us])),
-    }
-}
-
-fn costs(samples: &[(u64, Route, Vec<f64>)]) -> Vec<Cost> {
-    let cost = |(bytes, route, samples): &(u64, Route, Vec<f64>)| {
-        let cpu_us = Spread::of(samples)?;
-        Some(Cost { bytes: *bytes, route: route.name().to_owned(), cpu_us })
+fn costs(samples: &[Rounds], default: &Thresholds) -> Vec<Cost> {
+    let cost = |of: &Rounds| {
+        let x_default = decide::ratio(samples, of, default.route_for(of.bytes));
+        let cpu_us = Spread::of(&of.cpu_us)?;
+        Some(Cost { bytes: of.bytes, route: of.route.name().to_owned(), cpu_us, x_default })
     };
     samples.iter().filter_map(cost).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use pagewire_zcopy::Route;
+
+    use super::*;
+
+    #[test]
+    fn a_cost_stands_beside_that_of_the_route_that_is_the_default() {
+        let of = |route, cpu_us: [f64; 3]| Rounds { bytes: 1 << 20, route, cpu_us: cpu_us.into() };
+        let samples = [of(Route::Sendfile, [1.0, 2.0, 9.0]), of(Route::Copy, [2.0, 6.0, 18.0])];
+        let costs = costs(&samples, &Thresholds::default());
+        assert_eq!(costs.iter().map(|cost| cost.x_default).collect::<Vec<_>>(), [Some(1.0), Some(2.0)]);
+        assert_eq!(costs[1].cpu_us, Spread { min: 2.0, median: 6.0, max: 18.0 });
+        assert!(super::costs(&samples[1..], &Thresholds::default())[0].x_default.is_none());
+    }
 }

@@ -3,6 +3,7 @@
 pub(crate) mod gauge;
 pub(crate) mod link;
 mod pair;
+pub(crate) mod sizing;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod way;

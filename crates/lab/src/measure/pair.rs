@@ -196,8 +196,20 @@ impl Pair {
         bytes: u64,
         watch: &dyn Watch,
     ) -> anyhow::Result<Aliasing> {
+        self.alias_where(way, bytes, Residency::Hot, watch)
+    }
+
+    /// The same of a file that is in the page cache, or is not until it is sent.
+    pub(crate) fn alias_where(
+        &mut self,
+        way: Way,
+        bytes: u64,
+        residency: Residency,
+        watch: &dyn Watch,
+    ) -> anyhow::Result<Aliasing> {
         self.receiver.order(&Order::Park)?;
-        let queue = Queue { way, to: self.to, congestion: self.congestion.clone(), bytes };
+        let cold = residency == Residency::Cold;
+        let queue = Queue { way, to: self.to, congestion: self.congestion.clone(), bytes, cold };
         let queued = self.sender.ask(&Order::Queue(queue), watch);
         self.receiver.answer(watch)?;
         let Answer::Queued(queued) = queued.with_context(|| way.name())? else {

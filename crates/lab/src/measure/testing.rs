@@ -18,6 +18,7 @@ pub(crate) fn sample(bytes: u64) -> Sample {
             by_way: bytes,
             refusal: None,
             allocated: None,
+            cold_how: None,
             word: None,
         },
         received: Received { usage: Usage::default(), ended_ns: 0 },

@@ -25,7 +25,7 @@ mod say;
 mod section;
 mod setting;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 mod theme;
 mod thin;
 

@@ -7,14 +7,8 @@ use std::collections::BTreeMap;
 
 use super::records::BARE;
 use crate::record::{Link, Receiver, Residency, RouteCell};
-
-/// Below this share of the bytes a route's figures are no longer its own.
-const BY_ROUTE_MIN: f64 = 0.99;
-
-/// Whether the bytes of a cell went the way that it is named after.
-pub(super) fn is_own(cell: &RouteCell) -> bool {
-    cell.by_route >= BY_ROUTE_MIN
-}
+pub(super) use crate::routes::is_own;
+use crate::routes::{First, cheapest};
 
 /// All cells of one setting of one run.
 #[derive(Debug)]
@@ -102,6 +96,11 @@ impl<'a> Setting<'a> {
         let mut cells: Vec<&RouteCell> = self.cells().filter(|cell| cell.bytes == bytes).collect();
         cells.sort_by(|one, other| one.cpu_s_per_gb.median.total_cmp(&other.cpu_s_per_gb.median));
         cells
+    }
+
+    /// The cheapest route of this size, and whether that is settled.
+    pub(super) fn first(&self, bytes: u64) -> Option<First<'a>> {
+        cheapest(&self.by_cost(bytes))
     }
 
     /// What a cell costs beside the bare loop of the same size: round by round where that was recorded, else by the

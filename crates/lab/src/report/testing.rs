@@ -29,7 +29,7 @@ pub(super) fn machine() -> Machine {
 }
 
 /// A cell of the plainest setting.
-pub(super) fn route(route: &str, bytes: u64, cpu_s_per_gb: f64) -> RouteCell {
+pub(crate) fn route(route: &str, bytes: u64, cpu_s_per_gb: f64) -> RouteCell {
     RouteCell {
         route: route.into(),
         bytes,
@@ -47,6 +47,7 @@ pub(super) fn route(route: &str, bytes: u64, cpu_s_per_gb: f64) -> RouteCell {
         faults_per_mib: 0.0,
         cpu_copies: 1,
         measured: false,
+        measured_bytes: None,
         dma_copies: 1,
         by_route: 1.0,
         took: BTreeMap::new(),
@@ -55,9 +56,11 @@ pub(super) fn route(route: &str, bytes: u64, cpu_s_per_gb: f64) -> RouteCell {
         header_bytes: 60,
         syscalls_how: "counted".into(),
         pages_from: None,
+        cold_how: None,
         pinned_cpu: None,
         receive_low_water_bytes: None,
         rounds: 5,
+        responses_per_round: 8,
         machine: machine(),
     }
 }

@@ -23,8 +23,10 @@ const MIB: f64 = 1_048_576.0;
 pub(super) struct Around<'s> {
     /// Samples of the bare loop in the same setting.
     pub(super) bare: Option<&'s [Sample]>,
-    /// What the aliasing test of this way and size gave on this link.
+    /// What the aliasing test of this way, size and residency gave on this link.
     pub(super) aliased: Option<f64>,
+    /// Bytes of the response that it was made on.
+    pub(super) tested_bytes: Option<u64>,
     pub(super) terms: Terms,
     pub(super) machine: &'s Machine,
 }
@@ -67,12 +69,21 @@ pub(super) fn cell(setting: Setting, samples: &[Sample], around: &Around<'_>) ->
         x_bare: around.bare.and_then(|bare| ratio(samples, bare)),
         header_bytes: load.header_bytes,
         syscalls_how: if around.terms.syscalls_counted { "counted" } else { "reported" }.to_owned(),
+        measured_bytes: tested(samples, around.tested_bytes),
+        cold_how: samples.iter().find_map(|sample| sample.sent.cold_how),
         pages_from: (setting.residency == Residency::Hot).then_some(around.terms.pages_from),
         pinned_cpu: around.terms.pinned_cpu,
         receive_low_water_bytes: Some(low_water(load.total())),
         rounds: samples.len(),
+        responses_per_round: load.responses,
         machine: around.machine.clone(),
     })
+}
+
+/// Bytes of the response that the aliasing test was made on, unless the kernel has reported on the very sends.
+fn tested(samples: &[Sample], bytes: Option<u64>) -> Option<u64> {
+    let is_reported = samples.iter().any(|sample| sample.sent.word.is_some_and(|word| word.completions > 0));
+    bytes.filter(|_| !is_reported)
 }
 
 /// The share of the file's bytes that each route took, over all samples.
@@ -91,11 +102,10 @@ fn taken(way: Way, took: &BTreeMap<String, f64>) -> Way {
     for_all.and_then(|(name, _)| Way::from_name(name)).unwrap_or(way)
 }
 
-/// The middle of the ratios within each round: what disturbed a round disturbed both.
+/// The middle of the ratios within each round.
 fn ratio(samples: &[Sample], bare: &[Sample]) -> Option<f64> {
-    let pairs = samples.iter().zip(bare);
-    let ratios: Vec<f64> = pairs.map(|(one, floor)| one.cpu_s_per_gb() / floor.cpu_s_per_gb()).collect();
-    Spread::of(&ratios).map(|spread| spread.median).filter(|ratio| ratio.is_finite())
+    let costs = |samples: &[Sample]| samples.iter().map(Sample::cpu_s_per_gb).collect::<Vec<f64>>();
+    Spread::of_ratios(&costs(samples), &costs(bare)).map(|spread| spread.median)
 }
 
 /// Copies by the CPU, and whether they were measured. Each witness that tells is heard, and the one that saw more copies
@@ -142,7 +152,8 @@ mod tests {
         let setting = Setting { way, bytes: sample.load.bytes, residency, receiver, link };
         let terms = Terms { syscalls_counted: true, pages_from: PagesFrom::ReadAhead, pinned_cpu: Some(3) };
         let machine = crate::machine::here(std::path::Path::new("."));
-        cell(setting, &[sample], &Around { bare: None, aliased: Some(1.0), terms, machine: &machine })
+        let (aliased, tested_bytes) = (Some(1.0), None);
+        cell(setting, &[sample], &Around { bare: None, aliased, tested_bytes, terms, machine: &machine })
             .unwrap()
     }
 
@@ -223,5 +234,14 @@ mod tests {
     #[test]
     fn a_copy_that_is_made_after_the_kernel_has_reported_none_is_seen_all_the_same() {
         assert_eq!(of("zerocopy", Some(0.0), Some(0.0)), (1, true), "a card that cannot gather");
+    }
+    #[test]
+    fn a_test_of_another_length_is_not_spoken_of_where_the_kernel_reported_on_the_sends_themselves() {
+        let silent = sample(100);
+        assert_eq!(tested(std::slice::from_ref(&silent), Some(64)), Some(64));
+        assert_eq!(tested(std::slice::from_ref(&silent), None), None);
+        let mut told = silent.clone();
+        told.sent.word = Some(crate::record::KernelWord { sends: 1, completions: 1, copied: 0 });
+        assert_eq!(tested(&[silent, told], Some(64)), None);
     }
 }

@@ -1,6 +1,11 @@
 //! What is measured: every combination of the dimensions that were asked for. Pure.
 
+use std::time::Duration;
+
+use crate::measure::Sample;
+use crate::measure::sizing::{self, RESPONSES_MAX};
 use crate::measure::way::Way;
+use crate::measure::worker::protocol::Load;
 use crate::record::{Link, Receiver, Residency};
 
 /// What is asked for.
@@ -18,14 +23,35 @@ pub struct Matrix {
     pub links: Vec<Link>,
     /// How often everything is measured, each time all of it, one after another.
     pub rounds: usize,
-    /// Bytes that each measurement sends, at least one response and at most some thousands.
-    pub bytes_per_run: u64,
+    /// How much each measurement sends.
+    pub amount: Amount,
     /// Bytes of memory in front of each response, as a server's header.
     pub header_bytes: u64,
 }
 
-/// So many responses are enough for a measurement, however small they are.
-pub(super) const RESPONSES_MAX: u64 = 8192;
+/// How much a measurement sends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Amount {
+    /// As many responses as take so long of the sender's CPU, found by short measurements before the first round.
+    Cpu {
+        /// How long.
+        each: Duration,
+        /// The file's length, in bytes, unless one response is longer; one that is not cold is sent several times over.
+        file_bytes: u64,
+    },
+    /// So many bytes, at least one response and at most some thousands.
+    Bytes(u64),
+}
+
+/// Where time decides how much is sent, it is found in so many rounds, of which each says how much the next one sends: this
+/// part of the whole, at last all of it. A measurement that is very short pays for beginnings, and says too little.
+pub(super) const SIZINGS: [u32; 2] = [4, 1];
+
+/// A file takes at most this part of the memory: each link has one, and all of them are to stay in the page cache.
+const MEMORY_PART: u64 = 16;
+
+/// A little more than the 50 ms that are aimed at: what is found by short measurements is not exact.
+const CPU_EACH: Duration = Duration::from_millis(60);
 /// Fewer small responses than this tell more about the clock than about the way.
 const RESPONSES_MIN_OF_SMALL: u64 = 64;
 /// Responses below this size are small.
@@ -43,8 +69,8 @@ impl Default for Matrix {
             residencies: vec![Residency::Hot, Residency::Cold],
             receivers: vec![Receiver::Drain, Receiver::Read],
             links: vec![Link::Loopback, Link::Veth, Link::VethNosg],
-            rounds: 5,
-            bytes_per_run: 32 << 20,
+            rounds: 9,
+            amount: Amount::Cpu { each: CPU_EACH, file_bytes: 256 << 20 },
             header_bytes: HEADER_BYTES,
         }
     }
@@ -58,8 +84,9 @@ impl Matrix {
             residencies: vec![Residency::Hot],
             receivers: vec![Receiver::Drain],
             links: vec![Link::Loopback],
-            rounds: 3,
-            bytes_per_run: 16 << 20,
+            rounds: 5,
+            // Not cold, so it is sent as often as need be; and it takes a slow disk no long time to have it.
+            amount: Amount::Cpu { each: CPU_EACH, file_bytes: 64 << 20 },
             ..Self::default()
         }
     }
@@ -84,22 +111,68 @@ impl Matrix {
         settings
     }
 
-    /// How many responses a measurement of this size sends.
-    pub fn responses(&self, bytes: u64) -> u64 {
-        let least = if bytes < SMALL_BYTES { RESPONSES_MIN_OF_SMALL } else { 1 };
-        (self.bytes_per_run / bytes.max(1)).clamp(least, RESPONSES_MAX)
+    /// The same on a machine of so much memory, in bytes: where it is small, with a shorter file.
+    #[must_use]
+    pub(super) fn within(self, memory_bytes: u64) -> Self {
+        let amount = match self.amount {
+            Amount::Cpu { each, file_bytes } => {
+                Amount::Cpu { each, file_bytes: file_bytes.min(memory_bytes / MEMORY_PART) }
+            }
+            bytes @ Amount::Bytes(_) => bytes,
+        };
+        Self { amount, ..self }
     }
 
-    /// The file's length: a cold measurement never reads a byte twice.
+    /// The file's length in bytes.
     pub fn file_bytes(&self) -> u64 {
-        self.sizes.iter().map(|&bytes| bytes * self.responses(bytes)).max().unwrap_or(0)
+        let longest = self.sizes.iter().copied().max().unwrap_or(0);
+        match self.amount {
+            Amount::Cpu { file_bytes, .. } => file_bytes.max(longest),
+            // A cold measurement never reads a byte twice.
+            Amount::Bytes(all) => {
+                let of_all = self.sizes.iter().map(|&bytes| bytes * responses(all, bytes));
+                of_all.max().unwrap_or(0)
+            }
+        }
     }
 
-    /// Measurements in all, over so many links.
-    pub fn steps(&self, links: usize) -> u64 {
-        let in_a_round = self.ways.len() * self.sizes.len() * self.residencies.len() * self.receivers.len();
-        (in_a_round * links * self.rounds) as u64
+    /// The load of the first measurement; where time decides, a short one by which that is found.
+    pub(super) fn first_load(&self, setting: Setting) -> Load {
+        let (bytes, header_bytes) = (setting.bytes, self.header_bytes);
+        match self.amount {
+            Amount::Cpu { .. } => sizing::probe(bytes, header_bytes, self.once(setting)),
+            Amount::Bytes(all) => Load { bytes, header_bytes, responses: responses(all, bytes) },
+        }
     }
+
+    /// The load of the next round, from a measurement: this part of the whole.
+    pub(super) fn load(&self, setting: Setting, measured: &Sample, part: u32) -> Load {
+        match self.amount {
+            Amount::Cpu { each, .. } => sizing::sized(measured, each / part.max(1), self.once(setting)),
+            Amount::Bytes(_) => measured.load,
+        }
+    }
+
+    /// The file's length where no byte of it may be read twice.
+    fn once(&self, setting: Setting) -> Option<u64> {
+        (setting.residency == Residency::Cold).then(|| self.file_bytes())
+    }
+
+    /// Measurements over one link in all, those included by which it is found how much the others send.
+    pub fn steps(&self) -> u64 {
+        let of_a_round = self.ways.len() * self.sizes.len() * self.residencies.len() * self.receivers.len();
+        let before = match self.amount {
+            Amount::Cpu { .. } => SIZINGS.len(),
+            Amount::Bytes(_) => 0,
+        };
+        of_a_round.saturating_mul(self.rounds.saturating_add(before)) as u64
+    }
+}
+
+/// How many responses of this size are so many bytes.
+fn responses(all: u64, bytes: u64) -> u64 {
+    let least = if bytes < SMALL_BYTES { RESPONSES_MIN_OF_SMALL } else { 1 };
+    (all / bytes.max(1)).clamp(least, RESPONSES_MAX)
 }
 
 /// A cell of the matrix.
@@ -128,13 +201,17 @@ impl Setting {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::measure::testing::sample;
 
     #[test]
     fn every_combination_is_there_once() {
         let matrix = Matrix { sizes: vec![1024, 4096], ..Matrix::default() };
         let mut all: Vec<Setting> = matrix.links.iter().flat_map(|&link| matrix.settings(link)).collect();
         let count = all.len();
-        assert_eq!(count as u64 * matrix.rounds as u64, matrix.steps(matrix.links.len()));
+        assert_eq!(
+            (count * (matrix.rounds + SIZINGS.len())) as u64,
+            matrix.steps() * matrix.links.len() as u64
+        );
         all.sort_by_key(|setting| format!("{setting:?}"));
         all.dedup();
         assert_eq!((all.len(), count), (count, matrix.ways.len() * 2 * 2 * 2 * 3));
@@ -157,12 +234,37 @@ mod tests {
     }
 
     #[test]
-    fn a_measurement_is_neither_one_small_response_nor_endless() {
-        let matrix = Matrix { bytes_per_run: 1 << 20, ..Matrix::default() };
-        assert_eq!(matrix.responses(1), RESPONSES_MAX);
-        assert_eq!(matrix.responses(128 << 10), 64);
-        assert_eq!(matrix.responses(1 << 20), 1);
-        assert_eq!(matrix.responses(64 << 20), 1);
+    fn a_measurement_by_bytes_is_neither_one_small_response_nor_endless() {
+        assert_eq!(responses(1 << 20, 1), RESPONSES_MAX);
+        assert_eq!(responses(1 << 20, 128 << 10), 64);
+        assert_eq!((responses(1 << 20, 1 << 20), responses(1 << 20, 64 << 20)), (1, 1));
+        let matrix = Matrix { amount: Amount::Bytes(1 << 20), ..Matrix::default() };
         assert_eq!(matrix.file_bytes(), 64 << 20);
+    }
+
+    #[test]
+    fn a_small_machine_has_a_shorter_file_and_what_was_asked_for_stays() {
+        let matrix = Matrix { sizes: vec![1024], ..Matrix::default() };
+        assert_eq!(matrix.clone().within(64 << 30).file_bytes(), 256 << 20);
+        assert_eq!(matrix.clone().within(1 << 30).file_bytes(), 64 << 20);
+        assert_eq!(matrix.clone().within(0).file_bytes(), 1024, "one response at least");
+        let asked = Matrix { amount: Amount::Bytes(1 << 20), ..matrix };
+        assert_eq!(asked.clone().within(0), asked);
+    }
+
+    #[test]
+    fn a_measurement_by_time_is_as_long_as_a_short_one_says_and_of_a_cold_file_once_over() {
+        let matrix =
+            Matrix { amount: Amount::Cpu { each: CPU_EACH, file_bytes: 1 << 20 }, ..Matrix::default() };
+        assert_eq!(matrix.file_bytes(), 64 << 20, "one of the longest");
+        let hot = matrix.settings(Link::Loopback).remove(0);
+        let cold = Setting { bytes: 64 << 20, residency: Residency::Cold, ..hot };
+        for (setting, responses) in [(hot, 60_000), (cold, 1)] {
+            let mut first = sample(setting.bytes);
+            first.load = matrix.first_load(setting);
+            first.sent.usage.cpu_ns = 1000 * first.load.responses;
+            assert_eq!(matrix.load(setting, &first, 1).responses, responses, "{setting:?}");
+            assert_eq!(matrix.load(setting, &first, 4).responses, responses.div_ceil(4), "{setting:?}");
+        }
     }
 }

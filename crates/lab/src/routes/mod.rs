@@ -5,10 +5,12 @@
 
 mod aliased;
 pub(crate) mod cell;
+mod cheapest;
 mod matrix;
 mod run;
 mod skipped;
 mod system;
 
-pub use matrix::{HEADER_BYTES, Matrix, Setting};
+pub use cheapest::{First, cheapest, is_own};
+pub use matrix::{Amount, HEADER_BYTES, Matrix, Setting};
 pub use run::run;

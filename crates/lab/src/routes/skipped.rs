@@ -30,7 +30,12 @@ impl Skipped {
         let Setting { way, link, residency, .. } = setting;
         self.refused.contains(&way)
             || self.failed.contains(&(way, link, residency))
-            || self.residencies.contains(&(link, residency))
+            || self.lacks(link, residency)
+    }
+
+    /// Whether the file cannot be brought into this state here.
+    pub(super) fn lacks(&self, link: Link, residency: Residency) -> bool {
+        self.residencies.contains(&(link, residency))
     }
 
     /// Gives up what `missing` is about, and says so.
@@ -97,5 +102,8 @@ mod tests {
         let mut skipped = Skipped::default();
         skipped.give_up_all(Link::Loopback, Residency::Cold, "in memory", &mut Nobody);
         assert!(skipped.has(COLD) && skipped.has(COLD.by(Way::FLOOR)) && !skipped.has(HOT));
+        assert!(
+            skipped.lacks(Link::Loopback, Residency::Cold) && !skipped.lacks(Link::Veth, Residency::Cold)
+        );
     }
 }

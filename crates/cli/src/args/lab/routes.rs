@@ -17,13 +17,16 @@ use crate::args::OutputAs;
 /// little. All ways are measured in turn, round by round, and compared within each round.
 ///
 /// Without restrictions everything is measured: ten sizes, hot and cold, a peer that discards and one that reads, over
-/// loopback and, as root, over a pair of virtual interfaces with scatter-gather on and off. That takes a while.
+/// loopback and, as root and with the program `ip`, over a pair of virtual interfaces with scatter-gather on and off. Each
+/// measurement takes about 60 ms of the sender's CPU, or sends a cold file of 256 MiB once. That takes up to
+/// an hour.
 #[derive(Debug, Args)]
 #[command(
     about = "Measure every route: size, residency, receiver, link",
     after_help = "How to read it: CPU s/GB are seconds of CPU that the sending process takes for 10^9 bytes, and less is \
-better. x BARE compares with a bare sendfile loop in the same rounds: 2.00 is twice as dear. A route that the kernel \
-lacks is named once and left out. Ctrl-C prints what there is.
+better. x BARE compares with a bare sendfile loop in the same rounds: 2.00 is twice as dear. BOTH ENDS adds the receiver, WHOLE \
+CPU is all that their CPU did meanwhile, whoever for, in ticks of the kernel's clock. First places are for routes that can be asked for, and open (~) where \
+the rounds do not tell them apart. A route that the kernel lacks is named once and left out. Ctrl-C prints what there is.
 
 Examples:
   pagewire lab routes --quick                           the answer in under a minute
@@ -34,28 +37,28 @@ Examples:
   pagewire lab routes --quick -o json | jq -r '[.route, .bytes, .cpu_s_per_gb.median] | @tsv'"
 )]
 pub(crate) struct RoutesArgs {
-    /// Fewer sizes and rounds, hot, over loopback: done in under a minute
+    /// Fewer sizes and rounds, hot, a peer that discards, over loopback: done in under a minute
     #[arg(long)]
     pub(crate) quick: bool,
     /// Only these ways [default: all]
     #[arg(long, value_name = "NAME,...", value_delimiter = ',', value_parser = values::way())]
     pub(crate) route: Vec<Way>,
-    /// Only responses of these sizes, such as 4096, 64KiB, 1MiB [default: 1KiB to 64MiB]
+    /// Only responses of these sizes, such as 4096, 64KiB, 1MiB [default: 10 from 1KiB to 64MiB; quick: 6 from 1KiB to 1MiB]
     #[arg(long, value_name = "SIZE,...", value_delimiter = ',', value_parser = values::size)]
     pub(crate) size: Vec<u64>,
-    /// Only with the file in the page cache, or only without [default: both]
+    /// Only with the file in the page cache, or only without [default: both; quick: hot]
     #[arg(long, value_name = "WHERE,...", value_delimiter = ',', value_parser = values::residency())]
     pub(crate) residency: Vec<Residency>,
-    /// Only a peer that discards in the kernel, or only one that reads [default: both]
+    /// Only a peer that discards in the kernel, or only one that reads [default: both; quick: drain]
     #[arg(long, value_name = "WHAT,...", value_delimiter = ',', value_parser = values::receiver())]
     pub(crate) receiver: Vec<Receiver>,
-    /// Only over these links [default: all]
+    /// Only over these links; veth needs root and the program ip [default: all; quick: loopback]
     #[arg(long, value_name = "LINK,...", value_delimiter = ',', value_parser = values::link())]
     pub(crate) link: Vec<Link>,
-    /// How often everything is measured [default: 5, quick: 3]
+    /// How often everything is measured [default: 9; quick: 5]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=values::ROUNDS_MAX))]
     pub(crate) rounds: Option<u64>,
-    /// MiB that each measurement sends [default: 32, quick: 16]
+    /// MiB that each measurement sends, instead of what takes about 60 ms of the sender's CPU
     #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u64).range(1..=values::MIB_MAX))]
     pub(crate) mib: Option<u64>,
     /// Bytes of memory in front of each response, as a server's header [default: 60]

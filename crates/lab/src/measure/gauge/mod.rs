@@ -62,6 +62,20 @@ fn nanoseconds(clock: ClockId) -> u64 {
     seconds.unwrap_or(0).saturating_mul(1_000_000_000).saturating_add(rest.unwrap_or(0))
 }
 
+/// Whether tracepoints are simply not to be had: no right to them, no tracefs, no such event, no such call. Anything else
+/// is a fault of ours, and no reason for a test to look away.
+#[cfg(test)]
+fn is_refusal(error: &anyhow::Error) -> bool {
+    use rustix::io::Errno;
+    const REFUSALS: [Errno; 6] =
+        [Errno::PERM, Errno::ACCESS, Errno::NOENT, Errno::NODEV, Errno::NOSYS, Errno::OPNOTSUPP];
+    let of_kernel = |cause: &(dyn std::error::Error + 'static)| {
+        let by_rustix = cause.downcast_ref::<Errno>().copied();
+        by_rustix.or_else(|| cause.downcast_ref().and_then(Errno::from_io_error))
+    };
+    error.chain().filter_map(of_kernel).any(|errno| REFUSALS.contains(&errno))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -73,5 +87,16 @@ mod tests {
         let used = Usage::now().unwrap().since(before);
         assert!(used.cpu_ns > 0 && used.faults > 0 && memory.len() == 8 << 20, "{used:?}");
         assert_eq!(before.since(Usage::now().unwrap()).cpu_ns, 0, "never negative");
+    }
+
+    #[test]
+    fn what_the_kernel_does_not_allow_is_no_fault_and_everything_else_is() {
+        for refused in [1, 2, 13, 19, 38, 95] {
+            assert!(is_refusal(&std::io::Error::from_raw_os_error(refused).into()), "{refused}");
+        }
+        assert!(is_refusal(&anyhow::Error::from(rustix::io::Errno::PERM).context("tracefs")));
+        assert!(
+            !is_refusal(&rustix::io::Errno::INVAL.into()) && !is_refusal(&anyhow::anyhow!("no field order"))
+        );
     }
 }

@@ -10,10 +10,14 @@ use perf_event::events::Tracepoint;
 use perf_event::{Builder, SampleFlag, Sampler};
 
 use super::tracefs;
+use crate::read;
 
 const EVENT: &str = "kmem/mm_page_alloc";
 /// Bytes of each ring: some tens of thousands of samples, more than a copy of 16 MiB page by page makes.
 const RING_BYTES: usize = 4 << 20;
+/// A list of CPUs is ranges, or numbers where every other is off.
+const CPUS: &str = "/sys/devices/system/cpu/online";
+const CPUS_BYTES: u64 = 64 << 10;
 /// Larger blocks than this order do not exist.
 const ORDER_MAX: u32 = 20;
 
@@ -33,7 +37,7 @@ impl PageTracer {
         let id = tracefs::event_id(EVENT)?;
         let (order_at, order_len) = tracefs::field(EVENT, "order")?;
         ensure!(order_len == size_of::<u32>(), "an order is no 32-bit number here");
-        let cpus = std::fs::read_to_string("/sys/devices/system/cpu/online").context("the CPUs online")?;
+        let cpus = read::head(CPUS, CPUS_BYTES).context("the CPUs online")?;
         let rings = cpu_list(&cpus).into_iter().map(|cpu| Ring::start(id, cpu, bytes));
         Ok(Self { rings: rings.collect::<anyhow::Result<_>>()?, order_at })
     }
@@ -112,15 +116,20 @@ fn cpu_list(text: &str) -> Vec<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::measure::gauge::is_refusal;
 
     /// So much memory always comes fresh from the kernel: no allocator keeps it to give it again.
     const MAPPED_BYTES: usize = 64 << 20;
 
     fn tracer(ring_bytes: usize) -> Option<PageTracer> {
-        let tracer = PageTracer::with_rings_of(ring_bytes);
-        tracer
-            .inspect_err(|error| eprintln!("tracepoints may not be read here, nothing to test: {error:#}"))
-            .ok()
+        match PageTracer::with_rings_of(ring_bytes) {
+            Ok(tracer) => Some(tracer),
+            Err(error) => {
+                eprintln!("tracepoints may not be read here, nothing to test: {error:#}");
+                assert!(is_refusal(&error), "{error:#}");
+                None
+            }
+        }
     }
 
     #[test]

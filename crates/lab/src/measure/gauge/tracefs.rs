@@ -10,6 +10,8 @@ use anyhow::{Context, bail};
 use rustix::fs::{Mode, OFlags, openat};
 use rustix::mount::{FsMountFlags, FsOpenFlags, MountAttrFlags, fsconfig_create, fsmount, fsopen};
 
+use crate::read::head;
+
 /// Where it is mounted, if it is.
 const USUAL: [&str; 2] = ["/sys/kernel/tracing", "/sys/kernel/debug/tracing"];
 /// A description of an event is a page or two.
@@ -18,7 +20,7 @@ const DESCRIPTION_MAX: u64 = 64 << 10;
 /// A file of tracefs as text, such as `events/kmem/mm_page_alloc/format`.
 pub(super) fn read(path: &str) -> anyhow::Result<String> {
     for root in USUAL {
-        if let Ok(text) = std::fs::read_to_string(Path::new(root).join(path)) {
+        if let Ok(text) = head(Path::new(root).join(path), DESCRIPTION_MAX) {
             return Ok(text);
         }
     }

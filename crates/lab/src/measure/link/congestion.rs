@@ -7,13 +7,17 @@ use anyhow::{Context, bail};
 use rustix::io::Errno;
 use rustix::net::sockopt::set_tcp_congestion;
 
+use crate::read;
+
 const DEFAULT: &str = "/proc/sys/net/ipv4/tcp_congestion_control";
+/// No name is longer (`TCP_CA_NAME_MAX` is 16).
+const NAME_BYTES: u64 = 64;
 /// Those that do not pace, best first.
 const UNPACED: [&str; 2] = ["cubic", "reno"];
 
 /// The one to use, and the system's default.
 pub(crate) fn choose() -> anyhow::Result<(String, String)> {
-    let default = std::fs::read_to_string(DEFAULT).context("the default congestion control")?;
+    let default = read::head(DEFAULT, NAME_BYTES).context("the default congestion control")?;
     let default = default.trim().to_owned();
     if !paces(&default) {
         return Ok((default.clone(), default));

@@ -78,7 +78,7 @@ impl State {
                     pages_from: sender.pages_from(),
                 }
             }
-            Order::Chill => done(self.sender()?.chill()?),
+            Order::Chill => Answer::Chilled(self.sender()?.chill()?),
             Order::Send(send) => Answer::Sent(self.sender()?.send(&send)?),
             Order::Queue(queue) => Answer::Queued(self.sender()?.queue(&queue)?),
             Order::Overwrite => done(self.sender()?.overwrite()?),

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::measure::gauge::Usage;
 use crate::measure::way::Way;
-use crate::record::{KernelWord, PagesFrom, Receiver};
+use crate::record::{ColdHow, KernelWord, PagesFrom, Receiver};
 
 /// What a worker is told to do.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -29,7 +29,7 @@ pub(crate) enum Order {
     Offloads(String),
     /// Write a file of so many bytes into this directory, for what is sent. -> `Prepared`
     Prepare { dir: PathBuf, bytes: u64 },
-    /// Drop that file from the page cache, to see whether it can be. -> `Done`
+    /// Drop that file from the page cache, to see whether it can be. -> `Chilled`
     Chill,
     /// Send. -> `Sent`
     Send(Send),
@@ -63,6 +63,7 @@ pub(crate) enum Answer {
         syscalls_counted: bool,
         pages_from: PagesFrom,
     },
+    Chilled(ColdHow),
     Sent(Sent),
     Queued(Queued),
     Listening(u16),
@@ -140,6 +141,8 @@ pub(crate) struct Sent {
     pub(crate) refusal: Option<String>,
     /// Bytes of pages allocated, or why that is not known. `None` where it was not asked for.
     pub(crate) allocated: Option<Result<u64, String>>,
+    /// How it is known that the file was cold, where it was to be.
+    pub(crate) cold_how: Option<ColdHow>,
     /// What the kernel says about copying.
     pub(crate) word: Option<KernelWord>,
 }
@@ -166,6 +169,8 @@ pub(crate) struct Queue {
     pub(crate) to: SocketAddr,
     pub(crate) congestion: String,
     pub(crate) bytes: u64,
+    /// Drop the file from the page cache first.
+    pub(crate) cold: bool,
 }
 
 /// What came of it.

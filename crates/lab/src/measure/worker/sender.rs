@@ -23,11 +23,11 @@ use anyhow::{Context, anyhow};
 use bytes::Bytes;
 
 use super::protocol::{Load, Queue, Queued, Send, Sent, WARM_BYTES};
-use super::subject::{Subject, filled};
+use super::subject::{Subject, chill, filled};
 use super::{LIMIT, connection};
 use crate::measure::gauge::{CpuBusy, PageTracer, SyscallCounter, Usage, monotonic_ns};
 use crate::measure::way::{Carry, Moved, Way, carrier};
-use crate::record::PagesFrom;
+use crate::record::{ColdHow, PagesFrom};
 
 /// What the sender keeps between orders.
 pub(super) struct Sender {
@@ -62,8 +62,8 @@ impl Sender {
         self.subject.pages_from
     }
 
-    /// Drops the file from the page cache.
-    pub(super) fn chill(&mut self) -> anyhow::Result<()> {
+    /// Drops the file from the page cache; how that is known.
+    pub(super) fn chill(&mut self) -> anyhow::Result<ColdHow> {
         self.subject.chill()
     }
 
@@ -82,11 +82,12 @@ impl Sender {
                 entry.insert(carrier(order.way, &subject.file)?)
             }
         };
-        if order.cold {
-            subject.chill()?;
+        let cold_how = if order.cold {
+            Some(subject.chill()?)
         } else {
             subject.heat()?;
-        }
+            None
+        };
         let header = Bytes::from(vec![b'H'; usize::try_from(load.header_bytes)?]);
         let tail = subject.bytes..subject.bytes + WARM_BYTES;
         stream(&mut **carrier, &socket, &header, load.warm(), tail)?;
@@ -123,6 +124,7 @@ impl Sender {
                 Ok(mut tracer) => tracer.take_bytes().map_err(|error| format!("{error:#}")),
                 Err(error) => Err(format!("{error:#}")),
             }),
+            cold_how,
             word: word.zip(word_before).map(|(now, before)| now.since(before)),
         })
     }
@@ -132,6 +134,9 @@ impl Sender {
         let socket = connect(order.to, &order.congestion)?;
         let len = order.bytes;
         let file = Arc::new(filled(&self.dir, b'A', len)?);
+        if order.cold {
+            chill(&file, len)?;
+        }
         let mut carrier = carrier(order.way, &file)?;
         // Room for all of it, so that the sender need not wait for a peer that does not read.
         rustix::net::sockopt::set_socket_send_buffer_size(&socket, usize::try_from(2 * len)?)?;

@@ -13,21 +13,24 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
-use pagewire_zcopy::{FileRange, Residency, residency};
+use pagewire_zcopy::{FileRange, Residency, cached_pages, residency};
 use rustix::fs::{Advice, fadvise};
 
 use super::protocol::WARM_BYTES;
-use crate::record::PagesFrom;
+use crate::record::{ColdHow, PagesFrom};
 
 /// Written at a time. Later reads of a file that was written in large pieces are cheaper (its pages lie in larger
 /// blocks), and a log is written so.
 const PIECE_BYTES: usize = 1 << 20;
-/// A page here and there is looked at to tell whether a file is cold.
+/// Where the kernel does not count pages, one here and there is looked at to tell whether a file is cold.
 const LOOKS: u64 = 64;
 /// Dropping pages is advice, they may be in use for a moment; and read ahead is not read yet.
 const TRIES_MAX: u32 = 50;
 const TRY_AGAIN: Duration = Duration::from_millis(2);
 const PAGE: u64 = 4096;
+/// What is measured is a multiple of this long. The page cache keeps pages in blocks, and drops a block whole or not at
+/// all: none is longer, so none reaches into the tail that stays.
+const BLOCK_BYTES: u64 = 4 << 20;
 
 /// The file.
 pub(super) struct Subject {
@@ -41,8 +44,9 @@ pub(super) struct Subject {
 }
 
 impl Subject {
-    /// Writes one into `dir`.
+    /// Writes one of at least `bytes` into `dir`.
     pub(super) fn write(dir: &Path, bytes: u64) -> anyhow::Result<Self> {
+        let bytes = bytes.next_multiple_of(BLOCK_BYTES);
         let file = Arc::new(filled(dir, b'A', bytes + WARM_BYTES)?);
         let can_be_cold = chill(&file, bytes).is_ok();
         let pages_from = if can_be_cold { PagesFrom::ReadAhead } else { PagesFrom::Written };
@@ -71,19 +75,19 @@ impl Subject {
     }
 
     /// Sees to it that nothing of it is in the page cache, but for the tail.
-    pub(super) fn chill(&mut self) -> anyhow::Result<()> {
-        chill(&self.file, self.bytes)?;
+    pub(super) fn chill(&mut self) -> anyhow::Result<ColdHow> {
+        let how = chill(&self.file, self.bytes)?;
         self.was_chilled = true;
-        Ok(())
+        Ok(how)
     }
 }
 
-/// Drops the first `bytes` of `file` from the page cache, and makes sure.
-pub(crate) fn chill(file: &File, bytes: u64) -> anyhow::Result<()> {
+/// Drops the first `bytes` of `file` from the page cache, and makes sure: how.
+pub(crate) fn chill(file: &File, bytes: u64) -> anyhow::Result<ColdHow> {
     for _ in 0..TRIES_MAX {
         fadvise(file, 0, NonZeroU64::new(bytes), Advice::DontNeed)?;
-        if is_cold(file, bytes) {
-            return Ok(());
+        if let Some(how) = is_cold(file, bytes) {
+            return Ok(how);
         }
         // Pages that are still written back, or held by a socket, come free in a moment.
         rustix::fs::fdatasync(file)?;
@@ -92,7 +96,15 @@ pub(crate) fn chill(file: &File, bytes: u64) -> anyhow::Result<()> {
     bail!("the file stays in the page cache, so nothing cold can be measured on this file system")
 }
 
-fn is_cold(file: &File, bytes: u64) -> bool {
+/// How it is known that nothing of it is in the page cache; `None` if something is.
+fn is_cold(file: &File, bytes: u64) -> Option<ColdHow> {
+    match cached_pages(file, 0, bytes) {
+        Ok(cached) => (cached == 0).then_some(ColdHow::Cachestat),
+        Err(_) => looks_cold(file, bytes).then_some(ColdHow::Looks),
+    }
+}
+
+fn looks_cold(file: &File, bytes: u64) -> bool {
     let step = (bytes / LOOKS).max(PAGE);
     let mut looks = (0..bytes).step_by(usize::try_from(step).unwrap_or(usize::MAX));
     looks.all(|at| residency(file, at, 1) == Residency::Cold)
@@ -124,14 +136,41 @@ mod tests {
         let mut subject = Subject::write(Path::new(env!("CARGO_MANIFEST_DIR")), 1 << 20).unwrap();
         assert_eq!(residency(&subject.file, 0, subject.bytes), Residency::Resident);
         match subject.chill() {
-            Ok(()) => {
-                assert!(is_cold(&subject.file, subject.bytes));
+            Ok(how) => {
+                assert_eq!(is_cold(&subject.file, subject.bytes), Some(how));
+                assert!(looks_cold(&subject.file, subject.bytes));
                 assert_eq!(subject.pages_from, PagesFrom::ReadAhead);
             }
             Err(error) => eprintln!("not cold here: {error:#}"),
         }
         subject.heat().unwrap();
         assert_eq!(residency(&subject.file, 0, subject.bytes), Residency::Resident);
+    }
+
+    #[test]
+    fn one_page_between_those_that_are_looked_at_is_not_cold_where_the_kernel_counts() {
+        let file = filled(Path::new(env!("CARGO_MANIFEST_DIR")), b'A', BLOCK_BYTES).unwrap();
+        if let Err(error) = chill(&file, BLOCK_BYTES) {
+            eprintln!("not cold here: {error:#}");
+            return;
+        }
+        // Nothing is read ahead, so that it stays one page.
+        fadvise(&file, 0, None, Advice::Random).unwrap();
+        std::os::unix::fs::FileExt::read_exact_at(&file, &mut [0], PAGE).unwrap();
+        assert!(looks_cold(&file, BLOCK_BYTES), "the looks are further apart");
+        match cached_pages(&file, 0, BLOCK_BYTES) {
+            Ok(_) => assert_eq!(is_cold(&file, BLOCK_BYTES), None),
+            Err(error) => {
+                eprintln!("this kernel does not count pages: {error}");
+                assert_eq!(is_cold(&file, BLOCK_BYTES), Some(ColdHow::Looks));
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_measured_ends_where_a_block_of_the_page_cache_does() {
+        let subject = Subject::write(Path::new(env!("CARGO_MANIFEST_DIR")), 1000).unwrap();
+        assert_eq!(subject.bytes, BLOCK_BYTES);
     }
 
     #[test]

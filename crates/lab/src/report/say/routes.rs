@@ -1,12 +1,15 @@
 //! Which way is cheapest at which size, how sure that is, and how far the others are from the bare loop.
 //!
-//! Cheap means: the median of the sender's CPU per GB. Where the least sample of another route is below the largest of
-//! the winner the two are not told apart, and the sentence says so.
+//! Who is first and whether that is settled is for [`cheapest`](crate::routes::cheapest) to say, here as on the terminal.
+//! The winners of the front page are those that are settled; where none is, the page says so.
+
+use std::collections::BTreeSet;
 
 use crate::record::RouteCell;
 use crate::report::number::{percent, row, size, times};
 use crate::report::records::BARE;
 use crate::report::setting::Setting;
+use crate::routes::First;
 
 /// What the library chooses by itself.
 const AUTO: &str = "auto";
@@ -17,28 +20,51 @@ pub(in crate::report) fn sentences(setting: &Setting<'_>) -> Vec<String> {
     said.into_iter().flatten().collect()
 }
 
-/// The winner of each size, neighbours with the same one taken together.
+/// Neighbouring sizes with the same outcome.
+struct Stretch<'a> {
+    /// The settled winner; `None` where it is open.
+    winner: Option<&'a str>,
+    /// Who it is open between.
+    between: BTreeSet<&'a str>,
+    from: u64,
+    to: u64,
+}
+
+/// The settled winner of each size, and between whom it is open where there is none; neighbours taken together.
 pub(in crate::report) fn cheapest(setting: &Setting<'_>) -> Option<String> {
-    let mut stretches: Vec<(&str, u64, u64)> = Vec::new();
+    let stretches = stretches(setting);
+    let won = stretches.iter().filter_map(|of| Some(format!("{} {}", of.winner?, span(of.from, of.to))));
+    let won: Vec<String> = won.collect();
+    let open = stretches.iter().filter(|of| of.winner.is_none()).map(|of| {
+        let names: Vec<&str> = of.between.iter().copied().collect();
+        format!("open {} between {}", span(of.from, of.to), row(&names))
+    });
+    let won = (!won.is_empty()).then(|| row(&won));
+    let words: Vec<String> = won.into_iter().chain(open).collect();
+    (!words.is_empty()).then(|| format!("cheapest route for the sender's CPU: {}.", words.join("; ")))
+}
+
+fn stretches<'a>(setting: &Setting<'a>) -> Vec<Stretch<'a>> {
+    let mut stretches: Vec<Stretch<'a>> = Vec::new();
     for bytes in setting.sizes() {
         // One alone has won nothing.
-        let [best, _, ..] = setting.by_cost(bytes)[..] else { continue };
+        let Some(first) = setting.first(bytes).filter(|first| !first.is_alone) else { continue };
+        let winner = first.is_settled().then_some(first.cell.route.as_str());
+        let rivals = std::iter::once(first.cell).chain(first.rivals).map(|cell| cell.route.as_str());
         match stretches.last_mut() {
-            Some((route, _, to)) if *route == best.route => *to = bytes,
-            _ => stretches.push((&best.route, bytes, bytes)),
+            Some(last) if last.winner == winner => {
+                last.to = bytes;
+                last.between.extend(rivals);
+            }
+            _ => stretches.push(Stretch { winner, between: rivals.collect(), from: bytes, to: bytes }),
         }
     }
-    let words: Vec<String> = stretches
-        .iter()
-        .map(|(route, from, to)| {
-            if from == to {
-                format!("{route} at {}", size(*from))
-            } else {
-                format!("{route} from {} to {}", size(*from), size(*to))
-            }
-        })
-        .collect();
-    (!words.is_empty()).then(|| format!("cheapest for the sender's CPU: {}.", row(&words)))
+    stretches
+}
+
+/// Sizes in words.
+fn span(from: u64, to: u64) -> String {
+    if from == to { format!("at {}", size(from)) } else { format!("from {} to {}", size(from), size(to)) }
 }
 
 /// Where there was one round, and so no spread.
@@ -57,25 +83,20 @@ fn single(setting: &Setting<'_>) -> Option<String> {
     })
 }
 
-/// Whether those first places are more than chance.
+/// Whether the first places are more than chance.
 fn settled(setting: &Setting<'_>) -> Option<String> {
-    let sizes = setting.sizes();
+    let firsts: Vec<(u64, First<'_>)> =
+        setting.sizes().into_iter().filter_map(|bytes| Some((bytes, setting.first(bytes)?))).collect();
     let open: Vec<String> =
-        sizes.iter().filter(|bytes| is_open(setting, **bytes)).map(|bytes| size(*bytes)).collect();
+        firsts.iter().filter(|(_, first)| !first.rivals.is_empty()).map(|(bytes, _)| size(*bytes)).collect();
     let words = match open.len() {
         0 => return None,
-        all if all == sizes.len() => "every size".to_owned(),
+        all if all == firsts.len() => "every size".to_owned(),
         _ => row(&open),
     };
     Some(format!(
-        "The spread of the rounds leaves the first place open at {words}: another route's least lies below the winner's largest."
+        "The spread of the rounds leaves the first place open at {words}: another route's least lies below the first's largest."
     ))
-}
-
-fn is_open(setting: &Setting<'_>, bytes: u64) -> bool {
-    let cells = setting.by_cost(bytes);
-    let Some((best, others)) = cells.split_first() else { return false };
-    others.iter().any(|other| other.cpu_s_per_gb.min <= best.cpu_s_per_gb.max)
 }
 
 /// The largest win and the largest loss beside the bare loop.
@@ -100,13 +121,13 @@ fn auto(setting: &Setting<'_>) -> Option<String> {
         .into_iter()
         .filter_map(|bytes| {
             let chosen = setting.cell(AUTO, bytes)?.cpu_s_per_gb.median;
-            let best = setting.by_cost(bytes).into_iter().find(|cell| cell.route != AUTO)?;
+            let best = setting.first(bytes)?.cell;
             (best.cpu_s_per_gb.median > 0.0).then(|| (chosen / best.cpu_s_per_gb.median, best))
         })
         .max_by(|one, other| one.0.total_cmp(&other.0))?;
     let (ratio, best) = worst;
     Some(format!(
-        "What the library chooses by itself (auto) is furthest from the best single way at {}: {} the cost of {}.",
+        "What the library chooses by itself (auto) is furthest from the best single route at {}: {} the cost of {}.",
         size(best.bytes),
         times(ratio),
         best.route
@@ -149,8 +170,7 @@ mod tests {
             route("sendfile", 8192, 1.0),
         ];
         let settings = settings(&cells);
-        let expected =
-            "cheapest for the sender's CPU: copy from 1\u{a0}KiB to 4\u{a0}KiB and sendfile at 8\u{a0}KiB.";
+        let expected = "cheapest route for the sender's CPU: copy from 1\u{a0}KiB to 4\u{a0}KiB and sendfile at 8\u{a0}KiB.";
         assert_eq!(cheapest(&settings[0]).as_deref(), Some(expected));
         assert!(said(&cells).is_empty());
     }
@@ -162,6 +182,30 @@ mod tests {
         let one =
             [near[0].clone(), near[1].clone(), route("splice", 4096, 1.0), route("sendfile", 4096, 3.0)];
         assert!(said(&one)[0].contains("open at 1\u{a0}KiB:"));
+    }
+
+    #[test]
+    fn nobody_is_crowned_where_the_rounds_leave_it_open() {
+        let cells = [
+            route("copy", 1024, 1.0),
+            route("mmap", 1024, 1.1),
+            route("copy", 4096, 1.0),
+            route("mmap", 4096, 3.0),
+        ];
+        let expected = "cheapest route for the sender's CPU: copy at 4\u{a0}KiB; open at 1\u{a0}KiB between copy and mmap.";
+        assert_eq!(cheapest(&settings(&cells)[0]).as_deref(), Some(expected));
+    }
+
+    #[test]
+    fn neither_auto_nor_a_bare_loop_is_crowned() {
+        let cells = [
+            route(BARE, 1024, 0.1),
+            route(AUTO, 1024, 0.1),
+            route("copy", 1024, 1.0),
+            route("mmap", 1024, 3.0),
+        ];
+        let expected = "cheapest route for the sender's CPU: copy at 1\u{a0}KiB.";
+        assert_eq!(cheapest(&settings(&cells)[0]).as_deref(), Some(expected));
     }
 
     #[test]
@@ -182,7 +226,9 @@ mod tests {
     #[test]
     fn the_choice_of_the_library_is_held_against_the_best() {
         let cells = [route("copy", 1024, 1.0), route(AUTO, 1024, 1.4)];
-        assert!(said(&cells)[0].ends_with("the best single way at 1\u{a0}KiB: 1.40\u{d7} the cost of copy."));
+        assert!(
+            said(&cells)[0].ends_with("the best single route at 1\u{a0}KiB: 1.40\u{d7} the cost of copy.")
+        );
     }
 
     #[test]

@@ -1,14 +1,14 @@
 //! Which way is cheapest, here, in one table: settings down, sizes across, a route in each cell.
 
+use pagewire_lab::routes::cheapest;
 use pagewire_lab::size;
 
-use super::cheapest;
 use super::show::Setting;
 use crate::output::{Out, Table};
 
 /// Prints it.
 pub(super) fn print(settings: &[Setting<'_>], out: &mut Out) -> anyhow::Result<()> {
-    out.line("Cheapest route by response size, by the sender's CPU (~ another is as cheap)")?;
+    out.line("Cheapest route by response size, by the sender's CPU (~ open: the rounds do not tell it from another)")?;
     let mut sizes: Vec<u64> = settings.iter().flat_map(Setting::sizes).collect();
     sizes.sort_unstable();
     sizes.dedup();
@@ -23,7 +23,7 @@ pub(super) fn print(settings: &[Setting<'_>], out: &mut Out) -> anyhow::Result<(
 }
 
 fn route(setting: &Setting<'_>, bytes: u64) -> String {
-    let Some((best, same)) = cheapest::cheapest(&setting.of_size(bytes)) else { return String::new() };
-    let mark = if same.is_empty() { "" } else { " ~" };
-    format!("{}{mark}", best.route)
+    let Some(first) = cheapest(&setting.of_size(bytes)) else { return String::new() };
+    let mark = if first.is_settled() { "" } else { " ~" };
+    format!("{}{mark}", first.cell.route)
 }

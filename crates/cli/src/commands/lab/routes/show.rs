@@ -4,9 +4,10 @@
 
 use pagewire_lab::measure::way::Way;
 use pagewire_lab::record::{Machine, RouteCell};
+use pagewire_lab::routes::{cheapest, is_own};
 use pagewire_lab::size;
 
-use super::{cheapest, detail, overview};
+use super::{detail, links, overview};
 use crate::output::units::{figure, list_of};
 use crate::output::{Out, Table};
 
@@ -14,7 +15,9 @@ use crate::output::{Out, Table};
 pub(super) fn all(cells: &[RouteCell], details: bool, out: &mut Out) -> anyhow::Result<()> {
     let settings = settings(cells);
     if let Some(first) = cells.first() {
-        out.line(format_args!("{}\n", machine(&first.machine)))?;
+        out.line(machine(&first.machine))?;
+        links::of(cells).iter().try_for_each(|line| out.line(line))?;
+        out.line("")?;
     }
     if settings.len() > 1 {
         overview::print(&settings, out)?;
@@ -67,23 +70,17 @@ fn settings(cells: &[RouteCell]) -> Vec<Setting<'_>> {
 
 fn machine(machine: &Machine) -> String {
     format!(
-        "Linux {}, {} x {}, {} MiB, file on {}, congestion control {} (default {}), load {:.2}",
-        machine.kernel,
-        machine.cpus,
-        machine.cpu,
-        machine.memory_mib,
-        machine.file_system,
-        machine.congestion_control,
-        machine.congestion_control_default,
-        machine.load,
+        "Linux {}, {} x {}, {} MiB, file on {}, load {:.2}",
+        machine.kernel, machine.cpus, machine.cpu, machine.memory_mib, machine.file_system, machine.load,
     )
 }
 
-/// Ways down, sizes across: CPU seconds per GB, the cheapest route of each size marked.
+/// Ways down, sizes across: CPU seconds per GB, the first route of each size marked, and how sure that is.
 fn by_size(setting: &Setting<'_>, out: &mut Out) -> anyhow::Result<()> {
     let sizes = setting.sizes();
     out.line(format_args!(
-        "{}: sender's CPU s/GB by response size, median (* cheapest route, ! went another way)",
+        "{}: sender's CPU s/GB by response size, median (* cheapest route, ~ least median but \
+         open, ! went another way)",
         setting.name
     ))?;
     let names: Vec<String> = sizes.iter().map(|&bytes| format!(">{}", size::text(bytes))).collect();
@@ -105,16 +102,17 @@ fn by_size(setting: &Setting<'_>, out: &mut Out) -> anyhow::Result<()> {
 fn marked(setting: &Setting<'_>, cell: Option<&RouteCell>) -> String {
     let Some(cell) = cell else { return String::new() };
     let of_size = setting.of_size(cell.bytes);
-    let best = cheapest::cheapest(&of_size).is_some_and(|(best, _)| best.route == cell.route);
-    let mark = match (best, cheapest::counts(cell)) {
-        (true, _) => "*",
-        (_, false) => "!",
-        _ => " ",
+    let first = cheapest(&of_size).filter(|first| first.cell.route == cell.route);
+    let mark = match first {
+        Some(first) if first.is_settled() => "*",
+        Some(_) => "~",
+        None if !is_own(cell) => "!",
+        None => " ",
     };
     format!("{}{mark}", figure(cell.cpu_s_per_gb.median))
 }
 
-/// The cheapest route by size, with what it costs and what it gives.
+/// The cheapest route by size, with what it costs and what it gives, and what the rounds do not tell from it.
 fn answer(setting: &Setting<'_>, out: &mut Out) -> anyhow::Result<()> {
     out.line(format_args!("Cheapest, here: {}", setting.name))?;
     let columns = [
@@ -125,26 +123,29 @@ fn answer(setting: &Setting<'_>, out: &mut Out) -> anyhow::Result<()> {
         ">MAX",
         ">x BARE",
         ">BOTH ENDS",
+        ">WHOLE CPU",
         ">MB/s",
         ">CALLS/MiB",
         ">COPIES",
-        "AS CHEAP",
+        "OPEN WITH",
     ];
     let mut table = Table::new(&columns);
     for bytes in setting.sizes() {
-        let Some((best, same)) = cheapest::cheapest(&setting.of_size(bytes)) else { continue };
+        let Some(first) = cheapest(&setting.of_size(bytes)) else { continue };
+        let best = first.cell;
         table.row([
             size::text(bytes),
-            best.route.clone(),
+            format!("{}{}", best.route, if first.is_settled() { "" } else { " ~" }),
             figure(best.cpu_s_per_gb.median),
             figure(best.cpu_s_per_gb.min),
             figure(best.cpu_s_per_gb.max),
             best.x_bare.map(|ratio| format!("{ratio:.2}")).unwrap_or_default(),
-            figure(best.system_cpu_s_per_gb.median),
+            detail::median(best.both_ends()),
+            detail::median(best.whole_cpu()),
             figure(best.mb_per_s.median),
             figure(best.syscalls_per_mib),
             detail::copies(best),
-            list_of(same.iter().map(|cell| cell.route.as_str())),
+            list_of(first.rivals.iter().map(|cell| cell.route.as_str())),
         ]);
     }
     table.print(out)?;
