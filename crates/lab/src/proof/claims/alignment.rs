@@ -13,7 +13,7 @@ use crate::proof::bench::ROUNDS;
 use crate::proof::compared::Compared;
 
 /// Bytes behind the start of a page; each is held against the start itself. Allocators put large blocks at 16.
-const DISTANCES: [usize; 5] = [1, 16, 32, 64, 2048];
+const DISTANCES: [usize; 6] = [1, 16, 31, 32, 64, 2048];
 /// Reading into what lies there takes so many times the CPU: a cliff, and not only a slope.
 const CLIFF: f64 = 1.5;
 
@@ -22,7 +22,7 @@ pub(super) fn cliff(bench: &mut Bench<'_>) -> anyhow::Result<Tried> {
     let verdicts: Vec<(usize, Option<bool>)> =
         sweep.iter().map(|(distance, compared)| (*distance, is_cliff(compared))).collect();
     let ratios: Vec<String> =
-        sweep.iter().map(|(distance, compared)| format!("{distance}: {:.2}", compared.middle())).collect();
+        sweep.iter().map(|(distance, compared)| format!("at {distance} {:.2}", compared.middle())).collect();
     let aligned = sweep.first().map_or(0.0, |(_, compared)| compared.other());
     let mut figures = figures([("aligned_cpu_s_per_gb", aligned)]);
     figures.extend(
@@ -33,8 +33,9 @@ pub(super) fn cliff(bench: &mut Bench<'_>) -> anyhow::Result<Tried> {
     Ok(Tried {
         holds: holds(&verdicts),
         evidence: format!(
-            "reading 1 MiB at a time to the start of a page costs {aligned:.3} CPU s/GB; so many bytes behind it, so many \
-             times that: {} (the middle of {ROUNDS} rounds; from {CLIFF} on it is a cliff): {}",
+            "reading 1 MiB at a time into memory that begins with a page costs {aligned:.3} CPU s/GB; so many times that into \
+             memory that begins so many bytes behind it: {} (the middle of {ROUNDS} rounds; from {CLIFF} on it is a cliff): \
+             {}",
             ratios.join(", "),
             place(&verdicts)
         ),
