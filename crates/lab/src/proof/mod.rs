@@ -79,29 +79,4 @@ fn line(bench: &mut Bench<'_>, way: Way) -> Option<ProofLine> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::watch::Nobody;
-
-    /// Says stop from the beginning.
-    struct Stopped;
-
-    impl Watch for Stopped {
-        fn begin(&mut self, _steps: u64) {}
-        fn step(&mut self, _what: &str) {}
-        fn skip(&mut self, _steps: u64) {}
-        fn note(&mut self, _line: &str) {}
-        fn is_stopped(&self) -> bool {
-            true
-        }
-    }
-
-    #[test]
-    fn a_proof_that_is_stopped_before_it_begins_is_empty_and_no_error() {
-        let program = Program::new("/nowhere/at/all", ["lab-worker"]);
-        let proof = run(&program, Path::new("."), &mut Stopped).unwrap();
-        assert!(proof.routes.is_empty() && proof.claims.is_empty());
-        let error = run(&program, Path::new("."), &mut Nobody).unwrap_err();
-        assert!(format!("{error:#}").contains("cannot be started"), "{error:#}");
-    }
-}
+mod tests;
