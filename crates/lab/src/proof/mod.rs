@@ -1,7 +1,7 @@
 //! `lab proof`: which routes copy, and what this machine says to what people say.
 //!
 //! [`routes`](run) first, each by three witnesses as far as they may be asked: bytes that change after they were sent,
-//! the kernel's own report, the pages it allocated. Then the [`claims`].
+//! the kernel's own report, the pages it allocated. Then what people say, claim by claim.
 
 mod bench;
 mod claims;
