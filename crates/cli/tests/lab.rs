@@ -118,8 +118,17 @@ fn of_several_settings_the_cheapest_of_all_stands_in_one_table_first() {
 
 #[test]
 fn what_chooses_by_length_is_said_to_copy_only_where_it_chose_to() {
-    let cells =
-        routes(&["--route", "auto", "--size", "1KiB,256KiB", "--link", "loopback", "--residency", "hot"]);
+    let cells = routes(&[
+        "--route",
+        "auto,transfer-to",
+        "--size",
+        "1KiB,256KiB",
+        "--link",
+        "loopback",
+        "--residency",
+        "hot",
+    ]);
+    assert_eq!(cells.iter().filter(|cell| cell["route"] == "transfer-to").count(), 2 * 2, "sizes, receivers");
     for cell in &cells {
         let copies = if cell["bytes"] == 1024 { 2 } else { 0 };
         assert_eq!(cell["cpu_copies"], copies, "{cell}");
