@@ -143,3 +143,17 @@ fn a_run_over_virtual_interfaces_that_is_stopped_leaves_no_namespace() {
     assert!(networks.iter().all(|network| !is_there(network)), "{networks:?}");
     assert!(is_there(&ours), "whoever looks would have found it");
 }
+
+#[test]
+fn a_proof_that_is_stopped_prints_the_lines_that_are_done() {
+    let mut child = spawned(&["lab", "proof", "--file-dir", DIR, "-o", "json"]);
+    let workers = workers(&mut child);
+    // Each route takes the receiver two hundred bytes of answers.
+    common::eventually("a route or two are done", || workers.iter().all(|worker| said_bytes(worker) > 500));
+    let (out, _) = stopped(child, &workers);
+    let done = lines(&out);
+    assert_eq!(done[0]["route"], "copy", "{out}");
+    assert!(done.iter().all(|line| line["why"].is_null() || line["available"] == false), "{out}");
+    assert!(done.iter().all(|line| line["evidence"].as_str().is_none_or(|said| !said.contains("stopped"))));
+    assert!(done.len() < 20, "it went on to the end: {out}");
+}

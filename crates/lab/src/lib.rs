@@ -17,6 +17,7 @@
 )]
 
 pub mod calibrate;
+mod copies;
 pub mod drive;
 pub mod machine;
 pub mod measure;

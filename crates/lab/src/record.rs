@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::copies;
 use crate::spread::Spread;
 
 /// Whether the file's pages were in the page cache when a cell began.
@@ -198,6 +199,17 @@ impl KernelWord {
     }
 }
 
+impl std::iter::Sum for KernelWord {
+    fn sum<I: Iterator<Item = Self>>(words: I) -> Self {
+        let add = |sum: Self, word: Self| Self {
+            sends: sum.sends + word.sends,
+            completions: sum.completions + word.completions,
+            copied: sum.copied + word.copied,
+        };
+        words.fold(Self { sends: 0, completions: 0, copied: 0 }, add)
+    }
+}
+
 /// Whether a route copies: a line of `lab proof`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ProofLine {
@@ -205,7 +217,7 @@ pub struct ProofLine {
     pub route: String,
     /// Whether this kernel has it.
     pub available: bool,
-    /// Why not.
+    /// Why not. Of one that is there: why it could not be tried, or which witness was not believed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
     /// Share of the bytes that changed with the file after they had been sent.
@@ -217,8 +229,8 @@ pub struct ProofLine {
     /// Times the CPU copied each byte on the sending side.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cpu_copies: Option<u8>,
-    /// How that is known: `aliasing`, `kernel-report`, `page-allocations`, several joined by `+`; `path` where none of
-    /// them can tell.
+    /// How that is known: `aliasing`, `kernel-report`, `page-allocations`, several joined by `+`; `path` first where a part
+    /// of the number follows from the path alone (the copy into a buffer, which nobody sees), and `path` where all does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub how: Option<String>,
     /// Bytes of pages allocated per byte sent, where tracepoints may be read.
@@ -230,15 +242,15 @@ pub struct ProofLine {
     /// The counts behind that share.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kernel_word: Option<KernelWord>,
+    /// Where this was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub machine: Option<Machine>,
 }
 
 impl ProofLine {
-    /// What [`how`](Self::how) says where no witness could tell.
-    pub(crate) const BY_PATH: &str = "path";
-
-    /// Whether the copies were measured, rather than follow from the path.
+    /// Whether all copies were measured, rather than follow from the path.
     pub(crate) fn is_measured(&self) -> bool {
-        self.how.as_deref().is_some_and(|how| how != Self::BY_PATH)
+        self.how.as_deref().is_some_and(|how| how.split('+').all(|witness| witness != copies::BY_PATH))
     }
 }
 
@@ -253,6 +265,9 @@ pub struct Claim {
     pub evidence: String,
     /// The figures by name; names end in their unit.
     pub figures: BTreeMap<String, f64>,
+    /// Where this was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub machine: Option<Machine>,
 }
 
 /// Load on one broker in one case: a line of `lab drive`.

@@ -56,7 +56,7 @@ pub(super) fn all(
 }
 
 fn start(program: &Program, dir: &Path, watch: &dyn Watch) -> anyhow::Result<Pair> {
-    Pair::start_watched(program, Link::Loopback, dir, FILE_BYTES, watch)
+    Pair::start(program, Link::Loopback, dir, FILE_BYTES, watch)
 }
 
 /// What is measured with.
@@ -98,7 +98,7 @@ impl Bench<'_> {
         let load = sized.unwrap_or_else(|| sizing::probe(bytes, HEADER_BYTES, None));
         let (residency, receiver) = (Residency::Hot, Receiver::Drain);
         let run = Run { way: Way::Library(route), load, residency, receiver, trace_pages: false };
-        let gone = match self.pair.run_watched(run, &*watch) {
+        let gone = match self.pair.run(run, &*watch) {
             Ok(sample) if sample.by_way() < 1.0 => "refused by the kernel".to_owned(),
             Ok(sample) if sized.is_none() => {
                 self.loads.insert((bytes, route), sizing::sized(&sample, CPU_EACH, None));

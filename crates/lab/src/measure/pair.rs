@@ -11,7 +11,7 @@ use super::way::Way;
 use super::worker::protocol::{Answer, Load, Order, Queue, Queued, Receive, Received, Send, Sent};
 use super::worker::{Program, Worker};
 use crate::record::{Link, PagesFrom, Receiver, Residency};
-use crate::watch::{Nobody, Watch};
+use crate::watch::Watch;
 
 /// One measurement to make.
 #[derive(Debug, Clone, Copy)]
@@ -104,12 +104,8 @@ pub(crate) struct Pair {
 impl Pair {
     /// Starts both on the same CPU (no wake-ups across CPUs, which would cost more than what is measured), with
     /// `link` between them and a file of `bytes` in `dir`.
-    pub(crate) fn start(program: &Program, link: Link, dir: &Path, bytes: u64) -> anyhow::Result<Self> {
-        Self::start_watched(program, link, dir, bytes, &Nobody)
-    }
-
-    /// As [`start`](Self::start), given up when `watch` says stop.
-    pub(crate) fn start_watched(
+    /// Given up when `watch` says stop.
+    pub(crate) fn start(
         program: &Program,
         link: Link,
         dir: &Path,
@@ -153,13 +149,8 @@ impl Pair {
         })
     }
 
-    /// Measures once.
-    pub(crate) fn run(&mut self, run: Run) -> anyhow::Result<Sample> {
-        self.run_watched(run, &Nobody)
-    }
-
-    /// As [`run`](Self::run), given up when `watch` says stop; the pair is of no use then.
-    pub(crate) fn run_watched(&mut self, run: Run, watch: &dyn Watch) -> anyhow::Result<Sample> {
+    /// Measures once. Given up when `watch` says stop; the pair is of no use then.
+    pub(crate) fn run(&mut self, run: Run, watch: &dyn Watch) -> anyhow::Result<Sample> {
         self.receiver.order(&Order::Receive(Receive { load: run.load, receiver: run.receiver }))?;
         let send = Send {
             way: run.way,
@@ -184,18 +175,9 @@ impl Pair {
     }
 
     /// The aliasing test: queue `bytes` of a file while nobody reads, overwrite the file in place, then read. What was
-    /// sent by reference arrives new, what was copied arrives old.
-    pub(crate) fn alias(&mut self, way: Way, bytes: u64) -> anyhow::Result<Aliasing> {
-        self.alias_watched(way, bytes, &Nobody)
-    }
-
-    /// As [`alias`](Self::alias), given up when `watch` says stop; the pair is of no use then.
-    pub(crate) fn alias_watched(
-        &mut self,
-        way: Way,
-        bytes: u64,
-        watch: &dyn Watch,
-    ) -> anyhow::Result<Aliasing> {
+    /// sent by reference arrives new, what was copied arrives old. Given up when `watch` says stop; the pair is of no use
+    /// then.
+    pub(crate) fn alias(&mut self, way: Way, bytes: u64, watch: &dyn Watch) -> anyhow::Result<Aliasing> {
         self.alias_where(way, bytes, Residency::Hot, watch)
     }
 

@@ -1,9 +1,11 @@
 //! `lab proof`: which routes copy, and what this machine says to what people say.
 //!
 //! [`routes`](run) first, each by three witnesses as far as they may be asked: bytes that change after they were sent,
-//! the kernel's own report, the pages it allocated. Then the [`claims`].
+//! the kernel's own report, the pages it allocated. Then what people say, claim by claim.
 
+mod bench;
 mod claims;
+mod compared;
 mod route;
 
 use std::path::Path;
@@ -11,14 +13,14 @@ use std::path::Path;
 use anyhow::Context;
 use serde::Serialize;
 
-use crate::measure::Pair;
+use self::bench::Bench;
 use crate::measure::way::Way;
 use crate::measure::worker::Program;
-use crate::record::{Claim, Link, ProofLine};
+use crate::record::{Claim, ProofLine};
 use crate::watch::Watch;
 
-/// The file that the streams of the proof are taken from.
-const FILE_BYTES: u64 = 32 << 20;
+/// A failure that may have been somebody else's is tried once more.
+const TRIES: u32 = 2;
 
 /// What came of it, in the order in which it is told.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -29,26 +31,52 @@ pub struct Proof {
     pub claims: Vec<Claim>,
 }
 
-/// Proves, with files in `dir`. When `watch` says stop, what there is is the answer.
+/// Proves, with files in `dir`. When `watch` says stop, what there is is the answer; what cannot be tried is a line that
+/// says why.
 ///
 /// # Errors
-/// Where not even the copy can be tried.
+/// Where nothing at all can be tried: no worker, no file.
 pub fn run(program: &Program, dir: &Path, watch: &mut dyn Watch) -> anyhow::Result<Proof> {
-    let mut pair = Pair::start(program, Link::Loopback, dir, FILE_BYTES).context("over loopback")?;
     let ways: Vec<Way> = Way::all().into_iter().filter(|way| matches!(way, Way::Library(_))).collect();
     watch.begin((ways.len() + claims::COUNT) as u64);
-    let mut proof = Proof::default();
-    for way in ways {
-        if watch.is_stopped() {
-            return Ok(proof);
-        }
-        watch.step(&format!("whether {} copies", way.name()));
-        proof.routes.push(route::line(&mut pair, way)?);
+    if watch.is_stopped() {
+        return Ok(Proof::default());
     }
-    claims::all(
-        &mut claims::Bench { pair: &mut pair, program, dir, routes: &proof.routes },
-        watch,
-        &mut proof.claims,
-    );
-    Ok(proof)
+    let started = Bench::start(program, dir, &mut *watch);
+    let mut bench = match started.context("over loopback") {
+        Ok(bench) => bench,
+        // The borrow of whoever looks on has ended with the error.
+        Err(error) => return if watch.is_stopped() { Ok(Proof::default()) } else { Err(error) },
+    };
+    if cfg!(debug_assertions) {
+        bench.watch.note(
+            "this program was built without optimisation: what it does by itself is slower than it need be",
+        );
+    }
+    for way in ways {
+        bench.watch.step(&format!("whether {} copies", way.name()));
+        let Some(line) = line(&mut bench, way) else { break };
+        bench.routes.push(line);
+    }
+    let claims = claims::all(&mut bench);
+    Ok(Proof { routes: bench.routes, claims })
 }
+
+/// The line of `way`; `None` once the work is to end.
+fn line(bench: &mut Bench<'_>, way: Way) -> Option<ProofLine> {
+    let mut tried = Err(anyhow::anyhow!("it was not tried"));
+    for _ in 0..TRIES {
+        tried = route::line(bench, way);
+        if tried.is_ok() {
+            break;
+        }
+        if bench.is_stopped() {
+            return None;
+        }
+    }
+    let line = tried.unwrap_or_else(|error| route::untold(way, format!("could not be tried: {error:#}")));
+    Some(ProofLine { machine: Some(bench.machine.clone()), ..line })
+}
+
+#[cfg(test)]
+mod tests;

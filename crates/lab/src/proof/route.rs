@@ -1,79 +1,61 @@
 //! Whether one route copies.
 
+use super::bench::{Bench, Tested, allocated_per_byte};
+use crate::copies::{self, Copies, Seen};
 use crate::measure::way::Way;
-use crate::measure::worker::protocol::Load;
-use crate::measure::{Aliasing, Pair, Run, Sample};
-use crate::record::{KernelWord, ProofLine, Receiver, Residency};
-use crate::routes::cell::{by_aliasing, by_report, copies};
+use crate::record::{KernelWord, ProofLine};
 
-/// Queued whole while nobody reads.
-const ALIASING_BYTES: u64 = 64 << 10;
-/// The control must keep its old bytes, or the test proves nothing.
-const CONTROL: &str = "copy";
-/// A stream long enough that pages for its copies stand out from those for everything else.
-const TRACED: Load = Load { bytes: 1 << 20, header_bytes: 0, responses: 16 };
-/// Fewer bytes of pages than this per byte sent: nothing was copied. More than the other: everything was.
-pub(super) const NONE_COPIED: f64 = 0.05;
-pub(super) const ALL_COPIED: f64 = 0.8;
+const NO_REASON: &str = "could not be tried: another way stood in for it, and the kernel did not say why";
 
 /// The line of `way`. A route that the kernel refuses is a line, not an error.
-pub(super) fn line(pair: &mut Pair, way: Way) -> anyhow::Result<ProofLine> {
-    let control = pair.alias(Way::from_name(CONTROL).unwrap_or(way), ALIASING_BYTES)?;
-    let test = match pair.alias(way, ALIASING_BYTES) {
-        Ok(test) if test.queued.by_way == test.bytes => test,
-        Ok(test) => return Ok(missing(way, test.queued.refusal.unwrap_or_else(|| NO_REASON.to_owned()))),
-        Err(error) => return Ok(missing(way, format!("{error:#}"))),
-    };
-    let traced = traced(pair, way);
-    let allocated = traced.as_ref().and_then(|sample| sample.sent.allocated.clone()?.ok());
-    let allocated = allocated.map(|bytes| bytes as f64 / TRACED.total() as f64);
-    let word = traced.and_then(|sample| sample.sent.word).filter(|word| word.completions > 0);
-    Ok(told(way, &test, control.aliased, allocated, word))
+pub(super) fn line(bench: &mut Bench<'_>, way: Way) -> anyhow::Result<ProofLine> {
+    let Tested { test, control } = bench.test(way)?;
+    if test.queued.by_way < test.bytes {
+        return Ok(match test.queued.refusal {
+            Some(why) => missing(way, why),
+            None => untold(way, NO_REASON.to_owned()),
+        });
+    }
+    let traced = bench.traced(way);
+    bench.go_on()?;
+    let allocated = traced.as_ref().ok().and_then(allocated_per_byte);
+    let word = traced.ok().and_then(|sample| sample.sent.word).filter(|word| word.completions > 0);
+    let reported = word.and_then(KernelWord::copied_share);
+    Ok(told(way, Seen { aliased: Some(test.aliased), control: Some(control), reported, allocated }, word))
 }
 
-const NO_REASON: &str = "another way stood in for it, and the kernel did not say why";
-
-/// A stream, with the pages that the kernel allocated for it where it lets us see them.
-fn traced(pair: &mut Pair, way: Way) -> Option<Sample> {
-    let run =
-        Run { way, load: TRACED, residency: Residency::Hot, receiver: Receiver::Drain, trace_pages: true };
-    pair.run(run).ok()
-}
-
-fn told(
-    way: Way,
-    test: &Aliasing,
-    control: f64,
-    allocated: Option<f64>,
-    kernel_word: Option<KernelWord>,
-) -> ProofLine {
-    let reported_copied = kernel_word.and_then(KernelWord::copied_share);
-    let (cpu_copies, _) = copies(way, Some(test.aliased), reported_copied);
-    let witnesses = [
-        (by_aliasing(way, Some(test.aliased)).is_some(), "aliasing"),
-        (by_report(way, reported_copied).is_some(), "kernel-report"),
-        (allocated.is_some_and(|share| !(NONE_COPIED..=ALL_COPIED).contains(&share)), "page-allocations"),
-    ];
-    let how: Vec<&str> = witnesses.into_iter().filter(|(told, _)| *told).map(|(_, name)| name).collect();
+fn told(way: Way, seen: Seen, kernel_word: Option<KernelWord>) -> ProofLine {
+    let Copies { count, how, doubt, .. } = copies::of(way, seen);
+    let Seen { aliased, control, reported, allocated } = seen;
     ProofLine {
-        route: way.name().to_owned(),
         available: true,
-        why: None,
-        aliased: Some(test.aliased),
-        control: Some(control),
-        cpu_copies: Some(cpu_copies),
-        how: Some(if how.is_empty() { ProofLine::BY_PATH.to_owned() } else { how.join("+") }),
+        aliased,
+        control,
+        cpu_copies: Some(count),
+        how: Some(how),
         allocated,
-        reported_copied,
+        reported_copied: reported,
         kernel_word,
+        why: doubt,
+        ..bare(way)
     }
 }
 
+/// The kernel does not have it.
 fn missing(way: Way, why: String) -> ProofLine {
+    ProofLine { why: Some(why), ..bare(way) }
+}
+
+/// It may be there, and nothing came of trying it.
+pub(super) fn untold(way: Way, why: String) -> ProofLine {
+    ProofLine { available: true, ..missing(way, why) }
+}
+
+fn bare(way: Way) -> ProofLine {
     ProofLine {
         route: way.name().to_owned(),
         available: false,
-        why: Some(why),
+        why: None,
         aliased: None,
         control: None,
         cpu_copies: None,
@@ -81,45 +63,52 @@ fn missing(way: Way, why: String) -> ProofLine {
         allocated: None,
         reported_copied: None,
         kernel_word: None,
+        machine: None,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::measure::worker::protocol::Queued;
-
-    fn test(aliased: f64) -> Aliasing {
-        Aliasing { aliased, bytes: 1, queued: Queued { by_way: 1, refusal: None } }
-    }
 
     #[test]
-    fn every_witness_that_decides_is_named() {
-        let way = Way::from_name("sendfile").unwrap();
-        let line = told(way, &test(1.0), 0.0, Some(0.001), None);
-        assert_eq!((line.cpu_copies, line.how.as_deref()), (Some(0), Some("aliasing+page-allocations")));
-        let copied = KernelWord { sends: 4, completions: 3, copied: 3 };
-        let way = Way::from_name("zerocopy").unwrap();
-        let line = told(way, &test(0.0), 0.0, Some(0.4), Some(copied));
+    fn a_line_has_what_was_seen_beside_what_follows_from_it() {
+        let word = KernelWord { sends: 4, completions: 3, copied: 3 };
+        let seen = Seen { aliased: Some(0.0), control: Some(0.0), reported: Some(1.0), allocated: Some(0.4) };
+        let line = told(Way::from_name("zerocopy").unwrap(), seen, Some(word));
         assert_eq!((line.cpu_copies, line.how.as_deref()), (Some(1), Some("aliasing+kernel-report")));
-        assert_eq!((line.reported_copied, line.kernel_word), (Some(1.0), Some(copied)));
+        assert_eq!((line.aliased, line.control, line.allocated), (Some(0.0), Some(0.0), Some(0.4)));
+        assert_eq!((line.reported_copied, line.kernel_word, line.why), (Some(1.0), Some(word), None));
     }
 
     #[test]
-    fn what_passed_through_a_buffer_of_its_own_is_not_proved_by_aliasing() {
-        for way in ["direct", "uring", "copy"] {
-            let way = Way::from_name(way).unwrap();
-            let how = |allocated| told(way, &test(0.0), 0.0, allocated, None).how.unwrap();
-            assert_eq!(
-                (how(Some(1.0)), how(None)),
-                ("page-allocations".to_owned(), ProofLine::BY_PATH.to_owned())
-            );
-        }
+    fn a_control_that_changed_is_said_and_nothing_is_claimed_by_aliasing() {
+        let seen = Seen { aliased: Some(1.0), control: Some(1.0), reported: None, allocated: None };
+        let line = told(Way::FLOOR, seen, None);
+        assert_eq!(line.how.as_deref(), Some(copies::BY_PATH));
+        assert!(!line.is_measured() && line.why.unwrap().contains("control"));
+    }
+
+    #[test]
+    fn the_two_of_copy_are_not_measured_by_pages_that_see_one() {
+        let seen = Seen { aliased: Some(0.0), control: Some(0.0), reported: None, allocated: Some(1.0) };
+        let line = told(Way::from_name("copy").unwrap(), seen, None);
+        assert_eq!((line.cpu_copies, line.is_measured()), (Some(2), false));
+        assert_eq!(line.how.as_deref(), Some("path+page-allocations"));
     }
 
     #[test]
     fn a_missing_route_says_why_and_nothing_else() {
         let line = serde_json::to_value(missing(Way::FLOOR, "no".into())).unwrap();
         assert_eq!(line, serde_json::json!({"route": "sendfile-bare", "available": false, "why": "no"}));
+    }
+
+    #[test]
+    fn a_route_that_could_not_be_tried_is_not_said_to_be_missing() {
+        let line = serde_json::to_value(untold(Way::FLOOR, "disk full".into())).unwrap();
+        assert_eq!(
+            line,
+            serde_json::json!({"route": "sendfile-bare", "available": true, "why": "disk full"})
+        );
     }
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use super::Records;
 use super::setting::link;
-use crate::record::Machine;
+use crate::record::{Link, Machine};
 use crate::spread::Spread;
 
 /// One machine, in one set-up.
@@ -38,9 +38,15 @@ impl<'a> Place<'a> {
 /// The places, in the order in which they were recorded.
 pub(super) fn places(records: &Records) -> Vec<Place<'_>> {
     let routes = records.routes.iter().map(|cell| ("lab routes", link(cell.link), &cell.machine));
+    let lines = records
+        .proof
+        .iter()
+        .map(|line| &line.machine)
+        .chain(records.claims.iter().map(|claim| &claim.machine));
+    let proof = lines.flatten().map(|machine| ("lab proof", link(Link::Loopback), machine));
     let drive = records.drive.iter().map(|cell| ("lab drive", "brokers", &cell.machine));
     let mut found: Vec<Place<'_>> = Vec::new();
-    for (what, link, machine) in routes.chain(drive) {
+    for (what, link, machine) in routes.chain(proof).chain(drive) {
         if let Some(place) = found.iter_mut().find(|place| same(place.machine, machine)) {
             add(place, what, link, machine);
         } else {
@@ -84,7 +90,6 @@ fn offloads(machine: &Machine) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::Link;
     use crate::report::testing::{drive, route};
 
     #[test]

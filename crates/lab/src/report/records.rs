@@ -27,6 +27,8 @@ impl Records {
     /// Where everything was measured, once per record that says it.
     pub(super) fn machines(&self) -> impl Iterator<Item = &Machine> {
         let routes = self.routes.iter().map(|cell| &cell.machine);
-        routes.chain(self.drive.iter().map(|cell| &cell.machine))
+        let proof = self.proof.iter().filter_map(|line| line.machine.as_ref());
+        let claims = self.claims.iter().filter_map(|claim| claim.machine.as_ref());
+        routes.chain(proof).chain(claims).chain(self.drive.iter().map(|cell| &cell.machine))
     }
 }

@@ -77,6 +77,7 @@ pub(super) fn proof(route: &str, aliased: f64) -> ProofLine {
         allocated: None,
         reported_copied: None,
         kernel_word: None,
+        machine: Some(machine()),
     }
 }
 
@@ -94,7 +95,13 @@ pub(super) fn missing(route: &str, why: &str) -> ProofLine {
 
 pub(super) fn claim(claim: &str, holds: Option<bool>) -> Claim {
     let figures = BTreeMap::from([("blocked_ms".into(), 3.5)]);
-    Claim { claim: claim.into(), holds, evidence: "It took 3.5 ms.".into(), figures }
+    Claim {
+        claim: claim.into(),
+        holds,
+        evidence: "It took 3.5 ms.".into(),
+        figures,
+        machine: Some(machine()),
+    }
 }
 
 pub(super) fn drive(broker: &str, case: &str, cpu_s_per_gb: f64) -> DriveCell {

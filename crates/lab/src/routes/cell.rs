@@ -6,14 +6,14 @@ use pagewire_zcopy::Route;
 
 use super::matrix::Setting;
 use super::system;
+use crate::copies::{self, Seen};
 use crate::measure::way::Way;
 use crate::measure::worker::low_water;
 use crate::measure::{Sample, Terms};
-use crate::record::{Machine, Residency, RouteCell};
+use crate::record::{KernelWord, Machine, Residency, RouteCell};
 use crate::spread::Spread;
 
-/// More than this share of new bytes means that all went by reference, less than the rest that all were copied. What
-/// lies between would be neither, and is not taken for a measurement.
+/// What this share of the bytes did, all of them did.
 const DECIDED: f64 = 0.99;
 /// Crossings of the border for each call and each fault: in and out.
 const CROSSINGS_EACH: f64 = 2.0;
@@ -40,8 +40,11 @@ pub(super) fn cell(setting: Setting, samples: &[Sample], around: &Around<'_>) ->
     let faults = middle(|sample| sample.sent.usage.faults as f64 * MIB / sample.bytes())?;
     let by_route = middle(Sample::by_way)?;
     let took = if setting.way == Way::Auto { took(samples) } else { BTreeMap::new() };
-    let copied = samples.iter().filter_map(|sample| sample.sent.word?.copied_share()).reduce(f64::min);
-    let (cpu_copies, measured) = copies(taken(setting.way, &took), around.aliased, copied);
+    let word: KernelWord = samples.iter().filter_map(|sample| sample.sent.word).sum();
+    // The test was held against its control before it came here.
+    let (aliased, control) = (around.aliased, around.aliased.map(|_| 0.0));
+    let seen = Seen { aliased, control, reported: word.copied_share(), allocated: None };
+    let copies = copies::of(taken(setting.way, &took), seen);
     let processes = spread(Sample::processes_cpu_s_per_gb)?;
     let (system_cpu_s_per_gb, system_how) = system::cost(samples, processes);
     Some(RouteCell {
@@ -59,9 +62,9 @@ pub(super) fn cell(setting: Setting, samples: &[Sample], around: &Around<'_>) ->
         syscalls_per_mib: syscalls,
         crossings_per_mib: (syscalls + faults) * CROSSINGS_EACH,
         faults_per_mib: faults,
-        cpu_copies,
+        cpu_copies: copies.count,
         // What others carried says nothing of this way.
-        measured: measured && by_route >= DECIDED,
+        measured: copies.decided && by_route >= DECIDED,
         dma_copies: setting.way.dma_by_path(setting.residency == Residency::Cold),
         by_route,
         took,
@@ -108,52 +111,24 @@ fn ratio(samples: &[Sample], bare: &[Sample]) -> Option<f64> {
     Spread::of_ratios(&costs(samples), &costs(bare)).map(|spread| spread.median)
 }
 
-/// Copies by the CPU, and whether they were measured. Each witness that tells is heard, and the one that saw more copies
-/// is believed, since a copy can be made after a witness has looked: the kernel reports what a send did, and a card that
-/// cannot gather has the packet copied later.
-pub(crate) fn copies(way: Way, aliased: Option<f64>, reported: Option<f64>) -> (u8, bool) {
-    let by_path = way.copies_by_path();
-    let seen = [by_aliasing(way, aliased), by_report(way, reported)].into_iter().flatten().max();
-    match seen {
-        // Of a path that copies twice the test sees that it copies, not how often.
-        Some(copies) => (copies, copies == 0 || by_path <= 1 || by_report(way, reported).is_some()),
-        None => (by_path, false),
-    }
-}
-
-/// Bytes that changed after they were sent had not been copied; of a path that copies at most once, bytes that did not
-/// change were copied once, and that is so where a link undid what the path avoids. `None` where that test does not
-/// tell: of bytes that passed through a buffer of the program's own, or when only some changed.
-pub(crate) fn by_aliasing(way: Way, aliased: Option<f64>) -> Option<u8> {
-    match aliased.filter(|_| !way.has_private_buffer())? {
-        share if share >= DECIDED => Some(0),
-        share if share <= 1.0 - DECIDED => Some(way.copies_by_path().max(1)),
-        _ => None,
-    }
-}
-
-/// What the kernel says of sends that it was to make without a copy (the share that it copied after all): a copy that it
-/// reports is one more than the path has. `None` where it copied some of them.
-pub(crate) fn by_report(way: Way, reported: Option<f64>) -> Option<u8> {
-    let share = reported.filter(|share| !(1.0 - DECIDED..DECIDED).contains(share))?;
-    Some(way.copies_by_path() + u8::from(share >= DECIDED))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::measure::testing::sample;
     use crate::record::{Link, PagesFrom, Receiver};
 
-    /// The cell of one sample.
+    /// The cell of one sample, whose bytes went by reference.
     fn cell_of(way: &str, sample: Sample) -> RouteCell {
+        cell_of_all(way, &[sample], Some(1.0))
+    }
+
+    fn cell_of_all(way: &str, samples: &[Sample], aliased: Option<f64>) -> RouteCell {
         let way = Way::from_name(way).unwrap();
         let (residency, receiver, link) = (Residency::Hot, Receiver::Drain, Link::Loopback);
-        let setting = Setting { way, bytes: sample.load.bytes, residency, receiver, link };
+        let setting = Setting { way, bytes: samples[0].load.bytes, residency, receiver, link };
         let terms = Terms { syscalls_counted: true, pages_from: PagesFrom::ReadAhead, pinned_cpu: Some(3) };
         let machine = crate::machine::here(std::path::Path::new("."));
-        let (aliased, tested_bytes) = (Some(1.0), None);
-        cell(setting, &[sample], &Around { bare: None, aliased, tested_bytes, terms, machine: &machine })
+        cell(setting, samples, &Around { bare: None, aliased, tested_bytes: None, terms, machine: &machine })
             .unwrap()
     }
 
@@ -188,52 +163,31 @@ mod tests {
         assert!(cell_of("sendfile", one).took.is_empty());
     }
 
-    fn of(way: &str, aliased: Option<f64>, reported: Option<f64>) -> (u8, bool) {
-        copies(Way::from_name(way).unwrap(), aliased, reported)
-    }
-
-    #[test]
-    fn what_aliases_was_not_copied_and_what_does_not_was() {
-        assert_eq!(of("sendfile", Some(1.0), None), (0, true));
-        assert_eq!(of("sendfile", Some(0.0), None), (1, true), "a link that cannot gather copies after all");
-        assert_eq!(of("mmap", Some(0.0), None), (1, true));
-        assert_eq!(of("copy", Some(0.0), None), (2, false), "twice follows from the path");
-        assert_eq!(of("auto", Some(1.0), None), (0, true), "what chooses by itself may have chosen so");
-        assert_eq!(of("sendfile", Some(0.5), None), (0, false));
-        assert_eq!(of("copy", None, None), (2, false));
-    }
-
-    #[test]
-    fn of_what_went_through_a_private_buffer_aliasing_tells_nothing() {
-        for (way, by_path) in [("copy", 2), ("uring", 1), ("direct", 1), ("read-write-1m", 2)] {
-            assert_eq!(of(way, Some(0.0), None), (by_path, false), "{way}");
-        }
-    }
-
     #[test]
     fn what_chooses_by_itself_is_judged_by_what_it_chose() {
         let took =
             |shares: &[(&str, f64)]| shares.iter().map(|&(name, share)| (name.into(), share)).collect();
-        let judged = |shares, aliased| copies(taken(Way::Auto, &took(shares)), Some(aliased), None);
-        assert_eq!(judged(&[("copy", 1.0)], 0.0), (2, false));
-        assert_eq!(judged(&[("sendfile", 1.0)], 1.0), (0, true));
-        assert_eq!(judged(&[("sendfile", 1.0)], 0.0), (1, true));
+        assert_eq!(taken(Way::Auto, &took(&[("copy", 1.0)])).name(), "copy");
+        assert_eq!(taken(Way::Auto, &took(&[("sendfile", 0.995), ("copy", 0.005)])).name(), "sendfile");
         assert_eq!(taken(Way::Auto, &took(&[("copy", 0.5), ("sendfile", 0.5)])), Way::Auto);
         assert_eq!(taken(Way::FLOOR, &BTreeMap::new()), Way::FLOOR);
     }
 
     #[test]
-    fn a_copy_that_the_kernel_reports_is_one_more_than_the_path_has() {
-        assert_eq!(of("zerocopy", Some(0.0), Some(1.0)), (1, true));
-        assert_eq!(of("uring", Some(0.0), Some(1.0)), (2, true), "into its buffer, and out of it");
-        assert_eq!(of("uring", Some(0.0), Some(0.0)), (1, true));
-        assert_eq!(of("zerocopy", Some(1.0), Some(0.0)), (0, true));
-        assert_eq!(of("uring", None, Some(0.4)), (1, false), "some of them is neither");
-    }
-
-    #[test]
-    fn a_copy_that_is_made_after_the_kernel_has_reported_none_is_seen_all_the_same() {
-        assert_eq!(of("zerocopy", Some(0.0), Some(0.0)), (1, true), "a card that cannot gather");
+    fn the_kernels_word_is_that_of_all_samples_together() {
+        let said = |copied| KernelWord { sends: 1, completions: 1, copied };
+        let cell = |words: &[KernelWord]| {
+            let samples = words.iter().map(|word| {
+                let mut one = sample(100);
+                one.sent.word = Some(*word);
+                one
+            });
+            cell_of_all("zerocopy", &samples.collect::<Vec<Sample>>(), None)
+        };
+        let all = cell(&[said(1), said(1)]);
+        assert_eq!((all.cpu_copies, all.measured), (1, true));
+        // One round without a copy is not all of them.
+        assert!(!cell(&[said(1), said(0), said(1)]).measured);
     }
     #[test]
     fn a_test_of_another_length_is_not_spoken_of_where_the_kernel_reported_on_the_sends_themselves() {

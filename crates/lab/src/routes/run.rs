@@ -130,7 +130,7 @@ impl Round<'_> {
 
 /// One sample, or why there is none.
 fn measure(pair: &mut Pair, run: Run, watch: &dyn Watch) -> Result<Sample, Missing> {
-    let sample = pair.run_watched(run, watch).map_err(|error| Missing::Failed(format!("{error:#}")))?;
+    let sample = pair.run(run, watch).map_err(|error| Missing::Failed(format!("{error:#}")))?;
     if sample.sent.by_way == 0 {
         let refusal = sample.sent.refusal.clone();
         return Err(Missing::Refused(refusal.unwrap_or_else(|| "nothing went this way".to_owned())));
@@ -161,7 +161,7 @@ fn start(program: &Program, matrix: &Matrix, dir: &Path, watch: &mut dyn Watch) 
     let bytes = matrix.file_bytes();
     for &link in &matrix.links {
         watch.step(&format!("a file of {} to send over {}", size::text(bytes), link.name()));
-        let started = Pair::start_watched(program, link, dir, bytes, &*watch);
+        let started = Pair::start(program, link, dir, bytes, &*watch);
         // What was given up has failed for no other reason.
         if watch.is_stopped() {
             return Ok(Vec::new());

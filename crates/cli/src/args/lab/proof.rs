@@ -18,11 +18,13 @@ use crate::args::OutputAs;
     after_help = "How to read it: ALIASED is the share of the bytes that changed after they had been sent; 100 % means that \
 no CPU copied them. CONTROL is the same of the copying way and must be 0 %. PAGES/BYTE is memory that the kernel took for \
 each byte sent: about 1 for a copy, 0 for none. REPORTED is what the kernel itself says of sends that it was to carry out \
-without a copy. A claim is OPEN where it could not be tried, or where the rounds do not agree.
+without a copy. HOW names the witnesses that decided; `path` stands there where COPIES, or a part of it (into a buffer of the \
+program, which nobody sees), follows from the path. Witnesses that contradict each other decide nothing. A claim is OPEN \
+where it could not be tried, or where the rounds do not agree. Ctrl-C ends it within a moment and prints what there is.
 
 Examples:
   pagewire lab proof
-  sudo pagewire lab proof                               with page allocations and scatter-gather
+  sudo pagewire lab proof                               with page allocations and scatter-gather (by the program `ip`)
   pagewire lab proof --report proof                     and a page that shows it: proof/index.html
   pagewire lab proof -o json | jq 'select(.aliased == 1)'
   pagewire lab proof -o json | jq -r 'select(.holds == false) | .claim'"

@@ -35,17 +35,26 @@ pub(crate) fn run(args: &ProofArgs) -> anyhow::Result<()> {
 fn print(proof: &Proof, out: &mut Out) -> anyhow::Result<()> {
     let mut table =
         Table::new(&["ROUTE", "COPIES", ">ALIASED", ">CONTROL", ">PAGES/BYTE", ">REPORTED", "HOW"]);
-    for line in proof.routes.iter().filter(|line| line.available) {
+    for line in proof.routes.iter().filter(|line| line.cpu_copies.is_some()) {
         table.row(row(line));
     }
     table.print(out)?;
-    for line in proof.routes.iter().filter(|line| !line.available) {
-        out.line(format_args!("{}: not here: {}", line.route, line.why.as_deref().unwrap_or_default()))?;
+    for line in &proof.routes {
+        if let Some(said) = aside(line) {
+            out.line(said)?;
+        }
     }
     for claim in &proof.claims {
         out.line(format_args!("\n{}  {}\n         {}", verdict(claim), claim.claim, claim.evidence))?;
     }
     Ok(())
+}
+
+/// What has to be said of a route in words: why it is not here, could not be tried, or is not decided.
+fn aside(line: &ProofLine) -> Option<String> {
+    let why = line.why.as_deref()?;
+    let what = if line.available { "" } else { "not here: " };
+    Some(format!("{}: {what}{why}", line.route))
 }
 
 fn row(line: &ProofLine) -> [String; 7] {
@@ -74,5 +83,23 @@ fn verdict(claim: &Claim) -> &'static str {
         Some(true) => "TRUE   ",
         Some(false) => "FALSE  ",
         None => "OPEN   ",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(json: &str) -> ProofLine {
+        serde_json::from_str(json).unwrap()
+    }
+
+    #[test]
+    fn a_route_that_could_not_be_tried_is_not_said_to_be_missing() {
+        let missing = line(r#"{"route":"ktls","available":false,"why":"no module"}"#);
+        assert_eq!(aside(&missing).unwrap(), "ktls: not here: no module");
+        let untold = line(r#"{"route":"splice","available":true,"why":"could not be tried: disk full"}"#);
+        assert_eq!(aside(&untold).unwrap(), "splice: could not be tried: disk full");
+        assert_eq!(aside(&line(r#"{"route":"copy","available":true}"#)), None);
     }
 }

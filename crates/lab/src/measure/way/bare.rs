@@ -6,9 +6,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use rustix::io::Errno;
-use rustix::net::SendFlags;
 
-use super::{Carry, Moved};
+use super::{Carry, Moved, head};
 
 /// Bytes of one call at most.
 const CALL_BYTES: u64 = 1 << 20;
@@ -26,16 +25,7 @@ impl SendfileBare {
 
 impl Carry for SendfileBare {
     fn carry(&mut self, socket: &TcpStream, header: &Bytes, offset: u64, len: u64) -> anyhow::Result<Moved> {
-        let mut calls = 0;
-        let mut rest = header.as_ref();
-        while !rest.is_empty() {
-            calls += 1;
-            match rustix::net::send(socket, rest, SendFlags::MORE | SendFlags::NOSIGNAL) {
-                Ok(sent) => rest = rest.get(sent..).unwrap_or_default(),
-                Err(Errno::INTR) => {}
-                Err(errno) => return Err(errno.into()),
-            }
-        }
+        let mut calls = head::send(socket, header)?;
         let mut at = offset;
         let end = offset + len;
         while at < end {

@@ -11,6 +11,7 @@ use super::Way;
 use super::bare::SendfileBare;
 use super::library::Library;
 use super::read_write::ReadWrite;
+use super::transfer_to::TransferTo;
 use crate::record::KernelWord;
 
 /// What one sending came to.
@@ -57,6 +58,7 @@ pub(crate) fn carrier(way: Way, file: &Arc<File>) -> anyhow::Result<Box<dyn Carr
     Ok(match way {
         Way::Library(route) => Box::new(Library::new(Some(route), file)),
         Way::Auto => Box::new(Library::new(None, file)),
+        Way::TransferTo => Box::new(TransferTo::new(file)),
         Way::SendfileBare => Box::new(SendfileBare::new(file)),
         Way::ReadWrite(buffer) => Box::new(ReadWrite::new(file, buffer)?),
     })

@@ -5,13 +5,16 @@
 //! |---|---|
 //! | a route's name | [`pagewire_zcopy::Transfer`] with that route forced |
 //! | `auto` | the same, left to choose |
+//! | `transfer-to` | [`pagewire_zcopy::transfer_to_blocking`]: the same in one call, as a program that has no plan makes it |
 //! | `sendfile-bare` | `sendfile(2)` in a loop, 1 MiB a call: the floor that the library is compared with |
 //! | `read-write-32k`, `read-write-1m` | `pread(2)` and `sendmsg(2)` in a loop, through a page-aligned buffer |
 
 mod bare;
 mod carry;
+mod head;
 mod library;
 mod read_write;
+mod transfer_to;
 
 use pagewire_zcopy::Route;
 use serde::{Deserialize, Serialize};
@@ -29,6 +32,8 @@ pub enum Way {
     Library(Route),
     /// The library, by whatever it chooses.
     Auto,
+    /// The library's one call for one range, which chooses as well.
+    TransferTo,
     /// `sendfile(2)` in a loop.
     SendfileBare,
     /// Read and write in a loop, through a buffer of so many bytes.
@@ -43,7 +48,7 @@ impl Way {
     pub fn all() -> Vec<Self> {
         let loops = READ_WRITE.into_iter().map(|(_, buffer)| Self::ReadWrite(buffer));
         let routes = Route::ALL.into_iter().map(Self::Library);
-        routes.chain([Self::Auto, Self::SendfileBare]).chain(loops).collect()
+        routes.chain([Self::Auto, Self::TransferTo, Self::SendfileBare]).chain(loops).collect()
     }
 
     /// Its name.
@@ -51,6 +56,7 @@ impl Way {
         match self {
             Self::Library(route) => route.name(),
             Self::Auto => "auto",
+            Self::TransferTo => "transfer-to",
             Self::SendfileBare => "sendfile-bare",
             Self::ReadWrite(buffer) => {
                 READ_WRITE.into_iter().find(|&(_, of)| of == buffer).map_or("read-write", |(name, _)| name)
@@ -80,6 +86,17 @@ impl Way {
     /// test cannot see what the kernel makes of it: a copy out of it looks as a reference to it does.
     pub fn has_private_buffer(self) -> bool {
         matches!(self, Self::Library(Route::Copy | Route::Uring | Route::Direct) | Self::ReadWrite(_))
+    }
+
+    /// How often the CPU copies each byte into such a buffer: none of the tests can see that, it follows from the path.
+    /// `None` of what chooses by itself, which may or may not.
+    pub(crate) fn copies_into_buffer(self) -> Option<u8> {
+        match self {
+            Self::Auto | Self::TransferTo => None,
+            // The disk fills it by itself.
+            Self::Library(Route::Direct) => Some(0),
+            _ => Some(u8::from(self.has_private_buffer())),
+        }
     }
 
     /// How often a device moves each byte on its way into memory: from the disk, where the page cache does not have

@@ -1,28 +1,24 @@
 //! What the network interface must be able to do.
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 
-use super::{Bench, Tried, figures, is_copied};
-use crate::measure::Pair;
+use super::{Bench, Tried, figures};
+use crate::copies::{self, Seen, is_copied};
 use crate::measure::way::Way;
+use crate::proof::bench::{Tested, tested};
 use crate::record::{KernelWord, Link};
 
-const BYTES: u64 = 64 << 10;
 const FILE_BYTES: u64 = 1 << 20;
 
 pub(super) fn scatter_gather(bench: &mut Bench<'_>) -> anyhow::Result<Tried> {
-    let aliased = |link| -> anyhow::Result<f64> {
-        let mut pair = Pair::start(bench.program, link, bench.dir, FILE_BYTES)?;
-        Ok(pair.alias(Way::FLOOR, BYTES)?.aliased)
-    };
-    let with = aliased(Link::Veth).context("a pair of virtual interfaces")?;
-    let without = aliased(Link::VethNosg).context("the same without scatter-gather")?;
+    let with = aliased(bench, Link::Veth).context("a pair of virtual interfaces")?;
+    let without = aliased(bench, Link::VethNosg).context("the same without scatter-gather")?;
     Ok(Tried {
         // Where nothing goes by reference anyhow, its absence says nothing.
         holds: (is_copied(with) == Some(false)).then(|| is_copied(without)).flatten(),
         evidence: format!(
             "over a pair of virtual interfaces {:.0} % of what sendfile had sent changed with the file; with \
-             tx-scatter-gather off {:.0} %",
+             tx-scatter-gather off {:.0} %; of what a copying control had sent, nothing over either",
             with * 100.0,
             without * 100.0
         ),
@@ -30,12 +26,31 @@ pub(super) fn scatter_gather(bench: &mut Bench<'_>) -> anyhow::Result<Tried> {
     })
 }
 
+/// What changed with the file over this link; an error where what surely copies changed as well.
+fn aliased(bench: &Bench<'_>, link: Link) -> anyhow::Result<f64> {
+    let mut pair = bench.pair_over(link, FILE_BYTES)?;
+    let Tested { test, control } = tested(&mut pair, Way::FLOOR, &*bench.watch)?;
+    kept_still(control)?;
+    Ok(test.aliased)
+}
+
+fn kept_still(control: f64) -> anyhow::Result<()> {
+    ensure!(
+        control <= 0.0,
+        "the copying control changed with the file as well ({:.0} % of it), so that the test proves nothing",
+        control * 100.0
+    );
+    Ok(())
+}
+
 pub(super) fn zerocopy(bench: &mut Bench<'_>) -> anyhow::Result<Tried> {
-    let aliased = bench.aliased("zerocopy")?;
-    let word = bench.route("zerocopy")?.kernel_word;
-    let share = word.and_then(KernelWord::copied_share);
+    let line = bench.route("zerocopy")?;
+    let (aliased, word) = (line.aliased.context("nothing was overwritten")?, line.kernel_word);
+    let reported = word.and_then(KernelWord::copied_share);
+    let seen = Seen { aliased: Some(aliased), control: line.control, reported, allocated: line.allocated };
     let mut figures = figures([("aliased_share", aliased)]);
-    figures.extend(share.map(|share| ("reported_copied_share".to_owned(), share)));
+    figures.extend(reported.map(|share| ("reported_copied_share".to_owned(), share)));
+    figures.extend(seen.allocated.map(|share| ("allocated_per_byte".to_owned(), share)));
     let reported = word.map_or_else(
         || "the kernel has not reported on any send".to_owned(),
         |word| {
@@ -45,24 +60,23 @@ pub(super) fn zerocopy(bench: &mut Bench<'_>) -> anyhow::Result<Tried> {
             )
         },
     );
+    let (holds, doubt) = verdict(seen);
+    let doubt = doubt.map_or_else(String::new, |doubt| format!("; {doubt}"));
     Ok(Tried {
-        holds: verdict(aliased, share),
+        holds,
         evidence: format!(
-            "over loopback {:.0} % of what was sent changed with the file; {reported}",
+            "over loopback {:.0} % of what was sent changed with the file; {reported}{doubt}",
             aliased * 100.0
         ),
         figures,
     })
 }
 
-/// Both witnesses must say the same. Bytes that did not change were copied; so were those that the kernel reports.
-fn verdict(aliased: f64, reported: Option<f64>) -> Option<bool> {
-    let by_aliasing = is_copied(aliased)?;
-    let by_report = reported.map(|copied| is_copied(1.0 - copied));
-    match by_report {
-        Some(by_report) if by_report != Some(by_aliasing) => None,
-        _ => Some(!by_aliasing),
-    }
+/// As the route's own line has it.
+fn verdict(seen: Seen) -> (Option<bool>, Option<String>) {
+    let zerocopy = Way::Library(pagewire_zcopy::Route::Zerocopy);
+    let found = copies::of(zerocopy, seen);
+    (found.decided.then_some(found.count == 0), found.doubt)
 }
 
 #[cfg(test)]
@@ -71,12 +85,22 @@ mod tests {
 
     #[test]
     fn witnesses_that_disagree_decide_nothing() {
+        let verdict = |aliased, reported| {
+            let seen = Seen { aliased: Some(aliased), control: Some(0.0), reported, allocated: None };
+            verdict(seen).0
+        };
         assert_eq!(verdict(0.0, Some(1.0)), Some(false));
         assert_eq!(verdict(1.0, Some(0.0)), Some(true));
         assert_eq!(
-            (verdict(0.0, Some(0.0)), verdict(0.0, Some(0.5)), verdict(0.5, None)),
+            (verdict(0.0, Some(0.0)), verdict(1.0, Some(1.0)), verdict(0.5, None)),
             (None, None, None)
         );
         assert_eq!(verdict(0.0, None), Some(false));
+    }
+
+    #[test]
+    fn over_a_link_whose_control_changed_nothing_is_proved() {
+        assert!(kept_still(0.0).is_ok());
+        assert!(kept_still(0.01).unwrap_err().to_string().contains("control"));
     }
 }

@@ -8,7 +8,8 @@ use std::os::unix::fs::FileExt;
 use anyhow::ensure;
 use pagewire_zcopy::{BufferPool, IoPool, PoolOptions, Route, Transfer, TransferOptions};
 
-use super::{Bench, Tried, figures, is_copied};
+use super::{Bench, Tried, figures};
+use crate::copies::is_copied;
 use crate::measure::worker::filled;
 
 /// Fits into the buffers of a socket whose peer does not read yet.
@@ -22,15 +23,19 @@ const IN_FILE: u8 = b'F';
 pub(super) fn transfer_from(bench: &mut Bench<'_>) -> anyhow::Result<Tried> {
     let (in_socket, spliced) = received(bench, Route::Splice)?;
     let (_, copied) = received(bench, Route::Copy)?;
+    let holds = without_copy(in_socket, spliced);
+    let follows = match holds {
+        Some(true) => "splice saves the way through the program, and the copy into the page cache as well",
+        Some(false) => {
+            "splice saves the way through the program, and the page cache gets a copy all the same"
+        }
+        None => "that decides nothing",
+    };
     Ok(Tried {
-        holds: (is_copied(in_socket) == Some(false))
-            .then(|| is_copied(spliced))
-            .flatten()
-            .map(|copied| !copied),
+        holds,
         evidence: format!(
             "what sendfile had put into the socket still changed with its file ({:.0} % of it); once transfer_from had \
-             moved it into another file, {:.0} % did by splice and {:.0} % by copy: splice saves the way through the \
-             program, and the page cache gets a copy all the same",
+             moved it into another file, {:.0} % did by splice and {:.0} % by copy: {follows}",
             in_socket * 100.0,
             spliced * 100.0,
             copied * 100.0
@@ -41,6 +46,11 @@ pub(super) fn transfer_from(bench: &mut Bench<'_>) -> anyhow::Result<Tried> {
             ("aliased_share_after_copy", copied),
         ]),
     })
+}
+
+/// What was no reference in the socket any more says nothing of the way into the file.
+fn without_copy(in_socket: f64, in_file: f64) -> Option<bool> {
+    (is_copied(in_socket) == Some(false)).then(|| is_copied(in_file)).flatten().map(|copied| !copied)
 }
 
 /// The shares that changed with the sender's file: of what lay in the socket, and of what lies in the receiver's file.
@@ -75,4 +85,16 @@ fn share_of(file: &File, byte: u8) -> io::Result<f64> {
     let mut bytes = vec![0; BYTES];
     file.read_exact_at(&mut bytes, 0)?;
     Ok(bytes.into_iter().filter(|found| *found == byte).count() as f64 / BYTES as f64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_was_still_a_reference_in_the_socket_tells_of_the_file() {
+        assert_eq!(without_copy(1.0, 0.0), Some(false));
+        assert_eq!(without_copy(1.0, 1.0), Some(true));
+        assert_eq!((without_copy(0.0, 0.0), without_copy(1.0, 0.5)), (None, None));
+    }
 }

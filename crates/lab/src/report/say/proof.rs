@@ -5,12 +5,13 @@ use crate::report::number::{percent, row};
 
 /// What the proof says.
 pub(in crate::report) fn routes(proof: &[ProofLine]) -> Vec<String> {
-    let with = |copies: fn(u8) -> bool| -> Vec<&str> {
-        let found = proof.iter().filter(|line| line.available && line.cpu_copies.is_some_and(copies));
-        found.map(|line| line.route.as_str()).collect()
+    let named = |of: fn(&ProofLine) -> bool| -> Vec<&str> {
+        proof.iter().filter(|line| of(line)).map(|line| line.route.as_str()).collect()
     };
-    let (without, copying) = (with(|copies| copies == 0), with(|copies| copies > 0));
-    let missing: Vec<&str> = proof.iter().filter(|line| !line.available).map(|line| &*line.route).collect();
+    let without = named(|line| line.cpu_copies == Some(0) && line.is_measured());
+    let copying = named(|line| line.cpu_copies.is_some_and(|copies| copies > 0));
+    let open = named(|line| line.available && !is_known(line));
+    let missing = named(|line| !line.available);
     let mut said = Vec::new();
     if !without.is_empty() {
         said.push(format!("Without a copy by the CPU on the sending side: {}.", row(&without)));
@@ -18,11 +19,19 @@ pub(in crate::report) fn routes(proof: &[ProofLine]) -> Vec<String> {
     if !copying.is_empty() {
         said.push(format!("The CPU copies with {}.", row(&copying)));
     }
+    if !open.is_empty() {
+        said.push(format!("Not decided here: {}.", row(&open)));
+    }
     if !missing.is_empty() {
         said.push(format!("Not to be had on this kernel: {}.", row(&missing)));
     }
     said.extend(spoilt(proof));
     said
+}
+
+/// A path that has copies makes them; that one has none must have been seen.
+fn is_known(line: &ProofLine) -> bool {
+    line.cpu_copies.is_some_and(|copies| copies > 0 || line.is_measured())
 }
 
 /// A control that changed as well takes the proof away, and has to be said.
@@ -68,6 +77,13 @@ mod tests {
             ]
         );
         assert!(routes(&[]).is_empty());
+    }
+
+    #[test]
+    fn what_no_witness_decided_is_not_said_to_be_without_a_copy() {
+        let by_path = ProofLine { how: Some("path".into()), ..proof("zerocopy", 1.0) };
+        let untried = ProofLine { available: true, ..missing("splice", "disk full") };
+        assert_eq!(routes(&[by_path, untried]), ["Not decided here: zerocopy and splice."]);
     }
 
     #[test]

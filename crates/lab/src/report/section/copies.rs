@@ -188,13 +188,18 @@ fn table(known: &[Known<'_>]) -> Markup {
 }
 
 fn how(known: &Known<'_>) -> String {
-    match known.proof {
-        Some(line) if !line.available => {
-            format!("not to be had here: {}", line.why.as_deref().unwrap_or("no reason recorded"))
+    let by_cells = || (if known.measured { MEASURED } else { BY_PATH }).to_owned();
+    let (how, why) = known.proof.map_or((None, None), |line| (line.how.as_deref(), line.why.as_deref()));
+    match (how, why) {
+        (Some(how), None) => how.to_owned(),
+        (Some(how), Some(why)) => format!("{how}; {why}"),
+        (None, why) if known.proof.is_some_and(|line| !line.available) => {
+            format!("not to be had here: {}", why.unwrap_or("no reason recorded"))
         }
-        Some(ProofLine { how: Some(how), .. }) => how.clone(),
-        _ if known.copies.is_empty() => "its bytes went another way here".to_owned(),
-        _ => (if known.measured { MEASURED } else { BY_PATH }).to_owned(),
+        (None, Some(why)) if known.copies.is_empty() => why.to_owned(),
+        (None, Some(why)) => format!("{}; the proof {why}", by_cells()),
+        (None, None) if known.copies.is_empty() => "its bytes went another way here".to_owned(),
+        (None, None) => by_cells(),
     }
 }
 
@@ -215,6 +220,21 @@ mod tests {
         assert_eq!(counted, [told("ktls", "-", true), told("mmap", "1", false), told("zerocopy", "1", true)]);
         assert_eq!(how(&known[0]), "not to be had here: no module");
         assert_eq!(how(&known[1]), BY_PATH);
+    }
+
+    #[test]
+    fn what_could_not_be_tried_or_is_in_doubt_says_why_and_is_not_called_missing() {
+        let why = |why: &str| Some(why.to_owned());
+        let untried = ProofLine { available: true, ..missing("splice", "could not be tried: disk full") };
+        let doubted = ProofLine { why: why("the witnesses contradict each other"), ..proof("sendfile", 1.0) };
+        let lines = [doubted, untried];
+        let known = known(&lines, &[]);
+        assert_eq!(how(&known[0]), "aliasing; the witnesses contradict each other");
+        assert_eq!((known[1].told(), how(&known[1])), ("-".into(), "could not be tried: disk full".into()));
+        let cells = [cell(Link::Loopback, 1024, 0)];
+        let lines = [ProofLine { route: "sendfile".into(), ..lines[1].clone() }];
+        let known = super::known(&lines, &cells);
+        assert_eq!(how(&known[0]), "measured here; the proof could not be tried: disk full");
     }
 
     #[test]

@@ -33,8 +33,8 @@ pub(in crate::report) fn section(records: &Records) -> Markup {
                 p.note { "These records come from several machines or set-ups. Compare figures within one; between them only ratios." }
             }
             @if !left_out.is_empty() { p.note { (left_out.len()) " more machines are not shown here." } }
-            @if !records.proof.is_empty() || !records.claims.is_empty() {
-                p.note { "The records of the proof do not say where they were made." }
+            @if records.proof.iter().any(|line| line.machine.is_none()) || records.claims.iter().any(|claim| claim.machine.is_none()) {
+                p.note { "Some records of the proof do not say where they were made." }
             }
         }
     }
@@ -77,4 +77,21 @@ fn links(places: &[Place<'_>]) -> Vec<&'static str> {
     links.sort_unstable();
     links.dedup();
     links
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::testing;
+
+    #[test]
+    fn a_proof_says_where_it_was_made_and_one_of_an_older_lab_that_it_does_not() {
+        let mut records = Records { proof: vec![testing::proof("copy", 0.0)], ..Records::default() };
+        let page = section(&records).into_string();
+        assert!(page.contains("lab proof") && page.contains("A CPU"), "{page}");
+        assert!(!page.contains("do not say where"), "{page}");
+        records.claims.push(testing::claim("one", None));
+        records.claims[0].machine = None;
+        assert!(section(&records).into_string().contains("do not say where"));
+    }
 }

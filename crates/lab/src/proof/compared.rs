@@ -8,7 +8,6 @@ use std::collections::BTreeMap;
 
 use anyhow::Context;
 
-use super::figures;
 use crate::spread::Spread;
 
 /// The ratios must lie so far beyond the bound.
@@ -40,6 +39,11 @@ impl Compared {
     /// The middle of the rounds' ratios.
     pub(super) fn middle(&self) -> f64 {
         self.ratio.median
+    }
+
+    /// The middle of the second.
+    pub(super) fn other(&self) -> f64 {
+        self.other.median
     }
 
     /// Whether `one` costs less than `bound` times `other`; `None`: the figures do not decide.
@@ -82,6 +86,11 @@ impl Compared {
             ("ratio_max", self.ratio.max),
         ])
     }
+}
+
+/// Figures by name.
+pub(super) fn figures<const N: usize>(named: [(&str, f64); N]) -> BTreeMap<String, f64> {
+    named.into_iter().map(|(name, figure)| (name.to_owned(), figure)).collect()
 }
 
 #[cfg(test)]
