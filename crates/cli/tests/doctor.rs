@@ -9,6 +9,10 @@ use std::path::Path;
 use std::process::Command;
 
 use common::{Broker, Run, pagewire, run};
+use pagewire_broker::config::THRESHOLDS_FILE;
+use pagewire_lab::calibrate;
+use pagewire_lab::record::Machine;
+use pagewire_zcopy::Thresholds;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -265,12 +269,24 @@ fn a_killed_broker_leaves_a_lock_that_hinders_nobody_and_a_recovery_to_come() {
 }
 
 #[test]
-fn thresholds_that_were_measured_with_another_kernel_are_said_to_be() {
+fn thresholds_that_were_calibrated_here_are_ok_and_those_of_another_machine_are_said_to_be() {
     let dir = dir();
-    let text = "# kernel 0.0.1\n# date 2026-01-02\n4096 copy, max sendfile\n";
-    std::fs::write(dir.path().join("transfer-thresholds"), text).unwrap();
-    let findings = doctor(dir.path());
-    findings.assert("thresholds", "could-be-better", "(2026-01-02) elsewhere: kernel 0.0.1");
+    let here = pagewire_lab::machine::here(dir.path());
+    let judged = |machine: &Machine| {
+        calibrate::store(dir.path(), THRESHOLDS_FILE, &Thresholds::default(), machine).unwrap();
+        doctor(dir.path())
+    };
+    let day = here.began.split('T').next().unwrap();
+    let same = judged(&here);
+    same.assert("thresholds", "ok", &format!("({day}) with this kernel and processor"));
+    let other = judged(&Machine { cpu: "Another 3000".to_owned(), ..here.clone() });
+    other.assert(
+        "thresholds",
+        "could-be-better",
+        &format!("({day}) elsewhere: processor Another 3000, here "),
+    );
+    let other = judged(&Machine { kernel: "0.0.1".to_owned(), ..here.clone() });
+    other.assert("thresholds", "could-be-better", &format!("elsewhere: kernel 0.0.1, here {}", here.kernel));
 }
 
 #[test]

@@ -290,6 +290,7 @@ mod ktls;
 mod mapped_file;
 #[cfg(target_os = "linux")]
 mod mapped_range;
+mod measured_on;
 #[cfg(not(target_os = "linux"))]
 mod missing;
 mod moved_stats;
@@ -353,6 +354,7 @@ pub use ktls::{KtlsMissing, ktls_available};
 pub use mapped_file::{MapAccess, MapAdvice, MappedFile};
 #[cfg(target_os = "linux")]
 pub use mapped_range::MappedRange;
+pub use measured_on::MeasuredOn;
 #[cfg(not(target_os = "linux"))]
 pub(crate) use missing::Completions;
 pub use moved_stats::MovedCounts;

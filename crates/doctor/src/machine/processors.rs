@@ -21,14 +21,19 @@ struct Facts {
 }
 
 pub(crate) fn look(_: &Plan) -> Vec<Finding> {
-    let info = read::text("/proc/cpuinfo").unwrap_or_default();
-    let model = info.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
     vec![judge(&Facts {
-        model: model.map(|(_, name)| name.trim().to_owned()),
+        model: model(),
         online: read::text("/sys/devices/system/cpu/online").ok(),
         usable: thread::available_parallelism().map_or(1, NonZero::get),
         quota: cgroup::limits().processors,
     })]
+}
+
+/// The processor's name, where the kernel tells one.
+pub(crate) fn model() -> Option<String> {
+    let info = read::text("/proc/cpuinfo").ok()?;
+    let (_, name) = info.lines().find_map(|line| line.strip_prefix("model name")?.split_once(':'))?;
+    Some(name.trim().to_owned())
 }
 
 fn judge(facts: &Facts) -> Finding {
