@@ -276,6 +276,8 @@ mod completions;
 #[cfg(target_os = "linux")]
 mod copied_lately;
 #[cfg(target_os = "linux")]
+mod copy_report;
+#[cfg(target_os = "linux")]
 mod direct_file;
 mod drop_behind;
 #[cfg(target_os = "linux")]
@@ -338,6 +340,8 @@ pub use channel::transfer_to;
 pub use channel::transfer_to_blocking;
 #[cfg(target_os = "linux")]
 pub use completions::{Completion, Completions};
+#[cfg(target_os = "linux")]
+pub use copy_report::CopyReport;
 #[cfg(target_os = "linux")]
 pub use direct_file::DirectFile;
 pub use drop_behind::{DropBehind, DropBehindOptions, DropBehindStats};
