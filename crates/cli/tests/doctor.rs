@@ -242,6 +242,7 @@ fn a_running_broker_is_named_and_goes_on() {
     assert!(few.get("descriptors").1.contains("(pagewire), which holds the lock"), "{:?}", few.run);
     assert!(!few.get("descriptors").1.contains("hard limit 256"), "{:?}", few.run);
     assert!(few.get("locked memory").1.contains("which holds the lock"), "{:?}", few.run);
+    assert!(few.get("memory maps").1.contains("in use by process"), "{:?}", few.run);
     findings.assert("identity", "ok", "node 1 of cluster");
     findings.assert("contents", "ok", "3 partitions");
     // Its lock still holds, and so does the broker.
