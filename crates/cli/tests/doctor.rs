@@ -153,6 +153,9 @@ fn few_descriptors_are_broken_and_the_exit_code_says_so() {
     findings.assert("descriptors", "broken", "hard limit 256");
     findings.assert("descriptors", "broken", "of this shell");
     findings.assert("descriptors", "broken", "LimitNOFILE");
+    let room = format!("room for {} connections", pagewire_broker::connections_with(256, 0));
+    findings.assert("descriptors", "broken", &room);
+    assert!(!findings.get("memory maps").1.contains("in use"), "nobody's maps: {:?}", findings.run);
     assert!(findings.run.err.contains("error: broken: descriptors"), "{:?}", findings.run);
 }
 

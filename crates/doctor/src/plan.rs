@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use pagewire_zcopy::Thresholds;
 
 /// The broker's settings, as far as a check asks for them.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Plan {
     /// Where data is or will be kept.
     pub data_dir: PathBuf,
@@ -15,6 +15,9 @@ pub struct Plan {
     pub segment_bytes: u64,
     /// Segment files kept open; 0 lets the broker choose (`pagewire.open.files.max`).
     pub open_files: u64,
+    /// Connections that the broker takes with so many descriptors, so many segment files (as above) being kept open: its
+    /// own reckoning. `None` where nobody knows it.
+    pub connections_with: Option<fn(descriptors: u64, open_files: u64) -> u64>,
     /// Which route for which length (`pagewire.transfer.thresholds`).
     pub thresholds: Thresholds,
     /// Where they come from.
@@ -43,6 +46,7 @@ impl Default for Plan {
             backlog: 50,
             segment_bytes: 1 << 30,
             open_files: 0,
+            connections_with: None,
             thresholds: Thresholds::default(),
             thresholds_from: Origin::Default,
             acks_all_is_stable: true,

@@ -41,10 +41,17 @@ fn of(config: &BrokerConfig) -> Plan {
         backlog: u32::try_from(config.socket_listen_backlog_size).unwrap_or(0),
         segment_bytes: TopicConfig::resolve(&BTreeMap::new(), config).segment_bytes.into(),
         open_files: config.open_files_max as u64,
+        connections_with: Some(connections_with),
         thresholds,
         thresholds_from,
         acks_all_is_stable: config.acks_all_is_stable,
     }
+}
+
+/// The broker's own reckoning. More than can be counted is what it takes for no limit.
+fn connections_with(descriptors: u64, open_files: u64) -> u64 {
+    let count = |number| usize::try_from(number).unwrap_or(usize::MAX);
+    pagewire_broker::connections_with(count(descriptors), count(open_files)) as u64
 }
 
 /// The thresholds of the routes, and where they come from. They may lie in the data directory, whose disk may not answer.
@@ -130,7 +137,7 @@ mod tests {
     fn what_was_measured_keeps_the_comments_that_say_where_and_is_bounded() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join(THRESHOLDS_FILE);
-        let text = "# kernel 1.2.3\n4096 copy, max splice\n";
+        let text = "# kernel: 1.2.3\n4096 copy, max splice\n";
         std::fs::write(&file, text).unwrap();
         assert_eq!(found(None, dir.path()).1, Origin::Measured(text.to_owned()));
         assert_eq!(found(Some(Thresholds::default()), dir.path()).1, Origin::Setting);
