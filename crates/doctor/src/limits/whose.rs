@@ -29,14 +29,14 @@ pub(super) struct Name {
 
 /// The broker that has a data directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Holder {
-    pub(super) pid: u32,
+pub(crate) struct Holder {
+    pub(crate) pid: u32,
     /// Who it is: `process 42 (pagewire), which holds the lock`.
-    pub(super) name: String,
+    pub(crate) name: String,
 }
 
 /// The process that holds the lock of `data_dir`, if one does and it can be seen from here.
-pub(super) fn holder(data_dir: &Path) -> Option<Holder> {
+pub(crate) fn holder(data_dir: &Path) -> Option<Holder> {
     let dir = PathBuf::from(data_dir);
     let LockLook::Held { pid: Some(pid) } = bounded::within(LIMIT, move || look_at_lock(&dir))?.ok()? else {
         return None;

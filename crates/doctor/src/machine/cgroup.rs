@@ -1,10 +1,12 @@
-//! What the control group that this process is in may use: cgroup v2, and v1 where that is mounted.
+//! What the control group of the broker may use, while one runs on the data directory; else that of whoever asks stands
+//! in, and it is said. cgroup v2, and v1 where that is mounted.
 //!
 //! A limit of any group above binds as well, so the tightest counts. In a container the path that the kernel names may
 //! lie outside of what is mounted; then the mount itself is the group.
 
 use std::path::{Path, PathBuf};
 
+use crate::limits::whose;
 use crate::read;
 
 /// Where each version keeps its files: the limit, what is used, and what of `memory.stat` the kernel can drop at once,
@@ -28,9 +30,17 @@ pub(super) struct Limits {
     pub(super) processors: Option<f64>,
 }
 
-/// Reads them. What cannot be read limits nothing that could be told.
-pub(super) fn limits() -> Limits {
-    let groups = read::text("/proc/self/cgroup").unwrap_or_default();
+/// The limits for a broker on `data_dir`, and whose they are: what may use so much.
+pub(super) fn limits(data_dir: &Path) -> (Limits, String) {
+    match whose::holder(data_dir) {
+        Some(holder) => (of(&holder.pid.to_string()), format!("the control group of {},", holder.name)),
+        None => (of("self"), "this shell's control group".to_owned()),
+    }
+}
+
+/// Reads those of a process. What cannot be read limits nothing that could be told.
+fn of(process: &str) -> Limits {
+    let groups = read::text(format!("/proc/{process}/cgroup")).unwrap_or_default();
     let mounts = read::text("/proc/self/mountinfo").unwrap_or_default();
     let mut limits = Limits::default();
     for dir in directories(&groups, &mounts) {
@@ -55,7 +65,7 @@ fn tighten<T: PartialOrd>(limit: &mut Option<T>, found: Option<T>) {
     }
 }
 
-/// Every directory with files of a group that this process is in.
+/// Every directory with files of a group that the process is in.
 fn directories(groups: &str, mounts: &str) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for line in groups.lines() {

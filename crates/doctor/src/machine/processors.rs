@@ -18,14 +18,18 @@ struct Facts {
     usable: usize,
     /// Processors' worth of time that the control group may take.
     quota: Option<f64>,
+    /// Which control group.
+    group: String,
 }
 
-pub(crate) fn look(_: &Plan) -> Vec<Finding> {
+pub(crate) fn look(plan: &Plan) -> Vec<Finding> {
+    let (limits, group) = cgroup::limits(&plan.data_dir);
     vec![judge(&Facts {
         model: model(),
         online: read::text("/sys/devices/system/cpu/online").ok(),
         usable: thread::available_parallelism().map_or(1, NonZero::get),
-        quota: cgroup::limits().processors,
+        quota: limits.processors,
+        group,
     })]
 }
 
@@ -45,7 +49,7 @@ fn judge(facts: &Facts) -> Finding {
         found = format!("{found}, {model}");
     }
     found = match facts.quota {
-        Some(quota) => format!("{found}, at most {quota:.1} processors' worth of time (cgroup)"),
+        Some(quota) => format!("{found}; {} may use {quota:.1} processors' worth of time", facts.group),
         None => format!("{found}, no quota"),
     };
     match facts.quota {
@@ -70,7 +74,13 @@ mod tests {
     use crate::State;
 
     fn facts() -> Facts {
-        Facts { model: None, online: Some("0-3".to_owned()), usable: 4, quota: None }
+        Facts {
+            model: None,
+            online: Some("0-3".to_owned()),
+            usable: 4,
+            quota: None,
+            group: "a group".to_owned(),
+        }
     }
 
     #[test]
