@@ -310,12 +310,17 @@ fn the_directory_and_the_settings_are_found_as_serve_finds_them() {
     let dir = dir();
     let file = dir.path().join("server.properties");
     let data = dir.path().join("data");
-    let text = format!("log.dirs={}\npagewire.acks.all.meaning=page-cache\n", data.display());
+    let text = format!(
+        "log.dirs={}\npagewire.acks.all.meaning=page-cache\npagewire.transfer.route=splice\n",
+        data.display()
+    );
     std::fs::write(&file, text).unwrap();
     let mut command = pagewire();
     let findings = Findings::of(command.args(["doctor", "-o", "json"]).env("PAGEWIRE_CONFIG", &file));
     findings.assert("data directory", "ok", data.to_str().unwrap());
     findings.assert("acks=all", "could-be-better", "page-cache");
+    findings.assert("settings", "ok", file.to_str().unwrap());
+    findings.assert("thresholds", "ok", "everything goes by splice");
 
     let mut command = pagewire();
     let named = dir.path().join("named");

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use pagewire_zcopy::Thresholds;
+use pagewire_zcopy::{Route, Thresholds};
 
 /// The broker's settings, as far as a check asks for them.
 #[derive(Debug, Clone)]
@@ -18,6 +18,8 @@ pub struct Plan {
     /// Connections that the broker takes with so many descriptors, so many segment files (as above) being kept open: its
     /// own reckoning. `None` where nobody knows it.
     pub connections_with: Option<fn(descriptors: u64, open_files: u64) -> u64>,
+    /// The one route for everything, if one is forced (`pagewire.transfer.route`).
+    pub route: Option<Route>,
     /// Which route for which length (`pagewire.transfer.thresholds`).
     pub thresholds: Thresholds,
     /// Where they come from.
@@ -47,6 +49,7 @@ impl Default for Plan {
             segment_bytes: 1 << 30,
             open_files: 0,
             connections_with: None,
+            route: None,
             thresholds: Thresholds::default(),
             thresholds_from: Origin::Default,
             acks_all_is_stable: true,

@@ -1,15 +1,39 @@
 //! Which route the broker takes for which length, and whether that was measured, here or elsewhere.
 
-use pagewire_zcopy::MeasuredOn;
+use pagewire_zcopy::{MeasuredOn, Route, Step, Thresholds};
 
 use super::measured::{changes, day, here};
 use crate::finding::Finding;
 use crate::plan::{Origin, Plan};
 
 pub(crate) fn look(plan: &Plan) -> Vec<Finding> {
-    // Written, each step has a line of its own.
-    let thresholds = plan.thresholds.to_string().lines().collect::<Vec<_>>().join(", ");
-    vec![judge(&thresholds, &plan.thresholds_from, &here())]
+    vec![match plan.route {
+        Some(route) => forced(route),
+        None => judge(&said(&plan.thresholds), &plan.thresholds_from, &here()),
+    }]
+}
+
+/// One route for all, which no length changes.
+fn forced(route: Route) -> Finding {
+    Finding::ok(
+        "thresholds",
+        format!("not asked: everything goes by {route}, as pagewire.transfer.route says"),
+    )
+    .advise("pagewire.transfer.route=auto goes by the length of what is sent")
+}
+
+/// `up to 8 KiB by copy, above by sendfile`.
+fn said(thresholds: &Thresholds) -> String {
+    let length = |bytes: u64| match bytes {
+        bytes if bytes.is_multiple_of(1024) => format!("{} KiB", bytes / 1024),
+        bytes => format!("{bytes} bytes"),
+    };
+    let step = |step: &Step| match step.up_to_bytes {
+        u64::MAX if thresholds.steps().len() == 1 => format!("everything by {}", step.route),
+        u64::MAX => format!("above by {}", step.route),
+        bytes => format!("up to {} by {}", length(bytes), step.route),
+    };
+    thresholds.steps().iter().map(step).collect::<Vec<_>>().join(", ")
 }
 
 const MEASURE: &str =
@@ -26,7 +50,8 @@ fn judge(thresholds: &str, from: &Origin, here: &MeasuredOn) -> Finding {
         Origin::Unusable(why) => Finding::better(
             "thresholds",
             format!("{thresholds}, since those measured cannot be used: {why}"),
-            MEASURE,
+            "pagewire lab calibrate measures them on this machine and writes the file anew; where only this user may not \
+             read it, ask as the broker's user",
         ),
     }
 }
@@ -54,6 +79,22 @@ fn judge_measured(thresholds: &str, text: &str, here: &MeasuredOn) -> Finding {
 mod tests {
     use super::*;
     use crate::State;
+
+    #[test]
+    fn a_ladder_is_told_in_words_to_the_byte() {
+        assert_eq!(said(&Thresholds::default()), "up to 8 KiB by copy, above by sendfile");
+        assert_eq!(said(&Thresholds::copy_up_to(1025)), "up to 1025 bytes by copy, above by sendfile");
+        assert_eq!(said(&Thresholds::copy_up_to(u64::MAX)), "everything by copy");
+    }
+
+    #[test]
+    fn a_route_that_is_forced_leaves_nothing_to_thresholds() {
+        let finding = look(&Plan { route: Some(Route::Splice), ..Plan::default() }).remove(0);
+        assert!(
+            finding.state == State::Ok && finding.found.contains("everything goes by splice"),
+            "{finding:?}"
+        );
+    }
 
     #[test]
     fn the_defaults_are_ok_and_it_is_said_how_to_have_better_ones() {
