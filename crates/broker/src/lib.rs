@@ -29,5 +29,5 @@ mod request;
 #[cfg(test)]
 mod testing;
 
-pub use net::raise_descriptor_limit;
+pub use net::{connections_with, raise_descriptor_limit};
 pub use node::{Node, StartError};

@@ -9,6 +9,10 @@ use std::path::Path;
 use std::process::Command;
 
 use common::{Broker, Run, pagewire, run};
+use pagewire_broker::config::THRESHOLDS_FILE;
+use pagewire_lab::calibrate;
+use pagewire_lab::record::Machine;
+use pagewire_zcopy::Thresholds;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -149,6 +153,9 @@ fn few_descriptors_are_broken_and_the_exit_code_says_so() {
     findings.assert("descriptors", "broken", "hard limit 256");
     findings.assert("descriptors", "broken", "of this shell");
     findings.assert("descriptors", "broken", "LimitNOFILE");
+    let room = format!("room for {} connections", pagewire_broker::connections_with(256, 0));
+    findings.assert("descriptors", "broken", &room);
+    assert!(!findings.get("memory maps").1.contains("in use"), "nobody's maps: {:?}", findings.run);
     assert!(findings.run.err.contains("error: broken: descriptors"), "{:?}", findings.run);
 }
 
@@ -238,6 +245,7 @@ fn a_running_broker_is_named_and_goes_on() {
     assert!(few.get("descriptors").1.contains("(pagewire), which holds the lock"), "{:?}", few.run);
     assert!(!few.get("descriptors").1.contains("hard limit 256"), "{:?}", few.run);
     assert!(few.get("locked memory").1.contains("which holds the lock"), "{:?}", few.run);
+    assert!(few.get("memory maps").1.contains("in use by process"), "{:?}", few.run);
     findings.assert("identity", "ok", "node 1 of cluster");
     findings.assert("contents", "ok", "3 partitions");
     // Its lock still holds, and so does the broker.
@@ -265,12 +273,24 @@ fn a_killed_broker_leaves_a_lock_that_hinders_nobody_and_a_recovery_to_come() {
 }
 
 #[test]
-fn thresholds_that_were_measured_with_another_kernel_are_said_to_be() {
+fn thresholds_that_were_calibrated_here_are_ok_and_those_of_another_machine_are_said_to_be() {
     let dir = dir();
-    let text = "# kernel 0.0.1\n# date 2026-01-02\n4096 copy, max sendfile\n";
-    std::fs::write(dir.path().join("transfer-thresholds"), text).unwrap();
-    let findings = doctor(dir.path());
-    findings.assert("thresholds", "could-be-better", "(2026-01-02) elsewhere: kernel 0.0.1");
+    let here = pagewire_lab::machine::here(dir.path());
+    let judged = |machine: &Machine| {
+        calibrate::store(dir.path(), THRESHOLDS_FILE, &Thresholds::default(), machine).unwrap();
+        doctor(dir.path())
+    };
+    let day = here.began.split('T').next().unwrap();
+    let same = judged(&here);
+    same.assert("thresholds", "ok", &format!("({day}) with this kernel and processor"));
+    let other = judged(&Machine { cpu: "Another 3000".to_owned(), ..here.clone() });
+    other.assert(
+        "thresholds",
+        "could-be-better",
+        &format!("({day}) elsewhere: processor Another 3000, here "),
+    );
+    let other = judged(&Machine { kernel: "0.0.1".to_owned(), ..here.clone() });
+    other.assert("thresholds", "could-be-better", &format!("elsewhere: kernel 0.0.1, here {}", here.kernel));
 }
 
 #[test]
@@ -290,12 +310,17 @@ fn the_directory_and_the_settings_are_found_as_serve_finds_them() {
     let dir = dir();
     let file = dir.path().join("server.properties");
     let data = dir.path().join("data");
-    let text = format!("log.dirs={}\npagewire.acks.all.meaning=page-cache\n", data.display());
+    let text = format!(
+        "log.dirs={}\npagewire.acks.all.meaning=page-cache\npagewire.transfer.route=splice\n",
+        data.display()
+    );
     std::fs::write(&file, text).unwrap();
     let mut command = pagewire();
     let findings = Findings::of(command.args(["doctor", "-o", "json"]).env("PAGEWIRE_CONFIG", &file));
     findings.assert("data directory", "ok", data.to_str().unwrap());
     findings.assert("acks=all", "could-be-better", "page-cache");
+    findings.assert("settings", "ok", file.to_str().unwrap());
+    findings.assert("thresholds", "ok", "everything goes by splice");
 
     let mut command = pagewire();
     let named = dir.path().join("named");

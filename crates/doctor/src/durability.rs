@@ -273,6 +273,8 @@ mod tests {
             rotates: false,
             write_cache: cache.map(str::to_owned),
             scheduler: None,
+            sector_bytes: None,
+            is_misaligned: false,
         };
         let (back, through) = (block("sda", Some("write back")), block("sdb", Some("write through")));
         assert_eq!(Cache::of(&[through.clone(), back.clone()]), Cache::Volatile);

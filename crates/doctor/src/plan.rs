@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use pagewire_zcopy::Thresholds;
+use pagewire_zcopy::{Route, Thresholds};
 
 /// The broker's settings, as far as a check asks for them.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Plan {
     /// Where data is or will be kept.
     pub data_dir: PathBuf,
@@ -15,6 +15,11 @@ pub struct Plan {
     pub segment_bytes: u64,
     /// Segment files kept open; 0 lets the broker choose (`pagewire.open.files.max`).
     pub open_files: u64,
+    /// Connections that the broker takes with so many descriptors, so many segment files (as above) being kept open: its
+    /// own reckoning. `None` where nobody knows it.
+    pub connections_with: Option<fn(descriptors: u64, open_files: u64) -> u64>,
+    /// The one route for everything, if one is forced (`pagewire.transfer.route`).
+    pub route: Option<Route>,
     /// Which route for which length (`pagewire.transfer.thresholds`).
     pub thresholds: Thresholds,
     /// Where they come from.
@@ -43,6 +48,8 @@ impl Default for Plan {
             backlog: 50,
             segment_bytes: 1 << 30,
             open_files: 0,
+            connections_with: None,
+            route: None,
             thresholds: Thresholds::default(),
             thresholds_from: Origin::Default,
             acks_all_is_stable: true,

@@ -1,17 +1,29 @@
 //! Small files of `/proc` and `/sys`. Never more than [`MAX_BYTES`] of one: what is longer is cut.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 
 /// The longest file that is read whole: a mount table of a machine with thousands of containers.
 const MAX_BYTES: u64 = 4 << 20;
+/// The longest file whose lines are counted: some hundred thousand maps of a process.
+const LINES_BYTES_MAX: u64 = 64 << 20;
 
 /// The text of a file, without the white space around it.
 pub(crate) fn text(path: impl AsRef<Path>) -> io::Result<String> {
     let mut bytes = Vec::new();
     File::open(path)?.take(MAX_BYTES).read_to_end(&mut bytes)?;
     Ok(String::from_utf8_lossy(&bytes).trim().to_owned())
+}
+
+/// How many lines a file has, in its first [`LINES_BYTES_MAX`].
+pub(crate) fn lines(path: impl AsRef<Path>) -> io::Result<usize> {
+    let mut reader = BufReader::new(File::open(path)?.take(LINES_BYTES_MAX));
+    let mut lines = 0;
+    while reader.skip_until(b'\n')? > 0 {
+        lines += 1;
+    }
+    Ok(lines)
 }
 
 /// A file that holds one number.
@@ -51,6 +63,14 @@ mod tests {
         let text = "MemTotal:       24684092 kB\nSeccomp:\t2\n";
         assert_eq!(kib_field(text, "MemTotal"), Some(24_684_092 * 1024));
         assert_eq!((field(text, "Seccomp"), field(text, "Sec")), (Some("2"), None));
+    }
+
+    #[test]
+    fn lines_are_counted_without_being_kept() {
+        let count = lines("/proc/self/maps").expect("counted");
+        assert!(count > 1, "{count}");
+        assert_eq!(lines("/proc/sys/vm/max_map_count").ok(), Some(1));
+        assert!(lines("/nowhere").is_err());
     }
 
     #[test]

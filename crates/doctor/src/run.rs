@@ -4,11 +4,10 @@
 //! A thread that is given up hangs in a system call (a dead network file system, say); it ends with the process.
 
 use std::sync::Arc;
-use std::sync::mpsc::{self, RecvTimeoutError};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use self::Look::{Alone, Syncs};
+use crate::bounded::{self, Silence};
 use crate::disk::sync::Measured;
 use crate::finding::{Finding, Group};
 use crate::plan::Plan;
@@ -85,43 +84,40 @@ pub fn examine(plan: &Plan, mut tell: impl FnMut(Group, Finding)) {
     let end = Instant::now() + ALL_MAX;
     for (group, name, look) in CHECKS {
         let left = end.saturating_duration_since(Instant::now()).min(CHECK_MAX);
-        for finding in within(left, name, *look, &case) {
+        for finding in within(left, *group, name, *look, &case) {
             tell(*group, finding);
         }
     }
 }
 
 /// Runs one check for at most `limit`, the part of [`CHECK_MAX`] that is left for it.
-fn within(limit: Duration, name: &str, look: Look, case: &Arc<Case>) -> Vec<Finding> {
+fn within(limit: Duration, group: Group, name: &str, look: Look, case: &Arc<Case>) -> Vec<Finding> {
     if limit.is_zero() {
-        return vec![unanswered(name, limit)];
+        return vec![unanswered(group, name, limit)];
     }
-    let (answer, answered) = mpsc::sync_channel(1);
     let case = Arc::clone(case);
-    let work = move || {
-        let findings = match look {
-            Alone(look) => look(&case.plan),
-            Syncs(look) => look(&case.plan, &case.syncs),
-        };
-        // Nobody waits for an answer that comes too late.
-        let _ = answer.send(findings);
+    let work = move || match look {
+        Alone(look) => look(&case.plan),
+        Syncs(look) => look(&case.plan, &case.syncs),
     };
-    if let Err(error) = thread::Builder::new().name("check".to_owned()).spawn(work) {
-        let advice = "raise the limit of processes and threads (ulimit -u, or pids.max of the container)";
-        return vec![Finding::broken(name, format!("no thread for the check: {error}"), advice)];
-    }
-    match answered.recv_timeout(limit) {
-        Ok(findings) => findings,
-        Err(RecvTimeoutError::Timeout) => vec![unanswered(name, limit)],
-        Err(RecvTimeoutError::Disconnected) => {
-            let advice = "a fault of this program: report it with what stands above";
-            vec![Finding::broken(name, "the check itself failed", advice)]
-        }
-    }
+    bounded::ask(limit, "check", work).unwrap_or_else(|silence| {
+        vec![match silence {
+            Silence::NoThread(error) => {
+                let advice =
+                    "raise the limit of processes and threads (ulimit -u, or pids.max of the container)";
+                Finding::broken(name, format!("no thread for the check: {error}"), advice)
+            }
+            Silence::TimeIsUp => unanswered(group, name, limit),
+            Silence::Failed => {
+                let advice = "a fault of this program: report it with what stands above";
+                Finding::broken(name, "the check itself failed", advice)
+            }
+        }]
+    })
 }
 
-/// No answer. That tells of a sick device only if the check had all of its time.
-fn unanswered(name: &str, limit: Duration) -> Finding {
+/// No answer. That tells of something sick only if the check had all of its time.
+fn unanswered(group: Group, name: &str, limit: Duration) -> Finding {
     let all = words::time(ALL_MAX);
     if limit < CHECK_MAX {
         let found = if limit.is_zero() {
@@ -131,8 +127,26 @@ fn unanswered(name: &str, limit: Duration) -> Finding {
         };
         return Finding::better(name, found, "see the lines above that gave no answer, and ask again");
     }
-    let advice = "look for a device or file system that does not answer (dmesg; ps: processes in state D)";
-    Finding::broken(name, format!("gave no answer within {}", words::time(limit)), advice)
+    Finding::broken(name, format!("gave no answer within {}", words::time(limit)), what_hangs(group))
+}
+
+/// Where to look for what a check of the group waits for.
+fn what_hangs(group: Group) -> &'static str {
+    match group {
+        Group::Machine | Group::Limits => {
+            "it reads /proc and /sys only: look for a kernel in trouble, or a machine that is overloaded (dmesg; uptime)"
+        }
+        Group::Network => {
+            "it asks the kernel only: look for a network driver that does not answer (dmesg | grep -i net)"
+        }
+        Group::Transfer => {
+            "it sends a small file over the loopback: look for a filter that drops packets of 127.0.0.1 (iptables -L, nft \
+             list ruleset), or a disk that does not answer (see the lines of the disk)"
+        }
+        Group::Disk | Group::Data | Group::Durability => {
+            "look for a device or file system that does not answer (dmesg; ps: processes in state D)"
+        }
+    }
 }
 
 #[cfg(test)]
@@ -141,22 +155,30 @@ mod tests {
     use crate::State;
 
     fn one(limit: Duration, look: Look) -> Finding {
-        within(limit, "it", look, &Arc::default()).remove(0)
+        within(limit, Group::Disk, "it", look, &Arc::default()).remove(0)
     }
 
     #[test]
     fn a_check_that_hangs_is_itself_a_finding() {
         let hangs = |_: &Plan| {
             loop {
-                thread::park();
+                std::thread::park();
             }
         };
         let finding = one(Duration::from_millis(1), Alone(hangs));
         assert_eq!((finding.state, finding.check.as_str()), (State::CouldBeBetter, "it"));
         assert!(finding.found.contains("not finished within the 1.0 ms that were left"), "{finding:?}");
-        let finding = unanswered("it", CHECK_MAX);
+        let finding = unanswered(Group::Disk, "it", CHECK_MAX);
         assert_eq!(finding.state, State::Broken);
         assert!(finding.found.contains("no answer within 3.0 s"), "{finding:?}");
+    }
+
+    #[test]
+    fn a_device_is_suspected_only_by_a_check_that_waits_for_one() {
+        let accuses = |group| unanswered(group, "it", CHECK_MAX).advice.contains("device or file system");
+        assert!([Group::Disk, Group::Data, Group::Durability].into_iter().all(accuses));
+        assert!(![Group::Machine, Group::Limits, Group::Network].into_iter().any(accuses));
+        assert!(unanswered(Group::Transfer, "it", CHECK_MAX).advice.contains("loopback"));
     }
 
     #[test]

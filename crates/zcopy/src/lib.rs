@@ -282,6 +282,8 @@ mod completions;
 #[cfg(target_os = "linux")]
 mod copied_lately;
 #[cfg(target_os = "linux")]
+mod copy_report;
+#[cfg(target_os = "linux")]
 mod direct_file;
 mod drop_behind;
 #[cfg(target_os = "linux")]
@@ -298,6 +300,7 @@ mod ktls;
 mod mapped_file;
 #[cfg(target_os = "linux")]
 mod mapped_range;
+mod measured_on;
 #[cfg(not(target_os = "linux"))]
 mod missing;
 mod moved_stats;
@@ -346,6 +349,8 @@ pub use channel::transfer_to_blocking;
 #[cfg(target_os = "linux")]
 pub use completions::{Completion, Completions};
 #[cfg(target_os = "linux")]
+pub use copy_report::CopyReport;
+#[cfg(target_os = "linux")]
 pub use direct_file::DirectFile;
 pub use drop_behind::{DropBehind, DropBehindOptions, DropBehindStats};
 #[cfg(target_os = "linux")]
@@ -361,6 +366,7 @@ pub use ktls::{KtlsMissing, ktls_available};
 pub use mapped_file::{MapAccess, MapAdvice, MappedFile};
 #[cfg(target_os = "linux")]
 pub use mapped_range::MappedRange;
+pub use measured_on::MeasuredOn;
 #[cfg(not(target_os = "linux"))]
 pub(crate) use missing::Completions;
 pub use moved_stats::MovedCounts;

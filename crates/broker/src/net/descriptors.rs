@@ -20,26 +20,41 @@ pub fn raise_descriptor_limit() -> Option<u64> {
     getrlimit(Resource::Nofile).current
 }
 
+/// Connections that the broker takes at most with so many descriptors, beside segment files (`open_files`, or as many as it
+/// chooses where that is 0) and what unsent answers refer to. `max.connections` may allow fewer.
+pub fn connections_with(descriptors: usize, open_files: usize) -> usize {
+    let files = segment_files(descriptors, open_files).saturating_add(answer_files(descriptors));
+    left_of(descriptors, files)
+}
+
 /// Ranges of files that unsent answers may refer to, in all: each may be the only one that still holds its file open.
 pub(crate) fn answer_files_max() -> usize {
-    descriptors() / 4
+    answer_files(descriptors())
 }
 
 /// Segment files that are kept open, as far as they are configured, else a quarter of what there is.
 pub(crate) fn open_files_max(config: &BrokerConfig) -> usize {
-    match config.open_files_max {
-        0 => (descriptors() / 4).clamp(OPEN_FILES_MIN, OPEN_FILES_MAX),
-        configured => configured,
-    }
+    segment_files(descriptors(), config.open_files_max)
+}
+
+/// Connections that leave enough for everything else. The limit is read anew: an administrator may change it.
+pub(super) fn connections_max(config: &BrokerConfig) -> usize {
+    connections_with(descriptors(), config.open_files_max)
 }
 
 fn descriptors() -> usize {
     getrlimit(Resource::Nofile).current.map_or(usize::MAX, |n| usize::try_from(n).unwrap_or(usize::MAX))
 }
 
-/// Connections that leave enough for everything else. The limit is read anew: an administrator may change it.
-pub(super) fn connections_max(config: &BrokerConfig) -> usize {
-    left_of(descriptors(), open_files_max(config).saturating_add(answer_files_max()))
+fn answer_files(descriptors: usize) -> usize {
+    descriptors / 4
+}
+
+fn segment_files(descriptors: usize, configured: usize) -> usize {
+    match configured {
+        0 => (descriptors / 4).clamp(OPEN_FILES_MIN, OPEN_FILES_MAX),
+        configured => configured,
+    }
 }
 
 /// A quarter at least, for those who have few: segment files are seldom all open.
@@ -56,6 +71,13 @@ mod tests {
         assert_eq!(left_of(1024, 512), 1024 - 512 - RESERVE);
         assert_eq!(left_of(256, 512), 64);
         assert!(left_of(usize::MAX, 512) > i32::MAX as usize);
+    }
+
+    #[test]
+    fn connections_get_what_segments_and_answers_leave_and_a_quarter_at_least() {
+        assert_eq!(connections_with(20_000, 0), 20_000 - 5_000 - 5_000 - RESERVE);
+        assert_eq!(connections_with(20_000, 1_000), 20_000 - 1_000 - 5_000 - RESERVE);
+        assert_eq!(connections_with(256, 0), 64);
     }
 
     #[test]

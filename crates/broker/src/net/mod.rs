@@ -13,8 +13,8 @@ mod peer;
 mod queue;
 mod reply;
 
-pub use descriptors::raise_descriptor_limit;
 pub(crate) use descriptors::{answer_files_max, open_files_max};
+pub use descriptors::{connections_with, raise_descriptor_limit};
 pub(crate) use limits::ConnectionLimits;
 pub(crate) use listener::{Listener, bind};
 pub(crate) use peer::Peer;

@@ -25,6 +25,10 @@ pub(crate) struct Block {
     pub(crate) write_cache: Option<String>,
     /// The scheduler in force.
     pub(crate) scheduler: Option<String>,
+    /// Bytes of a block as it is addressed, and as the drive writes it.
+    pub(crate) sector_bytes: Option<(u64, u64)>,
+    /// What lies on it begins in the middle of a block that the drive writes whole.
+    pub(crate) is_misaligned: bool,
 }
 
 impl Block {
@@ -59,7 +63,7 @@ fn descend(dir: &Path, depth: usize, found: &mut Vec<Block>) {
     let whole = whole(dir);
     let below = slaves(whole);
     if below.is_empty() || depth == 0 {
-        let block = block(whole);
+        let block = block(whole, dir);
         if found.len() < DRIVES_MAX && !found.contains(&block) {
             found.push(block);
         }
@@ -81,8 +85,10 @@ fn slaves(dir: &Path) -> Vec<PathBuf> {
     entries.flatten().filter_map(|entry| entry.path().canonicalize().ok()).collect()
 }
 
-fn block(dir: &Path) -> Block {
+/// The drive `dir`, of which `part` is used: a partition, or all of it.
+fn block(dir: &Path, part: &Path) -> Block {
     let file = |name: &str| read::text(dir.join(name)).ok().filter(|text| !text.is_empty());
+    let number = |name: &str| read::number(dir.join(name)).ok();
     let name = dir.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let vendor = file("device/vendor").filter(|vendor| !vendor.starts_with("0x"));
     let model = [vendor, file("device/model")].into_iter().flatten().collect::<Vec<_>>().join(" ");
@@ -92,6 +98,9 @@ fn block(dir: &Path) -> Block {
         rotates: file("queue/rotational").is_some_and(|text| text == "1"),
         write_cache: file("queue/write_cache"),
         scheduler: file("queue/scheduler").map(|text| read::chosen(&text).to_owned()),
+        sector_bytes: number("queue/logical_block_size").zip(number("queue/physical_block_size")),
+        // -1 where no partition could be aligned.
+        is_misaligned: read::text(part.join("alignment_offset")).is_ok_and(|text| text != "0"),
         name,
     }
 }
@@ -123,6 +132,10 @@ mod tests {
             fs::write(path, text).expect("written");
         };
         make("sda/sda1/partition", "1");
+        make("sda/sda1/alignment_offset", "1536");
+        make("sda/alignment_offset", "0");
+        make("sda/queue/logical_block_size", "512");
+        make("sda/queue/physical_block_size", "4096");
         make("sda/queue/write_cache", "write back\n");
         make("sda/queue/rotational", "1");
         make("sda/queue/scheduler", "none [bfq]");
@@ -140,6 +153,8 @@ mod tests {
             rotates: true,
             write_cache: Some("write back".to_owned()),
             scheduler: Some("bfq".to_owned()),
+            sector_bytes: Some((512, 4096)),
+            is_misaligned: true,
         };
         assert_eq!(found, [expected]);
         // What is read ahead is asked of the volume, not of the drive that has a figure of its own.

@@ -1,4 +1,4 @@
-//! The drives under the data directory: cache, scheduler.
+//! The drives under the data directory: cache, scheduler, blocks and how what lies on them is aligned.
 
 use super::{Block, blocks_under, mount_of};
 use crate::finding::Finding;
@@ -28,6 +28,11 @@ fn judge(block: &Block) -> Finding {
         );
         return Finding::better(check, found, advice);
     }
+    if block.is_misaligned {
+        let advice = "what lies on it begins in the middle of a physical block, so a write may touch two, and the drive \
+                      reads before it writes: make the partition anew, at a multiple of 1 MiB";
+        return Finding::better(check, found, advice);
+    }
     Finding::ok(check, found)
 }
 
@@ -46,6 +51,10 @@ fn describe(block: &Block) -> String {
         None => "write cache not told".to_owned(),
     });
     parts.extend(block.scheduler.as_ref().map(|scheduler| format!("scheduler {scheduler}")));
+    parts.extend(block.sector_bytes.map(|(addressed, written)| {
+        let physical = if addressed == written { String::new() } else { format!(", {written} physically") };
+        format!("blocks of {addressed} bytes{physical}")
+    }));
     parts.join("; ")
 }
 
@@ -62,6 +71,8 @@ mod tests {
             rotates: false,
             write_cache: Some("write back".to_owned()),
             scheduler: Some("none".to_owned()),
+            sector_bytes: Some((512, 4096)),
+            is_misaligned: false,
         }
     }
 
@@ -71,6 +82,15 @@ mod tests {
         let bfq = Block { scheduler: Some("bfq".to_owned()), ..nvme() };
         assert_eq!(judge(&bfq).state, State::CouldBeBetter);
         assert_eq!(judge(&Block { rotates: true, ..bfq }).state, State::Ok);
+    }
+
+    #[test]
+    fn a_partition_across_the_drives_blocks_could_be_better() {
+        assert!(judge(&nvme()).found.ends_with("blocks of 512 bytes, 4096 physically"));
+        let whole = judge(&Block { sector_bytes: Some((4096, 4096)), ..nvme() });
+        assert!(whole.found.ends_with("; blocks of 4096 bytes"), "{whole:?}");
+        let across = judge(&Block { is_misaligned: true, ..nvme() });
+        assert!(across.state == State::CouldBeBetter && across.advice.contains("1 MiB"), "{across:?}");
     }
 
     #[test]

@@ -54,6 +54,14 @@ fn judge_bytes(facts: &Facts, segment_bytes: u64) -> Finding {
                       log.retention.hours, or choose another directory with --data-dir";
         return Finding::broken("space", found, advice);
     }
+    if facts.total < segment_bytes.saturating_mul(2) {
+        let advice = format!(
+            "the file system is too small for two full segments of {} (log.segment.bytes): choose a larger one with \
+             --data-dir, or lower that setting",
+            words::bytes(segment_bytes)
+        );
+        return Finding::better("space", found, advice);
+    }
     if facts.usable < segment_bytes.saturating_mul(2) {
         let advice = format!(
             "two full segments of {} (log.segment.bytes) do not fit: make room, or lower log.retention.bytes or \
@@ -87,6 +95,12 @@ mod tests {
         assert_eq!(state(0), State::Broken);
         assert_eq!(state(1 << 30), State::CouldBeBetter);
         assert_eq!(state(2 << 30), State::Ok);
+    }
+
+    #[test]
+    fn a_file_system_that_is_too_small_for_segments_is_told_from_one_that_is_full() {
+        let advice = |total| judge_bytes(&Facts { total, usable: 1 << 30, names: None }, 1 << 30).advice;
+        assert!(advice(1 << 30).contains("too small") && advice(1 << 40).contains("make room"));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Descriptors: one for each connection, each segment that is open, each segment that an unsent answer refers to.
 //!
-//! The broker raises the soft limit to the hard one when it starts, so the hard one is what counts. Of that it gives a
-//! quarter to open segments and a quarter to answers; connections get the rest.
+//! The broker raises the soft limit to the hard one when it starts, so the hard one is what counts. How many of that it
+//! leaves to connections is its own to reckon ([`Plan::connections_with`]).
 
 use rustix::process::Resource;
 
@@ -13,10 +13,6 @@ use crate::finding::Finding;
 const BROKEN_BELOW: u64 = 1024;
 /// Fewer are used up by some thousands of clients or partitions.
 const BETTER_FROM: u64 = 65_536;
-/// What neither segments nor connections take.
-const RESERVE: u64 = 128;
-/// Segments kept open where the broker chooses.
-const SEGMENTS: std::ops::RangeInclusive<u64> = 256..=65_536;
 
 const RAISE: &str = "raise the hard limit: LimitNOFILE=1048576 of the systemd unit, --ulimit nofile=1048576 of the \
                      container, or for a shell its session's (/etc/security/limits.conf)";
@@ -28,25 +24,28 @@ struct Facts {
     limit: Limit,
     /// Whose it is.
     whose: String,
-    /// Segments kept open, if the settings say so.
-    open_files: u64,
+    /// Connections that there is room for, if the broker's reckoning is there and the limit is one.
+    connections: Option<u64>,
 }
 
 pub(crate) fn look(plan: &Plan) -> Vec<Finding> {
     let (limit, whose) = whose::limit(NAME, &plan.data_dir);
-    vec![judge(&Facts { limit, whose, open_files: plan.open_files })]
+    let connections = plan.connections_with.zip(limit.hard).map(|(with, hard)| with(hard, plan.open_files));
+    vec![judge(&Facts { limit, whose, connections })]
 }
 
 fn judge(facts: &Facts) -> Finding {
     let words = |limit: Option<u64>| limit.map_or_else(|| "no limit".to_owned(), |limit| limit.to_string());
-    let found = format!(
+    let mut found = format!(
         "soft limit {}, hard limit {} ({}): the broker raises the soft one to the hard one",
         words(facts.limit.soft),
         words(facts.limit.hard),
         facts.whose
     );
     let Some(hard) = facts.limit.hard else { return Finding::ok("descriptors", found) };
-    let found = format!("{found}, which leaves room for {} connections", connections(hard, facts.open_files));
+    if let Some(connections) = facts.connections {
+        found = format!("{found}, which leaves room for {connections} connections");
+    }
     match hard {
         ..BROKEN_BELOW => Finding::broken("descriptors", found, RAISE),
         BROKEN_BELOW..BETTER_FROM => Finding::better("descriptors", found, RAISE),
@@ -54,21 +53,16 @@ fn judge(facts: &Facts) -> Finding {
     }
 }
 
-/// Connections that the broker takes with so many descriptors.
-fn connections(hard: u64, open_files: u64) -> u64 {
-    let segments =
-        if open_files > 0 { open_files } else { (hard / 4).clamp(*SEGMENTS.start(), *SEGMENTS.end()) };
-    hard.saturating_sub(segments.saturating_add(hard / 4).saturating_add(RESERVE)).max(hard / 4)
-}
-
 #[cfg(test)]
 mod tests {
+    use rustix::process::getrlimit;
+
     use super::*;
     use crate::State;
 
     fn state(hard: Option<u64>) -> State {
         let limit = Limit { soft: Some(256), hard };
-        judge(&Facts { limit, whose: "of this shell".to_owned(), open_files: 0 }).state
+        judge(&Facts { limit, whose: "of this shell".to_owned(), connections: None }).state
     }
 
     #[test]
@@ -79,9 +73,12 @@ mod tests {
     }
 
     #[test]
-    fn connections_get_what_segments_and_answers_leave_and_a_quarter_at_least() {
-        assert_eq!(connections(20_000, 0), 20_000 - 5_000 - 5_000 - RESERVE);
-        assert_eq!(connections(256, 0), 64);
-        assert_eq!(connections(20_000, 1_000), 20_000 - 1_000 - 5_000 - RESERVE);
+    fn the_brokers_own_reckoning_is_told_and_none_where_there_is_none() {
+        let with =
+            |connections_with| look(&Plan { connections_with, open_files: 7, ..Plan::default() }).remove(0);
+        if getrlimit(Resource::Nofile).maximum.is_some() {
+            assert!(with(Some(|_, open_files| open_files + 1)).found.contains("room for 8 connections"));
+        }
+        assert!(!with(None).found.contains("connections"));
     }
 }

@@ -3,4 +3,4 @@
 pub(crate) mod descriptors;
 pub(crate) mod locked;
 pub(crate) mod maps;
-mod whose;
+pub(crate) mod whose;

@@ -27,23 +27,36 @@ pub(super) struct Name {
     pub(super) line: &'static str,
 }
 
+/// The broker that has a data directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Holder {
+    pub(crate) pid: u32,
+    /// Who it is: `process 42 (pagewire), which holds the lock`.
+    pub(crate) name: String,
+}
+
+/// The process that holds the lock of `data_dir`, if one does and it can be seen from here.
+pub(crate) fn holder(data_dir: &Path) -> Option<Holder> {
+    let dir = PathBuf::from(data_dir);
+    let LockLook::Held { pid: Some(pid) } = bounded::within(LIMIT, move || look_at_lock(&dir))?.ok()? else {
+        return None;
+    };
+    let command = command(pid).map(|name| format!(" ({name})")).unwrap_or_default();
+    Some(Holder { pid, name: format!("process {pid}{command}, which holds the lock") })
+}
+
 /// The limit that a broker on `data_dir` has, and whose it is, in words.
 pub(super) fn limit(name: Name, data_dir: &Path) -> (Limit, String) {
-    let dir = PathBuf::from(data_dir);
-    let broker = bounded::within(LIMIT, move || of_holder(name, &dir)).flatten();
-    broker.unwrap_or_else(|| {
+    holder(data_dir).and_then(|holder| of(&holder, name)).unwrap_or_else(|| {
         let own = getrlimit(name.resource);
         let whose = "of this shell; the unit, container or session that starts the broker may set others";
         (Limit { soft: own.current, hard: own.maximum }, whose.to_owned())
     })
 }
 
-/// Of the process that holds the directory's lock, if it can be seen from here.
-fn of_holder(name: Name, dir: &Path) -> Option<(Limit, String)> {
-    let LockLook::Held { pid: Some(pid) } = look_at_lock(dir).ok()? else { return None };
-    let limit = parse(&read::text(format!("/proc/{pid}/limits")).ok()?, name.line)?;
-    let command = command(pid).map(|name| format!(" ({name})")).unwrap_or_default();
-    Some((limit, format!("of process {pid}{command}, which holds the lock")))
+fn of(holder: &Holder, name: Name) -> Option<(Limit, String)> {
+    let limit = parse(&read::text(format!("/proc/{}/limits", holder.pid)).ok()?, name.line)?;
+    Some((limit, format!("of {}", holder.name)))
 }
 
 /// `Max open files            1024                 524288               files     `

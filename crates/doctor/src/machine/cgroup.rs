@@ -1,11 +1,20 @@
-//! What the control group that this process is in may use: cgroup v2, and v1 where that is mounted.
+//! What the control group of the broker may use, while one runs on the data directory; else that of whoever asks stands
+//! in, and it is said. cgroup v2, and v1 where that is mounted.
 //!
 //! A limit of any group above binds as well, so the tightest counts. In a container the path that the kernel names may
 //! lie outside of what is mounted; then the mount itself is the group.
 
 use std::path::{Path, PathBuf};
 
+use crate::limits::whose;
 use crate::read;
+
+/// Where each version keeps its files: the limit, what is used, and what of `memory.stat` the kernel can drop at once,
+/// counted with the groups below as the other two are.
+const MEMORY: [[&str; 3]; 2] = [
+    ["memory.max", "memory.current", "inactive_file"],
+    ["memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"],
+];
 
 /// A v1 limit of at least this many bytes is none: the kernel writes the largest number of pages it can count.
 const UNLIMITED_FROM: u64 = 1 << 62;
@@ -15,19 +24,30 @@ const UNLIMITED_FROM: u64 = 1 << 62;
 pub(super) struct Limits {
     /// Bytes of memory.
     pub(super) memory_bytes: Option<u64>,
+    /// Bytes of memory that are left. It may be another group that leaves the least.
+    pub(super) memory_left: Option<u64>,
     /// Processors' worth of time.
     pub(super) processors: Option<f64>,
 }
 
-/// Reads them. What cannot be read limits nothing that could be told.
-pub(super) fn limits() -> Limits {
-    let groups = read::text("/proc/self/cgroup").unwrap_or_default();
+/// The limits for a broker on `data_dir`, and whose they are: what may use so much.
+pub(super) fn limits(data_dir: &Path) -> (Limits, String) {
+    match whose::holder(data_dir) {
+        Some(holder) => (of(&holder.pid.to_string()), format!("the control group of {},", holder.name)),
+        None => (of("self"), "this shell's control group".to_owned()),
+    }
+}
+
+/// Reads those of a process. What cannot be read limits nothing that could be told.
+fn of(process: &str) -> Limits {
+    let groups = read::text(format!("/proc/{process}/cgroup")).unwrap_or_default();
     let mounts = read::text("/proc/self/mountinfo").unwrap_or_default();
     let mut limits = Limits::default();
     for dir in directories(&groups, &mounts) {
         let file = |name: &str| read::text(dir.join(name)).ok();
-        let memory = file("memory.max").or_else(|| file("memory.limit_in_bytes"));
-        tighten(&mut limits.memory_bytes, memory.as_deref().and_then(memory_limit));
+        let (memory, left) = memory(file).unwrap_or_default();
+        tighten(&mut limits.memory_bytes, memory);
+        tighten(&mut limits.memory_left, left);
         let processors = file("cpu.max").and_then(|text| quota_v2(&text)).or_else(|| {
             // -1 is no limit, and no number of this kind.
             quota(file("cpu.cfs_quota_us")?.parse().ok()?, file("cpu.cfs_period_us")?.parse().ok()?)
@@ -45,7 +65,7 @@ fn tighten<T: PartialOrd>(limit: &mut Option<T>, found: Option<T>) {
     }
 }
 
-/// Every directory with files of a group that this process is in.
+/// Every directory with files of a group that the process is in.
 fn directories(groups: &str, mounts: &str) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for line in groups.lines() {
@@ -74,8 +94,26 @@ fn mounted(line: &str, controllers: &str) -> Option<PathBuf> {
     is_it.then(|| place.split(' ').nth(4).map(PathBuf::from))?
 }
 
+/// The limit of one group, and what is left of it: pages of files that nobody used lately count as left, for they are
+/// dropped when memory is wanted. Neither where there is no limit.
+fn memory(file: impl Fn(&str) -> Option<String>) -> Option<(Option<u64>, Option<u64>)> {
+    let [limit, used, droppable] = MEMORY.into_iter().find(|[limit, ..]| file(limit).is_some())?;
+    let limit = memory_limit(&file(limit)?)?;
+    let left = || {
+        let used: u64 = file(used)?.parse().ok()?;
+        let droppable = stat(&file("memory.stat")?, droppable)?;
+        Some(limit.saturating_sub(used.saturating_sub(droppable)))
+    };
+    Some((Some(limit), left()))
+}
+
 fn memory_limit(text: &str) -> Option<u64> {
     text.parse().ok().filter(|bytes| *bytes < UNLIMITED_FROM)
+}
+
+/// A line of `memory.stat`: `inactive_file 4096`.
+fn stat(text: &str, key: &str) -> Option<u64> {
+    text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(' ')?.parse().ok())
 }
 
 /// `cpu.max`: `200000 100000`, or `max 100000`.
@@ -109,6 +147,31 @@ mod tests {
         assert_eq!(memory_limit("1048576"), Some(1 << 20));
         assert_eq!((quota_v2("max 100000"), quota(0, 100_000)), (None, None));
         assert_eq!(quota_v2("150000 100000"), Some(1.5));
+    }
+
+    #[test]
+    fn what_is_left_of_a_limit_includes_what_can_be_dropped_in_both_versions() {
+        let v2 = |name: &str| match name {
+            "memory.max" => Some("1000"),
+            "memory.current" => Some("900"),
+            "memory.stat" => Some("anon 5\ninactive_file 300\nactive_file 7"),
+            _ => None,
+        };
+        let v1 = |name: &str| match name {
+            "memory.limit_in_bytes" => Some("1000"),
+            "memory.usage_in_bytes" => Some("900"),
+            "memory.stat" => Some("inactive_file 1\ntotal_inactive_file 300"),
+            _ => None,
+        };
+        let of = |files: &dyn Fn(&str) -> Option<&'static str>| memory(|name| files(name).map(str::to_owned));
+        for files in [&v2 as &dyn Fn(&str) -> Option<&'static str>, &v1] {
+            assert_eq!(of(files), Some((Some(1000), Some(400))));
+            // What is used is not told: the limit is.
+            let silent = |name: &str| files(name).filter(|_| name != "memory.stat");
+            assert_eq!(of(&silent), Some((Some(1000), None)));
+        }
+        let unlimited = |name: &str| if name == "memory.max" { Some("max") } else { v2(name) };
+        assert_eq!((of(&unlimited), of(&|_| None)), (None, None));
     }
 
     #[test]

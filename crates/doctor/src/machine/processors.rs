@@ -18,17 +18,26 @@ struct Facts {
     usable: usize,
     /// Processors' worth of time that the control group may take.
     quota: Option<f64>,
+    /// Which control group.
+    group: String,
 }
 
-pub(crate) fn look(_: &Plan) -> Vec<Finding> {
-    let info = read::text("/proc/cpuinfo").unwrap_or_default();
-    let model = info.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
+pub(crate) fn look(plan: &Plan) -> Vec<Finding> {
+    let (limits, group) = cgroup::limits(&plan.data_dir);
     vec![judge(&Facts {
-        model: model.map(|(_, name)| name.trim().to_owned()),
+        model: model(),
         online: read::text("/sys/devices/system/cpu/online").ok(),
         usable: thread::available_parallelism().map_or(1, NonZero::get),
-        quota: cgroup::limits().processors,
+        quota: limits.processors,
+        group,
     })]
+}
+
+/// The processor's name, where the kernel tells one.
+pub(crate) fn model() -> Option<String> {
+    let info = read::text("/proc/cpuinfo").ok()?;
+    let (_, name) = info.lines().find_map(|line| line.strip_prefix("model name")?.split_once(':'))?;
+    Some(name.trim().to_owned())
 }
 
 fn judge(facts: &Facts) -> Finding {
@@ -40,7 +49,7 @@ fn judge(facts: &Facts) -> Finding {
         found = format!("{found}, {model}");
     }
     found = match facts.quota {
-        Some(quota) => format!("{found}, at most {quota:.1} processors' worth of time (cgroup)"),
+        Some(quota) => format!("{found}; {} may use {quota:.1} processors' worth of time", facts.group),
         None => format!("{found}, no quota"),
     };
     match facts.quota {
@@ -65,7 +74,13 @@ mod tests {
     use crate::State;
 
     fn facts() -> Facts {
-        Facts { model: None, online: Some("0-3".to_owned()), usable: 4, quota: None }
+        Facts {
+            model: None,
+            online: Some("0-3".to_owned()),
+            usable: 4,
+            quota: None,
+            group: "a group".to_owned(),
+        }
     }
 
     #[test]

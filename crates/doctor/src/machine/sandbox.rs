@@ -26,7 +26,10 @@ fn judge(mode: u32) -> Finding {
             "a seccomp filter is in force: what is refused below may be its doing",
         );
     }
-    Finding::ok("sandbox", "no seccomp filter: what is refused below is refused by the kernel itself")
+    Finding::ok(
+        "sandbox",
+        "no seccomp filter: what is refused below is refused by the kernel or a security module (SELinux, AppArmor)",
+    )
 }
 
 #[cfg(test)]
@@ -36,6 +39,6 @@ mod tests {
     #[test]
     fn a_filter_is_named_as_a_possible_cause() {
         assert!(judge(FILTER).found.contains("its doing"));
-        assert!(judge(0).found.contains("the kernel itself"));
+        assert!(judge(0).found.contains("by the kernel or a security module"));
     }
 }

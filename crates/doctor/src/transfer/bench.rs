@@ -36,10 +36,8 @@ pub(super) fn sample(data_dir: &Path) -> io::Result<Sample> {
     };
     let other = std::env::temp_dir();
     let file = filled(tempfile::tempfile_in(&other))?;
-    let elsewhere = format!(
-        "tried in {}, whose file system may be another: beside the data no file could be written ({error})",
-        other.display()
-    );
+    let elsewhere =
+        format!("tried in {}, which may be another file system (beside the data: {error})", other.display());
     Ok(Sample { file, elsewhere: Some(elsewhere) })
 }
 

@@ -6,10 +6,10 @@ use std::net::{Shutdown, TcpStream};
 use std::path::Path;
 use std::sync::Arc;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use pagewire_zcopy::{
-    BufferPool, FileRange, IoPool, PoolOptions, Route, SendPlan, Transfer, TransferOptions,
+    BufferPool, CopyReport, FileRange, IoPool, PoolOptions, Route, SendPlan, Transfer, TransferOptions,
 };
 
 use super::bench::{self, FILE_BYTES};
@@ -18,9 +18,8 @@ use crate::finding::Finding;
 
 /// Memory for the copies of one probe.
 const POOL_BYTES: usize = 16 << 20;
-/// Longest wait for the kernel's word on what it copied, and how often it is looked for.
-const WORD_WAIT: Duration = Duration::from_millis(500);
-const LOOK_AGAIN: Duration = Duration::from_millis(1);
+/// Longest wait for the kernel's report on what it copied, which it gives when the peer has acknowledged what was sent.
+const REPORT_WAIT: Duration = Duration::from_millis(500);
 
 /// What came of one route.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,8 +28,8 @@ enum Outcome {
     Went {
         /// System calls.
         calls: u64,
-        /// Sends whose bytes the kernel copied after all, and sends that it spoke of; for routes that ask it.
-        copied: Option<(u64, u64)>,
+        /// What the kernel reported of copying; for routes of which it does.
+        report: Option<CopyReport>,
     },
     /// It went another way.
     Instead {
@@ -84,38 +83,11 @@ fn send(route: Route, file: File) -> io::Result<Outcome> {
         return Ok(Outcome::Wrong);
     }
     if sent.by(route) == FILE_BYTES {
-        return Ok(Outcome::Went { calls: sent.calls, copied: copied(route, &transfer, &sender)? });
+        let report = transfer.copy_report_within(route, &sender, 0, REPORT_WAIT)?;
+        return Ok(Outcome::Went { calls: sent.calls, report });
     }
     let by = Route::ALL.into_iter().max_by_key(|other| sent.by(*other)).map_or("nothing", Route::name);
     Ok(Outcome::Instead { by, for_good: transfer.refused().contains(route) })
-}
-
-/// The kernel's own word, which it gives when the peer has acknowledged what was sent: it is waited for.
-fn copied(route: Route, transfer: &Transfer, socket: &TcpStream) -> io::Result<Option<(u64, u64)>> {
-    let stats = || transfer.stats().snapshot();
-    Ok(match route {
-        Route::Zerocopy => {
-            let told = stats().zerocopy;
-            transfer.reap_completions_within(
-                socket,
-                told.sends.saturating_sub(told.completions),
-                WORD_WAIT,
-            )?;
-            let told = stats().zerocopy;
-            Some((told.copied, told.completions))
-        }
-        Route::Uring => {
-            let began = Instant::now();
-            let mut told = stats().uring;
-            // There is nothing to be woken by; looking is what takes the answers in.
-            while told.notifications < told.operations && began.elapsed() < WORD_WAIT {
-                thread::sleep(LOOK_AGAIN);
-                told = stats().uring;
-            }
-            Some((told.copied, told.notifications))
-        }
-        _ => None,
-    })
 }
 
 fn receive(mut socket: TcpStream) -> io::Result<Vec<u8>> {
@@ -128,10 +100,10 @@ fn receive(mut socket: TcpStream) -> io::Result<Vec<u8>> {
 fn judge(route: &str, outcome: &Outcome) -> Finding {
     let check = format!("route {route}");
     match outcome {
-        Outcome::Went { calls, copied } => {
+        Outcome::Went { calls, report } => {
             let calls = if *calls == 1 { "1 call".to_owned() } else { format!("{calls} calls") };
             let found = format!("sent {} KiB in {calls}, byte for byte", FILE_BYTES >> 10);
-            Finding::ok(check, found + &word(*copied))
+            Finding::ok(check, found + &said(*report))
         }
         Outcome::Instead { by, for_good } => {
             let reach = if *for_good { "refused here" } else { "refused for this file and socket" };
@@ -153,13 +125,13 @@ fn judge(route: &str, outcome: &Outcome) -> Finding {
 }
 
 /// What the kernel said of copying. The loopback never takes pages as they are; a card may.
-fn word(copied: Option<(u64, u64)>) -> String {
-    match copied {
+fn said(report: Option<CopyReport>) -> String {
+    match report {
         None => String::new(),
-        Some((_, 0)) => "; the kernel does not say whether it copied".to_owned(),
-        Some((0, _)) => "; the kernel says that it did not copy".to_owned(),
-        Some((copied, told)) => format!(
-            "; the kernel says that it copied {copied} of {told} sends after all, as it does on the loopback: a card \
+        Some(CopyReport { reported: 0, .. }) => "; the kernel does not say whether it copied".to_owned(),
+        Some(CopyReport { copied: 0, .. }) => "; the kernel says that it did not copy".to_owned(),
+        Some(CopyReport { reported, copied, .. }) => format!(
+            "; the kernel says that it copied {copied} of {reported} sends after all, as it does on the loopback: a card \
              may spare that"
         ),
     }
@@ -203,10 +175,11 @@ mod tests {
 
     #[test]
     fn the_kernels_own_word_about_copying_is_told() {
-        let found = |copied| judge("zerocopy", &Outcome::Went { calls: 1, copied }).found;
-        assert!(found(Some((4, 4))).contains("copied 4 of 4 sends after all"));
-        assert!(found(Some((0, 4))).contains("did not copy"));
-        assert!(found(Some((0, 0))).contains("does not say"));
+        let found = |report| judge("zerocopy", &Outcome::Went { calls: 1, report }).found;
+        let said = |copied, reported| found(Some(CopyReport { sends: 4, reported, copied }));
+        assert!(said(4, 4).contains("copied 4 of 4 sends after all"));
+        assert!(said(0, 4).contains("did not copy"));
+        assert!(said(0, 0).contains("does not say"));
         assert!(!found(None).contains("kernel"));
     }
 
@@ -242,8 +215,8 @@ mod tests {
                 worked || (route != Route::Copy && matches!(outcome, Outcome::Instead { .. })),
                 "{outcome:?}"
             );
-            if let Outcome::Went { copied: Some((copied, told)), .. } = outcome {
-                assert!(told > 0 && copied <= told, "{route}: the kernel speaks when the peer has it all");
+            if let Outcome::Went { report: Some(report), .. } = outcome {
+                assert!(report.sends > 0 && report.silent() == 0, "{route}: the peer has it all: {report:?}");
             }
         }
         assert_eq!(std::fs::read_dir(dir.path()).expect("listed").count(), 0, "nothing is left behind");

@@ -2,13 +2,12 @@
 //! new one. It belongs to whoever the directory belongs to, and anybody may read it: a broker that runs as another user
 //! than who calibrates reads it too.
 
-use std::fmt::Write as _;
 use std::fs::{File, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
 use std::path::Path;
 
-use pagewire_zcopy::Thresholds;
+use pagewire_zcopy::{MeasuredOn, Thresholds};
 use rustix::process::geteuid;
 use tempfile::NamedTempFile;
 
@@ -45,16 +44,12 @@ pub fn store(dir: &Path, name: &str, thresholds: &Thresholds, machine: &Machine)
 
 /// The file's text. Names that a machine gives itself stay within their line.
 fn text(thresholds: &Thresholds, machine: &Machine) -> String {
-    let mut text =
-        "# pieces of at most so many bytes, and their route; written by `pagewire lab calibrate`\n"
-            .to_owned();
-    for (what, said) in [("kernel", &machine.kernel), ("CPU", &machine.cpu), ("date", &machine.began)] {
-        let said = said.replace(char::is_control, " ");
-        // Writing to a string does not fail.
-        let _ = writeln!(text, "# {what}: {said}");
-    }
-    let _ = write!(text, "{thresholds}");
-    text
+    let Machine { kernel, cpu, began, .. } = machine;
+    let [kernel, cpu, date] = [kernel, cpu, began].map(|said| Some(said.clone()));
+    let measured_on = MeasuredOn { kernel, cpu, date };
+    format!(
+        "# pieces of at most so many bytes, and their route; written by `pagewire lab calibrate`\n{measured_on}{thresholds}"
+    )
 }
 
 #[cfg(test)]

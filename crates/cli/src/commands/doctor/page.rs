@@ -3,7 +3,7 @@
 
 use console::{Style, Term};
 use pagewire_doctor::{Finding, Group, State};
-use textwrap::{Options, wrap};
+use textwrap::{Options, WordSplitter, wrap};
 
 use crate::output::Out;
 
@@ -56,9 +56,11 @@ impl Page {
     fn lines(&self, finding: &Finding) -> Vec<String> {
         let width = self.columns.saturating_sub(INDENT);
         let found = format!("{}: {}", finding.check, finding.found);
-        let mut lines: Vec<String> = wrap(&found, width).into_iter().map(Into::into).collect();
+        // Options and names of files are copied from here: they are not broken at their hyphens.
+        let whole = Options::new(width).word_splitter(WordSplitter::NoHyphenation);
+        let mut lines: Vec<String> = wrap(&found, whole.clone()).into_iter().map(Into::into).collect();
         if !finding.advice.is_empty() {
-            let hanging = Options::new(width).initial_indent("→ ").subsequent_indent("  ");
+            let hanging = whole.initial_indent("→ ").subsequent_indent("  ");
             lines.extend(wrap(&finding.advice, hanging).into_iter().map(String::from));
         }
         lines
@@ -104,6 +106,14 @@ mod tests {
         assert!(lines[0].starts_with("space: "));
         let advice = lines.iter().position(|line| line.starts_with("→ ")).expect("an advice");
         assert!(lines[advice + 1..].iter().all(|line| line.starts_with("  ")), "{lines:?}");
+    }
+
+    #[test]
+    fn an_option_that_is_to_be_copied_is_not_broken_at_its_hyphens() {
+        for columns in COLUMNS_MIN..COLUMNS_MAX {
+            let lines = Page::of(columns).lines(&finding());
+            assert!(lines.iter().any(|line| line.contains("--data-dir")), "{lines:?}");
+        }
     }
 
     #[test]

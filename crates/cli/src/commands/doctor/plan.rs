@@ -29,9 +29,15 @@ pub(super) fn plan(args: &DoctorArgs) -> (Plan, Finding) {
         ServeArgs { config: args.config.clone(), data_dir: args.data_dir.clone(), ..ServeArgs::default() };
     let loaded = within(ANSWER_MAX, move || settings::load(&serve));
     match loaded.unwrap_or_else(|| Err(anyhow!("the file of the settings gives no answer"))) {
-        Ok((config, notices)) => (of(&config), read(&notices)),
+        Ok((config, notices)) => (of(&config), read(file(args).as_deref(), &notices)),
         Err(error) => (without_settings(args), unread(&error)),
     }
+}
+
+/// The file that is read, if one is named.
+fn file(args: &DoctorArgs) -> Option<PathBuf> {
+    let variable = || std::env::var_os("PAGEWIRE_CONFIG").filter(|name| !name.is_empty()).map(PathBuf::from);
+    args.config.clone().or_else(variable)
 }
 
 fn of(config: &BrokerConfig) -> Plan {
@@ -41,10 +47,18 @@ fn of(config: &BrokerConfig) -> Plan {
         backlog: u32::try_from(config.socket_listen_backlog_size).unwrap_or(0),
         segment_bytes: TopicConfig::resolve(&BTreeMap::new(), config).segment_bytes.into(),
         open_files: config.open_files_max as u64,
+        connections_with: Some(connections_with),
+        route: config.transfer_route,
         thresholds,
         thresholds_from,
         acks_all_is_stable: config.acks_all_is_stable,
     }
+}
+
+/// The broker's own reckoning. More than can be counted is what it takes for no limit.
+fn connections_with(descriptors: u64, open_files: u64) -> u64 {
+    let count = |number| usize::try_from(number).unwrap_or(usize::MAX);
+    pagewire_broker::connections_with(count(descriptors), count(open_files)) as u64
 }
 
 /// The thresholds of the routes, and where they come from. They may lie in the data directory, whose disk may not answer.
@@ -86,12 +100,16 @@ fn without_settings(args: &DoctorArgs) -> Plan {
     Plan { data_dir: named.or_else(variable).unwrap_or(defaults.data_dir.clone()), ..defaults }
 }
 
-fn read(notices: &[String]) -> Finding {
+fn read(file: Option<&Path>, notices: &[String]) -> Finding {
+    let from = file.map_or_else(
+        || "no file is named (--config): defaults, and what the environment and options say".to_owned(),
+        |file| format!("{} is understood", file.display()),
+    );
     let (state, found, advice) = match notices {
-        [] => (State::Ok, "understood".to_owned(), ""),
+        [] => (State::Ok, from, ""),
         notices => (
             State::CouldBeBetter,
-            notices.join("; "),
+            format!("{from}; {}", notices.join("; ")),
             "see `pagewire docs settings` for what each setting means here",
         ),
     };
@@ -130,7 +148,7 @@ mod tests {
     fn what_was_measured_keeps_the_comments_that_say_where_and_is_bounded() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join(THRESHOLDS_FILE);
-        let text = "# kernel 1.2.3\n4096 copy, max splice\n";
+        let text = "# kernel: 1.2.3\n4096 copy, max splice\n";
         std::fs::write(&file, text).unwrap();
         assert_eq!(found(None, dir.path()).1, Origin::Measured(text.to_owned()));
         assert_eq!(found(Some(Thresholds::default()), dir.path()).1, Origin::Setting);
@@ -150,7 +168,9 @@ mod tests {
 
     #[test]
     fn what_the_user_should_be_told_of_settings_could_be_better() {
-        assert_eq!(read(&[]).state, State::Ok);
-        assert_eq!(read(&["x has no meaning".to_owned()]).state, State::CouldBeBetter);
+        assert_eq!(read(None, &[]).state, State::Ok);
+        let told = read(Some(Path::new("/x.properties")), &["x has no meaning".to_owned()]);
+        assert_eq!(told.state, State::CouldBeBetter);
+        assert_eq!(told.found, "/x.properties is understood; x has no meaning");
     }
 }

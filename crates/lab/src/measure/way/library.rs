@@ -4,11 +4,11 @@ use std::fs::File;
 use std::io;
 use std::net::TcpStream;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use pagewire_zcopy::{
-    BufferPool, FileRange, IoPool, PoolOptions, Route, SendPlan, Transfer, TransferOptions, UringCounts,
+    BufferPool, CopyReport, FileRange, IoPool, PoolOptions, Route, SendPlan, Transfer, TransferOptions,
     ktls_available,
 };
 
@@ -18,9 +18,8 @@ use crate::record::KernelWord;
 /// Threads and queue of the pool that reads ahead; a blocking sender does not use it.
 const IO_THREADS: usize = 1;
 const IO_QUEUE: usize = 16;
-/// The kernel has its say when the peer has acknowledged what was sent; so long is waited for it, and looked again.
+/// The kernel has its say when the peer has acknowledged what was sent; so long is waited for it.
 const WORD_WAIT: Duration = Duration::from_millis(500);
-const LOOK_AGAIN: Duration = Duration::from_millis(1);
 
 /// Sends by [`Transfer::send_blocking`].
 pub(super) struct Library {
@@ -61,40 +60,15 @@ impl Carry for Library {
     }
 
     fn word(&mut self, socket: &TcpStream) -> anyhow::Result<Option<KernelWord>> {
-        Ok(match self.route {
-            Some(Route::Zerocopy) => {
-                let told = self.transfer.stats().snapshot().zerocopy;
-                let open = told.sends.saturating_sub(told.completions + self.silent);
-                let done = self.transfer.reap_completions_within(socket, open, WORD_WAIT)?;
-                // A socket that is gone answers no more: it is not waited for again.
-                self.silent += open.saturating_sub(done.completed);
-                let told = self.transfer.stats().snapshot().zerocopy;
-                Some(KernelWord { sends: told.sends, completions: told.completions, copied: told.copied })
-            }
-            Some(Route::Uring) => {
-                let told = self.notified();
-                self.silent = told.operations.saturating_sub(told.notifications);
-                let (sends, completions) = (told.operations, told.notifications);
-                Some(KernelWord { sends, completions, copied: told.copied })
-            }
-            _ => None,
-        })
-    }
-}
-
-impl Library {
-    /// What the ring has been told when every operation is answered, or when that has taken too long. Looking is what
-    /// takes the answers in; there is nothing to be woken by.
-    fn notified(&self) -> UringCounts {
-        let began = Instant::now();
-        loop {
-            let told = self.transfer.stats().snapshot().uring;
-            let is_whole = told.notifications + self.silent >= told.operations;
-            if is_whole || began.elapsed() >= WORD_WAIT {
-                return told;
-            }
-            std::thread::sleep(LOOK_AGAIN);
-        }
+        let Some(route) = self.route else { return Ok(None) };
+        let report = self.transfer.copy_report_within(route, socket, self.silent, WORD_WAIT)?;
+        // A socket that is gone answers no more: it is not waited for again.
+        self.silent = report.map_or(0, CopyReport::silent);
+        Ok(report.map(|CopyReport { sends, reported, copied }| KernelWord {
+            sends,
+            completions: reported,
+            copied,
+        }))
     }
 }
 
