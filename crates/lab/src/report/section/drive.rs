@@ -1,5 +1,7 @@
 //! Brokers under the same load: what it cost and what that bought, how late they answered, how steady they were.
 
+mod timeline;
+
 use maud::{Markup, html};
 
 use super::Page;
@@ -8,7 +10,7 @@ use crate::record::DriveCell;
 use crate::report::group::{Group, groups, percentile};
 use crate::report::number::{figure, moment, row, times};
 use crate::report::plot::{Axis, DotRow, Line, Mark, Panel, Point, Words, dots, key, lines};
-use crate::report::rate::{BYTES, CLIENT, cost_beside, stand_ins};
+use crate::report::rate::{CLIENT, stand_ins};
 use crate::report::thin::{POINTS_MAX, thin};
 use crate::spread::Spread;
 
@@ -48,7 +50,7 @@ fn part(group: &Group<'_>, at: usize, page: &Page) -> anyhow::Result<Markup> {
         .collect::<anyhow::Result<Vec<_>>>()?;
     let key = key(group.cells.iter().map(|cell| (page.brokers.of(&cell.broker), &*cell.broker)))?;
     let latency = latency(group, at, page)?;
-    let timeline = timeline(group, at, page)?;
+    let timeline = timeline::over_time(group, at, page, &key)?;
     Ok(html! {
         article {
             h3 { (group.case) }
@@ -77,14 +79,9 @@ fn part(group: &Group<'_>, at: usize, page: &Page) -> anyhow::Result<Markup> {
                     &format!("Latency: {}", group.case),
                     &table(group, &group.latencies(), |cell, name| cell.latency_us.get(name)),
                 ))
-                (folded("The distribution, as drawn", &points(group, ["percentile", "\u{b5}s"], |cell| &cell.distribution)))
+                (folded("The distribution, as drawn", &distribution(group)))
             }
-            @if let Some(timeline) = &timeline {
-                h4 { "Over time" }
-                @if let Some(price) = price(group) { p.note { (price) } }
-                figure { (timeline) figcaption { (key) } }
-                (folded("The timeline, as drawn", &points(group, ["s", "MB/s"], |cell| &cell.timeline)))
-            }
+            (timeline)
         }
     })
 }
@@ -143,43 +140,6 @@ fn latency(group: &Group<'_>, at: usize, page: &Page) -> anyhow::Result<Option<M
         .map(Some)
 }
 
-/// What the throughput over time cost, broker by broker.
-fn price(group: &Group<'_>) -> Option<String> {
-    let cost = cost_beside(&group.cells, BYTES)?;
-    let each = group
-        .cells
-        .iter()
-        .filter_map(|cell| Some(format!("{} with {}", figure(cell.figures.get(&cost)?.median), cell.broker)));
-    Some(format!("At {cost} {}.", row(&each.collect::<Vec<_>>())))
-}
-
-/// Throughput over time; not without what it cost.
-fn timeline(group: &Group<'_>, at: usize, page: &Page) -> anyhow::Result<Option<Markup>> {
-    if price(group).is_none() || group.cells.iter().all(|cell| cell.timeline.is_empty()) {
-        return Ok(None);
-    }
-    let drawn: Vec<Line> = group
-        .cells
-        .iter()
-        .map(|cell| Line {
-            look: page.brokers.of(&cell.broker),
-            points: plain(&cell.timeline),
-            bars: Vec::new(),
-        })
-        .collect();
-    let all = || group.cells.iter().flat_map(|cell| &cell.timeline);
-    let words = Words {
-        id: format!("drive-{at}-timeline"),
-        title: format!("Throughput over time: {}", group.case),
-        description:
-            "MB a second, all rounds one after another; of a long run evenly spaced points. The figures can be unfolded \
-                      below."
-                .to_owned(),
-    };
-    let x = |_| Axis::from_zero("seconds", all().map(|point| point.0));
-    lines(&words, x, &Axis::from_zero("MB/s", all().map(|point| point.1)), &drawn).map(Some)
-}
-
 fn plain(points: &[(f64, f64)]) -> Vec<Point> {
     thin(points, POINTS_MAX).into_iter().map(|(x, y)| Point { x, y, bar: None }).collect()
 }
@@ -214,18 +174,23 @@ fn table<'a>(
     }
 }
 
-fn points<'a>(
-    group: &Group<'a>,
-    heads: [&str; 2],
-    of: impl Fn(&'a DriveCell) -> &'a Vec<(f64, f64)>,
-) -> Markup {
+/// The points of the distributions that are drawn.
+fn distribution(group: &Group<'_>) -> Markup {
+    let points = |cell: &DriveCell| thin(&cell.distribution, POINTS_MAX);
+    by_broker(group, ["percentile", "\u{b5}s"], |cell| {
+        let row = |(percentile, us)| html! { td.number { (percentile) } td.number { (figure(us)) } };
+        points(cell).into_iter().map(row).collect()
+    })
+}
+
+/// Rows broker by broker; each is two cells.
+fn by_broker(group: &Group<'_>, heads: [&str; 2], rows: impl Fn(&DriveCell) -> Vec<Markup>) -> Markup {
     html! {
         table.fit.brokers {
             thead { tr { th scope="col" { "Broker" } @for head in heads { th.number scope="col" { (head) } } } }
-            tbody { @for cell in &group.cells { @for (x, y) in thin(of(cell), POINTS_MAX) { tr {
+            tbody { @for cell in &group.cells { @for row in rows(cell) { tr {
                 th scope="row" { (cell.broker) }
-                td.number { (x) }
-                td.number { (figure(y)) }
+                (row)
             } } } }
         }
     }
@@ -235,29 +200,10 @@ fn points<'a>(
 mod tests {
     use super::*;
     use crate::report::looks::Looks;
-    use crate::report::rate::tests::unknown;
-    use crate::report::testing::drive;
 
-    fn drawn(cells: &[DriveCell]) -> String {
+    pub(super) fn drawn(cells: &[DriveCell]) -> String {
         let names = || cells.iter().map(|cell| &*cell.broker);
         let page = Page { routes: Looks::new(names(), None), brokers: Looks::new(names(), None) };
         section(cells, &page).unwrap().0
-    }
-
-    #[test]
-    fn throughput_over_time_says_what_it_cost() {
-        let page = drawn(&[drive("one", "produce", 0.5), drive("other", "produce", 1.5)]);
-        assert!(page.contains("At cpu_s_per_gb 0.500 with one and 1.50 with other."), "{page}");
-        assert!(!page.contains("CPU is unknown"));
-    }
-
-    #[test]
-    fn where_the_brokers_cpu_is_unknown_the_clients_stands_beside_it_or_there_is_no_plot() {
-        let mut cell = unknown("one");
-        let page = drawn(std::slice::from_ref(&cell));
-        assert!(page.contains("At client_cpu_s_per_gb 0.500 with one.") && page.contains("CPU is unknown"));
-        cell.figures.remove("client_cpu_s_per_gb");
-        let page = drawn(&[cell]);
-        assert!(!page.contains("Over time") && page.contains("Left out"), "{page}");
     }
 }
