@@ -37,7 +37,7 @@ impl FetchCold {
 /// Whether a broker's log can be taken out of the page cache, or why not.
 pub(in crate::drive) fn can_chill(process: &Found, drop_caches: bool) -> std::result::Result<(), String> {
     match process {
-        _ if drop_caches => process::drop_everything(),
+        _ if drop_caches => process::may_drop_everything(),
         Ok(pid) => process::sees_files(*pid),
         Err(why) => Err(format!("its files cannot be dropped from the page cache: {why}")),
     }
