@@ -46,22 +46,24 @@ impl Tally {
         self.elapsed += lap.seconds;
     }
 
-    /// Whether no round was measured.
-    pub(super) fn is_empty(&self) -> bool {
-        self.rounds.is_empty()
+    /// How many rounds were measured.
+    pub(super) fn rounds(&self) -> usize {
+        self.rounds.len()
     }
 
-    /// What the rounds come to; `first` is the broker to compare with.
+    /// What the rounds come to; `first` is the broker to compare with, `short` why there are fewer of them than were
+    /// asked for.
     pub(super) fn cell(
         &self,
         (case, plan): (Case, &Plan),
-        broker: &Broker,
-        first: Option<&Self>,
+        (broker, first): (&Broker, Option<&Self>),
+        short: Option<&str>,
         machine: &Machine,
     ) -> DriveCell {
         let figures = spreads(self.rounds.iter().map(|round| &round.figures).chain([&self.once]));
         let about = About {
             case,
+            short,
             cpu_unknown: broker.process.as_ref().err().map(String::as_str),
             figures: &figures,
             once: self.once.keys().copied().collect(),

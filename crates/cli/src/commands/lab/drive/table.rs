@@ -71,7 +71,7 @@ fn rows(case: &str, cells: &[DriveCell]) -> Vec<Row> {
     let own = match case {
         "fetch-cold" => [BY_BYTES, &[FROM_DISK]].concat(),
         "end-to-end" => [BY_RECORDS, &[LATE]].concat(),
-        "connections" => [BY_RECORDS, OPENING].concat(),
+        "connections" => [BY_RECORDS, &[LATE], OPENING].concat(),
         _ => BY_BYTES.to_vec(),
     };
     let own = own.into_iter().flat_map(|row| [Some(row), stand_in(row.0, cells)]).flatten();
