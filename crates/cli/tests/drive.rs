@@ -63,6 +63,7 @@ fn every_case_has_its_figures_with_their_cost_and_no_topic_is_left() {
         assert!(!cell["distribution"].as_array().unwrap().is_empty(), "{cell}");
         assert!(!cell["timeline"].as_array().unwrap().is_empty(), "{cell}");
         assert!(cell["machine"]["kernel"].as_str().is_some_and(|kernel| !kernel.is_empty()), "{cell}");
+        assert_ne!(cell["machine"]["file_system"], "unknown", "{cell}");
     }
     for on_schedule in &cells[3..] {
         assert!(spread(on_schedule, "missing_records").iter().all(|missing| *missing < 1.0), "{on_schedule}");

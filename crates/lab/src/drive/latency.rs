@@ -45,7 +45,6 @@ impl Latencies {
     }
 
     /// How many there are.
-    #[cfg(test)]
     pub(super) fn count(&self) -> u64 {
         self.histogram.len()
     }

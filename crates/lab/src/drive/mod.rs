@@ -44,6 +44,7 @@ mod schedule;
 mod tally;
 mod target;
 mod topic;
+pub mod words;
 
 pub use congestion::without_pacing;
 pub use plan::{Case, Plan};

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::spread::Spread;
 
+use super::latency::TOLD;
 use super::plan::Case;
 
 /// A log of which less than this share came from the disk was not cold.
@@ -20,6 +21,8 @@ pub(super) struct About<'a> {
     /// Why the broker's CPU is unknown.
     pub(super) cpu_unknown: Option<&'a str>,
     pub(super) figures: &'a BTreeMap<String, Spread>,
+    /// Latencies in the round that has the fewest.
+    pub(super) fewest_latencies: u64,
     /// Figures that were measured once, before the rounds.
     pub(super) once: Vec<&'a str>,
     /// Figures without a ratio, because the first broker's was zero.
@@ -30,7 +33,7 @@ pub(super) struct About<'a> {
 pub(super) fn notes(about: &About<'_>) -> Vec<String> {
     let short = about.short.map(str::to_owned);
     let unknown = about.cpu_unknown.map(|why| format!("CPU unknown: {why}"));
-    let all = [short, unknown, residency(about), missing(about), once(about), over_zero(about)];
+    let all = [short, unknown, residency(about), missing(about), few(about), once(about), over_zero(about)];
     all.into_iter().flatten().collect()
 }
 
@@ -63,6 +66,20 @@ fn missing(about: &About<'_>) -> Option<String> {
     (most > 0.0).then_some(said)
 }
 
+/// Percentiles that so few latencies do not have: the largest stands in their place.
+fn few(about: &About<'_>) -> Option<String> {
+    let count = about.fewest_latencies;
+    let beyond = |at: &&(&str, f64)| at.1 < 100.0 && (count as f64) < (100.0 / (100.0 - at.1)).round();
+    let names: Vec<&str> = TOLD.iter().filter(beyond).map(|(name, _)| *name).collect();
+    let some = count > 0 && !names.is_empty();
+    some.then(|| {
+        format!(
+            "{count} latencies in a round are too few for {}: the largest stands there",
+            names.join(" and ")
+        )
+    })
+}
+
 fn once(about: &About<'_>) -> Option<String> {
     let names = about.once.join(", ");
     (!names.is_empty()).then(|| format!("measured once, before the rounds, so without a spread: {names}"))
@@ -80,8 +97,31 @@ mod tests {
     fn of(case: Case, figures: &[(&str, [f64; 3])]) -> Vec<String> {
         let spread = |[min, median, max]: [f64; 3]| Spread { min, median, max };
         let figures = figures.iter().map(|(name, of)| ((*name).to_owned(), spread(*of))).collect();
-        let (once, over_zero) = (Vec::new(), Vec::new());
-        notes(&About { case, short: None, cpu_unknown: None, figures: &figures, once, over_zero })
+        notes(&about(case, &figures))
+    }
+
+    /// Nothing to say but of the figures.
+    fn about(case: Case, figures: &BTreeMap<String, Spread>) -> About<'_> {
+        About {
+            case,
+            short: None,
+            cpu_unknown: None,
+            figures,
+            fewest_latencies: 1_000_000,
+            once: Vec::new(),
+            over_zero: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn percentiles_beyond_what_was_counted_are_said_to_be_the_largest() {
+        let figures = BTreeMap::new();
+        let of = |fewest_latencies| notes(&About { fewest_latencies, ..about(Case::FetchHot, &figures) });
+        assert_eq!([of(1000), of(0)], [vec![], Vec::<String>::new()]);
+        let said = of(999);
+        assert!(said[0].starts_with("999 latencies") && said[0].contains("for p99.9:"), "{said:?}");
+        assert!(of(64)[0].contains("for p99 and p99.9:"));
+        assert!(of(1)[0].contains("for p50 and p99 and p99.9:"));
     }
 
     #[test]
@@ -107,12 +147,11 @@ mod tests {
         let figures = BTreeMap::new();
         let (once, over_zero) = (vec!["connects_per_s"], vec!["cpu_cores".to_owned()]);
         let about = About {
-            case: Case::Connections,
             short: Some("2 of 5 rounds"),
             cpu_unknown: Some("remote"),
-            figures: &figures,
             once,
             over_zero,
+            ..about(Case::Connections, &figures)
         };
         let said = notes(&about);
         assert_eq!(said[..2], ["2 of 5 rounds", "CPU unknown: remote"]);

@@ -72,7 +72,7 @@ impl Run<'_> {
             self.audience.skip(steps as u64);
             return Ok(());
         }
-        let machine = self.machine();
+        let began = self.machine();
         let mut entrants = Vec::new();
         let ended = self.enter(case, &mut entrants).and_then(|()| {
             let rounds = Rounds { case, plan: self.plan, stop: self.stop };
@@ -83,6 +83,8 @@ impl Run<'_> {
         if let (0, Ok(Ended::Short(why))) = (counted, &ended) {
             self.audience.note(&format!("{} is skipped: {why}", case.name()));
         }
+        // A broker without topics holds no log whose place could be seen before.
+        let machine = Machine { file_system: self.file_system(), ..began };
         for entrant in &mut entrants {
             if let Err(error) = entrant.load.topic().remove() {
                 self.audience.note(&format!("{}: {error}", entrant.broker.name));
@@ -98,15 +100,18 @@ impl Run<'_> {
         ended.map(|_| ())
     }
 
-    /// This machine; the file system is that of the first broker's log, where that can be seen.
+    /// This machine, and the network as the drive has it.
     fn machine(&self) -> Machine {
-        let first = self.brokers.first();
-        let folder = first.and_then(|broker| process::log_folder(broker.pid()?));
-        let here = machine::here(folder.as_deref().unwrap_or(Path::new("/proc/self")));
-        let file_system = if folder.is_some() { here.file_system.clone() } else { "unknown".to_owned() };
+        let here = machine::here(Path::new("/proc/self"));
         let default = here.congestion_control_default.clone();
-        let ours = first.map_or(default.as_str(), |broker| &broker.congestion_control);
-        Machine { file_system, ..here }.with_network(ours, &default, &BTreeMap::new())
+        let ours = self.brokers.first().map_or(default.as_str(), |broker| &broker.congestion_control);
+        here.with_network(ours, &default, &BTreeMap::new())
+    }
+
+    /// Where the first broker's log lies, if that can be seen.
+    fn file_system(&self) -> String {
+        let folder = self.brokers.first().and_then(|broker| process::log_folder(broker.pid()?));
+        folder.map_or_else(|| "unknown".to_owned(), |folder| machine::here(&folder).file_system)
     }
 
     /// Whether a case cannot be measured the same for all brokers; says so.

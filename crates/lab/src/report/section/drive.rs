@@ -6,11 +6,12 @@ use maud::{Markup, html};
 
 use super::Page;
 use super::table::{breaking, cell_or_none, folded, scrolling};
+use crate::drive::words;
 use crate::record::DriveCell;
 use crate::report::group::{Group, groups, percentile};
 use crate::report::number::{figure, moment, row, times};
 use crate::report::plot::{Axis, DotRow, Line, Mark, Panel, Point, Words, dots, key, lines};
-use crate::report::rate::{CLIENT, stand_ins};
+use crate::report::rate::stand_ins;
 use crate::report::thin::{POINTS_MAX, thin};
 use crate::spread::Spread;
 
@@ -34,7 +35,7 @@ pub(in crate::report) fn section(cells: &[DriveCell], page: &Page) -> anyhow::Re
             h2 { "Brokers under load" }
             p { "Each broker in turn, round by round, under the same load. Marks are medians of the rounds, bars reach from \
                 the least to the largest; \u{d7} is the ratio to the first broker, \
-                the median of the rounds." }
+                the median of the rounds. CPU and memory are the broker's where they are not said to be the client's." }
             @for part in &parts { (part) }
         }
     })
@@ -62,9 +63,9 @@ fn part(group: &Group<'_>, at: usize, page: &Page) -> anyhow::Result<Markup> {
                 p.note { strong { (cell.broker) } ": " (note) }
             } }
             @if !stand_ins(&group.cells).is_empty() {
-                p.note { "A broker's CPU is unknown: rates stand beside the client's, whose figures begin with " (CLIENT) "." }
+                p.note { "A broker's CPU is unknown: rates stand beside the client's." }
             }
-            @let unpriced = group.unpriced();
+            @let unpriced: Vec<&str> = group.unpriced().into_iter().map(words::name).collect();
             @if !unpriced.is_empty() {
                 p.note { "Left out, because no CPU is known that could stand beside it: " (row(&unpriced)) "." }
             }
@@ -73,7 +74,7 @@ fn part(group: &Group<'_>, at: usize, page: &Page) -> anyhow::Result<Markup> {
                 (scrolling(&format!("Figures: {}", group.case), &table(group, &group.figures(), |cell, name| cell.figures.get(name))))
             }
             @if let Some(latency) = &latency {
-                h4 { "Latency" }
+                h4 { "Latency, \u{b5}s" }
                 figure { (latency) figcaption { (key) } }
                 (scrolling(
                     &format!("Latency: {}", group.case),
@@ -101,10 +102,10 @@ fn figures(group: &Group<'_>, name: &str, id: &str, page: &Page) -> anyhow::Resu
     let largest = group.cells.iter().filter_map(|cell| Some(cell.figures.get(name)?.max));
     let words = Words {
         id: id.to_owned(),
-        title: format!("{}: {name}", group.case),
+        title: format!("{}: {}", group.case, words::name(name)),
         description: "A row per broker. The table below has the same figures.".to_owned(),
     };
-    dots(&words, &Panel { axis: Axis::from_zero(name, largest), rows })
+    dots(&words, &Panel { axis: Axis::from_zero(words::name(name), largest), rows })
 }
 
 /// The distribution as a line, the spread of the named percentiles as bars.
@@ -162,16 +163,24 @@ fn table<'a>(
             } }
             tbody {
                 @for name in names { tr {
-                    th scope="row" { (breaking(name)) }
-                    @for cell in &group.cells { td.number {
+                    th scope="row" { (named(name)) }
+                    @for (at, cell) in group.cells.iter().enumerate() { td.number {
                         (cell_or_none(of(cell, name)))
-                        @if let Some(ratio) = group.to_first(cell, name) { span.ratio { (times(ratio.median)) } }
+                        @if let Some(ratio) = group.to_first(cell, name).filter(|_| at > 0) {
+                            span.ratio { (times(ratio.median)) }
+                        }
                     } }
                 } }
                 tr { th scope="row" { "rounds" } @for cell in &group.cells { td.number { (cell.rounds) } } }
             }
         }
     }
+}
+
+/// What a figure is called, and its key in the records where that is not the same.
+fn named(key: &str) -> Markup {
+    let name = words::name(key);
+    html! { (name) @if name != key { span.range { (breaking(key)) } } }
 }
 
 /// The points of the distributions that are drawn.
@@ -200,10 +209,26 @@ fn by_broker(group: &Group<'_>, heads: [&str; 2], rows: impl Fn(&DriveCell) -> V
 mod tests {
     use super::*;
     use crate::report::looks::Looks;
+    use crate::report::testing::drive;
 
     pub(super) fn drawn(cells: &[DriveCell]) -> String {
         let names = || cells.iter().map(|cell| &*cell.broker);
         let page = Page { routes: Looks::new(names(), None), brokers: Looks::new(names(), None) };
         section(cells, &page).unwrap().0
+    }
+
+    #[test]
+    fn only_the_others_have_a_ratio_to_the_first_broker() {
+        let ratios = |cells: &[DriveCell]| drawn(cells).matches("class=\"ratio\"").count();
+        let (one, other) = (drive("one", "produce", 0.5), drive("other", "produce", 0.5));
+        let rows = one.figures.len() + one.latency_us.len();
+        assert_eq!((ratios(std::slice::from_ref(&one)), ratios(&[one, other])), (0, rows));
+    }
+
+    #[test]
+    fn a_figure_is_named_in_words_with_its_key_beside_them() {
+        let page = drawn(&[drive("one", "produce", 0.5)]);
+        assert!(page.contains("CPU s/GB<span class=\"range\">cpu_<wbr>s_"), "{page}");
+        assert!(page.contains(">p99</th>"), "{page}");
     }
 }

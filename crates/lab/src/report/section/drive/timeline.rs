@@ -3,6 +3,7 @@
 use maud::{Markup, html};
 
 use super::by_broker;
+use crate::drive::words;
 use crate::report::group::Group;
 use crate::report::number::{figure, row};
 use crate::report::plot::{Axis, Step, Steps, Words, steps};
@@ -37,7 +38,7 @@ fn price(group: &Group<'_>) -> Option<String> {
         .cells
         .iter()
         .filter_map(|cell| Some(format!("{} with {}", figure(cell.figures.get(&cost)?.median), cell.broker)));
-    Some(format!("At {cost} {}.", row(&each.collect::<Vec<_>>())))
+    Some(format!("At {} {}.", words::name(&cost), row(&each.collect::<Vec<_>>())))
 }
 
 fn drawing(group: &Group<'_>, at: usize, page: &Page) -> anyhow::Result<Markup> {
@@ -82,7 +83,7 @@ mod tests {
     #[test]
     fn throughput_over_time_says_what_it_cost() {
         let page = drawn(&[drive("one", "produce", 0.5), drive("other", "produce", 1.5)]);
-        assert!(page.contains("At cpu_s_per_gb 0.500 with one and 1.50 with other."), "{page}");
+        assert!(page.contains("At CPU s/GB 0.500 with one and 1.50 with other."), "{page}");
         assert!(!page.contains("CPU is unknown"));
     }
 
@@ -103,7 +104,7 @@ mod tests {
     fn where_the_brokers_cpu_is_unknown_the_clients_stands_beside_it_or_there_is_no_plot() {
         let mut cell = unknown("one");
         let page = drawn(std::slice::from_ref(&cell));
-        assert!(page.contains("At client_cpu_s_per_gb 0.500 with one.") && page.contains("CPU is unknown"));
+        assert!(page.contains("At client's CPU s/GB 0.500 with one.") && page.contains("CPU is unknown"));
         cell.figures.remove("client_cpu_s_per_gb");
         let page = drawn(&[cell]);
         assert!(!page.contains("Over time") && page.contains("Left out"), "{page}");
