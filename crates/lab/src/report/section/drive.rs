@@ -5,7 +5,7 @@ mod timeline;
 use maud::{Markup, html};
 
 use super::Page;
-use super::table::{breaking, cell_or_none, folded, scrolling};
+use super::table::{cell_or_none, folded, scrolling};
 use crate::drive::words;
 use crate::record::DriveCell;
 use crate::report::group::{Group, groups, percentile};
@@ -163,10 +163,11 @@ fn table<'a>(
             } }
             tbody {
                 @for name in names { tr {
-                    th scope="row" { (named(name)) }
+                    th scope="row" { (words::name(name)) }
                     @for (at, cell) in group.cells.iter().enumerate() { td.number {
-                        (cell_or_none(of(cell, name)))
-                        @if let Some(ratio) = group.to_first(cell, name).filter(|_| at > 0) {
+                        @let figure = of(cell, name);
+                        (cell_or_none(figure))
+                        @if let (Some(_), Some(ratio)) = (figure.filter(|_| at > 0), group.to_first(cell, name)) {
                             span.ratio { (times(ratio.median)) }
                         }
                     } }
@@ -175,12 +176,6 @@ fn table<'a>(
             }
         }
     }
-}
-
-/// What a figure is called, and its key in the records where that is not the same.
-fn named(key: &str) -> Markup {
-    let name = words::name(key);
-    html! { (name) @if name != key { span.range { (breaking(key)) } } }
 }
 
 /// The points of the distributions that are drawn.
@@ -226,9 +221,18 @@ mod tests {
     }
 
     #[test]
-    fn a_figure_is_named_in_words_with_its_key_beside_them() {
+    fn figures_are_named_in_words() {
         let page = drawn(&[drive("one", "produce", 0.5)]);
-        assert!(page.contains("CPU s/GB<span class=\"range\">cpu_<wbr>s_"), "{page}");
-        assert!(page.contains(">p99</th>"), "{page}");
+        assert!(page.contains(">CPU s/GB</th>") && page.contains(">p99</th>"), "{page}");
+        assert!(!page.contains("cpu_s_per_gb"), "{page}");
+    }
+
+    #[test]
+    fn a_figure_that_a_broker_lacks_has_no_ratio() {
+        let mut other = drive("other", "produce", 0.5);
+        let spread = other.figures.remove("cpu_s_per_gb").unwrap();
+        other.ratio_to_first.insert("cpu_s_per_gb".into(), spread);
+        let page = drawn(&[drive("one", "produce", 0.5), other]);
+        assert!(!page.contains("-<span"), "{page}");
     }
 }
