@@ -1,4 +1,5 @@
-// The lab's report in a browser: PAGEWIRE makes the page, CHROMIUM shows it, light and dark, on a phone and on a desk.
+// The lab's report in a browser: PAGEWIRE makes the pages, CHROMIUM shows them, light and dark, on a phone and on a desk.
+// One is made of invented records, with all that a page has to bear; the other of what the lab has measured here.
 //
 // Each case prints one line: `ok NAME`, `FAIL NAME: reason` or `skip NAME: reason`. Screenshots go into SCREENSHOTS, for
 // whoever wants to look.
@@ -13,6 +14,7 @@ import process from 'node:process'
 import { chromium } from 'playwright-core'
 
 import { accessibility, drawingContrast, noOverflow, textSize, theme, words } from './checks.mjs'
+import { measured } from './lab.mjs'
 import { records } from './records.mjs'
 
 const SCREENS = [
@@ -28,14 +30,47 @@ const FLAGS = ['--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-bac
   '--disable-component-update', '--disable-sync']
 
 const folder = mkdtempSync(join(tmpdir(), 'pagewire-browser-'))
-const report = join(folder, 'report')
-const url = pathToFileURL(join(report, 'index.html')).href
+
+// A report. Its records are asked for when its first case runs; `suffix` ends the names of its cases.
+class Report {
+  constructor(suffix, lines) {
+    this.suffix = suffix
+    this.lines = lines
+    this.dir = join(folder, `report${suffix}`)
+    this.url = pathToFileURL(join(this.dir, 'index.html')).href
+  }
+
+  // Makes it, once; what fails then fails every case of it.
+  make() {
+    this.made ??= this.attempt()
+    if (this.made.error) throw this.made.error
+  }
+
+  attempt() {
+    try {
+      const file = join(folder, `records${this.suffix}.jsonl`)
+      writeFileSync(file, this.lines())
+      execFileSync(process.env.PAGEWIRE, ['lab', 'report', file, '--dir', this.dir], { stdio: ['ignore', 'ignore', 'inherit'] })
+      return {}
+    } catch (error) {
+      return { error }
+    }
+  }
+
+  screenshot(page, name) {
+    const path = join(process.env.SCREENSHOTS ?? folder, `report${this.suffix}-${name}.png`)
+    return page.screenshot({ path, fullPage: true })
+  }
+}
+
+const INVENTED = new Report('', () => records.map((record) => `${JSON.stringify(record)}\n`).join(''))
+const MEASURED = new Report('_of_this_machine', () => measured(folder))
 
 const cases = []
-const add = (name, run) => cases.push({ name, run })
+const add = (report, name, run) => cases.push({ name: `${name}${report.suffix}`, report, run })
 
 // A page that must not ask for anything nor complain about anything.
-async function open(browser, { width, height = 800 }, colorScheme) {
+async function open(browser, { url }, { width, height = 800 }, colorScheme) {
   const context = await browser.newContext({ viewport: { width, height }, colorScheme })
   const page = await context.newPage()
   const trouble = []
@@ -47,73 +82,82 @@ async function open(browser, { width, height = 800 }, colorScheme) {
   return { page, trouble, close: () => context.close() }
 }
 
-for (const screen of SCREENS) {
-  for (const scheme of ['light', 'dark']) {
-    add(`readable_on_a_${screen.name}_${scheme}`, async (browser) => {
-      const { page, trouble, close } = await open(browser, screen, scheme)
+for (const report of [INVENTED, MEASURED]) {
+  for (const screen of SCREENS) {
+    for (const scheme of ['light', 'dark']) {
+      add(report, `readable_on_a_${screen.name}_${scheme}`, async (browser) => {
+        const { page, trouble, close } = await open(browser, report, screen, scheme)
+        await noOverflow(page)
+        await textSize(page, LEAST_TEXT_PX)
+        await theme(page, scheme)
+        await drawingContrast(page)
+        await accessibility(page)
+        await report.screenshot(page, `${screen.name}-${scheme}`)
+        await close()
+        if (trouble.length) throw new Error(trouble.join('; '))
+      })
+    }
+  }
+
+  add(report, 'fits_every_width', async (browser) => {
+    for (const width of WIDTHS) {
+      const { page, close } = await open(browser, report, { width }, 'light')
       await noOverflow(page)
       await textSize(page, LEAST_TEXT_PX)
-      await theme(page, scheme)
-      await drawingContrast(page)
-      await accessibility(page)
-      const file = join(process.env.SCREENSHOTS ?? folder, `report-${screen.name}-${scheme}.png`)
-      await page.screenshot({ path: file, fullPage: true })
       await close()
-      if (trouble.length) throw new Error(trouble.join('; '))
-    })
-  }
+    }
+  })
+
+  add(report, 'every_drawing_has_words_and_a_table', async (browser) => {
+    const { page, close } = await open(browser, report, SCREENS[1], 'light')
+    await words(page)
+    await close()
+  })
+
+  add(report, 'paper_is_light_has_everything_and_cuts_nothing_off', async (browser) => {
+    const { page, close } = await open(browser, report, { width: PAPER_PX }, 'dark')
+    await page.emulateMedia({ media: 'print', colorScheme: 'dark' })
+    await theme(page, 'light')
+    await noOverflow(page)
+    const folded = await page.evaluate(() => [...document.querySelectorAll('details table')].filter((table) => !table.checkVisibility({ contentVisibilityAuto: true })).length)
+    await report.screenshot(page, 'paper')
+    await close()
+    if (folded) throw new Error(`${folded} tables are not printed`)
+  })
+
+  add(report, 'the_records_lie_beside_the_page', async (browser) => {
+    const { page, close } = await open(browser, report, SCREENS[1], 'light')
+    const links = await page.locator('footer a').evaluateAll((links) => links.map((link) => link.getAttribute('href')))
+    await close()
+    const missing = links.filter((link) => !existsSync(join(report.dir, link)))
+    if (!links.length || missing.length) throw new Error(`links ${links}, missing ${missing}`)
+  })
 }
 
-add('fits_every_width', async (browser) => {
-  for (const width of WIDTHS) {
-    const { page, close } = await open(browser, { width }, 'light')
-    await noOverflow(page)
-    await textSize(page, LEAST_TEXT_PX)
-    await close()
-  }
-})
-
-add('every_drawing_has_words_and_a_table', async (browser) => {
-  const { page, close } = await open(browser, SCREENS[1], 'light')
-  await words(page)
+add(MEASURED, 'every_section_has_something_to_say', async (browser) => {
+  const { page, close } = await open(browser, MEASURED, SCREENS[1], 'light')
+  const sections = await page.locator('section').evaluateAll((all) => all.map(({ id, innerText }) => [id, innerText]))
   await close()
+  const said = Object.fromEntries(sections)
+  const silent = ['says', 'machine', 'cost', 'throughput', 'copies', 'claims'].filter((id) => !(said[id]?.length > 100))
+  const nonsense = sections.filter(([, text]) => /NaN|undefined|Infinity/.test(text)).map(([id]) => id)
+  if (silent.length || nonsense.length) throw new Error(`silent: ${silent}; nonsense: ${nonsense}`)
 })
 
-add('names_from_outside_stay_text', async (browser) => {
-  const { page, trouble, close } = await open(browser, SCREENS[1], 'light')
+add(INVENTED, 'names_from_outside_stay_text', async (browser) => {
+  const { page, trouble, close } = await open(browser, INVENTED, SCREENS[1], 'light')
   const images = await page.locator('img, script').count()
   await close()
   if (images || trouble.length) throw new Error(`${images} elements; ${trouble.join('; ')}`)
 })
 
-add('paper_is_light_has_everything_and_cuts_nothing_off', async (browser) => {
-  const { page, close } = await open(browser, { width: PAPER_PX }, 'dark')
-  await page.emulateMedia({ media: 'print', colorScheme: 'dark' })
-  await theme(page, 'light')
-  await noOverflow(page)
-  const folded = await page.evaluate(() => [...document.querySelectorAll('details table')].filter((table) => !table.checkVisibility({ contentVisibilityAuto: true })).length)
-  await page.screenshot({ path: join(process.env.SCREENSHOTS ?? folder, 'report-paper.png'), fullPage: true })
-  await close()
-  if (folded) throw new Error(`${folded} tables are not printed`)
-})
-
-add('the_records_lie_beside_the_page', async (browser) => {
-  const { page, close } = await open(browser, SCREENS[1], 'light')
-  const links = await page.locator('footer a').evaluateAll((links) => links.map((link) => link.getAttribute('href')))
-  await close()
-  const missing = links.filter((link) => !existsSync(join(report, link)))
-  if (!links.length || missing.length) throw new Error(`links ${links}, missing ${missing}`)
-})
-
 async function run() {
-  const lines = records.map((record) => `${JSON.stringify(record)}\n`).join('')
-  writeFileSync(join(folder, 'records.jsonl'), lines)
-  execFileSync(process.env.PAGEWIRE, ['lab', 'report', join(folder, 'records.jsonl'), '--dir', report], { stdio: ['ignore', 'ignore', 'inherit'] })
   const browser = await chromium.launch({ executablePath: process.env.CHROMIUM, args: FLAGS })
   let failed = 0
   const named = process.argv.slice(2)
-  for (const { name, run } of cases.filter(({ name }) => !named.length || named.includes(name))) {
+  for (const { name, report, run } of cases.filter(({ name }) => !named.length || named.includes(name))) {
     try {
+      report.make()
       await run(browser)
       console.log(`ok ${name}`)
     } catch (error) {

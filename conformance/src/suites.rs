@@ -59,7 +59,7 @@ pub const SUITES: &[Suite] = &[
         name: "report",
         about: "the lab's report in a browser, light and dark, phone and desk",
         kind: Kind::Page(clients::report),
-        limit: Duration::from_mins(4),
+        limit: Duration::from_mins(8),
     },
     part("serve", "starting, settings and stopping", parts::serve),
     part("proof", "record bytes leave without passing through user space", parts::proof),

@@ -63,9 +63,12 @@ fn every_case_has_its_figures_with_their_cost_and_no_topic_is_left() {
         assert!(!cell["distribution"].as_array().unwrap().is_empty(), "{cell}");
         assert!(!cell["timeline"].as_array().unwrap().is_empty(), "{cell}");
         assert!(cell["machine"]["kernel"].as_str().is_some_and(|kernel| !kernel.is_empty()), "{cell}");
+        assert_ne!(cell["machine"]["file_system"], "unknown", "{cell}");
     }
-    let end_to_end = cells.iter().find(|cell| cell["case"] == "end-to-end").unwrap();
-    assert!(spread(end_to_end, "missing_records").iter().all(|missing| *missing < 1.0), "{end_to_end}");
+    for on_schedule in &cells[3..] {
+        assert!(spread(on_schedule, "missing_records").iter().all(|missing| *missing < 1.0), "{on_schedule}");
+        assert!(spread(on_schedule, "behind_ms")[0] >= 0.0, "{on_schedule}");
+    }
     assert_eq!(topics(&broker), "[]\n");
 }
 

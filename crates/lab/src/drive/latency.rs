@@ -44,6 +44,11 @@ impl Latencies {
         self.histogram.is_empty()
     }
 
+    /// How many there are.
+    pub(super) fn count(&self) -> u64 {
+        self.histogram.len()
+    }
+
     /// Microseconds that so many percent do not exceed.
     pub(super) fn percentile_us(&self, percentile: f64) -> f64 {
         self.histogram.value_at_percentile(percentile) as f64 / 1e3

@@ -7,7 +7,8 @@
 //!   Broker -> Topic -> Load (produce, hot, cold, end_to_end, connections) -> race (threads, clock) -> Meter -> Tally
 //! ```
 //!
-//! * All brokers take turns in every round, so that what disturbs the machine disturbs all; ratios are of one round.
+//! * All brokers take turns in every round, so that what disturbs the machine disturbs all; ratios are of one round, and
+//!   a round that one of them could not run counts for none.
 //! * CPU is the broker process's own, from its clock; the client's stands beside it, to see when that is the bottleneck.
 //! * `end-to-end` and `connections` follow a schedule fixed in advance: no coordinated omission.
 //! * Every topic is the drive's own and is removed, however the run ends.
@@ -21,7 +22,8 @@
 //! | `rss_mib`, `peak_rss_mib` | the broker's memory after a round, and at most since it began | where its process is known |
 //! | `disk_bytes_per_byte` | bytes that its process read from a disk for each byte it sent | the same, and its user or root |
 //! | `mb_per_s`, `records_per_s`, `requests_per_s` | what was moved | always |
-//! | `behind_ms`, `missing_records` | the latest send after its time; records that never came | `end-to-end` |
+//! | `behind_ms` | the most that a send was late by the drive's own fault: no answer kept it | `end-to-end`, `connections` |
+//! | `missing_records` | records that were due and never came, or were not answered before the round was over | the same |
 //! | `cpu_us_per_connect`, `client_cpu_us_per_connect`, `connects_per_s`, `idle_kib_per_connection` | of the idle ones, once: what making each cost the broker and the client, how fast that went, what each takes of the broker's memory | `connections` |
 //!
 //! `latency_us` is from request to answer in `produce`, `fetch-hot` and `fetch-cold`, where the next request waits for the
@@ -36,11 +38,13 @@ mod meter;
 mod notes;
 mod plan;
 pub mod process;
+mod rounds;
 mod run;
 mod schedule;
 mod tally;
 mod target;
 mod topic;
+pub mod words;
 
 pub use congestion::without_pacing;
 pub use plan::{Case, Plan};

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::spread::Spread;
 
+use super::latency::TOLD;
 use super::plan::Case;
 
 /// A log of which less than this share came from the disk was not cold.
@@ -15,9 +16,13 @@ const HOT: f64 = 0.01;
 #[derive(Debug)]
 pub(super) struct About<'a> {
     pub(super) case: Case,
+    /// How many rounds there are and why, where these are fewer than were asked for.
+    pub(super) short: Option<&'a str>,
     /// Why the broker's CPU is unknown.
     pub(super) cpu_unknown: Option<&'a str>,
     pub(super) figures: &'a BTreeMap<String, Spread>,
+    /// Latencies in the round that has the fewest.
+    pub(super) fewest_latencies: u64,
     /// Figures that were measured once, before the rounds.
     pub(super) once: Vec<&'a str>,
     /// Figures without a ratio, because the first broker's was zero.
@@ -26,8 +31,9 @@ pub(super) struct About<'a> {
 
 /// The notes, the gravest first.
 pub(super) fn notes(about: &About<'_>) -> Vec<String> {
+    let short = about.short.map(str::to_owned);
     let unknown = about.cpu_unknown.map(|why| format!("CPU unknown: {why}"));
-    let all = [unknown, residency(about), missing(about.figures), once(about), over_zero(about)];
+    let all = [short, unknown, residency(about), missing(about), few(about), once(about), over_zero(about)];
     all.into_iter().flatten().collect()
 }
 
@@ -50,9 +56,28 @@ fn residency(about: &About<'_>) -> Option<String> {
     }
 }
 
-fn missing(figures: &BTreeMap<String, Spread>) -> Option<String> {
-    let some = figures.get("missing_records").is_some_and(|missing| missing.max > 0.0);
-    some.then(|| "some records never came: their latency counts to the end of the round".to_owned())
+fn missing(about: &About<'_>) -> Option<String> {
+    let most = about.figures.get("missing_records")?.max;
+    let what = match about.case {
+        Case::Connections => "due and not answered before the round was over",
+        _ => "that never came",
+    };
+    let said = format!("up to {most} records a round {what}: their latency counts to the end of the round");
+    (most > 0.0).then_some(said)
+}
+
+/// Percentiles that so few latencies do not have: the largest stands in their place.
+fn few(about: &About<'_>) -> Option<String> {
+    let count = about.fewest_latencies;
+    let beyond = |at: &&(&str, f64)| at.1 < 100.0 && (count as f64) < (100.0 / (100.0 - at.1)).round();
+    let names: Vec<&str> = TOLD.iter().filter(beyond).map(|(name, _)| *name).collect();
+    let some = count > 0 && !names.is_empty();
+    some.then(|| {
+        format!(
+            "{count} latencies in a round are too few for {}: the largest stands there",
+            names.join(" and ")
+        )
+    })
 }
 
 fn once(about: &About<'_>) -> Option<String> {
@@ -72,8 +97,31 @@ mod tests {
     fn of(case: Case, figures: &[(&str, [f64; 3])]) -> Vec<String> {
         let spread = |[min, median, max]: [f64; 3]| Spread { min, median, max };
         let figures = figures.iter().map(|(name, of)| ((*name).to_owned(), spread(*of))).collect();
-        let (once, over_zero) = (Vec::new(), Vec::new());
-        notes(&About { case, cpu_unknown: None, figures: &figures, once, over_zero })
+        notes(&about(case, &figures))
+    }
+
+    /// Nothing to say but of the figures.
+    fn about(case: Case, figures: &BTreeMap<String, Spread>) -> About<'_> {
+        About {
+            case,
+            short: None,
+            cpu_unknown: None,
+            figures,
+            fewest_latencies: 1_000_000,
+            once: Vec::new(),
+            over_zero: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn percentiles_beyond_what_was_counted_are_said_to_be_the_largest() {
+        let figures = BTreeMap::new();
+        let of = |fewest_latencies| notes(&About { fewest_latencies, ..about(Case::FetchHot, &figures) });
+        assert_eq!([of(1000), of(0)], [vec![], Vec::<String>::new()]);
+        let said = of(999);
+        assert!(said[0].starts_with("999 latencies") && said[0].contains("for p99.9:"), "{said:?}");
+        assert!(of(64)[0].contains("for p99 and p99.9:"));
+        assert!(of(1)[0].contains("for p50 and p99 and p99.9:"));
     }
 
     #[test]
@@ -99,15 +147,24 @@ mod tests {
         let figures = BTreeMap::new();
         let (once, over_zero) = (vec!["connects_per_s"], vec!["cpu_cores".to_owned()]);
         let about = About {
-            case: Case::Connections,
+            short: Some("2 of 5 rounds"),
             cpu_unknown: Some("remote"),
-            figures: &figures,
             once,
             over_zero,
+            ..about(Case::Connections, &figures)
         };
         let said = notes(&about);
-        assert_eq!(said[0], "CPU unknown: remote");
-        assert!(said[1].contains("once") && said[1].ends_with(": connects_per_s"), "{said:?}");
-        assert!(said[2].contains("no ratio") && said[2].ends_with(": cpu_cores"), "{said:?}");
+        assert_eq!(said[..2], ["2 of 5 rounds", "CPU unknown: remote"]);
+        assert!(said[2].contains("once") && said[2].ends_with(": connects_per_s"), "{said:?}");
+        assert!(said[3].contains("no ratio") && said[3].ends_with(": cpu_cores"), "{said:?}");
+    }
+
+    #[test]
+    fn records_that_a_broker_failed_are_counted_in_its_worst_round() {
+        let missing = |worst| [("missing_records", [0.0, 0.0, worst])];
+        let said = of(Case::Connections, &missing(12.0));
+        assert!(said[0].starts_with("up to 12 records a round due and not answered"), "{said:?}");
+        assert!(of(Case::EndToEnd, &missing(1.0))[0].contains("never came"));
+        assert_eq!(of(Case::EndToEnd, &missing(0.0)), [""; 0]);
     }
 }

@@ -1,10 +1,8 @@
-//! A run: case after case, and in each case round after round over all brokers.
+//! A run: case after case over all brokers.
 //!
 //! ```text
-//!   case:  prepare a, b, c | warm-up a b c | round 1: a b c | round 2: b c a | round 3: c a b | remove topics | cells
+//!   case:  prepare a, b, c | rounds | remove topics | cells
 //! ```
-//!
-//! Each round begins with another broker, so that none always comes after the same one.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -18,11 +16,10 @@ use crate::watch::Watch;
 use super::broker::Broker;
 use super::client::{Dial, Error, Stop};
 use super::congestion;
-use super::load::race::{self, Lap};
-use super::load::{Load, cold, prepare};
-use super::meter::{Figures, Meter};
+use super::load::{cold, prepare};
 use super::plan::{Case, Plan};
 use super::process;
+use super::rounds::{Ended, Entrant, Rounds, short};
 use super::tally::Tally;
 use super::topic::leftovers;
 
@@ -56,13 +53,6 @@ struct Run<'r> {
     audience: &'r mut dyn Audience,
 }
 
-/// A broker in a case.
-struct Entrant {
-    broker: Broker,
-    load: Box<dyn Load>,
-    tally: Tally,
-}
-
 impl Run<'_> {
     /// What is unknown, and what is there that should not be.
     fn say_what_is_found(&mut self) {
@@ -82,33 +72,46 @@ impl Run<'_> {
             self.audience.skip(steps as u64);
             return Ok(());
         }
-        let machine = self.machine();
+        let began = self.machine();
         let mut entrants = Vec::new();
-        let ended = self.enter(case, &mut entrants).and_then(|()| self.rounds(case, &mut entrants));
+        let ended = self.enter(case, &mut entrants).and_then(|()| {
+            let rounds = Rounds { case, plan: self.plan, stop: self.stop };
+            rounds.run(&mut entrants, self.audience)
+        });
+        let counted = entrants.first().map_or(0, |first| first.tally.rounds());
+        let short = short(&ended, counted, self.plan.rounds);
+        if let (0, Ok(Ended::Short(why))) = (counted, &ended) {
+            self.audience.note(&format!("{} is skipped: {why}", case.name()));
+        }
+        // A broker without topics holds no log whose place could be seen before.
+        let machine = Machine { file_system: self.file_system(), ..began };
         for entrant in &mut entrants {
             if let Err(error) = entrant.load.topic().remove() {
                 self.audience.note(&format!("{}: {error}", entrant.broker.name));
             }
         }
         let (first, plan) = (entrants.first(), self.plan);
-        let measured = entrants.iter().enumerate().filter(|(_, entrant)| !entrant.tally.is_empty());
+        let measured = entrants.iter().enumerate().filter(|(_, entrant)| entrant.tally.rounds() > 0);
         let cells = measured.map(|(at, entrant)| {
             let first = first.filter(|_| at > 0).map(|first| &first.tally);
-            entrant.tally.cell((case, plan), &entrant.broker, first, &machine)
+            entrant.tally.cell((case, plan), (&entrant.broker, first), short.as_deref(), &machine)
         });
         self.audience.take(&cells.collect::<Vec<_>>());
-        ended
+        ended.map(|_| ())
     }
 
-    /// This machine; the file system is that of the first broker's log, where that can be seen.
+    /// This machine, and the network as the drive has it.
     fn machine(&self) -> Machine {
-        let first = self.brokers.first();
-        let folder = first.and_then(|broker| process::log_folder(broker.pid()?));
-        let here = machine::here(folder.as_deref().unwrap_or(Path::new("/proc/self")));
-        let file_system = if folder.is_some() { here.file_system.clone() } else { "unknown".to_owned() };
+        let here = machine::here(Path::new("/proc/self"));
         let default = here.congestion_control_default.clone();
-        let ours = first.map_or(default.as_str(), |broker| &broker.congestion_control);
-        Machine { file_system, ..here }.with_network(ours, &default, &BTreeMap::new())
+        let ours = self.brokers.first().map_or(default.as_str(), |broker| &broker.congestion_control);
+        here.with_network(ours, &default, &BTreeMap::new())
+    }
+
+    /// Where the first broker's log lies, if that can be seen.
+    fn file_system(&self) -> String {
+        let folder = self.brokers.first().and_then(|broker| process::log_folder(broker.pid()?));
+        folder.map_or_else(|| "unknown".to_owned(), |folder| machine::here(&folder).file_system)
     }
 
     /// Whether a case cannot be measured the same for all brokers; says so.
@@ -120,12 +123,8 @@ impl Run<'_> {
         let refused =
             self.brokers.iter().find_map(|broker| Some((broker.name.clone(), chill(broker).err()?)));
         let Some((name, why)) = refused else { return false };
-        self.say_skipped(case, &name, &why);
+        self.audience.note(&format!("{} is skipped: {name}: {why}", case.name()));
         true
-    }
-
-    fn say_skipped(&mut self, case: Case, broker: &str, why: &str) {
-        self.audience.note(&format!("{} is skipped: {broker}: {why}", case.name()));
     }
 
     fn enter(&mut self, case: Case, entrants: &mut Vec<Entrant>) -> Result<()> {
@@ -144,44 +143,6 @@ impl Run<'_> {
             entrants.push(Entrant { broker, load, tally });
         }
         Ok(())
-    }
-
-    fn rounds(&mut self, case: Case, entrants: &mut [Entrant]) -> Result<()> {
-        for round in 0..self.plan.warm_up + self.plan.rounds {
-            let counts = round.checked_sub(self.plan.warm_up);
-            for turn in 0..entrants.len() {
-                let at = (round + turn) % entrants.len();
-                let Some(entrant) = entrants.get_mut(at) else { continue };
-                let which = match counts {
-                    Some(number) => format!("round {}/{}", number + 1, self.plan.rounds),
-                    None => "warm-up".to_owned(),
-                };
-                self.audience.step(&format!("{} {}: {which}", case.name(), entrant.broker.name));
-                if let Err(why) = entrant.load.before() {
-                    self.say_skipped(case, &entrant.broker.name, &why);
-                    return Ok(());
-                }
-                let measured = entrant.measure(self.stop);
-                let what = || format!("{} of broker {}", case.name(), entrant.broker.name);
-                let (lap, figures) = measured.with_context(what)?;
-                if counts.is_some() {
-                    entrant.tally.add(&lap, figures);
-                }
-            }
-        }
-        Ok(())
-    }
-}
-
-impl Entrant {
-    /// One round.
-    fn measure(&mut self, stop: &Stop) -> Result<(Lap, Figures)> {
-        let limits = self.load.limits();
-        let meter = Meter::start(&self.broker)?;
-        let lap = race::run(limits, stop, self.load.runners())?;
-        let mut figures = meter.stop(&lap)?;
-        figures.extend(self.load.figures());
-        Ok((lap, figures))
     }
 }
 

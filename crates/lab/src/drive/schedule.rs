@@ -54,6 +54,12 @@ impl Schedule {
     }
 }
 
+/// How late a record was sent by the sender's own fault: since it was due, or since the sender was `free` of the record
+/// before. The rest of its lateness is the broker's.
+pub(super) fn own_delay(due: Duration, free: Duration, sent: Duration) -> Duration {
+    sent.saturating_sub(due.max(free))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -90,5 +96,13 @@ mod tests {
         let due = schedule.due_by(0, Duration::from_secs(1));
         assert_eq!(due, 101);
         assert_eq!(schedule.due(0, 50), Duration::from_millis(500));
+    }
+
+    #[test]
+    fn a_sender_is_late_by_itself_only_where_no_answer_kept_it() {
+        let [due, free, sent] = [10, 40, 43].map(Duration::from_millis);
+        assert_eq!(own_delay(due, free, sent), Duration::from_millis(3));
+        assert_eq!(own_delay(due, Duration::ZERO, sent), Duration::from_millis(33));
+        assert_eq!(own_delay(sent, free, due), Duration::ZERO);
     }
 }

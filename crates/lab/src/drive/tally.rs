@@ -28,6 +28,7 @@ pub(super) struct Tally {
 struct Round {
     figures: Figures,
     latency_us: BTreeMap<&'static str, f64>,
+    latencies: u64,
 }
 
 impl Tally {
@@ -40,30 +41,33 @@ impl Tally {
     pub(super) fn add(&mut self, lap: &Lap, figures: Figures) {
         let told = TOLD.iter().filter(|_| !lap.latencies.is_empty());
         let latency_us = told.map(|(name, at)| (*name, lap.latencies.percentile_us(*at))).collect();
-        self.rounds.push(Round { figures, latency_us });
+        self.rounds.push(Round { figures, latency_us, latencies: lap.latencies.count() });
         self.all.add(&lap.latencies);
         self.timeline.extend(lap.timeline.iter().map(|(at, rate)| (self.elapsed + at, *rate)));
         self.elapsed += lap.seconds;
     }
 
-    /// Whether no round was measured.
-    pub(super) fn is_empty(&self) -> bool {
-        self.rounds.is_empty()
+    /// How many rounds were measured.
+    pub(super) fn rounds(&self) -> usize {
+        self.rounds.len()
     }
 
-    /// What the rounds come to; `first` is the broker to compare with.
+    /// What the rounds come to; `first` is the broker to compare with, `short` why there are fewer of them than were
+    /// asked for.
     pub(super) fn cell(
         &self,
         (case, plan): (Case, &Plan),
-        broker: &Broker,
-        first: Option<&Self>,
+        (broker, first): (&Broker, Option<&Self>),
+        short: Option<&str>,
         machine: &Machine,
     ) -> DriveCell {
         let figures = spreads(self.rounds.iter().map(|round| &round.figures).chain([&self.once]));
         let about = About {
             case,
+            short,
             cpu_unknown: broker.process.as_ref().err().map(String::as_str),
             figures: &figures,
+            fewest_latencies: self.rounds.iter().map(|round| round.latencies).min().unwrap_or_default(),
             once: self.once.keys().copied().collect(),
             over_zero: first.map(|first| self.over_zero(first)).unwrap_or_default(),
         };

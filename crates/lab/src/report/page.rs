@@ -13,8 +13,6 @@ use super::theme;
 
 /// Everything about looks but the colours.
 const STYLE: &str = include_str!("style.css");
-/// What the page is called.
-const TITLE: &str = "How data moves on this machine";
 
 /// The whole document.
 pub(super) fn page(records: &Records) -> anyhow::Result<String> {
@@ -40,11 +38,11 @@ pub(super) fn page(records: &Records) -> anyhow::Result<String> {
                 meta name="color-scheme" content="light dark";
                 // An icon of its own, or a browser asks for one.
                 link rel="icon" href="data:,";
-                title { (TITLE) }
+                title { (title(records)) }
                 style { (PreEscaped(style)) }
             }
             body {
-                header { h1 { (TITLE) } p { (subtitle(records)) } (contents(records)) }
+                header { h1 { (title(records)) } p { (subtitle(records)) } (contents(records)) }
                 main { (says(records)) (sections) }
                 footer { (raw(records)) }
             }
@@ -53,11 +51,18 @@ pub(super) fn page(records: &Records) -> anyhow::Result<String> {
     Ok(document.into_string())
 }
 
+/// What the page is called.
+fn title(records: &Records) -> &'static str {
+    let moved = !(records.routes.is_empty() && records.proof.is_empty() && records.claims.is_empty());
+    let only_driven = !moved && !records.drive.is_empty();
+    if only_driven { "Kafka brokers under load" } else { "How data moves on this machine" }
+}
+
 fn subtitle(records: &Records) -> String {
     let first = records.machines().min_by(|one, other| one.began.cmp(&other.began));
     let measured = first.map_or_else(String::new, |machine| {
         format!(
-            " on {} ({} CPUs), Linux {}, {}, {}, load {}, beginning at {}",
+            " on {} ({} CPUs), Linux {}, congestion control {}, file system {}, load {}, beginning at {}",
             machine.cpu,
             machine.cpus,
             machine.kernel,
@@ -159,6 +164,14 @@ mod tests {
         assert_eq!(sections(&only), [false, false, false, true, false]);
         let only = Records { drive: vec![testing::drive("one", "produce", 1.0)], ..Records::default() };
         assert_eq!(sections(&only), [false, false, false, false, true]);
+    }
+
+    #[test]
+    fn a_page_is_called_what_it_is_about() {
+        let all = testing::records();
+        let driven = Records { drive: all.drive.clone(), ..Records::default() };
+        assert_eq!(title(&driven), "Kafka brokers under load");
+        assert_eq!([title(&all), title(&Records::default())], ["How data moves on this machine"; 2]);
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! One blocking connection: frames out, answers in.
 //!
 //! An answer is decoded in place: the buffer is lent to the decoder and comes back, so that a fetch of a megabyte takes
-//! no memory and no copy beyond the one out of the socket. Waits end when the flag is set, or after long silence.
+//! no memory and no copy beyond the one out of the socket. Waits end when the flag is set, after long silence, or when the
+//! caller's time is over.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -32,6 +33,7 @@ pub struct Connection {
     correlation_id: i32,
     buffer: BytesMut,
     patience: Duration,
+    deadline: Option<Instant>,
     stop: Stop,
 }
 
@@ -54,6 +56,7 @@ impl Connection {
             correlation_id: 0,
             buffer: BytesMut::new(),
             patience: dial.patience,
+            deadline: None,
             stop: dial.stop.clone(),
         })
     }
@@ -72,6 +75,11 @@ impl Connection {
     pub fn congestion_control(&self) -> Option<String> {
         let name = SockRef::from(&self.stream).tcp_congestion().ok()?;
         Some(String::from_utf8_lossy(&name).trim_end_matches('\0').to_owned())
+    }
+
+    /// Waits end then at the latest, with [`Error::Overdue`]: nothing more can be asked here after that.
+    pub fn give_up_at(&mut self, deadline: Instant) {
+        self.deadline = Some(deadline);
     }
 
     /// Asks with the newest version; a broker that does not know it says in version 0 what it knows (KIP-511).
@@ -218,6 +226,9 @@ impl Connection {
         }
         if self.stop.is_set() {
             return Err(Error::Stopped);
+        }
+        if self.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+            return Err(Error::Overdue { address: self.address });
         }
         if since.get_or_insert_with(Instant::now).elapsed() >= self.patience {
             return Err(Error::Silent { address: self.address, seconds: self.patience.as_secs() });

@@ -33,6 +33,12 @@ pub enum Error {
         /// How long.
         seconds: u64,
     },
+    /// The time that whoever asked had for the answer is over; the connection is in the middle of it.
+    #[error("{address} has not answered before the round was over")]
+    Overdue {
+        /// The other side.
+        address: SocketAddr,
+    },
     /// The other side does not speak as a Kafka broker does.
     #[error("{address} does not answer as a Kafka broker does: {what}")]
     Protocol {

@@ -8,11 +8,11 @@ use crate::drive::plan::Plan;
 use crate::drive::process::{self, Found};
 use crate::drive::topic::Topic;
 
-use super::Load;
 use super::fill::fill;
 use super::hot::readers;
 use super::race::{Limits, Runner, runner};
 use super::reader::Reader;
+use super::{Load, Ready};
 
 /// No disk takes longer.
 const LENGTH_MAX: Duration = Duration::from_hours(1);
@@ -37,7 +37,7 @@ impl FetchCold {
 /// Whether a broker's log can be taken out of the page cache, or why not.
 pub(in crate::drive) fn can_chill(process: &Found, drop_caches: bool) -> std::result::Result<(), String> {
     match process {
-        _ if drop_caches => process::drop_everything(),
+        _ if drop_caches => process::may_drop_everything(),
         Ok(pid) => process::sees_files(*pid),
         Err(why) => Err(format!("its files cannot be dropped from the page cache: {why}")),
     }
@@ -55,8 +55,8 @@ fn chill(process: &Found, drop_caches: bool) -> std::result::Result<(), String> 
 }
 
 impl Load for FetchCold {
-    fn before(&mut self) -> std::result::Result<(), String> {
-        chill(&self.process, self.drop_caches)
+    fn before(&mut self) -> Result<Ready> {
+        Ok(chill(&self.process, self.drop_caches).err().map_or(Ready::Yes, Ready::No))
     }
 
     fn limits(&self) -> Limits {

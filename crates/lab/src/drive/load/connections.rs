@@ -3,16 +3,16 @@
 use std::time::Duration;
 
 use crate::drive::broker::Broker;
-use crate::drive::client::{Connection, ProduceFrame, Result, batch};
-use crate::drive::latency::Latencies;
+use crate::drive::client::{Dial, Result};
 use crate::drive::meter::Figures;
 use crate::drive::plan::Plan;
 use crate::drive::schedule::Schedule;
 use crate::drive::topic::Topic;
 
-use super::Load;
+use super::busy::{Busy, Task};
 use super::idle::Idle;
-use super::race::{Limits, Race, Runner, runner};
+use super::race::{Limits, Runner, runner};
+use super::{Figure, Load, Ready};
 
 /// The first record is due so long after the round began, when all threads run.
 const LEAD_IN: Duration = Duration::from_millis(100);
@@ -25,33 +25,21 @@ pub(super) struct Connections {
     topic: Topic,
     schedule: Schedule,
     length: Duration,
+    dial: Dial,
     busy: Vec<Busy>,
     idle: Idle,
-}
-
-#[derive(Debug)]
-struct Busy {
-    connection: Connection,
-    frame: ProduceFrame,
-    bytes: u64,
 }
 
 impl Connections {
     pub(super) fn prepare(topic: Topic, plan: &Plan, broker: &Broker) -> Result<Self> {
         super::descriptors::allow(plan.busy + plan.idle)?;
         let idle = Idle::open(plan.idle, broker)?;
-        let batch = batch(1, plan.record_bytes, plan.codec)?;
-        let busy = |lane| {
-            let (partition, leader) = topic.partition(lane);
-            let connection = broker.dial.open(leader)?;
-            let versions = connection.versions();
-            let frame = ProduceFrame::new(versions, &topic.name, partition, batch.clone(), plan.acks)?;
-            Ok(Busy { connection, frame, bytes: batch.len() as u64 })
-        };
+        let busy = Busy::open(plan.busy, &topic, plan, broker)?;
         Ok(Self {
-            busy: (0..plan.busy).map(busy).collect::<Result<_>>()?,
+            busy,
             schedule: Schedule::new(plan.rate, plan.busy),
             length: plan.length,
+            dial: broker.dial.clone(),
             idle,
             topic,
         })
@@ -59,6 +47,11 @@ impl Connections {
 }
 
 impl Load for Connections {
+    fn before(&mut self) -> Result<Ready> {
+        self.busy.iter_mut().try_for_each(|busy| busy.mend(&self.dial))?;
+        Ok(Ready::Yes)
+    }
+
     fn limits(&self) -> Limits {
         Limits { lead_in: LEAD_IN, length: self.length + GRACE, bytes: u64::MAX }
     }
@@ -66,7 +59,11 @@ impl Load for Connections {
     fn runners(&mut self) -> Vec<Runner<'_>> {
         let (schedule, length) = (self.schedule, self.length);
         let busy = self.busy.iter_mut().enumerate();
-        busy.map(|(lane, busy)| runner(move |race| busy.run(race, schedule, lane, length))).collect()
+        busy.map(|(lane, busy)| runner(move |race| busy.run(race, Task { lane, schedule, length }))).collect()
+    }
+
+    fn figures(&mut self) -> Vec<Figure> {
+        Busy::figures(&self.busy)
     }
 
     fn once(&self) -> Figures {
@@ -75,27 +72,5 @@ impl Load for Connections {
 
     fn topic(&mut self) -> &mut Topic {
         &mut self.topic
-    }
-}
-
-impl Busy {
-    /// A record whenever one is due; latencies from then to the answer.
-    fn run(&mut self, race: &Race, schedule: Schedule, lane: usize, length: Duration) -> Result<Latencies> {
-        let start = race.start();
-        let mut latencies = Latencies::default();
-        for k in 0..schedule.count(lane, length) {
-            let due = schedule.due(lane, k);
-            race.sleep_until(start + due);
-            if race.is_over() {
-                break;
-            }
-            self.connection.produce(&mut self.frame, k as i32)?;
-            if self.frame.is_answered() {
-                self.connection.produced(&self.frame, k as i32)?;
-                latencies.record(start.elapsed().saturating_sub(due));
-            }
-            race.count(self.bytes, 1);
-        }
-        Ok(latencies)
     }
 }

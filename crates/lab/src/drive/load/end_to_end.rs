@@ -16,7 +16,7 @@ use crate::drive::broker::Broker;
 use crate::drive::client::{Acks, Connection, Error, Fetch, ProduceFrame, Result, now_ms, value};
 use crate::drive::latency::Latencies;
 use crate::drive::plan::Plan;
-use crate::drive::schedule::Schedule;
+use crate::drive::schedule::{Schedule, own_delay};
 use crate::drive::topic::Topic;
 
 use super::race::{Limits, Race, Runner, runner};
@@ -52,7 +52,7 @@ struct Sender {
     record_bytes: usize,
     codec: Codec,
     acks: Acks,
-    /// The most that a send came after its time.
+    /// The most that a send was late by this side's fault.
     behind: Duration,
 }
 
@@ -146,7 +146,7 @@ impl Sender {
     /// Sends each record when it is due, or as soon after as it can.
     fn run(&mut self, race: &Race, task: Task) -> Result<Latencies> {
         let start = race.start();
-        let (mut next, count) = (0, task.count());
+        let (mut next, count, mut free) = (0, task.count(), Duration::ZERO);
         let mut state = task.round << 32 | (task.lane as u64 + 1);
         self.behind = Duration::ZERO;
         while next < count && !race.is_over() {
@@ -157,15 +157,17 @@ impl Sender {
             }
             let now = start.elapsed();
             let upto = task.schedule.due_by(task.lane, now).clamp(next + 1, count).min(next + BATCH_MAX);
-            self.behind = self.behind.max(start.elapsed().saturating_sub(task.schedule.due(task.lane, next)));
             let batch = self.batch(&task, next..upto, &mut state)?;
             let versions = self.connection.versions();
             let mut frame = ProduceFrame::new(versions, &self.topic, self.partition, batch, self.acks)?;
             let id = next as i32;
+            let sent = start.elapsed();
+            self.behind = self.behind.max(own_delay(task.schedule.due(task.lane, next), free, sent));
             self.connection.produce(&mut frame, id)?;
             if frame.is_answered() {
                 self.connection.produced(&frame, id)?;
             }
+            free = start.elapsed();
             // A request as any other; its bytes and records count where they arrive.
             race.count(0, 0);
             next = upto;

@@ -1,5 +1,6 @@
 //! The loads, one file each. A load is prepared once for a broker, then runs round after round.
 
+mod busy;
 pub(super) mod cold;
 mod connections;
 mod descriptors;
@@ -22,11 +23,20 @@ use race::{Limits, Runner};
 /// A figure that only one kind of load has.
 pub(super) type Figure = (&'static str, f64);
 
+/// Whether a round can be measured.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Ready {
+    /// Go on.
+    Yes,
+    /// The case cannot be measured with this broker, for this reason.
+    No(String),
+}
+
 /// A load on one broker.
 pub(super) trait Load {
-    /// What a round needs and does not measure; `Err` says why the case cannot be measured with this broker.
-    fn before(&mut self) -> std::result::Result<(), String> {
-        Ok(())
+    /// What a round needs and does not measure.
+    fn before(&mut self) -> Result<Ready> {
+        Ok(Ready::Yes)
     }
 
     /// When a round ends.

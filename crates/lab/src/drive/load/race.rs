@@ -38,6 +38,7 @@ pub(super) fn runner<'a>(work: impl FnOnce(&Race) -> Result<Latencies> + Send + 
 #[derive(Debug)]
 pub(in crate::drive) struct Race {
     start: Instant,
+    end: Instant,
     limit: u64,
     bytes: AtomicU64,
     records: AtomicU64,
@@ -50,6 +51,11 @@ impl Race {
     /// When it starts: a little in the future at first, if there is a lead-in.
     pub(super) fn start(&self) -> Instant {
         self.start
+    }
+
+    /// When it is over at the latest.
+    pub(super) fn deadline(&self) -> Instant {
+        self.end
     }
 
     /// Whether to begin nothing more.
@@ -101,8 +107,10 @@ pub(in crate::drive) struct Lap {
 
 /// Runs a round to its end. The first error ends it for all.
 pub(in crate::drive) fn run(limits: Limits, stop: &Stop, runners: Vec<Runner<'_>>) -> Result<Lap> {
+    let start = Instant::now() + limits.lead_in;
     let race = Race {
-        start: Instant::now() + limits.lead_in,
+        start,
+        end: start + limits.length,
         limit: limits.bytes,
         bytes: AtomicU64::new(0),
         records: AtomicU64::new(0),

@@ -5,10 +5,13 @@
 //! and for root. Pages that a process has mapped stay.
 
 use std::fs::{self, File};
+use std::io;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{Advice, fadvise, fdatasync};
+use rustix::fs::{Access, Advice, access, fadvise, fdatasync};
 
+/// Where the kernel takes the order to drop its page cache (proc_sys_vm(5)).
+const DROP_CACHES: &str = "/proc/sys/vm/drop_caches";
 /// How the files of a log are called, by every broker there is.
 const LOG: &str = "log";
 
@@ -72,11 +75,19 @@ fn drop_one(descriptor: &Path) -> Option<u64> {
     Some(bytes)
 }
 
-/// Drops the whole machine's page cache (proc_sys_vm(5), drop_caches); needs root.
+/// Drops the whole machine's page cache; needs root. What is clean goes, so everything is written first.
 pub fn drop_everything() -> Result<(), String> {
     rustix::fs::sync();
-    fs::write("/proc/sys/vm/drop_caches", "1")
-        .map_err(|error| format!("--drop-caches needs root ({error} at /proc/sys/vm/drop_caches)"))
+    fs::write(DROP_CACHES, "1").map_err(|error| refused(&error))
+}
+
+/// Whether [`drop_everything`] may be called; `Err` says why not. Drops nothing.
+pub fn may_drop_everything() -> Result<(), String> {
+    access(DROP_CACHES, Access::WRITE_OK).map_err(|error| refused(&error.into()))
+}
+
+fn refused(error: &io::Error) -> String {
+    format!("--drop-caches needs root ({error} at {DROP_CACHES})")
 }
 
 #[cfg(test)]
@@ -84,7 +95,32 @@ mod tests {
     use std::io::Write;
     use std::os::fd::AsRawFd;
 
+    use pagewire_zcopy::cached_pages;
+
     use super::*;
+
+    /// Whether what is in the page cache stays there when it is asked about.
+    fn stays() -> bool {
+        const BYTES: usize = 8 << 10;
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(&[1; BYTES]).unwrap();
+        file.sync_all().unwrap();
+        if let Err(why) = may_drop_everything() {
+            assert!(why.contains("needs root"), "{why}");
+            return true;
+        }
+        let unseen = |error| {
+            eprintln!("whether pages were dropped cannot be seen: {error}");
+            true
+        };
+        cached_pages(&file, 0, BYTES as u64).map_or_else(unseen, |pages| pages > 0)
+    }
+
+    #[test]
+    fn whether_everything_may_be_dropped_is_found_out_without_dropping_it() {
+        // Something else may drop it, but not at just this moment time and again.
+        assert!((0..5).any(|_| stays()), "asking has dropped the page cache");
+    }
 
     #[test]
     fn the_log_files_a_process_holds_are_dropped_and_nothing_else() {

@@ -154,10 +154,10 @@ fn nines(percentile: f64) -> Option<f64> {
     (0.0..100.0).contains(&percentile).then(|| -((100.0 - percentile) / 100.0).log10())
 }
 
-/// The next of 1, 2, 5 times a power of ten.
+/// The next of 1, 2, 2.5, 5 times a power of ten.
 fn round_step(least: f64) -> f64 {
     let power = 10f64.powf(least.log10().floor());
-    [1.0, 2.0, 5.0]
+    [1.0, 2.0, 2.5, 5.0]
         .map(|step| step * power)
         .into_iter()
         .find(|step| *step >= least * 0.999)
@@ -229,5 +229,13 @@ mod tests {
     fn a_linear_axis_begins_at_zero() {
         let axis = Axis::from_zero("MB/s", [1900.0, 5100.0].into_iter());
         assert_eq!(labels(&axis), ["0", "2000", "4000"]);
+    }
+
+    #[test]
+    fn a_linear_axis_has_labels_wherever_its_end_is() {
+        for tenths in 10..=100 {
+            let axis = Axis::from_zero("MB/s", [f64::from(tenths) / 10.0].into_iter());
+            assert!((3..=6).contains(&axis.ticks.len()), "{tenths}: {:?}", labels(&axis));
+        }
     }
 }

@@ -16,7 +16,7 @@ const WIDE_HEIGHT_PX: u32 = 460;
 const APART_PX: i32 = 2;
 const APART_MAX_PX: i32 = 9;
 /// Where a line has no bars: a marker so many px apart.
-const MARKER_EVERY_PX: i32 = 90;
+pub(super) const MARKER_EVERY_PX: i32 = 90;
 
 /// A point of a line.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -47,10 +47,20 @@ pub(in crate::report) fn lines(
     y: &Axis,
     lines: &[Line],
 ) -> anyhow::Result<Markup> {
+    twice(words, x, y, |canvas| {
+        lines.iter().enumerate().try_for_each(|(at, line)| draw(canvas, line, shift(at, lines.len())))
+    })
+}
+
+/// Draws the marks of a plot twice, for a desk and for a phone.
+pub(super) fn twice(
+    words: &Words,
+    x: impl Fn(usize) -> Axis,
+    y: &Axis,
+    marks: impl Fn(&Canvas<'_, '_>) -> anyhow::Result<()>,
+) -> anyhow::Result<Markup> {
     let drawing = |size: (u32, u32), labels: usize, suffix: &str| -> anyhow::Result<Markup> {
-        let drawn = canvas::draw(size, LEFT_PX, (&x(labels), y), |canvas| {
-            lines.iter().enumerate().try_for_each(|(at, line)| draw(canvas, line, shift(at, lines.len())))
-        })?;
+        let drawn = canvas::draw(size, LEFT_PX, (&x(labels), y), &marks)?;
         Ok(wrap(&drawn, size, &format!("{}-{suffix}", words.id), words))
     };
     let wide = drawing((WIDE_PX, WIDE_HEIGHT_PX), 12, "wide")?;

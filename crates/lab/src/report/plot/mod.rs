@@ -9,11 +9,13 @@ mod coord;
 mod dots;
 mod lines;
 pub(super) mod marker;
+mod steps;
 mod svg;
 
 pub(super) use axis::Axis;
 pub(super) use dots::{DotRow, Mark, Panel, dots};
 pub(super) use lines::{Line, Point, lines};
+pub(super) use steps::{Step, Steps, steps};
 pub(super) use svg::{Words, key};
 
 /// Width on a phone, and of one of several plots side by side, in px.

@@ -1,14 +1,17 @@
 //! Brokers under the same load: what it cost and what that bought, how late they answered, how steady they were.
 
+mod timeline;
+
 use maud::{Markup, html};
 
 use super::Page;
-use super::table::{breaking, cell_or_none, folded, scrolling};
+use super::table::{cell_or_none, folded, scrolling};
+use crate::drive::words;
 use crate::record::DriveCell;
 use crate::report::group::{Group, groups, percentile};
 use crate::report::number::{figure, moment, row, times};
 use crate::report::plot::{Axis, DotRow, Line, Mark, Panel, Point, Words, dots, key, lines};
-use crate::report::rate::{BYTES, CLIENT, cost_beside, stand_ins};
+use crate::report::rate::stand_ins;
 use crate::report::thin::{POINTS_MAX, thin};
 use crate::spread::Spread;
 
@@ -32,7 +35,7 @@ pub(in crate::report) fn section(cells: &[DriveCell], page: &Page) -> anyhow::Re
             h2 { "Brokers under load" }
             p { "Each broker in turn, round by round, under the same load. Marks are medians of the rounds, bars reach from \
                 the least to the largest; \u{d7} is the ratio to the first broker, \
-                the median of the rounds." }
+                the median of the rounds. CPU and memory are the broker's where they are not said to be the client's." }
             @for part in &parts { (part) }
         }
     })
@@ -48,7 +51,7 @@ fn part(group: &Group<'_>, at: usize, page: &Page) -> anyhow::Result<Markup> {
         .collect::<anyhow::Result<Vec<_>>>()?;
     let key = key(group.cells.iter().map(|cell| (page.brokers.of(&cell.broker), &*cell.broker)))?;
     let latency = latency(group, at, page)?;
-    let timeline = timeline(group, at, page)?;
+    let timeline = timeline::over_time(group, at, page, &key)?;
     Ok(html! {
         article {
             h3 { (group.case) }
@@ -60,9 +63,9 @@ fn part(group: &Group<'_>, at: usize, page: &Page) -> anyhow::Result<Markup> {
                 p.note { strong { (cell.broker) } ": " (note) }
             } }
             @if !stand_ins(&group.cells).is_empty() {
-                p.note { "A broker's CPU is unknown: rates stand beside the client's, whose figures begin with " (CLIENT) "." }
+                p.note { "A broker's CPU is unknown: rates stand beside the client's." }
             }
-            @let unpriced = group.unpriced();
+            @let unpriced: Vec<&str> = group.unpriced().into_iter().map(words::name).collect();
             @if !unpriced.is_empty() {
                 p.note { "Left out, because no CPU is known that could stand beside it: " (row(&unpriced)) "." }
             }
@@ -71,20 +74,15 @@ fn part(group: &Group<'_>, at: usize, page: &Page) -> anyhow::Result<Markup> {
                 (scrolling(&format!("Figures: {}", group.case), &table(group, &group.figures(), |cell, name| cell.figures.get(name))))
             }
             @if let Some(latency) = &latency {
-                h4 { "Latency" }
+                h4 { "Latency, \u{b5}s" }
                 figure { (latency) figcaption { (key) } }
                 (scrolling(
                     &format!("Latency: {}", group.case),
                     &table(group, &group.latencies(), |cell, name| cell.latency_us.get(name)),
                 ))
-                (folded("The distribution, as drawn", &points(group, ["percentile", "\u{b5}s"], |cell| &cell.distribution)))
+                (folded("The distribution, as drawn", &distribution(group)))
             }
-            @if let Some(timeline) = &timeline {
-                h4 { "Over time" }
-                @if let Some(price) = price(group) { p.note { (price) } }
-                figure { (timeline) figcaption { (key) } }
-                (folded("The timeline, as drawn", &points(group, ["s", "MB/s"], |cell| &cell.timeline)))
-            }
+            (timeline)
         }
     })
 }
@@ -104,10 +102,10 @@ fn figures(group: &Group<'_>, name: &str, id: &str, page: &Page) -> anyhow::Resu
     let largest = group.cells.iter().filter_map(|cell| Some(cell.figures.get(name)?.max));
     let words = Words {
         id: id.to_owned(),
-        title: format!("{}: {name}", group.case),
+        title: format!("{}: {}", group.case, words::name(name)),
         description: "A row per broker. The table below has the same figures.".to_owned(),
     };
-    dots(&words, &Panel { axis: Axis::from_zero(name, largest), rows })
+    dots(&words, &Panel { axis: Axis::from_zero(words::name(name), largest), rows })
 }
 
 /// The distribution as a line, the spread of the named percentiles as bars.
@@ -143,43 +141,6 @@ fn latency(group: &Group<'_>, at: usize, page: &Page) -> anyhow::Result<Option<M
         .map(Some)
 }
 
-/// What the throughput over time cost, broker by broker.
-fn price(group: &Group<'_>) -> Option<String> {
-    let cost = cost_beside(&group.cells, BYTES)?;
-    let each = group
-        .cells
-        .iter()
-        .filter_map(|cell| Some(format!("{} with {}", figure(cell.figures.get(&cost)?.median), cell.broker)));
-    Some(format!("At {cost} {}.", row(&each.collect::<Vec<_>>())))
-}
-
-/// Throughput over time; not without what it cost.
-fn timeline(group: &Group<'_>, at: usize, page: &Page) -> anyhow::Result<Option<Markup>> {
-    if price(group).is_none() || group.cells.iter().all(|cell| cell.timeline.is_empty()) {
-        return Ok(None);
-    }
-    let drawn: Vec<Line> = group
-        .cells
-        .iter()
-        .map(|cell| Line {
-            look: page.brokers.of(&cell.broker),
-            points: plain(&cell.timeline),
-            bars: Vec::new(),
-        })
-        .collect();
-    let all = || group.cells.iter().flat_map(|cell| &cell.timeline);
-    let words = Words {
-        id: format!("drive-{at}-timeline"),
-        title: format!("Throughput over time: {}", group.case),
-        description:
-            "MB a second, all rounds one after another; of a long run evenly spaced points. The figures can be unfolded \
-                      below."
-                .to_owned(),
-    };
-    let x = |_| Axis::from_zero("seconds", all().map(|point| point.0));
-    lines(&words, x, &Axis::from_zero("MB/s", all().map(|point| point.1)), &drawn).map(Some)
-}
-
 fn plain(points: &[(f64, f64)]) -> Vec<Point> {
     thin(points, POINTS_MAX).into_iter().map(|(x, y)| Point { x, y, bar: None }).collect()
 }
@@ -202,10 +163,13 @@ fn table<'a>(
             } }
             tbody {
                 @for name in names { tr {
-                    th scope="row" { (breaking(name)) }
-                    @for cell in &group.cells { td.number {
-                        (cell_or_none(of(cell, name)))
-                        @if let Some(ratio) = group.to_first(cell, name) { span.ratio { (times(ratio.median)) } }
+                    th scope="row" { (words::name(name)) }
+                    @for (at, cell) in group.cells.iter().enumerate() { td.number {
+                        @let figure = of(cell, name);
+                        (cell_or_none(figure))
+                        @if let (Some(_), Some(ratio)) = (figure.filter(|_| at > 0), group.to_first(cell, name)) {
+                            span.ratio { (times(ratio.median)) }
+                        }
                     } }
                 } }
                 tr { th scope="row" { "rounds" } @for cell in &group.cells { td.number { (cell.rounds) } } }
@@ -214,18 +178,23 @@ fn table<'a>(
     }
 }
 
-fn points<'a>(
-    group: &Group<'a>,
-    heads: [&str; 2],
-    of: impl Fn(&'a DriveCell) -> &'a Vec<(f64, f64)>,
-) -> Markup {
+/// The points of the distributions that are drawn.
+fn distribution(group: &Group<'_>) -> Markup {
+    let points = |cell: &DriveCell| thin(&cell.distribution, POINTS_MAX);
+    by_broker(group, ["percentile", "\u{b5}s"], |cell| {
+        let row = |(percentile, us)| html! { td.number { (percentile) } td.number { (figure(us)) } };
+        points(cell).into_iter().map(row).collect()
+    })
+}
+
+/// Rows broker by broker; each is two cells.
+fn by_broker(group: &Group<'_>, heads: [&str; 2], rows: impl Fn(&DriveCell) -> Vec<Markup>) -> Markup {
     html! {
         table.fit.brokers {
             thead { tr { th scope="col" { "Broker" } @for head in heads { th.number scope="col" { (head) } } } }
-            tbody { @for cell in &group.cells { @for (x, y) in thin(of(cell), POINTS_MAX) { tr {
+            tbody { @for cell in &group.cells { @for row in rows(cell) { tr {
                 th scope="row" { (cell.broker) }
-                td.number { (x) }
-                td.number { (figure(y)) }
+                (row)
             } } } }
         }
     }
@@ -235,29 +204,35 @@ fn points<'a>(
 mod tests {
     use super::*;
     use crate::report::looks::Looks;
-    use crate::report::rate::tests::unknown;
     use crate::report::testing::drive;
 
-    fn drawn(cells: &[DriveCell]) -> String {
+    pub(super) fn drawn(cells: &[DriveCell]) -> String {
         let names = || cells.iter().map(|cell| &*cell.broker);
         let page = Page { routes: Looks::new(names(), None), brokers: Looks::new(names(), None) };
         section(cells, &page).unwrap().0
     }
 
     #[test]
-    fn throughput_over_time_says_what_it_cost() {
-        let page = drawn(&[drive("one", "produce", 0.5), drive("other", "produce", 1.5)]);
-        assert!(page.contains("At cpu_s_per_gb 0.500 with one and 1.50 with other."), "{page}");
-        assert!(!page.contains("CPU is unknown"));
+    fn only_the_others_have_a_ratio_to_the_first_broker() {
+        let ratios = |cells: &[DriveCell]| drawn(cells).matches("class=\"ratio\"").count();
+        let (one, other) = (drive("one", "produce", 0.5), drive("other", "produce", 0.5));
+        let rows = one.figures.len() + one.latency_us.len();
+        assert_eq!((ratios(std::slice::from_ref(&one)), ratios(&[one, other])), (0, rows));
     }
 
     #[test]
-    fn where_the_brokers_cpu_is_unknown_the_clients_stands_beside_it_or_there_is_no_plot() {
-        let mut cell = unknown("one");
-        let page = drawn(std::slice::from_ref(&cell));
-        assert!(page.contains("At client_cpu_s_per_gb 0.500 with one.") && page.contains("CPU is unknown"));
-        cell.figures.remove("client_cpu_s_per_gb");
-        let page = drawn(&[cell]);
-        assert!(!page.contains("Over time") && page.contains("Left out"), "{page}");
+    fn figures_are_named_in_words() {
+        let page = drawn(&[drive("one", "produce", 0.5)]);
+        assert!(page.contains(">CPU s/GB</th>") && page.contains(">p99</th>"), "{page}");
+        assert!(!page.contains("cpu_s_per_gb"), "{page}");
+    }
+
+    #[test]
+    fn a_figure_that_a_broker_lacks_has_no_ratio() {
+        let mut other = drive("other", "produce", 0.5);
+        let spread = other.figures.remove("cpu_s_per_gb").unwrap();
+        other.ratio_to_first.insert("cpu_s_per_gb".into(), spread);
+        let page = drawn(&[drive("one", "produce", 0.5), other]);
+        assert!(!page.contains("-<span"), "{page}");
     }
 }

@@ -1,44 +1,35 @@
 //! One case as a table: a row for each figure, a column for each broker, and its ratio to the first.
 
 use anyhow::Result;
+use pagewire_lab::drive::words;
 use pagewire_lab::record::DriveCell;
 use pagewire_lab::spread::Spread;
 
 use crate::output::units::figure;
 use crate::output::{Out, Table};
 
-/// A figure: its key, its name for people, what it is divided by.
-type Row = (&'static str, &'static str, f64);
+/// A figure: its key, and what it is divided by.
+type Row = (&'static str, f64);
 
 /// What moved many bytes is told by the byte. Cost stands before what it bought.
-const BY_BYTES: &[Row] =
-    &[("cpu_s_per_gb", "CPU s/GB", 1.0), ("mb_per_s", "MB/s", 1.0), ("records_per_s", "records/s", 1.0)];
+const BY_BYTES: &[Row] = &[("cpu_s_per_gb", 1.0), ("mb_per_s", 1.0), ("records_per_s", 1.0)];
 /// What moved little, often, is told by the record.
-const BY_RECORDS: &[Row] =
-    &[("cpu_us_per_record", "CPU us/record", 1.0), ("records_per_s", "records/s", 1.0)];
-const FROM_DISK: Row = ("disk_bytes_per_byte", "share from disk", 1.0);
-const OPENING: &[Row] = &[
-    ("cpu_us_per_connect", "CPU us/connect", 1.0),
-    ("connects_per_s", "connects/s", 1.0),
-    ("idle_kib_per_connection", "KiB/idle connection", 1.0),
-];
+const BY_RECORDS: &[Row] = &[("cpu_us_per_record", 1.0), ("records_per_s", 1.0)];
+const FROM_DISK: Row = ("disk_bytes_per_byte", 1.0);
+const OPENING: &[Row] =
+    &[("cpu_us_per_connect", 1.0), ("connects_per_s", 1.0), ("idle_kib_per_connection", 1.0)];
 /// The client's CPU, which stands below a broker's that is unknown: no rate without a cost.
 const CLIENTS: &[(&str, Row)] = &[
-    ("cpu_s_per_gb", ("client_cpu_s_per_gb", "client's CPU s/GB", 1.0)),
-    ("cpu_us_per_record", ("client_cpu_us_per_record", "client's CPU us/record", 1.0)),
-    ("cpu_us_per_connect", ("client_cpu_us_per_connect", "client's CPU us/connect", 1.0)),
+    ("cpu_s_per_gb", ("client_cpu_s_per_gb", 1.0)),
+    ("cpu_us_per_record", ("client_cpu_us_per_record", 1.0)),
+    ("cpu_us_per_connect", ("client_cpu_us_per_connect", 1.0)),
 ];
-const LATE: Row = ("behind_ms", "client late, at most, ms", 1.0);
+const LATE: Row = ("behind_ms", 1.0);
 /// The broker's process, and the client's, which should not be the one that is busy.
-const PROCESSES: &[Row] = &[
-    ("rss_mib", "memory MiB", 1.0),
-    ("peak_rss_mib", "peak memory MiB", 1.0),
-    ("cpu_cores", "cores busy", 1.0),
-    ("client_cpu_cores", "client's cores busy", 1.0),
-];
-/// In milliseconds.
-const LATENCIES: &[Row] =
-    &[("p50", "p50 ms", 1e3), ("p99", "p99 ms", 1e3), ("p99.9", "p99.9 ms", 1e3), ("max", "max ms", 1e3)];
+const PROCESSES: &[Row] =
+    &[("rss_mib", 1.0), ("peak_rss_mib", 1.0), ("cpu_cores", 1.0), ("client_cpu_cores", 1.0)];
+/// Recorded in microseconds, told in milliseconds.
+const LATENCIES: &[Row] = &[("p50", 1e3), ("p99", 1e3), ("p99.9", 1e3), ("max", 1e3)];
 
 /// Prints a case; `cells` are its brokers, the first is what the others are compared with.
 pub(super) fn print(out: &mut Out, cells: &[DriveCell]) -> Result<()> {
@@ -71,7 +62,7 @@ fn rows(case: &str, cells: &[DriveCell]) -> Vec<Row> {
     let own = match case {
         "fetch-cold" => [BY_BYTES, &[FROM_DISK]].concat(),
         "end-to-end" => [BY_RECORDS, &[LATE]].concat(),
-        "connections" => [BY_RECORDS, OPENING].concat(),
+        "connections" => [BY_RECORDS, &[LATE], OPENING].concat(),
         _ => BY_BYTES.to_vec(),
     };
     let own = own.into_iter().flat_map(|row| [Some(row), stand_in(row.0, cells)]).flatten();
@@ -89,8 +80,14 @@ fn of(cell: &DriveCell, key: &str) -> Option<Spread> {
     cell.figures.get(key).or_else(|| cell.latency_us.get(key)).copied()
 }
 
-fn line(cells: &[DriveCell], (key, name, unit): Row, absent: &str) -> Vec<String> {
-    let mut line = vec![name.to_owned()];
+/// What it is called, with its unit.
+fn name(key: &str, cells: &[DriveCell]) -> String {
+    let is_latency = cells.iter().any(|cell| cell.latency_us.contains_key(key));
+    if is_latency { format!("{key} ms") } else { words::name(key).to_owned() }
+}
+
+fn line(cells: &[DriveCell], (key, unit): Row, absent: &str) -> Vec<String> {
+    let mut line = vec![name(key, cells)];
     for (at, cell) in cells.iter().enumerate() {
         line.push(of(cell, key).map_or_else(|| absent.to_owned(), |found| spread(found, unit)));
         if at > 0 {

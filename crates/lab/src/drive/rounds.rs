@@ -1,0 +1,283 @@
+//! The rounds of a case, over all brokers.
+//!
+//! ```text
+//!   warm-up: a b c | round 1: a b c | round 2: b c a | round 3: c a b
+//! ```
+//!
+//! Each round begins with another broker, so that none always comes after the same one. A round counts when every broker
+//! has run it: all have as many, and each ratio is of two figures of one round.
+
+use anyhow::{Context, Result};
+
+use super::broker::Broker;
+use super::client::Stop;
+use super::load::race::{self, Lap};
+use super::load::{Load, Ready};
+use super::meter::{Figures, Meter};
+use super::plan::{Case, Plan};
+use super::run::Audience;
+use super::tally::Tally;
+
+/// A broker in a case.
+pub(super) struct Entrant {
+    pub(super) broker: Broker,
+    pub(super) load: Box<dyn Load>,
+    pub(super) tally: Tally,
+}
+
+/// What is to be done.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Rounds<'r> {
+    pub(super) case: Case,
+    pub(super) plan: &'r Plan,
+    pub(super) stop: &'r Stop,
+}
+
+/// How the rounds ended that met with no error.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Ended {
+    /// After the last.
+    Whole,
+    /// Before it, for this reason.
+    Short(String),
+}
+
+/// How many rounds counted and why not all, if that is so.
+pub(super) fn short(ended: &Result<Ended>, counted: usize, asked: usize) -> Option<String> {
+    let why = match ended {
+        Ok(Ended::Whole) => return None,
+        Ok(Ended::Short(why)) => why.clone(),
+        Err(error) => format!("{error:#}"),
+    };
+    Some(format!("{counted} of {asked} rounds, those that every broker has run: {why}"))
+}
+
+/// One round.
+enum Round {
+    /// Each broker's part of it, with the broker's place.
+    Run(Vec<(usize, Part)>),
+    /// The broker that cannot run it and why.
+    Refused(String),
+}
+
+/// A broker's part of a round.
+type Part = (Lap, Figures);
+
+impl Rounds<'_> {
+    /// Runs them all, and adds up those that count.
+    pub(super) fn run(self, entrants: &mut [Entrant], audience: &mut dyn Audience) -> Result<Ended> {
+        let steps = self.plan.warm_up + self.plan.rounds;
+        for round in 0..steps {
+            let parts = match self.round(round, entrants, audience)? {
+                Round::Run(parts) => parts,
+                Round::Refused(why) => {
+                    audience.skip(((steps - round - 1) * entrants.len()) as u64);
+                    return Ok(Ended::Short(why));
+                }
+            };
+            if round < self.plan.warm_up {
+                continue;
+            }
+            for (at, (lap, figures)) in parts {
+                if let Some(entrant) = entrants.get_mut(at) {
+                    entrant.tally.add(&lap, figures);
+                }
+            }
+        }
+        Ok(Ended::Whole)
+    }
+
+    /// One round, which begins with another broker than the one before.
+    fn round(self, round: usize, entrants: &mut [Entrant], audience: &mut dyn Audience) -> Result<Round> {
+        let case = self.case.name();
+        let which = match round.checked_sub(self.plan.warm_up) {
+            Some(number) => format!("round {}/{}", number + 1, self.plan.rounds),
+            None => "warm-up".to_owned(),
+        };
+        let mut parts = Vec::with_capacity(entrants.len());
+        for turn in 0..entrants.len() {
+            let at = (round + turn) % entrants.len();
+            let Some(entrant) = entrants.get_mut(at) else { continue };
+            let name = entrant.broker.name.clone();
+            audience.step(&format!("{case} {name}: {which}"));
+            let what = || format!("{case} of broker {name}");
+            if let Ready::No(why) = entrant.load.before().with_context(what)? {
+                audience.skip((entrants.len() - turn - 1) as u64);
+                return Ok(Round::Refused(format!("{name}: {why}")));
+            }
+            parts.push((at, entrant.measure(self.stop).with_context(what)?));
+        }
+        Ok(Round::Run(parts))
+    }
+}
+
+impl Entrant {
+    /// One round.
+    fn measure(&mut self, stop: &Stop) -> Result<Part> {
+        let limits = self.load.limits();
+        let meter = Meter::start(&self.broker)?;
+        let lap = race::run(limits, stop, self.load.runners())?;
+        let mut figures = meter.stop(&lap)?;
+        figures.extend(self.load.figures());
+        Ok((lap, figures))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::drive::client::{Acks, Dial, Error};
+    use crate::drive::latency::Latencies;
+    use crate::drive::load::race::{Limits, Runner};
+    use crate::drive::topic::Topic;
+    use crate::record::DriveCell;
+    use crate::watch::Watch;
+
+    /// What happens to a broker in its `at`th round, counted from 0.
+    #[derive(Debug, Clone, Copy)]
+    enum Fate {
+        Well,
+        Refuses { at: usize },
+        Dies { at: usize },
+    }
+
+    /// Does nothing, as its fate has it.
+    struct Fake {
+        fate: Fate,
+        round: usize,
+    }
+
+    impl Load for Fake {
+        fn before(&mut self) -> crate::drive::client::Result<Ready> {
+            let round = self.round;
+            self.round += 1;
+            match self.fate {
+                Fate::Refuses { at } if at == round => Ok(Ready::No("it is mapped".to_owned())),
+                Fate::Dies { at } if at == round => Err(Error::Stopped),
+                _ => Ok(Ready::Yes),
+            }
+        }
+
+        fn limits(&self) -> Limits {
+            Limits { lead_in: Duration::ZERO, length: Duration::from_hours(1), bytes: u64::MAX }
+        }
+
+        fn runners(&mut self) -> Vec<Runner<'_>> {
+            vec![Box::new(|_| Ok(Latencies::default()))]
+        }
+
+        fn topic(&mut self) -> &mut Topic {
+            unreachable!("the rounds leave topics alone")
+        }
+    }
+
+    /// Steps done and skipped.
+    #[derive(Default)]
+    struct Steps(u64);
+
+    impl Watch for Steps {
+        fn begin(&mut self, _steps: u64) {}
+
+        fn step(&mut self, _what: &str) {
+            self.0 += 1;
+        }
+
+        fn skip(&mut self, steps: u64) {
+            self.0 += steps;
+        }
+
+        fn note(&mut self, _line: &str) {}
+
+        fn is_stopped(&self) -> bool {
+            false
+        }
+    }
+
+    impl Audience for Steps {
+        fn take(&mut self, _cells: &[DriveCell]) {}
+    }
+
+    fn entrant(name: &str, fate: Fate) -> Entrant {
+        let broker = Broker {
+            name: name.to_owned(),
+            address: ([127, 0, 0, 1], 1).into(),
+            process: Err("remote".to_owned()),
+            congestion_control: String::new(),
+            dial: Dial::default(),
+        };
+        Entrant { broker, load: Box::new(Fake { fate, round: 0 }), tally: Tally::default() }
+    }
+
+    const ROUNDS: usize = 3;
+
+    /// One round to warm up, and those that count.
+    fn plan() -> Plan {
+        Plan {
+            targets: Vec::new(),
+            cases: vec![Case::FetchCold],
+            rounds: ROUNDS,
+            warm_up: 1,
+            length: Duration::from_secs(1),
+            round_bytes: 1,
+            record_bytes: 16,
+            batch_bytes: 64,
+            acks: Acks::Leader,
+            codec: pagewire_record::Codec::None,
+            connections: 1,
+            in_flight: 1,
+            partitions: 1,
+            replication_factor: 1,
+            fetch_bytes: 64,
+            hot_bytes: 1,
+            cold_bytes: 1,
+            drop_caches: false,
+            rate: 1.0,
+            busy: 1,
+            idle: 0,
+            congestion_control: None,
+        }
+    }
+
+    /// How the rounds of a broker that fares well and of one that does not end, the rounds that count of each, and the
+    /// steps done or skipped.
+    fn run(fate: Fate) -> (Result<Ended>, Vec<usize>, u64) {
+        let (plan, stop) = (plan(), Stop::default());
+        let mut entrants = [entrant("well", Fate::Well), entrant("ill", fate)];
+        let mut steps = Steps::default();
+        let ended = Rounds { case: Case::FetchCold, plan: &plan, stop: &stop }.run(&mut entrants, &mut steps);
+        (ended, entrants.iter().map(|entrant| entrant.tally.rounds()).collect(), steps.0)
+    }
+
+    #[test]
+    fn a_round_that_a_broker_cannot_run_counts_for_none() {
+        for at in 0..=ROUNDS {
+            let counted = at.saturating_sub(1);
+            let (ended, rounds, steps) = run(Fate::Refuses { at });
+            assert_eq!(rounds, [counted; 2], "refused in round {at}");
+            assert_eq!(steps, 2 * (1 + ROUNDS as u64), "refused in round {at}");
+            let said = short(&ended, counted, ROUNDS).unwrap();
+            assert!(
+                said.starts_with(&format!("{counted} of 3 rounds")) && said.ends_with("ill: it is mapped")
+            );
+        }
+    }
+
+    #[test]
+    fn a_round_in_which_a_broker_dies_counts_for_none() {
+        for at in 1..=ROUNDS {
+            let (ended, rounds, _) = run(Fate::Dies { at });
+            assert_eq!(rounds, [at - 1; 2], "died in round {at}");
+            let said = short(&ended, at - 1, ROUNDS).unwrap();
+            assert!(said.contains("fetch-cold of broker ill") && said.ends_with("stopped"), "{said}");
+        }
+    }
+
+    #[test]
+    fn whole_rounds_need_no_words() {
+        let (ended, rounds, steps) = run(Fate::Well);
+        assert_eq!((rounds, steps), (vec![ROUNDS; 2], 2 * (1 + ROUNDS as u64)));
+        assert_eq!(short(&ended, ROUNDS, ROUNDS), None);
+    }
+}

@@ -1,0 +1,48 @@
+//! What the figures of the drive are called for people, with their units.
+
+/// A figure's key in the records, and its name.
+const NAMES: [(&str, &str); 20] = [
+    ("cpu_s_per_gb", "CPU s/GB"),
+    ("cpu_us_per_record", "CPU \u{b5}s/record"),
+    ("cpu_us_per_request", "CPU \u{b5}s/request"),
+    ("cpu_us_per_connect", "CPU \u{b5}s/connect"),
+    ("cpu_cores", "cores busy"),
+    ("client_cpu_s_per_gb", "client's CPU s/GB"),
+    ("client_cpu_us_per_record", "client's CPU \u{b5}s/record"),
+    ("client_cpu_us_per_request", "client's CPU \u{b5}s/request"),
+    ("client_cpu_us_per_connect", "client's CPU \u{b5}s/connect"),
+    ("client_cpu_cores", "client's cores busy"),
+    ("mb_per_s", "MB/s"),
+    ("records_per_s", "records/s"),
+    ("requests_per_s", "requests/s"),
+    ("connects_per_s", "connects/s"),
+    ("rss_mib", "memory MiB"),
+    ("peak_rss_mib", "peak memory MiB"),
+    ("idle_kib_per_connection", "KiB/idle connection"),
+    ("disk_bytes_per_byte", "share from disk"),
+    ("behind_ms", "client late, at most, ms"),
+    ("missing_records", "records missing"),
+];
+
+/// The name of a figure; its key where it has none.
+pub fn name(key: &str) -> &str {
+    NAMES.iter().find(|(of, _)| *of == key).map_or(key, |(_, name)| name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_figure_that_nobody_has_named_keeps_its_key() {
+        assert_eq!([name("mb_per_s"), name("of_another_version")], ["MB/s", "of_another_version"]);
+    }
+
+    #[test]
+    fn no_two_figures_are_called_the_same() {
+        for (at, (key, name)) in NAMES.iter().enumerate() {
+            let others = || NAMES.iter().skip(at + 1);
+            assert!(others().all(|other| other.0 != *key && other.1 != *name), "{key}");
+        }
+    }
+}
