@@ -11,7 +11,8 @@
 //! A reader that catches up from the disk fills the page cache with what nobody reads a second time. It may drop what it
 //! brought in itself and has sent: windows that had to be read ahead, and what the kernel reads ahead on its own behind
 //! the last of them. What was resident when it came was brought in by others, and stays. Pages that are still in a
-//! socket's buffer cannot be dropped, hence the lag.
+//! socket's buffer cannot be dropped, hence the lag. One that comes back for what it has dropped reads in circles: it drops
+//! nothing any more.
 //!
 //! Pure: told what happened, it answers with ranges; whoever asks drops them ([`drop_pages()`](crate::drop_pages())). One
 //! for each reader. It costs a few comparisons a send, and memory for [`ranges_max`](DropBehindOptions::ranges_max)
@@ -35,8 +36,8 @@ pub struct DropBehindOptions {
     /// whole or not at all, and folios lie at multiples of their size: less than the largest, 2 MiB on most systems,
     /// leaves them all.
     pub step_bytes: u64,
-    /// So many ranges of either kind (cold and not sent yet; sent and not dropped yet) are remembered. Of more cold
-    /// ones the oldest is forgotten, and stays in the cache; of more sent ones the oldest is dropped at once.
+    /// So many ranges of each kind (cold and not sent yet; sent and not dropped yet; dropped of late) are remembered. Of more
+    /// cold ones the oldest is forgotten, and stays in the cache; of more sent ones the oldest is dropped at once.
     pub ranges_max: usize,
 }
 
@@ -82,6 +83,10 @@ pub struct DropBehind {
     tail: Option<FileRange>,
     /// Ours, sent, and not dropped yet; oldest first.
     behind: VecDeque<Behind>,
+    /// What was answered of late as to be dropped.
+    dropped: VecDeque<FileRange>,
+    /// It came back for some of that.
+    circles: bool,
     /// Bytes sent altogether.
     cursor: u64,
     cold_bytes: u64,
@@ -117,6 +122,8 @@ impl DropBehind {
             told: None,
             tail: None,
             behind: VecDeque::new(),
+            dropped: VecDeque::new(),
+            circles: false,
             cursor: 0,
             cold_bytes: 0,
             dropped_bytes: 0,
@@ -133,8 +140,13 @@ impl DropBehind {
         if window.is_empty() {
             return;
         }
-        self.told = Some(window.clone());
         self.cold_bytes = self.cold_bytes.saturating_add(window.len());
+        self.circles |= self.dropped.iter().any(|dropped| cut(dropped, window).1.is_some());
+        if self.circles {
+            self.forget();
+            return;
+        }
+        self.told = Some(window.clone());
         let end = end(window);
         self.tail = Some(FileRange::new(Arc::clone(window.file()), end, self.options.read_ahead_bytes));
         match self.cold.back_mut() {
@@ -180,7 +192,24 @@ impl DropBehind {
 
     fn answered(&mut self, ranges: Vec<FileRange>) -> Vec<FileRange> {
         self.dropped_bytes += ranges.iter().map(FileRange::len).sum::<u64>();
+        for range in &ranges {
+            match self.dropped.back_mut() {
+                Some(last) if touches(last, range) => *last = union(last, range),
+                _ => self.dropped.push_back(range.clone()),
+            }
+        }
+        while self.dropped.len() > self.options.ranges_max.max(1) {
+            self.dropped.pop_front();
+        }
         ranges
+    }
+
+    /// All that is remembered stays in the page cache.
+    fn forget(&mut self) {
+        self.cold.clear();
+        self.behind.clear();
+        self.dropped.clear();
+        (self.told, self.tail) = (None, None);
     }
 
     /// Takes the parts of `range` that this reader brought in, in order. Each byte is taken once: whoever sends it again

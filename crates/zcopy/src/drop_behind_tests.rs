@@ -118,6 +118,27 @@ fn what_is_sent_again_belongs_to_others_by_then() {
     assert_eq!(in_pages(&behind.finish()), [(0, 4)]);
 }
 
+/// A consumer that reads the same again and again would make it cold for itself each time.
+#[test]
+fn a_reader_that_comes_back_for_what_it_dropped_drops_nothing_any_more() {
+    let (file, mut behind) = (file(), DropBehind::new(TINY));
+    let mut round = |is_cold: &dyn Fn(u64) -> bool| {
+        let mut dropped = 0;
+        for step in 0..25 {
+            let range = pages(&file, step * 4, 4);
+            if is_cold(step) {
+                behind.was_cold(&range);
+            }
+            dropped += behind.sent(&range).iter().map(FileRange::len).sum::<u64>();
+        }
+        dropped
+    };
+    assert_eq!(round(&|_| true), 84 * PAGES);
+    assert_eq!(round(&|step| step < 21), 0, "what it had dropped is cold to it");
+    assert_eq!((round(&|_| false), round(&|_| true)), (0, 0));
+    assert!(behind.finish().is_empty());
+}
+
 #[test]
 fn too_many_sent_ranges_are_dropped_early_and_too_many_cold_ones_forgotten() {
     let (file, mut behind) = (file(), DropBehind::new(DropBehindOptions { read_ahead_bytes: 0, ..TINY }));
