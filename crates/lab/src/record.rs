@@ -50,6 +50,16 @@ pub enum ColdHow {
     Looks,
 }
 
+/// How the kernel gives the CPU to sender and receiver, which share one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Scheduling {
+    /// As other programs: whichever wakes may interrupt the other.
+    Default,
+    /// `SCHED_BATCH`: it waits until the other waits, or its turn is over.
+    Batch,
+}
+
 /// What lies between the two ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -160,6 +170,9 @@ pub struct RouteCell {
     /// The CPU that both processes were kept on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pinned_cpu: Option<usize>,
+    /// How both got that CPU.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scheduling: Option<Scheduling>,
     /// The receiver was woken for no less, in bytes (`SO_RCVLOWAT`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub receive_low_water_bytes: Option<u32>,

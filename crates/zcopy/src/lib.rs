@@ -379,7 +379,7 @@ pub use pool::{BufferPool, DirectBuffer, Exhausted, PoolOptions, PoolUsage};
 #[cfg(target_os = "linux")]
 pub use preallocate::{Length, Reserved, preallocate, punch_hole};
 #[cfg(target_os = "linux")]
-pub use probe::{set_receive_low_water, try_map};
+pub use probe::{schedule_as_batch, set_receive_low_water, try_map};
 pub use receive::{FrameError, Receiver};
 pub use relay::{Relay, RelayError, Relayed};
 pub use residency::{Residency, ToldBy, residency, residency_told};

@@ -10,7 +10,7 @@ use super::link::{self, veth};
 use super::way::Way;
 use super::worker::protocol::{Answer, Load, Order, Queue, Queued, Receive, Received, Send, Sent};
 use super::worker::{Program, Worker};
-use crate::record::{Link, PagesFrom, Receiver, Residency};
+use crate::record::{Link, PagesFrom, Receiver, Residency, Scheduling};
 use crate::watch::Watch;
 
 /// One measurement to make.
@@ -86,6 +86,8 @@ pub(crate) struct Terms {
     pub(crate) pages_from: PagesFrom,
     /// The CPU both processes are kept on.
     pub(crate) pinned_cpu: Option<usize>,
+    /// How both get that CPU.
+    pub(crate) scheduling: Scheduling,
 }
 
 /// The two processes. Both end when this is dropped, and with them all they made.
@@ -120,6 +122,9 @@ impl Pair {
                 worker.ask(&Order::Pin(cpu), watch)?;
             }
         }
+        // A receiver that interrupts its sender the moment it wakes makes the cost of both a matter of chance.
+        let calmed = [&mut sender, &mut receiver].map(|worker| worker.ask(&Order::Calm, watch).is_ok());
+        let scheduling = if calmed == [true; 2] { Scheduling::Batch } else { Scheduling::Default };
         let (address, interface) = connect(link, &mut sender, &mut receiver, watch)?;
         let Answer::Congestion { chosen, default } = sender.ask(&Order::Congestion, watch)? else {
             bail!("the sender does not say which congestion control")
@@ -145,7 +150,7 @@ impl Pair {
             congestion: chosen,
             congestion_default: default,
             offloads,
-            terms: Terms { syscalls_counted, pages_from, pinned_cpu },
+            terms: Terms { syscalls_counted, pages_from, pinned_cpu, scheduling },
         })
     }
 

@@ -58,6 +58,7 @@ pub(crate) fn route(route: &str, bytes: u64, cpu_s_per_gb: f64) -> RouteCell {
         pages_from: None,
         cold_how: None,
         pinned_cpu: None,
+        scheduling: None,
         receive_low_water_bytes: None,
         rounds: 5,
         responses_per_round: 8,

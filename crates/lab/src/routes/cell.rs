@@ -76,6 +76,7 @@ pub(super) fn cell(setting: Setting, samples: &[Sample], around: &Around<'_>) ->
         cold_how: samples.iter().find_map(|sample| sample.sent.cold_how),
         pages_from: (setting.residency == Residency::Hot).then_some(around.terms.pages_from),
         pinned_cpu: around.terms.pinned_cpu,
+        scheduling: Some(around.terms.scheduling),
         receive_low_water_bytes: Some(low_water(load.total())),
         rounds: samples.len(),
         responses_per_round: load.responses,
@@ -115,7 +116,7 @@ fn ratio(samples: &[Sample], bare: &[Sample]) -> Option<f64> {
 mod tests {
     use super::*;
     use crate::measure::testing::sample;
-    use crate::record::{Link, PagesFrom, Receiver};
+    use crate::record::{Link, PagesFrom, Receiver, Scheduling};
 
     /// The cell of one sample, whose bytes went by reference.
     fn cell_of(way: &str, sample: Sample) -> RouteCell {
@@ -126,7 +127,12 @@ mod tests {
         let way = Way::from_name(way).unwrap();
         let (residency, receiver, link) = (Residency::Hot, Receiver::Drain, Link::Loopback);
         let setting = Setting { way, bytes: samples[0].load.bytes, residency, receiver, link };
-        let terms = Terms { syscalls_counted: true, pages_from: PagesFrom::ReadAhead, pinned_cpu: Some(3) };
+        let terms = Terms {
+            syscalls_counted: true,
+            pages_from: PagesFrom::ReadAhead,
+            pinned_cpu: Some(3),
+            scheduling: Scheduling::Batch,
+        };
         let machine = crate::machine::here(std::path::Path::new("."));
         cell(setting, samples, &Around { bare: None, aliased, tested_bytes: None, terms, machine: &machine })
             .unwrap()

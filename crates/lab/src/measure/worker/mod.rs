@@ -63,6 +63,7 @@ impl State {
     fn act(&mut self, order: Order) -> anyhow::Result<Answer> {
         Ok(match order {
             Order::Pin(cpu) => done(link::pin(cpu)?),
+            Order::Calm => done(pagewire_zcopy::schedule_as_batch().context("SCHED_BATCH")?),
             Order::Isolate => done(link::veth::isolate()?),
             Order::Wire { peer, scatter_gather } => done(link::veth::wire(peer, scatter_gather)?),
             Order::Address { scatter_gather } => done(link::veth::address(scatter_gather)?),

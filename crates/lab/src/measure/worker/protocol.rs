@@ -17,6 +17,8 @@ use crate::record::{ColdHow, KernelWord, PagesFrom, Receiver};
 pub(crate) enum Order {
     /// Stay on this CPU. -> `Done`
     Pin(usize),
+    /// Have it scheduled so that waking does not interrupt the other one.
+    Calm,
     /// Enter a network namespace of its own. -> `Done`
     Isolate,
     /// Make a pair of interfaces, the other end in the namespace of this process. -> `Done`

@@ -7,6 +7,7 @@ mod loadable_map;
 mod mincore;
 #[cfg(feature = "uring")]
 mod ring;
+mod scheduling;
 mod send_map;
 mod socket_option;
 mod steady_file;
@@ -22,6 +23,7 @@ pub(crate) use mincore::all_in_core;
 pub(crate) use ring::Reported;
 #[cfg(feature = "uring")]
 pub use ring::{RING_BUFFERS_MAX, Ring, RingBuffer};
+pub(crate) use scheduling::schedule_as_batch;
 pub(crate) use send_map::{SendPart, send_map_zerocopy, send_parts};
 pub(crate) use socket_option::{SocketOption, set_socket_option, socket_option};
 pub use steady_file::SteadyFile;
