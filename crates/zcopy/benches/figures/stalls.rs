@@ -6,16 +6,9 @@ use std::time::{Duration, Instant};
 
 use pagewire_zcopy::{BufferPool, FileRange, IoPool, PoolOptions, SendPlan, Transfer, TransferOptions};
 
-use rustix::time::{ClockId, clock_gettime};
-
-use crate::file::{drain, file, pair, set_cold};
+use crate::file::{drain, file, for_tokio, pair, process_cpu, runtime, set_cold};
 
 const FILE_BYTES: u64 = 2 << 30;
-
-fn process_cpu() -> f64 {
-    let time = clock_gettime(ClockId::ProcessCPUTime);
-    time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
-}
 
 /// One poll.
 struct Held {
@@ -62,12 +55,10 @@ pub(crate) fn run() {
     );
     let mut plan = SendPlan::new();
     plan.push_file(whole);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let (began, before) = (Instant::now(), process_cpu());
-    let mut polls = runtime.block_on(async {
+    let mut polls = runtime().block_on(async {
         let (sender, receiver) = pair();
-        sender.set_nonblocking(true).expect("non-blocking");
-        let sender = tokio::net::TcpStream::from_std(sender).expect("inside a runtime");
+        let sender = for_tokio(sender);
         let drained = drain(receiver);
         let mut polls = Vec::with_capacity(1 << 16);
         let sent = {
