@@ -2,7 +2,6 @@
 
 mod common;
 
-use std::future::Future;
 use std::io::Read;
 use std::pin::pin;
 use std::sync::Arc;
@@ -10,7 +9,7 @@ use std::sync::atomic::Ordering;
 use std::task::Poll;
 
 use bytes::Bytes;
-use common::{LIMIT, Moody, expected, file_of, pattern, tokio_pair, transfer_over};
+use common::{LIMIT, Moody, expected, file_of, once, pattern, tokio_pair, transfer_over};
 use pagewire_zcopy::{FileRange, Route, SendPlan, TransferOptions};
 
 const ROUTES: [Option<Route>; 5] =
@@ -24,11 +23,6 @@ fn plan() -> SendPlan {
         plan.push_file(FileRange::new(Arc::clone(&file), offset, len));
     }
     plan
-}
-
-/// Polls a future once.
-async fn once<F: Future>(mut future: std::pin::Pin<&mut F>) -> Poll<F::Output> {
-    std::future::poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx))).await
 }
 
 /// Sends with every future dropped after `polls` polls, the peer reading between. Each eighth is polled longer before it

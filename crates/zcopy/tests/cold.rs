@@ -5,7 +5,8 @@ mod common;
 use std::sync::Arc;
 
 use common::{
-    Moody, chill, expected, file_of, framed, pattern, read_in_background, tokio_pair, transfer, transfer_over,
+    Moody, chill, expected, file_of, framed, once, pattern, read_in_background, tokio_pair, transfer,
+    transfer_over,
 };
 use pagewire_zcopy::{
     BufferPool, FileRange, IoPool, PoolOptions, Residency, Route, SendPlan, Sent, Transfer, TransferOptions,
@@ -123,7 +124,7 @@ async fn a_busy_pool_is_waited_for() {
     {
         let mut sending = std::pin::pin!(transfer.send(&sender, &mut plan));
         for _ in 0..20 {
-            let polled = std::future::poll_fn(|cx| std::task::Poll::Ready(sending.as_mut().poll(cx))).await;
+            let polled = once(sending.as_mut()).await;
             assert!(polled.is_pending(), "nothing cold is sent while nobody can read it");
             tokio::task::yield_now().await;
         }

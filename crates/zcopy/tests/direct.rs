@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use common::{
-    Moody, chill, expected, file_of, framed, pattern, read_in_background, tcp_pair, tokio_pair, transfer,
-    transfer_over,
+    Moody, chill, expected, file_of, framed, once, pattern, read_in_background, tcp_pair, tokio_pair,
+    transfer, transfer_over,
 };
 use pagewire_zcopy::{
     BufferPool, DirectFile, FileRange, IoPool, PoolOptions, Residency, Route, SendError, SendPlan, Sent,
@@ -209,7 +209,7 @@ async fn a_busy_pool_is_waited_for() {
     {
         let mut sending = std::pin::pin!(transfer.send(&sender, &mut plan));
         for _ in 0..20 {
-            let polled = std::future::poll_fn(|cx| std::task::Poll::Ready(sending.as_mut().poll(cx))).await;
+            let polled = once(sending.as_mut()).await;
             assert!(polled.is_pending(), "nothing is read on the event loop");
             tokio::task::yield_now().await;
         }

@@ -3,15 +3,13 @@
 mod common;
 
 use std::fs::File;
-use std::num::NonZeroU64;
 use std::sync::Arc;
 
-use common::{file_of, pattern, read_in_background, tcp_pair, transfer};
+use common::{chill, file_of, pattern, read_in_background, tcp_pair, transfer};
 use pagewire_zcopy::{
     DropBehind, DropBehindOptions, FileRange, IoPool, Residency, Route, SendPlan, TransferOptions,
     drop_pages, drop_pages_blocking, read_ahead_blocking, residency,
 };
-use rustix::fs::{Advice, fadvise};
 
 const MIB: u64 = 1 << 20;
 const LEN: u64 = 100 * MIB;
@@ -21,19 +19,6 @@ const PAGE: u64 = 4096;
 fn resident(file: &File, len: u64) -> u64 {
     let is_there = |at: &u64| residency(file, *at, PAGE.min(len - at)) == Residency::Resident;
     (0..len).step_by(PAGE as usize).filter(is_there).count() as u64 * PAGE
-}
-
-/// Drops all pages. Whether they are gone: a file system in memory keeps them, and one may not tell.
-fn chill(file: &File) -> bool {
-    for _ in 0..50 {
-        file.sync_all().expect("writing out");
-        fadvise(file, 0, NonZeroU64::new(LEN), Advice::DontNeed).expect("advice");
-        if resident(file, LEN) == 0 {
-            return true;
-        }
-    }
-    eprintln!("the pages stay or nobody tells: nothing to see of what a reader leaves here");
-    false
 }
 
 fn file() -> Arc<File> {
@@ -72,7 +57,7 @@ fn a_cold_file_leaves_the_lag_and_no_more() {
     let options = DropBehindOptions::default();
     for window in [MIB, 8 * MIB] {
         let file = file();
-        if !chill(&file) {
+        if !chill(&file, LEN) {
             return;
         }
         let mut behind = DropBehind::new(options);

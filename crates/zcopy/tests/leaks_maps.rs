@@ -2,25 +2,13 @@
 
 mod common;
 
-use std::fs::File;
 use std::io::Read;
-use std::os::unix::fs::MetadataExt;
 use std::sync::Arc;
 
-use common::{file_of, forced, mapped, pattern, tcp_pair, transfer};
+use common::{descriptors, file_of, forced, mapped, maps_of, pattern, tcp_pair, transfer};
 use pagewire_zcopy::{FileRange, Route, SendPlan};
 
 const BYTES: usize = 20_000;
-
-fn maps_of(file: &File) -> usize {
-    let inode = format!(" {} ", file.metadata().expect("its inode").ino());
-    let maps = std::fs::read_to_string("/proc/self/maps").expect("/proc");
-    maps.lines().filter(|line| line.contains(&inode)).count()
-}
-
-fn descriptors() -> usize {
-    std::fs::read_dir("/proc/self/fd").expect("/proc").count()
-}
 
 #[test]
 fn ten_thousand_sendings_leave_no_map_and_no_descriptor() {

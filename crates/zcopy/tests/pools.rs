@@ -1,24 +1,18 @@
 //! Buffers and threads: bounded, reused, and gone when nobody needs them.
 
+mod common;
+
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use common::until;
 use pagewire_zcopy::{BufferPool, DirectBuffer, IoPool, PoolFull, PoolOptions};
 
 const KIB: usize = 1 << 10;
 
 fn pool(max_bytes: usize, idle_max_bytes: usize) -> BufferPool {
     BufferPool::new(PoolOptions { max_bytes, idle_max_bytes, ..PoolOptions::default() })
-}
-
-/// Waits for what another thread is about to do.
-fn until(what: &str, happened: impl Fn() -> bool) {
-    let start = Instant::now();
-    while !happened() {
-        assert!(start.elapsed() < Duration::from_secs(30), "{what}");
-        std::thread::yield_now();
-    }
 }
 
 #[test]

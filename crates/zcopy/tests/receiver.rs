@@ -4,7 +4,7 @@ mod common;
 
 use std::io::{Read, Write};
 
-use common::{LIMIT, pattern, tcp_pair};
+use common::{LIMIT, once, pattern, tcp_pair};
 use pagewire_zcopy::{BufferPool, FrameError, PoolOptions, Receiver};
 use proptest::prelude::*;
 
@@ -313,7 +313,7 @@ async fn a_receiver_waits_for_a_pool_at_its_bound() {
     };
     let mut receiving = std::pin::pin!(tokio::time::timeout(LIMIT, receiving));
     for _ in 0..20 {
-        let polled = std::future::poll_fn(|cx| std::task::Poll::Ready(receiving.as_mut().poll(cx))).await;
+        let polled = once(receiving.as_mut()).await;
         assert!(polled.is_pending(), "30,000 bytes do not fit into the spare");
         tokio::task::yield_now().await;
     }

@@ -2,13 +2,11 @@
 
 mod common;
 
-use std::future::Future;
 use std::io::{Read, Write};
-use std::net::TcpStream;
 use std::pin::pin;
 use std::task::Poll;
 
-use common::{LIMIT, Moody, pattern, read_in_background, tcp_pair, transfer_over};
+use common::{LIMIT, Moody, for_tokio, once, pattern, read_in_background, runtime, tcp_pair, transfer_over};
 use pagewire_zcopy::{
     BufferPool, IoPool, PipeOptions, PoolOptions, Relay, RelayError, Relayed, Route, Transfer,
     TransferOptions,
@@ -17,17 +15,17 @@ use rustix::io::Errno;
 
 const LEN: usize = 700_000;
 
-fn runtime() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime")
-}
-
-fn for_tokio(socket: TcpStream) -> tokio::net::TcpStream {
-    socket.set_nonblocking(true).expect("non-blocking");
-    tokio::net::TcpStream::from_std(socket).expect("inside a runtime")
+/// How a relay is run.
+#[derive(Clone, Copy, PartialEq)]
+enum Face {
+    Blocking,
+    /// Of sockets that do not wait by themselves, by a thread that does.
+    NonBlocking,
+    Tokio,
 }
 
 /// Relays a stream of `LEN` bytes, with the end of it, and answers with what was done.
-fn relay(transfer: &Transfer, is_async: bool, tiny: bool) -> Relayed {
+fn relay(transfer: &Transfer, face: Face, tiny: bool) -> Relayed {
     let bytes = pattern(LEN, 60);
     let ((mut client, from), (to, server)) = (tcp_pair(tiny), tcp_pair(tiny));
     let reader = read_in_background(server, u64::MAX);
@@ -38,7 +36,7 @@ fn relay(transfer: &Transfer, is_async: bool, tiny: bool) -> Relayed {
     let mut relay = Relay::new(transfer).shut_down_at_end(true);
     let client = writer;
     let close = std::thread::spawn(move || drop(client.join().expect("the writer").expect("writing")));
-    let relayed = if is_async {
+    let relayed = if face == Face::Tokio {
         runtime().block_on(async {
             let (from, to) = (for_tokio(from), for_tokio(to));
             let relayed = tokio::time::timeout(LIMIT, relay.run(&from, &to)).await;
@@ -48,6 +46,9 @@ fn relay(transfer: &Transfer, is_async: bool, tiny: bool) -> Relayed {
             relayed.expect("in time").expect("relaying")
         })
     } else {
+        for socket in [&from, &to] {
+            socket.set_nonblocking(face == Face::NonBlocking).expect("told whether to wait");
+        }
         let relayed = relay.run_blocking(&from, &to).expect("relaying");
         assert!(reader.join().expect("the reader") == bytes);
         relayed
@@ -62,19 +63,32 @@ fn relay(transfer: &Transfer, is_async: bool, tiny: bool) -> Relayed {
 
 #[test]
 fn a_stream_arrives_whole_and_ends_and_no_byte_is_copied() {
-    for is_async in [false, true] {
+    for face in [Face::Blocking, Face::NonBlocking, Face::Tokio] {
         for tiny in [false, true] {
             let transfer = transfer_over(TransferOptions::default(), Moody::default());
-            assert_eq!(relay(&transfer, is_async, tiny).spliced_bytes, LEN as u64);
+            assert_eq!(relay(&transfer, face, tiny).spliced_bytes, LEN as u64);
         }
     }
 }
 
 #[test]
 fn any_short_move_and_interruption_changes_nothing() {
-    for is_async in [false, true] {
+    for face in [Face::Blocking, Face::NonBlocking, Face::Tokio] {
         let moody = Moody { shorts: vec![50_000, 1_000, 30_001], interrupt_every: 5, ..Moody::default() };
-        relay(&transfer_over(TransferOptions::default(), moody), is_async, false);
+        relay(&transfer_over(TransferOptions::default(), moody), face, false);
+    }
+}
+
+/// Either socket says that it is not ready, and is at the next look.
+#[test]
+fn sockets_that_were_empty_or_full_for_a_moment_change_nothing() {
+    for pipes_max in [0, PipeOptions::default().pipes_max] {
+        let moody = Moody { full_every: 3, shorts: vec![50_000, 7_000], ..Moody::default() };
+        let pipes = PipeOptions { pipes_max, ..PipeOptions::default() };
+        let options = TransferOptions { pipes, ..TransferOptions::default() };
+        let relayed = relay(&transfer_over(options, moody), Face::NonBlocking, false);
+        assert!(relayed.starved > 5 && relayed.would_block > 5, "{pipes_max} pipes: {relayed:?}");
+        assert_eq!(relayed.spliced_bytes == 0, pipes_max == 0);
     }
 }
 
@@ -90,7 +104,7 @@ fn where_splice_is_refused_bytes_are_copied_and_none_is_lost() {
             Moody { splice_out_error: error, ..Moody::default() }
         };
         let transfer = transfer_over(TransferOptions::default(), moody);
-        assert_eq!(relay(&transfer, true, false).spliced_bytes, 0);
+        assert_eq!(relay(&transfer, Face::Tokio, false).spliced_bytes, 0);
         assert_eq!(transfer.stats().snapshot().refusals, 1);
         assert_eq!(transfer.refused().contains(Route::Splice), errno == Errno::NOSYS);
     }
@@ -100,7 +114,7 @@ fn where_splice_is_refused_bytes_are_copied_and_none_is_lost() {
 fn without_a_pipe_bytes_are_copied() {
     let pipes = PipeOptions { pipes_max: 0, ..PipeOptions::default() };
     let transfer = transfer_over(TransferOptions { pipes, ..TransferOptions::default() }, Moody::default());
-    assert_eq!(relay(&transfer, false, false).spliced_bytes, 0);
+    assert_eq!(relay(&transfer, Face::Blocking, false).spliced_bytes, 0);
 }
 
 #[test]
@@ -109,7 +123,7 @@ fn without_pipes_and_with_its_pool_at_the_bound_a_relay_holds_little() {
     let options = TransferOptions { pipes, ..TransferOptions::default() };
     let none = BufferPool::new(PoolOptions { max_bytes: 0, ..PoolOptions::default() });
     let transfer = Transfer::new(options, none, IoPool::new(1, 16));
-    assert_eq!(relay(&transfer, true, false).spliced_bytes, 0);
+    assert_eq!(relay(&transfer, Face::Tokio, false).spliced_bytes, 0);
     let ((mut client, from), (to, _server)) = (tcp_pair(false), tcp_pair(true));
     client.set_nonblocking(true).expect("non-blocking");
     let (mut relay, bytes) = (Relay::new(&transfer), pattern(100_000, 63));
@@ -118,7 +132,7 @@ fn without_pipes_and_with_its_pool_at_the_bound_a_relay_holds_little() {
         while relay.held_bytes() == 0 {
             let _ = client.write(&bytes);
             let mut running = pin!(relay.run(&from, &to));
-            let _ = std::future::poll_fn(|cx| Poll::Ready(running.as_mut().poll(cx).is_ready())).await;
+            let _ = once(running.as_mut()).await;
             tokio::task::yield_now().await;
         }
     });
@@ -147,9 +161,7 @@ fn dropped_at_any_await_it_loses_and_doubles_nothing() {
                     if !done {
                         let mut running = pin!(relay.run(&from, &to));
                         for _ in 0..polls {
-                            let polled =
-                                std::future::poll_fn(|cx| Poll::Ready(running.as_mut().poll(cx))).await;
-                            if let Poll::Ready(answer) = polled {
+                            if let Poll::Ready(answer) = once(running.as_mut()).await {
                                 done = answer.is_ok();
                                 break;
                             }
@@ -181,7 +193,7 @@ fn an_idle_relay_holds_no_pipe_and_a_dropped_one_with_bytes_closes_its_own() {
         while relay.held_bytes() == 0 {
             let _ = client.write(&bytes);
             let mut running = pin!(relay.run(&from, &to));
-            let _ = std::future::poll_fn(|cx| Poll::Ready(running.as_mut().poll(cx).is_ready())).await;
+            let _ = once(running.as_mut()).await;
             tokio::task::yield_now().await;
         }
         assert_eq!(transfer.pipes().usage().in_use, 1);

@@ -5,15 +5,17 @@ mod common;
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
-use std::task::Poll;
 
 use bytes::Bytes;
-use common::{Moody, expected, file_of, framed, pattern, read_in_background, tcp_pair, transfer_over};
+use common::{
+    Moody, descriptors, expected, file_of, for_tokio, forced, framed, is_alone, once, only, pattern,
+    pipes_open, read_in_background, runtime, tcp_pair, transfer_over,
+};
 use pagewire_zcopy::{FileRange, PipeOptions, Route, SendError, SendPlan, Sent, Transfer, TransferOptions};
 use rustix::io::Errno;
 
 fn splicing() -> TransferOptions {
-    TransferOptions { route: Some(Route::Splice), ..TransferOptions::default() }
+    forced(Route::Splice)
 }
 
 fn sent_whole(transfer: &Transfer, plan: &mut SendPlan, tiny: bool) -> Sent {
@@ -26,31 +28,14 @@ fn sent_whole(transfer: &Transfer, plan: &mut SendPlan, tiny: bool) -> Sent {
     sent
 }
 
-fn only(range: FileRange) -> SendPlan {
-    let mut plan = SendPlan::new();
-    plan.push_file(range);
-    plan
-}
-
 fn range(len: usize) -> FileRange {
     FileRange::new(file_of(&pattern(len, 40)), 0, len as u64)
-}
-
-/// Open descriptors of this process that are pipes.
-fn pipes_open() -> usize {
-    let links = std::fs::read_dir("/proc/self/fd").expect("/proc");
-    let pipes = links.filter_map(|link| std::fs::read_link(link.ok()?.path()).ok());
-    pipes.filter(|target| target.to_string_lossy().starts_with("pipe:")).count()
-}
-
-fn descriptors_open() -> usize {
-    std::fs::read_dir("/proc/self/fd").expect("/proc").count()
 }
 
 /// Polls a future a few times: at first its socket may not be known to be writable. Whether it got ready.
 async fn polled<F: Future>(mut future: std::pin::Pin<&mut F>) -> bool {
     for _ in 0..5 {
-        if std::future::poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx).is_ready())).await {
+        if once(future.as_mut()).await.is_ready() {
             return true;
         }
         tokio::task::yield_now().await;
@@ -89,11 +74,9 @@ fn what_the_socket_did_not_take_stays_in_the_pipe_and_is_not_read_again() {
 fn a_plan_that_is_dropped_half_sent_closes_its_pipe() {
     let transfer = transfer_over(splicing(), Moody::default());
     let (sender, _receiver) = tcp_pair(true);
-    sender.set_nonblocking(true).expect("non-blocking");
     let mut plan = only(range(1_000_000));
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    runtime.block_on(async {
-        let sender = tokio::net::TcpStream::from_std(sender).expect("inside a runtime");
+    runtime().block_on(async {
+        let sender = for_tokio(sender);
         let sending = pin!(transfer.send(&sender, &mut plan));
         assert!(!polled(sending).await, "nobody reads");
     });
@@ -107,8 +90,7 @@ fn a_plan_that_is_dropped_half_sent_closes_its_pipe() {
 fn while_pipes_are_scarce_a_plan_with_a_full_socket_lets_go_of_its_own() {
     let pipes = PipeOptions { pipes_max: 4, ..PipeOptions::default() };
     let transfer = transfer_over(TransferOptions { pipes, ..splicing() }, Moody::default());
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    runtime.block_on(async {
+    runtime().block_on(async {
         let mut waiting = Vec::new();
         for _ in 0..6 {
             let (sender, receiver) = common::tokio_pair(true);
@@ -137,13 +119,11 @@ fn a_plan_that_goes_to_another_socket_by_another_way_does_not_repeat_what_was_in
     let moody = Moody { splice_out_max: 10_000, ..Moody::default() };
     let by_splice = transfer_over(splicing(), moody);
     let (sender, receiver) = tcp_pair(false);
-    sender.set_nonblocking(true).expect("non-blocking");
     let mut plan = only(range(500_000));
     let expected = expected(&plan);
     let reader = read_in_background(receiver, plan.total());
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    runtime.block_on(async {
-        let sender = tokio::net::TcpStream::from_std(sender).expect("inside a runtime");
+    runtime().block_on(async {
+        let sender = for_tokio(sender);
         for route in [Route::Copy, Route::Splice, Route::Sendfile].into_iter().cycle() {
             let others =
                 TransferOptions { route: Some(route), turn_bytes: 7_000, ..TransferOptions::default() };
@@ -250,22 +230,14 @@ fn ten_thousand_transfers_leave_no_pipe_and_no_descriptor() {
     drop(transfer);
 }
 
-/// Alone in a process of its own, since it counts the process's descriptors.
 #[test]
 fn descriptors_are_given_back() {
-    if std::env::var_os("ZCOPY_COUNTS_DESCRIPTORS").is_none() {
-        let told = std::process::Command::new(std::env::current_exe().expect("this test"))
-            .args(["--exact", "descriptors_are_given_back"])
-            .env("ZCOPY_COUNTS_DESCRIPTORS", "1")
-            .output()
-            .expect("running it");
-        assert!(told.status.success(), "{}", String::from_utf8_lossy(&told.stdout));
+    if !is_alone("descriptors_are_given_back") {
         return;
     }
-    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     // The first runtime of a process opens what it keeps for all.
     drop(runtime());
-    let before = (pipes_open(), descriptors_open());
+    let before = (pipes_open(), descriptors());
     let transfer = transfer_over(splicing(), Moody::default());
     let file = file_of(&pattern(300_000, 43));
     let runtime = runtime();
@@ -283,5 +255,5 @@ fn descriptors_are_given_back() {
     assert_eq!((usage.in_use, usage.discarded), (0, 5_000), "{usage:?}");
     assert!(pipes_open() <= before.0 + 2 * transfer.pipes().options().idle_max);
     drop((runtime, transfer, file));
-    assert_eq!((pipes_open(), descriptors_open()), before);
+    assert_eq!((pipes_open(), descriptors()), before);
 }

@@ -3,17 +3,17 @@
 mod common;
 
 use std::fs::{File, OpenOptions};
-use std::future::Future;
 use std::io::Write;
 use std::net::TcpStream;
 use std::os::fd::AsFd;
 use std::os::unix::fs::FileExt;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::Poll;
 use std::thread::JoinHandle;
 
-use common::{LIMIT, Moody, file_of, pattern, tcp_pair, transfer_over};
+use common::{LIMIT, Moody, file_of, for_tokio, once, pattern, runtime, tcp_pair, transfer_over};
 use pagewire_zcopy::{
     Calls, FileRange, MapAccess, MappedFile, OsCalls, PipeOptions, ReceiveError, Route, Transfer,
     TransferOptions, route::Why,
@@ -40,15 +40,6 @@ fn bytes_at(file: &File, offset: u64, len: usize) -> Vec<u8> {
     let mut bytes = vec![0; len];
     file.read_exact_at(&mut bytes, offset).expect("as long as that");
     bytes
-}
-
-fn runtime() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime")
-}
-
-fn for_tokio(socket: TcpStream) -> tokio::net::TcpStream {
-    socket.set_nonblocking(true).expect("non-blocking");
-    tokio::net::TcpStream::from_std(socket).expect("inside a runtime")
 }
 
 fn receive(transfer: &Transfer, bytes: &[u8], offset: u64, file: &File, is_async: bool, tiny: bool) -> u64 {
@@ -136,8 +127,7 @@ fn dropped_at_any_await_it_loses_and_doubles_nothing() {
                 'all: loop {
                     let mut moving = pin!(transfer.transfer_from(&receiver, &file, &mut offset, u64::MAX));
                     for _ in 0..polls {
-                        let polled = std::future::poll_fn(|cx| Poll::Ready(moving.as_mut().poll(cx))).await;
-                        if let Poll::Ready(answer) = polled {
+                        if let Poll::Ready(answer) = once(moving.as_mut()).await {
                             assert!(answer.expect("receiving").eof);
                             break 'all;
                         }
@@ -152,6 +142,28 @@ fn dropped_at_any_await_it_loses_and_doubles_nothing() {
             assert_eq!(offset, 400_000);
             assert!(bytes_at(&file, 0, 400_000) == bytes, "{route:?}, dropped after {polls} polls");
         }
+    }
+}
+
+/// A socket says empty and has something at the next look, as one does to which more came in between.
+#[test]
+fn a_socket_that_was_empty_for_a_moment_gives_every_byte_once() {
+    for route in ROUTES {
+        let moody = Moody { full_every: 3, shorts: vec![300, 1_500], ..Moody::default() };
+        let empties = Arc::clone(&moody.fulls);
+        let transfer = transfer_over(by(route), moody);
+        let (bytes, file) = (pattern(50_000, 56), file_of(b""));
+        let (mut sender, receiver) = tcp_pair(false);
+        receiver.set_nonblocking(true).expect("non-blocking");
+        // All of it, and the end: from then on the socket is never empty.
+        sender.write_all(&bytes).expect("writing");
+        drop(sender);
+        let mut offset = 3;
+        let moved = transfer.transfer_from_blocking(&receiver, &file, &mut offset, u64::MAX).expect("moved");
+        assert_eq!((moved.bytes, moved.eof, offset), (50_000, true, 50_003), "{route:?}");
+        assert!(bytes_at(&file, 3, 50_000) == bytes, "{route:?}");
+        let empties = empties.load(Ordering::Relaxed);
+        assert!(empties > 5 && moved.calls > empties, "{route:?}: {empties} times, {moved:?}");
     }
 }
 

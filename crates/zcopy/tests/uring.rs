@@ -4,17 +4,15 @@
 
 mod common;
 
-use std::future::Future;
 use std::io::Read;
 use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use common::{
-    LIMIT, Moody, expected, file_of, framed, pattern, read_in_background, tcp_pair, tokio_pair, transfer,
-    transfer_over,
+    LIMIT, Moody, expected, file_of, forced, framed, once, pattern, read_in_background,
+    ring_is_available as available, tcp_pair, tokio_pair, transfer, transfer_over, until,
 };
 use pagewire_zcopy::route::Why;
 use pagewire_zcopy::{
@@ -28,20 +26,11 @@ use tokio::sync::Mutex;
 const MIB: usize = 1 << 20;
 
 fn uring() -> TransferOptions {
-    TransferOptions { route: Some(Route::Uring), ..TransferOptions::default() }
+    forced(Route::Uring)
 }
 
 /// One test at a time: memory that may be locked is counted for all of a user's processes together.
 static ALONE: Mutex<()> = Mutex::const_new(());
-
-/// Whether this kernel lets this process have a ring with a registered buffer.
-fn available() -> bool {
-    let answer = Ring::new(1, 256 << 10, true);
-    if let Err(error) = &answer {
-        eprintln!("no ring to be had ({error}): asserting that copy takes its place");
-    }
-    answer.is_ok()
-}
 
 fn range(len: usize, seed: u64) -> FileRange {
     FileRange::new(file_of(&pattern(len, seed)), 0, len as u64)
@@ -49,14 +38,6 @@ fn range(len: usize, seed: u64) -> FileRange {
 
 fn counts(transfer: &Transfer) -> UringCounts {
     transfer.stats().snapshot().uring
-}
-
-fn until(what: &str, mut happened: impl FnMut() -> bool) {
-    let start = Instant::now();
-    while !happened() {
-        assert!(start.elapsed() < LIMIT, "{what}");
-        std::thread::yield_now();
-    }
 }
 
 fn send_blocking(transfer: &Transfer, plan: &mut SendPlan, tiny: bool) -> Sent {
@@ -89,8 +70,7 @@ async fn fill(transfer: &Transfer, socket: &tokio::net::TcpStream, plan: &mut Se
     let (start, before) = (Instant::now(), times_full(transfer));
     while times_full(transfer) == before {
         assert!(start.elapsed() < LIMIT, "the socket is full some time");
-        let polled = std::future::poll_fn(|cx| Poll::Ready(sending.as_mut().poll(cx))).await;
-        assert!(polled.is_pending(), "more than the socket takes");
+        assert!(once(sending.as_mut()).await.is_pending(), "more than the socket takes");
         tokio::task::yield_now().await;
     }
 }

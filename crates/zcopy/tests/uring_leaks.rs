@@ -5,10 +5,15 @@
 mod common;
 
 use std::sync::Arc;
-use std::time::Instant;
 
-use common::{LIMIT, file_of, framed, pattern, read_in_background, tcp_pair, transfer};
-use pagewire_zcopy::{FileRange, Route, TransferOptions};
+use common::{
+    descriptors, file_of, forced, framed, pattern, read_in_background, ring_is_available, tcp_pair, transfer,
+    until,
+};
+use pagewire_zcopy::{FileRange, Route};
+
+const SENDINGS: u64 = 1_000;
+const BYTES: u64 = 4_079;
 
 /// Pinned memory of this process, in KiB.
 fn pinned_kib() -> u64 {
@@ -17,33 +22,33 @@ fn pinned_kib() -> u64 {
     line.split_whitespace().nth(1).expect("a number").parse().expect("a number")
 }
 
-fn descriptors() -> usize {
-    std::fs::read_dir("/proc/self/fd").expect("/proc").count()
-}
-
 #[test]
 fn ten_thousand_sendings_leave_no_descriptor_no_buffer_and_no_locked_page() {
     let file = file_of(&pattern(100_000, 70));
     let (before, pinned) = (descriptors(), pinned_kib());
+    let available = ring_is_available();
+    until("the ring that told is gone", || pinned_kib() <= pinned);
     for _ in 0..10 {
-        let transfer = transfer(TransferOptions { route: Some(Route::Uring), ..TransferOptions::default() });
+        let transfer = transfer(forced(Route::Uring));
         let (sender, receiver) = tcp_pair(false);
-        let len = 4_079 + 29;
-        let reader = read_in_background(receiver, 1_000 * len);
-        for turn in 0..1_000 {
-            let mut plan = framed(FileRange::new(Arc::clone(&file), turn * 90, 4_079));
+        let len = BYTES + 29;
+        let reader = read_in_background(receiver, SENDINGS * len);
+        let mut by_uring = 0;
+        for turn in 0..SENDINGS {
+            let mut plan = framed(FileRange::new(Arc::clone(&file), turn * 90, BYTES));
             assert_eq!(plan.total(), len);
-            transfer.send_blocking(&sender, &mut plan).expect("sending");
+            let sent = transfer.send_blocking(&sender, &mut plan).expect("sending");
+            assert_eq!(sent.by(Route::Uring) + sent.by(Route::Copy), BYTES);
+            by_uring += sent.by(Route::Uring);
         }
+        assert_eq!(by_uring > 0, available, "by the ring, where there is one");
+        let registered = transfer.stats().snapshot().uring.buffers_registered;
+        assert_eq!(pinned_kib() > pinned, registered > 0, "{registered} buffers are locked");
         assert!(pinned_kib() <= pinned + (4 << 10) + 64, "no more than one set of buffers");
         assert_eq!(transfer.buffers().usage().in_use_bytes, 0);
         reader.join().expect("the reader");
         drop((transfer, sender));
-        let start = Instant::now();
-        while pinned_kib() > pinned {
-            assert!(start.elapsed() < LIMIT, "the kernel lets the pages go: {} KiB", pinned_kib());
-            std::thread::yield_now();
-        }
+        until("the kernel lets the pages go", || pinned_kib() <= pinned);
     }
     assert_eq!(descriptors(), before);
 }

@@ -6,15 +6,11 @@ mod common;
 use std::io::Read;
 use std::sync::Arc;
 
-use common::{file_of, overwrite, tcp_pair, tokio_pair, transfer};
+use common::{file_of, forced, overwrite, tcp_pair, tokio_pair, transfer};
 use pagewire_zcopy::{FileRange, Route, SendPlan, TransferOptions};
 
 /// Small enough to be queued whole while nobody reads.
 const SIZES: [usize; 6] = [100, 1_000, 4_096, 10_000, 65_536, 262_144];
-
-fn forced(route: Route) -> TransferOptions {
-    TransferOptions { route: Some(route), ..TransferOptions::default() }
-}
 
 fn new_bytes(received: &[u8]) -> usize {
     received.iter().map(|&byte| usize::from(byte == b'B')).sum()

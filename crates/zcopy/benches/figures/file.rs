@@ -1,12 +1,13 @@
-//! The file that is sent, and the sockets it is sent over.
+//! The file that is sent, the sockets it is sent over, and the clocks that say what it took.
 
 use std::fs::File;
 use std::io::Write;
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 
-use pagewire_zcopy::{FileRange, Residency, residency};
+use pagewire_zcopy::{FileRange, IoPool, Residency, residency};
 use rustix::fs::{Advice, fadvise};
+use rustix::time::{ClockId, clock_gettime};
 
 /// An unlinked file of `len` bytes, all of them written and on the disk.
 pub(crate) fn file(len: u64) -> Arc<File> {
@@ -56,4 +57,42 @@ pub(crate) fn drain(receiver: TcpStream) -> std::thread::JoinHandle<u64> {
             }
         }
     })
+}
+
+/// An event loop on the calling thread.
+pub(crate) fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime")
+}
+
+/// A socket for tokio; inside a runtime.
+pub(crate) fn for_tokio(socket: TcpStream) -> tokio::net::TcpStream {
+    socket.set_nonblocking(true).expect("non-blocking");
+    tokio::net::TcpStream::from_std(socket).expect("inside a runtime")
+}
+
+/// Waits until the one thread of `io` has done all it was asked to: what it still reads ahead is nobody else's.
+pub(crate) fn settled(io: &IoPool) {
+    let (tell, told) = std::sync::mpsc::channel();
+    loop {
+        let tell = tell.clone();
+        if io.submit(move || tell.send(()).expect("somebody waits")).is_ok() {
+            break told.recv().expect("it has come to that");
+        }
+        std::thread::yield_now();
+    }
+}
+
+/// CPU seconds of the calling thread.
+pub(crate) fn thread_cpu() -> f64 {
+    seconds(ClockId::ThreadCPUTime)
+}
+
+/// CPU seconds of all threads of this process.
+pub(crate) fn process_cpu() -> f64 {
+    seconds(ClockId::ProcessCPUTime)
+}
+
+fn seconds(clock: ClockId) -> f64 {
+    let time = clock_gettime(clock);
+    time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
 }

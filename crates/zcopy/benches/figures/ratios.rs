@@ -1,4 +1,8 @@
-//! What each way costs the sending thread, and how near `auto` comes to the best of them.
+//! What each way costs, and how near `auto` comes to the best of them.
+//!
+//! Hot, only the sending thread works for its way, and its CPU is what counts. Cold, the threads of the I/O pool read what
+//! `auto` on tokio sends, and the other ways read by themselves: so it is the CPU of the whole process, with that of the
+//! receiver in it, which is the same for all.
 
 use std::fs::File;
 use std::net::TcpStream;
@@ -7,9 +11,9 @@ use std::sync::Arc;
 use pagewire_zcopy::{
     BufferPool, FileRange, IoPool, PoolOptions, Route, SendPlan, Transfer, TransferOptions,
 };
-use rustix::time::{ClockId, clock_gettime};
+use tokio::runtime::Runtime;
 
-use crate::file::{drain, file, pair, set_cold};
+use crate::file::{drain, file, for_tokio, pair, process_cpu, runtime, set_cold, settled, thread_cpu};
 
 const SIZES: [u64; 7] = [1 << 10, 4 << 10, 8 << 10, 16 << 10, 64 << 10, 256 << 10, 1 << 20];
 /// Many short rounds: what disturbs the machine lasts longer than one, and so disturbs all ways alike.
@@ -24,6 +28,8 @@ enum Way {
     Bare,
     By(Route, Transfer),
     Auto(Transfer),
+    /// Looks whether the file is in the page cache, and has it read ahead where it is not, as [`Auto`](Self::Auto) does not.
+    AutoOnTokio(Transfer, Runtime),
 }
 
 impl Way {
@@ -33,7 +39,8 @@ impl Way {
             Transfer::new(options, BufferPool::new(PoolOptions::default()), IoPool::new(1, 16))
         };
         let routes = Route::ALL.into_iter().map(|route| Self::By(route, transfer(Some(route))));
-        [Self::Bare, Self::Auto(transfer(None))].into_iter().chain(routes).collect()
+        let auto = [Self::Auto(transfer(None)), Self::AutoOnTokio(transfer(None), runtime())];
+        [Self::Bare].into_iter().chain(auto).chain(routes).collect()
     }
 
     fn name(&self) -> &'static str {
@@ -41,17 +48,42 @@ impl Way {
             Self::Bare => "bare sendfile",
             Self::By(route, _) => route.name(),
             Self::Auto(_) => "auto",
+            Self::AutoOnTokio(..) => "auto on tokio",
         }
     }
 
-    /// Sends one response: a header and a range.
-    fn send(&self, socket: &TcpStream, file: &Arc<File>, offset: u64, len: u64) {
+    /// Sends the responses, one after another, closes the socket, and waits for whoever still reads ahead. What `clock` said
+    /// before the first and after the last of them.
+    fn send(
+        &self,
+        socket: TcpStream,
+        responses: impl Iterator<Item = FileRange>,
+        clock: fn() -> f64,
+    ) -> (f64, f64) {
         match self {
-            Self::Bare => bare(socket, file, offset, len),
+            Self::Bare => {
+                let began = clock();
+                responses.for_each(|range| bare(&socket, &range));
+                (began, clock())
+            }
             Self::By(_, transfer) | Self::Auto(transfer) => {
-                let mut plan = SendPlan::from(bytes::Bytes::from_static(HEADER));
-                plan.push_file(FileRange::new(Arc::clone(file), offset, len));
-                transfer.send_blocking(socket, &mut plan).expect("sent");
+                let began = clock();
+                for range in responses {
+                    transfer.send_blocking(&socket, &mut plan(range)).expect("sent");
+                }
+                (began, clock())
+            }
+            Self::AutoOnTokio(transfer, runtime) => {
+                let told = runtime.block_on(async {
+                    let socket = for_tokio(socket);
+                    let began = clock();
+                    for range in responses {
+                        transfer.send(&socket, &mut plan(range)).await.expect("sent");
+                    }
+                    (began, clock())
+                });
+                settled(transfer.io());
+                told
             }
         }
     }
@@ -62,19 +94,21 @@ impl Way {
     }
 }
 
-/// What everything is compared with: `send(MSG_MORE)` and a loop of `sendfile`, and nothing else.
-fn bare(socket: &TcpStream, file: &File, mut offset: u64, len: u64) {
-    rustix::net::send(socket, HEADER, rustix::net::SendFlags::MORE).expect("sent");
-    let end = offset + len;
-    while offset < end {
-        let count = (end - offset) as usize;
-        rustix::fs::sendfile(socket, file, Some(&mut offset), count).expect("sent");
-    }
+/// One response: a header and a range.
+fn plan(range: FileRange) -> SendPlan {
+    let mut plan = SendPlan::from(bytes::Bytes::from_static(HEADER));
+    plan.push_file(range);
+    plan
 }
 
-fn thread_cpu() -> f64 {
-    let time = clock_gettime(ClockId::ThreadCPUTime);
-    time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
+/// What everything is compared with: `send(MSG_MORE)` and a loop of `sendfile`, and nothing else.
+fn bare(socket: &TcpStream, range: &FileRange) {
+    rustix::net::send(socket, HEADER, rustix::net::SendFlags::MORE).expect("sent");
+    let (mut offset, end) = (range.offset(), range.offset() + range.len());
+    while offset < end {
+        let count = (end - offset) as usize;
+        rustix::fs::sendfile(socket, range.file(), Some(&mut offset), count).expect("sent");
+    }
 }
 
 /// CPU seconds per GB of one round.
@@ -86,14 +120,12 @@ fn round(way: &Way, file: &Arc<File>, len: u64, cold: bool) -> Option<f64> {
     if !set_cold(&whole, cold) {
         return None;
     }
-    let before = thread_cpu();
-    for response in 0..responses {
-        way.send(&sender, file, response * len, len);
-    }
-    let cpu = thread_cpu() - before;
-    drop(sender);
+    let ranges = (0..responses).map(|response| whole.part(response * len, len));
+    let clock = if cold { process_cpu } else { thread_cpu };
+    let (began, sent) = way.send(sender, ranges, clock);
     drained.join().expect("the receiver");
-    Some(cpu / (responses * len) as f64 * 1e9)
+    let ended = if cold { clock() } else { sent };
+    Some((ended - began) / (responses * len) as f64 * 1e9)
 }
 
 fn spread(mut samples: Vec<f64>) -> (f64, f64, f64) {
@@ -108,8 +140,12 @@ fn ratio(samples: &[f64], to: &[f64]) -> f64 {
 
 pub(crate) fn run() {
     let file = file(FILE_BYTES);
-    println!("CPU seconds of the sending thread per GB, min/median/max of {ROUNDS} interleaved rounds;");
-    println!("ratios are medians of the rounds' ratios");
+    println!(
+        "CPU seconds per GB, min/median/max of {ROUNDS} interleaved rounds; ratios are medians of the rounds' ratios"
+    );
+    println!(
+        "hot: of the sending thread; cold: of the whole process, with the I/O pool's threads and the receiver in it"
+    );
     for cold in [false, true] {
         for len in SIZES {
             one_size(&file, len, cold);

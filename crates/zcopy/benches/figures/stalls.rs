@@ -9,16 +9,9 @@ use std::time::{Duration, Instant};
 
 use pagewire_zcopy::{BufferPool, FileRange, IoPool, PoolOptions, SendPlan, Transfer, TransferOptions};
 
-use rustix::time::{ClockId, clock_gettime};
-
-use crate::file::{drain, file, pair, set_cold};
+use crate::file::{drain, file, for_tokio, pair, process_cpu, runtime, set_cold, thread_cpu};
 
 const FILE_BYTES: u64 = 2 << 30;
-
-fn cpu(of: ClockId) -> Duration {
-    let time = clock_gettime(of);
-    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
-}
 
 /// One poll.
 struct Held {
@@ -69,21 +62,19 @@ pub(crate) fn run() {
     );
     let mut plan = SendPlan::new();
     plan.push_file(whole);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    let (began, before) = (Instant::now(), cpu(ClockId::ProcessCPUTime));
-    let polls = runtime.block_on(async {
+    let (began, before) = (Instant::now(), process_cpu());
+    let polls = runtime().block_on(async {
         let (sender, receiver) = pair();
-        sender.set_nonblocking(true).expect("non-blocking");
-        let sender = tokio::net::TcpStream::from_std(sender).expect("inside a runtime");
+        let sender = for_tokio(sender);
         let drained = drain(receiver);
         let mut polls = Vec::with_capacity(1 << 16);
         let sent = {
             let mut sending = std::pin::pin!(transfer.send(&sender, &mut plan));
             let timed = std::future::poll_fn(|context| {
                 let waited = voluntary_switches();
-                let (began, before) = (Instant::now(), cpu(ClockId::ThreadCPUTime));
+                let (began, before) = (Instant::now(), thread_cpu());
                 let polled = sending.as_mut().poll(context);
-                let (time, cpu) = (began.elapsed(), cpu(ClockId::ThreadCPUTime).saturating_sub(before));
+                let (time, cpu) = (began.elapsed(), Duration::from_secs_f64(thread_cpu() - before));
                 polls.push(Held { time, cpu, waited: voluntary_switches() > waited });
                 polled
             });
@@ -94,10 +85,10 @@ pub(crate) fn run() {
         drained.join().expect("the receiver");
         polls
     });
-    let (cpu, wall) = (cpu(ClockId::ProcessCPUTime).saturating_sub(before), began.elapsed().as_secs_f64());
+    let (cpu, wall) = (process_cpu() - before, began.elapsed().as_secs_f64());
     println!(
         "  CPU of the whole process, receiver included: {:.3} s per GB, at {:.0} MB/s",
-        cpu.as_secs_f64() / FILE_BYTES as f64 * 1e9,
+        cpu / FILE_BYTES as f64 * 1e9,
         FILE_BYTES as f64 / wall / 1e6
     );
     show("CPU time of a poll", polls.iter().map(|poll| poll.cpu));
