@@ -186,7 +186,7 @@
 //!   bound). When a bound is reached, an answer says so or a smaller way is taken. Beyond the bounds there is what cannot
 //!   wait: a copying call's buffer, one for each thread that is inside of one, and 16 KiB for each receiver, relay and writer
 //!   whose peer is slow while its pool has nothing left: in proportion to your connections, which you bound.
-//! * **Fairness.** One call sends about [`TransferOptions::turn_bytes`]; on tokio a task that has sent two of them lets others
+//! * **Fairness.** One call sends about [`TransferOptions::turn_bytes`]; on tokio a task that has sent as many lets others
 //!   have their turn.
 //! * **Never padding.** A file that became shorter than its announced range is [`SendError::FileShrunk`]: close the
 //!   connection.

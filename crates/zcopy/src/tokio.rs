@@ -18,9 +18,8 @@ use crate::route::choose;
 use crate::stats::Sent;
 use crate::{FileRange, Piece, Residency, Route, SendError, SendPlan, Transfer};
 
-/// Of the 128 operations that tokio lets a task do before it lets others have their turn, so many pay for the bytes of
-/// one turn.
-const TURN_UNITS: u64 = 64;
+/// The operations that tokio lets a task do before it lets others have their turn: so many pay for the bytes of one.
+const TURN_UNITS: u64 = 128;
 
 /// What was seen in the page cache so long ago may be gone.
 const STALE_AFTER: Duration = Duration::from_millis(100);
@@ -76,7 +75,7 @@ socket!(tokio::net::UnixStream);
 impl Transfer {
     /// Sends what is left of `plan`.
     ///
-    /// It never holds its worker for much more than two times `turn_bytes`, also over several calls in a row (the bytes
+    /// It never holds its worker for much more than `turn_bytes`, also over several calls in a row (the bytes
     /// are paid for out of the task's budget, see [`tokio::task::coop`]), and never for a disk: a range that is not in
     /// the page cache is read ahead on the I/O pool first, waiting in line if that is busy. It waits for a slow peer as
     /// long as that takes; a time limit is the caller's. Meanwhile copy and sendfile hold nothing, splice holds its pipe,
@@ -253,7 +252,7 @@ impl Transfer {
     /// Pays for `taken` bytes out of the task's budget, and lets others have their turn when that is spent.
     pub(crate) async fn pay(&self, taken: u64) {
         let unit = (u64::from(self.options().turn_bytes) / TURN_UNITS).max(1);
-        for _ in 0..(taken / unit).clamp(1, 2 * TURN_UNITS) {
+        for _ in 0..(taken / unit).clamp(1, TURN_UNITS) {
             if !tokio::task::coop::has_budget_remaining() {
                 self.stats().turn();
             }

@@ -21,7 +21,7 @@ pub struct TransferOptions {
     pub route: Option<Route>,
     /// Which route for which length, where none is forced. Default: copy up to 8 KiB, `sendfile` beyond.
     pub thresholds: Thresholds,
-    /// About the bytes that one call sends; a task that has sent twice as many lets others have their turn. Default
+    /// About the bytes that one call sends; a task that has sent as many lets others have their turn. Default
     /// 1 MiB, about 0.1 ms; a single call for all of a gigabyte was seen to run for 0.2 s.
     pub turn_bytes: u32,
     /// How far ahead a cold file is read while its first turn is waited for. Default 8 MiB.

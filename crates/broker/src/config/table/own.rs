@@ -16,7 +16,7 @@ pub(super) static OWN: &[S] = &[
     S::new("pagewire.transfer.drop.behind", Boolean, Some("true"), Any)
         .doc("Whether pages that had to be read from the disk for a lagging consumer are dropped from the page cache again, 16 MiB behind it, so that it does not push out what the others read."),
     S::new("pagewire.transfer.turn.bytes", Int, Some("1048576"), Min(4096))
-        .doc("About the bytes of one sending call; a connection that has sent twice as many lets others have their turn."),
+        .doc("About the bytes of one sending call; a connection that has sent as many lets others have their turn."),
     S::new("pagewire.socket.congestion.control", Text, Some("auto"), NotEmpty)
         .doc("TCP congestion control of accepted connections: `system` leaves the system's, a name asks for that one. `auto` replaces a pacing one (BBR), whose timers cost more CPU than `sendfile` saves, by cubic or reno for clients on this machine and leaves the system's to all others."),
     S::new("pagewire.request.memory.max.bytes", Long, Some("268435456"), Min(1_048_576))
