@@ -320,6 +320,7 @@ mod receive;
 mod relay;
 mod residency;
 pub mod route;
+mod seen;
 mod send_plan;
 mod splice;
 mod stats;

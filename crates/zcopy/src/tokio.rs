@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::io;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tokio::io::Interest;
 use tokio::net::TcpStream;
@@ -15,14 +15,12 @@ use crate::path::Offload;
 use crate::path::{Known, Outcome};
 use crate::patience::Fruitless;
 use crate::route::choose;
+use crate::seen::STALE_AFTER;
 use crate::stats::Sent;
 use crate::{FileRange, Piece, Residency, Route, SendError, SendPlan, Transfer};
 
 /// The operations that tokio lets a task do before it lets others have their turn: so many pay for the bytes of one.
 const TURN_UNITS: u64 = 128;
-
-/// What was seen in the page cache so long ago may be gone.
-const STALE_AFTER: Duration = Duration::from_millis(100);
 
 mod sealed {
     pub trait Sealed {}

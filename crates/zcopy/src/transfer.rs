@@ -213,6 +213,7 @@ impl Transfer {
             uring: &shared.uring,
             socket,
             look_bytes: u64::from(options.look_bytes),
+            owner: Arc::as_ptr(&self.shared).addr(),
         };
         if plan.begins() {
             shared.caps.plan_begins();

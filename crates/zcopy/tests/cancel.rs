@@ -102,10 +102,9 @@ async fn dropped_while_a_range_is_read_past_the_page_cache() {
 async fn dropped_while_a_cold_range_is_read_ahead() {
     for route in ROUTES {
         for polls in 2..5 {
-            // Copy reads and sees; the others ask first, splice seldom: once for a pipe.
+            // Copy reads and sees; the others ask first, and seldom.
             let reads_are_cold = route == Some(Route::Copy);
-            let cold_every = if route == Some(Route::Splice) { 1 } else { 3 };
-            let moody = Moody { cold_every, reads_are_cold, interrupt_every: 7, ..Moody::default() };
+            let moody = Moody { cold_every: 1, reads_are_cold, interrupt_every: 7, ..Moody::default() };
             let sending = send_in_pieces(route, polls, moody);
             let offloads = tokio::time::timeout(LIMIT, sending).await.expect("in time");
             assert!(offloads > 0, "{route:?}: it was cold");

@@ -5,7 +5,7 @@ mod common;
 use std::sync::Arc;
 
 use common::{
-    Moody, chill, expected, file_of, framed, once, pattern, read_in_background, tokio_pair, transfer,
+    Moody, chill, expected, file_of, forced, framed, once, pattern, read_in_background, tokio_pair, transfer,
     transfer_over,
 };
 use pagewire_zcopy::{
@@ -154,4 +154,28 @@ async fn a_second_reader_of_what_was_cold_once_is_not_taken_for_one_who_lags() {
     send(&transfer, &mut second).await;
     assert!(second.read_ahead_windows().is_empty(), "{:?}", second.read_ahead_windows());
     assert_eq!(transfer.io().queued(), queued, "and it gives the pool nothing to do");
+}
+
+/// Small responses of one file, one after another, as a consumer that is awake fetches them.
+#[tokio::test]
+async fn whoever_reads_on_is_not_looked_at_for_every_response() {
+    const LEN: u64 = 4 << 20;
+    const RESPONSE: u64 = 16 << 10;
+    let moody = Moody::default();
+    let looks = Arc::clone(&moody.looks);
+    let transfer = transfer_over(forced(Route::Sendfile), moody);
+    let file = file_of(&pattern(LEN as usize, 28));
+    let (sender, receiver) = tokio_pair(false);
+    let reader = read_in_background(receiver, LEN);
+    let mut plan = SendPlan::new();
+    for at in (0..LEN).step_by(RESPONSE as usize) {
+        plan.clear();
+        plan.push_file(FileRange::new(Arc::clone(&file), at, RESPONSE));
+        transfer.send(&sender, &mut plan).await.expect("sending");
+    }
+    drop(sender);
+    assert!(reader.join().expect("the reader") == pattern(LEN as usize, 28));
+    let looks = looks.load(std::sync::atomic::Ordering::Relaxed);
+    // One for each 2 MiB, a few more at the end of the file, and one after each wait of a tenth of a second.
+    assert!(looks < LEN / RESPONSE / 4, "{looks} looks for {} responses", LEN / RESPONSE);
 }

@@ -22,9 +22,11 @@ pub(crate) mod uring;
 mod zerocopy;
 
 use std::io;
+use std::sync::Arc;
 
 use crate::calls::Calls;
 use crate::os::{SocketRef, file_ref};
+use crate::seen::{self, Memory};
 use crate::send_plan::Cork;
 use crate::stats::{Sent, Stats};
 use crate::{BufferPool, FileRange, Piece, Route, SendError, SendPlan, route};
@@ -66,6 +68,8 @@ pub(crate) struct Bench<'a> {
     pub(crate) socket: SocketRef<'a>,
     /// How much of a file is looked at in one go to tell whether it is cold.
     pub(crate) look_bytes: u64,
+    /// Whose looks at the page cache are remembered: the transfer's address.
+    pub(crate) owner: usize,
 }
 
 /// Sends `range`, which stands at the plan's cursor, by `route`, which is not copy.
@@ -179,13 +183,34 @@ impl Bench<'_> {
     /// ahead in its piece than that, so that the next calls need not.
     fn look(&self, plan: &SendPlan, before: u64, range: &FileRange, known: &mut Known) -> bool {
         let ahead = plan.piece_ahead(self.look_bytes.max(range.len()));
-        for look in ahead.iter().filter(|ahead| ahead.len() > range.len()).chain([range]) {
+        let in_piece = ahead.as_ref().map_or(range.len(), FileRange::len).max(range.len());
+        let memory = seen::recall(self.owner, range);
+        if memory == Memory::Resident {
+            known.resident_upto = plan.sent() + before + range.len();
+            return true;
+        }
+        let further = (memory == Memory::GoesOn).then(|| self.further(range)).flatten();
+        let further = further.filter(|further| further.len() > in_piece);
+        let ahead = ahead.filter(|ahead| ahead.len() > range.len());
+        for look in further.iter().chain(&ahead).chain([range]) {
             if route::may_send_now(self.calls.residency(file_ref(look.file()), look.offset(), look.len())) {
-                known.resident_upto = plan.sent() + before + look.len();
+                seen::note(
+                    self.owner,
+                    look,
+                    further.as_ref().is_some_and(|further| look.len() < further.len()),
+                );
+                known.resident_upto = plan.sent() + before + look.len().min(in_piece);
                 return true;
             }
         }
         false
+    }
+
+    /// What whoever reads on wants as well: as far behind the start of `range` as one looks, or the file goes.
+    fn further(&self, range: &FileRange) -> Option<FileRange> {
+        let end = self.calls.file_end(file_ref(range.file())).ok().flatten()?;
+        let len = end.saturating_sub(range.offset()).min(self.look_bytes);
+        Some(FileRange::new(Arc::clone(range.file()), range.offset(), len))
     }
 
     /// Sorts a failed call into what the loop handles and what the caller has to know.
