@@ -9,7 +9,10 @@ use std::io;
 use std::time::Duration;
 
 use crate::Transfer;
+#[cfg(target_os = "linux")]
 use crate::completions::{Cleared, Completions, clear_error_queue};
+#[cfg(not(target_os = "linux"))]
+use crate::missing::{Cleared, Completions, clear_error_queue};
 use crate::os::SocketRef;
 
 /// Every so many rounds the error queue is emptied.
