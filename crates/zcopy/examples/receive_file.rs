@@ -18,10 +18,10 @@ use pagewire_zcopy::{
 use tokio::net::{TcpListener, TcpStream};
 
 const USAGE: &str = "usage: receive_file [--splice] [--resume | --offset BYTES] ADDRESS FILE
-Receives one connection's bytes into FILE. Port 0 takes a free one.
+Receives one connection's bytes into FILE, in place of what is in it. Port 0 takes a free one.
   --splice        through a pipe, without a copy to this program
   --resume        goes on behind what FILE has
-  --offset BYTES  begins at this byte of FILE";
+  --offset BYTES  begins at this byte of FILE, and keeps the others";
 
 /// Bytes between two lines about how far it came; written back at the same steps, so that dirty pages do not pile up.
 const STEP_BYTES: u64 = 64 << 20;
@@ -30,7 +30,7 @@ const STEP_BYTES: u64 = 64 << 20;
 struct Arguments {
     splice: bool,
     resume: bool,
-    offset: u64,
+    offset: Option<u64>,
     words: Vec<String>,
 }
 
@@ -43,7 +43,7 @@ fn arguments() -> Result<Option<Arguments>, Box<dyn Error>> {
             "--splice" => arguments.splice = true,
             "--resume" => arguments.resume = true,
             "--offset" => {
-                arguments.offset = words.next().ok_or("--offset wants a number of bytes")?.parse()?;
+                arguments.offset = Some(words.next().ok_or("--offset wants a number of bytes")?.parse()?);
             }
             _ => arguments.words.push(word),
         }
@@ -58,8 +58,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
         return Ok(());
     };
     let [address, path] = &arguments.words[..] else { return Err(USAGE.into()) };
-    let file = OpenOptions::new().write(true).create(true).truncate(false).open(path)?;
-    let mut offset = if arguments.resume { file.metadata()?.len() } else { arguments.offset };
+    let anew = !arguments.resume && arguments.offset.is_none();
+    let file = OpenOptions::new().write(true).create(true).truncate(anew).open(path)?;
+    let mut offset = if arguments.resume { file.metadata()?.len() } else { arguments.offset.unwrap_or(0) };
 
     let options =
         TransferOptions { route: arguments.splice.then_some(Route::Splice), ..TransferOptions::default() };
@@ -75,7 +76,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     file.sync_data()?;
     eprintln!("{offset} bytes of {path} are safe");
     if let Some(last) = received? {
-        eprintln!("by {}, because {:?}", last.route, last.why);
+        eprintln!("by {}: {}", last.route, last.why);
     }
     Ok(())
 }

@@ -26,7 +26,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         return Ok(());
     }
     let sent = run(&arguments)?;
-    println!("sent {} bytes in {} calls: {:?}", sent.bytes, sent.calls, sent.last_route);
+    let way = sent.last_route.map(|(route, why)| format!(" by {route}: {why}")).unwrap_or_default();
+    println!("sent {} bytes in {} calls{way}", sent.bytes, sent.calls);
     Ok(())
 }
 

@@ -38,7 +38,7 @@ fn judge(survey: &Survey) -> Finding {
         let advice = "give the broker a directory of its own: what it does not know it leaves alone";
         return Finding::better(
             "contents",
-            format!("{found}; {unknown} directories that are no partitions"),
+            format!("{found}; directories that are no partitions: {unknown}"),
             advice,
         );
     }

@@ -59,6 +59,7 @@ fn judge(read: &io::Result<()>, alignment: Option<Alignment>) -> Finding {
             "O_DIRECT",
             "works; the kernel does not tell its alignment, 4096 bytes serve everywhere",
         ),
+        (Err(error), _) if error.kind() == io::ErrorKind::StorageFull => Finding::unseen("O_DIRECT", error),
         (Err(error), _) => Finding::better(
             "O_DIRECT",
             format!("does not work here: {error}"),
@@ -77,5 +78,7 @@ mod tests {
         assert!(judge(&Ok(()), Some((4, 512))).found.contains("offsets to 512"));
         assert_eq!(judge(&Ok(()), None).state, State::Ok);
         assert_eq!(judge(&Err(io::ErrorKind::InvalidInput.into()), None).state, State::CouldBeBetter);
+        let full = judge(&Err(io::ErrorKind::StorageFull.into()), None);
+        assert!(full.found.contains("could not be looked at"), "{full:?}");
     }
 }

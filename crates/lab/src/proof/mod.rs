@@ -48,11 +48,6 @@ pub fn run(program: &Program, dir: &Path, watch: &mut dyn Watch) -> anyhow::Resu
         // The borrow of whoever looks on has ended with the error.
         Err(error) => return if watch.is_stopped() { Ok(Proof::default()) } else { Err(error) },
     };
-    if cfg!(debug_assertions) {
-        bench.watch.note(
-            "this program was built without optimisation: what it does by itself is slower than it need be",
-        );
-    }
     for way in ways {
         bench.watch.step(&format!("whether {} copies", way.name()));
         let Some(line) = line(&mut bench, way) else { break };

@@ -39,7 +39,7 @@ between brokers of one run. A broker on a JVM compiles its code while it runs: g
 the median of the rounds' ratios to the first broker; (least..most) follows a figure.
 
 Examples:
-  pagewire lab drive --quick                                        every case on 127.0.0.1:9092, in a minute or so
+  pagewire lab drive --quick                                        every case on 127.0.0.1:9092, in half a minute or so
   pagewire lab drive -b ours=127.0.0.1:9092 -b kafka=127.0.0.1:9192 --quick
   pagewire lab drive --quick --report load                          and a page with plots: load/index.html
   pagewire lab drive -b kafka=127.0.0.1:9192,4242 produce --acks all --compression zstd --record-bytes 200
@@ -60,7 +60,7 @@ pub(crate) struct DriveArgs {
         value_name = "[NAME=]HOST:PORT[,PID]"
     )]
     pub(crate) bootstrap_server: Vec<Target>,
-    /// Short rounds with little data: about a minute for each broker
+    /// Short rounds with little data: about half a minute for each broker
     #[arg(long)]
     pub(crate) quick: bool,
     /// Rounds that count [default: 5, quick: 3]

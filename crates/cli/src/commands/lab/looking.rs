@@ -24,10 +24,24 @@ impl Looking {
     pub(super) fn new() -> anyhow::Result<Self> {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
         let stop = runtime.block_on(async { stop::on_signal() })?;
-        Ok(Self { stop, progress: Progress::new(false, None), done: 0, runtime })
+        let mut looking = Self { stop, progress: Progress::new(false, None), done: 0, runtime };
+        if cfg!(debug_assertions) {
+            looking.note(
+                "this program was built without optimisation: what it does by itself costs more than it need",
+            );
+        }
+        Ok(looking)
     }
 
-    /// To be called when everything is printed: work that was stopped is not done.
+    /// To be called when everything is printed, with what was printed: work that was stopped is not done.
+    pub(super) fn end_with(&mut self, printed: &str) -> anyhow::Result<()> {
+        if self.stop.is_cancelled() {
+            self.note(&format!("stopped: {printed}"));
+        }
+        self.end()
+    }
+
+    /// The same, where what was printed says by itself that it is not all.
     pub(super) fn end(&self) -> anyhow::Result<()> {
         if self.stop.is_cancelled() { Err(Stopped.into()) } else { Ok(()) }
     }

@@ -29,7 +29,7 @@ pub(crate) fn run(args: &ProofArgs) -> anyhow::Result<()> {
         let Proof { routes, claims } = proof;
         Records { proof: routes, claims, ..Records::default() }
     })?;
-    looking.end()
+    looking.end_with("what was not tried yet is left out")
 }
 
 fn print(proof: &Proof, out: &mut Out) -> anyhow::Result<()> {

@@ -54,7 +54,13 @@ impl Carry for Library {
 
     fn refusal(&self) -> Option<String> {
         let route = self.route?;
-        let counts = self.transfer.stats().snapshot().routes;
+        let told = self.transfer.stats().snapshot();
+        if route == Route::Uring && told.uring.no_buffer > 0 {
+            return Some(
+                "all of its buffers were on their way at times, and those bytes were copied".to_owned(),
+            );
+        }
+        let counts = told.routes;
         counts.iter().any(|counts| counts.route == route && counts.refusals > 0).then_some(())?;
         Some(why(route, self.transfer.refused_with(route)))
     }

@@ -40,8 +40,13 @@ pub(super) fn stores(bench: &mut Bench<'_>) -> anyhow::Result<Tried> {
         holds: if cfg!(debug_assertions) { None } else { compared.is_below(1.0) },
         evidence: format!(
             "what was stored into the map and flushed was read back through the file, byte for byte, in all {ROUNDS} rounds, \
-             and what was written to the file was seen in the map. Of a file in memory: {told}. Only a file that cannot \
-             shrink may be stored to so; MappedFile sends and flushes any other"
+             and what was written to the file was seen in the map. Of a file in memory: {told}{}. Only a file that cannot \
+             shrink may be stored to so; MappedFile sends and flushes any other",
+            if cfg!(debug_assertions) {
+                " (not judged: this program was built without optimisation)"
+            } else {
+                ""
+            }
         ),
         figures,
     })

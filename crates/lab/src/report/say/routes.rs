@@ -134,19 +134,16 @@ fn auto(setting: &Setting<'_>) -> Option<String> {
     ))
 }
 
-/// Where the kernel did not let a route be measured.
+/// Where another way carried a part, so that the figures are not those of the route.
 fn refused(setting: &Setting<'_>) -> Option<String> {
     let mut words: Vec<String> = Vec::new();
     for cell in setting.astray() {
         let why = cell.why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
-        let said = format!("{} ({} of the bytes{why})", cell.route, percent(cell.by_route));
-        if !words.contains(&said) {
-            words.push(said);
-        }
+        let by_it = percent(cell.by_route);
+        words.push(format!("{} at {} (it took {by_it}{why})", cell.route, size(cell.bytes)));
     }
-    (!words.is_empty()).then(|| {
-        format!("Not compared, because the kernel did not let the bytes go that way: {}.", row(&words))
-    })
+    (!words.is_empty())
+        .then(|| format!("Not compared, because another way took some of the bytes: {}.", row(&words)))
 }
 
 #[cfg(test)]

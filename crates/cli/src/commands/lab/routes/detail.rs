@@ -5,7 +5,7 @@ use pagewire_lab::routes::is_own;
 use pagewire_lab::size;
 use pagewire_lab::spread::Spread;
 
-use super::show::Setting;
+use super::setting::Setting;
 use crate::output::units::figure;
 use crate::output::{Out, Table};
 

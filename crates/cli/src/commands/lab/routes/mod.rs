@@ -3,6 +3,7 @@
 mod detail;
 mod links;
 mod overview;
+mod setting;
 mod show;
 
 use pagewire_lab::measure::worker::Program;
@@ -19,11 +20,18 @@ use crate::output::{Format, Out};
 pub(crate) fn run(args: &RoutesArgs) -> anyhow::Result<()> {
     let dir = place::of(args.file_dir.as_deref())?;
     let mut looking = Looking::new()?;
-    let cells = routes::run(&Program::this()?, &matrix(args), &dir, &mut looking)?;
+    let matrix = matrix(args);
+    let rounds = matrix.rounds;
+    let cells = routes::run(&Program::this()?, &matrix, &dir, &mut looking)?;
     looking.clear();
     print(&cells, args)?;
+    let least = cells.iter().map(|cell| cell.rounds).min();
+    let printed = least.map_or_else(
+        || "not one round that counts was done yet".to_owned(),
+        |least| format!("the figures are those of {least} of {rounds} rounds"),
+    );
     report::of_run(&args.report, || Records { routes: cells, ..Records::default() })?;
-    looking.end()
+    looking.end_with(&printed)
 }
 
 fn print(cells: &[RouteCell], args: &RoutesArgs) -> anyhow::Result<()> {

@@ -3,7 +3,7 @@
 use pagewire_lab::routes::cheapest;
 use pagewire_lab::size;
 
-use super::show::Setting;
+use super::setting::Setting;
 use crate::output::{Out, Table};
 
 /// Prints it.
