@@ -12,6 +12,7 @@ mod tables;
 mod worker;
 
 use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -70,20 +71,10 @@ impl EmbeddedStore {
     /// run on `clock`. Blocking: some milliseconds.
     pub fn open(path: &Path, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
         let path = path.to_owned();
-        let fresh = !path.exists();
-        let database = Builder::new()
-            .set_cache_size(CACHE_BYTES)
-            .create(&path)
-            .map_err(|error| describe(path.clone(), error))?;
-        let damaged =
-            |error: StoreError| OpenError::Damaged { path: path.clone(), detail: error.to_string() };
-        let (revision, next_expiry_ms) = tables::prepare(&database).map_err(damaged)?;
-        if fresh {
-            let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
-            File::open(dir)
-                .and_then(|dir| dir.sync_all())
-                .map_err(|source| OpenError::Io { path: path.clone(), source })?;
+        if !path.exists() {
+            make(&path)?;
         }
+        let (database, (revision, next_expiry_ms)) = prepared(&path)?;
         let database = Arc::new(database);
         let feed = Arc::new(Feed::new(revision));
         let (worker, thread) =
@@ -127,6 +118,36 @@ impl Drop for EmbeddedStore {
     fn drop(&mut self) {
         self.close();
     }
+}
+
+/// Makes the file: whole, under another name, before it gets its own. A first start that finds the disk full leaves nothing
+/// that the next one would take for a damaged store.
+fn make(path: &Path) -> Result<(), OpenError> {
+    let failed = |source| OpenError::Io { path: path.to_owned(), source };
+    let half = path.with_extension("redb.new");
+    match std::fs::remove_file(&half) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
+        _ => {}
+    }
+    if let Err(error) = prepared(&half) {
+        // It may not even be there; what counts is why it could not be made.
+        let _ = std::fs::remove_file(&half);
+        return Err(error);
+    }
+    std::fs::rename(&half, path).map_err(failed)?;
+    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    File::open(dir).and_then(|dir| dir.sync_all()).map_err(failed)
+}
+
+/// The database at `path`, with its tables; what they say of the last revision and the next lease that runs out.
+fn prepared(path: &Path) -> Result<(Database, tables::Found), OpenError> {
+    let database = Builder::new()
+        .set_cache_size(CACHE_BYTES)
+        .create(path)
+        .map_err(|error| describe(path.to_owned(), error))?;
+    let found = tables::prepare(&database)
+        .map_err(|error| OpenError::Damaged { path: path.to_owned(), detail: error.to_string() })?;
+    Ok((database, found))
 }
 
 fn describe(path: PathBuf, error: DatabaseError) -> OpenError {
@@ -176,5 +197,28 @@ impl Store for EmbeddedStore {
 
     async fn revoke(&self, lease: LeaseId) -> Result<(), StoreError> {
         self.worker.call(Request::Revoke(lease)).await.map_err(only_store).map(drop)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::SystemClock;
+
+    #[test]
+    fn a_first_start_that_fails_leaves_nothing_that_the_next_one_stumbles_over() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let (path, half) = (dir.path().join(FILE_NAME), dir.path().join("metadata.redb.new"));
+        // Nothing can be made under that name.
+        std::fs::create_dir(&half).expect("a directory");
+        let open = || EmbeddedStore::open(&path, Arc::new(SystemClock));
+        open().expect_err("no store");
+        assert!(!path.exists());
+        std::fs::remove_dir(&half).expect("gone");
+        // What a start that was killed has left: space that nobody wrote to.
+        File::create(&half).and_then(|file| file.set_len(73_728)).expect("half a file");
+        open().expect("a store").close();
+        assert!(path.exists() && !half.exists());
+        open().expect("the same store");
     }
 }

@@ -50,8 +50,11 @@ fn decode(key: &str, bytes: &[u8]) -> Result<Row, StoreError> {
     Ok(Row { value, version: i64::from_be_bytes(*version), lease: i64::from_be_bytes(*lease) })
 }
 
+/// The last revision, and when the next lease runs out.
+pub(super) type Found = (Revision, Option<i64>);
+
 /// Creates the tables in a new file; answers the revision and the earliest lease expiry.
-pub(super) fn prepare(database: &Database) -> Result<(Revision, Option<i64>), StoreError> {
+pub(super) fn prepare(database: &Database) -> Result<Found, StoreError> {
     let reading = database.begin_read().map_err(failed)?;
     match reading.open_table(META) {
         Ok(meta) => {
