@@ -1,6 +1,7 @@
 //! How the brokers compare, case by case: each with the first one, round by round.
 
 use super::Said;
+use crate::drive::words::name;
 use crate::record::DriveCell;
 use crate::report::group::{Group, Ratio, groups};
 use crate::report::number::{figure, range, row, times};
@@ -22,21 +23,21 @@ fn of(group: &Group<'_>) -> Vec<Said> {
     let given = group.cells.iter().any(|cell| cell.settings.contains_key(GIVEN_RATE));
     let beside = cost_beside(&group.cells, RATE).filter(|_| !given);
     let client = beside.as_deref().filter(|cost| *cost != COST);
-    let client = client.map(|cost| (cost, format!("{cost} (the client's CPU, as a broker's is unknown)")));
-    let rate = beside.is_some().then(|| (RATE, RATE.to_owned()));
-    let cost = (COST, COST.to_owned());
+    let client = client.map(|cost| (cost, format!("{} (a broker's is unknown)", name(cost))));
+    let rate = beside.is_some().then(|| (RATE, name(RATE).to_owned()));
+    let cost = (COST, name(COST).to_owned());
     let tail = (TAIL, format!("{TAIL} latency in \u{b5}s"));
     let compared = [Some(cost), client, rate, Some(tail)];
-    compared.into_iter().flatten().filter_map(|(name, words)| comparison(group, name, &words)).collect()
+    compared.into_iter().flatten().filter_map(|(key, words)| comparison(group, key, &words)).collect()
 }
 
 /// The first broker's figure, and the others in relation to it.
-fn comparison(group: &Group<'_>, name: &str, words: &str) -> Option<Said> {
+fn comparison(group: &Group<'_>, key: &str, words: &str) -> Option<Said> {
     let (first, others) = group.cells.split_first()?;
-    let value = first.figures.get(name).or_else(|| first.latency_us.get(name))?.median;
+    let value = first.figures.get(key).or_else(|| first.latency_us.get(key))?.median;
     let others: Vec<String> = others
         .iter()
-        .filter_map(|cell| Some(format!("{} {}", cell.broker, ratio(group.to_first(cell, name)?))))
+        .filter_map(|cell| Some(format!("{} {}", cell.broker, ratio(group.to_first(cell, key)?))))
         .collect();
     let words = format!("{words} {} with {}; {}.", figure(value), first.broker, row(&others));
     (!others.is_empty()).then(|| Said { about: Some(group.case.to_owned()), words })
@@ -66,8 +67,8 @@ mod tests {
         assert_eq!(
             words(&cells),
             [
-                "cpu_s_per_gb 1.50 with slow; fast 0.33\u{d7} of that.",
-                "mb_per_s 60.0 with slow; fast 3.00\u{d7} of that.",
+                "CPU s/GB 1.50 with slow; fast 0.33\u{d7} of that.",
+                "MB/s 60.0 with slow; fast 3.00\u{d7} of that.",
                 "p99 latency in \u{b5}s 1350 with slow; fast 0.33\u{d7} of that.",
             ]
         );
@@ -78,8 +79,8 @@ mod tests {
     fn a_rate_is_said_beside_the_clients_cpu_where_the_brokers_is_unknown_and_not_alone() {
         let mut cells = [unknown("one"), unknown("other")];
         let said = words(&cells);
-        assert!(said[0].starts_with("client_cpu_s_per_gb (the client's CPU, as a broker's is unknown) 0.5"));
-        assert!(said[1].starts_with(RATE), "{said:?}");
+        assert!(said[0].starts_with("client's CPU s/GB (a broker's is unknown) 0.5"));
+        assert!(said[1].starts_with(name(RATE)), "{said:?}");
         for cell in &mut cells {
             cell.figures.remove("client_cpu_s_per_gb");
         }
@@ -92,7 +93,7 @@ mod tests {
         let rounds = Spread { min: 0.9, median: 1.1, max: 1.3 };
         other.ratio_to_first.insert(COST.into(), rounds);
         let cells = [drive("one", "produce", 1.0), other];
-        let expected = "cpu_s_per_gb 1.00 with one; other 1.10\u{d7} of that, 0.900\u{2013}1.30 over the rounds, not told apart.";
+        let expected = "CPU s/GB 1.00 with one; other 1.10\u{d7} of that, 0.900\u{2013}1.30 over the rounds, not told apart.";
         assert_eq!(words(&cells)[0], expected);
     }
 
