@@ -94,19 +94,19 @@
 //! the ratios should be larger. Absolute figures are those of one kind of machine; `pagewire lab routes`, of the repository
 //! that this crate lives in, prints yours.
 //!
-//! What this library makes of it, by `cargo bench -p pagewire-zcopy` on 2026-11-26 (medians of the ratios within 31
-//! interleaved rounds; cold with the receiver and the pool's threads in it). On tokio a full socket costs calls that a thread
-//! sleeps through, and cold bytes pass from one thread to another:
+//! What this library makes of it, by `cargo bench -p pagewire-zcopy` on 2026-11-26: what `auto` costs, as a ratio to the bare
+//! loop and to the best single route on the same face (medians of the ratios within 31 interleaved rounds; cold with the
+//! receiver and the pool's threads in it):
 //!
-//! | bytes | hot: `auto` to the bare loop, to the best route | the same on tokio | cold: `auto` | on tokio |
+//! | bytes | hot, blocking | hot, on tokio | cold, blocking | cold, on tokio |
 //! |---|---|---|---|---|
-//! | 1 KiB | 0.89, 1.02 | 0.99, 1.15 | 0.81, 1.07 | 0.78, 1.10 |
-//! | 4 KiB | 0.97, 0.98 | 1.04, 1.00 | 0.84, 0.94 | 0.91, 1.04 |
-//! | 8 KiB | 0.95, 1.02 | 0.95, 1.01 | 0.94, 1.09 | 0.95, 1.00 |
-//! | 16 KiB | 1.22, 1.04 | 1.28, 1.13 | 1.04, 0.99 | 1.25, 1.30 |
-//! | 64 KiB | 1.09, 1.03 | 1.26, 1.21 | 1.06, 1.03 | 1.33, 1.23 |
-//! | 256 KiB | 1.05, 1.00 | 1.18, 1.10 | 1.04, 1.05 | 1.06, 1.08 |
-//! | 1 MiB | 1.03, 1.08 | 1.03, 1.04 | 1.03, 0.99 | 1.19, 1.17 |
+//! | 1 KiB | 0.90, 1.06 | 0.96, 1.01 | 0.77, 0.93 | 0.89, 1.04 |
+//! | 4 KiB | 0.92, 1.01 | 0.98, 1.00 | 0.99, 1.10 | 1.02, 0.93 |
+//! | 8 KiB | 0.98, 1.05 | 1.04, 1.07 | 1.10, 1.06 | 0.95, 1.01 |
+//! | 16 KiB | 1.11, 1.00 | 1.10, 0.96 | 1.14, 0.98 | 1.23, 1.13 |
+//! | 64 KiB | 1.06, 1.02 | 0.98, 0.95 | 1.02, 0.96 | 1.26, 0.98 |
+//! | 256 KiB | 1.00, 1.02 | 0.95, 1.02 | 1.02, 1.03 | 1.13, 1.10 |
+//! | 1 MiB | 1.03, 1.03 | 1.05, 1.12 | 0.96, 1.08 | 0.99, 1.04 |
 //!
 //! While a cold file of 2 GiB is sent on one event loop no poll waits for a disk. A poll takes 0.15 to 0.2 ms of CPU in the
 //! median, 0.6 to 1.6 at the 99th percentile and 1.8 to 4.8 at the 99.9th, on a shared virtual machine that takes 1 to 5 ms

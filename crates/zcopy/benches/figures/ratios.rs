@@ -1,4 +1,4 @@
-//! What each way costs, and how near `auto` comes to the best of them.
+//! What each way costs, and how near `auto` comes to the best of them on the same face, blocking or on tokio.
 //!
 //! Hot, only the sending thread works for its way, and its CPU is what counts. Cold, the threads of the I/O pool read what
 //! `auto` on tokio sends, and the other ways read by themselves: so it is the CPU of the whole process, with that of the
@@ -24,12 +24,15 @@ const ROUND_BYTES: u64 = FILE_BYTES;
 const RESPONSES_MAX: u64 = 2048;
 const HEADER: &[u8] = &[b'h'; 60];
 
+/// Routes that are compared on an event loop as well: those that `auto` may take.
+const ON_TOKIO: [Route; 3] = [Route::Copy, Route::Sendfile, Route::Splice];
+
+/// A way, with the route that is forced, if one is.
 enum Way {
     Bare,
-    By(Route, Transfer),
-    Auto(Transfer),
-    /// Looks whether the file is in the page cache, and has it read ahead where it is not, as [`Auto`](Self::Auto) does not.
-    AutoOnTokio(Transfer, Runtime),
+    Blocking(Option<Route>, Transfer),
+    /// Looks whether the file is in the page cache, and has it read ahead where it is not, as a thread that may wait does not.
+    Tokio(Option<Route>, Transfer, Runtime),
 }
 
 impl Way {
@@ -38,17 +41,29 @@ impl Way {
             let options = TransferOptions { route, ..TransferOptions::default() };
             Transfer::new(options, BufferPool::new(PoolOptions::default()), IoPool::new(1, 16))
         };
-        let routes = Route::ALL.into_iter().map(|route| Self::By(route, transfer(Some(route))));
-        let auto = [Self::Auto(transfer(None)), Self::AutoOnTokio(transfer(None), runtime())];
-        [Self::Bare].into_iter().chain(auto).chain(routes).collect()
+        let with_auto =
+            |routes: &[Route]| [None].into_iter().chain(routes.iter().copied().map(Some)).collect::<Vec<_>>();
+        let blocking = with_auto(&Route::ALL).into_iter().map(|route| Self::Blocking(route, transfer(route)));
+        let tokio =
+            with_auto(&ON_TOKIO).into_iter().map(|route| Self::Tokio(route, transfer(route), runtime()));
+        [Self::Bare].into_iter().chain(blocking).chain(tokio).collect()
     }
 
-    fn name(&self) -> &'static str {
+    fn name(&self) -> String {
+        let of = |route: &Option<Route>| route.map_or("auto", Route::name);
         match self {
-            Self::Bare => "bare sendfile",
-            Self::By(route, _) => route.name(),
-            Self::Auto(_) => "auto",
-            Self::AutoOnTokio(..) => "auto on tokio",
+            Self::Bare => "bare sendfile".to_owned(),
+            Self::Blocking(route, _) => of(route).to_owned(),
+            Self::Tokio(route, ..) => format!("{} on tokio", of(route)),
+        }
+    }
+
+    /// Whether it is a single route, for what is sent as `other` sends.
+    fn is_route_beside(&self, other: &Self) -> bool {
+        match self {
+            Self::Bare => false,
+            Self::Blocking(route, _) => route.is_some() && !matches!(other, Self::Tokio(..)),
+            Self::Tokio(route, ..) => route.is_some() && matches!(other, Self::Tokio(..)),
         }
     }
 
@@ -66,14 +81,14 @@ impl Way {
                 responses.for_each(|range| bare(&socket, &range));
                 (began, clock())
             }
-            Self::By(_, transfer) | Self::Auto(transfer) => {
+            Self::Blocking(_, transfer) => {
                 let began = clock();
                 for range in responses {
                     transfer.send_blocking(&socket, &mut plan(range)).expect("sent");
                 }
                 (began, clock())
             }
-            Self::AutoOnTokio(transfer, runtime) => {
+            Self::Tokio(_, transfer, runtime) => {
                 let told = runtime.block_on(async {
                     let socket = for_tokio(socket);
                     let began = clock();
@@ -90,7 +105,10 @@ impl Way {
 
     /// Whether the last responses really went this way.
     fn is_refused(&self) -> bool {
-        matches!(self, Self::By(route, transfer) if transfer.stats().snapshot().routes[route.index()].bytes == 0)
+        let (Self::Blocking(Some(route), transfer) | Self::Tokio(Some(route), transfer, _)) = self else {
+            return false;
+        };
+        transfer.stats().snapshot().routes[route.index()].bytes == 0
     }
 }
 
@@ -177,18 +195,19 @@ fn one_size(file: &Arc<File>, len: u64, cold: bool) {
         return;
     };
     let medians: Vec<_> = samples.iter().cloned().map(spread).collect();
-    let routes = (0..ways.len()).filter(|&at| matches!(ways[at], Way::By(..)) && !ways[at].is_refused());
-    let best = routes.min_by(|&a, &b| medians[a].1.total_cmp(&medians[b].1)).unwrap_or(0);
     println!("\n{} KiB, {}", len / 1024, if cold { "cold" } else { "hot" });
     for (at, (min, median, max)) in medians.iter().enumerate() {
         let name = ways[at].name();
         if ways[at].is_refused() {
-            println!("  {name:<14} refused by this system");
+            println!("  {name:<18} refused by this system");
             continue;
         }
+        let routes =
+            (0..ways.len()).filter(|&of| ways[of].is_route_beside(&ways[at]) && !ways[of].is_refused());
+        let best = routes.min_by(|&a, &b| medians[a].1.total_cmp(&medians[b].1)).unwrap_or(0);
         let (to_bare, to_best) = (ratio(&samples[at], &samples[0]), ratio(&samples[at], &samples[best]));
         println!(
-            "  {name:<14} {min:.3}/{median:.3}/{max:.3}   {to_bare:.2} x bare   {to_best:.2} x {}",
+            "  {name:<18} {min:.3}/{median:.3}/{max:.3}   {to_bare:.2} x bare   {to_best:.2} x {}",
             ways[best].name()
         );
     }
