@@ -7,16 +7,10 @@ mod common;
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 
-use common::{pagewire, run, signal, wait};
+use common::{lines, pagewire, run, signal, wait};
 use serde_json::Value;
 
 const DIR: &str = env!("CARGO_TARGET_TMPDIR");
-
-fn lines(out: &str) -> Vec<Value> {
-    out.lines()
-        .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}")))
-        .collect()
-}
 
 /// A small matrix with these options besides.
 fn routes(options: &[&str]) -> Vec<Value> {

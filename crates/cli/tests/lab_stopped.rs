@@ -8,16 +8,10 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 
-use common::{pagewire, signal, wait};
+use common::{lines, pagewire, signal, wait};
 use serde_json::Value;
 
 const DIR: &str = env!("CARGO_TARGET_TMPDIR");
-
-fn lines(out: &str) -> Vec<Value> {
-    out.lines()
-        .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}")))
-        .collect()
-}
 
 /// Bytes that a worker has written so far. The receiver writes nothing but answers: two of a few words when it starts, and
 /// one of about a hundred bytes after each measurement. The sender writes its file besides.

@@ -7,6 +7,8 @@
     reason = "the signatures are those of what it stands in for"
 )]
 
+use std::convert::Infallible;
+
 #[cfg(feature = "tokio")]
 use crate::Route;
 use crate::calls::Calls;
@@ -15,7 +17,6 @@ use crate::os::SocketRef;
 use crate::pipes::PipePool;
 use crate::stats::{Sent, Stats};
 use crate::{BufferPool, Transfer};
-use std::convert::Infallible;
 
 /// Work for a thread that may wait: never made.
 #[derive(Debug)]
