@@ -76,17 +76,13 @@ fn left(file: &File, enough: impl Fn(u64) -> bool) -> u64 {
     resident_mib(file)
 }
 
-/// Waits for whoever still drops pages.
-fn until_nothing_changes(file: &File) {
-    const LOOKS: usize = 100;
-    let (mut last, mut same) = (resident_mib(file), 0);
-    let started = Instant::now();
-    while same < LOOKS && started.elapsed() < LIMIT {
+/// Whether all stays in the page cache for a while.
+fn stays(file: &File) -> bool {
+    const LOOKS: usize = 30;
+    (0..LOOKS).all(|_| {
         std::thread::sleep(Duration::from_millis(10));
-        let now = resident_mib(file);
-        same = if now == last { same + 1 } else { 0 };
-        last = now;
-    }
+        resident_mib(file) >= ALL_MIB
+    })
 }
 
 #[test]
@@ -98,29 +94,30 @@ fn what_a_lagging_consumer_brought_into_the_page_cache_is_dropped_behind_it() {
     }
 }
 
-/// What was cold once and is read by many by now is theirs.
+/// What was cold once and is read by many by now is theirs. The first consumer's last pages may go late, and a machine that is
+/// short of memory takes some at any time: a broker that drops what is hot does so each time.
 #[test]
 fn a_consumer_of_what_is_in_the_page_cache_drops_none_of_it() {
-    const LOOKS: usize = 30;
+    const TRIES: usize = 10;
     if let Some((broker, file, value)) = cold("true") {
         read_all(&broker, &value);
-        until_nothing_changes(&file);
-        std::fs::read(segment(&broker)).unwrap();
-        assert!(resident_mib(&file) >= ALL_MIB, "somebody has read all of it");
-        read_all(&broker, &value);
-        for _ in 0..LOOKS {
-            let left = resident_mib(&file);
-            assert!(left >= ALL_MIB, "{left} MiB of {RECORDS} are left");
-            std::thread::sleep(Duration::from_millis(10));
-        }
+        let one_left_it = (0..TRIES).any(|_| {
+            std::fs::read(segment(&broker)).unwrap();
+            read_all(&broker, &value);
+            stays(&file)
+        });
+        assert!(one_left_it, "{} MiB of {RECORDS} are left", resident_mib(&file));
     }
 }
 
 #[test]
 fn where_that_is_switched_off_it_stays() {
+    const TRIES: usize = 10;
     if let Some((broker, file, value)) = cold("false") {
-        read_all(&broker, &value);
-        let left = resident_mib(&file);
-        assert!(left >= ALL_MIB, "{left} MiB of {RECORDS} are left");
+        let one_left_it = (0..TRIES).any(|_| {
+            read_all(&broker, &value);
+            stays(&file)
+        });
+        assert!(one_left_it, "{} MiB of {RECORDS} are left", resident_mib(&file));
     }
 }
