@@ -132,9 +132,16 @@ impl Partition {
 
     /// The first record at or after `time` that can be read.
     pub(crate) fn first_at(&self, time: i64) -> Option<(i64, i64)> {
-        self.readable()
-            .iter()
-            .flat_map(|sent| (sent.base..).zip(sent.records.iter().map(|record| record.2)))
-            .find(|(offset, at)| *at >= time && *offset >= self.start)
+        self.times().find(|(_, at)| *at >= time)
+    }
+
+    pub(crate) fn largest_time(&self) -> Option<i64> {
+        self.times().map(|(_, at)| at).max()
+    }
+
+    /// Offset and time of every record that can be read.
+    fn times(&self) -> impl Iterator<Item = (i64, i64)> {
+        let of = |sent: &Sent| (sent.base..).zip(sent.records.iter().map(|record| record.2)).collect::<Vec<_>>();
+        self.readable().iter().flat_map(of).filter(|(offset, _)| *offset >= self.start)
     }
 }
