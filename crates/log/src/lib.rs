@@ -10,6 +10,7 @@
 //! |---|---|
 //! | `%020d.log` | record batches; the only evidence, everything else is rebuilt from it |
 //! | `%020d.index`, `.timeindex` | sparse entries, believed only where the batch header they point at agrees |
+//! | `%020d.txnindex` | aborted transactions, in the segment of their marker |
 //! | `%020d.snapshot` | idempotent producers at that offset |
 //! | `leader-epoch-checkpoint` | first offset of each leader epoch |
 //!
@@ -85,6 +86,7 @@ mod sick;
 mod snapshot;
 mod sync;
 mod times;
+mod txn_index;
 mod writeback;
 mod writer;
 
@@ -102,3 +104,4 @@ pub use errors::{AppendError, DeleteRecordsError, LogError, Offline, ReadError};
 pub use handles::Handles;
 pub use log::Log;
 pub use marks::Marks;
+pub use txn_index::{AbortedTxn, decode_txn_index};
