@@ -10,6 +10,7 @@
 //! |---|---|
 //! | `%020d.log` | record batches; the only evidence, everything else is rebuilt from it |
 //! | `%020d.index`, `.timeindex` | sparse entries, believed only where the batch header they point at agrees |
+//! | `%020d.txnindex` | aborted transactions, in the segment of their marker |
 //! | `%020d.snapshot` | idempotent producers at that offset |
 //! | `leader-epoch-checkpoint` | first offset of each leader epoch |
 //!
@@ -68,15 +69,18 @@ mod home;
 mod index;
 mod listing;
 mod log;
+mod marker;
 mod marks;
 mod names;
 mod open;
+mod open_txns;
 mod patience;
 mod producer_budget;
 mod producers;
 mod read;
 mod recovery;
 mod refill;
+mod replay;
 mod retention;
 mod roll;
 mod scan;
@@ -85,6 +89,10 @@ mod sick;
 mod snapshot;
 mod sync;
 mod times;
+mod trust;
+mod txn_files;
+mod txn_index;
+mod walk;
 mod writeback;
 mod writer;
 
@@ -102,3 +110,4 @@ pub use errors::{AppendError, DeleteRecordsError, LogError, Offline, ReadError};
 pub use handles::Handles;
 pub use log::Log;
 pub use marks::Marks;
+pub use txn_index::{AbortedTxn, decode_txn_index};

@@ -20,6 +20,8 @@ pub(crate) struct Listing {
     /// Base offsets that have an offset index, a time index.
     pub(crate) indexed: BTreeSet<i64>,
     pub(crate) timed: BTreeSet<i64>,
+    /// Base offsets that have an index of aborted transactions.
+    pub(crate) aborted: BTreeSet<i64>,
 }
 
 /// Reads the directory and puts it in order.
@@ -43,6 +45,7 @@ fn read_orderly(home: &Home, names: &[String], report: &mut RecoveryReport) -> i
         snapshots: with(names::SNAPSHOT).collect(),
         indexed: with(names::INDEX).collect(),
         timed: with(names::TIME_INDEX).collect(),
+        aborted: with(names::TXN_INDEX).collect(),
     };
     listing.bases.sort_unstable();
     listing.snapshots.sort_unstable();
@@ -56,7 +59,7 @@ fn read_orderly(home: &Home, names: &[String], report: &mut RecoveryReport) -> i
     Ok(listing)
 }
 
-/// A finished replacement takes its place..
+/// A finished replacement takes its place.
 fn finish_swaps(home: &Home, names: &[String], report: &mut RecoveryReport) -> io::Result<usize> {
     let swap_suffix = format!("{}{}", names::LOG, names::SWAP);
     let mut finished = 0;
