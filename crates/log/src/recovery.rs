@@ -66,7 +66,8 @@ pub(crate) fn recover(
     for (at, &base) in listing.bases.iter().enumerate() {
         let next_base = listing.bases.get(at + 1).copied();
         let size = log_size(home, base)?;
-        let believed = next_base.is_some_and(|next| clean || next <= recovery_point);
+        // One that ends at the recovery point may have been closed since: its records are stable, its indexes need not be.
+        let believed = next_base.is_some_and(|next| clean || next < recovery_point);
         if let (Some(next), true) = (next_base, believed) {
             if size == 0 {
                 report

@@ -62,6 +62,7 @@ fn arrive(world: &mut World, report: &LoadReport, bytes: &check::Bytes) -> bool 
     let deleted: HashSet<_> = world.deleted.iter().copied().collect();
     if let Err(error) = world.dir().delete_leftovers(&deleted, world.now_ms) {
         assert!(world.disk.is_dead(), "leftovers: {error:?}");
+        return false;
     }
     for at in 0..world.partitions.len() {
         if world.log(at).is_none() && !ops::partitions::make(world, at) {
