@@ -119,6 +119,10 @@ impl Log {
     /// Renames the doomed segments, oldest first and each for good before the next, so that a crash leaves a log
     /// without holes. Those that cannot be renamed now stay doomed.
     fn rename_doomed(&self) -> io::Result<()> {
+        if self.doomed.lock().oldest().is_some() {
+            // What the producers wrote in there, nothing else will tell.
+            self.sync_snapshots();
+        }
         loop {
             let Some(base_offset) = self.doomed.lock().oldest() else { return Ok(()) };
             self.rename_deleted(base_offset)?;
