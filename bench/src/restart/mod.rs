@@ -11,6 +11,7 @@ mod fill;
 mod node;
 mod partitions;
 mod recovery;
+mod segments;
 
 use anyhow::{Context, Result, bail};
 use clap::Parser;
@@ -20,6 +21,8 @@ use node::Recipe;
 
 /// The first word of the command line that leads here.
 pub(crate) const COMMAND: &str = "restart";
+/// The word behind it that makes a process measure itself.
+const OPEN: &str = "open";
 
 /// Measure what stopping, killing and starting again costs: `cargo xtask bench restart`.
 #[derive(Parser)]
@@ -29,7 +32,7 @@ struct Args {
     /// and an empty directory. May be repeated.
     #[arg(long, value_name = "NAME=COMMAND")]
     rival: Vec<Recipe>,
-    /// Cases to run: partitions, recovery. Both if none is named.
+    /// Cases to run: partitions, recovery, segments. All of them if none is named.
     cases: Vec<String>,
     /// Interleaved rounds of each case.
     #[arg(long, default_value_t = 3)]
@@ -37,6 +40,9 @@ struct Args {
     /// Partitions, in ten topics, each of which is written once.
     #[arg(long, default_value_t = 10_000)]
     partitions: i32,
+    /// Segments of each partition in the case of that name, which is ours alone.
+    #[arg(long, default_value_t = 10)]
+    segments: i64,
     /// MiB in the log that is recovered.
     #[arg(long, default_value_t = 10 << 10)]
     mib: u64,
@@ -51,6 +57,8 @@ struct Case {
     what: fn(&Args) -> String,
     columns: &'static [Column],
     run: fn(&Recipe, &Args) -> Result<Vec<f64>>,
+    /// Not of a broker but of our library.
+    ours_only: bool,
 }
 
 static CASES: &[Case] = &[
@@ -61,17 +69,34 @@ static CASES: &[Case] = &[
         },
         columns: partitions::COLUMNS,
         run: |recipe, args| partitions::run(recipe, args.partitions),
+        ours_only: false,
     },
     Case {
         name: "recovery",
         what: |args| format!("one log of {} MiB in default segments, kill -9, started", args.mib),
         columns: recovery::COLUMNS,
         run: |recipe, args| recovery::run(recipe, args.mib),
+        ours_only: false,
+    },
+    Case {
+        name: "segments",
+        what: |args| {
+            format!("{} partitions of {} segments each, opened and read", args.partitions, args.segments)
+        },
+        columns: segments::COLUMNS,
+        run: |_, args| segments::run(args.partitions, args.segments),
+        ours_only: true,
     },
 ];
 
 /// Runs the chosen cases.
 pub(crate) fn run(words: impl Iterator<Item = String>) -> Result<()> {
+    let words: Vec<String> = words.collect();
+    if let Some((first, rest)) = words.split_first()
+        && first == OPEN
+    {
+        return segments::open(rest);
+    }
     let args = Args::parse_from(std::iter::once("restart".to_owned()).chain(words));
     let mut brokers = vec![Recipe::ours(&args.set)?];
     brokers.extend(args.rival.iter().cloned());
@@ -80,7 +105,7 @@ pub(crate) fn run(words: impl Iterator<Item = String>) -> Result<()> {
         println!("\n## {}: {}\n", case.name, (case.what)(&args));
         let mut table = Table::new(case.columns);
         for round in 0..args.rounds {
-            for broker in &brokers {
+            for broker in brokers.iter().take(if case.ours_only { 1 } else { usize::MAX }) {
                 eprintln!("{} round {}/{}: {}", case.name, round + 1, args.rounds, broker.name);
                 let row =
                     (case.run)(broker, &args).with_context(|| format!("{} of {}", case.name, broker.name))?;
@@ -94,7 +119,7 @@ pub(crate) fn run(words: impl Iterator<Item = String>) -> Result<()> {
 
 fn chosen(names: &[String]) -> Result<Vec<&'static Case>> {
     if let Some(unknown) = names.iter().find(|name| CASES.iter().all(|case| case.name != **name)) {
-        bail!("there is no case {unknown:?}; the cases are: partitions, recovery");
+        bail!("there is no case {unknown:?}; the cases are: partitions, recovery, segments");
     }
     Ok(CASES.iter().filter(|case| names.is_empty() || names.iter().any(|name| name == case.name)).collect())
 }

@@ -177,6 +177,7 @@ impl Segment {
         }
         self.write_indexes()?;
         self.index.close();
+        self.times.close();
         Ok(())
     }
 
