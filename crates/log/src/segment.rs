@@ -19,6 +19,7 @@ use crate::index::offset::{Entry, OffsetIndex};
 use crate::index::time::{TimeEntry, TimeIndex};
 use crate::names;
 use crate::patience::Patience;
+use crate::txn_index::TxnIndex;
 
 /// Offset and position packed into one atomic number: both stay below 2^32 by construction.
 #[derive(Debug)]
@@ -64,6 +65,7 @@ pub(crate) struct Segment {
     pub(crate) home: Arc<Home>,
     pub(crate) index: OffsetIndex,
     pub(crate) times: TimeIndex,
+    pub(crate) txns: TxnIndex,
     /// Taken while the derived files are rebuilt.
     pub(crate) building: Mutex<()>,
     log_slot: Arc<Slot>,
@@ -113,6 +115,7 @@ impl Segment {
             home,
             index: OffsetIndex::default(),
             times: TimeIndex::default(),
+            txns: TxnIndex::default(),
             building: Mutex::default(),
             log_slot: Arc::default(),
             index_slot: Arc::default(),
@@ -302,6 +305,7 @@ impl Segment {
                 file => file?.sync_data()?,
             }
         }
+        self.sync_aborted()?;
         self.flow.settled.store(true, Ordering::Release);
         Ok(())
     }
