@@ -86,6 +86,7 @@ mod segment;
 mod share;
 mod sick;
 mod snapshot;
+mod stage;
 mod sync;
 mod times;
 mod txn_index;
