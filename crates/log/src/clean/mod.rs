@@ -17,6 +17,8 @@ mod rewrite;
 mod source;
 mod stats;
 mod target;
+#[cfg(test)]
+mod tests;
 mod throttle;
 mod txns;
 mod work;

@@ -39,9 +39,11 @@ impl Target {
         buffer.clear();
         let home = &work.log.home;
         let made = work.log.in_place(|| Segment::create_cleaned(Arc::clone(home), base_offset))?;
-        let segment =
-            made.map_err(CleanError::at(home.path(base_offset, &Stage::Cleaned.file(names::LOG))))?;
-        let file = segment.file().map_err(CleanError::at(segment.path()))?;
+        let made = made.and_then(|segment| segment.file().map(|file| (segment, file)));
+        let (segment, file) = made.map_err(|error| {
+            work.log.discard(base_offset);
+            CleanError::at(home.path(base_offset, &Stage::Cleaned.file(names::LOG)))(error)
+        })?;
         Ok(Self { segment, file, sparse: Sparse::default(), written: 0, buffer, begun: 0 })
     }
 
