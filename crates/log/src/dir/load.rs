@@ -9,6 +9,7 @@ use pagewire_disk::{CheckpointError, CleanMark, PartitionMetadata};
 use parking_lot::{Mutex, RwLock};
 
 use super::checkpoints::Checkpoints;
+use super::clean::Cleaning;
 use super::delete::Doomed;
 use super::errors::LogDirError;
 use super::judge::{Judgement, judge};
@@ -117,6 +118,7 @@ impl LockedDir {
         let mut report = LoadReport::default();
         let (disk, path) = (Arc::clone(&self.disk), self.path.clone());
         let (checkpoints, written) = Checkpoints::read(disk.as_ref(), &path, &mut report.notices)?;
+        let cleaning = Cleaning::read(disk.as_ref(), &path, &mut report.notices)?;
         report.clean = CleanMark::take(disk.as_ref(), &path).map_err(LogDirError::at(&path))?;
         let meta = self.settle(options, &mut report.notices)?;
         let (found, doomed) = self.scan(options.now_ms, &mut report.notices)?;
@@ -127,6 +129,7 @@ impl LockedDir {
             dir: &self,
             options,
             checkpoints: &checkpoints,
+            cleaning: &cleaning,
             clean: report.clean,
             settings,
             offline: &offline,
@@ -179,6 +182,7 @@ impl LockedDir {
             doomed: Mutex::new(doomed),
             carried: Mutex::new(carried),
             written: Mutex::new(written),
+            cleaning: Mutex::new(cleaning),
             offline,
         };
         Ok((dir, report))
@@ -213,6 +217,7 @@ struct One<'a> {
     dir: &'a LockedDir,
     options: &'a LogDirOptions,
     checkpoints: &'a Checkpoints,
+    cleaning: &'a Cleaning,
     clean: bool,
     settings: &'a (dyn Fn(&str, i32) -> Option<PartitionSettings> + Sync),
     offline: &'a Arc<OnceLock<Offline>>,
@@ -273,7 +278,9 @@ impl One<'_> {
             now_ms: self.options.now_ms,
         };
         let (disk, handles) = (Arc::clone(&self.dir.disk), Arc::clone(&self.options.handles));
-        let home = Home::new(disk, path.clone(), handles).within(self.offline, self.producers);
+        let home = Home::new(disk, path.clone(), handles)
+            .within(self.offline, self.producers)
+            .compacted(self.cleaning.was_cleaned(topic, *partition));
         let (log, report) = Log::open_at(home, topic, *partition, options)?;
         let (log_end, known_end) = (log.marks().log_end, self.checkpoints.known_end(topic, *partition));
         if log_end < known_end {
