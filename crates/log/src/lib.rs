@@ -102,9 +102,9 @@ pub use answers::{
 };
 pub use config::LogConfig;
 pub use dir::{
-    CloseReport, CreateError, DirDescription, FailedLog, Flushed, LoadReport, LoadedLog, LockedDir,
-    LogDescription, LogDir, LogDirError, LogDirOptions, MEASURED_MAX, Notice, PartitionSettings, Progress,
-    RetainedAll, Survey, survey,
+    CloseReport, CreateError, DirDescription, FailedLog, Flushed, LoadMeter, LoadReport, LoadedLog, Loading,
+    LockedDir, LogDescription, LogDir, LogDirError, LogDirOptions, MEASURED_MAX, Notice, PartitionSettings,
+    Progress, RetainedAll, Survey, survey,
 };
 pub use errors::{AppendError, DeleteRecordsError, LogError, Offline, ReadError};
 pub use handles::Handles;
