@@ -172,7 +172,8 @@ impl LockedDir {
                 Outcome::SetAside => set_aside = true,
             }
         }
-        if set_aside {
+        // A process that was killed may have made directories without making their names durable.
+        if set_aside || !report.clean {
             disk.sync_dir(&path).map_err(LogDirError::at(&path))?;
         }
         let dir = LogDir {
