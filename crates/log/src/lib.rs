@@ -62,6 +62,7 @@ mod dir;
 mod doomed;
 mod epochs;
 mod errors;
+pub mod files;
 mod handles;
 mod headers;
 mod home;
@@ -85,6 +86,7 @@ mod sick;
 mod snapshot;
 mod sync;
 mod times;
+pub mod verify;
 mod writeback;
 mod writer;
 

@@ -24,7 +24,7 @@ use crate::producer_budget::ProducerBudget;
 use crate::{Log, LogError, Offline, OpenOptions, RecoveryReport};
 
 /// Every ext file system has this in its root.
-pub(super) const NOBODYS: &str = "lost+found";
+pub(crate) const NOBODYS: &str = "lost+found";
 
 /// Idempotent producers that all logs of a directory remember together: a quarter of a gigabyte of them.
 const PRODUCERS_MAX: usize = 1 << 20;

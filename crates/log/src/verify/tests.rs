@@ -1,0 +1,1 @@
+//! Whole directories, right and damaged.
