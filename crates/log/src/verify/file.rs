@@ -11,8 +11,8 @@ use pagewire_disk::{EpochCheckpoint, MetaProperties, OffsetCheckpoint, Partition
 
 use super::finding::{Fate, Finding, Severity};
 use super::job::{Job, Kept};
-use super::log_dir::CLEANER_FILE;
-use super::partition::{self, Known};
+use super::log_dir::{self, CLEANER_FILE};
+use super::partition;
 use super::producers::ProducersCheck;
 use super::small_file_trouble;
 use crate::files::FileKind;
@@ -20,7 +20,7 @@ use crate::files::FileKind;
 /// Checks the file at `path`, or says that nobody knows what it is.
 pub(super) fn verify(job: &mut Job<'_>, path: &Path, live: bool) -> io::Result<()> {
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let dir = super::parent(path);
     match FileKind::parse(name) {
         Some((FileKind::Snapshot, offset)) => {
             let mut kept = Kept::default();
@@ -28,7 +28,11 @@ pub(super) fn verify(job: &mut Job<'_>, path: &Path, live: bool) -> io::Result<(
             kept.tell(job);
             Ok(())
         }
-        Some((_, base)) => partition::verify_segment(job, dir, base, Known { live, ..Known::default() }),
+        Some((_, base)) => {
+            let partition = dir.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            let known = log_dir::known(job.disk, super::parent(dir), partition, live);
+            partition::verify_segment(job, dir, base, known)
+        }
         None => {
             if let Some(finding) = small(job, path, name) {
                 job.found(finding);

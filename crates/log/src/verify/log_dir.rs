@@ -6,7 +6,7 @@ use std::path::Path;
 use pagewire_disk::checkpoint::{
     CLEAN_MARK_FILE, HIGH_WATERMARK_FILE, LOG_START_FILE, META_PROPERTIES_FILE, RECOVERY_POINT_FILE,
 };
-use pagewire_disk::{CheckpointError, CleanMark, Damage, LOCK_FILE, MetaProperties, OffsetCheckpoint};
+use pagewire_disk::{CheckpointError, CleanMark, Damage, Disk, LOCK_FILE, MetaProperties, OffsetCheckpoint};
 
 use super::finding::{Fate, Finding, Severity};
 use super::job::Job;
@@ -94,9 +94,27 @@ pub(super) fn verify(job: &mut Job<'_>, dir: &Path, live: bool) -> io::Result<()
     Ok(())
 }
 
-/// Whether a directory of this name belongs to a topic that every broker compacts.
-pub(super) fn is_compacted(dir_name: &str) -> bool {
-    matches!(DirName::parse(dir_name), DirName::Partition { topic, .. } if COMPACTED.contains(&topic))
+/// What the log directory `dir` knows of the partition in its directory `name`. Says nothing of what is wrong with `dir`.
+pub(super) fn known(disk: &dyn Disk, dir: &Path, name: &str, live: bool) -> Known {
+    let DirName::Partition { topic, partition } = DirName::parse(name) else {
+        return Known { live, ..Known::default() };
+    };
+    let entry = |file| {
+        let checkpoint = OffsetCheckpoint::read(disk, &dir.join(file)).ok().flatten();
+        checkpoint.and_then(|checkpoint| checkpoint.get(topic, partition))
+    };
+    let recovery_point = entry(RECOVERY_POINT_FILE);
+    Known {
+        recovery_point,
+        clean: recovery_point.is_some() && CleanMark::exists(disk, dir).unwrap_or(false),
+        live,
+        compacted: is_compacted(topic) || entry(CLEANER_FILE).is_some(),
+    }
+}
+
+/// Whether every broker compacts this topic.
+fn is_compacted(topic: &str) -> bool {
+    COMPACTED.contains(&topic)
 }
 
 fn is_known(name: &str) -> bool {

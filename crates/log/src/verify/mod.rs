@@ -26,8 +26,6 @@ mod partition;
 mod producers;
 mod records;
 mod segment;
-#[cfg(test)]
-mod tests;
 mod times;
 
 use std::io;
@@ -89,21 +87,20 @@ pub fn verify(
             log_dir::verify(&mut job, path, is_served(path))?;
         }
         Target::Partition => {
-            let live = path.parent().is_some_and(is_served);
-            let topic = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-            let known = partition::Known {
-                live,
-                compacted: log_dir::is_compacted(topic),
-                ..partition::Known::default()
-            };
+            let (dir, name) = (parent(path), path.file_name().and_then(|name| name.to_str()));
+            let known = log_dir::known(disk, dir, name.unwrap_or_default(), is_served(dir));
             partition::verify(&mut job, path, known)?;
         }
         Target::File => {
-            let above = |levels: usize| path.ancestors().nth(levels).is_some_and(is_served);
-            file::verify(&mut job, path, above(1) || above(2))?;
+            let dir = parent(path);
+            file::verify(&mut job, path, is_served(dir) || is_served(parent(dir)))?;
         }
     }
     Ok(job.tally)
+}
+
+fn parent(path: &Path) -> &Path {
+    path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// Whether a broker has the log directory open.

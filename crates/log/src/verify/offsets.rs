@@ -20,6 +20,8 @@ pub(super) struct OffsetsCheck<'f> {
     base: i64,
     path: &'f Path,
     seen: u64,
+    /// An entry whose batch ends below the offset it names: its position, that offset, where the batch ends.
+    ahead: Option<(u64, i64, i64)>,
 }
 
 impl<'f> OffsetsCheck<'f> {
@@ -32,7 +34,7 @@ impl<'f> OffsetsCheck<'f> {
         kept: &mut Kept,
     ) -> io::Result<Self> {
         let entries = Entries::new(file, len);
-        let mut this = Self { entries, next: None, last: None, base, path, seen: 0 };
+        let mut this = Self { entries, next: None, last: None, base, path, seen: 0, ahead: None };
         this.advance(kept)?;
         Ok(this)
     }
@@ -51,6 +53,7 @@ impl<'f> OffsetsCheck<'f> {
 
     /// The walk came to a batch.
     pub(super) fn meet(&mut self, batch: &WalkedBatch<'_>, kept: &mut Kept) -> io::Result<()> {
+        self.settle_ahead(batch.header.last_offset(), kept);
         while let Some((at, entry)) = self.next {
             let position = u64::try_from(entry.position).unwrap_or(0);
             if position > batch.position {
@@ -65,9 +68,7 @@ impl<'f> OffsetsCheck<'f> {
                     &format!("points at position {position}, where no batch begins"),
                 ));
             } else if last < offset {
-                // Brokers before Kafka 3.9 wrote so when several batches came at once, and lookups by it are right.
-                let what = format!("names offset {offset}, the batch it points at ends at {last}");
-                kept.push(Finding { severity: Severity::Doubt, ..self.wrong(at, offset, &what) });
+                self.ahead = Some((at, offset, last));
             } else if last > offset {
                 let what = format!("names offset {offset}, the batch it points at ends at {last}");
                 kept.push(self.wrong(at, offset, &what));
@@ -75,6 +76,19 @@ impl<'f> OffsetsCheck<'f> {
             self.advance(kept)?;
         }
         Ok(())
+    }
+
+    /// Judges an entry that names an offset behind the batch it points at, once the log came to `last_offset`. Brokers before
+    /// Kafka 3.9 named the last of several batches that came at once, and lookups by such an entry are right.
+    fn settle_ahead(&mut self, last_offset: i64, kept: &mut Kept) {
+        if let Some((at, offset, ends)) = self.ahead
+            && last_offset >= offset
+        {
+            self.ahead = None;
+            let finding = self.wrong(at, offset, &ahead_of(offset, ends));
+            let severity = if last_offset == offset { Severity::Doubt } else { Severity::Damage };
+            kept.push(Finding { severity, ..finding });
+        }
     }
 
     /// What lies before `position` was damaged: entries that point there say nothing.
@@ -87,6 +101,9 @@ impl<'f> OffsetsCheck<'f> {
 
     /// The walk came to the end of `size` bytes. `live`: the log may have grown since.
     pub(super) fn end(self, size: u64, live: bool, batches: u64, kept: &mut Kept) {
+        if let Some((at, offset, ends)) = self.ahead.filter(|_| !live) {
+            kept.push(self.wrong(at, offset, &ahead_of(offset, ends)));
+        }
         if let Some((at, entry)) = self.next
             && !live
         {
@@ -116,8 +133,9 @@ impl<'f> OffsetsCheck<'f> {
                 entry.relative_offset > last.relative_offset && entry.position > last.position
             });
             self.seen += 1;
+            // Also one that does not rise: what comes next is not to be blamed for it.
+            self.last = Some(entry);
             if rises && entry.relative_offset >= 0 && entry.position >= 0 {
-                self.last = Some(entry);
                 return Ok(());
             }
             let offset = self.base + i64::from(entry.relative_offset);
@@ -130,4 +148,8 @@ impl<'f> OffsetsCheck<'f> {
             .at(at)
             .offset(offset)
     }
+}
+
+fn ahead_of(offset: i64, ends: i64) -> String {
+    format!("names offset {offset}, the batch it points at ends at {ends}")
 }

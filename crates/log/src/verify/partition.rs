@@ -52,10 +52,7 @@ pub(super) fn verify(job: &mut Job<'_>, dir: &Path, known: Known) -> io::Result<
     let mut walked = Walked { compacted: known.compacted, ..Walked::default() };
     for (at, &base) in contents.bases.iter().enumerate() {
         let next_base = contents.bases.get(at + 1).copied();
-        let believed = next_base.is_some_and(|next| {
-            known.clean || known.live || known.recovery_point.is_some_and(|point| next <= point)
-        });
-        let place = Place { dir, base, next_base, believed, clean: known.clean, live: known.live };
+        let place = place(dir, base, next_base, &known);
         let along = Along { epochs: &mut epochs, producers: &mut producers };
         if let Some(seen) = one(job, &place, along)? {
             walked.add(job, &place, &seen, &mut kept);
@@ -74,11 +71,18 @@ pub(super) fn verify(job: &mut Job<'_>, dir: &Path, known: Known) -> io::Result<
     Ok(Some(log_end))
 }
 
+fn place<'p>(dir: &'p Path, base: i64, next_base: Option<i64>, known: &Known) -> Place<'p> {
+    let believed = next_base.is_some_and(|next| {
+        known.clean || known.live || known.recovery_point.is_some_and(|point| next <= point)
+    });
+    Place { dir, base, next_base, believed, clean: known.clean, live: known.live }
+}
+
 /// Checks one segment by itself.
 pub(super) fn verify_segment(job: &mut Job<'_>, dir: &Path, base: i64, known: Known) -> io::Result<()> {
     let contents = contents(job, dir)?;
     let next_base = contents.bases.iter().copied().find(|other| *other > base);
-    let place = Place { dir, base, next_base, believed: next_base.is_some(), clean: true, live: known.live };
+    let place = place(dir, base, next_base, &known);
     let (mut epochs, mut producers) = (EpochsCheck::default(), ProducersCheck::default());
     let along = Along { epochs: &mut epochs, producers: &mut producers };
     if let Some(seen) = one(job, &place, along)? {

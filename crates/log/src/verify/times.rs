@@ -52,6 +52,9 @@ impl<'f> TimesCheck<'f> {
             } else if entry.timestamp < newest {
                 let what = format!("says {} is the largest time, one before it is {newest}", entry.timestamp);
                 kept.push(self.wrong(at, offset, &what));
+            } else if entry.timestamp == self.newest {
+                let what = format!("names another batch than the first of time {}", entry.timestamp);
+                kept.push(Finding { severity: Severity::Doubt, ..self.wrong(at, offset, &what) });
             }
             self.advance(kept)?;
         }
@@ -98,8 +101,9 @@ impl<'f> TimesCheck<'f> {
             let rises = self.last.is_none_or(|last| {
                 entry.timestamp > last.timestamp && entry.relative_offset >= last.relative_offset
             });
+            // Also one that does not rise: what comes next is not to be blamed for it.
+            self.last = Some(entry);
             if rises && entry.relative_offset >= 0 {
-                self.last = Some(entry);
                 return Ok(());
             }
             let offset = self.base + i64::from(entry.relative_offset);

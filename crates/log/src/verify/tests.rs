@@ -1,1 +1,0 @@
-//! Whole directories, right and damaged.
