@@ -4,6 +4,7 @@ pub(crate) mod consume;
 pub(crate) mod doctor;
 pub(crate) mod group;
 pub(crate) mod lab;
+pub(crate) mod log;
 pub(crate) mod pairs;
 pub(crate) mod position;
 pub(crate) mod produce;
@@ -56,6 +57,8 @@ pub(crate) enum Command {
     Group(group::GroupArgs),
     /// Show a cluster: its id, nodes, controller and what they speak
     Cluster(ClusterArgs),
+    /// Check the files of logs, or print what is in them
+    Log(log::LogArgs),
     /// Say what this machine can do, what it cannot, and what to change
     Doctor(doctor::DoctorArgs),
     /// Measure and prove how data moves, and load any Kafka broker

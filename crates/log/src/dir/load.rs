@@ -26,7 +26,7 @@ use crate::recovery;
 use crate::{Log, LogError, Offline, OpenOptions, RecoveryReport};
 
 /// Every ext file system has this in its root.
-pub(super) const NOBODYS: &str = "lost+found";
+pub(crate) const NOBODYS: &str = "lost+found";
 
 /// Idempotent producers that all logs of a directory remember together: a quarter of a gigabyte of them.
 const PRODUCERS_MAX: usize = 1 << 20;

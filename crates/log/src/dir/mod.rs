@@ -67,6 +67,9 @@ pub use options::{LogDirOptions, PartitionSettings};
 pub use rounds::{Flushed, RetainedAll};
 pub use survey::{MEASURED_MAX, Survey, survey};
 
+pub(crate) use load::NOBODYS;
+pub(crate) use names::DirName;
+
 use crate::producer_budget::ProducerBudget;
 use crate::{Handles, Log, Offline};
 use checkpoints::{Checkpoints, Written};
