@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use pagewire_zcopy::{BufferPool, IoPool, Transfer};
+use tokio::sync::Notify;
 
 use crate::{
     cluster::{Cluster, Image},
@@ -27,6 +28,7 @@ pub(crate) struct Broker {
     memory: Arc<Budget>,
     io: IoPool,
     metrics: Metrics,
+    settings_changed: Notify,
 }
 
 /// The parts, by name, for the one place that assembles them.
@@ -55,6 +57,7 @@ impl Broker {
             buffers: parts.buffers,
             io: parts.io,
             metrics: Metrics::default(),
+            settings_changed: Notify::new(),
         }
     }
 
@@ -65,6 +68,11 @@ impl Broker {
 
     pub(crate) fn set_config(&self, config: BrokerConfig) {
         self.config.store(Arc::new(config));
+    }
+
+    /// Told when topics' settings, or the broker's that they fall back to, are other than they were.
+    pub(crate) fn settings_changed(&self) -> &Notify {
+        &self.settings_changed
     }
 
     /// Topics, nodes and the metadata store behind them.

@@ -203,6 +203,7 @@ impl Change {
         let stored = cluster.catalog.replace_topic(&record, version).await;
         stored.map_err(|error| Refused::from(error).if_too_large(ErrorCode::InvalidConfig))?;
         self.put_in_force(&record, &topic, &config);
+        self.broker.settings_changed().notify_one();
         Ok(())
     }
 
@@ -215,6 +216,7 @@ impl Change {
             }
             tokio::task::consume_budget().await;
         }
+        self.broker.settings_changed().notify_one();
         Ok(())
     }
 

@@ -22,5 +22,6 @@ mod pressure;
 mod produce;
 mod repeats;
 mod restart;
+mod retention;
 mod sessions;
 mod topics;
