@@ -56,6 +56,7 @@
 
 mod answers;
 mod append;
+mod clean;
 mod config;
 mod derive;
 mod dir;
@@ -81,6 +82,7 @@ mod retention;
 mod roll;
 mod scan;
 mod segment;
+mod share;
 mod sick;
 mod snapshot;
 mod sync;
@@ -92,13 +94,15 @@ pub use answers::{
     AppendContext, Appended, Cut, OpenOptions, Origin, ProducerInfo, ReadSlice, ReadUpTo, RecoveryReport,
     Retained, SegmentInfo, TimestampOffset, TryRead,
 };
+pub use clean::{CleanError, CleanStats, Cleaned, Cleaner, CleanerLimits, Throttle};
 pub use config::LogConfig;
 pub use dir::{
-    CloseReport, CreateError, DirDescription, FailedLog, Flushed, LoadReport, LoadedLog, LockedDir,
-    LogDescription, LogDir, LogDirError, LogDirOptions, MEASURED_MAX, Notice, PartitionSettings, Progress,
-    RetainedAll, Survey, survey,
+    CleaningReport, CloseReport, CreateError, DirDescription, Dirty, FailedLog, Flushed, LoadReport,
+    LoadedLog, LockedDir, LogDescription, LogDir, LogDirError, LogDirOptions, MEASURED_MAX, Notice,
+    PartitionSettings, Progress, RetainedAll, Survey, Uncleanable, survey,
 };
 pub use errors::{AppendError, DeleteRecordsError, LogError, Offline, ReadError};
 pub use handles::Handles;
 pub use log::Log;
 pub use marks::Marks;
+pub use share::Share;

@@ -256,7 +256,7 @@ fn candidate(segment: &Segment) -> Candidate {
 impl Segment {
     /// The time of its newest record, or when the file was last written if no record has one. Of a damaged segment the
     /// later of that and what can be read: it must not keep the log from ever forgetting.
-    fn newest_ms(&self) -> io::Result<Option<i64>> {
+    pub(crate) fn newest_ms(&self) -> io::Result<Option<i64>> {
         let (largest, damage) = self.largest_readable()?;
         let newest = largest.filter(|entry| entry.timestamp >= 0).map(|entry| entry.timestamp);
         match damage {

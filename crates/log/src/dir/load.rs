@@ -9,6 +9,7 @@ use pagewire_disk::{CheckpointError, CleanMark, PartitionMetadata};
 use parking_lot::{Mutex, RwLock};
 
 use super::checkpoints::Checkpoints;
+use super::clean::Cleaning;
 use super::delete::Doomed;
 use super::errors::LogDirError;
 use super::judge::{Judgement, judge};
@@ -117,6 +118,7 @@ impl LockedDir {
         let mut report = LoadReport::default();
         let (disk, path) = (Arc::clone(&self.disk), self.path.clone());
         let (checkpoints, written) = Checkpoints::read(disk.as_ref(), &path, &mut report.notices)?;
+        let cleaning = Cleaning::read(disk.as_ref(), &path, &mut report.notices)?;
         report.clean = CleanMark::take(disk.as_ref(), &path).map_err(LogDirError::at(&path))?;
         let meta = self.settle(options, &mut report.notices)?;
         let (found, doomed) = self.scan(options.now_ms, &mut report.notices)?;
@@ -179,6 +181,7 @@ impl LockedDir {
             doomed: Mutex::new(doomed),
             carried: Mutex::new(carried),
             written: Mutex::new(written),
+            cleaning: Mutex::new(cleaning),
             offline,
         };
         Ok((dir, report))

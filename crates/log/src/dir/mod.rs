@@ -25,6 +25,7 @@
 //! Left to others: which topics exist and under which id (`metadata`), when rounds run (`broker`).
 
 mod checkpoints;
+mod clean;
 mod close;
 mod create;
 mod delete;
@@ -53,6 +54,7 @@ use pagewire_disk::{DirLock, Disk, MetaProperties};
 use parking_lot::{Mutex, RwLock};
 use uuid::Uuid;
 
+pub use clean::{CleaningReport, Dirty, Uncleanable};
 pub use close::CloseReport;
 pub use describe::{DirDescription, LogDescription};
 pub use errors::{CreateError, LogDirError};
@@ -66,6 +68,7 @@ pub use survey::{MEASURED_MAX, Survey, survey};
 use crate::producer_budget::ProducerBudget;
 use crate::{Handles, Log, Offline};
 use checkpoints::{Checkpoints, Written};
+use clean::CleaningCell;
 use delete::Doomed;
 use table::{Entry, Table};
 
@@ -87,6 +90,8 @@ pub struct LogDir {
     carried: Mutex<Checkpoints>,
     /// What the checkpoint files hold.
     written: Mutex<Written>,
+    /// Which logs are clean up to where, and who is at it.
+    cleaning: CleaningCell,
     /// Shared with all its logs: an error of one ends writes in all.
     offline: Arc<OnceLock<Offline>>,
 }
