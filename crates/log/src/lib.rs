@@ -59,6 +59,7 @@ mod append;
 mod config;
 mod derive;
 mod dir;
+mod dirs;
 mod doomed;
 mod epochs;
 mod errors;
@@ -98,6 +99,7 @@ pub use dir::{
     LogDescription, LogDir, LogDirError, LogDirOptions, MEASURED_MAX, Notice, PartitionSettings, Progress,
     RetainedAll, Survey, survey,
 };
+pub use dirs::{Homeless, Locked, LogDirs};
 pub use errors::{AppendError, DeleteRecordsError, LogError, Offline, ReadError};
 pub use handles::Handles;
 pub use log::Log;
