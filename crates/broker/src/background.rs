@@ -91,7 +91,7 @@ fn has_timed_flushes(broker: &Broker) -> bool {
 }
 
 fn has_too_many_files(broker: &Broker) -> bool {
-    broker.cluster().log_dir().has_too_many_files()
+    broker.cluster().log_dirs().has_too_many_files()
 }
 
 async fn repeat(broker: Arc<Broker>, stop: CancellationToken, period: Duration, round: Round) {
@@ -106,8 +106,8 @@ async fn repeat(broker: Arc<Broker>, stop: CancellationToken, period: Duration, 
         if !(round.wanted)(&broker) {
             continue;
         }
-        let (log_dir, run) = (Arc::clone(broker.cluster().log_dir()), round.run);
-        let job = move || run(&log_dir, now_ms());
+        let (log_dirs, run) = (Arc::clone(broker.cluster().log_dirs()), round.run);
+        let job = move || log_dirs.here().for_each(|dir| run(&dir, now_ms()));
         if broker.io().run(job).await.is_err() {
             warn!("the I/O pool is full; a background round was put off");
         }
@@ -248,7 +248,7 @@ mod tests {
         }
         let active = log.segments().last().expect("a segment").base_offset;
         assert!(active > 0 && log.marks().recovery_point < active, "rolled, and not synced");
-        checkpoint(bench.broker.cluster().log_dir(), 2000);
+        checkpoint(&bench.home(), 2000);
         assert!(log.marks().recovery_point >= active);
     }
 

@@ -10,6 +10,7 @@ mod connections;
 mod deaf;
 mod deletion;
 mod describe;
+mod disks;
 mod fetch;
 mod groups;
 mod hangups;

@@ -7,9 +7,9 @@ use crate::config::definition::Setting as S;
 /// Log directories, segments, retention, timestamps, codecs.
 pub(super) static LOG: &[S] = &[
     S::new("log.dirs", List, None, NotEmpty)
-        .doc("The data directory. Unset: the value of `log.dir`. One directory is used so far."),
+        .doc("The log directories, each on a disk of its own, most likely. New partitions go to the one with the fewest; the metadata is in the first. Unset: the value of `log.dir`."),
     S::new("log.dir", List, Some("./pagewire-data"), NotEmpty)
-        .doc("The data directory when `log.dirs` is not set."),
+        .doc("The log directories when `log.dirs` is not set."),
     S::new("log.segment.bytes", Int, Some("1073741824"), Min(1_048_576)).dynamic()
         .doc("Size in bytes at which a segment is closed and a new one begun."),
     S::new("log.roll.ms", Long, None, Any).dynamic()
