@@ -191,7 +191,7 @@ mod tests {
             let name = format!("t{}", policy.replace(',', "-"));
             let configs = [&[("cleanup.policy", policy)][..], &small].concat();
             let log = aged(&bench, &name, &configs, 4).await;
-            retain(bench.broker.cluster().log_dir(), i64::MAX);
+            retain(&bench.home(), i64::MAX);
             assert_eq!(log.marks().log_start == 0, kept, "{policy:?}");
         }
     }
@@ -203,7 +203,7 @@ mod tests {
             let name = format!("t{policy}");
             let log = aged(&bench, &name, &[("cleanup.policy", policy)], 4).await;
             log.delete_records_before(2).expect("deleted");
-            retain(bench.broker.cluster().log_dir(), 5000);
+            retain(&bench.home(), 5000);
             assert_eq!(log.segments().first().map(|segment| segment.base_offset), Some(2), "{policy:?}");
         }
     }
@@ -213,9 +213,9 @@ mod tests {
         let bench = Bench::on(Arc::new(MemoryDisk::new()));
         let configs = [("segment.ms", "60000"), ("cleanup.policy", "compact")];
         let log = aged(&bench, "idle", &configs, 1).await;
-        retain(bench.broker.cluster().log_dir(), 61_000);
+        retain(&bench.home(), 61_000);
         assert_eq!(log.segments().len(), 1, "not older than segment.ms");
-        retain(bench.broker.cluster().log_dir(), 61_001);
+        retain(&bench.home(), 61_001);
         assert_eq!(log.segments().len(), 2);
     }
 
@@ -229,11 +229,11 @@ mod tests {
             let names = disk.read_dir(&Path::new(ROOT).join("t-0")).expect("a directory");
             names.iter().filter(|entry| entry.name.ends_with(".log.deleted")).count()
         };
-        retain(bench.broker.cluster().log_dir(), 5000);
+        retain(&bench.home(), 5000);
         assert_eq!(waiting(), 2);
-        unlink(bench.broker.cluster().log_dir(), 5499);
+        unlink(&bench.home(), 5499);
         assert_eq!(waiting(), 2);
-        unlink(bench.broker.cluster().log_dir(), 5500);
+        unlink(&bench.home(), 5500);
         assert_eq!(waiting(), 0);
     }
 

@@ -143,8 +143,7 @@ fn goes_on(kafka: &Kafka<'_>, history: &History) -> Result<()> {
 
 /// Kafka's own words about the files it found.
 fn nothing_was_wrong(said: &str) -> Result<()> {
-    const ACCUSATIONS: [&str; 6] =
-        ["orrupt", "nvalid", "Rebuilding", "Truncating", "ould not find", "rror"];
+    const ACCUSATIONS: [&str; 6] = ["orrupt", "nvalid", "Rebuilding", "Truncating", "ould not find", "rror"];
     let found: Vec<&str> =
         said.lines().filter(|line| ACCUSATIONS.iter().any(|word| line.contains(word))).collect();
     ensure!(found.is_empty(), "Kafka says: {}", found.join(" | "));
@@ -188,8 +187,12 @@ fn read_by_console<'s>(
         "print.value=false",
     ];
     let scratch = tempfile::tempdir()?;
-    let printed =
-        tool(classes, "org.apache.kafka.tools.consumer.ConsoleConsumer", &arguments, &scratch.path().join("out"))?;
+    let printed = tool(
+        classes,
+        "org.apache.kafka.tools.consumer.ConsoleConsumer",
+        &arguments,
+        &scratch.path().join("out"),
+    )?;
     let lines = printed.lines().filter(|line| line.starts_with("Partition:")).count();
     ensure!(lines == expected.len(), "{lines} of {count} records of {topic} were read: {printed}");
     Ok(())

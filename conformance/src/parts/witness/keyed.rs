@@ -19,8 +19,8 @@ const TOMBSTONES: usize = 6;
 /// Between two records, at most. They go back now and then, as those of many producers do.
 const STEP_MS: usize = 40;
 
-/// A stream of batches.
-#[derive(Debug)]
+/// A stream of batches. A copy goes on in the same way.
+#[derive(Debug, Clone)]
 pub(super) struct Keyed {
     rng: Rng,
     keys: usize,
@@ -35,9 +35,9 @@ impl Keyed {
         Self { rng: Rng::new(seed), keys, time_ms, keyless: false }
     }
 
-    /// The same with records that have no key, which a compacted topic refuses.
-    pub(super) fn with_keyless(self, keyless: bool) -> Self {
-        Self { keyless, ..self }
+    /// Whether some records have no key, which a compacted topic refuses.
+    pub(super) fn set_keyless(&mut self, keyless: bool) {
+        self.keyless = keyless;
     }
 
     /// A number below `bound`.

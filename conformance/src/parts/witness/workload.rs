@@ -242,7 +242,9 @@ impl Load {
                 let place = (*topic, partition);
                 let keyless = !COMPACTED.contains(topic);
                 let seed = seed * 2 + u64::from(partition.unsigned_abs());
-                streams.insert(place, Keyed::new(seed, 50, an_hour_ago).with_keyless(keyless));
+                let mut stream = Keyed::new(seed, 50, an_hour_ago);
+                stream.set_keyless(keyless);
+                streams.insert(place, stream);
                 producers.insert(place, (client.init_producer()?, 0));
             }
         }

@@ -212,7 +212,7 @@ impl Change {
         let stored = cluster.catalog.replace_topic(&record, version).await;
         stored.map_err(|error| Refused::from(error).if_too_large(ErrorCode::InvalidConfig))?;
         self.put_in_force(&record, &topic, &config);
-        self.broker.settings_changed().notify_one();
+        self.broker.tell_settings_changed();
         Ok(())
     }
 
@@ -225,7 +225,7 @@ impl Change {
             }
             tokio::task::consume_budget().await;
         }
-        self.broker.settings_changed().notify_one();
+        self.broker.tell_settings_changed();
         Ok(())
     }
 
