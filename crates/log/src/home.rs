@@ -23,6 +23,8 @@ pub(crate) struct Home {
     pub(crate) sick: Arc<OnceLock<Offline>>,
     /// The directory has another name, or another log has moved in: nothing is opened by name any more.
     gone: AtomicBool,
+    /// The log was compacted at some time: holes between its offsets are no losses.
+    compacted: bool,
     /// `index.interval.bytes` in force, for whoever rebuilds an index.
     index_interval: AtomicU32,
 }
@@ -37,6 +39,7 @@ impl Home {
             producers: Arc::default(),
             sick: Arc::default(),
             gone: AtomicBool::default(),
+            compacted: false,
             index_interval: AtomicU32::default(),
         }
     }
@@ -45,6 +48,15 @@ impl Home {
     /// than all of them may.
     pub(crate) fn within(self, sick: &Arc<OnceLock<Offline>>, producers: &Arc<ProducerBudget>) -> Self {
         Self { sick: Arc::clone(sick), producers: Arc::clone(producers), ..self }
+    }
+
+    /// The same home of a log that was compacted, whatever its settings say now.
+    pub(crate) fn compacted(self, compacted: bool) -> Self {
+        Self { compacted, ..self }
+    }
+
+    pub(crate) fn was_compacted(&self) -> bool {
+        self.compacted
     }
 
     pub(crate) fn path(&self, offset: i64, suffix: &str) -> PathBuf {

@@ -10,6 +10,7 @@
 //! |---|---|
 //! | `%020d.log` | record batches; the only evidence, everything else is rebuilt from it |
 //! | `%020d.index`, `.timeindex` | sparse entries, believed only where the batch header they point at agrees |
+//! | `%020d.txnindex` | aborted transactions, in the segment of their marker |
 //! | `%020d.snapshot` | idempotent producers at that offset |
 //! | `leader-epoch-checkpoint` | first offset of each leader epoch |
 //!
@@ -86,8 +87,10 @@ mod segment;
 mod share;
 mod sick;
 mod snapshot;
+mod stage;
 mod sync;
 mod times;
+mod txn_index;
 mod writeback;
 mod writer;
 
@@ -108,3 +111,4 @@ pub use handles::Handles;
 pub use log::Log;
 pub use marks::Marks;
 pub use share::Share;
+pub use txn_index::{AbortedTxn, decode_txn_index};

@@ -39,7 +39,7 @@ pub(crate) struct Depth {
     pub(crate) recovery_point: i64,
     /// The log was closed in order.
     pub(crate) clean: bool,
-    /// The log is compacted: offsets between segments may be missing rightly.
+    /// The log is or was compacted: offsets between segments may be missing rightly.
     pub(crate) compacted: bool,
 }
 
@@ -72,7 +72,7 @@ pub(crate) fn recover(
         let size = log_size(home, base)?;
         let believed = next_base.is_some_and(|next| clean || next <= recovery_point);
         if let (Some(next), true) = (next_base, believed) {
-            if size == 0 {
+            if size == 0 && !depth.compacted {
                 report
                     .notes
                     .push(format!("{}: empty, though not the last", home.path(base, names::LOG).display()));

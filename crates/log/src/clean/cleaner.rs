@@ -1,11 +1,21 @@
-//! One clean of one log.
+//! One clean of one log, from its first pass to its last group of segments.
 
 use std::fmt;
+use std::time::Instant;
 
+use pagewire_record::HEADER_LEN;
+
+use super::cleanable::Cleanable;
 use super::error::CleanError;
+use super::filter::Filter;
+use super::group::groups;
+use super::keep::{Rules, last_of_producers};
+use super::learn::learn;
 use super::offset_map::OffsetMap;
+use super::rewrite::{Buffers, rewrite};
 use super::stats::CleanStats;
 use super::throttle::Throttle;
+use super::work::Work;
 use crate::log::Log;
 use crate::share::Share;
 
@@ -30,8 +40,9 @@ impl Default for CleanerLimits {
 
 /// Cleans logs, one after the other. Owned by one thread: its map and buffers are used again.
 pub struct Cleaner {
-    pub(super) limits: CleanerLimits,
-    pub(super) map: OffsetMap,
+    limits: CleanerLimits,
+    map: OffsetMap,
+    buffers: Buffers,
 }
 
 impl fmt::Debug for Cleaner {
@@ -55,20 +66,70 @@ pub struct Cleaned {
 impl Cleaner {
     /// A cleaner that has taken nothing yet.
     pub fn new(limits: CleanerLimits) -> Self {
-        Self { limits, map: OffsetMap::new(limits.map_bytes, limits.map_load) }
+        Self { limits, map: OffsetMap::new(limits.map_bytes, limits.map_load), buffers: Buffers::default() }
     }
 }
 
 impl Log {
-    /// Compacts what lies below `range.until`: of each key the latest record stays. See the module's text.
+    /// Compacts what lies below `range.until`: of each key the latest record stays.
     pub(crate) fn clean(
         &self,
         cleaner: &mut Cleaner,
-        range: super::cleanable::Cleanable,
+        range: Cleanable,
         now_ms: i64,
         throttle: &Throttle,
     ) -> Result<Cleaned, CleanError> {
-        let _ = (cleaner, range, now_ms, throttle);
-        Err(CleanError::GivenUp("not yet"))
+        let begun = Instant::now();
+        let cleaned = self.clean_range(cleaner, range, now_ms, throttle);
+        if let Err(CleanError::Io { error, .. }) = &cleaned {
+            self.fail(error, "compaction failed");
+        }
+        cleaned.map(|mut cleaned| {
+            cleaned.stats.elapsed = begun.elapsed();
+            cleaned
+        })
+    }
+
+    fn clean_range(
+        &self,
+        cleaner: &mut Cleaner,
+        range: Cleanable,
+        now_ms: i64,
+        throttle: &Throttle,
+    ) -> Result<Cleaned, CleanError> {
+        // What is cleaned lies below the recovery point: past it, holes between offsets would be taken for losses.
+        if self.marks().recovery_point < range.until {
+            self.sync().map_err(CleanError::at(self.dir()))?;
+        }
+        let (config, segments, chunk) =
+            (self.config(), self.segments.load_full(), cleaner.limits.buffer_bytes);
+        let log_start = self.marks().log_start;
+        let work =
+            Work { log: self, config, throttle, segments, chunk: chunk.max(HEADER_LEN), now_ms, log_start };
+        work.go_on()?;
+        let (mut stats, mut buffers) = (CleanStats::default(), std::mem::take(&mut cleaner.buffers));
+        let offsets = range.first_dirty..range.until;
+        let map_end = learn(&work, offsets, &mut cleaner.map, &mut buffers.read, &mut stats)?;
+        stats.map_utilisation = cleaner.map.utilisation();
+        let mut filter = Filter::new(self.rules(&work, &cleaner.map, map_end), work.config.decompress);
+        let pieces = work.pieces(map_end);
+        for group in groups(&pieces, &work.config) {
+            let first = work.skipped();
+            let group = group.start + first..group.end + first;
+            rewrite(&work, &group, &mut filter, &mut buffers, &mut stats)?;
+        }
+        cleaner.buffers = buffers;
+        Ok(Cleaned { clean_to: map_end, map_was_full: map_end < range.until, stats })
+    }
+
+    fn rules<'m>(&self, work: &Work<'_>, map: &'m OffsetMap, map_end: i64) -> Rules<'m> {
+        Rules {
+            map,
+            map_end,
+            last_of_producers: self.writer.lock().producers.with(|known| last_of_producers(known)),
+            high_watermark: self.marks().high_watermark,
+            now_ms: work.now_ms,
+            horizon_ms: work.now_ms.saturating_add(work.config.delete_retention_ms.max(0)),
+        }
     }
 }

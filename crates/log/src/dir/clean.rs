@@ -218,7 +218,7 @@ impl LogDir {
             if cleaning.is_kept_from(&entry, now_ms) {
                 continue;
             }
-            let Some(range) = self.range_of(&entry, &mut cleaning, now_ms) else { continue };
+            let Some(range) = cleaning.range_of(&entry, now_ms) else { continue };
             let dirtier = best.as_ref().is_none_or(|(best, _)| range.ratio() > best.ratio());
             if range.is_due(&entry.log.config()) && dirtier {
                 best = Some((range, entry));
@@ -235,7 +235,7 @@ impl LogDir {
         let mut cleaning = self.cleaning.lock();
         let mut report = CleaningReport { busy: cleaning.busy.len(), ..CleaningReport::default() };
         for entry in &entries {
-            let Some(range) = self.range_of(entry, &mut cleaning, now_ms) else { continue };
+            let Some(range) = cleaning.range_of(entry, now_ms) else { continue };
             report.max_dirty =
                 if range.ratio() > report.max_dirty { range.ratio() } else { report.max_dirty };
             report.max_overdue_ms = report.max_overdue_ms.max(range.overdue_ms);
@@ -267,24 +267,6 @@ impl LogDir {
         entries
     }
 
-    /// What can be cleaned of a log. A checkpoint that cannot be its is started over, with a word. A log that cannot be
-    /// looked at now is looked at again.
-    fn range_of(&self, entry: &Entry, cleaning: &mut Cleaning, now_ms: i64) -> Option<Cleanable> {
-        let log = &entry.log;
-        let checkpoint = cleaning.offsets.get(log.topic(), log.partition());
-        let looked = log.cleanable(checkpoint, now_ms);
-        let range = looked.inspect_err(|error| note_look(log.dir(), error)).ok()?;
-        if checkpoint.is_some_and(|checkpoint| checkpoint != range.first_dirty) {
-            // Retention moves the start of a log that is compacted and deleted past what was cleaned; nothing is odd then.
-            if !log.config.load().cleanup_delete {
-                let (at, start) = (checkpoint.unwrap_or_default(), range.first_dirty);
-                tracing::warn!(dir = %log.dir().display(), at, start, "clean up to an offset outside of the log: started over");
-            }
-            cleaning.offsets.set(log.topic(), log.partition(), range.first_dirty);
-        }
-        Some(range)
-    }
-
     fn write_clean_offsets(&self, cleaning: &Cleaning) {
         let path = self.path.join(CLEANER_FILE);
         if let Err(error) = cleaning.offsets.write(&*self.disk, &path) {
@@ -294,6 +276,24 @@ impl LogDir {
 }
 
 impl Cleaning {
+    /// What can be cleaned of a log. A checkpoint that cannot be its is started over, with a word. A log that cannot be
+    /// looked at now is looked at again.
+    fn range_of(&mut self, entry: &Entry, now_ms: i64) -> Option<Cleanable> {
+        let log = &entry.log;
+        let checkpoint = self.offsets.get(log.topic(), log.partition());
+        let looked = log.cleanable(checkpoint, now_ms);
+        let range = looked.inspect_err(|error| note_look(log.dir(), error)).ok()?;
+        if checkpoint.is_some_and(|checkpoint| checkpoint != range.first_dirty) {
+            // Retention moves the start of a log that is compacted and deleted past what was cleaned; nothing is odd then.
+            if !log.config.load().cleanup_delete {
+                let (at, start) = (checkpoint.unwrap_or_default(), range.first_dirty);
+                tracing::warn!(dir = %log.dir().display(), at, start, "clean up to an offset outside of the log: started over");
+            }
+            self.offsets.set(log.topic(), log.partition(), range.first_dirty);
+        }
+        Some(range)
+    }
+
     /// Somebody is at it, or it has failed and it is not time for another attempt.
     fn is_kept_from(&self, entry: &Entry, now_ms: i64) -> bool {
         let key = key(entry);

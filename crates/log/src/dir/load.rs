@@ -129,6 +129,7 @@ impl LockedDir {
             dir: &self,
             options,
             checkpoints: &checkpoints,
+            cleaning: &cleaning,
             clean: report.clean,
             settings,
             offline: &offline,
@@ -216,6 +217,7 @@ struct One<'a> {
     dir: &'a LockedDir,
     options: &'a LogDirOptions,
     checkpoints: &'a Checkpoints,
+    cleaning: &'a Cleaning,
     clean: bool,
     settings: &'a (dyn Fn(&str, i32) -> Option<PartitionSettings> + Sync),
     offline: &'a Arc<OnceLock<Offline>>,
@@ -276,7 +278,9 @@ impl One<'_> {
             now_ms: self.options.now_ms,
         };
         let (disk, handles) = (Arc::clone(&self.dir.disk), Arc::clone(&self.options.handles));
-        let home = Home::new(disk, path.clone(), handles).within(self.offline, self.producers);
+        let home = Home::new(disk, path.clone(), handles)
+            .within(self.offline, self.producers)
+            .compacted(self.cleaning.was_cleaned(topic, *partition));
         let (log, report) = Log::open_at(home, topic, *partition, options)?;
         let (log_end, known_end) = (log.marks().log_end, self.checkpoints.known_end(topic, *partition));
         if log_end < known_end {
