@@ -14,6 +14,7 @@ pub mod api;
 mod aside;
 mod background;
 mod broker;
+mod cleaner;
 mod clock;
 mod cluster;
 pub mod config;
@@ -29,5 +30,6 @@ mod request;
 #[cfg(test)]
 mod testing;
 
+pub use cleaner::CleanerGauges;
 pub use net::{connections_with, raise_descriptor_limit};
 pub use node::{Node, StartError};

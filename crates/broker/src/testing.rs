@@ -14,7 +14,7 @@ use std::{
 
 use bytes::{Bytes, BytesMut};
 use pagewire_disk::Disk;
-use pagewire_log::{Handles, LogDir, LogDirOptions};
+use pagewire_log::{Handles, LogDir, LogDirOptions, LogDirs};
 use pagewire_metadata::{Catalog, MemoryStore, Store};
 use pagewire_record::{BatchBuilder, Codec};
 use pagewire_wire::{
@@ -77,12 +77,17 @@ impl Bench {
             leader_epoch: 0,
             advertised: BTreeMap::new(),
         };
-        let cluster = Cluster::new(identity, Catalog::new(store), Arc::new(log_dir));
+        let cluster = Cluster::new(identity, Catalog::new(store), Arc::new(LogDirs::one(log_dir)));
         let buffers = BufferPool::new(PoolOptions::default());
         let transfer = Transfer::new(TransferOptions::default(), buffers.clone(), io.clone());
         let coordinators = Coordinators::new(&config);
         let broker = Arc::new(Broker::new(Parts { config, cluster, coordinators, transfer, buffers, io }));
         Self { broker, peer: Arc::new(peer()) }
+    }
+
+    /// The directory of the logs.
+    pub(crate) fn home(&self) -> Arc<LogDir> {
+        self.broker.cluster().log_dirs().here().next().expect("home is always here")
     }
 
     /// Makes a topic and answers its partitions.

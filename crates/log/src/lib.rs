@@ -61,6 +61,7 @@ mod clean;
 mod config;
 mod derive;
 mod dir;
+mod dirs;
 mod doomed;
 mod epochs;
 mod errors;
@@ -112,6 +113,7 @@ pub use dir::{
     LoadedLog, Loading, LockedDir, LogDescription, LogDir, LogDirError, LogDirOptions, MEASURED_MAX, Notice,
     PartitionSettings, Progress, RetainedAll, Survey, Uncleanable, survey,
 };
+pub use dirs::{Homeless, Locked, LogDirs};
 pub use errors::{AppendError, DeleteRecordsError, LogError, Offline, ReadError};
 pub use handles::Handles;
 pub use log::Log;

@@ -51,9 +51,9 @@ pub(crate) async fn handle(ctx: Context, request: DeleteRecordsRequest) -> Delet
 
 /// What was deleted must stay deleted after a crash: the new log starts go to disk before they are answered.
 async fn make_durable(ctx: &Context) -> Result<(), ErrorCode> {
-    let log_dir = Arc::clone(ctx.broker.cluster().log_dir());
-    match ctx.broker.io().run(move || log_dir.write_checkpoints()).await {
-        Ok(Ok(_)) => Ok(()),
+    let log_dirs = Arc::clone(ctx.broker.cluster().log_dirs());
+    match ctx.broker.io().run(move || log_dirs.write_checkpoints()).await {
+        Ok(Ok(())) => Ok(()),
         Ok(Err(error)) => {
             tracing::error!(%error, "deleted records: the new log starts could not be written");
             Err(ErrorCode::KafkaStorageError)

@@ -216,7 +216,7 @@ fn partition(placed: &PartitionEntry, index: i32) -> MetadataResponsePartition {
         leader_id: placed.leader,
         leader_epoch: placed.leader_epoch,
         replica_nodes: placed.replicas.clone(),
-        isr_nodes: placed.replicas.clone(),
+        isr_nodes: placed.isr(),
         offline_replicas: placed.offline_replicas(),
         ..Default::default()
     }

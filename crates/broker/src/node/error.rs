@@ -20,6 +20,18 @@ pub enum StartError {
         pagewire_metadata::FILE_NAME
     )]
     Foreign(PathBuf),
+    /// The metadata is in a directory that is not the first.
+    #[error(
+        "log.dirs names {} first, but the metadata is in {}: name that one first",
+        first.display(),
+        metadata.display()
+    )]
+    Elsewhere {
+        /// The first of `log.dirs`.
+        first: PathBuf,
+        /// The one with the metadata.
+        metadata: PathBuf,
+    },
     /// The metadata store cannot be opened.
     #[error(transparent)]
     OpenMetadata(#[from] OpenError),

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use pagewire_disk::checkpoint::format_id;
 use pagewire_disk::{CheckpointError, LockError};
 use uuid::Uuid;
 
@@ -37,6 +38,18 @@ pub enum LogDirError {
         found: i32,
         /// This node.
         expected: i32,
+    },
+    /// Two directories have one id.
+    #[error(
+        "{} and {} have the same directory.id, so one of them is a copy of the other: take one out of log.dirs",
+        first.display(),
+        second.display()
+    )]
+    SameId {
+        /// One of them.
+        first: PathBuf,
+        /// The other.
+        second: PathBuf,
     },
     /// The disk said no.
     #[error("{}: {error}", path.display())]
@@ -73,6 +86,12 @@ pub enum CreateError {
         /// Its topic's id.
         found: Uuid,
     },
+    /// The directory that holds it is not here: KAFKA_STORAGE_ERROR.
+    #[error("its log directory, of id {}, is not here", format_id(*directory))]
+    Away {
+        /// The directory's id.
+        directory: Uuid,
+    },
     /// The directory takes no writes: KAFKA_STORAGE_ERROR.
     #[error(transparent)]
     Offline(#[from] Offline),
@@ -100,7 +119,7 @@ impl CreateError {
     pub(super) fn io(&self) -> Option<&io::Error> {
         match self {
             Self::Io { error, .. } | Self::Log(LogError::Io { error, .. }) => Some(error),
-            Self::Name { .. } | Self::OtherTopic { .. } | Self::Offline(_) => None,
+            _ => None,
         }
     }
 }

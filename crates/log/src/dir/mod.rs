@@ -146,6 +146,11 @@ impl LogDir {
         self.table.read().entries().map(|entry| Arc::clone(&entry.log)).collect()
     }
 
+    /// How many those are.
+    pub fn log_count(&self) -> usize {
+        self.table.read().entries().count()
+    }
+
     fn entries(&self) -> Vec<Arc<Entry>> {
         self.table.read().entries().map(Arc::clone).collect()
     }
