@@ -8,7 +8,7 @@ use std::{sync::Arc, time::Duration};
 use pagewire_log::{Flushed, LogDir};
 use tokio::time::{MissedTickBehavior, interval_at};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use crate::{broker::Broker, clock::now_ms};
 
@@ -20,6 +20,9 @@ const FLUSH_EVERY: Duration = Duration::from_secs(1);
 
 /// Files that are open beyond the budget are looked for this often. While there are none that costs nothing.
 const CLOSE_FILES_EVERY: Duration = Duration::from_secs(1);
+
+/// Directories that are gone are noticed within this: one look-up of a name each.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
 
 /// Memory that a burst needed goes back within twice this.
 const TRIM_EVERY: Duration = Duration::from_secs(5);
@@ -35,6 +38,7 @@ pub(crate) fn start(broker: &Arc<Broker>, tasks: &TaskTracker, stop: &Cancellati
         FLUSH_EVERY.min(config.log_flush_scheduler_interval),
         Round { wanted: has_timed_flushes, run: flush },
     );
+    every(LOOK_EVERY, Round { wanted: always, run: look });
     every(CLOSE_FILES_EVERY, Round { wanted: has_too_many_files, run: close_files });
     tasks.spawn(trim_buffers(Arc::clone(broker), stop.clone()));
 }
@@ -102,8 +106,13 @@ fn retain(log_dir: &LogDir, now_ms: i64) {
 fn checkpoint(log_dir: &LogDir, now_ms: i64) {
     flush(log_dir, now_ms);
     if let Err(error) = log_dir.write_checkpoints() {
-        warn!(%error, "checkpoints could not be written; a restart will scan more");
+        // The directory says it once.
+        debug!(%error, "checkpoints could not be written; a restart will scan more");
     }
+}
+
+fn look(log_dir: &LogDir, _now_ms: i64) {
+    log_dir.look();
 }
 
 fn unlink(log_dir: &LogDir, now_ms: i64) {

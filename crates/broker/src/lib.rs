@@ -28,6 +28,8 @@ mod partition;
 mod request;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod trouble_tests;
 
 pub use net::{connections_with, raise_descriptor_limit};
 pub use node::{Node, StartError};

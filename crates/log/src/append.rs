@@ -161,7 +161,10 @@ impl Log {
 
     fn undo_write(&self, active: &Segment, file: &dyn DiskFile, error: io::Error) -> AppendError {
         match active.cut_back(file) {
-            Ok(()) => AppendError::Write(error),
+            Ok(()) => {
+                self.fail(&error, "write failed");
+                AppendError::Write(error)
+            }
             Err(cut) => {
                 self.poison(&cut, &format!("write failed: {error}; it cannot be undone"));
                 self.online().map_or_else(AppendError::Offline, |()| AppendError::Write(error))
