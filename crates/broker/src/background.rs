@@ -11,7 +11,7 @@ use tokio::{
     time::{MissedTickBehavior, interval_at, sleep},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use crate::{broker::Broker, clock::now_ms};
 
@@ -23,6 +23,9 @@ const FLUSH_EVERY: Duration = Duration::from_secs(1);
 
 /// Files that are open beyond the budget are looked for this often. While there are none that costs nothing.
 const CLOSE_FILES_EVERY: Duration = Duration::from_secs(1);
+
+/// Directories that are gone are noticed within this: one look-up of a name each.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
 
 /// Memory that a burst needed goes back within twice this.
 const TRIM_EVERY: Duration = Duration::from_secs(5);
@@ -42,6 +45,7 @@ pub(crate) fn start(broker: &Arc<Broker>, tasks: &TaskTracker, stop: &Cancellati
         FLUSH_EVERY.min(config.log_flush_scheduler_interval),
         Round { wanted: has_timed_flushes, ..Round::by_the_clock(flush) },
     );
+    every(LOOK_EVERY, Round::by_the_clock(look));
     every(CLOSE_FILES_EVERY, Round { wanted: has_too_many_files, ..Round::by_the_clock(close_files) });
     tasks.spawn(trim_buffers(Arc::clone(broker), stop.clone()));
 }
@@ -129,8 +133,13 @@ fn retain(log_dir: &LogDir, now_ms: i64) {
 fn checkpoint(log_dir: &LogDir, now_ms: i64) {
     flush(log_dir, now_ms);
     if let Err(error) = log_dir.write_checkpoints() {
-        warn!(%error, "checkpoints could not be written; a restart will scan more");
+        // The directory says it once.
+        debug!(%error, "checkpoints could not be written; a restart will scan more");
     }
+}
+
+fn look(log_dir: &LogDir, _now_ms: i64) {
+    log_dir.look();
 }
 
 fn unlink(log_dir: &LogDir, now_ms: i64) {

@@ -29,6 +29,8 @@ mod partition;
 mod request;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod trouble_tests;
 
 pub use cleaner::CleanerGauges;
 pub use net::{connections_with, raise_descriptor_limit};

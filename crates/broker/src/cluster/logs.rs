@@ -60,8 +60,9 @@ pub(super) fn host(
     (entries.collect(), made.err())
 }
 
-pub(super) fn storage(name: &str, error: &dyn std::fmt::Display) -> Refused {
-    Refused::new(ErrorCode::KafkaStorageError, format!("the logs of topic '{name}' cannot be made: {error}"))
+fn storage(name: &str, error: &CreateError) -> Refused {
+    let words = if error.is_full_disk() { "the broker's disk is full".to_owned() } else { error.to_string() };
+    Refused::new(ErrorCode::KafkaStorageError, format!("the logs of topic '{name}' cannot be made: {words}"))
 }
 
 impl Change {

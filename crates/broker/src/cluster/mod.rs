@@ -80,6 +80,12 @@ impl Cluster {
         &self.log_dirs
     }
 
+    /// The records behind it.
+    #[cfg(test)]
+    pub(crate) fn catalog(&self) -> &Catalog {
+        &self.catalog
+    }
+
     /// The topics as they are known now.
     pub(crate) fn image(&self) -> Arc<Image> {
         self.image.load_full()

@@ -3,20 +3,18 @@
 use std::{collections::BTreeMap, fs, path::PathBuf};
 
 use pagewire_broker::StartError;
-use pagewire_wire::{
-    ErrorCode,
-    messages::{
-        delete_topics_request::{DeleteTopicState, DeleteTopicsRequest},
-        describe_log_dirs_request::DescribeLogDirsRequest,
-        describe_log_dirs_response::DescribeLogDirsResult,
-        describe_topic_partitions_request::DescribeTopicPartitionsRequest,
-    },
+use pagewire_wire::messages::{
+    delete_topics_request::{DeleteTopicState, DeleteTopicsRequest},
+    describe_log_dirs_request::DescribeLogDirsRequest,
+    describe_log_dirs_response::DescribeLogDirsResult,
+    describe_topic_partitions_request::DescribeTopicPartitionsRequest,
 };
 use tempfile::TempDir;
 
 use crate::harness::{Broker, Client, FetchAt, Fetched, batch, values_of};
 
-const STORAGE_ERROR: i16 = ErrorCode::KafkaStorageError.code();
+/// KAFKA_STORAGE_ERROR.
+const STORAGE_ERROR: i16 = 56;
 
 /// A broker on two directories.
 struct Two {

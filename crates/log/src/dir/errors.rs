@@ -7,6 +7,7 @@ use pagewire_disk::checkpoint::format_id;
 use pagewire_disk::{CheckpointError, LockError};
 use uuid::Uuid;
 
+use crate::sick::is_full;
 use crate::{LogError, Offline};
 
 /// A log directory that cannot be opened. None of these changed anything in it.
@@ -113,6 +114,11 @@ impl CreateError {
     pub(super) fn at(path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_path_buf();
         move |error| Self::Io { path, error }
+    }
+
+    /// There was no room. The next attempt may find some.
+    pub fn is_full_disk(&self) -> bool {
+        self.io().is_some_and(|error| is_full(error.kind()))
     }
 
     /// What the operating system said, where it said something.

@@ -49,6 +49,7 @@ mod table;
 mod tests;
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 
 use pagewire_disk::{DirLock, Disk, MetaProperties};
@@ -99,6 +100,8 @@ pub struct LogDir {
     cleaning: CleaningCell,
     /// Shared with all its logs: an error of one ends writes in all.
     offline: Arc<OnceLock<Offline>>,
+    /// A file of its own could not be written, and that was said.
+    behind: AtomicBool,
 }
 
 impl LogDir {

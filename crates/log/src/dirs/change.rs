@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use uuid::Uuid;
 
@@ -56,9 +57,19 @@ impl LogDirs {
         (removed, outcome.map(|()| self.away().is_empty()))
     }
 
-    /// Writes the checkpoints that changed, of all directories that take writes.
-    pub fn write_checkpoints(&self) -> io::Result<()> {
-        self.each(|dir| if dir.offline().is_some() { Ok(()) } else { dir.write_checkpoints().map(drop) })
+    /// Writes the checkpoints of the directories that have these partitions; see [`LogDir::write_checkpoints`]. Answers
+    /// those of `partitions`, by their place, of which that failed.
+    pub fn write_checkpoints_of(&self, partitions: &[(Arc<str>, i32)]) -> Vec<usize> {
+        let mut failed = Vec::new();
+        for dir in self.here() {
+            let has = |(topic, partition): &(Arc<str>, i32)| dir.topic_id(topic, *partition).is_some();
+            let its: Vec<usize> =
+                (0..).zip(partitions).filter(|(_, one)| has(one)).map(|(at, _)| at).collect();
+            if !its.is_empty() && dir.write_checkpoints().is_err() {
+                failed.extend(its);
+            }
+        }
+        failed
     }
 
     /// Closes all logs; see [`LogDir::close_clean`].
