@@ -94,7 +94,7 @@ pub use answers::{
 };
 pub use config::LogConfig;
 pub use dir::{
-    CloseReport, CreateError, DirDescription, FailedLog, Flushed, LoadReport, LoadedLog, LockedDir,
+    CloseReport, CreateError, DirDescription, DirName, FailedLog, Flushed, LoadReport, LoadedLog, LockedDir,
     LogDescription, LogDir, LogDirError, LogDirOptions, MEASURED_MAX, Notice, PartitionSettings, Progress,
     RetainedAll, Survey, survey,
 };

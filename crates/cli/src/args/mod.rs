@@ -3,6 +3,7 @@
 pub(crate) mod consume;
 pub(crate) mod doctor;
 pub(crate) mod group;
+pub(crate) mod import;
 pub(crate) mod lab;
 pub(crate) mod pairs;
 pub(crate) mod position;
@@ -56,6 +57,8 @@ pub(crate) enum Command {
     Group(group::GroupArgs),
     /// Show a cluster: its id, nodes, controller and what they speak
     Cluster(ClusterArgs),
+    /// Make a data directory out of those that Apache Kafka left
+    Import(import::ImportArgs),
     /// Say what this machine can do, what it cannot, and what to change
     Doctor(doctor::DoctorArgs),
     /// Measure and prove how data moves, and load any Kafka broker

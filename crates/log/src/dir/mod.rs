@@ -58,6 +58,7 @@ pub use describe::{DirDescription, LogDescription};
 pub use errors::{CreateError, LogDirError};
 pub use load::{FailedLog, LoadReport, LoadedLog, Progress};
 pub use locked::LockedDir;
+pub use names::DirName;
 pub use notice::Notice;
 pub use options::{LogDirOptions, PartitionSettings};
 pub use rounds::{Flushed, RetainedAll};
