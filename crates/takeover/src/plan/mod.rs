@@ -221,5 +221,5 @@ fn whose(placement: &Placement) -> String {
         ),
         leader => format!("broker {leader} leads it"),
     };
-    format!("{owner}; name its directory with --from as well, or take what is here with --allow-missing")
+    format!("{owner}: name all its log.dirs with --from, or take what is here with --allow-missing")
 }
