@@ -109,9 +109,9 @@ pub use answers::{
 pub use clean::{CleanError, CleanStats, Cleaned, Cleaner, CleanerLimits, Throttle};
 pub use config::LogConfig;
 pub use dir::{
-    CleaningReport, CloseReport, CreateError, DirDescription, Dirty, FailedLog, Flushed, LoadMeter, LoadReport,
-    LoadedLog, Loading, LockedDir, LogDescription, LogDir, LogDirError, LogDirOptions, MEASURED_MAX, Notice,
-    PartitionSettings, Progress, RetainedAll, Survey, Uncleanable, survey,
+    CleaningReport, CloseReport, CreateError, DirDescription, DirName, Dirty, FailedLog, Flushed, LoadMeter,
+    LoadReport, LoadedLog, Loading, LockedDir, LogDescription, LogDir, LogDirError, LogDirOptions,
+    MEASURED_MAX, Notice, PartitionSettings, Progress, RetainedAll, Survey, Uncleanable, survey,
 };
 pub use dirs::{Homeless, Locked, LogDirs};
 pub use errors::{AppendError, DeleteRecordsError, LogError, Offline, ReadError};

@@ -144,8 +144,7 @@ fn goes_on(kafka: &Kafka<'_>, history: &History) -> Result<()> {
 /// Kafka's own words about the files it found. Others' troubles (its coordinators ask again for a topic that is there) are
 /// not about them.
 fn nothing_was_wrong(said: &str) -> Result<()> {
-    const ACCUSATIONS: [&str; 6] =
-        ["orrupt", "nvalid", "Rebuilding", "Truncating", "ould not find", "rror"];
+    const ACCUSATIONS: [&str; 6] = ["orrupt", "nvalid", "Rebuilding", "Truncating", "ould not find", "rror"];
     let accuses = |line: &&str| {
         !line.contains("AutoTopicCreationManager") && ACCUSATIONS.iter().any(|word| line.contains(word))
     };
