@@ -17,6 +17,7 @@ mod broker;
 mod clock;
 mod cluster;
 pub mod config;
+pub mod control;
 mod coordinators;
 mod dispatch;
 mod handlers;

@@ -37,6 +37,7 @@ use crate::{
     clock::now_ms,
     cluster::{Cluster, Identity, with_stored},
     config::{BrokerConfig, Endpoint, thresholds_in_use},
+    control,
     coordinators::Coordinators,
     net::{self, ConnectionLimits, Listener},
 };
@@ -112,6 +113,7 @@ impl Node {
     fn serve(&mut self, listeners: Vec<Listener>) {
         self.broker.coordinators().start(&self.broker, &self.services, &self.stop);
         background::start(&self.broker, &self.services, &self.stop);
+        control::start(&self.broker, self.broker.config().log_dir.clone(), &self.services, &self.stop);
         let limits = ConnectionLimits::default();
         for listener in listeners {
             let (broker, connections, stop) =
