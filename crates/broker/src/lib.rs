@@ -13,6 +13,7 @@
 pub mod api;
 mod aside;
 mod background;
+pub mod backup;
 mod broker;
 mod clock;
 mod cluster;
@@ -31,4 +32,4 @@ mod request;
 mod testing;
 
 pub use net::{connections_with, raise_descriptor_limit};
-pub use node::{Node, StartError};
+pub use node::{Node, StartError, back_up_stopped};

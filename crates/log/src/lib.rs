@@ -56,6 +56,7 @@
 
 mod answers;
 mod append;
+pub mod backup;
 mod config;
 mod derive;
 mod dir;

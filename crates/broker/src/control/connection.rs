@@ -92,13 +92,12 @@ async fn answer(
             }
         }
     };
-    let done = match told {
-        Some(done) => done,
-        None => {
-            info!("a control client went away, or the broker stops: what was asked for ends");
-            ending.cancel();
-            work.await
-        }
+    let done = if let Some(done) = told {
+        done
+    } else {
+        info!("a control client went away, or the broker stops: what was asked for ends");
+        ending.cancel();
+        work.await
     };
     done.map_or_else(Answer::Error, Answer::Result)
 }

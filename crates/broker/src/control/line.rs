@@ -22,10 +22,9 @@ pub(super) async fn read(from: &mut (impl AsyncBufRead + Unpin)) -> Result<Vec<u
     let mut bounded = from.take(LINE_MAX as u64);
     match timeout(READ_WITHIN, bounded.read_until(b'\n', &mut line)).await {
         Err(_) => Err(NoLine::Refused("no whole request came in time")),
-        Ok(Err(_)) => Err(NoLine::Gone),
         Ok(Ok(_)) if line.pop_if(|last| *last == b'\n').is_some() => Ok(line),
         Ok(Ok(read)) if read == LINE_MAX => Err(NoLine::Refused("the request is longer than 64 KiB")),
-        Ok(Ok(_)) => Err(NoLine::Gone),
+        Ok(_) => Err(NoLine::Gone),
     }
 }
 

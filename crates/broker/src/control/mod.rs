@@ -26,7 +26,7 @@ mod name;
 mod socket;
 mod verbs;
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -72,8 +72,8 @@ pub(crate) struct Control {
 }
 
 /// Serves the socket in `dir`, which this process has locked, until `stop`.
-pub(crate) fn start(broker: &Arc<Broker>, dir: PathBuf, tasks: &TaskTracker, stop: &CancellationToken) {
-    let socket = match socket::bind(&dir) {
+pub(crate) fn start(broker: &Arc<Broker>, dir: &Path, tasks: &TaskTracker, stop: &CancellationToken) {
+    let socket = match socket::bind(dir) {
         Ok(socket) => socket,
         Err(error) => {
             let path = dir.join(SOCKET_FILE);

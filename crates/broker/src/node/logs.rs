@@ -17,6 +17,7 @@ use tracing::{error, info, warn};
 
 use super::{StartError, blocking};
 use crate::{
+    backup,
     clock::now_ms,
     cluster::{Cluster, Identity},
     config::BrokerConfig,
@@ -31,6 +32,12 @@ const TRACES: [&str; 2] = ["meta.properties", "__cluster_metadata-0"];
 
 /// Locks a data directory of ours, or a new one.
 pub(super) fn lock(dir: &Path) -> Result<LockedDir, StartError> {
+    if backup::holds_a_backup(dir) {
+        return Err(StartError::Backup(dir.to_path_buf()));
+    }
+    if dir.join(backup::RESTORE_UNFINISHED).exists() {
+        return Err(StartError::Unfinished(dir.to_path_buf()));
+    }
     let ours = dir.join(pagewire_metadata::FILE_NAME).exists();
     if !ours && TRACES.iter().any(|trace| dir.join(trace).exists()) {
         return Err(StartError::Foreign(dir.to_path_buf()));

@@ -11,6 +11,7 @@
 
 mod error;
 mod logs;
+mod stopped;
 #[cfg(test)]
 mod tests;
 
@@ -30,6 +31,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{error, info, warn};
 
 pub use error::StartError;
+pub use stopped::back_up_stopped;
 
 use crate::{
     background,
@@ -113,7 +115,7 @@ impl Node {
     fn serve(&mut self, listeners: Vec<Listener>) {
         self.broker.coordinators().start(&self.broker, &self.services, &self.stop);
         background::start(&self.broker, &self.services, &self.stop);
-        control::start(&self.broker, self.broker.config().log_dir.clone(), &self.services, &self.stop);
+        control::start(&self.broker, &self.broker.config().log_dir, &self.services, &self.stop);
         let limits = ConnectionLimits::default();
         for listener in listeners {
             let (broker, connections, stop) =

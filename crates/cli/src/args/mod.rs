@@ -1,5 +1,6 @@
 //! What the command line may say, one file per command. Every `--help` ends with examples.
 
+pub(crate) mod backup;
 pub(crate) mod consume;
 pub(crate) mod doctor;
 pub(crate) mod group;
@@ -56,6 +57,10 @@ pub(crate) enum Command {
     Group(group::GroupArgs),
     /// Show a cluster: its id, nodes, controller and what they speak
     Cluster(ClusterArgs),
+    /// Copy everything a broker keeps, while it serves or not
+    Backup(backup::BackupArgs),
+    /// Make a data directory of a backup
+    Restore(backup::RestoreArgs),
     /// Say what this machine can do, what it cannot, and what to change
     Doctor(doctor::DoctorArgs),
     /// Measure and prove how data moves, and load any Kafka broker

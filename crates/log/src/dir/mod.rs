@@ -67,7 +67,8 @@ use crate::producer_budget::ProducerBudget;
 use crate::{Handles, Log, Offline};
 use checkpoints::{Checkpoints, Written};
 use delete::Doomed;
-use table::{Entry, Table};
+pub(crate) use table::Entry;
+use table::Table;
 
 /// One log directory with all its logs. `Send + Sync`; every call takes `&self`.
 #[derive(Debug)]
@@ -134,6 +135,15 @@ impl LogDir {
     /// All logs, sorted by topic and partition.
     pub fn logs(&self) -> Vec<Arc<Log>> {
         self.table.read().entries().map(|entry| Arc::clone(&entry.log)).collect()
+    }
+
+    /// The file system it is on.
+    pub fn disk(&self) -> &Arc<dyn Disk> {
+        &self.disk
+    }
+
+    pub(crate) fn entry(&self, topic: &str, partition: i32) -> Option<Arc<Entry>> {
+        self.table.read().get(topic, partition).map(Arc::clone)
     }
 
     fn entries(&self) -> Vec<Arc<Entry>> {
