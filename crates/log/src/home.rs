@@ -2,7 +2,7 @@
 
 use std::io;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use pagewire_disk::{Disk, DiskFile, OpenMode};
@@ -21,6 +21,8 @@ pub(crate) struct Home {
     pub(crate) producers: Arc<ProducerBudget>,
     /// Why no log of the log directory takes writes, once that is so.
     pub(crate) sick: Arc<OnceLock<Offline>>,
+    /// Bytes of log that were checked, for whoever watches a recovery.
+    pub(crate) checked: Arc<AtomicU64>,
     /// The directory has another name, or another log has moved in: nothing is opened by name any more.
     gone: AtomicBool,
     /// The log was compacted at some time: holes between its offsets are no losses.
@@ -38,6 +40,7 @@ impl Home {
             handles,
             producers: Arc::default(),
             sick: Arc::default(),
+            checked: Arc::default(),
             gone: AtomicBool::default(),
             compacted: false,
             index_interval: AtomicU32::default(),
@@ -57,6 +60,11 @@ impl Home {
 
     pub(crate) fn was_compacted(&self) -> bool {
         self.compacted
+    }
+
+    /// The home of a log whose recovery is counted with others.
+    pub(crate) fn metered(self, checked: &Arc<AtomicU64>) -> Self {
+        Self { checked: Arc::clone(checked), ..self }
     }
 
     pub(crate) fn path(&self, offset: i64, suffix: &str) -> PathBuf {

@@ -70,15 +70,18 @@ mod home;
 mod index;
 mod listing;
 mod log;
+mod marker;
 mod marks;
 mod names;
 mod open;
+mod open_txns;
 mod patience;
 mod producer_budget;
 mod producers;
 mod read;
 mod recovery;
 mod refill;
+mod replay;
 mod retention;
 mod roll;
 mod scan;
@@ -89,7 +92,10 @@ mod snapshot;
 mod stage;
 mod sync;
 mod times;
+mod trust;
+mod txn_files;
 mod txn_index;
+mod walk;
 mod writeback;
 mod writer;
 
@@ -100,9 +106,9 @@ pub use answers::{
 pub use clean::{CleanError, CleanStats, Cleaned, Cleaner, CleanerLimits, Throttle};
 pub use config::LogConfig;
 pub use dir::{
-    CleaningReport, CloseReport, CreateError, DirDescription, Dirty, FailedLog, Flushed, LoadReport,
-    LoadedLog, LockedDir, LogDescription, LogDir, LogDirError, LogDirOptions, MEASURED_MAX, Notice,
-    PartitionSettings, Progress, RetainedAll, Survey, Uncleanable, survey,
+    CleaningReport, CloseReport, CreateError, DirDescription, Dirty, FailedLog, Flushed, LoadMeter,
+    LoadReport, LoadedLog, Loading, LockedDir, LogDescription, LogDir, LogDirError, LogDirOptions,
+    MEASURED_MAX, Notice, PartitionSettings, Progress, RetainedAll, Survey, Uncleanable, survey,
 };
 pub use errors::{AppendError, DeleteRecordsError, LogError, Offline, ReadError};
 pub use handles::Handles;

@@ -21,6 +21,8 @@ pub(crate) struct Listing {
     /// Base offsets that have an offset index, a time index.
     pub(crate) indexed: BTreeSet<i64>,
     pub(crate) timed: BTreeSet<i64>,
+    /// Base offsets that have an index of aborted transactions.
+    pub(crate) aborted: BTreeSet<i64>,
 }
 
 /// Reads the directory and puts it in order.
@@ -46,6 +48,7 @@ fn read_orderly(home: &Home, names: &[String], report: &mut RecoveryReport) -> i
         snapshots: with(names::SNAPSHOT).collect(),
         indexed: with(names::INDEX).collect(),
         timed: with(names::TIME_INDEX).collect(),
+        aborted: with(names::TXN_INDEX).collect(),
     };
     listing.bases.sort_unstable();
     listing.snapshots.sort_unstable();

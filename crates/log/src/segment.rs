@@ -335,8 +335,9 @@ impl Segment {
             || (self.is_closed() && !self.flow.settled.load(Ordering::Acquire))
     }
 
-    /// fdatasync of the records that are not stable.
+    /// fdatasync of the records that are not stable, and of the index without which they would be misread.
     pub(crate) fn sync(&self) -> Result<(), SyncError> {
+        self.sync_aborted()?;
         let size = self.end().size;
         if self.flow.synced.load(Ordering::Acquire) < size {
             let file = self.file().map_err(SyncError::NotBegun)?;
@@ -360,7 +361,6 @@ impl Segment {
                 file => file?.sync_data()?,
             }
         }
-        self.sync_aborted()?;
         self.flow.settled.store(true, Ordering::Release);
         Ok(())
     }

@@ -22,7 +22,7 @@ use pagewire_disk::{Disk, DiskFile, OpenMode, read_small};
 use crate::handles::Slot;
 use crate::names;
 use crate::patience::Patience;
-use crate::segment::Segment;
+use crate::segment::{Segment, SyncError};
 
 /// Bytes of an entry.
 pub(crate) const ENTRY_LEN: usize = 34;
@@ -132,16 +132,22 @@ pub(crate) fn write(disk: &dyn Disk, path: &Path, entries: &[AbortedTxn]) -> io:
             _ => Ok(()),
         };
     }
-    let file = disk.open(path, OpenMode::Create)?;
-    let bytes: Vec<u8> = entries.iter().flat_map(|entry| entry.to_bytes()).collect();
+    let (file, bytes) = (disk.open(path, OpenMode::Create)?, encode(entries));
     file.set_len(bytes.len() as u64)?;
     file.write_at(0, &bytes)
+}
+
+/// A file's bytes.
+pub(crate) fn encode(entries: &[AbortedTxn]) -> Vec<u8> {
+    entries.iter().flat_map(|entry| entry.to_bytes()).collect()
 }
 
 /// The index of one segment: how many entries its file has, and the file while it is open.
 #[derive(Debug, Default)]
 pub(crate) struct TxnIndex {
     entries: AtomicU32,
+    /// As many are on stable storage.
+    synced: AtomicU32,
     slot: OnceLock<Arc<Slot>>,
 }
 
@@ -151,9 +157,11 @@ impl TxnIndex {
         self.entries.load(Ordering::Acquire)
     }
 
-    /// The file has so many entries.
+    /// The file has so many entries, all of them on stable storage.
     pub(crate) fn set_len(&self, entries: usize) {
-        self.entries.store(u32::try_from(entries).unwrap_or(u32::MAX), Ordering::Release);
+        let entries = u32::try_from(entries).unwrap_or(u32::MAX);
+        self.entries.store(entries, Ordering::Release);
+        self.synced.store(entries, Ordering::Release);
     }
 }
 
@@ -185,13 +193,16 @@ impl Segment {
         }
     }
 
-    /// fdatasync of the file, if there are entries.
-    pub(crate) fn sync_aborted(&self) -> io::Result<()> {
-        if self.txns.len() == 0 {
-            Ok(())
-        } else {
-            self.txn_file(Patience::Endless, OpenMode::ReadWrite)?.sync_data()
+    /// fdatasync of the entries that are not stable. Before the recovery point passes their markers: below it the file is
+    /// believed.
+    pub(crate) fn sync_aborted(&self) -> Result<(), SyncError> {
+        let entries = self.txns.len();
+        if self.txns.synced.load(Ordering::Acquire) < entries {
+            let file = self.txn_file(Patience::Endless, OpenMode::ReadWrite).map_err(SyncError::NotBegun)?;
+            file.sync_data().map_err(SyncError::Failed)?;
+            self.txns.synced.fetch_max(entries, Ordering::AcqRel);
         }
+        Ok(())
     }
 
     /// Adds to `found` the aborted transactions of this segment's markers with records in `from..upto`. `true`: later

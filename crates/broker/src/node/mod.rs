@@ -11,6 +11,7 @@
 
 mod error;
 mod logs;
+mod progress;
 #[cfg(test)]
 mod tests;
 

@@ -22,6 +22,7 @@ use super::table::{Entry, Table};
 use super::{LogDir, parallel};
 use crate::home::Home;
 use crate::producer_budget::ProducerBudget;
+use crate::recovery;
 use crate::{Log, LogError, Offline, OpenOptions, RecoveryReport};
 
 /// Every ext file system has this in its root.
@@ -124,6 +125,9 @@ impl LockedDir {
         let (found, doomed) = self.scan(options.now_ms, &mut report.notices)?;
 
         let total = found.len();
+        let meter = Arc::clone(self.meter());
+        let estimates = self.estimate(&found, &checkpoints, report.clean, options.threads);
+        meter.begin(total, estimates.iter().sum());
         let (offline, producers) = (Arc::default(), ProducerBudget::new(PRODUCERS_MAX));
         let one = One {
             dir: &self,
@@ -136,9 +140,11 @@ impl LockedDir {
             producers: &producers,
         };
         let done = AtomicUsize::new(0);
-        let outcomes = parallel::map(&found, options.threads, |found| {
+        let ahead: Vec<(&Found, u64)> = found.iter().zip(estimates).collect();
+        let outcomes = parallel::map(&ahead, options.threads, |(found, estimated)| {
             let mut notices = Vec::new();
             let outcome = one.load(found, &mut notices);
+            meter.done(*estimated, outcome.report());
             progress(Progress {
                 done: done.fetch_add(1, Ordering::Relaxed) + 1,
                 total,
@@ -186,6 +192,17 @@ impl LockedDir {
             offline,
         };
         Ok((dir, report))
+    }
+
+    /// Bytes that will have to be checked, for each log that was found. One that cannot be looked at now has none.
+    fn estimate(&self, found: &[Found], checkpoints: &Checkpoints, clean: bool, threads: usize) -> Vec<u64> {
+        parallel::map(found, threads, |Found { path, topic, partition }| {
+            let recovery_point = checkpoints.recovery.get(topic, *partition);
+            if clean && recovery_point.is_some() {
+                return 0;
+            }
+            recovery::bytes_past(&*self.disk, path, recovery_point.unwrap_or(0)).unwrap_or(0)
+        })
     }
 
     /// Sorts the names in the directory.
@@ -280,7 +297,8 @@ impl One<'_> {
         let (disk, handles) = (Arc::clone(&self.dir.disk), Arc::clone(&self.options.handles));
         let home = Home::new(disk, path.clone(), handles)
             .within(self.offline, self.producers)
-            .compacted(self.cleaning.was_cleaned(topic, *partition));
+            .compacted(self.cleaning.was_cleaned(topic, *partition))
+            .metered(self.dir.meter().checked());
         let (log, report) = Log::open_at(home, topic, *partition, options)?;
         let (log_end, known_end) = (log.marks().log_end, self.checkpoints.known_end(topic, *partition));
         if log_end < known_end {

@@ -10,3 +10,4 @@ mod recovery;
 mod retention;
 mod support;
 mod times;
+mod transactions;
