@@ -16,7 +16,7 @@ fn left() -> TempDir {
     broker.run(&["topic", "create", "orders"]).ok();
     let records: String = (0..50).map(|n| format!("key-{n}\tvalue-{n}\n")).collect();
     for codec in ["none", "zstd"] {
-        broker.run_with(&["produce", "orders", "-k", "\t", "--codec", codec], records.as_bytes()).ok();
+        broker.run_with(&["produce", "orders", "-K", "\t", "--codec", codec], records.as_bytes()).ok();
     }
     broker.run(&["consume", "orders", "--group", "readers", "--from", "beginning", "-n", "100"]).ok();
     let data = broker.dir.path().join("data");
