@@ -14,6 +14,7 @@ pub mod api;
 mod aside;
 mod background;
 mod broker;
+mod cleaner;
 mod clock;
 mod cluster;
 pub mod config;
@@ -28,6 +29,9 @@ mod partition;
 mod request;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod trouble_tests;
 
+pub use cleaner::CleanerGauges;
 pub use net::{connections_with, raise_descriptor_limit};
 pub use node::{Node, StartError};

@@ -3,6 +3,7 @@
 pub(crate) mod consume;
 pub(crate) mod doctor;
 pub(crate) mod group;
+pub(crate) mod import;
 pub(crate) mod lab;
 pub(crate) mod log;
 pub(crate) mod pairs;
@@ -59,6 +60,8 @@ pub(crate) enum Command {
     Cluster(ClusterArgs),
     /// Check the files of logs, or print what is in them
     Log(log::LogArgs),
+    /// Make a data directory out of those that Apache Kafka left
+    Import(import::ImportArgs),
     /// Say what this machine can do, what it cannot, and what to change
     Doctor(doctor::DoctorArgs),
     /// Measure and prove how data moves, and load any Kafka broker

@@ -19,6 +19,7 @@ pub(crate) mod cluster;
 pub(crate) mod connection;
 pub(crate) mod coordinator;
 pub(crate) mod deadline;
+pub(crate) mod disks;
 pub(crate) mod error;
 pub(crate) mod fetch;
 pub(crate) mod membership;
