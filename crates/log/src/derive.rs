@@ -189,6 +189,7 @@ impl Segment {
         }
         self.write_indexes()?;
         self.index.close();
+        self.times.close();
         Ok(())
     }
 
@@ -242,6 +243,9 @@ impl Segment {
         };
         while let Some(found) = self.readable(scanner.next())? {
             let timestamp = found.header.max_timestamp;
+            if found.header.records_count == 0 {
+                continue;
+            }
             if max.is_none_or(|max| timestamp > max.timestamp) {
                 let relative = (found.header.last_offset() - self.base_offset) as u32;
                 *max = Some(TimeEntry { timestamp, relative });

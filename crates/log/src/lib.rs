@@ -57,12 +57,16 @@
 
 mod answers;
 mod append;
+pub mod backup;
+mod clean;
 mod config;
 mod derive;
 mod dir;
+mod dirs;
 mod doomed;
 mod epochs;
 mod errors;
+pub mod files;
 mod handles;
 mod headers;
 mod home;
@@ -85,13 +89,16 @@ mod retention;
 mod roll;
 mod scan;
 mod segment;
+mod share;
 mod sick;
 mod snapshot;
+mod stage;
 mod sync;
 mod times;
 mod trust;
 mod txn_files;
 mod txn_index;
+pub mod verify;
 mod walk;
 mod writeback;
 mod writer;
@@ -100,14 +107,17 @@ pub use answers::{
     AppendContext, Appended, Cut, OpenOptions, Origin, ProducerInfo, ReadSlice, ReadUpTo, RecoveryReport,
     Retained, SegmentInfo, TimestampOffset, TryRead,
 };
+pub use clean::{CleanError, CleanStats, Cleaned, Cleaner, CleanerLimits, Throttle};
 pub use config::LogConfig;
 pub use dir::{
-    CloseReport, CreateError, DirDescription, FailedLog, Flushed, LoadReport, LoadedLog, LockedDir,
-    LogDescription, LogDir, LogDirError, LogDirOptions, MEASURED_MAX, Notice, PartitionSettings, Progress,
-    RetainedAll, Survey, survey,
+    CleaningReport, CloseReport, CreateError, DirDescription, DirName, Dirty, FailedLog, Flushed, LoadMeter,
+    LoadReport, LoadedLog, Loading, LockedDir, LogDescription, LogDir, LogDirError, LogDirOptions,
+    MEASURED_MAX, Notice, PartitionSettings, Progress, RetainedAll, Survey, Uncleanable, survey,
 };
+pub use dirs::{Homeless, Locked, LogDirs};
 pub use errors::{AppendError, DeleteRecordsError, LogError, Offline, ReadError};
 pub use handles::Handles;
 pub use log::Log;
 pub use marks::Marks;
+pub use share::Share;
 pub use txn_index::{AbortedTxn, decode_txn_index};

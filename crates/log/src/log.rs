@@ -10,6 +10,7 @@ use pagewire_disk::{Disk, DiskFile};
 use parking_lot::{Mutex, RwLock};
 
 use crate::answers::{OpenOptions, ProducerInfo, RecoveryReport, SegmentInfo};
+use crate::clean::replace::Placing;
 use crate::config::LogConfig;
 use crate::doomed::Doomed;
 use crate::epochs::Epochs;
@@ -51,6 +52,8 @@ pub struct Log {
     pub(crate) small_files: Mutex<Vec<Arc<dyn DiskFile>>>,
     pub(crate) pacing: Mutex<()>,
     pub(crate) doomed: Mutex<Doomed>,
+    /// Held while compaction or retention changes names in the directory.
+    pub(crate) placing: Mutex<Placing>,
 }
 
 impl Log {

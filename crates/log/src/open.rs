@@ -106,6 +106,7 @@ pub(crate) fn open(
         small_files: Mutex::default(),
         pacing: Mutex::default(),
         doomed: Mutex::default(),
+        placing: Mutex::default(),
     };
     Ok((log, report))
 }
@@ -123,7 +124,7 @@ fn load_segments(
     create_dir_durably(&*home.disk, &home.dir).map_err(LogError::at(&home.dir))?;
     let listing = listing::read(home, report).map_err(LogError::at(&home.dir))?;
     let (recovery_point, clean, compacted) =
-        (options.recovery_point, options.clean, options.config.cleanup_compact);
+        (options.recovery_point, options.clean, options.config.cleanup_compact || home.was_compacted());
     let recovered = recovery::recover(home, &listing, Depth { recovery_point, clean, compacted }, report)?;
     Ok(Found { recovered, listing })
 }

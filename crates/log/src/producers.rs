@@ -220,10 +220,10 @@ impl ProducerTable {
             // Its state may have expired or been deleted with the log: any sequence is believed.
             return Ok(Verdict::New);
         };
-        if origin == Origin::Client {
-            if let Some(batch) = known.duplicate_of(header) {
-                return Ok(Verdict::Duplicate(*batch));
-            }
+        if origin == Origin::Client
+            && let Some(batch) = known.duplicate_of(header)
+        {
+            return Ok(Verdict::Duplicate(*batch));
         }
         check_epoch(header, known)?;
         if origin == Origin::Client {

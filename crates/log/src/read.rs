@@ -17,8 +17,9 @@ use crate::patience::Patience;
 use crate::segment::Segment;
 use crate::txn_index::AbortedTxn;
 
-/// Segments may vanish between a look at the list and the opening of a file, each time because the log start moved.
-const LOOKS_MAX: usize = 8;
+/// Segments may vanish between a look at the list and the opening of a file, each time because the log start moved or
+/// compaction put another in their place.
+pub(crate) const LOOKS_MAX: usize = 8;
 
 /// What a segment has for a reader.
 enum Slice {

@@ -10,8 +10,11 @@
 //! If the clean mark was a lie, the active segment is checked whole.
 
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+
+use pagewire_disk::{Disk, OpenMode};
 
 use crate::answers::{Cut, RecoveryReport};
 use crate::derive::Sparse;
@@ -49,7 +52,7 @@ pub(crate) struct Depth {
     pub(crate) recovery_point: i64,
     /// The log was closed in order.
     pub(crate) clean: bool,
-    /// The log is compacted: offsets between segments may be missing rightly.
+    /// The log is or was compacted: offsets between segments may be missing rightly.
     pub(crate) compacted: bool,
 }
 
@@ -69,7 +72,7 @@ pub(crate) fn recover(
         // One that ends at the recovery point may have been closed since: its records are stable, its indexes need not be.
         let believed = next_base.is_some_and(|next| clean || next < recovery_point);
         if let (Some(next), true) = (next_base, believed) {
-            if size == 0 {
+            if size == 0 && !depth.compacted {
                 report
                     .notes
                     .push(format!("{}: empty, though not the last", home.path(base, names::LOG).display()));
@@ -121,8 +124,20 @@ fn misplaced(end: i64, base: i64, depth: &Depth) -> Option<String> {
     lost.then(|| format!("offsets {end} to {} before it are missing", base - 1))
 }
 
+/// Bytes of segments in `dir` that are not believed after a crash.
+pub(crate) fn bytes_past(disk: &dyn Disk, dir: &Path, recovery_point: i64) -> io::Result<u64> {
+    let names = disk.read_dir(dir)?;
+    let mut bases: Vec<i64> =
+        names.iter().filter_map(|entry| names::offset(&entry.name, names::LOG)).collect();
+    bases.sort_unstable();
+    let believed = bases.iter().skip(1).take_while(|next| **next <= recovery_point).count();
+    bases.iter().skip(believed).try_fold(0, |bytes, base| {
+        Ok(bytes + disk.open(&names::path(dir, *base, names::LOG), OpenMode::Read)?.len()?)
+    })
+}
+
 fn log_size(home: &Home, base: i64) -> Result<u64, LogError> {
-    let open = home.open(base, names::LOG, pagewire_disk::OpenMode::Read);
+    let open = home.open(base, names::LOG, OpenMode::Read);
     open.and_then(|file| file.len()).map_err(LogError::at(home.path(base, names::LOG)))
 }
 

@@ -169,7 +169,7 @@ impl Segment {
     fn txn_file(&self, patience: Patience, mode: OpenMode) -> io::Result<Arc<dyn DiskFile>> {
         self.home.handles.get(self.txns.slot.get_or_init(Arc::default), || {
             patience.or_would_block()?;
-            self.home.open(self.base_offset, names::TXN_INDEX, mode)
+            self.open(names::TXN_INDEX, mode)
         })
     }
 

@@ -1,6 +1,7 @@
 //! Checking the batches of a segment one by one, CRC and all, and writing its indexes on the way.
 
 use std::io;
+use std::sync::atomic::Ordering;
 
 use crate::answers::RecoveryReport;
 use crate::derive::Sparse;
@@ -9,6 +10,9 @@ use crate::recovery::Depth;
 use crate::scan::{ScanError, Scanner, WINDOW_WALK};
 use crate::segment::{End, Segment};
 use crate::sick::is_sick;
+
+/// Bytes checked between two words to whoever watches.
+const TELL_EVERY: u64 = 1 << 20;
 
 /// Where a walk may begin.
 #[derive(Debug, Clone, Copy)]
@@ -42,6 +46,7 @@ pub(crate) fn walk(
     let file = segment.file()?;
     let scanner = Scanner::new(&*file, start.position, size, start.offset, WINDOW_WALK);
     let mut scanner = scanner.verifying().contiguous(!depth.compacted);
+    let mut told = start.position;
     let bad = loop {
         match scanner.next() {
             Ok(None) => break None,
@@ -58,6 +63,10 @@ pub(crate) fn walk(
                 }
                 markers |= may_end_txn(&found.header);
                 next_offset = found.header.next_offset();
+                if found.end() - told >= TELL_EVERY {
+                    segment.home.checked.fetch_add(found.end() - told, Ordering::Relaxed);
+                    told = found.end();
+                }
             }
             Err(ScanError::Io(error)) => return Err(error),
             Err(ScanError::Bad { position, reason }) => break Some((position, reason)),
@@ -65,6 +74,7 @@ pub(crate) fn walk(
     };
     let position = bad.as_ref().map_or(scanner.position(), |(position, _)| *position);
     report.scanned_bytes += position.saturating_sub(start.position);
+    segment.home.checked.fetch_add(position.saturating_sub(told), Ordering::Relaxed);
     let (end, bad) = (End { next_offset, size: position }, bad.map(|(_, reason)| reason));
     Ok(Walked { from: start.offset, end, sparse, markers, bad })
 }

@@ -26,7 +26,16 @@ pub(crate) fn equal_to_a_rebuild(world: &mut World) {
             }
         }
         let written = |files: &Files| epochs_with_batches(partition, files);
-        assert_eq!(written(&files), written(&rebuilt), "{}: epochs {:?} {:?} start {} end {}", path.display(), String::from_utf8_lossy(&files[EPOCHS]), String::from_utf8_lossy(&rebuilt[EPOCHS]), partition.start, partition.end);
+        assert_eq!(
+            written(&files),
+            written(&rebuilt),
+            "{}: epochs {:?} {:?} start {} end {}",
+            path.display(),
+            String::from_utf8_lossy(&files[EPOCHS]),
+            String::from_utf8_lossy(&rebuilt[EPOCHS]),
+            partition.start,
+            partition.end
+        );
     }
     world.tally.count("derived files compared with a rebuild");
 }

@@ -133,7 +133,8 @@ impl Partition {
 
     /// Offset and time of every record that can be read.
     fn times(&self) -> impl Iterator<Item = (i64, i64)> {
-        let of = |sent: &Sent| (sent.base..).zip(sent.records.iter().map(|record| record.2)).collect::<Vec<_>>();
+        let of =
+            |sent: &Sent| (sent.base..).zip(sent.records.iter().map(|record| record.2)).collect::<Vec<_>>();
         self.readable().iter().flat_map(of).filter(|(offset, _)| *offset >= self.start)
     }
 }
