@@ -29,14 +29,9 @@ pub(super) fn idempotent(world: &mut World, at: usize, log: &Log) {
 /// One of a producer's last five batches once more, as after a lost answer.
 pub(super) fn again(world: &mut World, at: usize, log: &Log) {
     let id = world.chance.between(0, 3);
-    let partition = &world.partitions[at];
-    let mut own: Vec<&Sent> =
-        partition.readable().iter().filter(|sent| sent.header.producer_id == id).collect();
-    let Some(last) = own.last() else { return };
-    let epoch = last.header.producer_epoch;
-    own.retain(|sent| sent.header.producer_epoch == epoch);
-    let own = &own[own.len().saturating_sub(5)..];
-    let sent = own[world.chance.below(own.len() as u64) as usize];
+    let known = world.partitions[at].known_again(id, world.config.cleanup_compact);
+    let Some(which) = (known.len() as u64).checked_sub(1) else { return };
+    let sent = known[world.chance.below(which + 1) as usize];
     let (bytes, base) = (sent.bytes.clone(), sent.base);
     let answer = log.append(bytes, context(world, Origin::Client));
     if let Some(appended) = or_dead(world, "a batch sent again", answer) {
