@@ -30,7 +30,7 @@ mod tally;
 mod world;
 
 /// Seeds of an ordinary test run: some seconds without optimisation.
-const BOUNDED: u64 = 150;
+const BOUNDED: u64 = 100;
 
 #[test]
 fn whatever_happens_in_between_a_log_keeps_its_promises() {

@@ -36,9 +36,6 @@ pub(crate) fn step(world: &mut World) {
         _ => ("delete a partition", |world, at, _| partitions::delete(world, at)),
     };
     world.tally.count(name);
-    if std::env::var_os("PAGEWIRE_CRASH_TRACE").is_some() {
-        println!("{name} on {} at {:?}", log.topic(), log.marks());
-    }
     run(world, at, &log);
     if world.disk.is_dead() {
         world.tally.count(died_in(name));
