@@ -140,8 +140,20 @@ fn producers(world: &mut World, at: usize, log: &Log) {
         let rewritten = world.config.cleanup_compact && info.last_timestamp <= known.last_timestamp;
         assert!(rewritten || info.last_timestamp == known.last_timestamp, "{info:?} {known:?}");
     }
-    for sent in partition.readable().iter().filter(|sent| sent.header.producer_id >= 0) {
-        assert!(found.contains_key(&sent.header.producer_id), "{}: forgotten: {sent:?}", partition.topic);
+    let named = partition.readable().iter().filter(|sent| sent.header.producer_id >= 0 && !partition.holes);
+    for sent in named {
+        let (id, compacted) = (sent.header.producer_id, world.config.cleanup_compact);
+        assert!(
+            found.contains_key(&id),
+            "{}: {id} of {}..{} is forgotten (compacted: {compacted}, clean to {}, holes {}): {:?} {:?}",
+            partition.topic,
+            sent.base,
+            sent.end(),
+            partition.clean_to,
+            partition.holes,
+            log.marks(),
+            log.segments(),
+        );
     }
     for id in 0..3 {
         all_of_the_last_five_are_duplicates(world, at, log, id);

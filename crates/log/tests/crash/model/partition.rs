@@ -33,8 +33,10 @@ pub(crate) struct Partition {
     pub(crate) stable: i64,
     /// What the last start found from here on, it found after a power cut that came before a sync.
     doubted_from: i64,
-    /// Unsynced batches were lost from the middle: a snapshot may know producers better than the batches do.
+    /// Unsynced batches were lost from a compacted log. From the middle: a snapshot may know producers better than the
+    /// batches do. From the end: what a producer sent before may have been compacted away because of them.
     pub(crate) holes: bool,
+    lost_end: bool,
     /// Above this nothing was removed by compaction.
     pub(crate) clean_to: i64,
 }
@@ -56,6 +58,7 @@ impl Partition {
             stable: 0,
             doubted_from: 0,
             holes: false,
+            lost_end: false,
             clean_to: 0,
         }
     }
@@ -120,6 +123,7 @@ impl Partition {
         self.batches.truncate(whole);
         (self.start, self.start_seen) = (log_start, log_start);
         self.doubted_from = self.floor;
+        self.lost_end = log_end < self.end;
         (self.end, self.floor) = (log_end, log_end);
     }
 
@@ -128,7 +132,7 @@ impl Partition {
         let from = std::mem::replace(&mut self.doubted_from, i64::MAX);
         let before = self.batches.len();
         self.batches.retain(|sent| sent.base < from || there(sent.base));
-        self.holes |= self.batches.len() < before;
+        self.holes |= self.batches.len() < before || from < i64::MAX && self.lost_end;
     }
 
     /// Batches that can be read.
