@@ -20,7 +20,7 @@ pub(crate) fn bytes_on_disk(world: &World) -> Bytes {
 
 fn log_bytes(world: &World, dir: &std::path::Path) -> u64 {
     let names = world.disk.read_dir(dir).unwrap_or_default();
-    let logs = names.iter().filter(|entry| entry.name.ends_with(".log"));
+    let logs = names.iter().filter(|entry| entry.name.strip_suffix(".log").is_some());
     let lens = logs.map(|entry| world.disk.open(&dir.join(&entry.name), OpenMode::Read)?.len());
     lens.map(|len| len.unwrap_or(0)).sum()
 }
