@@ -81,13 +81,20 @@ impl Log {
     ) -> Result<Cleaned, CleanError> {
         let begun = Instant::now();
         let cleaned = self.clean_range(cleaner, range, now_ms, throttle);
-        if let Err(CleanError::Io { error, .. }) = &cleaned {
-            self.fail(error, "compaction failed");
+        match cleaned {
+            Ok(mut cleaned) => {
+                cleaned.stats.elapsed = begun.elapsed();
+                Ok(cleaned)
+            }
+            // Whatever failed then, failed because of that.
+            Err(_) if self.is_deleted() => Err(CleanError::GivenUp("the partition was deleted")),
+            Err(error) => {
+                if let CleanError::Io { error, .. } = &error {
+                    self.fail(error, "compaction failed");
+                }
+                Err(error)
+            }
         }
-        cleaned.map(|mut cleaned| {
-            cleaned.stats.elapsed = begun.elapsed();
-            cleaned
-        })
     }
 
     fn clean_range(
