@@ -189,6 +189,7 @@ impl Segment {
         }
         self.write_indexes()?;
         self.index.close();
+        self.times.close();
         Ok(())
     }
 

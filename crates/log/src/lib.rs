@@ -57,13 +57,16 @@
 
 mod answers;
 mod append;
+pub mod backup;
 mod clean;
 mod config;
 mod derive;
 mod dir;
+mod dirs;
 mod doomed;
 mod epochs;
 mod errors;
+pub mod files;
 mod handles;
 mod headers;
 mod home;
@@ -95,6 +98,7 @@ mod times;
 mod trust;
 mod txn_files;
 mod txn_index;
+pub mod verify;
 mod walk;
 mod writeback;
 mod writer;
@@ -106,10 +110,11 @@ pub use answers::{
 pub use clean::{CleanError, CleanStats, Cleaned, Cleaner, CleanerLimits, Throttle};
 pub use config::LogConfig;
 pub use dir::{
-    CleaningReport, CloseReport, CreateError, DirDescription, Dirty, FailedLog, Flushed, LoadMeter,
+    CleaningReport, CloseReport, CreateError, DirDescription, DirName, Dirty, FailedLog, Flushed, LoadMeter,
     LoadReport, LoadedLog, Loading, LockedDir, LogDescription, LogDir, LogDirError, LogDirOptions,
     MEASURED_MAX, Notice, PartitionSettings, Progress, RetainedAll, Survey, Uncleanable, survey,
 };
+pub use dirs::{Homeless, Locked, LogDirs};
 pub use errors::{AppendError, DeleteRecordsError, LogError, Offline, ReadError};
 pub use handles::Handles;
 pub use log::Log;

@@ -55,7 +55,7 @@ pub(crate) fn open(
     let log_start =
         segments.first().map_or(0, |first| first.base_offset).max(options.log_start_offset).min(log_end);
 
-    let mut epochs = load_epochs(&home, &segments, log_end, &mut report)?;
+    let mut epochs = load_epochs(&home, &segments, log_start, log_end, &mut report)?;
     let place = Place { home: &home, segments: &segments, listing: &found.listing, looks: &looks, log_end };
     let Replayed { producers, snapshots, last_aborted } = replay(&place, &options, &mut epochs, &mut report)?;
     let first_open = producers.first_open();
@@ -134,17 +134,22 @@ pub(crate) struct EpochsFound {
     pub(crate) rebuilt: bool,
 }
 
-/// The checkpoint, or what the batches say if it is missing or damaged.
+/// The checkpoint, or what the batches say if it is missing or damaged, or begins above the log's start: it was cut there
+/// with the log, and a crash brought the start back.
 fn load_epochs(
     home: &Home,
     segments: &[Arc<Segment>],
+    log_start: i64,
     log_end: i64,
     report: &mut RecoveryReport,
 ) -> Result<EpochsFound, LogError> {
     let path = home.dir.join(epochs::FILE);
     match EpochCheckpoint::read(&*home.disk, &path) {
         Ok(Some(checkpoint)) => {
-            return Ok(EpochsFound { inner: Epochs::new(checkpoint.entries), rebuilt: false });
+            let inner = Epochs::new(checkpoint.entries);
+            if log_start == log_end || inner.covers(log_start) {
+                return Ok(EpochsFound { inner, rebuilt: false });
+            }
         }
         Ok(None) => {}
         Err(error) if error.is_damage() => report.notes.push(error.to_string()),

@@ -69,7 +69,8 @@ pub(crate) fn recover(
     for (at, &base) in listing.bases.iter().enumerate() {
         let next_base = listing.bases.get(at + 1).copied();
         let size = log_size(home, base)?;
-        let believed = next_base.is_some_and(|next| clean || next <= recovery_point);
+        // One that ends at the recovery point may have been closed since: its records are stable, its indexes need not be.
+        let believed = next_base.is_some_and(|next| clean || next < recovery_point);
         if let (Some(next), true) = (next_base, believed) {
             if size == 0 && !depth.compacted {
                 report
@@ -89,20 +90,20 @@ pub(crate) fn recover(
             remove_from(home, listing, at, &reason, report)?;
             break;
         }
+        if let Some(before) = segments.last().filter(|before| !before.is_closed()) {
+            before.write_indexes().map_err(LogError::at(before.path()))?;
+            before.close();
+        }
         let walked = check(&segment, listing, size, &depth, report)?;
         segment.set_end(walked.end);
         looks.push(Look { base_offset: base, from: walked.from, markers: walked.markers });
         let cut = walked.bad.is_some();
         if let Some(reason) = walked.bad {
-            cut_tail(&segment, walked.end, size, reason, report)?;
             remove_from(home, listing, at + 1, "follows a cut segment", report)?;
+            cut_tail(&segment, walked.end, size, reason, report)?;
         } else if !clean && size >= RESERVE_FROM {
             // Whoever stopped without closing may have left blocks reserved past the end.
             segment.file().and_then(|file| file.set_len(size)).map_err(LogError::at(segment.path()))?;
-        }
-        if !cut && next_base.is_some() {
-            segment.write_indexes().map_err(LogError::at(segment.path()))?;
-            segment.close();
         }
         sparse = walked.sparse;
         segments.push(Arc::new(segment));
@@ -168,6 +169,8 @@ fn check(
     walk(segment, Start { position: 0, offset: segment.base_offset }, size, depth, report).map_err(failed())
 }
 
+/// Cuts for good: what is appended from now on could be followed by what was cut, should the power go before the next
+/// sync.
 fn cut_tail(
     segment: &Segment,
     end: End,
@@ -176,7 +179,8 @@ fn cut_tail(
     report: &mut RecoveryReport,
 ) -> Result<(), LogError> {
     let io = LogError::at(segment.path());
-    segment.file().and_then(|file| file.set_len(end.size)).map_err(io)?;
+    let file = segment.file().and_then(|file| file.set_len(end.size).map(|()| file));
+    file.and_then(|file| file.sync_data()).map_err(io)?;
     segment.flow.synced.store(0, Ordering::Relaxed);
     segment.flow.written_back.store(end.size, Ordering::Relaxed);
     let (file, offset, position) = (segment.path(), end.next_offset, end.size);
@@ -184,7 +188,7 @@ fn cut_tail(
     Ok(())
 }
 
-/// Removes all segments from `first` on.
+/// Removes all segments from `first` on, for good: the log may soon have grown up to where they begin.
 fn remove_from(
     home: &Home,
     listing: &Listing,
@@ -197,6 +201,9 @@ fn remove_from(
         remove_segment(home, base)?;
         let (file, reason) = (home.path(base, names::LOG), reason.to_owned());
         report.cuts.push(Cut { file, offset: base, position: 0, bytes, reason });
+    }
+    if first < listing.bases.len() {
+        home.disk.sync_dir(&home.dir).map_err(LogError::at(&home.dir))?;
     }
     Ok(())
 }

@@ -13,7 +13,7 @@ use pagewire_disk::{DiskFile, OpenMode};
 use pagewire_record::BatchHeader;
 use parking_lot::Mutex;
 
-use crate::handles::Slot;
+use crate::handles::LazySlot;
 use crate::home::Home;
 use crate::index::offset::{Entry, OffsetIndex};
 use crate::index::time::{TimeEntry, TimeIndex};
@@ -69,8 +69,8 @@ pub(crate) struct Segment {
     pub(crate) txns: TxnIndex,
     /// Taken while the derived files are rebuilt.
     pub(crate) building: Mutex<()>,
-    log_slot: Arc<Slot>,
-    index_slot: Arc<Slot>,
+    log_slot: LazySlot,
+    index_slot: LazySlot,
     end: Packed,
     /// Base offset and position of the newest batch: what a consumer at the tail asks for.
     newest: Packed,
@@ -127,8 +127,8 @@ impl Segment {
             times: TimeIndex::default(),
             txns: TxnIndex::default(),
             building: Mutex::default(),
-            log_slot: Arc::default(),
-            index_slot: Arc::default(),
+            log_slot: LazySlot::default(),
+            index_slot: LazySlot::default(),
             end: Packed::new(relative, end.size),
             newest: Packed::new(u64::from(u32::MAX), 0),
             closed: AtomicBool::new(closed),
@@ -326,6 +326,7 @@ impl Segment {
     /// [`Segment::sync`] and [`Segment::settle`].
     pub(crate) fn close(&self) {
         self.index.close();
+        self.times.close();
         self.closed.store(true, Ordering::Release);
     }
 

@@ -49,11 +49,12 @@ pub(crate) fn trusted_start(
     if batch.position != u64::from(entry.position) || !time_holds {
         return Ok(None);
     }
-    // An orderly stop writes the largest time last; a kill may have left it in memory, whatever the offset index has.
-    if clean && batch.header.max_timestamp > newest {
+    if !clean && !observe_since(segment, last_time, batch.position)? {
         return Ok(None);
     }
-    if !clean && !observe_since(segment, last_time, batch.position)? {
+    segment.observe(&batch.header);
+    // An offset entry comes with one for the largest time so far, if that rose: without it the file is not whole.
+    if segment.times.max().is_ok_and(|max| max.is_some_and(|max| max.timestamp > newest)) {
         return Ok(None);
     }
     // The walk passes the entry's own batch once more; it has its entry already and gets no second one.

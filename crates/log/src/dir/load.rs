@@ -1,7 +1,7 @@
 //! Loading a directory: what is there, what of it is ours, and all of that opened in parallel.
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use pagewire_disk::checkpoint::PARTITION_METADATA_FILE;
@@ -26,7 +26,7 @@ use crate::recovery;
 use crate::{Log, LogError, Offline, OpenOptions, RecoveryReport};
 
 /// Every ext file system has this in its root.
-pub(super) const NOBODYS: &str = "lost+found";
+pub(crate) const NOBODYS: &str = "lost+found";
 
 /// Idempotent producers that all logs of a directory remember together: a quarter of a gigabyte of them.
 const PRODUCERS_MAX: usize = 1 << 20;
@@ -172,7 +172,8 @@ impl LockedDir {
                 Outcome::SetAside => set_aside = true,
             }
         }
-        if set_aside {
+        // A process that was killed may have made directories without making their names durable.
+        if set_aside || !report.clean {
             disk.sync_dir(&path).map_err(LogDirError::at(&path))?;
         }
         let dir = LogDir {
@@ -190,6 +191,7 @@ impl LockedDir {
             written: Mutex::new(written),
             cleaning: Mutex::new(cleaning),
             offline,
+            behind: AtomicBool::default(),
         };
         Ok((dir, report))
     }

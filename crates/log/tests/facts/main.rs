@@ -11,3 +11,4 @@ mod retention;
 mod support;
 mod times;
 mod transactions;
+mod verify;
