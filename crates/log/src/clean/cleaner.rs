@@ -118,7 +118,8 @@ impl Log {
         let offsets = range.first_dirty..range.until;
         let map_end = learn(&work, offsets, &mut cleaner.map, &mut buffers.read, &mut stats)?;
         stats.map_utilisation = cleaner.map.utilisation();
-        let mut filter = Filter::new(self.rules(&work, &cleaner.map, map_end), work.config.decompress);
+        let mut filter =
+            Filter::new(self.rules(&work, &cleaner.map, map_end, range.until), work.config.decompress);
         let pieces = work.pieces(map_end);
         for group in groups(&pieces, &work.config) {
             let first = work.skipped();
@@ -129,10 +130,11 @@ impl Log {
         Ok(Cleaned { clean_to: map_end, map_was_full: map_end < range.until, stats })
     }
 
-    fn rules<'m>(&self, work: &Work<'_>, map: &'m OffsetMap, map_end: i64) -> Rules<'m> {
+    fn rules<'m>(&self, work: &Work<'_>, map: &'m OffsetMap, map_end: i64, until: i64) -> Rules<'m> {
         Rules {
             map,
             map_end,
+            until,
             last_of_producers: self.writer.lock().producers.with(|known| last_of_producers(known)),
             now_ms: work.now_ms,
             horizon_ms: work.now_ms.saturating_add(work.config.delete_retention_ms.max(0)),
