@@ -260,7 +260,11 @@ impl Segment {
         let offset = self.base_offset + i64::from(entry.relative);
         let found = self.locate(offset, Patience::Endless)?;
         Ok(found.is_some_and(|found| {
-            found.header.base_offset <= offset && found.header.max_timestamp == entry.timestamp
+            let header = &found.header;
+            // A batch that compaction emptied has its time still, and no record of that time.
+            header.base_offset <= offset
+                && header.max_timestamp == entry.timestamp
+                && header.records_count > 0
         }))
     }
 

@@ -126,7 +126,8 @@ impl LogDir {
             leader_epoch: settings.leader_epoch,
             now_ms,
         };
-        let home = Home::new(Arc::clone(&self.disk), dir.to_path_buf(), Arc::clone(&self.handles));
+        let home = Home::new(Arc::clone(&self.disk), dir.to_path_buf(), Arc::clone(&self.handles))
+            .compacted(self.cleaning.lock().was_cleaned(topic, partition));
         let (log, report) =
             Log::open_at(home.within(&self.offline, &self.producers), topic, partition, options)?;
         for cut in &report.cuts {

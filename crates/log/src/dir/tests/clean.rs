@@ -166,3 +166,36 @@ fn a_log_that_was_compacted_once_keeps_its_holes_without_any_other_checkpoint() 
     assert!(report.loaded.iter().all(|loaded| loaded.report.cuts.is_empty()), "{:?}", report.loaded);
     assert_eq!(log_end(&again, "a", 0), dir.get("a", 0).expect("a").marks().recovery_point);
 }
+
+#[test]
+fn a_clean_that_came_half_way_leaves_word_of_the_holes_it_made() {
+    let disk = ForgettingDisk::new();
+    let failing = FailingDisk::new(Arc::new(disk.clone()));
+    let world = compacting(World::on(Arc::new(failing.clone())).knows("a", A));
+    let (dir, _) = world.open();
+    let log = world.create(&dir, "a", 0);
+    append(&log, 40);
+    let before = log.size_bytes();
+    // The third group of segments cannot be begun: those before it are in their places.
+    failing.fail_on(".index.cleaned", Call::Open, When::Nth(3), pagewire_disk::Fault::Error(Errno::NOSPC));
+    assert!(clean(&dir, 0).expect("due").is_err());
+    assert!(log.size_bytes() < before);
+    let deleting = LogConfig { cleanup_compact: false, ..world.config.clone() };
+    let crashed = World { config: deleting, ..world.moved_to(Arc::new(disk.crash(0).expect("crash"))) };
+    let (again, report) = crashed.open();
+    assert!(report.loaded.iter().all(|loaded| loaded.report.cuts.is_empty()), "{:?}", report.loaded);
+    assert_eq!(log_end(&again, "a", 0), 40);
+}
+
+#[test]
+fn nothing_is_cleaned_while_that_cannot_be_remembered() {
+    let failing = FailingDisk::new(Arc::new(MemoryDisk::new()));
+    let world = compacting(World::on(Arc::new(failing.clone())).knows("a", A));
+    let (dir, _) = world.open();
+    append(&world.create(&dir, "a", 0), 10);
+    failing.fail_on(CHECKPOINT, Call::Write, When::Always, pagewire_disk::Fault::Error(Errno::NOSPC));
+    assert!(clean(&dir, 0).expect("due").is_err());
+    assert_eq!(dir.get("a", 0).expect("a").segments().len(), 4);
+    failing.heal();
+    assert!(clean(&dir, 1 << 40).expect("due").is_ok());
+}
