@@ -1,6 +1,7 @@
 //! Facts about a whole log directory, on disks that fail and forget.
 
 mod checkpoints;
+mod clean;
 mod crash;
 mod create;
 mod leftovers;
