@@ -78,6 +78,7 @@ mod patience;
 mod producer_budget;
 mod producers;
 mod read;
+mod rebuild;
 mod recovery;
 mod refill;
 mod replay;

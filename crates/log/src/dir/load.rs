@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use pagewire_disk::checkpoint::PARTITION_METADATA_FILE;
-use pagewire_disk::{CheckpointError, CleanMark, PartitionMetadata};
+use pagewire_disk::{CheckpointError, CleanMark, OffsetCheckpoint, PartitionMetadata};
 use parking_lot::{Mutex, RwLock};
 
 use super::checkpoints::Checkpoints;
@@ -18,7 +18,7 @@ use super::notice::Notice;
 use super::options::{LogDirOptions, PartitionSettings};
 use super::stray::set_aside;
 use super::table::{Entry, Table};
-use super::{LogDir, parallel};
+use super::{LogDir, parallel, vouched};
 use crate::home::Home;
 use crate::producer_budget::ProducerBudget;
 use crate::recovery;
@@ -118,6 +118,7 @@ impl LockedDir {
         let mut report = LoadReport::default();
         let (disk, path) = (Arc::clone(&self.disk), self.path.clone());
         let (checkpoints, written) = Checkpoints::read(disk.as_ref(), &path, &mut report.notices)?;
+        let vouched = vouched::read(disk.as_ref(), &path, &mut report.notices)?;
         report.clean = CleanMark::take(disk.as_ref(), &path).map_err(LogDirError::at(&path))?;
         let meta = self.settle(options, &mut report.notices)?;
         let (found, doomed) = self.scan(options.now_ms, &mut report.notices)?;
@@ -131,6 +132,7 @@ impl LockedDir {
             dir: &self,
             options,
             checkpoints: &checkpoints,
+            vouched: vouched.as_ref(),
             clean: report.clean,
             settings,
             offline: &offline,
@@ -230,6 +232,7 @@ struct One<'a> {
     dir: &'a LockedDir,
     options: &'a LogDirOptions,
     checkpoints: &'a Checkpoints,
+    vouched: Option<&'a OffsetCheckpoint>,
     clean: bool,
     settings: &'a (dyn Fn(&str, i32) -> Option<PartitionSettings> + Sync),
     offline: &'a Arc<OnceLock<Offline>>,
@@ -292,7 +295,8 @@ impl One<'_> {
         let (disk, handles) = (Arc::clone(&self.dir.disk), Arc::clone(&self.options.handles));
         let home = Home::new(disk, path.clone(), handles)
             .within(self.offline, self.producers)
-            .metered(self.dir.meter().checked());
+            .metered(self.dir.meter().checked())
+            .vouched(self.vouched.map(|sums| sums.get(topic, *partition).unwrap_or(0)));
         let (log, report) = Log::open_at(home, topic, *partition, options)?;
         let (log_end, known_end) = (log.marks().log_end, self.checkpoints.known_end(topic, *partition));
         if log_end < known_end {
