@@ -98,8 +98,8 @@ mod writeback;
 mod writer;
 
 pub use answers::{
-    AppendContext, Appended, Cut, OpenOptions, Origin, ProducerInfo, ReadSlice, ReadUpTo, RecoveryReport,
-    Retained, SegmentInfo, TimestampOffset, TryRead,
+    AppendContext, Appended, Cut, Hole, OpenOptions, Origin, ProducerInfo, ReadSlice, ReadUpTo,
+    RecoveryReport, Retained, SegmentInfo, TimestampOffset, TryRead,
 };
 pub use config::LogConfig;
 pub use dir::{

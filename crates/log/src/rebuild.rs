@@ -2,6 +2,7 @@
 
 use std::io;
 
+use crate::answers::Hole;
 use crate::derive::{Sparse, is_missing};
 use crate::patience::Patience;
 use crate::scan::{ScanError, Scanner, WINDOW_LOOKUP, WINDOW_WALK};
@@ -38,17 +39,30 @@ impl Segment {
         let last = self.index.floor(u32::MAX, Patience::Endless, || self.index_file())?;
         let (position, file) = (last.map_or(0, |last| u64::from(last.position)), self.file()?);
         let mut scanner = Scanner::new(&*file, position, size, self.base_offset, WINDOW_LOOKUP);
-        let mut sparse = Sparse::default();
+        let (mut sparse, mut next_offset) = (Sparse::default(), None);
         loop {
             match scanner.next() {
                 Ok(Some(found)) if sparse.next(self.home.index_interval(), found.header.size_in_bytes()) => {
                     return Ok(false);
                 }
-                Ok(Some(_)) => {}
+                Ok(Some(found)) => next_offset = Some(found.header.next_offset()),
                 Err(ScanError::Io(error)) => return Err(error),
                 // A reader will find out.
-                Ok(None) | Err(ScanError::Bad { .. }) => return Ok(true),
+                Err(ScanError::Bad { .. }) => return Ok(true),
+                Ok(None) => break,
             }
+        }
+        self.note_hole(next_offset);
+        Ok(true)
+    }
+
+    /// A closed segment that ends before the next one begins was compacted, or what lay between them is lost. Readers go
+    /// on behind the hole; nobody shall wonder.
+    fn note_hole(&self, next_offset: Option<i64>) {
+        let end = self.end().next_offset;
+        if let Some(from) = next_offset.filter(|from| *from < end) {
+            let hole = Hole { file: self.path(), from, upto: end };
+            tracing::warn!("{hole}: they were compacted away, or a segment is missing");
         }
     }
 

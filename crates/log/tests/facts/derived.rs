@@ -112,7 +112,8 @@ fn damage(bench: &Bench, file: &str, dice: &mut Dice) -> u64 {
     kind
 }
 
-fn check(seed: u64, damaged: impl Fn(&str, &mut Dice) -> bool) {
+/// `whole`: after a crash without a recovery point, so that all of the log is looked at.
+fn check(seed: u64, whole: bool, damaged: impl Fn(&str, &mut Dice) -> bool) {
     let mut dice = Dice(seed);
     let bench = written(&mut dice);
     let before = answers(&bench);
@@ -126,15 +127,10 @@ fn check(seed: u64, damaged: impl Fn(&str, &mut Dice) -> bool) {
         }
     }
     let leader_epoch = bench.log.leader_epoch().unwrap_or(0);
-    let clean = dice.roll(2) == 0;
-    let recovery_point = if clean { marks.log_end } else { marks.log_end * dice.roll(3) as i64 / 2 };
-    let options = OpenOptions {
-        config: (*config).clone(),
-        clean,
-        recovery_point: recovery_point.min(marks.log_end),
-        leader_epoch,
-        ..options()
-    };
+    let clean = !whole && dice.roll(2) == 0;
+    let synced = if whole { 0 } else { marks.log_end * dice.roll(3) as i64 / 2 };
+    let recovery_point = if clean { marks.log_end } else { synced };
+    let options = OpenOptions { config: (*config).clone(), clean, recovery_point, leader_epoch, ..options() };
     let bench = bench.reopened(options);
     let what = format!("seed {seed}, clean {clean}, {recovery_point}: {touched:?} {:#?}", bench.report);
     assert_eq!(bench.report.cuts, [], "{what}");
@@ -149,16 +145,29 @@ fn check(seed: u64, damaged: impl Fn(&str, &mut Dice) -> bool) {
     assert_eq!(derived(&bench).len(), good.len(), "{what}");
 }
 
+/// The loss of an index of aborted transactions looks like there were none; whoever stops a log directory in order vouches
+/// for them.
+fn shows(file: &str) -> bool {
+    !file.ends_with("txnindex")
+}
+
 #[test]
 fn any_subset_of_derived_files_may_be_lost_or_damaged() {
-    for seed in 0..150 {
-        check(seed, |file, dice| !file.ends_with("txnindex") && dice.roll(3) == 0);
+    for seed in 0..60 {
+        check(seed, false, |file, dice| shows(file) && dice.roll(3) == 0);
+    }
+}
+
+#[test]
+fn any_subset_may_be_where_all_of_the_log_is_looked_at() {
+    for seed in 500..540 {
+        check(seed, true, |_, dice| dice.roll(3) == 0);
     }
 }
 
 #[test]
 fn all_of_them_may() {
     for seed in 1000..1020 {
-        check(seed, |file, _| !file.ends_with("txnindex"));
+        check(seed, seed % 2 == 0, |file, _| shows(file) || seed % 2 == 0);
     }
 }
