@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   <dir>/.lock  meta.properties  .kafka_cleanshutdown
-//!   <dir>/{recovery-point,log-start,replication}-offset-checkpoint
+//!   <dir>/{recovery-point,log-start,replication}-offset-checkpoint  aborted-transactions-checkpoint
 //!   <dir>/<topic>-<partition>/            one log: partition.metadata and its segments
 //!   <dir>/<topic>-<partition>.<id>-delete waits for its unlink
 //!   <dir>/<topic>-<partition>.<id>-stray  another topic's data under a name that is taken: never touched
@@ -47,6 +47,7 @@ mod survey;
 mod table;
 #[cfg(test)]
 mod tests;
+mod vouched;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;

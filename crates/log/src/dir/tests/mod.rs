@@ -9,6 +9,7 @@ mod load;
 mod offline;
 mod rounds;
 mod survey;
+mod vouched;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
