@@ -31,6 +31,7 @@ impl LogDir {
             log.close(now_ms).map_err(|error| (log.dir().to_path_buf(), error))
         });
         let mut failed: Vec<_> = closed.into_iter().filter_map(Result::err).collect();
+        self.end_scrub(now_ms);
         if let Err(error) = self.write_checkpoints() {
             failed.push((self.path.clone(), error));
         }
