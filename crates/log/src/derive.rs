@@ -5,6 +5,7 @@
 //! file.
 
 use std::io;
+use std::sync::atomic::Ordering;
 
 use pagewire_disk::DiskFile;
 
@@ -46,8 +47,15 @@ impl Segment {
         if target >= end.next_offset || end.size == 0 {
             return Ok(None);
         }
+        if let Some(stretch) = self.damage.holding(target) {
+            return Err(self.damaged(stretch.from, target));
+        }
         let file = self.file_with(patience)?;
         let mut scanner = self.scanner_near(&*file, target, end.size, patience)?;
+        if let Some(before) = self.damage.below(target).filter(|before| scanner.position() < before.to) {
+            scanner =
+                Scanner::new(&*file, before.to, end.size, before.next_offset, WINDOW_LOOKUP).with(patience);
+        }
         let mut walked = 0;
         while let Some(found) = self.readable(scanner.next())? {
             walked += 1;
@@ -216,8 +224,16 @@ impl Segment {
     ) -> Result<Option<Found>, ReadError> {
         found.map_err(|error| match error {
             ScanError::Io(error) => ReadError::Io(error),
-            ScanError::Bad { position, .. } => ReadError::Corrupt { file: self.path(), position },
+            ScanError::Bad { position, .. } => {
+                self.suspect.store(true, Ordering::Relaxed);
+                ReadError::Corrupt { file: self.path(), position }
+            }
         })
+    }
+
+    /// The records at `offset` are known to be damaged.
+    pub(crate) fn damaged(&self, position: u64, offset: i64) -> ReadError {
+        ReadError::Damaged { file: self.path(), position, offset }
     }
 }
 

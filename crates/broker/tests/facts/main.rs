@@ -24,5 +24,6 @@ mod produce;
 mod repeats;
 mod restart;
 mod retention;
+mod scrub;
 mod sessions;
 mod topics;

@@ -35,6 +35,7 @@ impl LogDir {
         if let Err(error) = vouched::write(&*self.disk, &self.path, logs.iter().map(|log| &**log)) {
             failed.push((self.path.join(vouched::FILE), error));
         }
+        self.end_scrub(now_ms);
         if let Err(error) = self.write_checkpoints() {
             failed.push((self.path.clone(), error));
         }

@@ -192,6 +192,7 @@ impl LockedDir {
             carried: Mutex::new(carried),
             written: Mutex::new(written),
             cleaning: Mutex::new(cleaning),
+            scrubbing: Mutex::default(),
             offline,
             behind: AtomicBool::default(),
         };

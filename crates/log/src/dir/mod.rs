@@ -73,6 +73,7 @@ pub use survey::{MEASURED_MAX, Survey, survey};
 pub(crate) use load::NOBODYS;
 
 use crate::producer_budget::ProducerBudget;
+use crate::scrub::Scrubbing;
 use crate::{Handles, Log, Offline};
 use checkpoints::{Checkpoints, Written};
 use clean::CleaningCell;
@@ -83,7 +84,7 @@ use table::Table;
 /// One log directory with all its logs. `Send + Sync`; every call takes `&self`.
 #[derive(Debug)]
 pub struct LogDir {
-    disk: Arc<dyn Disk>,
+    pub(crate) disk: Arc<dyn Disk>,
     path: PathBuf,
     meta: MetaProperties,
     handles: Arc<Handles>,
@@ -102,6 +103,8 @@ pub struct LogDir {
     cleaning: CleaningCell,
     /// Shared with all its logs: an error of one ends writes in all.
     offline: Arc<OnceLock<Offline>>,
+    /// Where the scrub stands.
+    pub(crate) scrubbing: Mutex<Scrubbing>,
     /// A file of its own could not be written, and that was said.
     behind: AtomicBool,
 }

@@ -31,7 +31,7 @@ use uuid::Uuid;
 pub use load::Locked;
 pub use place::Homeless;
 
-use crate::{DirDescription, Log, LogDir, Offline, PartitionSettings};
+use crate::{DirDescription, Log, LogDir, Offline, PartitionSettings, ScrubCounts};
 
 /// All log directories of a node. `Send + Sync`; every call takes `&self`.
 #[derive(Debug)]
@@ -75,6 +75,7 @@ impl Place {
                 offline: Some(why.clone()),
                 space: None,
                 logs: Vec::new(),
+                scrub: ScrubCounts::default(),
             },
         }
     }
