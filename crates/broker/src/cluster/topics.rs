@@ -212,6 +212,7 @@ impl Change {
         let stored = cluster.catalog.replace_topic(&record, version).await;
         stored.map_err(|error| Refused::from(error).if_too_large(ErrorCode::InvalidConfig))?;
         self.put_in_force(&record, &topic, &config);
+        self.broker.tell_settings_changed();
         Ok(())
     }
 
@@ -224,6 +225,7 @@ impl Change {
             }
             tokio::task::consume_budget().await;
         }
+        self.broker.tell_settings_changed();
         Ok(())
     }
 

@@ -9,6 +9,7 @@ use pagewire_zcopy::{Route, Thresholds};
 
 use super::addresses::{self, Hosts, Names};
 use super::bounds;
+use super::cleaner::CleanerConfig;
 use super::layers::Layers;
 use super::listeners::Endpoint;
 use super::sources::{ConfigError, ConfigErrors, Sources};
@@ -68,6 +69,8 @@ pub struct BrokerConfig {
     pub log_flush_scheduler_interval: Duration,
     /// `log.flush.offset.checkpoint.interval.ms`.
     pub log_flush_offset_checkpoint_interval: Duration,
+    /// `log.cleaner.*`.
+    pub cleaner: CleanerConfig,
     /// `num.recovery.threads.per.data.dir`.
     pub recovery_threads: usize,
     /// `producer.id.expiration.ms`.
@@ -219,6 +222,7 @@ impl BrokerConfig {
             log_retention_check_interval: period("log.retention.check.interval.ms"),
             log_flush_scheduler_interval: period("log.flush.scheduler.interval.ms"),
             log_flush_offset_checkpoint_interval: period("log.flush.offset.checkpoint.interval.ms"),
+            cleaner: CleanerConfig::of(&layers),
             recovery_threads: size("num.recovery.threads.per.data.dir"),
             producer_id_expiration_ms: layers.int("producer.id.expiration.ms"),
             auto_create_topics_enable: layers.flag("auto.create.topics.enable"),

@@ -14,10 +14,11 @@ pub enum StartError {
     Logs(#[from] LogDirError),
     /// The directory has logs, but not our metadata: most likely Apache Kafka wrote it.
     #[error(
-        "{} holds data, but no {}: Apache Kafka's directories cannot be taken over yet, and nothing in it was changed; \
-         choose another one with --data-dir DIR",
+        "{} holds data, but no {}: most likely Apache Kafka wrote it. Nothing in it was changed; make a directory of ours out \
+         of it with pagewire import --from {} --to NEW_DIR, or choose another one with --data-dir DIR",
         .0.display(),
-        pagewire_metadata::FILE_NAME
+        pagewire_metadata::FILE_NAME,
+        .0.display()
     )]
     Foreign(PathBuf),
     /// The metadata is in a directory that is not the first.
@@ -32,6 +33,17 @@ pub enum StartError {
         /// The one with the metadata.
         metadata: PathBuf,
     },
+    /// The directory holds a backup.
+    #[error(
+        "{} holds a backup, and a backup that is served is none any more: make a data directory of it with \
+         pagewire restore --from {} --to DIR",
+        .0.display(),
+        .0.display()
+    )]
+    Backup(PathBuf),
+    /// The directory is being restored, or was when that broke off.
+    #[error("{} holds an unfinished restore: let it end, or remove the directory and restore anew", .0.display())]
+    Unfinished(PathBuf),
     /// The metadata store cannot be opened.
     #[error(transparent)]
     OpenMetadata(#[from] OpenError),

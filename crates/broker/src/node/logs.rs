@@ -11,16 +11,14 @@ use pagewire_zcopy::IoPool;
 use tokio::sync::oneshot;
 use tracing::{error, info, warn};
 
-use super::{StartError, blocking};
+use super::{StartError, blocking, progress};
 use crate::{
+    backup,
     clock::now_ms,
     cluster::{Cluster, Identity, Image},
     config::BrokerConfig,
     net,
 };
-
-/// A start with many logs says how far it is once per so many.
-const PROGRESS_EVERY: usize = 1000;
 
 /// What only a directory that has been served has.
 const TRACES: [&str; 2] = ["meta.properties", "__cluster_metadata-0"];
@@ -29,6 +27,14 @@ const TRACES: [&str; 2] = ["meta.properties", "__cluster_metadata-0"];
 pub(super) fn lock(dirs: &[PathBuf]) -> Result<Vec<Locked>, StartError> {
     let has_metadata = |dir: &PathBuf| dir.join(pagewire_metadata::FILE_NAME).exists();
     let Some((home, others)) = dirs.split_first() else { return Ok(Vec::new()) };
+    for dir in dirs {
+        if backup::holds_a_backup(dir) {
+            return Err(StartError::Backup(dir.clone()));
+        }
+        if dir.join(backup::RESTORE_UNFINISHED).exists() {
+            return Err(StartError::Unfinished(dir.clone()));
+        }
+    }
     if !has_metadata(home) {
         if let Some(elsewhere) = others.iter().find(|dir| has_metadata(dir)) {
             return Err(StartError::Elsewhere { first: home.clone(), metadata: elsewhere.clone() });
@@ -59,15 +65,13 @@ pub(super) async fn load(
         now_ms: now_ms(),
     };
     let known = settings_by_topic(topics, config);
+    let readable = locked.iter().filter_map(|(_, locked)| locked.as_ref().ok());
+    let meters: Vec<_> = readable.map(|dir| Arc::clone(dir.meter())).collect();
     let loaded = blocking(io, move || {
         let settings = |topic: &str, partition| settings_of(&known, topic, partition);
-        LogDirs::load(locked, &options, &settings, &|progress| {
-            if progress.done == progress.total || progress.done.is_multiple_of(PROGRESS_EVERY) {
-                info!("{} of {} logs loaded", progress.done, progress.total);
-            }
-        })
+        LogDirs::load(locked, &options, &settings, &|_| {})
     });
-    Ok(loaded.await??)
+    Ok(progress::told(&meters, loaded).await??)
 }
 
 /// Tells people of directories that cannot be read, and how much is not served for that or another reason.

@@ -12,6 +12,8 @@
 mod error;
 mod found;
 mod logs;
+mod progress;
+mod stopped;
 #[cfg(test)]
 mod tests;
 
@@ -31,13 +33,16 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{error, info, warn};
 
 pub use error::StartError;
+pub use stopped::back_up_stopped;
 
 use crate::{
-    background,
+    CleanerGauges, background,
     broker::{Broker, Parts},
+    cleaner,
     clock::now_ms,
     cluster::{Cluster, Identity, with_stored},
     config::{BrokerConfig, Endpoint, thresholds_in_use},
+    control,
     coordinators::Coordinators,
     net::{self, ConnectionLimits, Listener},
 };
@@ -115,6 +120,10 @@ impl Node {
     fn serve(&mut self, listeners: Vec<Listener>) {
         self.broker.coordinators().start(&self.broker, &self.services, &self.stop);
         background::start(&self.broker, &self.services, &self.stop);
+        cleaner::start(&self.broker, &self.services, &self.stop);
+        if let Some(home) = self.broker.config().log_dirs.first() {
+            control::start(&self.broker, home, &self.services, &self.stop);
+        }
         let limits = ConnectionLimits::default();
         for listener in listeners {
             let (broker, connections, stop) =
@@ -141,6 +150,12 @@ impl Node {
             image.hosted().count(),
             self.started.elapsed().as_secs_f64() * 1e3,
         )
+    }
+
+    /// How compaction stands. Looks at every compacted log, on this thread.
+    #[must_use]
+    pub fn cleaner_gauges(&self) -> CleanerGauges {
+        cleaner::gauges(&self.broker)
     }
 
     /// Stops in order: connections, coordinators, logs. What was acknowledged is on disk afterwards.
@@ -188,6 +203,7 @@ impl Node {
             file_bytes_by_route = sent,
             cold_offloads = stats.cold_offloads,
             dropped_behind_bytes = read(&metrics.fetch_dropped_bytes),
+            compactions = self.broker.cleaners().cleans(),
             refusals = stats.refusals,
             "stopped"
         );

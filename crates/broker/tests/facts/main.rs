@@ -23,5 +23,6 @@ mod pressure;
 mod produce;
 mod repeats;
 mod restart;
+mod retention;
 mod sessions;
 mod topics;
