@@ -15,7 +15,7 @@ use pagewire_zcopy::IoPool;
 use tokio::sync::oneshot;
 use tracing::{error, info, warn};
 
-use super::{StartError, blocking};
+use super::{StartError, blocking, progress};
 use crate::{
     backup,
     clock::now_ms,
@@ -23,9 +23,6 @@ use crate::{
     config::BrokerConfig,
     net,
 };
-
-/// A start with many logs says how far it is once per so many.
-const PROGRESS_EVERY: usize = 1000;
 
 /// What only a directory that has been served has.
 const TRACES: [&str; 2] = ["meta.properties", "__cluster_metadata-0"];
@@ -61,14 +58,11 @@ pub(super) async fn load(
         now_ms: now_ms(),
     };
     let known = settings_by_topic(topics, config);
+    let meters = [Arc::clone(locked.meter())];
     let loaded = blocking(io, move || {
-        locked.load(&options, &|topic, partition| settings_of(&known, topic, partition), &|progress| {
-            if progress.done == progress.total || progress.done.is_multiple_of(PROGRESS_EVERY) {
-                info!("{} of {} logs loaded", progress.done, progress.total);
-            }
-        })
+        locked.load(&options, &|topic, partition| settings_of(&known, topic, partition), &|_| {})
     });
-    Ok(loaded.await??)
+    Ok(progress::told(&meters, loaded).await??)
 }
 
 /// Tells people what a start found: what was cut first of all. Directories in `removed` were left of deleted topics.

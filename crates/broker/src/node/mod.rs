@@ -11,6 +11,7 @@
 
 mod error;
 mod logs;
+mod progress;
 mod stopped;
 #[cfg(test)]
 mod tests;

@@ -5,6 +5,7 @@ pub(crate) mod consume;
 pub(crate) mod doctor;
 pub(crate) mod group;
 pub(crate) mod lab;
+pub(crate) mod log;
 pub(crate) mod pairs;
 pub(crate) mod position;
 pub(crate) mod produce;
@@ -61,6 +62,8 @@ pub(crate) enum Command {
     Backup(backup::BackupArgs),
     /// Make a data directory of a backup
     Restore(backup::RestoreArgs),
+    /// Check the files of logs, or print what is in them
+    Log(log::LogArgs),
     /// Say what this machine can do, what it cannot, and what to change
     Doctor(doctor::DoctorArgs),
     /// Measure and prove how data moves, and load any Kafka broker

@@ -10,6 +10,7 @@ mod done;
 mod failures;
 mod group;
 mod lab;
+mod log;
 mod man;
 mod pages;
 mod positions;
@@ -36,6 +37,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
         Some(Command::Cluster(args)) => as_client(cluster::run(args)),
         Some(Command::Backup(args)) => as_client(backup::run(args)),
         Some(Command::Restore(args)) => as_client(restore::run(args)),
+        Some(Command::Log(args)) => log::run(&args),
         Some(Command::Doctor(args)) => doctor::run(&args),
         Some(Command::Lab(args)) => lab::run(&args),
         Some(Command::LabWorker) => pagewire_lab::measure::worker::work(),

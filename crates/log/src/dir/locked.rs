@@ -10,6 +10,7 @@ use pagewire_disk::{DirLock, Disk, MetaProperties, create_dir_durably};
 use uuid::Uuid;
 
 use super::errors::{LogDirError, usable};
+use super::meter::LoadMeter;
 use super::notice::Notice;
 use super::options::LogDirOptions;
 
@@ -21,6 +22,7 @@ pub struct LockedDir {
     pub(super) lock: DirLock,
     meta: Option<MetaProperties>,
     damaged: Option<Notice>,
+    meter: Arc<LoadMeter>,
 }
 
 impl LockedDir {
@@ -33,12 +35,17 @@ impl LockedDir {
                 Ok(meta) => (meta, None),
                 Err(damage) => (None, Some(Notice::Damaged(damage))),
             };
-        Ok(Self { disk, path: path.to_path_buf(), lock, meta, damaged })
+        Ok(Self { disk, path: path.to_path_buf(), lock, meta, damaged, meter: LoadMeter::new(path) })
     }
 
     /// The directory.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Counts how far [`load`](Self::load) has come.
+    pub fn meter(&self) -> &Arc<LoadMeter> {
+        &self.meter
     }
 
     /// Whose it is; `None` if it is new or does not say so legibly.

@@ -25,6 +25,7 @@
 //! Left to others: which topics exist and under which id (`metadata`), when rounds run (`broker`).
 
 mod checkpoints;
+mod clean;
 mod close;
 mod create;
 mod delete;
@@ -34,6 +35,7 @@ mod judge;
 mod leftovers;
 mod load;
 mod locked;
+mod meter;
 mod names;
 mod notice;
 mod offline;
@@ -53,19 +55,25 @@ use pagewire_disk::{DirLock, Disk, MetaProperties};
 use parking_lot::{Mutex, RwLock};
 use uuid::Uuid;
 
+pub use clean::{CleaningReport, Dirty, Uncleanable};
 pub use close::CloseReport;
 pub use describe::{DirDescription, LogDescription};
 pub use errors::{CreateError, LogDirError};
 pub use load::{FailedLog, LoadReport, LoadedLog, Progress};
 pub use locked::LockedDir;
+pub use meter::{LoadMeter, Loading};
 pub use notice::Notice;
 pub use options::{LogDirOptions, PartitionSettings};
 pub use rounds::{Flushed, RetainedAll};
 pub use survey::{MEASURED_MAX, Survey, survey};
 
+pub(crate) use load::NOBODYS;
+pub(crate) use names::DirName;
+
 use crate::producer_budget::ProducerBudget;
 use crate::{Handles, Log, Offline};
 use checkpoints::{Checkpoints, Written};
+use clean::CleaningCell;
 use delete::Doomed;
 pub(crate) use table::Entry;
 use table::Table;
@@ -88,6 +96,8 @@ pub struct LogDir {
     carried: Mutex<Checkpoints>,
     /// What the checkpoint files hold.
     written: Mutex<Written>,
+    /// Which logs are clean up to where, and who is at it.
+    cleaning: CleaningCell,
     /// Shared with all its logs: an error of one ends writes in all.
     offline: Arc<OnceLock<Offline>>,
 }

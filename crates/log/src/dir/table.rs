@@ -48,6 +48,7 @@ impl Entry {
         drop(self.log.syncs.lock());
         drop(self.log.pacing.lock());
         drop(self.log.epoch_file.lock());
+        drop(self.log.placing.lock());
     }
 
     pub(super) fn set(&self, settings: &PartitionSettings) {

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use pagewire_log::{Log, ReadError, ReadSlice, ReadUpTo, TryRead};
+use pagewire_log::{AbortedTxn, Log, ReadError, ReadSlice, ReadUpTo, TryRead};
 use pagewire_wire::{ErrorCode, messages::fetch_request::FetchRequest};
 use pagewire_zcopy::FileRange;
 
@@ -105,6 +105,8 @@ pub(super) struct Answer {
     pub(super) last_stable_offset: i64,
     pub(super) log_start_offset: i64,
     pub(super) records: Option<FileRange>,
+    /// READ_COMMITTED: whose records in the range to leave out, from which offset on.
+    pub(super) aborted: Vec<AbortedTxn>,
     /// KIP-320: the largest epoch the log knows at or below the client's last one, and where it ends.
     pub(super) diverging: Option<(i32, i64)>,
     /// KIP-951: the leader to ask instead, with the errors that mean "not here".
@@ -119,6 +121,7 @@ impl Answer {
             last_stable_offset: -1,
             log_start_offset: -1,
             records: None,
+            aborted: Vec::new(),
             diverging: None,
             leader: None,
         }
@@ -132,6 +135,7 @@ impl Answer {
             last_stable_offset: marks.last_stable,
             log_start_offset: marks.log_start,
             records,
+            aborted: Vec::new(),
             diverging: None,
             leader: None,
         }
@@ -206,7 +210,7 @@ impl Answers {
                 self.urgent |= slice.closed;
                 let range = slice.range.filter(|range| !range.is_empty());
                 self.ranges += usize::from(range.is_some());
-                Answer::at(partition, range)
+                Answer { aborted: slice.aborted, ..Answer::at(partition, range) }
             }
             Ok(None) => {
                 self.cold = true;

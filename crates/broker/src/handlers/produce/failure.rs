@@ -13,6 +13,8 @@ pub(super) fn append_error_code(error: &AppendError) -> ErrorCode {
         AppendError::OutOfOrderSequence { .. } => ErrorCode::OutOfOrderSequenceNumber,
         AppendError::InvalidProducerEpoch { .. } => ErrorCode::InvalidProducerEpoch,
         AppendError::InvalidTxnState { .. } => ErrorCode::InvalidTxnState,
+        AppendError::CoordinatorFenced { .. } => ErrorCode::TransactionCoordinatorFenced,
+        AppendError::TooManyTransactions { .. } => ErrorCode::ThrottlingQuotaExceeded,
         AppendError::TooLarge { .. } => ErrorCode::RecordListTooLarge,
         AppendError::Malformed(_) => ErrorCode::CorruptMessage,
         // A write that was undone (a full disk, most likely), or a log directory that takes no more writes.
