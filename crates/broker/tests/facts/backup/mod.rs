@@ -6,7 +6,9 @@ mod restored;
 
 use std::path::{Path, PathBuf};
 
-use pagewire_broker::backup::{BackupFailed, BackupSummary, Limits, RestoreOptions, Restored, restore, verify};
+use pagewire_broker::backup::{
+    BackupFailed, BackupSummary, Limits, RestoreOptions, Restored, restore, verify,
+};
 use serde_json::json;
 use tempfile::TempDir;
 

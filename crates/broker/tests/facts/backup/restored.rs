@@ -56,7 +56,7 @@ fn an_open_deletion_of_records_is_kept() {
     for value in ["a", "b", "c"] {
         client.produce("t", 0, batch(&[value]));
     }
-    crate::deletion::delete_before(&mut client, 2);
+    crate::offsets::delete_before(&mut client, "t", 0, 2);
     let place = Place::new();
     place.back_up(&broker, "backup");
     place.restore("backup", "data");
