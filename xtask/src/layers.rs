@@ -31,6 +31,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("pagewire-offload", &[]),
     ("pagewire-lab", &["pagewire-zcopy", "pagewire-record", "pagewire-wire", "pagewire-offload"]),
     ("pagewire-doctor", &["pagewire-zcopy", "pagewire-disk", "pagewire-log", "pagewire-offload"]),
+    ("pagewire-takeover", &["pagewire-record", "pagewire-disk", "pagewire-log", "pagewire-metadata"]),
     (
         "pagewire-cli",
         &[
@@ -40,6 +41,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "pagewire-wire",
             "pagewire-record",
             "pagewire-zcopy",
+            "pagewire-takeover",
         ],
     ),
 ];

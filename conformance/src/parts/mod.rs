@@ -9,6 +9,7 @@ mod load;
 mod proof;
 mod restart;
 mod serve;
+mod witness;
 
 use std::path::PathBuf;
 
@@ -23,6 +24,7 @@ pub use hostile::hostile;
 pub use proof::proof;
 pub use restart::restart;
 pub use serve::serve;
+pub use witness::witness;
 
 /// What a part needs.
 #[derive(Debug)]

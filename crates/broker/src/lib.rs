@@ -15,6 +15,7 @@ mod aside;
 mod background;
 pub mod backup;
 mod broker;
+mod cleaner;
 mod clock;
 mod cluster;
 pub mod config;
@@ -30,6 +31,9 @@ mod partition;
 mod request;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod trouble_tests;
 
+pub use cleaner::CleanerGauges;
 pub use net::{connections_with, raise_descriptor_limit};
 pub use node::{Node, StartError, back_up_stopped};

@@ -208,7 +208,10 @@ impl Log {
             self.fail(&error, "the entry of a marker that is not appended stays");
         }
         match active.cut_back(file) {
-            Ok(()) => AppendError::Write(error),
+            Ok(()) => {
+                self.fail(&error, "write failed");
+                AppendError::Write(error)
+            }
             Err(cut) => {
                 self.poison(&cut, &format!("write failed: {error}; it cannot be undone"));
                 self.online().map_or_else(AppendError::Offline, |()| AppendError::Write(error))

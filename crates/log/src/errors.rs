@@ -15,6 +15,21 @@ pub enum LogError {
         /// What the operating system said.
         error: io::Error,
     },
+    /// Several log directories have the partition.
+    #[error(
+        "it is in {} at once, and which of them is right cannot be told: nothing in them was changed; stop the broker, \
+         take the wrong one out of its log directory and start again",
+        listed(paths)
+    )]
+    Twice {
+        /// Its directories.
+        paths: Vec<PathBuf>,
+    },
+}
+
+fn listed(paths: &[PathBuf]) -> String {
+    let paths: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
+    paths.join(" and ")
 }
 
 impl LogError {

@@ -14,12 +14,25 @@ pub enum StartError {
     Logs(#[from] LogDirError),
     /// The directory has logs, but not our metadata: most likely Apache Kafka wrote it.
     #[error(
-        "{} holds data, but no {}: Apache Kafka's directories cannot be taken over yet, and nothing in it was changed; \
-         choose another one with --data-dir DIR",
+        "{} holds data, but no {}: most likely Apache Kafka wrote it. Nothing in it was changed; make a directory of ours out \
+         of it with pagewire import --from {} --to NEW_DIR, or choose another one with --data-dir DIR",
         .0.display(),
-        pagewire_metadata::FILE_NAME
+        pagewire_metadata::FILE_NAME,
+        .0.display()
     )]
     Foreign(PathBuf),
+    /// The metadata is in a directory that is not the first.
+    #[error(
+        "log.dirs names {} first, but the metadata is in {}: name that one first",
+        first.display(),
+        metadata.display()
+    )]
+    Elsewhere {
+        /// The first of `log.dirs`.
+        first: PathBuf,
+        /// The one with the metadata.
+        metadata: PathBuf,
+    },
     /// The directory holds a backup.
     #[error(
         "{} holds a backup, and a backup that is served is none any more: make a data directory of it with \

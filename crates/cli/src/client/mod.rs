@@ -20,6 +20,7 @@ pub(crate) mod connection;
 pub(crate) mod control;
 pub(crate) mod coordinator;
 pub(crate) mod deadline;
+pub(crate) mod disks;
 pub(crate) mod error;
 pub(crate) mod fetch;
 pub(crate) mod membership;

@@ -56,6 +56,12 @@ impl Progress {
         self.bar.set_message(message);
     }
 
+    /// So much of so much is done.
+    pub(crate) fn set_of(&self, done: u64, total: u64, message: &str) {
+        self.bar.set_length(total);
+        self.set(done, message.to_owned());
+    }
+
     /// Takes the line away.
     pub(crate) fn clear(&self) {
         self.bar.finish_and_clear();

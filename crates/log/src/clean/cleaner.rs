@@ -127,7 +127,6 @@ impl Log {
             map,
             map_end,
             last_of_producers: self.writer.lock().producers.with(|known| last_of_producers(known)),
-            high_watermark: self.marks().high_watermark,
             now_ms: work.now_ms,
             horizon_ms: work.now_ms.saturating_add(work.config.delete_retention_ms.max(0)),
         }

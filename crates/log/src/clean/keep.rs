@@ -6,7 +6,8 @@
 //!   everything older gone: so long do readers have to hear of the deletion.
 //!
 //! A batch without records stays as a bare header if its producer's state hangs on it (the last batch it wrote, with the
-//! sequence; or the last marker of one that has none, with the epoch) or the end of the log does.
+//! sequence; or the last marker of one that has none, with the epoch), or if the clean ends with it: where the last offset
+//! below the end is must not be forgotten.
 
 use std::collections::HashMap;
 
@@ -22,7 +23,6 @@ pub(super) struct Rules<'a> {
     /// Up to here the map knows all keys; what lies past it is for another clean.
     pub(super) map_end: i64,
     pub(super) last_of_producers: HashMap<i64, LastOfProducer>,
-    pub(super) high_watermark: i64,
     pub(super) now_ms: i64,
     /// `delete.retention.ms` from now.
     pub(super) horizon_ms: i64,
@@ -61,7 +61,7 @@ impl Rules<'_> {
         let drop_records = obsolete
             && (!header.is_control()
                 || header.delete_horizon_ms().is_some_and(|horizon| horizon <= self.now_ms));
-        let keep_empty = self.is_last_of_producer(header) || header.next_offset() == self.high_watermark;
+        let keep_empty = self.is_last_of_producer(header) || header.next_offset() == self.map_end;
         BatchRule { drop_records, keep_empty }
     }
 

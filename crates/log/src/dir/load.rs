@@ -1,7 +1,7 @@
 //! Loading a directory: what is there, what of it is ours, and all of that opened in parallel.
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use pagewire_disk::checkpoint::PARTITION_METADATA_FILE;
@@ -191,6 +191,7 @@ impl LockedDir {
             written: Mutex::new(written),
             cleaning: Mutex::new(cleaning),
             offline,
+            behind: AtomicBool::default(),
         };
         Ok((dir, report))
     }

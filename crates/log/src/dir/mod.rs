@@ -49,6 +49,7 @@ mod table;
 mod tests;
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 
 use pagewire_disk::{DirLock, Disk, MetaProperties};
@@ -62,13 +63,13 @@ pub use errors::{CreateError, LogDirError};
 pub use load::{FailedLog, LoadReport, LoadedLog, Progress};
 pub use locked::LockedDir;
 pub use meter::{LoadMeter, Loading};
+pub use names::DirName;
 pub use notice::Notice;
 pub use options::{LogDirOptions, PartitionSettings};
 pub use rounds::{Flushed, RetainedAll};
 pub use survey::{MEASURED_MAX, Survey, survey};
 
 pub(crate) use load::NOBODYS;
-pub(crate) use names::DirName;
 
 use crate::producer_budget::ProducerBudget;
 use crate::{Handles, Log, Offline};
@@ -100,6 +101,8 @@ pub struct LogDir {
     cleaning: CleaningCell,
     /// Shared with all its logs: an error of one ends writes in all.
     offline: Arc<OnceLock<Offline>>,
+    /// A file of its own could not be written, and that was said.
+    behind: AtomicBool,
 }
 
 impl LogDir {
@@ -145,6 +148,11 @@ impl LogDir {
     /// All logs, sorted by topic and partition.
     pub fn logs(&self) -> Vec<Arc<Log>> {
         self.table.read().entries().map(|entry| Arc::clone(&entry.log)).collect()
+    }
+
+    /// How many those are.
+    pub fn log_count(&self) -> usize {
+        self.table.read().entries().count()
     }
 
     /// The file system it is on.

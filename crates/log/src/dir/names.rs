@@ -19,9 +19,14 @@ const TOPIC_BYTES_MAX: usize = 249;
 
 /// What a directory's name says it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum DirName<'a> {
+pub enum DirName<'a> {
     /// `<topic>-<partition>`
-    Partition { topic: &'a str, partition: i32 },
+    Partition {
+        /// A legal name.
+        topic: &'a str,
+        /// 0 or above.
+        partition: i32,
+    },
     /// `<topic>-<partition>.<id>-delete`
     Delete,
     /// `<topic>-<partition>.<id>-future`
@@ -33,7 +38,8 @@ pub(crate) enum DirName<'a> {
 }
 
 impl<'a> DirName<'a> {
-    pub(crate) fn parse(name: &'a str) -> Self {
+    /// Reads a name.
+    pub fn parse(name: &'a str) -> Self {
         for (suffix, kind) in [(DELETE, Self::Delete), (FUTURE, Self::Future), (STRAY, Self::Stray)] {
             let marked = name.strip_suffix(suffix).and_then(|rest| rest.rsplit_once('.'));
             // Kafka shortens the topic where the whole would be too long, down to nothing.

@@ -43,6 +43,29 @@ pub mod text {
     }
 }
 
+/// For `#[serde(default, skip_serializing_if = "Option::is_none", with = "ids::text_or_none")]`.
+pub(super) mod text_or_none {
+    use serde::{Deserializer, Serializer};
+    use uuid::Uuid;
+
+    #[expect(clippy::ref_option, reason = "serde passes references")]
+    pub(in super::super) fn serialize<S: Serializer>(
+        id: &Option<Uuid>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        match id {
+            Some(id) => super::text::serialize(id, serializer),
+            None => serializer.serialize_none(),
+        }
+    }
+
+    pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Uuid>, D::Error> {
+        super::text::deserialize(deserializer).map(Some)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

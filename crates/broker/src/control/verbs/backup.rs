@@ -43,7 +43,7 @@ fn on_thread(call: &Call, options: &BackupOptions, runtime: &Handle) -> Result<B
     let list = || runtime.block_on(list(broker));
     let identity = broker.cluster().identity();
     let source = Source {
-        log_dirs: &[Arc::clone(broker.cluster().log_dir())],
+        log_dirs: &broker.cluster().log_dirs().here().collect::<Vec<_>>(),
         cluster_id: identity.cluster_id.clone(),
         node_id: identity.node_id,
         list: &list,

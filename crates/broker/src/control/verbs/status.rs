@@ -1,5 +1,6 @@
 //! `{"verb":"status"}`: who this broker is, and how it stands.
 
+use pagewire_log::DirDescription;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -50,10 +51,21 @@ pub(super) fn begin(request: Map<String, Value>, call: Call) -> Result<Work, Str
     }))
 }
 
+impl Directory {
+    fn of(described: DirDescription) -> Self {
+        Self {
+            path: described.path.display().to_string(),
+            offline: described.offline.map(|offline| offline.reason.to_string()),
+            logs: described.logs.len(),
+            size_bytes: described.logs.iter().map(|log| log.size_bytes).sum(),
+            usable_bytes: described.space.map(|space| space.usable_bytes),
+        }
+    }
+}
+
 /// Asks the file systems for their space, so it blocks.
 fn status(broker: &crate::broker::Broker, backing_up: bool) -> Status {
     let (identity, image) = (broker.cluster().identity(), broker.image());
-    let described = broker.cluster().log_dir().describe();
     Status {
         version: env!("CARGO_PKG_VERSION"),
         process_id: std::process::id(),
@@ -64,13 +76,7 @@ fn status(broker: &crate::broker::Broker, backing_up: bool) -> Status {
         partitions: image.hosted().count(),
         connections_total: broker.metrics().connections_total(),
         requests_total: broker.metrics().requests_total(),
-        log_dirs: vec![Directory {
-            path: described.path.display().to_string(),
-            offline: described.offline.map(|offline| offline.reason.to_string()),
-            logs: described.logs.len(),
-            size_bytes: described.logs.iter().map(|log| log.size_bytes).sum(),
-            usable_bytes: described.space.map(|space| space.usable_bytes),
-        }],
+        log_dirs: broker.cluster().log_dirs().describe().into_iter().map(Directory::of).collect(),
         backing_up,
     }
 }

@@ -86,8 +86,6 @@ pub(super) struct Answers {
     pub(super) bytes: u64,
     /// Partitions they were found in.
     pub(super) ranges: usize,
-    /// Partitions that could not be read.
-    pub(super) unreadable: usize,
     /// Something must be said now, however few bytes: an error, a diverging epoch, records of a segment that will not
     /// grow, or as many ranges as an answer may have.
     pub(super) urgent: bool,
@@ -216,24 +214,18 @@ impl Answers {
                 self.cold = true;
                 Answer::at(partition, None)
             }
-            Err(error) => self.failed(partition, &error),
+            Err(error) => failed(partition, &error),
         }
     }
 }
 
-impl Answers {
-    /// Says once a round why a log cannot be read: a client asks again at once, about all of its partitions.
-    fn failed(&mut self, partition: &Arc<Partition>, error: &ReadError) -> Answer {
-        let code = match error {
-            ReadError::OffsetOutOfRange { .. } => return Answer::failed(ErrorCode::OffsetOutOfRange),
-            ReadError::Corrupt { .. } | ReadError::Io(_) => ErrorCode::KafkaStorageError,
-        };
-        if self.unreadable == 0 {
-            tracing::error!(topic = %partition.topic, partition = partition.index, %error, "read failed");
-        }
-        self.unreadable += 1;
-        Answer::failed(code)
-    }
+fn failed(partition: &Partition, error: &ReadError) -> Answer {
+    let code = match error {
+        ReadError::OffsetOutOfRange { .. } => return Answer::failed(ErrorCode::OffsetOutOfRange),
+        ReadError::Corrupt { .. } | ReadError::Io(_) => ErrorCode::KafkaStorageError,
+    };
+    partition.note_unreadable(error);
+    Answer::failed(code)
 }
 
 fn elsewhere(entry: &PartitionEntry, error: ErrorCode) -> Answer {

@@ -53,11 +53,16 @@ impl Broker {
 
     /// A broker with these settings over the usual ones.
     pub(crate) fn with(settings: &[(&str, &str)]) -> Self {
+        Self::try_with(settings).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// The same, or why it does not start.
+    pub(crate) fn try_with(settings: &[(&str, &str)]) -> Result<Self, StartError> {
         let settings = settings.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
         let own = Arc::new(tempfile::tempdir().unwrap());
         let mut broker = Self { node: None, dir: own.path().to_path_buf(), _own: Some(own), settings };
-        broker.node = Some(broker.start_node().unwrap());
-        broker
+        broker.node = Some(broker.start_node()?);
+        Ok(broker)
     }
 
     /// A broker on a directory that is there.

@@ -34,7 +34,8 @@ pub(crate) async fn run(args: BackupArgs) -> anyhow::Result<()> {
     let serve = ServeArgs { config: args.config, data_dir: args.from, ..ServeArgs::default() };
     let (config, _) = settings::load(&serve)?;
     let stop = stop::on_signal()?;
-    let summary = match Control::of(&config.log_dir).await? {
+    let home = config.log_dirs.first().context("there is no data directory: name it with --from DIR")?;
+    let summary = match Control::of(home).await? {
         Some(control) => asked(control, &options, &stop).await,
         None => stopped(config, options.clone(), stop).await,
     };

@@ -1,0 +1,59 @@
+//! `pagewire import`: a data directory out of those that Apache Kafka left.
+
+mod page;
+mod settings;
+
+use std::num::NonZero;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use pagewire_takeover::{Depth, How, Options, import};
+
+use crate::args::import::{ImportArgs, Verify};
+use crate::output::progress::Progress;
+use crate::output::{Format, Out};
+use settings::Tables;
+
+/// More threads than this only wait for the disk.
+const THREADS_MAX: usize = 8;
+
+/// Does it.
+pub(crate) fn run(args: &ImportArgs) -> anyhow::Result<()> {
+    let shown = Progress::new(true, Some(0));
+    let report = import(&options(args), &Tables::new(), &|progress| {
+        shown.set_of(progress.done, progress.total, progress.what);
+    });
+    shown.clear();
+    let (report, mut out) = (report?, Out::new());
+    match args.output.format {
+        Format::Json => out.json(&report)?,
+        Format::Table => page::print(&report, &mut out)?,
+    }
+    out.flush()
+}
+
+fn options(args: &ImportArgs) -> Options {
+    let how = match (args.copy, args.reflink, args.link) {
+        (true, ..) => How::Copy,
+        (_, true, _) => How::Reflink,
+        (.., true) => How::Link,
+        _ => How::Auto,
+    };
+    let verify = match args.verify {
+        Verify::Deep => Depth::Deep,
+        Verify::Headers => Depth::Headers,
+        Verify::None => Depth::None,
+    };
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Options {
+        from: args.from.clone(),
+        to: args.to.clone(),
+        how,
+        verify,
+        topics: args.topics.clone(),
+        exclude: args.exclude.clone(),
+        allow_missing: args.allow_missing,
+        dry_run: args.dry_run,
+        threads: std::thread::available_parallelism().map_or(1, NonZero::get).min(THREADS_MAX),
+        now_ms: i64::try_from(now.as_millis()).unwrap_or(i64::MAX),
+    }
+}

@@ -1,0 +1,88 @@
+//! What an import came to, for people.
+
+use pagewire_takeover::Report;
+
+use crate::output::units::{bytes, count};
+use crate::output::{Out, Table};
+
+/// Stays behind that are told one by one; of more, only how many.
+const TOLD_MAX: usize = 20;
+
+/// Prints it.
+pub(super) fn print(report: &Report, out: &mut Out) -> anyhow::Result<()> {
+    let mut table = Table::new(&["TOPIC", ">PARTITIONS", ">SEGMENTS", ">SIZE", ">RECORDS"]);
+    for topic in &report.topics {
+        let records = if topic.batches > 0 { count(topic.records) } else { String::new() };
+        let numbers = (topic.partitions as u64, topic.segments as u64);
+        table.row([topic.name.clone(), count(numbers.0), count(numbers.1), bytes(topic.bytes), records]);
+    }
+    table.print(out)?;
+    out.line("")?;
+    told(out, "not whole", report.incomplete.iter().map(ToString::to_string))?;
+    let settings = report.settings_left.iter();
+    told(
+        out,
+        "setting left behind",
+        settings.map(|left| format!("{} of {}: {}", left.name, left.owner, left.why)),
+    )?;
+    told(
+        out,
+        "left behind",
+        report.left.iter().map(|left| format!("{}: {}", left.path.display(), left.why)),
+    )?;
+    told(out, "note", report.notes.iter().cloned())?;
+    let not = report.not_carried;
+    if not.total() > 0 {
+        out.line(format_args!(
+            "not carried over yet: {} permissions (ACLs), {} SCRAM credentials, {} quotas, {} delegation tokens",
+            not.acls, not.scram_credentials, not.quotas, not.delegation_tokens
+        ))?;
+    }
+    summary(report, out)
+}
+
+fn told(out: &mut Out, what: &str, lines: impl ExactSizeIterator<Item = String>) -> anyhow::Result<()> {
+    let more = lines.len().saturating_sub(TOLD_MAX);
+    for line in lines.take(TOLD_MAX) {
+        out.line(format_args!("{what}: {line}"))?;
+    }
+    if more > 0 {
+        out.line(format_args!("{what}: {more} more; all with -o json"))?;
+    }
+    Ok(())
+}
+
+fn summary(report: &Report, out: &mut Out) -> anyhow::Result<()> {
+    let to = report.to.display();
+    if report.dry_run {
+        return out.line(format_args!(
+            "nothing was written; the import would make {to}, led from epoch {} on, producer ids from {} on",
+            report.leader_epoch, report.next_producer_id
+        ));
+    }
+    let placed = report.placed;
+    let ways =
+        [(placed.copied, "copied"), (placed.reflinked, "shared as blocks"), (placed.linked, "hard-linked")];
+    let ways: Vec<String> = ways
+        .iter()
+        .filter(|(size, _)| *size > 0)
+        .map(|(size, way)| format!("{} {way}", bytes(*size)))
+        .collect();
+    out.line(format_args!(
+        "{to} is whole: {}",
+        if ways.is_empty() { "no records".to_owned() } else { ways.join(", ") }
+    ))?;
+    out.line(format_args!("serve it: {}", command(report)))
+}
+
+/// What to type next. A node id other than the default must be said.
+fn command(report: &Report) -> String {
+    let node = match report.node_id {
+        1 => String::new(),
+        node => format!(" --set node.id={node}"),
+    };
+    format!(
+        "pagewire serve --data-dir {}{node}    (with Kafka's settings: --config server.properties)",
+        report.to.display()
+    )
+}

@@ -1,0 +1,201 @@
+//! The batches of one file of a log that somebody else wrote: nothing in it is believed.
+//!
+//! A batch is read whole, or its header only. Memory: one window, or one batch where that is longer, and never more than
+//! [`BATCH_BYTES_MAX`], whatever a header claims.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+
+use bytes::Bytes;
+use pagewire_record::{BatchError, BatchHeader, HEADER_LEN, SharedBatch};
+
+/// Read at a time where whole batches are wanted.
+const WINDOW: usize = 1 << 20;
+/// Read at a time where headers are.
+const WINDOW_HEADERS: usize = 16 << 10;
+/// A longer batch is not believed: no Kafka takes one that it could not keep in memory several times over.
+const BATCH_BYTES_MAX: u64 = 512 << 20;
+/// The shortest message of the formats before version 2, its length field not counted.
+const OLD_MESSAGE_MIN: i32 = 14;
+
+/// Why there is no next batch.
+#[derive(Debug)]
+pub(crate) enum Stop {
+    /// The disk said no.
+    Io(io::Error),
+    /// A message set of the formats before version 2.
+    OldFormat { magic: i8 },
+    /// Nothing that can be believed.
+    Bad(String),
+}
+
+impl From<io::Error> for Stop {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+/// The walk over one file, from its start to `len`.
+pub(crate) struct Batches<'f> {
+    file: &'f File,
+    len: u64,
+    position: u64,
+    expected: i64,
+    whole: bool,
+    window: Bytes,
+    window_start: u64,
+}
+
+impl<'f> Batches<'f> {
+    /// Walks whole batches. Offsets begin at `expected`, or above it, and rise.
+    pub(crate) fn whole(file: &'f File, len: u64, expected: i64) -> Self {
+        Self { file, len, position: 0, expected, whole: true, window: Bytes::new(), window_start: 0 }
+    }
+
+    /// Walks headers: the batches it answers end with them.
+    pub(crate) fn headers(file: &'f File, len: u64, expected: i64) -> Self {
+        Self { whole: false, ..Self::whole(file, len, expected) }
+    }
+
+    /// The end of the last batch that was believed.
+    pub(crate) fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// The offset that comes next, if there is no hole.
+    pub(crate) fn expected(&self) -> i64 {
+        self.expected
+    }
+
+    /// The next batch, `None` at the end. After an error the walk stands before what caused it.
+    pub(crate) fn next(&mut self) -> Result<Option<SharedBatch>, Stop> {
+        let left = self.len - self.position;
+        if left == 0 {
+            return Ok(None);
+        }
+        let head = self.bytes(HEADER_LEN.min(usize::try_from(left).unwrap_or(HEADER_LEN)))?;
+        let header = BatchHeader::parse(&head).map_err(|error| strange(&error, &head, left))?;
+        let size = header.size_in_bytes();
+        if size > left {
+            return Err(Stop::Bad(format!("a batch of {size} bytes with {left} left in the file")));
+        }
+        if size > BATCH_BYTES_MAX {
+            return Err(Stop::Bad(format!("a batch of {size} bytes, more than {BATCH_BYTES_MAX}")));
+        }
+        let (base, last, expected) = (header.base_offset, header.last_offset_delta, self.expected);
+        let next = base.checked_add(i64::from(last)).and_then(|last| last.checked_add(1));
+        let next = next.filter(|_| base >= expected && last >= 0);
+        let next = next.ok_or_else(|| {
+            Stop::Bad(format!("a batch of offsets {base} + {last} where {expected} comes next"))
+        })?;
+        let wanted = if self.whole { usize::try_from(size).unwrap_or(usize::MAX) } else { HEADER_LEN };
+        let bytes = self.bytes(wanted)?;
+        (self.position, self.expected) = (self.position + size, next);
+        Ok(Some(SharedBatch { header, bytes }))
+    }
+
+    /// So many bytes from where the walk stands; they are in the file.
+    fn bytes(&mut self, count: usize) -> Result<Bytes, Stop> {
+        let window_end = self.window_start + self.window.len() as u64;
+        if self.position < self.window_start || self.position + count as u64 > window_end {
+            let most = if self.whole { WINDOW } else { WINDOW_HEADERS };
+            let left = usize::try_from(self.len - self.position).unwrap_or(usize::MAX);
+            let mut window = vec![0; most.max(count).min(left)];
+            self.file.read_exact_at(&mut window, self.position)?;
+            (self.window, self.window_start) = (window.into(), self.position);
+        }
+        let from = usize::try_from(self.position - self.window_start).unwrap_or(usize::MAX);
+        if self.window.len().checked_sub(from).is_none_or(|there| there < count) {
+            return Err(Stop::Io(io::ErrorKind::UnexpectedEof.into()));
+        }
+        Ok(self.window.slice(from..from + count))
+    }
+}
+
+/// What bytes are that are no header of a batch.
+fn strange(error: &BatchError, head: &[u8], left: u64) -> Stop {
+    let length = head.get(8..12).and_then(|bytes| bytes.try_into().ok()).map_or(0, i32::from_be_bytes);
+    match error {
+        BatchError::Magic(magic @ (0 | 1)) if length >= OLD_MESSAGE_MIN => Stop::OldFormat { magic: *magic },
+        _ if head.iter().all(|byte| *byte == 0) => Stop::Bad(format!("zeros in the last {left} bytes")),
+        BatchError::Truncated { .. } => Stop::Bad(format!("{left} bytes, less than a batch header")),
+        other => Stop::Bad(other.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use pagewire_record::{BatchBuilder, Codec, patch_header};
+
+    use super::*;
+
+    fn batch(offset: i64) -> Vec<u8> {
+        let mut batch = BatchBuilder::new(Codec::None);
+        batch.append(0, Some(b"key"), Some(&[7; 100]), &[]).expect("a record");
+        let mut bytes = batch.build().expect("a batch").to_vec();
+        patch_header(bytes.first_chunk_mut().expect("a header"), offset, 3);
+        bytes
+    }
+
+    fn file(parts: &[&[u8]]) -> (File, u64) {
+        let mut file = tempfile::tempfile().expect("a file");
+        parts.iter().for_each(|part| file.write_all(part).expect("written"));
+        let len = file.metadata().expect("a length").len();
+        (file, len)
+    }
+
+    fn walk(parts: &[&[u8]]) -> (usize, u64, Option<Stop>) {
+        let (file, len) = file(parts);
+        let mut batches = Batches::whole(&file, len, 10);
+        for count in 0.. {
+            match batches.next() {
+                Ok(Some(_)) => {}
+                Ok(None) => return (count, batches.position(), None),
+                Err(stop) => return (count, batches.position(), Some(stop)),
+            }
+        }
+        unreachable!("a walk ends")
+    }
+
+    #[test]
+    fn the_walk_ends_before_what_cannot_be_believed() {
+        let (one, two) = (batch(10), batch(14));
+        let size = one.len() as u64;
+        assert!(matches!(walk(&[&one, &two]), (2, end, None) if end == 2 * size));
+        for bad in [&[0; 500][..], &[9; 30], &two[..two.len() - 1], &one] {
+            assert!(matches!(walk(&[&one, bad]), (1, end, Some(Stop::Bad(_))) if end == size));
+        }
+    }
+
+    #[test]
+    fn headers_are_found_without_what_is_between_them() {
+        let parts: Vec<Vec<u8>> = (10..300).map(batch).collect();
+        let (file, len) = file(&parts.iter().map(Vec::as_slice).collect::<Vec<_>>());
+        let mut batches = Batches::headers(&file, len, 10);
+        for offset in 10..300 {
+            let found = batches.next().expect("walked").expect("a header");
+            assert_eq!((found.header.base_offset, found.bytes.len()), (offset, HEADER_LEN));
+        }
+        assert!(batches.next().expect("walked").is_none());
+    }
+
+    #[test]
+    fn old_formats_are_told_from_damage() {
+        let mut old = vec![0; 60];
+        old[11] = 48;
+        old[16] = 1;
+        assert!(matches!(walk(&[&old]), (0, 0, Some(Stop::OldFormat { magic: 1 }))));
+    }
+
+    #[test]
+    fn a_claimed_size_takes_no_memory() {
+        let mut claims = batch(10);
+        claims[8..12].copy_from_slice(&i32::MAX.to_be_bytes());
+        let (file, _) = file(&[&claims]);
+        file.set_len(3 << 30).expect("a sparse file");
+        assert!(matches!(Batches::whole(&file, 3 << 30, 0).next(), Err(Stop::Bad(_))));
+    }
+}

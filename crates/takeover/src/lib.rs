@@ -1,0 +1,46 @@
+//! Makes a data directory out of the directories that Apache Kafka (3.9 to 4.3, KRaft) left, so that a broker of ours serves
+//! what was in them: topics with their ids, partitions and settings, and their records as they lie there, byte for byte.
+//! Groups go on where they were, because `__consumer_offsets` has the same format and comes along like any topic.
+//!
+//! ```text
+//!   source/     a directory of Kafka's, held still             kraft/     its metadata log: the cluster
+//!      └──────────────────────┬────────────────────────────────────┘
+//!   plan/       which topics, which copy of each partition, which settings; what stands against it. Nothing is written yet
+//!   work.rs     each partition: verify.rs looks at every batch (batches.rs), place.rs copies, reflinks or links (take.rs)
+//!   settle.rs   checkpoints; opened and closed once, as a broker does it
+//!   catalog.rs  the metadata, last of all
+//!   staging.rs  beside its place until it is whole, then renamed
+//! ```
+//!
+//! Invariants
+//! - Kafka's directories are only read. They are kept from being taken by anybody while that goes on.
+//! - There is no new directory, or a whole one.
+//! - A file that either side may write to is never shared; nothing of a shared one is ever cut.
+//! - Leader epochs and producer ids go on above everything that Kafka gave out.
+//! - Nothing read is believed: no length takes memory before it is checked.
+//!
+//! Left to others: what settings mean ([`Settings`]), and how it looks to people.
+
+mod batches;
+mod catalog;
+mod error;
+mod import;
+mod kraft;
+mod options;
+mod place;
+mod plan;
+mod report;
+mod settle;
+mod source;
+mod staging;
+mod take;
+mod threads;
+mod verify;
+mod work;
+
+pub use error::ImportError;
+pub use import::import;
+pub use kraft::{DecodeError, MetadataError, NotCarried, Owner};
+pub use options::{Depth, How, Options, Progress, Settings};
+pub use pagewire_log::LogConfig;
+pub use report::{Left, Placed, Refusal, Report, SettingLeft, TopicReport};

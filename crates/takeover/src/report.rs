@@ -1,0 +1,118 @@
+//! What an import did, or would do: for people and programs.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use crate::kraft::NotCarried;
+
+/// The whole of it.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Report {
+    /// The cluster's id, as it was.
+    pub cluster_id: String,
+    /// The node that serves it.
+    pub node_id: i32,
+    /// The new directory.
+    pub to: PathBuf,
+    /// Nothing was written: this is what would be done.
+    pub dry_run: bool,
+    /// By name.
+    pub topics: Vec<TopicReport>,
+    /// How the bytes got there.
+    pub placed: Placed,
+    /// The leader epoch from which on partitions are led: above all that Kafka had.
+    pub leader_epoch: i32,
+    /// The first producer id that will be given out: above all that Kafka gave out.
+    pub next_producer_id: i64,
+    /// Settings that stayed behind.
+    pub settings_left: Vec<SettingLeft>,
+    /// Directories that stayed behind.
+    pub left: Vec<Left>,
+    /// Partitions that are not whole, and were let pass.
+    pub incomplete: Vec<Refusal>,
+    /// What this program has no place for yet.
+    pub not_carried: NotCarried,
+    /// What else people should know.
+    pub notes: Vec<String>,
+}
+
+/// One topic.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct TopicReport {
+    /// Its name.
+    pub name: String,
+    /// 22 characters.
+    pub id: String,
+    /// How many it has.
+    pub partitions: usize,
+    /// Files of records.
+    pub segments: usize,
+    /// Bytes of records.
+    pub bytes: u64,
+    /// Batches that were looked at; none if nothing was.
+    pub batches: u64,
+    /// Records in them.
+    pub records: u64,
+}
+
+/// Bytes, by how they got to their place.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Placed {
+    /// Copied.
+    pub copied: u64,
+    /// The same blocks on the disk until one side writes.
+    pub reflinked: u64,
+    /// The same files.
+    pub linked: u64,
+}
+
+impl Placed {
+    /// Both together.
+    pub(crate) fn add(&mut self, other: Self) {
+        self.copied += other.copied;
+        self.reflinked += other.reflinked;
+        self.linked += other.linked;
+    }
+}
+
+/// A setting that stayed behind.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SettingLeft {
+    /// Whose: `topic orders`, `all brokers`, `broker 1`.
+    pub owner: String,
+    /// The setting.
+    pub name: String,
+    /// Why.
+    pub why: String,
+}
+
+/// A directory that stayed behind.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Left {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Why.
+    pub why: String,
+}
+
+/// Something that cannot be taken over as it is.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Refusal {
+    /// The topic.
+    pub topic: String,
+    /// The partition, if it is about one.
+    pub partition: Option<i32>,
+    /// Why, and what to do.
+    pub why: String,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.partition {
+            Some(partition) => write!(f, "{}-{partition}: {}", self.topic, self.why),
+            None => write!(f, "{}: {}", self.topic, self.why),
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! One partition: looked at, then brought to its place.
+
+use std::cell::RefCell;
+use std::path::{Path, PathBuf};
+
+use pagewire_disk::checkpoint::PARTITION_METADATA_FILE;
+use pagewire_disk::{Disk, OsDisk, PartitionMetadata};
+use uuid::Uuid;
+
+use crate::error::ImportError;
+use crate::options::Depth;
+use crate::place::Way;
+use crate::plan::PlannedPartition;
+use crate::report::Placed;
+use crate::verify::{Look, Unfit, Verified};
+
+/// What a partition came to.
+#[derive(Debug)]
+pub(crate) struct Taken {
+    pub(crate) verified: Verified,
+    pub(crate) placed: Placed,
+}
+
+/// Where it goes and how.
+#[derive(Debug)]
+pub(crate) struct Target {
+    /// The partition's directory.
+    pub(crate) dir: PathBuf,
+    pub(crate) topic_id: Uuid,
+    pub(crate) way: Way,
+}
+
+/// How it is looked at.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Care {
+    pub(crate) depth: Depth,
+    /// Everything below was on the disk when Kafka stopped.
+    pub(crate) stable: i64,
+}
+
+/// Looks at a partition and, if it has a target, brings it there.
+pub(crate) fn take(
+    partition: &PlannedPartition,
+    care: Care,
+    target: Option<&Target>,
+    progress: &dyn Fn(u64),
+) -> Result<Taken, Unfit> {
+    let look = Look { dir: &partition.dir, depth: care.depth, stable: care.stable, read: progress };
+    let verified = look.at(&partition.files)?;
+    let placed = match target {
+        Some(target) => place(partition, &verified, target, progress).map_err(Unfit::Failed)?,
+        None => Placed::default(),
+    };
+    Ok(Taken { verified, placed })
+}
+
+fn place(
+    partition: &PlannedPartition,
+    verified: &Verified,
+    target: &Target,
+    progress: &dyn Fn(u64),
+) -> Result<Placed, ImportError> {
+    let disk = OsDisk::new();
+    disk.create_dir_all(&target.dir).map_err(ImportError::at(&target.dir))?;
+    let placed = RefCell::new(Placed::default());
+    let bring = |way: Way, name: &str, len: u64, is_closed: bool| -> Result<(), ImportError> {
+        let (from, to) = (partition.dir.join(name), target.dir.join(name));
+        placed.borrow_mut().add(way.place(&from, &to, len, is_closed, progress)?);
+        Ok(())
+    };
+    let segments = &partition.files.segments;
+    for (at, (segment, len)) in segments.iter().zip(&verified.keep).enumerate() {
+        let (is_last, is_cut) = (at + 1 == segments.len(), *len < segment.len);
+        bring(target.way, &segment.log(), *len, !is_last)?;
+        for (suffix, len) in segment.derived.iter().filter(|_| !is_cut) {
+            // Derived files are written anew in place where they do not agree with the records: never the same file.
+            bring(copy_of(target.way), &segment.file(suffix), *len, false)?;
+        }
+    }
+    for (name, len) in &partition.files.small {
+        bring(Way::Copy, name, *len, false)?;
+    }
+    name(&disk, &target.dir, target.topic_id)?;
+    disk.sync_dir(&target.dir).map_err(ImportError::at(&target.dir))?;
+    Ok(placed.into_inner())
+}
+
+/// The way for files that both sides may write to.
+fn copy_of(way: Way) -> Way {
+    if way == Way::Link { Way::Copy } else { way }
+}
+
+fn name(disk: &OsDisk, dir: &Path, topic_id: Uuid) -> Result<(), ImportError> {
+    let file = dir.join(PARTITION_METADATA_FILE);
+    PartitionMetadata { topic_id }.write(disk, &file).map_err(ImportError::at(&file))
+}

@@ -1,0 +1,130 @@
+//! Files that are not as they were written.
+
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::FileExt;
+use std::path::PathBuf;
+
+use pagewire_record::Codec;
+use pagewire_takeover::{Depth, How, Options};
+
+use crate::kafka::{Kafka, batch, contents};
+use crate::support::{opened, options, refused, run};
+
+/// The segments of a partition, oldest first.
+fn segments(kafka: &Kafka) -> Vec<PathBuf> {
+    let mut paths: Vec<_> = fs::read_dir(kafka.partition_dir("orders", 0))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "log"))
+        .collect();
+    paths.sort();
+    paths
+}
+
+fn filled() -> (Kafka, i64) {
+    let mut kafka = Kafka::new(1);
+    let orders = kafka.topic("orders", 1);
+    let end = kafka.fill("orders", orders, 0, 60);
+    assert!(segments(&kafka).len() > 3);
+    (kafka, end)
+}
+
+fn flip(path: &PathBuf, at: u64) {
+    let file = OpenOptions::new().read(true).write(true).open(path).unwrap();
+    let mut byte = [0];
+    file.read_exact_at(&mut byte, at).unwrap();
+    file.write_all_at(&[byte[0] ^ 0x10], at).unwrap();
+}
+
+#[test]
+fn a_torn_tail_of_a_kafka_that_was_killed_is_cut_and_told() {
+    for tail in [&[0; 3000][..], &[0xab; 40], &batch(Codec::None, 0)[..50]] {
+        let (mut kafka, end) = filled();
+        kafka.recovery_point("orders", 0, 100);
+        kafka.kill();
+        let last = segments(&kafka).pop().unwrap();
+        OpenOptions::new().append(true).open(&last).unwrap().write_all(tail).unwrap();
+        let before = contents(&kafka.dir());
+        let report = run(&options(&kafka)).unwrap();
+        assert!(
+            report.notes.iter().any(|note| note.contains(&format!("ends at offset {end}"))),
+            "{report:?}"
+        );
+        let (logs, loaded) = opened(&kafka.to(), 1);
+        assert!(loaded.clean && loaded.loaded[0].report.cuts.is_empty(), "{loaded:?}");
+        assert_eq!(logs.get("orders", 0).unwrap().marks().log_end, end);
+        assert_eq!(contents(&kafka.dir()), before);
+    }
+}
+
+#[test]
+fn a_cut_below_a_segment_takes_those_after_it_too_also_when_files_are_linked() {
+    let (mut kafka, _) = filled();
+    kafka.recovery_point("orders", 0, 0);
+    kafka.kill();
+    let second = segments(&kafka)[1].clone();
+    let base: i64 = second.file_stem().unwrap().to_str().unwrap().parse().unwrap();
+    flip(&second, 300);
+    let before = contents(&kafka.dir());
+    run(&Options { how: How::Link, ..options(&kafka) }).unwrap();
+    let (logs, loaded) = opened(&kafka.to(), 1);
+    let end = logs.get("orders", 0).unwrap().marks().log_end;
+    assert!(loaded.clean && end > base && end < base + 9, "{end} {base}");
+    assert_eq!(contents(&kafka.dir()), before, "nothing of a linked file is cut");
+}
+
+#[test]
+fn damage_to_what_kafka_had_on_the_disk_is_refused() {
+    let (kafka, _) = filled();
+    kafka.stop();
+    flip(&segments(&kafka)[1], 100);
+    let said = refused(&options(&kafka));
+    assert!(
+        said.contains("orders-0") && said.contains("damaged at byte 0") && said.contains("--verify"),
+        "{said}"
+    );
+    // As it is, Kafka would have served it.
+    let report = run(&Options { verify: Depth::Headers, ..options(&kafka) }).unwrap();
+    assert_eq!(report.topics[0].records, 180);
+}
+
+#[test]
+fn damage_is_looked_for_in_a_dry_run_as_well() {
+    let (kafka, _) = filled();
+    kafka.stop();
+    flip(&segments(&kafka)[0], 100);
+    assert!(refused(&Options { dry_run: true, ..options(&kafka) }).contains("damaged"));
+}
+
+#[test]
+fn offsets_that_go_back_are_damage_at_every_depth_that_sees_them() {
+    for verify in [Depth::Deep, Depth::Headers] {
+        let (kafka, _) = filled();
+        kafka.stop();
+        // The base offset of the second segment's first batch, which no CRC covers.
+        flip(&segments(&kafka)[1], 0);
+        let said = refused(&Options { verify, ..options(&kafka) });
+        assert!(said.contains("comes next"), "{said}");
+    }
+}
+
+#[test]
+fn damaged_derived_files_do_not_matter() {
+    let (kafka, end) = filled();
+    kafka.stop();
+    for entry in fs::read_dir(kafka.partition_dir("orders", 0)).unwrap() {
+        let path = entry.unwrap().path();
+        let is_log = path.extension().is_some_and(|extension| extension == "log");
+        if !is_log {
+            fs::write(&path, "\u{1}\u{2}\u{3}nothing of the kind").unwrap();
+        }
+    }
+    fs::write(kafka.dir().join("replication-offset-checkpoint"), [0; 64]).unwrap();
+    let report = run(&options(&kafka)).unwrap();
+    assert!(report.notes.iter().any(|note| note.contains("replication-offset-checkpoint")), "{report:?}");
+    let (logs, loaded) = opened(&kafka.to(), 1);
+    assert!(loaded.failed.is_empty());
+    let log = logs.get("orders", 0).unwrap();
+    assert_eq!((log.marks().log_end, log.leader_epoch()), (end, Some(3)));
+}
