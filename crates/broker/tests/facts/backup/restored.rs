@@ -30,6 +30,30 @@ fn topics_ids_settings_and_records_are_those_of_the_backup() {
     assert_eq!(client.produce("t", 1, batch(&["d"])), 2);
 }
 
+#[test]
+fn several_log_directories_become_one() {
+    let place = Place::new();
+    let dirs = [place.path("a"), place.path("b")].map(|dir| dir.display().to_string()).join(",");
+    let broker = Broker::with(&[("log.dirs", &dirs)]);
+    let mut client = broker.client();
+    client.create_topic("t", 4);
+    for partition in 0..4 {
+        client.produce("t", partition, batch(&["x"]));
+    }
+    assert!(place.path("b/t-1").exists() || place.path("b/t-0").exists(), "both are used");
+    let request = serde_json::json!({"verb": "backup", "to": place.path("backup")});
+    crate::control::Control::of(&place.path("a")).ask(&request).unwrap();
+    drop(broker);
+    place.restore("backup", "data");
+    let mut again = Broker::on(&place.path("data"));
+    for _ in 0..2 {
+        for partition in 0..4 {
+            assert_eq!(again.client().end_of("t", partition), 1);
+        }
+        again.restart();
+    }
+}
+
 /// Clients may have seen records, and epochs, that the backup does not have.
 #[test]
 fn it_leads_by_an_epoch_that_its_original_cannot_have_reached() {
