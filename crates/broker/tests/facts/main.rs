@@ -3,10 +3,12 @@
 #![expect(clippy::unwrap_used, reason = "the helpers of tests fail by panicking, as tests do")]
 
 mod apis;
+mod backup;
 mod behind;
 mod concurrency;
 mod configs;
 mod connections;
+mod control;
 mod deaf;
 mod deletion;
 mod describe;
