@@ -4,6 +4,7 @@
 
 mod apis;
 mod behind;
+mod compaction;
 mod concurrency;
 mod configs;
 mod connections;
