@@ -57,6 +57,7 @@
 
 mod answers;
 mod append;
+pub mod backup;
 mod clean;
 mod config;
 mod derive;

@@ -13,6 +13,7 @@ mod error;
 mod found;
 mod logs;
 mod progress;
+mod stopped;
 #[cfg(test)]
 mod tests;
 
@@ -32,6 +33,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{error, info, warn};
 
 pub use error::StartError;
+pub use stopped::back_up_stopped;
 
 use crate::{
     CleanerGauges, background,
@@ -40,6 +42,7 @@ use crate::{
     clock::now_ms,
     cluster::{Cluster, Identity, with_stored},
     config::{BrokerConfig, Endpoint, thresholds_in_use},
+    control,
     coordinators::Coordinators,
     net::{self, ConnectionLimits, Listener},
 };
@@ -118,6 +121,9 @@ impl Node {
         self.broker.coordinators().start(&self.broker, &self.services, &self.stop);
         background::start(&self.broker, &self.services, &self.stop);
         cleaner::start(&self.broker, &self.services, &self.stop);
+        if let Some(home) = self.broker.config().log_dirs.first() {
+            control::start(&self.broker, home, &self.services, &self.stop);
+        }
         let limits = ConnectionLimits::default();
         for listener in listeners {
             let (broker, connections, stop) =

@@ -70,14 +70,14 @@ pub use rounds::{Flushed, RetainedAll};
 pub use survey::{MEASURED_MAX, Survey, survey};
 
 pub(crate) use load::NOBODYS;
-pub(crate) use names::DirName;
 
 use crate::producer_budget::ProducerBudget;
 use crate::{Handles, Log, Offline};
 use checkpoints::{Checkpoints, Written};
 use clean::CleaningCell;
 use delete::Doomed;
-use table::{Entry, Table};
+pub(crate) use table::Entry;
+use table::Table;
 
 /// One log directory with all its logs. `Send + Sync`; every call takes `&self`.
 #[derive(Debug)]
@@ -153,6 +153,15 @@ impl LogDir {
     /// How many those are.
     pub fn log_count(&self) -> usize {
         self.table.read().entries().count()
+    }
+
+    /// The file system it is on.
+    pub fn disk(&self) -> &Arc<dyn Disk> {
+        &self.disk
+    }
+
+    pub(crate) fn entry(&self, topic: &str, partition: i32) -> Option<Arc<Entry>> {
+        self.table.read().get(topic, partition).map(Arc::clone)
     }
 
     fn entries(&self) -> Vec<Arc<Entry>> {
