@@ -50,6 +50,8 @@ pub struct BadBytes {
     pub zeros: bool,
     /// What is wrong with them.
     pub error: BatchError,
+    /// Where the next batch begins, if their stated length leads to one.
+    pub next: Option<u64>,
 }
 
 /// What comes next.
@@ -125,16 +127,29 @@ impl<'f> BatchWalk<'f> {
         let bytes = self.window.at(position, HEADER_LEN)?;
         let shown = bytes.get(..HEADER_LEN.min(bytes.len())).unwrap_or_default();
         let zeros = shown.iter().all(|byte| *byte == 0);
+        let stated = shown.first_chunk().map(BatchHeader::decode).map(|header| header.size_in_bytes());
         let error = match BatchHeader::parse(bytes) {
             Ok(header) if header.size_in_bytes() <= left => return Ok(Ok(header)),
             Ok(header) => BatchError::Truncated { needed: header.size_in_bytes(), available: left },
             Err(error) => error,
         };
-        Ok(Err(self.bad(position, error, zeros)))
+        let next = match (&error, stated) {
+            (BatchError::Magic(_), Some(stated)) if stated >= HEADER_LEN as u64 && stated < left => {
+                self.begins_batch(position + stated)?.then_some(position + stated)
+            }
+            _ => None,
+        };
+        Ok(Err(BadBytes { next, ..self.bad(position, error, zeros) }))
+    }
+
+    fn begins_batch(&mut self, position: u64) -> io::Result<bool> {
+        let left = self.window.end() - position;
+        let header = BatchHeader::parse(self.window.at(position, HEADER_LEN)?);
+        Ok(header.is_ok_and(|header| header.size_in_bytes() <= left))
     }
 
     fn bad(&self, position: u64, error: BatchError, zeros: bool) -> BadBytes {
-        BadBytes { position, left: self.window.end() - position, zeros, error }
+        BadBytes { position, left: self.window.end() - position, zeros, error, next: None }
     }
 
     /// CRC of the batch at `position`; `None` if the file ends before it does. Bytes that are kept stay in the window.
@@ -225,7 +240,8 @@ mod tests {
         *bytes.get_mut(small.len() + 16).expect("the magic") = 9;
         let file = file(&bytes);
         let mut walk = BatchWalk::new(&*file, len, 3 * len);
-        assert!(matches!(walk.step(), Ok(Some(Step::Bad(BadBytes { error: BatchError::Magic(9), .. })))));
+        let Ok(Some(Step::Bad(bad))) = walk.step() else { panic!("a batch") };
+        assert_eq!((bad.error, bad.next), (BatchError::Magic(9), Some(2 * len)));
         walk.resume_at(2 * len);
         assert!(matches!(walk.step(), Ok(Some(Step::Batch(batch))) if batch.is_whole()));
         assert!(matches!(walk.step(), Ok(None)));

@@ -172,9 +172,10 @@ impl SegmentCheck<'_> {
             let batch = match step {
                 Step::Batch(batch) => batch,
                 Step::Bad(bad) => {
-                    let resume = match &mut offsets {
-                        Some(offsets) => offsets.resume_after(bad.position, kept)?,
-                        None => None,
+                    let resume = match (bad.next, &mut offsets) {
+                        (Some(next), _) => Some(next),
+                        (None, Some(offsets)) => offsets.resume_after(bad.position, kept)?,
+                        (None, None) => None,
                     };
                     let resume = resume.filter(|position| *position < files.size);
                     self.bad_bytes(&bad, resume, kept);

@@ -1,6 +1,7 @@
 //! `pagewire log`: the files, without a broker.
 
 mod check;
+mod dump;
 
 use crate::args::log::{LogArgs, LogCommand};
 
@@ -8,5 +9,6 @@ use crate::args::log::{LogArgs, LogCommand};
 pub(crate) fn run(args: &LogArgs) -> anyhow::Result<()> {
     match &args.command {
         LogCommand::Check(check) => check::run(check, args.output.format),
+        LogCommand::Dump(dump) => dump::run(dump, args.output.format),
     }
 }
