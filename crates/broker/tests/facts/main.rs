@@ -5,6 +5,7 @@
 mod apis;
 mod backup;
 mod behind;
+mod compaction;
 mod concurrency;
 mod configs;
 mod connections;

@@ -7,7 +7,7 @@ use std::{
 };
 
 use pagewire_broker::{
-    Node, StartError,
+    CleanerGauges, Node, StartError,
     config::{BrokerConfig, Origin, Sources},
 };
 use tempfile::TempDir;
@@ -91,6 +91,11 @@ impl Broker {
 
     pub(crate) fn address(&self) -> SocketAddr {
         self.node.as_ref().unwrap().addresses()[0]
+    }
+
+    /// How compaction stands.
+    pub(crate) fn cleaner(&self) -> CleanerGauges {
+        self.node.as_ref().unwrap().cleaner_gauges()
     }
 
     pub(crate) fn addresses(&self) -> Vec<SocketAddr> {
