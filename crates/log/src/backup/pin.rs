@@ -38,6 +38,8 @@ pub(super) fn pin(
     copied: usize,
     count: usize,
 ) -> Result<Option<Vec<Pinned>>, BackupError> {
+    // No name changes meanwhile, so that files and list are of one moment.
+    let _placing = log.placing.lock();
     if !is_intact(seen, copied, &log.segments.load(), Arc::ptr_eq) {
         return Ok(None);
     }

@@ -1,5 +1,6 @@
 //! Facts about a whole log directory, on disks that fail and forget.
 
+mod backup;
 mod checkpoints;
 mod clean;
 mod crash;
@@ -9,6 +10,7 @@ mod load;
 mod offline;
 mod rounds;
 mod survey;
+mod vouched;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
