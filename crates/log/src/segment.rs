@@ -42,6 +42,11 @@ impl Packed {
     }
 }
 
+/// As far as it fits: what is missing then are offsets that compaction emptied, before the next segment begins.
+fn relative_end(next_offset: i64, base_offset: i64) -> u64 {
+    (next_offset - base_offset).clamp(0, i64::from(u32::MAX)) as u64
+}
+
 /// Where a segment ends at one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct End {
@@ -124,7 +129,7 @@ impl Flow {
 impl Segment {
     /// A segment whose files exist. `synced`: up to which size they are on stable storage.
     pub(crate) fn existing(home: Arc<Home>, base_offset: i64, end: End, synced: u64, closed: bool) -> Self {
-        let relative = (end.next_offset - base_offset).max(0) as u64;
+        let relative = relative_end(end.next_offset, base_offset);
         let flow = Flow { synced: synced.into(), written_back: end.size.into(), ..Flow::default() };
         flow.settled.store(closed && synced >= end.size, Ordering::Relaxed);
         Self {
@@ -292,7 +297,7 @@ impl Segment {
 
     /// Sets the end found by recovery, before anybody reads.
     pub(crate) fn set_end(&self, end: End) {
-        self.end.store((end.next_offset - self.base_offset).max(0) as u64, end.size);
+        self.end.store(relative_end(end.next_offset, self.base_offset), end.size);
     }
 
     /// Counts a batch for the largest timestamp. One without records has none to find.

@@ -55,7 +55,8 @@ impl Sum {
         let last_offset = piece.next_offset - 1;
         size <= config.segment_limit().min(SIZE_MAX)
             && entries * entry_len <= u64::from(config.segment_index_bytes)
-            && (piece.size == 0 || last_offset - self.base_offset <= i64::from(i32::MAX))
+            && last_offset - self.base_offset
+                <= if piece.size == 0 { i64::from(u32::MAX) - 1 } else { i64::from(i32::MAX) }
     }
 }
 
@@ -105,6 +106,9 @@ mod tests {
         assert_eq!(groups(&pieces, &config()), [0..2, 2..3]);
         let emptied = [piece(0, 10, 1), piece(10, far, 0), piece(far + 10, 10, 1)];
         assert_eq!(groups(&emptied, &config()), [0..2, 2..3]);
+        let farther =
+            [piece(0, 10, 1), piece(10, far, 0), piece(far + 10, far, 0), piece(2 * far + 10, far, 0)];
+        assert_eq!(groups(&farther, &config()), [0..2, 2..4], "an end takes 32 bits");
     }
 
     #[test]
