@@ -81,9 +81,14 @@ impl Epochs {
         Some((found, end))
     }
 
+    /// What the checkpoint holds.
+    pub(crate) fn checkpoint(&self) -> EpochCheckpoint {
+        EpochCheckpoint { entries: self.0.clone() }
+    }
+
     /// Writes the checkpoint, durably.
     pub(crate) fn write(&self, disk: &dyn Disk, dir: &Path) -> io::Result<()> {
-        EpochCheckpoint { entries: self.0.clone() }.write(disk, &dir.join(FILE))
+        self.checkpoint().write(disk, &dir.join(FILE))
     }
 }
 

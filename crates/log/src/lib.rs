@@ -57,6 +57,7 @@
 
 mod answers;
 mod append;
+pub mod backup;
 mod clean;
 mod config;
 mod derive;
@@ -81,6 +82,7 @@ mod patience;
 mod producer_budget;
 mod producers;
 mod read;
+mod rebuild;
 mod recovery;
 mod refill;
 mod replay;
@@ -104,8 +106,8 @@ mod writeback;
 mod writer;
 
 pub use answers::{
-    AppendContext, Appended, Cut, OpenOptions, Origin, ProducerInfo, ReadSlice, ReadUpTo, RecoveryReport,
-    Retained, SegmentInfo, TimestampOffset, TryRead,
+    AppendContext, Appended, Cut, Hole, OpenOptions, Origin, ProducerInfo, ReadSlice, ReadUpTo,
+    RecoveryReport, Retained, SegmentInfo, TimestampOffset, TryRead,
 };
 pub use clean::{CleanError, CleanStats, Cleaned, Cleaner, CleanerLimits, Throttle};
 pub use config::LogConfig;

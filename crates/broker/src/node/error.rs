@@ -33,6 +33,17 @@ pub enum StartError {
         /// The one with the metadata.
         metadata: PathBuf,
     },
+    /// The directory holds a backup.
+    #[error(
+        "{} holds a backup, and a backup that is served is none any more: make a data directory of it with \
+         pagewire restore --from {} --to DIR",
+        .0.display(),
+        .0.display()
+    )]
+    Backup(PathBuf),
+    /// The directory is being restored, or was when that broke off.
+    #[error("{} holds an unfinished restore: let it end, or remove the directory and restore anew", .0.display())]
+    Unfinished(PathBuf),
     /// The metadata store cannot be opened.
     #[error(transparent)]
     OpenMetadata(#[from] OpenError),

@@ -13,6 +13,7 @@ use tracing::{error, info, warn};
 
 use super::{StartError, blocking, progress};
 use crate::{
+    backup,
     clock::now_ms,
     cluster::{Cluster, Identity, Image},
     config::BrokerConfig,
@@ -26,6 +27,14 @@ const TRACES: [&str; 2] = ["meta.properties", "__cluster_metadata-0"];
 pub(super) fn lock(dirs: &[PathBuf]) -> Result<Vec<Locked>, StartError> {
     let has_metadata = |dir: &PathBuf| dir.join(pagewire_metadata::FILE_NAME).exists();
     let Some((home, others)) = dirs.split_first() else { return Ok(Vec::new()) };
+    for dir in dirs {
+        if backup::holds_a_backup(dir) {
+            return Err(StartError::Backup(dir.clone()));
+        }
+        if dir.join(backup::RESTORE_UNFINISHED).exists() {
+            return Err(StartError::Unfinished(dir.clone()));
+        }
+    }
     if !has_metadata(home) {
         if let Some(elsewhere) = others.iter().find(|dir| has_metadata(dir)) {
             return Err(StartError::Elsewhere { first: home.clone(), metadata: elsewhere.clone() });
@@ -88,6 +97,9 @@ pub(super) fn report(report: &LoadReport, removed: &[PathBuf]) {
     for log in &report.loaded {
         for cut in &log.report.cuts {
             warn!("{cut}");
+        }
+        for hole in &log.report.holes {
+            error!("{hole}: they are lost");
         }
         for note in &log.report.notes {
             info!("{}-{}: {note}", log.topic, log.partition);

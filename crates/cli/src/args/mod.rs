@@ -1,5 +1,6 @@
 //! What the command line may say, one file per command. Every `--help` ends with examples.
 
+pub(crate) mod backup;
 pub(crate) mod consume;
 pub(crate) mod doctor;
 pub(crate) mod group;
@@ -62,6 +63,10 @@ pub(crate) enum Command {
     Log(log::LogArgs),
     /// Make a data directory out of those that Apache Kafka left
     Import(import::ImportArgs),
+    /// Copy everything a broker keeps, while it serves or not
+    Backup(backup::BackupArgs),
+    /// Make a data directory of a backup
+    Restore(backup::RestoreArgs),
     /// Say what this machine can do, what it cannot, and what to change
     Doctor(doctor::DoctorArgs),
     /// Measure and prove how data moves, and load any Kafka broker

@@ -17,6 +17,7 @@ pub(crate) mod admin;
 pub(crate) mod assignor;
 pub(crate) mod cluster;
 pub(crate) mod connection;
+pub(crate) mod control;
 pub(crate) mod coordinator;
 pub(crate) mod deadline;
 pub(crate) mod disks;

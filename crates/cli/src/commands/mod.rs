@@ -1,5 +1,6 @@
 //! The commands, one file or folder each.
 
+mod backup;
 mod cluster;
 mod completions;
 mod consume;
@@ -15,6 +16,7 @@ mod man;
 mod pages;
 mod positions;
 mod produce;
+mod restore;
 mod serve;
 mod stop;
 mod topic;
@@ -36,6 +38,8 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
         Some(Command::Cluster(args)) => as_client(cluster::run(args)),
         Some(Command::Log(args)) => log::run(&args),
         Some(Command::Import(args)) => import::run(&args),
+        Some(Command::Backup(args)) => as_client(backup::run(args)),
+        Some(Command::Restore(args)) => as_client(restore::run(args)),
         Some(Command::Doctor(args)) => doctor::run(&args),
         Some(Command::Lab(args)) => lab::run(&args),
         Some(Command::LabWorker) => pagewire_lab::measure::worker::work(),

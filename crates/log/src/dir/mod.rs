@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   <dir>/.lock  meta.properties  .kafka_cleanshutdown
-//!   <dir>/{recovery-point,log-start,replication}-offset-checkpoint
+//!   <dir>/{recovery-point,log-start,replication}-offset-checkpoint  aborted-transactions-checkpoint
 //!   <dir>/<topic>-<partition>/            one log: partition.metadata and its segments
 //!   <dir>/<topic>-<partition>.<id>-delete waits for its unlink
 //!   <dir>/<topic>-<partition>.<id>-stray  another topic's data under a name that is taken: never touched
@@ -41,12 +41,14 @@ mod notice;
 mod offline;
 mod options;
 mod parallel;
+mod records;
 mod rounds;
 mod stray;
 mod survey;
 mod table;
 #[cfg(test)]
 mod tests;
+mod vouched;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
@@ -61,9 +63,11 @@ pub use close::CloseReport;
 pub use describe::{DirDescription, LogDescription};
 pub use errors::{CreateError, LogDirError};
 pub use load::{FailedLog, LoadReport, LoadedLog, Progress};
+pub(crate) use locked::Claim;
 pub use locked::LockedDir;
 pub use meter::{LoadMeter, Loading};
 pub use names::DirName;
+pub(crate) use names::partition_dir;
 pub use notice::Notice;
 pub use options::{LogDirOptions, PartitionSettings};
 pub use rounds::{Flushed, RetainedAll};
@@ -77,7 +81,8 @@ use crate::{Handles, Log, Offline};
 use checkpoints::{Checkpoints, Written};
 use clean::CleaningCell;
 use delete::Doomed;
-use table::{Entry, Table};
+pub(crate) use table::Entry;
+use table::Table;
 
 /// One log directory with all its logs. `Send + Sync`; every call takes `&self`.
 #[derive(Debug)]
@@ -155,6 +160,15 @@ impl LogDir {
     /// How many those are.
     pub fn log_count(&self) -> usize {
         self.table.read().entries().count()
+    }
+
+    /// The file system it is on.
+    pub fn disk(&self) -> &Arc<dyn Disk> {
+        &self.disk
+    }
+
+    pub(crate) fn entry(&self, topic: &str, partition: i32) -> Option<Arc<Entry>> {
+        self.table.read().get(topic, partition).map(Arc::clone)
     }
 
     fn entries(&self) -> Vec<Arc<Entry>> {

@@ -101,6 +101,11 @@ impl LogDirs {
         self.places.iter().filter_map(|place| Some((place.path.as_path(), away(place)?))).collect()
     }
 
+    /// Directories that take no writes, or of which nothing is served: Kafka's `OfflineLogDirectoryCount`.
+    pub fn offline_count(&self) -> usize {
+        self.places.len() - self.here().filter(|dir| dir.offline().is_none()).count()
+    }
+
     /// The log of a partition, wherever it is.
     pub fn get(&self, topic: &str, partition: i32) -> Option<Arc<Log>> {
         self.here().find_map(|dir| dir.get(topic, partition))

@@ -1,0 +1,80 @@
+//! What of the metadata goes into a backup, and into a file of its own.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use pagewire_metadata::model::{TopicRecord, decode, encode, keys};
+use pagewire_metadata::{CatalogError, EmbeddedStore, Entry, Listing, SystemClock, Versioned, fill};
+
+use super::BackupFailed;
+
+/// The topics in a listing.
+pub(super) fn topics(listing: Listing) -> Result<Vec<TopicRecord>, BackupFailed> {
+    let rows = listing.entries.into_iter().filter(|row| row.key.starts_with(keys::TOPICS));
+    let topic = |row: Entry| {
+        decode(&row.value.value).map_err(|error| CatalogError::Model { key: row.key, error }.into())
+    };
+    rows.map(topic).collect()
+}
+
+/// The rows of a backup: the topics that are in it as they were when the list was taken, all in the one directory that a
+/// backup is, and of everything else what there was last.
+pub(super) fn rows(topics: Vec<TopicRecord>, last: Listing) -> Result<Vec<Entry>, BackupFailed> {
+    let others = last.entries.into_iter().filter(|row| !row.key.starts_with(keys::TOPICS));
+    let mut rows = topics.into_iter().map(row).collect::<Result<Vec<_>, _>>()?;
+    rows.extend(others);
+    Ok(rows)
+}
+
+fn row(mut topic: TopicRecord) -> Result<Entry, BackupFailed> {
+    for partition in &mut topic.partitions {
+        partition.directory = None;
+    }
+    let key = keys::topic(&topic.name);
+    let value = encode(&topic).map_err(|error| CatalogError::Model { key: key.clone(), error })?;
+    Ok(Entry { key, value: Versioned { value: value.into(), version: 0 } })
+}
+
+/// Makes the file at `path` and writes `rows` into it.
+pub(super) async fn write(path: &Path, rows: Vec<Entry>) -> Result<(), BackupFailed> {
+    let store = EmbeddedStore::open(path, Arc::new(SystemClock))?;
+    fill(&store, rows).await?;
+    store.close();
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stored(key: &str, value: &[u8]) -> Entry {
+        Entry { key: key.to_owned(), value: Versioned { value: value.to_vec().into(), version: 1 } }
+    }
+
+    #[test]
+    fn topics_are_those_that_were_copied_and_all_else_is_the_newest() {
+        let topic = |name: &str| {
+            let mut record = TopicRecord::on_one_node(name, 2, 1, 1000);
+            record.partitions[1].directory = Some(uuid::Uuid::from_u128(7));
+            stored(&keys::topic(name), &encode(&record).expect("encoded"))
+        };
+        let first =
+            Listing { revision: 3, entries: vec![stored("producer-ids", b"old"), topic("a"), topic("b")] };
+        let mut copied = topics(first).expect("understood");
+        copied.retain(|topic| topic.name == "a");
+        let last =
+            Listing { revision: 9, entries: vec![stored("producer-ids", b"new"), topic("b"), topic("c")] };
+        let rows = rows(copied, last).expect("encoded");
+        let said: Vec<_> =
+            rows.iter().map(|row| (row.key.as_str(), row.value.value.starts_with(b"new"))).collect();
+        assert_eq!(said, [("topics/a", false), ("producer-ids", true)]);
+        let topic: TopicRecord = decode(&rows[0].value.value).expect("understood");
+        assert!(topic.partitions.iter().all(|partition| partition.directory.is_none()));
+    }
+
+    #[test]
+    fn a_topic_that_cannot_be_understood_is_an_error() {
+        let listing = Listing { revision: 1, entries: vec![stored("topics/a", b"{}")] };
+        topics(listing).expect_err("no topic");
+    }
+}
