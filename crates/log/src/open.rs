@@ -30,7 +30,7 @@ pub(crate) fn open(
     options: OpenOptions,
 ) -> Result<(Log, RecoveryReport), LogError> {
     let mut report = RecoveryReport::default();
-    let found = load_segments(&home, &options, &mut report)?;
+    let mut found = load_segments(&home, &options, &mut report)?;
     let Recovered { mut segments, mut sparse, looks } = found.recovered;
     let mut log_end = segments.last().map_or(0, |active| active.end().next_offset);
     if !segments.is_empty() && log_end < options.recovery_point {
@@ -43,6 +43,8 @@ pub(crate) fn open(
         let start = options.log_start_offset;
         report.notes.push(format!("everything lies below the log start {start}: the log starts again there"));
         segments.drain(..).try_for_each(|segment| recovery::remove_segment(&home, segment.base_offset))?;
+        // Older than what was lost, they would refuse the producers what comes next.
+        found.listing.snapshots.drain(..).try_for_each(|offset| remove_snapshot(&home, offset))?;
     }
     let fresh = segments.is_empty();
     if fresh {
@@ -125,6 +127,11 @@ fn load_segments(
         (options.recovery_point, options.clean, options.config.cleanup_compact || home.was_compacted());
     let recovered = recovery::recover(home, &listing, Depth { recovery_point, clean, compacted }, report)?;
     Ok(Found { recovered, listing })
+}
+
+fn remove_snapshot(home: &Home, offset: i64) -> Result<(), LogError> {
+    let path = home.path(offset, names::SNAPSHOT);
+    home.disk.remove_file(&path).map_err(LogError::at(path))
 }
 
 /// Epochs being put together.

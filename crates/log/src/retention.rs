@@ -122,6 +122,10 @@ impl Log {
     /// without holes; the log before what goes with it, so that a crash leaves no log without its index of aborted
     /// transactions. Those that cannot be renamed now stay doomed. The caller holds `placing`.
     fn rename_doomed(&self) -> io::Result<()> {
+        if self.doomed.lock().oldest().is_some() {
+            // What the producers wrote in there, nothing else will tell.
+            self.sync_snapshots();
+        }
         loop {
             let Some(base_offset) = self.doomed.lock().oldest() else { return Ok(()) };
             let (log, rest) = names::OF_A_SEGMENT.split_at(1);

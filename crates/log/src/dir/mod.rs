@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   <dir>/.lock  meta.properties  .kafka_cleanshutdown
-//!   <dir>/{recovery-point,log-start,replication}-offset-checkpoint
+//!   <dir>/{recovery-point,log-start,replication}-offset-checkpoint  aborted-transactions-checkpoint
 //!   <dir>/<topic>-<partition>/            one log: partition.metadata and its segments
 //!   <dir>/<topic>-<partition>.<id>-delete waits for its unlink
 //!   <dir>/<topic>-<partition>.<id>-stray  another topic's data under a name that is taken: never touched
@@ -48,6 +48,7 @@ mod survey;
 mod table;
 #[cfg(test)]
 mod tests;
+mod vouched;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
@@ -75,6 +76,7 @@ pub use survey::{MEASURED_MAX, Survey, survey};
 pub(crate) use load::NOBODYS;
 
 use crate::producer_budget::ProducerBudget;
+use crate::scrub::Scrubbing;
 use crate::{Handles, Log, Offline};
 use checkpoints::{Checkpoints, Written};
 use clean::CleaningCell;
@@ -85,7 +87,7 @@ use table::Table;
 /// One log directory with all its logs. `Send + Sync`; every call takes `&self`.
 #[derive(Debug)]
 pub struct LogDir {
-    disk: Arc<dyn Disk>,
+    pub(crate) disk: Arc<dyn Disk>,
     path: PathBuf,
     meta: MetaProperties,
     handles: Arc<Handles>,
@@ -104,6 +106,8 @@ pub struct LogDir {
     cleaning: CleaningCell,
     /// Shared with all its logs: an error of one ends writes in all.
     offline: Arc<OnceLock<Offline>>,
+    /// Where the scrub stands.
+    pub(crate) scrubbing: Mutex<Scrubbing>,
     /// A file of its own could not be written, and that was said.
     behind: AtomicBool,
 }

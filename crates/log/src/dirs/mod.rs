@@ -33,7 +33,7 @@ pub use load::Locked;
 pub use place::Homeless;
 pub use take_in::TakeInError;
 
-use crate::{DirDescription, Log, LogDir, Offline, PartitionSettings};
+use crate::{DirDescription, Log, LogDir, Offline, PartitionSettings, ScrubCounts};
 
 /// All log directories of a node. `Send + Sync`; every call takes `&self`.
 #[derive(Debug)]
@@ -77,6 +77,7 @@ impl Place {
                 offline: Some(why.clone()),
                 space: None,
                 logs: Vec::new(),
+                scrub: ScrubCounts::default(),
             },
         }
     }

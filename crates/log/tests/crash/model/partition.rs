@@ -31,10 +31,6 @@ pub(crate) struct Partition {
     pub(crate) end: i64,
     pub(crate) floor: i64,
     pub(crate) stable: i64,
-    /// Producers of batches that no replay shows any more: the log was begun anew above all of them.
-    pub(crate) before: BTreeMap<i64, Known>,
-    /// The whole log lost its records to a log start above its end: what is known of producers may be older.
-    pub(crate) producers_vague: bool,
 }
 
 impl Partition {
@@ -52,8 +48,6 @@ impl Partition {
             end: 0,
             floor: 0,
             stable: 0,
-            before: BTreeMap::new(),
-            producers_vague: false,
         }
     }
 
@@ -90,6 +84,8 @@ impl Partition {
     }
 
     /// Takes what a start found for the truth, if it may be.
+    ///
+    /// A log of which less is left than was deleted is begun again at its start, wherever in a batch that is.
     pub(crate) fn settle(&mut self, marks: Marks) {
         let Marks { log_start, log_end, .. } = marks;
         let written = self.doubtful.last().map_or(self.end, Sent::end);
@@ -109,10 +105,8 @@ impl Partition {
         self.batches.append(&mut self.doubtful);
         let whole = self.batches.partition_point(|sent| sent.end() <= log_end);
         let cut_inside = self.batches.get(whole).is_some_and(|sent| sent.base < log_end);
-        let restarted = log_start == log_end && (cut_inside || whole < self.batches.len());
-        assert!(!cut_inside || restarted, "{}: ends at {log_end}, inside of a batch", self.topic);
+        assert!(!cut_inside || log_start == log_end, "{}: ends at {log_end}, inside of a batch", self.topic);
         self.batches.truncate(whole);
-        self.producers_vague |= restarted;
         (self.start, self.start_seen) = (log_start, log_start);
         (self.end, self.floor) = (log_end, log_end);
     }
@@ -125,9 +119,7 @@ impl Partition {
 
     /// What a producer that asks is told: the replay of all batches.
     pub(crate) fn producers(&self) -> BTreeMap<i64, Known> {
-        let mut known = self.before.clone();
-        known.extend(replay(&self.batches));
-        known
+        replay(&self.batches)
     }
 
     /// The first record at or after `time` that can be read.

@@ -22,8 +22,6 @@ pub(super) fn idempotent(world: &mut World, at: usize, log: &Log) {
         Some(known) => (id, known.epoch, known.last_sequence.wrapping_add(1) & i32::MAX),
         None => (id, 0, world.chance.pick(&[0, 0, 7, i32::MAX - 2])),
     };
-    // Forgotten with its batches, it may go on wherever it likes; a log that restarted may know it still.
-    let next = if world.partitions[at].producers_vague { (id, next.1 + 1, 0) } else { next };
     let sent = batch(world, next);
     append(world, at, log, vec![sent], Origin::Client);
 }
