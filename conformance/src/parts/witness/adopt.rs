@@ -17,7 +17,7 @@ use super::dump::{partitions, says_nothing};
 use super::kafka::{Kafka, LOG_LAYER, tool};
 use super::workload::{self, COMPACTED, GROUPS, History, Served};
 use crate::clients::KafkaClasses;
-use crate::harness::raw::{self, Raw};
+use crate::harness::raw::Raw;
 
 const METADATA: &str = "partition.metadata";
 const MARK: &str = ".kafka_cleanshutdown";

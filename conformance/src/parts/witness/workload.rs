@@ -20,7 +20,7 @@ use pagewire_wire::messages::offset_fetch_request::OffsetFetchRequest;
 use pagewire_wire::messages::offset_fetch_response::OffsetFetchResponseTopic;
 
 use super::keyed::Keyed;
-use crate::harness::raw::{self, Producer, Raw, text};
+use crate::harness::raw::{Producer, Raw, text};
 use crate::harness::{Broker, until};
 
 /// Every topic has as many partitions, `__consumer_offsets` too.
