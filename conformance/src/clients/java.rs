@@ -12,15 +12,16 @@ use crate::workspace::{Stamp, Workspace};
 
 /// Kafka's own Java clients.
 pub fn clients(workspace: &Workspace, printer: &Printer) -> Result<Command> {
-    suite(workspace, printer, "pagewire.Clients")
+    command(workspace, printer, "pagewire.Clients")
 }
 
 /// Kafka's own command-line tools.
 pub fn tools(workspace: &Workspace, printer: &Printer) -> Result<Command> {
-    suite(workspace, printer, "pagewire.Tools")
+    command(workspace, printer, "pagewire.Tools")
 }
 
-fn suite(workspace: &Workspace, printer: &Printer, class: &str) -> Result<Command> {
+/// A class, ours or Kafka's.
+pub fn command(workspace: &Workspace, printer: &Printer, class: &str) -> Result<Command> {
     Ok(Classes::of(workspace, printer)?.command("512m", class))
 }
 

@@ -82,12 +82,14 @@ mod patience;
 mod producer_budget;
 mod producers;
 mod read;
+mod rebuild;
 mod recovery;
 mod refill;
 mod replay;
 mod retention;
 mod roll;
 mod scan;
+mod scrub;
 mod segment;
 mod share;
 mod sick;
@@ -104,8 +106,8 @@ mod writeback;
 mod writer;
 
 pub use answers::{
-    AppendContext, Appended, Cut, OpenOptions, Origin, ProducerInfo, ReadSlice, ReadUpTo, RecoveryReport,
-    Retained, SegmentInfo, TimestampOffset, TryRead,
+    AppendContext, Appended, Cut, Hole, OpenOptions, Origin, ProducerInfo, ReadSlice, ReadUpTo,
+    RecoveryReport, Retained, SegmentInfo, TimestampOffset, TryRead,
 };
 pub use clean::{CleanError, CleanStats, Cleaned, Cleaner, CleanerLimits, Throttle};
 pub use config::LogConfig;
@@ -119,5 +121,6 @@ pub use errors::{AppendError, DeleteRecordsError, LogError, Offline, ReadError};
 pub use handles::Handles;
 pub use log::Log;
 pub use marks::Marks;
+pub use scrub::{ScrubCounts, ScrubLimits, Scrubbed};
 pub use share::Share;
 pub use txn_index::{AbortedTxn, decode_txn_index};

@@ -19,6 +19,7 @@ use crate::index::offset::{Entry, OffsetIndex};
 use crate::index::time::{TimeEntry, TimeIndex};
 use crate::names;
 use crate::patience::Patience;
+use crate::scrub::KnownDamage;
 use crate::stage::{Stage, StageCell};
 use crate::txn_index::TxnIndex;
 
@@ -78,6 +79,12 @@ pub(crate) struct Segment {
     /// Under which names its files are found.
     pub(crate) stage: StageCell,
     pub(crate) flow: Flow,
+    /// What of it must not be served.
+    pub(crate) damage: KnownDamage,
+    /// A read came to bytes that are no batch: the scrub looks at it before anything else.
+    pub(crate) suspect: AtomicBool,
+    /// It was taken over at the start without being read, and nobody has verified it since.
+    pub(crate) check_due: AtomicBool,
 }
 
 /// How far the bytes of a segment got on their way to stable storage. Positions.
@@ -134,6 +141,9 @@ impl Segment {
             closed: AtomicBool::new(closed),
             stage: StageCell::default(),
             flow,
+            damage: KnownDamage::default(),
+            suspect: AtomicBool::new(false),
+            check_due: AtomicBool::new(closed),
         }
     }
 

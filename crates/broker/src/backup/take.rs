@@ -10,11 +10,11 @@ use pagewire_disk::checkpoint::{
 use pagewire_disk::{Disk, MetaProperties, OffsetCheckpoint, OpenMode};
 use pagewire_log::LogDir;
 use pagewire_log::backup::{CopiedLog, CopyOptions, Earlier, Refused, SegmentOf, carry};
-use pagewire_metadata::Listing;
+use pagewire_metadata::{Listing, model::TopicRecord};
 use tokio::runtime::Handle;
 
 use super::manifest::{FileRecord, Head, LogRecord, Manifest, add};
-use super::metadata::{self, Topic};
+use super::metadata;
 use super::pacer::Pacer;
 use super::target::{BACKUP_UNFINISHED, Target, refuse_inside};
 use super::{BackupFailed, BackupOptions, BackupSummary, Limits, Progress};
@@ -112,7 +112,7 @@ struct Taking<'a> {
     pacer: &'a Pacer<'a>,
     copy: &'a CopyOptions<'a>,
     /// Those in the backup so far.
-    topics: Vec<Topic>,
+    topics: Vec<TopicRecord>,
     logs: Vec<LogRecord>,
     summary: BackupSummary,
 }
@@ -126,21 +126,21 @@ impl Taking<'_> {
 
     fn logs_of_internal_topics(&mut self) -> Result<(), BackupFailed> {
         let mut internal = metadata::topics((self.source.list)()?)?;
-        internal.retain(|topic| names::is_internal(&topic.record.name));
+        internal.retain(|topic| names::is_internal(&topic.name));
         internal.into_iter().try_for_each(|topic| self.topic(topic))
     }
 
     /// An internal topic that came to be since is not among them: it may know of offsets that no log here has.
     fn all_other_logs(&mut self) -> Result<(), BackupFailed> {
         let mut others = metadata::topics((self.source.list)()?)?;
-        others.retain(|topic| !names::is_internal(&topic.record.name));
+        others.retain(|topic| !names::is_internal(&topic.name));
         others.into_iter().try_for_each(|topic| self.topic(topic))
     }
 
     /// All logs of a topic, or none.
-    fn topic(&mut self, topic: Topic) -> Result<(), BackupFailed> {
+    fn topic(&mut self, topic: TopicRecord) -> Result<(), BackupFailed> {
         let (kept_logs, kept) = (self.logs.len(), self.summary.clone());
-        for partition in (0_i32..).take(topic.record.partitions.len()) {
+        for partition in (0_i32..).take(topic.partitions.len()) {
             if self.log(&topic, partition)? {
                 continue;
             }
@@ -149,7 +149,7 @@ impl Taking<'_> {
                 self.disk.remove_dir_all(&dir).map_err(BackupFailed::at(&dir))?;
             }
             self.summary = kept;
-            self.summary.deleted.push(topic.record.name);
+            self.summary.deleted.push(topic.name);
             return Ok(());
         }
         self.summary.topics += 1;
@@ -158,8 +158,8 @@ impl Taking<'_> {
     }
 
     /// One log; `false` if its topic was deleted.
-    fn log(&mut self, topic: &Topic, partition: i32) -> Result<bool, BackupFailed> {
-        let (name, topic_id) = (&topic.record.name, topic.record.topic_id);
+    fn log(&mut self, topic: &TopicRecord, partition: i32) -> Result<bool, BackupFailed> {
+        let (name, topic_id) = (&topic.name, topic.topic_id);
         let dir = self.source.log_dirs.iter().find(|dir| dir.topic_id(name, partition) == Some(topic_id));
         let Some(dir) = dir else { return self.is_deleted(topic, partition).map(|()| false) };
         let to = self.to.join(format!("{name}-{partition}"));
@@ -186,10 +186,10 @@ impl Taking<'_> {
     }
 
     /// A log that is not there though its topic is cannot be read.
-    fn is_deleted(&self, topic: &Topic, partition: i32) -> Result<(), BackupFailed> {
+    fn is_deleted(&self, topic: &TopicRecord, partition: i32) -> Result<(), BackupFailed> {
         let now = metadata::topics((self.source.list)()?)?;
-        let is_there = now.iter().any(|other| other.record.topic_id == topic.record.topic_id);
-        let offline = || BackupFailed::Offline { topic: topic.record.name.clone(), partition };
+        let is_there = now.iter().any(|other| other.topic_id == topic.topic_id);
+        let offline = || BackupFailed::Offline { topic: topic.name.clone(), partition };
         if is_there { Err(offline()) } else { Ok(()) }
     }
 
@@ -203,7 +203,7 @@ impl Taking<'_> {
         files.push(self.file(META_PROPERTIES_FILE)?);
         // After all logs: it names producer ids above all those that they have.
         let last = (self.source.list)()?;
-        let rows = metadata::rows(self.topics.drain(..), last);
+        let rows = metadata::rows(std::mem::take(&mut self.topics), last)?;
         let path = self.to.join(pagewire_metadata::FILE_NAME);
         self.source.runtime.block_on(metadata::write(&path, rows))?;
         files.push(self.file(pagewire_metadata::FILE_NAME)?);

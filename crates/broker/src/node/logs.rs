@@ -98,6 +98,9 @@ pub(super) fn report(report: &LoadReport, removed: &[PathBuf]) {
         for cut in &log.report.cuts {
             warn!("{cut}");
         }
+        for hole in &log.report.holes {
+            error!("{hole}: they are lost");
+        }
         for note in &log.report.notes {
             info!("{}-{}: {note}", log.topic, log.partition);
         }

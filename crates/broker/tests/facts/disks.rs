@@ -8,6 +8,7 @@ use pagewire_wire::messages::{
     describe_log_dirs_request::DescribeLogDirsRequest,
     describe_log_dirs_response::DescribeLogDirsResult,
     describe_topic_partitions_request::DescribeTopicPartitionsRequest,
+    find_coordinator_request::FindCoordinatorRequest,
 };
 use tempfile::TempDir;
 
@@ -178,4 +179,26 @@ fn the_directory_with_the_metadata_is_named_first() {
     let swapped = Broker::try_with(&[("log.dirs", &format!("{other},{one}"))]);
     let Err(error @ StartError::Elsewhere { .. }) = swapped.map(drop) else { panic!("it is elsewhere") };
     assert!(error.to_string().contains(&one), "{error}");
+}
+
+/// The offsets topic has two partitions here, one in each directory.
+#[test]
+fn a_group_whose_partition_is_away_is_told_so_and_the_others_go_on() {
+    let mut two = Two::start();
+    let mut client = two.broker.client();
+    client.create_topic("t", 1);
+    let find = |client: &mut Client| {
+        let coordinator_keys = (0..8).map(|number| format!("g{number}").into()).collect();
+        let request = FindCoordinatorRequest { coordinator_keys, ..Default::default() };
+        client.call(&request, 4).coordinators
+    };
+    assert!(find(&mut client).iter().all(|found| found.error_code == 0));
+    two.lose_second();
+    let found = find(&mut two.broker.client());
+    let (lost, served): (Vec<_>, Vec<_>) = found.iter().partition(|found| found.error_code != 0);
+    assert!(!lost.is_empty() && !served.is_empty());
+    for found in lost {
+        assert_eq!((found.error_code, found.node_id), (15, -1), "COORDINATOR_NOT_AVAILABLE, as Kafka");
+        assert!(found.error_message.as_ref().unwrap().contains("offline"));
+    }
 }

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::LogDir;
 use super::table::Entry;
-use crate::Offline;
+use crate::{Offline, ScrubCounts};
 
 /// A log directory as it is now.
 #[derive(Debug, Clone)]
@@ -23,6 +23,8 @@ pub struct DirDescription {
     pub space: Option<Space>,
     /// Its logs, sorted by topic and partition.
     pub logs: Vec<LogDescription>,
+    /// What the scrub did.
+    pub scrub: ScrubCounts,
 }
 
 /// One log in it.
@@ -49,6 +51,13 @@ impl LogDir {
         };
         let logs = self.table.read().entries().map(describe).collect();
         let space = self.disk.space(&self.path).ok();
-        DirDescription { path: self.path.clone(), away: false, offline: self.offline(), space, logs }
+        DirDescription {
+            path: self.path.clone(),
+            away: false,
+            offline: self.offline(),
+            space,
+            logs,
+            scrub: self.scrub_counts(),
+        }
     }
 }

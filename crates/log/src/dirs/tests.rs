@@ -178,6 +178,28 @@ fn a_partition_in_two_directories_is_served_from_neither_and_both_stay_as_they_a
 }
 
 #[test]
+fn what_a_creation_without_room_left_in_another_directory_is_no_second_log() {
+    let (world, _) = World::with_three_partitions();
+    world.disk.create_dir_all(Path::new("/c/t-0")).expect("made");
+    let (dirs, report) = world.open();
+    assert_eq!(ends(&dirs), [Some(1); 3]);
+    assert!(report.failed.is_empty());
+    assert!(world.has("/c/t-0") && !world.has("/c/t-0/partition.metadata"), "left as it is");
+}
+
+#[test]
+fn a_creation_that_finds_no_room_leaves_nothing() {
+    let world = World::new();
+    let (dirs, _) = world.open();
+    world.disk.fail_on("partition.metadata", Call::Write, When::Always, Fault::Error(Errno::NOSPC));
+    let made = dirs.create_all("t", &[(0, None)], &settings(), 0);
+    assert!(made.is_err_and(|error| error.is_full_disk()));
+    assert!(!world.has("/a/t-0"));
+    world.disk.heal();
+    dirs.create_all("t", &[(0, None)], &settings(), 0).expect("room");
+}
+
+#[test]
 fn a_namesake_of_another_topic_in_another_directory_is_set_aside() {
     let (world, _) = World::with_three_partitions();
     world.copy("/a/t-0", "/c/t-0");

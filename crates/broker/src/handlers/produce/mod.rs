@@ -143,8 +143,9 @@ async fn await_stable(
             Ok(Err(CommitError::Failed(_))) => ErrorCode::KafkaStorageError,
             Ok(Err(CommitError::Busy)) | Err(_) => ErrorCode::RequestTimedOut,
         };
-        add(&ctx.broker.metrics().produce_failed, 1);
+        let failure = Failure::code(code);
+        work::count(ctx, &failure);
         let answer = &mut response.responses[at.topic_at].partition_responses[at.partition_at];
-        *answer = Failure::code(code).answer(answer.index);
+        *answer = failure.answer(answer.index);
     }
 }
