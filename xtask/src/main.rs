@@ -4,6 +4,7 @@
 //! in the table of `parts.rs`.
 #![allow(clippy::print_stdout, reason = "a command-line tool that nobody pipes into `head`")]
 
+mod crash;
 mod docs;
 mod layers;
 mod parts;
@@ -45,6 +46,15 @@ enum Task {
     },
     /// Check that crates import only what lies below them.
     Layers,
+    /// Live through seeded crashes of the log, with a summary of what they covered; exits 1 with the seeds that failed.
+    Crash {
+        /// How many seeds.
+        #[arg(long, default_value_t = 1_000)]
+        seeds: u64,
+        /// The first one.
+        #[arg(long, default_value_t = 0)]
+        from: u64,
+    },
     /// Measure this broker beside a bare loop and any running rival: see `cargo xtask bench --help`.
     #[command(disable_help_flag = true)]
     Bench {
@@ -75,6 +85,7 @@ fn run() -> Result<bool> {
         Task::Test { parts, list: false } => parts::test(&root, &parts),
         Task::Docs { check } => docs::pages(&root, check),
         Task::Layers => layers::check(&root),
+        Task::Crash { seeds, from } => crash::run(&root, seeds, from),
         Task::Bench { arguments } => bench(&root, &arguments),
     }
 }

@@ -43,8 +43,6 @@ pub(crate) fn open(
         let start = options.log_start_offset;
         report.notes.push(format!("everything lies below the log start {start}: the log starts again there"));
         segments.drain(..).try_for_each(|segment| recovery::remove_segment(&home, segment.base_offset))?;
-        // Older than what was lost, they would refuse the producers what comes next.
-        found.listing.snapshots.drain(..).try_for_each(|offset| remove_snapshot(&home, offset))?;
     }
     let fresh = segments.is_empty();
     if fresh {
@@ -53,6 +51,12 @@ pub(crate) fn open(
             .map_err(LogError::at(home.path(log_end, names::LOG)))?;
         segments.push(Arc::new(first));
         sparse = Sparse::default();
+        // Older than what was lost, they would refuse the producers what comes next.
+        found.listing.snapshots.drain(..).try_for_each(|offset| remove_snapshot(&home, offset))?;
+        if log_end > 0 {
+            // That the log begins there is said by the file's name alone, from now on.
+            home.disk.sync_dir(&home.dir).map_err(LogError::at(&home.dir))?;
+        }
     }
     let log_start =
         segments.first().map_or(0, |first| first.base_offset).max(options.log_start_offset).min(log_end);

@@ -32,7 +32,7 @@ fn row(mut topic: TopicRecord) -> Result<Entry, BackupFailed> {
     }
     let key = keys::topic(&topic.name);
     let value = encode(&topic).map_err(|error| CatalogError::Model { key: key.clone(), error })?;
-    Ok(Entry { key, value: Versioned { value: value.into(), version: 0 } })
+    Ok(Entry { key, value: Versioned { value, version: 0 } })
 }
 
 /// Makes the file at `path` and writes `rows` into it.

@@ -38,6 +38,8 @@ pub struct LogDescription {
     pub partition: i32,
     /// Bytes of its segments' records.
     pub size_bytes: u64,
+    /// Stretches of them that are known to be damaged, and are refused to readers.
+    pub damaged: usize,
 }
 
 impl LogDir {
@@ -48,6 +50,7 @@ impl LogDir {
             topic_id: entry.topic_id,
             partition: entry.log.partition(),
             size_bytes: entry.log.size_bytes(),
+            damaged: entry.log.known_damage(),
         };
         let logs = self.table.read().entries().map(describe).collect();
         let space = self.disk.space(&self.path).ok();

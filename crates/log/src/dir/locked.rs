@@ -48,6 +48,9 @@ impl LockedDir {
                 Ok(meta) => (meta, None),
                 Err(damage) => (None, Some(Notice::Damaged(damage))),
             };
+        if meta.is_none() {
+            make_names_durable(disk.as_ref(), path);
+        }
         Ok(Self { disk, path: path.to_path_buf(), lock, meta, damaged, meter: LoadMeter::new(path) })
     }
 
@@ -130,5 +133,16 @@ impl LockedDir {
         let file = self.path.join(META_PROPERTIES_FILE);
         meta.write(self.disk.as_ref(), &file).map_err(LogDirError::at(&file))?;
         Ok(meta)
+    }
+}
+
+/// An earlier process may have made the directory and died before its name was safe. Directories above that may not be read
+/// are somebody else's, who made them long ago.
+fn make_names_durable(disk: &dyn Disk, path: &Path) {
+    for above in path.ancestors().skip(1).filter(|above| !above.as_os_str().is_empty()) {
+        if let Err(error) = disk.sync_dir(above) {
+            tracing::debug!(dir = %above.display(), %error, "not synced");
+            break;
+        }
     }
 }

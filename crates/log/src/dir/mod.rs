@@ -137,6 +137,10 @@ impl LogDir {
         self.meta.directory_id
     }
 
+    pub(crate) fn handles(&self) -> &Arc<Handles> {
+        &self.handles
+    }
+
     /// What `meta.properties` says.
     pub fn meta(&self) -> &MetaProperties {
         &self.meta

@@ -18,6 +18,7 @@
 mod change;
 mod load;
 mod place;
+mod take_in;
 #[cfg(test)]
 mod tests;
 mod twice;
@@ -30,6 +31,7 @@ use uuid::Uuid;
 
 pub use load::Locked;
 pub use place::Homeless;
+pub use take_in::TakeInError;
 
 use crate::{DirDescription, Log, LogDir, Offline, PartitionSettings, ScrubCounts};
 

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::{Locked, LogDirs};
 use crate::{
     AppendContext, CreateError, Handles, LoadReport, LockedDir, LogConfig, LogDirError, LogDirOptions,
-    Notice, Origin, PartitionSettings,
+    Notice, Origin, PartitionSettings, TakeInError,
 };
 
 const TOPIC: Uuid = Uuid::from_u128(0xA);
@@ -35,14 +35,7 @@ impl World {
     }
 
     fn try_open(&self) -> Result<(LogDirs, LoadReport), LogDirError> {
-        let options = LogDirOptions {
-            cluster_id: "cluster".to_owned(),
-            node_id: 1,
-            threads: 2,
-            handles: Handles::new(64),
-            now_ms: 0,
-        };
-        LogDirs::load(self.lock(), &options, &|topic, _| (topic == "t").then(settings), &|_| {})
+        LogDirs::load(self.lock(), &options(), &|topic, _| (topic == "t").then(settings), &|_| {})
     }
 
     fn open(&self) -> (LogDirs, LoadReport) {
@@ -80,6 +73,11 @@ impl World {
     fn has(&self, path: &str) -> bool {
         self.disk.exists(Path::new(path)).expect("a disk")
     }
+}
+
+fn options() -> LogDirOptions {
+    let (cluster_id, handles) = ("cluster".to_owned(), Handles::new(64));
+    LogDirOptions { cluster_id, node_id: 1, threads: 2, handles, now_ms: 0 }
 }
 
 fn settings() -> PartitionSettings {
@@ -136,6 +134,27 @@ fn a_directory_that_cannot_be_read_is_away_and_the_others_are_served() {
         world.disk.heal();
         assert_eq!(ends(&world.open().0), [Some(1), Some(1), Some(2)], "{call:?}");
     }
+}
+
+#[test]
+fn a_directory_that_was_away_is_taken_in_when_it_can_be_read() {
+    let (world, placed) = World::with_three_partitions();
+    world.fail("/b", Call::ReadDir);
+    let (dirs, _) = world.open();
+    let take_in = || {
+        let lock = |path: &Path| (path.to_path_buf(), LockedDir::lock(Arc::new(world.disk.clone()), path));
+        dirs.take_in(Path::new("/b"), lock, options(), &|topic, _| (topic == "t").then(settings))
+    };
+    assert!(matches!(take_in(), Err(TakeInError::Still(_))));
+    world.disk.heal();
+    let report = take_in().expect("readable");
+    assert!(report.clean && report.loaded.len() == 1);
+    assert_eq!((ends(&dirs), dirs.away().len()), (vec![Some(1); 3], 0));
+    assert_eq!(dirs.directory_of("t", 1), Some(placed[1]));
+    append(&dirs, 1);
+    assert!(matches!(take_in(), Err(TakeInError::Served(_))));
+    dirs.here().nth(1).expect("it").take_offline(std::io::ErrorKind::Other, "as the test wants");
+    assert!(matches!(take_in(), Err(TakeInError::Open { .. })));
 }
 
 #[test]

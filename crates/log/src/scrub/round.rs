@@ -205,3 +205,10 @@ fn next_closed(log: &Log, from: i64) -> Option<Arc<Segment>> {
     let segments = log.segments.load();
     segments.iter().find(|segment| segment.base_offset >= from && segment.is_closed()).map(Arc::clone)
 }
+
+impl Log {
+    /// Stretches of bytes that are known to be damaged, and are refused to readers.
+    pub fn known_damage(&self) -> usize {
+        self.segments.load().iter().map(|segment| segment.damage.len()).sum()
+    }
+}

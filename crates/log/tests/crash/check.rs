@@ -1,12 +1,13 @@
 //! What must hold after every start.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use pagewire_disk::{Disk, OpenMode};
 use pagewire_log::{AppendContext, LoadReport, Log, Origin, ReadUpTo, RecoveryReport};
-use pagewire_record::batches;
+use pagewire_record::{HEADER_LEN, SharedBatch, batches, complete_batches};
 
+use crate::compacted;
 use crate::model::Sent;
 use crate::world::World;
 
@@ -31,7 +32,9 @@ pub(crate) fn cuts_are_told(world: &mut World, report: &LoadReport, before: &Byt
         let path = World::path(partition);
         let log = world.dir().get(&loaded.topic, loaded.partition).expect("loaded");
         let cut: u64 = loaded.report.cuts.iter().map(|cut| cut.bytes).sum();
-        let anew = begun_anew(&loaded.report);
+        // A replacement that takes its place while the log is opened is another matter.
+        let replaced = loaded.report.notes.iter().any(|note| note.contains("put in place"));
+        let anew = replaced || begun_anew(&loaded.report);
         let (before, after) = (before.get(&path).copied().unwrap_or(0), log.size_bytes());
         assert!(anew || before == after + cut, "{before} became {after}, {cut} said to be cut: {loaded:?}");
         assert!(!report.clean || cut == 0, "a cut after an orderly stop: {loaded:?}");
@@ -46,43 +49,51 @@ pub(crate) fn begun_anew(report: &RecoveryReport) -> bool {
 
 /// Everything about one log.
 pub(crate) fn partition(world: &mut World, at: usize, log: &Log) {
-    if read_through(world, at, log).is_none() {
-        return;
-    }
-    point_reads(world, at, log);
-    times(world, at, log);
+    let records = read_through(world, at, log);
+    point_reads(world, at, log, &records);
+    times(world, log, &records);
     producers(world, at, log);
 }
 
-/// Every batch from the start to the end, in order, none twice, none missing, as it was sent.
-fn read_through(world: &mut World, at: usize, log: &Log) -> Option<()> {
+/// Every batch from the start to the end, in order, none twice, none missing, as it was sent. Returns offset and time of
+/// every record that can be read.
+fn read_through(world: &mut World, at: usize, log: &Log) -> Vec<(i64, i64)> {
     let max_bytes = world.chance.pick(&[1, 300, 2_000, 100_000]);
-    let partition = &world.partitions[at];
-    let mut expected = partition.readable().iter();
-    let mut offset = partition.start;
+    let partition = &mut world.partitions[at];
+    let (mut offset, mut read) = (partition.start, Vec::new());
     while offset < partition.end {
         let slice = log.read(offset, max_bytes, ReadUpTo::LogEnd, true).expect("a read");
-        let bytes = slice.range.unwrap_or_else(|| panic!("{}: nothing at {offset}", partition.topic));
-        let bytes = bytes.read_to_vec().expect("a range");
-        for batch in batches(&bytes).map_while(Result::ok) {
-            let sent =
-                expected.next().unwrap_or_else(|| panic!("{}: one too many: {batch:?}", partition.topic));
-            same(sent, &batch);
-            offset = sent.end();
+        let Some(range) = slice.range else {
+            assert!(world.config.cleanup_compact, "{}: nothing at {offset}", partition.topic);
+            break;
+        };
+        let bytes = bytes::Bytes::from(range.read_to_vec().expect("a range"));
+        for batch in complete_batches(&bytes).map_while(Result::ok) {
+            batch.verify_crc().expect("a checksum");
+            offset = batch.header.next_offset();
+            read.push(batch);
         }
     }
-    assert!(expected.next().is_none(), "{}: batches are missing at the end", partition.topic);
-    Some(())
+    let records = if world.config.cleanup_compact {
+        let there: BTreeSet<i64> = read.iter().map(|batch: &SharedBatch| batch.header.base_offset).collect();
+        partition.forget_unsynced(|base| there.contains(&base));
+        compacted::compare(partition, &read)
+    } else {
+        let expected = partition.readable();
+        expected.iter().zip(&read).for_each(|(sent, batch)| same(sent, batch));
+        assert_eq!(expected.len(), read.len(), "{}: batches from {}", partition.topic, partition.start);
+        expected.iter().flat_map(Sent::times).collect()
+    };
+    records.into_iter().filter(|(offset, _)| *offset >= partition.start).collect()
 }
 
-fn same(sent: &Sent, batch: &pagewire_record::Batch<'_>) {
-    batch.verify_crc().expect("a checksum");
+fn same(sent: &Sent, batch: &SharedBatch) {
     assert_eq!(batch.header, sent.expected_header());
-    assert_eq!(batch.bytes[pagewire_record::HEADER_LEN..], *sent.payload());
+    assert_eq!(batch.bytes[HEADER_LEN..], *sent.payload());
 }
 
 /// Offsets asked for out of turn lead to the batches that hold them.
-fn point_reads(world: &mut World, at: usize, log: &Log) {
+fn point_reads(world: &mut World, at: usize, log: &Log, records: &[(i64, i64)]) {
     for _ in 0..4 {
         let partition = &world.partitions[at];
         if partition.start >= partition.end {
@@ -90,24 +101,29 @@ fn point_reads(world: &mut World, at: usize, log: &Log) {
         }
         let offset = world.chance.between(partition.start, partition.end);
         let slice = log.read(offset, 1, ReadUpTo::HighWatermark, true).expect("a read");
-        let bytes = slice.range.expect("records").read_to_vec().expect("a range");
+        let Some(range) = slice.range else {
+            assert!(world.config.cleanup_compact && records.iter().all(|(at, _)| *at < offset), "{offset}");
+            continue;
+        };
+        let bytes = range.read_to_vec().expect("a range");
         let header = batches(&bytes).next().expect("a batch").expect("a good one").header;
-        assert!(
-            (header.base_offset..=header.last_offset()).contains(&offset),
-            "{offset} is not in {header:?}"
-        );
+        // After a hole that compaction left, the next one.
+        let holds = (header.base_offset..=header.last_offset()).contains(&offset);
+        let next = world.config.cleanup_compact && header.base_offset > offset;
+        assert!(holds || next, "{}: {offset} is not in {header:?}", log.topic());
     }
 }
 
-fn times(world: &mut World, at: usize, log: &Log) {
+fn times(world: &mut World, log: &Log, records: &[(i64, i64)]) {
     for _ in 0..3 {
         let wanted = world.now_ms - world.chance.between(0, 2_000);
         let found =
             log.offset_for_time(wanted).expect("a lookup").map(|found| (found.offset, found.timestamp));
-        assert_eq!(found, world.partitions[at].first_at(wanted), "{}: the first at {wanted}", log.topic());
+        let expected = records.iter().find(|(_, time)| *time >= wanted).copied();
+        assert_eq!(found, expected, "{}: the first at {wanted}", log.topic());
     }
     let largest = log.max_timestamp_offset().expect("a lookup").map(|found| found.timestamp);
-    assert_eq!(largest, world.partitions[at].largest_time(), "{}", log.topic());
+    assert_eq!(largest, records.iter().map(|(_, time)| *time).max(), "{}: the largest time", log.topic());
 }
 
 /// Every producer that the log's batches name is known as their replay has it; one whose batches are gone may be
@@ -116,11 +132,13 @@ fn producers(world: &mut World, at: usize, log: &Log) {
     let partition = &world.partitions[at];
     let expected = partition.producers();
     let found: BTreeMap<_, _> = log.producers().into_iter().map(|known| (known.producer_id, known)).collect();
-    for (id, info) in &found {
+    for (id, info) in found.iter().filter(|_| !partition.holes) {
         let known = expected.get(id).unwrap_or_else(|| panic!("{}: who is {info:?}?", partition.topic));
-        let said = (info.producer_epoch, info.last_sequence, info.last_timestamp);
-        let replayed = (known.epoch, known.last_sequence, known.last_timestamp);
-        assert_eq!(said, replayed, "{}: producer {id}", partition.topic);
+        let said = (info.producer_epoch, info.last_sequence);
+        assert_eq!(said, (known.epoch, known.last_sequence), "{}: producer {id}", partition.topic);
+        // A batch that compaction wrote anew has the largest time of what is left in it.
+        let rewritten = world.config.cleanup_compact && info.last_timestamp <= known.last_timestamp;
+        assert!(rewritten || info.last_timestamp == known.last_timestamp, "{info:?} {known:?}");
     }
     for sent in partition.readable().iter().filter(|sent| sent.header.producer_id >= 0) {
         assert!(found.contains_key(&sent.header.producer_id), "{}: forgotten: {sent:?}", partition.topic);
@@ -133,14 +151,7 @@ fn producers(world: &mut World, at: usize, log: &Log) {
 /// A client may send what it had in flight again, whatever happened meanwhile.
 fn all_of_the_last_five_are_duplicates(world: &World, at: usize, log: &Log, id: i64) {
     let partition = &world.partitions[at];
-    let own: Vec<&Sent> = partition.readable().iter().filter(|sent| sent.header.producer_id == id).collect();
-    let Some(epoch) = own.last().map(|sent| sent.header.producer_epoch) else { return };
-    let mut unbroken = true;
-    for sent in own.iter().rev().take(5).take_while(|sent| sent.header.producer_epoch == epoch) {
-        // After a restart nothing is looked for behind a sequence of 0, which may be the 2^31st as well as the first.
-        if !std::mem::replace(&mut unbroken, sent.header.base_sequence != 0) {
-            break;
-        }
+    for sent in partition.known_again(id, world.config.cleanup_compact) {
         let context =
             AppendContext { leader_epoch: world.leader_epoch, origin: Origin::Client, now_ms: world.now_ms };
         match log.append(sent.bytes.clone(), context) {

@@ -25,17 +25,12 @@ pub(crate) fn equal_to_a_rebuild(world: &mut World) {
                 assert_eq!(files.get(name), Some(bytes), "{}: {name}", path.display());
             }
         }
+        if world.config.cleanup_compact {
+            // An epoch may have begun with a batch that is gone.
+            continue;
+        }
         let written = |files: &Files| epochs_with_batches(partition, files);
-        assert_eq!(
-            written(&files),
-            written(&rebuilt),
-            "{}: epochs {:?} {:?} start {} end {}",
-            path.display(),
-            String::from_utf8_lossy(&files[EPOCHS]),
-            String::from_utf8_lossy(&rebuilt[EPOCHS]),
-            partition.start,
-            partition.end
-        );
+        assert_eq!(written(&files), written(&rebuilt), "{}: epochs", path.display());
     }
     world.tally.count("derived files compared with a rebuild");
 }

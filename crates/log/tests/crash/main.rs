@@ -11,6 +11,7 @@
 //!                             producers as their batches say; a batch sent again is known
 //!                             the log start never goes back below what was promised
 //!                             what was cut was said
+//!   compacted                 the latest value of every key is there, offsets are as they were
 //!   derived  index files and epochs equal to a rebuild from the records
 //!   bulk     many seeds on all cores: `cargo xtask crash`
 //! ```
@@ -20,6 +21,7 @@
 mod bulk;
 mod chance;
 mod check;
+mod compacted;
 mod derived;
 mod life;
 mod model;
@@ -28,7 +30,7 @@ mod tally;
 mod world;
 
 /// Seeds of an ordinary test run: some seconds without optimisation.
-const BOUNDED: u64 = 150;
+const BOUNDED: u64 = 100;
 
 #[test]
 fn whatever_happens_in_between_a_log_keeps_its_promises() {

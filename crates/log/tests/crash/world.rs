@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use pagewire_disk::ForgettingDisk;
 use pagewire_log::{
-    Handles, LoadReport, Log, LogConfig, LogDir, LogDirError, LogDirOptions, PartitionSettings,
+    Handles, LoadReport, Log, LogConfig, LogDir, LogDirError, LogDirOptions, PartitionSettings, Share,
 };
 use uuid::Uuid;
 
@@ -108,6 +108,7 @@ impl World {
 
 /// Tiny limits of every kind, so that everything rolls and wraps all the time.
 fn config(chance: &mut Chance) -> LogConfig {
+    let compacted = chance.one_in(3);
     LogConfig {
         segment_bytes: chance.pick(&[6_000, 8_000, 20_000]),
         segment_index_bytes: chance.pick(&[64, 1024, 1 << 20]),
@@ -118,6 +119,11 @@ fn config(chance: &mut Chance) -> LogConfig {
         retention_bytes: chance.pick(&[-1, 9_000, 40_000]),
         file_delete_delay_ms: chance.pick(&[0, 500]),
         pace_bytes: 512,
+        cleanup_compact: compacted,
+        cleanup_delete: !compacted || chance.one_in(3),
+        min_cleanable_dirty_ratio: Share::new(chance.pick(&[0.0, 0.5])),
+        min_compaction_lag_ms: chance.pick(&[0, 0, 300]),
+        delete_retention_ms: chance.pick(&[0, 500, 5_000]),
         ..LogConfig::default()
     }
 }

@@ -184,7 +184,7 @@ fn compaction_has_a_thread_and_each_thread_memory() {
     let two = started.with_dynamic(own(&[("log.cleaner.threads", "2")]), own(&[])).expect("enough for two");
     assert_eq!(two.cleaner.limits().map_bytes, 1_500_000);
     let three = started.with_dynamic(own(&[("log.cleaner.threads", "3")]), own(&[]));
-    assert_eq!(three.expect_err("not for three").to_string(), memory);
+    assert!(three.expect_err("not for three").to_string().ends_with(memory));
 }
 
 #[test]

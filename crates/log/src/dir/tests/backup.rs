@@ -9,14 +9,17 @@ use pagewire_disk::{Disk, OpenMode, OsDisk};
 
 use super::*;
 use crate::backup::{BackupError, CopiedLog, CopyOptions, Earlier, Refused, SegmentOf, Way};
+use crate::share::Share;
+use crate::{Cleaner, CleanerLimits, Throttle};
 
 const COPY: &str = "/copy/t-0";
 
+#[expect(clippy::unnecessary_wraps, reason = "others do not always go on")]
 fn nothing(_: u64) -> io::Result<()> {
     Ok(())
 }
 
-fn options<'a>(pace: &'a dyn Fn(u64) -> io::Result<()>) -> CopyOptions<'a> {
+fn options(pace: &dyn Fn(u64) -> io::Result<()>) -> CopyOptions<'_> {
     CopyOptions { links: true, verify: true, earlier: &|_| None, pace, refused: Refused::default() }
 }
 
@@ -143,6 +146,32 @@ fn retention_of_what_was_copied_already_changes_nothing() {
     });
     assert_eq!(copy.log_start, start);
     assert_eq!(copied(&world), before);
+}
+
+/// A mixture of segments from before and after a clean could bring back what a tombstone had taken.
+#[test]
+fn compaction_of_what_is_copied_makes_the_copy_begin_anew() {
+    let mut world = World::new().knows("t", A);
+    world.config.cleanup_delete = false;
+    world.config.cleanup_compact = true;
+    world.config.min_cleanable_dirty_ratio = Share::NONE;
+    let (dir, log) = of_segments(&world, 80);
+    let (read, before) = (Cell::new(0), log.size_bytes());
+    let copy = copy(&dir, &|bytes| {
+        read.set(read.get() + bytes);
+        // More than the segments that were opened first.
+        if read.get() > 33 * 400
+            && let Some(dirty) = dir.dirtiest(1)
+        {
+            let limits = CleanerLimits { map_bytes: 1 << 20, ..CleanerLimits::default() };
+            dirty.clean(&mut Cleaner::new(limits), 1, &Throttle::new(u64::MAX)).expect("cleaned");
+        }
+        Ok(())
+    });
+    assert!(log.size_bytes() < before, "it was cleaned");
+    assert_eq!(copied(&world), original(&world), "all of it as it is after the clean");
+    let (_dir, again) = reopened(&world, &copy);
+    assert_eq!(again.marks().log_end, log.marks().log_end);
 }
 
 #[test]

@@ -31,6 +31,12 @@ pub(crate) struct Partition {
     pub(crate) end: i64,
     pub(crate) floor: i64,
     pub(crate) stable: i64,
+    /// What the last start found from here on, it found after a power cut that came before a sync.
+    doubted_from: i64,
+    /// Unsynced batches were lost from the middle: a snapshot may know producers better than the batches do.
+    pub(crate) holes: bool,
+    /// Above this nothing was removed by compaction.
+    pub(crate) clean_to: i64,
 }
 
 impl Partition {
@@ -48,6 +54,9 @@ impl Partition {
             end: 0,
             floor: 0,
             stable: 0,
+            doubted_from: 0,
+            holes: false,
+            clean_to: 0,
         }
     }
 
@@ -77,6 +86,8 @@ impl Partition {
     pub(crate) fn note(&mut self, marks: Marks) {
         self.stable = self.stable.max(marks.recovery_point);
         self.start_seen = self.start_seen.max(marks.log_start);
+        // A clean may have come to its end without anybody hearing of it, though never above what is stable.
+        self.clean_to = self.clean_to.max(self.stable);
     }
 
     pub(crate) fn lose_power(&mut self) {
@@ -108,7 +119,16 @@ impl Partition {
         assert!(!cut_inside || log_start == log_end, "{}: ends at {log_end}, inside of a batch", self.topic);
         self.batches.truncate(whole);
         (self.start, self.start_seen) = (log_start, log_start);
+        self.doubted_from = self.floor;
         (self.end, self.floor) = (log_end, log_end);
+    }
+
+    /// In a compacted log a hole may be right, so what was lost before it was synced is no reason to cut what came after it.
+    pub(crate) fn forget_unsynced(&mut self, there: impl Fn(i64) -> bool) {
+        let from = std::mem::replace(&mut self.doubted_from, i64::MAX);
+        let before = self.batches.len();
+        self.batches.retain(|sent| sent.base < from || there(sent.base));
+        self.holes |= self.batches.len() < before;
     }
 
     /// Batches that can be read.
@@ -117,24 +137,31 @@ impl Partition {
         &self.batches[first..]
     }
 
+    /// The batches of a producer that are known if they come again: its last ones, newest first.
+    ///
+    /// Of a compacted log the last one; what was removed is not found again after a restart. After a restart nothing is
+    /// looked for behind a sequence of 0 either, which may be the 2^31st as well as the first.
+    pub(crate) fn known_again(&self, id: i64, compacted: bool) -> Vec<&Sent> {
+        let mut own = self.readable().iter().rev().filter(|sent| sent.header.producer_id == id).peekable();
+        let epoch = own.peek().map(|sent| sent.header.producer_epoch);
+        let mut known = Vec::new();
+        if self.holes {
+            return known;
+        }
+        for sent in own.take(if compacted { 1 } else { 5 }) {
+            if Some(sent.header.producer_epoch) != epoch {
+                break;
+            }
+            known.push(sent);
+            if sent.header.base_sequence == 0 {
+                break;
+            }
+        }
+        known
+    }
+
     /// What a producer that asks is told: the replay of all batches.
     pub(crate) fn producers(&self) -> BTreeMap<i64, Known> {
         replay(&self.batches)
-    }
-
-    /// The first record at or after `time` that can be read.
-    pub(crate) fn first_at(&self, time: i64) -> Option<(i64, i64)> {
-        self.times().find(|(_, at)| *at >= time)
-    }
-
-    pub(crate) fn largest_time(&self) -> Option<i64> {
-        self.times().map(|(_, at)| at).max()
-    }
-
-    /// Offset and time of every record that can be read.
-    fn times(&self) -> impl Iterator<Item = (i64, i64)> {
-        let of =
-            |sent: &Sent| (sent.base..).zip(sent.records.iter().map(|record| record.2)).collect::<Vec<_>>();
-        self.readable().iter().flat_map(of).filter(|(offset, _)| *offset >= self.start)
     }
 }

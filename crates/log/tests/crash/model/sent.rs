@@ -72,6 +72,11 @@ impl Sent {
         BatchHeader { base_offset: self.base, partition_leader_epoch: self.leader_epoch, ..self.header }
     }
 
+    /// Offset and time of each record.
+    pub(crate) fn times(&self) -> impl Iterator<Item = (i64, i64)> {
+        (self.base..).zip(self.records.iter().map(|record| record.2))
+    }
+
     pub(crate) fn payload(&self) -> &[u8] {
         &self.bytes[HEADER_LEN..]
     }

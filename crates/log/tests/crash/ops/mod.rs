@@ -1,5 +1,6 @@
 //! What a broker does to its logs, one step at a time.
 
+mod clean;
 pub(crate) mod partitions;
 mod produce;
 mod rounds;
@@ -28,15 +29,13 @@ pub(crate) fn step(world: &mut World) {
         75..78 => ("roll by age", rounds::roll),
         78..83 => ("retention round", rounds::retain),
         83..88 => ("delete records", rounds::delete_records),
-        88..94 => ("checkpoints", rounds::checkpoints),
-        94..96 => ("close files over the budget", rounds::close_files),
-        96..98 => ("make partitions", |world, _, _| partitions::make_some(world)),
+        88..93 => ("checkpoints", rounds::checkpoints),
+        93..94 => ("close files over the budget", rounds::close_files),
+        94..97 => ("compaction round", clean::clean),
+        97..98 => ("make partitions", |world, _, _| partitions::make_some(world)),
         _ => ("delete a partition", |world, at, _| partitions::delete(world, at)),
     };
     world.tally.count(name);
-    if std::env::var_os("PAGEWIRE_CRASH_TRACE").is_some() {
-        println!("{name} on {} at {:?}", log.topic(), log.marks());
-    }
     run(world, at, &log);
     if world.disk.is_dead() {
         world.tally.count(died_in(name));
@@ -51,6 +50,7 @@ fn died_in(name: &str) -> &'static str {
         "roll by age" => "died in: roll",
         "retention round" => "died in: retention",
         "checkpoints" => "died in: checkpoints",
+        "compaction round" => "died in: compaction",
         "delete records" => "died in: delete records",
         "make partitions" => "died in: making a partition",
         "delete a partition" => "died in: deleting a partition",

@@ -1,0 +1,33 @@
+//! Crashes by the seed: the crash tests of the log, as many as one likes, on all cores and with optimisation.
+//!
+//! The test itself tells how far it is and what the seeds covered; it works in memory and leaves nothing, so it may be
+//! interrupted at any time.
+
+use std::path::Path;
+
+use anyhow::Result;
+
+use crate::{report::Outcome, run::cargo};
+
+const TEST: &[&str] = &[
+    "test",
+    "--release",
+    "--quiet",
+    "--package",
+    "pagewire-log",
+    "--test",
+    "crash",
+    "--",
+    "in_bulk",
+    "--ignored",
+    "--nocapture",
+];
+
+/// Runs the seeds `from..from + seeds`. `Ok(false)`: some failed; each was printed with the command that repeats it.
+pub(crate) fn run(root: &Path, seeds: u64, from: u64) -> Result<bool> {
+    let step = cargo(root, TEST)
+        .env("PAGEWIRE_CRASH_SEEDS", &seeds.to_string())
+        .env("PAGEWIRE_CRASH_FROM", &from.to_string())
+        .env("RUST_BACKTRACE", "0");
+    Ok(step.run()? == Outcome::Passed)
+}
