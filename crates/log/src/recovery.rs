@@ -128,7 +128,7 @@ pub(crate) fn bytes_past(disk: &dyn Disk, dir: &Path, recovery_point: i64) -> io
     let mut bases: Vec<i64> =
         names.iter().filter_map(|entry| names::offset(&entry.name, names::LOG)).collect();
     bases.sort_unstable();
-    let believed = bases.iter().skip(1).take_while(|next| **next <= recovery_point).count();
+    let believed = bases.iter().skip(1).take_while(|next| **next < recovery_point).count();
     bases.iter().skip(believed).try_fold(0, |bytes, base| {
         Ok(bytes + disk.open(&names::path(dir, *base, names::LOG), OpenMode::Read)?.len()?)
     })
