@@ -8,6 +8,7 @@ use pagewire_wire::messages::{
     describe_log_dirs_request::DescribeLogDirsRequest,
     describe_log_dirs_response::DescribeLogDirsResult,
     describe_topic_partitions_request::DescribeTopicPartitionsRequest,
+    find_coordinator_request::FindCoordinatorRequest,
 };
 use tempfile::TempDir;
 

@@ -35,7 +35,6 @@ pub(crate) use turns::Turns;
 use work::{Batch, Wait, Work};
 
 use crate::{
-    metrics::add,
     net::{Close, Outcome, Reply},
     partition::CommitError,
     request::{Call, Context, decode, encode},
