@@ -61,12 +61,9 @@ impl SegmentPass {
         let mut slice = Slice::default();
         let mut walk = BatchWalk::new(&*file, start, end.size);
         while self.position - start < bytes {
-            let step = match walk.step()? {
-                None => {
-                    slice.done = true;
-                    break;
-                }
-                Some(step) => step,
+            let Some(step) = walk.step()? else {
+                slice.done = true;
+                break;
             };
             let (from, stated) = match step {
                 Step::Batch(batch) => {
