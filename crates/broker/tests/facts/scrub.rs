@@ -57,7 +57,7 @@ fn the_scrub_finds_a_bad_batch_in_a_closed_segment_while_it_is_served() {
     let mut client = fill(&broker);
     damage(broker.dir());
     let begun = Instant::now();
-    while fetch(&mut client, 1).0 == 0 {
+    while client.fetch(&FetchAt::now("t", &[(0, 1)]), 12).errors()[0].1 == 0 {
         assert!(begun.elapsed() < NEVER, "never found");
         std::thread::sleep(Duration::from_millis(20));
     }

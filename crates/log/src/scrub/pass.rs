@@ -57,16 +57,13 @@ impl SegmentPass {
     pub(super) fn advance(&mut self, bytes: u64) -> io::Result<Slice> {
         let (file, end) = (self.segment.file()?, self.segment.end());
         let start = self.position;
-        self.look_what_is_cached(&file.file().clone(), start, bytes.min(end.size - start.min(end.size)));
+        self.look_what_is_cached(file.file(), start, bytes.min(end.size - start.min(end.size)));
         let mut slice = Slice::default();
         let mut walk = BatchWalk::new(&*file, start, end.size);
         while self.position - start < bytes {
-            let step = match walk.step()? {
-                None => {
-                    slice.done = true;
-                    break;
-                }
-                Some(step) => step,
+            let Some(step) = walk.step()? else {
+                slice.done = true;
+                break;
             };
             let (from, stated) = match step {
                 Step::Batch(batch) => {
@@ -94,7 +91,7 @@ impl SegmentPass {
             self.segment.damage.set(std::mem::take(&mut self.found));
             self.segment.check_due.store(false, Ordering::Relaxed);
         }
-        self.drop_what_was_brought_in(&file.file().clone(), start, slice);
+        self.drop_what_was_brought_in(file.file(), start, slice);
         Ok(slice)
     }
 
