@@ -66,8 +66,8 @@ impl World {
         }
     }
 
-    fn read(&self, path: PathBuf) -> Vec<u8> {
-        read_small(&self.disk, &path, 1 << 20).expect("read").expect("there")
+    fn read(&self, path: impl AsRef<Path>) -> Vec<u8> {
+        read_small(&self.disk, path.as_ref(), 1 << 20).expect("read").expect("there")
     }
 
     fn has(&self, path: &str) -> bool {
@@ -181,7 +181,7 @@ fn nothing_is_touched_when_home_cannot_be_read() {
 fn a_partition_in_two_directories_is_served_from_neither_and_both_stay_as_they_are() {
     let (world, _) = World::with_three_partitions();
     world.copy("/a/t-0", "/c/t-0");
-    let before = world.read("/c/t-0/00000000000000000000.log".into());
+    let before = world.read("/c/t-0/00000000000000000000.log");
     let (dirs, report) = world.open();
     assert_eq!(ends(&dirs), [None, Some(1), Some(1)]);
     let [failed] = report.failed.as_slice() else { panic!("{:?}", report.failed) };
@@ -189,7 +189,7 @@ fn a_partition_in_two_directories_is_served_from_neither_and_both_stay_as_they_a
     assert!(told.contains("/a/t-0 and /c/t-0"), "{told}");
     assert!(!report.notices.iter().any(|notice| matches!(notice, Notice::UnknownTopic { .. })));
     for dir in ["/a", "/c"] {
-        assert_eq!(world.read(format!("{dir}/t-0/00000000000000000000.log").into()), before);
+        assert_eq!(world.read(format!("{dir}/t-0/00000000000000000000.log")), before);
     }
     assert!(dirs.close_clean(0).clean);
     world.disk.rename(Path::new("/c/t-0"), Path::new("/elsewhere")).expect("moved");
@@ -243,7 +243,7 @@ fn a_partition_that_was_moved_is_served_from_where_it_is() {
 #[test]
 fn two_directories_of_one_id_are_refused() {
     let (world, _) = World::with_three_partitions();
-    let meta = world.read("/b/meta.properties".into());
+    let meta = world.read("/b/meta.properties");
     let file = world.disk.open(Path::new("/c/meta.properties"), OpenMode::ReadWrite).expect("there");
     file.set_len(0).and_then(|()| file.write_at(0, &meta)).expect("written");
     assert!(matches!(world.try_open(), Err(LogDirError::SameId { .. })));
