@@ -75,7 +75,7 @@ pub(crate) fn start_all(rivals: &[Rival], set: &[String]) -> Result<Vec<Broker>>
 }
 
 /// The release binary beside this one.
-fn binary() -> Result<String> {
+pub(crate) fn binary() -> Result<String> {
     let path = std::env::current_exe()?.with_file_name("pagewire");
     if !path.exists() {
         bail!("{} is missing: cargo build --release", path.display());

@@ -18,7 +18,7 @@ pub(crate) const TOPIC_LEN: usize = 8;
 pub(crate) const VALUE_LEN: usize = 1024;
 
 /// How connections are made: the kernel's default may pace by timers, which costs the sender more than the bytes do.
-fn dial() -> Dial {
+pub(crate) fn dial() -> Dial {
     Dial { congestion_control: Some("cubic".to_owned()), ..Dial::default() }
 }
 
@@ -55,5 +55,16 @@ pub(crate) fn fetch(
     wait_ms: i32,
 ) -> Result<Fetched> {
     let fetch = Fetch { topic, partition: 0, offset, max_bytes, wait_ms };
+    Ok(connection.fetch_in_version(FETCH_VERSION, &fetch, |_| ())?)
+}
+
+/// What there is at `offset` of a partition now, a batch of it.
+pub(crate) fn fetch_from(
+    connection: &mut Connection,
+    topic: &str,
+    partition: i32,
+    offset: i64,
+) -> Result<Fetched> {
+    let fetch = Fetch { topic, partition, offset, max_bytes: 1, wait_ms: 0 };
     Ok(connection.fetch_in_version(FETCH_VERSION, &fetch, |_| ())?)
 }

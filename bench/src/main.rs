@@ -16,6 +16,7 @@ mod broker;
 mod cases;
 mod client;
 mod report;
+mod restart;
 
 use std::process::ExitCode;
 
@@ -24,7 +25,7 @@ use clap::Parser;
 
 use broker::Rival;
 
-/// Measure brokers side by side: `cargo xtask bench`.
+/// Measure brokers side by side: `cargo xtask bench`. Stops, kills and starts: `cargo xtask bench restart --help`.
 #[derive(Parser)]
 #[command(bin_name = "cargo xtask bench")]
 struct Args {
@@ -47,6 +48,7 @@ struct Args {
 fn main() -> ExitCode {
     let mut words = std::env::args().skip(1);
     let done = match words.next() {
+        Some(first) if first == restart::COMMAND => restart::run(words),
         Some(first) if first == bare::COMMAND => bare::run(words.nth(1).unwrap_or_default().as_ref()),
         _ => run(&Args::parse()),
     };

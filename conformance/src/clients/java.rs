@@ -12,23 +12,41 @@ use crate::workspace::{Stamp, Workspace};
 
 /// Kafka's own Java clients.
 pub fn clients(workspace: &Workspace, printer: &Printer) -> Result<Command> {
-    command(workspace, printer, "pagewire.Clients")
+    suite(workspace, printer, "pagewire.Clients")
 }
 
 /// Kafka's own command-line tools.
 pub fn tools(workspace: &Workspace, printer: &Printer) -> Result<Command> {
-    command(workspace, printer, "pagewire.Tools")
+    suite(workspace, printer, "pagewire.Tools")
 }
 
-/// A class, ours or Kafka's.
-pub fn command(workspace: &Workspace, printer: &Printer, class: &str) -> Result<Command> {
-    let java = which("java").context("java is missing")?;
-    let folder = compiled(workspace, printer)?;
-    let path = format!("{0}/classes:{0}/lib/*", folder.display());
-    let mut command = Command::new(java);
-    // Short-lived and on few cores: the quick compiler and the plain collector start fastest.
-    command.args(["-Xmx512m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp", &path, class]);
-    Ok(command)
+fn suite(workspace: &Workspace, printer: &Printer, class: &str) -> Result<Command> {
+    Ok(Classes::of(workspace, printer)?.command("512m", class))
+}
+
+/// Where Java finds Kafka, the broker included.
+#[derive(Debug)]
+pub struct Classes {
+    java: PathBuf,
+    path: String,
+}
+
+impl Classes {
+    /// Fetches and compiles what is not there yet.
+    pub fn of(workspace: &Workspace, printer: &Printer) -> Result<Self> {
+        let java = which("java").context("java is missing")?;
+        let folder = compiled(workspace, printer)?;
+        Ok(Self { java, path: format!("{0}/classes:{0}/lib/*", folder.display()) })
+    }
+
+    /// A virtual machine that runs this class, with this much memory at most.
+    pub fn command(&self, heap: &str, class: &str) -> Command {
+        let mut command = Command::new(&self.java);
+        command.arg(format!("-Xmx{heap}"));
+        // Short-lived and on few cores: the quick compiler and the plain collector start fastest.
+        command.args(["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp", &self.path, class]);
+        command
+    }
 }
 
 /// The folder with `classes` and `lib`, compiled when the project changed.

@@ -4,12 +4,14 @@ mod cli;
 mod crash;
 mod frames;
 mod hostile;
+mod kafka;
 mod ledger;
 mod load;
 mod proof;
 mod restart;
 mod serve;
 mod takeover;
+mod witness;
 
 use std::path::PathBuf;
 
@@ -25,6 +27,7 @@ pub use proof::proof;
 pub use restart::restart;
 pub use serve::serve;
 pub use takeover::takeover;
+pub use witness::witness;
 
 /// What a part needs.
 #[derive(Debug)]

@@ -1,14 +1,17 @@
 //! Rounds that run by the clock: retention, checkpoints, time-based flushes, unlinks.
 //!
 //! Each round runs on the I/O pool and never twice at a time. A round that finds nothing to do costs microseconds; an
-//! idle broker wakes up every few seconds only.
+//! idle broker wakes up every few seconds only. Settings that change have retention look again at once.
 
 use std::{sync::Arc, time::Duration};
 
 use pagewire_log::{Flushed, LogDir};
-use tokio::time::{MissedTickBehavior, interval_at};
+use tokio::{
+    sync::Notify,
+    time::{MissedTickBehavior, interval_at, sleep},
+};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use crate::{broker::Broker, clock::now_ms};
 
@@ -21,21 +24,29 @@ const FLUSH_EVERY: Duration = Duration::from_secs(1);
 /// Files that are open beyond the budget are looked for this often. While there are none that costs nothing.
 const CLOSE_FILES_EVERY: Duration = Duration::from_secs(1);
 
+/// Directories that are gone are noticed within this: one look-up of a name each.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+
 /// Memory that a burst needed goes back within twice this.
 const TRIM_EVERY: Duration = Duration::from_secs(5);
+
+/// After a change of settings others are waited for this long, so that a thousand changes in a row are a few rounds.
+const SETTLE: Duration = Duration::from_millis(100);
 
 /// Starts all rounds; they end with `stop`.
 pub(crate) fn start(broker: &Arc<Broker>, tasks: &TaskTracker, stop: &CancellationToken) {
     let config = broker.config();
     let every = |period, round| tasks.spawn(repeat(Arc::clone(broker), stop.clone(), period, round));
-    every(config.log_retention_check_interval, Round { wanted: always, run: retain });
-    every(config.log_flush_offset_checkpoint_interval, Round { wanted: always, run: checkpoint });
-    every(UNLINK_EVERY, Round { wanted: always, run: unlink });
+    let on_change = Some(Broker::settings_changed as fn(&Broker) -> &Notify);
+    every(config.log_retention_check_interval, Round { run: retain, wanted: always, early: on_change });
+    every(config.log_flush_offset_checkpoint_interval, Round::by_the_clock(checkpoint));
+    every(UNLINK_EVERY, Round::by_the_clock(unlink));
     every(
         FLUSH_EVERY.min(config.log_flush_scheduler_interval),
-        Round { wanted: has_timed_flushes, run: flush },
+        Round { wanted: has_timed_flushes, ..Round::by_the_clock(flush) },
     );
-    every(CLOSE_FILES_EVERY, Round { wanted: has_too_many_files, run: close_files });
+    every(LOOK_EVERY, Round::by_the_clock(look));
+    every(CLOSE_FILES_EVERY, Round { wanted: has_too_many_files, ..Round::by_the_clock(close_files) });
     tasks.spawn(trim_buffers(Arc::clone(broker), stop.clone()));
 }
 
@@ -52,8 +63,27 @@ async fn trim_buffers(broker: Arc<Broker>, stop: CancellationToken) {
 
 /// What is done each time, on the I/O pool, where anything is to be done.
 struct Round {
-    wanted: fn(&Broker) -> bool,
     run: fn(&LogDir, i64),
+    wanted: fn(&Broker) -> bool,
+    /// What makes it run before its time.
+    early: Option<fn(&Broker) -> &Notify>,
+}
+
+impl Round {
+    fn by_the_clock(run: fn(&LogDir, i64)) -> Self {
+        Self { run, wanted: always, early: None }
+    }
+
+    /// Ends when the round is to run before its time.
+    async fn early(&self, broker: &Broker) {
+        match self.early {
+            Some(reason) => {
+                reason(broker).notified().await;
+                sleep(SETTLE).await;
+            }
+            None => std::future::pending().await,
+        }
+    }
 }
 
 fn always(_broker: &Broker) -> bool {
@@ -65,7 +95,7 @@ fn has_timed_flushes(broker: &Broker) -> bool {
 }
 
 fn has_too_many_files(broker: &Broker) -> bool {
-    broker.cluster().log_dir().has_too_many_files()
+    broker.cluster().log_dirs().has_too_many_files()
 }
 
 async fn repeat(broker: Arc<Broker>, stop: CancellationToken, period: Duration, round: Round) {
@@ -75,12 +105,13 @@ async fn repeat(broker: Arc<Broker>, stop: CancellationToken, period: Duration, 
         tokio::select! {
             () = stop.cancelled() => return,
             _ = ticks.tick() => {}
+            () = round.early(&broker) => {}
         }
         if !(round.wanted)(&broker) {
             continue;
         }
-        let (log_dir, run) = (Arc::clone(broker.cluster().log_dir()), round.run);
-        let job = move || run(&log_dir, now_ms());
+        let (log_dirs, run) = (Arc::clone(broker.cluster().log_dirs()), round.run);
+        let job = move || log_dirs.here().for_each(|dir| run(&dir, now_ms()));
         if broker.io().run(job).await.is_err() {
             warn!("the I/O pool is full; a background round was put off");
         }
@@ -102,8 +133,13 @@ fn retain(log_dir: &LogDir, now_ms: i64) {
 fn checkpoint(log_dir: &LogDir, now_ms: i64) {
     flush(log_dir, now_ms);
     if let Err(error) = log_dir.write_checkpoints() {
-        warn!(%error, "checkpoints could not be written; a restart will scan more");
+        // The directory says it once.
+        debug!(%error, "checkpoints could not be written; a restart will scan more");
     }
+}
+
+fn look(log_dir: &LogDir, _now_ms: i64) {
+    log_dir.look();
 }
 
 fn unlink(log_dir: &LogDir, now_ms: i64) {
@@ -129,13 +165,86 @@ fn close_files(log_dir: &LogDir, now_ms: i64) {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
+    use std::{path::Path, sync::Arc};
 
-    use pagewire_disk::MemoryDisk;
+    use pagewire_disk::{Disk, MemoryDisk};
     use pagewire_log::{AppendContext, Origin};
+    use pagewire_record::{BatchBuilder, Codec};
 
     use super::*;
-    use crate::testing::{Bench, batch};
+    use crate::testing::{Bench, ROOT, batch};
+
+    /// A topic of one partition with batches of the times 1000, 2000 and so on, one a segment.
+    async fn aged(
+        bench: &Bench,
+        name: &str,
+        configs: &[(&str, &str)],
+        batches: i64,
+    ) -> Arc<pagewire_log::Log> {
+        let all = [&[("internal.segment.bytes", "100")], configs].concat();
+        let log = Arc::clone(&bench.topic(name, 1, &all).await[0].log);
+        for now_ms in (1..=batches).map(|n| n * 1000) {
+            let mut batch = BatchBuilder::new(Codec::None);
+            batch.append(now_ms, Some(b"key"), Some(b"value"), &[]).expect("record");
+            let context = AppendContext { leader_epoch: 0, origin: Origin::Coordinator, now_ms };
+            log.append(batch.build().expect("batch"), context).expect("appended");
+        }
+        log
+    }
+
+    #[tokio::test]
+    async fn who_names_no_policy_keeps_everything_for_ever() {
+        let bench = Bench::on(Arc::new(MemoryDisk::new()));
+        let small = [("retention.ms", "1"), ("retention.bytes", "1")];
+        for (policy, kept) in [("", true), ("compact", true), ("delete", false), ("compact,delete", false)] {
+            let name = format!("t{}", policy.replace(',', "-"));
+            let configs = [&[("cleanup.policy", policy)][..], &small].concat();
+            let log = aged(&bench, &name, &configs, 4).await;
+            retain(&bench.home(), i64::MAX);
+            assert_eq!(log.marks().log_start == 0, kept, "{policy:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_was_deleted_by_request_goes_whatever_the_policy() {
+        let bench = Bench::on(Arc::new(MemoryDisk::new()));
+        for policy in ["", "compact"] {
+            let name = format!("t{policy}");
+            let log = aged(&bench, &name, &[("cleanup.policy", policy)], 4).await;
+            log.delete_records_before(2).expect("deleted");
+            retain(&bench.home(), 5000);
+            assert_eq!(log.segments().first().map(|segment| segment.base_offset), Some(2), "{policy:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_segment_that_nobody_writes_to_is_closed_by_the_retention_round() {
+        let bench = Bench::on(Arc::new(MemoryDisk::new()));
+        let configs = [("segment.ms", "60000"), ("cleanup.policy", "compact")];
+        let log = aged(&bench, "idle", &configs, 1).await;
+        retain(&bench.home(), 61_000);
+        assert_eq!(log.segments().len(), 1, "not older than segment.ms");
+        retain(&bench.home(), 61_001);
+        assert_eq!(log.segments().len(), 2);
+    }
+
+    #[tokio::test]
+    async fn deleted_files_wait_for_their_delay() {
+        let disk = Arc::new(MemoryDisk::new());
+        let bench = Bench::on(Arc::clone(&disk) as Arc<dyn Disk>);
+        let configs = [("retention.bytes", "1"), ("file.delete.delay.ms", "500")];
+        aged(&bench, "t", &configs, 3).await;
+        let waiting = || {
+            let names = disk.read_dir(&Path::new(ROOT).join("t-0")).expect("a directory");
+            names.iter().filter(|entry| entry.name.ends_with(".log.deleted")).count()
+        };
+        retain(&bench.home(), 5000);
+        assert_eq!(waiting(), 2);
+        unlink(&bench.home(), 5499);
+        assert_eq!(waiting(), 2);
+        unlink(&bench.home(), 5500);
+        assert_eq!(waiting(), 0);
+    }
 
     #[tokio::test]
     async fn a_checkpoint_covers_closed_segments_though_no_topic_has_timed_flushes() {
@@ -148,7 +257,7 @@ mod tests {
         }
         let active = log.segments().last().expect("a segment").base_offset;
         assert!(active > 0 && log.marks().recovery_point < active, "rolled, and not synced");
-        checkpoint(bench.broker.cluster().log_dir(), 2000);
+        checkpoint(&bench.home(), 2000);
         assert!(log.marks().recovery_point >= active);
     }
 

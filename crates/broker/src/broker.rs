@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use pagewire_zcopy::{BufferPool, IoPool, Transfer};
+use tokio::sync::Notify;
 
 use crate::{
+    cleaner::Cleaners,
     cluster::{Cluster, Image},
     config::BrokerConfig,
     coordinators::Coordinators,
@@ -27,6 +29,8 @@ pub(crate) struct Broker {
     memory: Arc<Budget>,
     io: IoPool,
     metrics: Metrics,
+    cleaners: Cleaners,
+    settings_changed: Notify,
 }
 
 /// The parts, by name, for the one place that assembles them.
@@ -48,6 +52,7 @@ impl Broker {
                 bytes: parts.config.request_memory_bytes,
                 files: net::answer_files_max(),
             })),
+            cleaners: Cleaners::new(&parts.config.cleaner),
             config: ArcSwap::from_pointee(parts.config),
             cluster: parts.cluster,
             coordinators: parts.coordinators,
@@ -55,6 +60,7 @@ impl Broker {
             buffers: parts.buffers,
             io: parts.io,
             metrics: Metrics::default(),
+            settings_changed: Notify::new(),
         }
     }
 
@@ -65,6 +71,23 @@ impl Broker {
 
     pub(crate) fn set_config(&self, config: BrokerConfig) {
         self.config.store(Arc::new(config));
+    }
+
+    /// Topics' settings, or the broker's that they fall back to, are other than they were: what acts on them by the clock
+    /// looks again now.
+    pub(crate) fn tell_settings_changed(&self) {
+        self.settings_changed.notify_one();
+        self.cleaners.settings_changed(&self.config().cleaner);
+    }
+
+    /// Told when that was said, for retention.
+    pub(crate) fn settings_changed(&self) -> &Notify {
+        &self.settings_changed
+    }
+
+    /// The threads that compact.
+    pub(crate) fn cleaners(&self) -> &Cleaners {
+        &self.cleaners
     }
 
     /// Topics, nodes and the metadata store behind them.

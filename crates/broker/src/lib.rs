@@ -13,10 +13,13 @@
 pub mod api;
 mod aside;
 mod background;
+pub mod backup;
 mod broker;
+mod cleaner;
 mod clock;
 mod cluster;
 pub mod config;
+pub mod control;
 mod coordinators;
 mod dispatch;
 mod handlers;
@@ -28,6 +31,9 @@ mod partition;
 mod request;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod trouble_tests;
 
+pub use cleaner::CleanerGauges;
 pub use net::{connections_with, raise_descriptor_limit};
-pub use node::{Node, StartError};
+pub use node::{Node, StartError, back_up_stopped};

@@ -14,8 +14,8 @@ use std::{
 
 use bytes::{Bytes, BytesMut};
 use pagewire_disk::Disk;
-use pagewire_log::{Handles, LogDir, LogDirOptions};
-use pagewire_metadata::{Catalog, MemoryStore, Store};
+use pagewire_log::{Handles, LogDir, LogDirOptions, LogDirs};
+use pagewire_metadata::{Catalog, MemoryStore, Store, model::TopicRecord};
 use pagewire_record::{BatchBuilder, Codec};
 use pagewire_wire::{
     Records, Request, Str, decode_response, encode_request,
@@ -60,6 +60,20 @@ impl Bench {
 
     /// A broker whose metadata is in `store`.
     pub(crate) fn over(disk: Arc<dyn Disk>, io: IoPool, store: Arc<dyn Store>) -> Self {
+        Self::knowing(&[], disk, io, store)
+    }
+
+    /// The broker that a start after a kill makes of what is on `disk`.
+    pub(crate) async fn killed_and_started_on(self, disk: Arc<dyn Disk>) -> Self {
+        let store = Arc::clone(self.broker.cluster().catalog().store());
+        let topics = self.broker.cluster().catalog().topics().await.expect("a store").0;
+        let topics: Vec<TopicRecord> = topics.into_iter().map(|(topic, _)| topic).collect();
+        // With it goes the lock of the directory.
+        drop(self);
+        Self::knowing(&topics, disk, IoPool::new(4, 64), store)
+    }
+
+    fn knowing(topics: &[TopicRecord], disk: Arc<dyn Disk>, io: IoPool, store: Arc<dyn Store>) -> Self {
         let config = BrokerConfig::defaults();
         let options = LogDirOptions {
             cluster_id: "cluster".to_owned(),
@@ -68,8 +82,12 @@ impl Bench {
             handles: Handles::new(64),
             now_ms: 0,
         };
-        let (log_dir, _) =
-            LogDir::open(disk, Path::new(ROOT), &options, &|_, _| None, &|_| {}).expect("an empty directory");
+        let settings = |topic: &str, _| {
+            let known = topics.iter().find(|known| known.name == topic);
+            known.map(|known| Cluster::partition_settings(known, &config))
+        };
+        let (log_dir, report) =
+            LogDir::open(disk, Path::new(ROOT), &options, &settings, &|_| {}).expect("a directory of ours");
         let identity = Identity {
             node_id: config.node_id,
             cluster_id: options.cluster_id,
@@ -77,12 +95,18 @@ impl Bench {
             leader_epoch: 0,
             advertised: BTreeMap::new(),
         };
-        let cluster = Cluster::new(identity, Catalog::new(store), Arc::new(log_dir));
+        let cluster = Cluster::new(identity, Catalog::new(store), Arc::new(LogDirs::one(log_dir)));
+        cluster.load(topics, &report.failed, &config);
         let buffers = BufferPool::new(PoolOptions::default());
         let transfer = Transfer::new(TransferOptions::default(), buffers.clone(), io.clone());
         let coordinators = Coordinators::new(&config);
         let broker = Arc::new(Broker::new(Parts { config, cluster, coordinators, transfer, buffers, io }));
         Self { broker, peer: Arc::new(peer()) }
+    }
+
+    /// The directory of the logs.
+    pub(crate) fn home(&self) -> Arc<LogDir> {
+        self.broker.cluster().log_dirs().here().next().expect("home is always here")
     }
 
     /// Makes a topic and answers its partitions.

@@ -26,6 +26,8 @@ fn every_help_ends_with_examples() {
         &["group", "reset", "--help"],
         &["cluster", "--help"],
         &["doctor", "--help"],
+        &["log", "check", "--help"],
+        &["log", "dump", "--help"],
         &["completions", "--help"],
         &["man", "--help"],
     ] {
@@ -64,6 +66,9 @@ fn wrong_usage_is_exit_code_2_and_names_what_is_wrong() {
         (&["serve", "--set", "novalue"], "KEY=VALUE"),
         (&["serve", "--set", "log.segment.byte=1"], "log.segment.bytes"),
         (&["serve", "--log-level", "verbose"], "--log-level"),
+        (&["log", "check"], "PATH"),
+        (&["log", "dump", "f", "--value-decoder", "x"], "base64"),
+        (&["log", "dump", "f", "--offsets-decoder", "--transaction-log-decoder"], "cannot be used"),
         (&["completions", "cmd"], "bash"),
     ] {
         let said = run(line).failed(2);

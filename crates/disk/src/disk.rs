@@ -139,4 +139,20 @@ pub trait DiskFile: Send + Sync + Debug {
     /// Asks the kernel to start writing dirty pages of the range, so that a later sync has less to do. Advice
     /// only: it promises nothing and may do nothing.
     fn start_writeback(&self, offset: u64, len: u64) -> io::Result<()>;
+
+    /// Gives the file one more name, on the same file system. The file is that of this handle, whatever has its name by
+    /// now; `NotFound` if it has none. An error where that is not to be had: copy instead.
+    #[doc(alias = "link")]
+    fn hard_link(&self, path: &Path) -> io::Result<()> {
+        let _ = path;
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// Makes this file, which is empty, share all blocks of `source` until either changes them. An error where the file
+    /// system cannot: copy instead.
+    #[doc(alias = "FICLONE")]
+    fn share_blocks_of(&self, source: &dyn DiskFile) -> io::Result<()> {
+        let _ = source;
+        Err(io::ErrorKind::Unsupported.into())
+    }
 }

@@ -2,10 +2,11 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, IoSlice};
+use std::os::fd::AsRawFd;
 use std::path::Path;
 use std::sync::Arc;
 
-use rustix::fs::statvfs;
+use rustix::fs::{AtFlags, CWD, ioctl_ficlone, linkat, statvfs};
 
 use crate::disk::{DirEntry, Disk, DiskFile, OpenMode, Space};
 use crate::fd_file::{self, NoWait};
@@ -151,5 +152,15 @@ impl DiskFile for OsFile {
             Some(writeback) => writeback(&self.file, offset, len),
             None => Ok(()),
         }
+    }
+
+    fn hard_link(&self, path: &Path) -> io::Result<()> {
+        // By the descriptor: the name may be another file's by now.
+        let this = format!("/proc/self/fd/{}", self.file.as_raw_fd());
+        Ok(linkat(CWD, this, CWD, path, AtFlags::SYMLINK_FOLLOW)?)
+    }
+
+    fn share_blocks_of(&self, source: &dyn DiskFile) -> io::Result<()> {
+        Ok(ioctl_ficlone(&self.file, source.file())?)
     }
 }

@@ -57,21 +57,92 @@ fn bytes_are_lost_when_only_their_name_was_synced() {
 }
 
 #[test]
-fn pages_written_after_the_last_sync_may_or_may_not_be_there() {
+fn sectors_written_after_the_last_sync_may_or_may_not_be_there() {
     let disk = disk();
     let file = disk.open(Path::new("/data/a"), OpenMode::Create).expect("create");
     disk.sync_dir(Path::new("/data")).expect("sync dir");
-    file.write_at(0, &[1; 3 * 4096]).expect("write");
+    file.write_at(0, &[1; 3 * 512]).expect("write");
     file.sync_data().expect("sync");
-    file.write_at(0, &[2; 3 * 4096]).expect("write");
+    file.write_at(0, &[2; 3 * 512]).expect("write");
     let mut mixtures = BTreeSet::new();
-    for seed in 0..SEEDS {
+    for seed in 0..4 * SEEDS {
         let bytes = content(&disk.crash(seed).expect("crash"), "/data/a").expect("name");
-        let pages: Vec<u8> = bytes.chunks(4096).map(|page| page[0]).collect();
-        assert!(bytes.chunks(4096).all(|page| page.iter().all(|byte| *byte == page[0])), "pages are whole");
-        mixtures.insert(pages);
+        let sectors: Vec<u8> = bytes.chunks(512).map(|sector| sector[0]).collect();
+        assert!(
+            bytes.chunks(512).all(|sector| sector.iter().all(|byte| *byte == sector[0])),
+            "whole sectors"
+        );
+        mixtures.insert(sectors);
     }
-    assert_eq!(mixtures.len(), 8, "every mixture of three pages happens");
+    assert_eq!(mixtures.len(), 8, "every mixture of three sectors happens");
+}
+
+#[test]
+fn files_reach_the_platter_in_any_order() {
+    let disk = disk();
+    let paths = ["/data/a", "/data/b"].map(Path::new);
+    let files = paths.map(|path| disk.open(path, OpenMode::Create).expect("create"));
+    disk.sync_dir(Path::new("/data")).expect("sync dir");
+    files.iter().for_each(|file| file.write_at(0, b"x").expect("write"));
+    let left: BTreeSet<_> = (1..8 * SEEDS)
+        .map(|seed| disk.crash(seed).expect("crash"))
+        .map(|after| ["/data/a", "/data/b"].map(|path| content(&after, path).expect("name") == b"x"))
+        .collect();
+    assert_eq!(left.len(), 4, "none, the first, the second, both: {left:?}");
+}
+
+#[test]
+fn a_kill_takes_nothing_that_was_written_and_makes_nothing_safe() {
+    let disk = disk();
+    let file = disk.open(Path::new("/data/a"), OpenMode::Create).expect("create");
+    file.write_at(0, b"written").expect("write");
+    let after = disk.killed();
+    assert_eq!(content(&after, "/data/a").expect("name"), b"written");
+    assert!(
+        disk.is_dead() && file.write_at(0, b"ghost").is_err() && disk.read_dir(Path::new("/data")).is_err()
+    );
+    assert_eq!(content(&after, "/data/a").expect("name"), b"written");
+    assert_eq!(content(&after.crash(0).expect("crash"), "/data/a"), None, "the power went after the kill");
+}
+
+#[test]
+fn a_process_dies_in_its_nth_change_wherever_that_is() {
+    let (mut torn, mut done, mut undone) = (BTreeSet::new(), 0, 0);
+    for seed in 0..SEEDS {
+        let disk = disk();
+        let before = disk.changes();
+        disk.die_in(2, seed);
+        let file = disk.open(Path::new("/data/a"), OpenMode::Create).expect("the first");
+        file.write_at(0, b"0123456789").expect_err("the second");
+        assert!(disk.is_dead());
+        assert_eq!(disk.changes(), before + 2);
+        file.sync_data().expect_err("and all later ones");
+        torn.insert(content(&disk.killed(), "/data/a").expect("name").len());
+
+        let disk = self::disk();
+        disk.die_in(1, seed);
+        disk.open(Path::new("/data/a"), OpenMode::Create).expect_err("dead");
+        let there = disk.killed().exists(Path::new("/data/a")).expect("look");
+        (done, undone) = (done + u64::from(there), undone + u64::from(!there));
+    }
+    assert!(torn.len() > 8, "writes end anywhere: {torn:?}");
+    assert!(done > 0 && undone > 0, "a call that nobody heard of happened or not");
+}
+
+#[test]
+fn a_directory_is_removed_file_by_file() {
+    let mut left = BTreeSet::new();
+    for seed in 0..SEEDS {
+        let disk = disk();
+        create_dir_durably(&disk, Path::new("/data/t-0")).expect("create");
+        for name in ["/data/t-0/a", "/data/t-0/b"] {
+            write_atomically(&disk, Path::new(name), b"1").expect("write");
+        }
+        disk.die_in(1, seed);
+        disk.remove_dir_all(Path::new("/data/t-0")).expect_err("dead");
+        left.insert(disk.killed().read_dir(Path::new("/data/t-0")).expect("list").len());
+    }
+    assert_eq!(left, BTreeSet::from([0, 1, 2]));
 }
 
 #[test]

@@ -6,6 +6,7 @@ use pagewire_zcopy::FileRange;
 
 use crate::config::LogConfig;
 use crate::marks::Marks;
+use crate::txn_index::AbortedTxn;
 
 /// How a log is opened.
 #[derive(Debug, Clone)]
@@ -84,6 +85,9 @@ pub struct ReadSlice {
     /// The range is of a segment behind which another one follows: waiting does not make it longer, asking again from
     /// its end gives more.
     pub closed: bool,
+    /// Of a read up to [`ReadUpTo::LastStable`]: the aborted transactions that may have records in the range, and some
+    /// that begin after it. Readers leave out what these producers wrote from the first offset to the marker.
+    pub aborted: Vec<AbortedTxn>,
 }
 
 /// The answer to a read that may not wait.

@@ -1,26 +1,29 @@
 //! Appending: under one short lock, from the sequence check to the marks.
 //!
 //! ```text
-//!   sequences ▶ room in the segment, else roll ▶ offsets into copies of the headers ▶ one vectored write ▶ indexes
-//!   ▶ producers ▶ end of the segment ▶ marks
+//!   sequences ▶ room in the segment, else roll ▶ an aborted transaction's entry ▶ one vectored write of the batches,
+//!   offsets in copies of their headers ▶ indexes ▶ producers ▶ end of the segment ▶ marks
 //! ```
 //!
 //! The caller's bytes are not changed and not copied, only the 61 bytes of each header are. A write that fails is cut
 //! back and the log goes on as if nothing had happened; if it cannot be cut back, the log goes offline. Index entries that
-//! cannot be written are left out: lookups walk a little further.
+//! cannot be written are left out: lookups walk a little further. The entry of an aborted transaction must not be: without
+//! it the marker is not appended.
 
 use std::io::{self, IoSlice};
+use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use pagewire_disk::DiskFile;
-use pagewire_record::{BatchHeader, HEADER_LEN, TimestampType, batches};
+use pagewire_record::{BatchHeader, EndTxnMarker, HEADER_LEN, TimestampType, batches};
 use smallvec::SmallVec;
 
 use crate::answers::{AppendContext, Appended, Origin};
 use crate::config::LogConfig;
 use crate::errors::AppendError;
 use crate::log::Log;
-use crate::producers::{BatchMeta, ProducerTable, Verdict};
+use crate::marker;
+use crate::producers::{BatchMeta, Entry, ProducerTable, Verdict};
 use crate::roll::Coming;
 use crate::segment::{End, Segment};
 use crate::writer::Writer;
@@ -47,9 +50,14 @@ struct Placed<'a> {
     header: BatchHeader,
     raw: [u8; HEADER_LEN],
     rest: &'a [u8],
+    marker: Option<EndTxnMarker>,
 }
 
 impl Placed<'_> {
+    fn entry(&self) -> Entry<'_> {
+        Entry { header: &self.header, marker: self.marker }
+    }
+
     fn slices(&self) -> [IoSlice<'_>; 2] {
         [IoSlice::new(&self.raw), IoSlice::new(self.rest)]
     }
@@ -92,7 +100,8 @@ impl Log {
         let spot =
             Spot { base_offset, leader_epoch: context.leader_epoch, not_before_ms: writer.append_time_ms };
         let placed = place(spot)?;
-        let known = writer.producers.with(|known| check_sequences(known, &placed, context.origin))?;
+        let max = config.producers_max;
+        let known = writer.producers.with(|known| check_sequences(known, &placed, context.origin, max))?;
         if let Some(meta) = known {
             return Ok(self.duplicate(&meta));
         }
@@ -117,8 +126,13 @@ impl Log {
         }
 
         let file = active.file().map_err(AppendError::Write)?;
+        let aborted = self.note_aborted(&writer, &active, &placed)?;
         if let Err(error) = write(&active, &*file, &placed) {
-            return Err(self.undo_write(&active, &*file, error));
+            return Err(self.undo_write(&active, &*file, aborted, error));
+        }
+        if aborted {
+            active.publish_aborted();
+            self.last_aborted.store(first.base_offset, Ordering::Release);
         }
         if let Err(error) = self.finish(&mut writer, &active, &placed, &config, context.now_ms) {
             // The records are in the log and readable; only what can be rebuilt is behind.
@@ -159,9 +173,45 @@ impl Log {
         Ok(())
     }
 
-    fn undo_write(&self, active: &Segment, file: &dyn DiskFile, error: io::Error) -> AppendError {
+    /// Writes the entry of a transaction that is about to be aborted; whether there is one.
+    fn note_aborted(
+        &self,
+        writer: &Writer,
+        active: &Segment,
+        placed: &[Placed<'_>],
+    ) -> Result<bool, AppendError> {
+        let [marker] = placed else { return Ok(false) };
+        if marker.marker.is_none() {
+            return Ok(false);
+        }
+        let aborted = writer.producers.with(|known| known.aborted_by(marker.entry()));
+        let Some(aborted) = aborted else { return Ok(false) };
+        if active.txns.len() == 0 {
+            self.dir_dirty.store(true, Ordering::Release);
+        }
+        active.write_aborted(aborted).map_err(|error| {
+            self.fail(&error, "the entry of an aborted transaction is not written");
+            self.online().map_or_else(AppendError::Offline, |()| AppendError::Write(error))
+        })?;
+        Ok(true)
+    }
+
+    fn undo_write(
+        &self,
+        active: &Segment,
+        file: &dyn DiskFile,
+        aborted: bool,
+        error: io::Error,
+    ) -> AppendError {
+        if aborted && let Err(error) = active.trim_aborted() {
+            // The next entry takes its place, and the next start finds it.
+            self.fail(&error, "the entry of a marker that is not appended stays");
+        }
         match active.cut_back(file) {
-            Ok(()) => AppendError::Write(error),
+            Ok(()) => {
+                self.fail(&error, "write failed");
+                AppendError::Write(error)
+            }
             Err(cut) => {
                 self.poison(&cut, &format!("write failed: {error}; it cannot be undone"));
                 self.online().map_or_else(AppendError::Offline, |()| AppendError::Write(error))
@@ -192,23 +242,24 @@ impl Log {
             // Readers look an offset up only below the published end, so an entry may come before its batch.
             indexed = indexed.and_then(|()| active.note_batch(header, position, due));
             if header.has_producer_id() {
-                writer.producers.with(|known| known.record(header, now_ms, config.producers_max));
+                writer.producers.with(|known| known.record(batch.entry(), now_ms, config.producers_max));
             }
             writer.first_timestamp.get_or_insert(header.max_timestamp);
             writer.append_time_ms = writer.append_time_ms.max(append_time(header));
         }
         writer.producers.make_room();
         active.publish(end, newest);
-        self.publish_end(end.next_offset);
+        self.publish_end(end.next_offset, writer.producers.with(|known| known.first_open()));
         indexed
     }
 
-    /// On a single node the high watermark is the log end, and without transactions so is the last stable offset.
-    fn publish_end(&self, log_end: i64) {
+    /// On a single node the high watermark is the log end. The last stable offset stays before the earliest open
+    /// transaction, unless the log start has passed that.
+    fn publish_end(&self, log_end: i64, first_open: Option<i64>) {
         let moved = self.marks.advance(|marks| {
             marks.log_end = log_end;
             marks.high_watermark = log_end;
-            marks.last_stable = log_end;
+            marks.last_stable = marks.last_stable.max(first_open.unwrap_or(log_end));
         });
         if let Err(error) = moved {
             self.poison(&io::Error::new(io::ErrorKind::InvalidData, error), "after an append");
@@ -244,7 +295,7 @@ fn place_one(header: BatchHeader, payload: &[u8], spot: Spot) -> Result<Placed<'
     let header = BatchHeader { base_offset, partition_leader_epoch: leader_epoch, ..header };
     let raw = header.encode();
     debug_assert!(has_its_crc(&raw, payload, &header), "append trusts its caller to have checked the CRC");
-    Ok(Placed { header, raw, rest: payload })
+    Ok(Placed { header, raw, rest: payload, marker: marker::of_batch(&header, payload) })
 }
 
 fn has_its_crc(raw: &[u8; HEADER_LEN], payload: &[u8], header: &BatchHeader) -> bool {
@@ -264,13 +315,18 @@ fn check_sequences(
     producers: &ProducerTable,
     placed: &[Placed<'_>],
     origin: Origin,
+    max: usize,
 ) -> Result<Option<BatchMeta>, AppendError> {
-    let idempotent = placed.iter().any(|batch| batch.header.has_producer_id());
-    if idempotent && origin == Origin::Client && placed.len() > 1 {
-        return Err(AppendError::Malformed("an idempotent producer sends one batch"));
+    if placed.len() > 1 {
+        if origin == Origin::Client && placed.iter().any(|batch| batch.header.has_producer_id()) {
+            return Err(AppendError::Malformed("an idempotent producer sends one batch"));
+        }
+        if placed.iter().any(|batch| marker::may_end_txn(&batch.header)) {
+            return Err(AppendError::Malformed("a marker is appended alone"));
+        }
     }
     for batch in placed {
-        if let Verdict::Duplicate(meta) = producers.check(&batch.header, origin)? {
+        if let Verdict::Duplicate(meta) = producers.check(batch.entry(), origin, max)? {
             return Ok(Some(meta));
         }
     }

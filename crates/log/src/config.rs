@@ -4,6 +4,8 @@
 
 use pagewire_record::DecompressLimits;
 
+use crate::share::Share;
+
 /// Settings of one log. Names are the topic settings' own unless said otherwise.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogConfig {
@@ -21,6 +23,14 @@ pub struct LogConfig {
     pub cleanup_delete: bool,
     /// `cleanup.policy` contains `compact`.
     pub cleanup_compact: bool,
+    /// `min.cleanable.dirty.ratio`: compaction begins when more than this share of the bytes is dirty.
+    pub min_cleanable_dirty_ratio: Share,
+    /// `min.compaction.lag.ms`: a record younger than this is not compacted.
+    pub min_compaction_lag_ms: i64,
+    /// `max.compaction.lag.ms`: a record older than this is compacted whatever the share of dirty bytes is.
+    pub max_compaction_lag_ms: i64,
+    /// `delete.retention.ms`: how long a compacted log keeps tombstones and markers for readers under way.
+    pub delete_retention_ms: i64,
     /// `retention.ms`; negative keeps for ever.
     pub retention_ms: i64,
     /// `retention.bytes`; negative keeps everything.
@@ -50,6 +60,10 @@ impl Default for LogConfig {
             index_interval_bytes: 4096,
             cleanup_delete: true,
             cleanup_compact: false,
+            min_cleanable_dirty_ratio: Share::HALF,
+            min_compaction_lag_ms: 0,
+            max_compaction_lag_ms: i64::MAX,
+            delete_retention_ms: 86_400_000,
             retention_ms: 604_800_000,
             retention_bytes: -1,
             file_delete_delay_ms: 60_000,
@@ -63,6 +77,15 @@ impl Default for LogConfig {
 }
 
 impl LogConfig {
+    /// How long a segment may be filled: what has to be compacted by a certain age must have been closed by then.
+    pub(crate) fn segment_age_limit_ms(&self) -> i64 {
+        if self.cleanup_compact && self.max_compaction_lag_ms > 0 {
+            self.segment_ms.min(self.max_compaction_lag_ms)
+        } else {
+            self.segment_ms
+        }
+    }
+
     /// Largest size of a segment in bytes: positions are 31 bits in the index.
     pub(crate) fn segment_limit(&self) -> u64 {
         u64::from(self.segment_bytes.min(i32::MAX as u32))

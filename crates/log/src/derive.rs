@@ -73,6 +73,18 @@ impl Segment {
         Ok(entry.map_or(self.base_offset, |entry| self.base_offset + i64::from(entry.relative)))
     }
 
+    /// An offset above all batches that begin before `position`, by the index: the nearest that it knows.
+    pub(crate) fn offset_past(&self, position: u64, patience: Patience) -> io::Result<i64> {
+        // Before the index: an entry may come before its batch.
+        let end = self.end().next_offset;
+        if !self.index_is_loaded(patience)? {
+            return Ok(end);
+        }
+        let file = || self.index_file_with(patience);
+        let entry = self.index.ceiling_position(position, patience, file)?;
+        Ok(entry.map_or(end, |entry| end.min(self.base_offset + i64::from(entry.relative))))
+    }
+
     /// Where the batch that holds `offset` begins, or the segment's size if it ends before.
     pub(crate) fn position_of(&self, offset: i64) -> io::Result<u64> {
         match self.locate(offset, Patience::Endless) {
@@ -177,6 +189,7 @@ impl Segment {
         }
         self.write_indexes()?;
         self.index.close();
+        self.times.close();
         Ok(())
     }
 
@@ -230,6 +243,9 @@ impl Segment {
         };
         while let Some(found) = self.readable(scanner.next())? {
             let timestamp = found.header.max_timestamp;
+            if found.header.records_count == 0 {
+                continue;
+            }
             if max.is_none_or(|max| timestamp > max.timestamp) {
                 let relative = (found.header.last_offset() - self.base_offset) as u32;
                 *max = Some(TimeEntry { timestamp, relative });

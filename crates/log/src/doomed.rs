@@ -41,6 +41,11 @@ impl Doomed {
         }
     }
 
+    /// These have their last names already.
+    pub(crate) fn add_renamed(&mut self, base_offsets: impl Iterator<Item = i64>, due_ms: i64) {
+        self.renamed.extend(base_offsets.map(|base_offset| Unlink { base_offset, due_ms }));
+    }
+
     /// Those whose time has come.
     pub(crate) fn take_due(&mut self, now_ms: i64) -> Vec<Unlink> {
         self.renamed.extract_if(.., |one| one.due_ms <= now_ms).collect()

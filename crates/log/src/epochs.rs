@@ -25,6 +25,11 @@ impl Epochs {
         self.0.last().map(|entry| entry.epoch)
     }
 
+    /// Whether some epoch is known to have been in force at `offset`.
+    pub(crate) fn covers(&self, offset: i64) -> bool {
+        self.0.first().is_some_and(|first| first.start_offset <= offset)
+    }
+
     /// Whether [`assign`](Self::assign) would change anything.
     pub(crate) fn is_news(&self, epoch: i32) -> bool {
         epoch >= 0 && self.latest().is_none_or(|latest| epoch > latest)
@@ -76,9 +81,14 @@ impl Epochs {
         Some((found, end))
     }
 
+    /// What the checkpoint holds.
+    pub(crate) fn checkpoint(&self) -> EpochCheckpoint {
+        EpochCheckpoint { entries: self.0.clone() }
+    }
+
     /// Writes the checkpoint, durably.
     pub(crate) fn write(&self, disk: &dyn Disk, dir: &Path) -> io::Result<()> {
-        EpochCheckpoint { entries: self.0.clone() }.write(disk, &dir.join(FILE))
+        self.checkpoint().write(disk, &dir.join(FILE))
     }
 }
 

@@ -15,6 +15,21 @@ pub enum LogError {
         /// What the operating system said.
         error: io::Error,
     },
+    /// Several log directories have the partition.
+    #[error(
+        "it is in {} at once, and which of them is right cannot be told: nothing in them was changed; stop the broker, \
+         take the wrong one out of its log directory and start again",
+        listed(paths)
+    )]
+    Twice {
+        /// Its directories.
+        paths: Vec<PathBuf>,
+    },
+}
+
+fn listed(paths: &[PathBuf]) -> String {
+    let paths: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
+    paths.join(" and ")
 }
 
 impl LogError {
@@ -62,6 +77,23 @@ pub enum AppendError {
     InvalidTxnState {
         /// The producer.
         producer_id: i64,
+    },
+    /// A marker of a coordinator that was replaced: TRANSACTION_COORDINATOR_FENCED.
+    #[error("producer {producer_id}: coordinator epoch {got} is older than {current}")]
+    CoordinatorFenced {
+        /// The producer.
+        producer_id: i64,
+        /// Epoch in the marker.
+        got: i32,
+        /// Epoch known.
+        current: i32,
+    },
+    /// As many transactions are open in the partition as it remembers producers; it may be tried again when some have
+    /// ended: THROTTLING_QUOTA_EXCEEDED.
+    #[error("{max} transactions are open in the partition")]
+    TooManyTransactions {
+        /// How many may be.
+        max: usize,
     },
     /// Longer than a whole segment may be: RECORD_LIST_TOO_LARGE.
     #[error("{bytes} bytes do not fit a segment of {segment_bytes}")]

@@ -8,8 +8,9 @@
 
 use std::collections::VecDeque;
 use std::io;
+use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 
 use arc_swap::ArcSwapOption;
 use pagewire_disk::DiskFile;
@@ -35,6 +36,18 @@ pub(crate) struct Slot {
     writes: AtomicU64,
     /// What it counted when a sync that succeeded began.
     synced: AtomicU64,
+}
+
+/// A slot that is made when it is first used: of a million segments most are never read.
+#[derive(Debug, Default)]
+pub(crate) struct LazySlot(OnceLock<Arc<Slot>>);
+
+impl Deref for LazySlot {
+    type Target = Arc<Slot>;
+
+    fn deref(&self) -> &Arc<Slot> {
+        self.0.get_or_init(Arc::default)
+    }
 }
 
 #[derive(Debug)]

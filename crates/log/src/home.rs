@@ -2,7 +2,7 @@
 
 use std::io;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use pagewire_disk::{Disk, DiskFile, OpenMode};
@@ -21,8 +21,12 @@ pub(crate) struct Home {
     pub(crate) producers: Arc<ProducerBudget>,
     /// Why no log of the log directory takes writes, once that is so.
     pub(crate) sick: Arc<OnceLock<Offline>>,
+    /// Bytes of log that were checked, for whoever watches a recovery.
+    pub(crate) checked: Arc<AtomicU64>,
     /// The directory has another name, or another log has moved in: nothing is opened by name any more.
     gone: AtomicBool,
+    /// The log was compacted at some time: holes between its offsets are no losses.
+    compacted: bool,
     /// `index.interval.bytes` in force, for whoever rebuilds an index.
     index_interval: AtomicU32,
 }
@@ -36,7 +40,9 @@ impl Home {
             handles,
             producers: Arc::default(),
             sick: Arc::default(),
+            checked: Arc::default(),
             gone: AtomicBool::default(),
+            compacted: false,
             index_interval: AtomicU32::default(),
         }
     }
@@ -45,6 +51,20 @@ impl Home {
     /// than all of them may.
     pub(crate) fn within(self, sick: &Arc<OnceLock<Offline>>, producers: &Arc<ProducerBudget>) -> Self {
         Self { sick: Arc::clone(sick), producers: Arc::clone(producers), ..self }
+    }
+
+    /// The same home of a log that was compacted, whatever its settings say now.
+    pub(crate) fn compacted(self, compacted: bool) -> Self {
+        Self { compacted, ..self }
+    }
+
+    pub(crate) fn was_compacted(&self) -> bool {
+        self.compacted
+    }
+
+    /// The home of a log whose recovery is counted with others.
+    pub(crate) fn metered(self, checked: &Arc<AtomicU64>) -> Self {
+        Self { checked: Arc::clone(checked), ..self }
     }
 
     pub(crate) fn path(&self, offset: i64, suffix: &str) -> PathBuf {

@@ -10,6 +10,7 @@
 //! |---|---|
 //! | `%020d.log` | record batches; the only evidence, everything else is rebuilt from it |
 //! | `%020d.index`, `.timeindex` | sparse entries, believed only where the batch header they point at agrees |
+//! | `%020d.txnindex` | aborted transactions, in the segment of their marker |
 //! | `%020d.snapshot` | idempotent producers at that offset |
 //! | `leader-epoch-checkpoint` | first offset of each leader epoch |
 //!
@@ -56,35 +57,49 @@
 
 mod answers;
 mod append;
+pub mod backup;
+mod clean;
 mod config;
 mod derive;
 mod dir;
+mod dirs;
 mod doomed;
 mod epochs;
 mod errors;
+pub mod files;
 mod handles;
 mod headers;
 mod home;
 mod index;
 mod listing;
 mod log;
+mod marker;
 mod marks;
 mod names;
 mod open;
+mod open_txns;
 mod patience;
 mod producer_budget;
 mod producers;
 mod read;
 mod recovery;
 mod refill;
+mod replay;
 mod retention;
 mod roll;
 mod scan;
 mod segment;
+mod share;
 mod sick;
 mod snapshot;
+mod stage;
 mod sync;
 mod times;
+mod trust;
+mod txn_files;
+mod txn_index;
+pub mod verify;
+mod walk;
 mod writeback;
 mod writer;
 
@@ -92,13 +107,17 @@ pub use answers::{
     AppendContext, Appended, Cut, OpenOptions, Origin, ProducerInfo, ReadSlice, ReadUpTo, RecoveryReport,
     Retained, SegmentInfo, TimestampOffset, TryRead,
 };
+pub use clean::{CleanError, CleanStats, Cleaned, Cleaner, CleanerLimits, Throttle};
 pub use config::LogConfig;
 pub use dir::{
-    CloseReport, CreateError, DirDescription, DirName, FailedLog, Flushed, LoadReport, LoadedLog, LockedDir,
-    LogDescription, LogDir, LogDirError, LogDirOptions, MEASURED_MAX, Notice, PartitionSettings, Progress,
-    RetainedAll, Survey, survey,
+    CleaningReport, CloseReport, CreateError, DirDescription, DirName, Dirty, FailedLog, Flushed, LoadMeter,
+    LoadReport, LoadedLog, Loading, LockedDir, LogDescription, LogDir, LogDirError, LogDirOptions,
+    MEASURED_MAX, Notice, PartitionSettings, Progress, RetainedAll, Survey, Uncleanable, survey,
 };
+pub use dirs::{Homeless, Locked, LogDirs};
 pub use errors::{AppendError, DeleteRecordsError, LogError, Offline, ReadError};
 pub use handles::Handles;
 pub use log::Log;
 pub use marks::Marks;
+pub use share::Share;
+pub use txn_index::{AbortedTxn, decode_txn_index};

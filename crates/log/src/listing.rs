@@ -7,6 +7,7 @@ use std::io;
 use std::sync::Arc;
 
 use crate::answers::RecoveryReport;
+use crate::clean::finish_swaps;
 use crate::home::Home;
 use crate::names;
 
@@ -20,12 +21,16 @@ pub(crate) struct Listing {
     /// Base offsets that have an offset index, a time index.
     pub(crate) indexed: BTreeSet<i64>,
     pub(crate) timed: BTreeSet<i64>,
+    /// Base offsets that have an index of aborted transactions.
+    pub(crate) aborted: BTreeSet<i64>,
 }
 
 /// Reads the directory and puts it in order.
 pub(crate) fn read(home: &Arc<Home>, report: &mut RecoveryReport) -> io::Result<Listing> {
     let names = file_names(home)?;
-    if finish_swaps(home, &names, report)? + remove_leftovers(home, &names, report)? > 0 {
+    // Both, in this order: while a part of a replacement is called `.cleaned`, the others do not count.
+    let finished = finish_swaps(home, &names, report)?;
+    if remove_leftovers(home, &names, report)? || finished {
         return read_orderly(home, &file_names(home)?, report);
     }
     read_orderly(home, &names, report)
@@ -43,6 +48,7 @@ fn read_orderly(home: &Home, names: &[String], report: &mut RecoveryReport) -> i
         snapshots: with(names::SNAPSHOT).collect(),
         indexed: with(names::INDEX).collect(),
         timed: with(names::TIME_INDEX).collect(),
+        aborted: with(names::TXN_INDEX).collect(),
     };
     listing.bases.sort_unstable();
     listing.snapshots.sort_unstable();
@@ -56,32 +62,13 @@ fn read_orderly(home: &Home, names: &[String], report: &mut RecoveryReport) -> i
     Ok(listing)
 }
 
-/// A finished replacement takes its place..
-fn finish_swaps(home: &Home, names: &[String], report: &mut RecoveryReport) -> io::Result<usize> {
-    let swap_suffix = format!("{}{}", names::LOG, names::SWAP);
-    let mut finished = 0;
-    for offset in names.iter().filter_map(|name| names::offset(name, &swap_suffix)) {
-        for suffix in names::OF_A_SEGMENT {
-            let (from, to) =
-                (home.path(offset, &format!("{suffix}{}", names::SWAP)), home.path(offset, suffix));
-            match home.disk.rename(&from, &to) {
-                Ok(()) => report.notes.push(format!("{}: put in place", to.display())),
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => return Err(error),
-            }
-        }
-        finished += 1;
-    }
-    Ok(finished)
-}
-
-fn remove_leftovers(home: &Home, names: &[String], report: &mut RecoveryReport) -> io::Result<usize> {
+fn remove_leftovers(home: &Home, names: &[String], report: &mut RecoveryReport) -> io::Result<bool> {
     let left = [names::DELETED, names::CLEANED, names::TEMPORARY];
-    let mut removed = 0;
+    let mut removed = false;
     for name in names.iter().filter(|name| left.iter().any(|suffix| name.ends_with(suffix))) {
         home.disk.remove_file(&home.dir.join(name))?;
         report.notes.push(format!("{}: leftover removed", home.dir.join(name).display()));
-        removed += 1;
+        removed = true;
     }
     Ok(removed)
 }

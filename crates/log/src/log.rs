@@ -2,7 +2,7 @@
 
 use std::io;
 use std::path::Path;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicI64};
 use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
@@ -10,6 +10,7 @@ use pagewire_disk::{Disk, DiskFile};
 use parking_lot::{Mutex, RwLock};
 
 use crate::answers::{OpenOptions, ProducerInfo, RecoveryReport, SegmentInfo};
+use crate::clean::replace::Placing;
 use crate::config::LogConfig;
 use crate::doomed::Doomed;
 use crate::epochs::Epochs;
@@ -37,6 +38,8 @@ pub struct Log {
     /// Oldest first, never empty; the last one is active.
     pub(crate) segments: ArcSwap<Vec<Arc<Segment>>>,
     pub(crate) writer: Mutex<Writer>,
+    /// Offset of the newest ABORT marker that ended a transaction with records; -1 before any.
+    pub(crate) last_aborted: AtomicI64,
     pub(crate) epochs: RwLock<Epochs>,
     /// Held while the epochs' file is written.
     pub(crate) epoch_file: Mutex<()>,
@@ -49,6 +52,8 @@ pub struct Log {
     pub(crate) small_files: Mutex<Vec<Arc<dyn DiskFile>>>,
     pub(crate) pacing: Mutex<()>,
     pub(crate) doomed: Mutex<Doomed>,
+    /// Held while compaction or retention changes names in the directory.
+    pub(crate) placing: Mutex<Placing>,
 }
 
 impl Log {

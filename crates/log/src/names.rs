@@ -24,9 +24,14 @@ pub(crate) const TEMPORARY: &str = ".tmp";
 /// All files that go with a segment's base offset.
 pub(crate) const OF_A_SEGMENT: [&str; 5] = [LOG, INDEX, TIME_INDEX, TXN_INDEX, SNAPSHOT];
 
+/// `<20 digits><suffix>`.
+pub(crate) fn file(offset: i64, suffix: &str) -> String {
+    format!("{offset:020}{suffix}")
+}
+
 /// `<dir>/<20 digits><suffix>`.
 pub(crate) fn path(dir: &Path, offset: i64, suffix: &str) -> PathBuf {
-    dir.join(format!("{offset:020}{suffix}"))
+    dir.join(file(offset, suffix))
 }
 
 /// The offset in a name with this suffix; `None` for any other name.

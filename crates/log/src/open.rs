@@ -13,14 +13,14 @@ use crate::epochs::{self, Epochs};
 use crate::errors::LogError;
 use crate::headers::walk_headers;
 use crate::home::Home;
-use crate::listing;
+use crate::listing::{self, Listing};
 use crate::log::Log;
 use crate::marks::{MarkCells, Marks};
-use crate::producers::ProducerTable;
+use crate::names;
 use crate::recovery::{self, Depth, Recovered};
+use crate::replay::{Place, Replayed, replay};
 use crate::segment::Segment;
 use crate::writer::Writer;
-use crate::{names, refill, snapshot};
 
 /// Opens the log at `home`.
 pub(crate) fn open(
@@ -30,8 +30,8 @@ pub(crate) fn open(
     options: OpenOptions,
 ) -> Result<(Log, RecoveryReport), LogError> {
     let mut report = RecoveryReport::default();
-    let found = load_segments(&home, &options, &mut report)?;
-    let Recovered { mut segments, mut sparse } = found.recovered;
+    let mut found = load_segments(&home, &options, &mut report)?;
+    let Recovered { mut segments, mut sparse, looks } = found.recovered;
     let mut log_end = segments.last().map_or(0, |active| active.end().next_offset);
     if !segments.is_empty() && log_end < options.recovery_point {
         let point = options.recovery_point;
@@ -43,6 +43,8 @@ pub(crate) fn open(
         let start = options.log_start_offset;
         report.notes.push(format!("everything lies below the log start {start}: the log starts again there"));
         segments.drain(..).try_for_each(|segment| recovery::remove_segment(&home, segment.base_offset))?;
+        // Older than what was lost, they would refuse the producers what comes next.
+        found.listing.snapshots.drain(..).try_for_each(|offset| remove_snapshot(&home, offset))?;
     }
     let fresh = segments.is_empty();
     if fresh {
@@ -55,19 +57,18 @@ pub(crate) fn open(
     let log_start =
         segments.first().map_or(0, |first| first.base_offset).max(options.log_start_offset).min(log_end);
 
-    let mut epochs = load_epochs(&home, &segments, log_end, &mut report)?;
-    let mut writer = Writer { sparse, opened_ms: options.now_ms, append_time_ms: -1, ..Writer::default() };
-    load_producers(
-        &home,
-        &found.snapshots,
-        &segments,
-        log_end,
-        &mut epochs,
-        &mut writer,
-        &options,
-        &mut report,
-    )?;
-    writer.first_timestamp = first_timestamp(&segments, &mut report)?;
+    let mut epochs = load_epochs(&home, &segments, log_start, log_end, &mut report)?;
+    let place = Place { home: &home, segments: &segments, listing: &found.listing, looks: &looks, log_end };
+    let Replayed { producers, snapshots, last_aborted } = replay(&place, &options, &mut epochs, &mut report)?;
+    let first_open = producers.first_open();
+    let writer = Writer {
+        producers: home.producers.count(producers),
+        sparse,
+        first_timestamp: first_timestamp(&segments, &mut report)?,
+        opened_ms: options.now_ms,
+        append_time_ms: -1,
+        snapshots,
+    };
     let changed = [
         epochs.inner.truncate_end(log_end),
         epochs.inner.truncate_start(log_start),
@@ -83,7 +84,7 @@ pub(crate) fn open(
     };
     let marks = Marks {
         log_start,
-        last_stable: log_end,
+        last_stable: first_open.unwrap_or(log_end).clamp(log_start, log_end),
         high_watermark: log_end,
         log_end,
         recovery_point: if fresh { log_end } else { stable },
@@ -96,6 +97,7 @@ pub(crate) fn open(
         marks: MarkCells::new(marks),
         segments: ArcSwap::from_pointee(segments),
         writer: Mutex::new(writer),
+        last_aborted: last_aborted.into(),
         epochs: RwLock::new(epochs.inner),
         epoch_file: Mutex::default(),
         offline: OnceLock::new(),
@@ -104,13 +106,14 @@ pub(crate) fn open(
         small_files: Mutex::default(),
         pacing: Mutex::default(),
         doomed: Mutex::default(),
+        placing: Mutex::default(),
     };
     Ok((log, report))
 }
 
 struct Found {
     recovered: Recovered,
-    snapshots: Vec<i64>,
+    listing: Listing,
 }
 
 fn load_segments(
@@ -121,29 +124,39 @@ fn load_segments(
     create_dir_durably(&*home.disk, &home.dir).map_err(LogError::at(&home.dir))?;
     let listing = listing::read(home, report).map_err(LogError::at(&home.dir))?;
     let (recovery_point, clean, compacted) =
-        (options.recovery_point, options.clean, options.config.cleanup_compact);
+        (options.recovery_point, options.clean, options.config.cleanup_compact || home.was_compacted());
     let recovered = recovery::recover(home, &listing, Depth { recovery_point, clean, compacted }, report)?;
-    Ok(Found { recovered, snapshots: listing.snapshots })
+    Ok(Found { recovered, listing })
+}
+
+fn remove_snapshot(home: &Home, offset: i64) -> Result<(), LogError> {
+    let path = home.path(offset, names::SNAPSHOT);
+    home.disk.remove_file(&path).map_err(LogError::at(path))
 }
 
 /// Epochs being put together.
 #[derive(Debug, Default)]
-struct EpochsFound {
-    inner: Epochs,
-    rebuilt: bool,
+pub(crate) struct EpochsFound {
+    pub(crate) inner: Epochs,
+    pub(crate) rebuilt: bool,
 }
 
-/// The checkpoint, or what the batches say if it is missing or damaged.
+/// The checkpoint, or what the batches say if it is missing or damaged, or begins above the log's start: it was cut there
+/// with the log, and a crash brought the start back.
 fn load_epochs(
     home: &Home,
     segments: &[Arc<Segment>],
+    log_start: i64,
     log_end: i64,
     report: &mut RecoveryReport,
 ) -> Result<EpochsFound, LogError> {
     let path = home.dir.join(epochs::FILE);
     match EpochCheckpoint::read(&*home.disk, &path) {
         Ok(Some(checkpoint)) => {
-            return Ok(EpochsFound { inner: Epochs::new(checkpoint.entries), rebuilt: false });
+            let inner = Epochs::new(checkpoint.entries);
+            if log_start == log_end || inner.covers(log_start) {
+                return Ok(EpochsFound { inner, rebuilt: false });
+            }
         }
         Ok(None) => {}
         Err(error) if error.is_damage() => report.notes.push(error.to_string()),
@@ -184,48 +197,6 @@ fn epochs_of_batches(
             })?;
         }
     }
-    Ok(())
-}
-
-/// Producers: the newest good snapshot, what it leaves out, then the headers after it. Epochs that the checkpoint lacks turn up as well.
-#[expect(clippy::too_many_arguments, reason = "one step of opening, split off for its length")]
-fn load_producers(
-    home: &Home,
-    snapshots: &[i64],
-    segments: &[Arc<Segment>],
-    log_end: i64,
-    epochs: &mut EpochsFound,
-    writer: &mut Writer,
-    options: &OpenOptions,
-    report: &mut RecoveryReport,
-) -> Result<(), LogError> {
-    let (disk, now_ms) = (&*home.disk, options.now_ms);
-    let mut table = ProducerTable::default();
-    let mut useless = Vec::new();
-    let from = snapshot::load_newest(disk, &home.dir, snapshots, log_end, &mut table, now_ms, &mut useless)
-        .map_err(LogError::at(&home.dir))?;
-    for offset in &useless {
-        let path = home.path(*offset, names::SNAPSHOT);
-        report.notes.push(format!("{}: damaged or past the end of the log, removed", path.display()));
-        disk.remove_file(&path).map_err(LogError::at(&path))?;
-    }
-    writer.snapshots = snapshots.iter().copied().filter(|offset| !useless.contains(offset)).collect();
-    let start = from.unwrap_or(0);
-    if options.clean && start < log_end && from.is_none() {
-        report.rebuilt.push(home.path(log_end, names::SNAPSHOT));
-    }
-    if let Some(offset) = from {
-        refill::refill(&mut table, segments, offset, report)?;
-    }
-    let max = options.config.producers_max;
-    for segment in segments.iter().filter(|segment| segment.end().next_offset > start) {
-        walk_headers(segment, start, report, |header| {
-            epochs.rebuilt |= epochs.inner.assign(header.partition_leader_epoch, header.base_offset);
-            table.record(header, now_ms, max);
-            true
-        })?;
-    }
-    writer.producers = home.producers.count(table);
     Ok(())
 }
 

@@ -115,12 +115,14 @@ impl Drop for Producers {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::producers::Entry;
 
     fn write(producers: &Producers, ids: std::ops::Range<i64>) {
         for id in ids {
             let mut header = pagewire_record::BatchHeader::decode(&[0; 61]);
             header.producer_id = id;
-            producers.with(|table| table.record(&header, id, usize::MAX));
+            let entry = Entry { header: &header, marker: None };
+            producers.with(|table| table.record(entry, id, usize::MAX));
             producers.make_room();
         }
     }

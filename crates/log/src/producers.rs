@@ -1,15 +1,18 @@
-//! Idempotent producers of one partition: the last five batches of each, and what the next one may be.
+//! Idempotent producers of one partition: the last five batches of each, its open transaction, and what the next batch
+//! may be.
 //!
-//! Pure: decides on headers, changes only by [`ProducerTable::record`]ing batches that are in the log. Rules of KIP-98
-//! and Kafka's `ProducerAppendInfo`; open transactions are followed far enough to refuse a stray batch, their offsets
-//! are the place where the last stable offset will come from.
+//! Pure: decides on headers and markers, changes only by [`ProducerTable::record`]ing batches that are in the log. Rules
+//! of KIP-98 and Kafka's `ProducerAppendInfo`. A producer with an open transaction is never forgotten, or readers would
+//! be shown what nobody has decided on; so the number of open transactions is bounded by refusing more.
 
 use std::collections::HashMap;
 
-use pagewire_record::{BatchHeader, NO_PRODUCER_EPOCH, NO_SEQUENCE};
+use pagewire_record::{BatchHeader, ControlType, EndTxnMarker, NO_PRODUCER_EPOCH, NO_SEQUENCE};
 
 use crate::answers::{Origin, ProducerInfo};
 use crate::errors::AppendError;
+use crate::open_txns::OpenTxns;
+use crate::txn_index::AbortedTxn;
 
 /// Batches remembered per producer: what a client may have in flight.
 pub(crate) const BATCHES_KEPT: usize = 5;
@@ -89,10 +92,12 @@ impl Producer {
         }
     }
 
-    /// Nothing it may have in flight is unknown: five batches, or all of its epoch.
+    /// Nothing it may have in flight is unknown: five batches, or all of its epoch. What the broker itself wrote for it
+    /// has no sequence, and is not sent again.
     fn is_complete(&self) -> bool {
         let first = self.batches.iter().flatten().next();
-        self.batches.iter().all(Option::is_some) || first.is_none_or(|first| first.first_sequence() == 0)
+        self.batches.iter().all(Option::is_some)
+            || first.is_none_or(|first| first.last_sequence < 0 || first.first_sequence() == 0)
     }
 
     /// Takes the batches before its only one from what the log says of it, as far back as they follow each other.
@@ -132,58 +137,86 @@ pub(crate) enum Verdict {
     Duplicate(BatchMeta),
 }
 
+/// What is about to be appended, or is in the log.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Entry<'b> {
+    pub(crate) header: &'b BatchHeader,
+    /// Of a control batch: what it says.
+    pub(crate) marker: Option<EndTxnMarker>,
+}
+
 /// All producers of one partition.
 #[derive(Debug, Default)]
-pub(crate) struct ProducerTable(HashMap<i64, Producer>);
+pub(crate) struct ProducerTable {
+    known: HashMap<i64, Producer>,
+    open: OpenTxns,
+}
 
 impl ProducerTable {
     pub(crate) fn len(&self) -> usize {
-        self.0.len()
+        self.known.len()
     }
 
     pub(crate) fn clear(&mut self) {
-        self.0.clear();
+        self.known.clear();
+        self.open.clear();
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (i64, &Producer)> {
-        self.0.iter().map(|(id, producer)| (*id, producer))
+        self.known.iter().map(|(id, producer)| (*id, producer))
+    }
+
+    /// First offset of the earliest open transaction.
+    pub(crate) fn first_open(&self) -> Option<i64> {
+        self.open.first()
     }
 
     /// Puts a producer from a snapshot in place.
     pub(crate) fn restore(&mut self, id: i64, producer: Producer, now_ms: i64) {
-        self.0.insert(id, Producer { last_seen_ms: now_ms, ..producer });
+        if let Some(first_offset) = producer.txn_first_offset {
+            self.open.begin(first_offset, id);
+        }
+        self.known.insert(id, Producer { last_seen_ms: now_ms, ..producer });
     }
 
     /// Whether any producer whose last batch lies at or above `offset` may have batches before it that are not known.
     pub(crate) fn is_incomplete_from(&self, offset: i64) -> bool {
-        self.0.values().any(|producer| {
+        self.known.values().any(|producer| {
             producer.last().is_some_and(|last| last.last_offset >= offset) && !producer.is_complete()
         })
     }
 
     /// Records a batch of a known producer in `found`, another table.
     pub(crate) fn note_known(&self, header: &BatchHeader, found: &mut Self) {
-        if !header.is_control() && self.0.contains_key(&header.producer_id) {
-            found.record(header, 0, self.0.len());
+        if !header.is_control() && self.known.contains_key(&header.producer_id) {
+            found.record(Entry { header, marker: None }, 0, self.known.len());
         }
     }
 
     /// Adds batches before the last one of each producer, where `found` agrees with what is known.
     pub(crate) fn complete_from(&mut self, found: &Self) {
-        for (id, producer) in &mut self.0 {
-            if let Some(found) = found.0.get(id) {
+        for (id, producer) in &mut self.known {
+            if let Some(found) = found.known.get(id) {
                 producer.complete_from(found);
             }
         }
     }
 
-    /// Whether a batch may be appended.
-    pub(crate) fn check(&self, header: &BatchHeader, origin: Origin) -> Result<Verdict, AppendError> {
+    /// Whether a batch may be appended. No more than `max` transactions may be open.
+    pub(crate) fn check(&self, entry: Entry<'_>, origin: Origin, max: usize) -> Result<Verdict, AppendError> {
+        let header = entry.header;
         if !header.has_producer_id() {
             return Ok(Verdict::New);
         }
-        let producer_id = header.producer_id;
-        let Some(known) = self.0.get(&producer_id) else {
+        let (producer_id, known) = (header.producer_id, self.known.get(&header.producer_id));
+        if header.is_control() {
+            return check_marker(entry, known);
+        }
+        let in_txn = known.is_some_and(|known| known.txn_first_offset.is_some());
+        if header.is_transactional() && !in_txn && self.open.len() >= max {
+            return Err(AppendError::TooManyTransactions { max });
+        }
+        let Some(known) = known else {
             // Its state may have expired or been deleted with the log: any sequence is believed.
             return Ok(Verdict::New);
         };
@@ -192,37 +225,43 @@ impl ProducerTable {
         {
             return Ok(Verdict::Duplicate(*batch));
         }
-        let (got, current) = (header.producer_epoch, known.epoch);
-        if got < current {
-            return Err(AppendError::InvalidProducerEpoch { producer_id, got, current });
+        check_epoch(header, known)?;
+        if origin == Origin::Client {
+            check_sequence(header, known)?;
         }
-        if origin == Origin::Coordinator {
-            return Ok(Verdict::New);
-        }
-        if known.txn_first_offset.is_some() && !header.is_transactional() {
+        if in_txn && !header.is_transactional() {
             return Err(AppendError::InvalidTxnState { producer_id });
         }
-        let last = if got == current { known.last().map(|batch| batch.last_sequence) } else { None };
-        let follows = match last {
-            Some(last) => header.base_sequence == last.wrapping_add(1) & i32::MAX,
-            None => header.base_sequence == 0 || current == NO_PRODUCER_EPOCH,
-        };
-        if follows {
-            return Ok(Verdict::New);
-        }
-        let last = last.unwrap_or(NO_SEQUENCE);
-        Err(AppendError::OutOfOrderSequence { producer_id, got: header.base_sequence, last })
+        Ok(Verdict::New)
+    }
+
+    /// The entry that an ABORT marker gets in the transactions' index; `None` for any other batch, and for a transaction
+    /// without records here. To be asked before the marker is recorded.
+    pub(crate) fn aborted_by(&self, entry: Entry<'_>) -> Option<AbortedTxn> {
+        let header = entry.header;
+        let first_offset = self.known.get(&header.producer_id)?.txn_first_offset?;
+        let last_offset = header.base_offset;
+        let last_stable_offset = self.open.first_but(header.producer_id).unwrap_or(last_offset + 1);
+        (entry.marker?.control_type == ControlType::Abort).then_some(AbortedTxn {
+            producer_id: header.producer_id,
+            first_offset,
+            last_offset,
+            last_stable_offset,
+        })
     }
 
     /// A batch with its final offsets is in the log.
-    pub(crate) fn record(&mut self, header: &BatchHeader, now_ms: i64, max: usize) {
-        if !header.has_producer_id() {
+    pub(crate) fn record(&mut self, entry: Entry<'_>, now_ms: i64, max: usize) {
+        let header = entry.header;
+        // A control batch that says nothing was emptied by compaction, with all of its transaction.
+        if !header.has_producer_id() || header.is_control() && entry.marker.is_none() {
             return;
         }
-        if self.0.len() >= max && !self.0.contains_key(&header.producer_id) {
-            self.forget_oldest((self.0.len() + 1).saturating_sub(max) + max / 16);
+        if self.known.len() >= max && !self.known.contains_key(&header.producer_id) {
+            self.forget_oldest((self.known.len() + 1).saturating_sub(max) + max / 16);
         }
-        let known = self.0.entry(header.producer_id).or_insert_with(|| Producer::new(header.producer_epoch));
+        let Self { known, open } = self;
+        let known = known.entry(header.producer_id).or_insert_with(|| Producer::new(header.producer_epoch));
         if known.epoch != header.producer_epoch {
             let kept = (known.coordinator_epoch, known.txn_first_offset);
             *known = Producer::new(header.producer_epoch);
@@ -230,8 +269,11 @@ impl ProducerTable {
         }
         known.last_timestamp = header.max_timestamp;
         known.last_seen_ms = now_ms;
-        if header.is_control() {
-            known.txn_first_offset = None;
+        if let Some(marker) = entry.marker {
+            known.coordinator_epoch = marker.coordinator_epoch;
+            if let Some(first_offset) = known.txn_first_offset.take() {
+                open.end(first_offset);
+            }
             return;
         }
         known.push(BatchMeta {
@@ -240,31 +282,33 @@ impl ProducerTable {
             offset_delta: header.last_offset_delta,
             timestamp: header.max_timestamp,
         });
-        if header.is_transactional() && known.txn_first_offset.is_none() {
+        // A batch that compaction emptied was decided on long ago.
+        if header.is_transactional() && header.records_count > 0 && known.txn_first_offset.is_none() {
             known.txn_first_offset = Some(header.base_offset);
+            open.begin(header.base_offset, header.producer_id);
         }
     }
 
     /// Forgets producers that were silent for `expiration_ms`, except those in a transaction.
     pub(crate) fn expire(&mut self, now_ms: i64, expiration_ms: i64) -> usize {
-        let before = self.0.len();
-        self.0.retain(|_, producer| {
+        let before = self.known.len();
+        self.known.retain(|_, producer| {
             producer.txn_first_offset.is_some()
                 || now_ms.saturating_sub(producer.last_seen_ms) < expiration_ms
         });
-        if self.0.len() < before / 2 {
-            self.0.shrink_to_fit();
+        if self.known.len() < before / 2 {
+            self.known.shrink_to_fit();
         }
-        before - self.0.len()
+        before - self.known.len()
     }
 
-    /// Forgets this many: those that were silent for longest, transactions last.
+    /// Forgets this many: those that were silent for longest, but none with an open transaction.
     pub(crate) fn forget_oldest(&mut self, surplus: usize) {
-        let mut ages: Vec<(bool, i64, i64)> =
-            self.0.iter().map(|(id, p)| (p.txn_first_offset.is_some(), p.last_seen_ms, *id)).collect();
+        let idle = self.known.iter().filter(|(_, producer)| producer.txn_first_offset.is_none());
+        let mut ages: Vec<(i64, i64)> = idle.map(|(id, producer)| (producer.last_seen_ms, *id)).collect();
         ages.sort_unstable();
-        for (_, _, id) in ages.iter().take(surplus) {
-            self.0.remove(id);
+        for (_, id) in ages.iter().take(surplus) {
+            self.known.remove(id);
         }
     }
 
@@ -284,6 +328,43 @@ impl ProducerTable {
         all.sort_unstable_by_key(|producer| producer.producer_id);
         all
     }
+}
+
+/// A marker may come from any epoch that is not older, the coordinator's and the producer's.
+fn check_marker(entry: Entry<'_>, known: Option<&Producer>) -> Result<Verdict, AppendError> {
+    let Some(marker) = entry.marker else {
+        return Err(AppendError::Malformed("a control batch of a producer ends its transaction"));
+    };
+    let Some(known) = known else { return Ok(Verdict::New) };
+    check_epoch(entry.header, known)?;
+    let (got, current) = (marker.coordinator_epoch, known.coordinator_epoch);
+    if got < current {
+        let producer_id = entry.header.producer_id;
+        return Err(AppendError::CoordinatorFenced { producer_id, got, current });
+    }
+    Ok(Verdict::New)
+}
+
+fn check_epoch(header: &BatchHeader, known: &Producer) -> Result<(), AppendError> {
+    let (got, current) = (header.producer_epoch, known.epoch);
+    if got < current {
+        return Err(AppendError::InvalidProducerEpoch { producer_id: header.producer_id, got, current });
+    }
+    Ok(())
+}
+
+fn check_sequence(header: &BatchHeader, known: &Producer) -> Result<(), AppendError> {
+    let same_epoch = header.producer_epoch == known.epoch;
+    let last = known.last().filter(|_| same_epoch).map(|batch| batch.last_sequence);
+    let follows = match last {
+        Some(last) => header.base_sequence == last.wrapping_add(1) & i32::MAX,
+        None => header.base_sequence == 0 || known.epoch == NO_PRODUCER_EPOCH,
+    };
+    if follows {
+        return Ok(());
+    }
+    let (producer_id, last) = (header.producer_id, last.unwrap_or(NO_SEQUENCE));
+    Err(AppendError::OutOfOrderSequence { producer_id, got: header.base_sequence, last })
 }
 
 #[cfg(test)]

@@ -3,6 +3,8 @@
 use super::*;
 
 const MAX: usize = 100;
+const COMMIT: EndTxnMarker = EndTxnMarker { control_type: ControlType::Commit, coordinator_epoch: 1 };
+const ABORT: EndTxnMarker = EndTxnMarker { control_type: ControlType::Abort, coordinator_epoch: 1 };
 
 fn batch(id: i64, epoch: i16, sequence: i32, records: i32, offset: i64) -> BatchHeader {
     let mut header = BatchHeader::decode(&[0; pagewire_record::HEADER_LEN]);
@@ -16,11 +18,15 @@ fn batch(id: i64, epoch: i16, sequence: i32, records: i32, offset: i64) -> Batch
     header
 }
 
+fn data(header: &BatchHeader) -> Entry<'_> {
+    Entry { header, marker: None }
+}
+
 fn table(batches: &[BatchHeader]) -> ProducerTable {
     let mut table = ProducerTable::default();
     for header in batches {
-        assert!(matches!(table.check(header, Origin::Client), Ok(Verdict::New)), "{header:?}");
-        table.record(header, 0, MAX);
+        assert!(matches!(table.check(data(header), Origin::Client, MAX), Ok(Verdict::New)), "{header:?}");
+        table.record(data(header), 0, MAX);
     }
     table
 }
@@ -30,7 +36,7 @@ fn each_of_the_last_five_batches_is_a_duplicate_and_older_ones_are_out_of_order(
     let all: Vec<BatchHeader> = (0..7).map(|n| batch(1, 0, n * 3, 3, i64::from(n) * 3)).collect();
     let table = table(&all);
     for (n, header) in all.iter().enumerate() {
-        match table.check(header, Origin::Client) {
+        match table.check(data(header), Origin::Client, MAX) {
             Ok(Verdict::Duplicate(meta)) => {
                 assert!(n >= 2);
                 assert_eq!((meta.first_offset(), meta.timestamp), (header.base_offset, header.max_timestamp));
@@ -45,7 +51,7 @@ fn each_of_the_last_five_batches_is_a_duplicate_and_older_ones_are_out_of_order(
 fn the_same_first_sequence_with_another_length_is_no_duplicate() {
     let table = table(&[batch(1, 0, 0, 3, 0)]);
     assert!(matches!(
-        table.check(&batch(1, 0, 0, 2, 9), Origin::Client),
+        table.check(data(&batch(1, 0, 0, 2, 9)), Origin::Client, MAX),
         Err(AppendError::OutOfOrderSequence { got: 0, last: 2, .. })
     ));
 }
@@ -54,10 +60,12 @@ fn the_same_first_sequence_with_another_length_is_no_duplicate() {
 fn sequences_wrap_to_zero() {
     let first = batch(1, 0, i32::MAX - 1, 2, 0);
     let table = table(&[first, batch(1, 0, 0, 2, 2)]);
-    assert!(matches!(table.check(&first, Origin::Client), Ok(Verdict::Duplicate(_))));
+    assert!(matches!(table.check(data(&first), Origin::Client, MAX), Ok(Verdict::Duplicate(_))));
     let across = batch(2, 0, i32::MAX, 3, 10);
     let table = self::table(&[across, batch(2, 0, 2, 1, 13)]);
-    let Ok(Verdict::Duplicate(meta)) = table.check(&across, Origin::Client) else { panic!("duplicate") };
+    let Ok(Verdict::Duplicate(meta)) = table.check(data(&across), Origin::Client, MAX) else {
+        panic!("duplicate")
+    };
     assert_eq!((meta.first_sequence(), meta.last_sequence), (i32::MAX, 1));
 }
 
@@ -70,21 +78,21 @@ fn an_unknown_producer_may_start_anywhere() {
 fn a_new_epoch_starts_at_zero_and_an_old_one_is_fenced() {
     let table = table(&[batch(1, 3, 5, 1, 0)]);
     assert!(matches!(
-        table.check(&batch(1, 4, 6, 1, 1), Origin::Client),
+        table.check(data(&batch(1, 4, 6, 1, 1)), Origin::Client, MAX),
         Err(AppendError::OutOfOrderSequence { got: 6, last: NO_SEQUENCE, .. })
     ));
-    assert!(matches!(table.check(&batch(1, 4, 0, 1, 1), Origin::Client), Ok(Verdict::New)));
+    assert!(matches!(table.check(data(&batch(1, 4, 0, 1, 1)), Origin::Client, MAX), Ok(Verdict::New)));
     assert!(matches!(
-        table.check(&batch(1, 2, 6, 1, 1), Origin::Client),
+        table.check(data(&batch(1, 2, 6, 1, 1)), Origin::Client, MAX),
         Err(AppendError::InvalidProducerEpoch { got: 2, current: 3, .. })
     ));
-    assert!(table.check(&batch(1, 2, 6, 1, 1), Origin::Coordinator).is_err());
+    assert!(table.check(data(&batch(1, 2, 6, 1, 1)), Origin::Coordinator, MAX).is_err());
 }
 
 #[test]
 fn the_coordinator_is_not_asked_for_sequences() {
     let table = table(&[batch(1, 3, 5, 1, 0)]);
-    assert!(matches!(table.check(&batch(1, 3, 99, 1, 1), Origin::Coordinator), Ok(Verdict::New)));
+    assert!(matches!(table.check(data(&batch(1, 3, 99, 1, 1)), Origin::Coordinator, MAX), Ok(Verdict::New)));
 }
 
 #[test]
@@ -93,17 +101,20 @@ fn a_batch_outside_the_open_transaction_is_refused() {
     inside.attributes = 0x10;
     let mut table = table(&[inside]);
     let outside = batch(1, 0, 1, 1, 1);
-    assert!(matches!(table.check(&outside, Origin::Client), Err(AppendError::InvalidTxnState { .. })));
+    assert!(matches!(
+        table.check(data(&outside), Origin::Client, MAX),
+        Err(AppendError::InvalidTxnState { .. })
+    ));
     let mut marker = batch(1, 0, NO_SEQUENCE, 1, 1);
     marker.attributes = 0x30;
-    table.record(&marker, 0, MAX);
-    assert!(matches!(table.check(&outside, Origin::Client), Ok(Verdict::New)));
+    table.record(Entry { header: &marker, marker: Some(COMMIT) }, 0, MAX);
+    assert!(matches!(table.check(data(&outside), Origin::Client, MAX), Ok(Verdict::New)));
 }
 
 #[test]
 fn silent_producers_are_forgotten_after_their_time() {
     let mut table = table(&[batch(1, 0, 0, 1, 0)]);
-    table.record(&batch(2, 0, 0, 1, 1), 500, MAX);
+    table.record(data(&batch(2, 0, 0, 1, 1)), 500, MAX);
     assert_eq!(table.expire(1000, 1000), 1);
     assert_eq!(table.describe().iter().map(|p| p.producer_id).collect::<Vec<_>>(), [2]);
 }
@@ -112,7 +123,7 @@ fn silent_producers_are_forgotten_after_their_time() {
 fn the_number_of_producers_is_bounded_and_the_silent_go_first() {
     let mut table = ProducerTable::default();
     for n in 0..1000 {
-        table.record(&batch(n, 0, 0, 1, n), n, MAX);
+        table.record(data(&batch(n, 0, 0, 1, n)), n, MAX);
         assert!(table.len() <= MAX);
     }
     assert!(table.iter().all(|(id, _)| id >= 890));
@@ -121,7 +132,7 @@ fn the_number_of_producers_is_bounded_and_the_silent_go_first() {
 /// A producer of a snapshot, and what the log says of it.
 fn completed(snapshot: &BatchHeader, log: &[BatchHeader]) -> ProducerTable {
     let mut known = ProducerTable::default();
-    known.record(snapshot, 0, MAX);
+    known.record(data(snapshot), 0, MAX);
     let mut found = ProducerTable::default();
     for header in log {
         known.note_known(header, &mut found);
@@ -132,7 +143,7 @@ fn completed(snapshot: &BatchHeader, log: &[BatchHeader]) -> ProducerTable {
 
 fn duplicates(table: &ProducerTable, all: &[BatchHeader]) -> Vec<bool> {
     all.iter()
-        .map(|header| matches!(table.check(header, Origin::Client), Ok(Verdict::Duplicate(_))))
+        .map(|header| matches!(table.check(data(header), Origin::Client, MAX), Ok(Verdict::Duplicate(_))))
         .collect()
 }
 
@@ -166,4 +177,107 @@ fn a_hole_in_the_log_ends_what_is_known() {
 #[test]
 fn a_producer_that_began_a_moment_ago_lacks_nothing() {
     assert!(!table(&[batch(1, 0, 0, 3, 50)]).is_incomplete_from(0));
+}
+
+/// A batch in a transaction.
+fn inside(id: i64, sequence: i32, offset: i64) -> BatchHeader {
+    BatchHeader { attributes: 0x10, ..batch(id, 0, sequence, 1, offset) }
+}
+
+/// A marker at an offset.
+fn end(id: i64, epoch: i16, offset: i64) -> BatchHeader {
+    BatchHeader { attributes: 0x30, ..batch(id, epoch, NO_SEQUENCE, 1, offset) }
+}
+
+fn aborted(table: &mut ProducerTable, id: i64, offset: i64) -> Option<AbortedTxn> {
+    let header = end(id, 0, offset);
+    let entry = Entry { header: &header, marker: Some(ABORT) };
+    let aborted = table.aborted_by(entry);
+    table.record(entry, 0, MAX);
+    aborted
+}
+
+#[test]
+fn the_earliest_open_transaction_is_known_whoever_ends_first() {
+    let mut table = table(&[inside(1, 0, 0), inside(2, 0, 1), inside(1, 1, 2), inside(3, 0, 3)]);
+    assert_eq!(table.first_open(), Some(0));
+    let entry = |producer_id, first_offset, last_offset, last_stable_offset| {
+        Some(AbortedTxn { producer_id, first_offset, last_offset, last_stable_offset })
+    };
+    assert_eq!(aborted(&mut table, 2, 4), entry(2, 1, 4, 0));
+    assert_eq!(table.first_open(), Some(0));
+    assert_eq!(aborted(&mut table, 1, 5), entry(1, 0, 5, 3));
+    assert_eq!(table.first_open(), Some(3));
+    assert_eq!(aborted(&mut table, 3, 6), entry(3, 3, 6, 7));
+    assert_eq!(table.first_open(), None);
+    assert_eq!(aborted(&mut table, 3, 7), None, "nothing was in it");
+}
+
+#[test]
+fn a_commit_leaves_no_entry() {
+    let mut table = table(&[inside(1, 0, 0)]);
+    let header = end(1, 0, 1);
+    let entry = Entry { header: &header, marker: Some(COMMIT) };
+    assert_eq!(table.aborted_by(entry), None);
+    table.record(entry, 0, MAX);
+    assert_eq!((table.first_open(), table.describe()[0].coordinator_epoch), (None, 1));
+}
+
+#[test]
+fn a_marker_of_an_older_epoch_is_refused() {
+    let mut table = table(&[BatchHeader { producer_epoch: 3, ..inside(1, 0, 0) }]);
+    let check = |table: &ProducerTable, epoch, coordinator_epoch| {
+        let marker = EndTxnMarker { coordinator_epoch, ..COMMIT };
+        table.check(Entry { header: &end(1, epoch, 1), marker: Some(marker) }, Origin::Coordinator, MAX)
+    };
+    assert!(matches!(check(&table, 2, 5), Err(AppendError::InvalidProducerEpoch { got: 2, current: 3, .. })));
+    assert!(check(&table, 3, 5).is_ok() && check(&table, 4, 5).is_ok());
+    let marker = EndTxnMarker { coordinator_epoch: 5, ..COMMIT };
+    table.record(Entry { header: &end(1, 4, 1), marker: Some(marker) }, 0, MAX);
+    assert!(matches!(check(&table, 4, 4), Err(AppendError::CoordinatorFenced { got: 4, current: 5, .. })));
+    assert!(check(&table, 4, 5).is_ok());
+    assert_eq!(table.first_open(), None, "a marker of a later epoch ends what an earlier one began");
+    assert!(table.check(data(&batch(1, 3, 1, 1, 2)), Origin::Client, MAX).is_err(), "fenced by the marker");
+    assert!(table.check(data(&batch(1, 4, 0, 1, 2)), Origin::Client, MAX).is_ok());
+}
+
+#[test]
+fn a_control_batch_that_is_no_marker_is_refused_and_when_found_ignored() {
+    let mut table = table(&[inside(1, 0, 0)]);
+    let header = end(1, 0, 1);
+    assert!(table.check(data(&header), Origin::Coordinator, MAX).is_err());
+    table.record(data(&header), 0, MAX);
+    assert_eq!(table.first_open(), Some(0));
+}
+
+#[test]
+fn an_emptied_batch_opens_no_transaction() {
+    let emptied = BatchHeader { records_count: 0, ..inside(1, 4, 0) };
+    let table = table(&[emptied]);
+    assert_eq!((table.first_open(), table.describe()[0].last_sequence), (None, 4));
+}
+
+#[test]
+fn a_producer_in_a_transaction_is_never_forgotten() {
+    let mut table = table(&[inside(1, 0, 0)]);
+    for n in 2..1000 {
+        table.record(data(&batch(n, 0, 0, 1, n)), n, MAX);
+        assert!(table.len() <= MAX);
+    }
+    assert_eq!(table.first_open(), Some(0));
+    table.expire(i64::MAX, 1);
+    assert_eq!(table.len(), 1, "all but that one");
+    assert_eq!(table.first_open(), Some(0));
+}
+
+#[test]
+fn no_more_transactions_open_than_producers_may_be_remembered() {
+    let all: Vec<BatchHeader> = (0..MAX as i64).map(|id| inside(id, 0, id)).collect();
+    let mut table = table(&all);
+    let one_more = inside(1000, 0, 1000);
+    let refused = table.check(data(&one_more), Origin::Client, MAX);
+    assert!(matches!(refused, Err(AppendError::TooManyTransactions { max: MAX })));
+    assert!(table.check(data(&inside(5, 1, 1000)), Origin::Client, MAX).is_ok(), "one that is open goes on");
+    aborted(&mut table, 5, 1000);
+    assert!(table.check(data(&one_more), Origin::Client, MAX).is_ok());
 }

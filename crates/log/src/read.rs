@@ -5,6 +5,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use pagewire_zcopy::FileRange;
 
@@ -14,9 +15,11 @@ use crate::log::Log;
 use crate::marks::Marks;
 use crate::patience::Patience;
 use crate::segment::Segment;
+use crate::txn_index::AbortedTxn;
 
-/// Segments may vanish between a look at the list and the opening of a file, each time because the log start moved.
-const LOOKS_MAX: usize = 8;
+/// Segments may vanish between a look at the list and the opening of a file, each time because the log start moved or
+/// compaction put another in their place.
+pub(crate) const LOOKS_MAX: usize = 8;
 
 /// What a segment has for a reader.
 enum Slice {
@@ -92,7 +95,7 @@ impl Log {
             ReadUpTo::LogEnd => marks.log_end,
         };
         if offset >= bound {
-            return Ok(ReadSlice { range: None, marks, closed: false });
+            return Ok(ReadSlice { range: None, marks, closed: false, aborted: Vec::new() });
         }
         let segments = self.segments.load();
         // The log start moves before segments leave the list: what is missing from the list shows here.
@@ -103,13 +106,36 @@ impl Log {
         for (at, segment) in segments.iter().enumerate().skip(first).take_while(below_bound) {
             match segment.slice(want, bound)? {
                 Slice::Range(range) => {
-                    return Ok(ReadSlice { range: Some(range), marks, closed: at < last });
+                    let aborted = self.aborted(want, &range, segments.get(at..).unwrap_or_default())?;
+                    return Ok(ReadSlice { range: Some(range), marks, closed: at < last, aborted });
                 }
                 Slice::TooBig | Slice::BoundReached => break,
                 Slice::Past => {}
             }
         }
-        Ok(ReadSlice { range: None, marks, closed: false })
+        Ok(ReadSlice { range: None, marks, closed: false, aborted: Vec::new() })
+    }
+
+    /// What a reader of committed records has to leave out of `range`, which lies in the first of `segments`. The marker
+    /// of a transaction may lie segments behind its records.
+    fn aborted(
+        &self,
+        want: Want,
+        range: &FileRange,
+        segments: &[Arc<Segment>],
+    ) -> Result<Vec<AbortedTxn>, ReadError> {
+        let mut found = Vec::new();
+        let Some(first) = segments.first() else { return Ok(found) };
+        if want.upto != ReadUpTo::LastStable || self.last_aborted.load(Ordering::Acquire) < want.offset {
+            return Ok(found);
+        }
+        let upto = first.offset_past(range.offset() + range.len(), want.patience)?;
+        for segment in segments {
+            if segment.aborted(want.offset, upto, want.patience, &mut found)? {
+                break;
+            }
+        }
+        Ok(found)
     }
 }
 

@@ -10,26 +10,39 @@
 //! If the clean mark was a lie, the active segment is checked whole.
 
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+
+use pagewire_disk::{Disk, OpenMode};
 
 use crate::answers::{Cut, RecoveryReport};
 use crate::derive::Sparse;
 use crate::errors::LogError;
 use crate::home::Home;
-use crate::index::time::{self, TimeEntry};
 use crate::listing::Listing;
 use crate::names;
-use crate::patience::Patience;
-use crate::scan::{ScanError, Scanner, WINDOW_WALK};
 use crate::segment::{End, Segment};
-use crate::sick::is_sick;
+use crate::trust::trusted_start;
+use crate::walk::{Start, Walked, walk};
 use crate::writeback::RESERVE_FROM;
 
 /// The segments as far as they can be believed, and where filling the last one stands.
 pub(crate) struct Recovered {
     pub(crate) segments: Vec<Arc<Segment>>,
     pub(crate) sparse: Sparse,
+    /// Of those that were looked at, oldest first.
+    pub(crate) looks: Vec<Look>,
+}
+
+/// What part of a segment was looked at.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Look {
+    pub(crate) base_offset: i64,
+    /// From here on.
+    pub(crate) from: i64,
+    /// There are markers of transactions in it.
+    pub(crate) markers: bool,
 }
 
 /// How much must be looked at.
@@ -39,22 +52,8 @@ pub(crate) struct Depth {
     pub(crate) recovery_point: i64,
     /// The log was closed in order.
     pub(crate) clean: bool,
-    /// The log is compacted: offsets between segments may be missing rightly.
+    /// The log is or was compacted: offsets between segments may be missing rightly.
     pub(crate) compacted: bool,
-}
-
-/// Where a walk may begin.
-#[derive(Debug, Clone, Copy)]
-struct Start {
-    position: u64,
-    offset: i64,
-}
-
-/// How far a walk came.
-struct Walked {
-    end: End,
-    sparse: Sparse,
-    bad: Option<String>,
 }
 
 /// Checks the segments of a listing.
@@ -65,14 +64,15 @@ pub(crate) fn recover(
     report: &mut RecoveryReport,
 ) -> Result<Recovered, LogError> {
     let mut segments: Vec<Arc<Segment>> = Vec::with_capacity(listing.bases.len());
-    let mut sparse = Sparse::default();
+    let (mut sparse, mut looks) = (Sparse::default(), Vec::new());
     let Depth { recovery_point, clean, .. } = depth;
     for (at, &base) in listing.bases.iter().enumerate() {
         let next_base = listing.bases.get(at + 1).copied();
         let size = log_size(home, base)?;
-        let believed = next_base.is_some_and(|next| clean || next <= recovery_point);
+        // One that ends at the recovery point may have been closed since: its records are stable, its indexes need not be.
+        let believed = next_base.is_some_and(|next| clean || next < recovery_point);
         if let (Some(next), true) = (next_base, believed) {
-            if size == 0 {
+            if size == 0 && !depth.compacted {
                 report
                     .notes
                     .push(format!("{}: empty, though not the last", home.path(base, names::LOG).display()));
@@ -90,19 +90,20 @@ pub(crate) fn recover(
             remove_from(home, listing, at, &reason, report)?;
             break;
         }
+        if let Some(before) = segments.last().filter(|before| !before.is_closed()) {
+            before.write_indexes().map_err(LogError::at(before.path()))?;
+            before.close();
+        }
         let walked = check(&segment, listing, size, &depth, report)?;
         segment.set_end(walked.end);
+        looks.push(Look { base_offset: base, from: walked.from, markers: walked.markers });
         let cut = walked.bad.is_some();
         if let Some(reason) = walked.bad {
-            cut_tail(&segment, walked.end, size, reason, report)?;
             remove_from(home, listing, at + 1, "follows a cut segment", report)?;
+            cut_tail(&segment, walked.end, size, reason, report)?;
         } else if !clean && size >= RESERVE_FROM {
             // Whoever stopped without closing may have left blocks reserved past the end.
             segment.file().and_then(|file| file.set_len(size)).map_err(LogError::at(segment.path()))?;
-        }
-        if !cut && next_base.is_some() {
-            segment.write_indexes().map_err(LogError::at(segment.path()))?;
-            segment.close();
         }
         sparse = walked.sparse;
         segments.push(Arc::new(segment));
@@ -110,7 +111,7 @@ pub(crate) fn recover(
             break;
         }
     }
-    Ok(Recovered { segments, sparse })
+    Ok(Recovered { segments, sparse, looks })
 }
 
 /// Why a segment cannot follow one that ends at `end`. Past the recovery point a hole is a loss: what lies behind it
@@ -123,8 +124,20 @@ fn misplaced(end: i64, base: i64, depth: &Depth) -> Option<String> {
     lost.then(|| format!("offsets {end} to {} before it are missing", base - 1))
 }
 
+/// Bytes of segments in `dir` that are not believed after a crash.
+pub(crate) fn bytes_past(disk: &dyn Disk, dir: &Path, recovery_point: i64) -> io::Result<u64> {
+    let names = disk.read_dir(dir)?;
+    let mut bases: Vec<i64> =
+        names.iter().filter_map(|entry| names::offset(&entry.name, names::LOG)).collect();
+    bases.sort_unstable();
+    let believed = bases.iter().skip(1).take_while(|next| **next <= recovery_point).count();
+    bases.iter().skip(believed).try_fold(0, |bytes, base| {
+        Ok(bytes + disk.open(&names::path(dir, *base, names::LOG), OpenMode::Read)?.len()?)
+    })
+}
+
 fn log_size(home: &Home, base: i64) -> Result<u64, LogError> {
-    let open = home.open(base, names::LOG, pagewire_disk::OpenMode::Read);
+    let open = home.open(base, names::LOG, OpenMode::Read);
     open.and_then(|file| file.len()).map_err(LogError::at(home.path(base, names::LOG)))
 }
 
@@ -156,113 +169,8 @@ fn check(
     walk(segment, Start { position: 0, offset: segment.base_offset }, size, depth, report).map_err(failed())
 }
 
-/// Where to begin so that nothing above offset `trusted` goes unchecked: at the last index entry below it, if both
-/// indexes can be believed up to there (they are cut back to it). `None`: begin at the start, with empty indexes.
-fn trusted_start(
-    segment: &Segment,
-    listing: &Listing,
-    size: u64,
-    trusted: i64,
-    clean: bool,
-) -> io::Result<Option<Start>> {
-    let base = segment.base_offset;
-    if !listing.indexed.contains(&base) || !listing.timed.contains(&base) || trusted < base {
-        return Ok(None);
-    }
-    let (index_file, time_file) = (segment.index_file()?, segment.time_file()?);
-    let relative = (trusted - base).min(i64::from(i32::MAX)) as u32;
-    if !segment.index.load(&*index_file, size)? || !segment.index.cut_after(&*index_file, relative, size)? {
-        return Ok(None);
-    }
-    let Some(entry) = segment.index.floor(u32::MAX, Patience::Endless, || Ok(Arc::clone(&index_file)))?
-    else {
-        // A short segment has no entry yet, and little to walk over.
-        let short = size <= 2 * u64::from(segment.home.index_interval());
-        segment.reset_indexes()?;
-        return Ok(short.then_some(Start { position: 0, offset: base }));
-    };
-    let Some((times, last_time)) = time::load(&*time_file, entry.relative)? else { return Ok(None) };
-    time_file.set_len(u64::from(times) * time::ENTRY_LEN as u64)?;
-    segment.times.start_after(times, last_time, last_time);
-    let last_offset = base + i64::from(entry.relative);
-    segment.set_end(End { next_offset: last_offset + 1, size });
-    let Ok(Some(batch)) = segment.locate(last_offset, Patience::Endless) else { return Ok(None) };
-    let newest = last_time.map_or(-1, |last| last.timestamp);
-    let time_holds = match last_time {
-        Some(last) => segment.time_entry_holds(last).unwrap_or(false),
-        None => true,
-    };
-    if batch.position != u64::from(entry.position) || !time_holds {
-        return Ok(None);
-    }
-    // An orderly stop writes the largest time last; a kill may have left it in memory, whatever the offset index has.
-    if clean && batch.header.max_timestamp > newest {
-        return Ok(None);
-    }
-    if !clean && !observe_since(segment, last_time, batch.position)? {
-        return Ok(None);
-    }
-    // The walk passes the entry's own batch once more; it has its entry already and gets no second one.
-    Ok(Some(Start { position: batch.position, offset: batch.header.base_offset }))
-}
-
-/// Learns the largest time of the batches from that of the last time entry to `until`, where the walk begins. They are
-/// below the recovery point, so their headers are believed; `false` if one is none.
-fn observe_since(segment: &Segment, last: Option<TimeEntry>, until: u64) -> io::Result<bool> {
-    let position = match last {
-        Some(last) => segment.position_of(segment.base_offset + i64::from(last.relative))?,
-        None => 0,
-    };
-    let file = segment.file()?;
-    let mut scanner = Scanner::new(&*file, position, until, segment.base_offset, WINDOW_WALK);
-    loop {
-        match scanner.next() {
-            Ok(Some(found)) => segment.observe(&found.header),
-            Ok(None) => return Ok(true),
-            Err(ScanError::Io(error)) => return Err(error),
-            Err(ScanError::Bad { .. }) => return Ok(false),
-        }
-    }
-}
-
-/// Checks every batch from `start` to the end of the file and notes it in the indexes.
-fn walk(
-    segment: &Segment,
-    start: Start,
-    size: u64,
-    depth: &Depth,
-    report: &mut RecoveryReport,
-) -> io::Result<Walked> {
-    let interval = segment.home.index_interval();
-    let (mut sparse, mut next_offset) = (Sparse::default(), start.offset);
-    let file = segment.file()?;
-    let scanner = Scanner::new(&*file, start.position, size, start.offset, WINDOW_WALK);
-    let mut scanner = scanner.verifying().contiguous(!depth.compacted);
-    let bad = loop {
-        match scanner.next() {
-            Ok(None) => break None,
-            Ok(Some(found)) if found.header.last_offset() - segment.base_offset > i64::from(i32::MAX) => {
-                break Some((found.position, "an offset too far above the segment's base".to_owned()));
-            }
-            Ok(Some(found)) => {
-                let due = sparse.next(interval, found.header.size_in_bytes());
-                // Entries may be missing; a full disk must not keep a log from being opened.
-                if let Err(error) = segment.note_batch(&found.header, found.position, due)
-                    && is_sick(&error)
-                {
-                    return Err(error);
-                }
-                next_offset = found.header.next_offset();
-            }
-            Err(ScanError::Io(error)) => return Err(error),
-            Err(ScanError::Bad { position, reason }) => break Some((position, reason)),
-        }
-    };
-    let position = bad.as_ref().map_or(scanner.position(), |(position, _)| *position);
-    report.scanned_bytes += position.saturating_sub(start.position);
-    Ok(Walked { end: End { next_offset, size: position }, sparse, bad: bad.map(|(_, reason)| reason) })
-}
-
+/// Cuts for good: what is appended from now on could be followed by what was cut, should the power go before the next
+/// sync.
 fn cut_tail(
     segment: &Segment,
     end: End,
@@ -271,7 +179,8 @@ fn cut_tail(
     report: &mut RecoveryReport,
 ) -> Result<(), LogError> {
     let io = LogError::at(segment.path());
-    segment.file().and_then(|file| file.set_len(end.size)).map_err(io)?;
+    let file = segment.file().and_then(|file| file.set_len(end.size).map(|()| file));
+    file.and_then(|file| file.sync_data()).map_err(io)?;
     segment.flow.synced.store(0, Ordering::Relaxed);
     segment.flow.written_back.store(end.size, Ordering::Relaxed);
     let (file, offset, position) = (segment.path(), end.next_offset, end.size);
@@ -279,7 +188,7 @@ fn cut_tail(
     Ok(())
 }
 
-/// Removes all segments from `first` on.
+/// Removes all segments from `first` on, for good: the log may soon have grown up to where they begin.
 fn remove_from(
     home: &Home,
     listing: &Listing,
@@ -292,6 +201,9 @@ fn remove_from(
         remove_segment(home, base)?;
         let (file, reason) = (home.path(base, names::LOG), reason.to_owned());
         report.cuts.push(Cut { file, offset: base, position: 0, bytes, reason });
+    }
+    if first < listing.bases.len() {
+        home.disk.sync_dir(&home.dir).map_err(LogError::at(&home.dir))?;
     }
     Ok(())
 }

@@ -62,7 +62,9 @@ impl Log {
     ///
     /// An error, of a segment that cannot be looked at or of a rename, is told after everything else was done.
     pub fn apply_retention(&self, now_ms: i64) -> Result<Retained, AppendError> {
+        let mut placing = self.placing.lock();
         self.may_shrink()?;
+        self.place(&mut placing).map_err(AppendError::Write)?;
         let config = self.config.load_full();
         let segments = self.segments.load_full();
         let marks = self.marks();
@@ -117,20 +119,28 @@ impl Log {
     }
 
     /// Renames the doomed segments, oldest first and each for good before the next, so that a crash leaves a log
-    /// without holes. Those that cannot be renamed now stay doomed.
+    /// without holes; the log before what goes with it, so that a crash leaves no log without its index of aborted
+    /// transactions. Those that cannot be renamed now stay doomed. The caller holds `placing`.
     fn rename_doomed(&self) -> io::Result<()> {
+        if self.doomed.lock().oldest().is_some() {
+            // What the producers wrote in there, nothing else will tell.
+            self.sync_snapshots();
+        }
         loop {
             let Some(base_offset) = self.doomed.lock().oldest() else { return Ok(()) };
-            self.rename_deleted(base_offset)?;
-            let synced = self.home.disk.sync_dir(&self.home.dir);
-            synced.inspect_err(|error| self.fail(error, "sync of the directory failed"))?;
+            let (log, rest) = names::OF_A_SEGMENT.split_at(1);
+            for files in [log, rest] {
+                self.rename_deleted(base_offset, files)?;
+                let synced = self.home.disk.sync_dir(&self.home.dir);
+                synced.inspect_err(|error| self.fail(error, "sync of the directory failed"))?;
+            }
             self.doomed.lock().renamed(base_offset);
         }
     }
 
-    /// Renames all files of a segment; those that exist.
-    fn rename_deleted(&self, base_offset: i64) -> io::Result<()> {
-        for suffix in names::OF_A_SEGMENT {
+    /// Renames files of a segment; those that exist.
+    pub(crate) fn rename_deleted(&self, base_offset: i64, suffixes: &[&str]) -> io::Result<()> {
+        for &suffix in suffixes {
             if suffix == names::SNAPSHOT && self.writer.lock().snapshots.contains(&base_offset) {
                 continue;
             }
@@ -256,7 +266,7 @@ fn candidate(segment: &Segment) -> Candidate {
 impl Segment {
     /// The time of its newest record, or when the file was last written if no record has one. Of a damaged segment the
     /// later of that and what can be read: it must not keep the log from ever forgetting.
-    fn newest_ms(&self) -> io::Result<Option<i64>> {
+    pub(crate) fn newest_ms(&self) -> io::Result<Option<i64>> {
         let (largest, damage) = self.largest_readable()?;
         let newest = largest.filter(|entry| entry.timestamp >= 0).map(|entry| entry.timestamp);
         match damage {

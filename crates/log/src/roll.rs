@@ -53,7 +53,7 @@ impl Fill {
     }
 
     fn is_old(&self, config: &LogConfig) -> bool {
-        self.size > 0 && self.waited_ms > config.segment_ms.saturating_sub(self.jitter_ms)
+        self.size > 0 && self.waited_ms > config.segment_age_limit_ms().saturating_sub(self.jitter_ms)
     }
 }
 
@@ -164,7 +164,7 @@ impl Log {
 /// A share of `segment.jitter.ms` that differs between segments and partitions, so that they do not all roll at once; as
 /// in Kafka never all of `segment.ms`.
 fn jitter(config: &LogConfig, topic: &str, partition: i32, base_offset: i64) -> i64 {
-    let max_ms = config.segment_jitter_ms.min(config.segment_ms);
+    let max_ms = config.segment_jitter_ms.min(config.segment_age_limit_ms());
     if max_ms <= 0 {
         return 0;
     }

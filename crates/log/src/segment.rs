@@ -13,12 +13,14 @@ use pagewire_disk::{DiskFile, OpenMode};
 use pagewire_record::BatchHeader;
 use parking_lot::Mutex;
 
-use crate::handles::Slot;
+use crate::handles::LazySlot;
 use crate::home::Home;
 use crate::index::offset::{Entry, OffsetIndex};
 use crate::index::time::{TimeEntry, TimeIndex};
 use crate::names;
 use crate::patience::Patience;
+use crate::stage::{Stage, StageCell};
+use crate::txn_index::TxnIndex;
 
 /// Offset and position packed into one atomic number: both stay below 2^32 by construction.
 #[derive(Debug)]
@@ -64,14 +66,17 @@ pub(crate) struct Segment {
     pub(crate) home: Arc<Home>,
     pub(crate) index: OffsetIndex,
     pub(crate) times: TimeIndex,
+    pub(crate) txns: TxnIndex,
     /// Taken while the derived files are rebuilt.
     pub(crate) building: Mutex<()>,
-    log_slot: Arc<Slot>,
-    index_slot: Arc<Slot>,
+    log_slot: LazySlot,
+    index_slot: LazySlot,
     end: Packed,
     /// Base offset and position of the newest batch: what a consumer at the tail asks for.
     newest: Packed,
     closed: AtomicBool,
+    /// Under which names its files are found.
+    pub(crate) stage: StageCell,
     pub(crate) flow: Flow,
 }
 
@@ -91,6 +96,13 @@ pub(crate) struct Flow {
 }
 
 impl Flow {
+    /// All `size` bytes are on stable storage, and the indexes too.
+    pub(crate) fn settle_at(&self, size: u64) {
+        self.synced.store(size, Ordering::Release);
+        self.written_back.store(size, Ordering::Release);
+        self.settled.store(true, Ordering::Release);
+    }
+
     /// Whether so many bytes have piled up since the kernel, or whoever paces, was last asked.
     pub(crate) fn behind(&self, size: u64, pace_bytes: u64) -> bool {
         let last = self.written_back.load(Ordering::Relaxed).max(self.asked.load(Ordering::Relaxed));
@@ -113,14 +125,31 @@ impl Segment {
             home,
             index: OffsetIndex::default(),
             times: TimeIndex::default(),
+            txns: TxnIndex::default(),
             building: Mutex::default(),
-            log_slot: Arc::default(),
-            index_slot: Arc::default(),
+            log_slot: LazySlot::default(),
+            index_slot: LazySlot::default(),
             end: Packed::new(relative, end.size),
             newest: Packed::new(u64::from(u32::MAX), 0),
             closed: AtomicBool::new(closed),
+            stage: StageCell::default(),
             flow,
         }
+    }
+
+    /// Makes the files of a segment that shall replace others, under names of their own. Leftovers of an earlier attempt
+    /// are emptied.
+    pub(crate) fn create_cleaned(home: Arc<Home>, base_offset: i64) -> io::Result<Self> {
+        let segment = Self::existing(home, base_offset, End { next_offset: base_offset, size: 0 }, 0, false);
+        segment.stage.set(Stage::Cleaned);
+        segment.empty_index_files()?;
+        segment.open(names::TXN_INDEX, OpenMode::Create)?.set_len(0)?;
+        let log = segment.open(names::LOG, OpenMode::Create)?;
+        log.set_len(0)?;
+        segment.home.handles.put(&segment.log_slot, &log);
+        segment.index.start_empty();
+        segment.times.start_empty();
+        Ok(segment)
     }
 
     /// Makes the files of a new segment, the `.log` last: without it there is no segment, whatever failed. An earlier
@@ -128,9 +157,9 @@ impl Segment {
     pub(crate) fn create(home: Arc<Home>, base_offset: i64) -> io::Result<Self> {
         let segment = Self::existing(home, base_offset, End { next_offset: base_offset, size: 0 }, 0, false);
         segment.empty_index_files()?;
-        let log = match segment.home.open(base_offset, names::LOG, OpenMode::CreateNew) {
+        let log = match segment.open(names::LOG, OpenMode::CreateNew) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                let log = segment.home.open(base_offset, names::LOG, OpenMode::ReadWrite)?;
+                let log = segment.open(names::LOG, OpenMode::ReadWrite)?;
                 if !log.is_empty()? {
                     return Err(error);
                 }
@@ -145,7 +174,33 @@ impl Segment {
     }
 
     pub(crate) fn path(&self) -> PathBuf {
-        self.home.path(self.base_offset, names::LOG)
+        self.home.path(self.base_offset, &self.stage.get().file(names::LOG))
+    }
+
+    /// Opens one of its files. `NotFound` once it was replaced: what has the name then is another's.
+    pub(crate) fn open(&self, suffix: &str, mode: OpenMode) -> io::Result<Arc<dyn DiskFile>> {
+        loop {
+            let stage = self.stage.get();
+            let opened = match stage {
+                Stage::Replaced => return Err(io::ErrorKind::NotFound.into()),
+                _ => self.home.open(self.base_offset, &stage.file(suffix), mode),
+            };
+            // Files lose one name and get the next before the stage says so.
+            let opened = match opened {
+                Err(error) if error.kind() == io::ErrorKind::NotFound && stage == Stage::Swap => {
+                    self.home.open(self.base_offset, suffix, mode)
+                }
+                opened => opened,
+            };
+            if self.stage.get() == stage {
+                return opened;
+            }
+        }
+    }
+
+    /// A segment took its place.
+    pub(crate) fn is_replaced(&self) -> bool {
+        self.stage.get() == Stage::Replaced
     }
 
     pub(crate) fn end(&self) -> End {
@@ -172,7 +227,7 @@ impl Segment {
     pub(crate) fn file_with(&self, patience: Patience) -> io::Result<Arc<dyn DiskFile>> {
         self.home.handles.get(&self.log_slot, || {
             patience.or_would_block()?;
-            self.home.open(self.base_offset, names::LOG, OpenMode::ReadWrite)
+            self.open(names::LOG, OpenMode::ReadWrite)
         })
     }
 
@@ -180,7 +235,7 @@ impl Segment {
     pub(crate) fn index_file_with(&self, patience: Patience) -> io::Result<Arc<dyn DiskFile>> {
         self.home.handles.get(&self.index_slot, || {
             patience.or_would_block()?;
-            self.home.open(self.base_offset, names::INDEX, OpenMode::ReadWrite)
+            self.open(names::INDEX, OpenMode::ReadWrite)
         })
     }
 
@@ -191,15 +246,15 @@ impl Segment {
 
     /// The `.timeindex`, opened anew: it is rarely needed.
     pub(crate) fn time_file(&self) -> io::Result<Arc<dyn DiskFile>> {
-        self.home.open(self.base_offset, names::TIME_INDEX, OpenMode::ReadWrite)
+        self.open(names::TIME_INDEX, OpenMode::ReadWrite)
     }
 
     /// Makes both index files, or empties them. Nothing else does: a file that is missing is noticed where it is read.
     pub(crate) fn empty_index_files(&self) -> io::Result<()> {
-        let index = self.home.open(self.base_offset, names::INDEX, OpenMode::Create)?;
+        let index = self.open(names::INDEX, OpenMode::Create)?;
         index.set_len(0)?;
         self.home.handles.put(&self.index_slot, &index);
-        self.home.open(self.base_offset, names::TIME_INDEX, OpenMode::Create)?.set_len(0)
+        self.open(names::TIME_INDEX, OpenMode::Create)?.set_len(0)
     }
 
     /// Writes `slices` at the end of its file, without publishing them. On error nothing was published; the caller cuts
@@ -230,8 +285,11 @@ impl Segment {
         self.end.store((end.next_offset - self.base_offset).max(0) as u64, end.size);
     }
 
-    /// Counts a batch for the largest timestamp.
+    /// Counts a batch for the largest timestamp. One without records has none to find.
     pub(crate) fn observe(&self, header: &BatchHeader) {
+        if header.records_count == 0 {
+            return;
+        }
         let relative = (header.last_offset() - self.base_offset) as u32;
         self.times.observe(TimeEntry { timestamp: header.max_timestamp, relative });
     }
@@ -268,6 +326,7 @@ impl Segment {
     /// [`Segment::sync`] and [`Segment::settle`].
     pub(crate) fn close(&self) {
         self.index.close();
+        self.times.close();
         self.closed.store(true, Ordering::Release);
     }
 
@@ -277,8 +336,9 @@ impl Segment {
             || (self.is_closed() && !self.flow.settled.load(Ordering::Acquire))
     }
 
-    /// fdatasync of the records that are not stable.
+    /// fdatasync of the records that are not stable, and of the index without which they would be misread.
     pub(crate) fn sync(&self) -> Result<(), SyncError> {
+        self.sync_aborted()?;
         let size = self.end().size;
         if self.flow.synced.load(Ordering::Acquire) < size {
             let file = self.file().map_err(SyncError::NotBegun)?;

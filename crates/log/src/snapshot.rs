@@ -26,11 +26,13 @@ const FILE_MAX: u64 = 256 << 20;
 /// Snapshots kept.
 pub(crate) const KEPT: usize = 2;
 
-/// The file's bytes.
+/// The file's bytes, the same for the same state.
 pub(crate) fn encode(table: &ProducerTable) -> Vec<u8> {
     let mut body = Vec::with_capacity(4 + table.len() * ENTRY_LEN);
     body.extend_from_slice(&(table.len() as i32).to_be_bytes());
-    for (id, producer) in table.iter() {
+    let mut producers: Vec<_> = table.iter().collect();
+    producers.sort_unstable_by_key(|(id, _)| *id);
+    for (id, producer) in producers {
         let last = producer.last();
         body.extend_from_slice(&id.to_be_bytes());
         body.extend_from_slice(&producer.epoch.to_be_bytes());
@@ -86,24 +88,20 @@ impl Fields<'_> {
         let timestamp = i64::from_be_bytes(self.take()?);
         let coordinator_epoch = i32::from_be_bytes(self.take()?);
         let txn = i64::from_be_bytes(self.take()?);
-        let last = (last_offset >= 0 && last_sequence >= 0).then_some(BatchMeta {
-            last_sequence,
-            last_offset,
-            offset_delta,
-            timestamp,
-        });
+        // What the broker wrote for a producer has an offset, and no sequence.
+        let last =
+            (last_offset >= 0).then_some(BatchMeta { last_sequence, last_offset, offset_delta, timestamp });
         let txn = (txn >= 0).then_some(txn);
         Some((id, Producer::restored(epoch, last, coordinator_epoch, txn, timestamp)))
     }
 }
 
-/// Loads the newest good snapshot at or below `end` into `table`: its offset, or `None`. Names of bad ones and of
-/// those above `end` are pushed to `useless`.
+/// Loads the newest good snapshot of `offsets` into `table`: its offset, or `None`. Those of bad ones are pushed to
+/// `useless`.
 pub(crate) fn load_newest(
     disk: &dyn Disk,
     dir: &Path,
     offsets: &[i64],
-    end: i64,
     table: &mut ProducerTable,
     now_ms: i64,
     useless: &mut Vec<i64>,
@@ -111,10 +109,6 @@ pub(crate) fn load_newest(
     let mut offsets = offsets.to_vec();
     offsets.sort_unstable_by(|a, b| b.cmp(a));
     for offset in offsets {
-        if offset > end {
-            useless.push(offset);
-            continue;
-        }
         let read = match read_small(disk, &names::path(dir, offset, names::SNAPSHOT), FILE_MAX) {
             Ok(read) => read,
             Err(error) if error.kind() == io::ErrorKind::FileTooLarge => Some(Vec::new()),
@@ -133,7 +127,7 @@ pub(crate) fn load_newest(
 mod tests {
     use super::*;
     use crate::answers::Origin;
-    use crate::producers::Verdict;
+    use crate::producers::{Entry, Verdict};
 
     fn header(id: i64) -> pagewire_record::BatchHeader {
         let mut header = pagewire_record::BatchHeader::decode(&[0; 61]);
@@ -148,7 +142,7 @@ mod tests {
     fn table() -> ProducerTable {
         let mut table = ProducerTable::default();
         for id in 0..3 {
-            table.record(&header(id), 0, 10);
+            table.record(Entry { header: &header(id), marker: None }, 0, 10);
         }
         table
     }
@@ -160,7 +154,9 @@ mod tests {
         let mut again = ProducerTable::default();
         assert_eq!(decode(&bytes, &mut again, 7), Ok(()));
         assert_eq!(again.describe(), table().describe());
-        let Ok(Verdict::Duplicate(meta)) = again.check(&header(2), Origin::Client) else {
+        let Ok(Verdict::Duplicate(meta)) =
+            again.check(Entry { header: &header(2), marker: None }, Origin::Client, 10)
+        else {
             panic!("duplicate")
         };
         assert_eq!((meta.first_offset(), meta.timestamp), (102, 1002));

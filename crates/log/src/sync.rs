@@ -63,12 +63,7 @@ impl Log {
                 self.fail(&error, "a closed segment's indexes are not synced");
             }
         }
-        // Their checksum tells whether they are whole.
-        for file in std::mem::take(&mut *self.small_files.lock()) {
-            if let Err(error) = file.sync_data() {
-                self.fail(&error, "a producer snapshot is not synced");
-            }
-        }
+        self.sync_snapshots();
         if self.dir_dirty.swap(false, Ordering::AcqRel)
             && let Err(error) = self.home.disk.sync_dir(&self.home.dir)
         {
@@ -77,6 +72,15 @@ impl Log {
             return Err(if is_shortage(&error) { SyncError::NotBegun } else { SyncError::Failed }(error));
         }
         Ok(())
+    }
+
+    /// Makes the snapshots of producers stable. Their checksum tells whether they are whole, so a failure loses nothing.
+    pub(crate) fn sync_snapshots(&self) {
+        for file in std::mem::take(&mut *self.small_files.lock()) {
+            if let Err(error) = file.sync_data() {
+                self.fail(&error, "a producer snapshot is not synced");
+            }
+        }
     }
 
     /// Asks the kernel to write dirty bytes now, before so many pile up that it stops the writer; reserves blocks

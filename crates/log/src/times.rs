@@ -1,6 +1,7 @@
 //! From a timestamp to an offset: ListOffsets by time, and the record with the largest timestamp.
 
 use std::io;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use pagewire_disk::DiskFile;
@@ -12,6 +13,7 @@ use crate::errors::ReadError;
 use crate::index::time;
 use crate::log::Log;
 use crate::patience::Patience;
+use crate::read::LOOKS_MAX;
 use crate::scan::{Found, Scanner, WINDOW_WALK, read_whole};
 use crate::segment::Segment;
 
@@ -19,32 +21,51 @@ impl Log {
     /// The first record (by offset) with a timestamp at or above `timestamp`; `None` if there is none. The caller
     /// compares the offset with the mark its client may see.
     pub fn offset_for_time(&self, timestamp: i64) -> Result<Option<TimestampOffset>, ReadError> {
-        let (log_start, segments) = (self.marks().log_start, self.segments.load_full());
-        let limits = self.config.load().decompress;
-        for segment in segments.iter() {
-            if let Some(found) = gone_is_none(segment.first_since(timestamp, log_start, limits))? {
-                return Ok(Some(found));
+        self.look_again_if_replaced(|segments, log_start, limits| {
+            for segment in segments {
+                if let Some(found) = gone_is_none(segment, segment.first_since(timestamp, log_start, limits))?
+                {
+                    return Ok(Some(found));
+                }
             }
-        }
-        Ok(None)
+            Ok(None)
+        })
     }
 
     /// The first record at or above the log start that has the largest timestamp of those; `None` if none of them has a
     /// timestamp.
     pub fn max_timestamp_offset(&self) -> Result<Option<TimestampOffset>, ReadError> {
-        let (log_start, segments) = (self.marks().log_start, self.segments.load_full());
+        self.look_again_if_replaced(|segments, log_start, limits| {
+            let mut best = None;
+            for segment in segments.iter().filter(|segment| segment.end().next_offset > log_start) {
+                let largest = gone_is_none(segment, segment.largest_since(log_start, limits))?;
+                if let Some(timestamp) = largest.filter(|timestamp| *timestamp >= 0)
+                    && best.as_ref().is_none_or(|(largest, _)| timestamp > *largest)
+                {
+                    best = Some((timestamp, segment));
+                }
+            }
+            let Some((timestamp, segment)) = best else { return Ok(None) };
+            gone_is_none(segment, segment.first_since(timestamp, log_start, limits))
+        })
+    }
+
+    /// Looks at the segments of this moment, and at others if one was replaced meanwhile: its records are elsewhere.
+    fn look_again_if_replaced<T>(
+        &self,
+        look: impl Fn(&[Arc<Segment>], i64, DecompressLimits) -> Result<T, ReadError>,
+    ) -> Result<T, ReadError> {
         let limits = self.config.load().decompress;
-        let mut best = None;
-        for segment in segments.iter().filter(|segment| segment.end().next_offset > log_start) {
-            let largest = gone_is_none(segment.largest_since(log_start, limits))?;
-            if let Some(timestamp) = largest.filter(|timestamp| *timestamp >= 0)
-                && best.as_ref().is_none_or(|(largest, _)| timestamp > *largest)
-            {
-                best = Some((timestamp, segment));
+        let mut looks = 0;
+        loop {
+            let (log_start, segments) = (self.marks().log_start, self.segments.load_full());
+            looks += 1;
+            match look(&segments, log_start, limits) {
+                Err(ReadError::Io(error)) if error.kind() == io::ErrorKind::NotFound && looks < LOOKS_MAX => {
+                }
+                answer => return answer,
             }
         }
-        let Some((timestamp, segment)) = best else { return Ok(None) };
-        gone_is_none(segment.first_since(timestamp, log_start, limits))
     }
 }
 
@@ -68,7 +89,8 @@ impl Segment {
         let mut scanner = Scanner::new(&*file, start, end.size, self.base_offset, WINDOW_WALK);
         while let Some(batch) = self.readable(scanner.next())? {
             let header = &batch.header;
-            if header.max_timestamp < timestamp || header.last_offset() < offset_min {
+            let empty = header.records_count == 0;
+            if empty || header.max_timestamp < timestamp || header.last_offset() < offset_min {
                 continue;
             }
             let bytes = Bytes::from(read_whole(&*file, &batch)?);
@@ -169,10 +191,12 @@ impl Segment {
     }
 }
 
-/// A segment that retention removed meanwhile has nothing to say.
-fn gone_is_none<T>(answer: Result<Option<T>, ReadError>) -> Result<Option<T>, ReadError> {
+/// A segment that retention removed meanwhile has nothing to say. One that was replaced has, under another name.
+fn gone_is_none<T>(segment: &Segment, answer: Result<Option<T>, ReadError>) -> Result<Option<T>, ReadError> {
     match answer {
-        Err(ReadError::Io(error)) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(ReadError::Io(error)) if error.kind() == io::ErrorKind::NotFound && !segment.is_replaced() => {
+            Ok(None)
+        }
         answer => answer,
     }
 }

@@ -109,6 +109,21 @@ impl Catalog {
         Err(CatalogError::Conflict { key: keys::CLUSTER.to_owned() })
     }
 
+    /// Skips leader epochs and producer ids that the original of a restored copy may have given out since the copy was
+    /// made. Both durably.
+    pub async fn leap(&self, leader_epochs: i32, producer_ids: i64) -> Result<(), CatalogError> {
+        if let Some((record, version)) = self.read::<ClusterRecord>(keys::CLUSTER).await? {
+            let leader_epoch = record.leader_epoch.saturating_add(leader_epochs);
+            let record = ClusterRecord { leader_epoch, ..record };
+            self.write(keys::CLUSTER, &record, Expect::Version(version)).await?;
+        }
+        if let Some((record, version)) = self.read::<ProducerIdsRecord>(keys::PRODUCER_IDS).await? {
+            let next = record.next.checked_add(producer_ids).ok_or(EXHAUSTED)?;
+            self.write(keys::PRODUCER_IDS, &ProducerIdsRecord { next }, Expect::Version(version)).await?;
+        }
+        Ok(())
+    }
+
     /// All topics in name order with their versions, and the revision to watch from.
     pub async fn topics(&self) -> Result<(Vec<Current<TopicRecord>>, Revision), CatalogError> {
         let listing = self.store.list(keys::TOPICS).await?;

@@ -72,6 +72,18 @@ impl Feed {
         self.latest.send_replace(revision);
     }
 
+    /// The store was opened again and stands at `revision`. Watchers that are behind that are told to list again.
+    pub(crate) fn restart(&self, revision: Revision) {
+        let mut ring = self.ring.lock();
+        let known = ring.changes.back().map_or(ring.complete_after, |change| change.revision);
+        if known == revision {
+            return;
+        }
+        *ring = Ring { complete_after: revision, changes: VecDeque::new(), bytes: 0 };
+        drop(ring);
+        self.latest.send_replace(revision);
+    }
+
     /// The receiving half for one watcher.
     pub(crate) fn watch(&self, prefix: &str, after: Revision) -> FeedWatch {
         FeedWatch {

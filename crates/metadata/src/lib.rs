@@ -18,6 +18,7 @@
 
 mod catalog;
 mod clock;
+mod copy;
 mod embedded;
 mod engine;
 mod feed;
@@ -29,6 +30,7 @@ pub mod testing;
 
 pub use catalog::{Catalog, CatalogError};
 pub use clock::{Clock, ManualClock, SystemClock};
+pub use copy::fill;
 pub use embedded::{EmbeddedStore, FILE_NAME, OpenError};
 pub use memory::MemoryStore;
 pub use store::{

@@ -210,6 +210,9 @@ pub enum StoreError {
     /// The disk or the server below failed; what was asked may or may not have happened.
     #[error("the metadata store is not available: {0}")]
     Unavailable(String),
+    /// The disk below has no room. The change may be tried again when there is some.
+    #[error("the broker's disk is full")]
+    Full,
     /// What was read cannot be what was written.
     #[error("the metadata store is damaged: {0}")]
     Damaged(String),

@@ -60,7 +60,7 @@ fn rows(identity: &Identity, plan: &Plan) -> Result<Vec<Row>, CatalogError> {
 
 fn record(topic: &PlannedTopic, node: i32) -> TopicRecord {
     // The cluster's leader epoch is the least of all partitions'.
-    let partition = PartitionRecord { replicas: vec![node], leader: node, leader_epoch: 0 };
+    let partition = PartitionRecord::on(node, None);
     TopicRecord {
         name: topic.name.clone(),
         topic_id: topic.id,

@@ -97,6 +97,11 @@ impl PartitionEntry {
         self.leader == NO_LEADER
     }
 
+    /// The replicas that are in sync: all that serve it.
+    pub(crate) fn isr(&self) -> Vec<i32> {
+        if self.is_offline() { Vec::new() } else { self.replicas.clone() }
+    }
+
     /// The replicas that do not serve it.
     pub(crate) fn offline_replicas(&self) -> Vec<i32> {
         if self.is_offline() { self.replicas.clone() } else { Vec::new() }

@@ -1,8 +1,8 @@
 //! From a topic's record to its open logs and back to nothing.
 
-use std::{io, ops::Range, sync::Arc};
+use std::{ops::Range, sync::Arc};
 
-use pagewire_log::{CreateError, LogDir, PartitionSettings};
+use pagewire_log::{CreateError, LogDirs, PartitionSettings};
 use pagewire_metadata::model::{PartitionRecord, TopicRecord};
 use pagewire_wire::ErrorCode;
 use pagewire_zcopy::IoPool;
@@ -26,7 +26,7 @@ pub(super) fn settings(topic_id: Uuid, resolved: &TopicConfig) -> PartitionSetti
 ///
 /// A partition without a log is in the answer too, without a leader; the first error says why there is one.
 pub(super) fn host(
-    log_dir: &LogDir,
+    log_dirs: &LogDirs,
     record: &TopicRecord,
     resolved: &Arc<TopicConfig>,
     range: Range<usize>,
@@ -34,12 +34,13 @@ pub(super) fn host(
     least_epoch: i32,
 ) -> (Vec<PartitionEntry>, Option<CreateError>) {
     let name: Arc<str> = record.name.as_str().into();
-    let indexes = range.clone().map_while(|index| i32::try_from(index).ok());
-    let wanted: Vec<i32> = indexes.filter(|index| !failed.contains(index)).collect();
-    let made = log_dir.create_all(&name, &wanted, &settings(record.topic_id, resolved), now_ms());
+    let placed = range.clone().zip(record.partitions.iter().skip(range.start));
+    let placed = placed.map_while(|(index, placed)| Some((i32::try_from(index).ok()?, placed.directory)));
+    let wanted: Vec<_> = placed.filter(|(index, _)| !failed.contains(index)).collect();
+    let made = log_dirs.create_all(&name, &wanted, &settings(record.topic_id, resolved), now_ms());
     let log_of = |index: i32| {
-        let ours = log_dir.topic_id(&name, index) == Some(record.topic_id);
-        log_dir.get(&name, index).filter(|_| ours)
+        let ours = log_dirs.topic_id(&name, index) == Some(record.topic_id);
+        log_dirs.get(&name, index).filter(|_| ours)
     };
     let one = |(index, placed): (usize, &PartitionRecord)| {
         let leader_epoch = placed.leader_epoch.max(least_epoch);
@@ -59,8 +60,9 @@ pub(super) fn host(
     (entries.collect(), made.err())
 }
 
-pub(super) fn storage(name: &str, error: &dyn std::fmt::Display) -> Refused {
-    Refused::new(ErrorCode::KafkaStorageError, format!("the logs of topic '{name}' cannot be made: {error}"))
+fn storage(name: &str, error: &CreateError) -> Refused {
+    let words = if error.is_full_disk() { "the broker's disk is full".to_owned() } else { error.to_string() };
+    Refused::new(ErrorCode::KafkaStorageError, format!("the logs of topic '{name}' cannot be made: {words}"))
 }
 
 impl Change {
@@ -93,23 +95,24 @@ impl Change {
         resolved: &Arc<TopicConfig>,
         range: Range<usize>,
     ) -> Result<(Vec<PartitionEntry>, Option<CreateError>), Refused> {
-        let log_dir = Arc::clone(self.cluster().log_dir());
+        let log_dirs = Arc::clone(self.cluster().log_dirs());
         let (wanted, config) = (record.clone(), Arc::clone(resolved));
         let least_epoch = self.cluster().identity().leader_epoch;
-        let made = self.io().run(move || host(&log_dir, &wanted, &config, range, &[], least_epoch)).await;
+        let made = self.io().run(move || host(&log_dirs, &wanted, &config, range, &[], least_epoch)).await;
         made.map_err(|_| Refused::new(ErrorCode::RequestTimedOut, "the broker is busy; try again"))
     }
 
     /// Deletes the logs of a range of partitions; says whether none of their directories has its name any more. What
-    /// cannot be renamed now is found at the next start, where no topic claims it.
+    /// cannot be renamed now, or is in a log directory that is not here, is found at a later start, where no topic claims
+    /// it.
     pub(super) async fn remove_logs(&self, name: &str, partitions: Range<usize>) -> bool {
-        let (log_dir, name) = (Arc::clone(self.cluster().log_dir()), name.to_owned());
-        let removed = move || -> io::Result<()> {
+        let (log_dirs, name) = (Arc::clone(self.cluster().log_dirs()), name.to_owned());
+        let removed = move || {
             let numbers: Vec<i32> = partitions.map_while(|number| i32::try_from(number).ok()).collect();
-            log_dir.delete_all(&name, &numbers, now_ms()).map(drop)
+            log_dirs.delete_all(&name, &numbers, now_ms())
         };
         match self.io().run(removed).await {
-            Ok(Ok(())) => return true,
+            Ok(Ok(all)) => return all,
             Ok(Err(error)) => tracing::error!(%error, "a deleted topic's directory could not be renamed"),
             Err(error) => {
                 tracing::error!(%error, "a deleted topic's directories were left for the next start");

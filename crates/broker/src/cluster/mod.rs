@@ -27,7 +27,7 @@ mod traces;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use pagewire_log::LogDir;
+use pagewire_log::LogDirs;
 use pagewire_metadata::{Catalog, CatalogError};
 use tokio::sync::Mutex;
 use tokio_util::task::TaskTracker;
@@ -46,7 +46,7 @@ use crate::net::Peer;
 pub(crate) struct Cluster {
     identity: Identity,
     catalog: Catalog,
-    log_dir: Arc<LogDir>,
+    log_dirs: Arc<LogDirs>,
     image: ArcSwap<Image>,
     /// Held while a change goes through store, disk and image. Only tasks of changes wait for it, which always run on: a
     /// future that a connection drives may not be polled for as long as its client does not read.
@@ -59,11 +59,11 @@ pub(crate) struct Cluster {
 
 impl Cluster {
     /// A cluster without topics yet.
-    pub(crate) fn new(identity: Identity, catalog: Catalog, log_dir: Arc<LogDir>) -> Self {
+    pub(crate) fn new(identity: Identity, catalog: Catalog, log_dirs: Arc<LogDirs>) -> Self {
         Self {
             identity,
             catalog,
-            log_dir,
+            log_dirs,
             image: ArcSwap::default(),
             changing: Arc::default(),
             changes: TaskTracker::new(),
@@ -76,8 +76,14 @@ impl Cluster {
         &self.identity
     }
 
-    pub(crate) fn log_dir(&self) -> &Arc<LogDir> {
-        &self.log_dir
+    pub(crate) fn log_dirs(&self) -> &Arc<LogDirs> {
+        &self.log_dirs
+    }
+
+    /// The records behind it.
+    #[cfg(test)]
+    pub(crate) fn catalog(&self) -> &Catalog {
+        &self.catalog
     }
 
     /// The topics as they are known now.

@@ -7,8 +7,12 @@ const LEN_MAX: usize = 249;
 pub(crate) const OFFSETS: &str = "__consumer_offsets";
 /// Kafka keeps its own metadata under this name. Nobody may have it.
 pub(crate) const CLUSTER_METADATA: &str = "__cluster_metadata";
+/// Transactions.
+pub(crate) const TRANSACTIONS: &str = "__transaction_state";
+/// What share groups have acknowledged.
+pub(crate) const SHARE_GROUPS: &str = "__share_group_state";
 /// Internal topics of coordinators that are not served yet.
-const OF_OTHER_COORDINATORS: [&str; 2] = ["__transaction_state", "__share_group_state"];
+const OF_OTHER_COORDINATORS: [&str; 2] = [TRANSACTIONS, SHARE_GROUPS];
 
 /// Whether a topic of this name belongs to the broker, whoever created it: clients may read it, not write it.
 pub(crate) fn is_internal(name: &str) -> bool {

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use pagewire_metadata::{
-    Catalog, CatalogError,
+    Catalog, CatalogError, Listing, StoreError,
     model::{ConfigRecord, ConfigScope},
 };
 use pagewire_wire::ErrorCode;
@@ -65,6 +65,11 @@ impl Change {
             stored.map_err(|error| Refused::from(error).if_too_large(ErrorCode::InvalidConfig))?;
         }
         Ok(configs)
+    }
+
+    /// All that is stored, which nobody changes now.
+    pub(crate) async fn metadata(&self) -> Result<Listing, StoreError> {
+        self.cluster().catalog.store().list("").await
     }
 
     /// Puts the broker's settings in force, for all topics too.

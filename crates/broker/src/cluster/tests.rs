@@ -335,7 +335,7 @@ async fn partitions_that_cannot_be_stored_leave_no_logs() {
     });
     let refused = grown.await.map(drop).expect_err("a conflict");
     assert_eq!(refused.code, pagewire_wire::ErrorCode::RequestTimedOut, "{refused}");
-    let log_dir = bench.broker.cluster().log_dir();
+    let log_dir = bench.home();
     assert_eq!(log_dir.logs().len(), 1, "those that were made are gone");
     let request = CreatePartitionsRequest {
         topics: vec![CreatePartitionsTopic {

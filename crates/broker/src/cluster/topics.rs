@@ -15,7 +15,7 @@ use std::{
     sync::Arc,
 };
 
-use pagewire_log::{FailedLog, PartitionSettings};
+use pagewire_log::{CreateError, FailedLog, PartitionSettings};
 use pagewire_metadata::{
     Catalog, CatalogError,
     model::{DeletedTopicRecord, PartitionRecord, TopicRecord},
@@ -63,8 +63,9 @@ impl Cluster {
             let least_epoch = self.identity.leader_epoch;
             let failed = failed_of.get(record.name.as_str()).map_or(&[][..], Vec::as_slice);
             let (partitions, error) =
-                host(&self.log_dir, record, &resolved, 0..record.partitions.len(), failed, least_epoch);
-            if let Some(error) = error {
+                host(&self.log_dirs, record, &resolved, 0..record.partitions.len(), failed, least_epoch);
+            // Directories that are not here are told of once, not once a topic.
+            if let Some(error) = error.filter(|error| !matches!(error, CreateError::Away { .. })) {
                 tracing::error!(topic = record.name, %error, "logs cannot be made and are not served");
             }
             image.add(entry(record, resolved, partitions));
@@ -104,8 +105,9 @@ impl Change {
         if let Some(refused) = cluster.refuse_name(&new.name) {
             return Err(refused);
         }
-        let mut record =
-            TopicRecord::on_one_node(&new.name, new.partitions, cluster.identity.node_id, now_ms());
+        let node = cluster.identity.node_id;
+        let mut record = TopicRecord::on_one_node(&new.name, new.partitions, node, now_ms());
+        record.partitions = self.placed(new.partitions)?;
         record.configs = new.configs;
         let version = match cluster.catalog.create_topic(&record).await {
             Ok(version) => version,
@@ -131,8 +133,17 @@ impl Change {
         let (record, _) = found.ok_or_else(|| Refused::already_there(name))?;
         let entry = self.bring_up(&record).await?;
         tracing::warn!(topic = %name, "a topic whose creation had broken off was finished");
-        let same = record.partitions == wish.partitions && record.configs == wish.configs;
+        let same = record.partitions.len() == wish.partitions.len() && record.configs == wish.configs;
         if same { Ok(entry) } else { Err(Refused::already_there(name)) }
+    }
+
+    /// New partitions of this node, each in the directory it shall be in. The record says so before anything is made, so
+    /// that none is ever made a second time elsewhere.
+    fn placed(&self, count: usize) -> Result<Vec<PartitionRecord>, Refused> {
+        let (node, directories) = (self.cluster().identity.node_id, self.cluster().log_dirs.place(count));
+        let directories =
+            directories.map_err(|none| Refused::new(ErrorCode::KafkaStorageError, none.to_string()))?;
+        Ok(directories.into_iter().map(|directory| PartitionRecord::on(node, directory)).collect())
     }
 
     /// From the store to the image.
@@ -155,10 +166,8 @@ impl Change {
             return Err(Refused::new(ErrorCode::InvalidPartitions, message));
         }
         // The store may know of more already, if it failed after it had written.
-        let (node, count) = (cluster.identity.node_id, count.max(record.partitions.len()));
-        record
-            .partitions
-            .resize(count, PartitionRecord { replicas: vec![node], leader: node, leader_epoch: 0 });
+        let count = count.max(record.partitions.len());
+        record.partitions.extend(self.placed(count - record.partitions.len())?);
         Catalog::check_size(&record)
             .map_err(|error| Refused::from(error).if_too_large(ErrorCode::InvalidPartitions))?;
         let added = match self.make_logs(&record, &topic.config, there..count).await {
@@ -203,6 +212,7 @@ impl Change {
         let stored = cluster.catalog.replace_topic(&record, version).await;
         stored.map_err(|error| Refused::from(error).if_too_large(ErrorCode::InvalidConfig))?;
         self.put_in_force(&record, &topic, &config);
+        self.broker.tell_settings_changed();
         Ok(())
     }
 
@@ -215,12 +225,13 @@ impl Change {
             }
             tokio::task::consume_budget().await;
         }
+        self.broker.tell_settings_changed();
         Ok(())
     }
 
     fn put_in_force(&self, record: &TopicRecord, topic: &TopicEntry, config: &BrokerConfig) {
         let resolved = Arc::new(TopicConfig::resolve(&record.configs, config));
-        self.cluster().log_dir.set_settings(&record.name, &settings(record.topic_id, &resolved));
+        self.cluster().log_dirs.set_settings(&record.name, &settings(record.topic_id, &resolved));
         for partition in topic.partitions.iter().filter_map(|entry| entry.hosted.as_ref()) {
             partition.set_config(Arc::clone(&resolved));
         }

@@ -35,14 +35,15 @@ impl Cluster {
         if ids.is_empty() {
             return Vec::new();
         }
-        let removed = self.log_dir.delete_leftovers(&ids, now_ms());
-        for topic in deleted {
-            self.remember_deleted(topic, removed.is_ok());
-        }
-        removed.unwrap_or_else(|error| {
+        let (removed, all) = self.log_dirs.delete_leftovers(&ids, now_ms());
+        let all = all.unwrap_or_else(|error| {
             tracing::error!(%error, "directories of deleted topics could not be renamed");
-            Vec::new()
-        })
+            false
+        });
+        for topic in deleted {
+            self.remember_deleted(topic, all);
+        }
+        removed
     }
 
     /// A topic is gone from store and image; its offsets are not.

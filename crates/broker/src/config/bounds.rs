@@ -15,6 +15,9 @@ const ORDERED: [(&str, &str); 2] = [
     ("log.cleaner.min.compaction.lag.ms", "log.cleaner.max.compaction.lag.ms"),
 ];
 
+/// A cleaner needs more than this.
+const BUFFER_PER_CLEANER: i64 = 1 << 20;
+
 /// A time that a topic takes over from one of several settings: its name there, what must hold, and the sentence.
 type Time = (&'static str, fn(i64) -> bool, &'static str);
 
@@ -39,6 +42,27 @@ pub(super) fn check(layers: &Layers, errors: &mut Vec<ConfigError>) {
     }
     errors.extend(TIMES.iter().filter_map(|time| check_time(layers, time)));
     errors.extend(check_connections(layers));
+    errors.extend(check_cleaner(layers));
+}
+
+/// Kafka divides by the threads and says `/ by zero`; its other sentence is this one.
+fn check_cleaner(layers: &Layers) -> Option<ConfigError> {
+    let (threads, buffer) = ("log.cleaner.threads", "log.cleaner.dedupe.buffer.size");
+    if !layers.flag("log.cleaner.enable") {
+        return None;
+    }
+    let refused = |name, sentence: &str| {
+        let source = layers.value(name).map_or(Source::Default, |(_, source)| source);
+        Some(refusal(layers, name, source, sentence))
+    };
+    let count = layers.int(threads);
+    if count < 1 {
+        return refused(threads, "log.cleaner.threads must be at least 1 while log.cleaner.enable is true.");
+    }
+    if layers.int(buffer) / count <= BUFFER_PER_CLEANER {
+        return refused(buffer, "log.cleaner.dedupe.buffer.size must be at least 1MB per cleaner thread.");
+    }
+    None
 }
 
 fn check_time(layers: &Layers, (topics_name, holds, sentence): &Time) -> Option<ConfigError> {

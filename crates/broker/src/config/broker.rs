@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use pagewire_zcopy::{Route, Thresholds};
 
 use super::addresses::{self, Hosts, Names};
 use super::bounds;
+use super::cleaner::CleanerConfig;
 use super::layers::Layers;
 use super::listeners::Endpoint;
 use super::sources::{ConfigError, ConfigErrors, Sources};
@@ -60,14 +61,16 @@ pub struct BrokerConfig {
     /// `max.request.partition.size.limit`.
     pub max_request_partition_size_limit: usize,
 
-    /// `log.dirs`, or `log.dir` where that is not set.
-    pub log_dir: PathBuf,
+    /// `log.dirs`, or `log.dir` where that is not set; at least one. The metadata is in the first.
+    pub log_dirs: Vec<PathBuf>,
     /// `log.retention.check.interval.ms`.
     pub log_retention_check_interval: Duration,
     /// `log.flush.scheduler.interval.ms`.
     pub log_flush_scheduler_interval: Duration,
     /// `log.flush.offset.checkpoint.interval.ms`.
     pub log_flush_offset_checkpoint_interval: Duration,
+    /// `log.cleaner.*`.
+    pub cleaner: CleanerConfig,
     /// `num.recovery.threads.per.data.dir`.
     pub recovery_threads: usize,
     /// `producer.id.expiration.ms`.
@@ -169,6 +172,11 @@ impl BrokerConfig {
         Ok((config, notices))
     }
 
+    /// The first of the log directories, where the metadata is.
+    pub fn data_dir(&self) -> &Path {
+        self.log_dirs.first().map_or(Path::new("."), PathBuf::as_path)
+    }
+
     /// Types every value and checks those that must fit together.
     fn resolve(layers: Layers, names: &Names<'_>) -> Result<Self, ConfigErrors> {
         let mut errors = Vec::new();
@@ -178,7 +186,7 @@ impl BrokerConfig {
         let listeners = pick(names.endpoints(&layers, &named), Vec::new(), &mut errors);
         let overrides = pick(addresses::ip_overrides(&layers, names.hosts), Default::default(), &mut errors);
         let (overrides, hosts) = overrides;
-        let log_dir = pick(log_dir(&layers), PathBuf::new(), &mut errors);
+        let log_dirs = pick(log_dirs(&layers), Vec::new(), &mut errors);
         let transfer_thresholds = pick(transfer::thresholds(&layers), None, &mut errors);
         bounds::check(&layers, &mut errors);
         if !errors.is_empty() {
@@ -210,10 +218,11 @@ impl BrokerConfig {
             fetch_max_bytes: size_u32("fetch.max.bytes"),
             max_incremental_fetch_session_cache_slots: size("max.incremental.fetch.session.cache.slots"),
             max_request_partition_size_limit: size("max.request.partition.size.limit"),
-            log_dir,
+            log_dirs,
             log_retention_check_interval: period("log.retention.check.interval.ms"),
             log_flush_scheduler_interval: period("log.flush.scheduler.interval.ms"),
             log_flush_offset_checkpoint_interval: period("log.flush.offset.checkpoint.interval.ms"),
+            cleaner: CleanerConfig::of(&layers),
             recovery_threads: size("num.recovery.threads.per.data.dir"),
             producer_id_expiration_ms: layers.int("producer.id.expiration.ms"),
             auto_create_topics_enable: layers.flag("auto.create.topics.enable"),
@@ -278,14 +287,13 @@ fn node_id(layers: &Layers) -> Result<i32, ConfigError> {
     }
 }
 
-fn log_dir(layers: &Layers) -> Result<PathBuf, ConfigError> {
+fn log_dirs(layers: &Layers) -> Result<Vec<PathBuf>, ConfigError> {
     let name = if layers.list("log.dirs").is_empty() { "log.dir" } else { "log.dirs" };
-    match layers.list(name).as_slice() {
-        [one] => Ok(PathBuf::from(one)),
-        several => Err(wrong(
-            layers,
-            name,
-            format_args!("{} directories are named, one is used so far", several.len()),
-        )),
+    let dirs: Vec<PathBuf> = layers.list(name).iter().map(PathBuf::from).collect();
+    let twice = dirs.iter().enumerate().find(|(at, dir)| dirs.iter().take(*at).any(|other| other == *dir));
+    match twice {
+        Some((_, dir)) => Err(wrong(layers, name, format_args!("{} is named twice", dir.display()))),
+        None if dirs.is_empty() => Err(wrong(layers, name, "no directory is named")),
+        None => Ok(dirs),
     }
 }

@@ -22,6 +22,7 @@ mod addresses;
 mod alter;
 mod bounds;
 mod broker;
+mod cleaner;
 mod definition;
 mod describe;
 mod docs;
@@ -39,6 +40,7 @@ mod value;
 
 pub use alter::{AlterError, Change, ChangeKind, Target, apply, replace, validate_broker, validate_group};
 pub use broker::BrokerConfig;
+pub use cleaner::CleanerConfig;
 pub use definition::{Area, Kind, Rule, Setting, Standing, Update};
 pub use describe::{
     Described, Synonym, describe_broker, describe_broker_default, describe_group, describe_topic,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use pagewire_log::LogConfig;
+use pagewire_log::{LogConfig, Share};
 use pagewire_record::{Codec, Compression, DecompressLimits, ProduceRules, TimestampType, TopicCompression};
 
 use super::broker::BrokerConfig;
@@ -18,6 +18,14 @@ pub struct TopicConfig {
     pub cleanup_delete: bool,
     /// `cleanup.policy` contains `compact`.
     pub cleanup_compact: bool,
+    /// `min.cleanable.dirty.ratio`.
+    pub min_cleanable_dirty_ratio: Share,
+    /// `min.compaction.lag.ms`.
+    pub min_compaction_lag_ms: i64,
+    /// `max.compaction.lag.ms`; `i64::MAX` is never.
+    pub max_compaction_lag_ms: i64,
+    /// `delete.retention.ms`.
+    pub delete_retention_ms: i64,
     /// `compression.type` with its level.
     pub compression: TopicCompression,
     /// `file.delete.delay.ms`.
@@ -111,6 +119,13 @@ impl Values<'_> {
         u32::try_from(self.number(name)).unwrap_or(0)
     }
 
+    fn share(&self, name: &str) -> Share {
+        match self.value(name) {
+            Some(Value::Double(value)) => Share::new(value),
+            _ => Share::NONE,
+        }
+    }
+
     fn text(&self, name: &str) -> String {
         self.value(name).map(|value| value.to_text()).unwrap_or_default()
     }
@@ -148,6 +163,10 @@ impl TopicConfig {
         Self {
             cleanup_delete: policy.iter().any(|item| item == "delete"),
             cleanup_compact: policy.iter().any(|item| item == "compact"),
+            min_cleanable_dirty_ratio: values.share("min.cleanable.dirty.ratio"),
+            min_compaction_lag_ms: values.number("min.compaction.lag.ms"),
+            max_compaction_lag_ms: values.number("max.compaction.lag.ms"),
+            delete_retention_ms: values.number("delete.retention.ms"),
             compression: values.compression(),
             file_delete_delay_ms: values.number("file.delete.delay.ms"),
             flush_messages: values.number("flush.messages"),
@@ -189,6 +208,10 @@ impl TopicConfig {
             index_interval_bytes: self.index_interval_bytes,
             cleanup_delete: self.cleanup_delete,
             cleanup_compact: self.cleanup_compact,
+            min_cleanable_dirty_ratio: self.min_cleanable_dirty_ratio,
+            min_compaction_lag_ms: self.min_compaction_lag_ms,
+            max_compaction_lag_ms: self.max_compaction_lag_ms,
+            delete_retention_ms: self.delete_retention_ms,
             retention_ms: self.retention_ms,
             retention_bytes: self.retention_bytes,
             file_delete_delay_ms: self.file_delete_delay_ms,

@@ -62,7 +62,23 @@ pub fn parse(setting: &Setting, text: &str) -> Result<Value, String> {
         Kind::List => Value::List(items(text)),
     };
     check(setting, &value)?;
-    Ok(value)
+    Ok(without_repeats(setting, value))
+}
+
+/// A list with a rule names nothing twice: what is named again is passed over (KIP-1161).
+fn without_repeats(setting: &Setting, value: Value) -> Value {
+    match value {
+        Value::List(items) if matches!(setting.rule, Rule::OneOf(_) | Rule::NotEmpty) => {
+            let mut once: Vec<String> = Vec::with_capacity(items.len());
+            for item in items {
+                if !once.contains(&item) {
+                    once.push(item);
+                }
+            }
+            Value::List(once)
+        }
+        other => other,
+    }
 }
 
 /// The items between commas; an empty text has none.
@@ -217,6 +233,17 @@ mod tests {
                 "Invalid value foo for configuration cleanup.policy: String must be one of: compact, delete",
             ),
             ("cleanup.policy", "delete,", "Configuration 'cleanup.policy' values must not be empty."),
+            ("cleanup.policy", ",", "Configuration 'cleanup.policy' values must not be empty."),
+            (
+                "cleanup.policy",
+                "[]",
+                "Invalid value [] for configuration cleanup.policy: String must be one of: compact, delete",
+            ),
+            (
+                "cleanup.policy",
+                "COMPACT",
+                "Invalid value COMPACT for configuration cleanup.policy: String must be one of: compact, delete",
+            ),
             (
                 "compression.gzip.level",
                 "0",
@@ -294,6 +321,8 @@ mod tests {
         assert_eq!(ok("preallocate", "TRUE"), Value::Boolean(true));
         assert_eq!(ok("cleanup.policy", "compact, delete").to_text(), "compact,delete");
         assert_eq!(ok("cleanup.policy", ""), Value::List(Vec::new()));
+        assert_eq!(ok("cleanup.policy", " "), Value::List(Vec::new()));
+        assert_eq!(ok("cleanup.policy", "compact,delete,compact").to_text(), "compact,delete");
         assert_eq!(ok("leader.replication.throttled.replicas", "*").to_text(), "*");
         assert_eq!(ok("leader.replication.throttled.replicas", "0:1,1:2").to_text(), "0:1,1:2");
     }

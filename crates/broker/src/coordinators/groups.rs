@@ -18,7 +18,9 @@ use super::{
     shard::Shard,
     topic::{self, OFFSETS_TOPIC},
 };
-use crate::broker::Broker;
+use pagewire_wire::ErrorCode;
+
+use crate::{broker::Broker, cluster::Refused};
 
 /// The group coordinator of this node.
 pub(crate) struct Groups {
@@ -64,9 +66,17 @@ impl Groups {
     }
 
     /// Makes sure that groups can be served: creates their topic if this is the first use.
-    pub(crate) async fn ensure(&self, broker: &Arc<Broker>) -> Result<(), Error> {
-        topic::ensure(broker).await.map_err(|_| Error::CoordinatorNotAvailable)?;
-        self.shards(broker).map(drop)
+    pub(crate) async fn ensure(&self, broker: &Arc<Broker>) -> Result<(), Refused> {
+        topic::ensure(broker).await?;
+        let shards = self.shards(broker);
+        shards
+            .map(drop)
+            .map_err(|_| Refused::new(ErrorCode::CoordinatorNotAvailable, "groups are not served yet"))
+    }
+
+    /// Whether the partition that keeps a group is served.
+    pub(crate) fn serves(&self, broker: &Arc<Broker>, group_id: &str) -> bool {
+        self.shard_of(broker, group_id).is_ok()
     }
 
     /// Puts a question to a group's machine and waits for its answer, which may take a whole rebalance. What the answer

@@ -69,6 +69,8 @@ struct Ready {
     last_token: u64,
     /// The end of what this shard read and wrote.
     written_to: Option<i64>,
+    /// The last write failed, and that was said.
+    fails: bool,
 }
 
 /// An answer, and how far the log must be stable before it may be told.
@@ -97,7 +99,8 @@ impl Shard {
     pub(super) fn open(&self, machine: Machine, broker: &Broker) {
         let written_to = Some(self.partition.log.marks().log_end);
         let share = self.memory.share();
-        let mut ready = Ready { machine, share, waiting: HashMap::default(), last_token: 0, written_to };
+        let mut ready =
+            Ready { machine, share, waiting: HashMap::default(), last_token: 0, written_to, fails: false };
         let mut state = self.state.lock();
         ready.machine.limit_append(self.append_bytes());
         // Looked at under the lock: topics that go later are told to the machine.
@@ -246,7 +249,7 @@ impl Ready {
             for append in effects.appends {
                 let now = now();
                 let written = match failed {
-                    None => write(partition, &append, now.wall_ms, io),
+                    None => self.write(partition, &append, now.wall_ms, io),
                     Some(error) => Err(error),
                 };
                 let next = match written {
@@ -266,6 +269,33 @@ impl Ready {
         all_written
     }
 
+    /// Appends the records as one batch. Returns the offset after it.
+    fn write(
+        &mut self,
+        partition: &Arc<Partition>,
+        append: &Append,
+        now_ms: i64,
+        io: &IoPool,
+    ) -> Result<i64, Error> {
+        let (topic, index) = (&*partition.topic, partition.index);
+        let max_bytes = partition.config().max_message_bytes;
+        let batch = batch::build(append, now_ms, max_bytes).map_err(|error| {
+            warn!(topic, partition = index, %error, "group records cannot be written");
+            Error::UnknownServerError
+        })?;
+        let written = partition.append(batch, Origin::Coordinator, now_ms, io);
+        // A group on a full disk tries again all the time: it is said once, and once that it is over.
+        let failed_before = std::mem::replace(&mut self.fails, written.is_err());
+        match &written {
+            Err(error) if !failed_before => {
+                warn!(topic, partition = index, %error, "group records are not written; groups of this partition stand still");
+            }
+            Ok(_) if failed_before => info!(topic, partition = index, "group records are written again"),
+            _ => {}
+        }
+        written.map(|appended| appended.last_offset + 1).map_err(|_| Error::NotCoordinator)
+    }
+
     fn deliver(&mut self, reply: Reply, stable_at: Option<i64>) {
         let Some(asker) = self.waiting.remove(&reply.token) else {
             error!(token = reply.token.0, "the group coordinator answered a question twice");
@@ -279,20 +309,4 @@ impl Ready {
 /// This moment.
 fn now() -> Now {
     Now { wall_ms: now_ms(), steady_ms: steady_ms() }
-}
-
-/// Appends the records as one batch. Returns the offset after it.
-fn write(partition: &Arc<Partition>, append: &Append, now_ms: i64, io: &IoPool) -> Result<i64, Error> {
-    let max_bytes = partition.config().max_message_bytes;
-    let batch = batch::build(append, now_ms, max_bytes).map_err(|error| {
-        warn!(topic = &*partition.topic, partition = partition.index, %error, "group records cannot be written");
-        Error::UnknownServerError
-    })?;
-    match partition.append(batch, Origin::Coordinator, now_ms, io) {
-        Ok(appended) => Ok(appended.last_offset + 1),
-        Err(error) => {
-            warn!(topic = &*partition.topic, partition = partition.index, %error, "group records were not written");
-            Err(Error::NotCoordinator)
-        }
-    }
 }

@@ -16,15 +16,17 @@ pub(crate) const OFFSETS_TOPIC: &str = names::OFFSETS;
 
 /// What an internal topic is set to where its creator says nothing else; nothing for any other topic.
 pub(crate) fn settings_of_internal(name: &str, config: &BrokerConfig) -> BTreeMap<String, String> {
-    if name != OFFSETS_TOPIC {
-        return BTreeMap::new();
-    }
-    let setting = |name: &str, value: String| (name.to_owned(), value);
-    BTreeMap::from([
-        setting("cleanup.policy", "compact".to_owned()),
-        setting("compression.type", "producer".to_owned()),
-        setting("segment.bytes", config.offsets_topic_segment_bytes.to_string()),
-    ])
+    let settings: &[(&str, &str)] = match name {
+        OFFSETS_TOPIC => &[
+            ("cleanup.policy", "compact"),
+            ("compression.type", "producer"),
+            ("segment.bytes", &config.offsets_topic_segment_bytes.to_string()),
+        ],
+        names::TRANSACTIONS => &[("cleanup.policy", "compact"), ("compression.type", "uncompressed")],
+        names::SHARE_GROUPS => &[("cleanup.policy", "delete"), ("retention.ms", "-1")],
+        _ => &[],
+    };
+    settings.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
 /// The topic; created if it is not there yet. When this returns it takes records.

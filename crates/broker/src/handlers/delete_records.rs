@@ -21,15 +21,16 @@ const NONE: i64 = -1;
 pub(crate) async fn handle(ctx: Context, request: DeleteRecordsRequest) -> DeleteRecordsResponse {
     let image = ctx.broker.image();
     let mut response = DeleteRecordsResponse::default();
-    let mut moved = false;
+    let (mut moved, mut answers) = (Vec::new(), Vec::new());
     for topic in request.topics {
         let entry = image.topic(&topic.name);
         let mut partitions = Vec::with_capacity(topic.partitions.len());
         for asked in &topic.partitions {
             tokio::task::consume_budget().await;
             let (code, low_watermark) = match delete(&ctx, entry, asked).await {
-                Ok(log_start) => {
-                    moved = true;
+                Ok((name, log_start)) => {
+                    moved.push((name, asked.partition_index));
+                    answers.push((response.topics.len(), partitions.len()));
                     (ErrorCode::None, log_start)
                 }
                 Err(code) => (code, NONE),
@@ -43,29 +44,28 @@ pub(crate) async fn handle(ctx: Context, request: DeleteRecordsRequest) -> Delet
         }
         response.topics.push(DeleteRecordsTopicResult { name: topic.name, partitions, ..Default::default() });
     }
-    if moved && let Err(code) = make_durable(&ctx).await {
-        response.topics.iter_mut().for_each(|topic| refuse(topic, code));
+    for (at, code) in make_durable(&ctx, moved).await {
+        if let Some(&(topic_at, partition_at)) = answers.get(at)
+            && let Some(topic) = response.topics.get_mut(topic_at)
+            && let Some(partition) = topic.partitions.get_mut(partition_at)
+        {
+            // The records are gone here, but might be back after a crash.
+            (partition.error_code, partition.low_watermark) = (code.code(), NONE);
+        }
     }
     response
 }
 
-/// What was deleted must stay deleted after a crash: the new log starts go to disk before they are answered.
-async fn make_durable(ctx: &Context) -> Result<(), ErrorCode> {
-    let log_dir = Arc::clone(ctx.broker.cluster().log_dir());
-    match ctx.broker.io().run(move || log_dir.write_checkpoints()).await {
-        Ok(Ok(_)) => Ok(()),
-        Ok(Err(error)) => {
-            tracing::error!(%error, "deleted records: the new log starts could not be written");
-            Err(ErrorCode::KafkaStorageError)
-        }
-        Err(_) => Err(ErrorCode::RequestTimedOut),
+/// What was deleted must stay deleted after a crash: the new log starts go to disk before they are answered. Which of
+/// `moved` did not, by their place, and what is to be said of them.
+async fn make_durable(ctx: &Context, moved: Vec<(Arc<str>, i32)>) -> Vec<(usize, ErrorCode)> {
+    let (log_dirs, count) = (Arc::clone(ctx.broker.cluster().log_dirs()), moved.len());
+    if count == 0 {
+        return Vec::new();
     }
-}
-
-/// Turns what was answered with success into `code`: the records are gone here, but might be back after a crash.
-fn refuse(topic: &mut DeleteRecordsTopicResult, code: ErrorCode) {
-    for partition in topic.partitions.iter_mut().filter(|p| p.error_code == ErrorCode::None.code()) {
-        (partition.error_code, partition.low_watermark) = (code.code(), NONE);
+    match ctx.broker.io().run(move || log_dirs.write_checkpoints_of(&moved)).await {
+        Ok(failed) => failed.into_iter().map(|at| (at, ErrorCode::KafkaStorageError)).collect(),
+        Err(_) => (0..count).map(|at| (at, ErrorCode::RequestTimedOut)).collect(),
     }
 }
 
@@ -73,7 +73,7 @@ async fn delete(
     ctx: &Context,
     topic: Option<&Arc<TopicEntry>>,
     asked: &DeleteRecordsPartition,
-) -> Result<i64, ErrorCode> {
+) -> Result<(Arc<str>, i64), ErrorCode> {
     let topic = topic.ok_or(ErrorCode::UnknownTopicOrPartition)?;
     let partition = topic.served(asked.partition_index)?;
     if topic.internal {
@@ -87,7 +87,7 @@ async fn delete(
     let moved = ctx.broker.io().run(move || log.delete_records_before(offset)).await;
     let moved = moved.map_err(|_| ErrorCode::RequestTimedOut)?;
     partition.wake_all();
-    moved.map_err(|error| match error {
+    moved.map(|log_start| (Arc::clone(&topic.name), log_start)).map_err(|error| match error {
         DeleteRecordsError::OffsetOutOfRange { .. } => ErrorCode::OffsetOutOfRange,
         DeleteRecordsError::Offline(_) => ErrorCode::KafkaStorageError,
     })

@@ -19,14 +19,15 @@ use pagewire_wire::{
 use crate::request::Context;
 
 pub(crate) async fn handle(ctx: Context, request: DescribeLogDirsRequest) -> DescribeLogDirsResponse {
-    let log_dir = Arc::clone(ctx.broker.cluster().log_dir());
-    let Ok(dir) = ctx.broker.io().run(move || log_dir.describe()).await else {
+    let log_dirs = Arc::clone(ctx.broker.cluster().log_dirs());
+    let Ok(dirs) = ctx.broker.io().run(move || log_dirs.describe()).await else {
         return DescribeLogDirsResponse {
             error_code: ErrorCode::RequestTimedOut.code(),
             ..Default::default()
         };
     };
-    DescribeLogDirsResponse { results: vec![result(&dir, request.topics.as_deref())], ..Default::default() }
+    let results = dirs.iter().map(|dir| result(dir, request.topics.as_deref())).collect();
+    DescribeLogDirsResponse { results, ..Default::default() }
 }
 
 fn result(dir: &DirDescription, asked: Option<&[DescribableLogDirTopic]>) -> DescribeLogDirsResult {

@@ -106,9 +106,10 @@ fn partition(placed: &PartitionEntry, index: i32) -> DescribeTopicPartitionsResp
         leader_id: placed.leader,
         leader_epoch: placed.leader_epoch,
         replica_nodes: placed.replicas.clone(),
-        isr_nodes: placed.replicas.clone(),
-        eligible_leader_replicas: Some(Vec::new()),
-        last_known_elr: Some(Vec::new()),
+        isr_nodes: placed.isr(),
+        // As Kafka says it of the last in sync (KIP-966): it leads again as soon as it is there.
+        eligible_leader_replicas: Some(placed.offline_replicas()),
+        last_known_elr: Some(placed.offline_replicas()),
         offline_replicas: placed.offline_replicas(),
         ..Default::default()
     }

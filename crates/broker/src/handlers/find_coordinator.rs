@@ -11,7 +11,11 @@ use pagewire_wire::{
     },
 };
 
-use crate::{cluster::Node, request::Context};
+use crate::{
+    cluster::{Node, Refused},
+    coordinators::OFFSETS_TOPIC,
+    request::Context,
+};
 
 const GROUP: i8 = 0;
 const TRANSACTION: i8 = 1;
@@ -19,12 +23,16 @@ const TRANSACTION: i8 = 1;
 const BATCHED: i16 = 4;
 
 pub(crate) async fn handle(ctx: Context, request: FindCoordinatorRequest) -> FindCoordinatorResponse {
-    let found = find(&ctx, request.key_type).await;
+    let ready = ready(&ctx, request.key_type).await;
+    let find = |key: &str| match &ready {
+        Ok(node) => placed(&ctx, request.key_type, key).map(|()| node.clone()),
+        Err(refused) => Err(refused.clone()),
+    };
     if ctx.version < BATCHED {
-        let (error, node) = split(found);
+        let (code, words, node) = split(find(&request.key));
         return FindCoordinatorResponse {
-            error_code: error.code(),
-            error_message: Some(message(error)),
+            error_code: code.code(),
+            error_message: Some(words.unwrap_or_else(|| "NONE".into())),
             node_id: node.id,
             port: port(&node),
             host: node.host.into(),
@@ -32,43 +40,61 @@ pub(crate) async fn handle(ctx: Context, request: FindCoordinatorRequest) -> Fin
         };
     }
     let coordinators = request.coordinator_keys.into_iter().map(|key| {
-        let (error, node) = split(found.clone());
+        let (code, error_message, node) = split(find(&key));
         Coordinator {
             key,
             node_id: node.id,
             port: port(&node),
             host: node.host.into(),
-            error_code: error.code(),
+            error_code: code.code(),
+            error_message,
             ..Default::default()
         }
     });
     FindCoordinatorResponse { coordinators: coordinators.collect(), ..Default::default() }
 }
 
-async fn find(ctx: &Context, key_type: i8) -> Result<Node, ErrorCode> {
+/// The node, once what the keys are kept in is there.
+async fn ready(ctx: &Context, key_type: i8) -> Result<Node, Refused> {
     match key_type {
         GROUP => {
             let ready = ctx.broker.coordinators().groups().ensure(&ctx.broker).await;
-            ready.map_err(|_| ErrorCode::CoordinatorNotAvailable)?;
+            ready.map_err(|refused| unavailable(refused.message))?;
         }
         TRANSACTION => {}
-        _ => return Err(ErrorCode::InvalidRequest),
+        _ => return Err(refused(ErrorCode::InvalidRequest)),
     }
-    ctx.broker.cluster().nodes(&ctx.peer).into_iter().next().ok_or(ErrorCode::CoordinatorNotAvailable)
+    let node = ctx.broker.cluster().nodes(&ctx.peer).into_iter().next();
+    node.ok_or_else(|| refused(ErrorCode::CoordinatorNotAvailable))
+}
+
+/// Whether the partition that keeps a key is served; it is not while its log directory is away.
+fn placed(ctx: &Context, key_type: i8, key: &str) -> Result<(), Refused> {
+    if key_type != GROUP || ctx.broker.coordinators().groups().serves(&ctx.broker, key) {
+        return Ok(());
+    }
+    Err(unavailable(format!("the partition of {OFFSETS_TOPIC} that keeps the group is offline")))
+}
+
+fn unavailable(words: impl Into<String>) -> Refused {
+    Refused::new(ErrorCode::CoordinatorNotAvailable, words)
+}
+
+fn refused(code: ErrorCode) -> Refused {
+    Refused::new(code, code.message())
 }
 
 /// With an error there is no node: id and port -1.
-fn split(found: Result<Node, ErrorCode>) -> (ErrorCode, Node) {
+fn split(found: Result<Node, Refused>) -> (ErrorCode, Option<Str>, Node) {
     match found {
-        Ok(node) => (ErrorCode::None, node),
-        Err(error) => (error, Node { id: -1, host: String::new(), port: 0, rack: None }),
+        Ok(node) => (ErrorCode::None, None, node),
+        Err(refused) => {
+            let nobody = Node { id: -1, host: String::new(), port: 0, rack: None };
+            (refused.code, Some(refused.message.into()), nobody)
+        }
     }
 }
 
 fn port(node: &Node) -> i32 {
     if node.id < 0 { -1 } else { i32::from(node.port) }
-}
-
-fn message(error: ErrorCode) -> Str {
-    if error == ErrorCode::None { "NONE".into() } else { error.message().into() }
 }

@@ -2,7 +2,8 @@
 //!
 //! A named topic that does not exist is created on the way if the request and `auto.create.topics.enable` allow it; as
 //! in Kafka, only here, never by Produce or Fetch, and the answer to the request that created it still says that it is
-//! unknown. Clients ask again, and there it is.
+//! unknown. Clients ask again, and there it is. Where the disk has no room for it they are told that (KAFKA_STORAGE_ERROR):
+//! Kafka says "unknown" there too, and its people look for a topic where they should look for space.
 
 use std::{collections::HashSet, sync::Arc};
 
@@ -151,21 +152,20 @@ async fn one(
     if names::refusal(&name).is_some() {
         return unknown(ErrorCode::InvalidTopicException);
     }
-    auto_create(ctx, &name, auto).await;
-    unknown(ErrorCode::UnknownTopicOrPartition)
+    let storage = auto_create(ctx, &name, auto).await.is_err_and(|code| code == ErrorCode::KafkaStorageError);
+    unknown(if storage { ErrorCode::KafkaStorageError } else { ErrorCode::UnknownTopicOrPartition })
 }
 
 /// Creates the topic a client asked about, if it may.
-async fn auto_create(ctx: &Context, name: &str, auto: &mut AutoCreation) {
+async fn auto_create(ctx: &Context, name: &str, auto: &mut AutoCreation) -> Result<(), ErrorCode> {
     let config = ctx.broker.config();
     let partitions = config.num_partitions.unsigned_abs() as usize;
     if !auto.take(partitions) {
-        return;
+        return Ok(());
     }
     if name == OFFSETS_TOPIC {
-        // Why not, if not, is in the log; whoever needs it tries again.
-        let _ = ctx.broker.coordinators().groups().ensure(&ctx.broker).await;
-        return;
+        let ensured = ctx.broker.coordinators().groups().ensure(&ctx.broker).await;
+        return ensured.map_err(|refused| refused.code);
     }
     let new = NewTopic { name: name.to_owned(), partitions, configs: std::collections::BTreeMap::new() };
     let default_factor = config.default_replication_factor;
@@ -179,8 +179,13 @@ async fn auto_create(ctx: &Context, name: &str, auto: &mut AutoCreation) {
         }
         // Somebody else was faster.
         Err(refused) if refused.code == ErrorCode::TopicAlreadyExists => {}
-        Err(refused) => tracing::warn!(topic = name, %refused, "not created on first use"),
+        Err(refused) => {
+            // A client that asks again and again hears it each time; the log has the state of the disk already.
+            tracing::debug!(topic = name, %refused, "not created on first use");
+            return Err(refused.code);
+        }
     }
+    Ok(())
 }
 
 fn broker(node: Node) -> MetadataResponseBroker {
@@ -216,7 +221,7 @@ fn partition(placed: &PartitionEntry, index: i32) -> MetadataResponsePartition {
         leader_id: placed.leader,
         leader_epoch: placed.leader_epoch,
         replica_nodes: placed.replicas.clone(),
-        isr_nodes: placed.replicas.clone(),
+        isr_nodes: placed.isr(),
         offline_replicas: placed.offline_replicas(),
         ..Default::default()
     }

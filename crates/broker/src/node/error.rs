@@ -21,6 +21,29 @@ pub enum StartError {
         .0.display()
     )]
     Foreign(PathBuf),
+    /// The metadata is in a directory that is not the first.
+    #[error(
+        "log.dirs names {} first, but the metadata is in {}: name that one first",
+        first.display(),
+        metadata.display()
+    )]
+    Elsewhere {
+        /// The first of `log.dirs`.
+        first: PathBuf,
+        /// The one with the metadata.
+        metadata: PathBuf,
+    },
+    /// The directory holds a backup.
+    #[error(
+        "{} holds a backup, and a backup that is served is none any more: make a data directory of it with \
+         pagewire restore --from {} --to DIR",
+        .0.display(),
+        .0.display()
+    )]
+    Backup(PathBuf),
+    /// The directory is being restored, or was when that broke off.
+    #[error("{} holds an unfinished restore: let it end, or remove the directory and restore anew", .0.display())]
+    Unfinished(PathBuf),
     /// The metadata store cannot be opened.
     #[error(transparent)]
     OpenMetadata(#[from] OpenError),

@@ -1,51 +1,62 @@
-//! The log directory of a node: locked first, loaded and reported at the start, closed at the end.
+//! The log directories of a node: locked first, loaded and reported at the start, closed at the end.
 
-use std::{
-    collections::HashMap,
-    io,
-    path::{Path, PathBuf},
-    sync::Arc,
-    thread,
-};
+use std::{collections::HashMap, io, path::PathBuf, sync::Arc, thread};
 
 use pagewire_disk::OsDisk;
-use pagewire_log::{CloseReport, LoadReport, LockedDir, LogDir, LogDirOptions, Notice, PartitionSettings};
+use pagewire_log::{
+    CloseReport, LoadReport, Locked, LockedDir, LogDirOptions, LogDirs, Notice, PartitionSettings,
+};
 use pagewire_metadata::model::TopicRecord;
 use pagewire_zcopy::IoPool;
 use tokio::sync::oneshot;
 use tracing::{error, info, warn};
 
-use super::{StartError, blocking};
+use super::{StartError, blocking, progress};
 use crate::{
+    backup,
     clock::now_ms,
-    cluster::{Cluster, Identity},
+    cluster::{Cluster, Identity, Image},
     config::BrokerConfig,
     net,
 };
 
-/// A start with many logs says how far it is once per so many.
-const PROGRESS_EVERY: usize = 1000;
-
 /// What only a directory that has been served has.
 const TRACES: [&str; 2] = ["meta.properties", "__cluster_metadata-0"];
 
-/// Locks a data directory of ours, or a new one.
-pub(super) fn lock(dir: &Path) -> Result<LockedDir, StartError> {
-    let ours = dir.join(pagewire_metadata::FILE_NAME).exists();
-    if !ours && TRACES.iter().any(|trace| dir.join(trace).exists()) {
-        return Err(StartError::Foreign(dir.to_path_buf()));
+/// Locks the log directories: home, where the metadata is or will be, and those of the others that can be.
+pub(super) fn lock(dirs: &[PathBuf]) -> Result<Vec<Locked>, StartError> {
+    let has_metadata = |dir: &PathBuf| dir.join(pagewire_metadata::FILE_NAME).exists();
+    let Some((home, others)) = dirs.split_first() else { return Ok(Vec::new()) };
+    for dir in dirs {
+        if backup::holds_a_backup(dir) {
+            return Err(StartError::Backup(dir.clone()));
+        }
+        if dir.join(backup::RESTORE_UNFINISHED).exists() {
+            return Err(StartError::Unfinished(dir.clone()));
+        }
     }
-    Ok(LockedDir::lock(Arc::new(OsDisk::with_writeback(pagewire_zcopy::start_writeback)), dir)?)
+    if !has_metadata(home) {
+        if let Some(elsewhere) = others.iter().find(|dir| has_metadata(dir)) {
+            return Err(StartError::Elsewhere { first: home.clone(), metadata: elsewhere.clone() });
+        }
+        if TRACES.iter().any(|trace| home.join(trace).exists()) {
+            return Err(StartError::Foreign(home.clone()));
+        }
+    }
+    let disk = || Arc::new(OsDisk::with_writeback(pagewire_zcopy::start_writeback));
+    let mut locked = vec![(home.clone(), Ok(LockedDir::lock(disk(), home)?))];
+    locked.extend(others.iter().map(|dir| (dir.clone(), LockedDir::lock(disk(), dir))));
+    Ok(locked)
 }
 
 /// Loads every log, recovering what needs it.
 pub(super) async fn load(
-    locked: LockedDir,
+    locked: Vec<Locked>,
     config: &BrokerConfig,
     identity: &Identity,
     topics: &[TopicRecord],
     io: &IoPool,
-) -> Result<(LogDir, LoadReport), StartError> {
+) -> Result<(LogDirs, LoadReport), StartError> {
     let options = LogDirOptions {
         cluster_id: identity.cluster_id.clone(),
         node_id: identity.node_id,
@@ -54,14 +65,25 @@ pub(super) async fn load(
         now_ms: now_ms(),
     };
     let known = settings_by_topic(topics, config);
+    let readable = locked.iter().filter_map(|(_, locked)| locked.as_ref().ok());
+    let meters: Vec<_> = readable.map(|dir| Arc::clone(dir.meter())).collect();
     let loaded = blocking(io, move || {
-        locked.load(&options, &|topic, partition| settings_of(&known, topic, partition), &|progress| {
-            if progress.done == progress.total || progress.done.is_multiple_of(PROGRESS_EVERY) {
-                info!("{} of {} logs loaded", progress.done, progress.total);
-            }
-        })
+        let settings = |topic: &str, partition| settings_of(&known, topic, partition);
+        LogDirs::load(locked, &options, &settings, &|_| {})
     });
-    Ok(loaded.await??)
+    Ok(progress::told(&meters, loaded).await??)
+}
+
+/// Tells people of directories that cannot be read, and how much is not served for that or another reason.
+pub(super) fn report_away(log_dirs: &LogDirs, image: &Image) {
+    for (path, why) in log_dirs.away() {
+        error!(path = %path.display(), %why, "log directory is offline: nothing in it is served until a start can read it");
+    }
+    let offline =
+        image.topics().flat_map(|topic| &topic.partitions).filter(|entry| entry.is_offline()).count();
+    if offline > 0 {
+        error!(partitions = offline, "not served");
+    }
 }
 
 /// Tells people what a start found: what was cut first of all. Directories in `removed` were left of deleted topics.
@@ -109,18 +131,21 @@ fn settings_of(known: &Known, topic: &str, partition: i32) -> Option<PartitionSe
 }
 
 /// Closes the logs on a thread of its own: the I/O pool may be waiting for the disk for a long time.
-pub(super) async fn close(log_dir: &Arc<LogDir>) -> CloseReport {
+pub(super) async fn close(log_dirs: &Arc<LogDirs>) -> CloseReport {
     let (done, closed) = oneshot::channel();
-    let on_thread = Arc::clone(log_dir);
+    let on_thread = Arc::clone(log_dirs);
     let job = move || {
         // Whoever stops the broker waits, or does not care.
         let _ = done.send(on_thread.close_clean(now_ms()));
     };
     match thread::Builder::new().name("pagewire-close".to_owned()).spawn(job) {
-        Err(_) => log_dir.close_clean(now_ms()),
+        Err(_) => log_dirs.close_clean(now_ms()),
         Ok(_) => closed.await.unwrap_or_else(|_| CloseReport {
             clean: false,
-            failed: vec![(log_dir.path().to_path_buf(), io::Error::other("closing panicked"))],
+            failed: log_dirs
+                .here()
+                .map(|dir| (dir.path().to_path_buf(), io::Error::other("closing panicked")))
+                .collect(),
         }),
     }
 }

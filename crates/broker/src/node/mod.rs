@@ -10,7 +10,10 @@
 //! can be served.
 
 mod error;
+mod found;
 mod logs;
+mod progress;
+mod stopped;
 #[cfg(test)]
 mod tests;
 
@@ -24,19 +27,22 @@ use std::{
     time::{Duration, Instant},
 };
 
-use pagewire_metadata::{Catalog, EmbeddedStore, SystemClock, model::TopicRecord};
+use pagewire_metadata::{Catalog, EmbeddedStore, Revision, SystemClock, model::TopicRecord};
 use pagewire_zcopy::{BufferPool, IoPool, PoolOptions, Transfer, TransferOptions};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{error, info, warn};
 
 pub use error::StartError;
+pub use stopped::back_up_stopped;
 
 use crate::{
-    background,
+    CleanerGauges, background,
     broker::{Broker, Parts},
+    cleaner,
     clock::now_ms,
     cluster::{Cluster, Identity, with_stored},
     config::{BrokerConfig, Endpoint, thresholds_in_use},
+    control,
     coordinators::Coordinators,
     net::{self, ConnectionLimits, Listener},
 };
@@ -62,15 +68,15 @@ impl Node {
     /// Starts a broker and returns when it serves. Must run inside a multi-thread tokio runtime.
     pub async fn start(config: BrokerConfig) -> Result<Self, StartError> {
         let started = Instant::now();
-        let dir = config.log_dir.clone();
+        let dirs = config.log_dirs.clone();
         let io = IoPool::new(config.io_threads, IO_QUEUE_MAX);
-        let locked = blocking(&io, move || logs::lock(&dir)).await??;
+        let locked = blocking(&io, move || logs::lock(&dirs)).await??;
         let catalog = open_catalog(&config, &io).await?;
         let config = with_stored(&catalog, config).await?;
         let listeners = bind_all(&config)?;
         let cluster_record = catalog.cluster(now_ms()).await?;
-        let (topics, _) = catalog.topics().await?;
-        let topics: Vec<TopicRecord> = topics.into_iter().map(|(record, _)| record).collect();
+        let (versions, mut topics): (Vec<Revision>, Vec<TopicRecord>) =
+            catalog.topics().await?.0.into_iter().map(|(record, version)| (version, record)).unzip();
         let deleted = catalog.deleted_topics().await?;
         let mut identity = Identity {
             node_id: config.node_id,
@@ -79,15 +85,17 @@ impl Node {
             leader_epoch: cluster_record.leader_epoch,
             advertised: config.advertised.clone(),
         };
-        let (log_dir, report) = logs::load(locked, &config, &identity, &topics, &io).await?;
+        let (log_dirs, report) = logs::load(locked, &config, &identity, &topics, &io).await?;
+        found::remember(&catalog, &log_dirs, &mut topics, &versions).await;
         if !report.clean && !report.loaded.is_empty() {
             // Records that clients have seen may be gone, without a trace: they are to look (KIP-320).
             identity.leader_epoch = catalog.raise_leader_epoch().await?;
         }
-        let cluster = Cluster::new(identity, catalog, Arc::new(log_dir));
+        let cluster = Cluster::new(identity, catalog, Arc::new(log_dirs));
         cluster.load(&topics, &report.failed, &config);
         let removed = cluster.clean_up(deleted);
         logs::report(&report, &removed);
+        logs::report_away(cluster.log_dirs(), &cluster.image());
 
         let buffers = BufferPool::new(PoolOptions {
             max_bytes: config.request_memory_bytes,
@@ -112,6 +120,10 @@ impl Node {
     fn serve(&mut self, listeners: Vec<Listener>) {
         self.broker.coordinators().start(&self.broker, &self.services, &self.stop);
         background::start(&self.broker, &self.services, &self.stop);
+        cleaner::start(&self.broker, &self.services, &self.stop);
+        if let Some(home) = self.broker.config().log_dirs.first() {
+            control::start(&self.broker, home, &self.services, &self.stop);
+        }
         let limits = ConnectionLimits::default();
         for listener in listeners {
             let (broker, connections, stop) =
@@ -140,6 +152,12 @@ impl Node {
         )
     }
 
+    /// How compaction stands. Looks at every compacted log, on this thread.
+    #[must_use]
+    pub fn cleaner_gauges(&self) -> CleanerGauges {
+        cleaner::gauges(&self.broker)
+    }
+
     /// Stops in order: connections, coordinators, logs. What was acknowledged is on disk afterwards.
     pub async fn stop(self) -> Result<(), StartError> {
         info!("stopping");
@@ -159,7 +177,7 @@ impl Node {
             warn!("background work did not end in time");
         }
         self.broker.io().discard_queued();
-        let report = logs::close(self.broker.cluster().log_dir()).await;
+        let report = logs::close(self.broker.cluster().log_dirs()).await;
         for (path, error) in &report.failed {
             error!(path = %path.display(), %error, "not closed cleanly; the next start will check it");
         }
@@ -185,6 +203,7 @@ impl Node {
             file_bytes_by_route = sent,
             cold_offloads = stats.cold_offloads,
             dropped_behind_bytes = read(&metrics.fetch_dropped_bytes),
+            compactions = self.broker.cleaners().cleans(),
             refusals = stats.refusals,
             "stopped"
         );
@@ -197,14 +216,14 @@ async fn blocking<T: Send + 'static>(io: &IoPool, job: impl FnOnce() -> T + Send
 }
 
 async fn open_catalog(config: &BrokerConfig, io: &IoPool) -> Result<Catalog, StartError> {
-    let path = config.log_dir.join(pagewire_metadata::FILE_NAME);
+    let path = config.data_dir().join(pagewire_metadata::FILE_NAME);
     let store = blocking(io, move || EmbeddedStore::open(&path, Arc::new(SystemClock))).await??;
     Ok(Catalog::new(Arc::new(store)))
 }
 
 /// How record bytes are sent; says so, since it is what the broker's speed hangs on.
 fn transfer_options(config: &BrokerConfig) -> TransferOptions {
-    let (thresholds, origin, problem) = thresholds_in_use(config.transfer_thresholds, &config.log_dir);
+    let (thresholds, origin, problem) = thresholds_in_use(config.transfer_thresholds, config.data_dir());
     if let Some(problem) = problem {
         warn!(%problem, "measured thresholds that cannot be used; `pagewire lab calibrate` writes them anew");
     }

@@ -13,12 +13,12 @@ mod wait;
 
 use std::{
     sync::Arc,
-    sync::atomic::{AtomicI32, Ordering},
+    sync::atomic::{AtomicBool, AtomicI32, Ordering},
 };
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use pagewire_log::{AppendContext, AppendError, Appended, Log, Origin};
+use pagewire_log::{AppendContext, AppendError, Appended, Log, Origin, ReadError};
 use pagewire_record::check::Checked;
 use pagewire_zcopy::{GroupCommit, IoPool};
 
@@ -37,6 +37,8 @@ pub(crate) struct Partition {
     config: ArcSwap<TopicConfig>,
     waiting: wait::WaitList,
     commit: GroupCommit,
+    /// A read failed, and that was said.
+    unreadable: AtomicBool,
 }
 
 impl Partition {
@@ -55,6 +57,14 @@ impl Partition {
             leader_epoch: AtomicI32::new(leader_epoch),
             config: ArcSwap::new(config),
             waiting: wait::WaitList::default(),
+            unreadable: AtomicBool::default(),
+        }
+    }
+
+    /// A read of it failed. Said once: clients ask again at once, and other places of it may be read meanwhile.
+    pub(crate) fn note_unreadable(&self, error: &ReadError) {
+        if !self.unreadable.swap(true, Ordering::Relaxed) {
+            tracing::error!(topic = %self.topic, partition = self.index, %error, "read failed");
         }
     }
 

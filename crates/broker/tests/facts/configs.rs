@@ -11,10 +11,10 @@ use pagewire_wire::messages::{
 
 use crate::harness::{Broker, Client, FetchAt, Fetched, batch, records_of};
 
-const TOPIC: i8 = 2;
-const BROKER: i8 = 4;
+pub(crate) const TOPIC: i8 = 2;
+pub(crate) const BROKER: i8 = 4;
 const GROUP: i8 = 32;
-const SET: i8 = 0;
+pub(crate) const SET: i8 = 0;
 const DELETE: i8 = 1;
 const APPEND: i8 = 2;
 const SUBTRACT: i8 = 3;
@@ -51,7 +51,7 @@ fn facts(client: &mut Client, kind: i8, name: &'static str, key: &str) -> Facts 
     (text(config.value), config.config_source, synonyms.collect())
 }
 
-fn change(
+pub(crate) fn change(
     client: &mut Client,
     (kind, name): (i8, &'static str),
     changes: &[(&'static str, i8, Option<&'static str>)],
@@ -325,4 +325,26 @@ fn changed_settings_are_the_same_after_a_restart() {
     let fetched = client.fetch(&FetchAt::now("t", &[(0, 0)]), 12).records();
     assert_eq!(records_of(&fetched).len(), 1);
     assert_eq!(fetched[22] & 7, 1, "gzip");
+}
+
+/// As Apache Kafka 4.3.1 takes them.
+#[test]
+fn a_policy_may_be_empty_and_names_nothing_twice() {
+    let broker = Broker::start();
+    let mut client = broker.client();
+    client.create_topic_with("none", 1, &[("cleanup.policy", "")]);
+    assert_eq!(facts(&mut client, TOPIC, "none", "cleanup.policy").0, "");
+    client.create_topic("t", 1);
+    for (value, shown) in [("", ""), ("compact, delete", "compact,delete"), ("compact,compact", "compact")] {
+        assert_eq!(change(&mut client, (TOPIC, "t"), &[("cleanup.policy", SET, Some(value))], false).0, 0);
+        assert_eq!(facts(&mut client, TOPIC, "t", "cleanup.policy").0, shown);
+        assert_eq!(
+            change(&mut client, (BROKER, "1"), &[("log.cleanup.policy", SET, Some(value))], false).0,
+            0
+        );
+        assert_eq!(facts(&mut client, BROKER, "1", "log.cleanup.policy").0, shown);
+    }
+    for value in ["[]", "[compact]", "delete,", ",", "COMPACT"] {
+        assert_eq!(change(&mut client, (TOPIC, "t"), &[("cleanup.policy", SET, Some(value))], false).0, 40);
+    }
 }

@@ -2,6 +2,7 @@
 
 use pagewire_wire::messages::{
     create_partitions_request::{CreatePartitionsRequest, CreatePartitionsTopic},
+    create_topics_response::CreatableTopicResult,
     describe_topic_partitions_request::{DescribeTopicPartitionsRequest, TopicRequest},
     metadata_request::{MetadataRequest, MetadataRequestTopic},
     metadata_response::MetadataResponseTopic,
@@ -44,13 +45,27 @@ fn a_client_that_creates_the_offsets_topic_gets_what_groups_need() {
     let created =
         broker.client().try_create_topic("__consumer_offsets", 3, 1, &[("segment.bytes", "2097152")]);
     assert_eq!((created.error_code, created.num_partitions), (0, 3));
-    let configs = created.configs.unwrap();
-    let value = |name: &str| {
-        let config = configs.iter().find(|config| config.name == name).unwrap();
-        config.value.clone().unwrap().to_string()
-    };
-    assert_eq!(value("cleanup.policy"), "compact");
-    assert_eq!(value("segment.bytes"), "2097152", "what is said explicitly counts");
+    assert_eq!(setting(&created, "cleanup.policy"), "compact");
+    assert_eq!(setting(&created, "segment.bytes"), "2097152", "what is said explicitly counts");
+}
+
+fn setting(created: &CreatableTopicResult, name: &str) -> String {
+    let configs = created.configs.as_ref().unwrap();
+    let config = configs.iter().find(|config| config.name == name).unwrap();
+    config.value.clone().unwrap().to_string()
+}
+
+#[test]
+fn the_topics_of_coordinators_forget_nothing_that_counts() {
+    let broker = Broker::start();
+    let mut client = broker.client();
+    let transactions = client.try_create_topic("__transaction_state", 1, 1, &[]);
+    assert_eq!(setting(&transactions, "cleanup.policy"), "compact");
+    let shares = client.try_create_topic("__share_group_state", 1, 1, &[]);
+    assert_eq!(
+        (setting(&shares, "cleanup.policy"), setting(&shares, "retention.ms")),
+        ("delete".into(), "-1".into())
+    );
 }
 
 #[test]

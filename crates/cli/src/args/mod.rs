@@ -1,10 +1,12 @@
 //! What the command line may say, one file per command. Every `--help` ends with examples.
 
+pub(crate) mod backup;
 pub(crate) mod consume;
 pub(crate) mod doctor;
 pub(crate) mod group;
 pub(crate) mod import;
 pub(crate) mod lab;
+pub(crate) mod log;
 pub(crate) mod pairs;
 pub(crate) mod position;
 pub(crate) mod produce;
@@ -57,8 +59,14 @@ pub(crate) enum Command {
     Group(group::GroupArgs),
     /// Show a cluster: its id, nodes, controller and what they speak
     Cluster(ClusterArgs),
+    /// Check the files of logs, or print what is in them
+    Log(log::LogArgs),
     /// Make a data directory out of those that Apache Kafka left
     Import(import::ImportArgs),
+    /// Copy everything a broker keeps, while it serves or not
+    Backup(backup::BackupArgs),
+    /// Make a data directory of a backup
+    Restore(backup::RestoreArgs),
     /// Say what this machine can do, what it cannot, and what to change
     Doctor(doctor::DoctorArgs),
     /// Measure and prove how data moves, and load any Kafka broker

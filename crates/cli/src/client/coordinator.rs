@@ -4,10 +4,11 @@ use pagewire_wire::messages::find_coordinator_request::FindCoordinatorRequest;
 use pagewire_wire::{ErrorCode, Request, Str};
 
 use super::address::Address;
-use super::deadline::Deadline;
+use super::deadline::{Deadline, Retry};
 use super::error::Error;
 use super::routing::{Client, Target};
 use super::{Node, Result};
+use crate::output::complain;
 
 /// From this version on several groups can be asked about at once, and must be.
 const SEVERAL_KEYS: i16 = 4;
@@ -36,6 +37,18 @@ impl Client {
         Ok(id)
     }
 
+    /// Says on standard error, once and when it takes long, why a group is waited for: on a full disk its coordinator can
+    /// only say that it is not here.
+    pub(crate) async fn tell_of_waiting(&mut self, retry: &mut Retry, error: &Error) {
+        if !retry.should_tell() {
+            return;
+        }
+        match self.disk_trouble().await {
+            Some(trouble) => complain(format_args!("trying again: {trouble}; {error}")),
+            None => complain(format_args!("trying again: {error}")),
+        }
+    }
+
     /// Asks the coordinator of `group`, and the next one where it has moved. `code` finds the error of the whole
     /// answer; other errors in it are the caller's to judge.
     pub(crate) async fn call_coordinator<R: Request>(
@@ -59,6 +72,7 @@ impl Client {
                 }
                 Err(error) => error,
             };
+            self.tell_of_waiting(&mut retry, &error).await;
             retry.after(error).await?;
         }
     }

@@ -10,6 +10,10 @@ use super::error::Error;
 
 const PAUSE_FIRST: Duration = Duration::from_millis(50);
 const PAUSE_MAX: Duration = Duration::from_secs(1);
+/// A disk that takes no writes is tried so long: another broker may take over, but a full disk does not empty itself.
+pub(crate) const STORAGE_PATIENCE: Duration = Duration::from_secs(3);
+/// After this a person wants to know what is waited for.
+const LONG: Duration = Duration::from_secs(2);
 
 /// A point in time after which an answer is of no use.
 #[derive(Debug, Clone, Copy)]
@@ -57,12 +61,14 @@ impl Deadline {
 pub(crate) struct Retry {
     deadline: Deadline,
     pause: Duration,
+    since: Instant,
+    told: bool,
 }
 
 impl Retry {
     /// Until then.
     pub(crate) fn until(deadline: Deadline) -> Self {
-        Self { deadline, pause: PAUSE_FIRST }
+        Self { deadline, pause: PAUSE_FIRST, since: Instant::now(), told: false }
     }
 
     /// The deadline.
@@ -70,8 +76,18 @@ impl Retry {
         self.deadline
     }
 
+    /// Whether it takes so long by now that a person should hear why. Says so once.
+    pub(crate) fn should_tell(&mut self) -> bool {
+        let due = !self.told && self.since.elapsed() >= LONG;
+        self.told |= due;
+        due
+    }
+
     /// Waits before the next attempt, or gives `error` back: it cannot get better, or there is no time left.
     pub(crate) async fn after(&mut self, error: Error) -> Result<()> {
+        if error.is_of_a_disk() {
+            self.deadline = self.deadline.at_most(STORAGE_PATIENCE);
+        }
         if !error.is_retriable() || self.deadline.has_passed() {
             return Err(error);
         }

@@ -129,6 +129,20 @@ impl Error {
         }
     }
 
+    /// The broker's disk does not take it.
+    pub(crate) fn is_of_a_disk(&self) -> bool {
+        self.code() == Some(ErrorCode::KafkaStorageError)
+    }
+
+    /// The same, explained by what is known of the broker's disks, where it brought no words of its own.
+    #[must_use]
+    pub(crate) fn explained(self, trouble: Option<String>) -> Self {
+        match self {
+            Self::Api { what, code, message } => Self::Api { what, code, message: message.or(trouble) },
+            other => other,
+        }
+    }
+
     /// Whether trying again, perhaps elsewhere, can help.
     pub(crate) fn is_retriable(&self) -> bool {
         match self {

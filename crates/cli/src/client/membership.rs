@@ -84,7 +84,10 @@ impl Member {
                     Some(ErrorCode::MemberIdRequired) => {}
                     Some(ErrorCode::UnknownMemberId | ErrorCode::IllegalGeneration) => self.forget(),
                     Some(ErrorCode::RebalanceInProgress) => retry.after(rejoin(error)).await?,
-                    _ => retry.after(error).await?,
+                    _ => {
+                        client.tell_of_waiting(&mut retry, &error).await;
+                        retry.after(error).await?;
+                    }
                 },
             }
         }

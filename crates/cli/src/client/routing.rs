@@ -222,7 +222,12 @@ impl Client {
             };
             match Error::check(code, None, || format!("topic {name}")) {
                 Ok(()) => return Ok(topic),
-                Err(error) => retry.after(error).await?,
+                Err(error) => match retry.after(error).await {
+                    Err(error) if error.is_of_a_disk() => {
+                        return Err(error.explained(self.disk_trouble().await));
+                    }
+                    waited => waited?,
+                },
             }
         }
     }

@@ -20,7 +20,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::deadline::Deadline;
+use super::deadline::{Deadline, STORAGE_PATIENCE};
 use super::error::Error;
 use super::producer::{ClosedBatch, Identity};
 use super::routing::{Client, Target, Which};
@@ -256,7 +256,10 @@ impl Sender {
         self.progress.bytes.fetch_add(batch.size, Ordering::Relaxed);
     }
 
-    fn again(&mut self, queued: Queued, error: Error) -> Result<()> {
+    fn again(&mut self, mut queued: Queued, error: Error) -> Result<()> {
+        if error.is_of_a_disk() {
+            queued.deadline = queued.deadline.map(|deadline| deadline.at_most(STORAGE_PATIENCE));
+        }
         if !error.is_retriable() || queued.deadline.is_some_and(Deadline::has_passed) {
             return Err(error);
         }

@@ -5,6 +5,8 @@ use serde::Serialize;
 
 use crate::args::ClusterArgs;
 use crate::client::Target;
+use crate::client::disks::{Condition, Directory};
+use crate::output::units::bytes;
 use crate::output::{Format, Out, Table};
 
 #[derive(Serialize)]
@@ -12,6 +14,7 @@ struct Page {
     cluster_id: Option<String>,
     controller: Option<i32>,
     nodes: Vec<NodeRow>,
+    directories: Vec<DirectoryRow>,
     features: Vec<Feature>,
     apis: Vec<Api>,
 }
@@ -23,6 +26,27 @@ struct NodeRow {
     port: u16,
     rack: Option<String>,
     controller: bool,
+}
+
+#[derive(Serialize)]
+struct DirectoryRow {
+    node: i32,
+    path: String,
+    state: Condition,
+    note: &'static str,
+    error_code: i16,
+    usable_bytes: Option<u64>,
+    total_bytes: Option<u64>,
+    partitions: usize,
+    bytes: u64,
+}
+
+impl From<Directory> for DirectoryRow {
+    fn from(directory: Directory) -> Self {
+        let (state, note) = (directory.condition(), directory.note());
+        let Directory { node, path, error, total_bytes, usable_bytes, partitions, bytes } = directory;
+        Self { node, path, state, note, error_code: error, usable_bytes, total_bytes, partitions, bytes }
+    }
 }
 
 #[derive(Serialize)]
@@ -45,6 +69,7 @@ pub(crate) async fn run(args: ClusterArgs) -> anyhow::Result<()> {
     let deadline = client.deadline();
     let connection = client.connection(Target::Any, deadline).await?;
     let (versions, asked) = (connection.versions().clone(), connection.address().to_string());
+    let directories = client.directories().await?;
     let cluster = client.cluster();
     let nodes = cluster.nodes.values().map(|node| NodeRow {
         id: node.id,
@@ -57,6 +82,7 @@ pub(crate) async fn run(args: ClusterArgs) -> anyhow::Result<()> {
         cluster_id: cluster.id.clone(),
         controller: cluster.controller,
         nodes: nodes.collect(),
+        directories: directories.into_iter().map(DirectoryRow::from).collect(),
         features: versions
             .features()
             .iter()
@@ -74,6 +100,30 @@ pub(crate) async fn run(args: ClusterArgs) -> anyhow::Result<()> {
 
 fn name(key: i16) -> String {
     ApiKey::from_code(key).map_or_else(|| format!("(unknown {key})"), |api| api.name().to_owned())
+}
+
+fn print_directories(directories: &[DirectoryRow], out: &mut Out) -> anyhow::Result<()> {
+    let known = |size: Option<u64>| size.map_or_else(|| "?".to_owned(), bytes);
+    let mut table =
+        Table::new(&[">NODE", "LOG DIRECTORY", "STATE", ">FREE", ">OF", ">PARTITIONS", ">SIZE", "NOTE"]);
+    for directory in directories {
+        let state = match directory.state {
+            Condition::Ok => "ok",
+            Condition::Full => "full",
+            Condition::Offline => "offline",
+        };
+        table.row([
+            directory.node.to_string(),
+            directory.path.clone(),
+            state.to_owned(),
+            known(directory.usable_bytes),
+            known(directory.total_bytes),
+            directory.partitions.to_string(),
+            bytes(directory.bytes),
+            directory.note.to_owned(),
+        ]);
+    }
+    table.print(out)
 }
 
 fn print(page: &Page, apis: bool, asked: &str, out: &mut Out) -> anyhow::Result<()> {
@@ -102,6 +152,10 @@ fn print(page: &Page, apis: bool, asked: &str, out: &mut Out) -> anyhow::Result<
         ]);
     }
     nodes.print(out)?;
+    if !page.directories.is_empty() {
+        out.line("")?;
+        print_directories(&page.directories, out)?;
+    }
     if apis {
         out.line("")?;
         let mut table = Table::new(&[">KEY", "API", "VERSIONS"]);

@@ -1,5 +1,6 @@
 //! The commands, one file or folder each.
 
+mod backup;
 mod cluster;
 mod completions;
 mod consume;
@@ -10,10 +11,12 @@ mod failures;
 mod group;
 mod import;
 mod lab;
+mod log;
 mod man;
 mod pages;
 mod positions;
 mod produce;
+mod restore;
 mod serve;
 mod stop;
 mod topic;
@@ -33,7 +36,10 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
         Some(Command::Consume(args)) => as_client(consume::run(args)),
         Some(Command::Group(args)) => as_client(group::run(args)),
         Some(Command::Cluster(args)) => as_client(cluster::run(args)),
+        Some(Command::Log(args)) => log::run(&args),
         Some(Command::Import(args)) => import::run(&args),
+        Some(Command::Backup(args)) => as_client(backup::run(args)),
+        Some(Command::Restore(args)) => as_client(restore::run(args)),
         Some(Command::Doctor(args)) => doctor::run(&args),
         Some(Command::Lab(args)) => lab::run(&args),
         Some(Command::LabWorker) => pagewire_lab::measure::worker::work(),

@@ -4,7 +4,6 @@
 pub(crate) mod tree;
 
 use std::collections::BTreeSet;
-use std::fmt::Debug;
 use std::fs::File;
 use std::io::{self, IoSlice};
 use std::path::Path;
@@ -43,7 +42,7 @@ impl Disk for MemoryDisk {
 
     fn open(&self, path: &Path, mode: OpenMode) -> io::Result<Arc<dyn DiskFile>> {
         let (opened, _) = self.tree.write().open(path, mode)?;
-        Ok(Arc::new(MemoryFile { file: Arc::new(opened.file), synced: NotKept }))
+        Ok(Arc::new(MemoryFile { file: Arc::new(opened.file) }))
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
@@ -84,30 +83,13 @@ impl Disk for MemoryDisk {
     }
 }
 
-/// What a sync of a memfd means to its disk.
-pub(crate) trait OnSync: Send + Sync + Debug {
-    /// Everything `file` holds is to be kept.
-    fn synced(&self, file: &File) -> io::Result<()>;
-}
-
-/// Nothing outlives the process anyway.
-#[derive(Debug)]
-struct NotKept;
-
-impl OnSync for NotKept {
-    fn synced(&self, _file: &File) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 /// A memfd as a [`DiskFile`].
 #[derive(Debug)]
-pub(crate) struct MemoryFile<S> {
-    pub(crate) file: Arc<File>,
-    pub(crate) synced: S,
+struct MemoryFile {
+    file: Arc<File>,
 }
 
-impl<S: OnSync> DiskFile for MemoryFile<S> {
+impl DiskFile for MemoryFile {
     fn file(&self) -> &Arc<File> {
         &self.file
     }
@@ -134,7 +116,8 @@ impl<S: OnSync> DiskFile for MemoryFile<S> {
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        self.synced.synced(&self.file)
+        // Nothing outlives the process anyway.
+        Ok(())
     }
 
     fn sync_all(&self) -> io::Result<()> {

@@ -128,6 +128,7 @@ impl LogDir {
             *before = Some(now);
             files += 1;
         }
+        self.note_written();
         Ok(files)
     }
 }

@@ -165,6 +165,7 @@ impl LogDir {
     /// new one's after a crash.
     fn forget(&self, topic: &str, partition: i32) -> Result<(), CreateError> {
         self.carried.lock().forget(topic, partition);
+        self.forget_cleaning(topic, partition);
         if self.written.lock().mention(topic, partition) {
             self.write_checkpoints().map_err(CreateError::at(&self.path))?;
         }

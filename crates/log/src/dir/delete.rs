@@ -33,6 +33,7 @@ impl LogDir {
             let Some(entry) = self.table.write().remove(topic, partition) else { continue };
             deleted += 1;
             entry.end();
+            self.forget_cleaning(topic, partition);
             let from = entry.log.dir().to_path_buf();
             let path = self.path.join(marked_dir(topic, partition, Uuid::new_v4(), DELETE));
             if let Err(error) = self.disk.rename(&from, &path) {

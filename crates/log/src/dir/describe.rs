@@ -15,6 +15,8 @@ use crate::Offline;
 pub struct DirDescription {
     /// The directory.
     pub path: PathBuf,
+    /// Nothing of it is served: it could not be read at the start.
+    pub away: bool,
     /// Why it takes no writes, if so.
     pub offline: Option<Offline>,
     /// Size and free bytes of its file system; `None` if the disk does not say.
@@ -47,6 +49,6 @@ impl LogDir {
         };
         let logs = self.table.read().entries().map(describe).collect();
         let space = self.disk.space(&self.path).ok();
-        DirDescription { path: self.path.clone(), offline: self.offline(), space, logs }
+        DirDescription { path: self.path.clone(), away: false, offline: self.offline(), space, logs }
     }
 }

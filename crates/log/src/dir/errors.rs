@@ -3,9 +3,11 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use pagewire_disk::checkpoint::format_id;
 use pagewire_disk::{CheckpointError, LockError};
 use uuid::Uuid;
 
+use crate::sick::is_full;
 use crate::{LogError, Offline};
 
 /// A log directory that cannot be opened. None of these changed anything in it.
@@ -37,6 +39,18 @@ pub enum LogDirError {
         found: i32,
         /// This node.
         expected: i32,
+    },
+    /// Two directories have one id.
+    #[error(
+        "{} and {} have the same directory.id, so one of them is a copy of the other: take one out of log.dirs",
+        first.display(),
+        second.display()
+    )]
+    SameId {
+        /// One of them.
+        first: PathBuf,
+        /// The other.
+        second: PathBuf,
     },
     /// The disk said no.
     #[error("{}: {error}", path.display())]
@@ -73,6 +87,12 @@ pub enum CreateError {
         /// Its topic's id.
         found: Uuid,
     },
+    /// The directory that holds it is not here: KAFKA_STORAGE_ERROR.
+    #[error("its log directory, of id {}, is not here", format_id(*directory))]
+    Away {
+        /// The directory's id.
+        directory: Uuid,
+    },
     /// The directory takes no writes: KAFKA_STORAGE_ERROR.
     #[error(transparent)]
     Offline(#[from] Offline),
@@ -96,11 +116,16 @@ impl CreateError {
         move |error| Self::Io { path, error }
     }
 
+    /// There was no room. The next attempt may find some.
+    pub fn is_full_disk(&self) -> bool {
+        self.io().is_some_and(|error| is_full(error.kind()))
+    }
+
     /// What the operating system said, where it said something.
     pub(super) fn io(&self) -> Option<&io::Error> {
         match self {
             Self::Io { error, .. } | Self::Log(LogError::Io { error, .. }) => Some(error),
-            Self::Name { .. } | Self::OtherTopic { .. } | Self::Offline(_) => None,
+            _ => None,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Loading a directory: what is there, what of it is ours, and all of that opened in parallel.
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use pagewire_disk::checkpoint::PARTITION_METADATA_FILE;
@@ -9,6 +9,7 @@ use pagewire_disk::{CheckpointError, CleanMark, PartitionMetadata};
 use parking_lot::{Mutex, RwLock};
 
 use super::checkpoints::Checkpoints;
+use super::clean::Cleaning;
 use super::delete::Doomed;
 use super::errors::LogDirError;
 use super::judge::{Judgement, judge};
@@ -21,10 +22,11 @@ use super::table::{Entry, Table};
 use super::{LogDir, parallel};
 use crate::home::Home;
 use crate::producer_budget::ProducerBudget;
+use crate::recovery;
 use crate::{Log, LogError, Offline, OpenOptions, RecoveryReport};
 
 /// Every ext file system has this in its root.
-pub(super) const NOBODYS: &str = "lost+found";
+pub(crate) const NOBODYS: &str = "lost+found";
 
 /// Idempotent producers that all logs of a directory remember together: a quarter of a gigabyte of them.
 const PRODUCERS_MAX: usize = 1 << 20;
@@ -117,25 +119,32 @@ impl LockedDir {
         let mut report = LoadReport::default();
         let (disk, path) = (Arc::clone(&self.disk), self.path.clone());
         let (checkpoints, written) = Checkpoints::read(disk.as_ref(), &path, &mut report.notices)?;
+        let cleaning = Cleaning::read(disk.as_ref(), &path, &mut report.notices)?;
         report.clean = CleanMark::take(disk.as_ref(), &path).map_err(LogDirError::at(&path))?;
         let meta = self.settle(options, &mut report.notices)?;
         let (found, doomed) = self.scan(options.now_ms, &mut report.notices)?;
 
         let total = found.len();
+        let meter = Arc::clone(self.meter());
+        let estimates = self.estimate(&found, &checkpoints, report.clean, options.threads);
+        meter.begin(total, estimates.iter().sum());
         let (offline, producers) = (Arc::default(), ProducerBudget::new(PRODUCERS_MAX));
         let one = One {
             dir: &self,
             options,
             checkpoints: &checkpoints,
+            cleaning: &cleaning,
             clean: report.clean,
             settings,
             offline: &offline,
             producers: &producers,
         };
         let done = AtomicUsize::new(0);
-        let outcomes = parallel::map(&found, options.threads, |found| {
+        let ahead: Vec<(&Found, u64)> = found.iter().zip(estimates).collect();
+        let outcomes = parallel::map(&ahead, options.threads, |(found, estimated)| {
             let mut notices = Vec::new();
             let outcome = one.load(found, &mut notices);
+            meter.done(*estimated, outcome.report());
             progress(Progress {
                 done: done.fetch_add(1, Ordering::Relaxed) + 1,
                 total,
@@ -163,7 +172,8 @@ impl LockedDir {
                 Outcome::SetAside => set_aside = true,
             }
         }
-        if set_aside {
+        // A process that was killed may have made directories without making their names durable.
+        if set_aside || !report.clean {
             disk.sync_dir(&path).map_err(LogDirError::at(&path))?;
         }
         let dir = LogDir {
@@ -179,9 +189,22 @@ impl LockedDir {
             doomed: Mutex::new(doomed),
             carried: Mutex::new(carried),
             written: Mutex::new(written),
+            cleaning: Mutex::new(cleaning),
             offline,
+            behind: AtomicBool::default(),
         };
         Ok((dir, report))
+    }
+
+    /// Bytes that will have to be checked, for each log that was found. One that cannot be looked at now has none.
+    fn estimate(&self, found: &[Found], checkpoints: &Checkpoints, clean: bool, threads: usize) -> Vec<u64> {
+        parallel::map(found, threads, |Found { path, topic, partition }| {
+            let recovery_point = checkpoints.recovery.get(topic, *partition);
+            if clean && recovery_point.is_some() {
+                return 0;
+            }
+            recovery::bytes_past(&*self.disk, path, recovery_point.unwrap_or(0)).unwrap_or(0)
+        })
     }
 
     /// Sorts the names in the directory.
@@ -213,6 +236,7 @@ struct One<'a> {
     dir: &'a LockedDir,
     options: &'a LogDirOptions,
     checkpoints: &'a Checkpoints,
+    cleaning: &'a Cleaning,
     clean: bool,
     settings: &'a (dyn Fn(&str, i32) -> Option<PartitionSettings> + Sync),
     offline: &'a Arc<OnceLock<Offline>>,
@@ -273,7 +297,10 @@ impl One<'_> {
             now_ms: self.options.now_ms,
         };
         let (disk, handles) = (Arc::clone(&self.dir.disk), Arc::clone(&self.options.handles));
-        let home = Home::new(disk, path.clone(), handles).within(self.offline, self.producers);
+        let home = Home::new(disk, path.clone(), handles)
+            .within(self.offline, self.producers)
+            .compacted(self.cleaning.was_cleaned(topic, *partition))
+            .metered(self.dir.meter().checked());
         let (log, report) = Log::open_at(home, topic, *partition, options)?;
         let (log_end, known_end) = (log.marks().log_end, self.checkpoints.known_end(topic, *partition));
         if log_end < known_end {

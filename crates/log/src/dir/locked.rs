@@ -5,11 +5,13 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use pagewire_disk::checkpoint::META_PROPERTIES_FILE;
-use pagewire_disk::{DirLock, Disk, MetaProperties, create_dir_durably};
+use pagewire_disk::checkpoint::{META_PROPERTIES_FILE, PARTITION_METADATA_FILE};
+use pagewire_disk::{DirLock, Disk, MetaProperties, PartitionMetadata, create_dir_durably};
 use uuid::Uuid;
 
 use super::errors::{LogDirError, usable};
+use super::meter::LoadMeter;
+use super::names::{DirName, partition_dir};
 use super::notice::Notice;
 use super::options::LogDirOptions;
 
@@ -21,6 +23,7 @@ pub struct LockedDir {
     pub(super) lock: DirLock,
     meta: Option<MetaProperties>,
     damaged: Option<Notice>,
+    meter: Arc<LoadMeter>,
 }
 
 impl LockedDir {
@@ -33,7 +36,7 @@ impl LockedDir {
                 Ok(meta) => (meta, None),
                 Err(damage) => (None, Some(Notice::Damaged(damage))),
             };
-        Ok(Self { disk, path: path.to_path_buf(), lock, meta, damaged })
+        Ok(Self { disk, path: path.to_path_buf(), lock, meta, damaged, meter: LoadMeter::new(path) })
     }
 
     /// The directory.
@@ -41,13 +44,40 @@ impl LockedDir {
         &self.path
     }
 
+    /// Counts how far [`load`](Self::load) has come.
+    pub fn meter(&self) -> &Arc<LoadMeter> {
+        &self.meter
+    }
+
     /// Whose it is; `None` if it is new or does not say so legibly.
     pub fn meta(&self) -> Option<&MetaProperties> {
         self.meta.as_ref()
     }
 
+    /// The partitions that have a directory of their name in it.
+    pub(crate) fn partitions(&self) -> Result<Vec<(String, i32)>, LogDirError> {
+        let entries = self.disk.read_dir(&self.path).map_err(LogDirError::at(&self.path))?;
+        let named = |name: &str| match DirName::parse(name) {
+            DirName::Partition { topic, partition } => Some((topic.to_owned(), partition)),
+            _ => None,
+        };
+        Ok(entries.iter().filter(|entry| entry.is_dir).filter_map(|entry| named(&entry.name)).collect())
+    }
+
+    /// The directory of a partition.
+    pub(crate) fn partition_path(&self, topic: &str, partition: i32) -> PathBuf {
+        self.path.join(partition_dir(topic, partition))
+    }
+
+    /// Whether a partition's directory may be the topic's: it names the id, or none.
+    pub(crate) fn claims(&self, topic: &str, partition: i32, topic_id: Uuid) -> bool {
+        let file = self.partition_path(topic, partition).join(PARTITION_METADATA_FILE);
+        let named = PartitionMetadata::read(self.disk.as_ref(), &file).ok().flatten();
+        named.is_none_or(|named| named.topic_id == topic_id)
+    }
+
     /// Checks the identity without writing anything.
-    pub(super) fn check(&self, options: &LogDirOptions) -> Result<(), LogDirError> {
+    pub(crate) fn check(&self, options: &LogDirOptions) -> Result<(), LogDirError> {
         let Some(meta) = &self.meta else { return Ok(()) };
         if meta.cluster_id != options.cluster_id {
             return Err(LogDirError::OtherCluster {

@@ -25,6 +25,7 @@
 //! Left to others: which topics exist and under which id (`metadata`), when rounds run (`broker`).
 
 mod checkpoints;
+mod clean;
 mod close;
 mod create;
 mod delete;
@@ -34,6 +35,7 @@ mod judge;
 mod leftovers;
 mod load;
 mod locked;
+mod meter;
 mod names;
 mod notice;
 mod offline;
@@ -47,28 +49,35 @@ mod table;
 mod tests;
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 
 use pagewire_disk::{DirLock, Disk, MetaProperties};
 use parking_lot::{Mutex, RwLock};
 use uuid::Uuid;
 
+pub use clean::{CleaningReport, Dirty, Uncleanable};
 pub use close::CloseReport;
 pub use describe::{DirDescription, LogDescription};
 pub use errors::{CreateError, LogDirError};
 pub use load::{FailedLog, LoadReport, LoadedLog, Progress};
 pub use locked::LockedDir;
+pub use meter::{LoadMeter, Loading};
 pub use names::DirName;
 pub use notice::Notice;
 pub use options::{LogDirOptions, PartitionSettings};
 pub use rounds::{Flushed, RetainedAll};
 pub use survey::{MEASURED_MAX, Survey, survey};
 
+pub(crate) use load::NOBODYS;
+
 use crate::producer_budget::ProducerBudget;
 use crate::{Handles, Log, Offline};
 use checkpoints::{Checkpoints, Written};
+use clean::CleaningCell;
 use delete::Doomed;
-use table::{Entry, Table};
+pub(crate) use table::Entry;
+use table::Table;
 
 /// One log directory with all its logs. `Send + Sync`; every call takes `&self`.
 #[derive(Debug)]
@@ -88,8 +97,12 @@ pub struct LogDir {
     carried: Mutex<Checkpoints>,
     /// What the checkpoint files hold.
     written: Mutex<Written>,
+    /// Which logs are clean up to where, and who is at it.
+    cleaning: CleaningCell,
     /// Shared with all its logs: an error of one ends writes in all.
     offline: Arc<OnceLock<Offline>>,
+    /// A file of its own could not be written, and that was said.
+    behind: AtomicBool,
 }
 
 impl LogDir {
@@ -135,6 +148,20 @@ impl LogDir {
     /// All logs, sorted by topic and partition.
     pub fn logs(&self) -> Vec<Arc<Log>> {
         self.table.read().entries().map(|entry| Arc::clone(&entry.log)).collect()
+    }
+
+    /// How many those are.
+    pub fn log_count(&self) -> usize {
+        self.table.read().entries().count()
+    }
+
+    /// The file system it is on.
+    pub fn disk(&self) -> &Arc<dyn Disk> {
+        &self.disk
+    }
+
+    pub(crate) fn entry(&self, topic: &str, partition: i32) -> Option<Arc<Entry>> {
+        self.table.read().get(topic, partition).map(Arc::clone)
     }
 
     fn entries(&self) -> Vec<Arc<Entry>> {

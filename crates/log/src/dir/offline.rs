@@ -5,6 +5,9 @@
 use std::io::{self, ErrorKind};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use pagewire_disk::LOCK_FILE;
 
 use super::LogDir;
 use crate::Offline;
@@ -24,6 +27,14 @@ impl LogDir {
         }
     }
 
+    /// Looks whether the directory is still there. Files that are open can be written whatever becomes of their names, so
+    /// nothing else would tell of a directory that was removed under the broker before it is started again.
+    pub fn look(&self) {
+        if self.offline().is_none() && matches!(self.disk.exists(&self.path.join(LOCK_FILE)), Ok(false)) {
+            self.take_offline(ErrorKind::NotFound, "it is gone: removed, moved away or unmounted");
+        }
+    }
+
     /// After the orderly stop nothing may be made or removed any more.
     pub(super) fn close_for_writes(&self) {
         let _ = self
@@ -35,8 +46,15 @@ impl LogDir {
     pub(super) fn note(&self, path: &Path, error: &io::Error) {
         if is_sick(error) {
             self.take_offline(error.kind(), &format!("{}: {error}", path.display()));
-        } else {
-            tracing::warn!(path = %path.display(), %error, "a log directory's file could not be written");
+        } else if !self.behind.swap(true, Ordering::AcqRel) {
+            tracing::warn!(path = %path.display(), %error, "a log directory's file could not be written; tried again");
+        }
+    }
+
+    /// Its own files are as they should be.
+    pub(super) fn note_written(&self) {
+        if self.behind.swap(false, Ordering::AcqRel) {
+            tracing::info!(dir = %self.path.display(), "the log directory's files are written again");
         }
     }
 }

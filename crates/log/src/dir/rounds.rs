@@ -69,7 +69,7 @@ impl LogDir {
         let mut unsynced = self.entries();
         unsynced.retain(|entry| {
             let marks = entry.log.marks();
-            marks.recovery_point < marks.log_end
+            marks.recovery_point < marks.log_end && entry.log.offline().is_none()
         });
         let flushed =
             if self.offline().is_some() { Flushed::default() } else { self.sync_all(&unsynced, now_ms) };
@@ -106,6 +106,10 @@ fn retain_one(log: &Log, now_ms: i64, all: &mut RetainedAll) -> Result<(), Appen
 }
 
 fn is_due(entry: &Entry, now_ms: i64) -> bool {
+    if entry.log.offline().is_some() {
+        // Alone, after a sync of it failed: nothing of it becomes stable any more, and that was said.
+        return false;
+    }
     let marks = entry.log.marks();
     if marks.recovery_point >= marks.log_end {
         return false;

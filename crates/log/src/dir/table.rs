@@ -12,9 +12,9 @@ use crate::Log;
 
 /// One open log and what the directory keeps of it.
 #[derive(Debug)]
-pub(super) struct Entry {
-    pub(super) log: Arc<Log>,
-    pub(super) topic_id: Uuid,
+pub(crate) struct Entry {
+    pub(crate) log: Arc<Log>,
+    pub(crate) topic_id: Uuid,
     /// `flush.ms`; `i64::MAX` for never.
     flush_ms: AtomicI64,
     flushed_ms: AtomicI64,
@@ -34,7 +34,7 @@ impl Entry {
     }
 
     /// Does something in the log's directory, unless the log was deleted: its paths may be another topic's by now.
-    pub(super) fn round<R>(&self, work: impl FnOnce(&Log) -> R) -> Option<R> {
+    pub(crate) fn round<R>(&self, work: impl FnOnce(&Log) -> R) -> Option<R> {
         let deleted = self.deleted.lock();
         (!*deleted).then(|| work(&self.log))
     }
@@ -48,6 +48,7 @@ impl Entry {
         drop(self.log.syncs.lock());
         drop(self.log.pacing.lock());
         drop(self.log.epoch_file.lock());
+        drop(self.log.placing.lock());
     }
 
     pub(super) fn set(&self, settings: &PartitionSettings) {

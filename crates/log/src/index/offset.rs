@@ -191,6 +191,34 @@ impl OffsetIndex {
         Ok(nearest)
     }
 
+    /// The first entry of a batch that begins at or above `position`. `file` is called only if there are entries in it.
+    pub(crate) fn ceiling_position(
+        &self,
+        position: u64,
+        patience: Patience,
+        file: impl FnOnce() -> io::Result<Arc<dyn DiskFile>>,
+    ) -> io::Result<Option<Entry>> {
+        let below = |entry: &Entry| u64::from(entry.position) < position;
+        let (piece, top) = (self.piece.load(), self.top.load());
+        if let Some(top) = top.as_ref().filter(|top| top.entries > 0) {
+            let file = file()?;
+            let (mut low, mut high, mut nearest) = (0, top.keys.len() as u32, None);
+            let mut page = [0; PAGE_LEN];
+            while low < high {
+                let middle = low + (high - low) / 2;
+                let mut entries = read_page(&*file, middle, top.entries, &mut page, patience)?;
+                match entries.find(|entry| !below(entry)) {
+                    Some(entry) => (nearest, high) = (Some(entry), middle),
+                    None => low = middle + 1,
+                }
+            }
+            if nearest.is_some() {
+                return Ok(nearest);
+            }
+        }
+        Ok(piece.as_ref().and_then(|piece| piece.entries().find(|entry| !below(entry))))
+    }
+
     /// Adds an entry. Only the writer calls this. `true`: the piece is full, [`write`](Self::write) it. One that could not
     /// be written stays, and what comes meanwhile is left out.
     pub(crate) fn push(&self, entry: Entry) -> bool {
@@ -293,6 +321,21 @@ mod tests {
             assert_eq!(floor(&index, n * 10, &file), Some(n * 100));
             assert_eq!(floor(&index, n * 10 + 9, &file), Some(n * 100));
         }
+    }
+
+    #[test]
+    fn the_ceiling_is_found_in_memory_and_in_every_page() {
+        let file = file();
+        let index = filled(1500, &file);
+        let ceiling = |position| {
+            let found = index.ceiling_position(position, Patience::None, || Ok(Arc::clone(&file)));
+            found.expect("read").map(|entry| entry.position)
+        };
+        for n in 1..=1500 {
+            assert_eq!(ceiling(u64::from(n) * 100), Some(n * 100));
+            assert_eq!(ceiling(u64::from(n) * 100 - 99), Some(n * 100));
+        }
+        assert_eq!(ceiling(150_001), None);
     }
 
     #[test]

@@ -44,6 +44,13 @@ struct State {
     /// Largest timestamp of the segment; `None` until known (closed segments) or while there is no record.
     max: Option<TimeEntry>,
     known: bool,
+    /// Of the segment that is written, and of one whose entries wait for their file.
+    filling: Option<Box<Filling>>,
+}
+
+/// Entries on their way into the file.
+#[derive(Debug, Default)]
+struct Filling {
     /// Entries in the file before `piece`.
     in_file: u32,
     piece: Vec<TimeEntry>,
@@ -61,12 +68,13 @@ pub(crate) struct TimeIndex(Mutex<State>);
 impl TimeIndex {
     /// Starts with an empty file.
     pub(crate) fn start_empty(&self) {
-        *self.0.lock() = State { known: true, ..State::default() };
+        self.start_after(0, None, None);
     }
 
     /// Goes on after the entries of an existing file.
     pub(crate) fn start_after(&self, entries: u32, last: Option<TimeEntry>, max: Option<TimeEntry>) {
-        *self.0.lock() = State { max, known: true, in_file: entries, piece: Vec::new(), last };
+        let filling = Filling { in_file: entries, piece: Vec::new(), last };
+        *self.0.lock() = State { max, known: true, filling: Some(Box::new(filling)) };
     }
 
     /// The largest timestamp, if it is known; `Ok(None)` for a segment without one.
@@ -94,46 +102,55 @@ impl TimeIndex {
     /// are left out.
     pub(crate) fn push(&self) -> bool {
         let mut state = self.0.lock();
-        if state.piece.len() < PIECE
-            && let Some(max) = state.max
-            && max.timestamp > state.last.map_or(-1, |last| last.timestamp)
+        let max = state.max;
+        let filling = state.filling.get_or_insert_default();
+        if filling.piece.len() < PIECE
+            && let Some(max) = max
+            && max.timestamp > filling.last.map_or(-1, |last| last.timestamp)
         {
-            state.piece.push(max);
-            state.last = Some(max);
+            filling.piece.push(max);
+            filling.last = Some(max);
         }
-        state.piece.len() >= PIECE
+        filling.piece.len() >= PIECE
     }
 
-    /// Number of entries.
+    /// Number of entries, as far as somebody fills it.
     pub(crate) fn len(&self) -> u32 {
-        let state = self.0.lock();
-        state.in_file + state.piece.len() as u32
+        self.0.lock().filling.as_ref().map_or(0, |filling| filling.in_file + filling.piece.len() as u32)
     }
 
     /// Whether entries wait in memory.
     pub(crate) fn is_dirty(&self) -> bool {
-        !self.0.lock().piece.is_empty()
+        self.0.lock().filling.as_ref().is_some_and(|filling| !filling.piece.is_empty())
     }
 
     /// Writes the entries in memory to the file. Only the writer calls this.
     pub(crate) fn write(&self, file: &dyn DiskFile) -> io::Result<()> {
         let (at, bytes, written) = {
             let state = self.0.lock();
-            let bytes: Vec<u8> = state.piece.iter().flat_map(|entry| entry.to_bytes()).collect();
-            (u64::from(state.in_file) * ENTRY_LEN as u64, bytes, state.piece.len())
+            let Some(filling) = &state.filling else { return Ok(()) };
+            let bytes: Vec<u8> = filling.piece.iter().flat_map(|entry| entry.to_bytes()).collect();
+            (u64::from(filling.in_file) * ENTRY_LEN as u64, bytes, filling.piece.len())
         };
         if !bytes.is_empty() {
             file.write_at(at, &bytes)?;
         }
-        let mut state = self.0.lock();
-        state.in_file += written as u32;
-        state.piece = Vec::new();
+        if let Some(filling) = &mut self.0.lock().filling {
+            filling.in_file += written as u32;
+            filling.piece = Vec::new();
+        }
         Ok(())
+    }
+
+    /// No more entries, and all are written: the file has them, and nobody keeps them in memory.
+    pub(crate) fn close(&self) {
+        self.0.lock().filling = None;
     }
 
     /// The last entry in memory with a timestamp at or below `timestamp`.
     pub(crate) fn floor_in_memory(&self, timestamp: i64) -> Option<TimeEntry> {
-        self.0.lock().piece.iter().rev().find(|entry| entry.timestamp <= timestamp).copied()
+        let state = self.0.lock();
+        state.filling.as_ref()?.piece.iter().rev().find(|entry| entry.timestamp <= timestamp).copied()
     }
 }
 

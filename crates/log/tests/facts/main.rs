@@ -10,3 +10,5 @@ mod recovery;
 mod retention;
 mod support;
 mod times;
+mod transactions;
+mod verify;

@@ -3,34 +3,32 @@
 //! Every write is on stable storage before it is answered (redb's immediate durability: one `fdatasync` a commit;
 //! writes that arrive together share one). A write runs on the store's own thread, a read on the runtime's blocking
 //! pool: the event loop never waits for the disk. redb's pages are copy-on-write behind a checksummed commit slot,
-//! so a process that is killed leaves the last commit.
+//! so a process that is killed leaves the last commit. A full disk refuses a change and nothing more: see `file`.
 //!
 //! Format of the file: table `rows` key -> `0x01 version:i64be lease:i64be value`, table `leases` id -> (ttl ms,
 //! expiry in Unix ms), table `meta` name -> i64.
 
+mod backend;
+mod file;
 mod tables;
 mod worker;
 
-use std::fs::File;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use async_trait::async_trait;
+use pagewire_disk::{Disk, OsDisk};
 use parking_lot::Mutex;
-use redb::{Builder, Database, DatabaseError, ReadableDatabase};
+use redb::ReadableDatabase;
 
 use crate::clock::Clock;
-use crate::feed::Feed;
 use crate::store::{Batch, LeaseId, Listing, PutError, Revision, Store, StoreError, Versioned, Watch};
+use file::StoreFile;
 use worker::{Request, Worker};
 
 /// The file's name inside the data directory.
 pub const FILE_NAME: &str = "metadata.redb";
-
-/// Memory redb may keep pages in. The whole database is usually smaller.
-const CACHE_BYTES: usize = 1024 * 1024;
 
 /// The store could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -46,6 +44,12 @@ pub enum OpenError {
         /// What the operating system said.
         source: std::io::Error,
     },
+    /// The disk has no room for it.
+    #[error("cannot open {}: the disk is full", path.display())]
+    Full {
+        /// The file.
+        path: PathBuf,
+    },
     /// The file is not what this program wrote.
     #[error("{} is damaged: {detail}", path.display())]
     Damaged {
@@ -59,8 +63,7 @@ pub enum OpenError {
 /// See the module. Dropping it finishes the writes already accepted.
 #[derive(Debug)]
 pub struct EmbeddedStore {
-    database: Arc<Database>,
-    feed: Arc<Feed>,
+    file: Arc<StoreFile>,
     clock: Arc<dyn Clock>,
     worker: Worker,
     thread: Mutex<Option<JoinHandle<()>>>,
@@ -70,17 +73,16 @@ impl EmbeddedStore {
     /// Opens or creates the file at `path`, by custom [`FILE_NAME`] in the data directory, which must exist. Leases
     /// run on `clock`. Blocking: some milliseconds.
     pub fn open(path: &Path, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
-        let path = path.to_owned();
-        if !path.exists() {
-            make(&path)?;
-        }
-        let (database, (revision, next_expiry_ms)) = prepared(&path)?;
-        let database = Arc::new(database);
-        let feed = Arc::new(Feed::new(revision));
-        let (worker, thread) =
-            Worker::start(Arc::clone(&database), Arc::clone(&feed), Arc::clone(&clock), next_expiry_ms)
-                .map_err(|source| OpenError::Io { path, source })?;
-        Ok(Self { database, feed, clock, worker, thread: Mutex::new(Some(thread)) })
+        Self::open_on(Arc::new(OsDisk::new()), path, clock)
+    }
+
+    /// The same on another disk.
+    pub fn open_on(disk: Arc<dyn Disk>, path: &Path, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
+        let (file, next_expiry_ms) = StoreFile::open(disk, path)?;
+        let file = Arc::new(file);
+        let (worker, thread) = Worker::start(Arc::clone(&file), Arc::clone(&clock), next_expiry_ms)
+            .map_err(|source| OpenError::Io { path: path.to_owned(), source })?;
+        Ok(Self { file, clock, worker, thread: Mutex::new(Some(thread)) })
     }
 
     /// Ends what has run out and tells the watchers. The store does this by itself as real time passes.
@@ -103,11 +105,13 @@ impl EmbeddedStore {
         &self,
         work: impl FnOnce(&redb::ReadTransaction, i64) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let database = Arc::clone(&self.database);
+        let file = Arc::clone(&self.file);
         let now_ms = self.clock.now_ms();
         tokio::task::spawn_blocking(move || {
-            let transaction = database.begin_read().map_err(tables::failed)?;
-            work(&transaction, now_ms)
+            file.with(|database| {
+                let transaction = database.begin_read().map_err(tables::failed)?;
+                work(&transaction, now_ms)
+            })
         })
         .await
         .map_err(|_| StoreError::Closed)?
@@ -117,44 +121,6 @@ impl EmbeddedStore {
 impl Drop for EmbeddedStore {
     fn drop(&mut self) {
         self.close();
-    }
-}
-
-/// Makes the file: whole, under another name, before it gets its own. A first start that finds the disk full leaves nothing
-/// that the next one would take for a damaged store.
-fn make(path: &Path) -> Result<(), OpenError> {
-    let failed = |source| OpenError::Io { path: path.to_owned(), source };
-    let half = path.with_extension("redb.new");
-    match std::fs::remove_file(&half) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
-        _ => {}
-    }
-    if let Err(error) = prepared(&half) {
-        // It may not even be there; what counts is why it could not be made.
-        let _ = std::fs::remove_file(&half);
-        return Err(error);
-    }
-    std::fs::rename(&half, path).map_err(failed)?;
-    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    File::open(dir).and_then(|dir| dir.sync_all()).map_err(failed)
-}
-
-/// The database at `path`, with its tables; what they say of the last revision and the next lease that runs out.
-fn prepared(path: &Path) -> Result<(Database, tables::Found), OpenError> {
-    let database = Builder::new()
-        .set_cache_size(CACHE_BYTES)
-        .create(path)
-        .map_err(|error| describe(path.to_owned(), error))?;
-    let found = tables::prepare(&database)
-        .map_err(|error| OpenError::Damaged { path: path.to_owned(), detail: error.to_string() })?;
-    Ok((database, found))
-}
-
-fn describe(path: PathBuf, error: DatabaseError) -> OpenError {
-    match error {
-        DatabaseError::DatabaseAlreadyOpen => OpenError::InUse(path),
-        DatabaseError::Storage(redb::StorageError::Io(source)) => OpenError::Io { path, source },
-        other => OpenError::Damaged { path, detail: other.to_string() },
     }
 }
 
@@ -184,7 +150,7 @@ impl Store for EmbeddedStore {
     }
 
     async fn watch(&self, prefix: &str, after: Revision) -> Result<Watch, StoreError> {
-        Ok(Watch::new(self.feed.watch(prefix, after)))
+        Ok(Watch::new(self.file.feed().watch(prefix, after)))
     }
 
     async fn grant(&self, ttl_ms: i64) -> Result<LeaseId, StoreError> {
@@ -202,6 +168,8 @@ impl Store for EmbeddedStore {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::File;
+
     use super::*;
     use crate::clock::SystemClock;
 

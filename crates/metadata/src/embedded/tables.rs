@@ -6,6 +6,7 @@ use redb::{
     WriteTransaction,
 };
 
+use super::backend::is_full;
 use crate::engine::{Lease, Row, Tables};
 use crate::store::{Entry, LeaseId, Listing, Revision, StoreError, Versioned};
 
@@ -25,6 +26,7 @@ const ROW_HEAD: usize = 17;
 pub(super) fn failed(error: impl Into<redb::Error>) -> StoreError {
     match error.into() {
         redb::Error::Corrupted(detail) => StoreError::Damaged(detail),
+        redb::Error::Io(error) if is_full(error.kind()) => StoreError::Full,
         other => StoreError::Unavailable(other.to_string()),
     }
 }

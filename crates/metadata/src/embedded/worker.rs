@@ -10,10 +10,10 @@ use parking_lot::Mutex;
 use redb::{Database, Durability};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
+use super::file::StoreFile;
 use super::tables::{Writing, failed};
 use crate::clock::Clock;
 use crate::engine::{self, Applied};
-use crate::feed::Feed;
 use crate::store::{Batch, LeaseId, PutError, StoreError};
 
 /// Requests that may wait; a caller beyond waits for its turn to queue.
@@ -50,13 +50,12 @@ pub(super) struct Worker {
 impl Worker {
     /// Starts the thread.
     pub(super) fn start(
-        database: Arc<Database>,
-        feed: Arc<Feed>,
+        file: Arc<StoreFile>,
         clock: Arc<dyn Clock>,
         next_expiry_ms: Option<i64>,
     ) -> std::io::Result<(Self, JoinHandle<()>)> {
         let (jobs, incoming) = channel();
-        let mut writer = Writer { database, feed, clock, next_expiry_ms };
+        let mut writer = Writer { file, clock, next_expiry_ms, fails: false };
         let thread = std::thread::Builder::new()
             .name("pw-metadata".to_owned())
             .stack_size(256 * 1024)
@@ -82,10 +81,11 @@ impl Worker {
 }
 
 struct Writer {
-    database: Arc<Database>,
-    feed: Arc<Feed>,
+    file: Arc<StoreFile>,
     clock: Arc<dyn Clock>,
     next_expiry_ms: Option<i64>,
+    /// The last transaction failed, and it was said.
+    fails: bool,
 }
 
 impl Writer {
@@ -94,16 +94,26 @@ impl Writer {
             let (requests, replies): (Vec<_>, Vec<_>) =
                 jobs.into_iter().map(|job| (job.request, (job.reply, job.turn))).unzip();
             let count = requests.len();
-            let answers = self.group(requests).unwrap_or_else(|error| {
-                tracing::error!(%error, "a metadata transaction failed");
-                vec![Err(PutError::Store(error)); count]
-            });
+            let done = self.group(requests);
+            self.tell(done.as_ref().err());
+            let answers = done.unwrap_or_else(|error| vec![Err(PutError::Store(error)); count]);
             for (answer, (reply, turn)) in answers.into_iter().zip(replies) {
                 drop(turn);
                 // The caller may have gone; the write stands all the same.
                 let _ = reply.send(answer);
             }
         }
+    }
+
+    /// Says once that transactions fail, and once that they do not any more.
+    fn tell(&mut self, error: Option<&StoreError>) {
+        let fails = error.is_some();
+        match error {
+            Some(error) if !self.fails => tracing::error!(%error, "the metadata cannot be changed"),
+            None if self.fails => tracing::info!("the metadata can be changed again"),
+            _ => {}
+        }
+        self.fails = fails;
     }
 
     /// The next jobs; an empty group when a lease may have ended; none when the store closes.
@@ -128,10 +138,16 @@ impl Writer {
         Some(jobs)
     }
 
-    /// Runs the requests in one transaction. Watchers hear of it after the commit.
+    /// Runs the requests in one transaction.
     fn group(&mut self, requests: Vec<Request>) -> Result<Vec<Answer>, StoreError> {
+        let file = Arc::clone(&self.file);
+        file.with(|database| self.commit(database, requests))
+    }
+
+    /// Watchers hear of it after the commit.
+    fn commit(&mut self, database: &Database, requests: Vec<Request>) -> Result<Vec<Answer>, StoreError> {
         let now_ms = self.clock.now_ms();
-        let mut transaction = self.database.begin_write().map_err(failed)?;
+        let mut transaction = database.begin_write().map_err(failed)?;
         transaction.set_durability(Durability::Immediate).map_err(failed)?;
         let mut changes = Vec::new();
         let mut answers = Vec::with_capacity(requests.len());
@@ -159,7 +175,7 @@ impl Writer {
         }
         self.next_expiry_ms = next_expiry_ms;
         for change in changes {
-            self.feed.publish(change);
+            self.file.feed().publish(change);
         }
         Ok(answers)
     }

@@ -26,20 +26,43 @@ pub fn from_text(text: &str) -> Option<Uuid> {
 }
 
 /// For `#[serde(with = "ids::text")]`.
-pub(super) mod text {
+pub mod text {
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
     use uuid::Uuid;
 
-    pub(in super::super) fn serialize<S: Serializer>(id: &Uuid, serializer: S) -> Result<S::Ok, S::Error> {
+    /// As 22 characters.
+    pub fn serialize<S: Serializer>(id: &Uuid, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&super::to_text(*id))
+    }
+
+    /// From 22 characters.
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Uuid, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        super::from_text(&text)
+            .ok_or_else(|| D::Error::custom(format!("{text} is not an id of 22 characters")))
+    }
+}
+
+/// For `#[serde(default, skip_serializing_if = "Option::is_none", with = "ids::text_or_none")]`.
+pub(super) mod text_or_none {
+    use serde::{Deserializer, Serializer};
+    use uuid::Uuid;
+
+    #[expect(clippy::ref_option, reason = "serde passes references")]
+    pub(in super::super) fn serialize<S: Serializer>(
+        id: &Option<Uuid>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        match id {
+            Some(id) => super::text::serialize(id, serializer),
+            None => serializer.serialize_none(),
+        }
     }
 
     pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(
         deserializer: D,
-    ) -> Result<Uuid, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        super::from_text(&text)
-            .ok_or_else(|| D::Error::custom(format!("{text} is not an id of 22 characters")))
+    ) -> Result<Option<Uuid>, D::Error> {
+        super::text::deserialize(deserializer).map(Some)
     }
 }
 

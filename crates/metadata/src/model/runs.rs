@@ -65,8 +65,20 @@ mod tests {
         let bytes = encode(&topic).expect("a record");
         assert!(bytes.len() < 300, "{}", bytes.len());
         assert_eq!(decode::<TopicRecord>(&bytes).expect("a record"), topic);
-        topic.partitions[7] = PartitionRecord { replicas: vec![2], leader: -1, leader_epoch: 3 };
+        topic.partitions[7] = PartitionRecord { leader: -1, leader_epoch: 3, ..PartitionRecord::on(2, None) };
         assert_eq!(decode::<TopicRecord>(&encode(&topic).expect("a record")).expect("a record"), topic);
+    }
+
+    #[test]
+    fn partitions_keep_the_directory_they_are_in() {
+        let mut topic = TopicRecord::on_one_node("t", 4, 1, 0);
+        let directory = Some(uuid::Uuid::from_u128(7));
+        topic.partitions[2].directory = directory;
+        topic.partitions[3].directory = directory;
+        let bytes = encode(&topic).expect("a record");
+        assert_eq!(decode::<TopicRecord>(&bytes).expect("a record"), topic);
+        let text = String::from_utf8(bytes.to_vec()).expect("text");
+        assert_eq!(text.matches("directory").count(), 1, "one run has it: {text}");
     }
 
     #[test]

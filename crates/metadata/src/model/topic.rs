@@ -17,6 +17,17 @@ pub struct PartitionRecord {
     pub leader: i32,
     /// Grows with every change of leader, from 0.
     pub leader_epoch: i32,
+    /// The log directory of the leader that holds it, by the id in its `meta.properties`. None: the first one, where the
+    /// metadata is too.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "ids::text_or_none")]
+    pub directory: Option<Uuid>,
+}
+
+impl PartitionRecord {
+    /// A partition that lives on `node`, at leader epoch 0.
+    pub fn on(node: i32, directory: Option<Uuid>) -> Self {
+        Self { replicas: vec![node], leader: node, leader_epoch: 0, directory }
+    }
 }
 
 /// One topic.
@@ -39,17 +50,17 @@ pub struct TopicRecord {
 
 impl Record for TopicRecord {
     const WHAT: &'static str = "topic";
-    const VERSION: u32 = 2;
+    /// 2 came with runs, 3 with directories: who does not know where a partition is makes it anew.
+    const VERSION: u32 = 3;
 }
 
 impl TopicRecord {
-    /// A topic with a fresh id whose `partitions` all live on `node`, at leader epoch 0.
+    /// A topic with a fresh id whose `partitions` all live in the first directory of `node`.
     pub fn on_one_node(name: &str, partitions: usize, node: i32, created_ms: i64) -> Self {
-        let partition = PartitionRecord { replicas: vec![node], leader: node, leader_epoch: 0 };
         Self {
             name: name.to_owned(),
             topic_id: ids::random(),
-            partitions: vec![partition; partitions],
+            partitions: vec![PartitionRecord::on(node, None); partitions],
             configs: BTreeMap::new(),
             created_ms,
         }

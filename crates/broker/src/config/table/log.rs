@@ -7,9 +7,9 @@ use crate::config::definition::Setting as S;
 /// Log directories, segments, retention, timestamps, codecs.
 pub(super) static LOG: &[S] = &[
     S::new("log.dirs", List, None, NotEmpty)
-        .doc("The data directory. Unset: the value of `log.dir`. One directory is used so far."),
+        .doc("The log directories, each on a disk of its own, most likely. New partitions go to the one with the fewest; the metadata is in the first. Unset: the value of `log.dir`."),
     S::new("log.dir", List, Some("./pagewire-data"), NotEmpty)
-        .doc("The data directory when `log.dirs` is not set."),
+        .doc("The log directories when `log.dirs` is not set."),
     S::new("log.segment.bytes", Int, Some("1073741824"), Min(1_048_576)).dynamic()
         .doc("Size in bytes at which a segment is closed and a new one begun."),
     S::new("log.roll.ms", Long, None, Any).dynamic()
@@ -35,7 +35,7 @@ pub(super) static LOG: &[S] = &[
     S::new("log.retention.check.interval.ms", Long, Some("300000"), Min(1))
         .doc("Milliseconds between two looks for segments to delete."),
     S::new("log.cleanup.policy", List, Some("delete"), OneOf(&["compact", "delete"])).dynamic()
-        .doc("What happens to old segments: `delete`, `compact`, both, or nothing. Compaction does not run yet."),
+        .doc("What happens to old segments: `delete`, `compact`, both, or nothing."),
     S::new("log.segment.delete.delay.ms", Long, Some("60000"), Min(0)).dynamic()
         .doc("Milliseconds between taking a file out of use and deleting it."),
     S::new("log.preallocate", Boolean, Some("false"), Any).dynamic()
@@ -70,22 +70,26 @@ pub(super) static LOG: &[S] = &[
         .doc("Milliseconds after which a silent idempotent producer is forgotten by a partition."),
     S::new("num.recovery.threads.per.data.dir", Int, Some("2"), Min(1)).dynamic()
         .doc("Threads that open and recover logs at the start."),
-    S::new("log.cleaner.delete.retention.ms", Long, Some("86400000"), Min(0)).dynamic().not_yet()
-        .doc("Milliseconds a tombstone outlives its compaction."),
-    S::new("log.cleaner.min.cleanable.ratio", Double, Some("0.5"), Fraction(0.0, 1.0)).dynamic().not_yet()
-        .doc("Share of a log that must be uncompacted before it is compacted."),
-    S::new("log.cleaner.min.compaction.lag.ms", Long, Some("0"), Min(0)).dynamic().not_yet()
+    S::new("log.cleaner.delete.retention.ms", Long, Some("86400000"), Min(0)).dynamic()
+        .doc("Milliseconds a compacted log keeps tombstones and transaction markers after the first compaction that could have dropped them."),
+    S::new("log.cleaner.min.cleanable.ratio", Double, Some("0.5"), Fraction(0.0, 1.0)).dynamic()
+        .doc("Compaction begins when more than this share of a log is not compacted yet."),
+    S::new("log.cleaner.min.compaction.lag.ms", Long, Some("0"), Min(0)).dynamic()
         .doc("Milliseconds a record stays out of compaction at least."),
-    S::new("log.cleaner.max.compaction.lag.ms", Long, Some("9223372036854775807"), Min(1)).dynamic().not_yet()
-        .doc("Milliseconds a record stays out of compaction at most."),
-    S::new("log.cleaner.enable", Boolean, Some("true"), Any).not_yet()
+    S::new("log.cleaner.max.compaction.lag.ms", Long, Some("9223372036854775807"), Min(1)).dynamic()
+        .doc("Milliseconds after which a record is compacted whatever the share is."),
+    S::new("log.cleaner.enable", Boolean, Some("true"), Any)
         .doc("Whether compaction runs at all."),
-    S::new("log.cleaner.threads", Int, Some("1"), Min(0)).dynamic().not_yet()
-        .doc("Threads that compact."),
-    S::new("log.cleaner.backoff.ms", Long, Some("15000"), Min(0)).dynamic().not_yet()
-        .doc("Milliseconds the compactor sleeps when it found nothing to do."),
-    S::new("log.cleaner.dedupe.buffer.size", Long, Some("134217728"), Any).dynamic().not_yet()
-        .doc("Bytes of memory for the keys of all compactions."),
-    S::new("log.cleaner.io.max.bytes.per.second", Double, Some("1.7976931348623157E308"), Any).dynamic().not_yet()
-        .doc("Bytes a second that compaction may read and write."),
+    S::new("log.cleaner.threads", Int, Some("1"), Min(0)).dynamic()
+        .doc("Most threads that compact, each a log at a time. At rest there is one."),
+    S::new("log.cleaner.backoff.ms", Long, Some("15000"), Min(0)).dynamic()
+        .doc("Milliseconds until compaction looks again when it found nothing to do."),
+    S::new("log.cleaner.dedupe.buffer.size", Long, Some("134217728"), Any).dynamic()
+        .doc("Most bytes of memory for the keys of all compactions under way, 24 for each key. It is taken as far as there are keys, and only while something is compacted. A log with more keys takes several rounds."),
+    S::new("log.cleaner.io.max.bytes.per.second", Double, Some("1.7976931348623157E308"), Any).dynamic()
+        .doc("Bytes a second that compaction may read and write, all threads together."),
+    S::new("log.cleaner.io.buffer.size", Int, Some("524288"), Min(0)).dynamic()
+        .doc("Bytes that compaction reads or writes at once, all threads together. A batch that is longer takes its length."),
+    S::new("log.cleaner.io.buffer.load.factor", Double, Some("0.9"), Any).dynamic()
+        .doc("How full the memory for keys may become, as a share. The fuller, the more keys at once and the slower each."),
 ];

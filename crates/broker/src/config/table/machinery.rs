@@ -1,6 +1,6 @@
 //! Threads, plug-ins, reporters and quotas: keys of Kafka that govern nothing here.
 
-use crate::config::definition::Kind::{Boolean, Class, Double, Int, List, Long, Text};
+use crate::config::definition::Kind::{Boolean, Class, Int, List, Long, Text};
 use crate::config::definition::Rule::{Any, Min};
 use crate::config::definition::{Area, Kind, Rule, Setting};
 
@@ -31,8 +31,6 @@ pub(super) static MACHINERY: &[Setting] = &[
     machinery("group.coordinator.background.threads", Int, Some("2"), Min(1)),
     machinery("group.coordinator.cached.buffer.max.bytes", Int, Some("1048588"), Min(524_288)).dynamic(),
     machinery("group.coordinator.threads", Int, Some("4"), Min(1)),
-    machinery("log.cleaner.io.buffer.load.factor", Double, Some("0.9"), Any).dynamic(),
-    machinery("log.cleaner.io.buffer.size", Int, Some("524288"), Min(0)).dynamic(),
     machinery("log.initial.task.delay.ms", Long, Some("30000"), Min(0)).internal(),
     machinery("num.io.threads", Int, Some("8"), Min(1)).dynamic(),
     machinery("num.network.threads", Int, Some("3"), Min(1)).dynamic(),

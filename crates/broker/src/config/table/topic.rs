@@ -25,7 +25,7 @@ const MINUTE: i64 = 60_000;
 pub static TOPIC: &[TopicSetting] = &[
     row(
         S::new("cleanup.policy", List, Some("delete"), OneOf(&["compact", "delete"]))
-            .doc("What happens to old segments: `delete`, `compact`, both, or nothing. Compaction does not run yet."),
+            .doc("What happens to old segments: `delete`, `compact`, both, or nothing."),
         &[("log.cleanup.policy", 1)],
     ),
     row(
@@ -50,8 +50,8 @@ pub static TOPIC: &[TopicSetting] = &[
         &[("compression.zstd.level", 1)],
     ),
     row(
-        S::new("delete.retention.ms", Long, Some("86400000"), Min(0)).not_yet()
-            .doc("Milliseconds a tombstone outlives its compaction."),
+        S::new("delete.retention.ms", Long, Some("86400000"), Min(0))
+            .doc("Milliseconds a compacted topic keeps tombstones and transaction markers after the first compaction that could have dropped them, for consumers that read from the start."),
         &[("log.cleaner.delete.retention.ms", 1)],
     ),
     row(
@@ -100,8 +100,8 @@ pub static TOPIC: &[TopicSetting] = &[
         &[("log.local.retention.ms", 1)],
     ),
     row(
-        S::new("max.compaction.lag.ms", Long, Some("9223372036854775807"), Min(1)).not_yet()
-            .doc("Milliseconds a record stays out of compaction at most."),
+        S::new("max.compaction.lag.ms", Long, Some("9223372036854775807"), Min(1))
+            .doc("Milliseconds after which a record is compacted whatever the share is."),
         &[("log.cleaner.max.compaction.lag.ms", 1)],
     ),
     row(
@@ -125,12 +125,12 @@ pub static TOPIC: &[TopicSetting] = &[
         &[("log.message.timestamp.type", 1)],
     ),
     row(
-        S::new("min.cleanable.dirty.ratio", Double, Some("0.5"), Fraction(0.0, 1.0)).not_yet()
-            .doc("Share of the log that must be uncompacted before it is compacted."),
+        S::new("min.cleanable.dirty.ratio", Double, Some("0.5"), Fraction(0.0, 1.0))
+            .doc("Compaction begins when more than this share of the log is not compacted yet."),
         &[("log.cleaner.min.cleanable.ratio", 1)],
     ),
     row(
-        S::new("min.compaction.lag.ms", Long, Some("0"), Min(0)).not_yet()
+        S::new("min.compaction.lag.ms", Long, Some("0"), Min(0))
             .doc("Milliseconds a record stays out of compaction at least."),
         &[("log.cleaner.min.compaction.lag.ms", 1)],
     ),

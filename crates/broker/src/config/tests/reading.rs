@@ -42,7 +42,7 @@ fn every_default_is_a_good_value_and_they_fit_together() {
     }
     let config = BrokerConfig::defaults();
     assert_eq!(config.listeners[0].address, "127.0.0.1:9092".parse().expect("an address"));
-    assert_eq!((config.node_id, config.log_dir.to_str()), (1, Some("./pagewire-data")));
+    assert_eq!((config.node_id, config.data_dir().to_str()), (1, Some("./pagewire-data")));
 }
 
 #[test]
@@ -64,7 +64,7 @@ fn the_file_that_kafka_ships_is_accepted_as_it_is() {
     let (config, notices) = BrokerConfig::load(sources(SHIPPED)).expect("good settings");
     assert_eq!(config.listeners[0].address, "[::]:9092".parse().expect("an address"));
     assert_eq!(config.advertised, BTreeMap::from([("PLAINTEXT".to_owned(), ("localhost".to_owned(), 9092))]));
-    assert_eq!(config.log_dir.to_str(), Some("/tmp/kraft-combined-logs"));
+    assert_eq!(config.data_dir().to_str(), Some("/tmp/kraft-combined-logs"));
     let text = notices.join("\n");
     for name in ["num.io.threads", "controller.quorum.bootstrap.servers", "offsets.topic.replication.factor"]
     {

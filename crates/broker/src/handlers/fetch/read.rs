@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use pagewire_log::{Log, ReadError, ReadSlice, ReadUpTo, TryRead};
+use pagewire_log::{AbortedTxn, Log, ReadError, ReadSlice, ReadUpTo, TryRead};
 use pagewire_wire::{ErrorCode, messages::fetch_request::FetchRequest};
 use pagewire_zcopy::FileRange;
 
@@ -86,8 +86,6 @@ pub(super) struct Answers {
     pub(super) bytes: u64,
     /// Partitions they were found in.
     pub(super) ranges: usize,
-    /// Partitions that could not be read.
-    pub(super) unreadable: usize,
     /// Something must be said now, however few bytes: an error, a diverging epoch, records of a segment that will not
     /// grow, or as many ranges as an answer may have.
     pub(super) urgent: bool,
@@ -105,6 +103,8 @@ pub(super) struct Answer {
     pub(super) last_stable_offset: i64,
     pub(super) log_start_offset: i64,
     pub(super) records: Option<FileRange>,
+    /// READ_COMMITTED: whose records in the range to leave out, from which offset on.
+    pub(super) aborted: Vec<AbortedTxn>,
     /// KIP-320: the largest epoch the log knows at or below the client's last one, and where it ends.
     pub(super) diverging: Option<(i32, i64)>,
     /// KIP-951: the leader to ask instead, with the errors that mean "not here".
@@ -119,6 +119,7 @@ impl Answer {
             last_stable_offset: -1,
             log_start_offset: -1,
             records: None,
+            aborted: Vec::new(),
             diverging: None,
             leader: None,
         }
@@ -132,6 +133,7 @@ impl Answer {
             last_stable_offset: marks.last_stable,
             log_start_offset: marks.log_start,
             records,
+            aborted: Vec::new(),
             diverging: None,
             leader: None,
         }
@@ -206,30 +208,24 @@ impl Answers {
                 self.urgent |= slice.closed;
                 let range = slice.range.filter(|range| !range.is_empty());
                 self.ranges += usize::from(range.is_some());
-                Answer::at(partition, range)
+                Answer { aborted: slice.aborted, ..Answer::at(partition, range) }
             }
             Ok(None) => {
                 self.cold = true;
                 Answer::at(partition, None)
             }
-            Err(error) => self.failed(partition, &error),
+            Err(error) => failed(partition, &error),
         }
     }
 }
 
-impl Answers {
-    /// Says once a round why a log cannot be read: a client asks again at once, about all of its partitions.
-    fn failed(&mut self, partition: &Arc<Partition>, error: &ReadError) -> Answer {
-        let code = match error {
-            ReadError::OffsetOutOfRange { .. } => return Answer::failed(ErrorCode::OffsetOutOfRange),
-            ReadError::Corrupt { .. } | ReadError::Io(_) => ErrorCode::KafkaStorageError,
-        };
-        if self.unreadable == 0 {
-            tracing::error!(topic = %partition.topic, partition = partition.index, %error, "read failed");
-        }
-        self.unreadable += 1;
-        Answer::failed(code)
-    }
+fn failed(partition: &Partition, error: &ReadError) -> Answer {
+    let code = match error {
+        ReadError::OffsetOutOfRange { .. } => return Answer::failed(ErrorCode::OffsetOutOfRange),
+        ReadError::Corrupt { .. } | ReadError::Io(_) => ErrorCode::KafkaStorageError,
+    };
+    partition.note_unreadable(error);
+    Answer::failed(code)
 }
 
 fn elsewhere(entry: &PartitionEntry, error: ErrorCode) -> Answer {

@@ -1,10 +1,12 @@
 //! From answers to bytes: the response is encoded with a hole where each partition's records go, and the file ranges
 //! are put into the holes. The exact length of the whole is in the frame before its first byte leaves.
 
+use pagewire_log::AbortedTxn;
 use pagewire_wire::{
     ErrorCode, Frame, Records,
     messages::fetch_response::{
-        EpochEndOffset, FetchResponse, FetchableTopicResponse, LeaderIdAndEpoch, NodeEndpoint, PartitionData,
+        AbortedTransaction, EpochEndOffset, FetchResponse, FetchableTopicResponse, LeaderIdAndEpoch,
+        NodeEndpoint, PartitionData,
     },
 };
 use pagewire_zcopy::{FileRange, SendPlan};
@@ -75,7 +77,7 @@ fn partition_data(answer: &Answer, want: &Wanted, committed_only: bool, ctx: &Co
         ..PartitionData::default()
     };
     if committed_only {
-        data.aborted_transactions = Some(Vec::new());
+        data.aborted_transactions = Some(answer.aborted.iter().map(aborted).collect());
     }
     if let Some((epoch, end_offset)) = answer.diverging {
         data.diverging_epoch = EpochEndOffset { epoch, end_offset, ..EpochEndOffset::default() };
@@ -86,6 +88,14 @@ fn partition_data(answer: &Answer, want: &Wanted, committed_only: bool, ctx: &Co
         data.current_leader = LeaderIdAndEpoch { leader_id, leader_epoch, ..LeaderIdAndEpoch::default() };
     }
     data
+}
+
+fn aborted(txn: &AbortedTxn) -> AbortedTransaction {
+    AbortedTransaction {
+        producer_id: txn.producer_id,
+        first_offset: txn.first_offset,
+        ..AbortedTransaction::default()
+    }
 }
 
 /// Adds to the last topic if it is the same one: partitions keep their order, topics are named once per run.

@@ -1,5 +1,7 @@
 //! The answer about a partition of which nothing was appended.
 
+use std::io::ErrorKind;
+
 use pagewire_log::AppendError;
 use pagewire_record::check::Rejected;
 use pagewire_wire::{
@@ -13,11 +15,27 @@ pub(super) fn append_error_code(error: &AppendError) -> ErrorCode {
         AppendError::OutOfOrderSequence { .. } => ErrorCode::OutOfOrderSequenceNumber,
         AppendError::InvalidProducerEpoch { .. } => ErrorCode::InvalidProducerEpoch,
         AppendError::InvalidTxnState { .. } => ErrorCode::InvalidTxnState,
+        AppendError::CoordinatorFenced { .. } => ErrorCode::TransactionCoordinatorFenced,
+        AppendError::TooManyTransactions { .. } => ErrorCode::ThrottlingQuotaExceeded,
         AppendError::TooLarge { .. } => ErrorCode::RecordListTooLarge,
         AppendError::Malformed(_) => ErrorCode::CorruptMessage,
         // A write that was undone (a full disk, most likely), or a log directory that takes no more writes.
         AppendError::Write(_) | AppendError::Offline(_) => ErrorCode::KafkaStorageError,
     }
+}
+
+/// Words for the person behind the client: a full disk first of all.
+pub(super) fn words(error: &AppendError) -> String {
+    match error {
+        AppendError::Write(error) if is_full(error.kind()) => {
+            "the broker's disk is full: nothing was written; make room and send it again".to_owned()
+        }
+        other => other.to_string(),
+    }
+}
+
+fn is_full(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::StorageFull | ErrorKind::QuotaExceeded)
 }
 
 #[derive(Debug)]

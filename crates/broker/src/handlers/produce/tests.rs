@@ -84,7 +84,7 @@ async fn after_a_failed_sync_nothing_is_acknowledged_in_that_directory() {
     for (index, acks) in [(0, -1), (0, 1), (1, -1), (1, 1)] {
         assert_eq!(ack(&bench, index, acks).await, (STORAGE, -1), "partition {index}, acks {acks}");
     }
-    assert!(bench.broker.cluster().log_dir().offline().is_some());
+    assert!(bench.home().offline().is_some());
     let read = bench.ask(&fetch("t", 2, 0, 0), FETCH).await.expect("an answer");
     assert!(read.responses[0].partitions.iter().all(|p| p.error_code == 0), "reads go on");
 }
@@ -170,7 +170,7 @@ async fn a_topic_that_is_deleted_meanwhile_is_unknown() {
     let (_, bench) = failing();
     let topic = bench.topic("t", 1, &[]).await;
     assert_eq!(ack(&bench, 0, 1).await, (0, 0));
-    assert!(bench.broker.cluster().log_dir().delete("t", 0, 0).expect("deleted"));
+    assert!(bench.home().delete("t", 0, 0).expect("deleted"));
     assert!(topic[0].log.is_deleted());
     for acks in [1, -1] {
         assert_eq!(ack(&bench, 0, acks).await, (ErrorCode::UnknownTopicOrPartition.code(), -1));

@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use super::{
     check::{Budget, Check, Outcome},
-    failure::{Failure, append_error_code},
+    failure::{Failure, append_error_code, words},
 };
 use crate::{
     clock::now_ms,
@@ -186,7 +186,7 @@ impl Work {
             debug!(topic = %partition.topic, partition = partition.index, %error, "append refused");
             let deleted = partition.log.is_deleted();
             let code = if deleted { unknown(self.ctx.version) } else { append_error_code(&error) };
-            Failure::with(code, error.to_string())
+            Failure::with(code, words(&error))
         })?;
         add(&broker.metrics().bytes_in, batch.check.records.len() as u64);
         add(&broker.metrics().records_in, u64::from(checked.count().unsigned_abs()));

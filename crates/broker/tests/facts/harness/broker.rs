@@ -51,10 +51,15 @@ impl Broker {
 
     /// A broker with these settings over the usual ones.
     pub(crate) fn with(settings: &[(&str, &str)]) -> Self {
+        Self::try_with(settings).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// The same, or why it does not start.
+    pub(crate) fn try_with(settings: &[(&str, &str)]) -> Result<Self, StartError> {
         let settings = settings.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
         let mut broker = Self { node: None, dir: Arc::new(tempfile::tempdir().unwrap()), settings };
-        broker.node = Some(broker.start_node().unwrap());
-        broker
+        broker.node = Some(broker.start_node()?);
+        Ok(broker)
     }
 
     /// Another node on the same directory, or why there is none.

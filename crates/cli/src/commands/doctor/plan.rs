@@ -43,7 +43,7 @@ fn file(args: &DoctorArgs) -> Option<PathBuf> {
 fn of(config: &BrokerConfig) -> Plan {
     let (thresholds, thresholds_from) = thresholds(config);
     Plan {
-        data_dir: config.log_dir.clone(),
+        data_dir: config.data_dir().to_path_buf(),
         backlog: u32::try_from(config.socket_listen_backlog_size).unwrap_or(0),
         segment_bytes: TopicConfig::resolve(&BTreeMap::new(), config).segment_bytes.into(),
         open_files: config.open_files_max as u64,
@@ -63,7 +63,7 @@ fn connections_with(descriptors: u64, open_files: u64) -> u64 {
 
 /// The thresholds of the routes, and where they come from. They may lie in the data directory, whose disk may not answer.
 fn thresholds(config: &BrokerConfig) -> (Thresholds, Origin) {
-    let (set, dir) = (config.transfer_thresholds, config.log_dir.clone());
+    let (set, dir) = (config.transfer_thresholds, config.data_dir().to_path_buf());
     within(ANSWER_MAX, move || found(set, &dir)).unwrap_or_else(|| {
         let silent = Origin::Unusable("the data directory gives no answer".to_owned());
         (Thresholds::default(), silent)

@@ -42,7 +42,7 @@ pub(crate) fn run(args: &CalibrateArgs) -> anyhow::Result<()> {
     let serve =
         ServeArgs { config: args.config.clone(), data_dir: args.data_dir.clone(), ..ServeArgs::default() };
     let (config, _) = settings::load(&serve)?;
-    let data_dir = config.log_dir.as_path();
+    let data_dir = config.data_dir();
     let beside = args.file_dir.as_deref().or_else(|| data_dir.is_dir().then_some(data_dir));
     let mut looking = Looking::new()?;
     let beside = place::of(beside)?;

@@ -103,7 +103,7 @@ mod tests {
         let file = "num.partitions=2\nlog.dirs=/file\nlisteners=PLAINTEXT://127.0.0.1:1001\n";
         let none = ServeArgs::default();
         let config = resolved(&none, Some(file), &[]);
-        assert_eq!((config.num_partitions, config.log_dir), (2, "/file".into()));
+        assert_eq!((config.num_partitions, config.data_dir()), (2, Path::new("/file")));
         let variables = [
             ("PAGEWIRE_NUM_PARTITIONS", "3"),
             ("PAGEWIRE_DATA_DIR", "/variable"),
@@ -111,7 +111,7 @@ mod tests {
             ("PAGEWIRE_BOOTSTRAP", "elsewhere:9092"),
         ];
         let config = resolved(&none, Some(file), &variables);
-        assert_eq!((config.num_partitions, config.log_dir), (3, "/variable".into()));
+        assert_eq!((config.num_partitions, config.data_dir()), (3, Path::new("/variable")));
         assert_eq!(config.listeners[0].address, "127.0.0.1:1002".parse().unwrap());
         let flags = ServeArgs {
             set: vec!["num.partitions=4".into()],
@@ -120,7 +120,7 @@ mod tests {
             ..ServeArgs::default()
         };
         let config = resolved(&flags, Some(file), &variables);
-        assert_eq!((config.num_partitions, config.log_dir), (4, "/flag".into()));
+        assert_eq!((config.num_partitions, config.data_dir()), (4, Path::new("/flag")));
         assert_eq!(config.listeners[0].address, "[::1]:1003".parse().unwrap());
     }
 

@@ -91,6 +91,47 @@ fn everything_is_back_after_a_kill() {
 }
 
 #[test]
+fn a_recovery_is_watched_in_bytes_and_adds_up() {
+    let world = World::new().knows("a", A);
+    let (dir, _) = world.open();
+    for partition in 0..4 {
+        append(&world.create(&dir, "a", partition), 20);
+    }
+    let synced = dir.get("a", 0).expect("open");
+    synced.sync().expect("sync");
+    dir.write_checkpoints().expect("write");
+    let bytes: u64 = dir.logs().iter().map(|log| log.size_bytes()).sum();
+    let active = synced.segments().last().expect("active").size_bytes;
+    let saved = synced.size_bytes() - active;
+    drop((dir, synced));
+    world
+        .disk
+        .open(&path("a-1/00000000000000000000.log"), OpenMode::ReadWrite)
+        .expect("open")
+        .set_len(100)
+        .expect("cut");
+    let load = || {
+        let locked = super::super::LockedDir::lock(Arc::clone(&world.disk), root()).expect("lock");
+        let meter = Arc::clone(locked.meter());
+        let settings = |topic: &str, _| world.settings(topic);
+        let (dir, report) = locked.load(&options(), &settings, &|_| {}).expect("loads");
+        (dir, report, meter.look())
+    };
+    let (dir, report, looked) = load();
+    let all = |count: fn(&crate::RecoveryReport) -> u64| {
+        report.loaded.iter().map(|log| count(&log.report)).sum::<u64>()
+    };
+    assert_eq!((looked.logs, looked.logs_total), (4, 4));
+    assert!(looked.bytes_total > bytes - saved - 400 && looked.bytes_total < bytes - saved, "{looked:?}");
+    assert_eq!(looked.bytes, looked.bytes_total);
+    assert_eq!(looked.checked, all(|report| report.scanned_bytes));
+    assert_eq!(looked.cuts, all(|report| report.cuts.len() as u64));
+    assert!(looked.cuts > 1 && looked.cut_bytes > 100 && looked.rebuilt > 0, "{looked:?}");
+    dir.close_clean(0);
+    assert_eq!(load().2.bytes_total, 0, "nothing has to be checked");
+}
+
+#[test]
 fn progress_counts_every_directory_once() {
     let world = World::new().knows("a", A);
     let (dir, _) = world.open();

@@ -41,6 +41,7 @@ fn answer(high_watermark: i64, records: u64) -> Answer {
         last_stable_offset: high_watermark,
         log_start_offset: 0,
         records: (records > 0).then(|| FileRange::new(file, 0, records)),
+        aborted: Vec::new(),
         diverging: None,
         leader: None,
     }

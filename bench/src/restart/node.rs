@@ -1,0 +1,146 @@
+//! A broker as a process that is started, stopped and killed.
+
+use std::{
+    fs,
+    net::{Ipv4Addr, SocketAddr, TcpListener},
+    path::Path,
+    process::{Child, Command, Stdio},
+    str::FromStr,
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, bail};
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::{broker, client};
+
+/// A start or a stop may take this long.
+const PATIENCE: Duration = Duration::from_mins(5);
+const AGAIN: Duration = Duration::from_millis(2);
+
+/// How a broker is started.
+#[derive(Debug, Clone)]
+pub(crate) struct Recipe {
+    pub(crate) name: String,
+    /// With `{port}` and `{dir}` in them.
+    words: Vec<String>,
+}
+
+/// NAME=COMMAND
+impl FromStr for Recipe {
+    type Err = anyhow::Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let (name, command) = text.split_once('=').context("NAME=COMMAND is wanted")?;
+        let words: Vec<String> = command.split_whitespace().map(str::to_owned).collect();
+        if !["{port}", "{dir}"].iter().all(|place| command.contains(place)) {
+            bail!("the command must say where {{port}} and {{dir}} go");
+        }
+        Ok(Self { name: name.into(), words })
+    }
+}
+
+impl Recipe {
+    /// The release binary beside this one.
+    pub(crate) fn ours(set: &[String]) -> Result<Self> {
+        let mut words = vec![broker::binary()?];
+        words.extend(["serve", "--listen", "127.0.0.1:{port}", "--data-dir", "{dir}"].map(str::to_owned));
+        words.extend(set.iter().flat_map(|pair| ["--set".to_owned(), pair.clone()]));
+        Ok(Self { name: "pagewire".into(), words })
+    }
+
+    /// Starts it on `dir`, and waits until it takes connections.
+    pub(crate) fn start(&self, dir: &Path) -> Result<Node> {
+        let (port, dir) = (free_ports()?, dir.display().to_string());
+        let words: Vec<String> = self
+            .words
+            .iter()
+            .map(|word| word.replace("{port}", &port.to_string()).replace("{dir}", &dir))
+            .collect();
+        let (program, arguments) = words.split_first().context("the command is empty")?;
+        let started = Instant::now();
+        let child = Command::new(program)
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .with_context(|| format!("{program} cannot be started"))?;
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let mut node = Node { child, address, started };
+        while client::open(address).is_err() {
+            node.check_running()?;
+            thread::sleep(AGAIN);
+        }
+        Ok(node)
+    }
+}
+
+/// A port that is free, and so is the next.
+fn free_ports() -> Result<u16> {
+    for _ in 0..100 {
+        let first = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        let port = first.local_addr()?.port();
+        if port < u16::MAX && TcpListener::bind((Ipv4Addr::LOCALHOST, port + 1)).is_ok() {
+            return Ok(port);
+        }
+    }
+    bail!("there are no two free ports side by side")
+}
+
+/// A running broker; killed when dropped.
+pub(crate) struct Node {
+    child: Child,
+    pub(crate) address: SocketAddr,
+    /// When it was executed.
+    pub(crate) started: Instant,
+}
+
+impl Node {
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Asks it to stop, and waits; how long that took.
+    pub(crate) fn stop(mut self) -> Result<Duration> {
+        let (asked, pid) = (Instant::now(), Pid::from_child(&self.child));
+        kill_process(pid, Signal::TERM)?;
+        while self.child.try_wait()?.is_none() {
+            if asked.elapsed() > PATIENCE {
+                bail!("it did not stop within {PATIENCE:?}");
+            }
+            thread::sleep(AGAIN);
+        }
+        Ok(asked.elapsed())
+    }
+
+    /// Bytes it has read by system calls since it was started, from disk or page cache.
+    pub(crate) fn bytes_read(&self) -> Result<u64> {
+        let text = fs::read_to_string(format!("/proc/{}/io", self.pid()))?;
+        let line = text.lines().find_map(|line| line.strip_prefix("rchar:"));
+        Ok(line.context("/proc/PID/io has no rchar")?.trim().parse()?)
+    }
+
+    /// Regions it has mapped.
+    pub(crate) fn maps(&self) -> Result<usize> {
+        Ok(fs::read_to_string(format!("/proc/{}/maps", self.pid()))?.lines().count())
+    }
+
+    fn check_running(&mut self) -> Result<()> {
+        if let Some(status) = self.child.try_wait()? {
+            bail!("it ended with {status}");
+        }
+        if self.started.elapsed() > PATIENCE {
+            bail!("it took no connection within {PATIENCE:?}");
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

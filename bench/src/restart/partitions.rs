@@ -1,0 +1,48 @@
+//! Many partitions: what they hold, and how long a stop and a start with them take.
+
+use std::time::Instant;
+
+use anyhow::Result;
+use pagewire_lab::drive::process;
+
+use super::{fill, node::Recipe};
+use crate::report::Column;
+
+pub(super) const COLUMNS: &[Column] =
+    &["write s", "RSS MiB", "maps", "stop s", "serves after s", "CPU-s to serve", "RSS MiB then"];
+
+const TOPICS: i32 = 10;
+/// Every so many-th partition is read to see that all are served.
+const LOOK_AT_EACH: usize = 100;
+
+pub(super) fn run(recipe: &Recipe, partitions: i32) -> Result<Vec<f64>> {
+    let dir = tempfile::tempdir()?;
+    let node = recipe.start(dir.path())?;
+    let of_topic: Vec<i32> = (0..partitions / TOPICS).collect();
+    let names: Vec<String> = (0..TOPICS).map(|topic| format!("restart{topic}")).collect();
+    let began = Instant::now();
+    for name in &names {
+        fill::create(node.address, name, partitions / TOPICS)?;
+        fill::write(node.address, name, &of_topic, 1)?;
+    }
+    let write = began.elapsed();
+    let (memory, maps) = (process::memory(node.pid())?, node.maps()?);
+    let stop = node.stop()?;
+
+    let node = recipe.start(dir.path())?;
+    let looked = of_topic.iter().rev().step_by(LOOK_AT_EACH);
+    let ends: Vec<_> = looked.flat_map(|part| names.iter().map(|name| (name.clone(), *part, 1))).collect();
+    fill::wait_readable(node.address, &ends)?;
+    let serves = node.started.elapsed();
+    let cpu = process::cpu(node.pid())?;
+    let after = process::memory(node.pid())?;
+    Ok(vec![
+        write.as_secs_f64(),
+        memory.resident_mib,
+        maps as f64,
+        stop.as_secs_f64(),
+        serves.as_secs_f64(),
+        cpu.as_secs_f64(),
+        after.resident_mib,
+    ])
+}

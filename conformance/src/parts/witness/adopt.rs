@@ -1,0 +1,202 @@
+//! Apache Kafka on a copy of our directory: it serves the same bytes, and goes on where we stopped.
+//!
+//! ```text
+//!   Kafka: format, make the same topics, stop
+//!   copy:  every partition's files of ours in place of its own, partition.metadata excepted (it names Kafka's topic id);
+//!          our checkpoints; our mark of a clean stop, or none
+//!   Kafka: start; everything it serves and knows is what we served and knew
+//! ```
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context as _, Result, ensure};
+use pagewire_record::{DecompressLimits, complete_batches};
+
+use super::dump::{partitions, says_nothing};
+use super::workload::{self, COMPACTED, End, GROUPS, History, Served};
+use super::{Cases, Context};
+use crate::clients::KafkaClasses;
+use crate::harness::raw::Raw;
+use crate::parts::kafka::{Kafka, tool};
+
+const METADATA: &str = "partition.metadata";
+const MARK: &str = ".kafka_cleanshutdown";
+const CHECKPOINTS: [&str; 4] = [
+    "recovery-point-offset-checkpoint",
+    "log-start-offset-checkpoint",
+    "replication-offset-checkpoint",
+    "cleaner-offset-checkpoint",
+];
+const SETTINGS: [&str; 4] = [
+    "offsets.topic.num.partitions=2",
+    "offsets.topic.segment.bytes=1048576",
+    "log.cleaner.enable=false",
+    "auto.create.topics.enable=false",
+];
+
+pub(super) fn cases(context: &Context<'_>, classes: &KafkaClasses, cases: &mut Cases<'_>) {
+    for (name, end, mark) in [
+        ("kafka_serves_what_we_stopped_serving", End::Stop, true),
+        ("kafka_recovers_what_we_stopped_serving", End::Stop, false),
+        ("kafka_recovers_what_a_kill_left", End::Kill, false),
+    ] {
+        cases.run(name, || {
+            let history = workload::run(&context.binary, end)?;
+            let mut kafka = Kafka::format(classes, &SETTINGS)?;
+            take_over(&mut kafka, &history.broker.data_dir(), mark)?;
+            kafka.start()?;
+            same(&kafka, &history)?;
+            goes_on(&kafka, &history)?;
+            kafka.stop()?;
+            nothing_was_wrong(&kafka.said()?)?;
+            says_nothing(classes, &kafka.log_dir(), &COMPACTED)
+        });
+    }
+    cases.run("the_console_consumer_reads_every_record", || {
+        let history = workload::run(&context.binary, End::Stop)?;
+        let mut kafka = Kafka::format(classes, &SETTINGS)?;
+        take_over(&mut kafka, &history.broker.data_dir(), true)?;
+        kafka.start()?;
+        for topic in ["plain", "compacted"] {
+            let served = history.served.iter().filter(|served| served.topic == topic);
+            read_by_console(classes, &kafka, topic, served)?;
+        }
+        Ok(())
+    });
+}
+
+/// Gives Kafka the same topics, and our files for them. It is stopped afterwards.
+fn take_over(kafka: &mut Kafka<'_>, ours: &Path, mark: bool) -> Result<()> {
+    kafka.start()?;
+    workload::create_topics(kafka.address())?;
+    workload::ask_coordinator(&mut Raw::connect(kafka.address())?, GROUPS[0])?;
+    kafka.stop()?;
+    let theirs = kafka.log_dir();
+    for from in partitions(ours)? {
+        let to = theirs.join(from.file_name().context("a folder without a name")?);
+        ensure!(to.is_dir(), "Kafka has no {}", to.display());
+        replace_files(&from, &to)?;
+    }
+    for name in CHECKPOINTS {
+        if ours.join(name).is_file() {
+            fs::copy(ours.join(name), theirs.join(name))?;
+        }
+    }
+    if mark {
+        fs::copy(ours.join(MARK), theirs.join(MARK)).context("our mark of a clean stop")?;
+    } else {
+        fs::remove_file(theirs.join(MARK)).context("Kafka's mark of a clean stop")?;
+    }
+    Ok(())
+}
+
+fn replace_files(from: &Path, to: &Path) -> Result<()> {
+    let metadata = fs::read(to.join(METADATA))?;
+    fs::remove_dir_all(to)?;
+    fs::create_dir(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        fs::copy(entry.path(), to.join(entry.file_name()))?;
+    }
+    fs::write(to.join(METADATA), metadata)?;
+    Ok(())
+}
+
+/// The same offsets, bytes and commits.
+fn same(kafka: &Kafka<'_>, history: &History) -> Result<()> {
+    let theirs = workload::served(kafka.address())?;
+    for (ours, theirs) in history.served.iter().zip(&theirs) {
+        let place = format!("{}-{}", ours.topic, ours.partition);
+        let ends = |served: &Served| (served.start, served.end);
+        ensure!(ends(ours) == ends(theirs), "{place}: {:?}, Kafka has {:?}", ends(ours), ends(theirs));
+        ensure!(ours.bytes == theirs.bytes, "{place}: Kafka serves other bytes");
+        ensure!(!ours.bytes.is_empty() || ours.topic == workload::OFFSETS, "{place}: no records");
+    }
+    let committed = workload::committed(kafka.address())?;
+    ensure!(committed == history.committed, "committed: {:?}, Kafka: {committed:?}", history.committed);
+    ensure!(committed.iter().all(|group| !group.is_empty()), "nothing was committed");
+    Ok(())
+}
+
+/// Kafka knows every idempotent producer: its last batch again is not appended, its next one is.
+fn goes_on(kafka: &Kafka<'_>, history: &History) -> Result<()> {
+    let mut client = Raw::connect(kafka.address())?;
+    for sent in &history.sent {
+        let (topic, partition) = (sent.topic, sent.partition);
+        let end = client.offset(topic, partition, -1)?;
+        let again = client.append(topic, partition, &sent.batch)?;
+        ensure!(
+            again == sent.base_offset && client.offset(topic, partition, -1)? == end,
+            "{topic}-{partition}: the last batch of {:?} again went to {again}, it was at {}",
+            sent.producer,
+            sent.base_offset
+        );
+        let mut stream = super::keyed::Keyed::new(1, 3, workload::now_ms()?);
+        let (next, _) = stream.batch(Some((sent.producer, sent.next_sequence)))?;
+        let at = client.append(topic, partition, &next)?;
+        ensure!(at == end, "{topic}-{partition}: the next batch went to {at}, the log ended at {end}");
+    }
+    ensure!(!history.sent.is_empty(), "no idempotent producer");
+    Ok(())
+}
+
+/// Kafka's own words about the files it found. Others' troubles (its coordinators ask again for a topic that is there) are
+/// not about them.
+fn nothing_was_wrong(said: &str) -> Result<()> {
+    const ACCUSATIONS: [&str; 6] = ["orrupt", "nvalid", "Rebuilding", "Truncating", "ould not find", "rror"];
+    let accuses = |line: &&str| {
+        !line.contains("AutoTopicCreationManager") && ACCUSATIONS.iter().any(|word| line.contains(word))
+    };
+    let found: Vec<&str> = said.lines().filter(accuses).collect();
+    ensure!(found.is_empty(), "Kafka says: {}", found.join(" | "));
+    Ok(())
+}
+
+/// As many records as there are, each with its offset, key and value.
+fn read_by_console<'s>(
+    classes: &KafkaClasses,
+    kafka: &Kafka<'_>,
+    topic: &str,
+    served: impl Iterator<Item = &'s Served>,
+) -> Result<()> {
+    let mut expected = Vec::new();
+    for served in served {
+        for batch in complete_batches(&served.bytes) {
+            for record in batch?.records(&DecompressLimits::default())? {
+                let record = record?;
+                let len = record.value.as_ref().map_or(0, bytes::Bytes::len);
+                expected.push(format!("{} {} {len}", served.partition, record.offset));
+            }
+        }
+    }
+    expected.sort();
+    let count = expected.len().to_string();
+    let arguments = [
+        "--bootstrap-server",
+        kafka.address(),
+        "--topic",
+        topic,
+        "--from-beginning",
+        "--max-messages",
+        &count,
+        "--timeout-ms",
+        "30000",
+        "--formatter-property",
+        "print.partition=true",
+        "--formatter-property",
+        "print.offset=true",
+        "--formatter-property",
+        "print.value=false",
+    ];
+    let scratch = tempfile::tempdir()?;
+    let printed = tool(
+        classes,
+        "org.apache.kafka.tools.consumer.ConsoleConsumer",
+        &arguments,
+        &scratch.path().join("out"),
+    )?;
+    let lines = printed.lines().filter(|line| line.starts_with("Partition:")).count();
+    ensure!(lines == expected.len(), "{lines} of {count} records of {topic} were read: {printed}");
+    Ok(())
+}

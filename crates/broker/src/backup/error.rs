@@ -1,0 +1,106 @@
+//! Why there is no backup, or none that can be used, in words that say what to do.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use pagewire_disk::LockError;
+use pagewire_log::backup::BackupError;
+use pagewire_metadata::{CatalogError, OpenError, PutError, StoreError};
+
+use crate::StartError;
+
+/// A backup was not made, not restored, or is none.
+#[derive(Debug, thiserror::Error)]
+pub enum BackupFailed {
+    /// A log could not be copied, or a file is not what it should be.
+    #[error(transparent)]
+    Log(#[from] BackupError),
+    /// The disk said no.
+    #[error("{}: {error}", path.display())]
+    Io {
+        /// The file or directory.
+        path: PathBuf,
+        /// What the operating system said.
+        #[source]
+        error: io::Error,
+    },
+    /// Something is there already.
+    #[error("{} is not empty: choose a directory that does not exist or holds nothing", .0.display())]
+    NotEmpty(PathBuf),
+    /// Something is there already, and it is what was left of a backup or restore.
+    #[error("{} holds what is left of an unfinished backup or restore: remove it first", .0.display())]
+    LeftOver(PathBuf),
+    /// A backup within what it is of.
+    #[error("{} lies in the data directory {}: choose a place outside", .0.display(), .1.display())]
+    Inside(PathBuf, PathBuf),
+    /// It was never finished.
+    #[error("{} holds an unfinished backup", .0.display())]
+    Unfinished(PathBuf),
+    /// There is none.
+    #[error("{} holds no backup", .0.display())]
+    NoBackup(PathBuf),
+    /// There is no data.
+    #[error("{} holds no data of a broker", .0.display())]
+    NoData(PathBuf),
+    /// The manifest is not what was written.
+    #[error("{}: {reason}", path.display())]
+    Manifest {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The base is another cluster's.
+    #[error("the earlier backup is of cluster {found}, not {expected}")]
+    OtherCluster {
+        /// Its cluster.
+        found: String,
+        /// Ours.
+        expected: String,
+    },
+    /// A log cannot be read now.
+    #[error("{topic}-{partition} is offline: a backup without it would not be one")]
+    Offline {
+        /// The topic.
+        topic: String,
+        /// The partition.
+        partition: i32,
+    },
+    /// The metadata cannot be read or written.
+    #[error(transparent)]
+    Metadata(#[from] StoreError),
+    /// A record of the metadata cannot be understood.
+    #[error(transparent)]
+    Record(#[from] CatalogError),
+    /// The copy of the metadata cannot be written.
+    #[error(transparent)]
+    Put(#[from] PutError),
+    /// The copy of the metadata cannot be opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The directory is in use.
+    #[error(transparent)]
+    Locked(#[from] LockError),
+    /// The data of a stopped broker cannot be opened.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// Nobody wants it any more.
+    #[error("stopped")]
+    Stopped,
+}
+
+impl BackupFailed {
+    pub(super) fn at(path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_path_buf();
+        move |error| Self::Io { path, error }
+    }
+
+    pub(super) fn damaged(path: PathBuf, reason: String) -> Self {
+        Self::Log(BackupError::Damaged { path, position: 0, reason })
+    }
+
+    /// Whether nothing is wrong but that it was to end.
+    pub fn is_stopped(&self) -> bool {
+        matches!(self, Self::Stopped) || matches!(self, Self::Log(error) if error.is_stopped())
+    }
+}

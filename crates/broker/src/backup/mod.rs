@@ -1,0 +1,96 @@
+//! A copy of everything a broker keeps, made while it serves, and the way back.
+//!
+//! ```text
+//!   <backup>/backup.unfinished     from the first moment to the last
+//!   <backup>/<topic>-<partition>/  each log as it was at one moment (log/backup)
+//!   <backup>/{recovery-point,log-start,replication}-offset-checkpoint   meta.properties
+//!   <backup>/metadata.redb         topics, ids, settings
+//!   <backup>/backup.json           what there is, with checksums: written last
+//! ```
+//!
+//! Order, and what follows from it:
+//!
+//! 1. The internal topics' logs. 2. The list of topics. 3. All other logs. 4. The rest of the metadata.
+//!
+//! - An offset that a group committed is in the backup only if it was committed before the turn of the log that it is of:
+//!   it never lies behind that log's end, and may be older than the group's last one.
+//! - Every topic in the backup has all its logs. One created after the list was taken is not in it; one deleted before
+//!   its logs had their turn is not either.
+//! - Each log is a prefix of what was acknowledged, whole batches, with its producers as of its end. Two logs may be of
+//!   different moments.
+//! - No producer id of a record in the backup is ever given out again.
+//!
+//! A backup is never served: `serve` refuses it, since its files may be those of another directory. [`restore`] makes a
+//! directory of it.
+//!
+//! Everything here blocks and runs on a thread of its own. Documented for people in `docs/backup.md`.
+
+mod error;
+mod manifest;
+mod metadata;
+mod pacer;
+mod restore;
+mod take;
+mod target;
+mod verify;
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+pub use error::BackupFailed;
+pub use manifest::MANIFEST_FILE;
+pub use pacer::{Limits, Progress};
+pub use restore::{RestoreOptions, Restored, restore};
+pub(crate) use take::{Source, take};
+pub(crate) use target::{RESTORE_UNFINISHED, holds_a_backup};
+pub use verify::{Verified, verify};
+
+/// How a backup is made.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BackupOptions {
+    /// Where to: a directory that does not exist, or is empty. An absolute path.
+    pub to: PathBuf,
+    /// An earlier backup. Segments that did not change since are linked to its files.
+    #[serde(default)]
+    pub base: Option<PathBuf>,
+    /// Share blocks or link where the file system can; else every byte is copied.
+    #[serde(default = "yes")]
+    pub links: bool,
+    /// Read and check every batch, also of files that are only linked.
+    #[serde(default = "yes")]
+    pub verify: bool,
+    /// Bytes read a second, at most.
+    #[serde(default)]
+    pub rate_bytes_per_second: Option<u64>,
+}
+
+const fn yes() -> bool {
+    true
+}
+
+/// What a backup came to.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BackupSummary {
+    /// Topics in it.
+    pub topics: usize,
+    /// Logs in it.
+    pub logs: usize,
+    /// Files in it, but for the manifest.
+    pub files: usize,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Of these, copied or written.
+    pub copied_bytes: u64,
+    /// Sharing blocks with the log's files.
+    pub shared_bytes: u64,
+    /// The log's files by another name.
+    pub linked_bytes: u64,
+    /// The earlier backup's files by another name.
+    pub earlier_bytes: u64,
+    /// Every batch was checked.
+    pub verified: bool,
+    /// Topics deleted while it was made, and so not in it.
+    pub deleted: Vec<String>,
+}

@@ -1,0 +1,72 @@
+//! A backup of a broker that does not run: its directory is locked and its logs are opened as by a start, which recovers
+//! what needs it, then copied, then closed as by a stop.
+
+use std::{path::PathBuf, sync::Arc};
+
+use pagewire_metadata::model::TopicRecord;
+use pagewire_zcopy::IoPool;
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
+use tracing::error;
+
+use super::{IO_QUEUE_MAX, StartError, logs, open_catalog};
+use crate::{
+    backup::{BackupFailed, BackupOptions, BackupSummary, Limits, Progress, Source, take},
+    clock::now_ms,
+    cluster::{Identity, with_stored},
+    config::BrokerConfig,
+};
+
+/// Makes a backup of the data that a broker with these settings would serve. Must run inside a multi-thread runtime.
+pub async fn back_up_stopped(
+    config: BrokerConfig,
+    options: BackupOptions,
+    limits: Limits,
+    tell: impl Fn(&Progress) + Send + 'static,
+) -> Result<BackupSummary, BackupFailed> {
+    let has_metadata = |home: &PathBuf| home.join(pagewire_metadata::FILE_NAME).exists();
+    if !config.log_dirs.first().is_some_and(has_metadata) {
+        return Err(BackupFailed::NoData(config.log_dirs.first().cloned().unwrap_or_default()));
+    }
+    let io = IoPool::new(config.io_threads, IO_QUEUE_MAX);
+    let locked = logs::lock(&config.log_dirs)?;
+    let catalog = open_catalog(&config, &io).await?;
+    let config = with_stored(&catalog, config).await?;
+    let cluster = catalog.cluster(now_ms()).await?;
+    let (topics, _) = catalog.topics().await?;
+    let topics: Vec<TopicRecord> = topics.into_iter().map(|(record, _)| record).collect();
+    let identity = Identity {
+        node_id: config.node_id,
+        cluster_id: cluster.cluster_id,
+        rack: None,
+        leader_epoch: cluster.leader_epoch,
+        advertised: config.advertised.clone(),
+    };
+    let (log_dirs, report) = logs::load(locked, &config, &identity, &topics, &io).await?;
+    if !report.clean && !report.loaded.is_empty() {
+        // The next start finds a clean mark and would not know.
+        catalog.raise_leader_epoch().await?;
+    }
+    logs::report(&report, &[]);
+    let log_dirs = Arc::new(log_dirs);
+    let (done, taken) = oneshot::channel();
+    let (runtime, on_thread, store) = (Handle::current(), Arc::clone(&log_dirs), Arc::clone(catalog.store()));
+    let job = move || {
+        let list = || Ok(runtime.block_on(store.list(""))?);
+        let source = Source {
+            log_dirs: &on_thread.here().collect::<Vec<_>>(),
+            cluster_id: identity.cluster_id,
+            node_id: identity.node_id,
+            list: &list,
+            runtime: runtime.clone(),
+        };
+        // Whoever waited is gone only with the process.
+        let _ = done.send(take(&source, &options, &limits, &tell));
+    };
+    std::thread::Builder::new().name("pagewire-backup".to_owned()).spawn(job).map_err(StartError::System)?;
+    let taken = taken.await.unwrap_or(Err(BackupFailed::Stopped));
+    for (path, error) in &logs::close(&log_dirs).await.failed {
+        error!(path = %path.display(), %error, "not closed cleanly; the next start will check it");
+    }
+    taken
+}

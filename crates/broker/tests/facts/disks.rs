@@ -1,0 +1,181 @@
+//! Several log directories, of which one may be away.
+
+use std::{collections::BTreeMap, fs, path::PathBuf};
+
+use pagewire_broker::StartError;
+use pagewire_wire::messages::{
+    delete_topics_request::{DeleteTopicState, DeleteTopicsRequest},
+    describe_log_dirs_request::DescribeLogDirsRequest,
+    describe_log_dirs_response::DescribeLogDirsResult,
+    describe_topic_partitions_request::DescribeTopicPartitionsRequest,
+};
+use tempfile::TempDir;
+
+use crate::harness::{Broker, Client, FetchAt, Fetched, batch, values_of};
+
+/// KAFKA_STORAGE_ERROR.
+const STORAGE_ERROR: i16 = 56;
+
+/// A broker on two directories.
+struct Two {
+    broker: Broker,
+    dirs: [PathBuf; 2],
+    _root: TempDir,
+}
+
+impl Two {
+    fn start() -> Self {
+        let root = tempfile::tempdir().unwrap();
+        let dirs = ["one", "two"].map(|name| root.path().join(name));
+        let listed = dirs.each_ref().map(|dir| dir.to_str().unwrap()).join(",");
+        Self { broker: Broker::with(&[("log.dirs", &listed)]), dirs, _root: root }
+    }
+
+    /// Stops, puts a file where the second directory is, and starts again.
+    fn lose_second(&mut self) {
+        self.broker.stop();
+        fs::rename(&self.dirs[1], self.aside()).unwrap();
+        fs::write(&self.dirs[1], "not a directory").unwrap();
+        self.broker.restart();
+    }
+
+    fn find_second(&mut self) {
+        self.broker.stop();
+        fs::remove_file(&self.dirs[1]).unwrap();
+        fs::rename(self.aside(), &self.dirs[1]).unwrap();
+        self.broker.restart();
+    }
+
+    fn aside(&self) -> PathBuf {
+        self.dirs[1].with_extension("aside")
+    }
+
+    /// The partitions of a topic in a directory.
+    fn of(&self, dir: usize, topic: &str) -> Vec<i32> {
+        let names = fs::read_dir(&self.dirs[dir]).unwrap().map(|entry| entry.unwrap().file_name());
+        let mut found: Vec<i32> = names
+            .filter_map(|name| name.to_str()?.strip_prefix(topic)?.strip_prefix('-')?.parse().ok())
+            .collect();
+        found.sort_unstable();
+        found
+    }
+}
+
+fn described(client: &mut Client) -> Vec<DescribeLogDirsResult> {
+    client.call(&DescribeLogDirsRequest { topics: None, ..Default::default() }, 4).results
+}
+
+fn leaders(client: &mut Client, topic: &'static str) -> Vec<(i16, i32, usize)> {
+    let partitions = client.describe_topic(topic).partitions;
+    partitions.iter().map(|p| (p.error_code, p.leader_id, p.isr_nodes.len())).collect()
+}
+
+#[test]
+fn partitions_are_spread_over_directories_and_stay_where_they_are() {
+    let mut two = Two::start();
+    two.broker.client().create_topic("t", 4);
+    for partition in 0..4 {
+        two.broker.client().produce("t", partition, batch(&["x"]));
+    }
+    let before = [two.of(0, "t"), two.of(1, "t")];
+    assert_eq!(before.each_ref().map(Vec::len), [2, 2]);
+    two.broker.restart();
+    let mut client = two.broker.client();
+    for partition in 0..4 {
+        assert_eq!(client.produce("t", partition, batch(&["y"])), 1);
+    }
+    assert_eq!([two.of(0, "t"), two.of(1, "t")], before);
+    let sizes: BTreeMap<_, _> = described(&mut client)
+        .into_iter()
+        .map(|dir| (dir.log_dir.to_string(), (dir.error_code, dir.topics[0].partitions.len())))
+        .collect();
+    assert_eq!(sizes, two.dirs.iter().map(|dir| (dir.display().to_string(), (0, 2))).collect());
+    client.create_topic("u", 1);
+    client.create_topic("v", 1);
+    assert_eq!(
+        [two.of(0, "u").len() + two.of(0, "v").len(), two.of(1, "u").len() + two.of(1, "v").len()],
+        [1, 1]
+    );
+}
+
+/// As Kafka 4.3 answers: no leader, nobody in sync, the last one eligible.
+#[test]
+fn a_directory_that_is_away_takes_its_partitions_offline_and_no_others() {
+    let mut two = Two::start();
+    two.broker.client().create_topic("t", 4);
+    for partition in 0..4 {
+        two.broker.client().produce("t", partition, batch(&["x"]));
+    }
+    let lost = two.of(1, "t");
+    two.lose_second();
+    let mut client = two.broker.client();
+    let expected = |partition: i32| if lost.contains(&partition) { (5, -1, 0) } else { (0, 1, 1) };
+    assert_eq!(leaders(&mut client, "t"), (0..4).map(expected).collect::<Vec<_>>());
+    let request = DescribeTopicPartitionsRequest { response_partition_limit: 100, ..Default::default() };
+    for partition in &client.call(&request, 0).topics[0].partitions {
+        let gone = usize::from(lost.contains(&partition.partition_index));
+        assert_eq!(partition.eligible_leader_replicas.as_ref().unwrap().len(), gone);
+        assert_eq!(partition.offline_replicas.len(), gone);
+    }
+    for partition in 0..4 {
+        let produced = client.try_produce("t", partition, batch(&["y"]), 9).error_code;
+        let fetched = client.fetch(&FetchAt::now("t", &[(partition, 0)]), 12).errors()[0].1;
+        let error = if lost.contains(&partition) { STORAGE_ERROR } else { 0 };
+        assert_eq!((produced, fetched), (error, error), "partition {partition}");
+    }
+    let told: Vec<_> =
+        described(&mut client).iter().map(|dir| (dir.error_code, dir.total_bytes > 0)).collect();
+    assert_eq!(told, [(0, true), (STORAGE_ERROR, false)]);
+    client.create_topic("u", 3);
+    assert_eq!(two.of(0, "u").len(), 3, "new ones go where they can");
+    assert_eq!(two.of(0, "t").len(), 2, "and none of the lost is made anew");
+
+    two.find_second();
+    let mut client = two.broker.client();
+    for partition in 0..4 {
+        let values = values_of(&client.fetch(&FetchAt::now("t", &[(partition, 0)]), 12).records()).len();
+        assert_eq!(values, if lost.contains(&partition) { 1 } else { 2 });
+    }
+}
+
+#[test]
+fn a_topic_deleted_while_a_directory_is_away_does_not_come_back_with_it() {
+    let mut two = Two::start();
+    two.broker.client().create_topic("t", 4);
+    two.lose_second();
+    let topic = DeleteTopicState { name: Some("t".into()), ..Default::default() };
+    let request = DeleteTopicsRequest { topics: vec![topic], ..Default::default() };
+    assert_eq!(two.broker.client().call(&request, 6).responses[0].error_code, 0);
+    two.broker.restart();
+    two.find_second();
+    assert_eq!(two.of(1, "t"), [0; 0]);
+    two.broker.client().create_topic("t", 4);
+    assert_eq!(two.broker.client().produce("t", 3, batch(&["x"])), 0);
+}
+
+#[test]
+fn a_partition_that_was_moved_is_not_made_anew_where_it_was() {
+    let mut two = Two::start();
+    two.broker.client().create_topic("t", 2);
+    two.broker.client().produce("t", 0, batch(&["x"]));
+    assert_eq!(two.of(0, "t"), [0]);
+    two.broker.stop();
+    fs::rename(two.dirs[0].join("t-0"), two.dirs[1].join("t-0")).unwrap();
+    two.broker.restart();
+    assert_eq!(two.broker.client().end_of("t", 0), 1);
+    two.lose_second();
+    assert_eq!(leaders(&mut two.broker.client(), "t"), [(5, -1, 0); 2]);
+    assert_eq!(two.of(0, "t"), [0; 0]);
+    two.find_second();
+    assert_eq!(two.broker.client().end_of("t", 0), 1);
+}
+
+#[test]
+fn the_directory_with_the_metadata_is_named_first() {
+    let mut two = Two::start();
+    two.broker.stop();
+    let [one, other] = two.dirs.each_ref().map(|dir| dir.display().to_string());
+    let swapped = Broker::try_with(&[("log.dirs", &format!("{other},{one}"))]);
+    let Err(error @ StartError::Elsewhere { .. }) = swapped.map(drop) else { panic!("it is elsewhere") };
+    assert!(error.to_string().contains(&one), "{error}");
+}

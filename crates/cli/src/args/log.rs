@@ -1,0 +1,147 @@
+//! `pagewire log`: looking at the files themselves, with or without a broker beside.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use super::OutputAs;
+
+/// Options of `log`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  pagewire log check pagewire-data                          is every file of it whole?
+  pagewire log dump pagewire-data/orders-0/*.log            the batches of a log")]
+pub(crate) struct LogArgs {
+    /// What to do with the files.
+    #[command(subcommand)]
+    pub(crate) command: LogCommand,
+    #[command(flatten)]
+    pub(crate) output: OutputAs,
+}
+
+/// Commands about files.
+#[derive(Debug, Subcommand)]
+pub(crate) enum LogCommand {
+    /// Read every byte and say what is not right
+    Check(CheckArgs),
+    /// Print what is in them, as Kafka's DumpLogSegments does
+    Dump(DumpArgs),
+}
+
+/// Options of `log check`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Every batch is read and its checksum compared, offsets must rise, and each derived file (indexes, producer \
+snapshots, leader epochs, checkpoints) must agree with the log. Nothing is changed and no lock is taken, so it may run beside a \
+serving broker; what that broker is writing just then is not taken for damage. Data of Kafka is checked as well.
+
+Each finding says what becomes of it: derived files are rebuilt from the log by the next start, a torn end is cut off, and \
+records that are damaged in the middle of a log are answered with an error while what lies around them is served.
+
+  damage   bytes that cannot be right
+  doubt    may be right, or is put right without a loss: a missing index, offsets that compaction may have taken
+  note     nothing is wrong: leftovers, files that are no log's
+
+Exit code: 0, or 1 when there is damage.
+
+Examples:
+  pagewire log check pagewire-data                a log directory
+  pagewire log check pagewire-data/orders-0       one partition
+  pagewire log check --deep /var/lib/kafka/data   decompress every batch and read every record too
+  pagewire log check data -o json | jq 'select(.severity == \"damage\")'"
+)]
+pub(crate) struct CheckArgs {
+    /// Log directories, partitions' directories, or single files
+    #[arg(required = true, value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
+    /// Decompress every batch and read every record
+    #[arg(long)]
+    pub(crate) deep: bool,
+    /// Print no notes
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+}
+
+/// Options of `log dump`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Prints line for line what Kafka's DumpLogSegments prints, and takes its options by their names (--files is the list \
+of paths here). The kind of a file is in its name: .log and .checkpoint, .index, .timeindex, .snapshot, .txnindex; checkpoints, \
+partition.metadata and meta.properties are printed as well. Nothing is changed; a broker may be serving the files.
+
+What Kafka's tool tells on standard error at its end (entries of an index that do not agree with the log, offsets that do not \
+follow each other) stands there too. Damage is told where it is, in a line that begins with !, and makes the exit code 1.
+
+Examples:
+  pagewire log dump data/orders-0/00000000000000000000.log                    the batches
+  pagewire log dump --deep data/orders-0/*.log                                and their records
+  pagewire log dump --print-data-log data/orders-0/*.log                      with keys and values
+  pagewire log dump --offsets-decoder data/__consumer_offsets-0/*.log         groups and offsets, decoded
+  pagewire log dump --verify-index-only data/orders-0/*.index                 only what does not agree
+  pagewire log dump -o json --deep data/orders-0/*.log | jq .offset"
+)]
+pub(crate) struct DumpArgs {
+    /// Files
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    /// Print the records of batches
+    #[arg(long, alias = "deep-iteration")]
+    pub(crate) deep: bool,
+    /// Print keys and values as well
+    #[arg(long)]
+    pub(crate) print_data_log: bool,
+    /// Print only keys and values; leaves control records out
+    #[arg(long)]
+    pub(crate) skip_record_metadata: bool,
+    /// How keys are read
+    #[arg(long, value_name = "AS", value_enum, default_value = "string")]
+    pub(crate) key_decoder: BytesAs,
+    /// How values are read
+    #[arg(long, value_name = "AS", value_enum, default_value = "string")]
+    pub(crate) value_decoder: BytesAs,
+    #[command(flatten)]
+    pub(crate) topic: TopicDecoder,
+    /// Read no more bytes of a log than these
+    #[arg(long, value_name = "BYTES")]
+    pub(crate) max_bytes: Option<u64>,
+    /// Print no more batches of a log than these
+    #[arg(long, value_name = "N")]
+    pub(crate) max_batches: Option<u64>,
+    /// Compare an index with its log, print no entries
+    #[arg(long)]
+    pub(crate) verify_index_only: bool,
+    /// Make the quick check of an index that Kafka makes at its start, print no entries
+    #[arg(long)]
+    pub(crate) index_sanity_check: bool,
+}
+
+/// Whose records these are.
+#[derive(Debug, Clone, Copy, Args)]
+#[group(multiple = false)]
+pub(crate) struct TopicDecoder {
+    /// Decode records of __consumer_offsets
+    #[arg(long)]
+    pub(crate) offsets_decoder: bool,
+    /// Decode records of __transaction_state
+    #[arg(long)]
+    pub(crate) transaction_log_decoder: bool,
+    /// Decode records of __share_group_state
+    #[arg(long)]
+    pub(crate) share_group_state_decoder: bool,
+    /// Decode records of __cluster_metadata, and of its snapshots
+    #[arg(long)]
+    pub(crate) cluster_metadata_decoder: bool,
+}
+
+/// How bytes are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum BytesAs {
+    /// UTF-8
+    String,
+    /// Four bytes, a number
+    Integer,
+    /// Eight bytes, a number
+    Long,
+    /// Base64
+    Base64,
+}

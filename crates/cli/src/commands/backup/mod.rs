@@ -1,0 +1,125 @@
+//! `pagewire backup`: asks the broker that serves the directory, or copies what a stopped one left.
+
+mod verify;
+mod watching;
+
+use std::path::{Path, PathBuf, absolute};
+
+use anyhow::Context;
+use pagewire_broker::back_up_stopped;
+use pagewire_broker::backup::{BackupOptions, BackupSummary, Limits};
+use pagewire_broker::config::BrokerConfig;
+use serde_json::Value;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use super::serve::settings;
+use super::stop;
+use crate::Stopped;
+use crate::args::backup::{BackupArgs, BackupCommand};
+use crate::args::serve::ServeArgs;
+use crate::client::control::Control;
+use crate::output::units::{bytes, count};
+use crate::output::{Format, Out, complain};
+pub(super) use verify::resumed;
+pub(super) use watching::Watching;
+
+/// Runs it.
+pub(crate) async fn run(args: BackupArgs) -> anyhow::Result<()> {
+    let format = args.output.format;
+    if let Some(BackupCommand::Verify { dir }) = args.command {
+        return verify::run(dir, format).await;
+    }
+    let options = options(&args)?;
+    let serve = ServeArgs { config: args.config, data_dir: args.from, ..ServeArgs::default() };
+    let (config, _) = settings::load(&serve)?;
+    let stop = stop::on_signal()?;
+    let home = config.log_dirs.first().context("there is no data directory: name it with --from DIR")?;
+    let summary = match Control::of(home).await? {
+        Some(control) => asked(control, &options, &stop).await,
+        None => stopped(config, options.clone(), stop).await,
+    };
+    if summary.as_ref().is_err_and(anyhow::Error::is::<Stopped>) {
+        complain(format_args!("stopped: {} holds an unfinished backup, remove it", options.to.display()));
+    }
+    let summary = summary?;
+    let mut out = Out::new();
+    match format {
+        Format::Json => out.json(&summary)?,
+        Format::Table => print(&summary, &options.to, &mut out)?,
+    }
+    out.flush()
+}
+
+fn options(args: &BackupArgs) -> anyhow::Result<BackupOptions> {
+    // The broker has a current directory of its own.
+    let here = |path: &PathBuf| absolute(path).with_context(|| format!("{}", path.display()));
+    Ok(BackupOptions {
+        to: here(args.to.as_ref().context("--to is missing")?)?,
+        base: args.base.as_ref().map(here).transpose()?,
+        links: !args.copy,
+        verify: !args.no_verify,
+        rate_bytes_per_second: args.rate,
+    })
+}
+
+/// By the broker. It ends when this is dropped.
+async fn asked(
+    control: Control,
+    options: &BackupOptions,
+    stop: &CancellationToken,
+) -> anyhow::Result<BackupSummary> {
+    let mut request = serde_json::to_value(options)?;
+    request.as_object_mut().context("options are an object")?.insert("verb".to_owned(), "backup".into());
+    let mut watching = Watching::default();
+    let show = |progress: Value| {
+        // One that a newer broker tells in other words is not shown.
+        if let Ok(progress) = serde_json::from_value(progress) {
+            watching.show(&progress);
+        }
+    };
+    let result = tokio::select! {
+        result = control.ask(&request, show) => result?,
+        () = stop.cancelled() => return Err(Stopped.into()),
+    };
+    serde_json::from_value(result).context("the broker's answer is not understood")
+}
+
+/// By this program.
+async fn stopped(
+    config: BrokerConfig,
+    options: BackupOptions,
+    stop: CancellationToken,
+) -> anyhow::Result<BackupSummary> {
+    let limits = Limits { rate_bytes_per_second: options.rate_bytes_per_second, ending: stop };
+    let (tell, told) = watch::channel(None);
+    let tell = move |progress: &_| {
+        // Nobody looks on any more when the work has ended.
+        let _ = tell.send(Some(Clone::clone(progress)));
+    };
+    Watching::default().beside(told, back_up_stopped(config, options, limits, tell)).await
+}
+
+fn print(summary: &BackupSummary, to: &Path, out: &mut Out) -> anyhow::Result<()> {
+    for topic in &summary.deleted {
+        out.line(format_args!("{topic}: deleted meanwhile, not in the backup"))?;
+    }
+    let ways = [
+        ("copied", summary.copied_bytes),
+        ("shared", summary.shared_bytes),
+        ("linked", summary.linked_bytes),
+        ("of the earlier one", summary.earlier_bytes),
+    ];
+    let ways = ways.iter().filter(|(_, moved)| *moved > 0);
+    let ways: Vec<String> = ways.map(|(way, moved)| format!("{} {way}", bytes(*moved))).collect();
+    out.line(format_args!(
+        "{}: {} topics, {} logs, {} files, {} ({}){}",
+        to.display(),
+        count(summary.topics as u64),
+        count(summary.logs as u64),
+        count(summary.files as u64),
+        bytes(summary.bytes),
+        ways.join(", "),
+        if summary.verified { "; every batch is good" } else { "; not verified" },
+    ))
+}

@@ -1,0 +1,42 @@
+//! `pagewire backup verify`.
+
+use std::path::PathBuf;
+
+use pagewire_broker::backup::{Limits, Progress, verify};
+use tokio::sync::watch;
+
+use super::Watching;
+use crate::commands::stop;
+use crate::output::units::{bytes, count};
+use crate::output::{Format, Out};
+
+pub(super) async fn run(dir: PathBuf, format: Format) -> anyhow::Result<()> {
+    let limits = Limits { ending: stop::on_signal()?, ..Limits::default() };
+    let (tell, told) = watch::channel(None);
+    let name = dir.display().to_string();
+    let work = tokio::task::spawn_blocking(move || {
+        verify(&dir, &limits, &|progress: &Progress| {
+            // Nobody looks on any more when the work has ended.
+            let _ = tell.send(Some(progress.clone()));
+        })
+    });
+    let found = Watching::default().beside(told, async { work.await.unwrap_or_else(resumed) }).await?;
+    let mut out = Out::new();
+    match format {
+        Format::Json => out.json(&found)?,
+        Format::Table => out.line(format_args!(
+            "{name}: cluster {}, node {}, {} logs, {} files, {}: all as written, every batch is good",
+            found.cluster_id,
+            found.node_id,
+            count(found.logs as u64),
+            count(found.files as u64),
+            bytes(found.bytes),
+        ))?,
+    }
+    out.flush()
+}
+
+/// A panic of the work goes on here.
+pub(in crate::commands) fn resumed<T>(error: tokio::task::JoinError) -> T {
+    std::panic::resume_unwind(error.into_panic())
+}

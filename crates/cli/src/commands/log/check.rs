@@ -1,0 +1,164 @@
+//! `pagewire log check`: tells each finding as it comes, sums up.
+
+use std::path::Path;
+
+use anyhow::{Context, bail};
+use pagewire_disk::{Disk, OsDisk};
+use pagewire_log::verify::{Event, Fate, Finding, Severity, Tally, VerifyOptions, verify};
+use serde::Serialize;
+
+use crate::args::log::CheckArgs;
+use crate::output::progress::Progress;
+use crate::output::units::{bytes, count};
+use crate::output::{Format, Out};
+
+/// A finding for programs.
+#[derive(Serialize)]
+struct Line<'a> {
+    severity: &'static str,
+    path: &'a Path,
+    position: Option<u64>,
+    offset: Option<i64>,
+    what: &'a str,
+    fate: &'static str,
+    /// Where the log ends afterwards, if it is cut.
+    ends_at: Option<i64>,
+}
+
+/// The last line for programs.
+#[derive(Serialize)]
+struct Summary {
+    summary: Counts,
+}
+
+#[derive(Serialize)]
+struct Counts {
+    logs: u64,
+    segments: u64,
+    bytes: u64,
+    batches: u64,
+    records: u64,
+    damage: u64,
+    doubts: u64,
+    notes: u64,
+}
+
+/// Checks all of the paths. An error, and so exit code 1, if anything is damaged.
+pub(super) fn run(args: &CheckArgs, format: Format) -> anyhow::Result<()> {
+    let (disk, mut out, mut sum) = (OsDisk::new(), Out::new(), Tally::default());
+    let total = args.paths.iter().map(|path| size_of(&disk, path, 0)).sum();
+    let progress = Progress::new(true, Some(total));
+    let options = VerifyOptions { deep: args.deep, ..VerifyOptions::default() };
+    let (mut done, mut told) = (0, Ok(()));
+    for path in &args.paths {
+        let tally = verify(&disk, path, options, &mut |event| match event {
+            Event::Read { path, bytes } => {
+                done += bytes;
+                progress.set(done, short(path));
+            }
+            // A reader that went away hears no more.
+            Event::Found(finding) if told.is_ok() && !(args.quiet && finding.severity == Severity::Note) => {
+                told = progress.aside(|| tell(&finding, format, &mut out));
+            }
+            Event::Found(_) => {}
+        });
+        sum.add(&tally.with_context(|| format!("{} cannot be checked", path.display()))?);
+    }
+    progress.clear();
+    told?;
+    sum_up(&sum, format, &mut out)?;
+    if sum.damage > 0 {
+        bail!("{} damaged", count(sum.damage));
+    }
+    Ok(())
+}
+
+fn tell(finding: &Finding, format: Format, out: &mut Out) -> anyhow::Result<()> {
+    match format {
+        Format::Json => out.json_line(&line(finding))?,
+        Format::Table => {
+            out.line(finding)?;
+        }
+    }
+    out.flush()
+}
+
+fn line(finding: &Finding) -> Line<'_> {
+    let Finding { severity, path, position, offset, what, fate } = finding;
+    Line {
+        severity: severity.name(),
+        path,
+        position: *position,
+        offset: *offset,
+        what,
+        fate: fate.name(),
+        ends_at: if let Fate::Cut { offset } = fate { Some(*offset) } else { None },
+    }
+}
+
+fn sum_up(sum: &Tally, format: Format, out: &mut Out) -> anyhow::Result<()> {
+    let Tally { logs, segments, bytes: size, batches, records, notes, doubts, damage } = *sum;
+    match format {
+        Format::Json => {
+            let summary = Counts { logs, segments, bytes: size, batches, records, damage, doubts, notes };
+            out.json_line(&Summary { summary })?;
+        }
+        Format::Table => {
+            if damage + doubts + notes > 0 {
+                out.line("")?;
+            }
+            let read = [(logs, "log"), (segments, "segment")].map(|(number, thing)| several(number, thing));
+            let held =
+                [(batches, "batch"), (records, "record")].map(|(number, thing)| several(number, thing));
+            out.line(format_args!("{}, {}, {}", read.join(", "), bytes(size), held.join(", ")))?;
+            let found = [several(damage, "damage"), several(doubts, "doubt"), several(notes, "note")];
+            out.line(found.join(", "))?;
+        }
+    }
+    out.flush()
+}
+
+/// `1 log`, `2 batches`.
+fn several(number: u64, thing: &str) -> String {
+    let ending = match thing {
+        _ if number == 1 || thing == "damage" => "",
+        "batch" => "es",
+        _ => "s",
+    };
+    format!("{} {thing}{ending}", count(number))
+}
+
+/// Directory and name: what tells files of many partitions apart.
+fn short(path: &Path) -> String {
+    let mut parts = path.iter().rev().take(2).map(|part| part.to_string_lossy()).collect::<Vec<_>>();
+    parts.reverse();
+    parts.join("/")
+}
+
+/// Bytes of the records below `path`, for the display of progress alone.
+fn size_of(disk: &dyn Disk, path: &Path, depth: u8) -> u64 {
+    /// A log directory holds directories of files, and no more.
+    const DEPTH_MAX: u8 = 2;
+    let is_log = path.extension().is_some_and(|extension| extension == "log");
+    if is_log {
+        return std::fs::metadata(path).map_or(0, |meta| meta.len());
+    }
+    if depth >= DEPTH_MAX {
+        return 0;
+    }
+    let entries = disk.read_dir(path).unwrap_or_default();
+    entries.iter().map(|entry| size_of(disk, &path.join(&entry.name), depth + 1)).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_and_their_things_agree() {
+        assert_eq!(several(1, "batch"), "1 batch");
+        assert_eq!(several(1200, "batch"), "1,200 batches");
+        assert_eq!(several(0, "log"), "0 logs");
+        assert_eq!(several(2, "damage"), "2 damage");
+    }
+}

@@ -1,0 +1,76 @@
+//! `pagewire log dump`: what Kafka's DumpLogSegments prints, line for line, or the same as JSON, a line each.
+
+mod batches;
+mod contents;
+mod decode;
+mod offsets;
+mod page;
+mod small;
+mod times;
+
+use std::path::Path;
+
+use anyhow::{Context, bail};
+use pagewire_disk::{Disk, DiskFile, OpenMode, OsDisk};
+use pagewire_log::files::FileKind;
+
+use crate::args::log::DumpArgs;
+use crate::output::{Format, Out, complain};
+use page::Page;
+
+/// Suffix of the snapshots of the cluster metadata log.
+const METADATA_SNAPSHOT: &str = ".checkpoint";
+
+/// Prints all of the files. An error, and so exit code 1, if anything in them is damaged.
+pub(super) fn run(args: &DumpArgs, format: Format) -> anyhow::Result<()> {
+    let (disk, mut out) = (OsDisk::new(), Out::new());
+    let mut page = Page::new(format, &mut out);
+    for path in &args.files {
+        page.file(path)?;
+        dump(&disk, path, args, &mut page)
+            .with_context(|| format!("{} cannot be printed", path.display()))?;
+    }
+    let (damaged, later) = page.end()?;
+    later.iter().for_each(complain);
+    if damaged > 0 {
+        bail!("{damaged} damaged");
+    }
+    Ok(())
+}
+
+fn dump(disk: &OsDisk, path: &Path, args: &DumpArgs, page: &mut Page<'_>) -> anyhow::Result<()> {
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    match FileKind::parse(name) {
+        Some((FileKind::Log, base)) => {
+            page.text(|| format!("Log starting offset: {base}"))?;
+            batches::dump(disk, path, args, page)
+        }
+        Some((FileKind::OffsetIndex, base)) => offsets::dump(disk, path, base, args, page),
+        Some((FileKind::TimeIndex, base)) => times::dump(disk, path, base, args, page),
+        Some((FileKind::Snapshot, _)) => small::producers(disk, path, page),
+        Some((FileKind::TxnIndex, _)) => small::aborted(disk, path, page),
+        None if name.ends_with(METADATA_SNAPSHOT) => {
+            page.text(|| snapshot_title(name))?;
+            batches::dump(disk, path, args, page)
+        }
+        None => small::text(disk, path, name, page),
+    }
+}
+
+/// What a snapshot of the cluster metadata covers, by its name: `<end offset>-<epoch>.checkpoint`.
+fn snapshot_title(name: &str) -> String {
+    let numbers = name.strip_suffix(METADATA_SNAPSHOT).and_then(|rest| rest.split_once('-'));
+    let parsed =
+        numbers.and_then(|(end, epoch)| Some((end.parse::<i64>().ok()?, epoch.parse::<i32>().ok()?)));
+    match parsed {
+        Some((end, epoch)) => format!("Snapshot end offset: {end}, epoch: {epoch}"),
+        None => "KRaft bootstrap snapshot".to_owned(),
+    }
+}
+
+/// The file and its length as it is now.
+fn open(disk: &OsDisk, path: &Path) -> anyhow::Result<(std::sync::Arc<dyn DiskFile>, u64)> {
+    let file = disk.open(path, OpenMode::Read)?;
+    let len = file.len()?;
+    Ok((file, len))
+}

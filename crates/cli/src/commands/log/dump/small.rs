@@ -1,0 +1,179 @@
+//! The small files: producer snapshots, aborted transactions, and text.
+
+use std::path::Path;
+
+use pagewire_disk::checkpoint::{
+    EPOCH_CHECKPOINT_FILE, HIGH_WATERMARK_FILE, LOG_START_FILE, META_PROPERTIES_FILE,
+    PARTITION_METADATA_FILE, RECOVERY_POINT_FILE,
+};
+use pagewire_disk::{
+    CheckpointError, EpochCheckpoint, MetaProperties, OffsetCheckpoint, OsDisk, PartitionMetadata, read_small,
+};
+use pagewire_log::files::{AbortedTxn, Entries, Entry, ProducerSnapshot, SnapshotDamage, SnapshotProducer};
+use serde::Serialize;
+
+use super::batches::optional;
+use super::page::Page;
+use crate::output::complain;
+
+/// The longest text that is printed.
+const TEXT_MAX: u64 = 1 << 20;
+
+/// A producer, with what follows from its fields.
+#[derive(Debug, Serialize)]
+struct ProducerLine {
+    producer_id: i64,
+    producer_epoch: i16,
+    coordinator_epoch: i32,
+    current_txn_first_offset: Option<i64>,
+    last_timestamp: i64,
+    last_batch: Option<BatchLine>,
+}
+
+#[derive(Debug, Serialize)]
+struct BatchLine {
+    first_sequence: i32,
+    last_sequence: i32,
+    last_offset: i64,
+    offset_delta: i32,
+}
+
+impl ProducerLine {
+    fn new(producer: &SnapshotProducer) -> Self {
+        let SnapshotProducer { last_sequence, last_offset, offset_delta, .. } = *producer;
+        let first_sequence = if last_sequence < offset_delta {
+            // Sequences wrap at the largest number, behind which comes 0.
+            i32::MAX - (offset_delta - last_sequence) + 1
+        } else {
+            last_sequence.wrapping_sub(offset_delta)
+        };
+        let batch = BatchLine { first_sequence, last_sequence, last_offset, offset_delta };
+        Self {
+            producer_id: producer.producer_id,
+            producer_epoch: producer.producer_epoch,
+            coordinator_epoch: producer.coordinator_epoch,
+            current_txn_first_offset: Some(producer.current_txn_first_offset).filter(|offset| *offset >= 0),
+            last_timestamp: producer.timestamp,
+            last_batch: (last_offset >= 0).then_some(batch),
+        }
+    }
+
+    fn text(&self) -> String {
+        let Self { producer_id, producer_epoch, coordinator_epoch, last_timestamp, .. } = self;
+        let mut text = format!(
+            "producerId: {producer_id} producerEpoch: {producer_epoch} coordinatorEpoch: {coordinator_epoch} \
+             currentTxnFirstOffset: {} lastTimestamp: {last_timestamp}",
+            optional(self.current_txn_first_offset)
+        );
+        if let Some(BatchLine { first_sequence, last_sequence, last_offset, offset_delta }) = &self.last_batch
+        {
+            text += &format!(
+                " firstSequence: {first_sequence} lastSequence: {last_sequence} lastOffset: {last_offset} \
+                 offsetDelta: {offset_delta} timestamp: {last_timestamp}"
+            );
+        }
+        text
+    }
+}
+
+/// The producers of a `.snapshot`.
+pub(super) fn producers(disk: &OsDisk, path: &Path, page: &mut Page<'_>) -> anyhow::Result<()> {
+    match ProducerSnapshot::read(disk, path) {
+        Ok(None) => Err(std::io::Error::from(std::io::ErrorKind::NotFound).into()),
+        Ok(Some(snapshot)) => snapshot
+            .producers
+            .iter()
+            .try_for_each(|producer| page.line("producer", &ProducerLine::new(producer), ProducerLine::text)),
+        Err(SnapshotDamage::Io(error)) => Err(error.into()),
+        Err(damage) => page.damage(None, &damage.to_string()),
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct AbortedLine {
+    version: i16,
+    producer_id: i64,
+    first_offset: i64,
+    last_offset: i64,
+    last_stable_offset: i64,
+}
+
+/// The entries of a `.txnindex`.
+pub(super) fn aborted(disk: &OsDisk, path: &Path, page: &mut Page<'_>) -> anyhow::Result<()> {
+    let (file, len) = super::open(disk, path)?;
+    let mut entries = Entries::<AbortedTxn>::new(&*file, len);
+    while let Some((at, entry)) = entries.next()? {
+        let AbortedTxn { version, producer_id, first_offset, last_offset, last_stable_offset } = entry;
+        if version != 0 {
+            return page.damage(Some(at), &format!("version {version} is not known"));
+        }
+        let line = AbortedLine { version, producer_id, first_offset, last_offset, last_stable_offset };
+        page.line("aborted_txn", &line, |line| {
+            let AbortedLine { version, producer_id, first_offset, last_offset, last_stable_offset } = line;
+            format!(
+                "version: {version} producerId: {producer_id} firstOffset: {first_offset} \
+                 lastOffset: {last_offset} lastStableOffset: {last_stable_offset}"
+            )
+        })?;
+    }
+    let rest = len % AbortedTxn::LEN as u64;
+    if rest > 0 {
+        page.damage(Some(len - rest), &format!("{rest} bytes are no whole entry"))?;
+    }
+    Ok(())
+}
+
+#[derive(Debug, Serialize)]
+struct TextLine<'a> {
+    line: &'a str,
+}
+
+/// A text file of a broker's, as it is; any other is passed over, as Kafka's tool does.
+pub(super) fn text(disk: &OsDisk, path: &Path, name: &str, page: &mut Page<'_>) -> anyhow::Result<()> {
+    let judged = match name {
+        EPOCH_CHECKPOINT_FILE => EpochCheckpoint::read(disk, path).map(drop),
+        PARTITION_METADATA_FILE => PartitionMetadata::read(disk, path).map(drop),
+        META_PROPERTIES_FILE => MetaProperties::read(disk, path).map(drop),
+        RECOVERY_POINT_FILE | LOG_START_FILE | HIGH_WATERMARK_FILE | "cleaner-offset-checkpoint" => {
+            OffsetCheckpoint::read(disk, path).map(drop)
+        }
+        _ => {
+            complain(format_args!("Ignoring unknown file {}", path.display()));
+            return Ok(());
+        }
+    };
+    let bytes =
+        read_small(disk, path, TEXT_MAX)?.ok_or(std::io::Error::from(std::io::ErrorKind::NotFound))?;
+    for line in String::from_utf8_lossy(&bytes).lines() {
+        page.line("text", &TextLine { line }, |text| text.line.to_owned())?;
+    }
+    match judged {
+        Ok(()) => Ok(()),
+        Err(CheckpointError::Damaged { damage, .. }) => page.damage(None, &damage.to_string()),
+        Err(CheckpointError::Io { error, .. }) => Err(error.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sequence_that_wrapped_began_before_the_wrap() {
+        let producer = SnapshotProducer {
+            producer_id: 1,
+            producer_epoch: 0,
+            last_sequence: 2,
+            last_offset: 10,
+            offset_delta: 4,
+            timestamp: 5,
+            coordinator_epoch: -1,
+            current_txn_first_offset: 7,
+        };
+        let line = ProducerLine::new(&producer);
+        assert_eq!(line.last_batch.as_ref().map(|batch| batch.first_sequence), Some(i32::MAX - 1));
+        assert!(
+            line.text().contains("currentTxnFirstOffset: OptionalLong[7] lastTimestamp: 5 firstSequence")
+        );
+    }
+}

@@ -1,0 +1,50 @@
+//! `pagewire restore`.
+
+use pagewire_broker::backup::{Limits, Progress, RestoreOptions, restore};
+use tokio::runtime::Handle;
+use tokio::sync::watch;
+
+use super::backup::{Watching, resumed};
+use super::stop;
+use crate::Stopped;
+use crate::args::backup::RestoreArgs;
+use crate::output::units::{bytes, count};
+use crate::output::{Format, Out, complain};
+
+/// Runs it.
+pub(crate) async fn run(args: RestoreArgs) -> anyhow::Result<()> {
+    let limits = Limits { rate_bytes_per_second: args.rate, ending: stop::on_signal()? };
+    let (tell, told) = watch::channel(None);
+    let to = args.to.display().to_string();
+    let options = RestoreOptions { from: args.from, to: args.to, links: args.link };
+    let runtime = Handle::current();
+    let work = tokio::task::spawn_blocking(move || {
+        restore(&options, &runtime, &limits, &|progress: &Progress| {
+            // Nobody looks on any more when the work has ended.
+            let _ = tell.send(Some(progress.clone()));
+        })
+    });
+    let done = Watching::default().beside(told, async { work.await.unwrap_or_else(resumed) }).await;
+    if done.as_ref().is_err_and(anyhow::Error::is::<Stopped>) {
+        complain(format_args!("stopped: {to} is not whole and will not be served, remove it"));
+    }
+    let done = done?;
+    let mut out = Out::new();
+    match args.output.format {
+        Format::Json => out.json(&done)?,
+        Format::Table => {
+            let linked = match done.linked_bytes {
+                0 => String::new(),
+                linked => format!(" ({} linked)", bytes(linked)),
+            };
+            out.line(format_args!(
+                "{to}: cluster {}, node {}, {} logs, {}{linked}; pagewire serve --data-dir {to}",
+                done.cluster_id,
+                done.node_id,
+                count(done.logs as u64),
+                bytes(done.bytes),
+            ))?;
+        }
+    }
+    out.flush()
+}

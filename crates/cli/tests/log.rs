@@ -1,0 +1,117 @@
+//! The files of a broker, checked and printed by the real binary.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on ends there")]
+
+mod common;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use common::{Broker, lines, run};
+use tempfile::TempDir;
+
+/// What a broker has left that wrote a hundred records in batches, some of them compressed, and committed an offset.
+fn left() -> TempDir {
+    let broker = Broker::start(&[]);
+    broker.run(&["topic", "create", "orders"]).ok();
+    let records: String = (0..50).map(|n| format!("key-{n}\tvalue-{n}\n")).collect();
+    for codec in ["none", "zstd"] {
+        broker.run_with(&["produce", "orders", "-K", "\t", "--codec", codec], records.as_bytes()).ok();
+    }
+    broker.run(&["consume", "orders", "--group", "readers", "--from", "beginning", "-n", "100"]).ok();
+    let data = broker.dir.path().join("data");
+    let said = run(&["log", "check", text(&data)]).ok();
+    assert!(said.contains("0 damage, 0 doubts"), "beside the broker: {said}");
+    broker.signal("TERM");
+    let (code, dir) = broker.wait();
+    assert_eq!(code, Some(0));
+    dir
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+fn log_of(dir: &TempDir, partition: &str) -> PathBuf {
+    dir.path().join("data").join(partition).join("00000000000000000000.log")
+}
+
+#[test]
+fn what_a_broker_leaves_is_whole_and_a_flipped_byte_is_damage() {
+    let dir = left();
+    let data = dir.path().join("data");
+    let said = run(&["log", "check", "--deep", text(&data)]).ok();
+    assert!(said.contains("0 damage, 0 doubts, 0 notes"), "{said}");
+
+    let log = log_of(&dir, "orders-0");
+    let mut bytes = fs::read(&log).unwrap();
+    bytes[100] ^= 1;
+    fs::write(&log, bytes).unwrap();
+    let run = run(&["log", "check", text(&data), "-o", "json"]);
+    let found = lines(&run.out);
+    assert_eq!((found[0]["severity"].as_str(), found[0]["position"].as_u64()), (Some("damage"), Some(0)));
+    assert!(found[0]["what"].as_str().unwrap().contains("crc"), "{found:?}");
+    assert_eq!(found.last().unwrap()["summary"]["damage"], 1);
+    assert!(run.failed(1).contains("1 damage"));
+}
+
+#[test]
+fn a_dump_has_the_lines_of_kafkas_tool_and_json_the_same() {
+    let dir = left();
+    let log = log_of(&dir, "orders-0");
+    let said = run(&["log", "dump", "--print-data-log", text(&log)]).ok();
+    let mut printed = said.lines();
+    assert_eq!(printed.next(), Some(format!("Dumping {}", log.display()).as_str()));
+    assert_eq!(printed.next(), Some("Log starting offset: 0"));
+    let batch = printed.next().unwrap();
+    assert!(batch.starts_with("baseOffset: 0 lastOffset: ") && batch.ends_with("isvalid: true"), "{batch}");
+    assert!(batch.contains("deleteHorizonMs: OptionalLong.empty position: 0 CreateTime: "), "{batch}");
+    let record = printed.next().unwrap();
+    assert!(
+        record.starts_with("| offset: 0 CreateTime: ") && record.ends_with("key: key-0 payload: value-0"),
+        "{record}"
+    );
+
+    let rows = lines(&run(&["log", "dump", "--print-data-log", "-o", "json", text(&log)]).ok());
+    let of = |kind: &str| rows.iter().filter(|row| row["kind"] == kind).count();
+    assert_eq!((of("record"), of("batch") + 100), (100, rows.len()));
+    assert!(rows.iter().any(|row| row["codec"] == "zstd") && rows.iter().any(|row| row["codec"] == "none"));
+
+    let groups = run(&["log", "dump", "--offsets-decoder", text(&log_of(&dir, "__consumer_offsets-0"))]).ok();
+    let offset =
+        r#"key: {"type":"1","data":{"group":"readers","topic":"orders","partition":0}} payload: {"version":"#;
+    assert!(groups.contains(offset) && groups.contains(r#""offset":100"#), "{groups}");
+    assert!(groups.contains(r#""subscription":{"topics":["orders"]"#), "{groups}");
+}
+
+#[test]
+fn damage_is_told_where_it_is_and_the_rest_is_printed() {
+    let dir = left();
+    let log = log_of(&dir, "orders-0");
+    let mut bytes = fs::read(&log).unwrap();
+    bytes[16] = 9;
+    let len = bytes.len();
+    bytes.truncate(len - 1);
+    fs::write(&log, bytes).unwrap();
+    let run = run(&["log", "dump", text(&log)]);
+    assert!(
+        run.out.contains("\n! position 0: magic 9 is not a version 2 batch\nbaseOffset: "),
+        "{}",
+        run.out
+    );
+    assert!(run.out.contains("invalid bytes at the end of 00000000000000000000.log"), "{}", run.out);
+    run.failed(1);
+}
+
+#[test]
+fn small_files_are_printed_and_strangers_passed_over() {
+    let dir = left();
+    let partition = dir.path().join("data/orders-0");
+    let said = run(&["log", "dump", text(&partition.join("leader-epoch-checkpoint"))]).ok();
+    assert!(said.ends_with("\n0\n1\n0 0\n"), "{said}");
+    let stranger = dir.path().join("stranger.txt");
+    fs::write(&stranger, "x").unwrap();
+    let run = run(&["log", "dump", text(&stranger)]);
+    assert!(run.err.contains("Ignoring unknown file"), "{run:?}");
+    run.ok();
+}

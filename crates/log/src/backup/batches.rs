@@ -1,0 +1,166 @@
+//! Checking the batches of a segment while its bytes go by, in pieces of any size.
+//!
+//! Pure: bytes come in, a verdict goes out. Of a batch only its header is kept.
+
+use pagewire_record::{BatchError, BatchHeader, HEADER_LEN};
+
+/// Bytes a header's CRC does not cover.
+const CRC_START: usize = 21;
+
+/// What is known of the batches so far.
+#[derive(Debug)]
+pub struct BatchCheck {
+    /// Where the next batch begins.
+    position: u64,
+    /// The least offset it may have.
+    next_offset: i64,
+    /// First offset that no batch may reach.
+    bound: i64,
+    header: [u8; HEADER_LEN],
+    filled: usize,
+    body: Option<Body>,
+}
+
+/// A batch whose records go by.
+#[derive(Debug)]
+struct Body {
+    header: BatchHeader,
+    left: u64,
+    crc: u32,
+}
+
+/// Where and why bytes are no batches.
+pub(super) type Bad = (u64, String);
+
+impl BatchCheck {
+    /// Of a segment that begins at `base_offset` and holds nothing from `bound` on.
+    pub fn new(base_offset: i64, bound: i64) -> Self {
+        Self { position: 0, next_offset: base_offset, bound, header: [0; HEADER_LEN], filled: 0, body: None }
+    }
+
+    /// The next bytes.
+    pub fn feed(&mut self, mut bytes: &[u8]) -> Result<(), Bad> {
+        while !bytes.is_empty() {
+            bytes = match &mut self.body {
+                None => self.feed_header(bytes)?,
+                Some(body) => {
+                    let (now, rest) =
+                        bytes.split_at(bytes.len().min(usize::try_from(body.left).unwrap_or(usize::MAX)));
+                    body.crc = crc32c::crc32c_append(body.crc, now);
+                    body.left -= now.len() as u64;
+                    rest
+                }
+            };
+            self.end_batch()?;
+        }
+        Ok(())
+    }
+
+    /// The offset after the last batch. An error if bytes end within one.
+    pub fn end(&self) -> Result<i64, Bad> {
+        match (&self.body, self.filled) {
+            (None, 0) => Ok(self.next_offset),
+            _ => Err(self.bad("the file ends within a batch".to_owned())),
+        }
+    }
+
+    fn feed_header<'b>(&mut self, bytes: &'b [u8]) -> Result<&'b [u8], Bad> {
+        let (now, rest) = bytes.split_at(bytes.len().min(HEADER_LEN - self.filled));
+        if let Some(place) = self.header.get_mut(self.filled..self.filled + now.len()) {
+            place.copy_from_slice(now);
+        }
+        self.filled += now.len();
+        if self.filled < HEADER_LEN {
+            return Ok(rest);
+        }
+        let header = BatchHeader::parse(&self.header).map_err(|error| self.bad(error.to_string()))?;
+        let last = i64::from(header.last_offset_delta);
+        let next = header.base_offset.checked_add(last).and_then(|last| last.checked_add(1));
+        if header.base_offset < self.next_offset || last < 0 || next.is_none_or(|next| next > self.bound) {
+            let (base, from, bound) = (header.base_offset, self.next_offset, self.bound);
+            return Err(self.bad(format!("a batch of offsets {base} + {last} between {from} and {bound}")));
+        }
+        let crc = crc32c::crc32c(self.header.get(CRC_START..).unwrap_or_default());
+        let left = header.size_in_bytes() - HEADER_LEN as u64;
+        self.body = Some(Body { header, left, crc });
+        Ok(rest)
+    }
+
+    /// Judges a batch that is whole.
+    fn end_batch(&mut self) -> Result<(), Bad> {
+        let Some(body) = self.body.take_if(|body| body.left == 0) else { return Ok(()) };
+        if body.crc != body.header.crc {
+            let error = BatchError::Checksum { stored: body.header.crc, computed: body.crc };
+            return Err(self.bad(error.to_string()));
+        }
+        self.position += body.header.size_in_bytes();
+        self.next_offset = body.header.next_offset();
+        self.filled = 0;
+        Ok(())
+    }
+
+    fn bad(&self, reason: String) -> Bad {
+        (self.position, reason)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use pagewire_record::{BatchBuilder, Codec};
+
+    use super::*;
+
+    /// Batches of two records each, from offset 10 on.
+    fn batches(count: i64) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for at in 0..count {
+            let mut builder = BatchBuilder::new(Codec::None);
+            for value in [&b"one"[..], b"two"] {
+                builder.append(1000, None, Some(value), &[]).expect("appended");
+            }
+            let mut batch = builder.build().expect("built").to_vec();
+            batch[..8].copy_from_slice(&(10 + 2 * at).to_be_bytes());
+            bytes.extend_from_slice(&batch);
+        }
+        bytes
+    }
+
+    fn checked(bytes: &[u8], piece: usize, bound: i64) -> Result<i64, Bad> {
+        let mut check = BatchCheck::new(10, bound);
+        bytes.chunks(piece).try_for_each(|piece| check.feed(piece))?;
+        check.end()
+    }
+
+    #[test]
+    fn good_batches_pass_in_pieces_of_any_size() {
+        let bytes = batches(3);
+        for piece in [1, 7, 61, 62, bytes.len()] {
+            assert_eq!(checked(&bytes, piece, 16), Ok(16), "{piece}");
+        }
+        assert_eq!(checked(&[], 1, 10), Ok(10));
+    }
+
+    #[test]
+    fn every_flipped_bit_that_a_crc_covers_and_every_cut_is_noticed() {
+        let bytes = batches(2);
+        let one = bytes.len() / 2;
+        for at in (0..bytes.len()).filter(|at| at % one >= 16) {
+            let mut flipped = bytes.clone();
+            flipped[at] ^= 0x10;
+            assert!(checked(&flipped, 100, 14).is_err(), "byte {at}");
+        }
+        for cut in (1..bytes.len()).filter(|cut| *cut != one) {
+            assert!(checked(&bytes[..cut], 100, 14).is_err(), "cut at {cut}");
+        }
+    }
+
+    #[test]
+    fn offsets_rise_and_stay_below_the_bound() {
+        let bytes = batches(2);
+        assert!(checked(&bytes, 100, 13).is_err());
+        let (one, two) = bytes.split_at(bytes.len() / 2);
+        let swapped = [two, one].concat();
+        let (position, _) = checked(&swapped, 100, 14).expect_err("the second goes back");
+        assert_eq!(position, two.len() as u64);
+    }
+}

@@ -1,0 +1,43 @@
+//! Why a log was not copied.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// A log that was not copied, or a file that is not what it should be.
+#[derive(Debug, thiserror::Error)]
+pub enum BackupError {
+    /// The disk said no, or whoever paces wants no more (`Interrupted`).
+    #[error("{}: {error}", path.display())]
+    Io {
+        /// The file or directory.
+        path: PathBuf,
+        /// What the operating system said.
+        #[source]
+        error: io::Error,
+    },
+    /// A file holds something else than it should. `pagewire log check` tells more.
+    #[error("{} is damaged at byte {position}: {reason}", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// Where.
+        position: u64,
+        /// What is wrong.
+        reason: String,
+    },
+    /// Compaction replaced segments faster than they were copied.
+    #[error("{} changes faster than it can be copied", .0.display())]
+    Changing(PathBuf),
+}
+
+impl BackupError {
+    pub(super) fn at(path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_path_buf();
+        move |error| Self::Io { path, error }
+    }
+
+    /// Whether nothing is wrong but that it was to end.
+    pub fn is_stopped(&self) -> bool {
+        matches!(self, Self::Io { error, .. } if error.kind() == io::ErrorKind::Interrupted)
+    }
+}

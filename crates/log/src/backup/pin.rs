@@ -1,0 +1,114 @@
+//! Opening some closed segments at once, if the log is still the one whose copy was begun.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use pagewire_disk::{DiskFile, OpenMode};
+
+use super::BackupError;
+use crate::log::Log;
+use crate::names;
+use crate::segment::Segment;
+
+/// What goes with a closed segment's `.log`, if it is there.
+const BESIDE: [&str; 3] = [names::INDEX, names::TIME_INDEX, names::TXN_INDEX];
+
+/// A closed segment with its files open: whatever becomes of their names, they are what is copied.
+pub(super) struct Pinned {
+    pub(super) base_offset: i64,
+    /// First offset of the next segment.
+    pub(super) bound: i64,
+    pub(super) log: Named,
+    pub(super) beside: Vec<Named>,
+}
+
+/// An open file and the name it had.
+pub(super) struct Named {
+    pub(super) name: String,
+    pub(super) path: PathBuf,
+    pub(super) file: Arc<dyn DiskFile>,
+    pub(super) bytes: u64,
+}
+
+/// Opens `count` segments of `seen` from `copied` on. `None`: the log's segments are no longer those that were seen.
+pub(super) fn pin(
+    log: &Log,
+    seen: &[Arc<Segment>],
+    copied: usize,
+    count: usize,
+) -> Result<Option<Vec<Pinned>>, BackupError> {
+    if !is_intact(seen, copied, &log.segments.load(), Arc::ptr_eq) {
+        return Ok(None);
+    }
+    let mut pinned = Vec::with_capacity(count);
+    for (segment, next) in seen.iter().zip(seen.iter().skip(1)).skip(copied).take(count) {
+        let Some(one) = pin_one(segment, next.base_offset)? else { return Ok(None) };
+        pinned.push(one);
+    }
+    Ok(Some(pinned))
+}
+
+fn pin_one(segment: &Segment, bound: i64) -> Result<Option<Pinned>, BackupError> {
+    let Some(log) = open(segment, names::LOG)? else { return Ok(None) };
+    if log.bytes != segment.end().size {
+        // Another file has the name by now; if the log itself were so, reading it would say what is wrong.
+        return Ok(None);
+    }
+    let mut beside = Vec::new();
+    for suffix in BESIDE {
+        beside.extend(open(segment, suffix)?);
+    }
+    Ok(Some(Pinned { base_offset: segment.base_offset, bound, log, beside }))
+}
+
+fn open(segment: &Segment, suffix: &str) -> Result<Option<Named>, BackupError> {
+    let path = segment.home.path(segment.base_offset, suffix);
+    let opened = segment.home.open(segment.base_offset, suffix, OpenMode::Read);
+    match opened.and_then(|file| Ok((file.len()?, file))) {
+        Ok((bytes, file)) => {
+            Ok(Some(Named { name: names::file(segment.base_offset, suffix), path, file, bytes }))
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(BackupError::at(&path)(error)),
+    }
+}
+
+/// Whether those of `seen` that are to come are all `now` there, one after the other, and those before them are what was
+/// copied, but for some that retention took from the front. More may follow at the end.
+fn is_intact<T>(seen: &[T], copied: usize, now: &[T], same: impl Fn(&T, &T) -> bool) -> bool {
+    let (done, rest) = seen.split_at(copied.min(seen.len()));
+    let Some(next) = rest.first() else { return true };
+    let Some(at) = now.iter().position(|one| same(one, next)) else { return false };
+    let (before, after) = now.split_at(at);
+    let Some(kept) = done.len().checked_sub(before.len()) else { return false };
+    let all = |one: &[T], other: &[T]| one.iter().zip(other).all(|(one, other)| same(one, other));
+    all(before, done.get(kept..).unwrap_or_default()) && after.len() >= rest.len() && all(rest, after)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn intact(copied: usize, now: &[u32]) -> bool {
+        is_intact(&[1, 2, 3, 4], copied, now, |one, other| one == other)
+    }
+
+    #[test]
+    fn rolls_and_retention_of_what_was_copied_disturb_nothing() {
+        assert!(intact(0, &[1, 2, 3, 4]));
+        assert!(intact(2, &[1, 2, 3, 4, 5, 6]), "rolled");
+        assert!(intact(2, &[2, 3, 4]) && intact(2, &[3, 4]), "retention");
+        assert!(intact(4, &[9]), "nothing is to come");
+    }
+
+    #[test]
+    fn a_segment_that_was_replaced_or_went_before_it_was_copied_does() {
+        assert!(!intact(0, &[2, 3, 4]), "retention was faster");
+        assert!(!intact(2, &[4]));
+        assert!(!intact(2, &[9, 3, 4]), "what was copied has been cleaned");
+        assert!(!intact(2, &[1, 2, 9, 4]) && !intact(2, &[1, 2, 3, 9]), "what is to come has been cleaned");
+        assert!(!intact(2, &[0, 1, 2, 3, 4]));
+        assert!(!intact(2, &[]));
+    }
+}

@@ -1,0 +1,197 @@
+//! Bringing one file into the backup, the cheapest way that there is.
+
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::sync::Arc;
+
+use pagewire_disk::{Disk, DiskFile, OpenMode};
+
+use super::carry::damaged;
+use super::pin::{Named, Pinned};
+use super::{
+    BackupError, BatchCheck, CopiedFile, CopyOptions, Earlier, SegmentOf, SourceId, Way, carry, preserve_time,
+};
+
+/// Where copies go, and how.
+pub(super) struct Placing<'a> {
+    pub(super) disk: &'a dyn Disk,
+    /// The partition's directory in the backup.
+    pub(super) to: &'a Path,
+    pub(super) options: &'a CopyOptions<'a>,
+}
+
+impl Placing<'_> {
+    /// The `.log` of a closed segment.
+    pub(super) fn closed(&self, one: &Pinned, of: SegmentOf) -> Result<CopiedFile, BackupError> {
+        let source = source_id(&*one.log.file).map_err(BackupError::at(&one.log.path))?;
+        let copied = match self.by_earlier(one, of, source)? {
+            Some(copied) => copied,
+            None => self.by_log(one)?,
+        };
+        Ok(CopiedFile { source: Some(source), ..copied })
+    }
+
+    /// The first `bytes` of a `.log` that grows, of batches between `base_offset` and `end`.
+    pub(super) fn active(&self, log: &Named, base_offset: i64, end: i64) -> Result<CopiedFile, BackupError> {
+        let mut check = BatchCheck::new(base_offset, end);
+        if let Some(target) = self.shared(log)? {
+            target.set_len(log.bytes).map_err(BackupError::at(&self.to.join(&log.name)))?;
+            return self.finish(log, &*target, Way::Shared, self.examined(log, &*target, &mut check)?);
+        }
+        self.copied(log, Some(&mut check))
+    }
+
+    /// A file that is copied whatever the file system offers.
+    pub(super) fn beside(&self, file: &Named) -> Result<CopiedFile, BackupError> {
+        self.copied(file, None)
+    }
+
+    /// A file made of `bytes`.
+    pub(super) fn written(&self, name: String, bytes: &[u8]) -> Result<CopiedFile, BackupError> {
+        let path = self.to.join(&name);
+        let write = || {
+            let file = self.disk.open(&path, OpenMode::CreateNew)?;
+            file.write_at(0, bytes)?;
+            file.sync_data()
+        };
+        write().map_err(BackupError::at(&path))?;
+        let crc32c = Some(crc32c::crc32c(bytes));
+        Ok(CopiedFile { name, bytes: bytes.len() as u64, crc32c, way: Way::Copied, source: None })
+    }
+
+    /// By a link to the same segment in an earlier backup, if it is the same and good.
+    fn by_earlier(
+        &self,
+        one: &Pinned,
+        of: SegmentOf,
+        source: SourceId,
+    ) -> Result<Option<CopiedFile>, BackupError> {
+        let Some(earlier) = (self.options.earlier)(of) else { return Ok(None) };
+        if earlier.bytes != one.log.bytes || earlier.source != source {
+            return Ok(None);
+        }
+        let Some(file) = self.linked_to(&earlier, &one.log.name) else { return Ok(None) };
+        let was = Named { path: earlier.path, file, name: one.log.name.clone(), bytes: earlier.bytes };
+        let mut check = BatchCheck::new(one.base_offset, one.bound);
+        match self.examined(&was, &*was.file, &mut check) {
+            Ok(None) => self.finish(&was, &*was.file, Way::Earlier, earlier.crc32c).map(Some),
+            Ok(found) if earlier.crc32c.is_none_or(|known| found == Some(known)) => {
+                self.finish(&was, &*was.file, Way::Earlier, found).map(Some)
+            }
+            Err(error) if error.is_stopped() => Err(error),
+            bad => {
+                let path = was.path.display();
+                tracing::warn!(%path, ?bad, "a file of the earlier backup is damaged; it is copied anew");
+                let target = self.to.join(&was.name);
+                self.disk.remove_file(&target).map_err(BackupError::at(&target))?;
+                Ok(None)
+            }
+        }
+    }
+
+    /// What cannot be linked is copied.
+    fn linked_to(&self, earlier: &Earlier, name: &str) -> Option<Arc<dyn DiskFile>> {
+        let file = self.disk.open(&earlier.path, OpenMode::Read).ok()?;
+        if file.len().ok()? != earlier.bytes {
+            return None;
+        }
+        file.hard_link(&self.to.join(name)).ok()?;
+        Some(file)
+    }
+
+    /// From the log's own file.
+    fn by_log(&self, one: &Pinned) -> Result<CopiedFile, BackupError> {
+        let mut check = BatchCheck::new(one.base_offset, one.bound);
+        if let Some(target) = self.shared(&one.log)? {
+            return self.finish(
+                &one.log,
+                &*target,
+                Way::Shared,
+                self.examined(&one.log, &*target, &mut check)?,
+            );
+        }
+        if self.is_linked(&one.log) {
+            let found = self.examined(&one.log, &*one.log.file, &mut check)?;
+            return self.finish(&one.log, &*one.log.file, Way::Linked, found);
+        }
+        self.copied(&one.log, Some(&mut check))
+    }
+
+    /// A file that shares the blocks of the log's.
+    fn shared(&self, log: &Named) -> Result<Option<Arc<dyn DiskFile>>, BackupError> {
+        if !self.options.links || self.options.refused.shared.get() {
+            return Ok(None);
+        }
+        let path = self.to.join(&log.name);
+        let target = self.disk.open(&path, OpenMode::CreateNew).map_err(BackupError::at(&path))?;
+        if target.share_blocks_of(&*log.file).is_ok() {
+            preserve_time(&*log.file, &*target);
+            return Ok(Some(target));
+        }
+        self.options.refused.shared.set(true);
+        self.disk.remove_file(&path).map_err(BackupError::at(&path))?;
+        Ok(None)
+    }
+
+    fn is_linked(&self, log: &Named) -> bool {
+        if !self.options.links || self.options.refused.linked.get() {
+            return false;
+        }
+        match log.file.hard_link(&self.to.join(&log.name)) {
+            Ok(()) => true,
+            Err(error) => {
+                // A file that lost its name says nothing about the next one.
+                self.options.refused.linked.set(error.kind() != io::ErrorKind::NotFound);
+                false
+            }
+        }
+    }
+
+    /// By its bytes.
+    fn copied(&self, from: &Named, check: Option<&mut BatchCheck>) -> Result<CopiedFile, BackupError> {
+        let path = self.to.join(&from.name);
+        let target = self.disk.open(&path, OpenMode::CreateNew).map_err(BackupError::at(&path))?;
+        let mut check = check.filter(|_| self.options.verify);
+        let to = Some((path.as_path(), &*target));
+        let crc = carry((&from.path, &*from.file), from.bytes, to, check.as_deref_mut(), self.options.pace)?;
+        if let Some(check) = check {
+            check.end().map_err(damaged(&from.path))?;
+        }
+        preserve_time(&*from.file, &*target);
+        self.finish(from, &*target, Way::Copied, Some(crc))
+    }
+
+    /// The checksum of a file that was not copied, if it is to be read at all.
+    fn examined(
+        &self,
+        from: &Named,
+        file: &dyn DiskFile,
+        check: &mut BatchCheck,
+    ) -> Result<Option<u32>, BackupError> {
+        if !self.options.verify {
+            return Ok(None);
+        }
+        let crc = carry((&from.path, file), from.bytes, None, Some(check), self.options.pace)?;
+        check.end().map_err(damaged(&from.path))?;
+        Ok(Some(crc))
+    }
+
+    /// What is in the backup survives a power cut.
+    fn finish(
+        &self,
+        from: &Named,
+        target: &dyn DiskFile,
+        way: Way,
+        crc32c: Option<u32>,
+    ) -> Result<CopiedFile, BackupError> {
+        target.sync_data().map_err(BackupError::at(&self.to.join(&from.name)))?;
+        Ok(CopiedFile { name: from.name.clone(), bytes: from.bytes, crc32c, way, source: None })
+    }
+}
+
+fn source_id(file: &dyn DiskFile) -> io::Result<SourceId> {
+    let metadata = file.file().metadata()?;
+    let modified_ns = metadata.mtime().saturating_mul(1_000_000_000).saturating_add(metadata.mtime_nsec());
+    Ok(SourceId { inode: metadata.ino(), modified_ns })
+}

@@ -1,0 +1,98 @@
+//! Copying one log of a directory.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use pagewire_disk::PartitionMetadata;
+use pagewire_disk::checkpoint::{EPOCH_CHECKPOINT_FILE, PARTITION_METADATA_FILE};
+use uuid::Uuid;
+
+use super::moment::Moment;
+use super::pin::{Named, pin};
+use super::place::Placing;
+use super::{ATTEMPTS_MAX, BackupError, CopiedLog, CopyOptions, PINNED_MAX, SegmentOf};
+use crate::dir::{Entry, LogDir};
+use crate::names;
+
+/// How an attempt ended.
+enum Attempt {
+    Done(CopiedLog),
+    /// Its segments were replaced meanwhile.
+    Changed,
+    /// It is no longer there.
+    Deleted,
+}
+
+impl LogDir {
+    /// Copies the log of a partition of the topic with this id into `to`, which must not exist. `None`, and nothing there:
+    /// the partition was deleted. After an error something may be there. Blocks, for as long as the bytes take.
+    pub fn back_up(
+        &self,
+        (topic, topic_id): (&str, Uuid),
+        partition: i32,
+        to: &Path,
+        options: &CopyOptions<'_>,
+    ) -> Result<Option<CopiedLog>, BackupError> {
+        let Some(entry) = self.entry(topic, partition).filter(|entry| entry.topic_id == topic_id) else {
+            return Ok(None);
+        };
+        let disk = self.disk().as_ref();
+        for _ in 0..ATTEMPTS_MAX {
+            disk.create_dir_all(to).map_err(BackupError::at(to))?;
+            let placing = Placing { disk, to, options };
+            match attempt(&entry, partition, &placing)? {
+                Attempt::Done(log) => {
+                    disk.sync_dir(to).map_err(BackupError::at(to))?;
+                    return Ok(Some(log));
+                }
+                Attempt::Changed => disk.remove_dir_all(to).map_err(BackupError::at(to))?,
+                Attempt::Deleted => {
+                    disk.remove_dir_all(to).map_err(BackupError::at(to))?;
+                    return Ok(None);
+                }
+            }
+        }
+        Err(BackupError::Changing(entry.log.dir().to_path_buf()))
+    }
+}
+
+fn attempt(entry: &Arc<Entry>, partition: i32, placing: &Placing<'_>) -> Result<Attempt, BackupError> {
+    let Some(moment) = entry.round(Moment::of).transpose()? else { return Ok(Attempt::Deleted) };
+    let mut logs = Vec::with_capacity(moment.segments.len());
+    let mut beside = Vec::new();
+    let closed = moment.closed().len();
+    while logs.len() < closed {
+        let count = PINNED_MAX.min(closed - logs.len());
+        let pinned = entry.round(|log| pin(log, &moment.segments, logs.len(), count)).transpose()?;
+        let Some(pinned) = pinned else { return Ok(Attempt::Deleted) };
+        let Some(pinned) = pinned else { return Ok(Attempt::Changed) };
+        for one in &pinned {
+            let of = SegmentOf { topic_id: entry.topic_id, partition, base_offset: one.base_offset };
+            logs.push(placing.closed(one, of)?);
+            for file in &one.beside {
+                beside.push(placing.beside(file)?);
+            }
+        }
+    }
+    let first_base = moment.segments.first().map_or(moment.end, |first| first.base_offset);
+    if let Some(active) = moment.segments.last() {
+        let (base, file) = (active.base_offset, Arc::clone(&moment.active));
+        let log = Named {
+            name: names::file(base, names::LOG),
+            path: active.path(),
+            file,
+            bytes: moment.active_bytes,
+        };
+        logs.push(placing.active(&log, base, moment.end)?);
+    }
+    if let Some(producers) = &moment.producers {
+        beside.push(placing.written(names::file(moment.end, names::SNAPSHOT), producers)?);
+    }
+    let epochs = moment.epochs.checkpoint().render();
+    beside.push(placing.written(EPOCH_CHECKPOINT_FILE.to_owned(), epochs.as_bytes())?);
+    let metadata = PartitionMetadata { topic_id: entry.topic_id }.render();
+    beside.push(placing.written(PARTITION_METADATA_FILE.to_owned(), metadata.as_bytes())?);
+    logs.append(&mut beside);
+    let Moment { log_start, end, .. } = moment;
+    Ok(Attempt::Done(CopiedLog { log_start, first_base, end, files: logs }))
+}

@@ -1,0 +1,134 @@
+//! One clean of one log, from its first pass to its last group of segments.
+
+use std::fmt;
+use std::time::Instant;
+
+use pagewire_record::HEADER_LEN;
+
+use super::cleanable::Cleanable;
+use super::error::CleanError;
+use super::filter::Filter;
+use super::group::groups;
+use super::keep::{Rules, last_of_producers};
+use super::learn::learn;
+use super::offset_map::OffsetMap;
+use super::rewrite::{Buffers, rewrite};
+use super::stats::CleanStats;
+use super::throttle::Throttle;
+use super::work::Work;
+use crate::log::Log;
+use crate::share::Share;
+
+/// What one cleaner may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CleanerLimits {
+    /// Bytes of its map of keys: `log.cleaner.dedupe.buffer.size` over the threads. Taken as far as there are keys.
+    pub map_bytes: usize,
+    /// How full the map may become: `log.cleaner.io.buffer.load.factor`.
+    pub map_load: Share,
+    /// Bytes read or written at once: `log.cleaner.io.buffer.size` over the threads. A batch that is longer takes its
+    /// length.
+    pub buffer_bytes: usize,
+}
+
+impl Default for CleanerLimits {
+    /// Kafka's defaults for one thread.
+    fn default() -> Self {
+        Self { map_bytes: 128 << 20, map_load: Share::new(0.9), buffer_bytes: 512 << 10 }
+    }
+}
+
+/// Cleans logs, one after the other. Owned by one thread: its map and buffers are used again.
+pub struct Cleaner {
+    limits: CleanerLimits,
+    map: OffsetMap,
+    buffers: Buffers,
+}
+
+impl fmt::Debug for Cleaner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cleaner").field("limits", &self.limits).finish_non_exhaustive()
+    }
+}
+
+/// A clean that came to its end.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Cleaned {
+    /// Everything below this offset is clean now.
+    pub clean_to: i64,
+    /// The map could not take all keys of the dirty part: the rest is for the next clean. More
+    /// `log.cleaner.dedupe.buffer.size` would do it in one.
+    pub map_was_full: bool,
+    /// Numbers.
+    pub stats: CleanStats,
+}
+
+impl Cleaner {
+    /// A cleaner that has taken nothing yet.
+    pub fn new(limits: CleanerLimits) -> Self {
+        Self { limits, map: OffsetMap::new(limits.map_bytes, limits.map_load), buffers: Buffers::default() }
+    }
+}
+
+impl Log {
+    /// Compacts what lies below `range.until`: of each key the latest record stays.
+    pub(crate) fn clean(
+        &self,
+        cleaner: &mut Cleaner,
+        range: Cleanable,
+        now_ms: i64,
+        throttle: &Throttle,
+    ) -> Result<Cleaned, CleanError> {
+        let begun = Instant::now();
+        let cleaned = self.clean_range(cleaner, range, now_ms, throttle);
+        if let Err(CleanError::Io { error, .. }) = &cleaned {
+            self.fail(error, "compaction failed");
+        }
+        cleaned.map(|mut cleaned| {
+            cleaned.stats.elapsed = begun.elapsed();
+            cleaned
+        })
+    }
+
+    fn clean_range(
+        &self,
+        cleaner: &mut Cleaner,
+        range: Cleanable,
+        now_ms: i64,
+        throttle: &Throttle,
+    ) -> Result<Cleaned, CleanError> {
+        // What is cleaned lies below the recovery point: past it, holes between offsets would be taken for losses.
+        if self.marks().recovery_point < range.until {
+            self.sync().map_err(CleanError::at(self.dir()))?;
+        }
+        let (config, segments, chunk) =
+            (self.config(), self.segments.load_full(), cleaner.limits.buffer_bytes);
+        let log_start = self.marks().log_start;
+        let work =
+            Work { log: self, config, throttle, segments, chunk: chunk.max(HEADER_LEN), now_ms, log_start };
+        work.go_on()?;
+        let (mut stats, mut buffers) = (CleanStats::default(), std::mem::take(&mut cleaner.buffers));
+        let offsets = range.first_dirty..range.until;
+        let map_end = learn(&work, offsets, &mut cleaner.map, &mut buffers.read, &mut stats)?;
+        stats.map_utilisation = cleaner.map.utilisation();
+        let mut filter = Filter::new(self.rules(&work, &cleaner.map, map_end), work.config.decompress);
+        let pieces = work.pieces(map_end);
+        for group in groups(&pieces, &work.config) {
+            let first = work.skipped();
+            let group = group.start + first..group.end + first;
+            rewrite(&work, &group, &mut filter, &mut buffers, &mut stats)?;
+        }
+        cleaner.buffers = buffers;
+        Ok(Cleaned { clean_to: map_end, map_was_full: map_end < range.until, stats })
+    }
+
+    fn rules<'m>(&self, work: &Work<'_>, map: &'m OffsetMap, map_end: i64) -> Rules<'m> {
+        Rules {
+            map,
+            map_end,
+            last_of_producers: self.writer.lock().producers.with(|known| last_of_producers(known)),
+            now_ms: work.now_ms,
+            horizon_ms: work.now_ms.saturating_add(work.config.delete_retention_ms.max(0)),
+        }
+    }
+}

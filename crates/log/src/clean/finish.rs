@@ -1,0 +1,104 @@
+//! When a log is opened: a replacement that a crash interrupted is finished, or undone if it did not count yet.
+//!
+//! ```text
+//!   b.log.swap ─▶ its end is looked up ─▶ old segments between go ─▶ indexes get their names ─▶ the log does
+//!   anything else called .cleaned or .swap ─▶ removed
+//! ```
+//!
+//! Each step is durable before the next, so that a crash here is finished the same way. See `replace.rs` for what a crash
+//! can leave. Kafka's leftovers have the same names and mean the same: of a segment that was being split, the parts do not
+//! count while one is still called `.cleaned`.
+
+use std::collections::BTreeSet;
+use std::io::{self, ErrorKind};
+use std::path::Path;
+
+use pagewire_disk::OpenMode;
+
+use super::replace::DERIVED;
+use crate::answers::RecoveryReport;
+use crate::home::Home;
+use crate::names;
+use crate::scan::{ScanError, Scanner, WINDOW_WALK};
+use crate::stage::Stage;
+
+/// Finishes or undoes what the names in the directory tell of; whether names changed.
+pub(crate) fn finish_swaps(home: &Home, names: &[String], report: &mut RecoveryReport) -> io::Result<bool> {
+    let bases = |suffix: &str| -> BTreeSet<i64> {
+        names.iter().filter_map(|name| names::offset(name, suffix)).collect()
+    };
+    let unfinished = bases(&Stage::Cleaned.file(names::LOG)).first().copied().unwrap_or(i64::MAX);
+    let swaps = bases(&Stage::Swap.file(names::LOG));
+    let logs = bases(names::LOG);
+    let mut changed = false;
+    for &base in swaps.range(..unfinished) {
+        place(home, base, &logs, report)?;
+        changed = true;
+    }
+    // Looked up again: what was put in place is not left over.
+    for entry in home.disk.read_dir(&home.dir)? {
+        if !entry.is_dir && entry.name.ends_with(names::SWAP) {
+            remove(home, &home.dir.join(&entry.name))?;
+            report.notes.push(format!("{}: leftover removed", home.dir.join(&entry.name).display()));
+            changed = true;
+        }
+    }
+    Ok(changed)
+}
+
+/// Puts the finished segment at `base` in the place of those of `logs` that it was made of.
+fn place(home: &Home, base: i64, logs: &BTreeSet<i64>, report: &mut RecoveryReport) -> io::Result<()> {
+    let end = end_of(home, base)?;
+    for &old in logs.range(base + 1..end.max(base + 1)) {
+        for suffix in [names::LOG].into_iter().chain(DERIVED) {
+            remove(home, &home.path(old, suffix))?;
+        }
+    }
+    if logs.contains(&base) {
+        // It has none of its own only if it needs none.
+        let (own, old) =
+            (home.path(base, &Stage::Swap.file(names::TXN_INDEX)), home.path(base, names::TXN_INDEX));
+        if !home.disk.exists(&own)? {
+            remove(home, &old)?;
+        }
+    }
+    home.disk.sync_dir(&home.dir)?;
+    for files in [&DERIVED[..], &[names::LOG]] {
+        for suffix in files {
+            rename(home, base, suffix)?;
+        }
+        home.disk.sync_dir(&home.dir)?;
+    }
+    report.notes.push(format!("{}: put in place", home.path(base, names::LOG).display()));
+    Ok(())
+}
+
+/// The offset after the last batch of a finished segment, as far as it can be read.
+fn end_of(home: &Home, base: i64) -> io::Result<i64> {
+    let file = home.open(base, &Stage::Swap.file(names::LOG), OpenMode::Read)?;
+    let mut scanner = Scanner::new(&*file, 0, file.len()?, base, WINDOW_WALK);
+    let mut end = base;
+    loop {
+        match scanner.next() {
+            Ok(Some(found)) => end = found.header.next_offset(),
+            Ok(None) | Err(ScanError::Bad { .. }) => return Ok(end),
+            Err(ScanError::Io(error)) => return Err(error),
+        }
+    }
+}
+
+fn rename(home: &Home, base: i64, suffix: &str) -> io::Result<()> {
+    let from = home.path(base, &Stage::Swap.file(suffix));
+    missing_is_fine(home.disk.rename(&from, &home.path(base, suffix)))
+}
+
+fn remove(home: &Home, path: &Path) -> io::Result<()> {
+    missing_is_fine(home.disk.remove_file(path))
+}
+
+fn missing_is_fine(done: io::Result<()>) -> io::Result<()> {
+    match done {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        done => done,
+    }
+}

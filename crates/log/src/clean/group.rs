@@ -1,0 +1,111 @@
+//! Which neighbouring segments become one: as many as fit a segment by bytes, index entries and offsets. Pure.
+
+use std::ops::Range;
+
+use crate::config::LogConfig;
+use crate::index::{offset, time};
+
+/// A segment that is to be written anew.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Piece {
+    pub(super) base_offset: i64,
+    /// The offset after its last record.
+    pub(super) next_offset: i64,
+    pub(super) size: u64,
+}
+
+/// What a group has come to.
+#[derive(Debug, Clone, Copy)]
+struct Sum {
+    base_offset: i64,
+    size: u64,
+    segments: u64,
+}
+
+/// Cuts `pieces`, oldest first, into groups, none of them empty. What is written anew is hardly ever longer than before, so a
+/// group that fits before fits after.
+pub(super) fn groups(pieces: &[Piece], config: &LogConfig) -> Vec<Range<usize>> {
+    let mut groups: Vec<Range<usize>> = Vec::new();
+    let mut sum: Option<Sum> = None;
+    for (at, piece) in pieces.iter().enumerate() {
+        match (&mut sum, groups.last_mut()) {
+            (Some(sum), Some(group)) if sum.takes(piece, config) => {
+                sum.size += piece.size;
+                sum.segments += 1;
+                group.end = at + 1;
+            }
+            _ => {
+                sum = Some(Sum { base_offset: piece.base_offset, size: piece.size, segments: 1 });
+                groups.push(at..at + 1);
+            }
+        }
+    }
+    groups
+}
+
+impl Sum {
+    fn takes(&self, piece: &Piece, config: &LogConfig) -> bool {
+        let size = self.size + piece.size;
+        // An entry comes after more than the interval, so there are no more than this.
+        let entries = size / u64::from(config.index_interval_bytes.max(1));
+        let entry_len = offset::ENTRY_LEN.max(time::ENTRY_LEN) as u64;
+        let last_offset = piece.next_offset - 1;
+        size <= config.segment_limit()
+            && entries * entry_len <= u64::from(config.segment_index_bytes)
+            && (piece.size == 0 || last_offset - self.base_offset <= i64::from(i32::MAX))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn piece(base_offset: i64, offsets: i64, size: u64) -> Piece {
+        Piece { base_offset, next_offset: base_offset + offsets, size }
+    }
+
+    fn config() -> LogConfig {
+        LogConfig {
+            segment_bytes: 1000,
+            index_interval_bytes: 10,
+            segment_index_bytes: 1200,
+            ..LogConfig::default()
+        }
+    }
+
+    #[test]
+    fn neighbours_that_fit_one_segment_become_one() {
+        let pieces =
+            [piece(0, 10, 400), piece(10, 10, 600), piece(20, 10, 1), piece(30, 10, 999), piece(40, 10, 5)];
+        assert_eq!(groups(&pieces, &config()), [0..2, 2..4, 4..5]);
+    }
+
+    #[test]
+    fn a_segment_that_is_too_long_already_stays_alone() {
+        let pieces = [piece(0, 10, 5000), piece(10, 10, 1), piece(20, 10, 5000)];
+        assert_eq!(groups(&pieces, &config()), [0..1, 1..2, 2..3]);
+    }
+
+    #[test]
+    fn an_index_that_would_be_full_ends_a_group() {
+        let config = LogConfig { segment_index_bytes: 12 * 50, ..config() };
+        assert_eq!(
+            groups(&[piece(0, 10, 300), piece(10, 10, 200), piece(20, 10, 10)], &config),
+            [0..2, 2..3]
+        );
+    }
+
+    #[test]
+    fn offsets_in_one_segment_stay_within_31_bits() {
+        let far = i64::from(i32::MAX);
+        let pieces = [piece(0, 10, 1), piece(10, far - 10 + 1, 1), piece(far + 1, 10, 1)];
+        assert_eq!(groups(&pieces, &config()), [0..2, 2..3]);
+        let emptied = [piece(0, 10, 1), piece(10, far, 0), piece(far + 10, 10, 1)];
+        assert_eq!(groups(&emptied, &config()), [0..2, 2..3]);
+    }
+
+    #[test]
+    fn nothing_makes_no_group() {
+        assert!(groups(&[], &config()).is_empty());
+    }
+}

@@ -1,0 +1,58 @@
+//! What the decision whether to clean looks at, taken from a log.
+
+use std::io;
+
+use super::cleanable::{self, Cleanable, ClosedSegment};
+use crate::log::Log;
+use crate::scan::{ScanError, Scanner, WINDOW_LOOKUP};
+use crate::segment::Segment;
+
+impl Log {
+    /// Whether there is anything but the active segment.
+    pub(crate) fn has_closed_segments(&self) -> bool {
+        self.segments.load().len() > 1
+    }
+
+    /// What can be cleaned, if everything below `checkpoint` is clean. A checkpoint outside of the log counts as none:
+    /// [`Cleanable::first_dirty`] then differs from it.
+    ///
+    /// Reads what is not in memory of times that the settings ask for.
+    pub(crate) fn cleanable(&self, checkpoint: Option<i64>, now_ms: i64) -> io::Result<Cleanable> {
+        let (config, segments, marks) = (self.config.load_full(), self.segments.load_full(), self.marks());
+        let first_dirty = cleanable::first_dirty(checkpoint, &marks).unwrap_or(marks.log_start);
+        let Some((active, closed)) = segments.split_last() else {
+            return Ok(cleanable::cleanable(&[], first_dirty, first_dirty, &marks, &config, now_ms));
+        };
+        let mut seen = Vec::with_capacity(closed.len());
+        for segment in closed {
+            let dirty = segment.end().next_offset > first_dirty;
+            seen.push(ClosedSegment {
+                base_offset: segment.base_offset,
+                size: segment.end().size,
+                newest_ms: if dirty && config.min_compaction_lag_ms > 0 {
+                    segment.newest_ms()?
+                } else {
+                    None
+                },
+                oldest_ms: if dirty && config.max_compaction_lag_ms < i64::MAX {
+                    segment.first_ms()?
+                } else {
+                    None
+                },
+            });
+        }
+        Ok(cleanable::cleanable(&seen, active.base_offset, first_dirty, &marks, &config, now_ms))
+    }
+}
+
+impl Segment {
+    /// The largest timestamp of its first batch; `None` of an empty or damaged one.
+    fn first_ms(&self) -> io::Result<Option<i64>> {
+        let (file, size) = (self.file()?, self.end().size);
+        match Scanner::new(&*file, 0, size, self.base_offset, WINDOW_LOOKUP).next() {
+            Ok(found) => Ok(found.map(|found| found.header.max_timestamp)),
+            Err(ScanError::Io(error)) => Err(error),
+            Err(ScanError::Bad { .. }) => Ok(None),
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! Putting a cleaned segment in the place of those it was made of, so that a crash at any step leaves the old segments or
+//! the new one, and readers never see anything between.
+//!
+//! ```text
+//!                 on the disk, each line made durable before the next begins          a crash there leaves
+//!   written       b.log.cleaned, indexes .cleaned, synced                             the old ones
+//!   committed  1  indexes .cleaned ──▶ .swap                                          the old ones
+//!              2  b.log.cleaned ──▶ b.log.swap     ◀── from here on the new one counts
+//!                 (in memory: the list of segments changes)
+//!   placed     3  old logs ──▶ .deleted                                               the new one, put in place when
+//!              4  old indexes ──▶ .deleted, new ones .swap ──▶ their names            the log is opened (listing.rs)
+//!              5  b.log.swap ──▶ b.log
+//! ```
+//!
+//! Logs go before their indexes and come after them: a log without its index of aborted transactions would show aborted
+//! records.
+//!
+//! Of the old segments those that lie at or past the end of the new one (nothing in them stayed) may be found again after
+//! a crash between 2 and 3. All that is in them is superseded by what came later, or a deletion of what is gone already:
+//! a log that was cleaned up to there and no further.
+//!
+//! Steps 3 to 5 that fail are tried again by the next clean or retention round; until then the new segment is read under
+//! its `.swap` name.
+
+use std::io::{self, ErrorKind};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::error::CleanError;
+use crate::log::Log;
+use crate::names;
+use crate::segment::Segment;
+use crate::stage::Stage;
+
+/// A segment's files that are derived from its log.
+pub(super) const DERIVED: [&str; 3] = [names::INDEX, names::TIME_INDEX, names::TXN_INDEX];
+
+/// What is under way in a log's directory: held while names change in it.
+#[derive(Debug, Default)]
+pub(crate) struct Placing(Option<Unplaced>);
+
+/// A replacement that counts, but whose files do not all have their names yet.
+#[derive(Debug)]
+struct Unplaced {
+    old: Vec<Arc<Segment>>,
+    new: Arc<Segment>,
+    due_ms: i64,
+}
+
+impl Log {
+    /// Makes files in the log's directory, unless the log has left it or takes no writes. A replacement that counts has
+    /// its place first: the names of another's files would speak against it.
+    pub(super) fn in_place<R>(&self, make: impl FnOnce() -> R) -> Result<R, CleanError> {
+        let mut placing = self.placing.lock();
+        self.online()?;
+        self.place(&mut placing).map_err(CleanError::at(&self.home.dir))?;
+        Ok(make())
+    }
+
+    /// Puts `new`, written and synced, in the place of `old`.
+    pub(super) fn replace(
+        &self,
+        old: &[Arc<Segment>],
+        new: Arc<Segment>,
+        now_ms: i64,
+    ) -> Result<(), CleanError> {
+        let mut placing = self.placing.lock();
+        let base_offset = new.base_offset;
+        if let Err(error) = self.may_replace(old, &mut placing) {
+            // Files with the other suffix would be those of an earlier replacement.
+            self.remove_files(base_offset, Stage::Cleaned);
+            return Err(error);
+        }
+        if let Err(error) = self.commit(&new) {
+            self.remove_files(base_offset, Stage::Swap);
+            self.remove_files(base_offset, Stage::Cleaned);
+            return Err(CleanError::at(new.path())(error));
+        }
+        self.change_list(old, &new);
+        let due_ms = now_ms.saturating_add(self.config.load().file_delete_delay_ms);
+        placing.0 = Some(Unplaced { old: old.to_vec(), new, due_ms });
+        self.place(&mut placing).map_err(CleanError::at(&self.home.dir))
+    }
+
+    fn may_replace(&self, old: &[Arc<Segment>], placing: &mut Placing) -> Result<(), CleanError> {
+        self.online()?;
+        self.place(placing).map_err(CleanError::at(&self.home.dir))?;
+        if !self.config.load().cleanup_compact {
+            return Err(CleanError::GivenUp("the topic is compacted no more"));
+        }
+        if position_of(&self.segments.load(), old).is_none() {
+            return Err(CleanError::GivenUp("retention was faster"));
+        }
+        Ok(())
+    }
+
+    /// Steps 1 and 2. After an error nothing counts.
+    fn commit(&self, new: &Segment) -> io::Result<()> {
+        let (disk, dir) = (&*self.home.disk, &*self.home.dir);
+        for suffix in DERIVED {
+            self.rename_stage(new, suffix, Stage::Cleaned, Stage::Swap)?;
+        }
+        disk.sync_dir(dir)?;
+        self.rename_stage(new, names::LOG, Stage::Cleaned, Stage::Swap)?;
+        new.stage.set(Stage::Swap);
+        Ok(())
+    }
+
+    /// Removes the files of a segment that will not be. What cannot be removed now is at the next start.
+    pub(super) fn discard(&self, base_offset: i64) {
+        let _placing = self.placing.lock();
+        self.remove_files(base_offset, Stage::Cleaned);
+    }
+
+    /// The caller holds `placing`: as long as the log is here, so is its directory. The log goes first, without it the
+    /// others mean nothing.
+    fn remove_files(&self, base_offset: i64, stage: Stage) {
+        if self.is_deleted() {
+            return;
+        }
+        for suffix in [names::LOG].into_iter().chain(DERIVED) {
+            let path = self.home.path(base_offset, &stage.file(suffix));
+            match self.home.disk.remove_file(&path) {
+                Err(error) if error.kind() != ErrorKind::NotFound => {
+                    tracing::debug!(path = %path.display(), %error, "left over from a compaction");
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// In memory. Retention waits while names change, so the segments are still there.
+    fn change_list(&self, old: &[Arc<Segment>], new: &Arc<Segment>) {
+        let _writer = self.writer.lock();
+        let mut segments = Vec::clone(&self.segments.load());
+        if let Some(at) = position_of(&segments, old) {
+            segments.splice(at..at + old.len(), [Arc::clone(new)]);
+            self.segments.store(Arc::new(segments));
+        }
+    }
+
+    /// Steps 3 to 5 of what is committed, if anything is. The caller holds `placing`.
+    pub(crate) fn place(&self, placing: &mut Placing) -> io::Result<()> {
+        let Some(unplaced) = &placing.0 else { return Ok(()) };
+        let placed = self.try_place(unplaced);
+        placed.inspect_err(|error| self.fail(error, "a compacted segment is not in its place yet"))?;
+        let bases = unplaced.old.iter().map(|segment| segment.base_offset);
+        self.doomed.lock().add_renamed(bases, unplaced.due_ms);
+        placing.0 = None;
+        Ok(())
+    }
+
+    fn try_place(&self, unplaced: &Unplaced) -> io::Result<()> {
+        let (disk, dir, new) = (&*self.home.disk, &*self.home.dir, &unplaced.new);
+        // Step 2 for good.
+        disk.sync_dir(dir)?;
+        for old in &unplaced.old {
+            // A rebuild under way ends first, and none begins any more.
+            let _building = old.building.lock();
+            old.stage.set(Stage::Replaced);
+        }
+        // In a directory that was partly placed before, the name may be the new one's already.
+        if new.stage.get() == Stage::Swap && disk.exists(&self.stage_path(new, names::LOG, Stage::Swap))? {
+            let bases = || unplaced.old.iter().map(|segment| segment.base_offset);
+            for base in bases() {
+                self.rename_deleted(base, &[names::LOG])?;
+            }
+            disk.sync_dir(dir)?;
+            for base in bases().filter(|base| *base != new.base_offset) {
+                self.rename_deleted(base, &DERIVED)?;
+            }
+            // Those of the first base are replaced by their successors.
+            let _building = new.building.lock();
+            for suffix in DERIVED {
+                self.rename_stage(new, suffix, Stage::Swap, Stage::Named)?;
+            }
+            disk.sync_dir(dir)?;
+            self.rename_stage(new, names::LOG, Stage::Swap, Stage::Named)?;
+        }
+        new.stage.set(Stage::Named);
+        disk.sync_dir(dir)?;
+        self.drop_empty_txn_index(new)
+    }
+
+    /// A segment without aborted transactions needs no index of them. It had one to take the place of its predecessor's.
+    fn drop_empty_txn_index(&self, new: &Segment) -> io::Result<()> {
+        if new.txns.len() > 0 {
+            return Ok(());
+        }
+        match self.home.disk.remove_file(&self.home.path(new.base_offset, names::TXN_INDEX)) {
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    fn rename_stage(&self, segment: &Segment, suffix: &str, from: Stage, to: Stage) -> io::Result<()> {
+        let (from, to) = (self.stage_path(segment, suffix, from), self.stage_path(segment, suffix, to));
+        match self.home.disk.rename(&from, &to) {
+            // An earlier attempt came so far.
+            Err(error) if error.kind() == ErrorKind::NotFound && suffix != names::LOG => Ok(()),
+            renamed => renamed,
+        }
+    }
+
+    fn stage_path(&self, segment: &Segment, suffix: &str, stage: Stage) -> PathBuf {
+        self.home.path(segment.base_offset, &stage.file(suffix))
+    }
+}
+
+/// Where `old` stands in the list, whole and in one piece.
+fn position_of(segments: &[Arc<Segment>], old: &[Arc<Segment>]) -> Option<usize> {
+    let first = old.first()?;
+    let at = segments.iter().position(|segment| Arc::ptr_eq(segment, first))?;
+    let there = segments.get(at..at + old.len())?;
+    there.iter().zip(old).all(|(a, b)| Arc::ptr_eq(a, b)).then_some(at)
+}

@@ -1,0 +1,82 @@
+//! The second pass: one group of segments read, filtered and written as one segment.
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use super::error::CleanError;
+use super::filter::{Filter, Filtered};
+use super::source::{Source, corrupt};
+use super::stats::CleanStats;
+use super::target::Target;
+use super::work::Work;
+use crate::segment::Segment;
+
+/// Buffers that are used again.
+#[derive(Debug, Default)]
+pub(super) struct Buffers {
+    pub(super) read: Vec<u8>,
+    pub(super) write: Vec<u8>,
+}
+
+/// Writes what stays of a group, segments number `group` of the work, and puts it in its place.
+pub(super) fn rewrite(
+    work: &Work<'_>,
+    group: &Range<usize>,
+    filter: &mut Filter<'_>,
+    buffers: &mut Buffers,
+    stats: &mut CleanStats,
+) -> Result<(), CleanError> {
+    let segments = work.closed().get(group.clone()).unwrap_or_default();
+    let (Some(first), Some(last)) = (segments.first(), segments.last()) else { return Ok(()) };
+    let mut target = Target::create(work, first.base_offset, std::mem::take(&mut buffers.write))?;
+    let mut write = || {
+        for (at, segment) in group.clone().zip(segments) {
+            filter.txns.add(&work.aborted_from(at, i64::MAX)?);
+            copy(work, segment, filter, &mut target, &mut buffers.read, stats)?;
+        }
+        target.finish(work, last.end().next_offset, modified(last))
+    };
+    if let Err(error) = write() {
+        buffers.write = target.discard(work);
+        return Err(error);
+    }
+    stats.segments_read += segments.len() as u64;
+    let (replacement, buffer) = target.into_segment(stats);
+    buffers.write = buffer;
+    work.log.replace(segments, replacement, work.now_ms)
+}
+
+fn copy(
+    work: &Work<'_>,
+    segment: &Arc<Segment>,
+    filter: &mut Filter<'_>,
+    target: &mut Target,
+    buffer: &mut Vec<u8>,
+    stats: &mut CleanStats,
+) -> Result<(), CleanError> {
+    let source = Source::new(segment, 0, buffer, work.chunk);
+    let mut source = source.map_err(|error| work.overtaken(segment, error))?;
+    loop {
+        work.go_on()?;
+        let position = source.position();
+        let Some(batch) = source.next()? else { return Ok(()) };
+        let filtered = filter.batch(&batch, &mut target.buffer, stats);
+        match filtered.map_err(|reason| corrupt(segment, position, &reason))? {
+            Filtered::Kept(header, entry) => {
+                if !target.note_batch(work, &header, entry)? {
+                    return Err(CleanError::TooLarge { file: segment.path() });
+                }
+            }
+            Filtered::Gone => {}
+        }
+        let read = source.take_read();
+        stats.bytes_read += read;
+        work.spend(read);
+    }
+}
+
+/// When a segment was last written: the age of records without timestamps.
+fn modified(segment: &Segment) -> Option<SystemTime> {
+    segment.file().ok()?.file().metadata().ok()?.modified().ok()
+}

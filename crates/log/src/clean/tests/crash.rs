@@ -1,0 +1,129 @@
+//! A power cut at every single step of a clean, with every mixture of what was not synced.
+
+use pagewire_disk::ForgettingDisk;
+
+use super::stopping::StoppingDisk;
+use super::*;
+
+/// Mixtures tried at each step.
+const SEEDS: u64 = 4;
+
+/// Several groups of several segments, tombstones of different ages, segments of which nothing stays.
+fn filled(disk: Arc<dyn Disk>) -> Bench {
+    let mut bench = Bench::on(disk, options(LogConfig { segment_bytes: 300, ..config() }));
+    for n in 0..12 {
+        bench.put(&[(&format!("k{n}"), Some("old value")), ("t", Some("x"))]);
+    }
+    bench.put(&[("k3", None), ("k4", None)]);
+    bench.roll_and_clean(0);
+    for n in 0..14 {
+        bench.put(&[(&format!("k{}", n % 5), Some(&format!("new {n}")))]);
+    }
+    bench.put(&[("k5", None), ("t", Some("y"))]);
+    bench.roll();
+    bench.put(&[("k6", Some("active"))]);
+    bench.log.sync().expect("sync");
+    bench
+}
+
+/// What a reader who keeps the latest of each key knows in the end.
+fn latest(bench: &Bench) -> std::collections::BTreeMap<Vec<u8>, Vec<u8>> {
+    let mut latest = std::collections::BTreeMap::new();
+    for record in bench.batches().into_iter().flat_map(|(_, records)| records) {
+        let key = record.key.expect("key").to_vec();
+        match record.value {
+            Some(value) => latest.insert(key, value.to_vec()),
+            None => latest.remove(&key),
+        };
+    }
+    latest
+}
+
+fn offsets(bench: &Bench) -> Vec<i64> {
+    bench.batches().iter().map(|(header, _)| header.base_offset).collect()
+}
+
+#[test]
+fn a_crash_at_any_step_leaves_the_old_log_or_the_new_one_up_to_some_segment() {
+    let mut steps = 0;
+    for stop in 0.. {
+        let forgetting = ForgettingDisk::new();
+        let stopping = StoppingDisk::new(Arc::new(forgetting.clone()));
+        let mut bench = filled(Arc::new(stopping.clone()));
+        let (before, known) = (offsets(&bench), latest(&bench));
+        let recovery_point = bench.log.marks().recovery_point;
+        stopping.stop_after(stop);
+        let done = bench.try_clean(5000);
+        if !stopping.has_stopped() {
+            done.expect("clean");
+            break;
+        }
+        steps = stop;
+        // Whoever reads on meanwhile misses nothing.
+        assert_eq!(latest(&bench), known, "step {stop}");
+        for seed in 0..SEEDS {
+            let disk: Arc<dyn Disk> = Arc::new(forgetting.crash(seed).expect("crash"));
+            let config = (*bench.log.config()).clone();
+            let again =
+                Bench::on(Arc::clone(&disk), OpenOptions { recovery_point, ..options(config.clone()) });
+            let told = format!("step {stop}, seed {seed}: {:?}", again.report);
+            assert!(again.report.cuts.is_empty(), "{told}");
+            assert_eq!((latest(&again), again.log.marks().log_end), (known.clone(), 43), "{told}");
+            let found = offsets(&again);
+            assert!(found.iter().all(|offset| before.contains(offset)), "{told}");
+            // Compacted to the end now, it is what it would have been.
+            let mut again = again;
+            again.clean(5000);
+            assert_eq!(latest(&again), known, "{told}");
+            again.log.unlink_due(i64::MAX).expect("unlink");
+            let left = again.names().iter().filter(|n| n.ends_with("swap") || n.ends_with("cleaned")).count();
+            assert_eq!(left, 0, "{told}: {:?}", again.names());
+            let once_more = again.killed();
+            assert_eq!(latest(&once_more), known, "{told}");
+        }
+    }
+    assert!(steps > 60, "{steps}");
+}
+
+#[test]
+fn a_crash_while_a_crash_is_recovered_from_is_recovered_from_as_well() {
+    // The steps of a replacement between its commit and its end, found by their number of changes before.
+    for stop in (20..90).step_by(3) {
+        let forgetting = ForgettingDisk::new();
+        let stopping = StoppingDisk::new(Arc::new(forgetting.clone()));
+        let mut bench = filled(Arc::new(stopping.clone()));
+        let (known, recovery_point) = (latest(&bench), bench.log.marks().recovery_point);
+        stopping.stop_after(stop);
+        let _ = bench.try_clean(5000);
+        for inner in 0..24 {
+            let crashed = forgetting.crash(stop as u64).expect("crash");
+            let stopping = StoppingDisk::new(Arc::new(crashed.clone()));
+            stopping.stop_after(inner);
+            let options = OpenOptions { recovery_point, ..options((*bench.log.config()).clone()) };
+            let opened = Log::open(Arc::new(stopping.clone()), Path::new(DIR), "t", 0, options.clone());
+            drop(opened);
+            let disk: Arc<dyn Disk> = Arc::new(crashed.crash(inner as u64).expect("crash"));
+            let again = Bench::on(disk, options);
+            assert!(again.report.cuts.is_empty(), "{stop}, {inner}: {:?}", again.report);
+            assert_eq!(latest(&again), known, "{stop}, {inner}: {:?}", again.report);
+        }
+    }
+}
+
+#[test]
+fn the_parts_of_a_split_segment_do_not_count_while_one_is_unfinished() {
+    let bench = Bench::new();
+    bench.put(&[("a", Some("1")), ("b", Some("1")), ("c", Some("1"))]);
+    let text = bench.text();
+    let copy = |name: &str| {
+        let file =
+            bench.disk.open(&Path::new(DIR).join(name), pagewire_disk::OpenMode::Create).expect("create");
+        file.set_len(0).expect("empty");
+    };
+    copy("00000000000000000000.log.cleaned");
+    copy("00000000000000000001.log.swap");
+    copy("00000000000000000001.index.swap");
+    let again = bench.killed();
+    assert_eq!(again.text(), text);
+    assert!(!again.names().iter().any(|name| name.ends_with("swap") || name.ends_with("cleaned")));
+}

@@ -1,0 +1,303 @@
+//! What stays and what goes, one fact at a time.
+
+use pagewire_record::{BatchBuilder, Codec, HEADER_LEN};
+
+use super::*;
+
+#[test]
+fn the_latest_record_of_each_key_stays_at_its_offset() {
+    let mut bench = Bench::new();
+    bench.put(&[("a", Some("1")), ("b", Some("1")), ("a", Some("2")), ("c", Some("1")), ("b", Some("2"))]);
+    let cleaned = bench.roll_and_clean(0);
+    assert_eq!(bench.text(), "a2 c1 b2");
+    let offsets: Vec<i64> = bench.batches().iter().flat_map(|(_, r)| r.iter().map(|r| r.offset)).collect();
+    assert_eq!((offsets, bench.log.marks().log_end, cleaned.clean_to), (vec![2, 3, 4], 5, 5));
+    assert_eq!((cleaned.stats.records_read, cleaned.stats.records_kept), (5, 3));
+}
+
+#[test]
+fn records_in_the_active_segment_stay_and_do_not_count() {
+    let mut bench = Bench::new();
+    bench.put(&[("a", Some("1")), ("b", Some("1"))]);
+    bench.roll();
+    bench.put(&[("a", Some("2"))]);
+    bench.clean(0);
+    assert_eq!(bench.text(), "a1 b1 a2");
+    bench.roll_and_clean(0);
+    assert_eq!(bench.text(), "b1 a2");
+}
+
+#[test]
+fn records_of_a_batch_go_one_by_one_in_every_codec() {
+    for codec in Codec::ALL {
+        let mut bench = Bench::new();
+        bench.append(batch(codec, &[(Some("a"), Some("1")), (Some("b"), Some("1")), (Some("c"), Some("1"))]));
+        bench.put(&[("b", Some("2"))]);
+        bench.roll_and_clean(0);
+        assert_eq!(bench.text(), "a1 c1 b2");
+        let (header, records) = bench.batches().remove(0);
+        assert_eq!(header.codec(), Some(codec));
+        assert_eq!((header.base_offset, header.last_offset(), header.records_count), (0, 2, 2));
+        assert_eq!(records.iter().map(|r| (r.offset, r.timestamp)).collect::<Vec<_>>(), [(0, 1), (2, 3)]);
+    }
+}
+
+#[test]
+fn a_batch_of_which_all_stays_is_copied_byte_for_byte() {
+    let mut bench = Bench::new();
+    bench.append(batch(Codec::Zstd, &[(Some("a"), Some("1")), (Some("b"), Some("1"))]));
+    bench.roll();
+    let before = bench.files();
+    bench.clean(0);
+    assert_eq!(
+        bench.files().iter().find(|(name, _)| name.ends_with("0.log")),
+        before.iter().find(|(name, _)| name.ends_with("0.log"))
+    );
+}
+
+#[test]
+fn a_record_without_a_key_goes() {
+    let mut bench = Bench::new();
+    bench.append(batch(Codec::None, &[(None, Some("1")), (Some("a"), Some("1"))]));
+    let cleaned = bench.roll_and_clean(0);
+    assert_eq!((bench.text().as_str(), cleaned.stats.records_without_key), ("a1", 1));
+}
+
+#[test]
+fn a_tombstone_stays_until_its_horizon_which_its_first_clean_sets() {
+    let mut bench = Bench::new();
+    bench.put(&[("a", Some("1")), ("a", None), ("b", Some("1"))]);
+    bench.roll_and_clean(5000);
+    assert_eq!(bench.text(), "a- b1");
+    let (header, records) = bench.batches().remove(0);
+    assert_eq!(header.delete_horizon_ms(), Some(5000 + RETENTION_MS));
+    assert_eq!((records[0].timestamp, header.max_timestamp), (1, 1), "its time stays");
+    bench.roll_and_clean(5000 + RETENTION_MS - 1);
+    assert_eq!(bench.text(), "a- b1");
+    bench.roll_and_clean(5000 + RETENTION_MS);
+    assert_eq!(bench.text(), "b1");
+}
+
+#[test]
+fn a_key_that_comes_back_outlives_its_tombstone() {
+    let mut bench = Bench::new();
+    bench.put(&[("a", Some("1")), ("a", None)]);
+    bench.roll_and_clean(0);
+    bench.put(&[("a", Some("2"))]);
+    bench.roll_and_clean(0);
+    assert_eq!(bench.text(), "a2");
+}
+
+#[test]
+fn a_second_clean_with_nothing_new_changes_no_byte() {
+    let mut bench = Bench::new();
+    for n in 0..40 {
+        let codec = Codec::ALL[n % 5];
+        let (key, value) = (format!("k{}", n % 7), n.to_string());
+        let value = (n % 5 > 0).then_some(value.as_str());
+        bench.append(batch(codec, &[(Some(&key), value), (Some("x"), Some("y"))]));
+    }
+    bench.roll_and_clean(0);
+    let batches = bench.batches();
+    // What has become small is put together by further cleans, until there is nothing to put together.
+    for _ in 0..5 {
+        bench.clean_to = None;
+        bench.clean(1);
+        assert_eq!(bench.batches(), batches);
+    }
+    let logs = |bench: &Bench| -> Vec<_> {
+        bench.files().into_iter().filter(|(name, _)| !name.ends_with("deleted")).collect()
+    };
+    let before = logs(&bench);
+    bench.clean_to = None;
+    let again = bench.clean(2);
+    assert_eq!(logs(&bench), before);
+    assert!(again.stats.records_read > 0 && again.stats.records_read == again.stats.records_kept);
+}
+
+#[test]
+fn the_last_batch_of_a_producer_stays_as_a_bare_header() {
+    let mut bench = Bench::new();
+    let sequenced = |sequence, value| {
+        fill(BatchBuilder::new(Codec::Lz4).producer(7, 0, sequence), &[(Some("a"), Some(value))])
+    };
+    bench.append(sequenced(0, "1"));
+    bench.append(sequenced(1, "2"));
+    bench.put(&[("a", Some("3"))]);
+    bench.roll_and_clean(0);
+    let batches = bench.batches();
+    assert_eq!((bench.text().as_str(), batches.len()), ("a3", 2));
+    let bare = &batches[0].0;
+    assert_eq!((bare.base_offset, bare.last_sequence(), bare.size_in_bytes()), (1, 1, HEADER_LEN as u64));
+    let bench = bench.killed();
+    let context = AppendContext { leader_epoch: 0, origin: Origin::Client, now_ms: 0 };
+    assert!(bench.log.append(sequenced(1, "2"), context).expect("again").duplicate);
+    assert!(!bench.log.append(sequenced(2, "4"), context).expect("next").duplicate);
+}
+
+#[test]
+fn a_bare_header_goes_when_its_producer_has_written_more_or_is_forgotten() {
+    let mut bench = Bench::new();
+    bench.append(fill(BatchBuilder::new(Codec::None).producer(7, 0, 0), &[(Some("a"), Some("1"))]));
+    bench.append(fill(BatchBuilder::new(Codec::None).producer(8, 0, 0), &[(Some("a"), Some("1"))]));
+    bench.put(&[("a", Some("2"))]);
+    bench.roll_and_clean(0);
+    assert_eq!(bench.batches().len(), 3);
+    bench.append(fill(BatchBuilder::new(Codec::None).producer(7, 0, 1), &[(Some("b"), Some("1"))]));
+    bench.roll_and_clean(0);
+    assert_eq!(bench.batches().iter().map(|(h, _)| h.base_offset).collect::<Vec<_>>(), [1, 2, 3]);
+    bench.log.expire_producers(i64::MAX);
+    bench.put(&[("c", Some("1"))]);
+    bench.roll_and_clean(0);
+    assert_eq!(bench.text(), "a2 b1 c1");
+    assert_eq!(bench.batches().len(), 3);
+}
+
+#[test]
+fn the_end_of_the_log_is_not_lost_when_everything_before_it_goes() {
+    let mut bench = Bench::new();
+    bench.append(batch(Codec::None, &[(None, Some("1"))]));
+    bench.append(batch(Codec::None, &[(None, Some("2"))]));
+    bench.roll_and_clean(0);
+    let batches = bench.batches();
+    assert_eq!((batches.len(), batches[0].0.base_offset, batches[0].0.records_count), (1, 1, 0));
+    assert_eq!(bench.killed().log.marks().log_end, 2);
+}
+
+#[test]
+fn small_segments_become_one_and_their_files_go_after_a_while() {
+    let mut bench = Bench::new();
+    for _ in 0..6 {
+        bench.put(&[("a", Some("1")), ("b", Some("1"))]);
+        bench.roll();
+    }
+    bench.put(&[("c", Some("1"))]);
+    let cleaned = bench.clean(100);
+    assert_eq!((cleaned.stats.segments_read, cleaned.stats.segments_written), (6, 2));
+    let bases: Vec<i64> = bench.log.segments().iter().map(|segment| segment.base_offset).collect();
+    assert_eq!(bases, [0, 8, 12]);
+    let deleted = |bench: &Bench| bench.names().iter().filter(|name| name.ends_with(".log.deleted")).count();
+    bench.log.unlink_due(149).expect("unlink");
+    assert_eq!(deleted(&bench), 6);
+    bench.log.unlink_due(150).expect("unlink");
+    let expected = ["0.log", "8.log", "12.log"];
+    let mut logs = bench.names();
+    logs.retain(|name| crate::names::offset(name, crate::names::LOG).is_some());
+    assert!(
+        deleted(&bench) == 0 && logs.iter().zip(expected).all(|(name, end)| name.ends_with(end)),
+        "{logs:?}"
+    );
+    assert!(!bench.names().iter().any(|name| name.contains("txnindex") || name.contains("swap")));
+}
+
+#[test]
+fn a_map_that_holds_one_key_still_gets_through_step_by_step() {
+    let mut bench = Bench::new();
+    bench.cleaner = cleaner(0);
+    bench.put(&[("a", Some("1")), ("b", Some("1")), ("a", Some("2")), ("b", Some("2")), ("a", Some("3"))]);
+    bench.roll();
+    let mut ends = Vec::new();
+    while bench.clean_to != Some(5) {
+        let cleaned = bench.clean(0);
+        assert_eq!(cleaned.map_was_full, cleaned.clean_to < 5);
+        ends.push(cleaned.clean_to);
+    }
+    assert_eq!((bench.text().as_str(), ends), ("b2 a3", vec![1, 2, 3, 4, 5]));
+}
+
+#[test]
+fn damage_is_named_and_nothing_is_changed() {
+    let mut bench = Bench::new();
+    bench.put(&[("a", Some("1")), ("a", Some("2")), ("b", Some("1"))]);
+    bench.roll();
+    let file = bench.log.segments.load()[0].file().expect("file");
+    let at = file.len().expect("len") - 1;
+    let mut byte = [0];
+    file.read_exact_at(at, &mut byte).expect("read");
+    file.write_at(at, &[byte[0] ^ 1]).expect("flip");
+    let before = bench.files();
+    let error = bench.try_clean(0).expect_err("damaged");
+    assert!(error.is_lasting() && error.to_string().contains("crc"), "{error}");
+    assert_eq!(bench.files(), before);
+}
+
+#[test]
+fn offsets_and_times_are_found_in_what_is_left() {
+    let mut bench = Bench::new();
+    for n in 0..50i64 {
+        let mut builder = BatchBuilder::new(Codec::None);
+        let key = format!("{}", n % 9);
+        builder.append(1000 + n, Some(key.as_bytes()), Some(b"value"), &[]).expect("record");
+        bench.append(builder.build().expect("batch"));
+    }
+    bench.roll_and_clean(0);
+    for offset in 0..50 {
+        let read = batches_from(&bench.log, offset);
+        assert_eq!(read.first().map(|(header, _)| header.base_offset), Some(offset.max(41)), "{offset}");
+        let found = bench.log.offset_for_time(1000 + offset).expect("lookup").expect("found");
+        assert_eq!((found.offset, found.timestamp), (offset.max(41), 1000 + offset.max(41)));
+    }
+    let newest = bench.log.max_timestamp_offset().expect("lookup").expect("found");
+    assert_eq!((newest.offset, newest.timestamp), (49, 1049));
+    assert_eq!(bench.log.end_offset_for_epoch(0), Some((0, 50)));
+}
+
+#[test]
+fn a_cleaned_segment_is_as_old_as_what_it_replaces() {
+    let mut bench = Bench::new();
+    bench.put(&[("a", Some("1")), ("a", Some("2"))]);
+    bench.roll();
+    let long_ago = std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_000_000);
+    let times = std::fs::FileTimes::new().set_modified(long_ago);
+    bench.log.segments.load()[0].file().expect("file").file().set_times(times).expect("times");
+    bench.clean(0);
+    let file = bench.log.segments.load()[0].file().expect("file");
+    assert_eq!(file.file().metadata().expect("metadata").modified().expect("time"), long_ago);
+}
+
+#[test]
+fn a_topic_that_is_compacted_no_more_is_left_as_it_is() {
+    let mut bench = Bench::new();
+    bench.put(&[("a", Some("1")), ("a", Some("2"))]);
+    bench.roll();
+    bench.log.set_config(LogConfig { cleanup_compact: false, ..config() });
+    assert!(bench.try_clean(0).expect_err("given up").is_harmless());
+    assert_eq!(bench.text(), "a1 a2");
+}
+
+#[test]
+fn who_is_told_to_stop_stops_and_leaves_nothing_behind() {
+    let bench = Bench::new();
+    bench.put(&[("a", Some("1")), ("a", Some("2"))]);
+    bench.roll();
+    let before = bench.files();
+    let throttle = Throttle::new(u64::MAX);
+    throttle.stop();
+    let range = bench.log.cleanable(None, 0).expect("look");
+    assert!(bench.log.clean(&mut cleaner(1 << 20), range, 0, &throttle).expect_err("stopped").is_harmless());
+    assert_eq!(bench.files(), before);
+}
+
+#[test]
+fn holes_are_no_losses_to_a_log_that_was_compacted_once() {
+    let mut bench = Bench::new();
+    bench.put(&[("a", Some("1")), ("b", Some("1")), ("a", Some("2")), ("c", Some("1"))]);
+    bench.roll_and_clean(0);
+    bench.put(&[("d", Some("1"))]);
+    let text = bench.text();
+    // Killed, and every checkpoint is lost.
+    let again = Bench::on(Arc::clone(&bench.disk), options(config()));
+    assert!(again.report.cuts.is_empty(), "{:?}", again.report);
+    assert_eq!(again.text(), text);
+}
+
+#[test]
+fn retention_takes_what_is_old_of_a_compacted_log_that_is_also_deleted() {
+    let mut bench = Bench::with(LogConfig { cleanup_delete: true, retention_ms: 100, ..config() });
+    bench.put(&[("a", Some("1")), ("b", Some("1")), ("a", Some("2"))]);
+    bench.roll_and_clean(0);
+    bench.put(&[("c", Some("1"))]);
+    assert_eq!(bench.log.apply_retention(90).expect("retention").segments, 0);
+    assert_eq!(bench.log.apply_retention(500).expect("retention").segments, 2);
+    assert_eq!((bench.text().as_str(), bench.log.marks().log_start), ("", 4));
+}

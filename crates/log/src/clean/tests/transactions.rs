@@ -1,0 +1,122 @@
+//! Transactions in a compacted log.
+
+use pagewire_record::ControlType::{Abort, Commit};
+use pagewire_record::{BatchBuilder, Codec};
+
+use super::*;
+use crate::txn_index::AbortedTxn;
+
+fn txn(producer_id: i64, sequence: i32, key: &str, value: &str) -> Bytes {
+    let builder = BatchBuilder::new(Codec::None).producer(producer_id, 0, sequence).transactional();
+    fill(builder, &[(Some(key), Some(value))])
+}
+
+/// Appends the marker of an aborted transaction, and its entry.
+fn abort(bench: &Bench, producer_id: i64, first_offset: i64) {
+    let active = Arc::clone(bench.log.segments.load().last().expect("active"));
+    let entries = active.txns.len();
+    let last_offset = bench.append(marker(Abort, producer_id));
+    if active.txns.len() == entries {
+        let entry =
+            AbortedTxn { producer_id, first_offset, last_offset, last_stable_offset: last_offset + 1 };
+        active.write_aborted(entry).expect("entry");
+        active.publish_aborted();
+    }
+}
+
+fn aborted(bench: &Bench) -> Vec<(i64, i64)> {
+    let mut found = Vec::new();
+    for segment in bench.log.segments.load().iter() {
+        let end = bench.log.marks().log_end;
+        segment.aborted(0, end, crate::patience::Patience::Endless, &mut found).expect("entries");
+    }
+    found.iter().map(|txn| (txn.producer_id, txn.last_offset)).collect()
+}
+
+fn controls(bench: &Bench) -> Vec<(i64, Option<i64>)> {
+    let batches = bench.batches();
+    let controls = batches.iter().filter(|(header, records)| header.is_control() && !records.is_empty());
+    controls.map(|(header, _)| (header.base_offset, header.delete_horizon_ms())).collect()
+}
+
+#[test]
+fn aborted_records_go_and_do_not_hide_others() {
+    let mut bench = Bench::new();
+    bench.put(&[("a", Some("1"))]);
+    bench.append(txn(7, 0, "a", "2"));
+    bench.roll();
+    abort(&bench, 7, 1);
+    bench.append(txn(7, 1, "b", "1"));
+    bench.append(marker(Commit, 7));
+    bench.roll_and_clean(0);
+    assert_eq!(bench.text(), "a1 b1");
+}
+
+#[test]
+fn a_marker_stays_while_a_record_of_its_transaction_does() {
+    let mut bench = Bench::new();
+    bench.append(txn(7, 0, "a", "1"));
+    bench.append(marker(Commit, 7));
+    bench.roll_and_clean(0);
+    assert_eq!(controls(&bench), [(1, None)]);
+    bench.put(&[("a", Some("2"))]);
+    bench.append(txn(7, 1, "b", "1"));
+    bench.append(marker(Commit, 7));
+    bench.roll_and_clean(100);
+    assert_eq!(controls(&bench), [(1, Some(100 + RETENTION_MS)), (4, None)], "nothing of the first is left");
+    bench.roll_and_clean(100 + RETENTION_MS);
+    assert_eq!((controls(&bench), bench.text().as_str()), (vec![(4, None)], "a2 b1"));
+}
+
+#[test]
+fn an_entry_of_an_aborted_transaction_goes_with_the_last_of_its_batches() {
+    let mut bench = Bench::new();
+    bench.append(txn(7, 0, "a", "1"));
+    abort(&bench, 7, 0);
+    bench.roll_and_clean(0);
+    // Its header is what the producer's sequence hangs on.
+    assert_eq!((bench.text().as_str(), bench.batches().len()), ("", 2));
+    assert_eq!((controls(&bench), aborted(&bench)), (vec![(1, None)], vec![(7, 1)]));
+    bench.append(txn(7, 1, "b", "1"));
+    bench.append(marker(Commit, 7));
+    bench.roll_and_clean(100);
+    assert_eq!(controls(&bench), [(1, Some(100 + RETENTION_MS)), (3, None)]);
+    assert_eq!(aborted(&bench), []);
+    bench.roll_and_clean(100 + RETENTION_MS);
+    assert_eq!((controls(&bench), bench.text().as_str()), (vec![(3, None)], "b1"));
+}
+
+#[test]
+fn the_last_marker_of_a_producer_without_batches_keeps_its_epoch() {
+    let mut bench = Bench::new();
+    bench.append(marker(Abort, 7));
+    bench.put(&[("a", Some("1"))]);
+    bench.roll_and_clean(0);
+    bench.roll_and_clean(RETENTION_MS);
+    let batches = bench.batches();
+    assert_eq!(controls(&bench), []);
+    assert!(batches[0].0.is_control() && batches[0].0.records_count == 0, "a bare header");
+    bench.roll_and_clean(3 * RETENTION_MS);
+    assert_eq!(bench.batches(), batches);
+}
+
+#[test]
+fn markers_of_several_producers_are_told_apart_across_segments() {
+    let mut bench = Bench::new();
+    for producer in 0..8 {
+        bench.append(txn(producer, 0, &format!("k{producer}"), "1"));
+        bench.append(txn(producer, 1, "shared", &producer.to_string()));
+        if producer % 3 == 0 {
+            bench.roll();
+        }
+    }
+    for producer in 0..8 {
+        if producer % 2 == 0 {
+            bench.append(marker(Commit, producer));
+        } else {
+            abort(&bench, producer, producer * 2);
+        }
+    }
+    bench.roll_and_clean(0);
+    assert_eq!(bench.text(), "k01 k21 k41 k61 shared6");
+}

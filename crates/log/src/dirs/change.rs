@@ -1,0 +1,95 @@
+//! Partitions that come and go, and the orderly stop, over all directories.
+
+use std::collections::{BTreeMap, HashSet};
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use super::{LogDirs, State};
+use crate::{CloseReport, CreateError, LogDir, PartitionSettings};
+
+impl LogDirs {
+    /// Makes or finds the logs of a topic's partitions, each in the directory that [`place`](Self::place) named for it.
+    /// One that is open in another directory is left there. After an error the others were made all the same.
+    pub fn create_all(
+        &self,
+        topic: &str,
+        partitions: &[(i32, Option<Uuid>)],
+        settings: &PartitionSettings,
+        now_ms: i64,
+    ) -> Result<(), CreateError> {
+        let mut by_directory: BTreeMap<Option<Uuid>, Vec<i32>> = BTreeMap::new();
+        for &(partition, directory) in partitions {
+            match self.topic_id(topic, partition) {
+                Some(found) if found != settings.topic_id => return Err(CreateError::OtherTopic { found }),
+                Some(_) => {}
+                None => by_directory.entry(directory).or_default().push(partition),
+            }
+        }
+        let mut first_error = None;
+        for (directory, partitions) in by_directory {
+            let made = match self.named(directory) {
+                Some(dir) => dir.create_all(topic, &partitions, settings, now_ms),
+                None => Err(CreateError::Away { directory: directory.unwrap_or_default() }),
+            };
+            first_error = first_error.or(made.err());
+        }
+        first_error.map_or(Ok(()), Err)
+    }
+
+    /// Takes the logs of partitions away; see [`LogDir::delete_all`]. Says whether none of their directories has its name
+    /// any more, which of a directory that is away cannot be known.
+    pub fn delete_all(&self, topic: &str, partitions: &[i32], now_ms: i64) -> io::Result<bool> {
+        let deleted = self.each(|dir| dir.delete_all(topic, partitions, now_ms).map(drop));
+        deleted.map(|()| self.away().is_empty())
+    }
+
+    /// Removes what deleted topics left; see [`LogDir::delete_leftovers`]. What was removed, by the names it had, and
+    /// whether all of it was looked for.
+    pub fn delete_leftovers(&self, deleted: &HashSet<Uuid>, now_ms: i64) -> (Vec<PathBuf>, io::Result<bool>) {
+        let mut removed = Vec::new();
+        let outcome = self.each(|dir| {
+            removed.extend(dir.delete_leftovers(deleted, now_ms)?);
+            Ok(())
+        });
+        (removed, outcome.map(|()| self.away().is_empty()))
+    }
+
+    /// Writes the checkpoints of the directories that have these partitions; see [`LogDir::write_checkpoints`]. Answers
+    /// those of `partitions`, by their place, of which that failed.
+    pub fn write_checkpoints_of(&self, partitions: &[(Arc<str>, i32)]) -> Vec<usize> {
+        let mut failed = Vec::new();
+        for dir in self.here() {
+            let has = |(topic, partition): &(Arc<str>, i32)| dir.topic_id(topic, *partition).is_some();
+            let its: Vec<usize> =
+                (0..).zip(partitions).filter(|(_, one)| has(one)).map(|(at, _)| at).collect();
+            if !its.is_empty() && dir.write_checkpoints().is_err() {
+                failed.extend(its);
+            }
+        }
+        failed
+    }
+
+    /// Closes all logs; see [`LogDir::close_clean`].
+    pub fn close_clean(&self, now_ms: i64) -> CloseReport {
+        let mut all = CloseReport { clean: true, failed: Vec::new() };
+        for place in &self.places {
+            let State::Here(dir) = &**place.state.load() else { continue };
+            let report = dir.close_clean(now_ms);
+            all.clean &= report.clean;
+            all.failed.extend(report.failed);
+        }
+        all
+    }
+
+    /// Does something in every directory that is here; the first error is answered after all were tried.
+    fn each(&self, mut work: impl FnMut(&LogDir) -> io::Result<()>) -> io::Result<()> {
+        let mut first_error = None;
+        for dir in self.here() {
+            first_error = first_error.or(work(&dir).err());
+        }
+        first_error.map_or(Ok(()), Err)
+    }
+}

@@ -1,0 +1,142 @@
+//! The log directories of a node together: Kafka's `log.dirs`.
+//!
+//! ```text
+//!   log.dirs = A,B,C      A: home, the metadata is there too
+//!     A  here ──▶ LogDir      B  here ──▶ LogDir (may be offline for writes)      C  away: could not be read at the start
+//! ```
+//!
+//! Invariants
+//! - The first one, home, is always here.
+//! - A partition is served from one directory. One that two directories have is served from neither, and both are left as
+//!   they are.
+//! - A log is made only in the directory that the owner names for it, never in another because that one is away: what
+//!   is there would be forgotten.
+//!
+//! Left to others: which directory a partition is in (`metadata` remembers what [`LogDirs::place`] said), and what happens
+//! inside one directory ([`LogDir`]).
+
+mod change;
+mod load;
+mod place;
+#[cfg(test)]
+mod tests;
+mod twice;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use uuid::Uuid;
+
+pub use load::Locked;
+pub use place::Homeless;
+
+use crate::{DirDescription, Log, LogDir, Offline, PartitionSettings};
+
+/// All log directories of a node. `Send + Sync`; every call takes `&self`.
+#[derive(Debug)]
+pub struct LogDirs {
+    /// As `log.dirs` lists them, never empty.
+    places: Vec<Place>,
+}
+
+/// One listed directory.
+#[derive(Debug)]
+struct Place {
+    path: PathBuf,
+    state: ArcSwap<State>,
+}
+
+#[derive(Debug)]
+enum State {
+    Here(Arc<LogDir>),
+    /// Nothing of it can be served, and why.
+    Away(Offline),
+}
+
+impl Place {
+    fn new(path: PathBuf, state: State) -> Self {
+        Self { path, state: ArcSwap::from_pointee(state) }
+    }
+
+    fn here(&self) -> Option<Arc<LogDir>> {
+        match &**self.state.load() {
+            State::Here(dir) => Some(Arc::clone(dir)),
+            State::Away(_) => None,
+        }
+    }
+
+    fn describe(&self) -> DirDescription {
+        match &**self.state.load() {
+            State::Here(dir) => dir.describe(),
+            State::Away(why) => DirDescription {
+                path: self.path.clone(),
+                away: true,
+                offline: Some(why.clone()),
+                space: None,
+                logs: Vec::new(),
+            },
+        }
+    }
+}
+
+impl LogDirs {
+    /// One directory alone.
+    pub fn one(dir: LogDir) -> Self {
+        Self { places: vec![Place::new(dir.path().to_path_buf(), State::Here(Arc::new(dir)))] }
+    }
+
+    /// Those that can be read, in the order listed.
+    pub fn here(&self) -> impl Iterator<Item = Arc<LogDir>> {
+        self.places.iter().filter_map(Place::here)
+    }
+
+    /// Those of which nothing is served, and why.
+    pub fn away(&self) -> Vec<(&Path, Offline)> {
+        let away = |place: &Place| match &**place.state.load() {
+            State::Here(_) => None,
+            State::Away(why) => Some(why.clone()),
+        };
+        self.places.iter().filter_map(|place| Some((place.path.as_path(), away(place)?))).collect()
+    }
+
+    /// The log of a partition, wherever it is.
+    pub fn get(&self, topic: &str, partition: i32) -> Option<Arc<Log>> {
+        self.here().find_map(|dir| dir.get(topic, partition))
+    }
+
+    /// The id of the topic a partition's log belongs to.
+    pub fn topic_id(&self, topic: &str, partition: i32) -> Option<Uuid> {
+        self.here().find_map(|dir| dir.topic_id(topic, partition))
+    }
+
+    /// The directory that has a partition's log, as [`place`](Self::place) names it; none if it is not served.
+    pub fn directory_of(&self, topic: &str, partition: i32) -> Option<Option<Uuid>> {
+        let found = self.here().enumerate().find(|(_, dir)| dir.topic_id(topic, partition).is_some());
+        // Home is always here, so the first that is here is home.
+        found.map(|(at, dir)| if at == 0 { None } else { dir.directory_id() })
+    }
+
+    /// The directory that `place` named, if it is here.
+    fn named(&self, directory: Option<Uuid>) -> Option<Arc<LogDir>> {
+        match directory {
+            None => self.here().next(),
+            Some(id) => self.here().find(|dir| dir.directory_id() == Some(id)),
+        }
+    }
+
+    /// New settings for all partitions of a topic.
+    pub fn set_settings(&self, topic: &str, settings: &PartitionSettings) {
+        self.here().for_each(|dir| dir.set_settings(topic, settings));
+    }
+
+    /// Sizes of all directories and of everything open in them. Blocks.
+    pub fn describe(&self) -> Vec<DirDescription> {
+        self.places.iter().map(Place::describe).collect()
+    }
+
+    /// More files are open than the budget allows, which all directories share.
+    pub fn has_too_many_files(&self) -> bool {
+        self.here().next().is_some_and(|home| home.has_too_many_files())
+    }
+}

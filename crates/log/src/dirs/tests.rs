@@ -1,0 +1,239 @@
+//! Facts about several log directories, on disks of which one fails.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use pagewire_disk::checkpoint::CLEAN_MARK_FILE;
+use pagewire_disk::{Call, Disk, Errno, FailingDisk, Fault, MemoryDisk, OpenMode, When, read_small};
+use pagewire_record::{BatchBuilder, Codec};
+use uuid::Uuid;
+
+use super::{Locked, LogDirs};
+use crate::{
+    AppendContext, CreateError, Handles, LoadReport, LockedDir, LogConfig, LogDirError, LogDirOptions,
+    Notice, Origin, PartitionSettings,
+};
+
+const TOPIC: Uuid = Uuid::from_u128(0xA);
+
+/// One disk under three directories; faults are by path.
+struct World {
+    disk: FailingDisk,
+    paths: Vec<PathBuf>,
+}
+
+impl World {
+    fn new() -> Self {
+        let paths = ["/a", "/b", "/c"].map(PathBuf::from).to_vec();
+        Self { disk: FailingDisk::new(Arc::new(MemoryDisk::new())), paths }
+    }
+
+    fn lock(&self) -> Vec<Locked> {
+        let lock = |path: &PathBuf| (path.clone(), LockedDir::lock(Arc::new(self.disk.clone()), path));
+        self.paths.iter().map(lock).collect()
+    }
+
+    fn try_open(&self) -> Result<(LogDirs, LoadReport), LogDirError> {
+        let options = LogDirOptions {
+            cluster_id: "cluster".to_owned(),
+            node_id: 1,
+            threads: 2,
+            handles: Handles::new(64),
+            now_ms: 0,
+        };
+        LogDirs::load(self.lock(), &options, &|topic, _| (topic == "t").then(settings), &|_| {})
+    }
+
+    fn open(&self) -> (LogDirs, LoadReport) {
+        self.try_open().expect("opens")
+    }
+
+    /// Three directories with a partition each, stopped cleanly.
+    fn with_three_partitions() -> (Self, Vec<Option<Uuid>>) {
+        let world = Self::new();
+        let (dirs, _) = world.open();
+        let placed = dirs.place(3).expect("room");
+        dirs.create_all("t", &numbered(&placed), &settings(), 0).expect("made");
+        (0..3).for_each(|partition| append(&dirs, partition));
+        assert!(dirs.close_clean(0).clean);
+        (world, placed)
+    }
+
+    fn fail(&self, path: &str, call: Call) {
+        self.disk.fail_on(path, call, When::Always, Fault::Error(Errno::IO));
+    }
+
+    fn copy(&self, from: &str, to: &str) {
+        self.disk.create_dir_all(Path::new(to)).expect("made");
+        for entry in self.disk.read_dir(Path::new(from)).expect("listed") {
+            let bytes = self.read(Path::new(from).join(&entry.name));
+            let file = self.disk.open(&Path::new(to).join(&entry.name), OpenMode::Create).expect("made");
+            file.set_len(0).and_then(|()| file.write_at(0, &bytes)).expect("written");
+        }
+    }
+
+    fn read(&self, path: PathBuf) -> Vec<u8> {
+        read_small(&self.disk, &path, 1 << 20).expect("read").expect("there")
+    }
+
+    fn has(&self, path: &str) -> bool {
+        self.disk.exists(Path::new(path)).expect("a disk")
+    }
+}
+
+fn settings() -> PartitionSettings {
+    PartitionSettings { topic_id: TOPIC, leader_epoch: 0, log: LogConfig::default(), flush_ms: None }
+}
+
+fn numbered(placed: &[Option<Uuid>]) -> Vec<(i32, Option<Uuid>)> {
+    (0..).zip(placed.iter().copied()).collect()
+}
+
+fn append(dirs: &LogDirs, partition: i32) {
+    let mut builder = BatchBuilder::new(Codec::None);
+    builder.append(1, Some(b"key"), Some(b"value"), &[]).expect("record");
+    let batch: Bytes = builder.build().expect("batch");
+    let context = AppendContext { leader_epoch: 0, origin: Origin::Client, now_ms: 1 };
+    dirs.get("t", partition).expect("served").append(batch, context).expect("appended");
+}
+
+fn ends(dirs: &LogDirs) -> Vec<Option<i64>> {
+    (0..3).map(|partition| Some(dirs.get("t", partition)?.marks().log_end)).collect()
+}
+
+#[test]
+fn partitions_are_spread_and_found_again() {
+    let (world, placed) = World::with_three_partitions();
+    assert_eq!(placed[0], None, "home needs no name");
+    assert!(placed[1].is_some() && placed[2].is_some() && placed[1] != placed[2]);
+    for (dir, partition) in ["/a", "/b", "/c"].into_iter().zip(0..) {
+        assert!(world.has(&format!("{dir}/t-{partition}")));
+    }
+    let (dirs, report) = world.open();
+    assert!(report.clean && report.loaded.len() == 3);
+    assert_eq!(ends(&dirs), [Some(1); 3]);
+    let found: Vec<_> = (0..3).map(|partition| dirs.directory_of("t", partition).expect("served")).collect();
+    assert_eq!(found, placed);
+}
+
+#[test]
+fn a_directory_that_cannot_be_read_is_away_and_the_others_are_served() {
+    for call in [Call::ReadDir, Call::Open] {
+        let (world, placed) = World::with_three_partitions();
+        world.fail("/b", call);
+        let (dirs, report) = world.open();
+        assert_eq!(ends(&dirs), [Some(1), None, Some(1)], "{call:?}");
+        assert!(report.clean, "what is here was closed cleanly");
+        let away = dirs.away();
+        assert_eq!((away.len(), away[0].0), (1, Path::new("/b")));
+        append(&dirs, 2);
+        let made = dirs.create_all("t", &numbered(&placed), &settings(), 0);
+        assert!(matches!(made, Err(CreateError::Away { .. })), "never anew elsewhere: {made:?}");
+        assert!(!world.has("/a/t-1") && !world.has("/c/t-1"));
+        assert!(!dirs.place(5).expect("room").contains(&placed[1]));
+        drop(dirs);
+        world.disk.heal();
+        assert_eq!(ends(&world.open().0), [Some(1), Some(1), Some(2)], "{call:?}");
+    }
+}
+
+#[test]
+fn a_directory_in_use_by_another_process_is_away() {
+    let (mut world, _) = World::with_three_partitions();
+    let all = std::mem::replace(&mut world.paths, vec!["/b".into()]);
+    let other = world.lock();
+    world.paths = all;
+    let (dirs, _) = world.open();
+    assert_eq!(ends(&dirs), [Some(1), None, Some(1)]);
+    assert!(dirs.away()[0].1.reason.contains("in use by another process"));
+    drop(other);
+}
+
+#[test]
+fn nothing_is_touched_when_home_cannot_be_read() {
+    let (world, _) = World::with_three_partitions();
+    world.fail("/a", Call::ReadDir);
+    assert!(matches!(world.try_open(), Err(LogDirError::Io { .. })));
+    assert!(world.has(&format!("/b/{CLEAN_MARK_FILE}")));
+}
+
+#[test]
+fn a_partition_in_two_directories_is_served_from_neither_and_both_stay_as_they_are() {
+    let (world, _) = World::with_three_partitions();
+    world.copy("/a/t-0", "/c/t-0");
+    let before = world.read("/c/t-0/00000000000000000000.log".into());
+    let (dirs, report) = world.open();
+    assert_eq!(ends(&dirs), [None, Some(1), Some(1)]);
+    let [failed] = report.failed.as_slice() else { panic!("{:?}", report.failed) };
+    let told = failed.error.to_string();
+    assert!(told.contains("/a/t-0 and /c/t-0"), "{told}");
+    assert!(!report.notices.iter().any(|notice| matches!(notice, Notice::UnknownTopic { .. })));
+    for dir in ["/a", "/c"] {
+        assert_eq!(world.read(format!("{dir}/t-0/00000000000000000000.log").into()), before);
+    }
+    assert!(dirs.close_clean(0).clean);
+    world.disk.rename(Path::new("/c/t-0"), Path::new("/elsewhere")).expect("moved");
+    assert_eq!(ends(&world.open().0), [Some(1); 3], "as soon as one is gone");
+}
+
+#[test]
+fn a_namesake_of_another_topic_in_another_directory_is_set_aside() {
+    let (world, _) = World::with_three_partitions();
+    world.copy("/a/t-0", "/c/t-0");
+    let other = pagewire_disk::PartitionMetadata { topic_id: Uuid::from_u128(0xB) };
+    other.write(&world.disk, Path::new("/c/t-0/partition.metadata")).expect("written");
+    let (dirs, report) = world.open();
+    assert_eq!(ends(&dirs), [Some(1); 3]);
+    assert!(report.notices.iter().any(|notice| matches!(notice, Notice::Stray { .. })));
+}
+
+#[test]
+fn a_partition_that_was_moved_is_served_from_where_it_is() {
+    let (world, placed) = World::with_three_partitions();
+    world.disk.rename(Path::new("/b/t-1"), Path::new("/c/t-1")).expect("moved");
+    let (dirs, _) = world.open();
+    assert_eq!(ends(&dirs), [Some(1); 3]);
+    assert_eq!(dirs.directory_of("t", 1), Some(placed[2]));
+    dirs.create_all("t", &numbered(&placed), &settings(), 0).expect("it is there");
+    assert!(!world.has("/b/t-1"));
+}
+
+#[test]
+fn two_directories_of_one_id_are_refused() {
+    let (world, _) = World::with_three_partitions();
+    let meta = world.read("/b/meta.properties".into());
+    let file = world.disk.open(Path::new("/c/meta.properties"), OpenMode::ReadWrite).expect("there");
+    file.set_len(0).and_then(|()| file.write_at(0, &meta)).expect("written");
+    assert!(matches!(world.try_open(), Err(LogDirError::SameId { .. })));
+}
+
+#[test]
+fn a_sick_directory_leaves_the_others_alone() {
+    let (world, placed) = World::with_three_partitions();
+    let (dirs, _) = world.open();
+    append(&dirs, 1);
+    world.fail("/b/t-1/", Call::SyncData);
+    dirs.get("t", 1).expect("served").sync().expect_err("sick");
+    assert!(dirs.here().any(|dir| dir.offline().is_some()));
+    append(&dirs, 0);
+    append(&dirs, 2);
+    dirs.get("t", 2).expect("served").sync().expect("another disk");
+    assert!(!dirs.place(9).expect("room").contains(&placed[1]), "nothing new goes there");
+    assert!(!dirs.close_clean(0).clean);
+    assert!(world.has(&format!("/a/{CLEAN_MARK_FILE}")) && !world.has(&format!("/b/{CLEAN_MARK_FILE}")));
+}
+
+#[test]
+fn a_deleted_topic_may_have_left_something_in_a_directory_that_is_away() {
+    let (world, _) = World::with_three_partitions();
+    world.fail("/b", Call::ReadDir);
+    let (dirs, _) = world.open();
+    assert!(!dirs.delete_all("t", &[0, 1, 2], 0).expect("renamed"));
+    drop(dirs);
+    world.disk.heal();
+    let (dirs, _) = world.open();
+    let (removed, all) = dirs.delete_leftovers(&[TOPIC].into(), 0);
+    assert!(removed.is_empty(), "it is open again: {removed:?}");
+    assert!(all.expect("looked for"));
+}

@@ -1,0 +1,249 @@
+//! A walk over the batches of a `.log` that says what is there rather than what should be.
+//!
+//! A batch with a wrong CRC is shown with the one it has, and the walk goes on behind it; only bytes that begin no batch
+//! stop it. Whoever knows a place to go on (an index entry) says so.
+
+use std::io;
+
+use pagewire_disk::DiskFile;
+use pagewire_record::header::CRC_START;
+use pagewire_record::{BatchError, BatchHeader, HEADER_LEN};
+
+use super::window::Window;
+
+/// Longer batches are checked without being kept in memory, unless told otherwise.
+const KEPT_MAX: usize = 256 << 10;
+
+/// A batch as it lies in the file.
+#[derive(Debug, Clone, Copy)]
+pub struct WalkedBatch<'w> {
+    /// Where it begins.
+    pub position: u64,
+    /// Its header.
+    pub header: BatchHeader,
+    /// CRC-32C of its bytes; right if it is the header's.
+    pub crc: u32,
+    /// All its bytes, unless there are more than may be kept.
+    pub bytes: Option<&'w [u8]>,
+}
+
+impl WalkedBatch<'_> {
+    /// Whether the bytes have the CRC that the header states.
+    pub fn is_whole(&self) -> bool {
+        self.crc == self.header.crc
+    }
+
+    /// Where the next one begins.
+    pub fn end(&self) -> u64 {
+        self.position + self.header.size_in_bytes()
+    }
+}
+
+/// Bytes that begin no batch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BadBytes {
+    /// Where.
+    pub position: u64,
+    /// From there to the end of the walk.
+    pub left: u64,
+    /// Nothing but zeros, as far as a header goes: reserved or lost, not overwritten.
+    pub zeros: bool,
+    /// What is wrong with them.
+    pub error: BatchError,
+    /// Where the next batch begins, if their stated length leads to one.
+    pub next: Option<u64>,
+}
+
+/// What comes next.
+#[derive(Debug)]
+pub enum Step<'w> {
+    /// A batch.
+    Batch(WalkedBatch<'w>),
+    /// No batch. The walk stays here until it is told where to go on.
+    Bad(BadBytes),
+}
+
+/// The walk.
+pub struct BatchWalk<'f> {
+    window: Window<'f>,
+    position: u64,
+    kept_max: usize,
+}
+
+impl<'f> BatchWalk<'f> {
+    /// Walks `file` from `position`, where a batch begins, to `end`.
+    pub fn new(file: &'f dyn DiskFile, position: u64, end: u64) -> Self {
+        Self { window: Window::new(file, end), position, kept_max: KEPT_MAX }
+    }
+
+    /// Shows the bytes of batches up to this length. At least those of 256 KiB are shown.
+    #[must_use]
+    pub fn keeping(mut self, bytes_max: usize) -> Self {
+        self.kept_max = bytes_max.max(KEPT_MAX);
+        self
+    }
+
+    /// Where it stands.
+    pub fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// Goes on at `position`, where a batch is supposed to begin.
+    pub fn resume_at(&mut self, position: u64) {
+        self.position = position;
+    }
+
+    /// The next step; `None` at the end.
+    ///
+    /// # Errors
+    /// What the disk says.
+    pub fn step(&mut self) -> io::Result<Option<Step<'_>>> {
+        let position = self.position;
+        if position >= self.window.end() {
+            return Ok(None);
+        }
+        let header = match self.header(position)? {
+            Ok(header) => header,
+            Err(bad) => return Ok(Some(Step::Bad(bad))),
+        };
+        let size = header.size_in_bytes();
+        let kept = usize::try_from(size).ok().filter(|size| *size <= self.kept_max);
+        let Some(crc) = self.crc(position, size, kept)? else {
+            // The file is shorter than it was when the walk began.
+            return Ok(Some(Step::Bad(self.bad(
+                position,
+                BatchError::Truncated { needed: size, available: 0 },
+                false,
+            ))));
+        };
+        self.position = position + size;
+        let bytes = kept.and_then(|size| self.window.again(position, size));
+        Ok(Some(Step::Batch(WalkedBatch { position, header, crc, bytes })))
+    }
+
+    /// The header at `position`, of a batch that ends where the walk ends or before.
+    fn header(&mut self, position: u64) -> io::Result<Result<BatchHeader, BadBytes>> {
+        let left = self.window.end() - position;
+        let bytes = self.window.at(position, HEADER_LEN)?;
+        let shown = bytes.get(..HEADER_LEN.min(bytes.len())).unwrap_or_default();
+        let zeros = shown.iter().all(|byte| *byte == 0);
+        let stated = shown.first_chunk().map(BatchHeader::decode).map(|header| header.size_in_bytes());
+        let error = match BatchHeader::parse(bytes) {
+            Ok(header) if header.size_in_bytes() <= left => return Ok(Ok(header)),
+            Ok(header) => BatchError::Truncated { needed: header.size_in_bytes(), available: left },
+            Err(error) => error,
+        };
+        let next = match (&error, stated) {
+            (BatchError::Magic(_), Some(stated)) if stated >= HEADER_LEN as u64 && stated < left => {
+                self.begins_batch(position + stated)?.then_some(position + stated)
+            }
+            _ => None,
+        };
+        Ok(Err(BadBytes { next, ..self.bad(position, error, zeros) }))
+    }
+
+    fn begins_batch(&mut self, position: u64) -> io::Result<bool> {
+        let left = self.window.end() - position;
+        let header = BatchHeader::parse(self.window.at(position, HEADER_LEN)?);
+        Ok(header.is_ok_and(|header| header.size_in_bytes() <= left))
+    }
+
+    fn bad(&self, position: u64, error: BatchError, zeros: bool) -> BadBytes {
+        BadBytes { position, left: self.window.end() - position, zeros, error, next: None }
+    }
+
+    /// CRC of the batch at `position`; `None` if the file ends before it does. Bytes that are kept stay in the window.
+    fn crc(&mut self, position: u64, size: u64, kept: Option<usize>) -> io::Result<Option<u32>> {
+        if let Some(size) = kept {
+            let bytes = self.window.at(position, size)?;
+            return Ok(bytes.get(CRC_START..size).map(crc32c::crc32c));
+        }
+        let (mut at, end, mut crc) = (position + CRC_START as u64, position + size, 0);
+        while at < end {
+            let left = usize::try_from(end - at).unwrap_or(usize::MAX);
+            let bytes = self.window.at(at, 1)?;
+            let bytes = bytes.get(..left.min(bytes.len())).unwrap_or_default();
+            if bytes.is_empty() {
+                return Ok(None);
+            }
+            crc = crc32c::crc32c_append(crc, bytes);
+            at += bytes.len() as u64;
+        }
+        Ok(Some(crc))
+    }
+}
+
+impl std::fmt::Debug for BatchWalk<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("BatchWalk").field("position", &self.position).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::sync::Arc;
+
+    use pagewire_disk::{Disk, MemoryDisk, OpenMode};
+    use pagewire_record::{BatchBuilder, Codec};
+
+    use super::*;
+
+    fn batch(len: usize) -> Vec<u8> {
+        let mut builder = BatchBuilder::new(Codec::None);
+        builder.append(7, None, Some(&vec![b'x'; len]), &[]).expect("a record");
+        builder.build().expect("a batch").to_vec()
+    }
+
+    fn file(bytes: &[u8]) -> Arc<dyn DiskFile> {
+        let file = MemoryDisk::new().open(Path::new("f"), OpenMode::Create).expect("a file");
+        file.write_at(0, bytes).expect("written");
+        file
+    }
+
+    /// Position, right CRC, kept; or the position of bad bytes.
+    fn walked(file: &dyn DiskFile, end: u64) -> Vec<(u64, Option<(bool, bool)>)> {
+        let (mut walk, mut seen) = (BatchWalk::new(file, 0, end), Vec::new());
+        while let Some(step) = walk.step().expect("read") {
+            match step {
+                Step::Batch(batch) => {
+                    seen.push((batch.position, Some((batch.is_whole(), batch.bytes.is_some()))));
+                }
+                Step::Bad(bad) => {
+                    seen.push((bad.position, None));
+                    break;
+                }
+            }
+        }
+        seen
+    }
+
+    #[test]
+    fn a_wrong_crc_does_not_stop_the_walk_and_a_long_batch_is_not_kept() {
+        let (small, large) = (batch(10), batch(600 << 10));
+        let mut bytes = [small.clone(), large.clone(), small.clone()].concat();
+        *bytes.get_mut(small.len() + large.len() - 1).expect("a byte") ^= 1;
+        let (first, second) = (small.len() as u64, (small.len() + large.len()) as u64);
+        let seen = walked(&*file(&bytes), bytes.len() as u64);
+        assert_eq!(
+            seen,
+            [(0, Some((true, true))), (first, Some((false, false))), (second, Some((true, true)))]
+        );
+    }
+
+    #[test]
+    fn the_walk_stops_at_a_cut_batch_and_goes_on_where_it_is_told() {
+        let small = batch(10);
+        let mut bytes = [small.clone(), small.clone(), small.clone()].concat();
+        let len = small.len() as u64;
+        assert_eq!(walked(&*file(&bytes), 2 * len + 70).last(), Some(&(2 * len, None)));
+        *bytes.get_mut(small.len() + 16).expect("the magic") = 9;
+        let file = file(&bytes);
+        let mut walk = BatchWalk::new(&*file, len, 3 * len);
+        let Ok(Some(Step::Bad(bad))) = walk.step() else { panic!("a batch") };
+        assert_eq!((bad.error, bad.next), (BatchError::Magic(9), Some(2 * len)));
+        walk.resume_at(2 * len);
+        assert!(matches!(walk.step(), Ok(Some(Step::Batch(batch))) if batch.is_whole()));
+        assert!(matches!(walk.step(), Ok(None)));
+    }
+}

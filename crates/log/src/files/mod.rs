@@ -1,0 +1,56 @@
+//! The files of a partition's directory as they lie there, entry by entry, for whoever looks at them from outside: checks,
+//! dumps, the scrub.
+//!
+//! Nothing here opens a log, takes a lock, changes a byte or judges what it reads against other files: a broker may be
+//! serving them meanwhile. Memory is one window per file, whatever the file's length; every length is checked against the
+//! bytes that are there.
+//!
+//! | file | read by | an item |
+//! |---|---|---|
+//! | `.log` | [`BatchWalk`] | [`Step`]: a batch with the CRC it really has, or bytes that begin none |
+//! | `.index` | [`Entries`] of [`OffsetEntry`] | last offset of a batch, where it begins |
+//! | `.timeindex` | [`Entries`] of [`TimeStamped`] | largest time so far, the batch that has it |
+//! | `.txnindex` | [`Entries`] of [`AbortedTxn`] | an aborted transaction |
+//! | `.snapshot` | [`ProducerSnapshot`] | idempotent producers |
+
+mod batches;
+mod entries;
+mod producer_snapshot;
+mod window;
+
+pub use batches::{BadBytes, BatchWalk, Step, WalkedBatch};
+pub use entries::{AbortedTxn, Entries, Entry, OffsetEntry, TimeStamped};
+pub use producer_snapshot::{ProducerSnapshot, SnapshotDamage, SnapshotProducer};
+
+use crate::names;
+
+/// What a file of a partition's directory is, by its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FileKind {
+    /// Record batches.
+    Log,
+    /// Offsets to positions.
+    OffsetIndex,
+    /// Times to offsets.
+    TimeIndex,
+    /// Aborted transactions.
+    TxnIndex,
+    /// Idempotent producers.
+    Snapshot,
+}
+
+impl FileKind {
+    /// All kinds with their suffixes.
+    pub const ALL: [(Self, &'static str); 5] = [
+        (Self::Log, names::LOG),
+        (Self::OffsetIndex, names::INDEX),
+        (Self::TimeIndex, names::TIME_INDEX),
+        (Self::TxnIndex, names::TXN_INDEX),
+        (Self::Snapshot, names::SNAPSHOT),
+    ];
+
+    /// Kind and offset of a name such as `00000000000000000042.index`; `None` for any other name.
+    pub fn parse(name: &str) -> Option<(Self, i64)> {
+        Self::ALL.iter().find_map(|(kind, suffix)| Some((*kind, names::offset(name, suffix)?)))
+    }
+}

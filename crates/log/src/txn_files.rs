@@ -1,0 +1,166 @@
+//! The index files of aborted transactions when a log is opened: which can be believed, from where the log must be
+//! replayed for the others, and what is written in their place.
+//!
+//! A file is believed for segments that are believed themselves, if its entries are whole, rise, and each points at a
+//! marker of its producer. What was appended past the recovery point is always held against the log.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, ErrorKind};
+use std::path::Path;
+use std::sync::Arc;
+
+use pagewire_disk::write_atomically;
+
+use crate::answers::RecoveryReport;
+use crate::errors::{LogError, ReadError};
+use crate::home::Home;
+use crate::names;
+use crate::patience::Patience;
+use crate::replay::Place;
+use crate::segment::Segment;
+use crate::txn_index::{self, AbortedTxn};
+
+/// By base offset of their segment.
+#[derive(Debug, Default)]
+pub(crate) struct TxnFiles {
+    believed: BTreeMap<i64, Vec<AbortedTxn>>,
+    /// Those whose file has to be written anew, whatever it shall hold.
+    damaged: BTreeSet<i64>,
+    replayed: BTreeMap<i64, Vec<AbortedTxn>>,
+    /// Those of segments that could not be replayed to their end.
+    unseen: BTreeSet<i64>,
+    from: Option<i64>,
+}
+
+impl TxnFiles {
+    /// Reads and judges the files.
+    pub(crate) fn read(
+        place: &Place<'_>,
+        clean: bool,
+        report: &mut RecoveryReport,
+    ) -> Result<Self, LogError> {
+        let mut files = Self::default();
+        let listed = |segment: &&Arc<Segment>| place.listing.aborted.contains(&segment.base_offset);
+        for segment in place.segments.iter().filter(listed) {
+            let path = place.home.path(segment.base_offset, names::TXN_INDEX);
+            match files.read_one(place, segment) {
+                Ok(()) => {}
+                Err(error) if error.kind() == ErrorKind::InvalidData => {
+                    report.notes.push(format!("{}: {error}", path.display()));
+                    files.damaged.insert(segment.base_offset);
+                    files.replay_at(segment.base_offset);
+                }
+                Err(error) => return Err(LogError::at(path)(error)),
+            }
+        }
+        for look in place.looks {
+            let listed = place.listing.aborted.contains(&look.base_offset);
+            // After an orderly stop the end of the last segment is as good as the rest, unless all of it was in doubt.
+            let doubted = !clean || look.from == look.base_offset;
+            if doubted && (look.markers || listed) {
+                files.replay_at(look.from);
+            }
+        }
+        Ok(files)
+    }
+
+    fn read_one(&mut self, place: &Place<'_>, segment: &Segment) -> io::Result<()> {
+        let base = segment.base_offset;
+        let mut entries = txn_index::read(&*place.home.disk, &place.home.path(base, names::TXN_INDEX))?;
+        let (whole, end) = (entries.len(), segment.end().next_offset);
+        // The log was cut, or the marker of an entry never got into it.
+        entries.truncate(entries.partition_point(|entry| entry.last_offset < end));
+        let wrong = |reason: &str| io::Error::new(ErrorKind::InvalidData, reason.to_owned());
+        txn_index::check(&entries, base, end).map_err(wrong)?;
+        if !entries
+            .iter()
+            .try_fold(true, |all, entry| Ok::<_, io::Error>(all && is_marked(segment, entry)?))?
+        {
+            return Err(wrong("an entry that points at no marker"));
+        }
+        if entries.len() < whole {
+            self.damaged.insert(base);
+        }
+        self.believed.insert(base, entries);
+        Ok(())
+    }
+
+    fn replay_at(&mut self, offset: i64) {
+        self.from = Some(self.from.map_or(offset, |from| from.min(offset)));
+    }
+
+    /// The log must be replayed from here on at least.
+    pub(crate) fn replay_from(&self) -> Option<i64> {
+        self.from
+    }
+
+    /// A marker in `segment` was replayed.
+    pub(crate) fn found(&mut self, segment: &Segment, aborted: Option<AbortedTxn>) {
+        if let Some(aborted) = aborted {
+            self.replayed.entry(segment.base_offset).or_default().push(aborted);
+        }
+    }
+
+    /// There is more in `segment` than could be replayed.
+    pub(crate) fn unseen(&mut self, segment: &Segment) {
+        self.unseen.insert(segment.base_offset);
+    }
+
+    /// The log was replayed from `start` on: files that do not agree with it are written anew. Returns the
+    /// offset of the newest marker in any of them, -1 without one.
+    pub(crate) fn settle(
+        mut self,
+        place: &Place<'_>,
+        start: i64,
+        compacted: bool,
+        report: &mut RecoveryReport,
+    ) -> Result<i64, LogError> {
+        let mut newest = -1;
+        for segment in place.segments {
+            let base = segment.base_offset;
+            let before = self.believed.remove(&base).unwrap_or_default();
+            let replayed = self.replayed.remove(&base).unwrap_or_default();
+            let damaged = self.damaged.contains(&base);
+            // Compaction takes the data of a transaction, and its entry only later.
+            let fewer = compacted || self.unseen.contains(&base);
+            let kept = fewer && replayed.iter().all(|entry| before.contains(entry));
+            let entries = if kept || segment.end().next_offset <= start {
+                before.clone()
+            } else {
+                let unseen = before.iter().filter(|entry| entry.last_offset < start);
+                unseen.copied().chain(replayed).collect()
+            };
+            segment.txns.set_len(entries.len());
+            newest = entries.last().map_or(newest, |entry| entry.last_offset);
+            if damaged || entries != before {
+                let path = place.home.path(base, names::TXN_INDEX);
+                replace(place.home, &path, &entries).map_err(LogError::at(&path))?;
+                report.rebuilt.push(path);
+            }
+        }
+        Ok(newest)
+    }
+}
+
+/// Writes a file, for good: below the recovery point nothing will look at its segment again.
+fn replace(home: &Home, path: &Path, entries: &[AbortedTxn]) -> io::Result<()> {
+    if entries.is_empty() {
+        txn_index::write(&*home.disk, path, entries)?;
+        return home.disk.sync_dir(&home.dir);
+    }
+    write_atomically(&*home.disk, path, &txn_index::encode(entries))
+}
+
+/// Whether the batch at the entry's last offset is a control batch of its producer.
+fn is_marked(segment: &Segment, entry: &AbortedTxn) -> io::Result<bool> {
+    match segment.locate(entry.last_offset, Patience::Endless) {
+        Ok(Some(found)) => {
+            let header = found.header;
+            Ok(header.is_control()
+                && header.base_offset == entry.last_offset
+                && header.producer_id == entry.producer_id)
+        }
+        Err(ReadError::Io(error)) => Err(error),
+        _ => Ok(false),
+    }
+}

@@ -1,0 +1,66 @@
+//! A single file. One of a segment's stands for the whole segment: an index means nothing without its log.
+
+use std::io;
+use std::path::Path;
+
+use pagewire_disk::checkpoint::{
+    EPOCH_CHECKPOINT_FILE, HIGH_WATERMARK_FILE, LOG_START_FILE, META_PROPERTIES_FILE,
+    PARTITION_METADATA_FILE, RECOVERY_POINT_FILE,
+};
+use pagewire_disk::{EpochCheckpoint, MetaProperties, OffsetCheckpoint, PartitionMetadata};
+
+use super::finding::{Fate, Finding, Severity};
+use super::job::{Job, Kept};
+use super::log_dir::{self, CLEANER_FILE};
+use super::partition;
+use super::producers::ProducersCheck;
+use super::small_file_trouble;
+use crate::files::FileKind;
+
+/// Checks the file at `path`, or says that nobody knows what it is.
+pub(super) fn verify(job: &mut Job<'_>, path: &Path, live: bool) -> io::Result<()> {
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let dir = super::parent(path);
+    match FileKind::parse(name) {
+        Some((FileKind::Snapshot, offset)) => {
+            let mut kept = Kept::default();
+            ProducersCheck::read(job.disk, dir, &[offset], &mut kept);
+            kept.tell(job);
+            Ok(())
+        }
+        Some((_, base)) => {
+            let partition = dir.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            let known = log_dir::known(job.disk, super::parent(dir), partition, live);
+            partition::verify_segment(job, dir, base, known)
+        }
+        None => {
+            if let Some(finding) = small(job, path, name) {
+                job.found(finding);
+            }
+            Ok(())
+        }
+    }
+}
+
+/// What is wrong with a small text file, if anything is.
+fn small(job: &Job<'_>, path: &Path, name: &str) -> Option<Finding> {
+    let outcome = match name {
+        EPOCH_CHECKPOINT_FILE => EpochCheckpoint::read(job.disk, path).map(drop),
+        PARTITION_METADATA_FILE => PartitionMetadata::read(job.disk, path).map(drop),
+        META_PROPERTIES_FILE => MetaProperties::read(job.disk, path).map(drop),
+        RECOVERY_POINT_FILE | LOG_START_FILE | HIGH_WATERMARK_FILE | CLEANER_FILE => {
+            OffsetCheckpoint::read(job.disk, path).map(drop)
+        }
+        _ => {
+            return Some(Finding::new(
+                Severity::Doubt,
+                path,
+                "no file of a log that is known here",
+                Fate::Stays,
+            ));
+        }
+    };
+    let error = outcome.err()?;
+    let fate = if name == EPOCH_CHECKPOINT_FILE { Fate::Rebuilt } else { Fate::Renewed };
+    Some(Finding::new(Severity::Damage, path, small_file_trouble(&error), fate))
+}

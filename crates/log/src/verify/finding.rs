@@ -1,0 +1,137 @@
+//! What a check found, as data: where, how bad, what is wrong, and what becomes of it at the next start.
+
+use std::fmt;
+use std::path::PathBuf;
+
+/// How bad it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Severity {
+    /// Nothing is wrong; worth knowing.
+    Note,
+    /// It may be right, or is put right without a loss that anybody would notice.
+    Doubt,
+    /// Bytes that cannot be right.
+    Damage,
+}
+
+impl Severity {
+    /// In a word.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Note => "note",
+            Self::Doubt => "doubt",
+            Self::Damage => "damage",
+        }
+    }
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// What becomes of it when a broker opens the directory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// Nothing: it is served, or passed over, as it is.
+    Stays,
+    /// The file is rebuilt from the log, at the start or at its first use.
+    Rebuilt,
+    /// The log ends at this offset afterwards: what lies behind it goes.
+    Cut {
+        /// The offset.
+        offset: i64,
+    },
+    /// Reads of it are answered with an error; what lies before and behind it is served.
+    Refused,
+    /// The file or directory is removed.
+    Removed,
+    /// It takes the place of the file that it replaces.
+    Finished,
+    /// It is written anew without what it held.
+    Renewed,
+}
+
+impl Fate {
+    /// In a word, for programs.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Stays => "stays",
+            Self::Rebuilt => "rebuilt",
+            Self::Cut { .. } => "cut",
+            Self::Refused => "refused",
+            Self::Removed => "removed",
+            Self::Finished => "finished",
+            Self::Renewed => "renewed",
+        }
+    }
+}
+
+impl fmt::Display for Fate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Stays => f.write_str("left as it is"),
+            Self::Rebuilt => f.write_str("rebuilt from the log"),
+            Self::Cut { offset } => write!(f, "cut: the log ends at offset {offset} after the next start"),
+            Self::Refused => {
+                f.write_str("reads of it are answered with an error, what lies around it is served")
+            }
+            Self::Removed => f.write_str("removed at the next start"),
+            Self::Finished => f.write_str("put in its place at the next start"),
+            Self::Renewed => f.write_str("written anew at the next start"),
+        }
+    }
+}
+
+/// One finding. `Display` is a line for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// How bad it is.
+    pub severity: Severity,
+    /// The file or directory.
+    pub path: PathBuf,
+    /// Where in the file.
+    pub position: Option<u64>,
+    /// The offset there, of a record or batch.
+    pub offset: Option<i64>,
+    /// What is wrong.
+    pub what: String,
+    /// What becomes of it.
+    pub fate: Fate,
+}
+
+impl Finding {
+    /// Of a whole file or directory.
+    pub(crate) fn new(
+        severity: Severity,
+        path: impl Into<PathBuf>,
+        what: impl Into<String>,
+        fate: Fate,
+    ) -> Self {
+        Self { severity, path: path.into(), position: None, offset: None, what: what.into(), fate }
+    }
+
+    /// At a position in the file.
+    pub(crate) fn at(self, position: u64) -> Self {
+        Self { position: Some(position), ..self }
+    }
+
+    /// At an offset of the log.
+    pub(crate) fn offset(self, offset: i64) -> Self {
+        Self { offset: Some(offset), ..self }
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.severity, self.path.display())?;
+        if let Some(position) = self.position {
+            write!(f, " at position {position}")?;
+        }
+        if let Some(offset) = self.offset {
+            write!(f, ", offset {offset}")?;
+        }
+        write!(f, ": {} ({})", self.what, self.fate)
+    }
+}

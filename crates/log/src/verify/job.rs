@@ -1,0 +1,136 @@
+//! What all parts of one check share: the disk, what was asked, what was counted, and whoever is told.
+
+use std::path::Path;
+
+use pagewire_disk::Disk;
+use pagewire_record::DecompressLimits;
+
+use super::finding::{Finding, Severity};
+
+/// Findings of one file that are told; of more it is said how many there are.
+const TOLD_PER_FILE: usize = 16;
+
+/// What to look at besides the bytes' own checks.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct VerifyOptions {
+    /// Decompress every batch and read every record.
+    pub deep: bool,
+    /// Bounds for that.
+    pub limits: DecompressLimits,
+}
+
+/// What was looked at, and what came of it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Partition directories.
+    pub logs: u64,
+    /// `.log` files.
+    pub segments: u64,
+    /// Bytes of them.
+    pub bytes: u64,
+    /// Batches in them.
+    pub batches: u64,
+    /// Records, as the batches count them.
+    pub records: u64,
+    /// Findings of each severity: notes, doubts, damage.
+    pub notes: u64,
+    /// See above.
+    pub doubts: u64,
+    /// See above.
+    pub damage: u64,
+}
+
+impl Tally {
+    /// Adds what another check came to.
+    pub fn add(&mut self, other: &Self) {
+        self.logs += other.logs;
+        self.segments += other.segments;
+        self.bytes += other.bytes;
+        self.batches += other.batches;
+        self.records += other.records;
+        self.notes += other.notes;
+        self.doubts += other.doubts;
+        self.damage += other.damage;
+    }
+}
+
+/// Told as it happens.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// Something was found.
+    Found(Finding),
+    /// So many more bytes of records were read, of this file.
+    Read {
+        /// The file.
+        path: &'a Path,
+        /// Bytes.
+        bytes: u64,
+    },
+}
+
+/// One check under way.
+pub(crate) struct Job<'j> {
+    pub(crate) disk: &'j dyn Disk,
+    pub(crate) options: VerifyOptions,
+    pub(crate) tally: Tally,
+    tell: &'j mut dyn FnMut(Event<'_>),
+}
+
+impl<'j> Job<'j> {
+    pub(crate) fn new(
+        disk: &'j dyn Disk,
+        options: VerifyOptions,
+        tell: &'j mut dyn FnMut(Event<'_>),
+    ) -> Self {
+        Self { disk, options, tally: Tally::default(), tell }
+    }
+
+    /// Counts a finding and passes it on.
+    pub(crate) fn found(&mut self, finding: Finding) {
+        match finding.severity {
+            Severity::Note => self.tally.notes += 1,
+            Severity::Doubt => self.tally.doubts += 1,
+            Severity::Damage => self.tally.damage += 1,
+        }
+        (self.tell)(Event::Found(finding));
+    }
+
+    /// Says how far it is.
+    pub(crate) fn read(&mut self, path: &Path, bytes: u64) {
+        (self.tell)(Event::Read { path, bytes });
+    }
+}
+
+/// The findings of one file, kept back until it is certain that the file was not replaced meanwhile.
+#[derive(Debug, Default)]
+pub(crate) struct Kept {
+    findings: Vec<Finding>,
+    more: u64,
+    worst: Option<Finding>,
+}
+
+impl Kept {
+    pub(crate) fn push(&mut self, finding: Finding) {
+        if self.findings.len() < TOLD_PER_FILE {
+            self.findings.push(finding);
+            return;
+        }
+        self.more += 1;
+        if self.worst.as_ref().is_none_or(|worst| worst.severity < finding.severity) {
+            self.worst = Some(finding);
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.findings.is_empty()
+    }
+
+    /// All that were told, and one for the rest as bad as the worst of it.
+    pub(crate) fn tell(self, job: &mut Job<'_>) {
+        self.findings.into_iter().for_each(|finding| job.found(finding));
+        if let Some(worst) = self.worst {
+            let what = format!("{} more findings, such as: {}", self.more, worst.what);
+            job.found(Finding { what, ..worst });
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! A whole log directory: its own small files, every partition, and the two beside each other.
+
+use std::io;
+use std::path::Path;
+
+use pagewire_disk::checkpoint::{
+    CLEAN_MARK_FILE, HIGH_WATERMARK_FILE, LOG_START_FILE, META_PROPERTIES_FILE, RECOVERY_POINT_FILE,
+};
+use pagewire_disk::{CheckpointError, CleanMark, Damage, Disk, LOCK_FILE, MetaProperties, OffsetCheckpoint};
+
+use super::finding::{Fate, Finding, Severity};
+use super::job::Job;
+use super::partition::{self, Known};
+use super::small_file_trouble;
+use crate::dir::{DirName, NOBODYS};
+
+/// Kafka's checkpoint of what was compacted: it names every compacted log.
+pub(super) const CLEANER_FILE: &str = "cleaner-offset-checkpoint";
+/// Topics that every broker compacts.
+const COMPACTED: [&str; 3] = ["__consumer_offsets", "__transaction_state", "__share_group_state"];
+/// Other files that a broker, Kafka's or this one, keeps there.
+const FILES: [&str; 8] = [
+    META_PROPERTIES_FILE,
+    RECOVERY_POINT_FILE,
+    LOG_START_FILE,
+    HIGH_WATERMARK_FILE,
+    CLEANER_FILE,
+    CLEAN_MARK_FILE,
+    LOCK_FILE,
+    "bootstrap.checkpoint",
+];
+/// Beginnings of names that only this broker uses.
+const OURS: [&str; 4] = ["metadata.redb", "transfer-thresholds", "pagewire", "control"];
+
+/// The checkpoints, read before any log: what they say is then in the logs.
+#[derive(Debug, Default)]
+struct Checkpoints {
+    recovery: OffsetCheckpoint,
+    log_start: OffsetCheckpoint,
+    high_watermark: OffsetCheckpoint,
+    cleaner: OffsetCheckpoint,
+}
+
+/// Checks the directory. `live`: a broker is serving it.
+pub(super) fn verify(job: &mut Job<'_>, dir: &Path, live: bool) -> io::Result<()> {
+    meta_properties(job, dir);
+    let clean = CleanMark::exists(job.disk, dir)?;
+    let checkpoints = Checkpoints {
+        recovery: checkpoint(job, dir, RECOVERY_POINT_FILE),
+        log_start: checkpoint(job, dir, LOG_START_FILE),
+        high_watermark: checkpoint(job, dir, HIGH_WATERMARK_FILE),
+        cleaner: checkpoint(job, dir, CLEANER_FILE),
+    };
+    for entry in job.disk.read_dir(dir)? {
+        let path = dir.join(&entry.name);
+        if !entry.is_dir {
+            if !is_known(&entry.name) {
+                job.found(Finding::new(Severity::Note, path, "no file of a log directory", Fate::Stays));
+            }
+            continue;
+        }
+        match DirName::parse(&entry.name) {
+            _ if entry.name == NOBODYS => {}
+            DirName::Partition { topic, partition } => {
+                let recovery_point = checkpoints.recovery.get(topic, partition);
+                let known = Known {
+                    recovery_point,
+                    clean: clean && recovery_point.is_some(),
+                    live,
+                    compacted: COMPACTED.contains(&topic)
+                        || checkpoints.cleaner.get(topic, partition).is_some(),
+                };
+                match partition::verify(job, &path, known) {
+                    Ok(Some(log_end)) => checkpoints.compare(job, dir, (topic, partition), log_end, live),
+                    Ok(None) => {}
+                    Err(error) if live && error.kind() == io::ErrorKind::NotFound => {}
+                    Err(error) => {
+                        let what = format!("it cannot be read: {error}");
+                        job.found(Finding::new(Severity::Damage, &path, what, Fate::Stays));
+                    }
+                }
+            }
+            DirName::Delete => {
+                job.found(Finding::new(Severity::Note, path, "a deleted partition", Fate::Removed));
+            }
+            DirName::Future | DirName::Stray => {
+                job.found(Finding::new(Severity::Note, path, "set aside earlier", Fate::Stays));
+            }
+            DirName::Other => {
+                job.found(Finding::new(Severity::Note, path, "no partition's directory", Fate::Stays));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What the log directory `dir` knows of the partition in its directory `name`. Says nothing of what is wrong with `dir`.
+pub(super) fn known(disk: &dyn Disk, dir: &Path, name: &str, live: bool) -> Known {
+    let DirName::Partition { topic, partition } = DirName::parse(name) else {
+        return Known { live, ..Known::default() };
+    };
+    let entry = |file| {
+        let checkpoint = OffsetCheckpoint::read(disk, &dir.join(file)).ok().flatten();
+        checkpoint.and_then(|checkpoint| checkpoint.get(topic, partition))
+    };
+    let recovery_point = entry(RECOVERY_POINT_FILE);
+    Known {
+        recovery_point,
+        clean: recovery_point.is_some() && CleanMark::exists(disk, dir).unwrap_or(false),
+        live,
+        compacted: is_compacted(topic) || entry(CLEANER_FILE).is_some(),
+    }
+}
+
+/// Whether every broker compacts this topic.
+fn is_compacted(topic: &str) -> bool {
+    COMPACTED.contains(&topic)
+}
+
+fn is_known(name: &str) -> bool {
+    FILES.contains(&name) || OURS.iter().any(|beginning| name.starts_with(beginning))
+}
+
+fn meta_properties(job: &mut Job<'_>, dir: &Path) {
+    let path = dir.join(META_PROPERTIES_FILE);
+    let finding = match MetaProperties::read(job.disk, &path) {
+        Ok(Some(meta)) if meta.directory_id.is_some() => return,
+        Ok(Some(_)) => Finding::new(Severity::Note, path, "it names no directory id", Fate::Renewed),
+        Ok(None) => Finding::new(Severity::Doubt, path, "it is missing", Fate::Renewed),
+        Err(error) => Finding::new(Severity::Damage, path, small_file_trouble(&error), Fate::Renewed),
+    };
+    job.found(finding);
+}
+
+/// A checkpoint; empty where there is none that can be used.
+fn checkpoint(job: &mut Job<'_>, dir: &Path, file: &str) -> OffsetCheckpoint {
+    let path = dir.join(file);
+    match OffsetCheckpoint::read(job.disk, &path) {
+        Ok(checkpoint) => checkpoint.unwrap_or_default(),
+        // Kafka makes its checkpoints empty and fills them later.
+        Err(CheckpointError::Damaged { damage: Damage::Empty, .. }) => OffsetCheckpoint::new(),
+        Err(error) => {
+            let what = small_file_trouble(&error);
+            job.found(Finding::new(Severity::Damage, path, what, Fate::Renewed));
+            OffsetCheckpoint::new()
+        }
+    }
+}
+
+impl Checkpoints {
+    /// Each checkpoint's entry for a log must lie within it.
+    fn compare(&self, job: &mut Job<'_>, dir: &Path, name: (&str, i32), log_end: i64, live: bool) {
+        let (topic, partition) = name;
+        let all = [
+            (RECOVERY_POINT_FILE, &self.recovery, "was synced"),
+            (HIGH_WATERMARK_FILE, &self.high_watermark, "was readable"),
+            (LOG_START_FILE, &self.log_start, "was deleted"),
+        ];
+        for (file, checkpoint, what) in all {
+            let Some(offset) = checkpoint.get(topic, partition).filter(|offset| *offset > log_end) else {
+                continue;
+            };
+            // A topic may have been deleted and made again meanwhile.
+            let severity = if live { Severity::Doubt } else { Severity::Damage };
+            let missing = offset - log_end;
+            let what = format!(
+                "{topic}-{partition} {what} up to offset {offset} and ends at {}: {missing} records are missing",
+                log_end
+            );
+            job.found(Finding::new(severity, dir.join(file), what, Fate::Stays).offset(log_end));
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! Whether the files of a log hold together: every byte is read, none is changed, no lock is taken.
+//!
+//! ```text
+//!   log_dir ── partition ── segment: one walk over the batches ──┬── records    (when asked to look deep)
+//!     │            │                                             ├── offsets  times  aborts   its indexes
+//!     │            └── small files, leftovers                    └── epochs  producers         the log's
+//!     └── meta.properties, checkpoints, what is no log's
+//! ```
+//!
+//! Every file is read at most once, in windows. Findings are told as they come; of one file only so many. Memory does not
+//! grow with the length of a log (but with the batches that producer snapshots name, bounded).
+//!
+//! A broker may be serving the directory: what it is writing in this moment (the active segment's tail, an index ahead of
+//! what was read, files that compaction or retention replace) is not taken for damage.
+//!
+//! Leaves to others: putting anything right. The next start does (`open`, `recovery`), and each finding says what it will do.
+
+mod aborts;
+mod epochs;
+mod file;
+mod finding;
+mod job;
+mod log_dir;
+mod offsets;
+mod partition;
+mod producers;
+mod records;
+mod segment;
+mod times;
+
+use std::io;
+use std::path::Path;
+
+use pagewire_disk::{CheckpointError, Disk, LockLook, OpenMode, look_at_lock};
+
+pub use finding::{Fate, Finding, Severity};
+pub use job::{Event, Tally, VerifyOptions};
+
+use crate::dir::DirName;
+use job::Job;
+
+/// What a path is, as far as a check goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Target {
+    /// A log directory, with partitions in it.
+    LogDir,
+    /// One partition's directory.
+    Partition,
+    /// A file of either.
+    File,
+}
+
+/// What `path` is: a partition's directory if its name or a segment in it says so.
+///
+/// # Errors
+/// What reading the directory says.
+pub fn target_of(disk: &dyn Disk, path: &Path) -> io::Result<Target> {
+    match disk.open(path, OpenMode::Read) {
+        Ok(_) => return Ok(Target::File),
+        Err(error) if error.kind() == io::ErrorKind::IsADirectory => {}
+        Err(error) => return Err(error),
+    }
+    let named = path.file_name().and_then(|name| name.to_str()).map(DirName::parse);
+    let has_segments = || {
+        let is_log = |name: &str| {
+            matches!(crate::files::FileKind::parse(name), Some((crate::files::FileKind::Log, _)))
+        };
+        disk.read_dir(path).map(|entries| entries.iter().any(|entry| is_log(&entry.name)))
+    };
+    let found = has_segments()? || matches!(named, Some(DirName::Partition { .. }));
+    Ok(if found { Target::Partition } else { Target::LogDir })
+}
+
+/// Checks a log directory, a partition's directory or a file of either, and tells what it finds.
+///
+/// # Errors
+/// What reading the directory itself says. Everything else is a finding.
+pub fn verify(
+    disk: &dyn Disk,
+    path: &Path,
+    options: VerifyOptions,
+    tell: &mut dyn FnMut(Event<'_>),
+) -> io::Result<Tally> {
+    let mut job = Job::new(disk, options, tell);
+    match target_of(disk, path)? {
+        Target::LogDir => {
+            log_dir::verify(&mut job, path, is_served(path))?;
+        }
+        Target::Partition => {
+            let (dir, name) = (parent(path), path.file_name().and_then(|name| name.to_str()));
+            let known = log_dir::known(disk, dir, name.unwrap_or_default(), is_served(dir));
+            partition::verify(&mut job, path, known)?;
+        }
+        Target::File => {
+            let dir = parent(path);
+            file::verify(&mut job, path, is_served(dir) || is_served(parent(dir)))?;
+        }
+    }
+    Ok(job.tally)
+}
+
+fn parent(path: &Path) -> &Path {
+    path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Whether a broker has the log directory open.
+fn is_served(dir: &Path) -> bool {
+    matches!(look_at_lock(dir), Ok(LockLook::Held { .. }))
+}
+
+/// What is wrong with a small file, without its path.
+fn small_file_trouble(error: &CheckpointError) -> String {
+    match error {
+        CheckpointError::Damaged { damage, .. } => damage.to_string(),
+        CheckpointError::Io { error, .. } => format!("it cannot be read: {error}"),
+    }
+}

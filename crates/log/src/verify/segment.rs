@@ -1,0 +1,341 @@
+//! One segment: a single walk over its log, with its three indexes, the epochs and the producers beside it.
+//!
+//! Damage does not end the walk. A batch with a wrong CRC is passed by its stated length; behind bytes that begin no batch
+//! the offset index knows where the next one may begin. What an index says about a damaged stretch is not judged.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use pagewire_disk::{Disk, DiskFile, OpenMode};
+use pagewire_record::{BatchError, BatchHeader};
+
+use super::aborts::AbortsCheck;
+use super::epochs::EpochsCheck;
+use super::finding::{Fate, Finding, Severity};
+use super::job::{Kept, VerifyOptions};
+use super::offsets::OffsetsCheck;
+use super::producers::ProducersCheck;
+use super::records;
+use super::times::TimesCheck;
+use crate::files::{BadBytes, BatchWalk, Entry, OffsetEntry, Step, WalkedBatch};
+use crate::names;
+
+/// A longer batch is not decompressed: a window holds it whole.
+const DEEP_MAX: usize = 64 << 20;
+
+/// What is known of a segment before it is read.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place<'p> {
+    pub(super) dir: &'p Path,
+    pub(super) base: i64,
+    /// Base of the segment behind it; `None` for the active one.
+    pub(super) next_base: Option<i64>,
+    /// The next start believes it without reading.
+    pub(super) believed: bool,
+    /// The directory was left in order.
+    pub(super) clean: bool,
+    /// A broker is serving it.
+    pub(super) live: bool,
+}
+
+impl Place<'_> {
+    fn path(&self, suffix: &str) -> PathBuf {
+        names::path(self.dir, self.base, suffix)
+    }
+}
+
+/// What the walk saw of it.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Seen {
+    pub(super) bytes: u64,
+    pub(super) batches: u64,
+    pub(super) records: u64,
+    /// The offset after its last batch; the base of an empty one.
+    pub(super) next_offset: i64,
+    /// The first stretch of offsets that no batch has, and how many there are.
+    pub(super) hole: Option<(i64, i64)>,
+    pub(super) holes: u64,
+    /// A batch that only compaction leaves.
+    pub(super) compacted: bool,
+    pub(super) damaged: bool,
+}
+
+/// The log-wide checks that walk along.
+pub(super) struct Along<'a> {
+    pub(super) epochs: &'a mut EpochsCheck,
+    pub(super) producers: &'a mut ProducersCheck,
+}
+
+/// The segment's files, opened together so that they are of one moment.
+pub(super) struct Files {
+    log: Arc<dyn DiskFile>,
+    size: u64,
+    index: Option<(Arc<dyn DiskFile>, u64)>,
+    times: Option<(Arc<dyn DiskFile>, u64)>,
+    aborts: Option<(Arc<dyn DiskFile>, u64)>,
+}
+
+impl Files {
+    /// Opens them. The log last: what an index has is then in it.
+    pub(super) fn open(disk: &dyn Disk, place: &Place<'_>) -> io::Result<Self> {
+        let open = |suffix| match disk.open(&place.path(suffix), OpenMode::Read) {
+            Ok(file) => file.len().map(|len| Some((file, len))),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        };
+        let (index, times, aborts) = (open(names::INDEX)?, open(names::TIME_INDEX)?, open(names::TXN_INDEX)?);
+        let log = disk.open(&place.path(names::LOG), OpenMode::Read)?;
+        Ok(Self { size: log.len()?, log, index, times, aborts })
+    }
+
+    /// The `.log`.
+    pub(super) fn log(&self) -> &dyn DiskFile {
+        &*self.log
+    }
+
+    /// Position that the last entry of the index names.
+    fn last_indexed(&self) -> u64 {
+        let Some((file, len)) = &self.index else { return 0 };
+        let mut bytes = [0; OffsetEntry::LEN];
+        let at = (len / OffsetEntry::LEN as u64).saturating_sub(1) * OffsetEntry::LEN as u64;
+        let read = file.read_exact_at(at, &mut bytes).is_ok();
+        let entry = OffsetEntry::parse(&bytes).filter(|_| read);
+        entry.and_then(|entry| u64::try_from(entry.position).ok()).unwrap_or(0)
+    }
+}
+
+/// The walk over one segment.
+pub(super) struct SegmentCheck<'c> {
+    place: &'c Place<'c>,
+    options: VerifyOptions,
+    log_path: &'c Path,
+    last_indexed: u64,
+    seen: Seen,
+    /// Base offsets below are not believed.
+    expected: i64,
+    /// What lies before the next batch was damaged.
+    skipping: bool,
+}
+
+/// Reads the segment once. `read` is told how many bytes were done.
+pub(super) fn verify(
+    place: &Place<'_>,
+    files: &Files,
+    options: VerifyOptions,
+    along: &mut Along<'_>,
+    kept: &mut Kept,
+    read: &mut dyn FnMut(u64),
+) -> io::Result<Seen> {
+    let log_path = place.path(names::LOG);
+    let check = SegmentCheck {
+        place,
+        options,
+        log_path: &log_path,
+        last_indexed: files.last_indexed(),
+        seen: Seen { next_offset: place.base, ..Seen::default() },
+        expected: place.base,
+        skipping: false,
+    };
+    check.run(files, along, kept, read)
+}
+
+impl SegmentCheck<'_> {
+    fn run(
+        mut self,
+        files: &Files,
+        along: &mut Along<'_>,
+        kept: &mut Kept,
+        read: &mut dyn FnMut(u64),
+    ) -> io::Result<Seen> {
+        let paths = [names::INDEX, names::TIME_INDEX, names::TXN_INDEX].map(|suffix| self.place.path(suffix));
+        let [index_path, times_path, aborts_path] = &paths;
+        let base = self.place.base;
+        let mut offsets = match &files.index {
+            Some((file, len)) => Some(OffsetsCheck::new(&**file, *len, base, index_path, kept)?),
+            None => None,
+        };
+        let mut times = match &files.times {
+            Some((file, len)) => Some(TimesCheck::new(&**file, *len, base, times_path, kept)?),
+            None => None,
+        };
+        let mut aborts = match &files.aborts {
+            Some((file, len)) => Some(AbortsCheck::new(&**file, *len, base, aborts_path, kept)?),
+            None => None,
+        };
+        self.judge_lengths(files, &paths, kept);
+        let mut walk = BatchWalk::new(&*files.log, 0, files.size);
+        if self.options.deep {
+            walk = walk.keeping(DEEP_MAX);
+        }
+        while let Some(step) = walk.step()? {
+            let batch = match step {
+                Step::Batch(batch) => batch,
+                Step::Bad(bad) => {
+                    let resume = match (bad.next, &mut offsets) {
+                        (Some(next), _) => Some(next),
+                        (None, Some(offsets)) => offsets.resume_after(bad.position, kept)?,
+                        (None, None) => None,
+                    };
+                    let resume = resume.filter(|position| *position < files.size);
+                    self.bad_bytes(&bad, resume, kept);
+                    read(resume.unwrap_or(files.size) - bad.position);
+                    match resume {
+                        Some(position) => walk.resume_at(position),
+                        None => break,
+                    }
+                    continue;
+                }
+            };
+            read(batch.header.size_in_bytes());
+            if !self.take(&batch, kept) {
+                continue;
+            }
+            let skipped = std::mem::take(&mut self.skipping);
+            if let Some(offsets) = &mut offsets {
+                if skipped {
+                    offsets.forgive(batch.position, kept)?;
+                }
+                offsets.meet(&batch, kept)?;
+            }
+            if let Some(times) = &mut times {
+                if skipped {
+                    times.forgive(batch.header.base_offset, kept)?;
+                }
+                times.meet(&batch, kept)?;
+            }
+            if let Some(aborts) = &mut aborts {
+                if skipped {
+                    aborts.forgive(batch.header.base_offset, kept)?;
+                }
+                aborts.meet(&batch, kept)?;
+            }
+            along.epochs.meet(&batch.header);
+            along.producers.meet(&batch.header, kept);
+        }
+        let lenient = self.place.live && self.place.next_base.is_none() || self.skipping;
+        if let Some(offsets) = offsets {
+            offsets.end(files.size, lenient, self.seen.batches, kept);
+        }
+        if let Some(times) = times {
+            times.end(self.place.next_base.is_none() || self.skipping, lenient, kept);
+        }
+        if let Some(aborts) = aborts {
+            aborts.end(self.seen.next_offset, lenient, kept);
+        }
+        self.seen.bytes = files.size;
+        Ok(self.seen)
+    }
+
+    /// Missing index files, and such as end inside an entry.
+    fn judge_lengths(&self, files: &Files, paths: &[PathBuf; 3], kept: &mut Kept) {
+        let all = [(&files.index, 8), (&files.times, 12), (&files.aborts, 34)];
+        for (number, ((file, entry), path)) in all.into_iter().zip(paths).enumerate() {
+            match file {
+                Some((_, len)) if len % entry != 0 && !self.place.live => {
+                    let what = format!("{len} bytes are no whole number of entries of {entry}");
+                    kept.push(Finding::new(Severity::Damage, path, what, Fate::Rebuilt));
+                }
+                // Only segments with aborted transactions have the third.
+                None if number < 2 && files.size > 0 => {
+                    kept.push(Finding::new(Severity::Doubt, path, "it is missing", Fate::Rebuilt));
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Judges a batch; `false` if nothing that it says can be believed.
+    fn take(&mut self, batch: &WalkedBatch<'_>, kept: &mut Kept) -> bool {
+        let header = &batch.header;
+        if !batch.is_whole() {
+            let error = BatchError::Checksum { stored: header.crc, computed: batch.crc };
+            self.damage(batch.position, error.to_string(), kept);
+            return false;
+        }
+        if let Some(what) = self.misplaced(header) {
+            self.damage(batch.position, what, kept);
+            return false;
+        }
+        if header.base_offset > self.expected && !self.skipping {
+            self.seen.holes += 1;
+            self.seen.hole.get_or_insert((self.expected, header.base_offset - 1));
+        }
+        self.expected = header.next_offset();
+        self.seen.next_offset = self.expected;
+        self.seen.batches += 1;
+        self.seen.records += u64::try_from(header.records_count).unwrap_or(0);
+        self.seen.compacted |= i64::from(header.records_count) <= i64::from(header.last_offset_delta)
+            || header.delete_horizon_ms().is_some();
+        if self.options.deep {
+            self.deep(batch, kept);
+        }
+        true
+    }
+
+    /// Why a batch whose bytes are right cannot be here.
+    fn misplaced(&self, header: &BatchHeader) -> Option<String> {
+        let (base, last, count) = (header.base_offset, header.last_offset_delta, header.records_count);
+        if last < 0 || count < 0 || i64::from(count) > i64::from(last) + 1 {
+            return Some(format!("a batch of {count} records over {} offsets", i64::from(last) + 1));
+        }
+        if base < self.expected || base.checked_add(i64::from(last) + 1).is_none() {
+            return Some(format!("a batch of offsets {base} + {last} where {} comes next", self.expected));
+        }
+        if header.next_offset() - self.place.base > i64::from(i32::MAX) + 1 {
+            return Some(format!("offset {} is too far above the segment's base", header.last_offset()));
+        }
+        self.place.next_base.filter(|next| header.next_offset() > *next).map(|next| {
+            format!("a batch up to offset {}, the next segment begins at {next}", header.last_offset())
+        })
+    }
+
+    fn deep(&mut self, batch: &WalkedBatch<'_>, kept: &mut Kept) {
+        let finding = match batch.bytes {
+            None => {
+                let what = format!(
+                    "a batch of {} bytes is too long to be opened here",
+                    batch.header.size_in_bytes()
+                );
+                Some(Finding::new(Severity::Note, self.log_path, what, Fate::Stays))
+            }
+            Some(bytes) => records::check(&batch.header, bytes, self.options.limits)
+                .err()
+                .map(|what| Finding::new(Severity::Damage, self.log_path, what, Fate::Stays)),
+        };
+        if let Some(finding) = finding {
+            kept.push(finding.at(batch.position).offset(batch.header.base_offset));
+        }
+    }
+
+    /// Bytes that begin no batch.
+    fn bad_bytes(&mut self, bad: &BadBytes, resume: Option<u64>, kept: &mut Kept) {
+        let active = self.place.next_base.is_none();
+        if active && self.place.live && matches!(bad.error, BatchError::Truncated { .. }) {
+            // The broker is in the middle of writing it.
+            return;
+        }
+        if active && bad.zeros && resume.is_none() {
+            let what = format!("{} bytes of zeros at the end, reserved or never written", bad.left);
+            let severity = if self.place.live { Severity::Note } else { Severity::Doubt };
+            let finding = Finding::new(severity, self.log_path, what, self.fate(bad.position));
+            kept.push(finding.at(bad.position).offset(self.expected));
+            return;
+        }
+        let unread = resume.map_or(bad.left, |resume| resume - bad.position);
+        self.damage(bad.position, format!("{unread} bytes that begin no batch: {}", bad.error), kept);
+    }
+
+    fn damage(&mut self, position: u64, what: String, kept: &mut Kept) {
+        self.skipping = true;
+        self.seen.damaged = true;
+        let finding = Finding::new(Severity::Damage, self.log_path, what, self.fate(position));
+        kept.push(finding.at(position).offset(self.expected));
+    }
+
+    /// What the next start makes of bytes that are no batch at `position`.
+    fn fate(&self, position: u64) -> Fate {
+        let believed = self.place.believed || self.place.clean && position < self.last_indexed;
+        if believed { Fate::Refused } else { Fate::Cut { offset: self.expected } }
+    }
+}

@@ -1,0 +1,154 @@
+//! What must hold after every start.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use pagewire_disk::{Disk, OpenMode};
+use pagewire_log::{AppendContext, LoadReport, Log, Origin, ReadUpTo, RecoveryReport};
+use pagewire_record::batches;
+
+use crate::model::Sent;
+use crate::world::World;
+
+/// Bytes of `.log` files by partition directory.
+pub(crate) type Bytes = BTreeMap<PathBuf, u64>;
+
+pub(crate) fn bytes_on_disk(world: &World) -> Bytes {
+    world.partitions.iter().map(World::path).map(|path| (path.clone(), log_bytes(world, &path))).collect()
+}
+
+fn log_bytes(world: &World, dir: &std::path::Path) -> u64 {
+    let names = world.disk.read_dir(dir).unwrap_or_default();
+    let logs = names.iter().filter(|entry| entry.name.ends_with(".log"));
+    let lens = logs.map(|entry| world.disk.open(&dir.join(&entry.name), OpenMode::Read)?.len());
+    lens.map(|len| len.unwrap_or(0)).sum()
+}
+
+/// What a start took away is in its report, byte by byte.
+pub(crate) fn cuts_are_told(world: &mut World, report: &LoadReport, before: &Bytes) {
+    for loaded in &report.loaded {
+        let partition = (world.partitions.iter()).find(|at| at.topic == loaded.topic).expect("one of ours");
+        let path = World::path(partition);
+        let log = world.dir().get(&loaded.topic, loaded.partition).expect("loaded");
+        let cut: u64 = loaded.report.cuts.iter().map(|cut| cut.bytes).sum();
+        let anew = begun_anew(&loaded.report);
+        let (before, after) = (before.get(&path).copied().unwrap_or(0), log.size_bytes());
+        assert!(anew || before == after + cut, "{before} became {after}, {cut} said to be cut: {loaded:?}");
+        assert!(!report.clean || cut == 0, "a cut after an orderly stop: {loaded:?}");
+        world.tally.add("cuts", loaded.report.cuts.len() as u64);
+    }
+}
+
+/// The records ended below the log start.
+pub(crate) fn begun_anew(report: &RecoveryReport) -> bool {
+    report.notes.iter().any(|note| note.contains("starts again"))
+}
+
+/// Everything about one log.
+pub(crate) fn partition(world: &mut World, at: usize, log: &Log) {
+    if read_through(world, at, log).is_none() {
+        return;
+    }
+    point_reads(world, at, log);
+    times(world, at, log);
+    producers(world, at, log);
+}
+
+/// Every batch from the start to the end, in order, none twice, none missing, as it was sent.
+fn read_through(world: &mut World, at: usize, log: &Log) -> Option<()> {
+    let max_bytes = world.chance.pick(&[1, 300, 2_000, 100_000]);
+    let partition = &world.partitions[at];
+    let mut expected = partition.readable().iter();
+    let mut offset = partition.start;
+    while offset < partition.end {
+        let slice = log.read(offset, max_bytes, ReadUpTo::LogEnd, true).expect("a read");
+        let bytes = slice.range.unwrap_or_else(|| panic!("{}: nothing at {offset}", partition.topic));
+        let bytes = bytes.read_to_vec().expect("a range");
+        for batch in batches(&bytes).map_while(Result::ok) {
+            let sent =
+                expected.next().unwrap_or_else(|| panic!("{}: one too many: {batch:?}", partition.topic));
+            same(sent, &batch);
+            offset = sent.end();
+        }
+    }
+    assert!(expected.next().is_none(), "{}: batches are missing at the end", partition.topic);
+    Some(())
+}
+
+fn same(sent: &Sent, batch: &pagewire_record::Batch<'_>) {
+    batch.verify_crc().expect("a checksum");
+    assert_eq!(batch.header, sent.expected_header());
+    assert_eq!(batch.bytes[pagewire_record::HEADER_LEN..], *sent.payload());
+}
+
+/// Offsets asked for out of turn lead to the batches that hold them.
+fn point_reads(world: &mut World, at: usize, log: &Log) {
+    for _ in 0..4 {
+        let partition = &world.partitions[at];
+        if partition.start >= partition.end {
+            return;
+        }
+        let offset = world.chance.between(partition.start, partition.end);
+        let slice = log.read(offset, 1, ReadUpTo::HighWatermark, true).expect("a read");
+        let bytes = slice.range.expect("records").read_to_vec().expect("a range");
+        let header = batches(&bytes).next().expect("a batch").expect("a good one").header;
+        assert!(
+            (header.base_offset..=header.last_offset()).contains(&offset),
+            "{offset} is not in {header:?}"
+        );
+    }
+}
+
+fn times(world: &mut World, at: usize, log: &Log) {
+    for _ in 0..3 {
+        let wanted = world.now_ms - world.chance.between(0, 2_000);
+        let found =
+            log.offset_for_time(wanted).expect("a lookup").map(|found| (found.offset, found.timestamp));
+        assert_eq!(found, world.partitions[at].first_at(wanted), "{}: the first at {wanted}", log.topic());
+    }
+    let largest = log.max_timestamp_offset().expect("a lookup").map(|found| found.timestamp);
+    assert_eq!(largest, world.partitions[at].largest_time(), "{}", log.topic());
+}
+
+/// Every producer that the log's batches name is known as their replay has it; one whose batches are gone may be
+/// forgotten, but not be known differently.
+fn producers(world: &mut World, at: usize, log: &Log) {
+    let partition = &world.partitions[at];
+    let expected = partition.producers();
+    let found: BTreeMap<_, _> = log.producers().into_iter().map(|known| (known.producer_id, known)).collect();
+    for (id, info) in &found {
+        let known = expected.get(id).unwrap_or_else(|| panic!("{}: who is {info:?}?", partition.topic));
+        let said = (info.producer_epoch, info.last_sequence, info.last_timestamp);
+        let replayed = (known.epoch, known.last_sequence, known.last_timestamp);
+        assert_eq!(said, replayed, "{}: producer {id}", partition.topic);
+    }
+    for sent in partition.readable().iter().filter(|sent| sent.header.producer_id >= 0) {
+        assert!(found.contains_key(&sent.header.producer_id), "{}: forgotten: {sent:?}", partition.topic);
+    }
+    for id in 0..3 {
+        all_of_the_last_five_are_duplicates(world, at, log, id);
+    }
+}
+
+/// A client may send what it had in flight again, whatever happened meanwhile.
+fn all_of_the_last_five_are_duplicates(world: &World, at: usize, log: &Log, id: i64) {
+    let partition = &world.partitions[at];
+    let own: Vec<&Sent> = partition.readable().iter().filter(|sent| sent.header.producer_id == id).collect();
+    let Some(epoch) = own.last().map(|sent| sent.header.producer_epoch) else { return };
+    let mut unbroken = true;
+    for sent in own.iter().rev().take(5).take_while(|sent| sent.header.producer_epoch == epoch) {
+        // After a restart nothing is looked for behind a sequence of 0, which may be the 2^31st as well as the first.
+        if !std::mem::replace(&mut unbroken, sent.header.base_sequence != 0) {
+            break;
+        }
+        let context =
+            AppendContext { leader_epoch: world.leader_epoch, origin: Origin::Client, now_ms: world.now_ms };
+        match log.append(sent.bytes.clone(), context) {
+            Ok(appended) => {
+                assert!(appended.duplicate, "{}: producer {id} sent {sent:?} again", partition.topic);
+                assert_eq!(appended.base_offset, sent.base);
+            }
+            Err(error) => assert!(world.disk.is_dead(), "{}: sent again: {error:?}", partition.topic),
+        }
+    }
+}

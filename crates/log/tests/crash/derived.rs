@@ -1,0 +1,83 @@
+//! Derived files are what a rebuild from the records alone makes of them.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use pagewire_disk::{Disk, EpochCheckpoint, MemoryDisk, OpenMode, read_small};
+use pagewire_log::{Log, OpenOptions};
+
+use crate::model::Partition;
+use crate::world::World;
+
+type Files = BTreeMap<String, Vec<u8>>;
+
+const EPOCHS: &str = "leader-epoch-checkpoint";
+
+/// After an orderly stop: deletes everything but the records from a copy, opens it, closes it, and compares.
+pub(crate) fn equal_to_a_rebuild(world: &mut World) {
+    for partition in world.partitions.iter().filter(|partition| partition.made) {
+        let path = World::path(partition);
+        let files = files(&world.disk, &path);
+        let rebuilt = rebuilt(world, partition, &path, &files);
+        for (name, bytes) in &rebuilt {
+            if [".index", ".timeindex", ".txnindex"].iter().any(|suffix| name.ends_with(suffix)) {
+                assert_eq!(files.get(name), Some(bytes), "{}: {name}", path.display());
+            }
+        }
+        let written = |files: &Files| epochs_with_batches(partition, files);
+        assert_eq!(
+            written(&files),
+            written(&rebuilt),
+            "{}: epochs {:?} {:?} start {} end {}",
+            path.display(),
+            String::from_utf8_lossy(&files[EPOCHS]),
+            String::from_utf8_lossy(&rebuilt[EPOCHS]),
+            partition.start,
+            partition.end
+        );
+    }
+    world.tally.count("derived files compared with a rebuild");
+}
+
+/// The files of a directory of partitions, those that count.
+fn files(disk: &dyn Disk, dir: &Path) -> Files {
+    let names = disk.read_dir(dir).expect("a directory").into_iter().map(|entry| entry.name);
+    let counts = |name: &String| !name.ends_with(".deleted");
+    let read = |name: String| {
+        let bytes = read_small(disk, &dir.join(&name), 1 << 24).expect("a read").expect("a file");
+        (name, bytes)
+    };
+    names.filter(counts).map(read).collect()
+}
+
+fn rebuilt(world: &World, partition: &Partition, dir: &Path, from: &Files) -> Files {
+    let disk = MemoryDisk::new();
+    disk.create_dir_all(dir).expect("a directory");
+    for (name, bytes) in from.iter().filter(|(name, _)| name.ends_with(".log")) {
+        let file = disk.open(&dir.join(name), OpenMode::Create).expect("a file");
+        file.write_at(0, bytes).expect("a write");
+    }
+    let options = OpenOptions {
+        config: world.config.clone(),
+        recovery_point: 0,
+        log_start_offset: partition.start,
+        clean: false,
+        leader_epoch: world.leader_epoch,
+        now_ms: world.now_ms,
+    };
+    let disk: Arc<dyn Disk> = Arc::new(disk);
+    let (log, report) =
+        Log::open(Arc::clone(&disk), dir, partition.topic, partition.number, options).expect("opens");
+    assert!(report.cuts.is_empty(), "a log that was closed in order is cut: {report:?}");
+    log.close(world.now_ms).expect("closes");
+    files(&*disk, dir)
+}
+
+/// The epochs that wrote something: which others there were, no batch says.
+fn epochs_with_batches(partition: &Partition, files: &Files) -> Vec<(i32, i64)> {
+    let text = String::from_utf8(files[EPOCHS].clone()).expect("text");
+    let entries = EpochCheckpoint::parse(&text).expect("epochs").entries;
+    let wrote = |epoch: i32| partition.readable().iter().any(|sent| sent.leader_epoch == epoch);
+    entries.iter().filter(|entry| wrote(entry.epoch)).map(|entry| (entry.epoch, entry.start_offset)).collect()
+}

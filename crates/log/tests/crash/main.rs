@@ -1,0 +1,52 @@
+//! Crashes by the thousand. A seed is a story: several processes one after the other work on one log directory, each
+//! of them ends in order, by `kill -9` or by a power cut, between two calls or in the middle of one, also while it starts.
+//! After every start everything is compared with a model.
+//!
+//! ```text
+//!   life     start ▶ check ▶ work ▶ end, again and again; what a seed does and in which order
+//!   ops      the operations of a broker on its logs
+//!   model    what should be there, and what may be
+//!   check    the invariants:  nothing synced is lost by a power cut, nothing answered by a kill
+//!                             no gap, no duplicate, order; every offset and time leads where it should
+//!                             producers as their batches say; a batch sent again is known
+//!                             the log start never goes back below what was promised
+//!                             what was cut was said
+//!   derived  index files and epochs equal to a rebuild from the records
+//!   bulk     many seeds on all cores: `cargo xtask crash`
+//! ```
+//!
+//! Nothing depends on a clock, a thread or an address: a seed does the same every time.
+
+mod bulk;
+mod chance;
+mod check;
+mod derived;
+mod life;
+mod model;
+mod ops;
+mod tally;
+mod world;
+
+/// Seeds of an ordinary test run: some seconds without optimisation.
+const BOUNDED: u64 = 150;
+
+#[test]
+fn whatever_happens_in_between_a_log_keeps_its_promises() {
+    let outcome = bulk::run(0..BOUNDED, |_| {});
+    assert!(outcome.failed.is_empty(), "{outcome}");
+    for covered in ["killed", "power cuts", "died in: a start", "died in: append", "stops in order", "cuts"] {
+        assert!(outcome.tally.of(covered) > 0, "no seed covers {covered:?}\n{outcome}");
+    }
+}
+
+/// As many as one likes: `cargo xtask crash --seeds N --from SEED`.
+#[test]
+#[ignore = "cargo xtask crash runs it"]
+fn in_bulk() {
+    let asked = |name: &str| std::env::var(name).ok().map(|value| value.parse().expect(name));
+    let from = asked("PAGEWIRE_CRASH_FROM").unwrap_or(0);
+    let seeds = asked("PAGEWIRE_CRASH_SEEDS").unwrap_or(1_000);
+    let outcome = bulk::run(from..from.saturating_add(seeds), bulk::progress);
+    println!("{outcome}");
+    assert!(outcome.failed.is_empty(), "{} seeds failed", outcome.failed.len());
+}

@@ -1,0 +1,9 @@
+//! What a partition should hold, kept beside the log and by other means than the log's own.
+
+mod partition;
+mod producers;
+mod sent;
+
+pub(crate) use partition::Partition;
+pub(crate) use producers::{Known, replay};
+pub(crate) use sent::{Sent, Shape};

@@ -1,0 +1,140 @@
+//! One partition: its batches, and between which offsets its ends may lie after a crash.
+//!
+//! ```text
+//!   start_promised <= start <= start_seen            stable <= floor <= end <= end + doubtful
+//! ```
+//!
+//! `floor` is what must be there at the next look: everything that was answered, or after a power cut what was synced.
+//! `doubtful` was on its way when the process died: nobody heard of it, so it may be there or not, from its end backwards.
+
+use std::collections::BTreeMap;
+
+use pagewire_log::Marks;
+use uuid::Uuid;
+
+use super::{Known, Sent, replay};
+
+#[derive(Debug)]
+pub(crate) struct Partition {
+    pub(crate) topic: &'static str,
+    pub(crate) number: i32,
+    /// As the metadata has it; `None`: there is no such topic.
+    pub(crate) id: Option<Uuid>,
+    /// Making it was answered.
+    pub(crate) made: bool,
+    /// Everything ever appended and not lost, the oldest also when it is deleted.
+    pub(crate) batches: Vec<Sent>,
+    pub(crate) doubtful: Vec<Sent>,
+    pub(crate) start: i64,
+    pub(crate) start_promised: i64,
+    pub(crate) start_seen: i64,
+    pub(crate) end: i64,
+    pub(crate) floor: i64,
+    pub(crate) stable: i64,
+}
+
+impl Partition {
+    pub(crate) fn new(topic: &'static str, number: i32) -> Self {
+        Self {
+            topic,
+            number,
+            id: None,
+            made: false,
+            batches: Vec::new(),
+            doubtful: Vec::new(),
+            start: 0,
+            start_promised: 0,
+            start_seen: 0,
+            end: 0,
+            floor: 0,
+            stable: 0,
+        }
+    }
+
+    /// These are on their way: one append.
+    pub(crate) fn sends(&mut self, sent: Vec<Sent>, leader_epoch: i32) {
+        let mut base = self.end;
+        for one in sent {
+            let one = one.placed(base, leader_epoch);
+            base = one.end();
+            self.doubtful.push(one);
+        }
+    }
+
+    /// The append was answered.
+    pub(crate) fn sent(&mut self) {
+        self.batches.append(&mut self.doubtful);
+        self.end = self.batches.last().map_or(self.end, Sent::end);
+        self.floor = self.end;
+    }
+
+    /// The append was refused.
+    pub(crate) fn refused(&mut self) {
+        self.doubtful.clear();
+    }
+
+    /// What the process says before it goes; what it says is stable was promised to somebody.
+    pub(crate) fn note(&mut self, marks: Marks) {
+        self.stable = self.stable.max(marks.recovery_point);
+        self.start_seen = self.start_seen.max(marks.log_start);
+    }
+
+    pub(crate) fn lose_power(&mut self) {
+        self.floor = self.stable;
+    }
+
+    /// Takes what a start found for the truth, if it may be.
+    ///
+    /// A log of which less is left than was deleted is begun again at its start, wherever in a batch that is.
+    pub(crate) fn settle(&mut self, marks: Marks) {
+        let Marks { log_start, log_end, .. } = marks;
+        let written = self.doubtful.last().map_or(self.end, Sent::end);
+        assert!(
+            (self.floor..=written).contains(&log_end),
+            "{}: ends at {log_end}, which is not in {}..={written}: {marks:?}",
+            self.topic,
+            self.floor,
+        );
+        assert!(
+            (self.start_promised..=self.start_seen).contains(&log_start),
+            "{}: starts at {log_start}, which is not in {}..={}: {marks:?}",
+            self.topic,
+            self.start_promised,
+            self.start_seen,
+        );
+        self.batches.append(&mut self.doubtful);
+        let whole = self.batches.partition_point(|sent| sent.end() <= log_end);
+        let cut_inside = self.batches.get(whole).is_some_and(|sent| sent.base < log_end);
+        assert!(!cut_inside || log_start == log_end, "{}: ends at {log_end}, inside of a batch", self.topic);
+        self.batches.truncate(whole);
+        (self.start, self.start_seen) = (log_start, log_start);
+        (self.end, self.floor) = (log_end, log_end);
+    }
+
+    /// Batches that can be read.
+    pub(crate) fn readable(&self) -> &[Sent] {
+        let first = self.batches.partition_point(|sent| sent.end() <= self.start);
+        &self.batches[first..]
+    }
+
+    /// What a producer that asks is told: the replay of all batches.
+    pub(crate) fn producers(&self) -> BTreeMap<i64, Known> {
+        replay(&self.batches)
+    }
+
+    /// The first record at or after `time` that can be read.
+    pub(crate) fn first_at(&self, time: i64) -> Option<(i64, i64)> {
+        self.times().find(|(_, at)| *at >= time)
+    }
+
+    pub(crate) fn largest_time(&self) -> Option<i64> {
+        self.times().map(|(_, at)| at).max()
+    }
+
+    /// Offset and time of every record that can be read.
+    fn times(&self) -> impl Iterator<Item = (i64, i64)> {
+        let of =
+            |sent: &Sent| (sent.base..).zip(sent.records.iter().map(|record| record.2)).collect::<Vec<_>>();
+        self.readable().iter().flat_map(of).filter(|(offset, _)| *offset >= self.start)
+    }
+}

@@ -1,0 +1,92 @@
+//! Appends of every kind.
+
+use bytes::Bytes;
+use pagewire_log::{AppendContext, AppendError, Log, Origin};
+
+use super::or_dead;
+use crate::model::{Sent, Shape};
+use crate::world::World;
+
+const NOBODY: (i64, i16, i32) = (-1, -1, -1);
+
+pub(super) fn plain(world: &mut World, at: usize, log: &Log) {
+    let sent = batch(world, NOBODY);
+    append(world, at, log, vec![sent], Origin::Client);
+}
+
+/// The next batch of one of three producers, now and then of its next epoch.
+pub(super) fn idempotent(world: &mut World, at: usize, log: &Log) {
+    let id = world.chance.between(0, 3);
+    let next = match world.partitions[at].producers().get(&id) {
+        Some(known) if world.chance.one_in(10) => (id, known.epoch + 1, 0),
+        Some(known) => (id, known.epoch, known.last_sequence.wrapping_add(1) & i32::MAX),
+        None => (id, 0, world.chance.pick(&[0, 0, 7, i32::MAX - 2])),
+    };
+    let sent = batch(world, next);
+    append(world, at, log, vec![sent], Origin::Client);
+}
+
+/// One of a producer's last five batches once more, as after a lost answer.
+pub(super) fn again(world: &mut World, at: usize, log: &Log) {
+    let id = world.chance.between(0, 3);
+    let partition = &world.partitions[at];
+    let mut own: Vec<&Sent> =
+        partition.readable().iter().filter(|sent| sent.header.producer_id == id).collect();
+    let Some(last) = own.last() else { return };
+    let epoch = last.header.producer_epoch;
+    own.retain(|sent| sent.header.producer_epoch == epoch);
+    let own = &own[own.len().saturating_sub(5)..];
+    let sent = own[world.chance.below(own.len() as u64) as usize];
+    let (bytes, base) = (sent.bytes.clone(), sent.base);
+    let answer = log.append(bytes, context(world, Origin::Client));
+    if let Some(appended) = or_dead(world, "a batch sent again", answer) {
+        assert!(appended.duplicate, "{}: a batch of {id} sent again was appended twice", log.topic());
+        assert_eq!(appended.base_offset, base);
+    }
+}
+
+/// A sequence that does not follow is refused, and leaves nothing behind.
+pub(super) fn out_of_order(world: &mut World, at: usize, log: &Log) {
+    let id = world.chance.between(0, 3);
+    let partition = &world.partitions[at];
+    let last = partition.readable().iter().rfind(|sent| sent.header.producer_id == id);
+    let Some(known) = last.and_then(|_| partition.producers().get(&id).copied()) else { return };
+    let skipped = known.last_sequence.wrapping_add(1 + world.chance.between(1, 100) as i32) & i32::MAX;
+    let sent = batch(world, (id, known.epoch, skipped));
+    let answer = log.append(sent.bytes, context(world, Origin::Client));
+    let refused = matches!(answer, Err(AppendError::OutOfOrderSequence { .. }));
+    assert!(refused || world.disk.is_dead(), "{}: {skipped} after {known:?}: {answer:?}", log.topic());
+}
+
+/// Several batches in one append, as the coordinators write them.
+pub(super) fn coordinator(world: &mut World, at: usize, log: &Log) {
+    let sent = (0..world.chance.between(1, 4)).map(|_| batch(world, NOBODY)).collect();
+    append(world, at, log, sent, Origin::Coordinator);
+}
+
+fn batch(world: &mut World, producer: (i64, i16, i32)) -> Sent {
+    Sent::new(&mut world.chance, Shape { producer, now_ms: world.now_ms })
+}
+
+fn context(world: &World, origin: Origin) -> AppendContext {
+    AppendContext { leader_epoch: world.leader_epoch, origin, now_ms: world.now_ms }
+}
+
+fn append(world: &mut World, at: usize, log: &Log, sent: Vec<Sent>, origin: Origin) {
+    let bytes: Bytes = sent.iter().flat_map(|sent| sent.bytes.iter().copied()).collect();
+    let context = context(world, origin);
+    let too_large = bytes.len() > log.config().segment_bytes as usize;
+    world.partitions[at].sends(sent, world.leader_epoch);
+    match log.append(bytes, context) {
+        Ok(appended) => {
+            let partition = &mut world.partitions[at];
+            assert_eq!(appended.base_offset, partition.end, "{}: not at the end", partition.topic);
+            assert!(!appended.duplicate);
+            partition.sent();
+            assert_eq!(appended.last_offset + 1, partition.end);
+        }
+        Err(AppendError::TooLarge { .. }) if too_large => world.partitions[at].refused(),
+        // Nobody heard of it: it may be there.
+        Err(error) => assert!(world.disk.is_dead(), "an append failed: {error:?}"),
+    }
+}

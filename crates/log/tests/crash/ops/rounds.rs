@@ -1,0 +1,76 @@
+//! Syncs, rolls, retention, deletion of records, checkpoints.
+
+use pagewire_log::Log;
+
+use super::or_dead;
+use crate::world::World;
+
+pub(super) fn sync(world: &mut World, at: usize, log: &Log) {
+    let answer = log.sync();
+    if let Some(stable) = or_dead(world, "a sync", answer) {
+        assert_eq!(stable, world.partitions[at].end, "a sync covers everything appended before it");
+        world.partitions[at].stable = stable;
+    }
+}
+
+pub(super) fn pace(world: &mut World, _at: usize, log: &Log) {
+    or_dead(world, "pacing", log.pace());
+}
+
+pub(super) fn flush(world: &mut World, _at: usize, _log: &Log) {
+    world.now_ms += 100;
+    let flushed = world.dir().flush_due(world.now_ms);
+    assert!(flushed.failed.is_empty() || world.disk.is_dead(), "a flush round failed: {flushed:?}");
+}
+
+pub(super) fn close_files(world: &mut World, _at: usize, _log: &Log) {
+    let flushed = world.dir().close_files(world.now_ms);
+    assert!(flushed.failed.is_empty() || world.disk.is_dead(), "closing files failed: {flushed:?}");
+}
+
+pub(super) fn roll(world: &mut World, _at: usize, log: &Log) {
+    let answer = log.roll_if_due(world.now_ms + 6_000);
+    or_dead(world, "a roll", answer);
+}
+
+pub(super) fn retain(world: &mut World, _at: usize, _log: &Log) {
+    if world.chance.one_in(3) {
+        world.now_ms += 1_000;
+    }
+    let retained = world.dir().retain(world.now_ms);
+    assert!(retained.failed.is_empty() || world.disk.is_dead(), "retention failed: {retained:?}");
+    world.tally.add("segments removed by retention", retained.segments as u64);
+    for (at, log) in world.open_logs() {
+        world.partitions[at].start = log.marks().log_start;
+        // Segments that are gone for good cannot come back.
+        if !world.disk.is_dead() {
+            let first = log.segments().first().map_or(0, |segment| segment.base_offset);
+            world.partitions[at].start_promised = first.max(world.partitions[at].start_promised);
+        }
+    }
+    let unlinked = world.dir().unlink_due(world.now_ms);
+    or_dead(world, "unlinking", unlinked);
+}
+
+pub(super) fn delete_records(world: &mut World, at: usize, log: &Log) {
+    let partition = &world.partitions[at];
+    let to = match world.chance.below(8) {
+        0 => -1,
+        _ => {
+            world.chance.between(partition.start, partition.start + (partition.end - partition.start) / 3 + 1)
+        }
+    };
+    let answer = log.delete_records_before(to);
+    if let Some(start) = or_dead(world, "deleting records", answer) {
+        world.partitions[at].start = start;
+    }
+}
+
+pub(super) fn checkpoints(world: &mut World, _at: usize, _log: &Log) {
+    let answer = world.dir().write_checkpoints();
+    if or_dead(world, "writing checkpoints", answer).is_some() {
+        for (at, log) in world.open_logs() {
+            world.partitions[at].start_promised = log.marks().log_start;
+        }
+    }
+}
