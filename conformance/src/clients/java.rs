@@ -12,16 +12,15 @@ use crate::workspace::{Stamp, Workspace};
 
 /// Kafka's own Java clients.
 pub fn clients(workspace: &Workspace, printer: &Printer) -> Result<Command> {
-    command(workspace, printer, "pagewire.Clients")
+    suite(workspace, printer, "pagewire.Clients")
 }
 
 /// Kafka's own command-line tools.
 pub fn tools(workspace: &Workspace, printer: &Printer) -> Result<Command> {
-    command(workspace, printer, "pagewire.Tools")
+    suite(workspace, printer, "pagewire.Tools")
 }
 
-/// A class, ours or Kafka's.
-pub fn command(workspace: &Workspace, printer: &Printer, class: &str) -> Result<Command> {
+fn suite(workspace: &Workspace, printer: &Printer, class: &str) -> Result<Command> {
     Ok(Classes::of(workspace, printer)?.command("512m", class))
 }
 

@@ -25,9 +25,7 @@ use crate::workspace::Workspace;
 
 pub use browser::report;
 pub use go::franz_go;
-pub use java::{
-    Classes as KafkaClasses, clients as java_clients, command as java_command, tools as java_tools,
-};
+pub use java::{Classes as KafkaClasses, clients as java_clients, tools as java_tools};
 pub use js::kafkajs;
 pub use kcat::kcat;
 pub use python::{aiokafka, environment as python_with_clients, kafka_python, librdkafka};

@@ -3,7 +3,6 @@
 mod binary;
 mod broker;
 pub mod commands;
-mod kafka;
 mod process;
 pub mod raw;
 
@@ -17,7 +16,6 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 pub use binary::find_or_build;
 pub use broker::Broker;
 pub(crate) use broker::STOP_LIMIT;
-pub use kafka::{Java, Kafka, run_class};
 pub use process::{Ended, kill_group, run_to_end, which};
 
 /// A connection with a large receive buffer, so that much of a response can wait in it.

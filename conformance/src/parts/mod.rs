@@ -4,6 +4,7 @@ mod cli;
 mod crash;
 mod frames;
 mod hostile;
+mod kafka;
 mod ledger;
 mod load;
 mod proof;

@@ -12,11 +12,11 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail, ensure};
 use tempfile::TempDir;
 
+use super::kafka::{Kafka, tool};
 use super::{Cases, Context};
-use crate::clients::java_command;
+use crate::clients::KafkaClasses;
 use crate::harness::commands::{Ran, run};
-use crate::harness::{Broker, Kafka, kill_group, run_class};
-use crate::outcome::Printer;
+use crate::harness::{Broker, kill_group, run_to_end};
 
 /// One step of the Java side.
 const STEP_LIMIT: Duration = Duration::from_mins(5);
@@ -43,63 +43,74 @@ pub fn takeover(context: &Context<'_>, cases: &mut Cases<'_>) {
     });
 }
 
+/// Kafka's settings: small internal topics, a quick cleaner, and indexes that are not long after a kill either.
+const SETTINGS: &[&str] = &[
+    "offsets.topic.num.partitions=5",
+    "transaction.state.log.num.partitions=3",
+    "group.initial.rebalance.delay.ms=0",
+    "log.cleaner.backoff.ms=200",
+    "log.index.size.max.bytes=262144",
+    "auto.create.topics.enable=false",
+];
+
 /// What all cases need.
 struct Stage<'a> {
-    context: &'a Context<'a>,
+    binary: &'a Path,
+    classes: KafkaClasses,
     logs: TempDir,
 }
 
 impl<'a> Stage<'a> {
     fn new(context: &'a Context<'a>) -> Result<Self> {
-        // Whether there is Java at all, and the classes compiled.
-        java_command(context.workspace, context.printer, "pagewire.Takeover")?;
-        Ok(Self { context, logs: tempfile::tempdir()? })
+        let classes = KafkaClasses::of(context.workspace, context.printer)?;
+        Ok(Self { binary: &context.binary, classes, logs: tempfile::tempdir()? })
     }
 
-    fn java(&self, class: &str) -> Result<Command> {
-        java_command(self.context.workspace, self.context.printer, class)
+    fn java(&self, step: &[&str], address: &str) -> Command {
+        let mut command = self.classes.command("512m", "pagewire.Takeover");
+        command.args(step).env("BOOTSTRAP", address);
+        command
     }
 
     /// Does one step at a broker; the lines that count.
     fn step(&self, step: &str, address: &str) -> Result<Vec<String>> {
-        let mut command = self.java("pagewire.Takeover")?;
-        command.arg(step).env("BOOTSTRAP", address);
-        let text = run_class(command, &self.logs.path().join("step.log"), STEP_LIMIT)?;
+        let log = self.logs.path().join("step.log");
+        let ended = run_to_end(&mut self.java(&[step], address), &log, STEP_LIMIT)?;
+        ensure!(ended.success(), "{step} failed: {}", ended.output);
+        let text = fs::read_to_string(&log)?;
         Ok(text.lines().filter_map(|line| line.strip_prefix("= ")).map(str::to_owned).collect())
     }
 
-    fn load(&self) -> Result<(Kafka, Vec<String>)> {
-        let workspace = self.context.workspace.clone();
-        let java = move |class: &str| java_command(&workspace, &Printer::new(true), class);
-        let kafka = Kafka::start(Box::new(java))?;
-        self.step("load", &kafka.address())?;
-        let seen = self.step("read", &kafka.address())?;
+    fn load(&self) -> Result<(Kafka<'_>, Vec<String>)> {
+        let mut kafka = Kafka::format(&self.classes, SETTINGS)?;
+        kafka.start()?;
+        self.step("load", kafka.address())?;
+        let seen = self.step("read", kafka.address())?;
         ensure!(seen.len() > 30, "only this is seen: {seen:?}");
         Ok((kafka, seen))
     }
 
     /// Imports Kafka's directory and serves what it made, where `at` says.
-    fn take(&self, kafka: &Kafka, options: &[&str], at: &str) -> Result<Broker> {
+    fn take(&self, kafka: &Kafka<'_>, options: &[&str], at: &str) -> Result<Broker> {
         let directory = Broker::directory()?;
-        let before = Tree::of(&kafka.data_dir())?;
-        let ran = self.import(&kafka.data_dir(), &directory.path().join("data"), options)?.succeeded()?;
+        let before = Tree::of(&kafka.log_dir())?;
+        let ran = self.import(&kafka.log_dir(), &directory.path().join("data"), options)?.succeeded()?;
         ensure!(ran.out.contains("is whole"), "{}", ran.out);
-        before.is_still(&kafka.data_dir())?;
-        let mut broker = Broker::on(&self.context.binary, directory, at);
+        before.is_still(&kafka.log_dir())?;
+        let mut broker = Broker::on(self.binary, directory, at);
         broker.start_again()?;
         Ok(broker)
     }
 
     fn import(&self, from: &Path, to: &Path, options: &[&str]) -> Result<Ran> {
-        let mut command = Command::new(&self.context.binary);
+        let mut command = Command::new(self.binary);
         command.arg("import").arg("--from").arg(from).arg("--to").arg(to).args(options);
         run(&mut command, "")
     }
 
-    fn ride(&self, kafka: &mut Kafka) -> Result<()> {
-        let address = kafka.address();
-        let mut command = self.java("pagewire.Takeover")?;
-        command.args(["ride", "ride", RIDE]).env("BOOTSTRAP", &address);
+    fn ride(&self, kafka: &mut Kafka<'_>) -> Result<()> {
+        let address = kafka.address().to_owned();
+        let mut command = self.java(&["ride", "ride", RIDE], &address);
         let mut rider = command.process_group(0).stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
         let ridden = (|| {
             let mut lines = BufReader::new(rider.stdout.take().context("no output")?).lines();
@@ -112,11 +123,11 @@ impl<'a> Stage<'a> {
             Ok(())
         })();
         kill_group(&mut rider);
-        kafka.start_again()?;
+        kafka.start()?;
         ridden
     }
 
-    fn after_kill(&self, kafka: &mut Kafka, seen: &[String]) -> Result<()> {
+    fn after_kill(&self, kafka: &mut Kafka<'_>, seen: &[String]) -> Result<()> {
         kafka.kill();
         let mut broker = self.take(kafka, &[], "127.0.0.1:0")?;
         same(seen, &self.step("read", broker.address())?)?;
@@ -127,20 +138,20 @@ impl<'a> Stage<'a> {
         self.back(kafka, &broker.data_dir(), &ours)
     }
 
-    fn after_stop(&self, kafka: &mut Kafka, seen: &[String]) -> Result<()> {
+    fn after_stop(&self, kafka: &mut Kafka<'_>, seen: &[String]) -> Result<()> {
         kafka.stop()?;
         let running =
-            self.import(&kafka.data_dir(), &self.logs.path().join("dry"), &["--dry-run"])?.succeeded()?;
+            self.import(&kafka.log_dir(), &self.logs.path().join("dry"), &["--dry-run"])?.succeeded()?;
         ensure!(running.out.contains("nothing was written"), "{}", running.out);
-        let before = Tree::of(&kafka.data_dir())?;
+        let before = Tree::of(&kafka.log_dir())?;
         let broker = self.take(kafka, &["--link"], "127.0.0.1:0")?;
         same(seen, &self.step("read", broker.address())?)?;
         ensure!(self.step("more", broker.address())? == ["done"], "clients do not go on");
         drop(broker);
-        before.is_still(&kafka.data_dir())?;
-        kafka.start_again()?;
-        same(seen, &self.step("read", &kafka.address())?).context("Kafka, started once more")?;
-        let refused = self.import(&kafka.data_dir(), &self.logs.path().join("refused"), &[])?;
+        before.is_still(&kafka.log_dir())?;
+        kafka.start()?;
+        same(seen, &self.step("read", kafka.address())?).context("Kafka, started once more")?;
+        let refused = self.import(&kafka.log_dir(), &self.logs.path().join("refused"), &[])?;
         ensure!(refused.code == 1 && refused.err.contains("in use"), "a Kafka that runs: {refused:?}");
         Ok(())
     }
@@ -159,9 +170,10 @@ impl<'a> Stage<'a> {
             (&["--index-sanity-check"], &["index", "timeindex"]),
             (&[], &["index", "timeindex", "txnindex", "snapshot"]),
         ] {
-            let mut command = self.java("org.apache.kafka.tools.DumpLogSegments")?;
-            command.args(options).args(["--files", &files(suffixes)?]);
-            let text = run_class(command, &self.logs.path().join("dump.log"), STEP_LIMIT)?;
+            let files = files(suffixes)?;
+            let arguments = [options, &["--files", &files]].concat();
+            let log = self.logs.path().join("dump.log");
+            let text = tool(&self.classes, "org.apache.kafka.tools.DumpLogSegments", &arguments, &log)?;
             let bad = ["Mismatches", "isvalid: false", "Exception", "out of order", "corrupt", "not found"];
             if let Some(line) = text.lines().find(|line| bad.iter().any(|bad| line.contains(bad))) {
                 bail!("DumpLogSegments says: {line}");
@@ -171,8 +183,8 @@ impl<'a> Stage<'a> {
     }
 
     /// Gives Kafka its directory back with the partitions as ours left them; Kafka must see what ours showed.
-    fn back(&self, kafka: &mut Kafka, ours: &Path, seen: &[String]) -> Result<()> {
-        let (theirs, aside) = (kafka.data_dir(), kafka.data_dir().with_extension("aside"));
+    fn back(&self, kafka: &mut Kafka<'_>, ours: &Path, seen: &[String]) -> Result<()> {
+        let (theirs, aside) = (kafka.log_dir(), kafka.log_dir().with_extension("aside"));
         copy_tree(&theirs, &aside)?;
         for entry in fs::read_dir(ours)? {
             let path = entry?.path();
@@ -184,11 +196,11 @@ impl<'a> Stage<'a> {
                 fs::copy(&path, &to)?;
             }
         }
-        let read = kafka.start_again().and_then(|()| self.step("read", &kafka.address()));
+        let read = kafka.start().and_then(|()| self.step("read", kafka.address()));
         kafka.kill();
         fs::remove_dir_all(&theirs)?;
         fs::rename(&aside, &theirs)?;
-        kafka.start_again()?;
+        kafka.start()?;
         same(seen, &read?).context("Kafka on what ours wrote")
     }
 }

@@ -14,10 +14,10 @@ use anyhow::{Context as _, Result, ensure};
 use pagewire_record::{DecompressLimits, complete_batches};
 
 use super::dump::{partitions, says_nothing};
-use super::kafka::{Kafka, LOG_LAYER, tool};
 use super::workload::{self, COMPACTED, GROUPS, History, Served};
 use crate::clients::KafkaClasses;
 use crate::harness::raw::Raw;
+use crate::parts::kafka::{Kafka, LOG_LAYER, tool};
 
 const METADATA: &str = "partition.metadata";
 const MARK: &str = ".kafka_cleanshutdown";

@@ -9,9 +9,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
 
-use super::kafka::tool;
 use super::workload::OFFSETS;
 use crate::clients::KafkaClasses;
+use crate::parts::kafka::tool;
 
 const CLASS: &str = "org.apache.kafka.tools.DumpLogSegments";
 /// Files named to one run of the tool: what a command line holds, with room.

@@ -13,7 +13,7 @@
 mod adopt;
 mod compaction;
 mod dump;
-mod kafka;
+
 mod keyed;
 mod workload;
 

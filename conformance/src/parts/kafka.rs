@@ -122,6 +122,13 @@ impl<'c> Kafka<'c> {
         Ok(())
     }
 
+    /// SIGKILL: it gets no chance to write anything more.
+    pub(super) fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            kill_group(&mut child);
+        }
+    }
+
     /// Where it serves: `HOST:PORT`.
     pub(super) fn address(&self) -> &str {
         &self.address
@@ -153,9 +160,7 @@ impl<'c> Kafka<'c> {
 
 impl Drop for Kafka<'_> {
     fn drop(&mut self) {
-        if let Some(mut child) = self.child.take() {
-            kill_group(&mut child);
-        }
+        self.kill();
     }
 }
 
