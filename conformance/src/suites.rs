@@ -65,6 +65,7 @@ pub const SUITES: &[Suite] = &[
     part("proof", "record bytes leave without passing through user space", parts::proof),
     part("crash", "kill -9 under load loses and doubles nothing", parts::crash),
     part("restart", "what a broker knows survives a stop and a kill", parts::restart),
+    part("takeover", "what Apache Kafka left is served, and Kafka reads what was added", parts::takeover),
     part("witness", "Kafka's tools and Kafka itself find nothing wrong with our files", parts::witness),
     part("hostile", "malformed bytes cost their sender at most the connection", parts::hostile),
 ];

@@ -1,5 +1,6 @@
 //! What is measured. A case runs once against one broker and answers one number per column.
 
+mod compact;
 mod fetch;
 mod produce;
 mod start;
@@ -15,13 +16,27 @@ pub(crate) struct Case {
     pub(crate) what: &'static str,
     pub(crate) columns: &'static [Column],
     pub(crate) run: fn(&Broker, u64) -> Result<Vec<f64>>,
-    /// Needs to start brokers itself, which it can do with ours only.
-    ours_only: bool,
+    /// Which brokers can be measured so.
+    of: Of,
+}
+
+/// Brokers that a case fits.
+#[derive(PartialEq, Eq)]
+enum Of {
+    All,
+    /// Those that do more than take and give.
+    Brokers,
+    /// It starts brokers itself, which it can do with ours only.
+    Ours,
 }
 
 impl Case {
     pub(crate) fn fits(&self, broker: &Broker) -> bool {
-        !self.ours_only || broker.ours.is_some()
+        match self.of {
+            Of::All => true,
+            Of::Brokers => !broker.bare,
+            Of::Ours => broker.ours.is_some(),
+        }
     }
 }
 
@@ -31,35 +46,49 @@ static CASES: &[Case] = &[
         what: "1 KiB records in batches of 64 KiB, acks=1, five in flight on one connection",
         columns: &["CPU-s/GiB", "MiB/s", "RSS MiB"],
         run: produce::run,
-        ours_only: false,
+        of: Of::All,
     },
     Case {
         name: "fetch",
         what: "hot fetches of 1 MiB",
         columns: &["CPU-s/GiB", "MiB/s", "RSS MiB"],
         run: fetch::large,
-        ours_only: false,
+        of: Of::All,
     },
     Case {
         name: "small-fetch",
         what: "hot fetches of one 16 KiB batch",
         columns: &["us CPU/request", "us/request"],
         run: fetch::small,
-        ours_only: false,
+        of: Of::All,
     },
     Case {
         name: "tail",
         what: "1,000 produces of one 1 KiB record a second, acks=1, a consumer in long polls",
         columns: &["us CPU/produce+fetch", "p50 ms", "p99 ms", "max ms"],
         run: tail::run,
-        ours_only: false,
+        of: Of::All,
+    },
+    Case {
+        name: "compact",
+        what: "compaction of records of 1 KiB, eight of each key, not compressed",
+        columns: &["CPU-s/GiB", "MiB/s", "left MiB", "RSS MiB"],
+        run: compact::plain,
+        of: Of::Brokers,
+    },
+    Case {
+        name: "compact-zstd",
+        what: "the same in batches of zstd, which are taken apart and compressed again; of bytes as they lie there",
+        columns: &["CPU-s/GiB", "MiB/s", "left MiB", "RSS MiB"],
+        run: compact::zstd,
+        of: Of::Brokers,
     },
     Case {
         name: "start",
         what: "from exec to serving with an empty directory, then ten idle seconds",
         columns: &["ready ms", "idle RSS MiB", "idle CPU %"],
         run: start::run,
-        ours_only: true,
+        of: Of::Ours,
     },
 ];
 

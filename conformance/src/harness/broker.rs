@@ -45,22 +45,34 @@ impl Broker {
         settings: &[&str],
         descriptors: Option<u32>,
     ) -> Result<Self> {
+        let mut broker = Self::on(binary, Self::directory()?, "127.0.0.1:0");
+        broker.settings = settings.iter().map(|&setting| setting.to_owned()).collect();
+        broker.descriptors = descriptors;
+        broker.start_again()?;
+        Ok(broker)
+    }
+
+    /// A directory for a broker, whose data will lie in `data` below it.
+    pub fn directory() -> Result<TempDir> {
         let mut directory =
             tempfile::Builder::new().prefix("pagewire-").tempdir().context("no temporary directory")?;
         // For whoever looks into a failure afterwards.
         directory.disable_cleanup(std::env::var_os("CONFORMANCE_KEEP").is_some());
-        let mut broker = Self {
+        Ok(directory)
+    }
+
+    /// A broker on what is in a directory already, not started yet, to serve at `address`.
+    pub fn on(binary: &Path, directory: TempDir, address: &str) -> Self {
+        Self {
             binary: binary.to_path_buf(),
-            settings: settings.iter().map(|&setting| setting.to_owned()).collect(),
+            settings: Vec::new(),
             arguments: Vec::new(),
             environment: Vec::new(),
-            descriptors,
+            descriptors: None,
             directory,
-            address: "127.0.0.1:0".to_owned(),
+            address: address.to_owned(),
             child: None,
-        };
-        broker.start_again()?;
-        Ok(broker)
+        }
     }
 
     /// Starts it on the data directory and the port it had. It must not be running.

@@ -4,11 +4,13 @@ mod cli;
 mod crash;
 mod frames;
 mod hostile;
+mod kafka;
 mod ledger;
 mod load;
 mod proof;
 mod restart;
 mod serve;
+mod takeover;
 mod witness;
 
 use std::path::PathBuf;
@@ -24,6 +26,7 @@ pub use hostile::hostile;
 pub use proof::proof;
 pub use restart::restart;
 pub use serve::serve;
+pub use takeover::takeover;
 pub use witness::witness;
 
 /// What a part needs.

@@ -13,7 +13,7 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{debug, info, warn};
 
-use crate::{broker::Broker, clock::now_ms};
+use crate::{broker::Broker, clock::now_ms, scrub};
 
 /// Deleted files are looked for this often; `file.delete.delay.ms` is the least they wait.
 const UNLINK_EVERY: Duration = Duration::from_secs(10);
@@ -48,6 +48,7 @@ pub(crate) fn start(broker: &Arc<Broker>, tasks: &TaskTracker, stop: &Cancellati
     every(LOOK_EVERY, Round::by_the_clock(look));
     every(CLOSE_FILES_EVERY, Round { wanted: has_too_many_files, ..Round::by_the_clock(close_files) });
     tasks.spawn(trim_buffers(Arc::clone(broker), stop.clone()));
+    tasks.spawn(scrub::run(Arc::clone(broker), stop.clone()));
 }
 
 /// Gives receive buffers back to the system that nobody used since the round before.

@@ -29,6 +29,7 @@ mod net;
 mod node;
 mod partition;
 mod request;
+mod scrub;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]

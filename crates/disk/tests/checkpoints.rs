@@ -163,3 +163,14 @@ proptest! {
         }
     }
 }
+
+/// The last number of a file that was cut could be read, and would be another.
+#[test]
+fn a_checkpoint_cut_at_any_byte_is_damaged() {
+    for len in 0..KAFKA_EPOCHS.len() {
+        assert!(EpochCheckpoint::parse(&KAFKA_EPOCHS[..len]).is_err(), "{len}");
+    }
+    for len in 0..KAFKA_OFFSETS.len() {
+        assert!(OffsetCheckpoint::parse(&KAFKA_OFFSETS[..len]).is_err(), "{len}");
+    }
+}

@@ -73,6 +73,7 @@ const CHECKS: &[(Group, &str, Look)] = &[
     (Group::Data, "data directory", Alone(data::directory::look)),
     (Group::Data, "lock", Alone(data::lock::look)),
     (Group::Data, "identity", Alone(data::identity::look)),
+    (Group::Data, "metadata", Alone(data::metadata::look)),
     (Group::Data, "contents", Alone(data::contents::look)),
     (Group::Data, "recovery", Alone(data::recovery::look)),
     (Group::Durability, "acks", Syncs(durability::look)),

@@ -147,8 +147,28 @@ pub struct RecoveryReport {
     pub cuts: Vec<Cut>,
     /// Derived files that were missing, unbelievable or out of date and were rebuilt (indexes, epochs, producers).
     pub rebuilt: Vec<PathBuf>,
-    /// Oddities worth a line in the log that cost no record (leftovers removed, an empty closed segment, ...).
+    /// Offsets of which the log has no record though it should. Readers go on behind them.
+    pub holes: Vec<Hole>,
+    /// Oddities worth a line in the log that cost no record (leftovers removed, ...).
     pub notes: Vec<String>,
+}
+
+/// Records that are missing between others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hole {
+    /// The segment file they should be in, or that comes before them.
+    pub file: PathBuf,
+    /// The first of their offsets.
+    pub from: i64,
+    /// The offset after the last.
+    pub upto: i64,
+}
+
+impl std::fmt::Display for Hole {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { file, from, upto } = self;
+        write!(f, "{}: no record has the offsets {from} to {}", file.display(), upto - 1)
+    }
 }
 
 /// Something cut from a log while opening it.

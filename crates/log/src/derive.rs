@@ -1,9 +1,11 @@
-//! Rebuilding what is derived from a segment's records, and finding batches with its help.
+//! Finding batches with the help of what is derived from a segment's records.
 //!
 //! The only way from an offset to a position: the index proposes, the batch header decides. An entry that the header
-//! contradicts costs a rebuild of a closed segment's indexes, or a walk from the start of the active one's file.
+//! contradicts costs a rebuild of a closed segment's indexes (`rebuild.rs`), or a walk from the start of the active one's
+//! file.
 
 use std::io;
+use std::sync::atomic::Ordering;
 
 use pagewire_disk::DiskFile;
 
@@ -45,8 +47,15 @@ impl Segment {
         if target >= end.next_offset || end.size == 0 {
             return Ok(None);
         }
+        if let Some(stretch) = self.damage.holding(target) {
+            return Err(self.damaged(stretch.from, target));
+        }
         let file = self.file_with(patience)?;
         let mut scanner = self.scanner_near(&*file, target, end.size, patience)?;
+        if let Some(before) = self.damage.below(target).filter(|before| scanner.position() < before.to) {
+            scanner =
+                Scanner::new(&*file, before.to, end.size, before.next_offset, WINDOW_LOOKUP).with(patience);
+        }
         let mut walked = 0;
         while let Some(found) = self.readable(scanner.next())? {
             walked += 1;
@@ -138,68 +147,6 @@ impl Segment {
         Ok(Scanner::new(file, 0, size, self.base_offset, window).with(patience))
     }
 
-    /// Loads a closed segment's index at its first use.
-    fn index_is_loaded(&self, patience: Patience) -> io::Result<bool> {
-        if self.index.is_loaded() {
-            return Ok(true);
-        }
-        patience.or_would_block()?;
-        if !self.is_closed() {
-            return Ok(false);
-        }
-        let _building = self.building.lock();
-        if self.index.is_loaded() {
-            return Ok(true);
-        }
-        let size = self.end().size;
-        let loaded = match self.index_file() {
-            Err(error) if is_missing(&error) => false,
-            file => self.index.load(&*file?, size)?,
-        };
-        if loaded {
-            // An empty index of a long segment is legal for one long batch, and a loss otherwise: rebuilding is cheap
-            // for the first and right for the second.
-            if self.index.len() > 0 || size <= 2 * u64::from(self.home.index_interval()) {
-                return Ok(true);
-            }
-        }
-        Ok(self.rebuild_indexes().is_ok())
-    }
-
-    fn distrust_index(&self) {
-        if self.is_closed() {
-            let _building = self.building.lock();
-            if let Err(error) = self.rebuild_indexes() {
-                tracing::warn!(segment = %self.path().display(), ?error, "index cannot be rebuilt");
-            }
-        }
-    }
-
-    /// Walks the whole segment and writes both indexes anew. For closed segments; the caller holds `building`.
-    /// Readers meanwhile find fewer entries and walk further.
-    fn rebuild_indexes(&self) -> Result<(), ScanError> {
-        tracing::info!(segment = %self.path().display(), "rebuilding indexes");
-        let (end, file) = (self.end(), self.file()?);
-        self.reset_indexes()?;
-        let mut sparse = Sparse::default();
-        let mut scanner = Scanner::new(&*file, 0, end.size, self.base_offset, WINDOW_WALK);
-        while let Some(found) = scanner.next()? {
-            let due = sparse.next(self.home.index_interval(), found.header.size_in_bytes());
-            self.note_batch(&found.header, found.position, due)?;
-        }
-        self.write_indexes()?;
-        self.index.close();
-        self.times.close();
-        Ok(())
-    }
-
-    /// Empties both indexes and their files.
-    pub(crate) fn reset_indexes(&self) -> io::Result<()> {
-        self.index.start_empty();
-        self.times.start_empty();
-        self.empty_index_files()
-    }
-
     /// The largest timestamp of the segment and the batch that first has it.
     pub(crate) fn largest_timestamp(&self) -> Result<Option<TimeEntry>, ReadError> {
         match self.largest_readable()? {
@@ -234,13 +181,14 @@ impl Segment {
         {
             *max = Some(entry);
         }
-        // The last entry covers everything up to its batch, and in an index that is whole everything after it too;
-        // the tail is looked at in case it is not.
+        // The last entry covers everything up to its batch, and in an index that is whole everything after it too. An
+        // index that was cut is not: what follows is looked at, mostly nothing.
         let (end, file) = (self.end(), self.file()?);
-        let mut scanner = match max {
-            Some(_) => self.scanner_near(&*file, end.next_offset, end.size, Patience::Endless)?,
-            None => Scanner::new(&*file, 0, end.size, self.base_offset, WINDOW_WALK),
+        let start = match max {
+            Some(entry) => self.position_of(self.base_offset + i64::from(entry.relative))?,
+            None => 0,
         };
+        let mut scanner = Scanner::new(&*file, start, end.size, self.base_offset, WINDOW_WALK);
         while let Some(found) = self.readable(scanner.next())? {
             let timestamp = found.header.max_timestamp;
             if found.header.records_count == 0 {
@@ -251,6 +199,11 @@ impl Segment {
                 *max = Some(TimeEntry { timestamp, relative });
             }
         }
+        let timestamp =
+            |entry: Option<TimeEntry>| entry.map(|entry| entry.timestamp).filter(|time| *time >= 0);
+        if timestamp(*max) != timestamp(last) {
+            self.distrust_index();
+        }
         Ok(())
     }
 
@@ -260,7 +213,11 @@ impl Segment {
         let offset = self.base_offset + i64::from(entry.relative);
         let found = self.locate(offset, Patience::Endless)?;
         Ok(found.is_some_and(|found| {
-            found.header.base_offset <= offset && found.header.max_timestamp == entry.timestamp
+            let header = &found.header;
+            // A batch that compaction emptied has its time still, and no record of that time.
+            header.base_offset <= offset
+                && header.max_timestamp == entry.timestamp
+                && header.records_count > 0
         }))
     }
 
@@ -271,8 +228,16 @@ impl Segment {
     ) -> Result<Option<Found>, ReadError> {
         found.map_err(|error| match error {
             ScanError::Io(error) => ReadError::Io(error),
-            ScanError::Bad { position, .. } => ReadError::Corrupt { file: self.path(), position },
+            ScanError::Bad { position, .. } => {
+                self.suspect.store(true, Ordering::Relaxed);
+                ReadError::Corrupt { file: self.path(), position }
+            }
         })
+    }
+
+    /// The records at `offset` are known to be damaged.
+    pub(crate) fn damaged(&self, position: u64, offset: i64) -> ReadError {
+        ReadError::Damaged { file: self.path(), position, offset }
     }
 }
 

@@ -128,13 +128,23 @@ pub enum ReadError {
         /// End of the log.
         log_end: i64,
     },
-    /// Bytes of a segment are not a record batch: KAFKA_STORAGE_ERROR. Other segments may still be readable.
+    /// Bytes of a segment are not a record batch: CORRUPT_MESSAGE. Other segments may still be readable.
     #[error("{}: no record batch at position {position}", file.display())]
     Corrupt {
         /// The segment file.
         file: PathBuf,
         /// Where in it.
         position: u64,
+    },
+    /// Records that are known not to be what was written: CORRUPT_MESSAGE. What lies before and behind them is readable.
+    #[error("{}: the records at offset {offset} are damaged, position {position}", file.display())]
+    Damaged {
+        /// The segment file.
+        file: PathBuf,
+        /// Where the damage begins.
+        position: u64,
+        /// What was asked.
+        offset: i64,
     },
     /// The disk said no: KAFKA_STORAGE_ERROR.
     #[error("read failed: {0}")]

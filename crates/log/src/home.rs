@@ -23,6 +23,8 @@ pub(crate) struct Home {
     pub(crate) sick: Arc<OnceLock<Offline>>,
     /// Bytes of log that were checked, for whoever watches a recovery.
     pub(crate) checked: Arc<AtomicU64>,
+    /// Sum of the indexes of aborted transactions at an orderly stop, if that left one.
+    pub(crate) vouched: Option<i64>,
     /// The directory has another name, or another log has moved in: nothing is opened by name any more.
     gone: AtomicBool,
     /// The log was compacted at some time: holes between its offsets are no losses.
@@ -41,6 +43,7 @@ impl Home {
             producers: Arc::default(),
             sick: Arc::default(),
             checked: Arc::default(),
+            vouched: None,
             gone: AtomicBool::default(),
             compacted: false,
             index_interval: AtomicU32::default(),
@@ -65,6 +68,11 @@ impl Home {
     /// The home of a log whose recovery is counted with others.
     pub(crate) fn metered(self, checked: &Arc<AtomicU64>) -> Self {
         Self { checked: Arc::clone(checked), ..self }
+    }
+
+    /// The home of a log of which the last stop left this.
+    pub(crate) fn vouched(self, vouched: Option<i64>) -> Self {
+        Self { vouched, ..self }
     }
 
     pub(crate) fn path(&self, offset: i64, suffix: &str) -> PathBuf {

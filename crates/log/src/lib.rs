@@ -16,7 +16,7 @@
 //!
 //! Invariants
 //! - A segment is append-only while it lives, and is replaced by a new file and a rename, never rewritten.
-//! - A [`FileRange`](pagewire_zcopy::FileRange) holds its file open: retention may unlink it mid-send.
+//! - A [`FileRange`](pagewire_zcopy::FileRange) holds its file open: retention or compaction may unlink it mid-send.
 //! - Nothing below a published mark changes. Only bytes that were never published are cut (a failed write).
 //! - After a failed sync nothing more is acknowledged: the log is [`Offline`] for writes. A full disk, or a process out of
 //!   descriptors or memory, refuses what it cannot do now; the next attempt may succeed, and retention goes on.
@@ -46,12 +46,12 @@
 //! topic() partition() dir() config() set_config(LogConfig) size_bytes() segments() producers()
 //! ```
 //!
-//! # Room for what comes later
+//! # Compaction
 //!
-//! Transactions: producers already carry the first offset of their open transaction, `last_stable` has its mark and
-//! its reader bound, and `.txnindex` files live and die with their segment. Compaction: a cleaned segment takes its
-//! place by rename (`.cleaned`, `.swap`, finished at open) and by a new list of segments; it must stay below the
-//! recovery point, because past it recovery takes holes between offsets for losses unless the topic is compacted.
+//! [`LogDir::dirtiest`] hands out the dirtiest compacted log, to one [`Cleaner`] at a time; [`Dirty::clean`] cleans it at the
+//! rate of a [`Throttle`]. A log that is damaged is set aside, a full disk tried again later: [`LogDir::cleaning`] says so.
+//! A cleaned segment takes the place of several by rename (`.cleaned`, `.swap`) and by a new list of segments. It lies below
+//! the recovery point, because past it recovery takes holes between offsets for losses, unless the log is or was compacted.
 //!
 //! Left to others: judging produced batches (`record`), moving bytes (`zcopy`), who waits for which mark (`broker`).
 
@@ -82,12 +82,14 @@ mod patience;
 mod producer_budget;
 mod producers;
 mod read;
+mod rebuild;
 mod recovery;
 mod refill;
 mod replay;
 mod retention;
 mod roll;
 mod scan;
+mod scrub;
 mod segment;
 mod share;
 mod sick;
@@ -104,8 +106,8 @@ mod writeback;
 mod writer;
 
 pub use answers::{
-    AppendContext, Appended, Cut, OpenOptions, Origin, ProducerInfo, ReadSlice, ReadUpTo, RecoveryReport,
-    Retained, SegmentInfo, TimestampOffset, TryRead,
+    AppendContext, Appended, Cut, Hole, OpenOptions, Origin, ProducerInfo, ReadSlice, ReadUpTo,
+    RecoveryReport, Retained, SegmentInfo, TimestampOffset, TryRead,
 };
 pub use clean::{CleanError, CleanStats, Cleaned, Cleaner, CleanerLimits, Throttle};
 pub use config::LogConfig;
@@ -114,10 +116,11 @@ pub use dir::{
     LoadReport, LoadedLog, Loading, LockedDir, LogDescription, LogDir, LogDirError, LogDirOptions,
     MEASURED_MAX, Notice, PartitionSettings, Progress, RetainedAll, Survey, Uncleanable, survey,
 };
-pub use dirs::{Homeless, Locked, LogDirs};
+pub use dirs::{Homeless, Locked, LogDirs, TakeInError};
 pub use errors::{AppendError, DeleteRecordsError, LogError, Offline, ReadError};
 pub use handles::Handles;
 pub use log::Log;
 pub use marks::Marks;
+pub use scrub::{ScrubCounts, ScrubLimits, Scrubbed};
 pub use share::Share;
 pub use txn_index::{AbortedTxn, decode_txn_index};

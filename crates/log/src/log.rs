@@ -156,6 +156,12 @@ impl Log {
         self.writer.lock().producers.with(|known| known.expire(now_ms, expiration_ms))
     }
 
+    /// A checksum of all indexes of aborted transactions, 0 if there are none.
+    pub(crate) fn aborted_sum(&self) -> i64 {
+        let segments = self.segments.load();
+        i64::from(segments.iter().fold(0, |all, segment| all ^ segment.txns.sum(segment.base_offset)))
+    }
+
     /// The newest leader epoch in the log, `None` before the first.
     pub fn leader_epoch(&self) -> Option<i32> {
         self.epochs.read().latest()

@@ -161,7 +161,7 @@ impl Segment {
             && end.size - position <= want.max_bytes
         {
             // A consumer at the tail: no index, no header.
-            return self.range(position, end.size - position, patience);
+            return self.range(position, end.size - position, want.offset, patience);
         }
         let Some(first) = self.locate(want.offset, patience)? else { return Ok(Slice::Past) };
         if first.header.base_offset >= bound {
@@ -178,13 +178,26 @@ impl Segment {
             return Ok(Slice::BoundReached);
         }
         if size <= want.max_bytes {
-            return self.range(first.position, available.min(want.max_bytes), patience);
+            return self.range(
+                first.position,
+                available.min(want.max_bytes),
+                first.header.base_offset,
+                patience,
+            );
         }
-        if want.at_least_one { self.range(first.position, size, patience) } else { Ok(Slice::TooBig) }
+        if !want.at_least_one {
+            return Ok(Slice::TooBig);
+        }
+        self.range(first.position, size, first.header.base_offset, patience)
     }
 
-    fn range(&self, position: u64, len: u64, patience: Patience) -> Result<Slice, ReadError> {
+    /// Bytes from a batch of base offset `offset` on, up to the first that are known to be damaged.
+    fn range(&self, position: u64, len: u64, offset: i64, patience: Patience) -> Result<Slice, ReadError> {
         let file = self.file_with(patience)?;
+        if patience == Patience::Endless {
+            self.check_if_due(position, len, offset)?;
+        }
+        let len = self.damage.clip(position, len).map_err(|stretch| self.damaged(stretch.from, offset))?;
         Ok(Slice::Range(FileRange::new(file.file().clone(), position, len)))
     }
 }

@@ -16,7 +16,7 @@ use std::sync::atomic::Ordering;
 
 use pagewire_disk::{Disk, OpenMode};
 
-use crate::answers::{Cut, RecoveryReport};
+use crate::answers::{Cut, Hole, RecoveryReport};
 use crate::derive::Sparse;
 use crate::errors::LogError;
 use crate::home::Home;
@@ -73,9 +73,7 @@ pub(crate) fn recover(
         let believed = next_base.is_some_and(|next| clean || next < recovery_point);
         if let (Some(next), true) = (next_base, believed) {
             if size == 0 && !depth.compacted {
-                report
-                    .notes
-                    .push(format!("{}: empty, though not the last", home.path(base, names::LOG).display()));
+                report.holes.push(Hole { file: home.path(base, names::LOG), from: base, upto: next });
             }
             let end = End { next_offset: next, size };
             segments.push(Arc::new(Segment::existing(Arc::clone(home), base, end, size, true)));
@@ -130,7 +128,7 @@ pub(crate) fn bytes_past(disk: &dyn Disk, dir: &Path, recovery_point: i64) -> io
     let mut bases: Vec<i64> =
         names.iter().filter_map(|entry| names::offset(&entry.name, names::LOG)).collect();
     bases.sort_unstable();
-    let believed = bases.iter().skip(1).take_while(|next| **next <= recovery_point).count();
+    let believed = bases.iter().skip(1).take_while(|next| **next < recovery_point).count();
     bases.iter().skip(believed).try_fold(0, |bytes, base| {
         Ok(bytes + disk.open(&names::path(dir, *base, names::LOG), OpenMode::Read)?.len()?)
     })

@@ -82,11 +82,18 @@ fn load_snapshot(
     report: &mut RecoveryReport,
 ) -> Result<(Vec<i64>, Option<i64>), LogError> {
     let (home, disk, all) = (place.home, &*place.home.disk, &place.listing.snapshots);
-    let (fitting, past): (Vec<i64>, Vec<i64>) = all.iter().partition(|offset| **offset <= place.log_end);
-    let mut useless = past;
-    let fitting: Vec<i64> = fitting.into_iter().filter(|offset| *offset <= upto).collect();
-    let from = snapshot::load_newest(disk, &home.dir, &fitting, table, now_ms, &mut useless)
-        .map_err(LogError::at(&home.dir))?;
+    let (fitting, mut useless): (Vec<i64>, Vec<i64>) =
+        all.iter().partition(|offset| **offset <= place.log_end);
+    let (fitting, later): (Vec<i64>, Vec<i64>) = fitting.into_iter().partition(|offset| *offset <= upto);
+    let mut load = |offsets: &[i64], table: &mut ProducerTable| {
+        let newest = snapshot::load_newest(disk, &home.dir, offsets, table, now_ms, &mut useless);
+        newest.map_err(LogError::at(&home.dir))
+    };
+    for offset in later {
+        // Not needed this time, but it must not stay if it is damaged.
+        load(&[offset], &mut ProducerTable::default())?;
+    }
+    let from = load(&fitting, table)?;
     for offset in &useless {
         let path = home.path(*offset, names::SNAPSHOT);
         report.notes.push(format!("{}: damaged or past the end of the log, removed", path.display()));

@@ -19,6 +19,7 @@ use crate::index::offset::{Entry, OffsetIndex};
 use crate::index::time::{TimeEntry, TimeIndex};
 use crate::names;
 use crate::patience::Patience;
+use crate::scrub::KnownDamage;
 use crate::stage::{Stage, StageCell};
 use crate::txn_index::TxnIndex;
 
@@ -39,6 +40,11 @@ impl Packed {
     fn store(&self, relative: u64, position: u64) {
         self.0.store(relative << 32 | position, Ordering::Release);
     }
+}
+
+/// As far as it fits: what is missing then are offsets that compaction emptied, before the next segment begins.
+fn relative_end(next_offset: i64, base_offset: i64) -> u64 {
+    (next_offset - base_offset).clamp(0, i64::from(u32::MAX)) as u64
 }
 
 /// Where a segment ends at one moment.
@@ -78,6 +84,12 @@ pub(crate) struct Segment {
     /// Under which names its files are found.
     pub(crate) stage: StageCell,
     pub(crate) flow: Flow,
+    /// What of it must not be served.
+    pub(crate) damage: KnownDamage,
+    /// A read came to bytes that are no batch: the scrub looks at it before anything else.
+    pub(crate) suspect: AtomicBool,
+    /// It was taken over at the start without being read, and nobody has verified it since.
+    pub(crate) check_due: AtomicBool,
 }
 
 /// How far the bytes of a segment got on their way to stable storage. Positions.
@@ -117,7 +129,7 @@ impl Flow {
 impl Segment {
     /// A segment whose files exist. `synced`: up to which size they are on stable storage.
     pub(crate) fn existing(home: Arc<Home>, base_offset: i64, end: End, synced: u64, closed: bool) -> Self {
-        let relative = (end.next_offset - base_offset).max(0) as u64;
+        let relative = relative_end(end.next_offset, base_offset);
         let flow = Flow { synced: synced.into(), written_back: end.size.into(), ..Flow::default() };
         flow.settled.store(closed && synced >= end.size, Ordering::Relaxed);
         Self {
@@ -134,6 +146,9 @@ impl Segment {
             closed: AtomicBool::new(closed),
             stage: StageCell::default(),
             flow,
+            damage: KnownDamage::default(),
+            suspect: AtomicBool::new(false),
+            check_due: AtomicBool::new(closed),
         }
     }
 
@@ -282,7 +297,7 @@ impl Segment {
 
     /// Sets the end found by recovery, before anybody reads.
     pub(crate) fn set_end(&self, end: End) {
-        self.end.store((end.next_offset - self.base_offset).max(0) as u64, end.size);
+        self.end.store(relative_end(end.next_offset, self.base_offset), end.size);
     }
 
     /// Counts a batch for the largest timestamp. One without records has none to find.

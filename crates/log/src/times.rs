@@ -148,22 +148,43 @@ impl Segment {
 
     /// Where the walk for a timestamp begins: all batches before it are older.
     fn position_for_time(&self, timestamp: i64) -> Result<u64, ReadError> {
-        let entry = match self.times.floor_in_memory(timestamp) {
-            Some(entry) => Some(entry),
-            None => match self.time_file() {
-                Err(error) if is_missing(&error) => None,
-                file => time::floor_in(&*file?, timestamp)?,
-            },
-        };
-        // An entry for exactly this timestamp points at the first batch that has it.
-        if let Some(entry) = entry
-            && self.time_entry_holds(entry)?
-            && let Some(batch) =
-                self.locate(self.base_offset + i64::from(entry.relative), Patience::Endless)?
-        {
-            return Ok(batch.position);
+        self.judge_times()?;
+        // A lie is found once; after the rebuild the second look is at the truth.
+        for _ in 0..2 {
+            let entry = match self.times.floor_in_memory(timestamp) {
+                Some(entry) => Some(entry),
+                None => match self.time_file() {
+                    Err(error) if is_missing(&error) => None,
+                    file => time::floor_in(&*file?, timestamp)?,
+                },
+            };
+            let Some(entry) = entry else { break };
+            // An entry for exactly this timestamp points at the first batch that has it.
+            if self.time_entry_holds(entry)?
+                && let Some(batch) =
+                    self.locate(self.base_offset + i64::from(entry.relative), Patience::Endless)?
+            {
+                return Ok(batch.position);
+            }
+            self.distrust_index();
         }
         Ok(0)
+    }
+
+    /// A closed segment's time index whose entries do not rise is written anew before it is searched.
+    fn judge_times(&self) -> io::Result<()> {
+        if self.times.is_judged() {
+            return Ok(());
+        }
+        let rises = match self.time_file() {
+            Err(error) if is_missing(&error) => false,
+            file => time::load(&*file?, u32::MAX)?.is_some(),
+        };
+        if !rises {
+            self.distrust_index();
+        }
+        self.times.set_judged();
+        Ok(())
     }
 
     fn record_since(

@@ -10,6 +10,10 @@ use crate::scan::{ScanError, Scanner, WINDOW_WALK};
 use crate::segment::{End, Segment};
 use crate::walk::Start;
 
+/// After an orderly stop no more than so many bytes are looked at for a time that the index lacks: where times do not rise
+/// its last entry may lie far back.
+const LOOKED_AT_MAX: u64 = 1 << 20;
+
 /// Where to begin so that nothing above offset `trusted` goes unchecked: at the last index entry below it, if both
 /// indexes can be believed up to there (they are cut back to it). `None`: begin at the start, with empty indexes.
 pub(crate) fn trusted_start(
@@ -49,7 +53,9 @@ pub(crate) fn trusted_start(
     if batch.position != u64::from(entry.position) || !time_holds {
         return Ok(None);
     }
-    if !clean && !observe_since(segment, last_time, batch.position)? {
+    let since = position_of(segment, last_time)?;
+    let near = batch.position.saturating_sub(since) <= LOOKED_AT_MAX;
+    if (!clean || near) && !observe(segment, since, batch.position)? {
         return Ok(None);
     }
     segment.observe(&batch.header);
@@ -61,15 +67,16 @@ pub(crate) fn trusted_start(
     Ok(Some(Start { position: batch.position, offset: batch.header.base_offset }))
 }
 
-/// Learns the largest time of the batches from that of the last time entry to `until`, where the walk begins. They are
-/// below the recovery point, so their headers are believed; `false` if one is none.
-fn observe_since(segment: &Segment, last: Option<TimeEntry>, until: u64) -> io::Result<bool> {
-    let position = match last {
-        Some(last) => segment.position_of(segment.base_offset + i64::from(last.relative))?,
-        None => 0,
-    };
+/// Where the batch of a time entry begins.
+fn position_of(segment: &Segment, entry: Option<TimeEntry>) -> io::Result<u64> {
+    entry.map_or(Ok(0), |entry| segment.position_of(segment.base_offset + i64::from(entry.relative)))
+}
+
+/// Learns the largest time of the batches from that of the last time entry, at `since`, to `until`, where the walk begins.
+/// They are below the recovery point, so their headers are believed; `false` if one is none.
+fn observe(segment: &Segment, since: u64, until: u64) -> io::Result<bool> {
     let file = segment.file()?;
-    let mut scanner = Scanner::new(&*file, position, until, segment.base_offset, WINDOW_WALK);
+    let mut scanner = Scanner::new(&*file, since, until, segment.base_offset, WINDOW_WALK);
     loop {
         match scanner.next() {
             Ok(Some(found)) => segment.observe(&found.header),

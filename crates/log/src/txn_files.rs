@@ -2,7 +2,8 @@
 //! replayed for the others, and what is written in their place.
 //!
 //! A file is believed for segments that are believed themselves, if its entries are whole, rise, and each points at a
-//! marker of its producer. What was appended past the recovery point is always held against the log.
+//! marker of its producer. What was appended past the recovery point is always held against the log, and so is
+//! everything if an orderly stop vouched for other files than there are.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, ErrorKind};
@@ -60,6 +61,15 @@ impl TxnFiles {
             if doubted && (look.markers || listed) {
                 files.replay_at(look.from);
             }
+        }
+        let sums = files.believed.iter().map(|(base, entries)| txn_index::sum(*base, entries));
+        let sum = i64::from(sums.fold(0, |all, sum| all ^ sum));
+        if clean && place.home.vouched.is_some_and(|vouched| vouched != sum) {
+            let path = place.home.dir.display();
+            report
+                .notes
+                .push(format!("{path}: indexes of aborted transactions are not those of the last stop"));
+            files.replay_at(place.segments.first().map_or(0, |first| first.base_offset));
         }
         Ok(files)
     }
@@ -130,7 +140,7 @@ impl TxnFiles {
                 let unseen = before.iter().filter(|entry| entry.last_offset < start);
                 unseen.copied().chain(replayed).collect()
             };
-            segment.txns.set_len(entries.len());
+            segment.txns.set(&entries);
             newest = entries.last().map_or(newest, |entry| entry.last_offset);
             if damaged || entries != before {
                 let path = place.home.path(base, names::TXN_INDEX);

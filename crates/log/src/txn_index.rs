@@ -142,12 +142,24 @@ pub(crate) fn encode(entries: &[AbortedTxn]) -> Vec<u8> {
     entries.iter().flat_map(|entry| entry.to_bytes()).collect()
 }
 
+/// [`TxnIndex::sum`] of entries as a file has them.
+pub(crate) fn sum(base: i64, entries: &[AbortedTxn]) -> u32 {
+    if entries.is_empty() { 0 } else { sum_of(base, crc32c::crc32c(&encode(entries))) }
+}
+
+fn sum_of(base: i64, crc: u32) -> u32 {
+    crc32c::crc32c_append(crc, &base.to_be_bytes())
+}
+
 /// The index of one segment: how many entries its file has, and the file while it is open.
 #[derive(Debug, Default)]
 pub(crate) struct TxnIndex {
     entries: AtomicU32,
     /// As many are on stable storage.
     synced: AtomicU32,
+    /// CRC-32C of the entries, and with the one that is written but not published.
+    crc: AtomicU32,
+    next_crc: AtomicU32,
     slot: OnceLock<Arc<Slot>>,
 }
 
@@ -157,11 +169,20 @@ impl TxnIndex {
         self.entries.load(Ordering::Acquire)
     }
 
-    /// The file has so many entries, all of them on stable storage.
-    pub(crate) fn set_len(&self, entries: usize) {
-        let entries = u32::try_from(entries).unwrap_or(u32::MAX);
-        self.entries.store(entries, Ordering::Release);
-        self.synced.store(entries, Ordering::Release);
+    /// The file has these entries, all of them on stable storage.
+    pub(crate) fn set(&self, entries: &[AbortedTxn]) {
+        let count = u32::try_from(entries.len()).unwrap_or(u32::MAX);
+        self.crc.store(crc32c::crc32c(&encode(entries)), Ordering::Relaxed);
+        self.entries.store(count, Ordering::Release);
+        self.synced.store(count, Ordering::Release);
+    }
+
+    /// A number that tells these entries of the segment at `base` from others; 0 without entries.
+    pub(crate) fn sum(&self, base: i64) -> u32 {
+        match self.len() {
+            0 => 0,
+            _ => sum_of(base, self.crc.load(Ordering::Relaxed)),
+        }
     }
 }
 
@@ -177,11 +198,15 @@ impl Segment {
     /// [`publish_aborted`](Self::publish_aborted); until then the next one takes its place. Only the writer calls this.
     pub(crate) fn write_aborted(&self, entry: AbortedTxn) -> io::Result<()> {
         let file = self.txn_file(Patience::Endless, OpenMode::Create)?;
-        file.write_at(u64::from(self.txns.len()) * ENTRY_LEN as u64, &entry.to_bytes())
+        let bytes = entry.to_bytes();
+        let crc = crc32c::crc32c_append(self.txns.crc.load(Ordering::Relaxed), &bytes);
+        self.txns.next_crc.store(crc, Ordering::Relaxed);
+        file.write_at(u64::from(self.txns.len()) * ENTRY_LEN as u64, &bytes)
     }
 
     /// The marker of the entry last written is in the log. Before the marks say so.
     pub(crate) fn publish_aborted(&self) {
+        self.txns.crc.store(self.txns.next_crc.load(Ordering::Relaxed), Ordering::Relaxed);
         self.txns.entries.fetch_add(1, Ordering::AcqRel);
     }
 

@@ -67,7 +67,7 @@ async fn a_store_that_could_not_be_opened_again_is_tried_by_whoever_asks_next() 
 #[tokio::test]
 async fn whichever_call_fails_what_was_acknowledged_is_there_and_the_store_goes_on() {
     for call in [Call::Write, Call::SetLen, Call::Read, Call::Len] {
-        for nth in 1..40 {
+        for nth in 1..16 {
             let disk = failing();
             let store = open(Arc::new(disk.clone()));
             disk.fail(call, When::Nth(nth), Errno::NOSPC);

@@ -20,7 +20,7 @@ fn in_a_small_file_system(test: &str, size: &str) -> Option<std::path::PathBuf> 
     }
     let place = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a directory");
     let script = format!("mount -t tmpfs -o size={size} none \"${PLACE}\" || exit 77; exec \"$@\"");
-    let root = rustix_is_root();
+    let root = is_root();
     let mut unshare = Command::new("unshare");
     unshare.args(if root { &["-m"][..] } else { &["-r", "-m"] });
     let outcome = unshare
@@ -40,12 +40,12 @@ fn in_a_small_file_system(test: &str, size: &str) -> Option<std::path::PathBuf> 
     None
 }
 
-fn rustix_is_root() -> bool {
+fn is_root() -> bool {
     fs::metadata("/proc/self").is_ok_and(|own| std::os::unix::fs::MetadataExt::uid(&own) == 0)
 }
 
 fn namespaces_work() -> bool {
-    let root = rustix_is_root();
+    let root = is_root();
     let mut unshare = Command::new("unshare");
     unshare.args(if root { &["-m"][..] } else { &["-r", "-m"] });
     unshare.args(["sh", "-c", "mount -t tmpfs none /tmp"]).status().is_ok_and(|status| status.success())

@@ -10,6 +10,9 @@ use pagewire_metadata::{CatalogError, OpenError};
 use crate::kraft::MetadataError;
 use crate::report::Refusal;
 
+/// Lines that an error tells at most.
+const TOLD_MAX: usize = 40;
+
 /// Nothing was taken over. The directories of Kafka are as they were, the new one is not there.
 #[derive(Debug, thiserror::Error)]
 pub enum ImportError {
@@ -133,9 +136,15 @@ impl ImportError {
 }
 
 fn refused(refusals: &[Refusal]) -> String {
-    let mut text = format!("{} cannot be taken over as they are:", refusals.len());
-    for refusal in refusals {
-        text.push_str(&format!("\n  {refusal}"));
+    let lines = Refusal::lines(refusals);
+    let more = lines.len().saturating_sub(TOLD_MAX);
+    let mut text = format!("{} cannot be taken over as they are", refusals.len());
+    for line in lines.iter().take(TOLD_MAX) {
+        text.push_str("\n  ");
+        text.push_str(line);
+    }
+    if more > 0 {
+        text.push_str(&format!("\n  ... and {more} more lines"));
     }
     text
 }

@@ -1,6 +1,5 @@
 //! What an import did, or would do: for people and programs.
 
-use std::fmt;
 use std::path::PathBuf;
 
 use serde::Serialize;
@@ -108,11 +107,45 @@ pub struct Refusal {
     pub why: String,
 }
 
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.partition {
-            Some(partition) => write!(f, "{}-{partition}: {}", self.topic, self.why),
-            None => write!(f, "{}: {}", self.topic, self.why),
+impl Refusal {
+    /// Many of them in few lines: partitions of a topic that are refused for the same reason share one.
+    pub fn lines(refusals: &[Self]) -> Vec<String> {
+        let alike = refusals.chunk_by(|one, next| {
+            let follows = one.partition.zip(next.partition).is_some_and(|(one, next)| next == one + 1);
+            follows && one.topic == next.topic && one.why == next.why
+        });
+        alike.filter_map(|run| Some(run.first()?.line(run.last()?.partition))).collect()
+    }
+
+    fn line(&self, last: Option<i32>) -> String {
+        let (topic, why) = (&self.topic, &self.why);
+        match (self.partition, last) {
+            (Some(first), Some(last)) if last > first => format!("{topic}-{first} to {topic}-{last}: {why}"),
+            (Some(first), _) => format!("{topic}-{first}: {why}"),
+            (None, _) => format!("{topic}: {why}"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_refused_for_one_reason_is_one_line() {
+        let refusal = |topic: &str, partition, why: &str| Refusal {
+            topic: topic.to_owned(),
+            partition,
+            why: why.to_owned(),
+        };
+        let some = [
+            refusal("a", None, "tiered"),
+            refusal("a", Some(0), "not here"),
+            refusal("a", Some(1), "not here"),
+            refusal("a", Some(2), "not whole"),
+            refusal("b", Some(3), "not whole"),
+        ];
+        let lines = ["a: tiered", "a-0 to a-1: not here", "a-2: not whole", "b-3: not whole"];
+        assert_eq!(Refusal::lines(&some), lines);
     }
 }

@@ -16,13 +16,13 @@ use pagewire_wire::messages::incremental_alter_configs_request::{
     AlterConfigsResource, AlterableConfig, IncrementalAlterConfigsRequest,
 };
 
-use super::kafka::Kafka;
 use super::keyed::Keyed;
 use super::workload::now_ms;
 use super::{Cases, Context};
 use crate::clients::KafkaClasses;
 use crate::harness::Broker;
 use crate::harness::raw::{Producer, Raw, text};
+use crate::parts::kafka::Kafka;
 
 const TOPIC: &str = "both";
 const PARTITIONS: i32 = 3;

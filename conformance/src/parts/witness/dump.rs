@@ -9,10 +9,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
 
-use super::kafka::tool;
-use super::workload::{self, End, OFFSETS};
-use super::{Cases, Context};
+use super::workload::OFFSETS;
 use crate::clients::KafkaClasses;
+use crate::parts::kafka::tool;
 
 const CLASS: &str = "org.apache.kafka.tools.DumpLogSegments";
 /// Files named to one run of the tool: what a command line holds, with room.
@@ -27,19 +26,6 @@ const LOOKS: [(&[&str], &[&str]); 4] = [
     (&["index", "timeindex"], &["--verify-index-only"]),
     (&["index", "timeindex"], &["--index-sanity-check"]),
 ];
-
-pub(super) fn cases(context: &Context<'_>, classes: &KafkaClasses, cases: &mut Cases<'_>) {
-    for (name, end) in [
-        ("dump_log_segments_says_nothing_after_a_clean_stop", End::Stop),
-        ("dump_log_segments_says_nothing_after_a_kill", End::Kill),
-        ("dump_log_segments_says_nothing_after_recovery", End::KillAndRecover),
-    ] {
-        cases.run(name, || {
-            let history = workload::run(&context.binary, end)?;
-            says_nothing(classes, &history.broker.data_dir(), &workload::COMPACTED)
-        });
-    }
-}
 
 /// Looks at everything in a data directory. Partitions of `compacted` topics may have gaps between offsets.
 pub(super) fn says_nothing(classes: &KafkaClasses, data_dir: &Path, compacted: &[&str]) -> Result<()> {

@@ -20,7 +20,7 @@ use pagewire_wire::messages::offset_fetch_request::OffsetFetchRequest;
 use pagewire_wire::messages::offset_fetch_response::OffsetFetchResponseTopic;
 
 use super::keyed::Keyed;
-use crate::harness::raw::{self, Producer, Raw, text};
+use crate::harness::raw::{Producer, Raw, text};
 use crate::harness::{Broker, until};
 
 /// Every topic has as many partitions, `__consumer_offsets` too.
@@ -77,12 +77,36 @@ const BUSY: &[&str] = &[
 const STILL: &[&str] =
     &["--set", "log.cleaner.enable=false", "--set", "log.retention.check.interval.ms=3600000"];
 
-/// How the broker ends.
+/// How the broker ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum End {
-    Stop,
-    Kill,
-    KillAndRecover,
+pub(super) enum Ends {
+    Stopped,
+    Killed,
+    /// Killed, started on what that left, and stopped.
+    Recovered,
+}
+
+/// A workload that runs when it is first asked for.
+#[derive(Debug)]
+pub(super) struct Story<'b> {
+    binary: &'b Path,
+    end: Ends,
+    history: Option<History>,
+}
+
+impl<'b> Story<'b> {
+    pub(super) fn new(binary: &'b Path, end: Ends) -> Self {
+        Self { binary, end, history: None }
+    }
+
+    /// What happened.
+    pub(super) fn told(&mut self) -> Result<&History> {
+        let history = match self.history.take() {
+            Some(history) => history,
+            None => run(self.binary, self.end)?,
+        };
+        Ok(self.history.insert(history))
+    }
 }
 
 /// What a partition served at the end.
@@ -119,7 +143,7 @@ pub(super) struct History {
 }
 
 /// The whole load, and the end.
-pub(super) fn run(binary: &Path, end: End) -> Result<History> {
+fn run(binary: &Path, end: Ends) -> Result<History> {
     let settings = ["offsets.topic.num.partitions=2", "offsets.topic.segment.bytes=1048576"];
     let mut broker = Broker::start(binary, &settings)?;
     create_topics(broker.address())?;
@@ -141,9 +165,9 @@ pub(super) fn run(binary: &Path, end: End) -> Result<History> {
     let served = served(broker.address())?;
     let committed = committed(broker.address())?;
     match end {
-        End::Stop => drop(broker.stop()?),
-        End::Kill => broker.kill(),
-        End::KillAndRecover => {
+        Ends::Stopped => drop(broker.stop()?),
+        Ends::Killed => broker.kill(),
+        Ends::Recovered => {
             broker.kill();
             broker.start_again()?;
             broker.stop()?;

@@ -10,12 +10,12 @@
 //! A line more or less, or a changed byte, is noticed. Unknown fields are passed over; an unknown format is refused.
 
 use std::collections::HashSet;
-use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
 
-use pagewire_disk::{Disk, write_atomically};
+use pagewire_disk::{Disk, DiskFile, OpenMode};
 use pagewire_log::backup::{CopiedFile, SourceId, Way};
 use pagewire_metadata::model::ids;
 use serde::{Deserialize, Serialize};
@@ -25,10 +25,66 @@ use super::BackupFailed;
 
 /// Its name in a backup.
 pub const MANIFEST_FILE: &str = "backup.json";
+/// Its name until it is whole.
+const HALF_FILE: &str = "backup.json.tmp";
 /// The format that this program writes and reads.
 const FORMAT: u32 = 1;
 /// A log of a million segments has a line shorter than this.
 const LINE_MAX: u64 = 1 << 30;
+
+/// A manifest being written, a line for each thing that is there. No more than a line is kept in memory: a backup may have
+/// millions of files.
+pub(super) struct Writing<'a> {
+    disk: &'a dyn Disk,
+    dir: &'a Path,
+    /// Under another name until it is whole.
+    path: PathBuf,
+    file: Arc<dyn DiskFile>,
+    /// Where the next line goes.
+    at: u64,
+    crc: u32,
+    logs: usize,
+    bytes: u64,
+}
+
+impl<'a> Writing<'a> {
+    pub(super) fn begin(disk: &'a dyn Disk, dir: &'a Path, head: Head) -> Result<Self, BackupFailed> {
+        let path = dir.join(HALF_FILE);
+        let file = disk.open(&path, OpenMode::CreateNew).map_err(BackupFailed::at(&path))?;
+        let mut this = Self { disk, dir, path, file, at: 0, crc: 0, logs: 0, bytes: 0 };
+        this.line(&Line::Backup(head))?;
+        Ok(this)
+    }
+
+    pub(super) fn file(&mut self, file: FileRecord) -> Result<(), BackupFailed> {
+        self.bytes += file.bytes;
+        self.line(&Line::File(file))
+    }
+
+    pub(super) fn log(&mut self, log: LogRecord) -> Result<(), BackupFailed> {
+        self.logs += 1;
+        self.bytes += log.files.iter().map(|file| file.bytes).sum::<u64>();
+        self.line(&Line::Log(log))
+    }
+
+    /// The backup is finished by it: everything else is there, and synced.
+    pub(super) fn finish(mut self, finished_ms: i64) -> Result<(), BackupFailed> {
+        let (logs, bytes, crc32c) = (self.logs, self.bytes, self.crc);
+        self.line(&Line::End(End { finished_ms, logs, bytes, crc32c }))?;
+        self.file.sync_all().map_err(BackupFailed::at(&self.path))?;
+        let named = self.disk.rename(&self.path, &self.dir.join(MANIFEST_FILE));
+        named.and_then(|()| self.disk.sync_dir(self.dir)).map_err(BackupFailed::at(&self.path))
+    }
+
+    fn line(&mut self, line: &Line) -> Result<(), BackupFailed> {
+        let mut text = serde_json::to_vec(line).map_err(|error| wrong(&self.path, error.to_string()))?;
+        text.push(b'\n');
+        self.file.write_at(self.at, &text).map_err(BackupFailed::at(&self.path))?;
+        self.at += text.len() as u64;
+        self.crc = pagewire_record::crc::append(self.crc, &text);
+        Ok(())
+    }
+}
 
 /// The whole manifest.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -143,28 +199,6 @@ impl Manifest {
         self.files.iter().chain(logs).map(|file| file.bytes).sum()
     }
 
-    /// Writes it, durably: the backup is finished by it.
-    pub(super) fn write(self, disk: &dyn Disk, dir: &Path) -> Result<(), BackupFailed> {
-        let path = dir.join(MANIFEST_FILE);
-        let (bytes, logs, finished_ms) = (self.bytes(), self.logs.len(), self.finished_ms);
-        let lines = std::iter::once(Line::Backup(self.head))
-            .chain(self.files.into_iter().map(Line::File))
-            .chain(self.logs.into_iter().map(Line::Log));
-        let mut text = String::new();
-        let add = |text: &mut String, line: &Line| -> Result<(), BackupFailed> {
-            let line = serde_json::to_string(line).map_err(|error| wrong(&path, error.to_string()))?;
-            // Writing to a String cannot fail.
-            let _ = writeln!(text, "{line}");
-            Ok(())
-        };
-        for line in lines {
-            add(&mut text, &line)?;
-        }
-        let crc32c = pagewire_record::crc::crc32c(text.as_bytes());
-        add(&mut text, &Line::End(End { finished_ms, logs, bytes, crc32c }))?;
-        write_atomically(disk, &path, text.as_bytes()).map_err(BackupFailed::at(&path))
-    }
-
     /// Reads it, and believes it only if it is whole and names nothing outside of its directory.
     pub(super) fn read(dir: &Path) -> Result<Self, BackupFailed> {
         let path = dir.join(MANIFEST_FILE);
@@ -277,7 +311,15 @@ mod tests {
     fn text() -> Vec<u8> {
         let disk = pagewire_disk::MemoryDisk::new();
         disk.create_dir_all(Path::new("/b")).expect("made");
-        manifest().write(&disk, Path::new("/b")).expect("written");
+        let Manifest { head, files, logs, finished_ms } = manifest();
+        let mut writing = Writing::begin(&disk, Path::new("/b"), head).expect("begun");
+        for log in logs {
+            writing.log(log).expect("written");
+        }
+        for file in files {
+            writing.file(file).expect("written");
+        }
+        writing.finish(finished_ms).expect("finished");
         let path = Path::new("/b").join(MANIFEST_FILE);
         pagewire_disk::read_small(&disk, &path, 1 << 20).expect("read").expect("there")
     }

@@ -25,6 +25,7 @@
 //!
 //! Everything here blocks and runs on a thread of its own. Documented for people in `docs/backup.md`.
 
+mod base;
 mod error;
 mod manifest;
 mod metadata;

@@ -1,6 +1,5 @@
 //! Making a backup: the order of things. See the module above for what follows from it.
 
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -9,12 +8,13 @@ use pagewire_disk::checkpoint::{
 };
 use pagewire_disk::{Disk, MetaProperties, OffsetCheckpoint, OpenMode};
 use pagewire_log::LogDir;
-use pagewire_log::backup::{CopiedLog, CopyOptions, Earlier, Refused, SegmentOf, carry};
-use pagewire_metadata::Listing;
+use pagewire_log::backup::{CopiedLog, CopyOptions, Refused, carry};
+use pagewire_metadata::{Listing, model::TopicRecord};
 use tokio::runtime::Handle;
 
-use super::manifest::{FileRecord, Head, LogRecord, Manifest, add};
-use super::metadata::{self, Topic};
+use super::base::Base;
+use super::manifest::{FileRecord, Head, LogRecord, Writing, add};
+use super::metadata;
 use super::pacer::Pacer;
 use super::target::{BACKUP_UNFINISHED, Target, refuse_inside};
 use super::{BackupFailed, BackupOptions, BackupSummary, Limits, Progress};
@@ -45,18 +45,19 @@ pub(crate) fn take(
     let Some(disk) = source.log_dirs.first().map(|dir| dir.disk().as_ref()) else {
         return Err(BackupFailed::NoData(PathBuf::new()));
     };
-    let earlier = options.base.as_deref().map(|base| earlier(disk, base, &source.cluster_id)).transpose()?;
-    let started_ms = now_ms();
+    let earlier =
+        options.base.as_deref().map(|base| Base::open(disk, base, &source.cluster_id)).transpose()?;
     let target = Target::begin(disk, &options.to, BACKUP_UNFINISHED)?;
     let pacer = Pacer::new(limits, tell);
     let pace = |bytes| pacer.moved(bytes);
     let copy = CopyOptions {
         links: options.links,
         verify: options.verify,
-        earlier: &|of| earlier.as_ref()?.get(&of).cloned(),
+        earlier: &|of| earlier.as_ref()?.get(of),
         pace: &pace,
         refused: Refused::default(),
     };
+    let head = Head::new(source.cluster_id.clone(), source.node_id, now_ms(), options.verify);
     let summary = BackupSummary { verified: options.verify, ..BackupSummary::default() };
     let mut taking = Taking {
         source,
@@ -64,44 +65,20 @@ pub(crate) fn take(
         to: &target.path,
         pacer: &pacer,
         copy: &copy,
+        manifest: Writing::begin(disk, &target.path, head)?,
         topics: Vec::new(),
-        logs: Vec::new(),
+        ends: OffsetCheckpoint::new(),
+        starts: OffsetCheckpoint::new(),
         summary,
     };
     taking.expect_all();
     taking.logs_of_internal_topics()?;
     taking.all_other_logs()?;
-    let files = taking.everything_else()?;
-    let Taking { logs, summary, .. } = taking;
-    let head = Head::new(source.cluster_id.clone(), source.node_id, started_ms, options.verify);
-    Manifest { head, files, logs, finished_ms: now_ms() }.write(disk, &target.path)?;
+    taking.everything_else()?;
+    let Taking { manifest, summary, .. } = taking;
+    manifest.finish(now_ms())?;
     target.finish(disk)?;
     Ok(summary)
-}
-
-/// The closed segments of an earlier backup.
-fn earlier(
-    disk: &dyn Disk,
-    base: &Path,
-    cluster_id: &str,
-) -> Result<HashMap<SegmentOf, Earlier>, BackupFailed> {
-    super::target::finished(disk, base)?;
-    let manifest = Manifest::read(base)?;
-    if manifest.head.cluster_id != cluster_id {
-        let found = manifest.head.cluster_id;
-        return Err(BackupFailed::OtherCluster { found, expected: cluster_id.to_owned() });
-    }
-    let mut segments = HashMap::new();
-    for log in &manifest.logs {
-        let dir = base.join(log.dir());
-        for file in &log.files {
-            let (Some(base_offset), Some(source)) = (file.base_offset(), file.source_id()) else { continue };
-            let of = SegmentOf { topic_id: log.topic_id, partition: log.partition, base_offset };
-            let path = dir.join(&file.name);
-            segments.insert(of, Earlier { path, bytes: file.bytes, crc32c: file.crc32c, source });
-        }
-    }
-    Ok(segments)
 }
 
 /// A backup being made.
@@ -111,9 +88,12 @@ struct Taking<'a> {
     to: &'a Path,
     pacer: &'a Pacer<'a>,
     copy: &'a CopyOptions<'a>,
+    manifest: Writing<'a>,
     /// Those in the backup so far.
-    topics: Vec<Topic>,
-    logs: Vec<LogRecord>,
+    topics: Vec<TopicRecord>,
+    /// The ends of their logs, and their starts where those are not their first segments'.
+    ends: OffsetCheckpoint,
+    starts: OffsetCheckpoint,
     summary: BackupSummary,
 }
 
@@ -126,54 +106,63 @@ impl Taking<'_> {
 
     fn logs_of_internal_topics(&mut self) -> Result<(), BackupFailed> {
         let mut internal = metadata::topics((self.source.list)()?)?;
-        internal.retain(|topic| names::is_internal(&topic.record.name));
+        internal.retain(|topic| names::is_internal(&topic.name));
         internal.into_iter().try_for_each(|topic| self.topic(topic))
     }
 
     /// An internal topic that came to be since is not among them: it may know of offsets that no log here has.
     fn all_other_logs(&mut self) -> Result<(), BackupFailed> {
         let mut others = metadata::topics((self.source.list)()?)?;
-        others.retain(|topic| !names::is_internal(&topic.record.name));
+        others.retain(|topic| !names::is_internal(&topic.name));
         others.into_iter().try_for_each(|topic| self.topic(topic))
     }
 
     /// All logs of a topic, or none.
-    fn topic(&mut self, topic: Topic) -> Result<(), BackupFailed> {
-        let (kept_logs, kept) = (self.logs.len(), self.summary.clone());
-        for partition in (0_i32..).take(topic.record.partitions.len()) {
-            if self.log(&topic, partition)? {
+    fn topic(&mut self, topic: TopicRecord) -> Result<(), BackupFailed> {
+        let kept = self.summary.clone();
+        let mut logs = Vec::new();
+        for partition in (0_i32..).take(topic.partitions.len()) {
+            if let Some(log) = self.log(&topic, partition)? {
+                logs.push(log);
                 continue;
             }
-            for log in self.logs.drain(kept_logs..) {
+            for log in logs {
                 let dir = self.to.join(log.dir());
                 self.disk.remove_dir_all(&dir).map_err(BackupFailed::at(&dir))?;
             }
             self.summary = kept;
-            self.summary.deleted.push(topic.record.name);
+            self.summary.deleted.push(topic.name);
             return Ok(());
+        }
+        for log in logs {
+            self.ends.set(&log.topic, log.partition, log.end);
+            if log.log_start > log.first_base {
+                self.starts.set(&log.topic, log.partition, log.log_start);
+            }
+            self.manifest.log(log)?;
         }
         self.summary.topics += 1;
         self.topics.push(topic);
         Ok(())
     }
 
-    /// One log; `false` if its topic was deleted.
-    fn log(&mut self, topic: &Topic, partition: i32) -> Result<bool, BackupFailed> {
-        let (name, topic_id) = (&topic.record.name, topic.record.topic_id);
+    /// One log; none if its topic was deleted.
+    fn log(&mut self, topic: &TopicRecord, partition: i32) -> Result<Option<LogRecord>, BackupFailed> {
+        let (name, topic_id) = (&topic.name, topic.topic_id);
         let dir = self.source.log_dirs.iter().find(|dir| dir.topic_id(name, partition) == Some(topic_id));
-        let Some(dir) = dir else { return self.is_deleted(topic, partition).map(|()| false) };
+        let Some(dir) = dir else { return self.is_deleted(topic, partition).map(|()| None) };
         let to = self.to.join(format!("{name}-{partition}"));
         self.pacer.begin(&format!("{name}-{partition}"));
         // Also where there are no bytes to wait for.
         self.pacer.moved(0).map_err(|_| BackupFailed::Stopped)?;
         let Some(copied) = dir.back_up((name, topic_id), partition, &to, self.copy)? else {
-            return Ok(false);
+            return Ok(None);
         };
         self.pacer.done();
         self.summary.logs += 1;
         copied.files.iter().for_each(|file| add(&mut self.summary, file));
         let CopiedLog { log_start, first_base, end, files } = copied;
-        self.logs.push(LogRecord {
+        Ok(Some(LogRecord {
             topic: name.clone(),
             topic_id,
             partition,
@@ -181,56 +170,47 @@ impl Taking<'_> {
             first_base,
             end,
             files: files.iter().map(FileRecord::from).collect(),
-        });
-        Ok(true)
+        }))
     }
 
     /// A log that is not there though its topic is cannot be read.
-    fn is_deleted(&self, topic: &Topic, partition: i32) -> Result<(), BackupFailed> {
+    fn is_deleted(&self, topic: &TopicRecord, partition: i32) -> Result<(), BackupFailed> {
         let now = metadata::topics((self.source.list)()?)?;
-        let is_there = now.iter().any(|other| other.record.topic_id == topic.record.topic_id);
-        let offline = || BackupFailed::Offline { topic: topic.record.name.clone(), partition };
+        let is_there = now.iter().any(|other| other.topic_id == topic.topic_id);
+        let offline = || BackupFailed::Offline { topic: topic.name.clone(), partition };
         if is_there { Err(offline()) } else { Ok(()) }
     }
 
     /// Checkpoints, identity and metadata.
-    fn everything_else(&mut self) -> Result<Vec<FileRecord>, BackupFailed> {
-        let mut files = self.checkpoints()?;
+    fn everything_else(&mut self) -> Result<(), BackupFailed> {
+        self.checkpoints()?;
         let (cluster_id, node_id) = (self.source.cluster_id.clone(), self.source.node_id);
         let meta = MetaProperties { cluster_id, node_id, directory_id: None };
         let path = self.to.join(META_PROPERTIES_FILE);
         meta.write(self.disk, &path).map_err(BackupFailed::at(&path))?;
-        files.push(self.file(META_PROPERTIES_FILE)?);
+        self.file(META_PROPERTIES_FILE)?;
         // After all logs: it names producer ids above all those that they have.
         let last = (self.source.list)()?;
-        let rows = metadata::rows(self.topics.drain(..), last);
+        let rows = metadata::rows(std::mem::take(&mut self.topics), last)?;
         let path = self.to.join(pagewire_metadata::FILE_NAME);
         self.source.runtime.block_on(metadata::write(&path, rows))?;
-        files.push(self.file(pagewire_metadata::FILE_NAME)?);
-        Ok(files)
+        self.file(pagewire_metadata::FILE_NAME)
     }
 
     /// Everything in the backup is synced: whoever opens it need not check it from its beginning.
-    fn checkpoints(&mut self) -> Result<Vec<FileRecord>, BackupFailed> {
-        let (mut ends, mut starts) = (OffsetCheckpoint::new(), OffsetCheckpoint::new());
-        for log in &self.logs {
-            ends.set(&log.topic, log.partition, log.end);
-            if log.log_start > log.first_base {
-                starts.set(&log.topic, log.partition, log.log_start);
-            }
-        }
+    fn checkpoints(&mut self) -> Result<(), BackupFailed> {
+        let (ends, starts) = (std::mem::take(&mut self.ends), std::mem::take(&mut self.starts));
         let of = [(RECOVERY_POINT_FILE, &ends), (HIGH_WATERMARK_FILE, &ends), (LOG_START_FILE, &starts)];
-        let mut files = Vec::new();
         for (name, checkpoint) in of {
             let path = self.to.join(name);
             checkpoint.write(self.disk, &path).map_err(BackupFailed::at(&path))?;
-            files.push(self.file(name)?);
+            self.file(name)?;
         }
-        Ok(files)
+        Ok(())
     }
 
-    /// The record of a file beside the logs.
-    fn file(&mut self, name: &str) -> Result<FileRecord, BackupFailed> {
+    /// Takes down a file beside the logs.
+    fn file(&mut self, name: &str) -> Result<(), BackupFailed> {
         let path = self.to.join(name);
         let file = self.disk.open(&path, OpenMode::Read).map_err(BackupFailed::at(&path))?;
         let bytes = file.len().map_err(BackupFailed::at(&path))?;
@@ -238,6 +218,6 @@ impl Taking<'_> {
         self.summary.files += 1;
         self.summary.bytes += bytes;
         self.summary.copied_bytes += bytes;
-        Ok(FileRecord { name: name.to_owned(), bytes, crc32c, source: None })
+        self.manifest.file(FileRecord { name: name.to_owned(), bytes, crc32c, source: None })
     }
 }

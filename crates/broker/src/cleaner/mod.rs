@@ -12,6 +12,8 @@
 
 mod counts;
 mod gauges;
+#[cfg(test)]
+mod tests;
 mod thread;
 
 use std::{

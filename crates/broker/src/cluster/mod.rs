@@ -12,9 +12,11 @@
 
 mod change;
 mod image;
+mod known;
 mod logs;
 pub(crate) mod names;
 mod nodes;
+mod online;
 mod placement;
 mod producer_ids;
 mod refused;
@@ -34,6 +36,7 @@ use tokio_util::task::TaskTracker;
 
 pub(crate) use change::{Change, change};
 pub(crate) use image::{Image, PartitionEntry, TopicEntry};
+pub(crate) use known::{Known, disk};
 pub(crate) use nodes::{Identity, Node};
 pub(crate) use placement::{check_replication, misplaced, replication};
 pub(crate) use refused::Refused;

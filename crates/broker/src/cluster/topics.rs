@@ -91,7 +91,7 @@ impl Cluster {
         Some(Refused::new(ErrorCode::InvalidTopicException, message))
     }
 
-    fn publish(&self, topic: TopicEntry) -> Arc<TopicEntry> {
+    pub(super) fn publish(&self, topic: TopicEntry) -> Arc<TopicEntry> {
         let topic = Arc::new(topic);
         self.image.store(Arc::new(self.image().with(Arc::clone(&topic))));
         topic

@@ -128,6 +128,10 @@ pub struct BrokerConfig {
     pub log_pace_bytes: u32,
     /// `pagewire.log.producers.max`.
     pub log_producers_max: usize,
+    /// `pagewire.log.scrub.interval.ms`.
+    pub log_scrub_interval_ms: i64,
+    /// `pagewire.log.scrub.bytes.per.second`; 0 is never.
+    pub log_scrub_bytes_per_second: u64,
 }
 
 impl BrokerConfig {
@@ -251,6 +255,9 @@ impl BrokerConfig {
             worker_threads: size("pagewire.worker.threads"),
             log_pace_bytes: size_u32("pagewire.log.pace.bytes"),
             log_producers_max: size("pagewire.log.producers.max"),
+            log_scrub_interval_ms: layers.int("pagewire.log.scrub.interval.ms"),
+            log_scrub_bytes_per_second: u64::try_from(layers.int("pagewire.log.scrub.bytes.per.second"))
+                .unwrap_or(0),
             layers,
         })
     }

@@ -65,10 +65,10 @@ pub fn parse(setting: &Setting, text: &str) -> Result<Value, String> {
     Ok(without_repeats(setting, value))
 }
 
-/// A list with a rule names nothing twice: what is named again is passed over (KIP-1161).
+/// A list of choices names nothing twice: what is named again is passed over (KIP-1161).
 fn without_repeats(setting: &Setting, value: Value) -> Value {
     match value {
-        Value::List(items) if matches!(setting.rule, Rule::OneOf(_) | Rule::NotEmpty) => {
+        Value::List(items) if matches!(setting.rule, Rule::OneOf(_)) => {
             let mut once: Vec<String> = Vec::with_capacity(items.len());
             for item in items {
                 if !once.contains(&item) {

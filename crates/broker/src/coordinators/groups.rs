@@ -20,7 +20,10 @@ use super::{
 };
 use pagewire_wire::ErrorCode;
 
-use crate::{broker::Broker, cluster::Refused};
+use crate::{
+    broker::Broker,
+    cluster::{PartitionEntry, Refused},
+};
 
 /// The group coordinator of this node.
 pub(crate) struct Groups {
@@ -187,8 +190,13 @@ impl Groups {
     fn shards(&self, broker: &Arc<Broker>) -> Result<Arc<Shards>, Error> {
         let image = broker.image();
         let topic = image.topic(OFFSETS_TOPIC).ok_or(Error::NotCoordinator)?;
+        let serves = |(shard, entry): (&Option<Arc<Shard>>, &PartitionEntry)| {
+            shard.is_some() == entry.hosted.is_some()
+        };
         let fits = |shards: &Shards| {
-            shards.topic_id == topic.id && shards.by_partition.len() == topic.partitions.len()
+            shards.topic_id == topic.id
+                && shards.by_partition.len() == topic.partitions.len()
+                && shards.by_partition.iter().zip(&topic.partitions).all(serves)
         };
         if let Some(shards) = self.shards.load_full().filter(|shards| fits(shards)) {
             return Ok(shards);

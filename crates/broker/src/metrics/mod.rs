@@ -17,6 +17,10 @@ pub(crate) struct Metrics {
     pub(crate) records_in: AtomicU64,
     pub(crate) produce_failed: AtomicU64,
     pub(crate) fetch_failed: AtomicU64,
+    /// Partitions of produce requests that a disk did not take, full or sick (KAFKA_STORAGE_ERROR).
+    pub(crate) produce_storage_errors: AtomicU64,
+    /// Partitions of fetches that a disk did not give out.
+    pub(crate) fetch_storage_errors: AtomicU64,
     pub(crate) fetch_parked: AtomicU64,
     /// Fetch rounds that had to wait for an index page, a batch header or a file to be opened.
     pub(crate) fetch_cold_lookups: AtomicU64,
@@ -35,6 +39,8 @@ impl Default for Metrics {
             records_in: AtomicU64::new(0),
             produce_failed: AtomicU64::new(0),
             fetch_failed: AtomicU64::new(0),
+            produce_storage_errors: AtomicU64::new(0),
+            fetch_storage_errors: AtomicU64::new(0),
             fetch_parked: AtomicU64::new(0),
             fetch_cold_lookups: AtomicU64::new(0),
             fetch_dropped_bytes: AtomicU64::new(0),

@@ -1,11 +1,8 @@
 //! The log directories of a node: locked first, loaded and reported at the start, closed at the end.
 
-use std::{collections::HashMap, io, path::PathBuf, sync::Arc, thread};
+use std::{io, path::PathBuf, sync::Arc, thread};
 
-use pagewire_disk::OsDisk;
-use pagewire_log::{
-    CloseReport, LoadReport, Locked, LockedDir, LogDirOptions, LogDirs, Notice, PartitionSettings,
-};
+use pagewire_log::{CloseReport, LoadReport, Locked, LockedDir, LogDirOptions, LogDirs, Notice};
 use pagewire_metadata::model::TopicRecord;
 use pagewire_zcopy::IoPool;
 use tokio::sync::oneshot;
@@ -15,7 +12,7 @@ use super::{StartError, blocking, progress};
 use crate::{
     backup,
     clock::now_ms,
-    cluster::{Cluster, Identity, Image},
+    cluster::{Identity, Image, Known, disk},
     config::BrokerConfig,
     net,
 };
@@ -43,7 +40,6 @@ pub(super) fn lock(dirs: &[PathBuf]) -> Result<Vec<Locked>, StartError> {
             return Err(StartError::Foreign(home.clone()));
         }
     }
-    let disk = || Arc::new(OsDisk::with_writeback(pagewire_zcopy::start_writeback));
     let mut locked = vec![(home.clone(), Ok(LockedDir::lock(disk(), home)?))];
     locked.extend(others.iter().map(|dir| (dir.clone(), LockedDir::lock(disk(), dir))));
     Ok(locked)
@@ -64,11 +60,11 @@ pub(super) async fn load(
         handles: pagewire_log::Handles::new(net::open_files_max(config)),
         now_ms: now_ms(),
     };
-    let known = settings_by_topic(topics, config);
+    let known = Known::of(topics, config);
     let readable = locked.iter().filter_map(|(_, locked)| locked.as_ref().ok());
     let meters: Vec<_> = readable.map(|dir| Arc::clone(dir.meter())).collect();
     let loaded = blocking(io, move || {
-        let settings = |topic: &str, partition| settings_of(&known, topic, partition);
+        let settings = |topic: &str, partition| known.settings(topic, partition);
         LogDirs::load(locked, &options, &settings, &|_| {})
     });
     Ok(progress::told(&meters, loaded).await??)
@@ -98,6 +94,9 @@ pub(super) fn report(report: &LoadReport, removed: &[PathBuf]) {
         for cut in &log.report.cuts {
             warn!("{cut}");
         }
+        for hole in &log.report.holes {
+            error!("{hole}: they are lost");
+        }
         for note in &log.report.notes {
             info!("{}-{}: {note}", log.topic, log.partition);
         }
@@ -113,21 +112,6 @@ fn is_about(notice: &Notice, paths: &[PathBuf]) -> bool {
         return false;
     };
     paths.contains(path)
-}
-
-/// For each topic: how many partitions it has, and how their logs are opened.
-type Known = HashMap<String, (i32, PartitionSettings)>;
-
-fn settings_by_topic(topics: &[TopicRecord], config: &BrokerConfig) -> Known {
-    let settings = |topic: &TopicRecord| {
-        let partitions = i32::try_from(topic.partitions.len()).unwrap_or(i32::MAX);
-        (topic.name.clone(), (partitions, Cluster::partition_settings(topic, config)))
-    };
-    topics.iter().map(settings).collect()
-}
-
-fn settings_of(known: &Known, topic: &str, partition: i32) -> Option<PartitionSettings> {
-    known.get(topic).filter(|(partitions, _)| partition < *partitions).map(|(_, settings)| settings.clone())
 }
 
 /// Closes the logs on a thread of its own: the I/O pool may be waiting for the disk for a long time.

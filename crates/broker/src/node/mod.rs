@@ -177,16 +177,17 @@ impl Node {
             warn!("background work did not end in time");
         }
         self.broker.io().discard_queued();
+        let offline = self.broker.cluster().log_dirs().offline_count();
         let report = logs::close(self.broker.cluster().log_dirs()).await;
         for (path, error) in &report.failed {
             error!(path = %path.display(), %error, "not closed cleanly; the next start will check it");
         }
-        self.log_summary();
+        self.log_summary(offline);
         Ok(())
     }
 
     /// What was done since the start: the daily answer to "is it still zero-copy".
-    fn log_summary(&self) {
+    fn log_summary(&self, log_dirs_offline: usize) {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let (metrics, stats) = (self.broker.metrics(), self.broker.transfer().stats().snapshot());
         let sent = stats.routes.map(|route| format!("{} {}", route.route.name(), route.bytes)).join(", ");
@@ -198,6 +199,9 @@ impl Node {
             bytes_out = read(&metrics.bytes_out),
             produce_failed = read(&metrics.produce_failed),
             fetch_failed = read(&metrics.fetch_failed),
+            produce_storage_errors = read(&metrics.produce_storage_errors),
+            fetch_storage_errors = read(&metrics.fetch_storage_errors),
+            log_dirs_offline,
             fetch_parked = read(&metrics.fetch_parked),
             fetch_cold_lookups = read(&metrics.fetch_cold_lookups),
             file_bytes_by_route = sent,

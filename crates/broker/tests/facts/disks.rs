@@ -1,6 +1,12 @@
 //! Several log directories, of which one may be away.
 
-use std::{collections::BTreeMap, fs, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::{Read, Write},
+    os::unix::net::UnixStream,
+    path::PathBuf,
+};
 
 use pagewire_broker::StartError;
 use pagewire_wire::messages::{
@@ -8,6 +14,7 @@ use pagewire_wire::messages::{
     describe_log_dirs_request::DescribeLogDirsRequest,
     describe_log_dirs_response::DescribeLogDirsResult,
     describe_topic_partitions_request::DescribeTopicPartitionsRequest,
+    find_coordinator_request::FindCoordinatorRequest,
 };
 use tempfile::TempDir;
 
@@ -178,4 +185,60 @@ fn the_directory_with_the_metadata_is_named_first() {
     let swapped = Broker::try_with(&[("log.dirs", &format!("{other},{one}"))]);
     let Err(error @ StartError::Elsewhere { .. }) = swapped.map(drop) else { panic!("it is elsewhere") };
     assert!(error.to_string().contains(&one), "{error}");
+}
+
+/// The offsets topic has two partitions here, one in each directory.
+#[test]
+fn a_group_whose_partition_is_away_is_told_so_and_the_others_go_on() {
+    let mut two = Two::start();
+    let mut client = two.broker.client();
+    client.create_topic("t", 1);
+    let find = |client: &mut Client| {
+        let coordinator_keys = (0..8).map(|number| format!("g{number}").into()).collect();
+        let request = FindCoordinatorRequest { coordinator_keys, ..Default::default() };
+        client.call(&request, 4).coordinators
+    };
+    assert!(find(&mut client).iter().all(|found| found.error_code == 0));
+    two.lose_second();
+    let found = find(&mut two.broker.client());
+    let (lost, served): (Vec<_>, Vec<_>) = found.iter().partition(|found| found.error_code != 0);
+    assert!(!lost.is_empty() && !served.is_empty());
+    for found in lost {
+        assert_eq!((found.error_code, found.node_id), (15, -1), "COORDINATOR_NOT_AVAILABLE, as Kafka");
+        assert!(found.error_message.as_ref().unwrap().contains("offline"));
+    }
+}
+
+#[test]
+fn a_directory_that_was_away_is_taken_in_without_a_restart() {
+    let mut two = Two::start();
+    let mut client = two.broker.client();
+    client.create_topic("t", 4);
+    for partition in 0..4 {
+        client.produce("t", partition, batch(&["x"]));
+    }
+    two.lose_second();
+    let dir = two.dirs[1].to_str().unwrap();
+    let request = format!("{{\"verb\":\"online\",\"dir\":\"{dir}\"}}\n");
+    let ask = || {
+        let mut socket = UnixStream::connect(two.dirs[0].join("control.sock")).unwrap();
+        socket.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        socket.read_to_string(&mut answer).unwrap();
+        answer
+    };
+    assert!(ask().contains("\"error\""), "it still cannot be read");
+    fs::remove_file(&two.dirs[1]).unwrap();
+    fs::rename(two.aside(), &two.dirs[1]).unwrap();
+    let answer = ask();
+    assert!(answer.contains("\"partitions\":"), "{answer}");
+    let mut client = two.broker.client();
+    assert!(described(&mut client).iter().all(|dir| dir.error_code == 0));
+    for partition in 0..4 {
+        assert_eq!(client.produce("t", partition, batch(&["y"])), 1);
+    }
+    let request = FindCoordinatorRequest { coordinator_keys: vec!["g".into()], ..Default::default() };
+    assert_eq!(client.call(&request, 4).coordinators[0].error_code, 0);
+    two.broker.restart();
+    assert_eq!(two.broker.client().end_of("t", 3), 2);
 }

@@ -3,10 +3,13 @@
 #![expect(clippy::unwrap_used, reason = "the helpers of tests fail by panicking, as tests do")]
 
 mod apis;
+mod backup;
 mod behind;
+mod compaction;
 mod concurrency;
 mod configs;
 mod connections;
+mod control;
 mod deaf;
 mod deletion;
 mod describe;
@@ -24,5 +27,6 @@ mod produce;
 mod repeats;
 mod restart;
 mod retention;
+mod scrub;
 mod sessions;
 mod topics;

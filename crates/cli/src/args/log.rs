@@ -26,6 +26,8 @@ pub(crate) enum LogCommand {
     Check(CheckArgs),
     /// Print what is in them, as Kafka's DumpLogSegments does
     Dump(DumpArgs),
+    /// Have a serving broker take in a log directory that it could not read when it started
+    Online(OnlineArgs),
 }
 
 /// Options of `log check`.
@@ -60,6 +62,28 @@ pub(crate) struct CheckArgs {
     /// Print no notes
     #[arg(short, long)]
     pub(crate) quiet: bool,
+}
+
+/// Options of `log online`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "A directory of log.dirs that could not be read at the start (its disk was not mounted, another process held it) \
+is loaded as a start would load it, and its partitions are served again. One that takes no writes since an I/O error needs a start \
+of the broker: `pagewire cluster` tells which it is.
+
+Example:
+  mount /disks/2 && pagewire log online --data-dir /disks/1 /disks/2"
+)]
+pub(crate) struct OnlineArgs {
+    /// The directory, as log.dirs names it
+    #[arg(value_name = "DIR")]
+    pub(crate) dir: PathBuf,
+    /// The broker's (first) data directory [default: ./pagewire-data] [env: PAGEWIRE_DATA_DIR]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// The broker's properties file [env: PAGEWIRE_CONFIG]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
 }
 
 /// Options of `log dump`.

@@ -36,7 +36,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
         Some(Command::Consume(args)) => as_client(consume::run(args)),
         Some(Command::Group(args)) => as_client(group::run(args)),
         Some(Command::Cluster(args)) => as_client(cluster::run(args)),
-        Some(Command::Log(args)) => log::run(&args),
+        Some(Command::Log(args)) => as_client(log::run(args)),
         Some(Command::Import(args)) => import::run(&args),
         Some(Command::Backup(args)) => as_client(backup::run(args)),
         Some(Command::Restore(args)) => as_client(restore::run(args)),

@@ -50,6 +50,9 @@ pub enum Damage {
         /// The limit.
         max_bytes: u64,
     },
+    /// Its last line does not end.
+    #[error("its last line is cut")]
+    Cut,
     /// Not text.
     #[error("it is not UTF-8 text")]
     NotText,

@@ -28,6 +28,10 @@ pub(crate) fn parse<T>(
         let found = version.chars().take(20).collect();
         return Err(Damage::Version { found, expected: VERSION });
     }
+    // Every line ends with one, also when Kafka writes it. A last number that was cut would be believed without.
+    if !text.ends_with('\n') {
+        return Err(Damage::Cut);
+    }
     let announced: u64 = lines
         .next()
         .and_then(|line| line.trim().parse().ok())

@@ -4,4 +4,5 @@ pub(crate) mod contents;
 pub(crate) mod directory;
 pub(crate) mod identity;
 pub(crate) mod lock;
+pub(crate) mod metadata;
 pub(crate) mod recovery;

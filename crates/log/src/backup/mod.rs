@@ -11,7 +11,7 @@
 //! | closed `.log` | any way: nothing is ever written to it again |
 //! | active `.log` | blocks shared and cut, or copied up to the end; never linked, since it grows |
 //! | `.index`, `.timeindex`, `.txnindex` of closed segments | copied: a damaged one is rebuilt in place |
-//! | `.snapshot`, `leader-epoch-checkpoint`, `partition.metadata` | written anew, as of the moment |
+//! | `.txnindex` of the active one, `.snapshot`, `leader-epoch-checkpoint`, `partition.metadata` | written anew, as of the moment |
 //!
 //! Invariants
 //! - What is copied was the log at the moment: if compaction replaces a segment meanwhile, the copy begins anew.

@@ -3,11 +3,12 @@
 use std::io;
 use std::sync::Arc;
 
-use pagewire_disk::DiskFile;
+use pagewire_disk::{DiskFile, OpenMode};
 
 use super::BackupError;
 use crate::epochs::Epochs;
 use crate::log::Log;
+use crate::names;
 use crate::patience::Patience;
 use crate::segment::Segment;
 use crate::snapshot;
@@ -25,6 +26,8 @@ pub(super) struct Moment {
     pub(super) end: i64,
     /// Cut at that end.
     pub(super) epochs: Epochs,
+    /// The active segment's index of aborted transactions, if it has one.
+    pub(super) aborted: Option<Vec<u8>>,
     /// The producers as of the end, as a snapshot's bytes. `None` where the log goes on behind the end: then the
     /// producers are found by whoever opens the copy.
     pub(super) producers: Option<Vec<u8>>,
@@ -41,6 +44,7 @@ impl Moment {
         epochs.truncate_end(end);
         epochs.truncate_start(marks.log_start);
         Ok(Self {
+            aborted: aborted(active).map_err(failed())?,
             active: active.file().map_err(BackupError::at(&active.path()))?,
             active_bytes: bytes_below(active, end).map_err(failed())?,
             log_start: marks.log_start,
@@ -55,6 +59,17 @@ impl Moment {
     pub(super) fn closed(&self) -> &[Arc<Segment>] {
         self.segments.split_last().map_or(&[], |(_, closed)| closed)
     }
+}
+
+/// Transactions are ended under the append lock: the index is of the same moment.
+fn aborted(active: &Segment) -> io::Result<Option<Vec<u8>>> {
+    let file = match active.open(names::TXN_INDEX, OpenMode::Read) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        opened => opened?,
+    };
+    let mut bytes = vec![0; usize::try_from(file.len()?).map_err(io::Error::other)?];
+    file.read_exact_at(0, &mut bytes)?;
+    Ok(Some(bytes))
 }
 
 /// Bytes of the active segment's batches below `end`.

@@ -38,6 +38,8 @@ pub(super) fn pin(
     copied: usize,
     count: usize,
 ) -> Result<Option<Vec<Pinned>>, BackupError> {
+    // No name changes meanwhile, so that files and list are of one moment.
+    let _placing = log.placing.lock();
     if !is_intact(seen, copied, &log.segments.load(), Arc::ptr_eq) {
         return Ok(None);
     }
@@ -63,8 +65,9 @@ fn pin_one(segment: &Segment, bound: i64) -> Result<Option<Pinned>, BackupError>
 }
 
 fn open(segment: &Segment, suffix: &str) -> Result<Option<Named>, BackupError> {
-    let path = segment.home.path(segment.base_offset, suffix);
-    let opened = segment.home.open(segment.base_offset, suffix, OpenMode::Read);
+    // Of a segment that compaction has put in others' place a moment ago, the files may not have their names yet.
+    let path = segment.home.path(segment.base_offset, &segment.stage.get().file(suffix));
+    let opened = segment.open(suffix, OpenMode::Read);
     match opened.and_then(|file| Ok((file.len()?, file))) {
         Ok((bytes, file)) => {
             Ok(Some(Named { name: names::file(segment.base_offset, suffix), path, file, bytes }))

@@ -84,6 +84,9 @@ fn attempt(entry: &Arc<Entry>, partition: i32, placing: &Placing<'_>) -> Result<
             bytes: moment.active_bytes,
         };
         logs.push(placing.active(&log, base, moment.end)?);
+        if let Some(aborted) = &moment.aborted {
+            beside.push(placing.written(names::file(base, names::TXN_INDEX), aborted)?);
+        }
     }
     if let Some(producers) = &moment.producers {
         beside.push(placing.written(names::file(moment.end, names::SNAPSHOT), producers)?);

@@ -81,13 +81,20 @@ impl Log {
     ) -> Result<Cleaned, CleanError> {
         let begun = Instant::now();
         let cleaned = self.clean_range(cleaner, range, now_ms, throttle);
-        if let Err(CleanError::Io { error, .. }) = &cleaned {
-            self.fail(error, "compaction failed");
+        match cleaned {
+            Ok(mut cleaned) => {
+                cleaned.stats.elapsed = begun.elapsed();
+                Ok(cleaned)
+            }
+            // Whatever failed then, failed because of that.
+            Err(_) if self.is_deleted() => Err(CleanError::GivenUp("the partition was deleted")),
+            Err(error) => {
+                if let CleanError::Io { error, .. } = &error {
+                    self.fail(error, "compaction failed");
+                }
+                Err(error)
+            }
         }
-        cleaned.map(|mut cleaned| {
-            cleaned.stats.elapsed = begun.elapsed();
-            cleaned
-        })
     }
 
     fn clean_range(
@@ -111,7 +118,8 @@ impl Log {
         let offsets = range.first_dirty..range.until;
         let map_end = learn(&work, offsets, &mut cleaner.map, &mut buffers.read, &mut stats)?;
         stats.map_utilisation = cleaner.map.utilisation();
-        let mut filter = Filter::new(self.rules(&work, &cleaner.map, map_end), work.config.decompress);
+        let mut filter =
+            Filter::new(self.rules(&work, &cleaner.map, map_end, range.until), work.config.decompress);
         let pieces = work.pieces(map_end);
         for group in groups(&pieces, &work.config) {
             let first = work.skipped();
@@ -122,10 +130,11 @@ impl Log {
         Ok(Cleaned { clean_to: map_end, map_was_full: map_end < range.until, stats })
     }
 
-    fn rules<'m>(&self, work: &Work<'_>, map: &'m OffsetMap, map_end: i64) -> Rules<'m> {
+    fn rules<'m>(&self, work: &Work<'_>, map: &'m OffsetMap, map_end: i64, until: i64) -> Rules<'m> {
         Rules {
             map,
             map_end,
+            until,
             last_of_producers: self.writer.lock().producers.with(|known| last_of_producers(known)),
             now_ms: work.now_ms,
             horizon_ms: work.now_ms.saturating_add(work.config.delete_retention_ms.max(0)),

@@ -5,6 +5,9 @@ use std::ops::Range;
 use crate::config::LogConfig;
 use crate::index::{offset, time};
 
+/// Longer ones stay alone, whatever `segment.bytes` says: what is compressed again may grow, and positions have 31 bits.
+const SIZE_MAX: u64 = (i32::MAX - i32::MAX / 8) as u64;
+
 /// A segment that is to be written anew.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Piece {
@@ -50,9 +53,10 @@ impl Sum {
         let entries = size / u64::from(config.index_interval_bytes.max(1));
         let entry_len = offset::ENTRY_LEN.max(time::ENTRY_LEN) as u64;
         let last_offset = piece.next_offset - 1;
-        size <= config.segment_limit()
+        size <= config.segment_limit().min(SIZE_MAX)
             && entries * entry_len <= u64::from(config.segment_index_bytes)
-            && (piece.size == 0 || last_offset - self.base_offset <= i64::from(i32::MAX))
+            && last_offset - self.base_offset
+                <= if piece.size == 0 { i64::from(u32::MAX) - 1 } else { i64::from(i32::MAX) }
     }
 }
 
@@ -102,6 +106,16 @@ mod tests {
         assert_eq!(groups(&pieces, &config()), [0..2, 2..3]);
         let emptied = [piece(0, 10, 1), piece(10, far, 0), piece(far + 10, 10, 1)];
         assert_eq!(groups(&emptied, &config()), [0..2, 2..3]);
+        let farther =
+            [piece(0, 10, 1), piece(10, far, 0), piece(far + 10, far, 0), piece(2 * far + 10, far, 0)];
+        assert_eq!(groups(&farther, &config()), [0..2, 2..4], "an end takes 32 bits");
+    }
+
+    #[test]
+    fn there_is_room_for_what_grows() {
+        let config = LogConfig { segment_bytes: u32::MAX, index_interval_bytes: u32::MAX, ..config() };
+        let half = 1 << 30;
+        assert_eq!(groups(&[piece(0, 10, half), piece(10, 10, half)], &config), [0..1, 1..2]);
     }
 
     #[test]

@@ -6,8 +6,8 @@
 //!   everything older gone: so long do readers have to hear of the deletion.
 //!
 //! A batch without records stays as a bare header if its producer's state hangs on it (the last batch it wrote, with the
-//! sequence; or the last marker of one that has none, with the epoch), or if the clean ends with it: where the last offset
-//! below the end is must not be forgotten.
+//! sequence; or the last marker of one that has none, with the epoch), or if what can be cleaned ends with it: the
+//! last offset must not be forgotten.
 
 use std::collections::HashMap;
 
@@ -22,6 +22,8 @@ pub(super) struct Rules<'a> {
     pub(super) map: &'a OffsetMap,
     /// Up to here the map knows all keys; what lies past it is for another clean.
     pub(super) map_end: i64,
+    /// Where the cleanable part of the log ends.
+    pub(super) until: i64,
     pub(super) last_of_producers: HashMap<i64, LastOfProducer>,
     pub(super) now_ms: i64,
     /// `delete.retention.ms` from now.
@@ -61,7 +63,7 @@ impl Rules<'_> {
         let drop_records = obsolete
             && (!header.is_control()
                 || header.delete_horizon_ms().is_some_and(|horizon| horizon <= self.now_ms));
-        let keep_empty = self.is_last_of_producer(header) || header.next_offset() == self.map_end;
+        let keep_empty = self.is_last_of_producer(header) || header.next_offset() == self.until;
         BatchRule { drop_records, keep_empty }
     }
 

@@ -1,4 +1,33 @@
-//! Compaction.
+//! Compaction: of each key the latest record stays, as in Kafka's log cleaner.
+//!
+//! ```text
+//!   LogDir::dirtiest ─▶ Dirty ─▶ clean
+//!     look, cleanable    which part is dirty, how far it can be cleaned, is it time         (pure)
+//!     learn              first pass, dirty part: latest offset of each key ─▶ offset_map    (bounded)
+//!     group              which neighbours become one segment                                (pure)
+//!     rewrite            second pass, group by group, oldest first:
+//!       source             batches of the old segments, each checked
+//!       filter             keep, txns: what stays (pure); raw_record, rebuild: written again
+//!       target             .log.cleaned with its indexes, synced
+//!       replace            put in place; finish: the same after a crash
+//! ```
+//!
+//! Invariants
+//! - Offsets never change, nor do sequences: a batch keeps its base offset and last offset delta, a batch of which all
+//!   stays keeps its bytes.
+//! - What is cleaned lies below the last stable offset, the recovery point and the active segment.
+//! - A batch that cannot be believed ends the clean and sets the partition aside, with the place and the reason; nothing is
+//!   left out in silence.
+//! - Groups are put in place one by one, oldest first: a log cleaned half way is a log cleaned up to there.
+//! - Memory: the map up to its bound, as far as there are keys; two buffers; one batch and its decompressed records
+//!   (bounded by [`LogConfig::decompress`](crate::LogConfig::decompress)); what transactions are open around one place.
+//! - Readers are never waited for, and never see a segment between old and new.
+//!
+//! Where we differ from Kafka 4.3.1: a transaction's marker gets its horizon, and an aborted one's entry goes, with the
+//! clean that takes the last of its batches, not with the one after; a tombstone past what the map could take gets its
+//! horizon when a clean covers it, not before.
+//!
+//! Left to others: when to look and on how many threads (`broker`), time and size (`retention`).
 
 pub(crate) mod cleanable;
 mod cleaner;

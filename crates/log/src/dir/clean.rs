@@ -136,7 +136,7 @@ impl Dirty<'_> {
     ) -> Result<Cleaned, CleanError> {
         let log = &self.entry.log;
         let config = log.config();
-        let cleaned = log.clean(cleaner, self.range, now_ms, throttle);
+        let cleaned = self.remember().and_then(|()| log.clean(cleaner, self.range, now_ms, throttle));
         let mut cleaning = self.dir.cleaning.lock();
         if log.is_deleted() {
             return cleaned;
@@ -146,12 +146,28 @@ impl Dirty<'_> {
                 cleaning.troubles.remove(&key(&self.entry));
                 cleaning.offsets.set(log.topic(), log.partition(), done.clean_to);
                 // What cannot be written is written with the next one; until then a restart finds less clean than there is.
-                self.dir.write_clean_offsets(&cleaning);
+                let _ = self.dir.write_clean_offsets(&cleaning);
             }
             Err(error) if error.is_harmless() => {}
             Err(error) => cleaning.note_trouble(key(&self.entry), error, config, now_ms),
         }
         cleaned
+    }
+
+    /// Before the first hole is made between a log's offsets, the checkpoint says that there may be some: whatever becomes
+    /// of its settings, they are no losses.
+    fn remember(&self) -> Result<(), CleanError> {
+        let (log, mut cleaning) = (&self.entry.log, self.dir.cleaning.lock());
+        if log.is_deleted() || cleaning.was_cleaned(log.topic(), log.partition()) {
+            return Ok(());
+        }
+        cleaning.offsets.set(log.topic(), log.partition(), self.range.first_dirty);
+        self.dir
+            .write_clean_offsets(&cleaning)
+            .map_err(CleanError::at(self.dir.path.join(CLEANER_FILE)))
+            .inspect_err(|_| {
+                cleaning.offsets.remove(log.topic(), log.partition());
+            })
     }
 }
 
@@ -257,7 +273,7 @@ impl LogDir {
         let mut cleaning = self.cleaning.lock();
         cleaning.troubles.remove(&(topic.to_owned(), partition));
         if cleaning.offsets.remove(topic, partition).is_some() {
-            self.write_clean_offsets(&cleaning);
+            let _ = self.write_clean_offsets(&cleaning);
         }
     }
 
@@ -267,11 +283,10 @@ impl LogDir {
         entries
     }
 
-    fn write_clean_offsets(&self, cleaning: &Cleaning) {
+    /// An error is noted; the next write says what this one did not.
+    fn write_clean_offsets(&self, cleaning: &Cleaning) -> io::Result<()> {
         let path = self.path.join(CLEANER_FILE);
-        if let Err(error) = cleaning.offsets.write(&*self.disk, &path) {
-            self.note(&path, &error);
-        }
+        cleaning.offsets.write(&*self.disk, &path).inspect_err(|error| self.note(&path, error))
     }
 }
 

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use pagewire_disk::CleanMark;
 use pagewire_disk::checkpoint::CLEAN_MARK_FILE;
 
-use super::{LogDir, parallel};
+use super::{LogDir, parallel, vouched};
 
 /// What closing a directory did.
 #[derive(Debug)]
@@ -31,6 +31,11 @@ impl LogDir {
             log.close(now_ms).map_err(|error| (log.dir().to_path_buf(), error))
         });
         let mut failed: Vec<_> = closed.into_iter().filter_map(Result::err).collect();
+        let logs = self.logs();
+        if let Err(error) = vouched::write(&*self.disk, &self.path, logs.iter().map(|log| &**log)) {
+            failed.push((self.path.join(vouched::FILE), error));
+        }
+        self.end_scrub(now_ms);
         if let Err(error) = self.write_checkpoints() {
             failed.push((self.path.clone(), error));
         }

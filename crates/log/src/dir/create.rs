@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::errors::CreateError;
 use super::names::{is_legal, partition_dir};
 use super::options::PartitionSettings;
+use super::records::has_records;
 use super::stray::set_aside;
 use super::table::Entry;
 use super::{LogDir, parallel};
@@ -59,9 +60,14 @@ impl LogDir {
         }
         let made = parallel::map(&missing, THREADS, |&partition| {
             let dir = self.path.join(partition_dir(topic, partition));
+            let was_there = self.disk.exists(&dir).unwrap_or(true);
             self.make(topic, partition, &dir, settings, now_ms).inspect_err(|error| {
                 if let Some(error) = error.io() {
                     self.note(&dir, error);
+                }
+                if !was_there {
+                    // Half a log, which nobody was told of. What cannot be removed holds no record either.
+                    let _ = self.disk.remove_dir_all(&dir);
                 }
             })
         });
@@ -126,7 +132,8 @@ impl LogDir {
             leader_epoch: settings.leader_epoch,
             now_ms,
         };
-        let home = Home::new(Arc::clone(&self.disk), dir.to_path_buf(), Arc::clone(&self.handles));
+        let home = Home::new(Arc::clone(&self.disk), dir.to_path_buf(), Arc::clone(&self.handles))
+            .compacted(self.cleaning.lock().was_cleaned(topic, partition));
         let (log, report) =
             Log::open_at(home.within(&self.offline, &self.producers), topic, partition, options)?;
         for cut in &report.cuts {
@@ -150,7 +157,9 @@ impl LogDir {
         }
         let ours = match PartitionMetadata::read(disk, &dir.join(PARTITION_METADATA_FILE)) {
             Ok(Some(found)) => found.topic_id == topic_id,
-            Ok(None) | Err(CheckpointError::Damaged { .. }) => !self.has_records(dir)?,
+            Ok(None) | Err(CheckpointError::Damaged { .. }) => {
+                !has_records(disk, dir).map_err(CreateError::at(dir))?
+            }
             Err(CheckpointError::Io { path, error }) => return Err(CreateError::Io { path, error }),
         };
         if !ours {
@@ -170,20 +179,6 @@ impl LogDir {
             self.write_checkpoints().map_err(CreateError::at(&self.path))?;
         }
         Ok(())
-    }
-
-    fn has_records(&self, dir: &Path) -> Result<bool, CreateError> {
-        for entry in self.disk.read_dir(dir).map_err(CreateError::at(dir))? {
-            let path = dir.join(&entry.name);
-            if entry.is_dir || path.extension().is_none_or(|extension| extension != "log") {
-                continue;
-            }
-            let open = self.disk.open(&path, pagewire_disk::OpenMode::Read);
-            if !open.and_then(|file| file.is_empty()).map_err(CreateError::at(&path))? {
-                return Ok(true);
-            }
-        }
-        Ok(false)
     }
 }
 

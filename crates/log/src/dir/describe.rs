@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::LogDir;
 use super::table::Entry;
-use crate::Offline;
+use crate::{Offline, ScrubCounts};
 
 /// A log directory as it is now.
 #[derive(Debug, Clone)]
@@ -23,6 +23,8 @@ pub struct DirDescription {
     pub space: Option<Space>,
     /// Its logs, sorted by topic and partition.
     pub logs: Vec<LogDescription>,
+    /// What the scrub did.
+    pub scrub: ScrubCounts,
 }
 
 /// One log in it.
@@ -36,6 +38,8 @@ pub struct LogDescription {
     pub partition: i32,
     /// Bytes of its segments' records.
     pub size_bytes: u64,
+    /// Stretches of them that are known to be damaged, and are refused to readers.
+    pub damaged: usize,
 }
 
 impl LogDir {
@@ -46,9 +50,17 @@ impl LogDir {
             topic_id: entry.topic_id,
             partition: entry.log.partition(),
             size_bytes: entry.log.size_bytes(),
+            damaged: entry.log.known_damage(),
         };
         let logs = self.table.read().entries().map(describe).collect();
         let space = self.disk.space(&self.path).ok();
-        DirDescription { path: self.path.clone(), away: false, offline: self.offline(), space, logs }
+        DirDescription {
+            path: self.path.clone(),
+            away: false,
+            offline: self.offline(),
+            space,
+            logs,
+            scrub: self.scrub_counts(),
+        }
     }
 }

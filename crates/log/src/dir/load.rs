@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use pagewire_disk::checkpoint::PARTITION_METADATA_FILE;
-use pagewire_disk::{CheckpointError, CleanMark, PartitionMetadata};
+use pagewire_disk::{CheckpointError, CleanMark, OffsetCheckpoint, PartitionMetadata};
 use parking_lot::{Mutex, RwLock};
 
 use super::checkpoints::Checkpoints;
@@ -19,7 +19,7 @@ use super::notice::Notice;
 use super::options::{LogDirOptions, PartitionSettings};
 use super::stray::set_aside;
 use super::table::{Entry, Table};
-use super::{LogDir, parallel};
+use super::{LogDir, parallel, vouched};
 use crate::home::Home;
 use crate::producer_budget::ProducerBudget;
 use crate::recovery;
@@ -120,6 +120,7 @@ impl LockedDir {
         let (disk, path) = (Arc::clone(&self.disk), self.path.clone());
         let (checkpoints, written) = Checkpoints::read(disk.as_ref(), &path, &mut report.notices)?;
         let cleaning = Cleaning::read(disk.as_ref(), &path, &mut report.notices)?;
+        let vouched = vouched::read(disk.as_ref(), &path, &mut report.notices)?;
         report.clean = CleanMark::take(disk.as_ref(), &path).map_err(LogDirError::at(&path))?;
         let meta = self.settle(options, &mut report.notices)?;
         let (found, doomed) = self.scan(options.now_ms, &mut report.notices)?;
@@ -134,6 +135,7 @@ impl LockedDir {
             options,
             checkpoints: &checkpoints,
             cleaning: &cleaning,
+            vouched: vouched.as_ref(),
             clean: report.clean,
             settings,
             offline: &offline,
@@ -190,6 +192,7 @@ impl LockedDir {
             carried: Mutex::new(carried),
             written: Mutex::new(written),
             cleaning: Mutex::new(cleaning),
+            scrubbing: Mutex::default(),
             offline,
             behind: AtomicBool::default(),
         };
@@ -237,6 +240,7 @@ struct One<'a> {
     options: &'a LogDirOptions,
     checkpoints: &'a Checkpoints,
     cleaning: &'a Cleaning,
+    vouched: Option<&'a OffsetCheckpoint>,
     clean: bool,
     settings: &'a (dyn Fn(&str, i32) -> Option<PartitionSettings> + Sync),
     offline: &'a Arc<OnceLock<Offline>>,
@@ -300,7 +304,8 @@ impl One<'_> {
         let home = Home::new(disk, path.clone(), handles)
             .within(self.offline, self.producers)
             .compacted(self.cleaning.was_cleaned(topic, *partition))
-            .metered(self.dir.meter().checked());
+            .metered(self.dir.meter().checked())
+            .vouched(self.vouched.map(|sums| sums.get(topic, *partition).unwrap_or(0)));
         let (log, report) = Log::open_at(home, topic, *partition, options)?;
         let (log_end, known_end) = (log.marks().log_end, self.checkpoints.known_end(topic, *partition));
         if log_end < known_end {

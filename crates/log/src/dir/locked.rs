@@ -14,6 +14,18 @@ use super::meter::LoadMeter;
 use super::names::{DirName, partition_dir};
 use super::notice::Notice;
 use super::options::LogDirOptions;
+use super::records::has_records;
+
+/// What a directory of a topic's partition is to the topic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Claim {
+    /// Its log: it names the topic's id, or names none and has records.
+    Holds,
+    /// Nothing: it names no topic and has no record.
+    Leftover,
+    /// Another topic's of the same name.
+    OtherTopic,
+}
 
 /// A locked log directory.
 #[derive(Debug)]
@@ -72,11 +84,15 @@ impl LockedDir {
         self.path.join(partition_dir(topic, partition))
     }
 
-    /// Whether a partition's directory may be the topic's: it names the id, or none.
-    pub(crate) fn claims(&self, topic: &str, partition: i32, topic_id: Uuid) -> bool {
-        let file = self.partition_path(topic, partition).join(PARTITION_METADATA_FILE);
-        let named = PartitionMetadata::read(self.disk.as_ref(), &file).ok().flatten();
-        named.is_none_or(|named| named.topic_id == topic_id)
+    /// What a partition's directory is to the topic of this id.
+    pub(crate) fn claim(&self, topic: &str, partition: i32, topic_id: Uuid) -> Claim {
+        let dir = self.partition_path(topic, partition);
+        match PartitionMetadata::read(self.disk.as_ref(), &dir.join(PARTITION_METADATA_FILE)) {
+            Ok(Some(named)) if named.topic_id == topic_id => Claim::Holds,
+            Ok(Some(_)) => Claim::OtherTopic,
+            _ if has_records(self.disk.as_ref(), &dir).unwrap_or(true) => Claim::Holds,
+            _ => Claim::Leftover,
+        }
     }
 
     /// Checks the identity without writing anything.

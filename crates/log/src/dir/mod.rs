@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   <dir>/.lock  meta.properties  .kafka_cleanshutdown
-//!   <dir>/{recovery-point,log-start,replication}-offset-checkpoint
+//!   <dir>/{recovery-point,log-start,replication}-offset-checkpoint  aborted-transactions-checkpoint
 //!   <dir>/<topic>-<partition>/            one log: partition.metadata and its segments
 //!   <dir>/<topic>-<partition>.<id>-delete waits for its unlink
 //!   <dir>/<topic>-<partition>.<id>-stray  another topic's data under a name that is taken: never touched
@@ -41,12 +41,14 @@ mod notice;
 mod offline;
 mod options;
 mod parallel;
+mod records;
 mod rounds;
 mod stray;
 mod survey;
 mod table;
 #[cfg(test)]
 mod tests;
+mod vouched;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
@@ -61,9 +63,11 @@ pub use close::CloseReport;
 pub use describe::{DirDescription, LogDescription};
 pub use errors::{CreateError, LogDirError};
 pub use load::{FailedLog, LoadReport, LoadedLog, Progress};
+pub(crate) use locked::Claim;
 pub use locked::LockedDir;
 pub use meter::{LoadMeter, Loading};
 pub use names::DirName;
+pub(crate) use names::partition_dir;
 pub use notice::Notice;
 pub use options::{LogDirOptions, PartitionSettings};
 pub use rounds::{Flushed, RetainedAll};
@@ -72,6 +76,7 @@ pub use survey::{MEASURED_MAX, Survey, survey};
 pub(crate) use load::NOBODYS;
 
 use crate::producer_budget::ProducerBudget;
+use crate::scrub::Scrubbing;
 use crate::{Handles, Log, Offline};
 use checkpoints::{Checkpoints, Written};
 use clean::CleaningCell;
@@ -82,7 +87,7 @@ use table::Table;
 /// One log directory with all its logs. `Send + Sync`; every call takes `&self`.
 #[derive(Debug)]
 pub struct LogDir {
-    disk: Arc<dyn Disk>,
+    pub(crate) disk: Arc<dyn Disk>,
     path: PathBuf,
     meta: MetaProperties,
     handles: Arc<Handles>,
@@ -101,6 +106,8 @@ pub struct LogDir {
     cleaning: CleaningCell,
     /// Shared with all its logs: an error of one ends writes in all.
     offline: Arc<OnceLock<Offline>>,
+    /// Where the scrub stands.
+    pub(crate) scrubbing: Mutex<Scrubbing>,
     /// A file of its own could not be written, and that was said.
     behind: AtomicBool,
 }
@@ -128,6 +135,10 @@ impl LogDir {
     /// Its own id, stable over restarts.
     pub fn directory_id(&self) -> Option<Uuid> {
         self.meta.directory_id
+    }
+
+    pub(crate) fn handles(&self) -> &Arc<Handles> {
+        &self.handles
     }
 
     /// What `meta.properties` says.

@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use super::twice::Twice;
 use super::{LogDirs, Place, State};
-use crate::dir::{LoadReport, LockedDir, LogDirError, LogDirOptions, Notice, PartitionSettings, Progress};
+use crate::dir::{
+    LoadReport, LockedDir, LogDirError, LogDirOptions, Notice, PartitionSettings, Progress, partition_dir,
+};
 use crate::{LogDir, Offline};
 
 /// A directory, and its lock or why there is none.
@@ -34,9 +36,13 @@ impl LogDirs {
         {
             return Err(error);
         }
-        let known =
-            |topic: &str, partition| settings(topic, partition).filter(|_| !twice.has(topic, partition));
-        let loaded = side_by_side(locked, |dir| dir.load(options, &known, progress));
+        let loaded = side_by_side(locked, |dir| {
+            let root = dir.path().to_path_buf();
+            let closed = |topic: &str, partition| twice.closes(&root.join(partition_dir(topic, partition)));
+            let known =
+                |topic: &str, partition| settings(topic, partition).filter(|_| !closed(topic, partition));
+            dir.load(options, &known, progress)
+        });
         let mut all = LoadReport { clean: true, ..LoadReport::default() };
         let mut places = Vec::with_capacity(loaded.len());
         for (path, loaded) in loaded {
@@ -50,8 +56,7 @@ impl LogDirs {
             };
             places.push(Place::new(path, state));
         }
-        let paths = twice.paths();
-        all.notices.retain(|notice| !matches!(notice, Notice::UnknownTopic { path } if paths.contains(path)));
+        all.notices.retain(|notice| !matches!(notice, Notice::UnknownTopic { path } if twice.closes(path)));
         all.failed.extend(twice.failures());
         Ok((Self { places }, all))
     }

@@ -18,6 +18,7 @@
 mod change;
 mod load;
 mod place;
+mod take_in;
 #[cfg(test)]
 mod tests;
 mod twice;
@@ -30,8 +31,9 @@ use uuid::Uuid;
 
 pub use load::Locked;
 pub use place::Homeless;
+pub use take_in::TakeInError;
 
-use crate::{DirDescription, Log, LogDir, Offline, PartitionSettings};
+use crate::{DirDescription, Log, LogDir, Offline, PartitionSettings, ScrubCounts};
 
 /// All log directories of a node. `Send + Sync`; every call takes `&self`.
 #[derive(Debug)]
@@ -75,6 +77,7 @@ impl Place {
                 offline: Some(why.clone()),
                 space: None,
                 logs: Vec::new(),
+                scrub: ScrubCounts::default(),
             },
         }
     }
@@ -98,6 +101,11 @@ impl LogDirs {
             State::Away(why) => Some(why.clone()),
         };
         self.places.iter().filter_map(|place| Some((place.path.as_path(), away(place)?))).collect()
+    }
+
+    /// Directories that take no writes, or of which nothing is served: Kafka's `OfflineLogDirectoryCount`.
+    pub fn offline_count(&self) -> usize {
+        self.places.len() - self.here().filter(|dir| dir.offline().is_none()).count()
     }
 
     /// The log of a partition, wherever it is.

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::{Locked, LogDirs};
 use crate::{
     AppendContext, CreateError, Handles, LoadReport, LockedDir, LogConfig, LogDirError, LogDirOptions,
-    Notice, Origin, PartitionSettings,
+    Notice, Origin, PartitionSettings, TakeInError,
 };
 
 const TOPIC: Uuid = Uuid::from_u128(0xA);
@@ -35,14 +35,7 @@ impl World {
     }
 
     fn try_open(&self) -> Result<(LogDirs, LoadReport), LogDirError> {
-        let options = LogDirOptions {
-            cluster_id: "cluster".to_owned(),
-            node_id: 1,
-            threads: 2,
-            handles: Handles::new(64),
-            now_ms: 0,
-        };
-        LogDirs::load(self.lock(), &options, &|topic, _| (topic == "t").then(settings), &|_| {})
+        LogDirs::load(self.lock(), &options(), &|topic, _| (topic == "t").then(settings), &|_| {})
     }
 
     fn open(&self) -> (LogDirs, LoadReport) {
@@ -73,13 +66,18 @@ impl World {
         }
     }
 
-    fn read(&self, path: PathBuf) -> Vec<u8> {
-        read_small(&self.disk, &path, 1 << 20).expect("read").expect("there")
+    fn read(&self, path: impl AsRef<Path>) -> Vec<u8> {
+        read_small(&self.disk, path.as_ref(), 1 << 20).expect("read").expect("there")
     }
 
     fn has(&self, path: &str) -> bool {
         self.disk.exists(Path::new(path)).expect("a disk")
     }
+}
+
+fn options() -> LogDirOptions {
+    let (cluster_id, handles) = ("cluster".to_owned(), Handles::new(64));
+    LogDirOptions { cluster_id, node_id: 1, threads: 2, handles, now_ms: 0 }
 }
 
 fn settings() -> PartitionSettings {
@@ -139,6 +137,27 @@ fn a_directory_that_cannot_be_read_is_away_and_the_others_are_served() {
 }
 
 #[test]
+fn a_directory_that_was_away_is_taken_in_when_it_can_be_read() {
+    let (world, placed) = World::with_three_partitions();
+    world.fail("/b", Call::ReadDir);
+    let (dirs, _) = world.open();
+    let take_in = || {
+        let lock = |path: &Path| (path.to_path_buf(), LockedDir::lock(Arc::new(world.disk.clone()), path));
+        dirs.take_in(Path::new("/b"), lock, options(), &|topic, _| (topic == "t").then(settings))
+    };
+    assert!(matches!(take_in(), Err(TakeInError::Still(_))));
+    world.disk.heal();
+    let report = take_in().expect("readable");
+    assert!(report.clean && report.loaded.len() == 1);
+    assert_eq!((ends(&dirs), dirs.away().len()), (vec![Some(1); 3], 0));
+    assert_eq!(dirs.directory_of("t", 1), Some(placed[1]));
+    append(&dirs, 1);
+    assert!(matches!(take_in(), Err(TakeInError::Served(_))));
+    dirs.here().nth(1).expect("it").take_offline(std::io::ErrorKind::Other, "as the test wants");
+    assert!(matches!(take_in(), Err(TakeInError::Open { .. })));
+}
+
+#[test]
 fn a_directory_in_use_by_another_process_is_away() {
     let (mut world, _) = World::with_three_partitions();
     let all = std::mem::replace(&mut world.paths, vec!["/b".into()]);
@@ -162,7 +181,7 @@ fn nothing_is_touched_when_home_cannot_be_read() {
 fn a_partition_in_two_directories_is_served_from_neither_and_both_stay_as_they_are() {
     let (world, _) = World::with_three_partitions();
     world.copy("/a/t-0", "/c/t-0");
-    let before = world.read("/c/t-0/00000000000000000000.log".into());
+    let before = world.read("/c/t-0/00000000000000000000.log");
     let (dirs, report) = world.open();
     assert_eq!(ends(&dirs), [None, Some(1), Some(1)]);
     let [failed] = report.failed.as_slice() else { panic!("{:?}", report.failed) };
@@ -170,11 +189,33 @@ fn a_partition_in_two_directories_is_served_from_neither_and_both_stay_as_they_a
     assert!(told.contains("/a/t-0 and /c/t-0"), "{told}");
     assert!(!report.notices.iter().any(|notice| matches!(notice, Notice::UnknownTopic { .. })));
     for dir in ["/a", "/c"] {
-        assert_eq!(world.read(format!("{dir}/t-0/00000000000000000000.log").into()), before);
+        assert_eq!(world.read(format!("{dir}/t-0/00000000000000000000.log")), before);
     }
     assert!(dirs.close_clean(0).clean);
     world.disk.rename(Path::new("/c/t-0"), Path::new("/elsewhere")).expect("moved");
     assert_eq!(ends(&world.open().0), [Some(1); 3], "as soon as one is gone");
+}
+
+#[test]
+fn what_a_creation_without_room_left_in_another_directory_is_no_second_log() {
+    let (world, _) = World::with_three_partitions();
+    world.disk.create_dir_all(Path::new("/c/t-0")).expect("made");
+    let (dirs, report) = world.open();
+    assert_eq!(ends(&dirs), [Some(1); 3]);
+    assert!(report.failed.is_empty());
+    assert!(world.has("/c/t-0") && !world.has("/c/t-0/partition.metadata"), "left as it is");
+}
+
+#[test]
+fn a_creation_that_finds_no_room_leaves_nothing() {
+    let world = World::new();
+    let (dirs, _) = world.open();
+    world.disk.fail_on("partition.metadata", Call::Write, When::Always, Fault::Error(Errno::NOSPC));
+    let made = dirs.create_all("t", &[(0, None)], &settings(), 0);
+    assert!(made.is_err_and(|error| error.is_full_disk()));
+    assert!(!world.has("/a/t-0"));
+    world.disk.heal();
+    dirs.create_all("t", &[(0, None)], &settings(), 0).expect("room");
 }
 
 #[test]
@@ -202,7 +243,7 @@ fn a_partition_that_was_moved_is_served_from_where_it_is() {
 #[test]
 fn two_directories_of_one_id_are_refused() {
     let (world, _) = World::with_three_partitions();
-    let meta = world.read("/b/meta.properties".into());
+    let meta = world.read("/b/meta.properties");
     let file = world.disk.open(Path::new("/c/meta.properties"), OpenMode::ReadWrite).expect("there");
     file.set_len(0).and_then(|()| file.write_at(0, &meta)).expect("written");
     assert!(matches!(world.try_open(), Err(LogDirError::SameId { .. })));

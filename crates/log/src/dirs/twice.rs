@@ -1,60 +1,80 @@
-//! Partitions that two directories have: a copy that somebody made, a restored backup beside the original. Which of them is
-//! right cannot be told, and opening one changes it.
+//! Partitions that several directories have: a copy that somebody made, a restored backup beside the original. Which of them
+//! is right cannot be told, and opening one changes it, so none is opened.
+//!
+//! A directory without records that names no topic is none of these: a creation left it that ran out of space or of time.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use crate::dir::LockedDir;
+use crate::dir::{Claim, LockedDir};
 use crate::{FailedLog, LogError, PartitionSettings};
 
 /// A topic's partition.
-pub(super) type Name = (String, i32);
+type Name = (String, i32);
 
-/// Such partitions, with the directories that hold them.
+/// Such partitions.
 #[derive(Debug, Default)]
-pub(super) struct Twice(BTreeMap<Name, Vec<PathBuf>>);
+pub(super) struct Twice {
+    /// Those that are served from nowhere, with what holds them.
+    torn: BTreeMap<Name, Vec<PathBuf>>,
+    /// Directories of partitions that are not to be opened.
+    closed: BTreeSet<PathBuf>,
+}
 
 impl Twice {
-    /// Looks for them. A directory that names another topic's id is none of the topic's: it is set aside when it is
-    /// loaded.
+    /// Looks for them.
     pub(super) fn find(
         dirs: &[&LockedDir],
         settings: &(dyn Fn(&str, i32) -> Option<PartitionSettings> + Sync),
     ) -> Self {
-        let mut seen: BTreeMap<Name, Vec<&LockedDir>> = BTreeMap::new();
+        let mut twice = Self::default();
         if dirs.len() < 2 {
-            return Self::default();
+            return twice;
         }
+        let mut seen: BTreeMap<Name, Vec<&LockedDir>> = BTreeMap::new();
         for dir in dirs {
             for name in dir.partitions().unwrap_or_default() {
                 seen.entry(name).or_default().push(dir);
             }
         }
-        let mut twice = BTreeMap::new();
-        for ((topic, partition), dirs) in seen.into_iter().filter(|(_, dirs)| dirs.len() > 1) {
-            let Some(settings) = settings(&topic, partition) else { continue };
-            let claims = |dir: &&LockedDir| dir.claims(&topic, partition, settings.topic_id);
-            let paths: Vec<PathBuf> =
-                dirs.into_iter().filter(claims).map(|dir| dir.partition_path(&topic, partition)).collect();
-            if paths.len() > 1 {
-                twice.insert((topic, partition), paths);
+        for (name, dirs) in seen.into_iter().filter(|(_, dirs)| dirs.len() > 1) {
+            if let Some(settings) = settings(&name.0, name.1) {
+                twice.sort_out(name, &dirs, &settings);
             }
         }
-        Self(twice)
+        twice
     }
 
-    pub(super) fn has(&self, topic: &str, partition: i32) -> bool {
-        !self.0.is_empty() && self.0.contains_key(&(topic.to_owned(), partition))
+    /// One that names another topic's id is set aside when its directory is loaded.
+    fn sort_out(&mut self, name: Name, dirs: &[&LockedDir], settings: &PartitionSettings) {
+        let (topic, partition) = (name.0.as_str(), name.1);
+        let claims = dirs.iter().map(|dir| {
+            (dir.partition_path(topic, partition), dir.claim(topic, partition, settings.topic_id))
+        });
+        let claims: Vec<(PathBuf, Claim)> = claims.collect();
+        let of =
+            |wanted| claims.iter().filter(move |(_, claim)| *claim == wanted).map(|(path, _)| path.clone());
+        let mut theirs: Vec<PathBuf> = of(Claim::Holds).collect();
+        let leftovers: Vec<PathBuf> = of(Claim::Leftover).collect();
+        if theirs.is_empty() {
+            theirs = leftovers;
+        } else {
+            self.closed.extend(leftovers);
+        }
+        if theirs.len() > 1 {
+            self.closed.extend(theirs.iter().cloned());
+            self.torn.insert(name, theirs);
+        }
     }
 
-    /// All directories concerned.
-    pub(super) fn paths(&self) -> BTreeSet<PathBuf> {
-        self.0.values().flatten().cloned().collect()
+    /// Whether the directory of a partition is to be left closed.
+    pub(super) fn closes(&self, path: &Path) -> bool {
+        self.closed.contains(path)
     }
 
     /// What is to be said of each.
     pub(super) fn failures(self) -> impl Iterator<Item = FailedLog> {
-        self.0.into_iter().map(|((topic, partition), paths)| FailedLog {
+        self.torn.into_iter().map(|((topic, partition), paths)| FailedLog {
             topic,
             partition,
             error: LogError::Twice { paths },

@@ -4,6 +4,7 @@
 //! stop it. Whoever knows a place to go on (an index entry) says so.
 
 use std::io;
+use std::ops::RangeInclusive;
 
 use pagewire_disk::DiskFile;
 use pagewire_record::header::CRC_START;
@@ -13,6 +14,9 @@ use super::window::Window;
 
 /// Longer batches are checked without being kept in memory, unless told otherwise.
 const KEPT_MAX: usize = 256 << 10;
+
+/// Likely headers whose CRC is computed in one search: bytes that were made to look like headers cost no more.
+const CANDIDATES_MAX: usize = 256;
 
 /// A batch as it lies in the file.
 #[derive(Debug, Clone, Copy)]
@@ -121,6 +125,59 @@ impl<'f> BatchWalk<'f> {
         Ok(Some(Step::Batch(WalkedBatch { position, header, crc, bytes })))
     }
 
+    /// Where to go on behind a batch or bytes at `position` that are not what they should be: where their length leads, if
+    /// a batch begins there, else at the next batch that is whole. Base offsets as in [`find_batch`](Self::find_batch).
+    ///
+    /// # Errors
+    /// What the disk says.
+    pub fn next_behind(
+        &mut self,
+        position: u64,
+        stated: Option<u64>,
+        offsets: &RangeInclusive<i64>,
+    ) -> io::Result<Option<u64>> {
+        match stated {
+            Some(next) if next == self.window.end() => return Ok(None),
+            Some(next) if next < self.window.end() && self.begins_batch(next, offsets)? => {
+                return Ok(Some(next));
+            }
+            _ => {}
+        }
+        self.find_batch(position + 1, offsets)
+    }
+
+    /// Where the next whole batch begins at or behind `from`, of those with a base offset in `offsets`; for going on behind
+    /// bytes that begin none. Looks at every byte, and computes the CRC of what looks like a header, so many times at most.
+    ///
+    /// # Errors
+    /// What the disk says.
+    pub fn find_batch(&mut self, from: u64, offsets: &RangeInclusive<i64>) -> io::Result<Option<u64>> {
+        let (mut position, mut candidates) = (from, 0);
+        while position + (HEADER_LEN as u64) <= self.window.end() && candidates < CANDIDATES_MAX {
+            let left = self.window.end() - position;
+            let bytes = self.window.at(position, HEADER_LEN)?;
+            let likely = bytes.windows(HEADER_LEN).position(|bytes| looks_like_a_header(bytes, offsets));
+            let Some(ahead) = likely else {
+                // The last windows that fit were looked at; what is behind them comes with the next read.
+                let seen = bytes.len().saturating_sub(HEADER_LEN - 1);
+                if seen == 0 {
+                    break;
+                }
+                position += seen as u64;
+                continue;
+            };
+            candidates += 1;
+            let at = position + ahead as u64;
+            let header = bytes.get(ahead..).and_then(|bytes| BatchHeader::parse(bytes).ok());
+            let size = header.map_or(u64::MAX, |header| header.size_in_bytes());
+            if size <= left - ahead as u64 && self.crc(at, size, None)? == header.map(|header| header.crc) {
+                return Ok(Some(at));
+            }
+            position = at + 1;
+        }
+        Ok(None)
+    }
+
     /// The header at `position`, of a batch that ends where the walk ends or before.
     fn header(&mut self, position: u64) -> io::Result<Result<BatchHeader, BadBytes>> {
         let left = self.window.end() - position;
@@ -135,17 +192,18 @@ impl<'f> BatchWalk<'f> {
         };
         let next = match (&error, stated) {
             (BatchError::Magic(_), Some(stated)) if stated >= HEADER_LEN as u64 && stated < left => {
-                self.begins_batch(position + stated)?.then_some(position + stated)
+                self.begins_batch(position + stated, &(0..=i64::MAX))?.then_some(position + stated)
             }
             _ => None,
         };
         Ok(Err(BadBytes { next, ..self.bad(position, error, zeros) }))
     }
 
-    fn begins_batch(&mut self, position: u64) -> io::Result<bool> {
+    fn begins_batch(&mut self, position: u64, offsets: &RangeInclusive<i64>) -> io::Result<bool> {
         let left = self.window.end() - position;
-        let header = BatchHeader::parse(self.window.at(position, HEADER_LEN)?);
-        Ok(header.is_ok_and(|header| header.size_in_bytes() <= left))
+        let bytes = self.window.at(position, HEADER_LEN)?;
+        let fits = BatchHeader::parse(bytes).is_ok_and(|header| header.size_in_bytes() <= left);
+        Ok(fits && looks_like_a_header(bytes, offsets))
     }
 
     fn bad(&self, position: u64, error: BatchError, zeros: bool) -> BadBytes {
@@ -171,6 +229,16 @@ impl<'f> BatchWalk<'f> {
         }
         Ok(Some(crc))
     }
+}
+
+/// Whether a batch of such a base offset may begin here: what few bytes say that are no header.
+fn looks_like_a_header(bytes: &[u8], offsets: &RangeInclusive<i64>) -> bool {
+    BatchHeader::parse(bytes).is_ok_and(|header| {
+        header.codec().is_some()
+            && offsets.contains(&header.base_offset)
+            && header.last_offset_delta >= 0
+            && (0..=i64::from(header.last_offset_delta) + 1).contains(&i64::from(header.records_count))
+    })
 }
 
 impl std::fmt::Debug for BatchWalk<'_> {
@@ -229,6 +297,24 @@ mod tests {
             seen,
             [(0, Some((true, true))), (first, Some((false, false))), (second, Some((true, true)))]
         );
+    }
+
+    #[test]
+    fn a_batch_behind_bytes_that_are_none_is_found_by_its_crc() {
+        let (small, large) = (batch(10), batch(700 << 10));
+        let decoy = small.get(..HEADER_LEN).expect("a header");
+        for noise in [1, 60, 300 << 10] {
+            let noise = vec![7; noise];
+            let bytes = [&noise[..], decoy, &noise[..], &large[..], &small[..]].concat();
+            let (file, len) = (file(&bytes), bytes.len() as u64);
+            let mut walk = BatchWalk::new(&*file, 0, len);
+            let expected = (2 * noise.len() + HEADER_LEN) as u64;
+            assert_eq!(walk.find_batch(0, &(0..=10)).expect("read"), Some(expected));
+            assert_eq!(walk.find_batch(0, &(1..=10)).expect("read"), None, "of other offsets");
+            let last = len - small.len() as u64;
+            assert_eq!(walk.find_batch(expected + 1, &(0..=10)).expect("read"), Some(last));
+            assert_eq!(walk.find_batch(last + 1, &(0..=10)).expect("read"), None);
+        }
     }
 
     #[test]

@@ -44,6 +44,8 @@ struct State {
     /// Largest timestamp of the segment; `None` until known (closed segments) or while there is no record.
     max: Option<TimeEntry>,
     known: bool,
+    /// The file's entries were seen to rise.
+    judged: bool,
     /// Of the segment that is written, and of one whose entries wait for their file.
     filling: Option<Box<Filling>>,
 }
@@ -74,13 +76,23 @@ impl TimeIndex {
     /// Goes on after the entries of an existing file.
     pub(crate) fn start_after(&self, entries: u32, last: Option<TimeEntry>, max: Option<TimeEntry>) {
         let filling = Filling { in_file: entries, piece: Vec::new(), last };
-        *self.0.lock() = State { max, known: true, filling: Some(Box::new(filling)) };
+        *self.0.lock() = State { max, known: true, judged: true, filling: Some(Box::new(filling)) };
     }
 
     /// The largest timestamp, if it is known; `Ok(None)` for a segment without one.
     pub(crate) fn max(&self) -> Result<Option<TimeEntry>, Unknown> {
         let state = self.0.lock();
         if state.known { Ok(state.max) } else { Err(Unknown) }
+    }
+
+    /// Whether somebody has looked at all of the file.
+    pub(crate) fn is_judged(&self) -> bool {
+        self.0.lock().judged
+    }
+
+    /// All of the file was looked at.
+    pub(crate) fn set_judged(&self) {
+        self.0.lock().judged = true;
     }
 
     /// Makes the largest timestamp known.

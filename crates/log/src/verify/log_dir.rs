@@ -164,8 +164,7 @@ impl Checkpoints {
             let severity = if live { Severity::Doubt } else { Severity::Damage };
             let missing = offset - log_end;
             let what = format!(
-                "{topic}-{partition} {what} up to offset {offset} and ends at {}: {missing} records are missing",
-                log_end
+                "{topic}-{partition} {what} up to offset {offset} and ends at {log_end}: {missing} records are missing"
             );
             job.found(Finding::new(severity, dir.join(file), what, Fate::Stays).offset(log_end));
         }

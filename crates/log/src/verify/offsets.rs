@@ -39,18 +39,6 @@ impl<'f> OffsetsCheck<'f> {
         Ok(this)
     }
 
-    /// Where the next entry says a batch begins, if it lies behind `position`: a place to go on after damage.
-    pub(super) fn resume_after(&mut self, position: u64, kept: &mut Kept) -> io::Result<Option<u64>> {
-        while let Some((_, entry)) = self.next {
-            let at = u64::try_from(entry.position).unwrap_or(0);
-            if at > position {
-                return Ok(Some(at));
-            }
-            self.advance(kept)?;
-        }
-        Ok(None)
-    }
-
     /// The walk came to a batch.
     pub(super) fn meet(&mut self, batch: &WalkedBatch<'_>, kept: &mut Kept) -> io::Result<()> {
         self.settle_ahead(batch.header.last_offset(), kept);

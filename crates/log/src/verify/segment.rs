@@ -1,9 +1,10 @@
 //! One segment: a single walk over its log, with its three indexes, the epochs and the producers beside it.
 //!
 //! Damage does not end the walk. A batch with a wrong CRC is passed by its stated length; behind bytes that begin no batch
-//! the offset index knows where the next one may begin. What an index says about a damaged stretch is not judged.
+//! the next one that is whole is looked for. What an index says about a damaged stretch is not judged.
 
 use std::io;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -172,12 +173,7 @@ impl SegmentCheck<'_> {
             let batch = match step {
                 Step::Batch(batch) => batch,
                 Step::Bad(bad) => {
-                    let resume = match (bad.next, &mut offsets) {
-                        (Some(next), _) => Some(next),
-                        (None, Some(offsets)) => offsets.resume_after(bad.position, kept)?,
-                        (None, None) => None,
-                    };
-                    let resume = resume.filter(|position| *position < files.size);
+                    let resume = walk.next_behind(bad.position, bad.next, &self.believed_offsets())?;
                     self.bad_bytes(&bad, resume, kept);
                     read(resume.unwrap_or(files.size) - bad.position);
                     match resume {
@@ -187,10 +183,14 @@ impl SegmentCheck<'_> {
                     continue;
                 }
             };
-            read(batch.header.size_in_bytes());
+            let (position, end) = (batch.position, batch.end());
             if !self.take(&batch, kept) {
+                let resume = walk.next_behind(position, Some(end), &self.believed_offsets())?;
+                read(resume.unwrap_or(files.size) - position);
+                walk.resume_at(resume.unwrap_or(files.size));
                 continue;
             }
+            read(batch.header.size_in_bytes());
             let skipped = std::mem::take(&mut self.skipping);
             if let Some(offsets) = &mut offsets {
                 if skipped {
@@ -271,6 +271,12 @@ impl SegmentCheck<'_> {
             self.deep(batch, kept);
         }
         true
+    }
+
+    /// Base offsets that a batch behind what was read may have.
+    fn believed_offsets(&self) -> RangeInclusive<i64> {
+        let furthest = self.place.base.saturating_add(i64::from(i32::MAX));
+        self.expected..=self.place.next_base.map_or(furthest, |next| next - 1)
     }
 
     /// Why a batch whose bytes are right cannot be here.

@@ -1,11 +1,13 @@
 //! Appending and reading back.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use pagewire_disk::{Disk, OsDisk};
+use pagewire_disk::{Disk, MemoryDisk, OsDisk};
 use pagewire_log::{AppendContext, AppendError, Log, LogConfig, OpenOptions, Origin, ReadError, ReadUpTo};
-use pagewire_record::{BatchBuilder, BatchHeader, Codec, HEADER_LEN, batches};
+use pagewire_record::header::CRC_START;
+use pagewire_record::{BatchBuilder, BatchHeader, Codec, HEADER_LEN, batches, crc};
 
 use crate::support::*;
 
@@ -147,6 +149,44 @@ fn a_quiet_segment_closes_by_the_clock() {
     assert!(bench.log.roll_if_due(601).expect("roll"));
     assert!(!bench.log.roll_if_due(602).expect("roll"));
     assert_eq!(active(&bench.log), 1);
+}
+
+#[test]
+fn jitter_closes_segments_of_one_age_at_different_times() {
+    let config = LogConfig { segment_bytes: 1 << 20, segment_ms: 1000, segment_jitter_ms: 900, ..config() };
+    let (mut early, mut late) = (0, 0);
+    for partition in 0..40 {
+        let options = OpenOptions { config: config.clone(), ..options() };
+        let disk = Arc::new(MemoryDisk::new());
+        let (log, _) = Log::open(disk, Path::new(DIR), "t", partition, options).expect("open");
+        log.append(batch(1, 0), context()).expect("append");
+        assert!(!log.roll_if_due(100).expect("roll"), "never more than the jitter before its time");
+        match log.roll_if_due(600).expect("roll") {
+            true => early += 1,
+            false => late += i32::from(log.roll_if_due(1001).expect("roll")),
+        }
+    }
+    assert!(early > 5 && late > 5 && early + late == 40, "{early} and {late}");
+}
+
+#[test]
+fn offsets_that_do_not_fit_the_index_close_the_segment() {
+    let bench = Bench::with(LogConfig { segment_bytes: 1 << 20, ..config() });
+    bench.append(batch(1, 1));
+    // As compaction leaves them: few records, many offsets.
+    let bytes = batch(1, 2);
+    let (raw, payload) = bytes.split_at(HEADER_LEN);
+    let mut header = BatchHeader::parse(raw).expect("header");
+    header.last_offset_delta = i32::MAX - 5;
+    header.crc = crc::append(crc::crc32c(&header.encode()[CRC_START..]), payload);
+    bench.log.append_batch(&header, payload, context()).expect("append");
+    assert_eq!(bench.log.segments().len(), 1);
+    let base = bench.append(batch(10, 3)).base_offset;
+    assert_eq!(base, i64::from(i32::MAX) - 3);
+    assert_eq!(bench.log.segments().iter().map(|one| one.base_offset).collect::<Vec<_>>(), [0, base]);
+    let bench = bench.killed();
+    assert_eq!((bench.log.marks().log_end, bench.report.cuts.len()), (base + 10, 0));
+    assert_eq!(bench.read(base + 5, 1, true)[0].base_offset, base);
 }
 
 #[test]

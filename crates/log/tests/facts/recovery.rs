@@ -255,9 +255,33 @@ fn an_empty_closed_segment_is_noticed_and_skipped() {
     bench.log.close(0).expect("close");
     bench.file(&name(second.base_offset, "log")).set_len(0).expect("cut");
     let bench = bench.reopened(with_recovery_point(90, true));
-    assert!(bench.report.notes.iter().any(|note| note.contains("empty")), "{:?}", bench.report);
+    let [hole] = bench.report.holes.as_slice() else { panic!("{:?}", bench.report) };
+    assert_eq!((hole.from, hole.upto), (second.base_offset, second.next_offset));
+    assert!(hole.file.ends_with(name(second.base_offset, "log")), "{hole}");
     let found = bench.read(second.base_offset, 100, true);
     assert_eq!(found.first().map(|header| header.base_offset), Some(second.next_offset));
+}
+
+#[test]
+fn a_segment_that_is_gone_costs_its_own_records_only() {
+    let bench = Bench::new();
+    bench.fill(30);
+    let second = bench.log.segments()[1];
+    bench.log.close(0).expect("close");
+    for suffix in ["log", "index"] {
+        bench.disk.remove_file(&path(&name(second.base_offset, suffix))).expect("remove");
+    }
+    for clean in [true, false] {
+        let bench = Bench::on(Arc::clone(&bench.disk), with_recovery_point(90, clean));
+        let left = name(second.base_offset, "timeindex");
+        assert!(!bench.names().contains(&left), "what belonged to it goes");
+        assert_eq!(bench.log.marks().log_end, 90);
+        let found = bench.read(second.base_offset, 100, true);
+        assert_eq!(found.first().map(|header| header.base_offset), Some(second.next_offset));
+        let gone = (second.next_offset - second.base_offset) / 3;
+        assert_eq!(bench.read_all(0).len() as i64, 30 - gone);
+        bench.log.close(0).expect("close");
+    }
 }
 
 #[test]

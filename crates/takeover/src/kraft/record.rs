@@ -97,15 +97,15 @@ impl Change {
         if version > newest {
             return Err(DecodeError::Newer { what, found: version, known: newest });
         }
-        Self::of(kind, &mut fields)
+        Self::of(kind, version, &mut fields)
     }
 
-    fn of(kind: u32, fields: &mut Fields<'_>) -> Result<Self, DecodeError> {
+    fn of(kind: u32, version: u32, fields: &mut Fields<'_>) -> Result<Self, DecodeError> {
         Ok(match kind {
             0 => Self::Broker { id: fields.i32()?, is_there: true },
             1 => Self::Broker { id: fields.i32()?, is_there: false },
             2 => Self::Topic(TopicMade::read(fields)?),
-            3 => Self::Partition(PartitionMade::read(fields)?),
+            3 => Self::Partition(PartitionMade::read(fields, version)?),
             4 => Self::Config(ConfigSet::read(fields)?),
             5 => Self::PartitionChanged(PartitionChanged::read(fields)?),
             9 => Self::TopicGone(fields.uuid()?),
@@ -157,20 +157,27 @@ mod tests {
 
     /// A partition record as Kafka 4.3 writes it.
     fn partition() -> Vec<u8> {
-        let mut value = vec![1, 3, 1, 0, 0, 0, 5];
+        let mut value = vec![1, 3, 2, 0, 0, 0, 5];
         value.extend_from_slice(&[7; 16]);
         value.extend_from_slice(&[3, 0, 0, 0, 1, 0, 0, 0, 2]); // replicas
         value.extend_from_slice(&[2, 0, 0, 0, 1]); // isr
         value.extend_from_slice(&[1, 1]); // removing, adding
         value.extend_from_slice(&[0, 0, 0, 1, 0, 0, 0, 9, 0, 0, 0, 11]); // leader, epoch, partition epoch
         value.push(1); // no directories
-        value.push(0); // no tags
+        value.extend_from_slice(&[1, 1, 5, 2, 0, 0, 0, 2]); // one tag: eligible
         value
     }
 
     #[test]
     fn a_partition_is_read_with_its_leader_and_epoch() {
-        let placement = Placement { replicas: vec![1, 2], isr: vec![1], leader: 1, leader_epoch: 9 };
+        let placement = Placement {
+            replicas: vec![1, 2],
+            isr: vec![1],
+            eligible: vec![2],
+            last_known: Vec::new(),
+            leader: 1,
+            leader_epoch: 9,
+        };
         let made = PartitionMade { topic_id: Uuid::from_bytes([7; 16]), index: 5, placement };
         assert_eq!(Change::read(&partition()), Ok(Change::Partition(made)));
     }
@@ -178,8 +185,7 @@ mod tests {
     #[test]
     fn a_record_cut_anywhere_is_an_error_and_a_damaged_one_no_panic() {
         let whole = partition();
-        // What follows the leader epoch is not read.
-        for len in 0..whole.len() - 6 {
+        for len in 0..whole.len() {
             assert!(Change::read(&whole[..len]).is_err(), "cut at {len}");
         }
         for at in 0..whole.len() {

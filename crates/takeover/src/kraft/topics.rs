@@ -2,9 +2,13 @@
 //!
 //! ```text
 //!   topic      name string │ id uuid
-//!   partition  index i32 │ topic id │ replicas [i32] │ isr │ removing │ adding │ leader i32 │ leader epoch i32 │ ...
-//!   change     index i32 │ topic id │ tags { 0: isr, 1: leader, 2: replicas, ... }
+//!   partition  index i32 │ topic id │ replicas [i32] │ isr │ removing │ adding │ leader i32 │ leader epoch i32 │
+//!              partition epoch i32 │ from version 1 on: directories [uuid] │ tags { 1: eligible, 2: last known }
+//!   change     index i32 │ topic id │ tags { 0: isr, 1: leader, 2: replicas, 6: eligible, 7: last known, ... }
 //! ```
+//!
+//! Eligible (KIP-966) are replicas that left the in-sync set and have everything that was committed all the same: an orderly
+//! stop of all brokers moves the last ones there.
 
 use uuid::Uuid;
 
@@ -16,6 +20,11 @@ pub(crate) const NO_LEADER: i32 = -1;
 const TAG_ISR: u32 = 0;
 const TAG_LEADER: u32 = 1;
 const TAG_REPLICAS: u32 = 2;
+const TAG_ELIGIBLE: u32 = 6;
+const TAG_LAST_KNOWN: u32 = 7;
+const TAG_ELIGIBLE_MADE: u32 = 1;
+const TAG_LAST_KNOWN_MADE: u32 = 2;
+const VERSION_WITH_DIRECTORIES: u32 = 1;
 
 /// A topic, without its partitions.
 #[derive(Debug, PartialEq, Eq)]
@@ -35,8 +44,12 @@ impl TopicMade {
 pub(crate) struct Placement {
     /// Node ids.
     pub(crate) replicas: Vec<i32>,
-    /// Those that have everything that was committed.
+    /// Those that keep up with the leader.
     pub(crate) isr: Vec<i32>,
+    /// Those that kept up until less than `min.insync.replicas` were left: they have everything that was committed.
+    pub(crate) eligible: Vec<i32>,
+    /// Who is known to have led last where nobody is eligible any more.
+    pub(crate) last_known: Vec<i32>,
     /// [`NO_LEADER`] for none.
     pub(crate) leader: i32,
     /// Rises with every leader.
@@ -52,24 +65,41 @@ pub(super) struct PartitionMade {
 }
 
 impl PartitionMade {
-    pub(super) fn read(fields: &mut Fields<'_>) -> Result<Self, DecodeError> {
+    pub(super) fn read(fields: &mut Fields<'_>, version: u32) -> Result<Self, DecodeError> {
         let (index, topic_id) = (fields.i32()?, fields.uuid()?);
         let (replicas, isr) = (fields.list(Fields::i32)?, fields.list(Fields::i32)?);
         let (_removing, _adding) = (fields.list(Fields::i32)?, fields.list(Fields::i32)?);
         let (leader, leader_epoch) = (fields.i32()?, fields.i32()?);
+        let _partition_epoch = fields.i32()?;
+        if version >= VERSION_WITH_DIRECTORIES {
+            fields.list(Fields::uuid)?;
+        }
         if index < 0 || leader_epoch < 0 {
             return Err(DecodeError::Length);
         }
-        Ok(Self { topic_id, index, placement: Placement { replicas, isr, leader, leader_epoch } })
+        let (mut eligible, mut last_known) = (None, None);
+        fields.tagged(|tag, field| {
+            match tag {
+                TAG_ELIGIBLE_MADE => eligible = field.nullable_list(Fields::i32)?,
+                TAG_LAST_KNOWN_MADE => last_known = field.nullable_list(Fields::i32)?,
+                _ => {}
+            }
+            Ok(())
+        })?;
+        let (eligible, last_known) = (eligible.unwrap_or_default(), last_known.unwrap_or_default());
+        let placement = Placement { replicas, isr, eligible, last_known, leader, leader_epoch };
+        Ok(Self { topic_id, index, placement })
     }
 }
 
 /// What changes of a partition; none stays as it is.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct PartitionChanged {
     pub(super) topic_id: Uuid,
     pub(super) index: i32,
     isr: Option<Vec<i32>>,
+    eligible: Option<Vec<i32>>,
+    last_known: Option<Vec<i32>>,
     leader: Option<i32>,
     replicas: Option<Vec<i32>>,
 }
@@ -80,12 +110,14 @@ const SAME_LEADER: i32 = -2;
 impl PartitionChanged {
     pub(super) fn read(fields: &mut Fields<'_>) -> Result<Self, DecodeError> {
         let (index, topic_id) = (fields.i32()?, fields.uuid()?);
-        let mut changed = Self { topic_id, index, isr: None, leader: None, replicas: None };
+        let mut changed = Self { topic_id, index, ..Self::default() };
         fields.tagged(|tag, field| {
             match tag {
                 TAG_ISR => changed.isr = field.nullable_list(Fields::i32)?,
                 TAG_LEADER => changed.leader = Some(field.i32()?).filter(|leader| *leader != SAME_LEADER),
                 TAG_REPLICAS => changed.replicas = field.nullable_list(Fields::i32)?,
+                TAG_ELIGIBLE => changed.eligible = field.nullable_list(Fields::i32)?,
+                TAG_LAST_KNOWN => changed.last_known = field.nullable_list(Fields::i32)?,
                 _ => {}
             }
             Ok(())
@@ -99,11 +131,16 @@ impl PartitionChanged {
             placement.leader = leader;
             placement.leader_epoch = placement.leader_epoch.saturating_add(1);
         }
-        if let Some(isr) = self.isr {
-            placement.isr = isr;
-        }
-        if let Some(replicas) = self.replicas {
-            placement.replicas = replicas;
+        let lists = [
+            (self.isr, &mut placement.isr),
+            (self.eligible, &mut placement.eligible),
+            (self.last_known, &mut placement.last_known),
+            (self.replicas, &mut placement.replicas),
+        ];
+        for (new, list) in lists {
+            if let Some(new) = new {
+                *list = new;
+            }
         }
     }
 }

@@ -11,7 +11,7 @@ use pagewire_metadata::model::ConfigScope;
 use uuid::Uuid;
 
 use crate::error::ImportError;
-use crate::kraft::{Image, Owner, Placement, Topic};
+use crate::kraft::{self, Image, Owner, Placement, Topic};
 use crate::options::{Options, Settings};
 use crate::report::{Left, Refusal, SettingLeft};
 use crate::source::{PartitionDir, PartitionFiles, Source};
@@ -212,14 +212,13 @@ impl Plan {
 
 /// Where the whole of a partition is.
 fn whose(placement: &Placement) -> String {
-    let names = |nodes: &[i32]| nodes.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-    let owner = match placement.leader {
-        crate::kraft::NO_LEADER => format!(
-            "of the brokers {} one in sync ({}) has it",
-            names(&placement.replicas),
-            names(&placement.isr)
-        ),
-        leader => format!("broker {leader} leads it"),
+    let list = |nodes: &[i32]| nodes.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let owner = match (placement.leader, placement.isr.as_slice(), placement.eligible.as_slice()) {
+        (kraft::NO_LEADER, [], []) => format!("one of the brokers {} has it", list(&placement.replicas)),
+        (kraft::NO_LEADER, [], nodes) | (kraft::NO_LEADER, nodes, _) => {
+            format!("broker {} has it", list(nodes))
+        }
+        (leader, ..) => format!("broker {leader} leads it"),
     };
     format!("{owner}: name all its log.dirs with --from, or take what is here with --allow-missing")
 }

@@ -165,3 +165,33 @@ fn only_dynamic_broker_settings_change_while_running() {
         assert_eq!(refused, Err(expected.to_owned()));
     }
 }
+
+/// The sentence about memory is Apache Kafka 4.3.1's; for no thread it says `/ by zero`.
+#[test]
+fn compaction_has_a_thread_and_each_thread_memory() {
+    let memory = "log.cleaner.dedupe.buffer.size must be at least 1MB per cleaner thread.";
+    let thread = "log.cleaner.threads must be at least 1 while log.cleaner.enable is true.";
+    for (file, sentence) in [
+        ("log.cleaner.threads=0", thread),
+        ("log.cleaner.dedupe.buffer.size=1048576", memory),
+        ("log.cleaner.dedupe.buffer.size=-5", memory),
+    ] {
+        assert_eq!(refusal(file), format!("server.properties, line 1: {sentence}"));
+        load(&format!("{file}\nlog.cleaner.enable=false"));
+    }
+    load("log.cleaner.dedupe.buffer.size=1048577");
+    let started = load("log.cleaner.dedupe.buffer.size=3000000");
+    let two = started.with_dynamic(own(&[("log.cleaner.threads", "2")]), own(&[])).expect("enough for two");
+    assert_eq!(two.cleaner.limits().map_bytes, 1_500_000);
+    let three = started.with_dynamic(own(&[("log.cleaner.threads", "3")]), own(&[]));
+    assert!(three.expect_err("not for three").to_string().ends_with(memory));
+}
+
+#[test]
+fn a_rate_of_compaction_is_a_whole_number_of_bytes_or_none() {
+    let rate = |text: &str| {
+        load(&format!("log.cleaner.io.max.bytes.per.second={text}")).cleaner.io_max_bytes_per_second
+    };
+    assert_eq!(load("").cleaner.io_max_bytes_per_second, u64::MAX);
+    assert_eq!((rate("1048576.7"), rate("0"), rate("-1"), rate("1e300")), (1_048_576, 0, 0, u64::MAX));
+}

@@ -1,6 +1,7 @@
 //! What can be asked for: a table, one file a verb.
 
 mod backup;
+mod online;
 mod status;
 
 use std::future::Future;
@@ -22,8 +23,11 @@ struct Verb {
 }
 
 /// Every verb.
-const VERBS: &[Verb] =
-    &[Verb { name: "backup", begin: backup::begin }, Verb { name: "status", begin: status::begin }];
+const VERBS: &[Verb] = &[
+    Verb { name: "backup", begin: backup::begin },
+    Verb { name: "online", begin: online::begin },
+    Verb { name: "status", begin: status::begin },
+];
 
 /// A verb at work: its result, or in words why there is none.
 pub(super) type Work = Pin<Box<dyn Future<Output = Result<Value, String>> + Send>>;

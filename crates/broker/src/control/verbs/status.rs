@@ -5,6 +5,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{Call, Work, fields};
+use crate::cleaner::{self, CleanerGauges};
+
+/// Partitions that are told with the reason why they are not compacted: an answer is one line of bounded length.
+const SET_ASIDE_TOLD_MAX: usize = 16;
+/// Bytes of such a reason.
+const REASON_MAX: usize = 512;
 
 /// It takes no fields.
 #[derive(Deserialize)]
@@ -24,6 +30,7 @@ struct Status {
     connections_total: u64,
     requests_total: u64,
     log_dirs: Vec<Directory>,
+    compaction: Compaction,
     /// A backup is under way.
     backing_up: bool,
 }
@@ -36,6 +43,46 @@ struct Directory {
     logs: usize,
     size_bytes: u64,
     usable_bytes: Option<u64>,
+}
+
+/// How compaction stands; the other numbers are counted for metrics.
+#[derive(Serialize)]
+struct Compaction {
+    busy: u64,
+    due: u64,
+    cleans: u64,
+    max_dirty_percent: u64,
+    uncleanable_partitions_count: u64,
+    uncleanable_bytes: u64,
+    /// Some of those.
+    uncleanable: Vec<SetAside>,
+}
+
+#[derive(Serialize)]
+struct SetAside {
+    topic: String,
+    partition: i32,
+    reason: String,
+}
+
+impl Compaction {
+    fn of(gauges: CleanerGauges) -> Self {
+        let some = gauges.uncleanable.into_iter().take(SET_ASIDE_TOLD_MAX);
+        let told = some.map(|log| {
+            let mut reason = log.reason;
+            reason.truncate(reason.floor_char_boundary(REASON_MAX));
+            SetAside { topic: log.topic, partition: log.partition, reason }
+        });
+        Self {
+            busy: gauges.busy,
+            due: gauges.due,
+            cleans: gauges.cleans,
+            max_dirty_percent: gauges.max_dirty_percent,
+            uncleanable_partitions_count: gauges.uncleanable_partitions_count,
+            uncleanable_bytes: gauges.uncleanable_bytes,
+            uncleanable: told.collect(),
+        }
+    }
 }
 
 pub(super) fn begin(request: Map<String, Value>, call: Call) -> Result<Work, String> {
@@ -77,6 +124,7 @@ fn status(broker: &crate::broker::Broker, backing_up: bool) -> Status {
         connections_total: broker.metrics().connections_total(),
         requests_total: broker.metrics().requests_total(),
         log_dirs: broker.cluster().log_dirs().describe().into_iter().map(Directory::of).collect(),
+        compaction: Compaction::of(cleaner::gauges(broker)),
         backing_up,
     }
 }

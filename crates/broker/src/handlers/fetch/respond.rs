@@ -43,10 +43,11 @@ pub(super) fn answer(ctx: &Context, scope: &Scope, answers: Answers) -> Outcome 
     let told = ctx.broker.sessions().tell(scope, &answers, now_ms());
     let Answers { partitions, bytes, committed_only, .. } = answers;
     let mut response = FetchResponse { session_id: told.session_id, ..FetchResponse::default() };
-    let (mut ranges, mut leaders, mut failed) = (Vec::new(), Vec::new(), 0);
+    let (mut ranges, mut leaders, mut failed, mut disks) = (Vec::new(), Vec::new(), 0, 0);
     let included = scope.wanted().iter().zip(partitions).zip(told.included);
     for ((want, mut answer), _) in included.filter(|(_, included)| *included) {
         failed += u64::from(answer.error != ErrorCode::None);
+        disks += u64::from(answer.error == ErrorCode::KafkaStorageError);
         let data = partition_data(&answer, want, committed_only, ctx);
         ranges.extend(answer.records.take());
         leaders.extend(answer.leader);
@@ -59,6 +60,7 @@ pub(super) fn answer(ctx: &Context, scope: &Scope, answers: Answers) -> Outcome 
     add(&ctx.broker.metrics().bytes_out, bytes);
     if failed > 0 {
         add(&ctx.broker.metrics().fetch_failed, failed);
+        add(&ctx.broker.metrics().fetch_storage_errors, disks);
     }
     Ok(Some(fill(&frame, ranges)))
 }

@@ -70,6 +70,11 @@ impl Failure {
         }
     }
 
+    /// The disk did not take it.
+    pub(super) fn is_of_a_disk(&self) -> bool {
+        self.code == ErrorCode::KafkaStorageError.code()
+    }
+
     pub(super) fn answer(self, index: i32) -> PartitionProduceResponse {
         PartitionProduceResponse {
             index,

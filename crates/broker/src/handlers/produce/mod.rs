@@ -35,7 +35,6 @@ pub(crate) use turns::Turns;
 use work::{Batch, Wait, Work};
 
 use crate::{
-    metrics::add,
     net::{Close, Outcome, Reply},
     partition::CommitError,
     request::{Call, Context, decode, encode},
@@ -143,8 +142,9 @@ async fn await_stable(
             Ok(Err(CommitError::Failed(_))) => ErrorCode::KafkaStorageError,
             Ok(Err(CommitError::Busy)) | Err(_) => ErrorCode::RequestTimedOut,
         };
-        add(&ctx.broker.metrics().produce_failed, 1);
+        let failure = Failure::code(code);
+        work::count(ctx, &failure);
         let answer = &mut response.responses[at.topic_at].partition_responses[at.partition_at];
-        *answer = Failure::code(code).answer(answer.index);
+        *answer = failure.answer(answer.index);
     }
 }

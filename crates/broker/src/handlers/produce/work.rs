@@ -194,7 +194,7 @@ impl Work {
     }
 
     fn fail(&mut self, index: i32, failure: Failure) {
-        add(&self.ctx.broker.metrics().produce_failed, 1);
+        count(&self.ctx, &failure);
         self.answer(failure.answer(index));
     }
 
@@ -204,6 +204,13 @@ impl Work {
         topic.partition_responses.push(answer);
         topic.partition_responses.len() - 1
     }
+}
+
+/// Counts a partition of which nothing is acknowledged.
+pub(super) fn count(ctx: &Context, failure: &Failure) {
+    let metrics = ctx.broker.metrics();
+    add(&metrics.produce_failed, 1);
+    add(&metrics.produce_storage_errors, u64::from(failure.is_of_a_disk()));
 }
 
 /// What a client of this version is told of a topic that is not there, or not any more.

@@ -2,12 +2,12 @@
 
 use std::{
     net::SocketAddr,
-    path::Path,
+    path::{Path, PathBuf},
     sync::{Arc, LazyLock},
 };
 
 use pagewire_broker::{
-    Node, StartError,
+    CleanerGauges, Node, StartError,
     config::{BrokerConfig, Origin, Sources},
 };
 use tempfile::TempDir;
@@ -40,7 +40,9 @@ pub(crate) fn config(dir: &Path, settings: &[(String, String)]) -> BrokerConfig 
 /// A running broker and the directory it lives in. Stopped when dropped.
 pub(crate) struct Broker {
     node: Option<Node>,
-    dir: Arc<TempDir>,
+    dir: PathBuf,
+    /// Gone with the last one who needs it; none of a directory that is another's.
+    _own: Option<Arc<TempDir>>,
     settings: Vec<(String, String)>,
 }
 
@@ -57,14 +59,22 @@ impl Broker {
     /// The same, or why it does not start.
     pub(crate) fn try_with(settings: &[(&str, &str)]) -> Result<Self, StartError> {
         let settings = settings.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
-        let mut broker = Self { node: None, dir: Arc::new(tempfile::tempdir().unwrap()), settings };
+        let own = Arc::new(tempfile::tempdir().unwrap());
+        let mut broker = Self { node: None, dir: own.path().to_path_buf(), _own: Some(own), settings };
         broker.node = Some(broker.start_node()?);
         Ok(broker)
     }
 
+    /// A broker on a directory that is there.
+    pub(crate) fn on(dir: &Path) -> Self {
+        let mut broker = Self { node: None, dir: dir.to_path_buf(), _own: None, settings: Vec::new() };
+        broker.node = Some(broker.start_node().unwrap());
+        broker
+    }
+
     /// Another node on the same directory, or why there is none.
     pub(crate) fn start_node(&self) -> Result<Node, StartError> {
-        runtime().block_on(Node::start(config(self.dir.path(), &self.settings)))
+        runtime().block_on(Node::start(config(&self.dir, &self.settings)))
     }
 
     /// Stops cleanly and starts again on the same directory. Clients of before are disconnected.
@@ -83,12 +93,17 @@ impl Broker {
         self.node.as_ref().unwrap().addresses()[0]
     }
 
+    /// How compaction stands.
+    pub(crate) fn cleaner(&self) -> CleanerGauges {
+        self.node.as_ref().unwrap().cleaner_gauges()
+    }
+
     pub(crate) fn addresses(&self) -> Vec<SocketAddr> {
         self.node.as_ref().unwrap().addresses().to_vec()
     }
 
     pub(crate) fn dir(&self) -> &Path {
-        self.dir.path()
+        &self.dir
     }
 
     /// A new connection.

@@ -1,6 +1,6 @@
 //! What an import came to, for people.
 
-use pagewire_takeover::Report;
+use pagewire_takeover::{Refusal, Report};
 
 use crate::output::units::{bytes, count};
 use crate::output::{Out, Table};
@@ -18,7 +18,7 @@ pub(super) fn print(report: &Report, out: &mut Out) -> anyhow::Result<()> {
     }
     table.print(out)?;
     out.line("")?;
-    told(out, "not whole", report.incomplete.iter().map(ToString::to_string))?;
+    told(out, "taken as it is", Refusal::lines(&report.incomplete).into_iter())?;
     let settings = report.settings_left.iter();
     told(
         out,

@@ -1,14 +1,16 @@
-//! `pagewire log`: the files, without a broker.
+//! `pagewire log`: the files, without a broker but for `online`.
 
 mod check;
 mod dump;
+mod online;
 
 use crate::args::log::{LogArgs, LogCommand};
 
 /// Does what the command line says.
-pub(crate) fn run(args: &LogArgs) -> anyhow::Result<()> {
-    match &args.command {
-        LogCommand::Check(check) => check::run(check, args.output.format),
-        LogCommand::Dump(dump) => dump::run(dump, args.output.format),
+pub(crate) async fn run(args: LogArgs) -> anyhow::Result<()> {
+    match args.command {
+        LogCommand::Check(check) => check::run(&check, args.output.format),
+        LogCommand::Dump(dump) => dump::run(&dump, args.output.format),
+        LogCommand::Online(online) => online::run(online, args.output.format).await,
     }
 }

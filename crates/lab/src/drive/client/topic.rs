@@ -108,7 +108,7 @@ fn on_controller<R: Request>(
 }
 
 /// The leader of each partition, as soon as each answers for it.
-fn leaders(dial: &Dial, broker: SocketAddr, name: &str, partitions: i32) -> Result<Vec<SocketAddr>> {
+pub fn leaders(dial: &Dial, broker: SocketAddr, name: &str, partitions: i32) -> Result<Vec<SocketAddr>> {
     let deadline = Instant::now() + READY_MAX;
     let mut connection = dial.open(broker)?;
     loop {

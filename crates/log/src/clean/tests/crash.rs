@@ -5,25 +5,38 @@ use pagewire_disk::ForgettingDisk;
 use super::stopping::StoppingDisk;
 use super::*;
 
-/// Mixtures tried at each step.
-const SEEDS: u64 = 4;
-
-/// Several groups of several segments, tombstones of different ages, segments of which nothing stays.
-fn filled(disk: Arc<dyn Disk>) -> Bench {
-    let mut bench = Bench::on(disk, options(LogConfig { segment_bytes: 300, ..config() }));
-    for n in 0..12 {
+/// A disk with a log of several groups of several segments, tombstones of different ages, segments of which nothing stays.
+/// Everything is on stable storage.
+fn filled() -> ForgettingDisk {
+    let disk = ForgettingDisk::new();
+    let mut bench = Bench::on(Arc::new(disk.clone()), options(small()));
+    for n in 0..6 {
         bench.put(&[(&format!("k{n}"), Some("old value")), ("t", Some("x"))]);
     }
-    bench.put(&[("k3", None), ("k4", None)]);
+    bench.put(&[("k3", None)]);
     bench.roll_and_clean(0);
-    for n in 0..14 {
-        bench.put(&[(&format!("k{}", n % 5), Some(&format!("new {n}")))]);
+    for n in 0..9 {
+        bench.put(&[(&format!("k{}", n % 3), Some(&format!("new {n}")))]);
     }
-    bench.put(&[("k5", None), ("t", Some("y"))]);
+    bench.put(&[("k4", None), ("t", Some("y"))]);
     bench.roll();
-    bench.put(&[("k6", Some("active"))]);
+    bench.put(&[("k5", Some("active"))]);
     bench.log.sync().expect("sync");
-    bench
+    disk
+}
+
+/// Where its first clean ended.
+const CLEAN_TO: i64 = 13;
+const END: i64 = 25;
+
+fn small() -> LogConfig {
+    LogConfig { segment_bytes: 300, ..config() }
+}
+
+/// Opened with the recovery point that is known.
+fn opened(disk: Arc<dyn Disk>) -> Bench {
+    let bench = Bench::on(disk, OpenOptions { recovery_point: END, ..options(small()) });
+    Bench { clean_to: Some(CLEAN_TO), ..bench }
 }
 
 /// What a reader who keeps the latest of each key knows in the end.
@@ -45,13 +58,12 @@ fn offsets(bench: &Bench) -> Vec<i64> {
 
 #[test]
 fn a_crash_at_any_step_leaves_the_old_log_or_the_new_one_up_to_some_segment() {
-    let mut steps = 0;
+    let (filled, mut steps) = (filled(), 0);
     for stop in 0.. {
-        let forgetting = ForgettingDisk::new();
+        let forgetting = filled.crash(0).expect("copy");
         let stopping = StoppingDisk::new(Arc::new(forgetting.clone()));
-        let mut bench = filled(Arc::new(stopping.clone()));
+        let mut bench = opened(Arc::new(stopping.clone()));
         let (before, known) = (offsets(&bench), latest(&bench));
-        let recovery_point = bench.log.marks().recovery_point;
         stopping.stop_after(stop);
         let done = bench.try_clean(5000);
         if !stopping.has_stopped() {
@@ -61,14 +73,13 @@ fn a_crash_at_any_step_leaves_the_old_log_or_the_new_one_up_to_some_segment() {
         steps = stop;
         // Whoever reads on meanwhile misses nothing.
         assert_eq!(latest(&bench), known, "step {stop}");
-        for seed in 0..SEEDS {
+        // Nothing of what was not synced, and some of it, other at every step.
+        for seed in [0, stop as u64 + 1] {
             let disk: Arc<dyn Disk> = Arc::new(forgetting.crash(seed).expect("crash"));
-            let config = (*bench.log.config()).clone();
-            let again =
-                Bench::on(Arc::clone(&disk), OpenOptions { recovery_point, ..options(config.clone()) });
+            let again = opened(Arc::clone(&disk));
             let told = format!("step {stop}, seed {seed}: {:?}", again.report);
             assert!(again.report.cuts.is_empty(), "{told}");
-            assert_eq!((latest(&again), again.log.marks().log_end), (known.clone(), 43), "{told}");
+            assert_eq!((latest(&again), again.log.marks().log_end), (known.clone(), END), "{told}");
             let found = offsets(&again);
             assert!(found.iter().all(|offset| before.contains(offset)), "{told}");
             // Compacted to the end now, it is what it would have been.
@@ -87,23 +98,24 @@ fn a_crash_at_any_step_leaves_the_old_log_or_the_new_one_up_to_some_segment() {
 
 #[test]
 fn a_crash_while_a_crash_is_recovered_from_is_recovered_from_as_well() {
+    let filled = filled();
     // The steps of a replacement between its commit and its end, found by their number of changes before.
-    for stop in (20..90).step_by(3) {
-        let forgetting = ForgettingDisk::new();
+    for stop in (30..90).step_by(7) {
+        let forgetting = filled.crash(0).expect("copy");
         let stopping = StoppingDisk::new(Arc::new(forgetting.clone()));
-        let mut bench = filled(Arc::new(stopping.clone()));
-        let (known, recovery_point) = (latest(&bench), bench.log.marks().recovery_point);
+        let mut bench = opened(Arc::new(stopping.clone()));
+        let known = latest(&bench);
         stopping.stop_after(stop);
         let _ = bench.try_clean(5000);
-        for inner in 0..24 {
+        for inner in 0..12 {
             let crashed = forgetting.crash(stop as u64).expect("crash");
             let stopping = StoppingDisk::new(Arc::new(crashed.clone()));
             stopping.stop_after(inner);
-            let options = OpenOptions { recovery_point, ..options((*bench.log.config()).clone()) };
-            let opened = Log::open(Arc::new(stopping.clone()), Path::new(DIR), "t", 0, options.clone());
-            drop(opened);
+            let options = OpenOptions { recovery_point: END, ..options(small()) };
+            let interrupted = Log::open(Arc::new(stopping.clone()), Path::new(DIR), "t", 0, options);
+            drop(interrupted);
             let disk: Arc<dyn Disk> = Arc::new(crashed.crash(inner as u64).expect("crash"));
-            let again = Bench::on(disk, options);
+            let again = opened(disk);
             assert!(again.report.cuts.is_empty(), "{stop}, {inner}: {:?}", again.report);
             assert_eq!(latest(&again), known, "{stop}, {inner}: {:?}", again.report);
         }

@@ -301,3 +301,23 @@ fn retention_takes_what_is_old_of_a_compacted_log_that_is_also_deleted() {
     assert_eq!(bench.log.apply_retention(500).expect("retention").segments, 2);
     assert_eq!((bench.text().as_str(), bench.log.marks().log_start), ("", 4));
 }
+
+#[test]
+fn a_hole_of_more_than_32_bits_is_passed_over() {
+    let bench = Bench::new();
+    bench.put(&[("a", Some("1"))]);
+    // As Kafka may leave it: the next segment begins far away.
+    let far: i64 = 5 << 32;
+    let mut bytes = batch(Codec::None, &[(Some("b"), Some("1"))]).to_vec();
+    bytes[..8].copy_from_slice(&far.to_be_bytes());
+    let path = crate::names::path(Path::new(DIR), far, crate::names::LOG);
+    let file = bench.disk.open(&path, pagewire_disk::OpenMode::Create).expect("create");
+    file.write_at(0, &bytes).expect("write");
+    let mut bench = bench.killed();
+    assert!(bench.report.cuts.is_empty(), "{:?}", bench.report);
+    assert_eq!((bench.text().as_str(), bench.log.marks().log_end), ("a1 b1", far + 1));
+    bench.put(&[("a", Some("2"))]);
+    bench.roll_and_clean(0);
+    assert_eq!(bench.text(), "b1 a2");
+    assert_eq!(bench.killed().text(), "b1 a2");
+}

@@ -4,6 +4,7 @@ mod crash;
 mod facts;
 mod faults;
 mod life;
+mod life_txns;
 mod readers;
 mod stopping;
 mod transactions;

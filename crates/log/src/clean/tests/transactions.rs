@@ -4,24 +4,10 @@ use pagewire_record::ControlType::{Abort, Commit};
 use pagewire_record::{BatchBuilder, Codec};
 
 use super::*;
-use crate::txn_index::AbortedTxn;
 
 fn txn(producer_id: i64, sequence: i32, key: &str, value: &str) -> Bytes {
     let builder = BatchBuilder::new(Codec::None).producer(producer_id, 0, sequence).transactional();
     fill(builder, &[(Some(key), Some(value))])
-}
-
-/// Appends the marker of an aborted transaction, and its entry.
-fn abort(bench: &Bench, producer_id: i64, first_offset: i64) {
-    let active = Arc::clone(bench.log.segments.load().last().expect("active"));
-    let entries = active.txns.len();
-    let last_offset = bench.append(marker(Abort, producer_id));
-    if active.txns.len() == entries {
-        let entry =
-            AbortedTxn { producer_id, first_offset, last_offset, last_stable_offset: last_offset + 1 };
-        active.write_aborted(entry).expect("entry");
-        active.publish_aborted();
-    }
 }
 
 fn aborted(bench: &Bench) -> Vec<(i64, i64)> {
@@ -45,7 +31,7 @@ fn aborted_records_go_and_do_not_hide_others() {
     bench.put(&[("a", Some("1"))]);
     bench.append(txn(7, 0, "a", "2"));
     bench.roll();
-    abort(&bench, 7, 1);
+    bench.append(marker(Abort, 7));
     bench.append(txn(7, 1, "b", "1"));
     bench.append(marker(Commit, 7));
     bench.roll_and_clean(0);
@@ -72,7 +58,7 @@ fn a_marker_stays_while_a_record_of_its_transaction_does() {
 fn an_entry_of_an_aborted_transaction_goes_with_the_last_of_its_batches() {
     let mut bench = Bench::new();
     bench.append(txn(7, 0, "a", "1"));
-    abort(&bench, 7, 0);
+    bench.append(marker(Abort, 7));
     bench.roll_and_clean(0);
     // Its header is what the producer's sequence hangs on.
     assert_eq!((bench.text().as_str(), bench.batches().len()), ("", 2));
@@ -114,7 +100,7 @@ fn markers_of_several_producers_are_told_apart_across_segments() {
         if producer % 2 == 0 {
             bench.append(marker(Commit, producer));
         } else {
-            abort(&bench, producer, producer * 2);
+            bench.append(marker(Abort, producer));
         }
     }
     bench.roll_and_clean(0);

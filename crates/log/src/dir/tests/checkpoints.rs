@@ -51,6 +51,26 @@ fn a_damaged_checkpoint_costs_a_notice_and_no_record() {
 }
 
 #[test]
+fn a_missing_checkpoint_costs_a_longer_start_and_no_record() {
+    for file in FILES {
+        let world = World::new().knows("a", A);
+        let (dir, _) = world.open();
+        append(&world.create(&dir, "a", 0), 20);
+        dir.get("a", 0).expect("open").delete_records_before(1).expect("delete records");
+        dir.close_clean(0);
+        let before = world.get(file);
+        world.disk.remove_file(&path(file)).expect("remove");
+        let (dir, report) = world.open();
+        assert!(report.notices.is_empty(), "{file}: {:?}", notices(&report));
+        let marks = dir.get("a", 0).expect("open").marks();
+        let log_start = i64::from(file != LOG_START_FILE);
+        assert_eq!((marks.log_end, marks.high_watermark, marks.log_start), (20, 20, log_start), "{file}");
+        dir.close_clean(0);
+        assert!(file == LOG_START_FILE || world.get(file) == before, "{file}");
+    }
+}
+
+#[test]
 fn an_empty_checkpoint_is_what_a_young_kafka_has() {
     let world = World::new().knows("a", A);
     let (dir, _) = world.open();

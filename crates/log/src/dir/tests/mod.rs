@@ -1,6 +1,8 @@
 //! Facts about a whole log directory, on disks that fail and forget.
 
+mod backup;
 mod checkpoints;
+mod clean;
 mod crash;
 mod create;
 mod leftovers;
@@ -8,6 +10,7 @@ mod load;
 mod offline;
 mod rounds;
 mod survey;
+mod vouched;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -72,6 +72,7 @@ enum Control {
     },
 }
 
+#[expect(clippy::ref_option, reason = "serde hands it over so")]
 fn said<S: serde::Serializer>(said: &Option<Said>, serializer: S) -> Result<S::Ok, S::Error> {
     match said {
         Some(Said::Data(data)) => data.serialize(serializer),

@@ -21,6 +21,9 @@ const PATIENCE: Duration = Duration::from_mins(2);
 /// Sixteen bytes, in the form of Kafka's own ids.
 const CLUSTER_ID: &str = "cGFnZXdpcmUtd2l0bmVzcw";
 
+/// The loggers of its log layer.
+pub(super) const LOG_LAYER: &str = "org.apache.kafka.storage.internals.log";
+
 /// What it says of itself is kept from here on: what is wrong with its files is a warning.
 const LOGGING: &str = "status=error
 rootLogger.level=warn
@@ -30,7 +33,7 @@ logger.log.level=info
 appender.console.type=Console
 appender.console.name=console
 appender.console.layout.type=PatternLayout
-appender.console.layout.pattern=%p %c{1} %m%n
+appender.console.layout.pattern=%p %c %m%n
 ";
 
 /// A node, running or not.
@@ -119,6 +122,13 @@ impl<'c> Kafka<'c> {
         Ok(())
     }
 
+    /// SIGKILL: it gets no chance to write anything more.
+    pub(super) fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            kill_group(&mut child);
+        }
+    }
+
     /// Where it serves: `HOST:PORT`.
     pub(super) fn address(&self) -> &str {
         &self.address
@@ -129,9 +139,14 @@ impl<'c> Kafka<'c> {
         self.path("data")
     }
 
-    /// Its warnings since it was first started, and what its log layer told.
+    /// Its warnings, and what its log layer told.
     pub(super) fn said(&self) -> Result<String> {
         fs::read_to_string(self.path("kafka.log")).context("no log of Kafka's")
+    }
+
+    /// Forgets what it said.
+    pub(super) fn forget_said(&self) -> Result<()> {
+        fs::write(self.path("kafka.log"), "").context("no log of Kafka's")
     }
 
     fn properties(&self) -> PathBuf {
@@ -145,9 +160,7 @@ impl<'c> Kafka<'c> {
 
 impl Drop for Kafka<'_> {
     fn drop(&mut self) {
-        if let Some(mut child) = self.child.take() {
-            kill_group(&mut child);
-        }
+        self.kill();
     }
 }
 

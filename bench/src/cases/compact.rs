@@ -1,0 +1,161 @@
+//! Compaction throughput: what a GiB of a dirty log costs to compact.
+//!
+//! A topic whose dirty share never suffices is filled, then the share is set to 0. CPU and time count up to the last moment
+//! at which the partition shrank, as DescribeLogDirs tells. A rival should look for work often
+//! (`log.cleaner.backoff.ms=100`), or its rest is counted too.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use bytes::Bytes;
+use pagewire_lab::drive::client::{Acks, Connection, ProduceFrame, topic};
+use pagewire_lab::drive::process;
+use pagewire_record::{BatchBuilder, Codec};
+use pagewire_wire::Str;
+use pagewire_wire::messages::create_topics_request::{
+    CreatableTopic, CreatableTopicConfig, CreateTopicsRequest,
+};
+use pagewire_wire::messages::describe_log_dirs_request::{DescribableLogDirTopic, DescribeLogDirsRequest};
+use pagewire_wire::messages::incremental_alter_configs_request::{
+    AlterConfigsResource, AlterableConfig, IncrementalAlterConfigsRequest,
+};
+
+use super::produce::send;
+use crate::{broker::Broker, client};
+
+const TOPIC: &str = "compact1";
+const RATIO: &str = "min.cleanable.dirty.ratio";
+/// Records of a batch, each of about 1 KiB.
+const RECORDS: usize = 64;
+/// Of eight records of a key one stays.
+const TIMES: u64 = 8;
+/// Different batches: enough that all of them fit in memory, and each is sent once in so many.
+const BATCHES_MAX: u64 = 4096;
+/// Between two looks, and how long nothing must have changed.
+const LOOK: Duration = Duration::from_millis(100);
+const STILL: Duration = Duration::from_secs(3);
+const PATIENCE: Duration = Duration::from_mins(10);
+
+/// Batches as they are.
+pub(super) fn plain(broker: &Broker, mib: u64) -> Result<Vec<f64>> {
+    run(broker, mib, Codec::None)
+}
+
+/// Batches that are taken apart and compressed again.
+pub(super) fn zstd(broker: &Broker, mib: u64) -> Result<Vec<f64>> {
+    run(broker, mib, Codec::Zstd)
+}
+
+fn run(broker: &Broker, mib: u64, codec: Codec) -> Result<Vec<f64>> {
+    let mut connection = client::open(broker.address)?;
+    create(broker, &mut connection)?;
+    fill(&mut connection, mib, codec)?;
+    let before = size(&mut connection)?;
+    let (cpu, started) = (process::cpu(broker.pid)?, Instant::now());
+    alter(&mut connection, "0")?;
+    let (mut left, mut shrank, mut spent) = (before, started, cpu);
+    while shrank.elapsed() < STILL || left == before {
+        ensure!(started.elapsed() < PATIENCE, "{} does not compact", broker.name);
+        std::thread::sleep(LOOK);
+        let now = size(&mut connection)?;
+        if now < left {
+            (left, shrank, spent) = (now, Instant::now(), process::cpu(broker.pid)?);
+        }
+    }
+    topic::delete(&client::dial(), broker.address, TOPIC)?;
+    let gib = before as f64 / f64::from(1 << 30);
+    let took = shrank.saturating_duration_since(started).as_secs_f64();
+    let left_mib = left as f64 / f64::from(1 << 20);
+    let resident_mib = process::memory(broker.pid)?.resident_mib;
+    Ok(vec![spent.saturating_sub(cpu).as_secs_f64() / gib, gib * 1024.0 / took, left_mib, resident_mib])
+}
+
+/// Makes the topic anew.
+fn create(broker: &Broker, connection: &mut Connection) -> Result<()> {
+    topic::delete(&client::dial(), broker.address, TOPIC)?;
+    let settings = [("cleanup.policy", "compact"), ("segment.bytes", "33554432"), (RATIO, "1")];
+    let configs = settings.map(|(name, value)| CreatableTopicConfig {
+        name: name.into(),
+        value: Some(value.into()),
+        ..CreatableTopicConfig::default()
+    });
+    let wanted = CreatableTopic {
+        name: TOPIC.into(),
+        num_partitions: 1,
+        replication_factor: 1,
+        configs: configs.to_vec(),
+        ..CreatableTopic::default()
+    };
+    let request = CreateTopicsRequest { topics: vec![wanted], timeout_ms: 15_000, ..Default::default() };
+    let begun = Instant::now();
+    loop {
+        let answer = connection.call(&request, 7)?;
+        let made = answer.topics.first().context("no answer about the topic")?;
+        match made.error_code {
+            0 => break,
+            // The one before is still going.
+            36 if begun.elapsed() < PATIENCE => std::thread::sleep(LOOK),
+            code => bail!("the topic cannot be made: error {code} {:?}", made.error_message),
+        }
+    }
+    // Known at once is not writable at once, everywhere.
+    topic::leaders(&client::dial(), broker.address, TOPIC, 1)?;
+    Ok(())
+}
+
+/// Every key as often as the next, spread over the whole log.
+fn fill(connection: &mut Connection, mib: u64, codec: Codec) -> Result<()> {
+    let records = (mib << 20) / client::VALUE_LEN as u64;
+    let (keys, batches) = (records / TIMES, (records / RECORDS as u64).min(BATCHES_MAX));
+    let rounds = (records / RECORDS as u64 / batches.max(1)).max(1);
+    for round in 0..rounds {
+        for number in 0..batches {
+            let first = (round * batches + number) * RECORDS as u64;
+            let batch = batch(first, keys.max(1), codec)?;
+            let mut frame = ProduceFrame::in_version(client::PRODUCE_VERSION, TOPIC, 0, batch, Acks::Leader)?;
+            send(connection, &mut frame, 1)?;
+        }
+    }
+    Ok(())
+}
+
+fn batch(first: u64, keys: u64, codec: Codec) -> Result<Bytes> {
+    let mut builder = BatchBuilder::new(codec);
+    for number in first..first + RECORDS as u64 {
+        // A multiplier without a common divisor with most counts visits every key before it comes back.
+        let key = (number.wrapping_mul(0x9e37_79b1) % keys).to_be_bytes();
+        let mut value = number.to_string().repeat(client::VALUE_LEN / 8).into_bytes();
+        value.resize(client::VALUE_LEN, b' ');
+        builder.append(pagewire_lab::drive::client::now_ms(), Some(&key), Some(&value), &[])?;
+    }
+    Ok(builder.build()?)
+}
+
+fn alter(connection: &mut Connection, ratio: &str) -> Result<()> {
+    let change = AlterableConfig {
+        name: RATIO.into(),
+        config_operation: 0,
+        value: Some(Str::from(ratio.to_owned())),
+        ..AlterableConfig::default()
+    };
+    let resource = AlterConfigsResource {
+        resource_type: 2,
+        resource_name: TOPIC.into(),
+        configs: vec![change],
+        ..AlterConfigsResource::default()
+    };
+    let request = IncrementalAlterConfigsRequest { resources: vec![resource], ..Default::default() };
+    let answer = connection.call(&request, 1)?;
+    ensure!(answer.responses.iter().all(|one| one.error_code == 0), "the share cannot be set: {answer:?}");
+    Ok(())
+}
+
+/// Bytes of the partition.
+fn size(connection: &mut Connection) -> Result<u64> {
+    let wanted = DescribableLogDirTopic { topic: TOPIC.into(), partitions: vec![0], ..Default::default() };
+    let request = DescribeLogDirsRequest { topics: Some(vec![wanted]), ..Default::default() };
+    let answer = connection.call(&request, 4)?;
+    let topics = answer.results.iter().flat_map(|dir| &dir.topics);
+    let sizes = topics.flat_map(|topic| &topic.partitions).map(|partition| partition.partition_size);
+    Ok(u64::try_from(sizes.sum::<i64>())?)
+}

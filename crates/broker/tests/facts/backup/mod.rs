@@ -1,0 +1,59 @@
+//! Backups of a broker that is busy, and what comes of them.
+
+mod busy;
+mod refused;
+mod restored;
+
+use std::path::{Path, PathBuf};
+
+use pagewire_broker::backup::{
+    BackupFailed, BackupSummary, Limits, RestoreOptions, Restored, restore, verify,
+};
+use serde_json::json;
+use tempfile::TempDir;
+
+use crate::control::Control;
+use crate::harness::{Broker, runtime};
+
+/// Where backups go, and what is made of them.
+struct Place(TempDir);
+
+impl Place {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    /// Has the broker make a backup.
+    fn back_up(&self, broker: &Broker, name: &str) -> BackupSummary {
+        self.try_back_up(broker, name).unwrap()
+    }
+
+    fn try_back_up(&self, broker: &Broker, name: &str) -> Result<BackupSummary, String> {
+        let request = json!({"verb": "backup", "to": self.path(name)});
+        Control::of(broker.dir()).ask(&request).map(|summary| serde_json::from_value(summary).unwrap())
+    }
+
+    /// Makes a data directory of a backup.
+    fn restore(&self, from: &str, to: &str) -> Restored {
+        self.try_restore(from, to, false).unwrap()
+    }
+
+    fn try_restore(&self, from: &str, to: &str, links: bool) -> Result<Restored, BackupFailed> {
+        verify(&self.path(from), &Limits::default(), &|_| {})?;
+        let options = RestoreOptions { from: self.path(from), to: self.path(to), links };
+        restore(&options, runtime().handle(), &Limits::default(), &|_| {})
+    }
+}
+
+/// The records of a partition's segments in a directory, one after the other.
+fn bytes_in(dir: &Path, partition: &str) -> Vec<u8> {
+    let names = std::fs::read_dir(dir.join(partition)).unwrap().map(|entry| entry.unwrap().path());
+    let mut logs: Vec<PathBuf> =
+        names.filter(|path| path.extension().is_some_and(|extension| extension == "log")).collect();
+    logs.sort();
+    logs.into_iter().flat_map(|path| std::fs::read(path).unwrap()).collect()
+}

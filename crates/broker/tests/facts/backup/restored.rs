@@ -1,0 +1,128 @@
+//! What a restored broker is: the one that was backed up, a little older.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+
+use pagewire_broker::StartError;
+
+use super::Place;
+use crate::harness::{Broker, FetchAt, Fetched, batch, config, runtime, values_of};
+
+#[test]
+fn topics_ids_settings_and_records_are_those_of_the_backup() {
+    let broker = Broker::start();
+    let mut client = broker.client();
+    let id = client.create_topic_with("t", 2, &[("retention.ms", "-1")]);
+    client.produce("t", 1, batch(&["a", "b"]));
+    let place = Place::new();
+    place.back_up(&broker, "backup");
+    client.produce("t", 1, batch(&["c"]));
+    client.create_topic("later", 1);
+    let restored = place.restore("backup", "data");
+    assert_eq!(restored.logs, 2);
+    let again = Broker::on(&place.path("data"));
+    let mut client = again.client();
+    let topic = client.describe_topic("t");
+    assert_eq!((topic.topic_id, topic.partitions.len()), (id, 2));
+    assert_eq!(client.describe_topic("later").error_code, 3);
+    let fetched = client.fetch(&FetchAt::now("t", &[(1, 0)]), 12);
+    assert_eq!(values_of(&fetched.records()), [(0, "a".into()), (1, "b".into())]);
+    assert_eq!(client.produce("t", 1, batch(&["d"])), 2);
+}
+
+#[test]
+fn several_log_directories_become_one() {
+    let place = Place::new();
+    let dirs = [place.path("a"), place.path("b")].map(|dir| dir.display().to_string()).join(",");
+    let broker = Broker::with(&[("log.dirs", &dirs)]);
+    let mut client = broker.client();
+    client.create_topic("t", 4);
+    for partition in 0..4 {
+        client.produce("t", partition, batch(&["x"]));
+    }
+    assert!(place.path("b/t-1").exists() || place.path("b/t-0").exists(), "both are used");
+    let request = serde_json::json!({"verb": "backup", "to": place.path("backup")});
+    crate::control::Control::of(&place.path("a")).ask(&request).unwrap();
+    drop(broker);
+    place.restore("backup", "data");
+    let mut again = Broker::on(&place.path("data"));
+    for _ in 0..2 {
+        for partition in 0..4 {
+            assert_eq!(again.client().end_of("t", partition), 1);
+        }
+        again.restart();
+    }
+}
+
+/// Clients may have seen records, and epochs, that the backup does not have.
+#[test]
+fn it_leads_by_an_epoch_that_its_original_cannot_have_reached() {
+    let broker = Broker::start();
+    let mut client = broker.client();
+    client.create_topic("t", 1);
+    client.produce("t", 0, batch(&["a"]));
+    let place = Place::new();
+    place.back_up(&broker, "backup");
+    place.restore("backup", "data");
+    let again = Broker::on(&place.path("data"));
+    let mut client = again.client();
+    let epoch = client.describe_topic("t").partitions[0].leader_epoch;
+    assert!(epoch >= 1000, "{epoch}");
+    let old = FetchAt { leader_epoch: 7, ..FetchAt::now("t", &[(0, 0)]) };
+    assert_eq!(client.fetch(&old, 12).errors(), [(0, 74)], "fenced");
+}
+
+#[test]
+fn an_open_deletion_of_records_is_kept() {
+    let broker = Broker::start();
+    let mut client = broker.client();
+    client.create_topic("t", 1);
+    for value in ["a", "b", "c"] {
+        client.produce("t", 0, batch(&[value]));
+    }
+    crate::offsets::delete_before(&mut client, "t", 0, 2);
+    let place = Place::new();
+    place.back_up(&broker, "backup");
+    place.restore("backup", "data");
+    let again = Broker::on(&place.path("data"));
+    assert_eq!(again.client().list_offset("t", 0, -2, 7).1, 2);
+}
+
+#[test]
+fn linked_segments_are_the_backups_own_and_serving_changes_none_of_them() {
+    let broker = Broker::start();
+    let mut client = broker.client();
+    client.create_topic_with("t", 1, &[("internal.segment.bytes", "1000")]);
+    let value = "x".repeat(400);
+    for _ in 0..9 {
+        client.produce("t", 0, batch(&[&value]));
+    }
+    let place = Place::new();
+    place.back_up(&broker, "backup");
+    let linked = place.try_restore("backup", "data", true).unwrap();
+    let first = "t-0/00000000000000000000.log";
+    let inode = |of: &str| fs::metadata(place.path(of).join(first)).unwrap().ino();
+    assert!(linked.linked_bytes > 0 && inode("backup") == inode("data"));
+    let mut again = Broker::on(&place.path("data"));
+    again.client().produce("t", 0, batch(&[&value]));
+    again.restart();
+    assert_eq!(again.client().end_of("t", 0), 10);
+    drop(again);
+    // Every byte of the backup is still what its manifest says.
+    place.restore("backup", "another");
+}
+
+#[test]
+fn a_backup_and_an_unfinished_restore_are_not_served() {
+    let broker = Broker::start();
+    let place = Place::new();
+    place.back_up(&broker, "backup");
+    let start = |name: &str| {
+        let node = pagewire_broker::Node::start(config(&place.path(name), &[]));
+        runtime().block_on(node).map(drop).expect_err("not served")
+    };
+    assert!(matches!(start("backup"), StartError::Backup(_)));
+    place.restore("backup", "data");
+    fs::write(place.path("data/restore.unfinished"), "").unwrap();
+    assert!(matches!(start("data"), StartError::Unfinished(_)));
+}

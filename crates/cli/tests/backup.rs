@@ -1,0 +1,239 @@
+//! Backups and what is made of them, as people do it.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on ends there")]
+
+mod common;
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use common::{Broker, Run, eventually, pagewire, run, wait};
+use tempfile::TempDir;
+
+/// A broker with a topic of several segments, and a place for backups beside it.
+struct World {
+    broker: Broker,
+    place: TempDir,
+}
+
+const RECORDS: usize = 200;
+
+fn records() -> String {
+    (0..RECORDS).map(|at| format!("record {at} {}\n", "x".repeat(50))).collect()
+}
+
+impl World {
+    fn new() -> Self {
+        let broker = Broker::start(&[]);
+        let small = ["topic", "create", "t", "--config", "internal.segment.bytes=4000"];
+        broker.run(&small).ok();
+        for batch in records().as_bytes().chunks(1000) {
+            // Some lines are cut in two: what counts is that all of it comes back.
+            broker.run_with(&["produce", "t"], batch).ok();
+        }
+        Self { broker, place: tempfile::tempdir().unwrap() }
+    }
+
+    fn data(&self) -> PathBuf {
+        self.broker.dir.path().join("data")
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.place.path().join(name)
+    }
+
+    fn backup(&self, to: &str, options: &[&str]) -> Command {
+        backup(&self.data(), &self.path(to), options)
+    }
+}
+
+fn backup(from: &Path, to: &Path, options: &[&str]) -> Command {
+    let mut command = pagewire();
+    command.arg("backup").arg("--from").arg(from).arg("--to").arg(to).args(options);
+    command
+}
+
+fn output(mut command: Command) -> Run {
+    command.output().unwrap().into()
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+fn restore(from: &Path, to: &Path) -> Run {
+    run(&["restore", "--from", text(from), "--to", text(to)])
+}
+
+/// Starts a broker on the directory `data` in `dir`.
+fn serve(dir: TempDir) -> Broker {
+    Broker::start_in(dir, &[])
+}
+
+fn all(broker: &Broker) -> String {
+    broker.run(&["consume", "t"]).ok()
+}
+
+#[test]
+fn what_was_there_is_there_again_and_groups_go_on_where_they_were() {
+    let world = World::new();
+    let before = all(&world.broker);
+    world.broker.run(&["consume", "t", "--group", "g", "--from", "beginning", "--count", "5"]).ok();
+    let said = output(world.backup("one", &[])).ok();
+    assert!(said.contains("every batch is good") && said.contains("2 topics"), "{said}");
+    world.broker.run_with(&["produce", "t"], b"later\n").ok();
+    assert!(run(&["backup", "verify", text(&world.path("one"))]).ok().contains("all as written"));
+    let dir = tempfile::tempdir().unwrap();
+    let said = restore(&world.path("one"), &dir.path().join("data")).ok();
+    assert!(said.contains("pagewire serve --data-dir"), "{said}");
+    let again = serve(dir);
+    assert_eq!(all(&again), before);
+    let group = again.run(&["group", "describe", "g", "-o", "json"]).ok();
+    let group: serde_json::Value = serde_json::from_str(&group).unwrap();
+    assert_eq!(group["offsets"][0]["committed"], 5, "{group}");
+}
+
+#[test]
+fn a_stopped_broker_and_one_that_was_killed_have_their_backup_too() {
+    let World { broker, place } = World::new();
+    let before = all(&broker);
+    broker.signal("TERM");
+    let (_, dir) = broker.wait();
+    let (data, one) = (dir.path().join("data"), place.path().join("one"));
+    output(backup(&data, &one, &[])).ok();
+    let broker = serve(dir);
+    broker.signal("KILL");
+    let (_, dir) = broker.wait();
+    // Its socket is still there.
+    assert!(dir.path().join("data/control.sock").exists());
+    let two = place.path().join("two");
+    output(backup(&dir.path().join("data"), &two, &[])).ok();
+    assert_eq!(all(&serve(dir)), before);
+    for from in [one, two] {
+        let dir = tempfile::tempdir().unwrap();
+        restore(&from, &dir.path().join("data")).ok();
+        assert_eq!(all(&serve(dir)), before);
+    }
+}
+
+#[test]
+fn a_second_backup_links_what_did_not_change() {
+    let world = World::new();
+    let bytes = |run: Run, key: &str| -> u64 {
+        let summary: serde_json::Value = serde_json::from_str(&run.ok()).unwrap();
+        summary[key].as_u64().unwrap()
+    };
+    let first = bytes(output(world.backup("one", &["-o", "json"])), "bytes");
+    world.broker.run_with(&["produce", "t"], b"more\n").ok();
+    let base = world.path("one");
+    let options = ["--base", text(&base), "-o", "json", "--copy"];
+    let earlier = bytes(output(world.backup("two", &options)), "earlier_bytes");
+    assert!(earlier > 4000 && earlier < first, "{earlier} of {first}");
+    run(&["backup", "verify", text(&world.path("two"))]).ok();
+    let missing = output(world.backup("three", &["--base", "/nowhere"])).failed(1);
+    assert!(missing.contains("/nowhere holds no backup"), "{missing}");
+}
+
+/// A backup that takes for ever.
+fn slow(world: &World) -> Child {
+    let mut command = world.backup("one", &["--rate", "1"]);
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mark = world.path("one").join("backup.unfinished");
+    eventually("the backup begins", || mark.exists());
+    child
+}
+
+fn is_unfinished(world: &World) {
+    let one = world.path("one");
+    for said in [
+        run(&["backup", "verify", text(&one)]).failed(1),
+        restore(&one, &world.path("data")).failed(1),
+        output(world.backup("two", &["--base", text(&one)])).failed(1),
+    ] {
+        assert!(said.contains("unfinished backup"), "{said}");
+    }
+    assert!(output(world.backup("one", &[])).failed(1).contains("remove it first"));
+    let said = run(&["serve", "--listen", "127.0.0.1:0", "--data-dir", text(&one)]).failed(1);
+    assert!(said.contains("pagewire restore"), "{said}");
+}
+
+#[test]
+fn ctrl_c_ends_it_on_both_sides_and_leaves_something_unfinished() {
+    let world = World::new();
+    let mut child = slow(&world);
+    common::signal(&child, "INT");
+    assert_eq!(wait(&mut child), Some(130));
+    eventually("the broker has ended it", || {
+        let said = output(world.backup("other", &["--no-verify"]));
+        said.code == Some(0) || !said.err.contains("already")
+    });
+    is_unfinished(&world);
+}
+
+#[test]
+fn a_broker_that_is_killed_meanwhile_leaves_something_unfinished() {
+    let mut world = World::new();
+    let before = all(&world.broker);
+    let mut child = slow(&world);
+    world.broker.signal("KILL");
+    assert_eq!(wait(&mut child), Some(1));
+    let (_, dir) = world.broker.wait();
+    world.broker = serve(dir);
+    is_unfinished(&world);
+    output(world.backup("another", &[])).ok();
+    assert_eq!(all(&world.broker), before);
+}
+
+#[test]
+fn a_place_that_is_full_is_named_and_the_data_are_as_they_were() {
+    let World { broker, place } = World::new();
+    broker.signal("TERM");
+    let (_, dir) = broker.wait();
+    let (data, small) = (dir.path().join("data"), place.path().join("small"));
+    std::fs::create_dir(&small).unwrap();
+    let script =
+        "mount -t tmpfs -o size=32k none \"$1\" || exit 77; \"$2\" backup --from \"$3\" --to \"$1/b\"";
+    let mut command = Command::new("unshare");
+    command.args(["-rm", "sh", "-c", script, "-"]).arg(&small).arg(env!("CARGO_BIN_EXE_pagewire")).arg(&data);
+    let said = match command.output() {
+        Ok(output) if output.status.code() == Some(1) => String::from_utf8_lossy(&output.stderr).into_owned(),
+        found => return eprintln!("no file system can be mounted here: {found:?}"),
+    };
+    assert!(said.contains("small/b/") && said.contains("No space left"), "{said}");
+    output(backup(&data, &place.path().join("one"), &[])).ok();
+    assert_eq!(all(&serve(dir)).lines().count(), all_lines());
+}
+
+/// Lines that [`World::new`] produces: those that its pieces cut count twice.
+fn all_lines() -> usize {
+    records().as_bytes().chunks(1000).map(|piece| String::from_utf8_lossy(piece).lines().count()).sum()
+}
+
+#[test]
+fn a_data_directory_with_a_long_name_is_spoken_to_all_the_same() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("x".repeat(150));
+    let mut child = pagewire()
+        .args(["serve", "--listen", "127.0.0.1:0", "--log-level", "warn", "--data-dir"])
+        .arg(&data)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = std::io::BufRead::lines(std::io::BufReader::new(child.stdout.take().unwrap()));
+    assert!(lines.next().unwrap().unwrap().starts_with("ready"));
+    let made = output(backup(&data, &dir.path().join("backup"), &[]));
+    common::signal(&child, "TERM");
+    assert_eq!(wait(&mut child), Some(0));
+    made.ok();
+}
+
+#[test]
+fn what_is_no_data_is_said_to_be_none() {
+    let place = tempfile::tempdir().unwrap();
+    let (none, one) = (place.path().join("none"), place.path().join("one"));
+    let said = output(backup(&none, &one, &[])).failed(1);
+    assert!(said.contains("holds no data of a broker"), "{said}");
+    assert!(!none.exists() && !one.exists());
+    assert!(restore(&none, &one).failed(1).contains("holds no backup"));
+    assert!(!one.exists());
+}

@@ -1,0 +1,20 @@
+//! Whether a directory holds anything that somebody may want back.
+
+use std::io;
+use std::path::Path;
+
+use pagewire_disk::{Disk, OpenMode};
+
+/// Whether any segment of a partition's directory has bytes in it.
+pub(super) fn has_records(disk: &dyn Disk, dir: &Path) -> io::Result<bool> {
+    for entry in disk.read_dir(dir)? {
+        let path = dir.join(&entry.name);
+        if entry.is_dir || path.extension().is_none_or(|extension| extension != "log") {
+            continue;
+        }
+        if !disk.open(&path, OpenMode::Read).and_then(|file| file.is_empty())? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}

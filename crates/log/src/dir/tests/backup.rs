@@ -1,0 +1,303 @@
+//! Copies of logs that change while they are copied. Whoever paces a copy is called after each piece of bytes, so what
+//! happens in between happens at a known place.
+
+use std::cell::Cell;
+use std::io;
+use std::sync::Arc;
+
+use pagewire_disk::{Disk, OpenMode, OsDisk};
+
+use super::*;
+use crate::backup::{BackupError, CopiedLog, CopyOptions, Earlier, Refused, SegmentOf, Way};
+use crate::share::Share;
+use crate::{Cleaner, CleanerLimits, Throttle};
+
+const COPY: &str = "/copy/t-0";
+
+#[expect(clippy::unnecessary_wraps, reason = "others do not always go on")]
+fn nothing(_: u64) -> io::Result<()> {
+    Ok(())
+}
+
+fn options(pace: &dyn Fn(u64) -> io::Result<()>) -> CopyOptions<'_> {
+    CopyOptions { links: true, verify: true, earlier: &|_| None, pace, refused: Refused::default() }
+}
+
+fn copy_to(dir: &LogDir, to: &Path, options: &CopyOptions<'_>) -> Result<Option<CopiedLog>, BackupError> {
+    dir.back_up(("t", A), 0, to, options)
+}
+
+fn copy(dir: &LogDir, pace: &dyn Fn(u64) -> io::Result<()>) -> CopiedLog {
+    copy_to(dir, Path::new(COPY), &options(pace)).expect("copied").expect("not deleted")
+}
+
+/// A world with one log of so many segments of two batches each.
+fn of_segments(world: &World, count: usize) -> (LogDir, Arc<Log>) {
+    let (dir, _) = world.open();
+    let log = world.create(&dir, "t", 0);
+    while log.segments().len() < count {
+        append(&log, 1);
+    }
+    (dir, log)
+}
+
+/// The records of all segments in a directory, one after the other.
+fn bytes_in(disk: &dyn Disk, dir: &Path) -> Vec<u8> {
+    let names = disk.read_dir(dir).expect("listed").into_iter().map(|entry| entry.name);
+    let logs = names.filter(|name| name.strip_suffix(".log").is_some());
+    let read = |name: String| pagewire_disk::read_small(disk, &dir.join(name), 1 << 24).expect("read");
+    logs.flat_map(|name| read(name).expect("there")).collect()
+}
+
+fn original(world: &World) -> Vec<u8> {
+    bytes_in(&*world.disk, &path("t-0"))
+}
+
+fn copied(world: &World) -> Vec<u8> {
+    bytes_in(&*world.disk, Path::new(COPY))
+}
+
+/// Opens what was copied, as a restored directory would be.
+fn reopened(world: &World, log: &CopiedLog) -> (LogDir, Arc<Log>) {
+    let disk = &*world.disk;
+    disk.create_dir_all(Path::new("/again")).expect("made");
+    disk.rename(Path::new("/copy/t-0"), Path::new("/again/t-0")).expect("moved");
+    let mut ends = pagewire_disk::OffsetCheckpoint::new();
+    ends.set("t", 0, log.end);
+    ends.write(disk, Path::new("/again/recovery-point-offset-checkpoint")).expect("written");
+    let settings = |topic: &str, _| world.settings(topic);
+    let options = super::options();
+    let (dir, report) =
+        LogDir::open(Arc::clone(&world.disk), Path::new("/again"), &options, &settings, &|_| {})
+            .expect("opened");
+    assert!(report.failed.is_empty() && report.loaded.iter().all(|log| log.report.cuts.is_empty()));
+    let log = dir.get("t", 0).expect("served");
+    (dir, log)
+}
+
+#[test]
+fn a_copy_opens_as_the_log_was() {
+    let world = World::new().knows("t", A);
+    let (dir, log) = of_segments(&world, 3);
+    for sequence in 0..3 {
+        let mut builder = BatchBuilder::new(Codec::None).producer(77, 1, sequence);
+        builder.append(5, None, Some(b"v"), &[]).expect("record");
+        let context = AppendContext { leader_epoch: 4, origin: Origin::Client, now_ms: 5 };
+        log.append(builder.build().expect("batch"), context).expect("append");
+    }
+    log.delete_records_before(2).expect("deleted");
+    let (marks, before) = (log.marks(), original(&world));
+    let copy = copy(&dir, &nothing);
+    assert_eq!((copy.log_start, copy.end), (marks.log_start, marks.log_end));
+    assert_eq!(copied(&world), before);
+    let (_dir, again) = reopened(&world, &copy);
+    assert_eq!(again.producers(), log.producers());
+    assert_eq!(again.end_offset_for_epoch(0), log.end_offset_for_epoch(0));
+    assert!(again.leader_epoch() == Some(4) && again.marks().log_end == marks.log_end && reads_all(&again));
+}
+
+#[test]
+fn what_is_appended_and_rolled_meanwhile_is_not_in_it() {
+    let world = World::new().knows("t", A);
+    let (dir, log) = of_segments(&world, 5);
+    let before = original(&world);
+    let copy = copy(&dir, &|_| {
+        append(&log, 3);
+        Ok(())
+    });
+    assert_eq!(copied(&world), before);
+    assert_eq!(reopened(&world, &copy).1.marks().log_end, copy.end);
+}
+
+/// What is not opened yet when it goes is missing: the copy begins anew, from the new start.
+#[test]
+fn retention_that_is_faster_than_the_copy_moves_its_start() {
+    let world = World::new().knows("t", A);
+    let (dir, log) = of_segments(&world, 80);
+    let calls = Cell::new(0);
+    let copy = copy(&dir, &|_| {
+        calls.set(calls.get() + 1);
+        if calls.get() == 1 {
+            log.delete_records_before(100).expect("deleted");
+            dir.retain(1);
+            dir.unlink_due(100).expect("unlinked");
+        }
+        Ok(())
+    });
+    assert_eq!(copy.log_start, 100);
+    assert_eq!(copied(&world), original(&world));
+    assert!(reads_all(&reopened(&world, &copy).1));
+}
+
+#[test]
+fn retention_of_what_was_copied_already_changes_nothing() {
+    let world = World::new().knows("t", A);
+    let (dir, log) = of_segments(&world, 80);
+    let (before, start, read) = (original(&world), log.marks().log_start, Cell::new(0));
+    let copy = copy(&dir, &|bytes| {
+        read.set(read.get() + bytes);
+        // More than the segments that were opened first.
+        if read.get() > 33 * 400 {
+            log.delete_records_before(20).expect("deleted");
+            dir.retain(1);
+            dir.unlink_due(100).expect("unlinked");
+        }
+        Ok(())
+    });
+    assert_eq!(copy.log_start, start);
+    assert_eq!(copied(&world), before);
+}
+
+/// A mixture of segments from before and after a clean could bring back what a tombstone had taken.
+#[test]
+fn compaction_of_what_is_copied_makes_the_copy_begin_anew() {
+    let mut world = World::new().knows("t", A);
+    world.config.cleanup_delete = false;
+    world.config.cleanup_compact = true;
+    world.config.min_cleanable_dirty_ratio = Share::NONE;
+    let (dir, log) = of_segments(&world, 80);
+    let (read, before) = (Cell::new(0), log.size_bytes());
+    let copy = copy(&dir, &|bytes| {
+        read.set(read.get() + bytes);
+        // More than the segments that were opened first.
+        if read.get() > 33 * 400
+            && let Some(dirty) = dir.dirtiest(1)
+        {
+            let limits = CleanerLimits { map_bytes: 1 << 20, ..CleanerLimits::default() };
+            dirty.clean(&mut Cleaner::new(limits), 1, &Throttle::new(u64::MAX)).expect("cleaned");
+        }
+        Ok(())
+    });
+    assert!(log.size_bytes() < before, "it was cleaned");
+    assert_eq!(copied(&world), original(&world), "all of it as it is after the clean");
+    let (_dir, again) = reopened(&world, &copy);
+    assert_eq!(again.marks().log_end, log.marks().log_end);
+}
+
+#[test]
+fn a_topic_deleted_meanwhile_leaves_nothing() {
+    let world = World::new().knows("t", A);
+    let (dir, _log) = of_segments(&world, 80);
+    let found = copy_to(
+        &dir,
+        Path::new(COPY),
+        &options(&|_| {
+            dir.delete("t", 0, 0).expect("deleted");
+            Ok(())
+        }),
+    );
+    assert_eq!(found.expect("no error"), None);
+    assert!(!world.disk.exists(Path::new(COPY)).expect("asked"));
+    assert_eq!(dir.back_up(("t", B), 0, Path::new(COPY), &options(&nothing)).expect("no error"), None);
+}
+
+#[test]
+fn a_damaged_batch_is_an_error_that_names_its_place() {
+    let world = World::new().knows("t", A);
+    let (dir, _log) = of_segments(&world, 3);
+    let path = path("t-0/00000000000000000000.log");
+    let file = world.disk.open(&path, OpenMode::ReadWrite).expect("opened");
+    file.write_at(100, b"x").expect("written");
+    let error = copy_to(&dir, Path::new(COPY), &options(&nothing)).expect_err("damaged");
+    assert!(
+        matches!(&error, BackupError::Damaged { path: found, position: 0, .. } if *found == path),
+        "{error}"
+    );
+    let trusting = CopyOptions { verify: false, ..options(&nothing) };
+    copy_to(&dir, Path::new("/copy/other"), &trusting).expect("copied as it is").expect("there");
+}
+
+#[test]
+fn whoever_paces_can_end_it() {
+    let world = World::new().knows("t", A);
+    let (dir, _log) = of_segments(&world, 3);
+    let stop = |_| Err(io::ErrorKind::Interrupted.into());
+    let error = copy_to(&dir, Path::new(COPY), &options(&stop)).expect_err("ended");
+    assert!(error.is_stopped(), "{error}");
+}
+
+/// On the machine's own disk: a place for copies beside a log of three segments.
+fn on_disk() -> (tempfile::TempDir, LogDir, Arc<Log>) {
+    let place = tempfile::tempdir().expect("a directory");
+    let world = World::on(Arc::new(OsDisk::new())).knows("t", A);
+    let settings = world.settings("t").expect("known");
+    let known = |_: &str, _| Some(settings.clone());
+    let data = place.path().join("data");
+    let opened = LogDir::open(Arc::clone(&world.disk), &data, &super::options(), &known, &|_| {});
+    let (dir, _) = opened.expect("opened");
+    let log = dir.create("t", 0, &settings, 0).expect("made");
+    append(&log, 7);
+    assert_eq!(log.segments().len(), 3);
+    (place, dir, log)
+}
+
+fn ways(copy: &CopiedLog) -> Vec<Way> {
+    copy.files.iter().filter(|file| file.name.strip_suffix(".log").is_some()).map(|file| file.way).collect()
+}
+
+/// What an earlier copy had.
+fn earlier_in<'a>(to: &'a Path, copy: &'a CopiedLog) -> impl Fn(SegmentOf) -> Option<Earlier> + 'a {
+    |of| {
+        let name = format!("{:020}.log", of.base_offset);
+        let file = copy.files.iter().find(|file| file.name == name)?;
+        let (path, bytes, crc32c) = (to.join(&name), file.bytes, file.crc32c);
+        Some(Earlier { path, bytes, crc32c, source: file.source? })
+    }
+}
+
+#[test]
+fn closed_segments_are_linked_and_the_active_one_is_a_file_of_its_own() {
+    let (place, dir, log) = on_disk();
+    let to = place.path().join("copy");
+    let copy = copy_to(&dir, &to, &options(&nothing)).expect("copied").expect("there");
+    let before = bytes_in(&OsDisk::new(), &to);
+    let [first, second, active] = ways(&copy)[..] else { panic!("three segments: {copy:?}") };
+    assert!(first == second && [Way::Linked, Way::Shared].contains(&first), "{first:?}");
+    assert!([Way::Copied, Way::Shared].contains(&active), "{active:?}");
+    append(&log, 20);
+    log.delete_records_before(-1).expect("deleted");
+    dir.retain(1);
+    dir.unlink_due(100).expect("unlinked");
+    assert_eq!(bytes_in(&OsDisk::new(), &to), before, "whatever becomes of the log");
+}
+
+#[test]
+fn without_links_every_byte_is_copied() {
+    let (place, dir, _log) = on_disk();
+    let apart = CopyOptions { links: false, ..options(&nothing) };
+    let copy = copy_to(&dir, &place.path().join("copy"), &apart).expect("copied").expect("there");
+    assert_eq!(ways(&copy), [Way::Copied; 3]);
+}
+
+#[test]
+fn what_did_not_change_is_a_link_to_the_earlier_copy() {
+    let (place, dir, log) = on_disk();
+    let (one, two) = (place.path().join("one"), place.path().join("two"));
+    let apart = CopyOptions { links: false, ..options(&nothing) };
+    let first = copy_to(&dir, &one, &apart).expect("copied").expect("there");
+    append(&log, 3);
+    let earlier = earlier_in(&one, &first);
+    let second = CopyOptions { links: false, earlier: &earlier, ..options(&nothing) };
+    let second = copy_to(&dir, &two, &second).expect("copied").expect("there");
+    assert_eq!(ways(&second), [Way::Earlier, Way::Earlier, Way::Copied, Way::Copied]);
+    let data = bytes_in(&OsDisk::new(), &place.path().join("data/t-0"));
+    assert_eq!(bytes_in(&OsDisk::new(), &two), data);
+}
+
+#[test]
+fn a_file_of_the_earlier_copy_that_is_damaged_or_another_is_copied_anew() {
+    let (place, dir, _log) = on_disk();
+    let (one, two) = (place.path().join("one"), place.path().join("two"));
+    let apart = CopyOptions { links: false, ..options(&nothing) };
+    let mut first = copy_to(&dir, &one, &apart).expect("copied").expect("there");
+    let damaged = OsDisk::new().open(&one.join(&first.files[0].name), OpenMode::ReadWrite).expect("opened");
+    damaged.write_at(90, b"x").expect("written");
+    // The other segment was cleaned since, let us say: its file is not the one that was copied.
+    first.files[1].source.as_mut().expect("closed").inode += 1;
+    let earlier = earlier_in(&one, &first);
+    let second = CopyOptions { links: false, earlier: &earlier, ..options(&nothing) };
+    let second = copy_to(&dir, &two, &second).expect("copied").expect("there");
+    assert_eq!(ways(&second), [Way::Copied; 3]);
+    let data = bytes_in(&OsDisk::new(), &place.path().join("data/t-0"));
+    assert_eq!(bytes_in(&OsDisk::new(), &two), data);
+}

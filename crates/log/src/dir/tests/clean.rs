@@ -1,0 +1,201 @@
+//! Which log is cleaned, who gets it, and what is remembered of it.
+
+use pagewire_disk::{Call, Errno, FailingDisk, ForgettingDisk, OffsetCheckpoint, When};
+
+use super::*;
+use crate::{CleanError, Cleaner, CleanerLimits, Share, Throttle};
+
+const CHECKPOINT: &str = "cleaner-offset-checkpoint";
+
+fn compacting(world: World) -> World {
+    let config = LogConfig { cleanup_compact: true, cleanup_delete: false, ..world.config.clone() };
+    World { config, ..world }
+}
+
+fn cleaner() -> Cleaner {
+    Cleaner::new(CleanerLimits::default())
+}
+
+fn throttle() -> Throttle {
+    Throttle::new(u64::MAX)
+}
+
+fn clean(dir: &LogDir, now_ms: i64) -> Option<Result<i64, CleanError>> {
+    let dirty = dir.dirtiest(now_ms)?;
+    Some(dirty.clean(&mut cleaner(), now_ms, &throttle()).map(|cleaned| cleaned.clean_to))
+}
+
+fn checkpointed(world: &World, topic: &str, partition: i32) -> Option<i64> {
+    let read = OffsetCheckpoint::read(&*world.disk, &path(CHECKPOINT)).expect("checkpoint");
+    read.unwrap_or_default().get(topic, partition)
+}
+
+#[test]
+fn the_dirtiest_log_comes_first_and_each_goes_to_one_cleaner() {
+    let world = compacting(World::new().knows("a", A).knows("b", B));
+    let (dir, _) = world.open();
+    append(&world.create(&dir, "a", 0), 10);
+    append(&world.create(&dir, "a", 1), 2);
+    append(&world.create(&dir, "b", 0), 40);
+    assert_eq!(clean(&dir, 0).expect("due").expect("clean"), 9);
+    append(&dir.get("a", 0).expect("a"), 40);
+    let first = dir.dirtiest(0).expect("b is all dirty");
+    assert_eq!((&**first.topic(), first.ratio()), ("b", Share::new(1.0)));
+    let second = dir.dirtiest(0).expect("a is dirty, too");
+    assert_eq!((&**second.topic(), second.partition()), ("a", 0));
+    assert!(second.ratio() > Share::HALF && dir.dirtiest(0).is_none());
+    assert_eq!(dir.cleaning(0).busy, 2);
+    drop(first);
+    assert_eq!(dir.dirtiest(0).map(|dirty| dirty.topic().to_string()), Some("b".to_owned()));
+}
+
+#[test]
+fn how_far_a_log_is_clean_is_remembered_over_a_restart() {
+    let world = compacting(World::new().knows("a", A));
+    let (dir, _) = world.open();
+    append(&world.create(&dir, "a", 0), 10);
+    let clean_to = clean(&dir, 0).expect("due").expect("clean");
+    assert!(clean(&dir, 0).is_none());
+    assert_eq!(checkpointed(&world, "a", 0), Some(clean_to));
+    dir.close_clean(0);
+    let (dir, report) = world.open();
+    assert!(report.clean && clean(&dir, 0).is_none());
+    assert!(reads_all(&dir.get("a", 0).expect("a")));
+}
+
+#[test]
+fn a_checkpoint_outside_of_its_log_is_started_over() {
+    for text in ["0\n1\na 0 4711\n", "garbage", ""] {
+        let world = compacting(World::new().knows("a", A));
+        world.put(CHECKPOINT, text.as_bytes());
+        let (dir, _) = world.open();
+        append(&world.create(&dir, "a", 0), 10);
+        assert_eq!(clean(&dir, 0).expect("due").expect("clean"), 9, "{text:?}");
+        assert_eq!(checkpointed(&world, "a", 0), Some(9));
+    }
+}
+
+#[test]
+fn a_deleted_topic_leaves_no_offset_to_the_next_of_its_name() {
+    let world = compacting(World::new().knows("a", A));
+    let (dir, _) = world.open();
+    append(&world.create(&dir, "a", 0), 10);
+    clean(&dir, 0).expect("due").expect("clean");
+    let dirty = {
+        append(&dir.get("a", 0).expect("a"), 40);
+        dir.dirtiest(0).expect("due")
+    };
+    dir.delete("a", 0, 0).expect("delete");
+    assert_eq!(checkpointed(&world, "a", 0), None);
+    assert!(dirty.clean(&mut cleaner(), 0, &throttle()).expect_err("deleted").is_harmless());
+    assert_eq!(checkpointed(&world, "a", 0), None);
+    world.learns("a", Some(B));
+    append(&world.create(&dir, "a", 0), 10);
+    assert_eq!(clean(&dir, 0).expect("due").expect("clean"), 9);
+}
+
+#[test]
+fn a_damaged_log_is_set_aside_until_other_settings_and_the_others_go_on() {
+    let world = compacting(World::new().knows("a", A).knows("b", B));
+    let (dir, _) = world.open();
+    let log = world.create(&dir, "a", 0);
+    append(&log, 40);
+    append(&world.create(&dir, "b", 0), 10);
+    let name = "a-0/00000000000000000000.log";
+    let file = world.disk.open(&path(name), OpenMode::ReadWrite).expect("open");
+    file.write_at(100, b"X").expect("damage");
+    assert!(clean(&dir, 0).expect("due").expect_err("damaged").is_lasting());
+    assert_eq!(clean(&dir, 0).expect("due").expect("clean"), 9, "b");
+    assert!(clean(&dir, i64::MAX / 2).is_none());
+    let report = dir.cleaning(0);
+    assert_eq!((report.uncleanable.len(), report.uncleanable_bytes), (1, log.size_bytes()));
+    assert!(report.uncleanable[0].reason.contains(name) && report.uncleanable[0].retry_at_ms.is_none());
+    let other = PartitionSettings {
+        log: LogConfig { min_compaction_lag_ms: 1, ..world.config.clone() },
+        ..world.settings("a").expect("known")
+    };
+    dir.set_settings("a", &other);
+    assert!(clean(&dir, 1 << 40).expect("tried again").is_err());
+}
+
+#[test]
+fn a_full_disk_is_tried_again_later_and_later() {
+    let failing = FailingDisk::new(Arc::new(MemoryDisk::new()));
+    let world = compacting(World::on(Arc::new(failing.clone())).knows("a", A));
+    let (dir, _) = world.open();
+    append(&world.create(&dir, "a", 0), 10);
+    failing.fail_on(".cleaned", Call::Write, When::Always, pagewire_disk::Fault::Error(Errno::NOSPC));
+    let mut now_ms = 0;
+    for wait_ms in [15_000, 30_000, 60_000, 120_000, 240_000, 480_000, 600_000, 600_000] {
+        assert!(clean(&dir, now_ms).expect("due").is_err(), "{wait_ms}");
+        assert_eq!(dir.cleaning(now_ms).uncleanable[0].retry_at_ms, Some(now_ms + wait_ms));
+        assert!(clean(&dir, now_ms + wait_ms - 1).is_none());
+        now_ms += wait_ms;
+    }
+    failing.heal();
+    assert_eq!(clean(&dir, now_ms).expect("due").expect("clean"), 9);
+    assert!(dir.offline().is_none() && dir.cleaning(now_ms).uncleanable.is_empty());
+}
+
+#[test]
+fn a_sick_disk_takes_the_directory_offline_and_nothing_more_is_cleaned() {
+    let failing = FailingDisk::new(Arc::new(MemoryDisk::new()));
+    let world = compacting(World::on(Arc::new(failing.clone())).knows("a", A).knows("b", B));
+    let (dir, _) = world.open();
+    append(&world.create(&dir, "a", 0), 10);
+    append(&world.create(&dir, "b", 0), 10);
+    failing.fail_on(".cleaned", Call::Write, When::Always, pagewire_disk::Fault::Error(Errno::IO));
+    assert!(clean(&dir, 0).expect("due").is_err());
+    assert!(dir.offline().is_some() && clean(&dir, i64::MAX).is_none());
+    assert!(reads_all(&dir.get("a", 0).expect("a")) && reads_all(&dir.get("b", 0).expect("b")));
+}
+
+#[test]
+fn a_log_that_was_compacted_once_keeps_its_holes_without_any_other_checkpoint() {
+    let disk = ForgettingDisk::new();
+    let world = compacting(World::on(Arc::new(disk.clone())).knows("a", A));
+    let (dir, _) = world.open();
+    append(&world.create(&dir, "a", 0), 10);
+    clean(&dir, 0).expect("due").expect("clean");
+    let deleting = LogConfig { cleanup_compact: false, ..world.config.clone() };
+    let crashed = World { config: deleting, ..world.moved_to(Arc::new(disk.crash(0).expect("crash"))) };
+    for file in ["recovery-point-offset-checkpoint", "replication-offset-checkpoint"] {
+        let _ = crashed.disk.remove_file(&path(file));
+    }
+    let (again, report) = crashed.open();
+    assert!(report.loaded.iter().all(|loaded| loaded.report.cuts.is_empty()), "{:?}", report.loaded);
+    assert_eq!(log_end(&again, "a", 0), dir.get("a", 0).expect("a").marks().recovery_point);
+}
+
+#[test]
+fn a_clean_that_came_half_way_leaves_word_of_the_holes_it_made() {
+    let disk = ForgettingDisk::new();
+    let failing = FailingDisk::new(Arc::new(disk.clone()));
+    let world = compacting(World::on(Arc::new(failing.clone())).knows("a", A));
+    let (dir, _) = world.open();
+    let log = world.create(&dir, "a", 0);
+    append(&log, 40);
+    let before = log.size_bytes();
+    // The third group of segments cannot be begun: those before it are in their places.
+    failing.fail_on(".index.cleaned", Call::Open, When::Nth(3), pagewire_disk::Fault::Error(Errno::NOSPC));
+    assert!(clean(&dir, 0).expect("due").is_err());
+    assert!(log.size_bytes() < before);
+    let deleting = LogConfig { cleanup_compact: false, ..world.config.clone() };
+    let crashed = World { config: deleting, ..world.moved_to(Arc::new(disk.crash(0).expect("crash"))) };
+    let (again, report) = crashed.open();
+    assert!(report.loaded.iter().all(|loaded| loaded.report.cuts.is_empty()), "{:?}", report.loaded);
+    assert_eq!(log_end(&again, "a", 0), 40);
+}
+
+#[test]
+fn nothing_is_cleaned_while_that_cannot_be_remembered() {
+    let failing = FailingDisk::new(Arc::new(MemoryDisk::new()));
+    let world = compacting(World::on(Arc::new(failing.clone())).knows("a", A));
+    let (dir, _) = world.open();
+    append(&world.create(&dir, "a", 0), 10);
+    failing.fail_on(CHECKPOINT, Call::Write, When::Always, pagewire_disk::Fault::Error(Errno::NOSPC));
+    assert!(clean(&dir, 0).expect("due").is_err());
+    assert_eq!(dir.get("a", 0).expect("a").segments().len(), 4);
+    failing.heal();
+    assert!(clean(&dir, 1 << 40).expect("due").is_ok());
+}

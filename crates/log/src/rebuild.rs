@@ -1,0 +1,103 @@
+//! Closed segments' indexes: loaded at their first use, and written anew from the log when they do not agree with it.
+
+use std::io;
+
+use crate::answers::Hole;
+use crate::derive::{Sparse, is_missing};
+use crate::patience::Patience;
+use crate::scan::{ScanError, Scanner, WINDOW_LOOKUP, WINDOW_WALK};
+use crate::segment::Segment;
+
+impl Segment {
+    /// Loads a closed segment's index at its first use.
+    pub(crate) fn index_is_loaded(&self, patience: Patience) -> io::Result<bool> {
+        if self.index.is_loaded() {
+            return Ok(true);
+        }
+        patience.or_would_block()?;
+        if !self.is_closed() {
+            return Ok(false);
+        }
+        let _building = self.building.lock();
+        if self.index.is_loaded() {
+            return Ok(true);
+        }
+        let size = self.end().size;
+        let loaded = match self.index_file() {
+            Err(error) if is_missing(&error) => false,
+            file => self.index.load(&*file?, size)?,
+        };
+        if loaded && self.index_is_whole(size)? {
+            return Ok(true);
+        }
+        Ok(self.rebuild_indexes().is_ok())
+    }
+
+    /// Whether no entry is due after the last one. An index that was cut is believed as far as it goes by all other
+    /// checks, and would make lookups walk.
+    fn index_is_whole(&self, size: u64) -> io::Result<bool> {
+        let last = self.index.floor(u32::MAX, Patience::Endless, || self.index_file())?;
+        let (position, file) = (last.map_or(0, |last| u64::from(last.position)), self.file()?);
+        let mut scanner = Scanner::new(&*file, position, size, self.base_offset, WINDOW_LOOKUP);
+        let (mut sparse, mut next_offset) = (Sparse::default(), None);
+        loop {
+            match scanner.next() {
+                Ok(Some(found)) if sparse.next(self.home.index_interval(), found.header.size_in_bytes()) => {
+                    return Ok(false);
+                }
+                Ok(Some(found)) => next_offset = Some(found.header.next_offset()),
+                Err(ScanError::Io(error)) => return Err(error),
+                // A reader will find out.
+                Err(ScanError::Bad { .. }) => return Ok(true),
+                Ok(None) => break,
+            }
+        }
+        self.note_hole(next_offset);
+        Ok(true)
+    }
+
+    /// A closed segment that ends before the next one begins was compacted, or what lay between them is lost. Readers go
+    /// on behind the hole; nobody shall wonder.
+    fn note_hole(&self, next_offset: Option<i64>) {
+        let end = self.end().next_offset;
+        if let Some(from) = next_offset.filter(|from| *from < end) {
+            let hole = Hole { file: self.path(), from, upto: end };
+            tracing::warn!("{hole}: they were compacted away, or a segment is missing");
+        }
+    }
+
+    /// An index contradicts the records. Of a closed segment both are written anew.
+    pub(crate) fn distrust_index(&self) {
+        if self.is_closed() {
+            let _building = self.building.lock();
+            if let Err(error) = self.rebuild_indexes() {
+                tracing::warn!(segment = %self.path().display(), ?error, "index cannot be rebuilt");
+            }
+        }
+    }
+
+    /// Walks the whole segment and writes both indexes anew. For closed segments; the caller holds `building`.
+    /// Readers meanwhile find fewer entries and walk further.
+    fn rebuild_indexes(&self) -> Result<(), ScanError> {
+        tracing::info!(segment = %self.path().display(), "rebuilding indexes");
+        let (end, file) = (self.end(), self.file()?);
+        self.reset_indexes()?;
+        let mut sparse = Sparse::default();
+        let mut scanner = Scanner::new(&*file, 0, end.size, self.base_offset, WINDOW_WALK);
+        while let Some(found) = scanner.next()? {
+            let due = sparse.next(self.home.index_interval(), found.header.size_in_bytes());
+            self.note_batch(&found.header, found.position, due)?;
+        }
+        self.write_indexes()?;
+        self.index.close();
+        self.times.close();
+        Ok(())
+    }
+
+    /// Empties both indexes and their files.
+    pub(crate) fn reset_indexes(&self) -> io::Result<()> {
+        self.index.start_empty();
+        self.times.start_empty();
+        self.empty_index_files()
+    }
+}

@@ -1,0 +1,125 @@
+//! Stretches of a segment that are known to be damaged, and what a read makes of them.
+//!
+//! ```text
+//!   positions  ───── good ─────[from      to)───── good ─────
+//!   offsets             ...... [offset    next_offset) ......
+//! ```
+//!
+//! A read ends before such a stretch, a read in it is an error, a read behind it goes on. A segment without damage costs
+//! its readers one look at a null pointer. What is known dies with the process: the scrub finds it again.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwapOption;
+
+/// Bytes that are no batches with a right CRC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Stretch {
+    pub(crate) from: u64,
+    pub(crate) to: u64,
+    /// The first offset that may lie in it.
+    pub(crate) offset: i64,
+    /// The first offset behind it.
+    pub(crate) next_offset: i64,
+}
+
+/// Of one segment, in rising order.
+#[derive(Debug, Default)]
+pub(crate) struct KnownDamage(ArcSwapOption<Vec<Stretch>>);
+
+impl KnownDamage {
+    /// Adds what was found; what it overlaps was another view of the same. Whether it was news.
+    pub(crate) fn add(&self, stretch: Stretch) -> bool {
+        let mut news = true;
+        self.0.rcu(|known| {
+            let known = known.as_ref().map_or(&[][..], |known| known);
+            news = !known.contains(&stretch);
+            let apart = |other: &&Stretch| other.to <= stretch.from || other.from >= stretch.to;
+            let mut all: Vec<Stretch> = known.iter().filter(apart).copied().collect();
+            all.push(stretch);
+            all.sort_unstable_by_key(|stretch| stretch.from);
+            Some(Arc::new(all))
+        });
+        news
+    }
+
+    /// The whole segment was looked at, and this is all that there is.
+    pub(crate) fn set(&self, stretches: Vec<Stretch>) {
+        self.0.store((!stretches.is_empty()).then(|| Arc::new(stretches)));
+    }
+
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.0.load().as_ref().map_or(0, |known| known.len())
+    }
+
+    /// The one in which `offset` may lie.
+    pub(crate) fn holding(&self, offset: i64) -> Option<Stretch> {
+        let known = self.0.load();
+        let known = known.as_ref()?;
+        known.iter().find(|stretch| (stretch.offset..stretch.next_offset).contains(&offset)).copied()
+    }
+
+    /// The last one that lies below `offset`: a walk towards it begins behind.
+    pub(crate) fn below(&self, offset: i64) -> Option<Stretch> {
+        let known = self.0.load();
+        known.as_ref()?.iter().rfind(|stretch| stretch.next_offset <= offset).copied()
+    }
+
+    /// How many of `len` bytes from `position` come before the next one; the one that `position` is in.
+    pub(crate) fn clip(&self, position: u64, len: u64) -> Result<u64, Stretch> {
+        let known = self.0.load();
+        let Some(next) = known.as_ref().and_then(|known| known.iter().find(|stretch| stretch.to > position))
+        else {
+            return Ok(len);
+        };
+        match next.from.checked_sub(position) {
+            None | Some(0) => Err(*next),
+            Some(before) => Ok(len.min(before)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn known() -> KnownDamage {
+        let known = KnownDamage::default();
+        known.add(Stretch { from: 300, to: 350, offset: 30, next_offset: 35 });
+        known.add(Stretch { from: 100, to: 150, offset: 10, next_offset: 15 });
+        known
+    }
+
+    #[test]
+    fn a_read_ends_before_damage_and_is_refused_in_it() {
+        let known = known();
+        assert_eq!(known.clip(0, 1000), Ok(100));
+        assert_eq!(known.clip(0, 50), Ok(50));
+        assert_eq!(known.clip(150, 1000), Ok(150));
+        assert_eq!(known.clip(350, 1000), Ok(1000));
+        for position in [100, 120, 149] {
+            assert_eq!(known.clip(position, 10).map_err(|stretch| stretch.from), Err(100), "{position}");
+        }
+        assert_eq!(KnownDamage::default().clip(0, 9), Ok(9));
+    }
+
+    #[test]
+    fn offsets_find_their_stretch_and_the_one_before_them() {
+        let known = known();
+        assert_eq!(known.holding(14).map(|stretch| stretch.from), Some(100));
+        assert_eq!((known.holding(9), known.holding(15)), (None, None));
+        assert_eq!(known.below(15).map(|stretch| stretch.to), Some(150));
+        assert_eq!(known.below(40).map(|stretch| stretch.to), Some(350));
+        assert_eq!(known.below(12), None);
+    }
+
+    #[test]
+    fn what_is_found_again_takes_the_place_of_what_was_known() {
+        let known = known();
+        known.add(Stretch { from: 90, to: 160, offset: 9, next_offset: 16 });
+        assert_eq!((known.len(), known.clip(0, 1000)), (2, Ok(90)));
+        known.set(Vec::new());
+        assert_eq!((known.len(), known.clip(0, 1000)), (0, Ok(1000)));
+    }
+}

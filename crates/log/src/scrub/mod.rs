@@ -1,0 +1,28 @@
+//! The scrub: closed segments are read again once in a while, in the background, so that a batch that went bad on the disk is
+//! found before a consumer finds it.
+//!
+//! ```text
+//!   queue: which log was not verified for longest ──▶ pass: its closed segments, slice by slice ──▶ damage: what is known
+//!      ▲                                                                                              │ to readers
+//!      └── pagewire-scrub-checkpoint: when each log was verified last                                 ▼
+//!                                                                            Log::read: ends before, refuses, goes on
+//! ```
+//!
+//! A round does so many bytes and no more; whoever has the clock says how many. Pages that a round had to bring into the
+//! page cache are dropped again; those that were there stay. Nothing is repaired or removed: what is damaged is known to
+//! readers from then on, until the process ends, the segment is verified again, or compaction or retention takes it away.
+//!
+//! The checkpoint has Kafka's format, with a time in the place of the offset: everything in the log was right then.
+
+mod checkpoint;
+mod damage;
+mod on_read;
+mod pass;
+mod queue;
+mod round;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use damage::KnownDamage;
+pub(crate) use round::Scrubbing;
+pub use round::{ScrubCounts, ScrubLimits, Scrubbed};

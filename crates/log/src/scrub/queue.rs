@@ -1,0 +1,47 @@
+//! Which log is verified next: decided from when each was verified last.
+
+use std::cmp::Reverse;
+
+/// A log as the decision sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Candidate {
+    pub(super) topic: String,
+    pub(super) partition: i32,
+    /// When it was verified last; 0 for never.
+    pub(super) verified_ms: i64,
+    /// Something in it could not be read.
+    pub(super) suspect: bool,
+}
+
+/// Those that are due, the next one last: suspects before all, then by how long ago it was.
+pub(super) fn due(mut candidates: Vec<Candidate>, interval_ms: i64, now_ms: i64) -> Vec<Candidate> {
+    candidates.retain(|one| one.suspect || now_ms.saturating_sub(one.verified_ms) >= interval_ms);
+    candidates.sort_by(|a, b| {
+        let key = |one: &Candidate| (one.suspect, Reverse(one.verified_ms));
+        key(a).cmp(&key(b)).then_with(|| (&b.topic, b.partition).cmp(&(&a.topic, a.partition)))
+    });
+    candidates
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn one(topic: &str, verified_ms: i64, suspect: bool) -> Candidate {
+        Candidate { topic: topic.to_owned(), partition: 0, verified_ms, suspect }
+    }
+
+    #[test]
+    fn suspects_come_first_then_what_was_not_verified_for_longest() {
+        let all = vec![
+            one("new", 900, false),
+            one("old", 100, false),
+            one("never", 0, false),
+            one("also-never", 0, false),
+            one("suspect", 990, true),
+        ];
+        let mut due = due(all, 500, 1000);
+        let order: Vec<String> = std::iter::from_fn(|| due.pop()).map(|one| one.topic).collect();
+        assert_eq!(order, ["suspect", "also-never", "never", "old"]);
+    }
+}

@@ -1,0 +1,214 @@
+//! The rounds: so many bytes of the log whose turn it is.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use super::checkpoint::Verified;
+use super::pass::SegmentPass;
+use super::queue::{self, Candidate};
+use crate::dir::LogDir;
+use crate::log::Log;
+use crate::segment::Segment;
+
+/// While nothing is due, all logs are looked through no more often than this.
+const LOOK_EVERY_MS: i64 = 10_000;
+/// What was verified is written down no more often than this.
+const WRITE_EVERY_MS: i64 = 60_000;
+
+/// How much, and how often.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ScrubLimits {
+    /// A log is verified again after this.
+    pub interval_ms: i64,
+    /// Bytes of this round; a batch is not left half verified.
+    pub bytes: u64,
+}
+
+/// What a round did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Scrubbed {
+    /// Bytes of log that were read.
+    pub bytes: u64,
+    /// Stretches of damaged bytes that were found.
+    pub damaged: u64,
+    /// Nothing more is due at present.
+    pub idle: bool,
+}
+
+/// What all rounds of a directory did since it was opened.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ScrubCounts {
+    /// Bytes of log that were read.
+    pub bytes: u64,
+    /// Batches in them.
+    pub batches: u64,
+    /// Logs that were verified to their last closed segment.
+    pub logs: u64,
+    /// Stretches of damaged bytes that were found, each as often as it was.
+    pub damaged: u64,
+    /// Segments that could not be read.
+    pub unreadable: u64,
+}
+
+/// Where the scrub of a directory stands.
+#[derive(Debug, Default)]
+pub(crate) struct Scrubbing {
+    verified: Option<Verified>,
+    due: Vec<Candidate>,
+    looked_ms: Option<i64>,
+    now: Option<Turn>,
+    wrote_ms: i64,
+    unwritten: bool,
+    pub(crate) counts: ScrubCounts,
+}
+
+/// The log whose turn it is.
+#[derive(Debug)]
+struct Turn {
+    of: Candidate,
+    began_ms: i64,
+    /// Segments below were done.
+    from: i64,
+    pass: Option<SegmentPass>,
+}
+
+impl LogDir {
+    /// One round of the scrub. Never more than one at a time; what would wait for another does nothing.
+    pub fn scrub(&self, limits: ScrubLimits, now_ms: i64) -> Scrubbed {
+        let Some(mut state) = self.scrubbing.try_lock() else { return Scrubbed::default() };
+        let mut done = Scrubbed::default();
+        while done.bytes < limits.bytes {
+            let Some(mut turn) = self.turn(&mut state, limits, now_ms) else {
+                done.idle = true;
+                break;
+            };
+            let left = limits.bytes - done.bytes;
+            let finished = self.advance(&mut turn, left, &mut done, &mut state.counts);
+            if !finished {
+                state.now = Some(turn);
+                continue;
+            }
+            state.counts.logs += 1;
+            state.unwritten = true;
+            if let Some(verified) = &mut state.verified {
+                verified.set(&turn.of.topic, turn.of.partition, turn.began_ms);
+            }
+        }
+        self.write_verified(&mut state, now_ms, WRITE_EVERY_MS);
+        done
+    }
+
+    /// What the rounds did so far.
+    pub fn scrub_counts(&self) -> ScrubCounts {
+        self.scrubbing.lock().counts
+    }
+
+    /// Writes down what was verified, at the orderly stop.
+    pub(crate) fn end_scrub(&self, now_ms: i64) {
+        self.write_verified(&mut self.scrubbing.lock(), now_ms, 0);
+    }
+
+    /// The log whose turn it is; `None` if nothing is due.
+    fn turn(&self, state: &mut Scrubbing, limits: ScrubLimits, now_ms: i64) -> Option<Turn> {
+        if let Some(turn) = state.now.take() {
+            return Some(turn);
+        }
+        if state.due.is_empty() {
+            // A clock that was set back does not put it off for long.
+            let looked = state.looked_ms.map(|at| now_ms.saturating_sub(at));
+            if looked.is_some_and(|ago| (0..LOOK_EVERY_MS).contains(&ago)) {
+                return None;
+            }
+            state.looked_ms = Some(now_ms);
+            let verified =
+                state.verified.get_or_insert_with(|| Verified::read(self.disk.as_ref(), self.path()));
+            verified.keep(|topic, partition| self.get(topic, partition).is_some());
+            let candidates = self
+                .logs()
+                .into_iter()
+                .filter_map(|log| candidate(&log, verified, limits.interval_ms, now_ms));
+            state.due = queue::due(candidates.collect(), limits.interval_ms, now_ms);
+        }
+        let of = state.due.pop()?;
+        Some(Turn { of, began_ms: now_ms, from: i64::MIN, pass: None })
+    }
+
+    /// Goes on with a log for so many bytes; whether that was all of it.
+    fn advance(&self, turn: &mut Turn, bytes: u64, done: &mut Scrubbed, counts: &mut ScrubCounts) -> bool {
+        let Some(log) = self.get(&turn.of.topic, turn.of.partition) else { return true };
+        let Some(segment) = next_closed(&log, turn.from) else { return true };
+        let mut pass = match turn.pass.take() {
+            // Compaction may have put another in its place, retention may have taken it away.
+            Some(pass) if Arc::ptr_eq(&pass.segment, &segment) => pass,
+            _ => SegmentPass::new(Arc::clone(&segment)),
+        };
+        segment.suspect.store(false, Ordering::Relaxed);
+        match pass.advance(bytes) {
+            Ok(slice) => {
+                done.bytes += slice.bytes;
+                done.damaged += slice.damaged;
+                counts.bytes += slice.bytes;
+                counts.batches += slice.batches;
+                counts.damaged += slice.damaged;
+                if slice.done {
+                    turn.from = segment.base_offset + 1;
+                } else {
+                    turn.pass = Some(pass);
+                }
+            }
+            Err(error) => {
+                // Retention may have removed it a moment ago.
+                if error.kind() != io::ErrorKind::NotFound {
+                    let file = segment.path();
+                    tracing::error!(file = %file.display(), %error, "a segment cannot be verified");
+                    counts.unreadable += 1;
+                }
+                turn.from = segment.base_offset + 1;
+            }
+        }
+        false
+    }
+
+    fn write_verified(&self, state: &mut Scrubbing, now_ms: i64, every_ms: i64) {
+        let due = state.unwritten && now_ms.saturating_sub(state.wrote_ms) >= every_ms;
+        if !due || self.offline().is_some() {
+            return;
+        }
+        if let Some(verified) = &state.verified {
+            state.wrote_ms = now_ms;
+            match verified.write(self.disk.as_ref(), self.path()) {
+                Ok(()) => state.unwritten = false,
+                // The next start verifies once more what it might have left out.
+                Err(error) => tracing::warn!(%error, "it is not written down what was verified"),
+            }
+        }
+    }
+}
+
+fn candidate(log: &Log, verified: &Verified, interval_ms: i64, now_ms: i64) -> Option<Candidate> {
+    let segments = log.segments.load();
+    let closed = segments.iter().filter(|segment| segment.is_closed());
+    let mut closed = closed.peekable();
+    closed.peek()?;
+    let suspect = closed.any(|segment| segment.suspect.load(Ordering::Relaxed));
+    let (topic, partition) = (log.topic().to_string(), log.partition());
+    let verified_ms = verified.at(&topic, partition);
+    if now_ms.saturating_sub(verified_ms) < interval_ms {
+        // What was verified before the last stop needs no check on the way of a read.
+        segments.iter().for_each(|segment| segment.check_due.store(false, Ordering::Relaxed));
+    }
+    Some(Candidate { topic, partition, verified_ms, suspect })
+}
+
+fn next_closed(log: &Log, from: i64) -> Option<Arc<Segment>> {
+    let segments = log.segments.load();
+    segments.iter().find(|segment| segment.base_offset >= from && segment.is_closed()).map(Arc::clone)
+}
+
+impl Log {
+    /// Stretches of bytes that are known to be damaged, and are refused to readers.
+    pub fn known_damage(&self) -> usize {
+        self.segments.load().iter().map(|segment| segment.damage.len()).sum()
+    }
+}

@@ -1,0 +1,229 @@
+//! Rounds over a log directory in memory.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use pagewire_disk::{Disk, MemoryDisk, OpenMode};
+use pagewire_record::{BatchBuilder, Codec};
+use uuid::Uuid;
+
+use super::{ScrubLimits, Scrubbed};
+use crate::{
+    AppendContext, Handles, Log, LogConfig, LogDir, LogDirOptions, Origin, PartitionSettings, ReadError,
+    ReadUpTo,
+};
+
+const ALL: ScrubLimits = ScrubLimits { interval_ms: 1000, bytes: u64::MAX };
+
+fn settings() -> PartitionSettings {
+    let log = LogConfig {
+        segment_bytes: 1000,
+        index_interval_bytes: 100,
+        retention_ms: -1,
+        ..LogConfig::default()
+    };
+    PartitionSettings { topic_id: Uuid::from_u128(7), leader_epoch: 0, log, flush_ms: None }
+}
+
+struct World {
+    disk: Arc<dyn Disk>,
+    dir: LogDir,
+}
+
+impl World {
+    fn new() -> Self {
+        Self::open(Arc::new(MemoryDisk::new()))
+    }
+
+    fn open(disk: Arc<dyn Disk>) -> Self {
+        let options = LogDirOptions {
+            cluster_id: "cluster".to_owned(),
+            node_id: 1,
+            threads: 1,
+            handles: Handles::new(64),
+            now_ms: 0,
+        };
+        let known = |_: &str, _| Some(settings());
+        let (dir, _) =
+            LogDir::open(Arc::clone(&disk), Path::new("/data"), &options, &known, &|_| {}).expect("opens");
+        Self { disk, dir }
+    }
+
+    fn restarted(self, now_ms: i64) -> Self {
+        assert!(self.dir.close_clean(now_ms).clean);
+        let disk = self.disk;
+        drop(self.dir);
+        Self::open(disk)
+    }
+
+    /// A log of batches of ten records each.
+    fn log(&self, partition: i32, batches: i64) -> Arc<Log> {
+        let log = self.dir.create("t", partition, &settings(), 0).expect("made");
+        for _ in 0..batches {
+            let context = AppendContext { leader_epoch: 0, origin: Origin::Client, now_ms: 0 };
+            log.append(batch(), context).expect("appended");
+        }
+        log
+    }
+
+    fn damage(&self, partition: i32, base: i64, position: u64) {
+        let path = format!("/data/t-{partition}/{base:020}.log");
+        let file = self.disk.open(Path::new(&path), OpenMode::ReadWrite).expect("a segment");
+        let mut byte = [0];
+        file.read_exact_at(position, &mut byte).expect("read");
+        file.write_at(position, &[byte[0] ^ 0x10]).expect("written");
+    }
+
+    fn scrub(&self, now_ms: i64) -> Scrubbed {
+        self.dir.scrub(ALL, now_ms)
+    }
+}
+
+fn batch() -> Bytes {
+    let mut builder = BatchBuilder::new(Codec::None);
+    for n in 0..10 {
+        builder.append(n, Some(b"key"), Some(b"value"), &[]).expect("a record");
+    }
+    builder.build().expect("a batch")
+}
+
+fn size() -> u64 {
+    batch().len() as u64
+}
+
+/// First and last offset that a read answers with.
+fn read(log: &Log, offset: i64) -> Result<(i64, i64), ReadError> {
+    let slice = log.read(offset, 10_000, ReadUpTo::LogEnd, true)?;
+    let bytes = slice.range.expect("records").read_to_vec().expect("read");
+    let headers: Vec<_> =
+        pagewire_record::batches(&bytes).map_while(Result::ok).map(|batch| batch.header).collect();
+    Ok((headers.first().expect("a batch").base_offset, headers.last().expect("a batch").last_offset()))
+}
+
+/// Batches in the first segment.
+fn in_first(log: &Log) -> i64 {
+    log.segments().get(1).expect("a second segment").base_offset / 10
+}
+
+#[test]
+fn a_right_log_is_read_once_in_the_interval_and_its_active_segment_never() {
+    let world = World::new();
+    let log = world.log(0, 20);
+    let closed: u64 = log.segments().iter().rev().skip(1).map(|segment| segment.size_bytes).sum();
+    let first = world.scrub(5000);
+    assert_eq!(first, Scrubbed { bytes: closed, damaged: 0, idle: true });
+    assert_eq!(world.scrub(5999).bytes, 0);
+    assert_eq!(world.scrub(5000 + 20_000).bytes, closed);
+    let counts = world.dir.describe().scrub;
+    assert_eq!((counts.bytes, counts.logs, counts.damaged), (2 * closed, 2, 0));
+}
+
+#[test]
+fn damage_of_any_kind_is_refused_and_what_lies_around_it_is_served() {
+    // The second batch: its records, its length made longer and shorter, its magic, its base offset.
+    for at in [100, 10, 11, 16, 7, 6] {
+        let world = World::new();
+        let log = world.log(0, 20);
+        let batches = in_first(&log);
+        assert!(batches >= 4);
+        world.damage(0, 0, size() + at);
+        assert_eq!(world.scrub(5000).damaged, 1, "byte {at}");
+        assert_eq!(read(&log, 0).expect("served"), (0, 9), "byte {at}");
+        for offset in [10, 15, 19] {
+            let refused = read(&log, offset);
+            assert!(
+                matches!(refused, Err(ReadError::Damaged { position, .. }) if position == size()),
+                "byte {at}: {refused:?}"
+            );
+        }
+        for offset in [20, 25, 30] {
+            let (first, last) = read(&log, offset).expect("served");
+            assert_eq!((first, last), (offset / 10 * 10, batches * 10 - 1), "byte {at}");
+        }
+    }
+}
+
+#[test]
+fn damage_at_the_end_of_a_segment_ends_there() {
+    let world = World::new();
+    let log = world.log(0, 20);
+    let batches = in_first(&log);
+    let last = (batches - 1) as u64 * size();
+    world.damage(0, 0, last + 16);
+    assert_eq!(world.scrub(5000).damaged, 1);
+    let offset = (batches - 1) * 10;
+    assert!(matches!(read(&log, offset + 9), Err(ReadError::Damaged { .. })));
+    assert_eq!(read(&log, offset + 10).expect("served").0, offset + 10);
+}
+
+#[test]
+fn small_slices_find_the_same() {
+    let world = World::new();
+    let log = world.log(0, 20);
+    world.damage(0, 0, size() + 100);
+    let (mut rounds, mut damaged) = (0, 0);
+    loop {
+        let done = world.dir.scrub(ScrubLimits { bytes: 1, ..ALL }, 5000);
+        damaged += done.damaged;
+        if done.idle {
+            break;
+        }
+        assert!(done.bytes <= size(), "a batch at a time");
+        rounds += 1;
+    }
+    assert!(rounds > 10);
+    assert_eq!((damaged, read(&log, 0).expect("served").1), (1, 9));
+}
+
+#[test]
+fn what_is_put_right_is_served_again_after_the_next_time() {
+    let world = World::new();
+    let log = world.log(0, 20);
+    world.damage(0, 0, size() + 100);
+    world.scrub(5000);
+    assert!(read(&log, 10).is_err());
+    world.damage(0, 0, size() + 100);
+    assert!(read(&log, 10).is_err(), "until somebody looks");
+    world.scrub(5000 + 20_000);
+    assert_eq!(read(&log, 10).expect("served").0, 10);
+}
+
+#[test]
+fn a_suspect_comes_before_its_time() {
+    let world = World::new();
+    let log = world.log(0, 20);
+    world.scrub(5000);
+    world.damage(0, 0, size() + 16);
+    assert!(matches!(read(&log, 10), Err(ReadError::Corrupt { .. })), "seen on the way of a read");
+    let done = world.dir.scrub(ScrubLimits { interval_ms: i64::MAX, ..ALL }, 5000 + 20_000);
+    assert_eq!(done.damaged, 1);
+    assert_eq!(read(&log, 20).expect("served").0, 20, "now that it is known where the damage ends");
+}
+
+#[test]
+fn after_a_restart_the_log_that_was_not_verified_for_longest_comes_first() {
+    let world = World::new();
+    world.log(0, 20);
+    world.scrub(5000);
+    world.log(1, 20);
+    world.scrub(5000 + 20_000);
+    // Partition 0 was verified at 25,000 as well, being due; 1 for the first time.
+    let world = world.restarted(30_000);
+    let nothing = ScrubLimits { interval_ms: 10_000, ..ALL };
+    assert_eq!(world.dir.scrub(nothing, 30_000), Scrubbed { bytes: 0, damaged: 0, idle: true });
+    let due = world.dir.scrub(ScrubLimits { bytes: 1, ..nothing }, 45_000);
+    assert!(due.bytes > 0 && !due.idle);
+}
+
+#[test]
+fn a_read_that_waits_for_the_disk_checks_what_nobody_has_verified_since_the_start() {
+    let world = World::new();
+    world.log(0, 20);
+    let world = world.restarted(10);
+    world.damage(0, 0, size() + 100);
+    let log = world.dir.get("t", 0).expect("loaded");
+    assert_eq!(read(&log, 0).expect("served").1, 9, "ends before the damage");
+    assert!(matches!(read(&log, 10), Err(ReadError::Damaged { .. })));
+    assert_eq!(read(&log, 20).expect("served").0, 20);
+}
