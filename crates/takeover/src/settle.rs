@@ -5,14 +5,14 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use pagewire_disk::checkpoint::{HIGH_WATERMARK_FILE, LOG_START_FILE, RECOVERY_POINT_FILE};
+use pagewire_disk::checkpoint::{CLEANER_FILE, HIGH_WATERMARK_FILE, LOG_START_FILE, RECOVERY_POINT_FILE};
 use pagewire_disk::{CleanMark, OffsetCheckpoint, OsDisk};
 use pagewire_log::{Handles, LogDir, LogDirOptions, PartitionSettings};
 
 use crate::error::ImportError;
 use crate::options::{Depth, Options, Settings};
 use crate::plan::{Plan, PlannedPartition};
-use crate::source::{CLEANER_FILE, Checkpoints, Source};
+use crate::source::{Checkpoints, Source};
 use crate::take::Taken;
 
 /// Files that the logs have open at once.

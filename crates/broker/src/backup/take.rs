@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use pagewire_disk::checkpoint::{
-    HIGH_WATERMARK_FILE, LOG_START_FILE, META_PROPERTIES_FILE, RECOVERY_POINT_FILE,
+    CLEANER_FILE, HIGH_WATERMARK_FILE, LOG_START_FILE, META_PROPERTIES_FILE, RECOVERY_POINT_FILE,
 };
 use pagewire_disk::{Disk, MetaProperties, OffsetCheckpoint, OpenMode};
 use pagewire_log::LogDir;
@@ -69,6 +69,7 @@ pub(crate) fn take(
         topics: Vec::new(),
         ends: OffsetCheckpoint::new(),
         starts: OffsetCheckpoint::new(),
+        cleaned: OffsetCheckpoint::new(),
         summary,
     };
     taking.expect_all();
@@ -94,6 +95,8 @@ struct Taking<'a> {
     /// The ends of their logs, and their starts where those are not their first segments'.
     ends: OffsetCheckpoint,
     starts: OffsetCheckpoint,
+    /// Up to where those were cleaned that ever were.
+    cleaned: OffsetCheckpoint,
     summary: BackupSummary,
 }
 
@@ -153,11 +156,16 @@ impl Taking<'_> {
         let Some(dir) = dir else { return self.is_deleted(topic, partition).map(|()| None) };
         let to = self.to.join(format!("{name}-{partition}"));
         self.pacer.begin(&format!("{name}-{partition}"));
+        let cleaned_before = dir.cleaned_to(name, partition);
         // Also where there are no bytes to wait for.
         self.pacer.moved(0).map_err(|_| BackupFailed::Stopped)?;
         let Some(copied) = dir.back_up((name, topic_id), partition, &to, self.copy)? else {
             return Ok(None);
         };
+        if dir.cleaned_to(name, partition).is_some() {
+            // A clean that went on meanwhile may be in the copy, or not: what it cleaned counts as dirty.
+            self.cleaned.set(name, partition, cleaned_before.unwrap_or(copied.log_start));
+        }
         self.pacer.done();
         self.summary.logs += 1;
         copied.files.iter().for_each(|file| add(&mut self.summary, file));
@@ -200,7 +208,13 @@ impl Taking<'_> {
     /// Everything in the backup is synced: whoever opens it need not check it from its beginning.
     fn checkpoints(&mut self) -> Result<(), BackupFailed> {
         let (ends, starts) = (std::mem::take(&mut self.ends), std::mem::take(&mut self.starts));
-        let of = [(RECOVERY_POINT_FILE, &ends), (HIGH_WATERMARK_FILE, &ends), (LOG_START_FILE, &starts)];
+        let cleaned = std::mem::take(&mut self.cleaned);
+        let of = [
+            (RECOVERY_POINT_FILE, &ends),
+            (HIGH_WATERMARK_FILE, &ends),
+            (LOG_START_FILE, &starts),
+            (CLEANER_FILE, &cleaned),
+        ];
         for (name, checkpoint) in of {
             let path = self.to.join(name);
             checkpoint.write(self.disk, &path).map_err(BackupFailed::at(&path))?;

@@ -24,6 +24,6 @@ pub use clean_mark::{CLEAN_MARK_FILE, CleanMark};
 pub use epochs::{EPOCH_CHECKPOINT_FILE, EpochCheckpoint, EpochEntry};
 pub use error::{CheckpointError, Damage};
 pub use meta_properties::{META_PROPERTIES_FILE, MetaProperties};
-pub use offsets::{HIGH_WATERMARK_FILE, LOG_START_FILE, OffsetCheckpoint, RECOVERY_POINT_FILE};
+pub use offsets::{CLEANER_FILE, HIGH_WATERMARK_FILE, LOG_START_FILE, OffsetCheckpoint, RECOVERY_POINT_FILE};
 pub use partition_metadata::{PARTITION_METADATA_FILE, PartitionMetadata};
 pub use topic_id::{format_id, parse_id};

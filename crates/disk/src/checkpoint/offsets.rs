@@ -20,6 +20,8 @@ use crate::small::write_atomically;
 pub const RECOVERY_POINT_FILE: &str = "recovery-point-offset-checkpoint";
 /// The first offset of each partition, where it is not its first segment's.
 pub const LOG_START_FILE: &str = "log-start-offset-checkpoint";
+/// Of compacted logs: everything below these offsets was cleaned. A log that is in it was cleaned at some time.
+pub const CLEANER_FILE: &str = "cleaner-offset-checkpoint";
 /// High watermarks.
 pub const HIGH_WATERMARK_FILE: &str = "replication-offset-checkpoint";
 

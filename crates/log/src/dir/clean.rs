@@ -16,6 +16,7 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
+use pagewire_disk::checkpoint::CLEANER_FILE;
 use pagewire_disk::{CheckpointError, Damage, Disk, OffsetCheckpoint};
 use parking_lot::Mutex;
 
@@ -27,9 +28,6 @@ use crate::clean::cleanable::Cleanable;
 use crate::clean::{CleanError, Cleaned, Cleaner, Throttle};
 use crate::config::LogConfig;
 use crate::share::Share;
-
-/// Up to which offset each log is clean.
-pub(super) const CLEANER_FILE: &str = "cleaner-offset-checkpoint";
 
 /// The first wait after a failure that may pass; each further one doubles it.
 const RETRY_MS: i64 = 15_000;
@@ -243,6 +241,11 @@ impl LogDir {
         let (range, entry) = best?;
         cleaning.busy.insert(key(&entry));
         Some(Dirty { dir: self, entry, range })
+    }
+
+    /// Up to where a log was cleaned; `None` if it never was: there are no holes between its offsets.
+    pub fn cleaned_to(&self, topic: &str, partition: i32) -> Option<i64> {
+        self.cleaning.lock().offsets.get(topic, partition)
     }
 
     /// How the cleaning stands. Looks at every compacted log.

@@ -4,14 +4,14 @@ use std::io;
 use std::path::Path;
 
 use pagewire_disk::checkpoint::{
-    EPOCH_CHECKPOINT_FILE, HIGH_WATERMARK_FILE, LOG_START_FILE, META_PROPERTIES_FILE,
+    CLEANER_FILE, EPOCH_CHECKPOINT_FILE, HIGH_WATERMARK_FILE, LOG_START_FILE, META_PROPERTIES_FILE,
     PARTITION_METADATA_FILE, RECOVERY_POINT_FILE,
 };
 use pagewire_disk::{EpochCheckpoint, MetaProperties, OffsetCheckpoint, PartitionMetadata};
 
 use super::finding::{Fate, Finding, Severity};
 use super::job::{Job, Kept};
-use super::log_dir::{self, CLEANER_FILE};
+use super::log_dir;
 use super::partition;
 use super::producers::ProducersCheck;
 use super::small_file_trouble;

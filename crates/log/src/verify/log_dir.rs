@@ -4,7 +4,8 @@ use std::io;
 use std::path::Path;
 
 use pagewire_disk::checkpoint::{
-    CLEAN_MARK_FILE, HIGH_WATERMARK_FILE, LOG_START_FILE, META_PROPERTIES_FILE, RECOVERY_POINT_FILE,
+    CLEAN_MARK_FILE, CLEANER_FILE, HIGH_WATERMARK_FILE, LOG_START_FILE, META_PROPERTIES_FILE,
+    RECOVERY_POINT_FILE,
 };
 use pagewire_disk::{CheckpointError, CleanMark, Damage, Disk, LOCK_FILE, MetaProperties, OffsetCheckpoint};
 
@@ -14,8 +15,6 @@ use super::partition::{self, Known};
 use super::small_file_trouble;
 use crate::dir::{DirName, NOBODYS};
 
-/// Kafka's checkpoint of what was compacted: it names every compacted log.
-pub(super) const CLEANER_FILE: &str = "cleaner-offset-checkpoint";
 /// Topics that every broker compacts.
 const COMPACTED: [&str; 3] = ["__consumer_offsets", "__transaction_state", "__share_group_state"];
 /// Other files that a broker, Kafka's or this one, keeps there.

@@ -12,8 +12,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use pagewire_disk::checkpoint::{
-    CLEAN_MARK_FILE, HIGH_WATERMARK_FILE, LOG_START_FILE, META_PROPERTIES_FILE, PARTITION_METADATA_FILE,
-    RECOVERY_POINT_FILE,
+    CLEAN_MARK_FILE, CLEANER_FILE, HIGH_WATERMARK_FILE, LOG_START_FILE, META_PROPERTIES_FILE,
+    PARTITION_METADATA_FILE, RECOVERY_POINT_FILE,
 };
 use pagewire_disk::{
     CheckpointError, Damage, Disk, MetaProperties, OffsetCheckpoint, OsDisk, PartitionMetadata, SharedLock,
@@ -26,9 +26,6 @@ pub(crate) use files::{PartitionFiles, Segment};
 use crate::error::ImportError;
 use crate::kraft;
 use crate::report::Left;
-
-/// Where compaction of each partition goes on.
-pub(crate) const CLEANER_FILE: &str = "cleaner-offset-checkpoint";
 
 /// A directory of one broker.
 #[derive(Debug)]
