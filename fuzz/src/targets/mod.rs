@@ -104,6 +104,6 @@ pub static TARGETS: &[Target] = &[
         promise: "a log directory of any files is checked, opened, read, scrubbed, compacted and closed, or refused",
         run: directory::run,
         seeds: directory::seeds,
-        bounded_runs: 2_000,
+        bounded_runs: 800,
     },
 ];

@@ -29,7 +29,7 @@ impl Answers {
         assert!(refused.is_empty(), "refused: {refused:?}");
         let marks = log.marks();
         let mut aborted: Vec<AbortedTxn> = Vec::new();
-        for offset in (marks.log_start..marks.last_stable).step_by(9) {
+        for offset in (marks.log_start..marks.last_stable).step_by(5) {
             let slice = log.read(offset, 1, ReadUpTo::LastStable, true).expect("committed records");
             aborted.extend(slice.aborted);
         }
@@ -78,18 +78,22 @@ impl Answers {
 pub(crate) fn served(log: &Log) -> (Batches, Vec<(i64, ReadError)>) {
     let (mut served, mut refused) = (Batches::new(), Vec::new());
     let marks = log.marks();
-    for offset in marks.log_start..marks.log_end {
-        match log.read(offset, 1, ReadUpTo::LogEnd, true) {
+    let mut offset = marks.log_start;
+    while offset < marks.log_end {
+        let asked = offset;
+        offset += 1;
+        match log.read(asked, 1, ReadUpTo::LogEnd, true) {
             Ok(slice) => {
                 // A compacted log may end in a hole.
                 let Some(range) = slice.range else { continue };
                 let bytes = range.read_to_vec().expect("memory reads");
                 let Some(Ok(batch)) = batches(&bytes).next() else {
-                    panic!("at {offset}: {} bytes that are no batch", bytes.len());
+                    panic!("at {asked}: {} bytes that are no batch", bytes.len());
                 };
+                offset = offset.max(batch.header.next_offset());
                 served.insert(batch.header.base_offset, bytes);
             }
-            Err(error) => refused.push((offset, error)),
+            Err(error) => refused.push((asked, error)),
         }
     }
     (served, refused)

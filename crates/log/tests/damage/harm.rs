@@ -63,5 +63,7 @@ pub(crate) fn ways(bytes: &[u8], flips: usize) -> Vec<Harm> {
     ways.extend([(1, 0), (500, 0), (61, 0xff), (500, 0x5a)].map(|(by, with)| Harm::Grown { by, with }));
     ways.extend([Harm::Filled { with: 0 }, Harm::Filled { with: 0xff }, Harm::Removed]);
     ways.retain(|harm| harm.done_to(bytes).as_deref() != Some(bytes));
-    ways
+    // A build without optimisation takes turns: which ones depends on the file's length.
+    let every = if cfg!(debug_assertions) { 4 } else { 1 };
+    ways.into_iter().skip(len % every).step_by(every).collect()
 }

@@ -88,7 +88,7 @@ impl Lived {
         self.files.keys().filter(|path| path.to_string_lossy().ends_with(ending)).cloned().collect()
     }
 
-    /// Of those in each directory the first, the last, and the ones in the middle and before the last.
+    /// Of those in each directory the first, the last, and the one before it.
     pub(crate) fn sample(&self, ending: &str) -> Vec<PathBuf> {
         let mut by_dir: BTreeMap<PathBuf, Vec<PathBuf>> = BTreeMap::new();
         for path in self.ending(ending) {
@@ -96,7 +96,7 @@ impl Lived {
         }
         let of = |paths: &Vec<PathBuf>| {
             let last = paths.len() - 1;
-            let places = BTreeSet::from([0, last / 2, last.saturating_sub(1), last]);
+            let places = BTreeSet::from([0, last.saturating_sub(1), last]);
             places.into_iter().map(|at| paths[at].clone()).collect::<Vec<_>>()
         };
         by_dir.values().flat_map(of).collect()

