@@ -4,7 +4,7 @@ use pagewire_disk::EpochCheckpoint;
 
 use crate::answers::Answers;
 use crate::harm::ways;
-use crate::lived::{BOTH, Lived};
+use crate::lived::{BOTH, Lived, topic_of};
 
 /// Damages each file with this ending in about `flips` places and more ways; how many cases that were.
 fn change_no_answer(ending: &str, flips: usize) -> usize {
@@ -15,7 +15,7 @@ fn change_no_answer(ending: &str, flips: usize) -> usize {
             let good = &lived.files[&path];
             for harm in ways(good, flips) {
                 let again = lived.with(&path, harm.done_to(good).as_deref());
-                let topic = lived.topic_of(&path);
+                let topic = topic_of(&path);
                 let unlike = Answers::of(&again.log(topic)).unlike(&lived.answers[topic]);
                 if !unlike.is_empty() {
                     wrong.push(format!("{left:?}, {}, {harm}: {unlike:?}", path.display()));
@@ -60,7 +60,7 @@ fn leader_epochs_that_cannot_be_read_are_those_of_the_batches_again() {
             for harm in ways(good, 60) {
                 let bytes = harm.done_to(good);
                 let again = lived.with(&path, bytes.as_deref());
-                let (topic, case) = (lived.topic_of(&path), format!("{left:?}, {}, {harm}", path.display()));
+                let (topic, case) = (topic_of(&path), format!("{left:?}, {}, {harm}", path.display()));
                 let mut unlike = Answers::of(&again.log(topic)).unlike(&lived.answers[topic]);
                 let text = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
                 if topic == "keyed" || text.is_some_and(|text| EpochCheckpoint::parse(&text).is_ok()) {

@@ -102,12 +102,6 @@ impl Lived {
         by_dir.values().flat_map(of).collect()
     }
 
-    /// The log in whose directory a file is.
-    pub(crate) fn topic_of(&self, path: &Path) -> &'static str {
-        let is_in = |topic: &&str| path.starts_with(Path::new(ROOT).join(format!("{topic}-0")));
-        TOPICS.into_iter().find(is_in).expect("a file of a partition")
-    }
-
     /// The files on a disk, one of them with other bytes or without any.
     pub(crate) fn on_disk(&self, path: &Path, bytes: Option<&[u8]>) -> Arc<MemoryDisk> {
         let disk = Arc::new(MemoryDisk::new());
@@ -126,6 +120,12 @@ impl Lived {
         let disk = self.on_disk(path, bytes);
         Again { opened: open(&disk), disk }
     }
+}
+
+/// The log in whose directory a file is.
+pub(crate) fn topic_of(path: &Path) -> &'static str {
+    let is_in = |topic: &&str| path.starts_with(Path::new(ROOT).join(format!("{topic}-0")));
+    TOPICS.into_iter().find(is_in).expect("a file of a partition")
 }
 
 /// A directory that was opened again.

@@ -70,9 +70,10 @@ fn damage_to_the_log_starts_moves_nothing_but_the_log_start() {
 #[test]
 fn a_damaged_identity_is_written_anew_or_the_directory_is_refused_and_left_as_it_was() {
     let (mut refused, before) = (std::cell::Cell::new(0), |lived: &Lived| lived.files.len());
-    let cases = harmed("meta.properties", 40, |lived, again, case| match &again.opened {
-        Ok(_) => same(lived, again, case),
-        Err(_) => {
+    let cases = harmed("meta.properties", 40, |lived, again, case| {
+        if again.opened.is_ok() {
+            same(lived, again, case);
+        } else {
             assert_eq!(files(&again.disk, Path::new(ROOT)).len(), before(lived), "{case}");
             refused.set(refused.get() + 1);
         }
@@ -85,9 +86,8 @@ fn a_partition_that_names_another_topic_is_set_aside_whole() {
     let cases = harmed("partition.metadata", 40, |lived, again, case| {
         for topic in TOPICS {
             let Some(log) = again.dir().get(topic, 0) else {
-                let stray = again.report().notices.iter().find_map(|notice| match notice {
-                    Notice::Stray { path, .. } => Some(path),
-                    _ => None,
+                let stray = again.report().notices.iter().find_map(|notice| {
+                    if let Notice::Stray { path, .. } = notice { Some(path) } else { None }
                 });
                 let kept = files(&again.disk, stray.unwrap_or_else(|| panic!("{case}: not said")));
                 let dir = Path::new(ROOT).join(format!("{topic}-0"));
