@@ -57,4 +57,6 @@ bounded! {
     damaged_indexes_change_no_answer: "index",
     group_records_are_read_or_refused: "group-record",
     checkpoints_are_read_or_refused: "checkpoint",
+    files_of_a_partition_are_read_to_their_end: "partition-files",
+    log_directories_are_opened_or_refused: "directory",
 }

@@ -2,9 +2,11 @@
 
 mod batch;
 mod checkpoint;
+mod directory;
 mod frames;
 mod group_record;
 mod index;
+mod partition_files;
 mod produced;
 mod recovery;
 mod request;
@@ -89,5 +91,19 @@ pub static TARGETS: &[Target] = &[
         run: checkpoint::run,
         seeds: checkpoint::seeds,
         bounded_runs: 20_000,
+    },
+    Target {
+        name: "partition-files",
+        promise: "a file of a partition is read entry by entry to its end, whatever is in it",
+        run: partition_files::run,
+        seeds: partition_files::seeds,
+        bounded_runs: 10_000,
+    },
+    Target {
+        name: "directory",
+        promise: "a log directory of any files is checked, opened, read, scrubbed, compacted and closed, or refused",
+        run: directory::run,
+        seeds: directory::seeds,
+        bounded_runs: 800,
     },
 ];

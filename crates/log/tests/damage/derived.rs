@@ -1,0 +1,76 @@
+//! What is derived from the records is no evidence: however it is damaged, no answer changes.
+
+use pagewire_disk::EpochCheckpoint;
+
+use crate::answers::Answers;
+use crate::harm::ways;
+use crate::lived::{BOTH, Lived, topic_of};
+
+/// Damages each file with this ending in about `flips` places and more ways; how many cases that were.
+fn change_no_answer(ending: &str, flips: usize) -> usize {
+    let (mut cases, mut wrong) = (0, Vec::new());
+    for left in BOTH {
+        let lived = Lived::new(left);
+        for path in lived.sample(ending) {
+            let good = &lived.files[&path];
+            for harm in ways(good, flips) {
+                let again = lived.with(&path, harm.done_to(good).as_deref());
+                let topic = topic_of(&path);
+                let unlike = Answers::of(&again.log(topic)).unlike(&lived.answers[topic]);
+                if !unlike.is_empty() {
+                    wrong.push(format!("{left:?}, {}, {harm}: {unlike:?}", path.display()));
+                }
+                cases += 1;
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{} of {cases}:\n{}", wrong.len(), wrong.join("\n"));
+    cases
+}
+
+#[test]
+fn no_damage_to_an_offset_index_changes_an_answer() {
+    assert!(change_no_answer(".index", 8) > 20);
+}
+
+#[test]
+fn no_damage_to_a_time_index_changes_an_answer() {
+    assert!(change_no_answer(".timeindex", 8) > 20);
+}
+
+#[test]
+fn no_damage_to_an_index_of_aborted_transactions_changes_an_answer() {
+    assert!(change_no_answer(".txnindex", 10) > 20);
+}
+
+#[test]
+fn no_damage_to_a_snapshot_changes_an_answer() {
+    assert!(change_no_answer(".snapshot", 8) > 20);
+}
+
+/// Text that reads as other epochs which begin within the log is believed, as by Kafka: whether the batches agree is what
+/// `log check` looks at. Of a compacted log the first batch of an epoch may be gone.
+#[test]
+fn leader_epochs_that_cannot_be_read_are_those_of_the_batches_again() {
+    let mut rebuilt = 0;
+    for left in BOTH {
+        let lived = Lived::new(left);
+        for path in lived.sample("leader-epoch-checkpoint") {
+            let good = &lived.files[&path];
+            for harm in ways(good, 60) {
+                let bytes = harm.done_to(good);
+                let again = lived.with(&path, bytes.as_deref());
+                let (topic, case) = (topic_of(&path), format!("{left:?}, {}, {harm}", path.display()));
+                let mut unlike = Answers::of(&again.log(topic)).unlike(&lived.answers[topic]);
+                let text = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
+                if topic == "keyed" || text.is_some_and(|text| EpochCheckpoint::parse(&text).is_ok()) {
+                    unlike.retain(|what| !what.starts_with("epochs"));
+                } else {
+                    rebuilt += 1;
+                }
+                assert!(unlike.is_empty(), "{case}: {unlike:?}");
+            }
+        }
+    }
+    assert!(rebuilt > 10, "{rebuilt}");
+}

@@ -1,0 +1,110 @@
+//! The small files of a log directory. Most of them are hints that no answer depends on; an identity that does not fit keeps
+//! the directory, or the partition, from being taken for another's.
+
+use std::path::Path;
+
+use pagewire_log::Notice;
+
+use crate::answers::{Answers, foreign, served};
+use crate::harm::ways;
+use crate::lived::{Again, BOTH, Lived, ROOT, TOPICS, files};
+
+/// Damages each file of this name in many ways and opens the directory; how many cases that were.
+fn harmed(name: &str, flips: usize, check: impl Fn(&Lived, &Again, &str)) -> usize {
+    let mut cases = 0;
+    for left in BOTH {
+        let lived = Lived::new(left);
+        for path in lived.sample(name) {
+            let good = &lived.files[&path];
+            for harm in ways(good, flips) {
+                let again = lived.with(&path, harm.done_to(good).as_deref());
+                check(&lived, &again, &format!("{left:?}, {}, {harm}", path.display()));
+                cases += 1;
+            }
+        }
+    }
+    cases
+}
+
+fn same(lived: &Lived, again: &Again, case: &str) {
+    for topic in TOPICS {
+        let unlike = Answers::of(&again.log(topic)).unlike(&lived.answers[topic]);
+        assert!(unlike.is_empty(), "{case}: {unlike:?} {:?}", again.report());
+    }
+}
+
+#[test]
+fn no_damage_to_a_checkpoint_of_hints_changes_an_answer() {
+    for name in [
+        "recovery-point-offset-checkpoint",
+        "replication-offset-checkpoint",
+        "cleaner-offset-checkpoint",
+        "pagewire-scrub-checkpoint",
+        "aborted-transactions-checkpoint",
+        ".kafka_cleanshutdown",
+    ] {
+        assert!(harmed(name, 6, same) > 4, "{name}");
+    }
+}
+
+/// No other file says which records of the first segment were deleted. Where the checkpoint states another offset, as text
+/// that is read, the log starts there; what is served is what was written all the same.
+#[test]
+fn damage_to_the_log_starts_moves_nothing_but_the_log_start() {
+    let cases = harmed("log-start-offset-checkpoint", 40, |lived, again, case| {
+        for topic in TOPICS {
+            let log = again.log(topic);
+            let (marks, good) = (log.marks(), &lived.answers[topic]);
+            assert!((0..=good.marks.log_end).contains(&marks.log_start), "{case}: {marks:?}");
+            assert_eq!(marks.log_end, good.marks.log_end, "{case}");
+            let (served, refused) = served(&log);
+            assert!(refused.is_empty(), "{case}: {refused:?}");
+            let known: Vec<_> =
+                served.into_iter().filter(|(base, _)| *base >= good.marks.log_start).collect();
+            assert_eq!(foreign(&known.into_iter().collect(), &good.batches), [0; 0], "{case}");
+        }
+    });
+    assert!(cases > 15, "{cases}");
+}
+
+#[test]
+fn a_damaged_identity_is_written_anew_or_the_directory_is_refused_and_left_as_it_was() {
+    let (mut refused, before) = (std::cell::Cell::new(0), |lived: &Lived| lived.files.len());
+    let cases = harmed("meta.properties", 40, |lived, again, case| {
+        if again.opened.is_ok() {
+            same(lived, again, case);
+        } else {
+            assert_eq!(files(&again.disk, Path::new(ROOT)).len(), before(lived), "{case}");
+            refused.set(refused.get() + 1);
+        }
+    });
+    assert!(cases > 15 && *refused.get_mut() > 1, "{cases} {refused:?}");
+}
+
+#[test]
+fn a_partition_that_names_another_topic_is_set_aside_whole() {
+    let cases = harmed("partition.metadata", 40, |lived, again, case| {
+        for topic in TOPICS {
+            let Some(log) = again.dir().get(topic, 0) else {
+                let stray = again.report().notices.iter().find_map(|notice| {
+                    if let Notice::Stray { path, .. } = notice { Some(path) } else { None }
+                });
+                let kept = files(&again.disk, stray.unwrap_or_else(|| panic!("{case}: not said")));
+                let dir = Path::new(ROOT).join(format!("{topic}-0"));
+                for (path, bytes) in lived.files.iter().filter(|(path, _)| path.starts_with(&dir)) {
+                    let found = kept.iter().find(|(kept, _)| kept.file_name() == path.file_name());
+                    let is_it = path.ends_with("partition.metadata");
+                    assert!(
+                        is_it || found.is_some_and(|(_, kept)| kept == bytes),
+                        "{case}: {}",
+                        path.display()
+                    );
+                }
+                continue;
+            };
+            let unlike = Answers::of(&log).unlike(&lived.answers[topic]);
+            assert!(unlike.is_empty(), "{case}: {unlike:?}");
+        }
+    });
+    assert!(cases > 15, "{cases}");
+}
