@@ -35,12 +35,10 @@ pub fn takeover(context: &Context<'_>, cases: &mut Cases<'_>) {
         loaded = Some(stage.load()?);
         Ok(())
     });
-    let Some((mut kafka, seen)) = loaded else { return };
+    let Some(mut kafka) = loaded else { return };
     cases.run("a_producer_rides_over_from_a_killed_kafka", || stage.ride(&mut kafka));
-    cases.run("what_a_killed_kafka_left_is_served_and_goes_on", || stage.after_kill(&mut kafka, &seen));
-    cases.run("what_an_orderly_kafka_left_is_linked_and_stays_as_it_was", || {
-        stage.after_stop(&mut kafka, &seen)
-    });
+    cases.run("what_a_killed_kafka_left_is_served_and_goes_on", || stage.after_kill(&mut kafka));
+    cases.run("what_an_orderly_kafka_left_is_linked_and_stays_as_it_was", || stage.after_stop(&mut kafka));
 }
 
 /// Kafka's settings: small internal topics, a quick cleaner, and indexes that are not long after a kill either.
@@ -81,13 +79,13 @@ impl<'a> Stage<'a> {
         Ok(text.lines().filter_map(|line| line.strip_prefix("= ")).map(str::to_owned).collect())
     }
 
-    fn load(&self) -> Result<(Kafka<'_>, Vec<String>)> {
+    fn load(&self) -> Result<Kafka<'_>> {
         let mut kafka = Kafka::format(&self.classes, SETTINGS)?;
         kafka.start()?;
         self.step("load", kafka.address())?;
         let seen = self.step("read", kafka.address())?;
         ensure!(seen.len() > 30, "only this is seen: {seen:?}");
-        Ok((kafka, seen))
+        Ok(kafka)
     }
 
     /// Imports Kafka's directory and serves what it made, where `at` says.
@@ -127,10 +125,12 @@ impl<'a> Stage<'a> {
         ridden
     }
 
-    fn after_kill(&self, kafka: &mut Kafka<'_>, seen: &[String]) -> Result<()> {
+    fn after_kill(&self, kafka: &mut Kafka<'_>) -> Result<()> {
+        // It was killed and started before: what it shows now counts.
+        let seen = self.step("read", kafka.address())?;
         kafka.kill();
         let mut broker = self.take(kafka, &[], "127.0.0.1:0")?;
-        same(seen, &self.step("read", broker.address())?)?;
+        same(&seen, &self.step("read", broker.address())?)?;
         ensure!(self.step("more", broker.address())? == ["done"], "clients do not go on");
         let ours = self.step("read", broker.address())?;
         ensure!(broker.stop()?.success(), "an orderly stop");
@@ -138,19 +138,20 @@ impl<'a> Stage<'a> {
         self.back(kafka, &broker.data_dir(), &ours)
     }
 
-    fn after_stop(&self, kafka: &mut Kafka<'_>, seen: &[String]) -> Result<()> {
+    fn after_stop(&self, kafka: &mut Kafka<'_>) -> Result<()> {
+        let seen = self.step("read", kafka.address())?;
         kafka.stop()?;
         let running =
             self.import(&kafka.log_dir(), &self.logs.path().join("dry"), &["--dry-run"])?.succeeded()?;
         ensure!(running.out.contains("nothing was written"), "{}", running.out);
         let before = Tree::of(&kafka.log_dir())?;
         let broker = self.take(kafka, &["--link"], "127.0.0.1:0")?;
-        same(seen, &self.step("read", broker.address())?)?;
+        same(&seen, &self.step("read", broker.address())?)?;
         ensure!(self.step("more", broker.address())? == ["done"], "clients do not go on");
         drop(broker);
         before.is_still(&kafka.log_dir())?;
         kafka.start()?;
-        same(seen, &self.step("read", kafka.address())?).context("Kafka, started once more")?;
+        same(&seen, &self.step("read", kafka.address())?).context("Kafka, started once more")?;
         let refused = self.import(&kafka.log_dir(), &self.logs.path().join("refused"), &[])?;
         ensure!(refused.code == 1 && refused.err.contains("in use"), "a Kafka that runs: {refused:?}");
         Ok(())

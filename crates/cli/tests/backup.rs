@@ -19,7 +19,7 @@ struct World {
 const RECORDS: usize = 200;
 
 fn records() -> String {
-    (0..RECORDS).map(|at| format!("record {at} {}\n", "x".repeat(50))).collect()
+    (0..RECORDS).map(|at| format!("record {at} {}\n", "x".repeat(50))).collect::<Vec<_>>().concat()
 }
 
 impl World {

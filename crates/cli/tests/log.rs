@@ -14,7 +14,8 @@ use tempfile::TempDir;
 fn left() -> TempDir {
     let broker = Broker::start(&[]);
     broker.run(&["topic", "create", "orders"]).ok();
-    let records: String = (0..50).map(|n| format!("key-{n}\tvalue-{n}\n")).collect();
+    let records: Vec<String> = (0..50).map(|n| format!("key-{n}\tvalue-{n}\n")).collect();
+    let records = records.concat();
     for codec in ["none", "zstd"] {
         broker.run_with(&["produce", "orders", "-K", "\t", "--codec", codec], records.as_bytes()).ok();
     }

@@ -83,7 +83,9 @@ fn files_reach_the_platter_in_any_order() {
     let paths = ["/data/a", "/data/b"].map(Path::new);
     let files = paths.map(|path| disk.open(path, OpenMode::Create).expect("create"));
     disk.sync_dir(Path::new("/data")).expect("sync dir");
-    files.iter().for_each(|file| file.write_at(0, b"x").expect("write"));
+    for file in &files {
+        file.write_at(0, b"x").expect("write");
+    }
     let left: BTreeSet<_> = (1..8 * SEEDS)
         .map(|seed| disk.crash(seed).expect("crash"))
         .map(|after| ["/data/a", "/data/b"].map(|path| content(&after, path).expect("name") == b"x"))

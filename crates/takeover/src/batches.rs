@@ -142,7 +142,9 @@ mod tests {
 
     fn file(parts: &[&[u8]]) -> (File, u64) {
         let mut file = tempfile::tempfile().expect("a file");
-        parts.iter().for_each(|part| file.write_all(part).expect("written"));
+        for part in parts {
+            file.write_all(part).expect("written");
+        }
         let len = file.metadata().expect("a length").len();
         (file, len)
     }

@@ -1,5 +1,6 @@
 //! Why there is no import, in words that say what to do.
 
+use std::fmt::Write;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -144,7 +145,8 @@ fn refused(refusals: &[Refusal]) -> String {
         text.push_str(line);
     }
     if more > 0 {
-        text.push_str(&format!("\n  ... and {more} more lines"));
+        // Writing to a String cannot fail.
+        let _ = write!(text, "\n  ... and {more} more lines");
     }
     text
 }

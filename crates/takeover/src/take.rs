@@ -90,7 +90,7 @@ fn copy_of(way: Way) -> Way {
     if way == Way::Link { Way::Copy } else { way }
 }
 
-fn name(disk: &OsDisk, dir: &Path, topic_id: Uuid) -> Result<(), ImportError> {
+fn name(disk: &dyn Disk, dir: &Path, topic_id: Uuid) -> Result<(), ImportError> {
     let file = dir.join(PARTITION_METADATA_FILE);
     PartitionMetadata { topic_id }.write(disk, &file).map_err(ImportError::at(&file))
 }

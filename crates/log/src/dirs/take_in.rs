@@ -53,6 +53,8 @@ impl LogDirs {
             });
         }
         let locked = lock(path).1?;
+        // Before loading takes its clean mark: a directory that cannot even be listed keeps it.
+        locked.partitions()?;
         let id = locked.meta().and_then(|meta| meta.directory_id);
         if let Some(twin) = self.here().find(|dir| id.is_some() && dir.directory_id() == id) {
             let (first, second) = (twin.path().to_path_buf(), path.to_path_buf());

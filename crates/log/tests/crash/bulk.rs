@@ -1,4 +1,5 @@
 //! Many seeds on all cores.
+#![allow(clippy::print_stdout, reason = "the test's own output, for whoever runs seeds in bulk")]
 
 use std::fmt;
 use std::ops::Range;
@@ -45,12 +46,11 @@ pub(crate) fn run(seeds: Range<u64>, told: impl Fn(Progress) + Sync) -> Outcome 
                     let lived = catch_unwind(AssertUnwindSafe(|| live(seed)));
                     let mut outcome = outcome.lock().expect("nobody panics with it");
                     outcome.0 += 1;
-                    match lived {
-                        Ok(tally) => outcome.2.merge(&tally),
-                        Err(_) => {
-                            println!("seed {seed} failed; again: cargo xtask crash --seeds 1 --from {seed}");
-                            outcome.1.push(seed);
-                        }
+                    if let Ok(tally) = lived {
+                        outcome.2.merge(&tally);
+                    } else {
+                        println!("seed {seed} failed; again: cargo xtask crash --seeds 1 --from {seed}");
+                        outcome.1.push(seed);
                     }
                     let (done, failed) = (outcome.0, outcome.1.len());
                     told(Progress { done, total: seeds.end - seeds.start, failed, since });
@@ -65,9 +65,9 @@ pub(crate) fn run(seeds: Range<u64>, told: impl Fn(Progress) + Sync) -> Outcome 
 
 /// Prints a line now and then.
 pub(crate) fn progress(at: Progress) {
-    if at.done % 500 == 0 || at.done == at.total {
-        let rate = at.done as f64 / at.since.elapsed().as_secs_f64().max(0.001);
-        println!("{} of {} seeds, {} failed, {rate:.0} a second", at.done, at.total, at.failed);
+    if at.done.is_multiple_of(500) || at.done == at.total {
+        let rate = u128::from(at.done) * 1000 / at.since.elapsed().as_millis().max(1);
+        println!("{} of {} seeds, {} failed, {rate} a second", at.done, at.total, at.failed);
     }
 }
 

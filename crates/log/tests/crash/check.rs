@@ -20,7 +20,7 @@ pub(crate) fn bytes_on_disk(world: &World) -> Bytes {
 
 fn log_bytes(world: &World, dir: &std::path::Path) -> u64 {
     let names = world.disk.read_dir(dir).unwrap_or_default();
-    let logs = names.iter().filter(|entry| entry.name.ends_with(".log"));
+    let logs = names.iter().filter(|entry| entry.name.strip_suffix(".log").is_some());
     let lens = logs.map(|entry| world.disk.open(&dir.join(&entry.name), OpenMode::Read)?.len());
     lens.map(|len| len.unwrap_or(0)).sum()
 }
@@ -139,7 +139,17 @@ fn producers(world: &mut World, at: usize, log: &Log) {
         assert!(rewritten || info.last_timestamp == known.last_timestamp, "{info:?} {known:?}");
     }
     for sent in partition.readable().iter().filter(|sent| sent.header.producer_id >= 0) {
-        assert!(found.contains_key(&sent.header.producer_id), "{}: forgotten: {sent:?}", partition.topic);
+        let (id, compacted) = (sent.header.producer_id, world.config.cleanup_compact);
+        assert!(
+            found.contains_key(&id),
+            "{}: {id} of {}..{} is forgotten (compacted: {compacted}, clean to {}): {:?} {:?}",
+            partition.topic,
+            sent.base,
+            sent.end(),
+            partition.clean_to,
+            log.marks(),
+            log.segments(),
+        );
     }
     for id in 0..3 {
         all_of_the_last_five_are_duplicates(world, at, log, id);

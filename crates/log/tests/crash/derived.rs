@@ -49,7 +49,7 @@ fn files(disk: &dyn Disk, dir: &Path) -> Files {
 fn rebuilt(world: &World, partition: &Partition, dir: &Path, from: &Files) -> Files {
     let disk = MemoryDisk::new();
     disk.create_dir_all(dir).expect("a directory");
-    for (name, bytes) in from.iter().filter(|(name, _)| name.ends_with(".log")) {
+    for (name, bytes) in from.iter().filter(|(name, _)| name.strip_suffix(".log").is_some()) {
         let file = disk.open(&dir.join(name), OpenMode::Create).expect("a file");
         file.write_at(0, bytes).expect("a write");
     }

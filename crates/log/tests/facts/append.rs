@@ -161,9 +161,10 @@ fn jitter_closes_segments_of_one_age_at_different_times() {
         let (log, _) = Log::open(disk, Path::new(DIR), "t", partition, options).expect("open");
         log.append(batch(1, 0), context()).expect("append");
         assert!(!log.roll_if_due(100).expect("roll"), "never more than the jitter before its time");
-        match log.roll_if_due(600).expect("roll") {
-            true => early += 1,
-            false => late += i32::from(log.roll_if_due(1001).expect("roll")),
+        if log.roll_if_due(600).expect("roll") {
+            early += 1;
+        } else {
+            late += i32::from(log.roll_if_due(1001).expect("roll"));
         }
     }
     assert!(early > 5 && late > 5 && early + late == 40, "{early} and {late}");

@@ -2,6 +2,7 @@
 //! and when all of it has been read they are as they were written.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use pagewire_disk::OpenMode;
 use pagewire_log::{AppendContext, LogConfig, OpenOptions, Origin, ReadUpTo};
@@ -120,7 +121,11 @@ fn check(seed: u64, whole: bool, damaged: impl Fn(&str, &mut Dice) -> bool) {
     bench.log.close(0).expect("close");
     let (good, marks, config) = (derived(&bench), bench.log.marks(), bench.log.config());
     let mut touched = Vec::new();
-    for file in bench.names().into_iter().filter(|file| !file.ends_with(".log")) {
+    for file in bench
+        .names()
+        .into_iter()
+        .filter(|file| Path::new(file).extension().is_none_or(|suffix| suffix != "log"))
+    {
         if damaged(&file, &mut dice) {
             let kind = damage(&bench, &file, &mut dice);
             touched.push((file, kind));

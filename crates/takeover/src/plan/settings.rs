@@ -29,7 +29,9 @@ pub(super) fn sort(owner: &Owner, own: &Own, settings: &dyn Settings, left: &mut
         }
     }
     if let Some(why) = settings.refuse_together(owner, &kept) {
-        kept.keys().for_each(|name| stays(name, why.clone()));
+        for name in kept.keys() {
+            stays(name, why.clone());
+        }
         kept.clear();
     }
     kept

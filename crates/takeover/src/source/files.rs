@@ -22,6 +22,7 @@ const LEADER_EPOCHS: &str = pagewire_disk::checkpoint::EPOCH_CHECKPOINT_FILE;
 
 const LOG: &str = "log";
 const SNAPSHOT: &str = "snapshot";
+const SWAP: &str = ".swap";
 /// The derived files that stand and fall with a segment.
 const DERIVED: [&str; 3] = ["index", "timeindex", "txnindex"];
 /// The one of them that is complete also in the last segment.
@@ -108,7 +109,7 @@ impl PartitionFiles {
         Self {
             segments: bases.iter().copied().map(segment).collect(),
             small: names.iter().filter(|(name, _)| is_small(name)).cloned().collect(),
-            has_swaps: names.iter().any(|(name, _)| name.ends_with(".swap")),
+            has_swaps: names.iter().any(|(name, _)| name.ends_with(SWAP)),
         }
     }
 

@@ -102,7 +102,7 @@ impl Source {
     }
 
     /// Kafka makes its checkpoints empty and fills them later; without one, partitions are looked at from their start.
-    fn checkpoint(&mut self, disk: &OsDisk, name: &str) -> Result<OffsetCheckpoint, ImportError> {
+    fn checkpoint(&mut self, disk: &dyn Disk, name: &str) -> Result<OffsetCheckpoint, ImportError> {
         match OffsetCheckpoint::read(disk, &self.dir.join(name)) {
             Ok(found) => Ok(found.unwrap_or_default()),
             Err(CheckpointError::Damaged { damage: Damage::Empty, .. }) => Ok(OffsetCheckpoint::new()),
@@ -114,7 +114,7 @@ impl Source {
         }
     }
 
-    fn list(&mut self, disk: &OsDisk) -> Result<(), ImportError> {
+    fn list(&mut self, disk: &dyn Disk) -> Result<(), ImportError> {
         for entry in disk.read_dir(&self.dir).map_err(ImportError::at(&self.dir))? {
             if !entry.is_dir || entry.name == "lost+found" || entry.name == kraft::DIR {
                 continue;
@@ -137,7 +137,7 @@ impl Source {
         Ok(())
     }
 
-    fn topic_id(&mut self, disk: &OsDisk, partition: &Path) -> Result<Option<Uuid>, ImportError> {
+    fn topic_id(&mut self, disk: &dyn Disk, partition: &Path) -> Result<Option<Uuid>, ImportError> {
         match PartitionMetadata::read(disk, &partition.join(PARTITION_METADATA_FILE)) {
             Ok(found) => Ok(found.map(|metadata| metadata.topic_id)),
             Err(error) if error.is_damage() => {

@@ -30,7 +30,8 @@ fn only_records_of_closed_segments_are_linked() {
     let dir = kafka.partition_dir("orders", 0);
     let mut names: Vec<_> = fs::read_dir(&dir).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     names.sort();
-    let logs: Vec<_> = names.iter().filter(|name| name.to_str().unwrap().ends_with(".log")).collect();
+    let logs: Vec<_> =
+        names.iter().filter(|name| Path::new(name).extension().is_some_and(|end| end == "log")).collect();
     for name in &names {
         let ours = kafka.to().join("orders-0").join(name);
         if !ours.exists() {

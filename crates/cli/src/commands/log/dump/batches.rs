@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::Path;
 
 use bytes::Bytes;
-use pagewire_disk::OsDisk;
+use pagewire_disk::Disk;
 use pagewire_log::files::{BatchWalk, Step, WalkedBatch};
 use pagewire_record::{
     BatchError, BatchHeader, Codec, DecompressLimits, NO_SEQUENCE, Record, RecordsError, SharedBatch,
@@ -147,7 +147,7 @@ fn time_name(header: &BatchHeader) -> &'static str {
 }
 
 /// Prints them.
-pub(super) fn dump(disk: &OsDisk, path: &Path, args: &DumpArgs, page: &mut Page<'_>) -> anyhow::Result<()> {
+pub(super) fn dump(disk: &dyn Disk, path: &Path, args: &DumpArgs, page: &mut Page<'_>) -> anyhow::Result<()> {
     let (file, len) = super::open(disk, path)?;
     let end = args.max_bytes.map_or(len, |max| max.min(len));
     let wanted = Wanted::of(args);
@@ -166,7 +166,7 @@ pub(super) fn dump(disk: &OsDisk, path: &Path, args: &DumpArgs, page: &mut Page<
                     page.damage(Some(batch.position), &error.to_string())?;
                 }
                 if wanted.records {
-                    records(&batch, &wanted, &mut last_offset, page)?;
+                    records(&batch, wanted, &mut last_offset, page)?;
                 }
                 printed += 1;
             }
@@ -193,7 +193,7 @@ pub(super) fn dump(disk: &OsDisk, path: &Path, args: &DumpArgs, page: &mut Page<
 /// Prints the records of a batch, as far as they can be read.
 fn records(
     batch: &WalkedBatch<'_>,
-    wanted: &Wanted,
+    wanted: Wanted,
     last_offset: &mut i64,
     page: &mut Page<'_>,
 ) -> anyhow::Result<()> {
@@ -222,7 +222,7 @@ fn records(
     Ok(())
 }
 
-fn line(header: &BatchHeader, record: &Record, wanted: &Wanted) -> RecordLine {
+fn line(header: &BatchHeader, record: &Record, wanted: Wanted) -> RecordLine {
     let size = |field: &Option<Bytes>| field.as_ref().map_or(-1, |bytes| bytes.len() as i64);
     let delta = i32::try_from(record.offset.wrapping_sub(header.base_offset)).unwrap_or(0);
     let sequenced = header.base_sequence != NO_SEQUENCE;

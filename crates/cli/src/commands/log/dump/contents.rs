@@ -82,7 +82,7 @@ fn said<S: serde::Serializer>(said: &Option<Said>, serializer: S) -> Result<S::O
 }
 
 impl Contents {
-    pub(super) fn of(header: &BatchHeader, record: &Record, wanted: &Wanted) -> Self {
+    pub(super) fn of(header: &BatchHeader, record: &Record, wanted: Wanted) -> Self {
         if header.is_control() {
             let control = (!wanted.bare).then(|| control(record));
             return Self { control, ..Self::default() };

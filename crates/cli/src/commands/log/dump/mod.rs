@@ -38,7 +38,7 @@ pub(super) fn run(args: &DumpArgs, format: Format) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn dump(disk: &OsDisk, path: &Path, args: &DumpArgs, page: &mut Page<'_>) -> anyhow::Result<()> {
+fn dump(disk: &dyn Disk, path: &Path, args: &DumpArgs, page: &mut Page<'_>) -> anyhow::Result<()> {
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     match FileKind::parse(name) {
         Some((FileKind::Log, base)) => {
@@ -69,7 +69,7 @@ fn snapshot_title(name: &str) -> String {
 }
 
 /// The file and its length as it is now.
-fn open(disk: &OsDisk, path: &Path) -> anyhow::Result<(std::sync::Arc<dyn DiskFile>, u64)> {
+fn open(disk: &dyn Disk, path: &Path) -> anyhow::Result<(std::sync::Arc<dyn DiskFile>, u64)> {
     let file = disk.open(path, OpenMode::Read)?;
     let len = file.len()?;
     Ok((file, len))

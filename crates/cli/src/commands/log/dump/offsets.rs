@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use pagewire_disk::{DiskFile, OsDisk};
+use pagewire_disk::{Disk, DiskFile};
 use pagewire_log::files::{Entries, Entry, OffsetEntry};
 use pagewire_record::{BatchHeader, HEADER_LEN};
 use serde::Serialize;
@@ -18,7 +18,7 @@ struct Line {
 
 /// Prints them.
 pub(super) fn dump(
-    disk: &OsDisk,
+    disk: &dyn Disk,
     path: &Path,
     base: i64,
     args: &DumpArgs,
@@ -67,7 +67,7 @@ fn last_offset_at(log: &dyn DiskFile, size: u64, position: i32) -> Option<i64> {
 fn sanity(file: &dyn DiskFile, len: u64, path: &Path, page: &mut Page<'_>) -> anyhow::Result<()> {
     let mut last = [0; OffsetEntry::LEN];
     file.read_exact_at((len / OffsetEntry::LEN as u64 - 1) * OffsetEntry::LEN as u64, &mut last)?;
-    if len % (OffsetEntry::LEN as u64) != 0 {
+    if !len.is_multiple_of(OffsetEntry::LEN as u64) {
         return page.damage(None, &format!("{len} bytes are no whole number of entries"));
     }
     if OffsetEntry::parse(&last).is_some_and(|last| last.relative_offset < 0) {

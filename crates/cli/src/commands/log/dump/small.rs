@@ -1,5 +1,6 @@
 //! The small files: producer snapshots, aborted transactions, and text.
 
+use std::fmt::Write as _;
 use std::path::Path;
 
 use pagewire_disk::checkpoint::{
@@ -7,7 +8,7 @@ use pagewire_disk::checkpoint::{
     PARTITION_METADATA_FILE, RECOVERY_POINT_FILE,
 };
 use pagewire_disk::{
-    CheckpointError, EpochCheckpoint, MetaProperties, OffsetCheckpoint, OsDisk, PartitionMetadata, read_small,
+    CheckpointError, Disk, EpochCheckpoint, MetaProperties, OffsetCheckpoint, PartitionMetadata, read_small,
 };
 use pagewire_log::files::{AbortedTxn, Entries, Entry, ProducerSnapshot, SnapshotDamage, SnapshotProducer};
 use serde::Serialize;
@@ -67,7 +68,9 @@ impl ProducerLine {
         );
         if let Some(BatchLine { first_sequence, last_sequence, last_offset, offset_delta }) = &self.last_batch
         {
-            text += &format!(
+            // A string takes whatever is written.
+            let _ = write!(
+                text,
                 " firstSequence: {first_sequence} lastSequence: {last_sequence} lastOffset: {last_offset} \
                  offsetDelta: {offset_delta} timestamp: {last_timestamp}"
             );
@@ -77,7 +80,7 @@ impl ProducerLine {
 }
 
 /// The producers of a `.snapshot`.
-pub(super) fn producers(disk: &OsDisk, path: &Path, page: &mut Page<'_>) -> anyhow::Result<()> {
+pub(super) fn producers(disk: &dyn Disk, path: &Path, page: &mut Page<'_>) -> anyhow::Result<()> {
     match ProducerSnapshot::read(disk, path) {
         Ok(None) => Err(std::io::Error::from(std::io::ErrorKind::NotFound).into()),
         Ok(Some(snapshot)) => snapshot
@@ -99,7 +102,7 @@ struct AbortedLine {
 }
 
 /// The entries of a `.txnindex`.
-pub(super) fn aborted(disk: &OsDisk, path: &Path, page: &mut Page<'_>) -> anyhow::Result<()> {
+pub(super) fn aborted(disk: &dyn Disk, path: &Path, page: &mut Page<'_>) -> anyhow::Result<()> {
     let (file, len) = super::open(disk, path)?;
     let mut entries = Entries::<AbortedTxn>::new(&*file, len);
     while let Some((at, entry)) = entries.next()? {
@@ -129,7 +132,7 @@ struct TextLine<'a> {
 }
 
 /// A text file of a broker's, as it is; any other is passed over, as Kafka's tool does.
-pub(super) fn text(disk: &OsDisk, path: &Path, name: &str, page: &mut Page<'_>) -> anyhow::Result<()> {
+pub(super) fn text(disk: &dyn Disk, path: &Path, name: &str, page: &mut Page<'_>) -> anyhow::Result<()> {
     let judged = match name {
         EPOCH_CHECKPOINT_FILE => EpochCheckpoint::read(disk, path).map(drop),
         PARTITION_METADATA_FILE => PartitionMetadata::read(disk, path).map(drop),

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use bytes::Bytes;
-use pagewire_disk::{DiskFile, OsDisk};
+use pagewire_disk::{Disk, DiskFile};
 use pagewire_log::files::{BatchWalk, Entries, Entry, Step, TimeStamped, WalkedBatch};
 use pagewire_record::{DecompressLimits, NO_TIMESTAMP, SharedBatch};
 use serde::Serialize;
@@ -23,7 +23,7 @@ struct Line {
 
 /// Prints them.
 pub(super) fn dump(
-    disk: &OsDisk,
+    disk: &dyn Disk,
     path: &Path,
     base: i64,
     args: &DumpArgs,
@@ -138,7 +138,7 @@ fn sanity(file: &dyn DiskFile, len: u64, path: &Path, page: &mut Page<'_>) -> an
             return page.damage(None, "the last timestamp is below the first");
         }
     }
-    if len % entry != 0 {
+    if !len.is_multiple_of(entry) {
         return page.damage(None, &format!("{len} bytes are no whole number of entries"));
     }
     page.text(|| format!("{} passed sanity check.", path.display()))
