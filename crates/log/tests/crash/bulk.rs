@@ -86,8 +86,8 @@ impl Outcome {
 /// Prints a line.
 pub(crate) fn progress(at: Progress<'_>) {
     let Progress { done, total, failed, took } = at;
-    let rate = done as f64 / took.as_secs_f64().max(0.001);
-    println!("{done} of {total} seeds, {} failed {failed:?}, {rate:.0} a second", failed.len());
+    let rate = u128::from(done) * 1000 / took.as_millis().max(1);
+    println!("{done} of {total} seeds, {} failed {failed:?}, {rate} a second", failed.len());
 }
 
 impl fmt::Display for Outcome {
