@@ -100,6 +100,7 @@ mod times;
 mod trust;
 mod txn_files;
 mod txn_index;
+mod unshare;
 pub mod verify;
 mod walk;
 mod writeback;

@@ -111,6 +111,9 @@ pub(crate) fn recover(
             break;
         }
     }
+    if let Some(active) = segments.last() {
+        active.unshare(active.end().size).map_err(LogError::at(active.path()))?;
+    }
     Ok(Recovered { segments, sparse, looks })
 }
 
@@ -180,6 +183,7 @@ fn cut_tail(
     report: &mut RecoveryReport,
 ) -> Result<(), LogError> {
     let io = LogError::at(segment.path());
+    segment.unshare(end.size).map_err(LogError::at(segment.path()))?;
     let file = segment.file().and_then(|file| file.set_len(end.size).map(|()| file));
     file.and_then(|file| file.sync_data()).map_err(io)?;
     segment.flow.synced.store(0, Ordering::Relaxed);

@@ -238,6 +238,11 @@ impl Segment {
         self.file_with(Patience::Endless)
     }
 
+    /// Another file has the `.log`'s name now.
+    pub(crate) fn put_file(&self, file: &Arc<dyn DiskFile>) {
+        self.home.handles.put(&self.log_slot, file);
+    }
+
     /// As [`file`](Self::file), but opens only for those who may wait.
     pub(crate) fn file_with(&self, patience: Patience) -> io::Result<Arc<dyn DiskFile>> {
         self.home.handles.get(&self.log_slot, || {

@@ -117,10 +117,13 @@ impl Catalog {
             let record = ClusterRecord { leader_epoch, ..record };
             self.write(keys::CLUSTER, &record, Expect::Version(version)).await?;
         }
-        if let Some((record, version)) = self.read::<ProducerIdsRecord>(keys::PRODUCER_IDS).await? {
-            let next = record.next.checked_add(producer_ids).ok_or(EXHAUSTED)?;
-            self.write(keys::PRODUCER_IDS, &ProducerIdsRecord { next }, Expect::Version(version)).await?;
-        }
+        // The original may have given out its first after the copy was made.
+        let (next, expect) = match self.read::<ProducerIdsRecord>(keys::PRODUCER_IDS).await? {
+            Some((record, version)) => (record.next, Expect::Version(version)),
+            None => (0, Expect::Absent),
+        };
+        let next = next.checked_add(producer_ids).ok_or(EXHAUSTED)?;
+        self.write(keys::PRODUCER_IDS, &ProducerIdsRecord { next }, expect).await?;
         Ok(())
     }
 

@@ -177,3 +177,15 @@ fn a_file_of_something_else_is_refused_and_left_alone() {
     assert!(error.contains("metadata.redb"), "{error}");
     assert!(std::fs::read(&path).expect("a read").starts_with(b"this was never"));
 }
+
+/// Also above ids that the original gave out after the copy was made, when it had given out none before.
+#[tokio::test]
+async fn a_copy_gives_out_producer_ids_far_above_those_of_its_original() {
+    let copies = [false, true].map(|had_given| (had_given, memory()));
+    for (had_given, copy) in copies {
+        let catalog = Catalog::new(copy.store());
+        let had = if had_given { catalog.allocate_producer_ids().await.expect("ids").len } else { 0 };
+        catalog.leap(1000, 1 << 32).await.expect("leaps");
+        assert_eq!(catalog.allocate_producer_ids().await.expect("ids").first, had + (1 << 32));
+    }
+}

@@ -4,7 +4,7 @@
 //!   {"backup":{"format":1,"version":"0.1.0","cluster_id":"...","node_id":1,"started_ms":...,"verified":true}}
 //!   {"file":{"name":"metadata.redb","bytes":...,"crc32c":...}}                          any number
 //!   {"log":{"topic":"orders","topic_id":"...","partition":0,"log_start":0,"end":4711,"files":[...]}}   any number
-//!   {"end":{"finished_ms":...,"logs":...,"bytes":...,"crc32c":...}}                     of all lines before it
+//!   {"end":{"finished_ms":...,"logs":...,"bytes":...,"crc32c":...}}                     of all lines before it, and of finished_ms
 //! ```
 //!
 //! A line more or less, or a changed byte, is noticed. Unknown fields are passed over; an unknown format is refused.
@@ -69,7 +69,7 @@ impl<'a> Writing<'a> {
 
     /// The backup is finished by it: everything else is there, and synced.
     pub(super) fn finish(mut self, finished_ms: i64) -> Result<(), BackupFailed> {
-        let (logs, bytes, crc32c) = (self.logs, self.bytes, self.crc);
+        let (logs, bytes, crc32c) = (self.logs, self.bytes, sealed(self.crc, finished_ms));
         self.line(&Line::End(End { finished_ms, logs, bytes, crc32c }))?;
         self.file.sync_all().map_err(BackupFailed::at(&self.path))?;
         let named = self.disk.rename(&self.path, &self.dir.join(MANIFEST_FILE));
@@ -226,6 +226,11 @@ impl Manifest {
     }
 }
 
+/// The CRC-32C of all lines before the last one, and of the time in that as eight bytes.
+fn sealed(crc: u32, finished_ms: i64) -> u32 {
+    pagewire_record::crc::append(crc, &finished_ms.to_be_bytes())
+}
+
 fn wrong(path: &Path, reason: String) -> BackupFailed {
     BackupFailed::Manifest { path: PathBuf::from(path), reason }
 }
@@ -253,7 +258,10 @@ fn parse(mut lines: impl BufRead) -> Result<Manifest, String> {
             Line::End(end) => {
                 let head = head.ok_or(CUT)?;
                 let manifest = Manifest { head, files, logs, finished_ms: end.finished_ms };
-                if end.crc32c != crc || end.logs != manifest.logs.len() || end.bytes != manifest.bytes() {
+                if end.crc32c != sealed(crc, end.finished_ms)
+                    || end.logs != manifest.logs.len()
+                    || end.bytes != manifest.bytes()
+                {
                     return Err("it was changed or damaged: its checksum does not match".to_owned());
                 }
                 return Ok(manifest);

@@ -30,7 +30,7 @@ pub(super) fn learn(
     let dirty =
         |segment: &Segment| segment.end().next_offset > offsets.start && segment.base_offset < offsets.end;
     for (at, segment) in work.closed().iter().enumerate().filter(|(_, segment)| dirty(segment)) {
-        txns.add(&work.aborted_from(at, offsets.end)?);
+        txns.add(&work.aborted_from(at, offsets.start, offsets.end)?);
         let source = segment
             .position_of(offsets.start)
             .map_err(CleanError::at(segment.path()))

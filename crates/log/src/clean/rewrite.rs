@@ -32,7 +32,7 @@ pub(super) fn rewrite(
     let mut target = Target::create(work, first.base_offset, std::mem::take(&mut buffers.write))?;
     let mut write = || {
         for (at, segment) in group.clone().zip(segments) {
-            filter.txns.add(&work.aborted_from(at, i64::MAX)?);
+            filter.txns.add(&work.aborted_from(at, 0, i64::MAX)?);
             copy(work, segment, filter, &mut target, &mut buffers.read, stats)?;
         }
         target.finish(work, last.end().next_offset, modified(last))

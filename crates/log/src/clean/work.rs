@@ -74,14 +74,20 @@ impl Work<'_> {
         self.throttle.spend(bytes);
     }
 
-    /// The aborted transactions with records in segment number `at` below `until`. Their markers may lie in any later one,
-    /// the active one too.
-    pub(super) fn aborted_from(&self, at: usize, until: i64) -> Result<Vec<AbortedTxn>, CleanError> {
+    /// The aborted transactions with records in segment number `at` between `from` and `until`. Their markers may lie in any
+    /// later one, the active one too. One that ended before `from` is none: whoever walks from there never passes its marker,
+    /// and would take all that its producer wrote since for aborted.
+    pub(super) fn aborted_from(
+        &self,
+        at: usize,
+        from: i64,
+        until: i64,
+    ) -> Result<Vec<AbortedTxn>, CleanError> {
         let (mut found, segments) = (Vec::new(), self.segments.get(at..).unwrap_or_default());
         let Some(first) = segments.first() else { return Ok(found) };
-        let upto = first.end().next_offset.min(until);
+        let (from, upto) = (first.base_offset.max(from), first.end().next_offset.min(until));
         for segment in segments {
-            let looked = segment.aborted(first.base_offset, upto, Patience::Endless, &mut found);
+            let looked = segment.aborted(from, upto, Patience::Endless, &mut found);
             if looked.map_err(CleanError::at(segment.path()))? {
                 break;
             }

@@ -9,9 +9,17 @@ use pagewire_disk::{Disk, OffsetCheckpoint};
 /// Name of the file in a log directory.
 const FILE: &str = "pagewire-scrub-checkpoint";
 
-/// Times in ms by topic and partition.
+/// Times by topic and partition.
 #[derive(Debug, Default)]
-pub(super) struct Verified(BTreeMap<(String, i32), i64>);
+pub(super) struct Verified(BTreeMap<(String, i32), Look>);
+
+/// The last look at a log.
+#[derive(Debug, Clone, Copy)]
+struct Look {
+    at_ms: i64,
+    /// Nothing was wrong. What is known of damage is gone at a restart, so that one counts as never verified then.
+    sound: bool,
+}
 
 impl Verified {
     /// As the file has it. Whatever keeps it from being read: all logs count as never verified, which costs a round.
@@ -21,25 +29,30 @@ impl Verified {
             None
         });
         let entries = read.unwrap_or_default();
-        Self(entries.iter().map(|(topic, partition, at)| ((topic.to_owned(), partition), at)).collect())
+        Self(
+            entries
+                .iter()
+                .map(|(topic, partition, at_ms)| ((topic.to_owned(), partition), Look { at_ms, sound: true }))
+                .collect(),
+        )
     }
 
     /// Replaces the file.
     pub(super) fn write(&self, disk: &dyn Disk, dir: &Path) -> io::Result<()> {
         let mut checkpoint = OffsetCheckpoint::new();
-        for ((topic, partition), at) in &self.0 {
-            checkpoint.set(topic, *partition, *at);
+        for ((topic, partition), look) in self.0.iter().filter(|(_, look)| look.sound) {
+            checkpoint.set(topic, *partition, look.at_ms);
         }
         checkpoint.write(disk, &dir.join(FILE))
     }
 
     /// When this one was; 0 for never.
     pub(super) fn at(&self, topic: &str, partition: i32) -> i64 {
-        self.0.get(&(topic.to_owned(), partition)).copied().unwrap_or(0)
+        self.0.get(&(topic.to_owned(), partition)).map_or(0, |look| look.at_ms)
     }
 
-    pub(super) fn set(&mut self, topic: &str, partition: i32, at: i64) {
-        self.0.insert((topic.to_owned(), partition), at.max(0));
+    pub(super) fn set(&mut self, topic: &str, partition: i32, at_ms: i64, sound: bool) {
+        self.0.insert((topic.to_owned(), partition), Look { at_ms: at_ms.max(0), sound });
     }
 
     /// Forgets logs that are not there any more.

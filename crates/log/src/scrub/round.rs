@@ -71,6 +71,8 @@ struct Turn {
     /// Segments below were done.
     from: i64,
     pass: Option<SegmentPass>,
+    /// All of it could be read, and no damage was found.
+    sound: bool,
 }
 
 impl LogDir {
@@ -92,7 +94,7 @@ impl LogDir {
             state.counts.logs += 1;
             state.unwritten = true;
             if let Some(verified) = &mut state.verified {
-                verified.set(&turn.of.topic, turn.of.partition, turn.began_ms);
+                verified.set(&turn.of.topic, turn.of.partition, turn.began_ms, turn.sound);
             }
         }
         self.write_verified(&mut state, now_ms, WRITE_EVERY_MS);
@@ -124,14 +126,11 @@ impl LogDir {
             let verified =
                 state.verified.get_or_insert_with(|| Verified::read(self.disk.as_ref(), self.path()));
             verified.keep(|topic, partition| self.get(topic, partition).is_some());
-            let candidates = self
-                .logs()
-                .into_iter()
-                .filter_map(|log| candidate(&log, verified, limits.interval_ms, now_ms));
+            let candidates = self.logs().into_iter().filter_map(|log| candidate(&log, verified));
             state.due = queue::due(candidates.collect(), limits.interval_ms, now_ms);
         }
         let of = state.due.pop()?;
-        Some(Turn { of, began_ms: now_ms, from: i64::MIN, pass: None })
+        Some(Turn { of, began_ms: now_ms, from: i64::MIN, pass: None, sound: true })
     }
 
     /// Goes on with a log for so many bytes; whether that was all of it.
@@ -151,6 +150,7 @@ impl LogDir {
                 counts.bytes += slice.bytes;
                 counts.batches += slice.batches;
                 counts.damaged += slice.damaged;
+                turn.sound &= slice.damaged == 0;
                 if slice.done {
                     turn.from = segment.base_offset + 1;
                 } else {
@@ -163,6 +163,7 @@ impl LogDir {
                     let file = segment.path();
                     tracing::error!(file = %file.display(), %error, "a segment cannot be verified");
                     counts.unreadable += 1;
+                    turn.sound = false;
                 }
                 turn.from = segment.base_offset + 1;
             }
@@ -186,7 +187,7 @@ impl LogDir {
     }
 }
 
-fn candidate(log: &Log, verified: &Verified, interval_ms: i64, now_ms: i64) -> Option<Candidate> {
+fn candidate(log: &Log, verified: &Verified) -> Option<Candidate> {
     let segments = log.segments.load();
     let closed = segments.iter().filter(|segment| segment.is_closed());
     let mut closed = closed.peekable();
@@ -194,10 +195,6 @@ fn candidate(log: &Log, verified: &Verified, interval_ms: i64, now_ms: i64) -> O
     let suspect = closed.any(|segment| segment.suspect.load(Ordering::Relaxed));
     let (topic, partition) = (log.topic().to_string(), log.partition());
     let verified_ms = verified.at(&topic, partition);
-    if now_ms.saturating_sub(verified_ms) < interval_ms {
-        // What was verified before the last stop needs no check on the way of a read.
-        segments.iter().for_each(|segment| segment.check_due.store(false, Ordering::Relaxed));
-    }
     Some(Candidate { topic, partition, verified_ms, suspect })
 }
 

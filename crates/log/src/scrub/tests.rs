@@ -227,3 +227,17 @@ fn a_read_that_waits_for_the_disk_checks_what_nobody_has_verified_since_the_star
     assert!(matches!(read(&log, 10), Err(ReadError::Damaged { .. })));
     assert_eq!(read(&log, 20).expect("served").0, 20);
 }
+
+#[test]
+fn damage_is_looked_for_again_after_a_restart() {
+    let world = World::new();
+    let log = world.log(0, 100);
+    world.damage(0, 0, size() + 70);
+    assert_eq!(world.scrub(10_000).damaged, 1);
+    assert_eq!(world.scrub(10_100).bytes, 0, "known, and verified within the interval");
+    drop(log);
+    let world = world.restarted(10_200);
+    assert_eq!(world.scrub(10_300).damaged, 1, "what is known of it does not survive a restart");
+    let log = world.dir.get("t", 0).expect("open");
+    assert!(matches!(read(&log, 10), Err(ReadError::Damaged { .. })));
+}

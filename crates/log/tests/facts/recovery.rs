@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use pagewire_disk::{Call, Disk, Errno, FailingDisk, Fault, ForgettingDisk, MemoryDisk, When};
-use pagewire_log::{LogConfig, OpenOptions, ReadError, ReadUpTo};
+use pagewire_log::{Log, LogConfig, OpenOptions, ReadError, ReadUpTo};
 use pagewire_record::BatchHeader;
 
 use crate::support::*;
@@ -402,4 +402,41 @@ fn a_range_outlives_the_restart_of_its_log() {
     let bench = bench.restarted();
     assert_eq!(range.read_to_vec().expect("range"), before);
     assert_eq!(bench.log.marks().log_end, 9);
+}
+
+/// As a backup leaves them that links closed segments.
+#[test]
+fn a_file_with_a_second_name_elsewhere_is_neither_cut_nor_appended_to() {
+    let root = tempfile::tempdir().expect("a directory");
+    let (dir, elsewhere) = (root.path().join("t-0"), root.path().join("elsewhere"));
+    std::fs::create_dir(&elsewhere).expect("a directory");
+    let open = || {
+        let disk = Arc::new(pagewire_disk::OsDisk::new());
+        Log::open(disk, &dir, "t", 0, OpenOptions { clean: false, ..options() }).expect("open").0
+    };
+    let log = open();
+    for n in 0..40 {
+        log.append(batch(1, n), context()).expect("append");
+    }
+    let segments = log.segments();
+    drop(log);
+    let (first, newest) = (segments[0], segments[segments.len() - 1]);
+    assert!(segments.len() > 2 && newest.size_bytes > 0);
+    let name = |base: i64| format!("{base:020}.log");
+    let path = dir.join(name(first.base_offset));
+    let mut damaged = std::fs::read(&path).expect("a segment");
+    let at = damaged.len() - 1;
+    damaged[at] ^= 1;
+    std::fs::write(&path, &damaged).expect("damage");
+    for segment in &segments {
+        let name = name(segment.base_offset);
+        std::fs::hard_link(dir.join(&name), elsewhere.join(&name)).expect("a link");
+    }
+    let linked =
+        || segments.iter().map(|one| std::fs::read(elsewhere.join(name(one.base_offset))).expect("there"));
+    let before: Vec<_> = linked().collect();
+    let log = open();
+    assert!(log.marks().log_end < first.next_offset, "the damaged batch and what follows it are cut");
+    log.append(batch(1, 99), context()).expect("append");
+    assert!(linked().eq(before));
 }

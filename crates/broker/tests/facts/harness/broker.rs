@@ -31,6 +31,8 @@ pub(crate) fn config(dir: &Path, settings: &[(String, String)]) -> BrokerConfig 
     add("offsets.topic.num.partitions", "2");
     add("group.initial.rebalance.delay.ms", "0");
     add("pagewire.io.threads", "2");
+    // Many brokers share the descriptors of one process.
+    add("pagewire.open.files.max", "500");
     for (key, value) in settings {
         add(key, value);
     }

@@ -106,3 +106,23 @@ fn markers_of_several_producers_are_told_apart_across_segments() {
     bench.roll_and_clean(0);
     assert_eq!(bench.text(), "k01 k21 k41 k61 shared6");
 }
+
+/// The second clean begins behind the marker of an aborted transaction whose entry is still there.
+#[test]
+fn what_a_producer_writes_after_an_abort_counts_wherever_a_clean_begins() {
+    let mut bench = Bench::new();
+    bench.put(&[("k", Some("1"))]);
+    bench.append(txn(7, 0, "x", "1"));
+    bench.append(marker(Abort, 7));
+    bench.append(txn(8, 0, "q", "1"));
+    bench.roll_and_clean(0);
+    assert_eq!((bench.text().as_str(), aborted(&bench)), ("k1 q1", vec![(7, 2)]), "up to what is open");
+    bench.append(marker(Commit, 8));
+    let builder = BatchBuilder::new(Codec::None).producer(7, 0, 1).transactional();
+    bench.append(fill(builder, &[(Some("k"), None)]));
+    bench.append(marker(Commit, 7));
+    bench.roll_and_clean(100);
+    bench.roll_and_clean(100 + RETENTION_MS);
+    bench.roll_and_clean(200 + 2 * RETENTION_MS);
+    assert_eq!(bench.text(), "q1");
+}

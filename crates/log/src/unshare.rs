@@ -1,0 +1,46 @@
+//! A file that has a second name is not this log's alone: a backup may have linked it, or an import. Nothing is written to
+//! it any more. Before it would be, because recovery cuts it or it becomes the active segment, its bytes move into a file of
+//! the log's own.
+
+use std::io;
+use std::os::unix::fs::MetadataExt;
+
+use pagewire_disk::{DiskFile, OpenMode};
+
+use crate::names;
+use crate::segment::Segment;
+
+/// Bytes copied at once.
+const PIECE: usize = 256 << 10;
+
+impl Segment {
+    /// Makes the `.log` a file with one name, of the first `len` bytes if it has to be copied. Durable when it returns.
+    /// Nobody reads or writes the segment yet.
+    pub(crate) fn unshare(&self, len: u64) -> io::Result<()> {
+        let shared = self.file()?;
+        if shared.file().metadata()?.nlink() <= 1 {
+            return Ok(());
+        }
+        let (home, own_name) = (&self.home, format!("{}{}", names::LOG, names::TEMPORARY));
+        let own = home.open(self.base_offset, &own_name, OpenMode::Create)?;
+        own.set_len(0)?;
+        copy(&*shared, &*own, len)?;
+        own.sync_data()?;
+        home.disk.rename(&home.path(self.base_offset, &own_name), &self.path())?;
+        home.disk.sync_dir(&home.dir)?;
+        self.put_file(&own);
+        Ok(())
+    }
+}
+
+fn copy(from: &dyn DiskFile, to: &dyn DiskFile, len: u64) -> io::Result<()> {
+    let (mut at, mut piece) = (0, vec![0; PIECE]);
+    while at < len {
+        let wanted = usize::try_from(len - at).unwrap_or(PIECE).min(PIECE);
+        let bytes = piece.get_mut(..wanted).unwrap_or_default();
+        from.read_exact_at(at, bytes)?;
+        to.write_at(at, bytes)?;
+        at += wanted as u64;
+    }
+    Ok(())
+}
