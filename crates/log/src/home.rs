@@ -29,6 +29,8 @@ pub(crate) struct Home {
     gone: AtomicBool,
     /// The log was compacted at some time: holes between its offsets are no losses.
     compacted: bool,
+    /// From here on compaction made no hole; `None` if nobody knows.
+    whole_from: Option<i64>,
     /// `index.interval.bytes` in force, for whoever rebuilds an index.
     index_interval: AtomicU32,
 }
@@ -46,6 +48,7 @@ impl Home {
             vouched: None,
             gone: AtomicBool::default(),
             compacted: false,
+            whole_from: None,
             index_interval: AtomicU32::default(),
         }
     }
@@ -63,6 +66,15 @@ impl Home {
 
     pub(crate) fn was_compacted(&self) -> bool {
         self.compacted
+    }
+
+    /// The same home of a log in which compaction made no hole from this offset on, if that is known.
+    pub(crate) fn whole_since(self, whole_from: Option<i64>) -> Self {
+        Self { whole_from, ..self }
+    }
+
+    pub(crate) fn whole_from(&self) -> Option<i64> {
+        self.whole_from
     }
 
     /// The home of a log whose recovery is counted with others.

@@ -129,7 +129,9 @@ fn load_segments(
     let listing = listing::read(home, report).map_err(LogError::at(&home.dir))?;
     let (recovery_point, clean, compacted) =
         (options.recovery_point, options.clean, options.config.cleanup_compact || home.was_compacted());
-    let recovered = recovery::recover(home, &listing, Depth { recovery_point, clean, compacted }, report)?;
+    let whole_from = if compacted { home.whole_from().unwrap_or(i64::MAX) } else { i64::MIN };
+    let depth = Depth { recovery_point, clean, compacted, whole_from };
+    let recovered = recovery::recover(home, &listing, depth, report)?;
     Ok(Found { recovered, listing })
 }
 

@@ -52,8 +52,10 @@ pub(crate) struct Depth {
     pub(crate) recovery_point: i64,
     /// The log was closed in order.
     pub(crate) clean: bool,
-    /// The log is or was compacted: offsets between segments may be missing rightly.
+    /// The log is or was compacted: offsets may be missing rightly.
     pub(crate) compacted: bool,
+    /// From here on none is, compacted or not.
+    pub(crate) whole_from: i64,
 }
 
 /// Checks the segments of a listing.
@@ -116,12 +118,13 @@ pub(crate) fn recover(
 }
 
 /// Why a segment cannot follow one that ends at `end`. Past the recovery point a hole is a loss: what lies behind it
-/// was never stable, and a log is a prefix of what was written. Only compaction makes holes of its own.
+/// was never stable, and a log is a prefix of what was written. Only compaction makes holes of its own, below a recovery
+/// point that was written down before.
 fn misplaced(end: i64, base: i64, depth: &Depth) -> Option<String> {
     if end > base {
         return Some(format!("begins below the end of the segment before it, {end}"));
     }
-    let lost = end < base && end >= depth.recovery_point && !depth.compacted;
+    let lost = end < base && end >= depth.recovery_point.max(depth.whole_from);
     lost.then(|| format!("offsets {end} to {} before it are missing", base - 1))
 }
 

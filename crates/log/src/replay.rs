@@ -5,6 +5,8 @@
 
 use std::sync::Arc;
 
+use pagewire_disk::OpenMode;
+
 use crate::answers::{OpenOptions, RecoveryReport};
 use crate::errors::LogError;
 use crate::headers::walk_batches;
@@ -47,6 +49,9 @@ pub(crate) fn replay(
     let mut table = ProducerTable::default();
     let upto = txns.replay_from().unwrap_or(place.log_end);
     let (snapshots, from) = load_snapshot(place, upto, &mut table, options.now_ms, report)?;
+    if !options.clean {
+        make_stable(place, &snapshots, options.recovery_point)?;
+    }
     if let Some(offset) = from {
         refill::refill(&mut table, place.segments, offset, report)?;
     } else if options.clean && place.log_end > 0 {
@@ -70,6 +75,17 @@ pub(crate) fn replay(
     }
     let last_aborted = txns.settle(place, start, options.config.cleanup_compact, report)?;
     Ok(Replayed { producers: table, snapshots, last_aborted })
+}
+
+/// Syncs the snapshots that the process before may have left to the next sync. Retention relies on them for what it takes,
+/// and knows only of those that this process makes. One at the recovery point may have come after the sync that set it.
+fn make_stable(place: &Place<'_>, snapshots: &[i64], recovery_point: i64) -> Result<(), LogError> {
+    for &offset in snapshots.iter().filter(|offset| **offset >= recovery_point) {
+        let file = place.home.open(offset, names::SNAPSHOT, OpenMode::Read);
+        let synced = file.and_then(|file| file.sync_data());
+        synced.map_err(LogError::at(place.home.path(offset, names::SNAPSHOT)))?;
+    }
+    Ok(())
 }
 
 /// The newest good snapshot at or below `upto` into `table`. Returns the snapshots that are left, and the one that was

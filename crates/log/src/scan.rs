@@ -61,7 +61,7 @@ pub(crate) struct Scanner<'a> {
     window_start: u64,
     last_size: u64,
     verify: bool,
-    contiguous: bool,
+    contiguous_from: i64,
     patience: Patience,
 }
 
@@ -86,7 +86,7 @@ impl<'a> Scanner<'a> {
             window_start: 0,
             last_size: 0,
             verify: false,
-            contiguous: false,
+            contiguous_from: i64::MAX,
             patience: Patience::Endless,
         }
     }
@@ -108,9 +108,10 @@ impl<'a> Scanner<'a> {
         self.position
     }
 
-    /// Believes no hole between batches: base offsets are not covered by the CRC, only their order speaks for them.
-    pub(crate) fn contiguous(mut self, contiguous: bool) -> Self {
-        self.contiguous = contiguous;
+    /// Believes no hole between batches from `offset` on: base offsets are not covered by the CRC, only their order speaks
+    /// for them.
+    pub(crate) fn contiguous_from(mut self, offset: i64) -> Self {
+        self.contiguous_from = offset;
         self
     }
 
@@ -133,7 +134,7 @@ impl<'a> Scanner<'a> {
             return Err(self.bad(format!("a batch of {size} bytes with {left} left in the file")));
         }
         let last = i64::from(header.last_offset_delta);
-        let hole = self.contiguous && header.base_offset != self.expected;
+        let hole = self.expected >= self.contiguous_from && header.base_offset != self.expected;
         if header.base_offset < self.expected
             || hole
             || last < 0

@@ -45,7 +45,7 @@ pub(crate) fn walk(
     let (mut sparse, mut next_offset, mut markers) = (Sparse::default(), start.offset, false);
     let file = segment.file()?;
     let scanner = Scanner::new(&*file, start.position, size, start.offset, WINDOW_WALK);
-    let mut scanner = scanner.verifying().contiguous(!depth.compacted);
+    let mut scanner = scanner.verifying().contiguous_from(depth.whole_from);
     let mut told = start.position;
     let bad = loop {
         match scanner.next() {

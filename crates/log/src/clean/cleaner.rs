@@ -1,5 +1,6 @@
 //! One clean of one log, from its first pass to its last group of segments.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::time::Instant;
 
@@ -9,7 +10,7 @@ use super::cleanable::Cleanable;
 use super::error::CleanError;
 use super::filter::Filter;
 use super::group::groups;
-use super::keep::{Rules, last_of_producers};
+use super::keep::{LastOfProducer, Rules, last_of_producers};
 use super::learn::learn;
 use super::offset_map::OffsetMap;
 use super::rewrite::{Buffers, rewrite};
@@ -104,10 +105,7 @@ impl Log {
         now_ms: i64,
         throttle: &Throttle,
     ) -> Result<Cleaned, CleanError> {
-        // What is cleaned lies below the recovery point: past it, holes between offsets would be taken for losses.
-        if self.marks().recovery_point < range.until {
-            self.sync().map_err(CleanError::at(self.dir()))?;
-        }
+        let last_of_producers = self.stable_last_of_producers()?;
         let (config, segments, chunk) =
             (self.config(), self.segments.load_full(), cleaner.limits.buffer_bytes);
         let log_start = self.marks().log_start;
@@ -118,8 +116,15 @@ impl Log {
         let offsets = range.first_dirty..range.until;
         let map_end = learn(&work, offsets, &mut cleaner.map, &mut buffers.read, &mut stats)?;
         stats.map_utilisation = cleaner.map.utilisation();
-        let mut filter =
-            Filter::new(self.rules(&work, &cleaner.map, map_end, range.until), work.config.decompress);
+        let rules = Rules {
+            map: &cleaner.map,
+            map_end,
+            until: range.until,
+            last_of_producers,
+            now_ms,
+            horizon_ms: now_ms.saturating_add(work.config.delete_retention_ms.max(0)),
+        };
+        let mut filter = Filter::new(rules, work.config.decompress);
         let pieces = work.pieces(map_end);
         for group in groups(&pieces, &work.config) {
             let first = work.skipped();
@@ -130,14 +135,16 @@ impl Log {
         Ok(Cleaned { clean_to: map_end, map_was_full: map_end < range.until, stats })
     }
 
-    fn rules<'m>(&self, work: &Work<'_>, map: &'m OffsetMap, map_end: i64, until: i64) -> Rules<'m> {
-        Rules {
-            map,
-            map_end,
-            until,
-            last_of_producers: self.writer.lock().producers.with(|known| last_of_producers(known)),
-            now_ms: work.now_ms,
-            horizon_ms: work.now_ms.saturating_add(work.config.delete_retention_ms.max(0)),
+    /// What the producers' states hang on, all of it stable, and with it everything below the end of what is cleaned: a batch
+    /// that goes because a later one is there must not come to nothing with a power cut that takes the later one.
+    fn stable_last_of_producers(&self) -> Result<HashMap<i64, LastOfProducer>, CleanError> {
+        let (last, log_end) = {
+            let writer = self.writer.lock();
+            (writer.producers.with(|known| last_of_producers(known)), self.marks().log_end)
+        };
+        if self.marks().recovery_point < log_end {
+            self.sync().map_err(CleanError::at(self.dir()))?;
         }
+        Ok(last)
     }
 }

@@ -13,6 +13,7 @@ use super::LogDir;
 use super::errors::{LogDirError, usable};
 use super::notice::Notice;
 use super::table::Table;
+use crate::log::Log;
 
 /// What the three files hold.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -30,6 +31,10 @@ impl Written {
     /// Whether anything is said of one partition.
     pub(super) fn mention(&self, topic: &str, partition: i32) -> bool {
         self.0.iter().flatten().any(|checkpoint| checkpoint.get(topic, partition).is_some())
+    }
+
+    fn recovery_point(&self, topic: &str, partition: i32) -> Option<i64> {
+        self.0.first()?.as_ref()?.get(topic, partition)
     }
 }
 
@@ -104,6 +109,11 @@ impl Checkpoints {
 }
 
 impl LogDir {
+    /// Whether the checkpoint on the disk says that everything of `log` below `offset` is stable.
+    pub(super) fn is_written_stable(&self, log: &Log, offset: i64) -> bool {
+        self.written.lock().recovery_point(log.topic(), log.partition()).is_some_and(|point| point >= offset)
+    }
+
     /// Writes the checkpoints that changed since they were last written; answers how many files that were.
     ///
     /// Called every `log.flush.offset.checkpoint.interval.ms` or so, and after DeleteRecords where its effect must

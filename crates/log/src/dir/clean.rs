@@ -152,9 +152,26 @@ impl Dirty<'_> {
         cleaned
     }
 
-    /// Before the first hole is made between a log's offsets, the checkpoint says that there may be some: whatever becomes
-    /// of its settings, they are no losses.
+    /// Before a hole is made between a log's offsets, the checkpoints say where there may be some. There they are no losses,
+    /// whatever becomes of the log's settings; anywhere else they are.
     fn remember(&self) -> Result<(), CleanError> {
+        self.remember_where()?;
+        self.remember_that()
+    }
+
+    /// Below the recovery point.
+    fn remember_where(&self) -> Result<(), CleanError> {
+        let (log, dir, until) = (&self.entry.log, self.dir, self.range.until);
+        let synced = if log.marks().recovery_point < until { log.sync().map(drop) } else { Ok(()) };
+        if log.is_deleted() || dir.is_written_stable(log, until) {
+            return Ok(());
+        }
+        synced.map_err(CleanError::at(log.dir()))?;
+        dir.write_checkpoints().map(drop).map_err(CleanError::at(&dir.path))
+    }
+
+    /// In a log that was compacted.
+    fn remember_that(&self) -> Result<(), CleanError> {
         let (log, mut cleaning) = (&self.entry.log, self.dir.cleaning.lock());
         if log.is_deleted() || cleaning.was_cleaned(log.topic(), log.partition()) {
             return Ok(());
@@ -196,6 +213,12 @@ impl Cleaning {
     /// Whether the partition was ever compacted: holes between its offsets are no losses then.
     pub(super) fn was_cleaned(&self, topic: &str, partition: i32) -> bool {
         self.offsets.get(topic, partition).is_some()
+    }
+
+    /// Where compaction made no hole for certain, of a log whose recovery point was written as `recovery_point`. Kafka,
+    /// whose directories are taken over, may be ahead of it.
+    pub(super) fn whole_from(&self, topic: &str, partition: i32, recovery_point: i64) -> i64 {
+        self.offsets.get(topic, partition).map_or(recovery_point, |clean_to| recovery_point.max(clean_to))
     }
 
     fn note_trouble(&mut self, key: Key, error: &CleanError, config: Arc<LogConfig>, now_ms: i64) {

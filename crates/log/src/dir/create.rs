@@ -85,6 +85,12 @@ impl LogDir {
                 Err(error) => first_error = first_error.or(Some(error)),
             }
         }
+        drop(table);
+        if settings.log.cleanup_compact {
+            // From its first record on a hole past the recovery point is known to be a loss. Where this cannot be written,
+            // it is not known until the next checkpoint.
+            let _ = self.write_checkpoints();
+        }
         first_error.map_or(Ok(()), Err)
     }
 

@@ -304,6 +304,7 @@ impl One<'_> {
         let home = Home::new(disk, path.clone(), handles)
             .within(self.offline, self.producers)
             .compacted(self.cleaning.was_cleaned(topic, *partition))
+            .whole_since(recovery_point.map(|point| self.cleaning.whole_from(topic, *partition, point)))
             .metered(self.dir.meter().checked())
             .vouched(self.vouched.map(|sums| sums.get(topic, *partition).unwrap_or(0)));
         let (log, report) = Log::open_at(home, topic, *partition, options)?;

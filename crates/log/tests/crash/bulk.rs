@@ -21,19 +21,29 @@ pub(crate) struct Outcome {
     took: Duration,
 }
 
+/// Between two words about how far it has come. Whoever interrupts it has the last one.
+const TELL_EVERY: Duration = Duration::from_secs(5);
+
 /// How far it has come.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Progress {
+pub(crate) struct Progress<'s> {
     done: u64,
     total: u64,
-    failed: usize,
-    since: Instant,
+    failed: &'s [u64],
+    took: Duration,
 }
 
-/// Lives through the seeds; `told` hears of each that is done.
-pub(crate) fn run(seeds: Range<u64>, told: impl Fn(Progress) + Sync) -> Outcome {
-    let since = Instant::now();
-    let (next, outcome) = (AtomicU64::new(seeds.start), Mutex::new((0, Vec::new(), Tally::default())));
+/// What the threads share.
+struct Shared {
+    outcome: Outcome,
+    told: Instant,
+}
+
+/// Lives through the seeds; `told` hears how far it is every few seconds and at the end.
+pub(crate) fn run(seeds: Range<u64>, told: impl Fn(Progress<'_>) + Sync) -> Outcome {
+    let (since, total) = (Instant::now(), seeds.end - seeds.start);
+    let outcome = Outcome { done: 0, failed: Vec::new(), tally: Tally::default(), took: Duration::ZERO };
+    let (next, shared) = (AtomicU64::new(seeds.start), Mutex::new(Shared { outcome, told: since }));
     let threads = thread::available_parallelism().map_or(1, usize::from);
     thread::scope(|scope| {
         for _ in 0..threads {
@@ -44,31 +54,40 @@ pub(crate) fn run(seeds: Range<u64>, told: impl Fn(Progress) + Sync) -> Outcome 
                         break;
                     }
                     let lived = catch_unwind(AssertUnwindSafe(|| live(seed)));
-                    let mut outcome = outcome.lock().expect("nobody panics with it");
-                    outcome.0 += 1;
-                    if let Ok(tally) = lived {
-                        outcome.2.merge(&tally);
-                    } else {
-                        println!("seed {seed} failed; again: cargo xtask crash --seeds 1 --from {seed}");
-                        outcome.1.push(seed);
+                    let mut shared = shared.lock().expect("nobody panics with it");
+                    shared.outcome.add(seed, lived.ok());
+                    let Shared { outcome: Outcome { done, failed, .. }, told: last } = &mut *shared;
+                    if last.elapsed() >= TELL_EVERY || *done == total {
+                        told(Progress { done: *done, total, failed, took: since.elapsed() });
+                        *last = Instant::now();
                     }
-                    let (done, failed) = (outcome.0, outcome.1.len());
-                    told(Progress { done, total: seeds.end - seeds.start, failed, since });
                 }
             });
         }
     });
-    let (done, mut failed, tally) = outcome.into_inner().expect("nobody panics with it");
-    failed.sort_unstable();
-    Outcome { done, failed, tally, took: since.elapsed() }
+    let mut outcome = shared.into_inner().expect("nobody panics with it").outcome;
+    outcome.failed.sort_unstable();
+    Outcome { took: since.elapsed(), ..outcome }
 }
 
-/// Prints a line now and then.
-pub(crate) fn progress(at: Progress) {
-    if at.done.is_multiple_of(500) || at.done == at.total {
-        let rate = u128::from(at.done) * 1000 / at.since.elapsed().as_millis().max(1);
-        println!("{} of {} seeds, {} failed, {rate} a second", at.done, at.total, at.failed);
+impl Outcome {
+    /// A seed is done; it failed without a tally.
+    fn add(&mut self, seed: u64, tally: Option<Tally>) {
+        self.done += 1;
+        if let Some(tally) = tally {
+            self.tally.merge(&tally);
+        } else {
+            println!("seed {seed} failed; again: cargo xtask crash --seeds 1 --from {seed}");
+            self.failed.push(seed);
+        }
     }
+}
+
+/// Prints a line.
+pub(crate) fn progress(at: Progress<'_>) {
+    let Progress { done, total, failed, took } = at;
+    let rate = u128::from(done) * 1000 / took.as_millis().max(1);
+    println!("{done} of {total} seeds, {} failed {failed:?}, {rate} a second", failed.len());
 }
 
 impl fmt::Display for Outcome {

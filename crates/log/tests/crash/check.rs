@@ -1,6 +1,6 @@
 //! What must hold after every start.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use pagewire_disk::{Disk, OpenMode};
@@ -59,7 +59,7 @@ pub(crate) fn partition(world: &mut World, at: usize, log: &Log) {
 /// every record that can be read.
 fn read_through(world: &mut World, at: usize, log: &Log) -> Vec<(i64, i64)> {
     let max_bytes = world.chance.pick(&[1, 300, 2_000, 100_000]);
-    let partition = &mut world.partitions[at];
+    let partition = &world.partitions[at];
     let (mut offset, mut read) = (partition.start, Vec::new());
     while offset < partition.end {
         let slice = log.read(offset, max_bytes, ReadUpTo::LogEnd, true).expect("a read");
@@ -75,8 +75,6 @@ fn read_through(world: &mut World, at: usize, log: &Log) -> Vec<(i64, i64)> {
         }
     }
     let records = if world.config.cleanup_compact {
-        let there: BTreeSet<i64> = read.iter().map(|batch: &SharedBatch| batch.header.base_offset).collect();
-        partition.forget_unsynced(|base| there.contains(&base));
         compacted::compare(partition, &read)
     } else {
         let expected = partition.readable();
@@ -132,7 +130,7 @@ fn producers(world: &mut World, at: usize, log: &Log) {
     let partition = &world.partitions[at];
     let expected = partition.producers();
     let found: BTreeMap<_, _> = log.producers().into_iter().map(|known| (known.producer_id, known)).collect();
-    for (id, info) in found.iter().filter(|_| !partition.holes) {
+    for (id, info) in &found {
         let known = expected.get(id).unwrap_or_else(|| panic!("{}: who is {info:?}?", partition.topic));
         let said = (info.producer_epoch, info.last_sequence);
         assert_eq!(said, (known.epoch, known.last_sequence), "{}: producer {id}", partition.topic);
@@ -140,17 +138,15 @@ fn producers(world: &mut World, at: usize, log: &Log) {
         let rewritten = world.config.cleanup_compact && info.last_timestamp <= known.last_timestamp;
         assert!(rewritten || info.last_timestamp == known.last_timestamp, "{info:?} {known:?}");
     }
-    let named = partition.readable().iter().filter(|sent| sent.header.producer_id >= 0 && !partition.holes);
-    for sent in named {
+    for sent in partition.readable().iter().filter(|sent| sent.header.producer_id >= 0) {
         let (id, compacted) = (sent.header.producer_id, world.config.cleanup_compact);
         assert!(
             found.contains_key(&id),
-            "{}: {id} of {}..{} is forgotten (compacted: {compacted}, clean to {}, holes {}): {:?} {:?}",
+            "{}: {id} of {}..{} is forgotten (compacted: {compacted}, clean to {}): {:?} {:?}",
             partition.topic,
             sent.base,
             sent.end(),
             partition.clean_to,
-            partition.holes,
             log.marks(),
             log.segments(),
         );

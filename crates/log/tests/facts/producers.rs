@@ -1,6 +1,8 @@
 //! Idempotent producers over the log's life.
 
-use pagewire_disk::OpenMode;
+use std::sync::Arc;
+
+use pagewire_disk::{ForgettingDisk, OpenMode};
 use pagewire_log::{AppendError, LogConfig, OpenOptions};
 
 use crate::support::*;
@@ -175,4 +177,21 @@ fn batches_that_retention_took_are_not_made_up() {
         assert!(bench.append(sequenced(9, 0, n * 2, 2)).duplicate);
     }
     assert_eq!(bench.append(sequenced(9, 0, 10, 2)).base_offset, 10);
+}
+
+#[test]
+fn what_retention_takes_after_a_kill_is_not_all_that_knows_a_producer() {
+    let disk = ForgettingDisk::new();
+    let bench = Bench::on(Arc::new(disk.clone()), options());
+    bench.append(sequenced(9, 0, 0, 1));
+    bench.fill(20);
+    drop(bench);
+    let disk = disk.killed();
+    let bench = Bench::on(Arc::new(disk.clone()), options());
+    let stable = bench.log.sync().expect("sync");
+    bench.log.delete_records_before(stable - 3).expect("delete");
+    assert!(bench.log.apply_retention(0).expect("retention").segments > 0);
+    let options = OpenOptions { recovery_point: stable, log_start_offset: stable - 3, ..options() };
+    let bench = Bench::on(Arc::new(disk.crash(0).expect("crash")), options);
+    assert!(bench.append(sequenced(9, 0, 0, 1)).duplicate);
 }

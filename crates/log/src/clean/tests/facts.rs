@@ -1,5 +1,6 @@
 //! What stays and what goes, one fact at a time.
 
+use pagewire_disk::ForgettingDisk;
 use pagewire_record::{BatchBuilder, Codec, HEADER_LEN};
 
 use super::*;
@@ -133,6 +134,25 @@ fn the_last_batch_of_a_producer_stays_as_a_bare_header() {
     let context = AppendContext { leader_epoch: 0, origin: Origin::Client, now_ms: 0 };
     assert!(bench.log.append(sequenced(1, "2"), context).expect("again").duplicate);
     assert!(!bench.log.append(sequenced(2, "4"), context).expect("next").duplicate);
+}
+
+#[test]
+fn what_took_the_place_of_a_producers_last_batch_survives_a_power_cut() {
+    let disk = ForgettingDisk::new();
+    let mut bench = Bench::on(Arc::new(disk.clone()), options(config()));
+    let sequenced =
+        |sequence| fill(BatchBuilder::new(Codec::None).producer(7, 0, sequence), &[(Some("a"), Some("1"))]);
+    bench.append(sequenced(0));
+    bench.put(&[("a", Some("2"))]);
+    bench.roll();
+    let stable = bench.log.sync().expect("sync");
+    bench.append(sequenced(1));
+    bench.clean(0);
+    assert_eq!(bench.batches().iter().map(|(header, _)| header.base_offset).collect::<Vec<_>>(), [1, 2]);
+    let options = OpenOptions { recovery_point: stable, ..options(config()) };
+    let again = Bench::on(Arc::new(disk.crash(0).expect("crash")), options);
+    let context = AppendContext { leader_epoch: 0, origin: Origin::Client, now_ms: 0 };
+    assert!(again.log.append(sequenced(1), context).expect("again").duplicate);
 }
 
 #[test]

@@ -199,3 +199,52 @@ fn nothing_is_cleaned_while_that_cannot_be_remembered() {
     failing.heal();
     assert!(clean(&dir, 1 << 40).expect("due").is_ok());
 }
+
+/// A compacted log of which the last but one segment, never synced, is lost, opened again.
+fn middle_lost(cleaned: bool, checkpoints: bool) -> (i64, i64, LoadReport) {
+    let world = compacting(World::new().knows("a", A));
+    let (dir, _) = world.open();
+    let log = world.create(&dir, "a", 0);
+    if cleaned {
+        append(&log, 10);
+        clean(&dir, 0).expect("due").expect("clean");
+    }
+    append(&log, 20);
+    let lost = log.segments().iter().rev().nth(1).expect("several").base_offset;
+    assert!(log.marks().recovery_point < lost);
+    drop((dir, log));
+    world.disk.remove_file(&path(&format!("a-0/{lost:020}.log"))).expect("remove");
+    if !checkpoints {
+        world.disk.remove_file(&path("recovery-point-offset-checkpoint")).expect("remove");
+    }
+    let (again, report) = world.open();
+    (lost, log_end(&again, "a", 0), report)
+}
+
+#[test]
+fn a_hole_past_the_recovery_point_ends_a_compacted_log_as_any_other() {
+    for cleaned in [false, true] {
+        let (lost, end, report) = middle_lost(cleaned, true);
+        assert_eq!((end, report.loaded[0].report.cuts.len()), (lost, 1), "cleaned: {cleaned}, {report:?}");
+    }
+}
+
+#[test]
+fn without_a_recovery_point_a_hole_of_a_compacted_log_is_no_loss() {
+    let (lost, end, report) = middle_lost(true, false);
+    assert!(end > lost && report.loaded[0].report.cuts.is_empty(), "{report:?}");
+}
+
+#[test]
+fn where_the_cleaner_was_ahead_of_the_recovery_point_holes_are_no_losses() {
+    let world = compacting(World::new().knows("a", A));
+    let (dir, _) = world.open();
+    append(&world.create(&dir, "a", 0), 10);
+    clean(&dir, 0).expect("due").expect("clean");
+    let before = log_end(&dir, "a", 0);
+    drop(dir);
+    // Kafka cleans what it has not written down as synced.
+    world.put("recovery-point-offset-checkpoint", b"0\n1\na 0 1\n");
+    let (again, report) = world.open();
+    assert_eq!((log_end(&again, "a", 0), report.loaded[0].report.cuts.len()), (before, 0), "{report:?}");
+}

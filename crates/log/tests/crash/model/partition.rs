@@ -31,12 +31,6 @@ pub(crate) struct Partition {
     pub(crate) end: i64,
     pub(crate) floor: i64,
     pub(crate) stable: i64,
-    /// What the last start found from here on, it found after a power cut that came before a sync.
-    doubted_from: i64,
-    /// Unsynced batches were lost from a compacted log. From the middle: a snapshot may know producers better than the
-    /// batches do. From the end: what a producer sent before may have been compacted away because of them.
-    pub(crate) holes: bool,
-    lost_end: bool,
     /// Above this nothing was removed by compaction.
     pub(crate) clean_to: i64,
 }
@@ -56,9 +50,6 @@ impl Partition {
             end: 0,
             floor: 0,
             stable: 0,
-            doubted_from: 0,
-            holes: false,
-            lost_end: false,
             clean_to: 0,
         }
     }
@@ -122,17 +113,7 @@ impl Partition {
         assert!(!cut_inside || log_start == log_end, "{}: ends at {log_end}, inside of a batch", self.topic);
         self.batches.truncate(whole);
         (self.start, self.start_seen) = (log_start, log_start);
-        self.doubted_from = self.floor;
-        self.lost_end = log_end < self.end;
         (self.end, self.floor) = (log_end, log_end);
-    }
-
-    /// In a compacted log a hole may be right, so what was lost before it was synced is no reason to cut what came after it.
-    pub(crate) fn forget_unsynced(&mut self, there: impl Fn(i64) -> bool) {
-        let from = std::mem::replace(&mut self.doubted_from, i64::MAX);
-        let before = self.batches.len();
-        self.batches.retain(|sent| sent.base < from || there(sent.base));
-        self.holes |= self.batches.len() < before || from < i64::MAX && self.lost_end;
     }
 
     /// Batches that can be read.
@@ -149,9 +130,6 @@ impl Partition {
         let mut own = self.readable().iter().rev().filter(|sent| sent.header.producer_id == id).peekable();
         let epoch = own.peek().map(|sent| sent.header.producer_epoch);
         let mut known = Vec::new();
-        if self.holes {
-            return known;
-        }
         for sent in own.take(if compacted { 1 } else { 5 }) {
             if Some(sent.header.producer_epoch) != epoch {
                 break;

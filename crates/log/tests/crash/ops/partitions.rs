@@ -23,7 +23,8 @@ pub(crate) fn make(world: &mut World, at: usize) -> bool {
     let Some(log) = super::or_dead(world, "making a partition", made) else { return false };
     world.partitions[at].settle(log.marks());
     world.partitions[at].made = true;
-    true
+    // What making it does besides may be what the process died in.
+    !world.disk.is_dead()
 }
 
 pub(super) fn delete(world: &mut World, at: usize) {

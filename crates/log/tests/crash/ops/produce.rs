@@ -18,8 +18,6 @@ pub(super) fn plain(world: &mut World, at: usize, log: &Log) {
 pub(super) fn idempotent(world: &mut World, at: usize, log: &Log) {
     let id = world.chance.between(0, 3);
     let next = match world.partitions[at].producers().get(&id) {
-        Some(known) if world.partitions[at].holes => (id, known.epoch + 50, 0),
-        None if world.partitions[at].holes => (id, 1_000, 0),
         Some(known) if world.chance.one_in(10) => (id, known.epoch + 1, 0),
         Some(known) => (id, known.epoch, known.last_sequence.wrapping_add(1) & i32::MAX),
         None => (id, 0, world.chance.pick(&[0, 0, 7, i32::MAX - 2])),
@@ -47,10 +45,7 @@ pub(super) fn out_of_order(world: &mut World, at: usize, log: &Log) {
     let id = world.chance.between(0, 3);
     let partition = &world.partitions[at];
     let last = partition.readable().iter().rfind(|sent| sent.header.producer_id == id);
-    let Some(known) = last.filter(|_| !partition.holes).and_then(|_| partition.producers().get(&id).copied())
-    else {
-        return;
-    };
+    let Some(known) = last.and_then(|_| partition.producers().get(&id).copied()) else { return };
     let skipped = known.last_sequence.wrapping_add(1 + world.chance.between(1, 100) as i32) & i32::MAX;
     let sent = batch(world, (id, known.epoch, skipped));
     let answer = log.append(sent.bytes, context(world, Origin::Client));
