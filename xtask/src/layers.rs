@@ -14,7 +14,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("pagewire-disk", &[]),
     ("pagewire-wire", &[]),
     ("pagewire-coordinate", &[]),
-    ("pagewire-metadata", &[]),
+    ("pagewire-metadata", &["pagewire-disk"]),
     ("pagewire-log", &["pagewire-zcopy", "pagewire-record", "pagewire-disk"]),
     (
         "pagewire-broker",
@@ -38,10 +38,12 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "pagewire-broker",
             "pagewire-doctor",
             "pagewire-lab",
+            "pagewire-takeover",
+            "pagewire-log",
+            "pagewire-disk",
             "pagewire-wire",
             "pagewire-record",
             "pagewire-zcopy",
-            "pagewire-takeover",
         ],
     ),
 ];

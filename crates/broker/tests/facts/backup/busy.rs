@@ -11,7 +11,7 @@ use pagewire_wire::messages::{
     offset_fetch_request::{OffsetFetchRequest, OffsetFetchRequestTopic},
 };
 
-use super::{Place, bytes_in};
+use super::{EndsOthers, Place, bytes_in, until};
 use crate::groups::{coordinator, once_loaded};
 use crate::harness::{Broker, Client, FetchAt, Fetched, batch, batch_of, values_of};
 
@@ -92,6 +92,7 @@ fn each_log_is_a_prefix_with_its_producers_and_no_offset_is_ahead_of_its_log() {
     let place = Place::new();
     let (stop, rounds) = (AtomicBool::new(false), AtomicI32::new(0));
     let producers = thread::scope(|scope| {
+        let ends_others = EndsOthers(&stop);
         let threads: Vec<_> = (0..PARTITIONS)
             .map(|partition| {
                 let (stop, rounds, broker) = (&stop, &rounds, &broker);
@@ -119,13 +120,11 @@ fn each_log_is_a_prefix_with_its_producers_and_no_offset_is_ahead_of_its_log() {
         });
         for round in 0..3 {
             let before = rounds.load(Ordering::Relaxed);
-            while rounds.load(Ordering::Relaxed) < before + 60 {
-                thread::yield_now();
-            }
+            until(|| rounds.load(Ordering::Relaxed) >= before + 60);
             let summary = place.back_up(&broker, &format!("backup{round}"));
             assert!(summary.verified && summary.logs >= 5, "{summary:?}");
         }
-        stop.store(true, Ordering::Relaxed);
+        drop(ends_others);
         come_and_go.join().unwrap();
         threads.into_iter().map(|thread| thread.join().unwrap()).collect::<Vec<_>>()
     });
@@ -162,6 +161,7 @@ fn segments_that_retention_takes_meanwhile_are_missing_at_the_front_only() {
     let place = Place::new();
     let (stop, rounds) = (AtomicBool::new(false), AtomicI32::new(0));
     thread::scope(|scope| {
+        let ends_others = EndsOthers(&stop);
         scope.spawn(|| {
             let (mut client, value) = (broker.client(), "x".repeat(500));
             while !stop.load(Ordering::Relaxed) {
@@ -171,12 +171,10 @@ fn segments_that_retention_takes_meanwhile_are_missing_at_the_front_only() {
         });
         for round in 0..5 {
             let before = rounds.load(Ordering::Relaxed);
-            while rounds.load(Ordering::Relaxed) < before + 100 {
-                thread::yield_now();
-            }
+            until(|| rounds.load(Ordering::Relaxed) >= before + 100);
             place.back_up(&broker, &format!("backup{round}"));
         }
-        stop.store(true, Ordering::Relaxed);
+        drop(ends_others);
     });
     for round in 0..5 {
         place.restore(&format!("backup{round}"), &format!("data{round}"));

@@ -6,7 +6,7 @@ use std::io::Write;
 use pagewire_broker::backup::BackupFailed;
 use serde_json::json;
 
-use super::Place;
+use super::{Place, until};
 use crate::control::Control;
 use crate::harness::{Broker, batch};
 
@@ -44,15 +44,13 @@ fn a_client_that_goes_away_ends_its_backup_which_is_not_finished() {
     let slow = json!({"verb": "backup", "to": to, "rate_bytes_per_second": 1});
     let mut control = Control::of(broker.dir());
     control.send(format!("{slow}\n").as_bytes());
-    while !to.join("backup.unfinished").exists() {
-        std::thread::yield_now();
-    }
+    until(|| to.join("backup.unfinished").exists());
     let other = json!({"verb": "backup", "to": place.path("other")});
     assert!(Control::of(broker.dir()).ask(&other).unwrap_err().contains("already"), "one at a time");
     drop(control);
-    while Control::of(broker.dir()).ask(&json!({"verb": "status"})).unwrap()["backing_up"] == json!(true) {
-        std::thread::yield_now();
-    }
+    until(|| {
+        Control::of(broker.dir()).ask(&json!({"verb": "status"})).unwrap()["backing_up"] == json!(false)
+    });
     assert!(to.join("backup.unfinished").exists() && !to.join("backup.json").exists());
     assert!(matches!(place.try_restore("backup", "data", false), Err(BackupFailed::Unfinished(_))));
     assert!(!place.path("data").exists());
@@ -65,9 +63,7 @@ fn a_broker_that_stops_ends_a_backup_at_once() {
     let slow = json!({"verb": "backup", "to": place.path("backup"), "rate_bytes_per_second": 1});
     let mut control = Control::of(broker.dir());
     control.send(format!("{slow}\n").as_bytes());
-    while !place.path("backup/backup.unfinished").exists() {
-        std::thread::yield_now();
-    }
+    until(|| place.path("backup/backup.unfinished").exists());
     broker.stop();
     assert!(!place.path("backup/backup.json").exists());
     broker.restart();
