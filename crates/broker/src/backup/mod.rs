@@ -20,7 +20,7 @@
 //!   different moments.
 //! - No producer id of a record in the backup is ever given out again.
 //!
-//! A backup is never served: `serve` refuses it, since its files may be those of another directory. [`restore`] makes a
+//! A backup is never served: `serve` refuses it, since its files may be those of another directory. [`restore()`] makes a
 //! directory of it.
 //!
 //! Everything here blocks and runs on a thread of its own. Documented for people in `docs/backup.md`.
