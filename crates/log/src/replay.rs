@@ -80,12 +80,17 @@ pub(crate) fn replay(
 /// Syncs the snapshots that the process before may have left to the next sync. Retention relies on them for what it takes,
 /// and knows only of those that this process makes. One at the recovery point may have come after the sync that set it.
 fn make_stable(place: &Place<'_>, snapshots: &[i64], recovery_point: i64) -> Result<(), LogError> {
-    for &offset in snapshots.iter().filter(|offset| **offset >= recovery_point) {
+    let young = || snapshots.iter().filter(|offset| **offset >= recovery_point);
+    for &offset in young() {
         let file = place.home.open(offset, names::SNAPSHOT, OpenMode::Read);
         let synced = file.and_then(|file| file.sync_data());
         synced.map_err(LogError::at(place.home.path(offset, names::SNAPSHOT)))?;
     }
-    Ok(())
+    // Their names may be as young.
+    match young().next() {
+        Some(_) => place.home.disk.sync_dir(&place.home.dir).map_err(LogError::at(&place.home.dir)),
+        None => Ok(()),
+    }
 }
 
 /// The newest good snapshot at or below `upto` into `table`. Returns the snapshots that are left, and the one that was

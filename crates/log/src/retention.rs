@@ -125,6 +125,9 @@ impl Log {
         if self.doomed.lock().oldest().is_some() {
             // What the producers wrote in there, nothing else will tell.
             self.sync_snapshots();
+            // And their names: what is renamed now may reach the disk before them.
+            let synced = self.home.disk.sync_dir(&self.home.dir);
+            synced.inspect_err(|error| self.fail(error, "sync of the directory failed"))?;
         }
         loop {
             let Some(base_offset) = self.doomed.lock().oldest() else { return Ok(()) };
