@@ -90,7 +90,7 @@ fn what_was_there_is_there_again_and_groups_go_on_where_they_were() {
     assert_eq!(all(&again), before);
     let group = again.run(&["group", "describe", "g", "-o", "json"]).ok();
     let group: serde_json::Value = serde_json::from_str(&group).unwrap();
-    assert_eq!(group["offsets"][0]["committed"], 5, "{group}");
+    assert_eq!(group[0]["offsets"][0]["committed"], 5, "{group}");
 }
 
 #[test]

@@ -5,7 +5,9 @@
 //! again. The log start moves first, so no reader skips a hole without noticing.
 
 use std::io;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use crate::answers::Retained;
 use crate::config::LogConfig;
@@ -123,11 +125,7 @@ impl Log {
     /// transactions. Those that cannot be renamed now stay doomed. The caller holds `placing`.
     fn rename_doomed(&self) -> io::Result<()> {
         if self.doomed.lock().oldest().is_some() {
-            // What the producers wrote in there, nothing else will tell.
-            self.sync_snapshots();
-            // And their names: what is renamed now may reach the disk before them.
-            let synced = self.home.disk.sync_dir(&self.home.dir);
-            synced.inspect_err(|error| self.fail(error, "sync of the directory failed"))?;
+            self.keep_producers()?;
         }
         loop {
             let Some(base_offset) = self.doomed.lock().oldest() else { return Ok(()) };
@@ -139,6 +137,29 @@ impl Log {
             }
             self.doomed.lock().renamed(base_offset);
         }
+    }
+
+    /// What producers wrote in the segments that go, a snapshot has to tell: one at or past their end, which no power cut
+    /// takes, neither itself nor the log up to it. Its name is durable too before anything is renamed.
+    fn keep_producers(&self) -> io::Result<()> {
+        let first = self.segments.load().first().map_or(0, |first| first.base_offset);
+        {
+            let mut writer = self.writer.lock();
+            let stable = self.marks().recovery_point;
+            let told = |within: RangeInclusive<i64>| writer.snapshots.iter().any(|at| within.contains(at));
+            if writer.producers.len() == 0 || told(first..=stable) {
+                drop(writer);
+                self.sync_snapshots();
+                let synced = self.home.disk.sync_dir(&self.home.dir);
+                return synced.inspect_err(|error| self.fail(error, "sync of the directory failed"));
+            }
+            if !told(first..=i64::MAX) {
+                let log_end = self.marks().log_end;
+                self.snapshot_producers(&mut writer, log_end)?;
+            }
+            self.dir_dirty.store(true, Ordering::Release);
+        }
+        self.sync().map(|_| ())
     }
 
     /// Renames files of a segment; those that exist.
