@@ -4,7 +4,8 @@
 
 use std::io::{Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use bytes::Bytes;
@@ -31,6 +32,8 @@ pub const FETCH: i16 = 12;
 
 /// A frame larger than this from the broker is a fault of the test.
 const FRAME_MAX: usize = 128 << 20;
+/// Kafka's error code.
+const NOT_LEADER_OR_FOLLOWER: i16 = 6;
 /// No answer for this long fails the test.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -218,8 +221,24 @@ impl Raw {
         Ok(all.into())
     }
 
-    /// ListOffsets for one partition: -1 is the end, -2 the start, other numbers are times in ms.
+    /// ListOffsets for one partition: -1 is the end, -2 the start, other numbers are times in ms. A partition that has no
+    /// leader yet, as in a Kafka that has just been started, is asked again for a while, as clients do.
     pub fn offset(&mut self, topic: &str, partition: i32, timestamp: i64) -> Result<i64> {
+        let began = Instant::now();
+        loop {
+            let (error_code, offset) = self.list_offset(topic, partition, timestamp)?;
+            match error_code {
+                0 => return Ok(offset),
+                NOT_LEADER_OR_FOLLOWER if began.elapsed() < PATIENCE => {
+                    thread::sleep(Duration::from_millis(100));
+                }
+                _ => bail!("ListOffsets of {topic}-{partition} answered error {error_code}"),
+            }
+        }
+    }
+
+    /// Error code and offset.
+    fn list_offset(&mut self, topic: &str, partition: i32, timestamp: i64) -> Result<(i16, i64)> {
         let partitions = vec![ListOffsetsPartition {
             partition_index: partition,
             timestamp,
@@ -230,10 +249,7 @@ impl Raw {
         let response = self.call(&request, 7)?;
         let found =
             response.topics.first().and_then(|topic| topic.partitions.first()).context("no partition")?;
-        if found.error_code != 0 {
-            bail!("ListOffsets of {topic}-{partition} answered error {}", found.error_code);
-        }
-        Ok(found.offset)
+        Ok((found.error_code, found.offset))
     }
 }
 
