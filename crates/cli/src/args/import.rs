@@ -55,6 +55,9 @@ pub(crate) struct ImportArgs {
     /// Take what is here of partitions that another broker has more of
     #[arg(long)]
     pub(crate) allow_missing: bool,
+    /// Take damaged logs up to the damage: what is lost is told
+    #[arg(long)]
+    pub(crate) accept_damage: bool,
     /// Look at everything, write nothing
     #[arg(long)]
     pub(crate) dry_run: bool,

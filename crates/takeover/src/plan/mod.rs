@@ -29,6 +29,13 @@ pub(crate) struct PlannedTopic {
     pub(crate) partitions: usize,
 }
 
+impl PlannedTopic {
+    /// Its own settings let it be compacted.
+    pub(crate) fn is_compacted(&self) -> bool {
+        self.configs.get("cleanup.policy").is_some_and(|policy| policy.contains("compact"))
+    }
+}
+
 /// A partition whose records come along.
 #[derive(Debug)]
 pub(crate) struct PlannedPartition {

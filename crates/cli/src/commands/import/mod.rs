@@ -3,10 +3,11 @@
 mod page;
 mod settings;
 
+use std::collections::BTreeMap;
 use std::num::NonZero;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use pagewire_takeover::{Depth, How, Options, import};
+use pagewire_takeover::{Depth, How, ImportError, Options, import};
 
 use crate::args::import::{ImportArgs, Verify};
 use crate::output::progress::Progress;
@@ -23,7 +24,16 @@ pub(crate) fn run(args: &ImportArgs) -> anyhow::Result<()> {
         shown.set_of(progress.done, progress.total, progress.what);
     });
     shown.clear();
-    let (report, mut out) = (report?, Out::new());
+    let mut out = Out::new();
+    let report = match report {
+        Err(ImportError::Refused(refused)) if args.output.format == Format::Json => {
+            // All of them for programs; the error has the first.
+            out.json(&BTreeMap::from([("refused", &refused)]))?;
+            out.flush()?;
+            return Err(ImportError::Refused(refused).into());
+        }
+        report => report?,
+    };
     match args.output.format {
         Format::Json => out.json(&report)?,
         Format::Table => page::print(&report, &mut out)?,
@@ -52,6 +62,7 @@ fn options(args: &ImportArgs) -> Options {
         topics: args.topics.clone(),
         exclude: args.exclude.clone(),
         allow_missing: args.allow_missing,
+        accept_damage: args.accept_damage,
         dry_run: args.dry_run,
         threads: std::thread::available_parallelism().map_or(1, NonZero::get).min(THREADS_MAX),
         now_ms: i64::try_from(now.as_millis()).unwrap_or(i64::MAX),
