@@ -200,6 +200,7 @@ mod tests {
                 last_known: vec![1],
                 leader: -1,
                 leader_epoch: 0,
+                directories: Vec::new(),
             };
             let partitions = BTreeMap::from([(0, placement)]);
             let topic = Topic { id: Uuid::from_u128(id), created_ms: 0, partitions };

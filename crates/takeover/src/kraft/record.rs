@@ -203,6 +203,7 @@ mod tests {
             last_known: Vec::new(),
             leader: 1,
             leader_epoch: 9,
+            directories: Vec::new(),
         };
         let made = PartitionMade { topic_id: Uuid::from_bytes([7; 16]), index: 5, placement };
         assert_eq!(Change::read(&partition()), Ok(Change::Partition(made)));
