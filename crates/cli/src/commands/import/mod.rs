@@ -1,6 +1,7 @@
 //! `pagewire import`: a data directory out of those that Apache Kafka left.
 
 mod page;
+mod places;
 mod settings;
 
 use std::collections::BTreeMap;
@@ -19,8 +20,9 @@ const THREADS_MAX: usize = 8;
 
 /// Does it.
 pub(crate) fn run(args: &ImportArgs) -> anyhow::Result<()> {
+    let options = options(args)?;
     let shown = Progress::new(true, Some(0));
-    let report = import(&options(args), &Tables::new(), &|progress| {
+    let report = import(&options, &Tables::new(), &|progress| {
         shown.set_of(progress.done, progress.total, progress.what);
     });
     shown.clear();
@@ -41,7 +43,7 @@ pub(crate) fn run(args: &ImportArgs) -> anyhow::Result<()> {
     out.flush()
 }
 
-fn options(args: &ImportArgs) -> Options {
+fn options(args: &ImportArgs) -> anyhow::Result<Options> {
     let how = match (args.copy, args.reflink, args.link) {
         (true, ..) => How::Copy,
         (_, true, _) => How::Reflink,
@@ -54,8 +56,8 @@ fn options(args: &ImportArgs) -> Options {
         Verify::None => Depth::None,
     };
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Options {
-        from: args.from.clone(),
+    Ok(Options {
+        from: places::all(&args.from, &args.config)?,
         to: args.to.clone(),
         how,
         verify,
@@ -66,5 +68,5 @@ fn options(args: &ImportArgs) -> Options {
         dry_run: args.dry_run,
         threads: std::thread::available_parallelism().map_or(1, NonZero::get).min(THREADS_MAX),
         now_ms: i64::try_from(now.as_millis()).unwrap_or(i64::MAX),
-    }
+    })
 }
