@@ -198,7 +198,7 @@ mod tests {
             assert!(matches!(walk(&[&one, bad]), (1, end, Some(Stop::Bad(_))) if end == size));
         }
         assert!(
-            matches!(walk(&[&one, &[0; 90_000], &two]), (1, _, Some(Stop::Bad(_)))),
+            matches!(walk(&[&one, &vec![0; 90_000], &two]), (1, _, Some(Stop::Bad(_)))),
             "not zeros to the end"
         );
     }

@@ -45,7 +45,7 @@ pub(crate) fn work(
 
 /// Bytes to look at, to bring and to read back.
 fn total(options: &Options, plan: &Plan, is_placed: bool) -> u64 {
-    let looks = if options.verify == Depth::None { 0 } else { 1 };
+    let looks = u64::from(options.verify != Depth::None);
     let of = |partition: &PlannedPartition| {
         let files = &partition.files;
         let again = if options.how == How::Link { files.open_bytes() } else { files.log_bytes() };
