@@ -287,29 +287,6 @@ fn candidate(segment: &Segment) -> Candidate {
     Candidate { next_offset: end.next_offset, size: end.size, active: !segment.is_closed() }
 }
 
-impl Segment {
-    /// The time of its newest record, or when the file was last written if no record has one. Of a damaged segment the
-    /// later of that and what can be read: it must not keep the log from ever forgetting.
-    pub(crate) fn newest_ms(&self) -> io::Result<Option<i64>> {
-        let (largest, damage) = self.largest_readable()?;
-        let newest = largest.filter(|entry| entry.timestamp >= 0).map(|entry| entry.timestamp);
-        match damage {
-            None => Ok(newest.or_else(|| self.modified_ms())),
-            Some(damage) => {
-                tracing::warn!(%damage, "retention goes by what can be read of the segment, and by its file's time");
-                Ok(newest.max(self.modified_ms()))
-            }
-        }
-    }
-
-    /// When the file was last written: the age of records without timestamps.
-    fn modified_ms(&self) -> Option<i64> {
-        let modified = self.file().ok()?.file().metadata().ok()?.modified().ok()?;
-        let since = modified.duration_since(std::time::UNIX_EPOCH).ok()?;
-        i64::try_from(since.as_millis()).ok()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
