@@ -144,7 +144,9 @@ fn producers(world: &mut World, at: usize, log: &Log) {
         }
         let said = (info.producer_epoch, info.last_sequence);
         assert_eq!(said, (known.epoch, known.last_sequence), "{}: producer {id}", partition.topic);
-        transaction(partition, *info, *known, world.holes);
+        let marked =
+            partition.readable().iter().any(|sent| sent.header.producer_id == *id && sent.marker.is_some());
+        transaction(partition, *info, *known, world.holes || !marked);
         // A batch that compaction wrote anew has the largest time of what is left in it.
         let rewritten = world.holes && info.last_timestamp <= known.last_timestamp;
         assert!(rewritten || info.last_timestamp == known.last_timestamp, "{info:?} {known:?}");
@@ -172,13 +174,13 @@ fn producers(world: &mut World, at: usize, log: &Log) {
 
 /// A producer's transaction begins where its records do, and was ended by the coordinator of this epoch. Where the log was
 /// cut inside of it, it may begin with what is left.
-fn transaction(partition: &Partition, info: ProducerInfo, known: Known, holes: bool) {
+fn transaction(partition: &Partition, info: ProducerInfo, known: Known, marker_may_be_gone: bool) {
     let topic = partition.topic;
     let begun = (info.current_txn_start_offset >= 0).then_some(info.current_txn_start_offset);
     let cut = known.txn_start.is_some_and(|start| start < partition.start);
     let may = cut && begun.is_none_or(|begun| known.txn_start.is_some_and(|start| start <= begun));
     assert!(begun == known.txn_start || may, "{topic}: the open transaction of {info:?} {known:?}");
-    let older = holes && info.coordinator_epoch <= known.coordinator_epoch;
+    let older = marker_may_be_gone && info.coordinator_epoch <= known.coordinator_epoch;
     assert!(older || info.coordinator_epoch == known.coordinator_epoch, "{topic}: {info:?} {known:?}");
 }
 

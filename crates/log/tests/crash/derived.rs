@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use pagewire_disk::{Disk, EpochCheckpoint, MemoryDisk, OpenMode, read_small};
-use pagewire_log::{Log, OpenOptions};
+use pagewire_log::{Log, LogConfig, OpenOptions};
 
 use crate::aborts;
 use crate::model::Partition;
@@ -56,7 +56,8 @@ fn rebuilt(world: &World, partition: &Partition, dir: &Path, from: &Files) -> Fi
         file.write_at(0, bytes).expect("a write");
     }
     let options = OpenOptions {
-        config: world.config.clone(),
+        // The copy has no checkpoint that says that there may be holes.
+        config: LogConfig { cleanup_compact: world.holes, ..world.config.clone() },
         recovery_point: 0,
         log_start_offset: partition.start,
         clean: false,
