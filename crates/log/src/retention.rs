@@ -73,6 +73,7 @@ impl Log {
         let (going, looked) = going(&segments, &config, &marks, now_ms);
         let mut retained = Retained::default();
         if going > 0 {
+            self.settle_oldest(&segments, going);
             let due_ms = now_ms.saturating_add(config.file_delete_delay_ms);
             for segment in self.take_oldest(&segments, going, marks.log_end, now_ms, due_ms)? {
                 retained.segments += 1;
@@ -82,6 +83,15 @@ impl Log {
         }
         self.rename_doomed().and(looked).map_err(AppendError::Write)?;
         Ok(Retained { log_start: self.marks().log_start, ..retained })
+    }
+
+    /// Segments on the list are those that a sync covers. One that leaves it unsynced would be a hole in what the next
+    /// sync calls stable, as long as the disk has its name. Where they cannot be synced nothing becomes stable either.
+    fn settle_oldest(&self, segments: &[Arc<Segment>], going: usize) {
+        let is_dirty = segments.iter().take(going).any(|segment| segment.is_dirty());
+        if is_dirty && let Err(error) = self.sync() {
+            tracing::debug!(topic = %self.topic, partition = self.partition, %error, "not synced before it goes");
+        }
     }
 
     /// Takes the oldest segments off the list and dooms them.
