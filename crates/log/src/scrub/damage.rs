@@ -12,15 +12,17 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
 
-/// Bytes that are no batches with a right CRC.
+/// Bytes of a segment that are no batches with a right CRC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Stretch {
-    pub(crate) from: u64,
-    pub(crate) to: u64,
+pub struct Stretch {
+    /// Position of the first.
+    pub from: u64,
+    /// Position behind the last.
+    pub to: u64,
     /// The first offset that may lie in it.
-    pub(crate) offset: i64,
+    pub offset: i64,
     /// The first offset behind it.
-    pub(crate) next_offset: i64,
+    pub next_offset: i64,
 }
 
 /// Of one segment, in rising order.

@@ -20,9 +20,12 @@ mod on_read;
 mod pass;
 mod queue;
 mod round;
+mod search;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use damage::KnownDamage;
+pub use damage::Stretch;
 pub(crate) use round::Scrubbing;
 pub use round::{ScrubCounts, ScrubLimits, Scrubbed};
+pub(crate) use search::Search;
