@@ -61,7 +61,14 @@ impl Placing<'_> {
         };
         write().map_err(BackupError::at(&path))?;
         let crc32c = Some(crc32c::crc32c(bytes));
-        Ok(CopiedFile { name, bytes: bytes.len() as u64, crc32c, way: Way::Copied, source: None, damage: Vec::new() })
+        Ok(CopiedFile {
+            name,
+            bytes: bytes.len() as u64,
+            crc32c,
+            way: Way::Copied,
+            source: None,
+            damage: Vec::new(),
+        })
     }
 
     /// By a link to the same segment in an earlier backup, if it is the same and good.

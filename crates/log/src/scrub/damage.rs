@@ -50,6 +50,11 @@ impl KnownDamage {
         self.0.store((!stretches.is_empty()).then(|| Arc::new(stretches)));
     }
 
+    /// All there are.
+    pub(crate) fn all(&self) -> Vec<Stretch> {
+        self.0.load().as_ref().map_or_else(Vec::new, |known| known.to_vec())
+    }
+
     /// How many there are.
     pub(crate) fn len(&self) -> usize {
         self.0.load().as_ref().map_or(0, |known| known.len())

@@ -32,8 +32,7 @@ impl SegmentPass {
     pub(super) fn advance(&mut self, bytes: u64) -> io::Result<Slice> {
         let (file, end, start) = (self.segment.file()?, self.segment.end(), self.search.position());
         self.look_what_is_cached(file.file(), start, bytes.min(end.size - start.min(end.size)));
-        let slice =
-            self.search.advance(&*file, end, bytes, &|stretch| self.segment.tell_damage(stretch))?;
+        let slice = self.search.advance(&*file, end, bytes, &|stretch| self.segment.tell_damage(stretch))?;
         if slice.done {
             let search = std::mem::replace(&mut self.search, Search::new(self.segment.base_offset));
             self.segment.damage.set(search.into_found());

@@ -44,7 +44,17 @@ pub(crate) struct Slice {
 impl Search {
     /// Of a segment that begins at `base_offset`.
     pub(crate) fn new(base_offset: i64) -> Self {
-        Self { position: 0, expected: base_offset, open: None, last: None, found: Vec::new() }
+        Self::from(0, base_offset)
+    }
+
+    /// From `position` on, where a batch of an offset not below `offset` is due.
+    pub(crate) fn from(position: u64, offset: i64) -> Self {
+        Self { position, expected: offset, open: None, last: None, found: Vec::new() }
+    }
+
+    /// The end of damage has not been seen yet.
+    pub(crate) fn is_in_damage(&self) -> bool {
+        self.open.is_some()
     }
 
     /// Where the next slice begins.
