@@ -13,7 +13,7 @@ use pagewire_metadata::{Listing, model::TopicRecord};
 use tokio::runtime::Handle;
 
 use super::base::Base;
-use super::manifest::{FileRecord, Head, LogRecord, Writing, add};
+use super::manifest::{FileRecord, Head, LogRecord, Writing};
 use super::metadata;
 use super::pacer::Pacer;
 use super::target::{BACKUP_UNFINISHED, Target, refuse_inside};
@@ -134,13 +134,16 @@ impl Taking<'_> {
                 self.disk.remove_dir_all(&dir).map_err(BackupFailed::at(&dir))?;
             }
             self.summary = kept;
-            self.summary.deleted.push(topic.name);
+            self.summary.add_deleted(topic.name);
             return Ok(());
         }
         for log in logs {
             self.ends.set(&log.topic, log.partition, log.end);
             if log.log_start > log.first_base {
                 self.starts.set(&log.topic, log.partition, log.log_start);
+            }
+            for file in &log.files {
+                file.damage.iter().for_each(|found| self.summary.damage.note(&log, file, (*found).into()));
             }
             self.manifest.log(log)?;
         }
@@ -168,7 +171,7 @@ impl Taking<'_> {
         }
         self.pacer.done();
         self.summary.logs += 1;
-        copied.files.iter().for_each(|file| add(&mut self.summary, file));
+        copied.files.iter().for_each(|file| self.summary.add(file));
         let CopiedLog { log_start, first_base, end, files } = copied;
         Ok(Some(LogRecord {
             topic: name.clone(),
@@ -232,6 +235,12 @@ impl Taking<'_> {
         self.summary.files += 1;
         self.summary.bytes += bytes;
         self.summary.copied_bytes += bytes;
-        self.manifest.file(FileRecord { name: name.to_owned(), bytes, crc32c, source: None })
+        self.manifest.file(FileRecord {
+            name: name.to_owned(),
+            bytes,
+            crc32c,
+            source: None,
+            damage: Vec::new(),
+        })
     }
 }
