@@ -43,8 +43,10 @@ pub use carry::{Pace, carry, preserve_time};
 pub use damage::damage_in;
 pub use error::BackupError;
 
-/// Closed segments open at a time. Up to four files each.
-const PINNED_MAX: usize = 32;
+/// Closed segments open at a time, in the first attempt and in later ones: each opens twice as many as the one before, so
+/// that a log of which retention takes as much as is written is copied in the end. Up to four files each.
+const PINNED: usize = 32;
+const PINNED_MAX: usize = 256;
 /// How often a copy begins anew because the log's segments were replaced.
 const ATTEMPTS_MAX: usize = 8;
 

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::moment::Moment;
 use super::pin::{pin, pin_active};
 use super::place::Placing;
-use super::{ATTEMPTS_MAX, BackupError, CopiedFile, CopiedLog, CopyOptions, PINNED_MAX, SegmentOf};
+use super::{ATTEMPTS_MAX, BackupError, CopiedFile, CopiedLog, CopyOptions, PINNED, PINNED_MAX, SegmentOf};
 use crate::dir::{Entry, LogDir};
 use crate::names;
 use crate::segment::Segment;
@@ -38,10 +38,11 @@ impl LogDir {
             return Ok(None);
         };
         let disk = self.disk().as_ref();
-        for _ in 0..ATTEMPTS_MAX {
+        for tried in 0..ATTEMPTS_MAX {
+            let pinned_max = PINNED_MAX.min(PINNED << tried);
             disk.create_dir_all(to).map_err(BackupError::at(to))?;
             let placing = Placing { disk, to, options };
-            match attempt(&entry, partition, &placing)? {
+            match attempt(&entry, partition, pinned_max, &placing)? {
                 Attempt::Done(log) => {
                     disk.sync_dir(to).map_err(BackupError::at(to))?;
                     return Ok(Some(log));
@@ -57,7 +58,12 @@ impl LogDir {
     }
 }
 
-fn attempt(entry: &Arc<Entry>, partition: i32, placing: &Placing<'_>) -> Result<Attempt, BackupError> {
+fn attempt(
+    entry: &Arc<Entry>,
+    partition: i32,
+    pinned_max: usize,
+    placing: &Placing<'_>,
+) -> Result<Attempt, BackupError> {
     let Some(moment) = entry.round(Moment::of) else { return Ok(Attempt::Deleted) };
     let Some(moment) = moment else { return Ok(Attempt::Changed) };
     let active = match entry.round(|log| pin_active(log, &moment)).transpose()? {
@@ -68,7 +74,7 @@ fn attempt(entry: &Arc<Entry>, partition: i32, placing: &Placing<'_>) -> Result<
     let (mut logs, mut beside) = (Vec::with_capacity(moment.segments.len()), Vec::new());
     let closed = moment.closed().len();
     while logs.len() < closed {
-        let count = PINNED_MAX.min(closed - logs.len());
+        let count = pinned_max.min(closed - logs.len());
         let pinned = entry.round(|log| pin(log, &moment.segments, logs.len(), count)).transpose()?;
         let Some(pinned) = pinned else { return Ok(Attempt::Deleted) };
         let Some(pinned) = pinned else { return Ok(Attempt::Changed) };

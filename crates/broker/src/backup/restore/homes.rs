@@ -3,6 +3,7 @@
 //! A log goes to the one that has got the fewest bytes so far. Where it went is in its topic's record, so that no start takes
 //! a directory that is away for one that never was.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -100,7 +101,7 @@ impl Homes {
             return Ok(());
         }
         let placed = |home: &Home| home.logs.iter().map(|log| (log.clone(), home.id)).collect::<Vec<_>>();
-        let placed: std::collections::HashMap<_, _> = self.others.iter().flat_map(placed).collect();
+        let placed: HashMap<_, _> = self.others.iter().flat_map(placed).collect();
         for (mut topic, version) in catalog.topics().await?.0 {
             for (partition, index) in topic.partitions.iter_mut().zip(0..) {
                 partition.directory = placed.get(&(topic.name.clone(), index)).copied().flatten();
