@@ -27,7 +27,7 @@ fn copy_to(dir: &LogDir, to: &Path, options: &CopyOptions<'_>) -> Result<Option<
     dir.back_up(("t", A), 0, to, options)
 }
 
-fn copy(dir: &LogDir, pace: &dyn Fn(u64) -> io::Result<()>) -> CopiedLog {
+pub(super) fn copy(dir: &LogDir, pace: &dyn Fn(u64) -> io::Result<()>) -> CopiedLog {
     copy_to(dir, Path::new(COPY), &options(pace)).expect("copied").expect("not deleted")
 }
 
@@ -58,7 +58,7 @@ fn copied(world: &World) -> Vec<u8> {
 }
 
 /// Opens what was copied, as a restored directory would be.
-fn reopened(world: &World, log: &CopiedLog) -> (LogDir, Arc<Log>) {
+pub(super) fn reopened(world: &World, log: &CopiedLog) -> (LogDir, Arc<Log>) {
     let disk = &*world.disk;
     disk.create_dir_all(Path::new("/again")).expect("made");
     disk.rename(Path::new("/copy/t-0"), Path::new("/again/t-0")).expect("moved");
