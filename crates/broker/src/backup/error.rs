@@ -72,6 +72,20 @@ pub enum BackupFailed {
         /// The partition.
         partition: i32,
     },
+    /// A log is in a directory that was not named, or cannot be read.
+    #[error(
+        "{topic}-{partition} is in the log directory with directory.id={directory} in its meta.properties, which cannot be \
+         read or was not named: name all of log.dirs, by --config FILE or --from DIR for each, the one with \
+         metadata.redb first"
+    )]
+    Elsewhere {
+        /// The topic.
+        topic: String,
+        /// The partition.
+        partition: i32,
+        /// The directory's id.
+        directory: String,
+    },
     /// The metadata cannot be read or written.
     #[error(transparent)]
     Metadata(#[from] StoreError),

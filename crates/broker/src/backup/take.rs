@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use pagewire_disk::checkpoint::format_id;
 use pagewire_disk::checkpoint::{
     CLEANER_FILE, HIGH_WATERMARK_FILE, LOG_START_FILE, META_PROPERTIES_FILE, RECOVERY_POINT_FILE,
 };
@@ -188,8 +189,19 @@ impl Taking<'_> {
     fn is_deleted(&self, topic: &TopicRecord, partition: i32) -> Result<(), BackupFailed> {
         let now = metadata::topics((self.source.list)()?)?;
         let is_there = now.iter().any(|other| other.topic_id == topic.topic_id);
-        let offline = || BackupFailed::Offline { topic: topic.name.clone(), partition };
-        if is_there { Err(offline()) } else { Ok(()) }
+        if is_there { Err(self.missing(topic, partition)) } else { Ok(()) }
+    }
+
+    /// Why a partition has no log.
+    fn missing(&self, topic: &TopicRecord, partition: i32) -> BackupFailed {
+        let of = usize::try_from(partition).ok().and_then(|at| topic.partitions.get(at));
+        let topic = topic.name.clone();
+        match of.and_then(|of| of.directory) {
+            Some(id) if !self.source.log_dirs.iter().any(|dir| dir.directory_id() == Some(id)) => {
+                BackupFailed::Elsewhere { topic, partition, directory: format_id(id) }
+            }
+            _ => BackupFailed::Offline { topic, partition },
+        }
     }
 
     /// Checkpoints, identity and metadata.

@@ -28,9 +28,10 @@ pub(crate) struct BackupArgs {
     /// Something else than making one
     #[command(subcommand)]
     pub(crate) command: Option<BackupCommand>,
-    /// The broker's (first) data directory [default: ./pagewire-data] [env: PAGEWIRE_DATA_DIR]
+    /// The broker's (first) data directory [default: ./pagewire-data] [env: PAGEWIRE_DATA_DIR]. Of a broker that does not run
+    /// and has several: each of them, the one with metadata.redb first
     #[arg(long, value_name = "DIR")]
-    pub(crate) from: Option<PathBuf>,
+    pub(crate) from: Vec<PathBuf>,
     /// Where to: a directory that does not exist or is empty
     #[arg(long, value_name = "DIR", required = true)]
     pub(crate) to: Option<PathBuf>,

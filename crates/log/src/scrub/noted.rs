@@ -44,6 +44,11 @@ impl Log {
         }
     }
 
+    /// Stretches that are known to be damaged, and are refused to readers, in rising order.
+    pub fn damage(&self) -> Vec<Stretch> {
+        self.segments.load().iter().flat_map(|segment| segment.damage.all()).collect()
+    }
+
     fn notes(&self) -> Vec<DamageEntry> {
         let segments = self.segments.load();
         let closed = segments.iter().filter(|segment| segment.is_closed());

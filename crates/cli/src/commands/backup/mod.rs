@@ -32,8 +32,12 @@ pub(crate) async fn run(args: BackupArgs) -> anyhow::Result<()> {
         return verify::run(dir, format).await;
     }
     let options = options(&args)?;
-    let serve = ServeArgs { config: args.config, data_dir: args.from, ..ServeArgs::default() };
-    let (config, _) = settings::load(&serve)?;
+    let first = args.from.first().cloned();
+    let serve = ServeArgs { config: args.config, data_dir: first, ..ServeArgs::default() };
+    let (mut config, _) = settings::load(&serve)?;
+    if args.from.len() > 1 {
+        config.log_dirs = args.from;
+    }
     let stop = stop::on_signal()?;
     let home = config.log_dirs.first().context("there is no data directory: name it with --from DIR")?;
     let summary = match Control::of(home).await? {

@@ -35,7 +35,14 @@ impl Life {
     fn new(seed: u64, log: &Arc<Log>) -> Self {
         let producers = vec![(0, Vec::new()); PRODUCERS as usize];
         let (chance, log) = (Chance(seed), Arc::clone(log));
-        Self { chance, log, producers, committed: BTreeMap::new(), ever: BTreeMap::new(), at_end: BTreeMap::new() }
+        Self {
+            chance,
+            log,
+            producers,
+            committed: BTreeMap::new(),
+            ever: BTreeMap::new(),
+            at_end: BTreeMap::new(),
+        }
     }
 
     fn append(&self, bytes: Bytes) -> i64 {
