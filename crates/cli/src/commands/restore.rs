@@ -40,7 +40,7 @@ pub(crate) async fn run(args: RestoreArgs) -> anyhow::Result<()> {
                 linked => format!(" ({} linked)", bytes(linked)),
             };
             damage::print(&done.damage, &mut out)?;
-            let how = if several { "a properties file with log.dirs=" } else { "pagewire serve --data-dir " };
+            let how = if several { "pagewire serve --set log.dirs=" } else { "pagewire serve --data-dir " };
             out.line(format_args!(
                 "{to}: cluster {}, node {}, {} logs, {}{linked}; {how}{to}",
                 done.cluster_id,

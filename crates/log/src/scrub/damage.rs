@@ -6,7 +6,7 @@
 //! ```
 //!
 //! A read ends before such a stretch, a read in it is an error, a read behind it goes on. A segment without damage costs
-//! its readers one look at a null pointer. What is known dies with the process: the scrub finds it again.
+//! its readers one look at a null pointer.
 
 use std::sync::Arc;
 
