@@ -25,6 +25,8 @@ pub(crate) struct Home {
     pub(crate) checked: Arc<AtomicU64>,
     /// Sum of the indexes of aborted transactions at an orderly stop, if that left one.
     pub(crate) vouched: Option<i64>,
+    /// The log start that was read is one that was written.
+    pub(crate) certain_start: bool,
     /// The directory has another name, or another log has moved in: nothing is opened by name any more.
     gone: AtomicBool,
     /// The log was compacted at some time: holes between its offsets are no losses.
@@ -46,6 +48,7 @@ impl Home {
             sick: Arc::default(),
             checked: Arc::default(),
             vouched: None,
+            certain_start: true,
             gone: AtomicBool::default(),
             compacted: false,
             whole_from: None,
@@ -80,6 +83,11 @@ impl Home {
     /// The home of a log whose recovery is counted with others.
     pub(crate) fn metered(self, checked: &Arc<AtomicU64>) -> Self {
         Self { checked: Arc::clone(checked), ..self }
+    }
+
+    /// The home of a log whose start was read from a file that may hold anything, unless it is `certain`.
+    pub(crate) fn certain_start(self, certain: bool) -> Self {
+        Self { certain_start: certain, ..self }
     }
 
     /// The home of a log of which the last stop left this.

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicI64};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
@@ -35,6 +35,8 @@ pub struct Log {
     pub(crate) home: Arc<Home>,
     pub(crate) config: ArcSwap<LogConfig>,
     pub(crate) marks: MarkCells,
+    /// The recovery point that a start after a kill goes by: the one that was written down.
+    pub(crate) checkpointed: AtomicI64,
     /// Oldest first, never empty; the last one is active.
     pub(crate) segments: ArcSwap<Vec<Arc<Segment>>>,
     pub(crate) writer: Mutex<Writer>,
@@ -154,6 +156,11 @@ impl Log {
     pub fn expire_producers(&self, now_ms: i64) -> usize {
         let expiration_ms = self.config.load().producer_id_expiration_ms;
         self.writer.lock().producers.with(|known| known.expire(now_ms, expiration_ms))
+    }
+
+    /// A checkpoint says that everything below `offset` is stable.
+    pub(crate) fn checkpointed(&self, offset: i64) {
+        self.checkpointed.store(offset, Ordering::Relaxed);
     }
 
     /// A checksum of all indexes of aborted transactions, 0 if there are none.

@@ -39,14 +39,18 @@ pub(crate) fn open(
             "the log ends at {log_end}, below its recovery point {point}: records are missing"
         ));
     }
-    if !segments.is_empty() && options.log_start_offset > log_end {
-        let start = options.log_start_offset;
+    let mut start = options.log_start_offset;
+    if !segments.is_empty() && start > log_end && !home.certain_start {
+        report.notes.push(format!("a log start of {start}, past the log's end {log_end}: not believed"));
+        start = 0;
+    }
+    if !segments.is_empty() && start > log_end {
         report.notes.push(format!("everything lies below the log start {start}: the log starts again there"));
         segments.drain(..).try_for_each(|segment| recovery::remove_segment(&home, segment.base_offset))?;
     }
     let fresh = segments.is_empty();
     if fresh {
-        log_end = options.log_start_offset.max(0);
+        log_end = start.max(0);
         let first = Segment::create(Arc::clone(&home), log_end)
             .map_err(LogError::at(home.path(log_end, names::LOG)))?;
         segments.push(Arc::new(first));
@@ -59,7 +63,7 @@ pub(crate) fn open(
         }
     }
     let log_start =
-        segments.first().map_or(0, |first| first.base_offset).max(options.log_start_offset).min(log_end);
+        segments.first().map_or(0, |first| first.base_offset).max(start).min(log_end);
 
     let mut epochs = load_epochs(&home, &segments, log_start, log_end, &mut report)?;
     let place = Place { home: &home, segments: &segments, listing: &found.listing, looks: &looks, log_end };
@@ -99,6 +103,7 @@ pub(crate) fn open(
         home,
         config: ArcSwap::from_pointee(options.config),
         marks: MarkCells::new(marks),
+        checkpointed: options.recovery_point.into(),
         segments: ArcSwap::from_pointee(segments),
         writer: Mutex::new(writer),
         last_aborted: last_aborted.into(),

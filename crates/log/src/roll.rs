@@ -150,10 +150,15 @@ impl Log {
         Ok(())
     }
 
-    /// Keeps the newest ones. A file that cannot be removed now is removed at the next start.
+    /// A file that cannot be removed now is looked at again after the next start.
     fn drop_old_snapshots(&self, writer: &mut Writer) {
-        let surplus = writer.snapshots.len().saturating_sub(snapshot::KEPT);
-        for offset in writer.snapshots.drain(..surplus) {
+        let checkpointed = self.checkpointed.load(Ordering::Relaxed);
+        let segments = self.segments.load();
+        let holding = segments.partition_point(|segment| segment.base_offset <= checkpointed);
+        let floor = holding.checked_sub(1).and_then(|at| segments.get(at)).map_or(checkpointed, |segment| segment.base_offset);
+        let surplus = snapshot::surplus(&writer.snapshots, floor);
+        writer.snapshots.retain(|offset| !surplus.contains(offset));
+        for offset in surplus {
             if let Err(error) = self.home.disk.remove_file(&self.home.path(offset, names::SNAPSHOT)) {
                 tracing::debug!(topic = %self.topic, partition = self.partition, offset, %error, "old snapshot stays");
             }

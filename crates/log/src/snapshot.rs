@@ -7,7 +7,11 @@
 //! ```
 //!
 //! Only the last batch of each producer is in it. Written at every roll (synced with the next sync) and when the log
-//! is closed; the newest two are kept. A damaged one is skipped for an older one and a longer replay.
+//! is closed. A damaged one is skipped for an older one and a longer replay.
+//!
+//! A power cut may take all of the log past the recovery point, and a start after it replays from the beginning of the
+//! segment that holds the recovery point of the checkpoint. So the newest snapshot that is old enough for that stays, with
+//! the newest [`KEPT`] of those above it: [`surplus`].
 
 use std::io;
 use std::path::Path;
@@ -23,8 +27,17 @@ const HEAD_LEN: usize = 10;
 const ENTRY_LEN: usize = 46;
 /// More than a table of the largest allowed size needs.
 const FILE_MAX: u64 = 256 << 20;
-/// Snapshots kept.
-pub(crate) const KEPT: usize = 2;
+/// Snapshots kept above the oldest one that a start may need.
+pub(crate) const KEPT: usize = 16;
+
+/// Which of these, oldest first, are needed no more. The newest at or below `floor` is, and so are the newest above it.
+pub(crate) fn surplus(offsets: &[i64], floor: i64) -> Vec<i64> {
+    let below = offsets.partition_point(|offset| *offset <= floor);
+    let kept_below = below.saturating_sub(1);
+    let kept_above = below.max(offsets.len().saturating_sub(KEPT));
+    let is_surplus = |at: &usize| *at < kept_below || (below..kept_above).contains(at);
+    (0..offsets.len()).filter(is_surplus).filter_map(|at| offsets.get(at).copied()).collect()
+}
 
 /// The file's bytes, the same for the same state.
 pub(crate) fn encode(table: &ProducerTable) -> Vec<u8> {
@@ -145,6 +158,22 @@ mod tests {
             table.record(Entry { header: &header(id), marker: None }, 0, 10);
         }
         table
+    }
+
+    #[test]
+    fn the_newest_stay_and_one_that_is_old_enough() {
+        let offsets: Vec<i64> = (0..40).map(|n| n * 10).collect();
+        let kept = |floor: i64| -> Vec<i64> {
+            let surplus = surplus(&offsets, floor);
+            offsets.iter().copied().filter(|offset| !surplus.contains(offset)).collect()
+        };
+        assert_eq!(kept(395), [390]);
+        assert_eq!(kept(370), [370, 380, 390]);
+        assert_eq!(kept(25)[..3], [20, 240, 250]);
+        assert_eq!(kept(25).len(), 1 + KEPT);
+        assert_eq!(kept(-1).len(), KEPT);
+        assert_eq!(surplus(&[], 7), [0; 0]);
+        assert_eq!(surplus(&[3], 7), [0; 0]);
     }
 
     #[test]

@@ -55,11 +55,9 @@ impl TxnFiles {
             }
         }
         for look in place.looks {
-            let listed = place.listing.aborted.contains(&look.base_offset);
             // After an orderly stop the end of the last segment is as good as the rest, unless all of it was in doubt.
-            let doubted = !clean || look.from == look.base_offset;
-            if doubted && (look.markers || listed) {
-                files.replay_at(look.from);
+            if !clean || look.from == look.base_offset {
+                files.replay_at(look.base_offset);
             }
         }
         let sums = files.believed.iter().map(|(base, entries)| txn_index::sum(*base, entries));
@@ -90,6 +88,7 @@ impl TxnFiles {
         }
         if entries.len() < whole {
             self.damaged.insert(base);
+            self.replay_at(base);
         }
         self.believed.insert(base, entries);
         Ok(())

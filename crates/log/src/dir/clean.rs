@@ -17,12 +17,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use pagewire_disk::checkpoint::CLEANER_FILE;
-use pagewire_disk::{CheckpointError, Damage, Disk, OffsetCheckpoint};
+use pagewire_disk::{Disk, OffsetCheckpoint};
 use parking_lot::Mutex;
 
 use super::LogDir;
-use super::errors::{LogDirError, usable};
+use super::errors::LogDirError;
 use super::notice::Notice;
+use super::sums::Sums;
 use super::table::Entry;
 use crate::clean::cleanable::Cleanable;
 use crate::clean::{CleanError, Cleaned, Cleaner, Throttle};
@@ -198,15 +199,13 @@ fn key(entry: &Entry) -> Key {
 
 impl Cleaning {
     /// Reads the checkpoint. A damaged one counts as empty and is noted.
-    pub(super) fn read(disk: &dyn Disk, dir: &Path, notices: &mut Vec<Notice>) -> Result<Self, LogDirError> {
-        let offsets = match usable(OffsetCheckpoint::read(disk, &dir.join(CLEANER_FILE)))? {
-            Ok(checkpoint) => checkpoint.unwrap_or_default(),
-            Err(CheckpointError::Damaged { damage: Damage::Empty, .. }) => OffsetCheckpoint::new(),
-            Err(damage) => {
-                notices.push(Notice::Damaged(damage));
-                OffsetCheckpoint::new()
-            }
-        };
+    pub(super) fn read(
+        disk: &dyn Disk,
+        dir: &Path,
+        sums: &mut Sums,
+        notices: &mut Vec<Notice>,
+    ) -> Result<Self, LogDirError> {
+        let offsets = sums.checkpoint(disk, dir, CLEANER_FILE, notices)?.content.unwrap_or_default();
         Ok(Self { offsets, ..Self::default() })
     }
 
@@ -311,8 +310,7 @@ impl LogDir {
 
     /// An error is noted; the next write says what this one did not.
     fn write_clean_offsets(&self, cleaning: &Cleaning) -> io::Result<()> {
-        let path = self.path.join(CLEANER_FILE);
-        cleaning.offsets.write(&*self.disk, &path).inspect_err(|error| self.note(&path, error))
+        self.write_summed(&[(CLEANER_FILE, &cleaning.offsets)])
     }
 }
 

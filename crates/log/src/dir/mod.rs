@@ -44,6 +44,7 @@ mod parallel;
 mod records;
 mod rounds;
 mod stray;
+mod sums;
 mod survey;
 mod table;
 #[cfg(test)]
@@ -82,6 +83,7 @@ use checkpoints::{Checkpoints, Written};
 use clean::CleaningCell;
 use delete::Doomed;
 pub(crate) use table::Entry;
+use sums::Sums;
 use table::Table;
 
 /// One log directory with all its logs. `Send + Sync`; every call takes `&self`.
@@ -102,6 +104,8 @@ pub struct LogDir {
     carried: Mutex<Checkpoints>,
     /// What the checkpoint files hold.
     written: Mutex<Written>,
+    /// Checksums of the checkpoints.
+    sums: Mutex<Sums>,
     /// Which logs are clean up to where, and who is at it.
     cleaning: CleaningCell,
     /// Shared with all its logs: an error of one ends writes in all.
