@@ -16,7 +16,7 @@ use crate::doomed::Doomed;
 use crate::epochs::Epochs;
 use crate::errors::{LogError, Offline};
 use crate::handles::Handles;
-use crate::home::Home;
+use crate::home::{Home, Vouched};
 use crate::marks::{MarkCells, Marks};
 use crate::segment::Segment;
 use crate::sick::{is_full, is_sick};
@@ -45,6 +45,8 @@ pub struct Log {
     pub(crate) epochs: RwLock<Epochs>,
     /// Held while the epochs' file is written.
     pub(crate) epoch_file: Mutex<()>,
+    /// Held while that about aborted transactions is.
+    pub(crate) witness: Mutex<()>,
     pub(crate) offline: OnceLock<Offline>,
     /// Names were made or changed since the directory was last synced.
     pub(crate) dir_dirty: AtomicBool,
@@ -163,10 +165,11 @@ impl Log {
         self.checkpointed.store(offset, Ordering::Relaxed);
     }
 
-    /// A checksum of all indexes of aborted transactions, 0 if there are none.
-    pub(crate) fn aborted_sum(&self) -> i64 {
+    /// What an orderly stop may vouch for.
+    pub(crate) fn vouch(&self) -> Vouched {
         let segments = self.segments.load();
-        i64::from(segments.iter().fold(0, |all, segment| all ^ segment.txns.sum(segment.base_offset)))
+        let aborted = segments.iter().fold(0, |all, segment| all ^ segment.txns.sum(segment.base_offset));
+        Vouched { epochs: self.epochs.read().sum(), aborted }
     }
 
     /// The newest leader epoch in the log, `None` before the first.

@@ -95,9 +95,8 @@ fn replay_transactions(
 ) -> Result<i64, LogError> {
     let mut table = ProducerTable::default();
     let from = snapshots.load(range.start, &mut table)?.unwrap_or(0);
-    let touches = |segment: &&Arc<Segment>| {
-        segment.end().next_offset > from && segment.base_offset < range.end
-    };
+    let touches =
+        |segment: &&Arc<Segment>| segment.end().next_offset > from && segment.base_offset < range.end;
     for segment in place.segments.iter().filter(touches) {
         let whole = walk_batches(segment, from, report, |file, found| {
             let before = found.header.base_offset < range.end;
@@ -157,8 +156,7 @@ struct Snapshots<'p> {
 
 impl<'p> Snapshots<'p> {
     fn of(place: &'p Place<'p>, now_ms: i64) -> Self {
-        let (good, useless) =
-            place.listing.snapshots.iter().partition(|offset| **offset <= place.log_end);
+        let (good, useless) = place.listing.snapshots.iter().partition(|offset| **offset <= place.log_end);
         Self { place, now_ms, good, useless }
     }
 
@@ -166,14 +164,8 @@ impl<'p> Snapshots<'p> {
     fn load(&mut self, upto: i64, table: &mut ProducerTable) -> Result<Option<i64>, LogError> {
         let (home, known) = (self.place.home, self.useless.len());
         let fitting: Vec<i64> = self.good.iter().copied().filter(|offset| *offset <= upto).collect();
-        let newest = snapshot::load_newest(
-            &*home.disk,
-            &home.dir,
-            &fitting,
-            table,
-            self.now_ms,
-            &mut self.useless,
-        );
+        let newest =
+            snapshot::load_newest(&*home.disk, &home.dir, &fitting, table, self.now_ms, &mut self.useless);
         let bad = self.useless.get(known..).unwrap_or_default();
         self.good.retain(|offset| !bad.contains(offset));
         newest.map_err(LogError::at(&home.dir))

@@ -154,9 +154,9 @@ impl Log {
     fn drop_old_snapshots(&self, writer: &mut Writer) {
         let checkpointed = self.checkpointed.load(Ordering::Relaxed);
         let segments = self.segments.load();
-        let holding = segments.partition_point(|segment| segment.base_offset <= checkpointed);
-        let floor = holding.checked_sub(1).and_then(|at| segments.get(at)).map_or(checkpointed, |segment| segment.base_offset);
-        let surplus = snapshot::surplus(&writer.snapshots, floor);
+        let holding = segments.iter().rev().map(|one| one.base_offset).find(|base| *base <= checkpointed);
+        let floors = [holding.unwrap_or(-1), self.marks.load().recovery_point];
+        let surplus = snapshot::surplus(&writer.snapshots, floors);
         writer.snapshots.retain(|offset| !surplus.contains(offset));
         for offset in surplus {
             if let Err(error) = self.home.disk.remove_file(&self.home.path(offset, names::SNAPSHOT)) {

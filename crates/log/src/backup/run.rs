@@ -13,6 +13,7 @@ use super::place::Placing;
 use super::{ATTEMPTS_MAX, BackupError, CopiedLog, CopyOptions, PINNED_MAX, SegmentOf};
 use crate::dir::{Entry, LogDir};
 use crate::names;
+use crate::txn_witness::{self, Witness};
 
 /// How an attempt ended.
 enum Attempt {
@@ -87,6 +88,9 @@ fn attempt(entry: &Arc<Entry>, partition: i32, placing: &Placing<'_>) -> Result<
         if let Some(aborted) = &moment.aborted {
             beside.push(placing.written(names::file(base, names::TXN_INDEX), aborted)?);
         }
+    }
+    if let Some(aborted) = Witness::of(moment.closed().iter().map(|one| &**one)).bytes() {
+        beside.push(placing.written(txn_witness::FILE.to_owned(), &aborted)?);
     }
     if let Some(producers) = &moment.producers {
         beside.push(placing.written(names::file(moment.end, names::SNAPSHOT), producers)?);

@@ -121,8 +121,7 @@ impl LockedDir {
         let (disk, path) = (Arc::clone(&self.disk), self.path.clone());
         let kafka_was_here = CleanMark::is_anothers(disk.as_ref(), &path).map_err(LogDirError::at(&path))?;
         let mut sums = Sums::read(disk.as_ref(), &path, kafka_was_here, &mut report.notices)?;
-        let (checkpoints, written) =
-            Checkpoints::read(disk.as_ref(), &path, &mut sums, &mut report.notices)?;
+        let (checkpoints, written) = Checkpoints::read(disk.as_ref(), &path, &mut sums, &mut report.notices)?;
         let cleaning = Cleaning::read(disk.as_ref(), &path, &mut sums, &mut report.notices)?;
         let vouched = vouched::read(disk.as_ref(), &path, &mut report.notices)?;
         report.clean = CleanMark::take(disk.as_ref(), &path).map_err(LogDirError::at(&path))?;
@@ -312,7 +311,7 @@ impl One<'_> {
             .whole_since(recovery_point.map(|point| self.cleaning.whole_from(topic, *partition, point)))
             .metered(self.dir.meter().checked())
             .certain_start(self.checkpoints.starts_are_certain)
-            .vouched(self.vouched.map(|sums| sums.get(topic, *partition).unwrap_or(0)));
+            .vouched(self.vouched.map(|sums| vouched::of(sums, topic, *partition)));
         let (log, report) = Log::open_at(home, topic, *partition, options)?;
         let (log_end, known_end) = (log.marks().log_end, self.checkpoints.known_end(topic, *partition));
         if log_end < known_end {

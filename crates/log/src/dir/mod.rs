@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   <dir>/.lock  meta.properties  .kafka_cleanshutdown
-//!   <dir>/{recovery-point,log-start,replication}-offset-checkpoint  aborted-transactions-checkpoint
+//!   <dir>/{recovery-point,log-start,replication}-offset-checkpoint  pagewire-vouched-checkpoint
 //!   <dir>/<topic>-<partition>/            one log: partition.metadata and its segments
 //!   <dir>/<topic>-<partition>.<id>-delete waits for its unlink
 //!   <dir>/<topic>-<partition>.<id>-stray  another topic's data under a name that is taken: never touched
@@ -82,8 +82,8 @@ use crate::{Handles, Log, Offline};
 use checkpoints::{Checkpoints, Written};
 use clean::CleaningCell;
 use delete::Doomed;
-pub(crate) use table::Entry;
 use sums::Sums;
+pub(crate) use table::Entry;
 use table::Table;
 
 /// One log directory with all its logs. `Send + Sync`; every call takes `&self`.

@@ -41,17 +41,20 @@ pub(super) struct Read {
 }
 
 impl Sums {
-    /// Reads the sums, unless somebody else `wrote_last`.
+    /// Reads the sums. If somebody else `wrote_last` they go: before the mark that says so does.
     pub(super) fn read(
         disk: &dyn Disk,
         dir: &Path,
         wrote_last: bool,
         notices: &mut Vec<Notice>,
     ) -> Result<Self, LogDirError> {
-        if wrote_last {
-            return Ok(Self::default());
-        }
         let path = dir.join(FILE);
+        if wrote_last {
+            return match disk.remove_file(&path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => Err(LogDirError::Io { path, error }),
+                _ => disk.sync_dir(dir).map(|()| Self::default()).map_err(LogDirError::at(dir)),
+            };
+        }
         let vouched = match usable(OffsetCheckpoint::read(disk, &path))?.and_then(|sums| whole(sums, &path)) {
             Ok(vouched) => vouched,
             Err(damage) => {
@@ -107,7 +110,8 @@ impl Sums {
         dir: &Path,
         checkpoints: &[(&'static str, &OffsetCheckpoint)],
     ) -> Result<(), (PathBuf, io::Error)> {
-        let texts: Vec<_> = checkpoints.iter().map(|(file, checkpoint)| (*file, checkpoint.render())).collect();
+        let texts: Vec<_> =
+            checkpoints.iter().map(|(file, checkpoint)| (*file, checkpoint.render())).collect();
         let mut sums = self.vouched.clone().unwrap_or_else(|| self.of_landed());
         for (file, text) in &texts {
             sums.set(file, NOW, sum(text));

@@ -15,6 +15,7 @@ use super::producers::ProducersCheck;
 use super::segment::{self, Along, Files, Place, Seen};
 use crate::files::FileKind;
 use crate::names;
+use crate::txn_witness;
 
 /// Times that a segment is read again because its files were replaced meanwhile.
 const READS_MAX: usize = 3;
@@ -211,7 +212,13 @@ fn name_others(dir: &Path, contents: &Contents, kept: &mut Kept) {
         }
     }
     for name in &contents.others {
-        let known = [EPOCH_CHECKPOINT_FILE, PARTITION_METADATA_FILE, "quorum-state", "remote_log_snapshot"];
+        let known = [
+            EPOCH_CHECKPOINT_FILE,
+            PARTITION_METADATA_FILE,
+            txn_witness::FILE,
+            "quorum-state",
+            "remote_log_snapshot",
+        ];
         if known.contains(&name.as_str()) || name.ends_with(".checkpoint") {
             continue;
         }

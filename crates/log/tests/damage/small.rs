@@ -41,7 +41,7 @@ fn no_damage_to_a_checkpoint_of_hints_changes_an_answer() {
         "cleaner-offset-checkpoint",
         "pagewire-scrub-checkpoint",
         "pagewire-checkpoint-sums",
-        "aborted-transactions-checkpoint",
+        "pagewire-vouched-checkpoint",
         ".kafka_cleanshutdown",
     ] {
         assert!(harmed(name, 6, same) > 4, "{name}");
