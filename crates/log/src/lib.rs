@@ -127,3 +127,4 @@ pub use marks::Marks;
 pub use scrub::{ScrubCounts, ScrubLimits, Scrubbed};
 pub use share::Share;
 pub use txn_index::{AbortedTxn, decode_txn_index};
+pub use txn_witness::doubt_aborted;

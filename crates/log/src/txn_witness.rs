@@ -12,7 +12,7 @@
 use std::io::{self, ErrorKind};
 use std::path::Path;
 
-use pagewire_disk::{Disk, read_small, write_atomically};
+use pagewire_disk::{Disk, OpenMode, read_small, write_atomically};
 
 use crate::segment::Segment;
 use crate::txn_index::{self, AbortedTxn};
@@ -107,6 +107,14 @@ impl Witness {
         };
         is_whole.then(|| lines.iter().map(line).collect::<Option<Vec<_>>>().map(Self))?
     }
+}
+
+/// Lets the next start look at the whole log in the partition's directory `dir` for aborted transactions, and write anew
+/// which indexes of them are missing or wrong. For logs that come from elsewhere.
+pub fn doubt_aborted(disk: &dyn Disk, dir: &Path) -> io::Result<()> {
+    let file = disk.open(&dir.join(FILE), OpenMode::Create)?;
+    file.set_len(0)?;
+    file.sync_data()
 }
 
 #[cfg(test)]
