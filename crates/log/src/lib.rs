@@ -55,6 +55,7 @@
 //!
 //! Left to others: judging produced batches (`record`), moving bytes (`zcopy`), who waits for which mark (`broker`).
 
+mod ages;
 mod answers;
 mod append;
 pub mod backup;
@@ -64,6 +65,7 @@ mod derive;
 mod dir;
 mod dirs;
 mod doomed;
+mod epoch_check;
 mod epochs;
 mod errors;
 pub mod files;
@@ -100,6 +102,7 @@ mod times;
 mod trust;
 mod txn_files;
 mod txn_index;
+mod txn_witness;
 mod unshare;
 pub mod verify;
 mod walk;
@@ -125,3 +128,4 @@ pub use marks::Marks;
 pub use scrub::{ScrubCounts, ScrubLimits, Scrubbed, Stretch};
 pub use share::Share;
 pub use txn_index::{AbortedTxn, decode_txn_index};
+pub use txn_witness::doubt_aborted;
