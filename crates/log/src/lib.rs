@@ -55,6 +55,7 @@
 //!
 //! Left to others: judging produced batches (`record`), moving bytes (`zcopy`), who waits for which mark (`broker`).
 
+mod ages;
 mod answers;
 mod append;
 pub mod backup;
@@ -124,7 +125,7 @@ pub use errors::{AppendError, DeleteRecordsError, LogError, Offline, ReadError};
 pub use handles::Handles;
 pub use log::Log;
 pub use marks::Marks;
-pub use scrub::{ScrubCounts, ScrubLimits, Scrubbed};
+pub use scrub::{ScrubCounts, ScrubLimits, Scrubbed, Stretch};
 pub use share::Share;
 pub use txn_index::{AbortedTxn, decode_txn_index};
 pub use txn_witness::doubt_aborted;

@@ -73,6 +73,7 @@ pub use notice::Notice;
 pub use options::{LogDirOptions, PartitionSettings};
 pub use rounds::{Flushed, RetainedAll};
 pub use survey::{MEASURED_MAX, Survey, survey};
+pub(crate) use vouched::{FILE as VOUCHED_FILE, of as vouched_of};
 
 pub(crate) use load::NOBODYS;
 

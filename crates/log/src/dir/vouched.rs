@@ -15,7 +15,7 @@ use super::notice::Notice;
 use crate::Log;
 use crate::home::Vouched;
 
-pub(super) const FILE: &str = "pagewire-vouched-checkpoint";
+pub(crate) const FILE: &str = "pagewire-vouched-checkpoint";
 
 /// What the last stop left; `None` if it left nothing legible, which vouches for nothing and against nothing.
 pub(super) fn read(
@@ -33,7 +33,7 @@ pub(super) fn read(
 }
 
 /// What they say of one log; one that they do not name has nothing that fits.
-pub(super) fn of(sums: &OffsetCheckpoint, topic: &str, partition: i32) -> Vouched {
+pub(crate) fn of(sums: &OffsetCheckpoint, topic: &str, partition: i32) -> Vouched {
     let packed = sums.get(topic, partition).unwrap_or(0);
     Vouched { epochs: (packed >> 32) as u32, aborted: packed as u32 }
 }
