@@ -18,7 +18,7 @@ use crate::input::{Input, chunk};
 const ROOT: &str = "/data";
 const NOW_MS: i64 = 1_700_000_001_000;
 /// Every kind of file, and names that follow one another.
-const NAMES: [&str; 20] = [
+const NAMES: [&str; 22] = [
     "keyed-0/00000000000000000000.log",
     "keyed-0/00000000000000000010.log",
     "keyed-0/00000000000000000000.index",
@@ -36,6 +36,7 @@ const NAMES: [&str; 20] = [
     "log-start-offset-checkpoint",
     "replication-offset-checkpoint",
     "cleaner-offset-checkpoint",
+    "keyed-0/pagewire-aborted",
     "pagewire-vouched-checkpoint",
     "pagewire-checkpoint-sums",
     "pagewire-scrub-checkpoint",

@@ -117,6 +117,9 @@ fn small_files(
     placing: &Placing<'_>,
     files: &mut Vec<CopiedFile>,
 ) -> Result<(), BackupError> {
+    if let Some(aborted) = Witness::of(moment.closed().iter().map(|one| &**one)).bytes() {
+        files.push(placing.written(txn_witness::FILE.to_owned(), &aborted)?);
+    }
     if let Some(producers) = &moment.producers {
         files.push(placing.written(names::file(moment.end, names::SNAPSHOT), producers)?);
     }
