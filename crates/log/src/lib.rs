@@ -67,6 +67,7 @@ mod doomed;
 mod epochs;
 mod errors;
 pub mod files;
+mod fits;
 mod handles;
 mod headers;
 mod home;
@@ -103,6 +104,7 @@ mod txn_index;
 mod unshare;
 pub mod verify;
 mod walk;
+mod window;
 mod writeback;
 mod writer;
 

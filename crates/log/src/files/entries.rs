@@ -11,7 +11,8 @@ use std::marker::PhantomData;
 
 use pagewire_disk::DiskFile;
 
-use super::window::Window;
+use super::CHUNK;
+use crate::window::Window;
 
 /// An entry of fixed length.
 pub trait Entry: Sized {
@@ -110,7 +111,7 @@ pub struct Entries<'f, E> {
 impl<'f, E: Entry> Entries<'f, E> {
     /// Of `file`, which has `len` bytes.
     pub fn new(file: &'f dyn DiskFile, len: u64) -> Self {
-        Self { window: Window::new(file, len), position: 0, of: PhantomData }
+        Self { window: Window::new(file, len, CHUNK), position: 0, of: PhantomData }
     }
 
     /// Where the next one begins.

@@ -16,13 +16,15 @@
 mod batches;
 mod entries;
 mod producer_snapshot;
-mod window;
 
 pub use batches::{BadBytes, BatchWalk, Step, WalkedBatch};
 pub use entries::{AbortedTxn, Entries, Entry, OffsetEntry, TimeStamped};
 pub use producer_snapshot::{ProducerSnapshot, SnapshotDamage, SnapshotProducer};
 
 use crate::names;
+
+/// Bytes read at once.
+const CHUNK: usize = 256 << 10;
 
 /// What a file of a partition's directory is, by its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

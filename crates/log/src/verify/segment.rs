@@ -4,7 +4,7 @@
 //! the next one that is whole is looked for. What an index says about a damaged stretch is not judged.
 
 use std::io;
-use std::ops::RangeInclusive;
+use std::ops::{Range, RangeInclusive};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -20,6 +20,7 @@ use super::producers::ProducersCheck;
 use super::records;
 use super::times::TimesCheck;
 use crate::files::{BadBytes, BatchWalk, Entry, OffsetEntry, Step, WalkedBatch};
+use crate::fits::fits;
 use crate::names;
 
 /// A longer batch is not decompressed: a window holds it whole.
@@ -275,25 +276,24 @@ impl SegmentCheck<'_> {
 
     /// Base offsets that a batch behind what was read may have.
     fn believed_offsets(&self) -> RangeInclusive<i64> {
-        let furthest = self.place.base.saturating_add(i64::from(i32::MAX));
-        self.expected..=self.place.next_base.map_or(furthest, |next| next - 1)
+        let offsets = self.offsets();
+        offsets.start..=offsets.end - 1
+    }
+
+    /// Offsets that may follow what was read: below the next segment, and in reach of this one's base.
+    fn offsets(&self) -> Range<i64> {
+        let reach = self.place.base.saturating_add(i64::from(i32::MAX) + 1);
+        self.expected..self.place.next_base.map_or(reach, |next| next.min(reach))
     }
 
     /// Why a batch whose bytes are right cannot be here.
     fn misplaced(&self, header: &BatchHeader) -> Option<String> {
-        let (base, last, count) = (header.base_offset, header.last_offset_delta, header.records_count);
-        if last < 0 || count < 0 || i64::from(count) > i64::from(last) + 1 {
-            return Some(format!("a batch of {count} records over {} offsets", i64::from(last) + 1));
+        let (last, count) = (i64::from(header.last_offset_delta), i64::from(header.records_count));
+        if last < 0 || count < 0 || count > last + 1 {
+            return Some(format!("a batch of {count} records over {} offsets", last + 1));
         }
-        if base < self.expected || base.checked_add(i64::from(last) + 1).is_none() {
-            return Some(format!("a batch of offsets {base} + {last} where {} comes next", self.expected));
-        }
-        if header.next_offset() - self.place.base > i64::from(i32::MAX) + 1 {
-            return Some(format!("offset {} is too far above the segment's base", header.last_offset()));
-        }
-        self.place.next_base.filter(|next| header.next_offset() > *next).map(|next| {
-            format!("a batch up to offset {}, the next segment begins at {next}", header.last_offset())
-        })
+        // The walk has seen that it is all there.
+        fits(header, u64::MAX, &self.offsets()).err()
     }
 
     fn deep(&mut self, batch: &WalkedBatch<'_>, kept: &mut Kept) {
