@@ -11,8 +11,9 @@ use pagewire_disk::{DiskFile, OpenMode, PartitionMetadata};
 use super::epochs::EpochsCheck;
 use super::finding::{Fate, Finding, Severity};
 use super::job::{Job, Kept};
+use super::place::{Files, Place};
 use super::producers::ProducersCheck;
-use super::segment::{self, Along, Files, Place, Seen};
+use super::segment::{self, Along, Seen};
 use crate::files::FileKind;
 use crate::names;
 

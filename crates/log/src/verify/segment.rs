@@ -5,47 +5,23 @@
 
 use std::io;
 use std::ops::{Range, RangeInclusive};
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::Path;
 
-use pagewire_disk::{Disk, DiskFile, OpenMode};
 use pagewire_record::{BatchError, BatchHeader};
 
-use super::aborts::AbortsCheck;
 use super::epochs::EpochsCheck;
 use super::finding::{Fate, Finding, Severity};
+use super::indexes::{End, Indexes, Paths};
 use super::job::{Kept, VerifyOptions};
-use super::offsets::OffsetsCheck;
+use super::place::{Files, Place};
 use super::producers::ProducersCheck;
 use super::records;
-use super::times::TimesCheck;
-use crate::files::{BadBytes, BatchWalk, Entry, OffsetEntry, Step, WalkedBatch};
+use crate::files::{BadBytes, BatchWalk, Step, WalkedBatch};
 use crate::fits::fits;
 use crate::names;
 
 /// A longer batch is not decompressed: a window holds it whole.
 const DEEP_MAX: usize = 64 << 20;
-
-/// What is known of a segment before it is read.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Place<'p> {
-    pub(super) dir: &'p Path,
-    pub(super) base: i64,
-    /// Base of the segment behind it; `None` for the active one.
-    pub(super) next_base: Option<i64>,
-    /// The next start believes it without reading.
-    pub(super) believed: bool,
-    /// The directory was left in order.
-    pub(super) clean: bool,
-    /// A broker is serving it.
-    pub(super) live: bool,
-}
-
-impl Place<'_> {
-    fn path(&self, suffix: &str) -> PathBuf {
-        names::path(self.dir, self.base, suffix)
-    }
-}
 
 /// What the walk saw of it.
 #[derive(Debug, Clone, Copy, Default)]
@@ -67,44 +43,6 @@ pub(super) struct Seen {
 pub(super) struct Along<'a> {
     pub(super) epochs: &'a mut EpochsCheck,
     pub(super) producers: &'a mut ProducersCheck,
-}
-
-/// The segment's files, opened together so that they are of one moment.
-pub(super) struct Files {
-    log: Arc<dyn DiskFile>,
-    size: u64,
-    index: Option<(Arc<dyn DiskFile>, u64)>,
-    times: Option<(Arc<dyn DiskFile>, u64)>,
-    aborts: Option<(Arc<dyn DiskFile>, u64)>,
-}
-
-impl Files {
-    /// Opens them. The log last: what an index has is then in it.
-    pub(super) fn open(disk: &dyn Disk, place: &Place<'_>) -> io::Result<Self> {
-        let open = |suffix| match disk.open(&place.path(suffix), OpenMode::Read) {
-            Ok(file) => file.len().map(|len| Some((file, len))),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error),
-        };
-        let (index, times, aborts) = (open(names::INDEX)?, open(names::TIME_INDEX)?, open(names::TXN_INDEX)?);
-        let log = disk.open(&place.path(names::LOG), OpenMode::Read)?;
-        Ok(Self { size: log.len()?, log, index, times, aborts })
-    }
-
-    /// The `.log`.
-    pub(super) fn log(&self) -> &dyn DiskFile {
-        &*self.log
-    }
-
-    /// Position that the last entry of the index names.
-    fn last_indexed(&self) -> u64 {
-        let Some((file, len)) = &self.index else { return 0 };
-        let mut bytes = [0; OffsetEntry::LEN];
-        let at = (len / OffsetEntry::LEN as u64).saturating_sub(1) * OffsetEntry::LEN as u64;
-        let read = file.read_exact_at(at, &mut bytes).is_ok();
-        let entry = OffsetEntry::parse(&bytes).filter(|_| read);
-        entry.and_then(|entry| u64::try_from(entry.position).ok()).unwrap_or(0)
-    }
 }
 
 /// The walk over one segment.
@@ -150,23 +88,9 @@ impl SegmentCheck<'_> {
         kept: &mut Kept,
         read: &mut dyn FnMut(u64),
     ) -> io::Result<Seen> {
-        let paths = [names::INDEX, names::TIME_INDEX, names::TXN_INDEX].map(|suffix| self.place.path(suffix));
-        let [index_path, times_path, aborts_path] = &paths;
-        let base = self.place.base;
-        let mut offsets = match &files.index {
-            Some((file, len)) => Some(OffsetsCheck::new(&**file, *len, base, index_path, kept)?),
-            None => None,
-        };
-        let mut times = match &files.times {
-            Some((file, len)) => Some(TimesCheck::new(&**file, *len, base, times_path, kept)?),
-            None => None,
-        };
-        let mut aborts = match &files.aborts {
-            Some((file, len)) => Some(AbortsCheck::new(&**file, *len, base, aborts_path, kept)?),
-            None => None,
-        };
-        self.judge_lengths(files, &paths, kept);
-        let mut walk = BatchWalk::new(&*files.log, 0, files.size);
+        let paths = Paths::of(self.place);
+        let mut indexes = Indexes::new(self.place, files, &paths, kept)?;
+        let mut walk = BatchWalk::new(files.log(), 0, files.size());
         if self.options.deep {
             walk = walk.keeping(DEEP_MAX);
         }
@@ -176,7 +100,7 @@ impl SegmentCheck<'_> {
                 Step::Bad(bad) => {
                     let resume = walk.next_behind(bad.position, bad.next, &self.believed_offsets())?;
                     self.bad_bytes(&bad, resume, kept);
-                    read(resume.unwrap_or(files.size) - bad.position);
+                    read(resume.unwrap_or(files.size()) - bad.position);
                     match resume {
                         Some(position) => walk.resume_at(position),
                         None => break,
@@ -187,63 +111,27 @@ impl SegmentCheck<'_> {
             let (position, end) = (batch.position, batch.end());
             if !self.take(&batch, kept) {
                 let resume = walk.next_behind(position, Some(end), &self.believed_offsets())?;
-                read(resume.unwrap_or(files.size) - position);
-                walk.resume_at(resume.unwrap_or(files.size));
+                read(resume.unwrap_or(files.size()) - position);
+                walk.resume_at(resume.unwrap_or(files.size()));
                 continue;
             }
             read(batch.header.size_in_bytes());
             let skipped = std::mem::take(&mut self.skipping);
-            if let Some(offsets) = &mut offsets {
-                if skipped {
-                    offsets.forgive(batch.position, kept)?;
-                }
-                offsets.meet(&batch, kept)?;
-            }
-            if let Some(times) = &mut times {
-                if skipped {
-                    times.forgive(batch.header.base_offset, kept)?;
-                }
-                times.meet(&batch, kept)?;
-            }
-            if let Some(aborts) = &mut aborts {
-                if skipped {
-                    aborts.forgive(batch.header.base_offset, kept)?;
-                }
-                aborts.meet(&batch, kept)?;
-            }
+            indexes.meet(&batch, skipped, kept)?;
             along.epochs.meet(&batch.header);
             along.producers.meet(&batch.header, kept);
         }
-        let lenient = self.place.live && self.place.next_base.is_none() || self.skipping;
-        if let Some(offsets) = offsets {
-            offsets.end(files.size, lenient, self.seen.batches, kept);
-        }
-        if let Some(times) = times {
-            times.end(self.place.next_base.is_none() || self.skipping, lenient, kept);
-        }
-        if let Some(aborts) = aborts {
-            aborts.end(self.seen.next_offset, lenient, kept);
-        }
-        self.seen.bytes = files.size;
+        let active = self.place.next_base.is_none();
+        let end = End {
+            size: files.size(),
+            batches: self.seen.batches,
+            next_offset: self.seen.next_offset,
+            growing: active || self.skipping,
+            lenient: active && self.place.live || self.skipping,
+        };
+        indexes.end(&end, kept);
+        self.seen.bytes = files.size();
         Ok(self.seen)
-    }
-
-    /// Missing index files, and such as end inside an entry.
-    fn judge_lengths(&self, files: &Files, paths: &[PathBuf; 3], kept: &mut Kept) {
-        let all = [(&files.index, 8), (&files.times, 12), (&files.aborts, 34)];
-        for (number, ((file, entry), path)) in all.into_iter().zip(paths).enumerate() {
-            match file {
-                Some((_, len)) if len % entry != 0 && !self.place.live => {
-                    let what = format!("{len} bytes are no whole number of entries of {entry}");
-                    kept.push(Finding::new(Severity::Damage, path, what, Fate::Rebuilt));
-                }
-                // Only segments with aborted transactions have the third.
-                None if number < 2 && files.size > 0 => {
-                    kept.push(Finding::new(Severity::Doubt, path, "it is missing", Fate::Rebuilt));
-                }
-                _ => {}
-            }
-        }
     }
 
     /// Judges a batch; `false` if nothing that it says can be believed.

@@ -1,0 +1,78 @@
+//! A segment before it is read: where it lies, what is known of it, and its files.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use pagewire_disk::{Disk, DiskFile, OpenMode};
+
+use crate::files::{Entry, OffsetEntry};
+use crate::names;
+
+/// A file with its length.
+pub(super) type OpenFile = (Arc<dyn DiskFile>, u64);
+
+/// What is known of a segment before it is read.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place<'p> {
+    pub(super) dir: &'p Path,
+    pub(super) base: i64,
+    /// Base of the segment behind it; `None` for the active one.
+    pub(super) next_base: Option<i64>,
+    /// The next start believes it without reading.
+    pub(super) believed: bool,
+    /// The directory was left in order.
+    pub(super) clean: bool,
+    /// A broker is serving it.
+    pub(super) live: bool,
+}
+
+impl Place<'_> {
+    /// Of the file with this suffix.
+    pub(super) fn path(&self, suffix: &str) -> PathBuf {
+        names::path(self.dir, self.base, suffix)
+    }
+}
+
+/// The segment's files, opened together so that they are of one moment.
+pub(super) struct Files {
+    log: Arc<dyn DiskFile>,
+    size: u64,
+    pub(super) index: Option<OpenFile>,
+    pub(super) times: Option<OpenFile>,
+    pub(super) aborts: Option<OpenFile>,
+}
+
+impl Files {
+    /// Opens them. The log last: what an index has is then in it.
+    pub(super) fn open(disk: &dyn Disk, place: &Place<'_>) -> io::Result<Self> {
+        let open = |suffix| match disk.open(&place.path(suffix), OpenMode::Read) {
+            Ok(file) => file.len().map(|len| Some((file, len))),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        };
+        let (index, times, aborts) = (open(names::INDEX)?, open(names::TIME_INDEX)?, open(names::TXN_INDEX)?);
+        let log = disk.open(&place.path(names::LOG), OpenMode::Read)?;
+        Ok(Self { size: log.len()?, log, index, times, aborts })
+    }
+
+    /// The `.log`.
+    pub(super) fn log(&self) -> &dyn DiskFile {
+        &*self.log
+    }
+
+    /// Its length.
+    pub(super) fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// Position that the last entry of the index names.
+    pub(super) fn last_indexed(&self) -> u64 {
+        let Some((file, len)) = &self.index else { return 0 };
+        let mut bytes = [0; OffsetEntry::LEN];
+        let at = (len / OffsetEntry::LEN as u64).saturating_sub(1) * OffsetEntry::LEN as u64;
+        let read = file.read_exact_at(at, &mut bytes).is_ok();
+        let entry = OffsetEntry::parse(&bytes).filter(|_| read);
+        entry.and_then(|entry| u64::try_from(entry.position).ok()).unwrap_or(0)
+    }
+}
