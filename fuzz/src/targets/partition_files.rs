@@ -30,7 +30,7 @@ pub(super) fn run(bytes: &[u8]) {
         }
         Some(FileKind::Snapshot) => {
             if let Ok(snapshot) = ProducerSnapshot::parse(bytes) {
-                assert!(snapshot.producers.len() * 46 <= bytes.len(), "more producers than bytes");
+                assert_eq!(snapshot.to_bytes(), bytes, "what was read is what is written");
             }
         }
         _ => walk(&*file, bytes.len() as u64),
