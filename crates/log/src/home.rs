@@ -31,6 +31,8 @@ pub(crate) struct Home {
     compacted: bool,
     /// From here on compaction made no hole; `None` if nobody knows.
     whole_from: Option<i64>,
+    /// Everything is only played: nothing is worth copying.
+    rehearsed: bool,
     /// `index.interval.bytes` in force, for whoever rebuilds an index.
     index_interval: AtomicU32,
 }
@@ -49,6 +51,7 @@ impl Home {
             gone: AtomicBool::default(),
             compacted: false,
             whole_from: None,
+            rehearsed: false,
             index_interval: AtomicU32::default(),
         }
     }
@@ -71,6 +74,15 @@ impl Home {
     /// The same home of a log in which compaction made no hole from this offset on, if that is known.
     pub(crate) fn whole_since(self, whole_from: Option<i64>) -> Self {
         Self { whole_from, ..self }
+    }
+
+    /// The home of a log that is opened on a disk on which changes are only played.
+    pub(crate) fn rehearsed(self) -> Self {
+        Self { rehearsed: true, ..self }
+    }
+
+    pub(crate) fn is_rehearsed(&self) -> bool {
+        self.rehearsed
     }
 
     pub(crate) fn whole_from(&self) -> Option<i64> {

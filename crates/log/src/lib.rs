@@ -54,6 +54,7 @@
 //!
 //! Left to others: judging produced batches (`record`), moving bytes (`zcopy`), who waits for which mark (`broker`).
 
+mod ages;
 mod answers;
 mod append;
 pub mod backup;

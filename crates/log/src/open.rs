@@ -65,11 +65,15 @@ pub(crate) fn open(
     let place = Place { home: &home, segments: &segments, listing: &found.listing, looks: &looks, log_end };
     let Replayed { producers, snapshots, last_aborted } = replay(&place, &options, &mut epochs, &mut report)?;
     let first_open = producers.first_open();
+    let first_timestamp = first_timestamp(&segments, &mut report)?;
+    let opened_ms = segments
+        .last()
+        .map_or(options.now_ms, |active| active.filling_since(first_timestamp, options.now_ms));
     let writer = Writer {
         producers: home.producers.count(producers),
         sparse,
-        first_timestamp: first_timestamp(&segments, &mut report)?,
-        opened_ms: options.now_ms,
+        first_timestamp,
+        opened_ms,
         append_time_ms: -1,
         snapshots,
     };

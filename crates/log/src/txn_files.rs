@@ -140,9 +140,11 @@ impl TxnFiles {
                 let unseen = before.iter().filter(|entry| entry.last_offset < start);
                 unseen.copied().chain(replayed).collect()
             };
-            segment.txns.set(&entries);
+            let (rewritten, looked) =
+                (damaged || entries != before, place.looks.iter().any(|look| look.base_offset == base));
+            segment.txns.set(&entries, rewritten || !looked);
             newest = entries.last().map_or(newest, |entry| entry.last_offset);
-            if damaged || entries != before {
+            if rewritten {
                 let path = place.home.path(base, names::TXN_INDEX);
                 replace(place.home, &path, &entries).map_err(LogError::at(&path))?;
                 report.rebuilt.push(path);

@@ -112,6 +112,15 @@ impl Log {
         self.remove_files(base_offset, Stage::Cleaned);
     }
 
+    /// The same after a panic, when nobody knows which segment that was.
+    pub(crate) fn discard_unfinished(&self) {
+        let _placing = self.placing.lock();
+        let names = self.home.disk.read_dir(&self.home.dir).unwrap_or_default();
+        let bases =
+            names.iter().filter_map(|entry| names::offset(&entry.name, &Stage::Cleaned.file(names::LOG)));
+        bases.for_each(|base| self.remove_files(base, Stage::Cleaned));
+    }
+
     /// The caller holds `placing`: as long as the log is here, so is its directory. The log goes first, without it the
     /// others mean nothing.
     fn remove_files(&self, base_offset: i64, stage: Stage) {

@@ -3,10 +3,12 @@
 //! Every batch is checked, CRC and all: what compaction writes anew gets a new CRC, which would make damage look good for
 //! ever.
 
+use std::sync::atomic::Ordering;
+
 use pagewire_disk::DiskFile;
 use pagewire_record::{BatchHeader, HEADER_LEN, batch::Batch};
 
-use super::error::CleanError;
+use super::error::{CleanError, corrupt};
 use crate::fits::fits;
 use crate::segment::{End, Segment};
 use crate::window::Window;
@@ -71,7 +73,11 @@ impl<'s> Source<'s> {
 
     /// Where the next batch begins; `needed` bytes of it, or all that are left.
     fn load(&mut self, needed: usize) -> Result<&[u8], CleanError> {
-        self.window.at(self.position, needed).map_err(CleanError::at(self.segment.path()))
+        let segment = self.segment;
+        self.window.at(self.position, needed).map_err(|error| {
+            segment.suspect.store(true, Ordering::Relaxed);
+            CleanError::reading(segment.path())(error)
+        })
     }
 
     /// A batch that cannot be believed.
@@ -84,9 +90,4 @@ impl Drop for Source<'_> {
     fn drop(&mut self) {
         *self.buffer = self.window.take_memory();
     }
-}
-
-/// A batch of `segment` that cannot be believed.
-pub(super) fn corrupt(segment: &Segment, position: u64, reason: &str) -> CleanError {
-    CleanError::Corrupt { file: segment.path(), position, reason: reason.to_owned() }
 }

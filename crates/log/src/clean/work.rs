@@ -62,14 +62,17 @@ impl Work<'_> {
 
     /// The segment's `.log`.
     pub(super) fn file(&self, segment: &Arc<Segment>) -> Result<Arc<dyn DiskFile>, CleanError> {
-        segment.file().map_err(CleanError::at(segment.path())).map_err(|error| self.overtaken(segment, error))
+        segment
+            .file()
+            .map_err(CleanError::reading(segment.path()))
+            .map_err(|error| self.overtaken(segment, error))
     }
 
     /// What it means that a segment's file is not there: retention may have taken it.
     pub(super) fn overtaken(&self, segment: &Arc<Segment>, error: CleanError) -> CleanError {
         let gone = || !self.log.segments.load().iter().any(|listed| Arc::ptr_eq(listed, segment));
         match error {
-            CleanError::Io { error, .. } if error.kind() == ErrorKind::NotFound && gone() => {
+            CleanError::Unreadable { error, .. } if error.kind() == ErrorKind::NotFound && gone() => {
                 CleanError::GivenUp("retention was faster")
             }
             error => error,
@@ -95,7 +98,7 @@ impl Work<'_> {
         let (from, upto) = (first.base_offset.max(from), first.end().next_offset.min(until));
         for segment in segments {
             let looked = segment.aborted(from, upto, Patience::Endless, &mut found);
-            if looked.map_err(CleanError::at(segment.path()))? {
+            if looked.map_err(CleanError::reading(segment.path()))? {
                 break;
             }
         }

@@ -9,7 +9,7 @@ use pagewire_disk::{CheckpointError, CleanMark, OffsetCheckpoint, PartitionMetad
 use parking_lot::{Mutex, RwLock};
 
 use super::checkpoints::Checkpoints;
-use super::clean::Cleaning;
+use super::clean::{Cleaning, CleaningCell};
 use super::delete::Doomed;
 use super::errors::LogDirError;
 use super::judge::{Judgement, judge};
@@ -191,7 +191,7 @@ impl LockedDir {
             doomed: Mutex::new(doomed),
             carried: Mutex::new(carried),
             written: Mutex::new(written),
-            cleaning: Mutex::new(cleaning),
+            cleaning: CleaningCell::new(cleaning),
             scrubbing: Mutex::default(),
             offline,
             behind: AtomicBool::default(),

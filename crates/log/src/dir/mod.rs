@@ -72,6 +72,7 @@ pub use notice::Notice;
 pub use options::{LogDirOptions, PartitionSettings};
 pub use rounds::{Flushed, RetainedAll};
 pub use survey::{MEASURED_MAX, Survey, survey};
+pub(crate) use vouched::FILE as ABORTED_SUMS_FILE;
 
 pub(crate) use load::NOBODYS;
 

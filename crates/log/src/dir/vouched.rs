@@ -13,7 +13,7 @@ use super::errors::{LogDirError, usable};
 use super::notice::Notice;
 use crate::Log;
 
-pub(super) const FILE: &str = "aborted-transactions-checkpoint";
+pub(crate) const FILE: &str = "aborted-transactions-checkpoint";
 
 /// What the last stop left; `None` if it left nothing legible, which vouches for nothing and against nothing.
 pub(super) fn read(

@@ -241,3 +241,25 @@ fn damage_is_looked_for_again_after_a_restart() {
     let log = world.dir.get("t", 0).expect("open");
     assert!(matches!(read(&log, 10), Err(ReadError::Damaged { .. })));
 }
+
+#[test]
+fn of_a_log_that_is_not_due_only_the_suspect_segment_is_read_again() {
+    let world = World::new();
+    let log = world.log(0, 40);
+    let whole = world.scrub(5000);
+    assert!(log.segments().len() > 4 && whole.idle);
+    let segment = log.segments()[1];
+    world.damage(0, segment.base_offset, 20);
+    log.segments.load()[1].suspect.store(true, std::sync::atomic::Ordering::Relaxed);
+    // Slice by slice: one that was begun is finished.
+    let (mut bytes, mut damaged) = (0, 0);
+    for step in 0..40 {
+        let done = world.dir.scrub(ScrubLimits { interval_ms: 1 << 40, bytes: 100 }, 15_000 + step);
+        (bytes, damaged) = (bytes + done.bytes, damaged + done.damaged);
+    }
+    assert_eq!((bytes, damaged), (segment.size_bytes, 1));
+    assert!(matches!(read(&log, segment.base_offset), Err(ReadError::Damaged { .. })));
+    // It is not forgotten at the next start, which knows nothing of the damage.
+    let world = world.restarted(16_000);
+    assert_eq!(world.dir.scrub(ScrubLimits { interval_ms: 1 << 40, bytes: u64::MAX }, 16_000).damaged, 1);
+}

@@ -13,12 +13,13 @@ use super::finding::{Fate, Finding, Severity};
 use super::job::Job;
 use super::partition::{self, Known};
 use super::small_file_trouble;
-use crate::dir::{DirName, NOBODYS};
+use crate::dir::{ABORTED_SUMS_FILE, DirName, NOBODYS};
 
 /// Topics that every broker compacts.
 const COMPACTED: [&str; 3] = ["__consumer_offsets", "__transaction_state", "__share_group_state"];
 /// Other files that a broker, Kafka's or this one, keeps there.
-const FILES: [&str; 8] = [
+const FILES: [&str; 9] = [
+    ABORTED_SUMS_FILE,
     META_PROPERTIES_FILE,
     RECOVERY_POINT_FILE,
     LOG_START_FILE,
@@ -38,17 +39,23 @@ struct Checkpoints {
     log_start: OffsetCheckpoint,
     high_watermark: OffsetCheckpoint,
     cleaner: OffsetCheckpoint,
+    /// Sums of the indexes of aborted transactions; `None` if the last stop left none.
+    vouched: Option<OffsetCheckpoint>,
 }
 
 /// Checks the directory. `live`: a broker is serving it.
 pub(super) fn verify(job: &mut Job<'_>, dir: &Path, live: bool) -> io::Result<()> {
     meta_properties(job, dir);
-    let clean = CleanMark::exists(job.disk, dir)?;
+    let clean = CleanMark::exists(&**job.disk, dir)?;
     let checkpoints = Checkpoints {
         recovery: checkpoint(job, dir, RECOVERY_POINT_FILE),
         log_start: checkpoint(job, dir, LOG_START_FILE),
         high_watermark: checkpoint(job, dir, HIGH_WATERMARK_FILE),
         cleaner: checkpoint(job, dir, CLEANER_FILE),
+        vouched: job
+            .disk
+            .exists(&dir.join(ABORTED_SUMS_FILE))?
+            .then(|| checkpoint(job, dir, ABORTED_SUMS_FILE)),
     };
     for entry in job.disk.read_dir(dir)? {
         let path = dir.join(&entry.name);
@@ -61,14 +68,7 @@ pub(super) fn verify(job: &mut Job<'_>, dir: &Path, live: bool) -> io::Result<()
         match DirName::parse(&entry.name) {
             _ if entry.name == NOBODYS => {}
             DirName::Partition { topic, partition } => {
-                let recovery_point = checkpoints.recovery.get(topic, partition);
-                let known = Known {
-                    recovery_point,
-                    clean: clean && recovery_point.is_some(),
-                    live,
-                    compacted: COMPACTED.contains(&topic)
-                        || checkpoints.cleaner.get(topic, partition).is_some(),
-                };
+                let known = checkpoints.known(topic, partition, clean, live);
                 match partition::verify(job, &path, known) {
                     Ok(Some(log_end)) => checkpoints.compare(job, dir, (topic, partition), log_end, live),
                     Ok(None) => {}
@@ -98,17 +98,15 @@ pub(super) fn known(disk: &dyn Disk, dir: &Path, name: &str, live: bool) -> Know
     let DirName::Partition { topic, partition } = DirName::parse(name) else {
         return Known { live, ..Known::default() };
     };
-    let entry = |file| {
-        let checkpoint = OffsetCheckpoint::read(disk, &dir.join(file)).ok().flatten();
-        checkpoint.and_then(|checkpoint| checkpoint.get(topic, partition))
+    let read = |file| OffsetCheckpoint::read(disk, &dir.join(file)).ok().flatten();
+    let checkpoints = Checkpoints {
+        recovery: read(RECOVERY_POINT_FILE).unwrap_or_default(),
+        log_start: read(LOG_START_FILE).unwrap_or_default(),
+        high_watermark: OffsetCheckpoint::new(),
+        cleaner: read(CLEANER_FILE).unwrap_or_default(),
+        vouched: read(ABORTED_SUMS_FILE),
     };
-    let recovery_point = entry(RECOVERY_POINT_FILE);
-    Known {
-        recovery_point,
-        clean: recovery_point.is_some() && CleanMark::exists(disk, dir).unwrap_or(false),
-        live,
-        compacted: is_compacted(topic) || entry(CLEANER_FILE).is_some(),
-    }
+    checkpoints.known(topic, partition, CleanMark::exists(disk, dir).unwrap_or(false), live)
 }
 
 /// Whether every broker compacts this topic.
@@ -122,7 +120,7 @@ fn is_known(name: &str) -> bool {
 
 fn meta_properties(job: &mut Job<'_>, dir: &Path) {
     let path = dir.join(META_PROPERTIES_FILE);
-    let finding = match MetaProperties::read(job.disk, &path) {
+    let finding = match MetaProperties::read(&**job.disk, &path) {
         Ok(Some(meta)) if meta.directory_id.is_some() => return,
         Ok(Some(_)) => Finding::new(Severity::Note, path, "it names no directory id", Fate::Renewed),
         Ok(None) => Finding::new(Severity::Doubt, path, "it is missing", Fate::Renewed),
@@ -134,7 +132,7 @@ fn meta_properties(job: &mut Job<'_>, dir: &Path) {
 /// A checkpoint; empty where there is none that can be used.
 fn checkpoint(job: &mut Job<'_>, dir: &Path, file: &str) -> OffsetCheckpoint {
     let path = dir.join(file);
-    match OffsetCheckpoint::read(job.disk, &path) {
+    match OffsetCheckpoint::read(&**job.disk, &path) {
         Ok(checkpoint) => checkpoint.unwrap_or_default(),
         // Kafka makes its checkpoints empty and fills them later.
         Err(CheckpointError::Damaged { damage: Damage::Empty, .. }) => OffsetCheckpoint::new(),
@@ -147,6 +145,22 @@ fn checkpoint(job: &mut Job<'_>, dir: &Path, file: &str) -> OffsetCheckpoint {
 }
 
 impl Checkpoints {
+    /// What they say of one partition of a directory that was left in order, or was not.
+    fn known(&self, topic: &str, partition: i32, clean: bool, live: bool) -> Known {
+        let recovery_point = self.recovery.get(topic, partition);
+        let clean_to = self.cleaner.get(topic, partition);
+        Known {
+            recovery_point,
+            log_start: self.log_start.get(topic, partition),
+            clean: clean && recovery_point.is_some(),
+            live,
+            cleaned: clean_to.is_some(),
+            compacted: is_compacted(topic) || clean_to.is_some(),
+            whole_from: recovery_point.map(|point| clean_to.map_or(point, |clean_to| point.max(clean_to))),
+            vouched: self.vouched.as_ref().map(|sums| sums.get(topic, partition).unwrap_or(0)),
+        }
+    }
+
     /// Each checkpoint's entry for a log must lie within it.
     fn compare(&self, job: &mut Job<'_>, dir: &Path, name: (&str, i32), log_end: i64, live: bool) {
         let (topic, partition) = name;

@@ -6,25 +6,23 @@ use std::sync::Arc;
 
 use pagewire_disk::{Disk, DiskFile, OpenMode};
 
-use crate::files::{Entry, OffsetEntry};
+use super::forecast::Forecast;
 use crate::names;
 
 /// A file with its length.
 pub(super) type OpenFile = (Arc<dyn DiskFile>, u64);
 
 /// What is known of a segment before it is read.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub(super) struct Place<'p> {
     pub(super) dir: &'p Path,
     pub(super) base: i64,
     /// Base of the segment behind it; `None` for the active one.
     pub(super) next_base: Option<i64>,
-    /// The next start believes it without reading.
-    pub(super) believed: bool,
-    /// The directory was left in order.
-    pub(super) clean: bool,
     /// A broker is serving it.
     pub(super) live: bool,
+    /// What the next start makes of the log.
+    pub(super) forecast: &'p Forecast,
 }
 
 impl Place<'_> {
@@ -64,15 +62,5 @@ impl Files {
     /// Its length.
     pub(super) fn size(&self) -> u64 {
         self.size
-    }
-
-    /// Position that the last entry of the index names.
-    pub(super) fn last_indexed(&self) -> u64 {
-        let Some((file, len)) = &self.index else { return 0 };
-        let mut bytes = [0; OffsetEntry::LEN];
-        let at = (len / OffsetEntry::LEN as u64).saturating_sub(1) * OffsetEntry::LEN as u64;
-        let read = file.read_exact_at(at, &mut bytes).is_ok();
-        let entry = OffsetEntry::parse(&bytes).filter(|_| read);
-        entry.and_then(|entry| u64::try_from(entry.position).ok()).unwrap_or(0)
     }
 }

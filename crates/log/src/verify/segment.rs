@@ -50,7 +50,6 @@ pub(super) struct SegmentCheck<'c> {
     place: &'c Place<'c>,
     options: VerifyOptions,
     log_path: &'c Path,
-    last_indexed: u64,
     seen: Seen,
     /// Base offsets below are not believed.
     expected: i64,
@@ -72,7 +71,6 @@ pub(super) fn verify(
         place,
         options,
         log_path: &log_path,
-        last_indexed: files.last_indexed(),
         seen: Seen { next_offset: place.base, ..Seen::default() },
         expected: place.base,
         skipping: false,
@@ -229,7 +227,6 @@ impl SegmentCheck<'_> {
 
     /// What the next start makes of bytes that are no batch at `position`.
     fn fate(&self, position: u64) -> Fate {
-        let believed = self.place.believed || self.place.clean && position < self.last_indexed;
-        if believed { Fate::Refused } else { Fate::Cut { offset: self.expected } }
+        self.place.forecast.fate_of(self.log_path, position)
     }
 }

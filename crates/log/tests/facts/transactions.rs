@@ -368,3 +368,32 @@ fn an_index_of_a_segment_that_is_gone_goes_with_it() {
     let bench = bench.killed();
     assert!(!bench.disk.exists(Path::new(&path(&name(1 << 30, "txnindex")))).expect("exists"));
 }
+
+#[test]
+fn what_a_killed_process_left_of_the_list_is_stable_before_the_recovery_point_passes_it() {
+    let disk = ForgettingDisk::new();
+    let bench = Bench::on(Arc::new(disk.clone()), options());
+    bench.append(inside(7, 0, 2));
+    end(&bench, 7, ControlType::Abort);
+    let next = disk.killed();
+    let recovered = Bench::on(Arc::new(next.clone()), options());
+    assert!(!recovered.report.rebuilt.iter().any(|path| path.ends_with(name(0, "txnindex"))));
+    let recovery_point = recovered.log.sync().expect("sync");
+    let after = Arc::new(next.crash(0).expect("crash"));
+    let left = Bench::on(after, OpenOptions { recovery_point, ..options() });
+    assert_eq!(left.log.marks().log_end, recovery_point);
+    assert_eq!(aborted(&left, 0, 10_000), [(0, 2)], "aborted records would be read as committed");
+}
+
+#[test]
+fn a_producer_whose_last_word_was_a_marker_keeps_its_last_batches_over_a_restart() {
+    let bench = Bench::new();
+    let sent: Vec<Bytes> = (0..4).map(|n| inside(7, n * 2, 2)).collect();
+    let bases: Vec<i64> = sent.iter().map(|batch| bench.append(batch.clone()).base_offset).collect();
+    end(&bench, 7, ControlType::Commit);
+    let again = bench.restarted();
+    for (batch, base) in sent.iter().zip(bases) {
+        let appended = again.append(batch.clone());
+        assert!(appended.duplicate && appended.base_offset == base, "{base}: {appended:?}");
+    }
+}
