@@ -48,6 +48,7 @@ pub(crate) fn start(broker: &Arc<Broker>, tasks: &TaskTracker, stop: &Cancellati
     every(LOOK_EVERY, Round::by_the_clock(look));
     every(CLOSE_FILES_EVERY, Round { wanted: has_too_many_files, ..Round::by_the_clock(close_files) });
     tasks.spawn(trim_memory(Arc::clone(broker), stop.clone()));
+    tasks.spawn(note_offline_dirs(Arc::clone(broker), stop.clone()));
     tasks.spawn(scrub::run(Arc::clone(broker), stop.clone()));
 }
 
@@ -68,6 +69,17 @@ async fn trim_memory(broker: Arc<Broker>, stop: CancellationToken) {
         };
         // Without room on the I/O threads it begins anew: a measure of growth is all that is lost.
         slack = broker.io().run(give_back).await.unwrap_or_default();
+    }
+}
+
+/// So that it can be said since when a log directory is offline.
+async fn note_offline_dirs(broker: Arc<Broker>, stop: CancellationToken) {
+    let mut ticks = tokio::time::interval(LOOK_EVERY);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = ticks.tick() => broker.note_offline_dirs(),
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use pagewire_disk::checkpoint::PARTITION_METADATA_FILE;
-use pagewire_disk::{CheckpointError, CleanMark, OffsetCheckpoint, PartitionMetadata};
+use pagewire_disk::{CheckpointError, CleanMark, DamageCheckpoint, OffsetCheckpoint, PartitionMetadata};
 use parking_lot::{Mutex, RwLock};
 
 use super::checkpoints::Checkpoints;
@@ -23,6 +23,7 @@ use super::{LogDir, parallel, vouched};
 use crate::home::Home;
 use crate::producer_budget::ProducerBudget;
 use crate::recovery;
+use crate::scrub;
 use crate::{Log, LogError, Offline, OpenOptions, RecoveryReport};
 
 /// Every ext file system has this in its root.
@@ -121,6 +122,7 @@ impl LockedDir {
         let (checkpoints, written) = Checkpoints::read(disk.as_ref(), &path, &mut report.notices)?;
         let cleaning = Cleaning::read(disk.as_ref(), &path, &mut report.notices)?;
         let vouched = vouched::read(disk.as_ref(), &path, &mut report.notices)?;
+        let noted = scrub::read_notes(disk.as_ref(), &path);
         report.clean = CleanMark::take(disk.as_ref(), &path).map_err(LogDirError::at(&path))?;
         let meta = self.settle(options, &mut report.notices)?;
         let (found, doomed) = self.scan(options.now_ms, &mut report.notices)?;
@@ -136,6 +138,7 @@ impl LockedDir {
             checkpoints: &checkpoints,
             cleaning: &cleaning,
             vouched: vouched.as_ref(),
+            noted: &noted,
             clean: report.clean,
             settings,
             offline: &offline,
@@ -241,6 +244,8 @@ struct One<'a> {
     checkpoints: &'a Checkpoints,
     cleaning: &'a Cleaning,
     vouched: Option<&'a OffsetCheckpoint>,
+    /// Where logs were found damaged before.
+    noted: &'a DamageCheckpoint,
     clean: bool,
     settings: &'a (dyn Fn(&str, i32) -> Option<PartitionSettings> + Sync),
     offline: &'a Arc<OnceLock<Offline>>,
@@ -308,6 +313,7 @@ impl One<'_> {
             .metered(self.dir.meter().checked())
             .vouched(self.vouched.map(|sums| sums.get(topic, *partition).unwrap_or(0)));
         let (log, report) = Log::open_at(home, topic, *partition, options)?;
+        log.look_at(self.noted);
         let (log_end, known_end) = (log.marks().log_end, self.checkpoints.known_end(topic, *partition));
         if log_end < known_end {
             notices.push(Notice::Lost { path: path.clone(), log_end, known_end });

@@ -114,7 +114,13 @@ impl LogDir {
 
     /// Writes down what was verified, at the orderly stop.
     pub(crate) fn end_scrub(&self, now_ms: i64) {
-        self.write_verified(&mut self.scrubbing.lock(), now_ms, 0);
+        let mut state = self.scrubbing.lock();
+        self.write_verified(&mut state, now_ms, 0);
+        if self.offline().is_none()
+            && let Err(error) = self.write_notes()
+        {
+            tracing::warn!(%error, "it is not written down what is damaged");
+        }
     }
 
     /// The log whose turn it is; `None` if nothing is due.
@@ -191,7 +197,8 @@ impl LogDir {
         }
         if let Some(verified) = &state.verified {
             state.wrote_ms = now_ms;
-            match verified.write(self.disk.as_ref(), self.path()) {
+            let written = verified.write(self.disk.as_ref(), self.path());
+            match written.and_then(|()| self.write_notes()) {
                 Ok(()) => state.unwritten = false,
                 // The next start verifies once more what it might have left out.
                 Err(error) => tracing::warn!(%error, "it is not written down what was verified"),

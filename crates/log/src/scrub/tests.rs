@@ -237,7 +237,7 @@ fn damage_is_looked_for_again_after_a_restart() {
     assert_eq!(world.scrub(10_100).bytes, 0, "known, and verified within the interval");
     drop(log);
     let world = world.restarted(10_200);
-    assert_eq!(world.scrub(10_300).damaged, 1, "what is known of it does not survive a restart");
+    assert_eq!(world.scrub(10_300).damaged, 1, "it is looked at again");
     let log = world.dir.get("t", 0).expect("open");
     assert!(matches!(read(&log, 10), Err(ReadError::Damaged { .. })));
 }
@@ -262,4 +262,39 @@ fn of_a_log_that_is_not_due_only_the_suspect_segment_is_read_again() {
     // It is not forgotten at the next start, which knows nothing of the damage.
     let world = world.restarted(16_000);
     assert_eq!(world.dir.scrub(ScrubLimits { interval_ms: 1 << 40, bytes: u64::MAX }, 16_000).damaged, 1);
+}
+
+#[test]
+fn known_damage_is_refused_from_the_first_read_after_a_restart() {
+    let world = World::new();
+    world.log(0, 100);
+    world.damage(0, 0, size() + 70);
+    world.scrub(10_000);
+    let world = world.restarted(10_200).restarted(10_300);
+    let log = world.dir.get("t", 0).expect("open");
+    assert!(matches!(log.try_read(10, 1000, ReadUpTo::LogEnd, true), Err(ReadError::Damaged { .. })));
+    assert_eq!((log.known_damage(), read(&log, 0).ok()), (1, Some((0, 9))));
+}
+
+/// A note is no evidence.
+#[test]
+fn what_was_put_right_while_the_broker_was_stopped_is_served_at_once() {
+    let world = World::new();
+    world.log(0, 100);
+    world.damage(0, 0, size() + 70);
+    world.scrub(10_000);
+    assert!(world.dir.close_clean(10_100).clean);
+    world.damage(0, 0, size() + 70);
+    let World { disk, dir } = world;
+    drop(dir);
+    let world = World::open(disk);
+    let log = world.dir.get("t", 0).expect("open");
+    assert_eq!((log.known_damage(), read(&log, 10).is_ok()), (0, true));
+    assert!(
+        world
+            .restarted(10_200)
+            .disk
+            .open(Path::new("/data/pagewire-damage-checkpoint"), OpenMode::Read)
+            .is_err()
+    );
 }
