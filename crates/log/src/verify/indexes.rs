@@ -1,7 +1,7 @@
 //! The three indexes of a segment, side by side along the walk over its log.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::aborts::AbortsCheck;
 use super::finding::{Fate, Finding, Severity};
@@ -44,15 +44,15 @@ impl<'f> Indexes<'f> {
         kept: &mut Kept,
     ) -> io::Result<Self> {
         let missing = (files.size() > 0).then_some(Severity::Doubt);
-        judge::<OffsetEntry>(&files.index, &paths.offsets, place.live, missing, kept);
-        judge::<TimeStamped>(&files.times, &paths.times, place.live, missing, kept);
+        judge::<OffsetEntry>(files.index.as_ref(), &paths.offsets, place.live, missing, kept);
+        judge::<TimeStamped>(files.times.as_ref(), &paths.times, place.live, missing, kept);
         // Only segments with aborted transactions have it.
-        judge::<TxnEntry>(&files.aborts, &paths.aborts, place.live, None, kept);
+        judge::<TxnEntry>(files.aborts.as_ref(), &paths.aborts, place.live, None, kept);
         let base = place.base;
         Ok(Self {
-            offsets: pending(&files.index, base, &paths.offsets, kept)?.map(OffsetsCheck::new),
-            times: pending(&files.times, base, &paths.times, kept)?.map(TimesCheck::new),
-            aborts: pending(&files.aborts, base, &paths.aborts, kept)?.map(AbortsCheck::new),
+            offsets: pending(files.index.as_ref(), base, &paths.offsets, kept)?.map(OffsetsCheck::new),
+            times: pending(files.times.as_ref(), base, &paths.times, kept)?.map(TimesCheck::new),
+            aborts: pending(files.aborts.as_ref(), base, &paths.aborts, kept)?.map(AbortsCheck::new),
         })
     }
 
@@ -103,8 +103,8 @@ pub(super) struct End {
 
 /// A missing index file, and one that ends inside an entry.
 fn judge<E: Entry>(
-    file: &Option<OpenFile>,
-    path: &PathBuf,
+    file: Option<&OpenFile>,
+    path: &Path,
     live: bool,
     missing: Option<Severity>,
     kept: &mut Kept,
@@ -123,10 +123,10 @@ fn judge<E: Entry>(
 }
 
 fn pending<'f, E: Judged>(
-    file: &'f Option<OpenFile>,
+    file: Option<&'f OpenFile>,
     base: i64,
-    path: &'f PathBuf,
+    path: &'f Path,
     kept: &mut Kept,
 ) -> io::Result<Option<Pending<'f, E>>> {
-    file.as_ref().map(|(file, len)| Pending::new(&**file, *len, base, path, kept)).transpose()
+    file.map(|(file, len)| Pending::new(&**file, *len, base, path, kept)).transpose()
 }

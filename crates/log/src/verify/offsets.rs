@@ -47,7 +47,7 @@ impl<'f> OffsetsCheck<'f> {
     pub(super) fn meet(&mut self, batch: &WalkedBatch<'_>, kept: &mut Kept) -> io::Result<()> {
         self.settle_ahead(batch.header.last_offset(), kept);
         while let Some((at, offset, entry)) = self.entries.next() {
-            let position = position_of(&entry);
+            let position = position_of(entry);
             if position > batch.position {
                 return Ok(());
             }
@@ -102,7 +102,7 @@ impl<'f> OffsetsCheck<'f> {
     }
 }
 
-fn position_of(entry: &OffsetEntry) -> u64 {
+fn position_of(entry: OffsetEntry) -> u64 {
     // A negative one is not shown.
     u64::try_from(entry.position).unwrap_or(0)
 }

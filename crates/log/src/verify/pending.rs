@@ -74,9 +74,9 @@ impl<'f, E: Judged> Pending<'f, E> {
     pub(super) fn forgive(
         &mut self,
         kept: &mut Kept,
-        says_nothing: impl Fn(i64, &E) -> bool,
+        says_nothing: impl Fn(i64, E) -> bool,
     ) -> io::Result<()> {
-        while self.next().is_some_and(|(_, offset, entry)| says_nothing(offset, &entry)) {
+        while self.next().is_some_and(|(_, offset, entry)| says_nothing(offset, entry)) {
             self.advance(kept)?;
         }
         Ok(())
@@ -95,17 +95,16 @@ impl<'f, E: Judged> Pending<'f, E> {
                 return Ok(());
             }
             self.seen += 1;
-            let what = match entry.impossible(self.base) {
-                Some(what) => what,
-                None => {
-                    // Also one that does not rise: what comes next is not to be blamed for it.
-                    let before = self.last.replace(entry);
-                    if before.is_none_or(|before| entry.rises_above(&before)) {
-                        return Ok(());
-                    }
-                    "does not rise above the entry before it"
-                }
-            };
+            if let Some(what) = entry.impossible(self.base) {
+                kept.push(self.wrong(at, entry.offset(self.base), what));
+                continue;
+            }
+            // Also one that does not rise: what comes next is not to be blamed for it.
+            let before = self.last.replace(entry);
+            if before.is_none_or(|before| entry.rises_above(&before)) {
+                return Ok(());
+            }
+            let what = "does not rise above the entry before it";
             kept.push(self.wrong(at, entry.offset(self.base), what));
         }
     }
