@@ -17,6 +17,7 @@ use crate::log::Log;
 use crate::marks::Marks;
 use crate::names;
 use crate::segment::Segment;
+use crate::sick::is_full;
 use crate::writer::Writer;
 
 /// A segment as the decision sees it.

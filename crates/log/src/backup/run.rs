@@ -94,9 +94,6 @@ fn attempt(
             beside.push(placing.written(names::file(base, names::TXN_INDEX), aborted)?);
         }
     }
-    if let Some(aborted) = Witness::of(moment.closed().iter().map(|one| &**one)).bytes() {
-        beside.push(placing.written(txn_witness::FILE.to_owned(), &aborted)?);
-    }
     small_files(entry, &moment, placing, &mut beside)?;
     logs.append(&mut beside);
     let first_base = moment.segments.first().map_or(moment.end, |first| first.base_offset);
