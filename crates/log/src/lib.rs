@@ -69,6 +69,7 @@ mod errors;
 pub mod files;
 mod handles;
 mod headers;
+mod health;
 mod home;
 mod index;
 mod listing;

@@ -101,6 +101,8 @@ pub fn restore(
 
 async fn leap(metadata: &Path) -> Result<(), BackupFailed> {
     let catalog = Catalog::new(Arc::new(EmbeddedStore::open(metadata, Arc::new(SystemClock))?));
+    // An empty directory where the original had one is nothing that is missing here.
+    catalog.forget_log_dirs().await?;
     Ok(catalog.leap(LEADER_EPOCHS, PRODUCER_IDS).await?)
 }
 

@@ -51,8 +51,8 @@ mod tests;
 mod vouched;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, OnceLock};
 
 use pagewire_disk::{DirLock, Disk, MetaProperties};
 use parking_lot::{Mutex, RwLock};
@@ -75,9 +75,10 @@ pub use survey::{MEASURED_MAX, Survey, survey};
 
 pub(crate) use load::NOBODYS;
 
+use crate::health::Health;
 use crate::producer_budget::ProducerBudget;
 use crate::scrub::Scrubbing;
-use crate::{Handles, Log, Offline};
+use crate::{Handles, Log};
 use checkpoints::{Checkpoints, Written};
 use clean::CleaningCell;
 use delete::Doomed;
@@ -105,7 +106,7 @@ pub struct LogDir {
     /// Which logs are clean up to where, and who is at it.
     cleaning: CleaningCell,
     /// Shared with all its logs: an error of one ends writes in all.
-    offline: Arc<OnceLock<Offline>>,
+    health: Arc<Health>,
     /// Where the scrub stands.
     pub(crate) scrubbing: Mutex<Scrubbing>,
     /// A file of its own could not be written, and that was said.

@@ -55,7 +55,7 @@ impl LogDirs {
         let locked = lock(path).1?;
         // Before loading takes its clean mark: a directory that cannot even be listed keeps it.
         locked.partitions()?;
-        let id = locked.meta().and_then(|meta| meta.directory_id);
+        let id = locked.directory_id();
         if let Some(twin) = self.here().find(|dir| id.is_some() && dir.directory_id() == id) {
             let (first, second) = (twin.path().to_path_buf(), path.to_path_buf());
             return Err(LogDirError::SameId { first, second }.into());
