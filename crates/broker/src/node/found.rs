@@ -3,8 +3,13 @@
 //! when its new directory is away.
 
 use pagewire_log::LogDirs;
-use pagewire_metadata::{Catalog, Revision, model::TopicRecord};
+use pagewire_metadata::{
+    Catalog, Revision,
+    model::{LogDirsRecord, TopicRecord},
+};
 use tracing::{info, warn};
+
+use crate::cluster::known_path;
 
 /// Corrects the records of topics, in memory and in the store.
 pub(super) async fn remember(
@@ -22,6 +27,25 @@ pub(super) async fn remember(
         if let Err(error) = catalog.replace_topic(topic, *version).await {
             warn!(topic = topic.name, %error, "where its partitions are now could not be remembered");
         }
+    }
+}
+
+/// Adds the directories that are served, by their paths, so that an empty one is missed there.
+pub(super) async fn remember_dirs(
+    catalog: &Catalog,
+    node_id: i32,
+    log_dirs: &LogDirs,
+    served: &mut LogDirsRecord,
+    version: Revision,
+) {
+    let mut news = false;
+    for dir in log_dirs.here() {
+        if let Some(id) = dir.directory_id() {
+            news |= served.serve(&known_path(dir.path()), id);
+        }
+    }
+    if news && let Err(error) = catalog.replace_log_dirs(node_id, served, version).await {
+        warn!(%error, "which log directories are served could not be remembered; the next start tries again");
     }
 }
 

@@ -121,6 +121,7 @@ impl LogDir {
     /// one the next call tries again.
     pub fn write_checkpoints(&self) -> io::Result<usize> {
         let mut written = self.written.lock();
+        self.may_change()?;
         let Checkpoints { recovery, log_start, high_watermark } =
             Checkpoints::of(&self.table.read(), &self.carried.lock());
         let current = [

@@ -311,6 +311,7 @@ impl LogDir {
 
     /// An error is noted; the next write says what this one did not.
     fn write_clean_offsets(&self, cleaning: &Cleaning) -> io::Result<()> {
+        self.may_change()?;
         let path = self.path.join(CLEANER_FILE);
         cleaning.offsets.write(&*self.disk, &path).inspect_err(|error| self.note(&path, error))
     }

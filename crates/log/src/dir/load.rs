@@ -195,6 +195,7 @@ impl LockedDir {
             cleaning: Mutex::new(cleaning),
             scrubbing: Mutex::default(),
             health,
+            given_up: AtomicBool::default(),
             behind: AtomicBool::default(),
         };
         Ok((dir, report))

@@ -109,6 +109,8 @@ pub struct LogDir {
     health: Arc<Health>,
     /// Where the scrub stands.
     pub(crate) scrubbing: Mutex<Scrubbing>,
+    /// What is open of it is not to change its files any more: somebody opens it anew.
+    given_up: AtomicBool,
     /// A file of its own could not be written, and that was said.
     behind: AtomicBool,
 }

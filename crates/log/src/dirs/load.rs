@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::twice::Twice;
+use super::twice::{Torn, Twice};
 use super::{LogDirs, Place, State};
 use crate::dir::{
     LoadReport, LockedDir, LogDirError, LogDirOptions, Notice, PartitionSettings, Progress, partition_dir,
@@ -57,8 +57,9 @@ impl LogDirs {
             places.push(Place::new(path, state));
         }
         all.notices.retain(|notice| !matches!(notice, Notice::UnknownTopic { path } if twice.closes(path)));
-        all.failed.extend(twice.failures());
-        Ok((Self { places }, all))
+        let torn = twice.torn();
+        all.failed.extend(torn.iter().map(Torn::failure));
+        Ok((Self { places, torn }, all))
     }
 }
 

@@ -31,7 +31,10 @@ use uuid::Uuid;
 
 pub use load::Locked;
 pub use place::Homeless;
-pub use take_in::TakeInError;
+pub use take_in::{Coming, TakeInError, TakenIn};
+
+use take_in::Turn;
+use twice::Torn;
 
 use crate::{DirDescription, Log, LogDir, Offline, PartitionSettings, ScrubCounts};
 
@@ -40,6 +43,8 @@ use crate::{DirDescription, Log, LogDir, Offline, PartitionSettings, ScrubCounts
 pub struct LogDirs {
     /// As `log.dirs` lists them, never empty.
     places: Vec<Place>,
+    /// Partitions that several of them have.
+    torn: Vec<Torn>,
 }
 
 /// One listed directory.
@@ -47,6 +52,7 @@ pub struct LogDirs {
 struct Place {
     path: PathBuf,
     state: ArcSwap<State>,
+    turn: Turn,
 }
 
 #[derive(Debug)]
@@ -58,7 +64,7 @@ enum State {
 
 impl Place {
     fn new(path: PathBuf, state: State) -> Self {
-        Self { path, state: ArcSwap::from_pointee(state) }
+        Self { path, state: ArcSwap::from_pointee(state), turn: Turn::default() }
     }
 
     fn here(&self) -> Option<Arc<LogDir>> {
@@ -70,10 +76,11 @@ impl Place {
 
     fn describe(&self) -> DirDescription {
         match &**self.state.load() {
-            State::Here(dir) => dir.describe(),
+            State::Here(dir) => DirDescription { opening: self.opening(), ..dir.describe() },
             State::Away(why) => DirDescription {
                 path: self.path.clone(),
                 away: true,
+                opening: self.opening(),
                 offline: Some(why.clone()),
                 space: None,
                 logs: Vec::new(),
@@ -86,7 +93,8 @@ impl Place {
 impl LogDirs {
     /// One directory alone.
     pub fn one(dir: LogDir) -> Self {
-        Self { places: vec![Place::new(dir.path().to_path_buf(), State::Here(Arc::new(dir)))] }
+        let place = Place::new(dir.path().to_path_buf(), State::Here(Arc::new(dir)));
+        Self { places: vec![place], torn: Vec::new() }
     }
 
     /// Those that can be read, in the order listed.

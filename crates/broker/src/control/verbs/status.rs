@@ -4,7 +4,7 @@ use pagewire_log::DirDescription;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Call, Work, fields};
+use super::{Call, Work, fields, online::Progress};
 use crate::cleaner::{self, CleanerGauges};
 
 /// Partitions that are told with the reason why they are not compacted: an answer is one line of bounded length.
@@ -40,6 +40,9 @@ struct Directory {
     path: String,
     /// Why it takes no writes, if so.
     offline: Option<String>,
+    /// How far its opening is, while `online` is at it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    opening: Option<Progress>,
     logs: usize,
     size_bytes: u64,
     usable_bytes: Option<u64>,
@@ -103,6 +106,7 @@ impl Directory {
         Self {
             path: described.path.display().to_string(),
             offline: described.offline.map(|offline| offline.reason.to_string()),
+            opening: described.opening.map(Progress::from),
             logs: described.logs.len(),
             size_bytes: described.logs.iter().map(|log| log.size_bytes).sum(),
             usable_bytes: described.space.map(|space| space.usable_bytes),
