@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, future::poll_fn, sync::Arc, task::Poll};
 use async_trait::async_trait;
 use pagewire_disk::MemoryDisk;
 use pagewire_metadata::{
-    Batch, LeaseId, Listing, MemoryStore, PutError, Revision, Store, StoreError, Versioned, Watch,
+    Batch, Expect, LeaseId, Listing, MemoryStore, PutError, Revision, Store, StoreError, Versioned, Watch,
     model::{ConfigScope, TopicRecord},
 };
 use pagewire_wire::{
@@ -21,6 +21,7 @@ use pagewire_wire::{
     },
 };
 use pagewire_zcopy::IoPool;
+use parking_lot::Mutex;
 use tokio::task::yield_now;
 
 use super::change;
@@ -31,46 +32,58 @@ const STEPS: usize = 12;
 
 /// A store whose every call waits before and after it acts.
 #[derive(Debug, Default)]
-struct Waiting(MemoryStore);
+struct Waiting {
+    store: MemoryStore,
+    /// What somebody else writes just before the next commit.
+    rival: Mutex<Option<Batch>>,
+}
 
 #[async_trait]
 impl Store for Waiting {
     async fn get(&self, key: &str) -> Result<Option<Versioned>, StoreError> {
         yield_now().await;
-        self.0.get(key).await
+        self.store.get(key).await
     }
 
     async fn list(&self, prefix: &str) -> Result<Listing, StoreError> {
         yield_now().await;
-        self.0.list(prefix).await
+        self.store.list(prefix).await
     }
 
     async fn commit(&self, batch: Batch) -> Result<Revision, PutError> {
         yield_now().await;
-        let done = self.0.commit(batch).await;
+        let rival = self.rival.lock().take();
+        if let Some(rival) = rival {
+            self.store.commit(rival).await?;
+        }
+        let done = self.store.commit(batch).await;
         yield_now().await;
         done
     }
 
     async fn watch(&self, prefix: &str, after: Revision) -> Result<Watch, StoreError> {
-        self.0.watch(prefix, after).await
+        self.store.watch(prefix, after).await
     }
 
     async fn grant(&self, ttl_ms: i64) -> Result<LeaseId, StoreError> {
-        self.0.grant(ttl_ms).await
+        self.store.grant(ttl_ms).await
     }
 
     async fn keep_alive(&self, lease: LeaseId) -> Result<(), PutError> {
-        self.0.keep_alive(lease).await
+        self.store.keep_alive(lease).await
     }
 
     async fn revoke(&self, lease: LeaseId) -> Result<(), StoreError> {
-        self.0.revoke(lease).await
+        self.store.revoke(lease).await
     }
 }
 
 fn bench() -> Bench {
-    Bench::over(Arc::new(MemoryDisk::new()), IoPool::new(2, 64), Arc::new(Waiting::default()))
+    bench_over(Arc::default())
+}
+
+fn bench_over(store: Arc<Waiting>) -> Bench {
+    Bench::over(Arc::new(MemoryDisk::new()), IoPool::new(2, 64), store)
 }
 
 /// Sends a request and hangs up after some steps of it.
@@ -315,26 +328,17 @@ async fn a_caller_that_is_not_polled_any_more_keeps_no_producer_id_waiting() {
 
 #[tokio::test]
 async fn partitions_that_cannot_be_stored_leave_no_logs() {
-    let bench = bench();
+    let store = Arc::<Waiting>::default();
+    let bench = bench_over(Arc::clone(&store));
     bench.topic("t", 1, &[]).await;
-    let catalog = &bench.broker.cluster().catalog;
-    let (record, version) = catalog.topic("t").await.expect("a store").expect("stored");
-    // Somebody else changes the record between the look and the write.
-    let (broker, theirs) = (Arc::clone(&bench.broker), record.clone());
-    let grown = change(&bench.broker, move |change| async move {
-        let rival = tokio::spawn(async move {
-            // The change reads first, then makes logs, then writes.
-            for _ in 0..3 {
-                yield_now().await;
-            }
-            broker.cluster().catalog.replace_topic(&theirs, version).await
-        });
-        let grown = change.add_partitions("t", 3).await;
-        rival.await.expect("no panic").expect("nobody else wrote");
-        grown
-    });
+    let found = store.list("").await.expect("a store").entries;
+    let topic = found.into_iter().find(|entry| entry.key.ends_with("/t")).expect("stored");
+    // Somebody else changes the record between the look and the write, when the logs are there already.
+    *store.rival.lock() = Some(Batch::new().put(topic.key, topic.value.value, Expect::Any));
+    let grown = change(&bench.broker, |change| async move { change.add_partitions("t", 3).await });
     let refused = grown.await.map(drop).expect_err("a conflict");
     assert_eq!(refused.code, pagewire_wire::ErrorCode::RequestTimedOut, "{refused}");
+    assert!(store.rival.lock().is_none(), "somebody else was there");
     let log_dir = bench.home();
     assert_eq!(log_dir.logs().len(), 1, "those that were made are gone");
     let request = CreatePartitionsRequest {
