@@ -10,6 +10,9 @@ use pagewire_disk::checkpoint::CLEAN_MARK_FILE;
 use super::{LogDir, parallel, vouched};
 use crate::Offline;
 
+/// Threads that close logs side by side: what they wait for is syncs, and the disk does several at once.
+const THREADS: usize = 8;
+
 const GIVEN_UP: &str = "the log directory is being opened anew";
 
 /// What closing a directory did.
@@ -31,7 +34,7 @@ impl LogDir {
             return CloseReport { clean: false, failed: Vec::new() };
         };
         let was_offline = self.offline().is_some();
-        let closed = parallel::map(&self.logs(), self.threads, |log| {
+        let closed = parallel::map(&self.logs(), self.threads.max(THREADS), |log| {
             log.close(now_ms).map_err(|error| (log.dir().to_path_buf(), error))
         });
         let mut failed: Vec<_> = closed.into_iter().filter_map(Result::err).collect();

@@ -9,6 +9,7 @@
 //! - The first one, home, is always here.
 //! - A partition is served from one directory. One that two directories have is served from neither, and both are left as
 //!   they are.
+//! - One that was served before and is empty now is away, not new.
 //! - A log is made only in the directory that the owner names for it, never in another because that one is away: what
 //!   is there would be forgotten.
 //!
