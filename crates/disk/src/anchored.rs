@@ -6,6 +6,9 @@
 //! ESTALE, for good: a directory that comes back is opened anew, with its own recovery. Between the look and the call there
 //! are microseconds; a mount that falls into them is seen at the next call.
 //!
+//! The number of a directory may be made up by its file system (overlayfs, FUSE), and is made up anew once nobody uses it. A
+//! log directory is in use for as long as its lock file is open.
+//!
 //! On a disk that cannot tell directories apart nothing is looked at.
 
 use std::io;

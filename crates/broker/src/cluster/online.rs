@@ -45,7 +45,10 @@ pub(crate) async fn take_in(
     let taken = load(broker, path, coming, topics, watch).await?;
     let mut least_epoch = cluster.identity.leader_epoch;
     // As after any stop that was not clean: clients are to look whether they have what is there. Before anybody is served.
-    if empty || (!taken.report.clean && !taken.report.loaded.is_empty()) {
+    let is_unclean = !taken.report.clean && !taken.report.loaded.is_empty();
+    // Nothing is written under an epoch that a full disk keeps from being stored.
+    let is_owed = cluster.log_dirs.here().any(|dir| dir.is_held());
+    if empty || is_unclean || is_owed {
         least_epoch = cluster.catalog.raise_leader_epoch().await?;
     }
     change(broker, move |change| async move { change.serve(taken, least_epoch).await }).await

@@ -2,6 +2,7 @@
 //! broker was stopped, as one may. What is found counts, and is remembered, so that none of them is made anew where it was
 //! when its new directory is away.
 
+use pagewire_disk::checkpoint::format_id;
 use pagewire_log::LogDirs;
 use pagewire_metadata::{
     Catalog, Revision,
@@ -41,7 +42,12 @@ pub(super) async fn remember_dirs(
     let mut news = false;
     for dir in log_dirs.here() {
         if let Some(id) = dir.directory_id() {
-            news |= served.serve(&known_path(dir.path()), id);
+            let path = known_path(dir.path());
+            if let Some(before) = served.id_at(&path).filter(|before| *before != id) {
+                let (before, now) = (format_id(before), format_id(id));
+                warn!(path, before, now, "another log directory than before is served under this path");
+            }
+            news |= served.serve(&path, id);
         }
     }
     if news && let Err(error) = catalog.replace_log_dirs(node_id, served, version).await {

@@ -38,6 +38,11 @@ impl LogDir {
         self.health.release();
     }
 
+    /// Whether it is held.
+    pub fn is_held(&self) -> bool {
+        self.health.is_held()
+    }
+
     /// Whether the directory is sick, rather than held.
     pub(crate) fn is_sick(&self) -> bool {
         self.health.sick().is_some()
