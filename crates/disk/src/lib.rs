@@ -24,8 +24,8 @@ mod small;
 
 pub use anchored::Anchored;
 pub use checkpoint::{
-    CheckpointError, CleanMark, Damage, EpochCheckpoint, EpochEntry, MetaProperties, OffsetCheckpoint,
-    PartitionMetadata,
+    CheckpointError, CleanMark, Damage, DamageCheckpoint, DamageEntry, EpochCheckpoint, EpochEntry,
+    MetaProperties, OffsetCheckpoint, PartitionMetadata,
 };
 pub use disk::{DirEntry, Disk, DiskFile, Identity, OpenMode, Space};
 pub use failing::{Call, FailingDisk, Fault, When};

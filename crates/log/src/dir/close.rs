@@ -43,6 +43,7 @@ impl LogDir {
             failed.push((self.path.join(vouched::FILE), error));
         }
         self.end_scrub(now_ms);
+        self.end_cleaning();
         if let Err(error) = self.write_checkpoints() {
             failed.push((self.path.clone(), error));
         }
@@ -65,7 +66,7 @@ impl LogDir {
         self.logs().iter().for_each(|log| log.give_up(GIVEN_UP));
         // A checkpoint that is being written.
         drop(self.written.lock());
-        drop(self.cleaning.lock());
+        drop(self.sums.lock());
         drop(self.lock.lock().take());
     }
 

@@ -57,7 +57,7 @@ impl LogDir {
         }
         match self.disk.exists(&self.path.join(LOCK_FILE)) {
             Ok(false) => {
-                self.take_offline(ErrorKind::NotFound, "it is gone: removed, moved away or unmounted")
+                self.take_offline(ErrorKind::NotFound, "it is gone: removed, moved away or unmounted");
             }
             Err(error) if is_sick(&error) => self.note(&self.path, &error),
             _ => {}

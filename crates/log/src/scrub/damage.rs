@@ -6,21 +6,23 @@
 //! ```
 //!
 //! A read ends before such a stretch, a read in it is an error, a read behind it goes on. A segment without damage costs
-//! its readers one look at a null pointer. What is known dies with the process: the scrub finds it again.
+//! its readers one look at a null pointer.
 
 use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
 
-/// Bytes that are no batches with a right CRC.
+/// Bytes of a segment that are no batches with a right CRC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Stretch {
-    pub(crate) from: u64,
-    pub(crate) to: u64,
+pub struct Stretch {
+    /// Position of the first.
+    pub from: u64,
+    /// Position behind the last.
+    pub to: u64,
     /// The first offset that may lie in it.
-    pub(crate) offset: i64,
+    pub offset: i64,
     /// The first offset behind it.
-    pub(crate) next_offset: i64,
+    pub next_offset: i64,
 }
 
 /// Of one segment, in rising order.
@@ -46,6 +48,11 @@ impl KnownDamage {
     /// The whole segment was looked at, and this is all that there is.
     pub(crate) fn set(&self, stretches: Vec<Stretch>) {
         self.0.store((!stretches.is_empty()).then(|| Arc::new(stretches)));
+    }
+
+    /// All there are.
+    pub(crate) fn all(&self) -> Vec<Stretch> {
+        self.0.load().as_ref().map_or_else(Vec::new, |known| known.to_vec())
     }
 
     /// How many there are.

@@ -34,7 +34,7 @@ struct Which {
 
 /// How far it is.
 #[derive(Serialize)]
-pub(super) struct Progress {
+pub(in crate::control::verbs) struct Progress {
     logs: u64,
     logs_total: u64,
     /// Bytes that were checked, of those that must be; none after an orderly stop.
