@@ -71,6 +71,7 @@ pub mod files;
 mod fits;
 mod handles;
 mod headers;
+mod health;
 mod home;
 mod index;
 mod listing;
@@ -121,7 +122,7 @@ pub use dir::{
     LoadReport, LoadedLog, Loading, LockedDir, LogDescription, LogDir, LogDirError, LogDirOptions,
     MEASURED_MAX, Notice, PartitionSettings, Progress, RetainedAll, Survey, Uncleanable, survey,
 };
-pub use dirs::{Homeless, Locked, LogDirs, TakeInError};
+pub use dirs::{Coming, Homeless, Locked, LogDirs, TakeInError, TakenIn};
 pub use errors::{AppendError, DeleteRecordsError, LogError, Offline, ReadError};
 pub use handles::Handles;
 pub use log::Log;

@@ -141,7 +141,7 @@ impl LogDir {
         let home = Home::new(Arc::clone(&self.disk), dir.to_path_buf(), Arc::clone(&self.handles))
             .compacted(self.cleaning.lock().was_cleaned(topic, partition));
         let (log, report) =
-            Log::open_at(home.within(&self.offline, &self.producers), topic, partition, options)?;
+            Log::open_at(home.within(&self.health, &self.producers), topic, partition, options)?;
         for cut in &report.cuts {
             tracing::warn!(%cut, "a partition made earlier was cut");
         }
