@@ -52,7 +52,9 @@ pub(super) fn verify(job: &mut Job<'_>, dir: &Path, live: bool) -> io::Result<()
     let clean = CleanMark::exists(&**job.disk, dir)?;
     let (disk, mut findings) = (Arc::clone(job.disk), Vec::new());
     let checkpoints = Checkpoints::read(&*disk, dir, live, &mut findings);
-    findings.into_iter().for_each(|finding| job.found(finding));
+    for finding in findings {
+        job.found(finding);
+    }
     for entry in job.disk.read_dir(dir)? {
         let path = dir.join(&entry.name);
         if !entry.is_dir {
