@@ -12,6 +12,15 @@ use crate::handles::Handles;
 use crate::names;
 use crate::producer_budget::ProducerBudget;
 
+/// What an orderly stop vouches for of one log: checksums of what no other file shows to be right.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Vouched {
+    /// Of its leader epochs.
+    pub(crate) epochs: u32,
+    /// Of its indexes of aborted transactions; 0 if it has none.
+    pub(crate) aborted: u32,
+}
+
 /// Where a log lives.
 #[derive(Debug)]
 pub(crate) struct Home {
@@ -23,8 +32,10 @@ pub(crate) struct Home {
     pub(crate) sick: Arc<OnceLock<Offline>>,
     /// Bytes of log that were checked, for whoever watches a recovery.
     pub(crate) checked: Arc<AtomicU64>,
-    /// Sum of the indexes of aborted transactions at an orderly stop, if that left one.
-    pub(crate) vouched: Option<i64>,
+    /// What the last orderly stop left, if it did.
+    pub(crate) vouched: Option<Vouched>,
+    /// The log start that was read is one that was written.
+    pub(crate) certain_start: bool,
     /// The directory has another name, or another log has moved in: nothing is opened by name any more.
     gone: AtomicBool,
     /// The log was compacted at some time: holes between its offsets are no losses.
@@ -48,6 +59,7 @@ impl Home {
             sick: Arc::default(),
             checked: Arc::default(),
             vouched: None,
+            certain_start: true,
             gone: AtomicBool::default(),
             compacted: false,
             whole_from: None,
@@ -94,8 +106,13 @@ impl Home {
         Self { checked: Arc::clone(checked), ..self }
     }
 
+    /// The home of a log whose start was read from a file that may hold anything, unless it is `certain`.
+    pub(crate) fn certain_start(self, certain: bool) -> Self {
+        Self { certain_start: certain, ..self }
+    }
+
     /// The home of a log of which the last stop left this.
-    pub(crate) fn vouched(self, vouched: Option<i64>) -> Self {
+    pub(crate) fn vouched(self, vouched: Option<Vouched>) -> Self {
         Self { vouched, ..self }
     }
 

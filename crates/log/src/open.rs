@@ -9,6 +9,7 @@ use parking_lot::{Mutex, RwLock};
 
 use crate::answers::{OpenOptions, RecoveryReport};
 use crate::derive::Sparse;
+use crate::epoch_check;
 use crate::epochs::{self, Epochs};
 use crate::errors::LogError;
 use crate::headers::walk_headers;
@@ -39,14 +40,18 @@ pub(crate) fn open(
             "the log ends at {log_end}, below its recovery point {point}: records are missing"
         ));
     }
-    if !segments.is_empty() && options.log_start_offset > log_end {
-        let start = options.log_start_offset;
+    let mut start = options.log_start_offset;
+    if !segments.is_empty() && start > log_end && !home.certain_start {
+        report.notes.push(format!("a log start of {start}, past the log's end {log_end}: not believed"));
+        start = 0;
+    }
+    if !segments.is_empty() && start > log_end {
         report.notes.push(format!("everything lies below the log start {start}: the log starts again there"));
         segments.drain(..).try_for_each(|segment| recovery::remove_segment(&home, segment.base_offset))?;
     }
     let fresh = segments.is_empty();
     if fresh {
-        log_end = options.log_start_offset.max(0);
+        log_end = start.max(0);
         let first = Segment::create(Arc::clone(&home), log_end)
             .map_err(LogError::at(home.path(log_end, names::LOG)))?;
         segments.push(Arc::new(first));
@@ -58,10 +63,9 @@ pub(crate) fn open(
             home.disk.sync_dir(&home.dir).map_err(LogError::at(&home.dir))?;
         }
     }
-    let log_start =
-        segments.first().map_or(0, |first| first.base_offset).max(options.log_start_offset).min(log_end);
+    let log_start = segments.first().map_or(0, |first| first.base_offset).max(start).min(log_end);
 
-    let mut epochs = load_epochs(&home, &segments, log_start, log_end, &mut report)?;
+    let mut epochs = load_epochs(&home, &segments, (log_start, log_end), options.clean, &mut report)?;
     let place = Place { home: &home, segments: &segments, listing: &found.listing, looks: &looks, log_end };
     let Replayed { producers, snapshots, last_aborted } = replay(&place, &options, &mut epochs, &mut report)?;
     let first_open = producers.first_open();
@@ -103,11 +107,13 @@ pub(crate) fn open(
         home,
         config: ArcSwap::from_pointee(options.config),
         marks: MarkCells::new(marks),
+        checkpointed: options.recovery_point.into(),
         segments: ArcSwap::from_pointee(segments),
         writer: Mutex::new(writer),
         last_aborted: last_aborted.into(),
         epochs: RwLock::new(epochs.inner),
         epoch_file: Mutex::default(),
+        witness: Mutex::default(),
         offline: OnceLock::new(),
         dir_dirty: AtomicBool::new(true),
         syncs: Mutex::default(),
@@ -151,21 +157,28 @@ pub(crate) struct EpochsFound {
     pub(crate) rebuilt: bool,
 }
 
-/// The checkpoint, or what the batches say if it is missing or damaged, or begins above the log's start: it was cut there
-/// with the log, and a crash brought the start back.
+/// The checkpoint, or what the batches say if it is missing or damaged, contradicts them, or begins above the log's start:
+/// it was cut there with the log, and a crash brought the start back. One that an orderly stop vouches for is not compared.
 fn load_epochs(
     home: &Home,
     segments: &[Arc<Segment>],
-    log_start: i64,
-    log_end: i64,
+    (log_start, log_end): (i64, i64),
+    clean: bool,
     report: &mut RecoveryReport,
 ) -> Result<EpochsFound, LogError> {
     let path = home.dir.join(epochs::FILE);
     match EpochCheckpoint::read(&*home.disk, &path) {
         Ok(Some(checkpoint)) => {
             let inner = Epochs::new(checkpoint.entries);
-            if log_start == log_end || inner.covers(log_start) {
+            let vouched = clean && home.vouched.is_some_and(|vouched| vouched.epochs == inner.sum());
+            if log_start == log_end || vouched && inner.covers(log_start) {
                 return Ok(EpochsFound { inner, rebuilt: false });
+            }
+            if inner.covers(log_start) {
+                match epoch_check::contradiction(&inner, segments, log_start, log_end)? {
+                    None => return Ok(EpochsFound { inner, rebuilt: false }),
+                    Some(what) => report.notes.push(format!("{}: {what}", path.display())),
+                }
             }
         }
         Ok(None) => {}
@@ -175,39 +188,10 @@ fn load_epochs(
     }
     let mut inner = Epochs::default();
     if log_end > 0 && segments.iter().any(|segment| segment.end().size > 0) {
-        report.rebuilt.push(path.clone());
-        epochs_of_batches(segments, &mut inner, report)?;
+        report.rebuilt.push(path);
+        inner = epoch_check::of_batches(segments, report)?;
     }
     Ok(EpochsFound { inner, rebuilt: true })
-}
-
-/// Epochs only rise, so a segment that begins with the same epoch as the next one has no other in it.
-fn epochs_of_batches(
-    segments: &[Arc<Segment>],
-    epochs: &mut Epochs,
-    report: &mut RecoveryReport,
-) -> Result<(), LogError> {
-    let mut firsts = Vec::with_capacity(segments.len());
-    for segment in segments {
-        let mut first = None;
-        walk_headers(segment, segment.base_offset, report, |header| {
-            first.get_or_insert((header.partition_leader_epoch, header.base_offset));
-            false
-        })?;
-        firsts.push(first);
-    }
-    for (at, segment) in segments.iter().enumerate() {
-        let Some((epoch, start_offset)) = firsts.get(at).copied().flatten() else { continue };
-        epochs.assign(epoch, start_offset);
-        let next = firsts.get(at + 1).copied().flatten();
-        if next.is_none_or(|(next, _)| next != epoch) {
-            walk_headers(segment, segment.base_offset, report, |header| {
-                epochs.assign(header.partition_leader_epoch, header.base_offset);
-                true
-            })?;
-        }
-    }
-    Ok(())
 }
 
 fn first_timestamp(segments: &[Arc<Segment>], report: &mut RecoveryReport) -> Result<Option<i64>, LogError> {

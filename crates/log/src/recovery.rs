@@ -41,8 +41,6 @@ pub(crate) struct Look {
     pub(crate) base_offset: i64,
     /// From here on.
     pub(crate) from: i64,
-    /// There are markers of transactions in it.
-    pub(crate) markers: bool,
 }
 
 /// How much must be looked at.
@@ -96,7 +94,7 @@ pub(crate) fn recover(
         }
         let walked = check(&segment, listing, size, &depth, report)?;
         segment.set_end(walked.end);
-        looks.push(Look { base_offset: base, from: walked.from, markers: walked.markers });
+        looks.push(Look { base_offset: base, from: walked.from });
         let cut = walked.bad.is_some();
         if let Some(reason) = walked.bad {
             remove_from(home, listing, at + 1, "follows a cut segment", report)?;

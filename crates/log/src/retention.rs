@@ -17,6 +17,7 @@ use crate::log::Log;
 use crate::marks::Marks;
 use crate::names;
 use crate::segment::Segment;
+use crate::sick::is_full;
 use crate::writer::Writer;
 
 /// A segment as the decision sees it.
@@ -73,7 +74,7 @@ impl Log {
         let (going, looked) = going(&segments, &config, &marks, now_ms);
         let mut retained = Retained::default();
         if going > 0 {
-            self.settle_oldest(&segments, going);
+            self.make_stable(segments.get(..going).unwrap_or(&segments))?;
             let due_ms = now_ms.saturating_add(config.file_delete_delay_ms);
             for segment in self.take_oldest(&segments, going, marks.log_end, now_ms, due_ms)? {
                 retained.segments += 1;
@@ -85,12 +86,17 @@ impl Log {
         Ok(Retained { log_start: self.marks().log_start, ..retained })
     }
 
-    /// Segments on the list are those that a sync covers. One that leaves it unsynced would be a hole in what the next
-    /// sync calls stable, as long as the disk has its name. Where they cannot be synced nothing becomes stable either.
-    fn settle_oldest(&self, segments: &[Arc<Segment>], going: usize) {
-        let is_dirty = segments.iter().take(going).any(|segment| segment.is_dirty());
-        if is_dirty && let Err(error) = self.sync() {
-            tracing::debug!(topic = %self.topic, partition = self.partition, %error, "not synced before it goes");
+    /// A segment that is off the list is synced no more, and has its name until it was renamed for good. A power cut that
+    /// took its records would leave a hole before those that were synced meanwhile, and the log would end there.
+    fn make_stable(&self, going: &[Arc<Segment>]) -> Result<(), AppendError> {
+        // Offline, nothing is synced behind them either.
+        if self.online().is_err() || !going.iter().any(|segment| segment.is_dirty()) {
+            return Ok(());
+        }
+        match self.sync() {
+            // Nothing else makes room.
+            Err(error) if !is_full(error.kind()) => Err(AppendError::Write(error)),
+            _ => Ok(()),
         }
     }
 

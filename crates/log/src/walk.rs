@@ -5,7 +5,6 @@ use std::sync::atomic::Ordering;
 
 use crate::answers::RecoveryReport;
 use crate::derive::Sparse;
-use crate::marker::may_end_txn;
 use crate::recovery::Depth;
 use crate::scan::{ScanError, Scanner, WINDOW_WALK};
 use crate::segment::{End, Segment};
@@ -27,8 +26,6 @@ pub(crate) struct Walked {
     pub(crate) from: i64,
     pub(crate) end: End,
     pub(crate) sparse: Sparse,
-    /// There were markers of transactions.
-    pub(crate) markers: bool,
     /// Why it ended early.
     pub(crate) bad: Option<String>,
 }
@@ -42,7 +39,7 @@ pub(crate) fn walk(
     report: &mut RecoveryReport,
 ) -> io::Result<Walked> {
     let interval = segment.home.index_interval();
-    let (mut sparse, mut next_offset, mut markers) = (Sparse::default(), start.offset, false);
+    let (mut sparse, mut next_offset) = (Sparse::default(), start.offset);
     let file = segment.file()?;
     let scanner = Scanner::new(&*file, start.position, size, start.offset, WINDOW_WALK);
     let mut scanner = scanner.verifying().contiguous_from(depth.whole_from);
@@ -61,7 +58,6 @@ pub(crate) fn walk(
                 {
                     return Err(error);
                 }
-                markers |= may_end_txn(&found.header);
                 next_offset = found.header.next_offset();
                 if found.end() - told >= TELL_EVERY {
                     segment.home.checked.fetch_add(found.end() - told, Ordering::Relaxed);
@@ -76,5 +72,5 @@ pub(crate) fn walk(
     report.scanned_bytes += position.saturating_sub(start.position);
     segment.home.checked.fetch_add(position.saturating_sub(told), Ordering::Relaxed);
     let (end, bad) = (End { next_offset, size: position }, bad.map(|(_, reason)| reason));
-    Ok(Walked { from: start.offset, end, sparse, markers, bad })
+    Ok(Walked { from: start.offset, end, sparse, bad })
 }

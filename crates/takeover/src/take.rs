@@ -99,6 +99,10 @@ fn place(
         bring(Way::Copy, name, *len, false)?;
     }
     name(&disk, &target.dir, target.topic_id)?;
+    if verified.log_end.is_none() || verified.producer_id_max >= 0 {
+        // Nothing says that its indexes of aborted transactions are all there, or whole.
+        pagewire_log::doubt_aborted(&disk, &target.dir).map_err(ImportError::at(&target.dir))?;
+    }
     disk.sync_dir(&target.dir).map_err(ImportError::at(&target.dir))?;
     Ok(placed.into_inner())
 }

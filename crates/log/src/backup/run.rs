@@ -14,6 +14,7 @@ use super::{ATTEMPTS_MAX, BackupError, CopiedFile, CopiedLog, CopyOptions, PINNE
 use crate::dir::{Entry, LogDir};
 use crate::names;
 use crate::segment::Segment;
+use crate::txn_witness::{self, Witness};
 
 /// How an attempt ended.
 enum Attempt {
@@ -92,6 +93,9 @@ fn attempt(
         if let Some(aborted) = &active.aborted {
             beside.push(placing.written(names::file(base, names::TXN_INDEX), aborted)?);
         }
+    }
+    if let Some(aborted) = Witness::of(moment.closed().iter().map(|one| &**one)).bytes() {
+        beside.push(placing.written(txn_witness::FILE.to_owned(), &aborted)?);
     }
     small_files(entry, &moment, placing, &mut beside)?;
     logs.append(&mut beside);

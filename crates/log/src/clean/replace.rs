@@ -71,7 +71,7 @@ impl Log {
             self.remove_files(base_offset, Stage::Cleaned);
             return Err(error);
         }
-        if let Err(error) = self.commit(&new) {
+        if let Err(error) = self.tell_of(old, &new).and_then(|()| self.commit(&new)) {
             self.remove_files(base_offset, Stage::Swap);
             self.remove_files(base_offset, Stage::Cleaned);
             return Err(CleanError::at(new.path())(error));
@@ -92,6 +92,12 @@ impl Log {
             return Err(CleanError::GivenUp("retention was faster"));
         }
         Ok(())
+    }
+
+    /// Of segments with aborted transactions something was written down that does not fit the new one.
+    fn tell_of(&self, old: &[Arc<Segment>], new: &Segment) -> io::Result<()> {
+        let aborted = old.iter().any(|segment| segment.txns.len() > 0);
+        if aborted { self.witness_aborted(Some(new)) } else { Ok(()) }
     }
 
     /// Steps 1 and 2. After an error nothing counts.

@@ -18,6 +18,7 @@ use super::names::DirName;
 use super::notice::Notice;
 use super::options::{LogDirOptions, PartitionSettings};
 use super::stray::set_aside;
+use super::sums::Sums;
 use super::table::{Entry, Table};
 use super::{LogDir, parallel, vouched};
 use crate::home::Home;
@@ -119,8 +120,10 @@ impl LockedDir {
         self.check(options)?;
         let mut report = LoadReport::default();
         let (disk, path) = (Arc::clone(&self.disk), self.path.clone());
-        let (checkpoints, written) = Checkpoints::read(disk.as_ref(), &path, &mut report.notices)?;
-        let cleaning = Cleaning::read(disk.as_ref(), &path, &mut report.notices)?;
+        let kafka_was_here = CleanMark::is_anothers(disk.as_ref(), &path).map_err(LogDirError::at(&path))?;
+        let mut sums = Sums::read(disk.as_ref(), &path, kafka_was_here, &mut report.notices)?;
+        let (checkpoints, written) = Checkpoints::read(disk.as_ref(), &path, &mut sums, &mut report.notices)?;
+        let cleaning = Cleaning::read(disk.as_ref(), &path, &mut sums, &mut report.notices)?;
         let vouched = vouched::read(disk.as_ref(), &path, &mut report.notices)?;
         let noted = scrub::read_notes(disk.as_ref(), &path);
         report.clean = CleanMark::take(disk.as_ref(), &path).map_err(LogDirError::at(&path))?;
@@ -194,6 +197,7 @@ impl LockedDir {
             doomed: Mutex::new(doomed),
             carried: Mutex::new(carried),
             written: Mutex::new(written),
+            sums: Mutex::new(sums),
             cleaning: CleaningCell::new(cleaning),
             scrubbing: Mutex::default(),
             offline,
@@ -311,7 +315,8 @@ impl One<'_> {
             .compacted(self.cleaning.was_cleaned(topic, *partition))
             .whole_since(recovery_point.map(|point| self.cleaning.whole_from(topic, *partition, point)))
             .metered(self.dir.meter().checked())
-            .vouched(self.vouched.map(|sums| sums.get(topic, *partition).unwrap_or(0)));
+            .certain_start(self.checkpoints.starts_are_certain)
+            .vouched(self.vouched.map(|sums| vouched::of(sums, topic, *partition)));
         let (log, report) = Log::open_at(home, topic, *partition, options)?;
         log.look_at(self.noted);
         let (log_end, known_end) = (log.marks().log_end, self.checkpoints.known_end(topic, *partition));

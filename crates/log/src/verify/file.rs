@@ -15,7 +15,7 @@ use super::log_dir;
 use super::partition;
 use super::producers::ProducersCheck;
 use super::small_file_trouble;
-use crate::dir::ABORTED_SUMS_FILE;
+use crate::dir::{SUMS_FILE, VOUCHED_FILE};
 use crate::files::FileKind;
 
 /// Checks the file at `path`, or says that nobody knows what it is.
@@ -49,9 +49,8 @@ fn small(job: &Job<'_>, path: &Path, name: &str) -> Option<Finding> {
         EPOCH_CHECKPOINT_FILE => EpochCheckpoint::read(&**job.disk, path).map(drop),
         PARTITION_METADATA_FILE => PartitionMetadata::read(&**job.disk, path).map(drop),
         META_PROPERTIES_FILE => MetaProperties::read(&**job.disk, path).map(drop),
-        RECOVERY_POINT_FILE | LOG_START_FILE | HIGH_WATERMARK_FILE | CLEANER_FILE | ABORTED_SUMS_FILE => {
-            OffsetCheckpoint::read(&**job.disk, path).map(drop)
-        }
+        RECOVERY_POINT_FILE | LOG_START_FILE | HIGH_WATERMARK_FILE | CLEANER_FILE | SUMS_FILE
+        | VOUCHED_FILE => OffsetCheckpoint::read(&**job.disk, path).map(drop),
         _ => {
             return Some(Finding::new(
                 Severity::Doubt,

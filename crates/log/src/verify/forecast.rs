@@ -42,6 +42,7 @@ impl Forecast {
             .rehearsed()
             .compacted(known.cleaned)
             .whole_since(known.whole_from)
+            .certain_start(known.certain_start)
             .vouched(known.vouched);
         let options = OpenOptions {
             config: LogConfig { cleanup_compact: known.compacted, ..LogConfig::default() },

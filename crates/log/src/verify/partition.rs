@@ -16,7 +16,9 @@ use super::place::{Files, Place};
 use super::producers::ProducersCheck;
 use super::segment::{self, Along, Seen};
 use crate::files::FileKind;
+use crate::home::Vouched;
 use crate::names;
+use crate::txn_witness;
 
 /// Times that a segment is read again because its files were replaced meanwhile.
 const READS_MAX: usize = 3;
@@ -36,8 +38,10 @@ pub(super) struct Known {
     pub(super) compacted: bool,
     /// From here on they are not, compacted or not.
     pub(super) whole_from: Option<i64>,
-    /// Sum of its indexes of aborted transactions, as an orderly stop left it.
-    pub(super) vouched: Option<i64>,
+    /// Sums of what no other file shows to be right, as an orderly stop left them.
+    pub(super) vouched: Option<Vouched>,
+    /// Where it starts is what was written, as far as anybody can say it.
+    pub(super) certain_start: bool,
 }
 
 /// What lies in the directory.
@@ -230,7 +234,13 @@ fn name_others(dir: &Path, contents: &Contents, kept: &mut Kept) {
         }
     }
     for name in &contents.others {
-        let known = [EPOCH_CHECKPOINT_FILE, PARTITION_METADATA_FILE, "quorum-state", "remote_log_snapshot"];
+        let known = [
+            EPOCH_CHECKPOINT_FILE,
+            PARTITION_METADATA_FILE,
+            txn_witness::FILE,
+            "quorum-state",
+            "remote_log_snapshot",
+        ];
         if known.contains(&name.as_str()) || name.ends_with(".checkpoint") {
             continue;
         }

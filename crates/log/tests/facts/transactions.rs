@@ -297,6 +297,68 @@ fn a_damaged_index_is_rebuilt_though_the_stop_was_clean() {
     }
 }
 
+/// What becomes of an index below the recovery point when the broker is killed.
+fn unvouched(harm: impl Fn(&Bench, &str)) {
+    let bench = Bench::new();
+    busy(&bench);
+    let recovery_point = bench.log.sync().expect("sync");
+    let (written, known) = (indexes(&bench), bench.log.producers());
+    assert!(bench.names().contains(&"pagewire-aborted".to_owned()));
+    for (base, _) in &written {
+        harm(&bench, &name(*base, "txnindex"));
+    }
+    let options = || OpenOptions { recovery_point, ..options() };
+    let bench = bench.reopened(options());
+    assert_eq!((indexes(&bench), bench.log.producers()), (written.clone(), known.clone()));
+    let bench = bench.reopened(options());
+    assert_eq!((indexes(&bench), bench.log.producers()), (written, known));
+    assert!(bench.report.notes.is_empty(), "{:?}", bench.report);
+}
+
+#[test]
+fn a_lost_index_is_rebuilt_though_all_of_it_was_stable_before_a_kill() {
+    unvouched(|bench, name| bench.disk.remove_file(&path(name)).expect("remove"));
+}
+
+#[test]
+fn an_index_that_was_cut_between_two_entries_is_rebuilt_after_a_kill() {
+    unvouched(|bench, name| {
+        let file = bench.file(name);
+        file.set_len(file.len().expect("len").saturating_sub(34)).expect("cut");
+    });
+}
+
+#[test]
+fn a_start_that_is_told_nothing_about_aborted_transactions_looks_at_the_whole_log() {
+    unvouched(|bench, name| {
+        bench.disk.remove_file(&path(name)).expect("remove");
+        bench.file("pagewire-aborted").set_len(0).expect("emptied");
+    });
+}
+
+#[test]
+fn producers_that_only_a_snapshot_tells_of_outlive_a_damaged_index() {
+    let bench = Bench::new();
+    bench.append(sequenced(70, 0, 0, 1));
+    bench.fill(10);
+    busy(&bench);
+    bench.log.sync().expect("sync");
+    bench.log.delete_records_before(30).expect("delete");
+    assert!(bench.log.apply_retention(0).expect("retention").segments > 0);
+    let (written, known) = (indexes(&bench), bench.log.producers());
+    assert!(known.iter().any(|producer| producer.producer_id == 70));
+    bench.log.close(0).expect("close");
+    bench.file(&name(written[1].0, "txnindex")).write_at(3, b"garbage").expect("write");
+    let marks = bench.log.marks();
+    let bench = bench.reopened(OpenOptions {
+        clean: true,
+        recovery_point: marks.log_end,
+        log_start_offset: marks.log_start,
+        ..options()
+    });
+    assert_eq!((indexes(&bench), bench.log.producers()), (written, known));
+}
+
 #[test]
 fn an_entry_whose_marker_the_crash_took_is_cut() {
     let bench = Bench::new();

@@ -3,9 +3,12 @@
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::FileExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use pagewire_record::Codec;
+use pagewire_disk::OsDisk;
+use pagewire_log::{AppendContext, Log, LogConfig, Origin, ReadUpTo};
+use pagewire_record::{BatchBuilder, Codec, ControlType, EndTxnMarker, control_batch};
 use pagewire_takeover::{CutKind, Depth, How, Options};
 
 use crate::kafka::{Kafka, batch, contents};
@@ -111,9 +114,9 @@ fn a_log_that_ends_before_kafkas_recovery_point_is_refused() {
     for is_stopped in [true, false] {
         let (kafka, end) = filled();
         if is_stopped {
-            kafka.stop()
+            kafka.stop();
         } else {
-            kafka.kill()
+            kafka.kill();
         }
         let last = segments(&kafka).pop().unwrap();
         let begins: i64 = last.file_stem().unwrap().to_str().unwrap().parse().unwrap();
@@ -180,4 +183,51 @@ fn damaged_derived_files_do_not_matter() {
     assert!(loaded.failed.is_empty());
     let log = logs.get("orders", 0).unwrap();
     assert_eq!((log.marks().log_end, log.leader_epoch()), (end, Some(3)));
+}
+
+#[test]
+fn aborted_transactions_that_kafkas_indexes_lack_are_found_in_the_log() {
+    let (mut kafka, end) = filled();
+    let dir = kafka.partition_dir("orders", 0);
+    let markers = abort_some(&dir);
+    for entry in fs::read_dir(&dir).unwrap().map(Result::unwrap) {
+        let name = entry.file_name().into_string().unwrap();
+        if name.ends_with(".txnindex") || name == "pagewire-aborted" {
+            fs::remove_file(entry.path()).unwrap();
+        }
+    }
+    kafka.recovery_point("orders", 0, end + 80);
+    kafka.stop();
+    run(&options(&kafka)).unwrap();
+    let log = opened(&kafka.to(), 1).0.get("orders", 0).unwrap();
+    for marker in markers {
+        let slice = log.read(marker - 1, 1, ReadUpTo::LastStable, true).unwrap();
+        let found: Vec<i64> = slice.aborted.iter().map(|aborted| aborted.last_offset).collect();
+        assert!(found.contains(&marker), "{marker} is not in {found:?}; {end}");
+    }
+}
+
+/// Transactions of a batch each, aborted; the offsets of their markers.
+fn abort_some(dir: &Path) -> Vec<i64> {
+    let config = LogConfig { segment_bytes: 2048, ..LogConfig::default() };
+    let options = pagewire_log::OpenOptions {
+        config,
+        recovery_point: 0,
+        log_start_offset: 0,
+        clean: false,
+        leader_epoch: 3,
+        now_ms: 0,
+    };
+    let (log, _) = Log::open(Arc::new(OsDisk::new()), dir, "orders", 0, options).unwrap();
+    let context = AppendContext { leader_epoch: 3, origin: Origin::Coordinator, now_ms: 0 };
+    let markers = (0..40).map(|sequence| {
+        let mut inside = BatchBuilder::new(Codec::None).producer(9, 0, sequence).transactional();
+        inside.append(1000, Some(b"key"), Some(b"aborted"), &[]).unwrap();
+        log.append(inside.build().unwrap(), context).unwrap();
+        let marker = EndTxnMarker { control_type: ControlType::Abort, coordinator_epoch: 0 };
+        log.append(control_batch(marker, 9, 0, 1000).unwrap(), context).unwrap().base_offset
+    });
+    let markers = markers.collect();
+    log.close(0).unwrap();
+    markers
 }

@@ -27,7 +27,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use pagewire_disk::checkpoint::CLEANER_FILE;
-use pagewire_disk::{CheckpointError, Damage, Disk, OffsetCheckpoint};
+use pagewire_disk::{Disk, OffsetCheckpoint};
 use parking_lot::{Mutex, MutexGuard};
 
 pub use dirty::Dirty;
@@ -35,8 +35,9 @@ pub use look::CleaningReport;
 pub use trouble::Uncleanable;
 
 use super::LogDir;
-use super::errors::{LogDirError, usable};
+use super::errors::LogDirError;
 use super::notice::Notice;
+use super::sums::Sums;
 use super::table::Entry;
 use due::Due;
 use trouble::Trouble;
@@ -82,15 +83,13 @@ fn key(entry: &Entry) -> Key {
 
 impl Cleaning {
     /// Reads the checkpoint. A damaged one counts as empty and is noted.
-    pub(super) fn read(disk: &dyn Disk, dir: &Path, notices: &mut Vec<Notice>) -> Result<Self, LogDirError> {
-        let offsets = match usable(OffsetCheckpoint::read(disk, &dir.join(CLEANER_FILE)))? {
-            Ok(checkpoint) => checkpoint.unwrap_or_default(),
-            Err(CheckpointError::Damaged { damage: Damage::Empty, .. }) => OffsetCheckpoint::new(),
-            Err(damage) => {
-                notices.push(Notice::Damaged(damage));
-                OffsetCheckpoint::new()
-            }
-        };
+    pub(super) fn read(
+        disk: &dyn Disk,
+        dir: &Path,
+        sums: &mut Sums,
+        notices: &mut Vec<Notice>,
+    ) -> Result<Self, LogDirError> {
+        let offsets = sums.checkpoint(disk, dir, CLEANER_FILE, notices)?.content.unwrap_or_default();
         Ok(Self { offsets, ..Self::default() })
     }
 
@@ -164,10 +163,7 @@ impl LogDir {
             cleaning.unwritten = false;
             cleaning.offsets.clone()
         };
-        let path = self.path.join(CLEANER_FILE);
-        offsets.write(&*self.disk, &path).inspect_err(|error| {
-            self.cleaning.lock().unwritten = true;
-            self.note(&path, error);
-        })
+        let written = self.write_summed(&[(CLEANER_FILE, &offsets)]);
+        written.inspect_err(|_| self.cleaning.lock().unwritten = true)
     }
 }

@@ -10,6 +10,7 @@ mod leftovers;
 mod load;
 mod offline;
 mod rounds;
+mod sums;
 mod survey;
 mod vouched;
 
