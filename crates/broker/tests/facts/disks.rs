@@ -314,7 +314,7 @@ fn partitions_whose_loss_is_accepted_are_made_anew_under_a_higher_epoch() {
     assert!(two.online(true).contains("\"error\""), "once");
     for round in 0..2 {
         for partition in 0..4 {
-            let first = if lost.contains(&partition) { 0 } else { 1 };
+            let first = i64::from(!lost.contains(&partition));
             let offset = two.broker.client().produce("t", partition, batch(&["y"]));
             assert_eq!(offset, first + round, "partition {partition}");
         }

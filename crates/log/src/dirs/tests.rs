@@ -258,15 +258,21 @@ fn a_held_directory_takes_no_writes_until_it_is_released_and_no_clean_mark() {
     let (world, placed) = World::with_three_partitions();
     let (dirs, _) = world.open();
     let all = || dirs.here().collect::<Vec<_>>();
-    all().iter().for_each(|dir| dir.hold("no room"));
+    for dir in all() {
+        dir.hold("no room");
+    }
     let log = dirs.get("t", 0).expect("served");
     assert!(log.offline().is_some_and(|why| why.kind == std::io::ErrorKind::StorageFull));
     assert!(dirs.place(1).is_err() && dirs.offline_count() == 3);
     assert!(matches!(world.take_in(&dirs, "/b", Coming::Back(placed[1])), Err(TakeInError::Held { .. })));
     log.delete_records_before(1).expect("what makes room is allowed");
-    all().iter().for_each(|dir| dir.release());
+    for dir in all() {
+        dir.release();
+    }
     append(&dirs, 0);
-    all().iter().for_each(|dir| dir.hold("no room"));
+    for dir in all() {
+        dir.hold("no room");
+    }
     assert!(!dirs.close_clean(0).clean);
     assert!(!world.has(&format!("/a/{CLEAN_MARK_FILE}")));
 }
