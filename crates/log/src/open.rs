@@ -8,6 +8,7 @@ use pagewire_disk::{EpochCheckpoint, create_dir_durably};
 use parking_lot::{Mutex, RwLock};
 
 use crate::answers::{OpenOptions, RecoveryReport};
+use crate::depth::Depth;
 use crate::derive::Sparse;
 use crate::epochs::{self, Epochs};
 use crate::errors::LogError;
@@ -17,7 +18,7 @@ use crate::listing::{self, Listing};
 use crate::log::Log;
 use crate::marks::{MarkCells, Marks};
 use crate::names;
-use crate::recovery::{self, Depth, Recovered};
+use crate::recovery::{self, Recovered};
 use crate::replay::{Place, Replayed, replay};
 use crate::segment::Segment;
 use crate::writer::Writer;
@@ -31,7 +32,7 @@ pub(crate) fn open(
 ) -> Result<(Log, RecoveryReport), LogError> {
     let mut report = RecoveryReport::default();
     let mut found = load_segments(&home, &options, &mut report)?;
-    let Recovered { mut segments, mut sparse, looks } = found.recovered;
+    let Recovered { mut segments, mut sparse, looks, .. } = found.recovered;
     let mut log_end = segments.last().map_or(0, |active| active.end().next_offset);
     if !segments.is_empty() && log_end < options.recovery_point {
         let point = options.recovery_point;
@@ -39,14 +40,19 @@ pub(crate) fn open(
             "the log ends at {log_end}, below its recovery point {point}: records are missing"
         ));
     }
-    if !segments.is_empty() && options.log_start_offset > log_end {
-        let start = options.log_start_offset;
+    let mut start = options.log_start_offset;
+    if !segments.is_empty() && start > log_end && home.high_watermark().is_some_and(|mark| mark < start) {
+        // Records are deleted up to the high watermark at most.
+        report.notes.push(format!("the log start {start} is past everything the log ever held: not believed"));
+        start = 0;
+    }
+    if !segments.is_empty() && start > log_end {
         report.notes.push(format!("everything lies below the log start {start}: the log starts again there"));
         segments.drain(..).try_for_each(|segment| recovery::remove_segment(&home, segment.base_offset))?;
     }
     let fresh = segments.is_empty();
     if fresh {
-        log_end = options.log_start_offset.max(0);
+        log_end = start.max(0);
         let first = Segment::create(Arc::clone(&home), log_end)
             .map_err(LogError::at(home.path(log_end, names::LOG)))?;
         segments.push(Arc::new(first));
@@ -59,7 +65,7 @@ pub(crate) fn open(
         }
     }
     let log_start =
-        segments.first().map_or(0, |first| first.base_offset).max(options.log_start_offset).min(log_end);
+        segments.first().map_or(0, |first| first.base_offset).max(start).min(log_end);
 
     let mut epochs = load_epochs(&home, &segments, log_start, log_end, &mut report)?;
     let place = Place { home: &home, segments: &segments, listing: &found.listing, looks: &looks, log_end };
@@ -127,11 +133,19 @@ fn load_segments(
 ) -> Result<Found, LogError> {
     create_dir_durably(&*home.disk, &home.dir).map_err(LogError::at(&home.dir))?;
     let listing = listing::read(home, report).map_err(LogError::at(&home.dir))?;
-    let (recovery_point, clean, compacted) =
-        (options.recovery_point, options.clean, options.config.cleanup_compact || home.was_compacted());
-    let whole_from = if compacted { home.whole_from().unwrap_or(i64::MAX) } else { i64::MIN };
-    let depth = Depth { recovery_point, clean, compacted, whole_from };
-    let recovered = recovery::recover(home, &listing, depth, report)?;
+    if options.config.cleanup_compact {
+        home.note_compaction();
+    }
+    let compacted = home.was_compacted();
+    let depth = Depth {
+        recovery_point: options.recovery_point,
+        known: home.recovery_known(),
+        high_watermark: home.high_watermark(),
+        clean: options.clean,
+        compacted,
+        whole_from: if compacted { home.whole_from().unwrap_or(i64::MAX) } else { i64::MIN },
+    };
+    let recovered = recovery::recover(home, &listing, &depth, report)?;
     Ok(Found { recovered, listing })
 }
 

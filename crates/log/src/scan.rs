@@ -4,12 +4,14 @@
 //! not bytes, unless the CRC is asked for.
 
 use std::io;
+use std::sync::Arc;
 
 use pagewire_disk::DiskFile;
 use pagewire_record::batch::Batch;
 use pagewire_record::{BatchError, BatchHeader, HEADER_LEN};
 
 use crate::patience::Patience;
+use crate::scrub::{KnownDamage, Stretch};
 
 /// A window for one lookup: a few headers.
 pub(crate) const WINDOW_LOOKUP: usize = 1024;
@@ -62,6 +64,8 @@ pub(crate) struct Scanner<'a> {
     last_size: u64,
     verify: bool,
     contiguous_from: i64,
+    upto: i64,
+    around: Option<Arc<Vec<Stretch>>>,
     patience: Patience,
 }
 
@@ -87,6 +91,8 @@ impl<'a> Scanner<'a> {
             last_size: 0,
             verify: false,
             contiguous_from: i64::MAX,
+            upto: i64::MAX,
+            around: None,
             patience: Patience::Endless,
         }
     }
@@ -108,11 +114,43 @@ impl<'a> Scanner<'a> {
         self.position
     }
 
-    /// Believes no hole between batches from `offset` on: base offsets are not covered by the CRC, only their order speaks
-    /// for them.
+    /// Believes no hole between batches that reaches past `offset`: base offsets are not covered by the CRC, only their
+    /// order speaks for them.
     pub(crate) fn contiguous_from(mut self, offset: i64) -> Self {
         self.contiguous_from = offset;
         self
+    }
+
+    /// Believes no batch that reaches past `offset`.
+    pub(crate) fn upto(mut self, offset: i64) -> Self {
+        self.upto = offset;
+        self
+    }
+
+    /// Passes by what is known to be damaged.
+    pub(crate) fn around(mut self, damage: &KnownDamage) -> Self {
+        self.around = damage.all();
+        self
+    }
+
+    /// Goes on behind bytes that are not believed, with a batch at `position` that has this base offset.
+    pub(crate) fn resume(&mut self, position: u64, expected: i64) {
+        self.position = position;
+        self.expected = expected;
+    }
+
+    /// Base offsets below are not believed.
+    pub(crate) fn expected(&self) -> i64 {
+        self.expected
+    }
+
+    /// Leaves a stretch that is known to be damaged.
+    fn pass_by(&mut self) {
+        let Some(known) = &self.around else { return };
+        let inside = |stretch: &&Stretch| (stretch.from..stretch.to).contains(&self.position);
+        if let Some(stretch) = known.iter().find(inside).copied() {
+            self.resume(stretch.to, stretch.next_offset);
+        }
     }
 
     /// Goes back to a batch just found, so that it is the next one again.
@@ -123,6 +161,7 @@ impl<'a> Scanner<'a> {
 
     /// The next batch; `None` at the end.
     pub(crate) fn next(&mut self) -> Result<Option<Found>, ScanError> {
+        self.pass_by();
         if self.position >= self.end {
             return Ok(None);
         }
@@ -134,11 +173,12 @@ impl<'a> Scanner<'a> {
             return Err(self.bad(format!("a batch of {size} bytes with {left} left in the file")));
         }
         let last = i64::from(header.last_offset_delta);
-        let hole = self.expected >= self.contiguous_from && header.base_offset != self.expected;
+        let hole = header.base_offset > self.expected.max(self.contiguous_from);
+        let next = header.base_offset.checked_add(last + 1);
         if header.base_offset < self.expected
             || hole
             || last < 0
-            || header.base_offset.checked_add(last + 1).is_none()
+            || next.is_none_or(|next| next > self.upto)
         {
             let (base, expected) = (header.base_offset, self.expected);
             return Err(self.bad(format!("a batch of offsets {base} + {last} where {expected} comes next")));

@@ -18,6 +18,8 @@ use crate::log::Log;
 /// What the three files hold.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Checkpoints {
+    /// The file of the recovery points was there, and legible.
+    pub(super) legible: bool,
     pub(super) recovery: OffsetCheckpoint,
     pub(super) log_start: OffsetCheckpoint,
     pub(super) high_watermark: OffsetCheckpoint,
@@ -45,9 +47,13 @@ impl Checkpoints {
         dir: &Path,
         notices: &mut Vec<Notice>,
     ) -> Result<(Self, Written), LogDirError> {
+        let mut legible = false;
         let mut read = |file: &str| -> Result<Option<OffsetCheckpoint>, LogDirError> {
             match usable(OffsetCheckpoint::read(disk, &dir.join(file)))? {
-                Ok(checkpoint) => Ok(Some(checkpoint.unwrap_or_default())),
+                Ok(checkpoint) => {
+                    legible |= file == RECOVERY_POINT_FILE && checkpoint.is_some();
+                    Ok(Some(checkpoint.unwrap_or_default()))
+                }
                 // Kafka makes its checkpoints empty and fills them later.
                 Err(CheckpointError::Damaged { damage: Damage::Empty, .. }) => {
                     Ok(Some(OffsetCheckpoint::new()))
@@ -61,6 +67,7 @@ impl Checkpoints {
         let (recovery, log_start, high_watermark) =
             (read(RECOVERY_POINT_FILE)?, read(LOG_START_FILE)?, read(HIGH_WATERMARK_FILE)?);
         let checkpoints = Self {
+            legible,
             recovery: recovery.clone().unwrap_or_default(),
             log_start: log_start.clone().unwrap_or_default(),
             high_watermark: high_watermark.clone().unwrap_or_default(),
@@ -68,12 +75,13 @@ impl Checkpoints {
         Ok((checkpoints, Written([recovery, log_start, high_watermark])))
     }
 
-    /// Takes over what `from` says of one partition, except its recovery point unless `synced`.
-    pub(super) fn carry(&mut self, from: &Self, topic: &str, partition: i32, synced: bool) {
+    /// Takes over what `from` says of one partition, except its high watermark unless it was `closed` in order: without
+    /// one it does not count as such at the next start.
+    pub(super) fn carry(&mut self, from: &Self, topic: &str, partition: i32, closed: bool) {
         let pairs = [
-            (&mut self.recovery, synced.then_some(&from.recovery)),
+            (&mut self.recovery, Some(&from.recovery)),
             (&mut self.log_start, Some(&from.log_start)),
-            (&mut self.high_watermark, Some(&from.high_watermark)),
+            (&mut self.high_watermark, closed.then_some(&from.high_watermark)),
         ];
         for (to, from) in pairs {
             if let Some(offset) = from.and_then(|from| from.get(topic, partition)) {
@@ -87,6 +95,17 @@ impl Checkpoints {
         for checkpoint in [&mut self.recovery, &mut self.log_start, &mut self.high_watermark] {
             checkpoint.remove(topic, partition);
         }
+    }
+
+    /// Whether a partition was closed in order, if the last stop was: then both files name it.
+    pub(super) fn name_as_closed(&self, topic: &str, partition: i32) -> bool {
+        self.recovery.get(topic, partition).is_some() && self.high_watermark.get(topic, partition).is_some()
+    }
+
+    /// Whether it is known up to where a partition was synced. A start that follows no orderly stop finds young partitions
+    /// that no checkpoint names yet; after an orderly stop one that is not named came from elsewhere.
+    pub(super) fn know(&self, topic: &str, partition: i32, clean: bool) -> bool {
+        self.recovery.get(topic, partition).is_some() || self.legible && !clean
     }
 
     /// The offset the partition had reached for certain.
@@ -121,7 +140,7 @@ impl LogDir {
     /// one the next call tries again.
     pub fn write_checkpoints(&self) -> io::Result<usize> {
         let mut written = self.written.lock();
-        let Checkpoints { recovery, log_start, high_watermark } =
+        let Checkpoints { recovery, log_start, high_watermark, .. } =
             Checkpoints::of(&self.table.read(), &self.carried.lock());
         let current = [
             (RECOVERY_POINT_FILE, recovery),

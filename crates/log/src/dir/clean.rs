@@ -40,6 +40,8 @@ type Key = (String, i32);
 #[derive(Debug, Default)]
 pub(super) struct Cleaning {
     offsets: OffsetCheckpoint,
+    /// The file was damaged: nobody knows which logs were compacted.
+    illegible: bool,
     busy: BTreeSet<Key>,
     troubles: BTreeMap<Key, Trouble>,
 }
@@ -199,18 +201,25 @@ fn key(entry: &Entry) -> Key {
 impl Cleaning {
     /// Reads the checkpoint. A damaged one counts as empty and is noted.
     pub(super) fn read(disk: &dyn Disk, dir: &Path, notices: &mut Vec<Notice>) -> Result<Self, LogDirError> {
+        let mut illegible = false;
         let offsets = match usable(OffsetCheckpoint::read(disk, &dir.join(CLEANER_FILE)))? {
             Ok(checkpoint) => checkpoint.unwrap_or_default(),
             Err(CheckpointError::Damaged { damage: Damage::Empty, .. }) => OffsetCheckpoint::new(),
             Err(damage) => {
                 notices.push(Notice::Damaged(damage));
+                illegible = true;
                 OffsetCheckpoint::new()
             }
         };
-        Ok(Self { offsets, ..Self::default() })
+        Ok(Self { offsets, illegible, ..Self::default() })
     }
 
-    /// Whether the partition was ever compacted: holes between its offsets are no losses then.
+    /// Whether the partition may have been compacted: holes between its offsets are no losses then.
+    pub(super) fn may_have_holes(&self, topic: &str, partition: i32) -> bool {
+        self.illegible || self.was_cleaned(topic, partition)
+    }
+
+    /// Whether the partition was ever compacted, as far as is known.
     pub(super) fn was_cleaned(&self, topic: &str, partition: i32) -> bool {
         self.offsets.get(topic, partition).is_some()
     }

@@ -8,11 +8,14 @@
 //! A read ends before such a stretch, a read in it is an error, a read behind it goes on. A segment without damage costs
 //! its readers one look at a null pointer. What is known dies with the process: the scrub finds it again.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
 
-/// Bytes that are no batches with a right CRC.
+use crate::answers::Damaged;
+
+/// Bytes that are no batches with a right CRC; none where records are missing between good ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Stretch {
     pub(crate) from: u64,
@@ -21,6 +24,14 @@ pub(crate) struct Stretch {
     pub(crate) offset: i64,
     /// The first offset behind it.
     pub(crate) next_offset: i64,
+}
+
+impl Stretch {
+    /// The same to tell others.
+    pub(crate) fn of(self, file: PathBuf) -> Damaged {
+        let Self { from, to, offset, next_offset } = self;
+        Damaged { file, position: from, bytes: to.saturating_sub(from), from: offset, upto: next_offset }
+    }
 }
 
 /// Of one segment, in rising order.
@@ -46,6 +57,11 @@ impl KnownDamage {
     /// The whole segment was looked at, and this is all that there is.
     pub(crate) fn set(&self, stretches: Vec<Stretch>) {
         self.0.store((!stretches.is_empty()).then(|| Arc::new(stretches)));
+    }
+
+    /// All of them.
+    pub(crate) fn all(&self) -> Option<Arc<Vec<Stretch>>> {
+        self.0.load_full()
     }
 
     /// How many there are.

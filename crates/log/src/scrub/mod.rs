@@ -12,10 +12,13 @@
 //! page cache are dropped again; those that were there stay. Nothing is repaired or removed: what is damaged is known to
 //! readers from then on, until the process ends, the segment is verified again, or compaction or retention takes it away.
 //!
+//! How far damage reaches, wherever it is met, is found out in one place: `extent`.
+//!
 //! The checkpoint has Kafka's format, with a time in the place of the offset: everything in the log was right then.
 
 mod checkpoint;
 mod damage;
+mod extent;
 mod on_read;
 mod pass;
 mod queue;
@@ -23,6 +26,7 @@ mod round;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use damage::KnownDamage;
+pub(crate) use damage::{KnownDamage, Stretch};
+pub(crate) use extent::stretch_at;
 pub(crate) use round::Scrubbing;
 pub use round::{ScrubCounts, ScrubLimits, Scrubbed};

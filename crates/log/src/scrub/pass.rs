@@ -3,36 +3,35 @@
 use std::fs::File;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use pagewire_zcopy::{DropBehind, DropBehindOptions, FileRange, Residency, drop_pages_blocking, residency};
 
 use super::damage::Stretch;
 use crate::files::{BatchWalk, Step, WalkedBatch};
-use crate::segment::Segment;
+use crate::segment::{End, Segment};
 
 /// Whether pages are in the cache is asked for so many bytes at a time; those that were not are dropped again.
 const WINDOW: u64 = 1 << 20;
 
-/// A closed segment being verified.
+/// A segment being verified.
 #[derive(Debug)]
 pub(super) struct SegmentPass {
     pub(super) segment: Arc<Segment>,
     position: u64,
+    /// What begins behind is not looked at.
+    until: u64,
     /// Base offsets below are not believed.
     expected: i64,
-    open: Option<Open>,
-    /// The batch before, and the offset that was due there.
-    last: Option<Open>,
+    last: Option<Last>,
     found: Vec<Stretch>,
     behind: DropBehind,
 }
 
-/// A batch or damage whose end has not been seen.
+/// The batch before, and the offset that was due there.
 #[derive(Debug, Clone, Copy)]
-struct Open {
-    from: u64,
-    offset: i64,
+struct Last {
+    position: u64,
+    expected: i64,
 }
 
 /// What one slice came to.
@@ -50,85 +49,81 @@ impl SegmentPass {
     pub(super) fn new(segment: Arc<Segment>) -> Self {
         let expected = segment.base_offset;
         let behind = DropBehind::new(DropBehindOptions { lag_bytes: 0, ..DropBehindOptions::default() });
-        Self { segment, position: 0, expected, open: None, last: None, found: Vec::new(), behind }
+        // Of one that grows, what was there when it was opened: the rest was written by this process.
+        let until = if segment.is_closed() { u64::MAX } else { segment.due_below() };
+        Self { segment, position: 0, until, expected, last: None, found: Vec::new(), behind }
     }
 
     /// Verifies batches until `bytes` were read or the segment ends; tells its readers what it found.
     pub(super) fn advance(&mut self, bytes: u64) -> io::Result<Slice> {
         let (file, end) = (self.segment.file()?, self.segment.end());
-        let start = self.position;
-        self.look_what_is_cached(file.file(), start, bytes.min(end.size - start.min(end.size)));
+        let (start, until) = (self.position, self.until.min(end.size));
+        self.look_what_is_cached(file.file(), start, bytes.min(until.saturating_sub(start)));
         let mut slice = Slice::default();
         let mut walk = BatchWalk::new(&*file, start, end.size);
-        while self.position - start < bytes {
-            let Some(step) = walk.step()? else {
-                slice.done = true;
-                break;
-            };
-            let (from, stated) = match step {
-                Step::Batch(batch) => {
+        while self.position.saturating_sub(start) < bytes {
+            let step = if self.position < until { walk.step()? } else { None };
+            let from = match step {
+                None => {
+                    slice.done = true;
+                    break;
+                }
+                Some(Step::Bad(bad)) => bad.position,
+                Some(Step::Batch(batch)) => {
                     slice.batches += 1;
-                    self.doubt_the_last(&batch);
-                    if self.is_right(&batch, end.next_offset) {
-                        slice.damaged += self.close(batch.position, batch.header.base_offset);
-                        self.last = Some(Open { from: batch.position, offset: self.expected });
+                    if self.segment.is_in_place(&batch, self.expected, end) {
+                        self.last = Some(Last { position: batch.position, expected: self.expected });
                         self.expected = batch.header.next_offset();
                         self.position = batch.end();
                         continue;
                     }
-                    (batch.position, Some(batch.end()))
+                    self.doubt_the_last(&batch).unwrap_or(batch.position)
                 }
-                Step::Bad(bad) => (bad.position, bad.next),
             };
-            self.damage_at(from);
-            let next = walk.next_behind(from, stated, &(self.expected..=end.next_offset - 1))?;
-            self.position = next.unwrap_or(end.size);
+            let stretch = self.segment.learn_damage(from, self.expected)?;
+            self.found(stretch, &mut slice);
             walk.resume_at(self.position);
         }
-        slice.bytes = self.position - start;
+        slice.bytes = self.position.saturating_sub(start);
         if slice.done {
-            slice.damaged += self.close(end.size, end.next_offset);
-            self.segment.damage.set(std::mem::take(&mut self.found));
-            self.segment.check_due.store(false, Ordering::Relaxed);
+            self.end(end, &mut slice);
         }
         self.drop_what_was_brought_in(file.file(), start, slice);
         Ok(slice)
     }
 
-    /// A batch goes back behind a hole before the last one: then that one's base offset is the lie. Offsets are not covered
-    /// by the CRC, their order alone speaks for them.
-    fn doubt_the_last(&mut self, batch: &WalkedBatch<'_>) {
-        let base = batch.header.base_offset;
-        if let Some(last) = self.last.take()
-            && batch.is_whole()
-            && (last.offset..self.expected).contains(&base)
-        {
-            self.open.get_or_insert(last);
-            self.expected = last.offset;
-        }
+    /// A batch goes back behind a hole before the last one: then that one's base offset is the lie, from where it begins.
+    /// Offsets are not covered by the CRC, their order alone speaks for them.
+    fn doubt_the_last(&mut self, batch: &WalkedBatch<'_>) -> Option<u64> {
+        let last = self.last?;
+        let goes_back =
+            batch.is_whole() && (last.expected..self.expected).contains(&batch.header.base_offset);
+        goes_back.then(|| {
+            self.expected = last.expected;
+            last.position
+        })
     }
 
-    /// Its bytes are those that were written, and its offsets follow.
-    fn is_right(&self, batch: &WalkedBatch<'_>, end_offset: i64) -> bool {
-        let header = &batch.header;
-        batch.is_whole()
-            && header.base_offset >= self.expected
-            && header.last_offset_delta >= 0
-            && header.next_offset() <= end_offset
-    }
-
-    fn damage_at(&mut self, position: u64) {
-        self.open.get_or_insert(Open { from: position, offset: self.expected });
-    }
-
-    /// Damage that was open ends before a good batch, or with the segment. How many stretches that are: one, or none.
-    fn close(&mut self, to: u64, next_offset: i64) -> u64 {
-        let Some(Open { from, offset }) = self.open.take() else { return 0 };
-        let stretch = Stretch { from, to, offset, next_offset };
-        // At once: what is known must not be served until the rest was looked at.
-        self.segment.tell_damage(stretch);
+    /// Its readers know it already: what is known must not be served until the rest was looked at.
+    fn found(&mut self, stretch: Stretch, slice: &mut Slice) {
+        (self.position, self.expected, self.last) = (stretch.to, stretch.next_offset, None);
         self.found.push(stretch);
-        1
+        slice.damaged += 1;
+    }
+
+    fn end(&mut self, end: End, slice: &mut Slice) {
+        self.segment.unverified_below(0);
+        if !self.segment.is_closed() {
+            return;
+        }
+        if self.expected < end.next_offset && !self.segment.home.was_compacted() {
+            // The next segment begins behind records that are not there.
+            let (from, to, offset) = (end.size, end.size, self.expected);
+            let missing = Stretch { from, to, offset, next_offset: end.next_offset };
+            self.segment.tell_damage(missing);
+            self.found(missing, slice);
+        }
+        self.segment.damage.set(std::mem::take(&mut self.found));
     }
 
     fn look_what_is_cached(&mut self, file: &Arc<File>, start: u64, bytes: u64) {

@@ -222,6 +222,8 @@ fn name_others(dir: &Path, contents: &Contents, kept: &mut Kept) {
             .any(|suffix| name.ends_with(suffix))
         {
             ("left over", Fate::Removed)
+        } else if name.ends_with(names::CUT) {
+            ("cut off at a start, and set aside", Fate::Stays)
         } else {
             ("no file of a log", Fate::Stays)
         };
