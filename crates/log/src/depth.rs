@@ -76,7 +76,11 @@ mod tests {
             assert!(Depth { high_watermark: Some(other), ..KNOWN }.reached(false) <= 50);
             assert!(Depth { recovery_point: other, ..KNOWN }.reached(false) <= 50);
         }
-        assert_eq!(Depth { high_watermark: Some(10), ..KNOWN }.reached(true), 50, "damaged bytes speak for it");
+        assert_eq!(
+            Depth { high_watermark: Some(10), ..KNOWN }.reached(true),
+            50,
+            "damaged bytes speak for it"
+        );
         assert_eq!(Depth { known: false, ..KNOWN }.reached(true), 0);
     }
 

@@ -65,8 +65,12 @@ impl Segment {
                 Ok(None) => return Ok(None),
                 Ok(Some(found)) => found,
                 Err(ScanError::Io(error)) => return Err(error.into()),
+                Err(ScanError::Bad { position, .. }) if self.unsettled.load(Ordering::Relaxed) => {
+                    return Err(ReadError::Corrupt { file: self.path(), position });
+                }
                 Err(ScanError::Bad { position, .. }) => {
                     patience.or_would_block()?;
+                    self.suspected();
                     let stretch = self.learn_damage(position, scanner.expected())?;
                     if target < stretch.next_offset {
                         return Err(self.damaged(stretch, target));
@@ -241,8 +245,7 @@ impl Segment {
         found.map_err(|error| match error {
             ScanError::Io(error) => ReadError::Io(error),
             ScanError::Bad { position, .. } => {
-                self.suspect.store(true, Ordering::Relaxed);
-                self.unverified_below(u64::MAX);
+                self.suspected();
                 ReadError::Corrupt { file: self.path(), position }
             }
         })

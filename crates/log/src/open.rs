@@ -43,7 +43,9 @@ pub(crate) fn open(
     let mut start = options.log_start_offset;
     if !segments.is_empty() && start > log_end && home.high_watermark().is_some_and(|mark| mark < start) {
         // Records are deleted up to the high watermark at most.
-        report.notes.push(format!("the log start {start} is past everything the log ever held: not believed"));
+        report
+            .notes
+            .push(format!("the log start {start} is past everything the log ever held: not believed"));
         start = 0;
     }
     if !segments.is_empty() && start > log_end {
@@ -64,8 +66,7 @@ pub(crate) fn open(
             home.disk.sync_dir(&home.dir).map_err(LogError::at(&home.dir))?;
         }
     }
-    let log_start =
-        segments.first().map_or(0, |first| first.base_offset).max(start).min(log_end);
+    let log_start = segments.first().map_or(0, |first| first.base_offset).max(start).min(log_end);
 
     let mut epochs = load_epochs(&home, &segments, log_start, log_end, &mut report)?;
     let place = Place { home: &home, segments: &segments, listing: &found.listing, looks: &looks, log_end };

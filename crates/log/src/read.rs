@@ -216,7 +216,7 @@ impl Segment {
 
     /// No batch has the offset, though the next segment begins behind it. The scrub tells how much is missing.
     fn missing(&self, offset: i64) -> ReadError {
-        self.suspect.store(true, Ordering::Relaxed);
+        self.suspected();
         let End { next_offset, size: position } = self.end();
         ReadError::Damaged { file: self.path(), position, offset, next_offset }
     }

@@ -16,6 +16,7 @@
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use pagewire_disk::{Disk, OpenMode};
 use pagewire_zcopy::{FileRange, drop_pages_blocking};
@@ -99,7 +100,11 @@ impl Recovered {
         let End { next_offset, size } = before.end();
         before.set_end(End { next_offset: base, size });
         if !self.ragged && next_offset < base && next_offset >= depth.whole_from {
-            self.know(before, Stretch { from: size, to: size, offset: next_offset, next_offset: base }, report);
+            self.know(
+                before,
+                Stretch { from: size, to: size, offset: next_offset, next_offset: base },
+                report,
+            );
         }
         Ok(())
     }
@@ -119,9 +124,10 @@ impl Recovered {
         let synced = if depth.clean { size } else { 0 };
         let segment =
             Segment::existing(Arc::clone(home), base, End { next_offset: base, size }, synced, false);
-        let reach =
-            Reach { size, upto: next_base.unwrap_or(depth.limit(base)), last: next_base.is_none() };
+        let reach = Reach { size, upto: next_base.unwrap_or(depth.limit(base)), last: next_base.is_none() };
+        segment.unsettled.store(true, Ordering::Relaxed);
         let walked = check(&segment, listing, reach, depth, report)?;
+        segment.unsettled.store(false, Ordering::Relaxed);
         self.looks.push(Look { base_offset: base, from: walked.from, markers: walked.markers });
         self.sparse = walked.sparse;
         segment.set_end(walked.end);
@@ -173,7 +179,8 @@ impl Recovered {
             return Ok(());
         }
         self.close_last(base, depth, report)?;
-        let next = Segment::create(Arc::clone(home), base).map_err(LogError::at(home.path(base, names::LOG)))?;
+        let next =
+            Segment::create(Arc::clone(home), base).map_err(LogError::at(home.path(base, names::LOG)))?;
         home.disk.sync_dir(&home.dir).map_err(LogError::at(&home.dir))?;
         self.segments.push(Arc::new(next));
         self.sparse = Sparse::default();

@@ -175,10 +175,7 @@ impl<'a> Scanner<'a> {
         let last = i64::from(header.last_offset_delta);
         let hole = header.base_offset > self.expected.max(self.contiguous_from);
         let next = header.base_offset.checked_add(last + 1);
-        if header.base_offset < self.expected
-            || hole
-            || last < 0
-            || next.is_none_or(|next| next > self.upto)
+        if header.base_offset < self.expected || hole || last < 0 || next.is_none_or(|next| next > self.upto)
         {
             let (base, expected) = (header.base_offset, self.expected);
             return Err(self.bad(format!("a batch of offsets {base} + {last} where {expected} comes next")));

@@ -88,6 +88,8 @@ pub(crate) struct Segment {
     pub(crate) damage: KnownDamage,
     /// A read came to bytes that are no batch: the scrub looks at it before anything else.
     pub(crate) suspect: AtomicBool,
+    /// Recovery is at it: where it ends is not known yet, and what is damaged in it is not learned by the way.
+    pub(crate) unsettled: AtomicBool,
     /// What begins below this position was taken over at the start without being read, and nobody has verified it since.
     due_below: AtomicU64,
 }
@@ -148,6 +150,7 @@ impl Segment {
             flow,
             damage: KnownDamage::default(),
             suspect: AtomicBool::new(false),
+            unsettled: AtomicBool::new(false),
             due_below: AtomicU64::new(if closed { u64::MAX } else { 0 }),
         }
     }
@@ -211,6 +214,12 @@ impl Segment {
                 return opened;
             }
         }
+    }
+
+    /// A read came to something that is not what was written: all of it is looked at, and soon.
+    pub(crate) fn suspected(&self) {
+        self.suspect.store(true, Ordering::Relaxed);
+        self.unverified_below(u64::MAX);
     }
 
     /// Of what begins below `position` nobody has looked at more than headers.

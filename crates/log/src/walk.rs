@@ -154,12 +154,7 @@ impl<'s> Notes<'s> {
     }
 
     /// Where the last batch begins, if the one at `position` is whole and belongs before it. It is not believed any more.
-    fn give_up_the_last(
-        &mut self,
-        file: &dyn DiskFile,
-        position: u64,
-        size: u64,
-    ) -> io::Result<Option<u64>> {
+    fn give_up_the_last(&mut self, file: &dyn DiskFile, position: u64, size: u64) -> io::Result<Option<u64>> {
         let Some(last) = &self.last else { return Ok(None) };
         let between = last.expected..self.next_offset;
         let goes_back = match BatchWalk::new(file, position, size).step()? {
