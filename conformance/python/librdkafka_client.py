@@ -1,6 +1,7 @@
 """librdkafka clients at default settings, and what nearly every case does with them."""
 
 import functools
+import threading
 import time
 
 from confluent_kafka import Consumer, KafkaException, OFFSET_BEGINNING, Producer, TopicPartition
@@ -13,10 +14,19 @@ def conf(**extra):
     return {"bootstrap.servers": report.BOOTSTRAP} | {k.replace("__", "."): v for k, v in extra.items()}
 
 
+_making_admin = threading.Lock()
+
+
 @functools.cache
-def admin():
-    """One for all cases: a call dies with the client that made it."""
+def _the_admin():
     return AdminClient(conf())
+
+
+def admin():
+    """One for all cases: a call dies with the client that made it. Cases that ask for it at the same time would each
+    make one, and all but one of those would be thrown away with its calls under way."""
+    with _making_admin:
+        return _the_admin()
 
 
 def done(futures, seconds=30):

@@ -46,7 +46,12 @@ pub(crate) fn summary(rows: &[Row]) -> bool {
             Outcome::Failed(why) => ("FAILED", why.as_str()),
             Outcome::Skipped(why) => ("skipped", why.as_str()),
         };
-        println!("{:<14} {:<8} {:>8.1}  {}", row.name, word, row.took.as_secs_f64(), remark);
+        let mut remarks = remark.lines();
+        let first = remarks.next().unwrap_or_default();
+        println!("{:<14} {:<8} {:>8.1}  {first}", row.name, word, row.took.as_secs_f64());
+        for more in remarks {
+            println!("{:<34}{more}", "");
+        }
     }
     let count = |wanted: fn(&Outcome) -> bool| rows.iter().filter(|row| wanted(&row.outcome)).count();
     let failed = count(|o| matches!(o, Outcome::Failed(_)));

@@ -1,8 +1,9 @@
-//! Running a command with its output passing through.
+//! Running a command with its output passing through, and what of it the table at the end repeats.
 
 use std::{
+    io::{BufRead, BufReader, Write},
     path::Path,
-    process::{Command, Stdio},
+    process::{ChildStdout, Command, Stdio},
 };
 
 use anyhow::{Context, Result, bail};
@@ -11,6 +12,11 @@ use crate::report::Outcome;
 
 /// Exit code by which a suite says that it could not run here, its reasons being on its output.
 const SKIPPED: i32 = 77;
+
+/// So many failures are repeated at the end, each cut after so many characters: whoever has only the end of a long
+/// output learns what to look for.
+const REPEATED_MAX: usize = 8;
+const REPEATED_CHARS: usize = 300;
 
 /// A command to run in the repository.
 pub(crate) struct Step {
@@ -39,11 +45,17 @@ impl Step {
 
     /// Runs it and judges by the exit code.
     pub(crate) fn run(mut self) -> Result<Outcome> {
-        let status = self.command.status().with_context(|| format!("{} could not be started", self.shown))?;
+        let started = self.command.stdout(Stdio::piped()).spawn();
+        let mut child = started.with_context(|| format!("{} could not be started", self.shown))?;
+        let failures = child.stdout.take().map(pass_through).unwrap_or_default();
+        let status = child.wait().with_context(|| format!("{} was lost", self.shown))?;
         Ok(match status.code() {
             Some(0) => Outcome::Passed,
             Some(SKIPPED) => Outcome::Skipped("see the reasons above".into()),
-            _ => Outcome::Failed(format!("{} ended with {status}", self.shown)),
+            _ => {
+                let ended = format!("{} ended with {status}", self.shown);
+                Outcome::Failed([ended].into_iter().chain(failures).collect::<Vec<_>>().join("\n"))
+            }
         })
     }
 
@@ -55,5 +67,54 @@ impl Step {
             bail!("{} ended with {}", self.shown, output.status);
         }
         String::from_utf8(output.stdout).with_context(|| format!("{} printed no text", self.shown))
+    }
+}
+
+/// Copies a child's lines to our own output. Answers those that tell a failure, without repetitions.
+fn pass_through(from: ChildStdout) -> Vec<String> {
+    let (mut lines, mut line) = (BufReader::new(from), Vec::new());
+    let mut failures = Vec::new();
+    // A pipe that breaks is the end of the output; the exit code tells the rest.
+    while lines.read_until(b'\n', &mut line).is_ok_and(|read| read > 0) {
+        let mut out = std::io::stdout().lock();
+        // Nobody may be listening any more; the command runs to its end all the same.
+        let _ = out.write_all(&line).and_then(|()| out.flush());
+        if let Some(failure) = failure(&String::from_utf8_lossy(&line))
+            && failures.len() < REPEATED_MAX
+            && !failures.contains(&failure)
+        {
+            failures.push(failure);
+        }
+        line.clear();
+    }
+    failures
+}
+
+/// What a line says that failed: `test NAME ... FAILED` of cargo, `SUITE: FAIL NAME: why` of the conformance driver.
+fn failure(line: &str) -> Option<String> {
+    let line = line.trim();
+    let test = line.strip_prefix("test ").is_some_and(|rest| rest.ends_with(" ... FAILED"));
+    let case = line.split_once(": ").is_some_and(|(_, rest)| rest.starts_with("FAIL "));
+    (test || case).then(|| line.chars().take(REPEATED_CHARS).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_failed_is_known_from_the_lines_that_say_so() {
+        let told = ["test a::b ... FAILED\n", "  hostile: FAIL crowd: it waited\n"];
+        assert_eq!(told.map(failure), told.map(|line| Some(line.trim().to_owned())));
+        let others = ["test a::b ... ok", "test result: FAILED. 1 passed", "  cli: ok FAIL", "FAIL", ""];
+        assert_eq!(others.map(failure), others.map(|_| None));
+    }
+
+    #[test]
+    fn a_failed_command_says_what_failed_in_it() {
+        let script = "echo 'x: FAIL one: why'; echo 'x: FAIL one: why'; echo 'x: ok two'; exit 3";
+        let outcome = Step::new(Path::new("/"), "sh", &["-c", script]).run().expect("a shell");
+        let Outcome::Failed(why) = outcome else { panic!("{outcome:?}") };
+        assert_eq!(why.lines().skip(1).collect::<Vec<_>>(), ["x: FAIL one: why"]);
     }
 }
