@@ -72,6 +72,7 @@ pub(crate) fn settle(
     }
     settled.notes.extend(report.notices.iter().map(ToString::to_string));
     settled.notes.extend(report.loaded.iter().flat_map(|log| &log.report.cuts).map(ToString::to_string));
+    settled.notes.extend(report.loaded.iter().flat_map(|log| &log.report.damage).map(ToString::to_string));
     for (partition, taken) in done {
         check(plan, partition, taken, &logs, &mut settled)?;
     }

@@ -7,11 +7,14 @@ use pagewire_disk::{DiskFile, OpenMode};
 
 use super::BackupError;
 use crate::epochs::Epochs;
+use crate::errors::ReadError;
 use crate::log::Log;
+use crate::marks::Marks;
 use crate::names;
 use crate::patience::Patience;
-use crate::segment::Segment;
+use crate::segment::{End, Segment};
 use crate::snapshot;
+use crate::txn_index::ENTRY_LEN;
 
 /// Everything that is copied, taken at once.
 pub(super) struct Moment {
@@ -33,26 +36,34 @@ pub(super) struct Moment {
     pub(super) producers: Option<Vec<u8>>,
 }
 
+/// Retention and compaction may take what was the active segment while it is looked at. Then there is another moment.
+const LOOKS_MAX: usize = 8;
+
+/// What is of one moment because the append lock was held: memory alone.
+struct Held {
+    segments: Arc<Vec<Arc<Segment>>>,
+    active: Arc<Segment>,
+    /// Where that ended.
+    active_end: End,
+    marks: Marks,
+    epochs: Epochs,
+    /// Transactions in the active segment's index of aborted ones.
+    aborted: u32,
+    producers: Option<Vec<u8>>,
+}
+
 impl Moment {
     pub(super) fn of(log: &Log) -> Result<Self, BackupError> {
-        let writer = log.writer.lock();
-        let (segments, marks) = (log.segments.load_full(), log.marks());
-        let failed = || BackupError::at(&log.home.dir);
-        let active = segments.last().ok_or_else(|| failed()(io::Error::other("the log has no segment")))?;
-        let end = marks.high_watermark;
-        let mut epochs = log.epochs.read().clone();
-        epochs.truncate_end(end);
-        epochs.truncate_start(marks.log_start);
-        Ok(Self {
-            aborted: aborted(active).map_err(failed())?,
-            active: active.file().map_err(BackupError::at(&active.path()))?,
-            active_bytes: bytes_below(active, end).map_err(failed())?,
-            log_start: marks.log_start,
-            end,
-            epochs,
-            producers: (end == marks.log_end).then(|| writer.producers.with(|known| snapshot::encode(known))),
-            segments: Arc::clone(&segments),
-        })
+        let mut looks = 0;
+        loop {
+            looks += 1;
+            let held = Held::of(log)?;
+            let path = held.active.path();
+            match held.looked_at() {
+                Err(error) if error.kind() == io::ErrorKind::NotFound && looks < LOOKS_MAX => {}
+                looked => return looked.map_err(BackupError::at(&path)),
+            }
+        }
     }
 
     /// Those that are not written to any more.
@@ -61,23 +72,59 @@ impl Moment {
     }
 }
 
-/// Transactions are ended under the append lock: the index is of the same moment.
-fn aborted(active: &Segment) -> io::Result<Option<Vec<u8>>> {
-    let file = match active.open(names::TXN_INDEX, OpenMode::Read) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        opened => opened?,
-    };
-    let mut bytes = vec![0; usize::try_from(file.len()?).map_err(io::Error::other)?];
+impl Held {
+    fn of(log: &Log) -> Result<Self, BackupError> {
+        let writer = log.writer.lock();
+        let (segments, marks) = (log.segments.load_full(), log.marks());
+        let none = || io::Error::other("the log has no segment");
+        let active = segments.last().map(Arc::clone);
+        let active = active.ok_or_else(none).map_err(BackupError::at(&log.home.dir))?;
+        let mut epochs = log.epochs.read().clone();
+        epochs.truncate_end(marks.high_watermark);
+        epochs.truncate_start(marks.log_start);
+        // What lies behind the high watermark is not copied, and its producers are not known apart.
+        let whole = marks.high_watermark == marks.log_end;
+        let producers = whole.then(|| writer.producers.with(|known| snapshot::encode(known)));
+        let active_end = active.end();
+        Ok(Self { aborted: active.txns.len(), active_end, segments, active, marks, epochs, producers })
+    }
+
+    /// Nothing that counted at the moment changes afterwards, so the files are looked at without the lock.
+    fn looked_at(self) -> io::Result<Moment> {
+        let Self { segments, active, active_end, marks, epochs, aborted, producers } = self;
+        let end = marks.high_watermark;
+        let file = active.file()?;
+        Ok(Moment {
+            active_bytes: bytes_below(&active, end, active_end)?,
+            aborted: aborted_txns(&active, aborted)?,
+            active: file,
+            log_start: marks.log_start,
+            end,
+            epochs,
+            producers,
+            segments,
+        })
+    }
+}
+/// The first `count` of the aborted transactions in a segment's index, as they lie in its file.
+fn aborted_txns(active: &Segment, count: u32) -> io::Result<Option<Vec<u8>>> {
+    if count == 0 {
+        return Ok(None);
+    }
+    let file = active.open(names::TXN_INDEX, OpenMode::Read)?;
+    let mut bytes = vec![0; count as usize * ENTRY_LEN];
     file.read_exact_at(0, &mut bytes)?;
     Ok(Some(bytes))
 }
 
 /// Bytes of the active segment's batches below `end`.
-fn bytes_below(active: &Segment, end: i64) -> io::Result<u64> {
-    let all = active.end();
-    if end >= all.next_offset {
-        return Ok(all.size);
+fn bytes_below(active: &Segment, end: i64, at_most: End) -> io::Result<u64> {
+    if end >= at_most.next_offset {
+        return Ok(at_most.size);
     }
-    let found = active.locate(end, Patience::Endless).map_err(io::Error::other)?;
-    Ok(found.map_or(all.size, |batch| batch.position))
+    let found = match active.locate(end, Patience::Endless) {
+        Err(ReadError::Io(error)) => return Err(error),
+        found => found.map_err(io::Error::other)?,
+    };
+    Ok(found.map_or(at_most.size, |batch| batch.position))
 }

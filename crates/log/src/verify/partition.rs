@@ -75,7 +75,8 @@ fn place<'p>(dir: &'p Path, base: i64, next_base: Option<i64>, known: &Known) ->
     let believed = next_base.is_some_and(|next| {
         known.clean || known.live || known.recovery_point.is_some_and(|point| next <= point)
     });
-    Place { dir, base, next_base, believed, clean: known.clean, live: known.live }
+    let stable_below = known.recovery_point.unwrap_or(0);
+    Place { dir, base, next_base, believed, stable_below, clean: known.clean, live: known.live }
 }
 
 /// Checks one segment by itself.

@@ -34,6 +34,8 @@ pub(super) struct Place<'p> {
     pub(super) next_base: Option<i64>,
     /// The next start believes it without reading.
     pub(super) believed: bool,
+    /// The next start cuts nothing below this offset.
+    pub(super) stable_below: i64,
     /// The directory was left in order.
     pub(super) clean: bool,
     /// A broker is serving it.
@@ -341,7 +343,9 @@ impl SegmentCheck<'_> {
 
     /// What the next start makes of bytes that are no batch at `position`.
     fn fate(&self, position: u64) -> Fate {
-        let believed = self.place.believed || self.place.clean && position < self.last_indexed;
+        let believed = self.place.believed
+            || self.expected < self.place.stable_below
+            || self.place.clean && position < self.last_indexed;
         if believed { Fate::Refused } else { Fate::Cut { offset: self.expected } }
     }
 }
