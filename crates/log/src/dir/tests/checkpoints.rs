@@ -139,7 +139,7 @@ fn a_log_without_its_high_watermark_was_not_closed_in_order_and_keeps_its_recove
     append(&world.create(&dir, "a", 0), 9);
     dir.close_clean(0);
     let file = world.disk.open(&path("a-0/00000000000000000000.log"), OpenMode::ReadWrite).expect("open");
-    file.write_at(70, b"\xff\xff\xff").expect("damage");
+    file.write_at(file.len().expect("len") - 1, b"\xff").expect("damage");
     world.put(HIGH_WATERMARK_FILE, b"0\n0\n");
     let (dir, report) = world.open();
     let recovery = &report.loaded[0].report;
