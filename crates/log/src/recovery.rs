@@ -100,11 +100,7 @@ impl Recovered {
         let End { next_offset, size } = before.end();
         before.set_end(End { next_offset: base, size });
         if !self.ragged && next_offset < base && next_offset >= depth.whole_from {
-            self.know(
-                before,
-                Stretch { from: size, to: size, offset: next_offset, next_offset: base },
-                report,
-            );
+            know(before, Stretch { from: size, to: size, offset: next_offset, next_offset: base }, report);
         }
         Ok(())
     }
@@ -153,16 +149,11 @@ impl Recovered {
             // Whatever follows, the last segment's damage ends where it goes on.
             let upto = if stretch.to == size && reach.last { depth.reached(true) } else { i64::MAX };
             let next_offset = stretch.next_offset.min(upto.max(stretch.offset));
-            self.know(&segment, Stretch { next_offset, ..stretch }, report);
+            know(&segment, Stretch { next_offset, ..stretch }, report);
         }
         self.segments.push(Arc::new(segment));
         self.ragged = ragged;
         Ok(goes_on)
-    }
-
-    fn know(&self, segment: &Segment, stretch: Stretch, report: &mut RecoveryReport) {
-        segment.tell_damage(stretch);
-        report.damage.push(stretch.of(segment.path()));
     }
 
     /// Where the log is known to have held more than it does, that was stable and is lost. Its offsets are not given out
@@ -186,6 +177,11 @@ impl Recovered {
         self.sparse = Sparse::default();
         Ok(())
     }
+}
+
+fn know(segment: &Segment, stretch: Stretch, report: &mut RecoveryReport) {
+    segment.tell_damage(stretch);
+    report.damage.push(stretch.of(segment.path()));
 }
 
 /// Why a segment cannot follow the one before it. Past the recovery point a hole is a loss: what lies behind it
