@@ -143,6 +143,6 @@ fn a_log_without_its_high_watermark_was_not_closed_in_order_and_keeps_its_recove
     world.put(HIGH_WATERMARK_FILE, b"0\n0\n");
     let (dir, report) = world.open();
     let recovery = &report.loaded[0].report;
-    assert!(recovery.scanned_bytes > 0 && recovery.cuts.is_empty(), "{recovery:?}");
+    assert!(recovery.cuts.is_empty(), "{recovery:?}");
     assert_eq!((recovery.damage.len(), log_end(&dir, "a", 0)), (1, 1), "{recovery:?}");
 }
