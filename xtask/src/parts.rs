@@ -68,6 +68,7 @@ pub(crate) static PARTS: &[Part] = &[
     suite!("restart", "what a broker knows survives a stop and a kill"),
     suite!("crash", "kill -9 under load, with a ledger of what was acknowledged"),
     suite!("witness", "Kafka's tools and Kafka itself find nothing wrong with our files, compacted ones too"),
+    suite!("takeover", "what Apache Kafka left is imported and served, and Kafka reads what was added"),
     suite!("hostile", "malformed frames and greedy clients cost only themselves"),
     Part { name: "fuzz", what: "a bounded run of every fuzz target", run: fuzz },
 ];

@@ -29,12 +29,29 @@ pub fn wide_receiver(address: &str) -> Result<TcpStream> {
     Ok(TcpStream::from(socket))
 }
 
-/// Polls until `check` is true; an error or half a minute ends it.
+/// How long anything is waited for. Only a failure takes as long, however slow the machine.
+pub const PATIENCE: Duration = Duration::from_secs(120);
+/// What is waited for is looked at this often.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
+
+/// Polls until `check` is true; an error or the end of all patience ends it.
 pub fn until(what: &str, mut check: impl FnMut() -> Result<bool>) -> Result<()> {
-    let deadline = Instant::now() + Duration::from_secs(30);
+    let deadline = Instant::now() + PATIENCE;
     while !check().with_context(|| what.to_owned())? {
-        ensure!(Instant::now() < deadline, "{what} did not come true within 30 s");
-        std::thread::sleep(Duration::from_millis(20));
+        ensure!(Instant::now() < deadline, "{what} did not come true within {PATIENCE:?}");
+        std::thread::sleep(LOOK_AGAIN);
+    }
+    Ok(())
+}
+
+/// Polls until `check` finds nothing wrong; what it found last is the error at the end of all patience.
+pub fn until_right(what: &str, mut check: impl FnMut() -> Result<()>) -> Result<()> {
+    let deadline = Instant::now() + PATIENCE;
+    while let Err(wrong) = check() {
+        if Instant::now() >= deadline {
+            return Err(wrong.context(format!("{what}, after {PATIENCE:?}")));
+        }
+        std::thread::sleep(LOOK_AGAIN);
     }
     Ok(())
 }

@@ -23,7 +23,7 @@ use pagewire_wire::messages::produce_request::{PartitionProduceData, ProduceRequ
 use pagewire_wire::messages::produce_response::PartitionProduceResponse;
 use pagewire_wire::{Request, Str, decode_response, encode_request};
 
-use super::until;
+use super::{PATIENCE, until};
 
 /// Versions that name topics rather than number them.
 pub const PRODUCE: i16 = 9;
@@ -34,8 +34,6 @@ pub const FETCH: i16 = 12;
 const FRAME_MAX: usize = 128 << 20;
 /// Kafka's error code.
 const NOT_LEADER_OR_FOLLOWER: i16 = 6;
-/// No answer for this long fails the test.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// One connection.
 #[derive(Debug)]

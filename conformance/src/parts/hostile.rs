@@ -17,21 +17,19 @@ use pagewire_wire::testing::Rng;
 use super::frames::{self, Requests};
 use super::{Cases, Context};
 use crate::harness::raw::{self, Raw};
-use crate::harness::{Broker, until};
+use crate::harness::{Broker, PATIENCE, until, until_right};
 
 /// How much memory an attack may leave the broker with, on top of what it had.
 const GROWTH_MAX: u64 = 256 << 20;
 const TOPIC: &str = "treasure";
 const BYSTANDER_TOPIC: &str = "bystander";
 /// How long a thrown frame waits for an answer or the end of its connection. Parked requests never answer.
-const PATIENCE: Duration = Duration::from_millis(100);
+const MOMENT: Duration = Duration::from_millis(100);
 const THROWERS: usize = 8;
 /// What the broker may have open unless it raises that itself: fewer than the crowd has connections.
 const DESCRIPTORS: u32 = 1024;
 /// What half-sent frames take in all, at most: `pagewire.request.memory.max.bytes`, which is the default here.
 const REQUEST_MEMORY: u64 = 256 << 20;
-/// How long the bystander may wait for an answer during an attack. Only a failure takes as long.
-const BYSTANDER_PATIENCE: Duration = Duration::from_secs(30);
 /// The bystander's rounds are this far apart.
 const BYSTANDER_PAUSE: Duration = Duration::from_millis(50);
 /// What it produces each time: more than the buffers that are for everybody hold.
@@ -184,7 +182,7 @@ impl Stage {
             let mut held = Vec::new();
             for _ in 0..8 {
                 let mut client = Raw::connect(&address)?;
-                client.stream().set_write_timeout(Some(PATIENCE))?;
+                client.stream().set_write_timeout(Some(MOMENT))?;
                 // The broker may stop reading, or close: both are answers.
                 let _ = (0..4).try_for_each(|_| client.stream().write_all(&frame));
                 held.push(client);
@@ -206,7 +204,7 @@ impl Stage {
             let mut held = Vec::new();
             for _ in 0..200 {
                 let mut client = Raw::connect(&address)?;
-                client.stream().set_write_timeout(Some(PATIENCE))?;
+                client.stream().set_write_timeout(Some(MOMENT))?;
                 client.stream().write_all(&parked)?;
                 let _ = (0..60).try_for_each(|_| client.stream().write_all(&described));
                 held.push(client);
@@ -220,7 +218,7 @@ impl Stage {
             drop(held);
             Ok(())
         })?;
-        until("memory given back", || Ok(self.unharmed().is_ok()))
+        until_right("memory given back", || self.unharmed())
     }
 
     fn half_sent(&mut self) -> Result<()> {
@@ -239,7 +237,7 @@ impl Stage {
                 drop(held);
                 Ok(())
             })?;
-            until("memory given back", || Ok(self.unharmed().is_ok()))?;
+            until_right("memory given back", || self.unharmed())?;
         }
         self.unharmed()
     }
@@ -268,7 +266,7 @@ impl Stage {
             let offset = client.append(BYSTANDER_TOPIC, 0, &raw::batch(&[&value], None)?)?;
             client.fetch(BYSTANDER_TOPIC, 0, offset, 1 << 20)?;
             let waited = asked.elapsed();
-            ensure!(waited < BYSTANDER_PATIENCE, "it waited {waited:?}");
+            ensure!(waited < PATIENCE, "it waited {waited:?}");
             let resident = self.broker.resident_bytes()?;
             ensure!(resident <= most, "{} MiB resident, from {} MiB", resident >> 20, self.resident >> 20);
             if last {
@@ -307,14 +305,14 @@ impl Stage {
             drop((idle, half, deaf));
             Ok(())
         })?;
-        until("memory given back", || Ok(self.unharmed().is_ok()))
+        until_right("memory given back", || self.unharmed())
     }
 }
 
 /// Sends the bytes, closes its own side, and reads whatever comes back for a moment.
 fn throw_one(address: &str, frame: &[u8]) -> Result<()> {
     let mut stream = TcpStream::connect(address).context("not accepted")?;
-    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_read_timeout(Some(MOMENT))?;
     stream.set_write_timeout(Some(Duration::from_secs(5)))?;
     // The broker may close before it has read everything: that is its right.
     let _ = stream.write_all(frame);
@@ -345,7 +343,7 @@ fn half_sent_frames(address: &str, count: usize, announced: i32, sent: usize) ->
     for _ in 0..count {
         let mut stream = TcpStream::connect(address)?;
         // A broker that has given what it gives stops reading.
-        stream.set_write_timeout(Some(PATIENCE))?;
+        stream.set_write_timeout(Some(MOMENT))?;
         if let Err(error) = stream.write_all(&start) {
             let stopped = matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut);
             // Or takes back what it gave, from the one who shows least for it.

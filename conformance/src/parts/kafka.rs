@@ -99,6 +99,11 @@ impl<'c> Kafka<'c> {
         Ok(())
     }
 
+    /// Starts it if it is not running.
+    pub(super) fn run(&mut self) -> Result<()> {
+        if self.child.is_some() { Ok(()) } else { self.start() }
+    }
+
     /// It answers, and knows itself as a broker.
     fn is_serving(&self) -> bool {
         let asked = || -> Result<bool> {

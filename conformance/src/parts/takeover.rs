@@ -107,6 +107,7 @@ impl<'a> Stage<'a> {
     }
 
     fn ride(&self, kafka: &mut Kafka<'_>) -> Result<()> {
+        kafka.run()?;
         let address = kafka.address().to_owned();
         let mut command = self.java(&["ride", "ride", RIDE], &address);
         let mut rider = command.process_group(0).stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
@@ -121,16 +122,16 @@ impl<'a> Stage<'a> {
             Ok(())
         })();
         kill_group(&mut rider);
-        kafka.start()?;
         ridden
     }
 
     fn after_kill(&self, kafka: &mut Kafka<'_>) -> Result<()> {
         // It was killed and started before: what it shows now counts.
+        kafka.run()?;
         let seen = self.step("read", kafka.address())?;
         kafka.kill();
         let mut broker = self.take(kafka, &[], "127.0.0.1:0")?;
-        same(&seen, &self.step("read", broker.address())?)?;
+        same(&seen, &self.step("read", broker.address())?).with_context(|| broker.log_tail())?;
         ensure!(self.step("more", broker.address())? == ["done"], "clients do not go on");
         let ours = self.step("read", broker.address())?;
         ensure!(broker.stop()?.success(), "an orderly stop");
@@ -139,6 +140,7 @@ impl<'a> Stage<'a> {
     }
 
     fn after_stop(&self, kafka: &mut Kafka<'_>) -> Result<()> {
+        kafka.run()?;
         let seen = self.step("read", kafka.address())?;
         kafka.stop()?;
         let running =
@@ -201,7 +203,6 @@ impl<'a> Stage<'a> {
         kafka.kill();
         fs::remove_dir_all(&theirs)?;
         fs::rename(&aside, &theirs)?;
-        kafka.start()?;
         same(seen, &read?).context("Kafka on what ours wrote")
     }
 }

@@ -13,7 +13,7 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{debug, info, warn};
 
-use crate::{broker::Broker, clock::now_ms, scrub};
+use crate::{broker::Broker, clock::now_ms, scrub, slack::Slack};
 
 /// Deleted files are looked for this often; `file.delete.delay.ms` is the least they wait.
 const UNLINK_EVERY: Duration = Duration::from_secs(10);
@@ -47,17 +47,38 @@ pub(crate) fn start(broker: &Arc<Broker>, tasks: &TaskTracker, stop: &Cancellati
     );
     every(LOOK_EVERY, Round::by_the_clock(look));
     every(CLOSE_FILES_EVERY, Round { wanted: has_too_many_files, ..Round::by_the_clock(close_files) });
-    tasks.spawn(trim_buffers(Arc::clone(broker), stop.clone()));
+    tasks.spawn(trim_memory(Arc::clone(broker), stop.clone()));
+    tasks.spawn(note_offline_dirs(Arc::clone(broker), stop.clone()));
     tasks.spawn(scrub::run(Arc::clone(broker), stop.clone()));
 }
 
-/// Gives receive buffers back to the system that nobody used since the round before.
-async fn trim_buffers(broker: Arc<Broker>, stop: CancellationToken) {
+/// Gives back to the system: receive buffers that nobody used since the round before, and what the allocator keeps after
+/// a burst.
+async fn trim_memory(broker: Arc<Broker>, stop: CancellationToken) {
     let mut ticks = tokio::time::interval(TRIM_EVERY);
+    let mut slack = Slack::default();
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
-            _ = ticks.tick() => broker.buffers().trim(),
+            _ = ticks.tick() => {}
+        }
+        broker.buffers().trim();
+        let give_back = move || {
+            slack.give_back();
+            slack
+        };
+        // Without room on the I/O threads it begins anew: a measure of growth is all that is lost.
+        slack = broker.io().run(give_back).await.unwrap_or_default();
+    }
+}
+
+/// So that it can be said since when a log directory is offline.
+async fn note_offline_dirs(broker: Arc<Broker>, stop: CancellationToken) {
+    let mut ticks = tokio::time::interval(LOOK_EVERY);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = ticks.tick() => broker.note_offline_dirs(),
         }
     }
 }

@@ -8,6 +8,7 @@ use tokio::sync::Notify;
 
 use crate::{
     cleaner::Cleaners,
+    clock::now_ms,
     cluster::{Cluster, Image},
     config::BrokerConfig,
     coordinators::Coordinators,
@@ -129,6 +130,14 @@ impl Broker {
     /// Threads for what may stall: syncs, cold reads, deletions.
     pub(crate) fn io(&self) -> &IoPool {
         &self.io
+    }
+
+    /// Looks which log directories are offline, in memory alone.
+    pub(crate) fn note_offline_dirs(&self) {
+        let dirs = self.cluster.log_dirs();
+        let refusing = dirs.here().filter(|dir| dir.offline().is_some()).map(|dir| dir.path().to_path_buf());
+        let away = dirs.away().into_iter().map(|(path, _)| path.to_path_buf()).collect::<Vec<_>>();
+        self.metrics.offline_since.note(refusing.chain(away), now_ms());
     }
 
     pub(crate) fn metrics(&self) -> &Metrics {

@@ -30,6 +30,7 @@ mod node;
 mod partition;
 mod request;
 mod scrub;
+mod slack;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]

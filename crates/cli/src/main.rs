@@ -1,6 +1,6 @@
 //! The one binary: a broker, and a client for it and for any other Kafka broker.
 //!
-//! Exit codes: 0 done, 1 failed, 2 wrong usage, 130 stopped by Ctrl-C after printing what there was. A reader of standard output that goes away is not a failure.
+//! Exit codes: 0 done, 1 failed, 2 wrong usage, 3 done but what was worked on has damaged records, 130 stopped by Ctrl-C after printing what there was. A reader of standard output that goes away is not a failure.
 
 mod args;
 mod client;
@@ -18,10 +18,18 @@ use crate::output::{ClosedPipe, complain};
 #[error("{0}")]
 struct Usage(String);
 
+/// All was done, and some of what it was done to is damaged.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Damaged(String);
+
 /// Ctrl-C, SIGTERM or SIGHUP ended the work early; what there was has been printed.
 #[derive(Debug, thiserror::Error)]
 #[error("stopped")]
 struct Stopped;
+
+/// For whoever runs it at night: the work is done, somebody should look all the same.
+const DAMAGED: u8 = 3;
 
 /// What shells report for a program that Ctrl-C ended.
 const STOPPED: u8 = 130;
@@ -45,7 +53,11 @@ fn main() -> ExitCode {
         Err(error) if error.is::<Stopped>() => ExitCode::from(STOPPED),
         Err(error) => {
             complain(format_args!("error: {}", told(&error)));
-            ExitCode::from(if error.is::<Usage>() { 2 } else { 1 })
+            ExitCode::from(match error {
+                _ if error.is::<Usage>() => 2,
+                _ if error.is::<Damaged>() => DAMAGED,
+                _ => 1,
+            })
         }
     }
 }

@@ -134,6 +134,96 @@ fn a_second_backup_links_what_did_not_change() {
     assert!(missing.contains("/nowhere holds no backup"), "{missing}");
 }
 
+fn first_segment(data: &Path) -> PathBuf {
+    data.join("t-0/00000000000000000000.log")
+}
+
+fn flip(path: &Path) {
+    let mut bytes = std::fs::read(path).unwrap();
+    bytes[100] ^= 1;
+    std::fs::write(path, bytes).unwrap();
+}
+
+/// 3: done, but somebody should look.
+#[test]
+fn damage_is_told_by_words_and_exit_code_all_the_way() {
+    let world = World::new();
+    flip(&first_segment(&world.data()));
+    let place = "t-0/00000000000000000000.log: ";
+    let one = world.path("one");
+    let made = output(world.backup("one", &[]));
+    assert_eq!(made.code, Some(3), "{made:?}");
+    assert!(made.out.contains(place) && made.err.contains("damaged in one place"), "{made:?}");
+    let cluster = world.broker.run(&["cluster"]).ok();
+    assert!(cluster.contains("t-0 is damaged at offsets 0 to"), "{cluster}");
+    let cluster: serde_json::Value =
+        serde_json::from_str(&world.broker.run(&["cluster", "-o", "json"]).ok()).unwrap();
+    let state = &cluster["states"][0];
+    assert_eq!(
+        (&state["damage"]["stretches"], &state["metrics"]["pagewire_damaged_stretches"]),
+        (&1.into(), &1.into())
+    );
+    let verified = run(&["backup", "verify", text(&one)]);
+    assert!(verified.code == Some(3) && verified.out.contains(place), "{verified:?}");
+    let dir = tempfile::tempdir().unwrap();
+    let restored = restore(&one, &dir.path().join("data"));
+    assert!(restored.code == Some(3) && restored.out.contains(place), "{restored:?}");
+    let again = serve(dir);
+    let end = again.run(&["consume", "t", "--from", "beginning"]);
+    assert!(end.code != Some(0) && !end.out.contains("record 0 "), "what is damaged is not served: {end:?}");
+    assert!(again.run(&["cluster"]).ok().contains("t-0 is damaged at offsets 0 to"), "known from the start");
+}
+
+#[test]
+fn a_restore_that_is_ended_or_killed_leaves_nothing_that_is_served() {
+    let world = World::new();
+    output(world.backup("one", &[])).ok();
+    for (signal, code) in [("INT", Some(130)), ("TERM", Some(130)), ("KILL", None)] {
+        let to = world.path(signal);
+        let mut command = pagewire();
+        command.args(["restore", "--rate", "1", "--from", text(&world.path("one")), "--to", text(&to)]);
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        eventually("the restore begins", || to.join("restore.unfinished").exists());
+        common::signal(&child, signal);
+        assert_eq!(wait(&mut child), code, "{signal}");
+        let said = run(&["serve", "--listen", "127.0.0.1:0", "--data-dir", text(&to)]).failed(1);
+        assert!(said.contains("restore"), "{said}");
+        assert!(restore(&world.path("one"), &to).failed(1).contains("remove it first"));
+    }
+}
+
+#[test]
+fn a_backup_of_a_stopped_broker_needs_all_of_its_directories_and_says_so() {
+    let (dir, place) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (a, b) = (dir.path().join("data"), dir.path().join("b"));
+    let mut command = pagewire();
+    command.args(["serve", "--listen", "127.0.0.1:0", "--log-level", "warn", "--set"]);
+    command.arg(format!("log.dirs={},{}", a.display(), b.display()));
+    let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = std::io::BufRead::lines(std::io::BufReader::new(child.stdout.take().unwrap()));
+    let ready = lines.next().unwrap().unwrap();
+    let address = ready.strip_prefix("ready on ").unwrap();
+    let made = run(&["topic", "create", "t", "--partitions", "4", "--server", address]);
+    common::signal(&child, "TERM");
+    assert_eq!(wait(&mut child), Some(0));
+    made.ok();
+    let said = output(backup(&a, &place.path().join("one"), &[])).failed(1);
+    assert!(said.contains("directory.id=") && said.contains("--from DIR"), "{said}");
+    output(backup(&a, &place.path().join("two"), &["--from", text(&b)])).ok();
+    let to = [place.path().join("x"), place.path().join("y")];
+    let said = run(&[
+        "restore",
+        "--from",
+        text(&place.path().join("two")),
+        "--to",
+        text(&to[0]),
+        "--to",
+        text(&to[1]),
+    ]);
+    assert!(said.ok().contains("log.dirs="));
+    assert!(to[0].join("metadata.redb").exists() && to[1].join("t-3").exists() | to[1].join("t-1").exists());
+}
+
 /// A backup that takes for ever.
 fn slow(world: &World) -> Child {
     let mut command = world.backup("one", &["--rate", "1"]);

@@ -62,6 +62,8 @@ pub enum Fault {
         /// Bytes that still arrive.
         keep: u64,
     },
+    /// A panic: of whoever calls, as far as anybody above can tell.
+    Panic,
 }
 
 #[derive(Debug)]
@@ -156,8 +158,14 @@ fn due(rules: &Rules, call: Call, path: &Path) -> Option<Fault> {
 fn check(rules: &Rules, call: Call, path: &Path) -> io::Result<()> {
     match due(rules, call, path) {
         Some(Fault::Error(errno) | Fault::Torn { errno, .. }) => Err(errno.into()),
+        Some(Fault::Panic) => panicked(call),
         None => Ok(()),
     }
+}
+
+#[expect(clippy::panic, reason = "this is what was asked for")]
+fn panicked(call: Call) -> ! {
+    panic!("a call was to panic: {call:?}")
 }
 
 impl Disk for FailingDisk {
@@ -246,6 +254,7 @@ impl DiskFile for FailingFile {
         match due(&self.rules, Call::Write, &self.path) {
             None => self.inner.write_all_at(offset, slices),
             Some(Fault::Error(errno)) => Err(errno.into()),
+            Some(Fault::Panic) => panicked(Call::Write),
             Some(Fault::Torn { errno, keep }) => {
                 let mut kept: Vec<u8> = slices.iter().flat_map(|slice| slice.iter().copied()).collect();
                 kept.truncate(usize::try_from(keep).unwrap_or(usize::MAX));

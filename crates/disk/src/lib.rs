@@ -22,8 +22,8 @@ mod os;
 mod small;
 
 pub use checkpoint::{
-    CheckpointError, CleanMark, Damage, EpochCheckpoint, EpochEntry, MetaProperties, OffsetCheckpoint,
-    PartitionMetadata,
+    CheckpointError, CleanMark, Damage, DamageCheckpoint, DamageEntry, EpochCheckpoint, EpochEntry,
+    MetaProperties, OffsetCheckpoint, PartitionMetadata,
 };
 pub use disk::{DirEntry, Disk, DiskFile, OpenMode, Space};
 pub use failing::{Call, FailingDisk, Fault, When};

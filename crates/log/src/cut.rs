@@ -117,6 +117,9 @@ fn kept(
     report: &mut RecoveryReport,
     set_aside: impl FnOnce() -> io::Result<Option<PathBuf>>,
 ) -> Result<Option<PathBuf>, LogError> {
+    if home.is_rehearsed() {
+        return Ok(None);
+    }
     match set_aside() {
         Ok(path) => Ok(path),
         Err(error) if depth.is_known() => {

@@ -71,7 +71,7 @@ impl Segment {
                 Err(ScanError::Bad { position, .. }) => {
                     patience.or_would_block()?;
                     self.suspected();
-                    let stretch = self.learn_damage(position, scanner.expected())?;
+                    let stretch = self.learn_on_the_way(&scanner, position)?;
                     if target < stretch.next_offset {
                         return Err(self.damaged(stretch, target));
                     }

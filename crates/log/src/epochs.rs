@@ -20,6 +20,22 @@ impl Epochs {
         Self(entries)
     }
 
+    /// Oldest first.
+    pub(crate) fn entries(&self) -> &[EpochEntry] {
+        &self.0
+    }
+
+    /// The epoch in force at `offset`, if one is known.
+    pub(crate) fn at(&self, offset: i64) -> Option<i32> {
+        let began = self.0.partition_point(|entry| entry.start_offset <= offset);
+        began.checked_sub(1).and_then(|at| self.0.get(at)).map(|entry| entry.epoch)
+    }
+
+    /// A number that tells this list from others: 31 bits of its CRC-32C.
+    pub(crate) fn sum(&self) -> u32 {
+        crc32c::crc32c(self.checkpoint().render().as_bytes()) >> 1
+    }
+
     /// The newest epoch.
     pub(crate) fn latest(&self) -> Option<i32> {
         self.0.last().map(|entry| entry.epoch)

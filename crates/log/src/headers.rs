@@ -64,7 +64,7 @@ pub(crate) fn walk_batches(
             }
             Err(ScanError::Io(error)) => return Err(failed()(error)),
             Err(ScanError::Bad { position, .. }) => {
-                let stretch = segment.learn_damage(position, scanner.expected()).map_err(failed())?;
+                let stretch = segment.learn_on_the_way(&scanner, position).map_err(failed())?;
                 note(stretch.of(segment.path()).to_string());
                 whole = false;
                 scanner.resume(stretch.to, stretch.next_offset);

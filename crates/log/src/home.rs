@@ -12,6 +12,15 @@ use crate::handles::Handles;
 use crate::names;
 use crate::producer_budget::ProducerBudget;
 
+/// What an orderly stop vouches for of one log: checksums of what no other file shows to be right.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Vouched {
+    /// Of its leader epochs.
+    pub(crate) epochs: u32,
+    /// Of its indexes of aborted transactions; 0 if it has none.
+    pub(crate) aborted: u32,
+}
+
 /// Where a log lives.
 #[derive(Debug)]
 pub(crate) struct Home {
@@ -23,8 +32,10 @@ pub(crate) struct Home {
     pub(crate) sick: Arc<OnceLock<Offline>>,
     /// Bytes of log that were checked, for whoever watches a recovery.
     pub(crate) checked: Arc<AtomicU64>,
-    /// Sum of the indexes of aborted transactions at an orderly stop, if that left one.
-    pub(crate) vouched: Option<i64>,
+    /// What the last orderly stop left, if it did.
+    pub(crate) vouched: Option<Vouched>,
+    /// The log start that was read is one that was written.
+    pub(crate) certain_start: bool,
     /// The recovery point is known, be it 0.
     recovery_known: bool,
     /// What the high watermark had reached, if that is known.
@@ -35,6 +46,8 @@ pub(crate) struct Home {
     compacted: AtomicBool,
     /// From here on compaction made no hole; `None` if nobody knows.
     whole_from: Option<i64>,
+    /// Everything is only played: nothing is worth copying.
+    rehearsed: bool,
     /// `index.interval.bytes` in force, for whoever rebuilds an index.
     index_interval: AtomicU32,
 }
@@ -52,9 +65,11 @@ impl Home {
             vouched: None,
             recovery_known: true,
             high_watermark: None,
+            certain_start: true,
             gone: AtomicBool::default(),
             compacted: AtomicBool::default(),
             whole_from: None,
+            rehearsed: false,
             index_interval: AtomicU32::default(),
         }
     }
@@ -90,6 +105,15 @@ impl Home {
         Self { whole_from, ..self }
     }
 
+    /// The home of a log that is opened on a disk on which changes are only played.
+    pub(crate) fn rehearsed(self) -> Self {
+        Self { rehearsed: true, ..self }
+    }
+
+    pub(crate) fn is_rehearsed(&self) -> bool {
+        self.rehearsed
+    }
+
     pub(crate) fn whole_from(&self) -> Option<i64> {
         self.whole_from
     }
@@ -99,8 +123,13 @@ impl Home {
         Self { checked: Arc::clone(checked), ..self }
     }
 
+    /// The home of a log whose start was read from a file that may hold anything, unless it is `certain`.
+    pub(crate) fn certain_start(self, certain: bool) -> Self {
+        Self { certain_start: certain, ..self }
+    }
+
     /// The home of a log of which the last stop left this.
-    pub(crate) fn vouched(self, vouched: Option<i64>) -> Self {
+    pub(crate) fn vouched(self, vouched: Option<Vouched>) -> Self {
         Self { vouched, ..self }
     }
 

@@ -55,6 +55,7 @@
 //!
 //! Left to others: judging produced batches (`record`), moving bytes (`zcopy`), who waits for which mark (`broker`).
 
+mod ages;
 mod answers;
 mod append;
 pub mod backup;
@@ -66,6 +67,7 @@ mod derive;
 mod dir;
 mod dirs;
 mod doomed;
+mod epoch_check;
 mod epochs;
 mod errors;
 pub mod files;
@@ -102,6 +104,7 @@ mod times;
 mod trust;
 mod txn_files;
 mod txn_index;
+mod txn_witness;
 mod unshare;
 pub mod verify;
 mod walk;
@@ -124,6 +127,7 @@ pub use errors::{AppendError, DeleteRecordsError, LogError, Offline, ReadError};
 pub use handles::Handles;
 pub use log::Log;
 pub use marks::Marks;
-pub use scrub::{ScrubCounts, ScrubLimits, Scrubbed};
+pub use scrub::{ScrubCounts, ScrubLimits, Scrubbed, Stretch};
 pub use share::Share;
 pub use txn_index::{AbortedTxn, decode_txn_index};
+pub use txn_witness::doubt_aborted;

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicI64};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
@@ -16,7 +16,7 @@ use crate::doomed::Doomed;
 use crate::epochs::Epochs;
 use crate::errors::{LogError, Offline};
 use crate::handles::Handles;
-use crate::home::Home;
+use crate::home::{Home, Vouched};
 use crate::marks::{MarkCells, Marks};
 use crate::segment::Segment;
 use crate::sick::{is_full, is_sick};
@@ -35,6 +35,8 @@ pub struct Log {
     pub(crate) home: Arc<Home>,
     pub(crate) config: ArcSwap<LogConfig>,
     pub(crate) marks: MarkCells,
+    /// The recovery point that a start after a kill goes by: the one that was written down.
+    pub(crate) checkpointed: AtomicI64,
     /// Oldest first, never empty; the last one is active.
     pub(crate) segments: ArcSwap<Vec<Arc<Segment>>>,
     pub(crate) writer: Mutex<Writer>,
@@ -43,6 +45,8 @@ pub struct Log {
     pub(crate) epochs: RwLock<Epochs>,
     /// Held while the epochs' file is written.
     pub(crate) epoch_file: Mutex<()>,
+    /// Held while that about aborted transactions is.
+    pub(crate) witness: Mutex<()>,
     pub(crate) offline: OnceLock<Offline>,
     /// Names were made or changed since the directory was last synced.
     pub(crate) dir_dirty: AtomicBool,
@@ -159,10 +163,16 @@ impl Log {
         self.writer.lock().producers.with(|known| known.expire(now_ms, expiration_ms))
     }
 
-    /// A checksum of all indexes of aborted transactions, 0 if there are none.
-    pub(crate) fn aborted_sum(&self) -> i64 {
+    /// A checkpoint says that everything below `offset` is stable.
+    pub(crate) fn checkpointed(&self, offset: i64) {
+        self.checkpointed.store(offset, Ordering::Relaxed);
+    }
+
+    /// What an orderly stop may vouch for.
+    pub(crate) fn vouch(&self) -> Vouched {
         let segments = self.segments.load();
-        i64::from(segments.iter().fold(0, |all, segment| all ^ segment.txns.sum(segment.base_offset)))
+        let aborted = segments.iter().fold(0, |all, segment| all ^ segment.txns.sum(segment.base_offset));
+        Vouched { epochs: self.epochs.read().sum(), aborted }
     }
 
     /// The newest leader epoch in the log, `None` before the first.

@@ -10,6 +10,7 @@ use parking_lot::{Mutex, RwLock};
 use crate::answers::{OpenOptions, RecoveryReport};
 use crate::depth::Depth;
 use crate::derive::Sparse;
+use crate::epoch_check;
 use crate::epochs::{self, Epochs};
 use crate::errors::LogError;
 use crate::headers::walk_headers;
@@ -41,11 +42,8 @@ pub(crate) fn open(
         ));
     }
     let mut start = options.log_start_offset;
-    if !segments.is_empty() && start > log_end && home.high_watermark().is_some_and(|mark| mark < start) {
-        // Records are deleted up to the high watermark at most.
-        report
-            .notes
-            .push(format!("the log start {start} is past everything the log ever held: not believed"));
+    if !segments.is_empty() && start > log_end && !home.certain_start {
+        report.notes.push(format!("a log start of {start}, past the log's end {log_end}: not believed"));
         start = 0;
     }
     if !segments.is_empty() && start > log_end {
@@ -68,15 +66,19 @@ pub(crate) fn open(
     }
     let log_start = segments.first().map_or(0, |first| first.base_offset).max(start).min(log_end);
 
-    let mut epochs = load_epochs(&home, &segments, log_start, log_end, &mut report)?;
+    let mut epochs = load_epochs(&home, &segments, (log_start, log_end), options.clean, &mut report)?;
     let place = Place { home: &home, segments: &segments, listing: &found.listing, looks: &looks, log_end };
     let Replayed { producers, snapshots, last_aborted } = replay(&place, &options, &mut epochs, &mut report)?;
     let first_open = producers.first_open();
+    let first_timestamp = first_timestamp(&segments, &mut report)?;
+    let opened_ms = segments
+        .last()
+        .map_or(options.now_ms, |active| active.filling_since(first_timestamp, options.now_ms));
     let writer = Writer {
         producers: home.producers.count(producers),
         sparse,
-        first_timestamp: first_timestamp(&segments, &mut report)?,
-        opened_ms: options.now_ms,
+        first_timestamp,
+        opened_ms,
         append_time_ms: -1,
         snapshots,
     };
@@ -106,11 +108,13 @@ pub(crate) fn open(
         home,
         config: ArcSwap::from_pointee(options.config),
         marks: MarkCells::new(marks),
+        checkpointed: options.recovery_point.into(),
         segments: ArcSwap::from_pointee(segments),
         writer: Mutex::new(writer),
         last_aborted: last_aborted.into(),
         epochs: RwLock::new(epochs.inner),
         epoch_file: Mutex::default(),
+        witness: Mutex::default(),
         offline: OnceLock::new(),
         dir_dirty: AtomicBool::new(true),
         syncs: Mutex::default(),
@@ -162,21 +166,28 @@ pub(crate) struct EpochsFound {
     pub(crate) rebuilt: bool,
 }
 
-/// The checkpoint, or what the batches say if it is missing or damaged, or begins above the log's start: it was cut there
-/// with the log, and a crash brought the start back.
+/// The checkpoint, or what the batches say if it is missing or damaged, contradicts them, or begins above the log's start:
+/// it was cut there with the log, and a crash brought the start back. One that an orderly stop vouches for is not compared.
 fn load_epochs(
     home: &Home,
     segments: &[Arc<Segment>],
-    log_start: i64,
-    log_end: i64,
+    (log_start, log_end): (i64, i64),
+    clean: bool,
     report: &mut RecoveryReport,
 ) -> Result<EpochsFound, LogError> {
     let path = home.dir.join(epochs::FILE);
     match EpochCheckpoint::read(&*home.disk, &path) {
         Ok(Some(checkpoint)) => {
             let inner = Epochs::new(checkpoint.entries);
-            if log_start == log_end || inner.covers(log_start) {
+            let vouched = clean && home.vouched.is_some_and(|vouched| vouched.epochs == inner.sum());
+            if log_start == log_end || vouched && inner.covers(log_start) {
                 return Ok(EpochsFound { inner, rebuilt: false });
+            }
+            if inner.covers(log_start) {
+                match epoch_check::contradiction(&inner, segments, log_start, log_end)? {
+                    None => return Ok(EpochsFound { inner, rebuilt: false }),
+                    Some(what) => report.notes.push(format!("{}: {what}", path.display())),
+                }
             }
         }
         Ok(None) => {}
@@ -186,39 +197,10 @@ fn load_epochs(
     }
     let mut inner = Epochs::default();
     if log_end > 0 && segments.iter().any(|segment| segment.end().size > 0) {
-        report.rebuilt.push(path.clone());
-        epochs_of_batches(segments, &mut inner, report)?;
+        report.rebuilt.push(path);
+        inner = epoch_check::of_batches(segments, report)?;
     }
     Ok(EpochsFound { inner, rebuilt: true })
-}
-
-/// Epochs only rise, so a segment that begins with the same epoch as the next one has no other in it.
-fn epochs_of_batches(
-    segments: &[Arc<Segment>],
-    epochs: &mut Epochs,
-    report: &mut RecoveryReport,
-) -> Result<(), LogError> {
-    let mut firsts = Vec::with_capacity(segments.len());
-    for segment in segments {
-        let mut first = None;
-        walk_headers(segment, segment.base_offset, report, |header| {
-            first.get_or_insert((header.partition_leader_epoch, header.base_offset));
-            false
-        })?;
-        firsts.push(first);
-    }
-    for (at, segment) in segments.iter().enumerate() {
-        let Some((epoch, start_offset)) = firsts.get(at).copied().flatten() else { continue };
-        epochs.assign(epoch, start_offset);
-        let next = firsts.get(at + 1).copied().flatten();
-        if next.is_none_or(|(next, _)| next != epoch) {
-            walk_headers(segment, segment.base_offset, report, |header| {
-                epochs.assign(header.partition_leader_epoch, header.base_offset);
-                true
-            })?;
-        }
-    }
-    Ok(())
 }
 
 fn first_timestamp(segments: &[Arc<Segment>], report: &mut RecoveryReport) -> Result<Option<i64>, LogError> {

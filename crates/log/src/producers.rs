@@ -102,7 +102,10 @@ impl Producer {
 
     /// Takes the batches before its only one from what the log says of it, as far back as they follow each other.
     fn complete_from(&mut self, found: &Self) {
-        if found.epoch != self.epoch || found.last() != self.last() {
+        // A snapshot has one time for the producer, which may be that of a marker after its last batch.
+        let last =
+            |of: &Self| of.last().map(|last| (last.last_sequence, last.last_offset, last.offset_delta));
+        if found.epoch != self.epoch || last(found) != last(self) {
             return;
         }
         let chain: Vec<BatchMeta> = found.batches.iter().rev().flatten().copied().collect();

@@ -52,8 +52,6 @@ pub(crate) struct Look {
     pub(crate) base_offset: i64,
     /// From here on.
     pub(crate) from: i64,
-    /// There are markers of transactions in it.
-    pub(crate) markers: bool,
 }
 
 /// Checks the segments of a listing.
@@ -124,7 +122,7 @@ impl Recovered {
         segment.unsettled.store(true, Ordering::Relaxed);
         let walked = check(&segment, listing, reach, depth, report)?;
         segment.unsettled.store(false, Ordering::Relaxed);
-        self.looks.push(Look { base_offset: base, from: walked.from, markers: walked.markers });
+        self.looks.push(Look { base_offset: base, from: walked.from });
         self.sparse = walked.sparse;
         segment.set_end(walked.end);
         segment.unverified_below(walked.position);
@@ -221,7 +219,7 @@ fn check(
     let failed = || LogError::at(segment.path());
     let (clean, size) = (depth.clean, reach.size);
     let walk_from = |start: Start, report: &mut RecoveryReport| {
-        if !clean {
+        if !clean && !segment.home.is_rehearsed() {
             segment.forget_cached(start.position, size)?;
         }
         walk(segment, start, reach, depth, report)

@@ -3,9 +3,11 @@
 //! Leader epochs that the checkpoint lacks turn up on the way, and so do the aborted transactions, against which their
 //! index files are held ([`TxnFiles`]).
 
+use std::io;
+use std::ops::Range;
 use std::sync::Arc;
 
-use pagewire_disk::OpenMode;
+use pagewire_disk::{DiskFile, OpenMode};
 
 use crate::answers::{OpenOptions, RecoveryReport};
 use crate::errors::LogError;
@@ -15,6 +17,7 @@ use crate::listing::Listing;
 use crate::open::EpochsFound;
 use crate::producers::{Entry, ProducerTable};
 use crate::recovery::Look;
+use crate::scan::Found;
 use crate::segment::Segment;
 use crate::txn_files::TxnFiles;
 use crate::{marker, names, refill, snapshot};
@@ -39,6 +42,9 @@ pub(crate) struct Replayed {
 }
 
 /// Rebuilds the producers, and the indexes of aborted transactions that cannot be believed.
+///
+/// Producers come from the newest snapshot, because those of a retained log may be in no batch any more. Transactions that
+/// ended before it are replayed apart, from an older one.
 pub(crate) fn replay(
     place: &Place<'_>,
     options: &OpenOptions,
@@ -46,9 +52,15 @@ pub(crate) fn replay(
     report: &mut RecoveryReport,
 ) -> Result<Replayed, LogError> {
     let mut txns = TxnFiles::read(place, options.clean, report)?;
+    let mut snapshots = Snapshots::of(place, options.now_ms);
     let mut table = ProducerTable::default();
-    let upto = txns.replay_from().unwrap_or(place.log_end);
-    let (snapshots, from) = load_snapshot(place, upto, &mut table, options.now_ms, report)?;
+    let from = snapshots.load(place.log_end, &mut table)?;
+    let start = from.unwrap_or(0);
+    let began = match txns.replay_from().filter(|at| *at < start) {
+        Some(at) => replay_transactions(place, options, at..start, &mut snapshots, &mut txns, report)?,
+        None => start,
+    };
+    let snapshots = snapshots.settle(report)?;
     if !options.clean {
         make_stable(place, &snapshots, options.recovery_point)?;
     }
@@ -57,24 +69,64 @@ pub(crate) fn replay(
     } else if options.clean && place.log_end > 0 {
         report.rebuilt.push(place.home.path(place.log_end, names::SNAPSHOT));
     }
-    let start = from.unwrap_or(0);
     for segment in place.segments.iter().filter(|segment| segment.end().next_offset > start) {
         let whole = walk_batches(segment, start, report, |file, found| {
             let header = &found.header;
             epochs.rebuilt |= epochs.inner.assign(header.partition_leader_epoch, header.base_offset);
-            if header.has_producer_id() {
-                let entry = Entry { header, marker: marker::in_file(file, found)? };
-                txns.found(segment, table.aborted_by(entry));
-                table.record(entry, options.now_ms, options.config.producers_max);
-            }
+            record(&mut table, segment, (file, found), options, &mut txns)?;
             Ok(true)
         })?;
         if !whole {
             txns.unseen(segment);
         }
     }
-    let last_aborted = txns.settle(place, start, options.config.cleanup_compact, report)?;
+    let last_aborted = txns.settle(place, began, options.config.cleanup_compact, report)?;
     Ok(Replayed { producers: table, snapshots, last_aborted })
+}
+
+/// Replays the transactions of `range`, and those that were open when it begins; from where on that was.
+fn replay_transactions(
+    place: &Place<'_>,
+    options: &OpenOptions,
+    range: Range<i64>,
+    snapshots: &mut Snapshots<'_>,
+    txns: &mut TxnFiles,
+    report: &mut RecoveryReport,
+) -> Result<i64, LogError> {
+    let mut table = ProducerTable::default();
+    let from = snapshots.load(range.start, &mut table)?.unwrap_or(0);
+    let touches =
+        |segment: &&Arc<Segment>| segment.end().next_offset > from && segment.base_offset < range.end;
+    for segment in place.segments.iter().filter(touches) {
+        let whole = walk_batches(segment, from, report, |file, found| {
+            let before = found.header.base_offset < range.end;
+            if before {
+                record(&mut table, segment, (file, found), options, txns)?;
+            }
+            Ok(before)
+        })?;
+        if !whole {
+            txns.unseen(segment);
+        }
+    }
+    Ok(from)
+}
+
+/// A batch of `segment` was met.
+fn record(
+    table: &mut ProducerTable,
+    segment: &Segment,
+    (file, found): (&dyn DiskFile, &Found),
+    options: &OpenOptions,
+    txns: &mut TxnFiles,
+) -> io::Result<()> {
+    let header = &found.header;
+    if header.has_producer_id() {
+        let entry = Entry { header, marker: marker::in_file(file, found)? };
+        txns.found(segment, table.aborted_by(entry));
+        table.record(entry, options.now_ms, options.config.producers_max);
+    }
+    Ok(())
 }
 
 /// Syncs the snapshots that the process before may have left to the next sync. Retention relies on them for what it takes,
@@ -93,32 +145,40 @@ fn make_stable(place: &Place<'_>, snapshots: &[i64], recovery_point: i64) -> Res
     }
 }
 
-/// The newest good snapshot at or below `upto` into `table`. Returns the snapshots that are left, and the one that was
-/// taken.
-fn load_snapshot(
-    place: &Place<'_>,
-    upto: i64,
-    table: &mut ProducerTable,
+/// The snapshots that were found. One that turns out to be useless must not stay.
+struct Snapshots<'p> {
+    place: &'p Place<'p>,
     now_ms: i64,
-    report: &mut RecoveryReport,
-) -> Result<(Vec<i64>, Option<i64>), LogError> {
-    let (home, disk, all) = (place.home, &*place.home.disk, &place.listing.snapshots);
-    let (fitting, mut useless): (Vec<i64>, Vec<i64>) =
-        all.iter().partition(|offset| **offset <= place.log_end);
-    let (fitting, later): (Vec<i64>, Vec<i64>) = fitting.into_iter().partition(|offset| *offset <= upto);
-    let mut load = |offsets: &[i64], table: &mut ProducerTable| {
-        let newest = snapshot::load_newest(disk, &home.dir, offsets, table, now_ms, &mut useless);
+    /// Oldest first.
+    good: Vec<i64>,
+    useless: Vec<i64>,
+}
+
+impl<'p> Snapshots<'p> {
+    fn of(place: &'p Place<'p>, now_ms: i64) -> Self {
+        let (good, useless) = place.listing.snapshots.iter().partition(|offset| **offset <= place.log_end);
+        Self { place, now_ms, good, useless }
+    }
+
+    /// The newest good one at or below `upto` into `table`; its offset.
+    fn load(&mut self, upto: i64, table: &mut ProducerTable) -> Result<Option<i64>, LogError> {
+        let (home, known) = (self.place.home, self.useless.len());
+        let fitting: Vec<i64> = self.good.iter().copied().filter(|offset| *offset <= upto).collect();
+        let newest =
+            snapshot::load_newest(&*home.disk, &home.dir, &fitting, table, self.now_ms, &mut self.useless);
+        let bad = self.useless.get(known..).unwrap_or_default();
+        self.good.retain(|offset| !bad.contains(offset));
         newest.map_err(LogError::at(&home.dir))
-    };
-    for offset in later {
-        // Not needed this time, but it must not stay if it is damaged.
-        load(&[offset], &mut ProducerTable::default())?;
     }
-    let from = load(&fitting, table)?;
-    for offset in &useless {
-        let path = home.path(*offset, names::SNAPSHOT);
-        report.notes.push(format!("{}: damaged or past the end of the log, removed", path.display()));
-        disk.remove_file(&path).map_err(LogError::at(&path))?;
+
+    /// Removes those that are useless; the others.
+    fn settle(self, report: &mut RecoveryReport) -> Result<Vec<i64>, LogError> {
+        let home = self.place.home;
+        for offset in self.useless {
+            let path = home.path(offset, names::SNAPSHOT);
+            report.notes.push(format!("{}: damaged or past the end of the log, removed", path.display()));
+            home.disk.remove_file(&path).map_err(LogError::at(&path))?;
+        }
+        Ok(self.good)
     }
-    Ok((all.iter().copied().filter(|offset| !useless.contains(offset)).collect(), from))
 }

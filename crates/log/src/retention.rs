@@ -17,6 +17,7 @@ use crate::log::Log;
 use crate::marks::Marks;
 use crate::names;
 use crate::segment::Segment;
+use crate::sick::is_full;
 use crate::writer::Writer;
 
 /// A segment as the decision sees it.
@@ -73,6 +74,7 @@ impl Log {
         let (going, looked) = going(&segments, &config, &marks, now_ms);
         let mut retained = Retained::default();
         if going > 0 {
+            self.make_stable(segments.get(..going).unwrap_or(&segments))?;
             let due_ms = now_ms.saturating_add(config.file_delete_delay_ms);
             for segment in self.take_oldest(&segments, going, marks.log_end, now_ms, due_ms)? {
                 retained.segments += 1;
@@ -82,6 +84,20 @@ impl Log {
         }
         self.rename_doomed().and(looked).map_err(AppendError::Write)?;
         Ok(Retained { log_start: self.marks().log_start, ..retained })
+    }
+
+    /// A segment that is off the list is synced no more, and has its name until it was renamed for good. A power cut that
+    /// took its records would leave a hole before those that were synced meanwhile, and the log would end there.
+    fn make_stable(&self, going: &[Arc<Segment>]) -> Result<(), AppendError> {
+        // Offline, nothing is synced behind them either.
+        if self.online().is_err() || !going.iter().any(|segment| segment.is_dirty()) {
+            return Ok(());
+        }
+        match self.sync() {
+            // Nothing else makes room.
+            Err(error) if !is_full(error.kind()) => Err(AppendError::Write(error)),
+            _ => Ok(()),
+        }
     }
 
     /// Takes the oldest segments off the list and dooms them.
@@ -285,29 +301,6 @@ fn going(
 fn candidate(segment: &Segment) -> Candidate {
     let end = segment.end();
     Candidate { next_offset: end.next_offset, size: end.size, active: !segment.is_closed() }
-}
-
-impl Segment {
-    /// The time of its newest record, or when the file was last written if no record has one. Of a damaged segment the
-    /// later of that and what can be read: it must not keep the log from ever forgetting.
-    pub(crate) fn newest_ms(&self) -> io::Result<Option<i64>> {
-        let (largest, damage) = self.largest_readable()?;
-        let newest = largest.filter(|entry| entry.timestamp >= 0).map(|entry| entry.timestamp);
-        match damage {
-            None => Ok(newest.or_else(|| self.modified_ms())),
-            Some(damage) => {
-                tracing::warn!(%damage, "retention goes by what can be read of the segment, and by its file's time");
-                Ok(newest.max(self.modified_ms()))
-            }
-        }
-    }
-
-    /// When the file was last written: the age of records without timestamps.
-    fn modified_ms(&self) -> Option<i64> {
-        let modified = self.file().ok()?.file().metadata().ok()?.modified().ok()?;
-        let since = modified.duration_since(std::time::UNIX_EPOCH).ok()?;
-        i64::try_from(since.as_millis()).ok()
-    }
 }
 
 #[cfg(test)]

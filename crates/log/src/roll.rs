@@ -150,10 +150,15 @@ impl Log {
         Ok(())
     }
 
-    /// Keeps the newest ones. A file that cannot be removed now is removed at the next start.
+    /// A file that cannot be removed now is looked at again after the next start.
     fn drop_old_snapshots(&self, writer: &mut Writer) {
-        let surplus = writer.snapshots.len().saturating_sub(snapshot::KEPT);
-        for offset in writer.snapshots.drain(..surplus) {
+        let checkpointed = self.checkpointed.load(Ordering::Relaxed);
+        let segments = self.segments.load();
+        let holding = segments.iter().rev().map(|one| one.base_offset).find(|base| *base <= checkpointed);
+        let floors = [holding.unwrap_or(-1), self.marks.load().recovery_point];
+        let surplus = snapshot::surplus(&writer.snapshots, floors);
+        writer.snapshots.retain(|offset| !surplus.contains(offset));
+        for offset in surplus {
             if let Err(error) = self.home.disk.remove_file(&self.home.path(offset, names::SNAPSHOT)) {
                 tracing::debug!(topic = %self.topic, partition = self.partition, offset, %error, "old snapshot stays");
             }

@@ -65,6 +65,8 @@ pub(crate) struct Scanner<'a> {
     verify: bool,
     contiguous_from: i64,
     upto: i64,
+    /// Where the last batch begins, and what was due there.
+    last: Option<(u64, i64)>,
     around: Option<Arc<Vec<Stretch>>>,
     patience: Patience,
 }
@@ -92,6 +94,7 @@ impl<'a> Scanner<'a> {
             verify: false,
             contiguous_from: i64::MAX,
             upto: i64::MAX,
+            last: None,
             around: None,
             patience: Patience::Endless,
         }
@@ -129,14 +132,18 @@ impl<'a> Scanner<'a> {
 
     /// Passes by what is known to be damaged.
     pub(crate) fn around(mut self, damage: &KnownDamage) -> Self {
-        self.around = damage.all();
+        self.around = damage.shared();
         self
     }
 
     /// Goes on behind bytes that are not believed, with a batch at `position` that has this base offset.
     pub(crate) fn resume(&mut self, position: u64, expected: i64) {
-        self.position = position;
-        self.expected = expected;
+        (self.position, self.expected, self.last) = (position, expected, None);
+    }
+
+    /// Where the last batch begins, and the offset that was due there.
+    pub(crate) fn last(&self) -> Option<(u64, i64)> {
+        self.last
     }
 
     /// Base offsets below are not believed.
@@ -184,6 +191,7 @@ impl<'a> Scanner<'a> {
             self.check_crc(&header)?;
         }
         let found = Found { position: self.position, header };
+        self.last = Some((self.position, self.expected));
         self.position = found.end();
         self.expected = header.next_offset();
         self.last_size = size;

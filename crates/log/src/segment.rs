@@ -13,6 +13,7 @@ use pagewire_disk::{DiskFile, OpenMode};
 use pagewire_record::BatchHeader;
 use parking_lot::Mutex;
 
+use crate::ages::Ages;
 use crate::handles::LazySlot;
 use crate::home::Home;
 use crate::index::offset::{Entry, OffsetIndex};
@@ -84,6 +85,7 @@ pub(crate) struct Segment {
     /// Under which names its files are found.
     pub(crate) stage: StageCell,
     pub(crate) flow: Flow,
+    pub(crate) ages: Ages,
     /// What of it must not be served.
     pub(crate) damage: KnownDamage,
     /// A read came to bytes that are no batch: the scrub looks at it before anything else.
@@ -148,6 +150,7 @@ impl Segment {
             closed: AtomicBool::new(closed),
             stage: StageCell::default(),
             flow,
+            ages: Ages::default(),
             damage: KnownDamage::default(),
             suspect: AtomicBool::new(false),
             unsettled: AtomicBool::new(false),

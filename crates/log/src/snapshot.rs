@@ -7,7 +7,11 @@
 //! ```
 //!
 //! Only the last batch of each producer is in it. Written at every roll (synced with the next sync) and when the log
-//! is closed; the newest two are kept. A damaged one is skipped for an older one and a longer replay.
+//! is closed. A damaged one is skipped for an older one and a longer replay.
+//!
+//! A power cut may take all of the log past the recovery point, and a start after it replays transactions from the
+//! beginning of the segment that holds the recovery point of the checkpoint. The newest snapshots that are old enough for
+//! either stay, and the newest [`KEPT`]: [`surplus`].
 
 use std::io;
 use std::path::Path;
@@ -23,8 +27,17 @@ const HEAD_LEN: usize = 10;
 const ENTRY_LEN: usize = 46;
 /// More than a table of the largest allowed size needs.
 const FILE_MAX: u64 = 256 << 20;
-/// Snapshots kept.
-pub(crate) const KEPT: usize = 2;
+/// Snapshots kept for being new. Few are past the recovery point, as closed segments are synced soon.
+pub(crate) const KEPT: usize = 8;
+
+/// Which of these, oldest first, are needed no more. The newest [`KEPT`] are, and the newest at or below each floor.
+pub(crate) fn surplus(offsets: &[i64], floors: [i64; 2]) -> Vec<i64> {
+    let old_enough = |floor| offsets.partition_point(|offset| *offset <= floor).checked_sub(1);
+    let needed = floors.map(old_enough);
+    let newest = offsets.len().saturating_sub(KEPT);
+    let surplus = offsets.iter().take(newest).enumerate().filter(|(at, _)| !needed.contains(&Some(*at)));
+    surplus.map(|(_, offset)| *offset).collect()
+}
 
 /// The file's bytes, the same for the same state.
 pub(crate) fn encode(table: &ProducerTable) -> Vec<u8> {
@@ -145,6 +158,21 @@ mod tests {
             table.record(Entry { header: &header(id), marker: None }, 0, 10);
         }
         table
+    }
+
+    #[test]
+    fn the_newest_stay_and_those_that_are_old_enough() {
+        let offsets: Vec<i64> = (0..40).map(|n| n * 10).collect();
+        let kept = |floors: [i64; 2]| -> Vec<i64> {
+            let surplus = surplus(&offsets, floors);
+            offsets.iter().copied().filter(|offset| !surplus.contains(offset)).collect()
+        };
+        let newest = &offsets[offsets.len() - KEPT..];
+        assert_eq!(kept([400, 400]), newest);
+        assert_eq!(kept([-1, 400]), newest);
+        assert_eq!(kept([25, 89]), [&[20, 80], newest].concat());
+        assert_eq!(kept([20, 29]), [&[20], newest].concat());
+        assert_eq!(surplus(&[3], [7, 7]), [0; 0]);
     }
 
     #[test]

@@ -13,6 +13,7 @@ use crate::errors::Offline;
 use crate::log::Log;
 use crate::segment::{Segment, SyncError};
 use crate::sick::is_shortage;
+use crate::txn_witness::Witness;
 
 impl Log {
     /// fdatasync of all that was appended before the call; returns the offset below which everything is stable (the
@@ -57,11 +58,16 @@ impl Log {
         // Oldest first, so that stable bytes have no hole before them.
         let clean = segments.iter().rposition(|segment| segment.is_closed() && !segment.is_dirty());
         let first = clean.map_or(0, |clean| clean + 1);
+        let mut is_news = false;
         for segment in segments.iter().skip(first).filter(|segment| segment.is_dirty()) {
             segment.sync()?;
             if let Err(error) = segment.settle() {
                 self.fail(&error, "a closed segment's indexes are not synced");
             }
+            is_news |= segment.is_closed() && segment.txns.len() > 0;
+        }
+        if is_news && let Err(error) = self.witness_aborted(None) {
+            self.fail(&error, "what was aborted in closed segments is not written down");
         }
         self.sync_snapshots();
         if self.dir_dirty.swap(false, Ordering::AcqRel)
@@ -72,6 +78,20 @@ impl Log {
             return Err(if is_shortage(&error) { SyncError::NotBegun } else { SyncError::Failed }(error));
         }
         Ok(())
+    }
+
+    /// Writes down what was aborted in closed segments, and in one that may take the place of others.
+    pub(crate) fn witness_aborted(&self, coming: Option<&Segment>) -> io::Result<()> {
+        let _one_at_a_time = self.witness.lock();
+        let segments = self.segments.load_full();
+        let mut witness = Witness::of(segments.iter().filter(|one| one.is_closed()).map(|one| &**one));
+        if let Some(segment) = coming {
+            witness = witness.or(segment.base_offset, segment.txns.sum(segment.base_offset));
+        }
+        if self.is_deleted() {
+            return Ok(());
+        }
+        witness.write(&*self.home.disk, &self.home.dir)
     }
 
     /// Makes the snapshots of producers stable. Their checksum tells whether they are whole, so a failure loses nothing.

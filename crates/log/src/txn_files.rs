@@ -20,6 +20,7 @@ use crate::patience::Patience;
 use crate::replay::Place;
 use crate::segment::Segment;
 use crate::txn_index::{self, AbortedTxn};
+use crate::txn_witness::{self, Witness};
 
 /// By base offset of their segment.
 #[derive(Debug, Default)]
@@ -31,6 +32,10 @@ pub(crate) struct TxnFiles {
     /// Those of segments that could not be replayed to their end.
     unseen: BTreeSet<i64>,
     from: Option<i64>,
+    /// What is said of closed segments, where it says something.
+    witness: Option<Witness>,
+    /// There is a file of it that says nothing.
+    no_witness: bool,
 }
 
 impl TxnFiles {
@@ -54,24 +59,53 @@ impl TxnFiles {
                 Err(error) => return Err(LogError::at(path)(error)),
             }
         }
+        files.hear(place, report)?;
         for look in place.looks {
-            let listed = place.listing.aborted.contains(&look.base_offset);
             // After an orderly stop the end of the last segment is as good as the rest, unless all of it was in doubt.
-            let doubted = !clean || look.from == look.base_offset;
-            if doubted && (look.markers || listed) {
-                files.replay_at(look.from);
+            if !clean || look.from == look.base_offset {
+                files.replay_at(look.base_offset);
             }
         }
         let sums = files.believed.iter().map(|(base, entries)| txn_index::sum(*base, entries));
-        let sum = i64::from(sums.fold(0, |all, sum| all ^ sum));
-        if clean && place.home.vouched.is_some_and(|vouched| vouched != sum) {
+        let sum = sums.fold(0, |all, sum| all ^ sum);
+        if clean && place.home.vouched.is_some_and(|vouched| vouched.aborted != sum) {
             let path = place.home.dir.display();
             report
                 .notes
                 .push(format!("{path}: indexes of aborted transactions are not those of the last stop"));
-            files.replay_at(place.segments.first().map_or(0, |first| first.base_offset));
+            files.replay_at(first_base(place));
         }
         Ok(files)
+    }
+
+    /// Holds the files of segments that are not looked at against what was written about them.
+    fn hear(&mut self, place: &Place<'_>, report: &mut RecoveryReport) -> Result<(), LogError> {
+        let path = place.home.dir.join(txn_witness::FILE);
+        match Witness::read(&*place.home.disk, &place.home.dir) {
+            Ok(witness) => self.witness = witness,
+            Err(error) if error.kind() == ErrorKind::InvalidData => {
+                report.notes.push(format!(
+                    "{}: {error}; the whole log is looked at for aborted transactions",
+                    path.display()
+                ));
+                self.no_witness = true;
+                self.replay_at(first_base(place));
+            }
+            Err(error) => return Err(LogError::at(path)(error)),
+        }
+        let Some(witness) = &self.witness else { return Ok(()) };
+        let looked_at = place.looks.first().map_or(i64::MAX, |look| look.base_offset);
+        let said = place.segments.iter().map(|segment| segment.base_offset).filter(|base| *base < looked_at);
+        let wrong: Vec<i64> = said
+            .filter(|base| !self.damaged.contains(base))
+            .filter(|base| !witness.allows(*base, self.believed.get(base).map_or(&[], Vec::as_slice)))
+            .collect();
+        for base in wrong {
+            let path = place.home.path(base, names::TXN_INDEX);
+            report.notes.push(format!("{}: entries are missing", path.display()));
+            self.replay_at(base);
+        }
+        Ok(())
     }
 
     fn read_one(&mut self, place: &Place<'_>, segment: &Segment) -> io::Result<()> {
@@ -90,6 +124,7 @@ impl TxnFiles {
         }
         if entries.len() < whole {
             self.damaged.insert(base);
+            self.replay_at(base);
         }
         self.believed.insert(base, entries);
         Ok(())
@@ -140,16 +175,28 @@ impl TxnFiles {
                 let unseen = before.iter().filter(|entry| entry.last_offset < start);
                 unseen.copied().chain(replayed).collect()
             };
-            segment.txns.set(&entries);
+            let (rewritten, looked) =
+                (damaged || entries != before, place.looks.iter().any(|look| look.base_offset == base));
+            segment.txns.set(&entries, rewritten || !looked);
             newest = entries.last().map_or(newest, |entry| entry.last_offset);
-            if damaged || entries != before {
+            if rewritten {
                 let path = place.home.path(base, names::TXN_INDEX);
                 replace(place.home, &path, &entries).map_err(LogError::at(&path))?;
                 report.rebuilt.push(path);
             }
         }
+        let closed = place.segments.iter().rev().skip(1).rev();
+        let witness = Witness::of(closed.map(|segment| &**segment));
+        if self.no_witness || self.witness.unwrap_or_default() != witness {
+            let path = place.home.dir.join(txn_witness::FILE);
+            witness.write(&*place.home.disk, &place.home.dir).map_err(LogError::at(path))?;
+        }
         Ok(newest)
     }
+}
+
+fn first_base(place: &Place<'_>) -> i64 {
+    place.segments.first().map_or(0, |first| first.base_offset)
 }
 
 /// Writes a file, for good: below the recovery point nothing will look at its segment again.

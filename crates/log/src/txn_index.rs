@@ -169,12 +169,13 @@ impl TxnIndex {
         self.entries.load(Ordering::Acquire)
     }
 
-    /// The file has these entries, all of them on stable storage.
-    pub(crate) fn set(&self, entries: &[AbortedTxn]) {
+    /// The file has these entries, on stable storage or not yet: a process that was killed leaves some that only a later
+    /// sync makes stable.
+    pub(crate) fn set(&self, entries: &[AbortedTxn], stable: bool) {
         let count = u32::try_from(entries.len()).unwrap_or(u32::MAX);
         self.crc.store(crc32c::crc32c(&encode(entries)), Ordering::Relaxed);
         self.entries.store(count, Ordering::Release);
-        self.synced.store(count, Ordering::Release);
+        self.synced.store(if stable { count } else { 0 }, Ordering::Release);
     }
 
     /// A number that tells these entries of the segment at `base` from others; 0 without entries.

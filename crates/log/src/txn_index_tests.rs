@@ -103,7 +103,7 @@ fn entries_have_one_sum_however_they_came() {
     let appended = segment(&many(3));
     appended.write_aborted(aborted(100, 103, 104)).expect("write");
     let (set, none) = (segment(&[]), segment(&[]));
-    set.txns.set(&many(3));
+    set.txns.set(&many(3), true);
     assert_eq!((appended.txns.sum(0), set.txns.sum(0)), (sum(0, &many(3)), sum(0, &many(3))));
     assert!(sum(0, &many(3)) != sum(0, &many(2)) && sum(0, &many(3)) != sum(1, &many(3)));
     assert_eq!((none.txns.sum(0), sum(0, &[])), (0, 0));
@@ -126,7 +126,7 @@ fn a_lookup_without_patience_does_not_open_a_file() {
     assert_eq!(found(&segment, 0, 10), (vec![], false), "nothing to open");
     let path = segment.home.path(0, names::TXN_INDEX);
     write(&*segment.home.disk, &path, &many(3)).expect("write");
-    segment.txns.set(&many(3));
+    segment.txns.set(&many(3), true);
     let mut entries = Vec::new();
     let refused = segment.aborted(0, 10, Patience::None, &mut entries);
     assert_eq!(refused.expect_err("not open").kind(), ErrorKind::WouldBlock);

@@ -19,6 +19,9 @@ impl Segment {
     /// Nobody reads or writes the segment yet.
     pub(crate) fn unshare(&self, len: u64) -> io::Result<()> {
         let shared = self.file()?;
+        if self.home.is_rehearsed() {
+            return Ok(());
+        }
         if shared.file().metadata()?.nlink() <= 1 {
             return Ok(());
         }

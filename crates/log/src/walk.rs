@@ -13,7 +13,6 @@ use crate::answers::RecoveryReport;
 use crate::depth::Depth;
 use crate::derive::Sparse;
 use crate::files::{BatchWalk, Step};
-use crate::marker::may_end_txn;
 use crate::scan::{Found, ScanError, Scanner, WINDOW_WALK};
 use crate::scrub::{Stretch, stretch_at};
 use crate::segment::{End, Segment};
@@ -47,8 +46,6 @@ pub(crate) struct Walked {
     pub(crate) position: u64,
     pub(crate) end: End,
     pub(crate) sparse: Sparse,
-    /// There were markers of transactions.
-    pub(crate) markers: bool,
     /// What was stable once and is not what was written. The last one may reach to the end of the file: then the walk
     /// ended before it.
     pub(crate) damage: Vec<Stretch>,
@@ -98,11 +95,11 @@ pub(crate) fn walk(
         scanner.resume(stretch.to, stretch.next_offset);
     };
     notes.settle()?;
-    let Notes { end, next_offset, sparse, markers, told, .. } = notes;
+    let Notes { end, next_offset, sparse, told, .. } = notes;
     report.scanned_bytes += end.saturating_sub(start.position);
     segment.home.checked.fetch_add(end.saturating_sub(told), Ordering::Relaxed);
     let (from, position) = (start.offset, start.position);
-    Ok(Walked { from, position, end: End { next_offset, size: end }, sparse, markers, damage, bad })
+    Ok(Walked { from, position, end: End { next_offset, size: end }, sparse, damage, bad })
 }
 
 /// What a walk learns from good batches. The last one is noted when its successor was seen: only order speaks for offsets.
@@ -113,7 +110,6 @@ struct Notes<'s> {
     next_offset: i64,
     /// Where the last good batch ends.
     end: u64,
-    markers: bool,
     told: u64,
 }
 
@@ -127,7 +123,7 @@ impl<'s> Notes<'s> {
     fn new(segment: &'s Segment, start: Start) -> Self {
         let (next_offset, position) = (start.offset, start.position);
         let (sparse, last) = (Sparse::default(), None);
-        Self { segment, last, sparse, next_offset, end: position, markers: false, told: position }
+        Self { segment, last, sparse, next_offset, end: position, told: position }
     }
 
     fn found(&mut self, found: Found) -> io::Result<()> {
@@ -145,7 +141,6 @@ impl<'s> Notes<'s> {
     fn settle(&mut self) -> io::Result<()> {
         let Some(Last { found, .. }) = self.last.take() else { return Ok(()) };
         let due = self.sparse.next(self.segment.home.index_interval(), found.header.size_in_bytes());
-        self.markers |= may_end_txn(&found.header);
         // Entries may be missing; a full disk must not keep a log from being opened.
         match self.segment.note_batch(&found.header, found.position, due) {
             Err(error) if is_sick(&error) => Err(error),

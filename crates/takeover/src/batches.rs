@@ -15,7 +15,7 @@ const WINDOW: usize = 1 << 20;
 /// Read at a time where headers are.
 const WINDOW_HEADERS: usize = 16 << 10;
 /// A longer batch is not believed: no Kafka takes one that it could not keep in memory several times over.
-const BATCH_BYTES_MAX: u64 = 512 << 20;
+pub(crate) const BATCH_BYTES_MAX: u64 = 512 << 20;
 /// The shortest message of the formats before version 2, its length field not counted.
 const OLD_MESSAGE_MIN: i32 = 14;
 
@@ -26,6 +26,8 @@ pub(crate) enum Stop {
     Io(io::Error),
     /// A message set of the formats before version 2.
     OldFormat { magic: i8 },
+    /// The file ends before a batch does, or in zeros: as a crash leaves it.
+    Torn(String),
     /// Nothing that can be believed.
     Bad(String),
 }
@@ -75,10 +77,13 @@ impl<'f> Batches<'f> {
             return Ok(None);
         }
         let head = self.bytes(HEADER_LEN.min(usize::try_from(left).unwrap_or(HEADER_LEN)))?;
-        let header = BatchHeader::parse(&head).map_err(|error| strange(&error, &head, left))?;
+        let header = match BatchHeader::parse(&head) {
+            Ok(header) => header,
+            Err(error) => return Err(self.strange(&error, &head, left)?),
+        };
         let size = header.size_in_bytes();
         if size > left {
-            return Err(Stop::Bad(format!("a batch of {size} bytes with {left} left in the file")));
+            return Err(Stop::Torn(format!("a batch of {size} bytes with {left} left in the file")));
         }
         if size > BATCH_BYTES_MAX {
             return Err(Stop::Bad(format!("a batch of {size} bytes, more than {BATCH_BYTES_MAX}")));
@@ -93,6 +98,21 @@ impl<'f> Batches<'f> {
         let bytes = self.bytes(wanted)?;
         (self.position, self.expected) = (self.position + size, next);
         Ok(Some(SharedBatch { header, bytes }))
+    }
+
+    /// What bytes are that are no header of a batch.
+    fn strange(&self, error: &BatchError, head: &[u8], left: u64) -> io::Result<Stop> {
+        let length = head.get(8..12).and_then(|bytes| bytes.try_into().ok()).map_or(0, i32::from_be_bytes);
+        Ok(match error {
+            BatchError::Magic(magic @ (0 | 1)) if length >= OLD_MESSAGE_MIN => {
+                Stop::OldFormat { magic: *magic }
+            }
+            _ if head.iter().all(|byte| *byte == 0) && is_zero(self.file, self.position, self.len)? => {
+                Stop::Torn(format!("zeros in the last {left} bytes"))
+            }
+            _ if left < HEADER_LEN as u64 => Stop::Torn(format!("{left} bytes, less than a batch header")),
+            other => Stop::Bad(other.to_string()),
+        })
     }
 
     /// So many bytes from where the walk stands; they are in the file.
@@ -113,15 +133,19 @@ impl<'f> Batches<'f> {
     }
 }
 
-/// What bytes are that are no header of a batch.
-fn strange(error: &BatchError, head: &[u8], left: u64) -> Stop {
-    let length = head.get(8..12).and_then(|bytes| bytes.try_into().ok()).map_or(0, i32::from_be_bytes);
-    match error {
-        BatchError::Magic(magic @ (0 | 1)) if length >= OLD_MESSAGE_MIN => Stop::OldFormat { magic: *magic },
-        _ if head.iter().all(|byte| *byte == 0) => Stop::Bad(format!("zeros in the last {left} bytes")),
-        BatchError::Truncated { .. } => Stop::Bad(format!("{left} bytes, less than a batch header")),
-        other => Stop::Bad(other.to_string()),
+/// Whether nothing but zeros lies in the file from `at` to `end`.
+fn is_zero(file: &File, mut at: u64, end: u64) -> io::Result<bool> {
+    let mut window = vec![0; WINDOW_HEADERS];
+    while at < end {
+        let wanted = usize::try_from(end - at).unwrap_or(usize::MAX).min(window.len());
+        let part = window.get_mut(..wanted).unwrap_or_default();
+        file.read_exact_at(part, at)?;
+        if part.iter().any(|byte| *byte != 0) {
+            return Ok(false);
+        }
+        at += wanted as u64;
     }
+    Ok(true)
 }
 
 #[cfg(test)]
@@ -167,9 +191,16 @@ mod tests {
         let (one, two) = (batch(10), batch(14));
         let size = one.len() as u64;
         assert!(matches!(walk(&[&one, &two]), (2, end, None) if end == 2 * size));
-        for bad in [&[0; 500][..], &[9; 30], &two[..two.len() - 1], &one] {
+        for torn in [&[0; 500][..], &[9; 30], &two[..two.len() - 1]] {
+            assert!(matches!(walk(&[&one, torn]), (1, end, Some(Stop::Torn(_))) if end == size));
+        }
+        for bad in [&one[..], &[9; 500]] {
             assert!(matches!(walk(&[&one, bad]), (1, end, Some(Stop::Bad(_))) if end == size));
         }
+        assert!(
+            matches!(walk(&[&one, &vec![0; 90_000], &two]), (1, _, Some(Stop::Bad(_)))),
+            "not zeros to the end"
+        );
     }
 
     #[test]

@@ -4,13 +4,10 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use pagewire_metadata::model::{
     ClusterRecord, ConfigRecord, PartitionRecord, ProducerIdsRecord, Record, TopicRecord, encode, keys,
 };
-use pagewire_metadata::{
-    Batch, CatalogError, EmbeddedStore, Expect, FILE_NAME, MAX_BATCH_BYTES, MAX_BATCH_OPS, Store, SystemClock,
-};
+use pagewire_metadata::{CatalogError, EmbeddedStore, Entry, FILE_NAME, SystemClock, Versioned, fill};
 
 use crate::error::ImportError;
 use crate::plan::{Plan, PlannedTopic};
@@ -26,20 +23,17 @@ pub(crate) struct Identity {
     pub(crate) now_ms: i64,
 }
 
-/// A key and its value.
-type Row = (String, Bytes);
-
 /// Writes the metadata of `plan` into the new directory `dir`.
 pub(crate) fn write(dir: &Path, identity: &Identity, plan: &Plan) -> Result<(), ImportError> {
     let rows = rows(identity, plan)?;
     let store = EmbeddedStore::open(&dir.join(FILE_NAME), Arc::new(SystemClock))?;
     let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(ImportError::at(dir))?;
-    let written = runtime.block_on(put(&store, rows));
+    let written = runtime.block_on(fill(&store, rows));
     store.close();
-    Ok(written?)
+    Ok(written.map_err(CatalogError::from)?)
 }
 
-fn rows(identity: &Identity, plan: &Plan) -> Result<Vec<Row>, CatalogError> {
+fn rows(identity: &Identity, plan: &Plan) -> Result<Vec<Entry>, CatalogError> {
     let cluster = ClusterRecord {
         cluster_id: identity.cluster_id.clone(),
         created_ms: identity.now_ms,
@@ -70,25 +64,9 @@ fn record(topic: &PlannedTopic, node: i32) -> TopicRecord {
     }
 }
 
-fn row<R: Record>(key: String, record: &R) -> Result<Row, CatalogError> {
+fn row<R: Record>(key: String, record: &R) -> Result<Entry, CatalogError> {
     match encode(record) {
-        Ok(value) => Ok((key, value)),
+        Ok(value) => Ok(Entry { key, value: Versioned { value, version: 0 } }),
         Err(error) => Err(CatalogError::Model { key, error }),
     }
-}
-
-/// Puts the rows, as many at once as the store takes.
-async fn put(store: &EmbeddedStore, rows: Vec<Row>) -> Result<(), CatalogError> {
-    let (mut batch, mut bytes) = (Batch::new(), 0);
-    for (key, value) in rows {
-        let size = 2 * key.len() + value.len();
-        if batch.ops.len() == MAX_BATCH_OPS || bytes + size > MAX_BATCH_BYTES {
-            store.commit(std::mem::take(&mut batch)).await?;
-            bytes = 0;
-        }
-        batch = batch.put(key, value, Expect::Absent);
-        bytes += size;
-    }
-    store.commit(batch).await?;
-    Ok(())
 }

@@ -80,6 +80,18 @@ pub enum ImportError {
         #[source]
         error: io::Error,
     },
+    /// Files cannot be in both directories.
+    #[error(
+        "{} and {} cannot share files (hard links): {why}; leave --link, or choose another --to", .from.display(), .to.display()
+    )]
+    NoLink {
+        /// A directory of Kafka's.
+        from: PathBuf,
+        /// The new one.
+        to: PathBuf,
+        /// Why.
+        why: String,
+    },
     /// Shared files are never cut, so what is in them must be known.
     #[error(
         "--link shares files with Kafka's directory, so every batch in them is checked first: leave --verify deep"
@@ -146,7 +158,7 @@ fn refused(refusals: &[Refusal]) -> String {
     }
     if more > 0 {
         // Writing to a String cannot fail.
-        let _ = write!(text, "\n  ... and {more} more lines");
+        let _ = write!(text, "\n  ... and {more} more lines: all with -o json");
     }
     text
 }

@@ -11,7 +11,7 @@ use crate::catalog::{self, Identity};
 use crate::error::ImportError;
 use crate::kraft;
 use crate::options::{Depth, How, Options, Progress, Settings};
-use crate::place::Way;
+use crate::place::{Way, check_link};
 use crate::plan::{Plan, plan};
 use crate::report::{Placed, Report, TopicReport};
 use crate::settle::{Done, settle};
@@ -38,6 +38,11 @@ pub fn import(
     let plan = plan(options, &sources, &metadata.image, settings)?;
     if !plan.refused.is_empty() {
         return Err(ImportError::Refused(plan.refused));
+    }
+    if options.how == How::Link {
+        for partition in &plan.partitions {
+            check_link(&partition.dir, &options.to)?;
+        }
     }
     let mut report = begin_report(options, &sources, &metadata, &plan);
     let at_least = metadata.image.next_producer_id;
@@ -182,7 +187,8 @@ impl Report {
         let mut placed = Placed::default();
         for (partition, taken) in plan.partitions.iter().zip(taken) {
             placed.add(taken.placed);
-            self.notes.extend(taken.verified.cut.clone());
+            self.cuts.extend(taken.verified.cut.clone());
+            self.notes.extend(taken.lost(plan, partition));
             if let Some(topic) = self.topics.get_mut(partition.topic) {
                 topic.segments += taken.verified.keep.len();
                 topic.bytes += taken.verified.keep.iter().sum::<u64>();
@@ -191,6 +197,7 @@ impl Report {
             }
         }
         self.placed = placed;
+        self.cuts.sort_by(|one, other| (&one.topic, one.partition).cmp(&(&other.topic, other.partition)));
     }
 
     /// Goes above everything that Kafka gave out and that the records name.

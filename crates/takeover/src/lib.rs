@@ -6,7 +6,8 @@
 //!   source/     a directory of Kafka's, held still             kraft/     its metadata log: the cluster
 //!      └──────────────────────┬────────────────────────────────────┘
 //!   plan/       which topics, which copy of each partition, which settings; what stands against it. Nothing is written yet
-//!   work.rs     each partition: verify.rs looks at every batch (batches.rs), place.rs copies, reflinks or links (take.rs)
+//!   work.rs     each partition (take.rs): verify.rs looks at every batch (batches.rs), verdict.rs says what a bad one means,
+//!               place.rs copies, reflinks or links, read_back.rs reads the copy
 //!   settle.rs   checkpoints; opened and closed once, as a broker does it
 //!   catalog.rs  the metadata, last of all
 //!   staging.rs  beside its place until it is whole, then renamed
@@ -23,21 +24,28 @@
 
 mod batches;
 mod catalog;
+mod cut;
 mod error;
+mod follows;
+mod holes;
 mod import;
 mod kraft;
 mod options;
 mod place;
 mod plan;
+mod read_back;
+mod readable;
 mod report;
 mod settle;
 mod source;
 mod staging;
 mod take;
 mod threads;
+mod verdict;
 mod verify;
 mod work;
 
+pub use cut::{Cut, CutKind};
 pub use error::ImportError;
 pub use import::import;
 pub use kraft::{DecodeError, MetadataError, NotCarried, Owner};

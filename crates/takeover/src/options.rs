@@ -50,6 +50,8 @@ pub struct Options {
     pub exclude: Vec<String>,
     /// Take what is there of partitions that are not whole here.
     pub allow_missing: bool,
+    /// Take what is there of logs that are damaged, up to the damage.
+    pub accept_damage: bool,
     /// Only say what would be done.
     pub dry_run: bool,
     /// Threads that read and copy. At least 1.

@@ -3,6 +3,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use rustix::fs::{copy_file_range, ioctl_ficlone};
@@ -28,7 +29,10 @@ impl Way {
     pub(crate) fn find(how: How, file: &Path, to: &Path) -> Result<Self, ImportError> {
         match how {
             How::Copy => Ok(Self::Copy),
-            How::Link => Ok(Self::Link),
+            How::Link => match link_works(file, to)? {
+                Ok(()) => Ok(Self::Link),
+                Err(error) => Err(no_link(file, to, error.to_string())),
+            },
             How::Auto => Ok(if reflink_works(file, to)?.is_ok() { Self::Reflink } else { Self::Copy }),
             How::Reflink => match reflink_works(file, to)? {
                 Ok(()) => Ok(Self::Reflink),
@@ -82,6 +86,29 @@ impl Way {
         target.sync_all()?;
         Ok(Placed { copied: len, ..Placed::default() })
     }
+}
+
+/// Refuses links from one file system into another, which no probe is needed for. `to` need not be there yet.
+pub(crate) fn check_link(from: &Path, to: &Path) -> Result<(), ImportError> {
+    let device = |path: &Path| fs::metadata(path).map(|metadata| metadata.dev());
+    let there = to.ancestors().find(|above| above.exists()).unwrap_or(Path::new("."));
+    let (theirs, ours) =
+        (device(from).map_err(ImportError::at(from))?, device(there).map_err(ImportError::at(there))?);
+    if theirs == ours { Ok(()) } else { Err(no_link(from, to, "they are on two file systems".to_owned())) }
+}
+
+fn no_link(from: &Path, to: &Path, why: String) -> ImportError {
+    ImportError::NoLink { from: from.to_path_buf(), to: to.to_path_buf(), why }
+}
+
+/// Tries it with a small file, which is gone afterwards: two mounts of one file system share no files either.
+fn link_works(file: &Path, to: &Path) -> Result<io::Result<()>, ImportError> {
+    let probe = to.join(".link-probe");
+    let answer = fs::hard_link(file, &probe);
+    if answer.is_ok() {
+        fs::remove_file(&probe).map_err(ImportError::at(&probe))?;
+    }
+    Ok(answer)
 }
 
 /// Tries it with a small file, which is gone afterwards.
@@ -138,7 +165,6 @@ fn copy_by_hand(
 #[cfg(test)]
 mod tests {
     use std::cell::Cell;
-    use std::os::unix::fs::MetadataExt;
 
     use super::*;
 
@@ -187,6 +213,18 @@ mod tests {
         (&target).seek(SeekFrom::Start(0)).expect("sought");
         (&target).read_to_end(&mut bytes).expect("read");
         assert_eq!(bytes, b"0123456");
+    }
+
+    #[test]
+    fn links_into_another_file_system_are_refused_before_anything_is_done() {
+        let dir = tempfile::tempdir().expect("a directory");
+        check_link(dir.path(), &dir.path().join("not/there/yet")).expect("one file system");
+        let other = Path::new("/proc/self");
+        let said = check_link(other, &dir.path().join("to")).expect_err("two").to_string();
+        assert!(said.contains("two file systems") && said.contains("--link"), "{said}");
+        let refused = Way::find(How::Link, Path::new("/proc/self/status"), dir.path()).expect_err("refused");
+        assert!(matches!(refused, ImportError::NoLink { .. }), "{refused}");
+        assert_eq!(fs::read_dir(dir.path()).expect("listed").count(), 0);
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use crate::cut::Cut;
 use crate::kraft::NotCarried;
 
 /// The whole of it.
@@ -31,6 +32,8 @@ pub struct Report {
     pub left: Vec<Left>,
     /// Partitions that are not whole, and were let pass.
     pub incomplete: Vec<Refusal>,
+    /// Logs that end before their end. Without [`Options::accept_damage`](crate::Options::accept_damage) only torn tails.
+    pub cuts: Vec<Cut>,
     /// What this program has no place for yet.
     pub not_carried: NotCarried,
     /// What else people should know.

@@ -71,8 +71,11 @@ pub(crate) fn settle(
         return Err(ImportError::Wrong { path, reason: failed.error.to_string() });
     }
     settled.notes.extend(report.notices.iter().map(ToString::to_string));
-    settled.notes.extend(report.loaded.iter().flat_map(|log| &log.report.cuts).map(ToString::to_string));
-    settled.notes.extend(report.loaded.iter().flat_map(|log| &log.report.damage).map(ToString::to_string));
+    for log in &report.loaded {
+        settled.notes.extend(log.report.cuts.iter().map(ToString::to_string));
+        settled.notes.extend(log.report.damage.iter().map(ToString::to_string));
+        settled.notes.extend(log.report.holes.iter().map(ToString::to_string));
+    }
     for (partition, taken) in done {
         check(plan, partition, taken, &logs, &mut settled)?;
     }
@@ -124,7 +127,8 @@ fn write_checkpoints(
         let end = taken.verified.log_end;
         // Headers say where a log ends, not that the bytes between them are good.
         let known_good = end.filter(|_| depth == Depth::Deep);
-        set(&mut new.recovery, known_good.or_else(|| old.recovery.get(topic, index)));
+        let was_good = || old.recovery.get(topic, index).map(|was| end.map_or(was, |end| was.min(end)));
+        set(&mut new.recovery, known_good.or_else(was_good));
         set(&mut new.log_start, old.log_start.get(topic, index));
         set(&mut new.high_watermark, end.or_else(|| old.high_watermark.get(topic, index)));
         set(&mut new.cleaner, old.cleaner.get(topic, index));

@@ -10,8 +10,10 @@ use uuid::Uuid;
 use crate::error::ImportError;
 use crate::options::Depth;
 use crate::place::Way;
-use crate::plan::PlannedPartition;
+use crate::plan::{Plan, PlannedPartition, PlannedTopic};
+use crate::read_back::read_back;
 use crate::report::Placed;
+use crate::verdict::Marks;
 use crate::verify::{Look, Unfit, Verified};
 
 /// What a partition came to.
@@ -34,44 +36,60 @@ pub(crate) struct Target {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Care {
     pub(crate) depth: Depth,
-    /// Everything below was on the disk when Kafka stopped.
-    pub(crate) stable: i64,
+    pub(crate) marks: Marks,
+    pub(crate) accept_damage: bool,
 }
 
 /// Looks at a partition and, if it has a target, brings it there.
 pub(crate) fn take(
-    partition: &PlannedPartition,
+    (plan, partition): (&Plan, &PlannedPartition),
     care: Care,
     target: Option<&Target>,
     progress: &dyn Fn(u64),
 ) -> Result<Taken, Unfit> {
-    let look = Look { dir: &partition.dir, depth: care.depth, stable: care.stable, read: progress };
+    let Care { depth, marks, accept_damage } = care;
+    let (topic, index, dir) = (plan.name_of(partition), partition.index, partition.dir.as_path());
+    let look = Look { topic, index, dir, depth, marks, accept_damage, read: progress };
     let verified = look.at(&partition.files)?;
     let placed = match target {
-        Some(target) => place(partition, &verified, target, progress).map_err(Unfit::Failed)?,
+        Some(target) => place(partition, &verified, target, depth, progress).map_err(Unfit::Failed)?,
         None => Placed::default(),
     };
     Ok(Taken { verified, placed })
+}
+
+impl Taken {
+    /// What people should know of offsets that are not there.
+    pub(crate) fn lost(&self, plan: &Plan, partition: &PlannedPartition) -> Option<String> {
+        if plan.topics.get(partition.topic).is_some_and(PlannedTopic::is_compacted) {
+            return None;
+        }
+        self.verified.holes.told(plan.name_of(partition), partition.index)
+    }
 }
 
 fn place(
     partition: &PlannedPartition,
     verified: &Verified,
     target: &Target,
+    depth: Depth,
     progress: &dyn Fn(u64),
 ) -> Result<Placed, ImportError> {
     let disk = OsDisk::new();
     disk.create_dir_all(&target.dir).map_err(ImportError::at(&target.dir))?;
     let placed = RefCell::new(Placed::default());
-    let bring = |way: Way, name: &str, len: u64, is_closed: bool| -> Result<(), ImportError> {
+    let bring = |way: Way, name: &str, len: u64, is_closed: bool| -> Result<Placed, ImportError> {
         let (from, to) = (partition.dir.join(name), target.dir.join(name));
-        placed.borrow_mut().add(way.place(&from, &to, len, is_closed, progress)?);
-        Ok(())
+        let brought = way.place(&from, &to, len, is_closed, progress)?;
+        placed.borrow_mut().add(brought);
+        Ok(brought)
     };
     let segments = &partition.files.segments;
     for (at, (segment, len)) in segments.iter().zip(&verified.keep).enumerate() {
         let (is_last, is_cut) = (at + 1 == segments.len(), *len < segment.len);
-        bring(target.way, &segment.log(), *len, !is_last)?;
+        if bring(target.way, &segment.log(), *len, !is_last)?.linked == 0 {
+            read_back(&target.dir.join(segment.log()), (segment.base, *len), depth, progress)?;
+        }
         for (suffix, len) in segment.derived.iter().filter(|_| !is_cut) {
             // Derived files are written anew in place where they do not agree with the records: never the same file.
             bring(copy_of(target.way), &segment.file(suffix), *len, false)?;
@@ -81,6 +99,10 @@ fn place(
         bring(Way::Copy, name, *len, false)?;
     }
     name(&disk, &target.dir, target.topic_id)?;
+    if verified.log_end.is_none() || verified.producer_id_max >= 0 {
+        // Nothing says that its indexes of aborted transactions are all there, or whole.
+        pagewire_log::doubt_aborted(&disk, &target.dir).map_err(ImportError::at(&target.dir))?;
+    }
     disk.sync_dir(&target.dir).map_err(ImportError::at(&target.dir))?;
     Ok(placed.into_inner())
 }

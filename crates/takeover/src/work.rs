@@ -3,14 +3,17 @@
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use pagewire_disk::OffsetCheckpoint;
+
 use crate::error::ImportError;
-use crate::options::{Depth, Options, Progress};
+use crate::options::{Depth, How, Options, Progress};
 use crate::place::Way;
 use crate::plan::{Plan, PlannedPartition};
 use crate::report::Refusal;
 use crate::source::Source;
 use crate::take::{Care, Taken, Target, take};
 use crate::threads;
+use crate::verdict::Marks;
 use crate::verify::Unfit;
 
 /// What the partitions of a plan come to, in its order. `into` is the new directory with the way for each source; without
@@ -29,33 +32,40 @@ pub(crate) fn work(
             let done = done.fetch_add(bytes, Ordering::Relaxed) + bytes;
             progress(Progress { done: done.min(total), total, what: &what });
         };
-        let care = Care { depth: options.verify, stable: stable(plan, partition, sources) };
+        let marks = marks(plan, partition, sources);
+        let care = Care { depth: options.verify, marks, accept_damage: options.accept_damage };
         let target = into.and_then(|(dir, ways)| {
             let topic_id = plan.topics.get(partition.topic)?.id;
             Some(Target { dir: dir.join(&what), topic_id, way: *ways.get(partition.source)? })
         });
-        take(partition, care, target.as_ref(), &tell)
+        take((plan, partition), care, target.as_ref(), &tell)
     });
     sort(plan, answers)
 }
 
+/// Bytes to look at, to bring and to read back.
 fn total(options: &Options, plan: &Plan, is_placed: bool) -> u64 {
-    let looked_at = |partition: &PlannedPartition| match options.verify {
-        Depth::Deep | Depth::Headers => partition.files.log_bytes(),
-        Depth::None => 0,
+    let looks = u64::from(options.verify != Depth::None);
+    let of = |partition: &PlannedPartition| {
+        let files = &partition.files;
+        let again = if options.how == How::Link { files.open_bytes() } else { files.log_bytes() };
+        looks * files.log_bytes() + if is_placed { files.bytes() + looks * again } else { 0 }
     };
-    let placed = |partition: &PlannedPartition| if is_placed { partition.files.bytes() } else { 0 };
-    plan.partitions.iter().map(|partition| looked_at(partition) + placed(partition)).sum()
+    plan.partitions.iter().map(of).sum()
 }
 
-/// The offset below which everything was on the disk when Kafka stopped.
-fn stable(plan: &Plan, partition: &PlannedPartition, sources: &[Source]) -> i64 {
-    match sources.get(partition.source) {
-        Some(source) if source.clean => i64::MAX,
-        Some(source) => {
-            source.checkpoints.recovery.get(plan.name_of(partition), partition.index).unwrap_or(0)
-        }
-        None => 0,
+/// What Kafka knew of a partition's log. After an orderly stop all of it was on the disk.
+fn marks(plan: &Plan, partition: &PlannedPartition, sources: &[Source]) -> Marks {
+    let Some(source) = sources.get(partition.source) else {
+        return Marks { stable: 0, synced_end: 0, acknowledged: 0 };
+    };
+    let (topic, index) = (plan.name_of(partition), partition.index);
+    let of = |checkpoint: &OffsetCheckpoint| checkpoint.get(topic, index).unwrap_or(0);
+    let (recovery, acknowledged) = (of(&source.checkpoints.recovery), of(&source.checkpoints.high_watermark));
+    if source.clean {
+        Marks { stable: i64::MAX, synced_end: recovery.max(acknowledged), acknowledged }
+    } else {
+        Marks { stable: recovery, synced_end: recovery, acknowledged }
     }
 }
 

@@ -307,6 +307,7 @@ mod error;
 mod file_end;
 mod file_range;
 mod group_commit;
+mod heap;
 mod io_pool;
 mod ktls;
 #[cfg(target_os = "linux")]
@@ -374,6 +375,7 @@ pub use file_range::FileRange;
 pub use group_commit::{
     CommitError, FileTarget, GroupCommit, GroupCommitOptions, GroupCommitStats, SyncFailure, SyncTarget,
 };
+pub use heap::{own_memory, trim_heap};
 pub use io_pool::{IoPool, PoolFull};
 pub use ktls::{KtlsMissing, ktls_available};
 #[cfg(target_os = "linux")]

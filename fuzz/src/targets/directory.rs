@@ -36,7 +36,8 @@ const NAMES: [&str; 20] = [
     "log-start-offset-checkpoint",
     "replication-offset-checkpoint",
     "cleaner-offset-checkpoint",
-    "aborted-transactions-checkpoint",
+    "pagewire-vouched-checkpoint",
+    "pagewire-checkpoint-sums",
     "pagewire-scrub-checkpoint",
     "keyed-1/00000000000000000000.log",
 ];

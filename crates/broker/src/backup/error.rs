@@ -27,6 +27,12 @@ pub enum BackupFailed {
     /// Something is there already.
     #[error("{} is not empty: choose a directory that does not exist or holds nothing", .0.display())]
     NotEmpty(PathBuf),
+    /// A backup is there already.
+    #[error(
+        "{} holds a backup already, and backups are not changed: make the next one beside it, with --base to link to what \
+         did not change, and remove this one when it is no longer wanted", .0.display()
+    )]
+    Earlier(PathBuf),
     /// Something is there already, and it is what was left of a backup or restore.
     #[error("{} holds what is left of an unfinished backup or restore: remove it first", .0.display())]
     LeftOver(PathBuf),
@@ -65,6 +71,20 @@ pub enum BackupFailed {
         topic: String,
         /// The partition.
         partition: i32,
+    },
+    /// A log is in a directory that was not named, or cannot be read.
+    #[error(
+        "{topic}-{partition} is in the log directory with directory.id={directory} in its meta.properties, which cannot be \
+         read or was not named: name all of log.dirs, by --config FILE or --from DIR for each, the one with \
+         metadata.redb first"
+    )]
+    Elsewhere {
+        /// The topic.
+        topic: String,
+        /// The partition.
+        partition: i32,
+        /// The directory's id.
+        directory: String,
     },
     /// The metadata cannot be read or written.
     #[error(transparent)]

@@ -18,6 +18,8 @@
 //!   its logs had their turn is not either.
 //! - Each log is a prefix of what was acknowledged, whole batches, with its producers as of its end. Two logs may be of
 //!   different moments.
+//! - What was damaged before is in it as it is, named in the manifest and by whoever restores it; its reads are refused as
+//!   before.
 //! - No producer id of a record in the backup is ever given out again.
 //!
 //! A backup is never served: `serve` refuses it, since its files may be those of another directory. [`restore()`] makes a
@@ -26,6 +28,7 @@
 //! Everything here blocks and runs on a thread of its own. Documented for people in `docs/backup.md`.
 
 mod base;
+mod damage;
 mod error;
 mod manifest;
 mod metadata;
@@ -37,8 +40,10 @@ mod verify;
 
 use std::path::PathBuf;
 
+use pagewire_log::backup::{CopiedFile, Way};
 use serde::{Deserialize, Serialize};
 
+pub use damage::{Damage, Damaged};
 pub use error::BackupFailed;
 pub use manifest::MANIFEST_FILE;
 pub use pacer::{Limits, Progress};
@@ -67,6 +72,9 @@ pub struct BackupOptions {
     pub rate_bytes_per_second: Option<u64>,
 }
 
+/// So many deleted topics are told by their names: an answer is one line of bounded length.
+const DELETED_TOLD_MAX: usize = 64;
+
 const fn yes() -> bool {
     true
 }
@@ -92,6 +100,30 @@ pub struct BackupSummary {
     pub earlier_bytes: u64,
     /// Every batch was checked.
     pub verified: bool,
-    /// Topics deleted while it was made, and so not in it.
+    /// Some of the topics that were deleted while it was made, and so are not in it.
     pub deleted: Vec<String>,
+    /// How many there are.
+    pub deleted_topics: usize,
+    /// Records that were damaged already.
+    pub damage: Damage,
+}
+
+impl BackupSummary {
+    fn add(&mut self, file: &CopiedFile) {
+        self.files += 1;
+        self.bytes += file.bytes;
+        *match file.way {
+            Way::Copied => &mut self.copied_bytes,
+            Way::Shared => &mut self.shared_bytes,
+            Way::Linked => &mut self.linked_bytes,
+            Way::Earlier => &mut self.earlier_bytes,
+        } += file.bytes;
+    }
+
+    fn add_deleted(&mut self, topic: String) {
+        self.deleted_topics += 1;
+        if self.deleted.len() < DELETED_TOLD_MAX {
+            self.deleted.push(topic);
+        }
+    }
 }

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use pagewire_disk::checkpoint::format_id;
 use pagewire_disk::checkpoint::{
     CLEANER_FILE, HIGH_WATERMARK_FILE, LOG_START_FILE, META_PROPERTIES_FILE, RECOVERY_POINT_FILE,
 };
@@ -13,7 +14,7 @@ use pagewire_metadata::{Listing, model::TopicRecord};
 use tokio::runtime::Handle;
 
 use super::base::Base;
-use super::manifest::{FileRecord, Head, LogRecord, Writing, add};
+use super::manifest::{FileRecord, Head, LogRecord, Writing};
 use super::metadata;
 use super::pacer::Pacer;
 use super::target::{BACKUP_UNFINISHED, Target, refuse_inside};
@@ -134,13 +135,16 @@ impl Taking<'_> {
                 self.disk.remove_dir_all(&dir).map_err(BackupFailed::at(&dir))?;
             }
             self.summary = kept;
-            self.summary.deleted.push(topic.name);
+            self.summary.add_deleted(topic.name);
             return Ok(());
         }
         for log in logs {
             self.ends.set(&log.topic, log.partition, log.end);
             if log.log_start > log.first_base {
                 self.starts.set(&log.topic, log.partition, log.log_start);
+            }
+            for file in &log.files {
+                file.damage.iter().for_each(|found| self.summary.damage.note(&log, file, (*found).into()));
             }
             self.manifest.log(log)?;
         }
@@ -168,7 +172,7 @@ impl Taking<'_> {
         }
         self.pacer.done();
         self.summary.logs += 1;
-        copied.files.iter().for_each(|file| add(&mut self.summary, file));
+        copied.files.iter().for_each(|file| self.summary.add(file));
         let CopiedLog { log_start, first_base, end, files } = copied;
         Ok(Some(LogRecord {
             topic: name.clone(),
@@ -185,8 +189,19 @@ impl Taking<'_> {
     fn is_deleted(&self, topic: &TopicRecord, partition: i32) -> Result<(), BackupFailed> {
         let now = metadata::topics((self.source.list)()?)?;
         let is_there = now.iter().any(|other| other.topic_id == topic.topic_id);
-        let offline = || BackupFailed::Offline { topic: topic.name.clone(), partition };
-        if is_there { Err(offline()) } else { Ok(()) }
+        if is_there { Err(self.missing(topic, partition)) } else { Ok(()) }
+    }
+
+    /// Why a partition has no log.
+    fn missing(&self, topic: &TopicRecord, partition: i32) -> BackupFailed {
+        let of = usize::try_from(partition).ok().and_then(|at| topic.partitions.get(at));
+        let topic = topic.name.clone();
+        match of.and_then(|of| of.directory) {
+            Some(id) if !self.source.log_dirs.iter().any(|dir| dir.directory_id() == Some(id)) => {
+                BackupFailed::Elsewhere { topic, partition, directory: format_id(id) }
+            }
+            _ => BackupFailed::Offline { topic, partition },
+        }
     }
 
     /// Checkpoints, identity and metadata.
@@ -232,6 +247,12 @@ impl Taking<'_> {
         self.summary.files += 1;
         self.summary.bytes += bytes;
         self.summary.copied_bytes += bytes;
-        self.manifest.file(FileRecord { name: name.to_owned(), bytes, crc32c, source: None })
+        self.manifest.file(FileRecord {
+            name: name.to_owned(),
+            bytes,
+            crc32c,
+            source: None,
+            damage: Vec::new(),
+        })
     }
 }

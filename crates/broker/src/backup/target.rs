@@ -27,21 +27,32 @@ pub(super) struct Target {
 impl Target {
     /// Makes the directory, unless it is there and empty, and marks it.
     pub(super) fn begin(disk: &dyn Disk, path: &Path, mark: &str) -> Result<Self, BackupFailed> {
-        let at = || BackupFailed::at(path);
-        if disk.exists(path).map_err(at())? {
-            let found = disk.read_dir(path).map_err(at())?;
-            if found.iter().any(|entry| [BACKUP_UNFINISHED, RESTORE_UNFINISHED].contains(&&*entry.name)) {
-                return Err(BackupFailed::LeftOver(path.to_path_buf()));
-            }
-            // A file system of its own has this in its root.
-            if found.iter().any(|entry| entry.name != "lost+found") {
-                return Err(BackupFailed::NotEmpty(path.to_path_buf()));
-            }
-        }
-        create_dir_durably(disk, path).map_err(at())?;
+        Self::check(disk, path)?;
+        create_dir_durably(disk, path).map_err(BackupFailed::at(path))?;
         let mark = path.join(mark);
         write_atomically(disk, &mark, WORDS).map_err(BackupFailed::at(&mark))?;
         Ok(Self { path: path.to_path_buf(), mark })
+    }
+
+    /// An error unless there is no such directory, or nothing in it.
+    pub(super) fn check(disk: &dyn Disk, path: &Path) -> Result<(), BackupFailed> {
+        let at = || BackupFailed::at(path);
+        if !disk.exists(path).map_err(at())? {
+            return Ok(());
+        }
+        let found = disk.read_dir(path).map_err(at())?;
+        let has = |names: &[&str]| found.iter().any(|entry| names.contains(&&*entry.name));
+        if has(&[BACKUP_UNFINISHED, RESTORE_UNFINISHED]) {
+            return Err(BackupFailed::LeftOver(path.to_path_buf()));
+        }
+        if has(&[MANIFEST_FILE]) {
+            return Err(BackupFailed::Earlier(path.to_path_buf()));
+        }
+        // A file system of its own has this in its root.
+        if found.iter().any(|entry| entry.name != "lost+found") {
+            return Err(BackupFailed::NotEmpty(path.to_path_buf()));
+        }
+        Ok(())
     }
 
     /// Everything is there and synced.
@@ -106,7 +117,7 @@ mod tests {
         disk.open(&path.join(MANIFEST_FILE), OpenMode::Create).expect("made");
         finished(&disk, path).expect("a backup");
         let again = Target::begin(&disk, path, BACKUP_UNFINISHED);
-        assert!(matches!(again, Err(BackupFailed::NotEmpty(_))), "{again:?}");
+        assert!(matches!(again, Err(BackupFailed::Earlier(_))), "{again:?}");
     }
 
     #[test]

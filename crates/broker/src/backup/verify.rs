@@ -3,15 +3,17 @@
 use std::path::{Path, PathBuf};
 
 use pagewire_disk::{Disk, DiskFile, OpenMode, OsDisk};
-use pagewire_log::backup::{BackupError, BatchCheck, carry};
+use pagewire_log::Stretch;
+use pagewire_log::backup::{BatchCheck, carry, damage_in};
 use serde::{Deserialize, Serialize};
 
+use super::damage::Damage;
 use super::manifest::{FileRecord, Manifest};
 use super::pacer::Pacer;
 use super::target::finished;
 use super::{BackupFailed, Limits, Progress};
 
-/// A backup that is good.
+/// A backup whose bytes are those that were written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Verified {
     /// Whose.
@@ -28,6 +30,8 @@ pub struct Verified {
     pub files: usize,
     /// Their bytes.
     pub bytes: u64,
+    /// Records in it that are damaged: since before it was made, if it was verified then.
+    pub damage: Damage,
 }
 
 /// Checks the backup in `dir`, every byte of it. Blocks.
@@ -36,15 +40,17 @@ pub fn verify(dir: &Path, limits: &Limits, tell: &dyn Fn(&Progress)) -> Result<V
     let manifest = open(&disk, dir)?;
     let pacer = Pacer::new(limits, tell);
     pacer.expect(manifest.logs.len(), manifest.bytes());
+    let reading = Reading { disk: &disk, pacer: &pacer, accept_damage: false };
     for file in &manifest.files {
-        read(&disk, &dir.join(&file.name), file, None, None, &pacer)?;
+        reading.read(&dir.join(&file.name), file, None, None)?;
     }
+    let mut damage = Damage::default();
     for log in &manifest.logs {
         pacer.begin(&log.dir());
         let within = dir.join(log.dir());
         for (file, bounds) in log.bounded() {
-            let check = bounds.map(|(base, bound)| BatchCheck::new(base, bound));
-            read(&disk, &within.join(&file.name), file, None, check, &pacer)?;
+            let found = reading.read(&within.join(&file.name), file, None, bounds)?;
+            found.into_iter().for_each(|stretch| damage.note(log, file, stretch));
         }
         pacer.done();
     }
@@ -56,6 +62,7 @@ pub fn verify(dir: &Path, limits: &Limits, tell: &dyn Fn(&Progress)) -> Result<V
         node_id: manifest.head.node_id,
         started_ms: manifest.head.started_ms,
         finished_ms: manifest.finished_ms,
+        damage,
     })
 }
 
@@ -78,27 +85,38 @@ pub(super) fn open(disk: &dyn Disk, dir: &Path) -> Result<Manifest, BackupFailed
     Ok(manifest)
 }
 
-/// Reads a file of a backup, and writes it to `to` if there is one; an error unless it is what the manifest says.
-pub(super) fn read(
-    disk: &dyn Disk,
-    path: &Path,
-    record: &FileRecord,
-    to: Option<(&Path, &dyn DiskFile)>,
-    mut check: Option<BatchCheck>,
-    pacer: &Pacer<'_>,
-) -> Result<(), BackupFailed> {
-    let file = disk.open(path, OpenMode::Read).map_err(BackupFailed::at(path))?;
-    let crc = carry((path, &*file), record.bytes, to, check.as_mut(), &|bytes| pacer.moved(bytes))?;
-    if let Some(check) = check {
-        let damaged =
-            |(position, reason)| BackupError::Damaged { path: path.to_path_buf(), position, reason };
-        check.end().map_err(damaged)?;
-    }
-    match record.crc32c {
-        Some(known) if known != crc => {
-            let reason = format!("its CRC-32C is {crc:08x}, not {known:08x}");
-            Err(BackupFailed::damaged(path.to_path_buf(), reason))
+/// How files of a backup are read.
+pub(super) struct Reading<'a> {
+    pub(super) disk: &'a dyn Disk,
+    pub(super) pacer: &'a Pacer<'a>,
+    /// Segments that went bad in the backup are taken all the same; what is damaged in them is found.
+    pub(super) accept_damage: bool,
+}
+
+impl Reading<'_> {
+    /// Reads a file, and writes it to `to` if there is one. What of a `.log`, whose batches lie between the offsets of
+    /// `bounds`, is damaged; an error if the bytes are others than those that the manifest is of.
+    pub(super) fn read(
+        &self,
+        path: &Path,
+        record: &FileRecord,
+        to: Option<(&Path, &dyn DiskFile)>,
+        bounds: Option<(i64, i64)>,
+    ) -> Result<Vec<Stretch>, BackupFailed> {
+        let file = self.disk.open(path, OpenMode::Read).map_err(BackupFailed::at(path))?;
+        let known = || record.damage.iter().copied().map(Stretch::from);
+        let mut check = bounds.map(|(base, bound)| BatchCheck::new(base, bound).knowing(known()));
+        let pace = |bytes| self.pacer.moved(bytes);
+        let crc = carry((path, &*file), record.bytes, to, check.as_mut(), &pace)?;
+        let as_it_was = record.crc32c.is_none_or(|known| known == crc);
+        let Some((check, bounds)) = check.zip(bounds).filter(|_| as_it_was || self.accept_damage) else {
+            let why = |known| format!("its CRC-32C is {crc:08x}, not {known:08x}");
+            let wrong = record.crc32c.filter(|_| !as_it_was).map(why);
+            return wrong.map_or_else(|| Ok(Vec::new()), |why| Err(BackupFailed::damaged(path.into(), why)));
+        };
+        if check.end().is_ok() {
+            return Ok(known().collect());
         }
-        _ => Ok(()),
+        Ok(damage_in((path, &*file), record.bytes, bounds, &pace)?)
     }
 }

@@ -74,8 +74,6 @@ enum End {
     LookAgain,
     /// Nothing is due.
     AllDone,
-    /// Looking at once might find the same log again, with the same end.
-    Rest,
 }
 
 /// Cleans one log after the other, the dirtiest first, as long as any is due.
@@ -90,8 +88,9 @@ fn clean_what_is_due(broker: &Arc<Broker>, tasks: &TaskTracker, role: Role) {
         match catch_unwind(step) {
             Ok(End::LookAgain) => {}
             Ok(End::AllDone) => return cleaners.counts.note_look(now_ms()),
-            Ok(End::Rest) => return,
-            Err(_) => return error!("a compaction broke off in a panic; the next look tries again"),
+            Err(_) => {
+                return error!("looking for what to compact broke off in a panic; it is tried again later");
+            }
         }
     }
 }
@@ -101,7 +100,8 @@ fn clean_one(broker: &Arc<Broker>, tasks: &TaskTracker, tool: &mut Tool) -> End 
     let now_ms = now_ms();
     let Some(dirty) = dirtiest(&dirs, now_ms) else { return End::AllDone };
     start_helper(broker, tasks);
-    clean(broker, dirty, tool.with(broker.config().cleaner.limits()), now_ms)
+    clean(broker, dirty, tool, now_ms);
+    End::LookAgain
 }
 
 /// Of all directories' logs.
@@ -121,23 +121,21 @@ impl Tool {
     }
 }
 
-fn clean(broker: &Broker, dirty: Dirty<'_>, cleaner: &mut Cleaner, now_ms: i64) -> End {
-    let cleaners = broker.cleaners();
+/// However it ends, the log has said it, and it is not the next one to be found: the others go on.
+fn clean(broker: &Broker, dirty: Dirty<'_>, tool: &mut Tool, now_ms: i64) {
+    let (cleaners, limits) = (broker.cleaners(), broker.config().cleaner.limits());
     let (topic, partition, ratio) = (Arc::clone(dirty.topic()), dirty.partition(), dirty.ratio());
-    match dirty.clean(cleaner, now_ms, &cleaners.throttle) {
+    match dirty.clean(tool.with(limits), now_ms, &cleaners.throttle) {
         Ok(cleaned) => {
             cleaners.counts.note(&cleaned.stats);
             tell(&topic, partition, ratio.get(), &cleaned);
-            End::LookAgain
         }
-        Err(CleanError::GivenUp(reason)) => {
-            debug!(%topic, partition, reason, "compaction given up");
-            End::Rest
-        }
-        // The log has said it and set the partition aside, or put it off: the others go on.
-        Err(_) => {
+        Err(CleanError::GivenUp(reason)) => debug!(%topic, partition, reason, "compaction given up"),
+        Err(error) => {
+            if matches!(error, CleanError::Panicked(_)) {
+                *tool = Tool::default();
+            }
             cleaners.counts.note_failure();
-            End::LookAgain
         }
     }
 }

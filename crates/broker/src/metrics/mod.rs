@@ -2,9 +2,14 @@
 //!
 //! Bytes by route, refusals and cold offloads are counted where they happen, in `zcopy::Stats`.
 
+mod export;
+mod offline_since;
+
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use crate::api::APIS;
+pub(crate) use export::export;
+use offline_since::OfflineSince;
 
 /// All counters, by name.
 #[derive(Debug)]
@@ -26,6 +31,8 @@ pub(crate) struct Metrics {
     pub(crate) fetch_cold_lookups: AtomicU64,
     /// Bytes of pages that lagging consumers brought into the page cache and that were dropped behind them.
     pub(crate) fetch_dropped_bytes: AtomicU64,
+    /// Since when log directories are offline.
+    pub(crate) offline_since: OfflineSince,
 }
 
 impl Default for Metrics {
@@ -44,6 +51,7 @@ impl Default for Metrics {
             fetch_parked: AtomicU64::new(0),
             fetch_cold_lookups: AtomicU64::new(0),
             fetch_dropped_bytes: AtomicU64::new(0),
+            offline_since: OfflineSince::default(),
         }
     }
 }
@@ -72,6 +80,12 @@ impl Metrics {
     /// Requests of every kind since the start.
     pub(crate) fn requests_total(&self) -> u64 {
         self.requests.iter().map(|counter| counter.load(Relaxed)).sum()
+    }
+
+    /// Connections that are open.
+    pub(crate) fn connections(&self) -> u64 {
+        let closed = self.connections_closed.load(Relaxed);
+        self.connections_total().saturating_sub(closed)
     }
 
     /// Connections accepted since the start.

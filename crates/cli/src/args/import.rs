@@ -19,18 +19,23 @@ How records get there: blocks are shared (reflinks) where the file system can, e
 links of segments that nobody writes to any more: it takes no space and no time, and needs both directories on one file \
 system; do not let that Kafka join a cluster again, it could cut those files.
 
-Exit code: 0, or 1 when something cannot be taken over: it says what, and what to do.
+Exit code: 0, or 1 when something cannot be taken over: it says what, and what to do. A log that is damaged, or shorter than \
+Kafka knew it, is such a thing; with --accept-damage it is taken up to there, and what is lost is told.
 
 Examples:
   pagewire import --from /var/lib/kafka --to /var/lib/pagewire --dry-run
   pagewire import --from /var/lib/kafka --to /var/lib/pagewire
+  pagewire import --config /etc/kafka/server.properties --to /var/lib/pagewire
   pagewire import --from /disk1/kafka --from /disk2/kafka --to /disk3/pagewire --exclude old-logs
   pagewire serve --data-dir /var/lib/pagewire --config server.properties"
 )]
 pub(crate) struct ImportArgs {
     /// A directory of Kafka's: once for each in its log.dirs, and its metadata.log.dir
-    #[arg(long, value_name = "DIR", required = true)]
+    #[arg(long, value_name = "DIR", required_unless_present = "config")]
     pub(crate) from: Vec<PathBuf>,
+    /// Kafka's server.properties, which names those directories; once for each broker
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Vec<PathBuf>,
     /// The new data directory: not there yet, or empty
     #[arg(long, value_name = "DATA_DIR")]
     pub(crate) to: PathBuf,
@@ -55,6 +60,9 @@ pub(crate) struct ImportArgs {
     /// Take what is here of partitions that another broker has more of
     #[arg(long)]
     pub(crate) allow_missing: bool,
+    /// Take damaged logs up to the damage: what is lost is told
+    #[arg(long)]
+    pub(crate) accept_damage: bool,
     /// Look at everything, write nothing
     #[arg(long)]
     pub(crate) dry_run: bool,

@@ -4,7 +4,7 @@ use pagewire_broker::backup::{Limits, Progress, RestoreOptions, restore};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 
-use super::backup::{Watching, resumed};
+use super::backup::{Watching, damage, resumed};
 use super::stop;
 use crate::Stopped;
 use crate::args::backup::RestoreArgs;
@@ -15,8 +15,10 @@ use crate::output::{Format, Out, complain};
 pub(crate) async fn run(args: RestoreArgs) -> anyhow::Result<()> {
     let limits = Limits { rate_bytes_per_second: args.rate, ending: stop::on_signal()? };
     let (tell, told) = watch::channel(None);
-    let to = args.to.display().to_string();
-    let options = RestoreOptions { from: args.from, to: args.to, links: args.link };
+    let to = args.to.iter().map(|dir| dir.display().to_string()).collect::<Vec<_>>().join(",");
+    let several = args.to.len() > 1;
+    let RestoreArgs { from, to: dirs, link: links, accept_damage, .. } = args;
+    let options = RestoreOptions { from, to: dirs, links, accept_damage };
     let runtime = Handle::current();
     let work = tokio::task::spawn_blocking(move || {
         restore(&options, &runtime, &limits, &|progress: &Progress| {
@@ -37,8 +39,10 @@ pub(crate) async fn run(args: RestoreArgs) -> anyhow::Result<()> {
                 0 => String::new(),
                 linked => format!(" ({} linked)", bytes(linked)),
             };
+            damage::print(&done.damage, &mut out)?;
+            let how = if several { "pagewire serve --set log.dirs=" } else { "pagewire serve --data-dir " };
             out.line(format_args!(
-                "{to}: cluster {}, node {}, {} logs, {}{linked}; pagewire serve --data-dir {to}",
+                "{to}: cluster {}, node {}, {} logs, {}{linked}; {how}{to}",
                 done.cluster_id,
                 done.node_id,
                 count(done.logs as u64),
@@ -46,5 +50,6 @@ pub(crate) async fn run(args: RestoreArgs) -> anyhow::Result<()> {
             ))?;
         }
     }
-    out.flush()
+    out.flush()?;
+    damage::end(&done.damage, "its reads are refused")
 }

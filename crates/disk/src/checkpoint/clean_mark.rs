@@ -8,13 +8,16 @@ use std::io;
 use std::path::Path;
 
 use crate::disk::Disk;
-use crate::small::{parent, write_atomically};
+use crate::small::{parent, read_small, write_atomically};
 
 /// Name of the mark in a log directory.
 pub const CLEAN_MARK_FILE: &str = ".kafka_cleanshutdown";
 
 /// What Kafka 4.3 writes when it has no broker epoch to tell.
 const CONTENT: &[u8] = br#"{"version":0,"brokerEpoch":-1}"#;
+
+/// More than any mark holds.
+const MAX_BYTES: u64 = 4096;
 
 /// The mark in one log directory.
 #[derive(Debug, Clone, Copy)]
@@ -33,6 +36,14 @@ impl CleanMark {
             Ok(()) => disk.sync_dir(parent(&path)).map(|()| true),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
             Err(error) => Err(error),
+        }
+    }
+
+    /// Whether the mark is there and another program left it. Kafka names the epoch of its broker in it.
+    pub fn is_anothers(disk: &dyn Disk, dir: &Path) -> io::Result<bool> {
+        match read_small(disk, &dir.join(CLEAN_MARK_FILE), MAX_BYTES) {
+            Err(error) if error.kind() == io::ErrorKind::FileTooLarge => Ok(true),
+            read => Ok(read?.is_some_and(|content| content != CONTENT)),
         }
     }
 

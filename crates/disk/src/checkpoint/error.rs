@@ -80,6 +80,9 @@ pub enum Damage {
         /// What should be there.
         expected: &'static str,
     },
+    /// It can be read, and its checksum, which is kept elsewhere, is another.
+    #[error("it is not what was written last")]
+    Altered,
     /// A key that must be there is not, or has no good value.
     #[error("{key} is missing or malformed")]
     Key {

@@ -7,11 +7,13 @@
 //! | `partition.metadata` | partition directory | [`PartitionMetadata`] |
 //! | `meta.properties` | log directory | [`MetaProperties`] |
 //! | `.kafka_cleanshutdown` | log directory | [`CleanMark`] |
+//! | `pagewire-damage-checkpoint`, which Kafka does not know | log directory | [`DamageCheckpoint`] |
 //!
 //! None of them may stop a start: all but `meta.properties` can be rebuilt or done without. So damage is told apart
 //! from trouble with the disk: [`CheckpointError::is_damage`].
 
 mod clean_mark;
+mod damage;
 mod epochs;
 mod error;
 mod meta_properties;
@@ -21,6 +23,7 @@ mod text;
 mod topic_id;
 
 pub use clean_mark::{CLEAN_MARK_FILE, CleanMark};
+pub use damage::{DAMAGE_FILE, DamageCheckpoint, DamageEntry};
 pub use epochs::{EPOCH_CHECKPOINT_FILE, EpochCheckpoint, EpochEntry};
 pub use error::{CheckpointError, Damage};
 pub use meta_properties::{META_PROPERTIES_FILE, MetaProperties};

@@ -1,8 +1,13 @@
 //! Checking the batches of a segment while its bytes go by, in pieces of any size.
 //!
-//! Pure: bytes come in, a verdict goes out. Of a batch only its header is kept.
+//! Pure: bytes come in, a verdict goes out at the end. Of a batch only its header is kept. Stretches that are known to be
+//! damaged are passed over; behind the first one that is not known nothing is looked at any more.
+
+use std::collections::VecDeque;
 
 use pagewire_record::{BatchError, BatchHeader, HEADER_LEN};
+
+use crate::Stretch;
 
 /// Bytes a header's CRC does not cover.
 const CRC_START: usize = 21;
@@ -19,6 +24,12 @@ pub struct BatchCheck {
     header: [u8; HEADER_LEN],
     filled: usize,
     body: Option<Body>,
+    /// What is known to be damaged and has not gone by yet.
+    known: VecDeque<Stretch>,
+    /// Bytes of such a stretch that are still to come.
+    passing: u64,
+    /// The first thing that was wrong.
+    bad: Option<Bad>,
 }
 
 /// A batch whose records go by.
@@ -30,22 +41,50 @@ struct Body {
 }
 
 /// Where and why bytes are no batches.
-pub(super) type Bad = (u64, String);
+pub type Bad = (u64, String);
 
 impl BatchCheck {
     /// Of a segment that begins at `base_offset` and holds nothing from `bound` on.
     pub fn new(base_offset: i64, bound: i64) -> Self {
-        Self { position: 0, next_offset: base_offset, bound, header: [0; HEADER_LEN], filled: 0, body: None }
+        let (header, known) = ([0; HEADER_LEN], VecDeque::new());
+        let next_offset = base_offset;
+        Self { position: 0, next_offset, bound, header, filled: 0, body: None, known, passing: 0, bad: None }
+    }
+
+    /// Passes over stretches that are known to be damaged; they are in rising order.
+    #[must_use]
+    pub fn knowing(self, known: impl IntoIterator<Item = Stretch>) -> Self {
+        Self { known: known.into_iter().collect(), ..self }
     }
 
     /// The next bytes.
-    pub fn feed(&mut self, mut bytes: &[u8]) -> Result<(), Bad> {
+    pub fn feed(&mut self, bytes: &[u8]) {
+        if self.bad.is_none() {
+            self.bad = self.judge(bytes).err();
+        }
+    }
+
+    /// The offset after the last batch. An error if something was wrong, or bytes end within a batch.
+    pub fn end(&self) -> Result<i64, Bad> {
+        match (&self.bad, &self.body, self.filled, self.passing) {
+            (Some(bad), ..) => Err(bad.clone()),
+            (None, None, 0, 0) => Ok(self.next_offset),
+            _ => Err(self.bad("the file ends within a batch".to_owned())),
+        }
+    }
+
+    fn judge(&mut self, mut bytes: &[u8]) -> Result<(), Bad> {
         while !bytes.is_empty() {
+            self.pass_what_is_known();
             bytes = match &mut self.body {
+                _ if self.passing > 0 => {
+                    let (now, rest) = split(bytes, self.passing);
+                    self.passing -= now.len() as u64;
+                    rest
+                }
                 None => self.feed_header(bytes)?,
                 Some(body) => {
-                    let (now, rest) =
-                        bytes.split_at(bytes.len().min(usize::try_from(body.left).unwrap_or(usize::MAX)));
+                    let (now, rest) = split(bytes, body.left);
                     body.crc = crc32c::crc32c_append(body.crc, now);
                     body.left -= now.len() as u64;
                     rest
@@ -56,11 +95,13 @@ impl BatchCheck {
         Ok(())
     }
 
-    /// The offset after the last batch. An error if bytes end within one.
-    pub fn end(&self) -> Result<i64, Bad> {
-        match (&self.body, self.filled) {
-            (None, 0) => Ok(self.next_offset),
-            _ => Err(self.bad("the file ends within a batch".to_owned())),
+    /// Where a known stretch begins instead of a batch, goes on behind it.
+    fn pass_what_is_known(&mut self) {
+        let between = self.body.is_none() && self.filled == 0 && self.passing == 0;
+        if let Some(stretch) = self.known.pop_front_if(|next| between && next.from == self.position) {
+            self.passing = stretch.to.saturating_sub(stretch.from);
+            self.position = stretch.to;
+            self.next_offset = self.next_offset.max(stretch.next_offset);
         }
     }
 
@@ -104,6 +145,11 @@ impl BatchCheck {
     }
 }
 
+/// No more than so many of the bytes, and the others.
+fn split(bytes: &[u8], wanted: u64) -> (&[u8], &[u8]) {
+    bytes.split_at(bytes.len().min(usize::try_from(wanted).unwrap_or(usize::MAX)))
+}
+
 #[cfg(test)]
 mod tests {
     use pagewire_record::{BatchBuilder, Codec};
@@ -126,8 +172,12 @@ mod tests {
     }
 
     fn checked(bytes: &[u8], piece: usize, bound: i64) -> Result<i64, Bad> {
-        let mut check = BatchCheck::new(10, bound);
-        bytes.chunks(piece).try_for_each(|piece| check.feed(piece))?;
+        checked_knowing(&[], bytes, piece, bound)
+    }
+
+    fn checked_knowing(known: &[Stretch], bytes: &[u8], piece: usize, bound: i64) -> Result<i64, Bad> {
+        let mut check = BatchCheck::new(10, bound).knowing(known.iter().copied());
+        bytes.chunks(piece).for_each(|piece| check.feed(piece));
         check.end()
     }
 
@@ -162,5 +212,26 @@ mod tests {
         let swapped = [two, one].concat();
         let (position, _) = checked(&swapped, 100, 14).expect_err("the second goes back");
         assert_eq!(position, two.len() as u64);
+    }
+
+    #[test]
+    fn known_damage_is_passed_over_and_other_damage_is_not() {
+        let mut bytes = batches(5);
+        let one = bytes.len() as u64 / 5;
+        bytes[usize::try_from(one).expect("small") + 30] ^= 1;
+        let known = Stretch { from: one, to: 2 * one, offset: 12, next_offset: 14 };
+        for piece in [1, 61, 100, bytes.len()] {
+            assert_eq!(checked_knowing(&[known], &bytes, piece, 20), Ok(20), "{piece}");
+        }
+        assert_eq!(checked(&bytes, 61, 20).map_err(|(position, _)| position), Err(one));
+        let elsewhere = Stretch { from: one + 1, ..known };
+        assert!(checked_knowing(&[elsewhere], &bytes, 61, 20).is_err(), "no batch is due where it begins");
+        let mut more = bytes.clone();
+        more[usize::try_from(3 * one).expect("small") + 30] ^= 1;
+        let found = checked_knowing(&[known], &more, 61, 20);
+        assert_eq!(found.map_err(|(position, _)| position), Err(3 * one));
+        let all = Stretch { from: 0, to: 5 * one, offset: 10, next_offset: 20 };
+        assert_eq!(checked_knowing(&[all], &more, 61, 20), Ok(20));
+        assert!(checked_knowing(&[all], &more[1..], 61, 20).is_err(), "it is cut");
     }
 }

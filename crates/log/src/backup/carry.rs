@@ -10,7 +10,6 @@ use std::sync::Arc;
 use pagewire_disk::DiskFile;
 use pagewire_zcopy::{FileRange, Residency, drop_pages_blocking, residency};
 
-use super::batches::Bad;
 use super::{BackupError, BatchCheck};
 
 /// Bytes of a piece.
@@ -21,8 +20,8 @@ const DIRTY_MAX: u64 = 32 << 20;
 /// Called after each piece with the bytes that were read. May wait; `Interrupted` ends the work.
 pub type Pace<'a> = &'a dyn Fn(u64) -> io::Result<()>;
 
-/// Reads `len` bytes of `from`, writes them to `to` if there is one, checks them if asked to; their CRC-32C. The last
-/// bytes are not synced yet. `name` is that of `from`, for errors.
+/// Reads `len` bytes of `from`, writes them to `to` if there is one, shows them to `check` if there is one; their CRC-32C.
+/// The last bytes are not synced yet. `name` is that of `from`, for errors.
 pub fn carry(
     (name, from): (&Path, &dyn DiskFile),
     len: u64,
@@ -44,7 +43,7 @@ pub fn carry(
         }
         crc = crc32c::crc32c_append(crc, bytes);
         if let Some(check) = &mut check {
-            check.feed(bytes).map_err(damaged(name))?;
+            check.feed(bytes);
         }
         if let Some((path, to)) = to {
             to.write_at(at, bytes).map_err(BackupError::at(path))?;
@@ -58,12 +57,6 @@ pub fn carry(
         pace(bytes.len() as u64).map_err(BackupError::at(name))?;
     }
     Ok(crc)
-}
-
-/// What a check found, as an error about the file of that name.
-pub(super) fn damaged(path: &Path) -> impl FnOnce(Bad) -> BackupError {
-    let path = path.to_path_buf();
-    move |(position, reason)| BackupError::Damaged { path, position, reason }
 }
 
 /// Gives a copy the time of its original: it is the age of records without timestamps. Where that cannot be, they only

@@ -3,6 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::Bad;
+
 /// A log that was not copied, or a file that is not what it should be.
 #[derive(Debug, thiserror::Error)]
 pub enum BackupError {
@@ -34,6 +36,12 @@ impl BackupError {
     pub(super) fn at(path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_path_buf();
         move |error| Self::Io { path, error }
+    }
+
+    /// What a check found, as an error about the file of that name.
+    pub fn damaged(path: &Path) -> impl FnOnce(Bad) -> Self {
+        let path = path.to_path_buf();
+        move |(position, reason)| Self::Damaged { path, position, reason }
     }
 
     /// Whether nothing is wrong but that it was to end.

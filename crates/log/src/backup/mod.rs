@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   moment ──▶ segments, the end, epochs, producers: taken together under the append lock
-//!   pin    ──▶ some closed segments opened, and the list looked at: what is copied and what is to come is still there?
+//!   pin    ──▶ the active segment opened, then some closed ones at a time: are they still those that were seen?
 //!   place  ──▶ an earlier backup's file linked │ blocks shared │ hard link │ bytes copied       each checked, then synced
 //! ```
 //!
@@ -17,12 +17,15 @@
 //! - What is copied was the log at the moment: if compaction replaces a segment meanwhile, the copy begins anew.
 //!   Retention may remove what was copied already.
 //! - No lock is held while bytes move, and no more than [`PINNED_MAX`] segments are open.
-//! - Nothing is believed: every batch's CRC and offsets are checked, unless that is not wanted.
+//! - Nothing is believed: every batch's CRC and offsets are checked, unless that is not wanted. What is damaged is copied as
+//!   it is, and said: it may be all that there is.
+//! - The append lock is held for what memory knows, never for a disk.
 //!
 //! Left to others: which logs in which order, and the manifest (`broker/backup`).
 
 mod batches;
 mod carry;
+mod damage;
 mod error;
 mod moment;
 mod pin;
@@ -33,12 +36,17 @@ use std::path::PathBuf;
 
 use uuid::Uuid;
 
-pub use batches::BatchCheck;
+use crate::Stretch;
+
+pub use batches::{Bad, BatchCheck};
 pub use carry::{Pace, carry, preserve_time};
+pub use damage::damage_in;
 pub use error::BackupError;
 
-/// Closed segments open at a time. Up to four files each.
-const PINNED_MAX: usize = 32;
+/// Closed segments open at a time, in the first attempt and in later ones: each opens twice as many as the one before, so
+/// that a log of which retention takes as much as is written is copied in the end. Up to four files each.
+const PINNED: usize = 32;
+const PINNED_MAX: usize = 256;
 /// How often a copy begins anew because the log's segments were replaced.
 const ATTEMPTS_MAX: usize = 8;
 
@@ -122,6 +130,8 @@ pub struct CopiedFile {
     pub way: Way,
     /// Of a closed `.log`: what it was made of.
     pub source: Option<SourceId>,
+    /// Of a `.log` that was checked: what of it is damaged.
+    pub damage: Vec<Stretch>,
 }
 
 /// The copy of a log.

@@ -1,4 +1,4 @@
-//! Opening some closed segments at once, if the log is still the one whose copy was begun.
+//! Opening segments, if the log is still the one whose copy was begun.
 
 use std::io;
 use std::path::PathBuf;
@@ -7,15 +7,19 @@ use std::sync::Arc;
 use pagewire_disk::{DiskFile, OpenMode};
 
 use super::BackupError;
+use super::moment::Moment;
 use crate::log::Log;
 use crate::names;
+use crate::patience::Patience;
 use crate::segment::Segment;
+use crate::txn_index::ENTRY_LEN;
 
 /// What goes with a closed segment's `.log`, if it is there.
 const BESIDE: [&str; 3] = [names::INDEX, names::TIME_INDEX, names::TXN_INDEX];
 
 /// A closed segment with its files open: whatever becomes of their names, they are what is copied.
 pub(super) struct Pinned {
+    pub(super) segment: Arc<Segment>,
     pub(super) base_offset: i64,
     /// First offset of the next segment.
     pub(super) bound: i64,
@@ -31,7 +35,48 @@ pub(super) struct Named {
     pub(super) bytes: u64,
 }
 
-/// Opens `count` segments of `seen` from `copied` on. `None`: the log's segments are no longer those that were seen.
+/// The segment that was active at the moment, as far as it went then. It may be closed by now, and written to.
+pub(super) struct Active {
+    pub(super) log: Named,
+    /// Its index of aborted transactions, if it had entries.
+    pub(super) aborted: Option<Vec<u8>>,
+}
+
+/// Opens the segment that was active. `None`: it has been replaced or removed since.
+pub(super) fn pin_active(log: &Log, moment: &Moment) -> Result<Option<Active>, BackupError> {
+    let _placing = log.placing.lock();
+    let Some(active) = moment.segments.last() else { return Ok(None) };
+    if !log.segments.load().iter().any(|segment| Arc::ptr_eq(segment, active)) {
+        return Ok(None);
+    }
+    let (Some(log), aborted) = (open(active, names::LOG)?, aborted(active, moment.aborted)?) else {
+        return Ok(None);
+    };
+    let bytes = bytes_below(active, moment)?;
+    Ok(Some(Active { log: Named { bytes, ..log }, aborted }))
+}
+
+/// The first `count` entries; they are in the file before they count.
+fn aborted(active: &Segment, count: u32) -> Result<Option<Vec<u8>>, BackupError> {
+    let file = if count == 0 { None } else { open(active, names::TXN_INDEX)? };
+    let Some(Named { path, file, .. }) = file else { return Ok(None) };
+    let mut bytes = vec![0; ENTRY_LEN * count as usize];
+    file.read_exact_at(0, &mut bytes).map_err(BackupError::at(&path))?;
+    Ok(Some(bytes))
+}
+
+/// Bytes of the active segment's batches below the end of the copy.
+fn bytes_below(active: &Segment, moment: &Moment) -> Result<u64, BackupError> {
+    let all = moment.active;
+    if moment.end >= all.next_offset {
+        return Ok(all.size);
+    }
+    let found = active.locate(moment.end, Patience::Endless);
+    let found = found.map_err(io::Error::other).map_err(BackupError::at(&active.path()))?;
+    Ok(found.map_or(all.size, |batch| batch.position))
+}
+
+/// Opens `count` closed segments of `seen` from `copied` on. `None`: the log's segments are no longer those that were seen.
 pub(super) fn pin(
     log: &Log,
     seen: &[Arc<Segment>],
@@ -51,7 +96,7 @@ pub(super) fn pin(
     Ok(Some(pinned))
 }
 
-fn pin_one(segment: &Segment, bound: i64) -> Result<Option<Pinned>, BackupError> {
+fn pin_one(segment: &Arc<Segment>, bound: i64) -> Result<Option<Pinned>, BackupError> {
     let Some(log) = open(segment, names::LOG)? else { return Ok(None) };
     if log.bytes != segment.end().size {
         // Another file has the name by now; if the log itself were so, reading it would say what is wrong.
@@ -61,7 +106,7 @@ fn pin_one(segment: &Segment, bound: i64) -> Result<Option<Pinned>, BackupError>
     for suffix in BESIDE {
         beside.extend(open(segment, suffix)?);
     }
-    Ok(Some(Pinned { base_offset: segment.base_offset, bound, log, beside }))
+    Ok(Some(Pinned { segment: Arc::clone(segment), base_offset: segment.base_offset, bound, log, beside }))
 }
 
 fn open(segment: &Segment, suffix: &str) -> Result<Option<Named>, BackupError> {

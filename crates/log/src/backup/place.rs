@@ -7,11 +7,14 @@ use std::sync::Arc;
 
 use pagewire_disk::{Disk, DiskFile, OpenMode};
 
-use super::carry::damaged;
 use super::pin::{Named, Pinned};
 use super::{
-    BackupError, BatchCheck, CopiedFile, CopyOptions, Earlier, SegmentOf, SourceId, Way, carry, preserve_time,
+    BackupError, BatchCheck, CopiedFile, CopyOptions, Earlier, SegmentOf, SourceId, Way, carry, damage_in,
+    preserve_time,
 };
+
+/// The offsets that the batches of a segment lie between.
+type Bounds = (i64, i64);
 
 /// Where copies go, and how.
 pub(super) struct Placing<'a> {
@@ -32,14 +35,15 @@ impl Placing<'_> {
         Ok(CopiedFile { source: Some(source), ..copied })
     }
 
-    /// The first `bytes` of a `.log` that grows, of batches between `base_offset` and `end`.
-    pub(super) fn active(&self, log: &Named, base_offset: i64, end: i64) -> Result<CopiedFile, BackupError> {
-        let mut check = BatchCheck::new(base_offset, end);
-        if let Some(target) = self.shared(log)? {
-            target.set_len(log.bytes).map_err(BackupError::at(&self.to.join(&log.name)))?;
-            return self.finish(log, &*target, Way::Shared, self.examined(log, &*target, &mut check)?);
+    /// The first `bytes` of a `.log` that grows, of batches between the two offsets of `bounds`.
+    pub(super) fn active(&self, log: &Named, bounds: Bounds) -> Result<CopiedFile, BackupError> {
+        match self.shared(log)? {
+            Some(target) => {
+                target.set_len(log.bytes).map_err(BackupError::at(&self.to.join(&log.name)))?;
+                self.placed(log, &*target, Way::Shared, bounds)
+            }
+            None => self.copied(log, Some(bounds)),
         }
-        self.copied(log, Some(&mut check))
     }
 
     /// A file that is copied whatever the file system offers.
@@ -57,7 +61,14 @@ impl Placing<'_> {
         };
         write().map_err(BackupError::at(&path))?;
         let crc32c = Some(crc32c::crc32c(bytes));
-        Ok(CopiedFile { name, bytes: bytes.len() as u64, crc32c, way: Way::Copied, source: None })
+        Ok(CopiedFile {
+            name,
+            bytes: bytes.len() as u64,
+            crc32c,
+            way: Way::Copied,
+            source: None,
+            damage: Vec::new(),
+        })
     }
 
     /// By a link to the same segment in an earlier backup, if it is the same and good.
@@ -76,13 +87,13 @@ impl Placing<'_> {
         let mut check = BatchCheck::new(one.base_offset, one.bound);
         match self.examined(&was, &*was.file, &mut check) {
             Ok(None) => self.finish(&was, &*was.file, Way::Earlier, earlier.crc32c).map(Some),
-            Ok(found) if earlier.crc32c.is_none_or(|known| found == Some(known)) => {
+            Ok(found) if check.end().is_ok() && earlier.crc32c.is_none_or(|known| found == Some(known)) => {
                 self.finish(&was, &*was.file, Way::Earlier, found).map(Some)
             }
             Err(error) if error.is_stopped() => Err(error),
-            bad => {
-                let path = was.path.display();
-                tracing::warn!(%path, ?bad, "a file of the earlier backup is damaged; it is copied anew");
+            read => {
+                let (path, found) = (was.path.display(), check.end());
+                tracing::warn!(%path, ?read, ?found, "a file of the earlier backup is damaged; it is copied anew");
                 let target = self.to.join(&was.name);
                 self.disk.remove_file(&target).map_err(BackupError::at(&target))?;
                 Ok(None)
@@ -102,20 +113,14 @@ impl Placing<'_> {
 
     /// From the log's own file.
     fn by_log(&self, one: &Pinned) -> Result<CopiedFile, BackupError> {
-        let mut check = BatchCheck::new(one.base_offset, one.bound);
+        let bounds = (one.base_offset, one.bound);
         if let Some(target) = self.shared(&one.log)? {
-            return self.finish(
-                &one.log,
-                &*target,
-                Way::Shared,
-                self.examined(&one.log, &*target, &mut check)?,
-            );
+            return self.placed(&one.log, &*target, Way::Shared, bounds);
         }
         if self.is_linked(&one.log) {
-            let found = self.examined(&one.log, &*one.log.file, &mut check)?;
-            return self.finish(&one.log, &*one.log.file, Way::Linked, found);
+            return self.placed(&one.log, &*one.log.file, Way::Linked, bounds);
         }
-        self.copied(&one.log, Some(&mut check))
+        self.copied(&one.log, Some(bounds))
     }
 
     /// A file that shares the blocks of the log's.
@@ -148,18 +153,49 @@ impl Placing<'_> {
         }
     }
 
-    /// By its bytes.
-    fn copied(&self, from: &Named, check: Option<&mut BatchCheck>) -> Result<CopiedFile, BackupError> {
+    /// By its bytes; a `.log` is checked on the way.
+    fn copied(&self, from: &Named, bounds: Option<Bounds>) -> Result<CopiedFile, BackupError> {
         let path = self.to.join(&from.name);
         let target = self.disk.open(&path, OpenMode::CreateNew).map_err(BackupError::at(&path))?;
-        let mut check = check.filter(|_| self.options.verify);
+        let bounds = bounds.filter(|_| self.options.verify);
+        let mut check = bounds.map(|(base_offset, bound)| BatchCheck::new(base_offset, bound));
         let to = Some((path.as_path(), &*target));
-        let crc = carry((&from.path, &*from.file), from.bytes, to, check.as_deref_mut(), self.options.pace)?;
-        if let Some(check) = check {
-            check.end().map_err(damaged(&from.path))?;
-        }
+        let crc = carry((&from.path, &*from.file), from.bytes, to, check.as_mut(), self.options.pace)?;
         preserve_time(&*from.file, &*target);
-        self.finish(from, &*target, Way::Copied, Some(crc))
+        let copied = self.finish(from, &*target, Way::Copied, Some(crc))?;
+        self.with_damage(copied, from, &*target, check.zip(bounds))
+    }
+
+    /// A `.log` that is in its place without its bytes having been read.
+    fn placed(
+        &self,
+        from: &Named,
+        file: &dyn DiskFile,
+        way: Way,
+        bounds: Bounds,
+    ) -> Result<CopiedFile, BackupError> {
+        let mut check = BatchCheck::new(bounds.0, bounds.1);
+        let crc32c = self.examined(from, file, &mut check)?;
+        let placed = self.finish(from, file, way, crc32c)?;
+        self.with_damage(placed, from, file, crc32c.map(|_| (check, bounds)))
+    }
+
+    /// Says of a copy what of it is damaged, if its check found that something is.
+    fn with_damage(
+        &self,
+        copied: CopiedFile,
+        from: &Named,
+        file: &dyn DiskFile,
+        check: Option<(BatchCheck, Bounds)>,
+    ) -> Result<CopiedFile, BackupError> {
+        let Some((check, bounds)) = check else { return Ok(copied) };
+        let Err(bad) = check.end() else { return Ok(copied) };
+        let damage = damage_in((&from.path, file), from.bytes, bounds, self.options.pace)?;
+        if damage.is_empty() {
+            // Read once more it is good: what has been copied may not be.
+            return Err(BackupError::damaged(&from.path)(bad));
+        }
+        Ok(CopiedFile { damage, ..copied })
     }
 
     /// The checksum of a file that was not copied, if it is to be read at all.
@@ -172,9 +208,7 @@ impl Placing<'_> {
         if !self.options.verify {
             return Ok(None);
         }
-        let crc = carry((&from.path, file), from.bytes, None, Some(check), self.options.pace)?;
-        check.end().map_err(damaged(&from.path))?;
-        Ok(Some(crc))
+        carry((&from.path, file), from.bytes, None, Some(check), self.options.pace).map(Some)
     }
 
     /// What is in the backup survives a power cut.
@@ -186,7 +220,8 @@ impl Placing<'_> {
         crc32c: Option<u32>,
     ) -> Result<CopiedFile, BackupError> {
         target.sync_data().map_err(BackupError::at(&self.to.join(&from.name)))?;
-        Ok(CopiedFile { name: from.name.clone(), bytes: from.bytes, crc32c, way, source: None })
+        let (name, bytes) = (from.name.clone(), from.bytes);
+        Ok(CopiedFile { name, bytes, crc32c, way, source: None, damage: Vec::new() })
     }
 }
 

@@ -8,11 +8,13 @@ use pagewire_disk::checkpoint::{EPOCH_CHECKPOINT_FILE, PARTITION_METADATA_FILE};
 use uuid::Uuid;
 
 use super::moment::Moment;
-use super::pin::{Named, pin};
+use super::pin::{pin, pin_active};
 use super::place::Placing;
-use super::{ATTEMPTS_MAX, BackupError, CopiedLog, CopyOptions, PINNED_MAX, SegmentOf};
+use super::{ATTEMPTS_MAX, BackupError, CopiedFile, CopiedLog, CopyOptions, PINNED, PINNED_MAX, SegmentOf};
 use crate::dir::{Entry, LogDir};
 use crate::names;
+use crate::segment::Segment;
+use crate::txn_witness::{self, Witness};
 
 /// How an attempt ended.
 enum Attempt {
@@ -37,10 +39,11 @@ impl LogDir {
             return Ok(None);
         };
         let disk = self.disk().as_ref();
-        for _ in 0..ATTEMPTS_MAX {
+        for tried in 0..ATTEMPTS_MAX {
+            let pinned_max = PINNED_MAX.min(PINNED << tried);
             disk.create_dir_all(to).map_err(BackupError::at(to))?;
             let placing = Placing { disk, to, options };
-            match attempt(&entry, partition, &placing)? {
+            match attempt(&entry, partition, pinned_max, &placing)? {
                 Attempt::Done(log) => {
                     disk.sync_dir(to).map_err(BackupError::at(to))?;
                     return Ok(Some(log));
@@ -56,46 +59,70 @@ impl LogDir {
     }
 }
 
-fn attempt(entry: &Arc<Entry>, partition: i32, placing: &Placing<'_>) -> Result<Attempt, BackupError> {
-    let Some(moment) = entry.round(Moment::of).transpose()? else { return Ok(Attempt::Deleted) };
-    let mut logs = Vec::with_capacity(moment.segments.len());
-    let mut beside = Vec::new();
+fn attempt(
+    entry: &Arc<Entry>,
+    partition: i32,
+    pinned_max: usize,
+    placing: &Placing<'_>,
+) -> Result<Attempt, BackupError> {
+    let Some(moment) = entry.round(Moment::of) else { return Ok(Attempt::Deleted) };
+    let Some(moment) = moment else { return Ok(Attempt::Changed) };
+    let active = match entry.round(|log| pin_active(log, &moment)).transpose()? {
+        None => return Ok(Attempt::Deleted),
+        Some(None) => return Ok(Attempt::Changed),
+        Some(Some(active)) => active,
+    };
+    let (mut logs, mut beside) = (Vec::with_capacity(moment.segments.len()), Vec::new());
     let closed = moment.closed().len();
     while logs.len() < closed {
-        let count = PINNED_MAX.min(closed - logs.len());
+        let count = pinned_max.min(closed - logs.len());
         let pinned = entry.round(|log| pin(log, &moment.segments, logs.len(), count)).transpose()?;
         let Some(pinned) = pinned else { return Ok(Attempt::Deleted) };
         let Some(pinned) = pinned else { return Ok(Attempt::Changed) };
         for one in &pinned {
             let of = SegmentOf { topic_id: entry.topic_id, partition, base_offset: one.base_offset };
-            logs.push(placing.closed(one, of)?);
+            logs.push(told(&one.segment, placing.closed(one, of)?));
             for file in &one.beside {
                 beside.push(placing.beside(file)?);
             }
         }
     }
-    let first_base = moment.segments.first().map_or(moment.end, |first| first.base_offset);
-    if let Some(active) = moment.segments.last() {
-        let (base, file) = (active.base_offset, Arc::clone(&moment.active));
-        let log = Named {
-            name: names::file(base, names::LOG),
-            path: active.path(),
-            file,
-            bytes: moment.active_bytes,
-        };
-        logs.push(placing.active(&log, base, moment.end)?);
-        if let Some(aborted) = &moment.aborted {
+    if let Some(segment) = moment.segments.last() {
+        let base = segment.base_offset;
+        logs.push(told(segment, placing.active(&active.log, (base, moment.end))?));
+        if let Some(aborted) = &active.aborted {
             beside.push(placing.written(names::file(base, names::TXN_INDEX), aborted)?);
         }
     }
-    if let Some(producers) = &moment.producers {
-        beside.push(placing.written(names::file(moment.end, names::SNAPSHOT), producers)?);
+    if let Some(aborted) = Witness::of(moment.closed().iter().map(|one| &**one)).bytes() {
+        beside.push(placing.written(txn_witness::FILE.to_owned(), &aborted)?);
     }
-    let epochs = moment.epochs.checkpoint().render();
-    beside.push(placing.written(EPOCH_CHECKPOINT_FILE.to_owned(), epochs.as_bytes())?);
-    let metadata = PartitionMetadata { topic_id: entry.topic_id }.render();
-    beside.push(placing.written(PARTITION_METADATA_FILE.to_owned(), metadata.as_bytes())?);
+    small_files(entry, &moment, placing, &mut beside)?;
     logs.append(&mut beside);
+    let first_base = moment.segments.first().map_or(moment.end, |first| first.base_offset);
     let Moment { log_start, end, .. } = moment;
     Ok(Attempt::Done(CopiedLog { log_start, first_base, end, files: logs }))
+}
+
+/// What the backup found damaged is known to readers from now on.
+fn told(segment: &Segment, copied: CopiedFile) -> CopiedFile {
+    copied.damage.iter().for_each(|stretch| segment.tell_damage(*stretch));
+    copied
+}
+
+/// What is written anew, as of the moment.
+fn small_files(
+    entry: &Entry,
+    moment: &Moment,
+    placing: &Placing<'_>,
+    files: &mut Vec<CopiedFile>,
+) -> Result<(), BackupError> {
+    if let Some(producers) = &moment.producers {
+        files.push(placing.written(names::file(moment.end, names::SNAPSHOT), producers)?);
+    }
+    let epochs = moment.epochs.checkpoint().render();
+    files.push(placing.written(EPOCH_CHECKPOINT_FILE.to_owned(), epochs.as_bytes())?);
+    let metadata = PartitionMetadata { topic_id: entry.topic_id }.render();
+    files.push(placing.written(PARTITION_METADATA_FILE.to_owned(), metadata.as_bytes())?);
+    Ok(())
 }

@@ -2,8 +2,12 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
+
+use pagewire_record::InflateError;
 
 use crate::errors::Offline;
+use crate::segment::Segment;
 
 /// A clean that did not come to its end.
 #[derive(Debug, thiserror::Error)]
@@ -29,7 +33,35 @@ pub enum CleanError {
         /// The segment file.
         file: PathBuf,
     },
-    /// The disk said no. A full one, or a process out of descriptors, is tried again later.
+    /// A batch comes to more than may be taken into memory at once. Nothing is wrong with it, and the partition is set aside
+    /// until the limit is another.
+    #[error(
+        "{}: the batch at position {position} decompresses to more than {max_bytes} bytes, more than compaction takes into \
+         memory at once: raise the topic's max.message.bytes above what it comes to",
+        file.display()
+    )]
+    TooMuch {
+        /// The segment file.
+        file: PathBuf,
+        /// Where in it.
+        position: u64,
+        /// What is taken at most.
+        max_bytes: usize,
+    },
+    /// A panic: a fault of ours. The partition is set aside.
+    #[error("it broke off in a panic: {0}")]
+    Panicked(String),
+    /// What is to be cleaned cannot be read. That says nothing about writes: the partition is tried again later, and
+    /// nothing else is concerned.
+    #[error("{}: cannot be read: {error}", path.display())]
+    Unreadable {
+        /// The file or directory.
+        path: PathBuf,
+        /// What the operating system said.
+        #[source]
+        error: io::Error,
+    },
+    /// The disk said no to a write. A full one, or a process out of descriptors, is tried again later.
     #[error("{}: {error}", path.display())]
     Io {
         /// The file or directory.
@@ -49,13 +81,68 @@ impl CleanError {
         move |error| Self::Io { path, error }
     }
 
+    /// The same of a file that is only read.
+    pub(crate) fn reading(path: impl AsRef<Path>) -> impl FnOnce(io::Error) -> Self {
+        let path = path.as_ref().to_path_buf();
+        move |error| Self::Unreadable { path, error }
+    }
+
     /// Another attempt would fail the same way, as long as neither the log nor its settings change.
     pub fn is_lasting(&self) -> bool {
-        matches!(self, Self::Corrupt { .. } | Self::TooLarge { .. })
+        matches!(
+            self,
+            Self::Corrupt { .. } | Self::TooLarge { .. } | Self::TooMuch { .. } | Self::Panicked(_)
+        )
     }
 
     /// Nothing is wrong.
     pub fn is_harmless(&self) -> bool {
         matches!(self, Self::GivenUp(_))
     }
+}
+
+/// What keeps a batch from being cleaned, before anybody knows where it lies.
+#[derive(Debug)]
+pub(super) enum Unfit {
+    /// It cannot be believed, in words.
+    Corrupt(String),
+    /// It decompresses to more bytes than these.
+    TooMuch(usize),
+}
+
+impl Unfit {
+    /// The batch lies there.
+    pub(super) fn at(self, segment: &Segment, position: u64) -> CleanError {
+        match self {
+            Self::Corrupt(reason) => corrupt(segment, position, &reason),
+            Self::TooMuch(max_bytes) => CleanError::TooMuch { file: segment.path(), position, max_bytes },
+        }
+    }
+}
+
+impl From<String> for Unfit {
+    fn from(reason: String) -> Self {
+        Self::Corrupt(reason)
+    }
+}
+
+impl From<&str> for Unfit {
+    fn from(reason: &str) -> Self {
+        Self::Corrupt(reason.to_owned())
+    }
+}
+
+impl From<InflateError> for Unfit {
+    fn from(error: InflateError) -> Self {
+        match error {
+            InflateError::TooLarge { max_bytes } => Self::TooMuch(max_bytes),
+            error => Self::Corrupt(error.to_string()),
+        }
+    }
+}
+
+/// A batch of `segment` that cannot be believed. The scrub looks at it before anything else, and tells its readers.
+pub(super) fn corrupt(segment: &Segment, position: u64, reason: &str) -> CleanError {
+    segment.suspect.store(true, Ordering::Relaxed);
+    CleanError::Corrupt { file: segment.path(), position, reason: reason.to_owned() }
 }

@@ -3,6 +3,7 @@
 use pagewire_record::batch::Batch;
 use pagewire_record::{BatchHeader, Codec, DecompressLimits};
 
+use super::error::Unfit;
 use super::keep::{BatchRule, Rules};
 use super::learn::{control_type, plain};
 use super::raw_record::RawRecord;
@@ -49,7 +50,7 @@ impl<'r> Filter<'r> {
         batch: &Batch<'_>,
         out: &mut Vec<u8>,
         stats: &mut CleanStats,
-    ) -> Result<Filtered, String> {
+    ) -> Result<Filtered, Unfit> {
         let header = &batch.header;
         let count = u64::try_from(header.records_count).map_err(|_| "a negative record count")?;
         stats.records_read += count;
@@ -90,12 +91,12 @@ impl<'r> Filter<'r> {
         idle_marker: bool,
         out: &mut Vec<u8>,
         stats: &mut CleanStats,
-    ) -> Result<Option<BatchHeader>, String> {
+    ) -> Result<Option<BatchHeader>, Unfit> {
         let header = &batch.header;
         let plain = plain(batch, self.limits)?;
         let kept = self.kept(header, &plain, stats)?;
         if kept.records.is_empty() {
-            return bare(header, rule, out);
+            return Ok(bare(header, rule, out)?);
         }
         let horizon_due = (kept.tombstones || idle_marker) && header.delete_horizon_ms().is_none();
         if kept.all && !horizon_due {
@@ -105,7 +106,7 @@ impl<'r> Filter<'r> {
         let codec = header.codec().unwrap_or(Codec::None);
         rebuild(header, codec, &kept.records, horizon, &mut self.scratch, out)
             .map(Some)
-            .map_err(|error| format!("its records do not compress again: {error}"))
+            .map_err(|error| format!("its records do not compress again: {error}").into())
     }
 
     fn kept<'b>(

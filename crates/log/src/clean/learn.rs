@@ -7,10 +7,10 @@ use pagewire_record::batch::Batch;
 use pagewire_record::compress::inflate;
 use pagewire_record::{Codec, ControlType, DecompressLimits};
 
-use super::error::CleanError;
+use super::error::{CleanError, Unfit};
 use super::offset_map::{OffsetMap, Put};
 use super::raw_record::RawRecord;
-use super::source::{Source, corrupt};
+use super::source::Source;
 use super::stats::CleanStats;
 use super::txns::Txns;
 use super::work::Work;
@@ -33,7 +33,7 @@ pub(super) fn learn(
         txns.add(&work.aborted_from(at, offsets.start, offsets.end)?);
         let source = segment
             .position_of(offsets.start)
-            .map_err(CleanError::at(segment.path()))
+            .map_err(CleanError::reading(segment.path()))
             .and_then(|start| Source::new(segment, start, buffer, work.chunk));
         let mut source = source.map_err(|error| work.overtaken(segment, error))?;
         loop {
@@ -45,7 +45,7 @@ pub(super) fn learn(
             }
             let put = learn_batch(&batch, &offsets, &mut txns, map, work.config.decompress);
             stats.map_records_read += u64::try_from(batch.header.records_count).unwrap_or(0);
-            let full = put.map_err(|reason| corrupt(segment, position, &reason))?;
+            let full = put.map_err(|unfit| unfit.at(segment, position))?;
             let read = source.take_read();
             stats.map_bytes_read += read;
             work.spend(read);
@@ -64,7 +64,7 @@ fn learn_batch(
     txns: &mut Txns,
     map: &mut OffsetMap,
     limits: DecompressLimits,
-) -> Result<Option<i64>, String> {
+) -> Result<Option<i64>, Unfit> {
     let header = &batch.header;
     if header.is_control() {
         txns.pass_marker(header, control_type(batch)?);
@@ -87,16 +87,14 @@ fn learn_batch(
 }
 
 /// The records of a batch as they are when nothing compresses them.
-pub(super) fn plain<'b>(batch: &Batch<'b>, limits: DecompressLimits) -> Result<Cow<'b, [u8]>, String> {
+pub(super) fn plain<'b>(batch: &Batch<'b>, limits: DecompressLimits) -> Result<Cow<'b, [u8]>, Unfit> {
     let header = &batch.header;
     match header.codec() {
-        None => Err(format!("unknown codec {}", header.codec_id())),
+        None => Err(format!("unknown codec {}", header.codec_id()).into()),
         // A batch that was emptied has nothing to inflate.
         _ if header.records_count <= 0 => Ok(Cow::Borrowed(&[])),
         Some(Codec::None) => Ok(Cow::Borrowed(batch.payload())),
-        Some(codec) => {
-            inflate(codec, batch.payload(), &limits).map(Cow::Owned).map_err(|error| error.to_string())
-        }
+        Some(codec) => Ok(Cow::Owned(inflate(codec, batch.payload(), &limits)?)),
     }
 }
 

@@ -4,8 +4,6 @@ use std::io;
 
 use super::cleanable::{self, Cleanable, ClosedSegment};
 use crate::log::Log;
-use crate::scan::{ScanError, Scanner, WINDOW_LOOKUP};
-use crate::segment::Segment;
 
 impl Log {
     /// Whether there is anything but the active segment.
@@ -42,17 +40,5 @@ impl Log {
             });
         }
         Ok(cleanable::cleanable(&seen, active.base_offset, first_dirty, &marks, &config, now_ms))
-    }
-}
-
-impl Segment {
-    /// The largest timestamp of its first batch; `None` of an empty or damaged one.
-    fn first_ms(&self) -> io::Result<Option<i64>> {
-        let (file, size) = (self.file()?, self.end().size);
-        match Scanner::new(&*file, 0, size, self.base_offset, WINDOW_LOOKUP).next() {
-            Ok(found) => Ok(found.map(|found| found.header.max_timestamp)),
-            Err(ScanError::Io(error)) => Err(error),
-            Err(ScanError::Bad { .. }) => Ok(None),
-        }
     }
 }

@@ -49,7 +49,7 @@ mod source;
 mod stats;
 mod target;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod throttle;
 mod txns;
 mod work;

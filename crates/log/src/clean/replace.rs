@@ -71,7 +71,7 @@ impl Log {
             self.remove_files(base_offset, Stage::Cleaned);
             return Err(error);
         }
-        if let Err(error) = self.commit(&new) {
+        if let Err(error) = self.tell_of(old, &new).and_then(|()| self.commit(&new)) {
             self.remove_files(base_offset, Stage::Swap);
             self.remove_files(base_offset, Stage::Cleaned);
             return Err(CleanError::at(new.path())(error));
@@ -92,6 +92,12 @@ impl Log {
             return Err(CleanError::GivenUp("retention was faster"));
         }
         Ok(())
+    }
+
+    /// Of segments with aborted transactions something was written down that does not fit the new one.
+    fn tell_of(&self, old: &[Arc<Segment>], new: &Segment) -> io::Result<()> {
+        let aborted = old.iter().any(|segment| segment.txns.len() > 0);
+        if aborted { self.witness_aborted(Some(new)) } else { Ok(()) }
     }
 
     /// Steps 1 and 2. After an error nothing counts.
@@ -124,6 +130,15 @@ impl Log {
     pub(super) fn discard(&self, base_offset: i64) {
         let _placing = self.placing.lock();
         self.remove_files(base_offset, Stage::Cleaned);
+    }
+
+    /// The same after a panic, when nobody knows which segment that was.
+    pub(crate) fn discard_unfinished(&self) {
+        let _placing = self.placing.lock();
+        let names = self.home.disk.read_dir(&self.home.dir).unwrap_or_default();
+        let bases =
+            names.iter().filter_map(|entry| names::offset(&entry.name, &Stage::Cleaned.file(names::LOG)));
+        bases.for_each(|base| self.remove_files(base, Stage::Cleaned));
     }
 
     /// The caller holds `placing`: as long as the log is here, so is its directory. The log goes first, without it the

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use super::error::CleanError;
 use super::filter::{Filter, Filtered};
-use super::source::{Source, corrupt};
+use super::source::Source;
 use super::stats::CleanStats;
 use super::target::Target;
 use super::work::Work;
@@ -62,7 +62,7 @@ fn copy(
         let position = source.position();
         let Some(batch) = source.next()? else { return Ok(()) };
         let filtered = filter.batch(&batch, &mut target.buffer, stats);
-        match filtered.map_err(|reason| corrupt(segment, position, &reason))? {
+        match filtered.map_err(|unfit| unfit.at(segment, position))? {
             Filtered::Kept(header, entry) => {
                 if !target.note_batch(work, &header, entry)? {
                     return Err(CleanError::TooLarge { file: segment.path() });

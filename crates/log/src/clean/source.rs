@@ -4,11 +4,12 @@
 //! ever.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use pagewire_disk::DiskFile;
 use pagewire_record::{BatchHeader, HEADER_LEN, batch::Batch};
 
-use super::error::CleanError;
+use super::error::{CleanError, corrupt};
 use crate::segment::{End, Segment};
 
 /// The walk over a segment.
@@ -34,7 +35,7 @@ impl<'s> Source<'s> {
         buffer: &'s mut Vec<u8>,
         chunk: usize,
     ) -> Result<Self, CleanError> {
-        let file = segment.file().map_err(CleanError::at(segment.path()))?;
+        let file = segment.file().map_err(CleanError::reading(segment.path()))?;
         buffer.clear();
         let (end, expected) = (segment.end(), segment.base_offset);
         Ok(Self { segment, file, end, position, expected, buffer, buffer_start: position, chunk, read: 0 })
@@ -104,7 +105,10 @@ impl<'s> Source<'s> {
                 Ok(0) => break,
                 Ok(read) => (filled, self.read) = (filled + read, self.read + read as u64),
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(CleanError::at(self.segment.path())(error)),
+                Err(error) => {
+                    self.segment.suspect.store(true, Ordering::Relaxed);
+                    return Err(CleanError::reading(self.segment.path())(error));
+                }
             }
         }
         self.buffer.truncate(filled);
@@ -131,9 +135,4 @@ impl<'s> Source<'s> {
     pub(super) fn corrupt_at(&self, position: u64, reason: &str) -> CleanError {
         corrupt(self.segment, position, reason)
     }
-}
-
-/// A batch of `segment` that cannot be believed.
-pub(super) fn corrupt(segment: &Segment, position: u64, reason: &str) -> CleanError {
-    CleanError::Corrupt { file: segment.path(), position, reason: reason.to_owned() }
 }

@@ -62,7 +62,7 @@ impl Work<'_> {
     pub(super) fn overtaken(&self, segment: &Arc<Segment>, error: CleanError) -> CleanError {
         let gone = || !self.log.segments.load().iter().any(|listed| Arc::ptr_eq(listed, segment));
         match error {
-            CleanError::Io { error, .. } if error.kind() == ErrorKind::NotFound && gone() => {
+            CleanError::Unreadable { error, .. } if error.kind() == ErrorKind::NotFound && gone() => {
                 CleanError::GivenUp("retention was faster")
             }
             error => error,
@@ -88,7 +88,7 @@ impl Work<'_> {
         let (from, upto) = (first.base_offset.max(from), first.end().next_offset.min(until));
         for segment in segments {
             let looked = segment.aborted(from, upto, Patience::Endless, &mut found);
-            if looked.map_err(CleanError::at(segment.path()))? {
+            if looked.map_err(CleanError::reading(segment.path()))? {
                 break;
             }
         }

@@ -7,11 +7,12 @@ use std::io;
 use std::path::Path;
 
 use pagewire_disk::checkpoint::{HIGH_WATERMARK_FILE, LOG_START_FILE, RECOVERY_POINT_FILE};
-use pagewire_disk::{CheckpointError, Damage, Disk, OffsetCheckpoint};
+use pagewire_disk::{Disk, OffsetCheckpoint, OpenMode};
 
 use super::LogDir;
-use super::errors::{LogDirError, usable};
+use super::errors::LogDirError;
 use super::notice::Notice;
+use super::sums::Sums;
 use super::table::Table;
 use crate::log::Log;
 
@@ -22,6 +23,8 @@ pub(super) struct Checkpoints {
     pub(super) legible: bool,
     pub(super) recovery: OffsetCheckpoint,
     pub(super) log_start: OffsetCheckpoint,
+    /// A checksum says that the starts are those that were written.
+    pub(super) starts_are_certain: bool,
     pub(super) high_watermark: OffsetCheckpoint,
 }
 
@@ -45,34 +48,21 @@ impl Checkpoints {
     pub(super) fn read(
         disk: &dyn Disk,
         dir: &Path,
+        sums: &mut Sums,
         notices: &mut Vec<Notice>,
     ) -> Result<(Self, Written), LogDirError> {
-        let mut legible = false;
-        let mut read = |file: &str| -> Result<Option<OffsetCheckpoint>, LogDirError> {
-            match usable(OffsetCheckpoint::read(disk, &dir.join(file)))? {
-                Ok(checkpoint) => {
-                    legible |= file == RECOVERY_POINT_FILE && checkpoint.is_some();
-                    Ok(Some(checkpoint.unwrap_or_default()))
-                }
-                // Kafka makes its checkpoints empty and fills them later.
-                Err(CheckpointError::Damaged { damage: Damage::Empty, .. }) => {
-                    Ok(Some(OffsetCheckpoint::new()))
-                }
-                Err(damage) => {
-                    notices.push(Notice::Damaged(damage));
-                    Ok(None)
-                }
-            }
-        };
+        let mut read = |file| sums.checkpoint(disk, dir, file, notices);
         let (recovery, log_start, high_watermark) =
             (read(RECOVERY_POINT_FILE)?, read(LOG_START_FILE)?, read(HIGH_WATERMARK_FILE)?);
+        let there = says_something(disk, &dir.join(RECOVERY_POINT_FILE)).map_err(LogDirError::at(dir))?;
         let checkpoints = Self {
-            legible,
-            recovery: recovery.clone().unwrap_or_default(),
-            log_start: log_start.clone().unwrap_or_default(),
-            high_watermark: high_watermark.clone().unwrap_or_default(),
+            legible: there && recovery.content.is_some(),
+            recovery: recovery.content.clone().unwrap_or_default(),
+            log_start: log_start.content.clone().unwrap_or_default(),
+            starts_are_certain: log_start.certain,
+            high_watermark: high_watermark.content.clone().unwrap_or_default(),
         };
-        Ok((checkpoints, Written([recovery, log_start, high_watermark])))
+        Ok((checkpoints, Written([recovery.content, log_start.content, high_watermark.content])))
     }
 
     /// Takes over what `from` says of one partition, except its high watermark unless it was `closed` in order: without
@@ -147,17 +137,39 @@ impl LogDir {
             (LOG_START_FILE, log_start),
             (HIGH_WATERMARK_FILE, high_watermark),
         ];
-        let mut files = 0;
-        for ((file, now), before) in current.into_iter().zip(&mut written.0) {
-            if before.as_ref() == Some(&now) {
-                continue;
+        let changed: Vec<_> = current
+            .iter()
+            .zip(&written.0)
+            .filter(|((_, now), before)| before.as_ref() != Some(now))
+            .map(|((file, now), _)| (*file, now))
+            .collect();
+        let files = changed.len();
+        self.write_summed(&changed)?;
+        written.0 = current.map(|(_, now)| Some(now));
+        if files > 0 {
+            for entry in self.table.read().entries() {
+                let point = written.recovery_point(entry.log.topic(), entry.log.partition());
+                entry.log.checkpointed(point.unwrap_or(0));
             }
-            let path = self.path.join(file);
-            now.write(&*self.disk, &path).inspect_err(|error| self.note(&path, error))?;
-            *before = Some(now);
-            files += 1;
         }
         self.note_written();
         Ok(files)
+    }
+
+    /// Writes checkpoints with their checksums. An error is noted.
+    pub(super) fn write_summed(&self, checkpoints: &[(&'static str, &OffsetCheckpoint)]) -> io::Result<()> {
+        let written = self.sums.lock().write(&*self.disk, &self.path, checkpoints);
+        written.map_err(|(path, error)| {
+            self.note(&path, &error);
+            error
+        })
+    }
+}
+
+/// Whether there is such a file, and not an empty one.
+fn says_something(disk: &dyn Disk, path: &Path) -> io::Result<bool> {
+    match disk.open(path, OpenMode::Read) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        opened => Ok(!opened?.is_empty()?),
     }
 }

@@ -36,6 +36,7 @@ impl LogDir {
             failed.push((self.path.join(vouched::FILE), error));
         }
         self.end_scrub(now_ms);
+        self.end_cleaning();
         if let Err(error) = self.write_checkpoints() {
             failed.push((self.path.clone(), error));
         }

@@ -5,11 +5,11 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use pagewire_disk::checkpoint::{PARTITION_METADATA_FILE, RECOVERY_POINT_FILE};
-use pagewire_disk::{CheckpointError, CleanMark, OffsetCheckpoint, PartitionMetadata};
+use pagewire_disk::{CheckpointError, CleanMark, DamageCheckpoint, OffsetCheckpoint, PartitionMetadata};
 use parking_lot::{Mutex, RwLock};
 
 use super::checkpoints::Checkpoints;
-use super::clean::Cleaning;
+use super::clean::{Cleaning, CleaningCell};
 use super::delete::Doomed;
 use super::errors::LogDirError;
 use super::judge::{Judgement, judge};
@@ -18,11 +18,13 @@ use super::names::DirName;
 use super::notice::Notice;
 use super::options::{LogDirOptions, PartitionSettings};
 use super::stray::set_aside;
+use super::sums::Sums;
 use super::table::{Entry, Table};
 use super::{LogDir, parallel, vouched};
 use crate::home::Home;
 use crate::producer_budget::ProducerBudget;
 use crate::recovery;
+use crate::scrub;
 use crate::{Log, LogError, Offline, OpenOptions, RecoveryReport};
 
 /// Every ext file system has this in its root.
@@ -118,9 +120,12 @@ impl LockedDir {
         self.check(options)?;
         let mut report = LoadReport::default();
         let (disk, path) = (Arc::clone(&self.disk), self.path.clone());
-        let (checkpoints, written) = Checkpoints::read(disk.as_ref(), &path, &mut report.notices)?;
-        let cleaning = Cleaning::read(disk.as_ref(), &path, &mut report.notices)?;
+        let kafka_was_here = CleanMark::is_anothers(disk.as_ref(), &path).map_err(LogDirError::at(&path))?;
+        let mut sums = Sums::read(disk.as_ref(), &path, kafka_was_here, &mut report.notices)?;
+        let (checkpoints, written) = Checkpoints::read(disk.as_ref(), &path, &mut sums, &mut report.notices)?;
+        let cleaning = Cleaning::read(disk.as_ref(), &path, &mut sums, &mut report.notices)?;
         let vouched = vouched::read(disk.as_ref(), &path, &mut report.notices)?;
+        let noted = scrub::read_notes(disk.as_ref(), &path);
         report.clean = CleanMark::take(disk.as_ref(), &path).map_err(LogDirError::at(&path))?;
         let meta = self.settle(options, &mut report.notices)?;
         let (found, doomed) = self.scan(options.now_ms, &mut report.notices)?;
@@ -141,6 +146,7 @@ impl LockedDir {
             checkpoints: &checkpoints,
             cleaning: &cleaning,
             vouched: vouched.as_ref(),
+            noted: &noted,
             clean: report.clean,
             settings,
             offline: &offline,
@@ -196,7 +202,8 @@ impl LockedDir {
             doomed: Mutex::new(doomed),
             carried: Mutex::new(carried),
             written: Mutex::new(written),
-            cleaning: Mutex::new(cleaning),
+            sums: Mutex::new(sums),
+            cleaning: CleaningCell::new(cleaning),
             scrubbing: Mutex::default(),
             offline,
             behind: AtomicBool::default(),
@@ -246,6 +253,8 @@ struct One<'a> {
     checkpoints: &'a Checkpoints,
     cleaning: &'a Cleaning,
     vouched: Option<&'a OffsetCheckpoint>,
+    /// Where logs were found damaged before.
+    noted: &'a DamageCheckpoint,
     clean: bool,
     settings: &'a (dyn Fn(&str, i32) -> Option<PartitionSettings> + Sync),
     offline: &'a Arc<OnceLock<Offline>>,
@@ -315,8 +324,10 @@ impl One<'_> {
                 self.checkpoints.high_watermark.get(topic, *partition),
             )
             .metered(self.dir.meter().checked())
-            .vouched(self.vouched.map(|sums| sums.get(topic, *partition).unwrap_or(0)));
+            .certain_start(self.checkpoints.starts_are_certain)
+            .vouched(self.vouched.map(|sums| vouched::of(sums, topic, *partition)));
         let (log, report) = Log::open_at(home, topic, *partition, options)?;
+        log.look_at(self.noted);
         let (log_end, known_end) = (log.marks().log_end, self.checkpoints.known_end(topic, *partition));
         if log_end < known_end {
             notices.push(Notice::Lost { path: path.clone(), log_end, known_end });

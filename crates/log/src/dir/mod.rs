@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   <dir>/.lock  meta.properties  .kafka_cleanshutdown
-//!   <dir>/{recovery-point,log-start,replication}-offset-checkpoint  aborted-transactions-checkpoint
+//!   <dir>/{recovery-point,log-start,replication}-offset-checkpoint  pagewire-vouched-checkpoint
 //!   <dir>/<topic>-<partition>/            one log: partition.metadata and its segments
 //!   <dir>/<topic>-<partition>.<id>-delete waits for its unlink
 //!   <dir>/<topic>-<partition>.<id>-stray  another topic's data under a name that is taken: never touched
@@ -44,6 +44,7 @@ mod parallel;
 mod records;
 mod rounds;
 mod stray;
+mod sums;
 mod survey;
 mod table;
 #[cfg(test)]
@@ -71,7 +72,9 @@ pub(crate) use names::partition_dir;
 pub use notice::Notice;
 pub use options::{LogDirOptions, PartitionSettings};
 pub use rounds::{Flushed, RetainedAll};
+pub(crate) use sums::{FILE as SUMS_FILE, Sums};
 pub use survey::{MEASURED_MAX, Survey, survey};
+pub(crate) use vouched::{FILE as VOUCHED_FILE, of as vouched_for};
 
 pub(crate) use load::NOBODYS;
 
@@ -102,6 +105,8 @@ pub struct LogDir {
     carried: Mutex<Checkpoints>,
     /// What the checkpoint files hold.
     written: Mutex<Written>,
+    /// Checksums of the checkpoints.
+    sums: Mutex<Sums>,
     /// Which logs are clean up to where, and who is at it.
     cleaning: CleaningCell,
     /// Shared with all its logs: an error of one ends writes in all.

@@ -55,6 +55,13 @@ impl Verified {
         self.0.insert((topic.to_owned(), partition), Look { at_ms: at_ms.max(0), sound });
     }
 
+    /// A part of the log was looked at since: it counts as sound only if it did before and that part is.
+    pub(super) fn doubt(&mut self, topic: &str, partition: i32, sound: bool) {
+        if let Some(look) = self.0.get_mut(&(topic.to_owned(), partition)) {
+            look.sound &= sound;
+        }
+    }
+
     /// Forgets logs that are not there any more.
     pub(super) fn keep(&mut self, is_there: impl Fn(&str, i32) -> bool) {
         self.0.retain(|(topic, partition), _| is_there(topic, *partition));

@@ -6,7 +6,7 @@
 //! ```
 //!
 //! A read ends before such a stretch, a read in it is an error, a read behind it goes on. A segment without damage costs
-//! its readers one look at a null pointer. What is known dies with the process: the scrub finds it again.
+//! its readers one look at a null pointer.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -15,18 +15,25 @@ use arc_swap::ArcSwapOption;
 
 use crate::answers::Damaged;
 
-/// Bytes that are no batches with a right CRC; none where records are missing between good ones.
+/// Bytes of a segment that are no batches with a right CRC; none where records are missing between good ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Stretch {
-    pub(crate) from: u64,
-    pub(crate) to: u64,
+pub struct Stretch {
+    /// Position of the first.
+    pub from: u64,
+    /// Position behind the last.
+    pub to: u64,
     /// The first offset that may lie in it.
-    pub(crate) offset: i64,
+    pub offset: i64,
     /// The first offset behind it.
-    pub(crate) next_offset: i64,
+    pub next_offset: i64,
 }
 
 impl Stretch {
+    /// Records are not only missing.
+    pub(crate) fn has_bytes(&self) -> bool {
+        self.from < self.to
+    }
+
     /// The same to tell others.
     pub(crate) fn of(self, file: PathBuf) -> Damaged {
         let Self { from, to, offset, next_offset } = self;
@@ -59,8 +66,13 @@ impl KnownDamage {
         self.0.store((!stretches.is_empty()).then(|| Arc::new(stretches)));
     }
 
-    /// All of them.
-    pub(crate) fn all(&self) -> Option<Arc<Vec<Stretch>>> {
+    /// All there are.
+    pub(crate) fn all(&self) -> Vec<Stretch> {
+        self.0.load().as_ref().map_or_else(Vec::new, |known| known.to_vec())
+    }
+
+    /// The same, as it is at this moment.
+    pub(crate) fn shared(&self) -> Option<Arc<Vec<Stretch>>> {
         self.0.load_full()
     }
 

@@ -10,7 +10,8 @@
 //!
 //! A round does so many bytes and no more; whoever has the clock says how many. Pages that a round had to bring into the
 //! page cache are dropped again; those that were there stay. Nothing is repaired or removed: what is damaged is known to
-//! readers from then on, until the process ends, the segment is verified again, or compaction or retention takes it away.
+//! readers from then on, until the segment is verified again, or compaction or retention takes it away. Over a restart the
+//! places are written down, and looked at again (`noted`).
 //!
 //! How far damage reaches, wherever it is met, is found out in one place: `extent`.
 //!
@@ -19,14 +20,19 @@
 mod checkpoint;
 mod damage;
 mod extent;
+mod noted;
 mod on_read;
 mod pass;
 mod queue;
 mod round;
+mod search;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use damage::{KnownDamage, Stretch};
+pub(crate) use damage::KnownDamage;
+pub use damage::Stretch;
 pub(crate) use extent::stretch_at;
+pub(crate) use noted::read as read_notes;
 pub(crate) use round::Scrubbing;
 pub use round::{ScrubCounts, ScrubLimits, Scrubbed};
+pub(crate) use search::Search;

@@ -9,8 +9,10 @@ use std::io;
 
 use super::damage::Stretch;
 use super::extent::stretch_at;
-use crate::files::{BatchWalk, Step, WalkedBatch};
-use crate::segment::{End, Segment};
+use super::search::is_in_place;
+use crate::files::{BatchWalk, Step};
+use crate::scan::Scanner;
+use crate::segment::Segment;
 
 impl Segment {
     /// Verifies the batches that begin among `len` bytes from `position`, where one of base offset `offset` begins. What is
@@ -21,11 +23,11 @@ impl Segment {
         }
         let (file, end) = (self.file()?, self.end());
         let mut walk = BatchWalk::new(&*file, position, end.size);
-        let (mut expected, until) = (offset, position + len);
+        let (mut expected, until, holes_below) = (offset, position + len, self.home.holes_below());
         while walk.position() < until {
             let from = match walk.step()? {
                 None => break,
-                Some(Step::Batch(batch)) if self.is_in_place(&batch, expected, end) => {
+                Some(Step::Batch(batch)) if is_in_place(&batch, expected, holes_below, end) => {
                     expected = batch.header.next_offset();
                     continue;
                 }
@@ -39,14 +41,16 @@ impl Segment {
         Ok(())
     }
 
-    /// Whether a batch has the bytes that were written, and offsets that follow.
-    pub(super) fn is_in_place(&self, batch: &WalkedBatch<'_>, expected: i64, end: End) -> bool {
-        let header = &batch.header;
-        batch.is_whole()
-            && header.base_offset >= expected
-            && header.base_offset <= expected.max(self.home.holes_below())
-            && header.last_offset_delta >= 0
-            && header.next_offset() <= end.next_offset
+    /// A walk over headers came to something at `position` that is no batch. If the batch before is not whole, its length
+    /// may have led there.
+    pub(crate) fn learn_on_the_way(&self, scanner: &Scanner<'_>, position: u64) -> io::Result<Stretch> {
+        let (file, end) = (self.file()?, self.end());
+        if let Some((before, expected)) = scanner.last()
+            && !matches!(BatchWalk::new(&*file, before, end.size).step()?, Some(Step::Batch(batch)) if batch.is_whole())
+        {
+            return self.learn_damage(before, expected);
+        }
+        self.learn_damage(position, scanner.expected())
     }
 
     /// What begins at `from` is not what belongs there: readers know from here on how far that reaches.
@@ -60,7 +64,7 @@ impl Segment {
     /// Damage was found: said once, and known to readers from here on.
     pub(crate) fn tell_damage(&self, stretch: Stretch) {
         let Stretch { from, to, offset, next_offset } = stretch;
-        if !self.damage.add(stretch) {
+        if !self.damage.add(stretch) || self.home.is_rehearsed() {
             return;
         }
         tracing::error!(

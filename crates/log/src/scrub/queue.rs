@@ -13,9 +13,16 @@ pub(super) struct Candidate {
     pub(super) suspect: bool,
 }
 
+impl Candidate {
+    /// All of it is to be verified again.
+    pub(super) fn is_due(&self, interval_ms: i64, now_ms: i64) -> bool {
+        now_ms.saturating_sub(self.verified_ms) >= interval_ms
+    }
+}
+
 /// Those that are due, the next one last: suspects before all, then by how long ago it was.
 pub(super) fn due(mut candidates: Vec<Candidate>, interval_ms: i64, now_ms: i64) -> Vec<Candidate> {
-    candidates.retain(|one| one.suspect || now_ms.saturating_sub(one.verified_ms) >= interval_ms);
+    candidates.retain(|one| one.suspect || one.is_due(interval_ms, now_ms));
     candidates.sort_by(|a, b| {
         let key = |one: &Candidate| (one.suspect, Reverse(one.verified_ms));
         key(a).cmp(&key(b)).then_with(|| (&b.topic, b.partition).cmp(&(&a.topic, a.partition)))

@@ -71,6 +71,8 @@ struct Turn {
     /// Segments below were done.
     from: i64,
     pass: Option<SegmentPass>,
+    /// The log is not due: only segments are looked at in which a read came to bytes that are no batch.
+    suspects_only: bool,
     /// All of it could be read, and no damage was found.
     sound: bool,
 }
@@ -91,10 +93,14 @@ impl LogDir {
                 state.now = Some(turn);
                 continue;
             }
-            state.counts.logs += 1;
             state.unwritten = true;
-            if let Some(verified) = &mut state.verified {
-                verified.set(&turn.of.topic, turn.of.partition, turn.began_ms, turn.sound);
+            let Scrubbing { verified: Some(verified), counts, .. } = &mut *state else { continue };
+            let Candidate { topic, partition, .. } = &turn.of;
+            if turn.suspects_only {
+                verified.doubt(topic, *partition, turn.sound);
+            } else {
+                counts.logs += 1;
+                verified.set(topic, *partition, turn.began_ms, turn.sound);
             }
         }
         self.write_verified(&mut state, now_ms, WRITE_EVERY_MS);
@@ -108,7 +114,13 @@ impl LogDir {
 
     /// Writes down what was verified, at the orderly stop.
     pub(crate) fn end_scrub(&self, now_ms: i64) {
-        self.write_verified(&mut self.scrubbing.lock(), now_ms, 0);
+        let mut state = self.scrubbing.lock();
+        self.write_verified(&mut state, now_ms, 0);
+        if self.offline().is_none()
+            && let Err(error) = self.write_notes()
+        {
+            tracing::warn!(%error, "it is not written down what is damaged");
+        }
     }
 
     /// The log whose turn it is; `None` if nothing is due.
@@ -130,13 +142,20 @@ impl LogDir {
             state.due = queue::due(candidates.collect(), limits.interval_ms, now_ms);
         }
         let of = state.due.pop()?;
-        Some(Turn { of, began_ms: now_ms, from: i64::MIN, pass: None, sound: true })
+        let suspects_only = !of.is_due(limits.interval_ms, now_ms);
+        Some(Turn { of, began_ms: now_ms, from: i64::MIN, pass: None, suspects_only, sound: true })
     }
 
     /// Goes on with a log for so many bytes; whether that was all of it.
     fn advance(&self, turn: &mut Turn, bytes: u64, done: &mut Scrubbed, counts: &mut ScrubCounts) -> bool {
         let Some(log) = self.get(&turn.of.topic, turn.of.partition) else { return true };
-        let Some(segment) = next_due(&log, turn.from) else { return true };
+        // One that was begun is not suspect any more, and is gone on with.
+        let begun = turn.pass.as_ref().map(|pass| pass.segment.base_offset);
+        let wanted = |segment: &Segment| {
+            let suspect = segment.suspect.load(Ordering::Relaxed) || begun == Some(segment.base_offset);
+            suspect || !turn.suspects_only
+        };
+        let Some(segment) = next_due(&log, turn.from, wanted) else { return true };
         let mut pass = match turn.pass.take() {
             // Compaction may have put another in its place, retention may have taken it away.
             Some(pass) if Arc::ptr_eq(&pass.segment, &segment) => pass,
@@ -180,7 +199,8 @@ impl LogDir {
         }
         if let Some(verified) = &state.verified {
             state.wrote_ms = now_ms;
-            match verified.write(self.disk.as_ref(), self.path()) {
+            let written = verified.write(self.disk.as_ref(), self.path());
+            match written.and_then(|()| self.write_notes()) {
                 Ok(()) => state.unwritten = false,
                 // The next start verifies once more what it might have left out.
                 Err(error) => tracing::warn!(%error, "it is not written down what was verified"),
@@ -205,11 +225,12 @@ fn is_due(segment: &Segment) -> bool {
 }
 
 /// The active segment first: it is what readers ask for most.
-fn next_due(log: &Log, from: i64) -> Option<Arc<Segment>> {
+fn next_due(log: &Log, from: i64, wanted: impl Fn(&Segment) -> bool) -> Option<Arc<Segment>> {
     let segments = log.segments.load();
-    let active = segments.last().filter(|active| !active.is_closed() && active.is_check_due(0));
-    let closed = || segments.iter().find(|segment| segment.base_offset >= from && segment.is_closed());
-    active.or_else(closed).map(Arc::clone)
+    let active = segments.last().filter(|last| !last.is_closed() && is_due(last) && wanted(last));
+    let next =
+        |segment: &&Arc<Segment>| segment.base_offset >= from && segment.is_closed() && wanted(segment);
+    active.or_else(|| segments.iter().find(next)).map(Arc::clone)
 }
 
 impl Log {

@@ -286,7 +286,64 @@ fn damage_is_looked_for_again_after_a_restart() {
     assert_eq!(world.scrub(10_100).bytes, 0, "known, and verified within the interval");
     drop(log);
     let world = world.restarted(10_200);
-    assert_eq!(world.scrub(10_300).damaged, 1, "what is known of it does not survive a restart");
+    assert_eq!(world.scrub(10_300).damaged, 1, "it is looked at again");
     let log = world.dir.get("t", 0).expect("open");
     assert!(matches!(read(&log, 10), Err(ReadError::Damaged { .. })));
+}
+
+#[test]
+fn of_a_log_that_is_not_due_only_the_suspect_segment_is_read_again() {
+    let world = World::new();
+    let log = world.log(0, 40);
+    let whole = world.scrub(5000);
+    assert!(log.segments().len() > 4 && whole.idle);
+    let segment = log.segments()[1];
+    world.damage(0, segment.base_offset, 20);
+    log.segments.load()[1].suspect.store(true, std::sync::atomic::Ordering::Relaxed);
+    // Slice by slice: one that was begun is finished.
+    let (mut bytes, mut damaged) = (0, 0);
+    for step in 0..40 {
+        let done = world.dir.scrub(ScrubLimits { interval_ms: 1 << 40, bytes: 100 }, 15_000 + step);
+        (bytes, damaged) = (bytes + done.bytes, damaged + done.damaged);
+    }
+    assert_eq!((bytes, damaged), (segment.size_bytes, 1));
+    assert!(matches!(read(&log, segment.base_offset), Err(ReadError::Damaged { .. })));
+    // It is not forgotten at the next start, which knows nothing of the damage.
+    let world = world.restarted(16_000);
+    assert_eq!(world.dir.scrub(ScrubLimits { interval_ms: 1 << 40, bytes: u64::MAX }, 16_000).damaged, 1);
+}
+
+#[test]
+fn known_damage_is_refused_from_the_first_read_after_a_restart() {
+    let world = World::new();
+    world.log(0, 100);
+    world.damage(0, 0, size() + 70);
+    world.scrub(10_000);
+    let world = world.restarted(10_200).restarted(10_300);
+    let log = world.dir.get("t", 0).expect("open");
+    assert!(matches!(log.try_read(10, 1000, ReadUpTo::LogEnd, true), Err(ReadError::Damaged { .. })));
+    assert_eq!((log.known_damage(), read(&log, 0).ok()), (1, Some((0, 9))));
+}
+
+/// A note is no evidence.
+#[test]
+fn what_was_put_right_while_the_broker_was_stopped_is_served_at_once() {
+    let world = World::new();
+    world.log(0, 100);
+    world.damage(0, 0, size() + 70);
+    world.scrub(10_000);
+    assert!(world.dir.close_clean(10_100).clean);
+    world.damage(0, 0, size() + 70);
+    let World { disk, dir } = world;
+    drop(dir);
+    let world = World::open(disk);
+    let log = world.dir.get("t", 0).expect("open");
+    assert_eq!((log.known_damage(), read(&log, 10).is_ok()), (0, true));
+    assert!(
+        world
+            .restarted(10_200)
+            .disk
+            .open(Path::new("/data/pagewire-damage-checkpoint"), OpenMode::Read)
+            .is_err()
+    );
 }

@@ -15,6 +15,7 @@ use super::log_dir;
 use super::partition;
 use super::producers::ProducersCheck;
 use super::small_file_trouble;
+use crate::dir::{SUMS_FILE, VOUCHED_FILE};
 use crate::files::FileKind;
 
 /// Checks the file at `path`, or says that nobody knows what it is.
@@ -24,13 +25,13 @@ pub(super) fn verify(job: &mut Job<'_>, path: &Path, live: bool) -> io::Result<(
     match FileKind::parse(name) {
         Some((FileKind::Snapshot, offset)) => {
             let mut kept = Kept::default();
-            ProducersCheck::read(job.disk, dir, &[offset], &mut kept);
+            ProducersCheck::read(&**job.disk, dir, &[offset], &mut kept);
             kept.tell(job);
             Ok(())
         }
         Some((_, base)) => {
             let partition = dir.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-            let known = log_dir::known(job.disk, super::parent(dir), partition, live);
+            let known = log_dir::known(&**job.disk, super::parent(dir), partition, live);
             partition::verify_segment(job, dir, base, known)
         }
         None => {
@@ -45,12 +46,11 @@ pub(super) fn verify(job: &mut Job<'_>, path: &Path, live: bool) -> io::Result<(
 /// What is wrong with a small text file, if anything is.
 fn small(job: &Job<'_>, path: &Path, name: &str) -> Option<Finding> {
     let outcome = match name {
-        EPOCH_CHECKPOINT_FILE => EpochCheckpoint::read(job.disk, path).map(drop),
-        PARTITION_METADATA_FILE => PartitionMetadata::read(job.disk, path).map(drop),
-        META_PROPERTIES_FILE => MetaProperties::read(job.disk, path).map(drop),
-        RECOVERY_POINT_FILE | LOG_START_FILE | HIGH_WATERMARK_FILE | CLEANER_FILE => {
-            OffsetCheckpoint::read(job.disk, path).map(drop)
-        }
+        EPOCH_CHECKPOINT_FILE => EpochCheckpoint::read(&**job.disk, path).map(drop),
+        PARTITION_METADATA_FILE => PartitionMetadata::read(&**job.disk, path).map(drop),
+        META_PROPERTIES_FILE => MetaProperties::read(&**job.disk, path).map(drop),
+        RECOVERY_POINT_FILE | LOG_START_FILE | HIGH_WATERMARK_FILE | CLEANER_FILE | SUMS_FILE
+        | VOUCHED_FILE => OffsetCheckpoint::read(&**job.disk, path).map(drop),
         _ => {
             return Some(Finding::new(
                 Severity::Doubt,

@@ -1,6 +1,7 @@
 //! What all parts of one check share: the disk, what was asked, what was counted, and whoever is told.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use pagewire_disk::Disk;
 use pagewire_record::DecompressLimits;
@@ -70,7 +71,7 @@ pub enum Event<'a> {
 
 /// One check under way.
 pub(crate) struct Job<'j> {
-    pub(crate) disk: &'j dyn Disk,
+    pub(crate) disk: &'j Arc<dyn Disk>,
     pub(crate) options: VerifyOptions,
     pub(crate) tally: Tally,
     tell: &'j mut dyn FnMut(Event<'_>),
@@ -78,7 +79,7 @@ pub(crate) struct Job<'j> {
 
 impl<'j> Job<'j> {
     pub(crate) fn new(
-        disk: &'j dyn Disk,
+        disk: &'j Arc<dyn Disk>,
         options: VerifyOptions,
         tell: &'j mut dyn FnMut(Event<'_>),
     ) -> Self {
@@ -119,6 +120,16 @@ impl Kept {
         if self.worst.as_ref().is_none_or(|worst| worst.severity < finding.severity) {
             self.worst = Some(finding);
         }
+    }
+
+    /// The files of which something is said.
+    pub(crate) fn files(&self) -> impl Iterator<Item = PathBuf> {
+        self.findings.iter().chain(&self.worst).map(|finding| finding.path.clone())
+    }
+
+    /// Whether anything is said of this file.
+    pub(crate) fn names(&self, file: &Path) -> bool {
+        self.findings.iter().chain(&self.worst).any(|finding| finding.path == file)
     }
 
     pub(crate) fn is_empty(&self) -> bool {

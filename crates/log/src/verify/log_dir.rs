@@ -2,23 +2,26 @@
 
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 
 use pagewire_disk::checkpoint::{
     CLEAN_MARK_FILE, CLEANER_FILE, HIGH_WATERMARK_FILE, LOG_START_FILE, META_PROPERTIES_FILE,
     RECOVERY_POINT_FILE,
 };
-use pagewire_disk::{CheckpointError, CleanMark, Damage, Disk, LOCK_FILE, MetaProperties, OffsetCheckpoint};
+use pagewire_disk::{CleanMark, Disk, LOCK_FILE, MetaProperties, OffsetCheckpoint};
 
 use super::finding::{Fate, Finding, Severity};
 use super::job::Job;
 use super::partition::{self, Known};
 use super::small_file_trouble;
-use crate::dir::{DirName, NOBODYS};
+use crate::dir::{DirName, NOBODYS, Notice, SUMS_FILE, Sums, VOUCHED_FILE, vouched_for};
 
 /// Topics that every broker compacts.
 const COMPACTED: [&str; 3] = ["__consumer_offsets", "__transaction_state", "__share_group_state"];
 /// Other files that a broker, Kafka's or this one, keeps there.
-const FILES: [&str; 8] = [
+const FILES: [&str; 10] = [
+    SUMS_FILE,
+    VOUCHED_FILE,
     META_PROPERTIES_FILE,
     RECOVERY_POINT_FILE,
     LOG_START_FILE,
@@ -38,18 +41,18 @@ struct Checkpoints {
     log_start: OffsetCheckpoint,
     high_watermark: OffsetCheckpoint,
     cleaner: OffsetCheckpoint,
+    starts_are_certain: bool,
+    /// Sums of what no other file shows to be right; `None` if the last stop left none.
+    vouched: Option<OffsetCheckpoint>,
 }
 
 /// Checks the directory. `live`: a broker is serving it.
 pub(super) fn verify(job: &mut Job<'_>, dir: &Path, live: bool) -> io::Result<()> {
     meta_properties(job, dir);
-    let clean = CleanMark::exists(job.disk, dir)?;
-    let checkpoints = Checkpoints {
-        recovery: checkpoint(job, dir, RECOVERY_POINT_FILE),
-        log_start: checkpoint(job, dir, LOG_START_FILE),
-        high_watermark: checkpoint(job, dir, HIGH_WATERMARK_FILE),
-        cleaner: checkpoint(job, dir, CLEANER_FILE),
-    };
+    let clean = CleanMark::exists(&**job.disk, dir)?;
+    let (disk, mut findings) = (Arc::clone(job.disk), Vec::new());
+    let checkpoints = Checkpoints::read(&*disk, dir, live, &mut findings);
+    findings.into_iter().for_each(|finding| job.found(finding));
     for entry in job.disk.read_dir(dir)? {
         let path = dir.join(&entry.name);
         if !entry.is_dir {
@@ -61,14 +64,7 @@ pub(super) fn verify(job: &mut Job<'_>, dir: &Path, live: bool) -> io::Result<()
         match DirName::parse(&entry.name) {
             _ if entry.name == NOBODYS => {}
             DirName::Partition { topic, partition } => {
-                let recovery_point = checkpoints.recovery.get(topic, partition);
-                let known = Known {
-                    recovery_point,
-                    clean: clean && recovery_point.is_some(),
-                    live,
-                    compacted: COMPACTED.contains(&topic)
-                        || checkpoints.cleaner.get(topic, partition).is_some(),
-                };
+                let known = checkpoints.known(topic, partition, clean, live);
                 match partition::verify(job, &path, known) {
                     Ok(Some(log_end)) => checkpoints.compare(job, dir, (topic, partition), log_end, live),
                     Ok(None) => {}
@@ -98,17 +94,8 @@ pub(super) fn known(disk: &dyn Disk, dir: &Path, name: &str, live: bool) -> Know
     let DirName::Partition { topic, partition } = DirName::parse(name) else {
         return Known { live, ..Known::default() };
     };
-    let entry = |file| {
-        let checkpoint = OffsetCheckpoint::read(disk, &dir.join(file)).ok().flatten();
-        checkpoint.and_then(|checkpoint| checkpoint.get(topic, partition))
-    };
-    let recovery_point = entry(RECOVERY_POINT_FILE);
-    Known {
-        recovery_point,
-        clean: recovery_point.is_some() && CleanMark::exists(disk, dir).unwrap_or(false),
-        live,
-        compacted: is_compacted(topic) || entry(CLEANER_FILE).is_some(),
-    }
+    let checkpoints = Checkpoints::read(disk, dir, live, &mut Vec::new());
+    checkpoints.known(topic, partition, CleanMark::exists(disk, dir).unwrap_or(false), live)
 }
 
 /// Whether every broker compacts this topic.
@@ -122,7 +109,7 @@ fn is_known(name: &str) -> bool {
 
 fn meta_properties(job: &mut Job<'_>, dir: &Path) {
     let path = dir.join(META_PROPERTIES_FILE);
-    let finding = match MetaProperties::read(job.disk, &path) {
+    let finding = match MetaProperties::read(&**job.disk, &path) {
         Ok(Some(meta)) if meta.directory_id.is_some() => return,
         Ok(Some(_)) => Finding::new(Severity::Note, path, "it names no directory id", Fate::Renewed),
         Ok(None) => Finding::new(Severity::Doubt, path, "it is missing", Fate::Renewed),
@@ -131,22 +118,57 @@ fn meta_properties(job: &mut Job<'_>, dir: &Path) {
     job.found(finding);
 }
 
-/// A checkpoint; empty where there is none that can be used.
-fn checkpoint(job: &mut Job<'_>, dir: &Path, file: &str) -> OffsetCheckpoint {
-    let path = dir.join(file);
-    match OffsetCheckpoint::read(job.disk, &path) {
-        Ok(checkpoint) => checkpoint.unwrap_or_default(),
-        // Kafka makes its checkpoints empty and fills them later.
-        Err(CheckpointError::Damaged { damage: Damage::Empty, .. }) => OffsetCheckpoint::new(),
-        Err(error) => {
-            let what = small_file_trouble(&error);
-            job.found(Finding::new(Severity::Damage, path, what, Fate::Renewed));
-            OffsetCheckpoint::new()
+impl Checkpoints {
+    /// As a start would take them. What it would not is a finding, and counts as empty. While a broker serves the
+    /// directory the checkpoints and their sums change under the reader, who believes what is legible.
+    fn read(disk: &dyn Disk, dir: &Path, live: bool, findings: &mut Vec<Finding>) -> Self {
+        let mut sums = if live { Sums::default() } else { Sums::peek(disk, dir) };
+        let mut read = |file| {
+            let mut notices = Vec::new();
+            let read = sums.checkpoint(disk, dir, file, &mut notices);
+            let damaged = notices.into_iter().filter_map(|notice| match notice {
+                Notice::Damaged(damage) => Some(small_file_trouble(&damage)),
+                _ => None,
+            });
+            let unreadable = read.as_ref().err().map(ToString::to_string);
+            for what in damaged.chain(unreadable) {
+                findings.push(Finding::new(Severity::Damage, dir.join(file), what, Fate::Renewed));
+            }
+            read.map_or((OffsetCheckpoint::new(), false), |read| {
+                (read.content.unwrap_or_default(), read.certain)
+            })
+        };
+        let (log_start, starts_are_certain) = read(LOG_START_FILE);
+        Self {
+            recovery: read(RECOVERY_POINT_FILE).0,
+            log_start,
+            high_watermark: read(HIGH_WATERMARK_FILE).0,
+            cleaner: read(CLEANER_FILE).0,
+            starts_are_certain,
+            vouched: disk.exists(&dir.join(VOUCHED_FILE)).unwrap_or(true).then(|| read(VOUCHED_FILE).0),
         }
     }
-}
 
-impl Checkpoints {
+    /// What they say of one partition of a directory that was left in order, or was not.
+    fn known(&self, topic: &str, partition: i32, clean: bool, live: bool) -> Known {
+        let recovery_point = self.recovery.get(topic, partition);
+        let high_watermark = self.high_watermark.get(topic, partition);
+        let clean_to = self.cleaner.get(topic, partition);
+        Known {
+            recovery_point,
+            log_start: self.log_start.get(topic, partition),
+            high_watermark,
+            recovery_known: recovery_point.is_some() || !clean && !self.recovery.is_empty(),
+            clean: clean && recovery_point.is_some() && high_watermark.is_some(),
+            live,
+            cleaned: clean_to.is_some(),
+            compacted: is_compacted(topic) || clean_to.is_some(),
+            whole_from: recovery_point.map(|point| clean_to.map_or(point, |clean_to| point.max(clean_to))),
+            vouched: self.vouched.as_ref().map(|sums| vouched_for(sums, topic, partition)),
+            certain_start: self.starts_are_certain,
+        }
+    }
+
     /// Each checkpoint's entry for a log must lie within it.
     fn compare(&self, job: &mut Job<'_>, dir: &Path, name: (&str, i32), log_end: i64, live: bool) {
         let (topic, partition) = name;

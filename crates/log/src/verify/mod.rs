@@ -13,23 +13,27 @@
 //! A broker may be serving the directory: what it is writing in this moment (the active segment's tail, an index ahead of
 //! what was read, files that compaction or retention replace) is not taken for damage.
 //!
-//! Leaves to others: putting anything right. The next start does (`open`, `recovery`), and each finding says what it will do.
+//! Leaves to others: putting anything right. The next start does (`open`, `recovery`), and each finding says what it will do:
+//! of a directory that no broker serves because recovery is rehearsed (`forecast`), on a disk on which changes are only played.
 
 mod aborts;
 mod epochs;
 mod file;
 mod finding;
+mod forecast;
 mod job;
 mod log_dir;
 mod offsets;
 mod partition;
 mod producers;
 mod records;
+mod rehearsal;
 mod segment;
 mod times;
 
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 
 use pagewire_disk::{CheckpointError, Disk, LockLook, OpenMode, look_at_lock};
 
@@ -76,19 +80,19 @@ pub fn target_of(disk: &dyn Disk, path: &Path) -> io::Result<Target> {
 /// # Errors
 /// What reading the directory itself says. Everything else is a finding.
 pub fn verify(
-    disk: &dyn Disk,
+    disk: &Arc<dyn Disk>,
     path: &Path,
     options: VerifyOptions,
     tell: &mut dyn FnMut(Event<'_>),
 ) -> io::Result<Tally> {
     let mut job = Job::new(disk, options, tell);
-    match target_of(disk, path)? {
+    match target_of(&**disk, path)? {
         Target::LogDir => {
             log_dir::verify(&mut job, path, is_served(path))?;
         }
         Target::Partition => {
             let (dir, name) = (parent(path), path.file_name().and_then(|name| name.to_str()));
-            let known = log_dir::known(disk, dir, name.unwrap_or_default(), is_served(dir));
+            let known = log_dir::known(&**disk, dir, name.unwrap_or_default(), is_served(dir));
             partition::verify(&mut job, path, known)?;
         }
         Target::File => {

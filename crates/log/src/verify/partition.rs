@@ -1,20 +1,23 @@
 //! One partition's directory: what lies in it, its small files, and its segments in their order.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::io;
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use pagewire_disk::checkpoint::{EPOCH_CHECKPOINT_FILE, PARTITION_METADATA_FILE};
 use pagewire_disk::{DiskFile, OpenMode, PartitionMetadata};
 
 use super::epochs::EpochsCheck;
 use super::finding::{Fate, Finding, Severity};
+use super::forecast::Forecast;
 use super::job::{Job, Kept};
 use super::producers::ProducersCheck;
 use super::segment::{self, Along, Files, Place, Seen};
 use crate::files::FileKind;
+use crate::home::Vouched;
 use crate::names;
+use crate::txn_witness;
 
 /// Times that a segment is read again because its files were replaced meanwhile.
 const READS_MAX: usize = 3;
@@ -23,12 +26,24 @@ const READS_MAX: usize = 3;
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Known {
     pub(super) recovery_point: Option<i64>,
+    pub(super) log_start: Option<i64>,
+    pub(super) high_watermark: Option<i64>,
+    /// Up to where it was synced is known, be it 0.
+    pub(super) recovery_known: bool,
     /// The directory was left in order.
     pub(super) clean: bool,
     /// A broker is serving it.
     pub(super) live: bool,
+    /// The cleaner says so: it was compacted.
+    pub(super) cleaned: bool,
     /// Holes between offsets are right.
     pub(super) compacted: bool,
+    /// From here on they are not, compacted or not.
+    pub(super) whole_from: Option<i64>,
+    /// Sums of what no other file shows to be right, as an orderly stop left them.
+    pub(super) vouched: Option<Vouched>,
+    /// Where it starts is what was written, as far as anybody can say it.
+    pub(super) certain_start: bool,
 }
 
 /// What lies in the directory.
@@ -47,17 +62,23 @@ pub(super) fn verify(job: &mut Job<'_>, dir: &Path, known: Known) -> io::Result<
     let mut kept = Kept::default();
     name_others(dir, &contents, &mut kept);
     metadata(job, dir, &mut kept);
-    let mut epochs = EpochsCheck::read(job.disk, dir, known.live, &mut kept);
-    let mut producers = ProducersCheck::read(job.disk, dir, &contents.snapshots, &mut kept);
+    let mut epochs = EpochsCheck::read(&**job.disk, dir, known.live, &mut kept);
+    let mut producers = ProducersCheck::read(&**job.disk, dir, &contents.snapshots, &mut kept);
+    let forecast = Forecast::of(job.disk, dir, &known, &mut kept);
+    let mut told = HashSet::new();
     let mut walked = Walked { compacted: known.compacted, ..Walked::default() };
     for (at, &base) in contents.bases.iter().enumerate() {
         let next_base = contents.bases.get(at + 1).copied();
-        let place = place(dir, base, next_base, &known);
+        let place = Place { dir, base, next_base, live: known.live, forecast: &forecast };
         let along = Along { epochs: &mut epochs, producers: &mut producers };
-        if let Some(seen) = one(job, &place, along)? {
+        if let Some(seen) = one(job, &place, along, &mut told)? {
             walked.add(job, &place, &seen, &mut kept);
         }
     }
+    let told = |file: &Path| told.contains(file);
+    let mut rest = Kept::default();
+    forecast.tell_the_rest(&|file| told(file) || kept.names(file), known.clean, &mut rest);
+    rest.tell(job);
     let Some(&first) = contents.bases.first() else {
         kept.tell(job);
         return Ok(None);
@@ -71,34 +92,35 @@ pub(super) fn verify(job: &mut Job<'_>, dir: &Path, known: Known) -> io::Result<
     Ok(Some(log_end))
 }
 
-fn place<'p>(dir: &'p Path, base: i64, next_base: Option<i64>, known: &Known) -> Place<'p> {
-    let believed = next_base.is_some_and(|next| {
-        known.clean || known.live || known.recovery_point.is_some_and(|point| next <= point)
-    });
-    let stable_below = known.recovery_point.unwrap_or(0);
-    Place { dir, base, next_base, believed, stable_below, clean: known.clean, live: known.live }
-}
-
 /// Checks one segment by itself.
 pub(super) fn verify_segment(job: &mut Job<'_>, dir: &Path, base: i64, known: Known) -> io::Result<()> {
     let contents = contents(job, dir)?;
     let next_base = contents.bases.iter().copied().find(|other| *other > base);
-    let place = place(dir, base, next_base, &known);
+    let mut kept = Kept::default();
+    let forecast = Forecast::of(job.disk, dir, &known, &mut kept);
+    kept.tell(job);
+    let place = Place { dir, base, next_base, live: known.live, forecast: &forecast };
     let (mut epochs, mut producers) = (EpochsCheck::default(), ProducersCheck::default());
     let along = Along { epochs: &mut epochs, producers: &mut producers };
-    if let Some(seen) = one(job, &place, along)? {
+    if let Some(seen) = one(job, &place, along, &mut HashSet::new())? {
         Walked::default().add(job, &place, &seen, &mut Kept::default());
     }
     Ok(())
 }
 
-/// Reads one segment, again if compaction replaced it meanwhile; `None` if it went away.
-fn one(job: &mut Job<'_>, place: &Place<'_>, mut along: Along<'_>) -> io::Result<Option<Seen>> {
+/// Reads one segment, again if compaction replaced it meanwhile; `None` if it went away. The files of which something was
+/// said are in `named` afterwards.
+fn one(
+    job: &mut Job<'_>,
+    place: &Place<'_>,
+    mut along: Along<'_>,
+    named: &mut HashSet<PathBuf>,
+) -> io::Result<Option<Seen>> {
     let path = names::path(place.dir, place.base, names::LOG);
     for attempt in 1.. {
         let mut kept = Kept::default();
         let mut told = 0;
-        let outcome = Files::open(job.disk, place).and_then(|files| {
+        let outcome = Files::open(&**job.disk, place).and_then(|files| {
             let options = job.options;
             let mut read = |bytes| {
                 told += bytes;
@@ -114,6 +136,7 @@ fn one(job: &mut Job<'_>, place: &Place<'_>, mut along: Along<'_>) -> io::Result
             Err(error) => {
                 let what = format!("it cannot be read: {error}");
                 kept.push(Finding::new(Severity::Damage, &path, what, Fate::Refused).at(told));
+                named.insert(path.clone());
                 kept.tell(job);
                 return Ok(Some(Seen { damaged: true, next_offset: place.base, ..Seen::default() }));
             }
@@ -122,6 +145,7 @@ fn one(job: &mut Job<'_>, place: &Place<'_>, mut along: Along<'_>) -> io::Result
                 if replaced && attempt < READS_MAX {
                     continue;
                 }
+                named.extend(kept.files());
                 kept.tell(job);
                 return Ok(Some(seen));
             }
@@ -212,7 +236,13 @@ fn name_others(dir: &Path, contents: &Contents, kept: &mut Kept) {
         }
     }
     for name in &contents.others {
-        let known = [EPOCH_CHECKPOINT_FILE, PARTITION_METADATA_FILE, "quorum-state", "remote_log_snapshot"];
+        let known = [
+            EPOCH_CHECKPOINT_FILE,
+            PARTITION_METADATA_FILE,
+            txn_witness::FILE,
+            "quorum-state",
+            "remote_log_snapshot",
+        ];
         if known.contains(&name.as_str()) || name.ends_with(".checkpoint") {
             continue;
         }
@@ -234,7 +264,7 @@ fn name_others(dir: &Path, contents: &Contents, kept: &mut Kept) {
 
 fn metadata(job: &Job<'_>, dir: &Path, kept: &mut Kept) {
     let path = dir.join(PARTITION_METADATA_FILE);
-    match PartitionMetadata::read(job.disk, &path) {
+    match PartitionMetadata::read(&**job.disk, &path) {
         Ok(Some(_)) => {}
         Ok(None) => kept.push(Finding::new(Severity::Doubt, &path, "it is missing", Fate::Renewed)),
         Err(error) => {

@@ -14,32 +14,29 @@ use pagewire_record::{BatchError, BatchHeader};
 use super::aborts::AbortsCheck;
 use super::epochs::EpochsCheck;
 use super::finding::{Fate, Finding, Severity};
+use super::forecast::Forecast;
 use super::job::{Kept, VerifyOptions};
 use super::offsets::OffsetsCheck;
 use super::producers::ProducersCheck;
 use super::records;
 use super::times::TimesCheck;
-use crate::files::{BadBytes, BatchWalk, Entry, OffsetEntry, Step, WalkedBatch};
+use crate::files::{BadBytes, BatchWalk, Step, WalkedBatch};
 use crate::names;
 
 /// A longer batch is not decompressed: a window holds it whole.
 const DEEP_MAX: usize = 64 << 20;
 
 /// What is known of a segment before it is read.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub(super) struct Place<'p> {
     pub(super) dir: &'p Path,
     pub(super) base: i64,
     /// Base of the segment behind it; `None` for the active one.
     pub(super) next_base: Option<i64>,
-    /// The next start believes it without reading.
-    pub(super) believed: bool,
-    /// The next start cuts nothing below this offset.
-    pub(super) stable_below: i64,
-    /// The directory was left in order.
-    pub(super) clean: bool,
     /// A broker is serving it.
     pub(super) live: bool,
+    /// What the next start makes of the log.
+    pub(super) forecast: &'p Forecast,
 }
 
 impl Place<'_> {
@@ -96,16 +93,6 @@ impl Files {
     pub(super) fn log(&self) -> &dyn DiskFile {
         &*self.log
     }
-
-    /// Position that the last entry of the index names.
-    fn last_indexed(&self) -> u64 {
-        let Some((file, len)) = &self.index else { return 0 };
-        let mut bytes = [0; OffsetEntry::LEN];
-        let at = (len / OffsetEntry::LEN as u64).saturating_sub(1) * OffsetEntry::LEN as u64;
-        let read = file.read_exact_at(at, &mut bytes).is_ok();
-        let entry = OffsetEntry::parse(&bytes).filter(|_| read);
-        entry.and_then(|entry| u64::try_from(entry.position).ok()).unwrap_or(0)
-    }
 }
 
 /// The walk over one segment.
@@ -113,7 +100,6 @@ pub(super) struct SegmentCheck<'c> {
     place: &'c Place<'c>,
     options: VerifyOptions,
     log_path: &'c Path,
-    last_indexed: u64,
     seen: Seen,
     /// Base offsets below are not believed.
     expected: i64,
@@ -135,7 +121,6 @@ pub(super) fn verify(
         place,
         options,
         log_path: &log_path,
-        last_indexed: files.last_indexed(),
         seen: Seen { next_offset: place.base, ..Seen::default() },
         expected: place.base,
         skipping: false,
@@ -343,9 +328,6 @@ impl SegmentCheck<'_> {
 
     /// What the next start makes of bytes that are no batch at `position`.
     fn fate(&self, position: u64) -> Fate {
-        let believed = self.place.believed
-            || self.expected < self.place.stable_below
-            || self.place.clean && position < self.last_indexed;
-        if believed { Fate::Refused } else { Fate::Cut { offset: self.expected } }
+        self.place.forecast.fate_of(self.log_path, position)
     }
 }

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use pagewire_disk::{Disk, OpenMode};
-use pagewire_log::{AppendContext, LoadReport, Log, Origin, ReadUpTo, RecoveryReport};
+use pagewire_log::{AppendContext, LoadReport, Log, Origin, ProducerInfo, ReadUpTo, RecoveryReport};
 use pagewire_record::{HEADER_LEN, SharedBatch, batches, complete_batches};
 
-use crate::compacted;
-use crate::model::Sent;
+use crate::model::{Known, Partition, Sent};
 use crate::world::World;
+use crate::{committed, compacted};
 
 /// Bytes of `.log` files by partition directory.
 pub(crate) type Bytes = BTreeMap<PathBuf, u64>;
@@ -51,6 +51,7 @@ pub(crate) fn begun_anew(report: &RecoveryReport) -> bool {
 pub(crate) fn partition(world: &mut World, at: usize, log: &Log) {
     let records = read_through(world, at, log);
     point_reads(world, at, log, &records);
+    committed::view(world, at, log);
     times(world, log, &records);
     producers(world, at, log);
 }
@@ -64,7 +65,7 @@ fn read_through(world: &mut World, at: usize, log: &Log) -> Vec<(i64, i64)> {
     while offset < partition.end {
         let slice = log.read(offset, max_bytes, ReadUpTo::LogEnd, true).expect("a read");
         let Some(range) = slice.range else {
-            assert!(world.config.cleanup_compact, "{}: nothing at {offset}", partition.topic);
+            assert!(world.holes, "{}: nothing at {offset}", partition.topic);
             break;
         };
         let bytes = bytes::Bytes::from(range.read_to_vec().expect("a range"));
@@ -74,7 +75,7 @@ fn read_through(world: &mut World, at: usize, log: &Log) -> Vec<(i64, i64)> {
             read.push(batch);
         }
     }
-    let records = if world.config.cleanup_compact {
+    let records = if world.holes {
         compacted::compare(partition, &read)
     } else {
         let expected = partition.readable();
@@ -100,14 +101,14 @@ fn point_reads(world: &mut World, at: usize, log: &Log, records: &[(i64, i64)]) 
         let offset = world.chance.between(partition.start, partition.end);
         let slice = log.read(offset, 1, ReadUpTo::HighWatermark, true).expect("a read");
         let Some(range) = slice.range else {
-            assert!(world.config.cleanup_compact && records.iter().all(|(at, _)| *at < offset), "{offset}");
+            assert!(world.holes && records.iter().all(|(at, _)| *at < offset), "{offset}");
             continue;
         };
         let bytes = range.read_to_vec().expect("a range");
         let header = batches(&bytes).next().expect("a batch").expect("a good one").header;
         // After a hole that compaction left, the next one.
         let holds = (header.base_offset..=header.last_offset()).contains(&offset);
-        let next = world.config.cleanup_compact && header.base_offset > offset;
+        let next = world.holes && header.base_offset > offset;
         assert!(holds || next, "{}: {offset} is not in {header:?}", log.topic());
     }
 }
@@ -132,14 +133,29 @@ fn producers(world: &mut World, at: usize, log: &Log) {
     let found: BTreeMap<_, _> = log.producers().into_iter().map(|known| (known.producer_id, known)).collect();
     for (id, info) in &found {
         let known = expected.get(id).unwrap_or_else(|| panic!("{}: who is {info:?}?", partition.topic));
+        if world.holes && known.last_sequence < 0 {
+            // Its epoch is known from a marker alone, which goes when nobody needs it.
+            continue;
+        }
+        let is_its_own = |sent: &&Sent| sent.header.producer_id == *id && sent.marker.is_none();
+        if info.last_sequence < 0 && !partition.readable().iter().any(|sent| is_its_own(&sent)) {
+            // Forgotten with its records, and known again by a marker.
+            continue;
+        }
         let said = (info.producer_epoch, info.last_sequence);
         assert_eq!(said, (known.epoch, known.last_sequence), "{}: producer {id}", partition.topic);
+        let marked =
+            partition.readable().iter().any(|sent| sent.header.producer_id == *id && sent.marker.is_some());
+        transaction(partition, *info, *known, world.holes || !marked);
         // A batch that compaction wrote anew has the largest time of what is left in it.
-        let rewritten = world.config.cleanup_compact && info.last_timestamp <= known.last_timestamp;
+        let rewritten = world.holes && info.last_timestamp <= known.last_timestamp;
         assert!(rewritten || info.last_timestamp == known.last_timestamp, "{info:?} {known:?}");
     }
     for sent in partition.readable().iter().filter(|sent| sent.header.producer_id >= 0) {
-        let (id, compacted) = (sent.header.producer_id, world.config.cleanup_compact);
+        let (id, compacted) = (sent.header.producer_id, world.holes);
+        if compacted && expected[&id].last_sequence < 0 {
+            continue;
+        }
         assert!(
             found.contains_key(&id),
             "{}: {id} of {}..{} is forgotten (compacted: {compacted}, clean to {}): {:?} {:?}",
@@ -151,15 +167,27 @@ fn producers(world: &mut World, at: usize, log: &Log) {
             log.segments(),
         );
     }
-    for id in 0..3 {
+    for id in 0..6 {
         all_of_the_last_five_are_duplicates(world, at, log, id);
     }
+}
+
+/// A producer's transaction begins where its records do, and was ended by the coordinator of this epoch. Where the log was
+/// cut inside of it, it may begin with what is left.
+fn transaction(partition: &Partition, info: ProducerInfo, known: Known, marker_may_be_gone: bool) {
+    let topic = partition.topic;
+    let begun = (info.current_txn_start_offset >= 0).then_some(info.current_txn_start_offset);
+    let cut = known.txn_start.is_some_and(|start| start < partition.start);
+    let may = cut && begun.is_none_or(|begun| known.txn_start.is_some_and(|start| start <= begun));
+    assert!(begun == known.txn_start || may, "{topic}: the open transaction of {info:?} {known:?}");
+    let older = marker_may_be_gone && info.coordinator_epoch <= known.coordinator_epoch;
+    assert!(older || info.coordinator_epoch == known.coordinator_epoch, "{topic}: {info:?} {known:?}");
 }
 
 /// A client may send what it had in flight again, whatever happened meanwhile.
 fn all_of_the_last_five_are_duplicates(world: &World, at: usize, log: &Log, id: i64) {
     let partition = &world.partitions[at];
-    for sent in partition.known_again(id, world.config.cleanup_compact) {
+    for sent in partition.known_again(id, world.holes) {
         let context =
             AppendContext { leader_epoch: world.leader_epoch, origin: Origin::Client, now_ms: world.now_ms };
         match log.append(sent.bytes.clone(), context) {
@@ -167,7 +195,15 @@ fn all_of_the_last_five_are_duplicates(world: &World, at: usize, log: &Log, id: 
                 assert!(appended.duplicate, "{}: producer {id} sent {sent:?} again", partition.topic);
                 assert_eq!(appended.base_offset, sent.base);
             }
-            Err(error) => assert!(world.disk.is_dead(), "{}: sent again: {error:?}", partition.topic),
+            Err(error) => assert!(
+                world.disk.is_dead(),
+                "{}: {}..{} of {id} sent again: {error:?}, {:?}, holes {}",
+                partition.topic,
+                sent.base,
+                sent.end(),
+                log.producers(),
+                world.holes,
+            ),
         }
     }
 }

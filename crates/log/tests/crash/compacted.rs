@@ -1,10 +1,10 @@
-//! What must be left of a log that is compacted.
+//! What must be left of a log that is, or was, compacted.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use pagewire_record::{DecompressLimits, SharedBatch};
 
-use crate::model::Partition;
+use crate::model::{Fate, Partition, Sent};
 
 /// Compares the batches read with those that were sent: what is there is as it was sent, what is missing was superseded
 /// or deleted by its key. Returns offset and time of the records that are there.
@@ -22,6 +22,8 @@ pub(crate) fn compare(partition: &Partition, read: &[SharedBatch]) -> Vec<(i64, 
             (header.producer_id, header.producer_epoch, header.base_sequence, header.last_offset_delta)
         };
         assert_eq!(who(header), who(&sent.header), "{}", partition.topic);
+        let kind = |header: &pagewire_record::BatchHeader| (header.is_control(), header.is_transactional());
+        assert_eq!(kind(header), kind(&sent.header), "{}", partition.topic);
         assert_eq!(header.partition_leader_epoch, sent.leader_epoch);
         for record in batch.records(&DecompressLimits::default()).expect("records") {
             let record = record.expect("a record");
@@ -32,24 +34,43 @@ pub(crate) fn compare(partition: &Partition, read: &[SharedBatch]) -> Vec<(i64, 
         }
     }
     assert!(there.is_sorted_by(|one, next| one.0 < next.0), "{}: offsets rise", partition.topic);
-    nothing_is_missing(partition, &there.iter().map(|(offset, _)| *offset).collect());
+    let offsets: BTreeSet<i64> =
+        there.iter().map(|(offset, _)| *offset).filter(|at| *at >= partition.start).collect();
+    nothing_is_missing(partition, &offsets);
+    a_reader_ends_with_the_latest(partition, &offsets);
     there
 }
 
-/// The latest value of each key is there, and everything that no clean can have reached.
+/// Everything is there that no clean can have reached.
 fn nothing_is_missing(partition: &Partition, there: &BTreeSet<i64>) {
-    let mut latest = BTreeMap::new();
+    let untouched = partition.clean_to.max(partition.start);
     for sent in partition.readable() {
+        for (offset, _) in sent.times().filter(|(offset, _)| *offset >= untouched) {
+            assert!(there.contains(&offset), "{}: {offset} is gone", partition.topic);
+        }
+    }
+}
+
+/// Whoever reads all of what is left knows the latest value of every key, and of none that was deleted.
+fn a_reader_ends_with_the_latest(partition: &Partition, there: &BTreeSet<i64>) {
+    let fates = partition.fates();
+    let counts =
+        |sent: &&Sent| sent.marker.is_none() && matches!(fates[&sent.base], Fate::None | Fate::Committed);
+    let (mut latest, mut read) = (BTreeMap::new(), BTreeMap::new());
+    for sent in partition.readable().iter().filter(counts) {
         for (offset, (key, value, _)) in (sent.base..).zip(&sent.records) {
+            let value = value.is_some().then_some(offset);
             if offset >= partition.start {
-                latest.insert(key, (offset, value.is_some()));
-                let untouched = offset >= partition.clean_to;
-                assert!(!untouched || there.contains(&offset), "{}: {offset} is gone", partition.topic);
+                latest.insert(key, value);
+            }
+            if there.contains(&offset) {
+                read.insert(key, value);
             }
         }
     }
-    for (key, (offset, has_value)) in latest {
+    for (key, value) in latest {
+        let found = read.get(key).copied().flatten();
         let key = String::from_utf8_lossy(key);
-        assert!(!has_value || there.contains(&offset), "{}: {key:?} at {offset} is gone", partition.topic);
+        assert_eq!(found, value, "{}: where the latest value of {key:?} is", partition.topic);
     }
 }

@@ -11,16 +11,20 @@
 //!                             producers as their batches say; a batch sent again is known
 //!                             the log start never goes back below what was promised
 //!                             what was cut was said
-//!   compacted                 the latest value of every key is there, offsets are as they were
+//!   compacted                 a reader ends with the latest value of every key, and of no deleted one; offsets are as they were
+//!   committed                 readers of committed records: up to the earliest open transaction, nothing aborted
 //!   derived  index files and epochs equal to a rebuild from the records
+//!   aborts                    indexes of aborted transactions likewise, as far as the records tell of them
 //!   bulk     many seeds on all cores: `cargo xtask crash`
 //! ```
 //!
 //! Nothing depends on a clock, a thread or an address: a seed does the same every time.
 
+mod aborts;
 mod bulk;
 mod chance;
 mod check;
+mod committed;
 mod compacted;
 mod derived;
 mod life;

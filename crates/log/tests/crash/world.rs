@@ -25,6 +25,8 @@ pub(crate) struct World {
     pub(crate) dir: Option<LogDir>,
     pub(crate) partitions: Vec<Partition>,
     pub(crate) config: LogConfig,
+    /// Compaction was on at some time: there may be holes.
+    pub(crate) holes: bool,
     pub(crate) now_ms: i64,
     pub(crate) leader_epoch: i32,
     /// Ids of topics that were deleted.
@@ -49,6 +51,7 @@ impl World {
                 .take(count)
                 .map(|(topic, number)| Partition::new(topic, *number))
                 .collect(),
+            holes: config.cleanup_compact,
             config,
             now_ms: 1_000_000,
             leader_epoch: 0,

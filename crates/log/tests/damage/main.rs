@@ -6,12 +6,14 @@
 //!   answers   everything that can be asked of a log
 //!   harm      the ways in which a file goes wrong
 //!   derived   index files, snapshots, epochs: no answer changes
+//!   forecast  what a check foretells is what the start does
 //!   records   `.log`: cut, refused or as it was; and said
 //!   small     checkpoints and identities: no answer changes, or the directory is not taken
 //! ```
 
 mod answers;
 mod derived;
+mod forecast;
 mod harm;
 mod lived;
 mod records;

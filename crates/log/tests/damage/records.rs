@@ -1,7 +1,9 @@
 //! The records are the evidence. Damaged ones are never served as good, and nothing is missing in silence.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use pagewire_disk::Disk;
 use pagewire_log::ScrubLimits;
 use pagewire_log::verify::{Event, Severity, VerifyOptions, verify};
 use pagewire_record::batches;
@@ -39,10 +41,10 @@ fn damaged_records_are_found_by_a_check_and_served_by_nobody() {
 
 /// What `log check` says beyond notes.
 fn found_by_a_check(lived: &Lived, path: &Path, bytes: Option<&[u8]>) -> Vec<String> {
-    let disk = lived.on_disk(path, bytes);
+    let disk: Arc<dyn Disk> = lived.on_disk(path, bytes);
     let mut found = Vec::new();
     let options = VerifyOptions { deep: true, ..VerifyOptions::default() };
-    let tally = verify(&*disk, Path::new(ROOT), options, &mut |event| {
+    let tally = verify(&disk, Path::new(ROOT), options, &mut |event| {
         if let Event::Found(finding) = event
             && finding.severity > Severity::Note
         {

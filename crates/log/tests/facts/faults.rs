@@ -342,3 +342,21 @@ fn a_power_cut_amid_retention_leaves_no_hole() {
         }
     }
 }
+
+#[test]
+fn a_segment_that_goes_unsynced_leaves_no_hole_before_what_is_synced_after_it() {
+    for seed in 0..20 {
+        let forgetting = ForgettingDisk::new();
+        let disk = FailingDisk::new(Arc::new(forgetting.clone()));
+        let bench = Bench::on(Arc::new(disk.clone()), options());
+        bench.fill(20);
+        bench.log.delete_records_before(bench.log.marks().log_end).expect("delete");
+        disk.fail_on(".log", Call::Rename, When::Always, Fault::Error(Errno::MFILE));
+        let _ = bench.log.apply_retention(0);
+        bench.fill(3);
+        let stable = bench.log.sync().expect("sync");
+        let after = Arc::new(forgetting.crash(seed).expect("crash"));
+        let bench = Bench::on(after, options());
+        assert_eq!((bench.log.marks().log_end, &bench.report.cuts), (stable, &vec![]), "seed {seed}");
+    }
+}

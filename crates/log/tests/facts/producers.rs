@@ -51,16 +51,22 @@ fn the_state_survives_an_orderly_restart_and_a_kill() {
 }
 
 #[test]
-fn at_most_two_snapshots_are_kept() {
+fn few_snapshots_are_kept_and_one_of_the_recovery_point() {
     let bench = Bench::new();
-    for n in 0..60 {
+    for n in 0..200 {
         bench.append(sequenced(9, 0, n, 1));
     }
     let count = |bench: &Bench| bench.names().iter().filter(|name| name.ends_with(".snapshot")).count();
-    assert_eq!(count(&bench), 2);
+    assert!(bench.log.segments().len() > 10);
+    assert_eq!(count(&bench), 8, "the log began without one, and nothing was synced");
     let bench = bench.restarted();
-    assert_eq!(count(&bench), 2);
-    assert!(bench.names().contains(&name(60, "snapshot")));
+    let base = active(&bench.log);
+    for n in 200..400 {
+        bench.append(sequenced(9, 0, n, 1));
+    }
+    assert_eq!(count(&bench), 10);
+    assert!(bench.names().contains(&name(200, "snapshot")), "of the recovery point");
+    assert!(bench.names().contains(&name(base, "snapshot")), "a start after a kill replays from there");
 }
 
 /// A clean stop, then the snapshots are changed; duplicates must still be known.
@@ -177,6 +183,24 @@ fn batches_that_retention_took_are_not_made_up() {
         assert!(bench.append(sequenced(9, 0, n * 2, 2)).duplicate);
     }
     assert_eq!(bench.append(sequenced(9, 0, 10, 2)).base_offset, 10);
+}
+
+#[test]
+fn a_power_cut_after_many_rolls_leaves_producers_what_they_had_at_the_recovery_point() {
+    for seed in 0..20 {
+        let disk = ForgettingDisk::new();
+        let bench = Bench::on(Arc::new(disk.clone()), options());
+        bench.append(sequenced(9, 0, 0, 1));
+        bench.fill(20);
+        let stable = bench.log.sync().expect("sync");
+        bench.log.delete_records_before(stable - 3).expect("delete");
+        assert!(bench.log.apply_retention(0).expect("retention").segments > 0);
+        bench.fill(400);
+        let after = Arc::new(disk.crash(seed).expect("crash"));
+        let options = OpenOptions { recovery_point: stable, log_start_offset: stable - 3, ..options() };
+        let bench = Bench::on(after, options);
+        assert!(bench.append(sequenced(9, 0, 0, 1)).duplicate, "seed {seed}");
+    }
 }
 
 #[test]

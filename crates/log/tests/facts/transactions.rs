@@ -297,6 +297,68 @@ fn a_damaged_index_is_rebuilt_though_the_stop_was_clean() {
     }
 }
 
+/// What becomes of an index below the recovery point when the broker is killed.
+fn unvouched(harm: impl Fn(&Bench, &str)) {
+    let bench = Bench::new();
+    busy(&bench);
+    let recovery_point = bench.log.sync().expect("sync");
+    let (written, known) = (indexes(&bench), bench.log.producers());
+    assert!(bench.names().contains(&"pagewire-aborted".to_owned()));
+    for (base, _) in &written {
+        harm(&bench, &name(*base, "txnindex"));
+    }
+    let options = || OpenOptions { recovery_point, ..options() };
+    let bench = bench.reopened(options());
+    assert_eq!((indexes(&bench), bench.log.producers()), (written.clone(), known.clone()));
+    let bench = bench.reopened(options());
+    assert_eq!((indexes(&bench), bench.log.producers()), (written, known));
+    assert!(bench.report.notes.is_empty(), "{:?}", bench.report);
+}
+
+#[test]
+fn a_lost_index_is_rebuilt_though_all_of_it_was_stable_before_a_kill() {
+    unvouched(|bench, name| bench.disk.remove_file(&path(name)).expect("remove"));
+}
+
+#[test]
+fn an_index_that_was_cut_between_two_entries_is_rebuilt_after_a_kill() {
+    unvouched(|bench, name| {
+        let file = bench.file(name);
+        file.set_len(file.len().expect("len").saturating_sub(34)).expect("cut");
+    });
+}
+
+#[test]
+fn a_start_that_is_told_nothing_about_aborted_transactions_looks_at_the_whole_log() {
+    unvouched(|bench, name| {
+        bench.disk.remove_file(&path(name)).expect("remove");
+        bench.file("pagewire-aborted").set_len(0).expect("emptied");
+    });
+}
+
+#[test]
+fn producers_that_only_a_snapshot_tells_of_outlive_a_damaged_index() {
+    let bench = Bench::new();
+    bench.append(sequenced(70, 0, 0, 1));
+    bench.fill(10);
+    busy(&bench);
+    bench.log.sync().expect("sync");
+    bench.log.delete_records_before(30).expect("delete");
+    assert!(bench.log.apply_retention(0).expect("retention").segments > 0);
+    let (written, known) = (indexes(&bench), bench.log.producers());
+    assert!(known.iter().any(|producer| producer.producer_id == 70));
+    bench.log.close(0).expect("close");
+    bench.file(&name(written[1].0, "txnindex")).write_at(3, b"garbage").expect("write");
+    let marks = bench.log.marks();
+    let bench = bench.reopened(OpenOptions {
+        clean: true,
+        recovery_point: marks.log_end,
+        log_start_offset: marks.log_start,
+        ..options()
+    });
+    assert_eq!((indexes(&bench), bench.log.producers()), (written, known));
+}
+
 #[test]
 fn an_entry_whose_marker_the_crash_took_is_cut() {
     let bench = Bench::new();
@@ -367,4 +429,33 @@ fn an_index_of_a_segment_that_is_gone_goes_with_it() {
     stray.write_at(0, &[0; 34]).expect("write");
     let bench = bench.killed();
     assert!(!bench.disk.exists(Path::new(&path(&name(1 << 30, "txnindex")))).expect("exists"));
+}
+
+#[test]
+fn what_a_killed_process_left_of_the_list_is_stable_before_the_recovery_point_passes_it() {
+    let disk = ForgettingDisk::new();
+    let bench = Bench::on(Arc::new(disk.clone()), options());
+    bench.append(inside(7, 0, 2));
+    end(&bench, 7, ControlType::Abort);
+    let next = disk.killed();
+    let recovered = Bench::on(Arc::new(next.clone()), options());
+    assert!(!recovered.report.rebuilt.iter().any(|path| path.ends_with(name(0, "txnindex"))));
+    let recovery_point = recovered.log.sync().expect("sync");
+    let after = Arc::new(next.crash(0).expect("crash"));
+    let left = Bench::on(after, OpenOptions { recovery_point, ..options() });
+    assert_eq!(left.log.marks().log_end, recovery_point);
+    assert_eq!(aborted(&left, 0, 10_000), [(0, 2)], "aborted records would be read as committed");
+}
+
+#[test]
+fn a_producer_whose_last_word_was_a_marker_keeps_its_last_batches_over_a_restart() {
+    let bench = Bench::new();
+    let sent: Vec<Bytes> = (0..4).map(|n| inside(7, n * 2, 2)).collect();
+    let bases: Vec<i64> = sent.iter().map(|batch| bench.append(batch.clone()).base_offset).collect();
+    end(&bench, 7, ControlType::Commit);
+    let again = bench.restarted();
+    for (batch, base) in sent.iter().zip(bases) {
+        let appended = again.append(batch.clone());
+        assert!(appended.duplicate && appended.base_offset == base, "{base}: {appended:?}");
+    }
 }

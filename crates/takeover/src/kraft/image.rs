@@ -10,6 +10,11 @@ use super::identities::Identity;
 use super::record::Change;
 use super::topics::Placement;
 
+/// The feature whose level says which records there are.
+const METADATA_VERSION: &str = "metadata.version";
+/// That of Kafka 4.3.
+const METADATA_VERSION_MAX: i16 = 30;
+
 /// A topic.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Topic {
@@ -92,7 +97,13 @@ impl Image {
             Change::Broker { id, is_there: false } => {
                 self.brokers.remove(&id);
             }
+            Change::EligibleGone { topic } => self.clear_eligible(topic.as_deref())?,
             Change::Feature { name, level } => {
+                if name == METADATA_VERSION && level > METADATA_VERSION_MAX {
+                    let (found, known) =
+                        (level.unsigned_abs().into(), METADATA_VERSION_MAX.unsigned_abs().into());
+                    return Err(DecodeError::Newer { what: METADATA_VERSION, found, known });
+                }
                 self.features.insert(name, level);
             }
             Change::Identity(identity) => {
@@ -115,6 +126,18 @@ impl Image {
     fn topic(&mut self, id: Uuid, what: &'static str) -> Result<&mut Topic, DecodeError> {
         let name = self.names.get(&id).ok_or(DecodeError::Unknown { what })?;
         self.topics.get_mut(name).ok_or(DecodeError::Unknown { what })
+    }
+
+    fn clear_eligible(&mut self, only: Option<&str>) -> Result<(), DecodeError> {
+        if only.is_some_and(|name| !self.topics.contains_key(name)) {
+            return Err(DecodeError::Unknown { what: "clearing of eligible replicas" });
+        }
+        let of = self.topics.iter_mut().filter(|(name, _)| only.is_none_or(|only| only == *name));
+        for placement in of.flat_map(|(_, topic)| topic.partitions.values_mut()) {
+            placement.eligible.clear();
+            placement.last_known.clear();
+        }
+        Ok(())
     }
 
     /// Back to before the transaction that is open, if one is. The end of the log ends it so, too.
@@ -164,6 +187,40 @@ mod tests {
     fn a_partition_of_no_topic_is_refused() {
         let mut image = Image::default();
         assert!(image.apply(Change::TopicGone(Uuid::from_u128(1)), 0).is_err());
+    }
+
+    #[test]
+    fn nobody_is_eligible_after_that_was_cleared() {
+        let mut image = Image::default();
+        for (id, name) in [(1, "a"), (2, "b")] {
+            let placement = Placement {
+                replicas: vec![1, 2],
+                isr: Vec::new(),
+                eligible: vec![2],
+                last_known: vec![1],
+                leader: -1,
+                leader_epoch: 0,
+                directories: Vec::new(),
+            };
+            let partitions = BTreeMap::from([(0, placement)]);
+            let topic = Topic { id: Uuid::from_u128(id), created_ms: 0, partitions };
+            image.topics.insert(name.to_owned(), topic);
+        }
+        let mut clear = |topic: Option<&str>| {
+            image.apply(Change::EligibleGone { topic: topic.map(str::to_owned) }, 0)?;
+            let left = |name: &str| image.topics[name].partitions[&0].eligible.len();
+            Ok((left("a"), left("b")))
+        };
+        assert_eq!(clear(Some("a")), Ok((0, 1)));
+        assert_eq!(clear(None), Ok((0, 0)));
+        assert_eq!(clear(Some("c")), Err(DecodeError::Unknown { what: "clearing of eligible replicas" }));
+    }
+
+    #[test]
+    fn a_metadata_version_of_a_newer_kafka_is_refused() {
+        let level = |level| Change::Feature { name: METADATA_VERSION.to_owned(), level };
+        Image::default().apply(level(METADATA_VERSION_MAX), 0).expect("that of 4.3");
+        assert!(Image::default().apply(level(METADATA_VERSION_MAX + 1), 0).is_err());
     }
 
     #[test]

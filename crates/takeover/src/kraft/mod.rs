@@ -37,6 +37,8 @@ use record::Change;
 /// The first and the last record of a snapshot.
 const SNAPSHOT_HEADER: i16 = 3;
 const SNAPSHOT_FOOTER: i16 = 4;
+/// From the change of a leader to the voters of KIP-853: none of them is about topics.
+const CONTROLS: std::ops::RangeInclusive<i16> = 2..=6;
 
 /// Why the metadata log cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -177,7 +179,13 @@ impl Replay {
         let offset = batch.header.base_offset;
         batch.verify_crc().map_err(|error| damage(file, offset, Stop::Bad(error.to_string())))?;
         if batch.header.is_control() {
-            return Ok(());
+            return match control_type(batch) {
+                Some(kind) if CONTROLS.contains(&kind) => Ok(()),
+                kind => {
+                    let reason = format!("a control record of type {kind:?}: a newer Kafka wrote it");
+                    Err(damage(file, offset, Stop::Bad(reason)))
+                }
+            };
         }
         let unreadable = |error: RecordsError| damage(file, offset, Stop::Bad(error.to_string()));
         for record in batch.records(&DecompressLimits::default()).map_err(unreadable)? {
@@ -212,6 +220,6 @@ fn damage(file: &Numbered, offset: i64, stop: Stop) -> MetadataError {
         Stop::OldFormat { magic } => {
             MetadataError::Damaged { path, offset, reason: format!("magic {magic} is no version 2 batch") }
         }
-        Stop::Bad(reason) => MetadataError::Damaged { path, offset, reason },
+        Stop::Torn(reason) | Stop::Bad(reason) => MetadataError::Damaged { path, offset, reason },
     }
 }

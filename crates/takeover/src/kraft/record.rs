@@ -30,6 +30,10 @@ pub(super) enum Change {
         id: i32,
         is_there: bool,
     },
+    /// Nobody is eligible any more, of one topic or of all.
+    EligibleGone {
+        topic: Option<String>,
+    },
     Feature {
         name: String,
         level: i16,
@@ -81,6 +85,8 @@ const TYPES: [Option<(&str, u32)>; 29] = [
     Some(("ClearElrRecord", 0)),
 ];
 
+const LAST_TYPE: u32 = TYPES.len() as u32 - 1;
+
 impl Change {
     /// Reads the value of one record of the metadata log.
     pub(super) fn read(value: &[u8]) -> Result<Self, DecodeError> {
@@ -91,9 +97,8 @@ impl Change {
         }
         let (kind, version) = (fields.varint()?, fields.varint()?);
         let known = usize::try_from(kind).ok().and_then(|kind| TYPES.get(kind).copied().flatten());
-        let last = TYPES.len() as u32 - 1;
         let (what, newest) =
-            known.ok_or(DecodeError::Newer { what: "type of record", found: kind, known: last })?;
+            known.ok_or(DecodeError::Newer { what: "type of record", found: kind, known: LAST_TYPE })?;
         if version > newest {
             return Err(DecodeError::Newer { what, found: version, known: newest });
         }
@@ -127,7 +132,12 @@ impl Change {
             24 => Self::End,
             25 => Self::Abort,
             26 => Self::IdentityGone(Identity::removed_token(fields)?),
-            _ => Self::Nothing,
+            28 => Self::EligibleGone { topic: Some(fields.string()?).filter(|name| !name.is_empty()) },
+            // Who is registered, fenced or migrates, and nothing at all.
+            7 | 8 | 17 | 20 | 21 | 27 => Self::Nothing,
+            other => {
+                return Err(DecodeError::Newer { what: "type of record", found: other, known: LAST_TYPE });
+            }
         })
     }
 }
@@ -155,6 +165,22 @@ mod tests {
         assert!(newer(&[1, 6, 0]).contains('6'));
     }
 
+    #[test]
+    fn every_type_is_read_or_passed_over_on_purpose() {
+        for (kind, known) in TYPES.iter().enumerate().filter(|(_, known)| known.is_some()) {
+            let read = Change::of(kind as u32, 0, &mut Fields::new(&[0; 200]));
+            let is_unknown = matches!(read, Err(DecodeError::Newer { .. }));
+            assert!(!is_unknown, "{known:?}: {read:?}");
+        }
+    }
+
+    #[test]
+    fn clearing_the_eligible_names_one_topic_or_all() {
+        let of = |name: &[u8]| Change::read(&[&[1, 28, 0], name, &[0]].concat());
+        assert_eq!(of(b"\x07orders"), Ok(Change::EligibleGone { topic: Some("orders".to_owned()) }));
+        assert_eq!(of(&[1]), Ok(Change::EligibleGone { topic: None }));
+    }
+
     /// A partition record as Kafka 4.3 writes it.
     fn partition() -> Vec<u8> {
         let mut value = vec![1, 3, 2, 0, 0, 0, 5];
@@ -177,6 +203,7 @@ mod tests {
             last_known: Vec::new(),
             leader: 1,
             leader_epoch: 9,
+            directories: Vec::new(),
         };
         let made = PartitionMade { topic_id: Uuid::from_bytes([7; 16]), index: 5, placement };
         assert_eq!(Change::read(&partition()), Ok(Change::Partition(made)));

@@ -4,7 +4,7 @@
 //!   topic      name string │ id uuid
 //!   partition  index i32 │ topic id │ replicas [i32] │ isr │ removing │ adding │ leader i32 │ leader epoch i32 │
 //!              partition epoch i32 │ from version 1 on: directories [uuid] │ tags { 1: eligible, 2: last known }
-//!   change     index i32 │ topic id │ tags { 0: isr, 1: leader, 2: replicas, 6: eligible, 7: last known, ... }
+//!   change     index i32 │ topic id │ tags { 0: isr, 1: leader, 2: replicas, 6: eligible, 7: last known, 8: directories, ... }
 //! ```
 //!
 //! Eligible (KIP-966) are replicas that left the in-sync set and have everything that was committed all the same: an orderly
@@ -22,9 +22,13 @@ const TAG_LEADER: u32 = 1;
 const TAG_REPLICAS: u32 = 2;
 const TAG_ELIGIBLE: u32 = 6;
 const TAG_LAST_KNOWN: u32 = 7;
+const TAG_DIRECTORIES: u32 = 8;
 const TAG_ELIGIBLE_MADE: u32 = 1;
 const TAG_LAST_KNOWN_MADE: u32 = 2;
 const VERSION_WITH_DIRECTORIES: u32 = 1;
+
+/// Ids of directories up to this one mean something else (KIP-858).
+const RESERVED_IDS: u128 = 100;
 
 /// A topic, without its partitions.
 #[derive(Debug, PartialEq, Eq)]
@@ -54,6 +58,17 @@ pub(crate) struct Placement {
     pub(crate) leader: i32,
     /// Rises with every leader.
     pub(crate) leader_epoch: i32,
+    /// The log directory of each replica, by its id; empty where Kafka does not say.
+    pub(crate) directories: Vec<Uuid>,
+}
+
+impl Placement {
+    /// The directory of the replica on `node`, if it is known.
+    pub(crate) fn directory_of(&self, node: i32) -> Option<Uuid> {
+        let at = self.replicas.iter().position(|replica| *replica == node)?;
+        // Small ones stand for "not assigned", "lost" and the like.
+        self.directories.get(at).copied().filter(|id| id.as_u128() > RESERVED_IDS)
+    }
 }
 
 /// A partition that is made.
@@ -71,9 +86,8 @@ impl PartitionMade {
         let (_removing, _adding) = (fields.list(Fields::i32)?, fields.list(Fields::i32)?);
         let (leader, leader_epoch) = (fields.i32()?, fields.i32()?);
         let _partition_epoch = fields.i32()?;
-        if version >= VERSION_WITH_DIRECTORIES {
-            fields.list(Fields::uuid)?;
-        }
+        let has_directories = version >= VERSION_WITH_DIRECTORIES;
+        let directories = if has_directories { fields.list(Fields::uuid)? } else { Vec::new() };
         if index < 0 || leader_epoch < 0 {
             return Err(DecodeError::Length);
         }
@@ -87,7 +101,7 @@ impl PartitionMade {
             Ok(())
         })?;
         let (eligible, last_known) = (eligible.unwrap_or_default(), last_known.unwrap_or_default());
-        let placement = Placement { replicas, isr, eligible, last_known, leader, leader_epoch };
+        let placement = Placement { replicas, isr, eligible, last_known, leader, leader_epoch, directories };
         Ok(Self { topic_id, index, placement })
     }
 }
@@ -102,6 +116,7 @@ pub(super) struct PartitionChanged {
     last_known: Option<Vec<i32>>,
     leader: Option<i32>,
     replicas: Option<Vec<i32>>,
+    directories: Option<Vec<Uuid>>,
 }
 
 /// No change of leader.
@@ -118,6 +133,7 @@ impl PartitionChanged {
                 TAG_REPLICAS => changed.replicas = field.nullable_list(Fields::i32)?,
                 TAG_ELIGIBLE => changed.eligible = field.nullable_list(Fields::i32)?,
                 TAG_LAST_KNOWN => changed.last_known = field.nullable_list(Fields::i32)?,
+                TAG_DIRECTORIES => changed.directories = field.nullable_list(Fields::uuid)?,
                 _ => {}
             }
             Ok(())
@@ -130,6 +146,9 @@ impl PartitionChanged {
         if let Some(leader) = self.leader {
             placement.leader = leader;
             placement.leader_epoch = placement.leader_epoch.saturating_add(1);
+        }
+        if let Some(directories) = self.directories {
+            placement.directories = directories;
         }
         let lists = [
             (self.isr, &mut placement.isr),

@@ -1,7 +1,9 @@
 //! What an import would do, found out before anything is written: which topics, which copy of each partition, which
 //! settings, and what stands against it.
 
+mod aside;
 mod choose;
+mod ends;
 mod settings;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -15,7 +17,8 @@ use crate::kraft::{self, Image, Owner, Placement, Topic};
 use crate::options::{Options, Settings};
 use crate::report::{Left, Refusal, SettingLeft};
 use crate::source::{PartitionDir, PartitionFiles, Source};
-use choose::{Choice, choose};
+use choose::{Choice, Copy, choose};
+use ends::log_end;
 pub(crate) use settings::Own;
 
 /// A topic that comes along.
@@ -27,6 +30,13 @@ pub(crate) struct PlannedTopic {
     pub(crate) configs: Own,
     /// How many it has, here or not.
     pub(crate) partitions: usize,
+}
+
+impl PlannedTopic {
+    /// Its own settings let it be compacted.
+    pub(crate) fn is_compacted(&self) -> bool {
+        self.configs.get("cleanup.policy").is_some_and(|policy| policy.contains("compact"))
+    }
 }
 
 /// A partition whose records come along.
@@ -88,7 +98,10 @@ pub(crate) fn plan(
         let at = plan.topics.len() - 1;
         for (index, placement) in &topic.partitions {
             plan.leader_epoch_max = plan.leader_epoch_max.max(placement.leader_epoch);
-            let copies = copies.remove(&(name.as_str(), *index)).unwrap_or_default();
+            let mut copies = copies.remove(&(name.as_str(), *index)).unwrap_or_default();
+            if copies.is_empty() {
+                copies.extend(aside::unfinished(sources, (name, topic.id, *index), placement));
+            }
             plan.partition(at, *index, placement, &copies, sources)?;
         }
     }
@@ -170,26 +183,30 @@ impl Plan {
         sources: &[Source],
     ) -> Result<(), ImportError> {
         let node_of = |source: usize| sources.get(source).map_or(-1, |source| source.meta.node_id);
-        let nodes: Vec<i32> = copies.iter().map(|(source, _)| node_of(*source)).collect();
         let name = self.topics.get(topic).map(|topic| topic.name.clone()).unwrap_or_default();
-        let taken = match choose(placement, &nodes) {
+        let taken = match choose(placement, &compared(placement, copies, sources)?) {
             Choice::Whole(at) => copies.get(at),
             Choice::Part(at) => {
                 let why = format!("not whole here: {}", whose(placement));
                 self.incomplete.push(Refusal { topic: name.clone(), partition: Some(index), why });
                 copies.get(at)
             }
-            Choice::Twice => {
-                self.refuse(&name, Some(index), "two directories of the same broker hold it".to_owned());
-                None
-            }
             Choice::Missing => {
-                let why = format!("not here: {}", whose(placement));
+                let id = self.topics.get(topic).map_or(Uuid::nil(), |topic| topic.id);
+                let aside = aside::told(sources, (&name, id, index));
+                let why = format!("not here: {}{aside}", whose(placement));
                 self.incomplete.push(Refusal { topic: name.clone(), partition: Some(index), why });
                 None
             }
         };
         let Some((source, dir)) = taken else { return Ok(()) };
+        self.left.retain(|left| left.path != dir.path);
+        for (at, other) in copies {
+            if node_of(*at) == node_of(*source) && other.path != dir.path {
+                let why = format!("the same broker has the partition twice: {} is taken", dir.path.display());
+                self.left.push(Left { path: other.path.clone(), why });
+            }
+        }
         let files = PartitionFiles::read(&dir.path)?;
         if files.has_swaps {
             let why = "Kafka was stopped in the middle of a compaction: start it once, and stop it in order";
@@ -208,6 +225,23 @@ impl Plan {
     fn refuse(&mut self, topic: &str, partition: Option<i32>, why: String) {
         self.refused.push(Refusal { topic: topic.to_owned(), partition, why });
     }
+}
+
+/// What tells the copies of a partition apart. How far they go is looked up only if there are several.
+fn compared(
+    placement: &Placement,
+    copies: &[(usize, &PartitionDir)],
+    sources: &[Source],
+) -> Result<Vec<Copy>, ImportError> {
+    let one = |(source, dir): &(usize, &PartitionDir)| {
+        let meta = sources.get(*source).map(|source| &source.meta);
+        let node = meta.map_or(-1, |meta| meta.node_id);
+        let directory = meta.and_then(|meta| meta.directory_id);
+        let is_assigned = directory.is_some() && directory == placement.directory_of(node);
+        let end = if copies.len() > 1 { log_end(&dir.path)? } else { 0 };
+        Ok(Copy { node, is_assigned, end })
+    };
+    copies.iter().map(one).collect()
 }
 
 /// Where the whole of a partition is.

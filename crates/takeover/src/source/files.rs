@@ -118,6 +118,11 @@ impl PartitionFiles {
         self.segments.iter().map(|segment| segment.len).sum()
     }
 
+    /// Bytes of records in the segment that is written to.
+    pub(crate) fn open_bytes(&self) -> u64 {
+        self.segments.last().map_or(0, |segment| segment.len)
+    }
+
     /// Bytes of all that come along.
     pub(crate) fn bytes(&self) -> u64 {
         let small: u64 = self.small.iter().map(|(_, len)| len).sum();

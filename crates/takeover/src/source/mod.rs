@@ -36,6 +36,8 @@ pub(crate) struct Source {
     pub(crate) clean: bool,
     pub(crate) checkpoints: Checkpoints,
     pub(crate) partitions: Vec<PartitionDir>,
+    /// Those that Kafka set aside, or was still filling.
+    pub(crate) aside: Vec<PartitionDir>,
     /// Directories that are no partition's, or not any more.
     pub(crate) left: Vec<Left>,
     /// What to tell people.
@@ -79,6 +81,7 @@ impl Source {
             clean,
             checkpoints: Checkpoints::default(),
             partitions: Vec::new(),
+            aside: Vec::new(),
             left: Vec::new(),
             notes: Vec::new(),
             _still: still,
@@ -129,6 +132,10 @@ impl Source {
                 DirName::Stray => "set aside by Kafka: this broker has no replica of it any more",
                 DirName::Other => "no partition's directory",
             };
+            if let Some((topic, index)) = marked(&entry.name) {
+                let topic_id = self.topic_id(disk, &path)?;
+                self.aside.push(PartitionDir { topic, index, path: path.clone(), topic_id });
+            }
             self.left.push(Left { path, why: why.to_owned() });
         }
         Ok(())
@@ -143,5 +150,13 @@ impl Source {
             }
             Err(error) => Err(error.into()),
         }
+    }
+}
+
+/// The partition in the name of a directory that was set aside.
+fn marked(name: &str) -> Option<(String, i32)> {
+    match DirName::parse(name.rsplit_once('.')?.0) {
+        DirName::Partition { topic, partition } => Some((topic.to_owned(), partition)),
+        _ => None,
     }
 }

@@ -6,7 +6,7 @@ use pagewire_metadata::model::ConfigScope;
 use pagewire_takeover::{Depth, Options};
 
 use crate::kafka::{CLUSTER, Kafka, contents, record, text};
-use crate::support::{made, opened, options, run};
+use crate::support::{made, opened, options, refused, run};
 
 #[test]
 fn topics_keep_their_ids_partitions_and_records() {
@@ -162,4 +162,47 @@ fn every_depth_comes_to_the_same_log() {
             "{verify:?}"
         );
     }
+}
+
+#[test]
+fn of_two_copies_of_one_broker_the_longer_is_taken() {
+    let (mut one, mut two) = (Kafka::new(1), Kafka::new(1));
+    let orders = one.topic("orders", 1);
+    one.fill("orders", orders, 0, 4);
+    let end = two.fill("orders", orders, 0, 9);
+    (one.stop(), two.stop());
+    let both = Options { from: vec![one.dir(), two.dir()], ..options(&one) };
+    let report = run(&both).unwrap();
+    assert_eq!(report.topics[0].records as i64, end);
+    assert_eq!(report.left[0].path, one.partition_dir("orders", 0).canonicalize().unwrap());
+    assert!(report.left[0].why.contains("twice"), "{:?}", report.left);
+}
+
+#[test]
+fn a_copy_that_was_set_aside_is_named_where_the_partition_is_missing() {
+    let mut kafka = Kafka::new(1);
+    let orders = kafka.topic("orders", 1);
+    kafka.fill("orders", orders, 0, 4);
+    kafka.stop();
+    let aside = kafka.dir().join("orders-0.0123456789abcdef0123456789abcdef-stray");
+    fs::rename(kafka.partition_dir("orders", 0), &aside).unwrap();
+    let said = refused(&options(&kafka));
+    assert!(
+        said.contains("not here") && said.contains("-stray") && said.contains("rename it to orders-0"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_move_between_directories_that_was_interrupted_at_its_end_is_ended() {
+    let mut kafka = Kafka::new(1);
+    let orders = kafka.bare_topic("orders");
+    kafka.placed_in(orders, 0, kafka.directory_id());
+    let end = kafka.fill("orders", orders, 0, 4);
+    kafka.stop();
+    let future = kafka.dir().join("orders-0.0123456789abcdef0123456789abcdef-future");
+    fs::rename(kafka.partition_dir("orders", 0), &future).unwrap();
+    let report = run(&options(&kafka)).unwrap();
+    assert!(report.left.is_empty() && report.incomplete.is_empty(), "{report:?}");
+    assert_eq!(opened(&kafka.to(), 1).0.get("orders", 0).unwrap().marks().log_end, end);
 }

@@ -31,7 +31,7 @@ impl Kafka {
             recovery: OffsetCheckpoint::new(),
         };
         fs::create_dir_all(kafka.dir()).unwrap();
-        let id = format_id(Uuid::from_u128(node as u128 + 77));
+        let id = format_id(kafka.directory_id());
         let meta = format!("#\nnode.id={node}\ndirectory.id={id}\nversion=1\ncluster.id={CLUSTER}\n");
         fs::write(kafka.dir().join("meta.properties"), meta).unwrap();
         fs::write(kafka.dir().join(".lock"), "").unwrap();
@@ -40,6 +40,11 @@ impl Kafka {
 
     pub(crate) fn dir(&self) -> PathBuf {
         self.root.path().join("kafka")
+    }
+
+    /// Its id in `meta.properties`.
+    pub(crate) fn directory_id(&self) -> Uuid {
+        Uuid::from_u128(self.node as u128 + 777)
     }
 
     /// Where an import would go.
@@ -74,6 +79,27 @@ impl Kafka {
         let (index, leader, epoch) = (index.to_be_bytes(), leader.to_be_bytes(), epoch.to_be_bytes());
         let fields: [&[u8]; 11] =
             [&index, id.as_bytes(), &numbers, &numbers, &none, &none, &leader, &epoch, &[0; 4], &none, &[0]];
+        self.push(record_of(3, 1, &fields));
+    }
+
+    /// A partition that this broker leads, and the directory where it is.
+    pub(crate) fn placed_in(&mut self, id: Uuid, index: i32, directory: Uuid) {
+        let (none, numbers, directories) =
+            ([1], ints(&[self.node]), [&[2][..], directory.as_bytes()].concat());
+        let (index, leader) = (index.to_be_bytes(), self.node.to_be_bytes());
+        let fields: [&[u8]; 11] = [
+            &index,
+            id.as_bytes(),
+            &numbers,
+            &numbers,
+            &none,
+            &none,
+            &leader,
+            &[0; 4],
+            &[0; 4],
+            &directories,
+            &[0],
+        ];
         self.push(record_of(3, 1, &fields));
     }
 

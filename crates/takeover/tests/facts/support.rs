@@ -44,6 +44,7 @@ pub(crate) fn options(kafka: &Kafka) -> Options {
         topics: Vec::new(),
         exclude: Vec::new(),
         allow_missing: false,
+        accept_damage: false,
         dry_run: false,
         threads: 2,
         now_ms: 5,

@@ -17,6 +17,10 @@ pub(crate) fn all_in_core(_: FileRef<'_>, _: u64, _: u64) -> io::Result<bool> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
+pub(crate) fn malloc_trim() -> bool {
+    false
+}
+
 pub(crate) fn sync_file_range(_: FileRef<'_>, _: u64, _: u64) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }

@@ -21,7 +21,7 @@ pub(crate) use linux::*;
 #[cfg(all(target_os = "linux", feature = "uring"))]
 pub use linux::{RING_BUFFERS_MAX, Ring, RingBuffer};
 #[cfg(not(target_os = "linux"))]
-pub(crate) use missing::{all_in_core, cachestat, sync_file_range};
+pub(crate) use missing::{all_in_core, cachestat, malloc_trim, sync_file_range};
 
 /// Bytes in a page. The smallest page of the systems we build for; a larger real page only makes alignment
 /// coarser than asked for, never finer.

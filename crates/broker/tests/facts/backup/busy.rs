@@ -1,7 +1,7 @@
 //! While everything moves: producers with and without ids, rolls, retention, groups, topics that come and go.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, Ordering};
 use std::thread;
 
 use pagewire_record::{BatchBuilder, Codec};
@@ -15,7 +15,7 @@ use super::{EndsOthers, Place, bytes_in, until};
 use crate::groups::{coordinator, once_loaded};
 use crate::harness::{Broker, Client, FetchAt, Fetched, batch, batch_of, values_of};
 
-const PARTITIONS: i32 = 3;
+const PARTITIONS: i32 = 4;
 const BUSY: [(&str, &str); 1] = [("internal.segment.bytes", "5000")];
 
 fn new_producer(client: &mut Client) -> (i64, i16) {
@@ -91,17 +91,20 @@ fn each_log_is_a_prefix_with_its_producers_and_no_offset_is_ahead_of_its_log() {
     coordinator(&mut broker.client());
     let place = Place::new();
     let (stop, rounds) = (AtomicBool::new(false), AtomicI32::new(0));
+    let acked: [AtomicI64; PARTITIONS as usize] = Default::default();
+    let mut acked_before = Vec::new();
     let producers = thread::scope(|scope| {
         let ends_others = EndsOthers(&stop);
         let threads: Vec<_> = (0..PARTITIONS)
             .map(|partition| {
-                let (stop, rounds, broker) = (&stop, &rounds, &broker);
+                let (stop, rounds, broker, acked) = (&stop, &rounds, &broker, &acked[partition as usize]);
                 scope.spawn(move || {
                     let mut client = broker.client();
                     let producer = new_producer(&mut client);
                     let mut sequence = 0;
                     while !stop.load(Ordering::Relaxed) {
                         let offset = client.produce("t", partition, sent(producer, sequence));
+                        acked.store(offset + 1, Ordering::SeqCst);
                         commit(&mut client, partition, offset + 1);
                         sequence += 1;
                         rounds.fetch_add(1, Ordering::Relaxed);
@@ -121,6 +124,7 @@ fn each_log_is_a_prefix_with_its_producers_and_no_offset_is_ahead_of_its_log() {
         for round in 0..3 {
             let before = rounds.load(Ordering::Relaxed);
             until(|| rounds.load(Ordering::Relaxed) >= before + 60);
+            acked_before.push(acked.each_ref().map(|acked| acked.load(Ordering::SeqCst)));
             let summary = place.back_up(&broker, &format!("backup{round}"));
             assert!(summary.verified && summary.logs >= 5, "{summary:?}");
         }
@@ -138,6 +142,8 @@ fn each_log_is_a_prefix_with_its_producers_and_no_offset_is_ahead_of_its_log() {
             let bytes = bytes_in(&place.path(&from), &name);
             assert!(bytes_in(broker.dir(), &name).starts_with(&bytes), "a prefix, byte for byte");
             let end = client.end_of("t", partition);
+            let acked = acked_before[round][partition as usize];
+            assert!(end >= acked, "{end}, but {acked} were acknowledged before");
             let offset = committed(&mut client, partition);
             assert!((1..=end).contains(&offset), "{offset} of {end}");
             // The producer goes on where its records in the backup end, and what it sends once more is not written twice.

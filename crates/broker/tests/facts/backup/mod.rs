@@ -1,6 +1,7 @@
 //! Backups of a broker that is busy, and what comes of them.
 
 mod busy;
+mod damaged;
 mod refused;
 mod restored;
 
@@ -65,7 +66,18 @@ impl Place {
 
     fn try_restore(&self, from: &str, to: &str, links: bool) -> Result<Restored, BackupFailed> {
         verify(&self.path(from), &Limits::default(), &|_| {})?;
-        let options = RestoreOptions { from: self.path(from), to: self.path(to), links };
+        self.restore_with(from, &[to], links, false)
+    }
+
+    fn restore_with(
+        &self,
+        from: &str,
+        to: &[&str],
+        links: bool,
+        accept_damage: bool,
+    ) -> Result<Restored, BackupFailed> {
+        let to = to.iter().map(|name| self.path(name)).collect();
+        let options = RestoreOptions { from: self.path(from), to, links, accept_damage };
         restore(&options, runtime().handle(), &Limits::default(), &|_| {})
     }
 }

@@ -54,6 +54,43 @@ fn several_log_directories_become_one() {
     }
 }
 
+#[test]
+fn a_backup_becomes_several_directories_which_keep_what_they_have() {
+    let broker = Broker::start();
+    let mut client = broker.client();
+    client.create_topic("t", 4);
+    for partition in 0..4 {
+        client.produce("t", partition, batch(&["x"]));
+    }
+    crate::offsets::delete_before(&mut client, "t", 3, 1);
+    let place = Place::new();
+    place.back_up(&broker, "backup");
+    place.restore_with("backup", &["a", "b"], false, false).unwrap();
+    let holds = |dir: &str| (0..4).filter(|at| place.path(&format!("{dir}/t-{at}")).exists()).count();
+    assert_eq!((holds("a"), holds("b")), (2, 2), "spread");
+    let dirs = ["a", "b"].map(|dir| place.path(dir).display().to_string()).join(",");
+    let config = [("log.dirs", dirs.as_str())];
+    let away = place.path("away");
+    fs::rename(place.path("b"), &away).unwrap();
+    fs::write(place.path("b"), "no directory").unwrap();
+    let offline = Broker::with(&config);
+    let mut client = offline.client();
+    let errors = client.describe_topic("t").partitions.iter().filter(|found| found.error_code != 0).count();
+    assert_eq!(errors, 2, "none is made anew where it is not");
+    drop(offline);
+    fs::remove_file(place.path("b")).unwrap();
+    fs::rename(&away, place.path("b")).unwrap();
+    let mut again = Broker::with(&config);
+    for _ in 0..2 {
+        let mut client = again.client();
+        for partition in 0..4 {
+            assert_eq!(client.end_of("t", partition), 1);
+        }
+        assert_eq!(client.list_offset("t", 3, -2, 7).1, 1);
+        again.restart();
+    }
+}
+
 /// Clients may have seen records, and epochs, that the backup does not have.
 #[test]
 fn it_leads_by_an_epoch_that_its_original_cannot_have_reached() {

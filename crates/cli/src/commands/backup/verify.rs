@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use pagewire_broker::backup::{Limits, Progress, verify};
 use tokio::sync::watch;
 
-use super::Watching;
+use super::{Watching, damage};
 use crate::commands::stop;
 use crate::output::units::{bytes, count};
 use crate::output::{Format, Out};
@@ -22,18 +22,23 @@ pub(super) async fn run(dir: PathBuf, format: Format) -> anyhow::Result<()> {
     });
     let found = Watching::default().beside(told, async { work.await.unwrap_or_else(resumed) }).await?;
     let mut out = Out::new();
+    if matches!(format, Format::Table) {
+        damage::print(&found.damage, &mut out)?;
+    }
     match format {
         Format::Json => out.json(&found)?,
         Format::Table => out.line(format_args!(
-            "{name}: cluster {}, node {}, {} logs, {} files, {}: all as written, every batch is good",
+            "{name}: cluster {}, node {}, {} logs, {} files, {}: all as written, every {}batch is good",
             found.cluster_id,
             found.node_id,
             count(found.logs as u64),
             count(found.files as u64),
             bytes(found.bytes),
+            if found.damage.is_none() { "" } else { "other " },
         ))?,
     }
-    out.flush()
+    out.flush()?;
+    damage::end(&found.damage, "it was so when the backup was made, or nobody looked then")
 }
 
 /// A panic of the work goes on here.

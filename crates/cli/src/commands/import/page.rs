@@ -19,6 +19,7 @@ pub(super) fn print(report: &Report, out: &mut Out) -> anyhow::Result<()> {
     table.print(out)?;
     out.line("")?;
     told(out, "taken as it is", Refusal::lines(&report.incomplete).into_iter())?;
+    told(out, "cut", report.cuts.iter().map(ToString::to_string))?;
     let settings = report.settings_left.iter();
     told(
         out,

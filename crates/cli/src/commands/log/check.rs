@@ -1,6 +1,7 @@
 //! `pagewire log check`: tells each finding as it comes, sums up.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use pagewire_disk::{Disk, OsDisk};
@@ -45,8 +46,9 @@ struct Counts {
 
 /// Checks all of the paths. An error, and so exit code 1, if anything is damaged.
 pub(super) fn run(args: &CheckArgs, format: Format) -> anyhow::Result<()> {
-    let (disk, mut out, mut sum) = (OsDisk::new(), Out::new(), Tally::default());
-    let total = args.paths.iter().map(|path| size_of(&disk, path, 0)).sum();
+    let disk: Arc<dyn Disk> = Arc::new(OsDisk::new());
+    let (mut out, mut sum) = (Out::new(), Tally::default());
+    let total = args.paths.iter().map(|path| size_of(&*disk, path, 0)).sum();
     let progress = Progress::new(true, Some(total));
     let options = VerifyOptions { deep: args.deep, ..VerifyOptions::default() };
     let (mut done, mut told) = (0, Ok(()));

@@ -341,3 +341,22 @@ fn a_hole_of_more_than_32_bits_is_passed_over() {
     assert_eq!(bench.text(), "b1 a2");
     assert_eq!(bench.killed().text(), "b1 a2");
 }
+
+#[test]
+fn a_deleted_key_stays_deleted_over_cleans_kills_and_retention() {
+    let both = LogConfig { cleanup_delete: true, retention_ms: i64::MAX, ..config() };
+    for config in [config(), both] {
+        let mut bench = Bench::with(config);
+        bench.put(&[("a", Some("1")), ("b", Some("1")), ("a", None), ("c", Some("1"))]);
+        let horizon_ms = 5000 + RETENTION_MS;
+        for now_ms in [5000, horizon_ms - 1, horizon_ms, horizon_ms + 1] {
+            bench.roll_and_clean(now_ms);
+            let expected = if now_ms < horizon_ms { "b1 a- c1" } else { "b1 c1" };
+            assert_eq!(bench.text(), expected, "{now_ms}");
+            bench.log.apply_retention(now_ms).expect("retention");
+            bench = bench.killed();
+            assert!(bench.report.cuts.is_empty(), "{:?}", bench.report);
+            assert_eq!(bench.text(), expected, "{now_ms}, after a kill");
+        }
+    }
+}

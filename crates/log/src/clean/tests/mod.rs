@@ -3,8 +3,8 @@
 mod crash;
 mod facts;
 mod faults;
-mod life;
-mod life_txns;
+pub(crate) mod life;
+pub(crate) mod life_txns;
 mod readers;
 mod stopping;
 mod transactions;
@@ -163,7 +163,7 @@ fn batch(codec: Codec, records: &[(Option<&str>, Option<&str>)]) -> Bytes {
 }
 
 /// Timestamps 1, 2, ...
-fn fill(mut builder: BatchBuilder, records: &[(Option<&str>, Option<&str>)]) -> Bytes {
+pub(crate) fn fill(mut builder: BatchBuilder, records: &[(Option<&str>, Option<&str>)]) -> Bytes {
     for (time, (key, value)) in (1..).zip(records) {
         let (key, value) = (key.map(str::as_bytes), value.map(str::as_bytes));
         builder.append(time, key, value, &[]).expect("record");
@@ -171,7 +171,7 @@ fn fill(mut builder: BatchBuilder, records: &[(Option<&str>, Option<&str>)]) -> 
     builder.build().expect("batch")
 }
 
-fn marker(control_type: ControlType, producer_id: i64) -> Bytes {
+pub(crate) fn marker(control_type: ControlType, producer_id: i64) -> Bytes {
     control_batch(EndTxnMarker { control_type, coordinator_epoch: 1 }, producer_id, 0, 1).expect("marker")
 }
 

@@ -126,3 +126,25 @@ fn what_a_producer_writes_after_an_abort_counts_wherever_a_clean_begins() {
     bench.roll_and_clean(200 + 2 * RETENTION_MS);
     assert_eq!(bench.text(), "q1");
 }
+
+#[test]
+fn a_key_that_a_transaction_deleted_stays_deleted_and_an_aborted_deletion_deletes_nothing() {
+    let tombstone = |producer_id: i64, key: &str| {
+        let builder = BatchBuilder::new(Codec::None).producer(producer_id, 0, 0).transactional();
+        fill(builder, &[(Some(key), None)])
+    };
+    let mut bench = Bench::new();
+    bench.put(&[("a", Some("1")), ("b", Some("1"))]);
+    for (producer_id, key, end) in [(7, "a", Commit), (8, "b", Abort)] {
+        bench.append(tombstone(producer_id, key));
+        bench.append(marker(end, producer_id));
+    }
+    bench.put(&[("c", Some("1"))]);
+    for now_ms in [0, RETENTION_MS, 2 * RETENTION_MS, 3 * RETENTION_MS] {
+        bench.roll_and_clean(now_ms);
+        bench = bench.killed();
+        assert!(bench.report.cuts.is_empty(), "{:?}", bench.report);
+        let expected = if now_ms < RETENTION_MS { "b1 a- c1" } else { "b1 c1" };
+        assert_eq!(bench.text(), expected, "{now_ms}");
+    }
+}

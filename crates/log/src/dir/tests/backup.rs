@@ -10,7 +10,7 @@ use pagewire_disk::{Disk, OpenMode, OsDisk};
 use super::*;
 use crate::backup::{BackupError, CopiedLog, CopyOptions, Earlier, Refused, SegmentOf, Way};
 use crate::share::Share;
-use crate::{Cleaner, CleanerLimits, Throttle};
+use crate::{Cleaner, CleanerLimits, ReadError, ReadUpTo, Stretch, Throttle};
 
 const COPY: &str = "/copy/t-0";
 
@@ -27,7 +27,7 @@ fn copy_to(dir: &LogDir, to: &Path, options: &CopyOptions<'_>) -> Result<Option<
     dir.back_up(("t", A), 0, to, options)
 }
 
-fn copy(dir: &LogDir, pace: &dyn Fn(u64) -> io::Result<()>) -> CopiedLog {
+pub(super) fn copy(dir: &LogDir, pace: &dyn Fn(u64) -> io::Result<()>) -> CopiedLog {
     copy_to(dir, Path::new(COPY), &options(pace)).expect("copied").expect("not deleted")
 }
 
@@ -58,7 +58,7 @@ fn copied(world: &World) -> Vec<u8> {
 }
 
 /// Opens what was copied, as a restored directory would be.
-fn reopened(world: &World, log: &CopiedLog) -> (LogDir, Arc<Log>) {
+pub(super) fn reopened(world: &World, log: &CopiedLog) -> (LogDir, Arc<Log>) {
     let disk = &*world.disk;
     disk.create_dir_all(Path::new("/again")).expect("made");
     disk.rename(Path::new("/copy/t-0"), Path::new("/again/t-0")).expect("moved");
@@ -191,20 +191,35 @@ fn a_topic_deleted_meanwhile_leaves_nothing() {
     assert_eq!(dir.back_up(("t", B), 0, Path::new(COPY), &options(&nothing)).expect("no error"), None);
 }
 
+fn damage(world: &World, name: &str, position: u64) {
+    let file = world.disk.open(&path(name), OpenMode::ReadWrite).expect("opened");
+    file.write_at(position, b"x").expect("written");
+}
+
+/// Closed or active, copied or linked: what is damaged is said, in the copy as it is, and known to readers from then on.
 #[test]
-fn a_damaged_batch_is_an_error_that_names_its_place() {
+fn a_damaged_batch_is_copied_as_it_is_and_told() {
     let world = World::new().knows("t", A);
-    let (dir, _log) = of_segments(&world, 3);
-    let path = path("t-0/00000000000000000000.log");
-    let file = world.disk.open(&path, OpenMode::ReadWrite).expect("opened");
-    file.write_at(100, b"x").expect("written");
-    let error = copy_to(&dir, Path::new(COPY), &options(&nothing)).expect_err("damaged");
-    assert!(
-        matches!(&error, BackupError::Damaged { path: found, position: 0, .. } if *found == path),
-        "{error}"
+    let (dir, log) = of_segments(&world, 3);
+    let (first, active) = (log.segments()[0], log.segments()[2]);
+    let batch = first.size_bytes / 3;
+    damage(&world, "t-0/00000000000000000000.log", 100);
+    damage(&world, &format!("t-0/{:020}.log", active.base_offset), 100);
+    let copy = copy(&dir, &nothing);
+    let found: Vec<_> = copy.files.iter().flat_map(|file| &file.damage).copied().collect();
+    let stretch = |offset| Stretch { from: 0, to: batch, offset, next_offset: offset + 1 };
+    assert_eq!(
+        found,
+        [stretch(0), Stretch { next_offset: active.base_offset + 1, ..stretch(active.base_offset) }]
     );
+    assert_eq!(copied(&world), original(&world));
+    let read = |offset| log.read(offset, 1 << 20, ReadUpTo::LogEnd, true);
+    assert!(matches!(read(0), Err(ReadError::Damaged { .. })) && read(1).is_ok());
+    assert!(matches!(read(active.base_offset), Err(ReadError::Damaged { .. })));
     let trusting = CopyOptions { verify: false, ..options(&nothing) };
-    copy_to(&dir, Path::new("/copy/other"), &trusting).expect("copied as it is").expect("there");
+    let trusted =
+        copy_to(&dir, Path::new("/copy/other"), &trusting).expect("copied as it is").expect("there");
+    assert!(trusted.files.iter().all(|file| file.damage.is_empty()), "nobody looked");
 }
 
 #[test]

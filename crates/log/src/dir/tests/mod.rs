@@ -1,6 +1,7 @@
 //! Facts about a whole log directory, on disks that fail and forget.
 
 mod backup;
+mod backup_txns;
 mod checkpoints;
 mod clean;
 mod crash;
@@ -9,6 +10,7 @@ mod leftovers;
 mod load;
 mod offline;
 mod rounds;
+mod sums;
 mod survey;
 mod vouched;
 

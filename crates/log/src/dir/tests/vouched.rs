@@ -95,11 +95,37 @@ fn a_lost_or_damaged_checkpoint_vouches_against_nothing() {
     assert!(matches!(report.notices.as_slice(), [Notice::Damaged(_)]));
 }
 
-#[test]
-fn nothing_is_left_where_nothing_was_aborted() {
+/// How many of the epochs' files were made anew after an orderly stop and a change of one log's.
+fn epochs_after(change: impl Fn(&World, &str)) -> (usize, Option<(i32, i64)>) {
     let world = World::new().knows("a", A);
     let (dir, _) = world.open();
-    append(&world.create(&dir, "a", 0), 5);
-    dir.close_clean(0);
-    assert!(!world.has(FILE));
+    let log = world.create(&dir, "a", 0);
+    for (epoch, timestamp) in (1..4).zip(1..) {
+        let context = AppendContext { leader_epoch: epoch, origin: Origin::Client, now_ms: 1 };
+        log.append(batch(timestamp), context).expect("append");
+    }
+    assert!(dir.close_clean(0).clean);
+    change(&world, "a-0/leader-epoch-checkpoint");
+    let (dir, report) = world.open();
+    let rebuilt = &report.loaded[0].report.rebuilt;
+    let count = rebuilt.iter().filter(|file| file.ends_with("leader-epoch-checkpoint")).count();
+    (count, dir.get("a", 0).expect("a log").end_offset_for_epoch(2))
+}
+
+#[test]
+fn leader_epochs_that_the_batches_contradict_are_those_of_the_batches() {
+    assert_eq!(epochs_after(|_, _| {}), (0, Some((2, 2))));
+    for other in ["0\n3\n1 0\n2 2\n3 2\n", "0\n2\n1 0\n3 2\n", "0\n2\n1 0\n2 1\n", "0\n3\n1 0\n2 1\n9 2\n"] {
+        assert_eq!(
+            epochs_after(|world, file| world.put(file, other.as_bytes())),
+            (1, Some((2, 2))),
+            "{other}"
+        );
+    }
+}
+
+#[test]
+fn leader_epochs_that_nobody_vouches_for_are_compared_and_kept() {
+    let lost = |world: &World, _: &str| world.disk.remove_file(&path(FILE)).expect("remove");
+    assert_eq!(epochs_after(lost), (0, Some((2, 2))));
 }

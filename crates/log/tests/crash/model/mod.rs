@@ -3,7 +3,9 @@
 mod partition;
 mod producers;
 mod sent;
+mod txns;
 
 pub(crate) use partition::Partition;
 pub(crate) use producers::{Known, replay};
 pub(crate) use sent::{Sent, Shape};
+pub(crate) use txns::{Fate, fates};

@@ -12,9 +12,9 @@ use std::collections::BTreeMap;
 use pagewire_log::Marks;
 use uuid::Uuid;
 
-use super::{Known, Sent, replay};
+use super::{Fate, Known, Sent, fates, replay};
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Partition {
     pub(crate) topic: &'static str,
     pub(crate) number: i32,
@@ -127,8 +127,12 @@ impl Partition {
     /// Of a compacted log the last one; what was removed is not found again after a restart. After a restart nothing is
     /// looked for behind a sequence of 0 either, which may be the 2^31st as well as the first.
     pub(crate) fn known_again(&self, id: i64, compacted: bool) -> Vec<&Sent> {
-        let mut own = self.readable().iter().rev().filter(|sent| sent.header.producer_id == id).peekable();
-        let epoch = own.peek().map(|sent| sent.header.producer_epoch);
+        let own = self
+            .readable()
+            .iter()
+            .rev()
+            .filter(|sent| sent.header.producer_id == id && sent.marker.is_none());
+        let epoch = self.producers().get(&id).map(|known| known.epoch);
         let mut known = Vec::new();
         for sent in own.take(if compacted { 1 } else { 5 }) {
             if Some(sent.header.producer_epoch) != epoch {
@@ -140,6 +144,11 @@ impl Partition {
             }
         }
         known
+    }
+
+    /// How the transaction of each batch ended.
+    pub(crate) fn fates(&self) -> BTreeMap<i64, Fate> {
+        fates(&self.batches)
     }
 
     /// What a producer that asks is told: the replay of all batches.

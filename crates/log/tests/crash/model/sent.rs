@@ -1,7 +1,10 @@
 //! A batch as the model remembers it: what was sent, and where it went.
 
 use bytes::Bytes;
-use pagewire_record::{BatchBuilder, BatchHeader, Codec, HEADER_LEN, batches};
+use pagewire_record::{
+    BatchBuilder, BatchHeader, Codec, DecompressLimits, EndTxnMarker, HEADER_LEN, batches, complete_batches,
+    control_batch,
+};
 
 use crate::chance::Chance;
 
@@ -10,6 +13,7 @@ use crate::chance::Chance;
 pub(crate) struct Shape {
     /// Producer id, epoch, first sequence; -1 each for a plain producer.
     pub(crate) producer: (i64, i16, i32),
+    pub(crate) transactional: bool,
     pub(crate) now_ms: i64,
 }
 
@@ -23,6 +27,8 @@ pub(crate) struct Sent {
     pub(crate) leader_epoch: i32,
     /// Key, value and time of each record.
     pub(crate) records: Vec<(Vec<u8>, Option<Vec<u8>>, i64)>,
+    /// Of the batch that ends a transaction: how.
+    pub(crate) marker: Option<EndTxnMarker>,
 }
 
 impl Sent {
@@ -42,6 +48,9 @@ impl Sent {
         if id >= 0 {
             builder = builder.producer(id, epoch, sequence);
         }
+        if shape.transactional {
+            builder = builder.transactional();
+        }
         let stamped = chance.one_in(8);
         if stamped {
             builder = builder.log_append_time(shape.now_ms);
@@ -54,9 +63,23 @@ impl Sent {
             builder.append(time, Some(&key), value.as_deref(), &[]).expect("a record");
             records.push((key, value, if stamped { shape.now_ms } else { time }));
         }
-        let bytes = builder.build().expect("a batch");
+        Self::of(builder.build().expect("a batch"), records, None)
+    }
+
+    /// The end of a producer's transaction.
+    pub(crate) fn marker(marker: EndTxnMarker, (id, epoch): (i64, i16), now_ms: i64) -> Self {
+        let bytes = control_batch(marker, id, epoch, now_ms).expect("a marker");
+        let batch = complete_batches(&bytes).next().expect("a batch").expect("a good one");
+        let record = batch.records(&DecompressLimits::default()).expect("records").next();
+        let record = record.expect("a record").expect("a good one");
+        let key = record.key.expect("the kind").to_vec();
+        let records = vec![(key, record.value.map(|value| value.to_vec()), now_ms)];
+        Self::of(bytes, records, Some(marker))
+    }
+
+    fn of(bytes: Bytes, records: Vec<(Vec<u8>, Option<Vec<u8>>, i64)>, marker: Option<EndTxnMarker>) -> Self {
         let header = batches(&bytes).next().expect("a batch").expect("a good one").header;
-        Self { bytes, header, base: -1, leader_epoch: -1, records }
+        Self { bytes, header, base: -1, leader_epoch: -1, records, marker }
     }
 
     pub(crate) fn placed(self, base: i64, leader_epoch: i32) -> Self {
@@ -65,6 +88,11 @@ impl Sent {
 
     pub(crate) fn end(&self) -> i64 {
         self.base + i64::from(self.header.last_offset_delta) + 1
+    }
+
+    /// Records of a producer's open transaction.
+    pub(crate) fn is_in_txn(&self) -> bool {
+        self.header.is_transactional() && self.marker.is_none()
     }
 
     /// The header that the log shall have.

@@ -4,6 +4,8 @@ mod clean;
 pub(crate) mod partitions;
 mod produce;
 mod rounds;
+mod settings;
+mod txns;
 
 use crate::world::World;
 
@@ -19,10 +21,12 @@ pub(crate) fn step(world: &mut World) {
     let (name, run): (&'static str, fn(&mut World, usize, &pagewire_log::Log)) = match world.chance.below(100)
     {
         0..24 => ("append: plain", produce::plain),
-        24..44 => ("append: idempotent", produce::idempotent),
-        44..50 => ("append: sent again", produce::again),
-        50..53 => ("append: out of order", produce::out_of_order),
-        53..59 => ("append: coordinator, several batches", produce::coordinator),
+        24..34 => ("append: idempotent", produce::idempotent),
+        34..43 => ("append: in a transaction", txns::inside),
+        43..49 => ("append: marker", txns::end),
+        49..54 => ("append: sent again", produce::again),
+        54..56 => ("append: out of order", produce::out_of_order),
+        56..59 => ("append: coordinator, several batches", produce::coordinator),
         59..67 => ("sync", rounds::sync),
         67..72 => ("pace", rounds::pace),
         72..75 => ("flush round", rounds::flush),
@@ -31,8 +35,10 @@ pub(crate) fn step(world: &mut World) {
         83..88 => ("delete records", rounds::delete_records),
         88..93 => ("checkpoints", rounds::checkpoints),
         93..94 => ("close files over the budget", rounds::close_files),
-        94..97 => ("compaction round", clean::clean),
-        97..98 => ("make partitions", |world, _, _| partitions::make_some(world)),
+        94..95 => ("settings change", settings::change),
+        95..96 => ("scrub round", rounds::scrub),
+        96..98 => ("compaction round", clean::clean),
+        98..99 => ("make partitions", |world, _, _| partitions::make_some(world)),
         _ => ("delete a partition", |world, at, _| partitions::delete(world, at)),
     };
     world.tally.count(name);
@@ -50,6 +56,8 @@ fn died_in(name: &str) -> &'static str {
         "roll by age" => "died in: roll",
         "retention round" => "died in: retention",
         "checkpoints" => "died in: checkpoints",
+        "scrub round" => "died in: scrub",
+        "settings change" => "died in: settings",
         "compaction round" => "died in: compaction",
         "delete records" => "died in: delete records",
         "make partitions" => "died in: making a partition",

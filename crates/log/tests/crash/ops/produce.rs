@@ -19,7 +19,7 @@ pub(super) fn idempotent(world: &mut World, at: usize, log: &Log) {
     let id = world.chance.between(0, 3);
     let next = match world.partitions[at].producers().get(&id) {
         Some(known) if world.chance.one_in(10) => (id, known.epoch + 1, 0),
-        Some(known) => (id, known.epoch, known.last_sequence.wrapping_add(1) & i32::MAX),
+        Some(known) => (id, known.epoch, known.next_sequence()),
         None => (id, 0, world.chance.pick(&[0, 0, 7, i32::MAX - 2])),
     };
     let sent = batch(world, next);
@@ -28,8 +28,8 @@ pub(super) fn idempotent(world: &mut World, at: usize, log: &Log) {
 
 /// One of a producer's last five batches once more, as after a lost answer.
 pub(super) fn again(world: &mut World, at: usize, log: &Log) {
-    let id = world.chance.between(0, 3);
-    let known = world.partitions[at].known_again(id, world.config.cleanup_compact);
+    let id = world.chance.between(0, 6);
+    let known = world.partitions[at].known_again(id, world.holes);
     let Some(which) = (known.len() as u64).checked_sub(1) else { return };
     let sent = known[world.chance.below(which + 1) as usize];
     let (bytes, base) = (sent.bytes.clone(), sent.base);
@@ -60,14 +60,18 @@ pub(super) fn coordinator(world: &mut World, at: usize, log: &Log) {
 }
 
 fn batch(world: &mut World, producer: (i64, i16, i32)) -> Sent {
-    Sent::new(&mut world.chance, Shape { producer, now_ms: world.now_ms })
+    batch_of(world, producer, false)
 }
 
-fn context(world: &World, origin: Origin) -> AppendContext {
+pub(super) fn batch_of(world: &mut World, producer: (i64, i16, i32), transactional: bool) -> Sent {
+    Sent::new(&mut world.chance, Shape { producer, transactional, now_ms: world.now_ms })
+}
+
+pub(super) fn context(world: &World, origin: Origin) -> AppendContext {
     AppendContext { leader_epoch: world.leader_epoch, origin, now_ms: world.now_ms }
 }
 
-fn append(world: &mut World, at: usize, log: &Log, sent: Vec<Sent>, origin: Origin) {
+pub(super) fn append(world: &mut World, at: usize, log: &Log, sent: Vec<Sent>, origin: Origin) {
     let bytes: Bytes = sent.iter().flat_map(|sent| sent.bytes.iter().copied()).collect();
     let context = context(world, origin);
     let too_large = bytes.len() > log.config().segment_bytes as usize;
@@ -82,6 +86,13 @@ fn append(world: &mut World, at: usize, log: &Log, sent: Vec<Sent>, origin: Orig
         }
         Err(AppendError::TooLarge { .. }) if too_large => world.partitions[at].refused(),
         // Nobody heard of it: it may be there.
-        Err(error) => assert!(world.disk.is_dead(), "an append failed: {error:?}"),
+        Err(error) => {
+            let knows = log.producers();
+            let (holes, expected) = (world.holes, world.partitions[at].producers());
+            assert!(
+                world.disk.is_dead(),
+                "an append failed: {error:?} {expected:?} {knows:?}, holes: {holes}"
+            );
+        }
     }
 }

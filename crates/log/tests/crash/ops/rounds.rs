@@ -1,6 +1,6 @@
 //! Syncs, rolls, retention, deletion of records, checkpoints.
 
-use pagewire_log::Log;
+use pagewire_log::{Log, ScrubLimits};
 
 use super::or_dead;
 use crate::world::World;
@@ -73,4 +73,14 @@ pub(super) fn checkpoints(world: &mut World, _at: usize, _log: &Log) {
             world.partitions[at].start_promised = log.marks().log_start;
         }
     }
+}
+
+/// Whatever happened before: no start leaves anything damaged below what it serves.
+pub(super) fn scrub(world: &mut World, _at: usize, _log: &Log) {
+    let limits = ScrubLimits { interval_ms: 0, bytes: world.chance.pick(&[1, 4_000, 1 << 20]) };
+    world.dir().scrub(limits, world.now_ms);
+    let counts = world.dir().scrub_counts();
+    let found = counts.damaged + counts.unreadable;
+    assert!(found == 0 || world.disk.is_dead(), "the scrub finds damage: {counts:?}");
+    world.tally.add("bytes scrubbed", counts.bytes);
 }

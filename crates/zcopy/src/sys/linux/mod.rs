@@ -4,6 +4,7 @@ mod cachestat;
 mod error_queue;
 mod file_map;
 mod loadable_map;
+mod malloc_trim;
 mod mincore;
 #[cfg(feature = "uring")]
 mod ring;
@@ -18,6 +19,7 @@ pub(crate) use cachestat::cachestat;
 pub(crate) use error_queue::completion;
 pub(crate) use file_map::FileMap;
 pub(crate) use loadable_map::LoadableMap;
+pub(crate) use malloc_trim::malloc_trim;
 pub(crate) use mincore::all_in_core;
 #[cfg(feature = "uring")]
 pub(crate) use ring::Reported;

@@ -33,6 +33,8 @@ final class Takeover {
     private static final List<String> CODECS = List.of("none", "gzip", "snappy", "lz4", "zstd");
     private static final int RECORDS = 9000;
     private static final int KEYS = 500;
+    /** A step that takes longer has failed; on a busy machine one may take long. */
+    private static final Duration PATIENCE = Duration.ofMinutes(2);
 
     private Takeover() {}
 
@@ -84,9 +86,9 @@ final class Takeover {
             var upTo = Map.of(new TopicPartition("trimmed", 0), RecordsToDelete.beforeOffset(RECORDS / 3));
             admin.deleteRecords(upTo).all().get();
             admin.deleteTopics(List.of("gone")).all().get();
-            // What is read later is what is there now.
+            // What is read later is what is there now: no compaction begins any more, and those at work have ended.
             set(admin, ConfigResource.Type.TOPIC, "compacted", "min.compaction.lag.ms", "864000000");
-            Thread.sleep(1500);
+            untilStill("compacted", 2);
             set(admin, ConfigResource.Type.BROKER, "", "log.cleaner.threads", "2");
             set(admin, ConfigResource.Type.TOPIC, "empty", "retention.ms", "5000000");
         }
@@ -137,6 +139,20 @@ final class Takeover {
         Suite.until("a compaction", () -> count("compacted", 2) < 3 * KEYS);
     }
 
+    /** Waits until a topic shows the same records a few times, a second apart. */
+    private static void untilStill(String topic, int partitions) throws Exception {
+        List<Content> before = List.of();
+        for (int same = 0; same < 3; ) {
+            List<Content> now = new ArrayList<>();
+            for (int partition = 0; partition < partitions; partition++) {
+                now.add(Content.of(new TopicPartition(topic, partition), "read_uncommitted"));
+            }
+            same = now.equals(before) ? same + 1 : 0;
+            before = now;
+            Thread.sleep(1000);
+        }
+    }
+
     private static long count(String topic, int partitions) {
         long count = 0;
         for (int partition = 0; partition < partitions; partition++) {
@@ -178,7 +194,7 @@ final class Takeover {
         Map<Integer, Long> first = new TreeMap<>();
         try (var consumer = Kafka.consumer(all.toArray())) {
             consumer.subscribe(List.of(topic));
-            long deadline = System.nanoTime() + Duration.ofSeconds(40).toNanos();
+            long deadline = System.nanoTime() + PATIENCE.toNanos();
             for (int got = 0; got < count && System.nanoTime() < deadline; ) {
                 for (ConsumerRecord<byte[], byte[]> record : consumer.poll(Duration.ofMillis(200))) {
                     first.putIfAbsent(record.partition(), record.offset());
@@ -186,6 +202,9 @@ final class Takeover {
                 }
             }
             consumer.commitSync();
+        }
+        if (first.isEmpty()) {
+            throw new AssertionError(group + " read nothing of " + topic);
         }
         return first;
     }
@@ -200,7 +219,7 @@ final class Takeover {
                 long end = consumer.endOffsets(List.of(partition)).get(partition);
                 var digest = MessageDigest.getInstance("SHA-256");
                 long records = 0;
-                long deadline = System.nanoTime() + Duration.ofSeconds(40).toNanos();
+                long deadline = System.nanoTime() + PATIENCE.toNanos();
                 while (consumer.position(partition) < end) {
                     if (System.nanoTime() > deadline) {
                         throw new IllegalStateException(partition + " stands at " + consumer.position(partition) + " of " + end);

@@ -1,5 +1,7 @@
 //! `pagewire cluster`.
 
+mod state;
+
 use pagewire_wire::ApiKey;
 use serde::Serialize;
 
@@ -8,6 +10,7 @@ use crate::client::Target;
 use crate::client::disks::{Condition, Directory};
 use crate::output::units::bytes;
 use crate::output::{Format, Out, Table};
+use state::State;
 
 #[derive(Serialize)]
 struct Page {
@@ -15,6 +18,8 @@ struct Page {
     controller: Option<i32>,
     nodes: Vec<NodeRow>,
     directories: Vec<DirectoryRow>,
+    /// Of the nodes on this machine that may be asked.
+    states: Vec<State>,
     features: Vec<Feature>,
     apis: Vec<Api>,
 }
@@ -33,7 +38,7 @@ struct DirectoryRow {
     node: i32,
     path: String,
     state: Condition,
-    note: &'static str,
+    note: String,
     error_code: i16,
     usable_bytes: Option<u64>,
     total_bytes: Option<u64>,
@@ -43,7 +48,7 @@ struct DirectoryRow {
 
 impl From<Directory> for DirectoryRow {
     fn from(directory: Directory) -> Self {
-        let (state, note) = (directory.condition(), directory.note());
+        let (state, note) = (directory.condition(), directory.note().to_owned());
         let Directory { node, path, error, total_bytes, usable_bytes, partitions, bytes } = directory;
         Self { node, path, state, note, error_code: error, usable_bytes, total_bytes, partitions, bytes }
     }
@@ -71,6 +76,8 @@ pub(crate) async fn run(args: ClusterArgs) -> anyhow::Result<()> {
     let (versions, asked) = (connection.versions().clone(), connection.address().to_string());
     let directories = client.directories().await?;
     let cluster = client.cluster();
+    let mut directories: Vec<_> = directories.into_iter().map(DirectoryRow::from).collect();
+    let states = states(&mut directories, cluster.id.as_deref()).await;
     let nodes = cluster.nodes.values().map(|node| NodeRow {
         id: node.id,
         host: node.address.host.clone(),
@@ -82,7 +89,8 @@ pub(crate) async fn run(args: ClusterArgs) -> anyhow::Result<()> {
         cluster_id: cluster.id.clone(),
         controller: cluster.controller,
         nodes: nodes.collect(),
-        directories: directories.into_iter().map(DirectoryRow::from).collect(),
+        directories,
+        states,
         features: versions
             .features()
             .iter()
@@ -96,6 +104,26 @@ pub(crate) async fn run(args: ClusterArgs) -> anyhow::Result<()> {
         Format::Table => print(&page, args.apis, &asked, &mut out)?,
     }
     out.flush()
+}
+
+/// Asks each node at its first log directory. What it says of its directories goes to their rows.
+async fn states(directories: &mut [DirectoryRow], cluster_id: Option<&str>) -> Vec<State> {
+    let mut states: Vec<State> = Vec::new();
+    let mut asked = Vec::new();
+    for row in directories.iter() {
+        if !asked.contains(&row.node) {
+            asked.push(row.node);
+            states.extend(state::of(&row.path, cluster_id, row.node).await);
+        }
+    }
+    for row in directories {
+        let said = states.iter().find(|state| state.node_id == row.node);
+        let dir = said.and_then(|state| state.log_dirs.iter().find(|dir| dir.path == row.path));
+        if let Some(trouble) = dir.and_then(state::LogDir::trouble) {
+            row.note = trouble;
+        }
+    }
+    states
 }
 
 fn name(key: i16) -> String {
@@ -120,7 +148,7 @@ fn print_directories(directories: &[DirectoryRow], out: &mut Out) -> anyhow::Res
             known(directory.total_bytes),
             directory.partitions.to_string(),
             bytes(directory.bytes),
-            directory.note.to_owned(),
+            directory.note.clone(),
         ]);
     }
     table.print(out)
@@ -155,6 +183,10 @@ fn print(page: &Page, apis: bool, asked: &str, out: &mut Out) -> anyhow::Result<
     if !page.directories.is_empty() {
         out.line("")?;
         print_directories(&page.directories, out)?;
+    }
+    if !page.states.is_empty() {
+        out.line("")?;
+        state::print(&page.states, out)?;
     }
     if apis {
         out.line("")?;

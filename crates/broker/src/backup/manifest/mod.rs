@@ -1,0 +1,160 @@
+//! What a backup holds: `backup.json`, a JSON object a line, written when everything else is there.
+//!
+//! ```text
+//!   {"backup":{"format":1,"version":"0.1.0","cluster_id":"...","node_id":1,"started_ms":...,"verified":true}}
+//!   {"file":{"name":"metadata.redb","bytes":...,"crc32c":...}}                          any number
+//!   {"log":{"topic":"orders","topic_id":"...","partition":0,"log_start":0,"end":4711,"files":[...]}}   any number
+//!   {"end":{"finished_ms":...,"logs":...,"bytes":...,"crc32c":...}}                     of all lines before it, and of finished_ms
+//! ```
+//!
+//! A `.log` with damaged records has a `damage` besides: `[{"from":...,"to":...,"offset":...,"next_offset":...}]`.
+//!
+//! A line more or less, or a changed byte, is noticed. Unknown fields are passed over; an unknown format is refused.
+
+mod reading;
+#[cfg(test)]
+mod tests;
+mod writing;
+
+use std::path::{Path, PathBuf};
+
+use pagewire_log::backup::{CopiedFile, SourceId};
+use pagewire_metadata::model::ids;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::BackupFailed;
+use super::damage::DamageRecord;
+pub(super) use writing::Writing;
+
+/// Its name in a backup.
+pub const MANIFEST_FILE: &str = "backup.json";
+/// The format that this program writes and reads.
+const FORMAT: u32 = 1;
+
+/// The whole manifest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Manifest {
+    pub(super) head: Head,
+    /// Beside the logs.
+    pub(super) files: Vec<FileRecord>,
+    pub(super) logs: Vec<LogRecord>,
+    pub(super) finished_ms: i64,
+}
+
+/// What a backup is of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Head {
+    format: u32,
+    version: String,
+    pub(super) cluster_id: String,
+    pub(super) node_id: i32,
+    pub(super) started_ms: i64,
+    /// Every batch was checked.
+    pub(super) verified: bool,
+}
+
+/// A log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct LogRecord {
+    pub(super) topic: String,
+    #[serde(with = "ids::text")]
+    pub(super) topic_id: Uuid,
+    pub(super) partition: i32,
+    pub(super) log_start: i64,
+    /// First offset of the oldest segment.
+    pub(super) first_base: i64,
+    pub(super) end: i64,
+    pub(super) files: Vec<FileRecord>,
+}
+
+/// A file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct FileRecord {
+    pub(super) name: String,
+    pub(super) bytes: u64,
+    /// Of all of it; none if it was never read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) crc32c: Option<u32>,
+    /// Of a closed `.log`: inode and time of the file that it was made of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) source: Option<(u64, i64)>,
+    /// Of a `.log`: what of it was damaged when it was copied.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) damage: Vec<DamageRecord>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct End {
+    finished_ms: i64,
+    logs: usize,
+    bytes: u64,
+    crc32c: u32,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Line {
+    Backup(Head),
+    File(FileRecord),
+    Log(LogRecord),
+    End(End),
+}
+
+impl Head {
+    pub(super) fn new(cluster_id: String, node_id: i32, started_ms: i64, verified: bool) -> Self {
+        let version = env!("CARGO_PKG_VERSION").to_owned();
+        Self { format: FORMAT, version, cluster_id, node_id, started_ms, verified }
+    }
+}
+
+impl FileRecord {
+    pub(super) fn source_id(&self) -> Option<SourceId> {
+        self.source.map(|(inode, modified_ns)| SourceId { inode, modified_ns })
+    }
+
+    /// The base offset in a `.log`'s name.
+    pub(super) fn base_offset(&self) -> Option<i64> {
+        self.name.strip_suffix(".log")?.parse().ok()
+    }
+}
+
+impl From<&CopiedFile> for FileRecord {
+    fn from(file: &CopiedFile) -> Self {
+        let source = file.source.map(|source| (source.inode, source.modified_ns));
+        let damage = file.damage.iter().copied().map(DamageRecord::from).collect();
+        Self { name: file.name.clone(), bytes: file.bytes, crc32c: file.crc32c, source, damage }
+    }
+}
+
+impl LogRecord {
+    /// The name of its directory.
+    pub(super) fn dir(&self) -> String {
+        format!("{}-{}", self.topic, self.partition)
+    }
+
+    /// Its files; for a `.log` with the offsets that its batches lie between.
+    pub(super) fn bounded(&self) -> impl Iterator<Item = (&FileRecord, Option<(i64, i64)>)> {
+        let mut next = self.files.iter().filter_map(FileRecord::base_offset).skip(1);
+        self.files.iter().map(move |file| {
+            let base = file.base_offset();
+            (file, base.map(|base| (base, next.next().unwrap_or(self.end))))
+        })
+    }
+}
+
+impl Manifest {
+    pub(super) fn bytes(&self) -> u64 {
+        let logs = self.logs.iter().flat_map(|log| &log.files);
+        self.files.iter().chain(logs).map(|file| file.bytes).sum()
+    }
+}
+
+/// The CRC-32C of all lines before the last one, and of the time in that as eight bytes.
+fn sealed(crc: u32, finished_ms: i64) -> u32 {
+    pagewire_record::crc::append(crc, &finished_ms.to_be_bytes())
+}
+
+fn wrong(path: &Path, reason: String) -> BackupFailed {
+    BackupFailed::Manifest { path: PathBuf::from(path), reason }
+}

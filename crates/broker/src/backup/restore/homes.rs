@@ -1,0 +1,156 @@
+//! The directories that a backup becomes: marked while they are filled, each with the checkpoints of its own logs.
+//!
+//! A log goes to the one that has got the fewest bytes so far. Where it went is in its topic's record, so that no start takes
+//! a directory that is away for one that never was.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use pagewire_disk::checkpoint::{
+    CLEANER_FILE, HIGH_WATERMARK_FILE, LOG_START_FILE, META_PROPERTIES_FILE, RECOVERY_POINT_FILE,
+};
+use pagewire_disk::{DamageCheckpoint, DirLock, Disk, MetaProperties, OffsetCheckpoint};
+use pagewire_metadata::{Catalog, EmbeddedStore, SystemClock};
+use tokio::runtime::Handle;
+use uuid::Uuid;
+
+use crate::backup::BackupFailed;
+use crate::backup::manifest::LogRecord;
+use crate::backup::target::{RESTORE_UNFINISHED, Target, refuse_inside};
+
+/// Checkpoints that a backup has.
+pub(super) const CHECKPOINTS: [&str; 4] =
+    [RECOVERY_POINT_FILE, HIGH_WATERMARK_FILE, LOG_START_FILE, CLEANER_FILE];
+
+/// Unclean starts that the original may have had since the backup.
+const LEADER_EPOCHS: i32 = 1000;
+/// Producers that it may have had.
+const PRODUCER_IDS: i64 = 1 << 32;
+
+/// All directories, the one with the metadata first.
+pub(super) struct Homes {
+    first: Home,
+    others: Vec<Home>,
+}
+
+/// One of them.
+pub(super) struct Home {
+    target: Target,
+    /// Until the end.
+    lock: DirLock,
+    /// As topics name it: none for the first.
+    id: Option<Uuid>,
+    bytes: u64,
+    logs: Vec<(String, i32)>,
+    pub(super) damage: DamageCheckpoint,
+}
+
+impl Homes {
+    /// Makes them, unless one of them is not empty, or lies in the backup or in another one.
+    pub(super) fn begin(disk: &dyn Disk, from: &Path, to: &[PathBuf]) -> Result<Self, BackupFailed> {
+        let mut outside = vec![from.to_path_buf()];
+        for path in to {
+            refuse_inside(path, &outside)?;
+            Target::check(disk, path)?;
+            outside.push(path.clone());
+        }
+        let (first, others) = to.split_first().ok_or_else(|| BackupFailed::NoData(PathBuf::new()))?;
+        let mut homes = Self { first: Home::begin(disk, first, None)?, others: Vec::new() };
+        for path in others {
+            refuse_inside(path, to.get(..=homes.others.len()).unwrap_or_default())?;
+            homes.others.push(Home::begin(disk, path, Some(Uuid::new_v4()))?);
+        }
+        Ok(homes)
+    }
+
+    /// Where the metadata is.
+    pub(super) fn first(&self) -> &Path {
+        &self.first.target.path
+    }
+
+    /// The home of a log from now on.
+    pub(super) fn for_log(&mut self, log: &LogRecord) -> &mut Home {
+        let Self { first, others } = self;
+        let home =
+            others.iter_mut().fold(first, |least, home| if home.bytes < least.bytes { home } else { least });
+        home.bytes += log.files.iter().map(|file| file.bytes).sum::<u64>();
+        home.logs.push((log.topic.clone(), log.partition));
+        home
+    }
+
+    pub(super) fn each(
+        &mut self,
+        mut work: impl FnMut(&Home) -> Result<(), BackupFailed>,
+    ) -> Result<(), BackupFailed> {
+        std::iter::once(&self.first).chain(&self.others).try_for_each(&mut work)
+    }
+
+    /// Everything is there. The first one is finished last: nothing is served without it.
+    pub(super) fn finish(self, disk: &dyn Disk, runtime: &Handle) -> Result<(), BackupFailed> {
+        runtime.block_on(self.adapt(&self.first().join(pagewire_metadata::FILE_NAME)))?;
+        let Self { first, others } = self;
+        others.into_iter().chain([first]).try_for_each(|home| home.finish(disk))
+    }
+
+    /// Makes of the original's metadata that of its successor.
+    async fn adapt(&self, metadata: &Path) -> Result<(), BackupFailed> {
+        let catalog = Catalog::new(Arc::new(EmbeddedStore::open(metadata, Arc::new(SystemClock))?));
+        catalog.leap(LEADER_EPOCHS, PRODUCER_IDS).await?;
+        if self.others.is_empty() {
+            return Ok(());
+        }
+        let placed = |home: &Home| home.logs.iter().map(|log| (log.clone(), home.id)).collect::<Vec<_>>();
+        let placed: HashMap<_, _> = self.others.iter().flat_map(placed).collect();
+        for (mut topic, version) in catalog.topics().await?.0 {
+            for (partition, index) in topic.partitions.iter_mut().zip(0..) {
+                partition.directory = placed.get(&(topic.name.clone(), index)).copied().flatten();
+            }
+            catalog.replace_topic(&topic, version).await?;
+        }
+        Ok(())
+    }
+}
+
+impl Home {
+    fn begin(disk: &dyn Disk, path: &Path, id: Option<Uuid>) -> Result<Self, BackupFailed> {
+        let target = Target::begin(disk, path, RESTORE_UNFINISHED)?;
+        let lock = DirLock::acquire(disk, path)?;
+        Ok(Self { target, lock, id, bytes: 0, logs: Vec::new(), damage: DamageCheckpoint::default() })
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.target.path
+    }
+
+    /// Of a checkpoint, what is about the logs here.
+    pub(super) fn write_checkpoint(
+        &self,
+        disk: &dyn Disk,
+        name: &str,
+        all: &OffsetCheckpoint,
+    ) -> Result<(), BackupFailed> {
+        let mut mine = OffsetCheckpoint::new();
+        for (topic, partition) in &self.logs {
+            if let Some(offset) = all.get(topic, *partition) {
+                mine.set(topic, *partition, offset);
+            }
+        }
+        let path = self.path().join(name);
+        mine.write(disk, &path).map_err(BackupFailed::at(&path))
+    }
+
+    pub(super) fn write_identity(&self, disk: &dyn Disk, of: &MetaProperties) -> Result<(), BackupFailed> {
+        let path = self.path().join(META_PROPERTIES_FILE);
+        let mine = MetaProperties { directory_id: self.id, ..of.clone() };
+        mine.write(disk, &path).map_err(BackupFailed::at(&path))
+    }
+
+    fn finish(self, disk: &dyn Disk) -> Result<(), BackupFailed> {
+        let Self { target, lock, damage, .. } = self;
+        damage.write(disk, &target.path).map_err(BackupFailed::at(&target.path))?;
+        target.finish(disk)?;
+        drop(lock);
+        Ok(())
+    }
+}

@@ -1,0 +1,76 @@
+//! `{"verb":"status"}`: who this broker is, and how it stands.
+
+mod parts;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::{Call, Work, fields};
+use crate::{broker::Broker, cleaner, metrics::export};
+use parts::{Compaction, Damage, Directory};
+
+/// It takes no fields.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Nothing {}
+
+/// The answer.
+#[derive(Serialize)]
+struct Status {
+    version: &'static str,
+    process_id: u32,
+    cluster_id: String,
+    node_id: i32,
+    leader_epoch: i32,
+    topics: usize,
+    partitions: usize,
+    connections_total: u64,
+    requests_total: u64,
+    log_dirs: Vec<Directory>,
+    compaction: Compaction,
+    damage: Damage,
+    /// A backup is under way.
+    backing_up: bool,
+    /// Everything that is counted, by its name.
+    metrics: BTreeMap<String, u64>,
+}
+
+pub(super) fn begin(request: Map<String, Value>, call: Call) -> Result<Work, String> {
+    let Nothing {} = fields(request)?;
+    Ok(Box::pin(async move {
+        let asked = call.broker.io().run({
+            let broker = Arc::clone(&call.broker);
+            let backing_up = call.shared.backups.available_permits() == 0;
+            move || status(&broker, backing_up)
+        });
+        let status = asked.await.map_err(|_| "the broker is busy: try again".to_owned())?;
+        serde_json::to_value(status).map_err(|error| error.to_string())
+    }))
+}
+
+/// Asks the file systems for their space, so it blocks.
+fn status(broker: &Broker, backing_up: bool) -> Status {
+    let (identity, image) = (broker.cluster().identity(), broker.image());
+    broker.note_offline_dirs();
+    let (dirs, gauges) = (broker.cluster().log_dirs().describe(), cleaner::gauges(broker));
+    let since = |path: &std::path::Path| broker.metrics().offline_since.of(path);
+    Status {
+        version: env!("CARGO_PKG_VERSION"),
+        process_id: std::process::id(),
+        cluster_id: identity.cluster_id.clone(),
+        node_id: identity.node_id,
+        leader_epoch: identity.leader_epoch,
+        topics: image.topics().len(),
+        partitions: image.hosted().count(),
+        connections_total: broker.metrics().connections_total(),
+        requests_total: broker.metrics().requests_total(),
+        metrics: export(broker.metrics(), &dirs, &gauges),
+        damage: Damage::of(broker, &dirs),
+        log_dirs: dirs.into_iter().map(|dir| Directory::of(&dir, since(&dir.path))).collect(),
+        compaction: Compaction::of(gauges),
+        backing_up,
+    }
+}

@@ -1,0 +1,191 @@
+//! What a broker on this machine says of its disks, compaction and scrub that Kafka's protocol has no words for: asked of its
+//! control socket, if that is where its first log directory is said to be. Of others nothing is known.
+
+use std::path::Path;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use tokio::time::timeout;
+
+use crate::client::control::Control;
+use crate::output::units::{bytes, count};
+use crate::output::{Out, Table};
+
+/// A look does not wait longer.
+const LOOK: Duration = Duration::from_secs(2);
+
+/// A broker's answer to `status`. What it does not say is nothing.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct State {
+    pub(super) cluster_id: String,
+    pub(super) node_id: i32,
+    pub(super) log_dirs: Vec<LogDir>,
+    compaction: Compaction,
+    damage: Damage,
+    backing_up: bool,
+    metrics: serde_json::Map<String, serde_json::Value>,
+}
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct LogDir {
+    pub(super) path: String,
+    offline: Option<String>,
+    offline_since_ms: Option<i64>,
+    scrub: Scrub,
+}
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+struct Scrub {
+    bytes: u64,
+    logs: u64,
+    damaged: u64,
+    unreadable: u64,
+}
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+struct Compaction {
+    busy: u64,
+    due: u64,
+    cleans: u64,
+    failed: u64,
+    uncleanable_partitions_count: u64,
+    uncleanable_bytes: u64,
+    uncleanable: Vec<SetAside>,
+}
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+struct SetAside {
+    topic: String,
+    partition: i32,
+    reason: String,
+    since_ms: i64,
+}
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+struct Damage {
+    partitions: u64,
+    stretches: u64,
+    some: Vec<Place>,
+}
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+struct Place {
+    topic: String,
+    partition: i32,
+    offset: i64,
+    next_offset: i64,
+}
+
+/// The state of the node whose first log directory is at `path`, if it is a broker on this machine that may be asked.
+pub(super) async fn of(path: &str, cluster_id: Option<&str>, node_id: i32) -> Option<State> {
+    let path = Path::new(path);
+    let asking = async {
+        let control = Control::of(path).await?;
+        let Some(control) = control else { return Ok(None) };
+        control.ask(&json!({"verb": "status"}), |_| {}).await.map(Some)
+    };
+    let answer = match timeout(LOOK, asking).await {
+        Ok(Ok(answer)) => answer?,
+        Ok(Err(error)) => {
+            tracing::debug!(%error, node_id, "its state is not known");
+            return None;
+        }
+        Err(_) => return None,
+    };
+    let state: State = serde_json::from_value(answer).ok()?;
+    // The same path on another machine may be another broker's.
+    (state.node_id == node_id && Some(&*state.cluster_id) == cluster_id).then_some(state)
+}
+
+impl LogDir {
+    /// Why it is offline and since when, if it is.
+    pub(super) fn trouble(&self) -> Option<String> {
+        let reason = self.offline.as_ref()?;
+        Some(
+            self.offline_since_ms
+                .map_or_else(|| reason.clone(), |at| format!("since {}: {reason}", time(at))),
+        )
+    }
+}
+
+/// A table of all that could be asked, then what is wrong with any, line by line.
+pub(super) fn print(states: &[State], out: &mut Out) -> anyhow::Result<()> {
+    let mut table = Table::new(&[
+        ">NODE",
+        ">CLEANS",
+        ">DUE",
+        ">BUSY",
+        ">FAILED",
+        ">SET ASIDE",
+        ">SCRUBBED",
+        ">DAMAGED",
+        "NOTE",
+    ]);
+    for state in states {
+        let Compaction { cleans, due, busy, failed, uncleanable_partitions_count, .. } = state.compaction;
+        let scrubbed = state.log_dirs.iter().map(|dir| dir.scrub.bytes).sum();
+        table.row([
+            state.node_id.to_string(),
+            count(cleans),
+            count(due),
+            count(busy),
+            count(failed),
+            count(uncleanable_partitions_count),
+            bytes(scrubbed),
+            count(state.damage.stretches),
+            if state.backing_up { "makes a backup" } else { "" }.to_owned(),
+        ]);
+    }
+    table.print(out)?;
+    states.iter().try_for_each(|state| complaints(state, out))
+}
+
+fn complaints(state: &State, out: &mut Out) -> anyhow::Result<()> {
+    let node = state.node_id;
+    for SetAside { topic, partition, reason, since_ms } in &state.compaction.uncleanable {
+        let since = time(*since_ms);
+        out.line(format_args!("node {node}: {topic}-{partition} is not compacted since {since}: {reason}"))?;
+    }
+    for Place { topic, partition, offset, next_offset } in &state.damage.some {
+        let last = next_offset - 1;
+        out.line(format_args!("node {node}: {topic}-{partition} is damaged at offsets {offset} to {last}"))?;
+    }
+    let told = (state.compaction.uncleanable.len() + state.damage.some.len()) as u64;
+    match (state.compaction.uncleanable_partitions_count + state.damage.stretches).saturating_sub(told) {
+        0 => Ok(()),
+        more => out.line(format_args!("node {node}: {} more of these", count(more))),
+    }
+}
+
+/// Milliseconds since the Unix epoch, for people.
+fn time(ms: i64) -> String {
+    jiff::Timestamp::from_millisecond(ms).map_or_else(|_| ms.to_string(), |time| time.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_says_why_it_is_offline_and_since_when() {
+        let dir = LogDir { offline: Some("EIO".to_owned()), offline_since_ms: Some(0), ..LogDir::default() };
+        assert_eq!(dir.trouble().as_deref(), Some("since 1970-01-01T00:00:00Z: EIO"));
+        assert_eq!(LogDir::default().trouble(), None);
+    }
+
+    #[test]
+    fn an_older_brokers_answer_is_understood() {
+        let old =
+            json!({"cluster_id": "c", "node_id": 1, "log_dirs": [{"path": "/a"}], "compaction": {"due": 2}});
+        let state: State = serde_json::from_value(old).expect("understood");
+        assert_eq!((state.compaction.due, state.damage.stretches, state.log_dirs.len()), (2, 0, 1));
+    }
+}

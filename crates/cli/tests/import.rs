@@ -1,0 +1,203 @@
+//! `pagewire import` as a user types it, on a directory with the metadata log of a real Kafka 4.3.1 and records made here.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on ends there")]
+
+mod common;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use common::{Run, pagewire, run};
+use pagewire_disk::{CleanMark, DirLock, OsDisk};
+use pagewire_record::{BatchBuilder, Codec, patch_header};
+use tempfile::TempDir;
+
+/// Topics `orders` and `payments`, of three and two partitions, all on node 1.
+const METADATA: &str =
+    concat!(env!("CARGO_MANIFEST_DIR"), "/../takeover/tests/kafka-4.3.1/00000000000000000000.log");
+const PARTITIONS: [&str; 5] = ["orders-0", "orders-1", "orders-2", "payments-0", "payments-1"];
+
+/// What a Kafka left that had stopped in order, and a place beside it.
+struct Left(TempDir);
+
+impl Left {
+    fn new() -> Self {
+        let left = Self(tempfile::tempdir().unwrap());
+        let metadata = left.kafka().join("__cluster_metadata-0");
+        fs::create_dir_all(&metadata).unwrap();
+        fs::copy(METADATA, metadata.join("00000000000000000000.log")).unwrap();
+        meta(&left.kafka(), "version=1\nnode.id=1\ncluster.id=5L6g3nShT-eMCtK--X86sw\n");
+        for name in PARTITIONS {
+            left.segment(name, 0, &[batch(0, 9)]);
+        }
+        CleanMark::write(&OsDisk::new(), &left.kafka()).unwrap();
+        left
+    }
+
+    fn kafka(&self) -> PathBuf {
+        self.0.path().join("kafka")
+    }
+
+    fn to(&self) -> PathBuf {
+        self.0.path().join("pagewire")
+    }
+
+    fn staging(&self) -> PathBuf {
+        self.0.path().join("pagewire.importing")
+    }
+
+    fn segment(&self, partition: &str, base: i64, batches: &[Vec<u8>]) {
+        let dir = self.kafka().join(partition);
+        fs::create_dir_all(&dir).unwrap();
+        fs::write(dir.join(format!("{base:020}.log")), batches.concat()).unwrap();
+    }
+
+    fn command(&self, more: &[&str]) -> Command {
+        let mut command = pagewire();
+        command.arg("import").arg("--from").arg(self.kafka()).arg("--to").arg(self.to()).args(more);
+        command
+    }
+
+    fn import(&self, more: &[&str]) -> Run {
+        self.command(more).output().unwrap().into()
+    }
+
+    /// What it says when it is refused; nothing is left of it.
+    fn refused(&self, more: &[&str]) -> String {
+        let said = self.import(more).failed(1);
+        assert!(!self.to().exists() && !self.staging().exists(), "{said}");
+        said
+    }
+}
+
+fn meta(dir: &Path, text: &str) {
+    fs::create_dir_all(dir).unwrap();
+    fs::write(dir.join("meta.properties"), text).unwrap();
+}
+
+/// So many records from an offset on.
+fn batch(offset: i64, records: i64) -> Vec<u8> {
+    let mut batch = BatchBuilder::new(Codec::None);
+    for _ in 0..records {
+        batch.append(0, Some(b"key"), Some(&[7; 500]), &[]).unwrap();
+    }
+    let mut bytes = batch.build().unwrap().to_vec();
+    patch_header(bytes.first_chunk_mut().unwrap(), offset, 0);
+    bytes
+}
+
+fn json(text: &str) -> serde_json::Value {
+    serde_json::from_str(text).unwrap()
+}
+
+#[test]
+fn help_shows_examples_and_what_the_exit_code_means() {
+    let said = run(&["import", "--help"]).ok();
+    for word in ["--from", "--config", "--accept-damage", "Exit code", "Examples:", "pagewire serve"] {
+        assert!(said.contains(word), "{word}: {said}");
+    }
+    assert!(run(&["import", "--to", "x"]).failed(2).contains("--from"));
+}
+
+#[test]
+fn a_kafka_is_taken_over_for_people_and_for_programs() {
+    let left = Left::new();
+    let said = left.import(&["--dry-run"]).ok();
+    assert!(said.contains("nothing was written") && !left.to().exists(), "{said}");
+    let said = left.import(&["-o", "json"]).ok();
+    let report = json(&said);
+    assert_eq!(
+        (report["cluster_id"].as_str(), &report["cuts"]),
+        (Some("5L6g3nShT-eMCtK--X86sw"), &json("[]"))
+    );
+    assert_eq!(
+        (report["topics"][0]["name"].as_str(), report["topics"][0]["records"].as_i64()),
+        (Some("orders"), Some(27))
+    );
+    assert!(left.import(&[]).failed(1).contains("not empty"));
+    let check = run(&["log", "check", "--deep", left.to().to_str().unwrap()]).ok();
+    assert!(check.contains("0 damage, 0 doubts"), "{check}");
+}
+
+#[test]
+fn server_properties_name_the_directories() {
+    let left = Left::new();
+    let other = left.0.path().join("other");
+    meta(&other, "version=1\nnode.id=1\ncluster.id=5L6g3nShT-eMCtK--X86sw\n");
+    fs::rename(left.kafka().join("orders-2"), other.join("orders-2")).unwrap();
+    let file = left.0.path().join("server.properties");
+    let (kafka, to) = (left.kafka(), left.to());
+    let settings =
+        format!("node.id=1\nlog.dirs={},{}\nmetadata.log.dir={0}\n", kafka.display(), other.display());
+    fs::write(&file, settings).unwrap();
+    let said = run(&["import", "--config", file.to_str().unwrap(), "--to", to.to_str().unwrap()]).ok();
+    assert!(said.contains("is whole") && to.join("orders-2").is_dir(), "{said}");
+}
+
+#[test]
+fn what_is_no_stopped_kafka_is_refused_in_words() {
+    let left = Left::new();
+    let lock = DirLock::acquire(&OsDisk::new(), &left.kafka()).unwrap();
+    assert!(left.refused(&[]).contains("in use"));
+    drop(lock);
+    let other = left.0.path().join("other");
+    fs::create_dir(&other).unwrap();
+    let other_text = other.to_str().unwrap();
+    assert!(left.refused(&["--from", other_text]).contains("no data directory of Apache Kafka"));
+    meta(&other, "version=1\nnode.id=1\ncluster.id=6L6g3nShT-eMCtK--X86sw\n");
+    assert!(left.refused(&["--from", other_text]).contains("belongs to cluster"));
+    // As a Kafka with ZooKeeper has it.
+    meta(&left.kafka(), "version=0\nbroker.id=1\ncluster.id=5L6g3nShT-eMCtK--X86sw\n");
+    fs::remove_dir_all(left.kafka().join("__cluster_metadata-0")).unwrap();
+    assert!(left.refused(&[]).contains("migrate it to KRaft"));
+}
+
+#[test]
+fn damage_is_refused_listed_for_programs_and_taken_only_when_that_is_said() {
+    let left = Left::new();
+    let mut bad = batch(9, 5);
+    *bad.last_mut().unwrap() ^= 1;
+    left.segment("orders-1", 0, &[batch(0, 9), bad, batch(14, 2)]);
+    let said = left.refused(&[]);
+    assert!(
+        said.contains("orders-1") && said.contains("offset 9") && said.contains("--accept-damage"),
+        "{said}"
+    );
+    let refused = left.import(&["-o", "json"]);
+    assert_eq!(json(&refused.out)["refused"][0]["topic"], "orders");
+    refused.failed(1);
+    let said = left.import(&["--accept-damage"]).ok();
+    assert!(said.contains("cut: orders-1 ends at offset 9") && said.contains("lost:"), "{said}");
+}
+
+#[test]
+fn an_import_that_is_stopped_at_any_time_leaves_nothing_to_serve_and_can_be_done_again() {
+    for (signal, times) in [("KILL", 0..6), ("INT", 6..9)] {
+        for time in times {
+            let left = Left::new();
+            let long: Vec<Vec<u8>> = (0..3000).map(|at| batch(at * 9, 9)).collect();
+            left.segment("orders-0", 0, &long);
+            let silent = (Stdio::null(), Stdio::null());
+            let mut child = left.command(&["--copy"]).stdout(silent.0).stderr(silent.1).spawn().unwrap();
+            // A later point each time; when it comes too late the import is whole, which is right as well.
+            let stage = [left.staging(), left.staging().join("orders-0")][time % 2].clone();
+            while !stage.exists() && child.try_wait().unwrap().is_none() {
+                thread::sleep(Duration::from_micros(200));
+            }
+            thread::sleep(Duration::from_millis(7 * time as u64));
+            let _ = Command::new("kill").args([&format!("-{signal}"), &child.id().to_string()]).status();
+            child.wait().unwrap();
+            assert_eq!(left.to().exists(), left.to().join("metadata.redb").exists(), "nothing, or all of it");
+            if !left.to().exists() {
+                let said = left.import(&[]).ok();
+                assert!(said.contains("is whole"), "{said}");
+            }
+            assert!(!left.staging().exists());
+            let check = run(&["log", "check", left.to().to_str().unwrap()]).ok();
+            assert!(check.contains("0 damage"), "{check}");
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! How old a segment is: by its records' times, and by its file's where they have none. What compaction or retention had to
+//! read for that is kept, because they ask again and again.
+
+use std::io;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use crate::scan::{ScanError, Scanner, WINDOW_LOOKUP};
+use crate::segment::Segment;
+
+/// Nobody has looked yet.
+const UNKNOWN: i64 = i64::MIN;
+/// Somebody has, and there is none.
+const NONE: i64 = i64::MIN + 1;
+
+/// Times that were read, ms.
+#[derive(Debug)]
+pub(crate) struct Ages {
+    /// The largest of the first batch.
+    first: AtomicI64,
+    /// The newest that can be read of a damaged segment.
+    readable: AtomicI64,
+}
+
+impl Default for Ages {
+    fn default() -> Self {
+        Self { first: AtomicI64::new(UNKNOWN), readable: AtomicI64::new(UNKNOWN) }
+    }
+}
+
+/// What is kept in a cell, if anybody has looked.
+fn known(cell: &AtomicI64) -> Option<Option<i64>> {
+    match cell.load(Ordering::Relaxed) {
+        UNKNOWN => None,
+        NONE => Some(None),
+        known => Some(Some(known)),
+    }
+}
+
+fn keep(cell: &AtomicI64, found: Option<i64>) {
+    cell.store(found.unwrap_or(NONE), Ordering::Relaxed);
+}
+
+impl Segment {
+    /// The largest timestamp of its first batch; `None` of an empty or damaged one.
+    pub(crate) fn first_ms(&self) -> io::Result<Option<i64>> {
+        if let Some(first) = known(&self.ages.first) {
+            return Ok(first);
+        }
+        let (file, size) = (self.file()?, self.end().size);
+        let first = match Scanner::new(&*file, 0, size, self.base_offset, WINDOW_LOOKUP).next() {
+            Ok(found) => found.map(|found| found.header.max_timestamp),
+            Err(ScanError::Io(error)) => return Err(error),
+            Err(ScanError::Bad { .. }) => None,
+        };
+        if self.is_closed() {
+            keep(&self.ages.first, first);
+        }
+        Ok(first)
+    }
+
+    /// The time of its newest record, or when the file was last written if no record has one. Of a damaged segment the
+    /// later of that and what can be read: it must not keep the log from ever forgetting. That is said once.
+    pub(crate) fn newest_ms(&self) -> io::Result<Option<i64>> {
+        if let Some(newest) = known(&self.ages.readable) {
+            return Ok(newest);
+        }
+        let (largest, damage) = self.largest_readable()?;
+        let newest = largest.filter(|entry| entry.timestamp >= 0).map(|entry| entry.timestamp);
+        let Some(damage) = damage else { return Ok(newest.or_else(|| self.modified_ms())) };
+        let newest = newest.max(self.modified_ms());
+        tracing::warn!(%damage, "its age is that of what can be read of the segment, or of its file");
+        if self.is_closed() {
+            keep(&self.ages.readable, newest);
+        }
+        Ok(newest)
+    }
+
+    /// Since when the active segment has been filling, found again at a start, for a log whose first record there is of
+    /// `first_timestamp`: no later than that record, than the last write, than now. It is a guess only where records have
+    /// no times, or such as nobody wrote them at.
+    pub(crate) fn filling_since(&self, first_timestamp: Option<i64>, now_ms: i64) -> i64 {
+        if self.end().size == 0 {
+            return now_ms;
+        }
+        let first = first_timestamp.filter(|first| *first >= 0);
+        [first, self.modified_ms()].into_iter().flatten().fold(now_ms, i64::min)
+    }
+
+    /// When the file was last written: the age of records without timestamps.
+    fn modified_ms(&self) -> Option<i64> {
+        let modified = self.file().ok()?.file().metadata().ok()?.modified().ok()?;
+        let since = modified.duration_since(std::time::UNIX_EPOCH).ok()?;
+        i64::try_from(since.as_millis()).ok()
+    }
+}

@@ -1,0 +1,159 @@
+//! Checksums of the directory's checkpoints, for Kafka's format has none: a digit that was flipped reads as another offset,
+//! and by such a one records would be hidden, removed, or taken for synced.
+//!
+//! `pagewire-checkpoint-sums` is a checkpoint itself. The place of a topic is a file's name, that of the offset the CRC-32C
+//! of its text; partition 0 is the text that is to be in the file, 1 the one before it. The sums are written first, so
+//! one of the two is right wherever a crash comes. The last line sums up the others.
+//!
+//! Without the sums every checkpoint is believed. So it is where Kafka stopped in order after us: it writes the
+//! checkpoints and not the sums.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use pagewire_disk::{CheckpointError, CleanMark, Damage, Disk, OffsetCheckpoint, write_atomically};
+
+use super::errors::{LogDirError, usable};
+use super::notice::Notice;
+
+pub(crate) const FILE: &str = "pagewire-checkpoint-sums";
+/// In the place of a partition.
+const NOW: i32 = 0;
+const BEFORE: i32 = 1;
+
+/// What is known of the checkpoints' texts.
+#[derive(Debug, Default)]
+pub(crate) struct Sums {
+    /// As the file has it; `None` if it says nothing.
+    vouched: Option<OffsetCheckpoint>,
+    /// Of the texts that the files hold for certain, by name.
+    landed: BTreeMap<&'static str, i64>,
+}
+
+/// A checkpoint that was read.
+#[derive(Debug)]
+pub(crate) struct Read {
+    /// `None`: what the file holds is useless, and it has to be written whatever it shall say.
+    pub(crate) content: Option<OffsetCheckpoint>,
+    /// Its text is the one that was written, as far as anybody can say it.
+    pub(crate) certain: bool,
+}
+
+impl Sums {
+    /// Reads the sums. If somebody else `wrote_last` they go: before the mark that says so does.
+    pub(super) fn read(
+        disk: &dyn Disk,
+        dir: &Path,
+        wrote_last: bool,
+        notices: &mut Vec<Notice>,
+    ) -> Result<Self, LogDirError> {
+        let path = dir.join(FILE);
+        if wrote_last {
+            return match disk.remove_file(&path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => Err(LogDirError::Io { path, error }),
+                _ => disk.sync_dir(dir).map(|()| Self::default()).map_err(LogDirError::at(dir)),
+            };
+        }
+        let vouched = match usable(OffsetCheckpoint::read(disk, &path))?.and_then(|sums| whole(sums, &path)) {
+            Ok(vouched) => vouched,
+            Err(damage) => {
+                notices.push(Notice::Damaged(damage));
+                None
+            }
+        };
+        Ok(Self { vouched, landed: BTreeMap::new() })
+    }
+
+    /// Looks at the sums as a start would take them, and leaves them where they are. None, if they cannot be used.
+    pub(crate) fn peek(disk: &dyn Disk, dir: &Path) -> Self {
+        let anothers = CleanMark::is_anothers(disk, dir).unwrap_or(false);
+        let sums = if anothers { None } else { Self::read(disk, dir, false, &mut Vec::new()).ok() };
+        sums.unwrap_or_default()
+    }
+
+    /// Reads a checkpoint. A damaged one, or one whose text nobody wrote, is noted and says nothing.
+    pub(crate) fn checkpoint(
+        &mut self,
+        disk: &dyn Disk,
+        dir: &Path,
+        file: &'static str,
+        notices: &mut Vec<Notice>,
+    ) -> Result<Read, LogDirError> {
+        let path = dir.join(file);
+        let content = match usable(OffsetCheckpoint::read(disk, &path))? {
+            Ok(content) => content.unwrap_or_default(),
+            // Kafka makes its checkpoints empty and fills them later.
+            Err(CheckpointError::Damaged { damage: Damage::Empty, .. }) => OffsetCheckpoint::new(),
+            Err(damage) => {
+                notices.push(Notice::Damaged(damage));
+                return Ok(Read { content: None, certain: false });
+            }
+        };
+        let sum = sum(&content.render());
+        let known = |which| self.vouched.as_ref().and_then(|vouched| vouched.get(file, which));
+        let certain = known(NOW) == Some(sum) || known(BEFORE) == Some(sum);
+        // What is not there says nothing that could be wrong.
+        if !certain && known(NOW).is_some() && !content.is_empty() {
+            notices.push(Notice::Damaged(CheckpointError::Damaged { path, damage: Damage::Altered }));
+            return Ok(Read { content: None, certain: false });
+        }
+        self.landed.insert(file, sum);
+        Ok(Read { content: Some(content), certain })
+    }
+
+    fn of_landed(&self) -> OffsetCheckpoint {
+        let mut sums = OffsetCheckpoint::new();
+        for (file, landed) in &self.landed {
+            sums.set(file, NOW, *landed);
+        }
+        sums
+    }
+
+    /// Writes checkpoints, their sums first. What failed, with its path; those before it are written.
+    pub(super) fn write(
+        &mut self,
+        disk: &dyn Disk,
+        dir: &Path,
+        checkpoints: &[(&'static str, &OffsetCheckpoint)],
+    ) -> Result<(), (PathBuf, io::Error)> {
+        let texts: Vec<_> =
+            checkpoints.iter().map(|(file, checkpoint)| (*file, checkpoint.render())).collect();
+        let mut sums = self.vouched.clone().unwrap_or_else(|| self.of_landed());
+        for (file, text) in &texts {
+            sums.set(file, NOW, sum(text));
+            match self.landed.get(file) {
+                Some(landed) => sums.set(file, BEFORE, *landed),
+                None => drop(sums.remove(file, BEFORE)),
+            }
+        }
+        sums.remove(FILE, NOW);
+        let all = sum(&sums.render());
+        sums.set(FILE, NOW, all);
+        let path = dir.join(FILE);
+        if self.vouched.as_ref() != Some(&sums) {
+            sums.write(disk, &path).map_err(|error| (path, error))?;
+            self.vouched = Some(sums);
+        }
+        for (file, text) in texts {
+            let path = dir.join(file);
+            write_atomically(disk, &path, text.as_bytes()).map_err(|error| (path, error))?;
+            self.landed.insert(file, sum(&text));
+        }
+        Ok(())
+    }
+}
+
+/// The sums, if their own is right.
+fn whole(sums: Option<OffsetCheckpoint>, path: &Path) -> Result<Option<OffsetCheckpoint>, CheckpointError> {
+    let Some(sums) = sums else { return Ok(None) };
+    let mut others = sums.clone();
+    if others.remove(FILE, NOW) == Some(sum(&others.render())) {
+        return Ok(Some(sums));
+    }
+    Err(CheckpointError::Damaged { path: path.to_path_buf(), damage: Damage::Altered })
+}
+
+fn sum(text: &str) -> i64 {
+    i64::from(crc32c::crc32c(text.as_bytes()))
+}

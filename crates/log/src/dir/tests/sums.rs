@@ -1,0 +1,107 @@
+//! Checkpoints that say something else than was written, though they can be read.
+
+use pagewire_disk::checkpoint::{CLEAN_MARK_FILE, LOG_START_FILE, RECOVERY_POINT_FILE};
+
+use super::super::sums::FILE;
+use super::*;
+
+const OTHER_STARTS: &str = "0\n1\na 0 500\n";
+
+/// A directory in which the first record of 20 was deleted, left in order.
+fn left() -> World {
+    let world = World::new().knows("a", A);
+    let (dir, _) = world.open();
+    let log = world.create(&dir, "a", 0);
+    append(&log, 20);
+    log.delete_records_before(1).expect("delete records");
+    assert!(dir.close_clean(0).clean);
+    assert_eq!(world.get(LOG_START_FILE), "0\n1\na 0 1\n");
+    world
+}
+
+/// Where the log starts and ends now, and what the start had to say.
+fn opened(world: &World) -> (i64, i64, Vec<String>) {
+    let (dir, report) = world.open();
+    let marks = dir.get("a", 0).expect("a log").marks();
+    let notes = report.loaded.iter().flat_map(|log| log.report.notes.iter().cloned());
+    (marks.log_start, marks.log_end, notices(&report).into_iter().chain(notes).collect())
+}
+
+#[test]
+fn a_log_start_that_nobody_wrote_hides_nothing_and_takes_nothing() {
+    for other in [OTHER_STARTS, "0\n1\na 0 9\n"] {
+        let world = left();
+        world.put(LOG_START_FILE, other.as_bytes());
+        let (start, end, said) = opened(&world);
+        assert_eq!((start, end, said.len()), (0, 20, 1), "{said:?}");
+        assert!(said[0].contains("not what was written last"), "{said:?}");
+    }
+}
+
+#[test]
+fn a_log_start_past_the_end_is_believed_only_of_a_file_that_is_certain() {
+    let world = left();
+    world.disk.remove_file(&path(FILE)).expect("remove");
+    world.put(LOG_START_FILE, OTHER_STARTS.as_bytes());
+    let (start, end, said) = opened(&world);
+    assert_eq!((start, end, said.len()), (0, 20, 1), "{said:?}");
+    assert!(said[0].contains("not believed"), "{said:?}");
+
+    let world = World::new().knows("a", A);
+    let (dir, _) = world.open();
+    let log = world.create(&dir, "a", 0);
+    append(&log, 20);
+    log.delete_records_before(20).expect("delete records");
+    dir.write_checkpoints().expect("write");
+    let last = log.segments().last().expect("a segment").base_offset;
+    drop((dir, log));
+    world.put(format!("a-0/{last:020}.log"), b"");
+    let (start, end, _) = opened(&world);
+    assert_eq!((start, end), (20, 20), "offsets that were deleted are not given again");
+}
+
+#[test]
+fn what_kafka_wrote_after_us_is_believed() {
+    let world = left();
+    world.put(LOG_START_FILE, b"0\n1\na 0 9\n");
+    world.put(CLEAN_MARK_FILE, br#"{"version":0,"brokerEpoch":7}"#);
+    assert_eq!(opened(&world), (9, 20, vec![]));
+    let (dir, _) = world.open();
+    dir.write_checkpoints().expect("write");
+    drop(dir);
+    assert_eq!(opened(&world), (9, 20, vec![]), "the sums are those of what is there");
+}
+
+#[test]
+fn a_crash_between_the_sums_and_their_checkpoint_leaves_the_one_before() {
+    let world = World::new().knows("a", A);
+    let (dir, _) = world.open();
+    let log = world.create(&dir, "a", 0);
+    append(&log, 20);
+    log.sync().expect("sync");
+    dir.write_checkpoints().expect("write");
+    let before = world.get(RECOVERY_POINT_FILE);
+    append(&log, 5);
+    log.sync().expect("sync");
+    dir.write_checkpoints().expect("write");
+    drop((dir, log));
+    world.put(RECOVERY_POINT_FILE, before.as_bytes());
+    assert_eq!(opened(&world), (0, 25, vec![]));
+}
+
+#[test]
+fn damaged_sums_speak_against_nothing_and_are_made_anew() {
+    let world = left();
+    let sums = world.get(FILE);
+    for at in 0..sums.len() {
+        let mut bytes = sums.clone().into_bytes();
+        bytes[at] ^= 1;
+        world.put(FILE, &bytes);
+        let (start, end, said) = opened(&world);
+        assert_eq!((start, end, said.len()), (1, 20, 1), "byte {at}: {said:?}");
+    }
+    let (dir, _) = world.open();
+    dir.write_checkpoints().expect("write");
+    drop(dir);
+    assert_eq!(opened(&world), (1, 20, vec![]));
+}

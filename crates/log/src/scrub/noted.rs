@@ -1,0 +1,91 @@
+//! Damage over a restart: where it was found is written down, and looked at again when the directory is opened.
+//!
+//! What counts is what is found there. A note is a place in a segment of a certain length; if a right batch lies there by
+//! now, or the segment is another, nothing is refused. The scrub, to which such a segment is suspect, has the last word.
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use pagewire_disk::{DamageCheckpoint, DamageEntry, Disk};
+
+use super::damage::Stretch;
+use super::search::Search;
+use crate::dir::LogDir;
+use crate::log::Log;
+use crate::segment::Segment;
+
+/// The notes of a directory. Whatever keeps them from being read: then the scrub finds the damage again.
+pub(crate) fn read(disk: &dyn Disk, dir: &Path) -> DamageCheckpoint {
+    DamageCheckpoint::read(disk, dir).unwrap_or_else(|error| {
+        tracing::warn!(%error, "it is not known what was found damaged before");
+        DamageCheckpoint::default()
+    })
+}
+
+impl Log {
+    /// Looks at the places where it was damaged.
+    pub(crate) fn look_at(&self, notes: &DamageCheckpoint) {
+        let mine = |note: &&DamageEntry| note.topic == *self.topic && note.partition == self.partition;
+        for note in notes.entries.iter().filter(mine) {
+            let segments = self.segments.load();
+            let same = |segment: &&Arc<Segment>| {
+                segment.base_offset == note.segment && segment.end().size == note.size
+            };
+            let Some(segment) = segments.iter().find(same) else { continue };
+            segment.suspect.store(true, Ordering::Relaxed);
+            if let Err(error) = segment.look_at(note) {
+                tracing::warn!(file = %segment.path().display(), %error, "not looked at where it was damaged");
+            }
+        }
+    }
+
+    /// Stretches that are known to be damaged, and are refused to readers, in rising order.
+    pub fn damage(&self) -> Vec<Stretch> {
+        self.segments.load().iter().flat_map(|segment| segment.damage.all()).collect()
+    }
+
+    fn notes(&self) -> Vec<DamageEntry> {
+        let segments = self.segments.load();
+        let closed = segments.iter().filter(|segment| segment.is_closed());
+        let found = closed.flat_map(|segment| {
+            segment
+                .damage
+                .all()
+                .into_iter()
+                .filter(Stretch::has_bytes)
+                .map(|stretch| self.note(segment, stretch))
+        });
+        found.collect()
+    }
+
+    fn note(&self, segment: &Segment, stretch: Stretch) -> DamageEntry {
+        DamageEntry {
+            topic: self.topic.to_string(),
+            partition: self.partition,
+            segment: segment.base_offset,
+            size: segment.end().size,
+            from: stretch.from,
+            to: stretch.to,
+            offset: stretch.offset,
+        }
+    }
+}
+
+impl Segment {
+    fn look_at(&self, note: &DamageEntry) -> io::Result<()> {
+        let (file, end) = (self.file()?, self.end());
+        let mut search = Search::from(note.from, note.offset).holes_below(self.home.holes_below());
+        let bytes = note.to - note.from + 1;
+        search.advance(&*file, end, bytes, &|stretch| self.tell_damage(stretch)).map(drop)
+    }
+}
+
+impl LogDir {
+    /// Writes down where logs are known to be damaged.
+    pub(super) fn write_notes(&self) -> io::Result<()> {
+        let entries = self.logs().iter().flat_map(|log| log.notes()).collect();
+        DamageCheckpoint { entries }.write(self.disk.as_ref(), self.path())
+    }
+}

@@ -1,0 +1,92 @@
+//! What the next start makes of a log: recovery itself is run, on a disk on which changes are only played. So the two cannot
+//! differ.
+//!
+//! Costs what recovery costs: nothing but the end of the active segment after an orderly stop, else everything past the
+//! recovery point, once more.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use pagewire_disk::Disk;
+
+use super::finding::{Fate, Finding, Severity};
+use super::job::Kept;
+use super::partition::Known;
+use super::rehearsal::Rehearsal;
+use crate::answers::{Cut, OpenOptions, RecoveryReport};
+use crate::config::LogConfig;
+use crate::handles::Handles;
+use crate::home::Home;
+use crate::log::Log;
+
+/// Descriptors that recovery may keep meanwhile.
+const HANDLES: usize = 64;
+
+/// What will be cut, and rebuilt.
+#[derive(Debug, Default)]
+pub(super) struct Forecast {
+    report: RecoveryReport,
+    /// Nobody opens the directory at present, so what it will be is known.
+    known: bool,
+}
+
+impl Forecast {
+    /// Of the log in `dir`. One that a broker is serving will have changed by the next start: nothing is foretold of it.
+    /// What cannot be opened is a finding.
+    pub(super) fn of(disk: &Arc<dyn Disk>, dir: &Path, known: &Known, kept: &mut Kept) -> Self {
+        if known.live {
+            return Self::default();
+        }
+        let play = Arc::new(Rehearsal::on(Arc::clone(disk)));
+        let home = Home::new(play, dir.to_path_buf(), Handles::new(HANDLES))
+            .rehearsed()
+            .compacted(known.cleaned)
+            .whole_since(known.whole_from)
+            .witnessed(known.recovery_known, known.high_watermark)
+            .certain_start(known.certain_start)
+            .vouched(known.vouched);
+        let options = OpenOptions {
+            config: LogConfig { cleanup_compact: known.compacted, ..LogConfig::default() },
+            recovery_point: known.recovery_point.unwrap_or(0),
+            log_start_offset: known.log_start.unwrap_or(0),
+            clean: known.clean,
+            leader_epoch: -1,
+            now_ms: 0,
+        };
+        match Log::open_at(home, "", 0, options) {
+            Ok((_, report)) => Self { report, known: true },
+            Err(error) => {
+                let what = format!("it cannot be opened: {error}");
+                kept.push(Finding::new(Severity::Damage, dir, what, Fate::Stays));
+                Self::default()
+            }
+        }
+    }
+
+    /// What becomes of bytes of a segment that are no batch.
+    pub(super) fn fate_of(&self, file: &Path, position: u64) -> Fate {
+        let goes = |cut: &&Cut| cut.file == file && cut.position <= position;
+        self.report.cuts.iter().find(goes).map_or(Fate::Refused, |_| Fate::Cut { offset: self.log_end() })
+    }
+
+    /// Where the log will end, if it is cut.
+    fn log_end(&self) -> i64 {
+        self.report.cuts.iter().map(|cut| cut.offset).min().unwrap_or(i64::MAX)
+    }
+
+    /// Tells what will be cut or rebuilt for reasons that lie elsewhere than in what `kept` tells of the same file already.
+    pub(super) fn tell_the_rest(&self, told: &dyn Fn(&Path) -> bool, clean: bool, kept: &mut Kept) {
+        for Cut { file, position, bytes, reason, .. } in
+            self.report.cuts.iter().filter(|cut| !told(&cut.file))
+        {
+            let what = format!("{bytes} bytes go: {reason}");
+            let fate = Fate::Cut { offset: self.log_end() };
+            kept.push(Finding::new(Severity::Damage, file, what, fate).at(*position));
+        }
+        // After a kill what is derived is never whole; that is no news.
+        for file in self.report.rebuilt.iter().filter(|file| self.known && clean && !told(file)) {
+            let what = "it is not what an orderly stop left";
+            kept.push(Finding::new(Severity::Doubt, file, what, Fate::Rebuilt));
+        }
+    }
+}

@@ -1,0 +1,28 @@
+//! Settings of topics that change while their logs are open. The metadata knows first, as in the broker.
+
+use pagewire_log::{Log, LogConfig};
+
+use crate::world::World;
+
+pub(super) fn change(world: &mut World, _at: usize, _log: &Log) {
+    let chance = &mut world.chance;
+    let (cleanup_compact, cleanup_delete) =
+        chance.pick(&[(false, true), (true, false), (true, true), (false, false)]);
+    world.config = LogConfig {
+        segment_bytes: chance.pick(&[6_000, 8_000, 20_000]),
+        retention_ms: chance.pick(&[-1, 2_000, 60_000]),
+        retention_bytes: chance.pick(&[-1, 9_000, 40_000]),
+        file_delete_delay_ms: chance.pick(&[0, 500]),
+        delete_retention_ms: chance.pick(&[0, 500, 5_000]),
+        min_compaction_lag_ms: chance.pick(&[0, 0, 300]),
+        cleanup_compact,
+        cleanup_delete,
+        ..world.config.clone()
+    };
+    world.holes |= cleanup_compact;
+    for partition in &world.partitions {
+        if let Some(id) = partition.id {
+            world.dir().set_settings(partition.topic, &world.settings(id));
+        }
+    }
+}

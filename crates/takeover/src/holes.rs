@@ -1,0 +1,44 @@
+//! Offsets that no batch of a log has. Compaction makes such holes; in other logs Kafka makes none, so something is lost.
+
+/// How many, and where the first ones are.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Holes {
+    offsets: i64,
+    first: Option<(i64, i64)>,
+}
+
+impl Holes {
+    /// A batch begins at `base`, and what is before it ends at `end`.
+    pub(crate) fn note(&mut self, end: i64, base: i64) {
+        if base > end {
+            self.offsets = self.offsets.saturating_add(base.saturating_sub(end));
+            self.first = self.first.or(Some((end, base - 1)));
+        }
+    }
+
+    /// What people should know of a log that is not compacted.
+    pub(crate) fn told(&self, topic: &str, index: i32) -> Option<String> {
+        let (from, to) = self.first?;
+        Some(format!(
+            "{topic}-{index} has no records for {} of its offsets, from {from} to {to} first: unless it was compacted once, \
+             segments of it were lost",
+            self.offsets
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn holes_are_counted_and_the_first_is_named() {
+        let mut holes = Holes::default();
+        holes.note(5, 5);
+        assert_eq!(holes.told("orders", 0), None);
+        holes.note(10, 15);
+        holes.note(20, 21);
+        let told = holes.told("orders", 0).expect("holes");
+        assert!(told.contains("orders-0 has no records for 6 of its offsets, from 10 to 14 first"), "{told}");
+    }
+}
