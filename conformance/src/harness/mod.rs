@@ -30,7 +30,7 @@ pub fn wide_receiver(address: &str) -> Result<TcpStream> {
 }
 
 /// How long anything is waited for. Only a failure takes as long, however slow the machine.
-pub const PATIENCE: Duration = Duration::from_secs(120);
+pub const PATIENCE: Duration = Duration::from_mins(2);
 /// What is waited for is looked at this often.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 

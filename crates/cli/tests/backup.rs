@@ -203,7 +203,7 @@ fn a_backup_of_a_stopped_broker_needs_all_of_its_directories_and_says_so() {
     let mut lines = std::io::BufRead::lines(std::io::BufReader::new(child.stdout.take().unwrap()));
     let ready = lines.next().unwrap().unwrap();
     let address = ready.strip_prefix("ready on ").unwrap();
-    let made = run(&["topic", "create", "t", "--partitions", "4", "--server", address]);
+    let made = run(&["topic", "create", "t", "--partitions", "4", "--bootstrap-server", address]);
     common::signal(&child, "TERM");
     assert_eq!(wait(&mut child), Some(0));
     made.ok();

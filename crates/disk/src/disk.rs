@@ -40,6 +40,15 @@ pub struct Space {
     pub usable_bytes: u64,
 }
 
+/// What tells a directory from every other one, whatever its name: its device and its number there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Identity {
+    /// `st_dev`.
+    pub device: u64,
+    /// `st_ino`.
+    pub inode: u64,
+}
+
 /// A file system, or something that behaves like one.
 pub trait Disk: Send + Sync + Debug {
     /// Makes a directory and its missing parents. Fine if it is there already. See also
@@ -66,6 +75,12 @@ pub trait Disk: Send + Sync + Debug {
 
     /// Whether anything has this name.
     fn exists(&self, path: &Path) -> io::Result<bool>;
+
+    /// What has this name now; `None` on disks that know no such thing.
+    fn identity(&self, path: &Path) -> io::Result<Option<Identity>> {
+        let _ = path;
+        Ok(None)
+    }
 
     /// Size and usable bytes of the file system that holds `path` (which must exist).
     fn space(&self, path: &Path) -> io::Result<Space>;

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use rustix::io::Errno;
 
-use crate::disk::{DirEntry, Disk, DiskFile, OpenMode, Space};
+use crate::disk::{DirEntry, Disk, DiskFile, Identity, OpenMode, Space};
 
 /// The kinds of calls that can fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -208,6 +208,10 @@ impl Disk for FailingDisk {
     fn exists(&self, path: &Path) -> io::Result<bool> {
         self.check(Call::Exists, path)?;
         self.inner.exists(path)
+    }
+
+    fn identity(&self, path: &Path) -> io::Result<Option<Identity>> {
+        self.inner.identity(path)
     }
 
     fn space(&self, path: &Path) -> io::Result<Space> {

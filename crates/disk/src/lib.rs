@@ -9,6 +9,7 @@
 //!
 //! Left to others: what the files mean (`log`), and how their bytes reach a socket (`zcopy`).
 
+mod anchored;
 pub mod checkpoint;
 mod disk;
 mod failing;
@@ -21,11 +22,12 @@ mod memory;
 mod os;
 mod small;
 
+pub use anchored::Anchored;
 pub use checkpoint::{
     CheckpointError, CleanMark, Damage, DamageCheckpoint, DamageEntry, EpochCheckpoint, EpochEntry,
     MetaProperties, OffsetCheckpoint, PartitionMetadata,
 };
-pub use disk::{DirEntry, Disk, DiskFile, OpenMode, Space};
+pub use disk::{DirEntry, Disk, DiskFile, Identity, OpenMode, Space};
 pub use failing::{Call, FailingDisk, Fault, When};
 pub use forgetting::ForgettingDisk;
 pub use lock::{DirLock, LOCK_FILE, LockError};

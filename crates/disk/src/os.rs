@@ -3,12 +3,13 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, IoSlice};
 use std::os::fd::AsRawFd;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
 
 use rustix::fs::{AtFlags, CWD, ioctl_ficlone, linkat, statvfs};
 
-use crate::disk::{DirEntry, Disk, DiskFile, OpenMode, Space};
+use crate::disk::{DirEntry, Disk, DiskFile, Identity, OpenMode, Space};
 use crate::fd_file::{self, NoWait};
 
 /// Starts writeback of a byte range (sync_file_range). Passed in, because the call needs `unsafe` and that lives in
@@ -92,6 +93,11 @@ impl Disk for OsDisk {
 
     fn exists(&self, path: &Path) -> io::Result<bool> {
         fs::exists(path)
+    }
+
+    fn identity(&self, path: &Path) -> io::Result<Option<Identity>> {
+        let found = fs::metadata(path)?;
+        Ok(Some(Identity { device: found.dev(), inode: found.ino() }))
     }
 
     fn space(&self, path: &Path) -> io::Result<Space> {

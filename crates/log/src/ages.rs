@@ -27,13 +27,9 @@ impl Default for Ages {
     }
 }
 
-/// What is kept in a cell, if anybody has looked.
-fn known(cell: &AtomicI64) -> Option<Option<i64>> {
-    match cell.load(Ordering::Relaxed) {
-        UNKNOWN => None,
-        NONE => Some(None),
-        known => Some(Some(known)),
-    }
+/// What is kept, once somebody has looked.
+fn told(kept: i64) -> Option<i64> {
+    (kept != NONE).then_some(kept)
 }
 
 fn keep(cell: &AtomicI64, found: Option<i64>) {
@@ -43,8 +39,9 @@ fn keep(cell: &AtomicI64, found: Option<i64>) {
 impl Segment {
     /// The largest timestamp of its first batch; `None` of an empty or damaged one.
     pub(crate) fn first_ms(&self) -> io::Result<Option<i64>> {
-        if let Some(first) = known(&self.ages.first) {
-            return Ok(first);
+        let kept = self.ages.first.load(Ordering::Relaxed);
+        if kept != UNKNOWN {
+            return Ok(told(kept));
         }
         let (file, size) = (self.file()?, self.end().size);
         let first = match Scanner::new(&*file, 0, size, self.base_offset, WINDOW_LOOKUP).next() {
@@ -61,8 +58,9 @@ impl Segment {
     /// The time of its newest record, or when the file was last written if no record has one. Of a damaged segment the
     /// later of that and what can be read: it must not keep the log from ever forgetting. That is said once.
     pub(crate) fn newest_ms(&self) -> io::Result<Option<i64>> {
-        if let Some(newest) = known(&self.ages.readable) {
-            return Ok(newest);
+        let kept = self.ages.readable.load(Ordering::Relaxed);
+        if kept != UNKNOWN {
+            return Ok(told(kept));
         }
         let (largest, damage) = self.largest_readable()?;
         let newest = largest.filter(|entry| entry.timestamp >= 0).map(|entry| entry.timestamp);

@@ -15,6 +15,7 @@ use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use pagewire_disk::DiskFile;
+use pagewire_record::header::CRC_START;
 use pagewire_record::{BatchHeader, EndTxnMarker, HEADER_LEN, TimestampType, batches};
 use smallvec::SmallVec;
 
@@ -28,8 +29,6 @@ use crate::roll::Coming;
 use crate::segment::{End, Segment};
 use crate::writer::Writer;
 
-/// Bytes a header's CRC field does not cover.
-const CRC_START: usize = 21;
 /// A log has an active segment always; no client did wrong if it has none.
 const NO_SEGMENT: AppendError = AppendError::Malformed("no segment");
 

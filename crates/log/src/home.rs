@@ -2,13 +2,13 @@
 
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
 
 use pagewire_disk::{Disk, DiskFile, OpenMode};
 
-use crate::errors::Offline;
 use crate::handles::Handles;
+use crate::health::Health;
 use crate::names;
 use crate::producer_budget::ProducerBudget;
 
@@ -28,8 +28,8 @@ pub(crate) struct Home {
     pub(crate) dir: PathBuf,
     pub(crate) handles: Arc<Handles>,
     pub(crate) producers: Arc<ProducerBudget>,
-    /// Why no log of the log directory takes writes, once that is so.
-    pub(crate) sick: Arc<OnceLock<Offline>>,
+    /// Whether the logs of the log directory take writes.
+    pub(crate) health: Arc<Health>,
     /// Bytes of log that were checked, for whoever watches a recovery.
     pub(crate) checked: Arc<AtomicU64>,
     /// What the last orderly stop left, if it did.
@@ -60,7 +60,7 @@ impl Home {
             dir,
             handles,
             producers: Arc::default(),
-            sick: Arc::default(),
+            health: Arc::default(),
             checked: Arc::default(),
             vouched: None,
             recovery_known: true,
@@ -76,8 +76,8 @@ impl Home {
 
     /// The home of a log that stops taking writes with the others of its log directory, and remembers no more producers
     /// than all of them may.
-    pub(crate) fn within(self, sick: &Arc<OnceLock<Offline>>, producers: &Arc<ProducerBudget>) -> Self {
-        Self { sick: Arc::clone(sick), producers: Arc::clone(producers), ..self }
+    pub(crate) fn within(self, health: &Arc<Health>, producers: &Arc<ProducerBudget>) -> Self {
+        Self { health: Arc::clone(health), producers: Arc::clone(producers), ..self }
     }
 
     /// The same home of a log that was compacted, whatever its settings say now.

@@ -224,13 +224,12 @@ impl Log {
     /// What was promised may be lost, or the file is not what the log takes it for: the log takes no writes until it is
     /// opened again, whatever the error was. On a sick disk nor does its directory.
     pub(crate) fn poison(&self, error: &io::Error, what: &str) {
-        let (kind, reason) = (error.kind(), format!("{what}: {error}"));
+        let (kind, reason) = (error.kind(), format!("{}: {what}: {error}", self.home.dir.display()));
         self.set_offline(kind, &reason);
         if !is_sick(error) {
             return;
         }
-        let reason = format!("{}: {reason}", self.home.dir.display());
-        if self.home.sick.set(Offline { reason: reason.as_str().into(), kind }).is_ok() {
+        if self.home.health.end(Offline { reason: reason.as_str().into(), kind }) {
             tracing::error!(reason, "the log directory is offline for writes");
         }
     }
@@ -242,7 +241,7 @@ impl Log {
     }
 
     fn why_offline(&self) -> Option<&Offline> {
-        self.offline.get().or_else(|| self.home.sick.get())
+        self.offline.get().or_else(|| self.home.health.offline())
     }
 
     pub(crate) fn online(&self) -> Result<(), Offline> {
@@ -252,7 +251,7 @@ impl Log {
     /// Whether segments may be removed: as long as the log is online, and also after it ran out of space, since nothing
     /// else makes room.
     pub(crate) fn may_shrink(&self) -> Result<(), Offline> {
-        if let Some(sick) = self.home.sick.get() {
+        if let Some(sick) = self.home.health.sick() {
             return Err(sick.clone());
         }
         match self.offline.get() {

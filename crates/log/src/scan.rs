@@ -8,18 +8,18 @@ use std::sync::Arc;
 
 use pagewire_disk::DiskFile;
 use pagewire_record::batch::Batch;
+use pagewire_record::header::CRC_START;
 use pagewire_record::{BatchError, BatchHeader, HEADER_LEN};
 
+use crate::fits::fits;
 use crate::patience::Patience;
 use crate::scrub::{KnownDamage, Stretch};
+use crate::window::Window;
 
 /// A window for one lookup: a few headers.
 pub(crate) const WINDOW_LOOKUP: usize = 1024;
 /// A window for walking a file. Below the size from which allocators hand out buffers that copy slowly.
 pub(crate) const WINDOW_WALK: usize = 64 * 1024;
-
-/// Bytes a header's CRC field does not cover.
-const CRC_START: u64 = 21;
 
 /// A batch found in a file.
 #[derive(Debug, Clone, Copy)]
@@ -54,13 +54,10 @@ impl From<io::Error> for ScanError {
 
 /// The walk. Ends at `end`, or after the first error.
 pub(crate) struct Scanner<'a> {
-    file: &'a dyn DiskFile,
-    position: u64,
-    end: u64,
-    expected: i64,
-    window: Vec<u8>,
+    window: Window<'a>,
     window_max: usize,
-    window_start: u64,
+    position: u64,
+    expected: i64,
     last_size: u64,
     verify: bool,
     contiguous_from: i64,
@@ -68,7 +65,6 @@ pub(crate) struct Scanner<'a> {
     /// Where the last batch begins, and what was due there.
     last: Option<(u64, i64)>,
     around: Option<Arc<Vec<Stretch>>>,
-    patience: Patience,
 }
 
 impl<'a> Scanner<'a> {
@@ -81,28 +77,25 @@ impl<'a> Scanner<'a> {
         expected: i64,
         window_max: usize,
     ) -> Self {
-        let window = Vec::new();
+        let window = Window::new(file, end, window_max);
+        let (contiguous_from, upto) = (i64::MAX, i64::MAX);
         Self {
-            file,
-            position,
-            end,
-            expected,
             window,
             window_max,
-            window_start: 0,
+            position,
+            expected,
             last_size: 0,
             verify: false,
-            contiguous_from: i64::MAX,
-            upto: i64::MAX,
+            contiguous_from,
+            upto,
             last: None,
             around: None,
-            patience: Patience::Endless,
         }
     }
 
     /// Reads no further than it may without waiting.
     pub(crate) fn with(mut self, patience: Patience) -> Self {
-        self.patience = patience;
+        self.window = self.window.with(patience);
         self
     }
 
@@ -169,23 +162,16 @@ impl<'a> Scanner<'a> {
     /// The next batch; `None` at the end.
     pub(crate) fn next(&mut self) -> Result<Option<Found>, ScanError> {
         self.pass_by();
-        if self.position >= self.end {
+        if self.position >= self.window.end() {
             return Ok(None);
         }
-        let left = self.end - self.position;
-        let bytes = self.window_at(self.position, HEADER_LEN.min(left as usize))?;
-        let header = BatchHeader::parse(bytes).map_err(|error| self.bad(describe(&error, left)))?;
-        let size = header.size_in_bytes();
-        if size > left {
-            return Err(self.bad(format!("a batch of {size} bytes with {left} left in the file")));
-        }
-        let last = i64::from(header.last_offset_delta);
-        let hole = header.base_offset > self.expected.max(self.contiguous_from);
-        let next = header.base_offset.checked_add(last + 1);
-        if header.base_offset < self.expected || hole || last < 0 || next.is_none_or(|next| next > self.upto)
-        {
-            let (base, expected) = (header.base_offset, self.expected);
-            return Err(self.bad(format!("a batch of offsets {base} + {last} where {expected} comes next")));
+        let left = self.window.end() - self.position;
+        let header =
+            BatchHeader::parse(self.header_bytes()?).map_err(|error| self.bad(describe(&error, left)))?;
+        fits(&header, left, &(self.expected..self.upto)).map_err(|what| self.bad(what))?;
+        let (base, expected) = (header.base_offset, self.expected);
+        if base > expected.max(self.contiguous_from) {
+            return Err(self.bad(format!("a batch of offset {base} where {expected} comes next")));
         }
         if self.verify {
             self.check_crc(&header)?;
@@ -194,7 +180,7 @@ impl<'a> Scanner<'a> {
         self.last = Some((self.position, self.expected));
         self.position = found.end();
         self.expected = header.next_offset();
-        self.last_size = size;
+        self.last_size = header.size_in_bytes();
         Ok(Some(found))
     }
 
@@ -202,59 +188,24 @@ impl<'a> Scanner<'a> {
         ScanError::Bad { position: self.position, reason }
     }
 
-    /// At least `needed` bytes at `position` (fewer only at the end of the walk or file).
-    fn window_at(&mut self, position: u64, needed: usize) -> io::Result<&[u8]> {
-        let covered = position >= self.window_start
-            && position + needed as u64 <= self.window_start + self.window.len() as u64;
-        if !covered {
-            let wanted = if self.last_size > self.window_max as u64 { needed } else { self.window_max };
-            self.fill(position, wanted.max(needed), needed)?;
+    /// The next header. Behind a long batch nothing is read ahead: another one may follow.
+    fn header_bytes(&mut self) -> io::Result<&[u8]> {
+        if self.last_size > self.window_max as u64 {
+            self.window.only_at(self.position, HEADER_LEN)
+        } else {
+            self.window.at(self.position, HEADER_LEN)
         }
-        let skip = (position - self.window_start) as usize;
-        Ok(self.window.get(skip..).unwrap_or_default())
-    }
-
-    fn fill(&mut self, position: u64, wanted: usize, needed: usize) -> io::Result<()> {
-        let wanted = wanted.min(usize::try_from(self.end - position).unwrap_or(wanted));
-        self.window.resize(wanted, 0);
-        let mut filled = 0;
-        while let Some(rest) = self.window.get_mut(filled..).filter(|rest| !rest.is_empty()) {
-            match self.patience.read_at(self.file, position + filled as u64, rest) {
-                Ok(0) => break,
-                // The window reaches into a page that is not there, and need not.
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock && filled >= needed => break,
-                Ok(read) => filled += read,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => {
-                    self.window.clear();
-                    return Err(error);
-                }
-            }
-        }
-        self.window.truncate(filled);
-        self.window_start = position;
-        Ok(())
     }
 
     fn check_crc(&mut self, header: &BatchHeader) -> Result<(), ScanError> {
-        let end = self.position + header.size_in_bytes();
-        let mut at = self.position + CRC_START;
-        let mut crc = 0;
-        while at < end {
-            let left = usize::try_from(end - at).unwrap_or(usize::MAX);
-            let wanted = left.min(self.window_max);
-            let bytes = self.window_at(at, wanted)?;
-            let bytes = bytes.get(..left.min(bytes.len())).unwrap_or_default();
-            if bytes.is_empty() {
-                return Err(self.bad("the file is shorter than its length".to_owned()));
+        let covered = self.position + CRC_START as u64..self.position + header.size_in_bytes();
+        match self.window.crc(covered.start, covered.end)? {
+            Some(crc) if crc == header.crc => Ok(()),
+            Some(computed) => {
+                Err(self.bad(BatchError::Checksum { stored: header.crc, computed }.to_string()))
             }
-            crc = crc32c::crc32c_append(crc, bytes);
-            at += bytes.len() as u64;
+            None => Err(self.bad("the file is shorter than its length".to_owned())),
         }
-        if crc == header.crc {
-            return Ok(());
-        }
-        Err(self.bad(BatchError::Checksum { stored: header.crc, computed: crc }.to_string()))
     }
 }
 

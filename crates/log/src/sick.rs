@@ -4,23 +4,56 @@ use std::io::{self, ErrorKind};
 
 use pagewire_disk::Errno;
 
-/// The device or its file system is sick, rather than full, busy or asked for nonsense: what one file lost, others may
-/// have lost too.
+/// The errors of a device or file system that is sick, or gone: what one file lost, others may have lost too.
+///
+/// Not among them are those that are about one name or one request. A file that is missing (ENOENT) or that may not be
+/// opened (EACCES, EPERM, ELOOP) is that log's trouble. Where the log directory itself is missing, ENOENT and ENOTDIR become
+/// ESTALE: [`Anchored`](pagewire_disk::Anchored) looks. ENOSPC and EDQUOT are [full](is_full); EMFILE, ENFILE and ENOMEM a
+/// [shortage](is_shortage).
+const SICK: &[Errno] = &[
+    // A device that could not read or write, and what file systems make of most errors below them.
+    Errno::IO,
+    // ext4 and XFS remount themselves so after an error of their own.
+    Errno::ROFS,
+    // A structure of the file system's that does not agree with its checksum: EFSCORRUPTED, EFSBADCRC.
+    Errno::UCLEAN,
+    Errno::BADMSG,
+    // The device, its driver or its medium is not there any more.
+    Errno::NODEV,
+    Errno::NXIO,
+    Errno::NOMEDIUM,
+    // What block devices answer where that is not made EIO: no answer in time, a path or a target that is lost, a place of
+    // the medium that cannot be read, a checksum of the link or the device that does not agree, a reservation lost.
+    Errno::TIMEDOUT,
+    Errno::TIME,
+    Errno::NOLINK,
+    Errno::REMOTEIO,
+    Errno::NODATA,
+    Errno::ILSEQ,
+    Errno::BADE,
+    // A server that knows the file no more, cannot be reached, or has gone; the process behind a FUSE mount has ended.
+    Errno::STALE,
+    Errno::SHUTDOWN,
+    Errno::HOSTDOWN,
+    Errno::HOSTUNREACH,
+    Errno::NETUNREACH,
+    Errno::CONNREFUSED,
+    Errno::CONNABORTED,
+    Errno::NOTCONN,
+    // The key of an encrypted file system was taken away.
+    Errno::NOKEY,
+    Errno::KEYEXPIRED,
+    Errno::KEYREVOKED,
+];
+
+/// The device or its file system is sick, rather than full, busy or asked for nonsense.
 pub(crate) fn is_sick(error: &io::Error) -> bool {
-    [
-        Errno::IO,
-        Errno::ROFS,
-        Errno::UCLEAN,
-        Errno::BADMSG,
-        Errno::NODEV,
-        Errno::NXIO,
-        Errno::REMOTEIO,
-        Errno::STALE,
-        Errno::TIMEDOUT,
-        Errno::SHUTDOWN,
-    ]
-    .iter()
-    .any(|errno| is(error, *errno))
+    SICK.iter().any(|errno| is(error, *errno))
+}
+
+/// What was opened is not what the name leads to any more.
+pub(crate) fn is_stale(error: &io::Error) -> bool {
+    is(error, Errno::STALE)
 }
 
 /// The process or the kernel has no descriptor or memory left. Said before anything was done, so it can be tried again.
@@ -43,11 +76,20 @@ mod tests {
 
     #[test]
     fn a_full_or_busy_disk_is_not_a_sick_one() {
-        for errno in [Errno::NOSPC, Errno::DQUOT, Errno::MFILE, Errno::NOMEM, Errno::NOENT, Errno::NOTDIR] {
+        for errno in [
+            Errno::NOSPC,
+            Errno::DQUOT,
+            Errno::MFILE,
+            Errno::NOMEM,
+            Errno::NOENT,
+            Errno::NOTDIR,
+            Errno::ACCESS,
+        ] {
             assert!(!is_sick(&errno.into()), "{errno}");
         }
-        for errno in [Errno::IO, Errno::ROFS, Errno::UCLEAN] {
-            assert!(is_sick(&errno.into()) && !is_shortage(&errno.into()), "{errno}");
+        for errno in SICK {
+            let error = io::Error::from(*errno);
+            assert!(is_sick(&error) && !is_shortage(&error) && !is_full(error.kind()), "{errno}");
         }
     }
 

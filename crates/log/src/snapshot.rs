@@ -1,10 +1,6 @@
 //! Producer state on disk, in Kafka's format, one file per moment: `%020d.snapshot` holds the state before that offset.
 //!
-//! ```text
-//! | version i16 = 1 | crc32c of what follows u32 | count i32 | count x
-//!     { producer id i64 | epoch i16 | last sequence i32 | last offset i64 | offset delta i32 | timestamp i64
-//!     | coordinator epoch i32 | first offset of the open transaction i64 (-1: none) } |       46 bytes each
-//! ```
+//! The format is [`ProducerSnapshot`]'s.
 //!
 //! Only the last batch of each producer is in it. Written at every roll (synced with the next sync) and when the log
 //! is closed. A damaged one is skipped for an older one and a longer replay.
@@ -16,17 +12,13 @@
 use std::io;
 use std::path::Path;
 
-use pagewire_disk::{Disk, read_small};
+use pagewire_disk::Disk;
 use pagewire_record::NO_SEQUENCE;
 
+use crate::files::{ProducerSnapshot, SnapshotDamage, SnapshotProducer};
 use crate::names;
 use crate::producers::{BatchMeta, Producer, ProducerTable};
 
-const VERSION: i16 = 1;
-const HEAD_LEN: usize = 10;
-const ENTRY_LEN: usize = 46;
-/// More than a table of the largest allowed size needs.
-const FILE_MAX: u64 = 256 << 20;
 /// Snapshots kept for being new. Few are past the recovery point, as closed segments are synced soon.
 pub(crate) const KEPT: usize = 8;
 
@@ -41,72 +33,39 @@ pub(crate) fn surplus(offsets: &[i64], floors: [i64; 2]) -> Vec<i64> {
 
 /// The file's bytes, the same for the same state.
 pub(crate) fn encode(table: &ProducerTable) -> Vec<u8> {
-    let mut body = Vec::with_capacity(4 + table.len() * ENTRY_LEN);
-    body.extend_from_slice(&(table.len() as i32).to_be_bytes());
-    let mut producers: Vec<_> = table.iter().collect();
-    producers.sort_unstable_by_key(|(id, _)| *id);
-    for (id, producer) in producers {
-        let last = producer.last();
-        body.extend_from_slice(&id.to_be_bytes());
-        body.extend_from_slice(&producer.epoch.to_be_bytes());
-        body.extend_from_slice(&last.map_or(NO_SEQUENCE, |batch| batch.last_sequence).to_be_bytes());
-        body.extend_from_slice(&last.map_or(-1, |batch| batch.last_offset).to_be_bytes());
-        body.extend_from_slice(&last.map_or(0, |batch| batch.offset_delta).to_be_bytes());
-        body.extend_from_slice(&producer.last_timestamp.to_be_bytes());
-        body.extend_from_slice(&producer.coordinator_epoch.to_be_bytes());
-        body.extend_from_slice(&producer.txn_first_offset.unwrap_or(-1).to_be_bytes());
-    }
-    let mut bytes = VERSION.to_be_bytes().to_vec();
-    bytes.extend_from_slice(&crc32c::crc32c(&body).to_be_bytes());
-    bytes.extend_from_slice(&body);
-    bytes
+    let mut producers: Vec<_> = table.iter().map(|(id, producer)| on_disk(id, producer)).collect();
+    producers.sort_unstable_by_key(|producer| producer.producer_id);
+    ProducerSnapshot { producers }.to_bytes()
 }
 
-/// Puts the producers of a file into `table`; the reason if it is damaged (the table is then unchanged).
-pub(crate) fn decode(bytes: &[u8], table: &mut ProducerTable, now_ms: i64) -> Result<(), &'static str> {
-    let mut fields = Fields(bytes);
-    if fields.take().map(i16::from_be_bytes) != Some(VERSION) {
-        return Err("unknown version");
+fn on_disk(producer_id: i64, producer: &Producer) -> SnapshotProducer {
+    let last = producer.last();
+    SnapshotProducer {
+        producer_id,
+        producer_epoch: producer.epoch,
+        last_sequence: last.map_or(NO_SEQUENCE, |batch| batch.last_sequence),
+        last_offset: last.map_or(-1, |batch| batch.last_offset),
+        offset_delta: last.map_or(0, |batch| batch.offset_delta),
+        timestamp: producer.last_timestamp,
+        coordinator_epoch: producer.coordinator_epoch,
+        current_txn_first_offset: producer.txn_first_offset.unwrap_or(-1),
     }
-    let crc = fields.take().map(u32::from_be_bytes);
-    if crc != Some(crc32c::crc32c(fields.0)) {
-        return Err("checksum does not match");
-    }
-    let count = fields.take().map_or(-1, i32::from_be_bytes);
-    if i64::from(count) * ENTRY_LEN as i64 != (bytes.len() - HEAD_LEN) as i64 {
-        return Err("length does not match the count");
-    }
+}
+
+fn fill(snapshot: &ProducerSnapshot, table: &mut ProducerTable, now_ms: i64) {
     table.clear();
-    while let Some((id, producer)) = fields.producer() {
-        table.restore(id, producer, now_ms);
+    for producer in &snapshot.producers {
+        table.restore(producer.producer_id, in_memory(producer), now_ms);
     }
-    Ok(())
 }
 
-struct Fields<'a>(&'a [u8]);
-
-impl Fields<'_> {
-    fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
-        let (value, rest) = self.0.split_first_chunk::<N>()?;
-        self.0 = rest;
-        Some(*value)
-    }
-
-    fn producer(&mut self) -> Option<(i64, Producer)> {
-        let id = i64::from_be_bytes(self.take()?);
-        let epoch = i16::from_be_bytes(self.take()?);
-        let last_sequence = i32::from_be_bytes(self.take()?);
-        let last_offset = i64::from_be_bytes(self.take()?);
-        let offset_delta = i32::from_be_bytes(self.take()?);
-        let timestamp = i64::from_be_bytes(self.take()?);
-        let coordinator_epoch = i32::from_be_bytes(self.take()?);
-        let txn = i64::from_be_bytes(self.take()?);
-        // What the broker wrote for a producer has an offset, and no sequence.
-        let last =
-            (last_offset >= 0).then_some(BatchMeta { last_sequence, last_offset, offset_delta, timestamp });
-        let txn = (txn >= 0).then_some(txn);
-        Some((id, Producer::restored(epoch, last, coordinator_epoch, txn, timestamp)))
-    }
+fn in_memory(producer: &SnapshotProducer) -> Producer {
+    let SnapshotProducer { last_sequence, last_offset, offset_delta, timestamp, .. } = *producer;
+    // What the broker wrote for a producer has an offset, and no sequence.
+    let last =
+        (last_offset >= 0).then_some(BatchMeta { last_sequence, last_offset, offset_delta, timestamp });
+    let txn = Some(producer.current_txn_first_offset).filter(|offset| *offset >= 0);
+    Producer::restored(producer.producer_epoch, last, producer.coordinator_epoch, txn, timestamp)
 }
 
 /// Loads the newest good snapshot of `offsets` into `table`: its offset, or `None`. Those of bad ones are pushed to
@@ -122,15 +81,16 @@ pub(crate) fn load_newest(
     let mut offsets = offsets.to_vec();
     offsets.sort_unstable_by(|a, b| b.cmp(a));
     for offset in offsets {
-        let read = match read_small(disk, &names::path(dir, offset, names::SNAPSHOT), FILE_MAX) {
-            Ok(read) => read,
-            Err(error) if error.kind() == io::ErrorKind::FileTooLarge => Some(Vec::new()),
-            Err(error) => return Err(error),
-        };
-        match read.map(|bytes| decode(&bytes, table, now_ms)) {
-            Some(Ok(())) => return Ok(Some(offset)),
-            Some(Err(_)) => useless.push(offset),
-            None => {}
+        match ProducerSnapshot::read(disk, &names::path(dir, offset, names::SNAPSHOT)) {
+            Ok(Some(snapshot)) => {
+                fill(&snapshot, table, now_ms);
+                return Ok(Some(offset));
+            }
+            Ok(None) => {}
+            Err(SnapshotDamage::Io(error)) if error.kind() != io::ErrorKind::FileTooLarge => {
+                return Err(error);
+            }
+            Err(_) => useless.push(offset),
         }
     }
     Ok(None)
@@ -150,6 +110,10 @@ mod tests {
         header.last_offset_delta = 4;
         header.max_timestamp = 1000 + id;
         header
+    }
+
+    fn decode(bytes: &[u8], table: &mut ProducerTable, now_ms: i64) -> Result<(), SnapshotDamage> {
+        ProducerSnapshot::parse(bytes).map(|snapshot| fill(&snapshot, table, now_ms))
     }
 
     fn table() -> ProducerTable {
@@ -180,7 +144,7 @@ mod tests {
         let bytes = encode(&table());
         assert_eq!(bytes.len(), 10 + 3 * 46);
         let mut again = ProducerTable::default();
-        assert_eq!(decode(&bytes, &mut again, 7), Ok(()));
+        decode(&bytes, &mut again, 7).expect("whole");
         assert_eq!(again.describe(), table().describe());
         let Ok(Verdict::Duplicate(meta)) =
             again.check(Entry { header: &header(2), marker: None }, Origin::Client, 10)

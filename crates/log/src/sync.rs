@@ -155,6 +155,14 @@ impl Log {
         }
         self.sync_segments(&self.segments.load_full(), self.marks.load().log_end).map(drop)
     }
+
+    /// No writes and syncs from now on, and none under way any more. Nothing is written for that.
+    pub(crate) fn give_up(&self, reason: &str) {
+        let _ = self.offline.set(Offline { reason: reason.into(), kind: io::ErrorKind::Other });
+        drop(self.writer.lock());
+        drop(self.syncs.lock());
+        drop(self.placing.lock());
+    }
 }
 
 fn closed() -> Offline {

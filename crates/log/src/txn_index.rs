@@ -26,7 +26,8 @@ use crate::segment::{Segment, SyncError};
 
 /// Bytes of an entry.
 pub(crate) const ENTRY_LEN: usize = 34;
-const VERSION: i16 = 0;
+/// Of an entry.
+pub(crate) const VERSION: i16 = 0;
 /// Entries read at once by a lookup.
 const PAGE_ENTRIES: u32 = 120;
 /// More than any segment has: a marker takes 78 bytes of log, a segment at most 2 GiB.
@@ -60,10 +61,12 @@ impl AbortedTxn {
 
     /// Reads one entry; `None` for a version that is not known.
     pub fn parse(bytes: &[u8; ENTRY_LEN]) -> Option<Self> {
+        Self::fields(bytes).filter(|(version, _)| *version == VERSION).map(|(_, txn)| txn)
+    }
+
+    /// The version of an entry, and its other fields as version 0 has them.
+    pub(crate) fn fields(bytes: &[u8; ENTRY_LEN]) -> Option<(i16, Self)> {
         let (version, mut rest) = bytes.split_first_chunk::<2>()?;
-        if i16::from_be_bytes(*version) != VERSION {
-            return None;
-        }
         let mut field = || {
             let (field, after) = rest.split_first_chunk::<8>()?;
             rest = after;
@@ -71,7 +74,8 @@ impl AbortedTxn {
         };
         let (producer_id, first_offset, last_offset, last_stable_offset) =
             (field()?, field()?, field()?, field()?);
-        Some(Self { producer_id, first_offset, last_offset, last_stable_offset })
+        let txn = Self { producer_id, first_offset, last_offset, last_stable_offset };
+        Some((i16::from_be_bytes(*version), txn))
     }
 
     /// Whether records of it may lie in `from..upto`.

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use crate::model::{
-    BLOCK_LEN, ClusterRecord, ConfigRecord, ConfigScope, DeletedTopicRecord, ModelError, ProducerIdBlock,
-    ProducerIdsRecord, TopicRecord, decode, encode, keys,
+    BLOCK_LEN, ClusterRecord, ConfigRecord, ConfigScope, DeletedTopicRecord, LogDirsRecord, ModelError,
+    ProducerIdBlock, ProducerIdsRecord, TopicRecord, decode, encode, keys,
 };
 use crate::store::{Batch, Entry, Expect, PutError, Revision, Store, StoreError, Watch};
 
@@ -97,9 +97,18 @@ impl Catalog {
 
     /// Raises the leader epoch by one, durably; the new one.
     pub async fn raise_leader_epoch(&self) -> Result<i32, CatalogError> {
+        self.change_leader_epoch(|stored| stored.saturating_add(1)).await
+    }
+
+    /// Raises the leader epoch to `least`, durably, if it is not that high yet; the one that is stored then.
+    pub async fn raise_leader_epoch_to(&self, least: i32) -> Result<i32, CatalogError> {
+        self.change_leader_epoch(|stored| stored.max(least)).await
+    }
+
+    async fn change_leader_epoch(&self, raise: impl Fn(i32) -> i32) -> Result<i32, CatalogError> {
         for _ in 0..ATTEMPTS_MAX {
             let Some((record, version)) = self.read::<ClusterRecord>(keys::CLUSTER).await? else { break };
-            let raised = ClusterRecord { leader_epoch: record.leader_epoch.saturating_add(1), ..record };
+            let raised = ClusterRecord { leader_epoch: raise(record.leader_epoch), ..record };
             match self.write(keys::CLUSTER, &raised, Expect::Version(version)).await {
                 Ok(_) => return Ok(raised.leader_epoch),
                 Err(CatalogError::Conflict { .. }) => {}
@@ -221,6 +230,30 @@ impl Catalog {
     ) -> Result<Revision, CatalogError> {
         let expect = if version == 0 { Expect::Absent } else { Expect::Version(version) };
         self.write(&scope.key(), record, expect).await
+    }
+
+    /// The log directories that a node has served; none remembered is version 0.
+    pub async fn log_dirs(&self, node_id: i32) -> Result<Current<LogDirsRecord>, CatalogError> {
+        Ok(self.read(&keys::log_dirs(node_id)).await?.unwrap_or_default())
+    }
+
+    /// Replaces what was read at `version` (0: nothing was).
+    pub async fn replace_log_dirs(
+        &self,
+        node_id: i32,
+        record: &LogDirsRecord,
+        version: Revision,
+    ) -> Result<Revision, CatalogError> {
+        let expect = if version == 0 { Expect::Absent } else { Expect::Version(version) };
+        self.write(&keys::log_dirs(node_id), record, expect).await
+    }
+
+    /// Forgets which log directories nodes have served: what was said is of another machine.
+    pub async fn forget_log_dirs(&self) -> Result<(), CatalogError> {
+        for entry in self.store.list(keys::LOG_DIRS).await?.entries {
+            self.store.delete_if(&entry.key, Expect::Any).await?;
+        }
+        Ok(())
     }
 
     /// Takes the next thousand producer ids. No two callers ever get the same one.

@@ -1,6 +1,7 @@
 //! `[flags u8][bytes of batches]`: reading a slice of a log, as the console, the command line and recovery do.
 
 use bytes::Bytes;
+use pagewire_record::header::CRC_START;
 use pagewire_record::{BatchBuilder, Codec, DecompressLimits, HEADER_LEN, batches, complete_batches};
 
 use crate::input::Input;
@@ -8,7 +9,6 @@ use crate::input::Input;
 /// Small, so that the fuzzer soon finds bombs.
 pub(super) const LIMITS: DecompressLimits = DecompressLimits { max_bytes: 1 << 20 };
 const CRC_AT: usize = 17;
-const CRC_START: usize = 21;
 
 pub(super) fn run(bytes: &[u8]) {
     let mut input = Input::new(bytes);

@@ -18,7 +18,7 @@ use crate::input::{Input, chunk};
 const ROOT: &str = "/data";
 const NOW_MS: i64 = 1_700_000_001_000;
 /// Every kind of file, and names that follow one another.
-const NAMES: [&str; 20] = [
+const NAMES: [&str; 23] = [
     "keyed-0/00000000000000000000.log",
     "keyed-0/00000000000000000010.log",
     "keyed-0/00000000000000000000.index",
@@ -36,9 +36,11 @@ const NAMES: [&str; 20] = [
     "log-start-offset-checkpoint",
     "replication-offset-checkpoint",
     "cleaner-offset-checkpoint",
+    "keyed-0/pagewire-aborted",
     "pagewire-vouched-checkpoint",
     "pagewire-checkpoint-sums",
     "pagewire-scrub-checkpoint",
+    "pagewire-damage-checkpoint",
     "keyed-1/00000000000000000000.log",
 ];
 
@@ -60,7 +62,8 @@ pub(super) fn run(bytes: &[u8]) {
         put(&disk, ".kafka_cleanshutdown", b"");
     }
     put(&disk, "keyed-0/nothing", b"");
-    verify(&*disk, Path::new(ROOT), VerifyOptions { deep: true, limits: LIMITS }, &mut |_| ())
+    let shared: Arc<dyn Disk> = Arc::clone(&disk) as _;
+    verify(&shared, Path::new(ROOT), VerifyOptions { deep: true, limits: LIMITS }, &mut |_| ())
         .expect("checked");
     for _ in 0..2 {
         let Ok(dir) = open(&disk) else { return };

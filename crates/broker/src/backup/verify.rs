@@ -50,7 +50,9 @@ pub fn verify(dir: &Path, limits: &Limits, tell: &dyn Fn(&Progress)) -> Result<V
         let within = dir.join(log.dir());
         for (file, bounds) in log.bounded() {
             let found = reading.read(&within.join(&file.name), file, None, bounds)?;
-            found.into_iter().for_each(|stretch| damage.note(log, file, stretch));
+            for stretch in found {
+                damage.note(log, file, stretch);
+            }
         }
         pacer.done();
     }

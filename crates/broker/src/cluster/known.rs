@@ -1,6 +1,6 @@
 //! What the metadata knows of partitions, for whoever loads a log directory.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, path::Path, sync::Arc};
 
 use pagewire_disk::{Disk, OsDisk};
 use pagewire_log::PartitionSettings;
@@ -31,4 +31,9 @@ impl Known {
 /// The disk that log directories are on.
 pub(crate) fn disk() -> Arc<dyn Disk> {
     Arc::new(OsDisk::with_writeback(pagewire_zcopy::start_writeback))
+}
+
+/// The name under which the metadata knows a log directory: where it is, whatever the directory the broker was started in.
+pub(crate) fn known_path(dir: &Path) -> String {
+    std::path::absolute(dir).unwrap_or_else(|_| dir.to_path_buf()).to_string_lossy().into_owned()
 }

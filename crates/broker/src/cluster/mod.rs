@@ -36,8 +36,9 @@ use tokio_util::task::TaskTracker;
 
 pub(crate) use change::{Change, change};
 pub(crate) use image::{Image, PartitionEntry, TopicEntry};
-pub(crate) use known::{Known, disk};
+pub(crate) use known::{Known, disk, known_path};
 pub(crate) use nodes::{Identity, Node};
+pub(crate) use online::{Online, take_in};
 pub(crate) use placement::{check_replication, misplaced, replication};
 pub(crate) use refused::Refused;
 pub(crate) use settings::{OwnConfigs, with_stored};
@@ -84,7 +85,6 @@ impl Cluster {
     }
 
     /// The records behind it.
-    #[cfg(test)]
     pub(crate) fn catalog(&self) -> &Catalog {
         &self.catalog
     }

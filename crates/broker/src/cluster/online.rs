@@ -1,82 +1,239 @@
-//! A log directory that was away at the start is served from now on.
+//! A log directory that was away, or took no writes any more, is served from now on.
+//!
+//! Loading it may take long, so no turn is held for it: topics come and go meanwhile, though none of them in this directory.
+//! What is left to do in the turn is to compare what was loaded with what there is by then.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    path::PathBuf,
+    sync::Arc,
+};
 
-use pagewire_log::{LoadReport, LockedDir, LogDirOptions};
-use pagewire_metadata::model::TopicRecord;
+use pagewire_log::{Coming, LoadMeter, LoadReport, LogDir, LogDirOptions, TakeInError, TakenIn};
+use pagewire_metadata::{CatalogError, model::TopicRecord};
 use pagewire_wire::ErrorCode;
+use tokio::sync::oneshot;
+use uuid::Uuid;
 
-use super::{Change, Known, PartitionEntry, Refused, TopicEntry, disk};
-use crate::{clock::now_ms, net, partition::Partition};
+use super::{
+    Change, Cluster, Known, PartitionEntry, Refused, TopicEntry, change, disk, image::NO_LEADER, known_path,
+    logs::host,
+};
+use crate::{broker::Broker, clock::now_ms, config::TopicConfig, net};
 
 /// What came of it.
-pub(crate) struct TakenIn {
+pub(crate) struct Online {
     /// Partitions that are served again.
     pub(crate) partitions: usize,
     pub(crate) report: LoadReport,
 }
 
-impl Change {
-    /// Loads the directory and shows its partitions.
-    pub(crate) async fn take_in(&self, path: PathBuf) -> Result<TakenIn, Refused> {
-        let (cluster, config) = (self.cluster(), self.config());
-        let topics = cluster.catalog.topics().await?.0;
-        let topics: Vec<TopicRecord> = topics.into_iter().map(|(record, _)| record).collect();
-        let known = Known::of(&topics, &config);
-        let options = LogDirOptions {
-            cluster_id: cluster.identity.cluster_id.clone(),
-            node_id: cluster.identity.node_id,
-            threads: config.recovery_threads,
-            handles: pagewire_log::Handles::new(net::open_files_max(&config)),
-            now_ms: now_ms(),
-        };
-        let log_dirs = Arc::clone(&cluster.log_dirs);
-        let taken = self.broker.io().run(move || {
-            let lock = |path: &std::path::Path| (path.to_path_buf(), LockedDir::lock(disk(), path));
-            log_dirs.take_in(&path, lock, options, &|topic, partition| known.settings(topic, partition))
-        });
-        let report = taken
-            .await
-            .map_err(|_| Refused::new(ErrorCode::RequestTimedOut, "the broker is busy; try again"))?
-            .map_err(|error| Refused::new(ErrorCode::KafkaStorageError, error.to_string()))?;
-        let mut least_epoch = cluster.identity.leader_epoch;
-        if !report.clean && !report.loaded.is_empty() {
-            // As after any stop that was not clean: clients are to look whether they have what is there.
-            least_epoch = cluster.catalog.raise_leader_epoch().await?;
+/// Loads the directory and shows its partitions. `empty`: what it held is lost, and its partitions are made anew.
+///
+/// `watch` is told where the progress can be looked at.
+pub(crate) async fn take_in(
+    broker: &Arc<Broker>,
+    path: PathBuf,
+    empty: bool,
+    watch: impl Fn(&Arc<LoadMeter>) + Send + 'static,
+) -> Result<Online, Refused> {
+    let cluster = broker.cluster();
+    let served = cluster.catalog.log_dirs(cluster.identity.node_id).await?.0;
+    let id = served.id_at(&known_path(&path));
+    let coming = if empty { Coming::Bare(id) } else { Coming::Back(id) };
+    let topics = cluster.topic_records().await?;
+    let taken = load(broker, path, coming, topics, watch).await?;
+    let mut least_epoch = cluster.identity.leader_epoch;
+    // As after any stop that was not clean: clients are to look whether they have what is there. Before anybody is served.
+    let is_unclean = !taken.report.clean && !taken.report.loaded.is_empty();
+    // Nothing is written under an epoch that a full disk keeps from being stored.
+    let is_owed = cluster.log_dirs.here().any(|dir| dir.is_held());
+    if empty || is_unclean || is_owed {
+        least_epoch = cluster.catalog.raise_leader_epoch().await?;
+    }
+    change(broker, move |change| async move { change.serve(taken, least_epoch).await }).await
+}
+
+/// On a thread of its own: it may take minutes, and the I/O pool has few.
+async fn load(
+    broker: &Arc<Broker>,
+    path: PathBuf,
+    coming: Coming,
+    topics: Vec<TopicRecord>,
+    watch: impl Fn(&Arc<LoadMeter>) + Send + 'static,
+) -> Result<TakenIn, Refused> {
+    let (cluster, config) = (broker.cluster(), broker.config());
+    let known = Known::of(&topics, &config);
+    let options = LogDirOptions {
+        cluster_id: cluster.identity.cluster_id.clone(),
+        node_id: cluster.identity.node_id,
+        threads: config.recovery_threads,
+        handles: pagewire_log::Handles::new(net::open_files_max(&config)),
+        now_ms: now_ms(),
+    };
+    let log_dirs = Arc::clone(&cluster.log_dirs);
+    let (done, loaded) = oneshot::channel();
+    let job = move || {
+        let settings = |topic: &str, partition| known.settings(topic, partition);
+        let taken = log_dirs.take_in(&path, &disk(), coming, options, &settings, &watch);
+        if let Err(error) = &taken {
+            log_dirs.note_away(&path, error);
         }
-        let partitions = topics.iter().map(|record| self.show(record, least_epoch)).sum();
-        Ok(TakenIn { partitions, report })
+        // Whoever waited is gone only with the process.
+        let _ = done.send(taken);
+    };
+    let refused = |why: String| Refused::new(ErrorCode::KafkaStorageError, why);
+    let thread = std::thread::Builder::new().name("pagewire-online".to_owned()).spawn(job);
+    thread.map_err(|error| refused(format!("no thread to open it: {error}")))?;
+    let taken = loaded.await.map_err(|_| refused("opening it broke off".to_owned()))?;
+    taken.map_err(|error: TakeInError| refused(error.to_string()))
+}
+
+impl Cluster {
+    async fn topic_records(&self) -> Result<Vec<TopicRecord>, Refused> {
+        Ok(self.catalog.topics().await?.0.into_iter().map(|(record, _)| record).collect())
+    }
+}
+
+impl Change {
+    /// Puts a loaded directory in its place, and brings it up to date with what happened while it was loaded.
+    async fn serve(&self, taken: TakenIn, least_epoch: i32) -> Result<Online, Refused> {
+        let cluster = self.cluster();
+        let topics = cluster.topic_records().await?;
+        let (dir, report) = cluster.log_dirs.serve(taken);
+        self.drop_deleted(&dir, &topics).await;
+        self.remember(&dir).await;
+        let failed = report.failed.iter().map(|log| (log.topic.clone(), log.partition)).collect();
+        let partitions = self.show(&topics, &failed, least_epoch).await?;
+        Ok(Online { partitions, report })
     }
 
-    /// Shows those of a topic's partitions that had no log and have one now; how many.
-    fn show(&self, record: &TopicRecord, least_epoch: i32) -> usize {
-        let cluster = self.cluster();
-        let image = cluster.image();
-        let Some(topic) = image.topic(&record.name).filter(|topic| topic.id == record.topic_id) else {
-            return 0;
+    /// Makes or opens what is not served of the directories that are here, and shows it.
+    pub(crate) async fn show_missing(&self) -> Result<usize, Refused> {
+        let topics = self.cluster().topic_records().await?;
+        self.show(&topics, &HashSet::new(), self.cluster().identity.leader_epoch).await
+    }
+
+    /// Logs of topics that were deleted while nobody could reach them.
+    async fn drop_deleted(&self, dir: &Arc<LogDir>, topics: &[TopicRecord]) {
+        let known: HashMap<&str, (Uuid, usize)> = topics
+            .iter()
+            .map(|topic| (topic.name.as_str(), (topic.topic_id, topic.partitions.len())))
+            .collect();
+        let is_known = |topic: &str, partition: i32| {
+            let count = known.get(topic).filter(|(id, _)| dir.topic_id(topic, partition) == Some(*id));
+            count.is_some_and(|(_, count)| {
+                usize::try_from(partition).is_ok_and(|partition| partition < *count)
+            })
         };
-        let mut shown = 0;
-        let one = |(index, entry): (i32, &PartitionEntry)| {
-            let found = cluster.log_dirs.get(&topic.name, index).filter(|_| entry.is_offline());
-            let placed = usize::try_from(index).ok().and_then(|index| record.partitions.get(index));
-            let (Some(log), Some(placed)) = (found, placed) else { return entry.clone() };
-            shown += 1;
-            let leader_epoch = placed.leader_epoch.max(least_epoch);
-            let (name, config) = (Arc::clone(&topic.name), Arc::clone(&topic.config));
-            let hosted = Some(Arc::new(Partition::new(name, index, log, leader_epoch, config)));
-            PartitionEntry { leader: placed.leader, leader_epoch, replicas: placed.replicas.clone(), hosted }
-        };
-        let partitions: Vec<PartitionEntry> = (0..).zip(&topic.partitions).map(one).collect();
-        if shown > 0 {
-            cluster.publish(TopicEntry {
-                name: Arc::clone(&topic.name),
-                id: topic.id,
-                internal: topic.internal,
-                own_configs: topic.own_configs.clone(),
-                config: Arc::clone(&topic.config),
-                partitions,
-            });
+        let logs = dir.logs();
+        let gone: Vec<_> = logs
+            .iter()
+            .map(|log| (Arc::clone(log.topic()), log.partition()))
+            .filter(|(topic, partition)| !is_known(topic, *partition))
+            .collect();
+        let on_pool = Arc::clone(dir);
+        let deleted = self.broker.io().run(move || {
+            for (topic, partition) in gone {
+                if let Err(error) = on_pool.delete(&topic, partition, now_ms()) {
+                    tracing::error!(%topic, partition, %error, "of a deleted topic, and could not be renamed");
+                }
+            }
+        });
+        if deleted.await.is_err() {
+            tracing::error!("logs of deleted topics are left for the next start");
+            return;
         }
-        shown
+        self.cluster().clean_up_again().await;
+    }
+
+    /// The path and the id of a directory that may be new there.
+    async fn remember(&self, dir: &LogDir) {
+        let cluster = self.cluster();
+        let (Some(id), node_id) = (dir.directory_id(), cluster.identity.node_id) else { return };
+        let remembered = async {
+            let (mut served, version) = cluster.catalog.log_dirs(node_id).await?;
+            if served.serve(&known_path(dir.path()), id) {
+                cluster.catalog.replace_log_dirs(node_id, &served, version).await?;
+            }
+            Ok::<(), CatalogError>(())
+        };
+        if let Err(error) = remembered.await {
+            tracing::warn!(%error, "which log directories are served could not be remembered; the next start tries again");
+        }
+    }
+
+    /// Shows partitions whose logs are others than they were, and makes the logs that are missing, but for those in
+    /// `failed`. How many have a log now that they had not before.
+    async fn show(
+        &self,
+        topics: &[TopicRecord],
+        failed: &HashSet<(String, i32)>,
+        least_epoch: i32,
+    ) -> Result<usize, Refused> {
+        let mut shown = 0;
+        for record in topics {
+            let image = self.cluster().image();
+            let Some(topic) = image.topic(&record.name).filter(|topic| topic.id == record.topic_id) else {
+                continue;
+            };
+            let log_dirs = &self.cluster().log_dirs;
+            log_dirs.set_settings(&record.name, &Cluster::partition_settings(record, &self.config()));
+            let is_as_shown = |(index, entry): (i32, &PartitionEntry)| match &entry.hosted {
+                Some(hosted) => {
+                    log_dirs.get(&record.name, index).is_some_and(|log| Arc::ptr_eq(&log, &hosted.log))
+                }
+                None => entry.leader != NO_LEADER,
+            };
+            if !(0..).zip(&topic.partitions).all(is_as_shown) {
+                shown += self.show_one(record, topic, failed, least_epoch).await?;
+            }
+        }
+        Ok(shown)
+    }
+
+    async fn show_one(
+        &self,
+        record: &TopicRecord,
+        topic: &Arc<TopicEntry>,
+        failed: &HashSet<(String, i32)>,
+        least_epoch: i32,
+    ) -> Result<usize, Refused> {
+        let (log_dirs, wanted, config) =
+            (Arc::clone(&self.cluster().log_dirs), record.clone(), Arc::clone(&topic.config));
+        let failed: Vec<i32> =
+            failed.iter().filter(|(name, _)| *name == record.name).map(|(_, index)| *index).collect();
+        let count = topic.partitions.len();
+        let hosted = self.broker.io().run(move || {
+            let config: Arc<TopicConfig> = config;
+            host(&log_dirs, &wanted, &config, 0..count, &failed, least_epoch)
+        });
+        let (mut partitions, error) = hosted
+            .await
+            .map_err(|_| Refused::new(ErrorCode::RequestTimedOut, "the broker is busy; try again"))?;
+        if let Some(error) = error.filter(|error| !matches!(error, pagewire_log::CreateError::Away { .. })) {
+            tracing::error!(topic = record.name, %error, "logs cannot be made and are not served");
+        }
+        let mut shown = 0;
+        for (now, before) in partitions.iter_mut().zip(&topic.partitions) {
+            match (&now.hosted, &before.hosted) {
+                // What is served already stays as it is, with whoever waits there.
+                (Some(new), Some(old)) if Arc::ptr_eq(&new.log, &old.log) => *now = before.clone(),
+                (Some(_), _) => shown += 1,
+                (None, _) => {}
+            }
+        }
+        self.cluster().publish(TopicEntry {
+            name: Arc::clone(&topic.name),
+            id: topic.id,
+            internal: topic.internal,
+            own_configs: topic.own_configs.clone(),
+            config: Arc::clone(&topic.config),
+            partitions,
+        });
+        for old in topic.partitions.iter().filter_map(|entry| entry.hosted.as_ref()) {
+            old.wake_all();
+        }
+        Ok(shown)
     }
 }

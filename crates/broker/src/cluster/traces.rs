@@ -3,7 +3,7 @@
 //! The store knows each of them until both are gone, so that whatever a stop or a failing disk keeps from being cleaned up
 //! is cleaned up after the next start.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, sync::Arc};
 
 use pagewire_metadata::model::DeletedTopicRecord;
 use parking_lot::Mutex;
@@ -44,6 +44,40 @@ impl Cluster {
             self.remember_deleted(topic, all);
         }
         removed
+    }
+
+    /// [`clean_up`](Self::clean_up) once more, as a directory is here now that was not then.
+    pub(super) async fn clean_up_again(&self) {
+        let deleted = match self.catalog.deleted_topics().await {
+            Ok(deleted) if !deleted.is_empty() => deleted,
+            Ok(_) => return,
+            Err(error) => {
+                tracing::warn!(%error, "what is left of deleted topics is looked for at the next start");
+                return;
+            }
+        };
+        let ids: HashSet<Uuid> = deleted.iter().map(|topic| topic.topic_id).collect();
+        let (log_dirs, wanted) = (Arc::clone(&self.log_dirs), ids.clone());
+        let looked = tokio::task::spawn_blocking(move || log_dirs.delete_leftovers(&wanted, now_ms())).await;
+        let Ok((removed, Ok(true))) = looked else { return };
+        for path in removed {
+            tracing::info!(path = %path.display(), "what was left of a deleted topic is removed");
+        }
+        let waiting: HashSet<Uuid> = {
+            let mut traces = self.traces.topics.lock();
+            let ours = traces.iter_mut().filter(|trace| ids.contains(&trace.topic.topic_id));
+            ours.map(|trace| {
+                trace.logs_gone = true;
+                trace.topic.topic_id
+            })
+            .collect()
+        };
+        // Those whose offsets went while their logs could not.
+        for topic in deleted.iter().filter(|topic| !waiting.contains(&topic.topic_id)) {
+            if let Err(error) = self.catalog.forget_deleted(topic.topic_id).await {
+                tracing::warn!(topic = topic.name, %error, "a deleted topic is looked for again at the next start");
+            }
+        }
     }
 
     /// A topic is gone from store and image; its offsets are not.

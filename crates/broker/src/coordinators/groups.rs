@@ -190,8 +190,9 @@ impl Groups {
     fn shards(&self, broker: &Arc<Broker>) -> Result<Arc<Shards>, Error> {
         let image = broker.image();
         let topic = image.topic(OFFSETS_TOPIC).ok_or(Error::NotCoordinator)?;
-        let serves = |(shard, entry): (&Option<Arc<Shard>>, &PartitionEntry)| {
-            shard.is_some() == entry.hosted.is_some()
+        let serves = |(shard, entry): (&Option<Arc<Shard>>, &PartitionEntry)| match (shard, &entry.hosted) {
+            (Some(shard), Some(hosted)) => Arc::ptr_eq(shard.partition(), hosted),
+            (shard, hosted) => shard.is_none() && hosted.is_none(),
         };
         let fits = |shards: &Shards| {
             shards.topic_id == topic.id
@@ -207,7 +208,7 @@ impl Groups {
             if fits(&shards) {
                 return Ok(shards);
             }
-            // Another topic of that name, or more partitions: groups live elsewhere now.
+            // Another topic of that name, more partitions, or logs that were opened anew: groups live elsewhere now.
             shards.stop.cancel();
         }
         let stop = running.stop.child_token();

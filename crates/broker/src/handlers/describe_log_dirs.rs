@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, HashSet},
+    io::ErrorKind,
     sync::Arc,
 };
 
@@ -40,7 +41,9 @@ fn result(dir: &DirDescription, asked: Option<&[DescribableLogDirTopic]>) -> Des
     for log in logs {
         topics.entry(&log.topic).or_default().push(partition(log));
     }
-    let error = if dir.offline.is_some() { ErrorCode::KafkaStorageError } else { ErrorCode::None };
+    // A full disk is said by its bytes: nothing is wrong with it.
+    let is_sick = dir.offline.as_ref().is_some_and(|why| why.kind != ErrorKind::StorageFull);
+    let error = if is_sick { ErrorCode::KafkaStorageError } else { ErrorCode::None };
     let bytes = |bytes: u64| i64::try_from(bytes).unwrap_or(i64::MAX);
     DescribeLogDirsResult {
         error_code: error.code(),

@@ -22,6 +22,8 @@ struct Seen<'s> {
 }
 
 type Number = fn(&Seen<'_>) -> u64;
+/// None where it is not known.
+type OfDir = fn(&DirDescription) -> Option<u64>;
 
 /// Of the broker.
 const NUMBERS: &[(&str, Number)] = &[
@@ -64,7 +66,7 @@ const NUMBERS: &[(&str, Number)] = &[
 ];
 
 /// Of each log directory; those that are not known are left out.
-const OF_DIRS: &[(&str, fn(&DirDescription) -> Option<u64>)] = &[
+const OF_DIRS: &[(&str, OfDir)] = &[
     ("pagewire_log_dir_offline", |dir| Some(u64::from(dir.offline.is_some()))),
     ("pagewire_log_dir_logs", |dir| Some(dir.logs.len() as u64)),
     ("pagewire_log_dir_size_bytes", |dir| Some(dir.logs.iter().map(|log| log.size_bytes).sum())),

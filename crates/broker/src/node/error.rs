@@ -33,6 +33,20 @@ pub enum StartError {
         /// The one with the metadata.
         metadata: PathBuf,
     },
+    /// The first directory is new, another one is not.
+    #[error(
+        "{} has nothing in it, but {} was served before: most likely the disk of {} is not mounted. Mount it; or, to begin \
+         anew, empty the other one as well",
+        first.display(),
+        other.display(),
+        first.display()
+    )]
+    NoHome {
+        /// The first of `log.dirs`.
+        first: PathBuf,
+        /// One that is not new.
+        other: PathBuf,
+    },
     /// The directory holds a backup.
     #[error(
         "{} holds a backup, and a backup that is served is none any more: make a data directory of it with \

@@ -2,9 +2,15 @@
 //! broker was stopped, as one may. What is found counts, and is remembered, so that none of them is made anew where it was
 //! when its new directory is away.
 
+use pagewire_disk::checkpoint::format_id;
 use pagewire_log::LogDirs;
-use pagewire_metadata::{Catalog, Revision, model::TopicRecord};
+use pagewire_metadata::{
+    Catalog, Revision,
+    model::{LogDirsRecord, TopicRecord},
+};
 use tracing::{info, warn};
+
+use crate::cluster::known_path;
 
 /// Corrects the records of topics, in memory and in the store.
 pub(super) async fn remember(
@@ -22,6 +28,30 @@ pub(super) async fn remember(
         if let Err(error) = catalog.replace_topic(topic, *version).await {
             warn!(topic = topic.name, %error, "where its partitions are now could not be remembered");
         }
+    }
+}
+
+/// Adds the directories that are served, by their paths, so that an empty one is missed there.
+pub(super) async fn remember_dirs(
+    catalog: &Catalog,
+    node_id: i32,
+    log_dirs: &LogDirs,
+    served: &mut LogDirsRecord,
+    version: Revision,
+) {
+    let mut news = false;
+    for dir in log_dirs.here() {
+        if let Some(id) = dir.directory_id() {
+            let path = known_path(dir.path());
+            if let Some(before) = served.id_at(&path).filter(|before| *before != id) {
+                let (before, now) = (format_id(before), format_id(id));
+                warn!(path, before, now, "another log directory than before is served under this path");
+            }
+            news |= served.serve(&path, id);
+        }
+    }
+    if news && let Err(error) = catalog.replace_log_dirs(node_id, served, version).await {
+        warn!(%error, "which log directories are served could not be remembered; the next start tries again");
     }
 }
 

@@ -3,7 +3,7 @@
 use std::{io, path::PathBuf, sync::Arc, thread};
 
 use pagewire_log::{CloseReport, LoadReport, Locked, LockedDir, LogDirOptions, LogDirs, Notice};
-use pagewire_metadata::model::TopicRecord;
+use pagewire_metadata::model::{LogDirsRecord, TopicRecord};
 use pagewire_zcopy::IoPool;
 use tokio::sync::oneshot;
 use tracing::{error, info, warn};
@@ -12,7 +12,7 @@ use super::{StartError, blocking, progress};
 use crate::{
     backup,
     clock::now_ms,
-    cluster::{Identity, Image, Known, disk},
+    cluster::{Identity, Image, Known, disk, known_path},
     config::BrokerConfig,
     net,
 };
@@ -20,10 +20,11 @@ use crate::{
 /// What only a directory that has been served has.
 const TRACES: [&str; 2] = ["meta.properties", "__cluster_metadata-0"];
 
-/// Locks the log directories: home, where the metadata is or will be, and those of the others that can be.
-pub(super) fn lock(dirs: &[PathBuf]) -> Result<Vec<Locked>, StartError> {
+/// Locks home, where the metadata is or will be. Says first what keeps any of the directories from being served.
+pub(super) fn lock_home(dirs: &[PathBuf]) -> Result<LockedDir, StartError> {
     let has_metadata = |dir: &PathBuf| dir.join(pagewire_metadata::FILE_NAME).exists();
-    let Some((home, others)) = dirs.split_first() else { return Ok(Vec::new()) };
+    let was_served = |dir: &PathBuf| TRACES.iter().any(|trace| dir.join(trace).exists());
+    let (home, others) = dirs.split_first().ok_or_else(|| io::Error::other("log.dirs names no directory"))?;
     for dir in dirs {
         if backup::holds_a_backup(dir) {
             return Err(StartError::Backup(dir.clone()));
@@ -36,13 +37,23 @@ pub(super) fn lock(dirs: &[PathBuf]) -> Result<Vec<Locked>, StartError> {
         if let Some(elsewhere) = others.iter().find(|dir| has_metadata(dir)) {
             return Err(StartError::Elsewhere { first: home.clone(), metadata: elsewhere.clone() });
         }
-        if TRACES.iter().any(|trace| home.join(trace).exists()) {
+        if was_served(home) {
             return Err(StartError::Foreign(home.clone()));
         }
+        if let Some(other) = others.iter().find(|dir| was_served(dir)) {
+            return Err(StartError::NoHome { first: home.clone(), other: other.clone() });
+        }
     }
-    let mut locked = vec![(home.clone(), Ok(LockedDir::lock(disk(), home)?))];
-    locked.extend(others.iter().map(|dir| (dir.clone(), LockedDir::lock(disk(), dir))));
-    Ok(locked)
+    Ok(LockedDir::lock(disk(), home)?)
+}
+
+/// Locks those of the others that can be; `served` tells which of them are none of the new ones.
+pub(super) fn lock_others(dirs: &[PathBuf], served: &LogDirsRecord) -> Vec<Locked> {
+    let lock = |dir: &PathBuf| match served.id_at(&known_path(dir)) {
+        Some(id) => LockedDir::lock_known(disk(), dir, id),
+        None => LockedDir::lock(disk(), dir),
+    };
+    dirs.iter().skip(1).map(|dir| (dir.clone(), lock(dir))).collect()
 }
 
 /// Loads every log, recovering what needs it.
@@ -73,7 +84,7 @@ pub(super) async fn load(
 /// Tells people of directories that cannot be read, and how much is not served for that or another reason.
 pub(super) fn report_away(log_dirs: &LogDirs, image: &Image) {
     for (path, why) in log_dirs.away() {
-        error!(path = %path.display(), %why, "log directory is offline: nothing in it is served until a start can read it");
+        error!(path = %path.display(), %why, "log directory is offline: nothing in it is served until it is there (pagewire log online)");
     }
     let offline =
         image.topics().flat_map(|topic| &topic.partitions).filter(|entry| entry.is_offline()).count();
@@ -83,7 +94,7 @@ pub(super) fn report_away(log_dirs: &LogDirs, image: &Image) {
 }
 
 /// Tells people what a start found: what was cut first of all. Directories in `removed` were left of deleted topics.
-pub(super) fn report(report: &LoadReport, removed: &[PathBuf]) {
+pub(crate) fn report(report: &LoadReport, removed: &[PathBuf]) {
     for notice in report.notices.iter().filter(|notice| !is_about(notice, removed)) {
         warn!("{notice}");
     }

@@ -12,6 +12,8 @@
 mod error;
 mod found;
 mod logs;
+mod opening;
+mod owed;
 mod progress;
 mod stopped;
 #[cfg(test)]
@@ -27,20 +29,21 @@ use std::{
     time::{Duration, Instant},
 };
 
-use pagewire_metadata::{Catalog, EmbeddedStore, Revision, SystemClock, model::TopicRecord};
+use pagewire_metadata::{Catalog, EmbeddedStore, SystemClock};
 use pagewire_zcopy::{BufferPool, IoPool, PoolOptions, Transfer, TransferOptions};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{error, info, warn};
 
 pub use error::StartError;
+pub(crate) use logs::report as report_load;
+use opening::{Opened, Opening};
 pub use stopped::back_up_stopped;
 
 use crate::{
     CleanerGauges, background,
     broker::{Broker, Parts},
     cleaner,
-    clock::now_ms,
-    cluster::{Cluster, Identity, with_stored},
+    cluster::Cluster,
     config::{BrokerConfig, Endpoint, thresholds_in_use},
     control,
     coordinators::Coordinators,
@@ -68,30 +71,15 @@ impl Node {
     /// Starts a broker and returns when it serves. Must run inside a multi-thread tokio runtime.
     pub async fn start(config: BrokerConfig) -> Result<Self, StartError> {
         let started = Instant::now();
-        let dirs = config.log_dirs.clone();
         let io = IoPool::new(config.io_threads, IO_QUEUE_MAX);
-        let locked = blocking(&io, move || logs::lock(&dirs)).await??;
-        let catalog = open_catalog(&config, &io).await?;
-        let config = with_stored(&catalog, config).await?;
-        let listeners = bind_all(&config)?;
-        let cluster_record = catalog.cluster(now_ms()).await?;
-        let (versions, mut topics): (Vec<Revision>, Vec<TopicRecord>) =
-            catalog.topics().await?.0.into_iter().map(|(record, version)| (version, record)).unzip();
-        let deleted = catalog.deleted_topics().await?;
-        let mut identity = Identity {
-            node_id: config.node_id,
-            cluster_id: cluster_record.cluster_id,
-            rack: config.rack.clone(),
-            leader_epoch: cluster_record.leader_epoch,
-            advertised: config.advertised.clone(),
-        };
-        let (log_dirs, report) = logs::load(locked, &config, &identity, &topics, &io).await?;
-        found::remember(&catalog, &log_dirs, &mut topics, &versions).await;
-        if !report.clean && !report.loaded.is_empty() {
-            // Records that clients have seen may be gone, without a trace: they are to look (KIP-320).
-            identity.leader_epoch = catalog.raise_leader_epoch().await?;
-        }
+        let opening = Opening::begin(config, &io).await?;
+        let listeners = bind_all(&opening.config)?;
+        let opened = opening.load(&io).await?;
+        let Opened { config, catalog, identity, topics, deleted, log_dirs, report, epoch_is_owed } = opened;
         let cluster = Cluster::new(identity, catalog, Arc::new(log_dirs));
+        if epoch_is_owed {
+            owed::hold(cluster.log_dirs());
+        }
         cluster.load(&topics, &report.failed, &config);
         let removed = cluster.clean_up(deleted);
         logs::report(&report, &removed);
@@ -114,6 +102,9 @@ impl Node {
             started,
         };
         node.serve(listeners);
+        if epoch_is_owed {
+            node.services.spawn(owed::pay(Arc::clone(&node.broker), node.stop.clone()));
+        }
         Ok(node)
     }
 

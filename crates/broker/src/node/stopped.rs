@@ -3,17 +3,15 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use pagewire_metadata::model::TopicRecord;
+use pagewire_metadata::{CatalogError, StoreError};
 use pagewire_zcopy::IoPool;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tracing::error;
 
-use super::{IO_QUEUE_MAX, StartError, logs, open_catalog};
+use super::{IO_QUEUE_MAX, Opened, Opening, StartError, logs};
 use crate::{
     backup::{BackupFailed, BackupOptions, BackupSummary, Limits, Progress, Source, take},
-    clock::now_ms,
-    cluster::{Identity, with_stored},
     config::BrokerConfig,
 };
 
@@ -29,23 +27,11 @@ pub async fn back_up_stopped(
         return Err(BackupFailed::NoData(config.log_dirs.first().cloned().unwrap_or_default()));
     }
     let io = IoPool::new(config.io_threads, IO_QUEUE_MAX);
-    let locked = logs::lock(&config.log_dirs)?;
-    let catalog = open_catalog(&config, &io).await?;
-    let config = with_stored(&catalog, config).await?;
-    let cluster = catalog.cluster(now_ms()).await?;
-    let (topics, _) = catalog.topics().await?;
-    let topics: Vec<TopicRecord> = topics.into_iter().map(|(record, _)| record).collect();
-    let identity = Identity {
-        node_id: config.node_id,
-        cluster_id: cluster.cluster_id,
-        rack: None,
-        leader_epoch: cluster.leader_epoch,
-        advertised: config.advertised.clone(),
-    };
-    let (log_dirs, report) = logs::load(locked, &config, &identity, &topics, &io).await?;
-    if !report.clean && !report.loaded.is_empty() {
-        // The next start finds a clean mark and would not know.
-        catalog.raise_leader_epoch().await?;
+    let opened = Opening::begin(config, &io).await?.load(&io).await?;
+    let Opened { catalog, identity, log_dirs, report, .. } = opened;
+    if opened.epoch_is_owed {
+        // The next start would find a clean mark and not know that the epoch is to rise.
+        return Err(CatalogError::Store(StoreError::Full).into());
     }
     logs::report(&report, &[]);
     let log_dirs = Arc::new(log_dirs);

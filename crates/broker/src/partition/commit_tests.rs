@@ -34,6 +34,13 @@ fn hold(io: &IoPool) -> mpsc::Sender<()> {
     release
 }
 
+/// Until so many wait for a sync of the partition.
+async fn all_wait(partition: &Partition, waiters: usize) {
+    while partition.commit.stats().waiting < waiters {
+        tokio::task::yield_now().await;
+    }
+}
+
 #[tokio::test]
 async fn one_sync_serves_all_who_wait() {
     let (disk, io) = (FailingDisk::new(Arc::new(MemoryDisk::new())), IoPool::new(1, 64));
@@ -48,8 +55,7 @@ async fn one_sync_serves_all_who_wait() {
             tokio::spawn(async move { partition.stable(offset, &io).await })
         })
         .collect();
-    // On this one thread they all run before this does again, and all wait by then.
-    tokio::task::yield_now().await;
+    all_wait(&topic[0], waiting.len()).await;
     drop(gate);
     for waiter in waiting {
         waiter.await.expect("no panic").expect("stable");
@@ -142,7 +148,7 @@ async fn a_full_pool_is_waited_for() {
     let (partition, pool) = (Arc::clone(&topic[0]), io.clone());
     let offset = append(&partition, &io);
     let waiter = tokio::spawn(async move { partition.stable(offset, &pool).await });
-    tokio::task::yield_now().await;
+    all_wait(&topic[0], 1).await;
     assert!(!waiter.is_finished());
     drop(gate);
     waiter.await.expect("no panic").expect("stable");
@@ -161,7 +167,7 @@ async fn all_who_wait_hear_of_a_failure_and_so_does_whoever_comes_later() {
             tokio::spawn(async move { partition.stable(offset, &io).await })
         })
         .collect();
-    tokio::task::yield_now().await;
+    all_wait(&topic[0], waiting.len()).await;
     disk.fail(Call::SyncData, When::Always, Errno::IO);
     let before = disk.calls(Call::SyncData);
     drop(gate);

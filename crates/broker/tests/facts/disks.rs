@@ -53,6 +53,28 @@ impl Two {
         self.broker.restart();
     }
 
+    /// Moves the content of the second directory away, as an unmount does, whether or not a broker runs.
+    fn unmount_second(&self) {
+        fs::rename(&self.dirs[1], self.aside()).unwrap();
+        fs::create_dir(&self.dirs[1]).unwrap();
+    }
+
+    fn mount_second(&self) {
+        fs::remove_dir(&self.dirs[1]).unwrap();
+        fs::rename(self.aside(), &self.dirs[1]).unwrap();
+    }
+
+    /// Asks for the second directory; the answer.
+    fn online(&self, empty: bool) -> String {
+        let dir = self.dirs[1].to_str().unwrap();
+        let request = format!("{{\"verb\":\"online\",\"dir\":\"{dir}\",\"empty\":{empty}}}\n");
+        let mut socket = UnixStream::connect(self.dirs[0].join("control.sock")).unwrap();
+        socket.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        socket.read_to_string(&mut answer).unwrap();
+        answer
+    }
+
     fn aside(&self) -> PathBuf {
         self.dirs[1].with_extension("aside")
     }
@@ -218,15 +240,7 @@ fn a_directory_that_was_away_is_taken_in_without_a_restart() {
         client.produce("t", partition, batch(&["x"]));
     }
     two.lose_second();
-    let dir = two.dirs[1].to_str().unwrap();
-    let request = format!("{{\"verb\":\"online\",\"dir\":\"{dir}\"}}\n");
-    let ask = || {
-        let mut socket = UnixStream::connect(two.dirs[0].join("control.sock")).unwrap();
-        socket.write_all(request.as_bytes()).unwrap();
-        let mut answer = String::new();
-        socket.read_to_string(&mut answer).unwrap();
-        answer
-    };
+    let ask = || two.online(false);
     assert!(ask().contains("\"error\""), "it still cannot be read");
     fs::remove_file(&two.dirs[1]).unwrap();
     fs::rename(two.aside(), &two.dirs[1]).unwrap();
@@ -241,4 +255,111 @@ fn a_directory_that_was_away_is_taken_in_without_a_restart() {
     assert_eq!(client.call(&request, 4).coordinators[0].error_code, 0);
     two.broker.restart();
     assert_eq!(two.broker.client().end_of("t", 3), 2);
+}
+
+/// A broker with a topic of four partitions, a record in each.
+fn with_records() -> Two {
+    let two = Two::start();
+    let mut client = two.broker.client();
+    client.create_topic("t", 4);
+    for partition in 0..4 {
+        client.produce("t", partition, batch(&["x"]));
+    }
+    two
+}
+
+#[test]
+fn an_empty_mount_point_is_no_new_log_directory() {
+    let mut two = with_records();
+    let lost = two.of(1, "t");
+    two.broker.stop();
+    two.unmount_second();
+    two.broker.restart();
+    let mut client = two.broker.client();
+    for &partition in &lost {
+        let produced = client.try_produce("t", partition, batch(&["y"]), 9).error_code;
+        assert_eq!(produced, STORAGE_ERROR);
+    }
+    client.create_topic("u", 4);
+    assert_eq!(
+        (two.of(0, "u").len(), fs::read_dir(&two.dirs[1]).unwrap().count()),
+        (4, 0),
+        "nothing is made there"
+    );
+    let answer = two.online(false);
+    assert!(answer.contains("not mounted") && answer.contains("--empty"), "{answer}");
+    two.mount_second();
+    let answer = two.online(false);
+    assert!(answer.contains("\"partitions\":2"), "{answer}");
+    for partition in 0..4 {
+        assert_eq!(two.broker.client().produce("t", partition, batch(&["y"])), 1, "partition {partition}");
+    }
+}
+
+#[test]
+fn partitions_whose_loss_is_accepted_are_made_anew_under_a_higher_epoch() {
+    let mut two = with_records();
+    let lost = two.of(1, "t");
+    two.broker.stop();
+    two.unmount_second();
+    two.broker.restart();
+    let epoch_of = |client: &mut Client, partition: i32| {
+        let partitions = client.describe_topic("t").partitions;
+        partitions.iter().find(|described| described.partition_index == partition).unwrap().leader_epoch
+    };
+    let before = epoch_of(&mut two.broker.client(), lost[0]);
+    let answer = two.online(true);
+    assert!(answer.contains("\"partitions\":2"), "{answer}");
+    assert!(epoch_of(&mut two.broker.client(), lost[0]) > before, "clients are to look");
+    assert!(two.online(true).contains("\"error\""), "once");
+    for round in 0..2 {
+        for partition in 0..4 {
+            let first = if lost.contains(&partition) { 0 } else { 1 };
+            let offset = two.broker.client().produce("t", partition, batch(&["y"]));
+            assert_eq!(offset, first + round, "partition {partition}");
+        }
+        two.broker.restart();
+    }
+    assert_eq!(two.of(1, "t"), lost);
+}
+
+#[test]
+fn a_disk_that_is_unmounted_under_the_broker_gets_nothing_by_name_and_comes_back_without_a_restart() {
+    let two = with_records();
+    let (lost, mut client) = (two.of(1, "t"), two.broker.client());
+    two.unmount_second();
+    assert_eq!(client.try_create_topic("u", 4, 1, &[]).error_code, STORAGE_ERROR);
+    assert_eq!(fs::read_dir(&two.dirs[1]).unwrap().count(), 0, "another directory has the name");
+    for partition in 0..4 {
+        let error = if lost.contains(&partition) { STORAGE_ERROR } else { 0 };
+        assert_eq!(client.try_produce("t", partition, batch(&["y"]), 9).error_code, error);
+        let fetched = client.fetch(&FetchAt::now("t", &[(partition, 0)]), 12).errors()[0].1;
+        assert_eq!(fetched, 0, "what is open is read");
+    }
+    let topic = DeleteTopicState { name: Some("u".into()), ..Default::default() };
+    client.call(&DeleteTopicsRequest { topics: vec![topic], ..Default::default() }, 6);
+    assert!(two.online(false).contains("not mounted"));
+    two.mount_second();
+    let answer = two.online(false);
+    assert!(answer.contains("\"partitions\":2"), "{answer}");
+    for partition in 0..4 {
+        let next = if lost.contains(&partition) { 1 } else { 2 };
+        assert_eq!(client.produce("t", partition, batch(&["z"])), next, "partition {partition}");
+    }
+    client.create_topic("u", 4);
+    assert_eq!(two.of(1, "u").len(), 2);
+}
+
+#[test]
+fn a_first_directory_that_is_empty_beside_one_that_was_served_begins_no_new_cluster() {
+    let mut two = with_records();
+    two.broker.stop();
+    fs::rename(&two.dirs[0], two.aside()).unwrap();
+    let refused = two.broker.start_node().map(drop);
+    let Err(error @ StartError::NoHome { .. }) = refused else { panic!("{refused:?}") };
+    assert!(error.to_string().contains("not mounted"), "{error}");
+    assert!(!two.dirs[0].exists(), "nothing was made");
+    fs::rename(two.aside(), &two.dirs[0]).unwrap();
+    two.broker.restart();
+    assert_eq!(two.broker.client().end_of("t", 3), 1);
 }

@@ -26,7 +26,7 @@ pub(crate) enum LogCommand {
     Check(CheckArgs),
     /// Print what is in them, as Kafka's DumpLogSegments does
     Dump(DumpArgs),
-    /// Have a serving broker take in a log directory that it could not read when it started
+    /// Have a serving broker open a log directory that it could not read, or that takes no writes any more
     Online(OnlineArgs),
 }
 
@@ -67,17 +67,24 @@ pub(crate) struct CheckArgs {
 /// Options of `log online`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "A directory of log.dirs that could not be read at the start (its disk was not mounted, another process held it) \
-is loaded as a start would load it, and its partitions are served again. One that takes no writes since an I/O error needs a start \
-of the broker: `pagewire cluster` tells which it is.
+    after_help = "A directory of log.dirs that could not be read at the start (its disk was not mounted, another process held it), \
+or that takes no writes since an I/O error, is opened as a start would open it, and its partitions are served again. `pagewire \
+cluster` tells how it stands. Nothing else waits meanwhile.
 
-Example:
-  mount /disks/2 && pagewire log online --data-dir /disks/1 /disks/2"
+A directory that was served before and is empty now is not taken for a new one: most likely its disk is not mounted. Only with \
+--empty it is, and the partitions it held are made anew, without records.
+
+Examples:
+  mount /disks/2 && pagewire log online --data-dir /disks/1 /disks/2
+  pagewire log online --data-dir /disks/1 --empty /disks/2          the disk is a new one, and the old one is lost"
 )]
 pub(crate) struct OnlineArgs {
     /// The directory, as log.dirs names it
     #[arg(value_name = "DIR")]
     pub(crate) dir: PathBuf,
+    /// What it held is lost: make its partitions anew in it
+    #[arg(long)]
+    pub(crate) empty: bool,
     /// The broker's (first) data directory [default: ./pagewire-data] [env: PAGEWIRE_DATA_DIR]
     #[arg(long, value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,

@@ -94,9 +94,6 @@ fn attempt(
             beside.push(placing.written(names::file(base, names::TXN_INDEX), aborted)?);
         }
     }
-    if let Some(aborted) = Witness::of(moment.closed().iter().map(|one| &**one)).bytes() {
-        beside.push(placing.written(txn_witness::FILE.to_owned(), &aborted)?);
-    }
     small_files(entry, &moment, placing, &mut beside)?;
     logs.append(&mut beside);
     let first_base = moment.segments.first().map_or(moment.end, |first| first.base_offset);
@@ -117,6 +114,9 @@ fn small_files(
     placing: &Placing<'_>,
     files: &mut Vec<CopiedFile>,
 ) -> Result<(), BackupError> {
+    if let Some(aborted) = Witness::of(moment.closed().iter().map(|one| &**one)).bytes() {
+        files.push(placing.written(txn_witness::FILE.to_owned(), &aborted)?);
+    }
     if let Some(producers) = &moment.producers {
         files.push(placing.written(names::file(moment.end, names::SNAPSHOT), producers)?);
     }

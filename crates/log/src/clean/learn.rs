@@ -31,11 +31,10 @@ pub(super) fn learn(
         |segment: &Segment| segment.end().next_offset > offsets.start && segment.base_offset < offsets.end;
     for (at, segment) in work.closed().iter().enumerate().filter(|(_, segment)| dirty(segment)) {
         txns.add(&work.aborted_from(at, offsets.start, offsets.end)?);
-        let source = segment
-            .position_of(offsets.start)
-            .map_err(CleanError::reading(segment.path()))
-            .and_then(|start| Source::new(segment, start, buffer, work.chunk));
-        let mut source = source.map_err(|error| work.overtaken(segment, error))?;
+        let file = work.file(segment)?;
+        let start = segment.position_of(offsets.start).map_err(CleanError::reading(segment.path()));
+        let start = start.map_err(|error| work.overtaken(segment, error))?;
+        let mut source = Source::new(segment, &*file, start, buffer, work.chunk);
         loop {
             work.go_on()?;
             let position = source.position();

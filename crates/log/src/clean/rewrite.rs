@@ -55,8 +55,8 @@ fn copy(
     buffer: &mut Vec<u8>,
     stats: &mut CleanStats,
 ) -> Result<(), CleanError> {
-    let source = Source::new(segment, 0, buffer, work.chunk);
-    let mut source = source.map_err(|error| work.overtaken(segment, error))?;
+    let file = work.file(segment)?;
+    let mut source = Source::new(segment, &*file, 0, buffer, work.chunk);
     loop {
         work.go_on()?;
         let position = source.position();

@@ -3,6 +3,8 @@
 use std::io::ErrorKind;
 use std::sync::Arc;
 
+use pagewire_disk::DiskFile;
+
 use super::error::CleanError;
 use super::group::Piece;
 use super::throttle::Throttle;
@@ -56,6 +58,14 @@ impl Work<'_> {
             return Err(CleanError::GivenUp("the topic is compacted no more"));
         }
         Ok(self.log.online()?)
+    }
+
+    /// The segment's `.log`.
+    pub(super) fn file(&self, segment: &Arc<Segment>) -> Result<Arc<dyn DiskFile>, CleanError> {
+        segment
+            .file()
+            .map_err(CleanError::reading(segment.path()))
+            .map_err(|error| self.overtaken(segment, error))
     }
 
     /// What it means that a segment's file is not there: retention may have taken it.

@@ -158,8 +158,9 @@ impl LogDir {
 
     /// Writes checkpoints with their checksums. An error is noted.
     pub(super) fn write_summed(&self, checkpoints: &[(&'static str, &OffsetCheckpoint)]) -> io::Result<()> {
-        let written = self.sums.lock().write(&*self.disk, &self.path, checkpoints);
-        written.map_err(|(path, error)| {
+        let mut sums = self.sums.lock();
+        self.may_change()?;
+        sums.write(&*self.disk, &self.path, checkpoints).map_err(|(path, error)| {
             self.note(&path, &error);
             error
         })

@@ -2,11 +2,18 @@
 
 use std::io;
 use std::path::PathBuf;
+use std::sync::atomic::Ordering;
 
 use pagewire_disk::CleanMark;
 use pagewire_disk::checkpoint::CLEAN_MARK_FILE;
 
 use super::{LogDir, parallel, vouched};
+use crate::Offline;
+
+/// Threads that close logs side by side: what they wait for is syncs, and the disk does several at once.
+const THREADS: usize = 8;
+
+const GIVEN_UP: &str = "the log directory is being opened anew";
 
 /// What closing a directory did.
 #[derive(Debug)]
@@ -27,7 +34,7 @@ impl LogDir {
             return CloseReport { clean: false, failed: Vec::new() };
         };
         let was_offline = self.offline().is_some();
-        let closed = parallel::map(&self.logs(), self.threads, |log| {
+        let closed = parallel::map(&self.logs(), self.threads.max(THREADS), |log| {
             log.close(now_ms).map_err(|error| (log.dir().to_path_buf(), error))
         });
         let mut failed: Vec<_> = closed.into_iter().filter_map(Result::err).collect();
@@ -48,5 +55,23 @@ impl LogDir {
         self.close_for_writes();
         drop(lock);
         CloseReport { clean, failed }
+    }
+
+    /// Ends all writes of what is open, those under way included, and releases the lock, so that the directory can be opened
+    /// anew. Nothing is written: that opening recovers it. Reads go on.
+    pub(crate) fn give_up(&self) {
+        let _changing = self.changing.lock();
+        self.given_up.store(true, Ordering::Release);
+        let _ = self.health.end(Offline { reason: GIVEN_UP.into(), kind: io::ErrorKind::Other });
+        self.logs().iter().for_each(|log| log.give_up(GIVEN_UP));
+        // A checkpoint that is being written.
+        drop(self.written.lock());
+        drop(self.sums.lock());
+        drop(self.lock.lock().take());
+    }
+
+    /// Why its files may not be changed, if so.
+    pub(super) fn may_change(&self) -> io::Result<()> {
+        if self.given_up.load(Ordering::Acquire) { Err(io::Error::other(GIVEN_UP)) } else { Ok(()) }
     }
 }

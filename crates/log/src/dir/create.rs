@@ -143,7 +143,7 @@ impl LogDir {
             .compacted(self.cleaning.lock().may_have_holes(topic, partition))
             .witnessed(known, None);
         let (log, report) =
-            Log::open_at(home.within(&self.offline, &self.producers), topic, partition, options)?;
+            Log::open_at(home.within(&self.health, &self.producers), topic, partition, options)?;
         for cut in &report.cuts {
             tracing::warn!(%cut, "a partition made earlier was cut");
         }

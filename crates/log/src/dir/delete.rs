@@ -28,6 +28,7 @@ impl LogDir {
     /// [`delete`](Self::delete) of several partitions of a topic with one sync; answers how many there were.
     pub fn delete_all(&self, topic: &str, partitions: &[i32], now_ms: i64) -> io::Result<usize> {
         let _changing = self.changing.lock();
+        self.may_change()?;
         let (mut deleted, mut first_error) = (0, None);
         for &partition in partitions {
             let Some(entry) = self.table.write().remove(topic, partition) else { continue };
@@ -54,6 +55,7 @@ impl LogDir {
     ///
     /// What cannot be unlinked is tried again at the next call; the first error is returned after all were tried.
     pub fn unlink_due(&self, now_ms: i64) -> io::Result<usize> {
+        self.may_change()?;
         let mut unlinked = 0;
         let mut first_error = None;
         for entry in self.entries() {

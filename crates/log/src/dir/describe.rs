@@ -6,8 +6,8 @@ use std::sync::Arc;
 use pagewire_disk::Space;
 use uuid::Uuid;
 
-use super::LogDir;
 use super::table::Entry;
+use super::{Loading, LogDir};
 use crate::{Offline, ScrubCounts};
 
 /// A log directory as it is now.
@@ -17,6 +17,8 @@ pub struct DirDescription {
     pub path: PathBuf,
     /// Nothing of it is served: it could not be read at the start.
     pub away: bool,
+    /// How far its opening is, while it is being taken in.
+    pub opening: Option<Loading>,
     /// Why it takes no writes, if so.
     pub offline: Option<Offline>,
     /// Size and free bytes of its file system; `None` if the disk does not say.
@@ -57,6 +59,7 @@ impl LogDir {
         DirDescription {
             path: self.path.clone(),
             away: false,
+            opening: None,
             offline: self.offline(),
             space,
             logs,

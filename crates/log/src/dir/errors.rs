@@ -52,6 +52,26 @@ pub enum LogDirError {
         /// The other.
         second: PathBuf,
     },
+    /// It was served before, and nothing is in it.
+    #[error(
+        "{path} is empty or not there, but was served before as log directory {}: most likely its disk is not mounted. Mount \
+         it and start again, or run pagewire log online {path}. If what it held is lost for good, pagewire log online --empty \
+         {path} makes its partitions anew, empty",
+        format_id(*directory),
+        path = path.display()
+    )]
+    Vanished {
+        /// The directory.
+        path: PathBuf,
+        /// The id it had.
+        directory: Uuid,
+    },
+    /// It was to be empty.
+    #[error("{} is not empty: take it in with pagewire log online {}, without --empty", path.display(), path.display())]
+    NotEmpty {
+        /// The directory.
+        path: PathBuf,
+    },
     /// The disk said no.
     #[error("{}: {error}", path.display())]
     Io {
@@ -64,7 +84,7 @@ pub enum LogDirError {
 }
 
 impl LogDirError {
-    pub(super) fn at(path: &Path) -> impl FnOnce(io::Error) -> Self {
+    pub(crate) fn at(path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_path_buf();
         move |error| Self::Io { path, error }
     }

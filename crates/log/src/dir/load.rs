@@ -1,8 +1,8 @@
 //! Loading a directory: what is there, what of it is ours, and all of that opened in parallel.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
 
 use pagewire_disk::checkpoint::{PARTITION_METADATA_FILE, RECOVERY_POINT_FILE};
 use pagewire_disk::{CheckpointError, CleanMark, DamageCheckpoint, OffsetCheckpoint, PartitionMetadata};
@@ -21,11 +21,12 @@ use super::stray::set_aside;
 use super::sums::Sums;
 use super::table::{Entry, Table};
 use super::{LogDir, parallel, vouched};
+use crate::health::Health;
 use crate::home::Home;
 use crate::producer_budget::ProducerBudget;
 use crate::recovery;
 use crate::scrub;
-use crate::{Log, LogError, Offline, OpenOptions, RecoveryReport};
+use crate::{Log, LogError, OpenOptions, RecoveryReport};
 
 /// Every ext file system has this in its root.
 pub(crate) const NOBODYS: &str = "lost+found";
@@ -139,7 +140,7 @@ impl LockedDir {
         let meter = Arc::clone(self.meter());
         let estimates = self.estimate(&found, &checkpoints, report.clean, options.threads);
         meter.begin(total, estimates.iter().sum());
-        let (offline, producers) = (Arc::default(), ProducerBudget::new(PRODUCERS_MAX));
+        let (health, producers) = (Arc::default(), ProducerBudget::new(PRODUCERS_MAX));
         let one = One {
             dir: &self,
             options,
@@ -149,7 +150,7 @@ impl LockedDir {
             noted: &noted,
             clean: report.clean,
             settings,
-            offline: &offline,
+            health: &health,
             producers: &producers,
         };
         let done = AtomicUsize::new(0);
@@ -205,7 +206,8 @@ impl LockedDir {
             sums: Mutex::new(sums),
             cleaning: CleaningCell::new(cleaning),
             scrubbing: Mutex::default(),
-            offline,
+            health,
+            given_up: AtomicBool::default(),
             behind: AtomicBool::default(),
         };
         Ok((dir, report))
@@ -257,7 +259,7 @@ struct One<'a> {
     noted: &'a DamageCheckpoint,
     clean: bool,
     settings: &'a (dyn Fn(&str, i32) -> Option<PartitionSettings> + Sync),
-    offline: &'a Arc<OnceLock<Offline>>,
+    health: &'a Arc<Health>,
     producers: &'a Arc<ProducerBudget>,
 }
 
@@ -316,7 +318,7 @@ impl One<'_> {
         };
         let (disk, handles) = (Arc::clone(&self.dir.disk), Arc::clone(&self.options.handles));
         let home = Home::new(disk, path.clone(), handles)
-            .within(self.offline, self.producers)
+            .within(self.health, self.producers)
             .compacted(self.cleaning.may_have_holes(topic, *partition))
             .whole_since(recovery_point.map(|point| self.cleaning.whole_from(topic, *partition, point)))
             .witnessed(

@@ -2,11 +2,14 @@
 //!
 //! Between locking and loading the owner can read who the directory belongs to, and open whatever else it keeps there.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use pagewire_disk::checkpoint::{META_PROPERTIES_FILE, PARTITION_METADATA_FILE};
-use pagewire_disk::{DirLock, Disk, MetaProperties, PartitionMetadata, create_dir_durably};
+use pagewire_disk::{
+    Anchored, DirEntry, DirLock, Disk, MetaProperties, PartitionMetadata, create_dir_durably,
+};
 use uuid::Uuid;
 
 use super::errors::{LogDirError, usable};
@@ -34,6 +37,8 @@ pub struct LockedDir {
     pub(super) path: PathBuf,
     pub(super) lock: DirLock,
     meta: Option<MetaProperties>,
+    /// The id it has if `meta.properties` names none.
+    directory: Option<Uuid>,
     damaged: Option<Notice>,
     meter: Arc<LoadMeter>,
 }
@@ -42,6 +47,31 @@ impl LockedDir {
     /// Makes the directory if it is not there, locks it, and reads `meta.properties`. Nothing else is touched.
     pub fn lock(disk: Arc<dyn Disk>, path: &Path) -> Result<Self, LogDirError> {
         create_dir_durably(disk.as_ref(), path).map_err(LogDirError::at(path))?;
+        Self::take(disk, path, None)
+    }
+
+    /// [`lock`](Self::lock) of a directory that was served before, under this id. One that is not there or has nothing in
+    /// it is refused, and nothing is made: its disk is not mounted, most likely. One whose `meta.properties` is lost or
+    /// illegible keeps its id.
+    pub fn lock_known(disk: Arc<dyn Disk>, path: &Path, directory: Uuid) -> Result<Self, LogDirError> {
+        if is_bare(disk.as_ref(), path)? {
+            return Err(LogDirError::Vanished { path: path.to_path_buf(), directory });
+        }
+        Self::take(disk, path, Some(directory))
+    }
+
+    /// [`lock`](Self::lock) of an empty directory in the place of one whose content is lost. `directory` is the id it shall
+    /// have: that of the lost one, so that its partitions are made anew here.
+    pub fn lock_bare(disk: Arc<dyn Disk>, path: &Path, directory: Option<Uuid>) -> Result<Self, LogDirError> {
+        if !is_bare(disk.as_ref(), path)? {
+            return Err(LogDirError::NotEmpty { path: path.to_path_buf() });
+        }
+        create_dir_durably(disk.as_ref(), path).map_err(LogDirError::at(path))?;
+        Self::take(disk, path, directory)
+    }
+
+    fn take(disk: Arc<dyn Disk>, path: &Path, directory: Option<Uuid>) -> Result<Self, LogDirError> {
+        let disk: Arc<dyn Disk> = Arc::new(Anchored::at(disk, path).map_err(LogDirError::at(path))?);
         let lock = DirLock::acquire(disk.as_ref(), path)?;
         let (meta, damaged) =
             match usable(MetaProperties::read(disk.as_ref(), &path.join(META_PROPERTIES_FILE)))? {
@@ -51,7 +81,8 @@ impl LockedDir {
         if meta.is_none() {
             make_names_durable(disk.as_ref(), path);
         }
-        Ok(Self { disk, path: path.to_path_buf(), lock, meta, damaged, meter: LoadMeter::new(path) })
+        let path = path.to_path_buf();
+        Ok(Self { disk, meter: LoadMeter::new(&path), path, lock, meta, directory, damaged })
     }
 
     /// The directory.
@@ -67,6 +98,11 @@ impl LockedDir {
     /// Whose it is; `None` if it is new or does not say so legibly.
     pub fn meta(&self) -> Option<&MetaProperties> {
         self.meta.as_ref()
+    }
+
+    /// Its own id, if it has or keeps one.
+    pub(crate) fn directory_id(&self) -> Option<Uuid> {
+        self.meta.as_ref().and_then(|meta| meta.directory_id).or(self.directory)
     }
 
     /// The partitions that have a directory of their name in it.
@@ -128,12 +164,26 @@ impl LockedDir {
         let meta = MetaProperties {
             cluster_id: options.cluster_id.clone(),
             node_id: options.node_id,
-            directory_id: Some(Uuid::new_v4()),
+            directory_id: Some(self.directory.unwrap_or_else(Uuid::new_v4)),
         };
         let file = self.path.join(META_PROPERTIES_FILE);
         meta.write(self.disk.as_ref(), &file).map_err(LogDirError::at(&file))?;
         Ok(meta)
     }
+}
+
+/// Whether a directory is not there, or has neither an identity nor a partition: what a mount point looks like without its
+/// disk. Locks and what else lies there do not count.
+fn is_bare(disk: &dyn Disk, path: &Path) -> Result<bool, LogDirError> {
+    let entries = match disk.read_dir(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(true),
+        entries => entries.map_err(LogDirError::at(path))?,
+    };
+    let counts = |entry: &DirEntry| match DirName::parse(&entry.name) {
+        DirName::Other => entry.name == META_PROPERTIES_FILE,
+        _ => entry.is_dir,
+    };
+    Ok(!entries.iter().any(counts))
 }
 
 /// An earlier process may have made the directory and died before its name was safe. Directories above that may not be read

@@ -52,8 +52,8 @@ mod tests;
 mod vouched;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, OnceLock};
 
 use pagewire_disk::{DirLock, Disk, MetaProperties};
 use parking_lot::{Mutex, RwLock};
@@ -78,9 +78,10 @@ pub(crate) use vouched::{FILE as VOUCHED_FILE, of as vouched_for};
 
 pub(crate) use load::NOBODYS;
 
+use crate::health::Health;
 use crate::producer_budget::ProducerBudget;
 use crate::scrub::Scrubbing;
-use crate::{Handles, Log, Offline};
+use crate::{Handles, Log};
 use checkpoints::{Checkpoints, Written};
 use clean::CleaningCell;
 use delete::Doomed;
@@ -110,9 +111,11 @@ pub struct LogDir {
     /// Which logs are clean up to where, and who is at it.
     cleaning: CleaningCell,
     /// Shared with all its logs: an error of one ends writes in all.
-    offline: Arc<OnceLock<Offline>>,
+    health: Arc<Health>,
     /// Where the scrub stands.
     pub(crate) scrubbing: Mutex<Scrubbing>,
+    /// What is open of it is not to change its files any more: somebody opens it anew.
+    given_up: AtomicBool,
     /// A file of its own could not be written, and that was said.
     behind: AtomicBool,
 }

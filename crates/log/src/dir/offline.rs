@@ -11,41 +11,68 @@ use pagewire_disk::LOCK_FILE;
 
 use super::LogDir;
 use crate::Offline;
-use crate::sick::is_sick;
+use crate::sick::{is_sick, is_stale};
 
 impl LogDir {
-    /// Why the directory takes no writes, if it takes none: an error of its own files, or of any of its logs'. A log
-    /// whose sync ran out of space is offline alone.
+    /// Why the directory takes no writes, if it takes none: an error of its own files, or of any of its logs', or because it
+    /// is [held](Self::hold). A log whose sync ran out of space is offline alone.
     pub fn offline(&self) -> Option<Offline> {
-        self.offline.get().cloned()
+        self.health.offline().cloned()
     }
 
     /// Takes the directory and all its logs offline for writes. The first reason stays.
     pub fn take_offline(&self, kind: ErrorKind, reason: &str) {
-        if self.offline.set(Offline { reason: Arc::from(reason), kind }).is_ok() {
+        if self.health.end(Offline { reason: Arc::from(reason), kind }) {
             tracing::error!(dir = %self.path.display(), reason, "log directory is offline for writes");
         }
     }
 
-    /// Looks whether the directory is still there. Files that are open can be written whatever becomes of their names, so
-    /// nothing else would tell of a directory that was removed under the broker before it is started again.
+    /// No writes in the directory until [`release`](Self::release), as on a full disk: reads go on, and segments may be
+    /// removed. A stop meanwhile is no clean one.
+    pub fn hold(&self, reason: &str) {
+        self.health.hold(reason);
+    }
+
+    /// Writes may begin.
+    pub fn release(&self) {
+        self.health.release();
+    }
+
+    /// Whether it is held.
+    pub fn is_held(&self) -> bool {
+        self.health.is_held()
+    }
+
+    /// Whether the directory is sick, rather than held.
+    pub(crate) fn is_sick(&self) -> bool {
+        self.health.sick().is_some()
+    }
+
+    /// Looks whether the directory is still there, and is still the one that was opened. Files that are open can be written
+    /// whatever becomes of their names, so nothing else would tell before something is done by name. Where another took its
+    /// place, nothing is: see [`Anchored`](pagewire_disk::Anchored).
     pub fn look(&self) {
-        if self.offline().is_none() && matches!(self.disk.exists(&self.path.join(LOCK_FILE)), Ok(false)) {
-            self.take_offline(ErrorKind::NotFound, "it is gone: removed, moved away or unmounted");
+        if self.is_sick() {
+            return;
+        }
+        match self.disk.exists(&self.path.join(LOCK_FILE)) {
+            Ok(false) => {
+                self.take_offline(ErrorKind::NotFound, "it is gone: removed, moved away or unmounted");
+            }
+            Err(error) if is_sick(&error) => self.note(&self.path, &error),
+            _ => {}
         }
     }
 
     /// After the orderly stop nothing may be made or removed any more.
     pub(super) fn close_for_writes(&self) {
-        let _ = self
-            .offline
-            .set(Offline { reason: Arc::from("the directory is closed"), kind: ErrorKind::Other });
+        let _ = self.health.end(Offline { reason: "the directory is closed".into(), kind: ErrorKind::Other });
     }
 
     /// Decides what an error on one of the directory's own files means.
     pub(super) fn note(&self, path: &Path, error: &io::Error) {
         if is_sick(error) {
-            self.take_offline(error.kind(), &format!("{}: {error}", path.display()));
+            self.take_offline(error.kind(), &format!("{}: {}", path.display(), told(error)));
         } else if !self.behind.swap(true, Ordering::AcqRel) {
             tracing::warn!(path = %path.display(), %error, "a log directory's file could not be written; tried again");
         }
@@ -57,4 +84,14 @@ impl LogDir {
             tracing::info!(dir = %self.path.display(), "the log directory's files are written again");
         }
     }
+}
+
+/// In words where the errno says little.
+fn told(error: &io::Error) -> String {
+    if is_stale(error) {
+        return "the directory is not the one that was opened: it was moved, unmounted, or another file system is mounted in \
+                its place"
+            .to_owned();
+    }
+    error.to_string()
 }

@@ -37,7 +37,7 @@ impl LogDir {
     /// that retention no longer covers, forgets expired producers. Does nothing while the directory is offline.
     pub fn retain(&self, now_ms: i64) -> RetainedAll {
         let mut all = RetainedAll::default();
-        if self.offline().is_some() {
+        if self.is_sick() {
             return all;
         }
         for entry in self.entries() {

@@ -21,14 +21,19 @@ impl LogDirs {
         now_ms: i64,
     ) -> Result<(), CreateError> {
         let mut by_directory: BTreeMap<Option<Uuid>, Vec<i32>> = BTreeMap::new();
+        let mut first_error = None;
         for &(partition, directory) in partitions {
+            let torn = self.torn.iter().find(|torn| torn.is(topic, partition, settings.topic_id));
+            if let Some(torn) = torn {
+                first_error = first_error.or(Some(torn.error().into()));
+                continue;
+            }
             match self.topic_id(topic, partition) {
                 Some(found) if found != settings.topic_id => return Err(CreateError::OtherTopic { found }),
                 Some(_) => {}
                 None => by_directory.entry(directory).or_default().push(partition),
             }
         }
-        let mut first_error = None;
         for (directory, partitions) in by_directory {
             let made = match self.named(directory) {
                 Some(dir) => dir.create_all(topic, &partitions, settings, now_ms),

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::twice::Twice;
+use super::twice::{Torn, Twice};
 use super::{LogDirs, Place, State};
 use crate::dir::{
     LoadReport, LockedDir, LogDirError, LogDirOptions, Notice, PartitionSettings, Progress, partition_dir,
@@ -57,8 +57,9 @@ impl LogDirs {
             places.push(Place::new(path, state));
         }
         all.notices.retain(|notice| !matches!(notice, Notice::UnknownTopic { path } if twice.closes(path)));
-        all.failed.extend(twice.failures());
-        Ok((Self { places }, all))
+        let torn = twice.torn();
+        all.failed.extend(torn.iter().map(Torn::failure));
+        Ok((Self { places, torn }, all))
     }
 }
 
@@ -74,10 +75,8 @@ impl LoadReport {
 
 /// Two directories of one id are one that was copied: it could not be said which of them a partition is in.
 fn unlike(locked: &[Locked]) -> Result<(), LogDirError> {
-    let ids: Vec<_> = locked
-        .iter()
-        .filter_map(|(path, dir)| Some((path, dir.as_ref().ok()?.meta()?.directory_id?)))
-        .collect();
+    let ids: Vec<_> =
+        locked.iter().filter_map(|(path, dir)| Some((path, dir.as_ref().ok()?.directory_id()?))).collect();
     for (at, (second, id)) in ids.iter().enumerate() {
         if let Some((first, _)) = ids.iter().take(at).find(|(_, other)| other == id) {
             return Err(LogDirError::SameId { first: (*first).clone(), second: (*second).clone() });
@@ -121,6 +120,7 @@ fn away(error: LogDirError) -> Result<Offline, LogDirError> {
         LogDirError::Lock(pagewire_disk::LockError::Io { error, .. }) | LogDirError::Io { error, .. } => {
             error.kind()
         }
+        LogDirError::Vanished { .. } => std::io::ErrorKind::NotFound,
         LogDirError::Lock(pagewire_disk::LockError::Held { .. }) => std::io::ErrorKind::ResourceBusy,
         _ => return Err(error),
     };

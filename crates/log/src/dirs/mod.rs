@@ -9,6 +9,7 @@
 //! - The first one, home, is always here.
 //! - A partition is served from one directory. One that two directories have is served from neither, and both are left as
 //!   they are.
+//! - One that was served before and is empty now is away, not new.
 //! - A log is made only in the directory that the owner names for it, never in another because that one is away: what
 //!   is there would be forgotten.
 //!
@@ -31,7 +32,10 @@ use uuid::Uuid;
 
 pub use load::Locked;
 pub use place::Homeless;
-pub use take_in::TakeInError;
+pub use take_in::{Coming, TakeInError, TakenIn};
+
+use take_in::Turn;
+use twice::Torn;
 
 use crate::{DirDescription, Log, LogDir, Offline, PartitionSettings, ScrubCounts};
 
@@ -40,6 +44,8 @@ use crate::{DirDescription, Log, LogDir, Offline, PartitionSettings, ScrubCounts
 pub struct LogDirs {
     /// As `log.dirs` lists them, never empty.
     places: Vec<Place>,
+    /// Partitions that several of them have.
+    torn: Vec<Torn>,
 }
 
 /// One listed directory.
@@ -47,6 +53,7 @@ pub struct LogDirs {
 struct Place {
     path: PathBuf,
     state: ArcSwap<State>,
+    turn: Turn,
 }
 
 #[derive(Debug)]
@@ -58,7 +65,7 @@ enum State {
 
 impl Place {
     fn new(path: PathBuf, state: State) -> Self {
-        Self { path, state: ArcSwap::from_pointee(state) }
+        Self { path, state: ArcSwap::from_pointee(state), turn: Turn::default() }
     }
 
     fn here(&self) -> Option<Arc<LogDir>> {
@@ -70,10 +77,11 @@ impl Place {
 
     fn describe(&self) -> DirDescription {
         match &**self.state.load() {
-            State::Here(dir) => dir.describe(),
+            State::Here(dir) => DirDescription { opening: self.opening(), ..dir.describe() },
             State::Away(why) => DirDescription {
                 path: self.path.clone(),
                 away: true,
+                opening: self.opening(),
                 offline: Some(why.clone()),
                 space: None,
                 logs: Vec::new(),
@@ -86,7 +94,8 @@ impl Place {
 impl LogDirs {
     /// One directory alone.
     pub fn one(dir: LogDir) -> Self {
-        Self { places: vec![Place::new(dir.path().to_path_buf(), State::Here(Arc::new(dir)))] }
+        let place = Place::new(dir.path().to_path_buf(), State::Here(Arc::new(dir)));
+        Self { places: vec![place], torn: Vec::new() }
     }
 
     /// Those that can be read, in the order listed.

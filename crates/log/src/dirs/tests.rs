@@ -9,7 +9,7 @@ use pagewire_disk::{Call, Disk, Errno, FailingDisk, Fault, MemoryDisk, OpenMode,
 use pagewire_record::{BatchBuilder, Codec};
 use uuid::Uuid;
 
-use super::{Locked, LogDirs};
+use super::{Coming, Locked, LogDirs, TakenIn};
 use crate::{
     AppendContext, CreateError, Handles, LoadReport, LockedDir, LogConfig, LogDirError, LogDirOptions,
     Notice, Origin, PartitionSettings, TakeInError,
@@ -32,6 +32,21 @@ impl World {
     fn lock(&self) -> Vec<Locked> {
         let lock = |path: &PathBuf| (path.clone(), LockedDir::lock(Arc::new(self.disk.clone()), path));
         self.paths.iter().map(lock).collect()
+    }
+
+    /// As a start that remembers the ids.
+    fn lock_known(&self, placed: &[Option<Uuid>]) -> Vec<Locked> {
+        let disk = || -> Arc<dyn Disk> { Arc::new(self.disk.clone()) };
+        let lock = |(path, id): (&PathBuf, &Option<Uuid>)| match id {
+            Some(id) => (path.clone(), LockedDir::lock_known(disk(), path, *id)),
+            None => (path.clone(), LockedDir::lock(disk(), path)),
+        };
+        self.paths.iter().zip(placed).map(lock).collect()
+    }
+
+    fn take_in(&self, dirs: &LogDirs, path: &str, coming: Coming) -> Result<TakenIn, TakeInError> {
+        let disk: Arc<dyn Disk> = Arc::new(self.disk.clone());
+        dirs.take_in(Path::new(path), &disk, coming, options(), &known, &|_| {})
     }
 
     fn try_open(&self) -> Result<(LogDirs, LoadReport), LogDirError> {
@@ -78,6 +93,10 @@ impl World {
 fn options() -> LogDirOptions {
     let (cluster_id, handles) = ("cluster".to_owned(), Handles::new(64));
     LogDirOptions { cluster_id, node_id: 1, threads: 2, handles, now_ms: 0 }
+}
+
+fn known(topic: &str, _: i32) -> Option<PartitionSettings> {
+    (topic == "t").then(settings)
 }
 
 fn settings() -> PartitionSettings {
@@ -141,20 +160,115 @@ fn a_directory_that_was_away_is_taken_in_when_it_can_be_read() {
     let (world, placed) = World::with_three_partitions();
     world.fail("/b", Call::ReadDir);
     let (dirs, _) = world.open();
-    let take_in = || {
-        let lock = |path: &Path| (path.to_path_buf(), LockedDir::lock(Arc::new(world.disk.clone()), path));
-        dirs.take_in(Path::new("/b"), lock, options(), &|topic, _| (topic == "t").then(settings))
-    };
-    assert!(matches!(take_in(), Err(TakeInError::Still(_))));
+    assert!(matches!(world.take_in(&dirs, "/b", Coming::Back(None)), Err(TakeInError::Still(_))));
     world.disk.heal();
-    let report = take_in().expect("readable");
-    assert!(report.clean && report.loaded.len() == 1);
+    let taken = world.take_in(&dirs, "/b", Coming::Back(None)).expect("readable");
+    assert!(taken.report.clean && taken.report.loaded.len() == 1);
+    assert_eq!((ends(&dirs)[1], dirs.away().len()), (None, 1), "nobody sees it yet");
+    dirs.serve(taken);
     assert_eq!((ends(&dirs), dirs.away().len()), (vec![Some(1); 3], 0));
     assert_eq!(dirs.directory_of("t", 1), Some(placed[1]));
     append(&dirs, 1);
-    assert!(matches!(take_in(), Err(TakeInError::Served(_))));
+    assert!(matches!(world.take_in(&dirs, "/b", Coming::Back(None)), Err(TakeInError::Served(_))));
+}
+
+#[test]
+fn a_directory_that_went_offline_is_opened_anew_with_all_that_was_acknowledged() {
+    for sick in ["/a", "/b"] {
+        let (world, _) = World::with_three_partitions();
+        let (dirs, _) = world.open();
+        let partition = i32::from(sick == "/b");
+        append(&dirs, partition);
+        let old = dirs.get("t", partition).expect("served");
+        world.fail(&format!("{sick}/t-{partition}/"), Call::SyncData);
+        old.sync().expect_err("sick");
+        world.fail(sick, Call::Write);
+        assert!(matches!(world.take_in(&dirs, sick, Coming::Back(None)), Err(TakeInError::Still(_))));
+        assert_eq!(dirs.get("t", partition).expect("still read").marks().log_end, 2);
+        world.disk.heal();
+        let taken = world.take_in(&dirs, sick, Coming::Back(None)).expect("well");
+        assert!(!taken.report.clean, "as after a crash");
+        assert!(dirs.write_checkpoints_of(&[("t".into(), partition)]) == [0], "not by what is given up");
+        assert!(dirs.here().any(|dir| dir.path() == Path::new(sick) && dir.offline().is_some()));
+        dirs.serve(taken);
+        let new = dirs.get("t", partition).expect("served");
+        assert!(!Arc::ptr_eq(&old, &new) && old.offline().is_some());
+        assert_eq!(new.marks().log_end, 2);
+        append(&dirs, partition);
+        assert_eq!((new.marks().log_end, old.marks().log_end), (3, 2));
+        new.sync().expect("well");
+        assert!(dirs.close_clean(0).clean);
+        assert_eq!(world.open().0.get("t", partition).expect("served").marks().log_end, 3);
+    }
+}
+
+#[test]
+fn what_was_taken_in_and_dropped_is_recovered_again_by_the_next_attempt() {
+    let (world, _) = World::with_three_partitions();
+    let (dirs, _) = world.open();
+    append(&dirs, 1);
     dirs.here().nth(1).expect("it").take_offline(std::io::ErrorKind::Other, "as the test wants");
-    assert!(matches!(take_in(), Err(TakeInError::Open { .. })));
+    drop(world.take_in(&dirs, "/b", Coming::Back(None)).expect("well"));
+    let taken = world.take_in(&dirs, "/b", Coming::Back(None)).expect("again");
+    assert!(matches!(world.take_in(&dirs, "/b", Coming::Back(None)), Err(TakeInError::Busy(_))));
+    assert!(!taken.report.clean);
+    dirs.serve(taken);
+    assert_eq!(ends(&dirs), [Some(1), Some(2), Some(1)]);
+}
+
+#[test]
+fn a_known_directory_that_is_bare_is_away_and_nothing_is_made_in_it_unless_its_loss_is_accepted() {
+    for there in [true, false] {
+        let (world, placed) = World::with_three_partitions();
+        let id = placed[1].expect("not home");
+        world.disk.rename(Path::new("/b"), Path::new("/elsewhere")).expect("unmounted");
+        if there {
+            world.disk.create_dir_all(Path::new("/b/lost+found")).expect("a mount point");
+        }
+        let mut locked = world.lock_known(&placed);
+        let told = locked[1].1.as_ref().expect_err("bare").to_string();
+        assert!(told.contains("not mounted") && told.contains("--empty"), "{told}");
+        let (dirs, _) =
+            LogDirs::load(std::mem::take(&mut locked), &options(), &known, &|_| {}).expect("opens");
+        assert_eq!(ends(&dirs), [Some(1), None, Some(1)]);
+        let made = dirs.create_all("t", &numbered(&placed), &settings(), 0);
+        assert!(matches!(made, Err(CreateError::Away { .. })), "{made:?}");
+        assert!(!world.has("/b/.lock") && !world.has("/b/meta.properties") && world.has("/b") == there);
+        assert!(matches!(world.take_in(&dirs, "/b", Coming::Back(Some(id))), Err(TakeInError::Still(_))));
+        let taken = world.take_in(&dirs, "/b", Coming::Bare(Some(id))).expect("accepted");
+        dirs.serve(taken);
+        dirs.create_all("t", &numbered(&placed), &settings(), 0).expect("anew");
+        assert_eq!(ends(&dirs), [Some(1), Some(0), Some(1)]);
+    }
+}
+
+#[test]
+fn a_directory_with_partitions_is_not_emptied_and_one_without_identity_keeps_its_id() {
+    let (world, placed) = World::with_three_partitions();
+    world.disk.remove_file(Path::new("/b/meta.properties")).expect("lost");
+    let bare = LockedDir::lock_bare(Arc::new(world.disk.clone()), Path::new("/b"), placed[1]);
+    assert!(matches!(bare, Err(LogDirError::NotEmpty { .. })));
+    let (dirs, _) = LogDirs::load(world.lock_known(&placed), &options(), &known, &|_| {}).expect("opens");
+    assert_eq!(dirs.directory_of("t", 1), Some(placed[1]));
+    assert_eq!(ends(&dirs), [Some(1); 3]);
+}
+
+#[test]
+fn a_held_directory_takes_no_writes_until_it_is_released_and_no_clean_mark() {
+    let (world, placed) = World::with_three_partitions();
+    let (dirs, _) = world.open();
+    let all = || dirs.here().collect::<Vec<_>>();
+    all().iter().for_each(|dir| dir.hold("no room"));
+    let log = dirs.get("t", 0).expect("served");
+    assert!(log.offline().is_some_and(|why| why.kind == std::io::ErrorKind::StorageFull));
+    assert!(dirs.place(1).is_err() && dirs.offline_count() == 3);
+    assert!(matches!(world.take_in(&dirs, "/b", Coming::Back(placed[1])), Err(TakeInError::Held { .. })));
+    log.delete_records_before(1).expect("what makes room is allowed");
+    all().iter().for_each(|dir| dir.release());
+    append(&dirs, 0);
+    all().iter().for_each(|dir| dir.hold("no room"));
+    assert!(!dirs.close_clean(0).clean);
+    assert!(!world.has(&format!("/a/{CLEAN_MARK_FILE}")));
 }
 
 #[test]

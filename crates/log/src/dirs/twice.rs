@@ -6,17 +6,27 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use uuid::Uuid;
+
 use crate::dir::{Claim, LockedDir};
 use crate::{FailedLog, LogError, PartitionSettings};
 
 /// A topic's partition.
 type Name = (String, i32);
 
+/// A partition that is served from nowhere.
+#[derive(Debug)]
+pub(super) struct Torn {
+    name: Name,
+    topic_id: Uuid,
+    /// What holds it.
+    paths: Vec<PathBuf>,
+}
+
 /// Such partitions.
 #[derive(Debug, Default)]
 pub(super) struct Twice {
-    /// Those that are served from nowhere, with what holds them.
-    torn: BTreeMap<Name, Vec<PathBuf>>,
+    torn: Vec<Torn>,
     /// Directories of partitions that are not to be opened.
     closed: BTreeSet<PathBuf>,
 }
@@ -63,7 +73,7 @@ impl Twice {
         }
         if theirs.len() > 1 {
             self.closed.extend(theirs.iter().cloned());
-            self.torn.insert(name, theirs);
+            self.torn.push(Torn { name, topic_id: settings.topic_id, paths: theirs });
         }
     }
 
@@ -72,12 +82,25 @@ impl Twice {
         self.closed.contains(path)
     }
 
-    /// What is to be said of each.
-    pub(super) fn failures(self) -> impl Iterator<Item = FailedLog> {
-        self.torn.into_iter().map(|((topic, partition), paths)| FailedLog {
-            topic,
-            partition,
-            error: LogError::Twice { paths },
-        })
+    /// Those that are served from nowhere.
+    pub(super) fn torn(self) -> Vec<Torn> {
+        self.torn
+    }
+}
+
+impl Torn {
+    /// What is to be said of it.
+    pub(super) fn failure(&self) -> FailedLog {
+        let (topic, partition) = self.name.clone();
+        FailedLog { topic, partition, error: self.error() }
+    }
+
+    /// Why nothing is made in its place.
+    pub(super) fn error(&self) -> LogError {
+        LogError::Twice { paths: self.paths.clone() }
+    }
+
+    pub(super) fn is(&self, topic: &str, partition: i32, topic_id: Uuid) -> bool {
+        self.topic_id == topic_id && self.name.1 == partition && self.name.0 == topic
     }
 }

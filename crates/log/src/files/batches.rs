@@ -10,7 +10,8 @@ use pagewire_disk::DiskFile;
 use pagewire_record::header::CRC_START;
 use pagewire_record::{BatchError, BatchHeader, HEADER_LEN};
 
-use super::window::Window;
+use super::CHUNK;
+use crate::window::Window;
 
 /// Longer batches are checked without being kept in memory, unless told otherwise.
 const KEPT_MAX: usize = 256 << 10;
@@ -77,7 +78,7 @@ pub struct BatchWalk<'f> {
 impl<'f> BatchWalk<'f> {
     /// Walks `file` from `position`, where a batch begins, to `end`.
     pub fn new(file: &'f dyn DiskFile, position: u64, end: u64) -> Self {
-        Self { window: Window::new(file, end), position, kept_max: KEPT_MAX }
+        Self { window: Window::new(file, end, CHUNK), position, kept_max: KEPT_MAX }
     }
 
     /// Shows the bytes of batches up to this length. At least those of 256 KiB are shown.
@@ -216,18 +217,7 @@ impl<'f> BatchWalk<'f> {
             let bytes = self.window.at(position, size)?;
             return Ok(bytes.get(CRC_START..size).map(crc32c::crc32c));
         }
-        let (mut at, end, mut crc) = (position + CRC_START as u64, position + size, 0);
-        while at < end {
-            let left = usize::try_from(end - at).unwrap_or(usize::MAX);
-            let bytes = self.window.at(at, 1)?;
-            let bytes = bytes.get(..left.min(bytes.len())).unwrap_or_default();
-            if bytes.is_empty() {
-                return Ok(None);
-            }
-            crc = crc32c::crc32c_append(crc, bytes);
-            at += bytes.len() as u64;
-        }
-        Ok(Some(crc))
+        self.window.crc(position + CRC_START as u64, position + size)
     }
 }
 

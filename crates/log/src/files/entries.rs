@@ -11,7 +11,9 @@ use std::marker::PhantomData;
 
 use pagewire_disk::DiskFile;
 
-use super::window::Window;
+use super::CHUNK;
+use crate::txn_index::{self, AbortedTxn};
+use crate::window::Window;
 
 /// An entry of fixed length.
 pub trait Entry: Sized {
@@ -64,33 +66,28 @@ impl Entry for TimeStamped {
     }
 }
 
-/// An entry of a `.txnindex`.
+/// An entry of a `.txnindex`, of any version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct AbortedTxn {
-    /// 0.
+pub struct TxnEntry {
+    /// 0, in all that are known.
     pub version: i16,
-    /// Whose transaction.
-    pub producer_id: i64,
-    /// Offset of its first record.
-    pub first_offset: i64,
-    /// Offset of the marker that aborted it.
-    pub last_offset: i64,
-    /// The last stable offset when it was aborted.
-    pub last_stable_offset: i64,
+    /// What an entry of version 0 says.
+    pub txn: AbortedTxn,
 }
 
-impl Entry for AbortedTxn {
-    const LEN: usize = 34;
+impl TxnEntry {
+    /// Whether the version is one whose fields are known.
+    pub fn is_known(&self) -> bool {
+        self.version == txn_index::VERSION
+    }
+}
+
+impl Entry for TxnEntry {
+    const LEN: usize = txn_index::ENTRY_LEN;
 
     fn parse(bytes: &[u8]) -> Option<Self> {
-        let mut bytes = bytes;
-        Some(Self {
-            version: i16::from_be_bytes(take(&mut bytes)?),
-            producer_id: i64::from_be_bytes(take(&mut bytes)?),
-            first_offset: i64::from_be_bytes(take(&mut bytes)?),
-            last_offset: i64::from_be_bytes(take(&mut bytes)?),
-            last_stable_offset: i64::from_be_bytes(take(&mut bytes)?),
-        })
+        let (version, txn) = AbortedTxn::fields(bytes.first_chunk()?)?;
+        Some(Self { version, txn })
     }
 }
 
@@ -110,7 +107,7 @@ pub struct Entries<'f, E> {
 impl<'f, E: Entry> Entries<'f, E> {
     /// Of `file`, which has `len` bytes.
     pub fn new(file: &'f dyn DiskFile, len: u64) -> Self {
-        Self { window: Window::new(file, len), position: 0, of: PhantomData }
+        Self { window: Window::new(file, len, CHUNK), position: 0, of: PhantomData }
     }
 
     /// Where the next one begins.
@@ -176,11 +173,11 @@ mod tests {
         );
         let time = TimeStamped::parse(&bytes).expect("an entry");
         assert_eq!((time.timestamp, time.relative_offset), (0x0102_0304_0506_0708, 0x090a_0b0c));
-        let aborted = AbortedTxn::parse(&bytes).expect("an entry");
+        let aborted = TxnEntry::parse(&bytes).expect("an entry");
         assert_eq!(
-            (aborted.version, aborted.producer_id & 0xff, aborted.last_stable_offset & 0xff),
+            (aborted.version, aborted.txn.producer_id & 0xff, aborted.txn.last_stable_offset & 0xff),
             (0x0102, 10, 34)
         );
-        assert_eq!(AbortedTxn::parse(bytes.get(..33).unwrap_or_default()), None);
+        assert_eq!(TxnEntry::parse(bytes.get(..33).unwrap_or_default()), None);
     }
 }

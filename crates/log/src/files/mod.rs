@@ -10,19 +10,21 @@
 //! | `.log` | [`BatchWalk`] | [`Step`]: a batch with the CRC it really has, or bytes that begin none |
 //! | `.index` | [`Entries`] of [`OffsetEntry`] | last offset of a batch, where it begins |
 //! | `.timeindex` | [`Entries`] of [`TimeStamped`] | largest time so far, the batch that has it |
-//! | `.txnindex` | [`Entries`] of [`AbortedTxn`] | an aborted transaction |
+//! | `.txnindex` | [`Entries`] of [`TxnEntry`] | an aborted transaction |
 //! | `.snapshot` | [`ProducerSnapshot`] | idempotent producers |
 
 mod batches;
 mod entries;
 mod producer_snapshot;
-mod window;
 
 pub use batches::{BadBytes, BatchWalk, Step, WalkedBatch};
-pub use entries::{AbortedTxn, Entries, Entry, OffsetEntry, TimeStamped};
+pub use entries::{Entries, Entry, OffsetEntry, TimeStamped, TxnEntry};
 pub use producer_snapshot::{ProducerSnapshot, SnapshotDamage, SnapshotProducer};
 
 use crate::names;
+
+/// Bytes read at once.
+const CHUNK: usize = 256 << 10;
 
 /// What a file of a partition's directory is, by its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

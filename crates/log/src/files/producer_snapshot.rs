@@ -1,7 +1,9 @@
 //! The idempotent producers of a `.snapshot`, field by field.
 //!
 //! ```text
-//!  | version i16 = 1 | CRC-32C u32 of what follows | count i32 | count x 46 bytes, see [`SnapshotProducer`] |
+//!  | version i16 = 1 | CRC-32C u32 of what follows | count i32 | count x
+//!      { producer id i64 | epoch i16 | last sequence i32 | last offset i64 | offset delta i32 | timestamp i64
+//!      | coordinator epoch i32 | first offset of the open transaction i64 (-1: none) } |       46 bytes each
 //! ```
 
 use std::io;
@@ -12,6 +14,8 @@ use pagewire_disk::{Disk, read_small};
 use super::entries::take;
 
 const VERSION: i16 = 1;
+const CRC_AT: usize = 2;
+const CRC_END: usize = 6;
 const HEAD_LEN: usize = 10;
 const PRODUCER_LEN: usize = 46;
 /// More than the largest table that is ever written.
@@ -110,9 +114,36 @@ impl ProducerSnapshot {
         let producers = rest.chunks_exact(PRODUCER_LEN).filter_map(SnapshotProducer::parse).collect();
         Ok(Self { producers })
     }
+
+    /// The file's bytes.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(HEAD_LEN + self.producers.len() * PRODUCER_LEN);
+        bytes.extend_from_slice(&VERSION.to_be_bytes());
+        bytes.extend_from_slice(&[0; 4]);
+        // A table has a bound far below the largest count.
+        let count = i32::try_from(self.producers.len()).unwrap_or(i32::MAX);
+        bytes.extend_from_slice(&count.to_be_bytes());
+        self.producers.iter().for_each(|producer| producer.put(&mut bytes));
+        let crc = crc32c::crc32c(bytes.get(CRC_END..).unwrap_or_default());
+        if let Some(place) = bytes.get_mut(CRC_AT..CRC_END) {
+            place.copy_from_slice(&crc.to_be_bytes());
+        }
+        bytes
+    }
 }
 
 impl SnapshotProducer {
+    fn put(&self, bytes: &mut Vec<u8>) {
+        bytes.extend_from_slice(&self.producer_id.to_be_bytes());
+        bytes.extend_from_slice(&self.producer_epoch.to_be_bytes());
+        bytes.extend_from_slice(&self.last_sequence.to_be_bytes());
+        bytes.extend_from_slice(&self.last_offset.to_be_bytes());
+        bytes.extend_from_slice(&self.offset_delta.to_be_bytes());
+        bytes.extend_from_slice(&self.timestamp.to_be_bytes());
+        bytes.extend_from_slice(&self.coordinator_epoch.to_be_bytes());
+        bytes.extend_from_slice(&self.current_txn_first_offset.to_be_bytes());
+    }
+
     fn parse(bytes: &[u8]) -> Option<Self> {
         let mut bytes = bytes;
         Some(Self {

@@ -1,109 +1,83 @@
 //! A segment's `.txnindex` beside the walk over its log.
 
 use std::io;
-use std::path::Path;
 
 use bytes::Bytes;
-use pagewire_disk::DiskFile;
 use pagewire_record::{ControlType, DecompressLimits, SharedBatch};
 
-use super::finding::{Fate, Finding, Severity};
 use super::job::Kept;
-use crate::files::{AbortedTxn, Entries, WalkedBatch};
+use super::pending::{Judged, Pending};
+use crate::files::{TxnEntry, WalkedBatch};
 
-/// The entries not yet reached by the walk.
+impl Judged for TxnEntry {
+    const MAY_BE_ZERO: bool = false;
+
+    // Nobody reserves room in this file.
+    fn is_zero(&self) -> bool {
+        false
+    }
+
+    fn offset(&self, _base: i64) -> i64 {
+        self.txn.last_offset
+    }
+
+    fn impossible(&self, base: i64) -> Option<&'static str> {
+        let txn = &self.txn;
+        if !self.is_known() {
+            return Some("is of a version that is not known");
+        }
+        if txn.producer_id < 0 || txn.first_offset < 0 || txn.first_offset > txn.last_offset {
+            return Some("is of a transaction that cannot be");
+        }
+        if txn.last_offset < base {
+            return Some("names a marker before the segment's first offset");
+        }
+        (txn.last_stable_offset > txn.last_offset + 1).then_some("has a last stable offset behind its marker")
+    }
+
+    fn rises_above(&self, before: &Self) -> bool {
+        self.txn.last_offset > before.txn.last_offset
+    }
+}
+
+/// The entries beside the walk.
 pub(super) struct AbortsCheck<'f> {
-    entries: Entries<'f, AbortedTxn>,
-    next: Option<(u64, AbortedTxn)>,
-    last: Option<AbortedTxn>,
-    base: i64,
-    path: &'f Path,
+    entries: Pending<'f, TxnEntry>,
 }
 
 impl<'f> AbortsCheck<'f> {
-    /// Of the file at `path`, which belongs to a segment with this base offset.
-    pub(super) fn new(
-        file: &'f dyn DiskFile,
-        len: u64,
-        base: i64,
-        path: &'f Path,
-        kept: &mut Kept,
-    ) -> io::Result<Self> {
-        let mut this = Self { entries: Entries::new(file, len), next: None, last: None, base, path };
-        this.advance(kept)?;
-        Ok(this)
+    /// Of these entries.
+    pub(super) fn new(entries: Pending<'f, TxnEntry>) -> Self {
+        Self { entries }
     }
 
     /// The walk came to a batch. An offset that compaction took the marker from has none.
     pub(super) fn meet(&mut self, batch: &WalkedBatch<'_>, kept: &mut Kept) -> io::Result<()> {
-        while let Some((at, entry)) =
-            self.next.filter(|(_, entry)| entry.last_offset <= batch.header.last_offset())
-        {
-            let here = entry.last_offset >= batch.header.base_offset;
-            if here && !aborts(batch, entry.producer_id) {
-                let what = format!("names a marker of producer {}, and there is none", entry.producer_id);
-                kept.push(self.wrong(at, &entry, &what));
+        let upto = batch.header.last_offset();
+        while let Some((at, offset, entry)) = self.entries.next().filter(|(_, offset, _)| *offset <= upto) {
+            let producer_id = entry.txn.producer_id;
+            if offset >= batch.header.base_offset && !aborts(batch, producer_id) {
+                let what = format!("names a marker of producer {producer_id}, and there is none");
+                kept.push(self.entries.wrong(at, offset, &what));
             }
-            self.advance(kept)?;
+            self.entries.advance(kept)?;
         }
         Ok(())
     }
 
     /// What lies before `offset` was damaged: entries that name it say nothing.
     pub(super) fn forgive(&mut self, offset: i64, kept: &mut Kept) -> io::Result<()> {
-        while self.next.is_some_and(|(_, entry)| entry.last_offset < offset) {
-            self.advance(kept)?;
-        }
-        Ok(())
+        self.entries.forgive(kept, |named, _| named < offset)
     }
 
     /// The walk came to the end of a segment whose next offset this is.
     pub(super) fn end(self, next_offset: i64, live: bool, kept: &mut Kept) {
-        if let Some((at, entry)) = self.next
+        if let Some((at, offset, _)) = self.entries.next()
             && !live
         {
-            kept.push(self.wrong(
-                at,
-                &entry,
-                &format!("names a marker behind the segment's end, {next_offset}"),
-            ));
+            let what = format!("names a marker behind the segment's end, {next_offset}");
+            kept.push(self.entries.wrong(at, offset, &what));
         }
-    }
-
-    /// Goes on to the next entry that can be right.
-    fn advance(&mut self, kept: &mut Kept) -> io::Result<()> {
-        loop {
-            self.next = self.entries.next()?;
-            let Some((at, entry)) = self.next else { return Ok(()) };
-            match self.impossible(&entry) {
-                None => {
-                    self.last = Some(entry);
-                    return Ok(());
-                }
-                Some(what) => kept.push(self.wrong(at, &entry, what)),
-            }
-        }
-    }
-
-    fn impossible(&self, entry: &AbortedTxn) -> Option<&'static str> {
-        if entry.version != 0 {
-            return Some("is of a version that is not known");
-        }
-        if entry.producer_id < 0 || entry.first_offset < 0 || entry.first_offset > entry.last_offset {
-            return Some("is of a transaction that cannot be");
-        }
-        if entry.last_offset < self.base
-            || self.last.is_some_and(|last| entry.last_offset <= last.last_offset)
-        {
-            return Some("does not rise above the entry before it");
-        }
-        (entry.last_stable_offset > entry.last_offset + 1)
-            .then_some("has a last stable offset behind its marker")
-    }
-
-    fn wrong(&self, at: u64, entry: &AbortedTxn, what: &str) -> Finding {
-        let what = format!("an entry {what}");
-        Finding::new(Severity::Damage, self.path, what, Fate::Rebuilt).at(at).offset(entry.last_offset)
     }
 }
 

@@ -52,7 +52,9 @@ pub(super) fn verify(job: &mut Job<'_>, dir: &Path, live: bool) -> io::Result<()
     let clean = CleanMark::exists(&**job.disk, dir)?;
     let (disk, mut findings) = (Arc::clone(job.disk), Vec::new());
     let checkpoints = Checkpoints::read(&*disk, dir, live, &mut findings);
-    findings.into_iter().for_each(|finding| job.found(finding));
+    for finding in findings {
+        job.found(finding);
+    }
     for entry in job.disk.read_dir(dir)? {
         let path = dir.join(&entry.name);
         if !entry.is_dir {
@@ -158,7 +160,7 @@ impl Checkpoints {
             recovery_point,
             log_start: self.log_start.get(topic, partition),
             high_watermark,
-            recovery_known: recovery_point.is_some() || !clean && !self.recovery.is_empty(),
+            recovery_is_certain: recovery_point.is_some() || !clean && !self.recovery.is_empty(),
             clean: clean && recovery_point.is_some() && high_watermark.is_some(),
             live,
             cleaned: clean_to.is_some(),

@@ -12,8 +12,9 @@ use super::epochs::EpochsCheck;
 use super::finding::{Fate, Finding, Severity};
 use super::forecast::Forecast;
 use super::job::{Job, Kept};
+use super::place::{Files, Place};
 use super::producers::ProducersCheck;
-use super::segment::{self, Along, Files, Place, Seen};
+use super::segment::{self, Along, Seen};
 use crate::files::FileKind;
 use crate::home::Vouched;
 use crate::names;
@@ -29,7 +30,7 @@ pub(super) struct Known {
     pub(super) log_start: Option<i64>,
     pub(super) high_watermark: Option<i64>,
     /// Up to where it was synced is known, be it 0.
-    pub(super) recovery_known: bool,
+    pub(super) recovery_is_certain: bool,
     /// The directory was left in order.
     pub(super) clean: bool,
     /// A broker is serving it.

@@ -4,46 +4,24 @@
 //! the next one that is whole is looked for. What an index says about a damaged stretch is not judged.
 
 use std::io;
-use std::ops::RangeInclusive;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::ops::{Range, RangeInclusive};
+use std::path::Path;
 
-use pagewire_disk::{Disk, DiskFile, OpenMode};
 use pagewire_record::{BatchError, BatchHeader};
 
-use super::aborts::AbortsCheck;
 use super::epochs::EpochsCheck;
 use super::finding::{Fate, Finding, Severity};
-use super::forecast::Forecast;
+use super::indexes::{End, Indexes, Paths};
 use super::job::{Kept, VerifyOptions};
-use super::offsets::OffsetsCheck;
+use super::place::{Files, Place};
 use super::producers::ProducersCheck;
 use super::records;
-use super::times::TimesCheck;
 use crate::files::{BadBytes, BatchWalk, Step, WalkedBatch};
+use crate::fits::fits;
 use crate::names;
 
 /// A longer batch is not decompressed: a window holds it whole.
 const DEEP_MAX: usize = 64 << 20;
-
-/// What is known of a segment before it is read.
-#[derive(Clone, Copy)]
-pub(super) struct Place<'p> {
-    pub(super) dir: &'p Path,
-    pub(super) base: i64,
-    /// Base of the segment behind it; `None` for the active one.
-    pub(super) next_base: Option<i64>,
-    /// A broker is serving it.
-    pub(super) live: bool,
-    /// What the next start makes of the log.
-    pub(super) forecast: &'p Forecast,
-}
-
-impl Place<'_> {
-    fn path(&self, suffix: &str) -> PathBuf {
-        names::path(self.dir, self.base, suffix)
-    }
-}
 
 /// What the walk saw of it.
 #[derive(Debug, Clone, Copy, Default)]
@@ -65,34 +43,6 @@ pub(super) struct Seen {
 pub(super) struct Along<'a> {
     pub(super) epochs: &'a mut EpochsCheck,
     pub(super) producers: &'a mut ProducersCheck,
-}
-
-/// The segment's files, opened together so that they are of one moment.
-pub(super) struct Files {
-    log: Arc<dyn DiskFile>,
-    size: u64,
-    index: Option<(Arc<dyn DiskFile>, u64)>,
-    times: Option<(Arc<dyn DiskFile>, u64)>,
-    aborts: Option<(Arc<dyn DiskFile>, u64)>,
-}
-
-impl Files {
-    /// Opens them. The log last: what an index has is then in it.
-    pub(super) fn open(disk: &dyn Disk, place: &Place<'_>) -> io::Result<Self> {
-        let open = |suffix| match disk.open(&place.path(suffix), OpenMode::Read) {
-            Ok(file) => file.len().map(|len| Some((file, len))),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error),
-        };
-        let (index, times, aborts) = (open(names::INDEX)?, open(names::TIME_INDEX)?, open(names::TXN_INDEX)?);
-        let log = disk.open(&place.path(names::LOG), OpenMode::Read)?;
-        Ok(Self { size: log.len()?, log, index, times, aborts })
-    }
-
-    /// The `.log`.
-    pub(super) fn log(&self) -> &dyn DiskFile {
-        &*self.log
-    }
 }
 
 /// The walk over one segment.
@@ -136,23 +86,9 @@ impl SegmentCheck<'_> {
         kept: &mut Kept,
         read: &mut dyn FnMut(u64),
     ) -> io::Result<Seen> {
-        let paths = [names::INDEX, names::TIME_INDEX, names::TXN_INDEX].map(|suffix| self.place.path(suffix));
-        let [index_path, times_path, aborts_path] = &paths;
-        let base = self.place.base;
-        let mut offsets = match &files.index {
-            Some((file, len)) => Some(OffsetsCheck::new(&**file, *len, base, index_path, kept)?),
-            None => None,
-        };
-        let mut times = match &files.times {
-            Some((file, len)) => Some(TimesCheck::new(&**file, *len, base, times_path, kept)?),
-            None => None,
-        };
-        let mut aborts = match &files.aborts {
-            Some((file, len)) => Some(AbortsCheck::new(&**file, *len, base, aborts_path, kept)?),
-            None => None,
-        };
-        self.judge_lengths(files, &paths, kept);
-        let mut walk = BatchWalk::new(&*files.log, 0, files.size);
+        let paths = Paths::of(self.place);
+        let mut indexes = Indexes::new(self.place, files, &paths, kept)?;
+        let mut walk = BatchWalk::new(files.log(), 0, files.size());
         if self.options.deep {
             walk = walk.keeping(DEEP_MAX);
         }
@@ -162,7 +98,7 @@ impl SegmentCheck<'_> {
                 Step::Bad(bad) => {
                     let resume = walk.next_behind(bad.position, bad.next, &self.believed_offsets())?;
                     self.bad_bytes(&bad, resume, kept);
-                    read(resume.unwrap_or(files.size) - bad.position);
+                    read(resume.unwrap_or(files.size()) - bad.position);
                     match resume {
                         Some(position) => walk.resume_at(position),
                         None => break,
@@ -173,63 +109,27 @@ impl SegmentCheck<'_> {
             let (position, end) = (batch.position, batch.end());
             if !self.take(&batch, kept) {
                 let resume = walk.next_behind(position, Some(end), &self.believed_offsets())?;
-                read(resume.unwrap_or(files.size) - position);
-                walk.resume_at(resume.unwrap_or(files.size));
+                read(resume.unwrap_or(files.size()) - position);
+                walk.resume_at(resume.unwrap_or(files.size()));
                 continue;
             }
             read(batch.header.size_in_bytes());
             let skipped = std::mem::take(&mut self.skipping);
-            if let Some(offsets) = &mut offsets {
-                if skipped {
-                    offsets.forgive(batch.position, kept)?;
-                }
-                offsets.meet(&batch, kept)?;
-            }
-            if let Some(times) = &mut times {
-                if skipped {
-                    times.forgive(batch.header.base_offset, kept)?;
-                }
-                times.meet(&batch, kept)?;
-            }
-            if let Some(aborts) = &mut aborts {
-                if skipped {
-                    aborts.forgive(batch.header.base_offset, kept)?;
-                }
-                aborts.meet(&batch, kept)?;
-            }
+            indexes.meet(&batch, skipped, kept)?;
             along.epochs.meet(&batch.header);
             along.producers.meet(&batch.header, kept);
         }
-        let lenient = self.place.live && self.place.next_base.is_none() || self.skipping;
-        if let Some(offsets) = offsets {
-            offsets.end(files.size, lenient, self.seen.batches, kept);
-        }
-        if let Some(times) = times {
-            times.end(self.place.next_base.is_none() || self.skipping, lenient, kept);
-        }
-        if let Some(aborts) = aborts {
-            aborts.end(self.seen.next_offset, lenient, kept);
-        }
-        self.seen.bytes = files.size;
+        let active = self.place.next_base.is_none();
+        let end = End {
+            size: files.size(),
+            batches: self.seen.batches,
+            next_offset: self.seen.next_offset,
+            growing: active || self.skipping,
+            lenient: active && self.place.live || self.skipping,
+        };
+        indexes.end(&end, kept);
+        self.seen.bytes = files.size();
         Ok(self.seen)
-    }
-
-    /// Missing index files, and such as end inside an entry.
-    fn judge_lengths(&self, files: &Files, paths: &[PathBuf; 3], kept: &mut Kept) {
-        let all = [(&files.index, 8), (&files.times, 12), (&files.aborts, 34)];
-        for (number, ((file, entry), path)) in all.into_iter().zip(paths).enumerate() {
-            match file {
-                Some((_, len)) if len % entry != 0 && !self.place.live => {
-                    let what = format!("{len} bytes are no whole number of entries of {entry}");
-                    kept.push(Finding::new(Severity::Damage, path, what, Fate::Rebuilt));
-                }
-                // Only segments with aborted transactions have the third.
-                None if number < 2 && files.size > 0 => {
-                    kept.push(Finding::new(Severity::Doubt, path, "it is missing", Fate::Rebuilt));
-                }
-                _ => {}
-            }
-        }
     }
 
     /// Judges a batch; `false` if nothing that it says can be believed.
@@ -262,25 +162,24 @@ impl SegmentCheck<'_> {
 
     /// Base offsets that a batch behind what was read may have.
     fn believed_offsets(&self) -> RangeInclusive<i64> {
-        let furthest = self.place.base.saturating_add(i64::from(i32::MAX));
-        self.expected..=self.place.next_base.map_or(furthest, |next| next - 1)
+        let offsets = self.offsets();
+        offsets.start..=offsets.end - 1
+    }
+
+    /// Offsets that may follow what was read: below the next segment, and in reach of this one's base.
+    fn offsets(&self) -> Range<i64> {
+        let reach = self.place.base.saturating_add(i64::from(i32::MAX) + 1);
+        self.expected..self.place.next_base.map_or(reach, |next| next.min(reach))
     }
 
     /// Why a batch whose bytes are right cannot be here.
     fn misplaced(&self, header: &BatchHeader) -> Option<String> {
-        let (base, last, count) = (header.base_offset, header.last_offset_delta, header.records_count);
-        if last < 0 || count < 0 || i64::from(count) > i64::from(last) + 1 {
-            return Some(format!("a batch of {count} records over {} offsets", i64::from(last) + 1));
+        let (last, count) = (i64::from(header.last_offset_delta), i64::from(header.records_count));
+        if last < 0 || count < 0 || count > last + 1 {
+            return Some(format!("a batch of {count} records over {} offsets", last + 1));
         }
-        if base < self.expected || base.checked_add(i64::from(last) + 1).is_none() {
-            return Some(format!("a batch of offsets {base} + {last} where {} comes next", self.expected));
-        }
-        if header.next_offset() - self.place.base > i64::from(i32::MAX) + 1 {
-            return Some(format!("offset {} is too far above the segment's base", header.last_offset()));
-        }
-        self.place.next_base.filter(|next| header.next_offset() > *next).map(|next| {
-            format!("a batch up to offset {}, the next segment begins at {next}", header.last_offset())
-        })
+        // The walk has seen that it is all there.
+        fits(header, u64::MAX, &self.offsets()).err()
     }
 
     fn deep(&mut self, batch: &WalkedBatch<'_>, kept: &mut Kept) {

@@ -57,6 +57,7 @@ fn shown(batches: &[SharedBatch], mut aborted: Vec<AbortedTxn>) -> Vec<(i64, boo
     aborted.sort_by_key(|txn| txn.first_offset);
     let (mut ahead, mut inside) = (aborted.into_iter().peekable(), BTreeSet::new());
     let mut shown = Vec::new();
+    // A batch without records has nothing to show, whatever became of it.
     for batch in batches {
         let header = &batch.header;
         while let Some(txn) = ahead.next_if(|txn| txn.first_offset <= header.last_offset()) {
@@ -70,9 +71,6 @@ fn shown(batches: &[SharedBatch], mut aborted: Vec<AbortedTxn>) -> Vec<(i64, boo
         } else if header.records_count > 0 {
             let left_out = header.is_transactional() && inside.contains(&header.producer_id);
             shown.push((header.base_offset, !left_out));
-        } else {
-            // Nothing to show: whatever became of it.
-            continue;
         }
     }
     shown

@@ -1,5 +1,8 @@
 //! What is forgotten, when, and who may still read it.
 
+use std::sync::Arc;
+
+use pagewire_disk::ForgettingDisk;
 use pagewire_log::{DeleteRecordsError, LogConfig, OpenOptions, ReadError, ReadUpTo};
 
 use crate::support::*;
@@ -178,4 +181,27 @@ fn a_damaged_segment_keeps_nothing_from_being_forgotten() {
     let in_a_century = i64::MAX / 2;
     let retained = bench.log.apply_retention(in_a_century).expect("retention");
     assert_eq!((retained.log_start, bench.log.segments().len()), (90, 1));
+}
+
+#[test]
+fn what_retention_takes_unsynced_is_no_hole_in_what_a_later_sync_calls_stable() {
+    let mut synced_somewhere = false;
+    for changes in 1..40 {
+        let disk = ForgettingDisk::new();
+        let bench = Bench::on(Arc::new(disk.clone()), options());
+        // Somebody whose sequence a snapshot has to tell: retention syncs the log for it.
+        bench.append(sequenced(7, 0, 0, 1));
+        bench.fill(60);
+        let second = bench.log.segments()[2].base_offset;
+        bench.log.delete_records_before(second).expect("deleted");
+        // The process dies somewhere in the round, then the power goes.
+        disk.die_in(changes, 1);
+        let _ = bench.log.apply_retention(0);
+        let synced = bench.log.marks().recovery_point;
+        synced_somewhere |= synced > 0;
+        let after = Arc::new(disk.crash(0).expect("crash"));
+        let left = Bench::on(after, options());
+        assert!(left.log.marks().log_end >= synced, "{changes}: {synced} was stable: {:?}", left.report);
+    }
+    assert!(synced_somewhere);
 }

@@ -9,6 +9,7 @@
 //! | `configs/broker`        | `ConfigRecord`       | dynamic settings of all brokers              |
 //! | `configs/broker/<node>` | `ConfigRecord`       | dynamic settings of one broker               |
 //! | `configs/group/<id>`    | `ConfigRecord`       | dynamic settings of one group                |
+//! | `log-dirs/<node>`       | `LogDirsRecord`      | a start that serves other directories        |
 
 use uuid::Uuid;
 
@@ -30,6 +31,14 @@ pub const BROKER_DEFAULT_CONFIG: &str = "configs/broker";
 pub const BROKER_CONFIGS: &str = "configs/broker/";
 /// Dynamic settings of one group start with this.
 pub const GROUP_CONFIGS: &str = "configs/group/";
+
+/// The log directories of one node start with this.
+pub const LOG_DIRS: &str = "log-dirs/";
+
+/// The key of one node's log directories.
+pub fn log_dirs(node_id: i32) -> String {
+    format!("{LOG_DIRS}{node_id}")
+}
 
 /// The key of one deleted topic.
 pub fn deleted(topic_id: Uuid) -> String {

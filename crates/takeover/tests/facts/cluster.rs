@@ -170,7 +170,8 @@ fn of_two_copies_of_one_broker_the_longer_is_taken() {
     let orders = one.topic("orders", 1);
     one.fill("orders", orders, 0, 4);
     let end = two.fill("orders", orders, 0, 9);
-    (one.stop(), two.stop());
+    one.stop();
+    two.stop();
     let both = Options { from: vec![one.dir(), two.dir()], ..options(&one) };
     let report = run(&both).unwrap();
     assert_eq!(report.topics[0].records as i64, end);

@@ -114,9 +114,9 @@ fn a_log_that_ends_before_kafkas_recovery_point_is_refused() {
     for is_stopped in [true, false] {
         let (kafka, end) = filled();
         if is_stopped {
-            kafka.stop()
+            kafka.stop();
         } else {
-            kafka.kill()
+            kafka.kill();
         }
         let last = segments(&kafka).pop().unwrap();
         let begins: i64 = last.file_stem().unwrap().to_str().unwrap().parse().unwrap();

@@ -97,6 +97,8 @@ impl Homes {
     async fn adapt(&self, metadata: &Path) -> Result<(), BackupFailed> {
         let catalog = Catalog::new(Arc::new(EmbeddedStore::open(metadata, Arc::new(SystemClock))?));
         catalog.leap(LEADER_EPOCHS, PRODUCER_IDS).await?;
+        // An empty directory where the original had one is nothing that is missing here.
+        catalog.forget_log_dirs().await?;
         if self.others.is_empty() {
             return Ok(());
         }

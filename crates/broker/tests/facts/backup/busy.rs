@@ -132,7 +132,7 @@ fn each_log_is_a_prefix_with_its_producers_and_no_offset_is_ahead_of_its_log() {
         come_and_go.join().unwrap();
         threads.into_iter().map(|thread| thread.join().unwrap()).collect::<Vec<_>>()
     });
-    for round in 0..3 {
+    for (round, acked_before) in acked_before.iter().enumerate() {
         let (from, to) = (format!("backup{round}"), format!("data{round}"));
         place.restore(&from, &to);
         let restored = Broker::on(&place.path(&to));
@@ -142,7 +142,7 @@ fn each_log_is_a_prefix_with_its_producers_and_no_offset_is_ahead_of_its_log() {
             let bytes = bytes_in(&place.path(&from), &name);
             assert!(bytes_in(broker.dir(), &name).starts_with(&bytes), "a prefix, byte for byte");
             let end = client.end_of("t", partition);
-            let acked = acked_before[round][partition as usize];
+            let acked = acked_before[partition as usize];
             assert!(end >= acked, "{end}, but {acked} were acknowledged before");
             let offset = committed(&mut client, partition);
             assert!((1..=end).contains(&offset), "{offset} of {end}");

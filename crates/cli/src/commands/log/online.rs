@@ -7,7 +7,8 @@ use crate::args::log::OnlineArgs;
 use crate::args::serve::ServeArgs;
 use crate::client::control::Control;
 use crate::commands::serve::settings;
-use crate::output::{Format, Out};
+use crate::output::units::bytes;
+use crate::output::{Format, Out, complain};
 
 /// Asks, and prints what came of it.
 pub(super) async fn run(args: OnlineArgs, format: Format) -> anyhow::Result<()> {
@@ -18,7 +19,12 @@ pub(super) async fn run(args: OnlineArgs, format: Format) -> anyhow::Result<()> 
         bail!("no broker serves {}: name its first data directory with --data-dir", home.display());
     };
     let dir = args.dir.to_str().context("the directory's name is no text")?;
-    let result = control.ask(&json!({ "verb": "online", "dir": dir }), |_| {}).await?;
+    let mut request = json!({ "verb": "online", "dir": dir });
+    // A broker that does not know it says so.
+    if args.empty {
+        request["empty"] = true.into();
+    }
+    let result = control.ask(&request, |progress| show(&progress)).await?;
     let mut out = Out::new();
     match format {
         Format::Json => out.json(&result)?,
@@ -33,8 +39,19 @@ fn print(dir: &str, result: &Value, out: &mut Out) -> anyhow::Result<()> {
         said.filter_map(Value::as_str).collect::<Vec<_>>()
     };
     out.line(format_args!("{dir}: online, {} partitions are served again", result["partitions"]))?;
-    for line in lines("cuts").into_iter().chain(lines("failed")) {
+    for line in ["cuts", "failed", "notes"].into_iter().flat_map(lines) {
         out.line(line)?;
     }
     Ok(())
+}
+
+/// How far the broker is, on standard error.
+fn show(progress: &Value) {
+    let number = |name: &str| progress.get(name).and_then(Value::as_u64).unwrap_or_default();
+    let (logs, logs_total) = (number("logs"), number("logs_total"));
+    let checked = match number("bytes_total") {
+        0 => String::new(),
+        total => format!(", {} of {} checked", bytes(number("bytes")), bytes(total)),
+    };
+    complain(format_args!("{logs} of {logs_total} logs opened{checked}"));
 }

@@ -19,12 +19,15 @@ const PRODUCERS: u64 = 3;
 /// Latest offset and value of each key.
 type Committed = BTreeMap<String, (i64, Option<String>)>;
 
+/// Offset, key and value.
+type Written = (i64, String, String);
+
 /// Producers that write to a log and end their transactions, and what is committed at each of its ends.
 struct Life {
     chance: Chance,
     log: Arc<Log>,
     /// Sequence, and what was written since the last marker.
-    producers: Vec<(i32, Vec<(i64, String, String)>)>,
+    producers: Vec<(i32, Vec<Written>)>,
     committed: Committed,
     /// Everything that ever was committed, by offset.
     ever: BTreeMap<i64, (String, String)>,

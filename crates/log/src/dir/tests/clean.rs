@@ -369,10 +369,14 @@ fn how_far_many_logs_are_clean_is_written_down_now_and_then_and_in_the_end() {
     let world = compacting(World::new().knows("a", A));
     let (dir, _) = world.open();
     let logs = [0, 1, 2].map(|partition| world.create(&dir, "a", partition));
-    logs.iter().for_each(|log| append(log, 10));
+    for log in &logs {
+        append(log, 10);
+    }
     while clean(&dir, 0).is_some() {}
     assert_eq!(checkpointed(&world, "a", 0), Some(9));
-    logs.iter().for_each(|log| append(log, 20));
+    for log in &logs {
+        append(log, 20);
+    }
     clean(&dir, 1).expect("due").expect("clean");
     assert_eq!(checkpointed(&world, "a", 0), Some(9), "not yet");
     while clean(&dir, 1).is_some() {}

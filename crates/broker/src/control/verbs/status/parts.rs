@@ -4,6 +4,7 @@
 use pagewire_log::DirDescription;
 use serde::Serialize;
 
+use super::super::online::Progress;
 use crate::broker::Broker;
 use crate::cleaner::CleanerGauges;
 
@@ -27,6 +28,9 @@ pub(super) struct Directory {
     offline_since_ms: Option<i64>,
     /// Nothing of it is served.
     away: bool,
+    /// How far its opening is, while `online` is at it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    opening: Option<Progress>,
     logs: usize,
     size_bytes: u64,
     usable_bytes: Option<u64>,
@@ -51,6 +55,7 @@ impl Directory {
             offline: dir.offline.as_ref().map(|offline| shortened(offline.reason.to_string())),
             offline_since_ms: since_ms,
             away: dir.away,
+            opening: dir.opening.map(Progress::from),
             logs: dir.logs.len(),
             size_bytes: dir.logs.iter().map(|log| log.size_bytes).sum(),
             usable_bytes: dir.space.map(|space| space.usable_bytes),

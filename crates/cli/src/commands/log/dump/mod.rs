@@ -6,6 +6,7 @@ mod decode;
 mod offsets;
 mod page;
 mod small;
+mod sparse;
 mod times;
 
 use std::path::Path;

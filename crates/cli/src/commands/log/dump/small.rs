@@ -10,7 +10,8 @@ use pagewire_disk::checkpoint::{
 use pagewire_disk::{
     CheckpointError, Disk, EpochCheckpoint, MetaProperties, OffsetCheckpoint, PartitionMetadata, read_small,
 };
-use pagewire_log::files::{AbortedTxn, Entries, Entry, ProducerSnapshot, SnapshotDamage, SnapshotProducer};
+use pagewire_log::AbortedTxn;
+use pagewire_log::files::{Entries, Entry, ProducerSnapshot, SnapshotDamage, SnapshotProducer, TxnEntry};
 use serde::Serialize;
 
 use super::batches::optional;
@@ -104,12 +105,13 @@ struct AbortedLine {
 /// The entries of a `.txnindex`.
 pub(super) fn aborted(disk: &dyn Disk, path: &Path, page: &mut Page<'_>) -> anyhow::Result<()> {
     let (file, len) = super::open(disk, path)?;
-    let mut entries = Entries::<AbortedTxn>::new(&*file, len);
+    let mut entries = Entries::<TxnEntry>::new(&*file, len);
     while let Some((at, entry)) = entries.next()? {
-        let AbortedTxn { version, producer_id, first_offset, last_offset, last_stable_offset } = entry;
-        if version != 0 {
-            return page.damage(Some(at), &format!("version {version} is not known"));
+        if !entry.is_known() {
+            return page.damage(Some(at), &format!("version {} is not known", entry.version));
         }
+        let TxnEntry { version, txn } = entry;
+        let AbortedTxn { producer_id, first_offset, last_offset, last_stable_offset } = txn;
         let line = AbortedLine { version, producer_id, first_offset, last_offset, last_stable_offset };
         page.line("aborted_txn", &line, |line| {
             let AbortedLine { version, producer_id, first_offset, last_offset, last_stable_offset } = line;
@@ -119,7 +121,7 @@ pub(super) fn aborted(disk: &dyn Disk, path: &Path, page: &mut Page<'_>) -> anyh
             )
         })?;
     }
-    let rest = len % AbortedTxn::LEN as u64;
+    let rest = len % TxnEntry::LEN as u64;
     if rest > 0 {
         page.damage(Some(len - rest), &format!("{rest} bytes are no whole entry"))?;
     }

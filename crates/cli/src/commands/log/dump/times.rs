@@ -4,11 +4,12 @@ use std::path::Path;
 
 use bytes::Bytes;
 use pagewire_disk::{Disk, DiskFile};
-use pagewire_log::files::{BatchWalk, Entries, Entry, Step, TimeStamped, WalkedBatch};
+use pagewire_log::files::{BatchWalk, Entry, Step, TimeStamped, WalkedBatch};
 use pagewire_record::{DecompressLimits, NO_TIMESTAMP, SharedBatch};
 use serde::Serialize;
 
 use super::page::Page;
+use super::sparse;
 use crate::args::log::DumpArgs;
 
 const MISMATCH: &str = "Found timestamp mismatch in :";
@@ -35,12 +36,8 @@ pub(super) fn dump(
     }
     let (log, size) = super::open(disk, &path.with_extension("log"))?;
     let mut batches = Batches::new(&*log, size);
-    let (mut entries, mut before) = (Entries::<TimeStamped>::new(&*file, len), NO_TIMESTAMP);
-    while let Some((at, entry)) = entries.next()? {
-        // Zeros that a broker reserved.
-        if entry.relative_offset == 0 && at > 0 {
-            break;
-        }
+    let mut before = NO_TIMESTAMP;
+    sparse::each(&*file, len, |_, entry: TimeStamped| {
         let (offset, timestamp) = (base + i64::from(entry.relative_offset), entry.timestamp);
         match batches.holding(offset)? {
             Some(batch) if batch.last_offset == offset => {
@@ -65,8 +62,8 @@ pub(super) fn dump(
             })?;
         }
         before = timestamp;
-    }
-    Ok(())
+        Ok(())
+    })
 }
 
 /// What is compared of a batch.
@@ -122,24 +119,20 @@ fn newest(batch: &WalkedBatch<'_>) -> i64 {
     read().unwrap_or(batch.header.max_timestamp)
 }
 
-/// What Kafka looks at when it starts: whole entries, the last one not below the first.
+/// What Kafka looks at when it starts, and that times do not fall.
 fn sanity(file: &dyn DiskFile, len: u64, path: &Path, page: &mut Page<'_>) -> anyhow::Result<()> {
-    let entry = TimeStamped::LEN as u64;
-    let at = |position| {
-        let mut bytes = [0; TimeStamped::LEN];
-        file.read_exact_at(position, &mut bytes).map(|()| TimeStamped::parse(&bytes))
+    let count = len / TimeStamped::LEN as u64;
+    let time = |number| -> anyhow::Result<_> {
+        Ok(sparse::entry::<TimeStamped>(file, number)?.map(|entry| entry.timestamp))
     };
-    if len >= entry {
-        let (first, last) = (at(0)?, at((len / entry - 1) * entry)?);
-        if last.is_some_and(|last| last.relative_offset < 0) {
-            return page.damage(None, "the last offset is below the base offset");
+    let wrong = match sparse::wrong_end::<TimeStamped>(file, len)? {
+        None if count > 0 && time(count - 1)? < time(0)? => {
+            Some("the last timestamp is below the first".to_owned())
         }
-        if last.map(|last| last.timestamp) < first.map(|first| first.timestamp) {
-            return page.damage(None, "the last timestamp is below the first");
-        }
+        wrong => wrong,
+    };
+    match wrong {
+        Some(what) => page.damage(None, &what),
+        None => page.text(|| format!("{} passed sanity check.", path.display())),
     }
-    if !len.is_multiple_of(entry) {
-        return page.damage(None, &format!("{len} bytes are no whole number of entries"));
-    }
-    page.text(|| format!("{} passed sanity check.", path.display()))
 }

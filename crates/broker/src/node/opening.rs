@@ -1,0 +1,93 @@
+//! The first steps of a start, which a backup of a stopped broker takes as well.
+//!
+//! ```text
+//!   begin   lock home ─ open the metadata ─ lock the other directories, which it knows by their paths
+//!   load    the logs, recovering what needs it ─ remember where partitions and directories were found ─ raise the epoch
+//! ```
+//!
+//! Between the two nothing is changed yet: whoever cannot go on leaves a clean directory clean.
+
+use pagewire_log::{LoadReport, Locked, LogDirs};
+use pagewire_metadata::{
+    Catalog, CatalogError, Revision, StoreError,
+    model::{DeletedTopicRecord, LogDirsRecord, TopicRecord},
+};
+use pagewire_zcopy::IoPool;
+use tracing::error;
+
+use super::{StartError, blocking, found, logs, open_catalog};
+use crate::{
+    clock::now_ms,
+    cluster::{Identity, with_stored},
+    config::BrokerConfig,
+};
+
+/// Locked, and nothing changed.
+pub(super) struct Opening {
+    /// With what is stored of the settings.
+    pub(super) config: BrokerConfig,
+    catalog: Catalog,
+    locked: Vec<Locked>,
+    served: (LogDirsRecord, Revision),
+}
+
+/// Loaded.
+pub(super) struct Opened {
+    pub(super) config: BrokerConfig,
+    pub(super) catalog: Catalog,
+    pub(super) identity: Identity,
+    pub(super) topics: Vec<TopicRecord>,
+    pub(super) deleted: Vec<DeletedTopicRecord>,
+    pub(super) log_dirs: LogDirs,
+    pub(super) report: LoadReport,
+    /// The leader epoch is to be raised to the identity's, and there was no room for that.
+    pub(super) epoch_is_owed: bool,
+}
+
+impl Opening {
+    pub(super) async fn begin(config: BrokerConfig, io: &IoPool) -> Result<Self, StartError> {
+        let dirs = config.log_dirs.clone();
+        let home = blocking(io, move || logs::lock_home(&dirs)).await??;
+        let catalog = open_catalog(&config, io).await?;
+        let config = with_stored(&catalog, config).await?;
+        let served = catalog.log_dirs(config.node_id).await?;
+        let (dirs, record) = (config.log_dirs.clone(), served.0.clone());
+        let others = blocking(io, move || logs::lock_others(&dirs, &record)).await?;
+        let locked = [(config.data_dir().to_path_buf(), Ok(home))].into_iter().chain(others).collect();
+        Ok(Self { config, catalog, locked, served })
+    }
+
+    pub(super) async fn load(self, io: &IoPool) -> Result<Opened, StartError> {
+        let Self { config, catalog, locked, served: (mut served, served_version) } = self;
+        let cluster = catalog.cluster(now_ms()).await?;
+        let (versions, mut topics): (Vec<Revision>, Vec<TopicRecord>) =
+            catalog.topics().await?.0.into_iter().map(|(record, version)| (version, record)).unzip();
+        let deleted = catalog.deleted_topics().await?;
+        let mut identity = Identity {
+            node_id: config.node_id,
+            cluster_id: cluster.cluster_id,
+            rack: config.rack.clone(),
+            leader_epoch: cluster.leader_epoch,
+            advertised: config.advertised.clone(),
+        };
+        let (log_dirs, report) = logs::load(locked, &config, &identity, &topics, io).await?;
+        found::remember(&catalog, &log_dirs, &mut topics, &versions).await;
+        found::remember_dirs(&catalog, config.node_id, &log_dirs, &mut served, served_version).await;
+        let mut epoch_is_owed = false;
+        if !report.clean && !report.loaded.is_empty() {
+            // Records that clients have seen may be gone, without a trace: they are to look (KIP-320).
+            identity.leader_epoch = match catalog.raise_leader_epoch().await {
+                Ok(epoch) => epoch,
+                Err(CatalogError::Store(StoreError::Full)) => {
+                    error!(
+                        "the disk is full: the leader epoch cannot be raised, so nothing may be written yet"
+                    );
+                    epoch_is_owed = true;
+                    cluster.leader_epoch.saturating_add(1)
+                }
+                Err(error) => return Err(error.into()),
+            };
+        }
+        Ok(Opened { config, catalog, identity, topics, deleted, log_dirs, report, epoch_is_owed })
+    }
+}

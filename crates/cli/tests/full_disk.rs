@@ -1,0 +1,90 @@
+//! A broker that was killed on a file system that is really full: a small tmpfs in a mount namespace of its own, which goes
+//! with its process.
+//!
+//! Where no such namespace can be made the fact is not tried, and that is said.
+
+#![allow(clippy::unwrap_used, reason = "a test that fails says so")]
+
+mod common;
+
+use std::ffi::OsString;
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+use std::process::Command;
+
+use common::{Broker, eventually};
+
+/// Set for the process in the namespace: where the tmpfs is.
+const PLACE: &str = "PAGEWIRE_TEST_TMPFS";
+
+/// Options of `unshare` for this user.
+fn unshare() -> Command {
+    let root = fs::metadata("/proc/self").is_ok_and(|own| std::os::unix::fs::MetadataExt::uid(&own) == 0);
+    let mut unshare = Command::new("unshare");
+    unshare.args(if root { &["-m"][..] } else { &["-r", "-m"] });
+    unshare
+}
+
+/// Runs this test again in a mount namespace with a tmpfs of `size`; its path there, `None` outside.
+fn in_a_small_file_system(test: &str, size: &str) -> Option<OsString> {
+    if let Some(place) = std::env::var_os(PLACE) {
+        return Some(place);
+    }
+    let works = unshare().args(["sh", "-c", "mount -t tmpfs none /tmp"]).status();
+    if !works.is_ok_and(|status| status.success()) {
+        eprintln!("not tried: no mount namespace here");
+        return None;
+    }
+    let place = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let script = format!("mount -t tmpfs -o size={size} none \"${PLACE}\" && exec \"$@\"");
+    let status = unshare()
+        .args(["sh", "-c", &script, "sh"])
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", test, "--nocapture"])
+        .env(PLACE, place.path())
+        .status()
+        .unwrap();
+    assert!(status.success(), "in the namespace: {status}");
+    None
+}
+
+fn fill(dir: &Path, name: &str) {
+    let mut file = fs::File::create(dir.join(name)).unwrap();
+    while file.write_all(&[0; 4096]).is_ok() {}
+}
+
+#[test]
+fn a_broker_that_was_killed_on_a_full_disk_reads_at_once_and_writes_when_there_is_room() {
+    let test = "a_broker_that_was_killed_on_a_full_disk_reads_at_once_and_writes_when_there_is_room";
+    let Some(place) = in_a_small_file_system(test, "24m") else { return };
+    let place = Path::new(&place);
+    let mut broker = Broker::start_in(tempfile::tempdir_in(place).unwrap(), &[]);
+    broker.run(&["topic", "create", "t", "-p", "1"]).ok();
+    broker.run_with(&["produce", "t", "-q"], b"a\nb\n").ok();
+    // Its second life is on a full disk as well, and begins as the first did.
+    for filler in ["one", "two"] {
+        broker.signal("KILL");
+        let (_, dir) = broker.wait();
+        fill(place, filler);
+        broker = Broker::start_in(dir, &[]);
+        assert_eq!(broker.run(&["consume", "t"]).ok(), "a\nb\n");
+        let refused = broker.run(&["topic", "create", "u", "-p", "1", "--timeout", "5"]).failed(1);
+        assert!(refused.contains("the disk was full"), "{refused}");
+        let told = broker.run(&["cluster", "-o", "json"]).ok();
+        assert!(told.contains("\"full\""), "{told}");
+    }
+    for filler in ["one", "two"] {
+        fs::remove_file(place.join(filler)).unwrap();
+    }
+    eventually("it takes records", || {
+        broker.run_with(&["produce", "t", "-q", "--timeout", "2"], b"c\n").code == Some(0)
+    });
+    let all = broker.run(&["consume", "t"]).ok();
+    assert!(all.starts_with("a\nb\nc\n"), "{all}");
+    broker.run(&["topic", "create", "u", "-p", "1"]).ok();
+    broker.signal("TERM");
+    let (code, dir) = broker.wait();
+    assert_eq!(code, Some(0));
+    assert!(dir.path().join("data/.kafka_cleanshutdown").exists());
+}

@@ -1,0 +1,66 @@
+//! A segment before it is read: where it lies, what is known of it, and its files.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use pagewire_disk::{Disk, DiskFile, OpenMode};
+
+use super::forecast::Forecast;
+use crate::names;
+
+/// A file with its length.
+pub(super) type OpenFile = (Arc<dyn DiskFile>, u64);
+
+/// What is known of a segment before it is read.
+#[derive(Clone, Copy)]
+pub(super) struct Place<'p> {
+    pub(super) dir: &'p Path,
+    pub(super) base: i64,
+    /// Base of the segment behind it; `None` for the active one.
+    pub(super) next_base: Option<i64>,
+    /// A broker is serving it.
+    pub(super) live: bool,
+    /// What the next start makes of the log.
+    pub(super) forecast: &'p Forecast,
+}
+
+impl Place<'_> {
+    /// Of the file with this suffix.
+    pub(super) fn path(&self, suffix: &str) -> PathBuf {
+        names::path(self.dir, self.base, suffix)
+    }
+}
+
+/// The segment's files, opened together so that they are of one moment.
+pub(super) struct Files {
+    log: Arc<dyn DiskFile>,
+    size: u64,
+    pub(super) index: Option<OpenFile>,
+    pub(super) times: Option<OpenFile>,
+    pub(super) aborts: Option<OpenFile>,
+}
+
+impl Files {
+    /// Opens them. The log last: what an index has is then in it.
+    pub(super) fn open(disk: &dyn Disk, place: &Place<'_>) -> io::Result<Self> {
+        let open = |suffix| match disk.open(&place.path(suffix), OpenMode::Read) {
+            Ok(file) => file.len().map(|len| Some((file, len))),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        };
+        let (index, times, aborts) = (open(names::INDEX)?, open(names::TIME_INDEX)?, open(names::TXN_INDEX)?);
+        let log = disk.open(&place.path(names::LOG), OpenMode::Read)?;
+        Ok(Self { size: log.len()?, log, index, times, aborts })
+    }
+
+    /// The `.log`.
+    pub(super) fn log(&self) -> &dyn DiskFile {
+        &*self.log
+    }
+
+    /// Its length.
+    pub(super) fn size(&self) -> u64 {
+        self.size
+    }
+}

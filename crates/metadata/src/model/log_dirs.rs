@@ -1,0 +1,53 @@
+//! Which log directories a node has served, by the paths they had.
+//!
+//! An empty directory under a path of these is no new log directory: most likely a disk is not mounted there.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::codec::Record;
+use super::ids;
+
+/// Written at a start that finds others than the one before.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogDirsRecord {
+    /// Absolute path to the id in its `meta.properties`, of 22 characters. A directory that is listed no longer stays, for it
+    /// may be listed again.
+    dirs: BTreeMap<String, String>,
+}
+
+impl Record for LogDirsRecord {
+    const WHAT: &'static str = "log directories";
+    const VERSION: u32 = 1;
+}
+
+impl LogDirsRecord {
+    /// The id of the directory that was last served under this path.
+    pub fn id_at(&self, path: &str) -> Option<Uuid> {
+        self.dirs.get(path).and_then(|text| ids::from_text(text))
+    }
+
+    /// A directory is served under this path. Says whether that is news.
+    pub fn serve(&mut self, path: &str, id: Uuid) -> bool {
+        let text = ids::to_text(id);
+        self.dirs.insert(path.to_owned(), text.clone()) != Some(text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{decode, encode};
+
+    #[test]
+    fn a_path_keeps_its_directory_until_another_is_served_there() {
+        let mut record = LogDirsRecord::default();
+        assert!(record.serve("/a", Uuid::from_u128(1)));
+        assert!(!record.serve("/a", Uuid::from_u128(1)));
+        assert!(record.serve("/a", Uuid::from_u128(2)));
+        let again: LogDirsRecord = decode(&encode(&record).expect("encoded")).expect("decoded");
+        assert_eq!((again.id_at("/a"), again.id_at("/b")), (Some(Uuid::from_u128(2)), None));
+    }
+}
