@@ -147,8 +147,10 @@ pub struct RecoveryReport {
     pub cuts: Vec<Cut>,
     /// Derived files that were missing, unbelievable or out of date and were rebuilt (indexes, epochs, producers).
     pub rebuilt: Vec<PathBuf>,
-    /// Offsets of which the log has no record though it should. Readers go on behind them.
+    /// Offsets of which the log has no record though it should. Reads of them are refused.
     pub holes: Vec<Hole>,
+    /// What was stable once and is damaged or missing, where it was looked at.
+    pub damage: Vec<Damaged>,
     /// Oddities worth a line in the log that cost no record (leftovers removed, ...).
     pub notes: Vec<String>,
 }
@@ -184,12 +186,50 @@ pub struct Cut {
     pub bytes: u64,
     /// Why, in words.
     pub reason: String,
+    /// Whole batches were among what went: the first of their offsets, and the one after the last.
+    pub good: Option<(i64, i64)>,
+    /// Where what went is now. What held no whole batch is kept nowhere.
+    pub set_aside: Option<PathBuf>,
 }
 
 impl std::fmt::Display for Cut {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { file, offset, position, bytes, reason } = self;
-        write!(f, "{}: cut {bytes} bytes at position {position}, offset {offset}: {reason}", file.display())
+        let Self { file, offset, position, bytes, reason, .. } = self;
+        write!(f, "{}: cut {bytes} bytes at position {position}, offset {offset}: {reason}", file.display())?;
+        if let Some((from, upto)) = self.good {
+            write!(f, "; good batches of the offsets {from} to {} were among them", upto - 1)?;
+        }
+        match &self.set_aside {
+            Some(path) => write!(f, ", set aside in {}", path.display()),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Records that were stable once and are not what was written, or are not there. Reads of them are refused, the log is
+/// served around them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Damaged {
+    /// The segment file.
+    pub file: PathBuf,
+    /// Position of the first bad byte.
+    pub position: u64,
+    /// Bad bytes; none where records are missing between good ones.
+    pub bytes: u64,
+    /// The first of their offsets.
+    pub from: i64,
+    /// The offset after the last.
+    pub upto: i64,
+}
+
+impl std::fmt::Display for Damaged {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { file, position, bytes, from, upto } = self;
+        let (file, last) = (file.display(), upto - 1);
+        if *bytes == 0 {
+            return write!(f, "{file}: the offsets {from} to {last} are missing at position {position}");
+        }
+        write!(f, "{file}: {bytes} bytes are damaged at position {position}, the offsets {from} to {last}")
     }
 }
 

@@ -13,6 +13,7 @@ use crate::errors::ReadError;
 use crate::index::time::{self, TimeEntry};
 use crate::patience::Patience;
 use crate::scan::{Found, ScanError, Scanner, WINDOW_LOOKUP, WINDOW_WALK};
+use crate::scrub::Stretch;
 use crate::segment::Segment;
 
 /// Batches that a reader without patience walks past at most. Between two index entries there are fewer, unless the
@@ -48,7 +49,7 @@ impl Segment {
             return Ok(None);
         }
         if let Some(stretch) = self.damage.holding(target) {
-            return Err(self.damaged(stretch.from, target));
+            return Err(self.damaged(stretch, target));
         }
         let file = self.file_with(patience)?;
         let mut scanner = self.scanner_near(&*file, target, end.size, patience)?;
@@ -56,21 +57,36 @@ impl Segment {
             scanner =
                 Scanner::new(&*file, before.to, end.size, before.next_offset, WINDOW_LOOKUP).with(patience);
         }
+        // Base offsets are not covered by the CRC; one that is out of place would lead readers astray.
+        scanner = scanner.upto(end.next_offset).contiguous_from(self.home.holes_below());
         let mut walked = 0;
-        while let Some(found) = self.readable(scanner.next())? {
+        loop {
+            let found = match scanner.next() {
+                Ok(None) => return Ok(None),
+                Ok(Some(found)) => found,
+                Err(ScanError::Io(error)) => return Err(error.into()),
+                Err(ScanError::Bad { position, .. }) if self.unsettled.load(Ordering::Relaxed) => {
+                    return Err(ReadError::Corrupt { file: self.path(), position });
+                }
+                Err(ScanError::Bad { position, .. }) => {
+                    patience.or_would_block()?;
+                    self.suspected();
+                    let stretch = self.learn_on_the_way(&scanner, position)?;
+                    if target < stretch.next_offset {
+                        return Err(self.damaged(stretch, target));
+                    }
+                    scanner.resume(stretch.to, stretch.next_offset);
+                    continue;
+                }
+            };
             walked += 1;
             if walked > WALKED_MAX {
                 patience.or_would_block()?;
-            }
-            if found.header.next_offset() > end.next_offset {
-                // Base offsets are not covered by the CRC; one that leaves the segment would lead readers astray.
-                return Err(ReadError::Corrupt { file: self.path(), position: found.position });
             }
             if found.header.last_offset() >= target {
                 return Ok(Some(found));
             }
         }
-        Ok(None)
     }
 
     /// The offset of a batch that begins at or before `position`, by the index: the nearest that it knows.
@@ -229,15 +245,16 @@ impl Segment {
         found.map_err(|error| match error {
             ScanError::Io(error) => ReadError::Io(error),
             ScanError::Bad { position, .. } => {
-                self.suspect.store(true, Ordering::Relaxed);
+                self.suspected();
                 ReadError::Corrupt { file: self.path(), position }
             }
         })
     }
 
     /// The records at `offset` are known to be damaged.
-    pub(crate) fn damaged(&self, position: u64, offset: i64) -> ReadError {
-        ReadError::Damaged { file: self.path(), position, offset }
+    pub(crate) fn damaged(&self, stretch: Stretch, offset: i64) -> ReadError {
+        let Stretch { from: position, next_offset, .. } = stretch;
+        ReadError::Damaged { file: self.path(), position, offset, next_offset }
     }
 }
 

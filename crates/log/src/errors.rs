@@ -136,8 +136,9 @@ pub enum ReadError {
         /// Where in it.
         position: u64,
     },
-    /// Records that are known not to be what was written: CORRUPT_MESSAGE. What lies before and behind them is readable.
-    #[error("{}: the records at offset {offset} are damaged, position {position}", file.display())]
+    /// Records that are known not to be what was written, or not to be there: CORRUPT_MESSAGE. What lies before and behind
+    /// them is readable.
+    #[error("{}: the records at offset {offset} are damaged or missing, position {position}; good ones begin at {next_offset}", file.display())]
     Damaged {
         /// The segment file.
         file: PathBuf,
@@ -145,6 +146,8 @@ pub enum ReadError {
         position: u64,
         /// What was asked.
         offset: i64,
+        /// The first offset behind the damage.
+        next_offset: i64,
     },
     /// The disk said no: KAFKA_STORAGE_ERROR.
     #[error("read failed: {0}")]

@@ -8,11 +8,11 @@ use pagewire_record::BatchHeader;
 use crate::answers::RecoveryReport;
 use crate::errors::{LogError, ReadError};
 use crate::patience::Patience;
-use crate::scan::{Found, Scanner, WINDOW_WALK};
+use crate::scan::{Found, ScanError, Scanner, WINDOW_WALK};
 use crate::segment::Segment;
 
-/// Shows the headers from the batch that holds `offset` on, until told to stop. A bad batch ends the segment and is
-/// noted: it must not keep the rest of the log from being served.
+/// Shows the headers from the batch that holds `offset` on, until told to stop. A bad batch is noted and
+/// passed by: it must not keep the rest of the log from being served.
 pub(crate) fn walk_headers(
     segment: &Segment,
     offset: i64,
@@ -22,33 +22,53 @@ pub(crate) fn walk_headers(
     walk_batches(segment, offset, report, |_, found| Ok(show(&found.header))).map(drop)
 }
 
-/// The same with where each batch is, for those who want to read it. `false`: a bad batch was met.
+/// The same with where each batch is, for those who want to read it. `false`: a bad batch was met, and passed by.
 pub(crate) fn walk_batches(
     segment: &Segment,
     offset: i64,
     report: &mut RecoveryReport,
     mut show: impl FnMut(&dyn DiskFile, &Found) -> io::Result<bool>,
 ) -> Result<bool, LogError> {
-    let mut walk = || -> Result<(), ReadError> {
-        let Some(first) = segment.locate(offset, Patience::Endless)? else { return Ok(()) };
-        let (file, size) = (segment.file()?, segment.end().size);
-        let mut scanner = Scanner::new(&*file, first.position, size, first.header.base_offset, WINDOW_WALK);
-        while let Some(batch) = segment.readable(scanner.next())? {
-            if !show(&*file, &batch)? {
-                break;
+    let failed = || LogError::at(segment.path());
+    let mut note = |damage: String| {
+        if !report.notes.contains(&damage) {
+            report.notes.push(damage);
+        }
+    };
+    let (mut from, mut whole) = (offset, true);
+    let first = loop {
+        match segment.locate(from, Patience::Endless) {
+            Ok(Some(first)) => break first,
+            Ok(None) => return Ok(whole),
+            Err(ReadError::Io(error)) => return Err(failed()(error)),
+            Err(bad) => {
+                note(bad.to_string());
+                whole = false;
+                match bad {
+                    ReadError::Damaged { next_offset, .. } if next_offset > from => from = next_offset,
+                    _ => return Ok(false),
+                }
             }
         }
-        Ok(())
     };
-    match walk() {
-        Ok(()) => Ok(true),
-        Err(ReadError::Io(error)) => Err(LogError::at(segment.path())(error)),
-        Err(bad) => {
-            let note = bad.to_string();
-            if !report.notes.contains(&note) {
-                report.notes.push(note);
+    let (file, size) = (segment.file().map_err(failed())?, segment.end().size);
+    let scanner = Scanner::new(&*file, first.position, size, first.header.base_offset, WINDOW_WALK);
+    let mut scanner = scanner.around(&segment.damage);
+    loop {
+        match scanner.next() {
+            Ok(None) => return Ok(whole),
+            Ok(Some(batch)) => {
+                if !show(&*file, &batch).map_err(failed())? {
+                    return Ok(whole);
+                }
             }
-            Ok(false)
+            Err(ScanError::Io(error)) => return Err(failed()(error)),
+            Err(ScanError::Bad { position, .. }) => {
+                let stretch = segment.learn_on_the_way(&scanner, position).map_err(failed())?;
+                note(stretch.of(segment.path()).to_string());
+                whole = false;
+                scanner.resume(stretch.to, stretch.next_offset);
+            }
         }
     }
 }

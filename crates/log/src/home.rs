@@ -36,10 +36,14 @@ pub(crate) struct Home {
     pub(crate) vouched: Option<Vouched>,
     /// The log start that was read is one that was written.
     pub(crate) certain_start: bool,
+    /// The recovery point is known, be it 0.
+    recovery_known: bool,
+    /// What the high watermark had reached, if that is known.
+    high_watermark: Option<i64>,
     /// The directory has another name, or another log has moved in: nothing is opened by name any more.
     gone: AtomicBool,
     /// The log was compacted at some time: holes between its offsets are no losses.
-    compacted: bool,
+    compacted: AtomicBool,
     /// From here on compaction made no hole; `None` if nobody knows.
     whole_from: Option<i64>,
     /// Everything is only played: nothing is worth copying.
@@ -59,9 +63,11 @@ impl Home {
             health: Arc::default(),
             checked: Arc::default(),
             vouched: None,
+            recovery_known: true,
+            high_watermark: None,
             certain_start: true,
             gone: AtomicBool::default(),
-            compacted: false,
+            compacted: AtomicBool::default(),
             whole_from: None,
             rehearsed: false,
             index_interval: AtomicU32::default(),
@@ -76,11 +82,22 @@ impl Home {
 
     /// The same home of a log that was compacted, whatever its settings say now.
     pub(crate) fn compacted(self, compacted: bool) -> Self {
-        Self { compacted, ..self }
+        Self { compacted: compacted.into(), ..self }
     }
 
+    /// Whether there may be holes between the log's offsets that are no losses.
     pub(crate) fn was_compacted(&self) -> bool {
-        self.compacted
+        self.compacted.load(Ordering::Relaxed)
+    }
+
+    /// Such holes may be made from now on.
+    pub(crate) fn note_compaction(&self) {
+        self.compacted.store(true, Ordering::Relaxed);
+    }
+
+    /// Below which offset a hole is no loss.
+    pub(crate) fn holes_below(&self) -> i64 {
+        if self.was_compacted() { i64::MAX } else { i64::MIN }
     }
 
     /// The same home of a log in which compaction made no hole from this offset on, if that is known.
@@ -114,6 +131,19 @@ impl Home {
     /// The home of a log of which the last stop left this.
     pub(crate) fn vouched(self, vouched: Option<Vouched>) -> Self {
         Self { vouched, ..self }
+    }
+
+    /// The home of a log of which the checkpoints say this much.
+    pub(crate) fn witnessed(self, recovery_known: bool, high_watermark: Option<i64>) -> Self {
+        Self { recovery_known, high_watermark, ..self }
+    }
+
+    pub(crate) fn recovery_known(&self) -> bool {
+        self.recovery_known
+    }
+
+    pub(crate) fn high_watermark(&self) -> Option<i64> {
+        self.high_watermark
     }
 
     pub(crate) fn path(&self, offset: i64, suffix: &str) -> PathBuf {

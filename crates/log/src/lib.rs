@@ -60,6 +60,8 @@ mod append;
 pub mod backup;
 mod clean;
 mod config;
+mod cut;
+mod depth;
 mod derive;
 mod dir;
 mod dirs;
@@ -112,7 +114,7 @@ mod writeback;
 mod writer;
 
 pub use answers::{
-    AppendContext, Appended, Cut, Hole, OpenOptions, Origin, ProducerInfo, ReadSlice, ReadUpTo,
+    AppendContext, Appended, Cut, Damaged, Hole, OpenOptions, Origin, ProducerInfo, ReadSlice, ReadUpTo,
     RecoveryReport, Retained, SegmentInfo, TimestampOffset, TryRead,
 };
 pub use clean::{CleanError, CleanStats, Cleaned, Cleaner, CleanerLimits, Throttle};

@@ -123,6 +123,9 @@ impl Log {
     /// Puts other settings in force, for what happens from now on.
     pub fn set_config(&self, config: LogConfig) {
         self.home.set_index_interval(config.index_interval_bytes);
+        if config.cleanup_compact {
+            self.home.note_compaction();
+        }
         self.config.store(Arc::new(config));
     }
 

@@ -18,6 +18,8 @@ pub(crate) const DELETED: &str = ".deleted";
 pub(crate) const CLEANED: &str = ".cleaned";
 /// Added by compaction to a finished file that shall take its place.
 pub(crate) const SWAP: &str = ".swap";
+/// What a start cut off and set aside.
+pub(crate) const CUT: &str = ".cut";
 /// What the small-file writer leaves behind when it is interrupted.
 pub(crate) const TEMPORARY: &str = ".tmp";
 

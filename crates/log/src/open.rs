@@ -8,6 +8,7 @@ use pagewire_disk::{EpochCheckpoint, create_dir_durably};
 use parking_lot::{Mutex, RwLock};
 
 use crate::answers::{OpenOptions, RecoveryReport};
+use crate::depth::Depth;
 use crate::derive::Sparse;
 use crate::epoch_check;
 use crate::epochs::{self, Epochs};
@@ -18,7 +19,7 @@ use crate::listing::{self, Listing};
 use crate::log::Log;
 use crate::marks::{MarkCells, Marks};
 use crate::names;
-use crate::recovery::{self, Depth, Recovered};
+use crate::recovery::{self, Recovered};
 use crate::replay::{Place, Replayed, replay};
 use crate::segment::Segment;
 use crate::writer::Writer;
@@ -32,7 +33,7 @@ pub(crate) fn open(
 ) -> Result<(Log, RecoveryReport), LogError> {
     let mut report = RecoveryReport::default();
     let mut found = load_segments(&home, &options, &mut report)?;
-    let Recovered { mut segments, mut sparse, looks } = found.recovered;
+    let Recovered { mut segments, mut sparse, looks, .. } = found.recovered;
     let mut log_end = segments.last().map_or(0, |active| active.end().next_offset);
     if !segments.is_empty() && log_end < options.recovery_point {
         let point = options.recovery_point;
@@ -137,11 +138,19 @@ fn load_segments(
 ) -> Result<Found, LogError> {
     create_dir_durably(&*home.disk, &home.dir).map_err(LogError::at(&home.dir))?;
     let listing = listing::read(home, report).map_err(LogError::at(&home.dir))?;
-    let (recovery_point, clean, compacted) =
-        (options.recovery_point, options.clean, options.config.cleanup_compact || home.was_compacted());
-    let whole_from = if compacted { home.whole_from().unwrap_or(i64::MAX) } else { i64::MIN };
-    let depth = Depth { recovery_point, clean, compacted, whole_from };
-    let recovered = recovery::recover(home, &listing, depth, report)?;
+    if options.config.cleanup_compact {
+        home.note_compaction();
+    }
+    let compacted = home.was_compacted();
+    let depth = Depth {
+        recovery_point: options.recovery_point,
+        known: home.recovery_known(),
+        high_watermark: home.high_watermark(),
+        clean: options.clean,
+        compacted,
+        whole_from: if compacted { home.whole_from().unwrap_or(i64::MAX) } else { i64::MIN },
+    };
+    let recovered = recovery::recover(home, &listing, &depth, report)?;
     Ok(Found { recovered, listing })
 }
 

@@ -14,7 +14,7 @@ use crate::errors::ReadError;
 use crate::log::Log;
 use crate::marks::Marks;
 use crate::patience::Patience;
-use crate::segment::Segment;
+use crate::segment::{End, Segment};
 use crate::txn_index::AbortedTxn;
 
 /// Segments may vanish between a look at the list and the opening of a file, each time because the log start moved or
@@ -110,6 +110,10 @@ impl Log {
                     return Ok(ReadSlice { range: Some(range), marks, closed: at < last, aborted });
                 }
                 Slice::TooBig | Slice::BoundReached => break,
+                // Only compaction makes holes.
+                Slice::Past if segment.holds(offset) && !self.home.was_compacted() => {
+                    return Err(segment.missing(offset));
+                }
                 Slice::Past => {}
             }
         }
@@ -194,10 +198,26 @@ impl Segment {
     /// Bytes from a batch of base offset `offset` on, up to the first that are known to be damaged.
     fn range(&self, position: u64, len: u64, offset: i64, patience: Patience) -> Result<Slice, ReadError> {
         let file = self.file_with(patience)?;
+        if self.suspect.load(Ordering::Relaxed) {
+            // Where one batch is bad others may be: these are looked at wherever they come from.
+            patience.or_would_block()?;
+        }
         if patience == Patience::Endless {
             self.check_if_due(position, len, offset)?;
         }
-        let len = self.damage.clip(position, len).map_err(|stretch| self.damaged(stretch.from, offset))?;
+        let len = self.damage.clip(position, len).map_err(|stretch| self.damaged(stretch, offset))?;
         Ok(Slice::Range(FileRange::new(file.file().clone(), position, len)))
+    }
+
+    /// Whether the offset is one of this segment, which is closed.
+    fn holds(&self, offset: i64) -> bool {
+        self.is_closed() && (self.base_offset..self.end().next_offset).contains(&offset)
+    }
+
+    /// No batch has the offset, though the next segment begins behind it. The scrub tells how much is missing.
+    fn missing(&self, offset: i64) -> ReadError {
+        self.suspected();
+        let End { next_offset, size: position } = self.end();
+        ReadError::Damaged { file: self.path(), position, offset, next_offset }
     }
 }

@@ -2,10 +2,10 @@
 
 use std::io;
 
-use crate::answers::Hole;
 use crate::derive::{Sparse, is_missing};
 use crate::patience::Patience;
 use crate::scan::{ScanError, Scanner, WINDOW_LOOKUP, WINDOW_WALK};
+use crate::scrub::Stretch;
 use crate::segment::Segment;
 
 impl Segment {
@@ -56,13 +56,13 @@ impl Segment {
         Ok(true)
     }
 
-    /// A closed segment that ends before the next one begins was compacted, or what lay between them is lost. Readers go
-    /// on behind the hole; nobody shall wonder.
+    /// A closed segment that ends before the next one begins was compacted, or what lay between them is lost.
     fn note_hole(&self, next_offset: Option<i64>) {
-        let end = self.end().next_offset;
-        if let Some(from) = next_offset.filter(|from| *from < end) {
-            let hole = Hole { file: self.path(), from, upto: end };
-            tracing::warn!("{hole}: they were compacted away, or a segment is missing");
+        let end = self.end();
+        if let Some(offset) = next_offset.filter(|from| *from < end.next_offset)
+            && !self.home.was_compacted()
+        {
+            self.tell_damage(Stretch { from: end.size, to: end.size, offset, next_offset: end.next_offset });
         }
     }
 
@@ -83,7 +83,8 @@ impl Segment {
         let (end, file) = (self.end(), self.file()?);
         self.reset_indexes()?;
         let mut sparse = Sparse::default();
-        let mut scanner = Scanner::new(&*file, 0, end.size, self.base_offset, WINDOW_WALK);
+        let scanner = Scanner::new(&*file, 0, end.size, self.base_offset, WINDOW_WALK);
+        let mut scanner = scanner.around(&self.damage);
         while let Some(found) = scanner.next()? {
             let due = sparse.next(self.home.index_interval(), found.header.size_in_bytes());
             self.note_batch(&found.header, found.position, due)?;

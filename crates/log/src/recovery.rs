@@ -6,7 +6,11 @@
 //!   clean     [ closed: believed                           ][ active: last index entry ... checked      ]
 //! ```
 //!
-//! The first batch that cannot be believed ends the log: it and everything after it goes, and the report says so.
+//! Past the recovery point the first batch that cannot be believed ends the log: it and everything after it goes, and the
+//! report says so. Below it nothing goes: what was stable once is kept as it is, known as damaged to readers, and the log
+//! goes on behind it. Where that was its end, it goes on in a new segment at the offset that it is known to have reached.
+//! If the recovery point is lost, only a torn end goes.
+//!
 //! If the clean mark was a lie, the active segment is checked whole.
 
 use std::io;
@@ -15,24 +19,31 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use pagewire_disk::{Disk, OpenMode};
+use pagewire_zcopy::{FileRange, drop_pages_blocking};
 
-use crate::answers::{Cut, Hole, RecoveryReport};
+use crate::answers::{Hole, RecoveryReport};
+use crate::cut::{cut_tail, remove_from};
+use crate::depth::Depth;
 use crate::derive::Sparse;
 use crate::errors::LogError;
 use crate::home::Home;
 use crate::listing::Listing;
 use crate::names;
+use crate::scrub::Stretch;
 use crate::segment::{End, Segment};
 use crate::trust::trusted_start;
-use crate::walk::{Start, Walked, walk};
+use crate::walk::{Reach, Start, Walked, walk};
 use crate::writeback::RESERVE_FROM;
 
 /// The segments as far as they can be believed, and where filling the last one stands.
+#[derive(Default)]
 pub(crate) struct Recovered {
     pub(crate) segments: Vec<Arc<Segment>>,
     pub(crate) sparse: Sparse,
     /// Of those that were looked at, oldest first.
     pub(crate) looks: Vec<Look>,
+    /// The last one ends in bytes that were stable once and are no batches.
+    ragged: bool,
 }
 
 /// What part of a segment was looked at.
@@ -43,86 +54,140 @@ pub(crate) struct Look {
     pub(crate) from: i64,
 }
 
-/// How much must be looked at.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Depth {
-    /// Everything below was synced.
-    pub(crate) recovery_point: i64,
-    /// The log was closed in order.
-    pub(crate) clean: bool,
-    /// The log is or was compacted: offsets may be missing rightly.
-    pub(crate) compacted: bool,
-    /// From here on none is, compacted or not.
-    pub(crate) whole_from: i64,
-}
-
 /// Checks the segments of a listing.
 pub(crate) fn recover(
     home: &Arc<Home>,
     listing: &Listing,
-    depth: Depth,
+    depth: &Depth,
     report: &mut RecoveryReport,
 ) -> Result<Recovered, LogError> {
-    let mut segments: Vec<Arc<Segment>> = Vec::with_capacity(listing.bases.len());
-    let (mut sparse, mut looks) = (Sparse::default(), Vec::new());
-    let Depth { recovery_point, clean, .. } = depth;
+    let mut found = Recovered { segments: Vec::with_capacity(listing.bases.len()), ..Recovered::default() };
     for (at, &base) in listing.bases.iter().enumerate() {
         let next_base = listing.bases.get(at + 1).copied();
         let size = log_size(home, base)?;
-        // One that ends at the recovery point may have been closed since: its records are stable, its indexes need not be.
-        let believed = next_base.is_some_and(|next| clean || next < recovery_point);
-        if let (Some(next), true) = (next_base, believed) {
+        if let Some(next) = next_base.filter(|next| depth.believes_closed(*next)) {
             if size == 0 && !depth.compacted {
                 report.holes.push(Hole { file: home.path(base, names::LOG), from: base, upto: next });
             }
             let end = End { next_offset: next, size };
-            segments.push(Arc::new(Segment::existing(Arc::clone(home), base, end, size, true)));
+            found.segments.push(Arc::new(Segment::existing(Arc::clone(home), base, end, size, true)));
             continue;
         }
-        let synced = if clean { size } else { 0 };
-        let segment =
-            Segment::existing(Arc::clone(home), base, End { next_offset: base, size }, synced, false);
-        if let Some(reason) =
-            segments.last().and_then(|before| misplaced(before.end().next_offset, base, &depth))
-        {
-            remove_from(home, listing, at, &reason, report)?;
+        if let Some(reason) = found.segments.last().and_then(|before| misplaced(before, base, depth)) {
+            remove_from(home, listing, at, &reason, depth, report)?;
             break;
         }
-        if let Some(before) = segments.last().filter(|before| !before.is_closed()) {
-            before.write_indexes().map_err(LogError::at(before.path()))?;
-            before.close();
+        found.close_last(base, depth, report)?;
+        if !found.check(home, listing, at, size, depth, report)? {
+            break;
         }
-        let walked = check(&segment, listing, size, &depth, report)?;
+    }
+    found.go_on_behind_a_loss(home, depth, report)?;
+    if let Some(active) = found.segments.last() {
+        active.unshare(active.end().size).map_err(LogError::at(active.path()))?;
+    }
+    Ok(found)
+}
+
+impl Recovered {
+    /// A segment follows the last one, from `base` on: what that lacks before is missing.
+    fn close_last(&self, base: i64, depth: &Depth, report: &mut RecoveryReport) -> Result<(), LogError> {
+        let Some(before) = self.segments.last().filter(|before| !before.is_closed()) else { return Ok(()) };
+        before.write_indexes().map_err(LogError::at(before.path()))?;
+        before.close();
+        let End { next_offset, size } = before.end();
+        before.set_end(End { next_offset: base, size });
+        if !self.ragged && next_offset < base && next_offset >= depth.whole_from {
+            know(before, Stretch { from: size, to: size, offset: next_offset, next_offset: base }, report);
+        }
+        Ok(())
+    }
+
+    /// Checks the segment at `at` in the listing and adds it; whether the log goes on behind it.
+    fn check(
+        &mut self,
+        home: &Arc<Home>,
+        listing: &Listing,
+        at: usize,
+        size: u64,
+        depth: &Depth,
+        report: &mut RecoveryReport,
+    ) -> Result<bool, LogError> {
+        let Some(&base) = listing.bases.get(at) else { return Ok(false) };
+        let next_base = listing.bases.get(at + 1).copied();
+        let synced = if depth.clean { size } else { 0 };
+        let segment =
+            Segment::existing(Arc::clone(home), base, End { next_offset: base, size }, synced, false);
+        let reach = Reach { size, upto: next_base.unwrap_or(depth.limit(base)), last: next_base.is_none() };
+        segment.unsettled.store(true, Ordering::Relaxed);
+        let walked = check(&segment, listing, reach, depth, report)?;
+        segment.unsettled.store(false, Ordering::Relaxed);
+        self.looks.push(Look { base_offset: base, from: walked.from });
+        self.sparse = walked.sparse;
         segment.set_end(walked.end);
-        looks.push(Look { base_offset: base, from: walked.from });
-        let cut = walked.bad.is_some();
+        segment.unverified_below(walked.position);
+        let mut goes_on = true;
         if let Some(reason) = walked.bad {
-            remove_from(home, listing, at + 1, "follows a cut segment", report)?;
-            cut_tail(&segment, walked.end, size, reason, report)?;
-        } else if !clean && size >= RESERVE_FROM {
+            // Behind the last batch that belongs here nothing is missing.
+            goes_on = next_base.is_some_and(|next| walked.end.next_offset == next);
+            if !goes_on {
+                remove_from(home, listing, at + 1, "follows a cut segment", depth, report)?;
+            }
+            cut_tail(&segment, walked.end, size, reason, depth, report)?;
+        } else if !depth.clean && size >= RESERVE_FROM {
             // Whoever stopped without closing may have left blocks reserved past the end.
             segment.file().and_then(|file| file.set_len(size)).map_err(LogError::at(segment.path()))?;
         }
-        sparse = walked.sparse;
-        segments.push(Arc::new(segment));
-        if cut {
-            break;
+        let ragged = walked.damage.last().is_some_and(|last| last.to == size && last.to > last.from);
+        if ragged {
+            // Its readers stop before that; nothing is written behind it.
+            segment.set_end(End { size, ..walked.end });
         }
+        for stretch in walked.damage {
+            // Whatever follows, the last segment's damage ends where it goes on.
+            let upto = if stretch.to == size && reach.last { depth.reached(true) } else { i64::MAX };
+            let next_offset = stretch.next_offset.min(upto.max(stretch.offset));
+            know(&segment, Stretch { next_offset, ..stretch }, report);
+        }
+        self.segments.push(Arc::new(segment));
+        self.ragged = ragged;
+        Ok(goes_on)
     }
-    if let Some(active) = segments.last() {
-        active.unshare(active.end().size).map_err(LogError::at(active.path()))?;
+
+    /// Where the log is known to have held more than it does, that was stable and is lost. Its offsets are not given out
+    /// again: somebody may have read them, and committed the ones behind.
+    fn go_on_behind_a_loss(
+        &mut self,
+        home: &Arc<Home>,
+        depth: &Depth,
+        report: &mut RecoveryReport,
+    ) -> Result<(), LogError> {
+        let Some(last) = self.segments.last().map(Arc::clone) else { return Ok(()) };
+        let base = depth.reached(self.ragged);
+        if last.end().next_offset >= base {
+            return Ok(());
+        }
+        self.close_last(base, depth, report)?;
+        let next =
+            Segment::create(Arc::clone(home), base).map_err(LogError::at(home.path(base, names::LOG)))?;
+        home.disk.sync_dir(&home.dir).map_err(LogError::at(&home.dir))?;
+        self.segments.push(Arc::new(next));
+        self.sparse = Sparse::default();
+        Ok(())
     }
-    Ok(Recovered { segments, sparse, looks })
 }
 
-/// Why a segment cannot follow one that ends at `end`. Past the recovery point a hole is a loss: what lies behind it
+fn know(segment: &Segment, stretch: Stretch, report: &mut RecoveryReport) {
+    segment.tell_damage(stretch);
+    report.damage.push(stretch.of(segment.path()));
+}
+
+/// Why a segment cannot follow the one before it. Past the recovery point a hole is a loss: what lies behind it
 /// was never stable, and a log is a prefix of what was written. Only compaction makes holes of its own, below a recovery
 /// point that was written down before.
-fn misplaced(end: i64, base: i64, depth: &Depth) -> Option<String> {
-    if end > base {
-        return Some(format!("begins below the end of the segment before it, {end}"));
-    }
-    let lost = end < base && end >= depth.recovery_point.max(depth.whole_from);
+fn misplaced(before: &Segment, base: i64, depth: &Depth) -> Option<String> {
+    let end = before.end().next_offset;
+    let lost = end < base && !depth.was_stable(end) && end >= depth.whole_from;
     lost.then(|| format!("offsets {end} to {} before it are missing", base - 1))
 }
 
@@ -138,7 +203,7 @@ pub(crate) fn bytes_past(disk: &dyn Disk, dir: &Path, recovery_point: i64) -> io
     })
 }
 
-fn log_size(home: &Home, base: i64) -> Result<u64, LogError> {
+pub(crate) fn log_size(home: &Home, base: i64) -> Result<u64, LogError> {
     let open = home.open(base, names::LOG, OpenMode::Read);
     open.and_then(|file| file.len()).map_err(LogError::at(home.path(base, names::LOG)))
 }
@@ -147,17 +212,23 @@ fn log_size(home: &Home, base: i64) -> Result<u64, LogError> {
 fn check(
     segment: &Segment,
     listing: &Listing,
-    size: u64,
+    reach: Reach,
     depth: &Depth,
     report: &mut RecoveryReport,
 ) -> Result<Walked, LogError> {
-    let Depth { recovery_point, clean, .. } = *depth;
     let failed = || LogError::at(segment.path());
-    let trusted = if clean { i64::MAX } else { recovery_point - 1 };
+    let (clean, size) = (depth.clean, reach.size);
+    let walk_from = |start: Start, report: &mut RecoveryReport| {
+        if !clean && !segment.home.is_rehearsed() {
+            segment.forget_cached(start.position, size)?;
+        }
+        walk(segment, start, reach, depth, report)
+    };
+    let trusted = if clean { i64::MAX } else { depth.recovery_point - 1 };
     if let Some(start) = trusted_start(segment, listing, size, trusted, clean).map_err(failed())? {
-        let walked = walk(segment, start, size, depth, report).map_err(failed())?;
+        let walked = walk_from(start, report).map_err(failed())?;
         // A bad end after an orderly stop, or one below the recovery point, throws doubt on all of it.
-        if walked.bad.is_none() || !clean && walked.end.next_offset >= recovery_point {
+        if walked.damage.is_empty() && (walked.bad.is_none() || !clean) {
             return Ok(walked);
         }
         report.notes.push(format!("{}: its end is damaged, checking all of it", segment.path().display()));
@@ -168,47 +239,17 @@ fn check(
         }
     }
     segment.reset_indexes().map_err(failed())?;
-    walk(segment, Start { position: 0, offset: segment.base_offset }, size, depth, report).map_err(failed())
+    walk_from(Start { position: 0, offset: segment.base_offset }, report).map_err(failed())
 }
 
-/// Cuts for good: what is appended from now on could be followed by what was cut, should the power go before the next
-/// sync.
-fn cut_tail(
-    segment: &Segment,
-    end: End,
-    size: u64,
-    reason: String,
-    report: &mut RecoveryReport,
-) -> Result<(), LogError> {
-    let io = LogError::at(segment.path());
-    segment.unshare(end.size).map_err(LogError::at(segment.path()))?;
-    let file = segment.file().and_then(|file| file.set_len(end.size).map(|()| file));
-    file.and_then(|file| file.sync_data()).map_err(io)?;
-    segment.flow.synced.store(0, Ordering::Relaxed);
-    segment.flow.written_back.store(end.size, Ordering::Relaxed);
-    let (file, offset, position) = (segment.path(), end.next_offset, end.size);
-    report.cuts.push(Cut { file, offset, position, bytes: size.saturating_sub(end.size), reason });
-    Ok(())
-}
-
-/// Removes all segments from `first` on, for good: the log may soon have grown up to where they begin.
-fn remove_from(
-    home: &Home,
-    listing: &Listing,
-    first: usize,
-    reason: &str,
-    report: &mut RecoveryReport,
-) -> Result<(), LogError> {
-    for &base in listing.bases.iter().skip(first) {
-        let bytes = log_size(home, base)?;
-        remove_segment(home, base)?;
-        let (file, reason) = (home.path(base, names::LOG), reason.to_owned());
-        report.cuts.push(Cut { file, offset: base, position: 0, bytes, reason });
+impl Segment {
+    /// Whoever wrote it died. Should a writeback have failed before, the page cache has bytes that the disk never got, and
+    /// no sync would write them any more: what is read next comes from the disk, unless it is still to be written.
+    fn forget_cached(&self, position: u64, size: u64) -> io::Result<()> {
+        let file = self.file()?;
+        let range = FileRange::new(Arc::clone(file.file()), position, size.saturating_sub(position));
+        drop_pages_blocking(&range)
     }
-    if first < listing.bases.len() {
-        home.disk.sync_dir(&home.dir).map_err(LogError::at(&home.dir))?;
-    }
-    Ok(())
 }
 
 /// Removes the files of a segment, whichever exist.

@@ -4,6 +4,7 @@
 //! not bytes, unless the CRC is asked for.
 
 use std::io;
+use std::sync::Arc;
 
 use pagewire_disk::DiskFile;
 use pagewire_record::batch::Batch;
@@ -12,6 +13,7 @@ use pagewire_record::{BatchError, BatchHeader, HEADER_LEN};
 
 use crate::fits::fits;
 use crate::patience::Patience;
+use crate::scrub::{KnownDamage, Stretch};
 use crate::window::Window;
 
 /// A window for one lookup: a few headers.
@@ -59,6 +61,10 @@ pub(crate) struct Scanner<'a> {
     last_size: u64,
     verify: bool,
     contiguous_from: i64,
+    upto: i64,
+    /// Where the last batch begins, and what was due there.
+    last: Option<(u64, i64)>,
+    around: Option<Arc<Vec<Stretch>>>,
 }
 
 impl<'a> Scanner<'a> {
@@ -72,8 +78,19 @@ impl<'a> Scanner<'a> {
         window_max: usize,
     ) -> Self {
         let window = Window::new(file, end, window_max);
-        let contiguous_from = i64::MAX;
-        Self { window, window_max, position, expected, last_size: 0, verify: false, contiguous_from }
+        let (contiguous_from, upto) = (i64::MAX, i64::MAX);
+        Self {
+            window,
+            window_max,
+            position,
+            expected,
+            last_size: 0,
+            verify: false,
+            contiguous_from,
+            upto,
+            last: None,
+            around: None,
+        }
     }
 
     /// Reads no further than it may without waiting.
@@ -93,11 +110,47 @@ impl<'a> Scanner<'a> {
         self.position
     }
 
-    /// Believes no hole between batches from `offset` on: base offsets are not covered by the CRC, only their order speaks
-    /// for them.
+    /// Believes no hole between batches that reaches past `offset`: base offsets are not covered by the CRC, only their
+    /// order speaks for them.
     pub(crate) fn contiguous_from(mut self, offset: i64) -> Self {
         self.contiguous_from = offset;
         self
+    }
+
+    /// Believes no batch that reaches past `offset`.
+    pub(crate) fn upto(mut self, offset: i64) -> Self {
+        self.upto = offset;
+        self
+    }
+
+    /// Passes by what is known to be damaged.
+    pub(crate) fn around(mut self, damage: &KnownDamage) -> Self {
+        self.around = damage.shared();
+        self
+    }
+
+    /// Goes on behind bytes that are not believed, with a batch at `position` that has this base offset.
+    pub(crate) fn resume(&mut self, position: u64, expected: i64) {
+        (self.position, self.expected, self.last) = (position, expected, None);
+    }
+
+    /// Where the last batch begins, and the offset that was due there.
+    pub(crate) fn last(&self) -> Option<(u64, i64)> {
+        self.last
+    }
+
+    /// Base offsets below are not believed.
+    pub(crate) fn expected(&self) -> i64 {
+        self.expected
+    }
+
+    /// Leaves a stretch that is known to be damaged.
+    fn pass_by(&mut self) {
+        let Some(known) = &self.around else { return };
+        let inside = |stretch: &&Stretch| (stretch.from..stretch.to).contains(&self.position);
+        if let Some(stretch) = known.iter().find(inside).copied() {
+            self.resume(stretch.to, stretch.next_offset);
+        }
     }
 
     /// Goes back to a batch just found, so that it is the next one again.
@@ -108,21 +161,23 @@ impl<'a> Scanner<'a> {
 
     /// The next batch; `None` at the end.
     pub(crate) fn next(&mut self) -> Result<Option<Found>, ScanError> {
+        self.pass_by();
         if self.position >= self.window.end() {
             return Ok(None);
         }
         let left = self.window.end() - self.position;
         let header =
             BatchHeader::parse(self.header_bytes()?).map_err(|error| self.bad(describe(&error, left)))?;
-        fits(&header, left, &(self.expected..i64::MAX)).map_err(|what| self.bad(what))?;
+        fits(&header, left, &(self.expected..self.upto)).map_err(|what| self.bad(what))?;
         let (base, expected) = (header.base_offset, self.expected);
-        if expected >= self.contiguous_from && base != expected {
+        if base > expected.max(self.contiguous_from) {
             return Err(self.bad(format!("a batch of offset {base} where {expected} comes next")));
         }
         if self.verify {
             self.check_crc(&header)?;
         }
         let found = Found { position: self.position, header };
+        self.last = Some((self.position, self.expected));
         self.position = found.end();
         self.expected = header.next_offset();
         self.last_size = header.size_in_bytes();

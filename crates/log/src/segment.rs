@@ -90,8 +90,10 @@ pub(crate) struct Segment {
     pub(crate) damage: KnownDamage,
     /// A read came to bytes that are no batch: the scrub looks at it before anything else.
     pub(crate) suspect: AtomicBool,
-    /// It was taken over at the start without being read, and nobody has verified it since.
-    pub(crate) check_due: AtomicBool,
+    /// Recovery is at it: where it ends is not known yet, and what is damaged in it is not learned by the way.
+    pub(crate) unsettled: AtomicBool,
+    /// What begins below this position was taken over at the start without being read, and nobody has verified it since.
+    due_below: AtomicU64,
 }
 
 /// How far the bytes of a segment got on their way to stable storage. Positions.
@@ -151,7 +153,8 @@ impl Segment {
             ages: Ages::default(),
             damage: KnownDamage::default(),
             suspect: AtomicBool::new(false),
-            check_due: AtomicBool::new(closed),
+            unsettled: AtomicBool::new(false),
+            due_below: AtomicU64::new(if closed { u64::MAX } else { 0 }),
         }
     }
 
@@ -214,6 +217,26 @@ impl Segment {
                 return opened;
             }
         }
+    }
+
+    /// A read came to something that is not what was written: all of it is looked at, and soon.
+    pub(crate) fn suspected(&self) {
+        self.suspect.store(true, Ordering::Relaxed);
+        self.unverified_below(u64::MAX);
+    }
+
+    /// Of what begins below `position` nobody has looked at more than headers.
+    pub(crate) fn unverified_below(&self, position: u64) {
+        self.due_below.store(position, Ordering::Relaxed);
+    }
+
+    pub(crate) fn due_below(&self) -> u64 {
+        self.due_below.load(Ordering::Relaxed)
+    }
+
+    /// Whether a check is due of something that begins at `position`.
+    pub(crate) fn is_check_due(&self, position: u64) -> bool {
+        position < self.due_below()
     }
 
     /// A segment took its place.

@@ -3,6 +3,7 @@
 //! the log's own.
 
 use std::io;
+use std::ops::Range;
 use std::os::unix::fs::MetadataExt;
 
 use pagewire_disk::{DiskFile, OpenMode};
@@ -27,7 +28,7 @@ impl Segment {
         let (home, own_name) = (&self.home, format!("{}{}", names::LOG, names::TEMPORARY));
         let own = home.open(self.base_offset, &own_name, OpenMode::Create)?;
         own.set_len(0)?;
-        copy(&*shared, &*own, len)?;
+        copy(&*shared, &*own, 0..len)?;
         own.sync_data()?;
         home.disk.rename(&home.path(self.base_offset, &own_name), &self.path())?;
         home.disk.sync_dir(&home.dir)?;
@@ -36,13 +37,14 @@ impl Segment {
     }
 }
 
-fn copy(from: &dyn DiskFile, to: &dyn DiskFile, len: u64) -> io::Result<()> {
-    let (mut at, mut piece) = (0, vec![0; PIECE]);
-    while at < len {
-        let wanted = usize::try_from(len - at).unwrap_or(PIECE).min(PIECE);
-        let bytes = piece.get_mut(..wanted).unwrap_or_default();
-        from.read_exact_at(at, bytes)?;
-        to.write_at(at, bytes)?;
+/// Copies these bytes of a file to the beginning of another.
+pub(crate) fn copy(from: &dyn DiskFile, to: &dyn DiskFile, bytes: Range<u64>) -> io::Result<()> {
+    let (mut at, mut piece) = (bytes.start, vec![0; PIECE]);
+    while at < bytes.end {
+        let wanted = usize::try_from(bytes.end - at).unwrap_or(PIECE).min(PIECE);
+        let piece = piece.get_mut(..wanted).unwrap_or_default();
+        from.read_exact_at(at, piece)?;
+        to.write_at(at - bytes.start, piece)?;
         at += wanted as u64;
     }
     Ok(())

@@ -1,12 +1,20 @@
 //! Checking the batches of a segment one by one, CRC and all, and writing its indexes on the way.
+//!
+//! ```text
+//!   [ good ][ damaged, stable once: kept, and known ][ good ] ... recovery point ... [ good ][ bad: the log is cut here ]
+//! ```
 
 use std::io;
 use std::sync::atomic::Ordering;
 
+use pagewire_disk::DiskFile;
+
 use crate::answers::RecoveryReport;
+use crate::depth::Depth;
 use crate::derive::Sparse;
-use crate::recovery::Depth;
-use crate::scan::{ScanError, Scanner, WINDOW_WALK};
+use crate::files::{BatchWalk, Step};
+use crate::scan::{Found, ScanError, Scanner, WINDOW_WALK};
+use crate::scrub::{Stretch, stretch_at};
 use crate::segment::{End, Segment};
 use crate::sick::is_sick;
 
@@ -20,13 +28,28 @@ pub(crate) struct Start {
     pub(crate) offset: i64,
 }
 
+/// How far a walk may go.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Reach {
+    /// Bytes in the file.
+    pub(crate) size: u64,
+    /// No batch reaches past this offset.
+    pub(crate) upto: i64,
+    /// No segment follows.
+    pub(crate) last: bool,
+}
+
 /// How far a walk came.
 pub(crate) struct Walked {
-    /// The offset it began at.
+    /// The offset it began at, and the place.
     pub(crate) from: i64,
+    pub(crate) position: u64,
     pub(crate) end: End,
     pub(crate) sparse: Sparse,
-    /// Why it ended early.
+    /// What was stable once and is not what was written. The last one may reach to the end of the file: then the walk
+    /// ended before it.
+    pub(crate) damage: Vec<Stretch>,
+    /// Why it ended early: what follows was never known to be stable.
     pub(crate) bad: Option<String>,
 }
 
@@ -34,43 +57,111 @@ pub(crate) struct Walked {
 pub(crate) fn walk(
     segment: &Segment,
     start: Start,
-    size: u64,
+    Reach { size, upto, last }: Reach,
     depth: &Depth,
     report: &mut RecoveryReport,
 ) -> io::Result<Walked> {
-    let interval = segment.home.index_interval();
-    let (mut sparse, mut next_offset) = (Sparse::default(), start.offset);
     let file = segment.file()?;
     let scanner = Scanner::new(&*file, start.position, size, start.offset, WINDOW_WALK);
-    let mut scanner = scanner.verifying().contiguous_from(depth.whole_from);
-    let mut told = start.position;
+    let mut scanner = scanner.verifying().contiguous_from(depth.whole_from).upto(upto);
+    let mut notes = Notes::new(segment, start);
+    let mut damage = Vec::new();
     let bad = loop {
-        match scanner.next() {
+        let (position, reason) = match scanner.next() {
             Ok(None) => break None,
-            Ok(Some(found)) if found.header.last_offset() - segment.base_offset > i64::from(i32::MAX) => {
-                break Some((found.position, "an offset too far above the segment's base".to_owned()));
-            }
             Ok(Some(found)) => {
-                let due = sparse.next(interval, found.header.size_in_bytes());
-                // Entries may be missing; a full disk must not keep a log from being opened.
-                if let Err(error) = segment.note_batch(&found.header, found.position, due)
-                    && is_sick(&error)
-                {
-                    return Err(error);
-                }
-                next_offset = found.header.next_offset();
-                if found.end() - told >= TELL_EVERY {
-                    segment.home.checked.fetch_add(found.end() - told, Ordering::Relaxed);
-                    told = found.end();
-                }
+                notes.found(found)?;
+                continue;
             }
             Err(ScanError::Io(error)) => return Err(error),
-            Err(ScanError::Bad { position, reason }) => break Some((position, reason)),
+            Err(ScanError::Bad { position, reason }) => (position, reason),
+        };
+        // A batch that goes back behind a hole: the one before it lies about its offsets.
+        let from = notes.give_up_the_last(&*file, position, size)?.unwrap_or(position);
+        if !depth.was_stable(notes.next_offset) {
+            break Some(reason);
         }
+        let stretch = stretch_at(&*file, from, size, notes.next_offset..upto)?;
+        if stretch.to == size {
+            if last && !depth.is_known() {
+                // The end of what was being written, for all that is known.
+                break Some(reason);
+            }
+            damage.push(stretch);
+            break None;
+        }
+        damage.push(stretch);
+        notes.next_offset = stretch.next_offset;
+        scanner.resume(stretch.to, stretch.next_offset);
     };
-    let position = bad.as_ref().map_or(scanner.position(), |(position, _)| *position);
-    report.scanned_bytes += position.saturating_sub(start.position);
-    segment.home.checked.fetch_add(position.saturating_sub(told), Ordering::Relaxed);
-    let (end, bad) = (End { next_offset, size: position }, bad.map(|(_, reason)| reason));
-    Ok(Walked { from: start.offset, end, sparse, bad })
+    notes.settle()?;
+    let Notes { end, next_offset, sparse, told, .. } = notes;
+    report.scanned_bytes += end.saturating_sub(start.position);
+    segment.home.checked.fetch_add(end.saturating_sub(told), Ordering::Relaxed);
+    let (from, position) = (start.offset, start.position);
+    Ok(Walked { from, position, end: End { next_offset, size: end }, sparse, damage, bad })
+}
+
+/// What a walk learns from good batches. The last one is noted when its successor was seen: only order speaks for offsets.
+struct Notes<'s> {
+    segment: &'s Segment,
+    last: Option<Last>,
+    sparse: Sparse,
+    next_offset: i64,
+    /// Where the last good batch ends.
+    end: u64,
+    told: u64,
+}
+
+/// The last batch, and what was due in its place.
+struct Last {
+    found: Found,
+    expected: i64,
+}
+
+impl<'s> Notes<'s> {
+    fn new(segment: &'s Segment, start: Start) -> Self {
+        let (next_offset, position) = (start.offset, start.position);
+        let (sparse, last) = (Sparse::default(), None);
+        Self { segment, last, sparse, next_offset, end: position, told: position }
+    }
+
+    fn found(&mut self, found: Found) -> io::Result<()> {
+        self.settle()?;
+        self.last = Some(Last { found, expected: self.next_offset });
+        (self.next_offset, self.end) = (found.header.next_offset(), found.end());
+        if self.end - self.told >= TELL_EVERY {
+            self.segment.home.checked.fetch_add(self.end - self.told, Ordering::Relaxed);
+            self.told = self.end;
+        }
+        Ok(())
+    }
+
+    /// Notes the last batch.
+    fn settle(&mut self) -> io::Result<()> {
+        let Some(Last { found, .. }) = self.last.take() else { return Ok(()) };
+        let due = self.sparse.next(self.segment.home.index_interval(), found.header.size_in_bytes());
+        // Entries may be missing; a full disk must not keep a log from being opened.
+        match self.segment.note_batch(&found.header, found.position, due) {
+            Err(error) if is_sick(&error) => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    /// Where the last batch begins, if the one at `position` is whole and belongs before it. It is not believed any more.
+    fn give_up_the_last(&mut self, file: &dyn DiskFile, position: u64, size: u64) -> io::Result<Option<u64>> {
+        let Some(last) = &self.last else { return Ok(None) };
+        let between = last.expected..self.next_offset;
+        let goes_back = match BatchWalk::new(file, position, size).step()? {
+            Some(Step::Batch(batch)) => batch.is_whole() && between.contains(&batch.header.base_offset),
+            _ => false,
+        };
+        if !goes_back {
+            return Ok(None);
+        }
+        let from = last.found.position;
+        (self.next_offset, self.end) = (last.expected, from);
+        self.last = None;
+        Ok(Some(from))
+    }
 }

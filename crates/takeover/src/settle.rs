@@ -73,6 +73,7 @@ pub(crate) fn settle(
     settled.notes.extend(report.notices.iter().map(ToString::to_string));
     for log in &report.loaded {
         settled.notes.extend(log.report.cuts.iter().map(ToString::to_string));
+        settled.notes.extend(log.report.damage.iter().map(ToString::to_string));
         settled.notes.extend(log.report.holes.iter().map(ToString::to_string));
     }
     for (partition, taken) in done {

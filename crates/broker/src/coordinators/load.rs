@@ -12,6 +12,7 @@ use pagewire_log::{Log, ReadError, ReadUpTo};
 use pagewire_record::{
     BatchError, ControlType, DecompressLimits, EndTxnMarker, RecordsError, SharedBatch, complete_batches,
 };
+use pagewire_zcopy::FileRange;
 use tracing::{debug, error};
 
 /// How much of the log is read at a time; a longer batch is read whole.
@@ -49,7 +50,7 @@ pub(super) fn load(log: &Log, settings: Settings, now_ms: i64) -> Result<Machine
     let mut open = Open::new();
     let mut offset = log.marks().log_start;
     let start = offset;
-    while let Some(range) = log.read(offset, READ_BYTES, ReadUpTo::LogEnd, true)?.range {
+    while let Some(range) = read(log, &mut offset)? {
         let bytes = Bytes::from(range.read_to_vec()?);
         let before = offset;
         for batch in complete_batches(&bytes) {
@@ -82,6 +83,20 @@ pub(super) fn load(log: &Log, settings: Settings, now_ms: i64) -> Result<Machine
         );
     }
     Ok(machine)
+}
+
+/// The records from `offset` on; it is moved past those that are known to be damaged or missing.
+fn read(log: &Log, offset: &mut i64) -> Result<Option<FileRange>, ReadError> {
+    loop {
+        match log.read(*offset, READ_BYTES, ReadUpTo::LogEnd, true) {
+            Ok(slice) => return Ok(slice.range),
+            Err(damage @ ReadError::Damaged { next_offset, .. }) if next_offset > *offset => {
+                error!(topic = &**log.topic(), partition = log.partition(), %damage, "group records are passed over");
+                *offset = next_offset;
+            }
+            Err(error) => return Err(error),
+        }
+    }
 }
 
 /// Takes over one batch, as far as it can be read.

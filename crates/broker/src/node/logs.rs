@@ -108,6 +108,9 @@ pub(crate) fn report(report: &LoadReport, removed: &[PathBuf]) {
         for hole in &log.report.holes {
             error!("{hole}: they are lost");
         }
+        for damage in &log.report.damage {
+            error!("{damage}: reads of them are refused, what lies around them is served");
+        }
         for note in &log.report.notes {
             info!("{}-{}: {note}", log.topic, log.partition);
         }

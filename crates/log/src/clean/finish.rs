@@ -54,16 +54,13 @@ fn place(home: &Home, base: i64, logs: &BTreeSet<i64>, report: &mut RecoveryRepo
             remove(home, &home.path(old, suffix))?;
         }
     }
-    if logs.contains(&base) {
-        // It has none of its own only if it needs none.
-        let (own, old) =
-            (home.path(base, &Stage::Swap.file(names::TXN_INDEX)), home.path(base, names::TXN_INDEX));
-        if !home.disk.exists(&own)? {
-            remove(home, &old)?;
-        }
+    let waits = |suffix: &str| home.disk.exists(&home.path(base, &Stage::Swap.file(suffix)));
+    // It has none of its own if it needs none; or that has its name already, as then has what was renamed before it.
+    if logs.contains(&base) && waits(names::INDEX)? && !waits(names::TXN_INDEX)? {
+        remove(home, &home.path(base, names::TXN_INDEX))?;
     }
     home.disk.sync_dir(&home.dir)?;
-    for files in [&DERIVED[..], &[names::LOG]] {
+    for files in [&[names::INDEX, names::TIME_INDEX][..], &[names::TXN_INDEX], &[names::LOG]] {
         for suffix in files {
             rename(home, base, suffix)?;
         }

@@ -103,12 +103,26 @@ impl Log {
     /// Steps 1 and 2. After an error nothing counts.
     fn commit(&self, new: &Segment) -> io::Result<()> {
         let (disk, dir) = (&*self.home.disk, &*self.home.dir);
+        self.clear_foreign(new.base_offset)?;
         for suffix in DERIVED {
             self.rename_stage(new, suffix, Stage::Cleaned, Stage::Swap)?;
         }
         disk.sync_dir(dir)?;
         self.rename_stage(new, names::LOG, Stage::Cleaned, Stage::Swap)?;
         new.stage.set(Stage::Swap);
+        Ok(())
+    }
+
+    /// Another unfinished replacement, left by an earlier attempt, would speak against this one at the next start. The sync
+    /// that follows is for its names too.
+    fn clear_foreign(&self, base_offset: i64) -> io::Result<()> {
+        let (disk, dir) = (&*self.home.disk, &*self.home.dir);
+        let log = Stage::Cleaned.file(names::LOG);
+        for entry in disk.read_dir(dir)? {
+            if names::offset(&entry.name, &log).is_some_and(|other| other != base_offset) {
+                disk.remove_file(&dir.join(&entry.name))?;
+            }
+        }
         Ok(())
     }
 

@@ -7,7 +7,7 @@ use std::io;
 use std::path::Path;
 
 use pagewire_disk::checkpoint::{HIGH_WATERMARK_FILE, LOG_START_FILE, RECOVERY_POINT_FILE};
-use pagewire_disk::{Disk, OffsetCheckpoint};
+use pagewire_disk::{Disk, OffsetCheckpoint, OpenMode};
 
 use super::LogDir;
 use super::errors::LogDirError;
@@ -19,6 +19,8 @@ use crate::log::Log;
 /// What the three files hold.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Checkpoints {
+    /// The file of the recovery points was there, and legible.
+    pub(super) legible: bool,
     pub(super) recovery: OffsetCheckpoint,
     pub(super) log_start: OffsetCheckpoint,
     /// A checksum says that the starts are those that were written.
@@ -52,7 +54,9 @@ impl Checkpoints {
         let mut read = |file| sums.checkpoint(disk, dir, file, notices);
         let (recovery, log_start, high_watermark) =
             (read(RECOVERY_POINT_FILE)?, read(LOG_START_FILE)?, read(HIGH_WATERMARK_FILE)?);
+        let there = says_something(disk, &dir.join(RECOVERY_POINT_FILE)).map_err(LogDirError::at(dir))?;
         let checkpoints = Self {
+            legible: there && recovery.content.is_some(),
             recovery: recovery.content.clone().unwrap_or_default(),
             log_start: log_start.content.clone().unwrap_or_default(),
             starts_are_certain: log_start.certain,
@@ -61,12 +65,13 @@ impl Checkpoints {
         Ok((checkpoints, Written([recovery.content, log_start.content, high_watermark.content])))
     }
 
-    /// Takes over what `from` says of one partition, except its recovery point unless `synced`.
-    pub(super) fn carry(&mut self, from: &Self, topic: &str, partition: i32, synced: bool) {
+    /// Takes over what `from` says of one partition, except its high watermark unless it was `closed` in order: without
+    /// one it does not count as such at the next start.
+    pub(super) fn carry(&mut self, from: &Self, topic: &str, partition: i32, closed: bool) {
         let pairs = [
-            (&mut self.recovery, synced.then_some(&from.recovery)),
+            (&mut self.recovery, Some(&from.recovery)),
             (&mut self.log_start, Some(&from.log_start)),
-            (&mut self.high_watermark, Some(&from.high_watermark)),
+            (&mut self.high_watermark, closed.then_some(&from.high_watermark)),
         ];
         for (to, from) in pairs {
             if let Some(offset) = from.and_then(|from| from.get(topic, partition)) {
@@ -80,6 +85,17 @@ impl Checkpoints {
         for checkpoint in [&mut self.recovery, &mut self.log_start, &mut self.high_watermark] {
             checkpoint.remove(topic, partition);
         }
+    }
+
+    /// Whether a partition was closed in order, if the last stop was: then both files name it.
+    pub(super) fn name_as_closed(&self, topic: &str, partition: i32) -> bool {
+        self.recovery.get(topic, partition).is_some() && self.high_watermark.get(topic, partition).is_some()
+    }
+
+    /// Whether it is known up to where a partition was synced. A start that follows no orderly stop finds young partitions
+    /// that no checkpoint names yet; after an orderly stop one that is not named came from elsewhere.
+    pub(super) fn know(&self, topic: &str, partition: i32, clean: bool) -> bool {
+        self.recovery.get(topic, partition).is_some() || self.legible && !clean
     }
 
     /// The offset the partition had reached for certain.
@@ -148,5 +164,13 @@ impl LogDir {
             self.note(&path, &error);
             error
         })
+    }
+}
+
+/// Whether there is such a file, and not an empty one.
+fn says_something(disk: &dyn Disk, path: &Path) -> io::Result<bool> {
+    match disk.open(path, OpenMode::Read) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        opened => Ok(!opened?.is_empty()?),
     }
 }

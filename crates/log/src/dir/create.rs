@@ -118,10 +118,11 @@ impl LogDir {
         now_ms: i64,
     ) -> Result<Log, CreateError> {
         let disk = self.disk.as_ref();
-        let (mut recovery_point, mut log_start_offset) = (0, 0);
+        let (mut recovery_point, mut log_start_offset, mut known) = (0, 0, true);
         if self.clear_the_way(topic, partition, dir, settings.topic_id)? {
             let carried = self.carried.lock();
-            recovery_point = carried.recovery.get(topic, partition).unwrap_or(0);
+            let carried_point = carried.recovery.get(topic, partition);
+            (recovery_point, known) = (carried_point.unwrap_or(0), carried_point.is_some());
             log_start_offset = carried.log_start.get(topic, partition).unwrap_or(0);
         } else {
             self.forget(topic, partition)?;
@@ -139,11 +140,15 @@ impl LogDir {
             now_ms,
         };
         let home = Home::new(Arc::clone(&self.disk), dir.to_path_buf(), Arc::clone(&self.handles))
-            .compacted(self.cleaning.lock().was_cleaned(topic, partition));
+            .compacted(self.cleaning.lock().may_have_holes(topic, partition))
+            .witnessed(known, None);
         let (log, report) =
             Log::open_at(home.within(&self.health, &self.producers), topic, partition, options)?;
         for cut in &report.cuts {
             tracing::warn!(%cut, "a partition made earlier was cut");
+        }
+        for damage in &report.damage {
+            tracing::error!(%damage, "a partition made earlier is damaged");
         }
         Ok(log)
     }

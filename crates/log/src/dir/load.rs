@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use pagewire_disk::checkpoint::PARTITION_METADATA_FILE;
+use pagewire_disk::checkpoint::{PARTITION_METADATA_FILE, RECOVERY_POINT_FILE};
 use pagewire_disk::{CheckpointError, CleanMark, DamageCheckpoint, OffsetCheckpoint, PartitionMetadata};
 use parking_lot::{Mutex, RwLock};
 
@@ -131,6 +131,11 @@ impl LockedDir {
         let meta = self.settle(options, &mut report.notices)?;
         let (found, doomed) = self.scan(options.now_ms, &mut report.notices)?;
 
+        if found.is_empty() && !checkpoints.legible {
+            // From now on it is missing only where it was lost.
+            let path = path.join(RECOVERY_POINT_FILE);
+            OffsetCheckpoint::new().write(disk.as_ref(), &path).map_err(LogDirError::at(&path))?;
+        }
         let total = found.len();
         let meter = Arc::clone(self.meter());
         let estimates = self.estimate(&found, &checkpoints, report.clean, options.threads);
@@ -211,10 +216,10 @@ impl LockedDir {
     /// Bytes that will have to be checked, for each log that was found. One that cannot be looked at now has none.
     fn estimate(&self, found: &[Found], checkpoints: &Checkpoints, clean: bool, threads: usize) -> Vec<u64> {
         parallel::map(found, threads, |Found { path, topic, partition }| {
-            let recovery_point = checkpoints.recovery.get(topic, *partition);
-            if clean && recovery_point.is_some() {
+            if clean && checkpoints.name_as_closed(topic, *partition) {
                 return 0;
             }
+            let recovery_point = checkpoints.recovery.get(topic, *partition);
             recovery::bytes_past(&*self.disk, path, recovery_point.unwrap_or(0)).unwrap_or(0)
         })
     }
@@ -307,15 +312,19 @@ impl One<'_> {
             config: settings.log.clone(),
             recovery_point: recovery_point.unwrap_or(0),
             log_start_offset: self.checkpoints.log_start.get(topic, *partition).unwrap_or(0),
-            clean: self.clean && recovery_point.is_some(),
+            clean: self.clean && self.checkpoints.name_as_closed(topic, *partition),
             leader_epoch: settings.leader_epoch,
             now_ms: self.options.now_ms,
         };
         let (disk, handles) = (Arc::clone(&self.dir.disk), Arc::clone(&self.options.handles));
         let home = Home::new(disk, path.clone(), handles)
             .within(self.health, self.producers)
-            .compacted(self.cleaning.was_cleaned(topic, *partition))
+            .compacted(self.cleaning.may_have_holes(topic, *partition))
             .whole_since(recovery_point.map(|point| self.cleaning.whole_from(topic, *partition, point)))
+            .witnessed(
+                self.checkpoints.know(topic, *partition, self.clean),
+                self.checkpoints.high_watermark.get(topic, *partition),
+            )
             .metered(self.dir.meter().checked())
             .certain_start(self.checkpoints.starts_are_certain)
             .vouched(self.vouched.map(|sums| vouched::of(sums, topic, *partition)));

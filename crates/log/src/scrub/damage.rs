@@ -8,11 +8,14 @@
 //! A read ends before such a stretch, a read in it is an error, a read behind it goes on. A segment without damage costs
 //! its readers one look at a null pointer.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
 
-/// Bytes of a segment that are no batches with a right CRC.
+use crate::answers::Damaged;
+
+/// Bytes of a segment that are no batches with a right CRC; none where records are missing between good ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stretch {
     /// Position of the first.
@@ -23,6 +26,19 @@ pub struct Stretch {
     pub offset: i64,
     /// The first offset behind it.
     pub next_offset: i64,
+}
+
+impl Stretch {
+    /// Records are not only missing.
+    pub(crate) fn has_bytes(&self) -> bool {
+        self.from < self.to
+    }
+
+    /// The same to tell others.
+    pub(crate) fn of(self, file: PathBuf) -> Damaged {
+        let Self { from, to, offset, next_offset } = self;
+        Damaged { file, position: from, bytes: to.saturating_sub(from), from: offset, upto: next_offset }
+    }
 }
 
 /// Of one segment, in rising order.
@@ -53,6 +69,11 @@ impl KnownDamage {
     /// All there are.
     pub(crate) fn all(&self) -> Vec<Stretch> {
         self.0.load().as_ref().map_or_else(Vec::new, |known| known.to_vec())
+    }
+
+    /// The same, as it is at this moment.
+    pub(crate) fn shared(&self) -> Option<Arc<Vec<Stretch>>> {
+        self.0.load_full()
     }
 
     /// How many there are.

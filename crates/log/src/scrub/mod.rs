@@ -13,10 +13,13 @@
 //! readers from then on, until the segment is verified again, or compaction or retention takes it away. Over a restart the
 //! places are written down, and looked at again (`noted`).
 //!
+//! How far damage reaches, wherever it is met, is found out in one place: `extent`.
+//!
 //! The checkpoint has Kafka's format, with a time in the place of the offset: everything in the log was right then.
 
 mod checkpoint;
 mod damage;
+mod extent;
 mod noted;
 mod on_read;
 mod pass;
@@ -28,6 +31,7 @@ mod tests;
 
 pub(crate) use damage::KnownDamage;
 pub use damage::Stretch;
+pub(crate) use extent::stretch_at;
 pub(crate) use noted::read as read_notes;
 pub(crate) use round::Scrubbing;
 pub use round::{ScrubCounts, ScrubLimits, Scrubbed};

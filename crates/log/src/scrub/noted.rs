@@ -16,9 +16,6 @@ use crate::dir::LogDir;
 use crate::log::Log;
 use crate::segment::Segment;
 
-/// Bytes that are looked at behind a place, at a time, to find where the damage ends.
-const SLICE: u64 = 64 << 10;
-
 /// The notes of a directory. Whatever keeps them from being read: then the scrub finds the damage again.
 pub(crate) fn read(disk: &dyn Disk, dir: &Path) -> DamageCheckpoint {
     DamageCheckpoint::read(disk, dir).unwrap_or_else(|error| {
@@ -52,8 +49,14 @@ impl Log {
     fn notes(&self) -> Vec<DamageEntry> {
         let segments = self.segments.load();
         let closed = segments.iter().filter(|segment| segment.is_closed());
-        let found = closed
-            .flat_map(|segment| segment.damage.all().into_iter().map(|stretch| self.note(segment, stretch)));
+        let found = closed.flat_map(|segment| {
+            segment
+                .damage
+                .all()
+                .into_iter()
+                .filter(Stretch::has_bytes)
+                .map(|stretch| self.note(segment, stretch))
+        });
         found.collect()
     }
 
@@ -73,15 +76,9 @@ impl Log {
 impl Segment {
     fn look_at(&self, note: &DamageEntry) -> io::Result<()> {
         let (file, end) = (self.file()?, self.end());
-        let mut search = Search::from(note.from, note.offset);
-        let mut bytes = note.to - note.from + 1;
-        loop {
-            let slice = search.advance(&*file, end, bytes, &|stretch| self.tell_damage(stretch))?;
-            if slice.done || !search.is_in_damage() {
-                return Ok(());
-            }
-            bytes = SLICE;
-        }
+        let mut search = Search::from(note.from, note.offset).holes_below(self.home.holes_below());
+        let bytes = note.to - note.from + 1;
+        search.advance(&*file, end, bytes, &|stretch| self.tell_damage(stretch)).map(drop)
     }
 }
 

@@ -6,50 +6,65 @@
 //! follows finds them in the page cache. A read that finds what it needs in the cache is answered without a check.
 
 use std::io;
-use std::sync::atomic::Ordering;
 
 use super::damage::Stretch;
+use super::extent::stretch_at;
+use super::search::is_in_place;
 use crate::files::{BatchWalk, Step};
+use crate::scan::Scanner;
 use crate::segment::Segment;
 
 impl Segment {
     /// Verifies the batches that begin among `len` bytes from `position`, where one of base offset `offset` begins. What is
     /// damaged is known to readers afterwards.
     pub(crate) fn check_if_due(&self, position: u64, len: u64, offset: i64) -> io::Result<()> {
-        if !self.check_due.load(Ordering::Relaxed) || !self.is_closed() {
+        if !self.is_check_due(position) {
             return Ok(());
         }
         let (file, end) = (self.file()?, self.end());
         let mut walk = BatchWalk::new(&*file, position, end.size);
-        let (mut expected, until) = (offset, position + len);
+        let (mut expected, until, holes_below) = (offset, position + len, self.home.holes_below());
         while walk.position() < until {
-            let (from, stated) = match walk.step()? {
+            let from = match walk.step()? {
                 None => break,
-                Some(Step::Batch(batch)) if batch.is_whole() => {
+                Some(Step::Batch(batch)) if is_in_place(&batch, expected, holes_below, end) => {
                     expected = batch.header.next_offset();
                     continue;
                 }
-                Some(Step::Batch(batch)) => (batch.position, Some(batch.end())),
-                Some(Step::Bad(bad)) => (bad.position, bad.next),
+                Some(Step::Batch(batch)) => batch.position,
+                Some(Step::Bad(bad)) => bad.position,
             };
-            let next = walk.next_behind(from, stated, &(expected..=end.next_offset - 1))?;
-            let to = next.unwrap_or(end.size);
-            walk.resume_at(to);
-            let next_offset = match walk.step()? {
-                Some(Step::Batch(batch)) => batch.header.base_offset,
-                _ => end.next_offset,
-            };
-            walk.resume_at(to);
-            self.tell_damage(Stretch { from, to, offset: expected, next_offset });
-            expected = next_offset;
+            let stretch = self.learn_damage(from, expected)?;
+            walk.resume_at(stretch.to);
+            expected = stretch.next_offset;
         }
         Ok(())
+    }
+
+    /// A walk over headers came to something at `position` that is no batch. If the batch before is not whole, its length
+    /// may have led there.
+    pub(crate) fn learn_on_the_way(&self, scanner: &Scanner<'_>, position: u64) -> io::Result<Stretch> {
+        let (file, end) = (self.file()?, self.end());
+        if let Some((before, expected)) = scanner.last()
+            && !matches!(BatchWalk::new(&*file, before, end.size).step()?, Some(Step::Batch(batch)) if batch.is_whole())
+        {
+            return self.learn_damage(before, expected);
+        }
+        self.learn_damage(position, scanner.expected())
+    }
+
+    /// What begins at `from` is not what belongs there: readers know from here on how far that reaches.
+    pub(crate) fn learn_damage(&self, from: u64, expected: i64) -> io::Result<Stretch> {
+        let end = self.end();
+        let stretch = stretch_at(&*self.file()?, from, end.size, expected..end.next_offset)?;
+        self.tell_damage(stretch);
+        Ok(stretch)
     }
 
     /// Damage was found: said once, and known to readers from here on.
     pub(crate) fn tell_damage(&self, stretch: Stretch) {
         let Stretch { from, to, offset, next_offset } = stretch;
-        if !self.damage.add(stretch) {
+        if !self.damage.add(stretch) || self.home.is_rehearsed() {
             return;
         }
         tracing::error!(

@@ -3,7 +3,6 @@
 use std::fs::File;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use pagewire_zcopy::{DropBehind, DropBehindOptions, FileRange, Residency, drop_pages_blocking, residency};
 
@@ -23,7 +22,10 @@ pub(super) struct SegmentPass {
 
 impl SegmentPass {
     pub(super) fn new(segment: Arc<Segment>) -> Self {
-        let search = Search::new(segment.base_offset);
+        // Of one that grows, what was there when it was opened: the rest was written by this process.
+        let until = if segment.is_closed() { u64::MAX } else { segment.due_below() };
+        let holes_below = segment.home.holes_below();
+        let search = Search::new(segment.base_offset).until(until).holes_below(holes_below);
         let behind = DropBehind::new(DropBehindOptions { lag_bytes: 0, ..DropBehindOptions::default() });
         Self { segment, search, behind }
     }
@@ -34,9 +36,11 @@ impl SegmentPass {
         self.look_what_is_cached(file.file(), start, bytes.min(end.size - start.min(end.size)));
         let slice = self.search.advance(&*file, end, bytes, &|stretch| self.segment.tell_damage(stretch))?;
         if slice.done {
-            let search = std::mem::replace(&mut self.search, Search::new(self.segment.base_offset));
-            self.segment.damage.set(search.into_found());
-            self.segment.check_due.store(false, Ordering::Relaxed);
+            self.segment.unverified_below(0);
+            if self.segment.is_closed() {
+                let search = std::mem::replace(&mut self.search, Search::new(self.segment.base_offset));
+                self.segment.damage.set(search.into_found());
+            }
         }
         self.drop_what_was_brought_in(file.file(), start, slice);
         Ok(slice)

@@ -155,7 +155,7 @@ impl LogDir {
             let suspect = segment.suspect.load(Ordering::Relaxed) || begun == Some(segment.base_offset);
             suspect || !turn.suspects_only
         };
-        let Some(segment) = next_closed(&log, turn.from, wanted) else { return true };
+        let Some(segment) = next_due(&log, turn.from, wanted) else { return true };
         let mut pass = match turn.pass.take() {
             // Compaction may have put another in its place, retention may have taken it away.
             Some(pass) if Arc::ptr_eq(&pass.segment, &segment) => pass,
@@ -170,10 +170,10 @@ impl LogDir {
                 counts.batches += slice.batches;
                 counts.damaged += slice.damaged;
                 turn.sound &= slice.damaged == 0;
-                if slice.done {
-                    turn.from = segment.base_offset + 1;
-                } else {
+                if !slice.done {
                     turn.pass = Some(pass);
+                } else if segment.is_closed() {
+                    turn.from = segment.base_offset + 1;
                 }
             }
             Err(error) => {
@@ -184,7 +184,9 @@ impl LogDir {
                     counts.unreadable += 1;
                     turn.sound = false;
                 }
-                turn.from = segment.base_offset + 1;
+                // An active one is looked at again once it is closed.
+                segment.unverified_below(0);
+                turn.from = if segment.is_closed() { segment.base_offset + 1 } else { turn.from };
             }
         }
         false
@@ -209,20 +211,26 @@ impl LogDir {
 
 fn candidate(log: &Log, verified: &Verified) -> Option<Candidate> {
     let segments = log.segments.load();
-    let closed = segments.iter().filter(|segment| segment.is_closed());
-    let mut closed = closed.peekable();
-    closed.peek()?;
-    let suspect = closed.any(|segment| segment.suspect.load(Ordering::Relaxed));
+    let mut due = segments.iter().filter(|segment| is_due(segment)).peekable();
+    due.peek()?;
+    let suspect = due.any(|segment| segment.suspect.load(Ordering::Relaxed));
     let (topic, partition) = (log.topic().to_string(), log.partition());
     let verified_ms = verified.at(&topic, partition);
     Some(Candidate { topic, partition, verified_ms, suspect })
 }
 
-fn next_closed(log: &Log, from: i64, wanted: impl Fn(&Segment) -> bool) -> Option<Arc<Segment>> {
+/// Closed ones, and of the active one what this process did not write.
+fn is_due(segment: &Segment) -> bool {
+    segment.is_closed() || segment.is_check_due(0)
+}
+
+/// The active segment first: it is what readers ask for most.
+fn next_due(log: &Log, from: i64, wanted: impl Fn(&Segment) -> bool) -> Option<Arc<Segment>> {
     let segments = log.segments.load();
+    let active = segments.last().filter(|last| !last.is_closed() && is_due(last) && wanted(last));
     let next =
         |segment: &&Arc<Segment>| segment.base_offset >= from && segment.is_closed() && wanted(segment);
-    segments.iter().find(next).map(Arc::clone)
+    active.or_else(|| segments.iter().find(next)).map(Arc::clone)
 }
 
 impl Log {

@@ -1,13 +1,14 @@
 //! Where the bytes of a segment are no right batches: found in slices, by walking over it.
 //!
-//! Batches that are right have the CRC that they state, offsets that rise, and none behind the segment's end. Damage goes
-//! from the first byte that is none of them to the next batch that is.
+//! Batches that are right have the CRC that they state, offsets that rise, and none behind the segment's end; where nothing
+//! was ever compacted, they leave none out. Damage goes from the first byte that is none of them to the next batch that is.
 
 use std::io;
 
 use pagewire_disk::DiskFile;
 
 use super::damage::Stretch;
+use super::extent::stretch_at;
 use crate::files::{BatchWalk, Step, WalkedBatch};
 use crate::segment::End;
 
@@ -15,19 +16,21 @@ use crate::segment::End;
 #[derive(Debug)]
 pub(crate) struct Search {
     position: u64,
+    /// What begins behind is not looked at.
+    until: u64,
     /// Base offsets below are not believed.
     expected: i64,
-    open: Option<Open>,
-    /// The batch before, and the offset that was due there.
-    last: Option<Open>,
+    /// Below which offset a hole is no loss.
+    holes_below: i64,
+    last: Option<Last>,
     found: Vec<Stretch>,
 }
 
-/// A batch or damage whose end has not been seen.
+/// The batch before, and the offset that was due there.
 #[derive(Debug, Clone, Copy)]
-struct Open {
-    from: u64,
-    offset: i64,
+struct Last {
+    position: u64,
+    expected: i64,
 }
 
 /// What one slice came to.
@@ -49,12 +52,18 @@ impl Search {
 
     /// From `position` on, where a batch of an offset not below `offset` is due.
     pub(crate) fn from(position: u64, offset: i64) -> Self {
-        Self { position, expected: offset, open: None, last: None, found: Vec::new() }
+        let (until, holes_below) = (u64::MAX, i64::MAX);
+        Self { position, until, expected: offset, holes_below, last: None, found: Vec::new() }
     }
 
-    /// The end of damage has not been seen yet.
-    pub(crate) fn is_in_damage(&self) -> bool {
-        self.open.is_some()
+    /// Looks at nothing that begins behind `position`.
+    pub(crate) fn until(self, position: u64) -> Self {
+        Self { until: position, ..self }
+    }
+
+    /// Takes holes between offsets for losses, unless they lie below `offset`.
+    pub(crate) fn holes_below(self, offset: i64) -> Self {
+        Self { holes_below: offset, ..self }
     }
 
     /// Where the next slice begins.
@@ -67,7 +76,8 @@ impl Search {
         self.found
     }
 
-    /// Goes on until `bytes` were read or the segment ends. `tell` hears of each stretch as soon as its end is known.
+    /// Goes on until `bytes` were read or the segment ends. `tell` hears of each stretch at once: what is known must not be
+    /// served until the rest was looked at.
     pub(crate) fn advance(
         &mut self,
         file: &dyn DiskFile,
@@ -75,74 +85,67 @@ impl Search {
         bytes: u64,
         tell: &dyn Fn(Stretch),
     ) -> io::Result<Slice> {
-        let start = self.position;
+        let (start, until) = (self.position, self.until.min(end.size));
         let mut slice = Slice::default();
         let mut walk = BatchWalk::new(file, start, end.size);
-        while self.position - start < bytes {
-            let Some(step) = walk.step()? else {
-                slice.done = true;
-                break;
-            };
-            let (from, stated) = match step {
-                Step::Batch(batch) => {
+        while self.position.saturating_sub(start) < bytes {
+            let step = if self.position < until { walk.step()? } else { None };
+            let from = match step {
+                None => {
+                    slice.done = true;
+                    break;
+                }
+                Some(Step::Bad(bad)) => bad.position,
+                Some(Step::Batch(batch)) => {
                     slice.batches += 1;
-                    self.doubt_the_last(&batch);
-                    if self.is_right(&batch, end.next_offset) {
-                        slice.damaged += self.close(batch.position, batch.header.base_offset, tell);
-                        self.last = Some(Open { from: batch.position, offset: self.expected });
+                    if is_in_place(&batch, self.expected, self.holes_below, end) {
+                        self.last = Some(Last { position: batch.position, expected: self.expected });
                         self.expected = batch.header.next_offset();
                         self.position = batch.end();
                         continue;
                     }
-                    (batch.position, Some(batch.end()))
+                    self.doubt_the_last(&batch).unwrap_or(batch.position)
                 }
-                Step::Bad(bad) => (bad.position, bad.next),
             };
-            self.damage_at(from);
-            let next = walk.next_behind(from, stated, &(self.expected..=end.next_offset - 1))?;
-            self.position = next.unwrap_or(end.size);
+            let stretch = stretch_at(file, from, end.size, self.expected..end.next_offset)?;
+            self.found(stretch, &mut slice, tell);
             walk.resume_at(self.position);
         }
-        slice.bytes = self.position - start;
-        if slice.done {
-            slice.damaged += self.close(end.size, end.next_offset, tell);
+        slice.bytes = self.position.saturating_sub(start);
+        let loss = self.expected < end.next_offset && end.next_offset > self.expected.max(self.holes_below);
+        if slice.done && until == end.size && loss {
+            // The next segment begins behind records that are not there.
+            let (from, to, offset) = (end.size, end.size, self.expected);
+            self.found(Stretch { from, to, offset, next_offset: end.next_offset }, &mut slice, tell);
         }
         Ok(slice)
     }
 
-    /// A batch goes back behind a hole before the last one: then that one's base offset is the lie. Offsets are not covered
-    /// by the CRC, their order alone speaks for them.
-    fn doubt_the_last(&mut self, batch: &WalkedBatch<'_>) {
-        let base = batch.header.base_offset;
-        if let Some(last) = self.last.take()
-            && batch.is_whole()
-            && (last.offset..self.expected).contains(&base)
-        {
-            self.open.get_or_insert(last);
-            self.expected = last.offset;
-        }
+    /// A batch goes back behind a hole before the last one: then that one's base offset is the lie, from where it begins.
+    /// Offsets are not covered by the CRC, their order alone speaks for them.
+    fn doubt_the_last(&mut self, batch: &WalkedBatch<'_>) -> Option<u64> {
+        let last = self.last?;
+        let goes_back =
+            batch.is_whole() && (last.expected..self.expected).contains(&batch.header.base_offset);
+        goes_back.then(|| {
+            self.expected = last.expected;
+            last.position
+        })
     }
 
-    /// Its bytes are those that were written, and its offsets follow.
-    fn is_right(&self, batch: &WalkedBatch<'_>, end_offset: i64) -> bool {
-        let header = &batch.header;
-        batch.is_whole()
-            && header.base_offset >= self.expected
-            && header.last_offset_delta >= 0
-            && header.next_offset() <= end_offset
-    }
-
-    fn damage_at(&mut self, position: u64) {
-        self.open.get_or_insert(Open { from: position, offset: self.expected });
-    }
-
-    /// Damage that was open ends before a good batch, or with the segment. How many stretches that are: one, or none.
-    fn close(&mut self, to: u64, next_offset: i64, tell: &dyn Fn(Stretch)) -> u64 {
-        let Some(Open { from, offset }) = self.open.take() else { return 0 };
-        let stretch = Stretch { from, to, offset, next_offset };
-        // At once: what is known must not be served until the rest was looked at.
+    fn found(&mut self, stretch: Stretch, slice: &mut Slice, tell: &dyn Fn(Stretch)) {
+        (self.position, self.expected, self.last) = (stretch.to, stretch.next_offset, None);
         tell(stretch);
         self.found.push(stretch);
-        1
+        slice.damaged += 1;
     }
+}
+
+/// Whether a batch has the bytes that were written, and offsets that follow.
+pub(super) fn is_in_place(batch: &WalkedBatch<'_>, expected: i64, holes_below: i64, end: End) -> bool {
+    let header = &batch.header;
+    batch.is_whole()
+        && (expected..=expected.max(holes_below)).contains(&header.base_offset)
+        && header.last_offset_delta >= 0
+        && header.next_offset() <= end.next_offset
 }

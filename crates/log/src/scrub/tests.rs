@@ -190,15 +190,64 @@ fn what_is_put_right_is_served_again_after_the_next_time() {
 }
 
 #[test]
+fn a_read_that_comes_to_damage_learns_how_far_it_reaches() {
+    let world = World::new();
+    let log = world.log(0, 20);
+    world.scrub(5000);
+    world.damage(0, 0, size() + 16);
+    let refused = read(&log, 10);
+    assert!(matches!(refused, Err(ReadError::Damaged { next_offset: 20, .. })), "{refused:?}");
+    assert_eq!(read(&log, 0).expect("served"), (0, 9));
+    assert_eq!(read(&log, 20).expect("served").0, 20);
+}
+
+#[test]
 fn a_suspect_comes_before_its_time() {
     let world = World::new();
     let log = world.log(0, 20);
     world.scrub(5000);
     world.damage(0, 0, size() + 16);
-    assert!(matches!(read(&log, 10), Err(ReadError::Corrupt { .. })), "seen on the way of a read");
+    assert!(read(&log, 10).is_err(), "seen on the way of a read");
     let done = world.dir.scrub(ScrubLimits { interval_ms: i64::MAX, ..ALL }, 5000 + 20_000);
-    assert_eq!(done.damaged, 1);
-    assert_eq!(read(&log, 20).expect("served").0, 20, "now that it is known where the damage ends");
+    assert_eq!((done.damaged, log.known_damage()), (1, 1));
+}
+
+#[test]
+fn a_segment_that_ends_between_two_batches_before_the_next_one_begins_is_damaged() {
+    let world = World::new();
+    let batches = in_first(&world.log(0, 20)) - 1;
+    world.scrub(5000);
+    let World { disk, dir } = world;
+    assert!(dir.close_clean(6000).clean);
+    drop(dir);
+    let path = Path::new("/data/t-0/00000000000000000000.log");
+    let file = disk.open(path, OpenMode::ReadWrite).expect("a segment");
+    file.set_len(batches as u64 * size()).expect("cut");
+    let world = World::open(disk);
+    let log = world.dir.get("t", 0).expect("loaded");
+    let (from, next) = (batches * 10, batches * 10 + 10);
+    let missing = read(&log, from + 3);
+    assert!(
+        matches!(missing, Err(ReadError::Damaged { next_offset, .. }) if next_offset == next),
+        "{missing:?}"
+    );
+    assert_eq!((read(&log, 0).expect("served").1, read(&log, next).expect("served").0), (from - 1, next));
+    let done = world.dir.scrub(ScrubLimits { interval_ms: i64::MAX, ..ALL }, 7000);
+    assert_eq!((done.damaged, log.known_damage()), (1, 1), "before its time, since a read came to it");
+    assert!(read(&log, from).is_err());
+}
+
+#[test]
+fn the_active_segment_of_a_stopped_broker_is_verified_once() {
+    let world = World::new();
+    world.log(0, 3);
+    let world = world.restarted(10);
+    world.damage(0, 0, size() + 100);
+    assert_eq!(world.scrub(5000).damaged, 1);
+    let log = world.dir.get("t", 0).expect("loaded");
+    assert!(matches!(read(&log, 10), Err(ReadError::Damaged { .. })));
+    assert_eq!((read(&log, 0).expect("served").1, read(&log, 20).expect("served").0), (9, 20));
+    assert_eq!(world.scrub(25_000).bytes, 0, "what is written from now on is checked once it is closed");
 }
 
 #[test]

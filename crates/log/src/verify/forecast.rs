@@ -42,6 +42,7 @@ impl Forecast {
             .rehearsed()
             .compacted(known.cleaned)
             .whole_since(known.whole_from)
+            .witnessed(known.recovery_is_certain, known.high_watermark)
             .certain_start(known.certain_start)
             .vouched(known.vouched);
         let options = OpenOptions {

@@ -154,11 +154,14 @@ impl Checkpoints {
     /// What they say of one partition of a directory that was left in order, or was not.
     fn known(&self, topic: &str, partition: i32, clean: bool, live: bool) -> Known {
         let recovery_point = self.recovery.get(topic, partition);
+        let high_watermark = self.high_watermark.get(topic, partition);
         let clean_to = self.cleaner.get(topic, partition);
         Known {
             recovery_point,
             log_start: self.log_start.get(topic, partition),
-            clean: clean && recovery_point.is_some(),
+            high_watermark,
+            recovery_is_certain: recovery_point.is_some() || !clean && !self.recovery.is_empty(),
+            clean: clean && recovery_point.is_some() && high_watermark.is_some(),
             live,
             cleaned: clean_to.is_some(),
             compacted: is_compacted(topic) || clean_to.is_some(),

@@ -28,6 +28,9 @@ const READS_MAX: usize = 3;
 pub(super) struct Known {
     pub(super) recovery_point: Option<i64>,
     pub(super) log_start: Option<i64>,
+    pub(super) high_watermark: Option<i64>,
+    /// Up to where it was synced is known, be it 0.
+    pub(super) recovery_is_certain: bool,
     /// The directory was left in order.
     pub(super) clean: bool,
     /// A broker is serving it.
@@ -251,6 +254,8 @@ fn name_others(dir: &Path, contents: &Contents, kept: &mut Kept) {
             .any(|suffix| name.ends_with(suffix))
         {
             ("left over", Fate::Removed)
+        } else if name.ends_with(names::CUT) {
+            ("cut off at a start, and set aside", Fate::Stays)
         } else {
             ("no file of a log", Fate::Stays)
         };

@@ -94,7 +94,8 @@ fn a_damaged_base_offset_which_no_crc_covers_is_noticed() {
     bench.file(&name(0, "log")).write_at(0, &[0, 0, 1]).expect("write");
     let bench = bench.reopened(with_recovery_point(90, true));
     let read = bench.log.read(0, 100, ReadUpTo::LogEnd, true);
-    assert!(matches!(read, Err(ReadError::Corrupt { position: 0, .. })), "closed and believed: {read:?}");
+    assert!(matches!(read, Err(ReadError::Damaged { position: 0, next_offset: 3, .. })), "closed: {read:?}");
+    assert_eq!(bench.read(3, 100, true).first().map(|header| header.base_offset), Some(3));
 }
 
 #[test]
@@ -228,27 +229,111 @@ fn any_damage_to_any_file_opens_and_what_was_checked_is_good() {
     }
 }
 
-#[test]
-fn a_cut_active_segment_keeps_its_good_batches_though_the_stop_was_clean() {
+/// A single file of 128 batches of 3 records, in each of the two ways a log is left behind.
+fn stable_log(clean: bool) -> (Bench, OpenOptions) {
     let bench = Bench::with(LogConfig { segment_bytes: 1 << 20, ..config() });
     bench.fill(128);
-    bench.log.close(0).expect("close");
-    let file = bench.file(&name(0, "log"));
-    file.set_len(bench.log.size_bytes() * 3 / 4 + 5).expect("cut");
-    let options = OpenOptions { config: (*bench.log.config()).clone(), ..with_recovery_point(384, true) };
-    let bench = bench.reopened(options);
-    assert_eq!(bench.log.marks().log_end, 96 * 3);
-    assert_eq!(bench.read_all(0).len(), 96);
-    assert_eq!(bench.report.cuts.len(), 1);
-    assert!(
-        bench.report.notes.iter().any(|note| note.contains("below its recovery point")),
-        "{:?}",
-        bench.report
-    );
+    if clean {
+        bench.log.close(0).expect("close");
+    } else {
+        bench.log.sync().expect("sync");
+    }
+    let options = OpenOptions { config: (*bench.log.config()).clone(), ..with_recovery_point(384, clean) };
+    (bench, options)
+}
+
+fn refused(bench: &Bench, offset: i64) -> (u64, i64) {
+    match bench.log.read(offset, 500, ReadUpTo::LogEnd, true) {
+        Err(ReadError::Damaged { position, next_offset, .. }) => (position, next_offset),
+        other => panic!("{offset}: {other:?}"),
+    }
 }
 
 #[test]
-fn an_empty_closed_segment_is_noticed_and_skipped() {
+fn a_segment_cut_below_the_recovery_point_keeps_its_bytes_and_the_log_goes_on_behind() {
+    for (clean, more) in [(true, 5), (true, 0), (false, 5), (false, 0)] {
+        let (bench, options) = stable_log(clean);
+        let good = bench.log.size_bytes() * 3 / 4;
+        bench.file(&name(0, "log")).set_len(good + more).expect("cut");
+        let mut bench = bench.reopened(options.clone());
+        for again in 0..2 {
+            assert_eq!(bench.log.marks().log_end, 384, "no offset is given out twice");
+            assert!(bench.report.cuts.is_empty(), "{:?}", bench.report);
+            assert_eq!(bench.read(0, 1 << 20, true).len(), 96);
+            assert_eq!(refused(&bench, 96 * 3), (good, 384));
+            assert_eq!(bench.file(&name(0, "log")).len().expect("len"), good + more);
+            let [damage] = bench.report.damage.as_slice() else { panic!("{again}: {:?}", bench.report) };
+            assert_eq!((damage.from, damage.upto, damage.bytes), (288, 384, more));
+            bench = bench.reopened(OpenOptions { clean: false, ..options.clone() });
+        }
+        assert_eq!(bench.append(batch(1, 5)).base_offset, 384);
+        assert_eq!(bench.read(384, 100, true).len(), 1);
+    }
+}
+
+#[test]
+fn damage_below_the_recovery_point_is_refused_and_what_follows_is_served() {
+    for clean in [true, false] {
+        // Its records, its magic, its length, its base offset up and down.
+        for (at, bits) in [(70, 1), (16, 1), (10, 1), (11, 0x7f), (6, 1), (7, 0x40)] {
+            let (bench, options) = stable_log(clean);
+            let position = bench.log.size_bytes() / 128 * 120;
+            let file = bench.file(&name(0, "log"));
+            let (mut byte, size) = ([0], bench.log.size_bytes());
+            file.read_exact_at(position + at, &mut byte).expect("read");
+            file.write_at(position + at, &[byte[0] ^ bits]).expect("write");
+            let bench = bench.reopened(OpenOptions { clean: false, recovery_point: 384, ..options });
+            let told = format!("{clean}, byte {at}: {:?}", bench.report);
+            assert_eq!((bench.log.marks().log_end, bench.log.size_bytes()), (384, size), "{told}");
+            assert!(bench.report.cuts.is_empty(), "{told}");
+            assert_eq!(refused(&bench, 361), (position, 363), "{told}");
+            let read = |offset| {
+                bench.read(offset, 1 << 20, true).iter().map(|header| header.base_offset).collect::<Vec<_>>()
+            };
+            assert_eq!(read(351), [351, 354, 357], "{told}");
+            assert_eq!(read(363).len(), 7, "{told}");
+            assert_eq!(bench.append(batch(1, 5)).base_offset, 384);
+        }
+    }
+}
+
+#[test]
+fn good_batches_behind_a_bad_one_past_the_recovery_point_are_told_and_set_aside() {
+    let (bench, options) = stable_log(false);
+    let size = bench.log.size_bytes();
+    let position = size / 128 * 120;
+    let whole = bench.bytes(&name(0, "log"));
+    bench.file(&name(0, "log")).write_at(position + 70, b"\xff\xff\xff").expect("write");
+    let bench = bench.reopened(OpenOptions { recovery_point: 300, ..options });
+    let [cut] = bench.report.cuts.as_slice() else { panic!("{:?}", bench.report) };
+    assert_eq!((cut.offset, cut.bytes, cut.good), (360, size - position, Some((363, 384))));
+    assert!(cut.to_string().contains("363 to 383"), "{cut}");
+    let aside = bench.bytes(&name(360, "cut"));
+    assert_eq!(cut.set_aside.as_deref(), Some(path(&name(360, "cut")).as_path()));
+    let second = (size / 128) as usize;
+    assert_eq!(aside[second..], whole[position as usize + second..]);
+    assert_eq!(bench.append(batch(1, 5)).base_offset, 360);
+}
+
+#[test]
+fn a_bad_batch_ends_a_log_in_front_of_whole_segments_which_are_set_aside() {
+    let bench = Bench::new();
+    bench.fill(30);
+    let second = bench.log.segments()[1];
+    let later = bench.log.segments().len() - 2;
+    bench.file(&name(second.base_offset, "log")).write_at(second.size_bytes - 1, b"\xff").expect("write");
+    let bench = bench.killed();
+    let aside =
+        |bench: &Bench| bench.names().iter().filter(|name| name.strip_suffix(".cut").is_some()).count();
+    let kept = aside(&bench);
+    assert_eq!(kept, later, "{:?}", bench.report);
+    assert!(bench.report.cuts.iter().all(|cut| cut.good.is_some() == cut.set_aside.is_some()));
+    let again = bench.killed();
+    assert_eq!(aside(&again), kept, "they stay");
+}
+
+#[test]
+fn an_empty_closed_segment_is_noticed_and_its_offsets_are_refused() {
     let bench = Bench::new();
     bench.fill(30);
     let second = bench.log.segments()[1];
@@ -258,7 +343,8 @@ fn an_empty_closed_segment_is_noticed_and_skipped() {
     let [hole] = bench.report.holes.as_slice() else { panic!("{:?}", bench.report) };
     assert_eq!((hole.from, hole.upto), (second.base_offset, second.next_offset));
     assert!(hole.file.ends_with(name(second.base_offset, "log")), "{hole}");
-    let found = bench.read(second.base_offset, 100, true);
+    assert_eq!(refused(&bench, second.base_offset), (0, second.next_offset));
+    let found = bench.read(second.next_offset, 100, true);
     assert_eq!(found.first().map(|header| header.base_offset), Some(second.next_offset));
 }
 
@@ -276,10 +362,11 @@ fn a_segment_that_is_gone_costs_its_own_records_only() {
         let left = name(second.base_offset, "timeindex");
         assert!(!bench.names().contains(&left), "what belonged to it goes");
         assert_eq!(bench.log.marks().log_end, 90);
-        let found = bench.read(second.base_offset, 100, true);
+        for offset in second.base_offset..second.next_offset {
+            assert_eq!(refused(&bench, offset).1, second.next_offset, "never skipped in silence");
+        }
+        let found = bench.read(second.next_offset, 100, true);
         assert_eq!(found.first().map(|header| header.base_offset), Some(second.next_offset));
-        let gone = (second.next_offset - second.base_offset) / 3;
-        assert_eq!(bench.read_all(0).len() as i64, 30 - gone);
         bench.log.close(0).expect("close");
     }
 }

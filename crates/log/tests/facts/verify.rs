@@ -135,11 +135,9 @@ fn batches_around_a_damaged_one_are_read_and_its_index_is_not_blamed() {
         file.read_exact_at(second + at, &mut byte).expect("read");
         file.write_at(second + at, &[byte[0] ^ 0x10]).expect("written");
         let (findings, tally) = check(&bench, false);
-        // What lies behind goes with it at the next start, which comes after a kill.
-        let behind = |f: &&Finding| f.what.contains("follows a cut segment");
-        let found: Vec<_> =
-            findings.iter().filter(|f| f.severity == Severity::Damage && !behind(f)).collect();
-        assert_eq!(findings.iter().filter(behind).count() + 1, bench.log.segments().len());
+        let found: Vec<_> = findings.iter().filter(|f| f.severity == Severity::Damage).collect();
+        // No checkpoint says that it was never stable: nothing goes at the next start.
+        assert!(found.iter().all(|finding| finding.fate == Fate::Refused), "{at}: {found:?}");
         assert!(found.iter().all(|finding| finding.path.ends_with(&name)), "{at}: {found:?}");
         assert_eq!(found.first().expect("found").position, Some(second), "{found:?}");
         assert!((10..21).contains(&tally.batches), "{tally:?}");

@@ -122,6 +122,82 @@ fn a_crash_while_a_crash_is_recovered_from_is_recovered_from_as_well() {
     }
 }
 
+/// What is left when a start dies while it finishes a replacement, after some of its renames.
+#[test]
+fn a_replacement_that_was_finished_half_keeps_its_index_of_aborted_transactions() {
+    for done in [&[][..], &["index"], &["index", "timeindex"], &["index", "timeindex", "txnindex"]] {
+        for has_own in [true, false] {
+            let bench = Bench::new();
+            bench.put(&[("a", Some("1")), ("b", Some("1"))]);
+            bench.roll();
+            let name = |suffix: &str| Path::new(DIR).join(format!("{:020}.{suffix}", 0));
+            bench.disk.rename(&name("log"), &name("log.swap")).expect("rename");
+            let write = |suffix: &str, bytes: &[u8]| {
+                let file = bench.disk.open(&name(suffix), pagewire_disk::OpenMode::Create).expect("create");
+                file.set_len(0).expect("empty");
+                file.write_at(0, bytes).expect("write");
+            };
+            write("log", b"");
+            for suffix in ["index", "timeindex", "txnindex"] {
+                let renamed = done.contains(&suffix);
+                if suffix == "txnindex" && !has_own {
+                    // The old one went before anything was renamed.
+                    if done.is_empty() {
+                        write(suffix, b"old");
+                    }
+                    continue;
+                }
+                write(suffix, if renamed { b"new" } else { b"old" });
+                if !renamed {
+                    write(&format!("{suffix}.swap"), b"new");
+                }
+            }
+            let names: Vec<String> = bench
+                .disk
+                .read_dir(Path::new(DIR))
+                .expect("dir")
+                .into_iter()
+                .map(|entry| entry.name)
+                .collect();
+            let home = crate::home::Home::new(Arc::clone(&bench.disk), DIR.into(), crate::Handles::new(8));
+            let mut report = crate::RecoveryReport::default();
+            assert!(crate::clean::finish_swaps(&home, &names, &mut report).expect("finished"));
+            let left = bench.disk.open(&name("txnindex"), pagewire_disk::OpenMode::Read);
+            let told = format!("{done:?}, {has_own}");
+            assert_eq!(left.is_ok(), has_own, "{told}");
+            if let Ok(file) = left {
+                let mut bytes = [0; 3];
+                file.read_exact_at(0, &mut bytes).expect("read");
+                assert_eq!(&bytes, b"new", "{told}");
+            }
+        }
+    }
+}
+
+#[test]
+fn an_unfinished_replacement_left_by_an_earlier_clean_does_not_speak_against_a_later_one() {
+    let forgetting = filled();
+    // Below what will be replaced: a clean that gave up and could not remove its files.
+    let stale = Path::new(DIR).join(format!("{:020}.log.cleaned", 0));
+    let mut seen = 0;
+    for stop in 0..120 {
+        let copy = forgetting.crash(0).expect("copy");
+        let stopping = StoppingDisk::new(Arc::new(copy.clone()));
+        let mut bench = opened(Arc::new(stopping.clone()));
+        let known = latest(&bench);
+        let base = bench.log.segments().get(1).expect("a second segment").base_offset;
+        assert!(base > 0);
+        copy.open(&stale, pagewire_disk::OpenMode::Create).expect("create");
+        copy.sync_dir(Path::new(DIR)).expect("sync");
+        stopping.stop_after(stop);
+        let _ = bench.try_clean(5000);
+        seen += usize::from(bench.names().iter().any(|name| name.ends_with(".log.swap")));
+        let again = opened(Arc::new(copy.crash(stop as u64).expect("crash")));
+        assert_eq!(latest(&again), known, "step {stop}: {:?}", again.report);
+    }
+    assert!(seen > 0);
+}
+
 #[test]
 fn the_parts_of_a_split_segment_do_not_count_while_one_is_unfinished() {
     let bench = Bench::new();

@@ -48,6 +48,8 @@ type Key = (Arc<str>, i32);
 #[derive(Debug, Default)]
 pub(super) struct Cleaning {
     offsets: OffsetCheckpoint,
+    /// The file was damaged: nobody knows which logs were compacted.
+    illegible: bool,
     busy: HashSet<Key>,
     troubles: HashMap<Key, Trouble>,
     due: Due,
@@ -89,11 +91,17 @@ impl Cleaning {
         sums: &mut Sums,
         notices: &mut Vec<Notice>,
     ) -> Result<Self, LogDirError> {
-        let offsets = sums.checkpoint(disk, dir, CLEANER_FILE, notices)?.content.unwrap_or_default();
-        Ok(Self { offsets, ..Self::default() })
+        let read = sums.checkpoint(disk, dir, CLEANER_FILE, notices)?.content;
+        let illegible = read.is_none();
+        Ok(Self { offsets: read.unwrap_or_default(), illegible, ..Self::default() })
     }
 
-    /// Whether the partition was ever compacted: holes between its offsets are no losses then.
+    /// Whether the partition may have been compacted: holes between its offsets are no losses then.
+    pub(super) fn may_have_holes(&self, topic: &str, partition: i32) -> bool {
+        self.illegible || self.was_cleaned(topic, partition)
+    }
+
+    /// Whether the partition was ever compacted, as far as is known.
     pub(super) fn was_cleaned(&self, topic: &str, partition: i32) -> bool {
         self.offsets.get(topic, partition).is_some()
     }

@@ -90,16 +90,59 @@ fn the_mark_alone_does_not_vouch_for_a_log() {
     let (dir, _) = world.open();
     append(&world.create(&dir, "a", 0), 3);
     dir.close_clean(0);
-    // A batch in the middle of the file goes bad; a checkpoint that does not name the log leaves the mark worthless.
+    // A batch in the middle of the file goes bad; a checkpoint that does not name the log leaves the mark worthless, and
+    // says nothing about what may go.
     let file = world.disk.open(&path("a-0/00000000000000000000.log"), OpenMode::ReadWrite).expect("open");
     file.write_at(batch(1).len() as u64 + 70, b"\xff\xff\xff").expect("damage");
     world.put(RECOVERY_POINT_FILE, b"0\n0\n");
     let (dir, report) = world.open();
     assert!(report.clean);
-    assert_eq!(log_end(&dir, "a", 0), 1);
-    assert_eq!(report.loaded[0].report.cuts.len(), 1);
-    assert!(
-        matches!(report.notices.as_slice(), [Notice::Lost { log_end: 1, known_end: 3, .. }]),
-        "{report:?}"
-    );
+    assert_eq!(log_end(&dir, "a", 0), 3);
+    let [loaded] = report.loaded.as_slice() else { panic!("{report:?}") };
+    assert!(loaded.report.cuts.is_empty() && report.notices.is_empty(), "{report:?}");
+    let [damage] = loaded.report.damage.as_slice() else { panic!("{report:?}") };
+    assert_eq!((damage.from, damage.upto, damage.bytes), (1, 2, batch(1).len() as u64));
+}
+
+#[test]
+fn a_log_start_past_everything_the_log_held_takes_no_record() {
+    let world = World::new().knows("a", A);
+    let (dir, _) = world.open();
+    append(&world.create(&dir, "a", 0), 9);
+    dir.close_clean(0);
+    world.put(LOG_START_FILE, b"0\n1\na 0 70\n");
+    let (dir, report) = world.open();
+    let marks = dir.get("a", 0).expect("open").marks();
+    assert_eq!((marks.log_start, marks.log_end), (0, 9), "{report:?}");
+}
+
+#[test]
+fn one_wrong_digit_in_either_witness_moves_no_end() {
+    for file in [RECOVERY_POINT_FILE, HIGH_WATERMARK_FILE] {
+        for offset in [1, 99] {
+            let world = World::new().knows("a", A);
+            let (dir, _) = world.open();
+            append(&world.create(&dir, "a", 0), 9);
+            dir.close_clean(0);
+            world.put(file, format!("0\n1\na 0 {offset}\n").as_bytes());
+            let (dir, report) = world.open();
+            assert_eq!(log_end(&dir, "a", 0), 9, "{file}, {offset}: {report:?}");
+            assert!(report.loaded[0].report.damage.is_empty() && report.loaded[0].report.cuts.is_empty());
+        }
+    }
+}
+
+#[test]
+fn a_log_without_its_high_watermark_was_not_closed_in_order_and_keeps_its_recovery_point() {
+    let world = World::new().knows("a", A);
+    let (dir, _) = world.open();
+    append(&world.create(&dir, "a", 0), 1);
+    dir.close_clean(0);
+    let file = world.disk.open(&path("a-0/00000000000000000000.log"), OpenMode::ReadWrite).expect("open");
+    file.write_at(file.len().expect("len") - 1, b"\xff").expect("damage");
+    world.put(HIGH_WATERMARK_FILE, b"0\n0\n");
+    let (dir, report) = world.open();
+    let recovery = &report.loaded[0].report;
+    assert!(recovery.cuts.is_empty(), "{recovery:?}");
+    assert_eq!((recovery.damage.len(), log_end(&dir, "a", 0)), (1, 1), "{recovery:?}");
 }

@@ -1,0 +1,172 @@
+//! Taking away what a log does not hold: the torn end of its last segment, and segments that cannot follow.
+//!
+//! A torn tail is cut and forgotten. Where good batches lie behind the first bad one, they may be all that is left of records
+//! that somebody was promised, since the recovery point on the disk is behind what was synced: they are told by their
+//! offsets, and set aside in a file that nothing reads, `<first offset>.cut`. What was written past the recovery point may
+//! go if there is no room for that; what may have been stable may not.
+
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
+
+use pagewire_disk::{DiskFile, OpenMode};
+
+use crate::answers::{Cut, RecoveryReport};
+use crate::depth::Depth;
+use crate::errors::LogError;
+use crate::files::{BatchWalk, Step};
+use crate::home::Home;
+use crate::listing::Listing;
+use crate::names;
+use crate::recovery::{log_size, remove_segment};
+use crate::segment::{End, Segment};
+use crate::unshare::copy;
+
+/// Most files that are set aside in a directory. With more of them somebody should have looked; the next cuts are only told.
+const SET_ASIDE_MAX: usize = 8;
+
+/// Good batches among bytes that go.
+#[derive(Debug, Clone, Copy)]
+struct Good {
+    first: i64,
+    upto: i64,
+}
+
+/// Cuts for good: what is appended from now on could be followed by what was cut, should the power go before the next
+/// sync.
+pub(crate) fn cut_tail(
+    segment: &Segment,
+    end: End,
+    size: u64,
+    reason: String,
+    depth: &Depth,
+    report: &mut RecoveryReport,
+) -> Result<(), LogError> {
+    let failed = || LogError::at(segment.path());
+    let (home, file) = (&segment.home, segment.file().map_err(failed())?);
+    let good = good_in(&*file, end.size, size, end.next_offset).map_err(failed())?;
+    let set_aside = match good {
+        None => None,
+        Some(_) => kept(home, depth, report, || copy_aside(home, &*file, end, size))?,
+    };
+    segment.unshare(end.size).map_err(failed())?;
+    let file = segment.file().and_then(|file| file.set_len(end.size).map(|()| file));
+    file.and_then(|file| file.sync_data()).map_err(failed())?;
+    segment.flow.synced.store(0, Ordering::Relaxed);
+    segment.flow.written_back.store(end.size, Ordering::Relaxed);
+    let (file, offset, position) = (segment.path(), end.next_offset, end.size);
+    let bytes = size.saturating_sub(end.size);
+    let good = good.map(|good| (good.first, good.upto));
+    report.cuts.push(Cut { file, offset, position, bytes, reason, good, set_aside });
+    Ok(())
+}
+
+/// Takes away all segments from `first` on, for good: the log may soon have grown up to where they begin.
+pub(crate) fn remove_from(
+    home: &Home,
+    listing: &Listing,
+    first: usize,
+    reason: &str,
+    depth: &Depth,
+    report: &mut RecoveryReport,
+) -> Result<(), LogError> {
+    for &base in listing.bases.iter().skip(first) {
+        let (file, bytes) = (home.path(base, names::LOG), log_size(home, base)?);
+        let opened = home.open(base, names::LOG, OpenMode::Read);
+        let good = opened.and_then(|log| good_in(&*log, 0, bytes, base)).map_err(LogError::at(&file))?;
+        let set_aside = match good {
+            None => None,
+            Some(_) => kept(home, depth, report, || rename_aside(home, base))?,
+        };
+        remove_segment(home, base)?;
+        let (reason, good) = (reason.to_owned(), good.map(|good| (good.first, good.upto)));
+        report.cuts.push(Cut { file, offset: base, position: 0, bytes, reason, good, set_aside });
+    }
+    if first < listing.bases.len() {
+        home.disk.sync_dir(&home.dir).map_err(LogError::at(&home.dir))?;
+    }
+    Ok(())
+}
+
+/// The good batches of offsets from `offset` on that begin at or behind `from`.
+fn good_in(file: &dyn DiskFile, from: u64, size: u64, offset: i64) -> io::Result<Option<Good>> {
+    let offsets = offset..=i64::MAX - 1;
+    let mut walk = BatchWalk::new(file, from, size);
+    let mut good: Option<Good> = None;
+    while let Some(step) = walk.step()? {
+        let (at, stated) = match step {
+            Step::Batch(batch) if batch.is_whole() && offsets.contains(&batch.header.base_offset) => {
+                let (first, upto) = (batch.header.base_offset, batch.header.next_offset());
+                let so_far = good.unwrap_or(Good { first, upto });
+                good = Some(Good { first: so_far.first.min(first), upto: so_far.upto.max(upto) });
+                continue;
+            }
+            Step::Batch(batch) => (batch.position, Some(batch.end())),
+            Step::Bad(bad) => (bad.position, bad.next),
+        };
+        let Some(next) = walk.next_behind(at, stated, &offsets)? else { break };
+        walk.resume_at(next);
+    }
+    Ok(good)
+}
+
+/// Where something was set aside. It must be where it may have been stable.
+fn kept(
+    home: &Home,
+    depth: &Depth,
+    report: &mut RecoveryReport,
+    set_aside: impl FnOnce() -> io::Result<Option<PathBuf>>,
+) -> Result<Option<PathBuf>, LogError> {
+    if home.is_rehearsed() {
+        return Ok(None);
+    }
+    match set_aside() {
+        Ok(path) => Ok(path),
+        Err(error) if depth.is_known() => {
+            let dir = home.dir.display();
+            report.notes.push(format!("{dir}: what is cut off cannot be set aside: {error}"));
+            Ok(None)
+        }
+        Err(error) => Err(LogError::at(&home.dir)(error)),
+    }
+}
+
+/// A name for what is set aside that begins at `offset`; `None` if there are many already.
+fn free_name(home: &Home, offset: i64) -> io::Result<Option<PathBuf>> {
+    let there = home.disk.read_dir(&home.dir)?;
+    let others = there.iter().filter(|entry| entry.name.ends_with(names::CUT)).count();
+    if others >= SET_ASIDE_MAX {
+        return Ok(None);
+    }
+    let numbered = (1..=SET_ASIDE_MAX).map(|n| format!(".{n}{}", names::CUT));
+    let mut suffixes = std::iter::once(names::CUT.to_owned()).chain(numbered);
+    Ok(suffixes
+        .find(|suffix| !there.iter().any(|entry| entry.name == names::file(offset, suffix)))
+        .map(|suffix| home.path(offset, &suffix)))
+}
+
+fn copy_aside(home: &Home, file: &dyn DiskFile, end: End, size: u64) -> io::Result<Option<PathBuf>> {
+    let Some(path) = free_name(home, end.next_offset)? else { return Ok(None) };
+    let aside = home.disk.open(&path, OpenMode::CreateNew)?;
+    let written = copy(file, &*aside, end.size..size).and_then(|()| aside.sync_data());
+    match written.and_then(|()| home.disk.sync_dir(&home.dir)) {
+        Ok(()) => Ok(Some(path)),
+        Err(error) => {
+            remove(home, &path)?;
+            Err(error)
+        }
+    }
+}
+
+fn rename_aside(home: &Home, base: i64) -> io::Result<Option<PathBuf>> {
+    let Some(path) = free_name(home, base)? else { return Ok(None) };
+    home.disk.rename(&home.path(base, names::LOG), &path)?;
+    Ok(Some(path))
+}
+
+fn remove(home: &Home, path: &Path) -> io::Result<()> {
+    match home.disk.remove_file(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        removed => removed,
+    }
+}
