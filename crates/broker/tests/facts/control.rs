@@ -27,7 +27,11 @@ impl Control {
     }
 
     pub(crate) fn send(&mut self, bytes: &[u8]) {
-        self.stream.get_mut().write_all(bytes).unwrap();
+        match self.stream.get_mut().write_all(bytes) {
+            // Refused already: the reason waits to be read.
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => {}
+            sent => sent.unwrap(),
+        }
     }
 
     /// The next line, as the broker wrote it; none when it closed.

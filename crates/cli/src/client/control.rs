@@ -46,7 +46,11 @@ impl Control {
         let gone = || "the broker went away";
         let mut line = serde_json::to_vec(request)?;
         line.push(b'\n');
-        self.stream.write_all(&line).await.with_context(gone)?;
+        match self.stream.write_all(&line).await {
+            // It may have said why before it closed.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
+            sent => sent.with_context(gone)?,
+        }
         loop {
             line.clear();
             let mut bounded = (&mut self.stream).take(LINE_MAX as u64);
