@@ -98,13 +98,22 @@ impl<'d> Dirty<'d> {
 
     /// Below the recovery point.
     fn remember_where(&self) -> Result<(), CleanError> {
-        let (log, dir, until) = (&self.taken.entry.log, self.taken.dir, self.range.until);
+        let (log, dir, until) = (&self.taken.entry.log, self.taken.dir, self.rewritten_to());
         let synced = if log.marks().recovery_point < until { log.sync().map(drop) } else { Ok(()) };
         if log.is_deleted() || dir.is_written_stable(log, until) {
             return Ok(());
         }
         synced.map_err(CleanError::at(log.dir()))?;
         dir.write_checkpoints().map(drop).map_err(CleanError::at(&dir.path))
+    }
+
+    /// Where the last segment ends that is written anew. Behind the range there may be holes in it as well: where aborted
+    /// transactions were that ended there.
+    fn rewritten_to(&self) -> i64 {
+        let until = self.range.until;
+        let segments = self.taken.entry.log.segments.load();
+        let last = segments.iter().rfind(|segment| segment.base_offset < until);
+        last.map_or(until, |last| last.end().next_offset.max(until))
     }
 
     /// In a log that was compacted.

@@ -4,6 +4,7 @@ use pagewire_disk::{Call, Errno, FailingDisk, Fault, ForgettingDisk, OffsetCheck
 use pagewire_record::DecompressLimits;
 
 use super::*;
+use crate::clean::tests::fill;
 use crate::{CleanError, Cleaner, CleanerLimits, Share, Throttle};
 
 const CHECKPOINT: &str = "cleaner-offset-checkpoint";
@@ -199,6 +200,29 @@ fn nothing_is_cleaned_while_that_cannot_be_remembered() {
     assert_eq!(dir.get("a", 0).expect("a").segments().len(), 4);
     failing.heal();
     assert!(clean(&dir, 1 << 40).expect("due").is_ok());
+}
+
+/// An open transaction ends the range in the middle of a segment; what is behind it there may go as well, where a
+/// transaction was aborted.
+#[test]
+fn a_segment_is_stable_to_its_end_before_any_of_it_is_written_anew() {
+    let world = compacting(World::new().knows("a", A));
+    let (dir, _) = world.open();
+    let log = world.create(&dir, "a", 0);
+    append(&log, 4);
+    let context = AppendContext { leader_epoch: 0, origin: Origin::Coordinator, now_ms: 1 };
+    let open = BatchBuilder::new(Codec::None).producer(7, 0, 0).transactional();
+    log.append(fill(open, &[(Some("k"), Some("v"))]), context).expect("appended");
+    log.sync().expect("synced");
+    dir.write_checkpoints().expect("written");
+    append(&log, 9);
+    let until = log.marks().last_stable;
+    let bases: Vec<_> = log.segments().iter().map(|segment| segment.base_offset).collect();
+    let end = *bases.iter().find(|base| **base > until).expect("a segment behind it");
+    assert!(!bases.contains(&until), "{until} is in the middle: {bases:?}");
+    assert!(dir.is_written_stable(&log, until) && !dir.is_written_stable(&log, end));
+    assert_eq!(clean(&dir, 0).expect("due").expect("clean"), until);
+    assert!(dir.is_written_stable(&log, end));
 }
 
 /// A compacted log of which the last but one segment, never synced, is lost, opened again.
