@@ -149,14 +149,15 @@ fn is_zero(file: &File, mut at: u64, end: u64) -> io::Result<bool> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::io::Write;
 
     use pagewire_record::{BatchBuilder, Codec, patch_header};
 
     use super::*;
 
-    fn batch(offset: i64) -> Vec<u8> {
+    /// A batch at `offset`, of leader epoch 3.
+    pub(crate) fn batch(offset: i64) -> Vec<u8> {
         let mut batch = BatchBuilder::new(Codec::None);
         batch.append(0, Some(b"key"), Some(&[7; 100]), &[]).expect("a record");
         let mut bytes = batch.build().expect("a batch").to_vec();

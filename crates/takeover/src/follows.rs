@@ -66,7 +66,7 @@ impl Search<'_> {
 mod tests {
     use std::io::Write;
 
-    use pagewire_record::{BatchBuilder, Codec, patch_header};
+    use super::super::batches::tests::batch;
 
     use super::*;
 
@@ -77,14 +77,6 @@ mod tests {
         }
         let len = file.metadata().expect("a length").len();
         Search { file: &file, from: 1, len, lowest: 10, highest: 1000 }.finds().expect("read")
-    }
-
-    fn batch(offset: i64) -> Vec<u8> {
-        let mut batch = BatchBuilder::new(Codec::None);
-        batch.append(0, Some(b"key"), Some(&[7; 100]), &[]).expect("a record");
-        let mut bytes = batch.build().expect("a batch").to_vec();
-        patch_header(bytes.first_chunk_mut().expect("a header"), offset, 3);
-        bytes
     }
 
     #[test]

@@ -65,11 +65,12 @@ impl Sums {
         Ok(Self { vouched, landed: BTreeMap::new() })
     }
 
-    /// Looks at the sums as a start would take them, and leaves them where they are. None, if they cannot be used.
-    pub(crate) fn peek(disk: &dyn Disk, dir: &Path) -> Self {
-        let anothers = CleanMark::is_anothers(disk, dir).unwrap_or(false);
-        let sums = if anothers { None } else { Self::read(disk, dir, false, &mut Vec::new()).ok() };
-        sums.unwrap_or_default()
+    /// Looks at the sums as a start would take them, and leaves them where they are.
+    pub(crate) fn peek(disk: &dyn Disk, dir: &Path, notices: &mut Vec<Notice>) -> Result<Self, LogDirError> {
+        if CleanMark::is_anothers(disk, dir).map_err(LogDirError::at(dir))? {
+            return Ok(Self::default());
+        }
+        Self::read(disk, dir, false, notices)
     }
 
     /// Reads a checkpoint. A damaged one, or one whose text nobody wrote, is noted and says nothing.

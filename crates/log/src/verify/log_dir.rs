@@ -124,18 +124,26 @@ impl Checkpoints {
     /// As a start would take them. What it would not is a finding, and counts as empty. While a broker serves the
     /// directory the checkpoints and their sums change under the reader, who believes what is legible.
     fn read(disk: &dyn Disk, dir: &Path, live: bool, findings: &mut Vec<Finding>) -> Self {
-        let mut sums = if live { Sums::default() } else { Sums::peek(disk, dir) };
-        let mut read = |file| {
-            let mut notices = Vec::new();
-            let read = sums.checkpoint(disk, dir, file, &mut notices);
+        let mut told = |file: &str, notices: Vec<Notice>, error: Option<String>| {
             let damaged = notices.into_iter().filter_map(|notice| match notice {
                 Notice::Damaged(damage) => Some(small_file_trouble(&damage)),
                 _ => None,
             });
-            let unreadable = read.as_ref().err().map(ToString::to_string);
-            for what in damaged.chain(unreadable) {
+            for what in damaged.chain(error) {
                 findings.push(Finding::new(Severity::Damage, dir.join(file), what, Fate::Renewed));
             }
+        };
+        let mut sums = Sums::default();
+        if !live {
+            let mut notices = Vec::new();
+            let peeked = Sums::peek(disk, dir, &mut notices);
+            told(SUMS_FILE, notices, peeked.as_ref().err().map(ToString::to_string));
+            sums = peeked.unwrap_or_default();
+        }
+        let mut read = |file| {
+            let mut notices = Vec::new();
+            let read = sums.checkpoint(disk, dir, file, &mut notices);
+            told(file, notices, read.as_ref().err().map(ToString::to_string));
             read.map_or((OffsetCheckpoint::new(), false), |read| {
                 (read.content.unwrap_or_default(), read.certain)
             })

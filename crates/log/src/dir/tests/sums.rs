@@ -4,6 +4,7 @@ use pagewire_disk::checkpoint::{CLEAN_MARK_FILE, LOG_START_FILE, RECOVERY_POINT_
 
 use super::super::sums::FILE;
 use super::*;
+use crate::verify::{Event, Severity, VerifyOptions, verify};
 
 const OTHER_STARTS: &str = "0\n1\na 0 500\n";
 
@@ -36,6 +37,37 @@ fn a_log_start_that_nobody_wrote_hides_nothing_and_takes_nothing() {
         assert_eq!((start, end, said.len()), (0, 20, 1), "{said:?}");
         assert!(said[0].contains("not what was written last"), "{said:?}");
     }
+}
+
+/// What `log check` has to say, by the file.
+fn checked(world: &World) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    verify(&world.disk, root(), VerifyOptions::default(), &mut |event| {
+        if let Event::Found(finding) = event
+            && finding.severity > Severity::Note
+        {
+            let name = finding.path.file_name().expect("a file").to_string_lossy().into_owned();
+            found.push((name, finding.what));
+        }
+    })
+    .expect("checked");
+    found
+}
+
+#[test]
+fn a_check_finds_what_a_start_does_not_believe() {
+    let world = left();
+    assert_eq!(checked(&world), []);
+    world.put(LOG_START_FILE, b"0\n1\na 0 9\n");
+    // The leader epochs begin where the log did, so they may be doubted with it.
+    let found = checked(&world);
+    let start = found.iter().find(|(file, _)| file == LOG_START_FILE);
+    assert!(start.is_some_and(|(_, what)| what.contains("not what was written last")), "{found:?}");
+
+    let world = left();
+    world.put(FILE, world.get(FILE).replacen("0 1", "0 2", 1).as_bytes());
+    let damaged: Vec<_> = checked(&world).into_iter().map(|(file, _)| file).collect();
+    assert_eq!(damaged, [FILE]);
 }
 
 #[test]
