@@ -16,7 +16,8 @@ pub(super) struct Candidate {
 impl Candidate {
     /// All of it is to be verified again.
     pub(super) fn is_due(&self, interval_ms: i64, now_ms: i64) -> bool {
-        now_ms.saturating_sub(self.verified_ms) >= interval_ms
+        // A time to come is none: the clock was wrong then, or a digit is now.
+        self.verified_ms > now_ms || now_ms.saturating_sub(self.verified_ms) >= interval_ms
     }
 }
 
@@ -46,9 +47,10 @@ mod tests {
             one("never", 0, false),
             one("also-never", 0, false),
             one("suspect", 990, true),
+            one("to-come", 2000, false),
         ];
         let mut due = due(all, 500, 1000);
         let order: Vec<String> = std::iter::from_fn(|| due.pop()).map(|one| one.topic).collect();
-        assert_eq!(order, ["suspect", "also-never", "never", "old"]);
+        assert_eq!(order, ["suspect", "also-never", "never", "old", "to-come"]);
     }
 }

@@ -156,7 +156,8 @@ fn open(disk: &Arc<MemoryDisk>) -> Result<(LogDir, LoadReport), LogDirError> {
         handles: Handles::new(64),
         now_ms: NOW_MS,
     };
-    let settings = |topic: &str, _: i32| TOPICS.contains(&topic).then(|| settings(topic));
+    let of = |topic: &str| PartitionSettings { leader_epoch: EPOCHS - 1, ..settings(topic) };
+    let settings = |topic: &str, _: i32| TOPICS.contains(&topic).then(|| of(topic));
     LogDir::open(Arc::clone(disk) as Arc<dyn Disk>, Path::new(ROOT), &options, &settings, &|_| ())
 }
 
