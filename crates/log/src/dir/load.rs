@@ -292,7 +292,8 @@ impl One<'_> {
                 notices.push(Notice::Named { path: path.clone(), topic_id: settings.topic_id });
             }
             Judgement::Stray { found } => {
-                let path = set_aside(disk, path, topic, *partition).map_err(LogError::at(path))?;
+                let path =
+                    set_aside(disk, path, (topic, *partition), Some(found)).map_err(LogError::at(path))?;
                 notices.push(Notice::Stray { path, found, expected: settings.topic_id });
                 return Ok(Outcome::SetAside);
             }
