@@ -210,6 +210,7 @@ impl LockedDir {
             given_up: AtomicBool::default(),
             behind: AtomicBool::default(),
         };
+        dir.name_compacted();
         Ok((dir, report))
     }
 
