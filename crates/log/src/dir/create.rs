@@ -166,15 +166,15 @@ impl LogDir {
         if !disk.exists(dir).map_err(CreateError::at(dir))? {
             return Ok(false);
         }
-        let ours = match PartitionMetadata::read(disk, &dir.join(PARTITION_METADATA_FILE)) {
-            Ok(Some(found)) => found.topic_id == topic_id,
+        let (ours, found) = match PartitionMetadata::read(disk, &dir.join(PARTITION_METADATA_FILE)) {
+            Ok(Some(found)) => (found.topic_id == topic_id, Some(found.topic_id)),
             Ok(None) | Err(CheckpointError::Damaged { .. }) => {
-                !has_records(disk, dir).map_err(CreateError::at(dir))?
+                (!has_records(disk, dir).map_err(CreateError::at(dir))?, None)
             }
             Err(CheckpointError::Io { path, error }) => return Err(CreateError::Io { path, error }),
         };
         if !ours {
-            let to = set_aside(disk, dir, topic, partition).map_err(CreateError::at(dir))?;
+            let to = set_aside(disk, dir, (topic, partition), found).map_err(CreateError::at(dir))?;
             disk.sync_dir(&self.path).map_err(CreateError::at(&self.path))?;
             tracing::warn!(from = %dir.display(), to = %to.display(), "data of an earlier topic was set aside");
         }

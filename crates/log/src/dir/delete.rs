@@ -3,10 +3,9 @@
 use std::io::{self, ErrorKind};
 use std::path::PathBuf;
 
-use uuid::Uuid;
-
 use super::LogDir;
-use super::names::{DELETE, marked_dir};
+use super::names::DELETE;
+use super::stray::marked;
 
 /// A renamed directory and when it goes.
 #[derive(Debug)]
@@ -36,7 +35,7 @@ impl LogDir {
             entry.end();
             self.forget_cleaning(topic, partition);
             let from = entry.log.dir().to_path_buf();
-            let path = self.path.join(marked_dir(topic, partition, Uuid::new_v4(), DELETE));
+            let path = marked(&*self.disk, &from, (topic, partition), Some(entry.topic_id), DELETE);
             if let Err(error) = self.disk.rename(&from, &path) {
                 self.note(&from, &error);
                 first_error = first_error.or(Some(error));

@@ -210,6 +210,7 @@ impl LockedDir {
             given_up: AtomicBool::default(),
             behind: AtomicBool::default(),
         };
+        dir.name_compacted();
         Ok((dir, report))
     }
 
@@ -292,7 +293,8 @@ impl One<'_> {
                 notices.push(Notice::Named { path: path.clone(), topic_id: settings.topic_id });
             }
             Judgement::Stray { found } => {
-                let path = set_aside(disk, path, topic, *partition).map_err(LogError::at(path))?;
+                let path =
+                    set_aside(disk, path, (topic, *partition), Some(found)).map_err(LogError::at(path))?;
                 notices.push(Notice::Stray { path, found, expected: settings.topic_id });
                 return Ok(Outcome::SetAside);
             }

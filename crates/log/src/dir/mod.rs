@@ -187,9 +187,14 @@ impl LogDir {
         self.table.read().entries().map(Arc::clone).collect()
     }
 
-    /// New settings for all partitions of a topic.
+    /// New settings for all partitions of a topic. One that is compacted from now on is named in the checkpoints first.
     pub fn set_settings(&self, topic: &str, settings: &PartitionSettings) {
-        for entry in self.table.read().of_topic(topic) {
+        let of_topic: Vec<Arc<Entry>> = self.table.read().of_topic(topic).map(Arc::clone).collect();
+        if settings.log.cleanup_compact && of_topic.iter().any(|entry| self.is_unnamed(entry)) {
+            // Where it cannot be written, it waits for the next checkpoint.
+            let _ = self.write_checkpoints();
+        }
+        for entry in &of_topic {
             entry.set(settings);
         }
     }
