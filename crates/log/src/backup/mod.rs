@@ -47,7 +47,7 @@ pub use error::BackupError;
 /// Closed segments open at a time, in the first attempt and in later ones: each opens twice as many as the one before, so
 /// that a log of which retention takes as much as is written is copied in the end. Up to four files each.
 const PINNED: usize = 32;
-const PINNED_MAX: usize = 256;
+const PINNED_MAX: usize = if cfg!(test) { 64 } else { 256 };
 /// How often a copy begins anew because the log's segments were replaced.
 const ATTEMPTS_MAX: usize = 8;
 
