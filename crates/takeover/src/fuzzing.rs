@@ -23,10 +23,8 @@ pub fn read_metadata(
     segments: Vec<(i64, PathBuf)>,
 ) -> Result<Seen, MetadataError> {
     let numbered = |(offset, path)| Numbered { offset, path };
-    let files = Files {
-        snapshot: snapshot.map(numbered),
-        segments: segments.into_iter().map(numbered).collect(),
-    };
+    let files =
+        Files { snapshot: snapshot.map(numbered), segments: segments.into_iter().map(numbered).collect() };
     let read = kraft::replay(Path::new(kraft::DIR), &files)?;
     let topics = read.image.topics.into_iter();
     Ok(Seen {

@@ -12,7 +12,11 @@ pub(super) fn run(bytes: &[u8]) {
     let stream = input.rest();
     let answer = answered(piece, stream);
     let has_line = stream.iter().take(LINE_MAX).any(|byte| *byte == b'\n');
-    assert_eq!(answer.is_some(), has_line || stream.len() >= LINE_MAX, "a whole line is answered, and so is too long a one");
+    assert_eq!(
+        answer.is_some(),
+        has_line || stream.len() >= LINE_MAX,
+        "a whole line is answered, and so is too long a one"
+    );
     let Some(answer) = answer else { return };
     let Some((b'\n', line)) = answer.split_last() else { panic!("no line: {answer:?}") };
     assert!(answer.len() <= LINE_MAX && !line.contains(&b'\n'), "{} bytes", answer.len());

@@ -34,7 +34,12 @@ pub(super) fn run(bytes: &[u8]) {
     let decoded = decode::decode(topic, &record);
     for said in [decoded.key, decoded.value].into_iter().flatten() {
         let text = said.text();
-        assert!(text.len() <= WORDS_MAX + GROWTH_MAX * bytes.len(), "{} bytes of {}", text.len(), bytes.len());
+        assert!(
+            text.len() <= WORDS_MAX + GROWTH_MAX * bytes.len(),
+            "{} bytes of {}",
+            text.len(),
+            bytes.len()
+        );
         if let Said::Data(data) = &said {
             serde_json::from_str::<serde_json::Value>(&data.to_json()).expect("JSON");
         }
@@ -42,13 +47,23 @@ pub(super) fn run(bytes: &[u8]) {
 }
 
 pub(super) fn seeds() -> Vec<Vec<u8>> {
-    let of = |topic: u8, flags: u8, key: &[u8], value: &[u8]| [&[topic, flags][..], &chunk(key), value].concat();
+    let of =
+        |topic: u8, flags: u8, key: &[u8], value: &[u8]| [&[topic, flags][..], &chunk(key), value].concat();
     let offset = [&[0, 1][..], &[0, 1, b'g', 0, 1, b't', 0, 0, 0, 2]].concat();
-    let committed =
-        [&[0, 4][..], &17i64.to_be_bytes(), &[0, 0, 0, 0, 3, b'a', b'b'], &5i64.to_be_bytes(), &[1, 0, 16], &[7; 16]].concat();
-    let older = [&[0, 1][..], &17i64.to_be_bytes(), &[0, 1, b'm'], &5i64.to_be_bytes(), &9i64.to_be_bytes()].concat();
+    let committed = [
+        &[0, 4][..],
+        &17i64.to_be_bytes(),
+        &[0, 0, 0, 0, 3, b'a', b'b'],
+        &5i64.to_be_bytes(),
+        &[1, 0, 16],
+        &[7; 16],
+    ]
+    .concat();
+    let older =
+        [&[0, 1][..], &17i64.to_be_bytes(), &[0, 1, b'm'], &5i64.to_be_bytes(), &9i64.to_be_bytes()].concat();
     let group = [&[0, 2][..], &[0, 1, b'g']].concat();
-    let member: [&[u8]; 7] = [&[0, 1, b'm'], &[0xff, 0xff], &[0, 1, b'c'], &[0, 1, b'h'], &[0, 0, 1, 0], &[0, 0, 2, 0], &[]];
+    let member: [&[u8]; 7] =
+        [&[0, 1, b'm'], &[0xff, 0xff], &[0, 1, b'c'], &[0, 1, b'h'], &[0, 0, 1, 0], &[0, 0, 2, 0], &[]];
     // What a classic consumer asks for and is given: version, topics, user data.
     let consumer = [0, 0, 0, 12, 0, 0, 0, 0, 0, 1, 0, 1, b't', 0, 0, 0];
     let members = [

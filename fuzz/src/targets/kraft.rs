@@ -20,7 +20,8 @@ const TOPIC_ID: [u8; 16] = [7; 16];
 pub(super) fn run(bytes: &[u8]) {
     let mut input = Input::new(bytes);
     let (flags, at) = (input.u8(), i64::from(input.u8()));
-    let files = [input.chunk(), input.chunk(), input.rest()].map(|bytes| in_memory(bytes, flags & MENDED != 0));
+    let files =
+        [input.chunk(), input.chunk(), input.rest()].map(|bytes| in_memory(bytes, flags & MENDED != 0));
     let [snapshot, first, second] = files.each_ref().map(|file| path(&**file));
     let read = || {
         let snapshot = (flags & HAS_SNAPSHOT != 0).then(|| (at, snapshot.clone()));
@@ -74,8 +75,17 @@ fn text(text: &str) -> Vec<u8> {
 fn records() -> Vec<Vec<u8>> {
     let node = [2, 0, 0, 0, 1];
     let partition = |index: u8| {
-        let fields: [&[u8]; 9] =
-            [&[0, 0, 0, index], &TOPIC_ID, &node, &node, &[1, 1], &[0, 0, 0, 1, 0, 0, 0, 3, 0, 0, 0, 0], &[1], &[0], &[]];
+        let fields: [&[u8]; 9] = [
+            &[0, 0, 0, index],
+            &TOPIC_ID,
+            &node,
+            &node,
+            &[1, 1],
+            &[0, 0, 0, 1, 0, 0, 0, 3, 0, 0, 0, 0],
+            &[1],
+            &[0],
+            &[],
+        ];
         record(3, 1, &fields)
     };
     vec![
@@ -129,7 +139,8 @@ pub(super) fn seeds() -> Vec<Vec<u8>> {
     let (all, none) = (records(), chunk(&[]));
     let made = all.get(..5).unwrap_or_default();
     let snapshot = [control(3, 0), segment(made, 1), control(4, 6)].concat();
-    let (first, second) = (segment(all.get(..6).unwrap_or_default(), 0), segment(all.get(6..).unwrap_or_default(), 6));
+    let (first, second) =
+        (segment(all.get(..6).unwrap_or_default(), 0), segment(all.get(6..).unwrap_or_default(), 6));
     vec![
         [vec![0, 6], none.clone(), chunk(&first), second.clone()].concat(),
         [vec![MENDED, 6], none.clone(), chunk(&segment(&all, 0))].concat(),

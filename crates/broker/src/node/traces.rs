@@ -23,9 +23,11 @@ const LOG: &str = ".log";
 
 /// Of a directory that may not be there.
 pub(super) fn of(dir: &Path) -> Option<Served> {
-    let names: Vec<_> = std::fs::read_dir(dir).ok()?.filter_map(|entry| Some(entry.ok()?.file_name())).collect();
+    let names: Vec<_> =
+        std::fs::read_dir(dir).ok()?.filter_map(|entry| Some(entry.ok()?.file_name())).collect();
     let names: Vec<&str> = names.iter().filter_map(|name| name.to_str()).collect();
-    let was_served = names.contains(&IDENTITY) || names.contains(&KAFKAS) || names.iter().any(|name| has_a_log(dir, name));
+    let was_served =
+        names.contains(&IDENTITY) || names.contains(&KAFKAS) || names.iter().any(|name| has_a_log(dir, name));
     let is_ours = |name: &&str| OURS.iter().any(|ours| name.starts_with(ours));
     match (was_served, !names.contains(&KAFKAS) && names.iter().any(is_ours)) {
         (false, _) => None,

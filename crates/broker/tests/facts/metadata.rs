@@ -75,7 +75,10 @@ fn damaged_metadata_is_refused_in_words_that_name_it_and_what_to_do() {
         let refused = refusal(&broker);
         assert!(matches!(refused, StartError::OpenMetadata(_)), "{what}: {refused}");
         let words = refused.to_string();
-        assert!(words.contains(path.to_str().unwrap()) && words.contains("pagewire restore"), "{what}: {words}");
+        assert!(
+            words.contains(path.to_str().unwrap()) && words.contains("pagewire restore"),
+            "{what}: {words}"
+        );
     }
 }
 

@@ -40,8 +40,10 @@ impl LogDir {
         };
         let disk = self.disk().as_ref();
         for tried in 1..=ATTEMPTS_MAX {
-            let patience =
-                Patience { pinned_max: PINNED_MAX.min(PINNED << (tried - 1)), is_last: tried == ATTEMPTS_MAX };
+            let patience = Patience {
+                pinned_max: PINNED_MAX.min(PINNED << (tried - 1)),
+                is_last: tried == ATTEMPTS_MAX,
+            };
             disk.create_dir_all(to).map_err(BackupError::at(to))?;
             let placing = Placing { disk, to, options };
             match attempt(&entry, partition, patience, &placing)? {

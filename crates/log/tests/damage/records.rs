@@ -63,7 +63,8 @@ fn may_be_gone(lived: &Lived, path: &PathBuf, harm: Harm) -> bool {
 /// empty, if nothing in it was synced. And compaction may leave nothing of a closed segment.
 fn blind_spot(lived: &Lived, path: &PathBuf, harm: Harm) -> bool {
     let is_active = lived.ending(".log").iter().rfind(|log| log.parent() == path.parent()) == Some(path);
-    let nothing_was_synced = || lived.left == Left::Killed && base_of(path) >= Some(lived.synced[topic_of(path)]);
+    let nothing_was_synced =
+        || lived.left == Left::Killed && base_of(path) >= Some(lived.synced[topic_of(path)]);
     let may_be_empty = if is_active { nothing_was_synced() } else { topic_of(path) == "keyed" };
     matches!(harm, Harm::Cut { len: 0 }) && may_be_empty
 }
@@ -89,7 +90,8 @@ fn served_as_good(lived: &Lived, again: &Again, case: &str, blind: bool) -> Vec<
         let missing: Vec<_> = good.keys().filter(|base| !served.contains_key(base)).collect();
         let loaded = again.report().loaded.iter().find(|loaded| loaded.topic == topic).expect("loaded");
         let report = &loaded.report;
-        let told = report.cuts.len() + report.holes.len() + report.notes.len() + again.report().notices.len();
+        let found = report.cuts.len() + report.holes.len() + report.damage.len();
+        let told = found + report.notes.len() + again.report().notices.len();
         let said = blind || told > 0 || counts.damaged + counts.unreadable > 0;
         if !said && missing.len() + refused.len() > 0 {
             wrong.push(format!("{case}: {missing:?} missing, {refused:?} refused in silence: {loaded:?}"));

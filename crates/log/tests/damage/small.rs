@@ -101,9 +101,9 @@ fn is_of(batches: &Batches, base: i64, offset: i64) -> bool {
 
 /// The same directory after a batch in a closed segment was damaged, and that was found and written down; its base.
 fn with_a_damaged_batch(lived: &Lived) -> (Lived, i64) {
-    let path = &lived.ending(".log").into_iter().rfind(|path| topic_of(path) == "orders").expect("a log");
-    let closed = lived.ending(".log").into_iter().rfind(|other| topic_of(other) == "orders" && other < path);
-    let path = closed.expect("a closed segment");
+    // The second: stable and closed for long.
+    let path =
+        lived.ending(".log").into_iter().filter(|path| topic_of(path) == "orders").nth(1).expect("a log");
     let mut bytes = lived.files[&path].clone();
     let at = bytes.len() - 1;
     bytes[at] ^= 1;

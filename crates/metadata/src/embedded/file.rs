@@ -217,7 +217,9 @@ fn describe(path: PathBuf, error: DatabaseError) -> OpenError {
     let source = match error {
         DatabaseError::DatabaseAlreadyOpen => return OpenError::InUse(path),
         DatabaseError::Storage(StorageError::Io(source)) => source,
-        DatabaseError::Storage(StorageError::Corrupted(detail)) => return OpenError::Damaged { path, detail },
+        DatabaseError::Storage(StorageError::Corrupted(detail)) => {
+            return OpenError::Damaged { path, detail };
+        }
         other => return OpenError::Damaged { path, detail: other.to_string() },
     };
     match source.kind() {

@@ -44,8 +44,11 @@ fn judge(head: &[u8; HEAD]) -> Option<Slots> {
     let commit = |at: usize| Some(u64::from_le_bytes(*head.get(at..)?.first_chunk()?));
     let [first, second] = COMMITS_AT;
     let flags = head.get(FLAGS_AT)?;
-    let (counts, other) =
-        if flags & SECOND_COUNTS == 0 { (commit(first)?, commit(second)?) } else { (commit(second)?, commit(first)?) };
+    let (counts, other) = if flags & SECOND_COUNTS == 0 {
+        (commit(first)?, commit(second)?)
+    } else {
+        (commit(second)?, commit(first)?)
+    };
     Some(match (other > counts, flags & IN_USE == 0) {
         (false, _) => Slots::Newer,
         (true, false) => Slots::Unfinished,

@@ -178,7 +178,8 @@ fn segments_that_retention_takes_meanwhile_are_missing_at_the_front_only() {
                 rounds.fetch_add(1, Ordering::Relaxed);
                 // A machine that is short of time writes faster than it removes: the log would become another one, of
                 // thousands of segments, and each of them takes two syncs to remove.
-                let is_behind = |client: &mut Client| offset - client.list_offset("t", 0, -2, 7).1 > BEHIND_MAX;
+                let is_behind =
+                    |client: &mut Client| offset - client.list_offset("t", 0, -2, 7).1 > BEHIND_MAX;
                 while is_behind(&mut client) && !stop.load(Ordering::Relaxed) {
                     thread::yield_now();
                 }
