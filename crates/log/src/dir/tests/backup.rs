@@ -139,7 +139,7 @@ fn retention_that_is_faster_every_time_leaves_a_copy_without_a_hole() {
         let calls = Cell::new(0);
         let copy = copy(&dir, &|_| {
             calls.set(calls.get() + 1);
-            if calls.get() % 50 == 0 {
+            if calls.get() % 60 == 0 {
                 let end = log.marks().log_end;
                 append(&log, 250);
                 log.delete_records_before(end - kept).expect("deleted");
