@@ -137,10 +137,11 @@ async fn repeat(broker: Arc<Broker>, stop: CancellationToken, period: Duration, 
         }
         let (log_dirs, run) = (Arc::clone(broker.cluster().log_dirs()), round.run);
         let job = move || log_dirs.here().for_each(|dir| run(&dir, now_ms()));
-        match broker.io().run(job).await {
-            Ok(()) => (round.after)(&broker),
-            Err(_) => warn!("the I/O pool is full; a background round was put off"),
+        if broker.io().run(job).await.is_err() {
+            warn!("the I/O pool is full; a background round was put off");
+            continue;
         }
+        (round.after)(&broker);
     }
 }
 

@@ -49,7 +49,7 @@ pub use error::BackupError;
 const PINNED: usize = 32;
 const PINNED_MAX: usize = if cfg!(test) { 64 } else { 256 };
 /// How often a copy begins anew because the log's segments were replaced.
-const ATTEMPTS_MAX: usize = 8;
+pub(crate) const ATTEMPTS_MAX: usize = 8;
 
 /// How logs are copied.
 pub struct CopyOptions<'a> {
