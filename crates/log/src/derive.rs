@@ -45,11 +45,15 @@ impl Segment {
     /// Without patience the walk is short, too: what takes long, for whatever reason, would hold up others as well.
     pub(crate) fn locate(&self, target: i64, patience: Patience) -> Result<Option<Found>, ReadError> {
         let end = self.end();
-        if target >= end.next_offset || end.size == 0 {
+        if target >= end.next_offset {
             return Ok(None);
         }
+        // Also of a file that is empty now: what it held is lost, and not to be passed over.
         if let Some(stretch) = self.damage.holding(target) {
             return Err(self.damaged(stretch, target));
+        }
+        if end.size == 0 {
+            return Ok(None);
         }
         let file = self.file_with(patience)?;
         let mut scanner = self.scanner_near(&*file, target, end.size, patience)?;

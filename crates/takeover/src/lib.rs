@@ -27,6 +27,8 @@ mod catalog;
 mod cut;
 mod error;
 mod follows;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod holes;
 mod import;
 mod kraft;

@@ -18,6 +18,7 @@ mod progress;
 mod stopped;
 #[cfg(test)]
 mod tests;
+mod traces;
 
 use std::{
     io,

@@ -117,9 +117,18 @@ impl Lived {
 
     /// Opens them.
     pub(crate) fn with(&self, path: &Path, bytes: Option<&[u8]>) -> Again {
-        let disk = self.on_disk(path, bytes);
-        Again { opened: open(&disk), disk }
+        opened(self.on_disk(path, bytes))
     }
+
+    /// Other files in their place, left the same way; nobody has asked them anything.
+    pub(crate) fn of(&self, files: BTreeMap<PathBuf, Vec<u8>>) -> Self {
+        Self { files, answers: BTreeMap::new(), synced: self.synced.clone(), left: self.left }
+    }
+}
+
+/// Opens what is on a disk.
+pub(crate) fn opened(disk: Arc<MemoryDisk>) -> Again {
+    Again { opened: open(&disk), disk }
 }
 
 /// The log in whose directory a file is.
