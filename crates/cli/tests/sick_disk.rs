@@ -19,13 +19,9 @@ fn produce(broker: &Broker, partition: i32, value: &str) -> bool {
     let partition = partition.to_string();
     let args = ["produce", "t", "-q", "--partition", &partition, "--timeout", "3"];
     let run = broker.run_with(&args, format!("{value}\n").as_bytes());
-    match run.code {
-        Some(0) => true,
-        _ => {
-            assert!(run.err.contains("KAFKA_STORAGE_ERROR"), "{run:?}");
-            false
-        }
-    }
+    let taken = run.code == Some(0);
+    assert!(taken || run.err.contains("KAFKA_STORAGE_ERROR"), "{run:?}");
+    taken
 }
 
 fn consumed(broker: &Broker) -> BTreeSet<String> {

@@ -38,7 +38,7 @@ fn filled(root: &Path) -> (LogDir, File) {
         .expect("opens");
     let log = dir.create("t", 0, &settings(), 0).expect("made");
     let mut builder = BatchBuilder::new(Codec::None);
-    builder.append(0, None, Some(&[7; 1 << 20]), &[]).expect("a record");
+    builder.append(0, None, Some(&vec![7; 1 << 20]), &[]).expect("a record");
     let batch: Bytes = builder.build().expect("a batch");
     while log.segments().len() < 2 {
         let context = AppendContext { leader_epoch: 0, origin: Origin::Client, now_ms: 0 };

@@ -1,6 +1,6 @@
 //! The directories that a backup becomes: marked while they are filled, each with the checkpoints of its own logs.
 //!
-//! A log goes to the one that has got the fewest bytes so far ([`Spread`]). Where it went is in its topic's record, so that no
+//! Which one a log goes to is [`Spread`]'s to say. Where it went is in its topic's record, so that no
 //! start takes a directory that is away for one that never was.
 
 use std::collections::HashMap;
