@@ -1,5 +1,6 @@
 //! Loading a directory: what is there, what of it is ours, and all of that opened in parallel.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -12,9 +13,10 @@ use super::checkpoints::Checkpoints;
 use super::clean::{Cleaning, CleaningCell};
 use super::delete::Doomed;
 use super::errors::LogDirError;
+use super::gone;
 use super::judge::{Judgement, judge};
 use super::locked::LockedDir;
-use super::names::DirName;
+use super::names::{DirName, partition_dir};
 use super::notice::Notice;
 use super::options::{LogDirOptions, PartitionSettings};
 use super::stray::set_aside;
@@ -56,8 +58,8 @@ pub struct LoadReport {
     pub clean: bool,
     /// Logs opened, sorted by directory name.
     pub loaded: Vec<LoadedLog>,
-    /// Logs that could not be opened. Their directories were not changed; they can be made again by
-    /// [`LogDir::create`] once the cause is gone.
+    /// Logs that could not be opened, and those that had records and are gone. Their directories were not changed; they can
+    /// be made again by [`LogDir::create`] once the cause is gone.
     pub failed: Vec<FailedLog>,
     /// Everything else worth telling.
     pub notices: Vec<Notice>,
@@ -169,7 +171,14 @@ impl LockedDir {
             (outcome, notices)
         });
 
+        let names: HashSet<_> = found.iter().map(|found| (found.topic.as_str(), found.partition)).collect();
+        let gone = gone::find(&checkpoints, &names, settings);
         let (mut table, mut carried, mut set_aside) = (Table::default(), Checkpoints::default(), false);
+        for (topic, partition) in &gone {
+            carried.carry_gone(&checkpoints, topic, *partition, report.clean);
+            let error = LogError::Gone { path: path.join(partition_dir(topic, *partition)) };
+            report.failed.push(FailedLog { topic: topic.clone(), partition: *partition, error });
+        }
         for (found, (outcome, notices)) in found.into_iter().zip(outcomes) {
             let Found { topic, partition, .. } = found;
             report.notices.extend(notices);
@@ -202,6 +211,7 @@ impl LockedDir {
             changing: Mutex::new(()),
             doomed: Mutex::new(doomed),
             carried: Mutex::new(carried),
+            gone: Mutex::new(gone),
             written: Mutex::new(written),
             sums: Mutex::new(sums),
             cleaning: CleaningCell::new(cleaning),
@@ -330,8 +340,8 @@ impl One<'_> {
             .metered(self.dir.meter().checked())
             .certain_start(self.checkpoints.starts_are_certain)
             .vouched(self.vouched.map(|sums| vouched::of(sums, topic, *partition)));
-        let (log, report) = Log::open_at(home, topic, *partition, options)?;
-        log.look_at(self.noted);
+        let (log, mut report) = Log::open_at(home, topic, *partition, options)?;
+        log.look_at(self.noted, &mut report);
         let (log_end, known_end) = (log.marks().log_end, self.checkpoints.known_end(topic, *partition));
         if log_end < known_end {
             notices.push(Notice::Lost { path: path.clone(), log_end, known_end });
