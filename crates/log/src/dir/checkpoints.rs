@@ -7,7 +7,7 @@ use std::io;
 use std::path::Path;
 
 use pagewire_disk::checkpoint::{HIGH_WATERMARK_FILE, LOG_START_FILE, RECOVERY_POINT_FILE};
-use pagewire_disk::{Disk, OffsetCheckpoint, OpenMode};
+use pagewire_disk::{Disk, OffsetCheckpoint};
 
 use super::LogDir;
 use super::errors::LogDirError;
@@ -169,8 +169,8 @@ impl LogDir {
 
 /// Whether there is such a file, and not an empty one.
 fn says_something(disk: &dyn Disk, path: &Path) -> io::Result<bool> {
-    match disk.open(path, OpenMode::Read) {
+    match disk.file_len(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-        opened => Ok(!opened?.is_empty()?),
+        len => Ok(len? > 0),
     }
 }
