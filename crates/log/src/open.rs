@@ -22,6 +22,7 @@ use crate::marks::{MarkCells, Marks};
 use crate::names;
 use crate::recovery::{self, Recovered};
 use crate::replay::{Place, Replayed, replay};
+use crate::rewritten;
 use crate::segment::Segment;
 use crate::writer::Writer;
 
@@ -151,6 +152,9 @@ fn load_segments(
         whole_from: if compacted { home.whole_from().unwrap_or(i64::MAX) } else { i64::MIN },
     };
     let recovered = recovery::recover(home, &listing, &depth, report)?;
+    if listing.lengths {
+        rewritten::hear(home, &recovered.segments, report)?;
+    }
     Ok(Found { recovered, listing })
 }
 

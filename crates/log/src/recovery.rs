@@ -198,9 +198,10 @@ pub(crate) fn bytes_past(disk: &dyn Disk, dir: &Path, recovery_point: i64) -> io
         names.iter().filter_map(|entry| names::offset(&entry.name, names::LOG)).collect();
     bases.sort_unstable();
     let believed = bases.iter().skip(1).take_while(|next| **next < recovery_point).count();
-    bases.iter().skip(believed).try_fold(0, |bytes, base| {
-        Ok(bytes + disk.file_len(&names::path(dir, *base, names::LOG))?)
-    })
+    bases
+        .iter()
+        .skip(believed)
+        .try_fold(0, |bytes, base| Ok(bytes + disk.file_len(&names::path(dir, *base, names::LOG))?))
 }
 
 pub(crate) fn log_size(home: &Home, base: i64) -> Result<u64, LogError> {

@@ -34,7 +34,7 @@ pub(crate) struct PlannedTopic {
 
 impl PlannedTopic {
     /// Its own settings let it be compacted.
-    pub(crate) fn is_compacted(&self) -> bool {
+    fn is_compacted(&self) -> bool {
         self.configs.get("cleanup.policy").is_some_and(|policy| policy.contains("compact"))
     }
 }
@@ -71,6 +71,11 @@ impl Plan {
     /// The name of a partition's topic.
     pub(crate) fn name_of(&self, partition: &PlannedPartition) -> &str {
         self.topics.get(partition.topic).map_or("", |topic| &topic.name)
+    }
+
+    /// Whether the settings of a partition's topic let it be compacted.
+    pub(crate) fn is_compacted(&self, partition: &PlannedPartition) -> bool {
+        self.topics.get(partition.topic).is_some_and(PlannedTopic::is_compacted)
     }
 }
 

@@ -7,6 +7,7 @@ mod clean;
 mod crash;
 mod create;
 mod leftovers;
+mod lengths;
 mod load;
 mod offline;
 mod rounds;
