@@ -138,10 +138,13 @@ fn what_a_hole_in_a_log_is_the_settings_of_its_topic_say() {
     let topics =
         [("lost", Some("cleanup.policy=delete")), ("kept", Some("cleanup.policy=compact")), ("plain", None)];
     for (topic, policy) in topics {
-        let mut create = vec!["topic", "create", topic, "--config", "internal.segment.bytes=4000"];
+        let mut create = vec!["topic", "create", topic, "--config", "internal.segment.bytes=50000"];
         policy.iter().for_each(|policy| create.extend(["--config", policy]));
         broker.run(&create).ok();
-        broker.run_with(&["produce", topic, "-K", "\t", "--codec", "none"], records.as_bytes()).ok();
+        // Each run is a batch, and each batch fills a segment.
+        for _ in 0..4 {
+            broker.run_with(&["produce", topic, "-K", "\t", "--codec", "none"], records.as_bytes()).ok();
+        }
     }
     broker.signal("TERM");
     let (code, dir) = broker.wait();
