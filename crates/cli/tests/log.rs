@@ -134,12 +134,15 @@ fn lose_a_segment(partition: &Path) {
 #[test]
 fn what_a_hole_in_a_log_is_the_settings_of_its_topic_say() {
     let broker = Broker::start(&[]);
-    let records: String = (0..40).map(|n| format!("key-{n}\t{}\n", "x".repeat(1000))).collect();
+    let records: Vec<String> = (0..40).map(|n| format!("key-{n}\t{}\n", "x".repeat(1000))).collect();
+    let records = records.concat();
     let topics =
         [("lost", Some("cleanup.policy=delete")), ("kept", Some("cleanup.policy=compact")), ("plain", None)];
     for (topic, policy) in topics {
         let mut create = vec!["topic", "create", topic, "--config", "internal.segment.bytes=50000"];
-        policy.iter().for_each(|policy| create.extend(["--config", policy]));
+        if let Some(policy) = policy {
+            create.extend(["--config", policy]);
+        }
         broker.run(&create).ok();
         // Each run is a batch, and each batch fills a segment.
         for _ in 0..4 {
@@ -150,7 +153,9 @@ fn what_a_hole_in_a_log_is_the_settings_of_its_topic_say() {
     let (code, dir) = broker.wait();
     assert_eq!(code, Some(0));
     let data = dir.path().join("data");
-    topics.iter().for_each(|(topic, _)| lose_a_segment(&data.join(format!("{topic}-0"))));
+    for (topic, _) in topics {
+        lose_a_segment(&data.join(format!("{topic}-0")));
+    }
     let severity = |topic: &str| {
         let said = run(&["log", "check", text(&data), "-o", "json"]);
         let found = lines(&said.out);

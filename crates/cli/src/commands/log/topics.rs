@@ -25,7 +25,7 @@ pub(super) async fn beside(paths: &[PathBuf]) -> Topics {
         match of(dir).await {
             Ok(found) => topics.extend(found),
             Err(error) => {
-                tracing::debug!(dir = %dir.display(), ?error, "its metadata says nothing of topics")
+                tracing::debug!(dir = %dir.display(), ?error, "its metadata says nothing of topics");
             }
         }
     }
