@@ -1,7 +1,5 @@
 //! Compacted segments that were cut between two batches, and logs of which nobody knows whether they were compacted.
 
-use std::fmt::Debug;
-
 use pagewire_disk::CleanMark;
 use pagewire_disk::checkpoint::{CLEAN_MARK_FILE, CLEANER_FILE};
 
@@ -64,8 +62,8 @@ fn first(log: &Log, offset: i64) -> Result<i64, ReadError> {
     Ok(first.expect("whole").header.base_offset)
 }
 
-fn is_lost<T: Debug>(read: Result<T, ReadError>, upto: i64) -> bool {
-    matches!(read, Err(ReadError::Damaged { next_offset, .. }) if next_offset == upto)
+fn is_lost(read: &Result<i64, ReadError>, upto: i64) -> bool {
+    matches!(read, Err(ReadError::Damaged { next_offset, .. }) if *next_offset == upto)
 }
 
 fn found(world: &World, topics: Option<&Topics>) -> Vec<Finding> {
@@ -105,7 +103,7 @@ fn a_compacted_segment_that_was_cut_between_two_batches_is_known_from_the_start(
             let (dir, report) = world.open();
             let log = dir.get("a", 0).expect("a");
             assert_eq!(report.loaded[0].report.damage.len(), 1, "{report:?}");
-            assert!(is_lost(first(&log, 4), 6) && is_lost(first(&log, 5), 6));
+            assert!(is_lost(&first(&log, 4), 6) && is_lost(&first(&log, 5), 6));
             assert_eq!(first(&log, 3).ok(), (batches == 1).then_some(3));
             assert_eq!((first(&log, 1).expect("a hole"), first(&log, 6).expect("behind")), (2, 6));
             assert!(dir.close_clean(0).clean);
@@ -124,7 +122,7 @@ fn what_was_not_compacted_yet_has_no_holes_in_a_compacted_log_either() {
     assert!(findings.iter().any(|finding| finding.what.contains("they are lost")), "{findings:?}");
     let (dir, _) = world.open();
     let log = dir.get("a", 0).expect("a");
-    assert!(is_lost(first(&log, 14), 15));
+    assert!(is_lost(&first(&log, 14), 15));
     assert_eq!((first(&log, 13).expect("before"), first(&log, 15).expect("behind")), (13, 15));
 }
 
@@ -139,7 +137,7 @@ fn compaction_stops_at_a_lost_end_and_leaves_it_as_it_is() {
         let (dir, _) = world.open();
         let stopped = clean(&dir).expect_err("lost");
         assert!(stopped.is_lasting() && stopped.to_string().contains("missing"), "{stopped}");
-        assert!(is_lost(first(&dir.get("a", 0).expect("a"), base + 1), base + 3));
+        assert!(is_lost(&first(&dir.get("a", 0).expect("a"), base + 1), base + 3));
     }
 }
 
