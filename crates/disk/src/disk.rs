@@ -77,6 +77,12 @@ pub trait Disk: Send + Sync + Debug {
     /// Whether anything has this name.
     fn exists(&self, path: &Path) -> io::Result<bool>;
 
+    /// Length in bytes of the file of this name, without opening it. `NotFound`, `IsADirectory`.
+    #[doc(alias = "stat")]
+    fn file_len(&self, path: &Path) -> io::Result<u64> {
+        self.open(path, OpenMode::Read)?.len()
+    }
+
     /// What has this name now; `None` on disks that know no such thing.
     fn identity(&self, path: &Path) -> io::Result<Option<Identity>> {
         let _ = path;

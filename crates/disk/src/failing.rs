@@ -211,6 +211,11 @@ impl Disk for FailingDisk {
         self.inner.exists(path)
     }
 
+    fn file_len(&self, path: &Path) -> io::Result<u64> {
+        self.check(Call::Len, path)?;
+        self.inner.file_len(path)
+    }
+
     fn identity(&self, path: &Path) -> io::Result<Option<Identity>> {
         self.inner.identity(path)
     }

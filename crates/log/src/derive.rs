@@ -62,7 +62,7 @@ impl Segment {
                 Scanner::new(&*file, before.to, end.size, before.next_offset, WINDOW_LOOKUP).with(patience);
         }
         // Base offsets are not covered by the CRC; one that is out of place would lead readers astray.
-        scanner = scanner.upto(end.next_offset).contiguous_from(self.home.holes_below());
+        scanner = scanner.upto(end.next_offset).contiguous_from(self.holes_below());
         let mut walked = 0;
         loop {
             let found = match scanner.next() {

@@ -61,7 +61,7 @@ impl Segment {
     fn note_hole(&self, next_offset: Option<i64>) {
         let end = self.end();
         if let Some(offset) = next_offset.filter(|from| *from < end.next_offset)
-            && !self.home.was_compacted()
+            && !self.may_end_early()
         {
             self.tell_damage(Stretch { from: end.size, to: end.size, offset, next_offset: end.next_offset });
         }

@@ -18,7 +18,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use pagewire_disk::{Disk, OpenMode};
+use pagewire_disk::Disk;
 use pagewire_zcopy::{FileRange, drop_pages_blocking};
 
 use crate::answers::{Hole, RecoveryReport};
@@ -199,14 +199,15 @@ pub(crate) fn bytes_past(disk: &dyn Disk, dir: &Path, recovery_point: i64) -> io
         names.iter().filter_map(|entry| names::offset(&entry.name, names::LOG)).collect();
     bases.sort_unstable();
     let believed = bases.iter().skip(1).take_while(|next| **next < recovery_point).count();
-    bases.iter().skip(believed).try_fold(0, |bytes, base| {
-        Ok(bytes + disk.open(&names::path(dir, *base, names::LOG), OpenMode::Read)?.len()?)
-    })
+    bases
+        .iter()
+        .skip(believed)
+        .try_fold(0, |bytes, base| Ok(bytes + disk.file_len(&names::path(dir, *base, names::LOG))?))
 }
 
 pub(crate) fn log_size(home: &Home, base: i64) -> Result<u64, LogError> {
-    let open = home.open(base, names::LOG, OpenMode::Read);
-    open.and_then(|file| file.len()).map_err(LogError::at(home.path(base, names::LOG)))
+    let path = home.path(base, names::LOG);
+    home.disk.file_len(&path).map_err(LogError::at(path))
 }
 
 /// Checks one segment from where it must be checked, and brings its indexes up to date.

@@ -82,6 +82,9 @@ impl TxnFiles {
 
     /// Holds the files of segments that are not looked at against what was written about them.
     fn hear(&mut self, place: &Place<'_>, report: &mut RecoveryReport) -> Result<(), LogError> {
+        if !place.listing.witness {
+            return Ok(());
+        }
         let path = place.home.dir.join(txn_witness::FILE);
         match Witness::read(&*place.home.disk, &place.home.dir) {
             Ok(witness) => self.witness = witness,

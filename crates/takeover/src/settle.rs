@@ -135,7 +135,10 @@ fn write_checkpoints(
         set(&mut new.recovery, known_good.or_else(was_good));
         set(&mut new.log_start, old.log_start.get(topic, index));
         set(&mut new.high_watermark, end.or_else(|| old.high_watermark.get(topic, index)));
-        set(&mut new.cleaner, old.cleaner.get(topic, index));
+        // A log that lacks offsets, which people are told, is read over them: it is taken for one that was compacted once.
+        let start = || partition.files.segments.first().map_or(0, |first| first.base);
+        let was_compacted = || taken.may_lack_offsets(plan, partition).then(start);
+        set(&mut new.cleaner, old.cleaner.get(topic, index).or_else(was_compacted));
     }
     for (file, checkpoint) in [
         (RECOVERY_POINT_FILE, new.recovery),

@@ -13,6 +13,7 @@ use super::place::Placing;
 use super::{ATTEMPTS_MAX, BackupError, CopiedFile, CopiedLog, CopyOptions, PINNED, PINNED_MAX, SegmentOf};
 use crate::dir::{Entry, LogDir};
 use crate::names;
+use crate::rewritten::{self, Rewritten};
 use crate::segment::Segment;
 use crate::txn_witness::{self, Witness};
 
@@ -160,6 +161,12 @@ fn small_files(
 ) -> Result<(), BackupError> {
     if let Some(aborted) = Witness::of(moment.closed().iter().map(|one| &**one)).bytes() {
         files.push(placing.written(txn_witness::FILE.to_owned(), &aborted)?);
+    }
+    let closed = Rewritten::of(moment.closed().iter().map(|one| &**one));
+    if let Some(lengths) =
+        moment.segments.last().map(|active| closed.growing(active)).and_then(|all| all.bytes())
+    {
+        files.push(placing.written(rewritten::FILE.to_owned(), &lengths)?);
     }
     if let Some(producers) = &moment.producers {
         files.push(placing.written(names::file(moment.end, names::SNAPSHOT), producers)?);

@@ -11,7 +11,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use pagewire_disk::checkpoint::{HIGH_WATERMARK_FILE, LOG_START_FILE, RECOVERY_POINT_FILE};
-use pagewire_disk::{Disk, OffsetCheckpoint, OpenMode};
+use pagewire_disk::{Disk, OffsetCheckpoint};
 
 use super::errors::LogDirError;
 use super::notice::Notice;
@@ -225,8 +225,8 @@ fn certain_start(log: &Log, marks: Marks) -> i64 {
 
 /// Whether there is such a file, and not an empty one.
 fn says_something(disk: &dyn Disk, path: &Path) -> io::Result<bool> {
-    match disk.open(path, OpenMode::Read) {
+    match disk.file_len(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-        opened => Ok(!opened?.is_empty()?),
+        len => Ok(len? > 0),
     }
 }

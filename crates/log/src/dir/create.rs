@@ -144,7 +144,7 @@ impl LogDir {
             now_ms,
         };
         let home = Home::new(Arc::clone(&self.disk), dir.to_path_buf(), Arc::clone(&self.handles))
-            .compacted(self.cleaning.lock().may_have_holes(topic, partition))
+            .compacted(self.cleaning.lock().was_cleaned(topic, partition))
             .witnessed(known, None);
         let (log, report) =
             Log::open_at(home.within(&self.health, &self.producers), topic, partition, options)?;

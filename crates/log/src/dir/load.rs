@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use pagewire_disk::checkpoint::{PARTITION_METADATA_FILE, RECOVERY_POINT_FILE};
+use pagewire_disk::checkpoint::{CLEANER_FILE, PARTITION_METADATA_FILE, RECOVERY_POINT_FILE};
 use pagewire_disk::{CheckpointError, CleanMark, DamageCheckpoint, OffsetCheckpoint, PartitionMetadata};
 use parking_lot::{Mutex, RwLock};
 
@@ -27,6 +27,7 @@ use crate::health::Health;
 use crate::home::Home;
 use crate::producer_budget::ProducerBudget;
 use crate::recovery;
+use crate::rewritten;
 use crate::scrub;
 use crate::{Log, LogError, OpenOptions, RecoveryReport};
 
@@ -126,17 +127,28 @@ impl LockedDir {
         let kafka_was_here = CleanMark::is_anothers(disk.as_ref(), &path).map_err(LogDirError::at(&path))?;
         let mut sums = Sums::read(disk.as_ref(), &path, kafka_was_here, &mut report.notices)?;
         let (checkpoints, written) = Checkpoints::read(disk.as_ref(), &path, &mut sums, &mut report.notices)?;
-        let cleaning = Cleaning::read(disk.as_ref(), &path, &mut sums, &mut report.notices)?;
+        let mut cleaning = Cleaning::read(disk.as_ref(), &path, &mut sums, &mut report.notices)?;
         let vouched = vouched::read(disk.as_ref(), &path, &mut report.notices)?;
         let noted = scrub::read_notes(disk.as_ref(), &path);
+        if sums.others_wrote() {
+            rewritten::forget_all(disk.as_ref(), &path).map_err(LogDirError::at(&path))?;
+        }
         report.clean = CleanMark::take(disk.as_ref(), &path).map_err(LogDirError::at(&path))?;
         let meta = self.settle(options, &mut report.notices)?;
         let (found, doomed) = self.scan(options.now_ms, &mut report.notices)?;
 
-        if found.is_empty() && !checkpoints.legible {
-            // From now on it is missing only where it was lost.
-            let path = path.join(RECOVERY_POINT_FILE);
-            OffsetCheckpoint::new().write(disk.as_ref(), &path).map_err(LogDirError::at(&path))?;
+        if found.is_empty() {
+            // From now on they are missing only where they were lost.
+            for (file, missing) in
+                [(RECOVERY_POINT_FILE, !checkpoints.legible), (CLEANER_FILE, cleaning.is_lost())]
+            {
+                if missing {
+                    let path = path.join(file);
+                    OffsetCheckpoint::new().write(disk.as_ref(), &path).map_err(LogDirError::at(&path))?;
+                }
+            }
+        } else if cleaning.is_lost() {
+            cleaning.doubt(found.iter().map(|found| (found.topic.as_str(), found.partition)));
         }
         let total = found.len();
         let meter = Arc::clone(self.meter());
@@ -221,6 +233,7 @@ impl LockedDir {
             behind: AtomicBool::default(),
         };
         dir.name_compacted();
+        dir.end_cleaning();
         Ok((dir, report))
     }
 
@@ -331,7 +344,7 @@ impl One<'_> {
         let (disk, handles) = (Arc::clone(&self.dir.disk), Arc::clone(&self.options.handles));
         let home = Home::new(disk, path.clone(), handles)
             .within(self.health, self.producers)
-            .compacted(self.cleaning.may_have_holes(topic, *partition))
+            .compacted(self.cleaning.was_cleaned(topic, *partition))
             .whole_since(recovery_point.map(|point| self.cleaning.whole_from(topic, *partition, point)))
             .witnessed(
                 self.checkpoints.know(topic, *partition, self.clean),

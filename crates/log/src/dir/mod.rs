@@ -73,7 +73,7 @@ pub(crate) use names::partition_dir;
 pub use notice::Notice;
 pub use options::{LogDirOptions, PartitionSettings};
 pub use rounds::{Flushed, RetainedAll};
-pub(crate) use sums::{FILE as SUMS_FILE, Sums};
+pub(crate) use sums::{FILE as SUMS_FILE, Read, Sums};
 pub use survey::{MEASURED_MAX, Survey, survey};
 pub(crate) use vouched::{FILE as VOUCHED_FILE, of as vouched_for};
 

@@ -31,6 +31,8 @@ pub(crate) struct Sums {
     vouched: Option<OffsetCheckpoint>,
     /// Of the texts that the files hold for certain, by name.
     landed: BTreeMap<&'static str, i64>,
+    /// Somebody else wrote to the directory, or a checkpoint is damaged: nobody can tell which.
+    others_wrote: bool,
 }
 
 /// A checkpoint that was read.
@@ -40,6 +42,8 @@ pub(crate) struct Read {
     pub(crate) content: Option<OffsetCheckpoint>,
     /// Its text is the one that was written, as far as anybody can say it.
     pub(crate) certain: bool,
+    /// It may have said something, and nobody knows what.
+    pub(crate) lost: bool,
 }
 
 impl Sums {
@@ -54,7 +58,7 @@ impl Sums {
         if wrote_last {
             return match disk.remove_file(&path) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => Err(LogDirError::Io { path, error }),
-                _ => disk.sync_dir(dir).map(|()| Self::default()).map_err(LogDirError::at(dir)),
+                _ => disk.sync_dir(dir).map(|()| Self::of_others()).map_err(LogDirError::at(dir)),
             };
         }
         let vouched = match usable(OffsetCheckpoint::read(disk, &path))?.and_then(|sums| whole(sums, &path)) {
@@ -64,13 +68,23 @@ impl Sums {
                 None
             }
         };
-        Ok(Self { vouched, landed: BTreeMap::new() })
+        Ok(Self { vouched, ..Self::default() })
+    }
+
+    /// In a directory that somebody else closed.
+    fn of_others() -> Self {
+        Self { others_wrote: true, ..Self::default() }
+    }
+
+    /// Whether somebody else may have written to the directory, as far as the checkpoints that were read say it.
+    pub(crate) fn others_wrote(&self) -> bool {
+        self.others_wrote
     }
 
     /// Looks at the sums as a start would take them, and leaves them where they are.
     pub(crate) fn peek(disk: &dyn Disk, dir: &Path, notices: &mut Vec<Notice>) -> Result<Self, LogDirError> {
         if CleanMark::is_anothers(disk, dir).map_err(LogDirError::at(dir))? {
-            return Ok(Self::default());
+            return Ok(Self::of_others());
         }
         Self::read(disk, dir, false, notices)
     }
@@ -90,19 +104,22 @@ impl Sums {
             Err(CheckpointError::Damaged { damage: Damage::Empty, .. }) => OffsetCheckpoint::new(),
             Err(damage) => {
                 notices.push(Notice::Damaged(damage));
-                return Ok(Read { content: None, certain: false });
+                self.others_wrote = true;
+                return Ok(Read { content: None, certain: false, lost: true });
             }
         };
         let sum = sum(&content.render());
         let known = |which| self.vouched.as_ref().and_then(|vouched| vouched.get(file, which));
         let certain = known(NOW) == Some(sum) || known(BEFORE) == Some(sum);
         // One that is gone, or was emptied, has its sum still.
+        let lost = !certain && content.is_empty() && !disk.exists(&path).map_err(LogDirError::at(&path))?;
         if !certain && known(NOW).is_some() {
             notices.push(Notice::Damaged(CheckpointError::Damaged { path, damage: Damage::Altered }));
-            return Ok(Read { content: None, certain: false });
+            self.others_wrote = true;
+            return Ok(Read { content: None, certain: false, lost: true });
         }
         self.landed.insert(file, sum);
-        Ok(Read { content: Some(content), certain })
+        Ok(Read { content: Some(content), certain, lost })
     }
 
     fn of_landed(&self) -> OffsetCheckpoint {

@@ -89,7 +89,7 @@ impl Segment {
             return Ok(());
         }
         let (file, end) = (self.file()?, self.end());
-        let mut search = Search::from(note.from, note.offset).holes_below(self.home.holes_below());
+        let mut search = Search::from(note.from, note.offset).lacking_as(self);
         let bytes = note.to - note.from + 1;
         search.advance(&*file, end, bytes, &|stretch| self.tell_damage(stretch)).map(drop)
     }

@@ -25,7 +25,7 @@ impl Segment {
         }
         let (file, end) = (self.file()?, self.end());
         let mut walk = BatchWalk::new(&*file, position, end.size);
-        let (mut expected, until, holes_below) = (offset, position + len, self.home.holes_below());
+        let (mut expected, until, holes_below) = (offset, position + len, self.holes_below());
         while walk.position() < until {
             let from = match walk.step()? {
                 None => break,

@@ -35,7 +35,7 @@ pub(crate) struct PlannedTopic {
 
 impl PlannedTopic {
     /// Its own settings let it be compacted.
-    pub(crate) fn is_compacted(&self) -> bool {
+    fn is_compacted(&self) -> bool {
         self.configs.get("cleanup.policy").is_some_and(|policy| policy.contains("compact"))
     }
 }
@@ -74,6 +74,11 @@ impl Plan {
     /// The name of a partition's topic.
     pub(crate) fn name_of(&self, partition: &PlannedPartition) -> &str {
         self.topics.get(partition.topic).map_or("", |topic| &topic.name)
+    }
+
+    /// Whether the settings of a partition's topic let it be compacted.
+    pub(crate) fn is_compacted(&self, partition: &PlannedPartition) -> bool {
+        self.topics.get(partition.topic).is_some_and(PlannedTopic::is_compacted)
     }
 }
 

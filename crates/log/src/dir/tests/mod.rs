@@ -8,6 +8,7 @@ mod crash;
 mod create;
 mod gone;
 mod leftovers;
+mod lengths;
 mod load;
 mod offline;
 mod rounds;
