@@ -6,13 +6,16 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use pagewire_log::{DirDescription, ScrubCounts};
+use pagewire_log::{DirDescription, LogDescription, ScrubCounts};
 
 use super::Metrics;
+use crate::bounded::fitting;
 use crate::cleaner::CleanerGauges;
 
 /// So many directories have numbers of their own: an answer is one line of bounded length.
 const DIRS_MAX: usize = 32;
+/// And as many as take no more bytes than this.
+const DIRS_BYTES_MAX: usize = 16 << 10;
 
 /// What numbers are taken from.
 struct Seen<'s> {
@@ -41,6 +44,7 @@ const NUMBERS: &[(&str, Number)] = &[
     ("pagewire_fetch_cold_lookups_total", |seen| read(&seen.metrics.fetch_cold_lookups)),
     ("pagewire_fetch_dropped_bytes_total", |seen| read(&seen.metrics.fetch_dropped_bytes)),
     ("pagewire_log_dirs_offline", |seen| count(seen.dirs.iter().filter(|dir| dir.offline.is_some()))),
+    ("pagewire_logs_offline", |seen| count(all_logs(seen).filter(|log| log.offline.is_some()))),
     ("pagewire_partitions_damaged", |seen| count(logs(seen).filter(|damaged| *damaged > 0))),
     ("pagewire_damaged_stretches", |seen| logs(seen).map(|damaged| damaged as u64).sum()),
     ("pagewire_cleaner_busy", |seen| seen.cleaner.busy),
@@ -81,12 +85,12 @@ pub(crate) fn export(
 ) -> BTreeMap<String, u64> {
     let seen = Seen { metrics, dirs, cleaner };
     let of_all = NUMBERS.iter().map(|(name, number)| ((*name).to_owned(), number(&seen)));
-    let of_dirs = dirs.iter().take(DIRS_MAX).flat_map(|dir| {
+    let of_dirs = dirs.iter().take(DIRS_MAX).map(|dir| {
         let path = dir.path.display().to_string().replace('\\', "\\\\").replace('"', "\\\"");
         let numbers = OF_DIRS.iter().filter_map(|(name, number)| Some((*name, number(dir)?)));
-        numbers.map(move |(name, number)| (format!("{name}{{dir=\"{path}\"}}"), number))
+        numbers.map(|(name, number)| (format!("{name}{{dir=\"{path}\"}}"), number)).collect::<Vec<_>>()
     });
-    of_all.chain(of_dirs).collect()
+    of_all.chain(fitting(of_dirs, DIRS_BYTES_MAX).into_iter().flatten()).collect()
 }
 
 fn read(counter: &AtomicU64) -> u64 {
@@ -97,9 +101,13 @@ fn count<T>(items: impl Iterator<Item = T>) -> u64 {
     items.count() as u64
 }
 
+fn all_logs<'s>(seen: &'s Seen<'_>) -> impl Iterator<Item = &'s LogDescription> + use<'s> {
+    seen.dirs.iter().flat_map(|dir| &dir.logs)
+}
+
 /// How much is damaged in each log.
 fn logs<'s>(seen: &'s Seen<'_>) -> impl Iterator<Item = usize> + use<'s> {
-    seen.dirs.iter().flat_map(|dir| &dir.logs).map(|log| log.damaged)
+    all_logs(seen).map(|log| log.damaged)
 }
 
 fn scrubs(seen: &Seen<'_>, number: fn(&ScrubCounts) -> u64) -> u64 {

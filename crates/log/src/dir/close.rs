@@ -70,8 +70,13 @@ impl LogDir {
         drop(self.lock.lock().take());
     }
 
+    /// Somebody opens it anew, or has done so.
+    pub(crate) fn is_given_up(&self) -> bool {
+        self.given_up.load(Ordering::Acquire)
+    }
+
     /// Why its files may not be changed, if so.
     pub(super) fn may_change(&self) -> io::Result<()> {
-        if self.given_up.load(Ordering::Acquire) { Err(io::Error::other(GIVEN_UP)) } else { Ok(()) }
+        if self.is_given_up() { Err(io::Error::other(GIVEN_UP)) } else { Ok(()) }
     }
 }

@@ -29,6 +29,11 @@ impl LogDirsRecord {
         self.dirs.get(path).and_then(|text| ids::from_text(text))
     }
 
+    /// All of them, by their paths.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, Option<Uuid>)> {
+        self.dirs.iter().map(|(path, text)| (path.as_str(), ids::from_text(text)))
+    }
+
     /// A directory is served under this path. Says whether that is news.
     pub fn serve(&mut self, path: &str, id: Uuid) -> bool {
         let text = ids::to_text(id);
