@@ -23,9 +23,8 @@ impl Two {
     fn with_records() -> Self {
         let root = tempfile::tempdir().unwrap();
         let dir = tempfile::tempdir().unwrap();
-        let (first, second) = (dir.path().join("data"), root.path().join("second"));
-        let dirs = format!("log.dirs={},{}", first.display(), second.display());
-        let broker = Broker::start_in(dir, &["--set", &dirs]);
+        let second = root.path().join("second");
+        let broker = Broker::start_on(dir, std::slice::from_ref(&second), &[]);
         broker.run(&["topic", "create", "t", "-p", "4"]).ok();
         let two = Self { broker, second, _root: root };
         for partition in 0..4 {

@@ -85,11 +85,15 @@ async fn load(
         // Whoever waited is gone only with the process.
         let _ = done.send(taken);
     };
-    let refused = |why: String| Refused::new(ErrorCode::KafkaStorageError, why);
+    let refused = |why: &str| Refused::new(ErrorCode::KafkaStorageError, why);
     let thread = std::thread::Builder::new().name("pagewire-online".to_owned()).spawn(job);
-    thread.map_err(|error| refused(format!("no thread to open it: {error}")))?;
-    let taken = loaded.await.map_err(|_| refused("opening it broke off".to_owned()))?;
-    taken.map_err(|error: TakeInError| refused(error.to_string()))
+    thread.map_err(|error| refused(&format!("no thread to open it: {error}")))?;
+    let taken = loaded.await.map_err(|_| refused("opening it broke off"))?;
+    taken.map_err(storage)
+}
+
+fn storage(error: TakeInError) -> Refused {
+    Refused::new(ErrorCode::KafkaStorageError, error.to_string())
 }
 
 impl Cluster {
@@ -104,7 +108,7 @@ impl Change {
     pub(super) async fn serve(&self, taken: TakenIn, least_epoch: i32) -> Result<Online, Refused> {
         let cluster = self.cluster();
         let topics = cluster.topic_records().await?;
-        let (dir, report) = cluster.log_dirs.serve(taken);
+        let (dir, report) = cluster.log_dirs.serve(taken).map_err(storage)?;
         self.drop_deleted(&dir, &topics).await;
         self.remember(&dir).await;
         // Those of other directories wait until somebody opens these: recovering them would keep the turn.

@@ -13,7 +13,8 @@ use crate::Offline;
 /// Threads that close logs side by side: what they wait for is syncs, and the disk does several at once.
 const THREADS: usize = 8;
 
-const GIVEN_UP: &str = "the log directory is being opened anew";
+const GIVEN_UP: &str =
+    "it was given up to be opened anew; should that have failed, pagewire log online tries again";
 
 /// What closing a directory did.
 #[derive(Debug)]

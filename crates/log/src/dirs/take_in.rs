@@ -60,6 +60,14 @@ pub enum TakeInError {
     /// Somebody else is at it.
     #[error("{0} is being opened already")]
     Busy(String),
+    /// Another directory came back meanwhile, and serves a partition that this one has as well.
+    #[error("{path} has a partition that {other} serves by now: try again, and it is left closed")]
+    Overtaken {
+        /// The directory.
+        path: String,
+        /// The other one.
+        other: String,
+    },
     /// It still cannot be read or written, or is not ours.
     #[error(transparent)]
     Still(#[from] LogDirError),
@@ -196,21 +204,32 @@ impl LogDirs {
         Ok((dir, report, torn))
     }
 
-    /// Serves what was taken in.
-    pub fn serve(&self, taken: TakenIn) -> (Arc<LogDir>, LoadReport) {
+    /// Serves what was taken in, unless another that came back meanwhile has some of it: the next attempt passes over that.
+    pub fn serve(&self, taken: TakenIn) -> Result<(Arc<LogDir>, LoadReport), TakeInError> {
         let TakenIn { dir, report, torn, _turn } = taken;
+        let logs = dir.logs();
+        let has_some =
+            |other: &LogDir| logs.iter().any(|log| other.topic_id(log.topic(), log.partition()).is_some());
+        let other = self.here().find(|other| other.path() != dir.path() && has_some(other));
+        if let Some(other) = other {
+            let shown = |dir: &LogDir| dir.path().display().to_string();
+            return Err(TakeInError::Overtaken { path: shown(&dir), other: shown(&other) });
+        }
         let dir = Arc::new(dir);
         {
             let mut all = self.torn.write();
             // What the directory has alone by now is whole. Where another one has it, and this one no longer, that is as it
             // was: the other is not opened here.
-            all.retain(|torn| !torn.is_in(dir.path()) || !torn.is_known_to(&dir));
+            all.retain(|before| {
+                let found_again = torn.iter().any(|torn| torn.is_same(before));
+                !before.is_in(dir.path()) || !before.is_known_to(&dir) && !found_again
+            });
             all.extend(torn);
         }
         if let Some(place) = self.places.iter().find(|place| place.path == dir.path()) {
             place.state.store(Arc::new(State::Here(Arc::clone(&dir))));
         }
-        (dir, report)
+        Ok((dir, report))
     }
 
     /// A directory that could not be taken in is away from now on for another reason than before.

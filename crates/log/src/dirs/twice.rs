@@ -105,6 +105,11 @@ impl Torn {
         self.paths.iter().any(|path| path.parent() == Some(root))
     }
 
+    /// Whether both are of one partition.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        self.name == other.name && self.topic_id == other.topic_id
+    }
+
     /// Whether a log directory that was loaded has it, open or not.
     pub(super) fn is_known_to(&self, dir: &LogDir) -> bool {
         let (topic, partition) = (self.name.0.as_str(), self.name.1);

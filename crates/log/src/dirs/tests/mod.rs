@@ -177,7 +177,7 @@ fn a_known_directory_that_is_bare_is_away_and_nothing_is_made_in_it_unless_its_l
         assert!(!world.has("/b/.lock") && !world.has("/b/meta.properties") && world.has("/b") == there);
         assert!(matches!(world.take_in(&dirs, "/b", Coming::Back(Some(id))), Err(TakeInError::Still(_))));
         let taken = world.take_in(&dirs, "/b", Coming::Bare(Some(id))).expect("accepted");
-        dirs.serve(taken);
+        dirs.serve(taken).expect("alone");
         dirs.create_all("t", &numbered(&placed), &settings(), 0).expect("anew");
         assert_eq!(ends(&dirs), [Some(1), Some(0), Some(1)]);
     }

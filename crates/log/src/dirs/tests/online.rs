@@ -19,7 +19,7 @@ fn make_sick(dirs: &LogDirs, path: &str) {
 /// Takes in one that was sick.
 fn back(world: &World, dirs: &LogDirs, path: &str) -> LoadReport {
     make_sick(dirs, path);
-    dirs.serve(world.take_in(dirs, path, Coming::Back(None)).expect("well")).1
+    dirs.serve(world.take_in(dirs, path, Coming::Back(None)).expect("well")).expect("alone").1
 }
 
 impl World {
@@ -49,7 +49,7 @@ fn a_directory_that_was_away_is_taken_in_when_it_can_be_read() {
     let taken = world.take_in(&dirs, "/b", Coming::Back(None)).expect("readable");
     assert!(taken.report.clean && taken.report.loaded.len() == 1);
     assert_eq!((ends(&dirs)[1], dirs.away().len()), (None, 1), "nobody sees it yet");
-    dirs.serve(taken);
+    dirs.serve(taken).expect("alone");
     assert_eq!((ends(&dirs), dirs.away().len()), (vec![Some(1); 3], 0));
     assert_eq!(dirs.directory_of("t", 1), Some(placed[1]));
     append(&dirs, 1);
@@ -74,7 +74,7 @@ fn a_directory_that_went_offline_is_opened_anew_with_all_that_was_acknowledged()
         assert!(!taken.report.clean, "as after a crash");
         assert!(dirs.write_checkpoints_of(&[("t".into(), partition)]) == [0], "not by what is given up");
         assert!(dirs.here().any(|dir| dir.path() == Path::new(sick) && dir.offline().is_some()));
-        dirs.serve(taken);
+        dirs.serve(taken).expect("alone");
         let new = dirs.get("t", partition).expect("served");
         assert!(!Arc::ptr_eq(&old, &new) && old.offline().is_some());
         assert_eq!(new.marks().log_end, 2);
@@ -96,7 +96,7 @@ fn what_was_taken_in_and_dropped_is_recovered_again_by_the_next_attempt() {
     let taken = world.take_in(&dirs, "/b", Coming::Back(None)).expect("again");
     assert!(matches!(world.take_in(&dirs, "/b", Coming::Back(None)), Err(TakeInError::Busy(_))));
     assert!(!taken.report.clean);
-    dirs.serve(taken);
+    dirs.serve(taken).expect("alone");
     assert_eq!(ends(&dirs), [Some(1), Some(2), Some(1)]);
 }
 
@@ -108,7 +108,7 @@ fn a_directory_that_died_under_the_broker_is_replaced_under_its_id() {
     world.move_away("/b");
     let id = placed[1];
     let taken = world.take_in(&dirs, "/b", Coming::Bare(id)).expect("accepted");
-    let (dir, _) = dirs.serve(taken);
+    let (dir, _) = dirs.serve(taken).expect("alone");
     assert_eq!(dir.directory_id(), id);
     dirs.create_all("t", &numbered(&placed), &settings(), 0).expect("anew");
     assert_eq!(ends(&dirs), [Some(1), Some(0), Some(1)]);
@@ -124,7 +124,8 @@ fn a_replacement_does_not_get_the_id_of_a_directory_that_is_elsewhere_now() {
     let (dirs, _) = world.open();
     make_sick(&dirs, "/b");
     world.move_away("/b");
-    let (dir, _) = dirs.serve(world.take_in(&dirs, "/b", Coming::Bare(placed[2])).expect("accepted"));
+    let (dir, _) =
+        dirs.serve(world.take_in(&dirs, "/b", Coming::Bare(placed[2])).expect("accepted")).expect("alone");
     assert!(dir.directory_id().is_some_and(|id| Some(id) != placed[2]));
 }
 
@@ -169,7 +170,7 @@ fn a_copy_of_a_log_that_could_not_be_opened_does_not_take_its_place() {
     let (dirs, report) = world.open();
     assert_eq!((ends(&dirs), report.failed.len()), (vec![None, Some(1), None], 1));
     world.disk.heal();
-    dirs.serve(world.take_in(&dirs, "/c", Coming::Back(None)).expect("readable"));
+    dirs.serve(world.take_in(&dirs, "/c", Coming::Back(None)).expect("readable")).expect("alone");
     assert_eq!(ends(&dirs), [None, Some(1), Some(1)]);
 }
 
@@ -180,7 +181,7 @@ fn a_copy_that_came_later_takes_nothing_from_the_log_that_was_served() {
     world.fail("/c", Call::ReadDir);
     let (dirs, _) = world.open();
     world.disk.heal();
-    dirs.serve(world.take_in(&dirs, "/c", Coming::Back(None)).expect("readable"));
+    dirs.serve(world.take_in(&dirs, "/c", Coming::Back(None)).expect("readable")).expect("alone");
     append(&dirs, 0);
     assert_eq!(ends(&dirs), [Some(2), Some(1), Some(1)]);
     assert!(back(&world, &dirs, "/a").failed.is_empty());
@@ -236,7 +237,8 @@ fn a_log_that_cannot_be_opened_yet_takes_nobody_offline_and_comes_back_with_its_
     let made = dirs.create_all("t", &numbered(&placed), &settings(), 0);
     assert!(made.is_err() && dirs.offline_count() == 0, "{made:?}");
     world.disk.heal();
-    dirs.serve(world.take_in(&dirs, "/b", Coming::Back(None)).expect("it has something to open"));
+    dirs.serve(world.take_in(&dirs, "/b", Coming::Back(None)).expect("it has something to open"))
+        .expect("alone");
     assert_eq!((ends(&dirs), dirs.unopened().len()), (vec![Some(1); 3], 0));
     assert!(matches!(world.take_in(&dirs, "/b", Coming::Back(None)), Err(TakeInError::Served(_))));
 }
@@ -253,7 +255,7 @@ fn a_log_that_is_offline_alone_is_shown_and_comes_back_with_its_directory() {
         dirs.map(|dir| (dir.offline.is_some(), dir.logs.iter().filter(|log| log.offline.is_some()).count()))
     };
     assert_eq!(offline().collect::<Vec<_>>(), [(false, 0), (false, 1), (false, 0)]);
-    dirs.serve(world.take_in(&dirs, "/b", Coming::Back(None)).expect("there is room"));
+    dirs.serve(world.take_in(&dirs, "/b", Coming::Back(None)).expect("there is room")).expect("alone");
     assert!(offline().all(|one| one == (false, 0)));
     append(&dirs, 1);
     assert_eq!(ends(&dirs), [Some(1), Some(3), Some(1)]);
@@ -291,4 +293,22 @@ fn a_partition_that_names_no_topic_is_opened_later_as_at_a_start() {
     let named = PartitionMetadata::read(&world.disk, Path::new(file)).expect("read");
     assert_eq!(named, Some(PartitionMetadata { topic_id: TOPIC }));
     assert!(!world.names_in("/b").iter().any(|name| name.ends_with("-stray")));
+}
+
+#[test]
+fn of_two_that_come_back_at_once_with_a_partition_the_second_leaves_it_closed() {
+    let (world, _) = World::with_three_partitions();
+    world.copy("/b/t-1", "/c/t-1");
+    for path in ["/b", "/c"] {
+        world.fail(path, Call::ReadDir);
+    }
+    let (dirs, _) = world.open();
+    world.disk.heal();
+    let [b, c] = ["/b", "/c"].map(|path| world.take_in(&dirs, path, Coming::Back(None)).expect("readable"));
+    dirs.serve(b).expect("the first");
+    assert!(matches!(dirs.serve(c), Err(TakeInError::Overtaken { .. })));
+    assert_eq!(ends(&dirs), [Some(1), Some(1), None]);
+    dirs.serve(world.take_in(&dirs, "/c", Coming::Back(None)).expect("readable")).expect("alone");
+    append(&dirs, 1);
+    assert_eq!(ends(&dirs), [Some(1), Some(2), Some(1)]);
 }
