@@ -296,7 +296,7 @@ fn look(
 fn probe(disk: &dyn Disk, path: &Path) -> Result<(), LogDirError> {
     let file = path.join(format!("{PROBE_FILE}{}", Uuid::new_v4().simple()));
     let probed = disk.open(&file, OpenMode::CreateNew).and_then(|open| {
-        let written = open.write_at(0, &PROBE).and_then(|_| open.sync_all());
+        let written = open.write_at(0, &PROBE).and_then(|()| open.sync_all());
         let removed = disk.remove_file(&file);
         written.and(removed).and_then(|()| disk.sync_dir(path))
     });
