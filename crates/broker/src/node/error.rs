@@ -33,6 +33,15 @@ pub enum StartError {
         /// The one with the metadata.
         metadata: PathBuf,
     },
+    /// The metadata knows of logs in the first directory, and nothing but the metadata is there.
+    #[error(
+        "{} has the metadata of topics whose logs are to be there, but neither these nor meta.properties: they were removed, or \
+         are on a disk that is not mounted there. Put them back, or make a directory anew with pagewire restore; if they are \
+         lost for good, remove {} as well, and the broker begins a new cluster",
+        .0.display(),
+        .0.join(pagewire_metadata::FILE_NAME).display()
+    )]
+    Emptied(PathBuf),
     /// The first directory is new, another one is not.
     #[error(
         "{} has nothing in it, but {} was served before: most likely the disk of {} is not mounted. Mount it; or, to begin \

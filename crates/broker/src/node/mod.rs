@@ -9,6 +9,7 @@
 //! takes the clean mark away and a start that fails for its port shall leave it; nothing is accepted before everything
 //! can be served.
 
+mod complete;
 mod error;
 mod found;
 mod logs;

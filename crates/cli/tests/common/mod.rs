@@ -7,6 +7,8 @@
     reason = "helpers of tests; not every file uses all"
 )]
 
+pub mod namespace;
+
 use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};

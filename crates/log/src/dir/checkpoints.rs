@@ -80,6 +80,15 @@ impl Checkpoints {
         }
     }
 
+    /// [`carry`](Self::carry) of a partition that is gone: that it had records is said in any case.
+    pub(super) fn carry_gone(&mut self, from: &Self, topic: &str, partition: i32, closed: bool) {
+        self.carry(from, topic, partition, closed);
+        if self.known_end(topic, partition) == 0 {
+            self.recovery.remove(topic, partition);
+            self.high_watermark.set(topic, partition, from.known_end(topic, partition));
+        }
+    }
+
     /// Drops what is said of one partition.
     pub(super) fn forget(&mut self, topic: &str, partition: i32) {
         for checkpoint in [&mut self.recovery, &mut self.log_start, &mut self.high_watermark] {

@@ -18,7 +18,7 @@ use super::reopen::tell;
 use super::stray::set_aside;
 use super::table::Entry;
 use super::{LogDir, parallel};
-use crate::{Log, Offline};
+use crate::{Log, LogError, Offline};
 
 /// Threads that make logs side by side: what they wait for is syncs, and the disk does several at once.
 const THREADS: usize = 8;
@@ -27,7 +27,7 @@ impl LogDir {
     /// The log of a partition, made if there is none. When this returns, the log, its directory and the topic's id in
     /// it survive a power cut.
     ///
-    /// A directory of that name that is not this topic's (another id, or records without an id) is renamed to
+    /// One that is gone though it had records is not made anew. A directory of that name that is not this topic's (another id, or records without an id) is renamed to
     /// `…-stray` first. One of this topic's, left by an earlier attempt, is opened.
     pub fn create(
         &self,
@@ -79,6 +79,8 @@ impl LogDir {
             }
         }
         drop(table);
+        // Those whose directories came back.
+        self.keep_gone(|topic, partition| self.get(topic, partition).is_none());
         if settings.log.cleanup_compact {
             // From its first record on a hole past the recovery point is known to be a loss. Where this cannot be written,
             // it is not known until the next checkpoint.
@@ -136,6 +138,9 @@ impl LogDir {
     ) -> Result<Arc<Entry>, CreateError> {
         let disk = self.disk.as_ref();
         if !self.clear_the_way(topic, partition, dir, settings.topic_id)? {
+            if self.is_gone(topic, partition) {
+                return Err(LogError::Gone { path: dir.to_path_buf() }.into());
+            }
             self.forget(topic, partition)?;
             disk.create_dir_all(dir).map_err(CreateError::at(dir))?;
         }

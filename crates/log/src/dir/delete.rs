@@ -30,6 +30,7 @@ impl LogDir {
         let _changing = self.changing.lock();
         self.may_change()?;
         let (mut deleted, mut first_error) = (0, None);
+        self.keep_gone(|name, partition| name != topic || !partitions.contains(&partition));
         for &partition in partitions {
             let Some(entry) = self.table.write().remove(topic, partition) else { continue };
             deleted += 1;

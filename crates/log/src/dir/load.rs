@@ -1,5 +1,6 @@
 //! Loading a directory: what is there, what of it is ours, and all of that opened in parallel.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -14,8 +15,9 @@ use super::clean::{Cleaning, CleaningCell};
 use super::delete::Doomed;
 use super::errors::LogDirError;
 use super::evidence::{Evidence, Unopened};
+use super::gone;
 use super::locked::LockedDir;
-use super::names::DirName;
+use super::names::{DirName, partition_dir};
 use super::notice::Notice;
 use super::opening::{Opened, Opening};
 use super::options::{LogDirOptions, PartitionSettings};
@@ -55,8 +57,8 @@ pub struct LoadReport {
     pub clean: bool,
     /// Logs opened, sorted by directory name.
     pub loaded: Vec<LoadedLog>,
-    /// Logs that could not be opened. Their directories were not changed; they can be made again by
-    /// [`LogDir::create`] once the cause is gone.
+    /// Logs that could not be opened, and those that had records and are gone. Their directories were not changed; they can
+    /// be made again by [`LogDir::create`] once the cause is gone.
     pub failed: Vec<FailedLog>,
     /// Everything else worth telling.
     pub notices: Vec<Notice>,
@@ -169,8 +171,15 @@ impl LockedDir {
             (outcome, notices)
         });
 
+        let names: HashSet<_> = found.iter().map(|found| (found.topic.as_str(), found.partition)).collect();
+        let gone = gone::find(&evidence.checkpoints, &names, settings);
         let (mut table, mut carried, mut set_aside) = (Table::default(), Checkpoints::default(), false);
         let (mut unopened, mut closed) = (Unopened::default(), Vec::new());
+        for (topic, partition) in &gone {
+            carried.carry_gone(&evidence.checkpoints, topic, *partition, report.clean);
+            let error = LogError::Gone { path: path.join(partition_dir(topic, *partition)) };
+            report.failed.push(FailedLog { topic: topic.clone(), partition: *partition, error });
+        }
         for (found, (outcome, notices)) in found.into_iter().zip(outcomes) {
             let Found { topic, partition, .. } = found;
             report.notices.extend(notices);
@@ -207,6 +216,7 @@ impl LockedDir {
             carried: Mutex::new(carried),
             unopened: Mutex::new(unopened),
             evidence: evidence.only(closed.iter()),
+            gone: Mutex::new(gone),
             written: Mutex::new(written),
             sums: Mutex::new(sums),
             cleaning: CleaningCell::new(cleaning),

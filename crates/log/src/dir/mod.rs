@@ -16,7 +16,7 @@
 //!   A log counts as cleanly closed only if the mark is there *and* the recovery checkpoint names it.
 //! - After an error of a sick disk the whole directory takes no writes until it is opened again; reads go on. A full disk
 //!   or a process out of descriptors is no such thing.
-//! - Nothing unknown is deleted.
+//! - Nothing unknown is deleted, and no partition that had records is made anew because its directory is gone.
 //!
 //! Every call blocks on the disk except [`LogDir::get`], [`LogDir::logs`] and [`LogDir::offline`]. Time is passed in;
 //! the rounds ([`LogDir::retain`], [`LogDir::flush_due`], [`LogDir::close_files`], [`LogDir::unlink_due`],
@@ -33,6 +33,7 @@ mod delete;
 mod describe;
 mod errors;
 mod evidence;
+mod gone;
 mod judge;
 mod leftovers;
 mod load;
@@ -91,6 +92,7 @@ use checkpoints::{Checkpoints, Written};
 use clean::CleaningCell;
 use delete::Doomed;
 use evidence::{Evidence, Unopened};
+use gone::Gone;
 pub(crate) use table::Entry;
 use table::Table;
 
@@ -114,6 +116,8 @@ pub struct LogDir {
     unopened: Mutex<Unopened>,
     /// What was known of those when the directory was loaded.
     evidence: Evidence,
+    /// Partitions that had records and have no directory.
+    gone: Mutex<Gone>,
     /// What the checkpoint files hold.
     written: Mutex<Written>,
     /// Checksums of the checkpoints.

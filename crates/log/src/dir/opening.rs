@@ -111,8 +111,8 @@ impl Opening<'_> {
             .metered(self.checked)
             .certain_start(checkpoints.starts_are_certain)
             .vouched(self.evidence.vouched(topic, partition));
-        let (log, report) = Log::open_at(home, topic, partition, options)?;
-        log.look_at(noted);
+        let (log, mut report) = Log::open_at(home, topic, partition, options)?;
+        log.look_at(noted, &mut report);
         let (log_end, known_end) = (log.marks().log_end, checkpoints.known_end(topic, partition));
         if log_end < known_end {
             notices.push(Notice::Lost { path: path.to_path_buf(), log_end, known_end });

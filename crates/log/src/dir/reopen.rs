@@ -28,16 +28,18 @@ impl LogDir {
         if !self.unopened.lock().has(topic, partition, settings.topic_id) {
             return Ok(None);
         }
-        let opened = if self.disk.exists(dir).map_err(CreateError::at(dir))? {
-            self.opening(&self.evidence, now_ms, |opening, notices| {
-                match opening.open(dir, topic, partition, settings, notices)? {
-                    Opened::Log(entry, report) => Ok(Some((entry, report))),
-                    Opened::SetAside => Ok(None),
-                }
-            })?
-        } else {
-            None
-        };
+        if !self.disk.exists(dir).map_err(CreateError::at(dir))? {
+            if self.evidence.checkpoints.known_end(topic, partition) > 0 {
+                return Err(LogError::Gone { path: dir.to_path_buf() }.into());
+            }
+            return Ok(None);
+        }
+        let opened = self.opening(&self.evidence, now_ms, |opening, notices| {
+            match opening.open(dir, topic, partition, settings, notices)? {
+                Opened::Log(entry, report) => Ok(Some((entry, report))),
+                Opened::SetAside => Ok(None),
+            }
+        })?;
         self.unopened.lock().remove(topic, partition);
         Ok(opened.map(|(entry, report)| {
             tell(&report);

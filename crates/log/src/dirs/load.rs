@@ -7,9 +7,10 @@ use parking_lot::RwLock;
 use super::twice::{Torn, Twice};
 use super::{LogDirs, Place, State};
 use crate::dir::{
-    LoadReport, LockedDir, LogDirError, LogDirOptions, Notice, PartitionSettings, Progress, partition_dir,
+    FailedLog, LoadReport, LockedDir, LogDirError, LogDirOptions, Notice, PartitionSettings, Progress,
+    partition_dir,
 };
-use crate::{LogDir, Offline};
+use crate::{LogDir, LogError, Offline};
 
 /// A directory, and its lock or why there is none.
 pub type Locked = (PathBuf, Result<LockedDir, LogDirError>);
@@ -61,7 +62,11 @@ impl LogDirs {
         all.notices.retain(|notice| !matches!(notice, Notice::UnknownTopic { path } if twice.closes(path)));
         let torn = twice.torn();
         all.failed.extend(torn.iter().map(Torn::failure));
-        Ok((Self { places, torn: RwLock::new(torn) }, all))
+        let dirs = Self { places, torn: RwLock::new(torn) };
+        dirs.find_gone_elsewhere();
+        let is_here = |log: &FailedLog| dirs.topic_id(&log.topic, log.partition).is_some();
+        all.failed.retain(|log| !(matches!(log.error, LogError::Gone { .. }) && is_here(log)));
+        Ok((dirs, all))
     }
 }
 

@@ -229,7 +229,14 @@ impl LogDirs {
         if let Some(place) = self.places.iter().find(|place| place.path == dir.path()) {
             place.state.store(Arc::new(State::Here(Arc::clone(&dir))));
         }
+        self.find_gone_elsewhere();
         Ok((dir, report))
+    }
+
+    /// Whether nothing is wrong with the directory at `path`: it would not be taken in.
+    pub fn is_well(&self, path: &Path) -> bool {
+        let dir = self.here().find(|dir| dir.path() == path);
+        dir.is_some_and(|dir| matches!(may_be_given_up(&dir), Err(TakeInError::Served(_))))
     }
 
     /// A directory that could not be taken in is away from now on for another reason than before.

@@ -12,6 +12,7 @@ use pagewire_disk::{DamageCheckpoint, DamageEntry, Disk};
 
 use super::damage::Stretch;
 use super::search::Search;
+use crate::RecoveryReport;
 use crate::dir::LogDir;
 use crate::log::Log;
 use crate::segment::Segment;
@@ -25,8 +26,8 @@ pub(crate) fn read(disk: &dyn Disk, dir: &Path) -> DamageCheckpoint {
 }
 
 impl Log {
-    /// Looks at the places where it was damaged.
-    pub(crate) fn look_at(&self, notes: &DamageCheckpoint) {
+    /// Looks at the places where it was damaged; what still is comes into the report.
+    pub(crate) fn look_at(&self, notes: &DamageCheckpoint, report: &mut RecoveryReport) {
         let mine = |note: &&DamageEntry| note.topic == *self.topic && note.partition == self.partition;
         for note in notes.entries.iter().filter(mine) {
             let segments = self.segments.load();
@@ -37,6 +38,12 @@ impl Log {
             segment.suspect.store(true, Ordering::Relaxed);
             if let Err(error) = segment.look_at(note) {
                 tracing::warn!(file = %segment.path().display(), %error, "not looked at where it was damaged");
+            }
+            let known = segment.damage.all().into_iter().map(|stretch| stretch.of(segment.path()));
+            for damaged in known {
+                if !report.damage.contains(&damaged) {
+                    report.damage.push(damaged);
+                }
             }
         }
     }

@@ -1,6 +1,7 @@
 //! What can be asked for: a table, one file a verb.
 
 mod backup;
+mod metrics;
 mod online;
 mod status;
 
@@ -25,6 +26,7 @@ struct Verb {
 /// Every verb.
 const VERBS: &[Verb] = &[
     Verb { name: "backup", begin: backup::begin },
+    Verb { name: "metrics", begin: metrics::begin },
     Verb { name: "online", begin: online::begin },
     Verb { name: "status", begin: status::begin },
 ];

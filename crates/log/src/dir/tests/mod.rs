@@ -6,6 +6,7 @@ mod checkpoints;
 mod clean;
 mod crash;
 mod create;
+mod gone;
 mod leftovers;
 mod load;
 mod offline;
