@@ -52,7 +52,9 @@ impl Two {
     fn unmount(&self) {
         fs::rename(&self.second, self.aside()).unwrap();
         fs::create_dir(&self.second).unwrap();
-        eventually("it is offline", || self.broker.run(&["cluster"]).ok().contains("not the one that was opened"));
+        eventually("it is offline", || {
+            self.broker.run(&["cluster"]).ok().contains("not the one that was opened")
+        });
     }
 
     fn mount(&self) {

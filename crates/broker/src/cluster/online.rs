@@ -89,11 +89,13 @@ async fn load(
     let thread = std::thread::Builder::new().name("pagewire-online".to_owned()).spawn(job);
     thread.map_err(|error| refused(&format!("no thread to open it: {error}")))?;
     let taken = loaded.await.map_err(|_| refused("opening it broke off"))?;
-    taken.map_err(storage)
+    Ok(taken?)
 }
 
-fn storage(error: TakeInError) -> Refused {
-    Refused::new(ErrorCode::KafkaStorageError, error.to_string())
+impl From<TakeInError> for Refused {
+    fn from(error: TakeInError) -> Self {
+        Self::new(ErrorCode::KafkaStorageError, error.to_string())
+    }
 }
 
 impl Cluster {
@@ -108,7 +110,7 @@ impl Change {
     pub(super) async fn serve(&self, taken: TakenIn, least_epoch: i32) -> Result<Online, Refused> {
         let cluster = self.cluster();
         let topics = cluster.topic_records().await?;
-        let (dir, report) = cluster.log_dirs.serve(taken).map_err(storage)?;
+        let (dir, report) = cluster.log_dirs.serve(taken)?;
         self.drop_deleted(&dir, &topics).await;
         self.remember(&dir).await;
         // Those of other directories wait until somebody opens these: recovering them would keep the turn.
