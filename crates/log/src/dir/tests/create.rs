@@ -3,7 +3,7 @@
 use std::io::ErrorKind;
 
 use pagewire_disk::checkpoint::LOG_START_FILE;
-use pagewire_disk::{Call, Errno, FailingDisk, Fault, PartitionMetadata, When};
+use pagewire_disk::{Call, DirEntry, Errno, FailingDisk, Fault, PartitionMetadata, When};
 
 use super::*;
 use crate::ReadError;
@@ -231,7 +231,8 @@ fn a_log_that_is_opened_later_does_not_end_below_what_it_had_held() {
         let (dir, _) = world.open();
         failing.heal();
         let segments = world.disk.read_dir(&path("a-0")).expect("listed").into_iter();
-        let last = segments.filter(|entry| entry.name.ends_with(".log")).max().expect("a segment");
+        let is_log = |entry: &DirEntry| Path::new(&entry.name).extension().is_some_and(|is| is == "log");
+        let last = segments.filter(is_log).max().expect("a segment");
         let file = world.disk.open(&path("a-0").join(last.name), OpenMode::ReadWrite).expect("opened");
         file.set_len(10).expect("cut");
         let log = world.create(&dir, "a", 0);
