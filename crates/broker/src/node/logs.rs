@@ -13,7 +13,7 @@ use super::{StartError, blocking, progress};
 use crate::{
     backup,
     clock::now_ms,
-    cluster::{Identity, Image, Known, disk, known_path},
+    cluster::{Identity, Image, Known, disk, known_id},
     config::BrokerConfig,
     net,
 };
@@ -51,7 +51,7 @@ pub(super) fn lock_home(dirs: &[PathBuf]) -> Result<(LockedDir, bool), StartErro
 
 /// Locks those of the others that can be; `served` tells which of them are none of the new ones.
 pub(super) fn lock_others(dirs: &[PathBuf], served: &LogDirsRecord) -> Vec<Locked> {
-    let lock = |dir: &PathBuf| match served.id_at(&known_path(dir)) {
+    let lock = |dir: &PathBuf| match known_id(served, dir) {
         Some(id) => LockedDir::lock_known(disk(), dir, id),
         None => LockedDir::lock(disk(), dir),
     };
