@@ -29,4 +29,5 @@ mod restart;
 mod retention;
 mod scrub;
 mod sessions;
+mod status;
 mod topics;

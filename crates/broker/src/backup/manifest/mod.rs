@@ -133,6 +133,11 @@ impl LogRecord {
         format!("{}-{}", self.topic, self.partition)
     }
 
+    /// Where a file of it is within the backup.
+    pub(super) fn path_of(&self, file: &FileRecord) -> String {
+        format!("{}/{}", self.dir(), file.name)
+    }
+
     /// Its files; for a `.log` with the offsets that its batches lie between.
     pub(super) fn bounded(&self) -> impl Iterator<Item = (&FileRecord, Option<(i64, i64)>)> {
         let mut next = self.files.iter().filter_map(FileRecord::base_offset).skip(1);

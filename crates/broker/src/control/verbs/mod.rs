@@ -2,6 +2,7 @@
 
 mod backup;
 mod online;
+mod opening;
 mod status;
 
 use std::future::Future;

@@ -4,9 +4,9 @@
 use pagewire_log::DirDescription;
 use serde::Serialize;
 
-use super::super::online::Progress;
 use crate::broker::Broker;
 use crate::cleaner::CleanerGauges;
+use crate::control::verbs::opening::Opening;
 
 /// Partitions, or damaged places, that are told one by one.
 const TOLD_MAX: usize = 16;
@@ -30,7 +30,7 @@ pub(super) struct Directory {
     away: bool,
     /// How far its opening is, while `online` is at it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    opening: Option<Progress>,
+    opening: Option<Opening>,
     logs: usize,
     size_bytes: u64,
     usable_bytes: Option<u64>,
@@ -55,7 +55,7 @@ impl Directory {
             offline: dir.offline.as_ref().map(|offline| shortened(offline.reason.to_string())),
             offline_since_ms: since_ms,
             away: dir.away,
-            opening: dir.opening.map(Progress::from),
+            opening: dir.opening.map(Opening::from),
             logs: dir.logs.len(),
             size_bytes: dir.logs.iter().map(|log| log.size_bytes).sum(),
             usable_bytes: dir.space.map(|space| space.usable_bytes),
