@@ -4,6 +4,8 @@
 
 mod export;
 mod offline_since;
+#[cfg(test)]
+mod tests;
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 

@@ -6,12 +6,14 @@ use pagewire_disk::checkpoint::META_PROPERTIES_FILE;
 use pagewire_disk::{DamageEntry, MetaProperties, OffsetCheckpoint, OpenMode};
 use pagewire_log::backup::preserve_time;
 use pagewire_log::{Stretch, doubt_aborted};
+use tokio::runtime::Handle;
 
 use super::anew;
 use super::homes::{CHECKPOINTS, Home, Homes};
 use crate::backup::BackupFailed;
 use crate::backup::damage::{Damage, Outcome};
 use crate::backup::manifest::{FileRecord, LogRecord, Manifest};
+use crate::backup::metadata;
 use crate::backup::reading::{Found, Reading};
 
 /// A restore under way.
@@ -22,6 +24,7 @@ pub(super) struct Restoring<'a> {
     /// What is not what was copied is taken, written anew or left out, and told; else it ends the restore.
     pub(super) accept_damage: bool,
     pub(super) reading: &'a Reading<'a>,
+    pub(super) runtime: &'a Handle,
     pub(super) linked_bytes: u64,
     pub(super) damage: Damage,
 }
@@ -77,11 +80,13 @@ impl Restoring<'_> {
             return homes.each(|home| home.write_identity(self.reading.disk, &meta));
         }
         let to = homes.first().join(&file.name);
-        let found = self.copy((&from, &to), file, None)?;
-        match found.altered {
-            None => Ok(()),
-            Some(reason) => self.accept(from, &file.name, reason, Outcome::AsItIs),
+        let Some(reason) = self.copy((&from, &to), file, None)?.altered else { return Ok(()) };
+        if file.name != pagewire_metadata::FILE_NAME || self.manifest.rows.is_empty() {
+            return self.accept(from, &file.name, reason, Outcome::AsItIs);
         }
+        self.accept(from, &file.name, reason, Outcome::WrittenAnew)?;
+        self.reading.disk.remove_file(&to).map_err(BackupFailed::at(&to))?;
+        self.runtime.block_on(metadata::write(&to, metadata::of(self.manifest)))
     }
 
     /// What a checkpoint says; none where it is lost.

@@ -4,8 +4,8 @@
 //! that is marked as being restored. Only closed segments may be linked to the backup's files instead, because nothing is
 //! ever written to them: compaction makes new files, retention removes names. Records that were damaged when the backup was
 //! made are taken over as they are, and noted where a start looks: their reads are refused from the first one on. What changed in
-//! the backup itself ends a restore, unless it shall be accepted: then a segment is taken up to where it can be read, what is
-//! made of the log or of the manifest is made anew, and only the metadata cannot be done without.
+//! the backup itself ends a restore, unless it shall be accepted: then a segment is taken up to where it can be read, and what the
+//! records or the manifest know is made anew. Only the manifest cannot be done without.
 //!
 //! The restored broker goes on under the same ids. Its records may be older than what clients have seen, and the original
 //! may have given out ids since: it leads by an epoch far above, so that clients look where their records end (KIP-320,
@@ -85,6 +85,7 @@ pub fn restore(
         links: options.links,
         accept_damage: options.accept_damage,
         reading: &reading,
+        runtime,
         linked_bytes: 0,
         damage: Damage::default(),
     };
