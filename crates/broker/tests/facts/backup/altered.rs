@@ -91,7 +91,8 @@ fn what_the_records_or_the_manifest_know_is_made_anew() {
     for entry in fs::read_dir(&backup).unwrap().chain(fs::read_dir(backup.join("t-0")).unwrap()) {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_str().unwrap();
-        let is_kept = name.ends_with(".log") || ["backup.json", "metadata.redb"].contains(&name);
+        let is_log = path.extension().is_some_and(|kind| kind == "log");
+        let is_kept = is_log || ["backup.json", "metadata.redb"].contains(&name);
         if path.is_file() && !is_kept {
             derived.push(path);
         }
@@ -158,17 +159,17 @@ fn metadata_that_went_bad_is_written_anew_with_every_id_and_setting() {
     place.restore("backup", "good");
     let path = place.path("backup/metadata.redb");
     let good = fs::read(&path).unwrap();
-    let cases: [(&str, Box<dyn Fn()>); 4] = [
-        ("flipped", Box::new(|| flip(&path, 5000))),
-        ("emptied", Box::new(|| fs::write(&path, "").unwrap())),
-        ("cut", Box::new(|| fs::write(&path, &good[..good.len() / 2]).unwrap())),
-        ("missing", Box::new(|| fs::remove_file(&path).unwrap())),
-    ];
+    let spoil = |how| match how {
+        "flipped" => flip(&path, 5000),
+        "emptied" => fs::write(&path, "").unwrap(),
+        "cut" => fs::write(&path, &good[..good.len() / 2]).unwrap(),
+        _ => fs::remove_file(&path).unwrap(),
+    };
     let topic_id = |to: &str| Broker::on(&place.path(to)).client().describe_topic("t").topic_id;
     let expected = topic_id("good");
-    for (to, spoil) in cases {
+    for to in ["flipped", "emptied", "cut", "missing"] {
         fs::write(&path, &good).unwrap();
-        spoil();
+        spoil(to);
         let damage = accepted(&place, to, false);
         assert_eq!(told(&damage), [("metadata.redb", Some(Outcome::WrittenAnew))], "{to}");
         assert_eq!(topic_id(to), expected, "{to}");
