@@ -22,7 +22,7 @@ pub(crate) fn export(seen: &Seen<'_>) -> BTreeMap<String, u64> {
         let known = labelled(seen).filter_map(|(label, dir)| Some((label, (row.read)(dir)?)));
         known.map(|(label, number)| (format!("{}{label}", row.name), number))
     });
-    of_all.chain(fitting(of_dirs, DIRS_BYTES_MAX).into_iter().flatten()).collect()
+    of_all.chain(fitting(of_dirs, DIRS_BYTES_MAX)).collect()
 }
 
 /// <https://prometheus.io/docs/instrumenting/exposition_formats/>: a line of help and one of its type before each.

@@ -18,9 +18,11 @@ use pagewire_wire::messages::{
     find_coordinator_request::FindCoordinatorRequest,
     join_group_request::{JoinGroupRequest, JoinGroupRequestProtocol},
 };
+use serde_json::json;
 use tempfile::TempDir;
 
-use crate::harness::{Broker, Client, FetchAt, Fetched, batch, values_of};
+use crate::harness::{Broker, Client, FetchAt, Fetched, batch, now_ms, values_of};
+use crate::status::status;
 
 /// KAFKA_STORAGE_ERROR.
 const STORAGE_ERROR: i16 = 56;
@@ -545,4 +547,29 @@ fn a_directory_with_nothing_but_its_metadata_is_not_served_as_if_it_were_whole()
     }
     broker.restart();
     assert_eq!(broker.client().end_of("t", 1), 1);
+}
+
+#[test]
+fn status_tells_which_directory_is_offline_why_and_since_when() {
+    let mut two = with_records();
+    let said = status(&two.dirs[0]);
+    assert_eq!(
+        (&said["log_dirs"][1]["offline"], &said["log_dirs"][1]["away"]),
+        (&json!(null), &json!(false))
+    );
+    assert_eq!(said["metrics"]["pagewire_log_dirs_offline"], 0);
+    let before = now_ms();
+    two.lose_second();
+    let said = status(&two.dirs[0]);
+    let (home, lost) = (&said["log_dirs"][0], &said["log_dirs"][1]);
+    assert_eq!((&home["offline"], &home["offline_since_ms"]), (&json!(null), &json!(null)));
+    assert_eq!((&lost["path"], &lost["away"]), (&json!(two.dirs[1].to_str()), &json!(true)));
+    assert!(lost["offline"].as_str().is_some_and(|why| !why.is_empty()), "{lost}");
+    let since = lost["offline_since_ms"].as_i64().unwrap();
+    assert!((before..=now_ms()).contains(&since), "{lost}");
+    assert_eq!(said["metrics"]["pagewire_log_dirs_offline"], 1);
+    let again = status(&two.dirs[0]);
+    assert_eq!(again["log_dirs"][1]["offline_since_ms"], since, "the first look counts");
+    two.find_second();
+    assert_eq!(status(&two.dirs[0])["log_dirs"][1]["offline_since_ms"], json!(null));
 }

@@ -15,7 +15,7 @@ use crate::{Offline, ScrubCounts};
 pub struct DirDescription {
     /// The directory.
     pub path: PathBuf,
-    /// Nothing of it is served: it could not be read at the start.
+    /// Nothing of it is served: it could not be read at the start, or whoever tried to open it anew failed.
     pub away: bool,
     /// How far its opening is, while it is being taken in.
     pub opening: Option<Loading>,

@@ -5,12 +5,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pagewire_log::{LoadMeter, Loading};
+use pagewire_log::LoadMeter;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use tokio::sync::watch;
 use tracing::{info, warn};
 
+use super::opening::Opening;
 use super::{Call, Work, fields};
 use crate::bounded::fitting;
 use crate::cluster::{Online, take_in};
@@ -32,22 +33,6 @@ struct Which {
     /// What it held is lost: its partitions are made anew.
     #[serde(default)]
     empty: bool,
-}
-
-/// How far it is.
-#[derive(Serialize)]
-pub(in crate::control::verbs) struct Progress {
-    logs: u64,
-    logs_total: u64,
-    /// Bytes that were checked, of those that must be; none after an orderly stop.
-    bytes: u64,
-    bytes_total: u64,
-}
-
-impl From<Loading> for Progress {
-    fn from(at: Loading) -> Self {
-        Self { logs: at.logs, logs_total: at.logs_total, bytes: at.bytes, bytes_total: at.bytes_total }
-    }
 }
 
 /// The answer.
@@ -137,7 +122,7 @@ async fn tell(
         let meter = watched.borrow().clone();
         if let Some(meter) = meter {
             // Numbers always are JSON.
-            progress.send_replace(serde_json::to_value(Progress::from(meter.look())).unwrap_or_default());
+            progress.send_replace(serde_json::to_value(Opening::from(meter.look())).unwrap_or_default());
         }
     }
 }

@@ -6,10 +6,10 @@ use std::path::Path;
 use pagewire_log::DirDescription;
 use serde::Serialize;
 
-use super::super::online::Progress;
 use crate::bounded::fitting;
 use crate::broker::Broker;
 use crate::cleaner::CleanerGauges;
+use crate::control::verbs::opening::Opening;
 
 /// Partitions, or damaged places, that are told one by one.
 const TOLD_MAX: usize = 16;
@@ -37,7 +37,7 @@ pub(super) struct Directory {
     away: bool,
     /// How far its opening is, while `online` is at it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    opening: Option<Progress>,
+    opening: Option<Opening>,
     logs: usize,
     /// Of these, those that take no writes although the directory does.
     logs_offline: usize,
@@ -69,7 +69,7 @@ impl Directory {
             offline: dir.offline.as_ref().map(|offline| shortened(offline.reason.to_string())),
             offline_since_ms: since_ms,
             away: dir.away,
-            opening: dir.opening.map(Progress::from),
+            opening: dir.opening.map(Opening::from),
             logs: dir.logs.len(),
             logs_offline: dir.logs.iter().filter(|log| log.offline.is_some()).count(),
             size_bytes: dir.logs.iter().map(|log| log.size_bytes).sum(),
