@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use pagewire_disk::Space;
 use pagewire_log::{DirDescription, LogDescription, Offline, ScrubCounts};
 
-use super::{Metrics, export};
+use super::{Metrics, Seen, export};
 use crate::cleaner::CleanerGauges;
 
 /// Ten connections of which three are gone, five requests, and every counter another number.
@@ -54,14 +54,17 @@ fn cleaner() -> CleanerGauges {
     }
 }
 
-/// A directory with two logs of 1000 bytes, one of them damaged in three places, and one that is away.
+/// A directory with two logs of 1000 bytes, one of them damaged in three places and the other offline, and a directory that is
+/// away.
 fn dirs() -> [DirDescription; 2] {
+    let offline = || Offline { reason: "gone".into(), kind: std::io::ErrorKind::NotFound };
     let log = |partition, damaged| LogDescription {
         topic: "t".into(),
         topic_id: uuid::Uuid::nil(),
         partition,
         size_bytes: 1000,
         damaged,
+        offline: (damaged == 0).then(offline),
     };
     let here = DirDescription {
         path: "/a \"b\"".into(),
@@ -72,17 +75,20 @@ fn dirs() -> [DirDescription; 2] {
         logs: vec![log(0, 3), log(1, 0)],
         scrub: ScrubCounts { bytes: 301, batches: 302, logs: 303, damaged: 304, unreadable: 305 },
     };
-    let offline = Offline { reason: "gone".into(), kind: std::io::ErrorKind::NotFound };
     let away = DirDescription {
         path: "/away".into(),
         away: true,
-        offline: Some(offline),
+        offline: Some(offline()),
         space: None,
         logs: Vec::new(),
         scrub: ScrubCounts::default(),
         ..here.clone()
     };
     [here, away]
+}
+
+fn exported(dirs: &[DirDescription]) -> BTreeMap<String, u64> {
+    export(&Seen { metrics: &metrics(), dirs, cleaner: &cleaner(), offline_partitions: 9 })
 }
 
 #[test]
@@ -102,6 +108,8 @@ fn each_name_has_the_number_that_it_promises() {
         ("pagewire_fetch_cold_lookups_total", 109),
         ("pagewire_fetch_dropped_bytes_total", 110),
         ("pagewire_log_dirs_offline", 1),
+        ("pagewire_logs_offline", 1),
+        ("pagewire_partitions_offline", 9),
         ("pagewire_partitions_damaged", 1),
         ("pagewire_damaged_stretches", 3),
         ("pagewire_cleaner_busy", 201),
@@ -134,7 +142,7 @@ fn each_name_has_the_number_that_it_promises() {
     ];
     let expected: BTreeMap<String, u64> =
         expected.into_iter().map(|(name, number)| (name.to_owned(), number)).collect();
-    assert_eq!(export(&metrics(), &dirs(), &cleaner()), expected);
+    assert_eq!(exported(&dirs()), expected);
 }
 
 #[test]
@@ -142,7 +150,7 @@ fn an_answer_is_bounded_however_many_directories_there_are() {
     let [here, _] = dirs();
     let many: Vec<_> =
         (0..100).map(|number| DirDescription { path: format!("/{number}").into(), ..here.clone() }).collect();
-    let all = export(&metrics(), &many, &cleaner());
+    let all = exported(&many);
     let named = all.keys().filter(|name| name.starts_with("pagewire_log_dir_logs{")).count();
     assert_eq!(named, 32);
     assert_eq!(all["pagewire_scrub_bytes_total"], 100 * 301, "all of them count together");

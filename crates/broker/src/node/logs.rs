@@ -25,7 +25,10 @@ use crate::{
 
 /// Locks home, where the metadata is or will be; says whether that is all there is in it. Says first what keeps any of the
 /// directories from being served; a new cluster may not be wanted.
-pub(super) fn lock_home(dirs: &[PathBuf], new_cluster_allowed: bool) -> Result<(LockedDir, bool), StartError> {
+pub(super) fn lock_home(
+    dirs: &[PathBuf],
+    new_cluster_allowed: bool,
+) -> Result<(LockedDir, bool), StartError> {
     let (home, others) = dirs.split_first().ok_or_else(|| io::Error::other("log.dirs names no directory"))?;
     for dir in dirs {
         if backup::holds_a_backup(dir) {
