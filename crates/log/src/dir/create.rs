@@ -141,7 +141,7 @@ impl LogDir {
             if self.is_gone(topic, partition) {
                 return Err(LogError::Gone { path: dir.to_path_buf() }.into());
             }
-            self.forget(topic, partition)?;
+            self.forget(&[(topic, partition)]).map_err(CreateError::at(&self.path))?;
             disk.create_dir_all(dir).map_err(CreateError::at(dir))?;
         }
         let file = dir.join(PARTITION_METADATA_FILE);
@@ -178,22 +178,12 @@ impl LogDir {
             Err(CheckpointError::Io { path, error }) => return Err(CreateError::Io { path, error }),
         };
         if !ours {
+            self.forget_or_be_full(&[(topic, partition)]).map_err(CreateError::at(&self.path))?;
             let to = set_aside(disk, dir, (topic, partition), found).map_err(CreateError::at(dir))?;
             disk.sync_dir(&self.path).map_err(CreateError::at(&self.path))?;
             tracing::warn!(from = %dir.display(), to = %to.display(), "data of an earlier topic was set aside");
         }
         Ok(ours)
-    }
-
-    /// Makes sure that no checkpoint speaks of an earlier partition of this name: its offsets would be taken for the
-    /// new one's after a crash.
-    fn forget(&self, topic: &str, partition: i32) -> Result<(), CreateError> {
-        self.carried.lock().forget(topic, partition);
-        self.forget_cleaning(topic, partition);
-        if self.written.lock().mention(topic, partition) {
-            self.write_checkpoints().map_err(CreateError::at(&self.path))?;
-        }
-        Ok(())
     }
 }
 

@@ -18,6 +18,8 @@ impl LogDir {
     /// Takes the partition's log away: it refuses writes, its directory is renamed to `…-delete` durably, and unlinked
     /// by [`unlink_due`](Self::unlink_due) after `file.delete.delay.ms`. `false` if there is no such log.
     ///
+    /// Before that the checkpoints forget it, or a later topic of the same name would be missed after a crash.
+    ///
     /// On an error the log is gone from here, but its directory may still have its old name; the topic's id in it keeps
     /// a later topic of the same name from adopting it.
     pub fn delete(&self, topic: &str, partition: i32, now_ms: i64) -> io::Result<bool> {
@@ -28,13 +30,14 @@ impl LogDir {
     pub fn delete_all(&self, topic: &str, partitions: &[i32], now_ms: i64) -> io::Result<usize> {
         let _changing = self.changing.lock();
         self.may_change()?;
-        let (mut deleted, mut first_error) = (0, None);
         self.keep_gone(|name, partition| name != topic || !partitions.contains(&partition));
-        for &partition in partitions {
-            let Some(entry) = self.table.write().remove(topic, partition) else { continue };
-            deleted += 1;
-            entry.end();
-            self.forget_cleaning(topic, partition);
+        let take = |&partition| Some((partition, self.table.write().remove(topic, partition)?));
+        let taken: Vec<_> = partitions.iter().filter_map(take).collect();
+        taken.iter().for_each(|(_, entry)| entry.end());
+        let names: Vec<_> = partitions.iter().map(|&partition| (topic, partition)).collect();
+        self.forget_or_be_full(&names)?;
+        let (deleted, mut first_error) = (taken.len(), None);
+        for (partition, entry) in taken {
             let from = entry.log.dir().to_path_buf();
             let path = marked(&*self.disk, &from, (topic, partition), Some(entry.topic_id), DELETE);
             if let Err(error) = self.disk.rename(&from, &path) {

@@ -6,8 +6,8 @@ use std::collections::HashSet;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use pagewire_disk::PartitionMetadata;
 use pagewire_disk::checkpoint::PARTITION_METADATA_FILE;
+use pagewire_disk::{DirEntry, PartitionMetadata};
 use uuid::Uuid;
 
 use super::LogDir;
@@ -22,22 +22,30 @@ impl LogDir {
     /// The first error is returned after all were tried.
     pub fn delete_leftovers(&self, deleted: &HashSet<Uuid>, now_ms: i64) -> io::Result<Vec<PathBuf>> {
         let _changing = self.changing.lock();
-        let (mut renamed, mut first_error) = (Vec::new(), None);
-        for entry in self.disk.read_dir(&self.path)? {
+        let leftover = |entry: DirEntry| {
             let path = self.path.join(&entry.name);
-            let Some(to) = self.name_of_leftover(&path, &entry.name, deleted) else { continue };
-            if let Err(error) = self.disk.rename(&path, &to) {
-                self.note(&path, &error);
+            let to = self.name_of_leftover(&path, &entry.name, deleted)?;
+            Some((entry.name, path, to))
+        };
+        let leftovers: Vec<_> = self.disk.read_dir(&self.path)?.into_iter().filter_map(leftover).collect();
+        let partition = |name| match DirName::parse(name) {
+            DirName::Partition { topic, partition } => Some((topic, partition)),
+            _ => None,
+        };
+        let partitions: Vec<_> = leftovers.iter().filter_map(|(name, ..)| partition(name)).collect();
+        self.forget_or_be_full(&partitions)?;
+        let (mut renamed, mut first_error) = (Vec::new(), None);
+        for (name, path, to) in &leftovers {
+            if let Err(error) = self.disk.rename(path, to) {
+                self.note(path, &error);
                 first_error = first_error.or(Some(error));
                 continue;
             }
-            if let DirName::Partition { topic, partition } = DirName::parse(&entry.name) {
-                self.carried.lock().forget(topic, partition);
+            if let Some((topic, partition)) = partition(name) {
                 self.unopened.lock().remove(topic, partition);
-                self.forget_cleaning(topic, partition);
             }
-            self.doomed.lock().push(Doomed { path: to, due_ms: now_ms });
-            renamed.push(path);
+            self.doomed.lock().push(Doomed { path: to.clone(), due_ms: now_ms });
+            renamed.push(path.clone());
         }
         if !renamed.is_empty() {
             self.disk.sync_dir(&self.path).inspect_err(|error| self.note(&self.path, error))?;

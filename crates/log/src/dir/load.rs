@@ -21,6 +21,7 @@ use super::names::{DirName, partition_dir};
 use super::notice::Notice;
 use super::opening::{Opened, Opening};
 use super::options::{LogDirOptions, PartitionSettings};
+use super::stray::Stray;
 use super::sums::Sums;
 use super::table::{Entry, Table};
 use super::{LogDir, parallel, vouched};
@@ -101,8 +102,8 @@ enum Outcome {
     Failed(LogError, Uuid),
     /// Nobody knows its topic.
     Left,
-    /// Renamed: the root must be synced.
-    SetAside,
+    /// Another topic's, of this id.
+    Stray(Stray),
 }
 
 impl Outcome {
@@ -185,7 +186,7 @@ impl LockedDir {
 
         let names: HashSet<_> = found.iter().map(|found| (found.topic.as_str(), found.partition)).collect();
         let gone = gone::find(&evidence.checkpoints, &names, settings);
-        let (mut table, mut carried, mut set_aside) = (Table::default(), Checkpoints::default(), false);
+        let (mut table, mut carried, mut strays) = (Table::default(), Checkpoints::default(), Vec::new());
         let (mut unopened, mut closed) = (Unopened::default(), Vec::new());
         for (topic, partition) in &gone {
             carried.carry_gone(&evidence.checkpoints, topic, *partition, report.clean);
@@ -207,11 +208,11 @@ impl LockedDir {
                     report.failed.push(FailedLog { topic, partition, error });
                 }
                 Outcome::Left => carried.carry(&evidence.checkpoints, &topic, partition, report.clean),
-                Outcome::SetAside => set_aside = true,
+                Outcome::Stray(stray) => strays.push(stray),
             }
         }
         // A process that was killed may have made directories without making their names durable.
-        if set_aside || !report.clean {
+        if !report.clean {
             disk.sync_dir(&path).map_err(LogDirError::at(&path))?;
         }
         let dir = LogDir {
@@ -237,6 +238,7 @@ impl LockedDir {
             given_up: AtomicBool::default(),
             behind: AtomicBool::default(),
         };
+        dir.set_strays_aside(&strays, &mut report).map_err(LogDirError::at(&dir.path))?;
         dir.name_compacted();
         dir.end_cleaning();
         Ok((dir, report))
@@ -292,7 +294,12 @@ impl Opening<'_> {
         };
         match self.open(path, topic, *partition, &settings, notices) {
             Ok(Opened::Log(entry, report)) => Outcome::Opened(entry, report),
-            Ok(Opened::SetAside) => Outcome::SetAside,
+            Ok(Opened::Stray(found)) => Outcome::Stray(Stray {
+                topic: topic.clone(),
+                partition: *partition,
+                found,
+                expected: settings.topic_id,
+            }),
             Err(error) => Outcome::Failed(error, settings.topic_id),
         }
     }

@@ -17,6 +17,7 @@
 //! - After an error of a sick disk the whole directory takes no writes until it is opened again; reads go on. A full disk
 //!   or a process out of descriptors is no such thing.
 //! - Nothing unknown is deleted, and no partition that had records is made anew because its directory is gone.
+//! - The checkpoints forget a partition before its directory loses its name.
 //!
 //! Every call blocks on the disk except [`LogDir::get`], [`LogDir::logs`] and [`LogDir::offline`]. Time is passed in;
 //! the rounds ([`LogDir::retain`], [`LogDir::flush_due`], [`LogDir::close_files`], [`LogDir::unlink_due`],
@@ -33,6 +34,7 @@ mod delete;
 mod describe;
 mod errors;
 mod evidence;
+mod forget;
 mod gone;
 mod judge;
 mod leftovers;

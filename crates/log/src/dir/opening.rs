@@ -9,13 +9,13 @@ use std::sync::atomic::AtomicU64;
 
 use pagewire_disk::checkpoint::PARTITION_METADATA_FILE;
 use pagewire_disk::{CheckpointError, Disk, PartitionMetadata};
+use uuid::Uuid;
 
 use super::clean::Holes;
 use super::evidence::Evidence;
 use super::judge::{Judgement, judge};
 use super::notice::Notice;
 use super::options::PartitionSettings;
-use super::stray::set_aside;
 use super::table::Entry;
 use crate::health::Health;
 use crate::home::Home;
@@ -39,8 +39,8 @@ pub(super) struct Opening<'a> {
 /// What became of a directory.
 pub(super) enum Opened {
     Log(Arc<Entry>, RecoveryReport),
-    /// Another topic's. It was renamed: the root must be synced.
-    SetAside,
+    /// Another topic's, of this id. It has to be [set aside](super::stray).
+    Stray(Uuid),
 }
 
 impl Opening<'_> {
@@ -70,12 +70,7 @@ impl Opening<'_> {
                 metadata.write(disk, &file).map_err(LogError::at(&file))?;
                 notices.push(Notice::Named { path: path.to_path_buf(), topic_id: settings.topic_id });
             }
-            Judgement::Stray { found } => {
-                let path =
-                    set_aside(disk, path, (topic, partition), Some(found)).map_err(LogError::at(path))?;
-                notices.push(Notice::Stray { path, found, expected: settings.topic_id });
-                return Ok(Opened::SetAside);
-            }
+            Judgement::Stray { found } => return Ok(Opened::Stray(found)),
         }
         let (entry, report) = self.recover(path, topic, partition, settings, notices)?;
         Ok(Opened::Log(entry, report))

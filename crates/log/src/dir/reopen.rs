@@ -37,7 +37,7 @@ impl LogDir {
         let opened = self.opening(&self.evidence, now_ms, |opening, notices| {
             match opening.open(dir, topic, partition, settings, notices)? {
                 Opened::Log(entry, report) => Ok(Some((entry, report))),
-                Opened::SetAside => Ok(None),
+                Opened::Stray(_) => Ok(None),
             }
         })?;
         self.unopened.lock().remove(topic, partition);

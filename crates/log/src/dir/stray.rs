@@ -1,4 +1,4 @@
-//! Setting a directory aside that stands where another belongs. Nothing of ours ever deletes it.
+//! Setting a directory aside that stands where another belongs. Nothing of ours ever deletes it, but a deleted topic's.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -6,7 +6,46 @@ use std::path::{Path, PathBuf};
 use pagewire_disk::Disk;
 use uuid::Uuid;
 
-use super::names::{STRAY, marked_dir};
+use super::names::{STRAY, marked_dir, partition_dir};
+use super::notice::Notice;
+use super::{FailedLog, LoadReport, LogDir};
+use crate::LogError;
+
+/// A partition's directory that is of another topic than the one that has the name now.
+#[derive(Debug)]
+pub(super) struct Stray {
+    pub(super) topic: String,
+    pub(super) partition: i32,
+    /// The id it names.
+    pub(super) found: Uuid,
+    /// That of the topic.
+    pub(super) expected: Uuid,
+}
+
+impl LogDir {
+    /// Sets aside what was found when the directory was loaded, for good. What cannot be renamed now is when the topic's own is
+    /// made.
+    pub(super) fn set_strays_aside(&self, strays: &[Stray], report: &mut LoadReport) -> io::Result<()> {
+        if strays.is_empty() {
+            return Ok(());
+        }
+        let names: Vec<_> = strays.iter().map(|stray| (stray.topic.as_str(), stray.partition)).collect();
+        self.forget_or_be_full(&names)?;
+        for Stray { topic, partition, found, expected } in strays {
+            let from = self.path.join(partition_dir(topic, *partition));
+            match set_aside(&*self.disk, &from, (topic, *partition), Some(*found)) {
+                Ok(path) => {
+                    report.notices.push(Notice::Stray { path, found: *found, expected: *expected });
+                }
+                Err(error) => {
+                    let error = LogError::at(from)(error);
+                    report.failed.push(FailedLog { topic: topic.clone(), partition: *partition, error });
+                }
+            }
+        }
+        self.disk.sync_dir(&self.path)
+    }
+}
 
 /// Renames `<topic>-<partition>` to `<topic>-<partition>.<id>-stray` beside it; durable once the parent is synced.
 /// `topic_id` is that of its own topic, if it names one.

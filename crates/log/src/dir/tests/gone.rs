@@ -1,5 +1,10 @@
 //! Partitions whose directories somebody removed.
 
+use std::collections::HashSet;
+use std::error::Error;
+
+use pagewire_disk::{Call, Errno, FailingDisk, Fault, ForgettingDisk, When};
+
 use super::*;
 use crate::{CreateError, LogError};
 
@@ -107,4 +112,100 @@ fn one_without_records_and_one_of_an_unknown_topic_are_not_missed() {
     let (dir, report) = world.open();
     assert!(report.failed.is_empty(), "{report:?}");
     world.create(&dir, "empty", 0);
+}
+
+/// Of a directory with records of topic A, whose place B takes: `live` dies at every call that changes the disk, by a kill or a
+/// power cut. Whatever the metadata knew by then, B is made without a word.
+fn is_never_missed(live: impl Fn(&World) -> Result<(), Box<dyn Error>>) {
+    for calls in 1.. {
+        let disk = ForgettingDisk::new();
+        let world = World::on(Arc::new(disk.clone())).knows("t", A);
+        let (dir, _) = world.open();
+        append(&world.create(&dir, "t", 0), 2);
+        assert!(dir.close_clean(0).clean);
+        drop(dir);
+        disk.die_in(calls, calls);
+        let lived = live(&world);
+        let died = disk.is_dead();
+        assert!(died || lived.is_ok(), "{lived:?}");
+        for left in [disk.killed(), disk.crash(0).expect("crash"), disk.crash(calls).expect("crash")] {
+            let world = world.moved_to(Arc::new(left)).knows("t", B);
+            let (dir, report) = world.open();
+            assert!(report.failed.is_empty(), "{calls}: {report:?}");
+            assert_eq!(world.create(&dir, "t", 0).marks().log_end, 0, "{calls}");
+        }
+        if !died {
+            assert!(calls > 10, "{calls} calls are too few to be all");
+            return;
+        }
+    }
+}
+
+#[test]
+fn a_deleted_topic_is_not_missed_by_the_next_one_wherever_the_process_dies() {
+    is_never_missed(|world| {
+        let (dir, _) = world.try_open()?;
+        dir.delete("t", 0, 0)?;
+        dir.unlink_due(i64::MAX)?;
+        world.learns("t", Some(B));
+        dir.create("t", 0, &world.settings("t").expect("known"), 0)?;
+        Ok(())
+    });
+}
+
+#[test]
+fn a_topic_that_was_set_aside_is_not_missed_by_the_next_one_wherever_the_process_dies() {
+    is_never_missed(|world| {
+        world.learns("t", Some(B));
+        let (dir, _) = world.try_open()?;
+        dir.delete_leftovers(&HashSet::from([A]), 0)?;
+        dir.unlink_due(i64::MAX)?;
+        dir.create("t", 0, &world.settings("t").expect("known"), 0)?;
+        Ok(())
+    });
+    is_never_missed(|world| {
+        world.learns("t", None);
+        let (dir, _) = world.try_open()?;
+        world.learns("t", Some(B));
+        dir.create("t", 0, &world.settings("t").expect("known"), 0)?;
+        Ok(())
+    });
+}
+
+#[test]
+fn a_leftover_of_a_deleted_topic_is_not_missed_by_the_next_one_wherever_the_process_dies() {
+    is_never_missed(|world| {
+        world.learns("t", None);
+        let (dir, _) = world.try_open()?;
+        dir.delete_leftovers(&HashSet::from([A]), 0)?;
+        dir.unlink_due(i64::MAX)?;
+        Ok(())
+    });
+}
+
+#[test]
+fn a_topic_whose_loss_was_noticed_and_that_was_deleted_is_not_missed_at_the_next_start() {
+    let world = without_the_first(true);
+    let (dir, _) = world.open();
+    dir.delete("t", 0, 5).expect("nothing there");
+    drop(dir);
+    world.learns("t", Some(B));
+    let (dir, report) = world.open();
+    assert!(report.failed.is_empty(), "{report:?}");
+    assert_eq!(try_create(&world, &dir).expect("made").marks().log_end, 0);
+}
+
+#[test]
+fn a_directory_keeps_its_name_while_a_sick_disk_does_not_let_it_be_forgotten_and_loses_it_on_a_full_one() {
+    for (errno, keeps) in [(Errno::IO, true), (Errno::NOSPC, false)] {
+        let failing = FailingDisk::new(Arc::new(MemoryDisk::new()));
+        let world = World::on(Arc::new(failing.clone())).knows("t", A);
+        let (dir, _) = world.open();
+        append(&world.create(&dir, "t", 0), 2);
+        dir.write_checkpoints().expect("written");
+        failing.fail_on("checkpoint", Call::Write, When::Always, Fault::Error(errno));
+        assert_eq!(dir.delete("t", 0, 0).is_err(), keeps);
+        assert!(dir.get("t", 0).is_none());
+        assert_eq!((world.has("t-0"), dir.offline().is_some()), (keeps, keeps));
+    }
 }
