@@ -93,7 +93,7 @@ pub(crate) fn walk(
             break None;
         }
         damage.push(stretch);
-        notes.next_offset = stretch.next_offset;
+        notes.go_on_at(stretch.next_offset);
         scanner.resume(stretch.to, stretch.next_offset);
     };
     notes.settle()?;
@@ -110,6 +110,8 @@ struct Notes<'s> {
     last: Option<Last>,
     sparse: Sparse,
     next_offset: i64,
+    /// It is what follows the last good batch, rather than what damage left.
+    follows: bool,
     /// Where the last good batch ends.
     end: u64,
     told: u64,
@@ -119,24 +121,33 @@ struct Notes<'s> {
 struct Last {
     found: Found,
     expected: i64,
+    /// It has the offset that follows the batch before.
+    in_order: bool,
 }
 
 impl<'s> Notes<'s> {
     fn new(segment: &'s Segment, start: Start) -> Self {
         let (next_offset, position) = (start.offset, start.position);
         let (sparse, last) = (Sparse::default(), None);
-        Self { segment, last, sparse, next_offset, end: position, told: position }
+        Self { segment, last, sparse, next_offset, follows: true, end: position, told: position }
     }
 
     fn found(&mut self, found: Found) -> io::Result<()> {
         self.settle()?;
-        self.last = Some(Last { found, expected: self.next_offset });
-        (self.next_offset, self.end) = (found.header.next_offset(), found.end());
+        let expected = self.next_offset;
+        let in_order = self.follows && found.header.base_offset == expected;
+        self.last = Some(Last { found, expected, in_order });
+        (self.next_offset, self.end, self.follows) = (found.header.next_offset(), found.end(), true);
         if self.end - self.told >= TELL_EVERY {
             self.segment.home.checked.fetch_add(self.end - self.told, Ordering::Relaxed);
             self.told = self.end;
         }
         Ok(())
+    }
+
+    /// Damage is passed by: the next batch has this offset, as it says itself.
+    fn go_on_at(&mut self, offset: i64) {
+        (self.next_offset, self.follows) = (offset, false);
     }
 
     /// Notes the last batch.
@@ -150,9 +161,10 @@ impl<'s> Notes<'s> {
         }
     }
 
-    /// Where the last batch begins, if the one at `position` is whole and belongs before it. It is not believed any more.
+    /// Where the last batch begins, if the one at `position` is whole and belongs before it. It is not believed any more, unless
+    /// it left no offset out: then the other one's lies.
     fn give_up_the_last(&mut self, file: &dyn DiskFile, position: u64, size: u64) -> io::Result<Option<u64>> {
-        let Some(last) = &self.last else { return Ok(None) };
+        let Some(last) = self.last.as_ref().filter(|last| !last.in_order) else { return Ok(None) };
         let between = last.expected..self.next_offset;
         let goes_back = match BatchWalk::new(file, position, size).step()? {
             Some(Step::Batch(batch)) => batch.is_whole() && between.contains(&batch.header.base_offset),

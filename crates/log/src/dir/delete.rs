@@ -33,7 +33,9 @@ impl LogDir {
         self.keep_gone(|name, partition| name != topic || !partitions.contains(&partition));
         let take = |&partition| Some((partition, self.table.write().remove(topic, partition)?));
         let taken: Vec<_> = partitions.iter().filter_map(take).collect();
-        taken.iter().for_each(|(_, entry)| entry.end());
+        for (_, entry) in &taken {
+            entry.end();
+        }
         let names: Vec<_> = partitions.iter().map(|&partition| (topic, partition)).collect();
         self.forget_or_be_full(&names)?;
         let (deleted, mut first_error) = (taken.len(), None);

@@ -25,6 +25,8 @@ pub(crate) struct Search {
     /// So is one behind the last batch.
     may_end_early: bool,
     last: Option<Last>,
+    /// What is expected follows the last batch, rather than what damage left.
+    follows: bool,
     found: Vec<Stretch>,
 }
 
@@ -33,6 +35,8 @@ pub(crate) struct Search {
 struct Last {
     position: u64,
     expected: i64,
+    /// It has the offset that follows the one before.
+    in_order: bool,
 }
 
 /// What one slice came to.
@@ -55,7 +59,8 @@ impl Search {
     /// From `position` on, where a batch of an offset not below `offset` is due.
     pub(crate) fn from(position: u64, offset: i64) -> Self {
         let (until, holes_below, may_end_early) = (u64::MAX, i64::MAX, true);
-        Self { position, until, expected: offset, holes_below, may_end_early, last: None, found: Vec::new() }
+        let (last, follows, found) = (None, true, Vec::new());
+        Self { position, until, expected: offset, holes_below, may_end_early, last, follows, found }
     }
 
     /// Looks at nothing that begins behind `position`.
@@ -101,9 +106,7 @@ impl Search {
                 Some(Step::Batch(batch)) => {
                     slice.batches += 1;
                     if is_in_place(&batch, self.expected, self.holes_below, end) {
-                        self.last = Some(Last { position: batch.position, expected: self.expected });
-                        self.expected = batch.header.next_offset();
-                        self.position = batch.end();
+                        self.take(&batch);
                         continue;
                     }
                     self.doubt_the_last(&batch).unwrap_or(batch.position)
@@ -123,10 +126,17 @@ impl Search {
         Ok(slice)
     }
 
+    fn take(&mut self, batch: &WalkedBatch<'_>) {
+        let (position, expected) = (batch.position, self.expected);
+        let in_order = self.follows && batch.header.base_offset == expected;
+        self.last = Some(Last { position, expected, in_order });
+        (self.position, self.expected, self.follows) = (batch.end(), batch.header.next_offset(), true);
+    }
+
     /// A batch goes back behind a hole before the last one: then that one's base offset is the lie, from where it begins.
     /// Offsets are not covered by the CRC, their order alone speaks for them.
     fn doubt_the_last(&mut self, batch: &WalkedBatch<'_>) -> Option<u64> {
-        let last = self.last?;
+        let last = self.last.filter(|last| !last.in_order)?;
         let goes_back =
             batch.is_whole() && (last.expected..self.expected).contains(&batch.header.base_offset);
         goes_back.then(|| {
@@ -136,7 +146,8 @@ impl Search {
     }
 
     fn found(&mut self, stretch: Stretch, slice: &mut Slice, tell: &dyn Fn(Stretch)) {
-        (self.position, self.expected, self.last) = (stretch.to, stretch.next_offset, None);
+        (self.position, self.expected) = (stretch.to, stretch.next_offset);
+        (self.last, self.follows) = (None, false);
         tell(stretch);
         self.found.push(stretch);
         slice.damaged += 1;

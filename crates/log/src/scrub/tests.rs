@@ -144,6 +144,18 @@ fn damage_of_any_kind_is_refused_and_what_lies_around_it_is_served() {
     }
 }
 
+/// Offsets are not covered by the CRC, and a batch that follows the one before has the right one.
+#[test]
+fn a_batch_that_goes_back_is_damaged_and_the_one_before_it_is_not() {
+    let world = World::new();
+    let log = world.log(0, 20);
+    let first = Path::new("/data/t-0/00000000000000000000.log");
+    world.disk.open(first, OpenMode::ReadWrite).expect("open").write_at(size(), &[0; 8]).expect("written");
+    assert_eq!(world.scrub(5000).damaged, 1);
+    assert_eq!(read(&log, 0).expect("served"), (0, 9));
+    assert!(matches!(read(&log, 10), Err(ReadError::Damaged { offset: 10, next_offset: 20, .. })));
+}
+
 #[test]
 fn damage_at_the_end_of_a_segment_ends_there() {
     let world = World::new();

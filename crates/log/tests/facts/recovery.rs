@@ -98,6 +98,31 @@ fn a_damaged_base_offset_which_no_crc_covers_is_noticed() {
     assert_eq!(bench.read(3, 100, true).first().map(|header| header.base_offset), Some(3));
 }
 
+/// A power cut may leave a batch whole but for its first bytes, which lie in the sector of the one before.
+#[test]
+fn a_base_offset_that_went_back_harms_the_batch_before_it_not() {
+    let without_its_offset = |fill: i64| {
+        let bench = Bench::new();
+        bench.fill(fill);
+        let position = bench.log.size_bytes() / fill as u64;
+        bench.log.close(0).expect("close");
+        bench.file(&name(0, "log")).write_at(position, &[0; 8]).expect("write");
+        bench
+    };
+    let bench = without_its_offset(2).reopened(with_recovery_point(3, false));
+    let report = &bench.report;
+    assert!(
+        report.damage.is_empty() && report.cuts.len() == 1 && bench.log.marks().log_end == 3,
+        "{report:?}"
+    );
+    assert_eq!(bench.read_all(0).len(), 1);
+
+    let bench = without_its_offset(5).reopened(with_recovery_point(15, false));
+    let read = bench.log.read(3, 100, ReadUpTo::LogEnd, true);
+    assert!(matches!(read, Err(ReadError::Damaged { offset: 3, next_offset: 6, .. })), "{read:?}");
+    assert_eq!(bench.read(0, 100, true).first().map(|header| header.base_offset), Some(0));
+}
+
 #[test]
 fn below_the_recovery_point_nothing_is_scanned() {
     let bench = Bench::with(LogConfig { segment_bytes: 1 << 20, ..config() });
