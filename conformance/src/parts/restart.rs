@@ -44,7 +44,7 @@ const SUBSCRIPTION: &[u8] = b"\0\0\0\0\0\x01\0\x04kept\xff\xff\xff\xff";
 const ASSIGNMENT: &[u8] = b"\0\0\0\0\0\0\xff\xff\xff\xff";
 
 /// The part.
-pub fn restart(context: &Context<'_>, cases: &mut Cases<'_>) {
+pub fn restart(context: &Context<'_>, cases: &Cases<'_>) {
     cases.run("a_topic_takes_records_when_its_creation_is_answered", || usable_at_once(context));
     cases.run("a_clean_stop_keeps_everything", || {
         keeps_everything(context, |broker| {

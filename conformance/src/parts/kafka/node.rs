@@ -2,9 +2,11 @@
 
 use std::fs::{self, File};
 use std::net::TcpListener;
+use std::ops::Range;
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
@@ -12,9 +14,11 @@ use pagewire_wire::messages::metadata_request::MetadataRequest;
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
+use super::Oracle;
 use crate::clients::KafkaClasses;
 use crate::harness::raw::Raw;
 use crate::harness::{kill_group, run_to_end};
+use crate::workspace::copy_tree;
 
 /// A Java virtual machine on a busy machine takes its time.
 const PATIENCE: Duration = Duration::from_mins(2);
@@ -22,7 +26,7 @@ const PATIENCE: Duration = Duration::from_mins(2);
 const CLUSTER_ID: &str = "cGFnZXdpcmUtd2l0bmVzcw";
 
 /// The loggers of its log layer.
-pub(super) const LOG_LAYER: &str = "org.apache.kafka.storage.internals.log";
+pub(in crate::parts) const LOG_LAYER: &str = "org.apache.kafka.storage.internals.log";
 
 /// What it says of itself is kept from here on: what is wrong with its files is a warning.
 const LOGGING: &str = "status=error
@@ -38,48 +42,84 @@ appender.console.layout.pattern=%p %c %m%n
 
 /// A node, running or not.
 #[derive(Debug)]
-pub(super) struct Kafka<'c> {
+pub(in crate::parts) struct Kafka<'c> {
     classes: &'c KafkaClasses,
     directory: TempDir,
     address: String,
+    /// Lines of its `server.properties`, besides those that every node has.
+    settings: Vec<String>,
     child: Option<Child>,
 }
 
+/// What every node has. One node elects itself and asks itself, so nobody has to be waited for long.
+const COMMON: [&str; 13] = [
+    "process.roles=broker,controller",
+    "node.id=1",
+    "controller.listener.names=CONTROLLER",
+    "listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
+    "controller.quorum.election.timeout.ms=100",
+    "controller.quorum.election.backoff.max.ms=100",
+    "broker.heartbeat.interval.ms=100",
+    "offsets.topic.replication.factor=1",
+    "transaction.state.log.replication.factor=1",
+    "transaction.state.log.min.isr=1",
+    "share.coordinator.state.topic.replication.factor=1",
+    "share.coordinator.state.topic.min.isr=1",
+    "share.coordinator.state.topic.num.partitions=1",
+];
+
 impl<'c> Kafka<'c> {
     /// A node with an empty, formatted log directory. `settings` are lines of its `server.properties`.
-    pub(super) fn format(classes: &'c KafkaClasses, settings: &[&str]) -> Result<Self> {
-        let mut directory = tempfile::Builder::new().prefix("pagewire-kafka-").tempdir()?;
-        directory.disable_cleanup(std::env::var_os("CONFORMANCE_KEEP").is_some());
-        let [port, controller] = free_ports()?;
-        let kafka = Self { classes, directory, address: format!("127.0.0.1:{port}"), child: None };
-        let listeners = format!("PLAINTEXT://{},CONTROLLER://127.0.0.1:{controller}", kafka.address);
-        let mut lines = vec![
-            "process.roles=broker,controller".to_owned(),
-            "node.id=1".to_owned(),
-            "controller.listener.names=CONTROLLER".to_owned(),
-            "listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT".to_owned(),
-            format!("listeners={listeners}"),
-            format!("advertised.listeners={listeners}"),
-            format!("controller.quorum.bootstrap.servers=127.0.0.1:{controller}"),
-            format!("log.dirs={}", kafka.log_dir().display()),
-            "offsets.topic.replication.factor=1".to_owned(),
-            "transaction.state.log.replication.factor=1".to_owned(),
-            "transaction.state.log.min.isr=1".to_owned(),
-            "share.coordinator.state.topic.replication.factor=1".to_owned(),
-            "share.coordinator.state.topic.min.isr=1".to_owned(),
-        ];
-        lines.extend(settings.iter().map(|&line| line.to_owned()));
-        fs::write(kafka.properties(), lines.join("\n"))?;
-        fs::write(kafka.path("log4j2.properties"), LOGGING)?;
+    pub(in crate::parts) fn format(oracle: &'c Oracle, settings: &[&str]) -> Result<Self> {
+        let settings = settings.iter().map(|&line| line.to_owned()).collect();
+        let kafka = Self::with_directory(oracle.classes(), settings)?;
+        let properties = kafka.properties().display().to_string();
+        oracle.call("kafka.tools.StorageTool", &["format", "-t", CLUSTER_ID, "-c", &properties])?;
+        Ok(kafka)
+    }
+
+    /// The same of another version of Kafka's, formatted by its own tool.
+    pub(in crate::parts) fn format_of(classes: &'c KafkaClasses, settings: &[&str]) -> Result<Self> {
+        let kafka = Self::with_directory(classes, settings.iter().map(|&line| line.to_owned()).collect())?;
         let mut format = classes.command("256m", "kafka.tools.StorageTool");
-        format.args(["format", "--standalone", "-t", CLUSTER_ID, "-c"]).arg(kafka.properties());
+        format.args(["format", "-t", CLUSTER_ID, "-c"]).arg(kafka.properties());
         let ended = run_to_end(&mut format, &kafka.path("format.log"), PATIENCE)?;
         ensure!(ended.success(), "Kafka's storage cannot be formatted: {}", ended.output);
         Ok(kafka)
     }
 
+    /// Another node on a copy of what this one, which does not run, has in its directory, with some more settings.
+    pub(in crate::parts) fn copy(&self, settings: &[&str]) -> Result<Self> {
+        ensure!(self.child.is_none(), "Kafka is running");
+        let all = self.settings.iter().cloned().chain(settings.iter().map(|&line| line.to_owned()));
+        let copy = Self::with_directory(self.classes, all.collect())?;
+        copy_tree(&self.log_dir(), &copy.log_dir())?;
+        Ok(copy)
+    }
+
+    fn with_directory(classes: &'c KafkaClasses, settings: Vec<String>) -> Result<Self> {
+        let mut directory = tempfile::Builder::new().prefix("pagewire-kafka-").tempdir()?;
+        directory.disable_cleanup(std::env::var_os("CONFORMANCE_KEEP").is_some());
+        let [port, controller] = free_ports()?;
+        let address = format!("127.0.0.1:{port}");
+        let kafka = Self { classes, directory, address, settings, child: None };
+        let listeners = format!("PLAINTEXT://{},CONTROLLER://127.0.0.1:{controller}", kafka.address);
+        let own = [
+            format!("listeners={listeners}"),
+            format!("advertised.listeners={listeners}"),
+            // Voters by the settings, not by the log: a copy has other ports.
+            format!("controller.quorum.voters=1@127.0.0.1:{controller}"),
+            format!("log.dirs={}", kafka.log_dir().display()),
+        ];
+        let lines: Vec<&str> =
+            COMMON.into_iter().chain(own.iter().chain(&kafka.settings).map(String::as_str)).collect();
+        fs::write(kafka.properties(), lines.join("\n"))?;
+        fs::write(kafka.path("log4j2.properties"), LOGGING)?;
+        Ok(kafka)
+    }
+
     /// Starts it and waits until it answers.
-    pub(super) fn start(&mut self) -> Result<()> {
+    pub(in crate::parts) fn start(&mut self) -> Result<()> {
         ensure!(self.child.is_none(), "Kafka is running");
         let log = File::options().create(true).append(true).open(self.path("kafka.log"))?;
         let mut command = self.classes.command("512m", "kafka.Kafka");
@@ -99,11 +139,6 @@ impl<'c> Kafka<'c> {
         Ok(())
     }
 
-    /// Starts it if it is not running.
-    pub(super) fn run(&mut self) -> Result<()> {
-        if self.child.is_some() { Ok(()) } else { self.start() }
-    }
-
     /// It answers, and knows itself as a broker.
     fn is_serving(&self) -> bool {
         let asked = || -> Result<bool> {
@@ -114,7 +149,7 @@ impl<'c> Kafka<'c> {
     }
 
     /// Stops it in order: it leaves its mark of a clean stop.
-    pub(super) fn stop(&mut self) -> Result<()> {
+    pub(in crate::parts) fn stop(&mut self) -> Result<()> {
         let child = self.child.as_mut().context("Kafka is not running")?;
         let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw).context("no process id")?;
         kill_process(pid, Signal::TERM)?;
@@ -128,30 +163,25 @@ impl<'c> Kafka<'c> {
     }
 
     /// SIGKILL: it gets no chance to write anything more.
-    pub(super) fn kill(&mut self) {
+    pub(in crate::parts) fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {
             kill_group(&mut child);
         }
     }
 
     /// Where it serves: `HOST:PORT`.
-    pub(super) fn address(&self) -> &str {
+    pub(in crate::parts) fn address(&self) -> &str {
         &self.address
     }
 
     /// Its log directory.
-    pub(super) fn log_dir(&self) -> PathBuf {
+    pub(in crate::parts) fn log_dir(&self) -> PathBuf {
         self.path("data")
     }
 
     /// Its warnings, and what its log layer told.
-    pub(super) fn said(&self) -> Result<String> {
+    pub(in crate::parts) fn said(&self) -> Result<String> {
         fs::read_to_string(self.path("kafka.log")).context("no log of Kafka's")
-    }
-
-    /// Forgets what it said.
-    pub(super) fn forget_said(&self) -> Result<()> {
-        fs::write(self.path("kafka.log"), "").context("no log of Kafka's")
     }
 
     fn properties(&self) -> PathBuf {
@@ -169,18 +199,20 @@ impl Drop for Kafka<'_> {
     }
 }
 
-/// Runs one of Kafka's tools to its end; everything it printed.
-pub(super) fn tool(classes: &KafkaClasses, class: &str, arguments: &[&str], log: &Path) -> Result<String> {
-    let mut command = classes.command("512m", class);
-    command.args(arguments);
-    let ended = run_to_end(&mut command, log, PATIENCE)?;
-    ensure!(ended.success(), "{class} failed: {}", ended.output);
-    fs::read_to_string(log).with_context(|| format!("cannot read {}", log.display()))
-}
+/// Below those that systems give to connections, so that none of these has taken it when Kafka, started again, wants it.
+const PORTS: Range<u16> = 20_000..32_000;
 
-/// Two ports nobody listens at. Kafka has to be told which; somebody else may take them before it does.
+/// Two ports nobody listens at, each named once to this process. Kafka has to be told which.
 fn free_ports() -> Result<[u16; 2]> {
-    let both = [TcpListener::bind("127.0.0.1:0")?, TcpListener::bind("127.0.0.1:0")?];
-    let [one, other] = &both;
-    Ok([one.local_addr()?.port(), other.local_addr()?.port()])
+    static NAMED: AtomicU16 = AtomicU16::new(0);
+    let span = u32::from(PORTS.end - PORTS.start);
+    let free = || {
+        (0..span).find_map(|_| {
+            let step = u32::from(NAMED.fetch_add(1, Ordering::Relaxed));
+            let at = std::process::id().wrapping_mul(101).wrapping_add(step) % span;
+            let port = PORTS.start + u16::try_from(at).ok()?;
+            TcpListener::bind(("127.0.0.1", port)).is_ok().then_some(port)
+        })
+    };
+    Ok([free().context("no free port")?, free().context("no free port")?])
 }
