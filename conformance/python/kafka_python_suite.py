@@ -1,5 +1,6 @@
 """kafka-python 3, a client that shares no line with any other, and the older versions it can be told to speak."""
 
+import threading
 import time
 import uuid
 
@@ -124,35 +125,70 @@ def idempotent_producer_keeps_order():
     equal([int(r.value) for r in read_all(topic, 2000)], list(range(2000)), "values")
 
 
-@case
-def group_of_two_reads_every_record_once():
-    topic, group = new_topic("kp-two", 6), unique("kp-two-group")
-    seen = []
+class Reading:
+    """Members of a group, each polled by a thread of its own, as applications do.
 
-    def pump(members, finished, what):
+    One thread polling two members in turn would not do: kafka-python drops the answer to a JoinGroup that comes while its
+    member is in no `poll`, and joins anew, which sends the other member back to join, and so on.
+    """
+
+    def __init__(self):
+        self.seen = []
+        self.failures = []
+        self.running = []
+
+    def start(self, member):
+        stop = threading.Event()
+        thread = threading.Thread(target=self._poll, args=(member, stop), daemon=True)
+        self.running.append((member, stop, thread))
+        thread.start()
+
+    def _poll(self, member, stop):
+        try:
+            while not stop.is_set():
+                for batch in member.poll(2000).values():
+                    self.seen.extend((r.partition, r.offset) for r in batch)
+        except Exception as failure:
+            self.failures.append(failure)
+
+    def close(self, member):
+        """Ends the member's thread and lets it leave the group."""
+        _, stop, thread = next(entry for entry in self.running if entry[0] is member)
+        stop.set()
+        thread.join(45)
+        equal(thread.is_alive(), False, "a member's thread still polls")
+        member.close()
+
+    def until(self, finished, what):
         def step():
-            for member in members:
-                for batch in member.poll(50).values():
-                    seen.extend((r.partition, r.offset) for r in batch)
+            if self.failures:
+                raise self.failures[0]
             return finished()
 
         until(step, 45, what)
+
+
+@case
+def group_of_two_reads_every_record_once():
+    topic, group = new_topic("kp-two", 6), unique("kp-two-group")
+    reading = Reading()
+    seen = reading.seen
 
     def batch():
         send(topic, [{"value": b"v", "partition": i % 6} for i in range(600)])
 
     batch()
-    first = consumer(topic, group_id=group)
-    pump([first], lambda: len(seen) >= 600, "the first member reading everything")
-    second = consumer(topic, group_id=group)
-    both = [first, second]
-    pump(both, lambda: sorted(len(c.assignment()) for c in both) == [3, 3], "both members sharing the partitions")
+    first, second = consumer(topic, group_id=group), consumer(topic, group_id=group)
+    reading.start(first)
+    reading.until(lambda: len(seen) >= 600, "the first member reading everything")
+    reading.start(second)
+    reading.until(lambda: [len(c.assignment()) for c in (first, second)] == [3, 3], "both members sharing the partitions")
     batch()
-    pump(both, lambda: len(seen) >= 1200, "two members reading everything")
-    second.close()
+    reading.until(lambda: len(seen) >= 1200, "two members reading everything")
+    reading.close(second)
     batch()
-    pump([first], lambda: len(seen) >= 1800 and len(first.assignment()) == 6, "the member left behind taking over")
-    first.close()
+    reading.until(lambda: len(seen) >= 1800 and len(first.assignment()) == 6, "the member left behind taking over")
+    reading.close(first)
     equal((len(seen), len(set(seen))), (1800, 1800), "records and distinct records")
 
 
