@@ -51,15 +51,17 @@ pub(in crate::parts) struct Kafka<'c> {
     child: Option<Child>,
 }
 
-/// What every node has. One node elects itself and asks itself, so nobody has to be waited for long.
-const COMMON: [&str; 13] = [
+/// What every node has. One node elects itself and asks itself, so nobody has to be waited for long: a node that was killed may
+/// come back when the session of the one before has ended.
+const COMMON: [&str; 14] = [
     "process.roles=broker,controller",
     "node.id=1",
     "controller.listener.names=CONTROLLER",
     "listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
     "controller.quorum.election.timeout.ms=100",
     "controller.quorum.election.backoff.max.ms=100",
-    "broker.heartbeat.interval.ms=100",
+    "broker.heartbeat.interval.ms=500",
+    "broker.session.timeout.ms=3000",
     "offsets.topic.replication.factor=1",
     "transaction.state.log.replication.factor=1",
     "transaction.state.log.min.isr=1",

@@ -32,7 +32,12 @@ impl Oracle {
     /// Fetches and compiles what is not there yet.
     pub(in crate::parts) fn of(context: &Context<'_>) -> Result<Self> {
         let classes = KafkaClasses::of(context.workspace, context.printer)?;
-        Ok(Self { classes, idle: Mutex::default(), calls: AtomicU64::default(), scratch: tempfile::tempdir()? })
+        Ok(Self {
+            classes,
+            idle: Mutex::default(),
+            calls: AtomicU64::default(),
+            scratch: tempfile::tempdir()?,
+        })
     }
 
     /// What it calls from.

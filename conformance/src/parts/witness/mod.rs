@@ -36,9 +36,7 @@ pub fn witness(context: &Context<'_>, cases: &Cases<'_>) {
     let (story, prepared, both) = (Once::new(), Once::new(), Once::new());
     let story = || story.get(|| Story::tell(&context.binary));
     let prepared = || prepared.get(|| adopt::prepare(oracle));
-    let dump = |name, moment| {
-        Job::new(name, move || says_nothing(oracle, &story()?.at(moment), &COMPACTED))
-    };
+    let dump = |name, moment| Job::new(name, move || says_nothing(oracle, &story()?.at(moment), &COMPACTED));
     let adopt = |name, moment, mark| {
         Job::new(name, move || {
             let (story, prepared) = (story()?, prepared()?);

@@ -200,10 +200,9 @@ fn place(directory: &Path, moment: Moment) -> PathBuf {
 /// Of a broker that serves.
 fn back_up_and_restore(binary: &Path, data_dir: &Path, directory: &Path) -> Result<()> {
     let (backup, restored) = (directory.join("backup"), place(directory, Moment::Restored));
-    for (what, from, to) in [
-        ("backup", data_dir, backup.as_path()),
-        ("restore", backup.as_path(), restored.as_path()),
-    ] {
+    for (what, from, to) in
+        [("backup", data_dir, backup.as_path()), ("restore", backup.as_path(), restored.as_path())]
+    {
         let mut command = Command::new(binary);
         command.arg(what).arg("--from").arg(from).arg("--to").arg(to);
         run(&mut command, "")?.succeeded().with_context(|| what.to_owned())?;

@@ -92,10 +92,9 @@ impl Sums {
             return Ok(true);
         }
         let Some(vouched) = &self.vouched else { return Ok(false) };
-        if CleanMark::exists(disk, dir).map_err(LogDirError::at(dir))? {
-            return Ok(false);
-        }
-        Ok(vouched.get(CLEAN_MARK_FILE, NOW).is_some() || altered(vouched, disk, dir)? > DAMAGED_MAX)
+        let was_stopped = CleanMark::exists(disk, dir).map_err(LogDirError::at(dir))?;
+        let mark_was_taken = !was_stopped && vouched.get(CLEAN_MARK_FILE, NOW).is_some();
+        Ok(mark_was_taken || altered(vouched, disk, dir)? > DAMAGED_MAX)
     }
 
     /// Reads a checkpoint. A damaged one, or one whose text nobody wrote, is noted and says nothing.
@@ -200,7 +199,9 @@ fn altered(vouched: &OffsetCheckpoint, disk: &dyn Disk, dir: &Path) -> Result<us
 
 fn is_altered(vouched: &OffsetCheckpoint, file: &str, content: &OffsetCheckpoint) -> bool {
     // What is not there says nothing that could be wrong.
-    vouched.get(file, NOW).is_some() && !content.is_empty() && !is_known(vouched, file, sum(&content.render()))
+    vouched.get(file, NOW).is_some()
+        && !content.is_empty()
+        && !is_known(vouched, file, sum(&content.render()))
 }
 
 fn is_known(vouched: &OffsetCheckpoint, file: &str, sum: i64) -> bool {

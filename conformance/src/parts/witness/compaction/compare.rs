@@ -53,8 +53,7 @@ impl Content {
                 if horizon.is_some() && record.value.is_none() {
                     content.doomed.push(record.offset);
                 }
-                let headers =
-                    record.headers.iter().map(|header| (header.key.clone(), header.value.clone()));
+                let headers = record.headers.iter().map(|header| (header.key.clone(), header.value.clone()));
                 content.records.push(Seen {
                     offset: record.offset,
                     timestamp: record.timestamp,

@@ -20,8 +20,8 @@ use std::path::PathBuf;
 
 use anyhow::{Result, ensure};
 
-pub(in crate::parts) use side::{RATIO, until_clean};
 pub(in crate::parts) use segments::bases;
+pub(in crate::parts) use side::{RATIO, until_clean};
 use trial::{Trial, Twist};
 
 use super::dump;
@@ -33,7 +33,8 @@ use crate::parts::{Context, Job};
 const HOUR_MS: i64 = 3_600_000;
 
 /// Java's cleaner looks every so often, as ours. It is told to delete by time, so that must not come by itself.
-const SETTINGS: [&str; 3] = ["log.cleaner.backoff.ms=100", "log.retention.check.interval.ms=100", "log.initial.task.delay.ms=100"];
+const SETTINGS: [&str; 3] =
+    ["log.cleaner.backoff.ms=100", "log.retention.check.interval.ms=100", "log.initial.task.delay.ms=100"];
 
 /// Two brokers that get the same.
 #[derive(Debug)]

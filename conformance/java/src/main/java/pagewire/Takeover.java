@@ -191,14 +191,14 @@ final class Takeover {
 
     /**
      * Two producers whose transactions overlap, over the same keys, some of them deleted; a third of the transactions is aborted.
-     * Markers have the time of their writing, and so begin segments.
+     * Records are ahead of the clock that markers have, each round by more than {@code segment.ms}, and so begin segments.
      */
     private static void compactedTransactions() throws Exception {
         try (var one = Kafka.producer("transactional.id", "compacted one", "compression.type", "lz4");
                 var other = Kafka.producer("transactional.id", "compacted other")) {
             one.initTransactions();
             other.initTransactions();
-            long begun = System.currentTimeMillis() - 3_600_000;
+            long begun = System.currentTimeMillis() + 60_000;
             for (int round = 0; round < 8; round++) {
                 one.beginTransaction();
                 other.beginTransaction();
@@ -206,7 +206,7 @@ final class Takeover {
                     var producer = n % 4 == 0 ? other : one;
                     byte[] value = (n + round) % 9 == 0 ? null : ("round " + round + " " + "y".repeat(n)).getBytes();
                     byte[] key = ("key " + (n + 7 * round) % 90).getBytes();
-                    producer.send(new ProducerRecord<>(COMPACTED_TRANSACTIONS, n % 2, begun + round, key, value));
+                    producer.send(new ProducerRecord<>(COMPACTED_TRANSACTIONS, n % 2, begun + 2000 * round, key, value));
                     if (n % 20 == 19) {
                         one.flush();
                         other.flush();
