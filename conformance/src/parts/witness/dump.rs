@@ -107,12 +107,14 @@ fn accusations(said: &str, gaps: bool) -> Vec<String> {
 }
 
 fn is_harmless(line: &str, gaps: bool) -> bool {
-    const BEGINNINGS: [&str; 6] = [
+    const BEGINNINGS: [&str; 7] = [
         "Log starting offset: ",
         "| offset: ",
         "offset: ",
         "timestamp: ",
         "producerId: ",
+        // Of an aborted transaction.
+        "version: 0 producerId: ",
         // What it is about follows, a line for each.
         "Non-consecutive offsets in ",
     ];

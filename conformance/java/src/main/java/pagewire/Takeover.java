@@ -104,6 +104,8 @@ final class Takeover {
             // What is read later is what is there now: no compaction begins any more, and those at work have ended.
             set(admin, ConfigResource.Type.TOPIC, "compacted", "min.compaction.lag.ms", "864000000");
             untilStill("compacted", 2);
+            // Nor does a segment end by itself while somebody looks where the last one begins.
+            set(admin, ConfigResource.Type.TOPIC, COMPACTED_TRANSACTIONS, "segment.ms", "864000000");
             set(admin, ConfigResource.Type.BROKER, "", "log.cleaner.threads", "2");
             set(admin, ConfigResource.Type.TOPIC, "empty", "retention.ms", "5000000");
         }
