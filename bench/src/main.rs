@@ -32,7 +32,8 @@ struct Args {
     /// A broker that runs already: NAME=HOST:PORT,PID. May be repeated.
     #[arg(long, value_name = "NAME=HOST:PORT,PID")]
     rival: Vec<Rival>,
-    /// Cases to run: produce, fetch, small-fetch, tail, compact, compact-zstd, start. All of them if none is named.
+    /// Cases to run: produce, fetch, small-fetch, tail, compact, compact-zstd, tail-cleaning, start. All of them if none
+    /// is named.
     cases: Vec<String>,
     /// Interleaved rounds of each case.
     #[arg(long, default_value_t = 5)]

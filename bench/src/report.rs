@@ -19,7 +19,11 @@ impl Table {
         Self { columns, order: Vec::new(), samples: BTreeMap::new() }
     }
 
+    /// Keeps a round's values, and says them: who ends a long run early has what was measured until then.
     pub(crate) fn add(&mut self, broker: &str, values: Vec<f64>) {
+        let said =
+            self.columns.iter().zip(&values).map(|(column, value)| format!("{column} {}", short(*value)));
+        eprintln!("  {}", said.collect::<Vec<_>>().join(", "));
         if !self.samples.contains_key(broker) {
             self.order.push(broker.to_owned());
         }

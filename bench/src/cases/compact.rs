@@ -46,23 +46,55 @@ pub(super) fn zstd(broker: &Broker, mib: u64) -> Result<Vec<f64>> {
     run(broker, mib, Codec::Zstd)
 }
 
+/// A log that waits to be compacted.
+pub(super) struct Dirty<'a> {
+    broker: &'a Broker,
+    connection: Connection,
+}
+
+impl<'a> Dirty<'a> {
+    /// Writes `mib` MiB that no dirty share is enough for.
+    pub(super) fn fill(broker: &'a Broker, mib: u64) -> Result<Self> {
+        Self::fill_with(broker, mib, Codec::None)
+    }
+
+    fn fill_with(broker: &'a Broker, mib: u64, codec: Codec) -> Result<Self> {
+        let mut connection = client::open(broker.address)?;
+        create(broker, &mut connection)?;
+        fill(&mut connection, mib, codec)?;
+        Ok(Self { broker, connection })
+    }
+
+    /// From now on every dirty share is enough.
+    pub(super) fn release(&mut self) -> Result<()> {
+        alter(&mut self.connection, "0")
+    }
+
+    /// Bytes of the log.
+    pub(super) fn size(&mut self) -> Result<u64> {
+        size(&mut self.connection)
+    }
+
+    pub(super) fn remove(self) -> Result<()> {
+        Ok(topic::delete(&client::dial(), self.broker.address, TOPIC)?)
+    }
+}
+
 fn run(broker: &Broker, mib: u64, codec: Codec) -> Result<Vec<f64>> {
-    let mut connection = client::open(broker.address)?;
-    create(broker, &mut connection)?;
-    fill(&mut connection, mib, codec)?;
-    let before = size(&mut connection)?;
+    let mut dirty = Dirty::fill_with(broker, mib, codec)?;
+    let before = dirty.size()?;
     let (cpu, started) = (process::cpu(broker.pid)?, Instant::now());
-    alter(&mut connection, "0")?;
+    dirty.release()?;
     let (mut left, mut shrank, mut spent) = (before, started, cpu);
     while shrank.elapsed() < STILL || left == before {
         ensure!(started.elapsed() < PATIENCE, "{} does not compact", broker.name);
         std::thread::sleep(LOOK);
-        let now = size(&mut connection)?;
+        let now = dirty.size()?;
         if now < left {
             (left, shrank, spent) = (now, Instant::now(), process::cpu(broker.pid)?);
         }
     }
-    topic::delete(&client::dial(), broker.address, TOPIC)?;
+    dirty.remove()?;
     let gib = before as f64 / f64::from(1 << 30);
     let took = shrank.saturating_duration_since(started).as_secs_f64();
     let left_mib = left as f64 / f64::from(1 << 20);

@@ -1,5 +1,6 @@
 //! What is measured. A case runs once against one broker and answers one number per column.
 
+mod busy;
 mod compact;
 mod fetch;
 mod produce;
@@ -81,6 +82,21 @@ static CASES: &[Case] = &[
         what: "the same in batches of zstd, which are taken apart and compressed again; of bytes as they lie there",
         columns: &["CPU-s/GiB", "MiB/s", "left MiB", "RSS MiB"],
         run: compact::zstd,
+        of: Of::Brokers,
+    },
+    Case {
+        name: "tail-cleaning",
+        what: "the tail alone, then while another topic is compacted",
+        columns: &[
+            "alone p50 ms",
+            "p50 ms",
+            "alone p99 ms",
+            "p99 ms",
+            "alone max ms",
+            "max ms",
+            "cleaned MiB",
+        ],
+        run: busy::run,
         of: Of::Brokers,
     },
     Case {
