@@ -32,6 +32,16 @@ pub(in crate::parts) fn bases(folder: &Path) -> Result<Vec<i64>> {
     Ok(bases)
 }
 
+/// The first segment without anything in it.
+pub(super) fn first_empty(folder: &Path) -> Result<Option<i64>> {
+    for base in bases(folder)? {
+        if fs::metadata(folder.join(format!("{base:020}.log")))?.len() == 0 {
+            return Ok(Some(base));
+        }
+    }
+    Ok(None)
+}
+
 /// What was appended to the segments that begin at `bases`, the active one left out.
 pub(super) fn closed(bases: &[i64], appended: &[Appended]) -> Result<Vec<Segment>> {
     let mut closed = Vec::new();

@@ -8,7 +8,7 @@ use pagewire_record::complete_batches;
 
 use super::Both;
 use super::compare::{Content, first_difference};
-use super::segments::{Appended, Segment, bases, closed, halves};
+use super::segments::{Appended, Segment, bases, closed, first_empty, halves};
 use super::side::{RATIO, Side};
 use crate::harness::until_right;
 use crate::parts::witness::keyed::Keyed;
@@ -165,6 +165,11 @@ impl Rounds<'_> {
         let (time_ms, starts) = self.split()?;
         let retention_ms = (now_ms()? - time_ms).to_string();
         for side in &mut self.sides {
+            // One that compaction left without records is as old as its file, so it stays, and all behind it.
+            let starts = starts.iter().map(|(partition, start)| {
+                Ok((*partition, first_empty(&side.folder(*partition))?.unwrap_or(*start).min(*start)))
+            });
+            let starts: BTreeMap<i32, i64> = starts.collect::<Result<_>>()?;
             side.alter("retention.ms", &retention_ms)?;
             until_right("retention", || {
                 for (partition, start) in &starts {
