@@ -124,3 +124,21 @@ impl<'a> Cases<'a> {
         self.done.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cases_side_by_side_run_once_each_and_fail_by_themselves() {
+        let printer = Printer::new(true);
+        let cases = Cases::new("suite", &[], &printer);
+        let job =
+            |name, good| Job::new(name, move || if good { Ok(()) } else { Err(anyhow::anyhow!("it broke")) });
+        cases.side_by_side(2, vec![job("one", true), job("two", false), job("three", true)]);
+        let mut done = cases.finish();
+        done.sort_by(|one, other| one.name.cmp(&other.name));
+        let lines: Vec<String> = done.iter().map(ToString::to_string).collect();
+        assert_eq!(lines, ["ok one", "ok three", "FAIL two: it broke"]);
+    }
+}

@@ -51,6 +51,14 @@ pub(in crate::parts) struct Kafka<'c> {
     child: Option<Child>,
 }
 
+/// Where a node finds who may lead the metadata.
+#[derive(Debug, Clone, Copy)]
+enum Voters {
+    /// A copy has other ports.
+    InSettings,
+    InLog,
+}
+
 /// What every node has. One node elects itself and asks itself, so nobody has to be waited for long: a node that was killed may
 /// come back when the session of the one before has ended.
 const COMMON: [&str; 14] = [
@@ -74,17 +82,18 @@ impl<'c> Kafka<'c> {
     /// A node with an empty, formatted log directory. `settings` are lines of its `server.properties`.
     pub(in crate::parts) fn format(oracle: &'c Oracle, settings: &[&str]) -> Result<Self> {
         let settings = settings.iter().map(|&line| line.to_owned()).collect();
-        let kafka = Self::with_directory(oracle.classes(), settings)?;
+        let kafka = Self::with_directory(oracle.classes(), settings, Voters::InSettings)?;
         let properties = kafka.properties().display().to_string();
         oracle.call("kafka.tools.StorageTool", &["format", "-t", CLUSTER_ID, "-c", &properties])?;
         Ok(kafka)
     }
 
-    /// The same of another version of Kafka's, formatted by its own tool.
+    /// The same of another version of Kafka's, formatted by its own tool, with the voters in its metadata log.
     pub(in crate::parts) fn format_of(classes: &'c KafkaClasses, settings: &[&str]) -> Result<Self> {
-        let kafka = Self::with_directory(classes, settings.iter().map(|&line| line.to_owned()).collect())?;
+        let settings = settings.iter().map(|&line| line.to_owned()).collect();
+        let kafka = Self::with_directory(classes, settings, Voters::InLog)?;
         let mut format = classes.command("256m", "kafka.tools.StorageTool");
-        format.args(["format", "-t", CLUSTER_ID, "-c"]).arg(kafka.properties());
+        format.args(["format", "--standalone", "-t", CLUSTER_ID, "-c"]).arg(kafka.properties());
         let ended = run_to_end(&mut format, &kafka.path("format.log"), PATIENCE)?;
         ensure!(ended.success(), "Kafka's storage cannot be formatted: {}", ended.output);
         Ok(kafka)
@@ -94,12 +103,12 @@ impl<'c> Kafka<'c> {
     pub(in crate::parts) fn copy(&self, settings: &[&str]) -> Result<Self> {
         ensure!(self.child.is_none(), "Kafka is running");
         let all = self.settings.iter().cloned().chain(settings.iter().map(|&line| line.to_owned()));
-        let copy = Self::with_directory(self.classes, all.collect())?;
+        let copy = Self::with_directory(self.classes, all.collect(), Voters::InSettings)?;
         copy_tree(&self.log_dir(), &copy.log_dir())?;
         Ok(copy)
     }
 
-    fn with_directory(classes: &'c KafkaClasses, settings: Vec<String>) -> Result<Self> {
+    fn with_directory(classes: &'c KafkaClasses, settings: Vec<String>, voters: Voters) -> Result<Self> {
         let mut directory = tempfile::Builder::new().prefix("pagewire-kafka-").tempdir()?;
         directory.disable_cleanup(std::env::var_os("CONFORMANCE_KEEP").is_some());
         let [port, controller] = free_ports()?;
@@ -109,8 +118,10 @@ impl<'c> Kafka<'c> {
         let own = [
             format!("listeners={listeners}"),
             format!("advertised.listeners={listeners}"),
-            // Voters by the settings, not by the log: a copy has other ports.
-            format!("controller.quorum.voters=1@127.0.0.1:{controller}"),
+            match voters {
+                Voters::InSettings => format!("controller.quorum.voters=1@127.0.0.1:{controller}"),
+                Voters::InLog => format!("controller.quorum.bootstrap.servers=127.0.0.1:{controller}"),
+            },
             format!("log.dirs={}", kafka.log_dir().display()),
         ];
         let lines: Vec<&str> =
