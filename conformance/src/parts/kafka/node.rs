@@ -59,17 +59,18 @@ enum Voters {
     InLog,
 }
 
-/// What every node has. One node elects itself and asks itself, so nobody has to be waited for long: a node that was killed may
-/// come back when the session of the one before has ended.
-const COMMON: [&str; 14] = [
+/// What a node has that is started again and again: one that was killed may come back when the session of the one before has
+/// ended.
+const IMPATIENT: [&str; 2] = ["broker.heartbeat.interval.ms=500", "broker.session.timeout.ms=3000"];
+
+/// What every node has. One node elects itself and asks itself, so nobody has to be waited for long.
+const COMMON: [&str; 12] = [
     "process.roles=broker,controller",
     "node.id=1",
     "controller.listener.names=CONTROLLER",
     "listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
     "controller.quorum.election.timeout.ms=100",
     "controller.quorum.election.backoff.max.ms=100",
-    "broker.heartbeat.interval.ms=500",
-    "broker.session.timeout.ms=3000",
     "offsets.topic.replication.factor=1",
     "transaction.state.log.replication.factor=1",
     "transaction.state.log.min.isr=1",
@@ -81,7 +82,7 @@ const COMMON: [&str; 14] = [
 impl<'c> Kafka<'c> {
     /// A node with an empty, formatted log directory. `settings` are lines of its `server.properties`.
     pub(in crate::parts) fn format(oracle: &'c Oracle, settings: &[&str]) -> Result<Self> {
-        let settings = settings.iter().map(|&line| line.to_owned()).collect();
+        let settings = settings.iter().chain(&IMPATIENT).map(|&line| line.to_owned()).collect();
         let kafka = Self::with_directory(oracle.classes(), settings, Voters::InSettings)?;
         let properties = kafka.properties().display().to_string();
         oracle.call("kafka.tools.StorageTool", &["format", "-t", CLUSTER_ID, "-c", &properties])?;

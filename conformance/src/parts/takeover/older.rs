@@ -29,7 +29,11 @@ pub(super) fn fetch(context: &Context<'_>, cases: &Cases<'_>) -> Vec<(&'static s
 pub(super) fn is_served(stage: &Stage<'_>, classes: &KafkaClasses) -> Result<()> {
     let mut kafka = Kafka::format_of(classes, SETTINGS)?;
     kafka.start()?;
-    stage.step(&["load", RECORDS], kafka.address())?;
+    stage.step(&["load", RECORDS], kafka.address()).with_context(|| {
+        let said = kafka.said().unwrap_or_default();
+        let lines: Vec<&str> = said.lines().filter(|line| !line.starts_with("INFO")).collect();
+        format!("Kafka says: {}", lines.get(lines.len().saturating_sub(5)..).unwrap_or_default().join(" | "))
+    })?;
     let seen = stage.read(kafka.address())?;
     kafka.kill();
     let broker = stage.take(&kafka, &[], "127.0.0.1:0")?;
