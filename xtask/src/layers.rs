@@ -13,7 +13,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("pagewire-record", &[]),
     ("pagewire-disk", &[]),
     ("pagewire-wire", &[]),
-    ("pagewire-coordinate", &[]),
+    ("pagewire-coordinate", &["pagewire-record"]),
     ("pagewire-metadata", &["pagewire-disk"]),
     ("pagewire-log", &["pagewire-zcopy", "pagewire-record", "pagewire-disk"]),
     (
@@ -40,6 +40,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "pagewire-lab",
             "pagewire-takeover",
             "pagewire-log",
+            "pagewire-metadata",
             "pagewire-disk",
             "pagewire-wire",
             "pagewire-record",

@@ -116,3 +116,57 @@ fn small_files_are_printed_and_strangers_passed_over() {
     assert!(run.err.contains("Ignoring unknown file"), "{run:?}");
     run.ok();
 }
+
+/// Takes the second segment of a partition away.
+fn lose_a_segment(partition: &Path) {
+    let mut logs: Vec<PathBuf> = fs::read_dir(partition)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "log"))
+        .collect();
+    logs.sort();
+    assert!(logs.len() > 2, "{logs:?}");
+    for suffix in ["log", "index", "timeindex"] {
+        fs::remove_file(logs[1].with_extension(suffix)).unwrap();
+    }
+}
+
+#[test]
+fn what_a_hole_in_a_log_is_the_settings_of_its_topic_say() {
+    let broker = Broker::start(&[]);
+    let records: Vec<String> = (0..40).map(|n| format!("key-{n}\t{}\n", "x".repeat(1000))).collect();
+    let records = records.concat();
+    let topics =
+        [("lost", Some("cleanup.policy=delete")), ("kept", Some("cleanup.policy=compact")), ("plain", None)];
+    for (topic, policy) in topics {
+        let mut create = vec!["topic", "create", topic, "--config", "internal.segment.bytes=50000"];
+        if let Some(policy) = policy {
+            create.extend(["--config", policy]);
+        }
+        broker.run(&create).ok();
+        // Each run is a batch, and each batch fills a segment.
+        for _ in 0..4 {
+            broker.run_with(&["produce", topic, "-K", "\t", "--codec", "none"], records.as_bytes()).ok();
+        }
+    }
+    broker.signal("TERM");
+    let (code, dir) = broker.wait();
+    assert_eq!(code, Some(0));
+    let data = dir.path().join("data");
+    for (topic, _) in topics {
+        lose_a_segment(&data.join(format!("{topic}-0")));
+    }
+    let severity = |topic: &str| {
+        let said = run(&["log", "check", text(&data), "-o", "json"]);
+        let found = lines(&said.out);
+        let of_topic = |line: &&serde_json::Value| {
+            line["path"].as_str().is_some_and(|path| path.ends_with(&format!("{topic}-0")))
+        };
+        let hole =
+            found.iter().filter(of_topic).find(|line| line["what"].as_str().unwrap().contains("missing"));
+        hole.map(|line| line["severity"].as_str().unwrap().to_owned())
+    };
+    assert_eq!(severity("lost").as_deref(), Some("damage"));
+    assert_eq!(severity("plain").as_deref(), Some("doubt"));
+    assert_eq!(severity("kept"), None);
+}

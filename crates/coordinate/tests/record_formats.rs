@@ -7,6 +7,7 @@ use bytes::Bytes;
 use pagewire_coordinate::{
     DecodeError, Decoded, GroupMember, GroupMetadata, OffsetKey, OffsetValue, Record, Settings, Shard,
 };
+use pagewire_record::fields::FieldError;
 use proptest::prelude::*;
 
 fn text() -> impl Strategy<Value = Arc<str>> {
@@ -157,7 +158,7 @@ fn every_version_of_an_offset_is_read() {
 fn a_claimed_count_allocates_nothing() {
     let key = b"\0\x02\0\x01g";
     let value = b"\0\x03\0\x08consumer\0\0\0\x01\0\x05range\0\x01a\0\0\0\0\0\0\0\0\x7f\xff\xff\xff";
-    assert_eq!(Record::decode(key, Some(value)), Err(DecodeError::Short));
+    assert_eq!(Record::decode(key, Some(value)), Err(DecodeError::Field(FieldError::Short)));
 }
 
 #[test]

@@ -97,6 +97,11 @@ impl Disk for Anchored {
         self.inner.exists(path)
     }
 
+    fn file_len(&self, path: &Path) -> io::Result<u64> {
+        self.check()?;
+        self.inner.file_len(path)
+    }
+
     fn identity(&self, path: &Path) -> io::Result<Option<Identity>> {
         self.inner.identity(path)
     }

@@ -95,6 +95,11 @@ impl Disk for OsDisk {
         fs::exists(path)
     }
 
+    fn file_len(&self, path: &Path) -> io::Result<u64> {
+        let found = fs::metadata(path)?;
+        if found.is_dir() { Err(io::ErrorKind::IsADirectory.into()) } else { Ok(found.len()) }
+    }
+
     fn identity(&self, path: &Path) -> io::Result<Option<Identity>> {
         let found = fs::metadata(path)?;
         Ok(Some(Identity { device: found.dev(), inode: found.ino() }))

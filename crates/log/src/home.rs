@@ -1,5 +1,6 @@
 //! What all parts of one log share: the disk, the directory, the budgets.
 
+use std::collections::HashMap;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -46,8 +47,8 @@ pub(crate) struct Home {
     compacted: AtomicBool,
     /// From here on compaction made no hole; `None` if nobody knows.
     whole_from: Option<i64>,
-    /// Everything is only played: nothing is worth copying.
-    rehearsed: bool,
+    /// Everything is only played, nothing is worth copying; and up to where segments are known to be good, by base offset.
+    rehearsed: Option<HashMap<i64, u64>>,
     /// `index.interval.bytes` in force, for whoever rebuilds an index.
     index_interval: AtomicU32,
 }
@@ -69,7 +70,7 @@ impl Home {
             gone: AtomicBool::default(),
             compacted: AtomicBool::default(),
             whole_from: None,
-            rehearsed: false,
+            rehearsed: None,
             index_interval: AtomicU32::default(),
         }
     }
@@ -95,23 +96,24 @@ impl Home {
         self.compacted.store(true, Ordering::Relaxed);
     }
 
-    /// Below which offset a hole is no loss.
-    pub(crate) fn holes_below(&self) -> i64 {
-        if self.was_compacted() { i64::MAX } else { i64::MIN }
-    }
-
     /// The same home of a log in which compaction made no hole from this offset on, if that is known.
     pub(crate) fn whole_since(self, whole_from: Option<i64>) -> Self {
         Self { whole_from, ..self }
     }
 
-    /// The home of a log that is opened on a disk on which changes are only played.
-    pub(crate) fn rehearsed(self) -> Self {
-        Self { rehearsed: true, ..self }
+    /// The home of a log that is opened on a disk on which changes are only played. Its segments were found `whole` up to
+    /// these positions.
+    pub(crate) fn rehearsed(self, whole: HashMap<i64, u64>) -> Self {
+        Self { rehearsed: Some(whole), ..self }
     }
 
     pub(crate) fn is_rehearsed(&self) -> bool {
-        self.rehearsed
+        self.rehearsed.is_some()
+    }
+
+    /// Up to where every batch of the segment at `base` is known to be good.
+    pub(crate) fn whole_to(&self, base: i64) -> u64 {
+        self.rehearsed.as_ref().and_then(|whole| whole.get(&base)).copied().unwrap_or(0)
     }
 
     pub(crate) fn whole_from(&self) -> Option<i64> {

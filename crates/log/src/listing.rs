@@ -9,7 +9,7 @@ use std::sync::Arc;
 use crate::answers::RecoveryReport;
 use crate::clean::finish_swaps;
 use crate::home::Home;
-use crate::names;
+use crate::{names, rewritten, txn_witness};
 
 /// The files that matter.
 #[derive(Debug, Default)]
@@ -23,6 +23,10 @@ pub(crate) struct Listing {
     pub(crate) timed: BTreeSet<i64>,
     /// Base offsets that have an index of aborted transactions.
     pub(crate) aborted: BTreeSet<i64>,
+    /// It is written down what was aborted in closed segments.
+    pub(crate) witness: bool,
+    /// So are the lengths of compacted ones.
+    pub(crate) lengths: bool,
 }
 
 /// Reads the directory and puts it in order.
@@ -42,6 +46,7 @@ fn file_names(home: &Home) -> io::Result<Vec<String>> {
 }
 
 fn read_orderly(home: &Home, names: &[String], report: &mut RecoveryReport) -> io::Result<Listing> {
+    let has = |file| names.iter().any(|name| name == file);
     let with = |suffix| names.iter().filter_map(move |name| names::offset(name, suffix));
     let mut listing = Listing {
         bases: with(names::LOG).collect(),
@@ -49,6 +54,8 @@ fn read_orderly(home: &Home, names: &[String], report: &mut RecoveryReport) -> i
         indexed: with(names::INDEX).collect(),
         timed: with(names::TIME_INDEX).collect(),
         aborted: with(names::TXN_INDEX).collect(),
+        witness: has(txn_witness::FILE),
+        lengths: has(rewritten::FILE),
     };
     listing.bases.sort_unstable();
     listing.snapshots.sort_unstable();

@@ -1,5 +1,6 @@
 //! Opening a log: order in the directory, recovery, producers, epochs, marks.
 
+use std::io;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 
@@ -21,6 +22,7 @@ use crate::marks::{MarkCells, Marks};
 use crate::names;
 use crate::recovery::{self, Recovered};
 use crate::replay::{Place, Replayed, replay};
+use crate::rewritten;
 use crate::segment::Segment;
 use crate::writer::Writer;
 
@@ -66,7 +68,7 @@ pub(crate) fn open(
     }
     let log_start = segments.first().map_or(0, |first| first.base_offset).max(start).min(log_end);
 
-    let mut epochs = load_epochs(&home, &segments, (log_start, log_end), options.clean, &mut report)?;
+    let mut epochs = load_epochs(&home, &segments, (log_start, log_end), &options, &mut report)?;
     let place = Place { home: &home, segments: &segments, listing: &found.listing, looks: &looks, log_end };
     let Replayed { producers, snapshots, last_aborted } = replay(&place, &options, &mut epochs, &mut report)?;
     let first_open = producers.first_open();
@@ -136,8 +138,7 @@ fn load_segments(
     options: &OpenOptions,
     report: &mut RecoveryReport,
 ) -> Result<Found, LogError> {
-    create_dir_durably(&*home.disk, &home.dir).map_err(LogError::at(&home.dir))?;
-    let listing = listing::read(home, report).map_err(LogError::at(&home.dir))?;
+    let listing = list(home, report).map_err(LogError::at(&home.dir))?;
     if options.config.cleanup_compact {
         home.note_compaction();
     }
@@ -151,7 +152,21 @@ fn load_segments(
         whole_from: if compacted { home.whole_from().unwrap_or(i64::MAX) } else { i64::MIN },
     };
     let recovered = recovery::recover(home, &listing, &depth, report)?;
+    if listing.lengths {
+        rewritten::hear(home, &recovered.segments, report)?;
+    }
     Ok(Found { recovered, listing })
+}
+
+/// What lies in the directory, which is made if it is not there.
+fn list(home: &Arc<Home>, report: &mut RecoveryReport) -> io::Result<Listing> {
+    match listing::read(home, report) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            create_dir_durably(&*home.disk, &home.dir)?;
+            listing::read(home, report)
+        }
+        listing => listing,
+    }
 }
 
 fn remove_snapshot(home: &Home, offset: i64) -> Result<(), LogError> {
@@ -172,19 +187,19 @@ fn load_epochs(
     home: &Home,
     segments: &[Arc<Segment>],
     (log_start, log_end): (i64, i64),
-    clean: bool,
+    options: &OpenOptions,
     report: &mut RecoveryReport,
 ) -> Result<EpochsFound, LogError> {
-    let path = home.dir.join(epochs::FILE);
+    let (path, newest) = (home.dir.join(epochs::FILE), epoch_check::newest_under(options.leader_epoch));
     match EpochCheckpoint::read(&*home.disk, &path) {
         Ok(Some(checkpoint)) => {
             let inner = Epochs::new(checkpoint.entries);
-            let vouched = clean && home.vouched.is_some_and(|vouched| vouched.epochs == inner.sum());
+            let vouched = options.clean && home.vouched.is_some_and(|vouched| vouched.epochs == inner.sum());
             if log_start == log_end || vouched && inner.covers(log_start) {
                 return Ok(EpochsFound { inner, rebuilt: false });
             }
             if inner.covers(log_start) {
-                match epoch_check::contradiction(&inner, segments, log_start, log_end)? {
+                match epoch_check::contradiction(&inner, segments, (log_start, log_end), newest)? {
                     None => return Ok(EpochsFound { inner, rebuilt: false }),
                     Some(what) => report.notes.push(format!("{}: {what}", path.display())),
                 }
@@ -193,7 +208,7 @@ fn load_epochs(
         Ok(None) => {}
         Err(error) if error.is_damage() => report.notes.push(error.to_string()),
         Err(pagewire_disk::CheckpointError::Io { path, error }) => return Err(LogError::Io { path, error }),
-        Err(error) => return Err(LogError::at(path)(std::io::Error::other(error))),
+        Err(error) => return Err(LogError::at(path)(io::Error::other(error))),
     }
     let mut inner = Epochs::default();
     if log_end > 0 && segments.iter().any(|segment| segment.end().size > 0) {

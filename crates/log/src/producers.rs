@@ -12,124 +12,8 @@ use pagewire_record::{BatchHeader, ControlType, EndTxnMarker, NO_PRODUCER_EPOCH,
 use crate::answers::{Origin, ProducerInfo};
 use crate::errors::AppendError;
 use crate::open_txns::OpenTxns;
+use crate::producer::{BatchMeta, Producer};
 use crate::txn_index::AbortedTxn;
-
-/// Batches remembered per producer: what a client may have in flight.
-pub(crate) const BATCHES_KEPT: usize = 5;
-
-/// A batch that is in the log.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct BatchMeta {
-    pub(crate) last_sequence: i32,
-    pub(crate) last_offset: i64,
-    pub(crate) offset_delta: i32,
-    pub(crate) timestamp: i64,
-}
-
-impl BatchMeta {
-    /// Sequence of the first record, wrapped.
-    pub(crate) fn first_sequence(&self) -> i32 {
-        self.last_sequence.wrapping_sub(self.offset_delta) & i32::MAX
-    }
-
-    /// Offset of the first record.
-    pub(crate) fn first_offset(&self) -> i64 {
-        self.last_offset - i64::from(self.offset_delta)
-    }
-}
-
-/// One producer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Producer {
-    pub(crate) epoch: i16,
-    /// Oldest first; only the first `kept` count.
-    batches: [Option<BatchMeta>; BATCHES_KEPT],
-    pub(crate) coordinator_epoch: i32,
-    pub(crate) txn_first_offset: Option<i64>,
-    /// Largest timestamp of its last batch (or marker).
-    pub(crate) last_timestamp: i64,
-    /// When it last wrote, by this broker's clock; what expiration looks at. Not in the snapshot.
-    last_seen_ms: i64,
-}
-
-impl Producer {
-    fn new(epoch: i16) -> Self {
-        Self {
-            epoch,
-            batches: [None; BATCHES_KEPT],
-            coordinator_epoch: -1,
-            txn_first_offset: None,
-            last_timestamp: -1,
-            last_seen_ms: 0,
-        }
-    }
-
-    /// As read from a snapshot.
-    pub(crate) fn restored(
-        epoch: i16,
-        last: Option<BatchMeta>,
-        coordinator_epoch: i32,
-        txn: Option<i64>,
-        timestamp: i64,
-    ) -> Self {
-        let batches = [last, None, None, None, None];
-        let (txn_first_offset, last_timestamp) = (txn, timestamp);
-        Self { batches, coordinator_epoch, txn_first_offset, last_timestamp, ..Self::new(epoch) }
-    }
-
-    /// The newest batch of this epoch.
-    pub(crate) fn last(&self) -> Option<&BatchMeta> {
-        self.batches.iter().rev().flatten().next()
-    }
-
-    fn push(&mut self, batch: BatchMeta) {
-        if self.batches.iter().all(Option::is_some) {
-            self.batches.rotate_left(1);
-            self.batches[BATCHES_KEPT - 1] = None;
-        }
-        if let Some(free) = self.batches.iter_mut().find(|slot| slot.is_none()) {
-            *free = Some(batch);
-        }
-    }
-
-    /// Nothing it may have in flight is unknown: five batches, or all of its epoch. What the broker itself wrote for it
-    /// has no sequence, and is not sent again.
-    fn is_complete(&self) -> bool {
-        let first = self.batches.iter().flatten().next();
-        self.batches.iter().all(Option::is_some)
-            || first.is_none_or(|first| first.last_sequence < 0 || first.first_sequence() == 0)
-    }
-
-    /// Takes the batches before its only one from what the log says of it, as far back as they follow each other.
-    fn complete_from(&mut self, found: &Self) {
-        // A snapshot has one time for the producer, which may be that of a marker after its last batch.
-        let last =
-            |of: &Self| of.last().map(|last| (last.last_sequence, last.last_offset, last.offset_delta));
-        if found.epoch != self.epoch || last(found) != last(self) {
-            return;
-        }
-        let chain: Vec<BatchMeta> = found.batches.iter().rev().flatten().copied().collect();
-        let follows = |pair: &[BatchMeta]| {
-            let [newer, older] = pair else { return false };
-            newer.first_sequence() == older.last_sequence.wrapping_add(1) & i32::MAX
-                && older.last_offset < newer.first_offset()
-        };
-        let kept = 1 + chain.windows(2).take_while(|pair| follows(pair)).count();
-        self.batches = [None; BATCHES_KEPT];
-        for batch in chain.into_iter().take(kept).rev() {
-            self.push(batch);
-        }
-    }
-
-    fn duplicate_of(&self, header: &BatchHeader) -> Option<&BatchMeta> {
-        if header.producer_epoch != self.epoch {
-            return None;
-        }
-        self.batches.iter().flatten().find(|batch| {
-            batch.first_sequence() == header.base_sequence && batch.last_sequence == header.last_sequence()
-        })
-    }
-}
 
 /// What becomes of a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -175,11 +59,12 @@ impl ProducerTable {
     }
 
     /// Puts a producer from a snapshot in place.
-    pub(crate) fn restore(&mut self, id: i64, producer: Producer, now_ms: i64) {
+    pub(crate) fn restore(&mut self, id: i64, mut producer: Producer, now_ms: i64) {
         if let Some(first_offset) = producer.txn_first_offset {
             self.open.begin(first_offset, id);
         }
-        self.known.insert(id, Producer { last_seen_ms: now_ms, ..producer });
+        producer.last_seen_ms = now_ms;
+        self.known.insert(id, producer);
     }
 
     /// Whether any producer whose last batch lies at or above `offset` may have batches before it that are not known.

@@ -111,7 +111,7 @@ impl Log {
                 }
                 Slice::TooBig | Slice::BoundReached => break,
                 // Only compaction makes holes.
-                Slice::Past if segment.holds(offset) && !self.home.was_compacted() => {
+                Slice::Past if segment.holds(offset) && !segment.may_end_early() => {
                     return Err(segment.missing(offset));
                 }
                 Slice::Past => {}

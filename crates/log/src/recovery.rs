@@ -18,7 +18,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use pagewire_disk::{Disk, OpenMode};
+use pagewire_disk::Disk;
 use pagewire_zcopy::{FileRange, drop_pages_blocking};
 
 use crate::answers::{Hole, RecoveryReport};
@@ -77,7 +77,7 @@ pub(crate) fn recover(
             remove_from(home, listing, at, &reason, depth, report)?;
             break;
         }
-        found.close_last(base, depth, report)?;
+        found.close_last(base, depth.whole_from, report)?;
         if !found.check(home, listing, at, size, depth, report)? {
             break;
         }
@@ -90,14 +90,14 @@ pub(crate) fn recover(
 }
 
 impl Recovered {
-    /// A segment follows the last one, from `base` on: what that lacks before is missing.
-    fn close_last(&self, base: i64, depth: &Depth, report: &mut RecoveryReport) -> Result<(), LogError> {
+    /// A segment follows the last one, from `base` on: what that lacks before, from offset `whole_from` on, is missing.
+    fn close_last(&self, base: i64, whole_from: i64, report: &mut RecoveryReport) -> Result<(), LogError> {
         let Some(before) = self.segments.last().filter(|before| !before.is_closed()) else { return Ok(()) };
         before.write_indexes().map_err(LogError::at(before.path()))?;
         before.close();
         let End { next_offset, size } = before.end();
         before.set_end(End { next_offset: base, size });
-        if !self.ragged && next_offset < base && next_offset >= depth.whole_from {
+        if !self.ragged && next_offset < base && next_offset >= whole_from {
             know(before, Stretch { from: size, to: size, offset: next_offset, next_offset: base }, report);
         }
         Ok(())
@@ -167,7 +167,8 @@ impl Recovered {
         if last.end().next_offset >= base {
             return Ok(());
         }
-        self.close_last(base, depth, report)?;
+        // Compaction takes nothing from a log's end.
+        self.close_last(base, i64::MIN, report)?;
         let next =
             Segment::create(Arc::clone(home), base).map_err(LogError::at(home.path(base, names::LOG)))?;
         home.disk.sync_dir(&home.dir).map_err(LogError::at(&home.dir))?;
@@ -198,14 +199,15 @@ pub(crate) fn bytes_past(disk: &dyn Disk, dir: &Path, recovery_point: i64) -> io
         names.iter().filter_map(|entry| names::offset(&entry.name, names::LOG)).collect();
     bases.sort_unstable();
     let believed = bases.iter().skip(1).take_while(|next| **next < recovery_point).count();
-    bases.iter().skip(believed).try_fold(0, |bytes, base| {
-        Ok(bytes + disk.open(&names::path(dir, *base, names::LOG), OpenMode::Read)?.len()?)
-    })
+    bases
+        .iter()
+        .skip(believed)
+        .try_fold(0, |bytes, base| Ok(bytes + disk.file_len(&names::path(dir, *base, names::LOG))?))
 }
 
 pub(crate) fn log_size(home: &Home, base: i64) -> Result<u64, LogError> {
-    let open = home.open(base, names::LOG, OpenMode::Read);
-    open.and_then(|file| file.len()).map_err(LogError::at(home.path(base, names::LOG)))
+    let path = home.path(base, names::LOG);
+    home.disk.file_len(&path).map_err(LogError::at(path))
 }
 
 /// Checks one segment from where it must be checked, and brings its indexes up to date.

@@ -9,9 +9,8 @@ use std::sync::Arc;
 use pagewire_disk::DiskFile;
 use pagewire_record::batch::Batch;
 use pagewire_record::header::CRC_START;
-use pagewire_record::{BatchError, BatchHeader, HEADER_LEN};
+use pagewire_record::{BatchError, BatchHeader, HEADER_LEN, fits};
 
-use crate::fits::fits;
 use crate::patience::Patience;
 use crate::scrub::{KnownDamage, Stretch};
 use crate::window::Window;
@@ -59,7 +58,8 @@ pub(crate) struct Scanner<'a> {
     position: u64,
     expected: i64,
     last_size: u64,
-    verify: bool,
+    /// CRCs of batches that end past this position are checked.
+    verify_from: u64,
     contiguous_from: i64,
     upto: i64,
     /// Where the last batch begins, and what was due there.
@@ -85,7 +85,7 @@ impl<'a> Scanner<'a> {
             position,
             expected,
             last_size: 0,
-            verify: false,
+            verify_from: u64::MAX,
             contiguous_from,
             upto,
             last: None,
@@ -99,9 +99,9 @@ impl<'a> Scanner<'a> {
         self
     }
 
-    /// Checks CRCs as well.
-    pub(crate) fn verifying(mut self) -> Self {
-        self.verify = true;
+    /// Checks CRCs as well, of batches that end past `position`.
+    pub(crate) fn verifying_from(mut self, position: u64) -> Self {
+        self.verify_from = position;
         self
     }
 
@@ -173,10 +173,10 @@ impl<'a> Scanner<'a> {
         if base > expected.max(self.contiguous_from) {
             return Err(self.bad(format!("a batch of offset {base} where {expected} comes next")));
         }
-        if self.verify {
+        let found = Found { position: self.position, header };
+        if found.end() > self.verify_from {
             self.check_crc(&header)?;
         }
-        let found = Found { position: self.position, header };
         self.last = Some((self.position, self.expected));
         self.position = found.end();
         self.expected = header.next_offset();

@@ -14,34 +14,18 @@ use pagewire_record::BatchHeader;
 use parking_lot::Mutex;
 
 use crate::ages::Ages;
+use crate::flow::Flow;
+use crate::gaps::{Gaps, GapsCell};
 use crate::handles::LazySlot;
 use crate::home::Home;
 use crate::index::offset::{Entry, OffsetIndex};
 use crate::index::time::{TimeEntry, TimeIndex};
 use crate::names;
+use crate::packed::Packed;
 use crate::patience::Patience;
 use crate::scrub::KnownDamage;
 use crate::stage::{Stage, StageCell};
 use crate::txn_index::TxnIndex;
-
-/// Offset and position packed into one atomic number: both stay below 2^32 by construction.
-#[derive(Debug)]
-struct Packed(AtomicU64);
-
-impl Packed {
-    fn new(relative: u64, position: u64) -> Self {
-        Self(AtomicU64::new(relative << 32 | position))
-    }
-
-    fn load(&self) -> (u64, u64) {
-        let packed = self.0.load(Ordering::Acquire);
-        (packed >> 32, packed & u64::from(u32::MAX))
-    }
-
-    fn store(&self, relative: u64, position: u64) {
-        self.0.store(relative << 32 | position, Ordering::Release);
-    }
-}
 
 /// As far as it fits: what is missing then are offsets that compaction emptied, before the next segment begins.
 fn relative_end(next_offset: i64, base_offset: i64) -> u64 {
@@ -57,15 +41,6 @@ pub(crate) struct End {
     pub(crate) size: u64,
 }
 
-/// Why records did not become stable.
-#[derive(Debug)]
-pub(crate) enum SyncError {
-    /// The file could not be opened. Nothing is lost by that, and another attempt may succeed.
-    NotBegun(io::Error),
-    /// fdatasync failed: pages may have been dropped, and calling it again proves nothing.
-    Failed(io::Error),
-}
-
 /// One segment. Methods that write are the writer's alone.
 #[derive(Debug)]
 pub(crate) struct Segment {
@@ -76,7 +51,7 @@ pub(crate) struct Segment {
     pub(crate) txns: TxnIndex,
     /// Taken while the derived files are rebuilt.
     pub(crate) building: Mutex<()>,
-    log_slot: LazySlot,
+    pub(crate) log_slot: LazySlot,
     index_slot: LazySlot,
     end: Packed,
     /// Base offset and position of the newest batch: what a consumer at the tail asks for.
@@ -86,6 +61,8 @@ pub(crate) struct Segment {
     pub(crate) stage: StageCell,
     pub(crate) flow: Flow,
     pub(crate) ages: Ages,
+    /// Where offsets may be missing that are no losses.
+    pub(crate) gaps: GapsCell,
     /// What of it must not be served.
     pub(crate) damage: KnownDamage,
     /// A read came to bytes that are no batch: the scrub looks at it before anything else.
@@ -96,46 +73,13 @@ pub(crate) struct Segment {
     due_below: AtomicU64,
 }
 
-/// How far the bytes of a segment got on their way to stable storage. Positions.
-#[derive(Debug, Default)]
-pub(crate) struct Flow {
-    /// Everything below is on stable storage.
-    pub(crate) synced: AtomicU64,
-    /// The kernel was asked to write everything below.
-    pub(crate) written_back: AtomicU64,
-    /// Pacing was asked for when the segment was this long.
-    asked: AtomicU64,
-    /// Blocks are reserved up to here.
-    pub(crate) reserved: AtomicU64,
-    /// Closed, indexes synced, reservation released.
-    pub(crate) settled: AtomicBool,
-}
-
-impl Flow {
-    /// All `size` bytes are on stable storage, and the indexes too.
-    pub(crate) fn settle_at(&self, size: u64) {
-        self.synced.store(size, Ordering::Release);
-        self.written_back.store(size, Ordering::Release);
-        self.settled.store(true, Ordering::Release);
-    }
-
-    /// Whether so many bytes have piled up since the kernel, or whoever paces, was last asked.
-    pub(crate) fn behind(&self, size: u64, pace_bytes: u64) -> bool {
-        let last = self.written_back.load(Ordering::Relaxed).max(self.asked.load(Ordering::Relaxed));
-        let behind = size.saturating_sub(last) >= pace_bytes;
-        if behind {
-            self.asked.store(size, Ordering::Relaxed);
-        }
-        behind
-    }
-}
-
 impl Segment {
     /// A segment whose files exist. `synced`: up to which size they are on stable storage.
     pub(crate) fn existing(home: Arc<Home>, base_offset: i64, end: End, synced: u64, closed: bool) -> Self {
         let relative = relative_end(end.next_offset, base_offset);
-        let flow = Flow { synced: synced.into(), written_back: end.size.into(), ..Flow::default() };
-        flow.settled.store(closed && synced >= end.size, Ordering::Relaxed);
+        let flow = Flow::of_existing(end.size, synced, closed);
+        let gaps = GapsCell::default();
+        gaps.set(if home.was_compacted() { Gaps::Anywhere } else { Gaps::None });
         Self {
             base_offset,
             home,
@@ -151,6 +95,7 @@ impl Segment {
             stage: StageCell::default(),
             flow,
             ages: Ages::default(),
+            gaps,
             damage: KnownDamage::default(),
             suspect: AtomicBool::new(false),
             unsettled: AtomicBool::new(false),
@@ -163,6 +108,7 @@ impl Segment {
     pub(crate) fn create_cleaned(home: Arc<Home>, base_offset: i64) -> io::Result<Self> {
         let segment = Self::existing(home, base_offset, End { next_offset: base_offset, size: 0 }, 0, false);
         segment.stage.set(Stage::Cleaned);
+        segment.gaps.set(Gaps::Anywhere);
         segment.empty_index_files()?;
         segment.open(names::TXN_INDEX, OpenMode::Create)?.set_len(0)?;
         let log = segment.open(names::LOG, OpenMode::Create)?;
@@ -177,6 +123,7 @@ impl Segment {
     /// file of that name must be empty.
     pub(crate) fn create(home: Arc<Home>, base_offset: i64) -> io::Result<Self> {
         let segment = Self::existing(home, base_offset, End { next_offset: base_offset, size: 0 }, 0, false);
+        segment.gaps.set(Gaps::None);
         segment.empty_index_files()?;
         let log = match segment.open(names::LOG, OpenMode::CreateNew) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
@@ -374,50 +321,5 @@ impl Segment {
         self.index.close();
         self.times.close();
         self.closed.store(true, Ordering::Release);
-    }
-
-    /// Whether a sync has anything to do.
-    pub(crate) fn is_dirty(&self) -> bool {
-        self.flow.synced.load(Ordering::Acquire) < self.end().size
-            || (self.is_closed() && !self.flow.settled.load(Ordering::Acquire))
-    }
-
-    /// fdatasync of the records that are not stable, and of the index without which they would be misread.
-    pub(crate) fn sync(&self) -> Result<(), SyncError> {
-        self.sync_aborted()?;
-        let size = self.end().size;
-        if self.flow.synced.load(Ordering::Acquire) < size {
-            let file = self.file().map_err(SyncError::NotBegun)?;
-            let writes = self.log_slot.writes();
-            file.sync_data().map_err(SyncError::Failed)?;
-            self.log_slot.note_sync(writes);
-            self.flow.synced.store(size, Ordering::Release);
-        }
-        Ok(())
-    }
-
-    /// Of a closed segment: its reservation is released and its indexes are synced, those that are there.
-    pub(crate) fn settle(&self) -> io::Result<()> {
-        if !self.is_closed() || self.flow.settled.load(Ordering::Acquire) {
-            return Ok(());
-        }
-        self.trim()?;
-        for index in [self.index_file(), self.time_file()] {
-            match index {
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                file => file?.sync_data()?,
-            }
-        }
-        self.flow.settled.store(true, Ordering::Release);
-        Ok(())
-    }
-
-    /// Gives reserved blocks back. For closed segments, or under the append lock.
-    pub(crate) fn trim(&self) -> io::Result<()> {
-        let size = self.end().size;
-        if self.flow.reserved.swap(0, Ordering::AcqRel) > size {
-            self.file()?.set_len(size)?;
-        }
-        Ok(())
     }
 }

@@ -17,7 +17,8 @@ use pagewire_record::NO_SEQUENCE;
 
 use crate::files::{ProducerSnapshot, SnapshotDamage, SnapshotProducer};
 use crate::names;
-use crate::producers::{BatchMeta, Producer, ProducerTable};
+use crate::producer::{BatchMeta, Producer};
+use crate::producers::ProducerTable;
 
 /// Snapshots kept for being new. Few are past the recovery point, as closed segments are synced soon.
 pub(crate) const KEPT: usize = 8;

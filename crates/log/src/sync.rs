@@ -10,8 +10,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use crate::errors::Offline;
+use crate::flow::SyncError;
 use crate::log::Log;
-use crate::segment::{Segment, SyncError};
+use crate::segment::Segment;
 use crate::sick::is_shortage;
 use crate::txn_witness::Witness;
 

@@ -19,10 +19,11 @@ use std::sync::{Arc, OnceLock};
 
 use pagewire_disk::{Disk, DiskFile, OpenMode, read_small};
 
+use crate::flow::SyncError;
 use crate::handles::Slot;
 use crate::names;
 use crate::patience::Patience;
-use crate::segment::{Segment, SyncError};
+use crate::segment::Segment;
 
 /// Bytes of an entry.
 pub(crate) const ENTRY_LEN: usize = 34;

@@ -13,7 +13,7 @@ use crate::answers::RecoveryReport;
 use crate::depth::Depth;
 use crate::derive::Sparse;
 use crate::files::{BatchWalk, Step};
-use crate::scan::{Found, ScanError, Scanner, WINDOW_WALK};
+use crate::scan::{Found, ScanError, Scanner, WINDOW_LOOKUP, WINDOW_WALK};
 use crate::scrub::{Stretch, stretch_at};
 use crate::segment::{End, Segment};
 use crate::sick::is_sick;
@@ -62,8 +62,10 @@ pub(crate) fn walk(
     report: &mut RecoveryReport,
 ) -> io::Result<Walked> {
     let file = segment.file()?;
-    let scanner = Scanner::new(&*file, start.position, size, start.offset, WINDOW_WALK);
-    let mut scanner = scanner.verifying().contiguous_from(depth.whole_from).upto(upto);
+    let whole_to = segment.home.whole_to(segment.base_offset);
+    let window = if whole_to < size { WINDOW_WALK } else { WINDOW_LOOKUP };
+    let scanner = Scanner::new(&*file, start.position, size, start.offset, window);
+    let mut scanner = scanner.verifying_from(whole_to).contiguous_from(depth.whole_from).upto(upto);
     let mut notes = Notes::new(segment, start);
     let mut damage = Vec::new();
     let bad = loop {

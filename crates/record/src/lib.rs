@@ -25,6 +25,8 @@ pub mod compress;
 pub mod control;
 pub mod crc;
 pub mod error;
+pub mod fields;
+mod fits;
 pub mod header;
 pub mod records;
 pub mod varint;
@@ -35,6 +37,7 @@ pub use check::{Checked, ProduceRules, RejectKind, Rejected, TopicCompression, c
 pub use compress::{Codec, Compression, DecompressLimits, InflateError};
 pub use control::{ControlType, EndTxnMarker, control_batch};
 pub use error::{BatchError, RecordFault, RecordsError};
+pub use fits::fits;
 pub use header::{
     BatchHeader, HEADER_LEN, LENGTH_PREFIX, MAGIC, NO_PRODUCER_EPOCH, NO_PRODUCER_ID, NO_SEQUENCE,
     NO_TIMESTAMP, TimestampType, add_sequence, patch_header,

@@ -8,7 +8,7 @@ use std::io;
 use std::os::unix::fs::FileExt;
 
 use bytes::Bytes;
-use pagewire_record::{BatchError, BatchHeader, HEADER_LEN, SharedBatch};
+use pagewire_record::{BatchError, BatchHeader, HEADER_LEN, SharedBatch, fits};
 
 /// Read at a time where whole batches are wanted.
 const WINDOW: usize = 1 << 20;
@@ -88,15 +88,10 @@ impl<'f> Batches<'f> {
         if size > BATCH_BYTES_MAX {
             return Err(Stop::Bad(format!("a batch of {size} bytes, more than {BATCH_BYTES_MAX}")));
         }
-        let (base, last, expected) = (header.base_offset, header.last_offset_delta, self.expected);
-        let next = base.checked_add(i64::from(last)).and_then(|last| last.checked_add(1));
-        let next = next.filter(|_| base >= expected && last >= 0);
-        let next = next.ok_or_else(|| {
-            Stop::Bad(format!("a batch of offsets {base} + {last} where {expected} comes next"))
-        })?;
+        fits(&header, left, &(self.expected..i64::MAX)).map_err(Stop::Bad)?;
         let wanted = if self.whole { usize::try_from(size).unwrap_or(usize::MAX) } else { HEADER_LEN };
         let bytes = self.bytes(wanted)?;
-        (self.position, self.expected) = (self.position + size, next);
+        (self.position, self.expected) = (self.position + size, header.next_offset());
         Ok(Some(SharedBatch { header, bytes }))
     }
 

@@ -16,6 +16,11 @@ impl Holes {
         }
     }
 
+    /// Whether there are some.
+    pub(crate) fn any(&self) -> bool {
+        self.offsets > 0
+    }
+
     /// What people should know of a log that is not compacted.
     pub(crate) fn told(&self, topic: &str, index: i32) -> Option<String> {
         let (from, to) = self.first?;

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::error::ImportError;
 use crate::options::Depth;
 use crate::place::Way;
-use crate::plan::{Plan, PlannedPartition, PlannedTopic};
+use crate::plan::{Plan, PlannedPartition};
 use crate::read_back::read_back;
 use crate::report::Placed;
 use crate::verdict::Marks;
@@ -59,9 +59,14 @@ pub(crate) fn take(
 }
 
 impl Taken {
+    /// Whether offsets may be missing that Kafka's cleaner says nothing of: it writes down what it did when it is done.
+    pub(crate) fn may_lack_offsets(&self, plan: &Plan, partition: &PlannedPartition) -> bool {
+        self.verified.holes.any() || plan.is_compacted(partition)
+    }
+
     /// What people should know of offsets that are not there.
     pub(crate) fn lost(&self, plan: &Plan, partition: &PlannedPartition) -> Option<String> {
-        if plan.topics.get(partition.topic).is_some_and(PlannedTopic::is_compacted) {
+        if plan.is_compacted(partition) {
             return None;
         }
         self.verified.holes.told(plan.name_of(partition), partition.index)

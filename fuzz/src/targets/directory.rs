@@ -18,7 +18,7 @@ use crate::input::{Input, chunk};
 const ROOT: &str = "/data";
 const NOW_MS: i64 = 1_700_000_001_000;
 /// Every kind of file, and names that follow one another.
-const NAMES: [&str; 23] = [
+const NAMES: [&str; 24] = [
     "keyed-0/00000000000000000000.log",
     "keyed-0/00000000000000000010.log",
     "keyed-0/00000000000000000000.index",
@@ -42,6 +42,7 @@ const NAMES: [&str; 23] = [
     "pagewire-scrub-checkpoint",
     "pagewire-damage-checkpoint",
     "keyed-1/00000000000000000000.log",
+    "keyed-0/pagewire-compacted",
 ];
 
 pub(super) fn run(bytes: &[u8]) {
@@ -63,7 +64,7 @@ pub(super) fn run(bytes: &[u8]) {
     }
     put(&disk, "keyed-0/nothing", b"");
     let shared: Arc<dyn Disk> = Arc::clone(&disk) as _;
-    verify(&shared, Path::new(ROOT), VerifyOptions { deep: true, limits: LIMITS }, &mut |_| ())
+    verify(&shared, Path::new(ROOT), VerifyOptions { deep: true, limits: LIMITS, topics: None }, &mut |_| ())
         .expect("checked");
     for _ in 0..2 {
         let Ok(dir) = open(&disk) else { return };

@@ -40,7 +40,10 @@ serving broker; what that broker is writing just then is not taken for damage. D
 Each finding says what becomes of it: derived files are rebuilt from the log by the next start, a torn end is cut off, and \
 records that are damaged in the middle of a log are answered with an error while what lies around them is served.
 
-  damage   bytes that cannot be right
+Whether a topic is compacted, so that offsets may be missing, is read from the metadata in the same directory (this program's or \
+Kafka's) or in another that is named here; of a topic that nothing is known of, missing offsets are a doubt.
+
+  damage   bytes that cannot be right, records that are lost
   doubt    may be right, or is put right without a loss: a missing index, offsets that compaction may have taken
   note     nothing is wrong: leftovers, files that are no log's
 
@@ -72,7 +75,8 @@ or that takes no writes since an I/O error, is opened as a start would open it, 
 cluster` tells how it stands. Nothing else waits meanwhile.
 
 A directory that was served before and is empty now is not taken for a new one: most likely its disk is not mounted. Only with \
---empty it is, and the partitions it held are made anew, without records.
+--empty it is, and the partitions it held are made anew, without records. The same goes for single partitions of a directory that \
+is served: one that had records and whose directory was removed is opened when it was put back, and made anew with --empty.
 
 Examples:
   mount /disks/2 && pagewire log online --data-dir /disks/1 /disks/2
@@ -82,7 +86,7 @@ pub(crate) struct OnlineArgs {
     /// The directory, as log.dirs names it
     #[arg(value_name = "DIR")]
     pub(crate) dir: PathBuf,
-    /// What it held is lost: make its partitions anew in it
+    /// What it held is lost, or partitions of it are: make them anew in it
     #[arg(long)]
     pub(crate) empty: bool,
     /// The broker's (first) data directory [default: ./pagewire-data] [env: PAGEWIRE_DATA_DIR]

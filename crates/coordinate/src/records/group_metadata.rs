@@ -10,8 +10,9 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use pagewire_record::fields::Fields;
 
-use super::bytes_in::{DecodeError, Reader};
+use super::bytes_in::{DecodeError, Kept as _};
 use super::bytes_out::{EncodeError, Writer};
 
 const VERSION: i16 = 3;
@@ -56,7 +57,7 @@ pub struct GroupMember {
 }
 
 impl GroupMetadata {
-    pub(super) fn read(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
+    pub(super) fn read(input: &mut Fields<'_>) -> Result<Self, DecodeError> {
         let version = input.i16()?;
         if !(0..=VERSION_MAX).contains(&version) {
             return Err(DecodeError::Version(version));
@@ -91,7 +92,7 @@ impl GroupMetadata {
 }
 
 impl GroupMember {
-    fn read(input: &mut Reader<'_>, version: i16) -> Result<Self, DecodeError> {
+    fn read(input: &mut Fields<'_>, version: i16) -> Result<Self, DecodeError> {
         let flexible = version >= 4;
         let member = Self {
             member_id: input.string_of(flexible)?,

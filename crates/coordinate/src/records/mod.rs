@@ -18,6 +18,7 @@ mod replay;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use pagewire_record::fields::Fields;
 
 pub use bytes_in::DecodeError;
 pub use bytes_out::EncodeError;
@@ -25,7 +26,7 @@ pub use group_metadata::{GroupMember, GroupMetadata};
 pub use offset_commit::{OffsetKey, OffsetValue};
 pub(crate) use replay::members_of;
 
-use bytes_in::Reader;
+use bytes_in::Kept as _;
 use bytes_out::Writer;
 
 const KEY_OFFSET_LEGACY: i16 = 0;
@@ -96,16 +97,16 @@ impl Record {
     /// # Errors
     /// The bytes break off, a length is negative or larger than what is left, or a version is not known.
     pub fn decode(key: &[u8], value: Option<&[u8]>) -> Result<Decoded, DecodeError> {
-        let mut key_in = Reader::new(key);
+        let mut key_in = Fields::new(key);
         let key_type = key_in.i16()?;
         let record = match key_type {
             KEY_OFFSET_LEGACY | KEY_OFFSET => Self::Offset {
                 key: OffsetKey::read(&mut key_in)?,
-                value: value.map(|bytes| OffsetValue::read(&mut Reader::new(bytes))).transpose()?,
+                value: value.map(|bytes| OffsetValue::read(&mut Fields::new(bytes))).transpose()?,
             },
             KEY_GROUP => Self::Group {
                 group_id: key_in.string()?,
-                value: value.map(|bytes| GroupMetadata::read(&mut Reader::new(bytes))).transpose()?,
+                value: value.map(|bytes| GroupMetadata::read(&mut Fields::new(bytes))).transpose()?,
             },
             key_type => return Ok(Decoded::Skipped { key_type }),
         };

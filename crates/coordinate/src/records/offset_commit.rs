@@ -10,7 +10,9 @@
 
 use std::sync::Arc;
 
-use super::bytes_in::{DecodeError, Reader};
+use pagewire_record::fields::Fields;
+
+use super::bytes_in::{DecodeError, Kept as _};
 use super::bytes_out::{EncodeError, Writer};
 use crate::input::TopicId;
 
@@ -30,7 +32,7 @@ pub struct OffsetKey {
 }
 
 impl OffsetKey {
-    pub(super) fn read(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
+    pub(super) fn read(input: &mut Fields<'_>) -> Result<Self, DecodeError> {
         Ok(Self { group_id: input.string()?, topic: input.string()?, partition: input.i32()? })
     }
 
@@ -60,7 +62,7 @@ pub struct OffsetValue {
 }
 
 impl OffsetValue {
-    pub(super) fn read(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
+    pub(super) fn read(input: &mut Fields<'_>) -> Result<Self, DecodeError> {
         let version = input.i16()?;
         if !(0..=VERSION).contains(&version) {
             return Err(DecodeError::Version(version));
@@ -72,9 +74,9 @@ impl OffsetValue {
         let expire_ms = if version == VERSION_WITH_EXPIRY { Some(input.i64()?) } else { None };
         let mut topic_id = [0; 16];
         if version >= 4 {
-            input.tagged(|tag, bytes| {
+            input.tagged(|tag, field| {
                 if tag == TAG_TOPIC_ID {
-                    topic_id = bytes.try_into().map_err(|_| DecodeError::Length)?;
+                    topic_id = field.array()?;
                 }
                 Ok(())
             })?;

@@ -12,6 +12,7 @@ facts! {
     modes_refuse_what_they_do_not_mean,
     slices_land_one_after_the_other,
     a_hole_reads_as_zeros,
+    the_length_of_a_file_is_known_by_its_name,
     a_read_at_the_end_is_short_and_past_it_empty,
     a_read_that_may_not_wait_gives_what_is_there,
     an_exact_read_past_the_end_is_unexpected_eof,
@@ -55,6 +56,17 @@ fn slices_land_one_after_the_other(place: &Place) {
     assert_eq!(&bytes, b"01abcde789");
     file.write_all_at(0, &[]).expect("nothing to write");
     assert_eq!(file.len().expect("len"), 10);
+}
+
+fn the_length_of_a_file_is_known_by_its_name(place: &Place) {
+    let file = place.disk.open(&place.path("a"), OpenMode::Create).expect("create");
+    for len in [0, 7] {
+        file.set_len(len).expect("grown");
+        assert_eq!(place.disk.file_len(&place.path("a")).expect("there"), len);
+    }
+    let kind = |name: &str| place.disk.file_len(&place.path(name)).map_err(|error| error.kind());
+    assert_eq!(kind("missing"), Err(ErrorKind::NotFound));
+    assert_eq!(kind(""), Err(ErrorKind::IsADirectory));
 }
 
 fn a_hole_reads_as_zeros(place: &Place) {

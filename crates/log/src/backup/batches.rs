@@ -5,12 +5,10 @@
 
 use std::collections::VecDeque;
 
-use pagewire_record::{BatchError, BatchHeader, HEADER_LEN};
+use pagewire_record::header::CRC_START;
+use pagewire_record::{BatchError, BatchHeader, HEADER_LEN, fits};
 
 use crate::Stretch;
-
-/// Bytes a header's CRC does not cover.
-const CRC_START: usize = 21;
 
 /// What is known of the batches so far.
 #[derive(Debug)]
@@ -115,12 +113,8 @@ impl BatchCheck {
             return Ok(rest);
         }
         let header = BatchHeader::parse(&self.header).map_err(|error| self.bad(error.to_string()))?;
-        let last = i64::from(header.last_offset_delta);
-        let next = header.base_offset.checked_add(last).and_then(|last| last.checked_add(1));
-        if header.base_offset < self.next_offset || last < 0 || next.is_none_or(|next| next > self.bound) {
-            let (base, from, bound) = (header.base_offset, self.next_offset, self.bound);
-            return Err(self.bad(format!("a batch of offsets {base} + {last} between {from} and {bound}")));
-        }
+        // That the file goes on to its end shows when it ends.
+        fits(&header, u64::MAX, &(self.next_offset..self.bound)).map_err(|what| self.bad(what))?;
         let crc = crc32c::crc32c(self.header.get(CRC_START..).unwrap_or_default());
         let left = header.size_in_bytes() - HEADER_LEN as u64;
         self.body = Some(Body { header, left, crc });

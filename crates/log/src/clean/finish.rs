@@ -27,6 +27,9 @@ pub(crate) fn finish_swaps(home: &Home, names: &[String], report: &mut RecoveryR
     let bases = |suffix: &str| -> BTreeSet<i64> {
         names.iter().filter_map(|name| names::offset(name, suffix)).collect()
     };
+    if !names.iter().any(|name| name.ends_with(names::SWAP)) {
+        return Ok(false);
+    }
     let unfinished = bases(&Stage::Cleaned.file(names::LOG)).first().copied().unwrap_or(i64::MAX);
     let swaps = bases(&Stage::Swap.file(names::LOG));
     let logs = bases(names::LOG);

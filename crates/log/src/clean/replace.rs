@@ -94,10 +94,13 @@ impl Log {
         Ok(())
     }
 
-    /// Of segments with aborted transactions something was written down that does not fit the new one.
+    /// How long the new one is. Of segments with aborted transactions something was written down besides that does not fit
+    /// it.
     fn tell_of(&self, old: &[Arc<Segment>], new: &Segment) -> io::Result<()> {
-        let aborted = old.iter().any(|segment| segment.txns.len() > 0);
-        if aborted { self.witness_aborted(Some(new)) } else { Ok(()) }
+        if old.iter().any(|segment| segment.txns.len() > 0) {
+            self.witness_aborted(Some(new))?;
+        }
+        self.tell_length(old, new)
     }
 
     /// Steps 1 and 2. After an error nothing counts.

@@ -6,10 +6,9 @@
 use std::sync::atomic::Ordering;
 
 use pagewire_disk::DiskFile;
-use pagewire_record::{BatchHeader, HEADER_LEN, batch::Batch};
+use pagewire_record::{BatchHeader, HEADER_LEN, batch::Batch, fits};
 
 use super::error::{CleanError, corrupt};
-use crate::fits::fits;
 use crate::segment::{End, Segment};
 use crate::window::Window;
 
@@ -21,6 +20,8 @@ pub(super) struct Source<'s> {
     /// Where the next batch begins.
     position: u64,
     expected: i64,
+    /// A batch was met, or the first one is next: from there on nothing may be left out but what the segment may lack.
+    begun: bool,
     /// Whose memory the window took, and gives back.
     buffer: &'s mut Vec<u8>,
 }
@@ -37,28 +38,38 @@ impl<'s> Source<'s> {
     ) -> Self {
         let end = segment.end();
         let window = Window::new(file, end.size, chunk).in_memory(std::mem::take(buffer));
-        Self { segment, window, end, position, expected: segment.base_offset, buffer }
+        Self { segment, window, end, position, expected: segment.base_offset, begun: position == 0, buffer }
     }
 
     /// The next batch; `None` at the end.
     pub(super) fn next(&mut self) -> Result<Option<Batch<'_>>, CleanError> {
         let left = self.end.size.saturating_sub(self.position);
         if left == 0 {
-            return Ok(None);
+            return self.nothing_is_lost(self.end.next_offset, self.segment.may_end_early()).map(|()| None);
         }
         let position = self.position;
         let header = BatchHeader::parse(self.load(HEADER_LEN)?)
             .map_err(|error| self.corrupt_at(position, &error.to_string()))?;
         let offsets = self.expected..self.end.next_offset;
         fits(&header, left, &offsets).map_err(|what| self.corrupt_at(position, &what))?;
+        self.nothing_is_lost(header.base_offset, self.segment.holes_below() == i64::MAX)?;
         // Not longer than what is left of a file of at most 2 GiB.
         self.load(header.size_in_bytes() as usize)?;
         self.position += header.size_in_bytes();
-        self.expected = header.next_offset();
+        (self.expected, self.begun) = (header.next_offset(), true);
         let bytes = self.window.again(position, header.size_in_bytes() as usize).unwrap_or_default();
         let batch = Batch::first(bytes).map_err(|error| self.corrupt_at(position, &error.to_string()))?;
         batch.verify_crc().map_err(|error| self.corrupt_at(position, &error.to_string()))?;
         Ok(Some(batch))
+    }
+
+    /// What is missing before `offset` may be, or nothing is.
+    fn nothing_is_lost(&self, offset: i64, may_be_missing: bool) -> Result<(), CleanError> {
+        if may_be_missing || !self.begun || offset <= self.expected {
+            return Ok(());
+        }
+        let what = format!("offsets {} to {} are missing", self.expected, offset - 1);
+        Err(self.corrupt_at(self.position, &what))
     }
 
     /// Bytes read since the last call.

@@ -1,10 +1,11 @@
 //! Loading a directory: what is there, what of it is ours, and all of that opened in parallel.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use pagewire_disk::checkpoint::{PARTITION_METADATA_FILE, RECOVERY_POINT_FILE};
+use pagewire_disk::checkpoint::{CLEANER_FILE, PARTITION_METADATA_FILE, RECOVERY_POINT_FILE};
 use pagewire_disk::{CheckpointError, CleanMark, DamageCheckpoint, OffsetCheckpoint, PartitionMetadata};
 use parking_lot::{Mutex, RwLock};
 
@@ -12,9 +13,10 @@ use super::checkpoints::Checkpoints;
 use super::clean::{Cleaning, CleaningCell};
 use super::delete::Doomed;
 use super::errors::LogDirError;
+use super::gone;
 use super::judge::{Judgement, judge};
 use super::locked::LockedDir;
-use super::names::DirName;
+use super::names::{DirName, partition_dir};
 use super::notice::Notice;
 use super::options::{LogDirOptions, PartitionSettings};
 use super::stray::set_aside;
@@ -25,6 +27,7 @@ use crate::health::Health;
 use crate::home::Home;
 use crate::producer_budget::ProducerBudget;
 use crate::recovery;
+use crate::rewritten;
 use crate::scrub;
 use crate::{Log, LogError, OpenOptions, RecoveryReport};
 
@@ -56,8 +59,8 @@ pub struct LoadReport {
     pub clean: bool,
     /// Logs opened, sorted by directory name.
     pub loaded: Vec<LoadedLog>,
-    /// Logs that could not be opened. Their directories were not changed; they can be made again by
-    /// [`LogDir::create`] once the cause is gone.
+    /// Logs that could not be opened, and those that had records and are gone. Their directories were not changed; they can
+    /// be made again by [`LogDir::create`] once the cause is gone.
     pub failed: Vec<FailedLog>,
     /// Everything else worth telling.
     pub notices: Vec<Notice>,
@@ -123,17 +126,28 @@ impl LockedDir {
         let (disk, path) = (Arc::clone(&self.disk), self.path.clone());
         let mut sums = Sums::read(disk.as_ref(), &path, &mut report.notices)?;
         let (checkpoints, written) = Checkpoints::read(disk.as_ref(), &path, &mut sums, &mut report.notices)?;
-        let cleaning = Cleaning::read(disk.as_ref(), &path, &mut sums, &mut report.notices)?;
+        let mut cleaning = Cleaning::read(disk.as_ref(), &path, &mut sums, &mut report.notices)?;
         let vouched = vouched::read(disk.as_ref(), &path, &mut report.notices)?;
         let noted = scrub::read_notes(disk.as_ref(), &path);
+        if sums.others_wrote() {
+            rewritten::forget_all(disk.as_ref(), &path).map_err(LogDirError::at(&path))?;
+        }
         report.clean = CleanMark::take(disk.as_ref(), &path).map_err(LogDirError::at(&path))?;
         let meta = self.settle(options, &mut report.notices)?;
         let (found, doomed) = self.scan(options.now_ms, &mut report.notices)?;
 
-        if found.is_empty() && !checkpoints.legible {
-            // From now on it is missing only where it was lost.
-            let path = path.join(RECOVERY_POINT_FILE);
-            OffsetCheckpoint::new().write(disk.as_ref(), &path).map_err(LogDirError::at(&path))?;
+        if found.is_empty() {
+            // From now on they are missing only where they were lost.
+            for (file, missing) in
+                [(RECOVERY_POINT_FILE, !checkpoints.legible), (CLEANER_FILE, cleaning.is_lost())]
+            {
+                if missing {
+                    let path = path.join(file);
+                    OffsetCheckpoint::new().write(disk.as_ref(), &path).map_err(LogDirError::at(&path))?;
+                }
+            }
+        } else if cleaning.is_lost() {
+            cleaning.doubt(found.iter().map(|found| (found.topic.as_str(), found.partition)));
         }
         let total = found.len();
         let meter = Arc::clone(self.meter());
@@ -168,7 +182,14 @@ impl LockedDir {
             (outcome, notices)
         });
 
+        let names: HashSet<_> = found.iter().map(|found| (found.topic.as_str(), found.partition)).collect();
+        let gone = gone::find(&checkpoints, &names, settings);
         let (mut table, mut carried, mut set_aside) = (Table::default(), Checkpoints::default(), false);
+        for (topic, partition) in &gone {
+            carried.carry_gone(&checkpoints, topic, *partition, report.clean);
+            let error = LogError::Gone { path: path.join(partition_dir(topic, *partition)) };
+            report.failed.push(FailedLog { topic: topic.clone(), partition: *partition, error });
+        }
         for (found, (outcome, notices)) in found.into_iter().zip(outcomes) {
             let Found { topic, partition, .. } = found;
             report.notices.extend(notices);
@@ -201,6 +222,7 @@ impl LockedDir {
             changing: Mutex::new(()),
             doomed: Mutex::new(doomed),
             carried: Mutex::new(carried),
+            gone: Mutex::new(gone),
             written: Mutex::new(written),
             sums: Mutex::new(sums),
             cleaning: CleaningCell::new(cleaning),
@@ -209,6 +231,8 @@ impl LockedDir {
             given_up: AtomicBool::default(),
             behind: AtomicBool::default(),
         };
+        dir.name_compacted();
+        dir.end_cleaning();
         Ok((dir, report))
     }
 
@@ -291,7 +315,8 @@ impl One<'_> {
                 notices.push(Notice::Named { path: path.clone(), topic_id: settings.topic_id });
             }
             Judgement::Stray { found } => {
-                let path = set_aside(disk, path, topic, *partition).map_err(LogError::at(path))?;
+                let path =
+                    set_aside(disk, path, (topic, *partition), Some(found)).map_err(LogError::at(path))?;
                 notices.push(Notice::Stray { path, found, expected: settings.topic_id });
                 return Ok(Outcome::SetAside);
             }
@@ -318,7 +343,7 @@ impl One<'_> {
         let (disk, handles) = (Arc::clone(&self.dir.disk), Arc::clone(&self.options.handles));
         let home = Home::new(disk, path.clone(), handles)
             .within(self.health, self.producers)
-            .compacted(self.cleaning.may_have_holes(topic, *partition))
+            .compacted(self.cleaning.was_cleaned(topic, *partition))
             .whole_since(recovery_point.map(|point| self.cleaning.whole_from(topic, *partition, point)))
             .witnessed(
                 self.checkpoints.know(topic, *partition, self.clean),
@@ -327,8 +352,8 @@ impl One<'_> {
             .metered(self.dir.meter().checked())
             .certain_start(self.checkpoints.starts_are_certain)
             .vouched(self.vouched.map(|sums| vouched::of(sums, topic, *partition)));
-        let (log, report) = Log::open_at(home, topic, *partition, options)?;
-        log.look_at(self.noted);
+        let (log, mut report) = Log::open_at(home, topic, *partition, options)?;
+        log.look_at(self.noted, &mut report);
         let (log_end, known_end) = (log.marks().log_end, self.checkpoints.known_end(topic, *partition));
         if log_end < known_end {
             notices.push(Notice::Lost { path: path.clone(), log_end, known_end });

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::Path;
 
-use pagewire_disk::{Disk, OpenMode};
+use pagewire_disk::Disk;
 
 /// Whether any segment of a partition's directory has bytes in it.
 pub(super) fn has_records(disk: &dyn Disk, dir: &Path) -> io::Result<bool> {
@@ -12,7 +12,7 @@ pub(super) fn has_records(disk: &dyn Disk, dir: &Path) -> io::Result<bool> {
         if entry.is_dir || path.extension().is_none_or(|extension| extension != "log") {
             continue;
         }
-        if !disk.open(&path, OpenMode::Read).and_then(|file| file.is_empty())? {
+        if disk.file_len(&path)? > 0 {
             return Ok(true);
         }
     }

@@ -14,8 +14,14 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
+<<<<<<< HEAD
 use pagewire_disk::checkpoint::CLEAN_MARK_FILE;
 use pagewire_disk::{CheckpointError, CleanMark, Damage, Disk, OffsetCheckpoint, write_atomically};
+=======
+use pagewire_disk::{
+    CheckpointError, CleanMark, Damage, Disk, OffsetCheckpoint, read_small, write_atomically,
+};
+>>>>>>> main
 
 use super::errors::{LogDirError, usable};
 use super::notice::Notice;
@@ -36,6 +42,8 @@ pub(crate) struct Sums {
     vouched: Option<OffsetCheckpoint>,
     /// Of the texts that the files hold for certain, by name.
     landed: BTreeMap<&'static str, i64>,
+    /// Somebody else wrote to the directory, or a checkpoint is damaged: nobody can tell which.
+    others_wrote: bool,
 }
 
 /// A checkpoint that was read.
@@ -45,6 +53,8 @@ pub(crate) struct Read {
     pub(crate) content: Option<OffsetCheckpoint>,
     /// Its text is the one that was written, as far as anybody can say it.
     pub(crate) certain: bool,
+    /// It may have said something, and nobody knows what.
+    pub(crate) lost: bool,
 }
 
 impl Sums {
@@ -55,7 +65,7 @@ impl Sums {
             let path = dir.join(FILE);
             return match disk.remove_file(&path) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => Err(LogDirError::Io { path, error }),
-                _ => disk.sync_dir(dir).map(|()| Self::default()).map_err(LogDirError::at(dir)),
+                _ => disk.sync_dir(dir).map(|()| Self::of_others()).map_err(LogDirError::at(dir)),
             };
         }
         if let Some(vouched) = &mut sums.vouched
@@ -83,13 +93,27 @@ impl Sums {
                 None
             }
         };
-        Ok(Self { vouched, landed: BTreeMap::new() })
+        Ok(Self { vouched, ..Self::default() })
+    }
+
+    /// In a directory that somebody else closed.
+    fn of_others() -> Self {
+        Self { others_wrote: true, ..Self::default() }
+    }
+
+    /// Whether somebody else may have written to the directory, as far as the checkpoints that were read say it.
+    pub(crate) fn others_wrote(&self) -> bool {
+        self.others_wrote
     }
 
     /// Whether somebody else had the directory since they were written.
     fn are_outdated(&self, disk: &dyn Disk, dir: &Path) -> Result<bool, LogDirError> {
         if CleanMark::is_anothers(disk, dir).map_err(LogDirError::at(dir))? {
+<<<<<<< HEAD
             return Ok(true);
+=======
+            return Ok(Self::of_others());
+>>>>>>> main
         }
         let Some(vouched) = &self.vouched else { return Ok(false) };
         let was_stopped = CleanMark::exists(disk, dir).map_err(LogDirError::at(dir))?;
@@ -112,18 +136,28 @@ impl Sums {
             Err(CheckpointError::Damaged { damage: Damage::Empty, .. }) => OffsetCheckpoint::new(),
             Err(damage) => {
                 notices.push(Notice::Damaged(damage));
-                return Ok(Read { content: None, certain: false });
+                self.others_wrote = true;
+                return Ok(Read { content: None, certain: false, lost: true });
             }
         };
         let sum = sum(&content.render());
+<<<<<<< HEAD
         let certain = self.vouched.as_ref().is_some_and(|vouched| is_known(vouched, file, sum));
         let altered = self.vouched.as_ref().is_some_and(|vouched| is_altered(vouched, file, &content));
         if altered {
+=======
+        let known = |which| self.vouched.as_ref().and_then(|vouched| vouched.get(file, which));
+        let certain = known(NOW) == Some(sum) || known(BEFORE) == Some(sum);
+        // One that is gone, or was emptied, has its sum still.
+        let lost = !certain && content.is_empty() && !disk.exists(&path).map_err(LogDirError::at(&path))?;
+        if !certain && known(NOW).is_some() {
+>>>>>>> main
             notices.push(Notice::Damaged(CheckpointError::Damaged { path, damage: Damage::Altered }));
-            return Ok(Read { content: None, certain: false });
+            self.others_wrote = true;
+            return Ok(Read { content: None, certain: false, lost: true });
         }
         self.landed.insert(file, sum);
-        Ok(Read { content: Some(content), certain })
+        Ok(Read { content: Some(content), certain, lost })
     }
 
     fn of_landed(&self) -> OffsetCheckpoint {
@@ -146,16 +180,19 @@ impl Sums {
         let mut sums = self.vouched.clone().unwrap_or_else(|| self.of_landed());
         for (file, text) in &texts {
             sums.set(file, NOW, sum(text));
-            match self.landed.get(file) {
-                Some(landed) => sums.set(file, BEFORE, *landed),
-                None => drop(sums.remove(file, BEFORE)),
-            }
+            // One that nobody has seen is not there.
+            let before = || sum(&OffsetCheckpoint::new().render());
+            sums.set(file, BEFORE, self.landed.get(file).copied().unwrap_or_else(before));
         }
         self.vouch(disk, dir, sums)?;
         for (file, text) in texts {
             let path = dir.join(file);
-            write_atomically(disk, &path, text.as_bytes()).map_err(|error| (path, error))?;
-            self.landed.insert(file, sum(&text));
+            let written = write_atomically(disk, &path, text.as_bytes());
+            // What failed may be in place all the same, and only not durable.
+            if written.is_ok() || holds(disk, &path, text.as_bytes()) {
+                self.landed.insert(file, sum(&text));
+            }
+            written.map_err(|error| (path, error))?;
         }
         Ok(())
     }
@@ -223,6 +260,10 @@ fn whole(sums: Option<OffsetCheckpoint>, path: &Path) -> Result<Option<OffsetChe
         return Ok(Some(sums));
     }
     Err(CheckpointError::Damaged { path: path.to_path_buf(), damage: Damage::Altered })
+}
+
+fn holds(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> bool {
+    read_small(disk, path, bytes.len() as u64).is_ok_and(|there| there.as_deref() == Some(bytes))
 }
 
 fn sum(text: &str) -> i64 {

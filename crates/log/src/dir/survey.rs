@@ -6,7 +6,7 @@
 use std::io;
 use std::path::Path;
 
-use pagewire_disk::{Disk, OpenMode};
+use pagewire_disk::Disk;
 
 use super::load::NOBODYS;
 use super::names::DirName;
@@ -65,7 +65,7 @@ fn measure(disk: &dyn Disk, partition: &Path, survey: &mut Survey) {
         if entry.is_dir || path.extension().is_none_or(|extension| extension != "log") {
             continue;
         }
-        let len = disk.open(&path, OpenMode::Read).and_then(|file| file.len());
+        let len = disk.file_len(&path);
         survey.segments += 1;
         survey.bytes = survey.bytes.saturating_add(len.unwrap_or(0));
     }

@@ -24,8 +24,7 @@ impl SegmentPass {
     pub(super) fn new(segment: Arc<Segment>) -> Self {
         // Of one that grows, what was there when it was opened: the rest was written by this process.
         let until = if segment.is_closed() { u64::MAX } else { segment.due_below() };
-        let holes_below = segment.home.holes_below();
-        let search = Search::new(segment.base_offset).until(until).holes_below(holes_below);
+        let search = Search::new(segment.base_offset).until(until).lacking_as(&segment);
         let behind = DropBehind::new(DropBehindOptions { lag_bytes: 0, ..DropBehindOptions::default() });
         Self { segment, search, behind }
     }
@@ -39,7 +38,9 @@ impl SegmentPass {
             self.segment.unverified_below(0);
             if self.segment.is_closed() {
                 let search = std::mem::replace(&mut self.search, Search::new(self.segment.base_offset));
-                self.segment.damage.set(search.into_found());
+                if self.segment.damage.set(search.into_found()) {
+                    self.segment.forget_times();
+                }
             }
         }
         self.drop_what_was_brought_in(file.file(), start, slice);

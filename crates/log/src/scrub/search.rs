@@ -10,7 +10,7 @@ use pagewire_disk::DiskFile;
 use super::damage::Stretch;
 use super::extent::stretch_at;
 use crate::files::{BatchWalk, Step, WalkedBatch};
-use crate::segment::End;
+use crate::segment::{End, Segment};
 
 /// A walk over one segment: where it stands, and what it found so far.
 #[derive(Debug)]
@@ -22,6 +22,8 @@ pub(crate) struct Search {
     expected: i64,
     /// Below which offset a hole is no loss.
     holes_below: i64,
+    /// So is one behind the last batch.
+    may_end_early: bool,
     last: Option<Last>,
     found: Vec<Stretch>,
 }
@@ -52,8 +54,8 @@ impl Search {
 
     /// From `position` on, where a batch of an offset not below `offset` is due.
     pub(crate) fn from(position: u64, offset: i64) -> Self {
-        let (until, holes_below) = (u64::MAX, i64::MAX);
-        Self { position, until, expected: offset, holes_below, last: None, found: Vec::new() }
+        let (until, holes_below, may_end_early) = (u64::MAX, i64::MAX, true);
+        Self { position, until, expected: offset, holes_below, may_end_early, last: None, found: Vec::new() }
     }
 
     /// Looks at nothing that begins behind `position`.
@@ -61,9 +63,9 @@ impl Search {
         Self { until: position, ..self }
     }
 
-    /// Takes holes between offsets for losses, unless they lie below `offset`.
-    pub(crate) fn holes_below(self, offset: i64) -> Self {
-        Self { holes_below: offset, ..self }
+    /// Takes what is missing for lost where none may be missing in the segment.
+    pub(crate) fn lacking_as(self, segment: &Segment) -> Self {
+        Self { holes_below: segment.holes_below(), may_end_early: segment.may_end_early(), ..self }
     }
 
     /// Where the next slice begins.
@@ -112,7 +114,7 @@ impl Search {
             walk.resume_at(self.position);
         }
         slice.bytes = self.position.saturating_sub(start);
-        let loss = self.expected < end.next_offset && end.next_offset > self.expected.max(self.holes_below);
+        let loss = self.expected < end.next_offset && !self.may_end_early;
         if slice.done && until == end.size && loss {
             // The next segment begins behind records that are not there.
             let (from, to, offset) = (end.size, end.size, self.expected);

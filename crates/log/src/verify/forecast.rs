@@ -1,23 +1,25 @@
 //! What the next start makes of a log: recovery itself is run, on a disk on which changes are only played. So the two cannot
 //! differ.
 //!
-//! Costs what recovery costs: nothing but the end of the active segment after an orderly stop, else everything past the
-//! recovery point, once more.
+//! Where the walk over the files has found nothing wrong, recovery looks at headers only.
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
 use pagewire_disk::Disk;
+use pagewire_disk::checkpoint::EPOCH_CHECKPOINT_FILE;
 
 use super::finding::{Fate, Finding, Severity};
 use super::job::Kept;
-use super::partition::Known;
+use super::partition::{Compaction, Known};
 use super::rehearsal::Rehearsal;
 use crate::answers::{Cut, OpenOptions, RecoveryReport};
 use crate::config::LogConfig;
 use crate::handles::Handles;
 use crate::home::Home;
 use crate::log::Log;
+use crate::rewritten;
 
 /// Descriptors that recovery may keep meanwhile.
 const HANDLES: usize = 64;
@@ -28,25 +30,42 @@ pub(super) struct Forecast {
     report: RecoveryReport,
     /// Nobody opens the directory at present, so what it will be is known.
     known: bool,
+    /// It begins elsewhere than was written down, and that is told: its epochs follow.
+    start_is_new: bool,
 }
 
 impl Forecast {
     /// Of the log in `dir`. One that a broker is serving will have changed by the next start: nothing is foretold of it.
     /// What cannot be opened is a finding.
-    pub(super) fn of(disk: &Arc<dyn Disk>, dir: &Path, known: &Known, kept: &mut Kept) -> Self {
+    ///
+    /// `whole`: up to where segments were found good, by base offset.
+    pub(super) fn of(
+        disk: &Arc<dyn Disk>,
+        dir: &Path,
+        known: &Known,
+        whole: HashMap<i64, u64>,
+        kept: &mut Kept,
+    ) -> Self {
         if known.live {
             return Self::default();
         }
         let play = Arc::new(Rehearsal::on(Arc::clone(disk)));
+        if known.others_wrote {
+            // As a start does it. It is not there, or it goes.
+            let _ = play.remove_file(&dir.join(rewritten::FILE));
+        }
         let home = Home::new(play, dir.to_path_buf(), Handles::new(HANDLES))
-            .rehearsed()
+            .rehearsed(whole)
             .compacted(known.cleaned)
             .whole_since(known.whole_from)
             .witnessed(known.recovery_is_certain, known.high_watermark)
             .certain_start(known.certain_start)
             .vouched(known.vouched);
         let options = OpenOptions {
-            config: LogConfig { cleanup_compact: known.compacted, ..LogConfig::default() },
+            config: LogConfig {
+                cleanup_compact: known.compaction == Compaction::Was,
+                ..LogConfig::default()
+            },
             recovery_point: known.recovery_point.unwrap_or(0),
             log_start_offset: known.log_start.unwrap_or(0),
             clean: known.clean,
@@ -54,7 +73,11 @@ impl Forecast {
             now_ms: 0,
         };
         match Log::open_at(home, "", 0, options) {
-            Ok((_, report)) => Self { report, known: true },
+            Ok((log, report)) => {
+                let refused = known.log_start.is_some_and(|start| start > log.marks().log_end);
+                let start_is_new = known.start_is_lost || refused && !known.certain_start;
+                Self { report, known: true, start_is_new }
+            }
             Err(error) => {
                 let what = format!("it cannot be opened: {error}");
                 kept.push(Finding::new(Severity::Damage, dir, what, Fate::Stays));
@@ -84,7 +107,9 @@ impl Forecast {
             kept.push(Finding::new(Severity::Damage, file, what, fate).at(*position));
         }
         // After a kill what is derived is never whole; that is no news.
-        for file in self.report.rebuilt.iter().filter(|file| self.known && clean && !told(file)) {
+        let follows = |file: &Path| self.start_is_new && file.ends_with(EPOCH_CHECKPOINT_FILE);
+        let rebuilt = self.report.rebuilt.iter().filter(|file| self.known && clean && !follows(file));
+        for file in rebuilt.filter(|file| !told(file)) {
             let what = "it is not what an orderly stop left";
             kept.push(Finding::new(Severity::Doubt, file, what, Fate::Rebuilt));
         }

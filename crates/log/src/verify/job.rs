@@ -1,23 +1,30 @@
 //! What all parts of one check share: the disk, what was asked, what was counted, and whoever is told.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use pagewire_disk::Disk;
 use pagewire_record::DecompressLimits;
 
-use super::finding::{Finding, Severity};
+use super::finding::{Fate, Finding, Severity};
+use super::forecast::Forecast;
 
 /// Findings of one file that are told; of more it is said how many there are.
 const TOLD_PER_FILE: usize = 16;
 
+/// Topics by name: whether their settings let them be compacted.
+pub type Topics = BTreeMap<String, bool>;
+
 /// What to look at besides the bytes' own checks.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct VerifyOptions {
+pub struct VerifyOptions<'t> {
     /// Decompress every batch and read every record.
     pub deep: bool,
     /// Bounds for that.
     pub limits: DecompressLimits,
+    /// What is known of the topics' settings. Where nothing is, offsets that are missing may have been compacted.
+    pub topics: Option<&'t Topics>,
 }
 
 /// What was looked at, and what came of it.
@@ -72,7 +79,7 @@ pub enum Event<'a> {
 /// One check under way.
 pub(crate) struct Job<'j> {
     pub(crate) disk: &'j Arc<dyn Disk>,
-    pub(crate) options: VerifyOptions,
+    pub(crate) options: VerifyOptions<'j>,
     pub(crate) tally: Tally,
     tell: &'j mut dyn FnMut(Event<'_>),
 }
@@ -80,7 +87,7 @@ pub(crate) struct Job<'j> {
 impl<'j> Job<'j> {
     pub(crate) fn new(
         disk: &'j Arc<dyn Disk>,
-        options: VerifyOptions,
+        options: VerifyOptions<'j>,
         tell: &'j mut dyn FnMut(Event<'_>),
     ) -> Self {
         Self { disk, options, tally: Tally::default(), tell }
@@ -130,6 +137,15 @@ impl Kept {
     /// Whether anything is said of this file.
     pub(crate) fn names(&self, file: &Path) -> bool {
         self.findings.iter().chain(&self.worst).any(|finding| finding.path == file)
+    }
+
+    /// Says of bytes that are no batch what becomes of them.
+    pub(crate) fn resolve(&mut self, forecast: &Forecast) {
+        for finding in self.findings.iter_mut().chain(&mut self.worst) {
+            if let Some(position) = finding.position.filter(|_| finding.fate == Fate::Refused) {
+                finding.fate = forecast.fate_of(&finding.path, position);
+            }
+        }
     }
 
     pub(crate) fn is_empty(&self) -> bool {

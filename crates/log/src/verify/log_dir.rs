@@ -12,9 +12,9 @@ use pagewire_disk::{CleanMark, Disk, LOCK_FILE, MetaProperties, OffsetCheckpoint
 
 use super::finding::{Fate, Finding, Severity};
 use super::job::Job;
-use super::partition::{self, Known};
+use super::partition::{self, Compaction, Known};
 use super::small_file_trouble;
-use crate::dir::{DirName, NOBODYS, Notice, SUMS_FILE, Sums, VOUCHED_FILE, vouched_for};
+use crate::dir::{DirName, NOBODYS, Notice, Read, SUMS_FILE, Sums, VOUCHED_FILE, vouched_for};
 
 /// Topics that every broker compacts.
 const COMPACTED: [&str; 3] = ["__consumer_offsets", "__transaction_state", "__share_group_state"];
@@ -41,7 +41,12 @@ struct Checkpoints {
     log_start: OffsetCheckpoint,
     high_watermark: OffsetCheckpoint,
     cleaner: OffsetCheckpoint,
+    /// Nobody knows which logs were compacted.
+    cleaner_is_lost: bool,
+    /// Somebody else may have compacted some.
+    others_wrote: bool,
     starts_are_certain: bool,
+    starts_are_lost: bool,
     /// Sums of what no other file shows to be right; `None` if the last stop left none.
     vouched: Option<OffsetCheckpoint>,
 }
@@ -66,7 +71,7 @@ pub(super) fn verify(job: &mut Job<'_>, dir: &Path, live: bool) -> io::Result<()
         match DirName::parse(&entry.name) {
             _ if entry.name == NOBODYS => {}
             DirName::Partition { topic, partition } => {
-                let known = checkpoints.known(topic, partition, clean, live);
+                let known = checkpoints.known((topic, partition), setting(job, topic), clean, live);
                 match partition::verify(job, &path, known) {
                     Ok(Some(log_end)) => checkpoints.compare(job, dir, (topic, partition), log_end, live),
                     Ok(None) => {}
@@ -92,17 +97,18 @@ pub(super) fn verify(job: &mut Job<'_>, dir: &Path, live: bool) -> io::Result<()
 }
 
 /// What the log directory `dir` knows of the partition in its directory `name`. Says nothing of what is wrong with `dir`.
-pub(super) fn known(disk: &dyn Disk, dir: &Path, name: &str, live: bool) -> Known {
+pub(super) fn known(job: &Job<'_>, dir: &Path, name: &str, live: bool) -> Known {
     let DirName::Partition { topic, partition } = DirName::parse(name) else {
         return Known { live, ..Known::default() };
     };
-    let checkpoints = Checkpoints::read(disk, dir, live, &mut Vec::new());
-    checkpoints.known(topic, partition, CleanMark::exists(disk, dir).unwrap_or(false), live)
+    let checkpoints = Checkpoints::read(&**job.disk, dir, live, &mut Vec::new());
+    let clean = CleanMark::exists(&**job.disk, dir).unwrap_or(false);
+    checkpoints.known((topic, partition), setting(job, topic), clean, live)
 }
 
-/// Whether every broker compacts this topic.
-fn is_compacted(topic: &str) -> bool {
-    COMPACTED.contains(&topic)
+/// Whether the topic's settings let it be compacted, if somebody has told.
+fn setting(job: &Job<'_>, topic: &str) -> Option<bool> {
+    job.options.topics.and_then(|topics| topics.get(topic)).copied()
 }
 
 fn is_known(name: &str) -> bool {
@@ -144,26 +150,40 @@ impl Checkpoints {
             let mut notices = Vec::new();
             let read = sums.checkpoint(disk, dir, file, &mut notices);
             told(file, notices, read.as_ref().err().map(ToString::to_string));
-            read.map_or((OffsetCheckpoint::new(), false), |read| {
-                (read.content.unwrap_or_default(), read.certain)
-            })
+            read.unwrap_or(Read { content: None, certain: false, lost: true })
         };
-        let (log_start, starts_are_certain) = read(LOG_START_FILE);
+        let starts = read(LOG_START_FILE);
+        let (recovery, high_watermark) = (read(RECOVERY_POINT_FILE), read(HIGH_WATERMARK_FILE));
+        let cleaner = read(CLEANER_FILE);
+        let there = disk.exists(&dir.join(VOUCHED_FILE)).unwrap_or(true);
+        let vouched = there.then(|| read(VOUCHED_FILE).content.unwrap_or_default());
         Self {
-            recovery: read(RECOVERY_POINT_FILE).0,
-            log_start,
-            high_watermark: read(HIGH_WATERMARK_FILE).0,
-            cleaner: read(CLEANER_FILE).0,
-            starts_are_certain,
-            vouched: disk.exists(&dir.join(VOUCHED_FILE)).unwrap_or(true).then(|| read(VOUCHED_FILE).0),
+            recovery: recovery.content.unwrap_or_default(),
+            starts_are_certain: starts.certain,
+            starts_are_lost: starts.content.is_none(),
+            log_start: starts.content.unwrap_or_default(),
+            high_watermark: high_watermark.content.unwrap_or_default(),
+            cleaner_is_lost: cleaner.lost,
+            cleaner: cleaner.content.unwrap_or_default(),
+            others_wrote: sums.others_wrote(),
+            vouched,
         }
     }
 
-    /// What they say of one partition of a directory that was left in order, or was not.
-    fn known(&self, topic: &str, partition: i32, clean: bool, live: bool) -> Known {
+    /// What they say of one partition of a directory that was left in order, or was not. `setting`: whether its topic's settings
+    /// let it be compacted.
+    fn known(
+        &self,
+        (topic, partition): (&str, i32),
+        setting: Option<bool>,
+        clean: bool,
+        live: bool,
+    ) -> Known {
         let recovery_point = self.recovery.get(topic, partition);
         let high_watermark = self.high_watermark.get(topic, partition);
-        let clean_to = self.cleaner.get(topic, partition);
+        let lost = || self.cleaner_is_lost.then_some(0);
+        let clean_to = self.cleaner.get(topic, partition).or_else(lost);
+        let setting = if COMPACTED.contains(&topic) { Some(true) } else { setting };
         Known {
             recovery_point,
             log_start: self.log_start.get(topic, partition),
@@ -172,10 +192,17 @@ impl Checkpoints {
             clean: clean && recovery_point.is_some() && high_watermark.is_some(),
             live,
             cleaned: clean_to.is_some(),
-            compacted: is_compacted(topic) || clean_to.is_some(),
+            compaction: match setting {
+                _ if self.cleaner.get(topic, partition).is_some() => Compaction::Was,
+                Some(true) => Compaction::Was,
+                Some(false) if clean_to.is_none() => Compaction::Never,
+                _ => Compaction::Unknown,
+            },
             whole_from: recovery_point.map(|point| clean_to.map_or(point, |clean_to| point.max(clean_to))),
             vouched: self.vouched.as_ref().map(|sums| vouched_for(sums, topic, partition)),
+            others_wrote: self.others_wrote,
             certain_start: self.starts_are_certain,
+            start_is_lost: self.starts_are_lost,
         }
     }
 

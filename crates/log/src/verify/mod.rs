@@ -7,7 +7,7 @@
 //!     └── meta.properties, checkpoints, what is no log's
 //! ```
 //!
-//! Every file is read at most once, in windows. Findings are told as they come; of one file only so many. Memory does not
+//! Every file is read at most once, in windows (and headers of what the next start reads once more, for the forecast). Findings are told as they come; of one file only so many. Memory does not
 //! grow with the length of a log (but with the batches that producer snapshots name, bounded).
 //!
 //! A broker may be serving the directory: what it is writing in this moment (the active segment's tail, an index ahead of
@@ -17,10 +17,13 @@
 //! of a directory that no broker serves because recovery is rehearsed (`forecast`), on a disk on which changes are only played.
 
 mod aborts;
+mod contents;
 mod epochs;
 mod file;
 mod finding;
 mod forecast;
+mod held;
+mod holes;
 mod indexes;
 mod job;
 mod log_dir;
@@ -41,7 +44,7 @@ use std::sync::Arc;
 use pagewire_disk::{CheckpointError, Disk, LockLook, OpenMode, look_at_lock};
 
 pub use finding::{Fate, Finding, Severity};
-pub use job::{Event, Tally, VerifyOptions};
+pub use job::{Event, Tally, Topics, VerifyOptions};
 
 use crate::dir::DirName;
 use job::Job;
@@ -85,7 +88,7 @@ pub fn target_of(disk: &dyn Disk, path: &Path) -> io::Result<Target> {
 pub fn verify(
     disk: &Arc<dyn Disk>,
     path: &Path,
-    options: VerifyOptions,
+    options: VerifyOptions<'_>,
     tell: &mut dyn FnMut(Event<'_>),
 ) -> io::Result<Tally> {
     let mut job = Job::new(disk, options, tell);
@@ -95,7 +98,7 @@ pub fn verify(
         }
         Target::Partition => {
             let (dir, name) = (parent(path), path.file_name().and_then(|name| name.to_str()));
-            let known = log_dir::known(&**disk, dir, name.unwrap_or_default(), is_served(dir));
+            let known = log_dir::known(&job, dir, name.unwrap_or_default(), is_served(dir));
             partition::verify(&mut job, path, known)?;
         }
         Target::File => {

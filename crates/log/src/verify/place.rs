@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use pagewire_disk::{Disk, DiskFile, OpenMode};
 
-use super::forecast::Forecast;
 use crate::names;
 
 /// A file with its length.
@@ -21,8 +20,6 @@ pub(super) struct Place<'p> {
     pub(super) next_base: Option<i64>,
     /// A broker is serving it.
     pub(super) live: bool,
-    /// What the next start makes of the log.
-    pub(super) forecast: &'p Forecast,
 }
 
 impl Place<'_> {

@@ -7,17 +7,17 @@ use std::io;
 use std::ops::{Range, RangeInclusive};
 use std::path::Path;
 
-use pagewire_record::{BatchError, BatchHeader};
+use pagewire_record::{BatchError, BatchHeader, fits};
 
 use super::epochs::EpochsCheck;
 use super::finding::{Fate, Finding, Severity};
+use super::holes::Holes;
 use super::indexes::{End, Indexes, Paths};
 use super::job::{Kept, VerifyOptions};
 use super::place::{Files, Place};
 use super::producers::ProducersCheck;
 use super::records;
 use crate::files::{BadBytes, BatchWalk, Step, WalkedBatch};
-use crate::fits::fits;
 use crate::names;
 
 /// A longer batch is not decompressed: a window holds it whole.
@@ -31,9 +31,10 @@ pub(super) struct Seen {
     pub(super) records: u64,
     /// The offset after its last batch; the base of an empty one.
     pub(super) next_offset: i64,
-    /// The first stretch of offsets that no batch has, and how many there are.
-    pub(super) hole: Option<(i64, i64)>,
-    pub(super) holes: u64,
+    /// Offsets that no batch has.
+    pub(super) holes: Holes,
+    /// Nothing is wrong below this position.
+    pub(super) whole_to: u64,
     /// A batch that only compaction leaves.
     pub(super) compacted: bool,
     pub(super) damaged: bool,
@@ -48,20 +49,22 @@ pub(super) struct Along<'a> {
 /// The walk over one segment.
 pub(super) struct SegmentCheck<'c> {
     place: &'c Place<'c>,
-    options: VerifyOptions,
+    options: VerifyOptions<'c>,
     log_path: &'c Path,
     seen: Seen,
     /// Base offsets below are not believed.
     expected: i64,
     /// What lies before the next batch was damaged.
     skipping: bool,
+    /// The first position at which something is wrong.
+    wrong_at: u64,
 }
 
 /// Reads the segment once. `read` is told how many bytes were done.
 pub(super) fn verify(
     place: &Place<'_>,
     files: &Files,
-    options: VerifyOptions,
+    options: VerifyOptions<'_>,
     along: &mut Along<'_>,
     kept: &mut Kept,
     read: &mut dyn FnMut(u64),
@@ -74,6 +77,7 @@ pub(super) fn verify(
         seen: Seen { next_offset: place.base, ..Seen::default() },
         expected: place.base,
         skipping: false,
+        wrong_at: u64::MAX,
     };
     check.run(files, along, kept, read)
 }
@@ -129,6 +133,7 @@ impl SegmentCheck<'_> {
         };
         indexes.end(&end, kept);
         self.seen.bytes = files.size();
+        self.seen.whole_to = self.wrong_at.min(files.size());
         Ok(self.seen)
     }
 
@@ -145,8 +150,7 @@ impl SegmentCheck<'_> {
             return false;
         }
         if header.base_offset > self.expected && !self.skipping {
-            self.seen.holes += 1;
-            self.seen.hole.get_or_insert((self.expected, header.base_offset - 1));
+            self.seen.holes.note(self.expected, header.base_offset - 1);
         }
         self.expected = header.next_offset();
         self.seen.next_offset = self.expected;
@@ -210,7 +214,8 @@ impl SegmentCheck<'_> {
         if active && bad.zeros && resume.is_none() {
             let what = format!("{} bytes of zeros at the end, reserved or never written", bad.left);
             let severity = if self.place.live { Severity::Note } else { Severity::Doubt };
-            let finding = Finding::new(severity, self.log_path, what, self.fate(bad.position));
+            self.wrong_at(bad.position);
+            let finding = Finding::new(severity, self.log_path, what, Fate::Refused);
             kept.push(finding.at(bad.position).offset(self.expected));
             return;
         }
@@ -221,12 +226,13 @@ impl SegmentCheck<'_> {
     fn damage(&mut self, position: u64, what: String, kept: &mut Kept) {
         self.skipping = true;
         self.seen.damaged = true;
-        let finding = Finding::new(Severity::Damage, self.log_path, what, self.fate(position));
+        self.wrong_at(position);
+        // Or cut, as the forecast will say.
+        let finding = Finding::new(Severity::Damage, self.log_path, what, Fate::Refused);
         kept.push(finding.at(position).offset(self.expected));
     }
 
-    /// What the next start makes of bytes that are no batch at `position`.
-    fn fate(&self, position: u64) -> Fate {
-        self.place.forecast.fate_of(self.log_path, position)
+    fn wrong_at(&mut self, position: u64) {
+        self.wrong_at = self.wrong_at.min(position);
     }
 }

@@ -51,6 +51,11 @@ fn no_damage_to_what_is_written_about_aborted_transactions_changes_an_answer() {
     assert!(change_no_answer("pagewire-aborted", 12) > 5);
 }
 
+#[test]
+fn no_damage_to_what_is_written_about_compacted_segments_changes_an_answer() {
+    assert!(change_no_answer("pagewire-compacted", 12) > 5);
+}
+
 /// Of a compacted log the first batch of an epoch may be gone, so an epoch may begin later in it.
 #[test]
 fn leader_epochs_are_those_of_the_batches_whatever_their_file_says() {

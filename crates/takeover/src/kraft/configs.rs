@@ -4,7 +4,7 @@
 //!   resource type i8 │ resource name string │ name string │ value nullable string (null takes it away)
 //! ```
 
-use super::fields::{DecodeError, Fields};
+use super::fields::{DecodeError, Fields, Flexible};
 
 const TOPIC: i8 = 2;
 const BROKER: i8 = 4;

@@ -8,7 +8,7 @@
 //!   delegation token      ... │ token id string            removal  token id string
 //! ```
 
-use super::fields::{DecodeError, Fields};
+use super::fields::{DecodeError, Fields, Flexible};
 
 /// What tells two of a kind apart, as text.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -21,7 +21,7 @@ pub(super) enum Identity {
 
 impl Identity {
     pub(super) fn acl(fields: &mut Fields<'_>) -> Result<Self, DecodeError> {
-        fields.uuid().map(Self::Acl)
+        Ok(Self::Acl(fields.uuid()?))
     }
 
     pub(super) fn scram(fields: &mut Fields<'_>) -> Result<Self, DecodeError> {
@@ -41,12 +41,12 @@ impl Identity {
 
     pub(super) fn token(fields: &mut Fields<'_>) -> Result<Self, DecodeError> {
         let (_owner, _requester) = (fields.string()?, fields.string()?);
-        fields.list(Fields::string)?;
+        fields.list(Flexible::string)?;
         let (_issued, _at_most, _expires) = (fields.i64()?, fields.i64()?, fields.i64()?);
-        fields.string().map(Self::Token)
+        Ok(Self::Token(fields.string()?))
     }
 
     pub(super) fn removed_token(fields: &mut Fields<'_>) -> Result<Self, DecodeError> {
-        fields.string().map(Self::Token)
+        Ok(Self::Token(fields.string()?))
     }
 }

@@ -11,7 +11,7 @@
 use uuid::Uuid;
 
 use super::configs::ConfigSet;
-use super::fields::{DecodeError, Fields};
+use super::fields::{DecodeError, Fields, Flexible};
 use super::identities::Identity;
 use super::topics::{PartitionChanged, PartitionMade, TopicMade};
 
@@ -91,11 +91,11 @@ impl Change {
     /// Reads the value of one record of the metadata log.
     pub(super) fn read(value: &[u8]) -> Result<Self, DecodeError> {
         let mut fields = Fields::new(value);
-        let frame = fields.varint()?;
+        let frame = fields.uvarint()?;
         if frame != FRAME_VERSION {
             return Err(DecodeError::Newer { what: "frame", found: frame, known: FRAME_VERSION });
         }
-        let (kind, version) = (fields.varint()?, fields.varint()?);
+        let (kind, version) = (fields.uvarint()?, fields.uvarint()?);
         let known = usize::try_from(kind).ok().and_then(|kind| TYPES.get(kind).copied().flatten());
         let (what, newest) =
             known.ok_or(DecodeError::Newer { what: "type of record", found: kind, known: LAST_TYPE })?;

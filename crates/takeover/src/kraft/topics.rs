@@ -10,9 +10,10 @@
 //! Eligible (KIP-966) are replicas that left the in-sync set and have everything that was committed all the same: an orderly
 //! stop of all brokers moves the last ones there.
 
+use pagewire_record::fields::FieldError;
 use uuid::Uuid;
 
-use super::fields::{DecodeError, Fields};
+use super::fields::{DecodeError, Fields, Flexible};
 
 /// Nobody leads.
 pub(crate) const NO_LEADER: i32 = -1;
@@ -87,9 +88,9 @@ impl PartitionMade {
         let (leader, leader_epoch) = (fields.i32()?, fields.i32()?);
         let _partition_epoch = fields.i32()?;
         let has_directories = version >= VERSION_WITH_DIRECTORIES;
-        let directories = if has_directories { fields.list(Fields::uuid)? } else { Vec::new() };
+        let directories = if has_directories { fields.list(Flexible::uuid)? } else { Vec::new() };
         if index < 0 || leader_epoch < 0 {
-            return Err(DecodeError::Length);
+            return Err(FieldError::Length.into());
         }
         let (mut eligible, mut last_known) = (None, None);
         fields.tagged(|tag, field| {
@@ -133,7 +134,7 @@ impl PartitionChanged {
                 TAG_REPLICAS => changed.replicas = field.nullable_list(Fields::i32)?,
                 TAG_ELIGIBLE => changed.eligible = field.nullable_list(Fields::i32)?,
                 TAG_LAST_KNOWN => changed.last_known = field.nullable_list(Fields::i32)?,
-                TAG_DIRECTORIES => changed.directories = field.nullable_list(Fields::uuid)?,
+                TAG_DIRECTORIES => changed.directories = field.nullable_list(Flexible::uuid)?,
                 _ => {}
             }
             Ok(())

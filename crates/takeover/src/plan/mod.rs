@@ -9,6 +9,7 @@ mod settings;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
 
+use pagewire_log::Spread;
 use pagewire_metadata::model::ConfigScope;
 use uuid::Uuid;
 
@@ -34,7 +35,7 @@ pub(crate) struct PlannedTopic {
 
 impl PlannedTopic {
     /// Its own settings let it be compacted.
-    pub(crate) fn is_compacted(&self) -> bool {
+    fn is_compacted(&self) -> bool {
         self.configs.get("cleanup.policy").is_some_and(|policy| policy.contains("compact"))
     }
 }
@@ -49,6 +50,8 @@ pub(crate) struct PlannedPartition {
     pub(crate) source: usize,
     pub(crate) dir: PathBuf,
     pub(crate) files: PartitionFiles,
+    /// Where it goes: which of the new directories.
+    pub(crate) home: usize,
 }
 
 /// All of it.
@@ -71,6 +74,11 @@ impl Plan {
     /// The name of a partition's topic.
     pub(crate) fn name_of(&self, partition: &PlannedPartition) -> &str {
         self.topics.get(partition.topic).map_or("", |topic| &topic.name)
+    }
+
+    /// Whether the settings of a partition's topic let it be compacted.
+    pub(crate) fn is_compacted(&self, partition: &PlannedPartition) -> bool {
+        self.topics.get(partition.topic).is_some_and(PlannedTopic::is_compacted)
     }
 }
 
@@ -119,6 +127,10 @@ pub(crate) fn plan(
     }
     plan.refused.sort();
     plan.partitions.sort_by_key(|partition| std::cmp::Reverse(partition.files.bytes()));
+    let mut spread = Spread::over(1 + options.others.len());
+    for partition in &mut plan.partitions {
+        partition.home = spread.place(partition.files.bytes());
+    }
     Ok(plan)
 }
 
@@ -218,6 +230,7 @@ impl Plan {
             source: *source,
             dir: dir.path.clone(),
             files,
+            home: 0,
         });
         Ok(())
     }

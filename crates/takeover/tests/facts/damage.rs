@@ -136,13 +136,26 @@ fn a_log_that_ends_before_kafkas_recovery_point_is_refused() {
 }
 
 #[test]
-fn a_segment_that_is_missing_in_a_log_that_is_not_compacted_is_told() {
-    let (kafka, _) = filled();
+fn a_segment_that_is_missing_in_a_log_that_is_not_compacted_is_told_and_read_over() {
+    let (kafka, end) = filled();
     kafka.stop();
     let all = segments(&kafka);
     fs::remove_file(&all[1]).unwrap();
     let report = run(&options(&kafka)).unwrap();
     assert!(report.notes.iter().any(|note| note.contains("no records for")), "{:?}", report.notes);
+    let base_of = |path: &PathBuf| path.file_stem().unwrap().to_str().unwrap().parse::<i64>().unwrap();
+    let (missing, behind) = (base_of(&all[1]), base_of(&all[2]));
+    for _ in 0..2 {
+        let (logs, _) = opened(&kafka.to(), 1);
+        let log = logs.get("orders", 0).unwrap();
+        assert_eq!(log.marks().log_end, end);
+        // Kafka's cleaner says nothing of it, and people were told: it may have been compacted once.
+        let range =
+            log.read(missing, 1 << 20, ReadUpTo::LogEnd, true).unwrap().range.unwrap().read_to_vec().unwrap();
+        let first = pagewire_record::batches(&range).next().unwrap().unwrap();
+        assert_eq!(first.header.base_offset, behind);
+        logs.close_clean(7);
+    }
 }
 
 #[test]

@@ -8,6 +8,7 @@ use pagewire_disk::{Disk, OsDisk};
 use pagewire_log::verify::{Event, Fate, Finding, Severity, Tally, VerifyOptions, verify};
 use serde::Serialize;
 
+use super::topics;
 use crate::args::log::CheckArgs;
 use crate::output::progress::Progress;
 use crate::output::units::{bytes, count};
@@ -45,12 +46,13 @@ struct Counts {
 }
 
 /// Checks all of the paths. An error, and so exit code 1, if anything is damaged.
-pub(super) fn run(args: &CheckArgs, format: Format) -> anyhow::Result<()> {
+pub(super) async fn run(args: &CheckArgs, format: Format) -> anyhow::Result<()> {
+    let topics = topics::beside(&args.paths).await;
     let disk: Arc<dyn Disk> = Arc::new(OsDisk::new());
     let (mut out, mut sum) = (Out::new(), Tally::default());
     let total = args.paths.iter().map(|path| size_of(&*disk, path, 0)).sum();
     let progress = Progress::new(true, Some(total));
-    let options = VerifyOptions { deep: args.deep, ..VerifyOptions::default() };
+    let options = VerifyOptions { deep: args.deep, topics: Some(&topics), ..VerifyOptions::default() };
     let (mut done, mut told) = (0, Ok(()));
     for path in &args.paths {
         let tally = verify(&disk, path, options, &mut |event| match event {

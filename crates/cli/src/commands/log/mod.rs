@@ -3,13 +3,14 @@
 mod check;
 mod dump;
 mod online;
+mod topics;
 
 use crate::args::log::{LogArgs, LogCommand};
 
 /// Does what the command line says.
 pub(crate) async fn run(args: LogArgs) -> anyhow::Result<()> {
     match args.command {
-        LogCommand::Check(check) => check::run(&check, args.output.format),
+        LogCommand::Check(check) => check::run(&check, args.output.format).await,
         LogCommand::Dump(dump) => dump::run(&dump, args.output.format),
         LogCommand::Online(online) => online::run(online, args.output.format).await,
     }

@@ -37,7 +37,7 @@ pub use trouble::Uncleanable;
 use super::LogDir;
 use super::errors::LogDirError;
 use super::notice::Notice;
-use super::sums::Sums;
+use super::sums::{Read, Sums};
 use super::table::Entry;
 use due::Due;
 use trouble::Trouble;
@@ -48,8 +48,8 @@ type Key = (Arc<str>, i32);
 #[derive(Debug, Default)]
 pub(super) struct Cleaning {
     offsets: OffsetCheckpoint,
-    /// The file was damaged: nobody knows which logs were compacted.
-    illegible: bool,
+    /// The file is damaged or lost: nobody knows which logs were compacted.
+    lost: bool,
     busy: HashSet<Key>,
     troubles: HashMap<Key, Trouble>,
     due: Due,
@@ -91,17 +91,27 @@ impl Cleaning {
         sums: &mut Sums,
         notices: &mut Vec<Notice>,
     ) -> Result<Self, LogDirError> {
-        let read = sums.checkpoint(disk, dir, CLEANER_FILE, notices)?.content;
-        let illegible = read.is_none();
-        Ok(Self { offsets: read.unwrap_or_default(), illegible, ..Self::default() })
+        let Read { content, lost, .. } = sums.checkpoint(disk, dir, CLEANER_FILE, notices)?;
+        Ok(Self { offsets: content.unwrap_or_default(), lost, ..Self::default() })
     }
 
-    /// Whether the partition may have been compacted: holes between its offsets are no losses then.
-    pub(super) fn may_have_holes(&self, topic: &str, partition: i32) -> bool {
-        self.illegible || self.was_cleaned(topic, partition)
+    /// Whether the checkpoint is damaged or lost.
+    pub(super) fn is_lost(&self) -> bool {
+        self.lost
     }
 
-    /// Whether the partition was ever compacted, as far as is known.
+    /// Takes logs for compacted of which nobody knows whether they were, from now on: better that a hole is read over than that
+    /// records behind one that is none of ours are refused.
+    pub(super) fn doubt<'l>(&mut self, logs: impl Iterator<Item = (&'l str, i32)>) {
+        for (topic, partition) in logs {
+            if !self.was_cleaned(topic, partition) {
+                self.offsets.set(topic, partition, 0);
+                self.unwritten = true;
+            }
+        }
+    }
+
+    /// Whether the partition was ever compacted, as far as is known: holes between its offsets are no losses then.
     pub(super) fn was_cleaned(&self, topic: &str, partition: i32) -> bool {
         self.offsets.get(topic, partition).is_some()
     }
@@ -156,7 +166,7 @@ impl LogDir {
         }
     }
 
-    /// Writes down what was not yet: nothing is due any more, or the directory is closed.
+    /// Writes down what was not yet: nothing is due any more, or the directory is opened or closed.
     pub(super) fn end_cleaning(&self) {
         if self.cleaning.lock().unwritten && self.offline().is_none() {
             let _ = self.write_clean_offsets();

@@ -1,0 +1,249 @@
+//! Compacted segments that were cut between two batches, and logs of which nobody knows whether they were compacted.
+
+use pagewire_disk::CleanMark;
+use pagewire_disk::checkpoint::{CLEAN_MARK_FILE, CLEANER_FILE};
+
+use super::*;
+use crate::rewritten::FILE;
+use crate::verify::{Event, Fate, Finding, Severity, Topics, VerifyOptions, verify};
+use crate::{CleanError, Cleaner, CleanerLimits, ReadError, Throttle};
+
+/// Offsets 0 to 12 in segments of three; the keys of 1 and 4 come again at 9 and 10.
+const KEYS: [&str; 13] = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "b", "e", "j", "k"];
+
+fn keyed(log: &Log, keys: &[&str]) {
+    for key in keys {
+        let mut builder = BatchBuilder::new(Codec::None);
+        builder.append(1, Some(key.as_bytes()), Some(&[7; 60]), &[]).expect("record");
+        let context = AppendContext { leader_epoch: 0, origin: Origin::Client, now_ms: 1 };
+        log.append(builder.build().expect("batch"), context).expect("append");
+    }
+}
+
+fn world() -> World {
+    let world = World::new().knows("a", A);
+    let config = LogConfig { cleanup_compact: true, cleanup_delete: false, ..world.config.clone() };
+    World { config, ..world }
+}
+
+fn clean(dir: &LogDir) -> Result<i64, CleanError> {
+    let mut cleaner = Cleaner::new(CleanerLimits::default());
+    let dirty = dir.dirtiest(0).expect("due");
+    dirty.clean(&mut cleaner, 0, &Throttle::new(u64::MAX)).map(|cleaned| cleaned.clean_to)
+}
+
+/// A compacted log, closed in order: 0 and 2, 3 and 5, 6 to 8, 9 to 11 in segments that were written anew, then 12.
+fn compacted() -> World {
+    let world = world();
+    let (dir, _) = world.open();
+    let log = world.create(&dir, "a", 0);
+    keyed(&log, &KEYS);
+    assert_eq!(clean(&dir).expect("clean"), 12);
+    let bases: Vec<i64> = log.segments().iter().map(|segment| segment.base_offset).collect();
+    assert_eq!(bases, [0, 3, 6, 9, 12]);
+    assert!(dir.close_clean(0).clean && world.has(format!("a-0/{FILE}")));
+    world
+}
+
+/// Leaves the first so many batches of a segment.
+fn cut(world: &World, base: i64, batches: usize) {
+    let file = world.disk.open(&path(&format!("a-0/{base:020}.log")), OpenMode::ReadWrite).expect("there");
+    let mut bytes = vec![0; file.len().expect("length") as usize];
+    file.read_exact_at(0, &mut bytes).expect("read");
+    let whole = pagewire_record::batches(&bytes).map(|batch| batch.expect("whole").header.size_in_bytes());
+    file.set_len(whole.take(batches).sum()).expect("cut");
+}
+
+/// The offset of the batch that a read from `offset` on begins with.
+fn first(log: &Log, offset: i64) -> Result<i64, ReadError> {
+    let slice = log.read(offset, 1 << 20, ReadUpTo::LogEnd, true)?;
+    let bytes = slice.range.expect("records").read_to_vec().expect("bytes");
+    let first = pagewire_record::batches(&bytes).next().expect("a batch");
+    Ok(first.expect("whole").header.base_offset)
+}
+
+fn is_lost(read: &Result<i64, ReadError>, upto: i64) -> bool {
+    matches!(read, Err(ReadError::Damaged { next_offset, .. }) if *next_offset == upto)
+}
+
+fn found(world: &World, topics: Option<&Topics>) -> Vec<Finding> {
+    let (mut found, options) = (Vec::new(), VerifyOptions { topics, ..VerifyOptions::default() });
+    let told = verify(&world.disk, root(), options, &mut |event| {
+        if let Event::Found(finding) = event {
+            found.push(finding);
+        }
+    });
+    told.expect("checked");
+    found.retain(|finding| finding.severity > Severity::Note);
+    found
+}
+
+#[test]
+fn a_compacted_log_is_whole_after_a_restart() {
+    let world = compacted();
+    assert_eq!(found(&world, None), []);
+    let (dir, report) = world.open();
+    assert_eq!(report.loaded[0].report.damage, []);
+    let log = dir.get("a", 0).expect("a");
+    let firsts: Vec<i64> = (0..13).map(|offset| first(&log, offset).expect("read")).collect();
+    assert_eq!(firsts, [0, 2, 2, 3, 5, 5, 6, 7, 8, 9, 10, 11, 12]);
+}
+
+#[test]
+fn a_compacted_segment_that_was_cut_between_two_batches_is_known_from_the_start() {
+    for batches in [0, 1] {
+        let world = compacted();
+        cut(&world, 3, batches);
+        let mut findings = found(&world, None);
+        // Its indexes name what is not there.
+        findings.retain(|finding| finding.path.extension().is_some_and(|extension| extension == "log"));
+        let [finding] = findings.as_slice() else { panic!("{findings:?}") };
+        assert_eq!((finding.severity, finding.fate), (Severity::Damage, Fate::Refused), "{finding}");
+        for _ in 0..2 {
+            let (dir, report) = world.open();
+            let log = dir.get("a", 0).expect("a");
+            assert_eq!(report.loaded[0].report.damage.len(), 1, "{report:?}");
+            assert!(is_lost(&first(&log, 4), 6) && is_lost(&first(&log, 5), 6));
+            assert_eq!(first(&log, 3).ok(), (batches == 1).then_some(3));
+            assert_eq!((first(&log, 1).expect("a hole"), first(&log, 6).expect("behind")), (2, 6));
+            assert!(dir.close_clean(0).clean);
+        }
+    }
+}
+
+#[test]
+fn what_was_not_compacted_yet_has_no_holes_in_a_compacted_log_either() {
+    let world = compacted();
+    let (dir, _) = world.open();
+    keyed(&dir.get("a", 0).expect("a"), &["l", "m", "n", "o"]);
+    assert!(dir.close_clean(0).clean);
+    cut(&world, 12, 2);
+    let findings = found(&world, None);
+    assert!(findings.iter().any(|finding| finding.what.contains("they are lost")), "{findings:?}");
+    let (dir, _) = world.open();
+    let log = dir.get("a", 0).expect("a");
+    assert!(is_lost(&first(&log, 14), 15));
+    assert_eq!((first(&log, 13).expect("before"), first(&log, 15).expect("behind")), (13, 15));
+}
+
+#[test]
+fn compaction_stops_at_a_lost_end_and_leaves_it_as_it_is() {
+    for base in [3, 12] {
+        let world = compacted();
+        let (dir, _) = world.open();
+        (0..3).for_each(|_| keyed(&dir.get("a", 0).expect("a"), &KEYS));
+        assert!(dir.close_clean(0).clean);
+        cut(&world, base, 1);
+        let (dir, _) = world.open();
+        let stopped = clean(&dir).expect_err("lost");
+        assert!(stopped.is_lasting() && stopped.to_string().contains("missing"), "{stopped}");
+        assert!(is_lost(&first(&dir.get("a", 0).expect("a"), base + 1), base + 3));
+    }
+}
+
+#[test]
+fn where_somebody_else_stopped_last_lengths_say_nothing_and_go() {
+    let world = compacted();
+    cut(&world, 3, 1);
+    world.put(CLEAN_MARK_FILE, br#"{"version":0,"brokerEpoch":7}"#);
+    assert!(CleanMark::is_anothers(&*world.disk, root()).expect("seen"));
+    assert_eq!(found(&world, None), []);
+    for _ in 0..2 {
+        let (dir, report) = world.open();
+        assert_eq!(report.loaded[0].report.damage, []);
+        assert_eq!(first(&dir.get("a", 0).expect("a"), 4).expect("compacted by somebody else"), 6);
+        assert!(!world.has(format!("a-0/{FILE}")));
+        assert!(dir.close_clean(0).clean);
+    }
+}
+
+#[test]
+fn damaged_lengths_say_nothing() {
+    let world = compacted();
+    let file = world.disk.open(&path(&format!("a-0/{FILE}")), OpenMode::ReadWrite).expect("there");
+    for at in 0..file.len().expect("length") {
+        let mut byte = [0];
+        file.read_exact_at(at, &mut byte).expect("read");
+        file.write_at(at, &[byte[0] ^ 0x10]).expect("harmed");
+        assert_eq!(found(&world, None).len(), 1);
+        let (dir, report) = world.open();
+        assert_eq!(report.loaded[0].report.damage, [], "{at}");
+        assert_eq!(first(&dir.get("a", 0).expect("a"), 4).expect("read over"), 5);
+        assert!(dir.close_clean(0).clean);
+        file.write_at(at, &byte).expect("mended");
+    }
+}
+
+/// The same log, of a topic that is compacted no more.
+fn deleting(world: World) -> World {
+    let config = LogConfig { cleanup_compact: false, retention_ms: -1, ..world.config.clone() };
+    World { config, ..world }
+}
+
+#[test]
+fn a_log_that_was_compacted_once_is_read_over_its_holes_without_the_word_of_the_cleaner() {
+    for lost in [None, Some(&b"garbage"[..])] {
+        for lengths in [true, false] {
+            let world = deleting(compacted());
+            match lost {
+                Some(bytes) => world.put(CLEANER_FILE, bytes),
+                None => world.disk.remove_file(&path(CLEANER_FILE)).expect("removed"),
+            }
+            if !lengths {
+                world.disk.remove_file(&path(&format!("a-0/{FILE}"))).expect("removed");
+            }
+            for _ in 0..3 {
+                let (dir, report) = world.open();
+                assert_eq!(report.loaded[0].report.damage, []);
+                let log = dir.get("a", 0).expect("a");
+                let firsts: Vec<i64> = (0..7).map(|offset| first(&log, offset).expect("read")).collect();
+                assert_eq!(firsts, [0, 2, 2, 3, 5, 5, 6]);
+                assert!(dir.close_clean(0).clean);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_new_directory_knows_that_none_of_its_logs_was_compacted() {
+    let world = deleting(world());
+    let (dir, _) = world.open();
+    keyed(&world.create(&dir, "a", 0), &KEYS);
+    drop(dir);
+    cut(&world, 3, 1);
+    let (dir, _) = world.open();
+    assert_eq!(log_end(&dir, "a", 0), 4, "never stable, and no hole");
+}
+
+#[test]
+fn a_check_knows_from_the_topics_settings_what_a_hole_is() {
+    let world = deleting(world());
+    let (dir, _) = world.open();
+    keyed(&world.create(&dir, "a", 0), &KEYS);
+    assert!(dir.close_clean(0).clean);
+    cut(&world, 3, 1);
+    let told = |compacted: Option<bool>| {
+        let topics = compacted.map(|compacted| Topics::from([("a".to_owned(), compacted)]));
+        let findings = found(&world, topics.as_ref());
+        let holes = findings.iter().filter(|finding| finding.what.contains("offsets 4 to 5 are missing"));
+        holes.map(|finding| finding.severity).collect::<Vec<_>>()
+    };
+    assert_eq!(told(None), [Severity::Doubt]);
+    assert_eq!(told(Some(false)), [Severity::Damage]);
+    assert_eq!(told(Some(true)), []);
+}
+
+#[test]
+fn a_log_start_that_is_not_believed_is_told_once() {
+    let world = deleting(world());
+    let (dir, _) = world.open();
+    let log = world.create(&dir, "a", 0);
+    keyed(&log, &KEYS);
+    log.delete_records_before(4).expect("deleted");
+    assert!(dir.close_clean(0).clean);
+    assert_eq!(found(&world, None), []);
+    world.put("log-start-offset-checkpoint", b"0\n1\na 0 5\n");
+    let findings = found(&world, None);
+    let [finding] = findings.as_slice() else { panic!("{findings:?}") };
+    assert!(finding.path.ends_with("log-start-offset-checkpoint"), "{finding}");
+}

@@ -1,0 +1,102 @@
+//! How far the bytes of a segment got on their way to stable storage, and what brings them there.
+
+use std::io;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use crate::segment::Segment;
+
+/// Why records did not become stable.
+#[derive(Debug)]
+pub(crate) enum SyncError {
+    /// The file could not be opened. Nothing is lost by that, and another attempt may succeed.
+    NotBegun(io::Error),
+    /// fdatasync failed: pages may have been dropped, and calling it again proves nothing.
+    Failed(io::Error),
+}
+
+/// How far they got. Positions.
+#[derive(Debug, Default)]
+pub(crate) struct Flow {
+    /// Everything below is on stable storage.
+    pub(crate) synced: AtomicU64,
+    /// The kernel was asked to write everything below.
+    pub(crate) written_back: AtomicU64,
+    /// Pacing was asked for when the segment was this long.
+    asked: AtomicU64,
+    /// Blocks are reserved up to here.
+    pub(crate) reserved: AtomicU64,
+    /// Closed, indexes synced, reservation released.
+    pub(crate) settled: AtomicBool,
+}
+
+impl Flow {
+    /// Of files that were `synced` up to that size. Closed ones that were synced whole have nothing left to do.
+    pub(crate) fn of_existing(size: u64, synced: u64, closed: bool) -> Self {
+        let settled = (closed && synced >= size).into();
+        Self { synced: synced.into(), written_back: size.into(), settled, ..Self::default() }
+    }
+
+    /// All `size` bytes are on stable storage, and the indexes too.
+    pub(crate) fn settle_at(&self, size: u64) {
+        self.synced.store(size, Ordering::Release);
+        self.written_back.store(size, Ordering::Release);
+        self.settled.store(true, Ordering::Release);
+    }
+
+    /// Whether so many bytes have piled up since the kernel, or whoever paces, was last asked.
+    pub(crate) fn behind(&self, size: u64, pace_bytes: u64) -> bool {
+        let last = self.written_back.load(Ordering::Relaxed).max(self.asked.load(Ordering::Relaxed));
+        let behind = size.saturating_sub(last) >= pace_bytes;
+        if behind {
+            self.asked.store(size, Ordering::Relaxed);
+        }
+        behind
+    }
+}
+
+impl Segment {
+    /// Whether a sync has anything to do.
+    pub(crate) fn is_dirty(&self) -> bool {
+        self.flow.synced.load(Ordering::Acquire) < self.end().size
+            || (self.is_closed() && !self.flow.settled.load(Ordering::Acquire))
+    }
+
+    /// fdatasync of the records that are not stable, and of the index without which they would be misread.
+    pub(crate) fn sync(&self) -> Result<(), SyncError> {
+        self.sync_aborted()?;
+        let size = self.end().size;
+        if self.flow.synced.load(Ordering::Acquire) < size {
+            let file = self.file().map_err(SyncError::NotBegun)?;
+            let writes = self.log_slot.writes();
+            file.sync_data().map_err(SyncError::Failed)?;
+            self.log_slot.note_sync(writes);
+            self.flow.synced.store(size, Ordering::Release);
+        }
+        Ok(())
+    }
+
+    /// Of a closed segment: its reservation is released and its indexes are synced, those that are there.
+    pub(crate) fn settle(&self) -> io::Result<()> {
+        if !self.is_closed() || self.flow.settled.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        self.trim()?;
+        for index in [self.index_file(), self.time_file()] {
+            match index {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                file => file?.sync_data()?,
+            }
+        }
+        self.flow.settled.store(true, Ordering::Release);
+        Ok(())
+    }
+
+    /// Gives reserved blocks back. For closed segments, or under the append lock.
+    pub(crate) fn trim(&self) -> io::Result<()> {
+        let size = self.end().size;
+        if self.flow.reserved.swap(0, Ordering::AcqRel) > size {
+            self.file()?.set_len(size)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,101 @@
+//! Taking away the files of segments that nobody reads any more: renamed for good, unlinked after `file.delete.delay.ms`.
+
+use std::io;
+use std::ops::RangeInclusive;
+use std::sync::atomic::Ordering;
+
+use crate::doomed::Unlink;
+use crate::log::Log;
+use crate::names;
+
+impl Log {
+    /// Renames the doomed segments, oldest first and each for good before the next, so that a crash leaves a log
+    /// without holes; the log before what goes with it, so that a crash leaves no log without its index of aborted
+    /// transactions. Those that cannot be renamed now stay doomed. The caller holds `placing`.
+    pub(crate) fn rename_doomed(&self) -> io::Result<()> {
+        if self.doomed.lock().oldest().is_some() {
+            self.keep_producers()?;
+        }
+        loop {
+            let Some(base_offset) = self.doomed.lock().oldest() else { return Ok(()) };
+            let (log, rest) = names::OF_A_SEGMENT.split_at(1);
+            for files in [log, rest] {
+                self.rename_deleted(base_offset, files)?;
+                let synced = self.home.disk.sync_dir(&self.home.dir);
+                synced.inspect_err(|error| self.fail(error, "sync of the directory failed"))?;
+            }
+            self.doomed.lock().renamed(base_offset);
+        }
+    }
+
+    /// What producers wrote in the segments that go, a snapshot has to tell: one at or past their end, which no power cut
+    /// takes, neither itself nor the log up to it. Its name is durable too before anything is renamed.
+    fn keep_producers(&self) -> io::Result<()> {
+        let first = self.segments.load().first().map_or(0, |first| first.base_offset);
+        {
+            let mut writer = self.writer.lock();
+            let stable = self.marks().recovery_point;
+            let told = |within: RangeInclusive<i64>| writer.snapshots.iter().any(|at| within.contains(at));
+            if writer.producers.len() == 0 || told(first..=stable) {
+                drop(writer);
+                self.sync_snapshots();
+                let synced = self.home.disk.sync_dir(&self.home.dir);
+                return synced.inspect_err(|error| self.fail(error, "sync of the directory failed"));
+            }
+            if !told(first..=i64::MAX) {
+                let log_end = self.marks().log_end;
+                self.snapshot_producers(&mut writer, log_end)?;
+            }
+            self.dir_dirty.store(true, Ordering::Release);
+        }
+        self.sync().map(|_| ())
+    }
+
+    /// Renames files of a segment; those that exist.
+    pub(crate) fn rename_deleted(&self, base_offset: i64, suffixes: &[&str]) -> io::Result<()> {
+        for &suffix in suffixes {
+            if suffix == names::SNAPSHOT && self.writer.lock().snapshots.contains(&base_offset) {
+                continue;
+            }
+            let to = self.home.path(base_offset, &format!("{suffix}{}", names::DELETED));
+            match self.home.disk.rename(&self.home.path(base_offset, suffix), &to) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// The base offset of the oldest segment that a restart might find: one that is doomed but has its name still, or
+    /// the first.
+    pub(crate) fn oldest_on_disk(&self) -> i64 {
+        let first = self.segments.load().first().map_or(0, |first| first.base_offset);
+        self.doomed.lock().oldest().map_or(first, |doomed| doomed.min(first))
+    }
+
+    /// Unlinks files whose `file.delete.delay.ms` is over; how many. Those that cannot be unlinked are tried again with
+    /// the next call.
+    pub fn unlink_due(&self, now_ms: i64) -> io::Result<usize> {
+        let due = self.doomed.lock().take_due(now_ms);
+        let (mut unlinked, mut failed) = (0, None);
+        for one in due {
+            if let Err(error) = self.unlink(one, &mut unlinked) {
+                self.doomed.lock().put_back(one);
+                failed.get_or_insert(error);
+            }
+        }
+        failed.map_or(Ok(unlinked), Err)
+    }
+
+    fn unlink(&self, due: Unlink, unlinked: &mut usize) -> io::Result<()> {
+        for suffix in names::OF_A_SEGMENT {
+            let file = self.home.path(due.base_offset, &format!("{suffix}{}", names::DELETED));
+            match self.home.disk.remove_file(&file) {
+                Ok(()) => *unlinked += 1,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+}

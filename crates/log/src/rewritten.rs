@@ -1,0 +1,209 @@
+//! How long the segments are that compaction wrote, for one that was cut between two batches looks like a shorter one that is
+//! whole: holes behind its last batch are right in it.
+//!
+//! `pagewire-compacted`, [a length for a segment](lines), is in a partition's directory once a segment of it was compacted, and
+//! written before the segment counts. A segment that is named has one of the lengths it is named with, or is cut. One
+//! that is not named was never compacted: in it no offset is missing. So neither rolls nor retention need write it.
+//!
+//! ```text
+//!   not named       batches without a hole, up to where the next segment begins
+//!   named, so long  holes anywhere
+//!   named, shorter  holes between batches; what its end lacks is lost
+//! ```
+//!
+//! Whoever else writes to the directory (Kafka may, between two starts) compacts without a word here: then the file goes
+//! ([`forget_all`]).
+
+use std::io::{self, ErrorKind};
+use std::path::Path;
+use std::sync::Arc;
+
+use pagewire_disk::Disk;
+
+use crate::answers::RecoveryReport;
+use crate::dir::DirName;
+use crate::errors::LogError;
+use crate::gaps::Gaps;
+use crate::home::Home;
+use crate::lines::{self, Line};
+use crate::log::Log;
+use crate::scan::{ScanError, Scanner, WINDOW_WALK};
+use crate::scrub::Stretch;
+use crate::segment::{End, Segment};
+
+/// Its name.
+pub(crate) const FILE: &str = "pagewire-compacted";
+/// In the place of the length of one that still grows, and may have holes.
+const GROWS: u32 = u32::MAX;
+
+/// What the file says.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Rewritten(Vec<Line>);
+
+impl Rewritten {
+    /// What is to be said of these segments.
+    pub(crate) fn of<'s>(segments: impl Iterator<Item = &'s Segment>) -> Self {
+        Self(segments.filter_map(line).collect())
+    }
+
+    /// The same with one more length of a segment.
+    fn or(mut self, segment: &Segment) -> Self {
+        self.0.push((segment.base_offset, length(segment.end().size)));
+        self
+    }
+
+    /// The same with a segment of which only a beginning is meant.
+    pub(crate) fn growing(mut self, segment: &Segment) -> Self {
+        if segment.gaps.get() != Gaps::None {
+            self.0.push((segment.base_offset, GROWS));
+        }
+        self
+    }
+
+    /// Where the segment at `base` may lack offsets, which is `size` bytes long.
+    pub(crate) fn gaps(&self, base: i64, size: u64) -> Gaps {
+        let named = || self.0.iter().filter(|(named, _)| *named == base).map(|(_, length)| *length);
+        match named().max() {
+            None => Gaps::None,
+            Some(longest) if longest == GROWS || u64::from(longest) <= size => Gaps::Anywhere,
+            Some(_) if named().any(|length| u64::from(length) == size) => Gaps::Anywhere,
+            Some(longest) => Gaps::NotAtEnd { written: longest },
+        }
+    }
+
+    /// Reads the file in `dir`; `None` without one. `InvalidData`: it says nothing.
+    pub(crate) fn read(disk: &dyn Disk, dir: &Path) -> io::Result<Option<Self>> {
+        Ok(lines::read(disk, &dir.join(FILE))?.map(Self))
+    }
+
+    /// The file's bytes; `None` if there is nothing to say.
+    pub(crate) fn bytes(&self) -> Option<Vec<u8>> {
+        (!self.0.is_empty()).then(|| lines::encode(&self.0))
+    }
+}
+
+/// What is to be said of a segment, if anything is.
+fn line(segment: &Segment) -> Option<Line> {
+    let length = match segment.gaps.get() {
+        Gaps::None => return None,
+        Gaps::Anywhere if segment.is_closed() => length(segment.end().size),
+        Gaps::Anywhere => GROWS,
+        Gaps::NotAtEnd { written } => written,
+    };
+    Some((segment.base_offset, length))
+}
+
+/// Of a file that is shorter than 2^31 bytes.
+fn length(size: u64) -> u32 {
+    u32::try_from(size).unwrap_or(GROWS)
+}
+
+/// Holds the segments of a log that is being opened against what was written down. What is lost is known to readers from then
+/// on.
+pub(crate) fn hear(
+    home: &Home,
+    segments: &[Arc<Segment>],
+    report: &mut RecoveryReport,
+) -> Result<(), LogError> {
+    let path = home.dir.join(FILE);
+    let said = match Rewritten::read(&*home.disk, &home.dir) {
+        Ok(Some(said)) => said,
+        Ok(None) => return Ok(()),
+        Err(error) if error.kind() == ErrorKind::InvalidData => {
+            report.notes.push(format!("{}: {error}", path.display()));
+            return Ok(());
+        }
+        Err(error) => return Err(LogError::at(path)(error)),
+    };
+    for segment in segments {
+        let gaps = said.gaps(segment.base_offset, segment.end().size);
+        segment.gaps.set(gaps);
+        if matches!(gaps, Gaps::NotAtEnd { .. })
+            && let Some(lost) = segment.tell_lost_end().map_err(LogError::at(segment.path()))?
+        {
+            report.damage.push(lost.of(segment.path()));
+        }
+    }
+    Ok(())
+}
+
+/// Lets nothing be said of the logs in `root` any more, for good.
+pub(crate) fn forget_all(disk: &dyn Disk, root: &Path) -> io::Result<()> {
+    for entry in disk.read_dir(root)? {
+        if !entry.is_dir || !matches!(DirName::parse(&entry.name), DirName::Partition { .. }) {
+            continue;
+        }
+        let dir = root.join(&entry.name);
+        match disk.remove_file(&dir.join(FILE)) {
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            removed => removed.and_then(|()| disk.sync_dir(&dir))?,
+        }
+    }
+    Ok(())
+}
+
+impl Segment {
+    /// The file is shorter than it was: what its end lacks is lost. `None` if that was known, or bytes before are no batches:
+    /// whoever reads them finds out.
+    fn tell_lost_end(&self) -> io::Result<Option<Stretch>> {
+        let (file, End { next_offset, size }) = (self.file()?, self.end());
+        let mut offset = self.base_offset;
+        let mut scanner = Scanner::new(&*file, 0, size, offset, WINDOW_WALK).around(&self.damage);
+        loop {
+            match scanner.next() {
+                Ok(Some(found)) => offset = found.header.next_offset(),
+                Ok(None) => break,
+                Err(ScanError::Io(error)) => return Err(error),
+                Err(ScanError::Bad { .. }) => {
+                    self.suspected();
+                    return Ok(None);
+                }
+            }
+        }
+        if offset >= next_offset || self.damage.holding(offset).is_some() {
+            return Ok(None);
+        }
+        let lost = Stretch { from: size, to: size, offset, next_offset };
+        self.tell_damage(lost);
+        Ok(Some(lost))
+    }
+}
+
+impl Log {
+    /// Writes down how long `new` is, before it takes the place of `old`. Until it has it, the first of those has its name, and
+    /// may be shorter.
+    pub(crate) fn tell_length(&self, old: &[Arc<Segment>], new: &Segment) -> io::Result<()> {
+        let segments = self.segments.load_full();
+        let mut said = Rewritten::of(segments.iter().map(|segment| &**segment));
+        if let Some(first) = old.first() {
+            said = said.or(first);
+        }
+        if self.is_deleted() {
+            return Ok(());
+        }
+        lines::write(&*self.home.disk, &self.home.dir.join(FILE), &said.or(new).0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_segment_has_a_length_it_is_named_with_or_is_cut() {
+        let said = Rewritten(vec![(0, 300), (7, 1000), (7, 1500), (9, GROWS)]);
+        let cases = [
+            ((0, 300), Gaps::Anywhere),
+            ((0, 299), Gaps::NotAtEnd { written: 300 }),
+            ((0, 301), Gaps::Anywhere),
+            ((7, 1000), Gaps::Anywhere),
+            ((7, 1500), Gaps::Anywhere),
+            ((7, 1200), Gaps::NotAtEnd { written: 1500 }),
+            ((9, 5), Gaps::Anywhere),
+            ((8, 5), Gaps::None),
+        ];
+        for ((base, size), gaps) in cases {
+            assert_eq!(said.gaps(base, size), gaps, "{base}: {size}");
+        }
+    }
+}

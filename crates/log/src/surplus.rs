@@ -1,0 +1,93 @@
+//! Which of a log's segments go: decided purely, from their ends, sizes and largest times.
+
+use crate::config::LogConfig;
+use crate::marks::Marks;
+
+/// A segment as the decision sees it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Candidate {
+    /// First offset after it.
+    pub(crate) next_offset: i64,
+    pub(crate) size: u64,
+    pub(crate) active: bool,
+}
+
+/// How many of the oldest segments lie below the log start or are too many by size. Never the active one.
+pub(crate) fn surplus(candidates: &[Candidate], config: &LogConfig, marks: &Marks) -> usize {
+    let closed = |candidate: &Candidate| !candidate.active && candidate.next_offset <= limit(marks);
+    let below_start = candidates.iter().take_while(|c| closed(c) && c.next_offset <= marks.log_start).count();
+    if !config.cleanup_delete || config.retention_bytes < 0 {
+        return below_start;
+    }
+    let rest = candidates.iter().skip(below_start);
+    let total: u64 = rest.clone().map(|candidate| candidate.size).sum();
+    let mut excess = total.saturating_sub(config.retention_bytes as u64);
+    let too_many = rest.take_while(|candidate| {
+        let goes = closed(candidate) && excess >= candidate.size;
+        excess = excess.saturating_sub(candidate.size);
+        goes
+    });
+    below_start + too_many.count()
+}
+
+/// Whether a segment is too old. One without timestamps is as old as its last change, which the caller gives.
+pub(crate) fn is_expired(largest_timestamp: i64, config: &LogConfig, now_ms: i64) -> bool {
+    config.cleanup_delete
+        && config.retention_ms >= 0
+        && now_ms.saturating_sub(largest_timestamp) > config.retention_ms
+}
+
+/// Only what nobody may still be waiting for goes.
+pub(crate) fn limit(marks: &Marks) -> i64 {
+    marks.high_watermark.min(marks.last_stable)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn marks(log_start: i64, end: i64) -> Marks {
+        Marks { log_start, last_stable: end, high_watermark: end, log_end: end, recovery_point: 0 }
+    }
+
+    fn four() -> Vec<Candidate> {
+        (1..=4).map(|n| Candidate { next_offset: n * 10, size: 100, active: n == 4 }).collect()
+    }
+
+    fn config(retention_bytes: i64) -> LogConfig {
+        LogConfig { retention_bytes, retention_ms: 1000, ..LogConfig::default() }
+    }
+
+    #[test]
+    fn size_retention_keeps_at_least_its_bytes() {
+        assert_eq!(surplus(&four(), &config(400), &marks(0, 40)), 0);
+        assert_eq!(surplus(&four(), &config(301), &marks(0, 40)), 0);
+        assert_eq!(surplus(&four(), &config(300), &marks(0, 40)), 1);
+        assert_eq!(surplus(&four(), &config(150), &marks(0, 40)), 2);
+        assert_eq!(surplus(&four(), &config(0), &marks(0, 40)), 3, "never the active one");
+        assert_eq!(surplus(&four(), &config(-1), &marks(0, 40)), 0);
+    }
+
+    #[test]
+    fn segments_below_the_log_start_go_whatever_the_policy() {
+        let compacted = LogConfig { cleanup_delete: false, ..config(0) };
+        assert_eq!(surplus(&four(), &compacted, &marks(19, 40)), 1);
+        assert_eq!(surplus(&four(), &compacted, &marks(20, 40)), 2);
+        assert_eq!(surplus(&four(), &compacted, &marks(40, 40)), 3);
+    }
+
+    #[test]
+    fn nothing_above_the_last_stable_offset_goes() {
+        let open = Marks { last_stable: 15, ..marks(0, 40) };
+        assert_eq!(surplus(&four(), &config(0), &open), 1);
+    }
+
+    #[test]
+    fn a_segment_is_too_old_when_its_newest_record_is() {
+        assert!(!is_expired(5000, &config(-1), 6000));
+        assert!(is_expired(5000, &config(-1), 6001));
+        assert!(!is_expired(9000, &config(-1), 6001), "from the future");
+        assert!(!is_expired(0, &LogConfig { retention_ms: -1, ..config(-1) }, i64::MAX));
+        assert!(!is_expired(0, &LogConfig { cleanup_delete: false, ..config(-1) }, i64::MAX));
+    }
+}

@@ -1,0 +1,139 @@
+//! What the walk over all segments of a log saw: where it ends, and which offsets no batch has.
+//!
+//! Whether a hole is a loss hangs on what is known: how long the segments are that compaction wrote ([`Rewritten`]), that the
+//! log is or was compacted, that its topic is not.
+
+use std::path::Path;
+
+use super::finding::{Fate, Finding, Severity};
+use super::job::{Job, Kept};
+use super::partition::Compaction;
+use super::place::Place;
+use super::segment::Seen;
+use crate::gaps::Gaps;
+use crate::names;
+use crate::rewritten::Rewritten;
+
+/// Stretches of offsets that no batch has.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Holes {
+    /// The first one.
+    first: Option<(i64, i64)>,
+    count: u64,
+}
+
+impl Holes {
+    /// From the first to the last offset that is missing.
+    pub(super) fn note(&mut self, from: i64, to: i64) {
+        self.first.get_or_insert((from, to));
+        self.count += 1;
+    }
+
+    fn add(&mut self, other: Self) {
+        self.first = self.first.or(other.first);
+        self.count += other.count;
+    }
+
+    /// In words, with where the first one begins.
+    fn told(&self) -> Option<(i64, String)> {
+        let (from, to) = self.first?;
+        let more =
+            if self.count > 1 { format!(", and {} stretches more", self.count - 1) } else { String::new() };
+        Some((from, format!("offsets {from} to {to} are missing{more}")))
+    }
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Walked {
+    /// Of the segments that compaction wrote; `None` if nobody knows.
+    lengths: Option<Rewritten>,
+    compaction: Compaction,
+    segments: u64,
+    pub(super) end: i64,
+    /// May be losses.
+    unclear: Holes,
+    /// Are.
+    lost: Holes,
+    /// What the last segment may lack.
+    gaps: Option<Gaps>,
+    /// The end of the last segment is damaged.
+    pub(super) damaged: bool,
+}
+
+impl Walked {
+    pub(super) fn new(lengths: Option<Rewritten>, compaction: Compaction) -> Self {
+        let (unclear, lost) = (Holes::default(), Holes::default());
+        Self { lengths, compaction, segments: 0, end: 0, unclear, lost, gaps: None, damaged: false }
+    }
+
+    /// Whether the log is or was compacted.
+    pub(super) fn is_compacted(&self) -> bool {
+        self.compaction == Compaction::Was
+    }
+
+    pub(super) fn add(&mut self, job: &mut Job<'_>, place: &Place<'_>, seen: &Seen, kept: &mut Kept) {
+        job.tally.segments += 1;
+        job.tally.bytes += seen.bytes;
+        job.tally.batches += seen.batches;
+        job.tally.records += seen.records;
+        if self.segments > 0 && self.end < place.base && !self.damaged {
+            let mut before = Holes::default();
+            before.note(self.end, place.base - 1);
+            match self.gaps {
+                None => self.unclear.add(before),
+                Some(Gaps::None) => self.lost.add(before),
+                // Said of the segment.
+                Some(Gaps::Anywhere | Gaps::NotAtEnd { .. }) => {}
+            }
+        }
+        self.gaps = self.lengths.as_ref().map(|lengths| lengths.gaps(place.base, seen.bytes));
+        match self.gaps {
+            None => self.unclear.add(seen.holes),
+            Some(Gaps::None) => self.lost.add(seen.holes),
+            Some(Gaps::Anywhere | Gaps::NotAtEnd { .. }) => {}
+        }
+        if seen.compacted {
+            self.compaction = Compaction::Was;
+        }
+        self.damaged = seen.damaged;
+        self.segments += 1;
+        self.end = seen.next_offset.max(place.base);
+        self.tell_of(place, seen, kept);
+    }
+
+    /// What is wrong with the length of a segment.
+    fn tell_of(&self, place: &Place<'_>, seen: &Seen, kept: &mut Kept) {
+        let path = || names::path(place.dir, place.base, names::LOG);
+        if let Some(Gaps::NotAtEnd { written }) = self.gaps.filter(|_| !seen.damaged) {
+            let what = format!("{} bytes where compaction wrote {written}: its end is lost", seen.bytes);
+            let finding = Finding::new(Severity::Damage, path(), what, Fate::Refused);
+            kept.push(finding.at(seen.bytes).offset(self.end));
+        } else if seen.bytes == 0 && place.next_base.is_some() {
+            let what = "empty, though segments follow";
+            kept.push(Finding::new(Severity::Doubt, path(), what, Fate::Stays));
+        }
+    }
+
+    /// Offsets that no batch has.
+    pub(super) fn tell_holes(&self, dir: &Path, kept: &mut Kept) {
+        let mut tell = |holes: Holes, severity, why: &str, fate| {
+            if let Some((from, what)) = holes.told() {
+                kept.push(Finding::new(severity, dir, format!("{what}: {why}"), fate).offset(from));
+            }
+        };
+        let lost = "compaction took none of them, so they are lost";
+        tell(self.lost, Severity::Damage, lost, Fate::Refused);
+        match self.compaction {
+            Compaction::Was => {}
+            Compaction::Never => {
+                let why = "the topic is not compacted, so they are lost";
+                tell(self.unclear, Severity::Damage, why, Fate::Refused);
+            }
+            Compaction::Unknown => {
+                let why = "right if the topic is or was compacted, else a loss";
+                tell(self.unclear, Severity::Doubt, why, Fate::Stays);
+            }
+        }
+    }
+}
