@@ -14,14 +14,10 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
-<<<<<<< HEAD
 use pagewire_disk::checkpoint::CLEAN_MARK_FILE;
-use pagewire_disk::{CheckpointError, CleanMark, Damage, Disk, OffsetCheckpoint, write_atomically};
-=======
 use pagewire_disk::{
     CheckpointError, CleanMark, Damage, Disk, OffsetCheckpoint, read_small, write_atomically,
 };
->>>>>>> main
 
 use super::errors::{LogDirError, usable};
 use super::notice::Notice;
@@ -81,7 +77,7 @@ impl Sums {
     /// Looks at the sums as a start would take them, and leaves them where they are.
     pub(crate) fn peek(disk: &dyn Disk, dir: &Path, notices: &mut Vec<Notice>) -> Result<Self, LogDirError> {
         let sums = Self::of_file(disk, dir, notices)?;
-        Ok(if sums.are_outdated(disk, dir)? { Self::default() } else { sums })
+        Ok(if sums.are_outdated(disk, dir)? { Self::of_others() } else { sums })
     }
 
     fn of_file(disk: &dyn Disk, dir: &Path, notices: &mut Vec<Notice>) -> Result<Self, LogDirError> {
@@ -109,11 +105,7 @@ impl Sums {
     /// Whether somebody else had the directory since they were written.
     fn are_outdated(&self, disk: &dyn Disk, dir: &Path) -> Result<bool, LogDirError> {
         if CleanMark::is_anothers(disk, dir).map_err(LogDirError::at(dir))? {
-<<<<<<< HEAD
             return Ok(true);
-=======
-            return Ok(Self::of_others());
->>>>>>> main
         }
         let Some(vouched) = &self.vouched else { return Ok(false) };
         let was_stopped = CleanMark::exists(disk, dir).map_err(LogDirError::at(dir))?;
@@ -141,17 +133,11 @@ impl Sums {
             }
         };
         let sum = sum(&content.render());
-<<<<<<< HEAD
         let certain = self.vouched.as_ref().is_some_and(|vouched| is_known(vouched, file, sum));
         let altered = self.vouched.as_ref().is_some_and(|vouched| is_altered(vouched, file, &content));
-        if altered {
-=======
-        let known = |which| self.vouched.as_ref().and_then(|vouched| vouched.get(file, which));
-        let certain = known(NOW) == Some(sum) || known(BEFORE) == Some(sum);
         // One that is gone, or was emptied, has its sum still.
         let lost = !certain && content.is_empty() && !disk.exists(&path).map_err(LogDirError::at(&path))?;
-        if !certain && known(NOW).is_some() {
->>>>>>> main
+        if altered {
             notices.push(Notice::Damaged(CheckpointError::Damaged { path, damage: Damage::Altered }));
             self.others_wrote = true;
             return Ok(Read { content: None, certain: false, lost: true });
@@ -235,10 +221,7 @@ fn altered(vouched: &OffsetCheckpoint, disk: &dyn Disk, dir: &Path) -> Result<us
 }
 
 fn is_altered(vouched: &OffsetCheckpoint, file: &str, content: &OffsetCheckpoint) -> bool {
-    // What is not there says nothing that could be wrong.
-    vouched.get(file, NOW).is_some()
-        && !content.is_empty()
-        && !is_known(vouched, file, sum(&content.render()))
+    vouched.get(file, NOW).is_some() && !is_known(vouched, file, sum(&content.render()))
 }
 
 fn is_known(vouched: &OffsetCheckpoint, file: &str, sum: i64) -> bool {
