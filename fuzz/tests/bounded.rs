@@ -59,4 +59,8 @@ bounded! {
     checkpoints_are_read_or_refused: "checkpoint",
     files_of_a_partition_are_read_to_their_end: "partition-files",
     log_directories_are_opened_or_refused: "directory",
+    metadata_logs_of_kafka_are_read_or_refused: "kraft",
+    manifests_are_read_or_refused: "manifest",
+    control_requests_are_answered: "control",
+    records_of_internal_topics_are_shown: "decoded",
 }

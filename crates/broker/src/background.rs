@@ -38,7 +38,8 @@ pub(crate) fn start(broker: &Arc<Broker>, tasks: &TaskTracker, stop: &Cancellati
     let config = broker.config();
     let every = |period, round| tasks.spawn(repeat(Arc::clone(broker), stop.clone(), period, round));
     let on_change = Some(Broker::settings_changed as fn(&Broker) -> &Notify);
-    every(config.log_retention_check_interval, Round { run: retain, wanted: always, early: on_change });
+    let retention = Round { early: on_change, after: wake_waiting, ..Round::by_the_clock(retain) };
+    every(config.log_retention_check_interval, retention);
     every(config.log_flush_offset_checkpoint_interval, Round::by_the_clock(checkpoint));
     every(UNLINK_EVERY, Round::by_the_clock(unlink));
     every(
@@ -89,11 +90,13 @@ struct Round {
     wanted: fn(&Broker) -> bool,
     /// What makes it run before its time.
     early: Option<fn(&Broker) -> &Notify>,
+    /// What follows once all directories had their turn.
+    after: fn(&Broker),
 }
 
 impl Round {
     fn by_the_clock(run: fn(&LogDir, i64)) -> Self {
-        Self { run, wanted: always, early: None }
+        Self { run, wanted: always, early: None, after: |_| () }
     }
 
     /// Ends when the round is to run before its time.
@@ -136,7 +139,9 @@ async fn repeat(broker: Arc<Broker>, stop: CancellationToken, period: Duration, 
         let job = move || log_dirs.here().for_each(|dir| run(&dir, now_ms()));
         if broker.io().run(job).await.is_err() {
             warn!("the I/O pool is full; a background round was put off");
+            continue;
         }
+        (round.after)(&broker);
     }
 }
 
@@ -148,6 +153,12 @@ fn retain(log_dir: &LogDir, now_ms: i64) {
     if done.segments > 0 {
         info!(segments = done.segments, bytes = done.bytes, "retention removed segments");
     }
+}
+
+/// Whoever waits at records that are gone, or in a segment that was closed, is to be told. Where nobody waits it costs next to
+/// nothing, and who waits for something else looks once more.
+fn wake_waiting(broker: &Broker) {
+    broker.image().hosted().for_each(|partition| partition.wake_all());
 }
 
 /// Closed segments that nobody has synced yet (their pacing was skipped, or they were rolled by time) are synced first, so

@@ -22,6 +22,8 @@ pub mod config;
 pub mod control;
 mod coordinators;
 mod dispatch;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod handlers;
 mod memory;
 mod metrics;

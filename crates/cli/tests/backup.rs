@@ -193,7 +193,7 @@ fn a_restore_that_is_ended_or_killed_leaves_nothing_that_is_served() {
 }
 
 #[test]
-fn a_backup_of_a_stopped_broker_needs_all_of_its_directories_and_says_so() {
+fn a_backup_of_a_stopped_broker_finds_all_of_its_directories_or_says_which_it_misses() {
     let (dir, place) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let (a, b) = (dir.path().join("data"), dir.path().join("b"));
     let mut command = pagewire();
@@ -207,9 +207,17 @@ fn a_backup_of_a_stopped_broker_needs_all_of_its_directories_and_says_so() {
     common::signal(&child, "TERM");
     assert_eq!(wait(&mut child), Some(0));
     made.ok();
-    let said = output(backup(&a, &place.path().join("one"), &[])).failed(1);
-    assert!(said.contains("directory.id=") && said.contains("--from DIR"), "{said}");
-    output(backup(&a, &place.path().join("two"), &["--from", text(&b)])).ok();
+    let found = output(backup(&a, &place.path().join("one"), &[])).ok();
+    assert!(found.contains("1 topics, 4 logs"), "{found}");
+    let moved = dir.path().join("moved");
+    std::fs::rename(&b, &moved).unwrap();
+    let said = output(backup(&a, &place.path().join("none"), &[])).failed(1);
+    assert!(said.contains(text(&b)) && said.contains("not mounted") && said.contains("--from DIR"), "{said}");
+    assert!(
+        !place.path().join("none").exists() && a.join(".kafka_cleanshutdown").exists(),
+        "nothing was changed"
+    );
+    output(backup(&a, &place.path().join("two"), &["--from", text(&moved)])).ok();
     let to = [place.path().join("x"), place.path().join("y")];
     let said = run(&[
         "restore",

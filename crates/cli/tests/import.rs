@@ -138,6 +138,29 @@ fn server_properties_name_the_directories() {
 }
 
 #[test]
+fn several_disks_become_several_directories_that_are_served_together() {
+    let left = Left::new();
+    let other = left.0.path().join("other");
+    let said = left.import(&["--to", other.to_str().unwrap()]).ok();
+    let dirs = format!("log.dirs={},{}", left.to().display(), other.display());
+    assert!(said.contains("are whole") && said.contains(&format!("pagewire serve --set {dirs}")), "{said}");
+    let held = |dir: &Path| PARTITIONS.iter().filter(|name| dir.join(name).is_dir()).count();
+    assert_eq!((held(&left.to()), held(&other)), (3, 2), "spread");
+    let mut serve = pagewire();
+    serve.args(["serve", "--listen", "127.0.0.1:0", "--log-level", "warn", "--set", &dirs]);
+    let mut child = serve.stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = std::io::BufRead::lines(std::io::BufReader::new(child.stdout.take().unwrap()));
+    let ready = lines.next().unwrap().unwrap();
+    let address = ready.strip_prefix("ready on ").unwrap();
+    let counted = ["orders", "payments"].map(|topic| {
+        run(&["consume", topic, "--from", "beginning", "--bootstrap-server", address, "-o", "json"])
+    });
+    common::signal(&child, "TERM");
+    assert_eq!(common::wait(&mut child), Some(0));
+    assert_eq!(counted.map(|run| run.ok().lines().count()), [27, 18]);
+}
+
+#[test]
 fn what_is_no_stopped_kafka_is_refused_in_words() {
     let left = Left::new();
     let lock = DirLock::acquire(&OsDisk::new(), &left.kafka()).unwrap();

@@ -6,6 +6,7 @@
 use std::fmt::Debug;
 use std::fs::File;
 use std::io::{self, IoSlice};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -167,6 +168,12 @@ pub trait DiskFile: Send + Sync + Debug {
     fn hard_link(&self, path: &Path) -> io::Result<()> {
         let _ = path;
         Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// How many names the file has; 0 also where files have no such number.
+    #[doc(alias = "st_nlink")]
+    fn names(&self) -> io::Result<u64> {
+        Ok(self.file().metadata()?.nlink())
     }
 
     /// Makes this file, which is empty, share all blocks of `source` until either changes them. An error where the file

@@ -36,6 +36,7 @@ pub enum Call {
     SyncAll,
     Preallocate,
     StartWriteback,
+    HardLink,
 }
 
 /// Which calls of a kind fail, counted from 1 and from the moment the rule is added.
@@ -296,5 +297,14 @@ impl DiskFile for FailingFile {
     fn start_writeback(&self, offset: u64, len: u64) -> io::Result<()> {
         self.check(Call::StartWriteback)?;
         self.inner.start_writeback(offset, len)
+    }
+
+    fn hard_link(&self, path: &Path) -> io::Result<()> {
+        self.check(Call::HardLink)?;
+        self.inner.hard_link(path)
+    }
+
+    fn names(&self) -> io::Result<u64> {
+        self.inner.names()
     }
 }

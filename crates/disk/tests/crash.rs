@@ -225,3 +225,29 @@ fn a_crashed_disk_can_crash_again_and_lives_apart() {
     assert_eq!(content(&after.crash(0).expect("crash"), "/data/a").expect("name"), b"2");
     assert_eq!(content(&disk, "/data/a").expect("name"), b"1");
 }
+
+#[test]
+fn a_file_of_two_names_is_one_file_after_a_power_cut_too() {
+    let disk = disk();
+    let file = disk.open(Path::new("/data/a"), OpenMode::Create).expect("create");
+    file.write_at(0, b"kept").expect("write");
+    file.sync_data().expect("sync");
+    disk.sync_dir(Path::new("/data")).expect("sync dir");
+    assert_eq!(file.names().expect("names"), 1);
+    file.hard_link(Path::new("/data/b")).expect("link");
+    assert!(file.hard_link(Path::new("/data/b")).is_err(), "the name is taken");
+    assert_eq!(content(&disk.crash(0).expect("crash"), "/data/b"), None, "its directory was not synced");
+    disk.sync_dir(Path::new("/data")).expect("sync dir");
+    disk.remove_file(Path::new("/data/a")).expect("remove");
+    for seed in 0..SEEDS {
+        let after = disk.crash(seed).expect("crash");
+        let file = after.open(Path::new("/data/b"), OpenMode::ReadWrite).expect("there");
+        file.write_at(0, b"K").expect("write");
+        match content(&after, "/data/a") {
+            Some(bytes) => assert_eq!((bytes, file.names().expect("names")), (b"Kept".to_vec(), 2)),
+            None => assert_eq!(file.names().expect("names"), 1),
+        }
+    }
+    disk.remove_file(Path::new("/data/b")).expect("remove");
+    assert!(file.hard_link(Path::new("/data/c")).is_err(), "it has no name any more");
+}

@@ -4,6 +4,7 @@
 use std::io;
 use std::sync::atomic::{AtomicI64, Ordering};
 
+use crate::errors::ReadError;
 use crate::scan::{ScanError, Scanner, WINDOW_LOOKUP};
 use crate::segment::Segment;
 
@@ -24,6 +25,14 @@ pub(crate) struct Ages {
 impl Default for Ages {
     fn default() -> Self {
         Self { first: AtomicI64::new(UNKNOWN), readable: AtomicI64::new(UNKNOWN) }
+    }
+}
+
+impl Ages {
+    /// Somebody has to look again.
+    pub(crate) fn forget(&self) {
+        self.first.store(UNKNOWN, Ordering::Relaxed);
+        self.readable.store(UNKNOWN, Ordering::Relaxed);
     }
 }
 
@@ -62,11 +71,16 @@ impl Segment {
         if kept != UNKNOWN {
             return Ok(told(kept));
         }
-        let (largest, damage) = self.largest_readable()?;
+        let largest = self.largest_timestamp().map_err(|error| match error {
+            ReadError::Io(error) => error,
+            other => io::Error::new(io::ErrorKind::InvalidData, other),
+        })?;
         let newest = largest.filter(|entry| entry.timestamp >= 0).map(|entry| entry.timestamp);
-        let Some(damage) = damage else { return Ok(newest.or_else(|| self.modified_ms())) };
+        if self.damage.is_empty() {
+            return Ok(newest.or_else(|| self.modified_ms()));
+        }
         let newest = newest.max(self.modified_ms());
-        tracing::warn!(%damage, "its age is that of what can be read of the segment, or of its file");
+        tracing::warn!(segment = %self.path().display(), "damaged: its age is that of what can be read of it, or of its file");
         if self.is_closed() {
             keep(&self.ages.readable, newest);
         }

@@ -125,7 +125,8 @@ impl Log {
             active = self.active().ok_or(NO_SEGMENT)?;
         }
 
-        let file = active.file().map_err(AppendError::Write)?;
+        let file =
+            active.file().map_err(|error| self.refuse(error, "the active segment cannot be opened"))?;
         let aborted = self.note_aborted(&writer, &active, &placed)?;
         if let Err(error) = write(&active, &*file, &placed) {
             return Err(self.undo_write(&active, &*file, aborted, error));
@@ -168,7 +169,8 @@ impl Log {
         let _file = self.epoch_file.lock();
         let mut next = self.epochs.read().clone();
         next.assign(epoch, start_offset);
-        next.write(&*self.home.disk, &self.home.dir).map_err(AppendError::Write)?;
+        let written = next.write(&*self.home.disk, &self.home.dir);
+        written.map_err(|error| self.refuse(error, "the leader epochs are not written"))?;
         *self.epochs.write() = next;
         Ok(())
     }
@@ -189,10 +191,8 @@ impl Log {
         if active.txns.len() == 0 {
             self.dir_dirty.store(true, Ordering::Release);
         }
-        active.write_aborted(aborted).map_err(|error| {
-            self.fail(&error, "the entry of an aborted transaction is not written");
-            self.online().map_or_else(AppendError::Offline, |()| AppendError::Write(error))
-        })?;
+        let written = active.write_aborted(aborted);
+        written.map_err(|error| self.refuse(error, "the entry of an aborted transaction is not written"))?;
         Ok(true)
     }
 

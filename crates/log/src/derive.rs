@@ -45,11 +45,15 @@ impl Segment {
     /// Without patience the walk is short, too: what takes long, for whatever reason, would hold up others as well.
     pub(crate) fn locate(&self, target: i64, patience: Patience) -> Result<Option<Found>, ReadError> {
         let end = self.end();
-        if target >= end.next_offset || end.size == 0 {
+        if target >= end.next_offset {
             return Ok(None);
         }
+        // Also of a file that is empty now: what it held is lost, and not to be passed over.
         if let Some(stretch) = self.damage.holding(target) {
             return Err(self.damaged(stretch, target));
+        }
+        if end.size == 0 {
+            return Ok(None);
         }
         let file = self.file_with(patience)?;
         let mut scanner = self.scanner_near(&*file, target, end.size, patience)?;
@@ -163,40 +167,26 @@ impl Segment {
         Ok(Scanner::new(file, 0, size, self.base_offset, window).with(patience))
     }
 
-    /// The largest timestamp of the segment and the batch that first has it.
+    /// The largest timestamp of the segment and the batch that first has it; of a damaged segment that of what can be
+    /// read of it.
     pub(crate) fn largest_timestamp(&self) -> Result<Option<TimeEntry>, ReadError> {
-        match self.largest_readable()? {
-            (max, None) => Ok(max),
-            (_, Some(damage)) => Err(damage),
-        }
-    }
-
-    /// As [`largest_timestamp`](Self::largest_timestamp), and of a damaged segment what can be found in it, with the
-    /// damage.
-    pub(crate) fn largest_readable(&self) -> io::Result<(Option<TimeEntry>, Option<ReadError>)> {
         if let Ok(max) = self.times.max() {
-            return Ok((max, None));
+            return Ok(max);
         }
-        let mut max = None;
-        match self.find_largest(&mut max) {
-            Ok(()) => self.times.set_max(max),
-            Err(ReadError::Io(error)) => return Err(error),
-            Err(damage) => return Ok((max, Some(damage))),
-        }
-        Ok((max, None))
+        let max = self.find_largest()?;
+        self.times.set_max(max);
+        Ok(max)
     }
 
-    /// `max` is what was found, also up to an error.
-    fn find_largest(&self, max: &mut Option<TimeEntry>) -> Result<(), ReadError> {
+    fn find_largest(&self) -> Result<Option<TimeEntry>, ReadError> {
         let last = match self.time_file() {
             Err(error) if is_missing(&error) => None,
             file => time::last_in(&*file?)?,
         };
-        if let Some(entry) = last
-            && self.time_entry_holds(entry)?
-        {
-            *max = Some(entry);
-        }
+        let mut max = match last {
+            Some(entry) if self.time_entry_holds(entry)? => Some(entry),
+            _ => None,
+        };
         // The last entry covers everything up to its batch, and in an index that is whole everything after it too. An
         // index that was cut is not: what follows is looked at, mostly nothing.
         let (end, file) = (self.end(), self.file()?);
@@ -204,30 +194,42 @@ impl Segment {
             Some(entry) => self.position_of(self.base_offset + i64::from(entry.relative))?,
             None => 0,
         };
-        let mut scanner = Scanner::new(&*file, start, end.size, self.base_offset, WINDOW_WALK);
-        while let Some(found) = self.readable(scanner.next())? {
+        let mut scanner =
+            Scanner::new(&*file, start, end.size, self.base_offset, WINDOW_WALK).around(&self.damage);
+        while let Some(found) = self.next_readable(&mut scanner)? {
             let timestamp = found.header.max_timestamp;
             if found.header.records_count == 0 {
                 continue;
             }
             if max.is_none_or(|max| timestamp > max.timestamp) {
                 let relative = (found.header.last_offset() - self.base_offset) as u32;
-                *max = Some(TimeEntry { timestamp, relative });
+                max = Some(TimeEntry { timestamp, relative });
             }
         }
         let timestamp =
             |entry: Option<TimeEntry>| entry.map(|entry| entry.timestamp).filter(|time| *time >= 0);
-        if timestamp(*max) != timestamp(last) {
+        if timestamp(max) != timestamp(last) {
             self.distrust_index();
         }
-        Ok(())
+        Ok(max)
+    }
+
+    /// What is damaged changed, and with it perhaps which records are its newest.
+    pub(crate) fn forget_times(&self) {
+        self.times.forget_max();
+        self.ages.forget();
     }
 
     /// Whether the batch a time entry points at has that timestamp. Kafka writes the batch's last offset; earlier
     /// versions wrote the record's own.
     pub(crate) fn time_entry_holds(&self, entry: TimeEntry) -> Result<bool, ReadError> {
         let offset = self.base_offset + i64::from(entry.relative);
-        let found = self.locate(offset, Patience::Endless)?;
+        let found = match self.locate(offset, Patience::Endless) {
+            Ok(found) => found,
+            // Its records cannot be read any more.
+            Err(ReadError::Damaged { .. }) => return Ok(false),
+            Err(error) => return Err(error),
+        };
         Ok(found.is_some_and(|found| {
             let header = &found.header;
             // A batch that compaction emptied has its time still, and no record of that time.
@@ -235,20 +237,6 @@ impl Segment {
                 && header.max_timestamp == entry.timestamp
                 && header.records_count > 0
         }))
-    }
-
-    /// A walk's outcome in a reader's words.
-    pub(crate) fn readable(
-        &self,
-        found: Result<Option<Found>, ScanError>,
-    ) -> Result<Option<Found>, ReadError> {
-        found.map_err(|error| match error {
-            ScanError::Io(error) => ReadError::Io(error),
-            ScanError::Bad { position, .. } => {
-                self.suspected();
-                ReadError::Corrupt { file: self.path(), position }
-            }
-        })
     }
 
     /// The records at `offset` are known to be damaged.

@@ -13,18 +13,25 @@ use crate::epochs::Epochs;
 use crate::errors::{LogError, ReadError};
 use crate::headers::walk_headers;
 use crate::patience::Patience;
-use crate::scan::{Found, Scanner, WINDOW_LOOKUP};
+use crate::scan::{Found, ScanError, Scanner, WINDOW_LOOKUP};
 use crate::segment::Segment;
 
 const BOUNDARIES_MAX: usize = 64;
+/// The newest epoch there may be, where nobody knows.
+const ANY: i32 = i32::MAX;
+
+/// The newest epoch that may be in a log that is opened in `leader_epoch`; negative if nobody leads it.
+pub(crate) fn newest_under(leader_epoch: i32) -> i32 {
+    if leader_epoch < 0 { ANY } else { leader_epoch }
+}
 
 /// What the batches of `segments`, which hold the offsets from `log_start` to `log_end`, say against the list; `None` if
 /// nothing.
 pub(crate) fn contradiction(
     epochs: &Epochs,
     segments: &[Arc<Segment>],
-    log_start: i64,
-    log_end: i64,
+    (log_start, log_end): (i64, i64),
+    newest: i32,
 ) -> Result<Option<String>, LogError> {
     let Some(first) = epochs.entries().first() else { return Ok(None) };
     let says_other = |header: &BatchHeader| {
@@ -47,7 +54,9 @@ pub(crate) fn contradiction(
             return Ok(Some(what));
         }
     }
-    Ok(batch_at(segments, log_end - 1)?.as_ref().and_then(says_other))
+    let last = batch_at(segments, log_end - 1)?;
+    // The one who opens the log leads it: an epoch above is a lie of this batch alone.
+    Ok(last.as_ref().filter(|last| last.partition_leader_epoch <= newest).and_then(says_other))
 }
 
 /// The first batch that ends at or above `offset`; `None` where the log is damaged there, too.
@@ -72,7 +81,11 @@ fn batch_at(segments: &[Arc<Segment>], offset: i64) -> Result<Option<BatchHeader
 /// No index is needed for it.
 fn first_batch(segment: &Segment) -> Result<Option<Found>, ReadError> {
     let (file, size) = (segment.file()?, segment.end().size);
-    segment.readable(Scanner::new(&*file, 0, size, segment.base_offset, WINDOW_LOOKUP).next())
+    match Scanner::new(&*file, 0, size, segment.base_offset, WINDOW_LOOKUP).next() {
+        Ok(found) => Ok(found),
+        Err(ScanError::Io(error)) => Err(error.into()),
+        Err(ScanError::Bad { position, .. }) => Err(ReadError::Corrupt { file: segment.path(), position }),
+    }
 }
 
 /// The epochs that the batches show. A segment that begins with the same epoch as the next one has no other in it.
@@ -86,7 +99,7 @@ pub(crate) fn of_batches(segments: &[Arc<Segment>], report: &mut RecoveryReport)
         })?;
         firsts.push(first);
     }
-    let mut rising = Rising::default();
+    let mut rising = Rising::behind(Epochs::default(), ANY);
     for (at, segment) in segments.iter().enumerate() {
         let Some((epoch, start_offset)) = firsts.get(at).copied().flatten() else { continue };
         rising.meet(epoch, start_offset);
@@ -98,31 +111,44 @@ pub(crate) fn of_batches(segments: &[Arc<Segment>], report: &mut RecoveryReport)
             })?;
         }
     }
-    Ok(rising.end())
+    Ok(rising.end().0)
 }
 
-/// Epochs as batches show them, one batch late.
-#[derive(Debug, Default)]
-struct Rising {
+/// Epochs as batches show them, one batch late: one that is above the next was never in force, and neither was one that no
+/// leader of this log has reached.
+#[derive(Debug)]
+pub(crate) struct Rising {
     epochs: Epochs,
+    /// None above it is believed.
+    newest: i32,
     /// Epoch and offset of the batch met last.
     last: Option<(i32, i64)>,
+    rose: bool,
 }
 
 impl Rising {
-    fn meet(&mut self, epoch: i32, offset: i64) {
+    /// Goes on behind `epochs`; nobody has led in a later one than `newest`.
+    pub(crate) fn behind(epochs: Epochs, newest: i32) -> Self {
+        Self { epochs, newest, last: None, rose: false }
+    }
+
+    pub(crate) fn meet(&mut self, epoch: i32, offset: i64) {
+        if epoch > self.newest {
+            return;
+        }
         if let Some((last, offset)) = self.last.replace((epoch, offset))
             && last <= epoch
         {
-            self.epochs.assign(last, offset);
+            self.rose |= self.epochs.assign(last, offset);
         }
     }
 
-    fn end(mut self) -> Epochs {
+    /// The epochs, and whether there are more than there were.
+    pub(crate) fn end(mut self) -> (Epochs, bool) {
         if let Some((last, offset)) = self.last {
-            self.epochs.assign(last, offset);
+            self.rose |= self.epochs.assign(last, offset);
         }
-        self.epochs
+        (self.epochs, self.rose)
     }
 }
 
@@ -135,13 +161,14 @@ mod tests {
     #[test]
     fn a_batch_that_is_above_the_next_one_is_not_believed() {
         let epochs = |met: &[i32]| {
-            let mut rising = Rising::default();
+            let mut rising = Rising::behind(Epochs::default(), 4);
             (0..).zip(met).for_each(|(offset, epoch)| rising.meet(*epoch, offset));
-            rising.end().entries().iter().map(|EpochEntry { epoch, .. }| *epoch).collect::<Vec<_>>()
+            rising.end().0.entries().iter().map(|EpochEntry { epoch, .. }| *epoch).collect::<Vec<_>>()
         };
         assert_eq!(epochs(&[0, 0, 1, 3]), [0, 1, 3]);
         assert_eq!(epochs(&[0, 70_000, 1, 1, 2]), [0, 1, 2]);
         assert_eq!(epochs(&[1, 1, 0, 1]), [1]);
+        assert_eq!(epochs(&[1, 2, 70_000]), [1, 2]);
         assert_eq!(epochs(&[]), [0; 0]);
     }
 }

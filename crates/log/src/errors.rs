@@ -25,6 +25,17 @@ pub enum LogError {
         /// Its directories.
         paths: Vec<PathBuf>,
     },
+    /// Its directory was removed.
+    #[error(
+        "{} is gone, and there were records in it: put it back and run pagewire log online {dir}, or start again. If it is \
+         lost for good, pagewire log online --empty {dir} makes the partition anew, empty",
+        path.display(),
+        dir = path.parent().unwrap_or(path).display()
+    )]
+    Gone {
+        /// Where it was.
+        path: PathBuf,
+    },
 }
 
 fn listed(paths: &[PathBuf]) -> String {

@@ -22,7 +22,8 @@ pub(crate) fn walk_headers(
     walk_batches(segment, offset, report, |_, found| Ok(show(&found.header))).map(drop)
 }
 
-/// The same with where each batch is, for those who want to read it. `false`: a bad batch was met, and passed by.
+/// The same with where each batch is, for those who want to read it. `false`: damage lay on
+/// the way, and was passed by.
 pub(crate) fn walk_batches(
     segment: &Segment,
     offset: i64,
@@ -35,7 +36,8 @@ pub(crate) fn walk_batches(
             report.notes.push(damage);
         }
     };
-    let (mut from, mut whole) = (offset, true);
+    // What is known to be damaged is passed by without a word.
+    let (mut from, mut whole) = (offset, !segment.damage.reaches_past(offset));
     let first = loop {
         match segment.locate(from, Patience::Endless) {
             Ok(Some(first)) => break first,

@@ -14,7 +14,7 @@ use crate::clean::replace::Placing;
 use crate::config::LogConfig;
 use crate::doomed::Doomed;
 use crate::epochs::Epochs;
-use crate::errors::{LogError, Offline};
+use crate::errors::{AppendError, LogError, Offline};
 use crate::handles::Handles;
 use crate::home::{Home, Vouched};
 use crate::marks::{MarkCells, Marks};
@@ -219,6 +219,12 @@ impl Log {
         } else {
             tracing::debug!(topic = %self.topic, partition = self.partition, %error, what);
         }
+    }
+
+    /// As [`fail`](Self::fail), and what an append that changed nothing is told.
+    pub(crate) fn refuse(&self, error: io::Error, what: &str) -> AppendError {
+        self.fail(&error, what);
+        self.online().map_or_else(AppendError::Offline, |()| AppendError::Write(error))
     }
 
     /// What was promised may be lost, or the file is not what the log takes it for: the log takes no writes until it is

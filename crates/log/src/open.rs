@@ -68,7 +68,7 @@ pub(crate) fn open(
     }
     let log_start = segments.first().map_or(0, |first| first.base_offset).max(start).min(log_end);
 
-    let mut epochs = load_epochs(&home, &segments, (log_start, log_end), options.clean, &mut report)?;
+    let mut epochs = load_epochs(&home, &segments, (log_start, log_end), &options, &mut report)?;
     let place = Place { home: &home, segments: &segments, listing: &found.listing, looks: &looks, log_end };
     let Replayed { producers, snapshots, last_aborted } = replay(&place, &options, &mut epochs, &mut report)?;
     let first_open = producers.first_open();
@@ -187,19 +187,19 @@ fn load_epochs(
     home: &Home,
     segments: &[Arc<Segment>],
     (log_start, log_end): (i64, i64),
-    clean: bool,
+    options: &OpenOptions,
     report: &mut RecoveryReport,
 ) -> Result<EpochsFound, LogError> {
-    let path = home.dir.join(epochs::FILE);
+    let (path, newest) = (home.dir.join(epochs::FILE), epoch_check::newest_under(options.leader_epoch));
     match EpochCheckpoint::read(&*home.disk, &path) {
         Ok(Some(checkpoint)) => {
             let inner = Epochs::new(checkpoint.entries);
-            let vouched = clean && home.vouched.is_some_and(|vouched| vouched.epochs == inner.sum());
+            let vouched = options.clean && home.vouched.is_some_and(|vouched| vouched.epochs == inner.sum());
             if log_start == log_end || vouched && inner.covers(log_start) {
                 return Ok(EpochsFound { inner, rebuilt: false });
             }
             if inner.covers(log_start) {
-                match epoch_check::contradiction(&inner, segments, log_start, log_end)? {
+                match epoch_check::contradiction(&inner, segments, (log_start, log_end), newest)? {
                     None => return Ok(EpochsFound { inner, rebuilt: false }),
                     Some(what) => report.notes.push(format!("{}: {what}", path.display())),
                 }

@@ -3,6 +3,7 @@
 use std::io;
 
 use crate::derive::{Sparse, is_missing};
+use crate::errors::ReadError;
 use crate::patience::Patience;
 use crate::scan::{ScanError, Scanner, WINDOW_LOOKUP, WINDOW_WALK};
 use crate::scrub::Stretch;
@@ -78,14 +79,23 @@ impl Segment {
 
     /// Walks the whole segment and writes both indexes anew. For closed segments; the caller holds `building`.
     /// Readers meanwhile find fewer entries and walk further.
-    fn rebuild_indexes(&self) -> Result<(), ScanError> {
+    fn rebuild_indexes(&self) -> Result<(), ReadError> {
         tracing::info!(segment = %self.path().display(), "rebuilding indexes");
+        let written = self.write_anew();
+        if written.is_err() {
+            // What was seen until then is not all of it.
+            self.times.forget_max();
+        }
+        written
+    }
+
+    fn write_anew(&self) -> Result<(), ReadError> {
         let (end, file) = (self.end(), self.file()?);
         self.reset_indexes()?;
         let mut sparse = Sparse::default();
         let scanner = Scanner::new(&*file, 0, end.size, self.base_offset, WINDOW_WALK);
         let mut scanner = scanner.around(&self.damage);
-        while let Some(found) = scanner.next()? {
+        while let Some(found) = self.next_readable(&mut scanner)? {
             let due = sparse.next(self.home.index_interval(), found.header.size_in_bytes());
             self.note_batch(&found.header, found.position, due)?;
         }

@@ -77,7 +77,7 @@ pub(crate) fn recover(
             remove_from(home, listing, at, &reason, depth, report)?;
             break;
         }
-        found.close_last(base, depth, report)?;
+        found.close_last(base, depth.whole_from, report)?;
         if !found.check(home, listing, at, size, depth, report)? {
             break;
         }
@@ -90,14 +90,14 @@ pub(crate) fn recover(
 }
 
 impl Recovered {
-    /// A segment follows the last one, from `base` on: what that lacks before is missing.
-    fn close_last(&self, base: i64, depth: &Depth, report: &mut RecoveryReport) -> Result<(), LogError> {
+    /// A segment follows the last one, from `base` on: what that lacks before, from offset `whole_from` on, is missing.
+    fn close_last(&self, base: i64, whole_from: i64, report: &mut RecoveryReport) -> Result<(), LogError> {
         let Some(before) = self.segments.last().filter(|before| !before.is_closed()) else { return Ok(()) };
         before.write_indexes().map_err(LogError::at(before.path()))?;
         before.close();
         let End { next_offset, size } = before.end();
         before.set_end(End { next_offset: base, size });
-        if !self.ragged && next_offset < base && next_offset >= depth.whole_from {
+        if !self.ragged && next_offset < base && next_offset >= whole_from {
             know(before, Stretch { from: size, to: size, offset: next_offset, next_offset: base }, report);
         }
         Ok(())
@@ -167,7 +167,8 @@ impl Recovered {
         if last.end().next_offset >= base {
             return Ok(());
         }
-        self.close_last(base, depth, report)?;
+        // Compaction takes nothing from a log's end.
+        self.close_last(base, i64::MIN, report)?;
         let next =
             Segment::create(Arc::clone(home), base).map_err(LogError::at(home.path(base, names::LOG)))?;
         home.disk.sync_dir(&home.dir).map_err(LogError::at(&home.dir))?;

@@ -4,12 +4,14 @@
 //! index files are held ([`TxnFiles`]).
 
 use std::io;
+use std::mem;
 use std::ops::Range;
 use std::sync::Arc;
 
 use pagewire_disk::{DiskFile, OpenMode};
 
 use crate::answers::{OpenOptions, RecoveryReport};
+use crate::epoch_check::{Rising, newest_under};
 use crate::errors::LogError;
 use crate::headers::walk_batches;
 use crate::home::Home;
@@ -69,16 +71,24 @@ pub(crate) fn replay(
     } else if options.clean && place.log_end > 0 {
         report.rebuilt.push(place.home.path(place.log_end, names::SNAPSHOT));
     }
+    let mut rising = Rising::behind(mem::take(&mut epochs.inner), newest_under(options.leader_epoch));
     for segment in place.segments.iter().filter(|segment| segment.end().next_offset > start) {
         let whole = walk_batches(segment, start, report, |file, found| {
-            let header = &found.header;
-            epochs.rebuilt |= epochs.inner.assign(header.partition_leader_epoch, header.base_offset);
+            rising.meet(found.header.partition_leader_epoch, found.header.base_offset);
             record(&mut table, segment, (file, found), options, &mut txns)?;
             Ok(true)
         })?;
         if !whole {
             txns.unseen(segment);
         }
+    }
+    let (risen, rose) = rising.end();
+    (epochs.inner, epochs.rebuilt) = (risen, epochs.rebuilt || rose);
+    if let Some(offset) = table.first_open().filter(|_| txns.is_unseen_somewhere()) {
+        report.notes.push(format!(
+            "{}: some records cannot be read; a transaction that is open since offset {offset} may have ended there",
+            place.home.dir.display()
+        ));
     }
     let last_aborted = txns.settle(place, began, options.config.cleanup_compact, report)?;
     Ok(Replayed { producers: table, snapshots, last_aborted })
@@ -174,10 +184,15 @@ impl<'p> Snapshots<'p> {
     /// Removes those that are useless; the others.
     fn settle(self, report: &mut RecoveryReport) -> Result<Vec<i64>, LogError> {
         let home = self.place.home;
+        let gone = !self.useless.is_empty();
         for offset in self.useless {
             let path = home.path(offset, names::SNAPSHOT);
             report.notes.push(format!("{}: damaged or past the end of the log, removed", path.display()));
             home.disk.remove_file(&path).map_err(LogError::at(&path))?;
+        }
+        if gone {
+            // One that came back after the log went on past it would tell of producers that never were.
+            home.disk.sync_dir(&home.dir).map_err(LogError::at(&home.dir))?;
         }
         Ok(self.good)
     }

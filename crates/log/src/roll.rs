@@ -132,8 +132,7 @@ impl Log {
     }
 
     fn not_rolled(&self, error: io::Error) -> AppendError {
-        self.fail(&error, "closing a segment failed");
-        self.online().map_or_else(AppendError::Offline, |()| AppendError::Write(error))
+        self.refuse(error, "closing a segment failed")
     }
 
     /// Writes the producers' state at `offset`; it is synced with the next sync, its CRC guards it until then.

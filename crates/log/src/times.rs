@@ -86,8 +86,9 @@ impl Segment {
         }
         let file = self.file()?;
         let start = self.position_for_time(timestamp)?;
-        let mut scanner = Scanner::new(&*file, start, end.size, self.base_offset, WINDOW_WALK);
-        while let Some(batch) = self.readable(scanner.next())? {
+        let mut scanner =
+            Scanner::new(&*file, start, end.size, self.base_offset, WINDOW_WALK).around(&self.damage);
+        while let Some(batch) = self.next_readable(&mut scanner)? {
             let header = &batch.header;
             let empty = header.records_count == 0;
             if empty || header.max_timestamp < timestamp || header.last_offset() < offset_min {
@@ -111,12 +112,14 @@ impl Segment {
             return Ok(Some(found.timestamp));
         }
         // What has it was deleted.
-        let Some(first) = self.locate(offset_min, Patience::Endless)? else { return Ok(None) };
-        let file = self.file()?;
+        let (file, start) = (self.file()?, self.position_of(offset_min)?);
         let mut max = None;
         let mut scanner =
-            Scanner::new(&*file, first.position, self.end().size, self.base_offset, WINDOW_WALK);
-        while let Some(batch) = self.readable(scanner.next())? {
+            Scanner::new(&*file, start, self.end().size, self.base_offset, WINDOW_WALK).around(&self.damage);
+        while let Some(batch) = self.next_readable(&mut scanner)? {
+            if batch.header.last_offset() < offset_min {
+                continue;
+            }
             let timestamp = if batch.header.base_offset >= offset_min {
                 Some(batch.header.max_timestamp)
             } else {

@@ -14,10 +14,12 @@ use pagewire_disk::write_atomically;
 
 use crate::answers::RecoveryReport;
 use crate::errors::{LogError, ReadError};
+use crate::files::{BatchWalk, Step};
 use crate::home::Home;
 use crate::names;
 use crate::patience::Patience;
 use crate::replay::Place;
+use crate::scan::Found;
 use crate::segment::Segment;
 use crate::txn_index::{self, AbortedTxn};
 use crate::txn_witness::{self, Witness};
@@ -29,8 +31,8 @@ pub(crate) struct TxnFiles {
     /// Those whose file has to be written anew, whatever it shall hold.
     damaged: BTreeSet<i64>,
     replayed: BTreeMap<i64, Vec<AbortedTxn>>,
-    /// Those of segments that could not be replayed to their end.
-    unseen: BTreeSet<i64>,
+    /// The first segment that could not be replayed to its end: whatever ended there may be missing from it on.
+    unseen: Option<i64>,
     from: Option<i64>,
     /// What is said of closed segments, where it says something.
     witness: Option<Witness>,
@@ -119,11 +121,10 @@ impl TxnFiles {
         entries.truncate(entries.partition_point(|entry| entry.last_offset < end));
         let wrong = |reason: &str| io::Error::new(ErrorKind::InvalidData, reason.to_owned());
         txn_index::check(&entries, base, end).map_err(wrong)?;
-        if !entries
-            .iter()
-            .try_fold(true, |all, entry| Ok::<_, io::Error>(all && is_marked(segment, entry)?))?
-        {
-            return Err(wrong("an entry that points at no marker"));
+        for entry in &entries {
+            if !may_be_marked(segment, entry)? {
+                return Err(wrong("an entry that points at no marker"));
+            }
         }
         if entries.len() < whole {
             self.damaged.insert(base);
@@ -151,7 +152,12 @@ impl TxnFiles {
 
     /// There is more in `segment` than could be replayed.
     pub(crate) fn unseen(&mut self, segment: &Segment) {
-        self.unseen.insert(segment.base_offset);
+        let base = segment.base_offset;
+        self.unseen = Some(self.unseen.map_or(base, |first| first.min(base)));
+    }
+
+    pub(crate) fn is_unseen_somewhere(&self) -> bool {
+        self.unseen.is_some()
     }
 
     /// The log was replayed from `start` on: files that do not agree with it are written anew. Returns the
@@ -170,10 +176,11 @@ impl TxnFiles {
             let replayed = self.replayed.remove(&base).unwrap_or_default();
             let damaged = self.damaged.contains(&base);
             // Compaction takes the data of a transaction, and its entry only later.
-            let fewer = compacted || self.unseen.contains(&base);
-            let kept = fewer && replayed.iter().all(|entry| before.contains(entry));
+            let kept = compacted && replayed.iter().all(|entry| before.contains(entry));
             let entries = if kept || segment.end().next_offset <= start {
                 before.clone()
+            } else if self.unseen.is_some_and(|first| base >= first) {
+                both(&before, replayed)
             } else {
                 let unseen = before.iter().filter(|entry| entry.last_offset < start);
                 unseen.copied().chain(replayed).collect()
@@ -211,16 +218,45 @@ fn replace(home: &Home, path: &Path, entries: &[AbortedTxn]) -> io::Result<()> {
     write_atomically(&*home.disk, path, &txn_index::encode(entries))
 }
 
-/// Whether the batch at the entry's last offset is a control batch of its producer.
-fn is_marked(segment: &Segment, entry: &AbortedTxn) -> io::Result<bool> {
+/// What two sources say, of which neither has everything: the file may lack what came last, the log what is damaged. Where
+/// both know of a marker the file is right, because it knew all of the transaction.
+fn both(file: &[AbortedTxn], log: Vec<AbortedTxn>) -> Vec<AbortedTxn> {
+    let mut by_marker: BTreeMap<i64, AbortedTxn> =
+        log.into_iter().map(|entry| (entry.last_offset, entry)).collect();
+    by_marker.extend(file.iter().map(|entry| (entry.last_offset, *entry)));
+    let mut stable = i64::MIN;
+    let rising = by_marker.into_values().map(|entry| {
+        stable = stable.max(entry.last_stable_offset);
+        AbortedTxn { last_stable_offset: stable, ..entry }
+    });
+    rising.collect()
+}
+
+/// Whether the batch at the entry's last offset is a control batch of its producer, or cannot be read any more.
+fn may_be_marked(segment: &Segment, entry: &AbortedTxn) -> io::Result<bool> {
+    let is_lost = || segment.damage.holding(entry.last_offset).is_some();
     match segment.locate(entry.last_offset, Patience::Endless) {
         Ok(Some(found)) => {
             let header = found.header;
-            Ok(header.is_control()
+            let is_its = header.is_control()
                 && header.base_offset == entry.last_offset
-                && header.producer_id == entry.producer_id)
+                && header.producer_id == entry.producer_id;
+            if is_its || is_whole(segment, &found)? {
+                return Ok(is_its);
+            }
+            segment.learn_damage(found.position, entry.last_offset)?;
+            Ok(true)
         }
+        Ok(None) => Ok(is_lost()),
         Err(ReadError::Io(error)) => Err(error),
-        _ => Ok(false),
+        Err(_) => Ok(true),
     }
+}
+
+/// Whether a batch is as it was written.
+fn is_whole(segment: &Segment, found: &Found) -> io::Result<bool> {
+    let file = segment.file()?;
+    let mut walk = BatchWalk::new(&*file, found.position, segment.end().size);
+    let whole = matches!(walk.step()?, Some(Step::Batch(batch)) if batch.is_whole());
+    Ok(whole)
 }

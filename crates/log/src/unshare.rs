@@ -4,7 +4,6 @@
 
 use std::io;
 use std::ops::Range;
-use std::os::unix::fs::MetadataExt;
 
 use pagewire_disk::{DiskFile, OpenMode};
 
@@ -22,7 +21,7 @@ impl Segment {
         if self.home.is_rehearsed() {
             return Ok(());
         }
-        if shared.file().metadata()?.nlink() <= 1 {
+        if shared.names()? <= 1 {
             return Ok(());
         }
         let (home, own_name) = (&self.home, format!("{}{}", names::LOG, names::TEMPORARY));

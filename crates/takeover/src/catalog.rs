@@ -8,6 +8,7 @@ use pagewire_metadata::model::{
     ClusterRecord, ConfigRecord, PartitionRecord, ProducerIdsRecord, Record, TopicRecord, encode, keys,
 };
 use pagewire_metadata::{CatalogError, EmbeddedStore, Entry, FILE_NAME, SystemClock, Versioned, fill};
+use uuid::Uuid;
 
 use crate::error::ImportError;
 use crate::plan::{Plan, PlannedTopic};
@@ -23,9 +24,14 @@ pub(crate) struct Identity {
     pub(crate) now_ms: i64,
 }
 
-/// Writes the metadata of `plan` into the new directory `dir`.
-pub(crate) fn write(dir: &Path, identity: &Identity, plan: &Plan) -> Result<(), ImportError> {
-    let rows = rows(identity, plan)?;
+/// Writes the metadata of `plan` into the new directory `dir`. `directories`: the ids of all new ones.
+pub(crate) fn write(
+    dir: &Path,
+    identity: &Identity,
+    plan: &Plan,
+    directories: &[Option<Uuid>],
+) -> Result<(), ImportError> {
+    let rows = rows(identity, plan, directories)?;
     let store = EmbeddedStore::open(&dir.join(FILE_NAME), Arc::new(SystemClock))?;
     let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(ImportError::at(dir))?;
     let written = runtime.block_on(fill(&store, rows));
@@ -33,7 +39,7 @@ pub(crate) fn write(dir: &Path, identity: &Identity, plan: &Plan) -> Result<(), 
     Ok(written.map_err(CatalogError::from)?)
 }
 
-fn rows(identity: &Identity, plan: &Plan) -> Result<Vec<Entry>, CatalogError> {
+fn rows(identity: &Identity, plan: &Plan, directories: &[Option<Uuid>]) -> Result<Vec<Entry>, CatalogError> {
     let cluster = ClusterRecord {
         cluster_id: identity.cluster_id.clone(),
         created_ms: identity.now_ms,
@@ -43,8 +49,17 @@ fn rows(identity: &Identity, plan: &Plan) -> Result<Vec<Entry>, CatalogError> {
         row(keys::CLUSTER.to_owned(), &cluster)?,
         row(keys::PRODUCER_IDS.to_owned(), &ProducerIdsRecord { next: identity.next_producer_id })?,
     ];
-    for topic in &plan.topics {
-        rows.push(row(keys::topic(&topic.name), &record(topic, identity.node_id))?);
+    let mut topics: Vec<_> = plan.topics.iter().map(|topic| record(topic, identity.node_id)).collect();
+    // Those in the first directory need no name for it.
+    for partition in plan.partitions.iter().filter(|partition| partition.home > 0) {
+        let of = topics.get_mut(partition.topic).map(|topic| &mut topic.partitions);
+        let index = usize::try_from(partition.index).ok();
+        if let Some(placed) = of.zip(index).and_then(|(all, index)| all.get_mut(index)) {
+            placed.directory = directories.get(partition.home).copied().flatten();
+        }
+    }
+    for topic in topics {
+        rows.push(row(keys::topic(&topic.name), &topic)?);
     }
     for (scope, own) in &plan.configs {
         rows.push(row(scope.key(), &ConfigRecord { configs: own.clone() })?);

@@ -50,6 +50,9 @@ pub enum ImportError {
     /// Where the import goes is something already.
     #[error("{} is not empty: an import makes a new directory", .0.display())]
     NotEmpty(PathBuf),
+    /// One new directory within another.
+    #[error("{} and {} lie in one another, or are one: name directories beside each other with --to", .0.display(), .1.display())]
+    Nested(PathBuf, PathBuf),
     /// A directory cannot take the place of one that something is mounted on.
     #[error("{} is a mount point: name a directory below it with --to", .0.display())]
     MountPoint(PathBuf),

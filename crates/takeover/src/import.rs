@@ -3,27 +3,25 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use pagewire_disk::checkpoint::META_PROPERTIES_FILE;
-use pagewire_disk::{Disk, OsDisk};
 use pagewire_metadata::model::ids;
 
 use crate::catalog::{self, Identity};
 use crate::error::ImportError;
+use crate::homes::{self, Homes};
 use crate::kraft;
 use crate::options::{Depth, How, Options, Progress, Settings};
-use crate::place::{Way, check_link};
+use crate::place::check_link;
 use crate::plan::{Plan, plan};
 use crate::report::{Placed, Report, TopicReport};
 use crate::settle::{Done, settle};
 use crate::source::Source;
-use crate::staging::{self, Staging};
 use crate::take::Taken;
 use crate::work::work;
 
-/// Makes a data directory out of Kafka's. Blocks: for as long as reading and copying takes.
+/// Makes a data directory, or several, out of Kafka's. Blocks: for as long as reading and copying takes.
 ///
 /// `progress` is called from several threads. After an error there is no new directory; what a killed process leaves is
-/// cleared by the next import to the same place.
+/// cleared by the next import to the same places.
 pub fn import(
     options: &Options,
     settings: &dyn Settings,
@@ -32,7 +30,7 @@ pub fn import(
     if options.how == How::Link && options.verify != Depth::Deep {
         return Err(ImportError::LinkUnchecked);
     }
-    staging::check_target(&options.to)?;
+    homes::check(options)?;
     let sources = open(&options.from)?;
     let metadata = newest_metadata(&sources)?;
     let plan = plan(options, &sources, &metadata.image, settings)?;
@@ -40,8 +38,9 @@ pub fn import(
         return Err(ImportError::Refused(plan.refused));
     }
     if options.how == How::Link {
+        let places: Vec<&Path> = homes::places(options).collect();
         for partition in &plan.partitions {
-            check_link(&partition.dir, &options.to)?;
+            check_link(&partition.dir, places.get(partition.home).unwrap_or(&options.to.as_path()))?;
         }
     }
     let mut report = begin_report(options, &sources, &metadata, &plan);
@@ -52,12 +51,11 @@ pub fn import(
         report.above(&plan, &taken, at_least)?;
         return Ok(report);
     }
-    let staging = Staging::begin(&options.to)?;
-    match build(&staging, options, &sources, &plan, settings, progress, &mut report, at_least) {
-        Ok(()) => staging.finish().map(|()| report),
+    let homes = Homes::begin(options, &sources)?;
+    match build(&homes, options, &sources, &plan, settings, progress, &mut report, at_least) {
+        Ok(()) => homes.finish().map(|()| report),
         Err(error) => {
-            // What went wrong is what counts; what stays is cleared by the next import.
-            let _ = staging.give_up();
+            homes.give_up();
             Err(error)
         }
     }
@@ -106,6 +104,7 @@ fn begin_report(options: &Options, sources: &[Source], metadata: &kraft::Read, p
         cluster_id: first.map(|meta| meta.cluster_id.clone()).unwrap_or_default(),
         node_id: first.map_or(0, |meta| meta.node_id),
         to: options.to.clone(),
+        others: options.others.clone(),
         dry_run: options.dry_run,
         settings_left: plan.settings_left.clone(),
         left: plan.left.clone(),
@@ -116,10 +115,10 @@ fn begin_report(options: &Options, sources: &[Source], metadata: &kraft::Read, p
     }
 }
 
-/// Puts the new directory together.
+/// Puts the new directories together.
 #[expect(clippy::too_many_arguments, reason = "one step of the import, split off for its length")]
 fn build(
-    staging: &Staging,
+    homes: &Homes,
     options: &Options,
     sources: &[Source],
     plan: &Plan,
@@ -128,20 +127,20 @@ fn build(
     report: &mut Report,
     at_least: i64,
 ) -> Result<(), ImportError> {
-    let dir = staging.path();
-    let ways = sources
-        .iter()
-        .map(|source| Way::find(options.how, &source.dir.join(META_PROPERTIES_FILE), dir))
-        .collect::<Result<Vec<_>, _>>()?;
-    check_space(dir, plan, &ways)?;
-    let taken = work(options, plan, sources, Some((dir, &ways)), progress)?;
+    homes.check_space(plan)?;
+    let taken = work(options, plan, sources, Some(homes), progress)?;
     report.add(plan, &taken);
     report.above(plan, &taken, at_least)?;
-    let done: Vec<Done<'_>> = plan.partitions.iter().zip(&taken).collect();
-    let identity = (report.cluster_id.as_str(), report.node_id);
-    let settled = settle(dir, options, identity, plan, sources, &done, settings)?;
-    report.notes.extend(settled.notes);
-    report.raise(settled.leader_epoch_max, settled.producer_id_max)?;
+    let mut directories = Vec::new();
+    for (at, dir) in homes.dirs().enumerate() {
+        let done = plan.partitions.iter().zip(&taken).filter(|(partition, _)| partition.home == at);
+        let (done, identity) =
+            (done.collect::<Vec<Done<'_>>>(), (report.cluster_id.as_str(), report.node_id));
+        let settled = settle(dir, options, identity, plan, sources, &done, settings)?;
+        directories.push(settled.directory_id);
+        report.notes.extend(settled.notes);
+        report.raise(settled.leader_epoch_max, settled.producer_id_max)?;
+    }
     let identity = Identity {
         cluster_id: report.cluster_id.clone(),
         node_id: report.node_id,
@@ -149,26 +148,7 @@ fn build(
         next_producer_id: report.next_producer_id,
         now_ms: options.now_ms,
     };
-    catalog::write(dir, &identity, plan)
-}
-
-/// Refuses to begin what cannot end.
-fn check_space(dir: &Path, plan: &Plan, ways: &[Way]) -> Result<(), ImportError> {
-    let takes = |partition: &crate::plan::PlannedPartition| {
-        let files = &partition.files;
-        let closed: u64 = files.segments.iter().rev().skip(1).map(|segment| segment.len).sum();
-        match ways.get(partition.source) {
-            Some(Way::Reflink) => 0,
-            Some(Way::Link) => files.bytes() - closed,
-            _ => files.bytes(),
-        }
-    };
-    let needed: u64 = plan.partitions.iter().map(takes).sum();
-    let free = OsDisk::new().free_bytes(dir).map_err(ImportError::at(dir))?;
-    if needed > free {
-        return Err(ImportError::NoSpace { dir: dir.to_path_buf(), needed, free });
-    }
-    Ok(())
+    homes.dirs().take(1).try_for_each(|first| catalog::write(first, &identity, plan, &directories))
 }
 
 impl Report {

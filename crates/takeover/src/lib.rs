@@ -1,4 +1,4 @@
-//! Makes a data directory out of the directories that Apache Kafka (3.9 to 4.3, KRaft) left, so that a broker of ours serves
+//! Makes a data directory, or several, out of the directories that Apache Kafka (3.9 to 4.3, KRaft) left, so that a broker of ours serves
 //! what was in them: topics with their ids, partitions and settings, and their records as they lie there, byte for byte.
 //! Groups go on where they were, because `__consumer_offsets` has the same format and comes along like any topic.
 //!
@@ -10,7 +10,8 @@
 //!               place.rs copies, reflinks or links, read_back.rs reads the copy
 //!   settle.rs   checkpoints; opened and closed once, as a broker does it
 //!   catalog.rs  the metadata, last of all
-//!   staging.rs  beside its place until it is whole, then renamed
+//!   homes.rs    one new directory, or several over which partitions are spread; staging.rs: each beside its place until it is
+//!               whole, then renamed
 //! ```
 //!
 //! Invariants
@@ -27,7 +28,10 @@ mod catalog;
 mod cut;
 mod error;
 mod follows;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod holes;
+mod homes;
 mod import;
 mod kraft;
 mod options;

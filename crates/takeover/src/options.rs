@@ -38,8 +38,10 @@ pub enum Depth {
 pub struct Options {
     /// Kafka's directories: all that `log.dirs` names, and `metadata.log.dir` where that is another.
     pub from: Vec<PathBuf>,
-    /// The new data directory: not there yet, or empty.
+    /// The new data directory, with the metadata: not there yet, or empty.
     pub to: PathBuf,
+    /// More of these, over which partitions are spread.
+    pub others: Vec<PathBuf>,
     /// How bytes get to their place.
     pub how: How,
     /// How much is looked at.

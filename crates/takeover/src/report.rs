@@ -14,8 +14,10 @@ pub struct Report {
     pub cluster_id: String,
     /// The node that serves it.
     pub node_id: i32,
-    /// The new directory.
+    /// The new directory, with the metadata.
     pub to: PathBuf,
+    /// More of these.
+    pub others: Vec<PathBuf>,
     /// Nothing was written: this is what would be done.
     pub dry_run: bool,
     /// By name.

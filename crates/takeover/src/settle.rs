@@ -8,6 +8,7 @@ use std::sync::Arc;
 use pagewire_disk::checkpoint::{CLEANER_FILE, HIGH_WATERMARK_FILE, LOG_START_FILE, RECOVERY_POINT_FILE};
 use pagewire_disk::{CleanMark, OffsetCheckpoint, OsDisk};
 use pagewire_log::{Handles, LogDir, LogDirOptions, PartitionSettings};
+use uuid::Uuid;
 
 use crate::error::ImportError;
 use crate::options::{Depth, Options, Settings};
@@ -25,6 +26,8 @@ pub(crate) struct Settled {
     pub(crate) leader_epoch_max: i32,
     /// The highest producer in any of them, -1 for none.
     pub(crate) producer_id_max: i64,
+    /// The directory's own id.
+    pub(crate) directory_id: Option<Uuid>,
     /// What people should know.
     pub(crate) notes: Vec<String>,
 }
@@ -32,7 +35,7 @@ pub(crate) struct Settled {
 /// A partition with what it came to.
 pub(crate) type Done<'p> = (&'p PlannedPartition, &'p Taken);
 
-/// Settles the new directory `dir`.
+/// Settles the new directory `dir`, to which what is `done` went.
 pub(crate) fn settle(
     dir: &Path,
     options: &Options,
@@ -65,7 +68,8 @@ pub(crate) fn settle(
     };
     let settings_of = |topic: &str, _partition: i32| of_topic.get(topic).cloned();
     let (logs, report) = LogDir::open(Arc::new(OsDisk::new()), dir, &how, &settings_of, &|_| ())?;
-    let mut settled = Settled { leader_epoch_max: -1, producer_id_max: -1, notes: Vec::new() };
+    let directory_id = logs.directory_id();
+    let mut settled = Settled { leader_epoch_max: -1, producer_id_max: -1, directory_id, notes: Vec::new() };
     if let Some(failed) = report.failed.into_iter().next() {
         let path = dir.join(format!("{}-{}", failed.topic, failed.partition));
         return Err(ImportError::Wrong { path, reason: failed.error.to_string() });

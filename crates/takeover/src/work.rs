@@ -1,13 +1,12 @@
 //! All partitions, on several threads: what each came to, and what stands against the whole.
 
-use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use pagewire_disk::OffsetCheckpoint;
 
 use crate::error::ImportError;
+use crate::homes::Homes;
 use crate::options::{Depth, How, Options, Progress};
-use crate::place::Way;
 use crate::plan::{Plan, PlannedPartition};
 use crate::report::Refusal;
 use crate::source::Source;
@@ -16,13 +15,13 @@ use crate::threads;
 use crate::verdict::Marks;
 use crate::verify::Unfit;
 
-/// What the partitions of a plan come to, in its order. `into` is the new directory with the way for each source; without
-/// it partitions are only looked at.
+/// What the partitions of a plan come to, in its order. `into` are the new directories; without
+/// them partitions are only looked at.
 pub(crate) fn work(
     options: &Options,
     plan: &Plan,
     sources: &[Source],
-    into: Option<(&Path, &[Way])>,
+    into: Option<&Homes>,
     progress: &(dyn Fn(Progress<'_>) + Sync),
 ) -> Result<Vec<Taken>, ImportError> {
     let (done, total) = (AtomicU64::new(0), total(options, plan, into.is_some()));
@@ -34,9 +33,9 @@ pub(crate) fn work(
         };
         let marks = marks(plan, partition, sources);
         let care = Care { depth: options.verify, marks, accept_damage: options.accept_damage };
-        let target = into.and_then(|(dir, ways)| {
-            let topic_id = plan.topics.get(partition.topic)?.id;
-            Some(Target { dir: dir.join(&what), topic_id, way: *ways.get(partition.source)? })
+        let target = into.and_then(|homes| {
+            let (topic_id, (dir, way)) = (plan.topics.get(partition.topic)?.id, homes.of(partition)?);
+            Some(Target { dir: dir.join(&what), topic_id, way })
         });
         take((plan, partition), care, target.as_ref(), &tell)
     });

@@ -2,10 +2,14 @@
 
 mod batch;
 mod checkpoint;
+mod control;
+mod decoded;
 mod directory;
 mod frames;
 mod group_record;
 mod index;
+mod kraft;
+mod manifest;
 mod partition_files;
 mod produced;
 mod recovery;
@@ -105,5 +109,33 @@ pub static TARGETS: &[Target] = &[
         run: directory::run,
         seeds: directory::seeds,
         bounded_runs: 800,
+    },
+    Target {
+        name: "kraft",
+        promise: "a metadata log of Kafka's is read or refused, the same each time, with the file named",
+        run: kraft::run,
+        seeds: kraft::seeds,
+        bounded_runs: 10_000,
+    },
+    Target {
+        name: "manifest",
+        promise: "a backup's manifest is read or refused; what was read can be written and read again",
+        run: manifest::run,
+        seeds: manifest::seeds,
+        bounded_runs: 20_000,
+    },
+    Target {
+        name: "control",
+        promise: "a request on the control socket is answered by one line of bounded length, however it comes in pieces",
+        run: control::run,
+        seeds: control::seeds,
+        bounded_runs: 10_000,
+    },
+    Target {
+        name: "decoded",
+        promise: "a record of an internal topic is shown in words or as JSON, in memory bounded by its bytes",
+        run: decoded::run,
+        seeds: decoded::seeds,
+        bounded_runs: 40_000,
     },
 ];

@@ -72,11 +72,27 @@ pub enum BackupFailed {
         /// The partition.
         partition: i32,
     },
-    /// A log is in a directory that was not named, or cannot be read.
+    /// A log is in a directory that cannot be read.
     #[error(
-        "{topic}-{partition} is in the log directory with directory.id={directory} in its meta.properties, which cannot be \
-         read or was not named: name all of log.dirs, by --config FILE or --from DIR for each, the one with \
-         metadata.redb first"
+        "{topic}-{partition} is in the log directory {}, and a backup without it would not be one: {why}. Where it has another \
+         path now, name all of log.dirs with --from DIR for each, the one with metadata.redb first",
+        path.display()
+    )]
+    Away {
+        /// The topic.
+        topic: String,
+        /// The partition.
+        partition: i32,
+        /// Where the directory was served.
+        path: PathBuf,
+        /// Why it cannot be read.
+        why: String,
+    },
+    /// A log is in a directory of which nobody knows where it is.
+    #[error(
+        "{topic}-{partition} is in the log directory with directory.id={directory} in its meta.properties, which is none of \
+         those that were named: name all of log.dirs, by --config FILE or --from DIR for each, the one with metadata.redb \
+         first"
     )]
     Elsewhere {
         /// The topic.

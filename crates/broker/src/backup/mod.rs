@@ -46,6 +46,8 @@ use serde::{Deserialize, Serialize};
 pub use damage::{Damage, Damaged};
 pub use error::BackupFailed;
 pub use manifest::MANIFEST_FILE;
+#[cfg(feature = "fuzzing")]
+pub(crate) use manifest::reads_again;
 pub use pacer::{Limits, Progress};
 pub use restore::{RestoreOptions, Restored, restore};
 pub(crate) use take::{Source, take};

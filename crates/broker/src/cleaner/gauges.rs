@@ -7,7 +7,7 @@ use pagewire_log::{CleaningReport, Share, Uncleanable};
 use crate::{broker::Broker, clock::now_ms};
 
 /// Kafka's gauges of `kafka.log:type=LogCleaner` and `type=LogCleanerManager`, and counters since the start.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct CleanerGauges {
     /// `uncleanable-partitions-count`: partitions that are set aside, with the reasons in `uncleanable`.
     pub uncleanable_partitions_count: u64,

@@ -64,6 +64,11 @@ impl Image {
         self.topics().flat_map(|topic| topic.partitions.iter().filter_map(|p| p.hosted.as_ref()))
     }
 
+    /// How many partitions nobody serves.
+    pub(crate) fn offline_partitions(&self) -> usize {
+        self.topics().flat_map(|topic| &topic.partitions).filter(|entry| entry.is_offline()).count()
+    }
+
     /// Adds a topic while an image is being built.
     pub(crate) fn add(&mut self, topic: TopicEntry) {
         self.insert(Arc::new(topic));

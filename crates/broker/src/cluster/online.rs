@@ -28,7 +28,8 @@ pub(crate) struct Online {
     pub(crate) report: LoadReport,
 }
 
-/// Loads the directory and shows its partitions. `empty`: what it held is lost, and its partitions are made anew.
+/// Loads the directory and shows its partitions. `empty`: what it held is lost, and its partitions are made anew. Of a
+/// directory that is served it is about partitions in it whose directories are missing.
 ///
 /// `watch` is told where the progress can be looked at.
 pub(crate) async fn take_in(
@@ -38,6 +39,9 @@ pub(crate) async fn take_in(
     watch: impl Fn(&Arc<LoadMeter>) + Send + 'static,
 ) -> Result<Online, Refused> {
     let cluster = broker.cluster();
+    if cluster.log_dirs.gone_in(&path) > 0 {
+        return bring_back(broker, path, empty).await;
+    }
     let served = cluster.catalog.log_dirs(cluster.identity.node_id).await?.0;
     let id = served.id_at(&known_path(&path));
     let coming = if empty { Coming::Bare(id) } else { Coming::Back(id) };
@@ -52,6 +56,31 @@ pub(crate) async fn take_in(
         least_epoch = cluster.catalog.raise_leader_epoch().await?;
     }
     change(broker, move |change| async move { change.serve(taken, least_epoch).await }).await
+}
+
+/// Of a directory that is served, the partitions whose directories were missing: those that are back, or all of them, anew.
+async fn bring_back(broker: &Arc<Broker>, path: PathBuf, empty: bool) -> Result<Online, Refused> {
+    // Clients are to look whether they have what is there. Before anybody is served.
+    let least_epoch = broker.cluster().catalog.raise_leader_epoch().await?;
+    let shown = change(broker, move |change| async move {
+        let cluster = change.cluster();
+        if empty {
+            cluster.log_dirs.accept_gone(&path);
+        }
+        let partitions = change.show(&cluster.topic_records().await?, &HashSet::new(), least_epoch).await?;
+        Ok((partitions, cluster.log_dirs.gone_in(&path)))
+    });
+    match shown.await? {
+        (0, gone) => {
+            let why = format!(
+                "{gone} partitions that had records have no directory in it, as before: put them back"
+            );
+            Err(Refused::new(ErrorCode::KafkaStorageError, why))
+        }
+        (partitions, _) => {
+            Ok(Online { partitions, report: LoadReport { clean: true, ..LoadReport::default() } })
+        }
+    }
 }
 
 /// On a thread of its own: it may take minutes, and the I/O pool has few.

@@ -89,3 +89,16 @@ pub(crate) fn start(broker: &Arc<Broker>, dir: &Path, tasks: &TaskTracker, stop:
     });
     tasks.spawn(connection::accept(socket, control, tasks.clone()));
 }
+
+/// The line that answers a request, of which nothing is done.
+#[cfg(feature = "fuzzing")]
+pub(crate) async fn understood(from: &mut (impl tokio::io::AsyncBufRead + Unpin)) -> Option<Vec<u8>> {
+    let answer = match line::read(from).await {
+        Err(line::NoLine::Gone) => return None,
+        Err(line::NoLine::Refused(why)) => Answer::Error(why.to_owned()),
+        Ok(line) => verbs::understood(&line).map_or_else(Answer::Error, |verb| Answer::Result(verb.into())),
+    };
+    let mut written = Vec::new();
+    line::write(&mut written, &answer).await.ok()?;
+    Some(written)
+}

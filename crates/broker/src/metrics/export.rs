@@ -1,126 +1,109 @@
-//! What is counted, by the names that it has outside: those that Prometheus would give it, in one table.
+//! The table of numbers as programs take it: as a map, and as text in Prometheus' exposition format.
 //!
-//! Names end in `_total` where a number only rises until the broker ends. What there is of each log directory has its path as
-//! a label: `pagewire_log_dir_size_bytes{dir="/a"}`.
+//! What there is of each log directory has its path as a label: `pagewire_log_dir_size_bytes{dir="/a"}`.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::fmt::Write;
 
-use pagewire_log::{DirDescription, ScrubCounts};
+use pagewire_log::DirDescription;
 
-use super::Metrics;
-use crate::cleaner::CleanerGauges;
+use super::table::{NUMBERS, OF_DIRS, Seen};
 
 /// So many directories have numbers of their own: an answer is one line of bounded length.
 const DIRS_MAX: usize = 32;
 
-/// What numbers are taken from.
-struct Seen<'s> {
-    metrics: &'s Metrics,
-    dirs: &'s [DirDescription],
-    cleaner: &'s CleanerGauges,
-}
-
-type Number = fn(&Seen<'_>) -> u64;
-/// None where it is not known.
-type OfDir = fn(&DirDescription) -> Option<u64>;
-
-/// Of the broker.
-const NUMBERS: &[(&str, Number)] = &[
-    ("pagewire_connections_total", |seen| seen.metrics.connections_total()),
-    ("pagewire_connections", |seen| seen.metrics.connections()),
-    ("pagewire_requests_total", |seen| seen.metrics.requests_total()),
-    ("pagewire_received_bytes_total", |seen| read(&seen.metrics.bytes_in)),
-    ("pagewire_sent_bytes_total", |seen| read(&seen.metrics.bytes_out)),
-    ("pagewire_records_in_total", |seen| read(&seen.metrics.records_in)),
-    ("pagewire_produce_failed_total", |seen| read(&seen.metrics.produce_failed)),
-    ("pagewire_fetch_failed_total", |seen| read(&seen.metrics.fetch_failed)),
-    ("pagewire_produce_storage_errors_total", |seen| read(&seen.metrics.produce_storage_errors)),
-    ("pagewire_fetch_storage_errors_total", |seen| read(&seen.metrics.fetch_storage_errors)),
-    ("pagewire_fetch_parked_total", |seen| read(&seen.metrics.fetch_parked)),
-    ("pagewire_fetch_cold_lookups_total", |seen| read(&seen.metrics.fetch_cold_lookups)),
-    ("pagewire_fetch_dropped_bytes_total", |seen| read(&seen.metrics.fetch_dropped_bytes)),
-    ("pagewire_log_dirs_offline", |seen| count(seen.dirs.iter().filter(|dir| dir.offline.is_some()))),
-    ("pagewire_partitions_damaged", |seen| count(logs(seen).filter(|damaged| *damaged > 0))),
-    ("pagewire_damaged_stretches", |seen| logs(seen).map(|damaged| damaged as u64).sum()),
-    ("pagewire_cleaner_busy", |seen| seen.cleaner.busy),
-    ("pagewire_cleaner_due", |seen| seen.cleaner.due),
-    ("pagewire_cleaner_cleans_total", |seen| seen.cleaner.cleans),
-    ("pagewire_cleaner_failed_total", |seen| seen.cleaner.failed),
-    ("pagewire_cleaner_read_bytes_total", |seen| seen.cleaner.bytes_read),
-    ("pagewire_cleaner_written_bytes_total", |seen| seen.cleaner.bytes_written),
-    ("pagewire_cleaner_max_dirty_percent", |seen| seen.cleaner.max_dirty_percent),
-    ("pagewire_cleaner_max_compaction_delay_seconds", |seen| seen.cleaner.max_compaction_delay_secs),
-    ("pagewire_cleaner_time_since_last_run_milliseconds", |seen| seen.cleaner.time_since_last_run_ms),
-    ("pagewire_cleaner_recopy_percent", |seen| seen.cleaner.cleaner_recopy_percent),
-    ("pagewire_cleaner_max_buffer_utilization_percent", |seen| seen.cleaner.max_buffer_utilization_percent),
-    ("pagewire_cleaner_max_clean_time_seconds", |seen| seen.cleaner.max_clean_time_secs),
-    ("pagewire_cleaner_dead_threads", |seen| seen.cleaner.dead_thread_count),
-    ("pagewire_cleaner_uncleanable_partitions", |seen| seen.cleaner.uncleanable_partitions_count),
-    ("pagewire_cleaner_uncleanable_bytes", |seen| seen.cleaner.uncleanable_bytes),
-    ("pagewire_scrub_bytes_total", |seen| scrubs(seen, |counts| counts.bytes)),
-    ("pagewire_scrub_batches_total", |seen| scrubs(seen, |counts| counts.batches)),
-    ("pagewire_scrub_logs_total", |seen| scrubs(seen, |counts| counts.logs)),
-    ("pagewire_scrub_damaged_stretches_total", |seen| scrubs(seen, |counts| counts.damaged)),
-    ("pagewire_scrub_unreadable_segments_total", |seen| scrubs(seen, |counts| counts.unreadable)),
-];
-
-/// Of each log directory; those that are not known are left out.
-const OF_DIRS: &[(&str, OfDir)] = &[
-    ("pagewire_log_dir_offline", |dir| Some(u64::from(dir.offline.is_some()))),
-    ("pagewire_log_dir_logs", |dir| Some(dir.logs.len() as u64)),
-    ("pagewire_log_dir_size_bytes", |dir| Some(dir.logs.iter().map(|log| log.size_bytes).sum())),
-    ("pagewire_log_dir_usable_bytes", |dir| dir.space.map(|space| space.usable_bytes)),
-];
-
-/// All numbers.
-pub(crate) fn export(
-    metrics: &Metrics,
-    dirs: &[DirDescription],
-    cleaner: &CleanerGauges,
-) -> BTreeMap<String, u64> {
-    let seen = Seen { metrics, dirs, cleaner };
-    let of_all = NUMBERS.iter().map(|(name, number)| ((*name).to_owned(), number(&seen)));
-    let of_dirs = dirs.iter().take(DIRS_MAX).flat_map(|dir| {
-        let path = dir.path.display().to_string().replace('\\', "\\\\").replace('"', "\\\"");
-        let numbers = OF_DIRS.iter().filter_map(|(name, number)| Some((*name, number(dir)?)));
-        numbers.map(move |(name, number)| (format!("{name}{{dir=\"{path}\"}}"), number))
+/// All numbers by name, with the label where there is one.
+pub(crate) fn export(seen: &Seen<'_>) -> BTreeMap<String, u64> {
+    let of_all = NUMBERS.iter().map(|row| (row.name.to_owned(), (row.read)(seen)));
+    let of_dirs = OF_DIRS.iter().flat_map(|row| {
+        let known = labelled(seen).filter_map(|(label, dir)| Some((label, (row.read)(dir)?)));
+        known.map(|(label, number)| (format!("{}{label}", row.name), number))
     });
     of_all.chain(of_dirs).collect()
 }
 
-fn read(counter: &AtomicU64) -> u64 {
-    counter.load(Relaxed)
+/// <https://prometheus.io/docs/instrumenting/exposition_formats/>: a line of help and one of its type before each.
+pub(crate) fn exposition(seen: &Seen<'_>) -> String {
+    let mut text = String::new();
+    for row in NUMBERS {
+        head(&mut text, row.name, row.help);
+        line(&mut text, row.name, "", (row.read)(seen));
+    }
+    for row in OF_DIRS {
+        head(&mut text, row.name, row.help);
+        for (label, dir) in labelled(seen) {
+            if let Some(number) = (row.read)(dir) {
+                line(&mut text, row.name, &label, number);
+            }
+        }
+    }
+    text
 }
 
-fn count<T>(items: impl Iterator<Item = T>) -> u64 {
-    items.count() as u64
+/// Directories, each with the label that names it.
+fn labelled<'s>(seen: &'s Seen<'_>) -> impl Iterator<Item = (String, &'s DirDescription)> + use<'s> {
+    seen.dirs.iter().take(DIRS_MAX).map(|dir| {
+        let path = dir.path.display().to_string();
+        let path = path.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
+        (format!("{{dir=\"{path}\"}}"), dir)
+    })
 }
 
-/// How much is damaged in each log.
-fn logs<'s>(seen: &'s Seen<'_>) -> impl Iterator<Item = usize> + use<'s> {
-    seen.dirs.iter().flat_map(|dir| &dir.logs).map(|log| log.damaged)
+fn head(text: &mut String, name: &str, help: &str) {
+    let kind = if name.ends_with("_total") { "counter" } else { "gauge" };
+    // Writing to a string does not fail.
+    let _ = write!(text, "# HELP {name} {help}\n# TYPE {name} {kind}\n");
 }
 
-fn scrubs(seen: &Seen<'_>, number: fn(&ScrubCounts) -> u64) -> u64 {
-    seen.dirs.iter().map(|dir| number(&dir.scrub)).sum()
+fn line(text: &mut String, name: &str, label: &str, number: u64) {
+    let _ = writeln!(text, "{name}{label} {number}");
 }
 
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+
+    use pagewire_log::ScrubCounts;
+
     use super::*;
+    use crate::cleaner::CleanerGauges;
+    use crate::metrics::Metrics;
+
+    fn dir(path: &str) -> DirDescription {
+        DirDescription {
+            path: PathBuf::from(path),
+            away: true,
+            opening: None,
+            offline: None,
+            space: None,
+            logs: Vec::new(),
+            scrub: ScrubCounts { bytes: 7, ..ScrubCounts::default() },
+        }
+    }
 
     #[test]
-    fn each_name_is_there_once_and_documented() {
-        let docs = include_str!("../../../../docs/control.md");
-        let mut names: Vec<&str> = NUMBERS.iter().map(|(name, _)| *name).collect();
-        names.extend(OF_DIRS.iter().map(|(name, _)| *name));
-        for name in &names {
-            assert!(docs.contains(&format!("`{name}`")), "{name}");
-        }
-        let all = names.len();
-        names.sort_unstable();
-        names.dedup();
-        assert_eq!(names.len(), all);
+    fn text_and_map_say_the_same_and_each_number_has_its_help() {
+        let (metrics, dirs, cleaner) =
+            (Metrics::default(), [dir("/a"), dir("/b\"\\")], CleanerGauges::default());
+        metrics.connection_opened();
+        let seen = Seen { metrics: &metrics, dirs: &dirs, cleaner: &cleaner, offline_partitions: 3 };
+        let (text, map) = (exposition(&seen), export(&seen));
+        let said: BTreeMap<String, u64> = text
+            .lines()
+            .filter(|line| !line.starts_with('#'))
+            .filter_map(|line| line.rsplit_once(' '))
+            .map(|(name, number)| (name.to_owned(), number.parse().expect("a number")))
+            .collect();
+        assert_eq!(said, map);
+        assert_eq!((map["pagewire_scrub_bytes_total"], map["pagewire_partitions_offline"]), (14, 3));
+        assert_eq!(map["pagewire_log_dir_offline{dir=\"/b\\\"\\\\\"}"], 0);
+        assert!(!text.contains("pagewire_log_dir_usable_bytes{"), "what is not known is left out");
+        assert!(text.starts_with(
+            "# HELP pagewire_connections_total Connections accepted\n# TYPE pagewire_connections_total counter\n\
+             pagewire_connections_total 1\n# HELP pagewire_connections Connections that are open\n\
+             # TYPE pagewire_connections gauge\n"
+        ));
+        let heads = text.lines().filter(|line| line.starts_with("# HELP ")).count();
+        assert_eq!(heads, NUMBERS.len() + OF_DIRS.len());
     }
 }

@@ -4,12 +4,14 @@
 
 mod export;
 mod offline_since;
+mod table;
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use crate::api::APIS;
-pub(crate) use export::export;
+pub(crate) use export::{export, exposition};
 use offline_since::OfflineSince;
+pub(crate) use table::Seen;
 
 /// All counters, by name.
 #[derive(Debug)]

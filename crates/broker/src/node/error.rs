@@ -21,6 +21,16 @@ pub enum StartError {
         .0.display()
     )]
     Foreign(PathBuf),
+    /// The directory has logs of ours, but not the metadata.
+    #[error(
+        "{} holds the records of a broker, but its {} is gone: without it nobody knows whose records they are, and an empty \
+         cluster would be served in their place. Nothing was changed. Put the file back, or restore the last backup into \
+         another directory with pagewire restore --from BACKUP --to NEW_DIR; pagewire log dump reads the records that are \
+         there",
+        .0.display(),
+        pagewire_metadata::FILE_NAME
+    )]
+    NoMetadata(PathBuf),
     /// The metadata is in a directory that is not the first.
     #[error(
         "log.dirs names {} first, but the metadata is in {}: name that one first",
@@ -33,6 +43,15 @@ pub enum StartError {
         /// The one with the metadata.
         metadata: PathBuf,
     },
+    /// The metadata knows of logs in the first directory, and nothing but the metadata is there.
+    #[error(
+        "{} has the metadata of topics whose logs are to be there, but neither these nor meta.properties: they were removed, or \
+         are on a disk that is not mounted there. Put them back, or make a directory anew with pagewire restore; if they are \
+         lost for good, remove {} as well, and the broker begins a new cluster",
+        .0.display(),
+        .0.join(pagewire_metadata::FILE_NAME).display()
+    )]
+    Emptied(PathBuf),
     /// The first directory is new, another one is not.
     #[error(
         "{} has nothing in it, but {} was served before: most likely the disk of {} is not mounted. Mount it; or, to begin \
@@ -59,7 +78,7 @@ pub enum StartError {
     #[error("{} holds an unfinished restore: let it end, or remove the directory and restore anew", .0.display())]
     Unfinished(PathBuf),
     /// The metadata store cannot be opened.
-    #[error(transparent)]
+    #[error("{}", advised_metadata(.0))]
     OpenMetadata(#[from] OpenError),
     /// The metadata cannot be read.
     #[error(transparent)]
@@ -92,6 +111,19 @@ fn advised(error: &LogDirError) -> String {
     match error {
         LogDirError::Lock(LockError::Io { .. }) | LogDirError::Io { .. } => {
             format!("{error} (choose a directory that this user can write with --data-dir DIR)")
+        }
+        _ => error.to_string(),
+    }
+}
+
+fn advised_metadata(error: &OpenError) -> String {
+    match error {
+        OpenError::Damaged { path, .. } => {
+            let dir = path.parent().unwrap_or(path).display();
+            format!(
+                "{error}. Topics, ids and settings are in it. Put a good copy in its place, or restore the last backup into \
+                 another directory with pagewire restore --from BACKUP --to NEW_DIR; the records in {dir} are not concerned"
+            )
         }
         _ => error.to_string(),
     }

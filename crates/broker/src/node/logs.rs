@@ -8,6 +8,7 @@ use pagewire_zcopy::IoPool;
 use tokio::sync::oneshot;
 use tracing::{error, info, warn};
 
+use super::traces::{self, Served};
 use super::{StartError, blocking, progress};
 use crate::{
     backup,
@@ -17,13 +18,10 @@ use crate::{
     net,
 };
 
-/// What only a directory that has been served has.
-const TRACES: [&str; 2] = ["meta.properties", "__cluster_metadata-0"];
-
-/// Locks home, where the metadata is or will be. Says first what keeps any of the directories from being served.
-pub(super) fn lock_home(dirs: &[PathBuf]) -> Result<LockedDir, StartError> {
+/// Locks home, where the metadata is or will be; says whether that is all there is in it. Says first what keeps any of the
+/// directories from being served.
+pub(super) fn lock_home(dirs: &[PathBuf]) -> Result<(LockedDir, bool), StartError> {
     let has_metadata = |dir: &PathBuf| dir.join(pagewire_metadata::FILE_NAME).exists();
-    let was_served = |dir: &PathBuf| TRACES.iter().any(|trace| dir.join(trace).exists());
     let (home, others) = dirs.split_first().ok_or_else(|| io::Error::other("log.dirs names no directory"))?;
     for dir in dirs {
         if backup::holds_a_backup(dir) {
@@ -37,14 +35,18 @@ pub(super) fn lock_home(dirs: &[PathBuf]) -> Result<LockedDir, StartError> {
         if let Some(elsewhere) = others.iter().find(|dir| has_metadata(dir)) {
             return Err(StartError::Elsewhere { first: home.clone(), metadata: elsewhere.clone() });
         }
-        if was_served(home) {
-            return Err(StartError::Foreign(home.clone()));
+        match traces::of(home) {
+            Some(Served::ByUs) => return Err(StartError::NoMetadata(home.clone())),
+            Some(Served::ByKafka) => return Err(StartError::Foreign(home.clone())),
+            None => {}
         }
-        if let Some(other) = others.iter().find(|dir| was_served(dir)) {
+        if let Some(other) = others.iter().find(|dir| traces::of(dir).is_some()) {
             return Err(StartError::NoHome { first: home.clone(), other: other.clone() });
         }
     }
-    Ok(LockedDir::lock(disk(), home)?)
+    let home = LockedDir::lock(disk(), home)?;
+    let is_bare = home.is_bare()?;
+    Ok((home, is_bare))
 }
 
 /// Locks those of the others that can be; `served` tells which of them are none of the new ones.
@@ -86,8 +88,7 @@ pub(super) fn report_away(log_dirs: &LogDirs, image: &Image) {
     for (path, why) in log_dirs.away() {
         error!(path = %path.display(), %why, "log directory is offline: nothing in it is served until it is there (pagewire log online)");
     }
-    let offline =
-        image.topics().flat_map(|topic| &topic.partitions).filter(|entry| entry.is_offline()).count();
+    let offline = image.offline_partitions();
     if offline > 0 {
         error!(partitions = offline, "not served");
     }

@@ -9,6 +9,7 @@
 //! takes the clean mark away and a start that fails for its port shall leave it; nothing is accepted before everything
 //! can be served.
 
+mod complete;
 mod error;
 mod found;
 mod logs;
@@ -18,6 +19,7 @@ mod progress;
 mod stopped;
 #[cfg(test)]
 mod tests;
+mod traces;
 
 use std::{
     io,

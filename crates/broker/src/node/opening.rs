@@ -15,8 +15,9 @@ use pagewire_metadata::{
 use pagewire_zcopy::IoPool;
 use tracing::error;
 
-use super::{StartError, blocking, found, logs, open_catalog};
+use super::{StartError, blocking, complete::complete, found, logs, open_catalog};
 use crate::{
+    backup::BackupFailed,
     clock::now_ms,
     cluster::{Identity, with_stored},
     config::BrokerConfig,
@@ -47,14 +48,26 @@ pub(super) struct Opened {
 impl Opening {
     pub(super) async fn begin(config: BrokerConfig, io: &IoPool) -> Result<Self, StartError> {
         let dirs = config.log_dirs.clone();
-        let home = blocking(io, move || logs::lock_home(&dirs)).await??;
+        let (home, is_bare) = blocking(io, move || logs::lock_home(&dirs)).await??;
         let catalog = open_catalog(&config, io).await?;
         let config = with_stored(&catalog, config).await?;
         let served = catalog.log_dirs(config.node_id).await?;
+        if is_bare && has_logs_at_home(&catalog).await? {
+            return Err(StartError::Emptied(config.data_dir().to_path_buf()));
+        }
         let (dirs, record) = (config.log_dirs.clone(), served.0.clone());
         let others = blocking(io, move || logs::lock_others(&dirs, &record)).await?;
         let locked = [(config.data_dir().to_path_buf(), Ok(home))].into_iter().chain(others).collect();
         Ok(Self { config, catalog, locked, served })
+    }
+
+    /// The same with all directories that partitions are in, also those that were not named.
+    pub(super) async fn complete(mut self, io: &IoPool) -> Result<Self, BackupFailed> {
+        let topics: Vec<_> = self.catalog.topics().await?.0.into_iter().map(|(topic, _)| topic).collect();
+        let (served, mut locked) = (self.served.0.clone(), self.locked);
+        let completed = blocking(io, move || complete(&mut locked, &topics, &served).map(|()| locked));
+        self.locked = completed.await.map_err(StartError::System)??;
+        Ok(self)
     }
 
     pub(super) async fn load(self, io: &IoPool) -> Result<Opened, StartError> {
@@ -90,4 +103,10 @@ impl Opening {
         }
         Ok(Opened { config, catalog, identity, topics, deleted, log_dirs, report, epoch_is_owed })
     }
+}
+
+/// Whether the metadata knows of partitions that are in the first directory.
+async fn has_logs_at_home(catalog: &Catalog) -> Result<bool, StartError> {
+    let topics = catalog.topics().await?.0;
+    Ok(topics.iter().flat_map(|(topic, _)| &topic.partitions).any(|placed| placed.directory.is_none()))
 }

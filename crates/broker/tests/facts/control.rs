@@ -116,7 +116,7 @@ fn what_is_no_request_is_refused_in_words() {
         (b"[1]\n", "no JSON object"),
         (b"{}\n", "no verb"),
         (b"{\"verb\":7}\n", "no verb"),
-        (b"{\"verb\":\"dance\"}\n", "only backup, online, status"),
+        (b"{\"verb\":\"dance\"}\n", "only backup, metrics, online, status"),
         (b"{\"verb\":\"status\",\"loud\":true}\n", "loud"),
         (b"{\"verb\":\"backup\"}\n", "to"),
         (b"{\"verb\":\"backup\",\"to\":\"here\"}\n", "absolute"),

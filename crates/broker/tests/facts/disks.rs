@@ -5,7 +5,7 @@ use std::{
     fs,
     io::{Read, Write},
     os::unix::net::UnixStream,
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 use pagewire_broker::StartError;
@@ -66,13 +66,7 @@ impl Two {
 
     /// Asks for the second directory; the answer.
     fn online(&self, empty: bool) -> String {
-        let dir = self.dirs[1].to_str().unwrap();
-        let request = format!("{{\"verb\":\"online\",\"dir\":\"{dir}\",\"empty\":{empty}}}\n");
-        let mut socket = UnixStream::connect(self.dirs[0].join("control.sock")).unwrap();
-        socket.write_all(request.as_bytes()).unwrap();
-        let mut answer = String::new();
-        socket.read_to_string(&mut answer).unwrap();
-        answer
+        online(&self.dirs[0], &self.dirs[1], empty)
     }
 
     fn aside(&self) -> PathBuf {
@@ -88,6 +82,17 @@ impl Two {
         found.sort_unstable();
         found
     }
+}
+
+/// Asks the broker whose first directory is `home` for a directory; the answer.
+fn online(home: &Path, dir: &Path, empty: bool) -> String {
+    let dir = dir.to_str().unwrap();
+    let request = format!("{{\"verb\":\"online\",\"dir\":\"{dir}\",\"empty\":{empty}}}\n");
+    let mut socket = UnixStream::connect(home.join("control.sock")).unwrap();
+    socket.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).unwrap();
+    answer
 }
 
 fn described(client: &mut Client) -> Vec<DescribeLogDirsResult> {
@@ -297,6 +302,30 @@ fn an_empty_mount_point_is_no_new_log_directory() {
 }
 
 #[test]
+fn what_is_damaged_in_a_directory_that_comes_back_is_told() {
+    let mut two = with_records();
+    let lost = two.of(1, "t")[0];
+    for value in ["y", "z"] {
+        two.broker.client().produce("t", lost, batch(&[value]));
+    }
+    two.broker.stop();
+    let file = two.dirs[1].join(format!("t-{lost}/00000000000000000000.log"));
+    let mut bytes = fs::read(&file).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    fs::write(&file, bytes).unwrap();
+    two.unmount_second();
+    two.broker.restart();
+    two.mount_second();
+    let answer = two.online(false);
+    assert!(answer.contains("\"damage\":[\"") && answer.contains("the offsets 2 to 2"), "{answer}");
+    let mut client = two.broker.client();
+    let fetched = client.fetch(&FetchAt::now("t", &[(lost, 0)]), 12);
+    assert_eq!(values_of(&fetched.records()).len(), 2, "what lies before it is served");
+    let refused = client.fetch(&FetchAt::now("t", &[(lost, 2)]), 12).errors()[0].1;
+    assert_eq!(refused, 2, "CORRUPT_MESSAGE");
+}
+
+#[test]
 fn partitions_whose_loss_is_accepted_are_made_anew_under_a_higher_epoch() {
     let mut two = with_records();
     let lost = two.of(1, "t");
@@ -362,4 +391,69 @@ fn a_first_directory_that_is_empty_beside_one_that_was_served_begins_no_new_clus
     fs::rename(two.aside(), &two.dirs[0]).unwrap();
     two.broker.restart();
     assert_eq!(two.broker.client().end_of("t", 3), 1);
+}
+
+/// A broker of one directory with two partitions, a record in each, of which the directory of the first was taken away.
+fn without_a_partition() -> (Broker, TempDir) {
+    let (mut broker, aside) = (Broker::start(), tempfile::tempdir().unwrap());
+    let mut client = broker.client();
+    client.create_topic("t", 2);
+    for partition in 0..2 {
+        client.produce("t", partition, batch(&["x"]));
+    }
+    broker.stop();
+    fs::rename(broker.dir().join("t-0"), aside.path().join("t-0")).unwrap();
+    broker.restart();
+    (broker, aside)
+}
+
+#[test]
+fn a_partition_whose_directory_was_removed_is_offline_until_it_is_put_back() {
+    let (mut broker, aside) = without_a_partition();
+    for _ in 0..2 {
+        let mut client = broker.client();
+        assert_eq!(leaders(&mut client, "t"), [(5, -1, 0), (0, 1, 1)]);
+        assert_eq!(client.try_produce("t", 0, batch(&["y"]), 9).error_code, STORAGE_ERROR);
+        assert!(!broker.dir().join("t-0").exists());
+        let answer = online(broker.dir(), broker.dir(), false);
+        assert!(answer.contains("1 partitions that had records"), "{answer}");
+        broker.restart();
+    }
+    fs::rename(aside.path().join("t-0"), broker.dir().join("t-0")).unwrap();
+    let answer = online(broker.dir(), broker.dir(), false);
+    assert!(answer.contains("\"partitions\":1"), "{answer}");
+    let mut client = broker.client();
+    assert_eq!((client.produce("t", 0, batch(&["y"])), client.produce("t", 1, batch(&["y"]))), (1, 1));
+    assert!(online(broker.dir(), broker.dir(), false).contains("served already"));
+}
+
+#[test]
+fn a_partition_whose_loss_is_accepted_is_made_anew_and_the_others_keep_theirs() {
+    let (mut broker, _aside) = without_a_partition();
+    let before = broker.client().describe_topic("t").partitions[0].leader_epoch;
+    let answer = online(broker.dir(), broker.dir(), true);
+    assert!(answer.contains("\"partitions\":1"), "{answer}");
+    let mut client = broker.client();
+    assert!(client.describe_topic("t").partitions[0].leader_epoch > before, "clients are to look");
+    assert_eq!((client.produce("t", 0, batch(&["y"])), client.produce("t", 1, batch(&["y"]))), (0, 1));
+    broker.restart();
+    assert_eq!((broker.client().end_of("t", 0), broker.client().end_of("t", 1)), (1, 2));
+}
+
+#[test]
+fn a_directory_with_nothing_but_its_metadata_is_not_served_as_if_it_were_whole() {
+    let (mut broker, aside) = without_a_partition();
+    broker.stop();
+    for name in ["t-1", "meta.properties"] {
+        fs::rename(broker.dir().join(name), aside.path().join(name)).unwrap();
+    }
+    let refused = broker.start_node().map(drop);
+    let Err(error @ StartError::Emptied(_)) = refused else { panic!("{refused:?}") };
+    assert!(error.to_string().contains("not mounted"), "{error}");
+    assert!(!broker.dir().join("meta.properties").exists(), "nothing was made");
+    for name in ["t-1", "meta.properties"] {
+        fs::rename(aside.path().join(name), broker.dir().join(name)).unwrap();
+    }
+    broker.restart();
+    assert_eq!(broker.client().end_of("t", 1), 1);
 }

@@ -29,7 +29,7 @@ pub(crate) struct BackupArgs {
     #[command(subcommand)]
     pub(crate) command: Option<BackupCommand>,
     /// The broker's (first) data directory [default: ./pagewire-data] [env: PAGEWIRE_DATA_DIR]. Of a broker that does not run
-    /// and has several: each of them, the one with metadata.redb first
+    /// and has several, of which one has another path than when it was served: each of them, the one with metadata.redb first
     #[arg(long, value_name = "DIR")]
     pub(crate) from: Vec<PathBuf>,
     /// Where to: a directory that does not exist or is empty

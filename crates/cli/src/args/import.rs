@@ -26,7 +26,7 @@ Examples:
   pagewire import --from /var/lib/kafka --to /var/lib/pagewire --dry-run
   pagewire import --from /var/lib/kafka --to /var/lib/pagewire
   pagewire import --config /etc/kafka/server.properties --to /var/lib/pagewire
-  pagewire import --from /disk1/kafka --from /disk2/kafka --to /disk3/pagewire --exclude old-logs
+  pagewire import --from /disk1/kafka --from /disk2/kafka --to /disk1/pagewire --to /disk2/pagewire --exclude old-logs
   pagewire serve --data-dir /var/lib/pagewire --config server.properties"
 )]
 pub(crate) struct ImportArgs {
@@ -36,9 +36,9 @@ pub(crate) struct ImportArgs {
     /// Kafka's server.properties, which names those directories; once for each broker
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Vec<PathBuf>,
-    /// The new data directory: not there yet, or empty
-    #[arg(long, value_name = "DATA_DIR")]
-    pub(crate) to: PathBuf,
+    /// The new data directory: not there yet, or empty. Several: partitions are spread over them, the metadata is in the first
+    #[arg(long, value_name = "DATA_DIR", required = true)]
+    pub(crate) to: Vec<PathBuf>,
     /// Copy, also where blocks could be shared
     #[arg(long, group = "how")]
     pub(crate) copy: bool,

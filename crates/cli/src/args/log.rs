@@ -75,7 +75,8 @@ or that takes no writes since an I/O error, is opened as a start would open it, 
 cluster` tells how it stands. Nothing else waits meanwhile.
 
 A directory that was served before and is empty now is not taken for a new one: most likely its disk is not mounted. Only with \
---empty it is, and the partitions it held are made anew, without records.
+--empty it is, and the partitions it held are made anew, without records. The same goes for single partitions of a directory that \
+is served: one that had records and whose directory was removed is opened when it was put back, and made anew with --empty.
 
 Examples:
   mount /disks/2 && pagewire log online --data-dir /disks/1 /disks/2
@@ -85,7 +86,7 @@ pub(crate) struct OnlineArgs {
     /// The directory, as log.dirs names it
     #[arg(value_name = "DIR")]
     pub(crate) dir: PathBuf,
-    /// What it held is lost: make its partitions anew in it
+    /// What it held is lost, or partitions of it are: make them anew in it
     #[arg(long)]
     pub(crate) empty: bool,
     /// The broker's (first) data directory [default: ./pagewire-data] [env: PAGEWIRE_DATA_DIR]

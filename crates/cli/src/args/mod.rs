@@ -137,11 +137,15 @@ fn seconds(text: &str) -> Result<Duration, String> {
 #[command(after_help = "Examples:
   pagewire cluster                    the nodes and who is the controller
   pagewire cluster --apis             every API with the versions the broker offers
+  pagewire cluster --metrics          numbers of the broker on this machine, for Prometheus
   pagewire cluster -o json | jq .nodes")]
 pub(crate) struct ClusterArgs {
     /// List every API with the versions that the broker offers
     #[arg(long)]
     pub(crate) apis: bool,
+    /// Print what a broker on this machine counts instead, as Prometheus reads it
+    #[arg(long, conflicts_with = "apis")]
+    pub(crate) metrics: bool,
     #[command(flatten)]
     pub(crate) connect: Connect,
 }

@@ -7,7 +7,10 @@
     reason = "helpers of tests; not every file uses all"
 )]
 
+pub mod namespace;
+
 use std::io::{BufRead, BufReader, Write};
+use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
@@ -97,9 +100,16 @@ impl Broker {
 
     /// Starts one on what another has left.
     pub fn start_in(dir: TempDir, options: &[&str]) -> Self {
+        Self::start_on(dir, &[], options)
+    }
+
+    /// Starts one whose first log directory is in `dir`, and the others elsewhere.
+    pub fn start_on(dir: TempDir, others: &[PathBuf], options: &[&str]) -> Self {
+        let all = std::iter::once(dir.path().join("data")).chain(others.iter().cloned());
+        let all: Vec<String> = all.map(|dir| dir.display().to_string()).collect();
+        let log_dirs = format!("log.dirs={}", all.join(","));
         let mut child = pagewire()
-            .args(["serve", "--listen", "127.0.0.1:0", "--log-level", "warn", "--data-dir"])
-            .arg(dir.path().join("data"))
+            .args(["serve", "--listen", "127.0.0.1:0", "--log-level", "warn", "--set", &log_dirs])
             // Groups that start at once, so that tests take no longer than they must.
             .args(["--set", "group.initial.rebalance.delay.ms=0", "--set", "offsets.topic.num.partitions=1"])
             .args(options)

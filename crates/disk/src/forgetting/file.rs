@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, IoSlice};
+use std::path::Path;
 use std::sync::Arc;
 
 use super::ForgettingDisk;
@@ -83,5 +84,17 @@ impl DiskFile for ForgettingFile {
 
     fn start_writeback(&self, _offset: u64, _len: u64) -> io::Result<()> {
         self.disk.life.look()
+    }
+
+    fn hard_link(&self, path: &Path) -> io::Result<()> {
+        self.disk.change(|state| {
+            let change = state.seen.link(self.node, path)?;
+            state.pending.add([change]);
+            Ok(())
+        })
+    }
+
+    fn names(&self) -> io::Result<u64> {
+        self.disk.look(|state| Ok(state.seen.names_of(self.node) as u64))
     }
 }

@@ -63,7 +63,8 @@ impl ForgettingDisk {
             state.pending.after_power_cut(Chance::of(seed, ROOT), &mut names);
         }
         let mut after = State::default();
-        Rebuild { before: &state, names: &names, seed }.dir(ROOT, ROOT, &mut after)?;
+        let rebuild = Rebuild { before: &state, names: &names, seed, placed: BTreeMap::new() };
+        rebuild.run(&mut after)?;
         Ok(Self { state: Arc::new(Mutex::new(after)), life: Arc::default() })
     }
 
@@ -147,21 +148,20 @@ struct Rebuild<'a> {
     before: &'a State,
     names: &'a Directories,
     seed: u64,
+    /// Files that were copied already, by what they were before: a file may have several names.
+    placed: BTreeMap<NodeId, NodeId>,
 }
 
 impl Rebuild<'_> {
+    fn run(mut self, after: &mut State) -> io::Result<()> {
+        self.dir(ROOT, ROOT, after)
+    }
+
     /// Copies directory `old` of what was spared into directory `new` of the disk after the crash.
-    fn dir(&self, old: NodeId, new: NodeId, after: &mut State) -> io::Result<()> {
+    fn dir(&mut self, old: NodeId, new: NodeId, after: &mut State) -> io::Result<()> {
         for (name, id) in self.names.get(&old).into_iter().flatten() {
             let node = match self.before.seen.node(*id) {
-                Some(Node::File(_)) => {
-                    let bytes = self.bytes(*id);
-                    let file = new_file(name)?;
-                    crate::fd_file::write_all_at(&file, 0, &[io::IoSlice::new(&bytes)])?;
-                    let node = after.seen.add(Node::File(file));
-                    after.journals.insert(node, Journal::synced_as(bytes));
-                    node
-                }
+                Some(Node::File(_)) => self.file(name, *id, after)?,
                 Some(Node::Dir(_)) => {
                     let node = after.seen.add(Node::Dir(Names::new()));
                     self.dir(*id, node, after)?;
@@ -173,6 +173,19 @@ impl Rebuild<'_> {
             after.kept_names.entry(new).or_default().insert(name.clone(), node);
         }
         Ok(())
+    }
+
+    fn file(&mut self, name: &str, old: NodeId, after: &mut State) -> io::Result<NodeId> {
+        if let Some(node) = self.placed.get(&old) {
+            return Ok(*node);
+        }
+        let bytes = self.bytes(old);
+        let file = new_file(name)?;
+        crate::fd_file::write_all_at(&file, 0, &[io::IoSlice::new(&bytes)])?;
+        let node = after.seen.add(Node::File(file));
+        after.journals.insert(node, Journal::synced_as(bytes));
+        self.placed.insert(old, node);
+        Ok(node)
     }
 
     fn bytes(&self, id: NodeId) -> Vec<u8> {

@@ -163,6 +163,28 @@ impl Tree {
         Ok((Opened { node, file: handle }, Some(NameChange::Link { dir, name, node })))
     }
 
+    /// Gives a file one more name. `NotFound` if it has none.
+    pub(crate) fn link(&mut self, node: NodeId, path: &Path) -> io::Result<NameChange> {
+        if self.names_of(node) == 0 {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        let (dir, name) = self.locate(path)?;
+        if self.names(dir)?.contains_key(&name) {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        self.names_mut(dir)?.insert(name.clone(), node);
+        Ok(NameChange::Link { dir, name, node })
+    }
+
+    /// How many names a file has.
+    pub(crate) fn names_of(&self, node: NodeId) -> usize {
+        let names = self.nodes.values().map(|other| match other {
+            Node::Dir(names) => names.values().filter(|named| **named == node).count(),
+            Node::File(_) => 0,
+        });
+        names.sum()
+    }
+
     pub(crate) fn rename(&mut self, from: &Path, to: &Path) -> io::Result<NameChange> {
         let (from_dir, from_name) = self.locate(from)?;
         let node = *self.names(from_dir)?.get(&from_name).ok_or(io::ErrorKind::NotFound)?;

@@ -40,6 +40,15 @@ impl Moment {
         Some(Self { segments, active, aborted, log_start: marks.log_start, end, epochs, producers })
     }
 
+    /// Leaves out the segments before the one at this place.
+    pub(super) fn begin_at(&mut self, first: usize) {
+        let Some(kept) = self.segments.get(first..).filter(|_| first > 0) else { return };
+        let kept = Arc::new(kept.to_vec());
+        self.log_start = kept.first().map_or(self.log_start, |first| self.log_start.max(first.base_offset));
+        self.epochs.truncate_start(self.log_start);
+        self.segments = kept;
+    }
+
     /// Those that are not written to any more.
     pub(super) fn closed(&self) -> &[Arc<Segment>] {
         self.segments.split_last().map_or(&[], |(_, closed)| closed)

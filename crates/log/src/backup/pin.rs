@@ -96,6 +96,19 @@ pub(super) fn pin(
     Ok(Some(pinned))
 }
 
+/// How many of `seen` retention has taken from the front since, if nothing else has become of them. The last one, which was
+/// active, is open and never counts as taken.
+pub(super) fn taken_from_front(log: &Log, seen: &[Arc<Segment>]) -> Option<usize> {
+    let _placing = log.placing.lock();
+    let now = log.segments.load();
+    let (first, (active, closed)) = (now.first()?, seen.split_last()?);
+    if first.base_offset > active.base_offset {
+        return Some(closed.len());
+    }
+    let taken = seen.iter().position(|one| Arc::ptr_eq(one, first))?;
+    is_intact(seen, taken, &now, Arc::ptr_eq).then_some(taken)
+}
+
 fn pin_one(segment: &Arc<Segment>, bound: i64) -> Result<Option<Pinned>, BackupError> {
     let Some(log) = open(segment, names::LOG)? else { return Ok(None) };
     if log.bytes != segment.end().size {

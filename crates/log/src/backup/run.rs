@@ -8,7 +8,7 @@ use pagewire_disk::checkpoint::{EPOCH_CHECKPOINT_FILE, PARTITION_METADATA_FILE};
 use uuid::Uuid;
 
 use super::moment::Moment;
-use super::pin::{pin, pin_active};
+use super::pin::{pin, pin_active, taken_from_front};
 use super::place::Placing;
 use super::{ATTEMPTS_MAX, BackupError, CopiedFile, CopiedLog, CopyOptions, PINNED, PINNED_MAX, SegmentOf};
 use crate::dir::{Entry, LogDir};
@@ -40,11 +40,14 @@ impl LogDir {
             return Ok(None);
         };
         let disk = self.disk().as_ref();
-        for tried in 0..ATTEMPTS_MAX {
-            let pinned_max = PINNED_MAX.min(PINNED << tried);
+        for tried in 1..=ATTEMPTS_MAX {
+            let patience = Patience {
+                pinned_max: PINNED_MAX.min(PINNED << (tried - 1)),
+                is_last: tried == ATTEMPTS_MAX,
+            };
             disk.create_dir_all(to).map_err(BackupError::at(to))?;
             let placing = Placing { disk, to, options };
-            match attempt(&entry, partition, pinned_max, &placing)? {
+            match attempt(&entry, partition, patience, &placing)? {
                 Attempt::Done(log) => {
                     disk.sync_dir(to).map_err(BackupError::at(to))?;
                     return Ok(Some(log));
@@ -60,34 +63,75 @@ impl LogDir {
     }
 }
 
+/// How much an attempt puts up with.
+#[derive(Debug, Clone, Copy)]
+struct Patience {
+    /// Closed segments open at a time.
+    pinned_max: usize,
+    /// What retention takes before it was opened is left out, and what was copied before it: the copy begins later.
+    is_last: bool,
+}
+
+/// The files of the closed segments so far.
+#[derive(Default)]
+struct Closed {
+    /// The first segment in the copy, and the next one to come, by their places in the moment.
+    first: usize,
+    next: usize,
+    logs: Vec<CopiedFile>,
+    beside: Vec<CopiedFile>,
+}
+
+impl Closed {
+    /// Gives up what was copied: the copy begins with the segment at this place.
+    fn begin_at(&mut self, first: usize, placing: &Placing<'_>) -> Result<(), BackupError> {
+        for file in self.logs.drain(..).chain(self.beside.drain(..)) {
+            let path = placing.to.join(file.name);
+            placing.disk.remove_file(&path).map_err(BackupError::at(&path))?;
+        }
+        (self.first, self.next) = (first, first);
+        Ok(())
+    }
+}
+
 fn attempt(
     entry: &Arc<Entry>,
     partition: i32,
-    pinned_max: usize,
+    patience: Patience,
     placing: &Placing<'_>,
 ) -> Result<Attempt, BackupError> {
     let Some(moment) = entry.round(Moment::of) else { return Ok(Attempt::Deleted) };
-    let Some(moment) = moment else { return Ok(Attempt::Changed) };
+    let Some(mut moment) = moment else { return Ok(Attempt::Changed) };
     let active = match entry.round(|log| pin_active(log, &moment)).transpose()? {
         None => return Ok(Attempt::Deleted),
         Some(None) => return Ok(Attempt::Changed),
         Some(Some(active)) => active,
     };
-    let (mut logs, mut beside) = (Vec::with_capacity(moment.segments.len()), Vec::new());
-    let closed = moment.closed().len();
-    while logs.len() < closed {
-        let count = pinned_max.min(closed - logs.len());
-        let pinned = entry.round(|log| pin(log, &moment.segments, logs.len(), count)).transpose()?;
+    let mut files = Closed::default();
+    let all = moment.closed().len();
+    while files.next < all {
+        let count = patience.pinned_max.min(all - files.next);
+        let pinned = entry.round(|log| pin(log, &moment.segments, files.next, count)).transpose()?;
         let Some(pinned) = pinned else { return Ok(Attempt::Deleted) };
-        let Some(pinned) = pinned else { return Ok(Attempt::Changed) };
+        let Some(pinned) = pinned else {
+            let gone = entry.round(|log| taken_from_front(log, &moment.segments)).flatten();
+            match gone.filter(|gone| patience.is_last && *gone > files.next) {
+                Some(gone) => files.begin_at(gone, placing)?,
+                None => return Ok(Attempt::Changed),
+            }
+            continue;
+        };
         for one in &pinned {
             let of = SegmentOf { topic_id: entry.topic_id, partition, base_offset: one.base_offset };
-            logs.push(told(&one.segment, placing.closed(one, of)?));
+            files.logs.push(told(&one.segment, placing.closed(one, of)?));
             for file in &one.beside {
-                beside.push(placing.beside(file)?);
+                files.beside.push(placing.beside(file)?);
             }
         }
+        files.next += pinned.len();
     }
+    moment.begin_at(files.first);
+    let Closed { mut logs, mut beside, .. } = files;
     if let Some(segment) = moment.segments.last() {
         let base = segment.base_offset;
         logs.push(told(segment, placing.active(&active.log, (base, moment.end))?));

@@ -2,18 +2,23 @@
 //!
 //! `log-start-offset-checkpoint` names a log only where its start is not that of the first segment on the disk, as in
 //! Kafka: the file names say the rest. Segments that could not be removed yet are on the disk.
+//!
+//! A log start that is written lies in what is stable, where Kafka's may lie past it: a power cut would leave a log that
+//! ends before it begins, and such a one begins anew, without its producers and their open transactions.
 
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 
 use pagewire_disk::checkpoint::{HIGH_WATERMARK_FILE, LOG_START_FILE, RECOVERY_POINT_FILE};
 use pagewire_disk::{Disk, OffsetCheckpoint};
 
-use super::LogDir;
 use super::errors::LogDirError;
 use super::notice::Notice;
 use super::sums::Sums;
-use super::table::Table;
+use super::table::{Entry, Table};
+use super::{LogDir, parallel};
+use crate::Marks;
 use crate::log::Log;
 
 /// What the three files hold.
@@ -80,6 +85,15 @@ impl Checkpoints {
         }
     }
 
+    /// [`carry`](Self::carry) of a partition that is gone: that it had records is said in any case.
+    pub(super) fn carry_gone(&mut self, from: &Self, topic: &str, partition: i32, closed: bool) {
+        self.carry(from, topic, partition, closed);
+        if self.known_end(topic, partition) == 0 {
+            self.recovery.remove(topic, partition);
+            self.high_watermark.set(topic, partition, from.known_end(topic, partition));
+        }
+    }
+
     /// Drops what is said of one partition.
     pub(super) fn forget(&mut self, topic: &str, partition: i32) {
         for checkpoint in [&mut self.recovery, &mut self.log_start, &mut self.high_watermark] {
@@ -109,8 +123,9 @@ impl Checkpoints {
             let (topic, partition, marks) = (entry.log.topic(), entry.log.partition(), entry.log.marks());
             checkpoints.recovery.set(topic, partition, marks.recovery_point);
             checkpoints.high_watermark.set(topic, partition, marks.high_watermark);
-            if marks.log_start > 0 && marks.log_start > entry.log.oldest_on_disk() {
-                checkpoints.log_start.set(topic, partition, marks.log_start);
+            let log_start = certain_start(&entry.log, marks);
+            if log_start > 0 && log_start > entry.log.oldest_on_disk() {
+                checkpoints.log_start.set(topic, partition, log_start);
             }
         }
         checkpoints
@@ -126,9 +141,10 @@ impl LogDir {
     /// Writes the checkpoints that changed since they were last written; answers how many files that were.
     ///
     /// Called every `log.flush.offset.checkpoint.interval.ms` or so, and after DeleteRecords where its effect must
-    /// survive a kill: until then only memory knows the new log start. A sick disk takes the directory offline; on a full
-    /// one the next call tries again.
+    /// survive a kill: until then only memory knows the new log start. Syncs logs that start past what is stable. A sick
+    /// disk takes the directory offline; on a full one the next call tries again.
     pub fn write_checkpoints(&self) -> io::Result<usize> {
+        let starts_are_stable = self.sync_to_starts();
         let mut written = self.written.lock();
         let Checkpoints { recovery, log_start, high_watermark, .. } =
             Checkpoints::of(&self.table.read(), &self.carried.lock());
@@ -153,7 +169,37 @@ impl LogDir {
             }
         }
         self.note_written();
-        Ok(files)
+        starts_are_stable.map(|()| files)
+    }
+
+    /// Makes sure that the checkpoints name the compacted logs before anything is appended to them: whoever made one may have
+    /// died before it wrote that, and a hole in a log that is not named is taken for compaction's. Where one cannot be made
+    /// stable first, or nothing be written, that is so until the next checkpoint.
+    pub(super) fn name_compacted(&self) {
+        let mut young = self.entries();
+        young.retain(|entry| entry.log.config().cleanup_compact && self.is_unnamed(entry));
+        let is_stable = |entry: &Arc<Entry>| entry.round(Log::sync).is_none_or(|answer| answer.is_ok());
+        if !young.is_empty()
+            && parallel::map(&young, self.threads, is_stable).into_iter().all(|stable| stable)
+        {
+            let _ = self.write_checkpoints();
+        }
+    }
+
+    /// Whether no checkpoint says yet up to where a log is stable.
+    pub(super) fn is_unnamed(&self, entry: &Entry) -> bool {
+        self.written.lock().recovery_point(entry.log.topic(), entry.log.partition()).is_none()
+    }
+
+    /// Makes logs stable up to their starts. The first error that leaves its log online is answered after all were tried.
+    fn sync_to_starts(&self) -> io::Result<()> {
+        let mut due = self.entries();
+        due.retain(|entry| starts_unstable(entry.log.marks()) && entry.log.offline().is_none());
+        let answers = parallel::map(&due, self.threads, |entry| entry.round(Log::sync));
+        let failed = |(entry, answer): (&Arc<Entry>, Option<io::Result<i64>>)| {
+            answer?.err().filter(|_| entry.log.offline().is_none())
+        };
+        due.iter().zip(answers).find_map(failed).map_or(Ok(()), Err)
     }
 
     /// Writes checkpoints with their checksums. An error is noted.
@@ -165,6 +211,16 @@ impl LogDir {
             error
         })
     }
+}
+
+fn starts_unstable(marks: Marks) -> bool {
+    marks.log_start > marks.recovery_point
+}
+
+/// The log start to be written: one that moved past what is stable a moment ago has to wait. Of a log that is offline nothing
+/// becomes stable any more; what was deleted stays deleted even so.
+fn certain_start(log: &Log, marks: Marks) -> i64 {
+    if starts_unstable(marks) && log.offline().is_none() { marks.recovery_point } else { marks.log_start }
 }
 
 /// Whether there is such a file, and not an empty one.

@@ -34,7 +34,8 @@ impl LogDir {
             return CloseReport { clean: false, failed: Vec::new() };
         };
         let was_offline = self.offline().is_some();
-        let closed = parallel::map(&self.logs(), self.threads.max(THREADS), |log| {
+        let threads = if self.threads > 1 { self.threads.max(THREADS) } else { 1 };
+        let closed = parallel::map(&self.logs(), threads, |log| {
             log.close(now_ms).map_err(|error| (log.dir().to_path_buf(), error))
         });
         let mut failed: Vec<_> = closed.into_iter().filter_map(Result::err).collect();

@@ -16,7 +16,7 @@ use super::stray::set_aside;
 use super::table::Entry;
 use super::{LogDir, parallel};
 use crate::home::Home;
-use crate::{Log, Offline, OpenOptions};
+use crate::{Log, LogError, Offline, OpenOptions};
 
 /// Threads that make logs side by side: what they wait for is syncs, and the disk does several at once.
 const THREADS: usize = 8;
@@ -25,7 +25,7 @@ impl LogDir {
     /// The log of a partition, made if there is none. When this returns, the log, its directory and the topic's id in
     /// it survive a power cut.
     ///
-    /// A directory of that name that is not this topic's (another id, or records without an id) is renamed to
+    /// One that is gone though it had records is not made anew. A directory of that name that is not this topic's (another id, or records without an id) is renamed to
     /// `…-stray` first. One of this topic's, left by an earlier attempt, is opened.
     pub fn create(
         &self,
@@ -86,6 +86,8 @@ impl LogDir {
             }
         }
         drop(table);
+        // Those whose directories came back.
+        self.keep_gone(|topic, partition| self.get(topic, partition).is_none());
         if settings.log.cleanup_compact {
             // From its first record on a hole past the recovery point is known to be a loss. Where this cannot be written,
             // it is not known until the next checkpoint.
@@ -124,6 +126,8 @@ impl LogDir {
             let carried_point = carried.recovery.get(topic, partition);
             (recovery_point, known) = (carried_point.unwrap_or(0), carried_point.is_some());
             log_start_offset = carried.log_start.get(topic, partition).unwrap_or(0);
+        } else if self.is_gone(topic, partition) {
+            return Err(LogError::Gone { path: dir.to_path_buf() }.into());
         } else {
             self.forget(topic, partition)?;
             disk.create_dir_all(dir).map_err(CreateError::at(dir))?;
@@ -166,15 +170,15 @@ impl LogDir {
         if !disk.exists(dir).map_err(CreateError::at(dir))? {
             return Ok(false);
         }
-        let ours = match PartitionMetadata::read(disk, &dir.join(PARTITION_METADATA_FILE)) {
-            Ok(Some(found)) => found.topic_id == topic_id,
+        let (ours, found) = match PartitionMetadata::read(disk, &dir.join(PARTITION_METADATA_FILE)) {
+            Ok(Some(found)) => (found.topic_id == topic_id, Some(found.topic_id)),
             Ok(None) | Err(CheckpointError::Damaged { .. }) => {
-                !has_records(disk, dir).map_err(CreateError::at(dir))?
+                (!has_records(disk, dir).map_err(CreateError::at(dir))?, None)
             }
             Err(CheckpointError::Io { path, error }) => return Err(CreateError::Io { path, error }),
         };
         if !ours {
-            let to = set_aside(disk, dir, topic, partition).map_err(CreateError::at(dir))?;
+            let to = set_aside(disk, dir, (topic, partition), found).map_err(CreateError::at(dir))?;
             disk.sync_dir(&self.path).map_err(CreateError::at(&self.path))?;
             tracing::warn!(from = %dir.display(), to = %to.display(), "data of an earlier topic was set aside");
         }

@@ -3,10 +3,9 @@
 use std::io::{self, ErrorKind};
 use std::path::PathBuf;
 
-use uuid::Uuid;
-
 use super::LogDir;
-use super::names::{DELETE, marked_dir};
+use super::names::DELETE;
+use super::stray::marked;
 
 /// A renamed directory and when it goes.
 #[derive(Debug)]
@@ -30,13 +29,14 @@ impl LogDir {
         let _changing = self.changing.lock();
         self.may_change()?;
         let (mut deleted, mut first_error) = (0, None);
+        self.keep_gone(|name, partition| name != topic || !partitions.contains(&partition));
         for &partition in partitions {
             let Some(entry) = self.table.write().remove(topic, partition) else { continue };
             deleted += 1;
             entry.end();
             self.forget_cleaning(topic, partition);
             let from = entry.log.dir().to_path_buf();
-            let path = self.path.join(marked_dir(topic, partition, Uuid::new_v4(), DELETE));
+            let path = marked(&*self.disk, &from, (topic, partition), Some(entry.topic_id), DELETE);
             if let Err(error) = self.disk.rename(&from, &path) {
                 self.note(&from, &error);
                 first_error = first_error.or(Some(error));

@@ -12,7 +12,8 @@ use uuid::Uuid;
 
 use super::LogDir;
 use super::delete::Doomed;
-use super::names::{DELETE, DirName, STRAY, marked_dir};
+use super::names::{DELETE, DirName, STRAY};
+use super::stray::marked;
 
 impl LogDir {
     /// Renames the directories of topics with these ids to `…-delete`, those that were set aside as strays too; they are
@@ -24,10 +25,7 @@ impl LogDir {
         let (mut renamed, mut first_error) = (Vec::new(), None);
         for entry in self.disk.read_dir(&self.path)? {
             let path = self.path.join(&entry.name);
-            let Some(to) = self.name_of_leftover(&entry.name).filter(|_| self.is_of(&path, deleted)) else {
-                continue;
-            };
-            let to = self.path.join(to);
+            let Some(to) = self.name_of_leftover(&path, &entry.name, deleted) else { continue };
             if let Err(error) = self.disk.rename(&path, &to) {
                 self.note(&path, &error);
                 first_error = first_error.or(Some(error));
@@ -46,20 +44,24 @@ impl LogDir {
         first_error.map_or(Ok(renamed), Err)
     }
 
-    /// The name under which a directory would wait for its unlink, if it may be a leftover at all.
-    fn name_of_leftover(&self, name: &str) -> Option<String> {
+    /// Under what name a directory waits for its unlink, if it is a leftover of one of these topics.
+    fn name_of_leftover(&self, dir: &Path, name: &str, deleted: &HashSet<Uuid>) -> Option<PathBuf> {
         match DirName::parse(name) {
             DirName::Partition { topic, partition } if self.get(topic, partition).is_none() => {
-                Some(marked_dir(topic, partition, Uuid::new_v4(), DELETE))
+                let id = self.topic_of(dir, deleted)?;
+                Some(marked(&*self.disk, dir, (topic, partition), Some(id), DELETE))
             }
-            DirName::Stray => name.strip_suffix(STRAY).map(|unmarked| format!("{unmarked}{DELETE}")),
+            DirName::Stray => {
+                self.topic_of(dir, deleted)?;
+                Some(dir.with_file_name(format!("{}{DELETE}", name.strip_suffix(STRAY)?)))
+            }
             _ => None,
         }
     }
 
-    /// Whether a directory names one of these ids as its topic's.
-    fn is_of(&self, dir: &Path, ids: &HashSet<Uuid>) -> bool {
-        PartitionMetadata::read(self.disk.as_ref(), &dir.join(PARTITION_METADATA_FILE))
-            .is_ok_and(|found| found.is_some_and(|metadata| ids.contains(&metadata.topic_id)))
+    /// The id that a directory names as its topic's, if it is one of these.
+    fn topic_of(&self, dir: &Path, ids: &HashSet<Uuid>) -> Option<Uuid> {
+        let named = PartitionMetadata::read(self.disk.as_ref(), &dir.join(PARTITION_METADATA_FILE));
+        named.ok().flatten().map(|metadata| metadata.topic_id).filter(|id| ids.contains(id))
     }
 }

@@ -1,5 +1,6 @@
 //! Loading a directory: what is there, what of it is ours, and all of that opened in parallel.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -12,9 +13,10 @@ use super::checkpoints::Checkpoints;
 use super::clean::{Cleaning, CleaningCell};
 use super::delete::Doomed;
 use super::errors::LogDirError;
+use super::gone;
 use super::judge::{Judgement, judge};
 use super::locked::LockedDir;
-use super::names::DirName;
+use super::names::{DirName, partition_dir};
 use super::notice::Notice;
 use super::options::{LogDirOptions, PartitionSettings};
 use super::stray::set_aside;
@@ -57,8 +59,8 @@ pub struct LoadReport {
     pub clean: bool,
     /// Logs opened, sorted by directory name.
     pub loaded: Vec<LoadedLog>,
-    /// Logs that could not be opened. Their directories were not changed; they can be made again by
-    /// [`LogDir::create`] once the cause is gone.
+    /// Logs that could not be opened, and those that had records and are gone. Their directories were not changed; they can
+    /// be made again by [`LogDir::create`] once the cause is gone.
     pub failed: Vec<FailedLog>,
     /// Everything else worth telling.
     pub notices: Vec<Notice>,
@@ -181,7 +183,14 @@ impl LockedDir {
             (outcome, notices)
         });
 
+        let names: HashSet<_> = found.iter().map(|found| (found.topic.as_str(), found.partition)).collect();
+        let gone = gone::find(&checkpoints, &names, settings);
         let (mut table, mut carried, mut set_aside) = (Table::default(), Checkpoints::default(), false);
+        for (topic, partition) in &gone {
+            carried.carry_gone(&checkpoints, topic, *partition, report.clean);
+            let error = LogError::Gone { path: path.join(partition_dir(topic, *partition)) };
+            report.failed.push(FailedLog { topic: topic.clone(), partition: *partition, error });
+        }
         for (found, (outcome, notices)) in found.into_iter().zip(outcomes) {
             let Found { topic, partition, .. } = found;
             report.notices.extend(notices);
@@ -214,6 +223,7 @@ impl LockedDir {
             changing: Mutex::new(()),
             doomed: Mutex::new(doomed),
             carried: Mutex::new(carried),
+            gone: Mutex::new(gone),
             written: Mutex::new(written),
             sums: Mutex::new(sums),
             cleaning: CleaningCell::new(cleaning),
@@ -223,6 +233,7 @@ impl LockedDir {
             behind: AtomicBool::default(),
         };
         dir.end_cleaning();
+        dir.name_compacted();
         Ok((dir, report))
     }
 
@@ -305,7 +316,8 @@ impl One<'_> {
                 notices.push(Notice::Named { path: path.clone(), topic_id: settings.topic_id });
             }
             Judgement::Stray { found } => {
-                let path = set_aside(disk, path, topic, *partition).map_err(LogError::at(path))?;
+                let path =
+                    set_aside(disk, path, (topic, *partition), Some(found)).map_err(LogError::at(path))?;
                 notices.push(Notice::Stray { path, found, expected: settings.topic_id });
                 return Ok(Outcome::SetAside);
             }
@@ -341,8 +353,8 @@ impl One<'_> {
             .metered(self.dir.meter().checked())
             .certain_start(self.checkpoints.starts_are_certain)
             .vouched(self.vouched.map(|sums| vouched::of(sums, topic, *partition)));
-        let (log, report) = Log::open_at(home, topic, *partition, options)?;
-        log.look_at(self.noted);
+        let (log, mut report) = Log::open_at(home, topic, *partition, options)?;
+        log.look_at(self.noted, &mut report);
         let (log_end, known_end) = (log.marks().log_end, self.checkpoints.known_end(topic, *partition));
         if log_end < known_end {
             notices.push(Notice::Lost { path: path.clone(), log_end, known_end });

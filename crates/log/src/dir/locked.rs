@@ -101,12 +101,17 @@ impl LockedDir {
     }
 
     /// Its own id, if it has or keeps one.
-    pub(crate) fn directory_id(&self) -> Option<Uuid> {
+    pub fn directory_id(&self) -> Option<Uuid> {
         self.meta.as_ref().and_then(|meta| meta.directory_id).or(self.directory)
     }
 
+    /// Whether it has neither an identity nor a partition; see [`lock_known`](Self::lock_known).
+    pub fn is_bare(&self) -> Result<bool, LogDirError> {
+        is_bare(self.disk.as_ref(), &self.path)
+    }
+
     /// The partitions that have a directory of their name in it.
-    pub(crate) fn partitions(&self) -> Result<Vec<(String, i32)>, LogDirError> {
+    pub fn partitions(&self) -> Result<Vec<(String, i32)>, LogDirError> {
         let entries = self.disk.read_dir(&self.path).map_err(LogDirError::at(&self.path))?;
         let named = |name: &str| match DirName::parse(name) {
             DirName::Partition { topic, partition } => Some((topic.to_owned(), partition)),

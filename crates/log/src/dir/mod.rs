@@ -16,7 +16,7 @@
 //!   A log counts as cleanly closed only if the mark is there *and* the recovery checkpoint names it.
 //! - After an error of a sick disk the whole directory takes no writes until it is opened again; reads go on. A full disk
 //!   or a process out of descriptors is no such thing.
-//! - Nothing unknown is deleted.
+//! - Nothing unknown is deleted, and no partition that had records is made anew because its directory is gone.
 //!
 //! Every call blocks on the disk except [`LogDir::get`], [`LogDir::logs`] and [`LogDir::offline`]. Time is passed in;
 //! the rounds ([`LogDir::retain`], [`LogDir::flush_due`], [`LogDir::close_files`], [`LogDir::unlink_due`],
@@ -31,6 +31,7 @@ mod create;
 mod delete;
 mod describe;
 mod errors;
+mod gone;
 mod judge;
 mod leftovers;
 mod load;
@@ -85,6 +86,7 @@ use crate::{Handles, Log};
 use checkpoints::{Checkpoints, Written};
 use clean::CleaningCell;
 use delete::Doomed;
+use gone::Gone;
 pub(crate) use table::Entry;
 use table::Table;
 
@@ -104,6 +106,8 @@ pub struct LogDir {
     doomed: Mutex<Vec<Doomed>>,
     /// Checkpoint entries of directories that were not loaded: they are written back as they were.
     carried: Mutex<Checkpoints>,
+    /// Partitions that had records and have no directory.
+    gone: Mutex<Gone>,
     /// What the checkpoint files hold.
     written: Mutex<Written>,
     /// Checksums of the checkpoints.
@@ -187,9 +191,14 @@ impl LogDir {
         self.table.read().entries().map(Arc::clone).collect()
     }
 
-    /// New settings for all partitions of a topic.
+    /// New settings for all partitions of a topic. One that is compacted from now on is named in the checkpoints first.
     pub fn set_settings(&self, topic: &str, settings: &PartitionSettings) {
-        for entry in self.table.read().of_topic(topic) {
+        let of_topic: Vec<Arc<Entry>> = self.table.read().of_topic(topic).map(Arc::clone).collect();
+        if settings.log.cleanup_compact && of_topic.iter().any(|entry| self.is_unnamed(entry)) {
+            // Where it cannot be written, it waits for the next checkpoint.
+            let _ = self.write_checkpoints();
+        }
+        for entry in &of_topic {
             entry.set(settings);
         }
     }

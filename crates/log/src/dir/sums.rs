@@ -12,7 +12,9 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use pagewire_disk::{CheckpointError, CleanMark, Damage, Disk, OffsetCheckpoint, write_atomically};
+use pagewire_disk::{
+    CheckpointError, CleanMark, Damage, Disk, OffsetCheckpoint, read_small, write_atomically,
+};
 
 use super::errors::{LogDirError, usable};
 use super::notice::Notice;
@@ -109,14 +111,13 @@ impl Sums {
         let sum = sum(&content.render());
         let known = |which| self.vouched.as_ref().and_then(|vouched| vouched.get(file, which));
         let certain = known(NOW) == Some(sum) || known(BEFORE) == Some(sum);
-        let lost = content.is_empty() && !certain;
-        let lost = lost && (known(NOW).is_some() || !disk.exists(&path).map_err(LogDirError::at(&path))?);
-        // What is not there says nothing that could be wrong.
-        if !certain && known(NOW).is_some() && !content.is_empty() {
+        // One that is gone, or was emptied, has its sum still.
+        if !certain && known(NOW).is_some() {
             notices.push(Notice::Damaged(CheckpointError::Damaged { path, damage: Damage::Altered }));
             self.others_wrote = true;
             return Ok(Read { content: None, certain: false, lost: true });
         }
+        let lost = content.is_empty() && !certain && !disk.exists(&path).map_err(LogDirError::at(&path))?;
         self.landed.insert(file, sum);
         Ok(Read { content: Some(content), certain, lost })
     }
@@ -141,10 +142,9 @@ impl Sums {
         let mut sums = self.vouched.clone().unwrap_or_else(|| self.of_landed());
         for (file, text) in &texts {
             sums.set(file, NOW, sum(text));
-            match self.landed.get(file) {
-                Some(landed) => sums.set(file, BEFORE, *landed),
-                None => drop(sums.remove(file, BEFORE)),
-            }
+            // One that nobody has seen is not there.
+            let before = || sum(&OffsetCheckpoint::new().render());
+            sums.set(file, BEFORE, self.landed.get(file).copied().unwrap_or_else(before));
         }
         sums.remove(FILE, NOW);
         let all = sum(&sums.render());
@@ -156,8 +156,12 @@ impl Sums {
         }
         for (file, text) in texts {
             let path = dir.join(file);
-            write_atomically(disk, &path, text.as_bytes()).map_err(|error| (path, error))?;
-            self.landed.insert(file, sum(&text));
+            let written = write_atomically(disk, &path, text.as_bytes());
+            // What failed may be in place all the same, and only not durable.
+            if written.is_ok() || holds(disk, &path, text.as_bytes()) {
+                self.landed.insert(file, sum(&text));
+            }
+            written.map_err(|error| (path, error))?;
         }
         Ok(())
     }
@@ -171,6 +175,10 @@ fn whole(sums: Option<OffsetCheckpoint>, path: &Path) -> Result<Option<OffsetChe
         return Ok(Some(sums));
     }
     Err(CheckpointError::Damaged { path: path.to_path_buf(), damage: Damage::Altered })
+}
+
+fn holds(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> bool {
+    read_small(disk, path, bytes.len() as u64).is_ok_and(|there| there.as_deref() == Some(bytes))
 }
 
 fn sum(text: &str) -> i64 {

@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use super::twice::{Torn, Twice};
 use super::{LogDirs, Place, State};
 use crate::dir::{
-    LoadReport, LockedDir, LogDirError, LogDirOptions, Notice, PartitionSettings, Progress, partition_dir,
+    FailedLog, LoadReport, LockedDir, LogDirError, LogDirOptions, Notice, PartitionSettings, Progress,
+    partition_dir,
 };
-use crate::{LogDir, Offline};
+use crate::{LogDir, LogError, Offline};
 
 /// A directory, and its lock or why there is none.
 pub type Locked = (PathBuf, Result<LockedDir, LogDirError>);
@@ -59,7 +60,11 @@ impl LogDirs {
         all.notices.retain(|notice| !matches!(notice, Notice::UnknownTopic { path } if twice.closes(path)));
         let torn = twice.torn();
         all.failed.extend(torn.iter().map(Torn::failure));
-        Ok((Self { places, torn }, all))
+        let dirs = Self { places, torn };
+        dirs.find_gone_elsewhere();
+        let is_here = |log: &FailedLog| dirs.topic_id(&log.topic, log.partition).is_some();
+        all.failed.retain(|log| !(matches!(log.error, LogError::Gone { .. }) && is_here(log)));
+        Ok((dirs, all))
     }
 }
 

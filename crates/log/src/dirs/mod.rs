@@ -9,7 +9,7 @@
 //! - The first one, home, is always here.
 //! - A partition is served from one directory. One that two directories have is served from neither, and both are left as
 //!   they are.
-//! - One that was served before and is empty now is away, not new.
+//! - One that was served before and is empty now is away, not new; so is a partition of which only a checkpoint is left.
 //! - A log is made only in the directory that the owner names for it, never in another because that one is away: what
 //!   is there would be forgotten.
 //!
@@ -17,8 +17,10 @@
 //! inside one directory ([`LogDir`]).
 
 mod change;
+mod gone;
 mod load;
 mod place;
+mod spread;
 mod take_in;
 #[cfg(test)]
 mod tests;
@@ -32,6 +34,7 @@ use uuid::Uuid;
 
 pub use load::Locked;
 pub use place::Homeless;
+pub use spread::Spread;
 pub use take_in::{Coming, TakeInError, TakenIn};
 
 use take_in::Turn;

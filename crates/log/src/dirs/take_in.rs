@@ -156,6 +156,7 @@ impl LogDirs {
         if let Some(place) = self.places.iter().find(|place| place.path == dir.path()) {
             place.state.store(Arc::new(State::Here(Arc::clone(&dir))));
         }
+        self.find_gone_elsewhere();
         (dir, report)
     }
 

@@ -102,6 +102,11 @@ impl TimeIndex {
         state.known = true;
     }
 
+    /// The largest timestamp has to be looked for again.
+    pub(crate) fn forget_max(&self) {
+        self.0.lock().known = false;
+    }
+
     /// A batch was appended.
     pub(crate) fn observe(&self, batch: TimeEntry) {
         let mut state = self.0.lock();

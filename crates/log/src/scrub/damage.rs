@@ -61,9 +61,16 @@ impl KnownDamage {
         news
     }
 
-    /// The whole segment was looked at, and this is all that there is.
-    pub(crate) fn set(&self, stretches: Vec<Stretch>) {
+    /// The whole segment was looked at, and this is all that there is. Whether it was news.
+    pub(crate) fn set(&self, stretches: Vec<Stretch>) -> bool {
+        let news = self.all() != stretches;
         self.0.store((!stretches.is_empty()).then(|| Arc::new(stretches)));
+        news
+    }
+
+    /// Whether there is none.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 
     /// All there are.
@@ -86,6 +93,11 @@ impl KnownDamage {
         let known = self.0.load();
         let known = known.as_ref()?;
         known.iter().find(|stretch| (stretch.offset..stretch.next_offset).contains(&offset)).copied()
+    }
+
+    /// Whether any of it lies at or above `offset`.
+    pub(crate) fn reaches_past(&self, offset: i64) -> bool {
+        self.0.load().as_ref().is_some_and(|known| known.iter().any(|stretch| stretch.next_offset > offset))
     }
 
     /// The last one that lies below `offset`: a walk towards it begins behind.

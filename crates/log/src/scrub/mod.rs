@@ -22,6 +22,8 @@ mod damage;
 mod extent;
 mod noted;
 mod on_read;
+#[cfg(test)]
+mod page_cache_tests;
 mod pass;
 mod queue;
 mod round;

@@ -1,7 +1,8 @@
 //! Damage over a restart: where it was found is written down, and looked at again when the directory is opened.
 //!
 //! What counts is what is found there. A note is a place in a segment of a certain length; if a right batch lies there by
-//! now, or the segment is another, nothing is refused. The scrub, to which such a segment is suspect, has the last word.
+//! now, the segment is another, or no batch of that offset is due there, nothing is refused. The scrub, to which such a segment
+//! is suspect, has the last word.
 
 use std::io;
 use std::path::Path;
@@ -12,8 +13,10 @@ use pagewire_disk::{DamageCheckpoint, DamageEntry, Disk};
 
 use super::damage::Stretch;
 use super::search::Search;
+use crate::RecoveryReport;
 use crate::dir::LogDir;
 use crate::log::Log;
+use crate::patience::Patience;
 use crate::segment::Segment;
 
 /// The notes of a directory. Whatever keeps them from being read: then the scrub finds the damage again.
@@ -25,8 +28,8 @@ pub(crate) fn read(disk: &dyn Disk, dir: &Path) -> DamageCheckpoint {
 }
 
 impl Log {
-    /// Looks at the places where it was damaged.
-    pub(crate) fn look_at(&self, notes: &DamageCheckpoint) {
+    /// Looks at the places where it was damaged; what still is comes into the report.
+    pub(crate) fn look_at(&self, notes: &DamageCheckpoint, report: &mut RecoveryReport) {
         let mine = |note: &&DamageEntry| note.topic == *self.topic && note.partition == self.partition;
         for note in notes.entries.iter().filter(mine) {
             let segments = self.segments.load();
@@ -37,6 +40,12 @@ impl Log {
             segment.suspect.store(true, Ordering::Relaxed);
             if let Err(error) = segment.look_at(note) {
                 tracing::warn!(file = %segment.path().display(), %error, "not looked at where it was damaged");
+            }
+            let known = segment.damage.all().into_iter().map(|stretch| stretch.of(segment.path()));
+            for damaged in known {
+                if !report.damage.contains(&damaged) {
+                    report.damage.push(damaged);
+                }
             }
         }
     }
@@ -75,10 +84,28 @@ impl Log {
 
 impl Segment {
     fn look_at(&self, note: &DamageEntry) -> io::Result<()> {
+        // A number in it may be another by now, and would have good records refused.
+        if !self.is_due(note.from, note.offset) {
+            return Ok(());
+        }
         let (file, end) = (self.file()?, self.end());
         let mut search = Search::from(note.from, note.offset).lacking_as(self);
         let bytes = note.to - note.from + 1;
         search.advance(&*file, end, bytes, &|stretch| self.tell_damage(stretch)).map(drop)
+    }
+
+    /// Whether the batch before `position` ends there, and the next offset is this one.
+    fn is_due(&self, position: u64, offset: i64) -> bool {
+        if position == 0 {
+            return offset == self.base_offset;
+        }
+        let before = self.locate(offset.saturating_sub(1), Patience::Endless);
+        before.is_ok_and(|found| {
+            found.is_some_and(|batch| {
+                let end = batch.position + batch.header.size_in_bytes();
+                (end, batch.header.next_offset()) == (position, offset)
+            })
+        })
     }
 }
 

@@ -6,12 +6,14 @@
 //! follows finds them in the page cache. A read that finds what it needs in the cache is answered without a check.
 
 use std::io;
+use std::sync::atomic::Ordering;
 
 use super::damage::Stretch;
 use super::extent::stretch_at;
 use super::search::is_in_place;
+use crate::errors::ReadError;
 use crate::files::{BatchWalk, Step};
-use crate::scan::Scanner;
+use crate::scan::{Found, ScanError, Scanner};
 use crate::segment::Segment;
 
 impl Segment {
@@ -51,6 +53,23 @@ impl Segment {
             return self.learn_damage(before, expected);
         }
         self.learn_damage(position, scanner.expected())
+    }
+
+    /// The next good batch of a walk over headers. What is damaged is learned, and passed by.
+    pub(crate) fn next_readable(&self, scanner: &mut Scanner<'_>) -> Result<Option<Found>, ReadError> {
+        loop {
+            let position = match scanner.next() {
+                Ok(found) => return Ok(found),
+                Err(ScanError::Io(error)) => return Err(error.into()),
+                Err(ScanError::Bad { position, .. }) => position,
+            };
+            if self.unsettled.load(Ordering::Relaxed) {
+                return Err(ReadError::Corrupt { file: self.path(), position });
+            }
+            self.suspected();
+            let stretch = self.learn_on_the_way(scanner, position)?;
+            scanner.resume(stretch.to, stretch.next_offset);
+        }
     }
 
     /// What begins at `from` is not what belongs there: readers know from here on how far that reaches.

@@ -38,7 +38,9 @@ impl SegmentPass {
             self.segment.unverified_below(0);
             if self.segment.is_closed() {
                 let search = std::mem::replace(&mut self.search, Search::new(self.segment.base_offset));
-                self.segment.damage.set(search.into_found());
+                if self.segment.damage.set(search.into_found()) {
+                    self.segment.forget_times();
+                }
             }
         }
         self.drop_what_was_brought_in(file.file(), start, slice);

@@ -1,6 +1,6 @@
 //! Which log is verified next: decided from when each was verified last.
 
-use std::cmp::Reverse;
+use std::cmp::{Ordering, Reverse};
 
 /// A log as the decision sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,18 +16,27 @@ pub(super) struct Candidate {
 impl Candidate {
     /// All of it is to be verified again.
     pub(super) fn is_due(&self, interval_ms: i64, now_ms: i64) -> bool {
-        now_ms.saturating_sub(self.verified_ms) >= interval_ms
+        // A time to come is none: the clock was wrong then, or a digit is now.
+        self.verified_ms > now_ms || now_ms.saturating_sub(self.verified_ms) >= interval_ms
     }
 }
 
 /// Those that are due, the next one last: suspects before all, then by how long ago it was.
 pub(super) fn due(mut candidates: Vec<Candidate>, interval_ms: i64, now_ms: i64) -> Vec<Candidate> {
     candidates.retain(|one| one.suspect || one.is_due(interval_ms, now_ms));
-    candidates.sort_by(|a, b| {
-        let key = |one: &Candidate| (one.suspect, Reverse(one.verified_ms));
-        key(a).cmp(&key(b)).then_with(|| (&b.topic, b.partition).cmp(&(&a.topic, a.partition)))
-    });
+    candidates.sort_by(later_first);
     candidates
+}
+
+/// Puts one into its place among those that are due.
+pub(super) fn insert(due: &mut Vec<Candidate>, one: Candidate) {
+    let at = due.partition_point(|other| later_first(other, &one).is_lt());
+    due.insert(at, one);
+}
+
+fn later_first(a: &Candidate, b: &Candidate) -> Ordering {
+    let key = |one: &Candidate| (one.suspect, Reverse(one.verified_ms));
+    key(a).cmp(&key(b)).then_with(|| (&b.topic, b.partition).cmp(&(&a.topic, a.partition)))
 }
 
 #[cfg(test)]
@@ -46,9 +55,19 @@ mod tests {
             one("never", 0, false),
             one("also-never", 0, false),
             one("suspect", 990, true),
+            one("to-come", 2000, false),
         ];
         let mut due = due(all, 500, 1000);
         let order: Vec<String> = std::iter::from_fn(|| due.pop()).map(|one| one.topic).collect();
-        assert_eq!(order, ["suspect", "also-never", "never", "old"]);
+        assert_eq!(order, ["suspect", "also-never", "never", "old", "to-come"]);
+    }
+
+    #[test]
+    fn one_that_is_put_back_takes_its_place() {
+        let mut all = due(vec![one("old", 100, false), one("never", 0, false)], 500, 1000);
+        insert(&mut all, one("older", 50, false));
+        insert(&mut all, one("suspect", 990, true));
+        let order: Vec<String> = std::iter::from_fn(|| all.pop()).map(|one| one.topic).collect();
+        assert_eq!(order, ["suspect", "never", "older", "old"]);
     }
 }

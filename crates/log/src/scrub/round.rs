@@ -11,7 +11,7 @@ use crate::dir::LogDir;
 use crate::log::Log;
 use crate::segment::Segment;
 
-/// While nothing is due, all logs are looked through no more often than this.
+/// All logs are looked through no more often than this.
 const LOOK_EVERY_MS: i64 = 10_000;
 /// What was verified is written down no more often than this.
 const WRITE_EVERY_MS: i64 = 60_000;
@@ -58,9 +58,22 @@ pub(crate) struct Scrubbing {
     due: Vec<Candidate>,
     looked_ms: Option<i64>,
     now: Option<Turn>,
+    /// A log that was begun, and goes on when no other is suspect.
+    put_off: Option<Turn>,
     wrote_ms: i64,
     unwritten: bool,
     pub(crate) counts: ScrubCounts,
+}
+
+impl Scrubbing {
+    /// Whether all of a log is being verified.
+    fn is_begun(&self, one: &Candidate) -> bool {
+        self.now.as_ref().is_some_and(|turn| turn.is_all_of(one)) || self.is_put_off(one)
+    }
+
+    fn is_put_off(&self, one: &Candidate) -> bool {
+        self.put_off.as_ref().is_some_and(|turn| turn.is_all_of(one))
+    }
 }
 
 /// The log whose turn it is.
@@ -71,10 +84,16 @@ struct Turn {
     /// Segments below were done.
     from: i64,
     pass: Option<SegmentPass>,
-    /// The log is not due: only segments are looked at in which a read came to bytes that are no batch.
+    /// Only segments are looked at in which a read came to bytes that are no batch.
     suspects_only: bool,
     /// All of it could be read, and no damage was found.
     sound: bool,
+}
+
+impl Turn {
+    fn is_all_of(&self, one: &Candidate) -> bool {
+        !self.suspects_only && (&self.of.topic, self.of.partition) == (&one.topic, one.partition)
+    }
 }
 
 impl LogDir {
@@ -125,25 +144,39 @@ impl LogDir {
 
     /// The log whose turn it is; `None` if nothing is due.
     fn turn(&self, state: &mut Scrubbing, limits: ScrubLimits, now_ms: i64) -> Option<Turn> {
-        if let Some(turn) = state.now.take() {
+        self.look_what_is_due(state, limits, now_ms);
+        let begun = state.now.take();
+        if state.due.last().is_some_and(|next| next.suspect)
+            && !begun.as_ref().is_some_and(|turn| turn.suspects_only)
+        {
+            state.put_off = begun.or(state.put_off.take());
+        } else if let Some(turn) = begun.or_else(|| state.put_off.take()) {
             return Some(turn);
         }
-        if state.due.is_empty() {
-            // A clock that was set back does not put it off for long.
-            let looked = state.looked_ms.map(|at| now_ms.saturating_sub(at));
-            if looked.is_some_and(|ago| (0..LOOK_EVERY_MS).contains(&ago)) {
-                return None;
-            }
-            state.looked_ms = Some(now_ms);
-            let verified =
-                state.verified.get_or_insert_with(|| Verified::read(self.disk.as_ref(), self.path()));
-            verified.keep(|topic, partition| self.get(topic, partition).is_some());
-            let candidates = self.logs().into_iter().filter_map(|log| candidate(&log, verified));
-            state.due = queue::due(candidates.collect(), limits.interval_ms, now_ms);
-        }
         let of = state.due.pop()?;
-        let suspects_only = !of.is_due(limits.interval_ms, now_ms);
+        let suspects_only = of.suspect;
+        if suspects_only && of.is_due(limits.interval_ms, now_ms) && !state.is_put_off(&of) {
+            // All of it has its turn besides.
+            queue::insert(&mut state.due, Candidate { suspect: false, ..of.clone() });
+        }
         Some(Turn { of, began_ms: now_ms, from: i64::MIN, pass: None, suspects_only, sound: true })
+    }
+
+    /// Looks through all logs once in a while, also while there is work: what became suspect meanwhile does not wait for the
+    /// rest.
+    fn look_what_is_due(&self, state: &mut Scrubbing, limits: ScrubLimits, now_ms: i64) {
+        // A clock that was set back does not put it off for long.
+        let looked = state.looked_ms.map(|at| now_ms.saturating_sub(at));
+        if looked.is_some_and(|ago| (0..LOOK_EVERY_MS).contains(&ago)) {
+            return;
+        }
+        state.looked_ms = Some(now_ms);
+        let verified = state.verified.get_or_insert_with(|| Verified::read(self.disk.as_ref(), self.path()));
+        verified.keep(|topic, partition| self.get(topic, partition).is_some());
+        let candidates = self.logs().into_iter().filter_map(|log| candidate(&log, verified)).collect();
+        let mut due = queue::due(candidates, limits.interval_ms, now_ms);
+        due.retain(|one| one.suspect || !state.is_begun(one));
+        state.due = due;
     }
 
     /// Goes on with a log for so many bytes; whether that was all of it.

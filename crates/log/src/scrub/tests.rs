@@ -286,7 +286,7 @@ fn damage_is_looked_for_again_after_a_restart() {
     assert_eq!(world.scrub(10_100).bytes, 0, "known, and verified within the interval");
     drop(log);
     let world = world.restarted(10_200);
-    assert_eq!(world.scrub(10_300).damaged, 1, "it is looked at again");
+    assert_eq!(world.scrub(10_300).damaged, 2, "it is looked at again, as a suspect and with its whole log");
     let log = world.dir.get("t", 0).expect("open");
     assert!(matches!(read(&log, 10), Err(ReadError::Damaged { .. })));
 }
@@ -311,6 +311,43 @@ fn of_a_log_that_is_not_due_only_the_suspect_segment_is_read_again() {
     // It is not forgotten at the next start, which knows nothing of the damage.
     let world = world.restarted(16_000);
     assert_eq!(world.dir.scrub(ScrubLimits { interval_ms: 1 << 40, bytes: u64::MAX }, 16_000).damaged, 1);
+}
+
+#[test]
+fn a_suspect_does_not_wait_for_the_rest_of_a_log_that_was_begun() {
+    let world = World::new();
+    let (long, other) = (world.log(0, 200), world.log(1, 20));
+    let verified = world.scrub(5000).bytes;
+    let slice = |now_ms| world.dir.scrub(ScrubLimits { bytes: size(), ..ALL }, now_ms);
+    assert!(slice(50_000).bytes > 0, "partition 0 is begun");
+    world.damage(1, 0, size() + 16);
+    assert!(read(&other, 10).is_err(), "seen on the way of a read");
+    // The next look at all logs is due.
+    let mut slices = 0;
+    while world.dir.scrub_counts().damaged == 0 {
+        slices += 1;
+        slice(61_000);
+        assert_eq!(world.dir.scrub_counts().logs, 2, "neither is verified once more yet");
+    }
+    assert!(slices < 10, "{slices} slices");
+    while !slice(61_000).idle {}
+    let (counts, suspect) = (world.dir.scrub_counts(), other.segments()[0].size_bytes);
+    assert_eq!((counts.logs, counts.bytes), (4, 2 * verified + suspect), "what was begun is gone on with");
+    assert_eq!((long.known_damage(), other.known_damage()), (0, 1));
+}
+
+#[test]
+fn where_no_log_ever_comes_due_suspects_are_looked_at_all_the_same() {
+    let world = World::new();
+    let log = world.log(0, 20);
+    let never = ScrubLimits { interval_ms: i64::MAX, bytes: u64::MAX };
+    assert_eq!(world.dir.scrub(never, 5000), Scrubbed { bytes: 0, damaged: 0, idle: true });
+    world.damage(0, 0, size() + 16);
+    assert!(read(&log, 10).is_err(), "seen on the way of a read");
+    let is_suspect = || log.segments.load()[0].suspect.load(std::sync::atomic::Ordering::Relaxed);
+    assert!(is_suspect(), "all of the segment is doubted");
+    assert_eq!(world.dir.scrub(never, 16_000).damaged, 1);
+    assert!(!is_suspect(), "no read waits for an I/O thread any more");
 }
 
 #[test]

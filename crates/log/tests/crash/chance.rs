@@ -32,7 +32,11 @@ impl Chance {
         self.below(cases) == 0
     }
 
+    pub(crate) fn among<'t, T>(&mut self, of: &'t [T]) -> &'t T {
+        &of[self.below(of.len() as u64) as usize]
+    }
+
     pub(crate) fn pick<T: Copy>(&mut self, of: &[T]) -> T {
-        of[self.below(of.len() as u64) as usize]
+        *self.among(of)
     }
 }

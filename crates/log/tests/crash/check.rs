@@ -15,13 +15,18 @@ use crate::{committed, compacted};
 pub(crate) type Bytes = BTreeMap<PathBuf, u64>;
 
 pub(crate) fn bytes_on_disk(world: &World) -> Bytes {
-    world.partitions.iter().map(World::path).map(|path| (path.clone(), log_bytes(world, &path))).collect()
+    let of = |partition: &Partition| {
+        let path = world.path(partition);
+        let bytes = log_bytes(&world.places[partition.place].disk, &path);
+        (path, bytes)
+    };
+    world.partitions.iter().map(of).collect()
 }
 
-fn log_bytes(world: &World, dir: &std::path::Path) -> u64 {
-    let names = world.disk.read_dir(dir).unwrap_or_default();
+fn log_bytes(disk: &dyn Disk, dir: &std::path::Path) -> u64 {
+    let names = disk.read_dir(dir).unwrap_or_default();
     let logs = names.iter().filter(|entry| entry.name.strip_suffix(".log").is_some());
-    let lens = logs.map(|entry| world.disk.open(&dir.join(&entry.name), OpenMode::Read)?.len());
+    let lens = logs.map(|entry| disk.open(&dir.join(&entry.name), OpenMode::Read)?.len());
     lens.map(|len| len.unwrap_or(0)).sum()
 }
 
@@ -29,8 +34,8 @@ fn log_bytes(world: &World, dir: &std::path::Path) -> u64 {
 pub(crate) fn cuts_are_told(world: &mut World, report: &LoadReport, before: &Bytes) {
     for loaded in &report.loaded {
         let partition = (world.partitions.iter()).find(|at| at.topic == loaded.topic).expect("one of ours");
-        let path = World::path(partition);
-        let log = world.dir().get(&loaded.topic, loaded.partition).expect("loaded");
+        let path = world.path(partition);
+        let log = world.dirs().get(&loaded.topic, loaded.partition).expect("loaded");
         let cut: u64 = loaded.report.cuts.iter().map(|cut| cut.bytes).sum();
         // A replacement that takes its place while the log is opened is another matter.
         let replaced = loaded.report.notes.iter().any(|note| note.contains("put in place"));
@@ -196,7 +201,7 @@ fn all_of_the_last_five_are_duplicates(world: &World, at: usize, log: &Log, id: 
                 assert_eq!(appended.base_offset, sent.base);
             }
             Err(error) => assert!(
-                world.disk.is_dead(),
+                world.may_fail(partition.place),
                 "{}: {}..{} of {id} sent again: {error:?}, {:?}, holes {}",
                 partition.topic,
                 sent.base,

@@ -46,7 +46,9 @@ fn nothing_is_missing(partition: &Partition, there: &BTreeSet<i64>) {
     let untouched = partition.clean_to.max(partition.start);
     for sent in partition.readable() {
         for (offset, _) in sent.times().filter(|(offset, _)| *offset >= untouched) {
-            assert!(there.contains(&offset), "{}: {offset} is gone", partition.topic);
+            let (clean_to, end) = (partition.clean_to, partition.end);
+            let is_there = there.contains(&offset);
+            assert!(is_there, "{}: {offset} of {end} is gone, clean to {clean_to}", partition.topic);
         }
     }
 }

@@ -15,11 +15,13 @@ pub(crate) type Files = BTreeMap<String, Vec<u8>>;
 
 const EPOCHS: &str = "leader-epoch-checkpoint";
 
-/// After an orderly stop: deletes everything but the records from a copy, opens it, closes it, and compares.
-pub(crate) fn equal_to_a_rebuild(world: &mut World) {
-    for partition in world.partitions.iter().filter(|partition| partition.made) {
-        let path = World::path(partition);
-        let files = files(&world.disk, &path);
+/// After an orderly stop of the directory at `place`: deletes everything but the records from a copy, opens it, closes it,
+/// and compares.
+pub(crate) fn equal_to_a_rebuild(world: &mut World, place: usize) {
+    let disk = &world.places[place].disk;
+    for partition in world.partitions.iter().filter(|partition| partition.made && partition.place == place) {
+        let path = world.path(partition);
+        let files = files(disk, &path);
         let rebuilt = rebuilt(world, partition, &path, &files);
         for (name, bytes) in &rebuilt {
             if [".index", ".timeindex"].iter().any(|suffix| name.ends_with(suffix)) {

@@ -1,13 +1,15 @@
 //! A seed's story: the process starts, works, and ends, one way or another, several times.
 
 use std::collections::HashSet;
+use std::ops::Range;
+use std::sync::Arc;
 
 use pagewire_log::LoadReport;
 
 use crate::ops;
 use crate::tally::Tally;
 use crate::world::World;
-use crate::{check, derived};
+use crate::{check, derived, restored};
 
 /// Lives through a seed. Panics where something is not as it must be.
 pub(crate) fn live(seed: u64) -> Tally {
@@ -20,76 +22,106 @@ pub(crate) fn live(seed: u64) -> Tally {
     start(&mut world);
     stop(&mut world);
     start(&mut world);
+    note_changes(&mut world);
     world.tally
 }
 
 /// Starts until a start comes to its end, and looks at what it found.
 fn start(world: &mut World) {
     for attempt in 0.. {
+        prepare(world);
         world.leader_epoch += i32::from(world.chance.one_in(2));
         if attempt < 3 && world.chance.one_in(3) {
-            let (changes, seed) = (1 + world.chance.below(40), world.chance.next());
-            world.disk.die_in(changes, seed);
+            world.die_within(40);
         }
         let bytes = check::bytes_on_disk(world);
         match world.open() {
-            Ok((dir, report)) => {
-                world.dir = Some(dir);
-                if !world.disk.is_dead() && arrive(world, &report, &bytes) {
+            Ok((dirs, report)) => {
+                world.dirs = Some(Arc::new(dirs));
+                if !world.is_dead() && arrive(world, &report, &bytes, 0..world.places.len()) {
                     return;
                 }
             }
-            Err(error) => assert!(world.disk.is_dead(), "no start: {error:?}"),
+            Err(error) => assert!(world.is_dead(), "no start: {error:?}"),
         }
         world.tally.count("died in: a start");
         die(world);
     }
 }
 
-/// Compares what the start found with the model, and makes what is missing. `false` if the process died meanwhile.
-fn arrive(world: &mut World, report: &LoadReport, bytes: &check::Bytes) -> bool {
+/// All disks are well again, but for one that may be away; home never is.
+fn prepare(world: &mut World) {
+    for (at, place) in world.places.iter_mut().enumerate() {
+        place.recover();
+        if at > 0 && place.id.is_some() && world.chance.one_in(6) {
+            place.be_away();
+        }
+    }
+}
+
+/// Compares what was found in the directories of `places` with the model, and makes what is missing. `false` if the process
+/// died meanwhile.
+pub(crate) fn arrive(
+    world: &mut World,
+    report: &LoadReport,
+    bytes: &check::Bytes,
+    places: Range<usize>,
+) -> bool {
     assert!(report.failed.is_empty(), "logs that cannot be opened: {:?}", report.failed);
+    let here: Vec<usize> = world.each_dir().into_iter().map(|(place, _)| place).collect();
+    let lost = (0..world.places.len()).find(|place| !here.contains(place) && !world.places[*place].is_sick);
+    assert_eq!(lost, None, "a directory is away: {:?}", world.dirs().away());
+    for (place, dir) in world.each_dir() {
+        world.places[place].id = dir.directory_id();
+    }
     check::cuts_are_told(world, report, bytes);
-    for at in 0..world.partitions.len() {
+    let has_come = |place: usize| places.contains(&place) && here.contains(&place);
+    let arrived: Vec<usize> =
+        (0..world.partitions.len()).filter(|at| has_come(world.partitions[*at].place)).collect();
+    for &at in &arrived {
         match world.log(at) {
             Some(log) => world.partitions[at].settle(log.marks()),
             None => assert!(!world.partitions[at].made, "{} is gone", world.partitions[at].topic),
         }
     }
     let deleted: HashSet<_> = world.deleted.iter().copied().collect();
-    if let Err(error) = world.dir().delete_leftovers(&deleted, world.now_ms) {
-        assert!(world.disk.is_dead(), "leftovers: {error:?}");
-        return false;
+    if let (_, Err(error)) = world.dirs().delete_leftovers(&deleted, world.now_ms) {
+        let sick = world.places.iter().any(|place| place.is_sick);
+        assert!(sick || world.is_dead(), "leftovers: {error:?}");
     }
-    for at in 0..world.partitions.len() {
-        if world.log(at).is_none() && !ops::partitions::make(world, at) {
-            return false;
+    for &at in &arrived {
+        if !world.is_dead() && world.log(at).is_none() {
+            ops::partitions::make(world, at);
         }
     }
-    // Not while somebody looks.
-    world.disk.die_in(u64::MAX, 0);
-    for (at, log) in world.open_logs() {
-        check::partition(world, at, &log);
+    if world.is_dead() {
+        return false;
     }
+    world.live_on();
+    for (at, log) in world.open_logs() {
+        if arrived.contains(&at) {
+            check::partition(world, at, &log);
+        }
+    }
+    restored::compare_kept(world);
     world.tally.count("starts");
     true
 }
 
 fn work(world: &mut World) {
     if world.chance.one_in(2) {
-        let (changes, seed) = (1 + world.chance.below(150), world.chance.next());
-        world.disk.die_in(changes, seed);
+        world.die_within(150);
     }
     for _ in 0..world.chance.between(5, 70) {
         ops::step(world);
-        if world.disk.is_dead() {
+        if world.is_dead() {
             return;
         }
     }
 }
 
 fn end(world: &mut World) {
-    if !world.disk.is_dead() && world.chance.one_in(4) {
+    if !world.is_dead() && world.chance.one_in(4) {
         stop(world);
         if world.chance.one_in(2) {
             return;
@@ -98,40 +130,45 @@ fn end(world: &mut World) {
     die(world);
 }
 
-/// The orderly stop. The process may die in it.
+/// The orderly stop. The process may die in it. A directory whose disk is sick is left as it is.
 fn stop(world: &mut World) {
-    let report = world.dir().close_clean(world.now_ms);
+    let report = world.dirs().close_clean(world.now_ms);
     note(world);
-    if report.clean {
-        world.tally.count("stops in order");
-        for partition in &mut world.partitions {
+    if world.is_dead() {
+        world.tally.count("died in: a stop");
+        return die(world);
+    }
+    let well: Vec<usize> = (0..world.places.len()).filter(|at| !world.places[*at].is_sick).collect();
+    for place in well {
+        let path = world.places[place].path();
+        let failed = report.failed.iter().find(|(of, _)| of.starts_with(path));
+        assert!(failed.is_none(), "an orderly stop that is none: {report:?}");
+        for partition in world.partitions.iter_mut().filter(|partition| partition.place == place) {
             partition.stable = partition.end;
             partition.start_promised = partition.start;
         }
-        if !world.disk.is_dead() {
-            derived::equal_to_a_rebuild(world);
-        }
-    } else {
-        assert!(world.disk.is_dead(), "an orderly stop that is none: {report:?}");
-        world.tally.count("died in: a stop");
-        die(world);
+        derived::equal_to_a_rebuild(world, place);
     }
-    world.dir = None;
+    world.tally.count("stops in order");
+    world.dirs = None;
 }
 
 /// The process is killed, the power goes, or one after the other.
 fn die(world: &mut World) {
     note(world);
+    note_changes(world);
     let (killed, power) = world.chance.pick(&[(true, false), (false, true), (true, true)]);
-    if killed {
-        let next = world.disk.killed();
-        world.dir = None;
-        world.disk = next;
+    world.dirs = None;
+    for place in &mut world.places {
+        if killed {
+            place.go_on_as(place.disk.killed());
+        }
+        if power {
+            let seed = world.chance.pick(&[0, 1]) * world.chance.next();
+            place.go_on_as(place.disk.crash(seed).expect("a crash"));
+        }
     }
     if power {
-        let after = world.disk.crash(world.chance.pick(&[0, 1]) * world.chance.next()).expect("a crash");
-        world.dir = None;
-        world.disk = after;
         world.partitions.iter_mut().for_each(crate::model::Partition::lose_power);
     }
     world.tally.count(match (killed, power) {
@@ -141,11 +178,17 @@ fn die(world: &mut World) {
     });
 }
 
-/// What the process knows when it goes.
-fn note(world: &mut World) {
-    if world.dir.is_some() {
+/// What the process knows when it goes, or when a directory is opened anew.
+pub(crate) fn note(world: &mut World) {
+    if world.dirs.is_some() {
         for (at, log) in world.open_logs() {
             world.partitions[at].note(log.marks());
         }
     }
+}
+
+/// A fingerprint of what the process did.
+fn note_changes(world: &mut World) {
+    let changes = world.places.iter().map(|place| place.disk.changes()).sum();
+    world.tally.add("calls that changed a disk", changes);
 }

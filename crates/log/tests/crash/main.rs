@@ -5,6 +5,7 @@
 //! ```text
 //!   life     start ▶ check ▶ work ▶ end, again and again; what a seed does and in which order
 //!   ops      the operations of a broker on its logs
+//!   disks    one or two, with a log directory each; one may refuse to be written, or be away, and come back
 //!   model    what should be there, and what may be
 //!   check    the invariants:  nothing synced is lost by a power cut, nothing answered by a kill
 //!                             no gap, no duplicate, order; every offset and time leads where it should
@@ -15,6 +16,7 @@
 //!   committed                 readers of committed records: up to the earliest open transaction, nothing aborted
 //!   derived  index files and epochs equal to a rebuild from the records
 //!   aborts                    indexes of aborted transactions likewise, as far as the records tell of them
+//!   restored                  a backup taken meanwhile is the log as it was then, and stays so
 //!   bulk     many seeds on all cores: `cargo xtask crash`
 //! ```
 //!
@@ -27,21 +29,47 @@ mod check;
 mod committed;
 mod compacted;
 mod derived;
+mod disks;
 mod life;
 mod model;
 mod ops;
+mod restored;
 mod tally;
 mod world;
 
 /// Seeds of an ordinary test run: some seconds without optimisation.
 const BOUNDED: u64 = 100;
+/// Seeds that are lived through twice.
+const SAME: u64 = 12;
+
+/// What they must have met.
+const COVERED: [&str; 11] = [
+    "killed",
+    "power cuts",
+    "died in: a start",
+    "died in: append",
+    "stops in order",
+    "cuts",
+    "backups restored and compared",
+    "backups compared once more",
+    "offline logs read",
+    "directories that came back",
+    "directories that were away and came back",
+];
 
 #[test]
 fn whatever_happens_in_between_a_log_keeps_its_promises() {
     let outcome = bulk::run(0..BOUNDED, |_| {});
     assert!(outcome.failed.is_empty(), "{outcome}");
-    for covered in ["killed", "power cuts", "died in: a start", "died in: append", "stops in order", "cuts"] {
+    for covered in COVERED {
         assert!(outcome.tally.of(covered) > 0, "no seed covers {covered:?}\n{outcome}");
+    }
+}
+
+#[test]
+fn a_seed_does_the_same_every_time() {
+    for seed in 0..SAME {
+        assert_eq!(life::live(seed), life::live(seed), "seed {seed}");
     }
 }
 

@@ -1,28 +1,32 @@
-//! A disk, a log directory on it, and the model of what should be there.
+//! Disks, a log directory on each, and the model of what should be there.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use pagewire_disk::ForgettingDisk;
 use pagewire_log::{
-    Handles, LoadReport, Log, LogConfig, LogDir, LogDirError, LogDirOptions, PartitionSettings, Share,
+    Handles, LoadReport, LockedDir, Log, LogConfig, LogDir, LogDirError, LogDirOptions, LogDirs,
+    PartitionSettings, Share,
 };
 use uuid::Uuid;
 
 use crate::chance::Chance;
+use crate::disks::{Place, ROOTS};
 use crate::model::Partition;
+use crate::restored::Backup;
 use crate::tally::Tally;
 
-/// The log directory.
-pub(crate) const ROOT: &str = "/data";
 /// The partitions there may be.
 const TOPICS: [(&str, i32); 3] = [("orders", 0), ("orders.late", 3), ("a-b", 12)];
 
 pub(crate) struct World {
     pub(crate) chance: Chance,
-    pub(crate) disk: ForgettingDisk,
-    pub(crate) dir: Option<LogDir>,
+    pub(crate) places: Vec<Place>,
+    pub(crate) dirs: Option<Arc<LogDirs>>,
+    /// A log is being copied while the others go on.
+    pub(crate) is_backing_up: bool,
+    /// The last backup.
+    pub(crate) kept: Option<Backup>,
     pub(crate) partitions: Vec<Partition>,
     pub(crate) config: LogConfig,
     /// Compaction was on at some time: there may be holes.
@@ -42,14 +46,18 @@ impl World {
         let config = config(&mut chance);
         let count = 1 + chance.below(TOPICS.len() as u64) as usize;
         let open_files = chance.pick(&[2, 8, 64]);
+        let places = if chance.one_in(3) { ROOTS.len() } else { 1 };
         Self {
             chance,
-            disk: ForgettingDisk::new(),
-            dir: None,
+            places: ROOTS.into_iter().take(places).map(Place::new).collect(),
+            dirs: None,
+            is_backing_up: false,
+            kept: None,
             partitions: TOPICS
                 .iter()
                 .take(count)
-                .map(|(topic, number)| Partition::new(topic, *number))
+                .zip((0..places).cycle())
+                .map(|((topic, number), place)| Partition::new(topic, *number, place))
                 .collect(),
             holes: config.cleanup_compact,
             config,
@@ -72,31 +80,79 @@ impl World {
         PartitionSettings { topic_id: id, leader_epoch, log, flush_ms: Some(100) }
     }
 
-    /// Opens the directory as a broker would that knows these topics.
-    pub(crate) fn open(&self) -> Result<(LogDir, LoadReport), LogDirError> {
-        let known: BTreeMap<(String, i32), PartitionSettings> = (self.partitions.iter())
-            .filter_map(|at| Some(((at.topic.to_owned(), at.number), self.settings(at.id?))))
-            .collect();
-        let options = LogDirOptions {
+    /// Opens the directories as a broker would that knows these topics, and which directories it has served.
+    pub(crate) fn open(&self) -> Result<(LogDirs, LoadReport), LogDirError> {
+        let lock = |place: &Place| match place.id {
+            Some(id) => LockedDir::lock_known(place.used(), place.path(), id),
+            None => LockedDir::lock(place.used(), place.path()),
+        };
+        let locked = self.places.iter().map(|place| (place.path().to_path_buf(), lock(place))).collect();
+        let known = self.known();
+        LogDirs::load(locked, &self.options(), &|topic, number| known.settings(topic, number), &|_| {})
+    }
+
+    /// What is known of the topics.
+    pub(crate) fn known(&self) -> Known {
+        let settings = |at: &Partition| Some(((at.topic.to_owned(), at.number), self.settings(at.id?)));
+        Known(self.partitions.iter().filter_map(settings).collect())
+    }
+
+    pub(crate) fn options(&self) -> LogDirOptions {
+        LogDirOptions {
             cluster_id: "crash".to_owned(),
             node_id: 1,
             // One thread, so that the n-th call is always the same one.
             threads: 1,
             handles: Handles::new(self.open_files),
             now_ms: self.now_ms,
-        };
-        let settings = |topic: &str, number: i32| known.get(&(topic.to_owned(), number)).cloned();
-        LogDir::open(Arc::new(self.disk.clone()), Path::new(ROOT), &options, &settings, &|_| {})
+        }
     }
 
-    pub(crate) fn dir(&self) -> &LogDir {
-        self.dir.as_ref().expect("the directory is open")
+    pub(crate) fn dirs(&self) -> &Arc<LogDirs> {
+        self.dirs.as_ref().expect("the directories are open")
+    }
+
+    /// The open directories, with their places.
+    pub(crate) fn each_dir(&self) -> Vec<(usize, Arc<LogDir>)> {
+        let place = |dir: &LogDir| self.places.iter().position(|place| place.path() == dir.path());
+        self.dirs().here().map(|dir| (place(&dir).expect("one of ours"), dir)).collect()
+    }
+
+    /// That of the partition at `at`.
+    pub(crate) fn dir_of(&self, at: usize) -> Arc<LogDir> {
+        let path = self.place_of(at).path();
+        self.dirs().here().find(|dir| dir.path() == path).expect("the directory is open")
+    }
+
+    pub(crate) fn place_of(&self, at: usize) -> &Place {
+        &self.places[self.partitions[at].place]
+    }
+
+    /// The process has died.
+    pub(crate) fn is_dead(&self) -> bool {
+        self.places.iter().any(|place| place.disk.is_dead())
+    }
+
+    /// Something may fail there: the process has died, or the disk is sick.
+    pub(crate) fn may_fail(&self, place: usize) -> bool {
+        self.is_dead() || self.places[place].is_sick
+    }
+
+    /// The process dies in one of so many calls to come.
+    pub(crate) fn die_within(&mut self, calls: u64) {
+        let (changes, seed) = (1 + self.chance.below(calls), self.chance.next());
+        self.chance.among(&self.places).disk.die_in(changes, seed);
+    }
+
+    /// Not while somebody looks.
+    pub(crate) fn live_on(&self) {
+        self.places.iter().for_each(|place| place.disk.die_in(u64::MAX, 0));
     }
 
     /// The log of the partition at `at`, if it has one.
     pub(crate) fn log(&self, at: usize) -> Option<Arc<Log>> {
         let partition = &self.partitions[at];
-        self.dir().get(partition.topic, partition.number)
+        self.dirs().get(partition.topic, partition.number)
     }
 
     /// Partitions whose logs are open.
@@ -104,8 +160,17 @@ impl World {
         (0..self.partitions.len()).filter_map(|at| Some((at, self.log(at)?))).collect()
     }
 
-    pub(crate) fn path(partition: &Partition) -> PathBuf {
-        Path::new(ROOT).join(format!("{}-{}", partition.topic, partition.number))
+    pub(crate) fn path(&self, partition: &Partition) -> PathBuf {
+        self.places[partition.place].path().join(format!("{}-{}", partition.topic, partition.number))
+    }
+}
+
+/// The settings of the partitions of known topics.
+pub(crate) struct Known(BTreeMap<(String, i32), PartitionSettings>);
+
+impl Known {
+    pub(crate) fn settings(&self, topic: &str, number: i32) -> Option<PartitionSettings> {
+        self.0.get(&(topic.to_owned(), number)).cloned()
     }
 }
 

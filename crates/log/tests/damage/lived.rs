@@ -117,9 +117,18 @@ impl Lived {
 
     /// Opens them.
     pub(crate) fn with(&self, path: &Path, bytes: Option<&[u8]>) -> Again {
-        let disk = self.on_disk(path, bytes);
-        Again { opened: open(&disk), disk }
+        opened(self.on_disk(path, bytes))
     }
+
+    /// Other files in their place, left the same way; nobody has asked them anything.
+    pub(crate) fn of(&self, files: BTreeMap<PathBuf, Vec<u8>>) -> Self {
+        Self { files, answers: BTreeMap::new(), synced: self.synced.clone(), left: self.left }
+    }
+}
+
+/// Opens what is on a disk.
+pub(crate) fn opened(disk: Arc<MemoryDisk>) -> Again {
+    Again { opened: open(&disk), disk }
 }
 
 /// The log in whose directory a file is.
@@ -156,7 +165,8 @@ fn open(disk: &Arc<MemoryDisk>) -> Result<(LogDir, LoadReport), LogDirError> {
         handles: Handles::new(64),
         now_ms: NOW_MS,
     };
-    let settings = |topic: &str, _: i32| TOPICS.contains(&topic).then(|| settings(topic));
+    let of = |topic: &str| PartitionSettings { leader_epoch: EPOCHS - 1, ..settings(topic) };
+    let settings = |topic: &str, _: i32| TOPICS.contains(&topic).then(|| of(topic));
     LogDir::open(Arc::clone(disk) as Arc<dyn Disk>, Path::new(ROOT), &options, &settings, &|_| ())
 }
 

@@ -3,11 +3,14 @@
 
 use std::path::Path;
 
-use pagewire_log::Notice;
+use pagewire_disk::checkpoint::DAMAGE_FILE;
+use pagewire_disk::{Disk, LOCK_FILE, OpenMode};
+use pagewire_log::{Notice, ScrubLimits};
+use pagewire_record::batches;
 
-use crate::answers::{Answers, foreign, served};
+use crate::answers::{Answers, Batches, foreign, served};
 use crate::harm::ways;
-use crate::lived::{Again, BOTH, Lived, ROOT, TOPICS, files};
+use crate::lived::{Again, BOTH, Left, Lived, ROOT, TOPICS, files, opened, topic_of};
 
 /// Damages each file of this name in many ways and opens the directory; how many cases that were.
 fn harmed(name: &str, flips: usize, check: impl Fn(&Lived, &Again, &str)) -> usize {
@@ -46,6 +49,75 @@ fn no_damage_to_a_checkpoint_of_hints_changes_an_answer() {
     ] {
         assert!(harmed(name, 6, same) > 4, "{name}");
     }
+}
+
+/// What it says is for people; what counts is the lock.
+#[test]
+fn whatever_the_file_of_the_lock_holds_the_directory_opens_as_before() {
+    let path = Path::new(ROOT).join(LOCK_FILE);
+    for left in BOTH {
+        let lived = Lived::new(left);
+        for bytes in [&b""[..], b"1", b"4711\n", b"\xff\xfe", &[0; 5000]] {
+            let disk = lived.on_disk(Path::new("nothing"), None);
+            disk.open(&path, OpenMode::Create).and_then(|file| file.write_at(0, bytes)).expect("written");
+            same(&lived, &opened(disk), &format!("{left:?}, {bytes:?}"));
+        }
+    }
+}
+
+/// Places to look at, and no evidence: a place that it does not name is found again by the scrub, and what is good where it
+/// names one is served.
+#[test]
+fn no_damage_to_the_list_of_damaged_places_hides_good_records_or_keeps_the_damage_from_being_found() {
+    let mut cases = 0;
+    for left in BOTH {
+        let lived = Lived::new(left);
+        let (sick, bad) = with_a_damaged_batch(&lived);
+        let list = Path::new(ROOT).join(DAMAGE_FILE);
+        for harm in ways(&sick.files[&list], 120) {
+            let again = sick.with(&list, harm.done_to(&sick.files[&list]).as_deref());
+            let case = format!("{left:?}, {harm}");
+            let good = &lived.answers["orders"].batches;
+            let look = || served(&again.log("orders"));
+            let (found, refused) = look();
+            assert!(foreign(&found, good).iter().all(|base| *base == bad), "{case}");
+            assert!(refused.iter().all(|(offset, _)| is_of(good, bad, *offset)), "{case}: {refused:?}");
+            while !again.dir().scrub(ScrubLimits { interval_ms: 0, bytes: 1 << 20 }, i64::MAX / 2).idle {}
+            let (found, refused) = look();
+            assert_eq!(foreign(&found, good), [0; 0], "{case}");
+            assert!(!refused.is_empty(), "{case}: the damage is not found");
+            assert!(refused.iter().all(|(offset, _)| is_of(good, bad, *offset)), "{case}: {refused:?}");
+            cases += 1;
+        }
+    }
+    assert!(cases > 20, "{cases}");
+}
+
+/// Whether an offset is of the batch with this base.
+fn is_of(batches: &Batches, base: i64, offset: i64) -> bool {
+    let next = batches.range(base + 1..).next().map_or(i64::MAX, |(next, _)| *next);
+    (base..next).contains(&offset)
+}
+
+/// The same directory after a batch in a closed segment was damaged, and that was found and written down; its base.
+fn with_a_damaged_batch(lived: &Lived) -> (Lived, i64) {
+    // The second: stable and closed for long.
+    let path =
+        lived.ending(".log").into_iter().filter(|path| topic_of(path) == "orders").nth(1).expect("a log");
+    let mut bytes = lived.files[&path].clone();
+    let at = bytes.len() - 1;
+    bytes[at] ^= 1;
+    let last = batches(&lived.files[&path]).last().expect("a batch").expect("a good one");
+    let again = lived.with(&path, Some(&bytes));
+    while !again.dir().scrub(ScrubLimits { interval_ms: 0, bytes: 1 << 20 }, i64::MAX / 2).idle {}
+    assert_eq!(again.dir().scrub_counts().damaged, 1);
+    again.dir().write_checkpoints().expect("written");
+    if lived.left == Left::Clean {
+        assert!(again.dir().close_clean(i64::MAX / 2).clean);
+    }
+    let files = files(&again.disk, Path::new(ROOT));
+    assert!(files.contains_key(&Path::new(ROOT).join(DAMAGE_FILE)), "{:?}", files.keys());
+    (lived.of(files), last.header.base_offset)
 }
 
 /// No other file says which records of the first segment were deleted: where the checkpoint is damaged they can be read

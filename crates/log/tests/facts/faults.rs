@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 
 use pagewire_disk::{Call, Errno, FailingDisk, Fault, ForgettingDisk, MemoryDisk, When};
-use pagewire_log::{AppendError, LogConfig, OpenOptions};
+use pagewire_log::{AppendContext, AppendError, LogConfig, OpenOptions, Origin};
 use pagewire_record::BatchHeader;
 
 use crate::support::*;
@@ -48,6 +48,18 @@ fn a_failed_write_that_cannot_be_cut_back_takes_the_log_offline() {
     disk.heal();
     let bench = bench.killed();
     assert_eq!((bench.log.marks().log_end, bench.report.cuts.len()), (6, 1));
+}
+
+/// The first append of a leader's epoch writes it down before its records.
+#[test]
+fn a_leader_epoch_that_a_sick_disk_does_not_take_takes_the_log_offline() {
+    let (disk, bench) = failing(config());
+    bench.fill(2);
+    disk.fail_on("leader-epoch-checkpoint", Call::Write, When::Nth(1), Fault::Error(Errno::IO));
+    let context = AppendContext { leader_epoch: 9, origin: Origin::Client, now_ms: 1 };
+    assert!(matches!(bench.log.append(batch(3, 1), context), Err(AppendError::Offline(_))));
+    assert!(bench.log.offline().is_some(), "whatever comes next must not be written to a sick disk");
+    assert_eq!((bench.log.marks().log_end, bench.read_all(0).len()), (6, 2));
 }
 
 #[test]

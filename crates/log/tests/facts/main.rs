@@ -1,6 +1,7 @@
 //! What a log does, as facts. Limits are tiny so that rolls happen all the time; time is passed in.
 
 mod append;
+mod damaged;
 mod derived;
 mod faults;
 mod indexes;

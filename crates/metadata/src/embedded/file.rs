@@ -7,16 +7,21 @@
 //! ```
 //!
 //! A transaction that failed may be in the file all the same. It counts then, like any that succeeded.
+//!
+//! Whenever it is opened, every page is read and its checksum compared, so that what was changed since is refused instead of
+//! served. It is made in one place only, [`make`]: a file that is there and empty, or without tables, is a damaged one and
+//! no new store.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use pagewire_disk::{Disk, OpenMode};
+use pagewire_disk::{Disk, DiskFile, OpenMode};
 use parking_lot::{RwLock, RwLockWriteGuard};
-use redb::{Builder, Database, DatabaseError};
+use redb::{Builder, Database, DatabaseError, StorageError};
 
 use super::backend::{Backend, Trouble, is_full};
+use super::slots::{self, Slots};
 use super::{OpenError, tables};
 use crate::feed::Feed;
 use crate::store::StoreError;
@@ -55,7 +60,7 @@ impl StoreFile {
         if !disk.exists(path).map_err(failed)? {
             make(disk.as_ref(), path)?;
         }
-        let (opened, (revision, next_expiry_ms)) = prepared(disk.as_ref(), path)?;
+        let (opened, (revision, next_expiry_ms)) = existing(disk.as_ref(), path)?;
         let feed = Arc::new(Feed::new(revision));
         let state = RwLock::new(State::Open(opened));
         Ok((Self { disk, path: path.to_owned(), feed, state }, next_expiry_ms))
@@ -122,7 +127,7 @@ impl StoreFile {
     fn open_again(&self) -> Result<Opened, StoreError> {
         let stable = self.disk.open(&self.path, OpenMode::ReadWrite).and_then(|file| file.sync_data());
         stable.map_err(|error| tables::failed(redb::Error::Io(error)))?;
-        let (opened, (revision, _)) = prepared(self.disk.as_ref(), &self.path).map_err(not_yet)?;
+        let (opened, (revision, _)) = existing(self.disk.as_ref(), &self.path).map_err(not_yet)?;
         self.feed.restart(revision);
         Ok(opened)
     }
@@ -149,7 +154,7 @@ fn make(disk: &dyn Disk, path: &Path) -> Result<(), OpenError> {
         Err(error) if error.kind() != ErrorKind::NotFound => return Err(failed(error)),
         _ => {}
     }
-    if let Err(error) = prepared(disk, &half) {
+    if let Err(error) = fresh(disk, &half) {
         // It may not even be there; what counts is why it could not be made.
         let _ = disk.remove_file(&half);
         return Err(error);
@@ -159,30 +164,70 @@ fn make(disk: &dyn Disk, path: &Path) -> Result<(), OpenError> {
     disk.sync_dir(dir).map_err(failed)
 }
 
-/// The database at `path`, with its tables; what they say of the last revision and the next lease that runs out.
-fn prepared(disk: &dyn Disk, path: &Path) -> Result<(Opened, tables::Found), OpenError> {
+/// Makes the database at `path`, with its tables, and closes it.
+fn fresh(disk: &dyn Disk, path: &Path) -> Result<(), OpenError> {
     let file = disk.open(path, OpenMode::Create);
     let file = file.map_err(|source| OpenError::Io { path: path.to_owned(), source })?;
+    let opened = database(file, path)?;
+    tables::create(&opened.database).map_err(unusable(path))
+}
+
+/// The database at `path`, which is there; what its tables say of the last revision and the next lease that runs out.
+fn existing(disk: &dyn Disk, path: &Path) -> Result<(Opened, tables::Found), OpenError> {
+    let failed = |source| OpenError::Io { path: path.to_owned(), source };
+    let file = disk.open(path, OpenMode::ReadWrite).map_err(failed)?;
+    let damaged = |detail: &str| OpenError::Damaged { path: path.to_owned(), detail: detail.to_owned() };
+    // redb would make a new database of it.
+    if file.len().map_err(failed)? == 0 {
+        return Err(damaged("it is empty"));
+    }
+    match slots::look(&*file).map_err(failed)? {
+        Some(Slots::Older) => return Err(damaged("it says that its last commit does not count")),
+        Some(Slots::Unfinished) => {
+            tracing::warn!(path = %path.display(), "a change of the metadata was not finished when the process ended; it does not count");
+        }
+        Some(Slots::Newer) | None => {}
+    }
+    let opened = database(file, path)?;
+    let found = tables::look(&opened.database).map_err(unusable(path))?;
+    Ok((opened, found))
+}
+
+fn database(file: Arc<dyn DiskFile>, path: &Path) -> Result<Opened, OpenError> {
     let trouble = Arc::new(Trouble::default());
     let backend = Backend::new(file, Arc::clone(&trouble));
     let database = Builder::new()
         .set_cache_size(CACHE_BYTES)
+        .set_check_integrity_on_open(true)
         .create_with_backend(backend)
         .map_err(|error| describe(path.to_owned(), error))?;
-    let found = tables::prepare(&database).map_err(|error| match error {
-        StoreError::Full => OpenError::Full { path: path.to_owned() },
-        other => OpenError::Damaged { path: path.to_owned(), detail: other.to_string() },
-    })?;
-    Ok((Opened { database, trouble }, found))
+    Ok(Opened { database, trouble })
+}
+
+fn unusable(path: &Path) -> impl FnOnce(StoreError) -> OpenError {
+    let path = path.to_owned();
+    move |error| match error {
+        StoreError::Full => OpenError::Full { path },
+        StoreError::Damaged(detail) => OpenError::Damaged { path, detail },
+        other => OpenError::Damaged { path, detail: other.to_string() },
+    }
 }
 
 fn describe(path: PathBuf, error: DatabaseError) -> OpenError {
-    match error {
-        DatabaseError::DatabaseAlreadyOpen => OpenError::InUse(path),
-        DatabaseError::Storage(redb::StorageError::Io(source)) if is_full(source.kind()) => {
-            OpenError::Full { path }
+    let source = match error {
+        DatabaseError::DatabaseAlreadyOpen => return OpenError::InUse(path),
+        DatabaseError::Storage(StorageError::Io(source)) => source,
+        DatabaseError::Storage(StorageError::Corrupted(detail)) => {
+            return OpenError::Damaged { path, detail };
         }
-        DatabaseError::Storage(redb::StorageError::Io(source)) => OpenError::Io { path, source },
-        other => OpenError::Damaged { path, detail: other.to_string() },
+        other => return OpenError::Damaged { path, detail: other.to_string() },
+    };
+    match source.kind() {
+        kind if is_full(kind) => OpenError::Full { path },
+        // It is no database, or one that ends where it should go on.
+        ErrorKind::InvalidData | ErrorKind::UnexpectedEof => {
+            OpenError::Damaged { path, detail: source.to_string() }
+        }
+        _ => OpenError::Io { path, source },
     }
 }

@@ -1,7 +1,7 @@
 //! The default store: one redb file in the data directory.
 //!
-//! Every write is on stable storage before it is answered (redb's immediate durability: one `fdatasync` a commit;
-//! writes that arrive together share one). A write runs on the store's own thread, a read on the runtime's blocking
+//! Every write is on stable storage before it is answered (redb's immediate durability in two phases: two `fdatasync`s a
+//! commit; writes that arrive together share them). A write runs on the store's own thread, a read on the runtime's blocking
 //! pool: the event loop never waits for the disk. redb's pages are copy-on-write behind a checksummed commit slot,
 //! so a process that is killed leaves the last commit. A full disk refuses a change and nothing more: see `file`.
 //!
@@ -10,6 +10,7 @@
 
 mod backend;
 mod file;
+mod slots;
 mod tables;
 mod worker;
 

@@ -55,38 +55,37 @@ fn decode(key: &str, bytes: &[u8]) -> Result<Row, StoreError> {
 /// The last revision, and when the next lease runs out.
 pub(super) type Found = (Revision, Option<i64>);
 
-/// Creates the tables in a new file; answers the revision and the earliest lease expiry.
-pub(super) fn prepare(database: &Database) -> Result<Found, StoreError> {
+/// Creates the tables in a new file.
+pub(super) fn create(database: &Database) -> Result<(), StoreError> {
+    let mut writing = database.begin_write().map_err(failed)?;
+    writing.set_two_phase_commit(true);
+    writing.open_table(ROWS).map_err(failed)?;
+    writing.open_table(LEASES).map_err(failed)?;
+    writing.open_table(META).map_err(failed)?.insert(FORMAT, FORMAT_VERSION).map_err(failed)?;
+    writing.commit().map_err(failed)
+}
+
+/// The revision and the earliest lease expiry in a file that was made by [`create`].
+pub(super) fn look(database: &Database) -> Result<Found, StoreError> {
     let reading = database.begin_read().map_err(failed)?;
-    match reading.open_table(META) {
-        Ok(meta) => {
-            let format = meta.get(FORMAT).map_err(failed)?.map(|guard| guard.value());
-            if format != Some(FORMAT_VERSION) {
-                return Err(StoreError::Damaged(format!(
-                    "its format is {format:?}, this program knows {FORMAT_VERSION}"
-                )));
-            }
-            let revision = meta.get(REVISION).map_err(failed)?.map_or(0, |guard| guard.value());
-            let leases = reading.open_table(LEASES).map_err(failed)?;
-            let mut earliest = None;
-            for item in leases.iter().map_err(failed)? {
-                let (_, times) = item.map_err(failed)?;
-                let (_, expires_ms) = times.value();
-                earliest = Some(earliest.map_or(expires_ms, |earlier: i64| earlier.min(expires_ms)));
-            }
-            Ok((revision, earliest))
-        }
-        Err(TableError::TableDoesNotExist(_)) => {
-            drop(reading);
-            let writing = database.begin_write().map_err(failed)?;
-            writing.open_table(ROWS).map_err(failed)?;
-            writing.open_table(LEASES).map_err(failed)?;
-            writing.open_table(META).map_err(failed)?.insert(FORMAT, FORMAT_VERSION).map_err(failed)?;
-            writing.commit().map_err(failed)?;
-            Ok((0, None))
-        }
-        Err(other) => Err(failed(other)),
+    let meta = reading.open_table(META).map_err(|error| match error {
+        TableError::Storage(error) => failed(error),
+        other => StoreError::Damaged(other.to_string()),
+    })?;
+    let format = meta.get(FORMAT).map_err(failed)?.map(|guard| guard.value());
+    if format != Some(FORMAT_VERSION) {
+        let detail = format!("its format is {format:?}, this program knows {FORMAT_VERSION}");
+        return Err(StoreError::Damaged(detail));
     }
+    let revision = meta.get(REVISION).map_err(failed)?.map_or(0, |guard| guard.value());
+    let leases = reading.open_table(LEASES).map_err(failed)?;
+    let mut earliest = None;
+    for item in leases.iter().map_err(failed)? {
+        let (_, times) = item.map_err(failed)?;
+        let (_, expires_ms) = times.value();
+        earliest = Some(earliest.map_or(expires_ms, |earlier: i64| earlier.min(expires_ms)));
+    }
+    Ok((revision, earliest))
 }
 
 /// Whether the lease a row hangs on has ended, though its end was not yet written.

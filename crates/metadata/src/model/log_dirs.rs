@@ -29,6 +29,12 @@ impl LogDirsRecord {
         self.dirs.get(path).and_then(|text| ids::from_text(text))
     }
 
+    /// The paths under which the directory of this id was served. It has one; it may have been moved, or copied.
+    pub fn paths_of(&self, id: Uuid) -> impl Iterator<Item = &str> {
+        let text = ids::to_text(id);
+        self.dirs.iter().filter(move |(_, of)| **of == text).map(|(path, _)| path.as_str())
+    }
+
     /// A directory is served under this path. Says whether that is news.
     pub fn serve(&mut self, path: &str, id: Uuid) -> bool {
         let text = ids::to_text(id);
@@ -49,5 +55,8 @@ mod tests {
         assert!(record.serve("/a", Uuid::from_u128(2)));
         let again: LogDirsRecord = decode(&encode(&record).expect("encoded")).expect("decoded");
         assert_eq!((again.id_at("/a"), again.id_at("/b")), (Some(Uuid::from_u128(2)), None));
+        record.serve("/b", Uuid::from_u128(2));
+        assert_eq!(record.paths_of(Uuid::from_u128(2)).collect::<Vec<_>>(), ["/a", "/b"]);
+        assert_eq!(record.paths_of(Uuid::from_u128(1)).count(), 0);
     }
 }

@@ -15,9 +15,9 @@ pub(crate) const DIR: &str = "__cluster_metadata-0";
 
 /// A file with the offset in its name.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Numbered {
-    pub(super) offset: i64,
-    pub(super) path: PathBuf,
+pub(crate) struct Numbered {
+    pub(crate) offset: i64,
+    pub(crate) path: PathBuf,
 }
 
 impl Numbered {
@@ -31,11 +31,11 @@ impl Numbered {
 
 /// What is there.
 #[derive(Debug, Default)]
-pub(super) struct Files {
+pub(crate) struct Files {
     /// The newest snapshot.
-    pub(super) snapshot: Option<Numbered>,
+    pub(crate) snapshot: Option<Numbered>,
     /// Oldest first.
-    pub(super) segments: Vec<Numbered>,
+    pub(crate) segments: Vec<Numbered>,
 }
 
 impl Files {

@@ -25,13 +25,12 @@ use pagewire_record::{DecompressLimits, RecordsError, SharedBatch};
 
 pub use configs::Owner;
 pub use fields::DecodeError;
-pub(crate) use files::DIR;
+pub(crate) use files::{DIR, Files, Numbered};
 pub use image::NotCarried;
 pub(crate) use image::{Image, Topic};
 pub(crate) use topics::{NO_LEADER, Placement};
 
 use crate::batches::{Batches, Stop};
-use files::{Files, Numbered};
 use record::Change;
 
 /// The first and the last record of a snapshot.
@@ -97,6 +96,11 @@ pub(crate) struct Read {
 /// Reads the metadata log in the directory `dir`.
 pub(crate) fn read(dir: &Path) -> Result<Read, MetadataError> {
     let files = Files::read(dir).map_err(|error| MetadataError::Io { path: dir.to_path_buf(), error })?;
+    replay(dir, &files)
+}
+
+/// Reads these files, which lie in `dir`.
+pub(crate) fn replay(dir: &Path, files: &Files) -> Result<Read, MetadataError> {
     let mut replay = Replay { image: Image::default(), next: 0 };
     if let Some(snapshot) = &files.snapshot {
         replay.snapshot(snapshot)?;

@@ -9,6 +9,7 @@ mod settings;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
 
+use pagewire_log::Spread;
 use pagewire_metadata::model::ConfigScope;
 use uuid::Uuid;
 
@@ -49,6 +50,8 @@ pub(crate) struct PlannedPartition {
     pub(crate) source: usize,
     pub(crate) dir: PathBuf,
     pub(crate) files: PartitionFiles,
+    /// Where it goes: which of the new directories.
+    pub(crate) home: usize,
 }
 
 /// All of it.
@@ -124,6 +127,10 @@ pub(crate) fn plan(
     }
     plan.refused.sort();
     plan.partitions.sort_by_key(|partition| std::cmp::Reverse(partition.files.bytes()));
+    let mut spread = Spread::over(1 + options.others.len());
+    for partition in &mut plan.partitions {
+        partition.home = spread.place(partition.files.bytes());
+    }
     Ok(plan)
 }
 
@@ -223,6 +230,7 @@ impl Plan {
             source: *source,
             dir: dir.path.clone(),
             files,
+            home: 0,
         });
         Ok(())
     }

@@ -9,4 +9,5 @@ mod kafka;
 mod metadata;
 mod places;
 mod refusals;
+mod spread;
 mod support;

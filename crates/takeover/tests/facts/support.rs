@@ -39,6 +39,7 @@ pub(crate) fn options(kafka: &Kafka) -> Options {
     Options {
         from: vec![kafka.dir()],
         to: kafka.to(),
+        others: Vec::new(),
         how: How::Copy,
         verify: Depth::Deep,
         topics: Vec::new(),

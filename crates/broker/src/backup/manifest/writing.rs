@@ -40,13 +40,13 @@ impl<'a> Writing<'a> {
     }
 
     pub(in crate::backup) fn file(&mut self, file: FileRecord) -> Result<(), BackupFailed> {
-        self.bytes += file.bytes;
+        self.bytes = self.bytes.saturating_add(file.bytes);
         self.line(&Line::File(file))
     }
 
     pub(in crate::backup) fn log(&mut self, log: LogRecord) -> Result<(), BackupFailed> {
         self.logs += 1;
-        self.bytes += log.files.iter().map(|file| file.bytes).sum::<u64>();
+        self.bytes = log.files.iter().fold(self.bytes, |sum, file| file.bytes.saturating_add(sum));
         self.line(&Line::Log(log))
     }
 

@@ -1,7 +1,7 @@
 //! The directories that a backup becomes: marked while they are filled, each with the checkpoints of its own logs.
 //!
-//! A log goes to the one that has got the fewest bytes so far. Where it went is in its topic's record, so that no start takes
-//! a directory that is away for one that never was.
+//! Which one a log goes to is [`Spread`]'s to say. Where it went is in its topic's record, so that no
+//! start takes a directory that is away for one that never was.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -11,6 +11,7 @@ use pagewire_disk::checkpoint::{
     CLEANER_FILE, HIGH_WATERMARK_FILE, LOG_START_FILE, META_PROPERTIES_FILE, RECOVERY_POINT_FILE,
 };
 use pagewire_disk::{DamageCheckpoint, DirLock, Disk, MetaProperties, OffsetCheckpoint};
+use pagewire_log::Spread;
 use pagewire_metadata::{Catalog, EmbeddedStore, SystemClock};
 use tokio::runtime::Handle;
 use uuid::Uuid;
@@ -32,6 +33,7 @@ const PRODUCER_IDS: i64 = 1 << 32;
 pub(super) struct Homes {
     first: Home,
     others: Vec<Home>,
+    spread: Spread,
 }
 
 /// One of them.
@@ -41,7 +43,6 @@ pub(super) struct Home {
     lock: DirLock,
     /// As topics name it: none for the first.
     id: Option<Uuid>,
-    bytes: u64,
     logs: Vec<(String, i32)>,
     pub(super) damage: DamageCheckpoint,
 }
@@ -56,7 +57,8 @@ impl Homes {
             outside.push(path.clone());
         }
         let (first, others) = to.split_first().ok_or_else(|| BackupFailed::NoData(PathBuf::new()))?;
-        let mut homes = Self { first: Home::begin(disk, first, None)?, others: Vec::new() };
+        let (first, spread) = (Home::begin(disk, first, None)?, Spread::over(to.len()));
+        let mut homes = Self { first, others: Vec::new(), spread };
         for path in others {
             refuse_inside(path, to.get(..=homes.others.len()).unwrap_or_default())?;
             homes.others.push(Home::begin(disk, path, Some(Uuid::new_v4()))?);
@@ -71,10 +73,9 @@ impl Homes {
 
     /// The home of a log from now on.
     pub(super) fn for_log(&mut self, log: &LogRecord) -> &mut Home {
-        let Self { first, others } = self;
-        let home =
-            others.iter_mut().fold(first, |least, home| if home.bytes < least.bytes { home } else { least });
-        home.bytes += log.files.iter().map(|file| file.bytes).sum::<u64>();
+        let at = self.spread.place(log.files.iter().map(|file| file.bytes).sum());
+        let other = at.checked_sub(1).and_then(|at| self.others.get_mut(at));
+        let home = other.unwrap_or(&mut self.first);
         home.logs.push((log.topic.clone(), log.partition));
         home
     }
@@ -89,7 +90,7 @@ impl Homes {
     /// Everything is there. The first one is finished last: nothing is served without it.
     pub(super) fn finish(self, disk: &dyn Disk, runtime: &Handle) -> Result<(), BackupFailed> {
         runtime.block_on(self.adapt(&self.first().join(pagewire_metadata::FILE_NAME)))?;
-        let Self { first, others } = self;
+        let Self { first, others, .. } = self;
         others.into_iter().chain([first]).try_for_each(|home| home.finish(disk))
     }
 
@@ -118,7 +119,7 @@ impl Home {
     fn begin(disk: &dyn Disk, path: &Path, id: Option<Uuid>) -> Result<Self, BackupFailed> {
         let target = Target::begin(disk, path, RESTORE_UNFINISHED)?;
         let lock = DirLock::acquire(disk, path)?;
-        Ok(Self { target, lock, id, bytes: 0, logs: Vec::new(), damage: DamageCheckpoint::default() })
+        Ok(Self { target, lock, id, logs: Vec::new(), damage: DamageCheckpoint::default() })
     }
 
     pub(super) fn path(&self) -> &Path {

@@ -34,5 +34,5 @@ pub(super) static OWN: &[S] = &[
     S::new("pagewire.log.scrub.interval.ms", Long, Some("604800000"), Min(1))
         .doc("Milliseconds after which the closed segments of a log are read again in the background, every checksum compared. Records that went bad are then refused with CORRUPT_MESSAGE instead of being served; those around them are served."),
     S::new("pagewire.log.scrub.bytes.per.second", Long, Some("16777216"), Min(0))
-        .doc("Bytes a second that this reads at most, of all data directories together; 0 switches it off. It leaves the page cache as it was."),
+        .doc("Bytes a second that this reads at most, of all data directories together; 0: only segments are read again in which a read came to bytes that are no batch. It leaves the page cache as it was."),
 ];

@@ -1,6 +1,7 @@
 //! What can be asked for: a table, one file a verb.
 
 mod backup;
+mod metrics;
 mod online;
 mod status;
 
@@ -25,6 +26,7 @@ struct Verb {
 /// Every verb.
 const VERBS: &[Verb] = &[
     Verb { name: "backup", begin: backup::begin },
+    Verb { name: "metrics", begin: metrics::begin },
     Verb { name: "online", begin: online::begin },
     Verb { name: "status", begin: status::begin },
 ];
@@ -65,6 +67,12 @@ impl Call {
 
 /// Begins what a line asks for, or says what is wrong with it.
 pub(super) fn begin(line: &[u8], call: Call) -> Result<Work, String> {
+    let (verb, fields) = parse(line)?;
+    (verb.begin)(fields, call)
+}
+
+/// What a line asks for.
+fn parse(line: &[u8]) -> Result<(&'static Verb, Map<String, Value>), String> {
     let request: Value =
         serde_json::from_slice(line).map_err(|error| format!("the request is no JSON: {error}"))?;
     let Value::Object(mut fields) = request else { return Err("the request is no JSON object".to_owned()) };
@@ -74,7 +82,17 @@ pub(super) fn begin(line: &[u8], call: Call) -> Result<Work, String> {
         let known: Vec<&str> = VERBS.iter().map(|verb| verb.name).collect();
         format!("this broker knows no verb '{name}', only {}", known.join(", "))
     })?;
-    (verb.begin)(fields, call)
+    Ok((verb, fields))
+}
+
+/// The verb of a line, if its fields fit.
+#[cfg(feature = "fuzzing")]
+pub(super) fn understood(line: &[u8]) -> Result<&'static str, String> {
+    let (verb, request) = parse(line)?;
+    if verb.name == "backup" {
+        fields::<crate::backup::BackupOptions>(request)?;
+    }
+    Ok(verb.name)
 }
 
 /// The fields of a request besides its verb. Unknown ones are refused by their type: what a newer client asks for is not

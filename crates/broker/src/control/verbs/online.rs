@@ -18,7 +18,7 @@ use crate::node::report_load;
 /// Between two lines of progress.
 const EVERY: Duration = Duration::from_millis(500);
 /// Lines of each kind that are told: an answer is one line of bounded length. The broker's log has them all.
-const TOLD_MAX: usize = 64;
+const TOLD_MAX: usize = 32;
 /// Bytes of such a line.
 const LINE_MAX: usize = 400;
 
@@ -57,6 +57,8 @@ struct Answer {
     clean: bool,
     /// Logs that were cut, and why; records that are lost.
     cuts: Vec<String>,
+    /// Records that are damaged: their reads are refused.
+    damage: Vec<String>,
     /// Logs that cannot be opened, and why.
     failed: Vec<String>,
     /// What else is worth telling.
@@ -69,6 +71,7 @@ impl Answer {
         let logs = || report.loaded.iter();
         let cuts = logs().flat_map(|log| &log.report.cuts).map(ToString::to_string);
         let holes = logs().flat_map(|log| &log.report.holes).map(|hole| format!("{hole}: they are lost"));
+        let damage = logs().flat_map(|log| &log.report.damage);
         let failed = report.failed.iter();
         let of_logs = logs().flat_map(|log| {
             log.report.notes.iter().map(move |note| format!("{}-{}: {note}", log.topic, log.partition))
@@ -77,6 +80,7 @@ impl Answer {
             partitions: online.partitions,
             clean: report.clean,
             cuts: told(cuts.chain(holes)),
+            damage: told(damage.map(|damage| format!("{damage}: reads of them are refused"))),
             failed: told(failed.map(|log| format!("{}-{}: {}", log.topic, log.partition, log.error))),
             notes: told(report.notices.iter().map(ToString::to_string).chain(of_logs)),
         }

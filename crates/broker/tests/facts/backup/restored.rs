@@ -91,6 +91,33 @@ fn a_backup_becomes_several_directories_which_keep_what_they_have() {
     }
 }
 
+/// The metadata of the original knows the paths that it served; in a restored one these are nobody's.
+#[test]
+fn an_empty_directory_where_the_original_had_one_is_a_new_one() {
+    let place = Place::new();
+    let dirs = [place.path("a"), place.path("b")].map(|dir| dir.display().to_string()).join(",");
+    let config = [("log.dirs", dirs.as_str())];
+    let broker = Broker::with(&config);
+    let mut client = broker.client();
+    client.create_topic("t", 2);
+    for partition in 0..2 {
+        client.produce("t", partition, batch(&["x"]));
+    }
+    let request = serde_json::json!({"verb": "backup", "to": place.path("backup")});
+    crate::control::Control::of(&place.path("a")).ask(&request).unwrap();
+    drop(broker);
+    for name in ["a", "b"] {
+        fs::remove_dir_all(place.path(name)).unwrap();
+    }
+    place.restore("backup", "a");
+    fs::create_dir(place.path("b")).unwrap();
+    let again = Broker::with(&config);
+    let mut client = again.client();
+    assert_eq!([client.end_of("t", 0), client.end_of("t", 1)], [1, 1]);
+    client.create_topic("u", 4);
+    assert!((0..4).any(|at| place.path(&format!("b/u-{at}")).exists()), "it is served");
+}
+
 /// Clients may have seen records, and epochs, that the backup does not have.
 #[test]
 fn it_leads_by_an_epoch_that_its_original_cannot_have_reached() {

@@ -1,5 +1,6 @@
 //! `pagewire cluster`.
 
+mod metrics;
 mod state;
 
 use pagewire_wire::ApiKey;
@@ -77,6 +78,9 @@ pub(crate) async fn run(args: ClusterArgs) -> anyhow::Result<()> {
     let directories = client.directories().await?;
     let cluster = client.cluster();
     let mut directories: Vec<_> = directories.into_iter().map(DirectoryRow::from).collect();
+    if args.metrics {
+        return metrics::print(&directories).await;
+    }
     let states = states(&mut directories, cluster.id.as_deref()).await;
     let nodes = cluster.nodes.values().map(|node| NodeRow {
         id: node.id,

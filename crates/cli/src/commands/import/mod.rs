@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::num::NonZero;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use anyhow::Context;
 use pagewire_takeover::{Depth, How, ImportError, Options, import};
 
 use crate::args::import::{ImportArgs, Verify};
@@ -55,10 +56,12 @@ fn options(args: &ImportArgs) -> anyhow::Result<Options> {
         Verify::Headers => Depth::Headers,
         Verify::None => Depth::None,
     };
+    let (to, others) = args.to.split_first().context("--to is missing")?;
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Ok(Options {
         from: places::all(&args.from, &args.config)?,
-        to: args.to.clone(),
+        to: to.clone(),
+        others: others.to_vec(),
         how,
         verify,
         topics: args.topics.clone(),

@@ -54,7 +54,7 @@ fn told(out: &mut Out, what: &str, lines: impl ExactSizeIterator<Item = String>)
 }
 
 fn summary(report: &Report, out: &mut Out) -> anyhow::Result<()> {
-    let to = report.to.display();
+    let to = all(report);
     if report.dry_run {
         return out.line(format_args!(
             "nothing was written; the import would make {to}, led from epoch {} on, producer ids from {} on",
@@ -70,7 +70,8 @@ fn summary(report: &Report, out: &mut Out) -> anyhow::Result<()> {
         .map(|(size, way)| format!("{} {way}", bytes(*size)))
         .collect();
     out.line(format_args!(
-        "{to} is whole: {}",
+        "{to} {} whole: {}",
+        if report.others.is_empty() { "is" } else { "are" },
         if ways.is_empty() { "no records".to_owned() } else { ways.join(", ") }
     ))?;
     out.line(format_args!("serve it: {}", command(report)))
@@ -82,8 +83,15 @@ fn command(report: &Report) -> String {
         1 => String::new(),
         node => format!(" --set node.id={node}"),
     };
+    let how = if report.others.is_empty() { "--data-dir " } else { "--set log.dirs=" };
     format!(
-        "pagewire serve --data-dir {}{node}    (with Kafka's settings: --config server.properties)",
-        report.to.display()
+        "pagewire serve {how}{}{node}    (with Kafka's settings: --config server.properties)",
+        all(report)
     )
+}
+
+/// The new directories, as log.dirs lists them.
+fn all(report: &Report) -> String {
+    let all = std::iter::once(&report.to).chain(&report.others);
+    all.map(|dir| dir.display().to_string()).collect::<Vec<_>>().join(",")
 }

@@ -39,7 +39,7 @@ fn print(dir: &str, result: &Value, out: &mut Out) -> anyhow::Result<()> {
         said.filter_map(Value::as_str).collect::<Vec<_>>()
     };
     out.line(format_args!("{dir}: online, {} partitions are served again", result["partitions"]))?;
-    for line in ["cuts", "failed", "notes"].into_iter().flat_map(lines) {
+    for line in ["cuts", "damage", "failed", "notes"].into_iter().flat_map(lines) {
         out.line(line)?;
     }
     Ok(())

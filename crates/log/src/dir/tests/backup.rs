@@ -129,6 +129,38 @@ fn retention_that_is_faster_than_the_copy_moves_its_start() {
     assert!(reads_all(&reopened(&world, &copy).1));
 }
 
+/// Each time before the copy comes to the segments that it could not open at once: the copy is what is left in the end.
+#[test]
+fn retention_that_is_faster_every_time_leaves_a_copy_without_a_hole() {
+    // Of what was there at the moment, none but the active segment, or some.
+    for kept in [0, 30] {
+        let world = World::new().knows("t", A);
+        let (dir, log) = of_segments(&world, 100);
+        let (disturbed, armed) = (Cell::new(0), Cell::new(true));
+        let copy = copy(&dir, &|_| {
+            let there = world.disk.read_dir(Path::new(COPY)).expect("listed").into_iter();
+            let copied = there.filter(|entry| entry.name.strip_suffix(".log").is_some()).count();
+            // Once an attempt, in the middle of the segments that it opened first.
+            if copied < 20 {
+                armed.set(true);
+            } else if armed.replace(false) {
+                disturbed.set(disturbed.get() + 1);
+                let end = log.marks().log_end;
+                append(&log, 250);
+                log.delete_records_before(end - kept).expect("deleted");
+                dir.retain(1);
+                dir.unlink_due(100).expect("unlinked");
+            }
+            Ok(())
+        });
+        assert_eq!(disturbed.get(), crate::backup::ATTEMPTS_MAX);
+        assert!(copy.first_base > 250 && copy.end - copy.first_base >= kept.max(1), "{copy:?}");
+        let (_dir, again) = reopened(&world, &copy);
+        assert_eq!((again.marks().log_start, again.marks().log_end), (copy.log_start, copy.end));
+        assert!(reads_all(&again));
+    }
+}
+
 #[test]
 fn retention_of_what_was_copied_already_changes_nothing() {
     let world = World::new().knows("t", A);

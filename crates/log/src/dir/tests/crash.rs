@@ -1,6 +1,7 @@
 //! What a power cut leaves of a whole directory.
 
 use pagewire_disk::ForgettingDisk;
+use pagewire_disk::checkpoint::RECOVERY_POINT_FILE;
 
 use super::*;
 
@@ -49,6 +50,60 @@ fn synced_records_survive_a_power_cut_and_the_rest_is_whole_or_gone() {
         log.sync().expect("sync");
         assert!(reads_all(&log), "seed {seed}");
     });
+}
+
+/// Kafka's log start may lie past what is stable; the log begins anew there then, and forgets who was in a transaction.
+#[test]
+fn a_log_whose_records_were_deleted_survives_a_power_cut_with_its_open_transactions() {
+    let (disk, world) = forgetting();
+    let (dir, _) = world.open();
+    let log = world.create(&dir, "a", 0);
+    let mut builder = BatchBuilder::new(Codec::None).producer(7, 0, 0).transactional();
+    builder.append(1, None, Some(b"undecided"), &[]).expect("record");
+    let context = AppendContext { leader_epoch: 0, origin: Origin::Client, now_ms: 1 };
+    log.append(builder.build().expect("batch"), context).expect("append");
+    append(&log, 2);
+    log.delete_records_before(3).expect("delete records");
+    dir.write_checkpoints().expect("checkpoints");
+    append(&log, 2);
+    after_every_crash(&disk, &world, |dir, report, seed| {
+        let log = dir.get("a", 0).unwrap_or_else(|| panic!("seed {seed}: {report:?}"));
+        let marks = log.marks();
+        assert_eq!((marks.log_start, marks.last_stable), (3, 3), "seed {seed}: {report:?}");
+        assert_eq!(log.producers()[0].current_txn_start_offset, 0, "seed {seed}: {report:?}");
+    });
+}
+
+#[test]
+fn a_log_is_named_before_it_counts_as_compacted() {
+    let (_, world) = forgetting();
+    let (dir, _) = world.open();
+    world.create(&dir, "a", 0);
+    assert_eq!(world.get(RECOVERY_POINT_FILE), "0\n0\n");
+    let mut settings = world.settings("a").expect("known");
+    settings.log.cleanup_compact = true;
+    dir.set_settings("a", &settings);
+    assert_eq!(world.get(RECOVERY_POINT_FILE), "0\n1\na 0 0\n");
+}
+
+/// A log that is to be compacted and never was has no holes, also if whoever made it died before a checkpoint named it.
+#[test]
+fn a_compacted_log_that_no_checkpoint_names_is_named_before_it_is_written() {
+    let (_, mut world) = forgetting();
+    (world.config.cleanup_compact, world.config.cleanup_delete) = (true, false);
+    let (dir, _) = world.open();
+    world.create(&dir, "a", 0);
+    drop(dir);
+    world.put(RECOVERY_POINT_FILE, b"0\n0\n");
+    let (dir, _) = world.open();
+    assert_eq!(world.get(RECOVERY_POINT_FILE), "0\n1\na 0 0\n");
+    append(&dir.get("a", 0).expect("open"), 9);
+    drop(dir);
+    let first = path("a-0/00000000000000000000.log");
+    let file = world.disk.open(&first, pagewire_disk::OpenMode::ReadWrite).expect("opens");
+    file.set_len(batch(1).len() as u64).expect("cut");
+    let (dir, report) = world.open();
+    assert_eq!(log_end(&dir, "a", 0), 1, "what lies behind the hole was never stable: {report:?}");
 }
 
 #[test]

@@ -151,6 +151,22 @@ fn a_deleted_partition_refuses_writes_and_goes_after_a_while() {
     assert!(dir.offline().is_none(), "a deleted log is no sick disk");
 }
 
+/// Two directories of one topic's partition can wait at a time: one that came back with a power cut, and was made anew.
+#[test]
+fn a_deleted_directory_is_named_by_its_topic_if_the_name_is_free() {
+    let world = World::new().knows("a", A);
+    let (dir, _) = world.open();
+    for _ in 0..2 {
+        append(&world.create(&dir, "a", 0), 1);
+        assert!(dir.delete("a", 0, 0).expect("delete"));
+    }
+    let dirs = world.dirs();
+    let own = format!("a-0.{}-delete", A.simple());
+    assert!(dirs.len() == 2 && dirs.contains(&own), "{dirs:?}");
+    assert_eq!(dir.unlink_due(50).expect("unlink"), 2);
+    assert!(world.dirs().is_empty());
+}
+
 #[test]
 fn a_topic_is_deleted_as_far_as_the_disk_lets_it() {
     let failing = FailingDisk::new(Arc::new(MemoryDisk::new()));

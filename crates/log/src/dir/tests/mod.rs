@@ -6,6 +6,7 @@ mod checkpoints;
 mod clean;
 mod crash;
 mod create;
+mod gone;
 mod leftovers;
 mod lengths;
 mod load;
@@ -18,6 +19,7 @@ mod vouched;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, Ordering};
 
 use bytes::Bytes;
 use pagewire_disk::{Disk, MemoryDisk, OpenMode};
@@ -36,6 +38,8 @@ struct World {
     disk: Arc<dyn Disk>,
     topics: Mutex<BTreeMap<String, Uuid>>,
     config: LogConfig,
+    /// In which logs are opened.
+    leader_epoch: AtomicI32,
 }
 
 impl World {
@@ -51,12 +55,17 @@ impl World {
             preallocate: false,
             ..LogConfig::default()
         };
-        Self { disk, topics: Mutex::default(), config }
+        Self { disk, topics: Mutex::default(), config, leader_epoch: AtomicI32::new(0) }
     }
 
     /// The same topics on another disk.
     fn moved_to(&self, disk: Arc<dyn Disk>) -> Self {
-        Self { disk, topics: Mutex::new(self.topics.lock().clone()), config: self.config.clone() }
+        Self {
+            disk,
+            topics: Mutex::new(self.topics.lock().clone()),
+            config: self.config.clone(),
+            leader_epoch: AtomicI32::new(self.leader_epoch.load(Ordering::Relaxed)),
+        }
     }
 
     fn knows(self, topic: &str, id: Uuid) -> Self {
@@ -73,7 +82,8 @@ impl World {
 
     fn settings(&self, topic: &str) -> Option<PartitionSettings> {
         let topic_id = *self.topics.lock().get(topic)?;
-        Some(PartitionSettings { topic_id, leader_epoch: 0, log: self.config.clone(), flush_ms: None })
+        let leader_epoch = self.leader_epoch.load(Ordering::Relaxed);
+        Some(PartitionSettings { topic_id, leader_epoch, log: self.config.clone(), flush_ms: None })
     }
 
     fn try_open(&self) -> Result<(LogDir, LoadReport), LogDirError> {

@@ -106,6 +106,7 @@ fn epochs_after(change: impl Fn(&World, &str)) -> (usize, Option<(i32, i64)>) {
     }
     assert!(dir.close_clean(0).clean);
     change(&world, "a-0/leader-epoch-checkpoint");
+    world.leader_epoch.store(3, Ordering::Relaxed);
     let (dir, report) = world.open();
     let rebuilt = &report.loaded[0].report.rebuilt;
     let count = rebuilt.iter().filter(|file| file.ends_with("leader-epoch-checkpoint")).count();

@@ -18,6 +18,8 @@ use super::{Fate, Known, Sent, fates, replay};
 pub(crate) struct Partition {
     pub(crate) topic: &'static str,
     pub(crate) number: i32,
+    /// Which log directory it is in.
+    pub(crate) place: usize,
     /// As the metadata has it; `None`: there is no such topic.
     pub(crate) id: Option<Uuid>,
     /// Making it was answered.
@@ -36,10 +38,11 @@ pub(crate) struct Partition {
 }
 
 impl Partition {
-    pub(crate) fn new(topic: &'static str, number: i32) -> Self {
+    pub(crate) fn new(topic: &'static str, number: i32, place: usize) -> Self {
         Self {
             topic,
             number,
+            place,
             id: None,
             made: false,
             batches: Vec::new(),
@@ -114,6 +117,12 @@ impl Partition {
         self.batches.truncate(whole);
         (self.start, self.start_seen) = (log_start, log_start);
         (self.end, self.floor) = (log_end, log_end);
+    }
+
+    /// What it was when it began and ended there.
+    pub(crate) fn as_of(&self, start: i64, end: i64) -> Self {
+        let batches = self.batches.iter().take_while(|sent| sent.end() <= end).cloned().collect();
+        Self { batches, doubtful: Vec::new(), start, end, ..self.clone() }
     }
 
     /// Batches that can be read.

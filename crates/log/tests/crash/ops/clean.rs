@@ -1,8 +1,8 @@
 //! Compaction: the dirtiest log first, as long as one is due.
 
-use pagewire_log::{Cleaner, CleanerLimits, Log, Throttle};
+use pagewire_log::{Cleaner, CleanerLimits, Log, LogDir, Throttle};
 
-use super::or_dead;
+use super::or_excused;
 use crate::world::World;
 
 /// A map of few keys, so that it is full now and then, and a buffer shorter than some batches.
@@ -15,11 +15,17 @@ pub(super) fn clean(world: &mut World, _at: usize, _log: &Log) {
         ..CleanerLimits::default()
     };
     let (mut cleaner, throttle) = (Cleaner::new(limits), Throttle::new(u64::MAX));
+    for (place, dir) in world.each_dir() {
+        clean_one(world, (place, &dir), &mut cleaner, &throttle);
+    }
+}
+
+fn clean_one(world: &mut World, (place, dir): (usize, &LogDir), cleaner: &mut Cleaner, throttle: &Throttle) {
     for _ in 0..world.partitions.len() {
-        let Some(dirty) = world.dir().dirtiest(world.now_ms) else { return };
+        let Some(dirty) = dir.dirtiest(world.now_ms) else { return };
         let topic = dirty.topic().clone();
-        let cleaned = dirty.clean(&mut cleaner, world.now_ms, &throttle);
-        let Some(cleaned) = or_dead(world, "compaction", cleaned) else { return };
+        let cleaned = dirty.clean(cleaner, world.now_ms, throttle);
+        let Some(cleaned) = or_excused(world, place, "compaction", cleaned) else { return };
         let (read, kept) = (cleaned.stats.records_read, cleaned.stats.records_kept);
         world.tally.add("records removed by compaction", read - kept);
         world.tally.add("segments written by compaction", cleaned.stats.segments_written);

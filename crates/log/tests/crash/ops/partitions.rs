@@ -15,22 +15,30 @@ pub(crate) fn make_some(world: &mut World) {
     }
 }
 
-/// Makes one; `false` if the process died.
+/// Makes one in its directory; `false` if it could not be.
 pub(crate) fn make(world: &mut World, at: usize) -> bool {
-    let (topic, number) = (world.partitions[at].topic, world.partitions[at].number);
-    let Some(id) = world.partitions[at].id else { return true };
-    let made = world.dir().create(topic, number, &world.settings(id), world.now_ms);
-    let Some(log) = super::or_dead(world, "making a partition", made) else { return false };
+    let Partition { topic, number, place, id, .. } = world.partitions[at];
+    let Some(id) = id else { return true };
+    // Home needs no name.
+    let directory = world.places[place].id.filter(|_| place > 0);
+    let made = world.dirs().create_all(topic, &[(number, directory)], &world.settings(id), world.now_ms);
+    if super::or_excused(world, place, "making a partition", made).is_none() {
+        return false;
+    }
+    let Some(log) = world.log(at) else {
+        assert!(world.may_fail(place), "{topic} is made and not there");
+        return false;
+    };
     world.partitions[at].settle(log.marks());
     world.partitions[at].made = true;
     // What making it does besides may be what the process died in.
-    !world.disk.is_dead()
+    !world.is_dead()
 }
 
 pub(super) fn delete(world: &mut World, at: usize) {
-    let (topic, number) = (world.partitions[at].topic, world.partitions[at].number);
-    let forgotten = std::mem::replace(&mut world.partitions[at], Partition::new(topic, number));
+    let Partition { topic, number, place, .. } = world.partitions[at];
+    let forgotten = std::mem::replace(&mut world.partitions[at], Partition::new(topic, number, place));
     world.deleted.extend(forgotten.id);
-    let deleted = world.dir().delete(topic, number, world.now_ms);
-    super::or_dead(world, "deleting a partition", deleted);
+    let deleted = world.dirs().delete_all(topic, &[number], world.now_ms);
+    super::or_excused(world, place, "deleting a partition", deleted);
 }

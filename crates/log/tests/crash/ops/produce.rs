@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use pagewire_log::{AppendContext, AppendError, Log, Origin};
 
-use super::or_dead;
+use super::or_excused;
 use crate::model::{Sent, Shape};
 use crate::world::World;
 
@@ -34,7 +34,7 @@ pub(super) fn again(world: &mut World, at: usize, log: &Log) {
     let sent = known[world.chance.below(which + 1) as usize];
     let (bytes, base) = (sent.bytes.clone(), sent.base);
     let answer = log.append(bytes, context(world, Origin::Client));
-    if let Some(appended) = or_dead(world, "a batch sent again", answer) {
+    if let Some(appended) = or_excused(world, world.partitions[at].place, "a batch sent again", answer) {
         assert!(appended.duplicate, "{}: a batch of {id} sent again was appended twice", log.topic());
         assert_eq!(appended.base_offset, base);
     }
@@ -50,7 +50,11 @@ pub(super) fn out_of_order(world: &mut World, at: usize, log: &Log) {
     let sent = batch(world, (id, known.epoch, skipped));
     let answer = log.append(sent.bytes, context(world, Origin::Client));
     let refused = matches!(answer, Err(AppendError::OutOfOrderSequence { .. }));
-    assert!(refused || world.disk.is_dead(), "{}: {skipped} after {known:?}: {answer:?}", log.topic());
+    assert!(
+        refused || world.may_fail(world.partitions[at].place),
+        "{}: {skipped} after {known:?}: {answer:?}",
+        log.topic()
+    );
 }
 
 /// Several batches in one append, as the coordinators write them.
@@ -73,7 +77,13 @@ pub(super) fn context(world: &World, origin: Origin) -> AppendContext {
 
 pub(super) fn append(world: &mut World, at: usize, log: &Log, sent: Vec<Sent>, origin: Origin) {
     let bytes: Bytes = sent.iter().flat_map(|sent| sent.bytes.iter().copied()).collect();
-    let context = context(world, origin);
+    let (context, place) = (context(world, origin), world.partitions[at].place);
+    if log.offline().is_some() {
+        let answer = log.append(bytes, context);
+        let refused = matches!(answer, Err(AppendError::Offline(_)));
+        assert!(refused && world.may_fail(place), "{}: offline: {answer:?}", log.topic());
+        return;
+    }
     let too_large = bytes.len() > log.config().segment_bytes as usize;
     world.partitions[at].sends(sent, world.leader_epoch);
     match log.append(bytes, context) {
@@ -90,9 +100,10 @@ pub(super) fn append(world: &mut World, at: usize, log: &Log, sent: Vec<Sent>, o
             let knows = log.producers();
             let (holes, expected) = (world.holes, world.partitions[at].producers());
             assert!(
-                world.disk.is_dead(),
+                world.may_fail(place),
                 "an append failed: {error:?} {expected:?} {knows:?}, holes: {holes}"
             );
+            assert!(log.offline().is_some(), "{}: {error:?}, and others may append", log.topic());
         }
     }
 }

@@ -1,55 +1,65 @@
 //! Syncs, rolls, retention, deletion of records, checkpoints.
 
-use pagewire_log::{Log, ScrubLimits};
+use pagewire_log::{Flushed, Log, ScrubLimits};
 
-use super::or_dead;
+use super::or_excused;
 use crate::world::World;
 
 pub(super) fn sync(world: &mut World, at: usize, log: &Log) {
     let answer = log.sync();
-    if let Some(stable) = or_dead(world, "a sync", answer) {
+    if let Some(stable) = or_excused(world, world.partitions[at].place, "a sync", answer) {
         assert_eq!(stable, world.partitions[at].end, "a sync covers everything appended before it");
         world.partitions[at].stable = stable;
     }
 }
 
-pub(super) fn pace(world: &mut World, _at: usize, log: &Log) {
-    or_dead(world, "pacing", log.pace());
+pub(super) fn pace(world: &mut World, at: usize, log: &Log) {
+    or_excused(world, world.partitions[at].place, "pacing", log.pace());
 }
 
 pub(super) fn flush(world: &mut World, _at: usize, _log: &Log) {
     world.now_ms += 100;
-    let flushed = world.dir().flush_due(world.now_ms);
-    assert!(flushed.failed.is_empty() || world.disk.is_dead(), "a flush round failed: {flushed:?}");
+    for (place, dir) in world.each_dir() {
+        flushed(world, place, &dir.flush_due(world.now_ms));
+    }
 }
 
 pub(super) fn close_files(world: &mut World, _at: usize, _log: &Log) {
-    let flushed = world.dir().close_files(world.now_ms);
-    assert!(flushed.failed.is_empty() || world.disk.is_dead(), "closing files failed: {flushed:?}");
+    for (place, dir) in world.each_dir() {
+        flushed(world, place, &dir.close_files(world.now_ms));
+    }
 }
 
-pub(super) fn roll(world: &mut World, _at: usize, log: &Log) {
+fn flushed(world: &World, place: usize, done: &Flushed) {
+    assert!(done.failed.is_empty() || world.may_fail(place), "syncs failed: {done:?}");
+}
+
+pub(super) fn roll(world: &mut World, at: usize, log: &Log) {
     let answer = log.roll_if_due(world.now_ms + 6_000);
-    or_dead(world, "a roll", answer);
+    or_excused(world, world.partitions[at].place, "a roll", answer);
 }
 
 pub(super) fn retain(world: &mut World, _at: usize, _log: &Log) {
     if world.chance.one_in(3) {
         world.now_ms += 1_000;
     }
-    let retained = world.dir().retain(world.now_ms);
-    assert!(retained.failed.is_empty() || world.disk.is_dead(), "retention failed: {retained:?}");
-    world.tally.add("segments removed by retention", retained.segments as u64);
+    for (place, dir) in world.each_dir() {
+        let retained = dir.retain(world.now_ms);
+        assert!(retained.failed.is_empty() || world.may_fail(place), "retention failed: {retained:?}");
+        world.tally.add("segments removed by retention", retained.segments as u64);
+    }
     for (at, log) in world.open_logs() {
         world.partitions[at].start = log.marks().log_start;
         // Segments that are gone for good cannot come back.
-        if !world.disk.is_dead() {
+        if !world.may_fail(world.partitions[at].place) {
             let first = log.segments().first().map_or(0, |segment| segment.base_offset);
             world.partitions[at].start_promised = first.max(world.partitions[at].start_promised);
         }
     }
-    let unlinked = world.dir().unlink_due(world.now_ms);
-    or_dead(world, "unlinking", unlinked);
+    for (place, dir) in world.each_dir() {
+        let unlinked = dir.unlink_due(world.now_ms);
+        or_excused(world, place, "unlinking", unlinked);
+    }
 }
 
 pub(super) fn delete_records(world: &mut World, at: usize, log: &Log) {
@@ -61,16 +71,20 @@ pub(super) fn delete_records(world: &mut World, at: usize, log: &Log) {
         }
     };
     let answer = log.delete_records_before(to);
-    if let Some(start) = or_dead(world, "deleting records", answer) {
+    if let Some(start) = or_excused(world, world.partitions[at].place, "deleting records", answer) {
         world.partitions[at].start = start;
     }
 }
 
 pub(super) fn checkpoints(world: &mut World, _at: usize, _log: &Log) {
-    let answer = world.dir().write_checkpoints();
-    if or_dead(world, "writing checkpoints", answer).is_some() {
+    for (place, dir) in world.each_dir() {
+        if or_excused(world, place, "writing checkpoints", dir.write_checkpoints()).is_none() {
+            continue;
+        }
         for (at, log) in world.open_logs() {
-            world.partitions[at].start_promised = log.marks().log_start;
+            if world.partitions[at].place == place {
+                world.partitions[at].start_promised = log.marks().log_start;
+            }
         }
     }
 }
@@ -78,9 +92,11 @@ pub(super) fn checkpoints(world: &mut World, _at: usize, _log: &Log) {
 /// Whatever happened before: no start leaves anything damaged below what it serves.
 pub(super) fn scrub(world: &mut World, _at: usize, _log: &Log) {
     let limits = ScrubLimits { interval_ms: 0, bytes: world.chance.pick(&[1, 4_000, 1 << 20]) };
-    world.dir().scrub(limits, world.now_ms);
-    let counts = world.dir().scrub_counts();
-    let found = counts.damaged + counts.unreadable;
-    assert!(found == 0 || world.disk.is_dead(), "the scrub finds damage: {counts:?}");
-    world.tally.add("bytes scrubbed", counts.bytes);
+    for (_, dir) in world.each_dir() {
+        dir.scrub(limits, world.now_ms);
+        let counts = dir.scrub_counts();
+        let found = counts.damaged + counts.unreadable;
+        assert!(found == 0 || world.is_dead(), "the scrub finds damage: {counts:?}");
+        world.tally.add("bytes scrubbed", counts.bytes);
+    }
 }

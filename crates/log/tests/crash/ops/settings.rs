@@ -4,7 +4,11 @@ use pagewire_log::{Log, LogConfig};
 
 use crate::world::World;
 
+/// While a disk is sick no log begins to be compacted: that cannot be written down there, and in one that no checkpoint names
+/// a power cut's hole would be taken for compaction's. For the same reason nothing has changed if the process died meanwhile.
 pub(super) fn change(world: &mut World, _at: usize, _log: &Log) {
+    let before = world.config.clone();
+    let is_sick = world.places.iter().any(|place| place.is_sick);
     let chance = &mut world.chance;
     let (cleanup_compact, cleanup_delete) =
         chance.pick(&[(false, true), (true, false), (true, true), (false, false)]);
@@ -15,14 +19,17 @@ pub(super) fn change(world: &mut World, _at: usize, _log: &Log) {
         file_delete_delay_ms: chance.pick(&[0, 500]),
         delete_retention_ms: chance.pick(&[0, 500, 5_000]),
         min_compaction_lag_ms: chance.pick(&[0, 0, 300]),
-        cleanup_compact,
+        cleanup_compact: cleanup_compact && (before.cleanup_compact || !is_sick),
         cleanup_delete,
-        ..world.config.clone()
+        ..before.clone()
     };
-    world.holes |= cleanup_compact;
     for partition in &world.partitions {
         if let Some(id) = partition.id {
-            world.dir().set_settings(partition.topic, &world.settings(id));
+            world.dirs().set_settings(partition.topic, &world.settings(id));
         }
     }
+    if world.is_dead() {
+        world.config = before;
+    }
+    world.holes |= world.config.cleanup_compact;
 }

@@ -9,7 +9,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{Call, Work, fields};
-use crate::{broker::Broker, cleaner, metrics::export};
+use crate::{
+    broker::Broker,
+    cleaner,
+    metrics::{Seen, export},
+};
 use parts::{Compaction, Damage, Directory};
 
 /// It takes no fields.
@@ -57,6 +61,8 @@ fn status(broker: &Broker, backing_up: bool) -> Status {
     broker.note_offline_dirs();
     let (dirs, gauges) = (broker.cluster().log_dirs().describe(), cleaner::gauges(broker));
     let since = |path: &std::path::Path| broker.metrics().offline_since.of(path);
+    let offline_partitions = image.offline_partitions();
+    let seen = Seen { metrics: broker.metrics(), dirs: &dirs, cleaner: &gauges, offline_partitions };
     Status {
         version: env!("CARGO_PKG_VERSION"),
         process_id: std::process::id(),
@@ -67,7 +73,7 @@ fn status(broker: &Broker, backing_up: bool) -> Status {
         partitions: image.hosted().count(),
         connections_total: broker.metrics().connections_total(),
         requests_total: broker.metrics().requests_total(),
-        metrics: export(broker.metrics(), &dirs, &gauges),
+        metrics: export(&seen),
         damage: Damage::of(broker, &dirs),
         log_dirs: dirs.into_iter().map(|dir| Directory::of(&dir, since(&dir.path))).collect(),
         compaction: Compaction::of(gauges),

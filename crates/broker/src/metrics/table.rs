@@ -1,0 +1,203 @@
+//! What is counted: names as Prometheus would give them, what they mean, and where the number comes from.
+//!
+//! Names end in `_total` where a number only rises until the broker ends.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use pagewire_log::{DirDescription, ScrubCounts};
+
+use super::Metrics;
+use crate::cleaner::CleanerGauges;
+
+/// What numbers are taken from.
+pub(crate) struct Seen<'s> {
+    pub(crate) metrics: &'s Metrics,
+    pub(crate) dirs: &'s [DirDescription],
+    pub(crate) cleaner: &'s CleanerGauges,
+    /// Partitions that nobody serves.
+    pub(crate) offline_partitions: usize,
+}
+
+/// A number.
+pub(super) struct Row<F> {
+    pub(super) name: &'static str,
+    pub(super) help: &'static str,
+    pub(super) read: F,
+}
+
+const fn row<F: Copy>(name: &'static str, help: &'static str, read: F) -> Row<F> {
+    Row { name, help, read }
+}
+
+type Number = fn(&Seen<'_>) -> u64;
+/// None where it is not known.
+type OfDir = fn(&DirDescription) -> Option<u64>;
+
+/// Of the broker.
+pub(super) const NUMBERS: &[Row<Number>] = &[
+    row("pagewire_connections_total", "Connections accepted", |seen| seen.metrics.connections_total()),
+    row("pagewire_connections", "Connections that are open", |seen| seen.metrics.connections()),
+    row("pagewire_requests_total", "Requests of every kind", |seen| seen.metrics.requests_total()),
+    row("pagewire_received_bytes_total", "Bytes received on connections", |seen| {
+        read(&seen.metrics.bytes_in)
+    }),
+    row("pagewire_sent_bytes_total", "Bytes sent on connections", |seen| read(&seen.metrics.bytes_out)),
+    row("pagewire_records_in_total", "Records appended", |seen| read(&seen.metrics.records_in)),
+    row("pagewire_produce_failed_total", "Partitions of produce requests that were refused", |seen| {
+        read(&seen.metrics.produce_failed)
+    }),
+    row("pagewire_fetch_failed_total", "Partitions of fetches that were refused", |seen| {
+        read(&seen.metrics.fetch_failed)
+    }),
+    row(
+        "pagewire_produce_storage_errors_total",
+        "Partitions of produce requests that a disk did not take",
+        |seen| read(&seen.metrics.produce_storage_errors),
+    ),
+    row(
+        "pagewire_fetch_storage_errors_total",
+        "Partitions of fetches that a disk did not give out",
+        |seen| read(&seen.metrics.fetch_storage_errors),
+    ),
+    row("pagewire_fetch_parked_total", "Fetches that waited for records", |seen| {
+        read(&seen.metrics.fetch_parked)
+    }),
+    row(
+        "pagewire_fetch_cold_lookups_total",
+        "Fetches that waited for a disk to find their records",
+        |seen| read(&seen.metrics.fetch_cold_lookups),
+    ),
+    row(
+        "pagewire_fetch_dropped_bytes_total",
+        "Bytes of the page cache dropped behind lagging consumers",
+        |seen| read(&seen.metrics.fetch_dropped_bytes),
+    ),
+    row(
+        "pagewire_log_dirs_offline",
+        "Log directories that take no writes, or of which nothing is served",
+        |seen| count(seen.dirs.iter().filter(|dir| dir.offline.is_some())),
+    ),
+    row(
+        "pagewire_partitions_offline",
+        "Partitions that are not served: their directory is away, or they are",
+        |seen| seen.offline_partitions as u64,
+    ),
+    row("pagewire_partitions_damaged", "Partitions in which records are known to be damaged", |seen| {
+        count(damaged(seen).filter(|stretches| *stretches > 0))
+    }),
+    row(
+        "pagewire_damaged_stretches",
+        "Stretches of records that are known to be damaged, and are refused",
+        |seen| damaged(seen).map(|stretches| stretches as u64).sum(),
+    ),
+    row("pagewire_cleaner_busy", "Logs that are being compacted", |seen| seen.cleaner.busy),
+    row("pagewire_cleaner_due", "Logs that wait to be compacted", |seen| seen.cleaner.due),
+    row("pagewire_cleaner_cleans_total", "Compactions that came to their end", |seen| seen.cleaner.cleans),
+    row("pagewire_cleaner_failed_total", "Compactions that did not", |seen| seen.cleaner.failed),
+    row("pagewire_cleaner_read_bytes_total", "Bytes read by compaction", |seen| seen.cleaner.bytes_read),
+    row("pagewire_cleaner_written_bytes_total", "Bytes written by compaction", |seen| {
+        seen.cleaner.bytes_written
+    }),
+    row(
+        "pagewire_cleaner_max_dirty_percent",
+        "Of the dirtiest log, how much of it is not compacted",
+        |seen| seen.cleaner.max_dirty_percent,
+    ),
+    row(
+        "pagewire_cleaner_max_compaction_delay_seconds",
+        "The longest that a log waits beyond max.compaction.lag.ms",
+        |seen| seen.cleaner.max_compaction_delay_secs,
+    ),
+    row("pagewire_cleaner_time_since_last_run_milliseconds", "Since everything due was compacted", |seen| {
+        seen.cleaner.time_since_last_run_ms
+    }),
+    row("pagewire_cleaner_recopy_percent", "Of the last compaction, how much stayed", |seen| {
+        seen.cleaner.cleaner_recopy_percent
+    }),
+    row(
+        "pagewire_cleaner_max_buffer_utilization_percent",
+        "Of the last compaction, how full its map of keys was",
+        |seen| seen.cleaner.max_buffer_utilization_percent,
+    ),
+    row("pagewire_cleaner_max_clean_time_seconds", "Of the last compaction, how long it took", |seen| {
+        seen.cleaner.max_clean_time_secs
+    }),
+    row("pagewire_cleaner_dead_threads", "Threads of compaction that should be there and are not", |seen| {
+        seen.cleaner.dead_thread_count
+    }),
+    row("pagewire_cleaner_uncleanable_partitions", "Partitions set aside by compaction", |seen| {
+        seen.cleaner.uncleanable_partitions_count
+    }),
+    row("pagewire_cleaner_uncleanable_bytes", "Bytes of the partitions set aside by compaction", |seen| {
+        seen.cleaner.uncleanable_bytes
+    }),
+    row("pagewire_scrub_bytes_total", "Bytes read again by the scrub", |seen| {
+        scrubs(seen, |counts| counts.bytes)
+    }),
+    row("pagewire_scrub_batches_total", "Batches read again by the scrub", |seen| {
+        scrubs(seen, |counts| counts.batches)
+    }),
+    row("pagewire_scrub_logs_total", "Logs read again by the scrub to their end", |seen| {
+        scrubs(seen, |counts| counts.logs)
+    }),
+    row(
+        "pagewire_scrub_damaged_stretches_total",
+        "Damaged stretches that the scrub found, each as often as it did",
+        |seen| scrubs(seen, |counts| counts.damaged),
+    ),
+    row("pagewire_scrub_unreadable_segments_total", "Segments that the scrub could not read", |seen| {
+        scrubs(seen, |counts| counts.unreadable)
+    }),
+];
+
+/// Of each log directory; those that are not known are left out.
+pub(super) const OF_DIRS: &[Row<OfDir>] = &[
+    row(
+        "pagewire_log_dir_offline",
+        "Whether the log directory takes no writes, or nothing of it is served",
+        |dir| Some(u64::from(dir.offline.is_some())),
+    ),
+    row("pagewire_log_dir_logs", "Logs in the log directory", |dir| Some(dir.logs.len() as u64)),
+    row("pagewire_log_dir_size_bytes", "Bytes of the log directory's logs", |dir| {
+        Some(dir.logs.iter().map(|log| log.size_bytes).sum())
+    }),
+    row("pagewire_log_dir_usable_bytes", "Bytes free on the log directory's file system", |dir| {
+        dir.space.map(|space| space.usable_bytes)
+    }),
+];
+
+fn read(counter: &AtomicU64) -> u64 {
+    counter.load(Relaxed)
+}
+
+fn count<T>(items: impl Iterator<Item = T>) -> u64 {
+    items.count() as u64
+}
+
+/// How much is damaged in each log.
+fn damaged<'s>(seen: &'s Seen<'_>) -> impl Iterator<Item = usize> + use<'s> {
+    seen.dirs.iter().flat_map(|dir| &dir.logs).map(|log| log.damaged)
+}
+
+fn scrubs(seen: &Seen<'_>, number: fn(&ScrubCounts) -> u64) -> u64 {
+    seen.dirs.iter().map(|dir| number(&dir.scrub)).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_name_is_there_once_and_documented() {
+        let docs = include_str!("../../../../docs/control.md");
+        let of_all = NUMBERS.iter().map(|row| (row.name, row.help));
+        let mut rows: Vec<_> = of_all.chain(OF_DIRS.iter().map(|row| (row.name, row.help))).collect();
+        for (name, help) in &rows {
+            assert!(docs.contains(&format!("| `{name}` | {help} |")), "| `{name}` | {help} |");
+        }
+        let all = rows.len();
+        rows.sort_unstable();
+        rows.dedup_by_key(|row| row.0);
+        assert_eq!(rows.len(), all);
+    }
+}

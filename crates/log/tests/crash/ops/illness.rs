@@ -1,0 +1,56 @@
+//! A disk that refuses some kind of writing from some time on, or was away when the process started. Its directory is
+//! offline, is read all the same if it is there, and comes back by `log online`, or with the next start. The others know
+//! nothing of it.
+
+use std::sync::Arc;
+
+use pagewire_log::{Coming, Log, TakeInError};
+
+use super::or_excused;
+use crate::world::World;
+use crate::{check, life};
+
+pub(super) fn begin(world: &mut World, at: usize, _log: &Log) {
+    let place = world.partitions[at].place;
+    if !world.places[place].is_sick {
+        world.places[place].fall_ill(&mut world.chance);
+    }
+}
+
+/// Looks at the log, if it is offline; or a directory comes back.
+pub(super) fn go_on(world: &mut World, at: usize, log: &Log) {
+    if log.offline().is_some() && world.chance.one_in(2) {
+        world.live_on();
+        // A clean may have failed after it had removed something.
+        life::note(world);
+        check::partition(world, at, log);
+        world.tally.count("offline logs read");
+    } else if let Some(place) = world.places.iter().position(|place| place.is_sick) {
+        come_back(world, place);
+    }
+}
+
+/// As `pagewire log online`: the directory is loaded anew under the running process, as after a kill.
+fn come_back(world: &mut World, place: usize) {
+    let was_away = world.each_dir().iter().all(|(here, _)| *here != place);
+    world.places[place].recover();
+    world.leader_epoch += i32::from(world.chance.one_in(2));
+    life::note(world);
+    let (bytes, known) = (check::bytes_on_disk(world), world.known());
+    let (of, dirs) = (&world.places[place], Arc::clone(world.dirs()));
+    let settings = |topic: &str, number| known.settings(topic, number);
+    let taken = dirs.take_in(of.path(), &of.used(), Coming::Back(of.id), world.options(), &settings, &|_| {});
+    if matches!(taken, Err(TakeInError::Served(_))) {
+        // It was not written to while it was sick.
+        return;
+    }
+    let Some(taken) = or_excused(world, place, "a directory that comes back", taken) else { return };
+    let (_, report) = dirs.serve(taken);
+    if !world.is_dead() && life::arrive(world, &report, &bytes, place..place + 1) {
+        world.tally.count(if was_away {
+            "directories that were away and came back"
+        } else {
+            "directories that came back"
+        });
+    }
+}

@@ -1,0 +1,74 @@
+//! A backup that is served: it is the log that it was made of, as that was then, however much later that is.
+
+use std::mem;
+use std::path::Path;
+use std::sync::Arc;
+
+use pagewire_disk::checkpoint::{CLEANER_FILE, HIGH_WATERMARK_FILE, LOG_START_FILE, RECOVERY_POINT_FILE};
+use pagewire_disk::{Disk, ForgettingDisk, OffsetCheckpoint};
+use pagewire_log::LogDir;
+use pagewire_log::backup::CopiedLog;
+
+use crate::check;
+use crate::model::Partition;
+use crate::world::World;
+
+/// The copy of one log.
+#[derive(Debug)]
+pub(crate) struct Backup {
+    /// The directory of the backup; the partition's is in it.
+    pub(crate) root: String,
+    pub(crate) log: CopiedLog,
+    /// What the backup says of compaction.
+    pub(crate) cleaned_to: Option<i64>,
+    /// Which partition it is of, and what that was then.
+    pub(crate) at: usize,
+    pub(crate) then: Partition,
+}
+
+/// Opens what was synced of the copy on a disk of its own, and compares it with what the partition was.
+pub(crate) fn compare(world: &mut World, copy: &Backup) {
+    let (at, disk) = (copy.at, world.place_of(copy.at).disk.crash(0).expect("a crash"));
+    let Partition { topic, number, id, .. } = copy.then;
+    write_checkpoints(&disk, (topic, number), copy);
+    let settings = id.map(|id| world.settings(id));
+    let known = |_: &str, _: i32| settings.clone();
+    let (dir, report) =
+        LogDir::open(Arc::new(disk), Path::new(&copy.root), &world.options(), &known, &|_| {})
+            .expect("opens");
+    let [loaded] = report.loaded.as_slice() else { panic!("one log was copied: {report:?}") };
+    assert!(loaded.report.cuts.is_empty() && loaded.report.damage.is_empty(), "{loaded:?}");
+    let log = dir.get(topic, number).expect("loaded");
+    let (start, end) = (copy.log.log_start, copy.log.end);
+    assert_eq!((log.marks().log_start, log.marks().log_end), (start, end), "{topic}: {loaded:?}");
+    let now = mem::replace(&mut world.partitions[at], copy.then.clone());
+    check::partition(world, at, &log);
+    world.partitions[at] = now;
+}
+
+/// The backup that was kept is what it was, whatever happened to the log meanwhile, with which it may share files.
+pub(crate) fn compare_kept(world: &mut World) {
+    if let Some(kept) = world.kept.take() {
+        compare(world, &kept);
+        world.tally.count("backups compared once more");
+        world.kept = Some(kept);
+    }
+}
+
+/// As a restore writes them, from what the backup says.
+fn write_checkpoints(disk: &ForgettingDisk, (topic, number): (&str, i32), copy: &Backup) {
+    let CopiedLog { log_start, first_base, end, .. } = copy.log;
+    let start = (log_start > first_base).then_some(log_start);
+    for (file, offset) in [
+        (RECOVERY_POINT_FILE, Some(end)),
+        (HIGH_WATERMARK_FILE, Some(end)),
+        (LOG_START_FILE, start),
+        (CLEANER_FILE, copy.cleaned_to),
+    ] {
+        let mut checkpoint = OffsetCheckpoint::new();
+        if let Some(offset) = offset {
+            checkpoint.set(topic, number, offset);
+        }
+        checkpoint.write(disk as &dyn Disk, &Path::new(&copy.root).join(file)).expect("written");
+    }
+}

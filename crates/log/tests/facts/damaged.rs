@@ -1,0 +1,144 @@
+//! What a log still knows of transactions, times and epochs where some of its records are damaged.
+
+use pagewire_log::{AbortedTxn, AppendContext, OpenOptions, Origin, decode_txn_index};
+use pagewire_record::{BatchBuilder, Codec, ControlType, EndTxnMarker, HEADER_LEN, batches, control_batch};
+
+use crate::support::*;
+
+/// Where the field begins in a batch's header.
+const EPOCH: usize = 12;
+const MAGIC: usize = 16;
+const PRODUCER_ID: usize = 43;
+
+/// A record of producer 7 in a transaction.
+fn inside(bench: &Bench, sequence: i32) {
+    bench.append(fill(BatchBuilder::new(Codec::None).producer(7, 0, sequence).transactional(), 1, 1000));
+}
+
+/// Ends the transaction of producer 7; where the marker is.
+fn end(bench: &Bench, control_type: ControlType) -> i64 {
+    let marker =
+        control_batch(EndTxnMarker { control_type, coordinator_epoch: 0 }, 7, 0, 2000).expect("marker");
+    bench
+        .log
+        .append(marker, AppendContext { origin: Origin::Coordinator, ..context() })
+        .expect("ended")
+        .base_offset
+}
+
+/// The file of the segment from `base` on, and where in it the batch at `offset` begins.
+fn place(bench: &Bench, base: i64, offset: i64) -> (String, u64) {
+    let name = name(base, "log");
+    let bytes = bench.bytes(&name);
+    let (mut at, mut all) = (0, batches(&bytes));
+    while let Some(Ok(batch)) = all.next() {
+        if batch.header.base_offset == offset {
+            return (name, at);
+        }
+        at += batch.header.size_in_bytes();
+    }
+    panic!("no batch at {offset}");
+}
+
+fn flip(bench: &Bench, base: i64, offset: i64, field: usize, bit: u8) {
+    assert!(field < HEADER_LEN);
+    let (name, position) = place(bench, base, offset);
+    let (file, mut byte) = (bench.file(&name), [0]);
+    file.read_exact_at(position + field as u64, &mut byte).expect("read");
+    file.write_at(position + field as u64, &[byte[0] ^ bit]).expect("flipped");
+}
+
+fn aborted(bench: &Bench) -> Vec<AbortedTxn> {
+    decode_txn_index(&bench.bytes(&name(0, "txnindex"))).expect("index")
+}
+
+/// Opened again after a kill or an orderly stop, with all there was below the recovery point.
+fn again(bench: Bench, clean: bool) -> Bench {
+    let recovery_point = bench.log.marks().recovery_point;
+    bench.reopened(OpenOptions { recovery_point, clean, ..options() })
+}
+
+#[test]
+fn an_aborted_transaction_stays_aborted_though_its_marker_is_damaged() {
+    for (clean, field, bit) in
+        [(true, MAGIC, 1), (false, MAGIC, 1), (true, PRODUCER_ID, 8), (false, PRODUCER_ID, 8)]
+    {
+        let bench = Bench::new();
+        inside(&bench, 0);
+        let marker = end(&bench, ControlType::Abort);
+        bench.fill(1);
+        bench.log.close(0).expect("closed");
+        let before = aborted(&bench);
+        assert_eq!(before.iter().map(|txn| txn.last_offset).collect::<Vec<_>>(), [marker]);
+        flip(&bench, 0, marker, field, bit);
+        let bench = again(again(bench, clean), clean);
+        assert_eq!(aborted(&bench), before, "clean: {clean}, byte {field}: {:?}", bench.report);
+    }
+}
+
+#[test]
+fn a_damaged_commit_does_not_make_the_next_abort_reach_back_before_it() {
+    let bench = Bench::new();
+    inside(&bench, 0);
+    let commit = end(&bench, ControlType::Commit);
+    inside(&bench, 1);
+    end(&bench, ControlType::Abort);
+    bench.fill(1);
+    bench.log.sync().expect("synced");
+    let before = aborted(&bench);
+    assert_eq!(before[0].first_offset, commit + 1);
+    flip(&bench, 0, commit, MAGIC, 1);
+    let bench = again(bench, false);
+    assert_eq!(aborted(&bench), before);
+}
+
+#[test]
+fn a_transaction_that_may_have_ended_in_damage_is_told() {
+    let bench = Bench::new();
+    inside(&bench, 0);
+    let commit = end(&bench, ControlType::Commit);
+    bench.fill(1);
+    bench.log.sync().expect("synced");
+    flip(&bench, 0, commit, MAGIC, 1);
+    let bench = again(bench, false);
+    let told =
+        bench.report.notes.iter().any(|note| note.contains("open since offset 0 may have ended there"));
+    assert!(told, "{:?}", bench.report.notes);
+}
+
+#[test]
+fn the_newest_record_of_a_damaged_segment_is_the_newest_that_can_be_read_and_what_follows_is_found() {
+    let bench = Bench::new();
+    bench.fill(60);
+    let segments = bench.log.segments();
+    let (damaged, next) = (segments[1].base_offset, segments[2].base_offset);
+    bench.log.close(0).expect("closed");
+    // The header of an indexed batch, and no time index that could help.
+    let last = next - 3;
+    flip(&bench, damaged, last, MAGIC, 1);
+    for suffix in ["index", "timeindex"] {
+        bench.disk.remove_file(&path(&name(damaged, suffix))).expect("removed");
+    }
+    let bench = again(bench, true);
+    let time = |offset: i64| 1000 + offset / 3 * 10;
+    let found = |offset: i64| {
+        bench.log.offset_for_time(time(offset)).expect("lookup").map(|found| (found.offset, found.timestamp))
+    };
+    assert_eq!(found(last - 3), Some((last - 3, time(last - 3))));
+    assert_eq!(found(last), Some((next, time(next))), "what is damaged is no answer");
+    assert_eq!(found(next + 3), Some((next + 3, time(next + 3))));
+    let largest = bench.log.max_timestamp_offset().expect("lookup").expect("found");
+    assert_eq!(largest.timestamp, time(177) + 2);
+}
+
+#[test]
+fn an_epoch_that_no_leader_has_reached_is_not_believed() {
+    let bench = Bench::new();
+    bench.fill(3);
+    bench.log.sync().expect("synced");
+    let before = bench.bytes("leader-epoch-checkpoint");
+    flip(&bench, 0, 6, EPOCH + 2, 1);
+    let bench = bench.reopened(OpenOptions { recovery_point: 0, ..options() });
+    assert_eq!(bench.bytes("leader-epoch-checkpoint"), before);
+    assert_eq!(bench.log.end_offset_for_epoch(0), Some((0, 9)));
+}
