@@ -48,28 +48,28 @@ pub(crate) fn start(broker: &Arc<Broker>, tasks: &TaskTracker, stop: &Cancellati
     );
     every(LOOK_EVERY, Round::by_the_clock(look));
     every(CLOSE_FILES_EVERY, Round { wanted: has_too_many_files, ..Round::by_the_clock(close_files) });
-    tasks.spawn(trim_memory(Arc::clone(broker), stop.clone()));
+    tasks.spawn(trim_memory(Arc::clone(broker), Slack::default(), stop.clone()));
     tasks.spawn(note_offline_dirs(Arc::clone(broker), stop.clone()));
     tasks.spawn(scrub::run(Arc::clone(broker), stop.clone()));
 }
 
 /// Gives back to the system: receive buffers that nobody used since the round before, and what the allocator keeps after
 /// a burst.
-async fn trim_memory(broker: Arc<Broker>, stop: CancellationToken) {
+async fn trim_memory(broker: Arc<Broker>, mut slack: Slack, stop: CancellationToken) {
     let mut ticks = tokio::time::interval(TRIM_EVERY);
-    let mut slack = Slack::default();
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
             _ = ticks.tick() => {}
         }
         broker.buffers().trim();
+        let mut now = slack.clone();
         let give_back = move || {
-            slack.give_back();
-            slack
+            now.give_back();
+            now
         };
-        // Without room on the I/O threads it begins anew: a measure of growth is all that is lost.
-        slack = broker.io().run(give_back).await.unwrap_or_default();
+        // Without room on the I/O threads the next one does it.
+        slack = broker.io().run(give_back).await.unwrap_or(slack);
     }
 }
 
@@ -198,13 +198,17 @@ fn close_files(log_dir: &LogDir, now_ms: i64) {
 
 #[cfg(test)]
 mod tests {
-    use std::{path::Path, sync::Arc};
+    use std::{
+        path::Path,
+        sync::{Arc, atomic::Ordering::Relaxed},
+    };
 
     use pagewire_disk::{Disk, MemoryDisk};
     use pagewire_log::{AppendContext, Origin};
     use pagewire_record::{BatchBuilder, Codec};
 
     use super::*;
+    use crate::slack::{Heap, testing::Pretended};
     use crate::testing::{Bench, ROOT, batch};
 
     /// A topic of one partition with batches of the times 1000, 2000 and so on, one a segment.
@@ -292,6 +296,35 @@ mod tests {
         assert!(active > 0 && log.marks().recovery_point < active, "rolled, and not synced");
         checkpoint(&bench.home(), 2000);
         assert!(log.marks().recovery_point >= active);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_a_burst_needed_goes_back_while_the_broker_runs() {
+        let bench = Bench::on(Arc::new(MemoryDisk::new()));
+        let (heap, stop) = (Arc::new(Pretended::default()), CancellationToken::new());
+        let slack = Slack::of(Arc::clone(&heap) as Arc<dyn Heap>);
+        let trimming = tokio::spawn(trim_memory(Arc::clone(&bench.broker), slack, stop.clone()));
+        while heap.trims.load(Relaxed) < 2 {
+            heap.burst();
+            sleep(TRIM_EVERY).await;
+        }
+        stop.cancel();
+        trimming.await.expect("it ends");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_running_broker_keeps_no_buffers_that_nobody_uses() {
+        let bench = Bench::on(Arc::new(MemoryDisk::new()));
+        let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+        start(&bench.broker, &tasks, &stop);
+        drop(bench.broker.buffers().take(1 << 20).expect("room"));
+        assert!(bench.broker.buffers().usage().idle_bytes > 0);
+        while bench.broker.buffers().usage().idle_bytes > 0 {
+            sleep(TRIM_EVERY).await;
+        }
+        stop.cancel();
+        tasks.close();
+        tasks.wait().await;
     }
 
     #[tokio::test]

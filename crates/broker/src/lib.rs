@@ -14,6 +14,7 @@ pub mod api;
 mod aside;
 mod background;
 pub mod backup;
+mod bounded;
 mod broker;
 mod cleaner;
 mod clock;

@@ -175,6 +175,36 @@ fn damage_is_told_by_words_and_exit_code_all_the_way() {
 }
 
 #[test]
+fn a_backup_that_went_bad_names_every_file_and_gives_what_it_can() {
+    let world = World::new();
+    let before = all(&world.broker);
+    // No link to the broker's own files, which are changed in place here.
+    output(world.backup("one", &["--copy"])).ok();
+    let one = world.path("one");
+    let last = std::fs::read_dir(one.join("t-0")).unwrap().map(|entry| entry.unwrap().path());
+    let last = last.filter(|path| path.extension().is_some_and(|kind| kind == "log")).max().unwrap();
+    // A leader epoch, which no batch's own sum covers.
+    let mut bytes = std::fs::read(&last).unwrap();
+    bytes[15] ^= 1;
+    std::fs::write(&last, bytes).unwrap();
+    std::fs::remove_file(one.join("t-0/00000000000000000000.index")).unwrap();
+    let names = [last.file_name().unwrap().to_str().unwrap(), "t-0/00000000000000000000.index"];
+    let said = run(&["backup", "verify", text(&one)]);
+    assert!(said.code == Some(1) && said.err.contains("2 files are not what was copied"), "{said:?}");
+    assert!(names.iter().all(|name| said.out.contains(name)), "{said:?}");
+    let verified = run(&["backup", "verify", text(&one), "-o", "json"]);
+    let json: serde_json::Value = serde_json::from_str(&verified.out).unwrap();
+    assert_eq!((verified.code, &json["damage"]["altered_files"]), (Some(1), &2.into()));
+    assert!(restore(&one, &world.path("not")).failed(1).contains("--accept-damage"));
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    let made = run(&["restore", "--from", text(&one), "--to", text(&data), "--accept-damage"]);
+    assert!(made.code == Some(3) && made.err.contains("2 files are not what was copied"), "{made:?}");
+    assert!(made.out.contains("taken as it is") && made.out.contains("left out"), "{made:?}");
+    assert_eq!(all(&serve(dir)), before);
+}
+
+#[test]
 fn a_restore_that_is_ended_or_killed_leaves_nothing_that_is_served() {
     let world = World::new();
     output(world.backup("one", &[])).ok();

@@ -51,7 +51,7 @@ impl LogError {
 }
 
 /// A log that takes no more writes, and why. Reads go on as long as the disk answers them.
-#[derive(Debug, Clone, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("log is offline for writes: {reason}")]
 pub struct Offline {
     /// The first failure, in words.

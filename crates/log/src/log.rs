@@ -197,6 +197,11 @@ impl Log {
         self.why_offline().cloned()
     }
 
+    /// Why this log takes no writes whatever its log directory does, if so.
+    pub fn offline_alone(&self) -> Option<Offline> {
+        self.offline.get().cloned()
+    }
+
     /// Refuses all writes and syncs of this log from now on. The first reason stays.
     pub fn take_offline(&self, kind: io::ErrorKind, reason: &str) {
         self.set_offline(kind, reason);

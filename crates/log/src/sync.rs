@@ -2,7 +2,7 @@
 //!
 //! A sync covers everything that was appended when it began. It holds no lock that appends or reads need. After a
 //! failed sync the kernel may have dropped the pages it could not write (fsync(2)), so nothing is acknowledged again:
-//! the log goes offline and a restart finds out what is really there. A sync that could not begin, for want of a
+//! the log goes offline, and who opens it again finds out what is really there. A sync that could not begin, for want of a
 //! descriptor, is no failed one.
 
 use std::io;

@@ -56,6 +56,17 @@ pub enum BackupFailed {
         /// What is wrong.
         reason: String,
     },
+    /// A file is not what was copied.
+    #[error(
+        "{} is not what was copied: {reason}. `pagewire backup verify` names all such files; `pagewire restore \
+         --accept-damage` takes what can be used", path.display()
+    )]
+    Altered {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
     /// The base is another cluster's.
     #[error("the earlier backup is of cluster {found}, not {expected}")]
     OtherCluster {
@@ -129,6 +140,10 @@ impl BackupFailed {
     pub(super) fn at(path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_path_buf();
         move |error| Self::Io { path, error }
+    }
+
+    pub(super) fn altered(path: PathBuf, reason: String) -> Self {
+        Self::Altered { path, reason }
     }
 
     pub(super) fn damaged(path: PathBuf, reason: String) -> Self {

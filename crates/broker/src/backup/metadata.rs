@@ -3,10 +3,11 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use pagewire_metadata::model::{TopicRecord, decode, encode, keys};
+use pagewire_metadata::model::{ModelError, TopicRecord, decode, encode, keys};
 use pagewire_metadata::{CatalogError, EmbeddedStore, Entry, Listing, SystemClock, Versioned, fill};
 
 use super::BackupFailed;
+use super::manifest::{Manifest, RowRecord};
 
 /// The topics in a listing.
 pub(super) fn topics(listing: Listing) -> Result<Vec<TopicRecord>, BackupFailed> {
@@ -33,6 +34,24 @@ fn row(mut topic: TopicRecord) -> Result<Entry, BackupFailed> {
     let key = keys::topic(&topic.name);
     let value = encode(&topic).map_err(|error| CatalogError::Model { key: key.clone(), error })?;
     Ok(Entry { key, value: Versioned { value, version: 0 } })
+}
+
+/// A row as the manifest has it.
+pub(super) fn told(row: &Entry) -> Result<RowRecord, BackupFailed> {
+    let value = std::str::from_utf8(&row.value.value).map_err(|error| {
+        let error = ModelError::Unreadable { what: "metadata", detail: error.to_string() };
+        CatalogError::Model { key: row.key.clone(), error }
+    })?;
+    Ok(RowRecord { key: row.key.clone(), value: value.to_owned() })
+}
+
+/// The rows that a manifest has.
+pub(super) fn of(manifest: &Manifest) -> Vec<Entry> {
+    let row = |row: &RowRecord| {
+        let value = Versioned { value: row.value.clone().into(), version: 0 };
+        Entry { key: row.key.clone(), value }
+    };
+    manifest.rows.iter().map(row).collect()
 }
 
 /// Makes the file at `path` and writes `rows` into it.

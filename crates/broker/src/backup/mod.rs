@@ -33,6 +33,7 @@ mod error;
 mod manifest;
 mod metadata;
 mod pacer;
+mod reading;
 mod restore;
 mod take;
 mod target;
@@ -43,7 +44,7 @@ use std::path::PathBuf;
 use pagewire_log::backup::{CopiedFile, Way};
 use serde::{Deserialize, Serialize};
 
-pub use damage::{Damage, Damaged};
+pub use damage::{Altered, Damage, Damaged, Outcome};
 pub use error::BackupFailed;
 pub use manifest::MANIFEST_FILE;
 #[cfg(feature = "fuzzing")]

@@ -215,6 +215,9 @@ impl Taking<'_> {
         // After all logs: it names producer ids above all those that they have.
         let last = (self.source.list)()?;
         let rows = metadata::rows(std::mem::take(&mut self.topics), last)?;
+        for row in &rows {
+            self.manifest.row(metadata::told(row)?)?;
+        }
         let path = self.to.join(pagewire_metadata::FILE_NAME);
         self.source.runtime.block_on(metadata::write(&path, rows))?;
         self.file(pagewire_metadata::FILE_NAME)

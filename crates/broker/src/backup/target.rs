@@ -65,14 +65,17 @@ impl Target {
 
 /// A backup in one of the directories that it is of would be taken for a part of it.
 pub(super) fn refuse_inside(path: &Path, of: &[PathBuf]) -> Result<(), BackupFailed> {
-    let Some(place) = nearest(path) else { return Ok(()) };
+    let place = nearest(path).map_err(BackupFailed::at(path))?;
     let inside = of.iter().find(|dir| fs::canonicalize(dir).is_ok_and(|dir| place.starts_with(dir)));
     inside.map_or(Ok(()), |dir| Err(BackupFailed::Inside(path.to_path_buf(), dir.clone())))
 }
 
-/// The part of a path that exists, without links in it.
-fn nearest(path: &Path) -> Option<PathBuf> {
-    path.ancestors().find_map(|path| fs::canonicalize(path).ok())
+/// The part of a path that exists, without links in it. The root does; of a relative path that is the current directory.
+fn nearest(path: &Path) -> io::Result<PathBuf> {
+    let path = std::path::absolute(path)?;
+    path.ancestors()
+        .find_map(|path| fs::canonicalize(path).ok())
+        .ok_or_else(|| io::ErrorKind::NotFound.into())
 }
 
 /// Whether a directory holds a backup, finished or not: nothing that may be served.
@@ -131,5 +134,16 @@ mod tests {
             assert!(refuse_inside(&inside, &of).is_err(), "{}", inside.display());
         }
         refuse_inside(&dir.path().join("data2"), &of).expect("beside");
+    }
+
+    /// Nobody changes the current directory of a test: the data are it.
+    #[test]
+    fn a_relative_place_that_does_not_exist_yet_is_where_it_will_be() {
+        let here = std::env::current_dir().expect("a current directory");
+        for inside in ["none-yet", "none-yet/deeper", "./none-yet", "none-yet/../other"] {
+            assert!(refuse_inside(Path::new(inside), std::slice::from_ref(&here)).is_err(), "{inside}");
+        }
+        let elsewhere = tempfile::tempdir().expect("a directory");
+        refuse_inside(Path::new("none-yet"), &[elsewhere.path().to_path_buf()]).expect("beside");
     }
 }

@@ -5,7 +5,7 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::Arc,
 };
 
@@ -16,8 +16,8 @@ use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use super::{
-    Change, Cluster, Known, PartitionEntry, Refused, TopicEntry, change, disk, image::NO_LEADER, known_path,
-    logs::host,
+    Change, Cluster, Known, PartitionEntry, Refused, TopicEntry, change, disk, image::NO_LEADER, known_id,
+    known_path, logs::host,
 };
 use crate::{broker::Broker, clock::now_ms, config::TopicConfig, net};
 
@@ -39,17 +39,20 @@ pub(crate) async fn take_in(
     watch: impl Fn(&Arc<LoadMeter>) + Send + 'static,
 ) -> Result<Online, Refused> {
     let cluster = broker.cluster();
-    if cluster.log_dirs.gone_in(&path) > 0 {
+    if cluster.log_dirs.gone_in(&path) > 0 && cluster.log_dirs.is_well(&path) {
         return bring_back(broker, path, empty).await;
     }
     let served = cluster.catalog.log_dirs(cluster.identity.node_id).await?.0;
-    let id = served.id_at(&known_path(&path));
-    let coming = if empty { Coming::Bare(id) } else { Coming::Back(id) };
     let topics = cluster.topic_records().await?;
-    let taken = load(broker, path, coming, topics, watch).await?;
+    let as_what = move |path: &Path| {
+        let id = known_id(&served, path);
+        if empty { Coming::Bare(id) } else { Coming::Back(id) }
+    };
+    let taken = load(broker, path, as_what, topics, watch).await?;
     let mut least_epoch = cluster.identity.leader_epoch;
     // As after any stop that was not clean: clients are to look whether they have what is there. Before anybody is served.
-    let is_unclean = !taken.report.clean && !taken.report.loaded.is_empty();
+    // An empty one may be left of an attempt to make its partitions anew.
+    let is_unclean = !taken.report.clean;
     // Nothing is written under an epoch that a full disk keeps from being stored.
     let is_owed = cluster.log_dirs.here().any(|dir| dir.is_held());
     if empty || is_unclean || is_owed {
@@ -67,7 +70,7 @@ async fn bring_back(broker: &Arc<Broker>, path: PathBuf, empty: bool) -> Result<
         if empty {
             cluster.log_dirs.accept_gone(&path);
         }
-        let partitions = change.show(&cluster.topic_records().await?, &HashSet::new(), least_epoch).await?;
+        let partitions = change.show(&cluster.topic_records().await?, &HashSet::new(), least_epoch).await;
         Ok((partitions, cluster.log_dirs.gone_in(&path)))
     });
     match shown.await? {
@@ -87,7 +90,7 @@ async fn bring_back(broker: &Arc<Broker>, path: PathBuf, empty: bool) -> Result<
 async fn load(
     broker: &Arc<Broker>,
     path: PathBuf,
-    coming: Coming,
+    as_what: impl FnOnce(&Path) -> Coming + Send + 'static,
     topics: Vec<TopicRecord>,
     watch: impl Fn(&Arc<LoadMeter>) + Send + 'static,
 ) -> Result<TakenIn, Refused> {
@@ -104,18 +107,24 @@ async fn load(
     let (done, loaded) = oneshot::channel();
     let job = move || {
         let settings = |topic: &str, partition| known.settings(topic, partition);
-        let taken = log_dirs.take_in(&path, &disk(), coming, options, &settings, &watch);
+        let taken = log_dirs.take_in(&path, &disk(), as_what(&path), options, &settings, &watch);
         if let Err(error) = &taken {
             log_dirs.note_away(&path, error);
         }
         // Whoever waited is gone only with the process.
         let _ = done.send(taken);
     };
-    let refused = |why: String| Refused::new(ErrorCode::KafkaStorageError, why);
+    let refused = |why: &str| Refused::new(ErrorCode::KafkaStorageError, why);
     let thread = std::thread::Builder::new().name("pagewire-online".to_owned()).spawn(job);
-    thread.map_err(|error| refused(format!("no thread to open it: {error}")))?;
-    let taken = loaded.await.map_err(|_| refused("opening it broke off".to_owned()))?;
-    taken.map_err(|error: TakeInError| refused(error.to_string()))
+    thread.map_err(|error| refused(&format!("no thread to open it: {error}")))?;
+    let taken = loaded.await.map_err(|_| refused("opening it broke off"))?;
+    Ok(taken?)
+}
+
+impl From<TakeInError> for Refused {
+    fn from(error: TakeInError) -> Self {
+        Self::new(ErrorCode::KafkaStorageError, error.to_string())
+    }
 }
 
 impl Cluster {
@@ -125,22 +134,25 @@ impl Cluster {
 }
 
 impl Change {
-    /// Puts a loaded directory in its place, and brings it up to date with what happened while it was loaded.
-    async fn serve(&self, taken: TakenIn, least_epoch: i32) -> Result<Online, Refused> {
+    /// Puts a loaded directory in its place, and brings it up to date with what happened while it was loaded. From then on
+    /// nothing ends it half-way: what is shown by then would be served by logs that are given up.
+    pub(super) async fn serve(&self, taken: TakenIn, least_epoch: i32) -> Result<Online, Refused> {
         let cluster = self.cluster();
         let topics = cluster.topic_records().await?;
-        let (dir, report) = cluster.log_dirs.serve(taken);
+        let (dir, report) = cluster.log_dirs.serve(taken)?;
         self.drop_deleted(&dir, &topics).await;
         self.remember(&dir).await;
-        let failed = report.failed.iter().map(|log| (log.topic.clone(), log.partition)).collect();
-        let partitions = self.show(&topics, &failed, least_epoch).await?;
+        // Those of other directories wait until somebody opens these: recovering them would keep the turn.
+        let failed = report.failed.iter().map(|log| (log.topic.clone(), log.partition));
+        let failed = failed.chain(cluster.log_dirs.unopened()).collect();
+        let partitions = self.show(&topics, &failed, least_epoch).await;
         Ok(Online { partitions, report })
     }
 
     /// Makes or opens what is not served of the directories that are here, and shows it.
     pub(crate) async fn show_missing(&self) -> Result<usize, Refused> {
         let topics = self.cluster().topic_records().await?;
-        self.show(&topics, &HashSet::new(), self.cluster().identity.leader_epoch).await
+        Ok(self.show(&topics, &HashSet::new(), self.cluster().identity.leader_epoch).await)
     }
 
     /// Logs of topics that were deleted while nobody could reach them.
@@ -162,14 +174,14 @@ impl Change {
             .filter(|(topic, partition)| !is_known(topic, *partition))
             .collect();
         let on_pool = Arc::clone(dir);
-        let deleted = self.broker.io().run(move || {
+        let deleted = to_its_end(move || {
             for (topic, partition) in gone {
                 if let Err(error) = on_pool.delete(&topic, partition, now_ms()) {
                     tracing::error!(%topic, partition, %error, "of a deleted topic, and could not be renamed");
                 }
             }
         });
-        if deleted.await.is_err() {
+        if deleted.await.is_none() {
             tracing::error!("logs of deleted topics are left for the next start");
             return;
         }
@@ -194,12 +206,7 @@ impl Change {
 
     /// Shows partitions whose logs are others than they were, and makes the logs that are missing, but for those in
     /// `failed`. How many have a log now that they had not before.
-    async fn show(
-        &self,
-        topics: &[TopicRecord],
-        failed: &HashSet<(String, i32)>,
-        least_epoch: i32,
-    ) -> Result<usize, Refused> {
+    async fn show(&self, topics: &[TopicRecord], failed: &HashSet<(String, i32)>, least_epoch: i32) -> usize {
         let mut shown = 0;
         for record in topics {
             let image = self.cluster().image();
@@ -215,10 +222,10 @@ impl Change {
                 None => entry.leader != NO_LEADER,
             };
             if !(0..).zip(&topic.partitions).all(is_as_shown) {
-                shown += self.show_one(record, topic, failed, least_epoch).await?;
+                shown += self.show_one(record, topic, failed, least_epoch).await;
             }
         }
-        Ok(shown)
+        shown
     }
 
     async fn show_one(
@@ -227,19 +234,20 @@ impl Change {
         topic: &Arc<TopicEntry>,
         failed: &HashSet<(String, i32)>,
         least_epoch: i32,
-    ) -> Result<usize, Refused> {
+    ) -> usize {
         let (log_dirs, wanted, config) =
             (Arc::clone(&self.cluster().log_dirs), record.clone(), Arc::clone(&topic.config));
         let failed: Vec<i32> =
             failed.iter().filter(|(name, _)| *name == record.name).map(|(_, index)| *index).collect();
         let count = topic.partitions.len();
-        let hosted = self.broker.io().run(move || {
+        let hosted = to_its_end(move || {
             let config: Arc<TopicConfig> = config;
             host(&log_dirs, &wanted, &config, 0..count, &failed, least_epoch)
         });
-        let (mut partitions, error) = hosted
-            .await
-            .map_err(|_| Refused::new(ErrorCode::RequestTimedOut, "the broker is busy; try again"))?;
+        let Some((mut partitions, error)) = hosted.await else {
+            tracing::error!(topic = record.name, "logs are not served until the next start");
+            return 0;
+        };
         if let Some(error) = error.filter(|error| !matches!(error, pagewire_log::CreateError::Away { .. })) {
             tracing::error!(topic = record.name, %error, "logs cannot be made and are not served");
         }
@@ -263,6 +271,12 @@ impl Change {
         for old in topic.partitions.iter().filter_map(|entry| entry.hosted.as_ref()) {
             old.wake_all();
         }
-        Ok(shown)
+        shown
     }
+}
+
+/// Does what blocks, and must not be refused because the I/O pool is full. `None` if it panicked, which is said.
+async fn to_its_end<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.inspect_err(|error| tracing::error!(%error, "taking in a log directory")).ok()
 }

@@ -1,9 +1,10 @@
 //! Changes whose client hangs up, whose store failed earlier, or that come at the same time.
 
-use std::{collections::BTreeMap, future::poll_fn, sync::Arc, task::Poll};
+use std::{collections::BTreeMap, future::poll_fn, path::Path, sync::Arc, task::Poll};
 
 use async_trait::async_trait;
-use pagewire_disk::MemoryDisk;
+use pagewire_disk::{Disk, MemoryDisk};
+use pagewire_log::{Coming, Handles, LogDirOptions};
 use pagewire_metadata::{
     Batch, Expect, LeaseId, Listing, MemoryStore, PutError, Revision, Store, StoreError, Versioned, Watch,
     model::{ConfigScope, TopicRecord},
@@ -24,8 +25,12 @@ use pagewire_zcopy::IoPool;
 use parking_lot::Mutex;
 use tokio::task::yield_now;
 
-use super::change;
-use crate::{coordinators::OFFSETS_TOPIC, net::Reply, testing::Bench};
+use super::{Known, change};
+use crate::{
+    coordinators::OFFSETS_TOPIC,
+    net::Reply,
+    testing::{Bench, ROOT},
+};
 
 /// After so many steps every change has ended; a client hangs up after each number of them.
 const STEPS: usize = 12;
@@ -365,4 +370,42 @@ async fn logs_of_a_deleted_namesake_that_are_still_open_make_way() {
     cluster.image.store(Arc::new(cluster.image().without("t")));
     assert_eq!(create(&bench, "t", 1).await, 0);
     assert_eq!(base_offset(&bench, "t", 0).await, (0, 0));
+}
+
+#[tokio::test]
+async fn a_directory_that_comes_back_is_shown_whole_however_busy_the_io_pool_is() {
+    let disk: Arc<dyn Disk> = Arc::new(MemoryDisk::new());
+    let bench = Bench::with(Arc::clone(&disk), IoPool::new(1, 1));
+    for name in ["t", "u", "v"] {
+        bench.topic(name, 2, &[]).await;
+    }
+    bench.home().take_offline(std::io::ErrorKind::Other, "as the test wants");
+    let cluster = bench.broker.cluster();
+    let topics: Vec<TopicRecord> =
+        cluster.catalog.topics().await.expect("a store").0.into_iter().map(|(topic, _)| topic).collect();
+    let known = Known::of(&topics, &bench.broker.config());
+    let options = LogDirOptions {
+        cluster_id: cluster.identity.cluster_id.clone(),
+        node_id: cluster.identity.node_id,
+        threads: 1,
+        handles: Handles::new(64),
+        now_ms: 0,
+    };
+    let settings = |topic: &str, partition| known.settings(topic, partition);
+    let taken =
+        cluster.log_dirs.take_in(Path::new(ROOT), &disk, Coming::Back(None), options, &settings, &|_| {});
+    let taken = taken.expect("well");
+    // The pool's thread is at something, and so is its queue.
+    let (go_on, waits) = std::sync::mpsc::channel::<()>();
+    bench.broker.io().submit(move || _ = waits.recv()).expect("idle");
+    while bench.broker.io().submit(|| ()).is_ok() {}
+    let online = change(&bench.broker, |change| async move { change.serve(taken, 9).await });
+    let online = online.await.expect("nothing refuses it");
+    drop(go_on);
+    assert_eq!(online.partitions, 6);
+    let shown = bench.broker.image();
+    assert!(
+        shown.hosted().all(|partition| partition.log.offline().is_none() && partition.leader_epoch() == 9)
+    );
+    assert_eq!(shown.hosted().count(), 6);
 }

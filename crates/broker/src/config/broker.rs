@@ -63,6 +63,8 @@ pub struct BrokerConfig {
 
     /// `log.dirs`, or `log.dir` where that is not set; at least one. The metadata is in the first.
     pub log_dirs: Vec<PathBuf>,
+    /// `pagewire.new.cluster.allowed`.
+    pub new_cluster_allowed: bool,
     /// `log.retention.check.interval.ms`.
     pub log_retention_check_interval: Duration,
     /// `log.flush.scheduler.interval.ms`.
@@ -223,6 +225,7 @@ impl BrokerConfig {
             max_incremental_fetch_session_cache_slots: size("max.incremental.fetch.session.cache.slots"),
             max_request_partition_size_limit: size("max.request.partition.size.limit"),
             log_dirs,
+            new_cluster_allowed: layers.flag("pagewire.new.cluster.allowed"),
             log_retention_check_interval: period("log.retention.check.interval.ms"),
             log_flush_scheduler_interval: period("log.flush.scheduler.interval.ms"),
             log_flush_offset_checkpoint_interval: period("log.flush.offset.checkpoint.interval.ms"),

@@ -95,7 +95,9 @@ async fn answer(
     let done = if let Some(done) = told {
         done
     } else {
-        info!("a control client went away, or the broker stops: what was asked for ends");
+        info!(
+            "a control client went away, or the broker stops: nobody waits for what was asked for any more"
+        );
         ending.cancel();
         work.await
     };

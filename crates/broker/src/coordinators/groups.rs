@@ -16,13 +16,15 @@ use uuid::Uuid;
 use super::{
     memory::GroupMemory,
     shard::Shard,
+    timer,
     topic::{self, OFFSETS_TOPIC},
 };
 use pagewire_wire::ErrorCode;
 
 use crate::{
     broker::Broker,
-    cluster::{PartitionEntry, Refused},
+    cluster::{PartitionEntry, Refused, TopicEntry},
+    partition::Partition,
 };
 
 /// The group coordinator of this node.
@@ -44,7 +46,13 @@ struct Running {
 struct Shards {
     topic_id: Uuid,
     /// By partition number; none where another node leads.
-    by_partition: Vec<Option<Arc<Shard>>>,
+    by_partition: Vec<Option<Live>>,
+}
+
+/// A shard, and what ends its task.
+#[derive(Clone)]
+struct Live {
+    shard: Arc<Shard>,
     stop: CancellationToken,
 }
 
@@ -138,7 +146,7 @@ impl Groups {
             Err(error) => return Err(error),
         };
         let mut listed = Vec::new();
-        for shard in shards.by_partition.iter().flatten() {
+        for shard in shards.all() {
             match shard.read(|machine| machine.list(states, types)) {
                 Ok((mut groups, _)) => listed.append(&mut groups),
                 Err(Error::CoordinatorLoadInProgress) => return Err(Error::CoordinatorLoadInProgress),
@@ -168,12 +176,11 @@ impl Groups {
             // Without the topic nobody committed anything.
             return broker.image().topic(OFFSETS_TOPIC).is_none();
         };
-        let shards = || shards.by_partition.iter().flatten();
-        if !shards().all(|shard| shard.is_open()) {
+        if !shards.all().all(|shard| shard.is_open()) {
             return false;
         }
         let mut all_written = true;
-        for shard in shards() {
+        for shard in shards.all() {
             all_written &= shard.topics_deleted(broker, topics).await;
         }
         all_written
@@ -182,57 +189,99 @@ impl Groups {
     pub(super) fn shard_of(&self, broker: &Arc<Broker>, group_id: &str) -> Result<Arc<Shard>, Error> {
         let shards = self.shards(broker)?;
         let index = partition_for(group_id, shards.count());
-        let shard = usize::try_from(index).ok().and_then(|index| shards.by_partition.get(index)?.clone());
-        shard.ok_or(Error::NotCoordinator)
+        let live = usize::try_from(index).ok().and_then(|index| shards.by_partition.get(index)?.as_ref());
+        live.map(|live| Arc::clone(&live.shard)).ok_or(Error::NotCoordinator)
     }
 
     /// The shards of the topic as it is now.
     fn shards(&self, broker: &Arc<Broker>) -> Result<Arc<Shards>, Error> {
         let image = broker.image();
         let topic = image.topic(OFFSETS_TOPIC).ok_or(Error::NotCoordinator)?;
-        let serves = |(shard, entry): (&Option<Arc<Shard>>, &PartitionEntry)| match (shard, &entry.hosted) {
-            (Some(shard), Some(hosted)) => Arc::ptr_eq(shard.partition(), hosted),
-            (shard, hosted) => shard.is_none() && hosted.is_none(),
-        };
-        let fits = |shards: &Shards| {
-            shards.topic_id == topic.id
-                && shards.by_partition.len() == topic.partitions.len()
-                && shards.by_partition.iter().zip(&topic.partitions).all(serves)
-        };
-        if let Some(shards) = self.shards.load_full().filter(|shards| fits(shards)) {
+        if let Some(shards) = self.shards.load_full().filter(|shards| shards.fit(topic)) {
             return Ok(shards);
         }
         let running = self.running.get().ok_or(Error::CoordinatorNotAvailable)?;
         let _adopting = self.adopting.lock();
-        if let Some(shards) = self.shards.load_full() {
-            if fits(&shards) {
-                return Ok(shards);
-            }
-            // Another topic of that name, more partitions, or logs that were opened anew: groups live elsewhere now.
-            shards.stop.cancel();
+        // Whoever had the lock may have seen a later one.
+        let image = broker.image();
+        let topic = image.topic(OFFSETS_TOPIC).ok_or(Error::NotCoordinator)?;
+        let before = self.shards.load_full();
+        if let Some(shards) = before.as_ref().filter(|shards| shards.fit(topic)) {
+            return Ok(Arc::clone(shards));
         }
-        let stop = running.stop.child_token();
-        let make = |hosted: &Arc<crate::partition::Partition>| {
-            let shard = Arc::new(Shard::new(Arc::clone(hosted), Arc::clone(&self.memory)));
-            let task = super::timer::run(
-                Arc::clone(&shard),
-                Arc::clone(broker),
-                self.settings.clone(),
-                stop.clone(),
-            );
-            running.tasks.spawn(task);
-            shard
-        };
-        let by_partition = topic.partitions.iter().map(|entry| entry.hosted.as_ref().map(make)).collect();
-        let shards = Arc::new(Shards { topic_id: topic.id, by_partition, stop });
+        // Another topic of that name, more partitions, or logs that were opened anew.
+        let kept = before.as_ref().map_or_else(Vec::new, |before| before.kept_for(topic));
+        if let Some(before) = &before {
+            before.end_but(&kept);
+        }
+        let make = |hosted: &Arc<Partition>| self.begin(broker, hosted, running);
+        let kept = kept.into_iter().chain(std::iter::repeat(None));
+        let by_partition = topic.partitions.iter().zip(kept).map(|(entry, kept)| {
+            let hosted = entry.hosted.as_ref();
+            kept.or_else(|| hosted.map(make))
+        });
+        let shards = Arc::new(Shards { topic_id: topic.id, by_partition: by_partition.collect() });
         self.shards.store(Some(Arc::clone(&shards)));
         Ok(shards)
+    }
+
+    /// Begins to load the groups of a partition.
+    fn begin(&self, broker: &Arc<Broker>, hosted: &Arc<Partition>, running: &Running) -> Live {
+        let shard = Arc::new(Shard::new(Arc::clone(hosted), Arc::clone(&self.memory)));
+        let stop = running.stop.child_token();
+        let (broker, settings) = (Arc::clone(broker), self.settings.clone());
+        running.tasks.spawn(timer::run(Arc::clone(&shard), broker, settings, stop.clone()));
+        Live { shard, stop }
     }
 }
 
 impl Shards {
     fn count(&self) -> i32 {
         i32::try_from(self.by_partition.len()).unwrap_or(i32::MAX)
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Arc<Shard>> {
+        self.by_partition.iter().flatten().map(|live| &live.shard)
+    }
+
+    /// Whether groups are in the same partitions of `topic`: it is the same, and has as many.
+    fn are_of(&self, topic: &TopicEntry) -> bool {
+        self.topic_id == topic.id && self.by_partition.len() == topic.partitions.len()
+    }
+
+    /// Whether these are the shards of `topic`.
+    fn fit(&self, topic: &TopicEntry) -> bool {
+        let fits = |(live, entry): (&Option<Live>, &PartitionEntry)| match live {
+            Some(live) => live.serves(entry),
+            None => entry.hosted.is_none(),
+        };
+        self.are_of(topic) && self.by_partition.iter().zip(&topic.partitions).all(fits)
+    }
+
+    /// Those that can go on in `topic`, by partition.
+    fn kept_for(&self, topic: &TopicEntry) -> Vec<Option<Live>> {
+        let keep = |(live, entry): (&Option<Live>, &PartitionEntry)| {
+            live.clone().filter(|live| self.are_of(topic) && live.serves(entry))
+        };
+        self.by_partition.iter().zip(&topic.partitions).map(keep).collect()
+    }
+
+    /// Ends the others, before anybody reads what they have written.
+    fn end_but(&self, kept: &[Option<Live>]) {
+        for (at, live) in self.by_partition.iter().enumerate() {
+            if let Some(live) = live
+                && kept.get(at).is_none_or(Option::is_none)
+            {
+                live.stop.cancel();
+                live.shard.end(Error::NotCoordinator);
+            }
+        }
+    }
+}
+
+impl Live {
+    fn serves(&self, entry: &PartitionEntry) -> bool {
+        entry.hosted.as_ref().is_some_and(|hosted| Arc::ptr_eq(self.shard.partition(), hosted))
     }
 }
 

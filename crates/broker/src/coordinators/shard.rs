@@ -60,6 +60,8 @@ enum State {
     Ready(Box<Ready>),
     /// Its log cannot be read at the moment, or the node stops.
     Closed(Error),
+    /// Another shard took its place: it never answers again.
+    Ended(Error),
 }
 
 struct Ready {
@@ -102,6 +104,9 @@ impl Shard {
         let mut ready =
             Ready { machine, share, waiting: HashMap::default(), last_token: 0, written_to, fails: false };
         let mut state = self.state.lock();
+        if matches!(*state, State::Ended(_)) {
+            return;
+        }
         ready.machine.limit_append(self.append_bytes());
         // Looked at under the lock: topics that go later are told to the machine.
         let image = broker.image();
@@ -115,7 +120,23 @@ impl Shard {
 
     /// Answers everybody who waits, and whoever comes later, with `error`.
     pub(super) fn close(&self, error: Error) {
-        let before = std::mem::replace(&mut *self.state.lock(), State::Closed(error));
+        self.leave(State::Closed(error), error);
+    }
+
+    /// [`close`](Self::close) for good. When this returns nothing of it is being written, and nothing will be, whoever still has
+    /// hold of it: another shard may read what it wrote.
+    pub(super) fn end(&self, error: Error) {
+        self.leave(State::Ended(error), error);
+    }
+
+    fn leave(&self, to: State, error: Error) {
+        let before = {
+            let mut state = self.state.lock();
+            if matches!(*state, State::Ended(_)) {
+                return;
+            }
+            std::mem::replace(&mut *state, to)
+        };
         if let State::Ready(mut ready) = before {
             for reply in ready.machine.close(error).replies {
                 ready.deliver(reply, None);
@@ -228,7 +249,7 @@ impl State {
         match self {
             Self::Ready(ready) => Ok(ready),
             Self::Loading => Err(Error::CoordinatorLoadInProgress),
-            Self::Closed(error) => Err(*error),
+            Self::Closed(error) | Self::Ended(error) => Err(*error),
         }
     }
 }

@@ -20,7 +20,7 @@ use tokio::task::yield_now;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{OFFSETS_TOPIC, memory::GroupMemory, shard::Shard, timer};
-use crate::{partition::Partition, testing::Bench};
+use crate::{cluster::change, partition::Partition, testing::Bench};
 
 /// A broker whose groups are loaded, on a disk that can fail.
 async fn served(disk: &FailingDisk, shards: usize, configs: &[(&str, &str)]) -> Bench {
@@ -209,6 +209,31 @@ async fn shards_share_the_memory_of_their_node() {
     assert!(takes_commit(&shards[0], &bench, "a").await, "what takes no more has room");
     shards[1].close(Error::NotCoordinator);
     assert!(takes_commit(&shards[0], &bench, "c").await, "it came back");
+}
+
+#[tokio::test]
+async fn a_shard_whose_place_another_took_writes_nothing_more_even_if_it_is_loaded_then() {
+    let bench = Bench::on(Arc::new(disk()));
+    let partition = bench.topic(OFFSETS_TOPIC, 1, &[]).await.remove(0);
+    let shard = Shard::new(Arc::clone(&partition), Arc::default());
+    shard.end(Error::NotCoordinator);
+    shard.open(Machine::new(Settings::default()), &bench.broker);
+    shard.close(Error::CoordinatorNotAvailable);
+    assert!(!shard.is_open() && !takes_commit(&shard, &bench, "a").await);
+    assert_eq!(shard.read(|_| ()).map(drop), Err(Error::NotCoordinator));
+    assert_eq!(partition.log.marks().log_end, 0);
+}
+
+#[tokio::test]
+async fn shards_of_a_topic_that_grew_have_ended_before_others_read_what_they_wrote() {
+    let bench = served(&disk(), 1, &[]).await;
+    assert_eq!(commit(&bench, "a").await, 0);
+    let groups = bench.broker.coordinators().groups();
+    let old = groups.shard_of(&bench.broker, "a").expect("served");
+    let grown = change(&bench.broker, |change| async move { change.add_partitions(OFFSETS_TOPIC, 3).await });
+    assert_eq!(grown.await.expect("grown").partitions.len(), 3);
+    groups.shard_of(&bench.broker, "a").expect("served");
+    assert!(!takes_commit(&old, &bench, "a").await);
 }
 
 #[tokio::test]

@@ -8,9 +8,12 @@ use std::fmt::Write;
 use pagewire_log::DirDescription;
 
 use super::table::{NUMBERS, OF_DIRS, Seen};
+use crate::bounded::fitting;
 
 /// So many directories have numbers of their own: an answer is one line of bounded length.
 const DIRS_MAX: usize = 32;
+/// And as many as take no more bytes than this.
+const DIRS_BYTES_MAX: usize = 16 << 10;
 
 /// All numbers by name, with the label where there is one.
 pub(crate) fn export(seen: &Seen<'_>) -> BTreeMap<String, u64> {
@@ -19,7 +22,7 @@ pub(crate) fn export(seen: &Seen<'_>) -> BTreeMap<String, u64> {
         let known = labelled(seen).filter_map(|(label, dir)| Some((label, (row.read)(dir)?)));
         known.map(|(label, number)| (format!("{}{label}", row.name), number))
     });
-    of_all.chain(of_dirs).collect()
+    of_all.chain(fitting(of_dirs, DIRS_BYTES_MAX)).collect()
 }
 
 /// <https://prometheus.io/docs/instrumenting/exposition_formats/>: a line of help and one of its type before each.
@@ -42,11 +45,12 @@ pub(crate) fn exposition(seen: &Seen<'_>) -> String {
 
 /// Directories, each with the label that names it.
 fn labelled<'s>(seen: &'s Seen<'_>) -> impl Iterator<Item = (String, &'s DirDescription)> + use<'s> {
-    seen.dirs.iter().take(DIRS_MAX).map(|dir| {
+    let labels = seen.dirs.iter().take(DIRS_MAX).map(|dir| {
         let path = dir.path.display().to_string();
         let path = path.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
-        (format!("{{dir=\"{path}\"}}"), dir)
-    })
+        format!("{{dir=\"{path}\"}}")
+    });
+    fitting(labels, DIRS_BYTES_MAX / OF_DIRS.len()).into_iter().zip(seen.dirs)
 }
 
 fn head(text: &mut String, name: &str, help: &str) {

@@ -5,6 +5,8 @@
 mod export;
 mod offline_since;
 mod table;
+#[cfg(test)]
+mod tests;
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 

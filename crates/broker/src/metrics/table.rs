@@ -77,6 +77,10 @@ pub(super) const NUMBERS: &[Row<Number>] = &[
         "Log directories that take no writes, or of which nothing is served",
         |seen| count(seen.dirs.iter().filter(|dir| dir.offline.is_some())),
     ),
+    row("pagewire_logs_offline", "Logs that take no writes although their directory does", |seen| {
+        let logs = seen.dirs.iter().flat_map(|dir| &dir.logs);
+        logs.filter(|log| log.offline.is_some()).count() as u64
+    }),
     row(
         "pagewire_partitions_offline",
         "Partitions that are not served: their directory is away, or they are",

@@ -66,6 +66,13 @@ pub enum StartError {
         /// One that is not new.
         other: PathBuf,
     },
+    /// No directory holds a cluster, and none is to be made.
+    #[error(
+        "{} holds no cluster, and pagewire.new.cluster.allowed=false lets none be made: most likely its disk is not mounted. \
+         Mount it; or, if this is a first start, make the cluster with --set pagewire.new.cluster.allowed=true",
+        .0.display()
+    )]
+    NoCluster(PathBuf),
     /// The directory holds a backup.
     #[error(
         "{} holds a backup, and a backup that is served is none any more: make a data directory of it with \

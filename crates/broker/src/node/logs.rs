@@ -1,6 +1,11 @@
 //! The log directories of a node: locked first, loaded and reported at the start, closed at the end.
 
-use std::{io, path::PathBuf, sync::Arc, thread};
+use std::{
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+    thread,
+};
 
 use pagewire_log::{CloseReport, LoadReport, Locked, LockedDir, LogDirOptions, LogDirs, Notice};
 use pagewire_metadata::model::{LogDirsRecord, TopicRecord};
@@ -13,15 +18,14 @@ use super::{StartError, blocking, progress};
 use crate::{
     backup,
     clock::now_ms,
-    cluster::{Identity, Image, Known, disk, known_path},
+    cluster::{Identity, Image, Known, disk, known_id},
     config::BrokerConfig,
     net,
 };
 
 /// Locks home, where the metadata is or will be; says whether that is all there is in it. Says first what keeps any of the
-/// directories from being served.
-pub(super) fn lock_home(dirs: &[PathBuf]) -> Result<(LockedDir, bool), StartError> {
-    let has_metadata = |dir: &PathBuf| dir.join(pagewire_metadata::FILE_NAME).exists();
+/// directories from being served; a new cluster may not be wanted.
+pub(super) fn lock_home(dirs: &[PathBuf], new_cluster_allowed: bool) -> Result<(LockedDir, bool), StartError> {
     let (home, others) = dirs.split_first().ok_or_else(|| io::Error::other("log.dirs names no directory"))?;
     for dir in dirs {
         if backup::holds_a_backup(dir) {
@@ -31,27 +35,52 @@ pub(super) fn lock_home(dirs: &[PathBuf]) -> Result<(LockedDir, bool), StartErro
             return Err(StartError::Unfinished(dir.clone()));
         }
     }
-    if !has_metadata(home) {
-        if let Some(elsewhere) = others.iter().find(|dir| has_metadata(dir)) {
-            return Err(StartError::Elsewhere { first: home.clone(), metadata: elsewhere.clone() });
-        }
-        match traces::of(home) {
-            Some(Served::ByUs) => return Err(StartError::NoMetadata(home.clone())),
-            Some(Served::ByKafka) => return Err(StartError::Foreign(home.clone())),
-            None => {}
-        }
-        if let Some(other) = others.iter().find(|dir| traces::of(dir).is_some()) {
-            return Err(StartError::NoHome { first: home.clone(), other: other.clone() });
-        }
+    if has_metadata(home) {
+        let home = LockedDir::lock(disk(), home)?;
+        let is_bare = home.is_bare()?;
+        return Ok((home, is_bare));
     }
-    let home = LockedDir::lock(disk(), home)?;
-    let is_bare = home.is_bare()?;
-    Ok((home, is_bare))
+    may_begin_in(home, others)?;
+    if !new_cluster_allowed {
+        return Err(StartError::NoCluster(home.clone()));
+    }
+    // A mount point is always there, and so is what somebody made for the first start.
+    let was_there = home.exists();
+    let locked = LockedDir::lock(disk(), home)?;
+    if was_there {
+        warn!(
+            path = %home.display(),
+            "it has nothing in it: a new cluster is made. If a disk should have been mounted there, stop; \
+             pagewire.new.cluster.allowed=false refuses such a start"
+        );
+    }
+    let is_bare = locked.is_bare()?;
+    Ok((locked, is_bare))
+}
+
+/// An error where home has no metadata, but there are traces of a cluster.
+fn may_begin_in(home: &Path, others: &[PathBuf]) -> Result<(), StartError> {
+    if let Some(elsewhere) = others.iter().find(|dir| has_metadata(dir)) {
+        return Err(StartError::Elsewhere { first: home.to_path_buf(), metadata: elsewhere.clone() });
+    }
+    match traces::of(home) {
+        Some(Served::ByUs) => return Err(StartError::NoMetadata(home.to_path_buf())),
+        Some(Served::ByKafka) => return Err(StartError::Foreign(home.to_path_buf())),
+        None => {}
+    }
+    match others.iter().find(|dir| traces::of(dir).is_some()) {
+        Some(other) => Err(StartError::NoHome { first: home.to_path_buf(), other: other.clone() }),
+        None => Ok(()),
+    }
+}
+
+fn has_metadata(dir: &Path) -> bool {
+    dir.join(pagewire_metadata::FILE_NAME).exists()
 }
 
 /// Locks those of the others that can be; `served` tells which of them are none of the new ones.
 pub(super) fn lock_others(dirs: &[PathBuf], served: &LogDirsRecord) -> Vec<Locked> {
-    let lock = |dir: &PathBuf| match served.id_at(&known_path(dir)) {
+    let lock = |dir: &PathBuf| match known_id(served, dir) {
         Some(id) => LockedDir::lock_known(disk(), dir, id),
         None => LockedDir::lock(disk(), dir),
     };

@@ -47,8 +47,8 @@ pub(super) struct Opened {
 
 impl Opening {
     pub(super) async fn begin(config: BrokerConfig, io: &IoPool) -> Result<Self, StartError> {
-        let dirs = config.log_dirs.clone();
-        let (home, is_bare) = blocking(io, move || logs::lock_home(&dirs)).await??;
+        let (dirs, may_be_new) = (config.log_dirs.clone(), config.new_cluster_allowed);
+        let (home, is_bare) = blocking(io, move || logs::lock_home(&dirs, may_be_new)).await??;
         let catalog = open_catalog(&config, io).await?;
         let config = with_stored(&catalog, config).await?;
         let served = catalog.log_dirs(config.node_id).await?;

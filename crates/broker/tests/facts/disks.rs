@@ -9,16 +9,20 @@ use std::{
 };
 
 use pagewire_broker::StartError;
+use pagewire_wire::Str;
 use pagewire_wire::messages::{
     delete_topics_request::{DeleteTopicState, DeleteTopicsRequest},
     describe_log_dirs_request::DescribeLogDirsRequest,
     describe_log_dirs_response::DescribeLogDirsResult,
     describe_topic_partitions_request::DescribeTopicPartitionsRequest,
     find_coordinator_request::FindCoordinatorRequest,
+    join_group_request::{JoinGroupRequest, JoinGroupRequestProtocol},
 };
+use serde_json::json;
 use tempfile::TempDir;
 
-use crate::harness::{Broker, Client, FetchAt, Fetched, batch, values_of};
+use crate::harness::{Broker, Client, FetchAt, Fetched, batch, now_ms, values_of};
+use crate::status::status;
 
 /// KAFKA_STORAGE_ERROR.
 const STORAGE_ERROR: i16 = 56;
@@ -380,6 +384,93 @@ fn a_disk_that_is_unmounted_under_the_broker_gets_nothing_by_name_and_comes_back
 }
 
 #[test]
+fn a_disk_that_died_under_the_broker_is_replaced_without_a_restart() {
+    let mut two = with_records();
+    let (lost, mut client) = (two.of(1, "t"), two.broker.client());
+    two.unmount_second();
+    assert_eq!(client.try_create_topic("u", 4, 1, &[]).error_code, STORAGE_ERROR);
+    let answer = two.online(true);
+    assert!(answer.contains("\"partitions\":2"), "{answer}");
+    assert_eq!(leaders(&mut client, "t"), [(0, 1, 1); 4]);
+    for round in 0..2 {
+        for partition in 0..4 {
+            let first = i64::from(!lost.contains(&partition));
+            let offset = two.broker.client().produce("t", partition, batch(&["y"]));
+            assert_eq!(offset, first + round, "partition {partition}");
+        }
+        two.broker.restart();
+    }
+    assert_eq!(two.of(1, "t"), lost);
+}
+
+/// In home, beside the second directory, a log that cannot be opened: a directory stands where its segment belongs.
+#[test]
+fn a_directory_comes_back_beside_one_with_a_log_that_cannot_be_opened() {
+    let mut two = with_records();
+    let (here, mut lost) = (two.of(0, "t"), two.of(1, "t"));
+    two.broker.stop();
+    let segment = two.dirs[0].join(format!("t-{}", here[0])).join("00000000000000000000.log");
+    fs::rename(&segment, segment.with_extension("aside")).unwrap();
+    fs::create_dir(&segment).unwrap();
+    two.broker.restart();
+    two.unmount_second();
+    assert_eq!(two.broker.client().try_create_topic("u", 4, 1, &[]).error_code, STORAGE_ERROR);
+    two.mount_second();
+    let answer = two.online(false);
+    assert!(answer.contains("\"partitions\":2"), "{answer}");
+    let mut client = two.broker.client();
+    assert!(described(&mut client).iter().all(|dir| dir.error_code == 0), "home goes on");
+    lost.push(here[1]);
+    for &partition in &lost {
+        assert_eq!(client.produce("t", partition, batch(&["y"])), 1, "partition {partition}");
+    }
+    assert_eq!(client.try_produce("t", here[0], batch(&["y"]), 9).error_code, STORAGE_ERROR);
+}
+
+/// A member id that a group gave out and heard nothing of since is in memory alone.
+#[test]
+fn groups_in_other_directories_do_not_notice_that_one_comes_back() {
+    let two = with_records();
+    let mut client = two.broker.client();
+    let groups = ["a", "b"];
+    for group in groups {
+        let request = FindCoordinatorRequest { coordinator_keys: vec![group.into()], ..Default::default() };
+        assert_eq!(client.call(&request, 4).coordinators[0].error_code, 0);
+    }
+    let mut join = |group: &'static str, member_id: Str| loop {
+        let protocol = JoinGroupRequestProtocol { name: "range".into(), ..Default::default() };
+        let request = JoinGroupRequest {
+            group_id: group.into(),
+            session_timeout_ms: 30_000,
+            rebalance_timeout_ms: 30_000,
+            member_id: member_id.clone(),
+            protocol_type: "consumer".into(),
+            protocols: vec![protocol],
+            ..Default::default()
+        };
+        let joined = client.call(&request, 5);
+        // COORDINATOR_LOAD_IN_PROGRESS
+        if joined.error_code != 14 {
+            break (joined.error_code, joined.member_id);
+        }
+    };
+    let members = groups.map(|group| join(group, Str::default()).1);
+    let lost = two.of(1, "__consumer_offsets");
+    assert_eq!(lost.len(), 1);
+    two.unmount_second();
+    assert_eq!(two.broker.client().try_create_topic("u", 4, 1, &[]).error_code, STORAGE_ERROR);
+    two.mount_second();
+    let answer = two.online(false);
+    assert!(answer.contains("\"partitions\":3"), "{answer}");
+    for (group, member_id) in groups.into_iter().zip(members) {
+        // By Java's hash of the name.
+        let partition = i32::from(group.as_bytes()[0] % 2);
+        let expected = if lost == [partition] { 25 } else { 0 };
+        assert_eq!(join(group, member_id).0, expected, "{group}");
+    }
+}
+
+#[test]
 fn a_first_directory_that_is_empty_beside_one_that_was_served_begins_no_new_cluster() {
     let mut two = with_records();
     two.broker.stop();
@@ -456,4 +547,29 @@ fn a_directory_with_nothing_but_its_metadata_is_not_served_as_if_it_were_whole()
     }
     broker.restart();
     assert_eq!(broker.client().end_of("t", 1), 1);
+}
+
+#[test]
+fn status_tells_which_directory_is_offline_why_and_since_when() {
+    let mut two = with_records();
+    let said = status(&two.dirs[0]);
+    assert_eq!(
+        (&said["log_dirs"][1]["offline"], &said["log_dirs"][1]["away"]),
+        (&json!(null), &json!(false))
+    );
+    assert_eq!(said["metrics"]["pagewire_log_dirs_offline"], 0);
+    let before = now_ms();
+    two.lose_second();
+    let said = status(&two.dirs[0]);
+    let (home, lost) = (&said["log_dirs"][0], &said["log_dirs"][1]);
+    assert_eq!((&home["offline"], &home["offline_since_ms"]), (&json!(null), &json!(null)));
+    assert_eq!((&lost["path"], &lost["away"]), (&json!(two.dirs[1].to_str()), &json!(true)));
+    assert!(lost["offline"].as_str().is_some_and(|why| !why.is_empty()), "{lost}");
+    let since = lost["offline_since_ms"].as_i64().unwrap();
+    assert!((before..=now_ms()).contains(&since), "{lost}");
+    assert_eq!(said["metrics"]["pagewire_log_dirs_offline"], 1);
+    let again = status(&two.dirs[0]);
+    assert_eq!(again["log_dirs"][1]["offline_since_ms"], since, "the first look counts");
+    two.find_second();
+    assert_eq!(status(&two.dirs[0])["log_dirs"][1]["offline_since_ms"], json!(null));
 }

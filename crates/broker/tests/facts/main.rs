@@ -31,4 +31,5 @@ mod restart;
 mod retention;
 mod scrub;
 mod sessions;
+mod status;
 mod topics;

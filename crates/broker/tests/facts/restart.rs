@@ -1,6 +1,8 @@
 //! What a restart keeps, and what keeps a broker from starting.
 
-use pagewire_broker::StartError;
+use std::path::Path;
+
+use pagewire_broker::{Node, StartError};
 use pagewire_wire::messages::{
     describe_cluster_request::DescribeClusterRequest,
     metadata_request::MetadataRequest,
@@ -204,4 +206,27 @@ fn a_partition_whose_log_cannot_be_opened_is_offline_and_the_rest_is_served() {
     let mut client = broker.client();
     assert_eq!(client.describe_topic("t").partitions[1].error_code, 0);
     assert_eq!(client.produce("t", 1, batch(&["y"])), 1, "what it held is still there");
+}
+
+/// An empty mount point looks like a directory for a first start.
+#[test]
+fn no_new_cluster_is_made_where_none_is_allowed() {
+    let place = tempfile::tempdir().unwrap();
+    let refused = Broker::try_with(&[("pagewire.new.cluster.allowed", "false")]).map(drop);
+    let Err(error @ StartError::NoCluster(_)) = refused else { panic!("{refused:?}") };
+    assert!(error.to_string().contains("not mounted"), "{error}");
+    let start = |dir: &Path| {
+        let no_new = ("pagewire.new.cluster.allowed".to_owned(), "false".to_owned());
+        runtime().block_on(Node::start(config(dir, &[no_new])))
+    };
+    let (empty, missing) = (place.path().join("empty"), place.path().join("missing"));
+    std::fs::create_dir(&empty).unwrap();
+    for dir in [&empty, &missing] {
+        assert!(matches!(start(dir).map(drop), Err(StartError::NoCluster(_))));
+    }
+    assert_eq!(std::fs::read_dir(&empty).unwrap().count(), 0, "nothing was made");
+    assert!(!missing.exists());
+    drop(Broker::on(&empty));
+    let again = start(&empty).unwrap();
+    runtime().block_on(again.stop()).unwrap();
 }

@@ -11,7 +11,8 @@ use super::OutputAs;
 /// A consistent copy of everything a broker keeps: records, groups' offsets, topics and settings. While it serves, the
 /// broker makes it itself, asked through the control socket in its data directory, and as its own user; of a broker that
 /// does not run it is made by this program. Blocks are shared or files are linked where the file system can; every batch
-/// is checked. Damaged records are copied as they are, and told: then the exit code is 3. It is finished when backup.json is in it and nothing of it can be served as it is: see `restore`.
+/// is checked. Damaged records are copied as they are, and told: then the exit code is 3. It is finished when backup.json
+/// is in it, and nothing of it can be served as it is: see `restore`.
 #[derive(Debug, Args)]
 #[command(
     about = "Copy everything a broker keeps, while it serves or not",
@@ -28,8 +29,9 @@ pub(crate) struct BackupArgs {
     /// Something else than making one
     #[command(subcommand)]
     pub(crate) command: Option<BackupCommand>,
-    /// The broker's (first) data directory [default: ./pagewire-data] [env: PAGEWIRE_DATA_DIR]. Of a broker that does not run
-    /// and has several, of which one has another path than when it was served: each of them, the one with metadata.redb first
+    /// The broker's (first) data directory [default: ./pagewire-data] [env: PAGEWIRE_DATA_DIR]. Of a broker that does not
+    /// run and has several, of which one has another path than when it was served: each of them, the one with
+    /// metadata.redb first
     #[arg(long, value_name = "DIR")]
     pub(crate) from: Vec<PathBuf>,
     /// Where to: a directory that does not exist or is empty
@@ -58,6 +60,9 @@ pub(crate) struct BackupArgs {
 #[derive(Debug, Subcommand)]
 pub(crate) enum BackupCommand {
     /// Read a backup through: every length, checksum and batch
+    ///
+    /// Names every file that is not what was copied (then the exit code is 1), and records that were damaged before the
+    /// backup was made (3).
     #[command(after_help = "Example:
   pagewire backup verify /backups/monday -o json")]
     Verify {
@@ -70,8 +75,10 @@ pub(crate) enum BackupCommand {
 ///
 /// Makes a data directory of a backup; `serve` starts on it. Every byte is checked on its way, and a directory whose
 /// restore was not finished is not served. Records that were damaged before the backup was made are damaged again, and
-/// told: then the exit code is 3. The restored broker has the ids of the one that was backed up: do not let both
-/// run for the same clients. It leads by a far higher leader epoch, so that consumers that were further on notice.
+/// told: then the exit code is 3. Of a backup that went bad itself nothing is made, unless --accept-damage says so: then
+/// every file that is not what was copied is told, and the exit code is 3. The restored broker has the ids of the one that
+/// was backed up: do not let both run for the same clients. It leads by a far higher leader epoch, so that consumers that
+/// were further on notice.
 #[derive(Debug, Args)]
 #[command(
     about = "Make a data directory of a backup",
@@ -84,14 +91,15 @@ pub(crate) struct RestoreArgs {
     /// The backup
     #[arg(long, value_name = "DIR")]
     pub(crate) from: PathBuf,
-    /// The data directory to be: it does not exist or is empty. Several: the logs are spread over them, the metadata is in the
-    /// first
+    /// The data directory to be: it does not exist or is empty. Several: the logs are spread over them, the metadata is in
+    /// the first
     #[arg(long, value_name = "DIR", required = true)]
     pub(crate) to: Vec<PathBuf>,
     /// Link closed segments to the backup's files instead of copying them
     #[arg(long)]
     pub(crate) link: bool,
-    /// Take segments that went bad since the backup was made: what is damaged in them cannot be read, everything else can
+    /// Take what can be used of a backup that went bad: what is damaged in a segment cannot be read, everything else can;
+    /// indexes, snapshots and checkpoints are made anew
     #[arg(long)]
     pub(crate) accept_damage: bool,
     /// Read at most so many bytes a second: 500K, 50M, 1G

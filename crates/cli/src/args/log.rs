@@ -71,7 +71,7 @@ pub(crate) struct CheckArgs {
 #[derive(Debug, Args)]
 #[command(
     after_help = "A directory of log.dirs that could not be read at the start (its disk was not mounted, another process held it), \
-or that takes no writes since an I/O error, is opened as a start would open it, and its partitions are served again. `pagewire \
+or that takes no writes since an I/O error, or has a log that takes none or could not be opened, is opened as a start would open it, and its partitions are served again. `pagewire \
 cluster` tells how it stands. Nothing else waits meanwhile.
 
 A directory that was served before and is empty now is not taken for a new one: most likely its disk is not mounted. Only with \

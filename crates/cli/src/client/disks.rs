@@ -60,7 +60,7 @@ impl Directory {
             Condition::Ok => "",
             Condition::Full => "nothing is written until there is room",
             Condition::Offline if self.total_bytes.is_some() => {
-                "takes no writes after an I/O error, may be readable: see the log, and pagewire log online"
+                "takes no writes, or some of its logs take none, after an I/O error: see the log, and pagewire log online"
             }
             Condition::Offline => "nothing in it is served: see the log, and pagewire log online",
         }

@@ -105,9 +105,9 @@ impl Broker {
 
     /// Starts one whose first log directory is in `dir`, and the others elsewhere.
     pub fn start_on(dir: TempDir, others: &[PathBuf], options: &[&str]) -> Self {
-        let all = std::iter::once(dir.path().join("data")).chain(others.iter().cloned());
-        let all: Vec<String> = all.map(|dir| dir.display().to_string()).collect();
-        let log_dirs = format!("log.dirs={}", all.join(","));
+        let dirs = std::iter::once(dir.path().join("data")).chain(others.iter().cloned());
+        let dirs: Vec<String> = dirs.map(|dir| dir.display().to_string()).collect();
+        let log_dirs = format!("log.dirs={}", dirs.join(","));
         let mut child = pagewire()
             .args(["serve", "--listen", "127.0.0.1:0", "--log-level", "warn", "--set", &log_dirs])
             // Groups that start at once, so that tests take no longer than they must.

@@ -13,7 +13,8 @@ use crate::Offline;
 /// Threads that close logs side by side: what they wait for is syncs, and the disk does several at once.
 const THREADS: usize = 8;
 
-const GIVEN_UP: &str = "the log directory is being opened anew";
+const GIVEN_UP: &str =
+    "it was given up to be opened anew; should that have failed, pagewire log online tries again";
 
 /// What closing a directory did.
 #[derive(Debug)]
@@ -71,8 +72,13 @@ impl LogDir {
         drop(self.lock.lock().take());
     }
 
+    /// Somebody opens it anew, or has done so.
+    pub(crate) fn is_given_up(&self) -> bool {
+        self.given_up.load(Ordering::Acquire)
+    }
+
     /// Why its files may not be changed, if so.
     pub(super) fn may_change(&self) -> io::Result<()> {
-        if self.given_up.load(Ordering::Acquire) { Err(io::Error::other(GIVEN_UP)) } else { Ok(()) }
+        if self.is_given_up() { Err(io::Error::other(GIVEN_UP)) } else { Ok(()) }
     }
 }

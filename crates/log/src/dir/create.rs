@@ -8,15 +8,17 @@ use pagewire_disk::checkpoint::PARTITION_METADATA_FILE;
 use pagewire_disk::{CheckpointError, PartitionMetadata};
 use uuid::Uuid;
 
+use super::checkpoints::Checkpoints;
 use super::errors::CreateError;
+use super::evidence::Evidence;
 use super::names::{is_legal, partition_dir};
 use super::options::PartitionSettings;
 use super::records::has_records;
+use super::reopen::tell;
 use super::stray::set_aside;
 use super::table::Entry;
 use super::{LogDir, parallel};
-use crate::home::Home;
-use crate::{Log, LogError, Offline, OpenOptions};
+use crate::{Log, LogError, Offline};
 
 /// Threads that make logs side by side: what they wait for is syncs, and the disk does several at once.
 const THREADS: usize = 8;
@@ -58,19 +60,8 @@ impl LogDir {
         if let Some(offline) = self.offline() {
             return Err(offline.into());
         }
-        let made = parallel::map(&missing, THREADS, |&partition| {
-            let dir = self.path.join(partition_dir(topic, partition));
-            let was_there = self.disk.exists(&dir).unwrap_or(true);
-            self.make(topic, partition, &dir, settings, now_ms).inspect_err(|error| {
-                if let Some(error) = error.io() {
-                    self.note(&dir, error);
-                }
-                if !was_there {
-                    // Half a log, which nobody was told of. What cannot be removed holds no record either.
-                    let _ = self.disk.remove_dir_all(&dir);
-                }
-            })
-        });
+        let made =
+            parallel::map(&missing, THREADS, |&partition| self.host(topic, partition, settings, now_ms));
         self.disk
             .sync_dir(&self.path)
             .inspect_err(|error| self.note(&self.path, error))
@@ -79,8 +70,10 @@ impl LogDir {
         let mut table = self.table.write();
         for (partition, log) in missing.into_iter().zip(made) {
             match log {
-                Ok(log) => {
-                    table.insert(topic, partition, Arc::new(Entry::new(Arc::new(log), settings, now_ms)));
+                Ok(entry) => {
+                    table.insert(topic, partition, entry);
+                    // From now on the log itself says it, which no checkpoint was without meanwhile.
+                    self.carried.lock().forget(topic, partition);
                 }
                 Err(error) => first_error = first_error.or(Some(error)),
             }
@@ -110,7 +103,31 @@ impl LogDir {
         Ok(missing.into_iter().collect())
     }
 
-    /// Makes one log; its name in the log directory is not durable yet.
+    /// Opens one log that is there, or makes it; its name in the log directory is not durable yet.
+    fn host(
+        &self,
+        topic: &str,
+        partition: i32,
+        settings: &PartitionSettings,
+        now_ms: i64,
+    ) -> Result<Arc<Entry>, CreateError> {
+        let dir = self.path.join(partition_dir(topic, partition));
+        if let Some(entry) = self.open_after_all(topic, partition, &dir, settings, now_ms)? {
+            return Ok(entry);
+        }
+        let was_there = self.disk.exists(&dir).unwrap_or(true);
+        self.make(topic, partition, &dir, settings, now_ms).inspect_err(|error| {
+            if let Some(error) = error.io() {
+                self.note(&dir, error);
+            }
+            if !was_there {
+                // Half a log, which nobody was told of. What cannot be removed holds no record either.
+                let _ = self.disk.remove_dir_all(&dir);
+            }
+        })
+    }
+
+    /// Makes one log, or takes up an earlier attempt.
     fn make(
         &self,
         topic: &str,
@@ -118,43 +135,26 @@ impl LogDir {
         dir: &Path,
         settings: &PartitionSettings,
         now_ms: i64,
-    ) -> Result<Log, CreateError> {
+    ) -> Result<Arc<Entry>, CreateError> {
         let disk = self.disk.as_ref();
-        let (mut recovery_point, mut log_start_offset, mut known) = (0, 0, true);
-        if self.clear_the_way(topic, partition, dir, settings.topic_id)? {
-            let carried = self.carried.lock();
-            let carried_point = carried.recovery.get(topic, partition);
-            (recovery_point, known) = (carried_point.unwrap_or(0), carried_point.is_some());
-            log_start_offset = carried.log_start.get(topic, partition).unwrap_or(0);
-        } else if self.is_gone(topic, partition) {
-            return Err(LogError::Gone { path: dir.to_path_buf() }.into());
-        } else {
+        if !self.clear_the_way(topic, partition, dir, settings.topic_id)? {
+            if self.is_gone(topic, partition) {
+                return Err(LogError::Gone { path: dir.to_path_buf() }.into());
+            }
             self.forget(topic, partition)?;
             disk.create_dir_all(dir).map_err(CreateError::at(dir))?;
         }
         let file = dir.join(PARTITION_METADATA_FILE);
         let metadata = PartitionMetadata { topic_id: settings.topic_id };
         metadata.write(disk, &file).map_err(CreateError::at(&file))?;
-        let options = OpenOptions {
-            config: settings.log.clone(),
-            recovery_point,
-            log_start_offset,
-            clean: false,
-            leader_epoch: settings.leader_epoch,
-            now_ms,
-        };
-        let home = Home::new(Arc::clone(&self.disk), dir.to_path_buf(), Arc::clone(&self.handles))
-            .compacted(self.cleaning.lock().was_cleaned(topic, partition))
-            .witnessed(known, None);
-        let (log, report) =
-            Log::open_at(home.within(&self.health, &self.producers), topic, partition, options)?;
-        for cut in &report.cuts {
-            tracing::warn!(%cut, "a partition made earlier was cut");
-        }
-        for damage in &report.damage {
-            tracing::error!(%damage, "a partition made earlier is damaged");
-        }
-        Ok(log)
+        let mut said = Checkpoints::default();
+        said.carry(&self.carried.lock(), topic, partition, true);
+        let evidence = Evidence::of_an_attempt(said);
+        let (entry, report) = self.opening(&evidence, now_ms, |opening, notices| {
+            opening.recover(dir, topic, partition, settings, notices)
+        })?;
+        tell(&report);
+        Ok(entry)
     }
 
     /// Sets a directory aside that stands where a new topic's goes. `true` if there is one that is this topic's, or

@@ -15,7 +15,7 @@ use crate::{Offline, ScrubCounts};
 pub struct DirDescription {
     /// The directory.
     pub path: PathBuf,
-    /// Nothing of it is served: it could not be read at the start.
+    /// Nothing of it is served: it could not be read at the start, or whoever tried to open it anew failed.
     pub away: bool,
     /// How far its opening is, while it is being taken in.
     pub opening: Option<Loading>,
@@ -42,17 +42,21 @@ pub struct LogDescription {
     pub size_bytes: u64,
     /// Stretches of them that are known to be damaged, and are refused to readers.
     pub damaged: usize,
+    /// Why this log takes no writes although its directory does, if so.
+    pub offline: Option<Offline>,
 }
 
 impl LogDir {
     /// Sizes of the directory and everything open in it.
     pub fn describe(&self) -> DirDescription {
+        let is_sick = self.is_sick();
         let describe = |entry: &Arc<Entry>| LogDescription {
             topic: Arc::clone(entry.log.topic()),
             topic_id: entry.topic_id,
             partition: entry.log.partition(),
             size_bytes: entry.log.size_bytes(),
             damaged: entry.log.known_damage(),
+            offline: entry.log.offline_alone().filter(|_| !is_sick),
         };
         let logs = self.table.read().entries().map(describe).collect();
         let space = self.disk.space(&self.path).ok();

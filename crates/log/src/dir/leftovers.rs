@@ -33,6 +33,7 @@ impl LogDir {
             }
             if let DirName::Partition { topic, partition } = DirName::parse(&entry.name) {
                 self.carried.lock().forget(topic, partition);
+                self.unopened.lock().remove(topic, partition);
                 self.forget_cleaning(topic, partition);
             }
             self.doomed.lock().push(Doomed { path: to, due_ms: now_ms });

@@ -5,31 +5,30 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use pagewire_disk::checkpoint::{CLEANER_FILE, PARTITION_METADATA_FILE, RECOVERY_POINT_FILE};
-use pagewire_disk::{CheckpointError, CleanMark, DamageCheckpoint, OffsetCheckpoint, PartitionMetadata};
+use pagewire_disk::checkpoint::{CLEANER_FILE, RECOVERY_POINT_FILE};
+use pagewire_disk::{CleanMark, OffsetCheckpoint};
 use parking_lot::{Mutex, RwLock};
+use uuid::Uuid;
 
 use super::checkpoints::Checkpoints;
 use super::clean::{Cleaning, CleaningCell};
 use super::delete::Doomed;
 use super::errors::LogDirError;
+use super::evidence::{Evidence, Unopened};
 use super::gone;
-use super::judge::{Judgement, judge};
 use super::locked::LockedDir;
 use super::names::{DirName, partition_dir};
 use super::notice::Notice;
+use super::opening::{Opened, Opening};
 use super::options::{LogDirOptions, PartitionSettings};
-use super::stray::set_aside;
 use super::sums::Sums;
 use super::table::{Entry, Table};
 use super::{LogDir, parallel, vouched};
-use crate::health::Health;
-use crate::home::Home;
 use crate::producer_budget::ProducerBudget;
 use crate::recovery;
 use crate::rewritten;
 use crate::scrub;
-use crate::{Log, LogError, OpenOptions, RecoveryReport};
+use crate::{LogError, RecoveryReport};
 
 /// Every ext file system has this in its root.
 pub(crate) const NOBODYS: &str = "lost+found";
@@ -98,7 +97,8 @@ struct Found {
 /// What became of it.
 enum Outcome {
     Opened(Arc<Entry>, RecoveryReport),
-    Failed(LogError),
+    /// It is its topic's, of this id, and cannot be opened.
+    Failed(LogError, Uuid),
     /// Nobody knows its topic.
     Left,
     /// Renamed: the root must be synced.
@@ -134,13 +134,14 @@ impl LockedDir {
             rewritten::forget_all(disk.as_ref(), &path).map_err(LogDirError::at(&path))?;
         }
         report.clean = CleanMark::take(disk.as_ref(), &path).map_err(LogDirError::at(&path))?;
+        let evidence = Evidence { checkpoints, vouched, noted, clean: report.clean };
         let meta = self.settle(options, &mut report.notices)?;
         let (found, doomed) = self.scan(options.now_ms, &mut report.notices)?;
 
         if found.is_empty() {
             // From now on they are missing only where they were lost.
             for (file, missing) in
-                [(RECOVERY_POINT_FILE, !checkpoints.legible), (CLEANER_FILE, cleaning.is_lost())]
+                [(RECOVERY_POINT_FILE, !evidence.checkpoints.legible), (CLEANER_FILE, cleaning.is_lost())]
             {
                 if missing {
                     let path = path.join(file);
@@ -152,26 +153,25 @@ impl LockedDir {
         }
         let total = found.len();
         let meter = Arc::clone(self.meter());
-        let estimates = self.estimate(&found, &checkpoints, report.clean, options.threads);
+        let estimates = self.estimate(&found, &evidence, options.threads);
         meter.begin(total, estimates.iter().sum());
         let (health, producers) = (Arc::default(), ProducerBudget::new(PRODUCERS_MAX));
-        let one = One {
-            dir: &self,
-            options,
-            checkpoints: &checkpoints,
-            cleaning: &cleaning,
-            vouched: vouched.as_ref(),
-            noted: &noted,
-            clean: report.clean,
-            settings,
+        let holes = |topic: &str, partition, point| cleaning.holes(topic, partition, point);
+        let opening = Opening {
+            disk: &disk,
+            handles: &options.handles,
             health: &health,
             producers: &producers,
+            evidence: &evidence,
+            holes: &holes,
+            checked: meter.checked(),
+            now_ms: options.now_ms,
         };
         let done = AtomicUsize::new(0);
         let ahead: Vec<(&Found, u64)> = found.iter().zip(estimates).collect();
         let outcomes = parallel::map(&ahead, options.threads, |(found, estimated)| {
             let mut notices = Vec::new();
-            let outcome = one.load(found, &mut notices);
+            let outcome = opening.load(found, settings, &mut notices);
             meter.done(*estimated, outcome.report());
             progress(Progress {
                 done: done.fetch_add(1, Ordering::Relaxed) + 1,
@@ -184,10 +184,11 @@ impl LockedDir {
         });
 
         let names: HashSet<_> = found.iter().map(|found| (found.topic.as_str(), found.partition)).collect();
-        let gone = gone::find(&checkpoints, &names, settings);
+        let gone = gone::find(&evidence.checkpoints, &names, settings);
         let (mut table, mut carried, mut set_aside) = (Table::default(), Checkpoints::default(), false);
+        let (mut unopened, mut closed) = (Unopened::default(), Vec::new());
         for (topic, partition) in &gone {
-            carried.carry_gone(&checkpoints, topic, *partition, report.clean);
+            carried.carry_gone(&evidence.checkpoints, topic, *partition, report.clean);
             let error = LogError::Gone { path: path.join(partition_dir(topic, *partition)) };
             report.failed.push(FailedLog { topic: topic.clone(), partition: *partition, error });
         }
@@ -199,11 +200,13 @@ impl LockedDir {
                     table.insert(&topic, partition, entry);
                     report.loaded.push(LoadedLog { topic, partition, report: recovery });
                 }
-                Outcome::Failed(error) => {
-                    carried.carry(&checkpoints, &topic, partition, false);
+                Outcome::Failed(error, topic_id) => {
+                    carried.carry(&evidence.checkpoints, &topic, partition, false);
+                    unopened.add(&topic, partition, topic_id);
+                    closed.push((topic.clone(), partition));
                     report.failed.push(FailedLog { topic, partition, error });
                 }
-                Outcome::Left => carried.carry(&checkpoints, &topic, partition, report.clean),
+                Outcome::Left => carried.carry(&evidence.checkpoints, &topic, partition, report.clean),
                 Outcome::SetAside => set_aside = true,
             }
         }
@@ -223,6 +226,8 @@ impl LockedDir {
             changing: Mutex::new(()),
             doomed: Mutex::new(doomed),
             carried: Mutex::new(carried),
+            unopened: Mutex::new(unopened),
+            evidence: evidence.only(closed.iter()),
             gone: Mutex::new(gone),
             written: Mutex::new(written),
             sums: Mutex::new(sums),
@@ -232,18 +237,18 @@ impl LockedDir {
             given_up: AtomicBool::default(),
             behind: AtomicBool::default(),
         };
-        dir.end_cleaning();
         dir.name_compacted();
+        dir.end_cleaning();
         Ok((dir, report))
     }
 
     /// Bytes that will have to be checked, for each log that was found. One that cannot be looked at now has none.
-    fn estimate(&self, found: &[Found], checkpoints: &Checkpoints, clean: bool, threads: usize) -> Vec<u64> {
+    fn estimate(&self, found: &[Found], evidence: &Evidence, threads: usize) -> Vec<u64> {
         parallel::map(found, threads, |Found { path, topic, partition }| {
-            if clean && checkpoints.name_as_closed(topic, *partition) {
+            if evidence.says_closed(topic, *partition) {
                 return 0;
             }
-            let recovery_point = checkpoints.recovery.get(topic, *partition);
+            let recovery_point = evidence.checkpoints.recovery.get(topic, *partition);
             recovery::bytes_past(&*self.disk, path, recovery_point.unwrap_or(0)).unwrap_or(0)
         })
     }
@@ -272,93 +277,23 @@ impl LockedDir {
     }
 }
 
-/// What loading one partition needs.
-struct One<'a> {
-    dir: &'a LockedDir,
-    options: &'a LogDirOptions,
-    checkpoints: &'a Checkpoints,
-    cleaning: &'a Cleaning,
-    vouched: Option<&'a OffsetCheckpoint>,
-    /// Where logs were found damaged before.
-    noted: &'a DamageCheckpoint,
-    clean: bool,
-    settings: &'a (dyn Fn(&str, i32) -> Option<PartitionSettings> + Sync),
-    health: &'a Arc<Health>,
-    producers: &'a Arc<ProducerBudget>,
-}
-
-impl One<'_> {
-    fn load(&self, found: &Found, notices: &mut Vec<Notice>) -> Outcome {
-        self.try_load(found, notices).unwrap_or_else(Outcome::Failed)
-    }
-
-    fn try_load(&self, found: &Found, notices: &mut Vec<Notice>) -> Result<Outcome, LogError> {
-        let Found { path, topic, partition } = found;
-        let Some(settings) = (self.settings)(topic, *partition) else {
-            notices.push(Notice::UnknownTopic { path: path.clone() });
-            return Ok(Outcome::Left);
-        };
-        let disk = self.dir.disk.as_ref();
-        let file = path.join(PARTITION_METADATA_FILE);
-        let named = match PartitionMetadata::read(disk, &file) {
-            Ok(metadata) => metadata.map(|metadata| metadata.topic_id),
-            Err(CheckpointError::Io { path, error }) => return Err(LogError::Io { path, error }),
-            Err(damage) => {
-                notices.push(Notice::Damaged(damage));
-                None
-            }
-        };
-        match judge(named, settings.topic_id) {
-            Judgement::Open => {}
-            Judgement::NameAndOpen => {
-                let metadata = PartitionMetadata { topic_id: settings.topic_id };
-                metadata.write(disk, &file).map_err(LogError::at(&file))?;
-                notices.push(Notice::Named { path: path.clone(), topic_id: settings.topic_id });
-            }
-            Judgement::Stray { found } => {
-                let path =
-                    set_aside(disk, path, (topic, *partition), Some(found)).map_err(LogError::at(path))?;
-                notices.push(Notice::Stray { path, found, expected: settings.topic_id });
-                return Ok(Outcome::SetAside);
-            }
-        }
-        self.open(found, &settings, notices)
-    }
-
-    fn open(
+impl Opening<'_> {
+    /// Opens one of the directories that were found.
+    fn load(
         &self,
         found: &Found,
-        settings: &PartitionSettings,
+        settings: &(dyn Fn(&str, i32) -> Option<PartitionSettings> + Sync),
         notices: &mut Vec<Notice>,
-    ) -> Result<Outcome, LogError> {
+    ) -> Outcome {
         let Found { path, topic, partition } = found;
-        let recovery_point = self.checkpoints.recovery.get(topic, *partition);
-        let options = OpenOptions {
-            config: settings.log.clone(),
-            recovery_point: recovery_point.unwrap_or(0),
-            log_start_offset: self.checkpoints.log_start.get(topic, *partition).unwrap_or(0),
-            clean: self.clean && self.checkpoints.name_as_closed(topic, *partition),
-            leader_epoch: settings.leader_epoch,
-            now_ms: self.options.now_ms,
+        let Some(settings) = settings(topic, *partition) else {
+            notices.push(Notice::UnknownTopic { path: path.clone() });
+            return Outcome::Left;
         };
-        let (disk, handles) = (Arc::clone(&self.dir.disk), Arc::clone(&self.options.handles));
-        let home = Home::new(disk, path.clone(), handles)
-            .within(self.health, self.producers)
-            .compacted(self.cleaning.was_cleaned(topic, *partition))
-            .whole_since(recovery_point.map(|point| self.cleaning.whole_from(topic, *partition, point)))
-            .witnessed(
-                self.checkpoints.know(topic, *partition, self.clean),
-                self.checkpoints.high_watermark.get(topic, *partition),
-            )
-            .metered(self.dir.meter().checked())
-            .certain_start(self.checkpoints.starts_are_certain)
-            .vouched(self.vouched.map(|sums| vouched::of(sums, topic, *partition)));
-        let (log, mut report) = Log::open_at(home, topic, *partition, options)?;
-        log.look_at(self.noted, &mut report);
-        let (log_end, known_end) = (log.marks().log_end, self.checkpoints.known_end(topic, *partition));
-        if log_end < known_end {
-            notices.push(Notice::Lost { path: path.clone(), log_end, known_end });
+        match self.open(path, topic, *partition, &settings, notices) {
+            Ok(Opened::Log(entry, report)) => Outcome::Opened(entry, report),
+            Ok(Opened::SetAside) => Outcome::SetAside,
+            Err(error) => Outcome::Failed(error, settings.topic_id),
         }
-        Ok(Outcome::Opened(Arc::new(Entry::new(Arc::new(log), settings, self.options.now_ms)), report))
     }
 }

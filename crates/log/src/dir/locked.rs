@@ -6,29 +6,15 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use pagewire_disk::checkpoint::{META_PROPERTIES_FILE, PARTITION_METADATA_FILE};
-use pagewire_disk::{
-    Anchored, DirEntry, DirLock, Disk, MetaProperties, PartitionMetadata, create_dir_durably,
-};
+use pagewire_disk::checkpoint::META_PROPERTIES_FILE;
+use pagewire_disk::{Anchored, DirEntry, DirLock, Disk, MetaProperties, create_dir_durably};
 use uuid::Uuid;
 
 use super::errors::{LogDirError, usable};
 use super::meter::LoadMeter;
-use super::names::{DirName, partition_dir};
+use super::names::DirName;
 use super::notice::Notice;
 use super::options::LogDirOptions;
-use super::records::has_records;
-
-/// What a directory of a topic's partition is to the topic.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Claim {
-    /// Its log: it names the topic's id, or names none and has records.
-    Holds,
-    /// Nothing: it names no topic and has no record.
-    Leftover,
-    /// Another topic's of the same name.
-    OtherTopic,
-}
 
 /// A locked log directory.
 #[derive(Debug)]
@@ -54,18 +40,14 @@ impl LockedDir {
     /// it is refused, and nothing is made: its disk is not mounted, most likely. One whose `meta.properties` is lost or
     /// illegible keeps its id.
     pub fn lock_known(disk: Arc<dyn Disk>, path: &Path, directory: Uuid) -> Result<Self, LogDirError> {
-        if is_bare(disk.as_ref(), path)? {
-            return Err(LogDirError::Vanished { path: path.to_path_buf(), directory });
-        }
+        must_hold_something(disk.as_ref(), path, directory)?;
         Self::take(disk, path, Some(directory))
     }
 
     /// [`lock`](Self::lock) of an empty directory in the place of one whose content is lost. `directory` is the id it shall
     /// have: that of the lost one, so that its partitions are made anew here.
     pub fn lock_bare(disk: Arc<dyn Disk>, path: &Path, directory: Option<Uuid>) -> Result<Self, LogDirError> {
-        if !is_bare(disk.as_ref(), path)? {
-            return Err(LogDirError::NotEmpty { path: path.to_path_buf() });
-        }
+        must_be_bare(disk.as_ref(), path)?;
         create_dir_durably(disk.as_ref(), path).map_err(LogDirError::at(path))?;
         Self::take(disk, path, directory)
     }
@@ -112,48 +94,12 @@ impl LockedDir {
 
     /// The partitions that have a directory of their name in it.
     pub fn partitions(&self) -> Result<Vec<(String, i32)>, LogDirError> {
-        let entries = self.disk.read_dir(&self.path).map_err(LogDirError::at(&self.path))?;
-        let named = |name: &str| match DirName::parse(name) {
-            DirName::Partition { topic, partition } => Some((topic.to_owned(), partition)),
-            _ => None,
-        };
-        Ok(entries.iter().filter(|entry| entry.is_dir).filter_map(|entry| named(&entry.name)).collect())
-    }
-
-    /// The directory of a partition.
-    pub(crate) fn partition_path(&self, topic: &str, partition: i32) -> PathBuf {
-        self.path.join(partition_dir(topic, partition))
-    }
-
-    /// What a partition's directory is to the topic of this id.
-    pub(crate) fn claim(&self, topic: &str, partition: i32, topic_id: Uuid) -> Claim {
-        let dir = self.partition_path(topic, partition);
-        match PartitionMetadata::read(self.disk.as_ref(), &dir.join(PARTITION_METADATA_FILE)) {
-            Ok(Some(named)) if named.topic_id == topic_id => Claim::Holds,
-            Ok(Some(_)) => Claim::OtherTopic,
-            _ if has_records(self.disk.as_ref(), &dir).unwrap_or(true) => Claim::Holds,
-            _ => Claim::Leftover,
-        }
+        self.holder().partitions()
     }
 
     /// Checks the identity without writing anything.
     pub(crate) fn check(&self, options: &LogDirOptions) -> Result<(), LogDirError> {
-        let Some(meta) = &self.meta else { return Ok(()) };
-        if meta.cluster_id != options.cluster_id {
-            return Err(LogDirError::OtherCluster {
-                path: self.path.clone(),
-                found: meta.cluster_id.clone(),
-                expected: options.cluster_id.clone(),
-            });
-        }
-        if meta.node_id != options.node_id {
-            return Err(LogDirError::OtherNode {
-                path: self.path.clone(),
-                found: meta.node_id,
-                expected: options.node_id,
-            });
-        }
-        Ok(())
+        self.meta.as_ref().map_or(Ok(()), |meta| check(meta, &self.path, options))
     }
 
     /// The identity, written if the directory had none or no directory id.
@@ -175,6 +121,49 @@ impl LockedDir {
         meta.write(self.disk.as_ref(), &file).map_err(LogDirError::at(&file))?;
         Ok(meta)
     }
+}
+
+/// The id that a directory says it has, where it is nobody else's. Nothing is touched.
+pub(crate) fn identity_of(
+    disk: &dyn Disk,
+    path: &Path,
+    options: &LogDirOptions,
+) -> Result<Option<Uuid>, LogDirError> {
+    let meta = usable(MetaProperties::read(disk, &path.join(META_PROPERTIES_FILE)))?.unwrap_or_default();
+    meta.as_ref().map_or(Ok(()), |meta| check(meta, path, options))?;
+    Ok(meta.and_then(|meta| meta.directory_id))
+}
+
+/// Refuses a directory of another cluster or node.
+fn check(meta: &MetaProperties, path: &Path, options: &LogDirOptions) -> Result<(), LogDirError> {
+    if meta.cluster_id != options.cluster_id {
+        return Err(LogDirError::OtherCluster {
+            path: path.to_path_buf(),
+            found: meta.cluster_id.clone(),
+            expected: options.cluster_id.clone(),
+        });
+    }
+    if meta.node_id != options.node_id {
+        return Err(LogDirError::OtherNode {
+            path: path.to_path_buf(),
+            found: meta.node_id,
+            expected: options.node_id,
+        });
+    }
+    Ok(())
+}
+
+/// Refuses one that was served under this id and has nothing in it.
+pub(crate) fn must_hold_something(disk: &dyn Disk, path: &Path, directory: Uuid) -> Result<(), LogDirError> {
+    if is_bare(disk, path)? {
+        return Err(LogDirError::Vanished { path: path.to_path_buf(), directory });
+    }
+    Ok(())
+}
+
+/// Refuses one that has something in it.
+pub(crate) fn must_be_bare(disk: &dyn Disk, path: &Path) -> Result<(), LogDirError> {
+    if is_bare(disk, path)? { Ok(()) } else { Err(LogDirError::NotEmpty { path: path.to_path_buf() }) }
 }
 
 /// Whether a directory is not there, or has neither an identity nor a partition: what a mount point looks like without its

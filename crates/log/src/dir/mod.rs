@@ -25,12 +25,14 @@
 //! Left to others: which topics exist and under which id (`metadata`), when rounds run (`broker`).
 
 mod checkpoints;
+mod claim;
 mod clean;
 mod close;
 mod create;
 mod delete;
 mod describe;
 mod errors;
+mod evidence;
 mod gone;
 mod judge;
 mod leftovers;
@@ -40,9 +42,11 @@ mod meter;
 mod names;
 mod notice;
 mod offline;
+mod opening;
 mod options;
 mod parallel;
 mod records;
+mod reopen;
 mod rounds;
 mod stray;
 mod sums;
@@ -60,13 +64,14 @@ use pagewire_disk::{DirLock, Disk, MetaProperties};
 use parking_lot::{Mutex, RwLock};
 use uuid::Uuid;
 
+pub(crate) use claim::{Claim, Holder};
 pub use clean::{CleaningReport, Dirty, Uncleanable};
 pub use close::CloseReport;
 pub use describe::{DirDescription, LogDescription};
 pub use errors::{CreateError, LogDirError};
 pub use load::{FailedLog, LoadReport, LoadedLog, Progress};
-pub(crate) use locked::Claim;
 pub use locked::LockedDir;
+pub(crate) use locked::{identity_of, must_be_bare, must_hold_something};
 pub use meter::{LoadMeter, Loading};
 pub use names::DirName;
 pub(crate) use names::partition_dir;
@@ -86,6 +91,7 @@ use crate::{Handles, Log};
 use checkpoints::{Checkpoints, Written};
 use clean::CleaningCell;
 use delete::Doomed;
+use evidence::{Evidence, Unopened};
 use gone::Gone;
 pub(crate) use table::Entry;
 use table::Table;
@@ -106,6 +112,10 @@ pub struct LogDir {
     doomed: Mutex<Vec<Doomed>>,
     /// Checkpoint entries of directories that were not loaded: they are written back as they were.
     carried: Mutex<Checkpoints>,
+    /// Logs that are here and could not be opened.
+    unopened: Mutex<Unopened>,
+    /// What was known of those when the directory was loaded.
+    evidence: Evidence,
     /// Partitions that had records and have no directory.
     gone: Mutex<Gone>,
     /// What the checkpoint files hold.
@@ -176,6 +186,11 @@ impl LogDir {
     /// How many those are.
     pub fn log_count(&self) -> usize {
         self.table.read().entries().count()
+    }
+
+    /// Logs that are here and could not be opened, by topic and partition.
+    pub fn unopened(&self) -> Vec<(String, i32)> {
+        self.unopened.lock().names().cloned().collect()
     }
 
     /// The file system it is on.

@@ -15,7 +15,8 @@ use crate::sick::{is_sick, is_stale};
 
 impl LogDir {
     /// Why the directory takes no writes, if it takes none: an error of its own files, or of any of its logs', or because it
-    /// is [held](Self::hold). A log whose sync ran out of space is offline alone.
+    /// is [held](Self::hold). A log whose sync ran out of space is offline alone:
+    /// see [`LogDescription`](super::LogDescription).
     pub fn offline(&self) -> Option<Offline> {
         self.health.offline().cloned()
     }

@@ -112,12 +112,12 @@ impl Sums {
         let known = |which| self.vouched.as_ref().and_then(|vouched| vouched.get(file, which));
         let certain = known(NOW) == Some(sum) || known(BEFORE) == Some(sum);
         // One that is gone, or was emptied, has its sum still.
+        let lost = !certain && content.is_empty() && !disk.exists(&path).map_err(LogDirError::at(&path))?;
         if !certain && known(NOW).is_some() {
             notices.push(Notice::Damaged(CheckpointError::Damaged { path, damage: Damage::Altered }));
             self.others_wrote = true;
             return Ok(Read { content: None, certain: false, lost: true });
         }
-        let lost = content.is_empty() && !certain && !disk.exists(&path).map_err(LogDirError::at(&path))?;
         self.landed.insert(file, sum);
         Ok(Read { content: Some(content), certain, lost })
     }

@@ -7,8 +7,9 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
+use super::twice::Torn;
 use super::{LogDirs, State};
-use crate::{CloseReport, CreateError, LogDir, PartitionSettings};
+use crate::{CloseReport, CreateError, LogDir, LogError, PartitionSettings};
 
 impl LogDirs {
     /// Makes or finds the logs of a topic's partitions, each in the directory that [`place`](Self::place) named for it.
@@ -23,9 +24,8 @@ impl LogDirs {
         let mut by_directory: BTreeMap<Option<Uuid>, Vec<i32>> = BTreeMap::new();
         let mut first_error = None;
         for &(partition, directory) in partitions {
-            let torn = self.torn.iter().find(|torn| torn.is(topic, partition, settings.topic_id));
-            if let Some(torn) = torn {
-                first_error = first_error.or(Some(torn.error().into()));
+            if let Some(error) = self.torn(topic, partition, settings.topic_id) {
+                first_error = first_error.or(Some(error.into()));
                 continue;
             }
             match self.topic_id(topic, partition) {
@@ -42,6 +42,12 @@ impl LogDirs {
             first_error = first_error.or(made.err());
         }
         first_error.map_or(Ok(()), Err)
+    }
+
+    /// Why a partition is served from nowhere, if several directories have it.
+    fn torn(&self, topic: &str, partition: i32, topic_id: Uuid) -> Option<LogError> {
+        let torn = self.torn.read();
+        torn.iter().find(|torn| torn.is(topic, partition, topic_id)).map(Torn::error)
     }
 
     /// Takes the logs of partitions away; see [`LogDir::delete_all`]. Says whether none of their directories has its name

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use parking_lot::RwLock;
+
 use super::twice::{Torn, Twice};
 use super::{LogDirs, Place, State};
 use crate::dir::{
@@ -60,7 +62,7 @@ impl LogDirs {
         all.notices.retain(|notice| !matches!(notice, Notice::UnknownTopic { path } if twice.closes(path)));
         let torn = twice.torn();
         all.failed.extend(torn.iter().map(Torn::failure));
-        let dirs = Self { places, torn };
+        let dirs = Self { places, torn: RwLock::new(torn) };
         dirs.find_gone_elsewhere();
         let is_here = |log: &FailedLog| dirs.topic_id(&log.topic, log.partition).is_some();
         all.failed.retain(|log| !(matches!(log.error, LogError::Gone { .. }) && is_here(log)));
@@ -96,11 +98,11 @@ fn without_unreadable(
     settings: &(dyn Fn(&str, i32) -> Option<PartitionSettings> + Sync),
 ) -> (Vec<Locked>, Twice) {
     for (_, dir) in &mut locked {
-        if let Some(error) = dir.as_ref().ok().and_then(|dir| dir.partitions().err()) {
+        if let Some(error) = dir.as_ref().ok().and_then(|dir| dir.holder().partitions().err()) {
             *dir = Err(error);
         }
     }
-    let readable: Vec<&LockedDir> = locked.iter().filter_map(|(_, dir)| dir.as_ref().ok()).collect();
+    let readable: Vec<_> = locked.iter().filter_map(|(_, dir)| Some(dir.as_ref().ok()?.holder())).collect();
     let twice = Twice::find(&readable, settings);
     (locked, twice)
 }

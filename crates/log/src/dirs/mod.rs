@@ -30,6 +30,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use parking_lot::RwLock;
 use uuid::Uuid;
 
 pub use load::Locked;
@@ -48,7 +49,7 @@ pub struct LogDirs {
     /// As `log.dirs` lists them, never empty.
     places: Vec<Place>,
     /// Partitions that several of them have.
-    torn: Vec<Torn>,
+    torn: RwLock<Vec<Torn>>,
 }
 
 /// One listed directory.
@@ -98,7 +99,7 @@ impl LogDirs {
     /// One directory alone.
     pub fn one(dir: LogDir) -> Self {
         let place = Place::new(dir.path().to_path_buf(), State::Here(Arc::new(dir)));
-        Self { places: vec![place], torn: Vec::new() }
+        Self { places: vec![place], torn: RwLock::default() }
     }
 
     /// Those that can be read, in the order listed.
@@ -123,6 +124,11 @@ impl LogDirs {
     /// The log of a partition, wherever it is.
     pub fn get(&self, topic: &str, partition: i32) -> Option<Arc<Log>> {
         self.here().find_map(|dir| dir.get(topic, partition))
+    }
+
+    /// Logs that are here and could not be opened, by topic and partition.
+    pub fn unopened(&self) -> Vec<(String, i32)> {
+        self.here().flat_map(|dir| dir.unopened()).collect()
     }
 
     /// The id of the topic a partition's log belongs to.

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 
 use uuid::Uuid;
 
-use crate::dir::{Claim, LockedDir};
-use crate::{FailedLog, LogError, PartitionSettings};
+use crate::dir::{Claim, Holder};
+use crate::{FailedLog, LogDir, LogError, PartitionSettings};
 
 /// A topic's partition.
 type Name = (String, i32);
@@ -34,17 +34,17 @@ pub(super) struct Twice {
 impl Twice {
     /// Looks for them.
     pub(super) fn find(
-        dirs: &[&LockedDir],
+        dirs: &[Holder<'_>],
         settings: &(dyn Fn(&str, i32) -> Option<PartitionSettings> + Sync),
     ) -> Self {
         let mut twice = Self::default();
         if dirs.len() < 2 {
             return twice;
         }
-        let mut seen: BTreeMap<Name, Vec<&LockedDir>> = BTreeMap::new();
+        let mut seen: BTreeMap<Name, Vec<Holder<'_>>> = BTreeMap::new();
         for dir in dirs {
             for name in dir.partitions().unwrap_or_default() {
-                seen.entry(name).or_default().push(dir);
+                seen.entry(name).or_default().push(*dir);
             }
         }
         for (name, dirs) in seen.into_iter().filter(|(_, dirs)| dirs.len() > 1) {
@@ -56,7 +56,7 @@ impl Twice {
     }
 
     /// One that names another topic's id is set aside when its directory is loaded.
-    fn sort_out(&mut self, name: Name, dirs: &[&LockedDir], settings: &PartitionSettings) {
+    fn sort_out(&mut self, name: Name, dirs: &[Holder<'_>], settings: &PartitionSettings) {
         let (topic, partition) = (name.0.as_str(), name.1);
         let claims = dirs.iter().map(|dir| {
             (dir.partition_path(topic, partition), dir.claim(topic, partition, settings.topic_id))
@@ -98,6 +98,22 @@ impl Torn {
     /// Why nothing is made in its place.
     pub(super) fn error(&self) -> LogError {
         LogError::Twice { paths: self.paths.clone() }
+    }
+
+    /// Whether the log directory `root` has one of its directories.
+    pub(super) fn is_in(&self, root: &Path) -> bool {
+        self.paths.iter().any(|path| path.parent() == Some(root))
+    }
+
+    /// Whether both are of one partition.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        self.name == other.name && self.topic_id == other.topic_id
+    }
+
+    /// Whether a log directory that was loaded has it, open or not.
+    pub(super) fn is_known_to(&self, dir: &LogDir) -> bool {
+        let (topic, partition) = (self.name.0.as_str(), self.name.1);
+        dir.topic_id(topic, partition) == Some(self.topic_id) || dir.unopened().contains(&self.name)
     }
 
     pub(super) fn is(&self, topic: &str, partition: i32, topic_id: Uuid) -> bool {

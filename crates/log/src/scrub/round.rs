@@ -36,7 +36,7 @@ pub struct Scrubbed {
     pub idle: bool,
 }
 
-/// What all rounds of a directory did since it was opened.
+/// What all rounds of a directory did since it was first opened by this process.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ScrubCounts {
     /// Bytes of log that were read.
@@ -49,6 +49,17 @@ pub struct ScrubCounts {
     pub damaged: u64,
     /// Segments that could not be read.
     pub unreadable: u64,
+}
+
+impl ScrubCounts {
+    fn add(&mut self, other: Self) {
+        let Self { bytes, batches, logs, damaged, unreadable } = other;
+        self.bytes += bytes;
+        self.batches += batches;
+        self.logs += logs;
+        self.damaged += damaged;
+        self.unreadable += unreadable;
+    }
 }
 
 /// Where the scrub of a directory stands.
@@ -100,6 +111,9 @@ impl LogDir {
     /// One round of the scrub. Never more than one at a time; what would wait for another does nothing.
     pub fn scrub(&self, limits: ScrubLimits, now_ms: i64) -> Scrubbed {
         let Some(mut state) = self.scrubbing.try_lock() else { return Scrubbed::default() };
+        if self.is_given_up() {
+            return Scrubbed { idle: true, ..Scrubbed::default() };
+        }
         let mut done = Scrubbed::default();
         while done.bytes < limits.bytes {
             let Some(mut turn) = self.turn(&mut state, limits, now_ms) else {
@@ -129,6 +143,11 @@ impl LogDir {
     /// What the rounds did so far.
     pub fn scrub_counts(&self) -> ScrubCounts {
         self.scrubbing.lock().counts
+    }
+
+    /// Counts on from where the scrub of the same directory stood before it was opened anew.
+    pub(crate) fn count_on_from(&self, before: ScrubCounts) {
+        self.scrubbing.lock().counts.add(before);
     }
 
     /// Writes down what was verified, at the orderly stop.

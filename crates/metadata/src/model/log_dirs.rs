@@ -29,6 +29,11 @@ impl LogDirsRecord {
         self.dirs.get(path).and_then(|text| ids::from_text(text))
     }
 
+    /// All of them, by their paths.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, Option<Uuid>)> {
+        self.dirs.iter().map(|(path, text)| (path.as_str(), ids::from_text(text)))
+    }
+
     /// The paths under which the directory of this id was served. It has one; it may have been moved, or copied.
     pub fn paths_of(&self, id: Uuid) -> impl Iterator<Item = &str> {
         let text = ids::to_text(id);

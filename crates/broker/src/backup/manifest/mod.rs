@@ -3,6 +3,7 @@
 //! ```text
 //!   {"backup":{"format":1,"version":"0.1.0","cluster_id":"...","node_id":1,"started_ms":...,"verified":true}}
 //!   {"file":{"name":"metadata.redb","bytes":...,"crc32c":...}}                          any number
+//!   {"row":{"key":"topics/orders","value":"{\"v\":3,...}"}}                             each row of metadata.redb
 //!   {"log":{"topic":"orders","topic_id":"...","partition":0,"log_start":0,"end":4711,"files":[...]}}   any number
 //!   {"end":{"finished_ms":...,"logs":...,"bytes":...,"crc32c":...}}                     of all lines before it, and of finished_ms
 //! ```
@@ -43,6 +44,8 @@ pub(super) struct Manifest {
     /// Beside the logs.
     pub(super) files: Vec<FileRecord>,
     pub(super) logs: Vec<LogRecord>,
+    /// What is in the metadata's file, should that be lost; nothing in backups of earlier builds.
+    pub(super) rows: Vec<RowRecord>,
     pub(super) finished_ms: i64,
 }
 
@@ -88,6 +91,14 @@ pub(super) struct FileRecord {
     pub(super) damage: Vec<DamageRecord>,
 }
 
+/// A row of the metadata.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct RowRecord {
+    pub(super) key: String,
+    /// JSON, as text.
+    pub(super) value: String,
+}
+
 #[derive(Debug, Serialize, Deserialize)]
 struct End {
     finished_ms: i64,
@@ -102,6 +113,7 @@ enum Line {
     Backup(Head),
     File(FileRecord),
     Log(LogRecord),
+    Row(RowRecord),
     End(End),
 }
 
@@ -135,6 +147,11 @@ impl LogRecord {
     /// The name of its directory.
     pub(super) fn dir(&self) -> String {
         format!("{}-{}", self.topic, self.partition)
+    }
+
+    /// Where a file of it is within the backup.
+    pub(super) fn path_of(&self, file: &FileRecord) -> String {
+        format!("{}/{}", self.dir(), file.name)
     }
 
     /// Its files; for a `.log` with the offsets that its batches lie between.

@@ -37,6 +37,7 @@ fn manifest() -> Manifest {
         head: Head::new("cluster".to_owned(), 1, 1000, true),
         files: vec![file("metadata.redb", Some(4))],
         logs: vec![log],
+        rows: vec![RowRecord { key: "topics/orders".to_owned(), value: r#"{"v":3}"#.to_owned() }],
         finished_ms: 2000,
     }
 }
@@ -44,13 +45,16 @@ fn manifest() -> Manifest {
 fn text() -> Vec<u8> {
     let disk = pagewire_disk::MemoryDisk::new();
     disk.create_dir_all(Path::new("/b")).expect("made");
-    let Manifest { head, files, logs, finished_ms } = manifest();
+    let Manifest { head, files, logs, rows, finished_ms } = manifest();
     let mut writing = Writing::begin(&disk, Path::new("/b"), head).expect("begun");
     for log in logs {
         writing.log(log).expect("written");
     }
     for file in files {
         writing.file(file).expect("written");
+    }
+    for row in rows {
+        writing.row(row).expect("written");
     }
     writing.finish(finished_ms).expect("finished");
     let path = Path::new("/b").join(MANIFEST_FILE);

@@ -1,116 +1,191 @@
 //! Bringing the files of a backup to where they shall be.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use pagewire_disk::checkpoint::META_PROPERTIES_FILE;
 use pagewire_disk::{DamageEntry, MetaProperties, OffsetCheckpoint, OpenMode};
-use pagewire_log::Stretch;
 use pagewire_log::backup::preserve_time;
+use pagewire_log::{Stretch, doubt_aborted};
+use tokio::runtime::Handle;
 
+use super::anew;
 use super::homes::{CHECKPOINTS, Home, Homes};
 use crate::backup::BackupFailed;
-use crate::backup::damage::Damage;
-use crate::backup::manifest::{FileRecord, LogRecord};
-use crate::backup::verify::Reading;
+use crate::backup::damage::{Damage, Outcome};
+use crate::backup::manifest::{FileRecord, LogRecord, Manifest};
+use crate::backup::metadata;
+use crate::backup::reading::{Found, Reading};
 
 /// A restore under way.
 pub(super) struct Restoring<'a> {
-    from: &'a Path,
-    links: bool,
-    reading: &'a Reading<'a>,
+    pub(super) from: &'a Path,
+    pub(super) manifest: &'a Manifest,
+    pub(super) links: bool,
+    /// What is not what was copied is taken, written anew or left out, and told; else it ends the restore.
+    pub(super) accept_damage: bool,
+    pub(super) reading: &'a Reading<'a>,
+    pub(super) runtime: &'a Handle,
     pub(super) linked_bytes: u64,
     pub(super) damage: Damage,
 }
 
-impl<'a> Restoring<'a> {
-    pub(super) fn new(from: &'a Path, links: bool, reading: &'a Reading<'a>) -> Self {
-        Self { from, links, reading, linked_bytes: 0, damage: Damage::default() }
-    }
+/// Where a file is, and where it shall be.
+type Way<'a> = (&'a Path, &'a Path);
 
+impl Restoring<'_> {
     pub(super) fn log(&mut self, log: &LogRecord, home: &mut Home) -> Result<(), BackupFailed> {
         let (from, to) = (self.from.join(log.dir()), home.path().join(log.dir()));
         self.reading.pacer.begin(&log.dir());
-        self.reading.disk.create_dir_all(&to).map_err(BackupFailed::at(&to))?;
+        let disk = self.reading.disk;
+        disk.create_dir_all(&to).map_err(BackupFailed::at(&to))?;
+        let mut left_out = false;
         for (file, bounds) in log.bounded() {
             let (from, to) = (from.join(&file.name), to.join(&file.name));
-            let found = match self.link(&from, &to, file, bounds)? {
+            let found = match self.link((&from, &to), file, bounds)? {
                 Some(found) => found,
-                None => self.copy(&from, &to, file, bounds)?,
+                None => self.copy((&from, &to), file, bounds)?,
             };
-            for stretch in found {
+            let bytes = found.bytes;
+            for stretch in found.damage {
                 self.damage.note(log, file, stretch);
-                home.damage.entries.extend(note(log, file, stretch));
+                home.damage.entries.extend(note(log, file, bytes, stretch));
+            }
+            if let Some(reason) = found.altered {
+                let outcome = if bounds.is_some() { Outcome::AsItIs } else { Outcome::LeftOut };
+                self.accept(from, &log.path_of(file), reason, outcome)?;
+                if outcome == Outcome::LeftOut {
+                    disk.remove_file(&to).map_err(BackupFailed::at(&to))?;
+                    left_out = true;
+                }
             }
         }
-        self.reading.disk.sync_dir(&to).map_err(BackupFailed::at(&to))?;
+        if left_out {
+            // Of aborted transactions a missing index looks like none.
+            doubt_aborted(disk, &to).map_err(BackupFailed::at(&to))?;
+        }
+        disk.sync_dir(&to).map_err(BackupFailed::at(&to))?;
         self.reading.pacer.done();
         Ok(())
     }
 
     /// What lies beside the logs: of several directories each gets what is about its own.
-    pub(super) fn beside(&self, file: &FileRecord, homes: &mut Homes) -> Result<(), BackupFailed> {
-        let (disk, from) = (self.reading.disk, self.from.join(&file.name));
-        let broken =
-            |error: pagewire_disk::CheckpointError| BackupFailed::damaged(from.clone(), error.to_string());
+    pub(super) fn beside(&mut self, file: &FileRecord, homes: &mut Homes) -> Result<(), BackupFailed> {
+        let from = self.from.join(&file.name);
         if CHECKPOINTS.contains(&&*file.name) {
-            self.reading.read(&from, file, None, None)?;
-            let all = OffsetCheckpoint::read(disk, &from).map_err(broken)?.unwrap_or_default();
-            return homes.each(|home| home.write_checkpoint(disk, &file.name, &all));
+            let Some(all) = self.checkpoint(from, file)? else { return Ok(()) };
+            return homes.each(|home| home.write_checkpoint(self.reading.disk, &file.name, &all));
         }
         if file.name == META_PROPERTIES_FILE {
-            self.reading.read(&from, file, None, None)?;
-            let missing = || BackupFailed::damaged(from.clone(), "it is empty".to_owned());
-            let meta = MetaProperties::read(disk, &from).map_err(broken)?.ok_or_else(missing)?;
-            return homes.each(|home| home.write_identity(disk, &meta));
+            let meta = self.identity(from, file)?;
+            return homes.each(|home| home.write_identity(self.reading.disk, &meta));
         }
         let to = homes.first().join(&file.name);
-        self.copy(&from, &to, file, None).map(drop)
+        let Some(reason) = self.copy((&from, &to), file, None)?.altered else { return Ok(()) };
+        if file.name != pagewire_metadata::FILE_NAME || self.manifest.rows.is_empty() {
+            return self.accept(from, &file.name, reason, Outcome::AsItIs);
+        }
+        self.accept(from, &file.name, reason, Outcome::WrittenAnew)?;
+        self.reading.disk.remove_file(&to).map_err(BackupFailed::at(&to))?;
+        self.runtime.block_on(metadata::write(&to, metadata::of(self.manifest)))
     }
 
-    /// Of a closed segment, where that is wished and possible.
+    /// What a checkpoint says; none where it is lost.
+    fn checkpoint(
+        &mut self,
+        from: PathBuf,
+        file: &FileRecord,
+    ) -> Result<Option<OffsetCheckpoint>, BackupFailed> {
+        let Some(reason) = self.reading.read(&from, file, None, None)?.altered else {
+            let read = OffsetCheckpoint::read(self.reading.disk, &from);
+            let read = read.map_err(|error| BackupFailed::damaged(from, error.to_string()))?;
+            return Ok(Some(read.unwrap_or_default()));
+        };
+        let anew = anew::checkpoint(self.manifest, &file.name);
+        let outcome = if anew.is_some() { Outcome::WrittenAnew } else { Outcome::LeftOut };
+        self.accept(from, &file.name, reason, outcome)?;
+        Ok(anew)
+    }
+
+    fn identity(&mut self, from: PathBuf, file: &FileRecord) -> Result<MetaProperties, BackupFailed> {
+        if let Some(reason) = self.reading.read(&from, file, None, None)?.altered {
+            self.accept(from, &file.name, reason, Outcome::WrittenAnew)?;
+            return Ok(anew::identity(self.manifest));
+        }
+        match MetaProperties::read(self.reading.disk, &from) {
+            Ok(Some(meta)) => Ok(meta),
+            Ok(None) => Err(BackupFailed::damaged(from, "it is empty".to_owned())),
+            Err(error) => Err(BackupFailed::damaged(from, error.to_string())),
+        }
+    }
+
+    /// A file is not what was copied: notes what is done with it, where that is wished.
+    fn accept(
+        &mut self,
+        path: PathBuf,
+        file: &str,
+        reason: String,
+        outcome: Outcome,
+    ) -> Result<(), BackupFailed> {
+        if !self.accept_damage {
+            return Err(BackupFailed::altered(path, reason));
+        }
+        self.damage.note_altered(file, Some(reason), Some(outcome));
+        Ok(())
+    }
+
+    /// Of a closed segment, where that is wished and possible, and all of it can be read.
     fn link(
         &mut self,
-        from: &Path,
-        to: &Path,
+        (from, to): Way<'_>,
         record: &FileRecord,
         bounds: Option<(i64, i64)>,
-    ) -> Result<Option<Vec<Stretch>>, BackupFailed> {
+    ) -> Result<Option<Found>, BackupFailed> {
         if !self.links || record.source.is_none() {
             return Ok(None);
         }
-        let file = self.reading.disk.open(from, OpenMode::Read).map_err(BackupFailed::at(from))?;
+        let disk = self.reading.disk;
+        let file = disk.open(from, OpenMode::Read).and_then(|file| Ok((file.len()?, file)));
+        let Some((_, file)) = file.ok().filter(|(len, _)| *len == record.bytes) else { return Ok(None) };
         if file.hard_link(to).is_err() {
             return Ok(None);
         }
         let found = self.reading.read(from, record, None, bounds)?;
+        if found.bytes < record.bytes {
+            disk.remove_file(to).map_err(BackupFailed::at(to))?;
+            return Ok(None);
+        }
         self.linked_bytes += record.bytes;
         Ok(Some(found))
     }
 
+    /// As much of it as can be read.
     fn copy(
         &self,
-        from: &Path,
-        to: &Path,
+        (from, to): Way<'_>,
         record: &FileRecord,
         bounds: Option<(i64, i64)>,
-    ) -> Result<Vec<Stretch>, BackupFailed> {
+    ) -> Result<Found, BackupFailed> {
         let disk = self.reading.disk;
         let target = disk.open(to, OpenMode::CreateNew).map_err(BackupFailed::at(to))?;
         let found = self.reading.read(from, record, Some((to, &*target)), bounds)?;
-        let source = disk.open(from, OpenMode::Read).map_err(BackupFailed::at(from))?;
-        preserve_time(&*source, &*target);
+        if let Ok(source) = disk.open(from, OpenMode::Read) {
+            preserve_time(&*source, &*target);
+        }
         target.sync_data().map_err(BackupFailed::at(to))?;
         Ok(found)
     }
 }
 
-/// Where a start shall look.
-fn note(log: &LogRecord, file: &FileRecord, stretch: Stretch) -> Option<DamageEntry> {
+/// Where a start shall look, in a segment of so many bytes. That records are missing it sees by itself.
+fn note(log: &LogRecord, file: &FileRecord, bytes: u64, stretch: Stretch) -> Option<DamageEntry> {
+    if stretch.from == stretch.to {
+        return None;
+    }
     Some(DamageEntry {
         topic: log.topic.clone(),
         partition: log.partition,
         segment: file.base_offset()?,
-        size: file.bytes,
+        size: bytes,
         from: stretch.from,
         to: stretch.to,
         offset: stretch.offset,

@@ -3,12 +3,15 @@
 //! Every byte is checked while it is copied, and nothing can be served before all of it was: `serve` refuses a directory
 //! that is marked as being restored. Only closed segments may be linked to the backup's files instead, because nothing is
 //! ever written to them: compaction makes new files, retention removes names. Records that were damaged when the backup was
-//! made are taken over as they are, and noted where a start looks: their reads are refused from the first one on.
+//! made are taken over as they are, and noted where a start looks: their reads are refused from the first one on. What changed in
+//! the backup itself ends a restore, unless it shall be accepted: then a segment is taken up to where it can be read, and what the
+//! records or the manifest know is made anew. Only the manifest cannot be done without.
 //!
 //! The restored broker goes on under the same ids. Its records may be older than what clients have seen, and the original
 //! may have given out ids since: it leads by an epoch far above, so that clients look where their records end (KIP-320,
 //! decisions/0012), and gives out producer ids from far above.
 
+mod anew;
 mod homes;
 mod logs;
 
@@ -20,7 +23,8 @@ use tokio::runtime::Handle;
 
 use super::damage::Damage;
 use super::pacer::Pacer;
-use super::verify::{Reading, open};
+use super::reading::Reading;
+use super::verify::{all_are_as_long, open};
 use super::{BackupFailed, Limits, Progress};
 use homes::Homes;
 use logs::Restoring;
@@ -34,7 +38,8 @@ pub struct RestoreOptions {
     pub to: Vec<PathBuf>,
     /// Closed segments may be links to the backup's files.
     pub links: bool,
-    /// Segments that went bad since the backup was made are taken as they are, with what is damaged in them noted.
+    /// Files that are not what was copied are taken as they are, with what is damaged in them noted, or are made anew where
+    /// they can be.
     pub accept_damage: bool,
 }
 
@@ -67,11 +72,23 @@ pub fn restore(
     let disk = OsDisk::with_writeback(pagewire_zcopy::start_writeback);
     let from = &options.from;
     let manifest = open(&disk, from)?;
+    if !options.accept_damage {
+        all_are_as_long(&disk, from, &manifest)?;
+    }
     let mut homes = Homes::begin(&disk, from, &options.to)?;
     let pacer = Pacer::new(limits, tell);
     pacer.expect(manifest.logs.len(), manifest.bytes());
-    let reading = Reading { disk: &disk, pacer: &pacer, accept_damage: options.accept_damage };
-    let mut restoring = Restoring::new(from, options.links, &reading);
+    let reading = Reading { disk: &disk, pacer: &pacer };
+    let mut restoring = Restoring {
+        from,
+        manifest: &manifest,
+        links: options.links,
+        accept_damage: options.accept_damage,
+        reading: &reading,
+        runtime,
+        linked_bytes: 0,
+        damage: Damage::default(),
+    };
     for log in &manifest.logs {
         let home = homes.for_log(log);
         restoring.log(log, home)?;

@@ -3,6 +3,7 @@
 mod backup;
 mod metrics;
 mod online;
+mod opening;
 mod status;
 
 use std::future::Future;

@@ -5,20 +5,23 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pagewire_log::{LoadMeter, Loading};
+use pagewire_log::LoadMeter;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use tokio::sync::watch;
 use tracing::{info, warn};
 
+use super::opening::Opening;
 use super::{Call, Work, fields};
+use crate::bounded::fitting;
 use crate::cluster::{Online, take_in};
 use crate::node::report_load;
 
 /// Between two lines of progress.
 const EVERY: Duration = Duration::from_millis(500);
-/// Lines of each kind that are told: an answer is one line of bounded length. The broker's log has them all.
+/// Lines of each kind that are told, and bytes that they take. The broker's log has them all.
 const TOLD_MAX: usize = 32;
+const TOLD_BYTES_MAX: usize = 12 << 10;
 /// Bytes of such a line.
 const LINE_MAX: usize = 400;
 
@@ -30,22 +33,6 @@ struct Which {
     /// What it held is lost: its partitions are made anew.
     #[serde(default)]
     empty: bool,
-}
-
-/// How far it is.
-#[derive(Serialize)]
-pub(in crate::control::verbs) struct Progress {
-    logs: u64,
-    logs_total: u64,
-    /// Bytes that were checked, of those that must be; none after an orderly stop.
-    bytes: u64,
-    bytes_total: u64,
-}
-
-impl From<Loading> for Progress {
-    fn from(at: Loading) -> Self {
-        Self { logs: at.logs, logs_total: at.logs_total, bytes: at.bytes, bytes_total: at.bytes_total }
-    }
 }
 
 /// The answer.
@@ -89,12 +76,14 @@ impl Answer {
 
 /// As many as fit an answer.
 fn told(lines: impl Iterator<Item = String>) -> Vec<String> {
-    let mut told: Vec<String> = lines.take(TOLD_MAX + 1).collect();
-    for line in &mut told {
+    let shortened = |mut line: String| {
         line.truncate(line.floor_char_boundary(LINE_MAX));
-    }
-    if told.len() > TOLD_MAX {
-        told.truncate(TOLD_MAX);
+        line
+    };
+    let lines: Vec<String> = lines.take(TOLD_MAX + 1).map(shortened).collect();
+    let there = lines.len();
+    let mut told = fitting(lines.into_iter().take(TOLD_MAX), TOLD_BYTES_MAX);
+    if told.len() < there {
         told.push("and more, which are in the broker's log".to_owned());
     }
     told
@@ -133,7 +122,47 @@ async fn tell(
         let meter = watched.borrow().clone();
         if let Some(meter) = meter {
             // Numbers always are JSON.
-            progress.send_replace(serde_json::to_value(Progress::from(meter.look())).unwrap_or_default());
+            progress.send_replace(serde_json::to_value(Opening::from(meter.look())).unwrap_or_default());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use pagewire_log::{FailedLog, LoadReport, LogError, Notice};
+
+    use super::*;
+    use crate::control::LINE_MAX as ANSWER_MAX;
+
+    fn failed(topic: &str) -> FailedLog {
+        let error = LogError::Twice { paths: vec![Path::new(topic).into(); 2] };
+        FailedLog { topic: topic.to_owned(), partition: 0, error }
+    }
+
+    #[test]
+    fn an_answer_fits_its_line_whatever_is_to_be_told() {
+        // Six bytes each as JSON.
+        let topic = "\u{1}".repeat(249);
+        let unknown = |_| Notice::Unknown { path: Path::new(&topic).into() };
+        let report = LoadReport {
+            failed: (0..500).map(|_| failed(&topic)).collect(),
+            notices: (0..500).map(unknown).collect(),
+            ..LoadReport::default()
+        };
+        let answer = Answer::of(&Online { partitions: 7, report });
+        assert!(answer.failed.len() > 1 && answer.notes.len() > 1);
+        assert!(answer.failed.last().is_some_and(|last| last.starts_with("and more")));
+        let text = serde_json::to_string(&answer).expect("JSON");
+        assert!(text.len() < ANSWER_MAX * 3 / 4, "there is room for one list more: {}", text.len());
+    }
+
+    #[test]
+    fn what_fits_is_told_whole() {
+        let report = LoadReport { failed: vec![failed("t"), failed("u")], ..LoadReport::default() };
+        let answer = Answer::of(&Online { partitions: 0, report });
+        assert_eq!(answer.failed.len(), 2);
+        assert!(answer.failed[1].starts_with("u-0: "), "{:?}", answer.failed);
     }
 }

@@ -3,18 +3,18 @@
 use std::fs;
 use std::path::Path;
 
-use pagewire_broker::backup::{BackupFailed, BackupSummary, Limits, verify};
+use pagewire_broker::backup::{BackupSummary, Limits, verify};
 use serde_json::json;
 
 use super::Place;
 use crate::control::Control;
 use crate::harness::{Broker, FetchAt, Fetched, batch, values_of};
 
-const FIRST: &str = "t-0/00000000000000000000.log";
-const CORRUPT_MESSAGE: i16 = 2;
+pub(super) const FIRST: &str = "t-0/00000000000000000000.log";
+pub(super) const CORRUPT_MESSAGE: i16 = 2;
 
 /// A broker with closed segments of two batches each.
-fn broker() -> Broker {
+pub(super) fn broker() -> Broker {
     let broker = Broker::start();
     let mut client = broker.client();
     client.create_topic_with("t", 1, &[("internal.segment.bytes", "1000")]);
@@ -24,11 +24,11 @@ fn broker() -> Broker {
     broker
 }
 
-fn value(at: i64) -> String {
+pub(super) fn value(at: i64) -> String {
     format!("{at}{}", "x".repeat(400))
 }
 
-fn flip(path: &Path, position: usize) {
+pub(super) fn flip(path: &Path, position: usize) {
     let mut bytes = fs::read(path).unwrap();
     bytes[position] ^= 1;
     // Not in place: it may be another file by another name.
@@ -37,7 +37,7 @@ fn flip(path: &Path, position: usize) {
 }
 
 /// The first batch cannot be read, from the first attempt on, and all the others can.
-fn refuses_the_first_alone(broker: &Broker) {
+pub(super) fn refuses_the_first_alone(broker: &Broker) {
     let mut client = broker.client();
     assert_eq!(client.fetch(&FetchAt::now("t", &[(0, 0)]), 12).errors(), [(0, CORRUPT_MESSAGE)]);
     for at in 1..9 {
@@ -82,17 +82,6 @@ fn damage_that_nobody_looked_for_is_found_by_whoever_restores_it() {
         assert_eq!(place.restore(to, &data).damage.stretches, 1);
         refuses_the_first_alone(&Broker::on(&place.path(&data)));
     }
-}
-
-#[test]
-fn what_went_bad_in_the_backup_is_refused_unless_it_is_accepted() {
-    let (broker, place) = (broker(), Place::new());
-    place.back_up(&broker, "backup");
-    flip(&place.path("backup").join(FIRST), 100);
-    assert!(matches!(place.restore_with("backup", &["data"], false, false), Err(BackupFailed::Log(_))));
-    let restored = place.restore_with("backup", &["other"], false, true).unwrap();
-    assert_eq!(restored.damage.stretches, 1);
-    refuses_the_first_alone(&Broker::on(&place.path("other")));
 }
 
 /// The rest of it would be lost with a backup that gives up.

@@ -1,5 +1,6 @@
 //! Backups of a broker that is busy, and what comes of them.
 
+mod altered;
 mod busy;
 mod damaged;
 mod refused;
@@ -10,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use pagewire_broker::backup::{
-    BackupFailed, BackupSummary, Limits, RestoreOptions, Restored, restore, verify,
+    Altered, BackupFailed, BackupSummary, Limits, RestoreOptions, Restored, restore, verify,
 };
 use serde_json::json;
 use tempfile::TempDir;
@@ -65,7 +66,10 @@ impl Place {
     }
 
     fn try_restore(&self, from: &str, to: &str, links: bool) -> Result<Restored, BackupFailed> {
-        verify(&self.path(from), &Limits::default(), &|_| {})?;
+        let verified = verify(&self.path(from), &Limits::default(), &|_| {})?;
+        if let Some(Altered { file, reason, .. }) = verified.damage.altered.into_iter().next() {
+            return Err(BackupFailed::Altered { path: file.into(), reason });
+        }
         self.restore_with(from, &[to], links, false)
     }
 

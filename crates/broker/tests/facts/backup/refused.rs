@@ -88,17 +88,21 @@ fn a_backup_that_was_changed_is_refused() {
     for (bytes, what) in [(&flipped[..], "flipped"), (&apart[1..], "cut"), (b"", "emptied")] {
         fs::write(&segment, bytes).unwrap();
         let found = place.try_restore("backup", "data", false);
-        assert!(matches!(found, Err(BackupFailed::Log(_))), "{what}: {found:?}");
+        assert!(matches!(found, Err(BackupFailed::Altered { .. })), "{what}: {found:?}");
+        let found = place.restore_with("backup", &[what], false, false);
+        assert!(matches!(found, Err(BackupFailed::Altered { .. })), "{what}: {found:?}");
+        assert_eq!(place.path(what).exists(), what == "flipped", "a length is seen before anything is made");
     }
     fs::remove_file(&segment).unwrap();
-    assert!(matches!(place.try_restore("backup", "data", false), Err(BackupFailed::Io { .. })), "missing");
+    let found = place.try_restore("backup", "data", false);
+    assert!(matches!(found, Err(BackupFailed::Altered { .. })), "missing: {found:?}");
     fs::write(&segment, &apart).unwrap();
     let metadata = backup.join("metadata.redb");
     let good = fs::read(&metadata).unwrap();
     let mut bad = good.clone();
     bad[5000] ^= 1;
     fs::write(&metadata, bad).unwrap();
-    assert!(matches!(place.try_restore("backup", "data", false), Err(BackupFailed::Log(_))));
+    assert!(matches!(place.try_restore("backup", "data", false), Err(BackupFailed::Altered { .. })));
     fs::write(&metadata, good).unwrap();
     let mut manifest = fs::OpenOptions::new().append(true).open(backup.join("backup.json")).unwrap();
     manifest.write_all(b"\n").unwrap();

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use anyhow::bail;
 use pagewire_broker::backup::{Limits, Progress, verify};
 use tokio::sync::watch;
 
@@ -25,19 +26,24 @@ pub(super) async fn run(dir: PathBuf, format: Format) -> anyhow::Result<()> {
     if matches!(format, Format::Table) {
         damage::print(&found.damage, &mut out)?;
     }
+    let altered = damage::files(&found.damage);
     match format {
         Format::Json => out.json(&found)?,
         Format::Table => out.line(format_args!(
-            "{name}: cluster {}, node {}, {} logs, {} files, {}: all as written, every {}batch is good",
+            "{name}: cluster {}, node {}, {} logs, {} files, {}: all {}as written, every {}batch is good",
             found.cluster_id,
             found.node_id,
             count(found.logs as u64),
             count(found.files as u64),
             bytes(found.bytes),
-            if found.damage.is_none() { "" } else { "other " },
+            if altered.is_none() { "" } else { "others " },
+            if found.damage.stretches == 0 { "" } else { "other " },
         ))?,
     }
     out.flush()?;
+    if let Some(files) = altered {
+        bail!("{files} not what was copied; `pagewire restore --accept-damage` takes what can be used");
+    }
     damage::end(&found.damage, "it was so when the backup was made, or nobody looked then")
 }
 

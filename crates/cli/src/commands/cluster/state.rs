@@ -24,6 +24,7 @@ pub(super) struct State {
     pub(super) log_dirs: Vec<LogDir>,
     compaction: Compaction,
     damage: Damage,
+    offline_logs: OfflineLogs,
     backing_up: bool,
     metrics: serde_json::Map<String, serde_json::Value>,
 }
@@ -65,6 +66,21 @@ struct SetAside {
     partition: i32,
     reason: String,
     since_ms: i64,
+}
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+struct OfflineLogs {
+    partitions: u64,
+    some: Vec<OfflineLog>,
+}
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+struct OfflineLog {
+    topic: String,
+    partition: i32,
+    reason: String,
 }
 
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -150,6 +166,9 @@ pub(super) fn print(states: &[State], out: &mut Out) -> anyhow::Result<()> {
 
 fn complaints(state: &State, out: &mut Out) -> anyhow::Result<()> {
     let node = state.node_id;
+    for OfflineLog { topic, partition, reason } in &state.offline_logs.some {
+        out.line(format_args!("node {node}: {topic}-{partition} takes no writes: {reason}"))?;
+    }
     for SetAside { topic, partition, reason, since_ms } in &state.compaction.uncleanable {
         let since = time(*since_ms);
         out.line(format_args!("node {node}: {topic}-{partition} is not compacted since {since}: {reason}"))?;
@@ -158,8 +177,10 @@ fn complaints(state: &State, out: &mut Out) -> anyhow::Result<()> {
         let last = next_offset - 1;
         out.line(format_args!("node {node}: {topic}-{partition} is damaged at offsets {offset} to {last}"))?;
     }
-    let told = (state.compaction.uncleanable.len() + state.damage.some.len()) as u64;
-    match (state.compaction.uncleanable_partitions_count + state.damage.stretches).saturating_sub(told) {
+    let State { compaction, damage, offline_logs, .. } = state;
+    let told = compaction.uncleanable.len() + damage.some.len() + offline_logs.some.len();
+    let there = compaction.uncleanable_partitions_count + damage.stretches + offline_logs.partitions;
+    match there.saturating_sub(told as u64) {
         0 => Ok(()),
         more => out.line(format_args!("node {node}: {} more of these", count(more))),
     }

@@ -58,6 +58,15 @@ pub(super) struct Cleaning {
     wrote_ms: Option<i64>,
 }
 
+/// Where compaction may have made holes between a log's offsets.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Holes {
+    /// There may be some.
+    pub(super) compacted: bool,
+    /// None from here on; `None` if nobody knows.
+    pub(super) whole_from: Option<i64>,
+}
+
 /// What was cleaned is written down no more often than this, as long as there is more to clean.
 const WRITE_EVERY_MS: i64 = 1000;
 
@@ -114,6 +123,12 @@ impl Cleaning {
     /// Whether the partition was ever compacted, as far as is known: holes between its offsets are no losses then.
     pub(super) fn was_cleaned(&self, topic: &str, partition: i32) -> bool {
         self.offsets.get(topic, partition).is_some()
+    }
+
+    /// Where compaction may have made holes in a log of this recovery point, if that is known.
+    pub(super) fn holes(&self, topic: &str, partition: i32, recovery_point: Option<i64>) -> Holes {
+        let whole_from = recovery_point.map(|point| self.whole_from(topic, partition, point));
+        Holes { compacted: self.was_cleaned(topic, partition), whole_from }
     }
 
     /// Where compaction made no hole for certain, of a log whose recovery point was written as `recovery_point`. Kafka,

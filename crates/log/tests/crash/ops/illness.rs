@@ -45,7 +45,7 @@ fn come_back(world: &mut World, place: usize) {
         return;
     }
     let Some(taken) = or_excused(world, place, "a directory that comes back", taken) else { return };
-    let (_, report) = dirs.serve(taken);
+    let (_, report) = dirs.serve(taken).expect("served");
     if !world.is_dead() && life::arrive(world, &report, &bytes, place..place + 1) {
         world.tally.count(if was_away {
             "directories that were away and came back"

@@ -14,7 +14,7 @@ use crate::{
     cleaner,
     metrics::{Seen, export},
 };
-use parts::{Compaction, Damage, Directory};
+use parts::{Compaction, Damage, Directory, OfflineLogs};
 
 /// It takes no fields.
 #[derive(Deserialize)]
@@ -33,7 +33,11 @@ struct Status {
     partitions: usize,
     connections_total: u64,
     requests_total: u64,
+    /// How many there are.
+    log_dirs_count: usize,
+    /// As many of them as fit.
     log_dirs: Vec<Directory>,
+    offline_logs: OfflineLogs,
     compaction: Compaction,
     damage: Damage,
     /// A backup is under way.
@@ -75,7 +79,9 @@ fn status(broker: &Broker, backing_up: bool) -> Status {
         requests_total: broker.metrics().requests_total(),
         metrics: export(&seen),
         damage: Damage::of(broker, &dirs),
-        log_dirs: dirs.into_iter().map(|dir| Directory::of(&dir, since(&dir.path))).collect(),
+        log_dirs_count: dirs.len(),
+        log_dirs: Directory::some(&dirs, since),
+        offline_logs: OfflineLogs::of(&dirs),
         compaction: Compaction::of(gauges),
         backing_up,
     }

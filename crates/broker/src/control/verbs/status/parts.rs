@@ -1,15 +1,22 @@
 //! The parts of the answer: directories, compaction, damage. What may be many is told in part, for the answer is one line of
 //! bounded length; how many there are is told besides.
 
+use std::path::Path;
+
 use pagewire_log::DirDescription;
 use serde::Serialize;
 
-use super::super::online::Progress;
+use crate::bounded::fitting;
 use crate::broker::Broker;
 use crate::cleaner::CleanerGauges;
+use crate::control::verbs::opening::Opening;
 
 /// Partitions, or damaged places, that are told one by one.
 const TOLD_MAX: usize = 16;
+/// Bytes that those of a kind take at most.
+const TOLD_BYTES_MAX: usize = 8 << 10;
+/// Bytes that directories take.
+const DIRECTORIES_BYTES_MAX: usize = 12 << 10;
 /// Bytes of a reason that are told.
 const REASON_MAX: usize = 512;
 
@@ -30,8 +37,10 @@ pub(super) struct Directory {
     away: bool,
     /// How far its opening is, while `online` is at it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    opening: Option<Progress>,
+    opening: Option<Opening>,
     logs: usize,
+    /// Of these, those that take no writes although the directory does.
+    logs_offline: usize,
     size_bytes: u64,
     usable_bytes: Option<u64>,
     scrub: Scrub,
@@ -48,15 +57,21 @@ struct Scrub {
 }
 
 impl Directory {
-    pub(super) fn of(dir: &DirDescription, since_ms: Option<i64>) -> Self {
+    /// As many as fit.
+    pub(super) fn some(dirs: &[DirDescription], since_ms: impl Fn(&Path) -> Option<i64>) -> Vec<Self> {
+        fitting(dirs.iter().map(|dir| Self::of(dir, since_ms(&dir.path))), DIRECTORIES_BYTES_MAX)
+    }
+
+    fn of(dir: &DirDescription, since_ms: Option<i64>) -> Self {
         let scrub = dir.scrub;
         Self {
             path: dir.path.display().to_string(),
             offline: dir.offline.as_ref().map(|offline| shortened(offline.reason.to_string())),
             offline_since_ms: since_ms,
             away: dir.away,
-            opening: dir.opening.map(Progress::from),
+            opening: dir.opening.map(Opening::from),
             logs: dir.logs.len(),
+            logs_offline: dir.logs.iter().filter(|log| log.offline.is_some()).count(),
             size_bytes: dir.logs.iter().map(|log| log.size_bytes).sum(),
             usable_bytes: dir.space.map(|space| space.usable_bytes),
             scrub: Scrub {
@@ -112,8 +127,37 @@ impl Compaction {
             max_dirty_percent: gauges.max_dirty_percent,
             uncleanable_partitions_count: gauges.uncleanable_partitions_count,
             uncleanable_bytes: gauges.uncleanable_bytes,
-            uncleanable: told.collect(),
+            uncleanable: fitting(told, TOLD_BYTES_MAX),
         }
+    }
+}
+
+/// Logs that take no writes although their directories do.
+#[derive(Serialize)]
+pub(super) struct OfflineLogs {
+    partitions: usize,
+    some: Vec<OfflineLog>,
+}
+
+#[derive(Serialize)]
+struct OfflineLog {
+    topic: String,
+    partition: i32,
+    reason: String,
+}
+
+impl OfflineLogs {
+    pub(super) fn of(dirs: &[DirDescription]) -> Self {
+        let offline = || {
+            let logs = dirs.iter().flat_map(|dir| &dir.logs);
+            logs.filter_map(|log| Some((log, log.offline.as_ref()?)))
+        };
+        let told = offline().take(TOLD_MAX).map(|(log, why)| OfflineLog {
+            topic: log.topic.to_string(),
+            partition: log.partition,
+            reason: shortened(why.reason.to_string()),
+        });
+        Self { partitions: offline().count(), some: fitting(told, TOLD_BYTES_MAX) }
     }
 }
 
@@ -151,7 +195,7 @@ impl Damage {
         Self {
             partitions: damaged().count(),
             stretches: damaged().map(|log| log.damaged).sum(),
-            some: places.take(TOLD_MAX).collect(),
+            some: fitting(places.take(TOLD_MAX), TOLD_BYTES_MAX),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Facts about several log directories, on disks of which one fails.
 
+mod online;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -156,67 +158,6 @@ fn a_directory_that_cannot_be_read_is_away_and_the_others_are_served() {
 }
 
 #[test]
-fn a_directory_that_was_away_is_taken_in_when_it_can_be_read() {
-    let (world, placed) = World::with_three_partitions();
-    world.fail("/b", Call::ReadDir);
-    let (dirs, _) = world.open();
-    assert!(matches!(world.take_in(&dirs, "/b", Coming::Back(None)), Err(TakeInError::Still(_))));
-    world.disk.heal();
-    let taken = world.take_in(&dirs, "/b", Coming::Back(None)).expect("readable");
-    assert!(taken.report.clean && taken.report.loaded.len() == 1);
-    assert_eq!((ends(&dirs)[1], dirs.away().len()), (None, 1), "nobody sees it yet");
-    dirs.serve(taken);
-    assert_eq!((ends(&dirs), dirs.away().len()), (vec![Some(1); 3], 0));
-    assert_eq!(dirs.directory_of("t", 1), Some(placed[1]));
-    append(&dirs, 1);
-    assert!(matches!(world.take_in(&dirs, "/b", Coming::Back(None)), Err(TakeInError::Served(_))));
-}
-
-#[test]
-fn a_directory_that_went_offline_is_opened_anew_with_all_that_was_acknowledged() {
-    for sick in ["/a", "/b"] {
-        let (world, _) = World::with_three_partitions();
-        let (dirs, _) = world.open();
-        let partition = i32::from(sick == "/b");
-        append(&dirs, partition);
-        let old = dirs.get("t", partition).expect("served");
-        world.fail(&format!("{sick}/t-{partition}/"), Call::SyncData);
-        old.sync().expect_err("sick");
-        world.fail(sick, Call::Write);
-        assert!(matches!(world.take_in(&dirs, sick, Coming::Back(None)), Err(TakeInError::Still(_))));
-        assert_eq!(dirs.get("t", partition).expect("still read").marks().log_end, 2);
-        world.disk.heal();
-        let taken = world.take_in(&dirs, sick, Coming::Back(None)).expect("well");
-        assert!(!taken.report.clean, "as after a crash");
-        assert!(dirs.write_checkpoints_of(&[("t".into(), partition)]) == [0], "not by what is given up");
-        assert!(dirs.here().any(|dir| dir.path() == Path::new(sick) && dir.offline().is_some()));
-        dirs.serve(taken);
-        let new = dirs.get("t", partition).expect("served");
-        assert!(!Arc::ptr_eq(&old, &new) && old.offline().is_some());
-        assert_eq!(new.marks().log_end, 2);
-        append(&dirs, partition);
-        assert_eq!((new.marks().log_end, old.marks().log_end), (3, 2));
-        new.sync().expect("well");
-        assert!(dirs.close_clean(0).clean);
-        assert_eq!(world.open().0.get("t", partition).expect("served").marks().log_end, 3);
-    }
-}
-
-#[test]
-fn what_was_taken_in_and_dropped_is_recovered_again_by_the_next_attempt() {
-    let (world, _) = World::with_three_partitions();
-    let (dirs, _) = world.open();
-    append(&dirs, 1);
-    dirs.here().nth(1).expect("it").take_offline(std::io::ErrorKind::Other, "as the test wants");
-    drop(world.take_in(&dirs, "/b", Coming::Back(None)).expect("well"));
-    let taken = world.take_in(&dirs, "/b", Coming::Back(None)).expect("again");
-    assert!(matches!(world.take_in(&dirs, "/b", Coming::Back(None)), Err(TakeInError::Busy(_))));
-    assert!(!taken.report.clean);
-    dirs.serve(taken);
-    assert_eq!(ends(&dirs), [Some(1), Some(2), Some(1)]);
-}
-
-#[test]
 fn a_known_directory_that_is_bare_is_away_and_nothing_is_made_in_it_unless_its_loss_is_accepted() {
     for there in [true, false] {
         let (world, placed) = World::with_three_partitions();
@@ -236,7 +177,7 @@ fn a_known_directory_that_is_bare_is_away_and_nothing_is_made_in_it_unless_its_l
         assert!(!world.has("/b/.lock") && !world.has("/b/meta.properties") && world.has("/b") == there);
         assert!(matches!(world.take_in(&dirs, "/b", Coming::Back(Some(id))), Err(TakeInError::Still(_))));
         let taken = world.take_in(&dirs, "/b", Coming::Bare(Some(id))).expect("accepted");
-        dirs.serve(taken);
+        dirs.serve(taken).expect("alone");
         dirs.create_all("t", &numbered(&placed), &settings(), 0).expect("anew");
         assert_eq!(ends(&dirs), [Some(1), Some(0), Some(1)]);
     }

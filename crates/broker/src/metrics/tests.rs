@@ -1,0 +1,149 @@
+//! Each name of the table stands for the number that it promises: all numbers here are different.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::Ordering::Relaxed;
+
+use pagewire_disk::Space;
+use pagewire_log::{DirDescription, LogDescription, Offline, ScrubCounts};
+
+use super::{Metrics, export};
+use crate::cleaner::CleanerGauges;
+
+/// Ten connections of which three are gone, five requests, and every counter another number.
+fn metrics() -> Metrics {
+    let metrics = Metrics::default();
+    (0..10).for_each(|_| metrics.connection_opened());
+    (0..3).for_each(|_| metrics.connection_closed());
+    (0..5).for_each(|api| metrics.request(api));
+    let counters = [
+        &metrics.bytes_in,
+        &metrics.bytes_out,
+        &metrics.records_in,
+        &metrics.produce_failed,
+        &metrics.fetch_failed,
+        &metrics.produce_storage_errors,
+        &metrics.fetch_storage_errors,
+        &metrics.fetch_parked,
+        &metrics.fetch_cold_lookups,
+        &metrics.fetch_dropped_bytes,
+    ];
+    for (counter, number) in counters.into_iter().zip(101..) {
+        counter.store(number, Relaxed);
+    }
+    metrics
+}
+
+fn cleaner() -> CleanerGauges {
+    CleanerGauges {
+        busy: 201,
+        due: 202,
+        cleans: 203,
+        failed: 204,
+        bytes_read: 205,
+        bytes_written: 206,
+        max_dirty_percent: 207,
+        max_compaction_delay_secs: 208,
+        time_since_last_run_ms: 209,
+        cleaner_recopy_percent: 210,
+        max_buffer_utilization_percent: 211,
+        max_clean_time_secs: 212,
+        dead_thread_count: 213,
+        uncleanable_partitions_count: 214,
+        uncleanable_bytes: 215,
+        uncleanable: Vec::new(),
+    }
+}
+
+/// A directory with two logs of 1000 bytes, one of them damaged in three places, and one that is away.
+fn dirs() -> [DirDescription; 2] {
+    let log = |partition, damaged| LogDescription {
+        topic: "t".into(),
+        topic_id: uuid::Uuid::nil(),
+        partition,
+        size_bytes: 1000,
+        damaged,
+    };
+    let here = DirDescription {
+        path: "/a \"b\"".into(),
+        away: false,
+        opening: None,
+        offline: None,
+        space: Some(Space { total_bytes: 9000, usable_bytes: 8000 }),
+        logs: vec![log(0, 3), log(1, 0)],
+        scrub: ScrubCounts { bytes: 301, batches: 302, logs: 303, damaged: 304, unreadable: 305 },
+    };
+    let offline = Offline { reason: "gone".into(), kind: std::io::ErrorKind::NotFound };
+    let away = DirDescription {
+        path: "/away".into(),
+        away: true,
+        offline: Some(offline),
+        space: None,
+        logs: Vec::new(),
+        scrub: ScrubCounts::default(),
+        ..here.clone()
+    };
+    [here, away]
+}
+
+#[test]
+fn each_name_has_the_number_that_it_promises() {
+    let expected = [
+        ("pagewire_connections_total", 10),
+        ("pagewire_connections", 7),
+        ("pagewire_requests_total", 5),
+        ("pagewire_received_bytes_total", 101),
+        ("pagewire_sent_bytes_total", 102),
+        ("pagewire_records_in_total", 103),
+        ("pagewire_produce_failed_total", 104),
+        ("pagewire_fetch_failed_total", 105),
+        ("pagewire_produce_storage_errors_total", 106),
+        ("pagewire_fetch_storage_errors_total", 107),
+        ("pagewire_fetch_parked_total", 108),
+        ("pagewire_fetch_cold_lookups_total", 109),
+        ("pagewire_fetch_dropped_bytes_total", 110),
+        ("pagewire_log_dirs_offline", 1),
+        ("pagewire_partitions_damaged", 1),
+        ("pagewire_damaged_stretches", 3),
+        ("pagewire_cleaner_busy", 201),
+        ("pagewire_cleaner_due", 202),
+        ("pagewire_cleaner_cleans_total", 203),
+        ("pagewire_cleaner_failed_total", 204),
+        ("pagewire_cleaner_read_bytes_total", 205),
+        ("pagewire_cleaner_written_bytes_total", 206),
+        ("pagewire_cleaner_max_dirty_percent", 207),
+        ("pagewire_cleaner_max_compaction_delay_seconds", 208),
+        ("pagewire_cleaner_time_since_last_run_milliseconds", 209),
+        ("pagewire_cleaner_recopy_percent", 210),
+        ("pagewire_cleaner_max_buffer_utilization_percent", 211),
+        ("pagewire_cleaner_max_clean_time_seconds", 212),
+        ("pagewire_cleaner_dead_threads", 213),
+        ("pagewire_cleaner_uncleanable_partitions", 214),
+        ("pagewire_cleaner_uncleanable_bytes", 215),
+        ("pagewire_scrub_bytes_total", 301),
+        ("pagewire_scrub_batches_total", 302),
+        ("pagewire_scrub_logs_total", 303),
+        ("pagewire_scrub_damaged_stretches_total", 304),
+        ("pagewire_scrub_unreadable_segments_total", 305),
+        (r#"pagewire_log_dir_offline{dir="/a \"b\""}"#, 0),
+        (r#"pagewire_log_dir_logs{dir="/a \"b\""}"#, 2),
+        (r#"pagewire_log_dir_size_bytes{dir="/a \"b\""}"#, 2000),
+        (r#"pagewire_log_dir_usable_bytes{dir="/a \"b\""}"#, 8000),
+        (r#"pagewire_log_dir_offline{dir="/away"}"#, 1),
+        (r#"pagewire_log_dir_logs{dir="/away"}"#, 0),
+        (r#"pagewire_log_dir_size_bytes{dir="/away"}"#, 0),
+    ];
+    let expected: BTreeMap<String, u64> =
+        expected.into_iter().map(|(name, number)| (name.to_owned(), number)).collect();
+    assert_eq!(export(&metrics(), &dirs(), &cleaner()), expected);
+}
+
+#[test]
+fn an_answer_is_bounded_however_many_directories_there_are() {
+    let [here, _] = dirs();
+    let many: Vec<_> =
+        (0..100).map(|number| DirDescription { path: format!("/{number}").into(), ..here.clone() }).collect();
+    let all = export(&metrics(), &many, &cleaner());
+    let named = all.keys().filter(|name| name.starts_with("pagewire_log_dir_logs{")).count();
+    assert_eq!(named, 32);
+    assert_eq!(all["pagewire_scrub_bytes_total"], 100 * 301, "all of them count together");
+}

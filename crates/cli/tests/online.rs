@@ -1,0 +1,105 @@
+//! `pagewire log online` against a real broker with two log directories, of which one goes away under it. A directory that is
+//! renamed is what an unmount looks like from inside the broker.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on ends there")]
+
+mod common;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use common::{Broker, Run, eventually};
+use tempfile::TempDir;
+
+/// A broker with two directories.
+struct Two {
+    broker: Broker,
+    second: PathBuf,
+    _root: TempDir,
+}
+
+impl Two {
+    /// With a topic of four partitions, and a record in each.
+    fn with_records() -> Self {
+        let root = tempfile::tempdir().unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let second = root.path().join("second");
+        let broker = Broker::start_on(dir, std::slice::from_ref(&second), &[]);
+        broker.run(&["topic", "create", "t", "-p", "4"]).ok();
+        let two = Self { broker, second, _root: root };
+        for partition in 0..4 {
+            two.produce(partition).ok();
+        }
+        two
+    }
+
+    fn produce(&self, partition: i32) -> Run {
+        let partition = partition.to_string();
+        self.broker.run_with(&["produce", "t", "-q", "--partition", &partition, "--timeout", "5"], b"a\n")
+    }
+
+    /// The partitions in the second directory.
+    fn lost(&self) -> Vec<i32> {
+        let names = fs::read_dir(&self.second).unwrap().map(|entry| entry.unwrap().file_name());
+        names.filter_map(|name| name.to_str()?.strip_prefix("t-")?.parse().ok()).collect()
+    }
+
+    fn aside(&self) -> PathBuf {
+        self.second.with_extension("aside")
+    }
+
+    /// Until the broker has noticed.
+    fn unmount(&self) {
+        fs::rename(&self.second, self.aside()).unwrap();
+        fs::create_dir(&self.second).unwrap();
+        eventually("it is offline", || {
+            self.broker.run(&["cluster"]).ok().contains("not the one that was opened")
+        });
+    }
+
+    fn mount(&self) {
+        fs::remove_dir(&self.second).unwrap();
+        fs::rename(self.aside(), &self.second).unwrap();
+    }
+
+    fn online(&self, options: &[&str]) -> Run {
+        let (home, second) = (self.broker.dir.path().join("data"), &self.second);
+        let dirs = ["log", "online", text(second), "--data-dir", text(&home)];
+        self.broker.run(&[&dirs[..], options].concat())
+    }
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+#[test]
+fn a_directory_that_is_mounted_again_comes_back_with_all_that_was_acknowledged() {
+    let two = Two::with_records();
+    assert!(two.online(&[]).failed(1).contains("is served already"));
+    let lost = two.lost();
+    assert_eq!(lost.len(), 2);
+    two.unmount();
+    assert!(two.produce(lost[0]).code != Some(0), "nothing is acknowledged");
+    let refused = two.online(&[]).failed(1);
+    assert!(refused.contains("not mounted") && refused.contains("--empty"), "{refused}");
+    two.mount();
+    let said = two.online(&[]).ok();
+    assert!(said.contains("online, 2 partitions are served again"), "{said}");
+    (0..4).for_each(|partition| drop(two.produce(partition).ok()));
+    assert_eq!(two.broker.run(&["consume", "t", "--from", "beginning", "-n", "8"]).ok(), "a\n".repeat(8));
+}
+
+#[test]
+fn a_disk_that_died_is_replaced_under_the_running_broker() {
+    let two = Two::with_records();
+    let lost = two.lost();
+    two.unmount();
+    let said = two.online(&["--empty", "-o", "json"]).ok();
+    let told: serde_json::Value = serde_json::from_str(&said).unwrap();
+    assert_eq!((&told["partitions"], &told["failed"]), (&2.into(), &serde_json::json!([])), "{said}");
+    assert_eq!(two.lost().len(), lost.len());
+    (0..4).for_each(|partition| drop(two.produce(partition).ok()));
+    assert_eq!(two.broker.run(&["consume", "t", "--from", "beginning", "-n", "6"]).ok(), "a\n".repeat(6));
+    assert!(two.online(&["--empty"]).failed(1).contains("is served already"));
+}

@@ -1,0 +1,123 @@
+//! Opening a log that is there, at a start or later: the one way.
+//!
+//! What its directory says of itself is compared with the metadata, and what is known of the log decides how much of it is
+//! checked. An error changes nothing that the next attempt would miss.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use pagewire_disk::checkpoint::PARTITION_METADATA_FILE;
+use pagewire_disk::{CheckpointError, Disk, PartitionMetadata};
+
+use super::clean::Holes;
+use super::evidence::Evidence;
+use super::judge::{Judgement, judge};
+use super::notice::Notice;
+use super::options::PartitionSettings;
+use super::stray::set_aside;
+use super::table::Entry;
+use crate::health::Health;
+use crate::home::Home;
+use crate::producer_budget::ProducerBudget;
+use crate::{Handles, Log, LogError, OpenOptions, RecoveryReport};
+
+/// What opening one log needs.
+pub(super) struct Opening<'a> {
+    pub(super) disk: &'a Arc<dyn Disk>,
+    pub(super) handles: &'a Arc<Handles>,
+    pub(super) health: &'a Arc<Health>,
+    pub(super) producers: &'a Arc<ProducerBudget>,
+    pub(super) evidence: &'a Evidence,
+    /// Where compaction may have made holes in a log, by its recovery point.
+    pub(super) holes: &'a (dyn Fn(&str, i32, Option<i64>) -> Holes + Sync),
+    /// Counts the bytes that were checked.
+    pub(super) checked: &'a Arc<AtomicU64>,
+    pub(super) now_ms: i64,
+}
+
+/// What became of a directory.
+pub(super) enum Opened {
+    Log(Arc<Entry>, RecoveryReport),
+    /// Another topic's. It was renamed: the root must be synced.
+    SetAside,
+}
+
+impl Opening<'_> {
+    /// Opens the log in `path`, unless it is another topic's.
+    pub(super) fn open(
+        &self,
+        path: &Path,
+        topic: &str,
+        partition: i32,
+        settings: &PartitionSettings,
+        notices: &mut Vec<Notice>,
+    ) -> Result<Opened, LogError> {
+        let disk = self.disk.as_ref();
+        let file = path.join(PARTITION_METADATA_FILE);
+        let named = match PartitionMetadata::read(disk, &file) {
+            Ok(metadata) => metadata.map(|metadata| metadata.topic_id),
+            Err(CheckpointError::Io { path, error }) => return Err(LogError::Io { path, error }),
+            Err(damage) => {
+                notices.push(Notice::Damaged(damage));
+                None
+            }
+        };
+        match judge(named, settings.topic_id) {
+            Judgement::Open => {}
+            Judgement::NameAndOpen => {
+                let metadata = PartitionMetadata { topic_id: settings.topic_id };
+                metadata.write(disk, &file).map_err(LogError::at(&file))?;
+                notices.push(Notice::Named { path: path.to_path_buf(), topic_id: settings.topic_id });
+            }
+            Judgement::Stray { found } => {
+                let path =
+                    set_aside(disk, path, (topic, partition), Some(found)).map_err(LogError::at(path))?;
+                notices.push(Notice::Stray { path, found, expected: settings.topic_id });
+                return Ok(Opened::SetAside);
+            }
+        }
+        let (entry, report) = self.recover(path, topic, partition, settings, notices)?;
+        Ok(Opened::Log(entry, report))
+    }
+
+    /// Opens the log in `path`, which is its topic's.
+    pub(super) fn recover(
+        &self,
+        path: &Path,
+        topic: &str,
+        partition: i32,
+        settings: &PartitionSettings,
+        notices: &mut Vec<Notice>,
+    ) -> Result<(Arc<Entry>, RecoveryReport), LogError> {
+        let Evidence { checkpoints, noted, clean, .. } = self.evidence;
+        let recovery_point = checkpoints.recovery.get(topic, partition);
+        let options = OpenOptions {
+            config: settings.log.clone(),
+            recovery_point: recovery_point.unwrap_or(0),
+            log_start_offset: checkpoints.log_start.get(topic, partition).unwrap_or(0),
+            clean: self.evidence.says_closed(topic, partition),
+            leader_epoch: settings.leader_epoch,
+            now_ms: self.now_ms,
+        };
+        let Holes { compacted, whole_from } = (self.holes)(topic, partition, recovery_point);
+        let home = Home::new(Arc::clone(self.disk), path.to_path_buf(), Arc::clone(self.handles))
+            .within(self.health, self.producers)
+            .compacted(compacted)
+            .whole_since(whole_from)
+            .witnessed(
+                checkpoints.know(topic, partition, *clean),
+                checkpoints.high_watermark.get(topic, partition),
+            )
+            .metered(self.checked)
+            .certain_start(checkpoints.starts_are_certain)
+            .vouched(self.evidence.vouched(topic, partition));
+        let (log, mut report) = Log::open_at(home, topic, partition, options)?;
+        log.look_at(noted, &mut report);
+        let (log_end, known_end) = (log.marks().log_end, checkpoints.known_end(topic, partition));
+        if log_end < known_end {
+            notices.push(Notice::Lost { path: path.to_path_buf(), log_end, known_end });
+        }
+        Ok((Arc::new(Entry::new(Arc::new(log), settings, self.now_ms)), report))
+    }
+}

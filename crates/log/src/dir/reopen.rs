@@ -1,0 +1,87 @@
+//! Opening a log later than the others of its directory: one that could not be opened when the directory was loaded, or that
+//! is only being made.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::LogDir;
+use super::errors::CreateError;
+use super::evidence::Evidence;
+use super::notice::Notice;
+use super::opening::{Opened, Opening};
+use super::options::PartitionSettings;
+use super::table::Entry;
+use crate::{LogError, RecoveryReport};
+
+impl LogDir {
+    /// Opens a log that could not be opened when the directory was loaded, by all that was known of it then. What keeps it
+    /// closed is its own trouble, as at a start: the directory goes on. `None` if it is none of these, or there is nothing of
+    /// this topic any more.
+    pub(super) fn open_after_all(
+        &self,
+        topic: &str,
+        partition: i32,
+        dir: &Path,
+        settings: &PartitionSettings,
+        now_ms: i64,
+    ) -> Result<Option<Arc<Entry>>, CreateError> {
+        if !self.unopened.lock().has(topic, partition, settings.topic_id) {
+            return Ok(None);
+        }
+        if !self.disk.exists(dir).map_err(CreateError::at(dir))? {
+            if self.evidence.checkpoints.known_end(topic, partition) > 0 {
+                return Err(LogError::Gone { path: dir.to_path_buf() }.into());
+            }
+            return Ok(None);
+        }
+        let opened = self.opening(&self.evidence, now_ms, |opening, notices| {
+            match opening.open(dir, topic, partition, settings, notices)? {
+                Opened::Log(entry, report) => Ok(Some((entry, report))),
+                Opened::SetAside => Ok(None),
+            }
+        })?;
+        self.unopened.lock().remove(topic, partition);
+        Ok(opened.map(|(entry, report)| {
+            tell(&report);
+            entry
+        }))
+    }
+
+    /// Does something with what opens logs by `evidence`; says what people should know of it.
+    pub(super) fn opening<R>(
+        &self,
+        evidence: &Evidence,
+        now_ms: i64,
+        work: impl FnOnce(&Opening<'_>, &mut Vec<Notice>) -> Result<R, LogError>,
+    ) -> Result<R, LogError> {
+        let opening = Opening {
+            disk: &self.disk,
+            handles: &self.handles,
+            health: &self.health,
+            producers: &self.producers,
+            evidence,
+            holes: &|topic, partition, point| self.cleaning.lock().holes(topic, partition, point),
+            checked: &Arc::default(),
+            now_ms,
+        };
+        let mut notices = Vec::new();
+        let done = work(&opening, &mut notices);
+        for notice in notices {
+            tracing::warn!("{notice}");
+        }
+        done
+    }
+}
+
+/// What opening a log found that people should know.
+pub(super) fn tell(report: &RecoveryReport) {
+    for cut in &report.cuts {
+        tracing::warn!("{cut}");
+    }
+    for hole in &report.holes {
+        tracing::error!("{hole}: they are lost");
+    }
+    for damage in &report.damage {
+        tracing::error!("{damage}: reads of them are refused, what lies around them is served");
+    }
+}
