@@ -90,8 +90,8 @@ fn one(
             }
             let context =
                 Context { binary: broker.binary()?, outside: options.bootstrap.clone(), workspace, printer };
-            let mut cases = Cases::new(suite.name, &options.cases, printer);
-            part(&context, &mut cases);
+            let cases = Cases::new(suite.name, &options.cases, printer);
+            part(&context, &cases);
             Ok(SuiteRun { suite: suite.name.to_owned(), cases: cases.finish(), took: Duration::ZERO })
         }
     }

@@ -88,7 +88,7 @@ fn hash_tree(path: &Path, hasher: &mut DefaultHasher) -> Result<()> {
     Ok(())
 }
 
-/// Copies a folder's files, and its folders', over what is there.
+/// Copies a folder's files, and its folders', over what is there. Sockets stay where they are.
 pub fn copy_tree(from: &Path, to: &Path) -> Result<()> {
     fs::create_dir_all(to)?;
     for entry in fs::read_dir(from).with_context(|| format!("cannot read {}", from.display()))? {
@@ -96,7 +96,7 @@ pub fn copy_tree(from: &Path, to: &Path) -> Result<()> {
         let target = to.join(entry.file_name());
         if entry.file_type()?.is_dir() {
             copy_tree(&entry.path(), &target)?;
-        } else {
+        } else if entry.file_type()?.is_file() {
             fs::copy(entry.path(), &target)?;
         }
     }

@@ -39,6 +39,23 @@ impl Classes {
         Ok(Self { java, path: format!("{0}/classes:{0}/lib/*", folder.display()) })
     }
 
+    /// Those of another version of Kafka's broker alone, fetched if they are not there yet.
+    pub fn of_version(workspace: &Workspace, version: &str) -> Result<Self> {
+        let java = which("java").context("java is missing")?;
+        let maven = which("mvn").context("mvn is missing")?;
+        let (project, folder) =
+            (workspace.sources("java").join("pom.xml"), workspace.cache(&format!("kafka-{version}"))?);
+        let stamp = Stamp::over(&folder, std::slice::from_ref(&project), "maven 1")?;
+        if !stamp.holds() {
+            let mut fetch = Command::new(maven);
+            fetch.args(["-q", "-B", "-ntp", "-f"]).arg(project).arg("dependency:copy-dependencies");
+            fetch.args([format!("-Doutput={}", folder.display()), format!("-Dkafka={version}")]);
+            step(workspace, &format!("kafka-{version}"), &mut fetch)?;
+            stamp.set()?;
+        }
+        Ok(Self { java, path: format!("{}/lib/*", folder.display()) })
+    }
+
     /// A virtual machine that runs this class, with this much memory at most.
     pub fn command(&self, heap: &str, class: &str) -> Command {
         let mut command = Command::new(&self.java);

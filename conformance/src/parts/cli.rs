@@ -13,7 +13,7 @@ use crate::harness::commands::{Ran, run};
 use crate::harness::{Broker, until};
 
 /// The part.
-pub fn cli(context: &Context<'_>, cases: &mut Cases<'_>) {
+pub fn cli(context: &Context<'_>, cases: &Cases<'_>) {
     let own =
         if context.outside.is_some() { Ok(None) } else { Broker::start(&context.binary, &[]).map(Some) };
     let own = match own {

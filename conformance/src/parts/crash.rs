@@ -28,7 +28,7 @@ const PARTITIONS: i32 = 3;
 const TOPIC_CONFIG: &[(&str, &str)] = &[("segment.bytes", "1048576")];
 
 /// The part.
-pub fn crash(context: &Context<'_>, cases: &mut Cases<'_>) {
+pub fn crash(context: &Context<'_>, cases: &Cases<'_>) {
     let loads = [
         ("acks_1_loses_nothing", Kind::Once { acks: 1 }, Promise::NoneLost),
         ("acks_all_loses_nothing", Kind::Once { acks: -1 }, Promise::NoneLost),

@@ -36,7 +36,7 @@ const BYSTANDER_PAUSE: Duration = Duration::from_millis(50);
 const BYSTANDER_BYTES: usize = 64 << 10;
 
 /// The part.
-pub fn hostile(context: &Context<'_>, cases: &mut Cases<'_>) {
+pub fn hostile(context: &Context<'_>, cases: &Cases<'_>) {
     let stage = match Stage::set(context) {
         Ok(stage) => stage,
         Err(error) => {

@@ -7,6 +7,7 @@ mod hostile;
 mod kafka;
 mod ledger;
 mod load;
+mod once;
 mod proof;
 mod restart;
 mod serve;
@@ -14,6 +15,8 @@ mod takeover;
 mod witness;
 
 use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+use std::thread;
 
 use anyhow::Result;
 
@@ -48,21 +51,34 @@ pub struct Cases<'a> {
     suite: &'static str,
     chosen: &'a [String],
     printer: &'a Printer,
-    done: Vec<Case>,
+    done: Mutex<Vec<Case>>,
+}
+
+/// A case that may run beside others.
+pub struct Job<'j> {
+    name: &'static str,
+    test: Box<dyn FnOnce() -> Result<()> + Send + 'j>,
+}
+
+impl<'j> Job<'j> {
+    /// A case; an error is its failure.
+    pub fn new(name: &'static str, test: impl FnOnce() -> Result<()> + Send + 'j) -> Self {
+        Self { name, test: Box::new(test) }
+    }
 }
 
 /// A part: runs its cases.
-pub type Part = fn(&Context<'_>, &mut Cases<'_>);
+pub type Part = fn(&Context<'_>, &Cases<'_>);
 
 impl<'a> Cases<'a> {
     /// No case yet; when `chosen` is not empty only those named run.
     pub fn new(suite: &'static str, chosen: &'a [String], printer: &'a Printer) -> Self {
-        Self { suite, chosen, printer, done: Vec::new() }
+        Self { suite, chosen, printer, done: Mutex::default() }
     }
 
     /// Runs one case; an error is its failure.
-    pub fn run(&mut self, name: &str, test: impl FnOnce() -> Result<()>) {
-        if !self.chosen.is_empty() && !self.chosen.iter().any(|chosen| chosen == name) {
+    pub fn run(&self, name: &str, test: impl FnOnce() -> Result<()>) {
+        if !self.wants(name) {
             return;
         }
         let outcome = match test() {
@@ -72,19 +88,57 @@ impl<'a> Cases<'a> {
         self.note(name, outcome);
     }
 
+    /// Runs cases that have nothing to do with each other, begun in this order, as many at a time.
+    pub fn side_by_side(&self, lanes: usize, jobs: Vec<Job<'_>>) {
+        let queue = Mutex::new(jobs.into_iter());
+        let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).next();
+        thread::scope(|scope| {
+            for _ in 0..lanes {
+                scope.spawn(|| {
+                    while let Some(Job { name, test }) = next() {
+                        self.run(name, test);
+                    }
+                });
+            }
+        });
+    }
+
+    /// Whether a case of this name is to run.
+    pub fn wants(&self, name: &str) -> bool {
+        self.chosen.is_empty() || self.chosen.iter().any(|chosen| chosen == name)
+    }
+
     /// Notes a case that cannot run here.
-    pub fn skip(&mut self, name: &str, reason: &str) {
+    pub fn skip(&self, name: &str, reason: &str) {
         self.note(name, Outcome::Skipped(reason.to_owned()));
     }
 
-    fn note(&mut self, name: &str, outcome: Outcome) {
+    fn note(&self, name: &str, outcome: Outcome) {
         let case = Case { name: name.to_owned(), outcome };
         self.printer.case(self.suite, &case);
-        self.done.push(case);
+        self.done.lock().unwrap_or_else(PoisonError::into_inner).push(case);
     }
 
     /// What ran.
     pub fn finish(self) -> Vec<Case> {
-        self.done
+        self.done.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cases_side_by_side_run_once_each_and_fail_by_themselves() {
+        let printer = Printer::new(true);
+        let cases = Cases::new("suite", &[], &printer);
+        let job =
+            |name, good| Job::new(name, move || if good { Ok(()) } else { Err(anyhow::anyhow!("it broke")) });
+        cases.side_by_side(2, vec![job("one", true), job("two", false), job("three", true)]);
+        let mut done = cases.finish();
+        done.sort_by(|one, other| one.name.cmp(&other.name));
+        let lines: Vec<String> = done.iter().map(ToString::to_string).collect();
+        assert_eq!(lines, ["ok one", "ok three", "FAIL two: it broke"]);
     }
 }

@@ -40,7 +40,7 @@ struct Seen {
 }
 
 /// The part.
-pub fn proof(context: &Context<'_>, cases: &mut Cases<'_>) {
+pub fn proof(context: &Context<'_>, cases: &Cases<'_>) {
     cases.run("sendfile_route_delivers_only_the_new_bytes", || {
         let seen = park_overwrite_read(&context.binary, &[])?;
         ensure!(seen.old == 0 && seen.new >= QUEUED_MIN / 2, "by default: {seen:?}");

@@ -19,7 +19,7 @@ use crate::harness::{Broker, STOP_LIMIT};
 const BROKER_RESOURCE: i8 = 4;
 
 /// The part.
-pub fn serve(context: &Context<'_>, cases: &mut Cases<'_>) {
+pub fn serve(context: &Context<'_>, cases: &Cases<'_>) {
     let binary = context.binary.as_path();
     cases.run("it_stops_cleanly_on_sigterm_and_ctrl_c", || stops(binary));
     cases.run("it_stops_with_clients_connected", || stops_with_clients(binary));

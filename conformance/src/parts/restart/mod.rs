@@ -21,7 +21,7 @@ const LIVE: &str = "live-group";
 const TOPIC_RESOURCE: i8 = 2;
 
 /// The part.
-pub fn restart(context: &Context<'_>, cases: &mut Cases<'_>) {
+pub fn restart(context: &Context<'_>, cases: &Cases<'_>) {
     cases.run("a_topic_takes_records_when_its_creation_is_answered", || usable_at_once(context));
     cases.run("a_clean_stop_keeps_everything", || {
         keeps_everything(context, |broker| {

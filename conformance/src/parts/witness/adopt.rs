@@ -1,7 +1,7 @@
 //! Apache Kafka on a copy of our directory: it serves the same bytes, and goes on where we stopped.
 //!
 //! ```text
-//!   Kafka: format, make the same topics, stop
+//!   Kafka: format, make the same topics, stop; once for all cases, each of which takes a copy
 //!   copy:  every partition's files of ours in place of its own, partition.metadata excepted (it names Kafka's topic id);
 //!          our checkpoints; our mark of a clean stop, or none
 //!   Kafka: start; everything it serves and knows is what we served and knew
@@ -14,10 +14,9 @@ use anyhow::{Context as _, Result, ensure};
 use pagewire_record::{DecompressLimits, complete_batches};
 
 use super::dump::{partitions, says_nothing};
-use super::workload::{self, COMPACTED, GROUPS, History, Served};
-use crate::clients::KafkaClasses;
+use super::workload::{self, COMPACTED, GROUPS, Known, Served};
 use crate::harness::raw::Raw;
-use crate::parts::kafka::{Kafka, LOG_LAYER, tool};
+use crate::parts::kafka::{Kafka, LOG_LAYER, Oracle};
 
 const METADATA: &str = "partition.metadata";
 const MARK: &str = ".kafka_cleanshutdown";
@@ -27,35 +26,49 @@ const CHECKPOINTS: [&str; 4] = [
     "replication-offset-checkpoint",
     "cleaner-offset-checkpoint",
 ];
-const SETTINGS: [&str; 4] = [
+const SETTINGS: [&str; 5] = [
     "offsets.topic.num.partitions=2",
     "offsets.topic.segment.bytes=1048576",
     "log.cleaner.enable=false",
     "auto.create.topics.enable=false",
+    // Nothing is deleted while it is looked at.
+    "log.initial.task.delay.ms=3600000",
 ];
 
-/// Kafka on a copy of what our broker left, with our mark of a clean stop or none.
-pub(super) fn goes_on_where_we_stopped(classes: &KafkaClasses, history: &History, mark: bool) -> Result<()> {
-    let mut kafka = Kafka::format(classes, &SETTINGS)?;
-    take_over(&mut kafka, &history.broker.data_dir(), mark)?;
-    kafka.start()?;
-    same(&kafka, history)?;
-    for topic in ["plain", "compacted"] {
-        let served = history.served.iter().filter(|served| served.topic == topic);
-        read_by_console(classes, &kafka, topic, served)?;
-    }
-    goes_on(&kafka, history)?;
-    kafka.stop()?;
-    nothing_was_wrong(&kafka.said()?)?;
-    says_nothing(classes, &kafka.log_dir(), &COMPACTED)
-}
-
-/// Gives Kafka the same topics, and our files for them. It is stopped afterwards.
-fn take_over(kafka: &mut Kafka<'_>, ours: &Path, mark: bool) -> Result<()> {
+/// A Kafka with the same topics, stopped.
+pub(super) fn prepare(oracle: &Oracle) -> Result<Kafka<'_>> {
+    let mut kafka = Kafka::format(oracle, &SETTINGS)?;
     kafka.start()?;
     workload::create_topics(kafka.address())?;
     workload::ask_coordinator(&mut Raw::connect(kafka.address())?, GROUPS[0])?;
     kafka.stop()?;
+    Ok(kafka)
+}
+
+/// Kafka on a copy of what our broker left, with our mark of a clean stop or none.
+pub(super) fn goes_on_where_we_stopped(
+    oracle: &Oracle,
+    prepared: &Kafka<'_>,
+    ours: &Path,
+    known: &Known,
+    mark: bool,
+) -> Result<()> {
+    let mut kafka = prepared.copy(&[])?;
+    take_over(&kafka, ours, mark)?;
+    kafka.start()?;
+    same(&kafka, known)?;
+    for topic in ["plain", "compacted"] {
+        let served = known.served.iter().filter(|served| served.topic == topic);
+        read_by_console(oracle, &kafka, topic, served)?;
+    }
+    goes_on(&kafka, known)?;
+    kafka.stop()?;
+    nothing_was_wrong(&kafka.said()?)?;
+    says_nothing(oracle, &kafka.log_dir(), &COMPACTED)
+}
+
+/// Gives a Kafka that has the same topics our files for them.
+fn take_over(kafka: &Kafka<'_>, ours: &Path, mark: bool) -> Result<()> {
     let theirs = kafka.log_dir();
     for from in partitions(ours)? {
         let to = theirs.join(from.file_name().context("a folder without a name")?);
@@ -72,7 +85,7 @@ fn take_over(kafka: &mut Kafka<'_>, ours: &Path, mark: bool) -> Result<()> {
     } else {
         fs::remove_file(theirs.join(MARK)).context("Kafka's mark of a clean stop")?;
     }
-    kafka.forget_said()
+    Ok(())
 }
 
 fn replace_files(from: &Path, to: &Path) -> Result<()> {
@@ -88,9 +101,9 @@ fn replace_files(from: &Path, to: &Path) -> Result<()> {
 }
 
 /// The same offsets, bytes and commits.
-fn same(kafka: &Kafka<'_>, history: &History) -> Result<()> {
+fn same(kafka: &Kafka<'_>, known: &Known) -> Result<()> {
     let theirs = workload::served(kafka.address())?;
-    for (ours, theirs) in history.served.iter().zip(&theirs) {
+    for (ours, theirs) in known.served.iter().zip(&theirs) {
         let place = format!("{}-{}", ours.topic, ours.partition);
         let ends = |served: &Served| (served.start, served.end);
         ensure!(ends(ours) == ends(theirs), "{place}: {:?}, Kafka has {:?}", ends(ours), ends(theirs));
@@ -98,15 +111,15 @@ fn same(kafka: &Kafka<'_>, history: &History) -> Result<()> {
         ensure!(!ours.bytes.is_empty() || ours.topic == workload::OFFSETS, "{place}: no records");
     }
     let committed = workload::committed(kafka.address())?;
-    ensure!(committed == history.committed, "committed: {:?}, Kafka: {committed:?}", history.committed);
+    ensure!(committed == known.committed, "committed: {:?}, Kafka: {committed:?}", known.committed);
     ensure!(committed.iter().all(|group| !group.is_empty()), "nothing was committed");
     Ok(())
 }
 
 /// Kafka knows every idempotent producer: its last batch again is not appended, its next one is.
-fn goes_on(kafka: &Kafka<'_>, history: &History) -> Result<()> {
+fn goes_on(kafka: &Kafka<'_>, known: &Known) -> Result<()> {
     let mut client = Raw::connect(kafka.address())?;
-    for sent in &history.sent {
+    for sent in &known.sent {
         let (topic, partition) = (sent.topic, sent.partition);
         let end = client.offset(topic, partition, -1)?;
         let again = client.append(topic, partition, &sent.batch)?;
@@ -121,7 +134,7 @@ fn goes_on(kafka: &Kafka<'_>, history: &History) -> Result<()> {
         let at = client.append(topic, partition, &next)?;
         ensure!(at == end, "{topic}-{partition}: the next batch went to {at}, the log ended at {end}");
     }
-    ensure!(!history.sent.is_empty(), "no idempotent producer");
+    ensure!(!known.sent.is_empty(), "no idempotent producer");
     Ok(())
 }
 
@@ -138,7 +151,7 @@ fn nothing_was_wrong(said: &str) -> Result<()> {
 
 /// As many records as there are, each with its offset, key and value.
 fn read_by_console<'s>(
-    classes: &KafkaClasses,
+    oracle: &Oracle,
     kafka: &Kafka<'_>,
     topic: &str,
     served: impl Iterator<Item = &'s Served>,
@@ -172,13 +185,7 @@ fn read_by_console<'s>(
         "--formatter-property",
         "print.value=false",
     ];
-    let scratch = tempfile::tempdir()?;
-    let printed = tool(
-        classes,
-        "org.apache.kafka.tools.consumer.ConsoleConsumer",
-        &arguments,
-        &scratch.path().join("out"),
-    )?;
+    let printed = oracle.call("org.apache.kafka.tools.consumer.ConsoleConsumer", &arguments)?;
     let lines = printed.lines().filter(|line| line.starts_with("Partition:")).count();
     ensure!(lines == expected.len(), "{lines} of {count} records of {topic} were read: {printed}");
     Ok(())

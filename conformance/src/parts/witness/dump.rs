@@ -10,11 +10,10 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, ensure};
 
 use super::workload::OFFSETS;
-use crate::clients::KafkaClasses;
-use crate::parts::kafka::tool;
+use crate::parts::kafka::Oracle;
 
 const CLASS: &str = "org.apache.kafka.tools.DumpLogSegments";
-/// Files named to one run of the tool: what a command line holds, with room.
+/// Files named to one call of the tool.
 const FILES_AT_ONCE: usize = 500;
 /// An accusation is told with this much of it.
 const TOLD_MAX: usize = 5;
@@ -28,12 +27,11 @@ const LOOKS: [(&[&str], &[&str]); 4] = [
 ];
 
 /// Looks at everything in a data directory. Partitions of `compacted` topics may have gaps between offsets.
-pub(super) fn says_nothing(classes: &KafkaClasses, data_dir: &Path, compacted: &[&str]) -> Result<()> {
+pub(in crate::parts) fn says_nothing(oracle: &Oracle, data_dir: &Path, compacted: &[&str]) -> Result<()> {
     let folders = partitions(data_dir)?;
-    let scratch = tempfile::tempdir()?;
     let mut looked_at = 0;
     for (kinds, how) in LOOKS {
-        // A virtual machine each: as few as the tool's options allow.
+        // As few calls as the tool's options allow.
         let mut piles: BTreeMap<(bool, bool), Vec<String>> = BTreeMap::new();
         for folder in &folders {
             let topic = topic_of(folder).context("a partition's folder without a number")?;
@@ -47,7 +45,7 @@ pub(super) fn says_nothing(classes: &KafkaClasses, data_dir: &Path, compacted: &
                 arguments.extend(decoded.then_some("--offsets-decoder"));
                 let list = some.join(",");
                 arguments.extend(["--files", &list]);
-                let said = tool(classes, CLASS, &arguments, &scratch.path().join("dump.log"))?;
+                let said = oracle.call(CLASS, &arguments)?;
                 let accusations = accusations(&said, gaps);
                 let first = accusations.get(..accusations.len().min(TOLD_MAX)).unwrap_or_default();
                 ensure!(
@@ -109,12 +107,14 @@ fn accusations(said: &str, gaps: bool) -> Vec<String> {
 }
 
 fn is_harmless(line: &str, gaps: bool) -> bool {
-    const BEGINNINGS: [&str; 6] = [
+    const BEGINNINGS: [&str; 7] = [
         "Log starting offset: ",
         "| offset: ",
         "offset: ",
         "timestamp: ",
         "producerId: ",
+        // Of an aborted transaction.
+        "version: 0 producerId: ",
         // What it is about follows, a line for each.
         "Non-consecutive offsets in ",
     ];

@@ -16,7 +16,7 @@ const RECORDS_MAX: usize = 20;
 const VALUE_MAX: usize = 400;
 /// One record in so many is a tombstone.
 const TOMBSTONES: usize = 6;
-/// Between two records, at most. They go back now and then, as those of many producers do.
+/// Between two records, at most, unless said otherwise. They go back now and then, as those of many producers do.
 const STEP_MS: usize = 40;
 
 /// A stream of batches. A copy goes on in the same way.
@@ -25,6 +25,7 @@ pub(super) struct Keyed {
     rng: Rng,
     keys: usize,
     time_ms: i64,
+    step_ms: usize,
     /// Batches may have records without a key.
     keyless: bool,
 }
@@ -32,7 +33,12 @@ pub(super) struct Keyed {
 impl Keyed {
     /// Batches whose records have one of `keys` keys, from `time_ms` on.
     pub(super) fn new(seed: u64, keys: usize, time_ms: i64) -> Self {
-        Self { rng: Rng::new(seed), keys, time_ms, keyless: false }
+        Self { rng: Rng::new(seed), keys, time_ms, step_ms: STEP_MS, keyless: false }
+    }
+
+    /// As much time at most is between two records.
+    pub(super) fn set_step(&mut self, step_ms: usize) {
+        self.step_ms = step_ms;
     }
 
     /// Whether some records have no key, which a compacted topic refuses.
@@ -60,7 +66,7 @@ impl Keyed {
     }
 
     fn append(&mut self, builder: &mut BatchBuilder) -> Result<()> {
-        self.time_ms += i64::try_from(self.rng.below(STEP_MS))?;
+        self.time_ms += i64::try_from(self.rng.below(self.step_ms))?;
         let late_ms = if self.rng.below(8) == 0 { self.rng.below(500) } else { 0 };
         let time_ms = self.time_ms - i64::try_from(late_ms)?;
         let key = format!("key-{}", self.rng.below(self.keys));

@@ -4,75 +4,61 @@
 //!   workload.rs    our broker under every kind of load: codecs, rolls, kills, retention, deletion, compaction, groups
 //!   dump.rs        DumpLogSegments over every file of it: any line that is not known to be harmless is an accusation
 //!   adopt.rs       Kafka's broker on a copy: it serves the same bytes, knows the same producers and committed offsets
-//!   compaction.rs  the same records into both, compacted by both: the same records stay
-//!   kafka.rs       one node of Kafka, and its classes
+//!   compaction/    the same records into both, compacted by both: the same records stay
 //! ```
 //!
-//! Without Java or Maven nothing here can run, which is said.
+//! Transactions are the part `takeover`'s, where Kafka's own producers write them. Two cases run at a time; what several of
+//! them need is made once. Without Java or Maven nothing here can run, which is said.
 
 mod adopt;
-mod compaction;
+pub(super) mod compaction;
 mod dump;
-
 mod keyed;
 mod workload;
 
-use super::{Cases, Context};
-use crate::clients::KafkaClasses;
-use workload::{Ends, Story};
+use super::kafka::Oracle;
+use super::once::Once;
+use super::{Cases, Context, Job};
+use workload::{COMPACTED, Moment, Story};
+
+pub(super) use dump::says_nothing;
+
+/// Cases at a time: each waits for a broker or a cleaner now and then.
+const LANES: usize = 2;
 
 /// The part.
-pub fn witness(context: &Context<'_>, cases: &mut Cases<'_>) {
-    let classes = match KafkaClasses::of(context.workspace, context.printer) {
-        Ok(classes) => classes,
+pub fn witness(context: &Context<'_>, cases: &Cases<'_>) {
+    let oracle = match Oracle::of(context) {
+        Ok(oracle) => oracle,
         Err(reason) => return cases.skip("kafka", &format!("{reason:#}")),
     };
-    for (end, looks) in [
-        (
-            Ends::Stopped,
-            &[
-                ("dump_log_segments_says_nothing_after_a_clean_stop", Look::Dump),
-                ("kafka_serves_what_we_stopped_serving", Look::Adopt { mark: true }),
-                ("kafka_recovers_what_we_stopped_serving", Look::Adopt { mark: false }),
-            ][..],
-        ),
-        (
-            Ends::Killed,
-            &[
-                ("dump_log_segments_says_nothing_after_a_kill", Look::Dump),
-                ("kafka_recovers_what_a_kill_left", Look::Adopt { mark: false }),
-            ],
-        ),
-        (
-            Ends::Recovered,
-            &[
-                ("dump_log_segments_says_nothing_after_recovery", Look::Dump),
-                ("kafka_serves_what_we_recovered", Look::Adopt { mark: true }),
-            ],
-        ),
-    ] {
-        let mut story = Story::new(&context.binary, end);
-        for (name, look) in looks {
-            cases.run(name, || {
-                let history = story.told()?;
-                match look {
-                    Look::Dump => {
-                        dump::says_nothing(&classes, &history.broker.data_dir(), &workload::COMPACTED)
-                    }
-                    Look::Adopt { mark } => adopt::goes_on_where_we_stopped(&classes, history, *mark),
-                }
-            });
-        }
+    let oracle = &oracle;
+    let (story, prepared, both) = (Once::new(), Once::new(), Once::new());
+    let story = || story.get(|| Story::tell(&context.binary));
+    let prepared = || prepared.get(|| adopt::prepare(oracle));
+    let dump = |name, moment| Job::new(name, move || says_nothing(oracle, &story()?.at(moment), &COMPACTED));
+    let adopt = |name, moment, mark| {
+        Job::new(name, move || {
+            let (story, prepared) = (story()?, prepared()?);
+            let known = if matches!(moment, Moment::Stopped) { &story.stopped } else { &story.killed };
+            adopt::goes_on_where_we_stopped(oracle, prepared, &story.at(moment), known, mark)
+        })
+    };
+    let mut jobs = vec![dump("dump_log_segments_says_nothing_after_a_clean_stop", Moment::Stopped)];
+    jobs.extend(compaction::jobs(context, oracle, &both));
+    jobs.extend([
+        dump("dump_log_segments_says_nothing_after_a_kill", Moment::Killed),
+        dump("dump_log_segments_says_nothing_after_recovery", Moment::Recovered),
+        dump("dump_log_segments_says_nothing_after_a_restore", Moment::Restored),
+        adopt("kafka_serves_what_we_stopped_serving", Moment::Stopped, true),
+        adopt("kafka_recovers_what_we_stopped_serving", Moment::Stopped, false),
+        adopt("kafka_recovers_what_a_kill_left", Moment::Killed, false),
+        adopt("kafka_serves_what_we_recovered", Moment::Recovered, true),
+    ]);
+    cases.side_by_side(LANES, jobs);
+    if let Some(both) = both.into_made() {
+        cases.run("dump_log_segments_says_nothing_after_compaction", || {
+            compaction::says_nothing(oracle, both)
+        });
     }
-    compaction::cases(context, &classes, cases);
-}
-
-/// What is done with a directory that our broker left.
-#[derive(Debug, Clone, Copy)]
-enum Look {
-    Dump,
-    /// With our mark of a clean stop, or without one.
-    Adopt {
-        mark: bool,
-    },
 }

@@ -5,7 +5,8 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
 use bytes::Bytes;
@@ -18,10 +19,13 @@ use pagewire_wire::messages::offset_commit_request::{
 };
 use pagewire_wire::messages::offset_fetch_request::OffsetFetchRequest;
 use pagewire_wire::messages::offset_fetch_response::OffsetFetchResponseTopic;
+use tempfile::TempDir;
 
 use super::keyed::Keyed;
+use crate::harness::commands::run;
 use crate::harness::raw::{Producer, Raw, text};
 use crate::harness::{Broker, until};
+use crate::workspace::copy_tree;
 
 /// Every topic has as many partitions, `__consumer_offsets` too.
 pub(super) const PARTITIONS: i32 = 2;
@@ -77,38 +81,6 @@ const BUSY: &[&str] = &[
 const STILL: &[&str] =
     &["--set", "log.cleaner.enable=false", "--set", "log.retention.check.interval.ms=3600000"];
 
-/// How the broker ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Ends {
-    Stopped,
-    Killed,
-    /// Killed, started on what that left, and stopped.
-    Recovered,
-}
-
-/// A workload that runs when it is first asked for.
-#[derive(Debug)]
-pub(super) struct Story<'b> {
-    binary: &'b Path,
-    end: Ends,
-    history: Option<History>,
-}
-
-impl<'b> Story<'b> {
-    pub(super) fn new(binary: &'b Path, end: Ends) -> Self {
-        Self { binary, end, history: None }
-    }
-
-    /// What happened.
-    pub(super) fn told(&mut self) -> Result<&History> {
-        let history = match self.history.take() {
-            Some(history) => history,
-            None => run(self.binary, self.end)?,
-        };
-        Ok(self.history.insert(history))
-    }
-}
-
 /// What a partition served at the end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Served {
@@ -133,47 +105,109 @@ pub(super) struct Sent {
 /// What a group has committed.
 pub(super) type Committed = Vec<Vec<OffsetFetchResponseTopic>>;
 
-/// A broker that has ended, and what it knew.
+/// What a broker knew.
 #[derive(Debug)]
-pub(super) struct History {
-    pub(super) broker: Broker,
+pub(super) struct Known {
     pub(super) served: Vec<Served>,
     pub(super) sent: Vec<Sent>,
     pub(super) committed: Committed,
 }
 
-/// The whole load, and the end.
-fn run(binary: &Path, end: Ends) -> Result<History> {
-    let settings = ["offsets.topic.num.partitions=2", "offsets.topic.segment.bytes=1048576"];
-    let mut broker = Broker::start(binary, &settings)?;
-    create_topics(broker.address())?;
-    let mut load = Load::new(broker.address())?;
-    broker.serve_with(BUSY, &[]);
-    for round in 0..ROUNDS {
-        if round % 2 == 0 {
-            broker.stop()?;
-        } else {
-            broker.kill();
-        }
-        broker.start_again()?;
-        load.round(broker.address())?;
+impl Known {
+    fn of(broker: &Broker, load: &Load) -> Result<Self> {
+        Ok(Self {
+            served: served(broker.address())?,
+            sent: load.sent.values().cloned().collect(),
+            committed: committed(broker.address())?,
+        })
     }
-    until_compacted(&broker.data_dir())?;
-    broker.stop()?;
-    broker.serve_with(STILL, &[]);
-    broker.start_again()?;
-    let served = served(broker.address())?;
-    let committed = committed(broker.address())?;
-    match end {
-        Ends::Stopped => drop(broker.stop()?),
-        Ends::Killed => broker.kill(),
-        Ends::Recovered => {
-            broker.kill();
+}
+
+/// One broker's directory at four moments of its life, with what it knew.
+#[derive(Debug)]
+pub(super) struct Story {
+    directory: TempDir,
+    /// Before it stopped in order.
+    pub(super) stopped: Known,
+    /// Before it was killed with all that it had taken meanwhile.
+    pub(super) killed: Known,
+}
+
+/// A moment, by the name of its copy.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Moment {
+    Stopped,
+    /// What a backup of the broker that served became in a restore.
+    Restored,
+    Killed,
+    /// Started on what the kill left, and stopped in order.
+    Recovered,
+}
+
+impl Story {
+    /// The whole load, and every end.
+    pub(super) fn tell(binary: &Path) -> Result<Self> {
+        let settings = ["offsets.topic.num.partitions=2", "offsets.topic.segment.bytes=1048576"];
+        let mut broker = Broker::start(binary, &settings)?;
+        create_topics(broker.address())?;
+        let mut load = Load::new(broker.address())?;
+        broker.serve_with(BUSY, &[]);
+        for round in 0..ROUNDS {
+            if round % 2 == 0 {
+                broker.stop()?;
+            } else {
+                broker.kill();
+            }
             broker.start_again()?;
-            broker.stop()?;
+            load.round(broker.address())?;
         }
+        until_compacted(&broker.data_dir())?;
+        broker.stop()?;
+        broker.serve_with(STILL, &[]);
+        broker.start_again()?;
+        let directory = Broker::directory()?;
+        let place = |moment| place(directory.path(), moment);
+        let stopped = Known::of(&broker, &load)?;
+        back_up_and_restore(binary, &broker.data_dir(), directory.path())?;
+        broker.stop()?;
+        copy_tree(&broker.data_dir(), &place(Moment::Stopped))?;
+        broker.start_again()?;
+        load.appends(broker.address())?;
+        let killed = Known::of(&broker, &load)?;
+        broker.kill();
+        copy_tree(&broker.data_dir(), &place(Moment::Killed))?;
+        broker.start_again()?;
+        broker.stop()?;
+        copy_tree(&broker.data_dir(), &place(Moment::Recovered))?;
+        Ok(Self { directory, stopped, killed })
     }
-    Ok(History { broker, served, sent: load.sent.into_values().collect(), committed })
+
+    /// Its directory at that moment.
+    pub(super) fn at(&self, moment: Moment) -> PathBuf {
+        place(self.directory.path(), moment)
+    }
+}
+
+fn place(directory: &Path, moment: Moment) -> PathBuf {
+    directory.join(match moment {
+        Moment::Stopped => "stopped",
+        Moment::Restored => "restored",
+        Moment::Killed => "killed",
+        Moment::Recovered => "recovered",
+    })
+}
+
+/// Of a broker that serves.
+fn back_up_and_restore(binary: &Path, data_dir: &Path, directory: &Path) -> Result<()> {
+    let (backup, restored) = (directory.join("backup"), place(directory, Moment::Restored));
+    for (what, from, to) in
+        [("backup", data_dir, backup.as_path()), ("restore", backup.as_path(), restored.as_path())]
+    {
+        let mut command = Command::new(binary);
+        command.arg(what).arg("--from").arg(from).arg("--to").arg(to);
+        run(&mut command, "")?.succeeded().with_context(|| what.to_owned())?;
+    }
+    Ok(())
 }
 
 /// The same topics, in any broker.
@@ -277,6 +311,13 @@ impl Load {
 
     /// Some batches into every partition, some commits, some records deleted.
     fn round(&mut self, address: &str) -> Result<()> {
+        self.appends(address)?;
+        let mut client = Raw::connect(address)?;
+        (0..PARTITIONS).try_for_each(|partition| cut(&mut client, partition))
+    }
+
+    /// Some batches into every partition, and some commits.
+    fn appends(&mut self, address: &str) -> Result<()> {
         let mut client = Raw::connect(address)?;
         for (&(topic, partition), stream) in &mut self.streams {
             let producer = self.producers.get_mut(&(topic, partition)).context("no producer")?;
@@ -294,13 +335,7 @@ impl Load {
                 }
             }
         }
-        for partition in 0..PARTITIONS {
-            cut(&mut client, partition)?;
-        }
-        for _ in 0..COMMITS {
-            self.commit(&mut client)?;
-        }
-        Ok(())
+        (0..COMMITS).try_for_each(|_| self.commit(&mut client))
     }
 
     fn commit(&mut self, client: &mut Raw) -> Result<()> {

@@ -1,8 +1,8 @@
 //! The mark a clean stop leaves: every log was closed and synced, so the next start need not look for torn tails.
 //!
 //! It is a hint about effort, never evidence: a start that finds it still checks each log's tail cheaply. It is
-//! removed before anything is written again. Kafka writes `{"version":0,"brokerEpoch":-1}`; only the file's existence
-//! counts here, as an older Kafka's mark is empty.
+//! removed before anything is written again. Kafka does the same, and names its broker's epoch in it (4.3.1:
+//! `{"version":0,"brokerEpoch":22}`; older ones leave it empty). Only the file's existence says that the stop was clean.
 
 use std::io;
 use std::path::Path;
@@ -13,7 +13,7 @@ use crate::small::{parent, read_small, write_atomically};
 /// Name of the mark in a log directory.
 pub const CLEAN_MARK_FILE: &str = ".kafka_cleanshutdown";
 
-/// What Kafka 4.3 writes when it has no broker epoch to tell.
+/// Kafka's form without a broker epoch: a Kafka that has registered has one.
 const CONTENT: &[u8] = br#"{"version":0,"brokerEpoch":-1}"#;
 
 /// More than any mark holds.

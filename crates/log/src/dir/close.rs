@@ -49,6 +49,12 @@ impl LogDir {
         if let Err(error) = self.write_checkpoints() {
             failed.push((self.path.clone(), error));
         }
+        if failed.is_empty()
+            && !was_offline
+            && let Err(at) = self.sums.lock().stop(&*self.disk, &self.path)
+        {
+            failed.push(at);
+        }
         let mut clean = failed.is_empty() && !was_offline;
         if clean && let Err(error) = CleanMark::write(self.disk.as_ref(), &self.path) {
             failed.push((self.path.join(CLEAN_MARK_FILE), error));

@@ -125,8 +125,7 @@ impl LockedDir {
         self.check(options)?;
         let mut report = LoadReport::default();
         let (disk, path) = (Arc::clone(&self.disk), self.path.clone());
-        let kafka_was_here = CleanMark::is_anothers(disk.as_ref(), &path).map_err(LogDirError::at(&path))?;
-        let mut sums = Sums::read(disk.as_ref(), &path, kafka_was_here, &mut report.notices)?;
+        let mut sums = Sums::read(disk.as_ref(), &path, &mut report.notices)?;
         let (checkpoints, written) = Checkpoints::read(disk.as_ref(), &path, &mut sums, &mut report.notices)?;
         let mut cleaning = Cleaning::read(disk.as_ref(), &path, &mut sums, &mut report.notices)?;
         let vouched = vouched::read(disk.as_ref(), &path, &mut report.notices)?;

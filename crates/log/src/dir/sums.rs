@@ -5,13 +5,16 @@
 //! of its text; partition 0 is the text that is to be in the file, 1 the one before it. The sums are written first, so
 //! one of the two is right wherever a crash comes. The last line sums up the others.
 //!
-//! Without the sums every checkpoint is believed. So it is where Kafka stopped in order after us: it writes the
-//! checkpoints and not the sums.
+//! Without the sums every checkpoint is believed. So it is where Kafka had the directory after us: it writes the checkpoints
+//! and not the sums. It shows by its own mark of an orderly stop; or, if it was killed, by the absence of ours, which an
+//! orderly stop of ours notes down here; or, if we were killed before it, by more than one checkpoint with another text, which
+//! no disk does and leaves them legible.
 
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use pagewire_disk::checkpoint::CLEAN_MARK_FILE;
 use pagewire_disk::{
     CheckpointError, CleanMark, Damage, Disk, OffsetCheckpoint, read_small, write_atomically,
 };
@@ -23,6 +26,10 @@ pub(crate) const FILE: &str = "pagewire-checkpoint-sums";
 /// In the place of a partition.
 const NOW: i32 = 0;
 const BEFORE: i32 = 1;
+/// In the place of a sum, in the line of the mark of an orderly stop: it is to be there.
+const STOPPED: i64 = 1;
+/// As many checkpoints may be damaged before somebody else must have written them.
+const DAMAGED_MAX: usize = 1;
 
 /// What is known of the checkpoints' texts.
 #[derive(Debug, Default)]
@@ -47,20 +54,34 @@ pub(crate) struct Read {
 }
 
 impl Sums {
-    /// Reads the sums. If somebody else `wrote_last` they go: before the mark that says so does.
-    pub(super) fn read(
-        disk: &dyn Disk,
-        dir: &Path,
-        wrote_last: bool,
-        notices: &mut Vec<Notice>,
-    ) -> Result<Self, LogDirError> {
-        let path = dir.join(FILE);
-        if wrote_last {
+    /// Reads the sums, before the mark of the last stop is taken. If somebody else had the directory since they go.
+    pub(super) fn read(disk: &dyn Disk, dir: &Path, notices: &mut Vec<Notice>) -> Result<Self, LogDirError> {
+        let mut sums = Self::of_file(disk, dir, notices)?;
+        if sums.are_outdated(disk, dir)? {
+            let path = dir.join(FILE);
             return match disk.remove_file(&path) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => Err(LogDirError::Io { path, error }),
                 _ => disk.sync_dir(dir).map(|()| Self::of_others()).map_err(LogDirError::at(dir)),
             };
         }
+        if let Some(vouched) = &mut sums.vouched
+            && vouched.remove(CLEAN_MARK_FILE, NOW).is_some()
+        {
+            *vouched = with_own_sum(vouched.clone());
+            // It fails where the disk is full. Then, if a crash comes before the next time, checkpoints are believed once.
+            let _ = vouched.write(disk, &dir.join(FILE));
+        }
+        Ok(sums)
+    }
+
+    /// Looks at the sums as a start would take them, and leaves them where they are.
+    pub(crate) fn peek(disk: &dyn Disk, dir: &Path, notices: &mut Vec<Notice>) -> Result<Self, LogDirError> {
+        let sums = Self::of_file(disk, dir, notices)?;
+        Ok(if sums.are_outdated(disk, dir)? { Self::of_others() } else { sums })
+    }
+
+    fn of_file(disk: &dyn Disk, dir: &Path, notices: &mut Vec<Notice>) -> Result<Self, LogDirError> {
+        let path = dir.join(FILE);
         let vouched = match usable(OffsetCheckpoint::read(disk, &path))?.and_then(|sums| whole(sums, &path)) {
             Ok(vouched) => vouched,
             Err(damage) => {
@@ -81,12 +102,15 @@ impl Sums {
         self.others_wrote
     }
 
-    /// Looks at the sums as a start would take them, and leaves them where they are.
-    pub(crate) fn peek(disk: &dyn Disk, dir: &Path, notices: &mut Vec<Notice>) -> Result<Self, LogDirError> {
+    /// Whether somebody else had the directory since they were written.
+    fn are_outdated(&self, disk: &dyn Disk, dir: &Path) -> Result<bool, LogDirError> {
         if CleanMark::is_anothers(disk, dir).map_err(LogDirError::at(dir))? {
-            return Ok(Self::of_others());
+            return Ok(true);
         }
-        Self::read(disk, dir, false, notices)
+        let Some(vouched) = &self.vouched else { return Ok(false) };
+        let was_stopped = CleanMark::exists(disk, dir).map_err(LogDirError::at(dir))?;
+        let mark_was_taken = !was_stopped && vouched.get(CLEAN_MARK_FILE, NOW).is_some();
+        Ok(mark_was_taken || altered(vouched, disk, dir)? > DAMAGED_MAX)
     }
 
     /// Reads a checkpoint. A damaged one, or one whose text nobody wrote, is noted and says nothing.
@@ -109,11 +133,11 @@ impl Sums {
             }
         };
         let sum = sum(&content.render());
-        let known = |which| self.vouched.as_ref().and_then(|vouched| vouched.get(file, which));
-        let certain = known(NOW) == Some(sum) || known(BEFORE) == Some(sum);
+        let certain = self.vouched.as_ref().is_some_and(|vouched| is_known(vouched, file, sum));
+        let altered = self.vouched.as_ref().is_some_and(|vouched| is_altered(vouched, file, &content));
         // One that is gone, or was emptied, has its sum still.
         let lost = !certain && content.is_empty() && !disk.exists(&path).map_err(LogDirError::at(&path))?;
-        if !certain && known(NOW).is_some() {
+        if altered {
             notices.push(Notice::Damaged(CheckpointError::Damaged { path, damage: Damage::Altered }));
             self.others_wrote = true;
             return Ok(Read { content: None, certain: false, lost: true });
@@ -146,14 +170,7 @@ impl Sums {
             let before = || sum(&OffsetCheckpoint::new().render());
             sums.set(file, BEFORE, self.landed.get(file).copied().unwrap_or_else(before));
         }
-        sums.remove(FILE, NOW);
-        let all = sum(&sums.render());
-        sums.set(FILE, NOW, all);
-        let path = dir.join(FILE);
-        if self.vouched.as_ref() != Some(&sums) {
-            sums.write(disk, &path).map_err(|error| (path, error))?;
-            self.vouched = Some(sums);
-        }
+        self.vouch(disk, dir, sums)?;
         for (file, text) in texts {
             let path = dir.join(file);
             let written = write_atomically(disk, &path, text.as_bytes());
@@ -165,6 +182,57 @@ impl Sums {
         }
         Ok(())
     }
+
+    /// Notes down that the mark of an orderly stop is to be there, before it is.
+    pub(super) fn stop(&mut self, disk: &dyn Disk, dir: &Path) -> Result<(), (PathBuf, io::Error)> {
+        let mut sums = self.vouched.clone().unwrap_or_else(|| self.of_landed());
+        sums.set(CLEAN_MARK_FILE, NOW, STOPPED);
+        self.vouch(disk, dir, sums)
+    }
+
+    /// Writes the sums, if they are others than before.
+    fn vouch(
+        &mut self,
+        disk: &dyn Disk,
+        dir: &Path,
+        sums: OffsetCheckpoint,
+    ) -> Result<(), (PathBuf, io::Error)> {
+        let sums = with_own_sum(sums);
+        if self.vouched.as_ref() != Some(&sums) {
+            let path = dir.join(FILE);
+            sums.write(disk, &path).map_err(|error| (path, error))?;
+            self.vouched = Some(sums);
+        }
+        Ok(())
+    }
+}
+
+/// How many checkpoints have a text that nobody wrote.
+fn altered(vouched: &OffsetCheckpoint, disk: &dyn Disk, dir: &Path) -> Result<usize, LogDirError> {
+    let mut altered = 0;
+    let files = vouched.iter().filter(|(file, which, _)| *which == NOW && *file != FILE);
+    for (file, _, _) in files {
+        // A damaged one may be anybody's.
+        if let Ok(Some(content)) = usable(OffsetCheckpoint::read(disk, &dir.join(file)))? {
+            altered += usize::from(is_altered(vouched, file, &content));
+        }
+    }
+    Ok(altered)
+}
+
+fn is_altered(vouched: &OffsetCheckpoint, file: &str, content: &OffsetCheckpoint) -> bool {
+    vouched.get(file, NOW).is_some() && !is_known(vouched, file, sum(&content.render()))
+}
+
+fn is_known(vouched: &OffsetCheckpoint, file: &str, sum: i64) -> bool {
+    [NOW, BEFORE].iter().any(|which| vouched.get(file, *which) == Some(sum))
+}
+
+fn with_own_sum(mut sums: OffsetCheckpoint) -> OffsetCheckpoint {
+    sums.remove(FILE, NOW);
+    let all = sum(&sums.render());
+    sums.set(FILE, NOW, all);
+    sums
 }
 
 /// The sums, if their own is right.

@@ -105,6 +105,45 @@ fn what_kafka_wrote_after_us_is_believed() {
 }
 
 #[test]
+fn what_a_kafka_wrote_that_was_killed_after_our_orderly_stop_is_believed() {
+    let world = left();
+    world.put(LOG_START_FILE, b"0\n1\na 0 9\n");
+    world.disk.remove_file(&path(CLEAN_MARK_FILE)).expect("Kafka takes it when it starts");
+    assert_eq!(checked(&world), []);
+    assert_eq!(opened(&world), (9, 20, vec![]));
+}
+
+#[test]
+fn checkpoints_that_all_say_something_else_are_anothers_and_one_of_them_is_damaged() {
+    for anothers in [true, false] {
+        let world = World::new().knows("a", A);
+        let (dir, _) = world.open();
+        let log = world.create(&dir, "a", 0);
+        append(&log, 20);
+        log.sync().expect("sync");
+        log.delete_records_before(1).expect("delete records");
+        dir.write_checkpoints().expect("write");
+        drop((dir, log));
+        world.put(LOG_START_FILE, b"0\n1\na 0 9\n");
+        if anothers {
+            world.put(RECOVERY_POINT_FILE, b"0\n1\na 0 18\n");
+        }
+        let (start, end, said) = opened(&world);
+        let expected = if anothers { (9, 20, 0) } else { (0, 20, 1) };
+        assert_eq!((start, end, said.len()), expected, "{said:?}");
+    }
+}
+
+#[test]
+fn a_crash_right_after_a_start_leaves_the_sums_in_force() {
+    let world = left();
+    drop(world.open());
+    world.put(LOG_START_FILE, b"0\n1\na 0 9\n");
+    let (start, end, said) = opened(&world);
+    assert_eq!((start, end, said.len()), (0, 20, 1), "{said:?}");
+}
+
+#[test]
 fn a_crash_between_the_sums_and_their_checkpoint_leaves_the_one_before() {
     let world = World::new().knows("a", A);
     let (dir, _) = world.open();

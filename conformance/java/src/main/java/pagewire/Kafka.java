@@ -26,7 +26,7 @@ final class Kafka {
 
     static Map<String, Object> config(Object... pairs) {
         Map<String, Object> config = new HashMap<>();
-        config.put("bootstrap.servers", Suite.BOOTSTRAP);
+        config.put("bootstrap.servers", Suite.bootstrap());
         for (int i = 0; i < pairs.length; i += 2) {
             config.put((String) pairs[i], pairs[i + 1]);
         }

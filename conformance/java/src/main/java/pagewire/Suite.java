@@ -22,8 +22,16 @@ import java.util.ArrayList;
  * reason}. Cases run side by side, with topics and groups of their own.
  */
 final class Suite {
-    /** The broker under test, from the environment. */
-    static final String BOOTSTRAP = Objects.requireNonNullElse(System.getenv("BOOTSTRAP"), "127.0.0.1:9092");
+    /** The broker under test: from the environment, until somebody names another. */
+    private static volatile String bootstrap = Objects.requireNonNullElse(System.getenv("BOOTSTRAP"), "127.0.0.1:9092");
+
+    static String bootstrap() {
+        return bootstrap;
+    }
+
+    static void aimAt(String address) {
+        bootstrap = address;
+    }
 
     interface Case {
         void run() throws Exception;

@@ -64,17 +64,30 @@ final class Tool {
     static Ran runWithInput(String input, String name, String... arguments) throws Exception {
         List<String> all = new ArrayList<>(List.of(arguments));
         // kafka-cluster takes its command first.
-        all.addAll(name.equals("ClusterTool") ? 1 : 0, List.of("--bootstrap-server", Suite.BOOTSTRAP));
+        all.addAll(name.equals("ClusterTool") ? 1 : 0, List.of("--bootstrap-server", Suite.bootstrap()));
         return call(input, name, all.toArray(String[]::new));
     }
 
     /** A tool with exactly these arguments. */
-    static synchronized Ran call(String input, String name, String... arguments) throws Exception {
+    static Ran call(String input, String name, String... arguments) throws Exception {
+        var printed = new ByteArrayOutputStream();
+        var complained = new ByteArrayOutputStream();
+        try {
+            int code = into(new PrintStream(printed, true), new PrintStream(complained, true), 60, input, name, arguments);
+            return new Ran(code, printed.toString(StandardCharsets.UTF_8), complained.toString(StandardCharsets.UTF_8));
+        } catch (TimeoutException late) {
+            throw new AssertionError(name + " did not end in time: " + printed + complained);
+        } catch (ExecutionException thrown) {
+            throw new AssertionError(name + " threw " + thrown.getCause().getCause());
+        }
+    }
+
+    /** The exit code of a tool that prints to these streams. */
+    static synchronized int into(PrintStream printed, PrintStream complained, int seconds, String input, String name, String... arguments)
+            throws Exception {
         InputStream in = System.in;
         PrintStream out = System.out;
         PrintStream err = System.err;
-        var printed = new ByteArrayOutputStream();
-        var complained = new ByteArrayOutputStream();
         // Some tools catch everything around their exit and exit again: the first code is the one a shell would see.
         var first = new AtomicReference<Integer>();
         Exit.Procedure procedure = (code, message) -> {
@@ -87,10 +100,10 @@ final class Tool {
         List<Runnable> hooks = new CopyOnWriteArrayList<>();
         Exit.setShutdownHookAdder((hook, runnable) -> hooks.add(runnable));
         System.setIn(new ByteArrayInputStream(input.getBytes(StandardCharsets.UTF_8)));
-        System.setOut(new PrintStream(printed, true));
-        System.setErr(new PrintStream(complained, true));
+        System.setOut(printed);
+        System.setErr(complained);
         try {
-            var main = Class.forName(name.startsWith("kafka.") ? name : "org.apache.kafka.tools." + name).getMethod("main", String[].class);
+            var main = Class.forName(name.contains(".") ? name : "org.apache.kafka.tools." + name).getMethod("main", String[].class);
             var task = new FutureTask<>(() -> {
                 try {
                     main.invoke(null, (Object) arguments);
@@ -105,16 +118,9 @@ final class Tool {
             var thread = new Thread(task, name);
             thread.setDaemon(true);
             thread.start();
-            int code;
-            try {
-                code = task.get(60, TimeUnit.SECONDS);
-            } catch (TimeoutException late) {
-                throw new AssertionError(name + " did not end within 60 s: " + printed + complained);
-            } catch (ExecutionException thrown) {
-                throw new AssertionError(name + " threw " + thrown.getCause().getCause());
-            }
+            int code = task.get(seconds, TimeUnit.SECONDS);
             System.out.flush();
-            return new Ran(code, printed.toString(StandardCharsets.UTF_8), complained.toString(StandardCharsets.UTF_8));
+            return code;
         } finally {
             System.setIn(in);
             System.setOut(out);
@@ -126,7 +132,7 @@ final class Tool {
     static Ran process(String name, String... arguments) throws Exception {
         List<String> command = new ArrayList<>(List.of(ProcessHandle.current().info().command().orElse("java"),
             "-Xmx256m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp", System.getProperty("java.class.path"),
-            "org.apache.kafka.tools." + name, "--bootstrap-server", Suite.BOOTSTRAP));
+            "org.apache.kafka.tools." + name, "--bootstrap-server", Suite.bootstrap()));
         command.addAll(List.of(arguments));
         Process process = new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.INHERIT).start();
         var out = new FutureTask<>(() -> new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8));
