@@ -103,7 +103,7 @@ final class Tool {
         System.setOut(printed);
         System.setErr(complained);
         try {
-            var main = Class.forName(name.contains(".") ? name : "org.apache.kafka.tools." + name).getMethod("main", String[].class);
+            var main = Class.forName(name.startsWith("kafka.") || name.startsWith("org.") ? name : "org.apache.kafka.tools." + name).getMethod("main", String[].class);
             var task = new FutureTask<>(() -> {
                 try {
                     main.invoke(null, (Object) arguments);
