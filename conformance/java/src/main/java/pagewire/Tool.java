@@ -103,7 +103,9 @@ final class Tool {
         System.setOut(printed);
         System.setErr(complained);
         try {
-            var main = Class.forName(name.contains(".") ? name : "org.apache.kafka.tools." + name).getMethod("main", String[].class);
+            // Most of Kafka's own are named within their package.
+            var whole = name.matches("(kafka|org|pagewire)\\..*") ? name : "org.apache.kafka.tools." + name;
+            var main = Class.forName(whole).getMethod("main", String[].class);
             var task = new FutureTask<>(() -> {
                 try {
                     main.invoke(null, (Object) arguments);
