@@ -22,8 +22,8 @@ pub(crate) fn walk_headers(
     walk_batches(segment, offset, report, |_, found| Ok(show(&found.header))).map(drop)
 }
 
-/// The same with where each batch is, for those who want to read it. `false`: damage lay on
-/// the way, and was passed by.
+/// The same with where each batch is, for those who want to read it. `false`: damage lay on the
+/// way, and was passed by.
 pub(crate) fn walk_batches(
     segment: &Segment,
     offset: i64,

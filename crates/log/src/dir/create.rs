@@ -27,8 +27,9 @@ impl LogDir {
     /// The log of a partition, made if there is none. When this returns, the log, its directory and the topic's id in
     /// it survive a power cut.
     ///
-    /// One that is gone though it had records is not made anew. A directory of that name that is not this topic's (another id, or records without an id) is renamed to
-    /// `…-stray` first. One of this topic's, left by an earlier attempt, is opened.
+    /// One that is gone though it had records is not made anew. A directory of that name that is not this topic's (another
+    /// id, or records without an id) is renamed to `…-stray` first. One of this topic's, left by an earlier attempt, is
+    /// opened.
     pub fn create(
         &self,
         topic: &str,
