@@ -57,6 +57,19 @@ impl Two {
         self.broker.restart();
     }
 
+    /// Partitions in `lost` begin at 0, in the second directory; the others of "t" go on. Also after a restart.
+    fn begins_anew_with(&mut self, lost: &[i32]) {
+        for round in 0..2 {
+            for partition in 0..4 {
+                let first = i64::from(!lost.contains(&partition));
+                let offset = self.broker.client().produce("t", partition, batch(&["y"]));
+                assert_eq!(offset, first + round, "partition {partition}");
+            }
+            self.broker.restart();
+        }
+        assert_eq!(self.of(1, "t"), lost);
+    }
+
     /// Moves the content of the second directory away, as an unmount does, whether or not a broker runs.
     fn unmount_second(&self) {
         fs::rename(&self.dirs[1], self.aside()).unwrap();
@@ -345,15 +358,7 @@ fn partitions_whose_loss_is_accepted_are_made_anew_under_a_higher_epoch() {
     assert!(answer.contains("\"partitions\":2"), "{answer}");
     assert!(epoch_of(&mut two.broker.client(), lost[0]) > before, "clients are to look");
     assert!(two.online(true).contains("\"error\""), "once");
-    for round in 0..2 {
-        for partition in 0..4 {
-            let first = i64::from(!lost.contains(&partition));
-            let offset = two.broker.client().produce("t", partition, batch(&["y"]));
-            assert_eq!(offset, first + round, "partition {partition}");
-        }
-        two.broker.restart();
-    }
-    assert_eq!(two.of(1, "t"), lost);
+    two.begins_anew_with(&lost);
 }
 
 #[test]
@@ -392,15 +397,7 @@ fn a_disk_that_died_under_the_broker_is_replaced_without_a_restart() {
     let answer = two.online(true);
     assert!(answer.contains("\"partitions\":2"), "{answer}");
     assert_eq!(leaders(&mut client, "t"), [(0, 1, 1); 4]);
-    for round in 0..2 {
-        for partition in 0..4 {
-            let first = i64::from(!lost.contains(&partition));
-            let offset = two.broker.client().produce("t", partition, batch(&["y"]));
-            assert_eq!(offset, first + round, "partition {partition}");
-        }
-        two.broker.restart();
-    }
-    assert_eq!(two.of(1, "t"), lost);
+    two.begins_anew_with(&lost);
 }
 
 /// In home, beside the second directory, a log that cannot be opened: a directory stands where its segment belongs.
