@@ -117,6 +117,26 @@ fn a_log_start_past_everything_the_log_held_takes_no_record() {
 }
 
 #[test]
+fn a_checkpoint_that_was_emptied_or_removed_is_none_that_says_nothing() {
+    for emptied in [true, false] {
+        let world = World::new().knows("a", A);
+        let (dir, _) = world.open();
+        append(&world.create(&dir, "a", 0), 3);
+        dir.close_clean(0);
+        let (dir, _) = world.open();
+        append(&dir.get("a", 0).expect("open"), 9);
+        dir.close_clean(0);
+        if emptied {
+            world.put(RECOVERY_POINT_FILE, b"0\n0\n");
+        } else {
+            world.disk.remove_file(&path(RECOVERY_POINT_FILE)).expect("removed");
+        }
+        let (_, report) = world.open();
+        assert!(matches!(report.notices.as_slice(), [Notice::Damaged(_)]), "{:?}", notices(&report));
+    }
+}
+
+#[test]
 fn one_wrong_digit_in_either_witness_moves_no_end() {
     for file in [RECOVERY_POINT_FILE, HIGH_WATERMARK_FILE] {
         for offset in [1, 99] {
