@@ -110,6 +110,7 @@ fn begin_report(options: &Options, sources: &[Source], metadata: &kraft::Read, p
         to: options.to.clone(),
         others: options.others.clone(),
         dry_run: options.dry_run,
+        end_transactions: options.end_transactions,
         settings_left: plan.settings_left.clone(),
         left: plan.left.clone(),
         incomplete: plan.incomplete.clone(),

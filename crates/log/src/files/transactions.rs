@@ -7,6 +7,7 @@ use std::collections::HashMap;
 
 use pagewire_record::BatchHeader;
 
+use crate::answers::ProducerInfo;
 use crate::marker::may_end_txn;
 
 /// More are not remembered: no log has so many, unless somebody wants it so.
@@ -23,6 +24,19 @@ pub struct OpenTxn {
     pub first_offset: i64,
     /// The largest time in its newest batch, ms since 1970.
     pub last_timestamp: i64,
+}
+
+impl OpenTxn {
+    /// The one of a producer, if it has one.
+    pub fn of(producer: &ProducerInfo) -> Option<Self> {
+        let first_offset = producer.current_txn_start_offset;
+        (first_offset >= 0).then_some(Self {
+            producer_id: producer.producer_id,
+            producer_epoch: producer.producer_epoch,
+            first_offset,
+            last_timestamp: producer.last_timestamp,
+        })
+    }
 }
 
 /// The walk: batches are met in their order.

@@ -21,8 +21,9 @@ pub(crate) fn settle(
 ) -> Result<Vec<OpenTransaction>, ImportError> {
     let before = log.marks().log_end;
     let mut all = Vec::new();
-    for producer in log.producers().iter().filter(|producer| producer.current_txn_start_offset >= 0) {
-        let open = OpenTransaction::found(log.topic(), log.partition(), &open(producer), now_ms);
+    for producer in &log.producers() {
+        let Some(open) = OpenTxn::of(producer) else { continue };
+        let open = OpenTransaction::found(log.topic(), log.partition(), &open, now_ms);
         let mut named = decisions.name(open);
         if end && let Some(outcome) = named.outcome {
             let bytes = marker(outcome, producer, decisions.marker_epoch(&named), now_ms);
@@ -44,15 +45,6 @@ pub(crate) fn settle(
     }
     all.sort_unstable_by_key(|open| open.first_offset);
     Ok(all)
-}
-
-fn open(producer: &ProducerInfo) -> OpenTxn {
-    OpenTxn {
-        producer_id: producer.producer_id,
-        producer_epoch: producer.producer_epoch,
-        first_offset: producer.current_txn_start_offset,
-        last_timestamp: producer.last_timestamp,
-    }
 }
 
 /// With the epoch of the coordinator that ended the producer's last transaction here, or 0 where none did, as Kafka's tool
@@ -95,7 +87,7 @@ fn check(log: &Log, from: i64, all: &[OpenTransaction]) -> Result<(), ImportErro
     if markers != meant {
         return Err(wrong(log.dir(), format!("markers {meant:?} were written, {markers:?} are there")));
     }
-    let still = log.producers().into_iter().filter(|producer| producer.current_txn_start_offset >= 0).count();
+    let still = log.open_transactions().len();
     let left = all.iter().filter(|open| open.marker.is_none()).count();
     if still != left {
         return Err(wrong(log.dir(), format!("{still} transactions are open where {left} should be")));

@@ -1,6 +1,6 @@
 //! What an import came to, for people.
 
-use pagewire_takeover::{Refusal, Report};
+use pagewire_takeover::{OpenTransaction, Refusal, Report};
 
 use crate::output::units::{bytes, count};
 use crate::output::{Out, Table};
@@ -47,16 +47,17 @@ pub(super) fn print(report: &Report, out: &mut Out) -> anyhow::Result<()> {
 fn transactions(report: &Report, out: &mut Out) -> anyhow::Result<()> {
     let open = &report.open_transactions;
     told(out, "open transaction", open.iter().map(ToString::to_string))?;
-    let left = open.iter().filter(|open| open.marker.is_none()).count();
-    if left > 0 {
-        out.line(format_args!(
-            "open transactions: {} stay open. Readers with isolation.level=read_committed stop before them, and no transaction \
-             coordinator ends them here yet. Let Kafka end them (start it, wait for transaction.timeout.ms, stop it in order), or \
-             import with --end-transactions",
-            count(left as u64)
-        ))?;
-    }
-    Ok(())
+    let ends = |open: &&OpenTransaction| report.end_transactions && open.outcome.is_some();
+    let (left, more) = match (open.len() - open.iter().filter(ends).count(), report.end_transactions) {
+        (0, _) => return Ok(()),
+        (left, true) => (left, ""),
+        (left, false) => (left, ", or import with --end-transactions"),
+    };
+    out.line(format_args!(
+        "open transactions: {} stay open. Readers with isolation.level=read_committed stop before them, and no transaction \
+         coordinator ends them here yet. Let Kafka end them (start it, wait for transaction.timeout.ms, stop it in order){more}",
+        count(left as u64)
+    ))
 }
 
 fn told(out: &mut Out, what: &str, lines: impl ExactSizeIterator<Item = String>) -> anyhow::Result<()> {

@@ -464,16 +464,18 @@ final class Takeover {
     }
 
     /** The producer is not closed, which would abort: the process ends as if it had been killed. */
-    private static void leaveOpen() {
+    private static void leaveOpen() throws Exception {
         var producer = left();
         producer.initTransactions();
         producer.beginTransaction();
         sendTo(producer, LEFT_OPEN);
+        var offset = Map.of(new TopicPartition("transactions", 0), new OffsetAndMetadata(99));
+        producer.sendOffsetsToTransaction(offset, new org.apache.kafka.clients.consumer.ConsumerGroupMetadata("group-txn"));
         producer.flush();
         say("open");
     }
 
-    /** Readers of committed records come to the end, and see nothing of the transaction that was left open. */
+    /** Readers of committed records come to the end, and see nothing of the transaction that was left open; nor does its group. */
     private static void passes() {
         List<TopicPartition> all = List.of(new TopicPartition("transactions", 0), new TopicPartition("transactions", 1));
         try (var every = Kafka.consumer("enable.auto.commit", false);
@@ -490,6 +492,10 @@ final class Takeover {
                     Suite.equal("a record that nobody committed", false, new String(record.value()).equals(LEFT_OPEN));
                 }
             }
+        }
+        try (var member = Kafka.consumer("group.id", "group-txn", "isolation.level", "read_committed")) {
+            var first = all.get(0);
+            Suite.equal("what the group committed", 29L, member.committed(java.util.Set.of(first)).get(first).offset());
         }
         say("passes");
     }
