@@ -19,6 +19,12 @@ const KEPT_MAX: usize = 256 << 10;
 /// Likely headers whose CRC is computed in one search: bytes that were made to look like headers cost no more.
 const CANDIDATES_MAX: usize = 256;
 
+/// How far the end of a batch is looked for whose length is damaged: no batch is longer.
+pub(crate) const BATCH_LEN_MAX: u64 = 16 << 20;
+
+/// How often that is done in one walk.
+const ENDS_SOUGHT_MAX: usize = 64;
+
 /// A batch as it lies in the file.
 #[derive(Debug, Clone, Copy)]
 pub struct WalkedBatch<'w> {
@@ -73,12 +79,13 @@ pub struct BatchWalk<'f> {
     window: Window<'f>,
     position: u64,
     kept_max: usize,
+    ends_sought: usize,
 }
 
 impl<'f> BatchWalk<'f> {
     /// Walks `file` from `position`, where a batch begins, to `end`.
     pub fn new(file: &'f dyn DiskFile, position: u64, end: u64) -> Self {
-        Self { window: Window::new(file, end, CHUNK), position, kept_max: KEPT_MAX }
+        Self { window: Window::new(file, end, CHUNK), position, kept_max: KEPT_MAX, ends_sought: 0 }
     }
 
     /// Shows the bytes of batches up to this length. At least those of 256 KiB are shown.
@@ -150,16 +157,19 @@ impl<'f> BatchWalk<'f> {
 
     /// Where the batch at `position` ends by its checksum, whatever length it states: where the bytes up to there have the one
     /// in `header`, and a batch of one of `offsets` begins, or the walk ends. The last such place counts, of those that are no
-    /// further than `most`: a checksum is no secret, and earlier places may have been made to have it.
+    /// further than a batch is long: a checksum is no secret, and earlier places may have been made to have it.
     pub(crate) fn end_by_checksum(
         &mut self,
         position: u64,
         header: &BatchHeader,
         offsets: &RangeInclusive<i64>,
-        most: u64,
     ) -> io::Result<Option<u64>> {
+        if self.ends_sought >= ENDS_SOUGHT_MAX {
+            return Ok(None);
+        }
+        self.ends_sought += 1;
         let (end, mut behind) = (self.window.end(), self.window.another());
-        let last = end.min(position.saturating_add(most));
+        let last = end.min(position.saturating_add(BATCH_LEN_MAX));
         let (mut summed, mut crc, mut found) = (position + CRC_START as u64, 0, None);
         let mut at = position + HEADER_LEN as u64;
         while at <= last {
@@ -198,7 +208,7 @@ impl<'f> BatchWalk<'f> {
     }
 
     /// Where to go on behind a batch or bytes at `position` that are not what they should be: where their length leads, if
-    /// a batch begins there, else at the next batch that is whole. Base offsets as in [`find_batch`](Self::find_batch).
+    /// a batch begins there, else where their checksum does, else at the next batch that is whole. Base offsets as in [`find_batch`](Self::find_batch).
     ///
     /// # Errors
     /// What the disk says.
@@ -212,6 +222,12 @@ impl<'f> BatchWalk<'f> {
             Some(next) if next == self.window.end() => return Ok(None),
             Some(next) if self.header_at(next, offsets)?.is_some() => return Ok(Some(next)),
             _ => {}
+        }
+        let later = offsets.start().saturating_add(1)..=*offsets.end();
+        if let Some(header) = self.raw_header(position)?
+            && let Some(end) = self.end_by_checksum(position, &header, &later)?
+        {
+            return Ok((end < self.window.end()).then_some(end));
         }
         self.find_batch(position + 1, offsets)
     }

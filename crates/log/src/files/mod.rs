@@ -20,6 +20,7 @@ mod entries;
 mod producer_snapshot;
 mod transactions;
 
+pub(crate) use batches::BATCH_LEN_MAX;
 pub use batches::{BadBytes, BatchWalk, Step, WalkedBatch};
 pub use entries::{Entries, Entry, OffsetEntry, TimeStamped, TxnEntry};
 pub use producer_snapshot::{ProducerSnapshot, SnapshotDamage, SnapshotProducer};

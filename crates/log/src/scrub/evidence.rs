@@ -13,13 +13,11 @@ use std::io;
 
 use pagewire_record::BatchHeader;
 
-use crate::files::{BatchWalk, Step};
+use crate::files::{BATCH_LEN_MAX, BatchWalk, Step};
 use crate::index::offset::OffsetIndex;
 use crate::patience::Patience;
 use crate::segment::Segment;
 
-/// What leads so far is believed: no batch is so long.
-pub(super) const LED_MAX: u64 = 16 << 20;
 /// Stretches of one segment at whose beginnings is read far ahead.
 const THOROUGH_MAX: usize = 64;
 
@@ -55,7 +53,7 @@ impl<'a> Evidence<'a> {
         if self.anchors.is_none() { Ok(Ok(())) } else { self.leads_on(walk, position, end, true) }
     }
 
-    /// Whether the batch at `position` leads to the log's end, or to a place that the index names; else where it breaks off, with
+    /// Whether the batch at `position` leads to the log's end, to a place that the index names, or further than a batch is long; else where it breaks off, with
     /// more behind. `whole`: only batches with their checksums lead on.
     pub(super) fn leads_on(
         self,
@@ -66,7 +64,7 @@ impl<'a> Evidence<'a> {
     ) -> io::Result<Result<(), u64>> {
         let anchor = self.anchors.and_then(|anchors| anchors(position));
         let (mut at, mut expected) = (position, 0);
-        while at < walk.end() && at - position < LED_MAX {
+        while at < walk.end() && at - position < BATCH_LEN_MAX {
             let header = if whole { whole_at(walk, at)? } else { walk.header_at(at, &(0..=i64::MAX - 1))? };
             let Some(header) = header.filter(|header| header.base_offset >= expected && fits(header, end))
             else {

@@ -13,7 +13,7 @@ use pagewire_disk::DiskFile;
 use pagewire_record::BatchHeader;
 
 use super::damage::Stretch;
-use super::evidence::{Evidence, LED_MAX, fits};
+use super::evidence::{Evidence, fits};
 use crate::files::{BatchWalk, Step};
 
 /// What is damaged from `from` on, where a batch of the first of `offsets` should begin, in a file that has `size` bytes and
@@ -123,7 +123,7 @@ impl Way<'_> {
             return Ok(led(to));
         }
         if self.evidence.thorough
-            && let Some(to) = self.walk.end_by_checksum(at, &header, &self.later(), LED_MAX)?
+            && let Some(to) = self.walk.end_by_checksum(at, &header, &self.later())?
         {
             return Ok(led(to));
         }

@@ -1,5 +1,8 @@
 //! What a log still knows of transactions, times and epochs where some of its records are damaged, and what it serves then.
 
+use std::path::Path;
+
+use pagewire_log::verify::{VerifyOptions, verify};
 use pagewire_log::{
     AbortedTxn, AppendContext, LogConfig, OpenOptions, Origin, ReadError, ReadUpTo, decode_txn_index,
 };
@@ -166,6 +169,12 @@ fn trap() -> Bench {
     bench
 }
 
+/// Batches that a check of the files finds.
+fn checked(bench: &Bench) -> u64 {
+    let tally = verify(&bench.disk, Path::new(DIR), VerifyOptions::default(), &mut |_| {});
+    tally.expect("checked").batches
+}
+
 #[test]
 fn batches_in_a_record_are_never_served_as_the_logs_own() {
     for clean in [true, false] {
@@ -182,6 +191,7 @@ fn batches_in_a_record_are_never_served_as_the_logs_own() {
                     bench.report
                 );
             }
+            assert_eq!(checked(&bench), 2 + 4, "clean {clean}, bit {bit}: batches that are the log's own");
             let behind: Vec<i64> =
                 bench.read(9, 5000, true).iter().map(|header| header.base_offset).collect();
             assert_eq!(behind, [9, 12, 15, 18], "clean {clean}, bit {bit}");
