@@ -46,6 +46,7 @@ pub(crate) fn options(kafka: &Kafka) -> Options {
         exclude: Vec::new(),
         allow_missing: false,
         accept_damage: false,
+        end_transactions: false,
         dry_run: false,
         threads: 2,
         now_ms: 5,
