@@ -32,15 +32,15 @@ pub(super) fn compare(dir: &Path, first: i64, said: Option<i64>, known: &Known, 
     let start = known.log_start.unwrap_or(0);
     let Some(said) = said.map(|said| said.max(start)).filter(|said| *said < first) else { return };
     let certain = known.certain_beginning && !known.live;
-    let (severity, why) = match certain {
-        true => (Severity::Damage, "this file is gone"),
-        false => (Severity::Doubt, "this file is gone, or retention took it just before a kill"),
+    let (severity, why, fate) = if certain {
+        (Severity::Damage, "those before it are gone", if known.clean { Fate::Refused } else { Fate::Stays })
+    } else {
+        (Severity::Doubt, "those before it are gone, or retention took them just before a kill", Fate::Stays)
     };
+    let last = first - 1;
     let what = format!(
-        "the log begins at offset {said}, its first segment at {first}: {why}, with the offsets {said} to {}",
-        first - 1
+        "the log begins at offset {said}, its first segment at {first}: {why}. The offsets {said} to {last} are missing unless \
+         files are put back"
     );
-    let path = names::path(dir, said, names::LOG);
-    let fate = if certain { Fate::Refused } else { Fate::Stays };
-    kept.push(Finding::new(severity, path, what, fate).offset(said));
+    kept.push(Finding::new(severity, dir, what, fate).offset(said));
 }
