@@ -58,3 +58,4 @@ pub use options::{Depth, How, Options, Progress, Settings};
 pub use pagewire_log::LogConfig;
 pub use policies::cleanup_policies;
 pub use report::{Left, Placed, Refusal, Report, SettingLeft, TopicReport};
+pub use staging::unfinished;

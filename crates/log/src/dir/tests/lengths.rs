@@ -233,9 +233,11 @@ fn a_check_knows_from_the_topics_settings_what_a_hole_is() {
         let holes = findings.iter().filter(|finding| finding.what.contains("offsets 4 to 5 are missing"));
         holes.map(|finding| finding.severity).collect::<Vec<_>>()
     };
-    assert_eq!(told(None), [Severity::Doubt]);
+    assert_eq!(told(None), [Severity::Damage], "the cleaner's checkpoint names no log");
     assert_eq!(told(Some(false)), [Severity::Damage]);
     assert_eq!(told(Some(true)), []);
+    world.put("cleaner-offset-checkpoint", b"garbage");
+    assert_eq!(told(None), [Severity::Doubt], "nobody knows");
 }
 
 #[test]
