@@ -58,6 +58,7 @@ mod ages;
 mod answers;
 mod append;
 pub mod backup;
+mod beginning;
 mod clean;
 mod config;
 mod cut;

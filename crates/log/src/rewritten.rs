@@ -171,13 +171,12 @@ impl Segment {
 
 impl Log {
     /// Writes down how long `new` is, before it takes the place of `old`. Until it has it, the first of those has its name, and
-    /// may be shorter.
+    /// may be shorter. Some of the others may be found again without their neighbours, should the power go while they lose
+    /// their names.
     pub(crate) fn tell_length(&self, old: &[Arc<Segment>], new: &Segment) -> io::Result<()> {
         let segments = self.segments.load_full();
         let mut said = Rewritten::of(segments.iter().map(|segment| &**segment));
-        if let Some(first) = old.first() {
-            said = said.or(first);
-        }
+        said = old.iter().fold(said, |said, segment| said.or(segment));
         if self.is_deleted() {
             return Ok(());
         }

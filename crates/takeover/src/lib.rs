@@ -60,3 +60,4 @@ pub use pagewire_log::LogConfig;
 pub use policies::cleanup_policies;
 pub use report::{Left, Placed, Refusal, Report, SettingLeft, TopicReport};
 pub use transactions::{OpenTransaction, Outcome};
+pub use staging::unfinished;

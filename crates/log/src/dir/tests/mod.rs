@@ -10,6 +10,7 @@ mod gone;
 mod leftovers;
 mod lengths;
 mod load;
+mod missing;
 mod offline;
 mod rounds;
 mod sums;
