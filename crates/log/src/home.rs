@@ -54,6 +54,11 @@ pub(crate) struct Home {
 }
 
 impl Home {
+    /// Something of the log did not fit on its disk.
+    pub(crate) fn note_full(&self, error: &io::Error) {
+        self.health.note_full(self.dir.parent().unwrap_or(&self.dir), error);
+    }
+
     /// The home of a log that shares nothing but its descriptors.
     pub(crate) fn new(disk: Arc<dyn Disk>, dir: PathBuf, handles: Arc<Handles>) -> Self {
         Self {

@@ -123,7 +123,7 @@ mod writer;
 
 pub use answers::{
     AppendContext, Appended, Cut, Damaged, Hole, OpenOptions, Origin, ProducerInfo, ReadSlice, ReadUpTo,
-    RecoveryReport, Retained, SegmentInfo, TimestampOffset, TryRead,
+    Reason, RecoveryReport, Removed, Retained, SegmentInfo, TimestampOffset, TryRead,
 };
 pub use clean::{CleanError, CleanStats, Cleaned, Cleaner, CleanerLimits, Throttle};
 pub use config::LogConfig;
