@@ -151,8 +151,27 @@ pub struct RecoveryReport {
     pub holes: Vec<Hole>,
     /// What was stable once and is damaged or missing, where it was looked at.
     pub damage: Vec<Damaged>,
-    /// Oddities worth a line in the log that cost no record (leftovers removed, ...).
+    /// Files that were left of segments that are not there any more, and are removed.
+    pub leftovers: Leftovers,
+    /// Oddities worth a line in the log that cost no record.
     pub notes: Vec<String>,
+}
+
+/// Files that nobody needs: of segments that were deleted before the stop, or not finished.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Leftovers {
+    /// How many.
+    pub files: u64,
+    /// Their bytes, as far as they could be told.
+    pub bytes: u64,
+}
+
+impl Leftovers {
+    /// These besides.
+    pub fn add(&mut self, other: Self) {
+        self.files += other.files;
+        self.bytes += other.bytes;
+    }
 }
 
 /// Records that are missing between others.

@@ -122,7 +122,7 @@ mod writeback;
 mod writer;
 
 pub use answers::{
-    AppendContext, Appended, Cut, Damaged, Hole, OpenOptions, Origin, ProducerInfo, ReadSlice, ReadUpTo,
+    AppendContext, Appended, Cut, Damaged, Hole, Leftovers, OpenOptions, Origin, ProducerInfo, ReadSlice, ReadUpTo,
     Reason, RecoveryReport, Removed, Retained, SegmentInfo, TimestampOffset, TryRead,
 };
 pub use clean::{CleanError, CleanStats, Cleaned, Cleaner, CleanerLimits, Throttle};
