@@ -132,12 +132,12 @@ fn build(
     report.add(plan, &taken);
     report.above(plan, &taken, at_least)?;
     let mut directories = Vec::new();
-    for (at, dir) in homes.dirs().enumerate() {
+    for ((at, dir), place) in homes.dirs().enumerate().zip(homes::places(options)) {
         let done = plan.partitions.iter().zip(&taken).filter(|(partition, _)| partition.home == at);
         let (done, identity) =
             (done.collect::<Vec<Done<'_>>>(), (report.cluster_id.as_str(), report.node_id));
         let settled = settle(dir, options, identity, plan, sources, &done, settings)?;
-        directories.push(settled.directory_id);
+        directories.push((place, settled.directory_id));
         report.notes.extend(settled.notes);
         report.raise(settled.leader_epoch_max, settled.producer_id_max)?;
     }
