@@ -141,4 +141,5 @@ pub use marks::Marks;
 pub use scrub::{ScrubCounts, ScrubLimits, Scrubbed, Stretch};
 pub use share::Share;
 pub use txn_index::{AbortedTxn, decode_txn_index};
+pub use rewritten::{FILE as LENGTHS_FILE, write_lengths};
 pub use txn_witness::doubt_aborted;

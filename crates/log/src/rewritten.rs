@@ -32,7 +32,7 @@ use crate::scrub::Stretch;
 use crate::segment::{End, Segment};
 
 /// Its name.
-pub(crate) const FILE: &str = "pagewire-compacted";
+pub const FILE: &str = "pagewire-compacted";
 /// In the place of the length of one that still grows, and may have holes.
 const GROWS: u32 = u32::MAX;
 
@@ -125,6 +125,20 @@ pub(crate) fn hear(
         }
     }
     Ok(())
+}
+
+/// Says anew of a log that is not open, and of which it is not known what compaction wrote, how long its `closed` segments are, by
+/// their base offsets, and which is the one that is written to. All of them count as compacted: holes in them are right, and
+/// one that is shorter was cut.
+pub fn write_lengths(
+    disk: &dyn Disk,
+    dir: &Path,
+    closed: impl IntoIterator<Item = (i64, u64)>,
+    active: Option<i64>,
+) -> io::Result<()> {
+    let closed = closed.into_iter().map(|(base, size)| (base, length(size)));
+    let lines: Vec<Line> = closed.chain(active.map(|base| (base, GROWS))).collect();
+    lines::write(disk, &dir.join(FILE), &lines)
 }
 
 /// Lets nothing be said of the logs in `root` any more, for good.

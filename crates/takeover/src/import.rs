@@ -147,10 +147,10 @@ fn build(
     let (cluster_id, node_id) = (report.cluster_id.clone(), report.node_id);
     let common = Common { options, plan, sources, settings, decisions, cluster_id: &cluster_id, node_id };
     let mut directories = Vec::new();
-    for (at, dir) in homes.dirs().enumerate() {
+    for ((at, dir), place) in homes.dirs().enumerate().zip(homes::places(options)) {
         let done = plan.partitions.iter().zip(&taken).filter(|(partition, _)| partition.home == at);
         let settled = settle(dir, common, &done.collect::<Vec<Done<'_>>>())?;
-        directories.push(settled.directory_id);
+        directories.push((place, settled.directory_id));
         report.notes.extend(settled.notes);
         report.add_open(settled.open);
         report.raise(settled.leader_epoch_max, settled.producer_id_max)?;

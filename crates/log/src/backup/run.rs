@@ -13,6 +13,7 @@ use super::place::Placing;
 use super::{ATTEMPTS_MAX, BackupError, CopiedFile, CopiedLog, CopyOptions, PINNED, PINNED_MAX, SegmentOf};
 use crate::dir::{Entry, LogDir};
 use crate::names;
+use crate::Stretch;
 use crate::rewritten::{self, Rewritten};
 use crate::segment::Segment;
 use crate::txn_witness::{self, Witness};
@@ -146,9 +147,15 @@ fn attempt(
     Ok(Attempt::Done(CopiedLog { log_start, first_base, end, files: logs }))
 }
 
-/// What the backup found damaged is known to readers from now on.
-fn told(segment: &Segment, copied: CopiedFile) -> CopiedFile {
+/// What the backup found damaged is known to readers from now on. Records that are missing are found in no bytes: these it knows
+/// from the segment.
+fn told(segment: &Segment, mut copied: CopiedFile) -> CopiedFile {
     copied.damage.iter().for_each(|stretch| segment.tell_damage(*stretch));
+    let known = segment.damage.all().into_iter();
+    let missing = known.filter(|known| !known.has_bytes() && known.to <= copied.bytes);
+    let news: Vec<Stretch> = missing.filter(|missing| !copied.damage.contains(missing)).collect();
+    copied.damage.extend(news);
+    copied.damage.sort_unstable_by_key(|stretch| (stretch.from, stretch.offset));
     copied
 }
 
