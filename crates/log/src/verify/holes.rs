@@ -128,7 +128,7 @@ impl Walked {
     fn tell_of(&self, place: &Place<'_>, seen: &Seen, kept: &mut Kept) {
         let path = || names::path(place.dir, place.base, names::LOG);
         if let Some(Gaps::NotAtEnd { written }) = self.gaps.filter(|_| !seen.damaged) {
-            let what = format!("{} bytes where compaction wrote {written}: its end is lost", seen.bytes);
+            let what = format!("{} bytes where it had {written} or more: its end is lost", seen.bytes);
             let finding = Finding::new(Severity::Damage, path(), what, Fate::Refused);
             kept.push(finding.at(seen.bytes).offset(self.end));
         } else if seen.bytes == 0 && place.next_base.is_some() && self.gaps != Some(Gaps::Anywhere) {
