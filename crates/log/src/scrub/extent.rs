@@ -54,7 +54,7 @@ pub(crate) fn stretch_at(
             }
         }
         next = match place {
-            Place::Led(_) => way.behind(at, seen)?,
+            Place::Led(_) => way.behind(at, &seen)?,
             Place::Found(_) => way.search(at + 1)?,
         };
     }
@@ -106,7 +106,7 @@ impl Way<'_> {
     }
 
     /// The place behind the batch at `at`, which a batch before led to, so that one begins there; none behind the last.
-    fn behind(&mut self, at: u64, seen: Seen) -> io::Result<Option<Place>> {
+    fn behind(&mut self, at: u64, seen: &Seen) -> io::Result<Option<Place>> {
         let size = self.walk.end();
         let led = |to: u64| (to < size).then_some(Place::Led(to));
         if let (Some(to), Some(_)) = (seen.stated, seen.whole) {

@@ -152,13 +152,16 @@ impl TxnState {
         let flexible = self.version > 0;
         put_length(&mut out, self.partitions.as_ref().map(Vec::len), flexible)?;
         for (topic, indexes) in self.partitions.iter().flatten() {
-            match flexible {
-                true => put_length(&mut out, Some(topic.len()), true)?,
-                false => out.put_i16(i16::try_from(topic.len()).ok()?),
+            if flexible {
+                put_length(&mut out, Some(topic.len()), true)?;
+            } else {
+                out.put_i16(i16::try_from(topic.len()).ok()?);
             }
             out.put_slice(topic.as_bytes());
             put_length(&mut out, Some(indexes.len()), flexible)?;
-            indexes.iter().for_each(|index| out.put_i32(*index));
+            for index in indexes {
+                out.put_i32(*index);
+            }
             if flexible {
                 out.put_u8(0);
             }
