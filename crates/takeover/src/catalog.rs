@@ -5,7 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use pagewire_metadata::model::{
-    ClusterRecord, ConfigRecord, PartitionRecord, ProducerIdsRecord, Record, TopicRecord, encode, keys,
+    ClusterRecord, ConfigRecord, PartitionRecord, ProducerIdsRecord, Record, TopicRecord, UnmadeTopicRecord,
+    encode, keys,
 };
 use pagewire_metadata::{CatalogError, EmbeddedStore, Entry, FILE_NAME, SystemClock, Versioned, fill};
 use uuid::Uuid;
@@ -58,7 +59,18 @@ fn rows(identity: &Identity, plan: &Plan, directories: &[Option<Uuid>]) -> Resul
             placed.directory = directories.get(partition.home).copied().flatten();
         }
     }
-    for topic in topics {
+    let mut taken = vec![0; topics.len()];
+    for partition in &plan.partitions {
+        if let Some(count) = taken.get_mut(partition.topic) {
+            *count += 1;
+        }
+    }
+    for (topic, taken) in topics.into_iter().zip(taken) {
+        if taken < topic.partitions.len() {
+            // The first start makes them, as whoever imported without them wanted.
+            let unmade = UnmadeTopicRecord { name: topic.name.clone(), topic_id: topic.topic_id };
+            rows.push(row(keys::unmade(topic.topic_id), &unmade)?);
+        }
         rows.push(row(keys::topic(&topic.name), &topic)?);
     }
     for (scope, own) in &plan.configs {

@@ -201,9 +201,8 @@ fn existing(disk: &dyn Disk, path: &Path) -> Result<(Opened, tables::Found), Ope
 fn database(file: Arc<dyn DiskFile>, path: &Path) -> Result<Opened, OpenError> {
     let trouble = Arc::new(Trouble::default());
     let backend = Backend::new(file, Arc::clone(&trouble));
-    let database = verified()
-        .create_with_backend(backend)
-        .map_err(|error| describe(path.to_owned(), error))?;
+    let database =
+        verified().create_with_backend(backend).map_err(|error| describe(path.to_owned(), error))?;
     Ok(Opened { database, trouble })
 }
 

@@ -80,7 +80,7 @@ fn one_whose_loss_is_accepted_is_made_anew() {
     let world = without_the_first(true);
     let (dir, _) = world.open();
     refused(&world, &dir);
-    dir.accept_gone();
+    dir.accept_gone(true);
     assert_eq!(try_create(&world, &dir).expect("made").marks().log_end, 0);
     assert!(dir.close_clean(1).clean);
     let (dir, report) = world.open();
