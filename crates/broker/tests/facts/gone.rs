@@ -1,9 +1,14 @@
 //! Partitions whose directories were removed, with what was known of them.
 
-use std::fs;
+use std::{fs, path::Path, sync::Arc};
+
+use pagewire_metadata::{
+    Catalog, EmbeddedStore, FILE_NAME, SystemClock,
+    model::{TopicRecord, UnmadeTopicRecord},
+};
 
 use crate::disks::{STORAGE_ERROR, leaders, online};
-use crate::harness::{Broker, batch};
+use crate::harness::{Broker, batch, runtime};
 
 /// Files that say what a directory had.
 const CHECKPOINTS: [&str; 3] =
@@ -66,4 +71,34 @@ fn a_topic_whose_loss_is_known_can_be_deleted_and_made_again() {
     crate::topics::delete(&mut client, "n");
     client.create_topic("n", 1);
     assert_eq!(client.produce("n", 0, batch(&["y"])), 0);
+}
+
+/// The metadata of a broker that does not run.
+fn catalog(dir: &Path) -> Catalog {
+    Catalog::new(Arc::new(EmbeddedStore::open(&dir.join(FILE_NAME), Arc::new(SystemClock)).unwrap()))
+}
+
+fn unmade(dir: &Path) -> Vec<UnmadeTopicRecord> {
+    runtime().block_on(catalog(dir).unmade_topics()).unwrap()
+}
+
+/// As a process leaves it that was killed between the store and the disk: nobody was told of the topic.
+#[test]
+fn a_topic_whose_creation_broke_off_is_made_by_the_next_start_under_a_higher_epoch() {
+    let mut broker = Broker::start();
+    broker.client().create_topic("n", 1);
+    broker.stop();
+    assert_eq!(unmade(broker.dir()), [], "what is made has no note");
+    let young = TopicRecord::on_one_node("young", 2, 1, 0);
+    runtime().block_on(catalog(broker.dir()).create_topic(&young)).unwrap();
+    broker.restart();
+    let mut client = broker.client();
+    assert_eq!(leaders(&mut client, "young"), [(0, 1, 1); 2]);
+    assert!(client.describe_topic("n").partitions[0].leader_epoch > 0, "clients are to look");
+    assert_eq!(client.produce("young", 1, batch(&["x"])), 0);
+    broker.stop();
+    assert_eq!(unmade(broker.dir()), []);
+    fs::remove_dir_all(broker.dir().join("young-1")).unwrap();
+    broker.restart();
+    assert_eq!(leaders(&mut broker.client(), "young"), [(0, 1, 1), (5, -1, 0)], "from then on it is missed");
 }

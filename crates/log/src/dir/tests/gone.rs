@@ -88,6 +88,22 @@ fn one_whose_loss_is_accepted_is_made_anew() {
     assert_eq!((log_end(&dir, "t", 0), log_end(&dir, "t", 1)), (0, 2));
 }
 
+/// No checkpoint knows of it.
+#[test]
+fn one_that_its_owner_misses_is_made_only_while_its_loss_is_accepted() {
+    let world = World::new().knows("t", A);
+    let (dir, report) = world.open();
+    assert!(report.failed.is_empty() && dir.miss("t", 0) && !dir.miss("t", 0), "news once");
+    refused(&world, &dir);
+    dir.accept_gone(true);
+    dir.accept_gone(false);
+    refused(&world, &dir);
+    assert_eq!(dir.gone_names(), [("t".to_owned(), 0)]);
+    dir.accept_gone(true);
+    assert_eq!(try_create(&world, &dir).expect("made").marks().log_end, 0);
+    assert_eq!(dir.gone_count(), 0);
+}
+
 #[test]
 fn a_topic_that_is_deleted_and_made_again_does_not_miss_what_the_old_one_had() {
     let world = without_the_first(true);
