@@ -8,7 +8,7 @@
 //!
 //! Between the two nothing is changed yet: whoever cannot go on leaves a clean directory clean.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, time::Instant};
 
 use pagewire_log::{LoadReport, Locked, LogDirs};
 use pagewire_metadata::{
@@ -19,7 +19,12 @@ use pagewire_zcopy::IoPool;
 use tracing::{error, warn};
 use uuid::Uuid;
 
-use super::{StartError, blocking, complete::complete, found, logs, open_catalog, saved};
+use super::{
+    StartError, blocking,
+    complete::complete,
+    found, logs, open_catalog, saved,
+    story::{self, Epochs},
+};
 use crate::{
     backup::BackupFailed,
     clock::now_ms,
@@ -45,6 +50,8 @@ pub(super) struct Opened {
     pub(super) identity: Identity,
     pub(super) topics: Vec<TopicRecord>,
     pub(super) deleted: Vec<DeletedTopicRecord>,
+    /// Log directories that were served, now or earlier.
+    pub(super) served: LogDirsRecord,
     pub(super) log_dirs: LogDirs,
     pub(super) report: LoadReport,
     /// Topics whose logs a stop may have kept from being made.
@@ -92,7 +99,9 @@ impl Opening {
             leader_epoch: cluster.leader_epoch,
             advertised: config.advertised.clone(),
         };
+        let began = Instant::now();
         let (log_dirs, mut report) = logs::load(locked, &config, &identity, &topics, io).await?;
+        let took = began.elapsed();
         found::remember(&catalog, &log_dirs, &mut topics, &versions).await;
         found::remember_dirs(&catalog, config.node_id, &log_dirs, &mut served, served_version).await;
         let missing = look_for_missing(&log_dirs, &topics, &unmade);
@@ -111,7 +120,9 @@ impl Opening {
                 Ok(epoch) => epoch,
                 Err(CatalogError::Store(StoreError::Full)) => {
                     error!(
-                        "the disk is full: the leader epoch cannot be raised, so nothing may be written yet"
+                        dir = %config.data_dir().display(),
+                        "the disk is full: after that stop the leader epoch has to be raised, which cannot be stored. What is \
+                         there is read, nothing is written; make room, and writes begin by themselves"
                     );
                     epoch_is_owed = true;
                     identity.leader_epoch.saturating_add(1)
@@ -119,6 +130,18 @@ impl Opening {
                 Err(error) => return Err(error.into()),
             };
         }
-        Ok(Opened { config, catalog, identity, topics, deleted, log_dirs, report, unmade, epoch_is_owed })
+        story::tell(&report, took, Epochs { before: cluster.leader_epoch, now: identity.leader_epoch });
+        Ok(Opened {
+            config,
+            catalog,
+            identity,
+            topics,
+            deleted,
+            served,
+            log_dirs,
+            report,
+            unmade,
+            epoch_is_owed,
+        })
     }
 }

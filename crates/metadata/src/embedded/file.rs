@@ -47,6 +47,14 @@ enum State {
     Lost,
 }
 
+/// When the file is opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Opening {
+    AtStart,
+    /// After a call of it failed.
+    Again,
+}
+
 #[derive(Debug)]
 struct Opened {
     database: Database,
@@ -60,10 +68,14 @@ impl StoreFile {
         if !disk.exists(path).map_err(failed)? {
             make(disk.as_ref(), path)?;
         }
-        let (opened, (revision, next_expiry_ms)) = existing(disk.as_ref(), path)?;
+        let (opened, (revision, next_expiry_ms)) = existing(disk.as_ref(), path, Opening::AtStart)?;
         let feed = Arc::new(Feed::new(revision));
         let state = RwLock::new(State::Open(opened));
         Ok((Self { disk, path: path.to_owned(), feed, state }, next_expiry_ms))
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
     }
 
     pub(super) fn feed(&self) -> &Arc<Feed> {
@@ -119,7 +131,7 @@ impl StoreFile {
         match self.open_again() {
             Ok(opened) => *state = State::Open(opened),
             Err(error) => {
-                tracing::error!(path = %self.path.display(), %error, "the metadata store cannot be opened again yet");
+                tracing::error!(path = %self.path.display(), %error, "the metadata store cannot be opened again yet: topics, settings and new producers are refused; it is tried again by whoever asks next");
             }
         }
     }
@@ -127,7 +139,8 @@ impl StoreFile {
     fn open_again(&self) -> Result<Opened, StoreError> {
         let stable = self.disk.open(&self.path, OpenMode::ReadWrite).and_then(|file| file.sync_data());
         stable.map_err(|error| tables::failed(redb::Error::Io(error)))?;
-        let (opened, (revision, _)) = existing(self.disk.as_ref(), &self.path).map_err(not_yet)?;
+        let (opened, (revision, _)) =
+            existing(self.disk.as_ref(), &self.path, Opening::Again).map_err(not_yet)?;
         self.feed.restart(revision);
         Ok(opened)
     }
@@ -173,7 +186,7 @@ fn fresh(disk: &dyn Disk, path: &Path) -> Result<(), OpenError> {
 }
 
 /// The database at `path`, which is there; what its tables say of the last revision and the next lease that runs out.
-fn existing(disk: &dyn Disk, path: &Path) -> Result<(Opened, tables::Found), OpenError> {
+fn existing(disk: &dyn Disk, path: &Path, opening: Opening) -> Result<(Opened, tables::Found), OpenError> {
     let failed = |source| OpenError::Io { path: path.to_owned(), source };
     let file = disk.open(path, OpenMode::ReadWrite).map_err(failed)?;
     let damaged = |detail: &str| OpenError::Damaged { path: path.to_owned(), detail: detail.to_owned() };
@@ -181,17 +194,22 @@ fn existing(disk: &dyn Disk, path: &Path) -> Result<(Opened, tables::Found), Ope
     if file.len().map_err(failed)? == 0 {
         return Err(damaged("it is empty"));
     }
-    if let Some(older @ (Slots::Older | Slots::Unfinished)) = slots::look(&*file).map_err(failed)? {
-        let (whole, path) = (forward::go_on(&file, path)?, path.display());
-        match (whole, older) {
-            (true, _) => {
-                tracing::warn!(%path, "the file named the change before its last one, which is whole: the last one counts");
+    match slots::look(&*file).map_err(failed)? {
+        // Of one that failed a moment ago its caller was told.
+        Some(Slots::Unfinished) if opening == Opening::Again => {}
+        Some(older @ (Slots::Older | Slots::Unfinished)) => {
+            let (whole, path) = (forward::go_on(&file, path)?, path.display());
+            match (whole, older) {
+                (true, _) => {
+                    tracing::warn!(%path, "the file named the change before its last one, which is whole: the last one counts");
+                }
+                (false, Slots::Unfinished) => {
+                    tracing::warn!(%path, "a change of the metadata was being written when the process ended, and is not whole; what was before it counts");
+                }
+                (false, _) => return Err(damaged("it says that its last commit does not count")),
             }
-            (false, Slots::Unfinished) => {
-                tracing::warn!(%path, "a change of the metadata was being written when the process ended, and is not whole; what was before it counts");
-            }
-            (false, _) => return Err(damaged("it says that its last commit does not count")),
         }
+        Some(Slots::Newer) | None => {}
     }
     let opened = database(file, path)?;
     let found = tables::look(&opened.database).map_err(unusable(path))?;
