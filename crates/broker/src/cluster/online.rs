@@ -52,7 +52,9 @@ pub(crate) async fn take_in(
     watch: impl Fn(&Arc<LoadMeter>) + Send + 'static,
 ) -> Result<Online, Refused> {
     let cluster = broker.cluster();
-    if cluster.log_dirs.gone_in(&path) > 0 && cluster.log_dirs.is_well(&path) {
+    let is_missing_some = cluster.log_dirs.gone_in(&path) > 0 || cluster.has_unshown();
+    // One that is served is not empty, whatever else is wrong with a log in it.
+    if is_missing_some && (empty && cluster.log_dirs.gone_in(&path) > 0 || cluster.log_dirs.is_well(&path)) {
         return bring_back(broker, path, empty).await;
     }
     let served = cluster.catalog.log_dirs(cluster.identity.node_id).await?.0;
@@ -79,7 +81,7 @@ async fn bring_back(broker: &Arc<Broker>, path: PathBuf, empty: bool) -> Result<
     let cluster = broker.cluster();
     // Recovering them may take long, so it is done before the turn, which finds them open.
     let returned = open_returned(broker, path.clone()).await?;
-    if returned.opened == 0 && !empty {
+    if returned.opened == 0 && !empty && !cluster.has_unshown() {
         return Err(still_gone(cluster.log_dirs.gone_in(&path), returned.error));
     }
     // Clients are to look whether they have what is there. Before anybody is served.
@@ -176,6 +178,16 @@ impl From<TakeInError> for Refused {
 }
 
 impl Cluster {
+    /// Whether a log is open that nobody sees: an attempt to show it ended before it had.
+    fn has_unshown(&self) -> bool {
+        let is_open =
+            |topic: &TopicEntry, index| self.log_dirs.topic_id(&topic.name, index) == Some(topic.id);
+        self.image().topics().any(|topic| {
+            let entries = (0..).zip(&topic.partitions);
+            entries.into_iter().any(|(index, entry)| entry.hosted.is_none() && is_open(topic, index))
+        })
+    }
+
     async fn topic_records(&self) -> Result<Vec<TopicRecord>, Refused> {
         Ok(self.catalog.topics().await?.0.into_iter().map(|(record, _)| record).collect())
     }
