@@ -33,6 +33,9 @@ const RETENTION_LINES_MAX: usize = 100;
 /// Memory that a burst needed goes back within twice this.
 const TRIM_EVERY: Duration = Duration::from_secs(5);
 
+/// A round that found no room on the I/O pool is tried again this soon, however rarely it runs.
+const AGAIN: Duration = Duration::from_secs(1);
+
 /// After a change of settings others are waited for this long, so that a thousand changes in a row are a few rounds.
 const SETTLE: Duration = Duration::from_millis(100);
 
@@ -129,22 +132,26 @@ fn has_too_many_files(broker: &Broker) -> bool {
 async fn repeat(broker: Arc<Broker>, stop: CancellationToken, period: Duration, round: Round) {
     let mut ticks = interval_at(tokio::time::Instant::now() + period, period);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut put_off = false;
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
             _ = ticks.tick() => {}
             () = round.early(&broker) => {}
+            () = sleep(AGAIN), if put_off => {}
         }
         if !(round.wanted)(&broker) {
             continue;
         }
         let (log_dirs, run) = (Arc::clone(broker.cluster().log_dirs()), round.run);
         let job = move || log_dirs.here().for_each(|dir| run(&dir, now_ms()));
-        if broker.io().run(job).await.is_err() {
-            warn!("the I/O pool is full; a background round was put off");
-            continue;
+        let was_put_off = put_off;
+        put_off = broker.io().run(job).await.is_err();
+        if !put_off {
+            (round.after)(&broker);
+        } else if !was_put_off {
+            warn!("the I/O pool is full; a background round is put off until there is room");
         }
-        (round.after)(&broker);
     }
 }
 
@@ -179,10 +186,9 @@ fn removed_lines(removed: &[(Arc<Log>, Removed)]) -> Vec<String> {
     lines
 }
 
-/// Whoever waits at records that are gone, or in a segment that was closed, is to be told. Where nobody waits it costs next to
-/// nothing, and who waits for something else looks once more.
+/// Whoever waits at records that are gone, or in a segment that was closed, is to be told, and nobody else.
 fn wake_waiting(broker: &Broker) {
-    broker.image().hosted().for_each(|partition| partition.wake_all());
+    broker.image().hosted().for_each(|partition| partition.wake_if_moved());
 }
 
 /// Closed segments that nobody has synced yet (their pacing was skipped, or they were rolled by time) are synced first, so
@@ -276,6 +282,54 @@ mod tests {
             retain(&bench.home(), 5000);
             assert_eq!(log.segments().first().map(|segment| segment.base_offset), Some(2), "{policy:?}");
         }
+    }
+
+    /// The round by the clock is minutes away.
+    #[tokio::test(start_paused = true)]
+    async fn a_change_of_settings_acts_though_the_io_pool_was_full_when_it_was_made() {
+        let bench = Bench::on(Arc::new(MemoryDisk::new()));
+        let log = aged(&bench, "t", &[("retention.ms", "1")], 4).await;
+        let (go_on, waits) = std::sync::mpsc::channel::<()>();
+        bench.broker.io().submit(move || _ = waits.recv()).expect("idle");
+        while bench.broker.io().submit(|| ()).is_ok() {}
+        let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+        start(&bench.broker, &tasks, &stop);
+        let begun = tokio::time::Instant::now();
+        bench.broker.tell_settings_changed();
+        sleep(10 * SETTLE).await;
+        assert_eq!(log.marks().log_start, 0, "there was no room");
+        drop(go_on);
+        while log.marks().log_start == 0 {
+            sleep(SETTLE).await;
+        }
+        assert!(begun.elapsed() < bench.broker.config().log_retention_check_interval);
+        stop.cancel();
+        tasks.close();
+        tasks.wait().await;
+    }
+
+    #[tokio::test]
+    async fn only_who_waits_where_records_went_or_a_segment_was_closed_is_woken() {
+        let bench = Bench::on(Arc::new(MemoryDisk::new()));
+        let mut woken = Vec::new();
+        for (name, retention) in [("kept", "-1"), ("removed", "1")] {
+            aged(&bench, name, &[("retention.ms", retention)], 2).await;
+            let partition = bench.broker.image().topic(name).and_then(|topic| topic.hosted(0).cloned());
+            let partition = partition.expect("hosted");
+            // What the appends above closed is known.
+            partition.wake_if_moved();
+            let waker = Arc::new(crate::partition::Waker::default());
+            woken.push((Arc::clone(&partition), partition.watch(&waker), waker));
+        }
+        let is_woken = |at: usize| {
+            let waker = Arc::clone(&woken[at].2);
+            async move { tokio::time::timeout(Duration::ZERO, waker.woken()).await.is_ok() }
+        };
+        retain(&bench.home(), 5000);
+        wake_waiting(&bench.broker);
+        assert!(!is_woken(0).await && is_woken(1).await);
+        wake_waiting(&bench.broker);
+        assert!(!is_woken(0).await && !is_woken(1).await, "once");
     }
 
     #[tokio::test]

@@ -1,6 +1,6 @@
 //! What every connection and handler shares. Built once by `node`, read by all; nothing here decides anything.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
 use pagewire_zcopy::{BufferPool, IoPool, Transfer};
@@ -134,10 +134,15 @@ impl Broker {
 
     /// Looks which log directories are offline, in memory alone.
     pub(crate) fn note_offline_dirs(&self) {
-        let dirs = self.cluster.log_dirs();
-        let refusing = dirs.here().filter(|dir| dir.offline().is_some()).map(|dir| dir.path().to_path_buf());
-        let away = dirs.away().into_iter().map(|(path, _)| path.to_path_buf()).collect::<Vec<_>>();
-        self.metrics.offline_since.note(refusing.chain(away), now_ms());
+        let (dirs, now_ms) = (self.cluster.log_dirs(), now_ms());
+        let before =
+            |ago: Duration| now_ms.saturating_sub(i64::try_from(ago.as_millis()).unwrap_or(i64::MAX));
+        let refusing = dirs.here().filter_map(|dir| {
+            let since = dir.sick_for().map_or(now_ms, before);
+            dir.offline().is_some().then(|| (dir.path().to_path_buf(), since))
+        });
+        let away = dirs.away().into_iter().map(|(path, _)| (path.to_path_buf(), now_ms)).collect::<Vec<_>>();
+        self.metrics.offline_since.note(refusing.chain(away));
     }
 
     pub(crate) fn metrics(&self) -> &Metrics {

@@ -87,3 +87,17 @@ fn without_a_command_it_serves_and_keys_without_meaning_are_named_once() {
         assert!(line.starts_with('{') && line.ends_with('}'), "{line}");
     }
 }
+
+/// Another broker's directory has the path of this one's now.
+#[test]
+fn numbers_are_of_the_broker_that_was_asked_or_none() {
+    let (asked, other) = (Broker::start(&[]), Broker::start(&[]));
+    let json = asked.run(&["cluster", "--metrics", "-o", "json"]).ok();
+    let said: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert!(said["metrics"]["pagewire_connections_total"].as_u64() > Some(0), "{json}");
+    assert!(asked.run(&["cluster", "--metrics"]).ok().contains("# TYPE pagewire_connections_total counter"));
+    let data = asked.dir.path().join("data");
+    std::fs::rename(&data, data.with_extension("moved")).unwrap();
+    std::os::unix::fs::symlink(other.dir.path().join("data"), &data).unwrap();
+    assert!(asked.run(&["cluster", "--metrics"]).failed(1).contains("no broker of this cluster"));
+}

@@ -27,8 +27,8 @@ pub enum LogError {
     },
     /// Its directory was removed.
     #[error(
-        "{} is gone, and there were records in it: put it back and run pagewire log online {dir}, or start again. If it is \
-         lost for good, pagewire log online --empty {dir} makes the partition anew, empty",
+        "{} is gone, and with it what records were in it: put it back and run pagewire log online {dir}, or start again. If it \
+         is lost for good, pagewire log online --empty {dir} makes the partition anew, empty",
         path.display(),
         dir = path.parent().unwrap_or(path).display()
     )]

@@ -9,13 +9,14 @@ use std::io::{self, ErrorKind};
 use std::path::Path;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use crate::Offline;
 
 /// Shared by a log directory and all its logs.
 #[derive(Debug, Default)]
 pub(crate) struct Health {
-    sick: OnceLock<Offline>,
+    sick: OnceLock<(Offline, Instant)>,
     held: AtomicBool,
     /// Why it is or was held.
     why_held: OnceLock<Offline>,
@@ -33,12 +34,17 @@ impl Health {
 
     /// Why nothing will be written any more, if so.
     pub(crate) fn sick(&self) -> Option<&Offline> {
-        self.sick.get()
+        self.sick.get().map(|(why, _)| why)
+    }
+
+    /// For how long nothing can be written, if so.
+    pub(crate) fn sick_for(&self) -> Option<Duration> {
+        self.sick.get().map(|(_, since)| since.elapsed())
     }
 
     /// No writes from now on. The first reason stays; says whether this is it.
     pub(crate) fn end(&self, why: Offline) -> bool {
-        self.sick.set(why).is_ok()
+        self.sick.set((why, Instant::now())).is_ok()
     }
 
     /// No writes until [`release`](Self::release). The reason of the first time stays.

@@ -143,6 +143,11 @@ impl Log {
             .collect()
     }
 
+    /// Where the segment begins that appends go to.
+    pub fn active_base_offset(&self) -> Option<i64> {
+        self.segments.load().last().map(|segment| segment.base_offset)
+    }
+
     /// Bytes of all `.log` files.
     pub fn size_bytes(&self) -> u64 {
         self.segments.load().iter().map(|segment| segment.end().size).sum()
@@ -151,6 +156,11 @@ impl Log {
     /// The idempotent producers, by id. Waits for an append under way.
     pub fn producers(&self) -> Vec<ProducerInfo> {
         self.writer.lock().producers.with(|known| known.describe())
+    }
+
+    /// The highest id of these.
+    pub fn highest_producer_id(&self) -> Option<i64> {
+        self.writer.lock().producers.with(|known| known.iter().map(|(id, _)| id).max())
     }
 
     /// Transactions that nothing has ended yet, the earliest first. Waits for an append under way.

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::model::{
     BLOCK_LEN, ClusterRecord, ConfigRecord, ConfigScope, DeletedTopicRecord, LogDirsRecord, ModelError,
-    ProducerIdBlock, ProducerIdsRecord, TopicRecord, decode, encode, keys,
+    ProducerIdBlock, ProducerIdsRecord, TopicRecord, UnmadeTopicRecord, decode, encode, keys,
 };
 use crate::store::{Batch, Entry, Expect, PutError, Revision, Store, StoreError, Watch};
 
@@ -153,9 +153,25 @@ impl Catalog {
         self.read(&keys::topic(name)).await
     }
 
-    /// Adds a topic; a conflict says that its name is taken.
+    /// Adds a topic, and in the same moment takes down that its logs are still to be made; a conflict says that its name is
+    /// taken.
     pub async fn create_topic(&self, topic: &TopicRecord) -> Result<Revision, CatalogError> {
-        self.write(&keys::topic(&topic.name), topic, Expect::Absent).await
+        let unmade = UnmadeTopicRecord { name: topic.name.clone(), topic_id: topic.topic_id };
+        let batch = Batch::new();
+        let batch = put(batch, keys::topic(&topic.name), topic, Expect::Absent)?;
+        let batch = put(batch, keys::unmade(topic.topic_id), &unmade, Expect::Any)?;
+        Ok(self.store.commit(batch).await?)
+    }
+
+    /// Topics whose logs may not all have been made.
+    pub async fn unmade_topics(&self) -> Result<Vec<UnmadeTopicRecord>, CatalogError> {
+        self.list(keys::UNMADE).await
+    }
+
+    /// The logs of a topic are made.
+    pub async fn forget_unmade(&self, topic_id: Uuid) -> Result<(), CatalogError> {
+        self.store.delete_if(&keys::unmade(topic_id), Expect::Any).await?;
+        Ok(())
     }
 
     /// Replaces the record read at `version`.
@@ -174,20 +190,15 @@ impl Catalog {
         version: Revision,
     ) -> Result<DeletedTopicRecord, CatalogError> {
         let deleted = DeletedTopicRecord { name: topic.name.clone(), topic_id: topic.topic_id };
-        let key = keys::deleted(topic.topic_id);
-        let value = encode(&deleted).map_err(|error| CatalogError::Model { key: key.clone(), error })?;
         let batch = Batch::new().delete(keys::topic(&topic.name), Expect::Version(version));
-        self.store.commit(batch.put(key, value, Expect::Any)).await?;
+        let batch = batch.delete(keys::unmade(topic.topic_id), Expect::Any);
+        self.store.commit(put(batch, keys::deleted(topic.topic_id), &deleted, Expect::Any)?).await?;
         Ok(deleted)
     }
 
     /// Topics that were deleted and may have left traces.
     pub async fn deleted_topics(&self) -> Result<Vec<DeletedTopicRecord>, CatalogError> {
-        let listing = self.store.list(keys::DELETED).await?;
-        let read = |entry: Entry| {
-            decode(&entry.value.value).map_err(|error| CatalogError::Model { key: entry.key, error })
-        };
-        listing.entries.into_iter().map(read).collect()
+        self.list(keys::DELETED).await
     }
 
     /// Nothing is left of a deleted topic.
@@ -273,6 +284,18 @@ impl Catalog {
         Err(CatalogError::Conflict { key: keys::PRODUCER_IDS.to_owned() })
     }
 
+    /// The first producer id that nobody was given yet.
+    pub async fn next_producer_id(&self) -> Result<i64, CatalogError> {
+        Ok(self.read::<ProducerIdsRecord>(keys::PRODUCER_IDS).await?.map_or(0, |(record, _)| record.next))
+    }
+
+    async fn list<R: crate::model::Record>(&self, prefix: &str) -> Result<Vec<R>, CatalogError> {
+        let read = |entry: Entry| {
+            decode(&entry.value.value).map_err(|error| CatalogError::Model { key: entry.key, error })
+        };
+        self.store.list(prefix).await?.entries.into_iter().map(read).collect()
+    }
+
     async fn read<R: crate::model::Record>(&self, key: &str) -> Result<Option<Current<R>>, CatalogError> {
         let Some(found) = self.store.get(key).await? else { return Ok(None) };
         let record =
@@ -289,4 +312,14 @@ impl Catalog {
         let value = encode(record).map_err(|error| CatalogError::Model { key: key.to_owned(), error })?;
         Ok(self.store.put_if(key, value, expect).await?)
     }
+}
+
+fn put<R: crate::model::Record>(
+    batch: Batch,
+    key: String,
+    record: &R,
+    expect: Expect,
+) -> Result<Batch, CatalogError> {
+    let value = encode(record).map_err(|error| CatalogError::Model { key: key.clone(), error })?;
+    Ok(batch.put(key, value, expect))
 }

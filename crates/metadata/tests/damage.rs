@@ -26,7 +26,6 @@ enum Left {
 
 /// A store's file as it was left, and what it answered.
 struct Lived {
-    left: Left,
     file: Vec<u8>,
     revision: Revision,
     rows: Vec<Entry>,
@@ -77,7 +76,7 @@ impl Lived {
         let killed = bytes_of(&disk);
         drop(store);
         let file = if left == Left::Killed { killed } else { bytes_of(&disk) };
-        Self { left, file, revision, rows }
+        Self { file, revision, rows }
     }
 
     /// What is wrong with what comes of the file with these bytes; none if all is well.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use pagewire_metadata::model::{
     ClusterRecord, ConfigRecord, LogDirsRecord, PartitionRecord, ProducerIdsRecord, Record, TopicRecord,
-    encode, keys, known_path,
+    UnmadeTopicRecord, encode, keys, known_path,
 };
 use pagewire_metadata::{CatalogError, EmbeddedStore, Entry, FILE_NAME, SystemClock, Versioned, fill};
 use uuid::Uuid;
@@ -62,7 +62,18 @@ fn rows(identity: &Identity, plan: &Plan, directories: &[Placed<'_>]) -> Result<
             placed.directory = directories.get(partition.home).and_then(|(_, id)| *id);
         }
     }
-    for topic in topics {
+    let mut taken = vec![0; topics.len()];
+    for partition in &plan.partitions {
+        if let Some(count) = taken.get_mut(partition.topic) {
+            *count += 1;
+        }
+    }
+    for (topic, taken) in topics.into_iter().zip(taken) {
+        if taken < topic.partitions.len() {
+            // The first start makes them, as whoever imported without them wanted.
+            let unmade = UnmadeTopicRecord { name: topic.name.clone(), topic_id: topic.topic_id };
+            rows.push(row(keys::unmade(topic.topic_id), &unmade)?);
+        }
         rows.push(row(keys::topic(&topic.name), &topic)?);
     }
     if let Some(served) = served(directories) {

@@ -55,6 +55,11 @@ pub(crate) use take::{Source, take};
 pub(crate) use target::{RESTORE_UNFINISHED, holds_a_backup};
 pub use verify::{Verified, verify};
 
+/// Unclean starts that an original may have had since a copy was made of its metadata.
+pub(crate) const LEADER_EPOCHS: i32 = 1000;
+/// Producers that it may have had.
+pub(crate) const PRODUCER_IDS: i64 = 1 << 32;
+
 /// How a backup is made.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -9,7 +9,7 @@ use std::{
     sync::Arc,
 };
 
-use pagewire_log::{Coming, LoadMeter, LoadReport, LogDir, LogDirOptions, TakeInError, TakenIn};
+use pagewire_log::{Coming, CreateError, LoadMeter, LoadReport, LogDir, LogDirOptions, TakeInError, TakenIn};
 use pagewire_metadata::{
     CatalogError,
     model::{TopicRecord, known_path},
@@ -20,7 +20,7 @@ use uuid::Uuid;
 
 use super::{
     Change, Cluster, Known, PartitionEntry, Refused, TopicEntry, change, disk, image::NO_LEADER, known_id,
-    logs::host,
+    logs::host, look_for_missing, unmade,
 };
 use crate::{broker::Broker, clock::now_ms, config::TopicConfig, net};
 
@@ -29,6 +29,16 @@ pub(crate) struct Online {
     /// Partitions that are served again.
     pub(crate) partitions: usize,
     pub(crate) report: LoadReport,
+    /// Why others could not be made or opened, if so.
+    pub(crate) trouble: Option<String>,
+}
+
+/// What is shown that was not before.
+#[derive(Default)]
+struct Shown {
+    partitions: usize,
+    /// Why a log could not be made or opened.
+    error: Option<CreateError>,
 }
 
 /// Loads the directory and shows its partitions. `empty`: what it held is lost, and its partitions are made anew. Of a
@@ -42,7 +52,9 @@ pub(crate) async fn take_in(
     watch: impl Fn(&Arc<LoadMeter>) + Send + 'static,
 ) -> Result<Online, Refused> {
     let cluster = broker.cluster();
-    if cluster.log_dirs.gone_in(&path) > 0 && cluster.log_dirs.is_well(&path) {
+    let is_missing_some = cluster.log_dirs.gone_in(&path) > 0 || cluster.has_unshown();
+    // One that is served is not empty, whatever else is wrong with a log in it.
+    if is_missing_some && (empty && cluster.log_dirs.gone_in(&path) > 0 || cluster.log_dirs.is_well(&path)) {
         return bring_back(broker, path, empty).await;
     }
     let served = cluster.catalog.log_dirs(cluster.identity.node_id).await?.0;
@@ -61,32 +73,67 @@ pub(crate) async fn take_in(
     if empty || is_unclean || is_owed {
         least_epoch = cluster.catalog.raise_leader_epoch().await?;
     }
-    change(broker, move |change| async move { change.serve(taken, least_epoch).await }).await
+    change(broker, move |change| async move { change.serve(taken, least_epoch, empty).await }).await
 }
 
 /// Of a directory that is served, the partitions whose directories were missing: those that are back, or all of them, anew.
 async fn bring_back(broker: &Arc<Broker>, path: PathBuf, empty: bool) -> Result<Online, Refused> {
+    let cluster = broker.cluster();
+    // Recovering them may take long, so it is done before the turn, which finds them open.
+    let returned = open_returned(broker, path.clone()).await?;
+    if returned.opened == 0 && !empty && !cluster.has_unshown() {
+        return Err(still_gone(cluster.log_dirs.gone_in(&path), returned.error));
+    }
     // Clients are to look whether they have what is there. Before anybody is served.
-    let least_epoch = broker.cluster().catalog.raise_leader_epoch().await?;
+    let least_epoch = cluster.catalog.raise_leader_epoch().await?;
     let shown = change(broker, move |change| async move {
         let cluster = change.cluster();
-        if empty {
-            cluster.log_dirs.accept_gone(&path);
-        }
-        let partitions = change.show(&cluster.topic_records().await?, &HashSet::new(), least_epoch).await;
-        Ok((partitions, cluster.log_dirs.gone_in(&path)))
+        let topics = cluster.topic_records().await?;
+        // Those of other directories wait until somebody opens these: recovering them would keep the turn.
+        let failed = cluster.log_dirs.unopened().into_iter().collect();
+        cluster.log_dirs.accept_gone(&path, empty);
+        let shown = change.show(&topics, &failed, least_epoch).await;
+        cluster.log_dirs.accept_gone(&path, false);
+        Ok((shown, cluster.log_dirs.gone_in(&path)))
     });
-    match shown.await? {
-        (0, gone) => {
-            let why = format!(
-                "{gone} partitions that had records have no directory in it, as before: put them back"
-            );
-            Err(Refused::new(ErrorCode::KafkaStorageError, why))
-        }
-        (partitions, _) => {
-            Ok(Online { partitions, report: LoadReport { clean: true, ..LoadReport::default() } })
-        }
+    let (Shown { partitions, error }, gone) = shown.await?;
+    let error = error.or(returned.error);
+    if partitions == 0 {
+        return Err(still_gone(gone, error));
     }
+    let report = LoadReport { clean: true, ..LoadReport::default() };
+    Ok(Online { partitions, report, trouble: error.map(|error| error.to_string()) })
+}
+
+/// What came of opening partitions whose directories were put back.
+#[derive(Default)]
+struct Returned {
+    opened: usize,
+    error: Option<CreateError>,
+}
+
+async fn open_returned(broker: &Arc<Broker>, path: PathBuf) -> Result<Returned, Refused> {
+    let cluster = broker.cluster();
+    let known = Known::of(&cluster.topic_records().await?, &broker.config());
+    let log_dirs = Arc::clone(&cluster.log_dirs);
+    let opened = to_its_end(move || {
+        let settings = |topic: &str, partition| known.settings(topic, partition);
+        let (opened, error) = log_dirs.open_returned(&path, &settings, now_ms());
+        Returned { opened, error }
+    });
+    Ok(opened.await.unwrap_or_default())
+}
+
+/// Why none of the partitions that are gone is served now.
+fn still_gone(gone: usize, error: Option<CreateError>) -> Refused {
+    let why = match error {
+        Some(error) => format!("none of its missing partitions ({gone}) could be opened or made: {error}"),
+        None => format!(
+            "the directories of its missing partitions ({gone}) are not there, as before: put them back, or, if they are lost, \
+             make the partitions anew with --empty"
+        ),
+    };
+    Refused::new(ErrorCode::KafkaStorageError, why)
 }
 
 /// On a thread of its own: it may take minutes, and the I/O pool has few.
@@ -131,6 +178,16 @@ impl From<TakeInError> for Refused {
 }
 
 impl Cluster {
+    /// Whether a log is open that nobody sees: an attempt to show it ended before it had.
+    fn has_unshown(&self) -> bool {
+        let is_open =
+            |topic: &TopicEntry, index| self.log_dirs.topic_id(&topic.name, index) == Some(topic.id);
+        self.image().topics().any(|topic| {
+            let entries = (0..).zip(&topic.partitions);
+            entries.into_iter().any(|(index, entry)| entry.hosted.is_none() && is_open(topic, index))
+        })
+    }
+
     async fn topic_records(&self) -> Result<Vec<TopicRecord>, Refused> {
         Ok(self.catalog.topics().await?.0.into_iter().map(|(record, _)| record).collect())
     }
@@ -139,23 +196,39 @@ impl Cluster {
 impl Change {
     /// Puts a loaded directory in its place, and brings it up to date with what happened while it was loaded. From then on
     /// nothing ends it half-way: what is shown by then would be served by logs that are given up.
-    pub(super) async fn serve(&self, taken: TakenIn, least_epoch: i32) -> Result<Online, Refused> {
+    ///
+    /// `empty`: what the directory held is lost, and is made anew.
+    pub(super) async fn serve(
+        &self,
+        taken: TakenIn,
+        least_epoch: i32,
+        empty: bool,
+    ) -> Result<Online, Refused> {
         let cluster = self.cluster();
-        let topics = cluster.topic_records().await?;
-        let (dir, report) = cluster.log_dirs.serve(taken)?;
+        let topics = Arc::new(cluster.topic_records().await?);
+        let unmade = if empty { None } else { Some(unmade(&cluster.catalog).await?) };
+        let (dir, mut report) = cluster.log_dirs.serve(taken)?;
         self.drop_deleted(&dir, &topics).await;
         self.remember(&dir).await;
+        if let Some(unmade) = unmade {
+            let (log_dirs, topics) = (Arc::clone(&cluster.log_dirs), Arc::clone(&topics));
+            let missing = to_its_end(move || look_for_missing(&log_dirs, &topics, &unmade)).await;
+            report.failed.extend(missing.unwrap_or_default().gone);
+        }
         // Those of other directories wait until somebody opens these: recovering them would keep the turn.
         let failed = report.failed.iter().map(|log| (log.topic.clone(), log.partition));
         let failed = failed.chain(cluster.log_dirs.unopened()).collect();
-        let partitions = self.show(&topics, &failed, least_epoch).await;
-        Ok(Online { partitions, report })
+        let Shown { partitions, error } = self.show(&topics, &failed, least_epoch).await;
+        Ok(Online { partitions, report, trouble: error.map(|error| error.to_string()) })
     }
 
     /// Makes or opens what is not served of the directories that are here, and shows it.
     pub(crate) async fn show_missing(&self) -> Result<usize, Refused> {
-        let topics = self.cluster().topic_records().await?;
-        Ok(self.show(&topics, &HashSet::new(), self.cluster().identity.leader_epoch).await)
+        let (cluster, none) = (self.cluster(), HashSet::new());
+        let topics = cluster.topic_records().await?;
+        let shown = self.show(&topics, &none, cluster.identity.leader_epoch).await;
+        cluster.note_all_made(unmade(&cluster.catalog).await?);
+        Ok(shown.partitions)
     }
 
     /// Logs of topics that were deleted while nobody could reach them.
@@ -208,9 +281,9 @@ impl Change {
     }
 
     /// Shows partitions whose logs are others than they were, and makes the logs that are missing, but for those in
-    /// `failed`. How many have a log now that they had not before.
-    async fn show(&self, topics: &[TopicRecord], failed: &HashSet<(String, i32)>, least_epoch: i32) -> usize {
-        let mut shown = 0;
+    /// `failed`. How many have a log now that they had not before, and the first error.
+    async fn show(&self, topics: &[TopicRecord], failed: &HashSet<(String, i32)>, least_epoch: i32) -> Shown {
+        let mut all = Shown::default();
         for record in topics {
             let image = self.cluster().image();
             let Some(topic) = image.topic(&record.name).filter(|topic| topic.id == record.topic_id) else {
@@ -225,10 +298,12 @@ impl Change {
                 None => entry.leader != NO_LEADER,
             };
             if !(0..).zip(&topic.partitions).all(is_as_shown) {
-                shown += self.show_one(record, topic, failed, least_epoch).await;
+                let one = self.show_one(record, topic, failed, least_epoch).await;
+                all.partitions += one.partitions;
+                all.error = all.error.or(one.error);
             }
         }
-        shown
+        all
     }
 
     async fn show_one(
@@ -237,7 +312,7 @@ impl Change {
         topic: &Arc<TopicEntry>,
         failed: &HashSet<(String, i32)>,
         least_epoch: i32,
-    ) -> usize {
+    ) -> Shown {
         let (log_dirs, wanted, config) =
             (Arc::clone(&self.cluster().log_dirs), record.clone(), Arc::clone(&topic.config));
         let failed: Vec<i32> =
@@ -249,9 +324,10 @@ impl Change {
         });
         let Some((mut partitions, error)) = hosted.await else {
             tracing::error!(topic = record.name, "logs are not served until the next start");
-            return 0;
+            return Shown::default();
         };
-        if let Some(error) = error.filter(|error| !matches!(error, pagewire_log::CreateError::Away { .. })) {
+        let error = error.filter(|error| !matches!(error, CreateError::Away { .. }));
+        if let Some(error) = &error {
             tracing::error!(topic = record.name, %error, "logs cannot be made and are not served");
         }
         let mut shown = 0;
@@ -274,7 +350,7 @@ impl Change {
         for old in topic.partitions.iter().filter_map(|entry| entry.hosted.as_ref()) {
             old.wake_all();
         }
-        shown
+        Shown { partitions: shown, error }
     }
 }
 

@@ -399,7 +399,7 @@ async fn a_directory_that_comes_back_is_shown_whole_however_busy_the_io_pool_is(
     let (go_on, waits) = std::sync::mpsc::channel::<()>();
     bench.broker.io().submit(move || _ = waits.recv()).expect("idle");
     while bench.broker.io().submit(|| ()).is_ok() {}
-    let online = change(&bench.broker, |change| async move { change.serve(taken, 9).await });
+    let online = change(&bench.broker, |change| async move { change.serve(taken, 9, false).await });
     let online = online.await.expect("nothing refuses it");
     drop(go_on);
     assert_eq!(online.partitions, 6);

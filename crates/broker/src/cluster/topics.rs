@@ -1,10 +1,12 @@
 //! Creating, growing, changing and deleting topics.
 //!
 //! ```text
-//!   create   store (its name is taken from here on) ─ logs on disk ─ image: usable, and only then answered
+//!   create   store (its name is taken from here on), with a note that its logs are to be made ─ logs on disk ─ image:
+//!            usable, and only then answered ─ the note goes (missing.rs)
 //!   delete   store, with a note of what is left ─ image (nobody finds it) ─ logs renamed `-delete`, unlinked later ─
 //!            offsets forgotten ─ the note goes (traces.rs)
-//!   start    store ─ logs, missing ones made: a stop in the middle of a creation heals ─ image ─ what notes tell of goes
+//!   start    store ─ logs, missing ones made where a note says so: a stop in the middle of a creation heals ─ image ─
+//!            what notes tell of goes
 //! ```
 //!
 //! A store that fails may have written or not. Whatever it says later counts: a topic that is stored and not in the
@@ -115,7 +117,10 @@ impl Change {
             Err(error) => return Err(error.into()),
         };
         match self.bring_up(&record).await {
-            Ok(entry) => Ok(entry),
+            Ok(entry) => {
+                cluster.note_made(record.topic_id);
+                Ok(entry)
+            }
             Err(refused) => {
                 let deleted = cluster.catalog.delete_topic(&record, version).await?;
                 let logs_gone = self.remove_logs(&record.name, 0..record.partitions.len()).await;
@@ -132,6 +137,7 @@ impl Change {
         let found = self.cluster().catalog.topic(name).await?;
         let (record, _) = found.ok_or_else(|| Refused::already_there(name))?;
         let entry = self.bring_up(&record).await?;
+        self.cluster().note_made(record.topic_id);
         tracing::warn!(topic = %name, "a topic whose creation had broken off was finished");
         let same = record.partitions.len() == wish.partitions.len() && record.configs == wish.configs;
         if same { Ok(entry) } else { Err(Refused::already_there(name)) }

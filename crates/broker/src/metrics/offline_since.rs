@@ -1,4 +1,4 @@
-//! Since when log directories are offline, as far as anybody looked.
+//! Since when log directories are offline: those that are here know the moment, of those that are away the first look counts.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -10,10 +10,10 @@ use parking_lot::Mutex;
 pub(crate) struct OfflineSince(Mutex<BTreeMap<PathBuf, i64>>);
 
 impl OfflineSince {
-    /// These are offline now, and no others.
-    pub(crate) fn note(&self, offline: impl Iterator<Item = PathBuf>, now_ms: i64) {
+    /// These are offline, each since this time or an earlier one that was noted, and no others.
+    pub(crate) fn note(&self, offline: impl Iterator<Item = (PathBuf, i64)>) {
         let mut since = self.0.lock();
-        let now = offline.map(|path| (since.get(&path).copied().unwrap_or(now_ms), path));
+        let now = offline.map(|(path, at)| (since.get(&path).copied().unwrap_or(at), path));
         *since = now.map(|(at, path)| (path, at)).collect::<BTreeMap<_, _>>();
     }
 
@@ -30,7 +30,7 @@ mod tests {
     #[test]
     fn the_first_look_counts_until_it_is_online_again() {
         let (since, path) = (OfflineSince::default(), PathBuf::from("/a"));
-        let note = |paths: &[&Path], now_ms| since.note(paths.iter().map(|path| path.to_path_buf()), now_ms);
+        let note = |paths: &[&Path], at| since.note(paths.iter().map(|path| (path.to_path_buf(), at)));
         note(&[&path], 10);
         note(&[&path], 20);
         assert_eq!(since.of(&path), Some(10));

@@ -24,9 +24,10 @@ pub enum StartError {
     /// The directory has logs of ours, but not the metadata.
     #[error(
         "{} holds the records of a broker, but its {} is gone: without it nobody knows whose records they are, and an empty \
-         cluster would be served in their place. Nothing was changed. Put the file back, or restore the last backup into \
-         another directory with pagewire restore --from BACKUP --to NEW_DIR; pagewire log dump reads the records that are \
-         there",
+         cluster would be served in their place. Nothing was changed. Put the file back, or an older copy of it, as the one in \
+         the last backup: what that knows is served, the rest is left alone. Or restore the last backup into another directory \
+         with pagewire restore --from BACKUP --to NEW_DIR. Without either, keep the directory: pagewire log dump reads the \
+         records in it",
         .0.display(),
         pagewire_metadata::FILE_NAME
     )]
@@ -43,28 +44,35 @@ pub enum StartError {
         /// The one with the metadata.
         metadata: PathBuf,
     },
-    /// The metadata knows of logs in the first directory, and nothing but the metadata is there.
-    #[error(
-        "{} has the metadata of topics whose logs are to be there, but neither these nor meta.properties: they were removed, or \
-         are on a disk that is not mounted there. Put them back, or make a directory anew with pagewire restore; if they are \
-         lost for good, remove {} as well, and the broker begins a new cluster",
-        .0.display(),
-        .0.join(pagewire_metadata::FILE_NAME).display()
-    )]
-    Emptied(PathBuf),
     /// The first directory is new, another one is not.
     #[error(
-        "{} has nothing in it, but {} was served before: most likely the disk of {} is not mounted. Mount it; or, to begin \
-         anew, empty the other one as well",
+        "{} has nothing in it, but {} was served before: most likely the disk of {} is not mounted. Mount it. If it is lost, \
+         put a copy of {} there, as the one in the last backup: what it knows of other directories is served, and what was in \
+         this one waits for pagewire log online --empty. Without a copy, keep the other directories (pagewire log dump reads \
+         the records in them), and restore the last backup or begin anew in directories of another path",
         first.display(),
         other.display(),
-        first.display()
+        first.display(),
+        pagewire_metadata::FILE_NAME
     )]
     NoHome {
         /// The first of `log.dirs`.
         first: PathBuf,
         /// One that is not new.
         other: PathBuf,
+    },
+    /// There is no metadata, and a directory may have been served.
+    #[error(
+        "{}: {error}. There is no {} in the first log directory, and whether this one was served before cannot be told: no new \
+         cluster is made beside it. Make it readable, or take it out of log.dirs",
+        path.display(),
+        pagewire_metadata::FILE_NAME
+    )]
+    Unknown {
+        /// The directory.
+        path: PathBuf,
+        /// Why it cannot be looked into.
+        error: io::Error,
     },
     /// No directory holds a cluster, and none is to be made.
     #[error(
@@ -116,6 +124,11 @@ fn hint(error: &io::Error) -> &'static str {
 
 fn advised(error: &LogDirError) -> String {
     match error {
+        LogDirError::OtherCluster { .. } => format!(
+            "{error}. If a copy of {} was put into the first directory, it is one of another cluster: take it out again; nothing \
+             was changed by it",
+            pagewire_metadata::FILE_NAME
+        ),
         LogDirError::Lock(LockError::Io { .. }) | LogDirError::Io { .. } => {
             format!("{error} (choose a directory that this user can write with --data-dir DIR)")
         }

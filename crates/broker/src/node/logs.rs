@@ -1,13 +1,16 @@
 //! The log directories of a node: locked first, loaded and reported at the start, closed at the end.
 
 use std::{
+    collections::BTreeMap,
     io,
     path::{Path, PathBuf},
     sync::Arc,
     thread,
 };
 
-use pagewire_log::{CloseReport, LoadReport, Locked, LockedDir, LogDirOptions, LogDirs, Notice};
+use pagewire_log::{
+    CloseReport, FailedLog, LoadReport, Locked, LockedDir, LogDirOptions, LogDirs, LogError, Notice,
+};
 use pagewire_metadata::model::{LogDirsRecord, TopicRecord};
 use pagewire_zcopy::IoPool;
 use tokio::sync::oneshot;
@@ -23,6 +26,9 @@ use crate::{
     net,
     plural::{counted, counted_are},
 };
+
+/// Partitions that are gone, told one by one for each directory.
+const GONE_TOLD_MAX: usize = 8;
 
 /// Locks home, where the metadata is or will be; says whether that is all there is in it. Says first what keeps any of the
 /// directories from being served; a new cluster may not be wanted.
@@ -67,15 +73,19 @@ fn may_begin_in(home: &Path, others: &[PathBuf]) -> Result<(), StartError> {
     if let Some(elsewhere) = others.iter().find(|dir| has_metadata(dir)) {
         return Err(StartError::Elsewhere { first: home.to_path_buf(), metadata: elsewhere.clone() });
     }
-    match traces::of(home) {
+    let looked =
+        |dir: &Path| traces::of(dir).map_err(|error| StartError::Unknown { path: dir.to_path_buf(), error });
+    match looked(home)? {
         Some(Served::ByUs) => return Err(StartError::NoMetadata(home.to_path_buf())),
         Some(Served::ByKafka) => return Err(StartError::Foreign(home.to_path_buf())),
         None => {}
     }
-    match others.iter().find(|dir| traces::of(dir).is_some()) {
-        Some(other) => Err(StartError::NoHome { first: home.to_path_buf(), other: other.clone() }),
-        None => Ok(()),
+    for other in others {
+        if looked(other)?.is_some() {
+            return Err(StartError::NoHome { first: home.to_path_buf(), other: other.clone() });
+        }
     }
+    Ok(())
 }
 
 fn has_metadata(dir: &Path) -> bool {
@@ -163,9 +173,32 @@ pub(crate) fn report(report: &LoadReport, removed: &[PathBuf]) {
             info!("{}-{}: {note}", log.topic, log.partition);
         }
     }
-    for log in &report.failed {
+    report_gone(&report.failed);
+    for log in report.failed.iter().filter(|log| gone_from(log).is_none()) {
         error!("{}-{} cannot be opened and is not served: {}", log.topic, log.partition, log.error);
     }
+}
+
+/// Partitions that are gone are told one by one as long as there are few of them.
+fn report_gone(failed: &[FailedLog]) {
+    let mut by_dir: BTreeMap<&Path, Vec<&FailedLog>> = BTreeMap::new();
+    for (dir, log) in failed.iter().filter_map(|log| Some((gone_from(log)?, log))) {
+        by_dir.entry(dir).or_default().push(log);
+    }
+    for (dir, gone) in by_dir {
+        for log in gone.iter().take(GONE_TOLD_MAX) {
+            error!("{}-{} is not served: {}", log.topic, log.partition, log.error);
+        }
+        if gone.len() > GONE_TOLD_MAX {
+            error!(dir = %dir.display(), partitions = gone.len(), "so many are gone from the directory and not served, of which the above are some");
+        }
+    }
+}
+
+/// The log directory that a partition is gone from, if it is.
+fn gone_from(log: &FailedLog) -> Option<&Path> {
+    let LogError::Gone { path } = &log.error else { return None };
+    path.parent()
 }
 
 fn is_about(notice: &Notice, paths: &[PathBuf]) -> bool {

@@ -17,6 +17,7 @@ mod open_transactions;
 mod opening;
 mod owed;
 mod progress;
+mod saved;
 mod stopped;
 mod story;
 #[cfg(test)]
@@ -81,13 +82,24 @@ impl Node {
         let opening = Opening::begin(config, &io).await?;
         let listeners = bind_all(&opening.config)?;
         let opened = opening.load(&io).await?;
-        let Opened { config, catalog, identity, topics, deleted, served, log_dirs, report, epoch_is_owed } =
-            opened;
+        let Opened {
+            config,
+            catalog,
+            identity,
+            topics,
+            deleted,
+            served,
+            log_dirs,
+            report,
+            unmade,
+            epoch_is_owed,
+        } = opened;
         let cluster = Cluster::new(identity, catalog, Arc::new(log_dirs));
         if epoch_is_owed {
             owed::hold(cluster.log_dirs());
         }
         cluster.load(&topics, &report.failed, &config);
+        cluster.note_all_made(unmade);
         let removed = cluster.clean_up(deleted);
         logs::report(&report, &removed);
         logs::report_away(

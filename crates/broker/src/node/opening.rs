@@ -2,12 +2,13 @@
 //!
 //! ```text
 //!   begin   lock home ─ open the metadata ─ lock the other directories, which it knows by their paths
-//!   load    the logs, recovering what needs it ─ remember where partitions and directories were found ─ raise the epoch
+//!   load    the logs, recovering what needs it ─ remember where partitions and directories were found ─ miss those that are
+//!           gone ─ raise the epoch
 //! ```
 //!
 //! Between the two nothing is changed yet: whoever cannot go on leaves a clean directory clean.
 
-use std::time::Instant;
+use std::{collections::HashSet, time::Instant};
 
 use pagewire_log::{LoadReport, Locked, LogDirs};
 use pagewire_metadata::{
@@ -15,18 +16,19 @@ use pagewire_metadata::{
     model::{DeletedTopicRecord, LogDirsRecord, TopicRecord},
 };
 use pagewire_zcopy::IoPool;
-use tracing::error;
+use tracing::{error, warn};
+use uuid::Uuid;
 
 use super::{
     StartError, blocking,
     complete::complete,
-    found, logs, open_catalog,
+    found, logs, open_catalog, saved,
     story::{self, Epochs},
 };
 use crate::{
     backup::BackupFailed,
     clock::now_ms,
-    cluster::{Identity, with_stored},
+    cluster::{Identity, look_for_missing, unmade, with_stored},
     config::BrokerConfig,
 };
 
@@ -37,6 +39,8 @@ pub(super) struct Opening {
     catalog: Catalog,
     locked: Vec<Locked>,
     served: (LogDirsRecord, Revision),
+    /// The first directory has nothing but the metadata.
+    bare: bool,
 }
 
 /// Loaded.
@@ -50,6 +54,8 @@ pub(super) struct Opened {
     pub(super) served: LogDirsRecord,
     pub(super) log_dirs: LogDirs,
     pub(super) report: LoadReport,
+    /// Topics whose logs a stop may have kept from being made.
+    pub(super) unmade: HashSet<Uuid>,
     /// The leader epoch is to be raised to the identity's, and there was no room for that.
     pub(super) epoch_is_owed: bool,
 }
@@ -57,17 +63,14 @@ pub(super) struct Opened {
 impl Opening {
     pub(super) async fn begin(config: BrokerConfig, io: &IoPool) -> Result<Self, StartError> {
         let (dirs, may_be_new) = (config.log_dirs.clone(), config.new_cluster_allowed);
-        let (home, is_bare) = blocking(io, move || logs::lock_home(&dirs, may_be_new)).await??;
+        let (home, bare) = blocking(io, move || logs::lock_home(&dirs, may_be_new)).await??;
         let catalog = open_catalog(&config, io).await?;
         let config = with_stored(&catalog, config).await?;
         let served = catalog.log_dirs(config.node_id).await?;
-        if is_bare && has_logs_at_home(&catalog).await? {
-            return Err(StartError::Emptied(config.data_dir().to_path_buf()));
-        }
         let (dirs, record) = (config.log_dirs.clone(), served.0.clone());
         let others = blocking(io, move || logs::lock_others(&dirs, &record)).await?;
         let locked = [(config.data_dir().to_path_buf(), Ok(home))].into_iter().chain(others).collect();
-        Ok(Self { config, catalog, locked, served })
+        Ok(Self { config, catalog, locked, served, bare })
     }
 
     /// The same with all directories that partitions are in, also those that were not named.
@@ -80,11 +83,15 @@ impl Opening {
     }
 
     pub(super) async fn load(self, io: &IoPool) -> Result<Opened, StartError> {
-        let Self { config, catalog, locked, served: (mut served, served_version) } = self;
-        let cluster = catalog.cluster(now_ms()).await?;
+        let Self { config, catalog, locked, served: (mut served, served_version), bare } = self;
+        let mut cluster = catalog.cluster(now_ms()).await?;
         let (versions, mut topics): (Vec<Revision>, Vec<TopicRecord>) =
             catalog.topics().await?.0.into_iter().map(|(record, version)| (version, record)).unzip();
         let deleted = catalog.deleted_topics().await?;
+        let unmade = unmade(&catalog).await?;
+        if bare && !topics.is_empty() && saved::is_of(&locked, &cluster) {
+            cluster = saved::put_back(&catalog, config.data_dir()).await?;
+        }
         let mut identity = Identity {
             node_id: config.node_id,
             cluster_id: cluster.cluster_id,
@@ -93,12 +100,21 @@ impl Opening {
             advertised: config.advertised.clone(),
         };
         let began = Instant::now();
-        let (log_dirs, report) = logs::load(locked, &config, &identity, &topics, io).await?;
+        let (log_dirs, mut report) = logs::load(locked, &config, &identity, &topics, io).await?;
         let took = began.elapsed();
         found::remember(&catalog, &log_dirs, &mut topics, &versions).await;
         found::remember_dirs(&catalog, config.node_id, &log_dirs, &mut served, served_version).await;
+        let missing = look_for_missing(&log_dirs, &topics, &unmade);
+        report.failed.extend(missing.gone);
+        if missing.unmade > 0 {
+            warn!(partitions = missing.unmade, "made now: the process ended before it had made their logs");
+        }
+        let next_producer_id = catalog.next_producer_id().await?;
+        if let Some(ahead) = saved::ahead(&log_dirs, &topics, identity.leader_epoch, next_producer_id) {
+            identity.leader_epoch = saved::catch_up(&catalog, ahead).await?.leader_epoch;
+        }
         let mut epoch_is_owed = false;
-        if !report.clean && !report.loaded.is_empty() {
+        if !report.clean && !report.loaded.is_empty() || missing.unmade > 0 {
             // Records that clients have seen may be gone, without a trace: they are to look (KIP-320).
             identity.leader_epoch = match catalog.raise_leader_epoch().await {
                 Ok(epoch) => epoch,
@@ -109,18 +125,23 @@ impl Opening {
                          there is read, nothing is written; make room, and writes begin by themselves"
                     );
                     epoch_is_owed = true;
-                    cluster.leader_epoch.saturating_add(1)
+                    identity.leader_epoch.saturating_add(1)
                 }
                 Err(error) => return Err(error.into()),
             };
         }
         story::tell(&report, took, Epochs { before: cluster.leader_epoch, now: identity.leader_epoch });
-        Ok(Opened { config, catalog, identity, topics, deleted, served, log_dirs, report, epoch_is_owed })
+        Ok(Opened {
+            config,
+            catalog,
+            identity,
+            topics,
+            deleted,
+            served,
+            log_dirs,
+            report,
+            unmade,
+            epoch_is_owed,
+        })
     }
-}
-
-/// Whether the metadata knows of partitions that are in the first directory.
-async fn has_logs_at_home(catalog: &Catalog) -> Result<bool, StartError> {
-    let topics = catalog.topics().await?.0;
-    Ok(topics.iter().flat_map(|(topic, _)| &topic.partitions).any(|placed| placed.directory.is_none()))
 }

@@ -1,6 +1,8 @@
 //! Whether a directory without metadata was served before. A new cluster is made in a new directory only: beside the logs of
 //! another one it would look as if nothing had ever been written.
 
+use std::ffi::OsString;
+use std::io;
 use std::path::Path;
 
 use pagewire_log::DirName;
@@ -21,28 +23,39 @@ const OURS: [&str; 3] = ["pagewire-", "metadata.redb", "control.sock"];
 /// How the names of all segments end.
 const LOG: &str = ".log";
 
-/// Of a directory that may not be there.
-pub(super) fn of(dir: &Path) -> Option<Served> {
-    let names: Vec<_> =
-        std::fs::read_dir(dir).ok()?.filter_map(|entry| Some(entry.ok()?.file_name())).collect();
+/// Of a directory that may not be there. One that cannot be looked into may have been served: that is an error, not a new one.
+pub(super) fn of(dir: &Path) -> io::Result<Option<Served>> {
+    let names: Vec<_> = listed(dir)?;
     let names: Vec<&str> = names.iter().filter_map(|name| name.to_str()).collect();
-    let was_served =
-        names.contains(&IDENTITY) || names.contains(&KAFKAS) || names.iter().any(|name| has_a_log(dir, name));
+    let mut was_served = names.contains(&IDENTITY) || names.contains(&KAFKAS);
+    for name in &names {
+        was_served = was_served || has_a_log(dir, name)?;
+    }
     let is_ours = |name: &&str| OURS.iter().any(|ours| name.starts_with(ours));
-    match (was_served, !names.contains(&KAFKAS) && names.iter().any(is_ours)) {
+    Ok(match (was_served, !names.contains(&KAFKAS) && names.iter().any(is_ours)) {
         (false, _) => None,
         (true, true) => Some(Served::ByUs),
         (true, false) => Some(Served::ByKafka),
-    }
+    })
 }
 
 /// Whether there is a partition's directory of this name with a segment in it.
-fn has_a_log(dir: &Path, name: &str) -> bool {
+fn has_a_log(dir: &Path, name: &str) -> io::Result<bool> {
     if !matches!(DirName::parse(name), DirName::Partition { .. }) {
-        return false;
+        return Ok(false);
     }
-    let files = std::fs::read_dir(dir.join(name)).into_iter().flatten();
-    files.filter_map(Result::ok).any(|file| file.file_name().to_string_lossy().ends_with(LOG))
+    match listed(&dir.join(name)) {
+        Err(error) if error.kind() == io::ErrorKind::NotADirectory => Ok(false),
+        files => Ok(files?.iter().any(|file| file.to_string_lossy().ends_with(LOG))),
+    }
+}
+
+/// The names in a directory; none in one that is not there.
+fn listed(dir: &Path) -> io::Result<Vec<OsString>> {
+    match std::fs::read_dir(dir) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        entries => entries?.map(|entry| entry.map(|entry| entry.file_name())).collect(),
+    }
 }
 
 #[cfg(test)]
@@ -58,7 +71,7 @@ mod tests {
             fs::create_dir_all(path.parent().expect("a parent")).expect("made");
             fs::write(path, "").expect("written");
         }
-        of(dir.path())
+        of(dir.path()).expect("looked into")
     }
 
     #[test]
@@ -75,6 +88,15 @@ mod tests {
         ] {
             assert_eq!(with(files), served, "{files:?}");
         }
-        assert_eq!(of(Path::new("/nowhere/at/all")), None);
+        assert_eq!(of(Path::new("/nowhere/at/all")).expect("not there"), None);
+    }
+
+    #[test]
+    fn what_cannot_be_looked_into_is_not_new() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let file = dir.path().join("file");
+        fs::write(&file, "").expect("written");
+        of(&file).expect_err("no directory");
+        of(&file.join("below")).expect_err("nor one below");
     }
 }

@@ -21,6 +21,7 @@ use bytes::Bytes;
 use pagewire_log::{AppendContext, AppendError, Appended, Log, Origin, ReadError};
 use pagewire_record::check::Checked;
 use pagewire_zcopy::{GroupCommit, IoPool};
+use parking_lot::Mutex;
 
 pub(crate) use commit::CommitError;
 pub(crate) use epoch::epoch_error;
@@ -36,6 +37,8 @@ pub(crate) struct Partition {
     leader_epoch: AtomicI32,
     config: ArcSwap<TopicConfig>,
     waiting: wait::WaitList,
+    /// Where the log and its last segment began when [`wake_if_moved`](Self::wake_if_moved) looked.
+    began: Mutex<(i64, Option<i64>)>,
     commit: GroupCommit,
     /// A read failed, and that was said.
     unreadable: AtomicBool,
@@ -53,6 +56,7 @@ impl Partition {
             topic,
             index,
             commit: commit::group_commit(&log),
+            began: Mutex::new(began(&log)),
             log,
             leader_epoch: AtomicI32::new(leader_epoch),
             config: ArcSwap::new(config),
@@ -167,4 +171,18 @@ impl Partition {
     pub(crate) fn wake_all(&self) {
         self.waiting.wake_all();
     }
+
+    /// The same, if records went or a segment was closed since the last call: who waits at records that are gone, or in a
+    /// segment that was closed, is to be told.
+    pub(crate) fn wake_if_moved(&self) {
+        let now = began(&self.log);
+        if std::mem::replace(&mut *self.began.lock(), now) != now {
+            self.wake_all();
+        }
+    }
+}
+
+/// Where a log and its last segment begin.
+fn began(log: &Log) -> (i64, Option<i64>) {
+    (log.marks().log_start, log.active_base_offset())
 }

@@ -76,13 +76,12 @@ impl LogDir {
                     table.insert(topic, partition, entry);
                     // From now on the log itself says it, which no checkpoint was without meanwhile.
                     self.carried.lock().forget(topic, partition);
+                    self.no_longer_gone(topic, partition);
                 }
                 Err(error) => first_error = first_error.or(Some(error)),
             }
         }
         drop(table);
-        // Those whose directories came back.
-        self.keep_gone(|topic, partition| self.get(topic, partition).is_none());
         if settings.log.cleanup_compact {
             // From its first record on a hole past the recovery point is known to be a loss. Where this cannot be written,
             // it is not known until the next checkpoint.

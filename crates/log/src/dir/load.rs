@@ -31,6 +31,8 @@ use crate::rewritten;
 use crate::scrub;
 use crate::{LogError, RecoveryReport};
 
+/// How files begin that are written and removed to see whether a directory can be written.
+pub(crate) const PROBE_FILE: &str = ".pagewire-probe-";
 /// Every ext file system has this in its root.
 pub(crate) const NOBODYS: &str = "lost+found";
 
@@ -191,7 +193,7 @@ impl LockedDir {
         let gone = gone::find(&evidence.checkpoints, &names, settings);
         let (mut table, mut carried, mut strays) = (Table::default(), Checkpoints::default(), Vec::new());
         let (mut unopened, mut closed) = (Unopened::default(), Vec::new());
-        for (topic, partition) in &gone {
+        for (topic, partition) in gone.keys() {
             carried.carry_gone(&evidence.checkpoints, topic, *partition, report.clean);
             let error = LogError::Gone { path: path.join(partition_dir(topic, *partition)) };
             report.failed.push(FailedLog { topic: topic.clone(), partition: *partition, error });
@@ -265,10 +267,14 @@ impl LockedDir {
     fn scan(&self, now_ms: i64, notices: &mut Vec<Notice>) -> Result<(Vec<Found>, Vec<Doomed>), LogDirError> {
         let (mut found, mut doomed) = (Vec::new(), Vec::new());
         for entry in self.disk.read_dir(&self.path).map_err(LogDirError::at(&self.path))? {
+            let path = self.path.join(&entry.name);
+            if !entry.is_dir && entry.name.starts_with(PROBE_FILE) {
+                // An opening was killed before it removed it. Whether this succeeds changes nothing.
+                let _ = self.disk.remove_file(&path);
+            }
             if !entry.is_dir || entry.name == NOBODYS {
                 continue;
             }
-            let path = self.path.join(&entry.name);
             match DirName::parse(&entry.name) {
                 DirName::Partition { topic, partition } => {
                     found.push(Found { path, topic: topic.to_owned(), partition });

@@ -84,7 +84,7 @@ pub(crate) use sums::{FILE as SUMS_FILE, Read, Sums};
 pub use survey::{MEASURED_MAX, Survey, survey};
 pub(crate) use vouched::{FILE as VOUCHED_FILE, of as vouched_for};
 
-pub(crate) use load::NOBODYS;
+pub(crate) use load::{NOBODYS, PROBE_FILE};
 
 use crate::health::Health;
 use crate::producer_budget::ProducerBudget;

@@ -6,6 +6,7 @@ use std::io::{self, ErrorKind};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use pagewire_disk::LOCK_FILE;
 
@@ -50,6 +51,11 @@ impl LogDir {
     /// Whether the directory is sick, rather than held.
     pub(crate) fn is_sick(&self) -> bool {
         self.health.sick().is_some()
+    }
+
+    /// For how long it is sick, if it is: since the call that failed, not since somebody looked.
+    pub fn sick_for(&self) -> Option<Duration> {
+        self.health.sick_for()
     }
 
     /// Looks whether the directory is still there, and is still the one that was opened. Files that are open can be written

@@ -33,6 +33,7 @@ use arc_swap::ArcSwap;
 use parking_lot::RwLock;
 use uuid::Uuid;
 
+pub use gone::Placed;
 pub use load::Locked;
 pub use place::Homeless;
 pub use spread::Spread;

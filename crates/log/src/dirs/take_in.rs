@@ -21,13 +21,11 @@ use uuid::Uuid;
 use super::twice::{Torn, Twice};
 use super::{LogDirs, Place, State};
 use crate::dir::{
-    LoadMeter, LoadReport, Loading, LockedDir, LogDirError, LogDirOptions, Notice, PartitionSettings,
-    identity_of, must_be_bare, must_hold_something, partition_dir,
+    LoadMeter, LoadReport, Loading, LockedDir, LogDirError, LogDirOptions, Notice, PROBE_FILE,
+    PartitionSettings, identity_of, must_be_bare, must_hold_something, partition_dir,
 };
 use crate::{LogDir, Offline};
 
-/// How files begin that are written and removed to see whether a directory can be written.
-const PROBE_FILE: &str = ".pagewire-probe-";
 /// More than a file system keeps in an inode.
 const PROBE: [u8; 8192] = [0; 8192];
 

@@ -95,6 +95,10 @@ impl Torn {
         FailedLog { topic, partition, error: self.error() }
     }
 
+    pub(super) fn name(&self) -> Name {
+        self.name.clone()
+    }
+
     /// Why nothing is made in its place.
     pub(super) fn error(&self) -> LogError {
         LogError::Twice { paths: self.paths.clone() }

@@ -40,19 +40,22 @@ pub(super) fn tell(
     };
     for (topic, partition) in placed_here(job, dir) {
         if !seen.contains(&(topic.clone(), partition)) && !had_records(&topic, partition) {
-            let what = "the metadata places a partition here, and there is no such directory: an empty one is made, for no \
-                        checkpoint says that it had records";
-            // What an orderly stop left names every partition that was served.
-            let severity = if clean || live { Severity::Note } else { Severity::Doubt };
-            job.found(Finding::new(
-                severity,
-                dir.join(partition_dir(&topic, partition)),
-                what,
-                Fate::Renewed,
-            ));
+            let path = dir.join(partition_dir(&topic, partition));
+            job.found(match job.options.topics.and_then(|topics| topics.get(&topic)) {
+                Some(known) if known.unmade => Finding::new(Severity::Note, path, YOUNG, Fate::Renewed),
+                _ if live => Finding::new(Severity::Doubt, path, MOVING, Fate::Stays),
+                _ => Finding::new(Severity::Damage, path, MISSED, Fate::Stays),
+            });
         }
     }
 }
+
+const YOUNG: &str = "the metadata places a partition here, and the process that made its topic ended before it had made the \
+                     directory: an empty one is made";
+const MOVING: &str = "the metadata places a partition here, and there is no such directory: made or deleted a moment ago, or lost";
+const MISSED: &str = "the metadata places a partition here that was made, and there is no such directory: unless another log \
+                      directory has it, what records it had are lost until the directory is put back; it is not served before \
+                      that, or before `pagewire log online --empty` says that it may begin anew";
 
 /// What it means that a partition with records is not there.
 fn judge(job: &Job<'_>, topic: &str, clean: bool, live: bool) -> (Severity, &'static str) {

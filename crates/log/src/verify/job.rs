@@ -24,6 +24,8 @@ pub struct KnownTopic {
     pub compacted: Option<bool>,
     /// For each partition the id of the log directory that has it, `None` for the first. Empty where that is not known.
     pub homes: Vec<Option<Uuid>>,
+    /// The process that made the topic may have ended before it had made all its logs.
+    pub unmade: bool,
 }
 
 /// What to look at besides the bytes' own checks.

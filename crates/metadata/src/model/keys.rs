@@ -6,6 +6,7 @@
 //! | `producer-ids`          | `ProducerIdsRecord`  | whoever takes a block of producer ids        |
 //! | `topics/<name>`         | `TopicRecord`        | create, alter, delete topics                 |
 //! | `deleted/<topic id>`    | `DeletedTopicRecord` | delete topics, until nothing is left of them |
+//! | `unmade/<topic id>`     | `UnmadeTopicRecord`  | create topics, until its logs are made       |
 //! | `configs/broker`        | `ConfigRecord`       | dynamic settings of all brokers              |
 //! | `configs/broker/<node>` | `ConfigRecord`       | dynamic settings of one broker               |
 //! | `configs/group/<id>`    | `ConfigRecord`       | dynamic settings of one group                |
@@ -23,6 +24,8 @@ pub const PRODUCER_IDS: &str = "producer-ids";
 pub const TOPICS: &str = "topics/";
 /// All deleted topics that left traces start with this.
 pub const DELETED: &str = "deleted/";
+/// All topics whose logs may not have been made start with this.
+pub const UNMADE: &str = "unmade/";
 /// All dynamic settings start with this.
 pub const CONFIGS: &str = "configs/";
 /// Dynamic settings of every broker.
@@ -43,6 +46,11 @@ pub fn log_dirs(node_id: i32) -> String {
 /// The key of one deleted topic.
 pub fn deleted(topic_id: Uuid) -> String {
     format!("{DELETED}{}", ids::to_text(topic_id))
+}
+
+/// The key of one topic whose logs may not have been made.
+pub fn unmade(topic_id: Uuid) -> String {
+    format!("{UNMADE}{}", ids::to_text(topic_id))
 }
 
 /// The key of one topic.

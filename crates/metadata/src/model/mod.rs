@@ -12,6 +12,7 @@ mod log_dirs;
 mod producer_ids;
 mod runs;
 mod topic;
+mod unmade;
 
 pub use cluster::ClusterRecord;
 pub use codec::{ModelError, Record, decode, encode};
@@ -20,3 +21,4 @@ pub use deleted::DeletedTopicRecord;
 pub use log_dirs::{LogDirsRecord, known_path};
 pub use producer_ids::{BLOCK_LEN, ProducerIdBlock, ProducerIdsRecord};
 pub use topic::{PartitionRecord, TopicRecord};
+pub use unmade::UnmadeTopicRecord;

@@ -17,18 +17,13 @@ use pagewire_metadata::{Catalog, EmbeddedStore, SystemClock};
 use tokio::runtime::Handle;
 use uuid::Uuid;
 
-use crate::backup::BackupFailed;
 use crate::backup::manifest::LogRecord;
 use crate::backup::target::{RESTORE_UNFINISHED, Target, refuse_inside};
+use crate::backup::{BackupFailed, LEADER_EPOCHS, PRODUCER_IDS};
 
 /// Checkpoints that a backup has.
 pub(super) const CHECKPOINTS: [&str; 4] =
     [RECOVERY_POINT_FILE, HIGH_WATERMARK_FILE, LOG_START_FILE, CLEANER_FILE];
-
-/// Unclean starts that the original may have had since the backup.
-const LEADER_EPOCHS: i32 = 1000;
-/// Producers that it may have had.
-const PRODUCER_IDS: i64 = 1 << 32;
 
 /// All directories, the one with the metadata first.
 pub(super) struct Homes {

@@ -68,7 +68,11 @@ impl Answer {
             clean: report.clean,
             cuts: told(cuts.chain(holes)),
             damage: told(damage.map(|damage| format!("{damage}: reads of them are refused"))),
-            failed: told(failed.map(|log| format!("{}-{}: {}", log.topic, log.partition, log.error))),
+            failed: told(
+                failed
+                    .map(|log| format!("{}-{}: {}", log.topic, log.partition, log.error))
+                    .chain(online.trouble.clone()),
+            ),
             notes: told(report.notices.iter().map(ToString::to_string).chain(of_logs)),
         }
     }
@@ -151,7 +155,7 @@ mod tests {
             notices: (0..500).map(unknown).collect(),
             ..LoadReport::default()
         };
-        let answer = Answer::of(&Online { partitions: 7, report });
+        let answer = Answer::of(&Online { partitions: 7, report, trouble: None });
         assert!(answer.failed.len() > 1 && answer.notes.len() > 1);
         assert!(answer.failed.last().is_some_and(|last| last.starts_with("and more")));
         let text = serde_json::to_string(&answer).expect("JSON");
@@ -161,7 +165,7 @@ mod tests {
     #[test]
     fn what_fits_is_told_whole() {
         let report = LoadReport { failed: vec![failed("t"), failed("u")], ..LoadReport::default() };
-        let answer = Answer::of(&Online { partitions: 0, report });
+        let answer = Answer::of(&Online { partitions: 0, report, trouble: None });
         assert_eq!(answer.failed.len(), 2);
         assert!(answer.failed[1].starts_with("u-0: "), "{:?}", answer.failed);
     }

@@ -3,24 +3,35 @@
 use std::path::Path;
 
 use anyhow::{Context, bail};
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::DirectoryRow;
+use super::{DirectoryRow, state};
 use crate::client::control::Control;
-use crate::output::Out;
+use crate::output::{Format, Out};
 
-/// Of the first broker whose first log directory is on this machine.
-pub(super) async fn print(directories: &[DirectoryRow]) -> anyhow::Result<()> {
+/// Of the first broker of this cluster whose first log directory is on this machine.
+pub(super) async fn print(
+    directories: &[DirectoryRow],
+    cluster_id: Option<&str>,
+    format: Format,
+) -> anyhow::Result<()> {
     for row in directories {
+        // Another broker may have the same path on this machine.
+        let Some(state) = state::of(&row.path, cluster_id, row.node).await else { continue };
+        let mut out = Out::new();
+        if let Format::Json = format {
+            out.json(&json!({ "node": row.node, "metrics": state.metrics }))?;
+            return out.flush();
+        }
         let Some(control) = Control::of(Path::new(&row.path)).await? else { continue };
         let answer = control.ask(&json!({"verb": "metrics"}), |_| {}).await?;
-        let text =
-            answer.get("text").and_then(Value::as_str).context("the broker's answer is not understood")?;
-        let mut out = Out::new();
-        for line in text.lines() {
+        let text = answer.get("text").and_then(serde_json::Value::as_str);
+        for line in text.context("the broker's answer is not understood")?.lines() {
             out.line(line)?;
         }
         return out.flush();
     }
-    bail!("no broker of this cluster is on this machine: run it where the broker's control socket is")
+    bail!(
+        "no broker of this cluster is on this machine, or may be asked: run it where the broker's control socket is"
+    )
 }

@@ -79,7 +79,7 @@ pub(crate) async fn run(args: ClusterArgs) -> anyhow::Result<()> {
     let cluster = client.cluster();
     let mut directories: Vec<_> = directories.into_iter().map(DirectoryRow::from).collect();
     if args.metrics {
-        return metrics::print(&directories).await;
+        return metrics::print(&directories, cluster.id.as_deref(), args.connect.output.format).await;
     }
     let states = states(&mut directories, cluster.id.as_deref()).await;
     let nodes = cluster.nodes.values().map(|node| NodeRow {

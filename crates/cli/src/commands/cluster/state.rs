@@ -26,7 +26,7 @@ pub(super) struct State {
     damage: Damage,
     offline_logs: OfflineLogs,
     backing_up: bool,
-    metrics: serde_json::Map<String, serde_json::Value>,
+    pub(super) metrics: serde_json::Map<String, serde_json::Value>,
 }
 
 #[derive(Debug, Default, Serialize, Deserialize)]

@@ -3,6 +3,7 @@
 //! Read from a copy in memory, so nothing is locked or changed. Of a broker that is serving the copy may be of no one moment: then
 //! it says nothing, like metadata that is damaged or lies elsewhere, and what is missing in a log is a doubt.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -39,6 +40,7 @@ async fn of(dir: &Path) -> anyhow::Result<Topics> {
     let known = |policy: Option<String>| KnownTopic {
         compacted: policy.map(|policy| is_compacted(&policy)),
         homes: Vec::new(),
+        unmade: false,
     };
     let mut topics: Topics = kafkas.map(|(name, policy)| (name, known(policy))).collect();
     if let Some(bytes) = read_small(&OsDisk::new(), &dir.join(FILE_NAME), STORE_MAX)? {
@@ -59,10 +61,14 @@ async fn ours(bytes: &[u8]) -> anyhow::Result<Topics> {
     let one_has_its_own =
         configs.keys().any(|scope| matches!(scope, ConfigScope::Broker(_)) && set(scope).is_some());
     let default = if one_has_its_own { None } else { set(&ConfigScope::BrokerDefault) };
+    let unmade = catalog.unmade_topics().await.context("topics whose logs are to be made")?;
+    let unmade: HashSet<_> = unmade.into_iter().map(|topic| topic.topic_id).collect();
     let known = topics.into_iter().map(|(topic, _)| {
         let policy = topic.configs.get("cleanup.policy").or(default);
         let homes = topic.partitions.iter().map(|partition| partition.directory).collect();
-        (topic.name, KnownTopic { compacted: policy.map(|policy| is_compacted(policy)), homes })
+        let (compacted, unmade) =
+            (policy.map(|policy| is_compacted(policy)), unmade.contains(&topic.topic_id));
+        (topic.name, KnownTopic { compacted, homes, unmade })
     });
     Ok(known.collect())
 }

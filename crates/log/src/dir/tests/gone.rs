@@ -80,12 +80,28 @@ fn one_whose_loss_is_accepted_is_made_anew() {
     let world = without_the_first(true);
     let (dir, _) = world.open();
     refused(&world, &dir);
-    dir.accept_gone();
+    dir.accept_gone(true);
     assert_eq!(try_create(&world, &dir).expect("made").marks().log_end, 0);
     assert!(dir.close_clean(1).clean);
     let (dir, report) = world.open();
     assert!(report.failed.is_empty());
     assert_eq!((log_end(&dir, "t", 0), log_end(&dir, "t", 1)), (0, 2));
+}
+
+/// No checkpoint knows of it.
+#[test]
+fn one_that_its_owner_misses_is_made_only_while_its_loss_is_accepted() {
+    let world = World::new().knows("t", A);
+    let (dir, report) = world.open();
+    assert!(report.failed.is_empty() && dir.miss("t", 0) && !dir.miss("t", 0), "news once");
+    refused(&world, &dir);
+    dir.accept_gone(true);
+    dir.accept_gone(false);
+    refused(&world, &dir);
+    assert_eq!(dir.gone_names(), [("t".to_owned(), 0)]);
+    dir.accept_gone(true);
+    assert_eq!(try_create(&world, &dir).expect("made").marks().log_end, 0);
+    assert_eq!(dir.gone_count(), 0);
 }
 
 #[test]

@@ -276,3 +276,16 @@ fn the_machines_own_disk_does_as_well() {
         assert!(dir.close_clean(0).clean);
     }
 }
+
+/// An opening that was killed while it looked whether the directory can be written.
+#[test]
+fn what_a_probe_left_is_removed() {
+    let world = World::new();
+    let there = |name: &str| world.disk.exists(&path(name)).expect("looked for");
+    for name in [".pagewire-probe-00", ".pagewire-other"] {
+        world.put(name, b"1");
+    }
+    let (_dir, report) = world.open();
+    assert!(report.notices.is_empty(), "{:?}", notices(&report));
+    assert!(!there(".pagewire-probe-00") && there(".pagewire-other"));
+}

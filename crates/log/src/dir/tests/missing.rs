@@ -154,7 +154,10 @@ fn a_log_that_lost_all_its_segments_goes_on_where_it_had_come_to() {
 
 #[test]
 fn a_partition_without_a_directory_is_named() {
-    let here = |homes| Some(Topics::from([("a".to_owned(), KnownTopic { compacted: Some(false), homes })]));
+    let here = |homes| {
+        let topic = KnownTopic { compacted: Some(false), homes, unmade: false };
+        Some(Topics::from([("a".to_owned(), topic)]))
+    };
     for (clean, topics, severity) in [
         (true, None, Some(Severity::Damage)),
         (false, None, Some(Severity::Doubt)),
@@ -173,13 +176,15 @@ fn a_partition_without_a_directory_is_named() {
 #[test]
 fn a_partition_that_only_the_metadata_knows_is_named_by_the_directory_that_should_have_it() {
     let world = world(false);
-    let topic = KnownTopic { compacted: None, homes: vec![None, None, None] };
+    let topic = KnownTopic { compacted: None, homes: vec![None, None, None], unmade: false };
+    let young = Topics::from([("a".to_owned(), KnownTopic { unmade: true, ..topic.clone() })]);
     let topics = Topics::from([("a".to_owned(), topic)]);
     assert_eq!(found(&world, Some(&topics)), [], "it is not the first directory");
     world.put("metadata.redb", b"");
     let findings = found(&world, Some(&topics));
     let [finding] = findings.as_slice() else { panic!("{findings:?}") };
-    assert_eq!((finding.severity, finding.path.clone()), (Severity::Doubt, path("a-2")));
+    assert_eq!((finding.severity, finding.path.clone()), (Severity::Damage, path("a-2")));
+    assert_eq!(found(&world, Some(&young)), [], "it may never have been made");
 }
 
 #[test]

@@ -1,0 +1,63 @@
+//! Partitions of the metadata that have no directory.
+//!
+//! A topic's record is written before its logs are made, together with a note that goes when they are. So one that is missing
+//! and whose topic has no note was made once: it is gone, and is not made anew in silence, whether or not a checkpoint is left
+//! that knows of its records. One whose topic has a note may never have been made, for the process ended in between; nobody was
+//! told of it, and it is made now.
+
+use std::collections::HashSet;
+
+use pagewire_log::{FailedLog, LogDirs, Placed};
+use pagewire_metadata::{Catalog, CatalogError, model::TopicRecord};
+use uuid::Uuid;
+
+use super::Cluster;
+
+/// What is missing in the directories that are here.
+#[derive(Default)]
+pub(crate) struct Missing {
+    /// Partitions that are gone, and were not known to be.
+    pub(crate) gone: Vec<FailedLog>,
+    /// Partitions that are to be made.
+    pub(crate) unmade: usize,
+}
+
+/// The ids of topics whose logs may not all have been made.
+pub(crate) async fn unmade(catalog: &Catalog) -> Result<HashSet<Uuid>, CatalogError> {
+    Ok(catalog.unmade_topics().await?.into_iter().map(|topic| topic.topic_id).collect())
+}
+
+/// Looks for what is missing; what is gone is not made anew from then on. Blocks.
+pub(crate) fn look(log_dirs: &LogDirs, topics: &[TopicRecord], unmade: &HashSet<Uuid>) -> Missing {
+    let (young, made): (Vec<_>, Vec<_>) = topics.iter().partition(|topic| unmade.contains(&topic.topic_id));
+    Missing {
+        gone: log_dirs.miss(&log_dirs.without_log(made.into_iter().flat_map(placed))),
+        unmade: log_dirs.without_log(young.into_iter().flat_map(placed)).len(),
+    }
+}
+
+fn placed(topic: &TopicRecord) -> impl Iterator<Item = Placed<'_>> {
+    (0..).zip(&topic.partitions).map(|(index, placed)| (topic.name.as_str(), index, placed.directory))
+}
+
+impl Cluster {
+    /// The logs of a topic are made: its note goes. Nobody waits for that, but for a stop in order.
+    pub(super) fn note_made(&self, topic_id: Uuid) {
+        let catalog = self.catalog.clone();
+        self.changes.spawn(async move {
+            if let Err(error) = catalog.forget_unmade(topic_id).await {
+                tracing::debug!(%error, "that a topic's logs are made is noted by the next start");
+            }
+        });
+    }
+
+    /// Drops the notes of topics whose logs are all there by now, or that are no more.
+    pub(crate) fn note_all_made(&self, unmade: HashSet<Uuid>) {
+        let image = self.image();
+        let is_made = |id: &Uuid| {
+            let topic = image.topic_by_id(*id);
+            topic.is_none_or(|topic| topic.partitions.iter().all(|entry| entry.hosted.is_some()))
+        };
+        unmade.into_iter().filter(is_made).for_each(|id| self.note_made(id));
+    }
+}

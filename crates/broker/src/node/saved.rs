@@ -1,0 +1,82 @@
+//! Metadata that somebody saved and put back: it is older than the logs, and what was given out since must not be given out a
+//! second time. As after a restore, leader epochs and producer ids are skipped that nobody can have come to meanwhile.
+//!
+//! It is recognised by a first directory that has nothing else, or by a log with a leader epoch or a producer id that the metadata
+//! has not come to.
+
+use std::path::Path;
+
+use pagewire_log::{Locked, LogDirs};
+use pagewire_metadata::{
+    Catalog,
+    model::{ClusterRecord, TopicRecord},
+};
+use tracing::{error, warn};
+
+use super::StartError;
+use crate::{backup, clock::now_ms};
+
+/// An epoch further ahead is a bit that flipped: no checksum covers it. A producer id that is as far ahead as what is skipped is
+/// one that a client made up.
+const EPOCHS_AHEAD_MAX: i32 = 1 << 16;
+
+/// Whether every directory that can be read and says whose it is says the same as the metadata.
+pub(super) fn is_of(locked: &[Locked], cluster: &ClusterRecord) -> bool {
+    let mut metas = locked.iter().filter_map(|(_, dir)| dir.as_ref().ok()?.meta());
+    metas.all(|meta| meta.cluster_id == cluster.cluster_id)
+}
+
+/// The first directory has nothing but the metadata.
+pub(super) async fn put_back(catalog: &Catalog, home: &Path) -> Result<ClusterRecord, StartError> {
+    error!(
+        path = %home.display(),
+        "it has nothing but the metadata: the partitions that were in it are not served until their directories are put back, or \
+         pagewire log online --empty makes them anew; those of other directories are served"
+    );
+    skip(catalog).await
+}
+
+/// What logs have that the metadata has not come to.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Ahead {
+    /// The newest epoch, at least the one that the metadata knows.
+    epoch: i32,
+}
+
+/// Compares the logs with the metadata, which is at this leader epoch and has not given out this producer id.
+pub(super) fn ahead(
+    log_dirs: &LogDirs,
+    topics: &[TopicRecord],
+    least_epoch: i32,
+    next_producer_id: i64,
+) -> Option<Ahead> {
+    let (mut newest, mut is_ahead) = (least_epoch, false);
+    let given_out = next_producer_id..next_producer_id.saturating_add(backup::PRODUCER_IDS);
+    for topic in topics {
+        for (index, placed) in (0..).zip(&topic.partitions) {
+            let Some(log) = log_dirs.get(&topic.name, index) else { continue };
+            let led = placed.leader_epoch.max(least_epoch);
+            let epoch = log.leader_epoch().unwrap_or(-1);
+            if led < epoch && epoch <= led.saturating_add(EPOCHS_AHEAD_MAX) {
+                (newest, is_ahead) = (newest.max(epoch), true);
+            }
+            is_ahead |= log.highest_producer_id().is_some_and(|id| given_out.contains(&id));
+        }
+    }
+    is_ahead.then_some(Ahead { epoch: newest })
+}
+
+/// Goes past what the logs have.
+pub(super) async fn catch_up(catalog: &Catalog, ahead: Ahead) -> Result<ClusterRecord, StartError> {
+    warn!(
+        "logs were written to under leader epochs or producer ids that the metadata does not know: it is an older copy, most \
+         likely. Topics, settings and partitions that were made since are not in it"
+    );
+    catalog.raise_leader_epoch_to(ahead.epoch).await?;
+    skip(catalog).await
+}
+
+async fn skip(catalog: &Catalog) -> Result<ClusterRecord, StartError> {
+    catalog.leap(backup::LEADER_EPOCHS, backup::PRODUCER_IDS).await?;
+    Ok(catalog.cluster(now_ms()).await?)
+}
