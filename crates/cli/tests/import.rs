@@ -106,6 +106,7 @@ fn help_shows_examples_and_what_the_exit_code_means() {
 fn a_kafka_is_taken_over_for_people_and_for_programs() {
     let left = Left::new();
     let said = left.import(&["--dry-run"]).ok();
+    assert!(said.contains("server.properties was not read"), "{said}");
     assert!(said.contains("nothing was written") && !left.to().exists(), "{said}");
     let said = left.import(&["-o", "json"]).ok();
     let report = json(&said);
@@ -123,6 +124,27 @@ fn a_kafka_is_taken_over_for_people_and_for_programs() {
 }
 
 #[test]
+fn an_open_transaction_is_named_and_ended_when_that_is_said() {
+    let left = Left::new();
+    let mut open = BatchBuilder::new(Codec::None).base_offset(9).producer(7, 2, 0).transactional();
+    open.append(1000, None, Some(b"nobody committed it"), &[]).unwrap();
+    left.segment("orders-1", 0, &[batch(0, 9), open.build().unwrap().to_vec()]);
+    let whose = "open transaction: orders-1 from offset 9 on, of producer 7, epoch 2, silent for ";
+    let dry = left.import(&["--dry-run", "--end-transactions"]).ok();
+    assert!(dry.contains(whose) && !dry.contains("stay open"), "{dry}");
+    let said = left.import(&["--dry-run"]).ok();
+    assert!(
+        said.contains(whose) && said.contains("1 stay open") && said.contains("--end-transactions"),
+        "{said}"
+    );
+    let said = left.import(&["--end-transactions", "-o", "json"]).ok();
+    let open = &json(&said)["open_transactions"][0];
+    assert_eq!((open["outcome"].as_str(), open["marker"].as_i64()), (Some("abort"), Some(10)), "{said}");
+    let check = run(&["log", "check", "--deep", left.to().to_str().unwrap()]).ok();
+    assert!(check.contains("0 damage, 0 doubts, 0 notes"), "{check}");
+}
+
+#[test]
 fn server_properties_name_the_directories() {
     let left = Left::new();
     let other = left.0.path().join("other");
@@ -130,11 +152,18 @@ fn server_properties_name_the_directories() {
     fs::rename(left.kafka().join("orders-2"), other.join("orders-2")).unwrap();
     let file = left.0.path().join("server.properties");
     let (kafka, to) = (left.kafka(), left.to());
-    let settings =
-        format!("node.id=1\nlog.dirs={},{}\nmetadata.log.dir={0}\n", kafka.display(), other.display());
+    let settings = format!(
+        "node.id=1\nlog.dirs={},{}\nmetadata.log.dir={0}\nlog.retention.ms=-1\n",
+        kafka.display(),
+        other.display()
+    );
     fs::write(&file, settings).unwrap();
-    let said = run(&["import", "--config", file.to_str().unwrap(), "--to", to.to_str().unwrap()]).ok();
+    let config = ["--config", file.to_str().unwrap()];
+    let said = run(&[&["import"][..], &config, &["--to", to.to_str().unwrap()]].concat()).ok();
     assert!(said.contains("is whole") && to.join("orders-2").is_dir(), "{said}");
+    let command = format!("pagewire serve {} --data-dir {}\n", config.join(" "), to.display());
+    assert!(said.contains(&command), "what it sets is in no directory: {said}");
+    assert!(said.contains("retention.ms=-1 (not 604800000)"), "{said}");
 }
 
 #[test]

@@ -5,8 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use pagewire_metadata::model::{
-    ClusterRecord, ConfigRecord, LogDirsRecord, PartitionRecord, ProducerIdsRecord, Record, TopicRecord, encode,
-    keys, known_path,
+    ClusterRecord, ConfigRecord, LogDirsRecord, PartitionRecord, ProducerIdsRecord, Record, TopicRecord,
+    encode, keys, known_path,
 };
 use pagewire_metadata::{CatalogError, EmbeddedStore, Entry, FILE_NAME, SystemClock, Versioned, fill};
 use uuid::Uuid;

@@ -13,6 +13,7 @@ mod complete;
 mod error;
 mod found;
 mod logs;
+mod open_transactions;
 mod opening;
 mod owed;
 mod progress;
@@ -86,6 +87,7 @@ impl Node {
         let removed = cluster.clean_up(deleted);
         logs::report(&report, &removed);
         logs::report_away(cluster.log_dirs(), &cluster.image());
+        open_transactions::report(cluster.log_dirs());
 
         let buffers = BufferPool::new(PoolOptions {
             max_bytes: config.request_memory_bytes,

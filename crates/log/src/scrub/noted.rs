@@ -91,7 +91,9 @@ impl Segment {
         let (file, end) = (self.file()?, self.end());
         let mut search = Search::from(note.from, note.offset).lacking_as(self);
         let bytes = note.to - note.from + 1;
-        search.advance(&*file, end, bytes, &|stretch| self.tell_damage(stretch)).map(drop)
+        search
+            .advance(&*file, end, bytes, &|stretch| self.tell_damage(stretch), Some(&self.anchors()))
+            .map(drop)
     }
 
     /// Whether the batch before `position` ends there, and the next offset is this one.
