@@ -237,6 +237,9 @@ impl Log {
         if is_sick(error) {
             self.poison(error, what);
         } else {
+            if is_full(error.kind()) {
+                self.home.note_full(error);
+            }
             tracing::debug!(topic = %self.topic, partition = self.partition, %error, what);
         }
     }
@@ -252,6 +255,9 @@ impl Log {
     pub(crate) fn poison(&self, error: &io::Error, what: &str) {
         let (kind, reason) = (error.kind(), format!("{}: {what}: {error}", self.home.dir.display()));
         self.set_offline(kind, &reason);
+        if is_full(kind) {
+            self.home.note_full(error);
+        }
         if !is_sick(error) {
             return;
         }

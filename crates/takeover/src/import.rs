@@ -15,6 +15,7 @@ use crate::plan::{Plan, plan};
 use crate::report::{Placed, Report, TopicReport};
 use crate::settle::{Common, Done, settle};
 use crate::source::Source;
+use crate::staging;
 use crate::take::Taken;
 use crate::transactions::{self, Decisions, STATE_TOPIC};
 use crate::work::work;
@@ -31,6 +32,13 @@ pub fn import(
     if options.how == How::Link && options.verify != Depth::Deep {
         return Err(ImportError::LinkUnchecked);
     }
+    let places: Vec<&Path> = homes::places(options).collect();
+    if options.dry_run && staging::is_interrupted(&places)? {
+        return Err(ImportError::Unfinished(options.to.clone()));
+    }
+    if !options.dry_run && staging::finish_interrupted(&places)? {
+        return Err(ImportError::Finished(places.iter().map(|place| place.to_path_buf()).collect()));
+    }
     homes::check(options)?;
     let sources = open(&options.from)?;
     let metadata = newest_metadata(&sources)?;
@@ -39,7 +47,6 @@ pub fn import(
         return Err(ImportError::Refused(plan.refused));
     }
     if options.how == How::Link {
-        let places: Vec<&Path> = homes::places(options).collect();
         for partition in &plan.partitions {
             check_link(&partition.dir, places.get(partition.home).unwrap_or(&options.to.as_path()))?;
         }

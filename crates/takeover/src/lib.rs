@@ -59,4 +59,5 @@ pub use options::{Depth, Dynamic, How, Options, Progress, Settings};
 pub use pagewire_log::LogConfig;
 pub use policies::cleanup_policies;
 pub use report::{Left, Placed, Refusal, Report, SettingLeft, TopicReport};
+pub use staging::unfinished;
 pub use transactions::{OpenTransaction, Outcome};

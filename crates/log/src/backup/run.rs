@@ -169,11 +169,12 @@ fn small_files(
     if let Some(aborted) = Witness::of(moment.closed().iter().map(|one| &**one)).bytes() {
         files.push(placing.written(txn_witness::FILE.to_owned(), &aborted)?);
     }
-    let closed = Rewritten::of(moment.closed().iter().map(|one| &**one));
-    if let Some(lengths) =
-        moment.segments.last().map(|active| closed.growing(active)).and_then(|all| all.bytes())
-    {
-        files.push(placing.written(rewritten::FILE.to_owned(), &lengths)?);
+    let mut lengths = Rewritten::of(moment.closed().iter().map(|one| &**one));
+    if let Some(active) = moment.segments.last() {
+        lengths = lengths.growing(active);
+    }
+    if !lengths.is_empty() || entry.log.home.was_compacted() {
+        files.push(placing.written(rewritten::FILE.to_owned(), &lengths.bytes())?);
     }
     if let Some(producers) = &moment.producers {
         files.push(placing.written(names::file(moment.end, names::SNAPSHOT), producers)?);

@@ -183,12 +183,8 @@ impl Restoring<'_> {
     }
 }
 
-/// Where a start shall look, in a segment of so many bytes. That records are missing it sees by itself: by the offsets in what was
-/// never compacted, by the lengths that are written down in what was.
+/// Where a start shall look, in a segment of so many bytes.
 fn note(log: &LogRecord, file: &FileRecord, bytes: u64, stretch: Stretch) -> Option<DamageEntry> {
-    if stretch.from == stretch.to {
-        return None;
-    }
     Some(DamageEntry {
         topic: log.topic.clone(),
         partition: log.partition,

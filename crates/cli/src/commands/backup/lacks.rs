@@ -3,7 +3,7 @@
 use pagewire_broker::backup::{Lacks, Missing};
 
 use crate::output::Out;
-use crate::output::units::count;
+use crate::output::units::several;
 
 /// A line for each topic that was left out, and for each partition that is missing.
 pub(in crate::commands) fn print(lacks: &Lacks, out: &mut Out) -> anyhow::Result<()> {
@@ -15,7 +15,7 @@ pub(in crate::commands) fn print(lacks: &Lacks, out: &mut Out) -> anyhow::Result
     }
     match lacks.missing_logs - lacks.missing.len().min(lacks.missing_logs) {
         0 => Ok(()),
-        more => out.line(format_args!("{} more not in the backup", partitions(more))),
+        more => out.line(format_args!("not in the backup: {} more", several(more as u64, "partition"))),
     }
 }
 
@@ -23,11 +23,7 @@ pub(in crate::commands) fn print(lacks: &Lacks, out: &mut Out) -> anyhow::Result
 pub(super) fn told(lacks: &Lacks) -> Option<String> {
     match lacks.missing_logs {
         0 => None,
-        1 => Some("one partition is not in the backup".to_owned()),
-        more => Some(format!("{} are not in the backup", partitions(more))),
+        1 => Some("1 partition is not in the backup".to_owned()),
+        more => Some(format!("{} are not in the backup", several(more as u64, "partition"))),
     }
-}
-
-fn partitions(number: usize) -> String {
-    if number == 1 { "one partition".to_owned() } else { format!("{} partitions", count(number as u64)) }
 }

@@ -3,7 +3,7 @@
 use pagewire_takeover::{OpenTransaction, Refusal, Report};
 
 use super::properties::Properties;
-use crate::output::units::{bytes, count};
+use crate::output::units::{bytes, count, several};
 use crate::output::{Out, Table};
 
 /// Stays behind that are told one by one; of more, only how many.
@@ -37,8 +37,11 @@ pub(super) fn print(report: &Report, file: Option<&Properties>, out: &mut Out) -
     let not = report.not_carried;
     if not.total() > 0 {
         out.line(format_args!(
-            "not carried over yet: {} permissions (ACLs), {} SCRAM credentials, {} quotas, {} delegation tokens",
-            not.acls, not.scram_credentials, not.quotas, not.delegation_tokens
+            "not carried over yet: {}, {}, {}, {}",
+            several(not.acls as u64, "ACL"),
+            several(not.scram_credentials as u64, "SCRAM credential"),
+            several(not.quotas as u64, "quota"),
+            several(not.delegation_tokens as u64, "delegation token")
         ))?;
     }
     summary(report, file, out)
