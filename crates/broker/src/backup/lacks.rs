@@ -84,9 +84,6 @@ pub(super) fn why(error: &BackupFailed) -> String {
         BackupFailed::Away { path, why, .. } => {
             format!("its log directory {} could not be read: {why}", path.display())
         }
-        BackupFailed::Unserved { path, why, .. } => {
-            format!("its log directory {} was not served: {why}", path.display())
-        }
         BackupFailed::Elsewhere { directory, .. } => {
             format!("its log directory, with directory.id={directory}, was none of those that were named")
         }
