@@ -1,6 +1,6 @@
 //! A server.properties of Kafka's: the directories that it names, and what it sets for topics without settings of their own.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -69,7 +69,7 @@ impl Properties {
     /// What topics have by this file that they do not have without it, in their own names.
     pub(super) fn others(&self) -> Vec<String> {
         let Ok(broker) = self.broker() else { return Vec::new() };
-        let nothing = Default::default();
+        let nothing = BTreeMap::new();
         let (with, without) =
             (describe_topic(&nothing, &broker), describe_topic(&nothing, &BrokerConfig::defaults()));
         let differ = with.iter().zip(&without).filter(|(with, without)| with.value != without.value);
