@@ -106,6 +106,7 @@ fn help_shows_examples_and_what_the_exit_code_means() {
 fn a_kafka_is_taken_over_for_people_and_for_programs() {
     let left = Left::new();
     let said = left.import(&["--dry-run"]).ok();
+    assert!(said.contains("server.properties was not read"), "{said}");
     assert!(said.contains("nothing was written") && !left.to().exists(), "{said}");
     let said = left.import(&["-o", "json"]).ok();
     let report = json(&said);
@@ -151,11 +152,18 @@ fn server_properties_name_the_directories() {
     fs::rename(left.kafka().join("orders-2"), other.join("orders-2")).unwrap();
     let file = left.0.path().join("server.properties");
     let (kafka, to) = (left.kafka(), left.to());
-    let settings =
-        format!("node.id=1\nlog.dirs={},{}\nmetadata.log.dir={0}\n", kafka.display(), other.display());
+    let settings = format!(
+        "node.id=1\nlog.dirs={},{}\nmetadata.log.dir={0}\nlog.retention.ms=-1\n",
+        kafka.display(),
+        other.display()
+    );
     fs::write(&file, settings).unwrap();
-    let said = run(&["import", "--config", file.to_str().unwrap(), "--to", to.to_str().unwrap()]).ok();
+    let config = ["--config", file.to_str().unwrap()];
+    let said = run(&[&["import"][..], &config, &["--to", to.to_str().unwrap()]].concat()).ok();
     assert!(said.contains("is whole") && to.join("orders-2").is_dir(), "{said}");
+    let command = format!("pagewire serve {} --data-dir {}\n", config.join(" "), to.display());
+    assert!(said.contains(&command), "what it sets is in no directory: {said}");
+    assert!(said.contains("retention.ms=-1 (not 604800000)"), "{said}");
 }
 
 #[test]

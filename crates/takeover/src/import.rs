@@ -53,17 +53,14 @@ pub fn import(
     }
     let mut report = begin_report(options, &sources, &metadata, &plan);
     let image = &metadata.image;
-    let at_least = image.next_producer_id;
+    let task = Task { options, sources: &sources, image, plan: &plan, settings, progress };
     if options.dry_run {
-        let taken = work(options, &plan, &sources, None, progress)?;
-        let decisions = Decisions::read(&plan, &taken, image.topics.contains_key(STATE_TOPIC))?;
+        let (taken, decisions) = task.look(None, &mut report)?;
         report.add_open(transactions::seen(&plan, &taken, &decisions, options.now_ms));
-        report.add(&plan, &taken);
-        report.above(&plan, &taken, at_least)?;
         return Ok(report);
     }
     let homes = Homes::begin(options, &sources)?;
-    match build(&homes, options, &sources, &plan, settings, progress, &mut report, image) {
+    match task.build(&homes, &mut report) {
         Ok(()) => homes.finish().map(|()| report),
         Err(error) => {
             homes.give_up();
@@ -127,42 +124,56 @@ fn begin_report(options: &Options, sources: &[Source], metadata: &kraft::Read, p
     }
 }
 
-/// Puts the new directories together.
-#[expect(clippy::too_many_arguments, reason = "one step of the import, split off for its length")]
-fn build(
-    homes: &Homes,
-    options: &Options,
-    sources: &[Source],
-    plan: &Plan,
-    settings: &dyn Settings,
-    progress: &(dyn Fn(Progress<'_>) + Sync),
-    report: &mut Report,
-    image: &Image,
-) -> Result<(), ImportError> {
-    homes.check_space(plan)?;
-    let taken = work(options, plan, sources, Some(homes), progress)?;
-    report.add(plan, &taken);
-    report.above(plan, &taken, image.next_producer_id)?;
-    let decisions = &Decisions::read(plan, &taken, image.topics.contains_key(STATE_TOPIC))?;
-    let (cluster_id, node_id) = (report.cluster_id.clone(), report.node_id);
-    let common = Common { options, plan, sources, settings, decisions, cluster_id: &cluster_id, node_id };
-    let mut directories = Vec::new();
-    for ((at, dir), place) in homes.dirs().enumerate().zip(homes::places(options)) {
-        let done = plan.partitions.iter().zip(&taken).filter(|(partition, _)| partition.home == at);
-        let settled = settle(dir, common, &done.collect::<Vec<Done<'_>>>())?;
-        directories.push((place, settled.directory_id));
-        report.notes.extend(settled.notes);
-        report.add_open(settled.open);
-        report.raise(settled.leader_epoch_max, settled.producer_id_max)?;
+/// An import whose plan is made.
+struct Task<'a> {
+    options: &'a Options,
+    sources: &'a [Source],
+    image: &'a Image,
+    plan: &'a Plan,
+    settings: &'a dyn Settings,
+    progress: &'a (dyn Fn(Progress<'_>) + Sync),
+}
+
+impl Task<'_> {
+    /// Looks at all partitions, and brings them into the new directories, if there are any.
+    fn look(
+        &self,
+        into: Option<&Homes>,
+        report: &mut Report,
+    ) -> Result<(Vec<Taken>, Decisions), ImportError> {
+        let taken = work(self.options, self.plan, self.sources, into, self.progress)?;
+        report.add(self.plan, &taken);
+        report.above(self.plan, &taken, self.image.next_producer_id)?;
+        let decisions = Decisions::read(self.plan, &taken, self.image.topics.contains_key(STATE_TOPIC))?;
+        Ok((taken, decisions))
     }
-    let identity = Identity {
-        cluster_id: cluster_id.clone(),
-        node_id,
-        leader_epoch: report.leader_epoch,
-        next_producer_id: report.next_producer_id,
-        now_ms: options.now_ms,
-    };
-    homes.dirs().take(1).try_for_each(|first| catalog::write(first, &identity, plan, &directories))
+
+    /// Puts the new directories together.
+    fn build(&self, homes: &Homes, report: &mut Report) -> Result<(), ImportError> {
+        let Self { options, sources, plan, settings, .. } = *self;
+        homes.check_space(plan)?;
+        let (taken, decisions) = self.look(Some(homes), report)?;
+        let (cluster_id, node_id) = (report.cluster_id.clone(), report.node_id);
+        let decisions = &decisions;
+        let common = Common { options, plan, sources, settings, decisions, cluster_id: &cluster_id, node_id };
+        let mut directories = Vec::new();
+        for ((at, dir), place) in homes.dirs().enumerate().zip(homes::places(options)) {
+            let done = plan.partitions.iter().zip(&taken).filter(|(partition, _)| partition.home == at);
+            let settled = settle(dir, common, &done.collect::<Vec<Done<'_>>>())?;
+            directories.push((place, settled.directory_id));
+            report.notes.extend(settled.notes);
+            report.add_open(settled.open);
+            report.raise(settled.leader_epoch_max, settled.producer_id_max)?;
+        }
+        let identity = Identity {
+            cluster_id: cluster_id.clone(),
+            node_id,
+            leader_epoch: report.leader_epoch,
+            next_producer_id: report.next_producer_id,
+            now_ms: options.now_ms,
+        };
+        homes.dirs().take(1).try_for_each(|first| catalog::write(first, &identity, plan, &directories))
+    }
 }
 
 impl Report {

@@ -55,7 +55,7 @@ pub use cut::{Cut, CutKind};
 pub use error::ImportError;
 pub use import::import;
 pub use kraft::{DecodeError, MetadataError, NotCarried, Owner};
-pub use options::{Depth, How, Options, Progress, Settings};
+pub use options::{Depth, Dynamic, How, Options, Progress, Settings};
 pub use pagewire_log::LogConfig;
 pub use policies::cleanup_policies;
 pub use report::{Left, Placed, Refusal, Report, SettingLeft, TopicReport};

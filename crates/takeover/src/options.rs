@@ -72,8 +72,22 @@ pub trait Settings: Sync {
     /// Why the settings of `owner`, each of which is fine, do not fit together.
     fn refuse_together(&self, owner: &Owner, own: &BTreeMap<String, String>) -> Option<String>;
 
-    /// How the logs of a topic with these settings of its own are kept.
-    fn log(&self, own: &BTreeMap<String, String>) -> LogConfig;
+    /// How the logs of a topic with these settings of its own are kept, under what brokers were set to.
+    fn log(&self, own: &BTreeMap<String, String>, above: &Dynamic) -> LogConfig;
+
+    /// Whether such logs are compacted.
+    fn is_compacted(&self, own: &BTreeMap<String, String>, above: &Dynamic) -> bool {
+        self.log(own, above).cleanup_compact
+    }
+}
+
+/// Settings of brokers that were changed while Kafka ran, and come along.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Dynamic {
+    /// For all brokers.
+    pub all_brokers: BTreeMap<String, String>,
+    /// For the one that is taken over.
+    pub this_broker: BTreeMap<String, String>,
 }
 
 /// How far it is.

@@ -63,7 +63,7 @@ pub(crate) fn settle(dir: &Path, common: Common<'_>, done: &[Done<'_>]) -> Resul
         .topics
         .iter()
         .map(|topic| {
-            let log = settings.log(&topic.configs);
+            let log = settings.log(&topic.configs, &plan.dynamic);
             let settings = PartitionSettings { topic_id: topic.id, leader_epoch: 0, log, flush_ms: None };
             (topic.name.as_str(), settings)
         })

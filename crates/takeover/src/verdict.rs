@@ -23,6 +23,8 @@ pub(crate) struct Marks {
     pub(crate) synced_end: i64,
     /// So far it went when Kafka last noted that, on the disk or not.
     pub(crate) acknowledged: i64,
+    /// So far Kafka's cleaner came; 0: it never did, or does not say.
+    pub(crate) cleaned_to: i64,
 }
 
 /// Where a segment cannot be believed any more.

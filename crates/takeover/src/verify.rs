@@ -69,7 +69,7 @@ impl Look<'_> {
             keep: Vec::with_capacity(files.segments.len()),
             log_end: None,
             cut: None,
-            holes: Holes::default(),
+            holes: Holes::in_log(self.marks.cleaned_to),
             batches: 0,
             records: 0,
             leader_epoch_max: -1,

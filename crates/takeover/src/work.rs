@@ -56,15 +56,16 @@ fn total(options: &Options, plan: &Plan, is_placed: bool) -> u64 {
 /// What Kafka knew of a partition's log. After an orderly stop all of it was on the disk.
 fn marks(plan: &Plan, partition: &PlannedPartition, sources: &[Source]) -> Marks {
     let Some(source) = sources.get(partition.source) else {
-        return Marks { stable: 0, synced_end: 0, acknowledged: 0 };
+        return Marks { stable: 0, synced_end: 0, acknowledged: 0, cleaned_to: 0 };
     };
     let (topic, index) = (plan.name_of(partition), partition.index);
     let of = |checkpoint: &OffsetCheckpoint| checkpoint.get(topic, index).unwrap_or(0);
     let (recovery, acknowledged) = (of(&source.checkpoints.recovery), of(&source.checkpoints.high_watermark));
+    let cleaned_to = of(&source.checkpoints.cleaner);
     if source.clean {
-        Marks { stable: i64::MAX, synced_end: recovery.max(acknowledged), acknowledged }
+        Marks { stable: i64::MAX, synced_end: recovery.max(acknowledged), acknowledged, cleaned_to }
     } else {
-        Marks { stable: recovery, synced_end: recovery, acknowledged }
+        Marks { stable: recovery, synced_end: recovery, acknowledged, cleaned_to }
     }
 }
 

@@ -173,6 +173,9 @@ impl<'c> Kafka<'c> {
             std::thread::sleep(Duration::from_millis(50));
         }
         self.child = None;
+        // What the launcher answers to a signal says nothing of the log.
+        let mark = self.log_dir().join(".kafka_cleanshutdown");
+        ensure!(mark.exists(), "Kafka did not stop in order: there is no {}", mark.display());
         Ok(())
     }
 

@@ -8,8 +8,12 @@ use crate::clients::KafkaClasses;
 use crate::parts::kafka::Kafka;
 use crate::parts::{Cases, Context};
 
-const VERSIONS: [(&str, &str); 2] =
-    [("what_kafka_3_9_left_is_served", "3.9.1"), ("what_kafka_4_0_left_is_served", "4.0.0")];
+const VERSIONS: [(&str, &str); 4] = [
+    ("what_kafka_3_9_left_is_served", "3.9.1"),
+    ("what_kafka_4_0_left_is_served", "4.0.0"),
+    ("what_kafka_4_1_left_is_served", "4.1.1"),
+    ("what_kafka_4_2_left_is_served", "4.2.0"),
+];
 /// Records of each codec: what is looked at is the layout, not the load.
 const RECORDS: &str = "900";
 

@@ -113,6 +113,18 @@ pub enum BackupFailed {
         /// The directory's id.
         directory: String,
     },
+    /// Something cannot be read without which there can be a backup, if that is wished.
+    #[error(
+        "{why}. A backup without that partition, which says so, is made with --allow-missing; one without the topic with --exclude \
+         {topic}"
+    )]
+    Lacking {
+        /// What cannot be read.
+        #[source]
+        why: Box<Self>,
+        /// The topic.
+        topic: String,
+    },
     /// The metadata cannot be read or written.
     #[error(transparent)]
     Metadata(#[from] StoreError),

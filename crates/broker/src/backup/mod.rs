@@ -14,10 +14,12 @@
 //!
 //! - An offset that a group committed is in the backup only if it was committed before the turn of the log that it is of:
 //!   it never lies behind that log's end, and may be older than the group's last one.
-//! - Every topic in the backup has all its logs. One created after the list was taken is not in it; one deleted before
+//! - Every topic in the backup has all its logs, but for those that may be missing. One created after the list was taken is not in it; one deleted before
 //!   its logs had their turn is not either.
 //! - Each log is a prefix of what was acknowledged, whole batches, with its producers as of its end. Two logs may be of
 //!   different moments.
+//! - Partitions that cannot be read make it fail, unless they may be missing: then the manifest names them, and so does whoever
+//!   verifies or restores it. Topics that were not wanted are named too.
 //! - What was damaged before is in it as it is, named in the manifest and by whoever restores it; its reads are refused as
 //!   before.
 //! - No producer id of a record in the backup is ever given out again.
@@ -30,6 +32,7 @@
 mod base;
 mod damage;
 mod error;
+mod lacks;
 mod manifest;
 mod metadata;
 mod pacer;
@@ -46,6 +49,7 @@ use serde::{Deserialize, Serialize};
 
 pub use damage::{Altered, Damage, Damaged, Outcome};
 pub use error::BackupFailed;
+pub use lacks::{Lacks, Missing};
 pub use manifest::MANIFEST_FILE;
 #[cfg(feature = "fuzzing")]
 pub(crate) use manifest::reads_again;
@@ -78,6 +82,12 @@ pub struct BackupOptions {
     /// Bytes read a second, at most.
     #[serde(default)]
     pub rate_bytes_per_second: Option<u64>,
+    /// Topics that are left out.
+    #[serde(default)]
+    pub exclude: Vec<String>,
+    /// Partitions whose records cannot be read are told, and left out; else there is no backup.
+    #[serde(default)]
+    pub allow_missing: bool,
 }
 
 /// So many deleted topics are told by their names: an answer is one line of bounded length.
@@ -114,6 +124,9 @@ pub struct BackupSummary {
     pub deleted_topics: usize,
     /// Records that were damaged already.
     pub damage: Damage,
+    /// What is not in it.
+    #[serde(default)]
+    pub lacks: Lacks,
 }
 
 impl BackupSummary {

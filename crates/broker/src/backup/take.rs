@@ -14,7 +14,8 @@ use pagewire_metadata::{Listing, model::TopicRecord};
 use tokio::runtime::Handle;
 
 use super::base::Base;
-use super::manifest::{FileRecord, Head, LogRecord, Writing};
+use super::lacks::{Lacks, Untaken, why};
+use super::manifest::{FileRecord, Head, LogRecord, MissingRecord, Writing};
 use super::metadata;
 use super::pacer::Pacer;
 use super::target::{BACKUP_UNFINISHED, Target, refuse_inside};
@@ -48,6 +49,9 @@ pub(crate) fn take(
     };
     let earlier =
         options.base.as_deref().map(|base| Base::open(disk, base, &source.cluster_id)).transpose()?;
+    let topics = metadata::topics((source.list)()?)?;
+    let is_excluded = |topic: &TopicRecord| options.exclude.contains(&topic.name);
+    let excluded = topics.iter().filter(|topic| is_excluded(topic)).map(|topic| topic.name.clone()).collect();
     let target = Target::begin(disk, &options.to, BACKUP_UNFINISHED)?;
     let pacer = Pacer::new(limits, tell);
     let pace = |bytes| pacer.moved(bytes);
@@ -58,34 +62,33 @@ pub(crate) fn take(
         pace: &pace,
         refused: Refused::default(),
     };
-    let head = Head::new(source.cluster_id.clone(), source.node_id, now_ms(), options.verify);
-    let summary = BackupSummary { verified: options.verify, ..BackupSummary::default() };
-    let mut taking = Taking {
-        source,
-        disk,
-        to: &target.path,
-        pacer: &pacer,
-        copy: &copy,
-        manifest: Writing::begin(disk, &target.path, head)?,
-        topics: Vec::new(),
-        ends: OffsetCheckpoint::new(),
-        starts: OffsetCheckpoint::new(),
-        cleaned: OffsetCheckpoint::new(),
-        summary,
-    };
-    taking.expect_all();
-    taking.logs_of_internal_topics()?;
-    taking.all_other_logs()?;
-    taking.everything_else()?;
-    let Taking { manifest, summary, .. } = taking;
-    manifest.finish(now_ms())?;
-    target.finish(disk)?;
-    Ok(summary)
+    match Taking::fill(source, options, (&target.path, disk), &pacer, &copy, excluded) {
+        Ok(summary) => target.finish(disk).map(|()| summary),
+        Err(error) => {
+            // Whoever ends it may not want to wait for that: then it stays, marked as unfinished.
+            if !error.is_stopped()
+                && let Err(left) = target.abandon(disk)
+            {
+                let to = options.to.display();
+                tracing::warn!(%to, error = %left, "what an unfinished backup made is left there: remove it");
+            }
+            Err(error)
+        }
+    }
+}
+
+/// What became of a log.
+enum Turn {
+    Copied(LogRecord),
+    Missing(MissingRecord),
+    /// Its topic was deleted.
+    Deleted,
 }
 
 /// A backup being made.
 struct Taking<'a> {
     source: &'a Source<'a>,
+    options: &'a BackupOptions,
     disk: &'a dyn Disk,
     to: &'a Path,
     pacer: &'a Pacer<'a>,
@@ -101,7 +104,41 @@ struct Taking<'a> {
     summary: BackupSummary,
 }
 
-impl Taking<'_> {
+impl<'a> Taking<'a> {
+    /// Brings everything into the directory.
+    fn fill(
+        source: &'a Source<'a>,
+        options: &'a BackupOptions,
+        (to, disk): (&'a Path, &'a dyn Disk),
+        pacer: &'a Pacer<'a>,
+        copy: &'a CopyOptions<'a>,
+        excluded: Vec<String>,
+    ) -> Result<BackupSummary, BackupFailed> {
+        let lacks = Lacks { excluded: excluded.clone(), ..Lacks::default() };
+        let head = Head::new(source.cluster_id.clone(), source.node_id, now_ms(), options.verify);
+        let mut taking = Self {
+            source,
+            options,
+            disk,
+            to,
+            pacer,
+            copy,
+            manifest: Writing::begin(disk, to, head.without(excluded))?,
+            topics: Vec::new(),
+            ends: OffsetCheckpoint::new(),
+            starts: OffsetCheckpoint::new(),
+            cleaned: OffsetCheckpoint::new(),
+            summary: BackupSummary { verified: options.verify, lacks, ..BackupSummary::default() },
+        };
+        taking.expect_all();
+        taking.logs_of_internal_topics()?;
+        taking.all_other_logs()?;
+        taking.everything_else()?;
+        let Self { manifest, summary, .. } = taking;
+        manifest.finish(now_ms())?;
+        Ok(summary)
+    }
+
     fn expect_all(&self) {
         for log in self.source.log_dirs.iter().flat_map(|dir| dir.logs()) {
             self.pacer.expect(1, log.size_bytes());
@@ -109,34 +146,47 @@ impl Taking<'_> {
     }
 
     fn logs_of_internal_topics(&mut self) -> Result<(), BackupFailed> {
-        let mut internal = metadata::topics((self.source.list)()?)?;
+        let mut internal = self.wanted()?;
         internal.retain(|topic| names::is_internal(&topic.name));
         internal.into_iter().try_for_each(|topic| self.topic(topic))
     }
 
     /// An internal topic that came to be since is not among them: it may know of offsets that no log here has.
     fn all_other_logs(&mut self) -> Result<(), BackupFailed> {
-        let mut others = metadata::topics((self.source.list)()?)?;
+        let mut others = self.wanted()?;
         others.retain(|topic| !names::is_internal(&topic.name));
         others.into_iter().try_for_each(|topic| self.topic(topic))
+    }
+
+    /// The topics that there are now, but for those that are left out.
+    fn wanted(&self) -> Result<Vec<TopicRecord>, BackupFailed> {
+        let mut topics = metadata::topics((self.source.list)()?)?;
+        topics.retain(|topic| !self.options.exclude.contains(&topic.name));
+        Ok(topics)
     }
 
     /// All logs of a topic, or none.
     fn topic(&mut self, topic: TopicRecord) -> Result<(), BackupFailed> {
         let kept = self.summary.clone();
-        let mut logs = Vec::new();
+        let (mut logs, mut missing) = (Vec::new(), Vec::new());
         for partition in (0_i32..).take(topic.partitions.len()) {
-            if let Some(log) = self.log(&topic, partition)? {
-                logs.push(log);
-                continue;
+            match self.turn(&topic, partition)? {
+                Turn::Copied(log) => logs.push(log),
+                Turn::Missing(log) => missing.push(log),
+                Turn::Deleted => {
+                    for log in logs {
+                        let dir = self.to.join(log.dir());
+                        self.disk.remove_dir_all(&dir).map_err(BackupFailed::at(&dir))?;
+                    }
+                    self.summary = kept;
+                    self.summary.add_deleted(topic.name);
+                    return Ok(());
+                }
             }
-            for log in logs {
-                let dir = self.to.join(log.dir());
-                self.disk.remove_dir_all(&dir).map_err(BackupFailed::at(&dir))?;
-            }
-            self.summary = kept;
-            self.summary.add_deleted(topic.name);
-            return Ok(());
+        }
+        for log in missing {
+            self.summary.lacks.note(&log);
+            self.manifest.missing(log)?;
         }
         for log in logs {
             self.ends.set(&log.topic, log.partition, log.end);
@@ -153,17 +203,43 @@ impl Taking<'_> {
         Ok(())
     }
 
+    /// One log, or why it is missing, where it may be.
+    fn turn(&mut self, topic: &TopicRecord, partition: i32) -> Result<Turn, BackupFailed> {
+        let error = match self.log(topic, partition) {
+            Ok(Some(log)) => return Ok(Turn::Copied(log)),
+            Ok(None) => return Ok(Turn::Deleted),
+            Err(Untaken::Failed(error)) => return Err(error),
+            Err(Untaken::Unread(error)) => error,
+        };
+        let name = topic.name.clone();
+        if !self.options.allow_missing {
+            return Err(BackupFailed::Lacking { why: Box::new(error), topic: name });
+        }
+        let half = self.to.join(format!("{name}-{partition}"));
+        if self.disk.exists(&half).map_err(BackupFailed::at(&half))? {
+            self.disk.remove_dir_all(&half).map_err(BackupFailed::at(&half))?;
+        }
+        self.pacer.done();
+        let why = why(&error);
+        tracing::warn!(topic = name, partition, why, "not in the backup");
+        Ok(Turn::Missing(MissingRecord { topic: name, topic_id: topic.topic_id, partition, why }))
+    }
+
     /// One log; none if its topic was deleted.
-    fn log(&mut self, topic: &TopicRecord, partition: i32) -> Result<Option<LogRecord>, BackupFailed> {
+    fn log(&mut self, topic: &TopicRecord, partition: i32) -> Result<Option<LogRecord>, Untaken> {
         let (name, topic_id) = (&topic.name, topic.topic_id);
         let dir = self.source.log_dirs.iter().find(|dir| dir.topic_id(name, partition) == Some(topic_id));
-        let Some(dir) = dir else { return self.is_deleted(topic, partition).map(|()| None) };
+        let Some(dir) = dir else {
+            let missing = self.is_there(topic)?.then(|| self.missing(topic, partition));
+            return missing.map_or(Ok(None), |missing| Err(Untaken::Unread(missing)));
+        };
         let to = self.to.join(format!("{name}-{partition}"));
         self.pacer.begin(&format!("{name}-{partition}"));
         let cleaned_before = dir.cleaned_to(name, partition);
         // Also where there are no bytes to wait for.
         self.pacer.moved(0).map_err(|_| BackupFailed::Stopped)?;
-        let Some(copied) = dir.back_up((name, topic_id), partition, &to, self.copy)? else {
+        let copied = dir.back_up((name, topic_id), partition, &to, self.copy);
+        let Some(copied) = copied.map_err(|error| Untaken::of(error, self.to))? else {
             return Ok(None);
         };
         if dir.cleaned_to(name, partition).is_some() {
@@ -185,11 +261,10 @@ impl Taking<'_> {
         }))
     }
 
-    /// A log that is not there though its topic is cannot be read.
-    fn is_deleted(&self, topic: &TopicRecord, partition: i32) -> Result<(), BackupFailed> {
+    /// Whether a topic of which there is no log is not deleted.
+    fn is_there(&self, topic: &TopicRecord) -> Result<bool, BackupFailed> {
         let now = metadata::topics((self.source.list)()?)?;
-        let is_there = now.iter().any(|other| other.topic_id == topic.topic_id);
-        if is_there { Err(self.missing(topic, partition)) } else { Ok(()) }
+        Ok(now.iter().any(|other| other.topic_id == topic.topic_id))
     }
 
     /// Why a partition has no log.

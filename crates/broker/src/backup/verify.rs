@@ -10,7 +10,7 @@ use super::manifest::{FileRecord, Manifest};
 use super::pacer::Pacer;
 use super::reading::Reading;
 use super::target::finished;
-use super::{BackupFailed, Limits, Progress};
+use super::{BackupFailed, Lacks, Limits, Progress};
 
 /// What a backup is, all of which was read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,6 +32,9 @@ pub struct Verified {
     /// Files that are not what was copied. Records in it that are damaged: in other files since before it was made, if it was
     /// verified then.
     pub damage: Damage,
+    /// What the backup lacks.
+    #[serde(default)]
+    pub lacks: Lacks,
 }
 
 /// Checks the backup in `dir`, every byte of it, whatever is wrong with some. Blocks.
@@ -59,6 +62,7 @@ pub fn verify(dir: &Path, limits: &Limits, tell: &dyn Fn(&Progress)) -> Result<V
         pacer.done();
     }
     Ok(Verified {
+        lacks: Lacks::of(&manifest),
         logs: manifest.logs.len(),
         files: manifest.files.len() + manifest.logs.iter().map(|log| log.files.len()).sum::<usize>(),
         bytes: manifest.bytes(),

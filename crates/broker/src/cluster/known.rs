@@ -8,7 +8,8 @@ use std::{
 
 use pagewire_disk::{Disk, OsDisk};
 use pagewire_log::PartitionSettings;
-use pagewire_metadata::model::{LogDirsRecord, TopicRecord, known_path};
+pub(crate) use pagewire_metadata::model::known_path;
+use pagewire_metadata::model::{LogDirsRecord, TopicRecord};
 use uuid::Uuid;
 
 use super::Cluster;

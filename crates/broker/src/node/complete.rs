@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 
 use pagewire_disk::checkpoint::format_id;
 use pagewire_log::{Locked, LockedDir, LogDirError};
-use pagewire_metadata::model::{LogDirsRecord, TopicRecord, known_path};
+use pagewire_metadata::model::{LogDirsRecord, TopicRecord};
+use tracing::warn;
 use uuid::Uuid;
 
 use crate::backup::BackupFailed;
-use crate::cluster::disk;
+use crate::cluster::{disk, known_path};
 
 /// A partition by its topic's name and its number.
 type Name = (String, i32);
@@ -20,19 +21,26 @@ pub(super) fn complete(
     locked: &mut Vec<Locked>,
     topics: &[TopicRecord],
     served: &LogDirsRecord,
+    allow_missing: bool,
 ) -> Result<(), BackupFailed> {
     for (id, (topic, partition)) in needed(locked, topics)? {
         let found = match unreadable(locked, served, id) {
             Some(why) => Err(Some(why)),
             None => find(locked, served, id),
         };
-        match found {
-            Ok(one) => locked.push(one),
-            Err(Some((path, why))) => return Err(BackupFailed::Away { topic, partition, path, why }),
-            Err(None) => {
-                return Err(BackupFailed::Elsewhere { topic, partition, directory: format_id(id) });
+        let name = topic.clone();
+        let error = match found {
+            Ok(one) => {
+                locked.push(one);
+                continue;
             }
+            Err(Some((path, why))) => BackupFailed::Away { topic, partition, path, why },
+            Err(None) => BackupFailed::Elsewhere { topic, partition, directory: format_id(id) },
+        };
+        if !allow_missing {
+            return Err(BackupFailed::Lacking { why: Box::new(error), topic: name });
         }
+        warn!(%error, "not in the backup");
     }
     Ok(())
 }

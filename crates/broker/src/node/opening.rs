@@ -26,7 +26,7 @@ use super::{
     story::{self, Epochs},
 };
 use crate::{
-    backup::BackupFailed,
+    backup::{BackupFailed, BackupOptions},
     clock::now_ms,
     cluster::{Identity, look_for_missing, unmade, with_stored},
     config::BrokerConfig,
@@ -73,11 +73,18 @@ impl Opening {
         Ok(Self { config, catalog, locked, served, bare })
     }
 
-    /// The same with all directories that partitions are in, also those that were not named.
-    pub(super) async fn complete(mut self, io: &IoPool) -> Result<Self, BackupFailed> {
-        let topics: Vec<_> = self.catalog.topics().await?.0.into_iter().map(|(topic, _)| topic).collect();
-        let (served, mut locked) = (self.served.0.clone(), self.locked);
-        let completed = blocking(io, move || complete(&mut locked, &topics, &served).map(|()| locked));
+    /// The same with all directories that partitions are in, also those that were not named; of some topics, and as far as they
+    /// can be read, if that is enough.
+    pub(super) async fn complete(
+        mut self,
+        io: &IoPool,
+        options: &BackupOptions,
+    ) -> Result<Self, BackupFailed> {
+        let all = self.catalog.topics().await?.0.into_iter().map(|(topic, _)| topic);
+        let topics: Vec<_> = all.filter(|topic| !options.exclude.contains(&topic.name)).collect();
+        let (served, mut locked, allow_missing) = (self.served.0.clone(), self.locked, options.allow_missing);
+        let completed =
+            blocking(io, move || complete(&mut locked, &topics, &served, allow_missing).map(|()| locked));
         self.locked = completed.await.map_err(StartError::System)??;
         Ok(self)
     }

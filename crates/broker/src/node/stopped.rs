@@ -27,7 +27,7 @@ pub async fn back_up_stopped(
         return Err(BackupFailed::NoData(config.log_dirs.first().cloned().unwrap_or_default()));
     }
     let io = IoPool::new(config.io_threads, IO_QUEUE_MAX);
-    let opened = Opening::begin(config, &io).await?.complete(&io).await?.load(&io).await?;
+    let opened = Opening::begin(config, &io).await?.complete(&io, &options).await?.load(&io).await?;
     let Opened { catalog, identity, log_dirs, report, .. } = opened;
     if opened.epoch_is_owed {
         // The next start would find a clean mark and not know that the epoch is to rise.

@@ -11,8 +11,9 @@ use super::OutputAs;
 /// A consistent copy of everything a broker keeps: records, groups' offsets, topics and settings. While it serves, the
 /// broker makes it itself, asked through the control socket in its data directory, and as its own user; of a broker that
 /// does not run it is made by this program. Blocks are shared or files are linked where the file system can; every batch
-/// is checked. Damaged records are copied as they are, and told: then the exit code is 3. It is finished when backup.json
-/// is in it, and nothing of it can be served as it is: see `restore`.
+/// is checked. Damaged records are copied as they are, and told: then the exit code is 3. A partition that cannot be read makes
+/// it fail; with --allow-missing it is left out and told, and the exit code is 3. It is finished when backup.json is in it, and
+/// nothing of it can be served as it is: see `restore`.
 #[derive(Debug, Args)]
 #[command(
     about = "Copy everything a broker keeps, while it serves or not",
@@ -22,6 +23,7 @@ use super::OutputAs;
   pagewire backup --to /backups/monday
   pagewire backup --from /var/lib/pagewire --to /backups/tuesday --base /backups/monday
   pagewire backup --from /var/lib/pagewire --to /mnt/other/monday --rate 50M
+  pagewire backup --from /disk1/pagewire --to /backups/last --allow-missing --exclude big-logs
   pagewire backup verify /backups/monday
   pagewire restore --from /backups/monday --to /var/lib/pagewire"
 )]
@@ -46,6 +48,12 @@ pub(crate) struct BackupArgs {
     /// Do not read and check what is only linked, nor the batches of what is copied
     #[arg(long)]
     pub(crate) no_verify: bool,
+    /// All topics but these
+    #[arg(long, value_name = "TOPIC,..", value_delimiter = ',')]
+    pub(crate) exclude: Vec<String>,
+    /// Leave out partitions that cannot be read: which is told, by whoever restores it too
+    #[arg(long)]
+    pub(crate) allow_missing: bool,
     /// Read at most so many bytes a second: 500K, 50M, 1G
     #[arg(long, value_name = "BYTES", value_parser = bytes)]
     pub(crate) rate: Option<u64>,
@@ -75,7 +83,7 @@ pub(crate) enum BackupCommand {
 ///
 /// Makes a data directory of a backup; `serve` starts on it. Every byte is checked on its way, and a directory whose
 /// restore was not finished is not served. Records that were damaged before the backup was made are damaged again, and
-/// told: then the exit code is 3. Of a backup that went bad itself nothing is made, unless --accept-damage says so: then
+/// told: then the exit code is 3, as where partitions are missing in it, which then begin anew. Of a backup that went bad itself nothing is made, unless --accept-damage says so: then
 /// every file that is not what was copied is told, and the exit code is 3. The restored broker has the ids of the one that
 /// was backed up: do not let both run for the same clients. It leads by a far higher leader epoch, so that consumers that
 /// were further on notice.

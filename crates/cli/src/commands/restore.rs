@@ -4,7 +4,7 @@ use pagewire_broker::backup::{Limits, Progress, RestoreOptions, restore};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 
-use super::backup::{Watching, damage, resumed};
+use super::backup::{Watching, damage, lacks, resumed};
 use super::stop;
 use crate::Stopped;
 use crate::args::backup::RestoreArgs;
@@ -39,6 +39,10 @@ pub(crate) async fn run(args: RestoreArgs) -> anyhow::Result<()> {
                 0 => String::new(),
                 linked => format!(" ({} linked)", bytes(linked)),
             };
+            lacks::print(&done.lacks, &mut out)?;
+            if done.lacks.missing_logs > 0 {
+                out.line("what is not in the backup begins anew: its topics are there, its records are not")?;
+            }
             damage::print(&done.damage, &mut out)?;
             let how =
                 if are_several { "pagewire serve --set log.dirs=" } else { "pagewire serve --data-dir " };
@@ -52,5 +56,5 @@ pub(crate) async fn run(args: RestoreArgs) -> anyhow::Result<()> {
         }
     }
     out.flush()?;
-    damage::end(&done.damage, "its reads are refused")
+    damage::end(&done.damage, "its reads are refused", &done.lacks)
 }

@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use crate::error::ImportError;
 use crate::kraft::{self, Image, Owner, Placement, Topic};
-use crate::options::{Options, Settings};
+use crate::options::{Dynamic, Options, Settings};
 use crate::report::{Left, Refusal, SettingLeft};
 use crate::source::{PartitionDir, PartitionFiles, Source};
 use choose::{Choice, Copy, choose};
@@ -31,13 +31,8 @@ pub(crate) struct PlannedTopic {
     pub(crate) configs: Own,
     /// How many it has, here or not.
     pub(crate) partitions: usize,
-}
-
-impl PlannedTopic {
-    /// Its own settings let it be compacted.
-    fn is_compacted(&self) -> bool {
-        self.configs.get("cleanup.policy").is_some_and(|policy| policy.contains("compact"))
-    }
+    /// Its own settings let it be compacted, or those of brokers where it has none.
+    is_compacted: bool,
 }
 
 /// A partition whose records come along.
@@ -62,6 +57,8 @@ pub(crate) struct Plan {
     /// The largest first, so that threads end together.
     pub(crate) partitions: Vec<PlannedPartition>,
     pub(crate) configs: BTreeMap<ConfigScope, Own>,
+    /// Those of them that topics without their own take over.
+    pub(crate) dynamic: Dynamic,
     /// The highest that any partition was led by; -1 for none.
     pub(crate) leader_epoch_max: i32,
     pub(crate) settings_left: Vec<SettingLeft>,
@@ -76,9 +73,9 @@ impl Plan {
         self.topics.get(partition.topic).map_or("", |topic| &topic.name)
     }
 
-    /// Whether the settings of a partition's topic let it be compacted.
+    /// Whether a partition's topic is compacted.
     pub(crate) fn is_compacted(&self, partition: &PlannedPartition) -> bool {
-        self.topics.get(partition.topic).is_some_and(PlannedTopic::is_compacted)
+        self.topics.get(partition.topic).is_some_and(|topic| topic.is_compacted)
     }
 }
 
@@ -96,6 +93,8 @@ pub(crate) fn plan(
         return Err(ImportError::NoSuchTopic(unknown.clone()));
     }
     let mut plan = Plan { leader_epoch_max: -1, ..Plan::default() };
+    plan.settings_of_others(image, settings);
+    plan.dynamic = plan.dynamic_of(sources.first().map_or(-1, |source| source.meta.node_id));
     let mut copies = sort_copies(sources, image, &mut plan.left);
     let wanted = |name: &str| {
         (options.topics.is_empty() || options.topics.iter().any(|wanted| wanted == name))
@@ -111,15 +110,6 @@ pub(crate) fn plan(
                 copies.extend(aside::unfinished(sources, (name, topic.id, *index), placement));
             }
             plan.partition(at, *index, placement, &copies, sources)?;
-        }
-    }
-    for (owner, own) in &image.configs {
-        if matches!(owner, Owner::Topic(_)) {
-            continue;
-        }
-        let kept = settings::sort(owner, own, settings, &mut plan.settings_left);
-        if let Some(scope) = settings::scope(owner).filter(|_| !kept.is_empty()) {
-            plan.configs.insert(scope, kept);
         }
     }
     if !options.allow_missing {
@@ -159,6 +149,21 @@ fn sort_copies<'s>(sources: &'s [Source], image: &Image, left: &mut Vec<Left>) -
 }
 
 impl Plan {
+    /// All but the topics' own.
+    fn settings_of_others(&mut self, image: &Image, settings: &dyn Settings) {
+        for (owner, own) in image.configs.iter().filter(|(owner, _)| !matches!(owner, Owner::Topic(_))) {
+            let kept = settings::sort(owner, own, settings, &mut self.settings_left);
+            if let Some(scope) = settings::scope(owner).filter(|_| !kept.is_empty()) {
+                self.configs.insert(scope, kept);
+            }
+        }
+    }
+
+    fn dynamic_of(&self, node: i32) -> Dynamic {
+        let of = |scope| self.configs.get(&scope).cloned().unwrap_or_default();
+        Dynamic { all_brokers: of(ConfigScope::BrokerDefault), this_broker: of(ConfigScope::Broker(node)) }
+    }
+
     fn topic(&mut self, name: &str, topic: &Topic, image: &Image, settings: &dyn Settings) {
         let owner = Owner::Topic(name.to_owned());
         let nothing = Own::new();
@@ -177,11 +182,13 @@ impl Plan {
                 "its partitions are not numbered without gaps in Kafka's metadata".to_owned(),
             );
         }
+        let configs = settings::sort(&owner, own, settings, &mut self.settings_left);
         self.topics.push(PlannedTopic {
             name: name.to_owned(),
             id: topic.id,
             created_ms: topic.created_ms,
-            configs: settings::sort(&owner, own, settings, &mut self.settings_left),
+            is_compacted: settings.is_compacted(&configs, &self.dynamic),
+            configs,
             partitions: numbers.len(),
         });
     }

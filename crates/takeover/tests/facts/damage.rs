@@ -12,7 +12,7 @@ use pagewire_record::{BatchBuilder, Codec, ControlType, EndTxnMarker, control_ba
 use pagewire_takeover::{CutKind, Depth, How, Options};
 
 use crate::kafka::{Kafka, batch, contents};
-use crate::support::{opened, options, refused, run};
+use crate::support::{POLICIES, opened, options, refused, run};
 
 /// The segments of a partition, oldest first.
 fn segments(kafka: &Kafka) -> Vec<PathBuf> {
@@ -155,6 +155,31 @@ fn a_segment_that_is_missing_in_a_log_that_is_not_compacted_is_told_and_read_ove
         let first = pagewire_record::batches(&range).next().unwrap().unwrap();
         assert_eq!(first.header.base_offset, behind);
         logs.close_clean(7);
+    }
+}
+
+/// A topic takes the brokers' policy where it has none, and the cleaner says what it did.
+#[test]
+fn offsets_that_compaction_took_are_no_loss_whoever_says_that_it_was_compaction() {
+    for (kind, owner, name) in
+        [(2, "orders", "cleanup.policy"), (4, "", POLICIES), (4, "1", POLICIES), (0, "", "")]
+    {
+        let mut kafka = Kafka::new(1);
+        let orders = kafka.topic("orders", 1);
+        let end = kafka.fill("orders", orders, 0, 60);
+        if kind > 0 {
+            kafka.config(kind, owner, name, "compact");
+        } else {
+            let cleaned = format!("0\n1\norders 0 {end}\n");
+            fs::write(kafka.dir().join("cleaner-offset-checkpoint"), cleaned).unwrap();
+        }
+        kafka.stop();
+        fs::remove_file(&segments(&kafka)[1]).unwrap();
+        let report = run(&options(&kafka)).unwrap();
+        assert!(!report.notes.iter().any(|note| note.contains("no records")), "{name}: {:?}", report.notes);
+        let (_, loaded) = opened(&kafka.to(), 1);
+        let report = &loaded.loaded[0].report;
+        assert!(report.holes.is_empty() && report.damage.is_empty(), "{name}: {report:?}");
     }
 }
 

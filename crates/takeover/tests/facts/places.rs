@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use pagewire_takeover::{How, Options, Owner, Settings, import};
+use pagewire_takeover::{Dynamic, How, Options, Owner, Settings, import};
 
 use crate::kafka::Kafka;
 use crate::support::{Known, opened, options, refused, run};
@@ -78,8 +78,12 @@ impl Settings for Dies {
         None
     }
 
-    fn log(&self, _: &BTreeMap<String, String>) -> pagewire_takeover::LogConfig {
+    fn log(&self, _: &BTreeMap<String, String>, _: &Dynamic) -> pagewire_takeover::LogConfig {
         panic!("killed")
+    }
+
+    fn is_compacted(&self, _: &BTreeMap<String, String>, _: &Dynamic) -> bool {
+        false
     }
 }
 

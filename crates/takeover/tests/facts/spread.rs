@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use pagewire_disk::OsDisk;
 use pagewire_log::{Handles, LockedDir, LogDirOptions, LogDirs, PartitionSettings};
-use pagewire_takeover::{How, ImportError, Options, Settings};
+use pagewire_takeover::{Dynamic, How, ImportError, Options, Settings};
 
 use crate::kafka::{CLUSTER, Kafka};
 use crate::support::{Known, Made, made, options, run};
@@ -44,7 +44,7 @@ fn opened(dirs: &[PathBuf], made: &Made) -> LogDirs {
         now_ms: 6,
     };
     let settings = |_: &str, _| {
-        let log = Known.log(&std::collections::BTreeMap::new());
+        let log = Known.log(&std::collections::BTreeMap::new(), &Dynamic::default());
         Some(PartitionSettings { topic_id: made.topics[0].topic_id, leader_epoch: 0, log, flush_ms: None })
     };
     let lock = |dir: &PathBuf| (dir.clone(), LockedDir::lock(Arc::new(OsDisk::new()), dir));

@@ -10,28 +10,35 @@ use pagewire_metadata::model::{
     ClusterRecord, ConfigRecord, ConfigScope, LogDirsRecord, ProducerIdsRecord, TopicRecord, decode, keys,
 };
 use pagewire_metadata::{Catalog, EmbeddedStore, FILE_NAME, Store, SystemClock};
-use pagewire_takeover::{Depth, How, ImportError, Options, Owner, Report, Settings, import};
+use pagewire_takeover::{Depth, Dynamic, How, ImportError, Options, Owner, Report, Settings, import};
 
 use crate::kafka::Kafka;
 
-/// Knows a handful of settings, whose values are numbers.
+/// What brokers call the policies of topics without their own.
+pub(crate) const POLICIES: &str = "log.cleanup.policy";
+
+/// Knows a handful of settings.
 pub(crate) struct Known;
 
 impl Settings for Known {
     fn refuse(&self, _owner: &Owner, name: &str, value: &str) -> Option<String> {
-        let known = ["retention.ms", "segment.bytes", "log.cleaner.threads", "remote.storage.enable"];
-        if !known.contains(&name) {
+        let numbers = ["retention.ms", "segment.bytes", "log.cleaner.threads"];
+        if !numbers.contains(&name) && !["remote.storage.enable", "cleanup.policy", POLICIES].contains(&name)
+        {
             return Some("not known".to_owned());
         }
-        (name != "remote.storage.enable" && value.parse::<i64>().is_err()).then(|| "no number".to_owned())
+        (numbers.contains(&name) && value.parse::<i64>().is_err()).then(|| "no number".to_owned())
     }
 
     fn refuse_together(&self, _owner: &Owner, _own: &BTreeMap<String, String>) -> Option<String> {
         None
     }
 
-    fn log(&self, _own: &BTreeMap<String, String>) -> LogConfig {
-        LogConfig { segment_bytes: 2048, index_interval_bytes: 100, ..LogConfig::default() }
+    fn log(&self, own: &BTreeMap<String, String>, above: &Dynamic) -> LogConfig {
+        let of_brokers = above.this_broker.get(POLICIES).or(above.all_brokers.get(POLICIES));
+        let policy = own.get("cleanup.policy").or(of_brokers);
+        let cleanup_compact = policy.is_some_and(|policy| policy.contains("compact"));
+        LogConfig { segment_bytes: 2048, index_interval_bytes: 100, cleanup_compact, ..LogConfig::default() }
     }
 }
 
@@ -111,7 +118,7 @@ pub(crate) fn opened(dir: &Path, node_id: i32) -> (LogDir, LoadReport) {
     };
     let settings = |name: &str, _: i32| {
         let topic = made.topics.iter().find(|topic| topic.name == name)?;
-        let log = Known.log(&BTreeMap::new());
+        let log = Known.log(&BTreeMap::new(), &Dynamic::default());
         Some(PartitionSettings { topic_id: topic.topic_id, leader_epoch: 0, log, flush_ms: None })
     };
     LogDir::open(Arc::new(OsDisk::new()), dir, &options, &settings, &|_| ()).unwrap()

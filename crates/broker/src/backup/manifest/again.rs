@@ -52,7 +52,9 @@ fn written(manifest: &Manifest) -> Vec<u8> {
     let write = || {
         let mut writing = Writing::begin(&disk, dir, manifest.head.clone())?;
         manifest.logs.iter().try_for_each(|log| writing.log(log.clone()))?;
+        manifest.missing.iter().try_for_each(|log| writing.missing(log.clone()))?;
         manifest.files.iter().try_for_each(|file| writing.file(file.clone()))?;
+        manifest.rows.iter().try_for_each(|row| writing.row(row.clone()))?;
         writing.finish(manifest.finished_ms)
     };
     let made = disk.create_dir_all(dir).is_ok() && write().is_ok();

@@ -5,10 +5,13 @@
 //!   {"file":{"name":"metadata.redb","bytes":...,"crc32c":...}}                          any number
 //!   {"row":{"key":"topics/orders","value":"{\"v\":3,...}"}}                             each row of metadata.redb
 //!   {"log":{"topic":"orders","topic_id":"...","partition":0,"log_start":0,"end":4711,"files":[...]}}   any number
+//!   {"missing":{"topic":"orders","topic_id":"...","partition":1,"why":"..."}}           each log that could not be read
 //!   {"end":{"finished_ms":...,"logs":...,"bytes":...,"crc32c":...}}                     of all lines before it, and of finished_ms
 //! ```
 //!
 //! A `.log` with damaged records has a `damage` besides: `[{"from":...,"to":...,"offset":...,"next_offset":...}]`.
+//!
+//! The first line has an `excluded` besides, a list of topics, where some were left out.
 //!
 //! A line more or less, or a changed byte, is noticed. Unknown fields are passed over; an unknown format is refused.
 
@@ -44,6 +47,8 @@ pub(super) struct Manifest {
     /// Beside the logs.
     pub(super) files: Vec<FileRecord>,
     pub(super) logs: Vec<LogRecord>,
+    /// Those that are not in it, and should be.
+    pub(super) missing: Vec<MissingRecord>,
     /// What is in the metadata's file, should that be lost; nothing in backups of earlier builds.
     pub(super) rows: Vec<RowRecord>,
     pub(super) finished_ms: i64,
@@ -59,6 +64,9 @@ pub(super) struct Head {
     pub(super) started_ms: i64,
     /// Every batch was checked.
     pub(super) verified: bool,
+    /// Topics that were left out, as was wished.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) excluded: Vec<String>,
 }
 
 /// A log.
@@ -73,6 +81,16 @@ pub(super) struct LogRecord {
     pub(super) first_base: i64,
     pub(super) end: i64,
     pub(super) files: Vec<FileRecord>,
+}
+
+/// A log that is not in it: it could not be read, and was allowed to be missing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct MissingRecord {
+    pub(super) topic: String,
+    #[serde(with = "ids::text")]
+    pub(super) topic_id: Uuid,
+    pub(super) partition: i32,
+    pub(super) why: String,
 }
 
 /// A file.
@@ -113,6 +131,7 @@ enum Line {
     Backup(Head),
     File(FileRecord),
     Log(LogRecord),
+    Missing(MissingRecord),
     Row(RowRecord),
     End(End),
 }
@@ -120,7 +139,11 @@ enum Line {
 impl Head {
     pub(super) fn new(cluster_id: String, node_id: i32, started_ms: i64, verified: bool) -> Self {
         let version = env!("CARGO_PKG_VERSION").to_owned();
-        Self { format: FORMAT, version, cluster_id, node_id, started_ms, verified }
+        Self { format: FORMAT, version, cluster_id, node_id, started_ms, verified, excluded: Vec::new() }
+    }
+
+    pub(super) fn without(self, excluded: Vec<String>) -> Self {
+        Self { excluded, ..self }
     }
 }
 

@@ -41,7 +41,8 @@ impl Manifest {
 
 pub(super) fn parse(mut lines: impl BufRead) -> Result<Manifest, String> {
     const CUT: &str = "it is not whole: the backup was never finished, or the file is damaged";
-    let (mut head, mut files, mut logs, mut rows, mut crc) = (None, Vec::new(), Vec::new(), Vec::new(), 0);
+    let (mut head, mut files, mut logs) = (None, Vec::new(), Vec::new());
+    let (mut missing, mut rows, mut crc) = (Vec::new(), Vec::new(), 0);
     loop {
         let mut text = Vec::new();
         lines.by_ref().take(LINE_MAX).read_until(b'\n', &mut text).map_err(|error| error.to_string())?;
@@ -59,10 +60,11 @@ pub(super) fn parse(mut lines: impl BufRead) -> Result<Manifest, String> {
             }
             Line::File(file) => files.push(file),
             Line::Log(log) => logs.push(log),
+            Line::Missing(log) => missing.push(log),
             Line::Row(row) => rows.push(row),
             Line::End(end) => {
                 let head = head.ok_or(CUT)?;
-                let manifest = Manifest { head, files, logs, rows, finished_ms: end.finished_ms };
+                let manifest = Manifest { head, files, logs, missing, rows, finished_ms: end.finished_ms };
                 if end.crc32c != sealed(crc, end.finished_ms)
                     || end.logs != manifest.logs.len()
                     || end.bytes != manifest.bytes()

@@ -34,9 +34,15 @@ fn manifest() -> Manifest {
         ],
     };
     Manifest {
-        head: Head::new("cluster".to_owned(), 1, 1000, true),
+        head: Head::new("cluster".to_owned(), 1, 1000, true).without(vec!["big".to_owned()]),
         files: vec![file("metadata.redb", Some(4))],
         logs: vec![log],
+        missing: vec![MissingRecord {
+            topic: "orders".to_owned(),
+            topic_id: Uuid::from_u128(5),
+            partition: 0,
+            why: "it is offline".to_owned(),
+        }],
         rows: vec![RowRecord { key: "topics/orders".to_owned(), value: r#"{"v":3}"#.to_owned() }],
         finished_ms: 2000,
     }
@@ -45,10 +51,13 @@ fn manifest() -> Manifest {
 fn text() -> Vec<u8> {
     let disk = pagewire_disk::MemoryDisk::new();
     disk.create_dir_all(Path::new("/b")).expect("made");
-    let Manifest { head, files, logs, rows, finished_ms } = manifest();
+    let Manifest { head, files, logs, missing, rows, finished_ms } = manifest();
     let mut writing = Writing::begin(&disk, Path::new("/b"), head).expect("begun");
     for log in logs {
         writing.log(log).expect("written");
+    }
+    for log in missing {
+        writing.missing(log).expect("written");
     }
     for file in files {
         writing.file(file).expect("written");

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use pagewire_disk::{Disk, DiskFile, OpenMode};
 
-use super::{End, FileRecord, Head, Line, LogRecord, MANIFEST_FILE, RowRecord, sealed, wrong};
+use super::{End, FileRecord, Head, Line, LogRecord, MANIFEST_FILE, MissingRecord, RowRecord, sealed, wrong};
 use crate::backup::BackupFailed;
 
 /// Its name until it is whole.
@@ -48,6 +48,10 @@ impl<'a> Writing<'a> {
         self.logs += 1;
         self.bytes = log.files.iter().fold(self.bytes, |sum, file| file.bytes.saturating_add(sum));
         self.line(&Line::Log(log))
+    }
+
+    pub(in crate::backup) fn missing(&mut self, log: MissingRecord) -> Result<(), BackupFailed> {
+        self.line(&Line::Missing(log))
     }
 
     pub(in crate::backup) fn row(&mut self, row: RowRecord) -> Result<(), BackupFailed> {

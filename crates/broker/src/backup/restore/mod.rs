@@ -25,7 +25,7 @@ use super::damage::Damage;
 use super::pacer::Pacer;
 use super::reading::Reading;
 use super::verify::{all_are_as_long, open};
-use super::{BackupFailed, Limits, Progress};
+use super::{BackupFailed, Lacks, Limits, Progress};
 use homes::Homes;
 use logs::Restoring;
 
@@ -60,6 +60,9 @@ pub struct Restored {
     pub linked_bytes: u64,
     /// Records that are damaged.
     pub damage: Damage,
+    /// What the backup lacks: its partitions begin anew, without a record.
+    #[serde(default)]
+    pub lacks: Lacks,
 }
 
 /// Makes data directories of a backup. Blocks; must not run on a thread of the runtime.
@@ -99,6 +102,7 @@ pub fn restore(
     let (linked_bytes, damage) = (restoring.linked_bytes, restoring.damage);
     homes.finish(&disk, runtime, manifest.head.node_id)?;
     Ok(Restored {
+        lacks: Lacks::of(&manifest),
         logs: manifest.logs.len(),
         bytes: manifest.bytes(),
         linked_bytes,

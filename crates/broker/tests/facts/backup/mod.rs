@@ -4,6 +4,7 @@ mod altered;
 mod busy;
 mod compacted;
 mod damaged;
+mod lacking;
 mod refused;
 mod restored;
 

@@ -1,7 +1,8 @@
 //! Telling what is damaged in a backup or in what is made of it.
 
-use pagewire_broker::backup::{Altered, Damage, Damaged, Outcome};
+use pagewire_broker::backup::{Altered, Damage, Damaged, Lacks, Outcome};
 
+use super::lacks;
 use crate::output::Out;
 use crate::output::units::count;
 
@@ -35,14 +36,15 @@ fn told(outcome: Outcome) -> &'static str {
     }
 }
 
-/// How it ends: an error of its own if anything is damaged.
-pub(in crate::commands) fn end(damage: &Damage, so: &str) -> anyhow::Result<()> {
-    if damage.is_none() {
+/// How it ends: an error of its own if anything is damaged or missing.
+pub(in crate::commands) fn end(damage: &Damage, so: &str, lacks: &Lacks) -> anyhow::Result<()> {
+    let missing = lacks::told(lacks);
+    if damage.is_none() && missing.is_none() {
         return Ok(());
     }
     let records = places(damage.stretches).map(|places| format!("records are damaged in {places}; {so}"));
     let files = files(damage).map(|files| format!("{files} not what was copied"));
-    let what: Vec<String> = files.into_iter().chain(records).collect();
+    let what: Vec<String> = missing.into_iter().chain(files).chain(records).collect();
     Err(crate::Damaged(format!("done, but {}", what.join(", "))).into())
 }
 

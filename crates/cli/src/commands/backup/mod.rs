@@ -1,6 +1,7 @@
 //! `pagewire backup`: asks the broker that serves the directory, or copies what a stopped one left.
 
 pub(super) mod damage;
+pub(super) mod lacks;
 mod verify;
 mod watching;
 
@@ -54,7 +55,7 @@ pub(crate) async fn run(args: BackupArgs) -> anyhow::Result<()> {
         Format::Table => print(&summary, &options.to, &mut out)?,
     }
     out.flush()?;
-    damage::end(&summary.damage, "it is in the backup as it is")
+    damage::end(&summary.damage, "it is in the backup as it is", &summary.lacks)
 }
 
 fn options(args: &BackupArgs) -> anyhow::Result<BackupOptions> {
@@ -66,6 +67,8 @@ fn options(args: &BackupArgs) -> anyhow::Result<BackupOptions> {
         links: !args.copy,
         verify: !args.no_verify,
         rate_bytes_per_second: args.rate,
+        exclude: args.exclude.clone(),
+        allow_missing: args.allow_missing,
     })
 }
 
@@ -114,6 +117,7 @@ fn print(summary: &BackupSummary, to: &Path, out: &mut Out) -> anyhow::Result<()
         0 => {}
         more => out.line(format_args!("{}: deleted meanwhile", several(more as u64, "more topic")))?,
     }
+    lacks::print(&summary.lacks, out)?;
     damage::print(&summary.damage, out)?;
     let ways = [
         ("copied", summary.copied_bytes),

@@ -6,7 +6,7 @@ use anyhow::bail;
 use pagewire_broker::backup::{Limits, Progress, verify};
 use tokio::sync::watch;
 
-use super::{Watching, damage};
+use super::{Watching, damage, lacks};
 use crate::commands::stop;
 use crate::output::units::{bytes, several};
 use crate::output::{Format, Out};
@@ -24,6 +24,7 @@ pub(super) async fn run(dir: PathBuf, format: Format) -> anyhow::Result<()> {
     let found = Watching::default().beside(told, async { work.await.unwrap_or_else(resumed) }).await?;
     let mut out = Out::new();
     if matches!(format, Format::Table) {
+        lacks::print(&found.lacks, &mut out)?;
         damage::print(&found.damage, &mut out)?;
     }
     let altered = damage::files(&found.damage);
@@ -44,7 +45,7 @@ pub(super) async fn run(dir: PathBuf, format: Format) -> anyhow::Result<()> {
     if let Some(files) = altered {
         bail!("{files} not what was copied; `pagewire restore --accept-damage` takes what can be used");
     }
-    damage::end(&found.damage, "it was so when the backup was made, or nobody looked then")
+    damage::end(&found.damage, "it was so when the backup was made, or nobody looked then", &found.lacks)
 }
 
 /// A panic of the work goes on here.

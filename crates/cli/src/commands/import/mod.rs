@@ -2,6 +2,7 @@
 
 mod page;
 mod places;
+mod properties;
 mod settings;
 
 use std::collections::BTreeMap;
@@ -9,11 +10,12 @@ use std::num::NonZero;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
-use pagewire_takeover::{Depth, How, ImportError, Options, import};
+use pagewire_takeover::{Depth, How, ImportError, Options, Report, import};
 
 use crate::args::import::{ImportArgs, Verify};
 use crate::output::progress::Progress;
 use crate::output::{Format, Out};
+use properties::Properties;
 use settings::Tables;
 
 /// More threads than this only wait for the disk.
@@ -21,12 +23,17 @@ const THREADS_MAX: usize = 8;
 
 /// Does it.
 pub(crate) fn run(args: &ImportArgs) -> anyhow::Result<()> {
-    let options = options(args)?;
+    let files = args.config.iter().map(|file| Properties::read(file)).collect::<anyhow::Result<Vec<_>>>()?;
+    let options = options(args, &files)?;
     let shown = Progress::new(true, Some(0));
-    let report = import(&options, &Tables::new(), &|progress| {
+    let report = import(&options, &Tables::under(files.first()), &|progress| {
         shown.set_of(progress.done, progress.total, progress.what);
     });
     shown.clear();
+    let served = |mut report: Report| {
+        report.notes.extend(of_files(&files));
+        report
+    };
     let mut out = Out::new();
     let report = match report {
         Err(ImportError::Refused(refused)) if args.output.format == Format::Json => {
@@ -35,16 +42,42 @@ pub(crate) fn run(args: &ImportArgs) -> anyhow::Result<()> {
             out.flush()?;
             return Err(ImportError::Refused(refused).into());
         }
-        report => report?,
+        report => report.map(served)?,
     };
     match args.output.format {
         Format::Json => out.json(&report)?,
-        Format::Table => page::print(&report, &mut out)?,
+        Format::Table => page::print(&report, file_of(&files, report.node_id), &mut out)?,
     }
     out.flush()
 }
 
-fn options(args: &ImportArgs) -> anyhow::Result<Options> {
+/// What people should know of settings that are in files, and so in no new directory: topics without their own get others
+/// without them.
+fn of_files(files: &[Properties]) -> Vec<String> {
+    const WITHOUT: &str = "Kafka's server.properties was not read (--config). What it sets for topics without settings of their own, such as \
+                           log.retention.ms and log.cleanup.policy, is in no directory: serve with --config, or the defaults here \
+                           delete their records after seven days";
+    let told = |file: &Properties| {
+        let path = file.path.display();
+        if let Err(error) = file.broker() {
+            return Some(format!("serve refuses {path}: {error}"));
+        }
+        let others = file.others();
+        let told = format!(
+            "topics without settings of their own have, by {path} alone: {}. It has to be served with --config {path}",
+            others.join(", ")
+        );
+        (!others.is_empty()).then_some(told)
+    };
+    if files.is_empty() { vec![WITHOUT.to_owned()] } else { files.iter().filter_map(told).collect() }
+}
+
+/// The file of the node that serves what was taken over.
+fn file_of(files: &[Properties], node_id: i32) -> Option<&Properties> {
+    files.iter().find(|file| file.node_id() == Some(node_id)).or(files.first())
+}
+
+fn options(args: &ImportArgs, files: &[Properties]) -> anyhow::Result<Options> {
     let how = match (args.copy, args.reflink, args.link) {
         (true, ..) => How::Copy,
         (_, true, _) => How::Reflink,
@@ -59,7 +92,7 @@ fn options(args: &ImportArgs) -> anyhow::Result<Options> {
     let (to, others) = args.to.split_first().context("--to is missing")?;
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Ok(Options {
-        from: places::all(&args.from, &args.config)?,
+        from: places::all(&args.from, files)?,
         to: to.clone(),
         others: others.to_vec(),
         how,

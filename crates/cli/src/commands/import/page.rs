@@ -2,6 +2,7 @@
 
 use pagewire_takeover::{OpenTransaction, Refusal, Report};
 
+use super::properties::Properties;
 use crate::output::units::{bytes, count, several};
 use crate::output::{Out, Table};
 
@@ -9,7 +10,7 @@ use crate::output::{Out, Table};
 const TOLD_MAX: usize = 20;
 
 /// Prints it.
-pub(super) fn print(report: &Report, out: &mut Out) -> anyhow::Result<()> {
+pub(super) fn print(report: &Report, file: Option<&Properties>, out: &mut Out) -> anyhow::Result<()> {
     let mut table = Table::new(&["TOPIC", ">PARTITIONS", ">SEGMENTS", ">SIZE", ">RECORDS"]);
     for topic in &report.topics {
         let records = if topic.batches > 0 { count(topic.records) } else { String::new() };
@@ -43,7 +44,7 @@ pub(super) fn print(report: &Report, out: &mut Out) -> anyhow::Result<()> {
             several(not.delegation_tokens as u64, "delegation token")
         ))?;
     }
-    summary(report, out)
+    summary(report, file, out)
 }
 
 /// Those that nobody had ended, and what the ones that are left open mean.
@@ -74,7 +75,7 @@ fn told(out: &mut Out, what: &str, lines: impl ExactSizeIterator<Item = String>)
     Ok(())
 }
 
-fn summary(report: &Report, out: &mut Out) -> anyhow::Result<()> {
+fn summary(report: &Report, file: Option<&Properties>, out: &mut Out) -> anyhow::Result<()> {
     let to = all(report);
     if report.dry_run {
         return out.line(format_args!(
@@ -95,20 +96,18 @@ fn summary(report: &Report, out: &mut Out) -> anyhow::Result<()> {
         if report.others.is_empty() { "is" } else { "are" },
         if ways.is_empty() { "no records".to_owned() } else { ways.join(", ") }
     ))?;
-    out.line(format_args!("serve it: {}", command(report)))
+    out.line(format_args!("serve it: {}", command(report, file)))
 }
 
-/// What to type next. A node id other than the default must be said.
-fn command(report: &Report) -> String {
+/// What to type next, with the file that was read. A node id other than the default must be said.
+fn command(report: &Report, file: Option<&Properties>) -> String {
+    let config = file.map_or(String::new(), |file| format!("--config {} ", file.path.display()));
     let node = match report.node_id {
-        1 => String::new(),
+        known if file.and_then(Properties::node_id).unwrap_or(1) == known => String::new(),
         node => format!(" --set node.id={node}"),
     };
     let how = if report.others.is_empty() { "--data-dir " } else { "--set log.dirs=" };
-    format!(
-        "pagewire serve {how}{}{node}    (with Kafka's settings: --config server.properties)",
-        all(report)
-    )
+    format!("pagewire serve {config}{how}{}{node}", all(report))
 }
 
 /// The new directories, as log.dirs lists them.

@@ -6,7 +6,9 @@ use pagewire_broker::config::{
     BrokerConfig, Target, TopicConfig, broker_setting, group_setting, topic_row, validate_broker,
     validate_group, validate_topic,
 };
-use pagewire_takeover::{LogConfig, Owner, Settings};
+use pagewire_takeover::{Dynamic, LogConfig, Owner, Settings};
+
+use super::properties::Properties;
 
 /// The broker's tables.
 pub(super) struct Tables {
@@ -14,9 +16,10 @@ pub(super) struct Tables {
 }
 
 impl Tables {
-    /// With all defaults: what stands in server.properties is read when the directory is served.
-    pub(super) fn new() -> Self {
-        Self { broker: BrokerConfig::defaults() }
+    /// With what the file sets for topics, if there is one that is right: serve reads it for itself.
+    pub(super) fn under(file: Option<&Properties>) -> Self {
+        let broker = file.and_then(|file| file.broker().ok());
+        Self { broker: broker.unwrap_or_else(BrokerConfig::defaults) }
     }
 
     fn is_known(owner: &Owner, name: &str) -> bool {
@@ -50,8 +53,11 @@ impl Settings for Tables {
         verdict.err()
     }
 
-    fn log(&self, own: &BTreeMap<String, String>) -> LogConfig {
-        TopicConfig::resolve(own, &self.broker).log_config()
+    fn log(&self, own: &BTreeMap<String, String>, above: &Dynamic) -> LogConfig {
+        let Dynamic { all_brokers, this_broker } = above.clone();
+        // Those that do not fit together stay behind, and are told.
+        let changed = self.broker.with_dynamic(all_brokers, this_broker).ok();
+        TopicConfig::resolve(own, changed.as_ref().unwrap_or(&self.broker)).log_config()
     }
 }
 
@@ -59,9 +65,20 @@ impl Settings for Tables {
 mod tests {
     use super::*;
 
+    /// A topic's own settings, what was changed while Kafka ran, its file.
+    #[test]
+    fn a_topic_is_compacted_by_whoever_says_so_first() {
+        let of = |name: &str, value: &str| BTreeMap::from([(name.to_owned(), value.to_owned())]);
+        let (tables, nothing) = (Tables::under(None), BTreeMap::new());
+        let changed = Dynamic { all_brokers: of("log.cleanup.policy", "compact"), ..Dynamic::default() };
+        assert!(!tables.is_compacted(&nothing, &Dynamic::default()));
+        assert!(tables.is_compacted(&nothing, &changed));
+        assert!(!tables.is_compacted(&of("cleanup.policy", "delete"), &changed));
+    }
+
     #[test]
     fn what_the_tables_know_comes_along_and_nothing_else() {
-        let tables = Tables::new();
+        let tables = Tables::under(None);
         let topic = Owner::Topic("t".to_owned());
         for (owner, name, value, is_taken) in [
             (&topic, "retention.ms", "1000", true),
