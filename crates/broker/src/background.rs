@@ -166,7 +166,9 @@ fn removed_lines(removed: &[(Arc<Log>, Removed)]) -> Vec<String> {
         .map(|(log, Removed { reason, segments, bytes, from, upto })| {
             let segments = counted(*segments as u64, "segment");
             let (topic, partition, last) = (log.topic(), log.partition(), upto - 1);
-            format!("{topic}-{partition}: {segments} deleted, offsets {from} to {last}, {bytes} bytes: {reason}")
+            format!(
+                "{topic}-{partition}: {segments} deleted, offsets {from} to {last}, {bytes} bytes: {reason}"
+            )
         })
         .collect();
     if !rest.is_empty() {
@@ -286,7 +288,10 @@ mod tests {
         let removed = bench.home().retain(5000).removed;
         let told = removed_lines(&removed);
         let expected = [
-            format!("size-0: 2 segments deleted, offsets 0 to 1, {} bytes: the log was longer than retention.bytes=150", one * 2),
+            format!(
+                "size-0: 2 segments deleted, offsets 0 to 1, {} bytes: the log was longer than retention.bytes=150",
+                one * 2
+            ),
             format!("time-0: 1 segment deleted, offsets 0 to 0, {one} bytes: below the log start"),
             format!("time-0: 1 segment deleted, offsets 1 to 1, {one} bytes: older than retention.ms=2500"),
         ];

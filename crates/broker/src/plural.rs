@@ -2,7 +2,8 @@
 
 /// `1 segment`, `2 segments`, `3 directories of a topic`.
 pub(crate) fn counted(count: u64, what: &str) -> String {
-    let (noun, rest) = what.split_once(" of ").map_or((what, String::new()), |(noun, of)| (noun, format!(" of {of}")));
+    let (noun, rest) =
+        what.split_once(" of ").map_or((what, String::new()), |(noun, of)| (noun, format!(" of {of}")));
     match (count, noun.strip_suffix('y')) {
         (1, _) => format!("{count} {noun}{rest}"),
         (_, Some(stem)) => format!("{count} {stem}ies{rest}"),

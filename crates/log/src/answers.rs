@@ -273,7 +273,9 @@ impl std::fmt::Display for Reason {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::LogStart => f.write_str("below the log start"),
-            Self::Size { retention_bytes } => write!(f, "the log was longer than retention.bytes={retention_bytes}"),
+            Self::Size { retention_bytes } => {
+                write!(f, "the log was longer than retention.bytes={retention_bytes}")
+            }
             Self::Time { retention_ms } => write!(f, "older than retention.ms={retention_ms}"),
         }
     }

@@ -88,7 +88,8 @@ mod tests {
 
     #[test]
     fn a_disk_is_full_until_a_while_has_passed_in_which_everything_fitted() {
-        let (health, dir, full) = (Health::default(), Path::new("/d"), io::Error::from(ErrorKind::StorageFull));
+        let (health, dir, full) =
+            (Health::default(), Path::new("/d"), io::Error::from(ErrorKind::StorageFull));
         health.note_room(dir, 1);
         assert!(!health.is_full());
         health.note_full(dir, &full);

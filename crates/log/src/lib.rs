@@ -122,8 +122,8 @@ mod writeback;
 mod writer;
 
 pub use answers::{
-    AppendContext, Appended, Cut, Damaged, Hole, Leftovers, OpenOptions, Origin, ProducerInfo, ReadSlice, ReadUpTo,
-    Reason, RecoveryReport, Removed, Retained, SegmentInfo, TimestampOffset, TryRead,
+    AppendContext, Appended, Cut, Damaged, Hole, Leftovers, OpenOptions, Origin, ProducerInfo, ReadSlice,
+    ReadUpTo, Reason, RecoveryReport, Removed, Retained, SegmentInfo, TimestampOffset, TryRead,
 };
 pub use clean::{CleanError, CleanStats, Cleaned, Cleaner, CleanerLimits, Throttle};
 pub use config::LogConfig;

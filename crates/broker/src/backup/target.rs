@@ -22,16 +22,19 @@ const WORDS: &[u8] =
 pub(super) struct Target {
     pub(super) path: PathBuf,
     mark: PathBuf,
+    /// It was not there before.
+    made: bool,
 }
 
 impl Target {
     /// Makes the directory, unless it is there and empty, and marks it.
     pub(super) fn begin(disk: &dyn Disk, path: &Path, mark: &str) -> Result<Self, BackupFailed> {
         Self::check(disk, path)?;
+        let made = !disk.exists(path).map_err(BackupFailed::at(path))?;
         create_dir_durably(disk, path).map_err(BackupFailed::at(path))?;
         let mark = path.join(mark);
         write_atomically(disk, &mark, WORDS).map_err(BackupFailed::at(&mark))?;
-        Ok(Self { path: path.to_path_buf(), mark })
+        Ok(Self { path: path.to_path_buf(), mark, made })
     }
 
     /// An error unless there is no such directory, or nothing in it.
@@ -53,6 +56,21 @@ impl Target {
             return Err(BackupFailed::NotEmpty(path.to_path_buf()));
         }
         Ok(())
+    }
+
+    /// Removes what was made: it was empty before. The mark goes last, so that what cannot be removed stays marked.
+    pub(super) fn abandon(self, disk: &dyn Disk) -> io::Result<()> {
+        for entry in disk.read_dir(&self.path)? {
+            let path = self.path.join(&entry.name);
+            match (&*entry.name, entry.is_dir) {
+                _ if path == self.mark => {}
+                ("lost+found", _) => {}
+                (_, true) => disk.remove_dir_all(&path)?,
+                (_, false) => disk.remove_file(&path)?,
+            }
+        }
+        disk.remove_file(&self.mark)?;
+        if self.made { disk.remove_dir_all(&self.path) } else { Ok(()) }
     }
 
     /// Everything is there and synced.
@@ -121,6 +139,22 @@ mod tests {
         finished(&disk, path).expect("a backup");
         let again = Target::begin(&disk, path, BACKUP_UNFINISHED);
         assert!(matches!(again, Err(BackupFailed::Earlier(_))), "{again:?}");
+    }
+
+    #[test]
+    fn nothing_is_left_of_what_is_abandoned() {
+        let disk = MemoryDisk::new();
+        let (new, old) = (Path::new("/data/new"), Path::new("/data/old"));
+        disk.create_dir_all(old).expect("made");
+        for path in [new, old] {
+            let target = Target::begin(&disk, path, RESTORE_UNFINISHED).expect("begun");
+            disk.create_dir_all(&path.join("t-0")).expect("made");
+            disk.open(&path.join("t-0/0.log"), OpenMode::Create).expect("made");
+            disk.open(&path.join("meta.properties"), OpenMode::Create).expect("made");
+            target.abandon(&disk).expect("removed");
+        }
+        assert!(!disk.exists(new).expect("looked"));
+        assert!(disk.read_dir(old).expect("it was there before").is_empty());
     }
 
     #[test]

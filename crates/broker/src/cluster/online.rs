@@ -19,7 +19,7 @@ use super::{
     Change, Cluster, Known, PartitionEntry, Refused, TopicEntry, change, disk, image::NO_LEADER, known_id,
     known_path, logs::host,
 };
-use crate::{broker::Broker, clock::now_ms, config::TopicConfig, net};
+use crate::{broker::Broker, clock::now_ms, config::TopicConfig, net, plural::counted};
 
 /// What came of it.
 pub(crate) struct Online {
@@ -65,7 +65,8 @@ pub(crate) async fn take_in(
 async fn bring_back(broker: &Arc<Broker>, path: PathBuf, empty: bool) -> Result<Online, Refused> {
     // Clients are to look whether they have what is there. Before anybody is served.
     let least_epoch = broker.cluster().catalog.raise_leader_epoch().await?;
-    let shown = change(broker, move |change| async move {
+    let shown = path.clone();
+    let brought = change(broker, move |change| async move {
         let cluster = change.cluster();
         if empty {
             cluster.log_dirs.accept_gone(&path);
@@ -73,10 +74,14 @@ async fn bring_back(broker: &Arc<Broker>, path: PathBuf, empty: bool) -> Result<
         let partitions = change.show(&cluster.topic_records().await?, &HashSet::new(), least_epoch).await;
         Ok((partitions, cluster.log_dirs.gone_in(&path)))
     });
-    match shown.await? {
+    match brought.await? {
         (0, gone) => {
             let why = format!(
-                "{gone} partitions that had records have no directory in it, as before: put them back"
+                "{} that had records {} no directory in it, as before: put back what is missing, or make it anew with \
+                 pagewire log online --empty {}",
+                counted(gone as u64, "partition"),
+                if gone == 1 { "has" } else { "have" },
+                shown.display()
             );
             Err(Refused::new(ErrorCode::KafkaStorageError, why))
         }

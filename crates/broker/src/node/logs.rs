@@ -126,7 +126,10 @@ pub(super) fn report_away(log_dirs: &LogDirs, image: &Image, unnamed: &[Unnamed]
     }
     let offline = image.offline_partitions();
     if offline > 0 {
-        error!("{} not served, for the reasons above: clients find no leader", counted_are(offline as u64, "partition"));
+        error!(
+            "{} not served, for the reasons above: clients find no leader",
+            counted_are(offline as u64, "partition")
+        );
     }
 }
 

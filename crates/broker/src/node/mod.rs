@@ -80,7 +80,8 @@ impl Node {
         let opening = Opening::begin(config, &io).await?;
         let listeners = bind_all(&opening.config)?;
         let opened = opening.load(&io).await?;
-        let Opened { config, catalog, identity, topics, deleted, served, log_dirs, report, epoch_is_owed } = opened;
+        let Opened { config, catalog, identity, topics, deleted, served, log_dirs, report, epoch_is_owed } =
+            opened;
         let cluster = Cluster::new(identity, catalog, Arc::new(log_dirs));
         if epoch_is_owed {
             owed::hold(cluster.log_dirs());
@@ -88,7 +89,11 @@ impl Node {
         cluster.load(&topics, &report.failed, &config);
         let removed = cluster.clean_up(deleted);
         logs::report(&report, &removed);
-        logs::report_away(cluster.log_dirs(), &cluster.image(), &unnamed::among(&topics, &served, cluster.log_dirs()));
+        logs::report_away(
+            cluster.log_dirs(),
+            &cluster.image(),
+            &unnamed::among(&topics, &served, cluster.log_dirs()),
+        );
 
         let buffers = BufferPool::new(PoolOptions {
             max_bytes: config.request_memory_bytes,

@@ -68,7 +68,9 @@ fn left_over(report: &LoadReport) -> Option<String> {
     let Leftovers { files, bytes } = all;
     (files > 0).then(|| {
         let (files, bytes) = (counted(files, "file"), counted(bytes, "byte"));
-        format!("{files} of deleted or unfinished segments, {bytes}, were left by the last run and are removed")
+        format!(
+            "{files} of deleted or unfinished segments, {bytes}, were left by the last run and are removed"
+        )
     })
 }
 
@@ -101,7 +103,8 @@ mod tests {
         };
         let checked = RecoveryReport { scanned_bytes: 900, ..RecoveryReport::default() };
         let torn = RecoveryReport { cuts: vec![cut], ..checked.clone() };
-        let mut report = LoadReport { loaded: vec![loaded(RecoveryReport::default()), loaded(checked)], ..first };
+        let mut report =
+            LoadReport { loaded: vec![loaded(RecoveryReport::default()), loaded(checked)], ..first };
         assert_eq!(
             told(&report, 8).as_deref(),
             Some(
@@ -122,10 +125,13 @@ mod tests {
         let left = |files, bytes| {
             loaded(RecoveryReport { leftovers: Leftovers { files, bytes }, ..RecoveryReport::default() })
         };
-        let report = LoadReport { loaded: vec![left(3, 100), left(0, 0), left(1, 4)], ..LoadReport::default() };
+        let report =
+            LoadReport { loaded: vec![left(3, 100), left(0, 0), left(1, 4)], ..LoadReport::default() };
         assert_eq!(
             left_over(&report).as_deref(),
-            Some("4 files of deleted or unfinished segments, 104 bytes, were left by the last run and are removed")
+            Some(
+                "4 files of deleted or unfinished segments, 104 bytes, were left by the last run and are removed"
+            )
         );
         assert_eq!(left_over(&LoadReport::default()), None);
     }

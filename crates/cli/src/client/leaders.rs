@@ -55,7 +55,9 @@ impl Client {
         let what = told(topic, &missing);
         let code = ErrorCode::LeaderNotAvailable;
         let others = match needs {
-            Needs::All if missing.len() < topic.partitions.len() => ". Those that have one: --partition N",
+            Needs::All if missing.len() < topic.partitions.len() => {
+                ". The other partitions can be read, with --partition N"
+            }
             _ => "",
         };
         match self.disk_trouble().await {
@@ -74,7 +76,9 @@ impl Client {
 
     /// An error of who should lead or coordinate, in view of the brokers' disks.
     pub(crate) async fn in_view_of_disks(&mut self, error: Error) -> Error {
-        let (Some(code), Error::Api { what, message: None, .. }) = (error.code(), &error) else { return error };
+        let (Some(code), Error::Api { what, message: None, .. }) = (error.code(), &error) else {
+            return error;
+        };
         if !matches!(code, ErrorCode::LeaderNotAvailable | ErrorCode::CoordinatorNotAvailable) {
             return error;
         }
@@ -119,7 +123,7 @@ mod tests {
             error: 0,
         };
         let partitions = (0..).zip(led).map(partition).collect();
-        Topic { name: "t".to_owned(), id: Uuid::nil(), internal: false, error: 0, partitions }
+        Topic { name: "t".to_owned(), id: Uuid::default(), internal: false, error: 0, partitions }
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! `pagewire restore`.
 
+use std::path::PathBuf;
+
 use pagewire_broker::backup::{Limits, Progress, RestoreOptions, restore};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
@@ -8,7 +10,7 @@ use super::backup::{Watching, damage, resumed};
 use super::stop;
 use crate::Stopped;
 use crate::args::backup::RestoreArgs;
-use crate::output::units::{bytes, count};
+use crate::output::units::{bytes, counted};
 use crate::output::{Format, Out, complain};
 
 /// Runs it.
@@ -18,6 +20,7 @@ pub(crate) async fn run(args: RestoreArgs) -> anyhow::Result<()> {
     let to = args.to.iter().map(|dir| dir.display().to_string()).collect::<Vec<_>>().join(",");
     let several = args.to.len() > 1;
     let RestoreArgs { from, to: dirs, link: links, accept_damage, .. } = args;
+    let made = dirs.clone();
     let options = RestoreOptions { from, to: dirs, links, accept_damage };
     let runtime = Handle::current();
     let work = tokio::task::spawn_blocking(move || {
@@ -28,7 +31,11 @@ pub(crate) async fn run(args: RestoreArgs) -> anyhow::Result<()> {
     });
     let done = Watching::default().beside(told, async { work.await.unwrap_or_else(resumed) }).await;
     if done.as_ref().is_err_and(anyhow::Error::is::<Stopped>) {
-        complain(format_args!("stopped: {to} is not whole and will not be served, remove it"));
+        let is_left = |dir: &PathBuf| dir.read_dir().is_ok_and(|mut entries| entries.next().is_some());
+        match made.iter().any(is_left) {
+            true => complain(format_args!("stopped: {to} is not whole and will not be served, remove it")),
+            false => complain(format_args!("stopped: nothing of it is left in {to}")),
+        }
     }
     let done = done?;
     let mut out = Out::new();
@@ -42,10 +49,10 @@ pub(crate) async fn run(args: RestoreArgs) -> anyhow::Result<()> {
             damage::print(&done.damage, &mut out)?;
             let how = if several { "pagewire serve --set log.dirs=" } else { "pagewire serve --data-dir " };
             out.line(format_args!(
-                "{to}: cluster {}, node {}, {} logs, {}{linked}; {how}{to}",
+                "{to}: cluster {}, node {}, {}, {}{linked}; {how}{to}",
                 done.cluster_id,
                 done.node_id,
-                count(done.logs as u64),
+                counted(done.logs as u64, "log"),
                 bytes(done.bytes),
             ))?;
         }

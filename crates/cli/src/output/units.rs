@@ -15,6 +15,15 @@ pub(crate) fn count(number: u64) -> String {
     text
 }
 
+/// `1 log`, `2,000 logs`.
+pub(crate) fn counted(number: u64, noun: &str) -> String {
+    match (number, noun.strip_suffix('y')) {
+        (1, _) => format!("1 {noun}"),
+        (_, Some(stem)) => format!("{} {stem}ies", count(number)),
+        (_, None) => format!("{} {noun}s", count(number)),
+    }
+}
+
 /// A figure with about three significant digits: `0.118`, `1.24`, `35.6`, `5,230`.
 pub(crate) fn figure(number: f64) -> String {
     match number.abs() {
@@ -54,6 +63,8 @@ mod tests {
             [0.0, 0.1184, 1.239, 35.62, 5230.4].map(figure),
             ["0.000", "0.118", "1.24", "35.6", "5,230"]
         );
+        assert_eq!([0, 1, 2000].map(|logs| counted(logs, "log")), ["0 logs", "1 log", "2,000 logs"]);
+        assert_eq!(counted(2, "directory"), "2 directories");
         assert_eq!(list(&[1, 22]), "1,22");
         assert_eq!((per_second(10, 0.5), per_second(1, 0.0)), (20, 1_000_000));
     }

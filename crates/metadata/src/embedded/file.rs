@@ -139,7 +139,8 @@ impl StoreFile {
     fn open_again(&self) -> Result<Opened, StoreError> {
         let stable = self.disk.open(&self.path, OpenMode::ReadWrite).and_then(|file| file.sync_data());
         stable.map_err(|error| tables::failed(redb::Error::Io(error)))?;
-        let (opened, (revision, _)) = existing(self.disk.as_ref(), &self.path, Opening::Again).map_err(not_yet)?;
+        let (opened, (revision, _)) =
+            existing(self.disk.as_ref(), &self.path, Opening::Again).map_err(not_yet)?;
         self.feed.restart(revision);
         Ok(opened)
     }
@@ -185,11 +186,7 @@ fn fresh(disk: &dyn Disk, path: &Path) -> Result<(), OpenError> {
 }
 
 /// The database at `path`, which is there; what its tables say of the last revision and the next lease that runs out.
-fn existing(
-    disk: &dyn Disk,
-    path: &Path,
-    opening: Opening,
-) -> Result<(Opened, tables::Found), OpenError> {
+fn existing(disk: &dyn Disk, path: &Path, opening: Opening) -> Result<(Opened, tables::Found), OpenError> {
     let failed = |source| OpenError::Io { path: path.to_owned(), source };
     let file = disk.open(path, OpenMode::ReadWrite).map_err(failed)?;
     let damaged = |detail: &str| OpenError::Damaged { path: path.to_owned(), detail: detail.to_owned() };

@@ -20,7 +20,7 @@ use crate::Stopped;
 use crate::args::backup::{BackupArgs, BackupCommand};
 use crate::args::serve::ServeArgs;
 use crate::client::control::Control;
-use crate::output::units::{bytes, count};
+use crate::output::units::{bytes, counted};
 use crate::output::{Format, Out, complain};
 pub(super) use verify::resumed;
 pub(super) use watching::Watching;
@@ -112,7 +112,7 @@ fn print(summary: &BackupSummary, to: &Path, out: &mut Out) -> anyhow::Result<()
     }
     match summary.deleted_topics - summary.deleted.len().min(summary.deleted_topics) {
         0 => {}
-        more => out.line(format_args!("{} more topics: deleted meanwhile", count(more as u64)))?,
+        more => out.line(format_args!("{} more: deleted meanwhile", counted(more as u64, "topic")))?,
     }
     damage::print(&summary.damage, out)?;
     let ways = [
@@ -124,11 +124,11 @@ fn print(summary: &BackupSummary, to: &Path, out: &mut Out) -> anyhow::Result<()
     let ways = ways.iter().filter(|(_, moved)| *moved > 0);
     let ways: Vec<String> = ways.map(|(way, moved)| format!("{} {way}", bytes(*moved))).collect();
     out.line(format_args!(
-        "{}: {} topics, {} logs, {} files, {} ({}){}",
+        "{}: {}, {}, {}, {} ({}){}",
         to.display(),
-        count(summary.topics as u64),
-        count(summary.logs as u64),
-        count(summary.files as u64),
+        counted(summary.topics as u64, "topic"),
+        counted(summary.logs as u64, "log"),
+        counted(summary.files as u64, "file"),
         bytes(summary.bytes),
         ways.join(", "),
         match (summary.verified, summary.damage.is_none()) {
