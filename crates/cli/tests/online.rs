@@ -138,6 +138,11 @@ fn partitions_of_a_directory_that_is_away_are_named_soon_and_the_others_are_serv
     let refused = soon(|| broker.run_with(&["produce", "t", "-q", "--partition", &gone], b"b\n")).failed(1);
     assert!(refused.contains(&format!("partition {gone}")) && refused.contains(text(&second)), "{refused}");
     broker.run_with(&["produce", "t", "-q", "--partition", &there], b"b\n").ok();
+    let (home, to) = (broker.dir.path().join("data"), root.path().join("backup"));
+    let refused = broker.run(&["backup", "--from", text(&home), "--to", text(&to)]).failed(1);
+    assert!(refused.contains("not in service") && refused.contains(text(&second)), "{refused}");
+    assert!(refused.contains("Mount it"), "{refused}");
+    assert!(!to.exists(), "nothing is left of it");
     // Without a key it does not matter which partition a record is in.
     let run = soon(|| broker.run_with(&["produce", "t", "-q"], b"c\n"));
     assert!(run.err.contains("going on without it"), "{run:?}");

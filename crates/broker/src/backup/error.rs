@@ -112,9 +112,9 @@ pub enum BackupFailed {
         /// Why it cannot be read.
         why: String,
     },
-    /// A log is in a directory of which the broker serves nothing.
+    /// A log is in a directory that is away, offline, or none of those that the broker was told of.
     #[error(
-        "{topic}-{partition} is in the log directory {}, of which nothing is served, and a backup without it would not be one: \
+        "{topic}-{partition} is in the log directory {}, which is not in service, and a backup without it would not be one: \
          {why}",
         path.display()
     )]

@@ -76,14 +76,19 @@ pub(crate) fn take(
         cleaned: OffsetCheckpoint::new(),
         summary,
     };
-    taking.expect_all();
-    taking.logs_of_internal_topics()?;
-    taking.all_other_logs()?;
-    taking.everything_else()?;
+    let taken = taking.all();
     let Taking { manifest, summary, .. } = taking;
-    manifest.finish(now_ms())?;
-    target.finish(disk)?;
-    Ok(summary)
+    match taken.and_then(|()| manifest.finish(now_ms())) {
+        Ok(()) => target.finish(disk).map(|()| summary),
+        // What was to end stays as it is: it may have taken long.
+        Err(error) if error.is_stopped() => Err(error),
+        Err(error) => {
+            if let Err(error) = target.abandon(disk) {
+                tracing::warn!(to = %options.to.display(), %error, "what an unfinished backup made is left there: remove it");
+            }
+            Err(error)
+        }
+    }
 }
 
 /// A backup being made.
@@ -105,6 +110,13 @@ struct Taking<'a> {
 }
 
 impl Taking<'_> {
+    fn all(&mut self) -> Result<(), BackupFailed> {
+        self.expect_all();
+        self.logs_of_internal_topics()?;
+        self.all_other_logs()?;
+        self.everything_else()
+    }
+
     fn expect_all(&self) {
         for log in self.source.log_dirs.iter().flat_map(|dir| dir.logs()) {
             self.pacer.expect(1, log.size_bytes());
@@ -166,7 +178,18 @@ impl Taking<'_> {
         let cleaned_before = dir.cleaned_to(name, partition);
         // Also where there are no bytes to wait for.
         self.pacer.moved(0).map_err(|_| BackupFailed::Stopped)?;
-        let Some(copied) = dir.back_up((name, topic_id), partition, &to, self.copy)? else {
+        let copied = dir.back_up((name, topic_id), partition, &to, self.copy);
+        let copied = copied.map_err(|error| match dir.offline() {
+            // Whatever the error was, this is why.
+            Some(why) if !dir.is_held() => BackupFailed::Unserved {
+                topic: name.clone(),
+                partition,
+                path: dir.path().to_path_buf(),
+                why: why.reason.to_string(),
+            },
+            _ => error.into(),
+        });
+        let Some(copied) = copied? else {
             return Ok(None);
         };
         if dir.cleaned_to(name, partition).is_some() {

@@ -32,9 +32,10 @@ pub(crate) async fn run(args: RestoreArgs) -> anyhow::Result<()> {
     let done = Watching::default().beside(told, async { work.await.unwrap_or_else(resumed) }).await;
     if done.as_ref().is_err_and(anyhow::Error::is::<Stopped>) {
         let is_left = |dir: &PathBuf| dir.read_dir().is_ok_and(|mut entries| entries.next().is_some());
-        match made.iter().any(is_left) {
-            true => complain(format_args!("stopped: {to} is not whole and will not be served, remove it")),
-            false => complain(format_args!("stopped: nothing of it is left in {to}")),
+        if made.iter().any(is_left) {
+            complain(format_args!("stopped: {to} is not whole and will not be served, remove it"));
+        } else {
+            complain(format_args!("stopped: nothing of it is left in {to}"));
         }
     }
     let done = done?;
