@@ -220,6 +220,10 @@ impl std::fmt::Display for Cut {
         }
         match &self.set_aside {
             Some(path) => write!(f, ", set aside in {}", path.display()),
+            None if self.good.is_some() => f.write_str(
+                ", and they are kept nowhere: the directory's .cut files take too much room already, or there is none; look at \
+                 them and move them away",
+            ),
             None => Ok(()),
         }
     }

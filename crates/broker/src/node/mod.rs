@@ -13,6 +13,7 @@ mod complete;
 mod error;
 mod found;
 mod logs;
+mod open_transactions;
 mod opening;
 mod owed;
 mod progress;
@@ -94,6 +95,7 @@ impl Node {
             &cluster.image(),
             &unnamed::among(&topics, &served, cluster.log_dirs()),
         );
+        open_transactions::report(cluster.log_dirs());
 
         let buffers = BufferPool::new(PoolOptions {
             max_bytes: config.request_memory_bytes,

@@ -5,7 +5,7 @@ use std::fmt;
 
 use pagewire_disk::checkpoint::format_id;
 use pagewire_log::LogDirs;
-use pagewire_metadata::model::{LogDirsRecord, TopicRecord};
+use pagewire_metadata::model::{LogDirsRecord, TopicRecord, known_path};
 use uuid::Uuid;
 
 use crate::plural::counted_are;
@@ -23,8 +23,7 @@ pub(super) struct Unnamed {
 
 /// Those with partitions of `topics` in them, which are in no directory that is here.
 pub(super) fn among(topics: &[TopicRecord], served: &LogDirsRecord, log_dirs: &LogDirs) -> Vec<Unnamed> {
-    let away: Vec<String> =
-        log_dirs.away().iter().map(|(path, _)| crate::cluster::known_path(path)).collect();
+    let away: Vec<String> = log_dirs.away().iter().map(|(path, _)| known_path(path)).collect();
     let is_named = |id: Uuid| {
         log_dirs.here().any(|dir| dir.directory_id() == Some(id))
             || served.paths_of(id).any(|path| away.iter().any(|away| away == path))

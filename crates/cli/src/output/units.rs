@@ -15,13 +15,14 @@ pub(crate) fn count(number: u64) -> String {
     text
 }
 
-/// `1 log`, `2,000 logs`.
-pub(crate) fn counted(number: u64, noun: &str) -> String {
-    match (number, noun.strip_suffix('y')) {
-        (1, _) => format!("1 {noun}"),
-        (_, Some(stem)) => format!("{} {stem}ies", count(number)),
-        (_, None) => format!("{} {noun}s", count(number)),
-    }
+/// `1 log`, `2 batches`, `1,200 topics`.
+pub(crate) fn several(number: u64, thing: &str) -> String {
+    let ending = match thing {
+        _ if number == 1 || thing == "damage" => "",
+        _ if thing.ends_with("ch") => "es",
+        _ => "s",
+    };
+    format!("{} {thing}{ending}", count(number))
 }
 
 /// A figure with about three significant digits: `0.118`, `1.24`, `35.6`, `5,230`.
@@ -57,14 +58,20 @@ mod tests {
     use super::*;
 
     #[test]
+    fn numbers_and_their_things_agree() {
+        assert_eq!(several(1, "batch"), "1 batch");
+        assert_eq!(several(1200, "batch"), "1,200 batches");
+        assert_eq!(several(0, "log"), "0 logs");
+        assert_eq!(several(2, "damage"), "2 damage");
+    }
+
+    #[test]
     fn numbers_are_readable() {
         assert_eq!([0, 999, 1000, 1_234_567].map(count), ["0", "999", "1,000", "1,234,567"]);
         assert_eq!(
             [0.0, 0.1184, 1.239, 35.62, 5230.4].map(figure),
             ["0.000", "0.118", "1.24", "35.6", "5,230"]
         );
-        assert_eq!([0, 1, 2000].map(|logs| counted(logs, "log")), ["0 logs", "1 log", "2,000 logs"]);
-        assert_eq!(counted(2, "directory"), "2 directories");
         assert_eq!(list(&[1, 22]), "1,22");
         assert_eq!((per_second(10, 0.5), per_second(1, 0.0)), (20, 1_000_000));
     }

@@ -82,9 +82,8 @@ impl std::fmt::Display for Notice {
             }
             Self::Lost { path, log_end, known_end } => write!(
                 f,
-                "{} ends at offset {log_end}, but had reached {known_end}: what had the offsets {log_end} to {} is lost",
-                path.display(),
-                known_end.saturating_sub(1)
+                "{} ends at offset {log_end}, but had reached {known_end}: what was at these offsets is lost",
+                path.display()
             ),
         }
     }

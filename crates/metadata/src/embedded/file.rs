@@ -22,7 +22,7 @@ use redb::{Builder, Database, DatabaseError, StorageError};
 
 use super::backend::{Backend, Trouble, is_full};
 use super::slots::{self, Slots};
-use super::{OpenError, tables};
+use super::{OpenError, forward, tables};
 use crate::feed::Feed;
 use crate::store::StoreError;
 
@@ -195,11 +195,19 @@ fn existing(disk: &dyn Disk, path: &Path, opening: Opening) -> Result<(Opened, t
         return Err(damaged("it is empty"));
     }
     match slots::look(&*file).map_err(failed)? {
-        Some(Slots::Older) => return Err(damaged("it says that its last commit does not count")),
         // Of one that failed a moment ago its caller was told.
         Some(Slots::Unfinished) if opening == Opening::Again => {}
-        Some(Slots::Unfinished) => {
-            tracing::warn!(path = %path.display(), "a change of the metadata was not finished when the process ended; it does not count");
+        Some(older @ (Slots::Older | Slots::Unfinished)) => {
+            let (whole, path) = (forward::go_on(&file, path)?, path.display());
+            match (whole, older) {
+                (true, _) => {
+                    tracing::warn!(%path, "the file named the change before its last one, which is whole: the last one counts");
+                }
+                (false, Slots::Unfinished) => {
+                    tracing::warn!(%path, "a change of the metadata was being written when the process ended, and is not whole; what was before it counts");
+                }
+                (false, _) => return Err(damaged("it says that its last commit does not count")),
+            }
         }
         Some(Slots::Newer) | None => {}
     }
@@ -211,12 +219,16 @@ fn existing(disk: &dyn Disk, path: &Path, opening: Opening) -> Result<(Opened, t
 fn database(file: Arc<dyn DiskFile>, path: &Path) -> Result<Opened, OpenError> {
     let trouble = Arc::new(Trouble::default());
     let backend = Backend::new(file, Arc::clone(&trouble));
-    let database = Builder::new()
-        .set_cache_size(CACHE_BYTES)
-        .set_check_integrity_on_open(true)
-        .create_with_backend(backend)
-        .map_err(|error| describe(path.to_owned(), error))?;
+    let database =
+        verified().create_with_backend(backend).map_err(|error| describe(path.to_owned(), error))?;
     Ok(Opened { database, trouble })
+}
+
+/// Opens only what is whole.
+pub(super) fn verified() -> Builder {
+    let mut builder = Builder::new();
+    builder.set_check_integrity_on_open(true).set_cache_size(CACHE_BYTES);
+    builder
 }
 
 fn unusable(path: &Path) -> impl FnOnce(StoreError) -> OpenError {
@@ -228,7 +240,7 @@ fn unusable(path: &Path) -> impl FnOnce(StoreError) -> OpenError {
     }
 }
 
-fn describe(path: PathBuf, error: DatabaseError) -> OpenError {
+pub(super) fn describe(path: PathBuf, error: DatabaseError) -> OpenError {
     let source = match error {
         DatabaseError::DatabaseAlreadyOpen => return OpenError::InUse(path),
         DatabaseError::Storage(StorageError::Io(source)) => source,

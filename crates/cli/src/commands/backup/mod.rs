@@ -20,7 +20,7 @@ use crate::Stopped;
 use crate::args::backup::{BackupArgs, BackupCommand};
 use crate::args::serve::ServeArgs;
 use crate::client::control::Control;
-use crate::output::units::{bytes, counted};
+use crate::output::units::{bytes, several};
 use crate::output::{Format, Out, complain};
 pub(super) use verify::resumed;
 pub(super) use watching::Watching;
@@ -112,7 +112,7 @@ fn print(summary: &BackupSummary, to: &Path, out: &mut Out) -> anyhow::Result<()
     }
     match summary.deleted_topics - summary.deleted.len().min(summary.deleted_topics) {
         0 => {}
-        more => out.line(format_args!("{} more: deleted meanwhile", counted(more as u64, "topic")))?,
+        more => out.line(format_args!("{}: deleted meanwhile", several(more as u64, "more topic")))?,
     }
     damage::print(&summary.damage, out)?;
     let ways = [
@@ -126,9 +126,9 @@ fn print(summary: &BackupSummary, to: &Path, out: &mut Out) -> anyhow::Result<()
     out.line(format_args!(
         "{}: {}, {}, {}, {} ({}){}",
         to.display(),
-        counted(summary.topics as u64, "topic"),
-        counted(summary.logs as u64, "log"),
-        counted(summary.files as u64, "file"),
+        several(summary.topics as u64, "topic"),
+        several(summary.logs as u64, "log"),
+        several(summary.files as u64, "file"),
         bytes(summary.bytes),
         ways.join(", "),
         match (summary.verified, summary.damage.is_none()) {

@@ -8,7 +8,7 @@ use tokio::sync::watch;
 
 use super::{Watching, damage};
 use crate::commands::stop;
-use crate::output::units::{bytes, counted};
+use crate::output::units::{bytes, several};
 use crate::output::{Format, Out};
 
 pub(super) async fn run(dir: PathBuf, format: Format) -> anyhow::Result<()> {
@@ -33,8 +33,8 @@ pub(super) async fn run(dir: PathBuf, format: Format) -> anyhow::Result<()> {
             "{name}: cluster {}, node {}, {}, {}, {}: all {}as written, every {}batch is good",
             found.cluster_id,
             found.node_id,
-            counted(found.logs as u64, "log"),
-            counted(found.files as u64, "file"),
+            several(found.logs as u64, "log"),
+            several(found.files as u64, "file"),
             bytes(found.bytes),
             if altered.is_none() { "" } else { "others " },
             if found.damage.stretches == 0 { "" } else { "other " },

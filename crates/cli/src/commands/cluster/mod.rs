@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::args::ClusterArgs;
 use crate::client::Target;
 use crate::client::disks::{Condition, Directory};
-use crate::output::units::{bytes, counted};
+use crate::output::units::{bytes, several};
 use crate::output::{Format, Out, Table};
 use state::State;
 
@@ -167,7 +167,7 @@ fn print(page: &Page, apis: bool, asked: &str, out: &mut Out) -> anyhow::Result<
     }
     out.line(format_args!(
         "{asked} offers {}{}",
-        counted(page.apis.len() as u64, "API"),
+        several(page.apis.len() as u64, "API"),
         if apis { "" } else { " (--apis lists them)" }
     ))?;
     out.line("")?;

@@ -7,7 +7,7 @@ use crate::args::log::OnlineArgs;
 use crate::args::serve::ServeArgs;
 use crate::client::control::Control;
 use crate::commands::serve::settings;
-use crate::output::units::{bytes, counted};
+use crate::output::units::{bytes, several};
 use crate::output::{Format, Out, complain};
 
 /// Asks, and prints what came of it.
@@ -40,7 +40,7 @@ fn print(dir: &str, result: &Value, out: &mut Out) -> anyhow::Result<()> {
     };
     let partitions = result["partitions"].as_u64().unwrap_or_default();
     let are = if partitions == 1 { "is" } else { "are" };
-    out.line(format_args!("{dir}: online, {} {are} served again", counted(partitions, "partition")))?;
+    out.line(format_args!("{dir}: online, {} {are} served again", several(partitions, "partition")))?;
     for line in ["cuts", "damage", "failed", "notes"].into_iter().flat_map(lines) {
         out.line(line)?;
     }
@@ -55,5 +55,5 @@ fn show(progress: &Value) {
         0 => String::new(),
         total => format!(", {} of {} checked", bytes(number("bytes")), bytes(total)),
     };
-    complain(format_args!("{logs} of {logs_total} logs opened{checked}"));
+    complain(format_args!("{logs} of {} opened{checked}", several(logs_total, "log")));
 }
