@@ -196,6 +196,7 @@ fn a_backup_that_went_bad_names_every_file_and_gives_what_it_can() {
     let json: serde_json::Value = serde_json::from_str(&verified.out).unwrap();
     assert_eq!((verified.code, &json["damage"]["altered_files"]), (Some(1), &2.into()));
     assert!(restore(&one, &world.path("not")).failed(1).contains("--accept-damage"));
+    assert!(!world.path("not").exists(), "a restore that fails leaves nothing");
     let dir = tempfile::tempdir().unwrap();
     let data = dir.path().join("data");
     let made = run(&["restore", "--from", text(&one), "--to", text(&data), "--accept-damage"]);
@@ -216,6 +217,10 @@ fn a_restore_that_is_ended_or_killed_leaves_nothing_that_is_served() {
         eventually("the restore begins", || to.join("restore.unfinished").exists());
         common::signal(&child, signal);
         assert_eq!(wait(&mut child), code, "{signal}");
+        if code.is_some() {
+            assert!(!to.exists(), "{signal}: it takes away what it made");
+            continue;
+        }
         let said = run(&["serve", "--listen", "127.0.0.1:0", "--data-dir", text(&to)]).failed(1);
         assert!(said.contains("restore"), "{said}");
         assert!(restore(&world.path("one"), &to).failed(1).contains("remove it first"));

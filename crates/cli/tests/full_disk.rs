@@ -53,3 +53,29 @@ fn a_broker_that_was_killed_on_a_full_disk_reads_at_once_and_writes_when_there_i
     assert_eq!(code, Some(0));
     assert!(dir.path().join("data/.kafka_cleanshutdown").exists());
 }
+
+#[test]
+fn a_disk_that_fills_up_under_a_broker_is_told_once_and_so_is_its_end() {
+    let test = "a_disk_that_fills_up_under_a_broker_is_told_once_and_so_is_its_end";
+    let Some(place) = in_a_small_file_system(test, "24m") else { return };
+    let place = Path::new(&place);
+    let broker = Broker::start_in(tempfile::tempdir_in(place).unwrap(), &[]);
+    broker.run(&["topic", "create", "t", "-p", "1"]).ok();
+    broker.run_with(&["produce", "t", "-q"], b"a\n").ok();
+    fill(place, "filler");
+    let value = format!("{}\n", "x".repeat(100_000));
+    for acks in ["none", "leader", "all"] {
+        let began = std::time::Instant::now();
+        let run = broker.run_with(&["produce", "t", "-q", "--acks", acks], value.as_bytes());
+        if acks == "all" {
+            assert!(run.failed(1).contains("disk"), "in words");
+        }
+        assert!(began.elapsed() < std::time::Duration::from_secs(20), "not the whole time");
+    }
+    assert_eq!(broker.told_times("the disk is full"), 1, "{}", broker.told());
+    assert!(broker.told_times("full") + broker.told_times("cannot be changed") < 5, "{}", broker.told());
+    fs::remove_file(place.join("filler")).unwrap();
+    eventually("room is told", || broker.told_times("there is room on the disk again") == 1);
+    broker.run_with(&["produce", "t", "-q", "--acks", "all"], value.as_bytes()).ok();
+    assert_eq!(broker.told_times("the disk is full"), 1, "{}", broker.told());
+}

@@ -103,3 +103,63 @@ fn a_disk_that_died_is_replaced_under_the_running_broker() {
     assert_eq!(two.broker.run(&["consume", "t", "--from", "beginning", "-n", "6"]).ok(), "a\n".repeat(6));
     assert!(two.online(&["--empty"]).failed(1).contains("is served already"));
 }
+
+/// Whether it took about as long as what only a person can change is waited for: nowhere near the 30 seconds of --timeout.
+fn soon<T>(work: impl FnOnce() -> T) -> T {
+    let began = std::time::Instant::now();
+    let done = work();
+    let took = began.elapsed();
+    assert!(took < std::time::Duration::from_secs(20), "{took:?}");
+    done
+}
+
+#[test]
+fn partitions_of_a_directory_that_is_away_are_named_soon_and_the_others_are_served() {
+    let two = Two::with_records();
+    let (mut lost, second) = (two.lost(), two.second.clone());
+    lost.sort_unstable();
+    two.broker.signal("TERM");
+    let Two { broker, second: _, _root: root } = two;
+    let (_, dir) = broker.wait();
+    fs::rename(&second, second.with_extension("aside")).unwrap();
+    let broker = Broker::start_on(dir, std::slice::from_ref(&second), &[]);
+    let (gone, there) = (lost[0].to_string(), (0..4).find(|one| !lost.contains(one)).unwrap().to_string());
+
+    let named: Vec<String> = lost.iter().map(ToString::to_string).collect();
+    let refused = soon(|| broker.run(&["consume", "t"])).failed(1);
+    assert!(refused.contains(&format!("topic t, partitions {}", named.join(", "))), "{refused}");
+    assert!(refused.contains(&format!("pagewire log online {}", text(&second))), "{refused}");
+    assert!(refused.contains("pagewire cluster") && refused.contains("LEADER_NOT_AVAILABLE"), "{refused}");
+    assert!(refused.contains("with --partition N"), "the others can be read: {refused}");
+    assert_eq!(broker.run(&["consume", "t", "-p", &there]).ok(), "a\n");
+    assert!(
+        soon(|| broker.run(&["consume", "t", "-p", &gone])).failed(1).contains(&format!("partition {gone}"))
+    );
+    let refused = soon(|| broker.run_with(&["produce", "t", "-q", "--partition", &gone], b"b\n")).failed(1);
+    assert!(refused.contains(&format!("partition {gone}")) && refused.contains(text(&second)), "{refused}");
+    broker.run_with(&["produce", "t", "-q", "--partition", &there], b"b\n").ok();
+    let (home, to) = (broker.dir.path().join("data"), root.path().join("backup"));
+    let refused = broker.run(&["backup", "--from", text(&home), "--to", text(&to)]).failed(1);
+    assert!(refused.contains("not in service") && refused.contains(text(&second)), "{refused}");
+    assert!(refused.contains("Mount it"), "{refused}");
+    assert!(!to.exists(), "nothing is left of it");
+    // Without a key it does not matter which partition a record is in.
+    let run = soon(|| broker.run_with(&["produce", "t", "-q"], b"c\n"));
+    assert!(run.err.contains("going on without it"), "{run:?}");
+    run.ok();
+    drop(root);
+}
+
+#[test]
+fn a_log_directory_that_was_forgotten_in_the_settings_is_named_at_the_start() {
+    let two = Two::with_records();
+    let second = two.second.clone();
+    two.broker.signal("TERM");
+    let Two { broker, second: _, _root: root } = two;
+    let (_, dir) = broker.wait();
+    let broker = Broker::start_on(dir, &[], &[]);
+    let told = broker.told();
+    assert!(told.contains(&format!("are in the log directory {}", text(&second))), "{told}");
+    assert!(told.contains("2 partitions are not served"), "{told}");
+    drop(root);
+}

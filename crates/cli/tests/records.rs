@@ -132,3 +132,35 @@ fn what_does_not_exist_is_named() {
     let said = broker.run(&["group", "describe", "nope"]).failed(1);
     assert!(said.contains("nope"), "{said}");
 }
+
+#[test]
+fn damaged_records_are_named_soon_with_the_way_past_them_and_what_lies_around_them_is_read() {
+    let broker = Broker::start(&[]);
+    broker.run(&["topic", "create", "t", "-p", "2"]).ok();
+    for partition in ["0", "1"] {
+        for value in ["first", "second", "third"] {
+            broker
+                .run_with(&["produce", "t", "-q", "--partition", partition], format!("{value}\n").as_bytes())
+                .ok();
+        }
+    }
+    broker.signal("TERM");
+    let (_, dir) = broker.wait();
+    let segment = dir.path().join("data/t-0/00000000000000000000.log");
+    let mut bytes = std::fs::read(&segment).unwrap();
+    let at = bytes.windows(6).position(|some| some == b"second").unwrap();
+    bytes[at] ^= 1;
+    std::fs::write(&segment, bytes).unwrap();
+
+    let broker = Broker::start_in(dir, &[]);
+    let began = std::time::Instant::now();
+    let run = broker.run(&["consume", "t"]);
+    assert!(began.elapsed() < std::time::Duration::from_secs(20), "not the whole time");
+    assert_eq!(run.out.lines().filter(|line| *line == "first").count(), 2, "{run:?}");
+    assert_eq!(run.out.lines().filter(|line| *line == "third").count(), 1, "of the other partition: {run:?}");
+    let refused = run.failed(1);
+    assert!(refused.contains("t [0] at offset 1") && refused.contains("CORRUPT_MESSAGE"), "{refused}");
+    assert!(refused.contains("--partition 0 --from OFFSET"), "{refused}");
+    assert!(broker.told().contains("good ones begin at 2"), "{}", broker.told());
+    assert_eq!(broker.run(&["consume", "t", "--partition", "0", "--from", "2"]).ok(), "third\n");
+}

@@ -67,6 +67,16 @@ pub enum BackupFailed {
         /// What is wrong.
         reason: String,
     },
+    /// It is what was copied, and cannot be used.
+    #[error(
+        "{} cannot be used: {reason}. `pagewire restore --accept-damage` makes it anew where that can be done", path.display()
+    )]
+    Unusable {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
     /// The base is another cluster's.
     #[error("the earlier backup is of cluster {found}, not {expected}")]
     OtherCluster {
@@ -76,7 +86,10 @@ pub enum BackupFailed {
         expected: String,
     },
     /// A log cannot be read now.
-    #[error("{topic}-{partition} is offline: a backup without it would not be one")]
+    #[error(
+        "{topic}-{partition} is not served, and a backup without it would not be one: the broker's log says why, `pagewire \
+         cluster` shows its log directories"
+    )]
     Offline {
         /// The topic.
         topic: String,
@@ -97,6 +110,22 @@ pub enum BackupFailed {
         /// Where the directory was served.
         path: PathBuf,
         /// Why it cannot be read.
+        why: String,
+    },
+    /// A log is in a directory that is away, offline, or none of those that the broker was told of.
+    #[error(
+        "{topic}-{partition} is in the log directory {}, which is not in service, and a backup without it would not be one: \
+         {why}",
+        path.display()
+    )]
+    Unserved {
+        /// The topic.
+        topic: String,
+        /// The partition.
+        partition: i32,
+        /// Where the directory is, or was served.
+        path: PathBuf,
+        /// Why it is not served, and what can be done.
         why: String,
     },
     /// A log is in a directory of which nobody knows where it is.
@@ -159,7 +188,7 @@ impl BackupFailed {
     }
 
     pub(super) fn damaged(path: PathBuf, reason: String) -> Self {
-        Self::Log(BackupError::Damaged { path, position: 0, reason })
+        Self::Unusable { path, reason }
     }
 
     /// Whether nothing is wrong but that it was to end.

@@ -12,6 +12,7 @@ use pagewire_log::LogDir;
 use pagewire_log::backup::{CopiedLog, CopyOptions, Refused, carry};
 use pagewire_metadata::{Listing, model::TopicRecord};
 use tokio::runtime::Handle;
+use uuid::Uuid;
 
 use super::base::Base;
 use super::lacks::{Lacks, Untaken, why};
@@ -31,6 +32,8 @@ pub(crate) struct Source<'a> {
     pub(crate) node_id: i32,
     /// All rows of the metadata, while no topic is half made or half gone.
     pub(crate) list: &'a dyn Fn() -> Result<Listing, BackupFailed>,
+    /// Where the directory of this id is, or was served, and why it is not here: if anybody knows.
+    pub(crate) away: &'a dyn Fn(Uuid) -> Option<(PathBuf, String)>,
     /// Where the copy of the metadata does what does not block.
     pub(crate) runtime: Handle,
 }
@@ -273,7 +276,10 @@ impl<'a> Taking<'a> {
         let topic = topic.name.clone();
         match of.and_then(|of| of.directory) {
             Some(id) if !self.source.log_dirs.iter().any(|dir| dir.directory_id() == Some(id)) => {
-                BackupFailed::Elsewhere { topic, partition, directory: format_id(id) }
+                match (self.source.away)(id) {
+                    Some((path, why)) => BackupFailed::Unserved { topic, partition, path, why },
+                    None => BackupFailed::Elsewhere { topic, partition, directory: format_id(id) },
+                }
             }
             _ => BackupFailed::Offline { topic, partition },
         }

@@ -44,6 +44,8 @@ pub async fn back_up_stopped(
             cluster_id: identity.cluster_id,
             node_id: identity.node_id,
             list: &list,
+            // What is missing was found out before.
+            away: &|_| None,
             runtime: runtime.clone(),
         };
         // Whoever waited is gone only with the process.

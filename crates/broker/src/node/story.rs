@@ -46,11 +46,12 @@ fn of(report: &LoadReport, took: Duration, epochs: Epochs) -> Option<String> {
         }
     };
     let Epochs { before, now } = epochs;
-    let epoch = match now == before {
-        true => String::new(),
-        false => format!(
+    let epoch = if now == before {
+        String::new()
+    } else {
+        format!(
             "; the leader epoch rises from {before} to {now}, so that clients look whether they have what is there"
-        ),
+        )
     };
     Some(format!(
         "the last stop was not in order (killed, crashed, or the power went): {} of {} checked from the last checkpoint on, \

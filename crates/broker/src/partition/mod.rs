@@ -13,7 +13,7 @@ mod wait;
 
 use std::{
     sync::Arc,
-    sync::atomic::{AtomicBool, AtomicI32, Ordering},
+    sync::atomic::{AtomicI32, Ordering},
 };
 
 use arc_swap::ArcSwap;
@@ -29,6 +29,9 @@ pub(crate) use wait::{Ticket, Waker};
 
 use crate::config::TopicConfig;
 
+/// Places that are told of one partition.
+const PLACES_TOLD_MAX: usize = 16;
+
 /// A partition led here.
 pub(crate) struct Partition {
     pub(crate) topic: Arc<str>,
@@ -40,8 +43,8 @@ pub(crate) struct Partition {
     /// Where the log and its last segment began when [`wake_if_moved`](Self::wake_if_moved) looked.
     began: Mutex<(i64, Option<i64>)>,
     commit: GroupCommit,
-    /// A read failed, and that was said.
-    unreadable: AtomicBool,
+    /// Places at which reads failed, which were told: where good records begin again, if that is known.
+    unreadable: Mutex<Vec<Option<i64>>>,
 }
 
 impl Partition {
@@ -61,14 +64,26 @@ impl Partition {
             leader_epoch: AtomicI32::new(leader_epoch),
             config: ArcSwap::new(config),
             waiting: wait::WaitList::default(),
-            unreadable: AtomicBool::default(),
+            unreadable: Mutex::default(),
         }
     }
 
-    /// A read of it failed. Said once: clients ask again at once, and other places of it may be read meanwhile.
+    /// A read of it failed. Each place is said once: clients ask again at once, and other places of it may be read meanwhile.
     pub(crate) fn note_unreadable(&self, error: &ReadError) {
-        if !self.unreadable.swap(true, Ordering::Relaxed) {
-            tracing::error!(topic = %self.topic, partition = self.index, %error, "read failed");
+        let place = match error {
+            ReadError::Damaged { next_offset, .. } => Some(*next_offset),
+            _ => None,
+        };
+        let mut told = self.unreadable.lock();
+        if told.len() < PLACES_TOLD_MAX && !told.contains(&place) {
+            told.push(place);
+            tracing::error!(
+                topic = %self.topic,
+                partition = self.index,
+                %error,
+                "records are not given out: whoever reads goes past them with another offset (pagewire consume --from, \
+                 pagewire group reset)"
+            );
         }
     }
 

@@ -55,7 +55,9 @@ impl Client {
         let what = told(topic, &missing);
         let code = ErrorCode::LeaderNotAvailable;
         let others = match needs {
-            Needs::All if missing.len() < topic.partitions.len() => ". Those that have one: --partition N",
+            Needs::All if missing.len() < topic.partitions.len() => {
+                ". The other partitions can be read, with --partition N"
+            }
             _ => "",
         };
         match self.disk_trouble().await {

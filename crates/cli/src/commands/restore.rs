@@ -1,5 +1,7 @@
 //! `pagewire restore`.
 
+use std::path::PathBuf;
+
 use pagewire_broker::backup::{Limits, Progress, RestoreOptions, restore};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
@@ -18,6 +20,7 @@ pub(crate) async fn run(args: RestoreArgs) -> anyhow::Result<()> {
     let to = args.to.iter().map(|dir| dir.display().to_string()).collect::<Vec<_>>().join(",");
     let are_several = args.to.len() > 1;
     let RestoreArgs { from, to: dirs, link: links, accept_damage, .. } = args;
+    let made = dirs.clone();
     let options = RestoreOptions { from, to: dirs, links, accept_damage };
     let runtime = Handle::current();
     let work = tokio::task::spawn_blocking(move || {
@@ -28,7 +31,12 @@ pub(crate) async fn run(args: RestoreArgs) -> anyhow::Result<()> {
     });
     let done = Watching::default().beside(told, async { work.await.unwrap_or_else(resumed) }).await;
     if done.as_ref().is_err_and(anyhow::Error::is::<Stopped>) {
-        complain(format_args!("stopped: {to} is not whole and will not be served, remove it"));
+        let is_left = |dir: &PathBuf| dir.read_dir().is_ok_and(|mut entries| entries.next().is_some());
+        if made.iter().any(is_left) {
+            complain(format_args!("stopped: {to} is not whole and will not be served, remove it"));
+        } else {
+            complain(format_args!("stopped: nothing of it is left in {to}"));
+        }
     }
     let done = done?;
     let mut out = Out::new();

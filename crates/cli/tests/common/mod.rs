@@ -12,6 +12,7 @@ pub mod namespace;
 use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
@@ -90,6 +91,7 @@ pub struct Broker {
     child: Child,
     pub address: String,
     pub dir: TempDir,
+    told: Arc<Mutex<String>>,
 }
 
 impl Broker {
@@ -109,20 +111,31 @@ impl Broker {
         let dirs: Vec<String> = dirs.map(|dir| dir.display().to_string()).collect();
         let log_dirs = format!("log.dirs={}", dirs.join(","));
         let mut child = pagewire()
-            .args(["serve", "--listen", "127.0.0.1:0", "--log-level", "warn", "--set", &log_dirs])
+            .args(["serve", "--listen", "127.0.0.1:0", "--set", &log_dirs])
             // Groups that start at once, so that tests take no longer than they must.
             .args(["--set", "group.initial.rebalance.delay.ms=0", "--set", "offsets.topic.num.partitions=1"])
             .args(options)
             .stdout(Stdio::piped())
-            .stderr(Stdio::inherit())
+            .stderr(Stdio::piped())
             .spawn()
             .unwrap();
+        let told = gathered(child.stderr.take().unwrap());
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let line = lines.next().unwrap().unwrap();
+        let line = lines.next().unwrap_or_else(|| panic!("{}", told.lock().unwrap())).unwrap();
         let address = line.strip_prefix("ready on ").unwrap_or_else(|| panic!("{line}")).to_owned();
         // Whoever holds the pipe must read on: there is nothing more to come.
         std::thread::spawn(move || assert_eq!(lines.next().and_then(Result::ok), None));
-        Self { child, address, dir }
+        Self { child, address, dir, told }
+    }
+
+    /// What its log says so far.
+    pub fn told(&self) -> String {
+        self.told.lock().unwrap().clone()
+    }
+
+    /// How many lines of it say this.
+    pub fn told_times(&self, what: &str) -> usize {
+        self.told().lines().filter(|line| line.contains(what)).count()
     }
 
     /// A client command for it.
@@ -155,8 +168,23 @@ impl Broker {
     }
 }
 
+/// Everything that comes, which a thread reads so that nobody who writes has to wait.
+fn gathered(from: impl std::io::Read + Send + 'static) -> Arc<Mutex<String>> {
+    let told = Arc::new(Mutex::new(String::new()));
+    let into = Arc::clone(&told);
+    std::thread::spawn(move || {
+        for line in BufReader::new(from).lines().map_while(Result::ok) {
+            *into.lock().unwrap() += &(line + "\n");
+        }
+    });
+    told
+}
+
 impl Drop for Broker {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("its log:\n{}", self.told());
+        }
         // It may have ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();

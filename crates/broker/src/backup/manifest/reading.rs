@@ -8,6 +8,9 @@ use std::path::{Component, Path};
 use super::{FORMAT, Line, MANIFEST_FILE, Manifest, sealed, wrong};
 use crate::backup::BackupFailed;
 
+/// What that means.
+const WITHOUT: &str = ". Nothing can be restored without it: take another backup. The records are in its .log files all the same, \
+                       which pagewire log dump reads";
 /// A log of a million segments has a line shorter than this.
 const LINE_MAX: u64 = 1 << 30;
 
@@ -40,17 +43,20 @@ impl Manifest {
 }
 
 pub(super) fn parse(mut lines: impl BufRead) -> Result<Manifest, String> {
-    const CUT: &str = "it is not whole: the backup was never finished, or the file is damaged";
-    let (mut head, mut files, mut logs) = (None, Vec::new(), Vec::new());
+    let (mut line_number, mut head, mut files, mut logs) = (0_u64, None, Vec::new(), Vec::new());
     let (mut missing, mut rows, mut crc) = (Vec::new(), Vec::new(), 0);
     loop {
         let mut text = Vec::new();
         lines.by_ref().take(LINE_MAX).read_until(b'\n', &mut text).map_err(|error| error.to_string())?;
         if text.last() != Some(&b'\n') {
-            return Err(CUT.to_owned());
+            return Err(format!(
+                "it is not whole: the backup was never finished, or the file is damaged{WITHOUT}"
+            ));
         }
-        let line: Line =
-            serde_json::from_slice(&text).map_err(|error| format!("no line of a backup: {error}"))?;
+        line_number += 1;
+        let line: Line = serde_json::from_slice(&text).map_err(|error| {
+            format!("it is damaged, line {line_number} is none of a backup ({error}){WITHOUT}")
+        })?;
         match line {
             Line::Backup(found) if head.is_none() => {
                 if found.format != FORMAT {
@@ -63,17 +69,17 @@ pub(super) fn parse(mut lines: impl BufRead) -> Result<Manifest, String> {
             Line::Missing(log) => missing.push(log),
             Line::Row(row) => rows.push(row),
             Line::End(end) => {
-                let head = head.ok_or(CUT)?;
+                let head = head.ok_or_else(|| format!("it has no beginning{WITHOUT}"))?;
                 let manifest = Manifest { head, files, logs, missing, rows, finished_ms: end.finished_ms };
                 if end.crc32c != sealed(crc, end.finished_ms)
                     || end.logs != manifest.logs.len()
                     || end.bytes != manifest.bytes()
                 {
-                    return Err("it was changed or damaged: its checksum does not match".to_owned());
+                    return Err(format!("it was changed or damaged, its checksum does not match{WITHOUT}"));
                 }
                 return Ok(manifest);
             }
-            Line::Backup(_) => return Err("it begins twice".to_owned()),
+            Line::Backup(_) => return Err(format!("it begins twice{WITHOUT}")),
         }
         crc = pagewire_record::crc::append(crc, &text);
     }

@@ -56,10 +56,28 @@ impl Homes {
         let (first, spread) = (Home::begin(disk, first, None)?, Spread::over(to.len()));
         let mut homes = Self { first, others: Vec::new(), spread };
         for path in others {
-            refuse_inside(path, to.get(..=homes.others.len()).unwrap_or_default())?;
-            homes.others.push(Home::begin(disk, path, Some(Uuid::new_v4()))?);
+            let outside = refuse_inside(path, to.get(..=homes.others.len()).unwrap_or_default());
+            match outside.and_then(|()| Home::begin(disk, path, Some(Uuid::new_v4()))) {
+                Ok(home) => homes.others.push(home),
+                Err(error) => {
+                    homes.abandon(disk);
+                    return Err(error);
+                }
+            }
         }
         Ok(homes)
+    }
+
+    /// Removes all that was made, which is not to be. What cannot be removed stays marked as unfinished.
+    pub(super) fn abandon(self, disk: &dyn Disk) {
+        let Self { first, others, .. } = self;
+        for Home { target, lock, .. } in others.into_iter().chain([first]) {
+            let path = target.path.clone();
+            if let Err(error) = target.abandon(disk) {
+                tracing::warn!(path = %path.display(), %error, "what an unfinished restore made is left there: remove it");
+            }
+            drop(lock);
+        }
     }
 
     /// Where the metadata is.
@@ -83,14 +101,17 @@ impl Homes {
         std::iter::once(&self.first).chain(&self.others).try_for_each(&mut work)
     }
 
+    /// Makes of the original's metadata, which is there, that of its successor.
+    pub(super) fn succeed(&self, runtime: &Handle, node_id: i32) -> Result<(), BackupFailed> {
+        runtime.block_on(self.adapt(&self.first().join(pagewire_metadata::FILE_NAME), node_id))
+    }
+
     /// Everything is there. The first one is finished last: nothing is served without it.
-    pub(super) fn finish(self, disk: &dyn Disk, runtime: &Handle, node_id: i32) -> Result<(), BackupFailed> {
-        runtime.block_on(self.adapt(&self.first().join(pagewire_metadata::FILE_NAME), node_id))?;
+    pub(super) fn finish(self, disk: &dyn Disk) -> Result<(), BackupFailed> {
         let Self { first, others, .. } = self;
         others.into_iter().chain([first]).try_for_each(|home| home.finish(disk))
     }
 
-    /// Makes of the original's metadata that of its successor.
     async fn adapt(&self, metadata: &Path, node_id: i32) -> Result<(), BackupFailed> {
         let catalog = Catalog::new(Arc::new(EmbeddedStore::open(metadata, Arc::new(SystemClock))?));
         catalog.leap(LEADER_EPOCHS, PRODUCER_IDS).await?;

@@ -96,6 +96,13 @@ impl Restoring<'_> {
         self.runtime.block_on(metadata::write(&to, metadata::of(self.manifest)))
     }
 
+    /// All logs, and what else there is.
+    pub(super) fn all(&mut self, homes: &mut Homes) -> Result<(), BackupFailed> {
+        let manifest = self.manifest;
+        manifest.logs.iter().try_for_each(|log| self.log(log, homes.for_log(log)))?;
+        manifest.files.iter().try_for_each(|file| self.beside(file, homes))
+    }
+
     /// What a checkpoint says; none where it is lost.
     fn checkpoint(
         &mut self,

@@ -5,7 +5,8 @@
 //! ever written to them: compaction makes new files, retention removes names. Records that were damaged when the backup was
 //! made are taken over as they are, and noted where a start looks: their reads are refused from the first one on. What changed in
 //! the backup itself ends a restore, unless it shall be accepted: then a segment is taken up to where it can be read, and what the
-//! records or the manifest know is made anew. Only the manifest cannot be done without.
+//! records or the manifest know is made anew. Only the manifest cannot be done without. A restore that fails, or is ended, takes
+//! away what it made.
 //!
 //! The restored broker goes on under the same ids. Its records may be older than what clients have seen, and the original
 //! may have given out ids since: it leads by an epoch far above, so that clients look where their records end (KIP-320,
@@ -92,15 +93,13 @@ pub fn restore(
         linked_bytes: 0,
         damage: Damage::default(),
     };
-    for log in &manifest.logs {
-        let home = homes.for_log(log);
-        restoring.log(log, home)?;
-    }
-    for file in &manifest.files {
-        restoring.beside(file, &mut homes)?;
-    }
+    let filled = restoring.all(&mut homes).and_then(|()| homes.succeed(runtime, manifest.head.node_id));
     let (linked_bytes, damage) = (restoring.linked_bytes, restoring.damage);
-    homes.finish(&disk, runtime, manifest.head.node_id)?;
+    if let Err(error) = filled {
+        homes.abandon(&disk);
+        return Err(error);
+    }
+    homes.finish(&disk)?;
     Ok(Restored {
         lacks: Lacks::of(&manifest),
         logs: manifest.logs.len(),

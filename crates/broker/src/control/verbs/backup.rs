@@ -2,17 +2,21 @@
 //!
 //! It has a thread of its own: it takes long, and the I/O pool has few.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tracing::{info, warn};
+use uuid::Uuid;
 
 use super::{Call, Work, fields};
 use crate::backup::{BackupFailed, BackupOptions, BackupSummary, Limits, Progress, Source, take};
 use crate::broker::Broker;
-use crate::cluster::change;
+use crate::cluster::{change, known_path};
+
+const UNNAMED: &str = "log.dirs does not name it: add it there and start the broker again";
 
 pub(super) fn begin(request: Map<String, Value>, call: Call) -> Result<Work, String> {
     let options: BackupOptions = fields(request)?;
@@ -47,6 +51,7 @@ fn on_thread(call: &Call, options: &BackupOptions, runtime: &Handle) -> Result<B
         cluster_id: identity.cluster_id.clone(),
         node_id: identity.node_id,
         list: &list,
+        away: &|id| runtime.block_on(away(broker, id)),
         runtime: runtime.clone(),
     };
     let limits = Limits { rate_bytes_per_second: options.rate_bytes_per_second, ending: call.ending.clone() };
@@ -64,6 +69,19 @@ fn on_thread(call: &Call, options: &BackupOptions, runtime: &Handle) -> Result<B
         Err(error) => warn!(%to, %error, "a backup was not finished"),
     }
     taken
+}
+
+/// A directory that is not served: where it is, and why.
+async fn away(broker: &Arc<Broker>, id: Uuid) -> Option<(PathBuf, String)> {
+    let cluster = broker.cluster();
+    let served = cluster.catalog().log_dirs(cluster.identity().node_id).await.ok()?.0;
+    let paths: Vec<PathBuf> = served.paths_of(id).map(PathBuf::from).collect();
+    let away = cluster.log_dirs().away();
+    let listed = away.into_iter().find(|(path, _)| paths.contains(&PathBuf::from(known_path(path))));
+    match listed {
+        Some((path, offline)) => Some((path.to_path_buf(), offline.reason.to_string())),
+        None => paths.into_iter().next().map(|path| (path, UNNAMED.to_owned())),
+    }
 }
 
 /// The metadata, while no topic is half made or half gone.

@@ -14,6 +14,7 @@ pub(in crate::commands) fn print(damage: &Damage, out: &mut Out) -> anyhow::Resu
     }
     match damage.altered_files - damage.altered.len().min(damage.altered_files) {
         0 => {}
+        1 => out.line(format_args!("1 more file is not what was copied"))?,
         more => out.line(format_args!("{} more files are not what was copied", count(more as u64)))?,
     }
     for Damaged { topic, partition, file, position, bytes, offset, next_offset } in &damage.some {
@@ -24,6 +25,7 @@ pub(in crate::commands) fn print(damage: &Damage, out: &mut Out) -> anyhow::Resu
     }
     match damage.stretches - damage.some.len().min(damage.stretches) {
         0 => Ok(()),
+        1 => out.line(format_args!("1 more place is damaged")),
         more => out.line(format_args!("{} more places are damaged", count(more as u64))),
     }
 }

@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::args::ClusterArgs;
 use crate::client::Target;
 use crate::client::disks::{Condition, Directory};
-use crate::output::units::bytes;
+use crate::output::units::{bytes, several};
 use crate::output::{Format, Out, Table};
 use state::State;
 
@@ -166,8 +166,8 @@ fn print(page: &Page, apis: bool, asked: &str, out: &mut Out) -> anyhow::Result<
         out.line(format_args!("features {}", features.join(", ")))?;
     }
     out.line(format_args!(
-        "{asked} offers {} APIs{}",
-        page.apis.len(),
+        "{asked} offers {}{}",
+        several(page.apis.len() as u64, "API"),
         if apis { "" } else { " (--apis lists them)" }
     ))?;
     out.line("")?;

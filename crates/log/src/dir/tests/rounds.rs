@@ -116,3 +116,45 @@ fn segments_that_could_not_be_removed_stay_below_the_log_start() {
     dir.write_checkpoints().expect("checkpoints");
     assert_eq!(world.get("log-start-offset-checkpoint"), "0\n0\n", "the names say it");
 }
+
+/// A log of so many closed segments that all have to go, and cannot be renamed yet.
+fn doomed(failing: &FailingDisk, dir: &LogDir, world: &World) -> (Arc<Log>, u64) {
+    let log = world.create(dir, "a", 0);
+    append(&log, 30);
+    log.sync().expect("synced");
+    let closed = log.segments().len() as u64 - 1;
+    assert!(closed >= 4, "{closed}");
+    log.delete_records_before(29).expect("moved");
+    failing.fail(Call::Rename, When::Always, Errno::NOSPC);
+    assert!(log.apply_retention(0).is_err());
+    failing.heal();
+    (log, closed)
+}
+
+#[test]
+fn a_segment_goes_with_one_sync_and_not_two() {
+    let failing = FailingDisk::new(Arc::new(MemoryDisk::new()));
+    let world = World::on(Arc::new(failing.clone())).knows("a", A);
+    let (dir, _) = world.open();
+    let (log, closed) = doomed(&failing, &dir, &world);
+    let before = failing.calls(Call::SyncDir);
+    log.apply_retention(0).expect("renamed");
+    let syncs = failing.calls(Call::SyncDir) - before;
+    assert!((closed..=closed + 3).contains(&syncs), "{syncs} syncs for {closed} segments");
+    assert_eq!(log.oldest_on_disk(), log.segments()[0].base_offset);
+}
+
+/// Deletion waits for a round that is under way, and other changes of topics for the deletion.
+#[test]
+fn who_deletes_a_topic_does_not_wait_until_all_its_old_segments_are_renamed() {
+    let failing = FailingDisk::new(Arc::new(MemoryDisk::new()));
+    let world = World::on(Arc::new(failing.clone())).knows("a", A);
+    let (dir, _) = world.open();
+    let (log, _) = doomed(&failing, &dir, &world);
+    let oldest = log.oldest_on_disk();
+    // What a deletion does first, before it waits.
+    log.retire();
+    let before = failing.calls(Call::Rename);
+    let _ = log.rename_doomed();
+    assert_eq!((failing.calls(Call::Rename) - before, log.oldest_on_disk()), (0, oldest));
+}

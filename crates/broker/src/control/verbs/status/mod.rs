@@ -86,3 +86,55 @@ fn status(broker: &Broker, backing_up: bool) -> Status {
         backing_up,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use pagewire_log::{DirDescription, LogDescription, Offline, ScrubCounts};
+
+    use super::*;
+    use crate::control::LINE_MAX;
+    use crate::testing::Bench;
+
+    /// With a path as long as paths can be, and longer as JSON, and a thousand logs of its own in trouble.
+    fn directory(number: usize) -> DirDescription {
+        let reason = "\u{1}".repeat(4000);
+        let offline = Offline { reason: reason.as_str().into(), kind: std::io::ErrorKind::Other };
+        let log = |partition| LogDescription {
+            topic: "\u{1}".repeat(249).into(),
+            topic_id: uuid::Uuid::nil(),
+            partition,
+            size_bytes: u64::MAX >> 20,
+            damaged: 1,
+            offline: Some(offline.clone()),
+        };
+        DirDescription {
+            path: PathBuf::from(format!("/{number}/{}", "d".repeat(4000))),
+            away: false,
+            opening: None,
+            offline: Some(offline.clone()),
+            space: None,
+            logs: (0..1000).map(log).collect(),
+            scrub: ScrubCounts::default(),
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn an_answer_about_many_directories_with_long_names_fits_its_line_and_says_how_many_there_are() {
+        let bench = Bench::on(Arc::new(pagewire_disk::MemoryDisk::new()));
+        let dirs: Vec<_> = (0..100).map(directory).collect();
+        let gauges = cleaner::gauges(&bench.broker);
+        let seen =
+            Seen { metrics: bench.broker.metrics(), dirs: &dirs, cleaner: &gauges, offline_partitions: 7 };
+        let mut told = status(&bench.broker, false);
+        told.log_dirs_count = dirs.len();
+        told.log_dirs = Directory::some(&dirs, |_| Some(i64::MAX));
+        told.offline_logs = OfflineLogs::of(&dirs);
+        told.damage = Damage::of(&bench.broker, &dirs);
+        told.metrics = export(&seen);
+        let text = serde_json::to_string(&told).expect("JSON");
+        assert!(text.len() < LINE_MAX, "{}", text.len());
+        assert!(!told.log_dirs.is_empty() && text.contains("\"log_dirs_count\":100"));
+    }
+}
