@@ -132,7 +132,7 @@ fn what_is_no_file_cannot_be_dumped_and_the_others_are() {
 /// A topic `plain` in many segments, left in order, or by a kill.
 fn many_segments(clean: bool) -> TempDir {
     let broker = Broker::start(&[]);
-    broker.run(&["topic", "create", "plain", "--config", "internal.segment.bytes=100"]).ok();
+    broker.run(&["topic", "create", "plain", "--config", "internal.segment.bytes=500"]).ok();
     let records: String = (0..3).map(|n| format!("{n}{}\n", "x".repeat(100))).collect();
     for _ in 0..30 {
         broker.run_with(&["produce", "plain", "--codec", "none"], records.as_bytes()).ok();

@@ -160,8 +160,11 @@ fn a_partition_without_a_directory_is_named() {
         (false, None, Some(Severity::Doubt)),
         (false, here(vec![None; 2]), Some(Severity::Damage)),
         (true, Some(Topics::from([("b".to_owned(), KnownTopic::default())])), None),
+        (true, here(vec![None, Some(B)]), None),
+        (false, here(Vec::new()), Some(Severity::Damage)),
     ] {
         let world = world(clean);
+        world.put("metadata.redb", b"");
         world.disk.rename(&path("a-1"), Path::new("/elsewhere")).expect("moved");
         let findings = found(&world, topics.as_ref());
         let told: Vec<_> = findings.iter().map(|finding| (finding.severity, finding.path.clone())).collect();
