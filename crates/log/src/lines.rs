@@ -51,7 +51,7 @@ pub(crate) fn encode<const N: usize>(lines: &[Line<N>]) -> Vec<u8> {
     let mut body = (lines.len() as u32).to_be_bytes().to_vec();
     for (base, numbers) in lines {
         body.extend_from_slice(&base.to_be_bytes());
-        numbers.iter().for_each(|number| body.extend_from_slice(&number.to_be_bytes()));
+        body.extend(numbers.iter().flat_map(|number| number.to_be_bytes()));
     }
     let mut bytes = version(N).to_vec();
     bytes.extend_from_slice(&crc32c::crc32c(&body).to_be_bytes());
