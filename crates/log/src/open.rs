@@ -56,6 +56,10 @@ pub(crate) fn open(
     let fresh = segments.is_empty();
     if fresh {
         log_end = start.max(0);
+        if options.config.cleanup_compact && !found.listing.lengths {
+            // That compaction wrote none of its segments is known from the first one on.
+            rewritten::tell(&home, &[])?;
+        }
         let first = Segment::create(Arc::clone(&home), log_end)
             .map_err(LogError::at(home.path(log_end, names::LOG)))?;
         segments.push(Arc::new(first));
@@ -154,9 +158,6 @@ fn load_segments(
     };
     beginning::mark_lost(home, &mut listing, options, &depth, report)?;
     let recovered = recovery::recover(home, &listing, &depth, report)?;
-    if listing.lengths {
-        rewritten::hear(home, &recovered.segments, report)?;
-    }
     Ok(Found { recovered, listing })
 }
 

@@ -3,7 +3,8 @@
 //!
 //! `pagewire-compacted`, [two numbers for a segment](lines), is in a partition's directory once a segment of it was compacted, and
 //! written before the segment counts. A segment that is named has one of the lengths it is named with, or is cut. One
-//! that is not named was never compacted: in it no offset is missing. So neither rolls nor retention need write it.
+//! that is not named was never compacted: in it no offset is missing. So neither rolls nor retention need write it. A log that
+//! begins with us, or that is compacted from now on, gets one that names none: without the file nobody knows.
 //!
 //! ```text
 //!   not named                         batches without a hole, up to where the next segment begins
@@ -12,6 +13,8 @@
 //!   named, the next begins behind     holes between batches; a segment is lost behind it
 //! ```
 //!
+//! A segment whose end is known to be lost and that is not to be told from one with holes is named as longer than it is.
+//!
 //! Whoever else writes to the directory (Kafka may, between two starts) compacts without a word here: then the file goes
 //! ([`forget_all`]).
 
@@ -19,7 +22,7 @@ use std::io::{self, ErrorKind};
 use std::path::Path;
 use std::sync::Arc;
 
-use pagewire_disk::Disk;
+use pagewire_disk::{Disk, write_atomically};
 
 use crate::answers::RecoveryReport;
 use crate::dir::DirName;
@@ -33,7 +36,7 @@ use crate::scrub::Stretch;
 use crate::segment::{End, Segment};
 
 /// Its name.
-pub(crate) const FILE: &str = "pagewire-compacted";
+pub const FILE: &str = "pagewire-compacted";
 /// In the place of the length of one that still grows, and may have holes.
 const GROWS: u32 = u32::MAX;
 /// In the place of where the next one begins, counted from this one's base: nobody knows, or too far to be told.
@@ -91,9 +94,18 @@ impl Rewritten {
         Ok(lines::read(disk, &dir.join(FILE))?.map(Self))
     }
 
-    /// The file's bytes; `None` if there is nothing to say.
-    pub(crate) fn bytes(&self) -> Option<Vec<u8>> {
-        (!self.0.is_empty()).then(|| lines::encode(&self.0))
+    /// Whether compaction wrote no segment.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The file's bytes. One that names no segment says that compaction wrote none.
+    pub(crate) fn bytes(&self) -> Vec<u8> {
+        lines::encode(&self.0)
+    }
+
+    fn write(&self, home: &Home) -> io::Result<()> {
+        write_atomically(&*home.disk, &home.dir.join(FILE), &self.bytes())
     }
 }
 
@@ -148,6 +160,36 @@ pub(crate) fn hear(
     Ok(())
 }
 
+/// Says anew of a log that is not open, and of which it is not known what compaction wrote, how long its `closed` segments are, by
+/// their base offsets, and which is the one that is written to. All of them count as compacted: holes in them are right, and
+/// one that is shorter was cut.
+pub fn write_lengths(
+    disk: &dyn Disk,
+    dir: &Path,
+    closed: impl IntoIterator<Item = (i64, u64)>,
+    active: Option<i64>,
+) -> io::Result<()> {
+    let closed = closed.into_iter().map(|(base, size)| (base, length(size)));
+    let lines: Vec<Line> = closed.chain(active.map(|base| (base, GROWS))).collect();
+    lines::write(disk, &dir.join(FILE), &lines)
+}
+
+/// Writes down what is to be said of the segments of a log that is compacted.
+pub(crate) fn tell(home: &Home, segments: &[Arc<Segment>]) -> Result<(), LogError> {
+    let said = Rewritten::of(segments.iter().map(|segment| &**segment));
+    said.write(home).map_err(LogError::at(home.dir.join(FILE)))
+}
+
+/// Writes down which segments of a log that is being opened lost their ends, where their lengths are all that tells it.
+pub(crate) fn tell_losses(home: &Home, segments: &[Arc<Segment>]) -> Result<(), LogError> {
+    let mut news = false;
+    for segment in segments.iter().filter(|segment| segment.may_end_early() && segment.lost_its_end()) {
+        segment.gaps.set(Gaps::NotAtEnd { written: length(segment.end().size + 1) });
+        news = true;
+    }
+    if news { tell(home, segments) } else { Ok(()) }
+}
+
 /// Lets nothing be said of the logs in `root` any more, for good.
 pub(crate) fn forget_all(disk: &dyn Disk, root: &Path) -> io::Result<()> {
     for entry in disk.read_dir(root)? {
@@ -164,6 +206,13 @@ pub(crate) fn forget_all(disk: &dyn Disk, root: &Path) -> io::Result<()> {
 }
 
 impl Segment {
+    /// Records are known to be missing behind its last byte.
+    fn lost_its_end(&self) -> bool {
+        let size = self.end().size;
+        self.is_closed()
+            && self.damage.all().iter().any(|stretch| !stretch.has_bytes() && stretch.from == size)
+    }
+
     /// The file is shorter than it was: what its end lacks is lost. `None` if that was known, or bytes before are no batches:
     /// whoever reads them finds out.
     fn tell_lost_end(&self) -> io::Result<Option<Stretch>> {
@@ -201,7 +250,15 @@ impl Log {
         if self.is_deleted() {
             return Ok(());
         }
-        lines::write(&*self.home.disk, &self.home.dir.join(FILE), &said.or(new).0)
+        said.or(new).write(&self.home)
+    }
+
+    /// The log is compacted from now on. Up to here it was not, if that is known, so each hole in it is a loss.
+    pub(crate) fn tell_whole(&self) -> Result<(), LogError> {
+        if self.home.was_compacted() || self.is_deleted() {
+            return Ok(());
+        }
+        tell(&self.home, &self.segments.load_full())
     }
 }
 

@@ -244,6 +244,9 @@ impl LockedDir {
         dir.set_strays_aside(&strays, &mut report).map_err(LogDirError::at(&dir.path))?;
         dir.name_compacted();
         dir.end_cleaning();
+        if report.loaded.iter().any(|loaded| !loaded.report.damage.is_empty()) {
+            dir.note_damage();
+        }
         Ok((dir, report))
     }
 

@@ -132,7 +132,7 @@ impl Walked {
             let what = if u64::from(written) == seen.bytes {
                 "a segment that was behind it when compaction wrote it is gone".to_owned()
             } else {
-                format!("{} bytes where compaction wrote {written}: its end is lost", seen.bytes)
+                format!("{} bytes where it had {written} or more: its end is lost", seen.bytes)
             };
             let finding = Finding::new(Severity::Damage, path(), what, Fate::Refused);
             kept.push(finding.at(seen.bytes).offset(self.end));

@@ -107,6 +107,7 @@ pub(super) fn verify(job: &mut Job<'_>, dir: &Path, known: Known) -> io::Result<
     walked.tell_holes(dir, &mut kept);
     let whole = !walked.is_compacted() && !walked.damaged;
     epochs.end(first, log_end, &mut kept);
+    producers.tell_open(dir, known.live, &mut kept);
     producers.end(first, log_end, whole, known.live, &mut kept);
     kept.tell(job);
     Ok(Some(log_end))
