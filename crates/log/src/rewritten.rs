@@ -161,7 +161,7 @@ pub(crate) fn hear(
 }
 
 /// Says anew of a log that is not open, and of which it is not known what compaction wrote, how long its `closed` segments are, by
-/// their base offsets, and which is the one that is written to. All of them count as compacted: holes in them are right, and
+/// their base offsets in rising order, and which is the one that is written to. All of them count as compacted: holes in them are right, and
 /// one that is shorter was cut.
 pub fn write_lengths(
     disk: &dyn Disk,
@@ -169,8 +169,13 @@ pub fn write_lengths(
     closed: impl IntoIterator<Item = (i64, u64)>,
     active: Option<i64>,
 ) -> io::Result<()> {
-    let closed = closed.into_iter().map(|(base, size)| (base, length(size)));
-    let lines: Vec<Line> = closed.chain(active.map(|base| (base, GROWS))).collect();
+    let mut lines: Vec<Line<2>> =
+        closed.into_iter().map(|(base, size)| (base, [length(size), ANYWHERE])).collect();
+    let nexts: Vec<i64> = lines.iter().skip(1).map(|(base, _)| *base).chain(active).collect();
+    for ((base, [_, next]), found) in lines.iter_mut().zip(nexts) {
+        *next = u32::try_from(found - *base).unwrap_or(ANYWHERE);
+    }
+    lines.extend(active.map(|base| (base, [GROWS, ANYWHERE])));
     lines::write(disk, &dir.join(FILE), &lines)
 }
 
