@@ -1,15 +1,16 @@
-//! How long the segments are that compaction wrote, for one that was cut between two batches looks like a shorter one that is
-//! whole: holes behind its last batch are right in it.
+//! How long the segments are that compaction wrote, and where the next ones begin: for one that was cut between two batches looks
+//! like a shorter one that is whole, and behind one that is whole another may be gone. Holes behind its last batch are right.
 //!
-//! `pagewire-compacted`, [a length for a segment](lines), is in a partition's directory once a segment of it was compacted, and
+//! `pagewire-compacted`, [two numbers for a segment](lines), is in a partition's directory once a segment of it was compacted, and
 //! written before the segment counts. A segment that is named has one of the lengths it is named with, or is cut. One
 //! that is not named was never compacted: in it no offset is missing. So neither rolls nor retention need write it. A log that
 //! begins with us, or that is compacted from now on, gets one that names none: without the file nobody knows.
 //!
 //! ```text
-//!   not named       batches without a hole, up to where the next segment begins
-//!   named, so long  holes anywhere
-//!   named, shorter  holes between batches; what its end lacks is lost
+//!   not named                         batches without a hole, up to where the next segment begins
+//!   named, so long                    holes anywhere
+//!   named, shorter                    holes between batches; what its end lacks is lost
+//!   named, the next begins behind     holes between batches; a segment is lost behind it
 //! ```
 //!
 //! A segment whose end is known to be lost and that is not to be told from one with holes is named as longer than it is.
@@ -38,10 +39,14 @@ use crate::segment::{End, Segment};
 pub const FILE: &str = "pagewire-compacted";
 /// In the place of the length of one that still grows, and may have holes.
 const GROWS: u32 = u32::MAX;
+/// In the place of where the next one begins, counted from this one's base: nobody knows, or too far to be told.
+const ANYWHERE: u32 = u32::MAX;
+/// The same: behind it something was lost that is still missing.
+const NOWHERE: u32 = 0;
 
 /// What the file says.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Rewritten(Vec<Line>);
+pub(crate) struct Rewritten(Vec<Line<2>>);
 
 impl Rewritten {
     /// What is to be said of these segments.
@@ -51,26 +56,36 @@ impl Rewritten {
 
     /// The same with one more length of a segment.
     fn or(mut self, segment: &Segment) -> Self {
-        self.0.push((segment.base_offset, length(segment.end().size)));
+        self.0.push((segment.base_offset, [length(segment.end().size), next(segment)]));
         self
     }
 
     /// The same with a segment of which only a beginning is meant.
     pub(crate) fn growing(mut self, segment: &Segment) -> Self {
         if segment.gaps.get() != Gaps::None {
-            self.0.push((segment.base_offset, GROWS));
+            self.0.push((segment.base_offset, [GROWS, ANYWHERE]));
         }
         self
     }
 
-    /// Where the segment at `base` may lack offsets, which is `size` bytes long.
-    pub(crate) fn gaps(&self, base: i64, size: u64) -> Gaps {
-        let named = || self.0.iter().filter(|(named, _)| *named == base).map(|(_, length)| *length);
-        match named().max() {
+    /// Where the segment at `base` may lack offsets, which is `size` bytes long and followed by one at `next`.
+    pub(crate) fn gaps(&self, base: i64, size: u64, next: Option<i64>) -> Gaps {
+        let named = || self.0.iter().filter(|(named, _)| *named == base).map(|(_, numbers)| *numbers);
+        match named().map(|[length, _]| length).max() {
             None => Gaps::None,
-            Some(longest) if longest == GROWS || u64::from(longest) <= size => Gaps::Anywhere,
-            Some(_) if named().any(|length| u64::from(length) == size) => Gaps::Anywhere,
-            Some(longest) => Gaps::NotAtEnd { written: longest },
+            Some(longest) if longest == GROWS || u64::from(longest) < size => Gaps::Anywhere,
+            Some(longest) => {
+                let so_long = named().filter(|[length, _]| u64::from(*length) == size);
+                match so_long.map(|[_, next]| next).max() {
+                    Some(said)
+                        if said != ANYWHERE && next.is_some_and(|next| next > base + i64::from(said)) =>
+                    {
+                        Gaps::NotAtEnd { written: length(size) }
+                    }
+                    Some(_) => Gaps::Anywhere,
+                    None => Gaps::NotAtEnd { written: longest },
+                }
+            }
         }
     }
 
@@ -95,14 +110,19 @@ impl Rewritten {
 }
 
 /// What is to be said of a segment, if anything is.
-fn line(segment: &Segment) -> Option<Line> {
-    let length = match segment.gaps.get() {
+fn line(segment: &Segment) -> Option<Line<2>> {
+    let numbers = match segment.gaps.get() {
         Gaps::None => return None,
-        Gaps::Anywhere if segment.is_closed() => length(segment.end().size),
-        Gaps::Anywhere => GROWS,
-        Gaps::NotAtEnd { written } => written,
+        Gaps::Anywhere if segment.is_closed() => [length(segment.end().size), next(segment)],
+        Gaps::Anywhere => [GROWS, ANYWHERE],
+        Gaps::NotAtEnd { written } => [written, NOWHERE],
     };
-    Some((segment.base_offset, length))
+    Some((segment.base_offset, numbers))
+}
+
+/// Where the next one begins.
+fn next(segment: &Segment) -> u32 {
+    u32::try_from(segment.end().next_offset - segment.base_offset).unwrap_or(ANYWHERE)
 }
 
 /// Of a file that is shorter than 2^31 bytes.
@@ -127,8 +147,9 @@ pub(crate) fn hear(
         }
         Err(error) => return Err(LogError::at(path)(error)),
     };
-    for segment in segments {
-        let gaps = said.gaps(segment.base_offset, segment.end().size);
+    let nexts = segments.iter().skip(1).map(|next| Some(next.base_offset)).chain([None]);
+    for (segment, next) in segments.iter().zip(nexts) {
+        let gaps = said.gaps(segment.base_offset, segment.end().size, next);
         segment.gaps.set(gaps);
         if matches!(gaps, Gaps::NotAtEnd { .. })
             && let Some(lost) = segment.tell_lost_end().map_err(LogError::at(segment.path()))?
@@ -140,7 +161,7 @@ pub(crate) fn hear(
 }
 
 /// Says anew of a log that is not open, and of which it is not known what compaction wrote, how long its `closed` segments are, by
-/// their base offsets, and which is the one that is written to. All of them count as compacted: holes in them are right, and
+/// their base offsets in rising order, and which is the one that is written to. All of them count as compacted: holes in them are right, and
 /// one that is shorter was cut.
 pub fn write_lengths(
     disk: &dyn Disk,
@@ -148,8 +169,13 @@ pub fn write_lengths(
     closed: impl IntoIterator<Item = (i64, u64)>,
     active: Option<i64>,
 ) -> io::Result<()> {
-    let closed = closed.into_iter().map(|(base, size)| (base, length(size)));
-    let lines: Vec<Line> = closed.chain(active.map(|base| (base, GROWS))).collect();
+    let mut lines: Vec<Line<2>> =
+        closed.into_iter().map(|(base, size)| (base, [length(size), ANYWHERE])).collect();
+    let nexts: Vec<i64> = lines.iter().skip(1).map(|(base, _)| *base).chain(active).collect();
+    for ((base, [_, next]), found) in lines.iter_mut().zip(nexts) {
+        *next = u32::try_from(found - *base).unwrap_or(ANYWHERE);
+    }
+    lines.extend(active.map(|base| (base, [GROWS, ANYWHERE])));
     lines::write(disk, &dir.join(FILE), &lines)
 }
 
@@ -247,7 +273,9 @@ mod tests {
 
     #[test]
     fn a_segment_has_a_length_it_is_named_with_or_is_cut() {
-        let said = Rewritten(vec![(0, 300), (7, 1000), (7, 1500), (9, GROWS)]);
+        let lines =
+            [(0, 300), (7, 1000), (7, 1500), (9, GROWS)].map(|(base, length)| (base, [length, ANYWHERE]));
+        let said = Rewritten(lines.to_vec());
         let cases = [
             ((0, 300), Gaps::Anywhere),
             ((0, 299), Gaps::NotAtEnd { written: 300 }),
@@ -259,7 +287,25 @@ mod tests {
             ((8, 5), Gaps::None),
         ];
         for ((base, size), gaps) in cases {
-            assert_eq!(said.gaps(base, size), gaps, "{base}: {size}");
+            assert_eq!(said.gaps(base, size, Some(i64::MAX)), gaps, "{base}: {size}");
+        }
+    }
+
+    #[test]
+    fn behind_a_segment_comes_the_one_it_is_named_with_or_one_before() {
+        let said = Rewritten(vec![(10, [300, 5]), (10, [200, 9]), (10, [200, 7]), (40, [100, NOWHERE])]);
+        let lost = |written| Gaps::NotAtEnd { written };
+        let cases = [
+            ((10, 300, Some(15)), Gaps::Anywhere),
+            ((10, 300, Some(16)), lost(300)),
+            ((10, 200, Some(19)), Gaps::Anywhere),
+            ((10, 200, Some(12)), Gaps::Anywhere),
+            ((10, 200, Some(20)), lost(200)),
+            ((10, 200, None), Gaps::Anywhere),
+            ((40, 100, Some(41)), lost(100)),
+        ];
+        for ((base, size, next), gaps) in cases {
+            assert_eq!(said.gaps(base, size, next), gaps, "{base}: {size}, {next:?}");
         }
     }
 }

@@ -20,18 +20,18 @@ pub(crate) const FILE: &str = "pagewire-aborted";
 
 /// What the file says.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Witness(Vec<Line>);
+pub(crate) struct Witness(Vec<Line<1>>);
 
 impl Witness {
     /// What is to be said of these segments.
     pub(crate) fn of<'s>(closed: impl Iterator<Item = &'s Segment>) -> Self {
-        let lines = closed.map(|segment| (segment.base_offset, segment.txns.sum(segment.base_offset)));
-        Self(lines.filter(|(_, sum)| *sum != 0).collect())
+        let lines = closed.map(|segment| (segment.base_offset, [segment.txns.sum(segment.base_offset)]));
+        Self(lines.filter(|(_, sum)| *sum != [0]).collect())
     }
 
     /// The same with one more sum of the segment at `base`, which may also be without entries.
     pub(crate) fn or(mut self, base: i64, sum: u32) -> Self {
-        self.0.push((base, sum));
+        self.0.push((base, [sum]));
         self
     }
 
@@ -39,7 +39,7 @@ impl Witness {
     pub(crate) fn allows(&self, base: i64, entries: &[AbortedTxn]) -> bool {
         let sum = txn_index::sum(base, entries);
         let mut named = self.0.iter().filter(|(named, _)| *named == base).peekable();
-        named.peek().is_none() || named.any(|(_, named)| *named == sum)
+        named.peek().is_none() || named.any(|(_, named)| *named == [sum])
     }
 
     /// Reads the file in `dir`; `None` without one. `InvalidData`: it says nothing.

@@ -64,8 +64,8 @@ impl Checkpoints {
         let starts = read(LOG_START_FILE);
         let (recovery, high_watermark) = (read(RECOVERY_POINT_FILE), read(HIGH_WATERMARK_FILE));
         let cleaner = read(CLEANER_FILE);
-        // It is written before the first hole is made. Kafka's comes after, so a kill may come between.
-        let is_ours = cleaner.certain || live && there(SUMS_FILE);
+        // It is written before the first hole is made. Kafka's comes after, so a kill may come between; and a broker that serves
+        // the directory may begin to clean a log while it is read.
         let kafka_stopped = !live && !cleaner.lost && CleanMark::is_anothers(disk, dir).unwrap_or(false);
         let vouched = there(VOUCHED_FILE).then(|| read(VOUCHED_FILE).content.unwrap_or_default());
         Self {
@@ -75,7 +75,7 @@ impl Checkpoints {
             log_start: starts.content.unwrap_or_default(),
             high_watermark: high_watermark.content.unwrap_or_default(),
             cleaner_is_lost: cleaner.lost,
-            cleaner_names_all: is_ours || kafka_stopped,
+            cleaner_names_all: cleaner.certain || kafka_stopped,
             cleaner: cleaner.content.unwrap_or_default(),
             others_wrote: sums.others_wrote(),
             vouched,

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
 
-use pagewire_disk::PartitionMetadata;
 use pagewire_disk::checkpoint::{EPOCH_CHECKPOINT_FILE, PARTITION_METADATA_FILE};
+use pagewire_disk::{Disk, PartitionMetadata};
 
 use super::finding::{Fate, Finding, Severity};
 use super::job::{Job, Kept};
@@ -37,14 +37,25 @@ pub(super) fn contents(job: &Job<'_>, dir: &Path) -> io::Result<Contents> {
 }
 
 /// Names what is no file of a log in use.
-pub(super) fn name_others(dir: &Path, contents: &Contents, kept: &mut Kept) {
+pub(super) fn name_others(disk: &dyn Disk, dir: &Path, contents: &Contents, kept: &mut Kept) {
     let bases: BTreeSet<i64> = contents.bases.iter().copied().collect();
     for (kind, base) in &contents.indexes {
         if !bases.contains(base)
             && let Some((_, suffix)) = FileKind::ALL.iter().find(|(other, _)| other == kind)
         {
             let path = names::path(dir, *base, suffix);
-            kept.push(Finding::new(Severity::Note, path, "an index without a segment", Fate::Removed));
+            // At the log's end nothing else tells of a segment that no checkpoint has heard of; one that is being made has an
+            // empty one first.
+            let last = bases.last().is_none_or(|last| base > last);
+            let (severity, what) = if last && disk.file_len(&path).is_ok_and(|len| len > 0) {
+                (
+                    Severity::Doubt,
+                    "an index without a segment, behind the last one: that is gone, or was never there",
+                )
+            } else {
+                (Severity::Note, "an index without a segment")
+            };
+            kept.push(Finding::new(severity, path, what, Fate::Removed));
         }
     }
     for name in &contents.others {

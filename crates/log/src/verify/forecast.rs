@@ -22,7 +22,7 @@ use crate::log::Log;
 use crate::rewritten;
 
 /// Descriptors that recovery may keep meanwhile.
-const HANDLES: usize = 64;
+const HANDLES: usize = 16;
 
 /// What will be cut, and rebuilt.
 #[derive(Debug, Default)]

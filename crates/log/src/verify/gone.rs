@@ -5,10 +5,11 @@ use std::path::Path;
 
 use pagewire_disk::MetaProperties;
 use pagewire_disk::checkpoint::META_PROPERTIES_FILE;
+use uuid::Uuid;
 
 use super::checkpoints::Checkpoints;
 use super::finding::{Fate, Finding, Severity};
-use super::job::{Job, KnownTopic};
+use super::job::{Job, KnownTopic, Topics};
 use crate::dir::partition_dir;
 
 /// A file that only the first of several log directories has.
@@ -23,25 +24,31 @@ pub(super) fn tell(
     clean: bool,
     live: bool,
 ) {
-    let gone: Vec<_> = checkpoints
-        .partitions()
-        .into_iter()
-        .filter(|((topic, partition), _)| !seen.contains(&((*topic).to_owned(), *partition)))
-        .collect();
-    for &((topic, partition), reached) in gone.iter().filter(|(_, reached)| *reached > 0) {
-        let (severity, why) = judge(job, topic, clean, live);
+    let (here, known) = (Here::of(job, dir), job.options.topics.filter(|topics| !topics.is_empty()));
+    let is_gone = |topic: &str, partition| !seen.contains(&(topic.to_owned(), partition));
+    let reached = checkpoints.partitions();
+    for (&(topic, partition), &reached) in
+        reached.iter().filter(|((topic, partition), reached)| **reached > 0 && is_gone(topic, *partition))
+    {
+        let (severity, why) = match known.map(|topics| here.places(topics.get(topic), partition)) {
+            _ if live => (Severity::Doubt, "deleted or moved a moment ago, or lost"),
+            Some(false) => (Severity::Note, "the metadata places no such partition here, so it was deleted"),
+            Some(true) => (Severity::Damage, LOST),
+            // An orderly stop names what is there, and nothing else.
+            None if clean => (Severity::Damage, LOST),
+            None => (Severity::Doubt, "deleted, or lost: there is no metadata here that could tell"),
+        };
         let what =
             format!("there is no such directory, and the partition had reached offset {reached}: {why}");
         let path = dir.join(partition_dir(topic, partition));
         job.found(Finding::new(severity, path, what, Fate::Stays).offset(reached));
     }
-    let had_records = |topic: &str, partition| {
-        gone.iter().any(|((name, number), reached)| *name == topic && *number == partition && *reached > 0)
-    };
-    for (topic, partition) in placed_here(job, dir) {
-        if !seen.contains(&(topic.clone(), partition)) && !had_records(&topic, partition) {
-            let path = dir.join(partition_dir(&topic, partition));
-            job.found(match job.options.topics.and_then(|topics| topics.get(&topic)) {
+    let had_records =
+        |topic: &str, partition| reached.get(&(topic, partition)).is_some_and(|offset| *offset > 0);
+    for (topic, partition) in known.into_iter().flat_map(|topics| here.placed(topics)) {
+        if is_gone(topic, partition) && !had_records(topic, partition) {
+            let path = dir.join(partition_dir(topic, partition));
+            job.found(match known.and_then(|topics| topics.get(topic)) {
                 Some(known) if known.unmade => Finding::new(Severity::Note, path, YOUNG, Fate::Renewed),
                 _ if live => Finding::new(Severity::Doubt, path, MOVING, Fate::Stays),
                 _ => Finding::new(Severity::Damage, path, MISSED, Fate::Stays),
@@ -50,6 +57,8 @@ pub(super) fn tell(
     }
 }
 
+const LOST: &str = "its records are lost unless the directory is put back; it is not served before that, or before \
+                    `pagewire log online --empty` says that it may begin anew";
 const YOUNG: &str = "the metadata places a partition here, and the process that made its topic ended before it had made the \
                      directory: an empty one is made";
 const MOVING: &str = "the metadata places a partition here, and there is no such directory: made or deleted a moment ago, or lost";
@@ -57,33 +66,39 @@ const MISSED: &str = "the metadata places a partition here that was made, and th
                       directory has it, what records it had are lost until the directory is put back; it is not served before \
                       that, or before `pagewire log online --empty` says that it may begin anew";
 
-/// What it means that a partition with records is not there.
-fn judge(job: &Job<'_>, topic: &str, clean: bool, live: bool) -> (Severity, &'static str) {
-    const LOST: &str = "its records are lost unless the directory is put back; it is not served before that, or before \
-                        `pagewire log online --empty` says that it may begin anew";
-    let known = job.options.topics.filter(|topics| !topics.is_empty());
-    match known.map(|topics| topics.contains_key(topic)) {
-        _ if live => (Severity::Doubt, "deleted or moved a moment ago, or lost"),
-        Some(false) => (Severity::Note, "the metadata knows no such topic, so it was deleted"),
-        Some(true) => (Severity::Damage, LOST),
-        // An orderly stop names what is there, and nothing else.
-        None if clean => (Severity::Damage, LOST),
-        None => (Severity::Doubt, "deleted, or lost: there is no metadata here that could tell"),
-    }
+/// Which of several log directories it is.
+struct Here {
+    /// The one that partitions without a home are in.
+    is_first: bool,
+    id: Option<Uuid>,
 }
 
-/// Partitions of which the metadata says that they are in this directory.
-fn placed_here(job: &Job<'_>, dir: &Path) -> Vec<(String, i32)> {
-    let Some(topics) = job.options.topics else { return Vec::new() };
-    let is_first = job.disk.exists(&dir.join(METADATA)).unwrap_or(false);
-    let meta = MetaProperties::read(&**job.disk, &dir.join(META_PROPERTIES_FILE)).ok().flatten();
-    let id = meta.and_then(|meta| meta.directory_id);
-    let of = |(name, topic): (&String, &KnownTopic)| {
-        let here = topic.homes.iter().zip(0_i32..).filter(|(home, _)| match home {
-            None => is_first,
-            home => **home == id,
-        });
-        here.map(|(_, partition)| (name.clone(), partition)).collect::<Vec<_>>()
-    };
-    topics.iter().flat_map(of).collect()
+impl Here {
+    fn of(job: &Job<'_>, dir: &Path) -> Self {
+        let meta = MetaProperties::read(&**job.disk, &dir.join(META_PROPERTIES_FILE)).ok().flatten();
+        Self {
+            is_first: job.disk.exists(&dir.join(METADATA)).unwrap_or(false),
+            id: meta.and_then(|meta| meta.directory_id),
+        }
+    }
+
+    fn is_home(&self, home: Option<Uuid>) -> bool {
+        home.map_or(self.is_first, |home| self.id == Some(home))
+    }
+
+    /// Whether the metadata has a partition here, or may have: Kafka's does not say where.
+    fn places(&self, topic: Option<&KnownTopic>, partition: i32) -> bool {
+        let Some(KnownTopic { homes, .. }) = topic else { return false };
+        let home = usize::try_from(partition).ok().and_then(|at| homes.get(at));
+        // A directory that has lost its identity may be anyone's.
+        homes.is_empty() || home.is_some_and(|home| self.is_home(*home) || self.id.is_none())
+    }
+
+    /// All that it has here.
+    fn placed<'t>(&self, topics: &'t Topics) -> impl Iterator<Item = (&'t str, i32)> {
+        topics.iter().flat_map(move |(name, topic)| {
+            let homes = topic.homes.iter().zip(0_i32..).filter(move |(home, _)| self.is_home(**home));
+            homes.map(move |(_, partition)| (name.as_str(), partition))
+        })
+    }
 }

@@ -108,7 +108,8 @@ impl Walked {
                 Some(Gaps::Anywhere | Gaps::NotAtEnd { .. }) => {}
             }
         }
-        self.gaps = self.lengths.as_ref().map(|lengths| lengths.gaps(place.base, seen.bytes));
+        self.gaps =
+            self.lengths.as_ref().map(|lengths| lengths.gaps(place.base, seen.bytes, place.next_base));
         match self.gaps {
             None => self.unclear.add(seen.holes),
             Some(Gaps::None) => self.lost.add(seen.holes),
@@ -128,7 +129,11 @@ impl Walked {
     fn tell_of(&self, place: &Place<'_>, seen: &Seen, kept: &mut Kept) {
         let path = || names::path(place.dir, place.base, names::LOG);
         if let Some(Gaps::NotAtEnd { written }) = self.gaps.filter(|_| !seen.damaged) {
-            let what = format!("{} bytes where it had {written} or more: its end is lost", seen.bytes);
+            let what = if u64::from(written) == seen.bytes {
+                "a segment that was behind it when compaction wrote it is gone".to_owned()
+            } else {
+                format!("{} bytes where it had {written} or more: its end is lost", seen.bytes)
+            };
             let finding = Finding::new(Severity::Damage, path(), what, Fate::Refused);
             kept.push(finding.at(seen.bytes).offset(self.end));
         } else if seen.bytes == 0 && place.next_base.is_some() && self.gaps != Some(Gaps::Anywhere) {

@@ -3,12 +3,14 @@
 //! ```text
 //!   log_dir ── partition ── segment: one walk over the batches ──┬── records    (when asked to look deep)
 //!     │            │                                             ├── offsets  times  aborts   its indexes
-//!     │            └── small files, leftovers                    └── epochs  producers         the log's
-//!     └── meta.properties, checkpoints, what is no log's
+//!     │            ├── small files, leftovers                    └── epochs  producers         the log's
+//!     │            └── beginning, holes: segments that are gone
+//!     └── meta.properties, checkpoints, what is no log's; gone: partitions without a directory
 //! ```
 //!
-//! Every file is read at most once, in windows (and headers of what the next start reads once more, for the forecast). Findings are told as they come; of one file only so many. Memory does not
-//! grow with the length of a log (but with the batches that producer snapshots name, bounded).
+//! Every file is read at most once, in windows (and headers of what the next start reads once more, for the forecast). Findings
+//! are told as they come; of one file only so many. Memory does not grow with the length of a log (but with the batches that
+//! producer snapshots name, bounded, and with the indexes that recovery would rebuild).
 //!
 //! A broker may be serving the directory: what it is writing in this moment (the active segment's tail, an index ahead of
 //! what was read, files that compaction or retention replace) is not taken for damage.

@@ -91,7 +91,8 @@ fn served_as_good(lived: &Lived, again: &Again, case: &str, blind: bool) -> Vec<
         let loaded = again.report().loaded.iter().find(|loaded| loaded.topic == topic).expect("loaded");
         let report = &loaded.report;
         let found = report.cuts.len() + report.holes.len() + report.damage.len();
-        let told = found + report.notes.len() + again.report().notices.len();
+        let told =
+            found + report.notes.len() + report.leftovers.files as usize + again.report().notices.len();
         let said = blind || told > 0 || counts.damaged + counts.unreadable > 0;
         if !said && missing.len() + refused.len() > 0 {
             wrong.push(format!("{case}: {missing:?} missing, {refused:?} refused in silence: {loaded:?}"));

@@ -343,13 +343,14 @@ fn good_batches_behind_a_bad_one_past_the_recovery_point_are_told_and_set_aside(
 #[test]
 fn a_bad_batch_ends_a_log_in_front_of_whole_segments_which_are_set_aside() {
     let bench = Bench::new();
-    bench.fill(30);
+    bench.fill(90);
     let second = bench.log.segments()[1];
     let later = bench.log.segments().len() - 2;
     bench.file(&name(second.base_offset, "log")).write_at(second.size_bytes - 1, b"\xff").expect("write");
     let bench = bench.killed();
     let aside =
         |bench: &Bench| bench.names().iter().filter(|name| name.strip_suffix(".cut").is_some()).count();
+    assert!(later > 8);
     let kept = aside(&bench);
     assert_eq!(kept, later, "{:?}", bench.report);
     assert!(bench.report.cuts.iter().all(|cut| cut.good.is_some() == cut.set_aside.is_some()));

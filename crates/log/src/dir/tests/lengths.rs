@@ -254,3 +254,24 @@ fn a_log_start_that_is_not_believed_is_told_once() {
     let [finding] = findings.as_slice() else { panic!("{findings:?}") };
     assert!(finding.path.ends_with("log-start-offset-checkpoint"), "{finding}");
 }
+
+#[test]
+fn a_segment_that_is_gone_behind_a_compacted_one_is_noticed_at_every_start() {
+    for base in [3, 9] {
+        let world = compacted();
+        for kind in ["log", "index", "timeindex"] {
+            world.disk.remove_file(&path(&format!("a-0/{base:020}.{kind}"))).expect("removed");
+        }
+        let findings = found(&world, None);
+        let [finding] = findings.as_slice() else { panic!("{findings:?}") };
+        assert_eq!((finding.severity, finding.fate), (Severity::Damage, Fate::Refused), "{finding}");
+        for _ in 0..2 {
+            let (dir, report) = world.open();
+            let log = dir.get("a", 0).expect("a");
+            assert_eq!(report.loaded[0].report.damage.len(), 1, "{report:?}");
+            assert!((base..base + 3).all(|offset| is_lost(&first(&log, offset), base + 3)));
+            assert_eq!((first(&log, 1).expect("a hole"), first(&log, 12).expect("behind")), (2, 12));
+            assert!(dir.close_clean(0).clean);
+        }
+    }
+}

