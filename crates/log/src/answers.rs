@@ -155,6 +155,17 @@ pub struct RecoveryReport {
     pub notes: Vec<String>,
 }
 
+impl RecoveryReport {
+    /// Whether there is nothing to tell: nothing was changed, then.
+    pub(crate) fn is_silent(&self) -> bool {
+        self.cuts.is_empty()
+            && self.rebuilt.is_empty()
+            && self.holes.is_empty()
+            && self.damage.is_empty()
+            && self.notes.is_empty()
+    }
+}
+
 /// Records that are missing between others.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hole {

@@ -1,7 +1,6 @@
 //! Opening a log: order in the directory, recovery, producers, epochs, marks.
 
 use std::io;
-use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
@@ -104,6 +103,8 @@ pub(crate) fn open(
         log_end,
         recovery_point: if fresh { log_end } else { stable },
     };
+    // Of a log that was closed in order every name is stable, if nothing was done to it.
+    let dir_dirty = !options.clean || fresh || !report.is_silent();
     let log = Log {
         topic: topic.into(),
         partition,
@@ -118,7 +119,7 @@ pub(crate) fn open(
         epoch_file: Mutex::default(),
         witness: Mutex::default(),
         offline: OnceLock::new(),
-        dir_dirty: AtomicBool::new(true),
+        dir_dirty: dir_dirty.into(),
         syncs: Mutex::default(),
         small_files: Mutex::default(),
         pacing: Mutex::default(),

@@ -27,6 +27,7 @@ use crate::depth::Depth;
 use crate::derive::Sparse;
 use crate::errors::LogError;
 use crate::home::Home;
+use crate::index::time::TimeEntry;
 use crate::listing::Listing;
 use crate::names;
 use crate::scrub::Stretch;
@@ -119,6 +120,7 @@ impl Recovered {
         let segment =
             Segment::existing(Arc::clone(home), base, End { next_offset: base, size }, synced, false);
         let reach = Reach { size, upto: next_base.unwrap_or(depth.limit(base)), last: next_base.is_none() };
+        segment.flow.indexes_young.store(!depth.clean, Ordering::Relaxed);
         segment.unsettled.store(true, Ordering::Relaxed);
         let walked = check(&segment, listing, reach, depth, report)?;
         segment.unsettled.store(false, Ordering::Relaxed);
@@ -227,10 +229,11 @@ fn check(
         walk(segment, start, reach, depth, report)
     };
     let trusted = if clean { i64::MAX } else { depth.recovery_point - 1 };
-    if let Some(start) = trusted_start(segment, listing, size, trusted, clean).map_err(failed())? {
-        let walked = walk_from(start, report).map_err(failed())?;
+    if let Some(trusted) = trusted_start(segment, listing, size, trusted, clean).map_err(failed())? {
+        let walked = walk_from(trusted.start, report).map_err(failed())?;
         // A bad end after an orderly stop, or one below the recovery point, throws doubt on all of it.
         if walked.damage.is_empty() && (walked.bad.is_none() || !clean) {
+            segment.keep_closing(trusted.closing).map_err(failed())?;
             return Ok(walked);
         }
         report.notes.push(format!("{}: its end is damaged, checking all of it", segment.path().display()));
@@ -245,6 +248,17 @@ fn check(
 }
 
 impl Segment {
+    /// The time index ends in an entry that is believed only if the log says the same; else it goes.
+    fn keep_closing(&self, closing: Option<TimeEntry>) -> io::Result<()> {
+        match closing {
+            Some(entry) if !self.times.closes_with(entry) => {
+                self.flow.indexes_young.store(true, Ordering::Release);
+                self.time_file()?.set_len(self.times.len_in_file())
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Whoever wrote it died. Should a writeback have failed before, the page cache has bytes that the disk never got, and
     /// no sync would write them any more: what is read next comes from the disk, unless it is still to be written.
     fn forget_cached(&self, position: u64, size: u64) -> io::Result<()> {

@@ -35,6 +35,7 @@ mod describe;
 mod errors;
 mod evidence;
 mod forget;
+mod fresh;
 mod gone;
 mod judge;
 mod leftovers;
