@@ -43,6 +43,8 @@ pub(crate) struct Recovered {
     pub(crate) sparse: Sparse,
     /// Of those that were looked at, oldest first.
     pub(crate) looks: Vec<Look>,
+    /// Largest timestamp of the last segment's first batch, if that was among them.
+    pub(crate) first_timestamp: Option<i64>,
     /// The last one ends in bytes that were stable once and are no batches.
     ragged: bool,
 }
@@ -53,6 +55,8 @@ pub(crate) struct Look {
     pub(crate) base_offset: i64,
     /// From here on.
     pub(crate) from: i64,
+    /// Its indexes are no help, or its end is damaged.
+    pub(crate) in_doubt: bool,
 }
 
 /// Checks the segments of a listing.
@@ -122,10 +126,11 @@ impl Recovered {
         let reach = Reach { size, upto: next_base.unwrap_or(depth.limit(base)), last: next_base.is_none() };
         segment.flow.indexes_young.store(!depth.clean, Ordering::Relaxed);
         segment.unsettled.store(true, Ordering::Relaxed);
-        let walked = check(&segment, listing, reach, depth, report)?;
+        let (walked, in_doubt) = check(&segment, listing, reach, depth, report)?;
         segment.unsettled.store(false, Ordering::Relaxed);
-        self.looks.push(Look { base_offset: base, from: walked.from });
+        self.looks.push(Look { base_offset: base, from: walked.from, in_doubt });
         self.sparse = walked.sparse;
+        self.first_timestamp = walked.first_timestamp;
         segment.set_end(walked.end);
         segment.unverified_below(walked.position);
         let mut goes_on = true;
@@ -176,6 +181,7 @@ impl Recovered {
         home.disk.sync_dir(&home.dir).map_err(LogError::at(&home.dir))?;
         self.segments.push(Arc::new(next));
         self.sparse = Sparse::default();
+        self.first_timestamp = None;
         Ok(())
     }
 }
@@ -212,14 +218,14 @@ pub(crate) fn log_size(home: &Home, base: i64) -> Result<u64, LogError> {
     home.disk.file_len(&path).map_err(LogError::at(path))
 }
 
-/// Checks one segment from where it must be checked, and brings its indexes up to date.
+/// Checks one segment from where it must be checked, and brings its indexes up to date; whether all of it was in doubt.
 fn check(
     segment: &Segment,
     listing: &Listing,
     reach: Reach,
     depth: &Depth,
     report: &mut RecoveryReport,
-) -> Result<Walked, LogError> {
+) -> Result<(Walked, bool), LogError> {
     let failed = || LogError::at(segment.path());
     let (clean, size) = (depth.clean, reach.size);
     let walk_from = |start: Start, report: &mut RecoveryReport| {
@@ -234,7 +240,7 @@ fn check(
         // A bad end after an orderly stop, or one below the recovery point, throws doubt on all of it.
         if walked.damage.is_empty() && (walked.bad.is_none() || !clean) {
             segment.keep_closing(trusted.closing).map_err(failed())?;
-            return Ok(walked);
+            return Ok((walked, false));
         }
         report.notes.push(format!("{}: its end is damaged, checking all of it", segment.path().display()));
     }
@@ -244,7 +250,8 @@ fn check(
         }
     }
     segment.reset_indexes().map_err(failed())?;
-    walk_from(Start { position: 0, offset: segment.base_offset }, report).map_err(failed())
+    let start = Start { position: 0, offset: segment.base_offset };
+    walk_from(start, report).map(|walked| (walked, true)).map_err(failed())
 }
 
 impl Segment {
