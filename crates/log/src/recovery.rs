@@ -14,7 +14,7 @@
 //! If the clean mark was a lie, the active segment is checked whole.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -240,18 +240,24 @@ fn check(
         // A bad end after an orderly stop, or one below the recovery point, throws doubt on all of it.
         if walked.damage.is_empty() && (walked.bad.is_none() || !clean) {
             segment.keep_closing(trusted.closing).map_err(failed())?;
-            return Ok((walked, false));
+            let lost = clean && !trusted.indexed && segment.index.len() > 0;
+            if lost {
+                report.rebuilt.extend(index_paths(segment));
+            }
+            return Ok((walked, lost));
         }
         report.notes.push(format!("{}: its end is damaged, checking all of it", segment.path().display()));
     }
     if size > 0 {
-        for suffix in [names::INDEX, names::TIME_INDEX] {
-            report.rebuilt.push(segment.home.path(segment.base_offset, suffix));
-        }
+        report.rebuilt.extend(index_paths(segment));
     }
     segment.reset_indexes().map_err(failed())?;
     let start = Start { position: 0, offset: segment.base_offset };
     walk_from(start, report).map(|walked| (walked, true)).map_err(failed())
+}
+
+fn index_paths(segment: &Segment) -> [PathBuf; 2] {
+    [names::INDEX, names::TIME_INDEX].map(|suffix| segment.home.path(segment.base_offset, suffix))
 }
 
 impl Segment {

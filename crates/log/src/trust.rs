@@ -23,6 +23,8 @@ const LOOKED_AT_MAX: u64 = 1 << 20;
 #[derive(Debug)]
 pub(crate) struct Trusted {
     pub(crate) start: Start,
+    /// The offset index has entries.
+    pub(crate) indexed: bool,
     /// The last entry of the time index, if it is one that an orderly stop leaves: what follows `start` has to agree.
     pub(crate) closing: Option<TimeEntry>,
 }
@@ -46,9 +48,10 @@ pub(crate) fn trusted_start(
     let Some(times) = times_upto(segment, upto, clean)? else { return Ok(None) };
     let (closing, last_time) = (times.behind.filter(|_| clean), times.last);
     let Some(entry) = entry else {
-        // A short segment has no entry yet, and little to walk over.
+        // A short segment has no entry yet, and little to walk over. After an orderly stop the walk tells whether it should.
         let short = size <= 2 * u64::from(segment.home.index_interval());
-        return Ok(short.then_some(Trusted { start: Start { position: 0, offset: base }, closing }));
+        let start = Start { position: 0, offset: base };
+        return Ok((short || clean).then_some(Trusted { start, indexed: false, closing }));
     };
     let last_offset = base + i64::from(entry.relative);
     segment.set_end(End { next_offset: last_offset + 1, size });
@@ -73,7 +76,7 @@ pub(crate) fn trusted_start(
     }
     // The walk passes the entry's own batch once more; it has its entry already and gets no second one.
     let start = Start { position: batch.position, offset: batch.header.base_offset };
-    Ok(Some(Trusted { start, closing }))
+    Ok(Some(Trusted { start, indexed: true, closing }))
 }
 
 /// The last entry of the offset index at or below `relative`, to which it is cut back; `None` if it cannot be believed.

@@ -15,7 +15,7 @@ use crate::{Log, Offline};
 const THREADS: usize = 8;
 
 /// Logs that are closed together. Each keeps a few files open until it is.
-const AT_ONCE: usize = 256;
+const AT_ONCE: usize = 64;
 
 const GIVEN_UP: &str =
     "it was given up to be opened anew; should that have failed, pagewire log online tries again";

@@ -41,6 +41,7 @@ mod judge;
 mod leftovers;
 mod load;
 mod locked;
+mod making;
 mod meter;
 mod names;
 mod notice;
