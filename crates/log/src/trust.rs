@@ -48,10 +48,10 @@ pub(crate) fn trusted_start(
     let Some(times) = times_upto(segment, upto, clean)? else { return Ok(None) };
     let (closing, last_time) = (times.behind.filter(|_| clean), times.last);
     let Some(entry) = entry else {
-        // A short segment has no entry yet, and little to walk over. After an orderly stop the walk tells whether it should.
-        let short = size <= 2 * u64::from(segment.home.index_interval());
+        // None was due yet, of a batch however long or of a few short ones; or they are lost. After an orderly stop the walk tells.
+        let whole = clean || segment.seen_behind(0, size)?.no_entry_is_due;
         let start = Start { position: 0, offset: base };
-        return Ok((short || clean).then_some(Trusted { start, indexed: false, closing }));
+        return Ok(whole.then_some(Trusted { start, indexed: false, closing }));
     };
     let last_offset = base + i64::from(entry.relative);
     segment.set_end(End { next_offset: last_offset + 1, size });

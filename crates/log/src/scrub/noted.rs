@@ -58,14 +58,8 @@ impl Log {
     fn notes(&self) -> Vec<DamageEntry> {
         let segments = self.segments.load();
         let closed = segments.iter().filter(|segment| segment.is_closed());
-        let found = closed.flat_map(|segment| {
-            segment
-                .damage
-                .all()
-                .into_iter()
-                .filter(Stretch::has_bytes)
-                .map(|stretch| self.note(segment, stretch))
-        });
+        let found = closed
+            .flat_map(|segment| segment.damage.all().into_iter().map(|stretch| self.note(segment, stretch)));
         found.collect()
     }
 
@@ -89,9 +83,13 @@ impl Segment {
             return Ok(());
         }
         let (file, end) = (self.file()?, self.end());
-        let mut search = Search::from(note.from, note.offset).lacking_as(self);
+        // What was missing there then is, whatever else may be missing in the segment.
+        let lost = Stretch::missing(note.from, note.offset..i64::MAX).filter(|_| note.from == note.to);
+        let mut search = Search::from(note.from, note.offset).lacking_as(self).knowing(lost);
         let bytes = note.to - note.from + 1;
-        search.advance(&*file, end, bytes, &|stretch| self.tell_damage(stretch)).map(drop)
+        search
+            .advance(&*file, end, bytes, &|stretch| self.tell_damage(stretch), Some(&self.anchors()))
+            .map(drop)
     }
 
     /// Whether the batch before `position` ends there, and the next offset is this one.
