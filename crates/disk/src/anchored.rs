@@ -4,7 +4,8 @@
 //! What is open goes on; what is made, renamed or removed by name would land in the wrong place. So before anything is done
 //! by a name the directory itself is looked at, one `stat` each time. If it is another one, or none, the call fails with
 //! ESTALE, for good: a directory that comes back is opened anew, with its own recovery. Between the look and the call there
-//! are microseconds; a mount that falls into them is seen at the next call.
+//! are microseconds; a mount that falls into them is seen at the next call. Whoever reads many files at once may look
+//! afterwards instead ([`Anchored::reading`]): what was read between two looks was read in the directory.
 //!
 //! The number of a directory may be made up by its file system (overlayfs, FUSE), and is made up anew once nobody uses it. A
 //! log directory is in use for as long as its lock file is open.
@@ -14,7 +15,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use rustix::io::Errno;
 
@@ -28,17 +29,46 @@ pub struct Anchored {
     identity: Option<Identity>,
     /// It was another one once.
     lost: AtomicBool,
+    /// Those who look after they have read.
+    readers: AtomicUsize,
+}
+
+/// Reads are not looked at one by one while this is there.
+#[derive(Debug)]
+pub struct Reading<'a>(&'a Anchored);
+
+impl Drop for Reading<'_> {
+    fn drop(&mut self) {
+        self.0.readers.fetch_sub(1, Ordering::AcqRel);
+    }
 }
 
 impl Anchored {
     /// Holds on to the directory that `root` names now.
     pub fn at(inner: Arc<dyn Disk>, root: &Path) -> io::Result<Self> {
         let identity = inner.identity(root)?;
-        Ok(Self { inner, root: root.to_path_buf(), identity, lost: AtomicBool::new(false) })
+        Ok(Self {
+            inner,
+            root: root.to_path_buf(),
+            identity,
+            lost: AtomicBool::default(),
+            readers: AtomicUsize::default(),
+        })
+    }
+
+    /// Reads are not looked at one by one any more, by anybody: whoever has the answer [looks](Self::check) before
+    /// believing what was read. Before changes there is a look as ever.
+    pub fn reading(&self) -> Reading<'_> {
+        self.readers.fetch_add(1, Ordering::AcqRel);
+        Reading(self)
+    }
+
+    fn check_read(&self) -> io::Result<()> {
+        if self.readers.load(Ordering::Acquire) > 0 { Ok(()) } else { self.check() }
     }
 
     /// Whether `root` still names the directory.
-    fn check(&self) -> io::Result<()> {
+    pub fn check(&self) -> io::Result<()> {
         let Some(identity) = self.identity else { return Ok(()) };
         if !self.lost.load(Ordering::Acquire) {
             match self.inner.identity(&self.root) {
@@ -63,12 +93,15 @@ impl Disk for Anchored {
     }
 
     fn read_dir(&self, path: &Path) -> io::Result<Vec<DirEntry>> {
-        self.check()?;
+        self.check_read()?;
         self.inner.read_dir(path)
     }
 
     fn open(&self, path: &Path, mode: OpenMode) -> io::Result<Arc<dyn DiskFile>> {
-        self.check()?;
+        match mode {
+            OpenMode::Read => self.check_read()?,
+            OpenMode::ReadWrite | OpenMode::Create | OpenMode::CreateNew => self.check()?,
+        }
         self.inner.open(path, mode)
     }
 
@@ -93,13 +126,18 @@ impl Disk for Anchored {
     }
 
     fn exists(&self, path: &Path) -> io::Result<bool> {
-        self.check()?;
+        self.check_read()?;
         self.inner.exists(path)
     }
 
     fn file_len(&self, path: &Path) -> io::Result<u64> {
-        self.check()?;
+        self.check_read()?;
         self.inner.file_len(path)
+    }
+
+    fn read_whole(&self, path: &Path, max_bytes: u64) -> io::Result<Vec<u8>> {
+        self.check_read()?;
+        self.inner.read_whole(path, max_bytes)
     }
 
     fn identity(&self, path: &Path) -> io::Result<Option<Identity>> {
@@ -139,6 +177,22 @@ mod tests {
         fs::remove_dir(&root).expect("gone");
         fs::rename(&aside, &root).expect("back");
         stale(disk.exists(&root).map(drop));
+    }
+
+    #[test]
+    fn whoever_looks_after_reading_finds_out_and_changes_nothing() {
+        let above = tempfile::tempdir().expect("a directory");
+        let (root, aside) = (above.path().join("root"), above.path().join("aside"));
+        fs::create_dir(&root).expect("made");
+        let disk = Anchored::at(Arc::new(OsDisk::new()), &root).expect("there");
+        let reading = disk.reading();
+        fs::rename(&root, &aside).expect("moved");
+        fs::create_dir(&root).expect("another");
+        assert!(!disk.exists(&root.join("file")).expect("read in another"));
+        assert!(disk.open(&root.join("file"), OpenMode::Create).is_err());
+        assert_eq!(disk.check().expect_err("another").raw_os_error(), Some(Errno::STALE.raw_os_error()));
+        drop(reading);
+        assert!(disk.exists(&root.join("file")).is_err());
     }
 
     #[test]

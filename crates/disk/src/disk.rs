@@ -83,6 +83,15 @@ pub trait Disk: Send + Sync + Debug {
         self.open(path, OpenMode::Read)?.len()
     }
 
+    /// All bytes of the file of this name, in as few calls as can be. `NotFound`, `IsADirectory`; `FileTooLarge` if it has
+    /// more than `max_bytes`.
+    fn read_whole(&self, path: &Path, max_bytes: u64) -> io::Result<Vec<u8>> {
+        let file = self.open(path, OpenMode::Read)?;
+        let mut bytes = vec![0; whole_len(file.len()?, max_bytes)?];
+        file.read_exact_at(0, &mut bytes)?;
+        Ok(bytes)
+    }
+
     /// What has this name now; `None` on disks that know no such thing.
     fn identity(&self, path: &Path) -> io::Result<Option<Identity>> {
         let _ = path;
@@ -96,6 +105,12 @@ pub trait Disk: Send + Sync + Debug {
     fn free_bytes(&self, path: &Path) -> io::Result<u64> {
         Ok(self.space(path)?.usable_bytes)
     }
+}
+
+/// The length of a file that is read whole.
+pub(crate) fn whole_len(len: u64, max_bytes: u64) -> io::Result<usize> {
+    let fits = usize::try_from(len).ok().filter(|_| len <= max_bytes);
+    fits.ok_or_else(|| io::ErrorKind::FileTooLarge.into())
 }
 
 /// An open file. Offsets are bytes from its start; there is no file cursor, so one handle serves many threads.

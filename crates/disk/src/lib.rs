@@ -22,7 +22,7 @@ mod memory;
 mod os;
 mod small;
 
-pub use anchored::Anchored;
+pub use anchored::{Anchored, Reading};
 pub use checkpoint::{
     CheckpointError, CleanMark, Damage, DamageCheckpoint, DamageEntry, EpochCheckpoint, EpochEntry,
     MetaProperties, OffsetCheckpoint, PartitionMetadata,
@@ -36,4 +36,4 @@ pub use lock_shared::SharedLock;
 pub use memory::MemoryDisk;
 pub use os::{OsDisk, WritebackFn};
 pub use rustix::io::Errno;
-pub use small::{create_dir_durably, read_small, write_atomically};
+pub use small::{StagedFile, create_dir_durably, read_small, write_atomically};

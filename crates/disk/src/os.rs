@@ -3,13 +3,13 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, IoSlice};
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 use std::sync::Arc;
 
 use rustix::fs::{AtFlags, CWD, ioctl_ficlone, linkat, statvfs};
 
-use crate::disk::{DirEntry, Disk, DiskFile, Identity, OpenMode, Space};
+use crate::disk::{DirEntry, Disk, DiskFile, Identity, OpenMode, Space, whole_len};
 use crate::fd_file::{self, NoWait};
 
 /// Starts writeback of a byte range (sync_file_range). Passed in, because the call needs `unsafe` and that lives in
@@ -98,6 +98,17 @@ impl Disk for OsDisk {
     fn file_len(&self, path: &Path) -> io::Result<u64> {
         let found = fs::metadata(path)?;
         if found.is_dir() { Err(io::ErrorKind::IsADirectory.into()) } else { Ok(found.len()) }
+    }
+
+    fn read_whole(&self, path: &Path, max_bytes: u64) -> io::Result<Vec<u8>> {
+        let file = File::open(path)?;
+        let found = file.metadata()?;
+        if found.is_dir() {
+            return Err(io::ErrorKind::IsADirectory.into());
+        }
+        let mut bytes = vec![0; whole_len(found.len(), max_bytes)?];
+        file.read_exact_at(&mut bytes, 0)?;
+        Ok(bytes)
     }
 
     fn identity(&self, path: &Path) -> io::Result<Option<Identity>> {

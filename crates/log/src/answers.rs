@@ -157,6 +157,18 @@ pub struct RecoveryReport {
     pub notes: Vec<String>,
 }
 
+impl RecoveryReport {
+    /// Whether there is nothing to tell: nothing was changed, then.
+    pub(crate) fn is_silent(&self) -> bool {
+        self.cuts.is_empty()
+            && self.rebuilt.is_empty()
+            && self.holes.is_empty()
+            && self.damage.is_empty()
+            && self.notes.is_empty()
+            && self.leftovers == Leftovers::default()
+    }
+}
+
 /// Files that nobody needs: of segments that were deleted before the stop, or not finished.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Leftovers {

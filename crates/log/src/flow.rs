@@ -27,6 +27,8 @@ pub(crate) struct Flow {
     pub(crate) reserved: AtomicU64,
     /// Closed, indexes synced, reservation released.
     pub(crate) settled: AtomicBool,
+    /// The index files were changed since they were last synced, or nobody knows.
+    pub(crate) indexes_young: AtomicBool,
 }
 
 impl Flow {
@@ -71,6 +73,16 @@ impl Segment {
             file.sync_data().map_err(SyncError::Failed)?;
             self.log_slot.note_sync(writes);
             self.flow.synced.store(size, Ordering::Release);
+        }
+        Ok(())
+    }
+
+    /// fdatasync of the index files, if they have changed.
+    pub(crate) fn sync_indexes(&self) -> io::Result<()> {
+        if self.flow.indexes_young.load(Ordering::Acquire) {
+            self.index_file()?.sync_data()?;
+            self.time_file()?.sync_data()?;
+            self.flow.indexes_young.store(false, Ordering::Release);
         }
         Ok(())
     }

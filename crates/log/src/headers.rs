@@ -56,6 +56,10 @@ pub(crate) fn walk_batches(
     let (file, size) = (segment.file().map_err(failed())?, segment.end().size);
     let scanner = Scanner::new(&*file, first.position, size, first.header.base_offset, WINDOW_WALK);
     let mut scanner = scanner.around(&segment.damage);
+    if !show(&*file, &first).map_err(failed())? {
+        return Ok(whole);
+    }
+    scanner.pass(&first);
     loop {
         match scanner.next() {
             Ok(None) => return Ok(whole),

@@ -1,7 +1,6 @@
 //! Opening a log: order in the directory, recovery, producers, epochs, marks.
 
 use std::io;
-use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
@@ -36,7 +35,7 @@ pub(crate) fn open(
 ) -> Result<(Log, RecoveryReport), LogError> {
     let mut report = RecoveryReport::default();
     let mut found = load_segments(&home, &options, &mut report)?;
-    let Recovered { mut segments, mut sparse, looks, .. } = found.recovered;
+    let Recovered { mut segments, mut sparse, looks, first_timestamp: mut first, .. } = found.recovered;
     let mut log_end = segments.last().map_or(0, |active| active.end().next_offset);
     if !segments.is_empty() && log_end < options.recovery_point {
         let point = options.recovery_point;
@@ -60,10 +59,10 @@ pub(crate) fn open(
             // That compaction wrote none of its segments is known from the first one on.
             rewritten::tell(&home, &[])?;
         }
-        let first = Segment::create(Arc::clone(&home), log_end)
+        let segment = Segment::create(Arc::clone(&home), log_end)
             .map_err(LogError::at(home.path(log_end, names::LOG)))?;
-        segments.push(Arc::new(first));
-        sparse = Sparse::default();
+        segments.push(Arc::new(segment));
+        (sparse, first) = (Sparse::default(), None);
         // Older than what was lost, they would refuse the producers what comes next.
         found.listing.snapshots.drain(..).try_for_each(|offset| remove_snapshot(&home, offset))?;
         if log_end > 0 {
@@ -77,7 +76,8 @@ pub(crate) fn open(
     let place = Place { home: &home, segments: &segments, listing: &found.listing, looks: &looks, log_end };
     let Replayed { producers, snapshots, last_aborted } = replay(&place, &options, &mut epochs, &mut report)?;
     let first_open = producers.first_open();
-    let first_timestamp = first_timestamp(&segments, &mut report)?;
+    let first_timestamp =
+        first.map_or_else(|| first_timestamp(&segments, &mut report), |first| Ok(Some(first)))?;
     let opened_ms = segments
         .last()
         .map_or(options.now_ms, |active| active.filling_since(first_timestamp, options.now_ms));
@@ -109,6 +109,8 @@ pub(crate) fn open(
         log_end,
         recovery_point: if fresh { log_end } else { stable },
     };
+    // Of a log that was closed in order every name is stable, if nothing was done to it.
+    let dir_dirty = !options.clean || fresh || !report.is_silent();
     let log = Log {
         topic: topic.into(),
         partition,
@@ -123,7 +125,7 @@ pub(crate) fn open(
         epoch_file: Mutex::default(),
         witness: Mutex::default(),
         offline: OnceLock::new(),
-        dir_dirty: AtomicBool::new(true),
+        dir_dirty: dir_dirty.into(),
         syncs: Mutex::default(),
         small_files: Mutex::default(),
         pacing: Mutex::default(),

@@ -15,7 +15,7 @@
 //! If the clean mark was a lie, the active segment is checked whole.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -28,6 +28,7 @@ use crate::depth::Depth;
 use crate::derive::Sparse;
 use crate::errors::LogError;
 use crate::home::Home;
+use crate::index::time::TimeEntry;
 use crate::listing::Listing;
 use crate::names;
 use crate::rewritten;
@@ -44,6 +45,8 @@ pub(crate) struct Recovered {
     pub(crate) sparse: Sparse,
     /// Of those that were looked at, oldest first.
     pub(crate) looks: Vec<Look>,
+    /// Largest timestamp of the last segment's first batch, if that was among them.
+    pub(crate) first_timestamp: Option<i64>,
     /// The last one ends in bytes that were stable once and are no batches.
     ragged: bool,
 }
@@ -54,6 +57,8 @@ pub(crate) struct Look {
     pub(crate) base_offset: i64,
     /// From here on.
     pub(crate) from: i64,
+    /// Its indexes are no help, or its end is damaged.
+    pub(crate) in_doubt: bool,
 }
 
 /// Checks the segments of a listing.
@@ -129,11 +134,13 @@ impl Recovered {
         let segment =
             Segment::existing(Arc::clone(home), base, End { next_offset: base, size }, synced, false);
         let reach = Reach { size, upto: next_base.unwrap_or(depth.limit(base)), last: next_base.is_none() };
+        segment.flow.indexes_young.store(!depth.clean, Ordering::Relaxed);
         segment.unsettled.store(true, Ordering::Relaxed);
-        let walked = check(&segment, listing, reach, depth, report)?;
+        let (walked, in_doubt) = check(&segment, listing, reach, depth, report)?;
         segment.unsettled.store(false, Ordering::Relaxed);
-        self.looks.push(Look { base_offset: base, from: walked.from });
+        self.looks.push(Look { base_offset: base, from: walked.from, in_doubt });
         self.sparse = walked.sparse;
+        self.first_timestamp = walked.first_timestamp;
         segment.set_end(walked.end);
         segment.unverified_below(walked.position);
         let mut goes_on = true;
@@ -186,6 +193,7 @@ impl Recovered {
         home.disk.sync_dir(&home.dir).map_err(LogError::at(&home.dir))?;
         self.segments.push(Arc::new(next));
         self.sparse = Sparse::default();
+        self.first_timestamp = None;
         Ok(())
     }
 }
@@ -222,14 +230,14 @@ pub(crate) fn log_size(home: &Home, base: i64) -> Result<u64, LogError> {
     home.disk.file_len(&path).map_err(LogError::at(path))
 }
 
-/// Checks one segment from where it must be checked, and brings its indexes up to date.
+/// Checks one segment from where it must be checked, and brings its indexes up to date; whether all of it was in doubt.
 fn check(
     segment: &Segment,
     listing: &Listing,
     reach: Reach,
     depth: &Depth,
     report: &mut RecoveryReport,
-) -> Result<Walked, LogError> {
+) -> Result<(Walked, bool), LogError> {
     let failed = || LogError::at(segment.path());
     let (clean, size) = (depth.clean, reach.size);
     let walk_from = |start: Start, report: &mut RecoveryReport| {
@@ -239,24 +247,43 @@ fn check(
         walk(segment, start, reach, depth, report)
     };
     let trusted = if clean { i64::MAX } else { depth.recovery_point - 1 };
-    if let Some(start) = trusted_start(segment, listing, size, trusted, clean).map_err(failed())? {
-        let walked = walk_from(start, report).map_err(failed())?;
+    if let Some(trusted) = trusted_start(segment, listing, size, trusted, clean).map_err(failed())? {
+        let walked = walk_from(trusted.start, report).map_err(failed())?;
         // A bad end after an orderly stop, or one below the recovery point, throws doubt on all of it.
         if walked.damage.is_empty() && (walked.bad.is_none() || !clean) {
-            return Ok(walked);
+            segment.keep_closing(trusted.closing).map_err(failed())?;
+            let lost = clean && !trusted.indexed && segment.index.len() > 0;
+            if lost {
+                report.rebuilt.extend(index_paths(segment));
+            }
+            return Ok((walked, lost));
         }
         report.notes.push(format!("{}: its end is damaged, checking all of it", segment.path().display()));
     }
     if size > 0 {
-        for suffix in [names::INDEX, names::TIME_INDEX] {
-            report.rebuilt.push(segment.home.path(segment.base_offset, suffix));
-        }
+        report.rebuilt.extend(index_paths(segment));
     }
     segment.reset_indexes().map_err(failed())?;
-    walk_from(Start { position: 0, offset: segment.base_offset }, report).map_err(failed())
+    let start = Start { position: 0, offset: segment.base_offset };
+    walk_from(start, report).map(|walked| (walked, true)).map_err(failed())
+}
+
+fn index_paths(segment: &Segment) -> [PathBuf; 2] {
+    [names::INDEX, names::TIME_INDEX].map(|suffix| segment.home.path(segment.base_offset, suffix))
 }
 
 impl Segment {
+    /// The time index ends in an entry that is believed only if the log says the same; else it goes.
+    fn keep_closing(&self, closing: Option<TimeEntry>) -> io::Result<()> {
+        match closing {
+            Some(entry) if !self.times.closes_with(entry) => {
+                self.flow.indexes_young.store(true, Ordering::Release);
+                self.time_file()?.set_len(self.times.len_in_file())
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Whoever wrote it died. Should a writeback have failed before, the page cache has bytes that the disk never got, and
     /// no sync would write them any more: what is read next comes from the disk, unless it is still to be written.
     fn forget_cached(&self, position: u64, size: u64) -> io::Result<()> {

@@ -143,6 +143,7 @@ impl Log {
         }
         let file = self.home.open(offset, names::SNAPSHOT, OpenMode::Create)?;
         file.set_len(0)?;
+        self.dir_dirty.store(true, Ordering::Release);
         file.write_at(0, &writer.producers.with(|known| snapshot::encode(known)))?;
         self.small_files.lock().push(file);
         writer.snapshots.push(offset);

@@ -177,11 +177,16 @@ impl<'a> Scanner<'a> {
         if found.end() > self.verify_from {
             self.check_crc(&header)?;
         }
+        self.pass(&found);
+        Ok(Some(found))
+    }
+
+    /// Goes on behind a batch at the position it is at.
+    pub(crate) fn pass(&mut self, found: &Found) {
         self.last = Some((self.position, self.expected));
         self.position = found.end();
-        self.expected = header.next_offset();
-        self.last_size = header.size_in_bytes();
-        Ok(Some(found))
+        self.expected = found.header.next_offset();
+        self.last_size = found.header.size_in_bytes();
     }
 
     fn bad(&self, reason: String) -> ScanError {

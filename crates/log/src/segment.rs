@@ -237,6 +237,11 @@ impl Segment {
         self.index_file_with(Patience::Endless)
     }
 
+    /// Bytes of one of its files, without opening it.
+    pub(crate) fn len_of(&self, suffix: &str) -> io::Result<u64> {
+        self.home.disk.file_len(&self.home.path(self.base_offset, suffix))
+    }
+
     /// The `.timeindex`, opened anew: it is rarely needed.
     pub(crate) fn time_file(&self) -> io::Result<Arc<dyn DiskFile>> {
         self.open(names::TIME_INDEX, OpenMode::ReadWrite)
@@ -245,9 +250,18 @@ impl Segment {
     /// Makes both index files, or empties them. Nothing else does: a file that is missing is noticed where it is read.
     pub(crate) fn empty_index_files(&self) -> io::Result<()> {
         let index = self.open(names::INDEX, OpenMode::Create)?;
-        index.set_len(0)?;
+        self.empty(&*index)?;
         self.home.handles.put(&self.index_slot, &index);
-        self.open(names::TIME_INDEX, OpenMode::Create)?.set_len(0)
+        self.empty(&*self.open(names::TIME_INDEX, OpenMode::Create)?)
+    }
+
+    /// A new file has nothing that could get lost.
+    fn empty(&self, index: &dyn DiskFile) -> io::Result<()> {
+        if index.is_empty()? {
+            return Ok(());
+        }
+        self.flow.indexes_young.store(true, Ordering::Release);
+        index.set_len(0)
     }
 
     /// Writes `slices` at the end of its file, without publishing them. On error nothing was published; the caller cuts
@@ -298,21 +312,30 @@ impl Segment {
         let index_due = self.index.push(Entry { relative, position: position as u32 });
         // The times are never behind the offsets for long: recovery looks at the batches in between.
         let times_due = self.times.push() || index_due && self.times.is_dirty();
-        let times =
-            if times_due { self.time_file().and_then(|file| self.times.write(&*file)) } else { Ok(()) };
-        let index =
-            if index_due { self.index_file().and_then(|file| self.index.write(&*file)) } else { Ok(()) };
+        let times = if times_due { self.write_times() } else { Ok(()) };
+        let index = if index_due { self.write_index() } else { Ok(()) };
         times.and(index)
     }
 
     /// Writes what the indexes still keep in memory, and the time index' last entry.
     pub(crate) fn write_indexes(&self) -> io::Result<()> {
-        self.index.write(&*self.index_file()?)?;
-        self.times.push();
-        if self.times.is_dirty() {
-            self.times.write(&*self.time_file()?)?;
+        if self.index.is_dirty() {
+            self.write_index()?;
         }
-        Ok(())
+        self.times.push();
+        if self.times.is_dirty() { self.write_times() } else { Ok(()) }
+    }
+
+    fn write_index(&self) -> io::Result<()> {
+        let file = self.index_file()?;
+        self.flow.indexes_young.store(true, Ordering::Release);
+        self.index.write(&*file)
+    }
+
+    fn write_times(&self) -> io::Result<()> {
+        let file = self.time_file()?;
+        self.flow.indexes_young.store(true, Ordering::Release);
+        self.times.write(&*file)
     }
 
     /// No more appends; the indexes [were written](Self::write_indexes). Trimming and syncing are left to

@@ -134,25 +134,39 @@ impl Log {
     /// The orderly end: indexes and producer state written, reservations released, everything synced. The log takes
     /// no writes afterwards; reads go on.
     pub fn close(&self, now_ms: i64) -> io::Result<()> {
+        self.wind_up(now_ms)?;
+        self.sync_wound_up()
+    }
+
+    /// The first half of [`close`](Self::close), after which nothing is written any more. The kernel is asked to write what is
+    /// dirty, so that of many logs that end together all are under way when the first is waited for.
+    pub(crate) fn wind_up(&self, now_ms: i64) -> io::Result<()> {
         self.expire_producers(now_ms);
-        // Over the whole end: a sync that fails meanwhile is heard before the log counts as closed.
+        // A sync that fails meanwhile is heard before the log counts as closed; none begins after it.
         let _one_at_a_time = self.syncs.lock();
-        {
-            let mut writer = self.writer.lock();
-            self.online()?;
-            let log_end = self.marks.load().log_end;
-            self.snapshot_producers(&mut writer, log_end)?;
-            if let Some(active) = self.active() {
-                active.write_indexes()?;
-                active.trim()?;
-                active.index_file()?.sync_data()?;
-                active.time_file()?.sync_data()?;
-            }
-            self.dir_dirty.store(true, Ordering::Release);
-            // Before the lock is given back: nothing is appended that the sync below does not cover.
-            if self.offline.set(closed()).is_err() {
-                return Err(self.online().map_or_else(io::Error::from, |()| io::ErrorKind::Other.into()));
-            }
+        let mut writer = self.writer.lock();
+        self.online()?;
+        let log_end = self.marks.load().log_end;
+        self.snapshot_producers(&mut writer, log_end)?;
+        if let Some(active) = self.active() {
+            active.write_indexes()?;
+            active.trim()?;
+            active.write_back_end()?;
+        }
+        for file in &*self.small_files.lock() {
+            file.start_writeback(0, file.len()?)?;
+        }
+        if self.offline.set(closed()).is_err() {
+            return Err(self.online().map_or_else(io::Error::from, |()| io::ErrorKind::Other.into()));
+        }
+        Ok(())
+    }
+
+    /// The second half: everything is stable when it returns.
+    pub(crate) fn sync_wound_up(&self) -> io::Result<()> {
+        let _one_at_a_time = self.syncs.lock();
+        if let Some(active) = self.active() {
+            active.sync_indexes()?;
         }
         self.sync_segments(&self.segments.load_full(), self.marks.load().log_end).map(drop)
     }

@@ -181,7 +181,7 @@ impl Segment {
         }
         let rises = match self.time_file() {
             Err(error) if is_missing(&error) => false,
-            file => time::load(&*file?, u32::MAX)?.is_some(),
+            file => time::load(&*file?, u64::MAX)?.is_some(),
         };
         if !rises {
             self.distrust_index();

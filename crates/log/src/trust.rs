@@ -2,9 +2,14 @@
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
-use crate::index::time::{self, TimeEntry};
+use pagewire_disk::OpenMode;
+
+use crate::index::offset::Entry;
+use crate::index::time::{self, Loaded, TimeEntry};
 use crate::listing::Listing;
+use crate::names;
 use crate::patience::Patience;
 use crate::scan::{ScanError, Scanner, WINDOW_WALK};
 use crate::segment::{End, Segment};
@@ -14,6 +19,16 @@ use crate::walk::Start;
 /// its last entry may lie far back.
 const LOOKED_AT_MAX: u64 = 1 << 20;
 
+/// Where checking may begin.
+#[derive(Debug)]
+pub(crate) struct Trusted {
+    pub(crate) start: Start,
+    /// The offset index has entries.
+    pub(crate) indexed: bool,
+    /// The last entry of the time index, if it is one that an orderly stop leaves: what follows `start` has to agree.
+    pub(crate) closing: Option<TimeEntry>,
+}
+
 /// Where to begin so that nothing above offset `trusted` goes unchecked: at the last index entry below it, if both
 /// indexes can be believed up to there (they are cut back to it). `None`: begin at the start, with empty indexes.
 pub(crate) fn trusted_start(
@@ -22,26 +37,22 @@ pub(crate) fn trusted_start(
     size: u64,
     trusted: i64,
     clean: bool,
-) -> io::Result<Option<Start>> {
+) -> io::Result<Option<Trusted>> {
     let base = segment.base_offset;
     if !listing.indexed.contains(&base) || !listing.timed.contains(&base) || trusted < base {
         return Ok(None);
     }
-    let (index_file, time_file) = (segment.index_file()?, segment.time_file()?);
     let relative = (trusted - base).min(i64::from(i32::MAX)) as u32;
-    if !segment.index.load(&*index_file, size)? || !segment.index.cut_after(&*index_file, relative, size)? {
-        return Ok(None);
-    }
-    let Some(entry) = segment.index.floor(u32::MAX, Patience::Endless, || Ok(Arc::clone(&index_file)))?
-    else {
-        // None was due yet, of a batch however long or of a few short ones; or they are lost.
-        let whole = segment.seen_behind(0, size)?.no_entry_is_due;
-        segment.reset_indexes()?;
-        return Ok(whole.then_some(Start { position: 0, offset: base }));
+    let Some(entry) = last_entry(segment, relative, size)? else { return Ok(None) };
+    let upto = entry.map_or(0, |entry| u64::from(entry.relative) + 1);
+    let Some(times) = times_upto(segment, upto, clean)? else { return Ok(None) };
+    let (closing, last_time) = (times.behind.filter(|_| clean), times.last);
+    let Some(entry) = entry else {
+        // None was due yet, of a batch however long or of a few short ones; or they are lost. After an orderly stop the walk tells.
+        let whole = clean || segment.seen_behind(0, size)?.no_entry_is_due;
+        let start = Start { position: 0, offset: base };
+        return Ok(whole.then_some(Trusted { start, indexed: false, closing }));
     };
-    let Some((times, last_time)) = time::load(&*time_file, entry.relative)? else { return Ok(None) };
-    time_file.set_len(u64::from(times) * time::ENTRY_LEN as u64)?;
-    segment.times.start_after(times, last_time, last_time);
     let last_offset = base + i64::from(entry.relative);
     segment.set_end(End { next_offset: last_offset + 1, size });
     let Ok(Some(batch)) = segment.locate(last_offset, Patience::Endless) else { return Ok(None) };
@@ -64,7 +75,34 @@ pub(crate) fn trusted_start(
         return Ok(None);
     }
     // The walk passes the entry's own batch once more; it has its entry already and gets no second one.
-    Ok(Some(Start { position: batch.position, offset: batch.header.base_offset }))
+    let start = Start { position: batch.position, offset: batch.header.base_offset };
+    Ok(Some(Trusted { start, indexed: true, closing }))
+}
+
+/// The last entry of the offset index at or below `relative`, to which it is cut back; `None` if it cannot be believed.
+fn last_entry(segment: &Segment, relative: u32, size: u64) -> io::Result<Option<Option<Entry>>> {
+    if segment.len_of(names::INDEX)? == 0 {
+        segment.index.start_empty();
+        return Ok(Some(None));
+    }
+    let file = segment.index_file()?;
+    if !segment.index.load(&*file, size)? || !segment.index.cut_after(&*file, relative, size)? {
+        return Ok(None);
+    }
+    segment.index.floor(u32::MAX, Patience::Endless, || Ok(Arc::clone(&file))).map(Some)
+}
+
+/// The entries of the time index below `upto`, to which it is cut back unless the one behind may stay; `None` if it cannot
+/// be believed.
+fn times_upto(segment: &Segment, upto: u64, clean: bool) -> io::Result<Option<Loaded>> {
+    let file = segment.open(names::TIME_INDEX, OpenMode::Read)?;
+    let Some(loaded) = time::load(&*file, upto)? else { return Ok(None) };
+    if loaded.is_longer && !(clean && loaded.behind.is_some()) {
+        segment.flow.indexes_young.store(true, Ordering::Release);
+        segment.time_file()?.set_len(loaded.len())?;
+    }
+    segment.times.start_after(loaded.entries, loaded.last, loaded.last);
+    Ok(Some(loaded))
 }
 
 /// Where the batch of a time entry begins.

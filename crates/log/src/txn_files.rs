@@ -63,8 +63,9 @@ impl TxnFiles {
         }
         files.hear(place, report)?;
         for look in place.looks {
-            // After an orderly stop the end of the last segment is as good as the rest, unless all of it was in doubt.
-            if !clean || look.from == look.base_offset {
+            // After an orderly stop that vouches for them the last segment is as good as the rest, unless it was in doubt.
+            let whole = look.from == look.base_offset && place.home.vouched.is_none();
+            if !clean || look.in_doubt || whole {
                 files.replay_at(look.base_offset);
             }
         }

@@ -46,6 +46,8 @@ pub(crate) struct Walked {
     pub(crate) position: u64,
     pub(crate) end: End,
     pub(crate) sparse: Sparse,
+    /// Largest timestamp of the segment's first batch, if it is good and was met.
+    pub(crate) first_timestamp: Option<i64>,
     /// What was stable once and is not what was written. The last one may reach to the end of the file: then the walk
     /// ended before it.
     pub(crate) damage: Vec<Stretch>,
@@ -98,11 +100,12 @@ pub(crate) fn walk(
         scanner.resume(stretch.to, stretch.next_offset);
     };
     notes.settle()?;
-    let Notes { end, next_offset, sparse, told, .. } = notes;
+    let Notes { end, next_offset, sparse, first_timestamp, told, .. } = notes;
     report.scanned_bytes += end.saturating_sub(start.position);
     segment.home.checked.fetch_add(end.saturating_sub(told), Ordering::Relaxed);
     let (from, position) = (start.offset, start.position);
-    Ok(Walked { from, position, end: End { next_offset, size: end }, sparse, damage, bad })
+    let end = End { next_offset, size: end };
+    Ok(Walked { from, position, end, sparse, first_timestamp, damage, bad })
 }
 
 /// What a walk learns from good batches. The last one is noted when its successor was seen: only order speaks for offsets.
@@ -115,6 +118,7 @@ struct Notes<'s> {
     follows: bool,
     /// Where the last good batch ends.
     end: u64,
+    first_timestamp: Option<i64>,
     told: u64,
 }
 
@@ -130,7 +134,8 @@ impl<'s> Notes<'s> {
     fn new(segment: &'s Segment, start: Start) -> Self {
         let (next_offset, position) = (start.offset, start.position);
         let (sparse, last) = (Sparse::default(), None);
-        Self { segment, last, sparse, next_offset, follows: true, end: position, told: position }
+        let (first_timestamp, follows) = (None, true);
+        Self { segment, last, sparse, next_offset, follows, end: position, first_timestamp, told: position }
     }
 
     fn found(&mut self, found: Found) -> io::Result<()> {
@@ -154,6 +159,9 @@ impl<'s> Notes<'s> {
     /// Notes the last batch.
     fn settle(&mut self) -> io::Result<()> {
         let Some(Last { found, .. }) = self.last.take() else { return Ok(()) };
+        if found.position == 0 {
+            self.first_timestamp = Some(found.header.max_timestamp);
+        }
         let due = self.sparse.next(self.segment.home.index_interval(), found.header.size_in_bytes());
         // Entries may be missing; a full disk must not keep a log from being opened.
         match self.segment.note_batch(&found.header, found.position, due) {

@@ -26,6 +26,21 @@ impl Segment {
         Ok(until - from)
     }
 
+    /// Asks the kernel to write all that is dirty, of a segment that nobody appends to any more.
+    pub(crate) fn write_back_end(&self) -> io::Result<()> {
+        let (size, synced) = (self.end().size, self.flow.synced.load(Ordering::Acquire));
+        if synced < size {
+            let from = self.flow.written_back.load(Ordering::Acquire).min(size);
+            self.file()?.start_writeback(from, size - from)?;
+        }
+        if self.flow.indexes_young.load(Ordering::Acquire) {
+            for index in [self.index_file()?, self.time_file()?] {
+                index.start_writeback(0, index.len()?)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Reserves blocks ahead of the writer: as much again as is there, within bounds. Advice; failures do not matter.
     pub(crate) fn reserve(&self, segment_bytes: u64) {
         let size = self.end().size;

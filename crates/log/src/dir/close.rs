@@ -2,16 +2,20 @@
 
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use pagewire_disk::CleanMark;
 use pagewire_disk::checkpoint::CLEAN_MARK_FILE;
 
 use super::{LogDir, parallel, vouched};
-use crate::Offline;
+use crate::{Log, Offline};
 
 /// Threads that close logs side by side: what they wait for is syncs, and the disk does several at once.
 const THREADS: usize = 8;
+
+/// Logs that are closed together. Each keeps a few files open until it is.
+const AT_ONCE: usize = 64;
 
 const GIVEN_UP: &str =
     "it was given up to be opened anew; should that have failed, pagewire log online tries again";
@@ -35,12 +39,9 @@ impl LogDir {
             return CloseReport { clean: false, failed: Vec::new() };
         };
         let was_offline = self.offline().is_some();
-        let threads = if self.threads > 1 { self.threads.max(THREADS) } else { 1 };
-        let closed = parallel::map(&self.logs(), threads, |log| {
-            log.close(now_ms).map_err(|error| (log.dir().to_path_buf(), error))
-        });
-        let mut failed: Vec<_> = closed.into_iter().filter_map(Result::err).collect();
         let logs = self.logs();
+        let mut failed: Vec<_> =
+            logs.chunks(AT_ONCE).flat_map(|some| self.close_together(some, now_ms)).collect();
         if let Err(error) = vouched::write(&*self.disk, &self.path, logs.iter().map(|log| &**log)) {
             failed.push((self.path.join(vouched::FILE), error));
         }
@@ -63,6 +64,20 @@ impl LogDir {
         self.close_for_writes();
         drop(lock);
         CloseReport { clean, failed }
+    }
+
+    /// Closes these logs: what all of them have left to write is on its way before the first is waited for. What failed.
+    fn close_together(&self, logs: &[Arc<Log>], now_ms: i64) -> Vec<(PathBuf, io::Error)> {
+        let threads = if self.threads > 1 { self.threads.max(THREADS) } else { 1 };
+        let wound_up = parallel::map(logs, threads, |log| log.wind_up(now_ms));
+        let ready: Vec<_> = logs.iter().zip(&wound_up).collect();
+        let synced = parallel::map(&ready, threads, |(log, wound_up)| match wound_up {
+            Ok(()) => log.sync_wound_up(),
+            Err(_) => Ok(()),
+        });
+        let ended = wound_up.into_iter().zip(synced).map(|(wound_up, synced)| wound_up.and(synced));
+        let failed = logs.iter().zip(ended);
+        failed.filter_map(|(log, ended)| Some((log.dir().to_path_buf(), ended.err()?))).collect()
     }
 
     /// Ends all writes of what is open, those under way included, and releases the lock, so that the directory can be opened

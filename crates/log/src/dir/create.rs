@@ -8,20 +8,14 @@ use pagewire_disk::checkpoint::PARTITION_METADATA_FILE;
 use pagewire_disk::{CheckpointError, PartitionMetadata};
 use uuid::Uuid;
 
-use super::checkpoints::Checkpoints;
+use super::LogDir;
 use super::errors::CreateError;
-use super::evidence::Evidence;
-use super::names::{is_legal, partition_dir};
+use super::making::Making;
+use super::names::is_legal;
 use super::options::PartitionSettings;
 use super::records::has_records;
-use super::reopen::tell;
 use super::stray::set_aside;
-use super::table::Entry;
-use super::{LogDir, parallel};
-use crate::{Log, LogError, Offline};
-
-/// Threads that make logs side by side: what they wait for is syncs, and the disk does several at once.
-const THREADS: usize = 8;
+use crate::{Log, Offline};
 
 impl LogDir {
     /// The log of a partition, made if there is none. When this returns, the log, its directory and the topic's id in
@@ -61,8 +55,8 @@ impl LogDir {
         if let Some(offline) = self.offline() {
             return Err(offline.into());
         }
-        let made =
-            parallel::map(&missing, THREADS, |&partition| self.host(topic, partition, settings, now_ms));
+        let making = Making { dir: self, topic, settings, now_ms };
+        let made = making.all(&missing);
         self.disk
             .sync_dir(&self.path)
             .inspect_err(|error| self.note(&self.path, error))
@@ -107,63 +101,9 @@ impl LogDir {
         Ok(missing.into_iter().collect())
     }
 
-    /// Opens one log that is there, or makes it; its name in the log directory is not durable yet.
-    fn host(
-        &self,
-        topic: &str,
-        partition: i32,
-        settings: &PartitionSettings,
-        now_ms: i64,
-    ) -> Result<Arc<Entry>, CreateError> {
-        let dir = self.path.join(partition_dir(topic, partition));
-        if let Some(entry) = self.open_after_all(topic, partition, &dir, settings, now_ms)? {
-            return Ok(entry);
-        }
-        let was_there = self.disk.exists(&dir).unwrap_or(true);
-        self.make(topic, partition, &dir, settings, now_ms).inspect_err(|error| {
-            if let Some(error) = error.io() {
-                self.note(&dir, error);
-            }
-            if !was_there {
-                // Half a log, which nobody was told of. What cannot be removed holds no record either.
-                let _ = self.disk.remove_dir_all(&dir);
-            }
-        })
-    }
-
-    /// Makes one log, or takes up an earlier attempt.
-    fn make(
-        &self,
-        topic: &str,
-        partition: i32,
-        dir: &Path,
-        settings: &PartitionSettings,
-        now_ms: i64,
-    ) -> Result<Arc<Entry>, CreateError> {
-        let disk = self.disk.as_ref();
-        if !self.clear_the_way(topic, partition, dir, settings.topic_id)? {
-            if self.is_gone(topic, partition) {
-                return Err(LogError::Gone { path: dir.to_path_buf() }.into());
-            }
-            self.forget(&[(topic, partition)]).map_err(CreateError::at(&self.path))?;
-            disk.create_dir_all(dir).map_err(CreateError::at(dir))?;
-        }
-        let file = dir.join(PARTITION_METADATA_FILE);
-        let metadata = PartitionMetadata { topic_id: settings.topic_id };
-        metadata.write(disk, &file).map_err(CreateError::at(&file))?;
-        let mut said = Checkpoints::default();
-        said.carry(&self.carried.lock(), topic, partition, true);
-        let evidence = Evidence::of_an_attempt(said);
-        let (entry, report) = self.opening(&evidence, now_ms, |opening, notices| {
-            opening.recover(dir, topic, partition, settings, notices)
-        })?;
-        tell(&report);
-        Ok(entry)
-    }
-
     /// Sets a directory aside that stands where a new topic's goes. `true` if there is one that is this topic's, or
     /// that holds nothing: an earlier attempt.
-    fn clear_the_way(
+    pub(super) fn clear_the_way(
         &self,
         topic: &str,
         partition: i32,

@@ -109,6 +109,14 @@ enum Outcome {
 }
 
 impl Outcome {
+    /// What was read was perhaps not read in the directory.
+    fn doubted(self, error: LogError) -> Self {
+        match self {
+            Self::Opened(entry, _) => Self::Failed(error, entry.topic_id),
+            other => other,
+        }
+    }
+
     fn report(&self) -> Option<&RecoveryReport> {
         if let Self::Opened(_, report) = self { Some(report) } else { None }
     }
@@ -175,9 +183,13 @@ impl LockedDir {
         };
         let done = AtomicUsize::new(0);
         let ahead: Vec<(&Found, u64)> = found.iter().zip(estimates).collect();
+        let reading = self.anchor.reading();
         let outcomes = parallel::map(&ahead, options.threads, |(found, estimated)| {
             let mut notices = Vec::new();
-            let outcome = opening.load(found, settings, &mut notices);
+            let mut outcome = opening.load(found, settings, &mut notices);
+            if let Err(error) = self.anchor.check() {
+                outcome = outcome.doubted(LogError::at(&found.path)(error));
+            }
             meter.done(*estimated, outcome.report());
             progress(Progress {
                 done: done.fetch_add(1, Ordering::Relaxed) + 1,
@@ -188,6 +200,7 @@ impl LockedDir {
             });
             (outcome, notices)
         });
+        drop(reading);
 
         let names: HashSet<_> = found.iter().map(|found| (found.topic.as_str(), found.partition)).collect();
         let gone = gone::find(&evidence.checkpoints, &names, settings);

@@ -20,6 +20,8 @@ use super::options::LogDirOptions;
 #[derive(Debug)]
 pub struct LockedDir {
     pub(super) disk: Arc<dyn Disk>,
+    /// The same.
+    pub(super) anchor: Arc<Anchored>,
     pub(super) path: PathBuf,
     pub(super) lock: DirLock,
     meta: Option<MetaProperties>,
@@ -53,7 +55,8 @@ impl LockedDir {
     }
 
     fn take(disk: Arc<dyn Disk>, path: &Path, directory: Option<Uuid>) -> Result<Self, LogDirError> {
-        let disk: Arc<dyn Disk> = Arc::new(Anchored::at(disk, path).map_err(LogDirError::at(path))?);
+        let anchor = Arc::new(Anchored::at(disk, path).map_err(LogDirError::at(path))?);
+        let disk: Arc<dyn Disk> = Arc::clone(&anchor) as _;
         let lock = DirLock::acquire(disk.as_ref(), path)?;
         let (meta, damaged) =
             match usable(MetaProperties::read(disk.as_ref(), &path.join(META_PROPERTIES_FILE)))? {
@@ -64,7 +67,7 @@ impl LockedDir {
             make_names_durable(disk.as_ref(), path);
         }
         let path = path.to_path_buf();
-        Ok(Self { disk, meter: LoadMeter::new(&path), path, lock, meta, directory, damaged })
+        Ok(Self { disk, anchor, meter: LoadMeter::new(&path), path, lock, meta, directory, damaged })
     }
 
     /// The directory.

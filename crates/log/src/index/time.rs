@@ -57,6 +57,8 @@ struct Filling {
     in_file: u32,
     piece: Vec<TimeEntry>,
     last: Option<TimeEntry>,
+    /// Stands in the file where `piece` goes: the last word of an orderly stop, written over by what comes.
+    closing: Option<TimeEntry>,
 }
 
 /// Nobody has looked yet.
@@ -75,8 +77,19 @@ impl TimeIndex {
 
     /// Goes on after the entries of an existing file.
     pub(crate) fn start_after(&self, entries: u32, last: Option<TimeEntry>, max: Option<TimeEntry>) {
-        let filling = Filling { in_file: entries, piece: Vec::new(), last };
+        let filling = Filling { in_file: entries, last, ..Filling::default() };
         *self.0.lock() = State { max, known: true, judged: true, filling: Some(Box::new(filling)) };
+    }
+
+    /// The file has one more entry than it goes on after. `true` if it is what an orderly stop would write now.
+    pub(crate) fn closes_with(&self, entry: TimeEntry) -> bool {
+        let mut state = self.0.lock();
+        let holds = state.max == Some(entry);
+        match &mut state.filling {
+            Some(filling) if holds && filling.piece.is_empty() => filling.closing = Some(entry),
+            _ => return false,
+        }
+        true
     }
 
     /// The largest timestamp, if it is known; `Ok(None)` for a segment without one.
@@ -136,9 +149,19 @@ impl TimeIndex {
         self.0.lock().filling.as_ref().map_or(0, |filling| filling.in_file + filling.piece.len() as u32)
     }
 
-    /// Whether entries wait in memory.
+    /// Bytes of the entries that were written.
+    pub(crate) fn len_in_file(&self) -> u64 {
+        self.0.lock().filling.as_ref().map_or(0, |filling| u64::from(filling.in_file) * ENTRY_LEN as u64)
+    }
+
+    /// Whether entries wait in memory that the file does not have.
     pub(crate) fn is_dirty(&self) -> bool {
-        self.0.lock().filling.as_ref().is_some_and(|filling| !filling.piece.is_empty())
+        let is_in_file = |filling: &Filling| filling.piece == Vec::from_iter(filling.closing);
+        self.0
+            .lock()
+            .filling
+            .as_ref()
+            .is_some_and(|filling| !filling.piece.is_empty() && !is_in_file(filling))
     }
 
     /// Writes the entries in memory to the file. Only the writer calls this.
@@ -155,6 +178,7 @@ impl TimeIndex {
         if let Some(filling) = &mut self.0.lock().filling {
             filling.in_file += written as u32;
             filling.piece = Vec::new();
+            filling.closing = filling.closing.filter(|_| written == 0);
         }
         Ok(())
     }
@@ -205,34 +229,56 @@ pub(crate) fn floor_in(file: &dyn DiskFile, timestamp: i64) -> io::Result<Option
     Ok(best)
 }
 
-/// Reads the entries up to offset `relative_max`: how many, and the last; `None` if they do not strictly rise in time
-/// (and not fall in offset). For the active segment.
-pub(crate) fn load(file: &dyn DiskFile, relative_max: u32) -> io::Result<Option<(u32, Option<TimeEntry>)>> {
+/// The beginning of a file that is believed.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Loaded {
+    /// How many entries.
+    pub(crate) entries: u32,
+    /// The last of them.
+    pub(crate) last: Option<TimeEntry>,
+    /// The file has more than these.
+    pub(crate) is_longer: bool,
+    /// The one behind them, if it is the only one.
+    pub(crate) behind: Option<TimeEntry>,
+}
+
+impl Loaded {
+    /// Bytes of the entries.
+    pub(crate) fn len(&self) -> u64 {
+        u64::from(self.entries) * ENTRY_LEN as u64
+    }
+}
+
+/// Reads the entries of offsets below `upto`; `None` if they do not strictly rise in time (and not fall in offset). For the
+/// active segment.
+pub(crate) fn load(file: &dyn DiskFile, upto: u64) -> io::Result<Option<Loaded>> {
     let len = file.len()?;
     // Far above what any segment has: an entry per batch, a batch per 61 bytes of 2 GiB.
     if len % ENTRY_LEN as u64 != 0 || len / ENTRY_LEN as u64 > u64::from(u32::MAX) / 61 {
         return Ok(None);
     }
-    let mut last: Option<TimeEntry> = None;
-    let (mut at, mut count) = (0, 0);
-    let mut page = vec![0; PAGE_ENTRIES as usize * ENTRY_LEN];
+    let mut loaded = Loaded::default();
+    let mut at = 0;
+    let mut page = vec![0; len.min(PAGE_ENTRIES * ENTRY_LEN as u64) as usize];
     while at < len {
         let wanted = (len - at).min(page.len() as u64);
         let bytes = page.get_mut(..wanted as usize).unwrap_or_default();
         file.read_exact_at(at, bytes)?;
         for entry in bytes.chunks_exact(ENTRY_LEN).filter_map(TimeEntry::parse) {
+            let last = loaded.last;
             if last.is_some_and(|last| entry.timestamp <= last.timestamp || entry.relative < last.relative) {
                 return Ok(None);
             }
-            if entry.relative > relative_max {
-                return Ok(Some((count, last)));
+            if u64::from(entry.relative) >= upto {
+                let behind = Some(entry).filter(|_| loaded.len() + ENTRY_LEN as u64 == len);
+                return Ok(Some(Loaded { is_longer: true, behind, ..loaded }));
             }
-            last = Some(entry);
-            count += 1;
+            loaded.last = Some(entry);
+            loaded.entries += 1;
         }
         at += wanted;
     }
-    Ok(Some((count, last)))
+    Ok(Some(loaded))
 }
 
 #[cfg(test)]
@@ -291,19 +337,55 @@ mod tests {
     fn a_file_whose_times_fall_is_refused() {
         let file = file();
         filled(10, &file);
-        assert!(load(&*file, u32::MAX).expect("read").is_some());
+        assert!(load(&*file, u64::MAX).expect("read").is_some());
         file.write_at(12 * 5, &[0; 12]).expect("write");
-        assert_eq!(load(&*file, u32::MAX).expect("read"), None);
+        assert!(load(&*file, u64::MAX).expect("read").is_none());
     }
 
     #[test]
     fn entries_above_an_offset_are_not_counted() {
         let file = file();
         filled(400, &file);
-        let last = |n: i64| Some(TimeEntry { timestamp: n * 10, relative: n as u32 });
-        assert_eq!(load(&*file, 350).expect("read"), Some((350, last(350))));
-        assert_eq!(load(&*file, 0).expect("read"), Some((0, None)));
-        assert_eq!(load(&*file, u32::MAX).expect("read"), Some((400, last(400))));
+        let read = |upto| {
+            let Loaded { entries, last, is_longer, behind } =
+                load(&*file, upto).expect("read").expect("rising");
+            let time = |entry: Option<TimeEntry>| entry.map(|entry| entry.timestamp);
+            (entries, time(last), is_longer, time(behind))
+        };
+        assert_eq!(read(351), (350, Some(3500), true, None));
+        assert_eq!(read(400), (399, Some(3990), true, Some(4000)));
+        assert_eq!(read(0), (0, None, true, None));
+        assert_eq!(read(u64::MAX), (400, Some(4000), false, None));
+    }
+
+    #[test]
+    fn what_an_orderly_stop_wrote_last_is_written_again_only_if_it_is_no_longer_the_last() {
+        let (index, at) = (TimeIndex::default(), |relative| TimeEntry { timestamp: 50, relative });
+        index.start_empty();
+        index.observe(at(3));
+        assert!(!index.closes_with(at(4)), "the log says another");
+        assert!(index.closes_with(at(3)));
+        index.push();
+        assert!(!index.is_dirty());
+        index.observe(TimeEntry { timestamp: 51, relative: 7 });
+        index.push();
+        assert!(index.is_dirty());
+        let file = file();
+        index.write(&*file).expect("write");
+        assert_eq!(file.len().expect("len"), 24);
+    }
+
+    #[test]
+    fn an_entry_that_is_later_than_the_last_word_takes_its_place() {
+        let (index, file) = (TimeIndex::default(), file());
+        index.start_empty();
+        index.observe(TimeEntry { timestamp: 50, relative: 3 });
+        assert!(index.closes_with(TimeEntry { timestamp: 50, relative: 3 }));
+        index.observe(TimeEntry { timestamp: 51, relative: 7 });
+        index.push();
+        index.write(&*file).expect("write");
+        assert_eq!(last_in(&*file).expect("read"), Some(TimeEntry { timestamp: 51, relative: 7 }));
+        assert_eq!((index.len(), file.len().expect("len")), (1, 12));
     }
 
     #[test]

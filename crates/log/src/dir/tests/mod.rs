@@ -16,6 +16,7 @@ mod offline;
 mod rounds;
 mod sums;
 mod survey;
+mod together;
 mod vouched;
 
 use std::collections::BTreeMap;

@@ -89,7 +89,11 @@ impl OffsetIndex {
         let mut page = [0; PAGE_LEN];
         let kept = read_page(file, number as u32, top.entries, &mut page, Patience::Endless)?;
         let kept = kept.take_while(|entry| entry.relative <= relative).count() as u64;
-        file.set_len((number as u64 * u64::from(PAGE_ENTRIES) + kept) * ENTRY_LEN as u64)?;
+        let entries = number as u64 * u64::from(PAGE_ENTRIES) + kept;
+        if entries == u64::from(top.entries) {
+            return Ok(true);
+        }
+        file.set_len(entries * ENTRY_LEN as u64)?;
         self.load(file, size)
     }
 
@@ -186,6 +190,11 @@ impl OffsetIndex {
         slot.store(entry.pack(), Ordering::Relaxed);
         piece.len.store(len + 1, Ordering::Release);
         len as usize + 1 >= PIECE
+    }
+
+    /// Whether there is a piece in memory.
+    pub(crate) fn is_dirty(&self) -> bool {
+        self.piece.load().is_some()
     }
 
     /// Writes the piece in memory to its place in the file. Only the writer calls this. A full piece moves out of
