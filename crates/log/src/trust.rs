@@ -43,7 +43,7 @@ pub(crate) fn trusted_start(
         return Ok(None);
     }
     let relative = (trusted - base).min(i64::from(i32::MAX)) as u32;
-    let Some(entry) = last_entry(segment, relative, size)? else { return Ok(None) };
+    let Some(Believed { last: entry }) = last_entry(segment, relative, size)? else { return Ok(None) };
     let upto = entry.map_or(0, |entry| u64::from(entry.relative) + 1);
     let Some(times) = times_upto(segment, upto, clean)? else { return Ok(None) };
     let (closing, last_time) = (times.behind.filter(|_| clean), times.last);
@@ -79,17 +79,24 @@ pub(crate) fn trusted_start(
     Ok(Some(Trusted { start, indexed: true, closing }))
 }
 
+/// An offset index that can be believed.
+struct Believed {
+    /// `None`: it has no entry.
+    last: Option<Entry>,
+}
+
 /// The last entry of the offset index at or below `relative`, to which it is cut back; `None` if it cannot be believed.
-fn last_entry(segment: &Segment, relative: u32, size: u64) -> io::Result<Option<Option<Entry>>> {
+fn last_entry(segment: &Segment, relative: u32, size: u64) -> io::Result<Option<Believed>> {
     if segment.len_of(names::INDEX)? == 0 {
         segment.index.start_empty();
-        return Ok(Some(None));
+        return Ok(Some(Believed { last: None }));
     }
     let file = segment.index_file()?;
     if !segment.index.load(&*file, size)? || !segment.index.cut_after(&*file, relative, size)? {
         return Ok(None);
     }
-    segment.index.floor(u32::MAX, Patience::Endless, || Ok(Arc::clone(&file))).map(Some)
+    let last = segment.index.floor(u32::MAX, Patience::Endless, || Ok(Arc::clone(&file)))?;
+    Ok(Some(Believed { last }))
 }
 
 /// The entries of the time index below `upto`, to which it is cut back unless the one behind may stay; `None` if it cannot

@@ -22,7 +22,7 @@ use super::{
     Change, Cluster, Known, PartitionEntry, Refused, TopicEntry, change, disk, image::NO_LEADER, known_id,
     logs::host, look_for_missing, unmade,
 };
-use crate::{broker::Broker, clock::now_ms, config::TopicConfig, net, plural::counted};
+use crate::{broker::Broker, clock::now_ms, config::TopicConfig, net};
 
 /// What came of it.
 pub(crate) struct Online {

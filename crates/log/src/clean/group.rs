@@ -104,7 +104,7 @@ mod tests {
     fn what_was_left_of_segments_counts_and_not_what_they_were() {
         let full: Vec<Piece> = (0..30).map(|at| piece(at * 10, 10, 1000)).collect();
         assert_eq!(groups(&full, &config(), 1).len(), 30);
-        assert_eq!(groups(&full, &config(), 0), [0..30], "nothing was left");
+        assert!(matches!(&groups(&full, &config(), 0)[..], [all] if *all == (0..30)), "nothing was left");
         let half: Vec<Piece> = (0..4).map(|at| piece(at * 10, 10, 500)).collect();
         assert_eq!(groups(&half, &config(), 2), [0..3, 3..4], "250, 500, and 500 more fit; then none");
     }

@@ -45,7 +45,7 @@ pub(super) fn go_on(file: &Arc<dyn DiskFile>, path: &Path) -> Result<bool, OpenE
 }
 
 fn is_whole(file: &Arc<dyn DiskFile>, path: &Path) -> Result<bool, OpenError> {
-    let played = Played::on(Arc::clone(file)).and_then(|played| played.turned());
+    let played = Played::on(Arc::clone(file)).and_then(Played::turned);
     let played = played.map_err(|source| OpenError::Io { path: path.to_owned(), source })?;
     let opened = verified().create_with_backend(played);
     match opened.map_err(|error| describe(path.to_owned(), error)) {
@@ -127,12 +127,11 @@ impl StorageBackend for Played {
         for (number, from, count) in pages(offset, rest.len()) {
             let (now, behind) = rest.split_at_mut(count);
             let real;
-            let page = match state.pages.get(&number) {
-                Some(written) => written,
-                None => {
-                    real = self.real(number)?;
-                    &real
-                }
+            let page = if let Some(written) = state.pages.get(&number) {
+                written
+            } else {
+                real = self.real(number)?;
+                &real
             };
             now.copy_from_slice(page.get(from..from + count).unwrap_or_default());
             rest = behind;

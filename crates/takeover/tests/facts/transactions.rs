@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use pagewire_log::{Log, ReadUpTo};
-use pagewire_record::{BatchBuilder, Codec, ControlType, EndTxnMarker, control_batch};
+use pagewire_record::{BatchBuilder, Codec, ControlType, DecompressLimits, EndTxnMarker, control_batch};
 use pagewire_takeover::{Depth, OpenTransaction, Options, Outcome};
 
 use crate::kafka::{Kafka, contents};
@@ -136,7 +136,7 @@ fn the_coordinators_last_word_is_that_nothing_is_open() {
         .skip(2)
         .map(|batch| {
             let batch = batch.unwrap();
-            let record = batch.records(&Default::default()).unwrap().next().unwrap().unwrap();
+            let record = batch.records(&DecompressLimits::default()).unwrap().next().unwrap().unwrap();
             record.value.unwrap()[16]
         })
         .collect();

@@ -40,7 +40,9 @@ fn lose(world: &World, name: &str) {
 }
 
 fn lose_segment(world: &World, base: i64) {
-    ["log", "index", "timeindex"].iter().for_each(|kind| lose(world, &format!("a-0/{base:020}.{kind}")));
+    for kind in ["log", "index", "timeindex"] {
+        lose(world, &format!("a-0/{base:020}.{kind}"));
+    }
 }
 
 fn found(world: &World, topics: Option<&Topics>) -> Vec<Finding> {
@@ -132,7 +134,9 @@ fn what_retention_and_deletion_took_is_no_loss() {
 fn a_log_that_lost_all_its_segments_goes_on_where_it_had_come_to() {
     for clean in [true, false] {
         let world = world(clean);
-        [0, 3, 6, 9, 12].iter().for_each(|base| lose_segment(&world, *base));
+        for base in [0, 3, 6, 9, 12] {
+            lose_segment(&world, base);
+        }
         let findings = found(&world, None);
         let [finding] = findings.as_slice() else { panic!("{findings:?}") };
         assert_eq!((finding.severity, finding.fate), (Severity::Damage, Fate::Refused), "{finding}");

@@ -107,6 +107,7 @@ mod tests {
             partition,
             size_bytes: u64::MAX >> 20,
             damaged: 1,
+            held_back: 0,
             offline: Some(offline.clone()),
         };
         DirDescription {
