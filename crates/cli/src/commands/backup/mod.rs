@@ -43,7 +43,7 @@ pub(crate) async fn run(args: BackupArgs) -> anyhow::Result<()> {
     let home = config.log_dirs.first().context("there is no data directory: name it with --from DIR")?;
     let summary = match Control::of(home).await? {
         Some(control) => asked(control, &options, &stop).await,
-        None => stopped(config, options.clone(), stop).await,
+        None => Box::pin(stopped(config, options.clone(), stop)).await,
     };
     if summary.as_ref().is_err_and(anyhow::Error::is::<Stopped>) {
         complain(format_args!("stopped: {} holds an unfinished backup, remove it", options.to.display()));
