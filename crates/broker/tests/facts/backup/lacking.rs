@@ -28,7 +28,7 @@ fn half(place: &Place) -> (Broker, Vec<i32>) {
     (broker, lost)
 }
 
-fn ask(place: &Place, to: &str, more: serde_json::Value) -> Result<BackupSummary, String> {
+fn ask(place: &Place, to: &str, more: &serde_json::Value) -> Result<BackupSummary, String> {
     let mut request = json!({"verb": "backup", "to": place.path(to)});
     request.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     Control::of(&place.path("a")).ask(&request).map(|summary| serde_json::from_value(summary).unwrap())
@@ -42,10 +42,10 @@ fn names(lacks: &Lacks) -> Vec<(&str, i32)> {
 fn partitions_that_cannot_be_read_are_missing_only_where_they_may_be_and_are_told_by_all() {
     let place = Place::new();
     let (broker, lost) = half(&place);
-    let said = ask(&place, "none", json!({})).unwrap_err();
+    let said = ask(&place, "none", &json!({})).unwrap_err();
     assert!(said.contains("--allow-missing") && said.contains("--exclude t"), "{said}");
     assert!(!place.path("none").exists(), "a failed backup leaves nothing");
-    let summary = ask(&place, "backup", json!({"allow_missing": true})).unwrap();
+    let summary = ask(&place, "backup", &json!({"allow_missing": true})).unwrap();
     let expected: Vec<_> = lost.iter().map(|at| ("t", *at)).collect();
     assert_eq!((names(&summary.lacks), summary.logs, summary.topics), (expected, 3, 2));
     assert!(summary.lacks.missing.iter().all(|missing| !missing.why.is_empty()));
@@ -64,7 +64,7 @@ fn partitions_that_cannot_be_read_are_missing_only_where_they_may_be_and_are_tol
 fn topics_that_are_left_out_are_told_and_are_not_there() {
     let place = Place::new();
     let (broker, _) = half(&place);
-    let summary = ask(&place, "backup", json!({"exclude": ["t", "never-was"]})).unwrap();
+    let summary = ask(&place, "backup", &json!({"exclude": ["t", "never-was"]})).unwrap();
     assert_eq!(
         (&summary.lacks.excluded[..], summary.lacks.missing_logs, summary.topics),
         (&["t".to_owned()][..], 0, 1)
