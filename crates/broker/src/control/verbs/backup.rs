@@ -5,6 +5,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use pagewire_metadata::model::known_path;
 use serde_json::{Map, Value};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
@@ -14,7 +15,7 @@ use uuid::Uuid;
 use super::{Call, Work, fields};
 use crate::backup::{BackupFailed, BackupOptions, BackupSummary, Limits, Progress, Source, take};
 use crate::broker::Broker;
-use crate::cluster::{change, known_path};
+use crate::cluster::change;
 
 const UNNAMED: &str = "log.dirs does not name it: add it there and start the broker again";
 
