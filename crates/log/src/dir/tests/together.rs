@@ -85,7 +85,9 @@ fn more_logs_than_are_taken_at_once_are_all_made_closed_and_opened() {
     let (dir, _) = world.open();
     let partitions: Vec<i32> = (0..MANY).collect();
     dir.create_all("a", &partitions, &world.settings("a").expect("known"), 0).expect("creates");
-    dir.logs().iter().step_by(50).for_each(|log| append(log, 1));
+    for log in dir.logs().iter().step_by(50) {
+        append(log, 1);
+    }
     assert!(dir.close_clean(0).clean);
     let (dir, report) = world.open();
     assert!(report.clean && report.failed.is_empty() && report.notices.is_empty());
