@@ -133,10 +133,10 @@ fn attempt(
     moment.begin_at(files.first);
     let Closed { mut logs, mut beside, .. } = files;
     if let Some(segment) = moment.segments.last() {
-        let base = segment.base_offset;
-        logs.push(told(segment, placing.active(&active.log, (base, moment.end))?));
+        logs.push(told(segment, placing.active(segment, &active.log, moment.end)?));
         if let Some(aborted) = &active.aborted {
-            beside.push(placing.written(names::file(base, names::TXN_INDEX), aborted)?);
+            let name = names::file(segment.base_offset, names::TXN_INDEX);
+            beside.push(placing.written(name, aborted)?);
         }
     }
     small_files(entry, &moment, placing, &mut beside)?;

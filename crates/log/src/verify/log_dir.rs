@@ -142,7 +142,7 @@ impl Checkpoints {
         let mut sums = Sums::default();
         if !live {
             let mut notices = Vec::new();
-            let peeked = Sums::peek(disk, dir, &mut notices);
+            let peeked = Sums::read(disk, dir, &mut notices);
             told(SUMS_FILE, notices, peeked.as_ref().err().map(ToString::to_string));
             sums = peeked.unwrap_or_default();
         }
