@@ -9,6 +9,7 @@ use pagewire_disk::{EpochCheckpoint, create_dir_durably};
 use parking_lot::{Mutex, RwLock};
 
 use crate::answers::{OpenOptions, RecoveryReport};
+use crate::beginning;
 use crate::depth::Depth;
 use crate::derive::Sparse;
 use crate::epoch_check;
@@ -142,7 +143,7 @@ fn load_segments(
     options: &OpenOptions,
     report: &mut RecoveryReport,
 ) -> Result<Found, LogError> {
-    let listing = list(home, report).map_err(LogError::at(&home.dir))?;
+    let mut listing = list(home, report).map_err(LogError::at(&home.dir))?;
     if options.config.cleanup_compact {
         home.note_compaction();
     }
@@ -156,6 +157,7 @@ fn load_segments(
         compacted,
         whole_from: if compacted { home.whole_from().unwrap_or(i64::MAX) } else { i64::MIN },
     };
+    beginning::mark_lost(home, &mut listing, options, &depth, report)?;
     let recovered = recovery::recover(home, &listing, &depth, report)?;
     Ok(Found { recovered, listing })
 }

@@ -68,8 +68,9 @@ pub(crate) fn recover(
         let next_base = listing.bases.get(at + 1).copied();
         let size = log_size(home, base)?;
         if let Some(next) = next_base.filter(|next| depth.believes_closed(*next)) {
-            if size == 0 && !depth.compacted {
-                report.holes.push(Hole { file: home.path(base, names::LOG), from: base, upto: next });
+            let lost = Hole { file: home.path(base, names::LOG), from: base, upto: next };
+            if size == 0 && !depth.compacted && !report.holes.contains(&lost) {
+                report.holes.push(lost);
             }
             let end = End { next_offset: next, size };
             found.segments.push(Arc::new(Segment::existing(Arc::clone(home), base, end, size, true)));

@@ -34,7 +34,7 @@ use crate::scrub::Stretch;
 use crate::segment::{End, Segment};
 
 /// Its name.
-pub(crate) const FILE: &str = "pagewire-compacted";
+pub const FILE: &str = "pagewire-compacted";
 /// In the place of the length of one that still grows, and may have holes.
 const GROWS: u32 = u32::MAX;
 
@@ -138,6 +138,20 @@ pub(crate) fn hear(
     Ok(())
 }
 
+/// Says anew of a log that is not open, and of which it is not known what compaction wrote, how long its `closed` segments are, by
+/// their base offsets, and which is the one that is written to. All of them count as compacted: holes in them are right, and
+/// one that is shorter was cut.
+pub fn write_lengths(
+    disk: &dyn Disk,
+    dir: &Path,
+    closed: impl IntoIterator<Item = (i64, u64)>,
+    active: Option<i64>,
+) -> io::Result<()> {
+    let closed = closed.into_iter().map(|(base, size)| (base, length(size)));
+    let lines: Vec<Line> = closed.chain(active.map(|base| (base, GROWS))).collect();
+    lines::write(disk, &dir.join(FILE), &lines)
+}
+
 /// Writes down what is to be said of the segments of a log that is compacted.
 pub(crate) fn tell(home: &Home, segments: &[Arc<Segment>]) -> Result<(), LogError> {
     let said = Rewritten::of(segments.iter().map(|segment| &**segment));
@@ -202,13 +216,12 @@ impl Segment {
 
 impl Log {
     /// Writes down how long `new` is, before it takes the place of `old`. Until it has it, the first of those has its name, and
-    /// may be shorter.
+    /// may be shorter. Some of the others may be found again without their neighbours, should the power go while they lose
+    /// their names.
     pub(crate) fn tell_length(&self, old: &[Arc<Segment>], new: &Segment) -> io::Result<()> {
         let segments = self.segments.load_full();
         let mut said = Rewritten::of(segments.iter().map(|segment| &**segment));
-        if let Some(first) = old.first() {
-            said = said.or(first);
-        }
+        said = old.iter().fold(said, |said, segment| said.or(segment));
         if self.is_deleted() {
             return Ok(());
         }

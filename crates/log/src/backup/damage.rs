@@ -22,7 +22,7 @@ pub fn damage_in(
     let mut search = expected.search();
     let end = End { next_offset: expected.bound, size: bytes };
     loop {
-        let slice = search.advance(file, end, SLICE, &|_| {}).map_err(BackupError::at(name))?;
+        let slice = search.advance(file, end, SLICE, &|_| {}, None).map_err(BackupError::at(name))?;
         pace(slice.bytes).map_err(BackupError::at(name))?;
         if slice.done {
             return Ok(search.into_found());

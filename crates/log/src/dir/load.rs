@@ -135,6 +135,7 @@ impl LockedDir {
         let noted = scrub::read_notes(disk.as_ref(), &path);
         let (found, doomed) = self.scan(options.now_ms, &mut report.notices)?;
         if sums.others_wrote() {
+            // Before the sums go that tell it.
             self.forget_compaction(&found, options.threads, &mut report.notices);
         }
         sums.settle(disk.as_ref(), &path)?;

@@ -87,7 +87,9 @@ impl Segment {
         let lost = Stretch::missing(note.from, note.offset..i64::MAX).filter(|_| note.from == note.to);
         let mut search = Search::from(note.from, note.offset).lacking_as(self).knowing(lost);
         let bytes = note.to - note.from + 1;
-        search.advance(&*file, end, bytes, &|stretch| self.tell_damage(stretch)).map(drop)
+        search
+            .advance(&*file, end, bytes, &|stretch| self.tell_damage(stretch), Some(&self.anchors()))
+            .map(drop)
     }
 
     /// Whether the batch before `position` ends there, and the next offset is this one.

@@ -33,7 +33,9 @@ impl SegmentPass {
     pub(super) fn advance(&mut self, bytes: u64) -> io::Result<Slice> {
         let (file, end, start) = (self.segment.file()?, self.segment.end(), self.search.position());
         self.look_what_is_cached(file.file(), start, bytes.min(end.size - start.min(end.size)));
-        let slice = self.search.advance(&*file, end, bytes, &|stretch| self.segment.tell_damage(stretch))?;
+        let segment = &self.segment;
+        let tell = |stretch| segment.tell_damage(stretch);
+        let slice = self.search.advance(&*file, end, bytes, &tell, Some(&segment.anchors()))?;
         if slice.done {
             self.segment.unverified_below(0);
             if self.segment.is_closed() {

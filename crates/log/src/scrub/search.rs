@@ -8,6 +8,7 @@ use std::io;
 use pagewire_disk::DiskFile;
 
 use super::damage::Stretch;
+use super::evidence::{Anchors, Evidence};
 use super::extent::stretch_at;
 use crate::files::{BatchWalk, Step, WalkedBatch};
 use crate::segment::{End, Segment};
@@ -100,13 +101,14 @@ impl Search {
     }
 
     /// Goes on until `bytes` were read or the segment ends. `tell` hears of each stretch at once: what is known must not be
-    /// served until the rest was looked at.
+    /// served until the rest was looked at. `anchors`: what the index says.
     pub(crate) fn advance(
         &mut self,
         file: &dyn DiskFile,
         end: End,
         bytes: u64,
         tell: &dyn Fn(Stretch),
+        anchors: Option<Anchors<'_>>,
     ) -> io::Result<Slice> {
         let (start, until) = (self.position, self.until.min(end.size));
         let mut slice = Slice::default();
@@ -131,7 +133,8 @@ impl Search {
                     self.doubt_the_last(&batch).unwrap_or(batch.position)
                 }
             };
-            let stretch = stretch_at(file, from, end.size, self.expected..end.next_offset)?;
+            let evidence = Evidence::of(anchors, self.found.len());
+            let stretch = stretch_at(file, from, end.size, self.expected..end.next_offset, evidence)?;
             self.found(stretch, &mut slice, tell);
             walk.resume_at(self.position);
         }

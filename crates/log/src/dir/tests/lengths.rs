@@ -5,7 +5,7 @@ use pagewire_disk::checkpoint::{CLEAN_MARK_FILE, CLEANER_FILE};
 
 use super::*;
 use crate::rewritten::FILE;
-use crate::verify::{Event, Fate, Finding, Severity, Topics, VerifyOptions, verify};
+use crate::verify::{Event, Fate, Finding, KnownTopic, Severity, Topics, VerifyOptions, verify};
 use crate::{CleanError, Cleaner, CleanerLimits, ReadError, Throttle};
 
 /// Offsets 0 to 12 in segments of three; the keys of 1 and 4 come again at 9 and 10.
@@ -223,14 +223,21 @@ fn a_check_knows_from_the_topics_settings_what_a_hole_is() {
     assert!(dir.close_clean(0).clean);
     cut(&world, 3, 1);
     let told = |compacted: Option<bool>| {
-        let topics = compacted.map(|compacted| Topics::from([("a".to_owned(), compacted)]));
+        let topics = compacted.map(|compacted| {
+            Topics::from([(
+                "a".to_owned(),
+                KnownTopic { compacted: Some(compacted), ..KnownTopic::default() },
+            )])
+        });
         let findings = found(&world, topics.as_ref());
         let holes = findings.iter().filter(|finding| finding.what.contains("offsets 4 to 5 are missing"));
         holes.map(|finding| finding.severity).collect::<Vec<_>>()
     };
-    assert_eq!(told(None), [Severity::Doubt]);
+    assert_eq!(told(None), [Severity::Damage], "the cleaner's checkpoint names no log");
     assert_eq!(told(Some(false)), [Severity::Damage]);
     assert_eq!(told(Some(true)), []);
+    world.put("cleaner-offset-checkpoint", b"garbage");
+    assert_eq!(told(None), [Severity::Doubt], "nobody knows");
 }
 
 #[test]

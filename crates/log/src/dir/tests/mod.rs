@@ -11,6 +11,7 @@ mod leftovers;
 mod lengths;
 mod load;
 mod lost;
+mod missing;
 mod offline;
 mod rounds;
 mod sums;
