@@ -7,6 +7,8 @@ pub(crate) struct Depth {
     pub(crate) recovery_point: i64,
     /// It is known, be it 0.
     pub(crate) known: bool,
+    /// A checksum says that it is the one that was written.
+    pub(crate) certain: bool,
     /// What the high watermark had reached, if that is known: another witness of what was there.
     pub(crate) high_watermark: Option<i64>,
     /// The log was closed in order.
@@ -46,12 +48,14 @@ impl Depth {
     }
 
     /// The offset that the log is known to have reached on stable storage. One witness alone may be wrong, unless there are
-    /// damaged bytes to speak for it.
+    /// damaged bytes to speak for it, or, where there is no other, a checksum.
     pub(crate) fn reached(&self, ragged: bool) -> i64 {
         match self.high_watermark {
             _ if !self.known => 0,
-            Some(watermark) if !ragged => self.recovery_point.min(watermark),
-            _ => self.recovery_point,
+            _ if ragged => self.recovery_point,
+            Some(watermark) => self.recovery_point.min(watermark),
+            None if self.certain => self.recovery_point,
+            None => 0,
         }
     }
 }
@@ -63,6 +67,7 @@ mod tests {
     const KNOWN: Depth = Depth {
         recovery_point: 50,
         known: true,
+        certain: true,
         high_watermark: Some(50),
         clean: true,
         compacted: false,
@@ -81,6 +86,10 @@ mod tests {
             50,
             "damaged bytes speak for it"
         );
+        let alone = Depth { high_watermark: None, ..KNOWN };
+        assert_eq!(alone.reached(false), 50, "its checksum does");
+        assert_eq!(Depth { certain: false, ..alone }.reached(false), 0);
+        assert_eq!(Depth { certain: false, ..alone }.reached(true), 50);
         assert_eq!(Depth { known: false, ..KNOWN }.reached(true), 0);
     }
 

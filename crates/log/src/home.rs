@@ -40,6 +40,8 @@ pub(crate) struct Home {
     pub(crate) certain_start: bool,
     /// The recovery point is known, be it 0.
     recovery_known: bool,
+    /// It is one that was written.
+    recovery_is_certain: bool,
     /// What the high watermark had reached, if that is known.
     high_watermark: Option<i64>,
     /// The directory has another name, or another log has moved in: nothing is opened by name any more.
@@ -82,6 +84,7 @@ impl Home {
             checked: Arc::default(),
             vouched: None,
             recovery_known: true,
+            recovery_is_certain: true,
             high_watermark: None,
             certain_start: true,
             gone: AtomicBool::default(),
@@ -155,6 +158,15 @@ impl Home {
     /// The home of a log of which the checkpoints say this much.
     pub(crate) fn witnessed(self, recovery_known: bool, high_watermark: Option<i64>) -> Self {
         Self { recovery_known, high_watermark, ..self }
+    }
+
+    /// The home of a log whose recovery point was read from a file that may hold anything, unless it is `certain`.
+    pub(crate) fn certain_recovery(self, certain: bool) -> Self {
+        Self { recovery_is_certain: certain, ..self }
+    }
+
+    pub(crate) fn recovery_is_certain(&self) -> bool {
+        self.recovery_is_certain
     }
 
     pub(crate) fn recovery_known(&self) -> bool {

@@ -153,6 +153,7 @@ fn load_segments(
     let depth = Depth {
         recovery_point: options.recovery_point,
         known: home.recovery_known(),
+        certain: home.recovery_is_certain(),
         high_watermark: home.high_watermark(),
         clean: options.clean,
         compacted,

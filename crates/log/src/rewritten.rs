@@ -16,7 +16,7 @@
 //! A segment whose end is known to be lost and that is not to be told from one with holes is named as longer than it is.
 //!
 //! Whoever else writes to the directory (Kafka may, between two starts) compacts without a word here: then the file goes
-//! ([`forget_all`]).
+//! ([`forget`]).
 
 use std::io::{self, ErrorKind};
 use std::path::Path;
@@ -25,7 +25,6 @@ use std::sync::Arc;
 use pagewire_disk::{Disk, write_atomically};
 
 use crate::answers::RecoveryReport;
-use crate::dir::DirName;
 use crate::errors::LogError;
 use crate::gaps::Gaps;
 use crate::home::Home;
@@ -195,19 +194,16 @@ pub(crate) fn tell_losses(home: &Home, segments: &[Arc<Segment>]) -> Result<(), 
     if news { tell(home, segments) } else { Ok(()) }
 }
 
-/// Lets nothing be said of the logs in `root` any more, for good.
-pub(crate) fn forget_all(disk: &dyn Disk, root: &Path) -> io::Result<()> {
-    for entry in disk.read_dir(root)? {
-        if !entry.is_dir || !matches!(DirName::parse(&entry.name), DirName::Partition { .. }) {
-            continue;
-        }
-        let dir = root.join(&entry.name);
-        match disk.remove_file(&dir.join(FILE)) {
-            Err(error) if error.kind() == ErrorKind::NotFound => {}
-            removed => removed.and_then(|()| disk.sync_dir(&dir))?,
+/// Lets nothing be said of the log in `dir` any more, for good; whether something was.
+pub(crate) fn forget(disk: &dyn Disk, dir: &Path) -> Result<bool, LogError> {
+    let file = dir.join(FILE);
+    match disk.remove_file(&file) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        removed => {
+            removed.map_err(LogError::at(file))?;
+            disk.sync_dir(dir).map(|()| true).map_err(LogError::at(dir))
         }
     }
-    Ok(())
 }
 
 impl Segment {

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use pagewire_disk::{Disk, DiskFile, OpenMode};
 use pagewire_log::Stretch;
-use pagewire_log::backup::{BackupError, BatchCheck, carry, damage_in};
+use pagewire_log::backup::{BackupError, BatchCheck, Expected, carry, damage_in};
 
 use super::BackupFailed;
 use super::manifest::FileRecord;
@@ -60,13 +60,16 @@ impl Reading<'_> {
             Err(error) => return Ok(nothing(record, bounds, &error)),
         };
         let known = record.damage.iter().copied().map(Stretch::from);
-        let mut check = bounds.map(|(base, bound)| BatchCheck::new(base, bound).knowing(known));
+        let expected = bounds.map(|(base, bound)| Expected::new(base, bound).knowing(known));
+        let mut check = expected.as_ref().map(BatchCheck::new);
         let taken = self.take((path, &*file), len.min(record.bytes), to, check.as_mut())?;
         let altered = altered(record, len, &taken);
         let found = Found { bytes: taken.bytes, damage: Vec::new(), altered };
-        match check.zip(bounds) {
+        match check.zip(expected.as_ref()) {
             None => Ok(found),
-            Some((check, bounds)) => self.with_damage(found, (path, &*file), record, &check, bounds),
+            Some((check, expected)) => {
+                self.with_damage(found, (path, &*file), record.bytes, (&check, expected))
+            }
         }
     }
 
@@ -98,26 +101,21 @@ impl Reading<'_> {
         &self,
         mut found: Found,
         file: (&Path, &dyn DiskFile),
-        record: &FileRecord,
-        check: &BatchCheck,
-        bounds: Bounds,
+        copied: u64,
+        (check, expected): (&BatchCheck, &Expected),
     ) -> Result<Found, BackupFailed> {
-        let known = record.damage.iter().copied().map(Stretch::from);
-        let is_cut = found.bytes < record.bytes;
+        let is_cut = found.bytes < copied;
         match check.end() {
             Ok(next_offset) => {
-                found.damage = known.filter(|stretch| stretch.to <= found.bytes).collect();
+                found.damage = expected.known_within(found.bytes).collect();
                 if is_cut {
-                    found.damage.extend(lost_behind(found.bytes, next_offset, bounds.1));
+                    found.damage.extend(lost_behind(found.bytes, next_offset, expected.bound()));
                 } else if let Some(reason) = &mut found.altered {
                     reason.push_str(": what no batch's own sum covers, such as offsets or leader epochs");
                 }
             }
             Err((position, reason)) => {
-                found.damage = damage_in(file, found.bytes, bounds, &|bytes| self.pacer.moved(bytes))?;
-                let missing = known.filter(|known| known.from == known.to && known.to <= found.bytes);
-                let news: Vec<_> = missing.filter(|missing| !found.damage.contains(missing)).collect();
-                found.damage.extend(news);
+                found.damage = damage_in(file, found.bytes, expected, &|bytes| self.pacer.moved(bytes))?;
                 if found.damage.is_empty() {
                     // What was copied may be what was read first.
                     let twice = || format!("at byte {position} it is not the same each time: {reason}");

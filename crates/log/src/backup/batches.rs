@@ -1,13 +1,14 @@
 //! Checking the batches of a segment while its bytes go by, in pieces of any size.
 //!
 //! Pure: bytes come in, a verdict goes out at the end. Of a batch only its header is kept. Stretches that are known to be
-//! damaged are passed over; behind the first one that is not known nothing is looked at any more.
+//! damaged or lost are passed over; behind the first one that is not known nothing is looked at any more.
 
 use std::collections::VecDeque;
 
 use pagewire_record::header::CRC_START;
 use pagewire_record::{BatchError, BatchHeader, HEADER_LEN, fits};
 
+use super::Expected;
 use crate::Stretch;
 
 /// What is known of the batches so far.
@@ -19,6 +20,9 @@ pub struct BatchCheck {
     next_offset: i64,
     /// First offset that no batch may reach.
     bound: i64,
+    /// Offsets may be missing between batches, and before the bound.
+    holes: bool,
+    early_end: bool,
     header: [u8; HEADER_LEN],
     filled: usize,
     body: Option<Body>,
@@ -42,17 +46,22 @@ struct Body {
 pub type Bad = (u64, String);
 
 impl BatchCheck {
-    /// Of a segment that begins at `base_offset` and holds nothing from `bound` on.
-    pub fn new(base_offset: i64, bound: i64) -> Self {
-        let (header, known) = ([0; HEADER_LEN], VecDeque::new());
-        let next_offset = base_offset;
-        Self { position: 0, next_offset, bound, header, filled: 0, body: None, known, passing: 0, bad: None }
-    }
-
-    /// Passes over stretches that are known to be damaged; they are in rising order.
-    #[must_use]
-    pub fn knowing(self, known: impl IntoIterator<Item = Stretch>) -> Self {
-        Self { known: known.into_iter().collect(), ..self }
+    /// Of a segment of which this much is known.
+    pub fn new(expected: &Expected) -> Self {
+        let Expected { base_offset, bound, holes, early_end, ref known } = *expected;
+        Self {
+            position: 0,
+            next_offset: base_offset,
+            bound,
+            holes,
+            early_end,
+            header: [0; HEADER_LEN],
+            filled: 0,
+            body: None,
+            known: known.iter().copied().collect(),
+            passing: 0,
+            bad: None,
+        }
     }
 
     /// The next bytes.
@@ -62,13 +71,24 @@ impl BatchCheck {
         }
     }
 
-    /// The offset after the last batch. An error if something was wrong, or bytes end within a batch.
+    /// The offset after the last batch. An error if something was wrong, bytes end within a batch, or before the last one.
     pub fn end(&self) -> Result<i64, Bad> {
         match (&self.bad, &self.body, self.filled, self.passing) {
             (Some(bad), ..) => Err(bad.clone()),
-            (None, None, 0, 0) => Ok(self.next_offset),
+            (None, None, 0, 0) if self.early_end || self.reaches_the_bound() => Ok(self.next_offset),
+            (None, None, 0, 0) => Err(self.lacks(self.bound)),
             _ => Err(self.bad("the file ends within a batch".to_owned())),
         }
+    }
+
+    /// What is missing before the bound, if anything, is known to be.
+    fn reaches_the_bound(&self) -> bool {
+        let here = self.known.iter().filter(|known| known.from == self.position);
+        here.fold(self.next_offset, |next, known| next.max(known.next_offset)) >= self.bound
+    }
+
+    fn lacks(&self, next: i64) -> Bad {
+        self.bad(format!("the offsets {} to {} are missing", self.next_offset, next - 1))
     }
 
     fn judge(&mut self, mut bytes: &[u8]) -> Result<(), Bad> {
@@ -95,8 +115,10 @@ impl BatchCheck {
 
     /// Where a known stretch begins instead of a batch, goes on behind it.
     fn pass_what_is_known(&mut self) {
-        let between = self.body.is_none() && self.filled == 0 && self.passing == 0;
-        if let Some(stretch) = self.known.pop_front_if(|next| between && next.from == self.position) {
+        let between = self.body.is_none() && self.filled == 0;
+        while self.passing == 0
+            && let Some(stretch) = self.known.pop_front_if(|next| between && next.from == self.position)
+        {
             self.passing = stretch.to.saturating_sub(stretch.from);
             self.position = stretch.to;
             self.next_offset = self.next_offset.max(stretch.next_offset);
@@ -115,6 +137,9 @@ impl BatchCheck {
         let header = BatchHeader::parse(&self.header).map_err(|error| self.bad(error.to_string()))?;
         // That the file goes on to its end shows when it ends.
         fits(&header, u64::MAX, &(self.next_offset..self.bound)).map_err(|what| self.bad(what))?;
+        if header.base_offset > self.next_offset && !self.holes {
+            return Err(self.lacks(header.base_offset));
+        }
         let crc = crc32c::crc32c(self.header.get(CRC_START..).unwrap_or_default());
         let left = header.size_in_bytes() - HEADER_LEN as u64;
         self.body = Some(Body { header, left, crc });
@@ -170,7 +195,11 @@ mod tests {
     }
 
     fn checked_knowing(known: &[Stretch], bytes: &[u8], piece: usize, bound: i64) -> Result<i64, Bad> {
-        let mut check = BatchCheck::new(10, bound).knowing(known.iter().copied());
+        checked_for(&Expected::new(10, bound).knowing(known.iter().copied()), bytes, piece)
+    }
+
+    fn checked_for(expected: &Expected, bytes: &[u8], piece: usize) -> Result<i64, Bad> {
+        let mut check = BatchCheck::new(expected);
         bytes.chunks(piece).for_each(|piece| check.feed(piece));
         check.end()
     }
@@ -206,6 +235,32 @@ mod tests {
         let swapped = [two, one].concat();
         let (position, _) = checked(&swapped, 100, 14).expect_err("the second goes back");
         assert_eq!(position, two.len() as u64);
+    }
+
+    #[test]
+    fn where_nothing_may_be_missing_holes_and_early_ends_are_losses_unless_they_are_known() {
+        let all = batches(3);
+        let one = all.len() / 3;
+        let holed = [&all[..one], &all[2 * one..]].concat();
+        let lost =
+            |position, offset| Stretch { from: position, to: position, offset, next_offset: offset + 2 };
+        let cases: [(&[u8], Stretch); 3] = [
+            (&holed, lost(one as u64, 12)),
+            (&all[one..], lost(0, 10)),
+            (&all[..2 * one], lost(2 * one as u64, 14)),
+        ];
+        for (bytes, lost) in cases {
+            for piece in [1, 61, bytes.len()] {
+                let may = Expected::new(10, 16);
+                assert!(checked_for(&may, bytes, piece).is_ok());
+                let none = Expected { holes: false, early_end: false, ..may };
+                let (position, what) = checked_for(&none, bytes, piece).expect_err("a loss");
+                assert!(position == lost.from && what.contains("are missing"), "{position}: {what}");
+                assert!(checked_for(&none.knowing([lost]), bytes, piece).is_ok());
+            }
+        }
+        let whole = Expected { holes: false, early_end: false, ..Expected::new(10, 16) };
+        assert_eq!(checked_for(&whole, &all, 61), Ok(16));
     }
 
     #[test]

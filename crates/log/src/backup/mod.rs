@@ -28,6 +28,7 @@ mod batches;
 mod carry;
 mod damage;
 mod error;
+mod expected;
 mod moment;
 mod pin;
 mod place;
@@ -43,6 +44,7 @@ pub use batches::{Bad, BatchCheck};
 pub use carry::{Pace, carry, preserve_time};
 pub use damage::damage_in;
 pub use error::BackupError;
+pub use expected::Expected;
 
 /// Closed segments open at a time, in the first attempt and in later ones: each opens twice as many as the one before, so
 /// that a log of which retention takes as much as is written is copied in the end. Up to four files each.

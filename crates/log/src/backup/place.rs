@@ -9,12 +9,10 @@ use pagewire_disk::{Disk, DiskFile, OpenMode};
 
 use super::pin::{Named, Pinned};
 use super::{
-    BackupError, BatchCheck, CopiedFile, CopyOptions, Earlier, SegmentOf, SourceId, Way, carry, damage_in,
-    preserve_time,
+    BackupError, BatchCheck, CopiedFile, CopyOptions, Earlier, Expected, SegmentOf, SourceId, Way, carry,
+    damage_in, preserve_time,
 };
-
-/// The offsets that the batches of a segment lie between.
-type Bounds = (i64, i64);
+use crate::segment::Segment;
 
 /// Where copies go, and how.
 pub(super) struct Placing<'a> {
@@ -28,22 +26,25 @@ impl Placing<'_> {
     /// The `.log` of a closed segment.
     pub(super) fn closed(&self, one: &Pinned, of: SegmentOf) -> Result<CopiedFile, BackupError> {
         let source = source_id(&*one.log.file).map_err(BackupError::at(&one.log.path))?;
-        let copied = match self.by_earlier(one, of, source)? {
+        let expected = Expected::of(&one.segment, one.bound);
+        let copied = match self.by_earlier(one, of, source, &expected)? {
             Some(copied) => copied,
-            None => self.by_log(one)?,
+            None => self.by_log(one, &expected)?,
         };
-        Ok(CopiedFile { source: Some(source), ..copied })
+        Ok(CopiedFile { source: Some(source), ..copied.knowing(&expected) })
     }
 
-    /// The first `bytes` of a `.log` that grows, of batches between the two offsets of `bounds`.
-    pub(super) fn active(&self, log: &Named, bounds: Bounds) -> Result<CopiedFile, BackupError> {
-        match self.shared(log)? {
+    /// The first `bytes` of a `.log` that grows, with the batches below `end`.
+    pub(super) fn active(&self, segment: &Segment, log: &Named, end: i64) -> Result<CopiedFile, BackupError> {
+        let expected = Expected::of(segment, end);
+        let copied = match self.shared(log)? {
             Some(target) => {
                 target.set_len(log.bytes).map_err(BackupError::at(&self.to.join(&log.name)))?;
-                self.placed(log, &*target, Way::Shared, bounds)
+                self.placed(log, &*target, Way::Shared, &expected)
             }
-            None => self.copied(log, Some(bounds)),
-        }
+            None => self.copied(log, Some(&expected)),
+        };
+        copied.map(|copied| copied.knowing(&expected))
     }
 
     /// A file that is copied whatever the file system offers.
@@ -77,6 +78,7 @@ impl Placing<'_> {
         one: &Pinned,
         of: SegmentOf,
         source: SourceId,
+        expected: &Expected,
     ) -> Result<Option<CopiedFile>, BackupError> {
         let Some(earlier) = (self.options.earlier)(of) else { return Ok(None) };
         if earlier.bytes != one.log.bytes || earlier.source != source {
@@ -84,7 +86,7 @@ impl Placing<'_> {
         }
         let Some(file) = self.linked_to(&earlier, &one.log.name) else { return Ok(None) };
         let was = Named { path: earlier.path, file, name: one.log.name.clone(), bytes: earlier.bytes };
-        let mut check = BatchCheck::new(one.base_offset, one.bound);
+        let mut check = BatchCheck::new(expected);
         match self.examined(&was, &*was.file, &mut check) {
             Ok(None) => self.finish(&was, &*was.file, Way::Earlier, earlier.crc32c).map(Some),
             Ok(found) if check.end().is_ok() && earlier.crc32c.is_none_or(|known| found == Some(known)) => {
@@ -112,15 +114,14 @@ impl Placing<'_> {
     }
 
     /// From the log's own file.
-    fn by_log(&self, one: &Pinned) -> Result<CopiedFile, BackupError> {
-        let bounds = (one.base_offset, one.bound);
+    fn by_log(&self, one: &Pinned, expected: &Expected) -> Result<CopiedFile, BackupError> {
         if let Some(target) = self.shared(&one.log)? {
-            return self.placed(&one.log, &*target, Way::Shared, bounds);
+            return self.placed(&one.log, &*target, Way::Shared, expected);
         }
         if self.is_linked(&one.log) {
-            return self.placed(&one.log, &*one.log.file, Way::Linked, bounds);
+            return self.placed(&one.log, &*one.log.file, Way::Linked, expected);
         }
-        self.copied(&one.log, Some(bounds))
+        self.copied(&one.log, Some(expected))
     }
 
     /// A file that shares the blocks of the log's.
@@ -154,16 +155,16 @@ impl Placing<'_> {
     }
 
     /// By its bytes; a `.log` is checked on the way.
-    fn copied(&self, from: &Named, bounds: Option<Bounds>) -> Result<CopiedFile, BackupError> {
+    fn copied(&self, from: &Named, expected: Option<&Expected>) -> Result<CopiedFile, BackupError> {
         let path = self.to.join(&from.name);
         let target = self.disk.open(&path, OpenMode::CreateNew).map_err(BackupError::at(&path))?;
-        let bounds = bounds.filter(|_| self.options.verify);
-        let mut check = bounds.map(|(base_offset, bound)| BatchCheck::new(base_offset, bound));
+        let expected = expected.filter(|_| self.options.verify);
+        let mut check = expected.map(BatchCheck::new);
         let to = Some((path.as_path(), &*target));
         let crc = carry((&from.path, &*from.file), from.bytes, to, check.as_mut(), self.options.pace)?;
         preserve_time(&*from.file, &*target);
         let copied = self.finish(from, &*target, Way::Copied, Some(crc))?;
-        self.with_damage(copied, from, &*target, check.zip(bounds))
+        self.with_damage(copied, from, &*target, check.zip(expected))
     }
 
     /// A `.log` that is in its place without its bytes having been read.
@@ -172,12 +173,12 @@ impl Placing<'_> {
         from: &Named,
         file: &dyn DiskFile,
         way: Way,
-        bounds: Bounds,
+        expected: &Expected,
     ) -> Result<CopiedFile, BackupError> {
-        let mut check = BatchCheck::new(bounds.0, bounds.1);
+        let mut check = BatchCheck::new(expected);
         let crc32c = self.examined(from, file, &mut check)?;
         let placed = self.finish(from, file, way, crc32c)?;
-        self.with_damage(placed, from, file, crc32c.map(|_| (check, bounds)))
+        self.with_damage(placed, from, file, crc32c.map(|_| (check, expected)))
     }
 
     /// Says of a copy what of it is damaged, if its check found that something is.
@@ -186,11 +187,11 @@ impl Placing<'_> {
         copied: CopiedFile,
         from: &Named,
         file: &dyn DiskFile,
-        check: Option<(BatchCheck, Bounds)>,
+        check: Option<(BatchCheck, &Expected)>,
     ) -> Result<CopiedFile, BackupError> {
-        let Some((check, bounds)) = check else { return Ok(copied) };
+        let Some((check, expected)) = check else { return Ok(copied) };
         let Err(bad) = check.end() else { return Ok(copied) };
-        let damage = damage_in((&from.path, file), from.bytes, bounds, self.options.pace)?;
+        let damage = damage_in((&from.path, file), from.bytes, expected, self.options.pace)?;
         if damage.is_empty() {
             // Read once more it is good: what has been copied may not be.
             return Err(BackupError::damaged(&from.path)(bad));
@@ -222,6 +223,16 @@ impl Placing<'_> {
         target.sync_data().map_err(BackupError::at(&self.to.join(&from.name)))?;
         let (name, bytes) = (from.name.clone(), from.bytes);
         Ok(CopiedFile { name, bytes, crc32c, way, source: None, damage: Vec::new() })
+    }
+}
+
+impl CopiedFile {
+    /// What was known of the log is known of its copy. Where more was found, that was among it.
+    fn knowing(self, expected: &Expected) -> Self {
+        if !self.damage.is_empty() {
+            return self;
+        }
+        Self { damage: expected.known_within(self.bytes).collect(), ..self }
     }
 }
 

@@ -11,7 +11,6 @@ use super::moment::Moment;
 use super::pin::{pin, pin_active, taken_from_front};
 use super::place::Placing;
 use super::{ATTEMPTS_MAX, BackupError, CopiedFile, CopiedLog, CopyOptions, PINNED, PINNED_MAX, SegmentOf};
-use crate::Stretch;
 use crate::dir::{Entry, LogDir};
 use crate::names;
 use crate::rewritten::{self, Rewritten};
@@ -134,10 +133,10 @@ fn attempt(
     moment.begin_at(files.first);
     let Closed { mut logs, mut beside, .. } = files;
     if let Some(segment) = moment.segments.last() {
-        let base = segment.base_offset;
-        logs.push(told(segment, placing.active(&active.log, (base, moment.end))?));
+        logs.push(told(segment, placing.active(segment, &active.log, moment.end)?));
         if let Some(aborted) = &active.aborted {
-            beside.push(placing.written(names::file(base, names::TXN_INDEX), aborted)?);
+            let name = names::file(segment.base_offset, names::TXN_INDEX);
+            beside.push(placing.written(name, aborted)?);
         }
     }
     small_files(entry, &moment, placing, &mut beside)?;
@@ -147,15 +146,9 @@ fn attempt(
     Ok(Attempt::Done(CopiedLog { log_start, first_base, end, files: logs }))
 }
 
-/// What the backup found damaged is known to readers from now on. Records that are missing are found in no bytes: these it knows
-/// from the segment.
-fn told(segment: &Segment, mut copied: CopiedFile) -> CopiedFile {
+/// What the backup found damaged is known to readers from now on.
+fn told(segment: &Segment, copied: CopiedFile) -> CopiedFile {
     copied.damage.iter().for_each(|stretch| segment.tell_damage(*stretch));
-    let known = segment.damage.all().into_iter();
-    let missing = known.filter(|known| !known.has_bytes() && known.to <= copied.bytes);
-    let news: Vec<Stretch> = missing.filter(|missing| !copied.damage.contains(missing)).collect();
-    copied.damage.extend(news);
-    copied.damage.sort_unstable_by_key(|stretch| (stretch.from, stretch.offset));
     copied
 }
 

@@ -27,6 +27,8 @@ pub(super) struct Checkpoints {
     /// The file of the recovery points was there, and legible.
     pub(super) legible: bool,
     pub(super) recovery: OffsetCheckpoint,
+    /// A checksum says that the recovery points are those that were written.
+    pub(super) recovery_is_certain: bool,
     pub(super) log_start: OffsetCheckpoint,
     /// A checksum says that the starts are those that were written.
     pub(super) starts_are_certain: bool,
@@ -63,6 +65,7 @@ impl Checkpoints {
         let checkpoints = Self {
             legible: there && recovery.content.is_some(),
             recovery: recovery.content.clone().unwrap_or_default(),
+            recovery_is_certain: recovery.certain,
             log_start: log_start.content.clone().unwrap_or_default(),
             starts_are_certain: log_start.certain,
             high_watermark: high_watermark.content.clone().unwrap_or_default(),

@@ -24,6 +24,8 @@ pub(super) struct Evidence {
     pub(super) noted: DamageCheckpoint,
     /// The last stop was an orderly one.
     pub(super) clean: bool,
+    /// Another program may have had the directory: what we noted of compaction says nothing.
+    pub(super) others_wrote: bool,
 }
 
 impl Evidence {
@@ -46,6 +48,7 @@ impl Evidence {
     pub(super) fn only<'n>(self, logs: impl Iterator<Item = &'n Name>) -> Self {
         let mut checkpoints = Checkpoints {
             legible: self.checkpoints.legible,
+            recovery_is_certain: self.checkpoints.recovery_is_certain,
             starts_are_certain: self.checkpoints.starts_are_certain,
             ..Checkpoints::default()
         };
@@ -64,6 +67,7 @@ impl Evidence {
             vouched: self.vouched.map(|_| sums),
             noted: DamageCheckpoint { entries: self.noted.entries.into_iter().filter(is_one).collect() },
             clean: self.clean,
+            others_wrote: self.others_wrote,
         }
     }
 }

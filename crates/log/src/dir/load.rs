@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use pagewire_disk::checkpoint::{CLEANER_FILE, RECOVERY_POINT_FILE};
+use pagewire_disk::checkpoint::{CLEAN_MARK_FILE, CLEANER_FILE, RECOVERY_POINT_FILE};
 use pagewire_disk::{CleanMark, OffsetCheckpoint};
 use parking_lot::{Mutex, RwLock};
 use uuid::Uuid;
@@ -135,22 +135,24 @@ impl LockedDir {
         self.check(options)?;
         let mut report = LoadReport::default();
         let (disk, path) = (Arc::clone(&self.disk), self.path.clone());
-        // Before the sums go that tell it.
-        if Sums::peek(disk.as_ref(), &path, &mut Vec::new())?.others_wrote() {
-            rewritten::forget_all(disk.as_ref(), &path).map_err(LogDirError::at(&path))?;
-        }
         let mut sums = Sums::read(disk.as_ref(), &path, &mut report.notices)?;
+        if sums.lost_mark() {
+            report.notices.push(Notice::MarkLost { path: path.join(CLEAN_MARK_FILE) });
+        }
         let (checkpoints, written) = Checkpoints::read(disk.as_ref(), &path, &mut sums, &mut report.notices)?;
         let mut cleaning = Cleaning::read(disk.as_ref(), &path, &mut sums, &mut report.notices)?;
         let vouched = vouched::read(disk.as_ref(), &path, &mut report.notices)?;
         let noted = scrub::read_notes(disk.as_ref(), &path);
-        if sums.others_wrote() {
-            rewritten::forget_all(disk.as_ref(), &path).map_err(LogDirError::at(&path))?;
-        }
-        report.clean = CleanMark::take(disk.as_ref(), &path).map_err(LogDirError::at(&path))?;
-        let evidence = Evidence { checkpoints, vouched, noted, clean: report.clean };
-        let meta = self.settle(options, &mut report.notices)?;
         let (found, doomed) = self.scan(options.now_ms, &mut report.notices)?;
+        if sums.others_wrote() {
+            // Before the sums go that tell it.
+            self.forget_compaction(&found, options.threads, &mut report.notices);
+        }
+        sums.settle(disk.as_ref(), &path)?;
+        report.clean = CleanMark::take(disk.as_ref(), &path).map_err(LogDirError::at(&path))?;
+        let others_wrote = sums.others_wrote();
+        let evidence = Evidence { checkpoints, vouched, noted, clean: report.clean, others_wrote };
+        let meta = self.settle(options, &mut report.notices)?;
 
         if found.is_empty() {
             // From now on they are missing only where they were lost.
@@ -274,6 +276,18 @@ impl LockedDir {
             let recovery_point = evidence.checkpoints.recovery.get(topic, *partition);
             recovery::bytes_past(&*self.disk, path, recovery_point.unwrap_or(0)).unwrap_or(0)
         })
+    }
+
+    /// Somebody else may have compacted the logs: what is known of that goes. Where it cannot, that is said by the attempt to
+    /// open the log.
+    fn forget_compaction(&self, found: &[Found], threads: usize, notices: &mut Vec<Notice>) {
+        let forgotten = parallel::map(found, threads, |Found { path, .. }| {
+            rewritten::forget(&*self.disk, path).unwrap_or(false).then(|| path.clone())
+        });
+        let dirs: Vec<PathBuf> = forgotten.into_iter().flatten().collect();
+        if !dirs.is_empty() {
+            notices.push(Notice::Forgotten { dirs });
+        }
     }
 
     /// Sorts the names in the directory.

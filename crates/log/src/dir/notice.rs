@@ -6,6 +6,9 @@ use pagewire_disk::CheckpointError;
 use pagewire_disk::checkpoint::format_id;
 use uuid::Uuid;
 
+/// So many of several directories are named.
+const TOLD_MAX: usize = 8;
+
 /// One finding. `Display` is a line for the log.
 #[derive(Debug)]
 pub enum Notice {
@@ -47,6 +50,16 @@ pub enum Notice {
         /// The topic's id.
         topic_id: Uuid,
     },
+    /// The mark of our orderly stop is gone, and nobody else had the directory.
+    MarkLost {
+        /// Where it was.
+        path: PathBuf,
+    },
+    /// Somebody else may have compacted these logs: it is not known any more which offsets compaction took.
+    Forgotten {
+        /// Their directories.
+        dirs: Vec<PathBuf>,
+    },
     /// The log ends below what was known to be in it: records are lost.
     Lost {
         /// The directory.
@@ -79,6 +92,25 @@ impl std::fmt::Display for Notice {
             ),
             Self::Named { path, topic_id } => {
                 write!(f, "{} named no topic id; taken as {}", path.display(), format_id(*topic_id))
+            }
+            Self::MarkLost { path } => write!(
+                f,
+                "{} is gone, though the last stop was an orderly one and nobody else had the directory; the logs are \
+                 checked as after a kill",
+                path.display()
+            ),
+            Self::Forgotten { dirs } => {
+                let some: Vec<_> = dirs.iter().take(TOLD_MAX).map(|dir| dir.display().to_string()).collect();
+                let more = match dirs.len().saturating_sub(TOLD_MAX) {
+                    0 => String::new(),
+                    more => format!(" and {more} more"),
+                };
+                write!(
+                    f,
+                    "another program may have written here, so it is not known any more which offsets compaction took \
+                     from {}{more}: until the next clean, records that are missing there are not told from those",
+                    some.join(", ")
+                )
             }
             Self::Lost { path, log_end, known_end } => write!(
                 f,

@@ -20,6 +20,7 @@ use super::table::Entry;
 use crate::health::Health;
 use crate::home::Home;
 use crate::producer_budget::ProducerBudget;
+use crate::rewritten;
 use crate::{Handles, Log, LogError, OpenOptions, RecoveryReport};
 
 /// What opening one log needs.
@@ -85,7 +86,11 @@ impl Opening<'_> {
         settings: &PartitionSettings,
         notices: &mut Vec<Notice>,
     ) -> Result<(Arc<Entry>, RecoveryReport), LogError> {
-        let Evidence { checkpoints, noted, clean, .. } = self.evidence;
+        let Evidence { checkpoints, noted, clean, others_wrote, .. } = self.evidence;
+        if *others_wrote {
+            // It could not be forgotten with the others.
+            rewritten::forget(self.disk.as_ref(), path)?;
+        }
         let recovery_point = checkpoints.recovery.get(topic, partition);
         let options = OpenOptions {
             config: settings.log.clone(),
@@ -104,6 +109,7 @@ impl Opening<'_> {
                 checkpoints.know(topic, partition, *clean),
                 checkpoints.high_watermark.get(topic, partition),
             )
+            .certain_recovery(checkpoints.recovery_is_certain)
             .metered(self.checked)
             .certain_start(checkpoints.starts_are_certain)
             .vouched(self.evidence.vouched(topic, partition));

@@ -8,7 +8,8 @@
 //! Without the sums every checkpoint is believed. So it is where Kafka had the directory after us: it writes the checkpoints
 //! and not the sums. It shows by its own mark of an orderly stop; or, if it was killed, by the absence of ours, which an
 //! orderly stop of ours notes down here; or, if we were killed before it, by more than one checkpoint with another text, which
-//! no disk does and leaves them legible.
+//! no disk does and leaves them legible. Where all checkpoints have the texts that they were left with, and none is younger than
+//! the sums, nobody else was there, and only the mark was lost: a Kafka writes some every few seconds.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -16,7 +17,7 @@ use std::path::{Path, PathBuf};
 
 use pagewire_disk::checkpoint::CLEAN_MARK_FILE;
 use pagewire_disk::{
-    CheckpointError, CleanMark, Damage, Disk, OffsetCheckpoint, read_small, write_atomically,
+    CheckpointError, CleanMark, Damage, Disk, OffsetCheckpoint, OpenMode, read_small, write_atomically,
 };
 
 use super::errors::{LogDirError, usable};
@@ -38,8 +39,12 @@ pub(crate) struct Sums {
     vouched: Option<OffsetCheckpoint>,
     /// Of the texts that the files hold for certain, by name.
     landed: BTreeMap<&'static str, i64>,
-    /// Somebody else wrote to the directory, or a checkpoint is damaged: nobody can tell which.
+    /// Nobody but us had the directory since they were written.
+    ours: bool,
+    /// Somebody else wrote to the directory, or a checkpoint is damaged and nobody can tell which.
     others_wrote: bool,
+    /// We left the mark of an orderly stop, nobody else was there, and it is gone.
+    lost_mark: bool,
 }
 
 /// A checkpoint that was read.
@@ -54,30 +59,37 @@ pub(crate) struct Read {
 }
 
 impl Sums {
-    /// Reads the sums, before the mark of the last stop is taken. If somebody else had the directory since they go.
-    pub(super) fn read(disk: &dyn Disk, dir: &Path, notices: &mut Vec<Notice>) -> Result<Self, LogDirError> {
+    /// Reads the sums, before the mark of the last stop is taken, and leaves them where they are.
+    pub(crate) fn read(disk: &dyn Disk, dir: &Path, notices: &mut Vec<Notice>) -> Result<Self, LogDirError> {
         let mut sums = Self::of_file(disk, dir, notices)?;
         if sums.are_outdated(disk, dir)? {
-            let path = dir.join(FILE);
-            return match disk.remove_file(&path) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => Err(LogDirError::Io { path, error }),
-                _ => disk.sync_dir(dir).map(|()| Self::of_others()).map_err(LogDirError::at(dir)),
-            };
+            return Ok(Self { others_wrote: true, ..Self::default() });
         }
-        if let Some(vouched) = &mut sums.vouched
-            && vouched.remove(CLEAN_MARK_FILE, NOW).is_some()
-        {
-            *vouched = with_own_sum(vouched.clone());
-            // It fails where the disk is full. Then, if a crash comes before the next time, checkpoints are believed once.
-            let _ = vouched.write(disk, &dir.join(FILE));
-        }
+        let was_stopped = CleanMark::exists(disk, dir).map_err(LogDirError::at(dir))?;
+        let is_to_be = sums.vouched.as_ref().is_some_and(says_stopped);
+        (sums.ours, sums.lost_mark) = (is_to_be, is_to_be && !was_stopped);
         Ok(sums)
     }
 
-    /// Looks at the sums as a start would take them, and leaves them where they are.
-    pub(crate) fn peek(disk: &dyn Disk, dir: &Path, notices: &mut Vec<Notice>) -> Result<Self, LogDirError> {
-        let sums = Self::of_file(disk, dir, notices)?;
-        Ok(if sums.are_outdated(disk, dir)? { Self::of_others() } else { sums })
+    /// They are in force from now on: those of a directory that somebody else had go. Before the mark is taken; what else was
+    /// known of the directory then was forgotten before.
+    pub(super) fn settle(&mut self, disk: &dyn Disk, dir: &Path) -> Result<(), LogDirError> {
+        let path = dir.join(FILE);
+        let Some(vouched) = &mut self.vouched else {
+            if !self.others_wrote {
+                return Ok(());
+            }
+            return match disk.remove_file(&path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => Err(LogDirError::Io { path, error }),
+                _ => disk.sync_dir(dir).map_err(LogDirError::at(dir)),
+            };
+        };
+        if vouched.remove(CLEAN_MARK_FILE, NOW).is_some() {
+            *vouched = with_own_sum(vouched.clone());
+            // It fails where the disk is full. Then, if a crash comes before the next time, checkpoints are believed once.
+            let _ = vouched.write(disk, &path);
+        }
+        Ok(())
     }
 
     fn of_file(disk: &dyn Disk, dir: &Path, notices: &mut Vec<Notice>) -> Result<Self, LogDirError> {
@@ -92,14 +104,14 @@ impl Sums {
         Ok(Self { vouched, ..Self::default() })
     }
 
-    /// In a directory that somebody else closed.
-    fn of_others() -> Self {
-        Self { others_wrote: true, ..Self::default() }
-    }
-
     /// Whether somebody else may have written to the directory, as far as the checkpoints that were read say it.
     pub(crate) fn others_wrote(&self) -> bool {
         self.others_wrote
+    }
+
+    /// Whether the mark of our orderly stop is gone, though nobody else took it.
+    pub(super) fn lost_mark(&self) -> bool {
+        self.lost_mark
     }
 
     /// Whether somebody else had the directory since they were written.
@@ -109,7 +121,7 @@ impl Sums {
         }
         let Some(vouched) = &self.vouched else { return Ok(false) };
         let was_stopped = CleanMark::exists(disk, dir).map_err(LogDirError::at(dir))?;
-        let mark_was_taken = !was_stopped && vouched.get(CLEAN_MARK_FILE, NOW).is_some();
+        let mark_was_taken = !was_stopped && says_stopped(vouched) && !is_as_it_was_left(vouched, disk, dir)?;
         Ok(mark_was_taken || altered(vouched, disk, dir)? > DAMAGED_MAX)
     }
 
@@ -128,7 +140,7 @@ impl Sums {
             Err(CheckpointError::Damaged { damage: Damage::Empty, .. }) => OffsetCheckpoint::new(),
             Err(damage) => {
                 notices.push(Notice::Damaged(damage));
-                self.others_wrote = true;
+                self.others_wrote |= !self.ours;
                 return Ok(Read { content: None, certain: false, lost: true });
             }
         };
@@ -139,7 +151,7 @@ impl Sums {
         let lost = !certain && content.is_empty() && !disk.exists(&path).map_err(LogDirError::at(&path))?;
         if altered {
             notices.push(Notice::Damaged(CheckpointError::Damaged { path, damage: Damage::Altered }));
-            self.others_wrote = true;
+            self.others_wrote |= !self.ours;
             return Ok(Read { content: None, certain: false, lost: true });
         }
         self.landed.insert(file, sum);
@@ -218,6 +230,29 @@ fn altered(vouched: &OffsetCheckpoint, disk: &dyn Disk, dir: &Path) -> Result<us
         }
     }
     Ok(altered)
+}
+
+/// Whether an orderly stop left them.
+fn says_stopped(vouched: &OffsetCheckpoint) -> bool {
+    vouched.get(CLEAN_MARK_FILE, NOW).is_some()
+}
+
+/// Whether all checkpoints are those that an orderly stop left, which wrote the sums after them.
+fn is_as_it_was_left(vouched: &OffsetCheckpoint, disk: &dyn Disk, dir: &Path) -> Result<bool, LogDirError> {
+    let modified = |file: &str| disk.open(&dir.join(file), OpenMode::Read)?.file().metadata()?.modified();
+    let Ok(left) = modified(FILE) else { return Ok(false) };
+    let files =
+        vouched.iter().filter(|(file, which, _)| *which == NOW && ![FILE, CLEAN_MARK_FILE].contains(file));
+    for (file, _, _) in files {
+        let content = usable(OffsetCheckpoint::read(disk, &dir.join(file)))?;
+        let is_known = |content: OffsetCheckpoint| is_known(vouched, file, sum(&content.render()));
+        if !content.is_ok_and(|content| is_known(content.unwrap_or_default()))
+            || modified(file).is_ok_and(|at| at > left)
+        {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 fn is_altered(vouched: &OffsetCheckpoint, file: &str, content: &OffsetCheckpoint) -> bool {

@@ -65,7 +65,9 @@ impl KnownDamage {
         self.0.rcu(|known| {
             let known = known.as_ref().map_or(&[][..], |known| known);
             news = !known.contains(&stretch);
-            let apart = |other: &&Stretch| other.to <= stretch.from || other.from >= stretch.to;
+            let apart = |other: &&Stretch| {
+                **other != stretch && (other.to <= stretch.from || other.from >= stretch.to)
+            };
             let mut all: Vec<Stretch> = known.iter().filter(apart).copied().collect();
             all.push(stretch);
             all.sort_unstable_by_key(|stretch| stretch.from);

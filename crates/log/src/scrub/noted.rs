@@ -43,7 +43,11 @@ impl Log {
             }
             let known = segment.damage.all().into_iter().map(|stretch| stretch.of(segment.path()));
             for damaged in known {
-                if !report.damage.contains(&damaged) {
+                // A segment without bytes may have been told as a hole.
+                let is_told = report.holes.iter().any(|hole| {
+                    (&hole.file, hole.from, hole.upto) == (&damaged.file, damaged.from, damaged.upto)
+                });
+                if !is_told && !report.damage.contains(&damaged) {
                     report.damage.push(damaged);
                 }
             }

@@ -73,8 +73,15 @@ impl Search {
 
     /// Takes what is missing for lost where none may be missing in the segment, and where it is known to be.
     pub(crate) fn lacking_as(self, segment: &Segment) -> Self {
-        let (holes_below, may_end_early) = (segment.holes_below(), segment.may_end_early());
-        Self { holes_below, may_end_early, ..self }.knowing(segment.damage.all())
+        let holes = segment.holes_below() == i64::MAX;
+        self.lacking(holes, segment.may_end_early()).knowing(segment.damage.all())
+    }
+
+    /// Takes what is missing between batches for lost unless `holes` may be, what is missing behind the last one unless it
+    /// `may_end_early`.
+    pub(crate) fn lacking(self, holes: bool, may_end_early: bool) -> Self {
+        let holes_below = if holes { i64::MAX } else { i64::MIN };
+        Self { holes_below, may_end_early, ..self }
     }
 
     /// Takes what is missing for lost where one of these says so.

@@ -28,6 +28,7 @@ pub(super) struct Checkpoints {
     cleaner_names_all: bool,
     /// Somebody else may have compacted some.
     others_wrote: bool,
+    recovery_is_certain: bool,
     starts_are_certain: bool,
     starts_are_lost: bool,
     /// Sums of what no other file shows to be right; `None` if the last stop left none.
@@ -51,7 +52,7 @@ impl Checkpoints {
         let mut sums = Sums::default();
         if !live {
             let mut notices = Vec::new();
-            let peeked = Sums::peek(disk, dir, &mut notices);
+            let peeked = Sums::read(disk, dir, &mut notices);
             told(SUMS_FILE, notices, peeked.as_ref().err().map(ToString::to_string));
             sums = peeked.unwrap_or_default();
         }
@@ -69,6 +70,7 @@ impl Checkpoints {
         let kafka_stopped = !live && !cleaner.lost && CleanMark::is_anothers(disk, dir).unwrap_or(false);
         let vouched = there(VOUCHED_FILE).then(|| read(VOUCHED_FILE).content.unwrap_or_default());
         Self {
+            recovery_is_certain: recovery.certain,
             recovery: recovery.content.unwrap_or_default(),
             starts_are_certain: starts.certain,
             starts_are_lost: starts.content.is_none(),
@@ -100,8 +102,9 @@ impl Checkpoints {
             recovery_point,
             log_start: self.log_start.get(topic, partition),
             high_watermark,
-            recovery_is_certain: recovery_point.is_some() || !clean && !self.recovery.is_empty(),
+            recovery_is_known: recovery_point.is_some() || !clean && !self.recovery.is_empty(),
             clean: clean && recovery_point.is_some() && high_watermark.is_some(),
+            recovery_is_certain: self.recovery_is_certain,
             live,
             cleaned: clean_to.is_some(),
             compaction: match setting {

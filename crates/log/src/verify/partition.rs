@@ -44,6 +44,8 @@ pub(super) struct Known {
     pub(super) log_start: Option<i64>,
     pub(super) high_watermark: Option<i64>,
     /// Up to where it was synced is known, be it 0.
+    pub(super) recovery_is_known: bool,
+    /// A checksum says that it is what was written.
     pub(super) recovery_is_certain: bool,
     /// The directory was left in order.
     pub(super) clean: bool,
@@ -116,7 +118,15 @@ pub(super) fn verify(job: &mut Job<'_>, dir: &Path, known: Known) -> io::Result<
 /// How long the segments are that compaction wrote, as a start would believe it. While a broker serves the directory it may be
 /// of another moment than the segments.
 fn lengths(job: &Job<'_>, dir: &Path, known: &Known, kept: &mut Kept) -> Option<Rewritten> {
-    if known.live || known.others_wrote {
+    if known.live {
+        return None;
+    }
+    if known.others_wrote {
+        let path = dir.join(crate::rewritten::FILE);
+        if job.disk.exists(&path).unwrap_or(false) {
+            let what = "another program may have written here since, so losses are not told from what compaction took";
+            kept.push(Finding::new(Severity::Note, path, what, Fate::Removed));
+        }
         return None;
     }
     match Rewritten::read(&**job.disk, dir) {

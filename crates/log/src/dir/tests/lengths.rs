@@ -275,3 +275,66 @@ fn a_segment_that_is_gone_behind_a_compacted_one_is_noticed_at_every_start() {
         }
     }
 }
+/// A compacted log that was closed in order, and lost the end of a segment since.
+fn cut_between_two_batches() -> World {
+    let world = compacted();
+    cut(&world, 3, 1);
+    world
+}
+
+fn knows_the_loss(world: &World) -> Vec<String> {
+    let (dir, report) = world.open();
+    assert!(is_lost(&first(&dir.get("a", 0).expect("a"), 4), 6), "{report:?}");
+    assert!(world.has(format!("a-0/{FILE}")));
+    notices(&report)
+}
+
+#[test]
+fn a_mark_that_is_taken_away_takes_no_evidence_with_it() {
+    let world = cut_between_two_batches();
+    world.disk.remove_file(&path(CLEAN_MARK_FILE)).expect("taken away");
+    let said = knows_the_loss(&world);
+    assert!(said.len() == 1 && said[0].contains("checked as after a kill"), "{said:?}");
+    assert_eq!(knows_the_loss(&world).len(), 0, "once");
+}
+
+#[test]
+fn a_damaged_checkpoint_takes_no_evidence_with_it_where_nobody_else_can_have_been() {
+    for file in ["recovery-point-offset-checkpoint", "replication-offset-checkpoint", CLEANER_FILE] {
+        for bytes in [&b"garbage"[..], b"0\n1\na 0 1\n"] {
+            let world = cut_between_two_batches();
+            world.put(file, bytes);
+            let said = knows_the_loss(&world);
+            assert!(said.iter().any(|said| said.contains(file)), "{said:?}");
+        }
+    }
+}
+
+#[test]
+fn what_is_forgotten_because_another_program_may_have_written_is_told_and_named() {
+    let world = cut_between_two_batches();
+    world.disk.remove_file(&path(CLEAN_MARK_FILE)).expect("taken, as a Kafka does");
+    world.put("replication-offset-checkpoint", b"0\n1\na 0 12\n");
+    let (dir, report) = world.open();
+    assert_eq!(first(&dir.get("a", 0).expect("a"), 4).expect("read over"), 6);
+    let said = notices(&report);
+    assert!(
+        said.iter().any(|said| said.contains("/data/a-0") && said.contains("another program")),
+        "{said:?}"
+    );
+}
+
+#[test]
+fn a_directory_that_cannot_be_read_keeps_no_other_from_being_opened() {
+    let world = cut_between_two_batches().knows("b", B);
+    let (dir, _) = world.open();
+    world.create(&dir, "b", 0);
+    assert!(dir.close_clean(0).clean);
+    world.put(CLEAN_MARK_FILE, br#"{"version":0,"brokerEpoch":7}"#);
+    // Whatever lies in the file's place: it cannot be removed.
+    world.disk.remove_file(&path(&format!("a-0/{FILE}"))).expect("removed");
+    world.disk.create_dir_all(&path(&format!("a-0/{FILE}"))).expect("made");
+    let (dir, report) = world.open();
+    assert!(dir.get("b", 0).is_some() && dir.get("a", 0).is_none(), "{report:?}");
+    assert_eq!(report.failed.len(), 1);
+}

@@ -2,8 +2,9 @@
 
 use super::lengths::{clean, cut, first, is_lost, keyed, world};
 use super::*;
+use crate::backup::{CopyOptions, Refused};
 use crate::rewritten::FILE;
-use crate::{RecoveryReport, ScrubLimits};
+use crate::{RecoveryReport, ScrubLimits, Stretch};
 
 /// Offsets 0 to 12 in segments of three, and 13 and 14 in the last of these, of a topic that is compacted. Closed in order, and
 /// never cleaned.
@@ -154,4 +155,46 @@ fn a_file_that_was_put_right_is_served_again() {
     scrub(&dir);
     let firsts: Vec<i64> = (0..15).map(|offset| first(&log, offset).expect("read")).collect();
     assert_eq!(firsts, (0..15).collect::<Vec<_>>());
+}
+
+/// What a backup of the log says to be damaged or lost.
+fn backed_up(dir: &LogDir, to: &str, verify: bool) -> Vec<Stretch> {
+    let options = CopyOptions {
+        links: true,
+        verify,
+        earlier: &|_| None,
+        pace: &|_| Ok(()),
+        refused: Refused::default(),
+    };
+    let copied = dir.back_up(("a", A), 0, Path::new(to), &options).expect("copied").expect("there");
+    copied.files.into_iter().flat_map(|file| file.damage).collect()
+}
+
+#[test]
+fn a_backup_tells_of_records_that_are_known_to_be_lost_whether_it_looks_or_not() {
+    for world in [never_cleaned(), unknown(never_cleaned())] {
+        cut(&world, 12, 1);
+        let (dir, _) = world.open();
+        let log = dir.get("a", 0).expect("a");
+        keyed(&log, &["n"]);
+        for (to, verify) in [("/copy/trusting", false), ("/copy/looking", true)] {
+            let lost = backed_up(&dir, to, verify);
+            assert_eq!(lost, log.damage(), "{to}");
+            let [lost] = &lost[..] else { panic!("{lost:?}") };
+            assert_eq!((lost.offset, lost.next_offset), (13, 15));
+        }
+    }
+}
+
+#[test]
+fn a_backup_finds_lost_records_that_nobody_knew_of() {
+    let world = never_cleaned();
+    cut(&world, 3, 1);
+    drop_batch(&world, 6, 0);
+    let (dir, _) = world.open();
+    let log = dir.get("a", 0).expect("a");
+    assert_eq!(log.damage(), []);
+    let lost = backed_up(&dir, "/copy/a", true);
+    assert_eq!(lost.iter().map(|lost| (lost.offset, lost.next_offset)).collect::<Vec<_>>(), [(4, 6), (6, 7)]);
+    assert_eq!(log.damage(), lost, "readers know");
 }
