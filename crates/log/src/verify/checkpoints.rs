@@ -102,7 +102,7 @@ impl Checkpoints {
             recovery_point,
             log_start: self.log_start.get(topic, partition),
             high_watermark,
-            is_synced_point_known: recovery_point.is_some() || !clean && !self.recovery.is_empty(),
+            has_synced_point: recovery_point.is_some() || !clean && !self.recovery.is_empty(),
             clean: clean && recovery_point.is_some() && high_watermark.is_some(),
             recovery_is_certain: self.recovery_is_certain,
             live,

@@ -61,7 +61,7 @@ impl Forecast {
             .rehearsed(whole)
             .compacted(known.cleaned)
             .whole_since(known.whole_from)
-            .witnessed(known.is_synced_point_known, known.high_watermark)
+            .witnessed(known.has_synced_point, known.high_watermark)
             .certain_recovery(known.recovery_is_certain)
             .certain_start(known.certain_start)
             .vouched(known.vouched);

@@ -44,7 +44,7 @@ pub(super) struct Known {
     pub(super) log_start: Option<i64>,
     pub(super) high_watermark: Option<i64>,
     /// Up to where it was synced is known, be it 0.
-    pub(super) is_synced_point_known: bool,
+    pub(super) has_synced_point: bool,
     /// A checksum says that it is what was written.
     pub(super) recovery_is_certain: bool,
     /// The directory was left in order.
