@@ -61,6 +61,7 @@ pub mod backup;
 mod clean;
 mod config;
 mod cut;
+mod damaged;
 mod depth;
 mod derive;
 mod dir;
@@ -122,11 +123,12 @@ mod writeback;
 mod writer;
 
 pub use answers::{
-    AppendContext, Appended, Cut, Damaged, Hole, OpenOptions, Origin, ProducerInfo, ReadSlice, ReadUpTo,
+    AppendContext, Appended, Cut, Hole, OpenOptions, Origin, ProducerInfo, ReadSlice, ReadUpTo,
     RecoveryReport, Retained, SegmentInfo, TimestampOffset, TryRead,
 };
 pub use clean::{CleanError, CleanStats, Cleaned, Cleaner, CleanerLimits, Throttle};
 pub use config::LogConfig;
+pub use damaged::Damaged;
 pub use dir::{
     CleaningReport, CloseReport, CreateError, DirDescription, DirName, Dirty, FailedLog, Flushed, LoadMeter,
     LoadReport, LoadedLog, Loading, LockedDir, LogDescription, LogDir, LogDirError, LogDirOptions,

@@ -7,7 +7,7 @@ use std::{
     thread,
 };
 
-use pagewire_log::{CloseReport, LoadReport, Locked, LockedDir, LogDirOptions, LogDirs, Notice};
+use pagewire_log::{CloseReport, Damaged, LoadReport, Locked, LockedDir, LogDirOptions, LogDirs, Notice};
 use pagewire_metadata::model::{LogDirsRecord, TopicRecord};
 use pagewire_zcopy::IoPool;
 use tokio::sync::oneshot;
@@ -141,7 +141,7 @@ pub(crate) fn report(report: &LoadReport, removed: &[PathBuf]) {
         for hole in &log.report.holes {
             error!("{hole}: they are lost");
         }
-        for damage in &log.report.damage {
+        for damage in Damaged::told(&log.report.damage) {
             error!("{damage}: reads of them are refused, what lies around them is served");
         }
         for note in &log.report.notes {

@@ -28,7 +28,7 @@ use super::{LogDir, parallel, vouched};
 use crate::producer_budget::ProducerBudget;
 use crate::recovery;
 use crate::rewritten;
-use crate::scrub;
+use crate::scrub::Noted;
 use crate::{LogError, RecoveryReport};
 
 /// Every ext file system has this in its root.
@@ -129,7 +129,7 @@ impl LockedDir {
         let (checkpoints, written) = Checkpoints::read(disk.as_ref(), &path, &mut sums, &mut report.notices)?;
         let mut cleaning = Cleaning::read(disk.as_ref(), &path, &mut sums, &mut report.notices)?;
         let vouched = vouched::read(disk.as_ref(), &path, &mut report.notices)?;
-        let noted = scrub::read_notes(disk.as_ref(), &path);
+        let noted = Noted::read(disk.as_ref(), &path);
         if sums.others_wrote() {
             rewritten::forget_all(disk.as_ref(), &path).map_err(LogDirError::at(&path))?;
         }

@@ -11,7 +11,7 @@ use super::notice::Notice;
 use super::opening::{Opened, Opening};
 use super::options::PartitionSettings;
 use super::table::Entry;
-use crate::{LogError, RecoveryReport};
+use crate::{Damaged, LogError, RecoveryReport};
 
 impl LogDir {
     /// Opens a log that could not be opened when the directory was loaded, by all that was known of it then. What keeps it
@@ -81,7 +81,7 @@ pub(super) fn tell(report: &RecoveryReport) {
     for hole in &report.holes {
         tracing::error!("{hole}: they are lost");
     }
-    for damage in &report.damage {
+    for damage in Damaged::told(&report.damage) {
         tracing::error!("{damage}: reads of them are refused, what lies around them is served");
     }
 }
