@@ -49,7 +49,10 @@ impl fmt::Display for DamagedFile<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { file, stretches, bytes, from, upto } = self;
         let (file, last) = (file.display(), upto - 1);
-        write!(f, "{file}: {bytes} bytes are damaged in {stretches} places, among the offsets {from} to {last}")
+        write!(
+            f,
+            "{file}: {bytes} bytes are damaged in {stretches} places, among the offsets {from} to {last}"
+        )
     }
 }
 
@@ -57,9 +60,11 @@ impl Damaged {
     /// In words, what is damaged in each file of `damage`, where those of one file follow one another: each stretch, or all of
     /// the file in one line.
     pub fn told(damage: &[Self]) -> impl Iterator<Item = String> {
-        damage.chunk_by(|one, next| one.file == next.file).flat_map(|of_file| match DamagedFile::of(of_file) {
-            Some(file) if file.stretches > TOLD_MAX => vec![file.to_string()],
-            _ => of_file.iter().map(ToString::to_string).collect(),
+        damage.chunk_by(|one, next| one.file == next.file).flat_map(|of_file| {
+            match DamagedFile::of(of_file) {
+                Some(file) if file.stretches > TOLD_MAX => vec![file.to_string()],
+                _ => of_file.iter().map(ToString::to_string).collect(),
+            }
         })
     }
 }
@@ -95,10 +100,13 @@ mod tests {
     fn few_places_are_told_one_by_one_and_many_of_a_file_in_one_line() {
         let damage: Vec<Damaged> = [of("a.log", 2), of("b.log", TOLD_MAX + 1)].concat();
         let told: Vec<String> = Damaged::told(&damage).collect();
-        assert_eq!(told, [
-            "a.log: 10 bytes are damaged at position 0, the offsets 0 to 0",
-            "a.log: 10 bytes are damaged at position 100, the offsets 5 to 5",
-            "b.log: 90 bytes are damaged in 9 places, among the offsets 0 to 40",
-        ]);
+        assert_eq!(
+            told,
+            [
+                "a.log: 10 bytes are damaged at position 0, the offsets 0 to 0",
+                "a.log: 10 bytes are damaged at position 100, the offsets 5 to 5",
+                "b.log: 90 bytes are damaged in 9 places, among the offsets 0 to 40",
+            ]
+        );
     }
 }

@@ -101,6 +101,8 @@ mod replay;
 mod retention;
 mod rewritten;
 mod roll;
+#[cfg(test)]
+mod said;
 mod scan;
 mod scrub;
 mod segment;

@@ -29,7 +29,7 @@ pub(crate) struct Online {
 }
 
 /// Loads the directory and shows its partitions. `empty`: what it held is lost, and its partitions are made anew. Of a
-/// directory that is served it is about partitions in it whose directories are missing.
+/// directory that is served it is about partitions in it whose directories are missing, or that could not be opened.
 ///
 /// `watch` is told where the progress can be looked at.
 pub(crate) async fn take_in(
@@ -39,7 +39,8 @@ pub(crate) async fn take_in(
     watch: impl Fn(&Arc<LoadMeter>) + Send + 'static,
 ) -> Result<Online, Refused> {
     let cluster = broker.cluster();
-    if cluster.log_dirs.gone_in(&path) > 0 && cluster.log_dirs.is_well(&path) {
+    let log_dirs = &cluster.log_dirs;
+    if log_dirs.gone_in(&path) > 0 && log_dirs.is_well(&path) || !empty && log_dirs.closed_in(&path) > 0 {
         return bring_back(broker, path, empty).await;
     }
     let served = cluster.catalog.log_dirs(cluster.identity.node_id).await?.0;
@@ -61,29 +62,44 @@ pub(crate) async fn take_in(
     change(broker, move |change| async move { change.serve(taken, least_epoch).await }).await
 }
 
-/// Of a directory that is served, the partitions whose directories were missing: those that are back, or all of them, anew.
+/// Of a directory that is served, the partitions that could not be opened, and those whose directories were missing: which are
+/// back, or all of them, anew. Nothing else in it is touched.
 async fn bring_back(broker: &Arc<Broker>, path: PathBuf, empty: bool) -> Result<Online, Refused> {
     // Clients are to look whether they have what is there. Before anybody is served.
     let least_epoch = broker.cluster().catalog.raise_leader_epoch().await?;
+    let report = open_closed(broker, path.clone()).await?;
     let shown = change(broker, move |change| async move {
         let cluster = change.cluster();
         if empty {
             cluster.log_dirs.accept_gone(&path);
         }
-        let partitions = change.show(&cluster.topic_records().await?, &HashSet::new(), least_epoch).await;
+        // What cannot be opened was tried, or is another directory's.
+        let failed = cluster.log_dirs.unopened().into_iter().collect();
+        let partitions = change.show(&cluster.topic_records().await?, &failed, least_epoch).await;
         Ok((partitions, cluster.log_dirs.gone_in(&path)))
     });
     match shown.await? {
-        (0, gone) => {
+        (0, gone) if gone > 0 && report.failed.is_empty() => {
             let why = format!(
                 "{gone} partitions that had records have no directory in it, as before: put them back"
             );
             Err(Refused::new(ErrorCode::KafkaStorageError, why))
         }
-        (partitions, _) => {
-            Ok(Online { partitions, report: LoadReport { clean: true, ..LoadReport::default() } })
-        }
+        (partitions, _) => Ok(Online { partitions, report }),
     }
+}
+
+/// Without a turn: it may take long, as each of them is recovered.
+async fn open_closed(broker: &Arc<Broker>, path: PathBuf) -> Result<LoadReport, Refused> {
+    let cluster = broker.cluster();
+    let known = Known::of(&cluster.topic_records().await?, &broker.config());
+    let log_dirs = Arc::clone(&cluster.log_dirs);
+    let opened = to_its_end(move || {
+        log_dirs.open_closed(&path, &|topic, partition| known.settings(topic, partition), now_ms())
+    });
+    opened
+        .await
+        .ok_or_else(|| Refused::new(ErrorCode::KafkaStorageError, "opening them broke off".to_owned()))
 }
 
 /// On a thread of its own: it may take minutes, and the I/O pool has few.

@@ -75,6 +75,7 @@ impl LogDir {
                     table.insert(topic, partition, entry);
                     // From now on the log itself says it, which no checkpoint was without meanwhile.
                     self.carried.lock().forget(topic, partition);
+                    self.unopened.lock().remove(topic, partition);
                 }
                 Err(error) => first_error = first_error.or(Some(error)),
             }

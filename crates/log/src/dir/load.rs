@@ -29,6 +29,7 @@ use crate::producer_budget::ProducerBudget;
 use crate::recovery;
 use crate::rewritten;
 use crate::scrub::Noted;
+use crate::sick::is_full;
 use crate::{LogError, RecoveryReport};
 
 /// Every ext file system has this in its root.
@@ -140,13 +141,15 @@ impl LockedDir {
 
         if found.is_empty() {
             // From now on they are missing only where they were lost.
-            for (file, missing) in
-                [(RECOVERY_POINT_FILE, !evidence.checkpoints.legible), (CLEANER_FILE, cleaning.is_lost())]
-            {
-                if missing {
-                    let path = path.join(file);
-                    OffsetCheckpoint::new().write(disk.as_ref(), &path).map_err(LogDirError::at(&path))?;
-                }
+            let needed =
+                [(RECOVERY_POINT_FILE, !evidence.checkpoints.legible), (CLEANER_FILE, cleaning.is_lost())];
+            let empty = OffsetCheckpoint::new();
+            let missing: Vec<_> =
+                needed.iter().filter(|(_, missing)| *missing).map(|(file, _)| (*file, &empty)).collect();
+            match sums.write(disk.as_ref(), &path, &missing) {
+                // There is no log yet of which they would not speak; whoever makes one needs room as well.
+                Err((_, error)) if !is_full(error.kind()) => return Err(LogDirError::at(&path)(error)),
+                _ => {}
             }
         } else if cleaning.is_lost() {
             cleaning.doubt(found.iter().map(|found| (found.topic.as_str(), found.partition)));

@@ -35,16 +35,19 @@ impl LogDir {
             return Ok(None);
         }
         let opened = self.opening(&self.evidence, now_ms, |opening, notices| {
-            match opening.open(dir, topic, partition, settings, notices)? {
-                Opened::Log(entry, report) => Ok(Some((entry, report))),
-                Opened::Stray(_) => Ok(None),
-            }
+            opening.open(dir, topic, partition, settings, notices)
         })?;
-        self.unopened.lock().remove(topic, partition);
-        Ok(opened.map(|(entry, report)| {
-            tell(&report);
-            entry
-        }))
+        match opened {
+            // It waits until it is served: what was known of it is known to the next attempt, whatever comes between.
+            Opened::Log(entry, report) => {
+                tell(&report);
+                Ok(Some(entry))
+            }
+            Opened::Stray(_) => {
+                self.unopened.lock().remove(topic, partition);
+                Ok(None)
+            }
+        }
     }
 
     /// Does something with what opens logs by `evidence`; says what people should know of it.

@@ -116,3 +116,22 @@ fn segments_that_could_not_be_removed_stay_below_the_log_start() {
     dir.write_checkpoints().expect("checkpoints");
     assert_eq!(world.get("log-start-offset-checkpoint"), "0\n0\n", "the names say it");
 }
+
+#[test]
+fn a_segment_that_cannot_be_read_keeps_nothing_newer_from_being_forgotten() {
+    for call in [Call::Read, Call::Open] {
+        let failing = FailingDisk::new(Arc::new(MemoryDisk::new()));
+        let world = World::on(Arc::new(failing.clone())).knows("a", A);
+        let (dir, _) = world.open();
+        append(&world.create(&dir, "a", 0), 20);
+        assert!(dir.close_clean(0).clean);
+        drop(dir);
+        let (dir, _) = world.open();
+        let log = dir.get("a", 0).expect("open");
+        let count = log.segments().len();
+        assert!(count > 3, "{count}");
+        failing.fail_on("a-0/00000000000000000000.", call, When::Always, Fault::Error(Errno::IO));
+        let retained = log.apply_retention(1 << 60).expect("all that is old goes");
+        assert_eq!((retained.segments, log.segments().len()), (count, 1), "{call:?}");
+    }
+}

@@ -1,42 +1,10 @@
 //! A segment in which every other batch is damaged: it is found, known, told, noted and looked at again within bounds.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-
-use tracing::span::{Attributes, Id, Record};
-use tracing::{Event, Level, Metadata, Subscriber};
+use tracing::Level;
 
 use super::*;
+use crate::said::said;
 use crate::scrub::stretches::STRETCHES_MAX;
-
-/// Counts what is said at ERROR.
-#[derive(Clone, Default)]
-struct Said(Arc<AtomicUsize>);
-
-impl Subscriber for Said {
-    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        *metadata.level() == Level::ERROR
-    }
-
-    fn event(&self, _: &Event<'_>) {
-        self.0.fetch_add(1, Ordering::Relaxed);
-    }
-
-    fn new_span(&self, _: &Attributes<'_>) -> Id {
-        Id::from_u64(1)
-    }
-
-    fn record(&self, _: &Id, _: &Record<'_>) {}
-    fn record_follows_from(&self, _: &Id, _: &Id) {}
-    fn enter(&self, _: &Id) {}
-    fn exit(&self, _: &Id) {}
-}
-
-/// What was said at ERROR meanwhile, how often.
-fn said(work: impl FnOnce()) -> usize {
-    let said = Said::default();
-    tracing::subscriber::with_default(said.clone(), work);
-    said.0.load(Ordering::Relaxed)
-}
 
 /// So many batches in one closed segment, every other one damaged.
 fn rotten(world: &World, batches: u64) -> Arc<Log> {
@@ -60,14 +28,14 @@ fn a_rotten_segment_is_known_and_told_within_bounds_and_none_of_it_is_served() {
     let damaged = 2 * STRETCHES_MAX as u64;
     let log = rotten(&world, 2 * damaged);
     let mut found = Scrubbed::default();
-    let told = said(|| found = world.scrub(5000));
+    let told = said(Level::ERROR, || found = world.scrub(5000));
     assert_eq!(found.damaged, damaged, "each is found");
     assert!(told <= 10, "{told} lines");
     assert_eq!(log.known_damage(), STRETCHES_MAX);
     for at in (0..2 * damaged as i64).step_by(2) {
         assert!(matches!(read(&log, 10 * at), Err(ReadError::Damaged { .. })), "batch {at}");
     }
-    let told = said(|| assert_eq!(world.scrub(5000 + 20_000).damaged, damaged));
+    let told = said(Level::ERROR, || assert_eq!(world.scrub(5000 + 20_000).damaged, damaged));
     assert_eq!(told, 0, "it was said");
 }
 
@@ -80,7 +48,7 @@ fn a_rotten_segment_is_known_again_after_a_restart() {
         DamageCheckpoint::read(&*world.disk, Path::new("/data")).expect("legible").entries.len()
     };
     let mut restarted = None;
-    let told = said(|| restarted = Some(world.restarted(6000)));
+    let told = said(Level::ERROR, || restarted = Some(world.restarted(6000)));
     assert!(told <= 10, "{told} lines");
     let world = restarted.expect("open");
     assert_eq!(noted(&world), STRETCHES_MAX);
@@ -95,6 +63,20 @@ fn a_rotten_segment_is_known_again_after_a_restart() {
 fn where_little_is_damaged_each_place_is_said() {
     let world = World::new();
     rotten(&world, 10);
-    let told = said(|| assert_eq!(world.scrub(5000).damaged, 5));
+    let told = said(Level::ERROR, || assert_eq!(world.scrub(5000).damaged, 5));
     assert_eq!(told, 5);
+}
+
+#[test]
+fn how_old_a_damaged_active_segment_is_is_said_once() {
+    let world = World::new();
+    let log = world.log(0, 3);
+    world.damage(0, 0, size() + 16);
+    assert!(read(&log, 10).is_err() && log.segments().len() == 1 && log.known_damage() == 1);
+    let told = said(Level::WARN, || {
+        for now_ms in 0..3 {
+            log.apply_retention(now_ms).expect("nothing to do");
+        }
+    });
+    assert_eq!(told, 1);
 }
