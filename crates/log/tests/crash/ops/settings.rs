@@ -8,7 +8,7 @@ use crate::world::World;
 /// a power cut's hole would be taken for compaction's. For the same reason nothing has changed if the process died meanwhile.
 pub(super) fn change(world: &mut World, _at: usize, _log: &Log) {
     let before = world.config.clone();
-    let is_sick = world.places.iter().any(|place| place.is_sick);
+    let is_sick = world.places.iter().any(|place| place.is_ill());
     let chance = &mut world.chance;
     let (cleanup_compact, cleanup_delete) =
         chance.pick(&[(false, true), (true, false), (true, true), (false, false)]);
