@@ -5,7 +5,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use pagewire_log::{Flushed, LogDir};
+use pagewire_log::{Flushed, Log, LogDir, Removed};
 use tokio::{
     sync::Notify,
     time::{MissedTickBehavior, interval_at, sleep},
@@ -13,7 +13,7 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{debug, info, warn};
 
-use crate::{broker::Broker, clock::now_ms, scrub, slack::Slack};
+use crate::{broker::Broker, clock::now_ms, plural::counted, scrub, slack::Slack};
 
 /// Deleted files are looked for this often; `file.delete.delay.ms` is the least they wait.
 const UNLINK_EVERY: Duration = Duration::from_secs(10);
@@ -26,6 +26,9 @@ const CLOSE_FILES_EVERY: Duration = Duration::from_secs(1);
 
 /// Directories that are gone are noticed within this: one look-up of a name each.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
+
+/// Lines about what a round of retention deleted in a log directory: each is about one log.
+const RETENTION_LINES_MAX: usize = 100;
 
 /// Memory that a burst needed goes back within twice this.
 const TRIM_EVERY: Duration = Duration::from_secs(5);
@@ -150,9 +153,30 @@ fn retain(log_dir: &LogDir, now_ms: i64) {
     for (path, error) in &done.failed {
         warn!(path = %path.display(), %error, "retention failed");
     }
-    if done.segments > 0 {
-        info!(segments = done.segments, bytes = done.bytes, "retention removed segments");
+    for line in removed_lines(&done.removed) {
+        info!("{line}");
     }
+}
+
+/// A line for each log and reason; where these are very many, what the others come to.
+fn removed_lines(removed: &[(Arc<Log>, Removed)]) -> Vec<String> {
+    let (told, rest) = removed.split_at(removed.len().min(RETENTION_LINES_MAX));
+    let mut lines: Vec<String> = told
+        .iter()
+        .map(|(log, Removed { reason, segments, bytes, from, upto })| {
+            let segments = counted(*segments as u64, "segment");
+            let (topic, partition, last) = (log.topic(), log.partition(), upto - 1);
+            format!(
+                "{topic}-{partition}: {segments} deleted, offsets {from} to {last}, {bytes} bytes: {reason}"
+            )
+        })
+        .collect();
+    if !rest.is_empty() {
+        let segments = rest.iter().map(|(_, removed)| removed.segments as u64).sum();
+        let bytes: u64 = rest.iter().map(|(_, removed)| removed.bytes).sum();
+        lines.push(format!("retention deleted {} more, {bytes} bytes", counted(segments, "segment")));
+    }
+    lines
 }
 
 /// Whoever waits at records that are gone, or in a segment that was closed, is to be told. Where nobody waits it costs next to
@@ -252,6 +276,31 @@ mod tests {
             retain(&bench.home(), 5000);
             assert_eq!(log.segments().first().map(|segment| segment.base_offset), Some(2), "{policy:?}");
         }
+    }
+
+    #[tokio::test]
+    async fn what_retention_deleted_is_told_with_its_log_offsets_and_reason() {
+        let bench = Bench::on(Arc::new(MemoryDisk::new()));
+        let by_size = aged(&bench, "size", &[("retention.bytes", "150"), ("retention.ms", "-1")], 4).await;
+        let by_time = aged(&bench, "time", &[("retention.ms", "2500")], 4).await;
+        by_time.delete_records_before(1).expect("moved");
+        let one = by_size.segments()[0].size_bytes;
+        let removed = bench.home().retain(5000).removed;
+        let told = removed_lines(&removed);
+        let expected = [
+            format!(
+                "size-0: 2 segments deleted, offsets 0 to 1, {} bytes: the log was longer than retention.bytes=150",
+                one * 2
+            ),
+            format!("time-0: 1 segment deleted, offsets 0 to 0, {one} bytes: below the log start"),
+            format!("time-0: 1 segment deleted, offsets 1 to 1, {one} bytes: older than retention.ms=2500"),
+        ];
+        assert_eq!(told, expected);
+        let many: Vec<_> = removed.iter().cycle().take(RETENTION_LINES_MAX + 2).cloned().collect();
+        let told = removed_lines(&many);
+        assert_eq!(told.len(), RETENTION_LINES_MAX + 1);
+        let last = told.last().map_or("", String::as_str);
+        assert!(last.starts_with("retention deleted 2 segments more"), "{last}");
     }
 
     #[tokio::test]

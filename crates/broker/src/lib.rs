@@ -31,6 +31,7 @@ mod metrics;
 mod net;
 mod node;
 mod partition;
+mod plural;
 mod request;
 mod scrub;
 mod slack;

@@ -238,7 +238,7 @@ fn a_backup_of_a_stopped_broker_finds_all_of_its_directories_or_says_which_it_mi
     assert_eq!(wait(&mut child), Some(0));
     made.ok();
     let found = output(backup(&a, &place.path().join("one"), &[])).ok();
-    assert!(found.contains("1 topics, 4 logs"), "{found}");
+    assert!(found.contains("1 topic, 4 logs"), "{found}");
     let moved = dir.path().join("moved");
     std::fs::rename(&b, &moved).unwrap();
     let said = output(backup(&a, &place.path().join("none"), &[])).failed(1);

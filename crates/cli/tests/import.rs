@@ -123,6 +123,27 @@ fn a_kafka_is_taken_over_for_people_and_for_programs() {
 }
 
 #[test]
+fn an_open_transaction_is_named_and_ended_when_that_is_said() {
+    let left = Left::new();
+    let mut open = BatchBuilder::new(Codec::None).base_offset(9).producer(7, 2, 0).transactional();
+    open.append(1000, None, Some(b"nobody committed it"), &[]).unwrap();
+    left.segment("orders-1", 0, &[batch(0, 9), open.build().unwrap().to_vec()]);
+    let whose = "open transaction: orders-1 from offset 9 on, of producer 7, epoch 2, silent for ";
+    let dry = left.import(&["--dry-run", "--end-transactions"]).ok();
+    assert!(dry.contains(whose) && !dry.contains("stay open"), "{dry}");
+    let said = left.import(&["--dry-run"]).ok();
+    assert!(
+        said.contains(whose) && said.contains("1 stay open") && said.contains("--end-transactions"),
+        "{said}"
+    );
+    let said = left.import(&["--end-transactions", "-o", "json"]).ok();
+    let open = &json(&said)["open_transactions"][0];
+    assert_eq!((open["outcome"].as_str(), open["marker"].as_i64()), (Some("abort"), Some(10)), "{said}");
+    let check = run(&["log", "check", "--deep", left.to().to_str().unwrap()]).ok();
+    assert!(check.contains("0 damage, 0 doubts, 0 notes"), "{check}");
+}
+
+#[test]
 fn server_properties_name_the_directories() {
     let left = Left::new();
     let other = left.0.path().join("other");

@@ -152,8 +152,27 @@ pub struct RecoveryReport {
     pub holes: Vec<Hole>,
     /// What was stable once and is damaged or missing, where it was looked at.
     pub damage: Vec<Damaged>,
-    /// Oddities worth a line in the log that cost no record (leftovers removed, ...).
+    /// Files that were left of segments that are not there any more, and are removed.
+    pub leftovers: Leftovers,
+    /// Oddities worth a line in the log that cost no record.
     pub notes: Vec<String>,
+}
+
+/// Files that nobody needs: of segments that were deleted before the stop, or not finished.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Leftovers {
+    /// How many.
+    pub files: u64,
+    /// Their bytes, as far as they could be told.
+    pub bytes: u64,
+}
+
+impl Leftovers {
+    /// These besides.
+    pub fn add(&mut self, other: Self) {
+        self.files += other.files;
+        self.bytes += other.bytes;
+    }
 }
 
 /// Records that are missing between others.
@@ -202,13 +221,61 @@ impl std::fmt::Display for Cut {
         }
         match &self.set_aside {
             Some(path) => write!(f, ", set aside in {}", path.display()),
+            None if self.good.is_some() => f.write_str(
+                ", and they are kept nowhere: the directory's .cut files take too much room already, or there is none; look at \
+                 them and move them away",
+            ),
             None => Ok(()),
         }
     }
 }
 
+/// Why retention took segments.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reason {
+    /// They lie below the log start: DeleteRecords moved it.
+    LogStart,
+    /// The log was longer.
+    Size {
+        /// `retention.bytes`.
+        retention_bytes: i64,
+    },
+    /// Their newest records are older.
+    Time {
+        /// `retention.ms`.
+        retention_ms: i64,
+    },
+}
+
+impl std::fmt::Display for Reason {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::LogStart => f.write_str("below the log start"),
+            Self::Size { retention_bytes } => {
+                write!(f, "the log was longer than retention.bytes={retention_bytes}")
+            }
+            Self::Time { retention_ms } => write!(f, "older than retention.ms={retention_ms}"),
+        }
+    }
+}
+
+/// Segments that retention took from a log for one reason.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Removed {
+    /// Why.
+    pub reason: Reason,
+    /// How many.
+    pub segments: usize,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Base offset of the first.
+    pub from: i64,
+    /// The offset after their last.
+    pub upto: i64,
+}
+
 /// What a retention round did.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Retained {
     /// Segments renamed to `.deleted`.
     pub segments: usize,
@@ -216,4 +283,6 @@ pub struct Retained {
     pub bytes: u64,
     /// The log start afterwards.
     pub log_start: i64,
+    /// The same segments by why they went, oldest first.
+    pub removed: Vec<Removed>,
 }

@@ -3,8 +3,10 @@
 //! A torn tail is cut and forgotten. Where good batches lie behind the first bad one, they may be all that is left of records
 //! that somebody was promised, since the recovery point on the disk is behind what was synced: they are told by their
 //! offsets, and set aside in a file that nothing reads, `<first offset>.cut`. What was written past the recovery point may
-//! go if there is no room for that; what may have been stable may not.
+//! go if there is no room for that; what may have been stable may not. A segment that goes as a whole takes no more room by
+//! another name; of what has to be copied there is a bound, and what it keeps out is told.
 
+use std::collections::BTreeSet;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
@@ -22,8 +24,10 @@ use crate::recovery::{log_size, remove_segment};
 use crate::segment::{End, Segment};
 use crate::unshare::copy;
 
-/// Most files that are set aside in a directory. With more of them somebody should have looked; the next cuts are only told.
-const SET_ASIDE_MAX: usize = 8;
+/// Bytes set aside in a directory to which no more are copied. With so many somebody should have looked.
+const COPIED_BESIDE_MAX: u64 = 1 << 30;
+/// Names that begin at one offset.
+const NAMES_MAX: u32 = 10_000;
 
 /// Good batches among bytes that go.
 #[derive(Debug, Clone, Copy)]
@@ -47,7 +51,7 @@ pub(crate) fn cut_tail(
     let good = good_in(&*file, end.size, size, end.next_offset).map_err(failed())?;
     let set_aside = match good {
         None => None,
-        Some(_) => kept(home, depth, report, || copy_aside(home, &*file, end, size))?,
+        Some(_) => kept(home, depth, report, || copy_aside(home, &*file, end, size, depth))?,
     };
     segment.unshare(end.size).map_err(failed())?;
     let file = segment.file().and_then(|file| file.set_len(end.size).map(|()| file));
@@ -131,22 +135,35 @@ fn kept(
     }
 }
 
-/// A name for what is set aside that begins at `offset`; `None` if there are many already.
-fn free_name(home: &Home, offset: i64) -> io::Result<Option<PathBuf>> {
-    let there = home.disk.read_dir(&home.dir)?;
-    let others = there.iter().filter(|entry| entry.name.ends_with(names::CUT)).count();
-    if others >= SET_ASIDE_MAX {
-        return Ok(None);
-    }
-    let numbered = (1..=SET_ASIDE_MAX).map(|n| format!(".{n}{}", names::CUT));
+/// A name for what is set aside that begins at `offset`.
+fn free_name(home: &Home, offset: i64) -> io::Result<PathBuf> {
+    let there: BTreeSet<String> =
+        home.disk.read_dir(&home.dir)?.into_iter().map(|entry| entry.name).collect();
+    let numbered = (1..NAMES_MAX).map(|n| format!(".{n}{}", names::CUT));
     let mut suffixes = std::iter::once(names::CUT.to_owned()).chain(numbered);
-    Ok(suffixes
-        .find(|suffix| !there.iter().any(|entry| entry.name == names::file(offset, suffix)))
-        .map(|suffix| home.path(offset, &suffix)))
+    let free = suffixes.find(|suffix| !there.contains(&names::file(offset, suffix)));
+    free.map(|suffix| home.path(offset, &suffix)).ok_or_else(|| ErrorKind::AlreadyExists.into())
 }
 
-fn copy_aside(home: &Home, file: &dyn DiskFile, end: End, size: u64) -> io::Result<Option<PathBuf>> {
-    let Some(path) = free_name(home, end.next_offset)? else { return Ok(None) };
+/// Bytes that were set aside in the directory.
+fn set_aside_before(home: &Home) -> io::Result<u64> {
+    let there = home.disk.read_dir(&home.dir)?;
+    let cut = there.iter().filter(|entry| entry.name.ends_with(names::CUT));
+    cut.map(|entry| home.disk.file_len(&home.dir.join(&entry.name))).sum()
+}
+
+/// `None`: there is too much already, and this was never stable.
+fn copy_aside(
+    home: &Home,
+    file: &dyn DiskFile,
+    end: End,
+    size: u64,
+    depth: &Depth,
+) -> io::Result<Option<PathBuf>> {
+    if depth.is_known() && set_aside_before(home)? >= COPIED_BESIDE_MAX {
+        return Ok(None);
+    }
+    let path = free_name(home, end.next_offset)?;
     let aside = home.disk.open(&path, OpenMode::CreateNew)?;
     let written = copy(file, &*aside, end.size..size).and_then(|()| aside.sync_data());
     match written.and_then(|()| home.disk.sync_dir(&home.dir)) {
@@ -159,7 +176,7 @@ fn copy_aside(home: &Home, file: &dyn DiskFile, end: End, size: u64) -> io::Resu
 }
 
 fn rename_aside(home: &Home, base: i64) -> io::Result<Option<PathBuf>> {
-    let Some(path) = free_name(home, base)? else { return Ok(None) };
+    let path = free_name(home, base)?;
     home.disk.rename(&home.path(base, names::LOG), &path)?;
     Ok(Some(path))
 }

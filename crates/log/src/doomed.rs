@@ -34,6 +34,11 @@ impl Doomed {
         self.named.front().map(|oldest| oldest.base_offset)
     }
 
+    /// All of those, oldest first.
+    pub(crate) fn named(&self) -> Vec<i64> {
+        self.named.iter().map(|one| one.base_offset).collect()
+    }
+
     /// This one, the oldest, has its last name, and the disk will remember that.
     pub(crate) fn renamed(&mut self, base_offset: i64) {
         if self.oldest() == Some(base_offset) {

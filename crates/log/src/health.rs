@@ -1,9 +1,12 @@
 //! Whether the logs of a directory take writes: one answer for all of them.
 //!
 //! Sick is for good, until the directory is opened again. Held is for a while: the directory is well, but the broker may not
-//! let anybody write yet. Segments may be removed meanwhile, for that makes the room it waits for.
+//! let anybody write yet. Segments may be removed meanwhile, for that makes the room it waits for. Full says that something did
+//! not fit: whatever fits is taken all the same, so this decides nothing and is only told, once when it begins and once when it
+//! is over.
 
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
+use std::path::Path;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -16,6 +19,10 @@ pub(crate) struct Health {
     held: AtomicBool,
     /// Why it is or was held.
     why_held: OnceLock<Offline>,
+    /// Something did not fit, and that was told.
+    full: AtomicBool,
+    /// Something did not fit since anybody looked for room.
+    refused: AtomicBool,
 }
 
 impl Health {
@@ -47,5 +54,51 @@ impl Health {
 
     pub(crate) fn is_held(&self) -> bool {
         self.held.load(Ordering::Acquire)
+    }
+
+    /// Something did not fit on the disk of `dir`. Said when that is news.
+    pub(crate) fn note_full(&self, dir: &Path, error: &io::Error) {
+        self.refused.store(true, Ordering::Relaxed);
+        if !self.full.swap(true, Ordering::AcqRel) {
+            tracing::error!(
+                dir = %dir.display(),
+                %error,
+                "the disk is full: what does not fit is refused, records and new topics alike; reads go on. Make room \
+                 (delete topics, shorten their retention, move other files away): writes then go on by themselves"
+            );
+        }
+    }
+
+    /// Something did not fit, and there is no room yet for all that anybody knows.
+    pub(crate) fn is_full(&self) -> bool {
+        self.full.load(Ordering::Acquire)
+    }
+
+    /// So much can be written again, in bytes. Believed, and said, when nothing was refused since the last look.
+    pub(crate) fn note_room(&self, dir: &Path, usable_bytes: u64) {
+        if !self.refused.swap(false, Ordering::Relaxed) && self.full.swap(false, Ordering::AcqRel) {
+            tracing::info!(dir = %dir.display(), usable_bytes, "there is room on the disk again: writes are taken");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_disk_is_full_until_a_while_has_passed_in_which_everything_fitted() {
+        let (health, dir, full) =
+            (Health::default(), Path::new("/d"), io::Error::from(ErrorKind::StorageFull));
+        health.note_room(dir, 1);
+        assert!(!health.is_full());
+        health.note_full(dir, &full);
+        health.note_room(dir, 1);
+        assert!(health.is_full(), "it was refused a moment ago");
+        health.note_full(dir, &full);
+        health.note_room(dir, 1);
+        assert!(health.is_full(), "and again");
+        health.note_room(dir, 1);
+        assert!(!health.is_full());
     }
 }

@@ -2,12 +2,13 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 use pagewire_disk::{Disk, DiskFile, OpenMode};
 
+use crate::answers::Leftovers;
 use crate::handles::Handles;
 use crate::health::Health;
 use crate::names;
@@ -54,6 +55,22 @@ pub(crate) struct Home {
 }
 
 impl Home {
+    /// Removes a file that nobody needs.
+    pub(crate) fn remove_leftover(&self, path: &Path) -> io::Result<Leftovers> {
+        // Only told.
+        let bytes = self.disk.open(path, OpenMode::Read).and_then(|file| file.len()).unwrap_or(0);
+        match self.disk.remove_file(path) {
+            Ok(()) => Ok(Leftovers { files: 1, bytes }),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Leftovers::default()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Something of the log did not fit on its disk.
+    pub(crate) fn note_full(&self, error: &io::Error) {
+        self.health.note_full(self.dir.parent().unwrap_or(&self.dir), error);
+    }
+
     /// The home of a log that shares nothing but its descriptors.
     pub(crate) fn new(disk: Arc<dyn Disk>, dir: PathBuf, handles: Arc<Handles>) -> Self {
         Self {

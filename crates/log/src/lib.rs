@@ -58,6 +58,7 @@ mod ages;
 mod answers;
 mod append;
 pub mod backup;
+mod beginning;
 mod clean;
 mod config;
 mod cut;
@@ -125,8 +126,8 @@ mod writeback;
 mod writer;
 
 pub use answers::{
-    AppendContext, Appended, Cut, Hole, OpenOptions, Origin, ProducerInfo, ReadSlice, ReadUpTo,
-    RecoveryReport, Retained, SegmentInfo, TimestampOffset, TryRead,
+    AppendContext, Appended, Cut, Hole, Leftovers, OpenOptions, Origin, ProducerInfo, ReadSlice, ReadUpTo,
+    Reason, RecoveryReport, Removed, Retained, SegmentInfo, TimestampOffset, TryRead,
 };
 pub use clean::{CleanError, CleanStats, Cleaned, Cleaner, CleanerLimits, Throttle};
 pub use config::LogConfig;
@@ -141,6 +142,7 @@ pub use errors::{AppendError, DeleteRecordsError, LogError, Offline, ReadError};
 pub use handles::Handles;
 pub use log::Log;
 pub use marks::Marks;
+pub use rewritten::{FILE as LENGTHS_FILE, write_lengths};
 pub use scrub::{ScrubCounts, ScrubLimits, Scrubbed, Stretch};
 pub use share::Share;
 pub use txn_index::{AbortedTxn, decode_txn_index};

@@ -61,9 +61,7 @@ fn read_orderly(home: &Home, names: &[String], report: &mut RecoveryReport) -> i
     listing.snapshots.sort_unstable();
     for suffix in [names::INDEX, names::TIME_INDEX, names::TXN_INDEX] {
         for offset in with(suffix).filter(|offset| listing.bases.binary_search(offset).is_err()) {
-            let path = home.path(offset, suffix);
-            report.notes.push(format!("{}: removed, it has no segment", path.display()));
-            home.disk.remove_file(&path)?;
+            report.leftovers.add(home.remove_leftover(&home.path(offset, suffix))?);
         }
     }
     Ok(listing)
@@ -73,8 +71,7 @@ fn remove_leftovers(home: &Home, names: &[String], report: &mut RecoveryReport) 
     let left = [names::DELETED, names::CLEANED, names::TEMPORARY];
     let mut removed = false;
     for name in names.iter().filter(|name| left.iter().any(|suffix| name.ends_with(suffix))) {
-        home.disk.remove_file(&home.dir.join(name))?;
-        report.notes.push(format!("{}: leftover removed", home.dir.join(name).display()));
+        report.leftovers.add(home.remove_leftover(&home.dir.join(name))?);
         removed = true;
     }
     Ok(removed)

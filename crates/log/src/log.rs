@@ -15,6 +15,7 @@ use crate::config::LogConfig;
 use crate::doomed::Doomed;
 use crate::epochs::Epochs;
 use crate::errors::{AppendError, LogError, Offline};
+use crate::files::OpenTxn;
 use crate::handles::Handles;
 use crate::home::{Home, Vouched};
 use crate::marks::{MarkCells, Marks};
@@ -152,7 +153,21 @@ impl Log {
         self.writer.lock().producers.with(|known| known.describe())
     }
 
-    /// How many those are.
+    /// Transactions that nothing has ended yet, the earliest first. Waits for an append under way.
+    pub fn open_transactions(&self) -> Vec<OpenTxn> {
+        let producers = self.producers();
+        let mut open: Vec<OpenTxn> = producers.iter().filter_map(OpenTxn::of).collect();
+        open.sort_unstable_by_key(|open| open.first_offset);
+        open
+    }
+
+    /// Offsets that readers of committed records do not get, because a transaction is open.
+    pub fn held_back(&self) -> i64 {
+        let marks = self.marks();
+        marks.high_watermark - marks.last_stable
+    }
+
+    /// How many producers there are.
     pub fn producer_count(&self) -> usize {
         self.writer.lock().producers.len()
     }
@@ -222,6 +237,9 @@ impl Log {
         if is_sick(error) {
             self.poison(error, what);
         } else {
+            if is_full(error.kind()) {
+                self.home.note_full(error);
+            }
             tracing::debug!(topic = %self.topic, partition = self.partition, %error, what);
         }
     }
@@ -237,6 +255,9 @@ impl Log {
     pub(crate) fn poison(&self, error: &io::Error, what: &str) {
         let (kind, reason) = (error.kind(), format!("{}: {what}: {error}", self.home.dir.display()));
         self.set_offline(kind, &reason);
+        if is_full(kind) {
+            self.home.note_full(error);
+        }
         if !is_sick(error) {
             return;
         }

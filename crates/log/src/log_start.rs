@@ -9,6 +9,7 @@ impl Log {
     /// DeleteRecords: nothing below `offset` can be read any more (-1: nothing at all, up to the high watermark).
     /// Returns the log start. Whole segments below it go with the next [`Log::apply_retention`].
     pub fn delete_records_before(&self, offset: i64) -> Result<i64, DeleteRecordsError> {
+        let before = self.marks().log_start;
         let moved = {
             let _writer = self.writer.lock();
             self.may_shrink()?;
@@ -22,7 +23,16 @@ impl Log {
         if moved {
             self.write_epochs();
         }
-        Ok(self.marks().log_start)
+        let log_start = self.marks().log_start;
+        if log_start > before {
+            tracing::info!(
+                "{}-{}: the log start moved from {before} to {log_start} by a request to delete records; the segments below \
+                 go with the next look of retention",
+                self.topic,
+                self.partition
+            );
+        }
+        Ok(log_start)
     }
 
     /// The caller holds the append lock, and [writes the epochs](Self::write_epochs) when it has given it back if they

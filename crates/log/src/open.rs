@@ -9,6 +9,7 @@ use pagewire_disk::{EpochCheckpoint, create_dir_durably};
 use parking_lot::{Mutex, RwLock};
 
 use crate::answers::{OpenOptions, RecoveryReport};
+use crate::beginning;
 use crate::depth::Depth;
 use crate::derive::Sparse;
 use crate::epoch_check;
@@ -55,6 +56,10 @@ pub(crate) fn open(
     let fresh = segments.is_empty();
     if fresh {
         log_end = start.max(0);
+        if options.config.cleanup_compact && !found.listing.lengths {
+            // That compaction wrote none of its segments is known from the first one on.
+            rewritten::tell(&home, &[])?;
+        }
         let first = Segment::create(Arc::clone(&home), log_end)
             .map_err(LogError::at(home.path(log_end, names::LOG)))?;
         segments.push(Arc::new(first));
@@ -138,7 +143,7 @@ fn load_segments(
     options: &OpenOptions,
     report: &mut RecoveryReport,
 ) -> Result<Found, LogError> {
-    let listing = list(home, report).map_err(LogError::at(&home.dir))?;
+    let mut listing = list(home, report).map_err(LogError::at(&home.dir))?;
     if options.config.cleanup_compact {
         home.note_compaction();
     }
@@ -151,10 +156,8 @@ fn load_segments(
         compacted,
         whole_from: if compacted { home.whole_from().unwrap_or(i64::MAX) } else { i64::MIN },
     };
+    beginning::mark_lost(home, &mut listing, options, &depth, report)?;
     let recovered = recovery::recover(home, &listing, &depth, report)?;
-    if listing.lengths {
-        rewritten::hear(home, &recovered.segments, report)?;
-    }
     Ok(Found { recovered, listing })
 }
 

@@ -9,6 +9,13 @@ use crate::scan::{ScanError, Scanner, WINDOW_LOOKUP, WINDOW_WALK};
 use crate::scrub::Stretch;
 use crate::segment::Segment;
 
+/// What lies behind the last entry of an index.
+pub(crate) struct Behind {
+    pub(crate) no_entry_is_due: bool,
+    /// The offset after the last batch, if it was come to.
+    next_offset: Option<i64>,
+}
+
 impl Segment {
     /// Loads a closed segment's index at its first use.
     pub(crate) fn index_is_loaded(&self, patience: Patience) -> io::Result<bool> {
@@ -38,23 +45,28 @@ impl Segment {
     /// checks, and would make lookups walk.
     fn index_is_whole(&self, size: u64) -> io::Result<bool> {
         let last = self.index.floor(u32::MAX, Patience::Endless, || self.index_file())?;
-        let (position, file) = (last.map_or(0, |last| u64::from(last.position)), self.file()?);
+        let behind = self.seen_behind(last.map_or(0, |last| u64::from(last.position)), size)?;
+        self.note_hole(behind.next_offset);
+        Ok(behind.no_entry_is_due)
+    }
+
+    /// Walks over the headers from that of an entry, or from the first one, up to where the next entry is due. Bytes that are no
+    /// batch end it: a reader will find out.
+    pub(crate) fn seen_behind(&self, position: u64, size: u64) -> io::Result<Behind> {
+        let file = self.file()?;
         let mut scanner = Scanner::new(&*file, position, size, self.base_offset, WINDOW_LOOKUP);
-        let (mut sparse, mut next_offset) = (Sparse::default(), None);
+        let (mut sparse, mut last) = (Sparse::default(), None);
         loop {
             match scanner.next() {
                 Ok(Some(found)) if sparse.next(self.home.index_interval(), found.header.size_in_bytes()) => {
-                    return Ok(false);
+                    return Ok(Behind { no_entry_is_due: false, next_offset: None });
                 }
-                Ok(Some(found)) => next_offset = Some(found.header.next_offset()),
+                Ok(Some(found)) => last = Some(found.header.next_offset()),
                 Err(ScanError::Io(error)) => return Err(error),
-                // A reader will find out.
-                Err(ScanError::Bad { .. }) => return Ok(true),
-                Ok(None) => break,
+                Err(ScanError::Bad { .. }) => return Ok(Behind { no_entry_is_due: true, next_offset: None }),
+                Ok(None) => return Ok(Behind { no_entry_is_due: true, next_offset: last }),
             }
         }
-        self.note_hole(next_offset);
-        Ok(true)
     }
 
     /// A closed segment that ends before the next one begins was compacted, or what lay between them is lost.

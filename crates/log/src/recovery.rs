@@ -8,7 +8,8 @@
 //!
 //! Past the recovery point the first batch that cannot be believed ends the log: it and everything after it goes, and the
 //! report says so. Below it nothing goes: what was stable once is kept as it is, known as damaged to readers, and the log
-//! goes on behind it. Where that was its end, it goes on in a new segment at the offset that it is known to have reached.
+//! goes on behind it. Where that was its end, it goes on in a new segment at the offset that it is known to have reached;
+//! that the end before it is lost is written down first, where nothing else would tell it from a hole of compaction's.
 //! If the recovery point is lost, only a torn end goes.
 //!
 //! If the clean mark was a lie, the active segment is checked whole.
@@ -29,6 +30,7 @@ use crate::errors::LogError;
 use crate::home::Home;
 use crate::listing::Listing;
 use crate::names;
+use crate::rewritten;
 use crate::scrub::Stretch;
 use crate::segment::{End, Segment};
 use crate::trust::trusted_start;
@@ -66,8 +68,9 @@ pub(crate) fn recover(
         let next_base = listing.bases.get(at + 1).copied();
         let size = log_size(home, base)?;
         if let Some(next) = next_base.filter(|next| depth.believes_closed(*next)) {
-            if size == 0 && !depth.compacted {
-                report.holes.push(Hole { file: home.path(base, names::LOG), from: base, upto: next });
+            let lost = Hole { file: home.path(base, names::LOG), from: base, upto: next };
+            if size == 0 && !depth.compacted && !report.holes.contains(&lost) {
+                report.holes.push(lost);
             }
             let end = End { next_offset: next, size };
             found.segments.push(Arc::new(Segment::existing(Arc::clone(home), base, end, size, true)));
@@ -82,7 +85,14 @@ pub(crate) fn recover(
             break;
         }
     }
-    found.go_on_behind_a_loss(home, depth, report)?;
+    if listing.lengths {
+        rewritten::hear(home, &found.segments, report)?;
+    }
+    let lost = found.close_before_a_loss(depth, report)?;
+    rewritten::tell_losses(home, &found.segments)?;
+    if let Some(base) = lost {
+        found.go_on_at(home, base)?;
+    }
     if let Some(active) = found.segments.last() {
         active.unshare(active.end().size).map_err(LogError::at(active.path()))?;
     }
@@ -154,21 +164,23 @@ impl Recovered {
         Ok(goes_on)
     }
 
-    /// Where the log is known to have held more than it does, that was stable and is lost. Its offsets are not given out
-    /// again: somebody may have read them, and committed the ones behind.
-    fn go_on_behind_a_loss(
-        &mut self,
-        home: &Arc<Home>,
+    /// Where the log is known to have held more than it does, that was stable and is lost: the offset at which it goes on.
+    /// Those before are not given out again: somebody may have read them, and committed the ones behind.
+    fn close_before_a_loss(
+        &self,
         depth: &Depth,
         report: &mut RecoveryReport,
-    ) -> Result<(), LogError> {
-        let Some(last) = self.segments.last().map(Arc::clone) else { return Ok(()) };
+    ) -> Result<Option<i64>, LogError> {
         let base = depth.reached(self.ragged);
-        if last.end().next_offset >= base {
-            return Ok(());
+        if self.segments.last().is_none_or(|last| last.end().next_offset >= base) {
+            return Ok(None);
         }
         // Compaction takes nothing from a log's end.
         self.close_last(base, i64::MIN, report)?;
+        Ok(Some(base))
+    }
+
+    fn go_on_at(&mut self, home: &Arc<Home>, base: i64) -> Result<(), LogError> {
         let next =
             Segment::create(Arc::clone(home), base).map_err(LogError::at(home.path(base, names::LOG)))?;
         home.disk.sync_dir(&home.dir).map_err(LogError::at(&home.dir))?;

@@ -9,22 +9,41 @@ use crate::log::Log;
 use crate::names;
 
 impl Log {
-    /// Renames the doomed segments, oldest first and each for good before the next, so that a crash leaves a log
+    /// Renames the doomed segments, oldest first and each log for good before the next, so that a crash leaves a log
     /// without holes; the log before what goes with it, so that a crash leaves no log without its index of aborted
-    /// transactions. Those that cannot be renamed now stay doomed. The caller holds `placing`.
+    /// transactions.
+    ///
+    /// ```text
+    ///   log 0 | sync | rest of 0, log 1 | sync | rest of 1, log 2 | sync | rest of 2 | sync
+    /// ```
+    ///
+    /// Those that cannot be renamed now stay doomed. So do the others once somebody waits for the log to end: who deletes a
+    /// topic does not wait for all of them. The caller holds `placing`.
     pub(crate) fn rename_doomed(&self) -> io::Result<()> {
-        if self.doomed.lock().oldest().is_some() {
-            self.keep_producers()?;
+        let mut going = self.doomed.lock().named().into_iter();
+        if going.len() == 0 {
+            return Ok(());
         }
+        self.keep_producers()?;
+        let (log, rest) = names::OF_A_SEGMENT.split_at(1);
+        let mut before = None;
         loop {
-            let Some(base_offset) = self.doomed.lock().oldest() else { return Ok(()) };
-            let (log, rest) = names::OF_A_SEGMENT.split_at(1);
-            for files in [log, rest] {
-                self.rename_deleted(base_offset, files)?;
-                let synced = self.home.disk.sync_dir(&self.home.dir);
-                synced.inspect_err(|error| self.fail(error, "sync of the directory failed"))?;
+            let coming = if self.may_shrink().is_ok() { going.next() } else { None };
+            if before.or(coming).is_none() {
+                return Ok(());
             }
-            self.doomed.lock().renamed(base_offset);
+            if let Some(base_offset) = before {
+                self.rename_deleted(base_offset, rest)?;
+            }
+            if let Some(base_offset) = coming {
+                self.rename_deleted(base_offset, log)?;
+            }
+            let synced = self.home.disk.sync_dir(&self.home.dir);
+            synced.inspect_err(|error| self.fail(error, "sync of the directory failed"))?;
+            if let Some(base_offset) = before {
+                self.doomed.lock().renamed(base_offset);
+            }
+            before = coming;
         }
     }
 

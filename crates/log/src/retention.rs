@@ -7,14 +7,14 @@
 use std::io;
 use std::sync::Arc;
 
-use crate::answers::Retained;
+use crate::answers::{Reason, Removed, Retained};
 use crate::config::LogConfig;
 use crate::errors::AppendError;
 use crate::log::Log;
 use crate::marks::Marks;
 use crate::segment::Segment;
 use crate::sick::{is_full, is_sick};
-use crate::surplus::{Candidate, is_expired, limit, surplus};
+use crate::surplus::{Candidate, Surplus, is_expired, limit, surplus};
 use crate::writer::Writer;
 
 impl Log {
@@ -31,13 +31,13 @@ impl Log {
         let marks = self.marks();
         let (going, looked) = going(&segments, &config, &marks, now_ms);
         let mut retained = Retained::default();
-        if going > 0 {
-            self.make_stable(segments.get(..going).unwrap_or(&segments))?;
+        if going.all() > 0 {
+            self.make_stable(segments.get(..going.all()).unwrap_or(&segments))?;
             let due_ms = now_ms.saturating_add(config.file_delete_delay_ms);
-            for segment in self.take_oldest(&segments, going, marks.log_end, now_ms, due_ms)? {
-                retained.segments += 1;
-                retained.bytes += segment.end().size;
-            }
+            let gone = self.take_oldest(&segments, going.all(), marks.log_end, now_ms, due_ms)?;
+            retained.segments = gone.len();
+            retained.bytes = gone.iter().map(|segment| segment.end().size).sum();
+            retained.removed = by_reason(&gone, going, &config);
             self.write_epochs();
         }
         self.rename_doomed().and(looked).map_err(AppendError::Write)?;
@@ -101,11 +101,11 @@ fn going(
     config: &LogConfig,
     marks: &Marks,
     now_ms: i64,
-) -> (usize, io::Result<()>) {
+) -> (Surplus, io::Result<()>) {
     let candidates: Vec<Candidate> = segments.iter().map(|segment| candidate(segment)).collect();
     let mut going = surplus(&candidates, config, marks);
     let mut looked = Ok(());
-    for (at, (segment, candidate)) in segments.iter().zip(&candidates).enumerate().skip(going) {
+    for (at, (segment, candidate)) in segments.iter().zip(&candidates).enumerate().skip(going.all()) {
         if candidate.next_offset > limit(marks) || candidate.size == 0 && candidate.active {
             break;
         }
@@ -128,9 +128,34 @@ fn going(
         if let Err(error) = std::mem::replace(&mut looked, Ok(())) {
             tracing::warn!(segment = %segment.path().display(), %error, "cannot be read: its age is that of its file");
         }
-        going = at + 1;
+        going.too_old += at + 1 - going.all();
     }
     (going, looked)
+}
+
+/// The segments that went, oldest first, by why they did.
+fn by_reason(gone: &[Arc<Segment>], why: Surplus, config: &LogConfig) -> Vec<Removed> {
+    let reasons = [
+        (Reason::LogStart, why.below_start),
+        (Reason::Size { retention_bytes: config.retention_bytes }, why.too_many),
+        (Reason::Time { retention_ms: config.retention_ms }, why.too_old),
+    ];
+    let mut rest = gone;
+    let mut removed = Vec::new();
+    for (reason, count) in reasons {
+        let (some, later) = rest.split_at(count.min(rest.len()));
+        rest = later;
+        if let (Some(first), Some(last)) = (some.first(), some.last()) {
+            removed.push(Removed {
+                reason,
+                segments: some.len(),
+                bytes: some.iter().map(|segment| segment.end().size).sum(),
+                from: first.base_offset,
+                upto: last.end().next_offset,
+            });
+        }
+    }
+    removed
 }
 
 fn candidate(segment: &Segment) -> Candidate {

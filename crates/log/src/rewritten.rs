@@ -3,13 +3,16 @@
 //!
 //! `pagewire-compacted`, [a length for a segment](lines), is in a partition's directory once a segment of it was compacted, and
 //! written before the segment counts. A segment that is named has one of the lengths it is named with, or is cut. One
-//! that is not named was never compacted: in it no offset is missing. So neither rolls nor retention need write it.
+//! that is not named was never compacted: in it no offset is missing. So neither rolls nor retention need write it. A log that
+//! begins with us, or that is compacted from now on, gets one that names none: without the file nobody knows.
 //!
 //! ```text
 //!   not named       batches without a hole, up to where the next segment begins
 //!   named, so long  holes anywhere
 //!   named, shorter  holes between batches; what its end lacks is lost
 //! ```
+//!
+//! A segment whose end is known to be lost and that is not to be told from one with holes is named as longer than it is.
 //!
 //! Whoever else writes to the directory (Kafka may, between two starts) compacts without a word here: then the file goes
 //! ([`forget_all`]).
@@ -18,7 +21,7 @@ use std::io::{self, ErrorKind};
 use std::path::Path;
 use std::sync::Arc;
 
-use pagewire_disk::Disk;
+use pagewire_disk::{Disk, write_atomically};
 
 use crate::answers::RecoveryReport;
 use crate::dir::DirName;
@@ -32,7 +35,7 @@ use crate::scrub::Stretch;
 use crate::segment::{End, Segment};
 
 /// Its name.
-pub(crate) const FILE: &str = "pagewire-compacted";
+pub const FILE: &str = "pagewire-compacted";
 /// In the place of the length of one that still grows, and may have holes.
 const GROWS: u32 = u32::MAX;
 
@@ -76,9 +79,18 @@ impl Rewritten {
         Ok(lines::read(disk, &dir.join(FILE))?.map(Self))
     }
 
-    /// The file's bytes; `None` if there is nothing to say.
-    pub(crate) fn bytes(&self) -> Option<Vec<u8>> {
-        (!self.0.is_empty()).then(|| lines::encode(&self.0))
+    /// Whether compaction wrote no segment.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The file's bytes. One that names no segment says that compaction wrote none.
+    pub(crate) fn bytes(&self) -> Vec<u8> {
+        lines::encode(&self.0)
+    }
+
+    fn write(&self, home: &Home) -> io::Result<()> {
+        write_atomically(&*home.disk, &home.dir.join(FILE), &self.bytes())
     }
 }
 
@@ -127,6 +139,36 @@ pub(crate) fn hear(
     Ok(())
 }
 
+/// Says anew of a log that is not open, and of which it is not known what compaction wrote, how long its `closed` segments are, by
+/// their base offsets, and which is the one that is written to. All of them count as compacted: holes in them are right, and
+/// one that is shorter was cut.
+pub fn write_lengths(
+    disk: &dyn Disk,
+    dir: &Path,
+    closed: impl IntoIterator<Item = (i64, u64)>,
+    active: Option<i64>,
+) -> io::Result<()> {
+    let closed = closed.into_iter().map(|(base, size)| (base, length(size)));
+    let lines: Vec<Line> = closed.chain(active.map(|base| (base, GROWS))).collect();
+    lines::write(disk, &dir.join(FILE), &lines)
+}
+
+/// Writes down what is to be said of the segments of a log that is compacted.
+pub(crate) fn tell(home: &Home, segments: &[Arc<Segment>]) -> Result<(), LogError> {
+    let said = Rewritten::of(segments.iter().map(|segment| &**segment));
+    said.write(home).map_err(LogError::at(home.dir.join(FILE)))
+}
+
+/// Writes down which segments of a log that is being opened lost their ends, where their lengths are all that tells it.
+pub(crate) fn tell_losses(home: &Home, segments: &[Arc<Segment>]) -> Result<(), LogError> {
+    let mut news = false;
+    for segment in segments.iter().filter(|segment| segment.may_end_early() && segment.lost_its_end()) {
+        segment.gaps.set(Gaps::NotAtEnd { written: length(segment.end().size + 1) });
+        news = true;
+    }
+    if news { tell(home, segments) } else { Ok(()) }
+}
+
 /// Lets nothing be said of the logs in `root` any more, for good.
 pub(crate) fn forget_all(disk: &dyn Disk, root: &Path) -> io::Result<()> {
     for entry in disk.read_dir(root)? {
@@ -143,6 +185,13 @@ pub(crate) fn forget_all(disk: &dyn Disk, root: &Path) -> io::Result<()> {
 }
 
 impl Segment {
+    /// Records are known to be missing behind its last byte.
+    fn lost_its_end(&self) -> bool {
+        let size = self.end().size;
+        self.is_closed()
+            && self.damage.all().iter().any(|stretch| !stretch.has_bytes() && stretch.from == size)
+    }
+
     /// The file is shorter than it was: what its end lacks is lost. `None` if that was known, or bytes before are no batches:
     /// whoever reads them finds out.
     fn tell_lost_end(&self) -> io::Result<Option<Stretch>> {
@@ -171,17 +220,24 @@ impl Segment {
 
 impl Log {
     /// Writes down how long `new` is, before it takes the place of `old`. Until it has it, the first of those has its name, and
-    /// may be shorter.
+    /// may be shorter. Some of the others may be found again without their neighbours, should the power go while they lose
+    /// their names.
     pub(crate) fn tell_length(&self, old: &[Arc<Segment>], new: &Segment) -> io::Result<()> {
         let segments = self.segments.load_full();
         let mut said = Rewritten::of(segments.iter().map(|segment| &**segment));
-        if let Some(first) = old.first() {
-            said = said.or(first);
-        }
+        said = old.iter().fold(said, |said, segment| said.or(segment));
         if self.is_deleted() {
             return Ok(());
         }
-        lines::write(&*self.home.disk, &self.home.dir.join(FILE), &said.or(new).0)
+        said.or(new).write(&self.home)
+    }
+
+    /// The log is compacted from now on. Up to here it was not, if that is known, so each hole in it is a loss.
+    pub(crate) fn tell_whole(&self) -> Result<(), LogError> {
+        if self.home.was_compacted() || self.is_deleted() {
+            return Ok(());
+        }
+        tell(&self.home, &self.segments.load_full())
     }
 }
 

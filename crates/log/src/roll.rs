@@ -128,6 +128,7 @@ impl Log {
         writer.sparse = crate::derive::Sparse::default();
         writer.first_timestamp = None;
         writer.opened_ms = now_ms;
+        tracing::debug!(topic = %self.topic, partition = self.partition, base_offset, "a new segment was begun");
         Ok(())
     }
 

@@ -12,12 +12,30 @@ pub(crate) struct Candidate {
     pub(crate) active: bool,
 }
 
+/// How many of the oldest segments are not kept.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Surplus {
+    /// These lie below the log start.
+    pub(crate) below_start: usize,
+    /// The next ones are too many by size.
+    pub(crate) too_many: usize,
+    /// The next ones are too old.
+    pub(crate) too_old: usize,
+}
+
+impl Surplus {
+    /// Whatever the reason.
+    pub(crate) fn all(self) -> usize {
+        self.below_start + self.too_many + self.too_old
+    }
+}
+
 /// How many of the oldest segments lie below the log start or are too many by size. Never the active one.
-pub(crate) fn surplus(candidates: &[Candidate], config: &LogConfig, marks: &Marks) -> usize {
+pub(crate) fn surplus(candidates: &[Candidate], config: &LogConfig, marks: &Marks) -> Surplus {
     let closed = |candidate: &Candidate| !candidate.active && candidate.next_offset <= limit(marks);
     let below_start = candidates.iter().take_while(|c| closed(c) && c.next_offset <= marks.log_start).count();
     if !config.cleanup_delete || config.retention_bytes < 0 {
-        return below_start;
+        return Surplus { below_start, ..Surplus::default() };
     }
     let rest = candidates.iter().skip(below_start);
     let total: u64 = rest.clone().map(|candidate| candidate.size).sum();
@@ -27,7 +45,7 @@ pub(crate) fn surplus(candidates: &[Candidate], config: &LogConfig, marks: &Mark
         excess = excess.saturating_sub(candidate.size);
         goes
     });
-    below_start + too_many.count()
+    Surplus { below_start, too_many: too_many.count(), too_old: 0 }
 }
 
 /// Whether a segment is too old. One without timestamps is as old as its last change, which the caller gives.
@@ -58,28 +76,38 @@ mod tests {
         LogConfig { retention_bytes, retention_ms: 1000, ..LogConfig::default() }
     }
 
+    fn all(candidates: &[Candidate], config: &LogConfig, marks: &Marks) -> usize {
+        surplus(candidates, config, marks).all()
+    }
+
     #[test]
     fn size_retention_keeps_at_least_its_bytes() {
-        assert_eq!(surplus(&four(), &config(400), &marks(0, 40)), 0);
-        assert_eq!(surplus(&four(), &config(301), &marks(0, 40)), 0);
-        assert_eq!(surplus(&four(), &config(300), &marks(0, 40)), 1);
-        assert_eq!(surplus(&four(), &config(150), &marks(0, 40)), 2);
-        assert_eq!(surplus(&four(), &config(0), &marks(0, 40)), 3, "never the active one");
-        assert_eq!(surplus(&four(), &config(-1), &marks(0, 40)), 0);
+        assert_eq!(all(&four(), &config(400), &marks(0, 40)), 0);
+        assert_eq!(all(&four(), &config(301), &marks(0, 40)), 0);
+        assert_eq!(all(&four(), &config(300), &marks(0, 40)), 1);
+        assert_eq!(all(&four(), &config(150), &marks(0, 40)), 2);
+        assert_eq!(all(&four(), &config(0), &marks(0, 40)), 3, "never the active one");
+        assert_eq!(all(&four(), &config(-1), &marks(0, 40)), 0);
     }
 
     #[test]
     fn segments_below_the_log_start_go_whatever_the_policy() {
         let compacted = LogConfig { cleanup_delete: false, ..config(0) };
-        assert_eq!(surplus(&four(), &compacted, &marks(19, 40)), 1);
-        assert_eq!(surplus(&four(), &compacted, &marks(20, 40)), 2);
-        assert_eq!(surplus(&four(), &compacted, &marks(40, 40)), 3);
+        assert_eq!(all(&four(), &compacted, &marks(19, 40)), 1);
+        assert_eq!(all(&four(), &compacted, &marks(20, 40)), 2);
+        assert_eq!(all(&four(), &compacted, &marks(40, 40)), 3);
+    }
+
+    #[test]
+    fn what_lies_below_the_log_start_is_not_counted_as_too_many() {
+        let both = surplus(&four(), &config(150), &marks(10, 40));
+        assert_eq!(both, Surplus { below_start: 1, too_many: 1, too_old: 0 });
     }
 
     #[test]
     fn nothing_above_the_last_stable_offset_goes() {
         let open = Marks { last_stable: 15, ..marks(0, 40) };
-        assert_eq!(surplus(&four(), &config(0), &open), 1);
+        assert_eq!(all(&four(), &config(0), &open), 1);
     }
 
     #[test]

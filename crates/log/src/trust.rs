@@ -34,10 +34,10 @@ pub(crate) fn trusted_start(
     }
     let Some(entry) = segment.index.floor(u32::MAX, Patience::Endless, || Ok(Arc::clone(&index_file)))?
     else {
-        // A short segment has no entry yet, and little to walk over.
-        let short = size <= 2 * u64::from(segment.home.index_interval());
+        // None was due yet, of a batch however long or of a few short ones; or they are lost.
+        let whole = segment.seen_behind(0, size)?.no_entry_is_due;
         segment.reset_indexes()?;
-        return Ok(short.then_some(Start { position: 0, offset: base }));
+        return Ok(whole.then_some(Start { position: 0, offset: base }));
     };
     let Some((times, last_time)) = time::load(&*time_file, entry.relative)? else { return Ok(None) };
     time_file.set_len(u64::from(times) * time::ENTRY_LEN as u64)?;

@@ -14,7 +14,7 @@ use crate::depth::Depth;
 use crate::derive::Sparse;
 use crate::files::{BatchWalk, Step};
 use crate::scan::{Found, ScanError, Scanner, WINDOW_LOOKUP, WINDOW_WALK};
-use crate::scrub::{Stretches, stretch_at};
+use crate::scrub::{Evidence, Stretches, stretch_at};
 use crate::segment::{End, Segment};
 use crate::sick::is_sick;
 
@@ -83,7 +83,8 @@ pub(crate) fn walk(
         if !depth.was_stable(notes.next_offset) {
             break Some(reason);
         }
-        let stretch = stretch_at(&*file, from, size, notes.next_offset..upto)?;
+        let stretch =
+            stretch_at(&*file, from, size, notes.next_offset..upto, Evidence::of(None, damage.len()))?;
         if stretch.to == size {
             if last && !depth.is_known() {
                 // The end of what was being written, for all that is known.

@@ -33,6 +33,11 @@ impl<'f> Window<'f> {
         self
     }
 
+    /// Another one over the same file.
+    pub(crate) fn another(&self) -> Self {
+        Self::new(self.file, self.end, self.chunk).with(self.patience)
+    }
+
     /// In memory that was another window's.
     pub(crate) fn in_memory(mut self, bytes: Vec<u8>) -> Self {
         self.bytes = bytes;
@@ -73,7 +78,12 @@ impl<'f> Window<'f> {
 
     /// CRC-32C of the bytes from `from` to `to`, of any number; `None` if the file ends before.
     pub(crate) fn crc(&mut self, from: u64, to: u64) -> io::Result<Option<u32>> {
-        let (mut at, mut crc) = (from, 0);
+        self.crc_on(0, from, to)
+    }
+
+    /// The same of bytes that follow others, whose CRC is `crc`.
+    pub(crate) fn crc_on(&mut self, mut crc: u32, from: u64, to: u64) -> io::Result<Option<u32>> {
+        let mut at = from;
         while at < to {
             let left = usize::try_from(to - at).unwrap_or(usize::MAX);
             let bytes = self.at(at, 1)?;

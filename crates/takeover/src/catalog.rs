@@ -5,7 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use pagewire_metadata::model::{
-    ClusterRecord, ConfigRecord, PartitionRecord, ProducerIdsRecord, Record, TopicRecord, encode, keys,
+    ClusterRecord, ConfigRecord, LogDirsRecord, PartitionRecord, ProducerIdsRecord, Record, TopicRecord,
+    encode, keys, known_path,
 };
 use pagewire_metadata::{CatalogError, EmbeddedStore, Entry, FILE_NAME, SystemClock, Versioned, fill};
 use uuid::Uuid;
@@ -24,12 +25,15 @@ pub(crate) struct Identity {
     pub(crate) now_ms: i64,
 }
 
-/// Writes the metadata of `plan` into the new directory `dir`. `directories`: the ids of all new ones.
+/// A new directory: where it will be, and its id.
+pub(crate) type Placed<'a> = (&'a Path, Option<Uuid>);
+
+/// Writes the metadata of `plan` into the new directory `dir`. `directories`: all new ones.
 pub(crate) fn write(
     dir: &Path,
     identity: &Identity,
     plan: &Plan,
-    directories: &[Option<Uuid>],
+    directories: &[Placed<'_>],
 ) -> Result<(), ImportError> {
     let rows = rows(identity, plan, directories)?;
     let store = EmbeddedStore::open(&dir.join(FILE_NAME), Arc::new(SystemClock))?;
@@ -39,7 +43,7 @@ pub(crate) fn write(
     Ok(written.map_err(CatalogError::from)?)
 }
 
-fn rows(identity: &Identity, plan: &Plan, directories: &[Option<Uuid>]) -> Result<Vec<Entry>, CatalogError> {
+fn rows(identity: &Identity, plan: &Plan, directories: &[Placed<'_>]) -> Result<Vec<Entry>, CatalogError> {
     let cluster = ClusterRecord {
         cluster_id: identity.cluster_id.clone(),
         created_ms: identity.now_ms,
@@ -55,16 +59,30 @@ fn rows(identity: &Identity, plan: &Plan, directories: &[Option<Uuid>]) -> Resul
         let of = topics.get_mut(partition.topic).map(|topic| &mut topic.partitions);
         let index = usize::try_from(partition.index).ok();
         if let Some(placed) = of.zip(index).and_then(|(all, index)| all.get_mut(index)) {
-            placed.directory = directories.get(partition.home).copied().flatten();
+            placed.directory = directories.get(partition.home).and_then(|(_, id)| *id);
         }
     }
     for topic in topics {
         rows.push(row(keys::topic(&topic.name), &topic)?);
     }
+    if let Some(served) = served(directories) {
+        rows.push(row(keys::log_dirs(identity.node_id), &served)?);
+    }
     for (scope, own) in &plan.configs {
         rows.push(row(scope.key(), &ConfigRecord { configs: own.clone() })?);
     }
     Ok(rows)
+}
+
+/// As a start remembers them, so that none takes an empty mount point for a new directory. The first one needs no name:
+/// without its metadata nothing is served.
+fn served(directories: &[Placed<'_>]) -> Option<LogDirsRecord> {
+    let mut served = LogDirsRecord::default();
+    let mut news = false;
+    for (path, id) in directories.iter().skip(1).filter_map(|(path, id)| Some((path, (*id)?))) {
+        news |= served.serve(&known_path(path), id);
+    }
+    news.then_some(served)
 }
 
 fn record(topic: &PlannedTopic, node: i32) -> TopicRecord {

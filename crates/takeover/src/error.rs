@@ -62,6 +62,18 @@ pub enum ImportError {
     /// Another import to the same place.
     #[error("another import to {} is at work", .0.display())]
     AtWork(PathBuf),
+    /// An earlier import, all of whose directories were whole, lacked only their names.
+    #[error(
+        "an earlier import was whole and was interrupted while its directories got their names; they have them now: serve {}, \
+         or remove that and import again", list(.0)
+    )]
+    Finished(Vec<PathBuf>),
+    /// The same, and nothing was to be changed.
+    #[error(
+        "an earlier import to {} was whole and was interrupted while its directories got their names: an import without \
+         --dry-run finishes it", .0.display()
+    )]
+    Unfinished(PathBuf),
     /// A file system that cannot hold it.
     #[error("{} has {free} bytes free, the import needs {needed}", .dir.display())]
     NoSpace {
@@ -164,4 +176,8 @@ fn refused(refusals: &[Refusal]) -> String {
         let _ = write!(text, "\n  ... and {more} more lines: all with -o json");
     }
     text
+}
+
+fn list(paths: &[PathBuf]) -> String {
+    paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(",")
 }

@@ -115,9 +115,11 @@ impl Homes {
         }
     }
 
-    /// All of them are whole: they get their names, the first one last.
+    /// All of them are whole, and say so: then they get their names, the first one last.
     pub(crate) fn finish(self) -> Result<(), ImportError> {
-        self.0.into_iter().rev().try_for_each(|home| home.staging.finish())
+        self.0.iter().rev().try_for_each(|home| home.staging.is_whole())?;
+        self.0.iter().rev().try_for_each(|home| home.staging.name())?;
+        self.0.into_iter().try_for_each(|home| home.staging.unmark())
     }
 
     /// None of them will be. What went wrong is what counts; what stays is cleared by the next import.

@@ -8,14 +8,16 @@ use pagewire_metadata::model::ids;
 use crate::catalog::{self, Identity};
 use crate::error::ImportError;
 use crate::homes::{self, Homes};
-use crate::kraft;
+use crate::kraft::{self, Image};
 use crate::options::{Depth, How, Options, Progress, Settings};
 use crate::place::check_link;
 use crate::plan::{Plan, plan};
 use crate::report::{Placed, Report, TopicReport};
-use crate::settle::{Done, settle};
+use crate::settle::{Common, Done, settle};
 use crate::source::Source;
+use crate::staging;
 use crate::take::Taken;
+use crate::transactions::{self, Decisions, STATE_TOPIC};
 use crate::work::work;
 
 /// Makes a data directory, or several, out of Kafka's. Blocks: for as long as reading and copying takes.
@@ -30,6 +32,13 @@ pub fn import(
     if options.how == How::Link && options.verify != Depth::Deep {
         return Err(ImportError::LinkUnchecked);
     }
+    let places: Vec<&Path> = homes::places(options).collect();
+    if options.dry_run && staging::is_interrupted(&places)? {
+        return Err(ImportError::Unfinished(options.to.clone()));
+    }
+    if !options.dry_run && staging::finish_interrupted(&places)? {
+        return Err(ImportError::Finished(places.iter().map(|place| place.to_path_buf()).collect()));
+    }
     homes::check(options)?;
     let sources = open(&options.from)?;
     let metadata = newest_metadata(&sources)?;
@@ -38,21 +47,23 @@ pub fn import(
         return Err(ImportError::Refused(plan.refused));
     }
     if options.how == How::Link {
-        let places: Vec<&Path> = homes::places(options).collect();
         for partition in &plan.partitions {
             check_link(&partition.dir, places.get(partition.home).unwrap_or(&options.to.as_path()))?;
         }
     }
     let mut report = begin_report(options, &sources, &metadata, &plan);
-    let at_least = metadata.image.next_producer_id;
+    let image = &metadata.image;
+    let at_least = image.next_producer_id;
     if options.dry_run {
         let taken = work(options, &plan, &sources, None, progress)?;
+        let decisions = Decisions::read(&plan, &taken, image.topics.contains_key(STATE_TOPIC))?;
+        report.add_open(transactions::seen(&plan, &taken, &decisions, options.now_ms));
         report.add(&plan, &taken);
         report.above(&plan, &taken, at_least)?;
         return Ok(report);
     }
     let homes = Homes::begin(options, &sources)?;
-    match build(&homes, options, &sources, &plan, settings, progress, &mut report, at_least) {
+    match build(&homes, options, &sources, &plan, settings, progress, &mut report, image) {
         Ok(()) => homes.finish().map(|()| report),
         Err(error) => {
             homes.give_up();
@@ -106,6 +117,7 @@ fn begin_report(options: &Options, sources: &[Source], metadata: &kraft::Read, p
         to: options.to.clone(),
         others: options.others.clone(),
         dry_run: options.dry_run,
+        end_transactions: options.end_transactions,
         settings_left: plan.settings_left.clone(),
         left: plan.left.clone(),
         incomplete: plan.incomplete.clone(),
@@ -125,25 +137,27 @@ fn build(
     settings: &dyn Settings,
     progress: &(dyn Fn(Progress<'_>) + Sync),
     report: &mut Report,
-    at_least: i64,
+    image: &Image,
 ) -> Result<(), ImportError> {
     homes.check_space(plan)?;
     let taken = work(options, plan, sources, Some(homes), progress)?;
     report.add(plan, &taken);
-    report.above(plan, &taken, at_least)?;
+    report.above(plan, &taken, image.next_producer_id)?;
+    let decisions = &Decisions::read(plan, &taken, image.topics.contains_key(STATE_TOPIC))?;
+    let (cluster_id, node_id) = (report.cluster_id.clone(), report.node_id);
+    let common = Common { options, plan, sources, settings, decisions, cluster_id: &cluster_id, node_id };
     let mut directories = Vec::new();
-    for (at, dir) in homes.dirs().enumerate() {
+    for ((at, dir), place) in homes.dirs().enumerate().zip(homes::places(options)) {
         let done = plan.partitions.iter().zip(&taken).filter(|(partition, _)| partition.home == at);
-        let (done, identity) =
-            (done.collect::<Vec<Done<'_>>>(), (report.cluster_id.as_str(), report.node_id));
-        let settled = settle(dir, options, identity, plan, sources, &done, settings)?;
-        directories.push(settled.directory_id);
+        let settled = settle(dir, common, &done.collect::<Vec<Done<'_>>>())?;
+        directories.push((place, settled.directory_id));
         report.notes.extend(settled.notes);
+        report.add_open(settled.open);
         report.raise(settled.leader_epoch_max, settled.producer_id_max)?;
     }
     let identity = Identity {
-        cluster_id: report.cluster_id.clone(),
-        node_id: report.node_id,
+        cluster_id: cluster_id.clone(),
+        node_id,
         leader_epoch: report.leader_epoch,
         next_producer_id: report.next_producer_id,
         now_ms: options.now_ms,
@@ -178,6 +192,17 @@ impl Report {
         }
         self.placed = placed;
         self.cuts.sort_by(|one, other| (&one.topic, one.partition).cmp(&(&other.topic, other.partition)));
+    }
+
+    fn add_open(&mut self, open: Vec<transactions::OpenTransaction>) {
+        self.open_transactions.extend(open);
+        self.open_transactions.sort_by(|one, other| {
+            (&one.topic, one.partition, one.first_offset).cmp(&(
+                &other.topic,
+                other.partition,
+                other.first_offset,
+            ))
+        });
     }
 
     /// Goes above everything that Kafka gave out and that the records name.

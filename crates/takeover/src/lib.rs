@@ -8,7 +8,7 @@
 //!   plan/       which topics, which copy of each partition, which settings; what stands against it. Nothing is written yet
 //!   work.rs     each partition (take.rs): verify.rs looks at every batch (batches.rs), verdict.rs says what a bad one means,
 //!               place.rs copies, reflinks or links, read_back.rs reads the copy
-//!   settle.rs   checkpoints; opened and closed once, as a broker does it
+//!   settle.rs   checkpoints; opened and closed once, as a broker does it; transactions/ names those that nobody had ended
 //!   catalog.rs  the metadata, last of all
 //!   homes.rs    one new directory, or several over which partitions are spread; staging.rs: each beside its place until it is
 //!               whole, then renamed
@@ -46,6 +46,7 @@ mod source;
 mod staging;
 mod take;
 mod threads;
+mod transactions;
 mod verdict;
 mod verify;
 mod work;
@@ -58,3 +59,5 @@ pub use options::{Depth, How, Options, Progress, Settings};
 pub use pagewire_log::LogConfig;
 pub use policies::cleanup_policies;
 pub use report::{Left, Placed, Refusal, Report, SettingLeft, TopicReport};
+pub use staging::unfinished;
+pub use transactions::{OpenTransaction, Outcome};

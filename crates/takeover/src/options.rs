@@ -54,6 +54,8 @@ pub struct Options {
     pub allow_missing: bool,
     /// Take what is there of logs that are damaged, up to the damage.
     pub accept_damage: bool,
+    /// End the transactions that nobody had ended, in the new directory: as Kafka had decided, else by aborting them.
+    pub end_transactions: bool,
     /// Only say what would be done.
     pub dry_run: bool,
     /// Threads that read and copy. At least 1.

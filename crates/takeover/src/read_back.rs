@@ -3,9 +3,11 @@
 //! The pages that the copy left in memory are dropped first, as far as the file system does that, so that the device is asked.
 //! What is a link, or was only looked at by its header, says nothing new and is not read again.
 
+use std::cell::Cell;
 use std::fs::File;
 use std::path::Path;
 
+use pagewire_record::BatchHeader;
 use rustix::fs::{Advice, fadvise};
 
 use crate::batches::{Batches, Stop};
@@ -20,6 +22,25 @@ pub(crate) fn read_back(
     depth: Depth,
     progress: &dyn Fn(u64),
 ) -> Result<(), ImportError> {
+    let told = Cell::new(0);
+    read((path, base, len), depth, &mut |_, position| progress(position - told.replace(position)))
+}
+
+/// The same, deep; `note` hears of each batch.
+pub(crate) fn read_back_from(
+    path: &Path,
+    (base, len): (i64, u64),
+    note: &mut dyn FnMut(&BatchHeader),
+) -> Result<(), ImportError> {
+    read((path, base, len), Depth::Deep, &mut |header, _| note(header))
+}
+
+/// `seen` hears of each batch, and where it ends.
+fn read(
+    (path, base, len): (&Path, i64, u64),
+    depth: Depth,
+    seen: &mut dyn FnMut(&BatchHeader, u64),
+) -> Result<(), ImportError> {
     let failed = ImportError::at(path);
     let file = File::open(path).map_err(&failed)?;
     // Only an advice: where nobody takes it, memory is read.
@@ -29,24 +50,22 @@ pub(crate) fn read_back(
         Depth::Headers => Batches::headers(&file, len, base),
         Depth::None => return Ok(()),
     };
-    let mut told = 0;
     loop {
         let differs = |reason: String| {
             let reason = format!("the copy cannot be read back as it was written: {reason}");
             ImportError::Wrong { path: path.to_path_buf(), reason }
         };
-        match batches.next() {
+        let batch = match batches.next() {
             Ok(None) => break,
-            Ok(Some(batch)) if depth == Depth::Deep => {
-                batch.verify_crc().map_err(|error| differs(error.to_string()))?;
-            }
-            Ok(Some(_)) => {}
+            Ok(Some(batch)) => batch,
             Err(Stop::Io(error)) => return Err(failed(error)),
             Err(Stop::OldFormat { magic }) => return Err(differs(format!("format {magic}"))),
             Err(Stop::Torn(reason) | Stop::Bad(reason)) => return Err(differs(reason)),
+        };
+        if depth == Depth::Deep {
+            batch.verify_crc().map_err(|error| differs(error.to_string()))?;
         }
-        progress(batches.position() - told);
-        told = batches.position();
+        seen(&batch.header, batches.position());
     }
     // Nobody needs them soon, and others may need the memory.
     let _ = fadvise(&file, 0, None, Advice::DontNeed);
@@ -55,7 +74,6 @@ pub(crate) fn read_back(
 
 #[cfg(test)]
 mod tests {
-    use std::cell::Cell;
     use std::fs;
 
     use pagewire_record::{BatchBuilder, Codec};

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::cut::Cut;
 use crate::kraft::NotCarried;
+use crate::transactions::OpenTransaction;
 
 /// The whole of it.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -36,6 +37,10 @@ pub struct Report {
     pub incomplete: Vec<Refusal>,
     /// Logs that end before their end. Without [`Options::accept_damage`](crate::Options::accept_damage) only torn tails.
     pub cuts: Vec<Cut>,
+    /// Those that nobody had ended are ended, as far as it is known how.
+    pub end_transactions: bool,
+    /// Transactions that nobody had ended.
+    pub open_transactions: Vec<OpenTransaction>,
     /// What this program has no place for yet.
     pub not_carried: NotCarried,
     /// What else people should know.

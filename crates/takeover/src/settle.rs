@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use pagewire_disk::checkpoint::{CLEANER_FILE, HIGH_WATERMARK_FILE, LOG_START_FILE, RECOVERY_POINT_FILE};
 use pagewire_disk::{CleanMark, OffsetCheckpoint, OsDisk};
-use pagewire_log::{Damaged, Handles, LogDir, LogDirOptions, PartitionSettings};
+use pagewire_log::{Damaged, Handles, Log, LogDir, LogDirOptions, PartitionSettings};
 use uuid::Uuid;
 
 use crate::error::ImportError;
@@ -15,6 +15,7 @@ use crate::options::{Depth, Options, Settings};
 use crate::plan::{Plan, PlannedPartition};
 use crate::source::{Checkpoints, Source};
 use crate::take::Taken;
+use crate::transactions::{self, Decisions, OpenTransaction};
 
 /// Files that the logs have open at once.
 const OPEN_FILES_MAX: usize = 256;
@@ -30,21 +31,29 @@ pub(crate) struct Settled {
     pub(crate) directory_id: Option<Uuid>,
     /// What people should know.
     pub(crate) notes: Vec<String>,
+    /// Transactions that nobody had ended.
+    pub(crate) open: Vec<OpenTransaction>,
+}
+
+/// What all new directories have in common.
+#[derive(Clone, Copy)]
+pub(crate) struct Common<'a> {
+    pub(crate) options: &'a Options,
+    pub(crate) plan: &'a Plan,
+    pub(crate) sources: &'a [Source],
+    pub(crate) settings: &'a dyn Settings,
+    pub(crate) decisions: &'a Decisions,
+    /// The cluster's id.
+    pub(crate) cluster_id: &'a str,
+    pub(crate) node_id: i32,
 }
 
 /// A partition with what it came to.
 pub(crate) type Done<'p> = (&'p PlannedPartition, &'p Taken);
 
 /// Settles the new directory `dir`, to which what is `done` went.
-pub(crate) fn settle(
-    dir: &Path,
-    options: &Options,
-    (cluster_id, node_id): (&str, i32),
-    plan: &Plan,
-    sources: &[Source],
-    done: &[Done<'_>],
-    settings: &dyn Settings,
-) -> Result<Settled, ImportError> {
+pub(crate) fn settle(dir: &Path, common: Common<'_>, done: &[Done<'_>]) -> Result<Settled, ImportError> {
+    let Common { options, plan, sources, settings, decisions, cluster_id, node_id } = common;
     write_checkpoints(dir, options.verify, plan, sources, done)?;
     // What was read to its end is known to be good; else Kafka's word counts, if it had stopped in order.
     if options.verify == Depth::Deep || sources.iter().all(|source| source.clean) {
@@ -69,7 +78,13 @@ pub(crate) fn settle(
     let settings_of = |topic: &str, _partition: i32| of_topic.get(topic).cloned();
     let (logs, report) = LogDir::open(Arc::new(OsDisk::new()), dir, &how, &settings_of, &|_| ())?;
     let directory_id = logs.directory_id();
-    let mut settled = Settled { leader_epoch_max: -1, producer_id_max: -1, directory_id, notes: Vec::new() };
+    let mut settled = Settled {
+        leader_epoch_max: -1,
+        producer_id_max: -1,
+        directory_id,
+        notes: Vec::new(),
+        open: Vec::new(),
+    };
     if let Some(failed) = report.failed.into_iter().next() {
         let path = dir.join(format!("{}-{}", failed.topic, failed.partition));
         return Err(ImportError::Wrong { path, reason: failed.error.to_string() });
@@ -81,7 +96,9 @@ pub(crate) fn settle(
         settled.notes.extend(log.report.holes.iter().map(ToString::to_string));
     }
     for (partition, taken) in done {
-        check(plan, partition, taken, &logs, &mut settled)?;
+        let log = check(plan, partition, taken, &logs, &mut settled)?;
+        let (end, now_ms) = (options.end_transactions, options.now_ms);
+        settled.open.extend(transactions::settle(&log, decisions, end, now_ms)?);
     }
     let closed = logs.close_clean(options.now_ms);
     if let Some((path, error)) = closed.failed.into_iter().next() {
@@ -97,7 +114,7 @@ fn check(
     taken: &Taken,
     logs: &LogDir,
     settled: &mut Settled,
-) -> Result<(), ImportError> {
+) -> Result<Arc<Log>, ImportError> {
     let topic = plan.name_of(partition);
     let wrong = |reason: String| ImportError::Wrong { path: partition.dir.clone(), reason };
     let log = logs.get(topic, partition.index).ok_or_else(|| wrong("it did not open".to_owned()))?;
@@ -109,7 +126,7 @@ fn check(
     let producers = log.producers();
     let producer_id_max = producers.iter().map(|producer| producer.producer_id).max();
     settled.producer_id_max = settled.producer_id_max.max(producer_id_max.unwrap_or(-1));
-    Ok(())
+    Ok(log)
 }
 
 fn write_checkpoints(

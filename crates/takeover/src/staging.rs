@@ -4,14 +4,16 @@
 //!   <to>.importing/
 //!       .pagewire-import      flock: an import is at work, or was and is not any more
 //!       ...                   what serve would take for a data directory, its metadata last
-//!   rename ──▶ <to>           and the mark is taken away
+//!   "whole" in the mark       of all directories, before the first of them gets its name
+//!   rename ──▶ <to>           of all; then the marks are taken away
 //! ```
 //!
-//! An import that was interrupted leaves the first name; the next one to the same place clears it and begins anew.
+//! An import that was interrupted leaves the first name; the next one to the same place clears it and begins anew. One that was
+//! interrupted among the renames is [finished](finish_interrupted): all its directories are whole.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use pagewire_disk::{Disk, OsDisk, create_dir_durably};
@@ -21,6 +23,8 @@ use crate::error::ImportError;
 
 /// The mark.
 const MARK: &str = ".pagewire-import";
+/// What is in it once all directories are whole.
+const WHOLE: &str = "whole\n";
 /// After the new directory's name.
 const SUFFIX: &str = ".importing";
 
@@ -29,7 +33,7 @@ const SUFFIX: &str = ".importing";
 pub(crate) struct Staging {
     path: PathBuf,
     to: PathBuf,
-    _mark: File,
+    mark: File,
 }
 
 /// Refuses a place that is taken.
@@ -61,27 +65,17 @@ impl Staging {
     /// Makes the directory, or clears what an earlier import left.
     pub(crate) fn begin(to: &Path) -> Result<Self, ImportError> {
         check_target(to)?;
-        let name = to.file_name().ok_or_else(|| ImportError::NotEmpty(to.to_path_buf()))?;
-        let mut name = name.to_os_string();
-        name.push(SUFFIX);
-        let path = to.with_file_name(name);
+        let path = beside(to)?;
         let failed = ImportError::at(&path);
         let is_ours = fs::exists(path.join(MARK)).map_err(&failed)?;
         if !is_ours && path.exists() && fs::read_dir(&path).map_err(&failed)?.next().is_some() {
             return Err(ImportError::InTheWay(path));
         }
         create_dir_durably(&OsDisk::new(), &path).map_err(&failed)?;
-        let mark = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(path.join(MARK))
-            .map_err(&failed)?;
-        if flock(&mark, FlockOperation::NonBlockingLockExclusive).is_err() {
-            return Err(ImportError::AtWork(to.to_path_buf()));
-        }
+        let mark = locked(&path, to, true)?;
+        mark.set_len(0).map_err(&failed)?;
         clear(&path).map_err(&failed)?;
-        Ok(Self { path, to: to.to_path_buf(), _mark: mark })
+        Ok(Self { path, to: to.to_path_buf(), mark })
     }
 
     /// Where it is.
@@ -89,19 +83,98 @@ impl Staging {
         &self.path
     }
 
-    /// It is whole: from here on it has its name, also after a power cut.
-    pub(crate) fn finish(self) -> Result<(), ImportError> {
-        let (disk, failed) = (OsDisk::new(), ImportError::at(&self.to));
-        disk.sync_dir(&self.path).map_err(&failed)?;
-        disk.rename(&self.path, &self.to).map_err(&failed)?;
-        disk.sync_dir(parent(&self.to)).map_err(&failed)?;
-        disk.remove_file(&self.to.join(MARK)).map_err(&failed)
+    /// It is whole, and so will be the others: says so, for good.
+    pub(crate) fn is_whole(&self) -> Result<(), ImportError> {
+        let failed = ImportError::at(&self.path);
+        self.mark.write_all_at(WHOLE.as_bytes(), 0).and_then(|()| self.mark.sync_all()).map_err(&failed)?;
+        OsDisk::new().sync_dir(&self.path).map_err(&failed)
+    }
+
+    /// From here on it has its name, also after a power cut.
+    pub(crate) fn name(&self) -> Result<(), ImportError> {
+        rename(&self.path, &self.to)
+    }
+
+    /// The mark goes: all have their names.
+    pub(crate) fn unmark(self) -> Result<(), ImportError> {
+        unmark(&self.to)
     }
 
     /// It will not be: what is there goes.
     pub(crate) fn give_up(self) -> Result<(), ImportError> {
         fs::remove_dir_all(&self.path).map_err(ImportError::at(&self.path))
     }
+}
+
+/// Where it is put together.
+fn beside(to: &Path) -> Result<PathBuf, ImportError> {
+    let name = to.file_name().ok_or_else(|| ImportError::NotEmpty(to.to_path_buf()))?;
+    let mut name = name.to_os_string();
+    name.push(SUFFIX);
+    Ok(to.with_file_name(name))
+}
+
+/// The mark in `dir`, locked.
+fn locked(dir: &Path, to: &Path, make: bool) -> Result<File, ImportError> {
+    let path = dir.join(MARK);
+    let opened = OpenOptions::new().read(true).write(true).create(make).truncate(false).open(&path);
+    let mark = opened.map_err(ImportError::at(&path))?;
+    match flock(&mark, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(mark),
+        Err(_) => Err(ImportError::AtWork(to.to_path_buf())),
+    }
+}
+
+fn rename(from: &Path, to: &Path) -> Result<(), ImportError> {
+    let disk = OsDisk::new();
+    disk.rename(from, to).and_then(|()| disk.sync_dir(parent(to))).map_err(ImportError::at(to))
+}
+
+fn unmark(to: &Path) -> Result<(), ImportError> {
+    OsDisk::new().remove_file(&to.join(MARK)).map_err(ImportError::at(to))
+}
+
+/// Whether `dir` is one of an import's directories that were all whole.
+fn says_whole(dir: &Path) -> bool {
+    fs::read_to_string(dir.join(MARK)).is_ok_and(|said| said == WHOLE)
+}
+
+/// Gives the directories of an import that was interrupted among its last renames their names; whether there was one. `places`:
+/// all of them, the one with the metadata first.
+pub(crate) fn finish_interrupted(places: &[&Path]) -> Result<bool, ImportError> {
+    if !is_interrupted(places)? {
+        return Ok(false);
+    }
+    let mut marks = Vec::new();
+    for &to in places {
+        for dir in [beside(to)?, to.to_path_buf()].iter().filter(|dir| says_whole(dir)) {
+            marks.push(locked(dir, to, false)?);
+        }
+    }
+    for &to in places.iter().rev() {
+        let from = beside(to)?;
+        if says_whole(&from) {
+            check_target(to)?;
+            rename(&from, to)?;
+        }
+    }
+    places.iter().filter(|to| says_whole(to)).try_for_each(|to| unmark(to))?;
+    Ok(true)
+}
+
+/// Whether an import to these places was interrupted among its last renames.
+pub(crate) fn is_interrupted(places: &[&Path]) -> Result<bool, ImportError> {
+    for &to in places {
+        if says_whole(to) || says_whole(&beside(to)?) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// What an import that was interrupted left beside `to`, which is to be served and is not there.
+pub fn unfinished(to: &Path) -> Option<PathBuf> {
+    beside(to).ok().filter(|dir| dir.join(MARK).exists())
 }
 
 /// Removes everything but the mark.
@@ -121,6 +194,50 @@ fn clear(dir: &Path) -> io::Result<()> {
 mod tests {
     use super::*;
 
+    fn in_place(staging: Staging) {
+        staging.is_whole().and_then(|()| staging.name()).and_then(|()| staging.unmark()).expect("in place");
+    }
+
+    /// Two directories that are whole, the second of which may have its name.
+    fn killed(dir: &Path, whole: usize, named: usize) -> [PathBuf; 2] {
+        let places = ["one", "two"].map(|name| dir.join(name));
+        let stagings = places.each_ref().map(|to| Staging::begin(to).expect("begun"));
+        for staging in &stagings {
+            fs::write(staging.path().join("file"), staging.to.to_str().expect("text")).expect("written");
+        }
+        stagings.iter().take(whole).for_each(|staging| staging.is_whole().expect("said"));
+        stagings.iter().rev().take(named).for_each(|staging| staging.name().expect("named"));
+        places
+    }
+
+    #[test]
+    fn an_import_that_was_interrupted_among_its_last_renames_is_finished() {
+        for named in 0..=2 {
+            let dir = tempfile::tempdir().expect("a directory");
+            let places = killed(dir.path(), 2, named);
+            let places = places.each_ref().map(PathBuf::as_path);
+            assert!(
+                is_interrupted(&places).expect("looked") && finish_interrupted(&places).expect("finished")
+            );
+            for to in places {
+                assert_eq!(fs::read_to_string(to.join("file")).expect("there"), to.to_str().expect("text"));
+            }
+            assert_eq!(fs::read_dir(dir.path()).expect("listed").count(), 2);
+            assert!(!finish_interrupted(&places).expect("nothing to do"));
+        }
+    }
+
+    #[test]
+    fn one_that_was_interrupted_before_all_were_whole_is_not() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let places = killed(dir.path(), 0, 0);
+        let places = places.each_ref().map(PathBuf::as_path);
+        assert!(!is_interrupted(&places).expect("looked"));
+        assert!(unfinished(places[0]).is_some());
+        in_place(Staging::begin(places[0]).expect("begun anew"));
+        assert!(unfinished(places[0]).is_none());
+    }
+
     #[test]
     fn what_an_interrupted_import_left_is_cleared() {
         let dir = tempfile::tempdir().expect("a directory");
@@ -131,7 +248,7 @@ mod tests {
         let second = Staging::begin(&to).expect("begun anew");
         assert_eq!(fs::read_dir(second.path()).expect("listed").count(), 1, "the mark");
         fs::write(second.path().join("file"), "").expect("written");
-        second.finish().expect("in place");
+        in_place(second);
         let names: Vec<_> =
             fs::read_dir(&to).expect("there").map(|entry| entry.expect("read").file_name()).collect();
         assert_eq!(names, ["file"]);
@@ -143,7 +260,7 @@ mod tests {
         let dir = tempfile::tempdir().expect("a directory");
         let to = dir.path().join("data");
         fs::create_dir(&to).expect("made");
-        Staging::begin(&to).expect("begun").finish().expect("in place");
+        in_place(Staging::begin(&to).expect("begun"));
         fs::write(to.join("file"), "").expect("written");
         assert!(matches!(Staging::begin(&to), Err(ImportError::NotEmpty(_))));
     }

@@ -6,6 +6,7 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
+use pagewire_log::files::TxnTrail;
 use pagewire_record::SharedBatch;
 
 use crate::batches::{Batches, Stop};
@@ -34,6 +35,8 @@ pub(crate) struct Verified {
     pub(crate) leader_epoch_max: i32,
     /// -1: none.
     pub(crate) producer_id_max: i64,
+    /// Transactions that nothing has ended, if anybody looked.
+    pub(crate) transactions: TxnTrail,
 }
 
 /// Why a partition is not taken.
@@ -71,6 +74,7 @@ impl Look<'_> {
             records: 0,
             leader_epoch_max: -1,
             producer_id_max: -1,
+            transactions: TxnTrail::default(),
         };
         let mut end = i64::MIN;
         for (at, segment) in files.segments.iter().enumerate() {
@@ -154,5 +158,6 @@ impl Verified {
         self.records += u64::try_from(header.records_count).unwrap_or(0);
         self.leader_epoch_max = self.leader_epoch_max.max(header.partition_leader_epoch);
         self.producer_id_max = self.producer_id_max.max(header.producer_id);
+        self.transactions.meet(header);
     }
 }

@@ -71,11 +71,38 @@ pub(super) fn after_kill(stage: &Stage<'_>, loaded: &Loaded<'_>) -> Result<()> {
     let ours = stage.read(broker.address())?;
     ensure!(broker.stop()?.success(), "an orderly stop");
     says_nothing(stage.oracle, &broker.data_dir(), &COMPACTED)?;
-    back(stage, loaded, &broker.data_dir(), &ours)
+    back(stage, loaded, &broker.data_dir(), &ours).map(drop)
+}
+
+/// A producer dies within a transaction, and Kafka before anybody ends it. An import ends it, with markers that Kafka reads, and
+/// in such words that Kafka's coordinator lets the producer begin anew.
+pub(super) fn ended(stage: &Stage<'_>, loaded: &Loaded<'_>) -> Result<()> {
+    let mut kafka = loaded.kafka.copy(&[])?;
+    kafka.start()?;
+    ensure!(stage.step(&["leave-open"], kafka.address())? == ["open"], "nothing is left open");
+    kafka.kill();
+    let elsewhere = tempfile::tempdir()?;
+    let named = stage.import(&kafka.log_dir(), &elsewhere.path().join("dry"), &["--dry-run"])?.succeeded()?;
+    for index in 0..2 {
+        let line = format!("open transaction: transactions-{index} from offset ");
+        ensure!(
+            named.out.contains(&line) && named.out.contains("(transactional.id left open)"),
+            "{}",
+            named.out
+        );
+    }
+    let mut broker = stage.take(&kafka, &["--end-transactions"], "127.0.0.1:0")?;
+    ensure!(stage.step(&["passes"], broker.address())? == ["passes"], "{}", broker.log_tail());
+    let ours = stage.read(broker.address())?;
+    ensure!(broker.stop()?.success(), "an orderly stop");
+    says_nothing(stage.oracle, &broker.data_dir(), &COMPACTED)?;
+    let kafka = back(stage, loaded, &broker.data_dir(), &ours)?;
+    ensure!(stage.step(&["again"], kafka.address())? == ["done"], "the producer does not go on");
+    Ok(())
 }
 
 /// Gives Kafka its directory back with the partitions as ours left them; Kafka must see what ours showed.
-fn back(stage: &Stage<'_>, loaded: &Loaded<'_>, ours: &Path, seen: &[String]) -> Result<()> {
+fn back<'o>(stage: &Stage<'o>, loaded: &Loaded<'o>, ours: &Path, seen: &[String]) -> Result<Kafka<'o>> {
     let mut kafka = loaded.kafka.copy(&[])?;
     for entry in fs::read_dir(ours)? {
         let path = entry?.path();
@@ -88,7 +115,8 @@ fn back(stage: &Stage<'_>, loaded: &Loaded<'_>, ours: &Path, seen: &[String]) ->
         }
     }
     kafka.start()?;
-    same(seen, &stage.read(kafka.address())?).context("Kafka on what ours wrote")
+    same(seen, &stage.read(kafka.address())?).context("Kafka on what ours wrote")?;
+    Ok(kafka)
 }
 
 /// Links do Kafka's directory no harm; then both compact the same transactions.

@@ -44,6 +44,7 @@ pub fn takeover(context: &Context<'_>, cases: &Cases<'_>) {
         Job::new("what_a_killed_kafka_left_is_served_and_goes_on", move || {
             cases::after_kill(stage, loaded()?)
         }),
+        Job::new("transactions_that_nobody_had_ended_are_ended", move || cases::ended(stage, loaded()?)),
         Job::new("what_a_kafka_wrote_that_was_killed_on_our_directory_counts", move || {
             in_place::counts(stage, loaded()?)
         }),

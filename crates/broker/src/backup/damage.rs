@@ -70,7 +70,7 @@ pub enum Outcome {
     AsItIs,
     /// Written anew, of what the manifest says.
     WrittenAnew,
-    /// Left out: a start makes it anew.
+    /// Left out: it is made anew from the records.
     LeftOut,
 }
 

@@ -115,6 +115,9 @@ impl Reading<'_> {
             }
             Err((position, reason)) => {
                 found.damage = damage_in(file, found.bytes, bounds, &|bytes| self.pacer.moved(bytes))?;
+                let missing = known.filter(|known| known.from == known.to && known.to <= found.bytes);
+                let news: Vec<_> = missing.filter(|missing| !found.damage.contains(missing)).collect();
+                found.damage.extend(news);
                 if found.damage.is_empty() {
                     // What was copied may be what was read first.
                     let twice = || format!("at byte {position} it is not the same each time: {reason}");

@@ -8,7 +8,7 @@ use std::{
 
 use pagewire_disk::{Disk, OsDisk};
 use pagewire_log::PartitionSettings;
-use pagewire_metadata::model::{LogDirsRecord, TopicRecord};
+use pagewire_metadata::model::{LogDirsRecord, TopicRecord, known_path};
 use uuid::Uuid;
 
 use super::Cluster;
@@ -39,13 +39,6 @@ impl Known {
 /// The disk that log directories are on.
 pub(crate) fn disk() -> Arc<dyn Disk> {
     Arc::new(OsDisk::with_writeback(pagewire_zcopy::start_writeback))
-}
-
-/// The name under which the metadata knows a log directory: where it is, whatever the directory the broker was started in, and
-/// however many slashes it was written with.
-pub(crate) fn known_path(dir: &Path) -> String {
-    let absolute = std::path::absolute(dir).unwrap_or_else(|_| dir.to_path_buf());
-    absolute.components().collect::<PathBuf>().to_string_lossy().into_owned()
 }
 
 /// The id under which a log directory was served before, by this name or another that leads to the same place. Looks at the

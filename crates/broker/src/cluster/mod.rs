@@ -36,7 +36,7 @@ use tokio_util::task::TaskTracker;
 
 pub(crate) use change::{Change, change};
 pub(crate) use image::{Image, PartitionEntry, TopicEntry};
-pub(crate) use known::{Known, disk, known_id, known_path};
+pub(crate) use known::{Known, disk, known_id};
 pub(crate) use nodes::{Identity, Node};
 pub(crate) use online::{Online, take_in};
 pub(crate) use placement::{check_replication, misplaced, replication};

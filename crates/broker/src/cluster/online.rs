@@ -10,14 +10,17 @@ use std::{
 };
 
 use pagewire_log::{Coming, LoadMeter, LoadReport, LogDir, LogDirOptions, TakeInError, TakenIn};
-use pagewire_metadata::{CatalogError, model::TopicRecord};
+use pagewire_metadata::{
+    CatalogError,
+    model::{TopicRecord, known_path},
+};
 use pagewire_wire::ErrorCode;
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use super::{
     Change, Cluster, Known, PartitionEntry, Refused, TopicEntry, change, disk, image::NO_LEADER, known_id,
-    known_path, logs::host,
+    logs::host,
 };
 use crate::{broker::Broker, clock::now_ms, config::TopicConfig, net};
 

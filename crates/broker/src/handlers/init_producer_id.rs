@@ -25,7 +25,8 @@ pub(crate) async fn handle(ctx: Context, request: InitProducerIdRequest) -> Init
     match ctx.broker.cluster().next_producer_id().await {
         Ok(producer_id) => InitProducerIdResponse { producer_id, producer_epoch: 0, ..Default::default() },
         Err(error) => {
-            tracing::error!(%error, "no producer id could be allocated");
+            // The metadata says once what keeps it from changing; clients ask again and again.
+            tracing::debug!(%error, "no producer id could be allocated");
             refused(ErrorCode::CoordinatorNotAvailable)
         }
     }

@@ -94,6 +94,16 @@ pub(super) const NUMBERS: &[Row<Number>] = &[
         "Stretches of records that are known to be damaged, and are refused",
         |seen| damaged(seen).map(|stretches| stretches as u64).sum(),
     ),
+    row(
+        "pagewire_partitions_held_back",
+        "Partitions in which a transaction is open, so that readers of committed records stop before it",
+        |seen| count(held_back(seen).filter(|offsets| *offsets > 0)),
+    ),
+    row(
+        "pagewire_held_back_offsets_max",
+        "Of the partition where they are most, offsets that readers of committed records do not get",
+        |seen| held_back(seen).max().unwrap_or(0),
+    ),
     row("pagewire_cleaner_busy", "Logs that are being compacted", |seen| seen.cleaner.busy),
     row("pagewire_cleaner_due", "Logs that wait to be compacted", |seen| seen.cleaner.due),
     row("pagewire_cleaner_cleans_total", "Compactions that came to their end", |seen| seen.cleaner.cleans),
@@ -181,6 +191,12 @@ fn count<T>(items: impl Iterator<Item = T>) -> u64 {
 /// How much is damaged in each log.
 fn damaged<'s>(seen: &'s Seen<'_>) -> impl Iterator<Item = usize> + use<'s> {
     seen.dirs.iter().flat_map(|dir| &dir.logs).map(|log| log.damaged)
+}
+
+/// How many offsets open transactions keep from readers of committed records in each log.
+fn held_back<'s>(seen: &'s Seen<'_>) -> impl Iterator<Item = u64> + use<'s> {
+    let logs = seen.dirs.iter().flat_map(|dir| &dir.logs);
+    logs.map(|log| u64::try_from(log.held_back).unwrap_or(0))
 }
 
 fn scrubs(seen: &Seen<'_>, number: fn(&ScrubCounts) -> u64) -> u64 {

@@ -64,6 +64,7 @@ fn dirs() -> [DirDescription; 2] {
         partition,
         size_bytes: 1000,
         damaged,
+        held_back: 7 * i64::from(partition),
         offline: (damaged == 0).then(offline),
     };
     let here = DirDescription {
@@ -112,6 +113,8 @@ fn each_name_has_the_number_that_it_promises() {
         ("pagewire_partitions_offline", 9),
         ("pagewire_partitions_damaged", 1),
         ("pagewire_damaged_stretches", 3),
+        ("pagewire_partitions_held_back", 1),
+        ("pagewire_held_back_offsets_max", 7),
         ("pagewire_cleaner_busy", 201),
         ("pagewire_cleaner_due", 202),
         ("pagewire_cleaner_cleans_total", 203),

@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 
 use pagewire_disk::checkpoint::format_id;
 use pagewire_log::{Locked, LockedDir, LogDirError};
-use pagewire_metadata::model::{LogDirsRecord, TopicRecord};
+use pagewire_metadata::model::{LogDirsRecord, TopicRecord, known_path};
 use uuid::Uuid;
 
 use crate::backup::BackupFailed;
-use crate::cluster::{disk, known_path};
+use crate::cluster::disk;
 
 /// A partition by its topic's name and its number.
 type Name = (String, i32);

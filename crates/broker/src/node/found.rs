@@ -6,11 +6,9 @@ use pagewire_disk::checkpoint::format_id;
 use pagewire_log::LogDirs;
 use pagewire_metadata::{
     Catalog, Revision,
-    model::{LogDirsRecord, TopicRecord},
+    model::{LogDirsRecord, TopicRecord, known_path},
 };
 use tracing::{info, warn};
-
-use crate::cluster::known_path;
 
 /// Corrects the records of topics, in memory and in the store.
 pub(super) async fn remember(

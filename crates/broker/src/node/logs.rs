@@ -14,13 +14,14 @@ use tokio::sync::oneshot;
 use tracing::{error, info, warn};
 
 use super::traces::{self, Served};
-use super::{StartError, blocking, progress};
+use super::{StartError, blocking, progress, unnamed::Unnamed};
 use crate::{
     backup,
     clock::now_ms,
     cluster::{Identity, Image, Known, disk, known_id},
     config::BrokerConfig,
     net,
+    plural::{counted, counted_are},
 };
 
 /// Locks home, where the metadata is or will be; says whether that is all there is in it. Says first what keeps any of the
@@ -116,23 +117,37 @@ pub(super) async fn load(
 }
 
 /// Tells people of directories that cannot be read, and how much is not served for that or another reason.
-pub(super) fn report_away(log_dirs: &LogDirs, image: &Image) {
+pub(super) fn report_away(log_dirs: &LogDirs, image: &Image, unnamed: &[Unnamed]) {
     for (path, why) in log_dirs.away() {
         error!(path = %path.display(), %why, "log directory is offline: nothing in it is served until it is there (pagewire log online)");
     }
+    for one in unnamed {
+        error!("{one}");
+    }
     let offline = image.offline_partitions();
     if offline > 0 {
-        error!(partitions = offline, "not served");
+        error!(
+            "{} not served, for the reasons above: clients find no leader",
+            counted_are(offline as u64, "partition")
+        );
     }
 }
 
 /// Tells people what a start found: what was cut first of all. Directories in `removed` were left of deleted topics.
 pub(crate) fn report(report: &LoadReport, removed: &[PathBuf]) {
-    for notice in report.notices.iter().filter(|notice| !is_about(notice, removed)) {
+    let is_leftover = |notice: &&Notice| matches!(notice, Notice::Leftover { .. });
+    for notice in report.notices.iter().filter(|notice| !is_about(notice, removed) && !is_leftover(notice)) {
         warn!("{notice}");
     }
-    for path in removed {
-        info!(path = %path.display(), "what was left of a deleted topic is removed");
+    if let Some(first) = report.notices.iter().find(is_leftover) {
+        match report.notices.iter().filter(is_leftover).count() {
+            1 => info!("{first}"),
+            more => info!("{first}; so it is with {}", counted(more as u64 - 1, "other directory")),
+        }
+    }
+    if let Some(first) = removed.first() {
+        let what = counted_are(removed.len() as u64, "directory of a deleted topic");
+        info!(first = %first.display(), "{what} removed");
     }
     for log in &report.loaded {
         for cut in &log.report.cuts {

@@ -13,13 +13,16 @@ mod complete;
 mod error;
 mod found;
 mod logs;
+mod open_transactions;
 mod opening;
 mod owed;
 mod progress;
 mod stopped;
+mod story;
 #[cfg(test)]
 mod tests;
 mod traces;
+mod unnamed;
 
 use std::{
     io,
@@ -50,6 +53,7 @@ use crate::{
     control,
     coordinators::Coordinators,
     net::{self, ConnectionLimits, Listener},
+    plural::counted,
 };
 
 /// Connections get this long to finish the step they are in (a write on a slow disk) when the broker stops.
@@ -77,7 +81,8 @@ impl Node {
         let opening = Opening::begin(config, &io).await?;
         let listeners = bind_all(&opening.config)?;
         let opened = opening.load(&io).await?;
-        let Opened { config, catalog, identity, topics, deleted, log_dirs, report, epoch_is_owed } = opened;
+        let Opened { config, catalog, identity, topics, deleted, served, log_dirs, report, epoch_is_owed } =
+            opened;
         let cluster = Cluster::new(identity, catalog, Arc::new(log_dirs));
         if epoch_is_owed {
             owed::hold(cluster.log_dirs());
@@ -85,7 +90,12 @@ impl Node {
         cluster.load(&topics, &report.failed, &config);
         let removed = cluster.clean_up(deleted);
         logs::report(&report, &removed);
-        logs::report_away(cluster.log_dirs(), &cluster.image());
+        logs::report_away(
+            cluster.log_dirs(),
+            &cluster.image(),
+            &unnamed::among(&topics, &served, cluster.log_dirs()),
+        );
+        open_transactions::report(cluster.log_dirs());
 
         let buffers = BufferPool::new(PoolOptions {
             max_bytes: config.request_memory_bytes,
@@ -136,11 +146,11 @@ impl Node {
     pub fn summary(&self) -> String {
         let image = self.broker.image();
         format!(
-            "cluster {} node {}, {} topics, {} partitions, in {:.1} ms",
+            "cluster {} node {}, {}, {}, in {:.1} ms",
             self.broker.cluster().identity().cluster_id,
             self.broker.cluster().identity().node_id,
-            image.topics().len(),
-            image.hosted().count(),
+            counted(image.topics().len() as u64, "topic"),
+            counted(image.hosted().count() as u64, "partition"),
             self.started.elapsed().as_secs_f64() * 1e3,
         )
     }

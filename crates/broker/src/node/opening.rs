@@ -7,6 +7,8 @@
 //!
 //! Between the two nothing is changed yet: whoever cannot go on leaves a clean directory clean.
 
+use std::time::Instant;
+
 use pagewire_log::{LoadReport, Locked, LogDirs};
 use pagewire_metadata::{
     Catalog, CatalogError, Revision, StoreError,
@@ -15,7 +17,12 @@ use pagewire_metadata::{
 use pagewire_zcopy::IoPool;
 use tracing::error;
 
-use super::{StartError, blocking, complete::complete, found, logs, open_catalog};
+use super::{
+    StartError, blocking,
+    complete::complete,
+    found, logs, open_catalog,
+    story::{self, Epochs},
+};
 use crate::{
     backup::BackupFailed,
     clock::now_ms,
@@ -39,6 +46,8 @@ pub(super) struct Opened {
     pub(super) identity: Identity,
     pub(super) topics: Vec<TopicRecord>,
     pub(super) deleted: Vec<DeletedTopicRecord>,
+    /// Log directories that were served, now or earlier.
+    pub(super) served: LogDirsRecord,
     pub(super) log_dirs: LogDirs,
     pub(super) report: LoadReport,
     /// The leader epoch is to be raised to the identity's, and there was no room for that.
@@ -83,7 +92,9 @@ impl Opening {
             leader_epoch: cluster.leader_epoch,
             advertised: config.advertised.clone(),
         };
+        let began = Instant::now();
         let (log_dirs, report) = logs::load(locked, &config, &identity, &topics, io).await?;
+        let took = began.elapsed();
         found::remember(&catalog, &log_dirs, &mut topics, &versions).await;
         found::remember_dirs(&catalog, config.node_id, &log_dirs, &mut served, served_version).await;
         let mut epoch_is_owed = false;
@@ -93,7 +104,9 @@ impl Opening {
                 Ok(epoch) => epoch,
                 Err(CatalogError::Store(StoreError::Full)) => {
                     error!(
-                        "the disk is full: the leader epoch cannot be raised, so nothing may be written yet"
+                        dir = %config.data_dir().display(),
+                        "the disk is full: after that stop the leader epoch has to be raised, which cannot be stored. What is \
+                         there is read, nothing is written; make room, and writes begin by themselves"
                     );
                     epoch_is_owed = true;
                     cluster.leader_epoch.saturating_add(1)
@@ -101,7 +114,8 @@ impl Opening {
                 Err(error) => return Err(error.into()),
             };
         }
-        Ok(Opened { config, catalog, identity, topics, deleted, log_dirs, report, epoch_is_owed })
+        story::tell(&report, took, Epochs { before: cluster.leader_epoch, now: identity.leader_epoch });
+        Ok(Opened { config, catalog, identity, topics, deleted, served, log_dirs, report, epoch_is_owed })
     }
 }
 

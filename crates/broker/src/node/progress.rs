@@ -9,6 +9,8 @@ use tokio::{
 };
 use tracing::info;
 
+use crate::plural::counted;
+
 /// Between two lines about a start that takes long.
 const EVERY: Duration = Duration::from_secs(5);
 const MIB: u64 = 1 << 20;
@@ -51,9 +53,10 @@ fn summary(meter: &LoadMeter, took: Duration) -> String {
     let (path, seconds) = (meter.path().display(), took.as_secs_f64());
     let Loading { logs, checked, cuts, cut_bytes, rebuilt, .. } = meter.look();
     let if_any = |count: u64, text: String| if count > 0 { text } else { String::new() };
-    let cut = if_any(cuts, format!(", {cut_bytes} bytes cut in {cuts} places"));
-    let rebuilt = if_any(rebuilt, format!(", {rebuilt} derived files rebuilt"));
-    format!("{path}: {logs} logs loaded in {seconds:.1} s, {checked} bytes checked{cut}{rebuilt}")
+    let (logs, checked) = (counted(logs, "log"), counted(checked, "byte"));
+    let cut = if_any(cuts, format!(", {} cut in {}", counted(cut_bytes, "byte"), counted(cuts, "place")));
+    let rebuilt = if_any(rebuilt, format!(", {} rebuilt", counted(rebuilt, "derived file")));
+    format!("{path}: {logs} loaded in {seconds:.1} s, {checked} checked{cut}{rebuilt}")
 }
 
 #[cfg(test)]

@@ -19,6 +19,9 @@ How records get there: blocks are shared (reflinks) where the file system can, e
 links of segments that nobody writes to any more: it takes no space and no time, and needs both directories on one file \
 system; do not let that Kafka join a cluster again, it could cut those files.
 
+A transaction that nobody had ended keeps readers of committed records (isolation.level=read_committed) before it. It is named; \
+--end-transactions ends it in the new directory, as Kafka had decided, or by aborting it.
+
 Exit code: 0, or 1 when something cannot be taken over: it says what, and what to do. A log that is damaged, or shorter than \
 Kafka knew it, is such a thing; with --accept-damage it is taken up to there, and what is lost is told.
 
@@ -63,6 +66,9 @@ pub(crate) struct ImportArgs {
     /// Take damaged logs up to the damage: what is lost is told
     #[arg(long)]
     pub(crate) accept_damage: bool,
+    /// End transactions that nobody had ended: committed where Kafka had decided so, else aborted
+    #[arg(long)]
+    pub(crate) end_transactions: bool,
     /// Look at everything, write nothing
     #[arg(long)]
     pub(crate) dry_run: bool,

@@ -10,8 +10,8 @@ use super::error::Error;
 
 const PAUSE_FIRST: Duration = Duration::from_millis(50);
 const PAUSE_MAX: Duration = Duration::from_secs(1);
-/// A disk that takes no writes is tried so long: another broker may take over, but a full disk does not empty itself.
-pub(crate) const STORAGE_PATIENCE: Duration = Duration::from_secs(3);
+/// What only a person can change is tried so long: another broker may take over, but a full disk does not empty itself.
+pub(crate) const SHORT_PATIENCE: Duration = Duration::from_secs(3);
 /// After this a person wants to know what is waited for.
 const LONG: Duration = Duration::from_secs(2);
 
@@ -85,8 +85,8 @@ impl Retry {
 
     /// Waits before the next attempt, or gives `error` back: it cannot get better, or there is no time left.
     pub(crate) async fn after(&mut self, error: Error) -> Result<()> {
-        if error.is_of_a_disk() {
-            self.deadline = self.deadline.at_most(STORAGE_PATIENCE);
+        if error.needs_a_person() {
+            self.deadline = self.deadline.at_most(SHORT_PATIENCE);
         }
         if !error.is_retriable() || self.deadline.has_passed() {
             return Err(error);

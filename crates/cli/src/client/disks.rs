@@ -71,10 +71,15 @@ impl Directory {
         let Self { node, path, .. } = self;
         match self.condition() {
             Condition::Ok => None,
-            Condition::Full => Some(format!("the disk of broker {node} is full ({path})")),
-            Condition::Offline => {
-                Some(format!("a log directory of broker {node} takes no writes ({path}): see its log"))
-            }
+            Condition::Full => Some(format!("the disk of broker {node} is full ({path}): make room on it")),
+            Condition::Offline if self.total_bytes.is_some() => Some(format!(
+                "the log directory {path} of broker {node} takes no writes: `pagewire cluster` says why, \
+                 `pagewire log online {path}` opens it again when the cause is gone"
+            )),
+            Condition::Offline => Some(format!(
+                "the log directory {path} of broker {node} is not there, and nothing in it is served: \
+                 `pagewire cluster` says why, `pagewire log online {path}` opens it when it is back"
+            )),
         }
     }
 }

@@ -77,6 +77,16 @@ pub(crate) enum Error {
         /// The broker's own words.
         message: Option<String>,
     },
+    /// The same, and only a person can change it: what is tried again is not tried for long.
+    #[error("{what}: {why} ({})", code.name())]
+    Stuck {
+        /// What was asked for.
+        what: String,
+        /// What is in the way, and what can be done.
+        why: String,
+        /// What the broker said.
+        code: ErrorCode,
+    },
     /// There is no such topic.
     #[error(
         "topic {0} does not exist: `pagewire topic list` shows what does, `pagewire topic create {0}` makes it"
@@ -125,13 +135,9 @@ impl Error {
     pub(crate) fn code(&self) -> Option<ErrorCode> {
         match self {
             Self::Api { code, .. } => ErrorCode::from_code(*code),
+            Self::Stuck { code, .. } => Some(*code),
             _ => None,
         }
-    }
-
-    /// The broker's disk does not take it.
-    pub(crate) fn is_of_a_disk(&self) -> bool {
-        self.code() == Some(ErrorCode::KafkaStorageError)
     }
 
     /// The same, explained by what is known of the broker's disks, where it brought no words of its own.
@@ -143,10 +149,16 @@ impl Error {
         }
     }
 
+    /// It may pass, but most likely not before a person has done something.
+    pub(crate) fn needs_a_person(&self) -> bool {
+        matches!(self, Self::Stuck { .. })
+            || matches!(self.code(), Some(ErrorCode::KafkaStorageError | ErrorCode::CorruptMessage))
+    }
+
     /// Whether trying again, perhaps elsewhere, can help.
     pub(crate) fn is_retriable(&self) -> bool {
         match self {
-            Self::Io { .. } | Self::Unreachable { .. } | Self::NoSuchNode(_) => true,
+            Self::Io { .. } | Self::Unreachable { .. } | Self::NoSuchNode(_) | Self::Stuck { .. } => true,
             Self::Api { .. } => self.code().is_some_and(ErrorCode::is_retriable),
             _ => false,
         }
@@ -169,7 +181,8 @@ mod tests {
     #[test]
     fn only_what_may_pass_is_tried_again() {
         let of = |code| Error::Api { what: String::new(), code, message: None };
-        assert!(of(6).is_retriable());
+        assert!(of(6).is_retriable() && !of(6).needs_a_person());
+        assert!(of(56).is_retriable() && of(56).needs_a_person());
         assert!(!of(36).is_retriable());
         assert!(!of(9999).is_retriable());
         assert!(!Error::NoTopic("t".into()).is_retriable());

@@ -80,10 +80,13 @@ pub(crate) async fn run(mut connection: Connection, job: Job, events: mpsc::Send
         if let Err(error) = Error::check(answer.error_code, None, || format!("fetching {}", job.topic)) {
             return last(&events, Event::Failed(error)).await;
         }
+        let mut refused = None;
         for data in answer.responses.into_iter().flat_map(|topic| topic.partitions) {
             let partition = data.partition_index;
             if data.error_code != 0 {
-                return last(&events, Event::Refused { partition, code: data.error_code }).await;
+                // What came of the others is handed on first.
+                refused = refused.or(Some(Event::Refused { partition, code: data.error_code }));
+                continue;
             }
             let Some(at) = positions.iter().position(|(known, _)| *known == partition) else { continue };
             let Some((_, offset)) = positions.remove(at) else { continue };
@@ -103,6 +106,9 @@ pub(crate) async fn run(mut connection: Connection, job: Job, events: mpsc::Send
             if let Some(error) = failure {
                 return last(&events, Event::Failed(error)).await;
             }
+        }
+        if let Some(refused) = refused {
+            return last(&events, refused).await;
         }
     }
 }

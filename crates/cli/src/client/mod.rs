@@ -23,6 +23,7 @@ pub(crate) mod deadline;
 pub(crate) mod disks;
 pub(crate) mod error;
 pub(crate) mod fetch;
+pub(crate) mod leaders;
 pub(crate) mod membership;
 pub(crate) mod offsets;
 pub(crate) mod partitioner;
@@ -36,6 +37,7 @@ pub(crate) use address::Bootstrap;
 pub(crate) use cluster::{Node, Partition, Topic};
 pub(crate) use connection::Connection;
 pub(crate) use error::Error;
+pub(crate) use leaders::Needs;
 pub(crate) use routing::{Client, Target};
 
 /// A result of this client.

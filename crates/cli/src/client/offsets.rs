@@ -55,7 +55,10 @@ impl Client {
             let missing: Vec<(Place, i64)> = missing.map(|(place, time)| (place.clone(), *time)).collect();
             match self.offsets_once(&missing, isolation, retry.deadline(), &mut found).await {
                 Ok(()) => {}
-                Err(error) => retry.after(error).await?,
+                Err(error) => {
+                    let error = self.in_view_of_disks(error).await;
+                    retry.after(error).await?;
+                }
             }
         }
         Ok(found)

@@ -30,7 +30,10 @@ pub(crate) fn murmur2(data: &[u8]) -> u32 {
 pub(crate) struct Partitioner {
     partitions: u32,
     fixed: Option<i32>,
-    current: i32,
+    /// Where records without a key go: never empty.
+    open: Vec<i32>,
+    /// Which of these they go to now.
+    current: usize,
     random: u64,
 }
 
@@ -39,9 +42,24 @@ impl Partitioner {
     /// key start.
     pub(crate) fn new(partitions: usize, fixed: Option<i32>, seed: u64) -> Self {
         let partitions = u32::try_from(partitions).unwrap_or(u32::MAX).max(1);
-        let mut partitioner = Self { partitions, fixed, current: 0, random: seed | 1 };
+        let open = (0..).take(partitions as usize).collect();
+        let mut partitioner = Self { partitions, fixed, open, current: 0, random: seed | 1 };
         partitioner.move_on();
         partitioner
+    }
+
+    /// Records without a key go to these only, if there are any: those with a leader.
+    pub(crate) fn among(mut self, open: Vec<i32>) -> Self {
+        if !open.is_empty() {
+            self.current %= open.len();
+            self.open = open;
+        }
+        self
+    }
+
+    /// Where records without a key go now.
+    fn current(&self) -> i32 {
+        self.open.get(self.current).copied().unwrap_or_default()
     }
 
     /// The partition of a record with this key.
@@ -49,13 +67,13 @@ impl Partitioner {
         match (self.fixed, key) {
             (Some(fixed), _) => fixed,
             (None, Some(key)) => ((murmur2(key) & 0x7fff_ffff) % self.partitions) as i32,
-            (None, None) => self.current,
+            (None, None) => self.current(),
         }
     }
 
     /// The batch of `partition` was sent: records without a key go elsewhere if they went there.
     pub(crate) fn sent(&mut self, partition: i32) {
-        if partition == self.current {
+        if partition == self.current() {
             self.move_on();
         }
     }
@@ -66,9 +84,9 @@ impl Partitioner {
         self.random ^= self.random << 13;
         self.random ^= self.random >> 7;
         self.random ^= self.random << 17;
-        let others = u64::from(self.partitions - 1).max(1);
-        let step = 1 + (self.random % others) as u32;
-        self.current = ((self.current as u32).wrapping_add(step) % self.partitions) as i32;
+        let others = (self.open.len() - 1).max(1);
+        let step = 1 + (self.random % others as u64) as usize;
+        self.current = (self.current + step) % self.open.len();
     }
 }
 
@@ -101,6 +119,19 @@ mod tests {
         partitioner.sent(first);
         assert_ne!(partitioner.partition(None), first);
         assert!((0..7).contains(&partitioner.partition(None)));
+    }
+
+    #[test]
+    fn records_without_a_key_go_only_where_there_is_a_leader_and_those_with_one_where_they_always_go() {
+        let mut partitioner = Partitioner::new(7, None, 42).among(vec![2, 5]);
+        let key = partitioner.partition(Some(b"foobar"));
+        let mut seen = std::collections::BTreeSet::new();
+        for _ in 0..20 {
+            seen.insert(partitioner.partition(None));
+            partitioner.sent(partitioner.partition(None));
+        }
+        assert_eq!((seen.into_iter().collect::<Vec<_>>(), key), (vec![2, 5], 1_357_151_166 % 7));
+        assert!((0..7).contains(&Partitioner::new(7, None, 42).among(Vec::new()).partition(None)));
     }
 
     #[test]

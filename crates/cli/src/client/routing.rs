@@ -13,6 +13,8 @@ use super::cluster::{Cluster, Topic};
 use super::connection::Connection;
 use super::deadline::{Deadline, Retry};
 use super::error::Error;
+use super::leaders::Needs;
+use crate::output::complain;
 
 /// Time a topic that was just made (perhaps by the question itself) gets to appear.
 const APPEARS: Duration = Duration::from_secs(5);
@@ -200,8 +202,8 @@ impl Client {
         Ok(answer.topics.iter().map(Topic::new).collect())
     }
 
-    /// The topic of this name, waited for while it appears or its partitions get leaders.
-    pub(crate) async fn topic(&mut self, name: &str, make: bool) -> Result<Topic> {
+    /// The topic of this name, waited for while it appears or the partitions that are needed get leaders.
+    pub(crate) async fn topic(&mut self, name: &str, make: bool, needs: Needs<'_>) -> Result<Topic> {
         let patience = if make { APPEARS } else { Duration::ZERO };
         let mut unknown = Retry::until(self.deadline().at_most(patience));
         let mut retry = self.retry();
@@ -215,19 +217,21 @@ impl Client {
                 unknown.after(missing).await.map_err(|_| Error::NoTopic(name.to_owned()))?;
                 continue;
             }
-            let leaderless = topic.partitions.iter().any(|partition| partition.leader.is_none());
-            let code = match topic.error {
-                0 if leaderless || topic.partitions.is_empty() => ErrorCode::LeaderNotAvailable.code(),
-                code => code,
+            let checked = match Error::check(topic.error, None, || format!("topic {name}")) {
+                Err(error) if error.code() != Some(ErrorCode::LeaderNotAvailable) => Err(error),
+                _ => self.check_leaders(&topic, needs).await,
             };
-            match Error::check(code, None, || format!("topic {name}")) {
-                Ok(()) => return Ok(topic),
-                Err(error) => match retry.after(error).await {
-                    Err(error) if error.is_of_a_disk() => {
-                        return Err(error.explained(self.disk_trouble().await));
-                    }
-                    waited => waited?,
-                },
+            let Err(error) = checked else { return Ok(topic) };
+            match retry.after(error).await {
+                Ok(()) => {}
+                Err(error) if error.needs_a_person() && needs.are_met_in_part(&topic) => {
+                    complain(format_args!("going on without it: {error}"));
+                    return Ok(topic);
+                }
+                Err(error) if error.code() == Some(ErrorCode::KafkaStorageError) => {
+                    return Err(error.explained(self.disk_trouble().await));
+                }
+                Err(error) => return Err(error),
             }
         }
     }

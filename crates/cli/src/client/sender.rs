@@ -20,8 +20,9 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::deadline::{Deadline, STORAGE_PATIENCE};
+use super::deadline::{Deadline, SHORT_PATIENCE};
 use super::error::Error;
+use super::leaders::{self, Needs};
 use super::producer::{ClosedBatch, Identity};
 use super::routing::{Client, Target, Which};
 use super::{Connection, Result, Topic};
@@ -100,7 +101,10 @@ impl Client {
             let answer = self.call(Target::Any, i16::MAX, |_| request.clone()).await?;
             match Error::check(answer.error_code, None, || "an id for this producer".to_owned()) {
                 Ok(()) => return Ok(Some(Identity { id: answer.producer_id, epoch: answer.producer_epoch })),
-                Err(error) => retry.after(error).await?,
+                Err(error) => {
+                    let error = self.in_view_of_disks(error).await;
+                    retry.after(error).await?;
+                }
             }
         }
     }
@@ -172,7 +176,7 @@ impl Sender {
                     ready.entry(*node).or_default().push(*partition);
                 }
                 Some(_) => {}
-                None => self.again_at = Some(Instant::now()),
+                None => self.again_at = Some(Instant::now() + PAUSE),
             }
         }
         for (node, partitions) in ready {
@@ -220,7 +224,8 @@ impl Sender {
         let mut late = false;
         for partition in partitions {
             if let Some(head) = self.queues.get_mut(partition).and_then(VecDeque::front_mut) {
-                late |= head.deadline.get_or_insert(fresh).has_passed();
+                let deadline = head.deadline.insert(shortened(head.deadline.unwrap_or(fresh), &error));
+                late |= deadline.has_passed();
             }
         }
         if late || !error.is_retriable() {
@@ -257,9 +262,7 @@ impl Sender {
     }
 
     fn again(&mut self, mut queued: Queued, error: Error) -> Result<()> {
-        if error.is_of_a_disk() {
-            queued.deadline = queued.deadline.map(|deadline| deadline.at_most(STORAGE_PATIENCE));
-        }
+        queued.deadline = queued.deadline.map(|deadline| shortened(deadline, &error));
         if !error.is_retriable() || queued.deadline.is_some_and(Deadline::has_passed) {
             return Err(error);
         }
@@ -275,16 +278,23 @@ impl Sender {
         let topic = topics.first().filter(|topic| !topic.is_unknown());
         let topic = topic.ok_or_else(|| Error::NoTopic(self.sending.topic.clone()))?;
         self.learn(topic);
-        let waits = self.queues.iter().any(|(at, queue)| !queue.is_empty() && !self.leaders.contains_key(at));
-        if waits {
-            self.again_at = Some(Instant::now() + PAUSE);
-            let partitions: Vec<i32> = self.queues.keys().copied().collect();
-            let code = ErrorCode::LeaderNotAvailable.code();
-            let what = format!("topic {}", self.sending.topic);
-            self.postpone(&partitions, Error::Api { what, code, message: None })?;
+        let is_waiting = |at: &i32| self.queues.get(at).is_some_and(|queue| !queue.is_empty());
+        let waiting: Vec<i32> = leaders::leaderless(topic).filter(is_waiting).collect();
+        // Before those, what has a leader is sent on.
+        match self.client.check_leaders(topic, Needs::These(&waiting)).await {
+            Err(error) if !waiting.is_empty() => {
+                self.postpone(&waiting, error)?;
+                self.again_at = None;
+            }
+            _ => {}
         }
         Ok(())
     }
+}
+
+/// What is left of the time of a batch that met this error.
+fn shortened(deadline: Deadline, error: &Error) -> Deadline {
+    if error.needs_a_person() { deadline.at_most(SHORT_PATIENCE) } else { deadline }
 }
 
 async fn wait_until(at: Option<Instant>) {

@@ -8,7 +8,7 @@ use super::backup::{Watching, damage, resumed};
 use super::stop;
 use crate::Stopped;
 use crate::args::backup::RestoreArgs;
-use crate::output::units::{bytes, count};
+use crate::output::units::{bytes, several};
 use crate::output::{Format, Out, complain};
 
 /// Runs it.
@@ -16,7 +16,7 @@ pub(crate) async fn run(args: RestoreArgs) -> anyhow::Result<()> {
     let limits = Limits { rate_bytes_per_second: args.rate, ending: stop::on_signal()? };
     let (tell, told) = watch::channel(None);
     let to = args.to.iter().map(|dir| dir.display().to_string()).collect::<Vec<_>>().join(",");
-    let several = args.to.len() > 1;
+    let are_several = args.to.len() > 1;
     let RestoreArgs { from, to: dirs, link: links, accept_damage, .. } = args;
     let options = RestoreOptions { from, to: dirs, links, accept_damage };
     let runtime = Handle::current();
@@ -40,12 +40,13 @@ pub(crate) async fn run(args: RestoreArgs) -> anyhow::Result<()> {
                 linked => format!(" ({} linked)", bytes(linked)),
             };
             damage::print(&done.damage, &mut out)?;
-            let how = if several { "pagewire serve --set log.dirs=" } else { "pagewire serve --data-dir " };
+            let how =
+                if are_several { "pagewire serve --set log.dirs=" } else { "pagewire serve --data-dir " };
             out.line(format_args!(
-                "{to}: cluster {}, node {}, {} logs, {}{linked}; {how}{to}",
+                "{to}: cluster {}, node {}, {}, {}{linked}; {how}{to}",
                 done.cluster_id,
                 done.node_id,
-                count(done.logs as u64),
+                several(done.logs as u64, "log"),
                 bytes(done.bytes),
             ))?;
         }

@@ -15,6 +15,16 @@ pub(crate) fn count(number: u64) -> String {
     text
 }
 
+/// `1 log`, `2 batches`, `1,200 topics`.
+pub(crate) fn several(number: u64, thing: &str) -> String {
+    let ending = match thing {
+        _ if number == 1 || thing == "damage" => "",
+        _ if thing.ends_with("ch") => "es",
+        _ => "s",
+    };
+    format!("{} {thing}{ending}", count(number))
+}
+
 /// A figure with about three significant digits: `0.118`, `1.24`, `35.6`, `5,230`.
 pub(crate) fn figure(number: f64) -> String {
     match number.abs() {
@@ -46,6 +56,14 @@ pub(crate) fn list_of<'w>(words: impl Iterator<Item = &'w str>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn numbers_and_their_things_agree() {
+        assert_eq!(several(1, "batch"), "1 batch");
+        assert_eq!(several(1200, "batch"), "1,200 batches");
+        assert_eq!(several(0, "log"), "0 logs");
+        assert_eq!(several(2, "damage"), "2 damage");
+    }
 
     #[test]
     fn numbers_are_readable() {

@@ -35,7 +35,7 @@ pub struct DamageEntry {
     pub size: u64,
     /// Position of the first damaged byte.
     pub from: u64,
-    /// Position behind the last one.
+    /// Position behind the last one; the same where records are only missing.
     pub to: u64,
     /// The first offset that may lie in it.
     pub offset: i64,
@@ -83,7 +83,7 @@ fn entry(words: &[&str]) -> Option<DamageEntry> {
         to: to.parse().ok()?,
         offset: offset_of(offset)?,
     };
-    (entry.from < entry.to && entry.to <= entry.size && entry.segment <= entry.offset).then_some(entry)
+    (entry.from <= entry.to && entry.to <= entry.size && entry.segment <= entry.offset).then_some(entry)
 }
 
 fn line(entry: &DamageEntry) -> String {
@@ -121,7 +121,7 @@ mod tests {
     #[test]
     fn places_that_cannot_be_are_no_entries() {
         for words in
-            ["t 0 0 100 5 5 0", "t 0 0 100 5 101 0", "t 0 9 100 0 5 3", "t -1 0 100 0 5 3", "t 0 0 9"]
+            ["t 0 0 100 5 4 0", "t 0 0 100 5 101 0", "t 0 9 100 0 5 3", "t -1 0 100 0 5 3", "t 0 0 9"]
         {
             assert_eq!(entry(&words.split(' ').collect::<Vec<_>>()), None, "{words}");
         }

@@ -23,7 +23,7 @@ pub fn damage_in(
     let mut search = Search::new(base_offset);
     let end = End { next_offset: bound, size: bytes };
     loop {
-        let slice = search.advance(file, end, SLICE, &|_| {}).map_err(BackupError::at(name))?;
+        let slice = search.advance(file, end, SLICE, &|_| {}, None).map_err(BackupError::at(name))?;
         pace(slice.bytes).map_err(BackupError::at(name))?;
         if slice.done {
             return Ok(search.into_found().into_vec());

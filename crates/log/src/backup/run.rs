@@ -11,6 +11,7 @@ use super::moment::Moment;
 use super::pin::{pin, pin_active, taken_from_front};
 use super::place::Placing;
 use super::{ATTEMPTS_MAX, BackupError, CopiedFile, CopiedLog, CopyOptions, PINNED, PINNED_MAX, SegmentOf};
+use crate::Stretch;
 use crate::dir::{Entry, LogDir};
 use crate::names;
 use crate::rewritten::{self, Rewritten};
@@ -146,11 +147,17 @@ fn attempt(
     Ok(Attempt::Done(CopiedLog { log_start, first_base, end, files: logs }))
 }
 
-/// What the backup found damaged is known to readers from now on.
-fn told(segment: &Segment, copied: CopiedFile) -> CopiedFile {
+/// What the backup found damaged is known to readers from now on. Records that are missing are found in no bytes: these it knows
+/// from the segment.
+fn told(segment: &Segment, mut copied: CopiedFile) -> CopiedFile {
     for stretch in &copied.damage {
         segment.tell_damage(*stretch);
     }
+    let known = segment.damage.all().into_iter();
+    let missing = known.filter(|known| !known.has_bytes() && known.to <= copied.bytes);
+    let news: Vec<Stretch> = missing.filter(|missing| !copied.damage.contains(missing)).collect();
+    copied.damage.extend(news);
+    copied.damage.sort_unstable_by_key(|stretch| (stretch.from, stretch.offset));
     copied
 }
 
@@ -164,11 +171,12 @@ fn small_files(
     if let Some(aborted) = Witness::of(moment.closed().iter().map(|one| &**one)).bytes() {
         files.push(placing.written(txn_witness::FILE.to_owned(), &aborted)?);
     }
-    let closed = Rewritten::of(moment.closed().iter().map(|one| &**one));
-    if let Some(lengths) =
-        moment.segments.last().map(|active| closed.growing(active)).and_then(|all| all.bytes())
-    {
-        files.push(placing.written(rewritten::FILE.to_owned(), &lengths)?);
+    let mut lengths = Rewritten::of(moment.closed().iter().map(|one| &**one));
+    if let Some(active) = moment.segments.last() {
+        lengths = lengths.growing(active);
+    }
+    if !lengths.is_empty() || entry.log.home.was_compacted() {
+        files.push(placing.written(rewritten::FILE.to_owned(), &lengths.bytes())?);
     }
     if let Some(producers) = &moment.producers {
         files.push(placing.written(names::file(moment.end, names::SNAPSHOT), producers)?);

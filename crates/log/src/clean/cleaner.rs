@@ -9,7 +9,6 @@ use pagewire_record::HEADER_LEN;
 use super::cleanable::Cleanable;
 use super::error::CleanError;
 use super::filter::Filter;
-use super::group::groups;
 use super::keep::{LastOfProducer, Rules, last_of_producers};
 use super::learn::learn;
 use super::offset_map::OffsetMap;
@@ -125,11 +124,10 @@ impl Log {
             horizon_ms: now_ms.saturating_add(work.config.delete_retention_ms.max(0)),
         };
         let mut filter = Filter::new(rules, work.config.decompress);
-        let pieces = work.pieces(map_end);
-        for group in groups(&pieces, &work.config) {
-            let first = work.skipped();
-            let group = group.start + first..group.end + first;
-            rewrite(&work, &group, &mut filter, &mut buffers, &mut stats)?;
+        let (first, pieces) = (work.skipped(), work.pieces(map_end));
+        let mut done = 0;
+        while let Some(left) = pieces.get(done..).filter(|left| !left.is_empty()) {
+            done += rewrite(&work, first + done, left, &mut filter, &mut buffers, &mut stats)?;
         }
         cleaner.buffers = buffers;
         Ok(Cleaned { clean_to: map_end, map_was_full: map_end < range.until, stats })

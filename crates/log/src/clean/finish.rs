@@ -41,8 +41,7 @@ pub(crate) fn finish_swaps(home: &Home, names: &[String], report: &mut RecoveryR
     // Looked up again: what was put in place is not left over.
     for entry in home.disk.read_dir(&home.dir)? {
         if !entry.is_dir && entry.name.ends_with(names::SWAP) {
-            remove(home, &home.dir.join(&entry.name))?;
-            report.notes.push(format!("{}: leftover removed", home.dir.join(&entry.name).display()));
+            report.leftovers.add(home.remove_leftover(&home.dir.join(&entry.name))?);
             changed = true;
         }
     }

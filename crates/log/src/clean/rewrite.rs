@@ -1,11 +1,11 @@
 //! The second pass: one group of segments read, filtered and written as one segment.
 
-use std::ops::Range;
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::error::CleanError;
 use super::filter::{Filter, Filtered};
+use super::group::{Group, Piece};
 use super::source::Source;
 use super::stats::CleanStats;
 use super::target::Target;
@@ -19,32 +19,42 @@ pub(super) struct Buffers {
     pub(super) write: Vec<u8>,
 }
 
-/// Writes what stays of a group, segments number `group` of the work, and puts it in its place.
+/// Writes what stays of a group of `pieces`, the first of which is segment number `first` of the work, and puts it in its place.
+/// Answers how many are in the group: one at least.
 pub(super) fn rewrite(
     work: &Work<'_>,
-    group: &Range<usize>,
+    first: usize,
+    pieces: &[Piece],
     filter: &mut Filter<'_>,
     buffers: &mut Buffers,
     stats: &mut CleanStats,
-) -> Result<(), CleanError> {
-    let segments = work.closed().get(group.clone()).unwrap_or_default();
-    let (Some(first), Some(last)) = (segments.first(), segments.last()) else { return Ok(()) };
-    let mut target = Target::create(work, first.base_offset, std::mem::take(&mut buffers.write))?;
+) -> Result<usize, CleanError> {
+    let left = work.closed().get(first..).unwrap_or_default();
+    let (Some(begin), Some(piece)) = (left.first(), pieces.first()) else { return Ok(pieces.len()) };
+    let mut target = Target::create(work, begin.base_offset, std::mem::take(&mut buffers.write))?;
+    let (mut taken, mut group) = (0, Group::beginning_with(piece));
     let mut write = || {
-        for (at, segment) in group.clone().zip(segments) {
-            filter.txns.add(&work.aborted_from(at, 0, i64::MAX)?);
+        for (segment, piece) in left.iter().zip(pieces) {
+            if taken > 0 && !group.takes(piece, &work.config) {
+                break;
+            }
+            filter.txns.add(&work.aborted_from(first + taken, 0, i64::MAX)?);
             copy(work, segment, filter, &mut target, &mut buffers.read, stats)?;
+            group.add(piece, target.size());
+            taken += 1;
         }
+        let last = left.get(taken.saturating_sub(1)).unwrap_or(begin);
         target.finish(work, last.end().next_offset, modified(last))
     };
     if let Err(error) = write() {
         buffers.write = target.discard(work);
         return Err(error);
     }
-    stats.segments_read += segments.len() as u64;
+    stats.segments_read += taken as u64;
     let (replacement, buffer) = target.into_segment(stats);
     buffers.write = buffer;
-    work.log.replace(segments, replacement, work.now_ms)
+    work.log.replace(left.get(..taken).unwrap_or_default(), replacement, work.now_ms)?;
+    Ok(taken)
 }
 
 fn copy(

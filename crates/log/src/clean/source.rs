@@ -63,9 +63,12 @@ impl<'s> Source<'s> {
         Ok(Some(batch))
     }
 
-    /// What is missing before `offset` may be, or nothing is.
+    /// What is missing before `offset` may be, or nothing is. What is known to be lost may not, whatever else may.
     fn nothing_is_lost(&self, offset: i64, may_be_missing: bool) -> Result<(), CleanError> {
-        if may_be_missing || !self.begun || offset <= self.expected {
+        if !self.begun || offset <= self.expected {
+            return Ok(());
+        }
+        if may_be_missing && !self.segment.damage.lacks(self.position, &(self.expected..offset)) {
             return Ok(());
         }
         let what = format!("offsets {} to {} are missing", self.expected, offset - 1);

@@ -67,11 +67,12 @@ impl LogDir {
             .sync_dir(&self.path)
             .inspect_err(|error| self.note(&self.path, error))
             .map_err(CreateError::at(&self.path))?;
-        let mut first_error = None;
+        let (mut first_error, mut damaged) = (None, false);
         let mut table = self.table.write();
         for (partition, log) in missing.into_iter().zip(made) {
             match log {
                 Ok(entry) => {
+                    damaged |= entry.log.known_damage() > 0;
                     table.insert(topic, partition, entry);
                     // From now on the log itself says it, which no checkpoint was without meanwhile.
                     self.carried.lock().forget(topic, partition);
@@ -87,6 +88,9 @@ impl LogDir {
             // From its first record on a hole past the recovery point is known to be a loss. Where this cannot be written,
             // it is not known until the next checkpoint.
             let _ = self.write_checkpoints();
+        }
+        if damaged {
+            self.note_damage();
         }
         first_error.map_or(Ok(()), Err)
     }

@@ -42,6 +42,8 @@ pub struct LogDescription {
     pub size_bytes: u64,
     /// Stretches of them that are known to be damaged, and are refused to readers.
     pub damaged: usize,
+    /// Offsets that readers of committed records do not get, because a transaction is open.
+    pub held_back: i64,
     /// Why this log takes no writes although its directory does, if so.
     pub offline: Option<Offline>,
 }
@@ -56,6 +58,7 @@ impl LogDir {
             partition: entry.log.partition(),
             size_bytes: entry.log.size_bytes(),
             damaged: entry.log.known_damage(),
+            held_back: entry.log.held_back(),
             offline: entry.log.offline_alone().filter(|_| !is_sick),
         };
         let logs = self.table.read().entries().map(describe).collect();

@@ -126,6 +126,10 @@ impl LockedDir {
         self.check(options)?;
         let mut report = LoadReport::default();
         let (disk, path) = (Arc::clone(&self.disk), self.path.clone());
+        // Before the sums go that tell it.
+        if Sums::peek(disk.as_ref(), &path, &mut Vec::new())?.others_wrote() {
+            rewritten::forget_all(disk.as_ref(), &path).map_err(LogDirError::at(&path))?;
+        }
         let mut sums = Sums::read(disk.as_ref(), &path, &mut report.notices)?;
         let (checkpoints, written) = Checkpoints::read(disk.as_ref(), &path, &mut sums, &mut report.notices)?;
         let mut cleaning = Cleaning::read(disk.as_ref(), &path, &mut sums, &mut report.notices)?;
@@ -243,6 +247,9 @@ impl LockedDir {
         dir.set_strays_aside(&strays, &mut report).map_err(LogDirError::at(&dir.path))?;
         dir.name_compacted();
         dir.end_cleaning();
+        if report.loaded.iter().any(|loaded| !loaded.report.damage.is_empty()) {
+            dir.note_damage();
+        }
         Ok((dir, report))
     }
 

@@ -215,6 +215,10 @@ impl LogDir {
             // Where it cannot be written, it waits for the next checkpoint.
             let _ = self.write_checkpoints();
         }
+        if settings.log.cleanup_compact {
+            // Where it cannot be written, holes are read over after a restart.
+            parallel::map(&of_topic, self.threads, |entry| entry.round(Log::tell_whole));
+        }
         for entry in &of_topic {
             entry.set(settings);
         }

@@ -82,9 +82,8 @@ impl std::fmt::Display for Notice {
             }
             Self::Lost { path, log_end, known_end } => write!(
                 f,
-                "{} ends at offset {log_end}, but had reached {known_end}: {} records are lost",
-                path.display(),
-                known_end.saturating_sub(*log_end)
+                "{} ends at offset {log_end}, but had reached {known_end}: what was at these offsets is lost",
+                path.display()
             ),
         }
     }

@@ -11,7 +11,10 @@ use pagewire_disk::LOCK_FILE;
 
 use super::LogDir;
 use crate::Offline;
-use crate::sick::{is_sick, is_stale};
+use crate::sick::{is_full, is_sick, is_stale};
+
+/// With less left than this, in bytes, a batch or an index page does not fit.
+const ROOM_BYTES: u64 = 1 << 20;
 
 impl LogDir {
     /// Why the directory takes no writes, if it takes none: an error of its own files, or of any of its logs', or because it
@@ -61,7 +64,23 @@ impl LogDir {
                 self.take_offline(ErrorKind::NotFound, "it is gone: removed, moved away or unmounted");
             }
             Err(error) if is_sick(&error) => self.note(&self.path, &error),
-            _ => {}
+            _ => self.look_for_room(),
+        }
+    }
+
+    /// Whether something did not fit on its disk, and there is no room yet.
+    pub fn is_full(&self) -> bool {
+        self.health.is_full()
+    }
+
+    /// A disk that does not say how much is left is believed to have room when nothing is refused any more.
+    fn look_for_room(&self) {
+        if !self.is_full() {
+            return;
+        }
+        let usable_bytes = self.disk.space(&self.path).map_or(ROOM_BYTES, |space| space.usable_bytes);
+        if usable_bytes >= ROOM_BYTES {
+            self.health.note_room(&self.path, usable_bytes);
         }
     }
 
@@ -74,6 +93,8 @@ impl LogDir {
     pub(super) fn note(&self, path: &Path, error: &io::Error) {
         if is_sick(error) {
             self.take_offline(error.kind(), &format!("{}: {}", path.display(), told(error)));
+        } else if is_full(error.kind()) {
+            self.health.note_full(&self.path, error);
         } else if !self.behind.swap(true, Ordering::AcqRel) {
             tracing::warn!(path = %path.display(), %error, "a log directory's file could not be written; tried again");
         }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::table::Entry;
 use super::{LogDir, parallel};
-use crate::{AppendError, Log, Marks};
+use crate::{AppendError, Log, Marks, Removed};
 
 /// What a retention round did.
 #[derive(Debug, Default)]
@@ -19,6 +19,8 @@ pub struct RetainedAll {
     pub bytes: u64,
     /// Idempotent producers forgotten.
     pub producers: usize,
+    /// From which logs they were, and why.
+    pub removed: Vec<(Arc<Log>, Removed)>,
     /// Logs that could not do it, by directory.
     pub failed: Vec<(PathBuf, AppendError)>,
 }
@@ -41,8 +43,12 @@ impl LogDir {
             return all;
         }
         for entry in self.entries() {
-            if let Some(Err(error)) = entry.round(|log| retain_one(log, now_ms, &mut all)) {
-                all.failed.push((entry.log.dir().to_path_buf(), error));
+            match entry.round(|log| retain_one(log, now_ms, &mut all)) {
+                Some(Ok(removed)) => {
+                    all.removed.extend(removed.into_iter().map(|removed| (Arc::clone(&entry.log), removed)));
+                }
+                Some(Err(error)) => all.failed.push((entry.log.dir().to_path_buf(), error)),
+                None => {}
             }
         }
         all
@@ -96,14 +102,14 @@ impl LogDir {
 }
 
 /// A segment that cannot be closed keeps none from being removed: on a full disk that is what makes room.
-fn retain_one(log: &Log, now_ms: i64, all: &mut RetainedAll) -> Result<(), AppendError> {
+fn retain_one(log: &Log, now_ms: i64, all: &mut RetainedAll) -> Result<Vec<Removed>, AppendError> {
     all.producers += log.expire_producers(now_ms);
     let rolled = if log.offline().is_some() { Ok(false) } else { log.roll_if_due(now_ms) };
     let retained = log.apply_retention(now_ms)?;
     all.segments += retained.segments;
     all.bytes += retained.bytes;
     all.rolled += usize::from(rolled?);
-    Ok(())
+    Ok(retained.removed)
 }
 
 fn is_due(entry: &Entry, now_ms: i64) -> bool {

@@ -126,6 +126,77 @@ impl<'f> BatchWalk<'f> {
         Ok(Some(Step::Batch(WalkedBatch { position, header, crc, bytes })))
     }
 
+    /// Where the walk ends at the latest.
+    pub(crate) fn end(&self) -> u64 {
+        self.window.end()
+    }
+
+    /// The header at `position`, if a batch of such a base offset may begin there.
+    pub(crate) fn header_at(
+        &mut self,
+        position: u64,
+        offsets: &RangeInclusive<i64>,
+    ) -> io::Result<Option<BatchHeader>> {
+        let left = self.window.end().saturating_sub(position);
+        let bytes = self.window.at(position, HEADER_LEN)?;
+        let header = BatchHeader::parse(bytes).ok().filter(|_| looks_like_a_header(bytes, offsets));
+        Ok(header.filter(|header| header.size_in_bytes() <= left))
+    }
+
+    /// The bytes of a header at `position`, whatever they say; `None` if there are fewer.
+    pub(crate) fn raw_header(&mut self, position: u64) -> io::Result<Option<BatchHeader>> {
+        Ok(self.window.at(position, HEADER_LEN)?.first_chunk().map(BatchHeader::decode))
+    }
+
+    /// Where the batch at `position` ends by its checksum, whatever length it states: where the bytes up to there have the one
+    /// in `header`, and a batch of one of `offsets` begins, or the walk ends. The last such place counts, of those that are no
+    /// further than `most`: a checksum is no secret, and earlier places may have been made to have it.
+    pub(crate) fn end_by_checksum(
+        &mut self,
+        position: u64,
+        header: &BatchHeader,
+        offsets: &RangeInclusive<i64>,
+        most: u64,
+    ) -> io::Result<Option<u64>> {
+        let (end, mut behind) = (self.window.end(), self.window.another());
+        let last = end.min(position.saturating_add(most));
+        let (mut summed, mut crc, mut found) = (position + CRC_START as u64, 0, None);
+        let mut at = position + HEADER_LEN as u64;
+        while at <= last {
+            let here = match self.next_likely(at, last, offsets)? {
+                Some(likely) => likely,
+                None if last == end => end,
+                None => break,
+            };
+            let Some(sum) = behind.crc_on(crc, summed, here)? else { break };
+            (crc, summed, at) = (sum, here, here + 1);
+            if crc == header.crc {
+                found = Some(here);
+            }
+        }
+        Ok(found)
+    }
+
+    /// The first place from `from` on, and before `end`, where a batch of such a base offset seems to begin.
+    fn next_likely(&mut self, from: u64, end: u64, offsets: &RangeInclusive<i64>) -> io::Result<Option<u64>> {
+        let mut position = from;
+        while position + (HEADER_LEN as u64) <= end {
+            let bytes = self.window.at(position, HEADER_LEN)?;
+            if let Some(ahead) =
+                bytes.windows(HEADER_LEN).position(|bytes| looks_like_a_header(bytes, offsets))
+            {
+                return Ok(Some(position + ahead as u64).filter(|at| *at < end));
+            }
+            // The last windows that fit were looked at; what is behind them comes with the next read.
+            let seen = bytes.len().saturating_sub(HEADER_LEN - 1);
+            if seen == 0 {
+                break;
+            }
+            position += seen as u64;
+        }
+        Ok(None)
+    }
+
     /// Where to go on behind a batch or bytes at `position` that are not what they should be: where their length leads, if
     /// a batch begins there, else at the next batch that is whole. Base offsets as in [`find_batch`](Self::find_batch).
     ///
@@ -139,9 +210,7 @@ impl<'f> BatchWalk<'f> {
     ) -> io::Result<Option<u64>> {
         match stated {
             Some(next) if next == self.window.end() => return Ok(None),
-            Some(next) if next < self.window.end() && self.begins_batch(next, offsets)? => {
-                return Ok(Some(next));
-            }
+            Some(next) if self.header_at(next, offsets)?.is_some() => return Ok(Some(next)),
             _ => {}
         }
         self.find_batch(position + 1, offsets)
@@ -154,24 +223,14 @@ impl<'f> BatchWalk<'f> {
     /// What the disk says.
     pub fn find_batch(&mut self, from: u64, offsets: &RangeInclusive<i64>) -> io::Result<Option<u64>> {
         let (mut position, mut candidates) = (from, 0);
-        while position + (HEADER_LEN as u64) <= self.window.end() && candidates < CANDIDATES_MAX {
-            let left = self.window.end() - position;
-            let bytes = self.window.at(position, HEADER_LEN)?;
-            let likely = bytes.windows(HEADER_LEN).position(|bytes| looks_like_a_header(bytes, offsets));
-            let Some(ahead) = likely else {
-                // The last windows that fit were looked at; what is behind them comes with the next read.
-                let seen = bytes.len().saturating_sub(HEADER_LEN - 1);
-                if seen == 0 {
-                    break;
-                }
-                position += seen as u64;
-                continue;
-            };
+        let end = self.window.end();
+        while candidates < CANDIDATES_MAX
+            && let Some(at) = self.next_likely(position, end, offsets)?
+        {
             candidates += 1;
-            let at = position + ahead as u64;
-            let header = bytes.get(ahead..).and_then(|bytes| BatchHeader::parse(bytes).ok());
-            let size = header.map_or(u64::MAX, |header| header.size_in_bytes());
-            if size <= left - ahead as u64 && self.crc(at, size, None)? == header.map(|header| header.crc) {
+            if let Some(header) = self.header_at(at, offsets)?
+                && self.crc(at, header.size_in_bytes(), None)? == Some(header.crc)
+            {
                 return Ok(Some(at));
             }
             position = at + 1;
@@ -193,18 +252,12 @@ impl<'f> BatchWalk<'f> {
         };
         let next = match (&error, stated) {
             (BatchError::Magic(_), Some(stated)) if stated >= HEADER_LEN as u64 && stated < left => {
-                self.begins_batch(position + stated, &(0..=i64::MAX))?.then_some(position + stated)
+                let next = position + stated;
+                self.header_at(next, &(0..=i64::MAX))?.map(|_| next)
             }
             _ => None,
         };
         Ok(Err(BadBytes { next, ..self.bad(position, error, zeros) }))
-    }
-
-    fn begins_batch(&mut self, position: u64, offsets: &RangeInclusive<i64>) -> io::Result<bool> {
-        let left = self.window.end() - position;
-        let bytes = self.window.at(position, HEADER_LEN)?;
-        let fits = BatchHeader::parse(bytes).is_ok_and(|header| header.size_in_bytes() <= left);
-        Ok(fits && looks_like_a_header(bytes, offsets))
     }
 
     fn bad(&self, position: u64, error: BatchError, zeros: bool) -> BadBytes {

@@ -12,14 +12,18 @@
 //! | `.timeindex` | [`Entries`] of [`TimeStamped`] | largest time so far, the batch that has it |
 //! | `.txnindex` | [`Entries`] of [`TxnEntry`] | an aborted transaction |
 //! | `.snapshot` | [`ProducerSnapshot`] | idempotent producers |
+//!
+//! [`TxnTrail`] says of a walk over all batches which transactions it left open.
 
 mod batches;
 mod entries;
 mod producer_snapshot;
+mod transactions;
 
 pub use batches::{BadBytes, BatchWalk, Step, WalkedBatch};
 pub use entries::{Entries, Entry, OffsetEntry, TimeStamped, TxnEntry};
 pub use producer_snapshot::{ProducerSnapshot, SnapshotDamage, SnapshotProducer};
+pub use transactions::{OpenTxn, TxnTrail};
 
 use crate::names;
 

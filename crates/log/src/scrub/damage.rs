@@ -8,6 +8,7 @@
 //! A read ends before such a stretch, a read in it is an error, a read behind it goes on. A segment without damage costs
 //! its readers one look at a null pointer.
 
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -30,9 +31,21 @@ pub struct Stretch {
 }
 
 impl Stretch {
+    /// Offsets that no batch has at `position`; `None` without any.
+    pub(crate) fn missing(position: u64, offsets: Range<i64>) -> Option<Self> {
+        let (from, to, offset, next_offset) = (position, position, offsets.start, offsets.end);
+        (offset < next_offset).then_some(Self { from, to, offset, next_offset })
+    }
+
     /// Records are not only missing.
     pub(crate) fn has_bytes(&self) -> bool {
         self.from < self.to
+    }
+
+    /// Whether some of the offsets of `hole`, which no batch has at `position`, are these.
+    pub(crate) fn tells_loss(&self, position: u64, hole: &Range<i64>) -> bool {
+        let both = self.offset.max(hole.start)..self.next_offset.min(hole.end);
+        !self.has_bytes() && self.from == position && !both.is_empty()
     }
 
     /// The same to tell others.
@@ -95,6 +108,12 @@ impl KnownDamage {
         let known = self.0.load();
         let known = known.as_ref()?;
         known.iter().find(|stretch| (stretch.offset..stretch.next_offset).contains(&offset)).copied()
+    }
+
+    /// Whether some of the offsets of `hole`, which no batch has at `position`, are known to be lost.
+    pub(crate) fn lacks(&self, position: u64, hole: &Range<i64>) -> bool {
+        let known = self.0.load();
+        known.as_ref().is_some_and(|known| known.iter().any(|stretch| stretch.tells_loss(position, hole)))
     }
 
     /// Whether any of it lies at or above `offset`.

@@ -13,12 +13,14 @@
 //! readers from then on, until the segment is verified again, or compaction or retention takes it away. Over a restart the
 //! places are written down, and looked at again (`noted`).
 //!
-//! How far damage reaches, wherever it is met, is found out in one place: `extent`.
+//! How far damage reaches, wherever it is met, is found out in one place: `extent`; whether what lies behind it is the log's own:
+//! `evidence`.
 //!
 //! The checkpoint has Kafka's format, with a time in the place of the offset: everything in the log was right then.
 
 mod checkpoint;
 mod damage;
+mod evidence;
 mod extent;
 mod noted;
 mod on_read;
@@ -34,6 +36,7 @@ mod tests;
 
 pub(crate) use damage::KnownDamage;
 pub use damage::Stretch;
+pub(crate) use evidence::Evidence;
 pub(crate) use extent::stretch_at;
 pub(crate) use noted::Noted;
 pub(crate) use round::Scrubbing;

@@ -87,14 +87,8 @@ impl Log {
     fn notes(&self) -> Vec<DamageEntry> {
         let segments = self.segments.load();
         let closed = segments.iter().filter(|segment| segment.is_closed());
-        let found = closed.flat_map(|segment| {
-            segment
-                .damage
-                .all()
-                .into_iter()
-                .filter(Stretch::has_bytes)
-                .map(|stretch| self.note(segment, stretch))
-        });
+        let found = closed
+            .flat_map(|segment| segment.damage.all().into_iter().map(|stretch| self.note(segment, stretch)));
         found.collect()
     }
 
@@ -121,11 +115,9 @@ impl Segment {
         }
         self.suspect.store(true, Ordering::Relaxed);
         let path = self.path();
-        for note in same {
-            if let Err(error) = self.look_at(note) {
-                tracing::warn!(file = %path.display(), %error, "not looked at where it was damaged");
-                break;
-            }
+        let failed = same.filter_map(|note| self.look_at(note).err()).reduce(|first, _| first);
+        if let Some(error) = failed {
+            tracing::warn!(file = %path.display(), %error, "not looked at everywhere where it was damaged");
         }
         let known = self.damage.all().into_iter().map(|stretch| stretch.of(path.clone()));
         report.damage.retain(|damaged| damaged.file != path);
@@ -138,12 +130,14 @@ impl Segment {
             return Ok(());
         }
         let (file, end) = (self.file()?, self.end());
-        let mut search = Search::from(note.from, note.offset).lacking_as(self);
+        // What was missing there then is, whatever else may be missing in the segment.
+        let lost = Stretch::missing(note.from, note.offset..i64::MAX).filter(|_| note.from == note.to);
+        let mut search = Search::from(note.from, note.offset).lacking_as(self).knowing(lost);
         let bytes = note.to - note.from + 1;
         let tell = |stretch| {
             self.tell_damage(stretch);
         };
-        search.advance(&*file, end, bytes, &tell).map(drop)
+        search.advance(&*file, end, bytes, &tell, Some(&self.anchors())).map(drop)
     }
 
     /// Whether the batch before `position` ends there, and the next offset is this one.

@@ -9,6 +9,7 @@ use std::io;
 use std::sync::atomic::Ordering;
 
 use super::damage::Stretch;
+use super::evidence::Evidence;
 use super::extent::stretch_at;
 use super::search::is_in_place;
 use super::stretches::Added;
@@ -77,7 +78,9 @@ impl Segment {
     /// What begins at `from` is not what belongs there: readers know from here on how far that reaches.
     pub(crate) fn learn_damage(&self, from: u64, expected: i64) -> io::Result<Stretch> {
         let end = self.end();
-        let stretch = stretch_at(&*self.file()?, from, end.size, expected..end.next_offset)?;
+        let anchors = self.anchors();
+        let evidence = Evidence::of(Some(&anchors), self.damage.all().len());
+        let stretch = stretch_at(&*self.file()?, from, end.size, expected..end.next_offset, evidence)?;
         self.tell_damage(stretch);
         Ok(stretch)
     }

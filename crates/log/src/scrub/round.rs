@@ -150,6 +150,17 @@ impl LogDir {
         self.scrubbing.lock().counts.add(before);
     }
 
+    /// Some of the logs that were just opened are known to be damaged. It is written down before it can be forgotten: not
+    /// everything shows that told it once.
+    pub(crate) fn note_damage(&self) {
+        let _state = self.scrubbing.lock();
+        if self.offline().is_none()
+            && let Err(error) = self.write_notes()
+        {
+            tracing::warn!(%error, "it is not written down yet what is damaged");
+        }
+    }
+
     /// Writes down what was verified, at the orderly stop.
     pub(crate) fn end_scrub(&self, now_ms: i64) {
         let mut state = self.scrubbing.lock();

@@ -8,6 +8,7 @@ use std::io;
 use pagewire_disk::DiskFile;
 
 use super::damage::Stretch;
+use super::evidence::{Anchors, Evidence};
 use super::extent::stretch_at;
 use super::stretches::Stretches;
 use crate::files::{BatchWalk, Step, WalkedBatch};
@@ -25,6 +26,8 @@ pub(crate) struct Search {
     holes_below: i64,
     /// So is one behind the last batch.
     may_end_early: bool,
+    /// Where records are known to be missing that are no hole of compaction's.
+    known: Vec<Stretch>,
     last: Option<Last>,
     /// What is expected follows the last batch, rather than what damage left.
     follows: bool,
@@ -60,8 +63,8 @@ impl Search {
     /// From `position` on, where a batch of an offset not below `offset` is due.
     pub(crate) fn from(position: u64, offset: i64) -> Self {
         let (until, holes_below, may_end_early) = (u64::MAX, i64::MAX, true);
-        let (last, follows, found) = (None, true, Stretches::default());
-        Self { position, until, expected: offset, holes_below, may_end_early, last, follows, found }
+        let (known, last, follows, found) = (Vec::new(), None, true, Stretches::default());
+        Self { position, until, expected: offset, holes_below, may_end_early, known, last, follows, found }
     }
 
     /// Looks at nothing that begins behind `position`.
@@ -69,9 +72,16 @@ impl Search {
         Self { until: position, ..self }
     }
 
-    /// Takes what is missing for lost where none may be missing in the segment.
+    /// Takes what is missing for lost where none may be missing in the segment, and where it is known to be.
     pub(crate) fn lacking_as(self, segment: &Segment) -> Self {
-        Self { holes_below: segment.holes_below(), may_end_early: segment.may_end_early(), ..self }
+        let (holes_below, may_end_early) = (segment.holes_below(), segment.may_end_early());
+        Self { holes_below, may_end_early, ..self }.knowing(segment.damage.all())
+    }
+
+    /// Takes what is missing for lost where one of these says so.
+    pub(crate) fn knowing(mut self, known: impl IntoIterator<Item = Stretch>) -> Self {
+        self.known.extend(known.into_iter().filter(|stretch| !stretch.has_bytes()));
+        self
     }
 
     /// Where the next slice begins.
@@ -85,13 +95,14 @@ impl Search {
     }
 
     /// Goes on until `bytes` were read or the segment ends. `tell` hears of each stretch at once: what is known must not be
-    /// served until the rest was looked at.
+    /// served until the rest was looked at. `anchors`: what the index says.
     pub(crate) fn advance(
         &mut self,
         file: &dyn DiskFile,
         end: End,
         bytes: u64,
         tell: &dyn Fn(Stretch),
+        anchors: Option<Anchors<'_>>,
     ) -> io::Result<Slice> {
         let (start, until) = (self.position, self.until.min(end.size));
         let mut slice = Slice::default();
@@ -107,24 +118,37 @@ impl Search {
                 Some(Step::Batch(batch)) => {
                     slice.batches += 1;
                     if is_in_place(&batch, self.expected, self.holes_below, end) {
+                        if let Some(lost) = self.lost_before(batch.position, batch.header.base_offset) {
+                            self.found(lost, &mut slice, tell);
+                        }
                         self.take(&batch);
                         continue;
                     }
                     self.doubt_the_last(&batch).unwrap_or(batch.position)
                 }
             };
-            let stretch = stretch_at(file, from, end.size, self.expected..end.next_offset)?;
+            let evidence = Evidence::of(anchors, self.found.len());
+            let stretch = stretch_at(file, from, end.size, self.expected..end.next_offset, evidence)?;
             self.found(stretch, &mut slice, tell);
             walk.resume_at(self.position);
         }
         slice.bytes = self.position.saturating_sub(start);
-        let loss = self.expected < end.next_offset && !self.may_end_early;
-        if slice.done && until == end.size && loss {
+        if slice.done && until == end.size {
             // The next segment begins behind records that are not there.
-            let (from, to, offset) = (end.size, end.size, self.expected);
-            self.found(Stretch { from, to, offset, next_offset: end.next_offset }, &mut slice, tell);
+            let missing = Stretch::missing(end.size, self.expected..end.next_offset);
+            let lost = missing.filter(|_| !self.may_end_early);
+            if let Some(lost) = lost.or_else(|| self.lost_before(end.size, end.next_offset)) {
+                self.found(lost, &mut slice, tell);
+            }
         }
         Ok(slice)
+    }
+
+    /// What no batch has before the one of offset `next` at `position`, if that is known to be a loss.
+    fn lost_before(&self, position: u64, next: i64) -> Option<Stretch> {
+        let missing = Stretch::missing(position, self.expected..next)?;
+        let hole = missing.offset..missing.next_offset;
+        self.known.iter().any(|known| known.tells_loss(position, &hole)).then_some(missing)
     }
 
     fn take(&mut self, batch: &WalkedBatch<'_>) {

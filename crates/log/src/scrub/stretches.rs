@@ -2,7 +2,8 @@
 //!
 //! A disk that rots may leave a damaged batch beside every good one, a hundred thousand in a segment. So many are neither kept
 //! nor looked through by readers: past [`STRETCHES_MAX`] the two with the least between them become one, and the good records
-//! between are refused with them.
+//! between are refused with them. Records that are missing are found in no bytes, and nothing else tells where; so these stay
+//! for themselves as long as there are others to join.
 
 use std::ops::Deref;
 
@@ -49,8 +50,8 @@ impl Stretches {
 
     fn join_the_nearest(&mut self) {
         let between = |(_, pair): &(usize, &[Stretch])| match pair {
-            [one, next] => next.from.saturating_sub(one.to),
-            _ => u64::MAX,
+            [one, next] => (!one.has_bytes() || !next.has_bytes(), next.from.saturating_sub(one.to)),
+            _ => (true, u64::MAX),
         };
         let nearest = self.0.windows(2).enumerate().min_by_key(between).map(|(at, _)| at);
         if let Some(at) = nearest
@@ -141,6 +142,15 @@ mod tests {
         let mut known: Stretches = [stretch(10, 20), missing, stretch(20, 30)].into_iter().collect();
         assert_eq!(known.add(missing), Added::Known);
         assert_eq!(all(&known), [(10, 20), (20, 20), (20, 30)]);
+    }
+
+    #[test]
+    fn where_records_are_missing_is_not_forgotten_for_damage_around_it() {
+        let missing = Stretch { from: 110, to: 110, offset: 110, next_offset: 120 };
+        let apart = |n: u64| stretch(100 * n, 100 * n + 10);
+        let known: Stretches = (0..4 * STRETCHES_MAX as u64).map(apart).chain([missing]).collect();
+        assert_eq!(known.len(), STRETCHES_MAX);
+        assert!(known.contains(&missing));
     }
 
     #[test]

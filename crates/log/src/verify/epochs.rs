@@ -38,6 +38,11 @@ impl EpochsCheck {
         Self { path, entries, missing, at: 0, wrong: None, wrongs: 0, live }
     }
 
+    /// Where the first epoch begins.
+    pub(super) fn first_offset(&self) -> Option<i64> {
+        self.entries.as_ref()?.first().map(|entry| entry.start_offset)
+    }
+
     /// The walk came to a batch.
     pub(super) fn meet(&mut self, header: &BatchHeader) {
         let Some(entries) = &self.entries else { return };

@@ -49,7 +49,10 @@ impl Forecast {
         if known.live {
             return Self::default();
         }
-        let play = Arc::new(Rehearsal::on(Arc::clone(disk)));
+        let play = match Rehearsal::on(Arc::clone(disk)) {
+            Ok(play) => Arc::new(play),
+            Err(error) => return Self::impossible(dir, &error, kept),
+        };
         if known.others_wrote {
             // As a start does it. It is not there, or it goes.
             let _ = play.remove_file(&dir.join(rewritten::FILE));
@@ -78,12 +81,14 @@ impl Forecast {
                 let start_is_new = known.start_is_lost || refused && !known.certain_start;
                 Self { report, known: true, start_is_new }
             }
-            Err(error) => {
-                let what = format!("it cannot be opened: {error}");
-                kept.push(Finding::new(Severity::Damage, dir, what, Fate::Stays));
-                Self::default()
-            }
+            Err(error) => Self::impossible(dir, &error, kept),
         }
+    }
+
+    fn impossible(dir: &Path, error: &dyn std::fmt::Display, kept: &mut Kept) -> Self {
+        let what = format!("it cannot be opened: {error}");
+        kept.push(Finding::new(Severity::Damage, dir, what, Fate::Stays));
+        Self::default()
     }
 
     /// What becomes of bytes of a segment that are no batch.

@@ -18,15 +18,28 @@ use crate::rewritten::Rewritten;
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Holes {
     /// The first one.
-    first: Option<(i64, i64)>,
+    first: Option<Hole>,
     count: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Hole {
+    from: i64,
+    to: i64,
+    /// It is behind the segment of this base offset, and before the next one.
+    behind: Option<i64>,
 }
 
 impl Holes {
     /// From the first to the last offset that is missing.
     pub(super) fn note(&mut self, from: i64, to: i64) {
-        self.first.get_or_insert((from, to));
+        self.first.get_or_insert(Hole { from, to, behind: None });
         self.count += 1;
+    }
+
+    /// Between two segments.
+    fn between(behind: i64, from: i64, to: i64) -> Self {
+        Self { first: Some(Hole { from, to, behind: Some(behind) }), count: 1 }
     }
 
     fn add(&mut self, other: Self) {
@@ -36,10 +49,17 @@ impl Holes {
 
     /// In words, with where the first one begins.
     fn told(&self) -> Option<(i64, String)> {
-        let (from, to) = self.first?;
-        let more =
-            if self.count > 1 { format!(", and {} stretches more", self.count - 1) } else { String::new() };
-        Some((from, format!("offsets {from} to {to} are missing{more}")))
+        let Hole { from, to, behind } = self.first?;
+        let file = |base| names::file(base, names::LOG);
+        let place = behind.map_or_else(String::new, |behind| {
+            format!(" between two segments (there is no {}, or {} was cut)", file(from), file(behind))
+        });
+        let more = match self.count - 1 {
+            0 => String::new(),
+            1 => ", and 1 stretch more".to_owned(),
+            more => format!(", and {more} stretches more"),
+        };
+        Some((from, format!("offsets {from} to {to} are missing{place}{more}")))
     }
 }
 
@@ -50,6 +70,8 @@ pub(super) struct Walked {
     lengths: Option<Rewritten>,
     compaction: Compaction,
     segments: u64,
+    /// Of the last segment.
+    base: i64,
     pub(super) end: i64,
     /// May be losses.
     unclear: Holes,
@@ -64,7 +86,7 @@ pub(super) struct Walked {
 impl Walked {
     pub(super) fn new(lengths: Option<Rewritten>, compaction: Compaction) -> Self {
         let (unclear, lost) = (Holes::default(), Holes::default());
-        Self { lengths, compaction, segments: 0, end: 0, unclear, lost, gaps: None, damaged: false }
+        Self { lengths, compaction, segments: 0, base: 0, end: 0, unclear, lost, gaps: None, damaged: false }
     }
 
     /// Whether the log is or was compacted.
@@ -78,8 +100,7 @@ impl Walked {
         job.tally.batches += seen.batches;
         job.tally.records += seen.records;
         if self.segments > 0 && self.end < place.base && !self.damaged {
-            let mut before = Holes::default();
-            before.note(self.end, place.base - 1);
+            let before = Holes::between(self.base, self.end, place.base - 1);
             match self.gaps {
                 None => self.unclear.add(before),
                 Some(Gaps::None) => self.lost.add(before),
@@ -98,6 +119,7 @@ impl Walked {
         }
         self.damaged = seen.damaged;
         self.segments += 1;
+        self.base = place.base;
         self.end = seen.next_offset.max(place.base);
         self.tell_of(place, seen, kept);
     }
@@ -106,12 +128,13 @@ impl Walked {
     fn tell_of(&self, place: &Place<'_>, seen: &Seen, kept: &mut Kept) {
         let path = || names::path(place.dir, place.base, names::LOG);
         if let Some(Gaps::NotAtEnd { written }) = self.gaps.filter(|_| !seen.damaged) {
-            let what = format!("{} bytes where compaction wrote {written}: its end is lost", seen.bytes);
+            let what = format!("{} bytes where it had {written} or more: its end is lost", seen.bytes);
             let finding = Finding::new(Severity::Damage, path(), what, Fate::Refused);
             kept.push(finding.at(seen.bytes).offset(self.end));
-        } else if seen.bytes == 0 && place.next_base.is_some() {
-            let what = "empty, though segments follow";
-            kept.push(Finding::new(Severity::Doubt, path(), what, Fate::Stays));
+        } else if seen.bytes == 0 && place.next_base.is_some() && self.gaps != Some(Gaps::Anywhere) {
+            // Compaction may have taken all that was in it.
+            let severity = if self.is_compacted() { Severity::Note } else { Severity::Doubt };
+            kept.push(Finding::new(severity, path(), "empty, though segments follow", Fate::Stays));
         }
     }
 
@@ -122,12 +145,12 @@ impl Walked {
                 kept.push(Finding::new(severity, dir, format!("{what}: {why}"), fate).offset(from));
             }
         };
-        let lost = "compaction took none of them, so they are lost";
+        let lost = "compaction took none of them, so they are lost unless files are put back";
         tell(self.lost, Severity::Damage, lost, Fate::Refused);
         match self.compaction {
             Compaction::Was => {}
             Compaction::Never => {
-                let why = "the topic is not compacted, so they are lost";
+                let why = "the log was never compacted, so they are lost unless files are put back";
                 tell(self.unclear, Severity::Damage, why, Fate::Refused);
             }
             Compaction::Unknown => {

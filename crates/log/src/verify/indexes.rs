@@ -48,11 +48,12 @@ impl<'f> Indexes<'f> {
         judge::<TimeStamped>(files.times.as_ref(), &paths.times, place.live, missing, kept);
         // Only segments with aborted transactions have it.
         judge::<TxnEntry>(files.aborts.as_ref(), &paths.aborts, place.live, None, kept);
-        let base = place.base;
+        let (base, grows) = (place.base, place.next_base.is_none());
         Ok(Self {
-            offsets: pending(files.index.as_ref(), base, &paths.offsets, kept)?.map(OffsetsCheck::new),
-            times: pending(files.times.as_ref(), base, &paths.times, kept)?.map(TimesCheck::new),
-            aborts: pending(files.aborts.as_ref(), base, &paths.aborts, kept)?.map(AbortsCheck::new),
+            offsets: pending(files.index.as_ref(), base, (&paths.offsets, grows), kept)?
+                .map(OffsetsCheck::new),
+            times: pending(files.times.as_ref(), base, (&paths.times, grows), kept)?.map(TimesCheck::new),
+            aborts: pending(files.aborts.as_ref(), base, (&paths.aborts, grows), kept)?.map(AbortsCheck::new),
         })
     }
 
@@ -125,8 +126,8 @@ fn judge<E: Entry>(
 fn pending<'f, E: Judged>(
     file: Option<&'f OpenFile>,
     base: i64,
-    path: &'f Path,
+    (path, grows): (&'f Path, bool),
     kept: &mut Kept,
 ) -> io::Result<Option<Pending<'f, E>>> {
-    file.map(|(file, len)| Pending::new(&**file, *len, base, path, kept)).transpose()
+    file.map(|(file, len)| Pending::new(&**file, *len, base, (path, grows), kept)).transpose()
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use pagewire_disk::Disk;
 use pagewire_record::DecompressLimits;
+use uuid::Uuid;
 
 use super::finding::{Fate, Finding, Severity};
 use super::forecast::Forecast;
@@ -13,8 +14,17 @@ use super::forecast::Forecast;
 /// Findings of one file that are told; of more it is said how many there are.
 const TOLD_PER_FILE: usize = 16;
 
-/// Topics by name: whether their settings let them be compacted.
-pub type Topics = BTreeMap<String, bool>;
+/// Topics by name, as metadata knows them.
+pub type Topics = BTreeMap<String, KnownTopic>;
+
+/// What metadata says of a topic.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct KnownTopic {
+    /// Whether its settings let it be compacted, if they say so.
+    pub compacted: Option<bool>,
+    /// For each partition the id of the log directory that has it, `None` for the first. Empty where that is not known.
+    pub homes: Vec<Option<Uuid>>,
+}
 
 /// What to look at besides the bytes' own checks.
 #[derive(Debug, Clone, Copy, Default)]
@@ -23,7 +33,7 @@ pub struct VerifyOptions<'t> {
     pub deep: bool,
     /// Bounds for that.
     pub limits: DecompressLimits,
-    /// What is known of the topics' settings. Where nothing is, offsets that are missing may have been compacted.
+    /// What is known of the topics. Where nothing is, offsets that are missing may have been compacted.
     pub topics: Option<&'t Topics>,
 }
 

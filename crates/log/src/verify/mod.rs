@@ -17,11 +17,14 @@
 //! of a directory that no broker serves because recovery is rehearsed (`forecast`), on a disk on which changes are only played.
 
 mod aborts;
+mod beginning;
+mod checkpoints;
 mod contents;
 mod epochs;
 mod file;
 mod finding;
 mod forecast;
+mod gone;
 mod held;
 mod holes;
 mod indexes;
@@ -44,7 +47,7 @@ use std::sync::Arc;
 use pagewire_disk::{CheckpointError, Disk, LockLook, OpenMode, look_at_lock};
 
 pub use finding::{Fate, Finding, Severity};
-pub use job::{Event, Tally, Topics, VerifyOptions};
+pub use job::{Event, KnownTopic, Tally, Topics, VerifyOptions};
 
 use crate::dir::DirName;
 use job::Job;

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use pagewire_disk::{DiskFile, OpenMode};
 
+use super::beginning;
 use super::contents::{contents, metadata, name_others};
 use super::epochs::EpochsCheck;
 use super::finding::{Fate, Finding, Severity};
@@ -60,6 +61,8 @@ pub(super) struct Known {
     pub(super) vouched: Option<Vouched>,
     /// Where it starts is what was written, as far as anybody can say it.
     pub(super) certain_start: bool,
+    /// Its leader epochs begin where it does, for nobody was stopped between writing the two.
+    pub(super) certain_beginning: bool,
     /// Where it starts was written down, and is lost.
     pub(super) start_is_lost: bool,
 }
@@ -91,8 +94,12 @@ pub(super) fn verify(job: &mut Job<'_>, dir: &Path, known: Known) -> io::Result<
             walked.add(job, &place, &seen, &mut kept);
         }
     }
+    if let Some(first) = contents.bases.first() {
+        beginning::compare(dir, *first, epochs.first_offset(), &known, &mut kept);
+    }
     held.end(job, &mut kept);
     let Some(&first) = contents.bases.first() else {
+        beginning::none_left(dir, &known, &mut kept);
         kept.tell(job);
         return Ok(None);
     };
@@ -100,6 +107,7 @@ pub(super) fn verify(job: &mut Job<'_>, dir: &Path, known: Known) -> io::Result<
     walked.tell_holes(dir, &mut kept);
     let whole = !walked.is_compacted() && !walked.damaged;
     epochs.end(first, log_end, &mut kept);
+    producers.tell_open(dir, known.live, &mut kept);
     producers.end(first, log_end, whole, known.live, &mut kept);
     kept.tell(job);
     Ok(Some(log_end))

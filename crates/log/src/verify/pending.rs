@@ -38,19 +38,22 @@ pub(super) struct Pending<'f, E> {
     seen: u64,
     base: i64,
     path: &'f Path,
+    /// Zeros at its end are room for entries of a segment that is written to.
+    grows: bool,
 }
 
 impl<'f, E: Judged> Pending<'f, E> {
-    /// Of the file at `path`, which has `len` bytes and belongs to a segment with this base offset.
+    /// Of the file at `path`, which has `len` bytes and belongs to a segment with this base offset; `grows`: the one that is
+    /// written to.
     pub(super) fn new(
         file: &'f dyn DiskFile,
         len: u64,
         base: i64,
-        path: &'f Path,
+        (path, grows): (&'f Path, bool),
         kept: &mut Kept,
     ) -> io::Result<Self> {
         let entries = Entries::new(file, len);
-        let mut this = Self { entries, next: None, last: None, seen: 0, base, path };
+        let mut this = Self { entries, next: None, last: None, seen: 0, base, path, grows };
         this.advance(kept)?;
         Ok(this)
     }
@@ -89,8 +92,10 @@ impl<'f, E: Judged> Pending<'f, E> {
             let Some((at, entry)) = self.next else { return Ok(()) };
             let reserved = entry.is_zero() && !(E::MAY_BE_ZERO && at == 0 && !self.entries.has_more());
             if reserved && self.entries.only_zeros_follow()? {
-                let what = "zeros at its end: room that a broker reserved and did not give back";
-                kept.push(Finding::new(Severity::Note, self.path, what, Fate::Rebuilt).at(at));
+                if !self.grows {
+                    let what = "zeros at its end: room that a broker reserved and did not give back";
+                    kept.push(Finding::new(Severity::Note, self.path, what, Fate::Rebuilt).at(at));
+                }
                 self.next = None;
                 return Ok(());
             }

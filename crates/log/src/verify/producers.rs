@@ -8,7 +8,7 @@ use pagewire_record::BatchHeader;
 
 use super::finding::{Fate, Finding, Severity};
 use super::job::Kept;
-use crate::files::{ProducerSnapshot, SnapshotDamage, SnapshotProducer};
+use crate::files::{OpenTxn, ProducerSnapshot, SnapshotDamage, SnapshotProducer, TxnTrail};
 use crate::names;
 
 /// Producers of all snapshots that are looked for in the log; of more, those of the newest snapshots.
@@ -27,6 +27,7 @@ pub(super) struct ProducersCheck {
     snapshots: Vec<(i64, PathBuf)>,
     named: HashMap<i64, Vec<Named>>,
     looked_for: usize,
+    transactions: TxnTrail,
 }
 
 impl ProducersCheck {
@@ -80,6 +81,7 @@ impl ProducersCheck {
 
     /// The walk came to a batch.
     pub(super) fn meet(&mut self, header: &BatchHeader, kept: &mut Kept) {
+        self.transactions.meet(header);
         if self.named.is_empty() {
             return;
         }
@@ -96,6 +98,18 @@ impl ProducersCheck {
                 );
                 kept.push(self.finding(snapshot, producer.last_offset, what));
             }
+        }
+    }
+
+    /// Names transactions that no marker ends. While a broker serves the log it is usual that some are.
+    pub(super) fn tell_open(&self, dir: &Path, live: bool, kept: &mut Kept) {
+        for open in self.transactions.open().into_iter().filter(|_| !live) {
+            let OpenTxn { producer_id, producer_epoch, first_offset, last_timestamp } = open;
+            let what = format!(
+                "a transaction of producer {producer_id}, epoch {producer_epoch}, is open, its newest record of {last_timestamp}: \
+                 readers of committed records stop before it until it is ended"
+            );
+            kept.push(Finding::new(Severity::Note, dir, what, Fate::Stays).offset(first_offset));
         }
     }
 

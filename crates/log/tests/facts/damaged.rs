@@ -1,11 +1,14 @@
-//! What a log still knows of transactions, times and epochs where some of its records are damaged.
+//! What a log still knows of transactions, times and epochs where some of its records are damaged, and what it serves then.
 
-use pagewire_log::{AbortedTxn, AppendContext, OpenOptions, Origin, decode_txn_index};
+use pagewire_log::{
+    AbortedTxn, AppendContext, LogConfig, OpenOptions, Origin, ReadError, ReadUpTo, decode_txn_index,
+};
 use pagewire_record::{BatchBuilder, Codec, ControlType, EndTxnMarker, HEADER_LEN, batches, control_batch};
 
 use crate::support::*;
 
 /// Where the field begins in a batch's header.
+const LENGTH: usize = 8;
 const EPOCH: usize = 12;
 const MAGIC: usize = 16;
 const PRODUCER_ID: usize = 43;
@@ -141,4 +144,47 @@ fn an_epoch_that_no_leader_has_reached_is_not_believed() {
     let bench = bench.reopened(OpenOptions { recovery_point: 0, ..options() });
     assert_eq!(bench.bytes("leader-epoch-checkpoint"), before);
     assert_eq!(bench.log.end_offset_for_epoch(0), Some((0, 9)));
+}
+
+/// A batch of three records at offset 6, of which the first and the last hold whole batches of the offsets that follow, and
+/// batches of another producer before and behind it.
+fn trap() -> Bench {
+    let bench = Bench::with(LogConfig { segment_bytes: 16 << 10, ..config() });
+    bench.fill(2);
+    let inner = |offset| {
+        let mut builder = BatchBuilder::new(Codec::None).base_offset(offset);
+        builder.append(1000, None, Some(b"nobody wrote this"), &[]).expect("record");
+        builder.build().expect("batch")
+    };
+    let mut outer = BatchBuilder::new(Codec::None);
+    for offsets in [[7, 8], [9, 10], [7, 8]] {
+        let value = offsets.map(inner).concat();
+        outer.append(1000, None, Some(&value), &[]).expect("record");
+    }
+    assert_eq!(bench.append(outer.build().expect("batch")).base_offset, 6);
+    bench.fill(4);
+    bench
+}
+
+#[test]
+fn batches_in_a_record_are_never_served_as_the_logs_own() {
+    for clean in [true, false] {
+        for bit in 0..32 {
+            let bench = trap();
+            bench.log.close(0).expect("closed");
+            flip(&bench, 0, 6, LENGTH + bit / 8, 1 << (bit % 8));
+            let bench = again(bench, clean);
+            for offset in 6..9 {
+                let read = bench.log.read(offset, 5000, ReadUpTo::LogEnd, true);
+                assert!(
+                    matches!(read, Err(ReadError::Corrupt { .. })),
+                    "clean {clean}, bit {bit}, offset {offset}"
+                );
+            }
+            let behind: Vec<i64> =
+                bench.read(9, 5000, true).iter().map(|header| header.base_offset).collect();
+            assert_eq!(behind, [9, 12, 15, 18], "clean {clean}, bit {bit}");
+            assert_eq!(bench.read(3, 5000, true).len(), 1, "what lies before it");
+        }
+    }
 }

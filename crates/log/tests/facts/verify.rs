@@ -63,6 +63,22 @@ fn of_a_log_that_was_closed_there_is_nothing_to_say_and_nothing_is_changed() {
 }
 
 #[test]
+fn a_transaction_that_nobody_ended_is_worth_a_note() {
+    let bench = lived();
+    let data = fill(BatchBuilder::new(Codec::None).producer(70, 2, 0).transactional(), 3, 5000);
+    let first = bench.log.append(data, context()).expect("appended").base_offset;
+    bench.log.close(0).expect("closed");
+    let (found, _) = check(&bench, false);
+    let said: Vec<_> =
+        found.iter().filter(|finding| finding.what.contains("producer 70, epoch 2, is open")).collect();
+    assert_eq!(
+        said.iter().map(|finding| (finding.severity, finding.offset)).collect::<Vec<_>>(),
+        [(Severity::Note, Some(first))]
+    );
+    assert_eq!(serious(&bench, false), []);
+}
+
+#[test]
 fn of_a_log_that_is_open_or_was_killed_there_is_nothing_to_say_either() {
     let bench = lived();
     assert_eq!(serious(&bench, true), []);

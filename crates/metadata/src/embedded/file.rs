@@ -22,7 +22,7 @@ use redb::{Builder, Database, DatabaseError, StorageError};
 
 use super::backend::{Backend, Trouble, is_full};
 use super::slots::{self, Slots};
-use super::{OpenError, tables};
+use super::{OpenError, forward, tables};
 use crate::feed::Feed;
 use crate::store::StoreError;
 
@@ -47,6 +47,14 @@ enum State {
     Lost,
 }
 
+/// When the file is opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Opening {
+    AtStart,
+    /// After a call of it failed.
+    Again,
+}
+
 #[derive(Debug)]
 struct Opened {
     database: Database,
@@ -60,10 +68,14 @@ impl StoreFile {
         if !disk.exists(path).map_err(failed)? {
             make(disk.as_ref(), path)?;
         }
-        let (opened, (revision, next_expiry_ms)) = existing(disk.as_ref(), path)?;
+        let (opened, (revision, next_expiry_ms)) = existing(disk.as_ref(), path, Opening::AtStart)?;
         let feed = Arc::new(Feed::new(revision));
         let state = RwLock::new(State::Open(opened));
         Ok((Self { disk, path: path.to_owned(), feed, state }, next_expiry_ms))
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
     }
 
     pub(super) fn feed(&self) -> &Arc<Feed> {
@@ -119,7 +131,7 @@ impl StoreFile {
         match self.open_again() {
             Ok(opened) => *state = State::Open(opened),
             Err(error) => {
-                tracing::error!(path = %self.path.display(), %error, "the metadata store cannot be opened again yet");
+                tracing::error!(path = %self.path.display(), %error, "the metadata store cannot be opened again yet: topics, settings and new producers are refused; it is tried again by whoever asks next");
             }
         }
     }
@@ -127,7 +139,8 @@ impl StoreFile {
     fn open_again(&self) -> Result<Opened, StoreError> {
         let stable = self.disk.open(&self.path, OpenMode::ReadWrite).and_then(|file| file.sync_data());
         stable.map_err(|error| tables::failed(redb::Error::Io(error)))?;
-        let (opened, (revision, _)) = existing(self.disk.as_ref(), &self.path).map_err(not_yet)?;
+        let (opened, (revision, _)) =
+            existing(self.disk.as_ref(), &self.path, Opening::Again).map_err(not_yet)?;
         self.feed.restart(revision);
         Ok(opened)
     }
@@ -173,7 +186,7 @@ fn fresh(disk: &dyn Disk, path: &Path) -> Result<(), OpenError> {
 }
 
 /// The database at `path`, which is there; what its tables say of the last revision and the next lease that runs out.
-fn existing(disk: &dyn Disk, path: &Path) -> Result<(Opened, tables::Found), OpenError> {
+fn existing(disk: &dyn Disk, path: &Path, opening: Opening) -> Result<(Opened, tables::Found), OpenError> {
     let failed = |source| OpenError::Io { path: path.to_owned(), source };
     let file = disk.open(path, OpenMode::ReadWrite).map_err(failed)?;
     let damaged = |detail: &str| OpenError::Damaged { path: path.to_owned(), detail: detail.to_owned() };
@@ -182,9 +195,19 @@ fn existing(disk: &dyn Disk, path: &Path) -> Result<(Opened, tables::Found), Ope
         return Err(damaged("it is empty"));
     }
     match slots::look(&*file).map_err(failed)? {
-        Some(Slots::Older) => return Err(damaged("it says that its last commit does not count")),
-        Some(Slots::Unfinished) => {
-            tracing::warn!(path = %path.display(), "a change of the metadata was not finished when the process ended; it does not count");
+        // Of one that failed a moment ago its caller was told.
+        Some(Slots::Unfinished) if opening == Opening::Again => {}
+        Some(older @ (Slots::Older | Slots::Unfinished)) => {
+            let (whole, path) = (forward::go_on(&file, path)?, path.display());
+            match (whole, older) {
+                (true, _) => {
+                    tracing::warn!(%path, "the file named the change before its last one, which is whole: the last one counts");
+                }
+                (false, Slots::Unfinished) => {
+                    tracing::warn!(%path, "a change of the metadata was being written when the process ended, and is not whole; what was before it counts");
+                }
+                (false, _) => return Err(damaged("it says that its last commit does not count")),
+            }
         }
         Some(Slots::Newer) | None => {}
     }
@@ -196,12 +219,16 @@ fn existing(disk: &dyn Disk, path: &Path) -> Result<(Opened, tables::Found), Ope
 fn database(file: Arc<dyn DiskFile>, path: &Path) -> Result<Opened, OpenError> {
     let trouble = Arc::new(Trouble::default());
     let backend = Backend::new(file, Arc::clone(&trouble));
-    let database = Builder::new()
-        .set_cache_size(CACHE_BYTES)
-        .set_check_integrity_on_open(true)
-        .create_with_backend(backend)
-        .map_err(|error| describe(path.to_owned(), error))?;
+    let database =
+        verified().create_with_backend(backend).map_err(|error| describe(path.to_owned(), error))?;
     Ok(Opened { database, trouble })
+}
+
+/// Opens only what is whole.
+pub(super) fn verified() -> Builder {
+    let mut builder = Builder::new();
+    builder.set_check_integrity_on_open(true).set_cache_size(CACHE_BYTES);
+    builder
 }
 
 fn unusable(path: &Path) -> impl FnOnce(StoreError) -> OpenError {
@@ -213,7 +240,7 @@ fn unusable(path: &Path) -> impl FnOnce(StoreError) -> OpenError {
     }
 }
 
-fn describe(path: PathBuf, error: DatabaseError) -> OpenError {
+pub(super) fn describe(path: PathBuf, error: DatabaseError) -> OpenError {
     let source = match error {
         DatabaseError::DatabaseAlreadyOpen => return OpenError::InUse(path),
         DatabaseError::Storage(StorageError::Io(source)) => source,

@@ -10,6 +10,7 @@
 
 mod backend;
 mod file;
+mod forward;
 mod slots;
 mod tables;
 mod worker;

@@ -6,7 +6,7 @@
 //! ```
 //!
 //! Commits go into the slots by turns. No checksum covers the bit that says which one counts: flipped, it makes redb serve
-//! what was true one change ago, all of whose pages are still whole.
+//! what was true one change ago, all of whose pages are still whole. So the newer one counts if it is whole: see `forward`.
 
 use std::io;
 
@@ -14,8 +14,8 @@ use pagewire_disk::DiskFile;
 
 /// The bytes that are looked at.
 const HEAD: usize = 320;
-const FLAGS_AT: usize = 9;
-const SECOND_COUNTS: u8 = 1;
+pub(super) const FLAGS_AT: usize = 9;
+pub(super) const SECOND_COUNTS: u8 = 1;
 const IN_USE: u8 = 2;
 const COMMITS_AT: [usize; 2] = [64 + 104, 192 + 104];
 
@@ -24,7 +24,7 @@ const COMMITS_AT: [usize; 2] = [64 + 104, 192 + 104];
 pub(super) enum Slots {
     /// The newer commit counts.
     Newer,
-    /// The older one does, as when a commit was ended by a kill between its two syncs: nobody was told of it.
+    /// The older one does, as when a commit was ended by a kill between its two syncs, or before the first.
     Unfinished,
     /// The older one does, though the file was closed in order.
     Older,

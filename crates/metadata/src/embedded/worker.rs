@@ -109,7 +109,11 @@ impl Writer {
     fn tell(&mut self, error: Option<&StoreError>) {
         let fails = error.is_some();
         match error {
-            Some(error) if !self.fails => tracing::error!(%error, "the metadata cannot be changed"),
+            Some(error) if !self.fails => tracing::error!(
+                path = %self.file.path().display(),
+                %error,
+                "the metadata cannot be changed: new topics, settings and producers are refused; it is tried again with each"
+            ),
             None if self.fails => tracing::info!("the metadata can be changed again"),
             _ => {}
         }

@@ -9,7 +9,7 @@
 //! | `configs/broker`        | `ConfigRecord`       | dynamic settings of all brokers              |
 //! | `configs/broker/<node>` | `ConfigRecord`       | dynamic settings of one broker               |
 //! | `configs/group/<id>`    | `ConfigRecord`       | dynamic settings of one group                |
-//! | `log-dirs/<node>`       | `LogDirsRecord`      | a start that serves other directories        |
+//! | `log-dirs/<node>`       | `LogDirsRecord`      | a start that finds others, restore, import   |
 
 use uuid::Uuid;
 

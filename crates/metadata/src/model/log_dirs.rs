@@ -3,6 +3,7 @@
 //! An empty directory under a path of these is no new log directory: most likely a disk is not mounted there.
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -10,7 +11,7 @@ use uuid::Uuid;
 use super::codec::Record;
 use super::ids;
 
-/// Written at a start that finds others than the one before.
+/// Written at a start that finds others than the one before, and by whoever makes new ones out of other data.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogDirsRecord {
     /// Absolute path to the id in its `meta.properties`, of 22 characters. A directory that is listed no longer stays, for it
@@ -45,6 +46,13 @@ impl LogDirsRecord {
         let text = ids::to_text(id);
         self.dirs.insert(path.to_owned(), text.clone()) != Some(text)
     }
+}
+
+/// The path of a log directory as it is remembered: where it is, whatever the current directory, and however many slashes it
+/// was written with.
+pub fn known_path(dir: &Path) -> String {
+    let absolute = std::path::absolute(dir).unwrap_or_else(|_| dir.to_path_buf());
+    absolute.components().collect::<PathBuf>().to_string_lossy().into_owned()
 }
 
 #[cfg(test)]

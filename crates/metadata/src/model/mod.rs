@@ -17,6 +17,6 @@ pub use cluster::ClusterRecord;
 pub use codec::{ModelError, Record, decode, encode};
 pub use configs::{ConfigRecord, ConfigScope};
 pub use deleted::DeletedTopicRecord;
-pub use log_dirs::LogDirsRecord;
+pub use log_dirs::{LogDirsRecord, known_path};
 pub use producer_ids::{BLOCK_LEN, ProducerIdBlock, ProducerIdsRecord};
 pub use topic::{PartitionRecord, TopicRecord};

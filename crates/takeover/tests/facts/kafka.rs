@@ -112,8 +112,20 @@ impl Kafka {
         self.push(record(4, &[&[kind], &text(owner), &text(name), &text(value), &[0]]));
     }
 
-    /// Writes so many batches of three records each into a partition, in segments of a few of them; the next offset.
+    /// Writes so many batches of three records each into a partition; the next offset.
     pub(crate) fn fill(&mut self, topic: &str, id: Uuid, index: i32, batches: i32) -> i64 {
+        let codecs = Codec::ALL.iter().cycle();
+        self.write(topic, id, index, (0..batches).zip(codecs).map(|(number, codec)| batch(*codec, number)))
+    }
+
+    /// Writes these batches into a partition, in segments of a few of them; the next offset.
+    pub(crate) fn write(
+        &mut self,
+        topic: &str,
+        id: Uuid,
+        index: i32,
+        batches: impl IntoIterator<Item = Bytes>,
+    ) -> i64 {
         let dir = self.partition_dir(topic, index);
         let disk = Arc::new(OsDisk::new());
         let options = OpenOptions {
@@ -125,10 +137,9 @@ impl Kafka {
             now_ms: 0,
         };
         let (log, _) = Log::open(disk.clone(), &dir, topic, index, options).unwrap();
-        for number in 0..batches {
-            let codec = Codec::ALL[number as usize % Codec::ALL.len()];
+        for batch in batches {
             let context = AppendContext { leader_epoch: 3, origin: Origin::Client, now_ms: 0 };
-            log.append(batch(codec, number), context).unwrap();
+            log.append(batch, context).unwrap();
         }
         let end = log.marks().log_end;
         log.close(0).unwrap();

@@ -11,3 +11,4 @@ mod places;
 mod refusals;
 mod spread;
 mod support;
+mod transactions;

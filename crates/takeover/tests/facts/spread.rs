@@ -74,6 +74,20 @@ fn partitions_are_spread_by_their_bytes_and_the_metadata_says_where() {
     assert!(all(&options).iter().all(|dir| !dir.with_extension("importing").exists()));
 }
 
+/// A start that finds nothing there then knows that something is away.
+#[test]
+fn the_metadata_says_where_the_other_directories_are() {
+    let (kafka, _) = filled();
+    let options = into(&kafka, &["b", "c"]);
+    run(&options).unwrap();
+    let made = made(&kafka.to());
+    for dir in &options.others {
+        let id = LockedDir::lock(Arc::new(OsDisk::new()), dir).unwrap().directory_id();
+        assert_eq!((made.log_dirs.id_at(dir.to_str().unwrap()), id.is_some()), (id, true));
+    }
+    assert_eq!(made.log_dirs.iter().count(), 2, "without its metadata nothing is served");
+}
+
 #[test]
 fn places_in_one_another_or_taken_are_refused_before_anything_is_made() {
     let (kafka, _) = filled();

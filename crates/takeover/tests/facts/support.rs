@@ -7,7 +7,7 @@ use std::sync::Arc;
 use pagewire_disk::OsDisk;
 use pagewire_log::{Handles, LoadReport, LogConfig, LogDir, LogDirOptions, PartitionSettings};
 use pagewire_metadata::model::{
-    ClusterRecord, ConfigRecord, ConfigScope, ProducerIdsRecord, TopicRecord, decode, keys,
+    ClusterRecord, ConfigRecord, ConfigScope, LogDirsRecord, ProducerIdsRecord, TopicRecord, decode, keys,
 };
 use pagewire_metadata::{Catalog, EmbeddedStore, FILE_NAME, Store, SystemClock};
 use pagewire_takeover::{Depth, How, ImportError, Options, Owner, Report, Settings, import};
@@ -46,6 +46,7 @@ pub(crate) fn options(kafka: &Kafka) -> Options {
         exclude: Vec::new(),
         allow_missing: false,
         accept_damage: false,
+        end_transactions: false,
         dry_run: false,
         threads: 2,
         now_ms: 5,
@@ -72,6 +73,8 @@ pub(crate) struct Made {
     pub(crate) next_producer_id: i64,
     pub(crate) topics: Vec<TopicRecord>,
     pub(crate) configs: BTreeMap<ConfigScope, ConfigRecord>,
+    /// Of node 1.
+    pub(crate) log_dirs: LogDirsRecord,
 }
 
 pub(crate) fn made(dir: &Path) -> Made {
@@ -91,6 +94,7 @@ pub(crate) fn made(dir: &Path) -> Made {
                 .into_iter()
                 .map(|(scope, (own, _))| (scope, own))
                 .collect(),
+            log_dirs: catalog.log_dirs(1).await.unwrap().0,
         }
     })
 }

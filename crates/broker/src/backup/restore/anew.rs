@@ -1,9 +1,13 @@
 //! Files of a backup of which the manifest knows all that is in them, should they be lost.
 
-use pagewire_disk::checkpoint::{HIGH_WATERMARK_FILE, LOG_START_FILE, RECOVERY_POINT_FILE};
-use pagewire_disk::{MetaProperties, OffsetCheckpoint};
+use std::io;
+use std::path::Path;
 
-use crate::backup::manifest::{LogRecord, Manifest};
+use pagewire_disk::checkpoint::{HIGH_WATERMARK_FILE, LOG_START_FILE, RECOVERY_POINT_FILE};
+use pagewire_disk::{Disk, MetaProperties, OffsetCheckpoint};
+use pagewire_log::write_lengths;
+
+use crate::backup::manifest::{FileRecord, LogRecord, Manifest};
 
 /// A checkpoint by its name; none of how far logs were cleaned, which costs a clean.
 pub(super) fn checkpoint(manifest: &Manifest, name: &str) -> Option<OffsetCheckpoint> {
@@ -25,4 +29,12 @@ pub(super) fn checkpoint(manifest: &Manifest, name: &str) -> Option<OffsetCheckp
 pub(super) fn identity(manifest: &Manifest) -> MetaProperties {
     let (cluster_id, node_id) = (manifest.head.cluster_id.clone(), manifest.head.node_id);
     MetaProperties { cluster_id, node_id, directory_id: None }
+}
+
+/// How long the segments of a compacted log were, into its directory `dir`: else one that is cut now would look whole.
+pub(super) fn lengths(disk: &dyn Disk, dir: &Path, log: &LogRecord) -> io::Result<()> {
+    let segment = |file: &FileRecord| Some((file.base_offset()?, file.bytes));
+    let mut closed: Vec<_> = log.files.iter().filter_map(segment).collect();
+    let active = closed.pop().map(|(base, _)| base);
+    write_lengths(disk, dir, closed, active)
 }

@@ -1,7 +1,7 @@
 //! The directories that a backup becomes: marked while they are filled, each with the checkpoints of its own logs.
 //!
-//! Which one a log goes to is [`Spread`]'s to say. Where it went is in its topic's record, so that no
-//! start takes a directory that is away for one that never was.
+//! Which one a log goes to is [`Spread`]'s to say. Where it went is in its topic's record, and where each directory is beside
+//! it, so that no start makes a partition anew that is away, nor takes an empty mount point for a new directory.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -12,6 +12,7 @@ use pagewire_disk::checkpoint::{
 };
 use pagewire_disk::{DamageCheckpoint, DirLock, Disk, MetaProperties, OffsetCheckpoint};
 use pagewire_log::Spread;
+use pagewire_metadata::model::{LogDirsRecord, known_path};
 use pagewire_metadata::{Catalog, EmbeddedStore, SystemClock};
 use tokio::runtime::Handle;
 use uuid::Uuid;
@@ -88,14 +89,14 @@ impl Homes {
     }
 
     /// Everything is there. The first one is finished last: nothing is served without it.
-    pub(super) fn finish(self, disk: &dyn Disk, runtime: &Handle) -> Result<(), BackupFailed> {
-        runtime.block_on(self.adapt(&self.first().join(pagewire_metadata::FILE_NAME)))?;
+    pub(super) fn finish(self, disk: &dyn Disk, runtime: &Handle, node_id: i32) -> Result<(), BackupFailed> {
+        runtime.block_on(self.adapt(&self.first().join(pagewire_metadata::FILE_NAME), node_id))?;
         let Self { first, others, .. } = self;
         others.into_iter().chain([first]).try_for_each(|home| home.finish(disk))
     }
 
     /// Makes of the original's metadata that of its successor.
-    async fn adapt(&self, metadata: &Path) -> Result<(), BackupFailed> {
+    async fn adapt(&self, metadata: &Path, node_id: i32) -> Result<(), BackupFailed> {
         let catalog = Catalog::new(Arc::new(EmbeddedStore::open(metadata, Arc::new(SystemClock))?));
         catalog.leap(LEADER_EPOCHS, PRODUCER_IDS).await?;
         // An empty directory where the original had one is nothing that is missing here.
@@ -103,6 +104,7 @@ impl Homes {
         if self.others.is_empty() {
             return Ok(());
         }
+        catalog.replace_log_dirs(node_id, &self.served(), 0).await?;
         let placed = |home: &Home| home.logs.iter().map(|log| (log.clone(), home.id)).collect::<Vec<_>>();
         let placed: HashMap<_, _> = self.others.iter().flat_map(placed).collect();
         for (mut topic, version) in catalog.topics().await?.0 {
@@ -112,6 +114,15 @@ impl Homes {
             catalog.replace_topic(&topic, version).await?;
         }
         Ok(())
+    }
+
+    /// As a start remembers them. The first one needs no name: without its metadata nothing is served.
+    fn served(&self) -> LogDirsRecord {
+        let mut served = LogDirsRecord::default();
+        for (home, id) in self.others.iter().filter_map(|home| home.id.map(|id| (home, id))) {
+            served.serve(&known_path(home.path()), id);
+        }
+        served
     }
 }
 

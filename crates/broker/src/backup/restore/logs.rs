@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use pagewire_disk::checkpoint::META_PROPERTIES_FILE;
 use pagewire_disk::{DamageEntry, MetaProperties, OffsetCheckpoint, OpenMode};
 use pagewire_log::backup::preserve_time;
-use pagewire_log::{Stretch, doubt_aborted};
+use pagewire_log::{LENGTHS_FILE, Stretch, doubt_aborted};
 use tokio::runtime::Handle;
 
 use super::anew;
@@ -34,13 +34,13 @@ type Way<'a> = (&'a Path, &'a Path);
 
 impl Restoring<'_> {
     pub(super) fn log(&mut self, log: &LogRecord, home: &mut Home) -> Result<(), BackupFailed> {
-        let (from, to) = (self.from.join(log.dir()), home.path().join(log.dir()));
+        let (within, dir) = (self.from.join(log.dir()), home.path().join(log.dir()));
         self.reading.pacer.begin(&log.dir());
         let disk = self.reading.disk;
-        disk.create_dir_all(&to).map_err(BackupFailed::at(&to))?;
+        disk.create_dir_all(&dir).map_err(BackupFailed::at(&dir))?;
         let mut left_out = false;
         for (file, bounds) in log.bounded() {
-            let (from, to) = (from.join(&file.name), to.join(&file.name));
+            let (from, to) = (within.join(&file.name), dir.join(&file.name));
             let found = match self.link((&from, &to), file, bounds)? {
                 Some(found) => found,
                 None => self.copy((&from, &to), file, bounds)?,
@@ -51,19 +51,26 @@ impl Restoring<'_> {
                 home.damage.entries.extend(note(log, file, bytes, stretch));
             }
             if let Some(reason) = found.altered {
-                let outcome = if bounds.is_some() { Outcome::AsItIs } else { Outcome::LeftOut };
+                let outcome = match &*file.name {
+                    _ if bounds.is_some() => Outcome::AsItIs,
+                    LENGTHS_FILE => Outcome::WrittenAnew,
+                    _ => Outcome::LeftOut,
+                };
                 self.accept(from, &log.path_of(file), reason, outcome)?;
-                if outcome == Outcome::LeftOut {
+                if outcome != Outcome::AsItIs {
                     disk.remove_file(&to).map_err(BackupFailed::at(&to))?;
-                    left_out = true;
+                    left_out |= outcome == Outcome::LeftOut;
+                }
+                if outcome == Outcome::WrittenAnew {
+                    anew::lengths(disk, &dir, log).map_err(BackupFailed::at(&to))?;
                 }
             }
         }
         if left_out {
             // Of aborted transactions a missing index looks like none.
-            doubt_aborted(disk, &to).map_err(BackupFailed::at(&to))?;
+            doubt_aborted(disk, &dir).map_err(BackupFailed::at(&dir))?;
         }
-        disk.sync_dir(&to).map_err(BackupFailed::at(&to))?;
+        disk.sync_dir(&dir).map_err(BackupFailed::at(&dir))?;
         self.reading.pacer.done();
         Ok(())
     }
@@ -176,11 +183,8 @@ impl Restoring<'_> {
     }
 }
 
-/// Where a start shall look, in a segment of so many bytes. That records are missing it sees by itself.
+/// Where a start shall look, in a segment of so many bytes.
 fn note(log: &LogRecord, file: &FileRecord, bytes: u64, stretch: Stretch) -> Option<DamageEntry> {
-    if stretch.from == stretch.to {
-        return None;
-    }
     Some(DamageEntry {
         topic: log.topic.clone(),
         partition: log.partition,

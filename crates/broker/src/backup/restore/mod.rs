@@ -97,7 +97,7 @@ pub fn restore(
         restoring.beside(file, &mut homes)?;
     }
     let (linked_bytes, damage) = (restoring.linked_bytes, restoring.damage);
-    homes.finish(&disk, runtime)?;
+    homes.finish(&disk, runtime, manifest.head.node_id)?;
     Ok(Restored {
         logs: manifest.logs.len(),
         bytes: manifest.bytes(),

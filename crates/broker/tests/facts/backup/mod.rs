@@ -2,6 +2,7 @@
 
 mod altered;
 mod busy;
+mod compacted;
 mod damaged;
 mod refused;
 mod restored;

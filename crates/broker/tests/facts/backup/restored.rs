@@ -91,6 +91,44 @@ fn a_backup_becomes_several_directories_which_keep_what_they_have() {
     }
 }
 
+/// Also at the first start: an empty mount point is no new directory.
+#[test]
+fn a_restored_directory_that_is_not_mounted_is_missed_and_nothing_is_written_in_its_place() {
+    let broker = Broker::start();
+    let mut client = broker.client();
+    client.create_topic("t", 4);
+    for partition in 0..4 {
+        client.produce("t", partition, batch(&["x"]));
+    }
+    let place = Place::new();
+    place.back_up(&broker, "backup");
+    place.restore_with("backup", &["a", "b"], false, false).unwrap();
+    let dirs = ["a", "b"].map(|dir| place.path(dir).display().to_string()).join(",");
+    let config = [("log.dirs", dirs.as_str())];
+    fs::rename(place.path("b"), place.path("aside")).unwrap();
+    for is_there in [true, false] {
+        if is_there {
+            fs::create_dir(place.path("b")).unwrap();
+        }
+        let offline = Broker::with(&config);
+        let mut client = offline.client();
+        client.create_topic(if is_there { "u" } else { "v" }, 4);
+        let partitions = client.describe_topic("t").partitions;
+        let errors = partitions.iter().filter(|found| found.error_code != 0).count();
+        assert_eq!(errors, 2, "none is made anew");
+        drop(offline);
+        if is_there {
+            fs::remove_dir(place.path("b")).expect("nothing is in it");
+        }
+    }
+    assert!(!place.path("b").exists());
+    fs::rename(place.path("aside"), place.path("b")).unwrap();
+    let again = Broker::with(&config);
+    for partition in 0..4 {
+        assert_eq!(again.client().end_of("t", partition), 1);
+    }
+}
+
 /// The metadata of the original knows the paths that it served; in a restored one these are nobody's.
 #[test]
 fn an_empty_directory_where_the_original_had_one_is_a_new_one() {

@@ -31,7 +31,7 @@ fn told(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::AsItIs => "; taken as it is",
         Outcome::WrittenAnew => "; written anew",
-        Outcome::LeftOut => "; left out, a start makes it anew",
+        Outcome::LeftOut => "; left out, it is made anew from the records",
     }
 }
 

@@ -20,7 +20,7 @@ use crate::Stopped;
 use crate::args::backup::{BackupArgs, BackupCommand};
 use crate::args::serve::ServeArgs;
 use crate::client::control::Control;
-use crate::output::units::{bytes, count};
+use crate::output::units::{bytes, several};
 use crate::output::{Format, Out, complain};
 pub(super) use verify::resumed;
 pub(super) use watching::Watching;
@@ -112,7 +112,7 @@ fn print(summary: &BackupSummary, to: &Path, out: &mut Out) -> anyhow::Result<()
     }
     match summary.deleted_topics - summary.deleted.len().min(summary.deleted_topics) {
         0 => {}
-        more => out.line(format_args!("{} more topics: deleted meanwhile", count(more as u64)))?,
+        more => out.line(format_args!("{}: deleted meanwhile", several(more as u64, "more topic")))?,
     }
     damage::print(&summary.damage, out)?;
     let ways = [
@@ -124,11 +124,11 @@ fn print(summary: &BackupSummary, to: &Path, out: &mut Out) -> anyhow::Result<()
     let ways = ways.iter().filter(|(_, moved)| *moved > 0);
     let ways: Vec<String> = ways.map(|(way, moved)| format!("{} {way}", bytes(*moved))).collect();
     out.line(format_args!(
-        "{}: {} topics, {} logs, {} files, {} ({}){}",
+        "{}: {}, {}, {}, {} ({}){}",
         to.display(),
-        count(summary.topics as u64),
-        count(summary.logs as u64),
-        count(summary.files as u64),
+        several(summary.topics as u64, "topic"),
+        several(summary.logs as u64, "log"),
+        several(summary.files as u64, "file"),
         bytes(summary.bytes),
         ways.join(", "),
         match (summary.verified, summary.damage.is_none()) {

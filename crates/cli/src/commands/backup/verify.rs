@@ -8,7 +8,7 @@ use tokio::sync::watch;
 
 use super::{Watching, damage};
 use crate::commands::stop;
-use crate::output::units::{bytes, count};
+use crate::output::units::{bytes, several};
 use crate::output::{Format, Out};
 
 pub(super) async fn run(dir: PathBuf, format: Format) -> anyhow::Result<()> {
@@ -30,11 +30,11 @@ pub(super) async fn run(dir: PathBuf, format: Format) -> anyhow::Result<()> {
     match format {
         Format::Json => out.json(&found)?,
         Format::Table => out.line(format_args!(
-            "{name}: cluster {}, node {}, {} logs, {} files, {}: all {}as written, every {}batch is good",
+            "{name}: cluster {}, node {}, {}, {}, {}: all {}as written, every {}batch is good",
             found.cluster_id,
             found.node_id,
-            count(found.logs as u64),
-            count(found.files as u64),
+            several(found.logs as u64, "log"),
+            several(found.files as u64, "file"),
             bytes(found.bytes),
             if altered.is_none() { "" } else { "others " },
             if found.damage.stretches == 0 { "" } else { "other " },

@@ -12,7 +12,7 @@ use crate::Usage;
 use crate::args::consume::{ConsumeArgs, Isolation};
 use crate::args::position::Position;
 use crate::client::offsets::{READ_COMMITTED, READ_UNCOMMITTED};
-use crate::client::{Place, Topic};
+use crate::client::{Needs, Place, Topic};
 use crate::output::{Format, Out};
 
 /// What both ways of reading need to know.
@@ -40,7 +40,8 @@ pub(crate) async fn run(args: ConsumeArgs) -> anyhow::Result<()> {
         }
     };
     let mut client = super::connect(&args.connect).await?;
-    let topic = client.topic(&args.topic, false).await?;
+    let needs = if args.partition.is_empty() { Needs::All } else { Needs::These(&args.partition) };
+    let topic = client.topic(&args.topic, false, needs).await?;
     let places = places(&topic, &args.partition)?;
     let isolation = match args.isolation {
         Isolation::Uncommitted => READ_UNCOMMITTED,

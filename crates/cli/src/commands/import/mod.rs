@@ -68,6 +68,7 @@ fn options(args: &ImportArgs) -> anyhow::Result<Options> {
         exclude: args.exclude.clone(),
         allow_missing: args.allow_missing,
         accept_damage: args.accept_damage,
+        end_transactions: args.end_transactions,
         dry_run: args.dry_run,
         threads: std::thread::available_parallelism().map_or(1, NonZero::get).min(THREADS_MAX),
         now_ms: i64::try_from(now.as_millis()).unwrap_or(i64::MAX),

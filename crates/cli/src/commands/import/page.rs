@@ -1,8 +1,8 @@
 //! What an import came to, for people.
 
-use pagewire_takeover::{Refusal, Report};
+use pagewire_takeover::{OpenTransaction, Refusal, Report};
 
-use crate::output::units::{bytes, count};
+use crate::output::units::{bytes, count, several};
 use crate::output::{Out, Table};
 
 /// Stays behind that are told one by one; of more, only how many.
@@ -20,6 +20,7 @@ pub(super) fn print(report: &Report, out: &mut Out) -> anyhow::Result<()> {
     out.line("")?;
     told(out, "taken as it is", Refusal::lines(&report.incomplete).into_iter())?;
     told(out, "cut", report.cuts.iter().map(ToString::to_string))?;
+    transactions(report, out)?;
     let settings = report.settings_left.iter();
     told(
         out,
@@ -35,11 +36,31 @@ pub(super) fn print(report: &Report, out: &mut Out) -> anyhow::Result<()> {
     let not = report.not_carried;
     if not.total() > 0 {
         out.line(format_args!(
-            "not carried over yet: {} permissions (ACLs), {} SCRAM credentials, {} quotas, {} delegation tokens",
-            not.acls, not.scram_credentials, not.quotas, not.delegation_tokens
+            "not carried over yet: {}, {}, {}, {}",
+            several(not.acls as u64, "ACL"),
+            several(not.scram_credentials as u64, "SCRAM credential"),
+            several(not.quotas as u64, "quota"),
+            several(not.delegation_tokens as u64, "delegation token")
         ))?;
     }
     summary(report, out)
+}
+
+/// Those that nobody had ended, and what the ones that are left open mean.
+fn transactions(report: &Report, out: &mut Out) -> anyhow::Result<()> {
+    let open = &report.open_transactions;
+    told(out, "open transaction", open.iter().map(ToString::to_string))?;
+    let ends = |open: &&OpenTransaction| report.end_transactions && open.outcome.is_some();
+    let (left, more) = match (open.len() - open.iter().filter(ends).count(), report.end_transactions) {
+        (0, _) => return Ok(()),
+        (left, true) => (left, ""),
+        (left, false) => (left, ", or import with --end-transactions"),
+    };
+    out.line(format_args!(
+        "open transactions: {} stay open. Readers with isolation.level=read_committed stop before them, and no transaction \
+         coordinator ends them here yet. Let Kafka end them (start it, wait for transaction.timeout.ms, stop it in order){more}",
+        count(left as u64)
+    ))
 }
 
 fn told(out: &mut Out, what: &str, lines: impl ExactSizeIterator<Item = String>) -> anyhow::Result<()> {

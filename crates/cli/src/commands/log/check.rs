@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::topics;
 use crate::args::log::CheckArgs;
 use crate::output::progress::Progress;
-use crate::output::units::{bytes, count};
+use crate::output::units::{bytes, count, several};
 use crate::output::{Format, Out};
 
 /// A finding for programs.
@@ -47,6 +47,8 @@ struct Counts {
 
 /// Checks all of the paths. An error, and so exit code 1, if anything is damaged.
 pub(super) async fn run(args: &CheckArgs, format: Format) -> anyhow::Result<()> {
+    // What is checked holds few files open; recovery, which is rehearsed, some more.
+    let _ = pagewire_broker::raise_descriptor_limit();
     let topics = topics::beside(&args.paths).await;
     let disk: Arc<dyn Disk> = Arc::new(OsDisk::new());
     let (mut out, mut sum) = (Out::new(), Tally::default());
@@ -122,16 +124,6 @@ fn sum_up(sum: &Tally, format: Format, out: &mut Out) -> anyhow::Result<()> {
     out.flush()
 }
 
-/// `1 log`, `2 batches`.
-fn several(number: u64, thing: &str) -> String {
-    let ending = match thing {
-        _ if number == 1 || thing == "damage" => "",
-        "batch" => "es",
-        _ => "s",
-    };
-    format!("{} {thing}{ending}", count(number))
-}
-
 /// Directory and name: what tells files of many partitions apart.
 fn short(path: &Path) -> String {
     let mut parts = path.iter().rev().take(2).map(|part| part.to_string_lossy()).collect::<Vec<_>>();
@@ -152,17 +144,4 @@ fn size_of(disk: &dyn Disk, path: &Path, depth: u8) -> u64 {
     }
     let entries = disk.read_dir(path).unwrap_or_default();
     entries.iter().map(|entry| size_of(disk, &path.join(&entry.name), depth + 1)).sum()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_and_their_things_agree() {
-        assert_eq!(several(1, "batch"), "1 batch");
-        assert_eq!(several(1200, "batch"), "1,200 batches");
-        assert_eq!(several(0, "log"), "0 logs");
-        assert_eq!(several(2, "damage"), "2 damage");
-    }
 }

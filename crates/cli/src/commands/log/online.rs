@@ -7,7 +7,7 @@ use crate::args::log::OnlineArgs;
 use crate::args::serve::ServeArgs;
 use crate::client::control::Control;
 use crate::commands::serve::settings;
-use crate::output::units::bytes;
+use crate::output::units::{bytes, several};
 use crate::output::{Format, Out, complain};
 
 /// Asks, and prints what came of it.
@@ -38,7 +38,9 @@ fn print(dir: &str, result: &Value, out: &mut Out) -> anyhow::Result<()> {
         let said = result.get(name).and_then(Value::as_array).into_iter().flatten();
         said.filter_map(Value::as_str).collect::<Vec<_>>()
     };
-    out.line(format_args!("{dir}: online, {} partitions are served again", result["partitions"]))?;
+    let partitions = result["partitions"].as_u64().unwrap_or_default();
+    let are = if partitions == 1 { "is" } else { "are" };
+    out.line(format_args!("{dir}: online, {} {are} served again", several(partitions, "partition")))?;
     for line in ["cuts", "damage", "failed", "notes"].into_iter().flat_map(lines) {
         out.line(line)?;
     }
@@ -53,5 +55,5 @@ fn show(progress: &Value) {
         0 => String::new(),
         total => format!(", {} of {} checked", bytes(number("bytes")), bytes(total)),
     };
-    complain(format_args!("{logs} of {logs_total} logs opened{checked}"));
+    complain(format_args!("{logs} of {} opened{checked}", several(logs_total, "log")));
 }

@@ -1,4 +1,4 @@
-//! What the metadata that lies beside logs says of their topics: whether they are compacted.
+//! What the metadata that lies beside logs says of their topics: whether they are compacted, and where their partitions are.
 //!
 //! Read from a copy in memory, so nothing is locked or changed. Of a broker that is serving the copy may be of no one moment: then
 //! it says nothing, like metadata that is damaged or lies elsewhere, and what is missing in a log is a doubt.
@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use pagewire_disk::{Disk, MemoryDisk, OpenMode, OsDisk, read_small};
-use pagewire_log::verify::Topics;
+use pagewire_log::verify::{KnownTopic, Topics};
 use pagewire_metadata::model::ConfigScope;
 use pagewire_metadata::{Catalog, EmbeddedStore, FILE_NAME, SystemClock};
 use pagewire_takeover::cleanup_policies;
@@ -35,8 +35,12 @@ pub(super) async fn beside(paths: &[PathBuf]) -> Topics {
 /// What the log directory `dir` says, if it has metadata.
 async fn of(dir: &Path) -> anyhow::Result<Topics> {
     let kafkas = cleanup_policies(dir)?.into_iter();
-    let mut topics: Topics =
-        kafkas.filter_map(|(name, policy)| Some((name, is_compacted(&policy?)))).collect();
+    // Where a partition of Kafka's is, its own directories say.
+    let known = |policy: Option<String>| KnownTopic {
+        compacted: policy.map(|policy| is_compacted(&policy)),
+        homes: Vec::new(),
+    };
+    let mut topics: Topics = kafkas.map(|(name, policy)| (name, known(policy))).collect();
     if let Some(bytes) = read_small(&OsDisk::new(), &dir.join(FILE_NAME), STORE_MAX)? {
         topics.extend(ours(&bytes).await?);
     }
@@ -55,9 +59,10 @@ async fn ours(bytes: &[u8]) -> anyhow::Result<Topics> {
     let one_has_its_own =
         configs.keys().any(|scope| matches!(scope, ConfigScope::Broker(_)) && set(scope).is_some());
     let default = if one_has_its_own { None } else { set(&ConfigScope::BrokerDefault) };
-    let known = topics.into_iter().filter_map(|(topic, _)| {
-        let policy = topic.configs.get("cleanup.policy").or(default)?;
-        Some((topic.name, is_compacted(policy)))
+    let known = topics.into_iter().map(|(topic, _)| {
+        let policy = topic.configs.get("cleanup.policy").or(default);
+        let homes = topic.partitions.iter().map(|partition| partition.directory).collect();
+        (topic.name, KnownTopic { compacted: policy.map(|policy| is_compacted(policy)), homes })
     });
     Ok(known.collect())
 }

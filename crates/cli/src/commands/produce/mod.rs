@@ -18,7 +18,7 @@ use crate::args::produce::{Acks, ProduceArgs};
 use crate::client::partitioner::Partitioner;
 use crate::client::producer::{Accumulator, Batching, ClosedBatch};
 use crate::client::sender::{Progress as Written, Sender, Sending};
-use crate::client::{Client, Error, Topic};
+use crate::client::{Client, Error, Needs, Topic};
 use crate::output::units::{bytes, count, per_second};
 use crate::output::{Format, Out, complain, progress::Progress};
 
@@ -38,10 +38,13 @@ struct Summary {
 /// Writes all lines, says how it went.
 pub(crate) async fn run(args: ProduceArgs) -> anyhow::Result<()> {
     let mut client = super::connect(&args.connect).await?;
-    let topic = client.topic(&args.topic, true).await?;
+    let needs = args.partition.as_ref().map_or(Needs::Any, |one| Needs::These(std::slice::from_ref(one)));
+    let topic = client.topic(&args.topic, true, needs).await?;
     check_partition(&topic, args.partition)?;
     let batching = batching(&mut client, &args).await?;
-    let partitioner = Partitioner::new(topic.partitions.len(), args.partition, seed());
+    let led = topic.partitions.iter().filter(|partition| partition.leader.is_some());
+    let led = led.map(|partition| partition.index).collect();
+    let partitioner = Partitioner::new(topic.partitions.len(), args.partition, seed()).among(led);
     let written = Arc::new(Written::default());
     let sending =
         Sending { topic: topic.name.clone(), acks: args.acks.code(), timeout: args.connect.timeout };

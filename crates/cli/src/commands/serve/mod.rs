@@ -4,8 +4,9 @@ mod logging;
 pub(super) mod settings;
 
 use std::num::NonZero;
+use std::path::Path;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use pagewire_broker::Node;
 use pagewire_broker::config::BrokerConfig;
 use tracing::{info, warn};
@@ -24,6 +25,7 @@ pub(crate) fn run(args: &ServeArgs) -> anyhow::Result<()> {
     for notice in notices {
         warn!("{notice}");
     }
+    refuse_half_imported(config.data_dir())?;
     let descriptors = pagewire_broker::raise_descriptor_limit();
     let descriptors = descriptors.map_or_else(|| "any number of".to_owned(), |limit| limit.to_string());
     info!("{descriptors} files and sockets may be open");
@@ -41,6 +43,19 @@ pub(crate) fn run(args: &ServeArgs) -> anyhow::Result<()> {
     let result = runtime.block_on(serve(config));
     runtime.shutdown_background();
     result
+}
+
+/// A directory that an import has not given its name yet is not to be made as a new one.
+fn refuse_half_imported(dir: &Path) -> anyhow::Result<()> {
+    match pagewire_takeover::unfinished(dir) {
+        Some(left) if !dir.join(pagewire_metadata::FILE_NAME).exists() => bail!(
+            "{} is not whole yet: an import to it is at work, or was interrupted and left {}. The same `pagewire import` again \
+             finishes it or begins anew",
+            dir.display(),
+            left.display()
+        ),
+        _ => Ok(()),
+    }
 }
 
 async fn serve(config: BrokerConfig) -> anyhow::Result<()> {

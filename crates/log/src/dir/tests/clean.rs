@@ -176,10 +176,16 @@ fn a_clean_that_came_half_way_leaves_word_of_the_holes_it_made() {
     let world = compacting(World::on(Arc::new(failing.clone())).knows("a", A));
     let (dir, _) = world.open();
     let log = world.create(&dir, "a", 0);
-    append(&log, 40);
+    for n in 0..20 {
+        let mut builder = BatchBuilder::new(Codec::None);
+        builder.append(1, Some(format!("key {n}").as_bytes()), Some(b"stays"), &[]).expect("record");
+        let context = AppendContext { leader_epoch: 0, origin: Origin::Client, now_ms: 1 };
+        log.append(builder.build().expect("batch"), context).expect("append");
+        append(&log, 1);
+    }
     let before = log.size_bytes();
-    // The third group of segments cannot be begun: those before it are in their places.
-    failing.fail_on(".index.cleaned", Call::Open, When::Nth(3), Fault::Error(Errno::NOSPC));
+    // The second group of segments cannot be begun: the first one is in its place.
+    failing.fail_on(".index.cleaned", Call::Open, When::Nth(2), Fault::Error(Errno::NOSPC));
     assert!(clean(&dir, 0).expect("due").is_err());
     assert!(log.size_bytes() < before);
     let deleting = LogConfig { cleanup_compact: false, ..world.config.clone() };

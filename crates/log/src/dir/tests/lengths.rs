@@ -5,13 +5,13 @@ use pagewire_disk::checkpoint::{CLEAN_MARK_FILE, CLEANER_FILE};
 
 use super::*;
 use crate::rewritten::FILE;
-use crate::verify::{Event, Fate, Finding, Severity, Topics, VerifyOptions, verify};
+use crate::verify::{Event, Fate, Finding, KnownTopic, Severity, Topics, VerifyOptions, verify};
 use crate::{CleanError, Cleaner, CleanerLimits, ReadError, Throttle};
 
 /// Offsets 0 to 12 in segments of three; the keys of 1 and 4 come again at 9 and 10.
 const KEYS: [&str; 13] = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "b", "e", "j", "k"];
 
-fn keyed(log: &Log, keys: &[&str]) {
+pub(super) fn keyed(log: &Log, keys: &[&str]) {
     for key in keys {
         let mut builder = BatchBuilder::new(Codec::None);
         builder.append(1, Some(key.as_bytes()), Some(&[7; 60]), &[]).expect("record");
@@ -20,13 +20,13 @@ fn keyed(log: &Log, keys: &[&str]) {
     }
 }
 
-fn world() -> World {
+pub(super) fn world() -> World {
     let world = World::new().knows("a", A);
     let config = LogConfig { cleanup_compact: true, cleanup_delete: false, ..world.config.clone() };
     World { config, ..world }
 }
 
-fn clean(dir: &LogDir) -> Result<i64, CleanError> {
+pub(super) fn clean(dir: &LogDir) -> Result<i64, CleanError> {
     let mut cleaner = Cleaner::new(CleanerLimits::default());
     let dirty = dir.dirtiest(0).expect("due");
     dirty.clean(&mut cleaner, 0, &Throttle::new(u64::MAX)).map(|cleaned| cleaned.clean_to)
@@ -46,7 +46,7 @@ fn compacted() -> World {
 }
 
 /// Leaves the first so many batches of a segment.
-fn cut(world: &World, base: i64, batches: usize) {
+pub(super) fn cut(world: &World, base: i64, batches: usize) {
     let file = world.disk.open(&path(&format!("a-0/{base:020}.log")), OpenMode::ReadWrite).expect("there");
     let mut bytes = vec![0; file.len().expect("length") as usize];
     file.read_exact_at(0, &mut bytes).expect("read");
@@ -55,14 +55,14 @@ fn cut(world: &World, base: i64, batches: usize) {
 }
 
 /// The offset of the batch that a read from `offset` on begins with.
-fn first(log: &Log, offset: i64) -> Result<i64, ReadError> {
+pub(super) fn first(log: &Log, offset: i64) -> Result<i64, ReadError> {
     let slice = log.read(offset, 1 << 20, ReadUpTo::LogEnd, true)?;
     let bytes = slice.range.expect("records").read_to_vec().expect("bytes");
     let first = pagewire_record::batches(&bytes).next().expect("a batch");
     Ok(first.expect("whole").header.base_offset)
 }
 
-fn is_lost(read: &Result<i64, ReadError>, upto: i64) -> bool {
+pub(super) fn is_lost(read: &Result<i64, ReadError>, upto: i64) -> bool {
     matches!(read, Err(ReadError::Damaged { next_offset, .. }) if *next_offset == upto)
 }
 
@@ -223,14 +223,21 @@ fn a_check_knows_from_the_topics_settings_what_a_hole_is() {
     assert!(dir.close_clean(0).clean);
     cut(&world, 3, 1);
     let told = |compacted: Option<bool>| {
-        let topics = compacted.map(|compacted| Topics::from([("a".to_owned(), compacted)]));
+        let topics = compacted.map(|compacted| {
+            Topics::from([(
+                "a".to_owned(),
+                KnownTopic { compacted: Some(compacted), ..KnownTopic::default() },
+            )])
+        });
         let findings = found(&world, topics.as_ref());
         let holes = findings.iter().filter(|finding| finding.what.contains("offsets 4 to 5 are missing"));
         holes.map(|finding| finding.severity).collect::<Vec<_>>()
     };
-    assert_eq!(told(None), [Severity::Doubt]);
+    assert_eq!(told(None), [Severity::Damage], "the cleaner's checkpoint names no log");
     assert_eq!(told(Some(false)), [Severity::Damage]);
     assert_eq!(told(Some(true)), []);
+    world.put("cleaner-offset-checkpoint", b"garbage");
+    assert_eq!(told(None), [Severity::Doubt], "nobody knows");
 }
 
 #[test]

@@ -10,6 +10,8 @@ mod gone;
 mod leftovers;
 mod lengths;
 mod load;
+mod lost;
+mod missing;
 mod offline;
 mod rounds;
 mod sums;
@@ -122,6 +124,12 @@ impl World {
         let paths = entries.into_iter().map(|entry| root().join(dir).join(entry.name));
         let read = |path: PathBuf| pagewire_disk::read_small(&*self.disk, &path, 1 << 20).expect("read");
         paths.map(|path| read(path).expect("there")).collect()
+    }
+
+    /// The files of a directory, with their names.
+    fn files_of(&self, dir: &str) -> Vec<(String, Vec<u8>)> {
+        let names = self.disk.read_dir(&root().join(dir)).expect("list").into_iter().map(|entry| entry.name);
+        names.zip(self.files(dir)).collect()
     }
 
     /// Names of directories in the log directory.

@@ -129,3 +129,36 @@ fn nothing_is_made_after_the_close() {
     assert!(!dir.close_clean(0).clean, "a second close does nothing");
     assert!(world.has(CLEAN_MARK_FILE));
 }
+
+#[test]
+fn a_full_disk_is_told_when_it_begins_and_when_it_is_over() {
+    let (failing, world) = failing();
+    let (dir, _) = world.open();
+    let log = world.create(&dir, "a", 0);
+    append(&log, 1);
+    assert!(!dir.is_full());
+    failing.fail_on("a-0/", Call::Write, When::Always, Fault::Error(Errno::NOSPC));
+    assert!(try_append(&log, 1).is_err() && dir.is_full() && dir.offline().is_none());
+    dir.look();
+    dir.look();
+    assert!(!dir.is_full(), "by what the disk says");
+    failing.fail(Call::Space, When::Always, Errno::NOSYS);
+    assert!(try_append(&log, 1).is_err());
+    dir.look();
+    assert!(try_append(&log, 1).is_err() && dir.is_full());
+    dir.look();
+    assert!(dir.is_full(), "something was refused since the last look");
+    failing.heal();
+    append(&log, 1);
+    dir.look();
+    assert!(!dir.is_full());
+}
+
+#[test]
+fn a_topic_that_does_not_fit_is_told_as_a_full_disk() {
+    let (failing, world) = failing();
+    let (dir, _) = world.open();
+    failing.fail_on("a-0/", Call::Write, When::Always, Fault::Error(Errno::NOSPC));
+    assert!(dir.create("a", 0, &world.settings("a").expect("known"), 0).is_err());
+    assert!(dir.is_full());
+}

@@ -339,3 +339,16 @@ fn a_deleted_topic_may_have_left_something_in_a_directory_that_is_away() {
     assert!(removed.is_empty(), "it is open again: {removed:?}");
     assert!(all.expect("looked for"));
 }
+
+#[test]
+fn a_deleted_topic_leaves_the_directory_of_a_log_that_could_not_be_opened() {
+    let (world, _) = World::with_three_partitions();
+    world.fail("/b/t-1", Call::ReadDir);
+    let (dirs, _) = world.open();
+    assert!(!dirs.delete_all("t", &[0, 1, 2], 0).expect("renamed"));
+    assert!(world.has("/b/t-1"), "with its name");
+    world.disk.heal();
+    let (removed, all) = dirs.delete_leftovers(&[TOPIC].into(), 0);
+    assert_eq!((removed, all.expect("looked for")), (vec!["/b/t-1".into()], true));
+    assert!(dirs.delete_all("t", &[0, 1, 2], 0).expect("nothing is left"));
+}

@@ -1,85 +1,109 @@
 //! A file that is the one below up to some length, until something is written to it: then it is one in memory.
+//!
+//! What was played lives as long as the disk it is played on, and holds no descriptor: a log may have more segments than a
+//! process may have files. Whoever opens the file has one, of the file below.
 
 use std::fs::File;
 use std::io::{self, IoSlice};
-use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
-use pagewire_disk::{Disk, DiskFile, MemoryDisk, OpenMode};
-use parking_lot::Mutex;
+use pagewire_disk::DiskFile;
+use parking_lot::RwLock;
 
 /// Bytes copied at once.
 const PIECE: u64 = 256 << 10;
 
-/// The file.
+/// What a file has become.
+#[derive(Debug)]
+pub(super) struct Played(RwLock<State>);
+
+#[derive(Debug)]
+enum State {
+    /// So much of the file below is there still.
+    Kept(u64),
+    /// This is in it now.
+    Own(Vec<u8>),
+}
+
+impl Played {
+    /// Of a file below that is so long; 0 for one that is not there.
+    pub(super) fn of(len: u64) -> Arc<Self> {
+        Arc::new(Self(RwLock::new(State::Kept(len))))
+    }
+}
+
+/// The file, opened.
 #[derive(Debug)]
 pub(super) struct PlayedFile {
-    /// Of one that is not there below: an empty one.
+    played: Arc<Played>,
+    /// At least as long as what is kept of it.
     below: Arc<dyn DiskFile>,
-    /// So much of the file below is there still; it is at least as long.
-    kept: AtomicU64,
-    /// What takes its place once something was written.
-    own: OnceLock<Arc<dyn DiskFile>>,
-    memory: MemoryDisk,
-    /// Held while that is made, and while the length changes.
-    changing: Mutex<()>,
 }
 
 impl PlayedFile {
-    /// The file below.
-    pub(super) fn of(below: Arc<dyn DiskFile>, memory: MemoryDisk) -> io::Result<Self> {
-        let kept = below.len()?.into();
-        Ok(Self { below, kept, own: OnceLock::new(), memory, changing: Mutex::default() })
+    /// `below`: the file that [`Played`] was made of, or any of no length.
+    pub(super) fn new(played: Arc<Played>, below: Arc<dyn DiskFile>) -> Self {
+        Self { played, below }
     }
 
-    /// One that is not there below.
-    pub(super) fn empty(memory: MemoryDisk) -> io::Result<Self> {
-        Self::of(in_memory(&memory)?, memory)
-    }
-
-    /// The one in memory, made now if it is not there.
-    fn own(&self) -> io::Result<&Arc<dyn DiskFile>> {
-        let _changing = self.changing.lock();
-        if let Some(own) = self.own.get() {
-            return Ok(own);
+    /// Changes what is in it, in memory from now on.
+    fn change(&self, change: impl FnOnce(&mut Vec<u8>)) -> io::Result<()> {
+        let mut state = self.played.0.write();
+        if let State::Kept(len) = *state {
+            *state = State::Own(copied(&*self.below, len)?);
         }
-        let (own, len) = (in_memory(&self.memory)?, self.kept.load(Ordering::Acquire));
-        let mut at = 0;
-        while at < len {
-            let mut piece = vec![0; PIECE.min(len - at) as usize];
-            self.below.read_exact_at(at, &mut piece)?;
-            own.write_at(at, &piece)?;
-            at += piece.len() as u64;
+        if let State::Own(bytes) = &mut *state {
+            change(bytes);
         }
-        Ok(self.own.get_or_init(|| own))
+        Ok(())
     }
 }
 
-/// A file without a name.
-fn in_memory(memory: &MemoryDisk) -> io::Result<Arc<dyn DiskFile>> {
-    let path = Path::new("/played");
-    let file = memory.open(path, OpenMode::CreateNew)?;
-    memory.remove_file(path)?;
-    Ok(file)
+/// The beginning of a file.
+fn copied(file: &dyn DiskFile, len: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    while (bytes.len() as u64) < len {
+        let at = bytes.len();
+        bytes.resize(at + PIECE.min(len - at as u64) as usize, 0);
+        file.read_exact_at(at as u64, bytes.get_mut(at..).unwrap_or_default())?;
+    }
+    Ok(bytes)
+}
+
+/// A position or a length in memory.
+fn in_memory(bytes: u64) -> io::Result<usize> {
+    usize::try_from(bytes).map_err(|_| io::ErrorKind::FileTooLarge.into())
 }
 
 impl DiskFile for PlayedFile {
+    /// The one below: what is only played has none, and is sent to nobody.
     fn file(&self) -> &Arc<File> {
-        self.own.get().unwrap_or(&self.below).file()
+        self.below.file()
     }
 
     fn len(&self) -> io::Result<u64> {
-        self.own.get().map_or_else(|| Ok(self.kept.load(Ordering::Acquire)), |own| own.len())
+        match &*self.played.0.read() {
+            State::Kept(len) => Ok(*len),
+            State::Own(bytes) => Ok(bytes.len() as u64),
+        }
     }
 
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
-        if let Some(own) = self.own.get() {
-            return own.read_at(offset, buffer);
+        match &*self.played.0.read() {
+            State::Kept(len) => {
+                let left = usize::try_from(len.saturating_sub(offset)).unwrap_or(usize::MAX);
+                let wanted = buffer.len().min(left);
+                self.below.read_at(offset, buffer.get_mut(..wanted).unwrap_or_default())
+            }
+            State::Own(bytes) => {
+                let rest = bytes.get(in_memory(offset)?..).unwrap_or_default();
+                let read = rest.len().min(buffer.len());
+                for (to, from) in buffer.iter_mut().zip(rest) {
+                    *to = *from;
+                }
+                Ok(read)
+            }
         }
-        let left = self.kept.load(Ordering::Acquire).saturating_sub(offset);
-        let wanted = buffer.len().min(usize::try_from(left).unwrap_or(usize::MAX));
-        self.below.read_at(offset, buffer.get_mut(..wanted).unwrap_or_default())
     }
 
     fn read_at_nowait(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
@@ -87,18 +111,29 @@ impl DiskFile for PlayedFile {
     }
 
     fn write_all_at(&self, offset: u64, slices: &[IoSlice<'_>]) -> io::Result<()> {
-        self.own()?.write_all_at(offset, slices)
+        let offset = in_memory(offset)?;
+        self.change(|bytes| {
+            let mut at = offset;
+            for slice in slices {
+                let end = at.saturating_add(slice.len());
+                bytes.resize(bytes.len().max(end), 0);
+                if let Some(place) = bytes.get_mut(at..end) {
+                    place.copy_from_slice(slice);
+                }
+                at = end;
+            }
+        })
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
-        if self.own.get().is_none() && len <= self.kept.load(Ordering::Acquire) {
-            let _changing = self.changing.lock();
-            self.kept.fetch_min(len, Ordering::AcqRel);
-            if self.own.get().is_none() {
-                return Ok(());
-            }
+        if let State::Kept(kept) = &mut *self.played.0.write()
+            && len <= *kept
+        {
+            *kept = len;
+            return Ok(());
         }
-        self.own()?.set_len(len)
+        let len = in_memory(len)?;
+        self.change(|bytes| bytes.resize(len, 0))
     }
 
     fn sync_data(&self) -> io::Result<()> {

@@ -13,38 +13,54 @@ use std::sync::Arc;
 use pagewire_disk::{DirEntry, Disk, DiskFile, MemoryDisk, OpenMode, Space};
 use parking_lot::Mutex;
 
-use file::PlayedFile;
+use file::{Played, PlayedFile};
 
-/// What the names are that are other than below; `None` for one that is gone.
-type Names = BTreeMap<PathBuf, Option<Arc<PlayedFile>>>;
+/// A file that somebody has seen: where it is below, if it is there, and what it has become.
+#[derive(Debug, Clone)]
+struct Seen {
+    below: Option<PathBuf>,
+    played: Arc<Played>,
+}
+
+/// What has a name now; `None` for one that is gone.
+type Names = BTreeMap<PathBuf, Option<Seen>>;
 
 /// The disk.
 #[derive(Debug)]
 pub(super) struct Rehearsal {
     below: Arc<dyn Disk>,
-    memory: MemoryDisk,
+    /// What a file that is not there below opens.
+    nothing: Arc<dyn DiskFile>,
     names: Mutex<Names>,
 }
 
 impl Rehearsal {
-    pub(super) fn on(below: Arc<dyn Disk>) -> Self {
-        Self { below, memory: MemoryDisk::new(), names: Mutex::default() }
+    pub(super) fn on(below: Arc<dyn Disk>) -> io::Result<Self> {
+        let nothing = MemoryDisk::new().open(Path::new("/nothing"), OpenMode::Create)?;
+        Ok(Self { below, nothing, names: Mutex::default() })
     }
 
     /// The file of that name, if there is one.
-    fn find(&self, names: &mut Names, path: &Path) -> io::Result<Option<Arc<PlayedFile>>> {
+    fn find(&self, names: &mut Names, path: &Path) -> io::Result<Option<Seen>> {
         if let Some(known) = names.get(path) {
             return Ok(known.clone());
         }
-        match self.below.open(path, OpenMode::Read) {
-            Ok(file) => {
-                let played = Arc::new(PlayedFile::of(file, self.memory.clone())?);
-                names.insert(path.to_path_buf(), Some(Arc::clone(&played)));
-                Ok(Some(played))
-            }
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error),
-        }
+        let len = match self.below.file_len(path) {
+            Ok(len) => len,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let seen = Seen { below: Some(path.to_path_buf()), played: Played::of(len) };
+        names.insert(path.to_path_buf(), Some(seen.clone()));
+        Ok(Some(seen))
+    }
+
+    fn opened(&self, Seen { below, played }: Seen) -> io::Result<Arc<dyn DiskFile>> {
+        let below = match below {
+            Some(path) => self.below.open(&path, OpenMode::Read)?,
+            None => Arc::clone(&self.nothing),
+        };
+        Ok(Arc::new(PlayedFile::new(played, below)))
     }
 }
 
@@ -71,12 +87,12 @@ impl Disk for Rehearsal {
         let mut names = self.names.lock();
         match (self.find(&mut names, path)?, mode) {
             (Some(_), OpenMode::CreateNew) => Err(ErrorKind::AlreadyExists.into()),
-            (Some(file), _) => Ok(file),
+            (Some(seen), _) => self.opened(seen),
             (None, OpenMode::Read | OpenMode::ReadWrite) => Err(ErrorKind::NotFound.into()),
             (None, OpenMode::Create | OpenMode::CreateNew) => {
-                let file = Arc::new(PlayedFile::empty(self.memory.clone())?);
-                names.insert(path.to_path_buf(), Some(Arc::clone(&file)));
-                Ok(file)
+                let seen = Seen { below: None, played: Played::of(0) };
+                names.insert(path.to_path_buf(), Some(seen.clone()));
+                self.opened(seen)
             }
         }
     }
@@ -139,7 +155,7 @@ mod tests {
                 .write_at(0, b"0123456789")
                 .expect("written");
         }
-        let play = Rehearsal::on(Arc::clone(&below) as Arc<dyn Disk>);
+        let play = Rehearsal::on(Arc::clone(&below) as Arc<dyn Disk>).expect("a stage");
         let file = play.open(Path::new("/d/a"), OpenMode::ReadWrite).expect("opened");
         file.set_len(4).expect("cut");
         assert_eq!(bytes(&play, "/d/a"), b"0123");

@@ -32,13 +32,16 @@ import org.apache.kafka.common.utils.Exit;
  * What the part {@code takeover} does with a broker, Kafka or ours: {@code load} writes something of every kind,
  * {@code read} prints all that can be seen, {@code more} goes on where the clients before had stopped, {@code survivors} prints
  * what is left of a topic and what counts of it, {@code set} changes a setting of it, {@code trim} deletes records, {@code ride} writes through a change of
- * brokers. Lines that count begin with {@code = }.
+ * brokers, {@code leave-open} ends within a transaction, {@code passes} reads committed records to the log's end, {@code again}
+ * goes on as the producer of that transaction. Lines that count begin with {@code = }.
  */
 final class Takeover {
     private static final List<String> CODECS = List.of("none", "gzip", "snappy", "lz4", "zstd");
     private static final int KEYS = 500;
     /** Compacted, and with transactions. Two partitions. */
     private static final String COMPACTED_TRANSACTIONS = "compacted-transactions";
+    /** A transactional id, and what its records are that nobody commits. */
+    private static final String LEFT_OPEN = "left open";
     /** A step that takes longer has failed; on a busy machine one may take long. */
     private static final Duration PATIENCE = Duration.ofMinutes(2);
 
@@ -53,6 +56,9 @@ final class Takeover {
             case "trim" -> trim(args[1], Long.parseLong(args[2]));
             case "set" -> setTopic(args[1], args[2], args[3]);
             case "ride" -> ride(args[1], Integer.parseInt(args[2]));
+            case "leave-open" -> leaveOpen();
+            case "passes" -> passes();
+            case "again" -> again();
             default -> throw new IllegalArgumentException(args[0]);
         }
         // Threads of clients that are still closing are of no use any more.
@@ -445,6 +451,63 @@ final class Takeover {
         var found = admin.describeProducers(List.of(partition)).partitionResult(partition).get();
         found.activeProducers().forEach(producer -> ids.add(producer.producerId()));
         return ids;
+    }
+
+    private static org.apache.kafka.clients.producer.Producer<byte[], byte[]> left() {
+        return Kafka.producer("transactional.id", LEFT_OPEN, "transaction.timeout.ms", 600000);
+    }
+
+    private static void sendTo(org.apache.kafka.clients.producer.Producer<byte[], byte[]> producer, String value) {
+        for (int index = 0; index < 2; index++) {
+            producer.send(new ProducerRecord<>("transactions", index, null, value.getBytes()));
+        }
+    }
+
+    /** The producer is not closed, which would abort: the process ends as if it had been killed. */
+    private static void leaveOpen() throws Exception {
+        var producer = left();
+        producer.initTransactions();
+        producer.beginTransaction();
+        sendTo(producer, LEFT_OPEN);
+        var offset = Map.of(new TopicPartition("transactions", 0), new OffsetAndMetadata(99));
+        producer.sendOffsetsToTransaction(offset, new org.apache.kafka.clients.consumer.ConsumerGroupMetadata("group-txn"));
+        producer.flush();
+        say("open");
+    }
+
+    /** Readers of committed records come to the end, and see nothing of the transaction that was left open; nor does its group. */
+    private static void passes() {
+        List<TopicPartition> all = List.of(new TopicPartition("transactions", 0), new TopicPartition("transactions", 1));
+        try (var every = Kafka.consumer("enable.auto.commit", false);
+                var consumer = Kafka.consumer("isolation.level", "read_committed", "enable.auto.commit", false)) {
+            var ends = every.endOffsets(all);
+            consumer.assign(all);
+            consumer.seekToBeginning(all);
+            long deadline = System.nanoTime() + PATIENCE.toNanos();
+            while (!all.stream().allMatch(partition -> consumer.position(partition) >= ends.get(partition))) {
+                if (System.nanoTime() > deadline) {
+                    throw new IllegalStateException("a reader of committed records stands before the end");
+                }
+                for (var record : consumer.poll(Duration.ofMillis(200))) {
+                    Suite.equal("a record that nobody committed", false, new String(record.value()).equals(LEFT_OPEN));
+                }
+            }
+        }
+        try (var member = Kafka.consumer("group.id", "group-txn", "isolation.level", "read_committed")) {
+            var first = all.get(0);
+            Suite.equal("what the group committed", 29L, member.committed(java.util.Set.of(first)).get(first).offset());
+        }
+        say("passes");
+    }
+
+    private static void again() {
+        try (var producer = left()) {
+            producer.initTransactions();
+            producer.beginTransaction();
+            sendTo(producer, "again");
+            producer.commitTransaction();
+        }
+        say("done");
     }
 
     /** Numbers, one after the other, whatever happens to the broker; then each must be there once, in order. */

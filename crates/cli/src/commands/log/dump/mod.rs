@@ -9,34 +9,58 @@ mod small;
 mod sparse;
 mod times;
 
+use std::io::ErrorKind;
 use std::path::Path;
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use pagewire_disk::{Disk, DiskFile, OpenMode, OsDisk};
 use pagewire_log::files::FileKind;
 
 use crate::args::log::DumpArgs;
-use crate::output::{Format, Out, complain};
+use crate::commands::failures::Failures;
+use crate::output::{ClosedPipe, Format, Out, complain};
 use page::Page;
 
 /// Suffix of the snapshots of the cluster metadata log.
 const METADATA_SNAPSHOT: &str = ".checkpoint";
 
-/// Prints all of the files. An error, and so exit code 1, if anything in them is damaged.
+/// Prints all of the files. An error, and so exit code 1, if anything in them is damaged, or one of them cannot be printed: the
+/// others are, all the same.
 pub(super) fn run(args: &DumpArgs, format: Format) -> anyhow::Result<()> {
     let (disk, mut out) = (OsDisk::new(), Out::new());
     let mut page = Page::new(format, &mut out);
+    let mut failures = Failures::of(args.files.len());
     for path in &args.files {
-        page.file(path)?;
-        dump(&disk, path, args, &mut page)
-            .with_context(|| format!("{} cannot be printed", path.display()))?;
+        let printed = readable(&disk, path).and_then(|()| {
+            page.file(path)?;
+            dump(&disk, path, args, &mut page)
+        });
+        match printed {
+            Err(error) if !error.is::<ClosedPipe>() => {
+                failures.note(error.context(format!("{} cannot be printed", path.display())), "");
+            }
+            printed => printed?,
+        }
     }
     let (damaged, later) = page.end()?;
     later.iter().for_each(complain);
+    failures.end()?;
     if damaged > 0 {
         bail!("{damaged} damaged");
     }
     Ok(())
+}
+
+/// Refuses what is no file, before anything is said of it.
+fn readable(disk: &dyn Disk, path: &Path) -> anyhow::Result<()> {
+    match disk.open(path, OpenMode::Read) {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == ErrorKind::IsADirectory => {
+            bail!("it is a directory: name files in it, such as {}/*.log", path.display())
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => bail!("there is no such file"),
+        Err(error) => Err(error.into()),
+    }
 }
 
 fn dump(disk: &dyn Disk, path: &Path, args: &DumpArgs, page: &mut Page<'_>) -> anyhow::Result<()> {

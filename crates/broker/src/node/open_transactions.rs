@@ -1,0 +1,36 @@
+//! Says at the start which transactions are open. Nothing here ends one yet, and readers of committed records wait before it.
+
+use pagewire_log::LogDirs;
+use tracing::warn;
+
+use crate::clock::now_ms;
+
+/// Told one by one; of more, only how many.
+const TOLD_MAX: usize = 10;
+
+/// Looks at the marks of all logs, and at the producers of those that hold readers back.
+pub(super) fn report(log_dirs: &LogDirs) {
+    let (mut open, now_ms) = (0, now_ms());
+    for log in log_dirs.here().flat_map(|dir| dir.logs()).filter(|log| log.held_back() > 0) {
+        for txn in log.open_transactions() {
+            open += 1;
+            if open <= TOLD_MAX {
+                warn!(
+                    topic = %log.topic(),
+                    partition = log.partition(),
+                    producer_id = txn.producer_id,
+                    producer_epoch = txn.producer_epoch,
+                    first_offset = txn.first_offset,
+                    silent_ms = now_ms.saturating_sub(txn.last_timestamp),
+                    "a transaction is open: readers of committed records stop before it"
+                );
+            }
+        }
+    }
+    if open > 0 {
+        warn!(
+            transactions = open,
+            "open, and nothing ends them here yet; of a directory of Kafka's, an import with --end-transactions does"
+        );
+    }
+}

@@ -1,0 +1,138 @@
+//! How the last stop went, in one line: whether it was in order, what was checked because it was not, and what follows. What was
+//! cut or is damaged has lines of its own, after this one.
+
+use std::time::Duration;
+
+use pagewire_log::{Leftovers, LoadReport};
+use tracing::{info, warn};
+
+use crate::plural::counted;
+
+/// Leader epochs before and after a start.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Epochs {
+    pub(super) before: i32,
+    pub(super) now: i32,
+}
+
+/// Tells it. A first start has nothing to tell.
+pub(super) fn tell(report: &LoadReport, took: Duration, epochs: Epochs) {
+    match of(report, took, epochs) {
+        Some(story) if report.clean => info!("{story}"),
+        Some(story) => warn!("{story}"),
+        None => {}
+    }
+    if let Some(line) = left_over(report) {
+        info!("{line}");
+    }
+}
+
+fn of(report: &LoadReport, took: Duration, epochs: Epochs) -> Option<String> {
+    if report.loaded.is_empty() {
+        return None;
+    }
+    if report.clean {
+        return Some("the last stop was in order: every log ends where it was closed".to_owned());
+    }
+    let logs = || report.loaded.iter().map(|log| &log.report);
+    let checked = logs().filter(|log| log.scanned_bytes > 0).count() as u64;
+    let bytes: u64 = logs().map(|log| log.scanned_bytes).sum();
+    let cuts = || logs().flat_map(|log| &log.cuts);
+    let cut = match cuts().count() as u64 {
+        0 => "nothing had to be cut".to_owned(),
+        places => {
+            let bytes = cuts().map(|cut| cut.bytes).sum();
+            format!("{} cut in {}, named below", counted(bytes, "byte"), counted(places, "place"))
+        }
+    };
+    let Epochs { before, now } = epochs;
+    let epoch = match now == before {
+        true => String::new(),
+        false => format!(
+            "; the leader epoch rises from {before} to {now}, so that clients look whether they have what is there"
+        ),
+    };
+    Some(format!(
+        "the last stop was not in order (killed, crashed, or the power went): {} of {} checked from the last checkpoint on, \
+         {} in {:.1} s, {cut}{epoch}",
+        checked,
+        counted(report.loaded.len() as u64, "log"),
+        counted(bytes, "byte"),
+        took.as_secs_f64(),
+    ))
+}
+
+fn left_over(report: &LoadReport) -> Option<String> {
+    let mut all = Leftovers::default();
+    report.loaded.iter().for_each(|log| all.add(log.report.leftovers));
+    let Leftovers { files, bytes } = all;
+    (files > 0).then(|| {
+        let (files, bytes) = (counted(files, "file"), counted(bytes, "byte"));
+        format!(
+            "{files} of deleted or unfinished segments, {bytes}, were left by the last run and are removed"
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use pagewire_log::{Cut, LoadedLog, RecoveryReport};
+
+    use super::*;
+
+    fn loaded(report: RecoveryReport) -> LoadedLog {
+        LoadedLog { topic: "t".to_owned(), partition: 0, report }
+    }
+
+    fn told(report: &LoadReport, now: i32) -> Option<String> {
+        of(report, Duration::from_millis(1240), Epochs { before: 7, now })
+    }
+
+    #[test]
+    fn a_start_says_how_the_last_stop_went_and_what_follows() {
+        let first = LoadReport::default();
+        assert_eq!(told(&first, 7), None);
+        let cut = Cut {
+            file: "/d/t-0/0.log".into(),
+            offset: 5,
+            position: 100,
+            bytes: 30,
+            reason: "torn".into(),
+            good: None,
+            set_aside: None,
+        };
+        let checked = RecoveryReport { scanned_bytes: 900, ..RecoveryReport::default() };
+        let torn = RecoveryReport { cuts: vec![cut], ..checked.clone() };
+        let mut report =
+            LoadReport { loaded: vec![loaded(RecoveryReport::default()), loaded(checked)], ..first };
+        assert_eq!(
+            told(&report, 8).as_deref(),
+            Some(
+                "the last stop was not in order (killed, crashed, or the power went): 1 of 2 logs checked from the last \
+                 checkpoint on, 900 bytes in 1.2 s, nothing had to be cut; the leader epoch rises from 7 to 8, so that \
+                 clients look whether they have what is there"
+            )
+        );
+        report.loaded.push(loaded(torn));
+        let story = told(&report, 7).expect("told");
+        assert!(story.ends_with("2 of 3 logs checked from the last checkpoint on, 1800 bytes in 1.2 s, 30 bytes cut in 1 place, named below"), "{story}");
+        report.clean = true;
+        assert!(told(&report, 7).is_some_and(|story| story.starts_with("the last stop was in order")));
+    }
+
+    #[test]
+    fn leftovers_of_all_logs_are_one_line() {
+        let left = |files, bytes| {
+            loaded(RecoveryReport { leftovers: Leftovers { files, bytes }, ..RecoveryReport::default() })
+        };
+        let report =
+            LoadReport { loaded: vec![left(3, 100), left(0, 0), left(1, 4)], ..LoadReport::default() };
+        assert_eq!(
+            left_over(&report).as_deref(),
+            Some(
+                "4 files of deleted or unfinished segments, 104 bytes, were left by the last run and are removed"
+            )
+        );
+        assert_eq!(left_over(&LoadReport::default()), None);
+    }
+}

@@ -1,0 +1,46 @@
+//! Whether a log begins where it is known to begin. A first segment that is gone leaves no hole, and of a log without segments
+//! nothing is left that could have one: what tells is what lies beside them.
+
+use std::path::Path;
+
+use super::finding::{Fate, Finding, Severity};
+use super::job::Kept;
+use super::partition::Known;
+use crate::names;
+
+/// Of a log in whose directory no segment is.
+pub(super) fn none_left(dir: &Path, known: &Known, kept: &mut Kept) {
+    let start = known.log_start.unwrap_or(0);
+    let reached = known.recovery_point.max(known.high_watermark).unwrap_or(0);
+    let finding = if reached > start {
+        let what = format!(
+            "no segment is left of a log that had reached offset {reached}, so the offsets {start} to {} are lost unless its \
+             files are put back",
+            reached - 1
+        );
+        let severity = if known.live { Severity::Doubt } else { Severity::Damage };
+        Finding::new(severity, names::path(dir, start, names::LOG), what, Fate::Refused).offset(start)
+    } else {
+        Finding::new(Severity::Note, dir, "a log without a segment, and none that had records", Fate::Renewed)
+    };
+    kept.push(finding);
+}
+
+/// Of a log whose first segment is at `first`, and whose leader epochs begin at `said`. Those are cut with the log's start, and
+/// before a segment goes.
+pub(super) fn compare(dir: &Path, first: i64, said: Option<i64>, known: &Known, kept: &mut Kept) {
+    let start = known.log_start.unwrap_or(0);
+    let Some(said) = said.map(|said| said.max(start)).filter(|said| *said < first) else { return };
+    let certain = known.certain_beginning && !known.live;
+    let (severity, why, fate) = if certain {
+        (Severity::Damage, "those before it are gone", if known.clean { Fate::Refused } else { Fate::Stays })
+    } else {
+        (Severity::Doubt, "those before it are gone, or retention took them just before a kill", Fate::Stays)
+    };
+    let last = first - 1;
+    let what = format!(
+        "the log begins at offset {said}, its first segment at {first}: {why}. The offsets {said} to {last} are missing unless \
+         files are put back"
+    );
+    kept.push(Finding::new(severity, dir, what, fate).offset(said));
+}

@@ -1,0 +1,153 @@
+//! What the checkpoints of a log directory say of its partitions: as a start would take it, and held against what is there.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use pagewire_disk::checkpoint::{CLEANER_FILE, HIGH_WATERMARK_FILE, LOG_START_FILE, RECOVERY_POINT_FILE};
+use pagewire_disk::{CleanMark, Disk, OffsetCheckpoint};
+
+use super::finding::{Fate, Finding, Severity};
+use super::job::Job;
+use super::partition::{Compaction, Known};
+use super::small_file_trouble;
+use crate::dir::{Notice, Read, SUMS_FILE, Sums, VOUCHED_FILE, vouched_for};
+
+/// Topics that every broker compacts.
+const COMPACTED: [&str; 3] = ["__consumer_offsets", "__transaction_state", "__share_group_state"];
+
+/// The checkpoints, read before any log: what they say is then in the logs.
+#[derive(Debug, Default)]
+pub(super) struct Checkpoints {
+    recovery: OffsetCheckpoint,
+    log_start: OffsetCheckpoint,
+    high_watermark: OffsetCheckpoint,
+    cleaner: OffsetCheckpoint,
+    /// Nobody knows which logs were compacted.
+    cleaner_is_lost: bool,
+    /// A log that the cleaner's does not name was never compacted.
+    cleaner_names_all: bool,
+    /// Somebody else may have compacted some.
+    others_wrote: bool,
+    starts_are_certain: bool,
+    starts_are_lost: bool,
+    /// Sums of what no other file shows to be right; `None` if the last stop left none.
+    vouched: Option<OffsetCheckpoint>,
+}
+
+impl Checkpoints {
+    /// As a start would take them. What it would not is a finding, and counts as empty. While a broker serves the
+    /// directory the checkpoints and their sums change under the reader, who believes what is legible.
+    pub(super) fn read(disk: &dyn Disk, dir: &Path, live: bool, findings: &mut Vec<Finding>) -> Self {
+        let mut told = |file: &str, notices: Vec<Notice>, error: Option<String>| {
+            let damaged = notices.into_iter().filter_map(|notice| match notice {
+                Notice::Damaged(damage) => Some(small_file_trouble(&damage)),
+                _ => None,
+            });
+            for what in damaged.chain(error) {
+                findings.push(Finding::new(Severity::Damage, dir.join(file), what, Fate::Renewed));
+            }
+        };
+        let there = |file| disk.exists(&dir.join(file)).unwrap_or(true);
+        let mut sums = Sums::default();
+        if !live {
+            let mut notices = Vec::new();
+            let peeked = Sums::peek(disk, dir, &mut notices);
+            told(SUMS_FILE, notices, peeked.as_ref().err().map(ToString::to_string));
+            sums = peeked.unwrap_or_default();
+        }
+        let mut read = |file| {
+            let mut notices = Vec::new();
+            let read = sums.checkpoint(disk, dir, file, &mut notices);
+            told(file, notices, read.as_ref().err().map(ToString::to_string));
+            read.unwrap_or(Read { content: None, certain: false, lost: true })
+        };
+        let starts = read(LOG_START_FILE);
+        let (recovery, high_watermark) = (read(RECOVERY_POINT_FILE), read(HIGH_WATERMARK_FILE));
+        let cleaner = read(CLEANER_FILE);
+        // It is written before the first hole is made. Kafka's comes after, so a kill may come between.
+        let is_ours = cleaner.certain || live && there(SUMS_FILE);
+        let kafka_stopped = !live && !cleaner.lost && CleanMark::is_anothers(disk, dir).unwrap_or(false);
+        let vouched = there(VOUCHED_FILE).then(|| read(VOUCHED_FILE).content.unwrap_or_default());
+        Self {
+            recovery: recovery.content.unwrap_or_default(),
+            starts_are_certain: starts.certain,
+            starts_are_lost: starts.content.is_none(),
+            log_start: starts.content.unwrap_or_default(),
+            high_watermark: high_watermark.content.unwrap_or_default(),
+            cleaner_is_lost: cleaner.lost,
+            cleaner_names_all: is_ours || kafka_stopped,
+            cleaner: cleaner.content.unwrap_or_default(),
+            others_wrote: sums.others_wrote(),
+            vouched,
+        }
+    }
+
+    /// What they say of one partition of a directory that was left in order, or was not. `setting`: whether its topic's settings
+    /// let it be compacted.
+    pub(super) fn known(
+        &self,
+        (topic, partition): (&str, i32),
+        setting: Option<bool>,
+        clean: bool,
+        live: bool,
+    ) -> Known {
+        let recovery_point = self.recovery.get(topic, partition);
+        let high_watermark = self.high_watermark.get(topic, partition);
+        let lost = || self.cleaner_is_lost.then_some(0);
+        let clean_to = self.cleaner.get(topic, partition).or_else(lost);
+        let setting = if COMPACTED.contains(&topic) { Some(true) } else { setting };
+        Known {
+            recovery_point,
+            log_start: self.log_start.get(topic, partition),
+            high_watermark,
+            recovery_is_certain: recovery_point.is_some() || !clean && !self.recovery.is_empty(),
+            clean: clean && recovery_point.is_some() && high_watermark.is_some(),
+            live,
+            cleaned: clean_to.is_some(),
+            compaction: match setting {
+                _ if self.cleaner.get(topic, partition).is_some() => Compaction::Was,
+                Some(true) => Compaction::Was,
+                Some(false) if clean_to.is_none() => Compaction::Never,
+                None if clean_to.is_none() && self.cleaner_names_all => Compaction::Never,
+                _ => Compaction::Unknown,
+            },
+            whole_from: recovery_point.map(|point| clean_to.map_or(point, |clean_to| point.max(clean_to))),
+            vouched: self.vouched.as_ref().map(|sums| vouched_for(sums, topic, partition)),
+            others_wrote: self.others_wrote,
+            certain_start: self.starts_are_certain,
+            certain_beginning: self.starts_are_certain || clean,
+            start_is_lost: self.starts_are_lost,
+        }
+    }
+
+    /// Each checkpoint's entry for a log must lie within it.
+    pub(super) fn compare(&self, job: &mut Job<'_>, dir: &Path, name: (&str, i32), log_end: i64, live: bool) {
+        let (topic, partition) = name;
+        let all = [
+            (RECOVERY_POINT_FILE, &self.recovery, "was synced"),
+            (HIGH_WATERMARK_FILE, &self.high_watermark, "was readable"),
+            (LOG_START_FILE, &self.log_start, "was deleted"),
+        ];
+        for (file, checkpoint, what) in all {
+            let Some(offset) = checkpoint.get(topic, partition).filter(|offset| *offset > log_end) else {
+                continue;
+            };
+            // A topic may have been deleted and made again meanwhile.
+            let severity = if live { Severity::Doubt } else { Severity::Damage };
+            let last = offset - 1;
+            let what = format!(
+                "{topic}-{partition} {what} up to offset {offset} and ends at {log_end}: the offsets {log_end} to {last} are missing"
+            );
+            job.found(Finding::new(severity, dir.join(file), what, Fate::Stays).offset(log_end));
+        }
+    }
+    /// The partitions of which one of them says that they had reached an offset, with the highest that is said.
+    pub(super) fn partitions(&self) -> BTreeMap<(&str, i32), i64> {
+        let mut reached = BTreeMap::new();
+        for (topic, partition, offset) in self.recovery.iter().chain(self.high_watermark.iter()) {
+            let highest = reached.entry((topic, partition)).or_insert(offset);
+            *highest = offset.max(*highest);
+        }
+        reached
+    }
+}

@@ -1,0 +1,251 @@
+//! What Kafka's coordinator knew of transactions when it stopped: all of `__transaction_state` that comes along.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs::File;
+
+use bytes::Bytes;
+use pagewire_record::{DecompressLimits, SharedBatch};
+
+use super::state::{TxnState, transactional_id};
+use super::{OpenTransaction, Outcome, STATE_TOPIC};
+use crate::batches::{Batches, Stop};
+use crate::cut::CutKind;
+use crate::error::ImportError;
+use crate::plan::{Plan, PlannedPartition};
+use crate::take::Taken;
+
+/// Transactional ids that are remembered; of more, what they say is not known.
+const IDS_MAX: usize = 1 << 20;
+
+/// All of it.
+#[derive(Debug, Default)]
+pub(crate) struct Decisions {
+    /// By the transactional id.
+    ids: HashMap<String, Said>,
+    /// The transactional id that a producer id stands for.
+    producers: HashMap<i64, String>,
+    /// What the coordinator wrote is here to its end, so that whom it does not name it knows nothing of.
+    whole: bool,
+}
+
+/// The newest word on a transactional id.
+#[derive(Debug)]
+struct Said {
+    /// The partition of the topic in which it lies, and its key there.
+    partition: i32,
+    key: Bytes,
+    state: TxnState,
+}
+
+/// The last word on a transaction, to be appended to this partition of the topic.
+#[derive(Debug)]
+pub(super) struct LastWord {
+    pub(super) key: Bytes,
+    pub(super) value: Bytes,
+}
+
+impl Decisions {
+    /// Reads what of the topic is taken. `is_there`: Kafka's metadata has the topic.
+    pub(crate) fn read(plan: &Plan, taken: &[Taken], is_there: bool) -> Result<Self, ImportError> {
+        let of_topic: Vec<_> = plan
+            .partitions
+            .iter()
+            .zip(taken)
+            .filter(|(partition, _)| plan.name_of(partition) == STATE_TOPIC)
+            .collect();
+        let planned = plan.topics.iter().find(|topic| topic.name == STATE_TOPIC);
+        let is_cut =
+            |taken: &Taken| taken.verified.cut.as_ref().is_some_and(|cut| cut.kind != CutKind::TornTail);
+        let all = match planned {
+            Some(topic) => {
+                topic.partitions == of_topic.len() && !of_topic.iter().any(|(_, taken)| is_cut(taken))
+            }
+            None => !is_there,
+        };
+        let mut decisions = Self { whole: all, ..Self::default() };
+        for (partition, taken) in of_topic {
+            decisions.add(partition, taken)?;
+        }
+        for (id, said) in &decisions.ids {
+            decisions.producers.insert(said.state.producer_id, id.clone());
+        }
+        Ok(decisions)
+    }
+
+    /// Reads one partition. What cannot be read ends it, and then not all is known.
+    fn add(&mut self, partition: &PlannedPartition, taken: &Taken) -> Result<(), ImportError> {
+        for (segment, keep) in partition.files.segments.iter().zip(&taken.verified.keep) {
+            let path = partition.dir.join(segment.log());
+            let failed = ImportError::at(&path);
+            let file = File::open(&path).map_err(&failed)?;
+            let mut batches = Batches::whole(&file, *keep, segment.base);
+            loop {
+                match batches.next() {
+                    Ok(None) => break,
+                    Ok(Some(batch)) if self.add_batch(partition.index, &batch).is_some() => {}
+                    Err(Stop::Io(error)) => return Err(failed(error)),
+                    Ok(Some(_)) | Err(_) => {
+                        self.whole = false;
+                        return Ok(());
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// None for what cannot be understood.
+    fn add_batch(&mut self, partition: i32, batch: &SharedBatch) -> Option<()> {
+        batch.verify_crc().ok()?;
+        if batch.header.is_control() {
+            return Some(());
+        }
+        for record in batch.records(&DecompressLimits::default()).ok()? {
+            let record = record.ok()?;
+            let key = record.key?;
+            let Some(id) = transactional_id(&key).ok()? else { continue };
+            let Some(value) = record.value else {
+                self.ids.remove(&id);
+                continue;
+            };
+            let state = TxnState::read(&value).ok()??;
+            if self.ids.len() >= IDS_MAX && !self.ids.contains_key(&id) {
+                return None;
+            }
+            self.ids.insert(id, Said { partition, key: Bytes::copy_from_slice(&key), state });
+        }
+        Some(())
+    }
+
+    fn of(&self, producer_id: i64) -> Option<(&str, &TxnState)> {
+        let id = self.producers.get(&producer_id)?;
+        Some((id, &self.ids.get(id)?.state))
+    }
+
+    /// Says whose a transaction is, and how it is to end.
+    pub(super) fn name(&self, open: OpenTransaction) -> OpenTransaction {
+        let known = self.of(open.producer_id);
+        let takes_part = known.filter(|(_, state)| {
+            state.holds(&open.topic, open.partition) && state.marker_epoch() >= open.producer_epoch
+        });
+        let decided = takes_part.and_then(|(_, state)| state.outcome());
+        // Kafka's own tool aborts what its coordinator knows nothing of.
+        let outcome = decided.or((self.whole || known.is_some()).then_some(Outcome::Abort));
+        OpenTransaction { transactional_id: known.map(|(id, _)| id.to_owned()), outcome, ..open }
+    }
+
+    /// The epoch of the marker that ends it: never below that of the producer's batches.
+    pub(super) fn marker_epoch(&self, open: &OpenTransaction) -> i16 {
+        let said = self.of(open.producer_id).map_or(open.producer_epoch, |(_, state)| state.marker_epoch());
+        said.max(open.producer_epoch)
+    }
+
+    /// What is to be written into one partition of the topic, so that no transaction of it is open any more.
+    pub(super) fn last_words(&self, partition: i32, now_ms: i64) -> Vec<LastWord> {
+        let here: BTreeMap<&str, &Said> = self
+            .ids
+            .iter()
+            .filter(|(_, said)| said.partition == partition)
+            .map(|(id, said)| (id.as_str(), said))
+            .collect();
+        let word = |said: &Said| {
+            let value = said.state.completed(now_ms)?.bytes()?;
+            Some(LastWord { key: said.key.clone(), value })
+        };
+        here.into_values().filter_map(word).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use pagewire_log::files::OpenTxn;
+    use pagewire_record::{BatchBuilder, Codec};
+
+    use super::super::state::tests::state;
+    use super::*;
+
+    fn key(id: &str) -> Vec<u8> {
+        [&[0, 0, 0, u8::try_from(id.len()).expect("short")], id.as_bytes()].concat()
+    }
+
+    fn batch(records: &[(&str, Option<TxnState>)]) -> SharedBatch {
+        let mut builder = BatchBuilder::new(Codec::None);
+        for (id, state) in records {
+            let value = state.as_ref().map(|state| state.bytes().expect("bytes"));
+            builder.append(0, Some(&key(id)), value.as_deref(), &[]).expect("a record");
+        }
+        SharedBatch::first(&builder.build().expect("a batch")).expect("whole")
+    }
+
+    fn decisions(whole: bool, records: &[(&str, Option<TxnState>)]) -> Decisions {
+        let mut decisions = Decisions { whole, ..Decisions::default() };
+        decisions.add_batch(1, &batch(records)).expect("understood");
+        for (id, said) in &decisions.ids {
+            decisions.producers.insert(said.state.producer_id, id.clone());
+        }
+        decisions
+    }
+
+    fn open(topic: &str, producer_id: i64) -> OpenTransaction {
+        let open = OpenTxn { producer_id, producer_epoch: 3, first_offset: 9, last_timestamp: 0 };
+        OpenTransaction::found(topic, 2, &open, 0)
+    }
+
+    #[test]
+    fn a_promised_commit_is_kept_and_what_was_not_decided_is_aborted_above_its_epoch() {
+        for (status, outcome, epoch) in
+            [(2, Outcome::Commit, 3), (3, Outcome::Abort, 3), (1, Outcome::Abort, 4)]
+        {
+            let known = decisions(true, &[("app", Some(state(0, status)))]);
+            let named = known.name(open("orders", 7));
+            assert_eq!((named.outcome, named.transactional_id.as_deref()), (Some(outcome), Some("app")));
+            assert_eq!(known.marker_epoch(&named), epoch);
+        }
+    }
+
+    #[test]
+    fn a_partition_that_takes_no_part_in_the_commit_is_not_committed() {
+        let known = decisions(true, &[("app", Some(state(1, 2)))]);
+        assert_eq!(known.name(open("elsewhere", 7)).outcome, Some(Outcome::Abort));
+        let mut newer = open("orders", 7);
+        newer.producer_epoch = 4;
+        assert_eq!(
+            known.name(newer).outcome,
+            Some(Outcome::Abort),
+            "a later transaction than the decided one"
+        );
+    }
+
+    #[test]
+    fn what_is_not_here_as_a_whole_is_not_guessed() {
+        let records = [("app", Some(state(1, 2)))];
+        assert_eq!(
+            decisions(true, &records).name(open("orders", 8)).outcome,
+            Some(Outcome::Abort),
+            "hanging"
+        );
+        let part = decisions(false, &records);
+        assert_eq!(part.name(open("orders", 8)).outcome, None);
+        assert_eq!(part.name(open("orders", 7)).outcome, Some(Outcome::Commit));
+    }
+
+    #[test]
+    fn the_newest_word_counts_and_one_that_is_over_gets_no_other() {
+        let known = decisions(
+            true,
+            &[
+                ("app", Some(state(1, 2))),
+                ("app", Some(state(1, 4))),
+                ("gone", Some(state(0, 1))),
+                ("gone", None),
+            ],
+        );
+        assert_eq!(known.last_words(1, 5).len(), 0);
+        let known = decisions(true, &[("one", Some(state(1, 1))), ("over", Some(state(0, 5)))]);
+        let words = known.last_words(1, 5);
+        assert_eq!(words.iter().map(|word| &word.key[..]).collect::<Vec<_>>(), [key("one")]);
+        let last = TxnState::read(&words[0].value).expect("fields").expect("known");
+        assert_eq!((last.outcome(), last.epoch), (None, 4));
+        assert_eq!(known.last_words(0, 5).len(), 0, "another partition's");
+    }
+}
