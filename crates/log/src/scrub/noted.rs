@@ -13,11 +13,11 @@ use pagewire_disk::{DamageCheckpoint, DamageEntry, Disk};
 use super::damage::Stretch;
 use super::search::Search;
 use super::stretches::STRETCHES_MAX;
-use crate::RecoveryReport;
 use crate::dir::LogDir;
 use crate::log::Log;
 use crate::patience::Patience;
 use crate::segment::Segment;
+use crate::{Damaged, Hole, RecoveryReport};
 
 /// The notes of a directory, by log and segment.
 #[derive(Debug, Default)]
@@ -119,9 +119,14 @@ impl Segment {
         if let Some(error) = failed {
             tracing::warn!(file = %path.display(), %error, "not looked at everywhere where it was damaged");
         }
-        let known = self.damage.all().into_iter().map(|stretch| stretch.of(path.clone()));
         report.damage.retain(|damaged| damaged.file != path);
-        report.damage.extend(known);
+        let is_a_hole = |damaged: &Damaged| {
+            let told =
+                |hole: &Hole| (&hole.file, hole.from, hole.upto) == (&path, damaged.from, damaged.upto);
+            damaged.bytes == 0 && report.holes.iter().any(told)
+        };
+        let known = self.damage.all().into_iter().map(|stretch| stretch.of(path.clone()));
+        report.damage.extend(known.filter(|damaged| !is_a_hole(damaged)));
     }
 
     fn look_at(&self, note: &DamageEntry) -> io::Result<()> {

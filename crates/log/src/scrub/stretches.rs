@@ -148,7 +148,8 @@ mod tests {
     fn where_records_are_missing_is_not_forgotten_for_damage_around_it() {
         let missing = Stretch { from: 110, to: 110, offset: 110, next_offset: 120 };
         let apart = |n: u64| stretch(100 * n, 100 * n + 10);
-        let known: Stretches = (0..4 * STRETCHES_MAX as u64).map(apart).chain([missing]).collect();
+        let rotten = (0..4 * STRETCHES_MAX as u64).map(apart);
+        let known: Stretches = [missing].into_iter().chain(rotten).collect();
         assert_eq!(known.len(), STRETCHES_MAX);
         assert!(known.contains(&missing));
     }
