@@ -39,6 +39,11 @@ pub(super) struct Checkpoints {
 pub(super) struct Written([Option<OffsetCheckpoint>; 3]);
 
 impl Written {
+    /// Whether anything is said of one partition, for all that is known.
+    pub(super) fn mention(&self, topic: &str, partition: i32) -> bool {
+        self.0.iter().flatten().any(|checkpoint| checkpoint.get(topic, partition).is_some())
+    }
+
     /// Whether anything may be said of one partition.
     pub(super) fn may_mention(&self, topic: &str, partition: i32) -> bool {
         let says = |checkpoint: &OffsetCheckpoint| checkpoint.get(topic, partition).is_some();

@@ -29,6 +29,11 @@ impl LogDir {
         self.forget(partitions).or_else(|error| if is_full(error.kind()) { Ok(()) } else { Err(error) })
     }
 
+    /// Whether a checkpoint names a partition, as far as that is known.
+    pub(super) fn names(&self, topic: &str, partition: i32) -> bool {
+        self.written.lock().mention(topic, partition)
+    }
+
     fn may_mention(&self, partitions: &[(&str, i32)]) -> bool {
         let written = self.written.lock();
         partitions.iter().any(|(topic, partition)| written.may_mention(topic, *partition))
