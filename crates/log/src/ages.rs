@@ -2,7 +2,7 @@
 //! read for that is kept, because they ask again and again.
 
 use std::io;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use crate::errors::ReadError;
 use crate::scan::{ScanError, Scanner, WINDOW_LOOKUP};
@@ -20,11 +20,14 @@ pub(crate) struct Ages {
     first: AtomicI64,
     /// The newest that can be read of a damaged segment.
     readable: AtomicI64,
+    /// Somebody was told that it is no more than that.
+    said: AtomicBool,
 }
 
 impl Default for Ages {
     fn default() -> Self {
-        Self { first: AtomicI64::new(UNKNOWN), readable: AtomicI64::new(UNKNOWN) }
+        let unknown = || AtomicI64::new(UNKNOWN);
+        Self { first: unknown(), readable: unknown(), said: AtomicBool::default() }
     }
 }
 
@@ -80,7 +83,9 @@ impl Segment {
             return Ok(newest.or_else(|| self.modified_ms()));
         }
         let newest = newest.max(self.modified_ms());
-        tracing::warn!(segment = %self.path().display(), "damaged: its age is that of what can be read of it, or of its file");
+        if !self.ages.said.swap(true, Ordering::Relaxed) {
+            tracing::warn!(segment = %self.path().display(), "damaged: its age is that of what can be read of it, or of its file");
+        }
         if self.is_closed() {
             keep(&self.ages.readable, newest);
         }
@@ -99,7 +104,7 @@ impl Segment {
     }
 
     /// When the file was last written: the age of records without timestamps.
-    fn modified_ms(&self) -> Option<i64> {
+    pub(crate) fn modified_ms(&self) -> Option<i64> {
         let modified = self.file().ok()?.file().metadata().ok()?.modified().ok()?;
         let since = modified.duration_since(std::time::UNIX_EPOCH).ok()?;
         i64::try_from(since.as_millis()).ok()

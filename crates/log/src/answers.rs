@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use pagewire_zcopy::FileRange;
 
 use crate::config::LogConfig;
+use crate::damaged::Damaged;
 use crate::marks::Marks;
 use crate::txn_index::AbortedTxn;
 
@@ -238,33 +239,6 @@ impl std::fmt::Display for Cut {
             ),
             None => Ok(()),
         }
-    }
-}
-
-/// Records that were stable once and are not what was written, or are not there. Reads of them are refused, the log is
-/// served around them.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Damaged {
-    /// The segment file.
-    pub file: PathBuf,
-    /// Position of the first bad byte.
-    pub position: u64,
-    /// Bad bytes; none where records are missing between good ones.
-    pub bytes: u64,
-    /// The first of their offsets.
-    pub from: i64,
-    /// The offset after the last.
-    pub upto: i64,
-}
-
-impl std::fmt::Display for Damaged {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { file, position, bytes, from, upto } = self;
-        let (file, last) = (file.display(), upto - 1);
-        if *bytes == 0 {
-            return write!(f, "{file}: the offsets {from} to {last} are missing at position {position}");
-        }
-        write!(f, "{file}: {bytes} bytes are damaged at position {position}, the offsets {from} to {last}")
     }
 }
 

@@ -62,6 +62,7 @@ mod beginning;
 mod clean;
 mod config;
 mod cut;
+mod damaged;
 mod depth;
 mod derive;
 mod dir;
@@ -101,6 +102,8 @@ mod replay;
 mod retention;
 mod rewritten;
 mod roll;
+#[cfg(test)]
+mod said;
 mod scan;
 mod scrub;
 mod segment;
@@ -123,11 +126,12 @@ mod writeback;
 mod writer;
 
 pub use answers::{
-    AppendContext, Appended, Cut, Damaged, Hole, Leftovers, OpenOptions, Origin, ProducerInfo, ReadSlice,
-    ReadUpTo, Reason, RecoveryReport, Removed, Retained, SegmentInfo, TimestampOffset, TryRead,
+    AppendContext, Appended, Cut, Hole, Leftovers, OpenOptions, Origin, ProducerInfo, ReadSlice, ReadUpTo,
+    Reason, RecoveryReport, Removed, Retained, SegmentInfo, TimestampOffset, TryRead,
 };
 pub use clean::{CleanError, CleanStats, Cleaned, Cleaner, CleanerLimits, Throttle};
 pub use config::LogConfig;
+pub use damaged::Damaged;
 pub use dir::{
     CleaningReport, CloseReport, CreateError, DirDescription, DirName, Dirty, FailedLog, Flushed, LoadMeter,
     LoadReport, LoadedLog, Loading, LockedDir, LogDescription, LogDir, LogDirError, LogDirOptions,

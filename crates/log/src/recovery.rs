@@ -160,7 +160,7 @@ impl Recovered {
             // Its readers stop before that; nothing is written behind it.
             segment.set_end(End { size, ..walked.end });
         }
-        for stretch in walked.damage {
+        for stretch in walked.damage.into_vec() {
             // Whatever follows, the last segment's damage ends where it goes on.
             let upto = if stretch.to == size && reach.last { depth.reached(true) } else { i64::MAX };
             let next_offset = stretch.next_offset.min(upto.max(stretch.offset));

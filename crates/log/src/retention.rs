@@ -13,7 +13,7 @@ use crate::errors::AppendError;
 use crate::log::Log;
 use crate::marks::Marks;
 use crate::segment::Segment;
-use crate::sick::is_full;
+use crate::sick::{is_full, is_sick};
 use crate::surplus::{Candidate, Surplus, is_expired, limit, surplus};
 use crate::writer::Writer;
 
@@ -104,17 +104,33 @@ fn going(
 ) -> (Surplus, io::Result<()>) {
     let candidates: Vec<Candidate> = segments.iter().map(|segment| candidate(segment)).collect();
     let mut going = surplus(&candidates, config, marks);
-    for (segment, candidate) in segments.iter().zip(&candidates).skip(going.all()) {
+    let mut looked = Ok(());
+    for (at, (segment, candidate)) in segments.iter().zip(&candidates).enumerate().skip(going.all()) {
         if candidate.next_offset > limit(marks) || candidate.size == 0 && candidate.active {
             break;
         }
-        match segment.newest_ms() {
-            Ok(Some(newest)) if is_expired(newest, config, now_ms) => going.too_old += 1,
-            Ok(_) => break,
+        let newest = match segment.newest_ms() {
+            Ok(newest) => newest,
+            Err(error) if is_sick(&error) => {
+                looked = looked.and(Err(error));
+                match segment.modified_ms() {
+                    // As old as the next one, as far as anybody can tell.
+                    None if !candidate.active => continue,
+                    modified => modified,
+                }
+            }
             Err(error) => return (going, Err(error)),
+        };
+        if !newest.is_some_and(|newest| is_expired(newest, config, now_ms)) {
+            break;
         }
+        // What cannot be read keeps nothing newer from being forgotten, and goes with it.
+        if let Err(error) = std::mem::replace(&mut looked, Ok(())) {
+            tracing::warn!(segment = %segment.path().display(), %error, "cannot be read: its age is that of its file");
+        }
+        going.too_old += at + 1 - going.all();
     }
-    (going, Ok(()))
+    (going, looked)
 }
 
 /// The segments that went, oldest first, by why they did.

@@ -12,7 +12,7 @@ use pagewire_record::header::CRC_START;
 use pagewire_record::{BatchError, BatchHeader, HEADER_LEN, fits};
 
 use crate::patience::Patience;
-use crate::scrub::{KnownDamage, Stretch};
+use crate::scrub::{KnownDamage, Stretches};
 use crate::window::Window;
 
 /// A window for one lookup: a few headers.
@@ -64,7 +64,7 @@ pub(crate) struct Scanner<'a> {
     upto: i64,
     /// Where the last batch begins, and what was due there.
     last: Option<(u64, i64)>,
-    around: Option<Arc<Vec<Stretch>>>,
+    around: Option<Arc<Stretches>>,
 }
 
 impl<'a> Scanner<'a> {
@@ -147,8 +147,9 @@ impl<'a> Scanner<'a> {
     /// Leaves a stretch that is known to be damaged.
     fn pass_by(&mut self) {
         let Some(known) = &self.around else { return };
-        let inside = |stretch: &&Stretch| (stretch.from..stretch.to).contains(&self.position);
-        if let Some(stretch) = known.iter().find(inside).copied() {
+        if let Some(stretch) = known.ending_behind(self.position)
+            && stretch.from <= self.position
+        {
             self.resume(stretch.to, stretch.next_offset);
         }
     }

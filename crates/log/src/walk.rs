@@ -14,7 +14,7 @@ use crate::depth::Depth;
 use crate::derive::Sparse;
 use crate::files::{BatchWalk, Step};
 use crate::scan::{Found, ScanError, Scanner, WINDOW_LOOKUP, WINDOW_WALK};
-use crate::scrub::{Evidence, Stretch, stretch_at};
+use crate::scrub::{Evidence, Stretches, stretch_at};
 use crate::segment::{End, Segment};
 use crate::sick::is_sick;
 
@@ -50,7 +50,7 @@ pub(crate) struct Walked {
     pub(crate) first_timestamp: Option<i64>,
     /// What was stable once and is not what was written. The last one may reach to the end of the file: then the walk
     /// ended before it.
-    pub(crate) damage: Vec<Stretch>,
+    pub(crate) damage: Stretches,
     /// Why it ended early: what follows was never known to be stable.
     pub(crate) bad: Option<String>,
 }
@@ -69,7 +69,7 @@ pub(crate) fn walk(
     let scanner = Scanner::new(&*file, start.position, size, start.offset, window);
     let mut scanner = scanner.verifying_from(whole_to).contiguous_from(depth.whole_from).upto(upto);
     let mut notes = Notes::new(segment, start);
-    let mut damage = Vec::new();
+    let mut damage = Stretches::default();
     let bad = loop {
         let (position, reason) = match scanner.next() {
             Ok(None) => break None,
@@ -92,10 +92,10 @@ pub(crate) fn walk(
                 // The end of what was being written, for all that is known.
                 break Some(reason);
             }
-            damage.push(stretch);
+            damage.add(stretch);
             break None;
         }
-        damage.push(stretch);
+        damage.add(stretch);
         notes.go_on_at(stretch.next_offset);
         scanner.resume(stretch.to, stretch.next_offset);
     };

@@ -42,7 +42,7 @@ struct Shown {
 }
 
 /// Loads the directory and shows its partitions. `empty`: what it held is lost, and its partitions are made anew. Of a
-/// directory that is served it is about partitions in it whose directories are missing.
+/// directory that is served it is about partitions in it whose directories are missing, or that could not be opened.
 ///
 /// `watch` is told where the progress can be looked at.
 pub(crate) async fn take_in(
@@ -52,9 +52,11 @@ pub(crate) async fn take_in(
     watch: impl Fn(&Arc<LoadMeter>) + Send + 'static,
 ) -> Result<Online, Refused> {
     let cluster = broker.cluster();
-    let is_missing_some = cluster.log_dirs.gone_in(&path) > 0 || cluster.has_unshown();
+    let log_dirs = &cluster.log_dirs;
+    let is_missing_some = log_dirs.gone_in(&path) > 0 || cluster.has_unshown();
     // One that is served is not empty, whatever else is wrong with a log in it.
-    if is_missing_some && (empty && cluster.log_dirs.gone_in(&path) > 0 || cluster.log_dirs.is_well(&path)) {
+    let is_served = empty && log_dirs.gone_in(&path) > 0 || log_dirs.is_well(&path);
+    if is_missing_some && is_served || !empty && log_dirs.closed_in(&path) > 0 {
         return bring_back(broker, path, empty).await;
     }
     let served = cluster.catalog.log_dirs(cluster.identity.node_id).await?.0;
@@ -76,20 +78,23 @@ pub(crate) async fn take_in(
     change(broker, move |change| async move { change.serve(taken, least_epoch, empty).await }).await
 }
 
-/// Of a directory that is served, the partitions whose directories were missing: those that are back, or all of them, anew.
+/// Of a directory that is served, the partitions that could not be opened, and those whose directories were missing: which are
+/// back, or all of them, anew. Nothing else in it is touched.
 async fn bring_back(broker: &Arc<Broker>, path: PathBuf, empty: bool) -> Result<Online, Refused> {
     let cluster = broker.cluster();
+    let closed = cluster.log_dirs.closed_in(&path);
     // Recovering them may take long, so it is done before the turn, which finds them open.
     let returned = open_returned(broker, path.clone()).await?;
-    if returned.opened == 0 && !empty && !cluster.has_unshown() {
+    if returned.opened == 0 && closed == 0 && !empty && !cluster.has_unshown() {
         return Err(still_gone(cluster.log_dirs.gone_in(&path), returned.error));
     }
     // Clients are to look whether they have what is there. Before anybody is served.
     let least_epoch = cluster.catalog.raise_leader_epoch().await?;
+    let report = open_closed(broker, path.clone()).await?;
     let shown = change(broker, move |change| async move {
         let cluster = change.cluster();
         let topics = cluster.topic_records().await?;
-        // Those of other directories wait until somebody opens these: recovering them would keep the turn.
+        // What cannot be opened was tried, or is another directory's: recovering it would keep the turn.
         let failed = cluster.log_dirs.unopened().into_iter().collect();
         cluster.log_dirs.accept_gone(&path, empty);
         let shown = change.show(&topics, &failed, least_epoch).await;
@@ -98,10 +103,9 @@ async fn bring_back(broker: &Arc<Broker>, path: PathBuf, empty: bool) -> Result<
     });
     let (Shown { partitions, error }, gone) = shown.await?;
     let error = error.or(returned.error);
-    if partitions == 0 {
+    if partitions == 0 && report.failed.is_empty() && (gone > 0 || error.is_some()) {
         return Err(still_gone(gone, error));
     }
-    let report = LoadReport { clean: true, ..LoadReport::default() };
     Ok(Online { partitions, report, trouble: error.map(|error| error.to_string()) })
 }
 
@@ -134,6 +138,19 @@ fn still_gone(gone: usize, error: Option<CreateError>) -> Refused {
         ),
     };
     Refused::new(ErrorCode::KafkaStorageError, why)
+}
+
+/// Without a turn: it may take long, as each of them is recovered.
+async fn open_closed(broker: &Arc<Broker>, path: PathBuf) -> Result<LoadReport, Refused> {
+    let cluster = broker.cluster();
+    let known = Known::of(&cluster.topic_records().await?, &broker.config());
+    let log_dirs = Arc::clone(&cluster.log_dirs);
+    let opened = to_its_end(move || {
+        log_dirs.open_closed(&path, &|topic, partition| known.settings(topic, partition), now_ms())
+    });
+    opened
+        .await
+        .ok_or_else(|| Refused::new(ErrorCode::KafkaStorageError, "opening them broke off".to_owned()))
 }
 
 /// On a thread of its own: it may take minutes, and the I/O pool has few.

@@ -9,7 +9,7 @@ use std::{
 };
 
 use pagewire_log::{
-    CloseReport, FailedLog, LoadReport, Locked, LockedDir, LogDirOptions, LogDirs, LogError, Notice,
+    CloseReport, Damaged, FailedLog, LoadReport, Locked, LockedDir, LogDirOptions, LogDirs, LogError, Notice,
 };
 use pagewire_metadata::model::{LogDirsRecord, TopicRecord};
 use pagewire_zcopy::IoPool;
@@ -166,7 +166,7 @@ pub(crate) fn report(report: &LoadReport, removed: &[PathBuf]) {
         for hole in &log.report.holes {
             error!("{hole}: they are lost");
         }
-        for damage in &log.report.damage {
+        for damage in Damaged::told(&log.report.damage) {
             error!("{damage}: reads of them are refused, what lies around them is served");
         }
         for note in &log.report.notes {

@@ -25,7 +25,7 @@ pub fn damage_in(
         let slice = search.advance(file, end, SLICE, &|_| {}, None).map_err(BackupError::at(name))?;
         pace(slice.bytes).map_err(BackupError::at(name))?;
         if slice.done {
-            return Ok(search.into_found());
+            return Ok(search.into_found().into_vec());
         }
     }
 }

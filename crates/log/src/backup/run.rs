@@ -148,7 +148,9 @@ fn attempt(
 
 /// What the backup found damaged is known to readers from now on.
 fn told(segment: &Segment, copied: CopiedFile) -> CopiedFile {
-    copied.damage.iter().for_each(|stretch| segment.tell_damage(*stretch));
+    for stretch in &copied.damage {
+        segment.tell_damage(*stretch);
+    }
     copied
 }
 

@@ -35,14 +35,21 @@ pub(super) struct Checkpoints {
     pub(super) high_watermark: OffsetCheckpoint,
 }
 
-/// What the files hold for certain; `None` for one that was damaged and has to be written whatever it shall say.
+/// What the files hold for certain; `None` for one of which nobody knows: it was damaged, or is being written, or that failed
+/// half-way. It has to be written whatever it shall say.
 #[derive(Debug)]
 pub(super) struct Written([Option<OffsetCheckpoint>; 3]);
 
 impl Written {
-    /// Whether anything is said of one partition.
+    /// Whether anything is said of one partition, for all that is known.
     pub(super) fn mention(&self, topic: &str, partition: i32) -> bool {
         self.0.iter().flatten().any(|checkpoint| checkpoint.get(topic, partition).is_some())
+    }
+
+    /// Whether anything may be said of one partition.
+    pub(super) fn may_mention(&self, topic: &str, partition: i32) -> bool {
+        let says = |checkpoint: &OffsetCheckpoint| checkpoint.get(topic, partition).is_some();
+        self.0.iter().any(|checkpoint| checkpoint.as_ref().is_none_or(says))
     }
 
     fn recovery_point(&self, topic: &str, partition: i32) -> Option<i64> {
@@ -156,12 +163,14 @@ impl LogDir {
             (LOG_START_FILE, log_start),
             (HIGH_WATERMARK_FILE, high_watermark),
         ];
-        let changed: Vec<_> = current
-            .iter()
-            .zip(&written.0)
-            .filter(|((_, now), before)| before.as_ref() != Some(now))
-            .map(|((file, now), _)| (*file, now))
-            .collect();
+        let mut changed = Vec::new();
+        for ((file, now), before) in current.iter().zip(&mut written.0) {
+            if before.as_ref() != Some(now) {
+                // Should one of them fail, some have landed.
+                *before = None;
+                changed.push((*file, now));
+            }
+        }
         let files = changed.len();
         self.write_summed(&changed)?;
         written.0 = current.map(|(_, now)| Some(now));

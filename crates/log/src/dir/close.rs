@@ -87,7 +87,8 @@ impl LogDir {
         self.given_up.store(true, Ordering::Release);
         let _ = self.health.end(Offline { reason: GIVEN_UP.into(), kind: io::ErrorKind::Other });
         self.logs().iter().for_each(|log| log.give_up(GIVEN_UP));
-        // A checkpoint that is being written.
+        // A round of the scrub, which writes down what it found; a checkpoint that is being written.
+        drop(self.scrubbing.lock());
         drop(self.written.lock());
         drop(self.sums.lock());
         drop(self.lock.lock().take());

@@ -71,6 +71,7 @@ impl LogDir {
                     // From now on the log itself says it, which no checkpoint was without meanwhile.
                     self.carried.lock().forget(topic, partition);
                     self.no_longer_gone(topic, partition);
+                    self.unopened.lock().remove(topic, partition);
                 }
                 Err(error) => first_error = first_error.or(Some(error)),
             }

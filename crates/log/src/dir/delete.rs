@@ -36,7 +36,10 @@ impl LogDir {
         for (_, entry) in &taken {
             entry.end();
         }
-        let names: Vec<_> = partitions.iter().map(|&partition| (topic, partition)).collect();
+        // Of what is nothing to this directory it may not be known whether a checkpoint that failed half-way names it.
+        let is_here = |partition: &i32| taken.iter().any(|(one, _)| one == partition);
+        let ours = partitions.iter().filter(|&partition| is_here(partition) || self.names(topic, *partition));
+        let names: Vec<_> = ours.map(|&partition| (topic, partition)).collect();
         self.forget_or_be_full(&names)?;
         let (deleted, mut first_error) = (taken.len(), None);
         for (partition, entry) in taken {

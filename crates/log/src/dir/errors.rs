@@ -150,6 +150,17 @@ impl CreateError {
     }
 }
 
+impl LogError {
+    /// Why the log in `dir` was not made, as the reason why it is not open.
+    pub(crate) fn of(error: CreateError, dir: &Path) -> Self {
+        match error {
+            CreateError::Log(error) => error,
+            CreateError::Io { path, error } => Self::Io { path, error },
+            other => Self::Io { path: dir.to_path_buf(), error: io::Error::other(other) },
+        }
+    }
+}
+
 /// Splits what reading a small file can answer into content, damage (worth a notice) and a failing disk.
 pub(super) fn usable<T>(
     read: Result<Option<T>, CheckpointError>,

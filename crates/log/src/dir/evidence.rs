@@ -5,12 +5,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use pagewire_disk::{DamageCheckpoint, DamageEntry, OffsetCheckpoint};
+use pagewire_disk::{DamageEntry, OffsetCheckpoint};
 use uuid::Uuid;
 
 use super::checkpoints::Checkpoints;
 use super::{LogDir, vouched};
 use crate::home::Vouched;
+use crate::scrub::Noted;
 
 /// A topic's partition.
 type Name = (String, i32);
@@ -21,7 +22,7 @@ pub(super) struct Evidence {
     pub(super) checkpoints: Checkpoints,
     pub(super) vouched: Option<OffsetCheckpoint>,
     /// Where logs were found damaged before.
-    pub(super) noted: DamageCheckpoint,
+    pub(super) noted: Noted,
     /// The last stop was an orderly one.
     pub(super) clean: bool,
     /// Another program may have had the directory: what we noted of compaction says nothing.
@@ -61,11 +62,10 @@ impl Evidence {
             }
             names.insert((topic.as_str(), *partition));
         }
-        let is_one = |entry: &DamageEntry| names.contains(&(entry.topic.as_str(), entry.partition));
         Self {
             checkpoints,
             vouched: self.vouched.map(|_| sums),
-            noted: DamageCheckpoint { entries: self.noted.entries.into_iter().filter(is_one).collect() },
+            noted: self.noted.only(|topic, partition| names.contains(&(topic, partition))),
             clean: self.clean,
             others_wrote: self.others_wrote,
         }
@@ -104,7 +104,7 @@ impl LogDir {
     /// Where logs that wait for another attempt were found damaged.
     pub(crate) fn notes_of_unopened(&self) -> Vec<DamageEntry> {
         let unopened = self.unopened.lock();
-        let noted = self.evidence.noted.entries.iter();
+        let noted = self.evidence.noted.iter();
         noted.filter(|entry| unopened.waits(&entry.topic, entry.partition)).cloned().collect()
     }
 }

@@ -6,7 +6,7 @@
 use std::io;
 
 use super::LogDir;
-use crate::sick::is_sick;
+use crate::sick::is_full;
 
 impl LogDir {
     /// Makes sure that no checkpoint speaks of these partitions, none of which is open.
@@ -15,22 +15,27 @@ impl LogDir {
             self.carried.lock().forget(topic, partition);
             self.forget_cleaning(topic, partition);
         }
-        if !self.mentions(partitions) {
+        if !self.may_mention(partitions) {
             return Ok(());
         }
         let written = self.write_checkpoints();
         // Another log may be what could not be made stable.
-        if self.mentions(partitions) { written.map(drop) } else { Ok(()) }
+        if self.may_mention(partitions) { written.map(drop) } else { Ok(()) }
     }
 
     /// The same before their directories lose their names. A full disk does not keep them from that, for it is what makes
     /// room: should the process die before the next checkpoint, a later topic of the name is said to be lost, and is not.
     pub(super) fn forget_or_be_full(&self, partitions: &[(&str, i32)]) -> io::Result<()> {
-        self.forget(partitions).or_else(|error| if is_sick(&error) { Err(error) } else { Ok(()) })
+        self.forget(partitions).or_else(|error| if is_full(error.kind()) { Ok(()) } else { Err(error) })
     }
 
-    fn mentions(&self, partitions: &[(&str, i32)]) -> bool {
+    /// Whether a checkpoint names a partition, as far as that is known.
+    pub(super) fn names(&self, topic: &str, partition: i32) -> bool {
+        self.written.lock().mention(topic, partition)
+    }
+
+    fn may_mention(&self, partitions: &[(&str, i32)]) -> bool {
         let written = self.written.lock();
-        partitions.iter().any(|(topic, partition)| written.mention(topic, *partition))
+        partitions.iter().any(|(topic, partition)| written.may_mention(topic, *partition))
     }
 }

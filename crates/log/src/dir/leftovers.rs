@@ -22,6 +22,7 @@ impl LogDir {
     /// The first error is returned after all were tried.
     pub fn delete_leftovers(&self, deleted: &HashSet<Uuid>, now_ms: i64) -> io::Result<Vec<PathBuf>> {
         let _changing = self.changing.lock();
+        self.may_change()?;
         let leftover = |entry: DirEntry| {
             let path = self.path.join(&entry.name);
             let to = self.name_of_leftover(&path, &entry.name, deleted)?;

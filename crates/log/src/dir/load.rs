@@ -28,7 +28,8 @@ use super::{LogDir, parallel, vouched};
 use crate::producer_budget::ProducerBudget;
 use crate::recovery;
 use crate::rewritten;
-use crate::scrub;
+use crate::scrub::Noted;
+use crate::sick::is_full;
 use crate::{LogError, RecoveryReport};
 
 /// How files begin that are written and removed to see whether a directory can be written.
@@ -142,7 +143,7 @@ impl LockedDir {
         let (checkpoints, written) = Checkpoints::read(disk.as_ref(), &path, &mut sums, &mut report.notices)?;
         let mut cleaning = Cleaning::read(disk.as_ref(), &path, &mut sums, &mut report.notices)?;
         let vouched = vouched::read(disk.as_ref(), &path, &mut report.notices)?;
-        let noted = scrub::read_notes(disk.as_ref(), &path);
+        let noted = Noted::read(disk.as_ref(), &path);
         let (found, doomed) = self.scan(options.now_ms, &mut report.notices)?;
         if sums.others_wrote() {
             // Before the sums go that tell it.
@@ -156,13 +157,15 @@ impl LockedDir {
 
         if found.is_empty() {
             // From now on they are missing only where they were lost.
-            for (file, missing) in
-                [(RECOVERY_POINT_FILE, !evidence.checkpoints.legible), (CLEANER_FILE, cleaning.is_lost())]
-            {
-                if missing {
-                    let path = path.join(file);
-                    OffsetCheckpoint::new().write(disk.as_ref(), &path).map_err(LogDirError::at(&path))?;
-                }
+            let needed =
+                [(RECOVERY_POINT_FILE, !evidence.checkpoints.legible), (CLEANER_FILE, cleaning.is_lost())];
+            let empty = OffsetCheckpoint::new();
+            let missing: Vec<_> =
+                needed.iter().filter(|(_, missing)| *missing).map(|(file, _)| (*file, &empty)).collect();
+            match sums.write(disk.as_ref(), &path, &missing) {
+                // There is no log yet of which they would not speak; whoever makes one needs room as well.
+                Err((_, error)) if !is_full(error.kind()) => return Err(LogDirError::at(&path)(error)),
+                _ => {}
             }
         } else if cleaning.is_lost() {
             cleaning.doubt(found.iter().map(|found| (found.topic.as_str(), found.partition)));

@@ -11,7 +11,7 @@ use super::notice::Notice;
 use super::opening::{Opened, Opening};
 use super::options::PartitionSettings;
 use super::table::Entry;
-use crate::{LogError, RecoveryReport};
+use crate::{Damaged, LogError, RecoveryReport};
 
 impl LogDir {
     /// Opens a log that could not be opened when the directory was loaded, by all that was known of it then. What keeps it
@@ -35,16 +35,19 @@ impl LogDir {
             return Ok(None);
         }
         let opened = self.opening(&self.evidence, now_ms, |opening, notices| {
-            match opening.open(dir, topic, partition, settings, notices)? {
-                Opened::Log(entry, report) => Ok(Some((entry, report))),
-                Opened::Stray(_) => Ok(None),
-            }
+            opening.open(dir, topic, partition, settings, notices)
         })?;
-        self.unopened.lock().remove(topic, partition);
-        Ok(opened.map(|(entry, report)| {
-            tell(&report);
-            entry
-        }))
+        match opened {
+            // It waits until it is served: what was known of it is known to the next attempt, whatever comes between.
+            Opened::Log(entry, report) => {
+                tell(&report);
+                Ok(Some(entry))
+            }
+            Opened::Stray(_) => {
+                self.unopened.lock().remove(topic, partition);
+                Ok(None)
+            }
+        }
     }
 
     /// Does something with what opens logs by `evidence`; says what people should know of it.
@@ -81,7 +84,7 @@ pub(super) fn tell(report: &RecoveryReport) {
     for hole in &report.holes {
         tracing::error!("{hole}: they are lost");
     }
-    for damage in &report.damage {
+    for damage in Damaged::told(&report.damage) {
         tracing::error!("{damage}: reads of them are refused, what lies around them is served");
     }
 }

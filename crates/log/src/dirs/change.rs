@@ -45,7 +45,7 @@ impl LogDirs {
     }
 
     /// Why a partition is served from nowhere, if several directories have it.
-    fn torn(&self, topic: &str, partition: i32, topic_id: Uuid) -> Option<LogError> {
+    pub(super) fn torn(&self, topic: &str, partition: i32, topic_id: Uuid) -> Option<LogError> {
         let torn = self.torn.read();
         torn.iter().find(|torn| torn.is(topic, partition, topic_id)).map(Torn::error)
     }

@@ -84,7 +84,7 @@ impl LogDirs {
             .for_each(|dir| dir.keep_gone(|topic, partition| self.topic_id(topic, partition).is_none()));
     }
 
-    fn at(&self, path: &Path) -> Option<Arc<LogDir>> {
+    pub(super) fn at(&self, path: &Path) -> Option<Arc<LogDir>> {
         self.here().find(|dir| dir.path() == path)
     }
 }

@@ -20,6 +20,7 @@ mod change;
 mod gone;
 mod load;
 mod place;
+mod reopen;
 mod spread;
 mod take_in;
 #[cfg(test)]

@@ -14,7 +14,8 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
 
-use crate::answers::Damaged;
+use super::stretches::{Added, Stretches};
+use crate::damaged::Damaged;
 
 /// Bytes of a segment that are no batches with a right CRC; none where records are missing between good ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,31 +55,30 @@ impl Stretch {
     }
 }
 
-/// Of one segment, in rising order.
+/// Of one segment.
 #[derive(Debug, Default)]
-pub(crate) struct KnownDamage(ArcSwapOption<Vec<Stretch>>);
+pub(crate) struct KnownDamage(ArcSwapOption<Stretches>);
 
 impl KnownDamage {
-    /// Adds what was found; what it overlaps was another view of the same. Whether it was news.
-    pub(crate) fn add(&self, stretch: Stretch) -> bool {
-        let mut news = true;
+    /// Adds what was found. What that was to those who knew the others, and how many there are now.
+    pub(crate) fn add(&self, stretch: Stretch) -> (Added, usize) {
+        if let Some(known) = self.shared()
+            && known.cover(&stretch)
+        {
+            return (Added::Known, known.len());
+        }
+        let mut added = (Added::Known, 0);
         self.0.rcu(|known| {
-            let known = known.as_ref().map_or(&[][..], |known| known);
-            news = !known.contains(&stretch);
-            let apart = |other: &&Stretch| {
-                **other != stretch && (other.to <= stretch.from || other.from >= stretch.to)
-            };
-            let mut all: Vec<Stretch> = known.iter().filter(apart).copied().collect();
-            all.push(stretch);
-            all.sort_unstable_by_key(|stretch| stretch.from);
+            let mut all = known.as_ref().map_or_else(Stretches::default, |known| Stretches::clone(known));
+            added = (all.add(stretch), all.len());
             Some(Arc::new(all))
         });
-        news
+        added
     }
 
     /// The whole segment was looked at, and this is all that there is. Whether it was news.
-    pub(crate) fn set(&self, stretches: Vec<Stretch>) -> bool {
-        let news = self.all() != stretches;
+    pub(crate) fn set(&self, stretches: Stretches) -> bool {
+        let news = self.all() != *stretches;
         self.0.store((!stretches.is_empty()).then(|| Arc::new(stretches)));
         news
     }
@@ -94,7 +94,7 @@ impl KnownDamage {
     }
 
     /// The same, as it is at this moment.
-    pub(crate) fn shared(&self) -> Option<Arc<Vec<Stretch>>> {
+    pub(crate) fn shared(&self) -> Option<Arc<Stretches>> {
         self.0.load_full()
     }
 
@@ -130,12 +130,11 @@ impl KnownDamage {
     /// How many of `len` bytes from `position` come before the next one; the one that `position` is in.
     pub(crate) fn clip(&self, position: u64, len: u64) -> Result<u64, Stretch> {
         let known = self.0.load();
-        let Some(next) = known.as_ref().and_then(|known| known.iter().find(|stretch| stretch.to > position))
-        else {
+        let Some(next) = known.as_ref().and_then(|known| known.ending_behind(position)) else {
             return Ok(len);
         };
         match next.from.checked_sub(position) {
-            None | Some(0) => Err(*next),
+            None | Some(0) => Err(next),
             Some(before) => Ok(len.min(before)),
         }
     }
@@ -180,7 +179,7 @@ mod tests {
         let known = known();
         known.add(Stretch { from: 90, to: 160, offset: 9, next_offset: 16 });
         assert_eq!((known.len(), known.clip(0, 1000)), (2, Ok(90)));
-        known.set(Vec::new());
+        known.set(Stretches::default());
         assert_eq!((known.len(), known.clip(0, 1000)), (0, Ok(1000)));
     }
 }

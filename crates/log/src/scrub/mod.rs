@@ -30,6 +30,7 @@ mod pass;
 mod queue;
 mod round;
 mod search;
+mod stretches;
 #[cfg(test)]
 mod tests;
 
@@ -37,7 +38,8 @@ pub(crate) use damage::KnownDamage;
 pub use damage::Stretch;
 pub(crate) use evidence::Evidence;
 pub(crate) use extent::stretch_at;
-pub(crate) use noted::read as read_notes;
+pub(crate) use noted::Noted;
 pub(crate) use round::Scrubbing;
 pub use round::{ScrubCounts, ScrubLimits, Scrubbed};
 pub(crate) use search::Search;
+pub(crate) use stretches::Stretches;

@@ -6,50 +6,75 @@
 
 use std::io;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use pagewire_disk::{DamageCheckpoint, DamageEntry, Disk};
 
 use super::damage::Stretch;
 use super::search::Search;
-use crate::RecoveryReport;
+use super::stretches::STRETCHES_MAX;
 use crate::dir::LogDir;
 use crate::log::Log;
 use crate::patience::Patience;
 use crate::segment::Segment;
+use crate::{Damaged, Hole, RecoveryReport};
 
-/// The notes of a directory. Whatever keeps them from being read: then the scrub finds the damage again.
-pub(crate) fn read(disk: &dyn Disk, dir: &Path) -> DamageCheckpoint {
-    DamageCheckpoint::read(disk, dir).unwrap_or_else(|error| {
-        tracing::warn!(%error, "it is not known what was found damaged before");
-        DamageCheckpoint::default()
-    })
+/// The notes of a directory, by log and segment.
+#[derive(Debug, Default)]
+pub(crate) struct Noted(Vec<DamageEntry>);
+
+impl Noted {
+    /// Whatever keeps them from being read: then the scrub finds the damage again.
+    pub(crate) fn read(disk: &dyn Disk, dir: &Path) -> Self {
+        let read = DamageCheckpoint::read(disk, dir).unwrap_or_else(|error| {
+            tracing::warn!(%error, "it is not known what was found damaged before");
+            DamageCheckpoint::default()
+        });
+        Self::of(read.entries)
+    }
+
+    fn of(mut notes: Vec<DamageEntry>) -> Self {
+        notes.sort_unstable_by(|one, other| place(one).cmp(&place(other)));
+        Self(notes)
+    }
+
+    /// The same of some logs alone.
+    pub(crate) fn only(mut self, is_one: impl Fn(&str, i32) -> bool) -> Self {
+        self.0.retain(|note| is_one(&note.topic, note.partition));
+        self.0.shrink_to_fit();
+        self
+    }
+
+    /// In the order of their places.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &DamageEntry> {
+        self.0.iter()
+    }
+
+    /// Those of one log.
+    fn about(&self, topic: &str, partition: i32) -> &[DamageEntry] {
+        let log = |note: &DamageEntry| (note.topic.as_str(), note.partition).cmp(&(topic, partition));
+        let from = self.0.partition_point(|note| log(note).is_lt());
+        let to = self.0.partition_point(|note| log(note).is_le());
+        self.0.get(from..to).unwrap_or_default()
+    }
+}
+
+fn place(note: &DamageEntry) -> (&str, i32, i64, u64) {
+    (&note.topic, note.partition, note.segment, note.from)
 }
 
 impl Log {
     /// Looks at the places where it was damaged; what still is comes into the report.
-    pub(crate) fn look_at(&self, notes: &DamageCheckpoint, report: &mut RecoveryReport) {
-        let mine = |note: &&DamageEntry| note.topic == *self.topic && note.partition == self.partition;
-        for note in notes.entries.iter().filter(mine) {
-            let segments = self.segments.load();
-            let same = |segment: &&Arc<Segment>| {
-                segment.base_offset == note.segment && segment.end().size == note.size
-            };
-            let Some(segment) = segments.iter().find(same) else { continue };
-            segment.suspect.store(true, Ordering::Relaxed);
-            if let Err(error) = segment.look_at(note) {
-                tracing::warn!(file = %segment.path().display(), %error, "not looked at where it was damaged");
-            }
-            let known = segment.damage.all().into_iter().map(|stretch| stretch.of(segment.path()));
-            for damaged in known {
-                // A segment without bytes may have been told as a hole.
-                let is_told = report.holes.iter().any(|hole| {
-                    (&hole.file, hole.from, hole.upto) == (&damaged.file, damaged.from, damaged.upto)
-                });
-                if !is_told && !report.damage.contains(&damaged) {
-                    report.damage.push(damaged);
-                }
+    pub(crate) fn look_at(&self, noted: &Noted, report: &mut RecoveryReport) {
+        let segments = self.segments.load();
+        let mine = noted.about(&self.topic, self.partition);
+        for notes in mine.chunk_by(|one, next| one.segment == next.segment) {
+            let named = notes.first().and_then(|note| {
+                let at = segments.binary_search_by_key(&note.segment, |segment| segment.base_offset);
+                segments.get(at.ok()?)
+            });
+            if let Some(segment) = named {
+                segment.look_at_all(notes, report);
             }
         }
     }
@@ -81,6 +106,29 @@ impl Log {
 }
 
 impl Segment {
+    /// Looks at places of it, at no more than are kept apart: the scrub looks at all.
+    fn look_at_all(&self, notes: &[DamageEntry], report: &mut RecoveryReport) {
+        let size = self.end().size;
+        let mut same = notes.iter().filter(|note| note.size == size).take(STRETCHES_MAX).peekable();
+        if same.peek().is_none() {
+            return;
+        }
+        self.suspect.store(true, Ordering::Relaxed);
+        let path = self.path();
+        let failed = same.filter_map(|note| self.look_at(note).err()).reduce(|first, _| first);
+        if let Some(error) = failed {
+            tracing::warn!(file = %path.display(), %error, "not looked at everywhere where it was damaged");
+        }
+        report.damage.retain(|damaged| damaged.file != path);
+        let is_a_hole = |damaged: &Damaged| {
+            let told =
+                |hole: &Hole| (&hole.file, hole.from, hole.upto) == (&path, damaged.from, damaged.upto);
+            damaged.bytes == 0 && report.holes.iter().any(told)
+        };
+        let known = self.damage.all().into_iter().map(|stretch| stretch.of(path.clone()));
+        report.damage.extend(known.filter(|damaged| !is_a_hole(damaged)));
+    }
+
     fn look_at(&self, note: &DamageEntry) -> io::Result<()> {
         // A number in it may be another by now, and would have good records refused.
         if !self.is_due(note.from, note.offset) {
@@ -91,9 +139,10 @@ impl Segment {
         let lost = Stretch::missing(note.from, note.offset..i64::MAX).filter(|_| note.from == note.to);
         let mut search = Search::from(note.from, note.offset).lacking_as(self).knowing(lost);
         let bytes = note.to - note.from + 1;
-        search
-            .advance(&*file, end, bytes, &|stretch| self.tell_damage(stretch), Some(&self.anchors()))
-            .map(drop)
+        let tell = |stretch| {
+            self.tell_damage(stretch);
+        };
+        search.advance(&*file, end, bytes, &tell, Some(&self.anchors())).map(drop)
     }
 
     /// Whether the batch before `position` ends there, and the next offset is this one.
@@ -117,5 +166,25 @@ impl LogDir {
         let entries =
             self.logs().iter().flat_map(|log| log.notes()).chain(self.notes_of_unopened()).collect();
         DamageCheckpoint { entries }.write(self.disk.as_ref(), self.path())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn note(topic: &str, partition: i32, from: u64) -> DamageEntry {
+        DamageEntry { topic: topic.into(), partition, segment: 0, size: 100, from, to: from + 1, offset: 0 }
+    }
+
+    #[test]
+    fn a_log_hears_its_own_notes_in_the_order_of_their_places() {
+        let notes = [("b", 0, 7), ("a", 10, 1), ("a", 1, 9), ("a", 1, 3), ("ab", 1, 2)];
+        let noted = Noted::of(notes.map(|(topic, partition, from)| note(topic, partition, from)).into());
+        let about = |topic, partition| noted.about(topic, partition).iter().map(|note| note.from).collect();
+        assert_eq!((about("a", 1), about("a", 10), about("b", 0)), (vec![3, 9], vec![1], vec![7]));
+        assert_eq!((about("a", 0), about("c", 0)), (vec![], vec![]));
+        let fewer = noted.only(|topic, _| topic == "a");
+        assert_eq!(fewer.iter().map(|note| note.from).collect::<Vec<_>>(), [3, 9, 1]);
     }
 }

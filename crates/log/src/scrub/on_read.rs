@@ -12,6 +12,8 @@ use super::damage::Stretch;
 use super::evidence::Evidence;
 use super::extent::stretch_at;
 use super::search::is_in_place;
+use super::stretches::Added;
+use crate::damaged::{Damaged, TOLD_MAX};
 use crate::errors::ReadError;
 use crate::files::{BatchWalk, Step};
 use crate::scan::{Found, ScanError, Scanner};
@@ -83,19 +85,38 @@ impl Segment {
         Ok(stretch)
     }
 
-    /// Damage was found: said once, and known to readers from here on.
-    pub(crate) fn tell_damage(&self, stretch: Stretch) {
-        let Stretch { from, to, offset, next_offset } = stretch;
-        if !self.damage.add(stretch) || self.home.is_rehearsed() {
-            return;
+    /// Damage was found: known to readers from here on, and said once as long as there is little of it. Whether it was news.
+    pub(crate) fn tell_damage(&self, stretch: Stretch) -> bool {
+        let (added, known) = self.damage.add(stretch);
+        if added == Added::Known || self.home.is_rehearsed() {
+            return false;
         }
-        tracing::error!(
-            file = %self.path().display(),
-            position = from,
-            bytes = to - from,
-            offset,
-            next_offset,
-            "records are damaged: reads of these offsets are refused, those around them are served"
-        );
+        let Stretch { from, to, offset, next_offset } = stretch;
+        if known <= TOLD_MAX {
+            tracing::error!(
+                file = %self.path().display(),
+                position = from,
+                bytes = to - from,
+                offset,
+                next_offset,
+                "records are damaged: reads of these offsets are refused, those around them are served"
+            );
+        } else if known == TOLD_MAX + 1 && added == Added::New {
+            tracing::error!(
+                file = %self.path().display(),
+                offset,
+                "more of it is damaged: from here on its places are counted and not said one by one"
+            );
+        }
+        true
+    }
+
+    /// All of the segment was looked at, and so much was damaged that it was not said one by one.
+    pub(super) fn sum_damage_up(&self) {
+        let damage: Vec<Damaged> =
+            self.damage.all().into_iter().map(|stretch| stretch.of(self.path())).collect();
+        if damage.len() > TOLD_MAX {
+            Damaged::told(&damage).for_each(|told| tracing::error!("{told}: reads of those are refused"));
+        }
     }
 }

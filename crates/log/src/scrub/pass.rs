@@ -1,5 +1,6 @@
 //! One segment, verified in slices: the page cache is left as it was, and its readers are told what is found.
 
+use std::cell::Cell;
 use std::fs::File;
 use std::io;
 use std::sync::Arc;
@@ -18,6 +19,8 @@ pub(super) struct SegmentPass {
     pub(super) segment: Arc<Segment>,
     search: Search,
     behind: DropBehind,
+    /// Of what it found, something was not known.
+    news: bool,
 }
 
 impl SegmentPass {
@@ -26,7 +29,7 @@ impl SegmentPass {
         let until = if segment.is_closed() { u64::MAX } else { segment.due_below() };
         let search = Search::new(segment.base_offset).until(until).lacking_as(&segment);
         let behind = DropBehind::new(DropBehindOptions { lag_bytes: 0, ..DropBehindOptions::default() });
-        Self { segment, search, behind }
+        Self { segment, search, behind, news: false }
     }
 
     /// Verifies batches until `bytes` were read or the segment ends; tells its readers what it found.
@@ -34,14 +37,21 @@ impl SegmentPass {
         let (file, end, start) = (self.segment.file()?, self.segment.end(), self.search.position());
         self.look_what_is_cached(file.file(), start, bytes.min(end.size - start.min(end.size)));
         let segment = &self.segment;
-        let tell = |stretch| segment.tell_damage(stretch);
+        let news = Cell::new(self.news);
+        let tell = |stretch| {
+            news.set(segment.tell_damage(stretch) || news.get());
+        };
         let slice = self.search.advance(&*file, end, bytes, &tell, Some(&segment.anchors()))?;
+        self.news = news.into_inner();
         if slice.done {
             self.segment.unverified_below(0);
             if self.segment.is_closed() {
                 let search = std::mem::replace(&mut self.search, Search::new(self.segment.base_offset));
                 if self.segment.damage.set(search.into_found()) {
                     self.segment.forget_times();
+                }
+                if self.news {
+                    self.segment.sum_damage_up();
                 }
             }
         }

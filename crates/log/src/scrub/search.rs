@@ -10,6 +10,7 @@ use pagewire_disk::DiskFile;
 use super::damage::Stretch;
 use super::evidence::{Anchors, Evidence};
 use super::extent::stretch_at;
+use super::stretches::Stretches;
 use crate::files::{BatchWalk, Step, WalkedBatch};
 use crate::segment::{End, Segment};
 
@@ -30,7 +31,7 @@ pub(crate) struct Search {
     last: Option<Last>,
     /// What is expected follows the last batch, rather than what damage left.
     follows: bool,
-    found: Vec<Stretch>,
+    found: Stretches,
 }
 
 /// The batch before, and the offset that was due there.
@@ -62,7 +63,7 @@ impl Search {
     /// From `position` on, where a batch of an offset not below `offset` is due.
     pub(crate) fn from(position: u64, offset: i64) -> Self {
         let (until, holes_below, may_end_early) = (u64::MAX, i64::MAX, true);
-        let (known, last, follows, found) = (Vec::new(), None, true, Vec::new());
+        let (known, last, follows, found) = (Vec::new(), None, true, Stretches::default());
         Self { position, until, expected: offset, holes_below, may_end_early, known, last, follows, found }
     }
 
@@ -96,7 +97,7 @@ impl Search {
     }
 
     /// What was found so far.
-    pub(crate) fn into_found(self) -> Vec<Stretch> {
+    pub(crate) fn into_found(self) -> Stretches {
         self.found
     }
 
@@ -180,7 +181,7 @@ impl Search {
         (self.position, self.expected) = (stretch.to, stretch.next_offset);
         (self.last, self.follows) = (None, false);
         tell(stretch);
-        self.found.push(stretch);
+        self.found.add(stretch);
         slice.damaged += 1;
     }
 }

@@ -1,10 +1,12 @@
 //! Rounds over a log directory in memory.
 
+mod rotten;
+
 use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use pagewire_disk::{Disk, MemoryDisk, OpenMode};
+use pagewire_disk::{DamageCheckpoint, Disk, MemoryDisk, OpenMode};
 use pagewire_record::{BatchBuilder, Codec};
 use uuid::Uuid;
 

@@ -1,9 +1,11 @@
-//! The disks under the log directories, one each. They lose their power together, and one of them may be sick.
+//! The disks under the log directories, one each. They lose their power together, and one of them may be sick, full, or not
+//! be read.
 
 use std::path::Path;
 use std::sync::Arc;
 
 use pagewire_disk::{Call, Disk, Errno, FailingDisk, Fault, ForgettingDisk, When};
+use pagewire_record::HEADER_LEN;
 use uuid::Uuid;
 
 use crate::chance::Chance;
@@ -13,6 +15,22 @@ pub(crate) const ROOTS: [&str; 2] = ["/data", "/more"];
 
 /// What a sick disk refuses. It can be read.
 const REFUSED: [Call; 5] = [Call::Write, Call::SetLen, Call::SyncData, Call::SyncDir, Call::Rename];
+/// What a full one has no room for. What is there can be removed.
+const NO_ROOM: [Call; 5] = [Call::Write, Call::Write, Call::Preallocate, Call::SyncData, Call::HardLink];
+/// What one refuses that cannot be read.
+const UNREAD: [Call; 3] = [Call::Read, Call::Open, Call::ReadDir];
+
+/// Bytes of a batch that fit on a full disk: never all of it, or it might be found after a crash though it was refused.
+const FITS_MAX: u64 = HEADER_LEN as u64;
+
+/// What is wrong with a disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Illness {
+    /// It refuses to be written, or cannot even be listed.
+    Sick,
+    Full,
+    Unreadable,
+}
 
 /// A log directory's disk.
 #[derive(Debug)]
@@ -21,8 +39,10 @@ pub(crate) struct Place {
     pub(crate) disk: ForgettingDisk,
     /// The same, as the process has it.
     used: FailingDisk,
-    /// It is sick, or about to be, or cannot even be listed: whatever fails there is no wonder.
-    pub(crate) is_sick: bool,
+    /// It is that, or about to be: whatever fails there is no wonder.
+    pub(crate) illness: Option<Illness>,
+    /// Since the process started some of it could not be read.
+    pub(crate) was_unreadable: bool,
     /// The directory's id, once it was served.
     pub(crate) id: Option<Uuid>,
 }
@@ -31,7 +51,7 @@ impl Place {
     pub(crate) fn new(root: &'static str) -> Self {
         let disk = ForgettingDisk::new();
         let used = FailingDisk::new(Arc::new(disk.clone()));
-        Self { root, disk, used, is_sick: false, id: None }
+        Self { root, disk, used, illness: None, was_unreadable: false, id: None }
     }
 
     pub(crate) fn path(&self) -> &'static Path {
@@ -43,30 +63,42 @@ impl Place {
         Arc::new(self.used.clone())
     }
 
+    /// Something is wrong with it.
+    pub(crate) fn is_ill(&self) -> bool {
+        self.illness.is_some()
+    }
+
     /// Some call from the next ones on is refused, and all of its kind after it.
     pub(crate) fn fall_ill(&mut self, chance: &mut Chance) {
-        let fault = match chance.below(3) {
-            0 => Fault::Torn { errno: Errno::IO, keep: chance.below(600) },
-            _ => Fault::Error(Errno::IO),
+        let illness = chance.pick(&[Illness::Sick, Illness::Sick, Illness::Full, Illness::Unreadable]);
+        let (calls, errno, keep_max): (&[Call], _, _) = match illness {
+            Illness::Sick => (&REFUSED, Errno::IO, 600),
+            Illness::Full => (&NO_ROOM, Errno::NOSPC, FITS_MAX),
+            Illness::Unreadable => (&UNREAD, Errno::IO, 1),
         };
-        self.used.fail_on("", chance.pick(&REFUSED), When::From(1 + chance.below(4)), fault);
-        self.is_sick = true;
+        let fault = match chance.below(3) {
+            0 => Fault::Torn { errno, keep: chance.below(keep_max) },
+            _ => Fault::Error(errno),
+        };
+        self.used.fail_on("", chance.pick(calls), When::From(1 + chance.below(4)), fault);
+        self.illness = Some(illness);
+        self.was_unreadable |= illness == Illness::Unreadable;
     }
 
     /// It cannot be listed: a start does without it.
     pub(crate) fn be_away(&mut self) {
         self.used.fail(Call::ReadDir, When::Always, Errno::IO);
-        self.is_sick = true;
+        self.illness = Some(Illness::Sick);
     }
 
     pub(crate) fn recover(&mut self) {
         self.used.heal();
-        self.is_sick = false;
+        self.illness = None;
     }
 
     /// What is left of it is used by another process.
     pub(crate) fn go_on_as(&mut self, disk: ForgettingDisk) {
         self.used = FailingDisk::new(Arc::new(disk.clone()));
-        (self.disk, self.is_sick) = (disk, false);
+        (self.disk, self.illness, self.was_unreadable) = (disk, None, false);
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use pagewire_log::LoadReport;
 
+use crate::disks::{Illness, Place};
 use crate::ops;
 use crate::tally::Tally;
 use crate::world::World;
@@ -69,7 +70,7 @@ pub(crate) fn arrive(
 ) -> bool {
     assert!(report.failed.is_empty(), "logs that cannot be opened: {:?}", report.failed);
     let here: Vec<usize> = world.each_dir().into_iter().map(|(place, _)| place).collect();
-    let lost = (0..world.places.len()).find(|place| !here.contains(place) && !world.places[*place].is_sick);
+    let lost = (0..world.places.len()).find(|place| !here.contains(place) && !world.places[*place].is_ill());
     assert_eq!(lost, None, "a directory is away: {:?}", world.dirs().away());
     for (place, dir) in world.each_dir() {
         world.places[place].id = dir.directory_id();
@@ -84,9 +85,11 @@ pub(crate) fn arrive(
             None => assert!(!world.partitions[at].made, "{} is gone", world.partitions[at].topic),
         }
     }
-    let deleted: HashSet<_> = world.deleted.iter().copied().collect();
+    // A full disk lets directories go that the checkpoints still name, and a crash then misses the next of their names.
+    let is_full = world.places.iter().any(|place| place.illness == Some(Illness::Full));
+    let deleted: HashSet<_> = world.deleted.iter().copied().filter(|_| !is_full).collect();
     if let (_, Err(error)) = world.dirs().delete_leftovers(&deleted, world.now_ms) {
-        let sick = world.places.iter().any(|place| place.is_sick);
+        let sick = world.places.iter().any(Place::is_ill);
         assert!(sick || world.is_dead(), "leftovers: {error:?}");
     }
     for &at in &arrived {
@@ -138,7 +141,7 @@ fn stop(world: &mut World) {
         world.tally.count("died in: a stop");
         return die(world);
     }
-    let well: Vec<usize> = (0..world.places.len()).filter(|at| !world.places[*at].is_sick).collect();
+    let well: Vec<usize> = (0..world.places.len()).filter(|at| !world.places[*at].is_ill()).collect();
     for place in well {
         let path = world.places[place].path();
         let failed = report.failed.iter().find(|(of, _)| of.starts_with(path));

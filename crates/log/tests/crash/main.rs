@@ -5,7 +5,7 @@
 //! ```text
 //!   life     start ▶ check ▶ work ▶ end, again and again; what a seed does and in which order
 //!   ops      the operations of a broker on its logs
-//!   disks    one or two, with a log directory each; one may refuse to be written, or be away, and come back
+//!   disks    one or two, with a log directory each; one may refuse to be written or read, be full, or be away, and come back
 //!   model    what should be there, and what may be
 //!   check    the invariants:  nothing synced is lost by a power cut, nothing answered by a kill
 //!                             no gap, no duplicate, order; every offset and time leads where it should
@@ -43,7 +43,7 @@ const BOUNDED: u64 = 100;
 const SAME: u64 = 12;
 
 /// What they must have met.
-const COVERED: [&str; 11] = [
+const COVERED: [&str; 13] = [
     "killed",
     "power cuts",
     "died in: a start",
@@ -53,6 +53,8 @@ const COVERED: [&str; 11] = [
     "backups restored and compared",
     "backups compared once more",
     "offline logs read",
+    "full disks",
+    "disks that cannot be read",
     "directories that came back",
     "directories that were away and came back",
 ];

@@ -135,7 +135,7 @@ impl World {
 
     /// Something may fail there: the process has died, or the disk is sick.
     pub(crate) fn may_fail(&self, place: usize) -> bool {
-        self.is_dead() || self.places[place].is_sick
+        self.is_dead() || self.places[place].is_ill()
     }
 
     /// The process dies in one of so many calls to come.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pagewire_log::LoadMeter;
+use pagewire_log::{Damaged, LoadMeter};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use tokio::sync::watch;
@@ -58,7 +58,7 @@ impl Answer {
         let logs = || report.loaded.iter();
         let cuts = logs().flat_map(|log| &log.report.cuts).map(ToString::to_string);
         let holes = logs().flat_map(|log| &log.report.holes).map(|hole| format!("{hole}: they are lost"));
-        let damage = logs().flat_map(|log| &log.report.damage);
+        let damage = logs().flat_map(|log| Damaged::told(&log.report.damage));
         let failed = report.failed.iter();
         let of_logs = logs().flat_map(|log| {
             log.report.notes.iter().map(move |note| format!("{}-{}: {note}", log.topic, log.partition))

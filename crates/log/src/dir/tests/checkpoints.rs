@@ -1,6 +1,7 @@
 //! The three checkpoint files, good and bad.
 
-use pagewire_disk::checkpoint::{HIGH_WATERMARK_FILE, LOG_START_FILE, RECOVERY_POINT_FILE};
+use pagewire_disk::checkpoint::{CLEANER_FILE, HIGH_WATERMARK_FILE, LOG_START_FILE, RECOVERY_POINT_FILE};
+use pagewire_disk::{Call, Errno, FailingDisk, Fault, When};
 
 use super::*;
 
@@ -165,4 +166,44 @@ fn a_log_without_its_high_watermark_was_not_closed_in_order_and_keeps_its_recove
     let recovery = &report.loaded[0].report;
     assert!(recovery.cuts.is_empty(), "{recovery:?}");
     assert_eq!((recovery.damage.len(), log_end(&dir, "a", 0)), (1, 1), "{recovery:?}");
+}
+
+/// Of three checkpoints the first landed when the disk was full.
+#[test]
+fn a_topic_of_the_same_name_is_not_missed_after_checkpoints_that_failed_half_way() {
+    let failing = FailingDisk::new(Arc::new(MemoryDisk::new()));
+    let world = World::on(Arc::new(failing.clone())).knows("t", A);
+    let (dir, _) = world.open();
+    let log = world.create(&dir, "t", 0);
+    append(&log, 12);
+    log.sync().expect("synced");
+    failing.fail_on(HIGH_WATERMARK_FILE, Call::Write, When::Always, Fault::Error(Errno::NOSPC));
+    dir.write_checkpoints().expect_err("no room");
+    assert!(world.get(RECOVERY_POINT_FILE).contains("t 0 12"), "it landed");
+    failing.heal();
+    assert!(dir.delete("t", 0, 0).expect("deleted"));
+    world.learns("t", Some(B));
+    append(&world.create(&dir, "t", 0), 5);
+    drop((log, dir));
+    let (dir, report) = world.open();
+    assert_eq!(log_end(&dir, "t", 0), 5);
+    assert!(report.loaded.iter().all(|log| log.report.damage.is_empty()), "{report:?}");
+}
+
+#[test]
+fn a_directory_without_partitions_is_loaded_from_a_full_disk() {
+    let failing = FailingDisk::new(Arc::new(MemoryDisk::new()));
+    let world = World::on(Arc::new(failing.clone()));
+    assert!(world.open().0.close_clean(0).clean);
+    for file in [RECOVERY_POINT_FILE, CLEANER_FILE] {
+        world.disk.remove_file(&path(file)).expect("removed");
+    }
+    failing.fail(Call::Write, When::Always, Errno::NOSPC);
+    let (dir, _) = world.open();
+    assert!(dir.offline().is_none() && !world.has(RECOVERY_POINT_FILE));
+    failing.heal();
+    drop(dir);
+    let (_, report) = world.open();
+    assert!(report.notices.is_empty() && world.has(RECOVERY_POINT_FILE), "{:?}", notices(&report));
+    assert!(world.open().1.notices.is_empty(), "what was written then has its sum");
 }

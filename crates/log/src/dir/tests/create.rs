@@ -259,6 +259,31 @@ fn a_log_that_is_opened_later_does_not_end_below_what_it_had_held() {
     }
 }
 
+/// The directory of a log of five records cannot be listed at the start, and when that is over its name cannot be synced.
+#[test]
+fn a_log_that_was_opened_and_is_not_served_waits_with_all_that_was_known_of_it() {
+    let failing = FailingDisk::new(Arc::new(MemoryDisk::new()));
+    let world = World::on(Arc::new(failing.clone())).knows("a", A);
+    let (dir, _) = world.open();
+    append(&world.create(&dir, "a", 0), 5);
+    assert!(dir.close_clean(0).clean);
+    failing.fail_on("a-0", Call::ReadDir, When::Always, Fault::Error(Errno::IO));
+    let (dir, _) = world.open();
+    failing.heal();
+    let settings = world.settings("a").expect("known");
+    failing.fail(Call::SyncDir, When::Always, Errno::MFILE);
+    assert!(dir.create("a", 0, &settings, 0).is_err() && dir.get("a", 0).is_none());
+    assert_eq!(dir.unopened(), [("a".to_owned(), 0)]);
+    failing.heal();
+    let segments = world.disk.read_dir(&path("a-0")).expect("listed").into_iter();
+    let is_log = |entry: &DirEntry| Path::new(&entry.name).extension().is_some_and(|is| is == "log");
+    let last = segments.filter(is_log).max().expect("a segment");
+    let file = world.disk.open(&path("a-0").join(last.name), OpenMode::ReadWrite).expect("opened");
+    file.set_len(10).expect("cut");
+    assert_eq!(world.create(&dir, "a", 0).marks().log_end, 5, "no offset is given out twice");
+    assert!(dir.unopened().is_empty());
+}
+
 #[test]
 fn what_was_known_of_a_log_is_written_down_while_it_waits() {
     let failing = FailingDisk::new(Arc::new(MemoryDisk::new()));

@@ -39,3 +39,18 @@ fn strays_of_a_deleted_topic_go_too() {
     dir.unlink_due(0).expect("unlinks");
     assert_eq!(world.dirs(), ["t-0"]);
 }
+
+#[test]
+fn a_directory_that_was_given_up_renames_nothing_of_whoever_opens_it_anew() {
+    let world = World::new().knows("gone", A);
+    let (dir, _) = world.open();
+    append(&world.create(&dir, "gone", 0), 2);
+    drop(dir);
+    world.learns("gone", None);
+    let (dir, _) = world.open();
+    dir.give_up();
+    assert!(dir.delete_leftovers(&HashSet::from([A]), 5).is_err());
+    assert_eq!(world.dirs(), ["gone-0"]);
+    let (dir, _) = world.open();
+    assert_eq!(dir.delete_leftovers(&HashSet::from([A]), 5).expect("its own"), [path("gone-0")]);
+}

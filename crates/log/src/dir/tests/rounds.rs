@@ -158,3 +158,22 @@ fn who_deletes_a_topic_does_not_wait_until_all_its_old_segments_are_renamed() {
     let _ = log.rename_doomed();
     assert_eq!((failing.calls(Call::Rename) - before, log.oldest_on_disk()), (0, oldest));
 }
+
+#[test]
+fn a_segment_that_cannot_be_read_keeps_nothing_newer_from_being_forgotten() {
+    for call in [Call::Read, Call::Open] {
+        let failing = FailingDisk::new(Arc::new(MemoryDisk::new()));
+        let world = World::on(Arc::new(failing.clone())).knows("a", A);
+        let (dir, _) = world.open();
+        append(&world.create(&dir, "a", 0), 20);
+        assert!(dir.close_clean(0).clean);
+        drop(dir);
+        let (dir, _) = world.open();
+        let log = dir.get("a", 0).expect("open");
+        let count = log.segments().len();
+        assert!(count > 3, "{count}");
+        failing.fail_on("a-0/00000000000000000000.", call, When::Always, Fault::Error(Errno::IO));
+        let retained = log.apply_retention(1 << 60).expect("all that is old goes");
+        assert_eq!((retained.segments, log.segments().len()), (count, 1), "{call:?}");
+    }
+}

@@ -244,6 +244,36 @@ fn a_log_that_cannot_be_opened_yet_takes_nobody_offline_and_comes_back_with_its_
 }
 
 #[test]
+fn a_closed_log_of_a_directory_that_is_well_is_opened_and_the_others_are_left_alone() {
+    let (world, _) = World::with_three_partitions();
+    world.fail("/b/t-1", Call::ReadDir);
+    let (dirs, _) = world.open();
+    let before = of(&dirs, "/b");
+    let known = |_: &str, _| Some(settings());
+    let report = dirs.open_closed(Path::new("/b"), &known, 0);
+    assert_eq!((report.failed.len(), dirs.closed_in(Path::new("/b"))), (1, 1), "{report:?}");
+    world.disk.heal();
+    assert!(dirs.open_closed(Path::new("/b"), &known, 0).failed.is_empty());
+    assert_eq!((ends(&dirs), dirs.closed_in(Path::new("/b"))), (vec![Some(1); 3], 0));
+    assert!(Arc::ptr_eq(&of(&dirs, "/b"), &before) && before.offline().is_none() && !before.is_given_up());
+    make_sick(&dirs, "/b");
+    assert_eq!(dirs.closed_in(Path::new("/b")), 0);
+}
+
+#[test]
+fn a_closed_log_that_another_directory_has_as_well_is_not_opened() {
+    let (world, _) = World::with_three_partitions();
+    world.copy("/a/t-0", "/c/t-0");
+    world.fail("/c", Call::ReadDir);
+    world.fail("/a/t-0", Call::ReadDir);
+    let (dirs, _) = world.open();
+    world.disk.heal();
+    dirs.serve(world.take_in(&dirs, "/c", Coming::Back(None)).expect("readable")).expect("alone");
+    let report = dirs.open_closed(Path::new("/a"), &|_, _| Some(settings()), 0);
+    assert_eq!((ends(&dirs)[0], report.failed.len()), (None, 1), "{report:?}");
+}
+
+#[test]
 fn a_log_that_is_offline_alone_is_shown_and_comes_back_with_its_directory() {
     let (world, _) = World::with_three_partitions();
     let (dirs, _) = world.open();

@@ -1,31 +1,38 @@
-//! A disk that refuses some kind of writing from some time on, or was away when the process started. Its directory is
-//! offline, is read all the same if it is there, and comes back by `log online`, or with the next start. The others know
-//! nothing of it.
+//! A disk that refuses some kind of writing or reading from some time on, is full, or was away when the process started. A
+//! directory that is offline is read all the same if it is there, and comes back by `log online`, or with the next start; one
+//! that is full, or was not read for a while, goes on by itself. The others know nothing of it.
 
 use std::sync::Arc;
 
 use pagewire_log::{Coming, Log, TakeInError};
 
 use super::or_excused;
+use crate::disks::{Illness, Place};
 use crate::world::World;
 use crate::{check, life};
 
 pub(super) fn begin(world: &mut World, at: usize, _log: &Log) {
     let place = world.partitions[at].place;
-    if !world.places[place].is_sick {
+    if !world.places[place].is_ill() {
         world.places[place].fall_ill(&mut world.chance);
+        world.tally.count(match world.places[place].illness {
+            Some(Illness::Full) => "full disks",
+            Some(Illness::Unreadable) => "disks that cannot be read",
+            _ => "sick disks",
+        });
     }
 }
 
 /// Looks at the log, if it is offline; or a directory comes back.
 pub(super) fn go_on(world: &mut World, at: usize, log: &Log) {
-    if log.offline().is_some() && world.chance.one_in(2) {
+    let is_read = world.place_of(at).illness != Some(Illness::Unreadable);
+    if log.offline().is_some() && is_read && world.chance.one_in(2) {
         world.live_on();
         // A clean may have failed after it had removed something.
         life::note(world);
         check::partition(world, at, log);
         world.tally.count("offline logs read");
-    } else if let Some(place) = world.places.iter().position(|place| place.is_sick) {
+    } else if let Some(place) = world.places.iter().position(Place::is_ill) {
         come_back(world, place);
     }
 }
@@ -41,7 +48,7 @@ fn come_back(world: &mut World, place: usize) {
     let settings = |topic: &str, number| known.settings(topic, number);
     let taken = dirs.take_in(of.path(), &of.used(), Coming::Back(of.id), world.options(), &settings, &|_| {});
     if matches!(taken, Err(TakeInError::Served(_))) {
-        // It was not written to while it was sick.
+        // It was not written to while it was sick, or is full no more.
         return;
     }
     let Some(taken) = or_excused(world, place, "a directory that comes back", taken) else { return };

@@ -1,5 +1,6 @@
 //! Partitions that come and go. The metadata knows first, as in the broker.
 
+use crate::disks::Illness;
 use crate::model::Partition;
 use crate::world::World;
 
@@ -37,6 +38,10 @@ pub(crate) fn make(world: &mut World, at: usize) -> bool {
 
 pub(super) fn delete(world: &mut World, at: usize) {
     let Partition { topic, number, place, .. } = world.partitions[at];
+    if world.places[place].illness == Some(Illness::Full) {
+        // What makes room need not be forgotten first; then its records are missed after a crash.
+        return;
+    }
     let forgotten = std::mem::replace(&mut world.partitions[at], Partition::new(topic, number, place));
     world.deleted.extend(forgotten.id);
     let deleted = world.dirs().delete_all(topic, &[number], world.now_ms);

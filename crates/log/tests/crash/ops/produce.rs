@@ -4,6 +4,7 @@ use bytes::Bytes;
 use pagewire_log::{AppendContext, AppendError, Log, Origin};
 
 use super::or_excused;
+use crate::disks::Illness;
 use crate::model::{Sent, Shape};
 use crate::world::World;
 
@@ -103,7 +104,18 @@ pub(super) fn append(world: &mut World, at: usize, log: &Log, sent: Vec<Sent>, o
                 world.may_fail(place),
                 "an append failed: {error:?} {expected:?} {knows:?}, holes: {holes}"
             );
-            assert!(log.offline().is_some(), "{}: {error:?}, and others may append", log.topic());
+            if log.offline().is_none() {
+                let illness = world.places[place].illness;
+                assert!(
+                    world.is_dead() || matches!(illness, Some(Illness::Full | Illness::Unreadable)),
+                    "{}: {error:?}, and others may append",
+                    log.topic()
+                );
+                if !world.is_dead() {
+                    // It was cut back before anybody was answered.
+                    world.partitions[at].refused();
+                }
+            }
         }
     }
 }

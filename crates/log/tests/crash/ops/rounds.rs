@@ -92,10 +92,11 @@ pub(super) fn checkpoints(world: &mut World, _at: usize, _log: &Log) {
 /// Whatever happened before: no start leaves anything damaged below what it serves.
 pub(super) fn scrub(world: &mut World, _at: usize, _log: &Log) {
     let limits = ScrubLimits { interval_ms: 0, bytes: world.chance.pick(&[1, 4_000, 1 << 20]) };
-    for (_, dir) in world.each_dir() {
+    for (place, dir) in world.each_dir() {
         dir.scrub(limits, world.now_ms);
         let counts = dir.scrub_counts();
-        let found = counts.damaged + counts.unreadable;
+        let unread = if world.places[place].was_unreadable { 0 } else { counts.unreadable };
+        let found = counts.damaged + unread;
         assert!(found == 0 || world.is_dead(), "the scrub finds damage: {counts:?}");
         world.tally.add("bytes scrubbed", counts.bytes);
     }
