@@ -7,7 +7,7 @@ use pagewire_zcopy::FileRange;
 use crate::config::LogConfig;
 use crate::damaged::Damaged;
 use crate::marks::Marks;
-use crate::txn_index::AbortedTxn;
+use crate::txns::index::AbortedTxn;
 
 /// How a log is opened.
 #[derive(Debug, Clone)]

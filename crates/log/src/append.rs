@@ -23,11 +23,11 @@ use crate::answers::{AppendContext, Appended, Origin};
 use crate::config::LogConfig;
 use crate::errors::AppendError;
 use crate::log::Log;
-use crate::marker;
-use crate::producer::BatchMeta;
+use crate::producers::producer::BatchMeta;
 use crate::producers::{Entry, ProducerTable, Verdict};
 use crate::roll::Coming;
 use crate::segment::{End, Segment};
+use crate::txns::marker;
 use crate::writer::Writer;
 
 /// A log has an active segment always; no client did wrong if it has none.

@@ -11,8 +11,8 @@ use pagewire_disk::{Disk, DiskFile, OpenMode};
 use crate::answers::Leftovers;
 use crate::handles::Handles;
 use crate::health::Health;
-use crate::names;
-use crate::producer_budget::ProducerBudget;
+use crate::producers::budget::ProducerBudget;
+use crate::segment::names;
 
 /// What an orderly stop vouches for of one log: checksums of what no other file shows to be right.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -15,7 +15,7 @@ use crate::log::Log;
 use crate::marks::Marks;
 use crate::patience::Patience;
 use crate::segment::{End, Segment};
-use crate::txn_index::AbortedTxn;
+use crate::txns::index::AbortedTxn;
 
 /// Segments may vanish between a look at the list and the opening of a file, each time because the log start moved or
 /// compaction put another in their place.

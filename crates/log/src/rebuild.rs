@@ -2,9 +2,9 @@
 
 use std::io;
 
-use crate::derive::{Sparse, is_missing};
 use crate::errors::ReadError;
 use crate::patience::Patience;
+use crate::scan::derive::{Sparse, is_missing};
 use crate::scan::{ScanError, Scanner, WINDOW_LOOKUP, WINDOW_WALK};
 use crate::scrub::Stretch;
 use crate::segment::Segment;

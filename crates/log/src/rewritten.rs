@@ -26,12 +26,12 @@ use pagewire_disk::{Disk, write_atomically};
 
 use crate::answers::RecoveryReport;
 use crate::errors::LogError;
-use crate::gaps::Gaps;
 use crate::home::Home;
 use crate::lines::{self, Line};
 use crate::log::Log;
 use crate::scan::{ScanError, Scanner, WINDOW_WALK};
 use crate::scrub::Stretch;
+use crate::segment::gaps::Gaps;
 use crate::segment::{End, Segment};
 
 /// Its name.

@@ -15,9 +15,8 @@ use crate::config::LogConfig;
 use crate::errors::AppendError;
 use crate::index::{offset, time};
 use crate::log::Log;
-use crate::names;
-use crate::segment::Segment;
-use crate::snapshot;
+use crate::producers::snapshot;
+use crate::segment::{Segment, names};
 use crate::writer::Writer;
 
 /// What is about to be appended.
@@ -125,7 +124,7 @@ impl Log {
         segments.push(Arc::new(next));
         self.segments.store(Arc::new(segments));
         self.dir_dirty.store(true, Ordering::Release);
-        writer.sparse = crate::derive::Sparse::default();
+        writer.sparse = crate::scan::derive::Sparse::default();
         writer.first_timestamp = None;
         writer.opened_ms = now_ms;
         tracing::debug!(topic = %self.topic, partition = self.partition, base_offset, "a new segment was begun");

@@ -10,11 +10,11 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use crate::errors::Offline;
-use crate::flow::SyncError;
 use crate::log::Log;
 use crate::segment::Segment;
+use crate::segment::flow::SyncError;
 use crate::sick::is_shortage;
-use crate::txn_witness::Witness;
+use crate::txns::witness::Witness;
 
 impl Log {
     /// fdatasync of all that was appended before the call; returns the offset below which everything is stable (the

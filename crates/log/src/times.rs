@@ -8,12 +8,12 @@ use pagewire_disk::DiskFile;
 use pagewire_record::{DecompressLimits, SharedBatch};
 
 use crate::answers::TimestampOffset;
-use crate::derive::is_missing;
 use crate::errors::ReadError;
 use crate::index::time;
 use crate::log::Log;
 use crate::patience::Patience;
 use crate::read::LOOKS_MAX;
+use crate::scan::derive::is_missing;
 use crate::scan::{Found, Scanner, WINDOW_WALK, read_whole};
 use crate::segment::Segment;
 

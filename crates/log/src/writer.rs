@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::derive::Sparse;
-use crate::producer_budget::Producers;
+use crate::producers::budget::Producers;
+use crate::scan::derive::Sparse;
 
 /// What only the holder of the append lock may touch.
 #[derive(Debug, Default)]

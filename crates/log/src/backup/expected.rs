@@ -1,9 +1,9 @@
 //! What the batches of a segment are held against.
 
 use crate::Stretch;
-use crate::gaps::Gaps;
 use crate::scrub::Search;
 use crate::segment::Segment;
+use crate::segment::gaps::Gaps;
 
 /// What is known of a segment before its bytes are read.
 #[derive(Debug, Clone)]

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use crate::epochs::Epochs;
 use crate::log::Log;
+use crate::producers::snapshot;
 use crate::segment::{End, Segment};
-use crate::snapshot;
 
 /// Everything that is copied, taken at once. Whoever appends waits meanwhile, so no disk is asked for anything.
 pub(super) struct Moment {

@@ -9,10 +9,9 @@ use pagewire_disk::{DiskFile, OpenMode};
 use super::BackupError;
 use super::moment::Moment;
 use crate::log::Log;
-use crate::names;
 use crate::patience::Patience;
-use crate::segment::Segment;
-use crate::txn_index::ENTRY_LEN;
+use crate::segment::{Segment, names};
+use crate::txns::index::ENTRY_LEN;
 
 /// What goes with a closed segment's `.log`, if it is there.
 const BESIDE: [&str; 3] = [names::INDEX, names::TIME_INDEX, names::TXN_INDEX];

@@ -12,10 +12,10 @@ use super::pin::{pin, pin_active, taken_from_front};
 use super::place::Placing;
 use super::{ATTEMPTS_MAX, BackupError, CopiedFile, CopiedLog, CopyOptions, PINNED, PINNED_MAX, SegmentOf};
 use crate::dir::{Entry, LogDir};
-use crate::names;
 use crate::rewritten::{self, Rewritten};
-use crate::segment::Segment;
-use crate::txn_witness::{self, Witness};
+use crate::segment::{Segment, names};
+use crate::txns;
+use crate::txns::witness::Witness;
 
 /// How an attempt ended.
 enum Attempt {
@@ -162,7 +162,7 @@ fn small_files(
     files: &mut Vec<CopiedFile>,
 ) -> Result<(), BackupError> {
     if let Some(aborted) = Witness::of(moment.closed().iter().map(|one| &**one)).bytes() {
-        files.push(placing.written(txn_witness::FILE.to_owned(), &aborted)?);
+        files.push(placing.written(txns::witness::FILE.to_owned(), &aborted)?);
     }
     let mut lengths = Rewritten::of(moment.closed().iter().map(|one| &**one));
     if let Some(active) = moment.segments.last() {

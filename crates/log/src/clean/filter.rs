@@ -10,7 +10,7 @@ use super::raw_record::RawRecord;
 use super::rebuild::{empty, rebuild};
 use super::stats::CleanStats;
 use super::txns::{Marker, Txns};
-use crate::txn_index::AbortedTxn;
+use crate::txns::index::AbortedTxn;
 
 /// Filters the batches of a log in their order.
 pub(super) struct Filter<'r> {

@@ -18,9 +18,9 @@ use pagewire_disk::OpenMode;
 use super::replace::DERIVED;
 use crate::answers::RecoveryReport;
 use crate::home::Home;
-use crate::names;
 use crate::scan::{ScanError, Scanner, WINDOW_WALK};
-use crate::stage::Stage;
+use crate::segment::names;
+use crate::segment::stage::Stage;
 
 /// Finishes or undoes what the names in the directory tell of; whether names changed.
 pub(crate) fn finish_swaps(home: &Home, names: &[String], report: &mut RecoveryReport) -> io::Result<bool> {

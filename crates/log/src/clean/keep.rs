@@ -49,7 +49,7 @@ pub(super) struct BatchRule {
 
 /// What the records of every producer hang on.
 pub(super) fn last_of_producers(producers: &ProducerTable) -> HashMap<i64, LastOfProducer> {
-    let last = |producer: &crate::producer::Producer| LastOfProducer {
+    let last = |producer: &crate::producers::producer::Producer| LastOfProducer {
         last_offset: producer.last().map(|batch| batch.last_offset),
         epoch: producer.epoch,
     };

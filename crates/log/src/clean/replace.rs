@@ -28,9 +28,8 @@ use std::sync::Arc;
 
 use super::error::CleanError;
 use crate::log::Log;
-use crate::names;
-use crate::segment::Segment;
-use crate::stage::Stage;
+use crate::segment::stage::Stage;
+use crate::segment::{Segment, names};
 
 /// A segment's files that are derived from its log.
 pub(super) const DERIVED: [&str; 3] = [names::INDEX, names::TIME_INDEX, names::TXN_INDEX];

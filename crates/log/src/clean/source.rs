@@ -9,8 +9,8 @@ use pagewire_disk::DiskFile;
 use pagewire_record::{BatchHeader, HEADER_LEN, batch::Batch, fits};
 
 use super::error::{CleanError, corrupt};
+use crate::scan::window::Window;
 use crate::segment::{End, Segment};
-use crate::window::Window;
 
 /// The walk over a segment.
 pub(super) struct Source<'s> {

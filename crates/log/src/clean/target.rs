@@ -14,11 +14,10 @@ use pagewire_record::BatchHeader;
 use super::error::CleanError;
 use super::stats::CleanStats;
 use super::work::Work;
-use crate::derive::Sparse;
-use crate::names;
-use crate::segment::{End, Segment};
-use crate::stage::Stage;
-use crate::txn_index::AbortedTxn;
+use crate::scan::derive::Sparse;
+use crate::segment::stage::Stage;
+use crate::segment::{End, Segment, names};
+use crate::txns::index::AbortedTxn;
 
 /// A segment being written.
 pub(super) struct Target {

@@ -15,7 +15,7 @@ use std::collections::{BinaryHeap, HashMap};
 
 use pagewire_record::{BatchHeader, ControlType};
 
-use crate::txn_index::AbortedTxn;
+use crate::txns::index::AbortedTxn;
 
 /// What is known of the transactions around the place where the walk stands.
 #[derive(Debug, Default)]

@@ -12,7 +12,7 @@ use crate::config::LogConfig;
 use crate::log::Log;
 use crate::patience::Patience;
 use crate::segment::Segment;
-use crate::txn_index::AbortedTxn;
+use crate::txns::index::AbortedTxn;
 
 /// One clean under way.
 pub(super) struct Work<'w> {

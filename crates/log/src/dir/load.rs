@@ -25,12 +25,11 @@ use super::stray::Stray;
 use super::sums::Sums;
 use super::table::{Entry, Table};
 use super::{LogDir, parallel, vouched};
-use crate::producer_budget::ProducerBudget;
-use crate::recovery;
-use crate::rewritten;
+use crate::open::recovery;
+use crate::producers::budget::ProducerBudget;
 use crate::scrub::Noted;
 use crate::sick::is_full;
-use crate::{LogError, RecoveryReport};
+use crate::{LogError, RecoveryReport, rewritten};
 
 /// How files begin that are written and removed to see whether a directory can be written.
 pub(crate) const PROBE_FILE: &str = ".pagewire-probe-";

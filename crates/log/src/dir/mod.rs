@@ -89,7 +89,7 @@ pub(crate) use vouched::{FILE as VOUCHED_FILE, of as vouched_for};
 pub(crate) use load::{NOBODYS, PROBE_FILE};
 
 use crate::health::Health;
-use crate::producer_budget::ProducerBudget;
+use crate::producers::budget::ProducerBudget;
 use crate::scrub::Scrubbing;
 use crate::{Handles, Log};
 use checkpoints::{Checkpoints, Written};

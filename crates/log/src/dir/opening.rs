@@ -19,9 +19,8 @@ use super::options::PartitionSettings;
 use super::table::Entry;
 use crate::health::Health;
 use crate::home::Home;
-use crate::producer_budget::ProducerBudget;
-use crate::rewritten;
-use crate::{Handles, Log, LogError, OpenOptions, RecoveryReport};
+use crate::producers::budget::ProducerBudget;
+use crate::{Handles, Log, LogError, OpenOptions, RecoveryReport, rewritten};
 
 /// What opening one log needs.
 pub(super) struct Opening<'a> {

@@ -11,7 +11,7 @@ use pagewire_record::header::CRC_START;
 use pagewire_record::{BatchError, BatchHeader, HEADER_LEN};
 
 use super::CHUNK;
-use crate::window::Window;
+use crate::scan::window::Window;
 
 /// Longer batches are checked without being kept in memory, unless told otherwise.
 const KEPT_MAX: usize = 256 << 10;

@@ -12,8 +12,9 @@ use std::marker::PhantomData;
 use pagewire_disk::DiskFile;
 
 use super::CHUNK;
-use crate::txn_index::{self, AbortedTxn};
-use crate::window::Window;
+use crate::scan::window::Window;
+use crate::txns;
+use crate::txns::index::AbortedTxn;
 
 /// An entry of fixed length.
 pub trait Entry: Sized {
@@ -78,12 +79,12 @@ pub struct TxnEntry {
 impl TxnEntry {
     /// Whether the version is one whose fields are known.
     pub fn is_known(&self) -> bool {
-        self.version == txn_index::VERSION
+        self.version == txns::index::VERSION
     }
 }
 
 impl Entry for TxnEntry {
-    const LEN: usize = txn_index::ENTRY_LEN;
+    const LEN: usize = txns::index::ENTRY_LEN;
 
     fn parse(bytes: &[u8]) -> Option<Self> {
         let (version, txn) = AbortedTxn::fields(bytes.first_chunk()?)?;

@@ -26,7 +26,7 @@ pub use entries::{Entries, Entry, OffsetEntry, TimeStamped, TxnEntry};
 pub use producer_snapshot::{ProducerSnapshot, SnapshotDamage, SnapshotProducer};
 pub use transactions::{OpenTxn, TxnTrail};
 
-use crate::names;
+use crate::segment::names;
 
 /// Bytes read at once.
 const CHUNK: usize = 256 << 10;

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use pagewire_record::BatchHeader;
 
 use crate::answers::ProducerInfo;
-use crate::marker::may_end_txn;
+use crate::txns::marker::may_end_txn;
 
 /// More are not remembered: no log has so many, unless somebody wants it so.
 const OPEN_MAX: usize = 1 << 16;

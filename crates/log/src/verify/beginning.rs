@@ -6,7 +6,7 @@ use std::path::Path;
 use super::finding::{Fate, Finding, Severity};
 use super::job::Kept;
 use super::partition::Known;
-use crate::names;
+use crate::segment::names;
 
 /// Of a log in whose directory no segment is.
 pub(super) fn none_left(dir: &Path, known: &Known, kept: &mut Kept) {

@@ -10,7 +10,8 @@ use pagewire_disk::{Disk, PartitionMetadata};
 use super::finding::{Fate, Finding, Severity};
 use super::job::{Job, Kept};
 use crate::files::FileKind;
-use crate::{names, rewritten, txn_witness};
+use crate::segment::names;
+use crate::{rewritten, txns};
 
 /// The names in it.
 #[derive(Debug, Default)]
@@ -62,7 +63,7 @@ pub(super) fn name_others(disk: &dyn Disk, dir: &Path, contents: &Contents, kept
         let known = [
             EPOCH_CHECKPOINT_FILE,
             PARTITION_METADATA_FILE,
-            txn_witness::FILE,
+            txns::witness::FILE,
             rewritten::FILE,
             "quorum-state",
             "remote_log_snapshot",

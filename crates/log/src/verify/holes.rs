@@ -10,9 +10,9 @@ use super::job::{Job, Kept};
 use super::partition::Compaction;
 use super::place::Place;
 use super::segment::Seen;
-use crate::gaps::Gaps;
-use crate::names;
 use crate::rewritten::Rewritten;
+use crate::segment::gaps::Gaps;
+use crate::segment::names;
 
 /// Stretches of offsets that no batch has.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

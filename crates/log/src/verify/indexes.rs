@@ -11,7 +11,7 @@ use super::pending::{Judged, Pending};
 use super::place::{Files, OpenFile, Place};
 use super::times::TimesCheck;
 use crate::files::{Entry, OffsetEntry, TimeStamped, TxnEntry, WalkedBatch};
-use crate::names;
+use crate::segment::names;
 
 /// Where the index files of a segment are.
 pub(super) struct Paths {

@@ -19,8 +19,8 @@ use super::place::{Files, Place};
 use super::producers::ProducersCheck;
 use super::segment::{self, Along, Seen};
 use crate::home::Vouched;
-use crate::names;
 use crate::rewritten::Rewritten;
+use crate::segment::names;
 
 /// Times that a segment is read again because its files were replaced meanwhile.
 const READS_MAX: usize = 3;

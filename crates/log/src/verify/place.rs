@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use pagewire_disk::{Disk, DiskFile, OpenMode};
 
-use crate::names;
+use crate::segment::names;
 
 /// A file with its length.
 pub(super) type OpenFile = (Arc<dyn DiskFile>, u64);

@@ -9,7 +9,7 @@ use pagewire_record::BatchHeader;
 use super::finding::{Fate, Finding, Severity};
 use super::job::Kept;
 use crate::files::{OpenTxn, ProducerSnapshot, SnapshotDamage, SnapshotProducer, TxnTrail};
-use crate::names;
+use crate::segment::names;
 
 /// Producers of all snapshots that are looked for in the log; of more, those of the newest snapshots.
 const LOOKED_FOR_MAX: usize = 1 << 16;

@@ -18,7 +18,7 @@ use super::place::{Files, Place};
 use super::producers::ProducersCheck;
 use super::records;
 use crate::files::{BadBytes, BatchWalk, Step, WalkedBatch};
-use crate::names;
+use crate::segment::names;
 
 /// A longer batch is not decompressed: a window holds it whole.
 const DEEP_MAX: usize = 64 << 20;

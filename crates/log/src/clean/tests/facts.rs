@@ -202,7 +202,7 @@ fn small_segments_become_one_and_their_files_go_after_a_while() {
     bench.log.unlink_due(150).expect("unlink");
     let expected = ["0.log", "12.log"];
     let mut logs = bench.names();
-    logs.retain(|name| crate::names::offset(name, crate::names::LOG).is_some());
+    logs.retain(|name| crate::segment::names::offset(name, crate::segment::names::LOG).is_some());
     assert!(
         deleted(&bench) == 0 && logs.iter().zip(expected).all(|(name, end)| name.ends_with(end)),
         "{logs:?}"
@@ -354,7 +354,7 @@ fn a_hole_of_more_than_32_bits_is_passed_over() {
     let far: i64 = 5 << 32;
     let mut bytes = batch(Codec::None, &[(Some("b"), Some("1"))]).to_vec();
     bytes[..8].copy_from_slice(&far.to_be_bytes());
-    let path = crate::names::path(Path::new(DIR), far, crate::names::LOG);
+    let path = crate::segment::names::path(Path::new(DIR), far, crate::segment::names::LOG);
     let file = bench.disk.open(&path, pagewire_disk::OpenMode::Create).expect("create");
     file.write_at(0, &bytes).expect("write");
     bench.disk.remove_file(&Path::new(DIR).join(crate::rewritten::FILE)).expect("Kafka has none");

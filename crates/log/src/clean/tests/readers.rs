@@ -27,7 +27,7 @@ fn a_reader_with_an_old_list_of_segments_never_opens_the_new_file() {
     let old = Arc::clone(&bench.log.segments.load()[0]);
     bench.clean(0);
     for mode in [pagewire_disk::OpenMode::ReadWrite, pagewire_disk::OpenMode::Create] {
-        let error = old.open(crate::names::INDEX, mode).expect_err("replaced");
+        let error = old.open(crate::segment::names::INDEX, mode).expect_err("replaced");
         assert_eq!(error.kind(), std::io::ErrorKind::NotFound);
     }
 }

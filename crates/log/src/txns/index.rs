@@ -19,11 +19,10 @@ use std::sync::{Arc, OnceLock};
 
 use pagewire_disk::{Disk, DiskFile, OpenMode, read_small};
 
-use crate::flow::SyncError;
 use crate::handles::Slot;
-use crate::names;
 use crate::patience::Patience;
-use crate::segment::Segment;
+use crate::segment::flow::SyncError;
+use crate::segment::{Segment, names};
 
 /// Bytes of an entry.
 pub(crate) const ENTRY_LEN: usize = 34;
@@ -299,5 +298,5 @@ fn read_entries<'p>(
 }
 
 #[cfg(test)]
-#[path = "txn_index_tests.rs"]
+#[path = "index_tests.rs"]
 mod tests;

@@ -10,7 +10,7 @@
 use std::borrow::Cow;
 use std::sync::atomic::{AtomicU8, Ordering};
 
-use crate::names;
+use crate::segment::names;
 
 /// Under which names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

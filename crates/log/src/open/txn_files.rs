@@ -16,13 +16,13 @@ use crate::answers::RecoveryReport;
 use crate::errors::{LogError, ReadError};
 use crate::files::{BatchWalk, Step};
 use crate::home::Home;
-use crate::names;
+use crate::open::replay::Place;
 use crate::patience::Patience;
-use crate::replay::Place;
 use crate::scan::Found;
-use crate::segment::Segment;
-use crate::txn_index::{self, AbortedTxn};
-use crate::txn_witness::{self, Witness};
+use crate::segment::{Segment, names};
+use crate::txns;
+use crate::txns::index::AbortedTxn;
+use crate::txns::witness::Witness;
 
 /// By base offset of their segment.
 #[derive(Debug, Default)]
@@ -69,7 +69,7 @@ impl TxnFiles {
                 files.replay_at(look.base_offset);
             }
         }
-        let sums = files.believed.iter().map(|(base, entries)| txn_index::sum(*base, entries));
+        let sums = files.believed.iter().map(|(base, entries)| txns::index::sum(*base, entries));
         let sum = sums.fold(0, |all, sum| all ^ sum);
         if clean && place.home.vouched.is_some_and(|vouched| vouched.aborted != sum) {
             let path = place.home.dir.display();
@@ -86,7 +86,7 @@ impl TxnFiles {
         if !place.listing.witness {
             return Ok(());
         }
-        let path = place.home.dir.join(txn_witness::FILE);
+        let path = place.home.dir.join(txns::witness::FILE);
         match Witness::read(&*place.home.disk, &place.home.dir) {
             Ok(witness) => self.witness = witness,
             Err(error) if error.kind() == ErrorKind::InvalidData => {
@@ -116,12 +116,12 @@ impl TxnFiles {
 
     fn read_one(&mut self, place: &Place<'_>, segment: &Segment) -> io::Result<()> {
         let base = segment.base_offset;
-        let mut entries = txn_index::read(&*place.home.disk, &place.home.path(base, names::TXN_INDEX))?;
+        let mut entries = txns::index::read(&*place.home.disk, &place.home.path(base, names::TXN_INDEX))?;
         let (whole, end) = (entries.len(), segment.end().next_offset);
         // The log was cut, or the marker of an entry never got into it.
         entries.truncate(entries.partition_point(|entry| entry.last_offset < end));
         let wrong = |reason: &str| io::Error::new(ErrorKind::InvalidData, reason.to_owned());
-        txn_index::check(&entries, base, end).map_err(wrong)?;
+        txns::index::check(&entries, base, end).map_err(wrong)?;
         for entry in &entries {
             if !may_be_marked(segment, entry)? {
                 return Err(wrong("an entry that points at no marker"));
@@ -199,7 +199,7 @@ impl TxnFiles {
         let closed = place.segments.iter().rev().skip(1).rev();
         let witness = Witness::of(closed.map(|segment| &**segment));
         if self.no_witness || self.witness.unwrap_or_default() != witness {
-            let path = place.home.dir.join(txn_witness::FILE);
+            let path = place.home.dir.join(txns::witness::FILE);
             witness.write(&*place.home.disk, &place.home.dir).map_err(LogError::at(path))?;
         }
         Ok(newest)
@@ -213,10 +213,10 @@ fn first_base(place: &Place<'_>) -> i64 {
 /// Writes a file, for good: below the recovery point nothing will look at its segment again.
 fn replace(home: &Home, path: &Path, entries: &[AbortedTxn]) -> io::Result<()> {
     if entries.is_empty() {
-        txn_index::write(&*home.disk, path, entries)?;
+        txns::index::write(&*home.disk, path, entries)?;
         return home.disk.sync_dir(&home.dir);
     }
-    write_atomically(&*home.disk, path, &txn_index::encode(entries))
+    write_atomically(&*home.disk, path, &txns::index::encode(entries))
 }
 
 /// What two sources say, of which neither has everything: the file may lack what came last, the log what is damaged. Where

@@ -11,18 +11,18 @@ use std::sync::Arc;
 use pagewire_disk::{DiskFile, OpenMode};
 
 use crate::answers::{OpenOptions, RecoveryReport};
-use crate::epoch_check::{Rising, newest_under};
 use crate::errors::LogError;
-use crate::headers::walk_batches;
 use crate::home::Home;
-use crate::listing::Listing;
-use crate::open::EpochsFound;
-use crate::producers::{Entry, ProducerTable};
-use crate::recovery::Look;
+use crate::open::epoch_check::{Rising, newest_under};
+use crate::open::listing::Listing;
+use crate::open::recovery::Look;
+use crate::open::txn_files::TxnFiles;
+use crate::open::{EpochsFound, refill};
+use crate::producers::{Entry, ProducerTable, snapshot};
 use crate::scan::Found;
-use crate::segment::Segment;
-use crate::txn_files::TxnFiles;
-use crate::{marker, names, refill, snapshot};
+use crate::scan::headers::walk_batches;
+use crate::segment::{Segment, names};
+use crate::txns::marker;
 
 /// The log as recovery left it.
 #[derive(Clone, Copy)]

@@ -10,9 +10,9 @@ use std::sync::atomic::Ordering;
 use pagewire_disk::DiskFile;
 
 use crate::answers::RecoveryReport;
-use crate::depth::Depth;
-use crate::derive::Sparse;
 use crate::files::{BatchWalk, Step};
+use crate::open::depth::Depth;
+use crate::scan::derive::Sparse;
 use crate::scan::{Found, ScanError, Scanner, WINDOW_LOOKUP, WINDOW_WALK};
 use crate::scrub::{Evidence, Stretches, stretch_at};
 use crate::segment::{End, Segment};

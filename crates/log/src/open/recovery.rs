@@ -23,20 +23,19 @@ use pagewire_disk::Disk;
 use pagewire_zcopy::{FileRange, drop_pages_blocking};
 
 use crate::answers::{Hole, RecoveryReport};
-use crate::cut::{cut_tail, remove_from};
-use crate::depth::Depth;
-use crate::derive::Sparse;
 use crate::errors::LogError;
 use crate::home::Home;
 use crate::index::time::TimeEntry;
-use crate::listing::Listing;
-use crate::names;
+use crate::open::cut::{cut_tail, remove_from};
+use crate::open::depth::Depth;
+use crate::open::listing::Listing;
+use crate::open::trust::trusted_start;
 use crate::rewritten;
+use crate::scan::derive::Sparse;
+use crate::scan::walk::{Reach, Start, Walked, walk};
 use crate::scrub::Stretch;
-use crate::segment::{End, Segment};
-use crate::trust::trusted_start;
-use crate::walk::{Reach, Start, Walked, walk};
-use crate::writeback::RESERVE_FROM;
+use crate::segment::writeback::RESERVE_FROM;
+use crate::segment::{End, Segment, names};
 
 /// The segments as far as they can be believed, and where filling the last one stands.
 #[derive(Default)]

@@ -5,15 +5,19 @@
 //! of KIP-98 and Kafka's `ProducerAppendInfo`. A producer with an open transaction is never forgotten, or readers would
 //! be shown what nobody has decided on; so the number of open transactions is bounded by refusing more.
 
+pub(crate) mod budget;
+pub(crate) mod producer;
+pub(crate) mod snapshot;
+
 use std::collections::HashMap;
 
 use pagewire_record::{BatchHeader, ControlType, EndTxnMarker, NO_PRODUCER_EPOCH, NO_SEQUENCE};
 
 use crate::answers::{Origin, ProducerInfo};
 use crate::errors::AppendError;
-use crate::open_txns::OpenTxns;
-use crate::producer::{BatchMeta, Producer};
-use crate::txn_index::AbortedTxn;
+use crate::producers::producer::{BatchMeta, Producer};
+use crate::txns::index::AbortedTxn;
+use crate::txns::open::OpenTxns;
 
 /// What becomes of a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -256,5 +260,4 @@ fn check_sequence(header: &BatchHeader, known: &Producer) -> Result<(), AppendEr
 }
 
 #[cfg(test)]
-#[path = "producers_tests.rs"]
 mod tests;

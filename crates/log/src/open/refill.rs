@@ -15,8 +15,8 @@ use std::sync::Arc;
 
 use crate::answers::RecoveryReport;
 use crate::errors::LogError;
-use crate::headers::walk_headers;
 use crate::producers::ProducerTable;
+use crate::scan::headers::walk_headers;
 use crate::segment::Segment;
 
 /// Bytes of log before the snapshot, looked at in turn.

@@ -16,9 +16,9 @@ use pagewire_disk::Disk;
 use pagewire_record::NO_SEQUENCE;
 
 use crate::files::{ProducerSnapshot, SnapshotDamage, SnapshotProducer};
-use crate::names;
-use crate::producer::{BatchMeta, Producer};
 use crate::producers::ProducerTable;
+use crate::producers::producer::{BatchMeta, Producer};
+use crate::segment::names;
 
 /// Snapshots kept for being new. Few are past the recovery point, as closed segments are synced soon.
 pub(crate) const KEPT: usize = 8;

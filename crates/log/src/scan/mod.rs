@@ -3,6 +3,11 @@
 //! Small batches are walked through one window of memory, large ones are skipped over: what a scan costs is headers,
 //! not bytes, unless the CRC is asked for.
 
+pub(crate) mod derive;
+pub(crate) mod headers;
+pub(crate) mod walk;
+pub(crate) mod window;
+
 use std::io;
 use std::sync::Arc;
 
@@ -12,8 +17,8 @@ use pagewire_record::header::CRC_START;
 use pagewire_record::{BatchError, BatchHeader, HEADER_LEN, fits};
 
 use crate::patience::Patience;
+use crate::scan::window::Window;
 use crate::scrub::{KnownDamage, Stretches};
-use crate::window::Window;
 
 /// A window for one lookup: a few headers.
 pub(crate) const WINDOW_LOOKUP: usize = 1024;

@@ -1,5 +1,16 @@
 //! Opening a log: order in the directory, recovery, producers, epochs, marks.
 
+pub(crate) mod beginning;
+pub(crate) mod cut;
+pub(crate) mod depth;
+pub(crate) mod epoch_check;
+pub(crate) mod listing;
+pub(crate) mod recovery;
+pub(crate) mod refill;
+pub(crate) mod replay;
+pub(crate) mod trust;
+pub(crate) mod txn_files;
+
 use std::io;
 use std::sync::{Arc, OnceLock};
 
@@ -8,22 +19,19 @@ use pagewire_disk::{EpochCheckpoint, create_dir_durably};
 use parking_lot::{Mutex, RwLock};
 
 use crate::answers::{OpenOptions, RecoveryReport};
-use crate::beginning;
-use crate::depth::Depth;
-use crate::derive::Sparse;
-use crate::epoch_check;
 use crate::epochs::{self, Epochs};
 use crate::errors::LogError;
-use crate::headers::walk_headers;
 use crate::home::Home;
-use crate::listing::{self, Listing};
 use crate::log::Log;
 use crate::marks::{MarkCells, Marks};
-use crate::names;
-use crate::recovery::{self, Recovered};
-use crate::replay::{Place, Replayed, replay};
+use crate::open::depth::Depth;
+use crate::open::listing::Listing;
+use crate::open::recovery::Recovered;
+use crate::open::replay::{Place, Replayed, replay};
 use crate::rewritten;
-use crate::segment::Segment;
+use crate::scan::derive::Sparse;
+use crate::scan::headers::walk_headers;
+use crate::segment::{Segment, names};
 use crate::writer::Writer;
 
 /// Opens the log at `home`.

@@ -8,12 +8,11 @@ use pagewire_disk::OpenMode;
 
 use crate::index::offset::Entry;
 use crate::index::time::{self, Loaded, TimeEntry};
-use crate::listing::Listing;
-use crate::names;
+use crate::open::listing::Listing;
 use crate::patience::Patience;
+use crate::scan::walk::Start;
 use crate::scan::{ScanError, Scanner, WINDOW_WALK};
-use crate::segment::{End, Segment};
-use crate::walk::Start;
+use crate::segment::{End, Segment, names};
 
 /// After an orderly stop no more than so many bytes are looked at for a time that the index lacks: where times do not rise
 /// its last entry may lie far back.

@@ -7,8 +7,7 @@ use std::ops::Range;
 
 use pagewire_disk::{DiskFile, OpenMode};
 
-use crate::names;
-use crate::segment::Segment;
+use crate::segment::{Segment, names};
 
 /// Bytes copied at once.
 const PIECE: usize = 256 << 10;

@@ -4,6 +4,15 @@
 //! together), published after the bytes are written, so a reader never sees an end whose bytes are not there.
 //! Files are opened when needed and may be closed again by the descriptor budget.
 
+pub(crate) mod ages;
+pub(crate) mod flow;
+pub(crate) mod gaps;
+pub(crate) mod names;
+pub(crate) mod packed;
+pub(crate) mod stage;
+pub(crate) mod unshare;
+pub(crate) mod writeback;
+
 use std::io::{self, IoSlice};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -13,19 +22,18 @@ use pagewire_disk::{DiskFile, OpenMode};
 use pagewire_record::BatchHeader;
 use parking_lot::Mutex;
 
-use crate::ages::Ages;
-use crate::flow::Flow;
-use crate::gaps::{Gaps, GapsCell};
 use crate::handles::LazySlot;
 use crate::home::Home;
 use crate::index::offset::{Entry, OffsetIndex};
 use crate::index::time::{TimeEntry, TimeIndex};
-use crate::names;
-use crate::packed::Packed;
 use crate::patience::Patience;
 use crate::scrub::KnownDamage;
-use crate::stage::{Stage, StageCell};
-use crate::txn_index::TxnIndex;
+use crate::segment::ages::Ages;
+use crate::segment::flow::Flow;
+use crate::segment::gaps::{Gaps, GapsCell};
+use crate::segment::packed::Packed;
+use crate::segment::stage::{Stage, StageCell};
+use crate::txns::index::TxnIndex;
 
 /// As far as it fits: what is missing then are offsets that compaction emptied, before the next segment begins.
 fn relative_end(next_offset: i64, base_offset: i64) -> u64 {

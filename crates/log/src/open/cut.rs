@@ -14,15 +14,14 @@ use std::sync::atomic::Ordering;
 use pagewire_disk::{DiskFile, OpenMode};
 
 use crate::answers::{Cut, RecoveryReport};
-use crate::depth::Depth;
 use crate::errors::LogError;
 use crate::files::{BatchWalk, Step};
 use crate::home::Home;
-use crate::listing::Listing;
-use crate::names;
-use crate::recovery::{log_size, remove_segment};
-use crate::segment::{End, Segment};
-use crate::unshare::copy;
+use crate::open::depth::Depth;
+use crate::open::listing::Listing;
+use crate::open::recovery::{log_size, remove_segment};
+use crate::segment::unshare::copy;
+use crate::segment::{End, Segment, names};
 
 /// Bytes set aside in a directory to which no more are copied. With so many somebody should have looked.
 const COPIED_BESIDE_MAX: u64 = 1 << 30;

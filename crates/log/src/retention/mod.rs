@@ -4,6 +4,10 @@
 //! Ranges that were handed out keep their file; readers with an older list of segments find the name gone and look
 //! again. The log start moves first, so no reader skips a hole without noticing.
 
+pub(crate) mod doomed;
+pub(crate) mod remove;
+pub(crate) mod surplus;
+
 use std::io;
 use std::sync::Arc;
 
@@ -12,9 +16,9 @@ use crate::config::LogConfig;
 use crate::errors::AppendError;
 use crate::log::Log;
 use crate::marks::Marks;
+use crate::retention::surplus::{Candidate, Surplus, is_expired, limit, surplus};
 use crate::segment::Segment;
 use crate::sick::{is_full, is_sick};
-use crate::surplus::{Candidate, Surplus, is_expired, limit, surplus};
 use crate::writer::Writer;
 
 impl Log {

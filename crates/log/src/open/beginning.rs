@@ -15,13 +15,12 @@ use std::sync::Arc;
 use pagewire_disk::EpochCheckpoint;
 
 use crate::answers::{Hole, OpenOptions, RecoveryReport};
-use crate::depth::Depth;
 use crate::epochs::{self, Epochs};
 use crate::errors::LogError;
 use crate::home::Home;
-use crate::listing::Listing;
-use crate::names;
-use crate::segment::Segment;
+use crate::open::depth::Depth;
+use crate::open::listing::Listing;
+use crate::segment::{Segment, names};
 
 /// Puts an empty segment in the place of those that are gone, and tells.
 pub(crate) fn mark_lost(

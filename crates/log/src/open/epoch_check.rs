@@ -11,8 +11,8 @@ use pagewire_record::BatchHeader;
 use crate::answers::RecoveryReport;
 use crate::epochs::Epochs;
 use crate::errors::{LogError, ReadError};
-use crate::headers::walk_headers;
 use crate::patience::Patience;
+use crate::scan::headers::walk_headers;
 use crate::scan::{Found, ScanError, Scanner, WINDOW_LOOKUP};
 use crate::segment::Segment;
 

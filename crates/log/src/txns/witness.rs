@@ -13,7 +13,8 @@ use pagewire_disk::{Disk, OpenMode};
 
 use crate::lines::{self, Line};
 use crate::segment::Segment;
-use crate::txn_index::{self, AbortedTxn};
+use crate::txns;
+use crate::txns::index::AbortedTxn;
 
 /// Its name.
 pub(crate) const FILE: &str = "pagewire-aborted";
@@ -37,7 +38,7 @@ impl Witness {
 
     /// Whether these can be all entries of the segment at `base`.
     pub(crate) fn allows(&self, base: i64, entries: &[AbortedTxn]) -> bool {
-        let sum = txn_index::sum(base, entries);
+        let sum = txns::index::sum(base, entries);
         let mut named = self.0.iter().filter(|(named, _)| *named == base).peekable();
         named.peek().is_none() || named.any(|(_, named)| *named == [sum])
     }
@@ -80,7 +81,7 @@ mod tests {
         };
         let (one, two) = ([entry(8)], [entry(8), entry(9)]);
         let witness =
-            Witness::default().or(0, txn_index::sum(0, &two)).or(5, 0).or(5, txn_index::sum(5, &one));
+            Witness::default().or(0, txns::index::sum(0, &two)).or(5, 0).or(5, txns::index::sum(5, &one));
         assert!(witness.allows(0, &two) && !witness.allows(0, &one) && !witness.allows(0, &[]));
         assert!(witness.allows(5, &one) && witness.allows(5, &[]) && !witness.allows(5, &two));
         assert!(witness.allows(7, &one), "it is not named");

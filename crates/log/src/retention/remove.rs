@@ -4,9 +4,9 @@ use std::io;
 use std::ops::RangeInclusive;
 use std::sync::atomic::Ordering;
 
-use crate::doomed::Unlink;
 use crate::log::Log;
-use crate::names;
+use crate::retention::doomed::Unlink;
+use crate::segment::names;
 
 impl Log {
     /// Renames the doomed segments, oldest first and each log for good before the next, so that a crash leaves a log

@@ -9,7 +9,8 @@ use std::sync::Arc;
 use crate::answers::RecoveryReport;
 use crate::clean::finish_swaps;
 use crate::home::Home;
-use crate::{names, rewritten, txn_witness};
+use crate::segment::names;
+use crate::{rewritten, txns};
 
 /// The files that matter.
 #[derive(Debug, Default)]
@@ -54,7 +55,7 @@ fn read_orderly(home: &Home, names: &[String], report: &mut RecoveryReport) -> i
         indexed: with(names::INDEX).collect(),
         timed: with(names::TIME_INDEX).collect(),
         aborted: with(names::TXN_INDEX).collect(),
-        witness: has(txn_witness::FILE),
+        witness: has(txns::witness::FILE),
         lengths: has(rewritten::FILE),
     };
     listing.bases.sort_unstable();
