@@ -168,6 +168,13 @@ impl Catalog {
         self.list(keys::UNMADE).await
     }
 
+    /// Takes down that logs of a topic that is there are to be made anew.
+    pub async fn note_unmade(&self, topic: &TopicRecord) -> Result<(), CatalogError> {
+        let unmade = UnmadeTopicRecord { name: topic.name.clone(), topic_id: topic.topic_id };
+        self.write(&keys::unmade(topic.topic_id), &unmade, Expect::Any).await?;
+        Ok(())
+    }
+
     /// The logs of a topic are made.
     pub async fn forget_unmade(&self, topic_id: Uuid) -> Result<(), CatalogError> {
         self.store.delete_if(&keys::unmade(topic_id), Expect::Any).await?;

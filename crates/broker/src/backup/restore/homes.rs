@@ -3,7 +3,7 @@
 //! Which one a log goes to is [`Spread`]'s to say. Where it went is in its topic's record, and where each directory is beside
 //! it, so that no start makes a partition anew that is away, nor takes an empty mount point for a new directory.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use pagewire_metadata::{Catalog, EmbeddedStore, SystemClock};
 use tokio::runtime::Handle;
 use uuid::Uuid;
 
-use crate::backup::manifest::LogRecord;
+use crate::backup::manifest::{LogRecord, Manifest};
 use crate::backup::target::{RESTORE_UNFINISHED, Target, refuse_inside};
 use crate::backup::{BackupFailed, LEADER_EPOCHS, PRODUCER_IDS};
 
@@ -102,8 +102,8 @@ impl Homes {
     }
 
     /// Makes of the original's metadata, which is there, that of its successor.
-    pub(super) fn succeed(&self, runtime: &Handle, node_id: i32) -> Result<(), BackupFailed> {
-        runtime.block_on(self.adapt(&self.first().join(pagewire_metadata::FILE_NAME), node_id))
+    pub(super) fn succeed(&self, runtime: &Handle, manifest: &Manifest) -> Result<(), BackupFailed> {
+        runtime.block_on(self.adapt(&self.first().join(pagewire_metadata::FILE_NAME), manifest))
     }
 
     /// Everything is there. The first one is finished last: nothing is served without it.
@@ -112,15 +112,21 @@ impl Homes {
         others.into_iter().chain([first]).try_for_each(|home| home.finish(disk))
     }
 
-    async fn adapt(&self, metadata: &Path, node_id: i32) -> Result<(), BackupFailed> {
+    async fn adapt(&self, metadata: &Path, manifest: &Manifest) -> Result<(), BackupFailed> {
         let catalog = Catalog::new(Arc::new(EmbeddedStore::open(metadata, Arc::new(SystemClock))?));
         catalog.leap(LEADER_EPOCHS, PRODUCER_IDS).await?;
         // An empty directory where the original had one is nothing that is missing here.
         catalog.forget_log_dirs().await?;
+        // Those that the backup lacks begin anew.
+        let lacking: HashSet<&str> = manifest.missing.iter().map(|log| &*log.topic).collect();
+        for (topic, _) in catalog.topics().await?.0.iter().filter(|(topic, _)| lacking.contains(&*topic.name))
+        {
+            catalog.note_unmade(topic).await?;
+        }
         if self.others.is_empty() {
             return Ok(());
         }
-        catalog.replace_log_dirs(node_id, &self.served(), 0).await?;
+        catalog.replace_log_dirs(manifest.head.node_id, &self.served(), 0).await?;
         let placed = |home: &Home| home.logs.iter().map(|log| (log.clone(), home.id)).collect::<Vec<_>>();
         let placed: HashMap<_, _> = self.others.iter().flat_map(placed).collect();
         for (mut topic, version) in catalog.topics().await?.0 {

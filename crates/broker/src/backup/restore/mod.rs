@@ -93,7 +93,7 @@ pub fn restore(
         linked_bytes: 0,
         damage: Damage::default(),
     };
-    let filled = restoring.all(&mut homes).and_then(|()| homes.succeed(runtime, manifest.head.node_id));
+    let filled = restoring.all(&mut homes).and_then(|()| homes.succeed(runtime, &manifest));
     let (linked_bytes, damage) = (restoring.linked_bytes, restoring.damage);
     if let Err(error) = filled {
         homes.abandon(&disk);
