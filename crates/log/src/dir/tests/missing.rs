@@ -169,7 +169,9 @@ fn killed_between_the_checkpoints() -> World {
     dir.write_checkpoints().expect("written");
     drop((log, dir));
     world.put(HIGH_WATERMARK_FILE, before.as_bytes());
-    [12, 15].into_iter().for_each(|base| lose_segment(&world, base));
+    for base in [12, 15] {
+        lose_segment(&world, base);
+    }
     world
 }
 
@@ -195,7 +197,9 @@ fn a_certain_recovery_point_moves_the_end_though_the_watermark_lags_behind_it() 
 #[test]
 fn a_check_tells_of_a_log_that_begins_anew_because_nobody_vouches_for_its_end() {
     let world = world(false);
-    [0, 3, 6, 9, 12].into_iter().for_each(|base| lose_segment(&world, base));
+    for base in [0, 3, 6, 9, 12] {
+        lose_segment(&world, base);
+    }
     for file in [crate::dir::SUMS_FILE, HIGH_WATERMARK_FILE] {
         lose(&world, file);
     }
