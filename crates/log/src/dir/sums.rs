@@ -35,8 +35,10 @@ const DAMAGED_MAX: usize = 1;
 /// What is known of the checkpoints' texts.
 #[derive(Debug, Default)]
 pub(crate) struct Sums {
-    /// As the file has it; `None` if it says nothing.
+    /// As the file has it, or shall have it; `None` if it says nothing.
     vouched: Option<OffsetCheckpoint>,
+    /// The file does not have it yet.
+    unwritten: bool,
     /// Of the texts that the files hold for certain, by name.
     landed: BTreeMap<&'static str, i64>,
     /// Nobody but us had the directory since they were written.
@@ -86,8 +88,12 @@ impl Sums {
         };
         if vouched.remove(CLEAN_MARK_FILE, NOW).is_some() {
             *vouched = with_own_sum(vouched.clone());
-            // It fails where the disk is full. Then, if a crash comes before the next time, checkpoints are believed once.
-            let _ = vouched.write(disk, &path);
+            // It fails where the disk is full. They must not stay and miss the mark that is taken now: rather, if a crash comes
+            // before they are written again, checkpoints are believed once.
+            self.unwritten = vouched.write(disk, &path).is_err();
+            if self.unwritten {
+                let _ = disk.remove_file(&path).and_then(|()| disk.sync_dir(dir));
+            }
         }
         Ok(())
     }
@@ -210,10 +216,11 @@ impl Sums {
         sums: OffsetCheckpoint,
     ) -> Result<(), (PathBuf, io::Error)> {
         let sums = with_own_sum(sums);
-        if self.vouched.as_ref() != Some(&sums) {
+        if self.unwritten || self.vouched.as_ref() != Some(&sums) {
             let path = dir.join(FILE);
             sums.write(disk, &path).map_err(|error| (path, error))?;
             self.vouched = Some(sums);
+            self.unwritten = false;
         }
         Ok(())
     }

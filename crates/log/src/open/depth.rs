@@ -47,16 +47,20 @@ impl Depth {
         }
     }
 
-    /// The offset that the log is known to have reached on stable storage. One witness alone may be wrong, unless there are
-    /// damaged bytes to speak for it, or, where there is no other, a checksum.
+    /// The offset that the log is known to have reached on stable storage.
     pub(crate) fn reached(&self, ragged: bool) -> i64 {
-        match self.high_watermark {
-            _ if !self.known => 0,
-            _ if ragged => self.recovery_point,
-            Some(watermark) => self.recovery_point.min(watermark),
-            None if self.certain => self.recovery_point,
-            None => 0,
-        }
+        let recovery_point = self.known.then_some(self.recovery_point);
+        reached(recovery_point, self.certain || ragged, self.high_watermark)
+    }
+}
+
+/// What a log is known to have reached on stable storage. One witness alone may be wrong, unless a checksum or damaged bytes speak
+/// for the recovery point: it is written before the high watermark, so a kill between the two leaves that behind.
+pub(crate) fn reached(recovery_point: Option<i64>, certain: bool, high_watermark: Option<i64>) -> i64 {
+    match (recovery_point, high_watermark) {
+        (Some(point), _) if certain => point,
+        (Some(point), Some(watermark)) => point.min(watermark),
+        _ => 0,
     }
 }
 
@@ -76,21 +80,23 @@ mod tests {
 
     #[test]
     fn one_witness_alone_moves_no_end() {
-        assert_eq!(KNOWN.reached(false), 50);
+        let doubted = Depth { certain: false, ..KNOWN };
+        assert_eq!(doubted.reached(false), 50);
         for other in [10, 90] {
-            assert!(Depth { high_watermark: Some(other), ..KNOWN }.reached(false) <= 50);
-            assert!(Depth { recovery_point: other, ..KNOWN }.reached(false) <= 50);
+            assert!(Depth { high_watermark: Some(other), ..doubted }.reached(false) <= 50);
+            assert!(Depth { recovery_point: other, ..doubted }.reached(false) <= 50);
         }
-        assert_eq!(
-            Depth { high_watermark: Some(10), ..KNOWN }.reached(true),
-            50,
-            "damaged bytes speak for it"
-        );
-        let alone = Depth { high_watermark: None, ..KNOWN };
-        assert_eq!(alone.reached(false), 50, "its checksum does");
-        assert_eq!(Depth { certain: false, ..alone }.reached(false), 0);
-        assert_eq!(Depth { certain: false, ..alone }.reached(true), 50);
-        assert_eq!(Depth { known: false, ..KNOWN }.reached(true), 0);
+        assert_eq!(Depth { high_watermark: None, ..doubted }.reached(false), 0);
+    }
+
+    #[test]
+    fn a_checksum_or_damaged_bytes_speak_for_the_recovery_point() {
+        for high_watermark in [None, Some(10), Some(90)] {
+            let depth = Depth { high_watermark, ..KNOWN };
+            assert_eq!(depth.reached(false), 50);
+            assert_eq!(Depth { certain: false, ..depth }.reached(true), 50);
+            assert_eq!(Depth { known: false, ..depth }.reached(true), 0);
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::path::Path;
 use super::finding::{Fate, Finding, Severity};
 use super::job::Kept;
 use super::partition::Known;
+use crate::open::depth;
 use crate::segment::names;
 
 /// Of a log in whose directory no segment is.
@@ -19,7 +20,9 @@ pub(super) fn none_left(dir: &Path, known: &Known, kept: &mut Kept) {
             reached - 1
         );
         let severity = if known.live { Severity::Doubt } else { Severity::Damage };
-        Finding::new(severity, names::path(dir, start, names::LOG), what, Fate::Refused).offset(start)
+        let certain = depth::reached(known.recovery_point, known.recovery_is_certain, known.high_watermark);
+        let fate = if certain > start { Fate::Refused } else { Fate::Renewed };
+        Finding::new(severity, names::path(dir, start, names::LOG), what, fate).offset(start)
     } else {
         Finding::new(Severity::Note, dir, "a log without a segment, and none that had records", Fate::Renewed)
     };

@@ -1,5 +1,6 @@
 //! Segments that somebody removed: what a check says, and what the next start makes of it.
 
+use pagewire_disk::checkpoint::HIGH_WATERMARK_FILE;
 use pagewire_record::BatchBuilder;
 
 use super::*;
@@ -154,6 +155,60 @@ fn a_log_that_lost_all_its_segments_goes_on_where_it_had_come_to() {
             assert!(dir.close_clean(0).clean);
         }
     }
+}
+
+/// A log synced up to 16 whose process was killed between the two files that say so: the watermark is one of 13. Then what lay
+/// behind 12 was lost.
+fn killed_between_the_checkpoints() -> World {
+    let world = world(false);
+    let (dir, _) = world.open();
+    let log = dir.get("a", 0).expect("opened");
+    let before = world.get(HIGH_WATERMARK_FILE);
+    (0..3).for_each(|_| large(&log, 60));
+    log.sync().expect("synced");
+    dir.write_checkpoints().expect("written");
+    drop((log, dir));
+    world.put(HIGH_WATERMARK_FILE, before.as_bytes());
+    for base in [12, 15] {
+        lose_segment(&world, base);
+    }
+    world
+}
+
+#[test]
+fn a_certain_recovery_point_moves_the_end_though_the_watermark_lags_behind_it() {
+    let world = killed_between_the_checkpoints();
+    let findings = found(&world, None);
+    assert!(
+        findings.iter().any(|finding| finding.what.contains("the offsets 12 to 15 are missing")),
+        "{findings:?}"
+    );
+    for start in 0..2 {
+        let (dir, report) = world.open();
+        let log = dir.get("a", 0).expect("opened");
+        assert!(!report.loaded[0].report.damage.is_empty(), "{start}: {report:?}");
+        assert_eq!(log.marks().log_end, 16 + start, "no offset is given out twice");
+        assert!((12..16).all(|offset| is_damaged(&log, offset, 16)));
+        large(&log, 10);
+        assert!(dir.close_clean(0).clean);
+    }
+}
+
+#[test]
+fn a_check_tells_of_a_log_that_begins_anew_because_nobody_vouches_for_its_end() {
+    let world = world(false);
+    for base in [0, 3, 6, 9, 12] {
+        lose_segment(&world, base);
+    }
+    for file in [crate::dir::SUMS_FILE, HIGH_WATERMARK_FILE] {
+        lose(&world, file);
+    }
+    let findings = found(&world, None);
+    let lost = findings.iter().find(|finding| finding.what.contains("the offsets 0 to 12"));
+    assert!(lost.is_some_and(|lost| lost.fate == Fate::Renewed), "{findings:?}");
+    let (dir, report) = world.open();
+    assert_eq!(log_end(&dir, "a", 0), 0);
+    assert!(notices(&report).iter().any(|notice| notice.contains("13")), "{report:?}");
 }
 
 #[test]
