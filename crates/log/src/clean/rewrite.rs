@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use super::error::CleanError;
 use super::filter::{Filter, Filtered};
-use super::group::{Group, Piece};
+use super::group::{Piece, first_group};
 use super::source::Source;
 use super::stats::CleanStats;
 use super::target::Target;
@@ -29,32 +29,26 @@ pub(super) fn rewrite(
     buffers: &mut Buffers,
     stats: &mut CleanStats,
 ) -> Result<usize, CleanError> {
-    let left = work.closed().get(first..).unwrap_or_default();
-    let (Some(begin), Some(piece)) = (left.first(), pieces.first()) else { return Ok(pieces.len()) };
+    let group = work.closed().get(first..).unwrap_or_default();
+    let group = group.get(..first_group(pieces, &work.config)).unwrap_or(group);
+    let (Some(begin), Some(last)) = (group.first(), group.last()) else { return Ok(pieces.len()) };
     let mut target = Target::create(work, begin.base_offset, std::mem::take(&mut buffers.write))?;
-    let (mut taken, mut group) = (0, Group::beginning_with(piece));
     let mut write = || {
-        for (segment, piece) in left.iter().zip(pieces) {
-            if taken > 0 && !group.takes(piece, &work.config) {
-                break;
-            }
-            filter.txns.add(&work.aborted_from(first + taken, 0, i64::MAX)?);
+        for (segment, at) in group.iter().zip(first..) {
+            filter.txns.add(&work.aborted_from(at, 0, i64::MAX)?);
             copy(work, segment, filter, &mut target, &mut buffers.read, stats)?;
-            group.add(piece, target.size());
-            taken += 1;
         }
-        let last = left.get(taken.saturating_sub(1)).unwrap_or(begin);
         target.finish(work, last.end().next_offset, modified(last))
     };
     if let Err(error) = write() {
         buffers.write = target.discard(work);
         return Err(error);
     }
-    stats.segments_read += taken as u64;
+    stats.segments_read += group.len() as u64;
     let (replacement, buffer) = target.into_segment(stats);
     buffers.write = buffer;
-    work.log.replace(left.get(..taken).unwrap_or_default(), replacement, work.now_ms)?;
-    Ok(taken)
+    work.log.replace(group, replacement, work.now_ms)?;
+    Ok(group.len())
 }
 
 fn copy(
