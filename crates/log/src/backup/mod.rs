@@ -17,7 +17,7 @@
 //! - What is copied was the log at the moment: if compaction replaces a segment meanwhile, the copy begins anew.
 //!   Retention may remove what was copied already. If again and again it removes what was not, the copy begins later: it has
 //!   no hole.
-//! - No lock is held while bytes move, and no more than [`PINNED_MAX`] segments are open.
+//! - No lock is held while bytes move, and no more than `PINNED_MAX` segments are open.
 //! - Nothing is believed: every batch's CRC and offsets are checked, unless that is not wanted. What is damaged is copied as
 //!   it is, and said: it may be all that there is.
 //! - The append lock is held for what memory knows, never for a disk.

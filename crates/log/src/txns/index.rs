@@ -84,8 +84,7 @@ impl AbortedTxn {
     }
 }
 
-/// The entries of a file's bytes, or what is wrong with them in themselves. Which offsets they may have,
-/// [`check`] says.
+/// The entries of a file's bytes, or what is wrong with them in themselves. Which offsets they may have is not looked at.
 pub fn decode_txn_index(bytes: &[u8]) -> Result<Vec<AbortedTxn>, &'static str> {
     let (entries, rest) = bytes.as_chunks::<ENTRY_LEN>();
     if !rest.is_empty() {
