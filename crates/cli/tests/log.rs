@@ -187,6 +187,21 @@ fn a_segment_or_a_partition_that_is_gone_is_damage() {
 }
 
 /// Takes the second segment of a partition away.
+#[test]
+fn metadata_that_no_start_takes_is_told() {
+    let dir = left();
+    let data = dir.path().join("data");
+    let metadata = data.join("metadata.redb");
+    let good = fs::read(&metadata).unwrap();
+    fs::write(&metadata, &good[..good.len() / 2]).unwrap();
+    let found = run(&["log", "check", text(&data)]);
+    assert!(found.out.contains("damage: ") && found.out.contains("metadata.redb"), "{}", found.out);
+    assert!(found.failed(1).contains("1 damage"));
+    fs::remove_file(&metadata).unwrap();
+    let said = run(&["log", "check", text(&data)]).ok();
+    assert!(said.contains("doubt: ") && said.contains("metadata.redb"), "{said}");
+}
+
 fn lose_a_segment(partition: &Path) {
     let mut logs: Vec<PathBuf> = fs::read_dir(partition)
         .unwrap()

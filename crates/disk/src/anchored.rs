@@ -92,6 +92,11 @@ impl Disk for Anchored {
         self.inner.create_dir_all(path)
     }
 
+    fn create_dir(&self, path: &Path) -> io::Result<()> {
+        self.check()?;
+        self.inner.create_dir(path)
+    }
+
     fn read_dir(&self, path: &Path) -> io::Result<Vec<DirEntry>> {
         self.check_read()?;
         self.inner.read_dir(path)

@@ -56,6 +56,9 @@ pub trait Disk: Send + Sync + Debug {
     /// [`create_dir_durably`](crate::create_dir_durably).
     fn create_dir_all(&self, path: &Path) -> io::Result<()>;
 
+    /// Makes a directory. `AlreadyExists` if anything of that name is there.
+    fn create_dir(&self, path: &Path) -> io::Result<()>;
+
     /// Names in a directory, sorted.
     fn read_dir(&self, path: &Path) -> io::Result<Vec<DirEntry>>;
 

@@ -175,6 +175,11 @@ impl Disk for FailingDisk {
         self.inner.create_dir_all(path)
     }
 
+    fn create_dir(&self, path: &Path) -> io::Result<()> {
+        self.check(Call::CreateDir, path)?;
+        self.inner.create_dir(path)
+    }
+
     fn read_dir(&self, path: &Path) -> io::Result<Vec<DirEntry>> {
         self.check(Call::ReadDir, path)?;
         self.inner.read_dir(path)

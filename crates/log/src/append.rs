@@ -171,6 +171,7 @@ impl Log {
         next.assign(epoch, start_offset);
         let written = next.write(&*self.home.disk, &self.home.dir);
         written.map_err(|error| self.refuse(error, "the leader epochs are not written"))?;
+        self.epochs_behind.store(false, Ordering::Release);
         *self.epochs.write() = next;
         Ok(())
     }

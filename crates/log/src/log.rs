@@ -46,6 +46,8 @@ pub struct Log {
     pub(crate) epochs: RwLock<Epochs>,
     /// Held while the epochs' file is written.
     pub(crate) epoch_file: Mutex<()>,
+    /// The file could not be written when they changed last.
+    pub(crate) epochs_behind: AtomicBool,
     /// Held while that about aborted transactions is.
     pub(crate) witness: Mutex<()>,
     pub(crate) offline: OnceLock<Offline>,

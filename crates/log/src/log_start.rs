@@ -1,6 +1,7 @@
 //! Where a log begins: moved by DeleteRecords and by retention, never back.
 
 use std::io;
+use std::sync::atomic::Ordering;
 
 use crate::errors::DeleteRecordsError;
 use crate::log::Log;
@@ -52,7 +53,7 @@ impl Log {
     }
 
     /// Writes the epochs as they are now. Opening a log cuts them at its start and its end anyhow, so what cannot be
-    /// written on a full disk is not missed.
+    /// written on a full disk is not missed; the orderly end tries once more, for others who read the file.
     pub(crate) fn write_epochs(&self) {
         let _file = self.epoch_file.lock();
         // The directory may have another name by now, and another log in its place.
@@ -60,7 +61,9 @@ impl Log {
             return;
         }
         let epochs = self.epochs.read().clone();
-        if let Err(error) = epochs.write(&*self.home.disk, &self.home.dir) {
+        let written = epochs.write(&*self.home.disk, &self.home.dir);
+        self.epochs_behind.store(written.is_err(), Ordering::Release);
+        if let Err(error) = written {
             self.fail(&error, "the leader epochs are not written");
         }
     }

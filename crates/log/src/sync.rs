@@ -148,6 +148,9 @@ impl Log {
         self.online()?;
         let log_end = self.marks.load().log_end;
         self.snapshot_producers(&mut writer, log_end)?;
+        if self.epochs_behind.load(Ordering::Acquire) {
+            self.write_epochs();
+        }
         if let Some(active) = self.active() {
             active.write_indexes()?;
             active.trim()?;

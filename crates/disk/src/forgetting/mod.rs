@@ -206,6 +206,14 @@ impl Disk for ForgettingDisk {
         })
     }
 
+    fn create_dir(&self, path: &Path) -> io::Result<()> {
+        self.change(|state| {
+            let changes = state.seen.create_dir(path)?;
+            state.pending.add(changes);
+            Ok(())
+        })
+    }
+
     fn read_dir(&self, path: &Path) -> io::Result<Vec<DirEntry>> {
         self.look(|state| state.seen.read_dir(path))
     }

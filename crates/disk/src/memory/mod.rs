@@ -36,6 +36,10 @@ impl Disk for MemoryDisk {
         self.tree.write().create_dir_all(path).map(drop)
     }
 
+    fn create_dir(&self, path: &Path) -> io::Result<()> {
+        self.tree.write().create_dir(path).map(drop)
+    }
+
     fn read_dir(&self, path: &Path) -> io::Result<Vec<DirEntry>> {
         self.tree.read().read_dir(path)
     }

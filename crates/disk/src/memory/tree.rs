@@ -119,6 +119,16 @@ impl Tree {
         Ok((at, name.to_owned()))
     }
 
+    pub(crate) fn create_dir(&mut self, path: &Path) -> io::Result<Vec<NameChange>> {
+        if self.lookup(path)?.is_some() {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        if let Some(parent) = path.parent() {
+            self.dir_id(parent)?;
+        }
+        self.create_dir_all(path)
+    }
+
     pub(crate) fn create_dir_all(&mut self, path: &Path) -> io::Result<Vec<NameChange>> {
         let mut changes = Vec::new();
         let mut at = ROOT;

@@ -10,6 +10,7 @@ facts! {
     names_are_listed_sorted_with_their_kind,
     missing_things_are_not_found,
     a_directory_is_made_with_its_parents_and_twice,
+    one_that_is_there_is_not_made_once_more,
     a_file_is_in_the_way_of_a_directory,
     a_durable_directory_is_usable_at_once,
     a_rename_replaces_a_file_and_leaves_old_handles_alone,
@@ -47,6 +48,17 @@ fn a_directory_is_made_with_its_parents_and_twice(place: &Place) {
     place.disk.create_dir_all(&path).expect("create");
     place.disk.create_dir_all(&path).expect("again");
     assert!(place.disk.read_dir(&path).expect("list").is_empty());
+}
+
+fn one_that_is_there_is_not_made_once_more(place: &Place) {
+    let path = place.path("a");
+    place.disk.create_dir(&path).expect("create");
+    put(place.disk.as_ref(), &path.join("b"), b"x");
+    for taken in [&path, &path.join("b")] {
+        assert_eq!(place.disk.create_dir(taken).expect_err("again").kind(), ErrorKind::AlreadyExists);
+    }
+    assert_eq!(place.disk.create_dir(&place.path("c/d")).expect_err("no parent").kind(), ErrorKind::NotFound);
+    assert_eq!(get(place.disk.as_ref(), &path.join("b")), b"x");
 }
 
 fn a_file_is_in_the_way_of_a_directory(place: &Place) {

@@ -125,6 +125,11 @@ impl Log {
         };
         let mut filter = Filter::new(rules, work.config.decompress);
         let (first, pieces) = (work.skipped(), work.pieces(map_end));
+        // Their data is not looked at and stays: a log start that is not yet stable may go back below it.
+        let base = work.closed().get(first).map_or(i64::MAX, |segment| segment.base_offset);
+        for skipped in 0..first {
+            filter.txns.add_begun(&work.aborted_from(skipped, 0, i64::MAX)?, base);
+        }
         let mut done = 0;
         while let Some(left) = pieces.get(done..).filter(|left| !left.is_empty()) {
             done += rewrite(&work, first + done, left, &mut filter, &mut buffers, &mut stats)?;

@@ -54,6 +54,13 @@ impl Txns {
         self.ahead.extend(aborted.iter().map(entry));
     }
 
+    /// These were aborted, and data of them lies before the walk, which begins at `base`, and stays.
+    pub(super) fn add_begun(&mut self, aborted: &[AbortedTxn], base: i64) {
+        for txn in aborted.iter().filter(|txn| txn.last_offset >= base) {
+            self.aborted.entry(txn.producer_id).or_insert(Aborted { txn: *txn, kept: true });
+        }
+    }
+
     /// Passes a batch of data; whether its transaction was aborted.
     pub(super) fn pass_data(&mut self, header: &BatchHeader) -> bool {
         self.enter(header.last_offset());
@@ -161,6 +168,16 @@ mod tests {
         let mut txns = Txns::default();
         assert_eq!(txns.pass_marker(&header(7, 1), None), Marker::Idle);
         assert_eq!(txns.pass_marker(&header(7, 1), Some(ControlType::Other(2))), Marker::Needed);
+    }
+
+    #[test]
+    fn an_abort_stays_for_data_before_the_walk() {
+        let mut txns = Txns::default();
+        txns.add_begun(&[txn(7, 10, 20), txn(8, 11, 14)], 15);
+        txns.add(&[txn(7, 10, 20)]);
+        assert!(!txns.pass_data(&header(8, 16)), "its transaction ended before");
+        let needed = Marker::NeededWith(txn(7, 10, 20));
+        assert_eq!(txns.pass_marker(&header(7, 20), Some(ControlType::Abort)), needed);
     }
 
     #[test]

@@ -19,14 +19,14 @@ pub(super) struct Fresh {
 }
 
 impl Fresh {
-    /// Makes the directory and writes its files, under names that do not count yet. The kernel begins to write them as well.
+    /// Writes the files of a directory that was made for it, under names that do not count yet. The kernel begins to write them as
+    /// well.
     pub(super) fn begin(
         disk: &dyn Disk,
         dir: &Path,
         partition: i32,
         settings: &PartitionSettings,
     ) -> Result<Self, CreateError> {
-        disk.create_dir_all(dir).map_err(CreateError::at(dir))?;
         let mut epochs = Epochs::default();
         epochs.assign(settings.leader_epoch, 0);
         let stage = |name, text: String| {

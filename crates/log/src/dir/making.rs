@@ -93,7 +93,10 @@ impl Making<'_> {
             return Err(LogError::Gone { path }.into());
         }
         let forgotten = self.dir.forget(&[(topic, partition)]).map_err(CreateError::at(&self.dir.path));
-        let begun = forgotten.and_then(|()| Fresh::begin(&*self.dir.disk, &path, partition, settings));
+        // What somebody puts back at this moment is neither taken for ours nor removed.
+        let made = forgotten.and_then(|()| self.dir.disk.create_dir(&path).map_err(CreateError::at(&path)));
+        made.inspect_err(|error| self.note(&path, error))?;
+        let begun = Fresh::begin(&*self.dir.disk, &path, partition, settings);
         let fresh = begun.inspect_err(|error| self.remove(&path, error))?;
         Ok(Begun::Fresh(Arc::new(fresh)))
     }

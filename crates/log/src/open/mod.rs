@@ -131,6 +131,7 @@ pub(crate) fn open(
         last_aborted: last_aborted.into(),
         epochs: RwLock::new(epochs.inner),
         epoch_file: Mutex::default(),
+        epochs_behind: false.into(),
         witness: Mutex::default(),
         offline: OnceLock::new(),
         dir_dirty: dir_dirty.into(),

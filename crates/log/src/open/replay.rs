@@ -170,10 +170,13 @@ impl<'p> Snapshots<'p> {
         Self { place, now_ms, good, useless }
     }
 
-    /// The newest good one at or below `upto` into `table`; its offset.
+    /// The newest good one at or below `upto` into `table`; its offset. Behind one from before the first segment, batches are gone
+    /// that it does not know: a producer that is forgotten may go on, and one that is remembered as it once was may not.
     fn load(&mut self, upto: i64, table: &mut ProducerTable) -> Result<Option<i64>, LogError> {
         let (home, known) = (self.place.home, self.useless.len());
-        let fitting: Vec<i64> = self.good.iter().copied().filter(|offset| *offset <= upto).collect();
+        let first = self.place.segments.first().map_or(0, |segment| segment.base_offset);
+        let fitting: Vec<i64> =
+            self.good.iter().copied().filter(|offset| (first..=upto).contains(offset)).collect();
         let newest =
             snapshot::load_newest(&*home.disk, &home.dir, &fitting, table, self.now_ms, &mut self.useless);
         let bad = self.useless.get(known..).unwrap_or_default();

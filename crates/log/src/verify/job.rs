@@ -61,6 +61,15 @@ pub struct Tally {
 }
 
 impl Tally {
+    /// Counts a finding.
+    pub fn count(&mut self, severity: Severity) {
+        match severity {
+            Severity::Note => self.notes += 1,
+            Severity::Doubt => self.doubts += 1,
+            Severity::Damage => self.damage += 1,
+        }
+    }
+
     /// Adds what another check came to.
     pub fn add(&mut self, other: &Self) {
         self.logs += other.logs;
@@ -107,11 +116,7 @@ impl<'j> Job<'j> {
 
     /// Counts a finding and passes it on.
     pub(crate) fn found(&mut self, finding: Finding) {
-        match finding.severity {
-            Severity::Note => self.tally.notes += 1,
-            Severity::Doubt => self.tally.doubts += 1,
-            Severity::Damage => self.tally.damage += 1,
-        }
+        self.tally.count(finding.severity);
         (self.tell)(Event::Found(finding));
     }
 

@@ -207,6 +207,18 @@ fn retention_writes_nothing_while_it_holds_up_appends() {
 }
 
 #[test]
+fn epochs_that_a_full_disk_did_not_take_are_written_by_the_orderly_end() {
+    let (disk, bench) = failing(config());
+    bench.fill(2);
+    disk.fail_on("leader-epoch", Call::Write, When::Always, Fault::Error(Errno::NOSPC));
+    assert_eq!(bench.log.delete_records_before(4).expect("delete"), 4);
+    disk.heal();
+    assert_eq!(bench.bytes("leader-epoch-checkpoint"), b"0\n1\n0 0\n");
+    bench.log.close(1).expect("closes");
+    assert_eq!(bench.bytes("leader-epoch-checkpoint"), b"0\n1\n0 4\n");
+}
+
+#[test]
 fn a_failed_index_write_loses_no_record() {
     let (disk, bench) = failing(LogConfig { segment_bytes: 1 << 20, ..config() });
     disk.fail_on(".index", Call::Write, When::Always, Fault::Error(Errno::IO));

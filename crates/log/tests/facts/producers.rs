@@ -102,6 +102,32 @@ fn damaged_snapshots_cost_nothing() {
     });
 }
 
+/// A producer that is not known may go on; one that is known as it was long ago is refused what is right.
+#[test]
+fn a_snapshot_from_before_the_first_segment_tells_of_nobody() {
+    let bench = Bench::new();
+    for n in 0..30 {
+        bench.append(sequenced(9, 0, n, 1));
+        if n < 20 {
+            bench.append(sequenced(10, 0, n, 1));
+        }
+    }
+    bench.log.sync().expect("sync");
+    bench.log.delete_records_before(50).expect("delete");
+    bench.log.apply_retention(0).expect("retention");
+    let base = active(&bench.log);
+    assert!(base > 40, "what 10 sent is gone");
+    let snapshots: Vec<_> = bench.names().into_iter().filter(|name| name.ends_with(".snapshot")).collect();
+    for newest in snapshots.iter().filter(|found| **found >= name(40, "snapshot")) {
+        bench.disk.remove_file(&path(newest)).expect("never written: the disk was full");
+    }
+    assert!(snapshots.iter().any(|found| *found < name(40, "snapshot")), "{snapshots:?}");
+    let bench = bench.killed();
+    assert!(bench.log.producers().iter().all(|producer| producer.producer_id == 9));
+    assert!(!bench.append(sequenced(10, 0, 20, 1)).duplicate);
+    assert!(!bench.append(sequenced(9, 0, 30, 1)).duplicate);
+}
+
 #[test]
 fn silent_producers_expire() {
     let bench = Bench::new();

@@ -8,7 +8,7 @@ use pagewire_disk::{Disk, OsDisk};
 use pagewire_log::verify::{Event, Fate, Finding, Severity, Tally, VerifyOptions, verify};
 use serde::Serialize;
 
-use super::topics;
+use super::topics::{self, Beside};
 use crate::args::log::CheckArgs;
 use crate::output::progress::Progress;
 use crate::output::units::{bytes, count, several};
@@ -49,13 +49,17 @@ struct Counts {
 pub(super) async fn run(args: &CheckArgs, format: Format) -> anyhow::Result<()> {
     // What is checked holds few files open; recovery, which is rehearsed, some more.
     let _ = pagewire_broker::raise_descriptor_limit();
-    let topics = topics::beside(&args.paths).await;
+    let Beside { topics, findings } = topics::beside(&args.paths).await;
     let disk: Arc<dyn Disk> = Arc::new(OsDisk::new());
     let (mut out, mut sum) = (Out::new(), Tally::default());
     let total = args.paths.iter().map(|path| size_of(&*disk, path, 0)).sum();
     let progress = Progress::new(true, Some(total));
     let options = VerifyOptions { deep: args.deep, topics: Some(&topics), ..VerifyOptions::default() };
     let (mut done, mut told) = (0, Ok(()));
+    for finding in findings {
+        tell(&finding, format, &mut out)?;
+        sum.count(finding.severity);
+    }
     for path in &args.paths {
         let tally = verify(&disk, path, options, &mut |event| match event {
             Event::Read { path, bytes } => {

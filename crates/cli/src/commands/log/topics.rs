@@ -1,15 +1,17 @@
 //! What the metadata that lies beside logs says of their topics: whether they are compacted, and where their partitions are.
 //!
 //! Read from a copy in memory, so nothing is locked or changed. Of a broker that is serving the copy may be of no one moment: then
-//! it says nothing, like metadata that is damaged or lies elsewhere, and what is missing in a log is a doubt.
+//! it says nothing, like metadata that lies elsewhere, and what is missing in a log is a doubt. Metadata that no start takes is a
+//! finding of its own.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context;
-use pagewire_disk::{Disk, MemoryDisk, OpenMode, OsDisk, read_small};
-use pagewire_log::verify::{KnownTopic, Topics};
+use pagewire_disk::checkpoint::META_PROPERTIES_FILE;
+use pagewire_disk::{Disk, LockLook, MemoryDisk, OpenMode, OsDisk, look_at_lock, read_small};
+use pagewire_log::verify::{Fate, Finding, KnownTopic, Severity, Topics};
 use pagewire_metadata::model::ConfigScope;
 use pagewire_metadata::{Catalog, EmbeddedStore, FILE_NAME, SystemClock};
 use pagewire_takeover::cleanup_policies;
@@ -19,34 +21,80 @@ const STORE_MAX: u64 = 1 << 30;
 /// A file's partition, and the log directory of that.
 const ABOVE: usize = 3;
 
+/// What was found of the metadata.
+pub(super) struct Beside {
+    pub(super) topics: Topics,
+    /// What is wrong with it.
+    pub(super) findings: Vec<Finding>,
+}
+
 /// What is found beside any of `paths` and above it: several log directories have their metadata in one of them.
-pub(super) async fn beside(paths: &[PathBuf]) -> Topics {
-    let mut topics = Topics::new();
-    for dir in paths.iter().flat_map(|path| path.ancestors().take(ABOVE)) {
+pub(super) async fn beside(paths: &[PathBuf]) -> Beside {
+    let mut beside = Beside { topics: Topics::new(), findings: Vec::new() };
+    let mut is_anywhere = false;
+    let dirs: BTreeSet<&Path> = paths.iter().flat_map(|path| path.ancestors().take(ABOVE)).collect();
+    for dir in dirs {
         match of(dir).await {
-            Ok(found) => topics.extend(found),
+            Ok(found) => {
+                is_anywhere |= found.is_some();
+                beside.topics.extend(found.into_iter().flatten());
+            }
             Err(error) => {
+                is_anywhere = true;
                 tracing::debug!(dir = %dir.display(), ?error, "its metadata says nothing of topics");
+                beside.findings.extend(refused(dir, &error));
             }
         }
     }
-    topics
+    if !is_anywhere {
+        let of_a_broker = paths.iter().filter(|path| path.join(META_PROPERTIES_FILE).exists());
+        beside.findings.extend(of_a_broker.map(|dir| finding(Severity::Doubt, dir, NOWHERE)));
+    }
+    beside
+}
+
+const NOWHERE: &str = "it is not here, nor is Kafka's, nor beside it: right in all log directories of a broker but the first, which is \
+                       to be named as well; without it the first is not served";
+
+/// Of metadata that cannot be read and nobody is writing.
+fn refused(dir: &Path, error: &anyhow::Error) -> Option<Finding> {
+    let is_served = matches!(look_at_lock(dir), Ok(LockLook::Held { .. }));
+    let is_ours = dir.join(FILE_NAME).exists();
+    let what = format!(
+        "{error:#}: a start refuses the directory until it is put right; each backup has a copy of it"
+    );
+    (is_ours && !is_served).then(|| finding(Severity::Damage, dir, &what))
+}
+
+fn finding(severity: Severity, dir: &Path, what: &str) -> Finding {
+    Finding {
+        severity,
+        path: dir.join(FILE_NAME),
+        position: None,
+        offset: None,
+        what: what.to_owned(),
+        fate: Fate::Stays,
+    }
 }
 
 /// What the log directory `dir` says, if it has metadata.
-async fn of(dir: &Path) -> anyhow::Result<Topics> {
-    let kafkas = cleanup_policies(dir)?.into_iter();
+async fn of(dir: &Path) -> anyhow::Result<Option<Topics>> {
+    let kafkas = cleanup_policies(dir)?;
+    let ours_is_here = read_small(&OsDisk::new(), &dir.join(FILE_NAME), STORE_MAX)?;
+    if kafkas.is_empty() && ours_is_here.is_none() {
+        return Ok(None);
+    }
     // Where a partition of Kafka's is, its own directories say.
     let known = |policy: Option<String>| KnownTopic {
         compacted: policy.map(|policy| is_compacted(&policy)),
         homes: Vec::new(),
         unmade: false,
     };
-    let mut topics: Topics = kafkas.map(|(name, policy)| (name, known(policy))).collect();
-    if let Some(bytes) = read_small(&OsDisk::new(), &dir.join(FILE_NAME), STORE_MAX)? {
+    let mut topics: Topics = kafkas.into_iter().map(|(name, policy)| (name, known(policy))).collect();
+    if let Some(bytes) = ours_is_here {
         topics.extend(ours(&bytes).await?);
     }
-    Ok(topics)
+    Ok(Some(topics))
 }
 
 /// What a store of these bytes says.

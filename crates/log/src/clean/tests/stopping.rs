@@ -41,6 +41,11 @@ impl Disk for StoppingDisk {
         self.inner.create_dir_all(path)
     }
 
+    fn create_dir(&self, path: &Path) -> io::Result<()> {
+        self.change()?;
+        self.inner.create_dir(path)
+    }
+
     fn read_dir(&self, path: &Path) -> io::Result<Vec<DirEntry>> {
         self.inner.read_dir(path)
     }

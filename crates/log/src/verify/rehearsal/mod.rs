@@ -69,6 +69,10 @@ impl Disk for Rehearsal {
         if self.below.exists(path)? { Ok(()) } else { Err(ErrorKind::NotFound.into()) }
     }
 
+    fn create_dir(&self, path: &Path) -> io::Result<()> {
+        Err(if self.below.exists(path)? { ErrorKind::AlreadyExists } else { ErrorKind::Unsupported }.into())
+    }
+
     fn read_dir(&self, path: &Path) -> io::Result<Vec<DirEntry>> {
         let names = self.names.lock();
         let mut entries = self.below.read_dir(path)?;
