@@ -192,9 +192,19 @@ impl Log {
         if active.txns.len() == 0 {
             self.dir_dirty.store(true, Ordering::Release);
         }
-        let written = active.write_aborted(aborted);
-        written.map_err(|error| self.refuse(error, "the entry of an aborted transaction is not written"))?;
+        if let Err(error) = active.write_aborted(aborted) {
+            self.drop_aborted(active);
+            return Err(self.refuse(error, "the entry of an aborted transaction is not written"));
+        }
         Ok(true)
+    }
+
+    /// The file must not end in the entry, or a part of it, of a marker that is not appended.
+    fn drop_aborted(&self, active: &Segment) {
+        if let Err(error) = active.trim_aborted() {
+            // The next entry takes its place, and the next start finds it.
+            self.fail(&error, "the entry of a marker that is not appended stays");
+        }
     }
 
     fn undo_write(
@@ -204,9 +214,8 @@ impl Log {
         aborted: bool,
         error: io::Error,
     ) -> AppendError {
-        if aborted && let Err(error) = active.trim_aborted() {
-            // The next entry takes its place, and the next start finds it.
-            self.fail(&error, "the entry of a marker that is not appended stays");
+        if aborted {
+            self.drop_aborted(active);
         }
         match active.cut_back(file) {
             Ok(()) => {

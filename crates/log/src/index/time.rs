@@ -57,8 +57,17 @@ struct Filling {
     in_file: u32,
     piece: Vec<TimeEntry>,
     last: Option<TimeEntry>,
-    /// Stands in the file where `piece` goes: the last word of an orderly stop, written over by what comes.
+    /// Stands in the file where `piece` goes: the last word of an orderly stop, or of a segment that could not be closed after
+    /// all. Written over by what comes.
     closing: Option<TimeEntry>,
+}
+
+impl Filling {
+    /// `max`, if it is larger than that of the last entry: what a segment is closed with.
+    fn last_word(&self, max: Option<TimeEntry>) -> Option<TimeEntry> {
+        let newest = self.last.map_or(-1, |last| last.timestamp);
+        max.filter(|max| max.timestamp > newest)
+    }
 }
 
 /// Nobody has looked yet.
@@ -135,8 +144,7 @@ impl TimeIndex {
         let max = state.max;
         let filling = state.filling.get_or_insert_default();
         if filling.piece.len() < PIECE
-            && let Some(max) = max
-            && max.timestamp > filling.last.map_or(-1, |last| last.timestamp)
+            && let Some(max) = filling.last_word(max)
         {
             filling.piece.push(max);
             filling.last = Some(max);
@@ -164,21 +172,47 @@ impl TimeIndex {
             .is_some_and(|filling| !filling.piece.is_empty() && !is_in_file(filling))
     }
 
+    /// Whether the file does not end as [`write_last`](Self::write_last) would let it end.
+    pub(crate) fn lacks_last(&self) -> bool {
+        let state = self.0.lock();
+        state.filling.as_ref().is_some_and(|filling| {
+            let end = filling.piece.iter().copied().chain(filling.last_word(state.max));
+            let is_in_file = end.clone().eq(filling.closing);
+            !is_in_file && end.count() > 0
+        })
+    }
+
     /// Writes the entries in memory to the file. Only the writer calls this.
     pub(crate) fn write(&self, file: &dyn DiskFile) -> io::Result<()> {
+        self.write_with(file, None)
+    }
+
+    /// The same, and behind them the largest time, unless they end with it: not an entry until the segment is closed. Should
+    /// it go on after all, what comes takes its place.
+    pub(crate) fn write_last(&self, file: &dyn DiskFile) -> io::Result<()> {
+        let word = {
+            let state = self.0.lock();
+            state.filling.as_ref().and_then(|filling| filling.last_word(state.max))
+        };
+        self.write_with(file, word)
+    }
+
+    fn write_with(&self, file: &dyn DiskFile, word: Option<TimeEntry>) -> io::Result<()> {
         let (at, bytes, written) = {
             let state = self.0.lock();
             let Some(filling) = &state.filling else { return Ok(()) };
-            let bytes: Vec<u8> = filling.piece.iter().flat_map(|entry| entry.to_bytes()).collect();
+            let entries = filling.piece.iter().copied().chain(word);
+            let bytes: Vec<u8> = entries.flat_map(TimeEntry::to_bytes).collect();
             (u64::from(filling.in_file) * ENTRY_LEN as u64, bytes, filling.piece.len())
         };
-        if !bytes.is_empty() {
-            file.write_at(at, &bytes)?;
+        if bytes.is_empty() {
+            return Ok(());
         }
+        file.write_at(at, &bytes)?;
         if let Some(filling) = &mut self.0.lock().filling {
             filling.in_file += written as u32;
             filling.piece = Vec::new();
-            filling.closing = filling.closing.filter(|_| written == 0);
+            filling.closing = word;
         }
         Ok(())
     }
@@ -386,6 +420,24 @@ mod tests {
         index.write(&*file).expect("write");
         assert_eq!(last_in(&*file).expect("read"), Some(TimeEntry { timestamp: 51, relative: 7 }));
         assert_eq!((index.len(), file.len().expect("len")), (1, 12));
+    }
+
+    #[test]
+    fn a_last_word_gives_way_to_what_comes_if_the_segment_goes_on() {
+        let (index, file) = (TimeIndex::default(), file());
+        let at = |timestamp, relative| TimeEntry { timestamp, relative };
+        index.start_empty();
+        index.observe(at(50, 3));
+        assert!(index.lacks_last());
+        index.write_last(&*file).expect("write");
+        assert_eq!((index.lacks_last(), index.len(), file.len().expect("len")), (false, 0, 12));
+        index.observe(at(51, 7));
+        index.push();
+        index.observe(at(52, 8));
+        index.write_last(&*file).expect("write");
+        assert_eq!((index.lacks_last(), index.len(), file.len().expect("len")), (false, 1, 24));
+        assert_eq!(floor_in(&*file, 51).expect("read"), Some(at(51, 7)));
+        assert_eq!(last_in(&*file).expect("read"), Some(at(52, 8)));
     }
 
     #[test]

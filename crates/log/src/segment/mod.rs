@@ -325,13 +325,18 @@ impl Segment {
         times.and(index)
     }
 
-    /// Writes what the indexes still keep in memory, and the time index' last entry.
+    /// Writes what the indexes still keep in memory, and the time index' last entry, which counts only once the segment is
+    /// closed.
     pub(crate) fn write_indexes(&self) -> io::Result<()> {
         if self.index.is_dirty() {
             self.write_index()?;
         }
-        self.times.push();
-        if self.times.is_dirty() { self.write_times() } else { Ok(()) }
+        if !self.times.lacks_last() {
+            return Ok(());
+        }
+        let file = self.time_file()?;
+        self.flow.indexes_young.store(true, Ordering::Release);
+        self.times.write_last(&*file)
     }
 
     fn write_index(&self) -> io::Result<()> {

@@ -140,6 +140,28 @@ fn an_attempt_at_a_segment_leaves_none_behind() {
     }
 }
 
+/// What closes a time index is written before the segment after it is made, and none of its entries if the segment goes on.
+#[test]
+fn an_attempt_at_a_segment_leaves_no_time_entry_behind() {
+    let indexes = |attempt: bool| {
+        let (disk, bench) = failing(LogConfig { segment_ms: 500, index_interval_bytes: 200, ..config() });
+        bench.fill(4);
+        let before = bench.bytes(&name(0, "timeindex"));
+        if attempt {
+            disk.fail_on(".log", Call::Open, When::Always, Fault::Error(Errno::NOSPC));
+            assert!(bench.log.roll_if_due(1000).is_err());
+            assert!(bench.bytes(&name(0, "timeindex")).len() > before.len(), "it was about to be closed");
+            disk.heal();
+        }
+        bench.append(batch(3, 1040));
+        bench.append(batch(3, 1050));
+        bench.log.close(0).expect("close");
+        assert_eq!(bench.log.segments().len(), 1);
+        ["index", "timeindex"].map(|suffix| bench.bytes(&name(0, suffix)))
+    };
+    assert_eq!(indexes(true), indexes(false));
+}
+
 #[test]
 fn a_file_that_cannot_be_opened_refuses_the_round_and_not_the_next() {
     let (disk, bench) = failing(LogConfig { retention_bytes: 0, ..config() });

@@ -230,6 +230,27 @@ fn a_marker_whose_entry_cannot_be_written_is_not_appended() {
     assert_eq!(entries(&bench, 0).len(), 1);
 }
 
+#[test]
+fn a_torn_entry_of_an_aborted_transaction_is_cut_off_at_once() {
+    let disk = FailingDisk::new(Arc::new(MemoryDisk::new()));
+    let bench = Bench::on(Arc::new(disk.clone()), options());
+    for (id, keep) in [(7, 30), (8, 1), (9, 33)] {
+        bench.append(inside(id, 0, 1));
+        disk.fail_on(".txnindex", Call::Write, When::Nth(1), Fault::Torn { errno: Errno::NOSPC, keep });
+        let whole = entries(&bench, 0);
+        assert!(matches!(try_end(&bench, id, ControlType::Abort), Err(AppendError::Write(_))));
+        disk.heal();
+        assert_eq!(entries(&bench, 0), whole, "{keep} bytes of the next");
+        if id < 9 {
+            end(&bench, id, ControlType::Abort);
+        }
+    }
+    end(&bench, 9, ControlType::Commit);
+    let bench = bench.restarted();
+    assert!(bench.report.rebuilt.is_empty() && bench.report.notes.is_empty(), "{:?}", bench.report);
+    assert_eq!(entries(&bench, 0).len(), 2);
+}
+
 /// Transactions that overlap, commit and abort, over many segments; some stay open.
 fn busy(bench: &Bench) {
     let mut sequences = [0; 5];
