@@ -43,7 +43,7 @@ pub(super) fn run(bytes: &[u8]) {
     for (name, bytes) in &files {
         put(&disk, name, bytes);
     }
-    let Ok((log, _)) = open(disk) else { return };
+    let Ok((log, _)) = open(disk, BATCHES * 2) else { return };
     for offset in 0..BATCHES * 2 {
         let slice = log.read(offset, 4096, ReadUpTo::LogEnd, true).expect("a good log is read");
         let bytes = slice.range.expect("below the log end").read_to_vec().expect("memory reads");
@@ -56,10 +56,13 @@ pub(super) fn run(bytes: &[u8]) {
     }
 }
 
-fn open(disk: Arc<MemoryDisk>) -> Result<(Log, pagewire_log::RecoveryReport), pagewire_log::LogError> {
+fn open(
+    disk: Arc<MemoryDisk>,
+    recovery_point: i64,
+) -> Result<(Log, pagewire_log::RecoveryReport), pagewire_log::LogError> {
     let options = OpenOptions {
         config: config(),
-        recovery_point: BATCHES * 2,
+        recovery_point,
         log_start_offset: 0,
         clean: true,
         leader_epoch: 1,
@@ -70,7 +73,7 @@ fn open(disk: Arc<MemoryDisk>) -> Result<(Log, pagewire_log::RecoveryReport), pa
 
 fn template() -> Template {
     let disk = Arc::new(MemoryDisk::new());
-    let (log, _) = open(disk.clone()).expect("an empty log opens");
+    let (log, _) = open(disk.clone(), 0).expect("an empty log opens");
     for at in 0..BATCHES {
         let mut builder = BatchBuilder::new(Codec::None);
         for _ in 0..2 {
