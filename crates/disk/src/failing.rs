@@ -1,5 +1,5 @@
-//! A disk that counts its calls and fails on demand: the n-th call of a kind, or every one, with a chosen errno. Tests of error paths
-//! put it around any other disk.
+//! A disk that counts its calls and fails on demand: the n-th call of a kind, or every one, with a chosen errno.
+//! Tests of error paths put it around any other disk.
 //!
 //! Reads through [`DiskFile::file`] go to the kernel directly and cannot be made to fail here.
 

@@ -160,8 +160,8 @@ pub(crate) fn hear(
 }
 
 /// Says anew of a log that is not open, and of which it is not known what compaction wrote, how long its `closed` segments are, by
-/// their base offsets in rising order, and which is the one that is written to. All of them count as compacted: holes in them are right, and
-/// one that is shorter was cut.
+/// their base offsets in rising order, and which is the one that is written to. All of them count as compacted: holes
+/// in them are right, and one that is shorter was cut.
 pub fn write_lengths(
     disk: &dyn Disk,
     dir: &Path,

@@ -1,6 +1,7 @@
-//! Makes a data directory, or several, out of the directories that Apache Kafka (3.9 to 4.3, KRaft) left, so that a broker of ours serves
-//! what was in them: topics with their ids, partitions and settings, and their records as they lie there, byte for byte.
-//! Groups go on where they were, because `__consumer_offsets` has the same format and comes along like any topic.
+//! Makes a data directory, or several, out of the directories that Apache Kafka (3.9 to 4.3, KRaft) left, so that a
+//! broker of ours serves what was in them: topics with their ids, partitions and settings, and their records as they
+//! lie there, byte for byte. Groups go on where they were, because `__consumer_offsets` has the same format and comes
+//! along like any topic.
 //!
 //! ```text
 //!   source/     a directory of Kafka's, held still             kraft/     its metadata log: the cluster

@@ -14,8 +14,8 @@
 //!
 //! - An offset that a group committed is in the backup only if it was committed before the turn of the log that it is of:
 //!   it never lies behind that log's end, and may be older than the group's last one.
-//! - Every topic in the backup has all its logs, but for those that may be missing. One created after the list was taken is not in it; one deleted before
-//!   its logs had their turn is not either.
+//! - Every topic in the backup has all its logs, but for those that may be missing. One created after the list was
+//!   taken is not in it; one deleted before its logs had their turn is not either.
 //! - Each log is a prefix of what was acknowledged, whole batches, with its producers as of its end. Two logs may be of
 //!   different moments.
 //! - Partitions that cannot be read make it fail, unless they may be missing: then the manifest names them, and so does whoever

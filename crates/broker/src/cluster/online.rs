@@ -1,7 +1,7 @@
 //! A log directory that was away, or took no writes any more, is served from now on.
 //!
-//! Loading it may take long, so no turn is held for it: topics come and go meanwhile, though none of them in this directory.
-//! What is left to do in the turn is to compare what was loaded with what there is by then.
+//! Loading it may take long, so no turn is held for it: topics come and go meanwhile, though none of them in this
+//! directory. What is left to do in the turn is to compare what was loaded with what there is by then.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -9,7 +9,10 @@ use std::{
     sync::Arc,
 };
 
-use pagewire_log::{Coming, CreateError, LoadMeter, LoadReport, LogDir, LogDirOptions, TakeInError, TakenIn};
+use pagewire_log::{
+    Coming, CreateError, LoadMeter, LoadReport, LogDir, LogDirOptions, LogDirs, PartitionSettings,
+    TakeInError, TakenIn,
+};
 use pagewire_metadata::{
     CatalogError,
     model::{TopicRecord, known_path},
@@ -23,6 +26,9 @@ use super::{
     logs::host, look_for_missing, unmade,
 };
 use crate::{broker::Broker, clock::now_ms, config::TopicConfig, net};
+
+/// How the log of a partition is opened, if there is such a partition.
+type Settings<'a> = dyn Fn(&str, i32) -> Option<PartitionSettings> + Sync + 'a;
 
 /// What came of it.
 pub(crate) struct Online {
@@ -78,19 +84,22 @@ pub(crate) async fn take_in(
     change(broker, move |change| async move { change.serve(taken, least_epoch, empty).await }).await
 }
 
-/// Of a directory that is served, the partitions that could not be opened, and those whose directories were missing: which are
-/// back, or all of them, anew. Nothing else in it is touched.
+/// Of a directory that is served, the partitions that could not be opened, and those whose directories were missing:
+/// which are back, or all of them, anew. Nothing else in it is touched.
 async fn bring_back(broker: &Arc<Broker>, path: PathBuf, empty: bool) -> Result<Online, Refused> {
     let cluster = broker.cluster();
     let closed = cluster.log_dirs.closed_in(&path);
     // Recovering them may take long, so it is done before the turn, which finds them open.
-    let returned = open_returned(broker, path.clone()).await?;
-    if returned.opened == 0 && closed == 0 && !empty && !cluster.has_unshown() {
-        return Err(still_gone(cluster.log_dirs.gone_in(&path), returned.error));
+    let place = path.clone();
+    let returned = open(broker, move |dirs, known| dirs.open_returned(&place, known, now_ms()));
+    let (opened, not_opened) = returned.await?;
+    if opened == 0 && closed == 0 && !empty && !cluster.has_unshown() {
+        return Err(still_gone(cluster.log_dirs.gone_in(&path), not_opened));
     }
     // Clients are to look whether they have what is there. Before anybody is served.
     let least_epoch = cluster.catalog.raise_leader_epoch().await?;
-    let report = open_closed(broker, path.clone()).await?;
+    let place = path.clone();
+    let report = open(broker, move |dirs, known| dirs.open_closed(&place, known, now_ms())).await?;
     let shown = change(broker, move |change| async move {
         let cluster = change.cluster();
         let topics = cluster.topic_records().await?;
@@ -102,30 +111,25 @@ async fn bring_back(broker: &Arc<Broker>, path: PathBuf, empty: bool) -> Result<
         Ok((shown, cluster.log_dirs.gone_in(&path)))
     });
     let (Shown { partitions, error }, gone) = shown.await?;
-    let error = error.or(returned.error);
+    let error = error.or(not_opened);
     if partitions == 0 && report.failed.is_empty() && (gone > 0 || error.is_some()) {
         return Err(still_gone(gone, error));
     }
     Ok(Online { partitions, report, trouble: error.map(|error| error.to_string()) })
 }
 
-/// What came of opening partitions whose directories were put back.
-#[derive(Default)]
-struct Returned {
-    opened: usize,
-    error: Option<CreateError>,
-}
-
-async fn open_returned(broker: &Arc<Broker>, path: PathBuf) -> Result<Returned, Refused> {
+/// Opens logs of a directory that is served. Without a turn: it may take long, as each of them is recovered.
+async fn open<T: Send + 'static>(
+    broker: &Arc<Broker>,
+    work: impl FnOnce(&LogDirs, &Settings<'_>) -> T + Send + 'static,
+) -> Result<T, Refused> {
     let cluster = broker.cluster();
     let known = Known::of(&cluster.topic_records().await?, &broker.config());
     let log_dirs = Arc::clone(&cluster.log_dirs);
-    let opened = to_its_end(move || {
-        let settings = |topic: &str, partition| known.settings(topic, partition);
-        let (opened, error) = log_dirs.open_returned(&path, &settings, now_ms());
-        Returned { opened, error }
-    });
-    Ok(opened.await.unwrap_or_default())
+    let opened = to_its_end(move || work(&log_dirs, &|topic, partition| known.settings(topic, partition)));
+    opened
+        .await
+        .ok_or_else(|| Refused::new(ErrorCode::KafkaStorageError, "opening them broke off".to_owned()))
 }
 
 /// Why none of the partitions that are gone is served now.
@@ -138,19 +142,6 @@ fn still_gone(gone: usize, error: Option<CreateError>) -> Refused {
         ),
     };
     Refused::new(ErrorCode::KafkaStorageError, why)
-}
-
-/// Without a turn: it may take long, as each of them is recovered.
-async fn open_closed(broker: &Arc<Broker>, path: PathBuf) -> Result<LoadReport, Refused> {
-    let cluster = broker.cluster();
-    let known = Known::of(&cluster.topic_records().await?, &broker.config());
-    let log_dirs = Arc::clone(&cluster.log_dirs);
-    let opened = to_its_end(move || {
-        log_dirs.open_closed(&path, &|topic, partition| known.settings(topic, partition), now_ms())
-    });
-    opened
-        .await
-        .ok_or_else(|| Refused::new(ErrorCode::KafkaStorageError, "opening them broke off".to_owned()))
 }
 
 /// On a thread of its own: it may take minutes, and the I/O pool has few.

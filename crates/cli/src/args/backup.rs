@@ -83,10 +83,10 @@ pub(crate) enum BackupCommand {
 ///
 /// Makes a data directory of a backup; `serve` starts on it. Every byte is checked on its way, and a directory whose
 /// restore was not finished is not served. Records that were damaged before the backup was made are damaged again, and
-/// told: then the exit code is 3, as where partitions are missing in it, which then begin anew. Of a backup that went bad itself nothing is made, unless --accept-damage says so: then
-/// every file that is not what was copied is told, and the exit code is 3. The restored broker has the ids of the one that
-/// was backed up: do not let both run for the same clients. It leads by a far higher leader epoch, so that consumers that
-/// were further on notice.
+/// told: then the exit code is 3, as where partitions are missing in it, which then begin anew. Of a backup that went
+/// bad itself nothing is made, unless --accept-damage says so: then every file that is not what was copied is told,
+/// and the exit code is 3. The restored broker has the ids of the one that was backed up: do not let both run for the
+/// same clients. It leads by a far higher leader epoch, so that consumers that were further on notice.
 #[derive(Debug, Args)]
 #[command(
     about = "Make a data directory of a backup",

@@ -208,7 +208,8 @@ impl<'f> BatchWalk<'f> {
     }
 
     /// Where to go on behind a batch or bytes at `position` that are not what they should be: where their length leads, if
-    /// a batch begins there, else where their checksum does, else at the next batch that is whole. Base offsets as in [`find_batch`](Self::find_batch).
+    /// a batch begins there, else where their checksum does, else at the next batch that is whole. Base offsets as in
+    /// [`find_batch`](Self::find_batch).
     ///
     /// # Errors
     /// What the disk says.

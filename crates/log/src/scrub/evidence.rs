@@ -7,6 +7,8 @@
 //!                                └ one that is followed by bytes    └ one that leads, batch by batch, ─▶ to it, or to the end
 //!                                  that begin no batch: not its own
 //! ```
+//!
+//! One that breaks off where nothing whole follows is believed: it may be the log's last but one, with a damaged one behind.
 
 use std::cell::OnceCell;
 use std::io;
@@ -42,8 +44,8 @@ impl<'a> Evidence<'a> {
         Self { anchors, thorough: found < THOROUGH_MAX }
     }
 
-    /// Whether a whole batch that a search came upon is one of the log's own: else where the bytes go on in which it lies. `end`: the
-    /// offset that no batch reaches past.
+    /// Whether a whole batch that a search came upon is one of the log's own: else where the bytes go on in which it
+    /// lies. `end`: the offset that no batch reaches past.
     pub(super) fn is_its_own(
         self,
         walk: &mut BatchWalk<'_>,
@@ -53,8 +55,8 @@ impl<'a> Evidence<'a> {
         if self.anchors.is_none() { Ok(Ok(())) } else { self.leads_on(walk, position, end, true) }
     }
 
-    /// Whether the batch at `position` leads to the log's end, to a place that the index names, or further than a batch is long; else where it breaks off, with
-    /// more behind. `whole`: only batches with their checksums lead on.
+    /// Whether the batch at `position` leads to the log's end, to a place that the index names, or further than a
+    /// batch is long; else where it breaks off, with more behind. `whole`: only batches with their checksums lead on.
     pub(super) fn leads_on(
         self,
         walk: &mut BatchWalk<'_>,

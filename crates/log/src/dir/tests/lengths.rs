@@ -5,7 +5,7 @@ use pagewire_disk::checkpoint::{CLEAN_MARK_FILE, CLEANER_FILE};
 
 use super::*;
 use crate::rewritten::FILE;
-use crate::verify::{Event, Fate, Finding, KnownTopic, Severity, Topics, VerifyOptions, verify};
+use crate::verify::{Fate, KnownTopic, Severity, Topics};
 use crate::{CleanError, Cleaner, CleanerLimits, ReadError, Throttle};
 
 /// Offsets 0 to 12 in segments of three; the keys of 1 and 4 come again at 9 and 10.
@@ -64,18 +64,6 @@ pub(super) fn first(log: &Log, offset: i64) -> Result<i64, ReadError> {
 
 pub(super) fn is_lost(read: &Result<i64, ReadError>, upto: i64) -> bool {
     matches!(read, Err(ReadError::Damaged { next_offset, .. }) if *next_offset == upto)
-}
-
-fn found(world: &World, topics: Option<&Topics>) -> Vec<Finding> {
-    let (mut found, options) = (Vec::new(), VerifyOptions { topics, ..VerifyOptions::default() });
-    let told = verify(&world.disk, root(), options, &mut |event| {
-        if let Event::Found(finding) = event {
-            found.push(finding);
-        }
-    });
-    told.expect("checked");
-    found.retain(|finding| finding.severity > Severity::Note);
-    found
 }
 
 #[test]

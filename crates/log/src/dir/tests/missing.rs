@@ -5,10 +5,10 @@ use pagewire_record::BatchBuilder;
 
 use super::*;
 use crate::ReadError;
-use crate::verify::{Event, Fate, Finding, KnownTopic, Severity, Topics, VerifyOptions, verify};
+use crate::verify::{Fate, KnownTopic, Severity, Topics};
 
-/// A topic of two partitions, the first with four segments of three records each and an active one. Closed in order, or killed
-/// after a checkpoint.
+/// A topic of two partitions, the first with four segments of three records each and an active one. Closed in order,
+/// or killed after a checkpoint.
 fn world(clean: bool) -> World {
     let mut world = World::new().knows("a", A);
     world.config.retention_ms = i64::MAX;
@@ -44,18 +44,6 @@ fn lose_segment(world: &World, base: i64) {
     for kind in ["log", "index", "timeindex"] {
         lose(world, &format!("a-0/{base:020}.{kind}"));
     }
-}
-
-fn found(world: &World, topics: Option<&Topics>) -> Vec<Finding> {
-    let (mut found, options) = (Vec::new(), VerifyOptions { topics, ..VerifyOptions::default() });
-    let told = verify(&world.disk, root(), options, &mut |event| {
-        if let Event::Found(finding) = event {
-            found.push(finding);
-        }
-    });
-    told.expect("checked");
-    found.retain(|finding| finding.severity > Severity::Note);
-    found
 }
 
 fn is_damaged(log: &Log, offset: i64, upto: i64) -> bool {
@@ -157,8 +145,8 @@ fn a_log_that_lost_all_its_segments_goes_on_where_it_had_come_to() {
     }
 }
 
-/// A log synced up to 16 whose process was killed between the two files that say so: the watermark is one of 13. Then what lay
-/// behind 12 was lost.
+/// A log synced up to 16 whose process was killed between the two files that say so: the watermark is one of 13. Then
+/// what lay behind 12 was lost.
 fn killed_between_the_checkpoints() -> World {
     let world = world(false);
     let (dir, _) = world.open();

@@ -31,10 +31,24 @@ use parking_lot::Mutex;
 use uuid::Uuid;
 
 use super::{LoadReport, LogDir, LogDirError, LogDirOptions, Notice, PartitionSettings};
+use crate::verify::{Event, Finding, Severity, Topics, VerifyOptions, verify};
 use crate::{AppendContext, AppendError, Appended, Handles, Log, LogConfig, Origin, ReadUpTo};
 
 const A: Uuid = Uuid::from_u128(0xA);
 const B: Uuid = Uuid::from_u128(0xB);
+
+/// What a check says, notes aside.
+fn found(world: &World, topics: Option<&Topics>) -> Vec<Finding> {
+    let (mut found, options) = (Vec::new(), VerifyOptions { topics, ..VerifyOptions::default() });
+    let told = verify(&world.disk, root(), options, &mut |event| {
+        if let Event::Found(finding) = event {
+            found.push(finding);
+        }
+    });
+    told.expect("checked");
+    found.retain(|finding| finding.severity > Severity::Note);
+    found
+}
 
 /// A disk, and what the metadata says of its topics.
 struct World {
