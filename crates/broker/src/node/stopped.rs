@@ -33,7 +33,7 @@ pub async fn back_up_stopped(
         // The next start would find a clean mark and not know that the epoch is to rise.
         return Err(CatalogError::Store(StoreError::Full).into());
     }
-    logs::report(&report, &[]);
+    loaded::report(&report, &[]);
     let log_dirs = Arc::new(log_dirs);
     let (done, taken) = oneshot::channel();
     let (runtime, on_thread, store) = (Handle::current(), Arc::clone(&log_dirs), Arc::clone(catalog.store()));
