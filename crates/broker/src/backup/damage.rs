@@ -79,7 +79,7 @@ impl Damage {
                 topic: log.topic.clone(),
                 partition: log.partition,
                 file: file.name.clone(),
-                position: stretch.from(),
+                position: stretch.begin(),
                 bytes: stretch.bytes(),
                 offset: stretch.offset,
                 next_offset: stretch.next_offset,

@@ -83,7 +83,7 @@ impl BatchCheck {
 
     /// What is missing before the bound, if anything, is known to be.
     fn reaches_the_bound(&self) -> bool {
-        let here = self.known.iter().filter(|known| known.from() == self.position);
+        let here = self.known.iter().filter(|known| known.begin() == self.position);
         here.fold(self.next_offset, |next, known| next.max(known.next_offset)) >= self.bound
     }
 
@@ -117,10 +117,10 @@ impl BatchCheck {
     fn pass_what_is_known(&mut self) {
         let between = self.body.is_none() && self.filled == 0;
         while self.passing == 0
-            && let Some(stretch) = self.known.pop_front_if(|next| between && next.from() == self.position)
+            && let Some(stretch) = self.known.pop_front_if(|next| between && next.begin() == self.position)
         {
             self.passing = stretch.bytes();
-            self.position = stretch.to();
+            self.position = stretch.end();
             self.next_offset = self.next_offset.max(stretch.next_offset);
         }
     }
@@ -254,7 +254,7 @@ mod tests {
                 assert!(checked_for(&may, bytes, piece).is_ok());
                 let none = Expected { holes: false, early_end: false, ..may };
                 let (position, what) = checked_for(&none, bytes, piece).expect_err("a loss");
-                assert!(position == lost.from() && what.contains("are missing"), "{position}: {what}");
+                assert!(position == lost.begin() && what.contains("are missing"), "{position}: {what}");
                 assert!(checked_for(&none.knowing([lost]), bytes, piece).is_ok());
             }
         }

@@ -167,7 +167,7 @@ impl Recovered {
         }
         for stretch in walked.damage.into_vec() {
             // Whatever follows, the last segment's damage ends where it goes on.
-            let upto = if stretch.to() == size && reach.last { depth.reached(true) } else { i64::MAX };
+            let upto = if stretch.end() == size && reach.last { depth.reached(true) } else { i64::MAX };
             let next_offset = stretch.next_offset.min(upto.max(stretch.offset));
             know(&segment, Stretch { next_offset, ..stretch }, report);
         }

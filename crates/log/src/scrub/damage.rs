@@ -61,7 +61,7 @@ impl Stretch {
     }
 
     /// The position at which it begins.
-    pub fn from(&self) -> u64 {
+    pub fn begin(&self) -> u64 {
         match self.harm {
             Harm::Damaged { from, .. } => from,
             Harm::Missing { at } => at,
@@ -69,7 +69,7 @@ impl Stretch {
     }
 
     /// The position behind it.
-    pub fn to(&self) -> u64 {
+    pub fn end(&self) -> u64 {
         match self.harm {
             Harm::Damaged { to, .. } => to,
             Harm::Missing { at } => at,
@@ -78,7 +78,7 @@ impl Stretch {
 
     /// How many bytes of the segment it takes.
     pub fn bytes(&self) -> u64 {
-        self.to().saturating_sub(self.from())
+        self.end().saturating_sub(self.begin())
     }
 
     /// Nothing is there.
@@ -99,7 +99,7 @@ impl Stretch {
 
     /// The same to tell others.
     pub(crate) fn of(self, file: PathBuf) -> Damaged {
-        let (position, bytes) = (self.from(), self.bytes());
+        let (position, bytes) = (self.begin(), self.bytes());
         Damaged { file, position, bytes, from: self.offset, upto: self.next_offset }
     }
 }
@@ -182,7 +182,7 @@ impl KnownDamage {
         let Some(next) = known.as_ref().and_then(|known| known.ending_behind(position)) else {
             return Ok(len);
         };
-        match next.from().checked_sub(position) {
+        match next.begin().checked_sub(position) {
             None | Some(0) => Err(next),
             Some(before) => Ok(len.min(before)),
         }
@@ -208,7 +208,7 @@ mod tests {
         assert_eq!(known.clip(150, 1000), Ok(150));
         assert_eq!(known.clip(350, 1000), Ok(1000));
         for position in [100, 120, 149] {
-            assert_eq!(known.clip(position, 10).map_err(|stretch| stretch.from()), Err(100), "{position}");
+            assert_eq!(known.clip(position, 10).map_err(|stretch| stretch.begin()), Err(100), "{position}");
         }
         assert_eq!(KnownDamage::default().clip(0, 9), Ok(9));
     }
@@ -216,10 +216,10 @@ mod tests {
     #[test]
     fn offsets_find_their_stretch_and_the_one_before_them() {
         let known = known();
-        assert_eq!(known.holding(14).map(|stretch| stretch.from()), Some(100));
+        assert_eq!(known.holding(14).map(|stretch| stretch.begin()), Some(100));
         assert_eq!((known.holding(9), known.holding(15)), (None, None));
-        assert_eq!(known.below(15).map(|stretch| stretch.to()), Some(150));
-        assert_eq!(known.below(40).map(|stretch| stretch.to()), Some(350));
+        assert_eq!(known.below(15).map(|stretch| stretch.end()), Some(150));
+        assert_eq!(known.below(40).map(|stretch| stretch.end()), Some(350));
         assert_eq!(known.below(12), None);
     }
 

@@ -40,7 +40,7 @@ impl Segment {
                 Some(Step::Bad(bad)) => bad.position,
             };
             let stretch = self.learn_damage(from, expected)?;
-            walk.resume_at(stretch.to());
+            walk.resume_at(stretch.end());
             expected = stretch.next_offset;
         }
         Ok(())
@@ -71,7 +71,7 @@ impl Segment {
             }
             self.suspected();
             let stretch = self.learn_on_the_way(scanner, position)?;
-            scanner.resume(stretch.to(), stretch.next_offset);
+            scanner.resume(stretch.end(), stretch.next_offset);
         }
     }
 
@@ -95,7 +95,7 @@ impl Segment {
         if known <= TOLD_MAX {
             tracing::error!(
                 file = %self.path().display(),
-                position = stretch.from(),
+                position = stretch.begin(),
                 bytes = stretch.bytes(),
                 offset,
                 next_offset,

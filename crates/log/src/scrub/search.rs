@@ -178,7 +178,7 @@ impl Search {
     }
 
     fn found(&mut self, stretch: Stretch, slice: &mut Slice, tell: &dyn Fn(Stretch)) {
-        (self.position, self.expected) = (stretch.to(), stretch.next_offset);
+        (self.position, self.expected) = (stretch.end(), stretch.next_offset);
         (self.last, self.follows) = (None, false);
         tell(stretch);
         self.found.add(stretch);

@@ -15,7 +15,7 @@ pub(in crate::backup) struct DamageRecord {
 impl From<Stretch> for DamageRecord {
     fn from(stretch: Stretch) -> Self {
         let Stretch { offset, next_offset, .. } = stretch;
-        Self { from: stretch.from(), to: stretch.to(), offset, next_offset }
+        Self { from: stretch.begin(), to: stretch.end(), offset, next_offset }
     }
 }
 
