@@ -11,7 +11,7 @@ use pagewire_log::{CloseReport, LoadReport, Locked, LockedDir, LogDirOptions, Lo
 use pagewire_metadata::model::{LogDirsRecord, TopicRecord};
 use pagewire_zcopy::IoPool;
 use tokio::sync::oneshot;
-use tracing::{error, info, warn};
+use tracing::{error, warn};
 
 use super::traces::{self, Served};
 use super::{StartError, blocking, progress, unnamed::Unnamed};
@@ -21,7 +21,7 @@ use crate::{
     cluster::{Identity, Image, Known, disk, known_id},
     config::BrokerConfig,
     net,
-    plural::{counted, counted_are},
+    plural::counted_are,
 };
 
 /// Locks home, where the metadata is or will be; says whether that is all there is in it. Says first what keeps any of the

@@ -13,6 +13,7 @@ use super::{IO_QUEUE_MAX, Opened, Opening, StartError, logs};
 use crate::{
     backup::{BackupFailed, BackupOptions, BackupSummary, Limits, Progress, Source, take},
     config::BrokerConfig,
+    loaded,
 };
 
 /// Makes a backup of the data that a broker with these settings would serve. Must run inside a multi-thread runtime.
