@@ -11,7 +11,7 @@ use pagewire_wire::messages::{
 use serde_json::json;
 
 use super::{STORAGE_ERROR, Two, described, leaders, with_records};
-use crate::harness::{Broker, Client, FetchAt, batch, now_ms, values_of};
+use crate::harness::{Broker, Client, FetchAt, Fetched, batch, now_ms, values_of};
 use crate::status::status;
 
 #[test]

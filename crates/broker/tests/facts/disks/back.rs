@@ -9,8 +9,8 @@ use pagewire_wire::messages::{
     join_group_request::{JoinGroupRequest, JoinGroupRequestProtocol},
 };
 
-use super::{STORAGE_ERROR, Two, described, leaders, online, with_records};
-use crate::harness::{Client, FetchAt, batch, values_of};
+use super::{STORAGE_ERROR, Two, described, leaders, with_records};
+use crate::harness::{Client, FetchAt, Fetched, batch, values_of};
 
 #[test]
 fn a_directory_that_was_away_is_taken_in_without_a_restart() {

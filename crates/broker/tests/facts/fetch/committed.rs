@@ -9,7 +9,7 @@ use pagewire_wire::messages::list_offsets_request::{
     ListOffsetsPartition, ListOffsetsRequest, ListOffsetsTopic,
 };
 
-use crate::harness::{Broker, FetchAt, batch, batch_of, now_ms, values_of};
+use crate::harness::{Broker, FetchAt, Fetched, batch, batch_of, now_ms, values_of};
 
 #[test]
 fn isolation_says_whether_a_list_of_aborted_transactions_comes() {

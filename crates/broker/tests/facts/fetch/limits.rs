@@ -1,12 +1,11 @@
 //! How much of it: the limits of the request, of the broker and of the socket.
 
-use pagewire_record::batches;
 use pagewire_wire::{
     Uuid,
     messages::{fetch_request::FetchRequest, fetch_response::FetchResponse},
 };
 
-use crate::harness::{Broker, FetchAt, batch, produce_request, values_of};
+use crate::harness::{Broker, FetchAt, Fetched, batch, produce_request, values_of};
 
 #[test]
 fn the_first_batch_comes_whole_however_large_and_the_limits_hold_after_it() {

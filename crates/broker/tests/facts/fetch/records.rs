@@ -5,7 +5,7 @@ use pagewire_wire::{Uuid, messages::fetch_request::FetchRequest};
 
 use super::VERSIONS;
 use crate::harness::{
-    Broker, FetchAt, batch, batch_of, keyed, now_ms, produce_request, records_of, values_of,
+    Broker, FetchAt, Fetched, batch, batch_of, keyed, now_ms, produce_request, records_of, values_of,
 };
 
 #[test]

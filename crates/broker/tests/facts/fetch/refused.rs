@@ -3,7 +3,7 @@
 use pagewire_wire::Uuid;
 
 use super::VERSIONS;
-use crate::harness::{Broker, FetchAt, batch};
+use crate::harness::{Broker, FetchAt, Fetched, batch};
 
 #[test]
 fn an_offset_out_of_range_is_an_error_at_once_with_empty_records() {

@@ -3,7 +3,7 @@
 use pagewire_wire::messages::fetch_request::FetchRequest;
 
 use super::VERSIONS;
-use crate::harness::{Broker, FetchAt, batch, values_of};
+use crate::harness::{Broker, FetchAt, Fetched, batch, values_of};
 
 #[test]
 fn a_parked_fetch_is_woken_by_the_append_and_gets_it() {
