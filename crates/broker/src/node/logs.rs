@@ -63,7 +63,7 @@ pub(super) fn lock_home(
 }
 
 /// An error where home has no metadata, but there are traces of a cluster.
-fn may_begin_in(home: &Path, others: &[PathBuf]) -> Result<(), StartError> {
+pub(super) fn may_begin_in(home: &Path, others: &[PathBuf]) -> Result<(), StartError> {
     if let Some(elsewhere) = others.iter().find(|dir| has_metadata(dir)) {
         return Err(StartError::Elsewhere { first: home.to_path_buf(), metadata: elsewhere.clone() });
     }
@@ -82,7 +82,7 @@ fn may_begin_in(home: &Path, others: &[PathBuf]) -> Result<(), StartError> {
     Ok(())
 }
 
-fn has_metadata(dir: &Path) -> bool {
+pub(super) fn has_metadata(dir: &Path) -> bool {
     dir.join(pagewire_metadata::FILE_NAME).exists()
 }
 
