@@ -116,8 +116,10 @@ impl ProducersCheck {
     /// The walk came to the end of a log of these offsets. `whole`: no batch of it is missing, rightly or not.
     pub(super) fn end(self, log_start: i64, log_end: i64, whole: bool, live: bool, kept: &mut Kept) {
         for (offset, path) in self.snapshots.iter().filter(|(offset, _)| *offset > log_end && !live) {
-            let what = format!("it is of offset {offset}, behind the log's end {log_end}");
-            kept.push(Finding::new(Severity::Doubt, path, what, Fate::Removed));
+            let what = format!(
+                "it is of offset {offset}, so the log had come there, and ends at {log_end}: what lay between is lost"
+            );
+            kept.push(Finding::new(Severity::Damage, path, what, Fate::Removed));
         }
         let mut missing: Vec<&Named> = self.named.values().flatten().collect();
         missing.sort_unstable_by_key(|named| named.producer.last_offset);
