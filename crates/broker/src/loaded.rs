@@ -68,7 +68,7 @@ fn report_gone(failed: &[FailedLog]) {
 
 /// The log directory that a partition is gone from, if it is.
 fn gone_from(log: &FailedLog) -> Option<&Path> {
-    let LogError::Gone { path } = &log.error else { return None };
+    let LogError::Gone { path, .. } = &log.error else { return None };
     path.parent()
 }
 

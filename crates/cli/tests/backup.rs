@@ -270,6 +270,73 @@ fn a_backup_of_a_stopped_broker_finds_all_of_its_directories_or_says_which_it_mi
     assert!(to[0].join("metadata.redb").exists() && to[1].join("t-3").exists() | to[1].join("t-1").exists());
 }
 
+/// Restores, and serves what came of it.
+fn served_again(from: &Path, code: i32) -> (Run, Broker) {
+    let dir = tempfile::tempdir().unwrap();
+    let restored = restore(from, &dir.path().join("data"));
+    assert_eq!(restored.code, Some(code), "{restored:?}");
+    (restored, serve(dir))
+}
+
+#[test]
+fn topics_that_are_left_out_are_named_each_time_and_the_others_come_back() {
+    let world = World::new();
+    for topic in ["u", "v"] {
+        world.broker.run(&["topic", "create", topic]).ok();
+        world.broker.run_with(&["produce", topic], b"left out\n").ok();
+    }
+    let before = all(&world.broker);
+    let said = output(world.backup("one", &["--exclude", "u", "--exclude", "v"])).ok();
+    assert!(["u: left out", "v: left out"].iter().all(|told| said.contains(told)), "{said}");
+    let one = world.path("one");
+    assert!(run(&["backup", "verify", text(&one)]).ok().contains("u: left out, not in the backup"));
+    let json = run(&["backup", "verify", text(&one), "-o", "json"]).ok();
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["lacks"]["excluded"], serde_json::json!(["u", "v"]), "{json}");
+    let (restored, again) = served_again(&one, 0);
+    assert!(restored.out.contains("v: left out"), "{restored:?}");
+    assert_eq!(all(&again), before);
+    let topics = again.run(&["topic", "list", "-o", "json"]).ok();
+    assert!(!topics.contains("\"u\"") && topics.contains("\"t\""), "{topics}");
+}
+
+#[test]
+fn a_partition_that_cannot_be_read_is_left_out_only_where_that_is_allowed_and_ends_with_3() {
+    let World { broker, place } = World::new();
+    broker.run(&["topic", "create", "u"]).ok();
+    broker.run_with(&["produce", "u"], b"lost\n").ok();
+    let before = all(&broker);
+    broker.signal("TERM");
+    let (_, dir) = broker.wait();
+    let data = dir.path().join("data");
+    std::fs::remove_dir_all(data.join("u-0")).unwrap();
+    let broker = serve(dir);
+    let [none, one] = ["none", "one"].map(|name| place.path().join(name));
+    let refused = output(backup(&data, &none, &[])).failed(1);
+    assert!(refused.contains("u-0") && !none.exists(), "{refused}");
+    let made = output(backup(&data, &one, &["--allow-missing"]));
+    assert_eq!(made.code, Some(3), "{made:?}");
+    assert!(made.out.contains("u-0: not in the backup: "), "{made:?}");
+    assert!(made.err.contains("1 partition is not in the backup"), "{made:?}");
+    let verified = run(&["backup", "verify", text(&one)]);
+    assert!(verified.code == Some(3) && verified.out.contains("u-0: not in the backup: "), "{verified:?}");
+    drop(broker);
+    let (restored, again) = served_again(&one, 3);
+    assert!(restored.out.contains("what is not in the backup begins anew"), "{restored:?}");
+    assert_eq!(all(&again), before);
+    again.run_with(&["produce", "u"], b"anew\n").ok();
+    assert_eq!(again.run(&["consume", "u"]).ok(), "anew\n");
+}
+
+#[test]
+fn the_first_start_after_a_restore_tells_of_no_kill() {
+    let world = World::new();
+    output(world.backup("one", &[])).ok();
+    let (_, again) = served_again(&world.path("one"), 0);
+    eventually("it says so", || again.told_times("the first start after a restore") == 1);
+    assert_eq!(again.told_times("the last stop was not in order"), 0, "{}", again.told());
+}
+
 /// A backup that takes for ever.
 fn slow(world: &World) -> Child {
     let mut command = world.backup("one", &["--rate", "1"]);

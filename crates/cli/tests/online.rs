@@ -8,7 +8,7 @@ mod common;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use common::{Broker, Run, eventually};
+use common::{Broker, Run, eventually, run};
 use tempfile::TempDir;
 
 /// A broker with two directories.
@@ -161,5 +161,29 @@ fn a_log_directory_that_was_forgotten_in_the_settings_is_named_at_the_start() {
     let told = broker.told();
     assert!(told.contains(&format!("are in the log directory {}", text(&second))), "{told}");
     assert!(told.contains("2 partitions are not served"), "{told}");
+    drop(root);
+}
+
+#[test]
+fn a_check_of_the_first_log_directory_names_the_one_that_is_away() {
+    let two = Two::with_records();
+    let second = two.second.clone();
+    two.broker.signal("TERM");
+    let Two { broker, second: _, _root: root } = two;
+    let (_, dir) = broker.wait();
+    let home = dir.path().join("data");
+    run(&["log", "check", text(&home)]).ok();
+    let aside = second.with_extension("aside");
+    fs::rename(&second, &aside).unwrap();
+    for _ in 0..2 {
+        let found = run(&["log", "check", text(&home)]);
+        let line =
+            format!("damage: {}: the metadata places 2 partitions in this log directory", text(&second));
+        assert!(found.out.contains(&line), "{found:?}");
+        found.failed(1);
+        // An empty mount point is not it either.
+        fs::create_dir_all(&second).unwrap();
+    }
+    run(&["log", "check", text(&home), text(&aside)]).ok();
     drop(root);
 }

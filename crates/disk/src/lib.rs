@@ -20,6 +20,7 @@ mod lock_look;
 mod lock_shared;
 mod memory;
 mod os;
+mod pasted;
 mod small;
 
 pub use anchored::{Anchored, Reading};
@@ -35,5 +36,6 @@ pub use lock_look::{LockLook, look_at_lock};
 pub use lock_shared::SharedLock;
 pub use memory::MemoryDisk;
 pub use os::{OsDisk, WritebackFn};
+pub use pasted::Pasted;
 pub use rustix::io::Errno;
 pub use small::{StagedFile, create_dir_durably, read_small, write_atomically};

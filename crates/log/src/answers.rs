@@ -152,6 +152,8 @@ pub struct RecoveryReport {
     pub holes: Vec<Hole>,
     /// What was stable once and is damaged or missing, where it was looked at.
     pub damage: Vec<Damaged>,
+    /// The log ends before an offset to which it had come, as a whole producer snapshot says.
+    pub lost_end: Option<Hole>,
     /// Files that were left of segments that are not there any more, and are removed.
     pub leftovers: Leftovers,
     /// Oddities worth a line in the log that cost no record.
@@ -165,6 +167,7 @@ impl RecoveryReport {
             && self.rebuilt.is_empty()
             && self.holes.is_empty()
             && self.damage.is_empty()
+            && self.lost_end.is_none()
             && self.notes.is_empty()
             && self.leftovers == Leftovers::default()
     }

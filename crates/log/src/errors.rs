@@ -4,6 +4,8 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::online::{anew, online};
+
 /// Opening a log failed. The partition cannot be served.
 #[derive(Debug, thiserror::Error)]
 pub enum LogError {
@@ -27,14 +29,17 @@ pub enum LogError {
     },
     /// Its directory was removed.
     #[error(
-        "{} is gone, and with it what records were in it: put it back and run pagewire log online {dir}, or start again. If it \
-         is lost for good, pagewire log online --empty {dir} makes the partition anew, empty",
+        "{} is gone, and with it what records were in it: put it back and run {}, or start again. If it is lost for good, {} \
+         makes the partition anew, empty",
         path.display(),
-        dir = path.parent().unwrap_or(path).display()
+        online(path.parent().unwrap_or(path), home),
+        anew(path.parent().unwrap_or(path), home)
     )]
     Gone {
         /// Where it was.
         path: PathBuf,
+        /// The broker's first log directory.
+        home: PathBuf,
     },
 }
 

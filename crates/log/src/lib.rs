@@ -73,6 +73,7 @@ mod lines;
 mod log;
 mod log_start;
 mod marks;
+mod online;
 mod open;
 mod patience;
 mod producers;
@@ -104,13 +105,15 @@ pub use damaged::Damaged;
 pub use dir::{
     CleaningReport, CloseReport, CreateError, DirDescription, DirName, Dirty, FailedLog, Flushed, LoadMeter,
     LoadReport, LoadedLog, Loading, LockedDir, LogDescription, LogDir, LogDirError, LogDirOptions,
-    MEASURED_MAX, Notice, PartitionSettings, Progress, RetainedAll, SettingsOf, Survey, Uncleanable, survey,
+    MEASURED_MAX, MissingLog, Notice, PartitionSettings, Progress, RetainedAll, SettingsOf, Survey,
+    Uncleanable, Unmarked, note_restored, survey,
 };
 pub use dirs::{Coming, Homeless, Locked, LogDirs, Placed, Spread, TakeInError, TakenIn};
 pub use errors::{AppendError, DeleteRecordsError, LogError, Offline, ReadError};
 pub use handles::Handles;
 pub use log::Log;
 pub use marks::Marks;
+pub use online::OnlineCommand;
 pub use rewritten::{FILE as LENGTHS_FILE, write_lengths};
 pub use scrub::{Harm, ScrubCounts, ScrubLimits, Scrubbed, Stretch};
 pub use share::Share;

@@ -3,8 +3,10 @@
 use std::io;
 use std::sync::atomic::Ordering;
 
+use crate::epochs;
 use crate::errors::DeleteRecordsError;
 use crate::log::Log;
+use crate::sick::is_full;
 
 impl Log {
     /// DeleteRecords: nothing below `offset` can be read any more (-1: nothing at all, up to the high watermark).
@@ -22,7 +24,8 @@ impl Log {
             self.move_log_start(offset)
         };
         if moved {
-            self.write_epochs();
+            // Retention tries again before it takes anything.
+            let _ = self.write_epochs();
         }
         let log_start = self.marks().log_start;
         if log_start > before {
@@ -52,19 +55,43 @@ impl Log {
         }
     }
 
-    /// Writes the epochs as they are now. Opening a log cuts them at its start and its end anyhow, so what cannot be
-    /// written on a full disk is not missed; the orderly end tries once more, for others who read the file.
-    pub(crate) fn write_epochs(&self) {
+    /// Writes the epochs as they are now. What cannot be written is tried again before a segment goes, and by the orderly end;
+    /// opening a log cuts them at its start and its end anyhow.
+    pub(crate) fn write_epochs(&self) -> io::Result<()> {
         let _file = self.epoch_file.lock();
         // The directory may have another name by now, and another log in its place.
         if self.is_deleted() {
-            return;
+            return Ok(());
         }
         let epochs = self.epochs.read().clone();
         let written = epochs.write(&*self.home.disk, &self.home.dir);
         self.epochs_behind.store(written.is_err(), Ordering::Release);
-        if let Err(error) = written {
-            self.fail(&error, "the leader epochs are not written");
+        written.inspect_err(|error| self.fail(error, "the leader epochs are not written"))
+    }
+
+    /// Makes sure, for good, that no file says of the epochs that they begin before the log does: a start would take segments
+    /// that retention took for lost ones. On a full disk the file goes, for only that needs no room; a start makes it anew from
+    /// the batches.
+    pub(crate) fn cut_epochs_on_disk(&self) -> io::Result<()> {
+        if !self.epochs_behind.load(Ordering::Acquire) {
+            return Ok(());
         }
+        match self.write_epochs() {
+            Err(error) if is_full(error.kind()) => self.remove_epochs(),
+            written => written,
+        }
+    }
+
+    fn remove_epochs(&self) -> io::Result<()> {
+        let _file = self.epoch_file.lock();
+        if self.is_deleted() {
+            return Ok(());
+        }
+        let disk = &self.home.disk;
+        let removed = match disk.remove_file(&self.home.dir.join(epochs::FILE)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => disk.sync_dir(&self.home.dir),
+        };
+        removed.inspect_err(|error| self.fail(error, "the leader epochs cannot be cut at the log's start"))
     }
 }

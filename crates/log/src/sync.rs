@@ -149,7 +149,8 @@ impl Log {
         let log_end = self.marks.load().log_end;
         self.snapshot_producers(&mut writer, log_end)?;
         if self.epochs_behind.load(Ordering::Acquire) {
-            self.write_epochs();
+            // A start makes them anew.
+            let _ = self.write_epochs();
         }
         if let Some(active) = self.active() {
             active.write_indexes()?;

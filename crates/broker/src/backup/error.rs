@@ -82,8 +82,8 @@ pub enum BackupFailed {
     },
     /// A file is not what was copied.
     #[error(
-        "{} is not what was copied: {reason}. `pagewire backup verify` names all such files; `pagewire restore \
-         --accept-damage` takes what can be used", path.display()
+        "{} is not what was copied: {reason}. `pagewire backup verify BACKUP` names all such files; `pagewire \
+         restore --accept-damage --from BACKUP --to NEW_DIR` takes what can be used", path.display()
     )]
     Altered {
         /// The file.
@@ -93,7 +93,9 @@ pub enum BackupFailed {
     },
     /// It is what was copied, and cannot be used.
     #[error(
-        "{} cannot be used: {reason}. `pagewire restore --accept-damage` makes it anew where that can be done", path.display()
+        "{} cannot be used: {reason}. `pagewire restore --accept-damage --from BACKUP --to NEW_DIR` makes it anew where that can \
+         be done",
+        path.display()
     )]
     Unusable {
         /// The file.

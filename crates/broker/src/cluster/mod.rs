@@ -21,6 +21,7 @@ mod online;
 mod placement;
 mod producer_ids;
 mod refused;
+mod reopened;
 mod settings;
 #[cfg(test)]
 mod tests;

@@ -10,8 +10,8 @@ use std::{
 };
 
 use pagewire_log::{
-    Coming, CreateError, LoadMeter, LoadReport, LogDir, LogDirOptions, LogDirs, SettingsOf, TakeInError,
-    TakenIn,
+    Coming, CreateError, LoadMeter, LoadReport, LoadedLog, LogDir, LogDirOptions, LogDirs, LogError,
+    SettingsOf, TakeInError, TakenIn,
 };
 use pagewire_metadata::{
     CatalogError,
@@ -27,21 +27,25 @@ use super::{
 };
 use crate::{broker::Broker, clock::now_ms, config::TopicConfig, net};
 
+/// A topic's partition.
+pub(crate) type Name = (String, i32);
+
 /// What came of it.
 pub(crate) struct Online {
     /// Partitions that are served again.
-    pub(crate) partitions: usize,
+    pub(crate) partitions: Vec<Name>,
+    /// What was opened, and what is not served.
     pub(crate) report: LoadReport,
-    /// Why others could not be made or opened, if so.
+    /// Why some could not be made, if so.
     pub(crate) trouble: Option<String>,
 }
 
 /// What is shown that was not before.
 #[derive(Default)]
-struct Shown {
-    partitions: usize,
+pub(super) struct Shown {
+    pub(super) partitions: Vec<Name>,
     /// Why a log could not be made or opened.
-    error: Option<CreateError>,
+    pub(super) error: Option<CreateError>,
 }
 
 /// Loads the directory and shows its partitions. `empty`: what it held is lost, and its partitions are made anew. Of a
@@ -56,11 +60,17 @@ pub(crate) async fn take_in(
 ) -> Result<Online, Refused> {
     let cluster = broker.cluster();
     let log_dirs = &cluster.log_dirs;
-    let is_missing_some = log_dirs.gone_in(&path) > 0 || cluster.has_unshown();
+    let place = path.clone();
+    open(broker, move |dirs, known| dirs.look_for_removed(&place, known)).await?;
+    let is_missing_some = !log_dirs.gone_in(&path).is_empty();
     // One that is served is not empty, whatever else is wrong with a log in it.
-    let is_served = empty && log_dirs.gone_in(&path) > 0 || log_dirs.is_well(&path);
-    if is_missing_some && is_served || !empty && log_dirs.closed_in(&path) > 0 {
-        return bring_back(broker, path, empty).await;
+    let is_served = empty && is_missing_some || log_dirs.is_well(&path);
+    if (is_missing_some || cluster.has_unshown()) && is_served || !empty && log_dirs.closed_in(&path) > 0 {
+        // Recovering them may take long, so it is done before the turn, which finds them open.
+        let place = path.clone();
+        let report = open(broker, move |dirs, known| dirs.reopen(&place, known, now_ms())).await?;
+        return change(broker, move |change| async move { change.show_reopened(&path, report, empty).await })
+            .await;
     }
     let served = cluster.catalog.log_dirs(cluster.identity.node_id).await?.0;
     let topics = cluster.topic_records().await?;
@@ -81,40 +91,6 @@ pub(crate) async fn take_in(
     change(broker, move |change| async move { change.serve(taken, least_epoch, empty).await }).await
 }
 
-/// Of a directory that is served, the partitions that could not be opened, and those whose directories were missing:
-/// which are back, or all of them, anew. Nothing else in it is touched.
-async fn bring_back(broker: &Arc<Broker>, path: PathBuf, empty: bool) -> Result<Online, Refused> {
-    let cluster = broker.cluster();
-    let closed = cluster.log_dirs.closed_in(&path);
-    // Recovering them may take long, so it is done before the turn, which finds them open.
-    let place = path.clone();
-    let returned = open(broker, move |dirs, known| dirs.open_returned(&place, known, now_ms()));
-    let (opened, not_opened) = returned.await?;
-    if opened == 0 && closed == 0 && !empty && !cluster.has_unshown() {
-        return Err(still_gone(cluster.log_dirs.gone_in(&path), not_opened));
-    }
-    // Clients are to look whether they have what is there. Before anybody is served.
-    let least_epoch = cluster.catalog.raise_leader_epoch().await?;
-    let place = path.clone();
-    let report = open(broker, move |dirs, known| dirs.open_closed(&place, known, now_ms())).await?;
-    let shown = change(broker, move |change| async move {
-        let cluster = change.cluster();
-        let topics = cluster.topic_records().await?;
-        // What cannot be opened was tried, or is another directory's: recovering it would keep the turn.
-        let failed = cluster.log_dirs.unopened().into_iter().collect();
-        cluster.log_dirs.accept_gone(&path, empty);
-        let shown = change.show(&topics, &failed, least_epoch).await;
-        cluster.log_dirs.accept_gone(&path, false);
-        Ok((shown, cluster.log_dirs.gone_in(&path)))
-    });
-    let (Shown { partitions, error }, gone) = shown.await?;
-    let error = error.or(not_opened);
-    if partitions == 0 && report.failed.is_empty() && (gone > 0 || error.is_some()) {
-        return Err(still_gone(gone, error));
-    }
-    Ok(Online { partitions, report, trouble: error.map(|error| error.to_string()) })
-}
-
 /// Opens logs of a directory that is served. Without a turn: it may take long, as each of them is recovered.
 async fn open<T: Send + 'static>(
     broker: &Arc<Broker>,
@@ -127,18 +103,6 @@ async fn open<T: Send + 'static>(
     opened
         .await
         .ok_or_else(|| Refused::new(ErrorCode::KafkaStorageError, "opening them broke off".to_owned()))
-}
-
-/// Why none of the partitions that are gone is served now.
-fn still_gone(gone: usize, error: Option<CreateError>) -> Refused {
-    let why = match error {
-        Some(error) => format!("none of its missing partitions ({gone}) could be opened or made: {error}"),
-        None => format!(
-            "the directories of its missing partitions ({gone}) are not there, as before: put them back, or, if they are lost, \
-             make the partitions anew with --empty"
-        ),
-    };
-    Refused::new(ErrorCode::KafkaStorageError, why)
 }
 
 /// On a thread of its own: it may take minutes, and the I/O pool has few.
@@ -184,7 +148,7 @@ impl From<TakeInError> for Refused {
 
 impl Cluster {
     /// Whether a log is open that nobody sees: an attempt to show it ended before it had.
-    fn has_unshown(&self) -> bool {
+    pub(super) fn has_unshown(&self) -> bool {
         let is_open =
             |topic: &TopicEntry, index| self.log_dirs.topic_id(&topic.name, index) == Some(topic.id);
         self.image().topics().any(|topic| {
@@ -193,7 +157,7 @@ impl Cluster {
         })
     }
 
-    async fn topic_records(&self) -> Result<Vec<TopicRecord>, Refused> {
+    pub(super) async fn topic_records(&self) -> Result<Vec<TopicRecord>, Refused> {
         Ok(self.catalog.topics().await?.0.into_iter().map(|(record, _)| record).collect())
     }
 }
@@ -213,7 +177,7 @@ impl Change {
         let topics = Arc::new(cluster.topic_records().await?);
         let unmade = if empty { None } else { Some(unmade(&cluster.catalog).await?) };
         let (dir, mut report) = cluster.log_dirs.serve(taken)?;
-        self.drop_deleted(&dir, &topics).await;
+        self.drop_deleted(&dir, &topics, &report.loaded).await;
         self.remember(&dir).await;
         if let Some(unmade) = unmade {
             let (log_dirs, topics) = (Arc::clone(&cluster.log_dirs), Arc::clone(&topics));
@@ -233,11 +197,11 @@ impl Change {
         let topics = cluster.topic_records().await?;
         let shown = self.show(&topics, &none, cluster.identity.leader_epoch).await;
         cluster.note_all_made(unmade(&cluster.catalog).await?);
-        Ok(shown.partitions)
+        Ok(shown.partitions.len())
     }
 
-    /// Logs of topics that were deleted while nobody could reach them.
-    async fn drop_deleted(&self, dir: &Arc<LogDir>, topics: &[TopicRecord]) {
+    /// Of `opened` partitions those of topics that were deleted while nobody could reach them.
+    pub(super) async fn drop_deleted(&self, dir: &Arc<LogDir>, topics: &[TopicRecord], opened: &[LoadedLog]) {
         let known: HashMap<&str, (Uuid, usize)> = topics
             .iter()
             .map(|topic| (topic.name.as_str(), (topic.topic_id, topic.partitions.len())))
@@ -248,10 +212,9 @@ impl Change {
                 usize::try_from(partition).is_ok_and(|partition| partition < *count)
             })
         };
-        let logs = dir.logs();
-        let gone: Vec<_> = logs
+        let gone: Vec<_> = opened
             .iter()
-            .map(|log| (Arc::clone(log.topic()), log.partition()))
+            .map(|log| (log.topic.clone(), log.partition))
             .filter(|(topic, partition)| !is_known(topic, *partition))
             .collect();
         let on_pool = Arc::clone(dir);
@@ -286,8 +249,13 @@ impl Change {
     }
 
     /// Shows partitions whose logs are others than they were, and makes the logs that are missing, but for those in
-    /// `failed`. How many have a log now that they had not before, and the first error.
-    async fn show(&self, topics: &[TopicRecord], failed: &HashSet<(String, i32)>, least_epoch: i32) -> Shown {
+    /// `failed`. Which have a log now that they had not before, and the first error that is none of those told at the start.
+    pub(super) async fn show(
+        &self,
+        topics: &[TopicRecord],
+        failed: &HashSet<(String, i32)>,
+        least_epoch: i32,
+    ) -> Shown {
         let mut all = Shown::default();
         for record in topics {
             let image = self.cluster().image();
@@ -304,7 +272,7 @@ impl Change {
             };
             if !(0..).zip(&topic.partitions).all(is_as_shown) {
                 let one = self.show_one(record, topic, failed, least_epoch).await;
-                all.partitions += one.partitions;
+                all.partitions.extend(one.partitions);
                 all.error = all.error.or(one.error);
             }
         }
@@ -331,16 +299,22 @@ impl Change {
             tracing::error!(topic = record.name, "logs are not served until the next start");
             return Shown::default();
         };
-        let error = error.filter(|error| !matches!(error, CreateError::Away { .. }));
+        let is_told = |error: &CreateError| {
+            matches!(
+                error,
+                CreateError::Away { .. } | CreateError::Log(LogError::Gone { .. } | LogError::Twice { .. })
+            )
+        };
+        let error = error.filter(|error| !is_told(error));
         if let Some(error) = &error {
             tracing::error!(topic = record.name, %error, "logs cannot be made and are not served");
         }
-        let mut shown = 0;
-        for (now, before) in partitions.iter_mut().zip(&topic.partitions) {
+        let mut shown = Vec::new();
+        for ((now, before), index) in partitions.iter_mut().zip(&topic.partitions).zip(0..) {
             match (&now.hosted, &before.hosted) {
                 // What is served already stays as it is, with whoever waits there.
                 (Some(new), Some(old)) if Arc::ptr_eq(&new.log, &old.log) => *now = before.clone(),
-                (Some(_), _) => shown += 1,
+                (Some(_), _) => shown.push((record.name.clone(), index)),
                 (None, _) => {}
             }
         }

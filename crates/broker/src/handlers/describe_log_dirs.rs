@@ -43,8 +43,8 @@ fn result(dir: &DirDescription, asked: Option<&[DescribableLogDirTopic]>) -> Des
     }
     // A full disk is said by its bytes: nothing is wrong with it.
     let is_sick = dir.offline.as_ref().is_some_and(|why| why.kind != ErrorKind::StorageFull);
-    // There are no words for a log that takes no writes alone. Kafka takes its directory offline for that.
-    let has_sick_log = dir.logs.iter().any(|log| log.offline.is_some());
+    // There are no words for a log that takes no writes alone, or is not served. Kafka takes its directory offline for that.
+    let has_sick_log = dir.logs.iter().any(|log| log.offline.is_some()) || !dir.missing.is_empty();
     let error = if is_sick || has_sick_log { ErrorCode::KafkaStorageError } else { ErrorCode::None };
     let bytes = |bytes: u64| i64::try_from(bytes).unwrap_or(i64::MAX);
     DescribeLogDirsResult {

@@ -81,6 +81,7 @@ mod tests {
             offline: None,
             space: None,
             logs: Vec::new(),
+            missing: Vec::new(),
             scrub: ScrubCounts { bytes: 7, ..ScrubCounts::default() },
         }
     }

@@ -74,6 +74,7 @@ fn dirs() -> [DirDescription; 2] {
         offline: None,
         space: Some(Space { total_bytes: 9000, usable_bytes: 8000 }),
         logs: vec![log(0, 3), log(1, 0)],
+        missing: Vec::new(),
         scrub: ScrubCounts { bytes: 301, batches: 302, logs: 303, damaged: 304, unreadable: 305 },
     };
     let away = DirDescription {

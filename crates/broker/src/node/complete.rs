@@ -87,7 +87,10 @@ fn find(locked: &[Locked], served: &LogDirsRecord, id: Uuid) -> Result<Locked, O
         match lock(&path, id) {
             Ok(Some(dir)) => return Ok((path, Ok(dir))),
             Ok(None) => why = Some((path, "another log directory is there now".to_owned())),
-            Err(error) => why = Some((path, error.to_string())),
+            Err(error) => {
+                let home = locked.first().map_or(path.clone(), |(home, _)| home.clone());
+                why = Some((path, error.beside(&home).to_string()));
+            }
         }
     }
     Err(why)

@@ -2,8 +2,8 @@
 
 use std::{io, net::SocketAddr, path::PathBuf};
 
-use pagewire_disk::LockError;
-use pagewire_log::LogDirError;
+use pagewire_disk::{LockError, Pasted};
+use pagewire_log::{LogDirError, OnlineCommand};
 use pagewire_metadata::{CatalogError, OpenError};
 
 /// Why a broker did not start. Each says what to do.
@@ -18,7 +18,7 @@ pub enum StartError {
          of it with pagewire import --from {} --to NEW_DIR, or choose another one with --data-dir DIR",
         .0.display(),
         pagewire_metadata::FILE_NAME,
-        .0.display()
+        Pasted(.0)
     )]
     Foreign(PathBuf),
     /// The directory has logs of ours, but not the metadata.
@@ -48,12 +48,13 @@ pub enum StartError {
     #[error(
         "{} has nothing in it, but {} was served before: most likely the disk of {} is not mounted. Mount it. If it is lost, \
          put a copy of {} there, as the one in the last backup: what it knows of other directories is served, and what was in \
-         this one waits for pagewire log online --empty. Without a copy, keep the other directories (pagewire log dump reads \
-         the records in them), and restore the last backup or begin anew in directories of another path",
+         this one waits for {}. Without a copy, keep the other directories (pagewire log dump reads the records in them), and \
+         restore the last backup or begin anew in directories of another path",
         first.display(),
         other.display(),
         first.display(),
-        pagewire_metadata::FILE_NAME
+        pagewire_metadata::FILE_NAME,
+        OnlineCommand { dir: first, home: first, empty: true }
     )]
     NoHome {
         /// The first of `log.dirs`.
@@ -86,7 +87,7 @@ pub enum StartError {
         "{} holds a backup, and a backup that is served is none any more: make a data directory of it with \
          pagewire restore --from {} --to DIR",
         .0.display(),
-        .0.display()
+        Pasted(.0)
     )]
     Backup(PathBuf),
     /// The directory is being restored, or was when that broke off.

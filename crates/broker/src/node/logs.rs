@@ -92,7 +92,8 @@ pub(super) fn lock_others(dirs: &[PathBuf], served: &LogDirsRecord) -> Vec<Locke
         Some(id) => LockedDir::lock_known(disk(), dir, id),
         None => LockedDir::lock(disk(), dir),
     };
-    dirs.iter().skip(1).map(|dir| (dir.clone(), lock(dir))).collect()
+    let Some((home, others)) = dirs.split_first() else { return Vec::new() };
+    others.iter().map(|dir| (dir.clone(), lock(dir).map_err(|error| error.beside(home)))).collect()
 }
 
 /// Loads every log, recovering what needs it.
@@ -123,7 +124,12 @@ pub(super) async fn load(
 /// Tells people of directories that cannot be read, and how much is not served for that or another reason.
 pub(super) fn report_away(log_dirs: &LogDirs, image: &Image, unnamed: &[Unnamed]) {
     for (path, why) in log_dirs.away() {
-        error!(path = %path.display(), %why, "log directory is offline: nothing in it is served until it is there (pagewire log online)");
+        error!(
+            path = %path.display(),
+            %why,
+            "log directory is offline: nothing in it is served until it is there, and {} opens it",
+            log_dirs.online(path)
+        );
     }
     for one in unnamed {
         error!("{one}");

@@ -6,7 +6,7 @@
 
 use std::path::Path;
 
-use pagewire_log::{Locked, LogDirs};
+use pagewire_log::{Locked, LogDirs, OnlineCommand};
 use pagewire_metadata::{
     Catalog,
     model::{ClusterRecord, TopicRecord},
@@ -31,7 +31,8 @@ pub(super) async fn put_back(catalog: &Catalog, home: &Path) -> Result<ClusterRe
     error!(
         path = %home.display(),
         "it has nothing but the metadata: the partitions that were in it are not served until their directories are put back, or \
-         pagewire log online --empty makes them anew; those of other directories are served"
+         {} makes them anew; those of other directories are served",
+        OnlineCommand { dir: home, home, empty: true }
     );
     skip(catalog).await
 }

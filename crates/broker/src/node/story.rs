@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use pagewire_log::{Leftovers, LoadReport};
+use pagewire_log::{Leftovers, LoadReport, Unmarked};
 use tracing::{info, warn};
 
 use crate::plural::counted;
@@ -18,7 +18,7 @@ pub(super) struct Epochs {
 /// Tells it. A first start has nothing to tell.
 pub(super) fn tell(report: &LoadReport, took: Duration, epochs: Epochs) {
     match of(report, took, epochs) {
-        Some(story) if report.clean => info!("{story}"),
+        Some(story) if report.clean || report.unmarked.is_some() => info!("{story}"),
         Some(story) => warn!("{story}"),
         None => {}
     }
@@ -53,9 +53,13 @@ fn of(report: &LoadReport, took: Duration, epochs: Epochs) -> Option<String> {
             "; the leader epoch rises from {before} to {now}, so that clients look whether they have what is there"
         )
     };
+    let how = match report.unmarked {
+        None => "the last stop was not in order (killed, crashed, or the power went)",
+        Some(Unmarked::Restored) => "the first start after a restore",
+        Some(Unmarked::MarkRemoved) => "the last stop was in order, and the mark that says so is gone",
+    };
     Some(format!(
-        "the last stop was not in order (killed, crashed, or the power went): {} of {} checked from the last checkpoint on, \
-         {} in {:.1} s, {cut}{epoch}",
+        "{how}: {} of {} checked from the last checkpoint on, {} in {:.1} s, {cut}{epoch}",
         checked,
         counted(report.loaded.len() as u64, "log"),
         counted(bytes, "byte"),
@@ -117,6 +121,14 @@ mod tests {
         report.loaded.push(loaded(torn));
         let story = told(&report, 7).expect("told");
         assert!(story.ends_with("2 of 3 logs checked from the last checkpoint on, 1800 bytes in 1.2 s, 30 bytes cut in 1 place, named below"), "{story}");
+        report.unmarked = Some(Unmarked::Restored);
+        let story = told(&report, 8).expect("told");
+        assert!(story.starts_with("the first start after a restore: 2 of 3 logs checked"), "{story}");
+        report.unmarked = Some(Unmarked::MarkRemoved);
+        assert!(
+            told(&report, 8)
+                .is_some_and(|story| story.starts_with("the last stop was in order, and the mark"))
+        );
         report.clean = true;
         assert!(told(&report, 7).is_some_and(|story| story.starts_with("the last stop was in order")));
     }

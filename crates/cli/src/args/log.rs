@@ -44,7 +44,8 @@ Of a directory of Kafka's, which no broker here serves, it says what pagewire im
 
 Whether a log was compacted, so that offsets may be missing, is read from the cleaner's checkpoint and from the metadata in the same \
 directory (this program's or Kafka's) or in another that is named here; where neither says it, missing offsets are a doubt. \
-Segments and whole partitions that are gone are damage: the checkpoints, the leader epochs and the metadata know of them.
+Segments and whole partitions that are gone are damage: the checkpoints, the leader epochs and the metadata know of them. So are log \
+directories that the metadata knows and that are away, where the one with the metadata is checked.
 
   damage   bytes that cannot be right, records that are lost
   doubt    may be right, or is put right without a loss: a missing index, offsets that compaction may have taken
@@ -80,6 +81,10 @@ cluster` tells how it stands. Nothing else waits meanwhile.
 A directory that was served before and is empty now is not taken for a new one: most likely its disk is not mounted. Only with \
 --empty it is, and the partitions it held are made anew, without records. The same goes for single partitions of a directory that \
 is served: one that had records and whose directory was removed is opened when it was put back, and made anew with --empty.
+
+What came is named, and so is what did not, with the reason.
+
+Exit code: 0, or 1 when something did not come.
 
 Examples:
   mount /disks/2 && pagewire log online --data-dir /disks/1 /disks/2

@@ -1,7 +1,9 @@
 //! The brokers' log directories: what DescribeLogDirs says of them, and what of it explains why something does not go on.
 
+use std::path::Path;
 use std::time::Duration;
 
+use pagewire_log::OnlineCommand;
 use pagewire_wire::messages::describe_log_dirs_request::DescribeLogDirsRequest;
 use pagewire_wire::messages::describe_log_dirs_response::DescribeLogDirsResult;
 
@@ -20,6 +22,8 @@ pub(crate) struct Directory {
     pub(crate) node: i32,
     /// Its path there.
     pub(crate) path: String,
+    /// The first one of that broker, which it lists first: the broker is found by it.
+    pub(crate) home: String,
     /// Kafka's error code; 0 is none.
     pub(crate) error: i16,
     /// Size of its file system in bytes; `None` where the broker does not say.
@@ -40,6 +44,8 @@ pub(crate) enum Condition {
     Ok,
     /// Nothing can be written to it for lack of room.
     Full,
+    /// Some of its partitions are not served or take no writes.
+    Incomplete,
     /// It takes no writes; what is in it may be readable.
     Offline,
 }
@@ -60,36 +66,41 @@ impl Directory {
             Condition::Ok => "",
             Condition::Full => "nothing is written until there is room",
             Condition::Offline if self.total_bytes.is_some() => {
-                "takes no writes, or some of its logs take none, after an I/O error: see the log, and pagewire log online"
+                "takes no writes, or some of its partitions take none or are not served: its broker's log says why"
             }
-            Condition::Offline => "nothing in it is served: see the log, and pagewire log online",
+            Condition::Offline => "nothing in it is served: its broker's log says why",
+            Condition::Incomplete => {
+                "some of its partitions take no writes or are not served: its broker's log says why"
+            }
         }
     }
 
     /// What there is to say against it.
     fn complaint(&self) -> Option<String> {
-        let Self { node, path, .. } = self;
+        let Self { node, path, home, .. } = self;
+        let online = OnlineCommand { dir: Path::new(path), home: Path::new(home), empty: false };
         match self.condition() {
             Condition::Ok => None,
             Condition::Full => Some(format!("the disk of broker {node} is full ({path}): make room on it")),
-            Condition::Offline if self.total_bytes.is_some() => Some(format!(
-                "the log directory {path} of broker {node} takes no writes: `pagewire cluster` says why, \
-                 `pagewire log online {path}` opens it again when the cause is gone"
+            Condition::Offline | Condition::Incomplete if self.total_bytes.is_some() => Some(format!(
+                "the log directory {path} of broker {node} takes no writes, or not for all of its partitions: \
+                 `pagewire cluster` says why, `{online}` opens it again when the cause is gone"
             )),
-            Condition::Offline => Some(format!(
+            Condition::Offline | Condition::Incomplete => Some(format!(
                 "the log directory {path} of broker {node} is not there, and nothing in it is served: \
-                 `pagewire cluster` says why, `pagewire log online {path}` opens it when it is back"
+                 `pagewire cluster` says why, `{online}` opens it when it is back"
             )),
         }
     }
 }
 
-fn directory(node: i32, result: &DescribeLogDirsResult) -> Directory {
+fn directory(node: i32, home: &str, result: &DescribeLogDirsResult) -> Directory {
     let known = |bytes: i64| u64::try_from(bytes).ok();
     let partitions = || result.topics.iter().flat_map(|topic| &topic.partitions);
     Directory {
         node,
         path: result.log_dir.to_string(),
+        home: home.to_owned(),
         error: result.error_code,
         total_bytes: known(result.total_bytes),
         usable_bytes: known(result.usable_bytes),
@@ -107,7 +118,11 @@ impl Client {
             let deadline = self.deadline().at_most(LOOK);
             let request = DescribeLogDirsRequest { topics: None, ..DescribeLogDirsRequest::default() };
             match self.call_once(Target::Node(node), i16::MAX, deadline, |_| request).await {
-                Ok(answer) => found.extend(answer.results.iter().map(|result| directory(node, result))),
+                Ok(answer) => {
+                    let home =
+                        answer.results.first().map(|first| first.log_dir.to_string()).unwrap_or_default();
+                    found.extend(answer.results.iter().map(|result| directory(node, &home, result)));
+                }
                 // It does not have the API, or is not there: then nothing is known.
                 Err(Error::Encode(error)) => return Err(error.into()),
                 Err(error) => tracing::debug!(%error, node, "its log directories are not known"),
@@ -130,6 +145,7 @@ mod tests {
         let log_dir = "/data".into();
         directory(
             3,
+            "/home",
             &DescribeLogDirsResult {
                 error_code,
                 log_dir,
@@ -148,5 +164,7 @@ mod tests {
         assert_eq!(with(56, -1, -1).condition(), Condition::Offline);
         assert!(with(0, 1 << 30, 0).complaint().is_some_and(|told| told.contains("broker 3 is full")));
         assert_eq!(with(0, 1 << 30, 1 << 29).complaint(), None);
+        let told = with(56, -1, -1).complaint().expect("it is offline");
+        assert!(told.contains("`pagewire log online /data --data-dir /home`"), "{told}");
     }
 }

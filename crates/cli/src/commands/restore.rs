@@ -1,8 +1,9 @@
 //! `pagewire restore`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use pagewire_broker::backup::{Limits, Progress, RestoreOptions, restore};
+use pagewire_disk::Pasted;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 
@@ -52,10 +53,9 @@ pub(crate) async fn run(args: RestoreArgs) -> anyhow::Result<()> {
                 out.line("what is not in the backup begins anew: its topics are there, its records are not")?;
             }
             damage::print(&done.damage, &mut out)?;
-            let how =
-                if are_several { "pagewire serve --set log.dirs=" } else { "pagewire serve --data-dir " };
+            let how = serve(Path::new(&to), are_several);
             out.line(format_args!(
-                "{to}: cluster {}, node {}, {}, {}{linked}; {how}{to}",
+                "{to}: cluster {}, node {}, {}, {}{linked}; {how}",
                 done.cluster_id,
                 done.node_id,
                 several(done.logs as u64, "log"),
@@ -65,4 +65,10 @@ pub(crate) async fn run(args: RestoreArgs) -> anyhow::Result<()> {
     }
     out.flush()?;
     damage::end(&done.damage, "its reads are refused", &done.lacks)
+}
+
+/// What to type next.
+fn serve(dirs: &Path, are_several: bool) -> String {
+    let how = if are_several { "--set log.dirs=" } else { "--data-dir " };
+    format!("pagewire serve {how}{}", Pasted(dirs))
 }

@@ -127,6 +127,9 @@ impl Log {
         let (first, pieces) = (work.skipped(), work.pieces(map_end));
         // Their data is not looked at and stays: a log start that is not yet stable may go back below it.
         let base = work.closed().get(first).map_or(i64::MAX, |segment| segment.base_offset);
+        if first > 0 {
+            filter.txns.begin_behind_others();
+        }
         for skipped in 0..first {
             filter.txns.add_begun(&work.aborted_from(skipped, 0, i64::MAX)?, base);
         }

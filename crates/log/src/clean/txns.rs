@@ -9,9 +9,12 @@
 //!
 //! An index entry whose marker is gone would make readers drop what the producer wrote later, so the two go together:
 //! an entry is written only for a marker that stays because of data.
+//!
+//! Where segments before the walk are left as they are, the first marker of each producer may be the end of what lies there: it
+//! stays, for without it a log that begins there again has a transaction that never ends.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::{BinaryHeap, HashMap, HashSet};
 
 use pagewire_record::{BatchHeader, ControlType};
 
@@ -26,6 +29,8 @@ pub(super) struct Txns {
     aborted: HashMap<i64, Aborted>,
     /// Those that nobody aborted, by producer: whether a batch of it stays.
     others: HashMap<i64, bool>,
+    /// Segments before the walk stay as they are: then the producers of which a marker was passed since.
+    ended: Option<HashSet<i64>>,
 }
 
 #[derive(Debug)]
@@ -52,6 +57,11 @@ impl Txns {
             Reverse((txn.first_offset, txn.last_offset, txn.producer_id, txn.last_stable_offset))
         };
         self.ahead.extend(aborted.iter().map(entry));
+    }
+
+    /// Segments before the walk are not looked at, and stay.
+    pub(super) fn begin_behind_others(&mut self) {
+        self.ended.get_or_insert_default();
     }
 
     /// These were aborted, and data of them lies before the walk, which begins at `base`, and stays.
@@ -90,6 +100,15 @@ impl Txns {
     /// Passes a batch of control records, `kind` being the first one's; `None` for a batch without records.
     pub(super) fn pass_marker(&mut self, header: &BatchHeader, kind: Option<ControlType>) -> Marker {
         self.enter(header.last_offset());
+        let ends_others =
+            kind.is_some() && self.ended.as_mut().is_some_and(|ended| ended.insert(header.producer_id));
+        match self.pass(header, kind) {
+            Marker::Idle if ends_others => Marker::Needed,
+            marker => marker,
+        }
+    }
+
+    fn pass(&mut self, header: &BatchHeader, kind: Option<ControlType>) -> Marker {
         match kind {
             Some(ControlType::Abort) => match self.aborted.remove(&header.producer_id) {
                 Some(Aborted { txn, kept: true }) => Marker::NeededWith(txn),
@@ -178,6 +197,19 @@ mod tests {
         assert!(!txns.pass_data(&header(8, 16)), "its transaction ended before");
         let needed = Marker::NeededWith(txn(7, 10, 20));
         assert_eq!(txns.pass_marker(&header(7, 20), Some(ControlType::Abort)), needed);
+    }
+
+    #[test]
+    fn the_first_marker_of_a_producer_stays_where_its_data_may_lie_before_the_walk() {
+        for kind in [ControlType::Commit, ControlType::Abort] {
+            let mut txns = Txns::default();
+            txns.begin_behind_others();
+            assert_eq!(txns.pass_marker(&header(7, 20), Some(kind)), Marker::Needed);
+            assert_eq!(txns.pass_marker(&header(7, 21), Some(kind)), Marker::Idle);
+            assert_eq!(txns.pass_marker(&header(8, 22), None), Marker::Idle);
+            assert!(!txns.pass_data(&header(8, 23)));
+            assert_eq!(txns.pass_marker(&header(8, 24), Some(kind)), Marker::Needed, "though its data went");
+        }
     }
 
     #[test]

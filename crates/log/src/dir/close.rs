@@ -17,9 +17,6 @@ const THREADS: usize = 8;
 /// Logs that are closed together. Each keeps a few files open until it is.
 const AT_ONCE: usize = 64;
 
-const GIVEN_UP: &str =
-    "it was given up to be opened anew; should that have failed, pagewire log online tries again";
-
 /// What closing a directory did.
 #[derive(Debug)]
 pub struct CloseReport {
@@ -85,8 +82,9 @@ impl LogDir {
     pub(crate) fn give_up(&self) {
         let _changing = self.changing.lock();
         self.given_up.store(true, Ordering::Release);
-        let _ = self.health.end(Offline { reason: GIVEN_UP.into(), kind: io::ErrorKind::Other });
-        self.logs().iter().for_each(|log| log.give_up(GIVEN_UP));
+        let reason = self.given_up_because();
+        let _ = self.health.end(Offline { reason: reason.as_str().into(), kind: io::ErrorKind::Other });
+        self.logs().iter().for_each(|log| log.give_up(&reason));
         // A round of the scrub, which writes down what it found; a checkpoint that is being written.
         drop(self.scrubbing.lock());
         drop(self.written.lock());
@@ -101,6 +99,10 @@ impl LogDir {
 
     /// Why its files may not be changed, if so.
     pub(super) fn may_change(&self) -> io::Result<()> {
-        if self.is_given_up() { Err(io::Error::other(GIVEN_UP)) } else { Ok(()) }
+        if self.is_given_up() { Err(io::Error::other(self.given_up_because())) } else { Ok(()) }
+    }
+
+    fn given_up_because(&self) -> String {
+        format!("it was given up to be opened anew; should that have failed, {} tries again", self.online())
     }
 }

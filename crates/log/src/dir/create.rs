@@ -6,15 +6,17 @@ use std::sync::Arc;
 
 use pagewire_disk::checkpoint::PARTITION_METADATA_FILE;
 use pagewire_disk::{CheckpointError, PartitionMetadata};
+use parking_lot::Mutex;
 use uuid::Uuid;
 
-use super::LogDir;
 use super::errors::CreateError;
 use super::making::Making;
 use super::names::is_legal;
 use super::options::PartitionSettings;
 use super::records::has_records;
+use super::reopen::tell;
 use super::stray::set_aside;
+use super::{LoadedLog, LogDir};
 use crate::{Log, Offline};
 
 impl LogDir {
@@ -44,6 +46,40 @@ impl LogDir {
         settings: &PartitionSettings,
         now_ms: i64,
     ) -> Result<(), CreateError> {
+        let (opened, made) = self.bring_up(topic, partitions, settings, now_ms, true);
+        opened.iter().for_each(|log| tell(&log.report));
+        made
+    }
+
+    /// Opens the log of a partition that is there and was not opened so far, as a start would; what that found, `None` if it is
+    /// open. One that is not there is gone.
+    pub(crate) fn open_again(
+        &self,
+        topic: &str,
+        partition: i32,
+        settings: &PartitionSettings,
+        now_ms: i64,
+    ) -> Result<Option<LoadedLog>, CreateError> {
+        let (mut opened, done) = self.bring_up(topic, &[partition], settings, now_ms, false);
+        done.map(|()| opened.pop())
+    }
+
+    /// Opens logs, or makes those that are not there. What opening them found, and the first error.
+    fn bring_up(
+        &self,
+        topic: &str,
+        partitions: &[i32],
+        settings: &PartitionSettings,
+        now_ms: i64,
+        may_make: bool,
+    ) -> (Vec<LoadedLog>, Result<(), CreateError>) {
+        let making = Making { dir: self, topic, settings, now_ms, may_make, opened: Mutex::default() };
+        let done = self.bring_up_with(&making, partitions);
+        (making.opened.into_inner(), done)
+    }
+
+    fn bring_up_with(&self, making: &Making<'_>, partitions: &[i32]) -> Result<(), CreateError> {
+        let Making { topic, settings, .. } = *making;
         if let Some(&partition) = partitions.iter().find(|partition| !is_legal(topic, **partition)) {
             return Err(CreateError::Name { topic: topic.to_owned(), partition });
         }
@@ -55,7 +91,6 @@ impl LogDir {
         if let Some(offline) = self.offline() {
             return Err(offline.into());
         }
-        let making = Making { dir: self, topic, settings, now_ms };
         let made = making.all(&missing);
         self.disk
             .sync_dir(&self.path)

@@ -31,6 +31,7 @@ impl LogDir {
         let _changing = self.changing.lock();
         self.may_change()?;
         self.keep_gone(|name, partition| name != topic || !partitions.contains(&partition));
+        self.stop_waiting_for_removed(topic, partitions);
         let take = |&partition| Some((partition, self.table.write().remove(topic, partition)?));
         let taken: Vec<_> = partitions.iter().filter_map(take).collect();
         for (_, entry) in &taken {

@@ -25,8 +25,21 @@ pub struct DirDescription {
     pub space: Option<Space>,
     /// Its logs, sorted by topic and partition.
     pub logs: Vec<LogDescription>,
+    /// Logs that are not served from it and should be.
+    pub missing: Vec<MissingLog>,
     /// What the scrub did.
     pub scrub: ScrubCounts,
+}
+
+/// A log that a directory should have, and that is not served.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MissingLog {
+    /// The topic.
+    pub topic: String,
+    /// The partition.
+    pub partition: i32,
+    /// Why, and what to do.
+    pub reason: String,
 }
 
 /// One log in it.
@@ -70,7 +83,22 @@ impl LogDir {
             offline: self.offline(),
             space,
             logs,
+            missing: self.missing_logs(),
             scrub: self.scrub_counts(),
         }
+    }
+
+    /// Those that are gone, and those that could not be opened.
+    fn missing_logs(&self) -> Vec<MissingLog> {
+        let gone = self.gone_names().into_iter().map(|(topic, partition)| {
+            let reason = self.gone_error(&topic, partition).to_string();
+            MissingLog { topic, partition, reason }
+        });
+        let closed = self.unopened().into_iter().map(|(topic, partition)| {
+            let reason =
+                format!("it cannot be opened, and the broker's log says why; {} tries again", self.online());
+            MissingLog { topic, partition, reason }
+        });
+        gone.chain(closed).collect()
     }
 }

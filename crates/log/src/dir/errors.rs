@@ -7,6 +7,7 @@ use pagewire_disk::checkpoint::format_id;
 use pagewire_disk::{CheckpointError, LockError};
 use uuid::Uuid;
 
+use crate::online::{anew, online};
 use crate::sick::is_full;
 use crate::{LogError, Offline};
 
@@ -54,23 +55,28 @@ pub enum LogDirError {
     },
     /// It was served before, and nothing is in it.
     #[error(
-        "{path} is empty or not there, but was served before as log directory {}: most likely its disk is not mounted. Mount \
-         it and start again, or run pagewire log online {path}. If what it held is lost for good, pagewire log online --empty \
-         {path} makes its partitions anew, empty",
+        "{} is empty or not there, but was served before as log directory {}: most likely its disk is not mounted. Mount it and \
+         start again, or run {}. If what it held is lost for good, {} makes its partitions anew, empty",
+        path.display(),
         format_id(*directory),
-        path = path.display()
+        online(path, home),
+        anew(path, home)
     )]
     Vanished {
         /// The directory.
         path: PathBuf,
+        /// The broker's first log directory.
+        home: PathBuf,
         /// The id it had.
         directory: Uuid,
     },
     /// It was to be empty.
-    #[error("{} is not empty: take it in with pagewire log online {}, without --empty", path.display(), path.display())]
+    #[error("{} is not empty: take it in with {}, without --empty", path.display(), online(path, home))]
     NotEmpty {
         /// The directory.
         path: PathBuf,
+        /// The broker's first log directory.
+        home: PathBuf,
     },
     /// The disk said no.
     #[error("{}: {error}", path.display())]
@@ -87,6 +93,16 @@ impl LogDirError {
     pub(crate) fn at(path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_path_buf();
         move |error| Self::Io { path, error }
+    }
+
+    /// The same of a directory of a broker whose first one is this.
+    pub fn beside(self, first: &Path) -> Self {
+        let home = first.to_path_buf();
+        match self {
+            Self::Vanished { path, directory, .. } => Self::Vanished { path, home, directory },
+            Self::NotEmpty { path, .. } => Self::NotEmpty { path, home },
+            other => other,
+        }
     }
 }
 

@@ -1,9 +1,9 @@
 //! What the files beside the logs say of a log that is opened, and which logs wait for another attempt.
 //!
-//! A log that could not be opened is opened later by what was known at the first attempt: what it was known to have held does
-//! not become less by waiting.
+//! A log that could not be opened, or was not there, is opened later by what was known when the directory was loaded: what it was
+//! known to have held does not become less by waiting.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use pagewire_disk::{DamageEntry, OffsetCheckpoint};
 use uuid::Uuid;
@@ -30,7 +30,7 @@ pub(super) struct Evidence {
 }
 
 impl Evidence {
-    /// Of a log that nobody had open yet, beyond what the checkpoints may say.
+    /// Of a log that an attempt to make it left, beyond what the checkpoints may say.
     pub(super) fn of_an_attempt(checkpoints: Checkpoints) -> Self {
         Self { checkpoints, ..Self::default() }
     }
@@ -45,8 +45,12 @@ impl Evidence {
         self.vouched.as_ref().map(|sums| vouched::of(sums, topic, partition))
     }
 
-    /// The same of some logs alone.
-    pub(super) fn only<'n>(self, logs: impl Iterator<Item = &'n Name>) -> Self {
+    /// The same of logs that wait for another attempt; where they were damaged, of all that are not `open`.
+    pub(super) fn only<'n>(
+        self,
+        logs: impl Iterator<Item = &'n Name>,
+        is_open: impl Fn(&str, i32) -> bool,
+    ) -> Self {
         let mut checkpoints = Checkpoints {
             legible: self.checkpoints.legible,
             recovery_is_certain: self.checkpoints.recovery_is_certain,
@@ -54,18 +58,16 @@ impl Evidence {
             ..Checkpoints::default()
         };
         let mut sums = OffsetCheckpoint::new();
-        let mut names = BTreeSet::new();
         for (topic, partition) in logs {
             checkpoints.carry(&self.checkpoints, topic, *partition, true);
             if let Some(packed) = self.vouched.as_ref().and_then(|sums| sums.get(topic, *partition)) {
                 sums.set(topic, *partition, packed);
             }
-            names.insert((topic.as_str(), *partition));
         }
         Self {
             checkpoints,
             vouched: self.vouched.map(|_| sums),
-            noted: self.noted.only(|topic, partition| names.contains(&(topic, partition))),
+            noted: self.noted.only(|topic, partition| !is_open(topic, partition)),
             clean: self.clean,
             others_wrote: self.others_wrote,
         }
@@ -81,9 +83,9 @@ impl Unopened {
         self.0.insert((topic.to_owned(), partition), topic_id);
     }
 
-    /// It is open now, or gone.
-    pub(super) fn remove(&mut self, topic: &str, partition: i32) {
-        self.0.remove(&(topic.to_owned(), partition));
+    /// It is open now, or gone. Says whether it was among them.
+    pub(super) fn remove(&mut self, topic: &str, partition: i32) -> bool {
+        self.0.remove(&(topic.to_owned(), partition)).is_some()
     }
 
     pub(super) fn has(&self, topic: &str, partition: i32, topic_id: Uuid) -> bool {
@@ -91,20 +93,32 @@ impl Unopened {
     }
 
     /// Whether one of this name is among them.
-    fn waits(&self, topic: &str, partition: i32) -> bool {
+    pub(super) fn waits(&self, topic: &str, partition: i32) -> bool {
         self.0.contains_key(&(topic.to_owned(), partition))
     }
 
     pub(super) fn names(&self) -> impl Iterator<Item = &Name> {
         self.0.keys()
     }
+
+    /// With the ids of their topics.
+    pub(super) fn all(&self) -> impl Iterator<Item = (&Name, Uuid)> {
+        self.0.iter().map(|(name, id)| (name, *id))
+    }
 }
 
 impl LogDir {
+    /// Whether the log of a topic's partition is one that could not be opened, or was not there, when the directory was loaded.
+    pub(super) fn is_awaited(&self, topic: &str, partition: i32, topic_id: Uuid) -> bool {
+        self.unopened.lock().has(topic, partition, topic_id) || self.is_missed(topic, partition)
+    }
+
     /// Where logs that wait for another attempt were found damaged.
-    pub(crate) fn notes_of_unopened(&self) -> Vec<DamageEntry> {
+    pub(crate) fn notes_of_awaited(&self) -> Vec<DamageEntry> {
         let unopened = self.unopened.lock();
+        let waits =
+            |topic: &str, partition| unopened.waits(topic, partition) || self.is_missed(topic, partition);
         let noted = self.evidence.noted.iter();
-        noted.filter(|entry| unopened.waits(&entry.topic, entry.partition)).cloned().collect()
+        noted.filter(|entry| waits(&entry.topic, entry.partition)).cloned().collect()
     }
 }

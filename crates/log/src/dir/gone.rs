@@ -3,13 +3,19 @@
 //! A checkpoint says of them that they had reached an offset, or the owner remembers that they had been made
 //! ([`LogDirs::miss`](crate::LogDirs::miss)). None of them is made anew in silence, for then nobody would miss its records: it is
 //! not served until its directory is back, or until whoever owns it says that the loss is accepted. Their entries stay in the
-//! checkpoints meanwhile, so that the next start knows as much.
+//! checkpoints meanwhile, so that the next start knows as much. A log that could not be opened and whose directory is removed
+//! while it waits is one of them from then on.
 
 use std::collections::{BTreeMap, HashSet};
 
+use uuid::Uuid;
+
 use super::LogDir;
 use super::checkpoints::Checkpoints;
+use super::evidence::Evidence;
+use super::names::partition_dir;
 use super::options::SettingsOf;
+use crate::LogError;
 
 /// A topic's partitions by name and number, and whether their loss is accepted for now.
 pub(super) type Gone = BTreeMap<(String, i32), bool>;
@@ -29,11 +35,6 @@ pub(super) fn find(
 }
 
 impl LogDir {
-    /// How many there are.
-    pub(crate) fn gone_count(&self) -> usize {
-        self.gone.lock().len()
-    }
-
     /// Their names.
     pub(crate) fn gone_names(&self) -> Vec<(String, i32)> {
         self.gone.lock().keys().cloned().collect()
@@ -58,6 +59,68 @@ impl LogDir {
             }
             stays
         });
+    }
+
+    /// Looks for logs that could not be opened and whose directories were removed since. Those that the owner does not know by
+    /// these ids any more were of a deleted topic, and nothing waits for them.
+    pub(crate) fn look_for_removed(&self, is_known: &dyn Fn(&str, i32, Uuid) -> bool) {
+        let _changing = self.changing.lock();
+        let waiting: Vec<_> = self
+            .unopened
+            .lock()
+            .all()
+            .map(|((topic, partition), id)| (topic.clone(), *partition, id))
+            .collect();
+        for (topic, partition, topic_id) in waiting {
+            if !self.is_absent(&topic, partition) {
+                continue;
+            }
+            if is_known(&topic, partition, topic_id) {
+                self.lose(&topic, partition);
+            } else {
+                self.stop_waiting(&topic, partition);
+            }
+        }
+    }
+
+    /// One that could not be opened has no directory any more.
+    pub(super) fn lose(&self, topic: &str, partition: i32) {
+        if self.unopened.lock().remove(topic, partition) {
+            let Evidence { checkpoints, clean, .. } = &self.evidence;
+            self.carried.lock().carry_gone(checkpoints, topic, partition, *clean);
+            self.gone.lock().entry((topic.to_owned(), partition)).or_insert(false);
+        }
+    }
+
+    /// The topic of these is deleted: those that could not be opened are waited for only where they left a directory.
+    pub(super) fn stop_waiting_for_removed(&self, topic: &str, partitions: &[i32]) {
+        let waits = |&partition: &i32| self.unopened.lock().waits(topic, partition);
+        let waiting: Vec<i32> = partitions.iter().copied().filter(waits).collect();
+        for partition in waiting.into_iter().filter(|partition| self.is_absent(topic, *partition)) {
+            self.stop_waiting(topic, partition);
+        }
+    }
+
+    /// One that could not be opened is of a deleted topic, and has no directory any more.
+    fn stop_waiting(&self, topic: &str, partition: i32) {
+        if self.unopened.lock().remove(topic, partition) {
+            self.carried.lock().forget(topic, partition);
+        }
+    }
+
+    /// What is said of one that is gone.
+    pub(crate) fn gone_error(&self, topic: &str, partition: i32) -> LogError {
+        LogError::Gone { path: self.path.join(partition_dir(topic, partition)), home: self.home.clone() }
+    }
+
+    /// Whether there is no directory of this partition. One that cannot be looked for may be there.
+    pub(crate) fn is_absent(&self, topic: &str, partition: i32) -> bool {
+        self.disk.exists(&self.path.join(partition_dir(topic, partition))).is_ok_and(|there| !there)
+    }
+
+    /// Whether a partition was made and is not here, whatever is said of its loss.
+    pub(super) fn is_missed(&self, topic: &str, partition: i32) -> bool {
+        self.gone.lock().contains_key(&(topic.to_owned(), partition))
     }
 
     /// Whether a partition may not be made anew.

@@ -23,6 +23,8 @@ pub struct LockedDir {
     /// The same.
     pub(super) anchor: Arc<Anchored>,
     pub(super) path: PathBuf,
+    /// The first of the broker's directories.
+    pub(super) home: PathBuf,
     pub(super) lock: DirLock,
     meta: Option<MetaProperties>,
     /// The id it has if `meta.properties` names none.
@@ -67,7 +69,13 @@ impl LockedDir {
             make_names_durable(disk.as_ref(), path);
         }
         let path = path.to_path_buf();
-        Ok(Self { disk, anchor, meter: LoadMeter::new(&path), path, lock, meta, directory, damaged })
+        let (meter, home) = (LoadMeter::new(&path), path.clone());
+        Ok(Self { disk, anchor, meter, path, home, lock, meta, directory, damaged })
+    }
+
+    /// The same of a broker whose first directory is this, by which messages name it.
+    pub fn beside(self, first: &Path) -> Self {
+        Self { home: first.to_path_buf(), ..self }
     }
 
     /// The directory.
@@ -159,14 +167,18 @@ fn check(meta: &MetaProperties, path: &Path, options: &LogDirOptions) -> Result<
 /// Refuses one that was served under this id and has nothing in it.
 pub(crate) fn must_hold_something(disk: &dyn Disk, path: &Path, directory: Uuid) -> Result<(), LogDirError> {
     if is_bare(disk, path)? {
-        return Err(LogDirError::Vanished { path: path.to_path_buf(), directory });
+        let (path, home) = (path.to_path_buf(), path.to_path_buf());
+        return Err(LogDirError::Vanished { path, home, directory });
     }
     Ok(())
 }
 
 /// Refuses one that has something in it.
 pub(crate) fn must_be_bare(disk: &dyn Disk, path: &Path) -> Result<(), LogDirError> {
-    if is_bare(disk, path)? { Ok(()) } else { Err(LogDirError::NotEmpty { path: path.to_path_buf() }) }
+    if is_bare(disk, path)? {
+        return Ok(());
+    }
+    Err(LogDirError::NotEmpty { path: path.to_path_buf(), home: path.to_path_buf() })
 }
 
 /// Whether a directory is not there, or has neither an identity nor a partition: what a mount point looks like without its

@@ -15,6 +15,7 @@ use std::sync::atomic::Ordering;
 
 use pagewire_disk::PartitionMetadata;
 use pagewire_disk::checkpoint::PARTITION_METADATA_FILE;
+use parking_lot::Mutex;
 
 use super::checkpoints::Checkpoints;
 use super::errors::CreateError;
@@ -22,10 +23,9 @@ use super::evidence::Evidence;
 use super::fresh::Fresh;
 use super::names::partition_dir;
 use super::options::PartitionSettings;
-use super::reopen::tell;
 use super::table::Entry;
-use super::{LogDir, parallel};
-use crate::LogError;
+use super::{LoadedLog, LogDir, parallel};
+use crate::RecoveryReport;
 
 /// Threads that make logs side by side: what they wait for is syncs, and the disk does several at once.
 const THREADS: usize = 8;
@@ -41,12 +41,16 @@ enum Begun {
     Fresh(Arc<Fresh>),
 }
 
-/// A topic's logs to be made.
+/// A topic's logs to be made, or opened.
 pub(super) struct Making<'a> {
     pub(super) dir: &'a LogDir,
     pub(super) topic: &'a str,
     pub(super) settings: &'a PartitionSettings,
     pub(super) now_ms: i64,
+    /// One that is not there is made; else it is gone.
+    pub(super) may_make: bool,
+    /// What opening those found that were there.
+    pub(super) opened: Mutex<Vec<LoadedLog>>,
 }
 
 impl Making<'_> {
@@ -78,7 +82,10 @@ impl Making<'_> {
     fn begin(&self, partition: i32) -> Result<Begun, CreateError> {
         let (topic, settings) = (self.topic, self.settings);
         let path = self.dir.path.join(partition_dir(topic, partition));
-        if let Some(entry) = self.dir.open_after_all(topic, partition, &path, settings, self.now_ms)? {
+        if let Some((entry, report)) =
+            self.dir.open_after_all(topic, partition, &path, settings, self.now_ms)?
+        {
+            self.note_opened(partition, report);
             return Ok(Begun::Found(entry));
         }
         let is_there = self
@@ -89,8 +96,8 @@ impl Making<'_> {
             let entry = self.take_up(partition, &path).inspect_err(|error| self.note(&path, error))?;
             return Ok(Begun::Found(entry));
         }
-        if self.dir.is_gone(topic, partition) {
-            return Err(LogError::Gone { path }.into());
+        if !self.may_make || self.dir.is_gone(topic, partition) {
+            return Err(self.dir.gone_error(topic, partition).into());
         }
         let forgotten = self.dir.forget(&[(topic, partition)]).map_err(CreateError::at(&self.dir.path));
         // What somebody puts back at this moment is neither taken for ours nor removed.
@@ -129,8 +136,12 @@ impl Making<'_> {
         let (entry, report) = self.dir.opening(&evidence, self.now_ms, |opening, notices| {
             opening.recover(path, self.topic, partition, self.settings, notices)
         })?;
-        tell(&report);
+        self.note_opened(partition, report);
         Ok(entry)
+    }
+
+    fn note_opened(&self, partition: i32, report: RecoveryReport) {
+        self.opened.lock().push(LoadedLog { topic: self.topic.to_owned(), partition, report });
     }
 
     /// Half a log, which nobody was told of, goes. What cannot be removed holds no record either.

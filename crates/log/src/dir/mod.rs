@@ -51,6 +51,7 @@ mod options;
 mod parallel;
 mod records;
 mod reopen;
+mod restored;
 mod rounds;
 mod stray;
 mod sums;
@@ -71,7 +72,7 @@ use uuid::Uuid;
 pub(crate) use claim::{Claim, Holder};
 pub use clean::{CleaningReport, Dirty, Uncleanable};
 pub use close::CloseReport;
-pub use describe::{DirDescription, LogDescription};
+pub use describe::{DirDescription, LogDescription, MissingLog};
 pub use errors::{CreateError, LogDirError};
 pub use load::{FailedLog, LoadReport, LoadedLog, Progress};
 pub use locked::LockedDir;
@@ -81,6 +82,7 @@ pub use names::DirName;
 pub(crate) use names::partition_dir;
 pub use notice::Notice;
 pub use options::{LogDirOptions, PartitionSettings, SettingsOf};
+pub use restored::{Unmarked, note_restored};
 pub use rounds::{Flushed, RetainedAll};
 pub(crate) use sums::{FILE as SUMS_FILE, Read, Sums};
 pub use survey::{MEASURED_MAX, Survey, survey};
@@ -89,9 +91,10 @@ pub(crate) use vouched::{FILE as VOUCHED_FILE, of as vouched_for};
 pub(crate) use load::{NOBODYS, PROBE_FILE};
 
 use crate::health::Health;
+use crate::online::online;
 use crate::producers::budget::ProducerBudget;
 use crate::scrub::Scrubbing;
-use crate::{Handles, Log};
+use crate::{Handles, Log, OnlineCommand};
 use checkpoints::{Checkpoints, Written};
 use clean::CleaningCell;
 use delete::Doomed;
@@ -105,6 +108,8 @@ use table::Table;
 pub struct LogDir {
     pub(crate) disk: Arc<dyn Disk>,
     path: PathBuf,
+    /// The first of the broker's directories, by which messages name it.
+    home: PathBuf,
     meta: MetaProperties,
     handles: Arc<Handles>,
     producers: Arc<ProducerBudget>,
@@ -118,7 +123,7 @@ pub struct LogDir {
     carried: Mutex<Checkpoints>,
     /// Logs that are here and could not be opened.
     unopened: Mutex<Unopened>,
-    /// What was known of those when the directory was loaded.
+    /// What was known when the directory was loaded of those, and of what was gone.
     evidence: Evidence,
     /// Partitions that had records and have no directory.
     gone: Mutex<Gone>,
@@ -156,6 +161,11 @@ impl LogDir {
     /// The directory.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// The command that opens it again while the broker serves.
+    pub fn online(&self) -> OnlineCommand<'_> {
+        online(&self.path, &self.home)
     }
 
     /// Its own id, stable over restarts.

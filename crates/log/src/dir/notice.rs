@@ -66,7 +66,7 @@ pub enum Notice {
         path: PathBuf,
         /// Where it ends.
         log_end: i64,
-        /// Where a checkpoint says it ended.
+        /// Where a checkpoint, or a producer snapshot, says it ended.
         known_end: i64,
     },
 }

@@ -114,7 +114,8 @@ impl Opening<'_> {
             .vouched(self.evidence.vouched(topic, partition));
         let (log, mut report) = Log::open_at(home, topic, partition, options)?;
         log.look_at(noted, &mut report);
-        let (log_end, known_end) = (log.marks().log_end, checkpoints.known_end(topic, partition));
+        let said = report.lost_end.as_ref().map_or(0, |lost| lost.upto);
+        let (log_end, known_end) = (log.marks().log_end, checkpoints.known_end(topic, partition).max(said));
         if log_end < known_end {
             notices.push(Notice::Lost { path: path.to_path_buf(), log_end, known_end });
         }

@@ -1,5 +1,5 @@
-//! Opening a log later than the others of its directory: one that could not be opened when the directory was loaded, or that
-//! is only being made.
+//! Opening a log later than the others of its directory: one that could not be opened when the directory was loaded or was not
+//! there then, or that is only being made.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -14,9 +14,9 @@ use super::table::Entry;
 use crate::{Damaged, LogError, RecoveryReport};
 
 impl LogDir {
-    /// Opens a log that could not be opened when the directory was loaded, by all that was known of it then. What keeps it
-    /// closed is its own trouble, as at a start: the directory goes on. `None` if it is none of these, or there is nothing of
-    /// this topic any more.
+    /// Opens a log that could not be opened when the directory was loaded, or was not there then, by all that was known of it
+    /// then and as a start would. What keeps it closed is its own trouble: the directory goes on. `None` if it is none of these,
+    /// or there is nothing of this topic.
     pub(super) fn open_after_all(
         &self,
         topic: &str,
@@ -24,14 +24,12 @@ impl LogDir {
         dir: &Path,
         settings: &PartitionSettings,
         now_ms: i64,
-    ) -> Result<Option<Arc<Entry>>, CreateError> {
-        if !self.unopened.lock().has(topic, partition, settings.topic_id) {
+    ) -> Result<Option<(Arc<Entry>, RecoveryReport)>, CreateError> {
+        if !self.is_awaited(topic, partition, settings.topic_id) {
             return Ok(None);
         }
         if !self.disk.exists(dir).map_err(CreateError::at(dir))? {
-            if self.evidence.checkpoints.known_end(topic, partition) > 0 {
-                return Err(LogError::Gone { path: dir.to_path_buf() }.into());
-            }
+            self.lose(topic, partition);
             return Ok(None);
         }
         let opened = self.opening(&self.evidence, now_ms, |opening, notices| {
@@ -39,10 +37,7 @@ impl LogDir {
         })?;
         match opened {
             // It waits until it is served: what was known of it is known to the next attempt, whatever comes between.
-            Opened::Log(entry, report) => {
-                tell(&report);
-                Ok(Some(entry))
-            }
+            Opened::Log(entry, report) => Ok(Some((entry, report))),
             Opened::Stray(_) => {
                 self.unopened.lock().remove(topic, partition);
                 Ok(None)

@@ -51,11 +51,16 @@ impl LogDirs {
     }
 
     /// Takes the logs of partitions away; see [`LogDir::delete_all`]. Says whether none of their directories has its name
-    /// any more, which of a directory that is away cannot be known; that of a log that could not be opened has it.
+    /// any more, which of a directory that is away cannot be known; that of a log that could not be opened, or was put back, has it.
     pub fn delete_all(&self, topic: &str, partitions: &[i32], now_ms: i64) -> io::Result<bool> {
-        let deleted = self.each(|dir| dir.delete_all(topic, partitions, now_ms).map(drop));
         let waits = |(name, partition): &(String, i32)| name == topic && partitions.contains(partition);
-        deleted.map(|()| self.away().is_empty() && !self.unopened().iter().any(waits))
+        // One that was gone and was put back is nobody's log yet.
+        let is_back = |dir: Arc<LogDir>| {
+            dir.gone_names().iter().any(|name| waits(name) && !dir.is_absent(&name.0, name.1))
+        };
+        let some_are_back = self.here().any(is_back);
+        let deleted = self.each(|dir| dir.delete_all(topic, partitions, now_ms).map(drop));
+        deleted.map(|()| !some_are_back && self.away().is_empty() && !self.unopened().iter().any(waits))
     }
 
     /// Removes what deleted topics left; see [`LogDir::delete_leftovers`]. What was removed, by the names it had, and

@@ -8,17 +8,18 @@ use uuid::Uuid;
 
 use super::LogDirs;
 use super::twice::Torn;
-use crate::dir::partition_dir;
-use crate::{CreateError, FailedLog, LogDir, LogError, PartitionSettings};
+use crate::{FailedLog, LogDir, PartitionSettings};
 
 /// A partition by its topic's name and its number, and the directory that [`LogDirs::place`] named for it.
 pub type Placed<'n> = (&'n str, i32, Option<Uuid>);
 
 impl LogDirs {
-    /// How many partitions of the directory at `path` are gone, of one that takes writes. They can be opened by
+    /// Partitions that are gone from the directory at `path`, if it takes writes. They can be opened by
     /// [`create_all`](Self::create_all) once their directories are back.
-    pub fn gone_in(&self, path: &Path) -> usize {
-        self.at(path).filter(|dir| dir.offline().is_none()).map_or(0, |dir| dir.gone_count())
+    pub fn gone_in(&self, path: &Path) -> Vec<FailedLog> {
+        let Some(dir) = self.at(path).filter(|dir| dir.offline().is_none()) else { return Vec::new() };
+        let gone = |(topic, partition): (String, i32)| gone_from(&dir, &topic, partition);
+        dir.gone_names().into_iter().map(gone).collect()
     }
 
     /// Their loss is accepted: [`create_all`](Self::create_all) makes them anew, until it is accepted no more. What could not be
@@ -29,30 +30,14 @@ impl LogDirs {
         }
     }
 
-    /// Opens those whose directories were put back, as at a start. How many, and why not others, if so.
-    pub fn open_returned(
-        &self,
-        path: &Path,
-        settings: &(dyn Fn(&str, i32) -> Option<PartitionSettings> + Sync),
-        now_ms: i64,
-    ) -> (usize, Option<CreateError>) {
-        let Some((place, dir)) = self.here().enumerate().find(|(_, dir)| dir.path() == path) else {
-            return (0, None);
-        };
-        let directory = if place == 0 { None } else { dir.directory_id() };
-        let (mut opened, mut first_error) = (0, None);
-        for (topic, partition) in dir.gone_names() {
-            if is_absent(&dir, &topic, partition) {
-                continue;
-            }
-            let Some(settings) = settings(&topic, partition) else { continue };
-            // One by one: topics come and go in the directory meanwhile.
-            match self.create_all(&topic, &[(partition, directory)], &settings, now_ms) {
-                Ok(()) => opened += 1,
-                Err(error) => first_error = first_error.or(Some(error)),
-            }
+    /// Looks for logs of the directory at `path` that could not be opened and whose directories were removed since: they are
+    /// gone, or, where `settings` does not know their topics by their ids any more, nothing.
+    pub fn look_for_removed(&self, path: &Path, settings: &dyn Fn(&str, i32) -> Option<PartitionSettings>) {
+        if let Some(dir) = self.at(path).filter(|dir| dir.offline().is_none()) {
+            dir.look_for_removed(&|topic, partition, id| {
+                settings(topic, partition).is_some_and(|known| known.topic_id == id)
+            });
         }
-        (opened, first_error)
     }
 
     /// Of `partitions`, those that no directory has, though the one they were placed in is here. Looks for the directory of each
@@ -63,7 +48,7 @@ impl LogDirs {
         let is_missing = |&(topic, partition, directory): &Placed<'n>| {
             self.topic_id(topic, partition).is_none()
                 && (closed.is_empty() || !closed.contains(&(topic.to_owned(), partition)))
-                && self.named(directory).is_some_and(|dir| is_absent(&dir, topic, partition))
+                && self.named(directory).is_some_and(|dir| dir.is_absent(topic, partition))
         };
         partitions.filter(is_missing).collect()
     }
@@ -72,8 +57,7 @@ impl LogDirs {
     pub fn miss(&self, partitions: &[Placed<'_>]) -> Vec<FailedLog> {
         let missed = |&(topic, partition, directory): &Placed<'_>| {
             let dir = self.named(directory).filter(|dir| dir.miss(topic, partition))?;
-            let error = LogError::Gone { path: dir.path().join(partition_dir(topic, partition)) };
-            Some(FailedLog { topic: topic.to_owned(), partition, error })
+            Some(gone_from(&dir, topic, partition))
         };
         partitions.iter().filter_map(missed).collect()
     }
@@ -89,7 +73,6 @@ impl LogDirs {
     }
 }
 
-/// Whether there is no directory of this name. One that cannot be looked for may be there.
-fn is_absent(dir: &LogDir, topic: &str, partition: i32) -> bool {
-    dir.disk().exists(&dir.path().join(partition_dir(topic, partition))).is_ok_and(|there| !there)
+fn gone_from(dir: &LogDir, topic: &str, partition: i32) -> FailedLog {
+    FailedLog { topic: topic.to_owned(), partition, error: dir.gone_error(topic, partition) }
 }

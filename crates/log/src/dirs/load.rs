@@ -28,6 +28,11 @@ impl LogDirs {
         settings: &(dyn Fn(&str, i32) -> Option<PartitionSettings> + Sync),
         progress: &(dyn Fn(Progress<'_>) + Sync),
     ) -> Result<(Self, LoadReport), LogDirError> {
+        let home = locked.first().map(|(path, _)| path.clone()).unwrap_or_default();
+        let beside = |(path, dir): Locked| {
+            (path, dir.map(|dir| dir.beside(&home)).map_err(|error| error.beside(&home)))
+        };
+        let locked: Vec<Locked> = locked.into_iter().map(beside).collect();
         for dir in locked.iter().filter_map(|(_, dir)| dir.as_ref().ok()) {
             dir.check(options)?;
         }
@@ -73,7 +78,12 @@ impl LogDirs {
 impl LoadReport {
     /// Adds what another directory's start found. A directory without logs had nothing to lose.
     fn add(&mut self, other: Self) {
-        self.clean &= other.clean || other.loaded.is_empty();
+        if !other.clean && !other.loaded.is_empty() {
+            // One excuse excuses no other directory.
+            let before = if self.clean { other.unmarked } else { self.unmarked };
+            self.unmarked = before.filter(|unmarked| other.unmarked == Some(*unmarked));
+            self.clean = false;
+        }
         self.loaded.extend(other.loaded);
         self.failed.extend(other.failed);
         self.notices.extend(other.notices);

@@ -43,7 +43,8 @@ pub use take_in::{Coming, TakeInError, TakenIn};
 use take_in::Turn;
 use twice::Torn;
 
-use crate::{DirDescription, Log, LogDir, Offline, PartitionSettings, ScrubCounts};
+use crate::online::online;
+use crate::{DirDescription, Log, LogDir, Offline, OnlineCommand, PartitionSettings, ScrubCounts};
 
 /// All log directories of a node. `Send + Sync`; every call takes `&self`.
 #[derive(Debug)]
@@ -91,6 +92,7 @@ impl Place {
                 offline: Some(why.clone()),
                 space: None,
                 logs: Vec::new(),
+                missing: Vec::new(),
                 scrub: ScrubCounts::default(),
             },
         }
@@ -102,6 +104,16 @@ impl LogDirs {
     pub fn one(dir: LogDir) -> Self {
         let place = Place::new(dir.path().to_path_buf(), State::Here(Arc::new(dir)));
         Self { places: vec![place], torn: RwLock::default() }
+    }
+
+    /// The first one.
+    fn home(&self) -> &Path {
+        self.places.first().map_or(Path::new(""), |home| &home.path)
+    }
+
+    /// The command that opens the directory at `path` again while the broker serves.
+    pub fn online<'p>(&'p self, path: &'p Path) -> OnlineCommand<'p> {
+        online(path, self.home())
     }
 
     /// Those that can be read, in the order listed.
@@ -160,7 +172,13 @@ impl LogDirs {
 
     /// Sizes of all directories and of everything open in them. Blocks.
     pub fn describe(&self) -> Vec<DirDescription> {
-        self.places.iter().map(Place::describe).collect()
+        let torn = self.torn.read();
+        let describe = |place: &Place| {
+            let mut described = place.describe();
+            described.missing.extend(torn.iter().filter(|torn| torn.is_in(&place.path)).map(Torn::missing));
+            described
+        };
+        self.places.iter().map(describe).collect()
     }
 
     /// More files are open than the budget allows, which all directories share.

@@ -1,11 +1,11 @@
-//! Logs that could not be opened, of a directory with which nothing else is wrong: they are opened where they are, and what is
-//! served from beside them goes on.
+//! Logs that could not be opened or were not there, of a directory with which nothing else is wrong: they are opened where they
+//! are, and what is served from beside them goes on. None is made.
 
 use std::path::Path;
 
 use super::LogDirs;
 use crate::dir::partition_dir;
-use crate::{FailedLog, LoadReport, LogDir, LogError, PartitionSettings};
+use crate::{FailedLog, LoadReport, LoadedLog, LogDir, LogError, PartitionSettings};
 
 impl LogDirs {
     /// How many logs of the directory at `path` could not be opened, if the directory and all its other logs take writes.
@@ -15,8 +15,11 @@ impl LogDirs {
         self.at(path).filter(|dir| takes_writes(dir)).map_or(0, |dir| dir.unopened().len())
     }
 
-    /// Tries those again, one by one, each by what was known of it at the start. The report has what still cannot be opened.
-    pub fn open_closed(
+    /// Tries those again, and those that are gone, one by one, each by what was known of it at the start. The report has what was
+    /// opened, and what is there and still cannot be.
+    ///
+    /// Topics come and go meanwhile: whoever orders that has to look afterwards whether one that was opened still has a topic.
+    pub fn reopen(
         &self,
         path: &Path,
         settings: &dyn Fn(&str, i32) -> Option<PartitionSettings>,
@@ -24,19 +27,31 @@ impl LogDirs {
     ) -> LoadReport {
         let mut report = LoadReport { clean: true, ..LoadReport::default() };
         let Some(dir) = self.at(path) else { return report };
-        for (topic, partition) in dir.unopened() {
+        for (topic, partition) in dir.unopened().into_iter().chain(dir.gone_names()) {
             let served = self.topic_id(&topic, partition).is_some();
             let Some(settings) = settings(&topic, partition).filter(|_| !served) else { continue };
-            let opened = match self.torn(&topic, partition, settings.topic_id) {
-                Some(error) => Err(error),
-                None => dir
-                    .create_all(&topic, &[partition], &settings, now_ms)
-                    .map_err(|error| LogError::of(error, &path.join(partition_dir(&topic, partition)))),
-            };
-            if let Err(error) = opened {
-                report.failed.push(FailedLog { topic, partition, error });
+            match self.reopen_one(&dir, &topic, partition, &settings, now_ms) {
+                Ok(opened) => report.loaded.extend(opened),
+                // It waits as before.
+                Err(LogError::Gone { .. }) => {}
+                Err(error) => report.failed.push(FailedLog { topic, partition, error }),
             }
         }
         report
+    }
+
+    fn reopen_one(
+        &self,
+        dir: &LogDir,
+        topic: &str,
+        partition: i32,
+        settings: &PartitionSettings,
+        now_ms: i64,
+    ) -> Result<Option<LoadedLog>, LogError> {
+        if let Some(error) = self.torn(topic, partition, settings.topic_id) {
+            return Err(error);
+        }
+        let opened = dir.open_again(topic, partition, settings, now_ms);
+        opened.map_err(|error| LogError::of(error, &dir.path().join(partition_dir(topic, partition))))
     }
 }

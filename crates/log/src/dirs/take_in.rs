@@ -127,6 +127,22 @@ impl LogDirs {
         settings: &(dyn Fn(&str, i32) -> Option<PartitionSettings> + Sync),
         watch: &dyn Fn(&Arc<LoadMeter>),
     ) -> Result<TakenIn, TakeInError> {
+        let taken = self.look_and_take_in(path, disk, coming, options, settings, watch);
+        taken.map_err(|error| match error {
+            TakeInError::Still(error) => error.beside(self.home()).into(),
+            other => other,
+        })
+    }
+
+    fn look_and_take_in(
+        &self,
+        path: &Path,
+        disk: &Arc<dyn Disk>,
+        coming: Coming,
+        options: LogDirOptions,
+        settings: &(dyn Fn(&str, i32) -> Option<PartitionSettings> + Sync),
+        watch: &dyn Fn(&Arc<LoadMeter>),
+    ) -> Result<TakenIn, TakeInError> {
         let shown = || path.display().to_string();
         let place = self.places.iter().find(|place| place.path == path);
         let place = place.ok_or_else(|| TakeInError::NotListed(shown()))?;
@@ -152,6 +168,7 @@ impl LogDirs {
             Coming::Back(Some(id)) => LockedDir::lock_known(Arc::clone(disk), path, id),
             Coming::Bare(id) => LockedDir::lock_bare(Arc::clone(disk), path, id),
         }?;
+        let locked = locked.beside(self.home());
         // Another may have taken its name since the look.
         self.refuse_twin(path, locked.directory_id())?;
         watch(locked.meter());

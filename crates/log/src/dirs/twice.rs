@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use uuid::Uuid;
 
 use crate::dir::{Claim, Holder};
-use crate::{FailedLog, LogDir, LogError, PartitionSettings};
+use crate::{FailedLog, LogDir, LogError, MissingLog, PartitionSettings};
 
 /// A topic's partition.
 type Name = (String, i32);
@@ -93,6 +93,12 @@ impl Torn {
     pub(super) fn failure(&self) -> FailedLog {
         let (topic, partition) = self.name.clone();
         FailedLog { topic, partition, error: self.error() }
+    }
+
+    /// What a directory that has it is said to lack.
+    pub(super) fn missing(&self) -> MissingLog {
+        let (topic, partition) = self.name.clone();
+        MissingLog { topic, partition, reason: self.error().to_string() }
     }
 
     pub(super) fn name(&self) -> Name {

@@ -10,8 +10,9 @@ use std::sync::Arc;
 
 use pagewire_disk::{DiskFile, OpenMode};
 
-use crate::answers::{OpenOptions, RecoveryReport};
+use crate::answers::{Hole, OpenOptions, RecoveryReport};
 use crate::errors::LogError;
+use crate::files::ProducerSnapshot;
 use crate::home::Home;
 use crate::open::epoch_check::{Rising, newest_under};
 use crate::open::listing::Listing;
@@ -162,12 +163,16 @@ struct Snapshots<'p> {
     /// Oldest first.
     good: Vec<i64>,
     useless: Vec<i64>,
+    /// The newest one past the log's end, if there is any.
+    past_the_end: Option<i64>,
 }
 
 impl<'p> Snapshots<'p> {
     fn of(place: &'p Place<'p>, now_ms: i64) -> Self {
-        let (good, useless) = place.listing.snapshots.iter().partition(|offset| **offset <= place.log_end);
-        Self { place, now_ms, good, useless }
+        let (good, useless): (Vec<i64>, Vec<i64>) =
+            place.listing.snapshots.iter().partition(|offset| **offset <= place.log_end);
+        let past_the_end = useless.iter().copied().max();
+        Self { place, now_ms, good, useless, past_the_end }
     }
 
     /// The newest good one at or below `upto` into `table`; its offset. Behind one from before the first segment, batches are gone
@@ -184,9 +189,19 @@ impl<'p> Snapshots<'p> {
         newest.map_err(LogError::at(&home.dir))
     }
 
+    /// What lay before the newest one, if the log ends earlier. It is written when the log has come so far: of one that is whole
+    /// nobody can say that this never was.
+    fn lost_end(&self) -> Option<Hole> {
+        let (upto, from) = (self.past_the_end?, self.place.log_end);
+        let file = self.place.home.path(upto, names::SNAPSHOT);
+        let is_whole = matches!(ProducerSnapshot::read(&*self.place.home.disk, &file), Ok(Some(_)));
+        is_whole.then_some(Hole { file, from, upto })
+    }
+
     /// Removes those that are useless; the others.
     fn settle(self, report: &mut RecoveryReport) -> Result<Vec<i64>, LogError> {
         let home = self.place.home;
+        report.lost_end = self.lost_end();
         let gone = !self.useless.is_empty();
         for offset in self.useless {
             let path = home.path(offset, names::SNAPSHOT);

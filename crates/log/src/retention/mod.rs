@@ -42,7 +42,8 @@ impl Log {
             retained.segments = gone.len();
             retained.bytes = gone.iter().map(|segment| segment.end().size).sum();
             retained.removed = by_reason(&gone, going, &config);
-            self.write_epochs();
+            // Before they lose their names it is tried again.
+            let _ = self.write_epochs();
         }
         self.rename_doomed().and(looked).map_err(AppendError::Write)?;
         Ok(Retained { log_start: self.marks().log_start, ..retained })

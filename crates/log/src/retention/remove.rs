@@ -17,13 +17,14 @@ impl Log {
     ///   log 0 | sync | rest of 0, log 1 | sync | rest of 1, log 2 | sync | rest of 2 | sync
     /// ```
     ///
-    /// Those that cannot be renamed now stay doomed. So do the others once somebody waits for the log to end: who deletes a
+    /// What says that the log begins behind them comes first. Those that cannot be renamed now stay doomed. So do the others once somebody waits for the log to end: who deletes a
     /// topic does not wait for all of them. The caller holds `placing`.
     pub(crate) fn rename_doomed(&self) -> io::Result<()> {
         let mut going = self.doomed.lock().named().into_iter();
         if going.len() == 0 {
             return Ok(());
         }
+        self.cut_epochs_on_disk()?;
         self.keep_producers()?;
         let (log, rest) = names::OF_A_SEGMENT.split_at(1);
         let mut before = None;

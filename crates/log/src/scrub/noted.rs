@@ -163,8 +163,7 @@ impl Segment {
 impl LogDir {
     /// Writes down where logs are known to be damaged.
     pub(super) fn write_notes(&self) -> io::Result<()> {
-        let entries =
-            self.logs().iter().flat_map(|log| log.notes()).chain(self.notes_of_unopened()).collect();
+        let entries = self.logs().iter().flat_map(|log| log.notes()).chain(self.notes_of_awaited()).collect();
         DamageCheckpoint { entries }.write(self.disk.as_ref(), self.path())
     }
 }

@@ -59,7 +59,7 @@ pub(super) fn tell(
 }
 
 const LOST: &str = "its records are lost unless the directory is put back; it is not served before that, or before \
-                    `pagewire log online --empty` says that it may begin anew";
+                    its broker is told that it may begin anew (pagewire log online --empty DIR --data-dir FIRST_DIR)";
 const KAFKAS_LOST: &str = "its records are lost unless the directory is put back, or another of log.dirs has it; pagewire import \
                            refuses the topic without it, and does without it with --allow-missing";
 const YOUNG: &str = "the metadata places a partition here, and the process that made its topic ended before it had made the \
@@ -67,7 +67,8 @@ const YOUNG: &str = "the metadata places a partition here, and the process that 
 const MOVING: &str = "the metadata places a partition here, and there is no such directory: made or deleted a moment ago, or lost";
 const MISSED: &str = "the metadata places a partition here that was made, and there is no such directory: unless another log \
                       directory has it, what records it had are lost until the directory is put back; it is not served before \
-                      that, or before `pagewire log online --empty` says that it may begin anew";
+                      that, or before its broker is told that it may begin anew (pagewire log online --empty DIR \
+                      --data-dir FIRST_DIR)";
 
 /// Which of several log directories it is.
 struct Here {

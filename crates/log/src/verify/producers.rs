@@ -127,8 +127,10 @@ impl ProducersCheck {
     /// The walk came to the end of a log.
     pub(super) fn end(self, log_end: i64, live: bool, kept: &mut Kept) {
         for (offset, path) in self.snapshots.iter().filter(|(offset, _)| *offset > log_end && !live) {
-            let what = format!("it is of offset {offset}, behind the log's end {log_end}");
-            kept.push(Finding::new(Severity::Doubt, path, what, Fate::Removed));
+            let what = format!(
+                "it is of offset {offset}, so the log had come there, and ends at {log_end}: what lay between is lost"
+            );
+            kept.push(Finding::new(Severity::Damage, path, what, Fate::Removed));
         }
     }
 

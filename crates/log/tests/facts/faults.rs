@@ -229,6 +229,59 @@ fn retention_writes_nothing_while_it_holds_up_appends() {
 }
 
 #[test]
+fn what_retention_took_on_a_full_disk_is_not_lost_to_the_start_after_a_kill() {
+    let (disk, bench) = failing(LogConfig { retention_bytes: 0, ..config() });
+    bench.fill(30);
+    disk.fail(Call::Write, When::Always, Errno::NOSPC);
+    disk.fail(Call::Open, When::Always, Errno::NOSPC);
+    let retained = bench.log.apply_retention(0).expect("retention");
+    assert!(retained.segments > 1, "it is what makes room");
+    disk.heal();
+    let bench = bench.killed();
+    assert_eq!((bench.report.holes.len(), bench.log.marks().log_start), (0, retained.log_start));
+    assert_eq!(bench.log.end_offset_for_epoch(0), Some((0, 90)), "the batches tell");
+    assert_eq!(
+        bench.bytes("leader-epoch-checkpoint"),
+        format!("0\n1\n0 {}\n", retained.log_start).as_bytes()
+    );
+}
+
+#[test]
+fn no_segment_loses_its_name_while_the_epochs_say_that_the_log_begins_with_it() {
+    for (call, errno) in
+        [(Call::Open, Errno::ACCESS), (Call::Rename, Errno::PERM), (Call::Open, Errno::MFILE)]
+    {
+        let (disk, bench) = failing(LogConfig { retention_bytes: 0, ..config() });
+        bench.fill(30);
+        disk.fail_on("leader-epoch", call, When::Always, Fault::Error(errno));
+        for _ in 0..2 {
+            assert!(bench.log.apply_retention(0).is_err(), "{errno}: it says so");
+            assert_eq!(suffixed(&bench, ".log.deleted"), 0, "{errno}");
+        }
+        assert!(bench.log.offline().is_none(), "{errno}");
+        disk.heal();
+        bench.log.apply_retention(0).expect("retention");
+        assert_eq!(suffixed(&bench, ".log"), 1, "{errno}: it tries again");
+        let start = bench.log.marks().log_start;
+        let bench = bench.killed();
+        assert_eq!((bench.report.holes.len(), bench.log.marks().log_start), (0, start), "{errno}");
+    }
+}
+
+#[test]
+fn after_a_request_to_delete_records_retention_writes_the_epochs_before_it_takes_a_segment() {
+    let (disk, bench) = failing(config());
+    bench.fill(30);
+    let third = bench.log.segments()[2].base_offset;
+    disk.fail_on("leader-epoch", Call::Write, When::Nth(1), Fault::Error(Errno::NOSPC));
+    bench.log.delete_records_before(third).expect("delete");
+    assert_eq!(bench.bytes("leader-epoch-checkpoint"), b"0\n1\n0 0\n");
+    disk.fail(Call::Rename, When::Nth(2), Errno::ACCESS);
+    assert!(bench.log.apply_retention(0).is_err(), "the epochs' name, then a segment's");
+    assert_eq!(bench.bytes("leader-epoch-checkpoint"), format!("0\n1\n0 {third}\n").as_bytes());
+}
+
+#[test]
 fn epochs_that_a_full_disk_did_not_take_are_written_by_the_orderly_end() {
     let (disk, bench) = failing(config());
     bench.fill(2);

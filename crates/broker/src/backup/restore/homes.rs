@@ -11,7 +11,7 @@ use pagewire_disk::checkpoint::{
     CLEANER_FILE, HIGH_WATERMARK_FILE, LOG_START_FILE, META_PROPERTIES_FILE, RECOVERY_POINT_FILE,
 };
 use pagewire_disk::{DamageCheckpoint, DirLock, Disk, MetaProperties, OffsetCheckpoint};
-use pagewire_log::Spread;
+use pagewire_log::{Spread, note_restored};
 use pagewire_metadata::model::{LogDirsRecord, known_path};
 use pagewire_metadata::{Catalog, EmbeddedStore, SystemClock};
 use tokio::runtime::Handle;
@@ -185,6 +185,7 @@ impl Home {
     fn finish(self, disk: &dyn Disk) -> Result<(), BackupFailed> {
         let Self { target, lock, damage, .. } = self;
         damage.write(disk, &target.path).map_err(BackupFailed::at(&target.path))?;
+        note_restored(disk, &target.path).map_err(BackupFailed::at(&target.path))?;
         target.finish(disk)?;
         drop(lock);
         Ok(())

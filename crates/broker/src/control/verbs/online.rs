@@ -22,6 +22,8 @@ const EVERY: Duration = Duration::from_millis(500);
 /// Lines of each kind that are told, and bytes that they take. The broker's log has them all.
 const TOLD_MAX: usize = 32;
 const TOLD_BYTES_MAX: usize = 12 << 10;
+/// Names of partitions are shorter.
+const SERVED_BYTES_MAX: usize = 4 << 10;
 /// Bytes of such a line.
 const LINE_MAX: usize = 400;
 
@@ -38,15 +40,16 @@ struct Which {
 /// The answer.
 #[derive(Serialize)]
 struct Answer {
-    /// Partitions that are served again.
+    /// Partitions that are served again: how many, and which.
     partitions: usize,
+    served: Vec<String>,
     /// The directory had been closed in order.
     clean: bool,
     /// Logs that were cut, and why; records that are lost.
     cuts: Vec<String>,
     /// Records that are damaged: their reads are refused.
     damage: Vec<String>,
-    /// Logs that cannot be opened, and why.
+    /// Partitions that are not served, and why; why some could not be made.
     failed: Vec<String>,
     /// What else is worth telling.
     notes: Vec<String>,
@@ -64,7 +67,11 @@ impl Answer {
             log.report.notes.iter().map(move |note| format!("{}-{}: {note}", log.topic, log.partition))
         });
         Self {
-            partitions: online.partitions,
+            partitions: online.partitions.len(),
+            served: within(
+                SERVED_BYTES_MAX,
+                online.partitions.iter().map(|(topic, partition)| format!("{topic}-{partition}")),
+            ),
             clean: report.clean,
             cuts: told(cuts.chain(holes)),
             damage: told(damage.map(|damage| format!("{damage}: reads of them are refused"))),
@@ -80,13 +87,17 @@ impl Answer {
 
 /// As many as fit an answer.
 fn told(lines: impl Iterator<Item = String>) -> Vec<String> {
+    within(TOLD_BYTES_MAX, lines)
+}
+
+fn within(bytes: usize, lines: impl Iterator<Item = String>) -> Vec<String> {
     let shortened = |mut line: String| {
         line.truncate(line.floor_char_boundary(LINE_MAX));
         line
     };
     let lines: Vec<String> = lines.take(TOLD_MAX + 1).map(shortened).collect();
     let there = lines.len();
-    let mut told = fitting(lines.into_iter().take(TOLD_MAX), TOLD_BYTES_MAX);
+    let mut told = fitting(lines.into_iter().take(TOLD_MAX), bytes);
     if told.len() < there {
         told.push("and more, which are in the broker's log".to_owned());
     }
@@ -111,7 +122,8 @@ pub(super) fn begin(request: Map<String, Value>, call: Call) -> Result<Work, Str
             warn!(dir = %dir.display(), why, "log directory is not online");
         })?;
         loaded::report(&online.report, &[]);
-        info!(dir = %dir.display(), partitions = online.partitions, "log directory is online");
+        let (partitions, failed) = (online.partitions.len(), online.report.failed.len());
+        info!(dir = %dir.display(), partitions, failed, "log directory is online");
         serde_json::to_value(Answer::of(&online)).map_err(|error| error.to_string())
     }))
 }
@@ -155,18 +167,20 @@ mod tests {
             notices: (0..500).map(unknown).collect(),
             ..LoadReport::default()
         };
-        let answer = Answer::of(&Online { partitions: 7, report, trouble: None });
+        let answer = Answer::of(&Online { partitions: vec![(topic.clone(), 0); 500], report, trouble: None });
         assert!(answer.failed.len() > 1 && answer.notes.len() > 1);
         assert!(answer.failed.last().is_some_and(|last| last.starts_with("and more")));
         let text = serde_json::to_string(&answer).expect("JSON");
         assert!(text.len() < ANSWER_MAX * 3 / 4, "there is room for one list more: {}", text.len());
+        assert!(answer.partitions == 500 && answer.served.len() > 1);
     }
 
     #[test]
     fn what_fits_is_told_whole() {
         let report = LoadReport { failed: vec![failed("t"), failed("u")], ..LoadReport::default() };
-        let answer = Answer::of(&Online { partitions: 0, report, trouble: None });
+        let answer = Answer::of(&Online { partitions: vec![("u".to_owned(), 3)], report, trouble: None });
         assert_eq!(answer.failed.len(), 2);
+        assert_eq!((answer.served, answer.partitions), (vec!["u-3".to_owned()], 1));
         assert!(answer.failed[1].starts_with("u-0: "), "{:?}", answer.failed);
     }
 }

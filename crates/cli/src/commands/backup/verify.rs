@@ -1,9 +1,10 @@
 //! `pagewire backup verify`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::bail;
 use pagewire_broker::backup::{Limits, Progress, verify};
+use pagewire_disk::Pasted;
 use tokio::sync::watch;
 
 use super::{Watching, damage, lacks};
@@ -43,7 +44,10 @@ pub(super) async fn run(dir: PathBuf, format: Format) -> anyhow::Result<()> {
     }
     out.flush()?;
     if let Some(files) = altered {
-        bail!("{files} not what was copied; `pagewire restore --accept-damage` takes what can be used");
+        bail!(
+            "{files} not what was copied; `pagewire restore --accept-damage --from {} --to NEW_DIR` takes what can be used",
+            Pasted(Path::new(&name))
+        );
     }
     damage::end(&found.damage, "it was so when the backup was made, or nobody looked then", &found.lacks)
 }

@@ -50,7 +50,7 @@ struct DirectoryRow {
 impl From<Directory> for DirectoryRow {
     fn from(directory: Directory) -> Self {
         let (state, note) = (directory.condition(), directory.note().to_owned());
-        let Directory { node, path, error, total_bytes, usable_bytes, partitions, bytes } = directory;
+        let Directory { node, path, error, total_bytes, usable_bytes, partitions, bytes, .. } = directory;
         Self { node, path, state, note, error_code: error, usable_bytes, total_bytes, partitions, bytes }
     }
 }
@@ -126,6 +126,9 @@ async fn states(directories: &mut [DirectoryRow], cluster_id: Option<&str>) -> V
         if let Some(trouble) = dir.and_then(state::LogDir::trouble) {
             row.note = trouble;
         }
+        if let Some(lacks) = dir.and_then(state::LogDir::lacks) {
+            (row.state, row.note) = (Condition::Incomplete, lacks);
+        }
     }
     states
 }
@@ -142,6 +145,7 @@ fn print_directories(directories: &[DirectoryRow], out: &mut Out) -> anyhow::Res
         let state = match directory.state {
             Condition::Ok => "ok",
             Condition::Full => "full",
+            Condition::Incomplete => "incomplete",
             Condition::Offline => "offline",
         };
         table.row([

@@ -9,7 +9,7 @@ use serde_json::json;
 use tokio::time::timeout;
 
 use crate::client::control::Control;
-use crate::output::units::{bytes, count};
+use crate::output::units::{bytes, count, several};
 use crate::output::{Out, Table};
 
 /// A look does not wait longer.
@@ -25,6 +25,7 @@ pub(super) struct State {
     compaction: Compaction,
     damage: Damage,
     offline_logs: OfflineLogs,
+    missing_logs: OfflineLogs,
     backing_up: bool,
     pub(super) metrics: serde_json::Map<String, serde_json::Value>,
 }
@@ -35,6 +36,8 @@ pub(super) struct LogDir {
     pub(super) path: String,
     offline: Option<String>,
     offline_since_ms: Option<i64>,
+    logs_offline: u64,
+    logs_missing: u64,
     scrub: Scrub,
 }
 
@@ -122,6 +125,15 @@ pub(super) async fn of(path: &str, cluster_id: Option<&str>, node_id: i32) -> Op
 }
 
 impl LogDir {
+    /// What is wrong with logs of it, if it takes writes itself.
+    pub(super) fn lacks(&self) -> Option<String> {
+        let said =
+            |count: u64, what: &str| (count > 0).then(|| format!("{} {what}", several(count, "partition")));
+        let parts = [said(self.logs_missing, "not served"), said(self.logs_offline, "without writes")];
+        let parts: Vec<String> = parts.into_iter().flatten().collect();
+        (self.offline.is_none() && !parts.is_empty()).then(|| format!("{}, named below", parts.join(", ")))
+    }
+
     /// Why it is offline and since when, if it is.
     pub(super) fn trouble(&self) -> Option<String> {
         let reason = self.offline.as_ref()?;
@@ -169,6 +181,9 @@ fn complaints(state: &State, out: &mut Out) -> anyhow::Result<()> {
     for OfflineLog { topic, partition, reason } in &state.offline_logs.some {
         out.line(format_args!("node {node}: {topic}-{partition} takes no writes: {reason}"))?;
     }
+    for OfflineLog { topic, partition, reason } in &state.missing_logs.some {
+        out.line(format_args!("node {node}: {topic}-{partition} is not served: {reason}"))?;
+    }
     for SetAside { topic, partition, reason, since_ms } in &state.compaction.uncleanable {
         let since = time(*since_ms);
         out.line(format_args!("node {node}: {topic}-{partition} is not compacted since {since}: {reason}"))?;
@@ -177,9 +192,16 @@ fn complaints(state: &State, out: &mut Out) -> anyhow::Result<()> {
         let last = next_offset - 1;
         out.line(format_args!("node {node}: {topic}-{partition} is damaged at offsets {offset} to {last}"))?;
     }
-    let State { compaction, damage, offline_logs, .. } = state;
-    let told = compaction.uncleanable.len() + damage.some.len() + offline_logs.some.len();
-    let there = compaction.uncleanable_partitions_count + damage.stretches + offline_logs.partitions;
+    let State { compaction, damage, offline_logs, missing_logs, .. } = state;
+    let told =
+        [compaction.uncleanable.len(), damage.some.len(), offline_logs.some.len(), missing_logs.some.len()];
+    let there = [
+        compaction.uncleanable_partitions_count,
+        damage.stretches,
+        offline_logs.partitions,
+        missing_logs.partitions,
+    ];
+    let (told, there) = (told.iter().sum::<usize>(), there.iter().sum::<u64>());
     match there.saturating_sub(told as u64) {
         0 => Ok(()),
         more => out.line(format_args!("node {node}: {} more of these", count(more))),
@@ -200,6 +222,16 @@ mod tests {
         let dir = LogDir { offline: Some("EIO".to_owned()), offline_since_ms: Some(0), ..LogDir::default() };
         assert_eq!(dir.trouble().as_deref(), Some("since 1970-01-01T00:00:00Z: EIO"));
         assert_eq!(LogDir::default().trouble(), None);
+    }
+
+    #[test]
+    fn a_directory_that_takes_writes_says_what_it_lacks() {
+        let dir = LogDir { logs_missing: 2, logs_offline: 1, ..LogDir::default() };
+        let lacks = "2 partitions not served, 1 partition without writes, named below";
+        assert_eq!(dir.lacks().as_deref(), Some(lacks));
+        assert_eq!(LogDir::default().lacks(), None);
+        let offline = LogDir { offline: Some("EIO".to_owned()), ..dir };
+        assert_eq!(offline.lacks(), None);
     }
 
     #[test]

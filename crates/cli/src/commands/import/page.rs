@@ -1,5 +1,8 @@
 //! What an import came to, for people.
 
+use std::path::Path;
+
+use pagewire_disk::Pasted;
 use pagewire_takeover::{OpenTransaction, Outcome, Refusal, Report};
 
 use super::properties::Properties;
@@ -106,13 +109,13 @@ fn summary(report: &Report, file: Option<&Properties>, out: &mut Out) -> anyhow:
 
 /// What to type next, with the file that was read. A node id other than the default must be said.
 fn command(report: &Report, file: Option<&Properties>) -> String {
-    let config = file.map_or(String::new(), |file| format!("--config {} ", file.path.display()));
+    let config = file.map_or(String::new(), |file| format!("--config {} ", Pasted(&file.path)));
     let node = match report.node_id {
         known if file.and_then(Properties::node_id).unwrap_or(1) == known => String::new(),
         node => format!(" --set node.id={node}"),
     };
     let how = if report.others.is_empty() { "--data-dir " } else { "--set log.dirs=" };
-    format!("pagewire serve {config}{how}{}{node}", all(report))
+    format!("pagewire serve {config}{how}{}{node}", Pasted(Path::new(&all(report))))
 }
 
 /// The new directories, as log.dirs lists them.

@@ -1,5 +1,6 @@
 //! `pagewire log`: the files, without a broker but for `online`.
 
+mod away;
 mod check;
 mod dump;
 mod online;

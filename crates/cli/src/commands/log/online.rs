@@ -1,4 +1,5 @@
-//! `pagewire log online`: asks the broker that serves to take in a directory.
+//! `pagewire log online`: asks the broker that serves to take in a directory. An error, and so exit code 1, if some of it did
+//! not come.
 
 use anyhow::{Context, bail};
 use serde_json::{Value, json};
@@ -34,7 +35,11 @@ pub(super) async fn run(args: OnlineArgs, format: Format) -> anyhow::Result<()> 
         Format::Json => out.json(&result)?,
         Format::Table => print(dir, &result, &mut out)?,
     }
-    out.flush()
+    out.flush()?;
+    if result["failed"].as_array().is_some_and(|failed| !failed.is_empty()) {
+        bail!("not everything of {dir} came: what did not is named above, with the reason");
+    }
+    Ok(())
 }
 
 fn print(dir: &str, result: &Value, out: &mut Out) -> anyhow::Result<()> {
@@ -44,7 +49,11 @@ fn print(dir: &str, result: &Value, out: &mut Out) -> anyhow::Result<()> {
     };
     let partitions = result["partitions"].as_u64().unwrap_or_default();
     let are = if partitions == 1 { "is" } else { "are" };
-    out.line(format_args!("{dir}: online, {} {are} served again", several(partitions, "partition")))?;
+    let which = match lines("served").join(", ") {
+        none if none.is_empty() => none,
+        names => format!(": {names}"),
+    };
+    out.line(format_args!("{dir}: online, {} {are} served again{which}", several(partitions, "partition")))?;
     for line in ["cuts", "damage", "failed", "notes"].into_iter().flat_map(lines) {
         out.line(line)?;
     }

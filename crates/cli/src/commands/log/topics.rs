@@ -2,7 +2,7 @@
 //!
 //! Read from a copy in memory, so nothing is locked or changed. Of a broker that is serving the copy may be of no one moment: then
 //! it says nothing, like metadata that lies elsewhere, and what is missing in a log is a doubt. Metadata that no start takes is a
-//! finding of its own.
+//! finding of its own, and so is a log directory that it knows and that is [away].
 
 use std::collections::{BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
@@ -10,11 +10,13 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use pagewire_disk::checkpoint::META_PROPERTIES_FILE;
-use pagewire_disk::{Disk, LockLook, MemoryDisk, OpenMode, OsDisk, look_at_lock, read_small};
+use pagewire_disk::{Disk, LockLook, MemoryDisk, MetaProperties, OpenMode, OsDisk, look_at_lock, read_small};
 use pagewire_log::verify::{Fate, Finding, KnownTopic, Severity, Topics};
-use pagewire_metadata::model::ConfigScope;
+use pagewire_metadata::model::{ConfigScope, LogDirsRecord};
 use pagewire_metadata::{Catalog, EmbeddedStore, FILE_NAME, SystemClock};
 use pagewire_takeover::cleanup_policies;
+
+use super::away;
 
 /// A larger store of metadata is left alone.
 const STORE_MAX: u64 = 1 << 30;
@@ -37,7 +39,12 @@ pub(super) async fn beside(paths: &[PathBuf]) -> Beside {
         match of(dir).await {
             Ok(found) => {
                 is_anywhere |= found.is_some();
-                beside.topics.extend(found.into_iter().flatten());
+                let Some(Found { topics, served }) = found else { continue };
+                // Who names a partition asks of nothing else.
+                if paths.iter().any(|path| path == dir) {
+                    beside.findings.extend(away::findings(&topics, &served, paths));
+                }
+                beside.topics.extend(topics);
             }
             Err(error) => {
                 is_anywhere = true;
@@ -77,8 +84,15 @@ fn finding(severity: Severity, dir: &Path, what: &str) -> Finding {
     }
 }
 
+/// What metadata says.
+struct Found {
+    topics: Topics,
+    /// Where log directories were served.
+    served: LogDirsRecord,
+}
+
 /// What the log directory `dir` says, if it has metadata.
-async fn of(dir: &Path) -> anyhow::Result<Option<Topics>> {
+async fn of(dir: &Path) -> anyhow::Result<Option<Found>> {
     let kafkas = cleanup_policies(dir)?;
     let ours_is_here = read_small(&OsDisk::new(), &dir.join(FILE_NAME), STORE_MAX)?;
     if kafkas.is_empty() && ours_is_here.is_none() {
@@ -91,18 +105,28 @@ async fn of(dir: &Path) -> anyhow::Result<Option<Topics>> {
         unmade: false,
     };
     let mut topics: Topics = kafkas.into_iter().map(|(name, policy)| (name, known(policy))).collect();
+    let mut served = LogDirsRecord::default();
     if let Some(bytes) = ours_is_here {
-        topics.extend(ours(&bytes).await?);
+        let catalog = opened(&bytes)?;
+        topics.extend(ours(&catalog).await?);
+        // Whose directory it is, it says itself; where it does not, nothing more is known of others.
+        if let Ok(Some(meta)) = MetaProperties::read(&OsDisk::new(), &dir.join(META_PROPERTIES_FILE)) {
+            served = catalog.log_dirs(meta.node_id).await.context("log directories")?.0;
+        }
     }
-    Ok(Some(topics))
+    Ok(Some(Found { topics, served }))
 }
 
-/// What a store of these bytes says.
-async fn ours(bytes: &[u8]) -> anyhow::Result<Topics> {
+/// A store of these bytes.
+fn opened(bytes: &[u8]) -> anyhow::Result<Catalog> {
     let (disk, path) = (MemoryDisk::new(), Path::new("/").join(FILE_NAME));
     disk.open(&path, OpenMode::Create)?.write_at(0, bytes)?;
     let store = EmbeddedStore::open_on(Arc::new(disk), &path, Arc::new(SystemClock))?;
-    let catalog = Catalog::new(Arc::new(store));
+    Ok(Catalog::new(Arc::new(store)))
+}
+
+/// What a store of ours says.
+async fn ours(catalog: &Catalog) -> anyhow::Result<Topics> {
     let (topics, _) = catalog.topics().await.context("topics")?;
     let configs = catalog.configs().await.context("settings")?;
     let set = |scope: &ConfigScope| configs.get(scope)?.0.configs.get("log.cleanup.policy");

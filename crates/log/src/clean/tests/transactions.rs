@@ -148,3 +148,34 @@ fn a_key_that_a_transaction_deleted_stays_deleted_and_an_aborted_deletion_delete
         assert_eq!(bench.text(), expected, "{now_ms}");
     }
 }
+
+/// The log start that a request moved is written later; a kill before that brings it back.
+#[test]
+fn a_commit_stays_for_data_below_a_log_start_that_may_go_back() {
+    let mut bench = Bench::new();
+    bench.append(txn(7, 0, "a", "1"));
+    bench.roll();
+    bench.append(marker(Commit, 7));
+    bench.put(&[("b", Some("1"))]);
+    bench.roll();
+    bench.log.delete_records_before(1).expect("deleted");
+    for now_ms in [0, RETENTION_MS, 3 * RETENTION_MS] {
+        bench.put(&[("c", Some("1"))]);
+        bench.roll_and_clean(now_ms);
+    }
+    assert_eq!(controls(&bench), [(1, None)]);
+    let recovery_point = bench.log.marks().recovery_point;
+    let (disk, config) = (Arc::clone(&bench.disk), (*bench.log.config()).clone());
+    drop(bench.log);
+    let mut bench = Bench::on(disk, OpenOptions { recovery_point, ..options(config) });
+    let marks = bench.log.marks();
+    assert_eq!((marks.log_start, marks.last_stable), (0, marks.log_end), "no transaction is open");
+    assert_eq!(bench.text(), "a1 b1 c1");
+    bench.log.delete_records_before(1).expect("deleted");
+    bench.log.apply_retention(0).expect("retained");
+    for now_ms in [4, 6, 8] {
+        bench.put(&[("c", Some("1"))]);
+        bench.roll_and_clean(now_ms * RETENTION_MS);
+    }
+    assert_eq!(controls(&bench), [], "its data is gone for good");
+}

@@ -11,6 +11,7 @@ use crate::dir::clean::Cleaning;
 use crate::dir::errors::LogDirError;
 use crate::dir::evidence::Evidence;
 use crate::dir::notice::Notice;
+use crate::dir::restored::{self, Unmarked};
 use crate::dir::sums::Sums;
 use crate::dir::{parallel, vouched};
 use crate::rewritten;
@@ -43,6 +44,17 @@ impl Known {
         let others_wrote = sums.others_wrote();
         let evidence = Evidence { checkpoints, vouched, noted, clean: false, others_wrote };
         Ok(Self { evidence, cleaning, written, sums })
+    }
+
+    /// Why there was no mark of an orderly stop, where that is no sign of a kill.
+    pub(super) fn unmarked(&self, disk: &dyn Disk, dir: &Path) -> Option<Unmarked> {
+        let was_restored = restored::take(disk, dir);
+        let unmarked = if was_restored {
+            Some(Unmarked::Restored)
+        } else {
+            self.sums.lost_mark().then_some(Unmarked::MarkRemoved)
+        };
+        unmarked.filter(|_| !self.evidence.clean)
     }
 
     /// Takes the mark of the last stop away, for the directory is about to be written; `evidence` says whether there was one.

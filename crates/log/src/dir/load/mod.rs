@@ -58,6 +58,7 @@ impl LockedDir {
         let (found, doomed) = self.scan(options.now_ms, &mut report.notices)?;
         known.take_over(disk.as_ref(), &path, &found, options.threads, &mut report.notices)?;
         report.clean = known.evidence.clean;
+        report.unmarked = known.unmarked(disk.as_ref(), &path);
         let meta = self.settle(options, &mut report.notices)?;
         known.make_up_for_lost(disk.as_ref(), &path, &found)?;
 
@@ -78,7 +79,7 @@ impl LockedDir {
         let names: HashSet<_> = found.iter().map(Found::name).collect();
         let gone = gone::find(&evidence.checkpoints, &names, settings);
         let mut sorted = Sorted::default();
-        sorted.miss(&gone, &path, &evidence, &mut report);
+        sorted.miss(&gone, (path.as_path(), self.home.as_path()), &evidence, &mut report);
         for (found, (outcome, notices)) in found.into_iter().zip(outcomes) {
             report.notices.extend(notices);
             sorted.add(found, outcome, &evidence, &mut report);
@@ -88,9 +89,12 @@ impl LockedDir {
             disk.sync_dir(&path).map_err(LogDirError::at(&path))?;
         }
         let Sorted { table, carried, unopened, strays } = sorted;
+        let waiting = unopened.names().chain(gone.keys());
+        let evidence = evidence.only(waiting, |topic, partition| table.get(topic, partition).is_some());
         let dir = LogDir {
             disk,
             path,
+            home: self.home,
             meta,
             handles: Arc::clone(&options.handles),
             producers,
@@ -100,7 +104,7 @@ impl LockedDir {
             changing: Mutex::new(()),
             doomed: Mutex::new(doomed),
             carried: Mutex::new(carried),
-            evidence: evidence.only(unopened.names()),
+            evidence,
             unopened: Mutex::new(unopened),
             gone: Mutex::new(gone),
             written: Mutex::new(written),

@@ -1,6 +1,7 @@
 //! What loading says while it goes on, and what it found.
 
 use crate::dir::notice::Notice;
+use crate::dir::restored::Unmarked;
 use crate::{LogError, RecoveryReport};
 
 /// How far loading has come. Said after each partition's directory.
@@ -23,6 +24,8 @@ pub struct Progress<'a> {
 pub struct LoadReport {
     /// The last stop was clean.
     pub clean: bool,
+    /// Why not, where it was no kill.
+    pub unmarked: Option<Unmarked>,
     /// Logs opened, sorted by directory name.
     pub loaded: Vec<LoadedLog>,
     /// Logs that could not be opened, and those that had records and are gone. Their directories were not changed; they can

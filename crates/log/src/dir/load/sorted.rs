@@ -69,11 +69,18 @@ impl Sorted {
         }
     }
 
-    /// Those that were not, and should have been in `dir`.
-    pub(super) fn miss(&mut self, gone: &Gone, dir: &Path, known: &Evidence, report: &mut LoadReport) {
+    /// Those that were not, and should have been in `dir`, of a broker whose first directory is `home`.
+    pub(super) fn miss(
+        &mut self,
+        gone: &Gone,
+        (dir, home): (&Path, &Path),
+        known: &Evidence,
+        report: &mut LoadReport,
+    ) {
         for (topic, partition) in gone.keys() {
             self.carried.carry_gone(&known.checkpoints, topic, *partition, known.clean);
-            let error = LogError::Gone { path: dir.join(partition_dir(topic, *partition)) };
+            let error =
+                LogError::Gone { path: dir.join(partition_dir(topic, *partition)), home: home.to_path_buf() };
             report.failed.push(FailedLog { topic: topic.clone(), partition: *partition, error });
         }
     }

@@ -6,7 +6,7 @@ use std::error::Error;
 use pagewire_disk::{Call, Errno, Fault, ForgettingDisk, When};
 
 use super::*;
-use crate::{CreateError, LogError};
+use crate::{CreateError, LogError, Marks, RecoveryReport};
 
 /// A topic of two partitions with records, of which the directory of the first is taken away.
 fn without_the_first(clean: bool) -> World {
@@ -32,7 +32,7 @@ fn try_create(world: &World, dir: &LogDir) -> Result<Arc<Log>, CreateError> {
 fn refused(world: &World, dir: &LogDir) {
     let made = try_create(world, dir);
     assert!(
-        matches!(&made, Err(CreateError::Log(LogError::Gone { path: dir })) if *dir == path("t-0")),
+        matches!(&made, Err(CreateError::Log(LogError::Gone { path: dir, .. })) if *dir == path("t-0")),
         "{made:?}"
     );
     assert!(!world.has("t-0"), "nothing is made");
@@ -65,13 +65,13 @@ fn one_that_is_put_back_is_opened_at_once_or_by_the_next_start() {
     let (dir, _) = world.open();
     put_back(&world);
     let log = try_create(&world, &dir).expect("there");
-    assert!(log.marks().log_end == 2 && reads_all(&log) && dir.gone_count() == 0);
+    assert!(log.marks().log_end == 2 && reads_all(&log) && dir.gone_names().len() == 0);
 
     let world = without_the_first(true);
     assert!(world.open().0.close_clean(1).clean);
     put_back(&world);
     let (dir, report) = world.open();
-    assert!(report.failed.is_empty() && dir.gone_count() == 0);
+    assert!(report.failed.is_empty() && dir.gone_names().len() == 0);
     assert_eq!(log_end(&dir, "t", 0), 2);
 }
 
@@ -101,7 +101,132 @@ fn one_that_its_owner_misses_is_made_only_while_its_loss_is_accepted() {
     assert_eq!(dir.gone_names(), [("t".to_owned(), 0)]);
     dir.accept_gone(true);
     assert_eq!(try_create(&world, &dir).expect("made").marks().log_end, 0);
-    assert_eq!(dir.gone_count(), 0);
+    assert_eq!(dir.gone_names().len(), 0);
+}
+
+/// A log that a start opens, and one that was not there at that start and came back: what is found, and where it begins and ends.
+fn opened_at_a_start_and_later(live: impl Fn(&World)) -> [(RecoveryReport, Marks); 2] {
+    let elsewhere = Path::new("/elsewhere");
+    [false, true].map(|later| {
+        let world = World::new().knows("t", A);
+        live(&world);
+        if later {
+            world.disk.rename(&path("t-0"), elsewhere).expect("moved");
+        }
+        let (dir, mut report) = world.open();
+        let opened = if later {
+            world.disk.rename(elsewhere, &path("t-0")).expect("moved");
+            dir.open_again("t", 0, &world.settings("t").expect("known"), 0).expect("opened")
+        } else {
+            report.loaded.pop()
+        };
+        (opened.expect("told").report, dir.get("t", 0).expect("open").marks())
+    })
+}
+
+/// Segments of three records, the first of them deleted.
+fn lived(world: &World, clean: bool) {
+    let (dir, _) = world.open();
+    let log = world.create(&dir, "t", 0);
+    append(&log, 8);
+    log.sync().expect("synced");
+    log.delete_records_before(4).expect("deleted");
+    log.apply_retention(0).expect("retained");
+    dir.write_checkpoints().expect("written");
+    append(&log, 4);
+    if clean {
+        assert!(dir.close_clean(1).clean);
+    }
+}
+
+#[test]
+fn one_that_returns_is_opened_by_all_that_a_start_would_have_known() {
+    let gone =
+        |name: &'static str| move |world: &World| world.disk.remove_file(&path(name)).expect("removed");
+    let harms: [(&str, Box<dyn Fn(&World)>); 5] = [
+        ("none", Box::new(|_: &World| ())),
+        ("the newest records", Box::new(gone("t-0/00000000000000000009.log"))),
+        ("the first records", Box::new(gone("t-0/00000000000000000003.log"))),
+        ("the epochs", Box::new(gone("t-0/leader-epoch-checkpoint"))),
+        ("whose it is", Box::new(gone("t-0/partition.metadata"))),
+    ];
+    for clean in [true, false] {
+        for (what, harm) in &harms {
+            let [at_the_start, later] = opened_at_a_start_and_later(|world| {
+                lived(world, clean);
+                harm(world);
+            });
+            assert_eq!(later, at_the_start, "{what}, clean: {clean}");
+            assert!(*what != "none" || later.1.log_start == 4, "{later:?}");
+        }
+    }
+}
+
+/// A log that cannot be opened at the start, of which a checkpoint knows or not; then its directory goes.
+fn unopened_and_removed(checkpoint: bool) -> (World, LogDir) {
+    let disk = FailingDisk::new(Arc::new(MemoryDisk::new()));
+    let world = World::on(Arc::new(disk.clone())).knows("t", A);
+    let (dir, _) = world.open();
+    append(&world.create(&dir, "t", 0), 2);
+    if checkpoint {
+        dir.flush_due(i64::MAX);
+        dir.write_checkpoints().expect("written");
+    }
+    drop(dir);
+    disk.fail_on("/data/t-0", Call::ReadDir, When::Always, Fault::Error(Errno::IO));
+    let (dir, report) = world.open();
+    assert_eq!((report.failed.len(), dir.unopened().len()), (1, 1));
+    disk.heal();
+    world.disk.remove_dir_all(&path("t-0")).expect("removed");
+    (world, dir)
+}
+
+#[test]
+fn one_that_could_not_be_opened_and_is_removed_then_is_gone_like_others() {
+    for checkpoint in [true, false] {
+        let (world, dir) = unopened_and_removed(checkpoint);
+        refused(&world, &dir);
+        assert_eq!((dir.unopened().len(), dir.gone_names().len()), (0, 1));
+        dir.accept_gone(true);
+        assert_eq!(try_create(&world, &dir).expect("made").marks().log_end, 0);
+
+        let (world, dir) = unopened_and_removed(checkpoint);
+        dir.look_for_removed(&|_, _, id| id == A);
+        assert_eq!((dir.unopened().len(), dir.gone_names().len()), (0, 1));
+        dir.accept_gone(true);
+        assert_eq!(try_create(&world, &dir).expect("made").marks().log_end, 0);
+        assert_eq!(dir.gone_names().len(), 0);
+    }
+    let (world, dir) = unopened_and_removed(true);
+    dir.look_for_removed(&|_, _, _| true);
+    assert!(dir.close_clean(1).clean);
+    drop(dir);
+    assert_eq!(world.open().1.failed.len(), 1, "the next start knows as much");
+}
+
+#[test]
+fn of_a_deleted_topic_nothing_that_was_removed_is_waited_for() {
+    let (_, dir) = unopened_and_removed(true);
+    dir.look_for_removed(&|_, _, _| false);
+    assert_eq!((dir.unopened().len(), dir.gone_names().len()), (0, 0));
+
+    let (world, dir) = unopened_and_removed(true);
+    dir.delete_all("t", &[0], 0).expect("deleted");
+    assert_eq!((dir.unopened().len(), dir.gone_names().len()), (0, 0));
+    world.learns("t", Some(B));
+    assert_eq!(try_create(&world, &dir).expect("made").marks().log_end, 0);
+}
+
+#[test]
+fn what_is_only_opened_again_is_never_made() {
+    let world = World::new().knows("t", A);
+    let (dir, _) = world.open();
+    let opened = dir.open_again("t", 0, &world.settings("t").expect("known"), 0);
+    assert!(matches!(opened, Err(CreateError::Log(LogError::Gone { .. }))), "{opened:?}");
+    assert!(!world.has("t-0") && dir.get("t", 0).is_none());
+    world.create(&dir, "t", 0);
+    let opened = dir.open_again("t", 0, &world.settings("t").expect("known"), 0);
+    assert!(matches!(opened, Ok(None)), "it is open: {opened:?}");
 }
 
 #[test]

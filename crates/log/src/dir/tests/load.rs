@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use pagewire_disk::checkpoint::{CLEAN_MARK_FILE, META_PROPERTIES_FILE};
 use pagewire_disk::{Call, Errno, Fault, LockError, When};
 
+use super::super::{Unmarked, note_restored};
 use super::*;
 
 #[test]
@@ -288,4 +289,34 @@ fn what_a_probe_left_is_removed() {
     let (_dir, report) = world.open();
     assert!(report.notices.is_empty(), "{:?}", notices(&report));
     assert!(!there(".pagewire-probe-00") && there(".pagewire-other"));
+}
+
+#[test]
+fn why_there_is_no_mark_of_an_orderly_stop_is_told_where_it_was_no_kill_and_excuses_no_check() {
+    let stopped = |clean: bool| {
+        let world = World::new().knows("t", A);
+        let (dir, _) = world.open();
+        append(&world.create(&dir, "t", 0), 3);
+        assert!(!clean || dir.close_clean(1).clean);
+        world
+    };
+    let opened = |world: &World| {
+        let (_, report) = world.open();
+        (report.clean, report.unmarked, report.loaded[0].report.scanned_bytes > 0)
+    };
+    assert_eq!(opened(&stopped(false)), (false, None, true), "killed");
+
+    let world = stopped(false);
+    note_restored(&*world.disk, root()).expect("noted");
+    assert_eq!(opened(&world), (false, Some(Unmarked::Restored), true));
+    assert_eq!(opened(&world), (false, None, true), "killed since");
+
+    let world = stopped(true);
+    world.disk.remove_file(&path(CLEAN_MARK_FILE)).expect("removed");
+    assert_eq!(opened(&world), (false, Some(Unmarked::MarkRemoved), true));
+    assert_eq!(opened(&world), (false, None, true), "killed since");
+
+    let world = stopped(true);
+    note_restored(&*world.disk, root()).expect("noted");
+    assert_eq!((opened(&world).1, opened(&world).1), (None, None), "served and stopped in order");
 }

@@ -265,3 +265,37 @@ fn an_index_that_lost_all_its_entries_is_rebuilt() {
     let (_, report) = world.open();
     assert_eq!(report.loaded[0].report.rebuilt.len(), 2, "{report:?}");
 }
+
+/// Killed before the first checkpoint; then the newest segments go.
+#[test]
+fn a_snapshot_that_is_newer_than_the_end_of_a_log_tells_what_is_lost() {
+    let world = World::new().knows("t", A);
+    let (dir, _) = world.open();
+    append(&world.create(&dir, "t", 0), 7);
+    drop(dir);
+    let bases = || {
+        let names = world.disk.read_dir(&path("t-0")).expect("listed").into_iter().map(|entry| entry.name);
+        let mut bases: Vec<i64> = names.filter_map(|name| name.strip_suffix(".log")?.parse().ok()).collect();
+        bases.sort_unstable();
+        bases
+    };
+    let newest = bases()[1..].to_vec();
+    newest
+        .iter()
+        .for_each(|base| world.disk.remove_file(&path(&format!("t-0/{base:020}.log"))).expect("gone"));
+    let found = found(&world, None);
+    assert!(
+        found.iter().any(|one| one.severity == Severity::Damage && one.what.contains("is lost")),
+        "{found:?}"
+    );
+    let (dir, report) = world.open();
+    let lost = notices(&report).into_iter().find(|told| told.contains("had reached")).expect("told");
+    let (end, reached) = (newest[0], newest.last().expect("several"));
+    assert!(
+        lost.contains(&format!("ends at offset {end}, but had reached {reached}: what was at")),
+        "{lost}"
+    );
+    drop(dir);
+    let (_, report) = world.open();
+    assert!(notices(&report).iter().all(|told| !told.contains("had reached")), "once");
+}

@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::{Coming, Locked, LogDirs, TakenIn};
 use crate::{
     AppendContext, CreateError, Handles, LoadReport, LockedDir, LogConfig, LogDirError, LogDirOptions,
-    Notice, Origin, PartitionSettings, TakeInError,
+    Notice, Origin, PartitionSettings, TakeInError, Unmarked, note_restored,
 };
 
 const TOPIC: Uuid = Uuid::from_u128(0xA);
@@ -219,6 +219,24 @@ fn a_held_directory_takes_no_writes_until_it_is_released_and_no_clean_mark() {
 }
 
 #[test]
+fn a_directory_that_was_restored_excuses_no_other_one_that_was_killed() {
+    let unmarked = |restored: &[&str]| {
+        let (world, _) = World::with_three_partitions();
+        drop(world.open());
+        for dir in restored {
+            note_restored(&world.disk, Path::new(dir)).expect("noted");
+        }
+        let (_, report) = world.open();
+        assert!(!report.clean);
+        report.unmarked
+    };
+    assert_eq!(unmarked(&["/a", "/b", "/c"]), Some(Unmarked::Restored));
+    for some in [&["/a", "/b"], &["/b", "/c"], &["/a", "/c"]] {
+        assert_eq!(unmarked(some), None, "{some:?}");
+    }
+}
+
+#[test]
 fn a_directory_in_use_by_another_process_is_away() {
     let (mut world, _) = World::with_three_partitions();
     let all = std::mem::replace(&mut world.paths, vec!["/b".into()]);
@@ -338,6 +356,19 @@ fn a_deleted_topic_may_have_left_something_in_a_directory_that_is_away() {
     let (removed, all) = dirs.delete_leftovers(&[TOPIC].into(), 0);
     assert!(removed.is_empty(), "it is open again: {removed:?}");
     assert!(all.expect("looked for"));
+}
+
+#[test]
+fn a_deleted_topic_leaves_the_directory_of_a_log_that_was_put_back() {
+    let (world, _) = World::with_three_partitions();
+    world.disk.rename(Path::new("/b/t-1"), Path::new("/aside")).expect("moved");
+    let (dirs, _) = world.open();
+    world.disk.rename(Path::new("/aside"), Path::new("/b/t-1")).expect("moved");
+    assert!(!dirs.delete_all("t", &[0, 1, 2], 0).expect("renamed"));
+    assert!(world.has("/b/t-1"), "with its name");
+    assert!(dirs.reopen(Path::new("/b"), &known, 0).loaded.is_empty(), "and nobody's");
+    let (removed, all) = dirs.delete_leftovers(&[TOPIC].into(), 0);
+    assert_eq!((removed, all.expect("looked for")), (vec!["/b/t-1".into()], true));
 }
 
 #[test]

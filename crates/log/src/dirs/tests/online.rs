@@ -250,10 +250,11 @@ fn a_closed_log_of_a_directory_that_is_well_is_opened_and_the_others_are_left_al
     let (dirs, _) = world.open();
     let before = of(&dirs, "/b");
     let known = |_: &str, _| Some(settings());
-    let report = dirs.open_closed(Path::new("/b"), &known, 0);
+    let report = dirs.reopen(Path::new("/b"), &known, 0);
     assert_eq!((report.failed.len(), dirs.closed_in(Path::new("/b"))), (1, 1), "{report:?}");
     world.disk.heal();
-    assert!(dirs.open_closed(Path::new("/b"), &known, 0).failed.is_empty());
+    let report = dirs.reopen(Path::new("/b"), &known, 0);
+    assert_eq!((report.failed.len(), report.loaded.len()), (0, 1), "{report:?}");
     assert_eq!((ends(&dirs), dirs.closed_in(Path::new("/b"))), (vec![Some(1); 3], 0));
     assert!(Arc::ptr_eq(&of(&dirs, "/b"), &before) && before.offline().is_none() && !before.is_given_up());
     make_sick(&dirs, "/b");
@@ -269,7 +270,7 @@ fn a_closed_log_that_another_directory_has_as_well_is_not_opened() {
     let (dirs, _) = world.open();
     world.disk.heal();
     dirs.serve(world.take_in(&dirs, "/c", Coming::Back(None)).expect("readable")).expect("alone");
-    let report = dirs.open_closed(Path::new("/a"), &|_, _| Some(settings()), 0);
+    let report = dirs.reopen(Path::new("/a"), &|_, _| Some(settings()), 0);
     assert_eq!((ends(&dirs)[0], report.failed.len()), (None, 1), "{report:?}");
 }
 

@@ -14,7 +14,7 @@ use crate::{
     cleaner,
     metrics::{Seen, export},
 };
-use parts::{Compaction, Damage, Directory, OfflineLogs};
+use parts::{Compaction, Damage, Directory, MissingLogs, OfflineLogs};
 
 /// It takes no fields.
 #[derive(Deserialize)]
@@ -38,6 +38,7 @@ struct Status {
     /// As many of them as fit.
     log_dirs: Vec<Directory>,
     offline_logs: OfflineLogs,
+    missing_logs: MissingLogs,
     compaction: Compaction,
     damage: Damage,
     /// A backup is under way.
@@ -82,6 +83,7 @@ fn status(broker: &Broker, backing_up: bool) -> Status {
         log_dirs_count: dirs.len(),
         log_dirs: Directory::some(&dirs, since),
         offline_logs: OfflineLogs::of(&dirs),
+        missing_logs: MissingLogs::of(&dirs),
         compaction: Compaction::of(gauges),
         backing_up,
     }
@@ -91,7 +93,7 @@ fn status(broker: &Broker, backing_up: bool) -> Status {
 mod tests {
     use std::path::PathBuf;
 
-    use pagewire_log::{DirDescription, LogDescription, Offline, ScrubCounts};
+    use pagewire_log::{DirDescription, LogDescription, MissingLog, Offline, ScrubCounts};
 
     use super::*;
     use crate::control::LINE_MAX;
@@ -117,6 +119,14 @@ mod tests {
             offline: Some(offline.clone()),
             space: None,
             logs: (0..1000).map(log).collect(),
+            missing: vec![
+                MissingLog {
+                    topic: "\u{1}".repeat(249),
+                    partition: i32::MAX,
+                    reason: reason.clone()
+                };
+                100
+            ],
             scrub: ScrubCounts::default(),
         }
     }
@@ -132,6 +142,7 @@ mod tests {
         told.log_dirs_count = dirs.len();
         told.log_dirs = Directory::some(&dirs, |_| Some(i64::MAX));
         told.offline_logs = OfflineLogs::of(&dirs);
+        told.missing_logs = MissingLogs::of(&dirs);
         told.damage = Damage::of(&bench.broker, &dirs);
         told.metrics = export(&seen);
         let text = serde_json::to_string(&told).expect("JSON");

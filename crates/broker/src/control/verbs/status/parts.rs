@@ -15,6 +15,8 @@ use crate::control::verbs::opening::Opening;
 const TOLD_MAX: usize = 16;
 /// Bytes that those of a kind take at most.
 const TOLD_BYTES_MAX: usize = 8 << 10;
+/// Bytes that missing logs take.
+const MISSING_BYTES_MAX: usize = 4 << 10;
 /// Bytes that directories take.
 const DIRECTORIES_BYTES_MAX: usize = 12 << 10;
 /// Bytes of a reason that are told.
@@ -41,6 +43,8 @@ pub(super) struct Directory {
     logs: usize,
     /// Of these, those that take no writes although the directory does.
     logs_offline: usize,
+    /// Logs that should be there besides and are not served.
+    logs_missing: usize,
     size_bytes: u64,
     usable_bytes: Option<u64>,
     scrub: Scrub,
@@ -72,6 +76,7 @@ impl Directory {
             opening: dir.opening.map(Opening::from),
             logs: dir.logs.len(),
             logs_offline: dir.logs.iter().filter(|log| log.offline.is_some()).count(),
+            logs_missing: dir.missing.len(),
             size_bytes: dir.logs.iter().map(|log| log.size_bytes).sum(),
             usable_bytes: dir.space.map(|space| space.usable_bytes),
             scrub: Scrub {
@@ -139,6 +144,7 @@ pub(super) struct OfflineLogs {
     some: Vec<OfflineLog>,
 }
 
+/// One that does not do what it should, and why.
 #[derive(Serialize)]
 struct OfflineLog {
     topic: String,
@@ -158,6 +164,25 @@ impl OfflineLogs {
             reason: shortened(why.reason.to_string()),
         });
         Self { partitions: offline().count(), some: fitting(told, TOLD_BYTES_MAX) }
+    }
+}
+
+/// Logs that are not served from the directories that should have them.
+#[derive(Serialize)]
+pub(super) struct MissingLogs {
+    partitions: usize,
+    some: Vec<OfflineLog>,
+}
+
+impl MissingLogs {
+    pub(super) fn of(dirs: &[DirDescription]) -> Self {
+        let missing = || dirs.iter().flat_map(|dir| &dir.missing);
+        let told = missing().take(TOLD_MAX).map(|log| OfflineLog {
+            topic: log.topic.clone(),
+            partition: log.partition,
+            reason: shortened(log.reason.clone()),
+        });
+        Self { partitions: missing().count(), some: fitting(told, MISSING_BYTES_MAX) }
     }
 }
 
