@@ -41,7 +41,7 @@ impl SegmentPass {
         let tell = |stretch| {
             news.set(segment.tell_damage(stretch) || news.get());
         };
-        let slice = self.search.advance(&*file, end, bytes, &tell, Some(&segment.anchors()))?;
+        let slice = self.search.advance(&*file, end, bytes, &tell, &segment.anchors())?;
         self.news = news.into_inner();
         if slice.done {
             self.segment.unverified_below(0);
