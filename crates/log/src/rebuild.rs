@@ -2,12 +2,14 @@
 
 use std::io;
 
+use pagewire_disk::OpenMode;
+
 use crate::errors::ReadError;
 use crate::patience::Patience;
 use crate::scan::derive::{Sparse, is_missing};
 use crate::scan::{ScanError, Scanner, WINDOW_LOOKUP, WINDOW_WALK};
-use crate::scrub::Stretch;
-use crate::segment::Segment;
+use crate::scrub::{Places, Stretch};
+use crate::segment::{Segment, names};
 
 /// What lies behind the last entry of an index.
 pub(crate) struct Behind {
@@ -102,11 +104,16 @@ impl Segment {
 
     fn write_anew(&self) -> Result<(), ReadError> {
         let (end, file) = (self.end(), self.file()?);
+        let places = self.index_places();
         self.reset_indexes()?;
-        let mut sparse = Sparse::default();
+        let (mut sparse, mut follows_at) = (Sparse::default(), 0);
         let scanner = Scanner::new(&*file, 0, end.size, self.base_offset, WINDOW_WALK);
         let mut scanner = scanner.around(&self.damage);
-        while let Some(found) = self.next_readable(&mut scanner)? {
+        while let Some(found) = self.next_readable(&mut scanner, &|at| places.from(at))? {
+            if found.position > follows_at {
+                sparse.owe();
+            }
+            follows_at = found.end();
             let due = sparse.next(self.home.index_interval(), found.header.size_in_bytes());
             self.note_batch(&found.header, found.position, due)?;
         }
@@ -114,6 +121,12 @@ impl Segment {
         self.index.close();
         self.times.close();
         Ok(())
+    }
+
+    /// What the file of its offset index says, before it is written anew. One that cannot be read says nothing.
+    pub(crate) fn index_places(&self) -> Places {
+        let file = self.open(names::INDEX, OpenMode::Read);
+        file.and_then(|file| Places::read(&*file, self.base_offset)).unwrap_or_default()
     }
 
     /// Empties both indexes and their files.

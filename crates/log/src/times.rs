@@ -88,7 +88,8 @@ impl Segment {
         let start = self.position_for_time(timestamp)?;
         let mut scanner =
             Scanner::new(&*file, start, end.size, self.base_offset, WINDOW_WALK).around(&self.damage);
-        while let Some(batch) = self.next_readable(&mut scanner)? {
+        let anchors = self.anchors();
+        while let Some(batch) = self.next_readable(&mut scanner, &anchors)? {
             let header = &batch.header;
             let empty = header.records_count == 0;
             if empty || header.max_timestamp < timestamp || header.last_offset() < offset_min {
@@ -116,7 +117,8 @@ impl Segment {
         let mut max = None;
         let mut scanner =
             Scanner::new(&*file, start, self.end().size, self.base_offset, WINDOW_WALK).around(&self.damage);
-        while let Some(batch) = self.next_readable(&mut scanner)? {
+        let anchors = self.anchors();
+        while let Some(batch) = self.next_readable(&mut scanner, &anchors)? {
             if batch.header.last_offset() < offset_min {
                 continue;
             }

@@ -115,7 +115,8 @@ impl Reading<'_> {
                 }
             }
             Err((position, reason)) => {
-                found.damage = damage_in(file, found.bytes, expected, &|bytes| self.pacer.moved(bytes))?;
+                found.damage =
+                    damage_in(self.disk, file, found.bytes, expected, &|bytes| self.pacer.moved(bytes))?;
                 if found.damage.is_empty() {
                     // What was copied may be what was read first.
                     let twice = || format!("at byte {position} it is not the same each time: {reason}");
@@ -187,11 +188,18 @@ mod tests {
 
     /// What is found where `bytes` are, and the segment was.
     fn found(bytes: Option<&[u8]>) -> Found {
+        beside(bytes, None)
+    }
+
+    /// The same beside such an index.
+    fn beside(bytes: Option<&[u8]>, index: Option<&[u8]>) -> Found {
         let (disk, path) = (MemoryDisk::new(), PathBuf::from("/b/00000000000000000010.log"));
         disk.create_dir_all(Path::new("/b")).expect("made");
-        if let Some(bytes) = bytes {
-            let file = disk.open(&path, OpenMode::Create).expect("opened");
-            file.write_at(0, bytes).expect("written");
+        for (path, bytes) in [(path.clone(), bytes), (path.with_extension("index"), index)] {
+            if let Some(bytes) = bytes {
+                let file = disk.open(&path, OpenMode::Create).expect("opened");
+                file.write_at(0, bytes).expect("written");
+            }
         }
         let (limits, tell) = (Limits::default(), |_: &_| {});
         let reading = Reading { disk: &disk, pacer: &Pacer::new(&limits, &tell) };
@@ -220,6 +228,23 @@ mod tests {
             }
         }
         assert!(unseen_by_batches >= 3 * 32, "leader epochs at least: {unseen_by_batches}");
+    }
+
+    /// In the last bytes of a batch, whose header and first record are destroyed, lies one that leads to the next.
+    #[test]
+    fn a_batch_inside_a_record_is_none_of_the_copys_own() {
+        let one = |offset, headers: &[(&[u8], Option<&[u8]>)]| {
+            let mut builder = BatchBuilder::new(Codec::None).base_offset(offset);
+            builder.append(1000, None, Some(&[7; 200]), headers).expect("appended");
+            builder.build().expect("built").to_vec()
+        };
+        let mut trap = one(12, &[(b"h", Some(&one(17, &[])))]);
+        trap[..100].fill(0);
+        let (next, file) = (trap.len() as u64, [trap, one(24, &[])].concat());
+        let stretch = |to, next_offset| vec![Stretch::new(0..to, BASE..next_offset)];
+        assert_eq!(beside(Some(&file), None).damage, stretch(file.len() as u64, BOUND));
+        let entry = [14_i32.to_be_bytes(), i32::try_from(next).expect("short").to_be_bytes()].concat();
+        assert_eq!(beside(Some(&file), Some(&entry)).damage, stretch(next, 24));
     }
 
     #[test]

@@ -191,7 +191,7 @@ impl Placing<'_> {
     ) -> Result<CopiedFile, BackupError> {
         let Some((check, expected)) = check else { return Ok(copied) };
         let Err(bad) = check.end() else { return Ok(copied) };
-        let damage = damage_in((&from.path, file), from.bytes, expected, self.options.pace)?;
+        let damage = damage_in(self.disk, (&from.path, file), from.bytes, expected, self.options.pace)?;
         if damage.is_empty() {
             // Read once more it is good: what has been copied may not be.
             return Err(BackupError::damaged(&from.path)(bad));

@@ -16,8 +16,10 @@ use crate::scan::window::Window;
 /// Longer batches are checked without being kept in memory, unless told otherwise.
 const KEPT_MAX: usize = 256 << 10;
 
-/// Likely headers whose CRC is computed in one search: bytes that were made to look like headers cost no more.
-const CANDIDATES_MAX: usize = 256;
+/// What looks like a header has its CRC computed: of so many bytes, and of so many more for each byte that was looked at. Bytes
+/// that were made to look like headers of long batches cost no more, and a short batch behind them is found all the same.
+const TRIED_AT_ONCE: u64 = 64 << 20;
+const TRIED_PER_BYTE: u64 = 8;
 
 /// How far the end of a batch is looked for whose length is damaged: no batch is longer.
 pub(crate) const BATCH_LEN_MAX: u64 = 16 << 20;
@@ -80,12 +82,15 @@ pub struct BatchWalk<'f> {
     position: u64,
     kept_max: usize,
     ends_sought: usize,
+    /// Bytes of what looked like batches and was none that searches may still compute the CRC of.
+    tries: u64,
 }
 
 impl<'f> BatchWalk<'f> {
     /// Walks `file` from `position`, where a batch begins, to `end`.
     pub fn new(file: &'f dyn DiskFile, position: u64, end: u64) -> Self {
-        Self { window: Window::new(file, end, CHUNK), position, kept_max: KEPT_MAX, ends_sought: 0 }
+        let window = Window::new(file, end, CHUNK);
+        Self { window, position, kept_max: KEPT_MAX, ends_sought: 0, tries: TRIED_AT_ONCE }
     }
 
     /// Shows the bytes of batches up to this length. At least those of 256 KiB are shown.
@@ -148,6 +153,20 @@ impl<'f> BatchWalk<'f> {
         let bytes = self.window.at(position, HEADER_LEN)?;
         let header = BatchHeader::parse(bytes).ok().filter(|_| looks_like_a_header(bytes, offsets));
         Ok(header.filter(|header| header.size_in_bytes() <= left))
+    }
+
+    /// The bytes from `position` on: at least so many, unless the walk ends before.
+    pub(crate) fn bytes_at(&mut self, position: u64, needed: usize) -> io::Result<&[u8]> {
+        self.window.at(position, needed)
+    }
+
+    /// The batch at `position`, if it is whole.
+    pub(crate) fn whole_at(&mut self, position: u64) -> io::Result<Option<BatchHeader>> {
+        self.resume_at(position);
+        Ok(match self.step()? {
+            Some(Step::Batch(batch)) if batch.is_whole() => Some(batch.header),
+            _ => None,
+        })
     }
 
     /// The bytes of a header at `position`, whatever they say; `None` if there are fewer.
@@ -234,25 +253,43 @@ impl<'f> BatchWalk<'f> {
     }
 
     /// Where the next whole batch begins at or behind `from`, of those with a base offset in `offsets`; for going on behind
-    /// bytes that begin none. Looks at every byte, and computes the CRC of what looks like a header, so many times at most.
+    /// bytes that begin none. Looks at every byte, and computes the CRC of what looks like a header, as long as that costs no
+    /// more than a few times what was looked at: a long batch among many that only look like one may be passed by.
     ///
     /// # Errors
     /// What the disk says.
     pub fn find_batch(&mut self, from: u64, offsets: &RangeInclusive<i64>) -> io::Result<Option<u64>> {
-        let (mut position, mut candidates) = (from, 0);
-        let end = self.window.end();
-        while candidates < CANDIDATES_MAX
-            && let Some(at) = self.next_likely(position, end, offsets)?
-        {
-            candidates += 1;
-            if let Some(header) = self.header_at(at, offsets)?
-                && self.crc(at, header.size_in_bytes(), None)? == Some(header.crc)
-            {
+        let (mut position, end) = (from, self.window.end());
+        while let Some(at) = self.next_likely(position, end, offsets)? {
+            self.tries = self.tries.saturating_add(TRIED_PER_BYTE * (at + 1 - position)).min(TRIED_AT_ONCE);
+            if self.is_whole_if_tried(at, offsets)? {
                 return Ok(Some(at));
             }
             position = at + 1;
         }
         Ok(None)
+    }
+
+    fn is_whole_if_tried(&mut self, at: u64, offsets: &RangeInclusive<i64>) -> io::Result<bool> {
+        let Some(header) = self.header_at(at, offsets)? else { return Ok(false) };
+        let size = header.size_in_bytes();
+        let Some(left) = self.tries.checked_sub(size) else { return Ok(false) };
+        let whole = self.crc_aside(at, size)? == Some(header.crc);
+        if !whole {
+            self.tries = left;
+        }
+        Ok(whole)
+    }
+
+    /// CRC of the batch at `position`, to which the window has come, without moving it on.
+    fn crc_aside(&mut self, position: u64, size: u64) -> io::Result<Option<u32>> {
+        let Some(kept) = usize::try_from(size).ok().filter(|size| *size <= CHUNK) else {
+            return self.window.another().crc(position + CRC_START as u64, position + size);
+        };
+        if self.window.again(position, kept).is_none() {
+            self.window.at(position, kept)?;
+        }
+        Ok(self.window.again(position, kept).and_then(|bytes| bytes.get(CRC_START..)).map(crc32c::crc32c))
     }
 
     /// The header at `position`, of a batch that ends where the walk ends or before.
@@ -374,6 +411,20 @@ mod tests {
             let last = len - small.len() as u64;
             assert_eq!(walk.find_batch(expected + 1, &(0..=10)).expect("read"), Some(last));
             assert_eq!(walk.find_batch(last + 1, &(0..=10)).expect("read"), None);
+        }
+    }
+
+    #[test]
+    fn a_batch_behind_any_number_of_headers_that_begin_none_is_found_at_a_bounded_cost() {
+        let (small, large) = (batch(10), batch(6 << 20));
+        for (decoy, left) in [(&small, TRIED_AT_ONCE), (&large, large.len() as u64)] {
+            let decoys = decoy.get(..HEADER_LEN).expect("a header").repeat(2000);
+            let bytes = [&decoys[..], &small, &vec![5; 6 << 20]].concat();
+            let file = file(&bytes);
+            let mut walk = BatchWalk::new(&*file, 0, bytes.len() as u64);
+            let found = walk.find_batch(0, &(0..=10)).expect("read");
+            assert_eq!(found, Some(decoys.len() as u64), "{}", decoy.len());
+            assert!(walk.tries <= left, "{} bytes more would be tried", walk.tries);
         }
     }
 

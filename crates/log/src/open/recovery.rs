@@ -33,7 +33,7 @@ use crate::open::trust::trusted_start;
 use crate::rewritten;
 use crate::scan::derive::Sparse;
 use crate::scan::walk::{Reach, Start, Walked, walk};
-use crate::scrub::{Harm, Stretch};
+use crate::scrub::{Harm, Places, Stretch};
 use crate::segment::writeback::RESERVE_FROM;
 use crate::segment::{End, Segment, names};
 
@@ -245,15 +245,17 @@ fn check(
 ) -> Result<(Walked, bool), LogError> {
     let failed = || LogError::at(segment.path());
     let (clean, size) = (depth.clean, reach.size);
-    let walk_from = |start: Start, report: &mut RecoveryReport| {
+    // Before it is cut, or written anew. After an orderly stop it is not, as long as all is well.
+    let mut places = if clean { Places::default() } else { segment.index_places() };
+    let walk_from = |start: Start, places: &Places, report: &mut RecoveryReport| {
         if !clean && !segment.home.is_rehearsed() {
             segment.forget_cached(start.position, size)?;
         }
-        walk(segment, start, reach, depth, report)
+        walk(segment, start, reach, depth, &|at| places.from(at), report)
     };
     let trusted = if clean { i64::MAX } else { depth.recovery_point - 1 };
     if let Some(trusted) = trusted_start(segment, listing, size, trusted, clean).map_err(failed())? {
-        let walked = walk_from(trusted.start, report).map_err(failed())?;
+        let walked = walk_from(trusted.start, &places, report).map_err(failed())?;
         // A bad end after an orderly stop, or one below the recovery point, throws doubt on all of it.
         if walked.damage.is_empty() && (walked.bad.is_none() || !clean) {
             segment.keep_closing(trusted.closing).map_err(failed())?;
@@ -268,9 +270,12 @@ fn check(
     if size > 0 {
         report.rebuilt.extend(index_paths(segment));
     }
+    if clean {
+        places = segment.index_places();
+    }
     segment.reset_indexes().map_err(failed())?;
     let start = Start { position: 0, offset: segment.base_offset };
-    walk_from(start, report).map(|walked| (walked, true)).map_err(failed())
+    walk_from(start, &places, report).map(|walked| (walked, true)).map_err(failed())
 }
 
 fn index_paths(segment: &Segment) -> [PathBuf; 2] {

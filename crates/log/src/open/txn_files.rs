@@ -245,7 +245,7 @@ fn may_be_marked(segment: &Segment, entry: &AbortedTxn) -> io::Result<bool> {
             if is_its || is_whole(segment, &found)? {
                 return Ok(is_its);
             }
-            segment.learn_damage(found.position, entry.last_offset)?;
+            segment.learn_damage(found.position, entry.last_offset, &segment.anchors())?;
             Ok(true)
         }
         Ok(None) => Ok(is_lost()),

@@ -37,6 +37,12 @@ impl Sparse {
         self.since += size;
         due
     }
+
+    /// The next batch gets one, whatever came before: it is where the log goes on behind damage, and nothing else may say so
+    /// to whoever looks again.
+    pub(crate) fn owe(&mut self) {
+        self.since = u64::MAX;
+    }
 }
 
 impl Segment {
@@ -75,7 +81,7 @@ impl Segment {
                 Err(ScanError::Bad { position, .. }) => {
                     patience.or_would_block()?;
                     self.suspected();
-                    let stretch = self.learn_on_the_way(&scanner, position)?;
+                    let stretch = self.learn_on_the_way(&scanner, position, &self.anchors())?;
                     if target < stretch.next_offset {
                         return Err(self.damaged(stretch, target));
                     }
@@ -196,7 +202,8 @@ impl Segment {
         };
         let mut scanner =
             Scanner::new(&*file, start, end.size, self.base_offset, WINDOW_WALK).around(&self.damage);
-        while let Some(found) = self.next_readable(&mut scanner)? {
+        let anchors = self.anchors();
+        while let Some(found) = self.next_readable(&mut scanner, &anchors)? {
             let timestamp = found.header.max_timestamp;
             if found.header.records_count == 0 {
                 continue;

@@ -56,6 +56,7 @@ pub(crate) fn walk_batches(
     let (file, size) = (segment.file().map_err(failed())?, segment.end().size);
     let scanner = Scanner::new(&*file, first.position, size, first.header.base_offset, WINDOW_WALK);
     let mut scanner = scanner.around(&segment.damage);
+    let anchors = segment.anchors();
     if !show(&*file, &first).map_err(failed())? {
         return Ok(whole);
     }
@@ -70,7 +71,7 @@ pub(crate) fn walk_batches(
             }
             Err(ScanError::Io(error)) => return Err(failed()(error)),
             Err(ScanError::Bad { position, .. }) => {
-                let stretch = segment.learn_on_the_way(&scanner, position).map_err(failed())?;
+                let stretch = segment.learn_on_the_way(&scanner, position, &anchors).map_err(failed())?;
                 note(stretch.of(segment.path()).to_string());
                 whole = false;
                 scanner.resume(stretch.end(), stretch.next_offset);

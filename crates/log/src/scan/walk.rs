@@ -14,7 +14,7 @@ use crate::files::{BatchWalk, Step};
 use crate::open::depth::Depth;
 use crate::scan::derive::Sparse;
 use crate::scan::{Found, ScanError, Scanner, WINDOW_LOOKUP, WINDOW_WALK};
-use crate::scrub::{Evidence, Stretches, stretch_at};
+use crate::scrub::{Anchors, Evidence, Stretches, stretch_at};
 use crate::segment::{End, Segment};
 use crate::sick::is_sick;
 
@@ -55,12 +55,14 @@ pub(crate) struct Walked {
     pub(crate) bad: Option<String>,
 }
 
-/// Checks every batch from `start` to the end of the file and notes it in the indexes.
+/// Checks every batch from `start` to the end of the file and notes it in the indexes. `anchors`: what the offset index said
+/// before.
 pub(crate) fn walk(
     segment: &Segment,
     start: Start,
     Reach { size, upto, last }: Reach,
     depth: &Depth,
+    anchors: Anchors<'_>,
     report: &mut RecoveryReport,
 ) -> io::Result<Walked> {
     let file = segment.file()?;
@@ -85,8 +87,8 @@ pub(crate) fn walk(
         if !depth.was_stable(notes.next_offset) {
             break Some(reason);
         }
-        let stretch =
-            stretch_at(&*file, from, size, notes.next_offset..upto, Evidence::of(None, damage.len()))?;
+        let evidence = Evidence::of(anchors, damage.len());
+        let stretch = stretch_at(&*file, from, size, notes.next_offset..upto, evidence)?;
         if stretch.end() == size {
             if last && !depth.is_known() {
                 // The end of what was being written, for all that is known.
@@ -128,6 +130,8 @@ struct Last {
     expected: i64,
     /// It has the offset that follows the batch before.
     in_order: bool,
+    /// It lies behind damage.
+    goes_on: bool,
 }
 
 impl<'s> Notes<'s> {
@@ -142,7 +146,7 @@ impl<'s> Notes<'s> {
         self.settle()?;
         let expected = self.next_offset;
         let in_order = self.follows && found.header.base_offset == expected;
-        self.last = Some(Last { found, expected, in_order });
+        self.last = Some(Last { found, expected, in_order, goes_on: !self.follows });
         (self.next_offset, self.end, self.follows) = (found.header.next_offset(), found.end(), true);
         if self.end - self.told >= TELL_EVERY {
             self.segment.home.checked.fetch_add(self.end - self.told, Ordering::Relaxed);
@@ -158,9 +162,11 @@ impl<'s> Notes<'s> {
 
     /// Notes the last batch.
     fn settle(&mut self) -> io::Result<()> {
-        let Some(Last { found, .. }) = self.last.take() else { return Ok(()) };
+        let Some(Last { found, goes_on, .. }) = self.last.take() else { return Ok(()) };
         if found.position == 0 {
             self.first_timestamp = Some(found.header.max_timestamp);
+        } else if goes_on {
+            self.sparse.owe();
         }
         let due = self.sparse.next(self.segment.home.index_interval(), found.header.size_in_bytes());
         // Entries may be missing; a full disk must not keep a log from being opened.

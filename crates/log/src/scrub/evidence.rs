@@ -1,21 +1,18 @@
-//! Whether a batch behind damage is one of the log's own. A record's value may hold whole batches with offsets that fit, as they
-//! are where somebody keeps copies of logs in a topic, or lays a trap; when the header of the batch around them is damaged, a
-//! search comes upon them first.
+//! What is known of a segment besides its bytes, where a batch's header is destroyed and the next of the log's own is looked for. A
+//! record's value may hold whole batches, of offsets that fit and as many as anybody likes, as it does where copies of logs are
+//! kept in a topic, or a trap is laid. So that a batch is whole says nothing, nor that others follow it.
 //!
 //! ```text
-//!   [ damaged header │ ... value [ whole batch ][ whole batch ] ... ][ the log's next batch ][ ...    entry of the index
-//!                                └ one that is followed by bytes    └ one that leads, batch by batch, ─▶ to it, or to the end
-//!                                  that begin no batch: not its own
+//!   [ damaged header │ ... value [ whole batch ][ whole batch ] ][ the log's next batch ][ ...  ▲ an entry of the index
+//!                                └ may lead, batch by batch, to it: a header of a record     └ says that a batch of the
+//!                                  may have the last bytes of a batch                          log's own begins there
 //! ```
 //!
-//! One that breaks off where nothing whole follows is believed: it may be the log's last but one, with a damaged one behind.
+//! An entry of the index is believed where the bytes agree: a whole batch lies there, and has the last offset that it names.
+//! Whoever writes records writes no entries.
 
 use std::cell::OnceCell;
-use std::io;
 
-use pagewire_record::BatchHeader;
-
-use crate::files::{BATCH_LEN_MAX, BatchWalk, Step};
 use crate::index::offset::OffsetIndex;
 use crate::patience::Patience;
 use crate::segment::Segment;
@@ -31,68 +28,26 @@ pub(crate) type Anchors<'a> = &'a dyn Fn(u64) -> Option<Anchor>;
 /// What is known of a segment besides its bytes.
 #[derive(Clone, Copy)]
 pub(crate) struct Evidence<'a> {
-    /// Without them a search believes what it finds: nothing says where the log goes on, and good batches are not to be lost
-    /// between two damaged ones.
-    anchors: Option<Anchors<'a>>,
-    /// Where a batch ends may be looked for by its checksum.
+    anchors: Anchors<'a>,
+    /// Where a batch ends may be looked for by its checksum, and its length be believed.
     pub(super) thorough: bool,
 }
 
 impl<'a> Evidence<'a> {
     /// Of a segment in which so many stretches were found.
-    pub(crate) fn of(anchors: Option<Anchors<'a>>, found: usize) -> Self {
+    pub(crate) fn of(anchors: Anchors<'a>, found: usize) -> Self {
         Self { anchors, thorough: found < THOROUGH_MAX }
     }
 
-    /// Whether a whole batch that a search came upon is one of the log's own: else where the bytes go on in which it
-    /// lies. `end`: the offset that no batch reaches past.
-    pub(super) fn is_its_own(
-        self,
-        walk: &mut BatchWalk<'_>,
-        position: u64,
-        end: i64,
-    ) -> io::Result<Result<(), u64>> {
-        if self.anchors.is_none() { Ok(Ok(())) } else { self.leads_on(walk, position, end, true) }
+    /// The first entry of the index for a batch at or behind `position`.
+    pub(super) fn entry_from(self, position: u64) -> Option<Anchor> {
+        (self.anchors)(position)
     }
 
-    /// Whether the batch at `position` leads to the log's end, to a place that the index names, or further than a
-    /// batch is long; else where it breaks off, with more behind. `whole`: only batches with their checksums lead on.
-    pub(super) fn leads_on(
-        self,
-        walk: &mut BatchWalk<'_>,
-        position: u64,
-        end: i64,
-        whole: bool,
-    ) -> io::Result<Result<(), u64>> {
-        let anchor = self.anchors.and_then(|anchors| anchors(position));
-        let (mut at, mut expected) = (position, 0);
-        while at < walk.end() && at - position < BATCH_LEN_MAX {
-            let header = if whole { whole_at(walk, at)? } else { walk.header_at(at, &(0..=i64::MAX - 1))? };
-            let Some(header) = header.filter(|header| header.base_offset >= expected && fits(header, end))
-            else {
-                let more = walk.find_batch(at, &(0..=i64::MAX - 1))?.is_some();
-                return Ok(if more { Err(at) } else { Ok(()) });
-            };
-            if anchor == Some((at, header.last_offset())) {
-                break;
-            }
-            (at, expected) = (at + header.size_in_bytes(), header.next_offset());
-        }
-        Ok(Ok(()))
+    /// Whether the index says that a batch begins there.
+    pub(super) fn names(self, position: u64) -> bool {
+        self.entry_from(position).is_some_and(|(at, _)| at == position)
     }
-}
-
-fn whole_at(walk: &mut BatchWalk<'_>, at: u64) -> io::Result<Option<BatchHeader>> {
-    walk.resume_at(at);
-    Ok(match walk.step()? {
-        Some(Step::Batch(batch)) if batch.is_whole() => Some(batch.header),
-        _ => None,
-    })
-}
-
-/// Whether a batch ends below `end`, and begins before it does.
-pub(super) fn fits(header: &BatchHeader, end: i64) -> bool {
-    header.last_offset_delta >= 0 && header.next_offset() <= end
 }
 
 impl Segment {

@@ -1,10 +1,11 @@
 //! How far damage reaches: from bytes that are not believed to the next batch that is.
 //!
 //! Where the next batch is, is said by, in this order:
-//! 1. the length of the batch that is damaged, if it leads to one that follows and leads on itself;
-//! 2. its checksum: where the bytes up to there have it, the length alone is damaged, and whatever lies between is its records;
-//! 3. its length, wherever that leads;
-//! 4. a search, byte by byte: of what it comes upon, what is one of the log's own batches (`evidence`).
+//! 1. the checksum of the batch that is damaged: where the bytes up to there have it, its length alone is damaged, and whatever
+//!    lies between is its records;
+//! 2. its length, if the index says that a batch begins where it leads;
+//! 3. its length, if the rest of its header agrees with the batch that it leads to, and that leads on;
+//! 4. what else shows where the log's own goes on (`onward`), wherever its header is no help.
 
 use std::io;
 use std::ops::{Range, RangeInclusive};
@@ -13,11 +14,13 @@ use pagewire_disk::DiskFile;
 use pagewire_record::BatchHeader;
 
 use super::damage::Stretch;
-use super::evidence::{Evidence, fits};
-use crate::files::{BatchWalk, Step};
+use super::evidence::Evidence;
+use super::onward::{Onward, fits};
+use crate::files::{BATCH_LEN_MAX, BatchWalk, Step};
 
 /// What is damaged from `from` on, where a batch of the first of `offsets` should begin, in a file that has `size` bytes and
-/// no offsets but these. It ends before the next whole batch, or with the file.
+/// no offsets but these. It ends before the next whole batch that is one of the log's own for all that is known, or with the
+/// file.
 ///
 /// A whole batch that is followed by its successor is where it belongs, whatever is missing before it: then the records
 /// before are missing.
@@ -31,51 +34,34 @@ pub(crate) fn stretch_at(
     let Range { start: offset, end } = offsets;
     let believed = offset..=end.saturating_sub(1);
     let mut way = Way { walk: BatchWalk::new(file, from, size), believed: believed.clone(), evidence };
-    let (mut next, mut first) = (Some(Place::Led(from)), None::<BatchHeader>);
-    while let Some(place) = next {
-        let at = place.position();
+    let (mut at, mut first) = (from, None::<BatchHeader>);
+    let (to, header) = loop {
         let seen = way.look(at)?;
-        if let Some(header) =
-            seen.whole.filter(|header| believed.contains(&header.base_offset) && fits(header, end))
-        {
-            let foreign = match place {
-                Place::Led(_) => None,
-                Place::Found(_) => evidence.is_its_own(&mut way.walk, at, end)?.err(),
-            };
-            if at == from {
-                first = Some(header);
-            } else if let Some(behind) = foreign {
-                next = way.search(behind)?;
-                continue;
-            } else {
-                let followed = first.filter(|first| first.next_offset() == header.base_offset);
-                let (to, next) = followed.map_or((at, header), |first| (from, first));
-                return Ok(Stretch::new(from..to, offset..next.base_offset));
-            }
+        let whole = seen.whole.filter(|header| believed.contains(&header.base_offset) && fits(header, end));
+        match whole {
+            Some(header) if at > from => break (at, header),
+            whole => first = first.or(whole),
         }
-        next = match place {
-            Place::Led(_) => way.behind(at, &seen)?,
-            Place::Found(_) => way.search(at + 1)?,
+        at = match way.behind(at, &seen)? {
+            Next::Place(to) => to,
+            Next::Batch(to, header) => break (to, header),
+            Next::None => return Ok(Stretch::new(from..size, offset..end)),
         };
-    }
-    Ok(Stretch::new(from..size, offset..end))
+    };
+    let adjoins = |first: &BatchHeader| from + first.size_in_bytes() == to;
+    let followed = first.filter(|first| adjoins(first) && first.next_offset() == header.base_offset);
+    let (to, next) = followed.map_or((to, header), |first| (from, first));
+    Ok(Stretch::new(from..to, offset..next.base_offset))
 }
 
-/// A place where a batch may begin.
-#[derive(Clone, Copy)]
-enum Place {
-    /// The batch before leads to it.
-    Led(u64),
-    /// A search came upon it.
-    Found(u64),
-}
-
-impl Place {
-    fn position(self) -> u64 {
-        match self {
-            Self::Led(at) | Self::Found(at) => at,
-        }
-    }
+/// What comes behind a damaged batch.
+enum Next {
+    /// A place where a batch begins, or should.
+    Place(u64),
+    /// A whole one.
+    Batch(u64, BatchHeader),
+    /// Nothing that is known to be the log's own.
+    None,
 }
 
 /// What lies at a place.
@@ -105,53 +91,57 @@ impl Way<'_> {
         })
     }
 
-    /// The place behind the batch at `at`, which a batch before led to, so that one begins there; none behind the last.
-    fn behind(&mut self, at: u64, seen: &Seen) -> io::Result<Option<Place>> {
+    /// What comes behind the batch at `at`, which begins there.
+    fn behind(&mut self, at: u64, seen: &Seen) -> io::Result<Next> {
         let size = self.walk.end();
-        let led = |to: u64| (to < size).then_some(Place::Led(to));
+        let place = |to: u64| if to < size { Next::Place(to) } else { Next::None };
         if let (Some(to), Some(_)) = (seen.stated, seen.whole) {
-            return if to == size || self.begins(to, &self.believed.clone())? {
-                Ok(led(to))
-            } else {
-                self.search(at + 1)
-            };
+            return Ok(place(to));
         }
-        let Some(header) = self.walk.raw_header(at)? else { return Ok(None) };
+        let Some(header) = self.walk.raw_header(at)? else { return Ok(Next::None) };
+        let thorough = self.evidence.thorough;
+        if thorough && let Some(to) = self.walk.end_by_checksum(at, &header, &self.later())? {
+            return Ok(place(to));
+        }
         if let Some(to) = seen.stated
-            && self.follows(&header, to)?
+            && (self.evidence.names(to) || thorough && self.follows(&header, to)?)
         {
-            return Ok(led(to));
+            return Ok(place(to));
         }
-        if self.evidence.thorough
-            && let Some(to) = self.walk.end_by_checksum(at, &header, &self.later())?
-        {
-            return Ok(led(to));
-        }
-        match seen.stated {
-            Some(to) if to == size || self.begins(to, &self.believed.clone())? => Ok(led(to)),
-            _ => self.search(at + 1),
-        }
+        let onward = Onward { evidence: self.evidence, believed: self.later() };
+        let found = onward.behind(&mut self.walk, at)?;
+        Ok(found.map_or(Next::None, |(to, header)| Next::Batch(to, header)))
     }
 
-    /// Whether the batch at `to`, or the end, is what comes behind one with this header.
+    /// Whether the batch at `to` is what comes behind one with this header.
     fn follows(&mut self, header: &BatchHeader, to: u64) -> io::Result<bool> {
         let end = self.believed.end().saturating_add(1);
         let next = header.base_offset.saturating_add(i64::from(header.last_offset_delta)).saturating_add(1);
         if !self.believed.contains(&header.base_offset) || header.last_offset_delta < 0 || next > end {
             return Ok(false);
         }
-        let follows = self.begins(to, &(next..=*self.believed.end()))?;
-        Ok(follows && self.evidence.leads_on(&mut self.walk, to, end, false)?.is_ok())
+        let follows = self.walk.header_at(to, &(next..=*self.believed.end()))?.is_some();
+        Ok(follows && self.leads_on(to, end)?)
     }
 
-    fn begins(&mut self, at: u64, offsets: &RangeInclusive<i64>) -> io::Result<bool> {
-        Ok(self.walk.header_at(at, offsets)?.is_some())
-    }
-
-    /// The next whole batch at or behind `from`. What is damaged before it has an offset at least.
-    fn search(&mut self, from: u64) -> io::Result<Option<Place>> {
-        let later = self.later();
-        Ok(self.walk.find_batch(from, &later)?.map(Place::Found))
+    /// Whether one header leads to another from `position` to the log's end, to a place that the index names, or further
+    /// than a batch is long. Where they break off nothing more may be whole: it may be the log's last but one, with a
+    /// damaged one behind.
+    fn leads_on(&mut self, position: u64, end: i64) -> io::Result<bool> {
+        let entry = self.evidence.entry_from(position);
+        let (mut at, mut expected) = (position, 0);
+        while at < self.walk.end() && at - position < BATCH_LEN_MAX {
+            let header = self.walk.header_at(at, &(0..=i64::MAX - 1))?;
+            let Some(header) = header.filter(|header| header.base_offset >= expected && fits(header, end))
+            else {
+                return Ok(self.walk.find_batch(at, &(0..=i64::MAX - 1))?.is_none());
+            };
+            if entry == Some((at, header.last_offset())) {
+                break;
+            }
+            (at, expected) = (at + header.size_in_bytes(), header.next_offset());
+        }
+        Ok(true)
     }
 
     fn later(&self) -> RangeInclusive<i64> {
@@ -165,10 +155,13 @@ mod tests {
     use std::sync::Arc;
 
     use pagewire_disk::{Disk, MemoryDisk, OpenMode};
-    use pagewire_record::{BatchBuilder, Codec};
+    use pagewire_record::{BatchBuilder, Codec, HEADER_LEN};
 
-    use super::super::evidence::Anchor;
+    use super::super::evidence::{Anchor, Anchors};
     use super::*;
+
+    /// An index that has no entry behind the damage.
+    const NO_INDEX: Anchors<'static> = &|_| None;
 
     /// A batch of a record for each value.
     fn batch(base_offset: i64, values: &[&[u8]]) -> Vec<u8> {
@@ -191,7 +184,20 @@ mod tests {
             let inner =
                 [batch(11, &[b"x"]), batch(12, &[b"y", b"z"]), batch(13, &[b"w"]), batch(14, &[b"v"])];
             let pair = [&inner[0][..], &inner[1]].concat();
-            let outer = batch(10, &[&inner.concat(), &[7; 3000], &pair]);
+            Self::of(batch(10, &[&inner.concat(), &[7; 3000], &pair]))
+        }
+
+        /// The last bytes of the batch are a batch that leads to the next one: a header of its last record has them.
+        fn joined() -> Self {
+            let inner = [batch(11, &[b"x"]), batch(12, &[b"y"])].concat();
+            let mut builder = BatchBuilder::new(Codec::None).base_offset(10);
+            for headers in [&[][..], &[], &[(&b"h"[..], Some(&inner[..]))]] {
+                builder.append(5, None, Some(&[7; 300]), headers).expect("a record");
+            }
+            Self::of(builder.build().expect("a batch").to_vec())
+        }
+
+        fn of(outer: Vec<u8>) -> Self {
             let behind = [batch(13, &[&[1; 50]]), batch(14, &[&[2; 50]]), batch(15, &[&[3; 50]])];
             Self { end: outer.len() as u64, bytes: [outer, behind.concat()].concat() }
         }
@@ -202,55 +208,76 @@ mod tests {
             file
         }
 
-        fn stretch(&self, anchors: Option<&dyn Fn(u64) -> Option<Anchor>>) -> Stretch {
+        fn stretch(&self, anchors: Anchors<'_>) -> Stretch {
             let evidence = Evidence::of(anchors, 0);
             stretch_at(&*self.file(), 0, self.bytes.len() as u64, 10..16, evidence).expect("read")
+        }
+
+        /// Its header is gone, and the beginning of its records.
+        fn without_records(mut self) -> Self {
+            self.bytes[..HEADER_LEN + 40].fill(0);
+            self
         }
 
         /// What is damaged is that batch, and nothing else.
         fn whole(&self) -> Stretch {
             Stretch::new(0..self.end, 10..13)
         }
+
+        /// What is damaged is all there is.
+        fn all(&self) -> Stretch {
+            Stretch::new(0..self.bytes.len() as u64, 10..16)
+        }
     }
 
     #[test]
     fn no_bit_of_a_header_lets_batches_out_of_its_records() {
         for bit in 8 * 8..21 * 8 {
-            let mut trap = Trap::new();
-            trap.bytes[bit / 8] ^= 1 << (bit % 8);
-            if (12 * 8..16 * 8).contains(&bit) {
-                continue; // The leader epoch, which nothing covers: the batch is believed as it is.
+            for mut trap in [Trap::new(), Trap::joined()] {
+                trap.bytes[bit / 8] ^= 1 << (bit % 8);
+                if (12 * 8..16 * 8).contains(&bit) {
+                    continue; // The leader epoch, which nothing covers: the batch is believed as it is.
+                }
+                assert_eq!(trap.stretch(NO_INDEX), trap.whole(), "bit {bit}");
             }
-            assert_eq!(trap.stretch(None), trap.whole(), "bit {bit}");
-            assert_eq!(
-                trap.stretch(Some(&|_| None)),
-                trap.whole(),
-                "bit {bit}, with an index that says nothing"
-            );
         }
     }
 
     #[test]
-    fn without_a_header_only_what_leads_to_the_logs_end_or_to_an_entry_of_its_index_is_believed() {
+    fn without_a_header_the_records_lead_to_where_the_log_goes_on() {
         for garbage in [0, 0xaa] {
-            let mut trap = Trap::new();
-            trap.bytes[..61].fill(garbage);
-            assert_eq!(trap.stretch(Some(&|_| None)), trap.whole());
-            // More damage before the end: the index knows a batch between the two.
-            let last = trap.bytes.len() - 20;
-            trap.bytes[last] ^= 1;
-            trap.bytes.extend(batch(15, &[b"one more"]));
-            let end = trap.end;
-            assert_eq!(trap.stretch(Some(&|_| Some((end, 13)))), trap.whole());
+            for mut trap in [Trap::new(), Trap::joined()] {
+                trap.bytes[..HEADER_LEN].fill(garbage);
+                assert_eq!(trap.stretch(NO_INDEX), trap.whole());
+                // More damage before the end of the log.
+                let last = trap.bytes.len() - 20;
+                trap.bytes[last] ^= 1;
+                assert_eq!(trap.stretch(NO_INDEX), trap.whole());
+            }
         }
     }
 
     #[test]
-    fn a_batch_in_a_record_does_not_lead_on_because_the_index_lies() {
-        let mut trap = Trap::new();
-        trap.bytes[..61].fill(9);
-        for lie in [(70, 11), (trap.end + 1, 13), (trap.end, 12)] {
-            assert_eq!(trap.stretch(Some(&|_| Some(lie))), trap.whole(), "{lie:?}");
+    fn without_header_and_records_the_log_goes_on_where_its_index_says_so_and_nowhere_else() {
+        for trap in [Trap::new().without_records(), Trap::joined().without_records()] {
+            let end = trap.end;
+            assert_eq!(trap.stretch(NO_INDEX), trap.all(), "as far as anybody can tell, all are its records");
+            assert_eq!(trap.stretch(&|_| Some((end, 13))), trap.whole());
+            let second = end + batch(13, &[&[1; 50]]).len() as u64;
+            let behind = Stretch::new(0..second, 10..14);
+            let entry = |from| (from <= second).then_some((second, 14));
+            assert_eq!(trap.stretch(&entry), behind, "the one before may be a record's");
+        }
+    }
+
+    #[test]
+    fn an_index_that_lies_is_not_believed() {
+        let trap = Trap::joined().without_records();
+        let inner = trap.end - batch(12, &[b"y"]).len() as u64;
+        for lie in [(70, 11), (inner, 13), (inner + 1, 12), (trap.end + 1, 13), (trap.end, 12), (1 << 40, 13)]
+        {
+            let entries = |from: u64| -> Option<Anchor> { (from <= lie.0).then_some(lie) };
+            assert_eq!(trap.stretch(&entries), trap.all(), "{lie:?}");
         }
     }
 
@@ -259,18 +286,53 @@ mod tests {
         let mut trap = Trap::new();
         trap.bytes[10] ^= 4;
         trap.bytes.iter_mut().rev().take(5).for_each(|byte| *byte ^= 0xff);
-        assert_eq!(trap.stretch(None), trap.whole());
+        assert_eq!(trap.stretch(NO_INDEX), trap.whole());
     }
 
     #[test]
     fn the_last_batch_of_a_log_lets_nothing_out_either() {
-        for bit in 8 * 8..12 * 8 {
-            let mut trap = Trap::new();
+        for (mut trap, bytes) in
+            [(Trap::new(), 0), (Trap::new(), HEADER_LEN), (Trap::joined(), HEADER_LEN + 40)]
+        {
             trap.bytes.truncate(trap.end as usize);
-            trap.bytes[bit / 8] ^= 1 << (bit % 8);
-            let evidence = Evidence::of(Some(&|_| None), 0);
-            let found = stretch_at(&*trap.file(), 0, trap.end, 10..13, evidence).expect("read");
-            assert_eq!(found, trap.whole(), "bit {bit}");
+            trap.bytes[..bytes].fill(0);
+            for bit in 8 * 8..12 * 8 {
+                trap.bytes[bit / 8] ^= 1 << (bit % 8);
+                let evidence = Evidence::of(NO_INDEX, 0);
+                let found = stretch_at(&*trap.file(), 0, trap.end, 10..13, evidence).expect("read");
+                assert_eq!(found, trap.whole(), "bit {bit}, {bytes} zeros");
+                // Nothing says where the log ends.
+                let found = stretch_at(&*trap.file(), 0, trap.end, 10..i64::MAX, evidence).expect("read");
+                assert_eq!(found.end(), trap.end, "bit {bit}, {bytes} zeros");
+                trap.bytes[bit / 8] ^= 1 << (bit % 8);
+            }
         }
+    }
+
+    #[test]
+    fn further_on_than_a_batch_is_long_the_log_goes_on_without_an_index() {
+        let mut trap = Trap::joined().without_records();
+        let (mut ends, big) = (Vec::new(), vec![9; 6 << 20]);
+        for offset in 16..20 {
+            trap.bytes.extend(batch(offset, &[&big]));
+            ends.push(trap.bytes.len() as u64);
+        }
+        let evidence = Evidence::of(NO_INDEX, 0);
+        let found = stretch_at(&*trap.file(), 0, trap.bytes.len() as u64, 10..20, evidence).expect("read");
+        let far = ends.iter().position(|end| *end >= BATCH_LEN_MAX).expect("an end");
+        assert_eq!((found.end(), found.next_offset), (ends[far], 17 + far as i64));
+    }
+
+    #[test]
+    fn a_whole_batch_between_damage_is_not_taken_for_one_whose_records_are_missing_before_it() {
+        let mut trap = Trap::new();
+        let (first, second) = (trap.end as usize, batch(13, &[&[1; 50]]).len());
+        trap.bytes[first + second..first + second + HEADER_LEN + 9].fill(0);
+        let (from, size) = (trap.end, trap.bytes.len() as u64);
+        let entry = |at: u64| -> Option<Anchor> {
+            (at <= size - second as u64).then_some((size - second as u64, 15))
+        };
+        let found = stretch_at(&*trap.file(), from, size, 12..16, Evidence::of(&entry, 0)).expect("read");
+        assert_eq!(found, Stretch::new(from..size - second as u64, 12..15));
     }
 }

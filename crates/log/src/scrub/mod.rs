@@ -13,8 +13,8 @@
 //! readers from then on, until the segment is verified again, or compaction or retention takes it away. Over a restart the
 //! places are written down, and looked at again (`noted`).
 //!
-//! How far damage reaches, wherever it is met, is found out in one place: `extent`; whether what lies behind it is the log's own:
-//! `evidence`.
+//! How far damage reaches, wherever it is met, is found out in one place: `extent`; what lies behind it that is surely the
+//! log's own: `onward`.
 //!
 //! The checkpoint has Kafka's format, with a time in the place of the offset: everything in the log was right then.
 
@@ -24,10 +24,13 @@ mod evidence;
 mod extent;
 mod noted;
 mod on_read;
+mod onward;
 #[cfg(test)]
 mod page_cache_tests;
 mod pass;
+mod places;
 mod queue;
+mod records;
 mod round;
 mod search;
 mod stretches;
@@ -36,9 +39,10 @@ mod tests;
 
 pub(crate) use damage::KnownDamage;
 pub use damage::{Harm, Stretch};
-pub(crate) use evidence::Evidence;
+pub(crate) use evidence::{Anchors, Evidence};
 pub(crate) use extent::stretch_at;
 pub(crate) use noted::Noted;
+pub(crate) use places::Places;
 pub(crate) use round::Scrubbing;
 pub use round::{ScrubCounts, ScrubLimits, Scrubbed};
 pub(crate) use search::Search;

@@ -142,7 +142,7 @@ impl Segment {
         let tell = |stretch| {
             self.tell_damage(stretch);
         };
-        search.advance(&*file, end, bytes, &tell, Some(&self.anchors())).map(drop)
+        search.advance(&*file, end, bytes, &tell, &self.anchors()).map(drop)
     }
 
     /// Whether the batch before `position` ends there, and the next offset is this one.

@@ -9,7 +9,7 @@ use std::io;
 use std::sync::atomic::Ordering;
 
 use super::damage::Stretch;
-use super::evidence::Evidence;
+use super::evidence::{Anchors, Evidence};
 use super::extent::stretch_at;
 use super::search::is_in_place;
 use super::stretches::Added;
@@ -29,6 +29,7 @@ impl Segment {
         let (file, end) = (self.file()?, self.end());
         let mut walk = BatchWalk::new(&*file, position, end.size);
         let (mut expected, until, holes_below) = (offset, position + len, self.holes_below());
+        let anchors = self.anchors();
         while walk.position() < until {
             let from = match walk.step()? {
                 None => break,
@@ -39,7 +40,7 @@ impl Segment {
                 Some(Step::Batch(batch)) => batch.position,
                 Some(Step::Bad(bad)) => bad.position,
             };
-            let stretch = self.learn_damage(from, expected)?;
+            let stretch = self.learn_damage(from, expected, &anchors)?;
             walk.resume_at(stretch.end());
             expected = stretch.next_offset;
         }
@@ -48,18 +49,27 @@ impl Segment {
 
     /// A walk over headers came to something at `position` that is no batch. If the batch before is not whole, its length
     /// may have led there.
-    pub(crate) fn learn_on_the_way(&self, scanner: &Scanner<'_>, position: u64) -> io::Result<Stretch> {
+    pub(crate) fn learn_on_the_way(
+        &self,
+        scanner: &Scanner<'_>,
+        position: u64,
+        anchors: Anchors<'_>,
+    ) -> io::Result<Stretch> {
         let (file, end) = (self.file()?, self.end());
         if let Some((before, expected)) = scanner.last()
             && !matches!(BatchWalk::new(&*file, before, end.size).step()?, Some(Step::Batch(batch)) if batch.is_whole())
         {
-            return self.learn_damage(before, expected);
+            return self.learn_damage(before, expected, anchors);
         }
-        self.learn_damage(position, scanner.expected())
+        self.learn_damage(position, scanner.expected(), anchors)
     }
 
     /// The next good batch of a walk over headers. What is damaged is learned, and passed by.
-    pub(crate) fn next_readable(&self, scanner: &mut Scanner<'_>) -> Result<Option<Found>, ReadError> {
+    pub(crate) fn next_readable(
+        &self,
+        scanner: &mut Scanner<'_>,
+        anchors: Anchors<'_>,
+    ) -> Result<Option<Found>, ReadError> {
         loop {
             let position = match scanner.next() {
                 Ok(found) => return Ok(found),
@@ -70,16 +80,16 @@ impl Segment {
                 return Err(ReadError::Corrupt { file: self.path(), position });
             }
             self.suspected();
-            let stretch = self.learn_on_the_way(scanner, position)?;
+            let stretch = self.learn_on_the_way(scanner, position, anchors)?;
             scanner.resume(stretch.end(), stretch.next_offset);
         }
     }
 
-    /// What begins at `from` is not what belongs there: readers know from here on how far that reaches.
-    pub(crate) fn learn_damage(&self, from: u64, expected: i64) -> io::Result<Stretch> {
+    /// What begins at `from` is not what belongs there: readers know from here on how far that reaches. `anchors`: what the index
+    /// says, or said.
+    pub(crate) fn learn_damage(&self, from: u64, expected: i64, anchors: Anchors<'_>) -> io::Result<Stretch> {
         let end = self.end();
-        let anchors = self.anchors();
-        let evidence = Evidence::of(Some(&anchors), self.damage.all().len());
+        let evidence = Evidence::of(anchors, self.damage.all().len());
         let stretch = stretch_at(&*self.file()?, from, end.size, expected..end.next_offset, evidence)?;
         self.tell_damage(stretch);
         Ok(stretch)

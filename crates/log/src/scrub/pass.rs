@@ -44,7 +44,7 @@ impl SegmentPass {
         let tell = |stretch| {
             news.set(segment.tell_damage(stretch) || news.get());
         };
-        let slice = self.search.advance(&*file, end, bytes, &tell, Some(&segment.anchors()))?;
+        let slice = self.search.advance(&*file, end, bytes, &tell, &segment.anchors())?;
         self.news = news.into_inner();
         self.damaged += slice.damaged;
         if slice.done {

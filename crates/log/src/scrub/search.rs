@@ -109,7 +109,7 @@ impl Search {
         end: End,
         bytes: u64,
         tell: &dyn Fn(Stretch),
-        anchors: Option<Anchors<'_>>,
+        anchors: Anchors<'_>,
     ) -> io::Result<Slice> {
         let (start, until) = (self.position, self.until.min(end.size));
         let mut slice = Slice::default();

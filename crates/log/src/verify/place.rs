@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use pagewire_disk::{Disk, DiskFile, OpenMode};
 
+use crate::scrub::Places;
 use crate::segment::names;
 
 /// A file with its length.
@@ -49,6 +50,12 @@ impl Files {
         let (index, times, aborts) = (open(names::INDEX)?, open(names::TIME_INDEX)?, open(names::TXN_INDEX)?);
         let log = disk.open(&place.path(names::LOG), OpenMode::Read)?;
         Ok(Self { size: log.len()?, log, index, times, aborts })
+    }
+
+    /// Where the offset index says that batches begin.
+    pub(super) fn places(&self, base: i64) -> Places {
+        let index = self.index.as_ref();
+        index.and_then(|(index, _)| Places::read(&**index, base).ok()).unwrap_or_default()
     }
 
     /// The `.log`.

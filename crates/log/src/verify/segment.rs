@@ -1,10 +1,10 @@
 //! One segment: a single walk over its log, with its three indexes, the epochs and the producers beside it.
 //!
-//! Damage does not end the walk. A batch with a wrong CRC is passed by its stated length; behind bytes that begin no batch
-//! the next one that is whole is looked for. What an index says about a damaged stretch is not judged.
+//! Damage does not end the walk: it goes on where a start would. What an index says about a damaged stretch is not judged.
 
+use std::cell::OnceCell;
 use std::io;
-use std::ops::{Range, RangeInclusive};
+use std::ops::Range;
 use std::path::Path;
 
 use pagewire_record::{BatchError, BatchHeader, fits};
@@ -18,6 +18,7 @@ use super::place::{Files, Place};
 use super::producers::ProducersCheck;
 use super::records;
 use crate::files::{BadBytes, BatchWalk, Step, WalkedBatch};
+use crate::scrub::{Evidence, Places, stretch_at};
 use crate::segment::names;
 
 /// A longer batch is not decompressed: a window holds it whole.
@@ -58,6 +59,10 @@ pub(super) struct SegmentCheck<'c> {
     skipping: bool,
     /// The first position at which something is wrong.
     wrong_at: u64,
+    /// Where its index says that batches begin, once that is asked for.
+    places: OnceCell<Places>,
+    /// Damaged stretches so far.
+    stretches: usize,
 }
 
 /// Reads the segment once. `read` is told how many bytes were done.
@@ -78,6 +83,8 @@ pub(super) fn verify(
         expected: place.base,
         skipping: false,
         wrong_at: u64::MAX,
+        places: OnceCell::new(),
+        stretches: 0,
     };
     check.run(files, along, kept, read)
 }
@@ -100,7 +107,7 @@ impl SegmentCheck<'_> {
             let batch = match step {
                 Step::Batch(batch) => batch,
                 Step::Bad(bad) => {
-                    let resume = walk.next_behind(bad.position, bad.next, &self.believed_offsets())?;
+                    let resume = self.behind_damage(bad.position, files)?;
                     self.bad_bytes(&bad, resume, kept);
                     read(resume.unwrap_or(files.size()) - bad.position);
                     match resume {
@@ -112,7 +119,9 @@ impl SegmentCheck<'_> {
             };
             let (position, end) = (batch.position, batch.end());
             if !self.take(&batch, kept) {
-                let resume = walk.next_behind(position, Some(end), &self.believed_offsets())?;
+                // Of a whole one that does not belong here that may be where it begins.
+                let resume = self.behind_damage(position, files)?;
+                let resume = resume.map(|resume| if resume == position { end } else { resume });
                 read(resume.unwrap_or(files.size()) - position);
                 walk.resume_at(resume.unwrap_or(files.size()));
                 continue;
@@ -164,10 +173,15 @@ impl SegmentCheck<'_> {
         true
     }
 
-    /// Base offsets that a batch behind what was read may have.
-    fn believed_offsets(&self) -> RangeInclusive<i64> {
-        let offsets = self.offsets();
-        offsets.start..=offsets.end - 1
+    /// Where the log goes on behind a batch at `position` that is damaged, as a start and the scrub find out; `None` if it is not
+    /// known to.
+    fn behind_damage(&mut self, position: u64, files: &Files) -> io::Result<Option<u64>> {
+        let places = self.places.get_or_init(|| files.places(self.place.base));
+        let anchors = |at| places.from(at);
+        let evidence = Evidence::of(&anchors, self.stretches);
+        let stretch = stretch_at(files.log(), position, files.size(), self.offsets(), evidence)?;
+        self.stretches += 1;
+        Ok(Some(stretch.end()).filter(|to| *to < files.size()))
     }
 
     /// Offsets that may follow what was read: below the next segment, and in reach of this one's base.

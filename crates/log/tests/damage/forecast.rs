@@ -42,7 +42,7 @@ fn what_a_check_foretells_is_what_the_start_does() {
 }
 
 /// The files that will be cut, and where their log ends then.
-fn foretold(lived: &Lived, path: &Path, bytes: Option<&[u8]>) -> BTreeMap<PathBuf, i64> {
+pub(crate) fn foretold(lived: &Lived, path: &Path, bytes: Option<&[u8]>) -> BTreeMap<PathBuf, i64> {
     let disk: Arc<dyn Disk> = lived.on_disk(path, bytes);
     let mut found = BTreeMap::new();
     let tally = verify(&disk, Path::new(ROOT), VerifyOptions::default(), &mut |event| {
@@ -57,7 +57,7 @@ fn foretold(lived: &Lived, path: &Path, bytes: Option<&[u8]>) -> BTreeMap<PathBu
 }
 
 /// Those that were.
-fn done(report: &LoadReport) -> BTreeMap<PathBuf, i64> {
+pub(crate) fn done(report: &LoadReport) -> BTreeMap<PathBuf, i64> {
     let mut done = BTreeMap::new();
     for loaded in &report.loaded {
         let end = loaded.report.cuts.iter().map(|cut| cut.offset).min();

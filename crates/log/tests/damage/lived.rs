@@ -47,6 +47,11 @@ pub(crate) struct Lived {
 
 impl Lived {
     pub(crate) fn new(left: Left) -> Self {
+        Self::of_life(left, live)
+    }
+
+    /// In which `live` writes what is written under one leader epoch.
+    pub(crate) fn of_life(left: Left, live: impl Fn(&LogDir, i32)) -> Self {
         let disk = Arc::new(MemoryDisk::new());
         let (dir, _) = open(&disk).expect("an empty directory");
         for topic in TOPICS {

@@ -7,6 +7,7 @@
 //!   harm      the ways in which a file goes wrong
 //!   derived   index files, snapshots, epochs: no answer changes
 //!   forecast  what a check foretells is what the start does
+//!   lookalike values of records that are batches: never taken for the log's own
 //!   records   `.log`: cut, refused or as it was; and said
 //!   small     checkpoints and identities: no answer changes, or the directory is not taken
 //! ```
@@ -16,5 +17,6 @@ mod derived;
 mod forecast;
 mod harm;
 mod lived;
+mod lookalike;
 mod records;
 mod small;

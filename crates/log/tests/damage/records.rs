@@ -71,7 +71,7 @@ fn blind_spot(lived: &Lived, path: &PathBuf, harm: Harm) -> bool {
 
 /// Once the closed segments were verified, whatever is served is what was written; where something is missing, that was
 /// said: by the start, or by the scrub. What does not hold.
-fn served_as_good(lived: &Lived, again: &Again, case: &str, blind: bool) -> Vec<String> {
+pub(crate) fn served_as_good(lived: &Lived, again: &Again, case: &str, blind: bool) -> Vec<String> {
     let dir = again.dir();
     // After an orderly stop the start looks at the end of the active segment only; the scrub at all of it once it is closed.
     for topic in TOPICS {

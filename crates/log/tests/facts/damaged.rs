@@ -199,3 +199,48 @@ fn batches_in_a_record_are_never_served_as_the_logs_own() {
         }
     }
 }
+
+/// The same log after the header and the first record of the trap were destroyed, and what `then` does.
+fn destroyed(clean: bool, then: impl Fn(&Bench)) -> Bench {
+    let bench = trap();
+    bench.log.close(0).expect("closed");
+    let (name, position) = place(&bench, 0, 6);
+    bench.file(&name).write_at(position, &[0; HEADER_LEN + 40]).expect("destroyed");
+    then(&bench);
+    again(bench, clean)
+}
+
+/// The offsets from `offset` on that are refused.
+fn refused(bench: &Bench, offset: i64) -> Vec<i64> {
+    let is_refused = |offset: &i64| {
+        let read = bench.log.read(*offset, 5000, ReadUpTo::LogEnd, true);
+        matches!(read, Err(ReadError::Damaged { .. } | ReadError::Corrupt { .. }))
+    };
+    (offset..bench.log.marks().log_end).filter(is_refused).collect()
+}
+
+#[test]
+fn behind_a_destroyed_batch_a_log_goes_on_where_its_index_says_so_at_each_start() {
+    for clean in [true, false] {
+        let mut bench = destroyed(clean, |_| ());
+        for start in 0..3 {
+            assert_eq!(refused(&bench, 0), [6, 7, 8], "clean {clean}, start {start}: {:?}", bench.report);
+            let behind: Vec<i64> =
+                bench.read(9, 5000, true).iter().map(|header| header.base_offset).collect();
+            assert_eq!(behind, [9, 12, 15, 18], "clean {clean}, start {start}");
+            bench.log.close(0).expect("closed");
+            bench = again(bench, clean);
+        }
+    }
+}
+
+#[test]
+fn where_nothing_shows_what_is_the_logs_own_behind_a_destroyed_batch_all_is_refused_and_the_log_goes_on() {
+    for clean in [true, false] {
+        let index = name(0, "index");
+        let bench = destroyed(clean, |bench| bench.disk.remove_file(&path(&index)).expect("removed"));
+        assert_eq!(refused(&bench, 0), (6..21).collect::<Vec<_>>(), "clean {clean}: {:?}", bench.report);
+        let next = bench.append(fill(BatchBuilder::new(Codec::None), 1, 1000)).base_offset;
+        assert_eq!((next, bench.read(21, 5000, true).len()), (21, 1), "clean {clean}");
+    }
+}
