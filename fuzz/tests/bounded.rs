@@ -63,4 +63,9 @@ bounded! {
     manifests_are_read_or_refused: "manifest",
     control_requests_are_answered: "control",
     records_of_internal_topics_are_shown: "decoded",
+    rows_of_the_metadata_are_read_or_refused: "metadata",
+    metadata_files_answer_as_before_or_are_refused: "store-file",
+    settings_are_read_or_told: "settings",
+    thresholds_are_a_ladder_or_refused: "thresholds",
+    transactions_of_kafka_are_read_or_refused: "txn-state",
 }

@@ -250,7 +250,9 @@ impl Log {
             end = End { next_offset: header.next_offset(), size: position + header.size_in_bytes() };
             let due = writer.sparse.next(config.index_interval_bytes, header.size_in_bytes());
             // Readers look an offset up only below the published end, so an entry may come before its batch.
-            indexed = indexed.and_then(|()| active.note_batch(header, position, due));
+            // Also behind one that could not be written: the largest time is of all of them.
+            let noted = active.note_batch(header, position, due);
+            indexed = indexed.and(noted);
             if header.has_producer_id() {
                 writer.producers.with(|known| known.record(batch.entry(), now_ms, config.producers_max));
             }

@@ -22,6 +22,8 @@ mod copy;
 mod embedded;
 mod engine;
 mod feed;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod memory;
 pub mod model;
 mod store;

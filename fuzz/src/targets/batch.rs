@@ -51,6 +51,14 @@ pub(super) fn mend_checksums(bytes: &mut [u8]) {
     }
 }
 
+/// Gives a file that begins with a version and a checksum of all that follows, as snapshots and lists of segments do, the
+/// right one.
+pub(super) fn mend_sum(bytes: &mut [u8]) {
+    let Some((head, body)) = bytes.split_first_chunk_mut::<6>() else { return };
+    let sum = pagewire_record::crc::crc32c(body).to_be_bytes();
+    head.iter_mut().skip(2).zip(sum).for_each(|(byte, sum)| *byte = sum);
+}
+
 /// A few batches of every codec.
 pub(super) fn samples() -> Vec<Bytes> {
     let mut samples = Vec::new();

@@ -11,7 +11,7 @@ use pagewire_log::{
     ScrubLimits, Share, Throttle,
 };
 
-use super::batch::{LIMITS, mend_checksums, samples};
+use super::batch::{LIMITS, mend_checksums, mend_sum, samples};
 use super::recovery::config;
 use crate::input::{Input, chunk};
 
@@ -45,6 +45,9 @@ const NAMES: [&str; 24] = [
     "keyed-0/pagewire-compacted",
 ];
 
+/// Files of which one checksum covers all.
+const SUMMED: [&str; 3] = [".snapshot", "pagewire-aborted", "pagewire-compacted"];
+
 pub(super) fn run(bytes: &[u8]) {
     let mut input = Input::new(bytes);
     let clean = input.u8() & 1 == 1;
@@ -52,10 +55,14 @@ pub(super) fn run(bytes: &[u8]) {
     for _ in 0..NAMES.len() {
         let (which, bytes) = (usize::from(input.u8()), input.chunk());
         let mut bytes = bytes.to_vec();
+        let name = NAMES.get(which & 0x7f);
         if which & 0x80 != 0 {
-            mend_checksums(&mut bytes);
+            match name {
+                Some(name) if SUMMED.iter().any(|end| name.ends_with(end)) => mend_sum(&mut bytes),
+                _ => mend_checksums(&mut bytes),
+            }
         }
-        if let Some(name) = NAMES.get(which & 0x7f).filter(|_| !bytes.is_empty()) {
+        if let Some(name) = name.filter(|_| !bytes.is_empty()) {
             put(&disk, name, &bytes);
         }
     }
@@ -153,10 +160,17 @@ pub(super) fn seeds() -> Vec<Vec<u8>> {
     ]
     .concat();
     let plain = [vec![0], file(0, &log)].concat();
+    // Of the first segment: where its records end, and what it tells of.
+    let numbers = |version: u8, numbers: &[u32]| {
+        let numbers: Vec<u8> = numbers.iter().flat_map(|number| number.to_be_bytes()).collect();
+        [&[0, version, 0, 0, 0, 0, 0, 0, 0, 1][..], &[0; 8], &numbers].concat()
+    };
+    let summed = [file(0x91, &numbers(0, &[1])), file(0x97, &numbers(1, &[log.len() as u32, 7]))].concat();
     vec![
         plain.clone(),
         [vec![1], file(0x80, &log), checkpoints.clone()].concat(),
         [vec![0], file(8, &log), file(0, &log), file(9, &log)].concat(),
+        [plain.clone(), summed].concat(),
         [plain, file(19, &log), file(2, &[0, 0, 0, 1, 0, 0, 0, 130]), checkpoints].concat(),
     ]
 }

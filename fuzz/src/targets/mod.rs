@@ -10,11 +10,16 @@ mod group_record;
 mod index;
 mod kraft;
 mod manifest;
+mod metadata;
 mod partition_files;
 mod produced;
 mod recovery;
 mod request;
 mod response;
+mod settings;
+mod store_file;
+mod thresholds;
+mod txn_state;
 
 /// An entry point and the promise it has to keep.
 #[derive(Debug, Clone, Copy)]
@@ -136,6 +141,41 @@ pub static TARGETS: &[Target] = &[
         promise: "a record of an internal topic is shown in words or as JSON, in memory bounded by its bytes",
         run: decoded::run,
         seeds: decoded::seeds,
+        bounded_runs: 40_000,
+    },
+    Target {
+        name: "metadata",
+        promise: "a row of the metadata store is read or refused, whatever kind it is of; what was read reads back the same",
+        run: metadata::run,
+        seeds: metadata::seeds,
+        bounded_runs: 40_000,
+    },
+    Target {
+        name: "store-file",
+        promise: "a metadata file with bytes changed answers as before, or is refused with its name",
+        run: store_file::run,
+        seeds: store_file::seeds,
+        bounded_runs: 2_000,
+    },
+    Target {
+        name: "settings",
+        promise: "a properties file is read, or everything wrong with it is told; what was read reads back the same",
+        run: settings::run,
+        seeds: settings::seeds,
+        bounded_runs: 10_000,
+    },
+    Target {
+        name: "thresholds",
+        promise: "a file of thresholds is a ladder for pieces of any length, or refused; it reads back the same",
+        run: thresholds::run,
+        seeds: thresholds::seeds,
+        bounded_runs: 40_000,
+    },
+    Target {
+        name: "txn-state",
+        promise: "a record of Kafka's transaction coordinator is read or refused; what was read can be written and read again",
+        run: txn_state::run,
+        seeds: txn_state::seeds,
         bounded_runs: 40_000,
     },
 ];

@@ -1,4 +1,4 @@
-//! `[which u8][bytes]`: a file of a partition's directory as checks, dumps and the scrub read it, entry by entry, without a
+//! `[which u8, its first bit for a right checksum][bytes]`: a file of a partition's directory as checks, dumps and the scrub read it, entry by entry, without a
 //! log that was opened.
 
 use std::path::Path;
@@ -10,15 +10,20 @@ use pagewire_log::files::{
     BatchWalk, Entries, Entry, FileKind, OffsetEntry, ProducerSnapshot, Step, TimeStamped, TxnEntry,
 };
 
-use super::batch::samples;
+use super::batch::{mend_sum, samples};
 use crate::input::Input;
 
 pub(super) fn run(bytes: &[u8]) {
     let mut input = Input::new(bytes);
-    let which = usize::from(input.u8()) % FileKind::ALL.len();
-    let bytes = input.rest();
+    let which = input.u8();
+    let kind = FileKind::ALL.get(usize::from(which & 0x7f) % FileKind::ALL.len()).map(|(kind, _)| *kind);
+    let mut bytes = input.rest().to_vec();
+    if which & 0x80 != 0 && kind == Some(FileKind::Snapshot) {
+        mend_sum(&mut bytes);
+    }
+    let bytes = bytes.as_slice();
     let file = file(bytes);
-    match FileKind::ALL.get(which).map(|(kind, _)| *kind) {
+    match kind {
         Some(FileKind::OffsetIndex) => entries::<OffsetEntry>(&*file, bytes),
         Some(FileKind::TimeIndex) => entries::<TimeStamped>(&*file, bytes),
         Some(FileKind::TxnIndex) => {

@@ -133,6 +133,14 @@ impl Sources {
 
     /// Adds the text of a properties file. `path` is only for messages.
     pub fn add_file(&mut self, path: &str, text: &[u8]) {
+        let Some(text) = without_mark(text) else {
+            self.errors.push(ConfigError::Syntax {
+                path: path.to_owned(),
+                line: None,
+                message: "it is in UTF-16, by its first two bytes: save it as plain text (UTF-8)".to_owned(),
+            });
+            return;
+        };
         for line in PropertiesIter::new(text) {
             let line = match line {
                 Ok(line) => line,
@@ -240,6 +248,16 @@ impl Sources {
     pub fn finish(self) -> Result<BTreeMap<&'static str, Given>, ConfigErrors> {
         if self.errors.is_empty() { Ok(self.given) } else { Err(ConfigErrors(self.errors)) }
     }
+}
+
+/// The text behind what editors put before it to name its encoding; none of one that is in UTF-16. The reader of properties must
+/// not see such a mark: it would take the encoding from it, and panics where the text then ends inside of a character.
+fn without_mark(mut text: &[u8]) -> Option<&[u8]> {
+    while let Some(rest) = text.strip_prefix(b"\xef\xbb\xbf") {
+        text = rest;
+    }
+    let is_wide = [[0xff, 0xfe], [0xfe, 0xff]].iter().any(|mark| text.starts_with(mark));
+    (!is_wide).then_some(text)
 }
 
 fn nearest_variable(name: &str, known: &BTreeMap<String, &'static str>) -> Option<String> {

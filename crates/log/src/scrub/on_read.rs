@@ -8,10 +8,12 @@
 use std::io;
 use std::sync::atomic::Ordering;
 
+use pagewire_record::BatchHeader;
+
 use super::damage::Stretch;
 use super::evidence::{Anchors, Evidence};
 use super::extent::stretch_at;
-use super::search::is_in_place;
+use super::search::Search;
 use super::stretches::Added;
 use crate::damaged::{Damaged, TOLD_MAX};
 use crate::errors::ReadError;
@@ -27,41 +29,43 @@ impl Segment {
             return Ok(());
         }
         let (file, end) = (self.file()?, self.end());
-        let mut walk = BatchWalk::new(&*file, position, end.size);
-        let (mut expected, until, holes_below) = (offset, position + len, self.holes_below());
-        let anchors = self.anchors();
-        while walk.position() < until {
-            let from = match walk.step()? {
-                None => break,
-                Some(Step::Batch(batch)) if is_in_place(&batch, expected, holes_below, end) => {
-                    expected = batch.header.next_offset();
-                    continue;
-                }
-                Some(Step::Batch(batch)) => batch.position,
-                Some(Step::Bad(bad)) => bad.position,
-            };
-            let stretch = self.learn_damage(from, expected, &anchors)?;
-            walk.resume_at(stretch.end());
-            expected = stretch.next_offset;
-        }
-        Ok(())
+        let mut search = Search::from(position, offset).until(position.saturating_add(len)).lacking_as(self);
+        let tell = |stretch| {
+            self.tell_damage(stretch);
+        };
+        search.advance(&*file, end, u64::MAX, &tell, &self.anchors()).map(drop)
     }
 
-    /// A walk over headers came to something at `position` that is no batch. If the batch before is not whole, its length
-    /// may have led there.
+    /// A walk over headers came to something at `position` that is no batch, or goes back. If the batch before is not whole, its
+    /// length may have led there; if it left offsets out and the one at `position` has one of them, its base offset is the lie.
     pub(crate) fn learn_on_the_way(
         &self,
         scanner: &Scanner<'_>,
         position: u64,
         anchors: Anchors<'_>,
     ) -> io::Result<Stretch> {
-        let (file, end) = (self.file()?, self.end());
-        if let Some((before, expected)) = scanner.last()
-            && !matches!(BatchWalk::new(&*file, before, end.size).step()?, Some(Step::Batch(batch)) if batch.is_whole())
-        {
-            return self.learn_damage(before, expected, anchors);
+        let file = self.file()?;
+        let whole_at = |at| -> io::Result<Option<BatchHeader>> {
+            Ok(match BatchWalk::new(&*file, at, self.end().size).step()? {
+                Some(Step::Batch(batch)) if batch.is_whole() => Some(batch.header),
+                _ => None,
+            })
+        };
+        let Some((before, due)) = scanner.last() else {
+            return self.learn_damage(position, scanner.expected(), anchors);
+        };
+        let is_a_lie = match whole_at(before)? {
+            None => true,
+            Some(last) if last.base_offset == due => false,
+            Some(_) => {
+                whole_at(position)?.is_some_and(|next| (due..scanner.expected()).contains(&next.base_offset))
+            }
+        };
+        if is_a_lie {
+            self.learn_damage(before, due, anchors)
+        } else {
+            self.learn_damage(position, scanner.expected(), anchors)
         }
-        self.learn_damage(position, scanner.expected(), anchors)
     }
 
     /// The next good batch of a walk over headers. What is damaged is learned, and passed by.

@@ -187,7 +187,7 @@ impl Search {
 }
 
 /// Whether a batch has the bytes that were written, and offsets that follow.
-pub(super) fn is_in_place(batch: &WalkedBatch<'_>, expected: i64, holes_below: i64, end: End) -> bool {
+fn is_in_place(batch: &WalkedBatch<'_>, expected: i64, holes_below: i64, end: End) -> bool {
     let header = &batch.header;
     batch.is_whole()
         && (expected..=expected.max(holes_below)).contains(&header.base_offset)

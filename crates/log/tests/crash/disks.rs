@@ -43,6 +43,10 @@ pub(crate) struct Place {
     pub(crate) illness: Option<Illness>,
     /// Since the process started some of it could not be read.
     pub(crate) was_unreadable: bool,
+    /// It ever was.
+    pub(crate) was_ill: bool,
+    /// Something happened to a file on it.
+    pub(crate) was_harmed: bool,
     /// The directory's id, once it was served.
     pub(crate) id: Option<Uuid>,
 }
@@ -51,7 +55,16 @@ impl Place {
     pub(crate) fn new(root: &'static str) -> Self {
         let disk = ForgettingDisk::new();
         let used = FailingDisk::new(Arc::new(disk.clone()));
-        Self { root, disk, used, illness: None, was_unreadable: false, id: None }
+        Self {
+            root,
+            disk,
+            used,
+            illness: None,
+            was_unreadable: false,
+            was_ill: false,
+            was_harmed: false,
+            id: None,
+        }
     }
 
     pub(crate) fn path(&self) -> &'static Path {
@@ -81,7 +94,7 @@ impl Place {
             _ => Fault::Error(errno),
         };
         self.used.fail_on("", chance.pick(calls), When::From(1 + chance.below(4)), fault);
-        self.illness = Some(illness);
+        (self.illness, self.was_ill) = (Some(illness), true);
         self.was_unreadable |= illness == Illness::Unreadable;
     }
 

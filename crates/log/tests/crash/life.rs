@@ -4,13 +4,14 @@ use std::collections::HashSet;
 use std::ops::Range;
 use std::sync::Arc;
 
-use pagewire_log::LoadReport;
+use pagewire_log::{LoadReport, Log};
 
 use crate::disks::{Illness, Place};
+use crate::model::Partition;
 use crate::ops;
 use crate::tally::Tally;
 use crate::world::World;
-use crate::{check, derived, restored};
+use crate::{check, derived, gone, harm, harmed, kafka, restored};
 
 /// Lives through a seed. Panics where something is not as it must be.
 pub(crate) fn live(seed: u64) -> Tally {
@@ -19,12 +20,31 @@ pub(crate) fn live(seed: u64) -> Tally {
         start(&mut world);
         work(&mut world);
         end(&mut world);
+        befall(&mut world);
     }
     start(&mut world);
     stop(&mut world);
     start(&mut world);
     note_changes(&mut world);
     world.tally
+}
+
+/// What happens to the files while no process has them.
+fn befall(world: &mut World) {
+    // Whoever it is, it is not the process that was to die.
+    world.live_on();
+    if !world.lost_power && world.chance.one_in(8) {
+        let place = world.chance.below(world.places.len() as u64) as usize;
+        kafka::befall(world, place);
+    }
+    if world.rots && !world.chance.one_in(3) {
+        harm::befall(world);
+    }
+    if world.chance.one_in(12)
+        || world.partitions.iter().any(|one| one.aside.is_some()) && world.chance.one_in(2)
+    {
+        gone::befall(world);
+    }
 }
 
 /// Starts until a start comes to its end, and looks at what it found.
@@ -68,7 +88,7 @@ pub(crate) fn arrive(
     bytes: &check::Bytes,
     places: Range<usize>,
 ) -> bool {
-    assert!(report.failed.is_empty(), "logs that cannot be opened: {:?}", report.failed);
+    gone::are_these(world, &report.failed);
     let here: Vec<usize> = world.each_dir().into_iter().map(|(place, _)| place).collect();
     let lost = (0..world.places.len()).find(|place| !here.contains(place) && !world.places[*place].is_ill());
     assert_eq!(lost, None, "a directory is away: {:?}", world.dirs().away());
@@ -81,10 +101,20 @@ pub(crate) fn arrive(
         (0..world.partitions.len()).filter(|at| has_come(world.partitions[*at].place)).collect();
     for &at in &arrived {
         match world.log(at) {
-            Some(log) => world.partitions[at].settle(log.marks()),
-            None => assert!(!world.partitions[at].made, "{} is gone", world.partitions[at].topic),
+            Some(log) => {
+                world.partitions[at].settle(log.marks());
+                if !harmed::is_told(&world.partitions[at], &log, report) {
+                    world.tally.count("beginnings lost after a kill, and not told");
+                }
+                world.partitions[at].harm.start_before = None;
+            }
+            None => {
+                let partition = &world.partitions[at];
+                assert!(!partition.made || partition.aside.is_some(), "{} is gone", partition.topic);
+            }
         }
     }
+    gone::miss(world);
     // A full disk lets directories go that the checkpoints still name, and a crash then misses the next of their names.
     let is_full = world.places.iter().any(|place| place.illness == Some(Illness::Full));
     let deleted: HashSet<_> = world.deleted.iter().copied().filter(|_| !is_full).collect();
@@ -103,12 +133,23 @@ pub(crate) fn arrive(
     world.live_on();
     for (at, log) in world.open_logs() {
         if arrived.contains(&at) {
-            check::partition(world, at, &log);
+            look_at(world, at, &log);
         }
     }
     restored::compare_kept(world);
     world.tally.count("starts");
     true
+}
+
+/// Compares a log with the model. Of one that something happened to, what was noted is known at once; what was not, often only
+/// later.
+pub(crate) fn look_at(world: &mut World, at: usize, log: &Log) {
+    check::partition(world, at, log);
+    if world.partitions[at].harm.is_hidden() && world.chance.one_in(2) {
+        let dir = world.dir_of(at);
+        harmed::look(world, &dir, world.partitions[at].place);
+        check::partition(world, at, log);
+    }
 }
 
 fn work(world: &mut World) {
@@ -146,13 +187,17 @@ fn stop(world: &mut World) {
         let path = world.places[place].path();
         let failed = report.failed.iter().find(|(of, _)| of.starts_with(path));
         assert!(failed.is_none(), "an orderly stop that is none: {report:?}");
-        for partition in world.partitions.iter_mut().filter(|partition| partition.place == place) {
+        let is_here = |partition: &&mut Partition| partition.place == place && partition.aside.is_none();
+        for partition in world.partitions.iter_mut().filter(is_here) {
             partition.stable = partition.end;
             partition.start_promised = partition.start;
+            partition.harm.note();
+            partition.was_aside = false;
         }
         derived::equal_to_a_rebuild(world, place);
     }
     world.tally.count("stops in order");
+    world.lost_power = false;
     world.dirs = None;
 }
 
@@ -171,8 +216,9 @@ fn die(world: &mut World) {
             place.go_on_as(place.disk.crash(seed).expect("a crash"));
         }
     }
+    world.lost_power = power;
     if power {
-        world.partitions.iter_mut().for_each(crate::model::Partition::lose_power);
+        world.partitions.iter_mut().for_each(Partition::lose_power);
     }
     world.tally.count(match (killed, power) {
         (true, false) => "killed",

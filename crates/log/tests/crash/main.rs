@@ -7,6 +7,10 @@
 //!   ops      the operations of a broker on its logs
 //!   disks    one or two, with a log directory each; one may refuse to be written or read, be full, or be away, and come back
 //!   model    what should be there, and what may be
+//!   harm     files go bad while no process has them: flipped bits, zeros, cuts, segments gone; below the recovery point
+//!   harmed                    what was hit is refused once it was looked at, is never passed over, stays known; all else is served
+//!   gone     a partition's directory is taken away, put back, given up: it is never made anew in silence
+//!   kafka    Apache Kafka had the directory meanwhile, stopped or was killed
 //!   check    the invariants:  nothing synced is lost by a power cut, nothing answered by a kill
 //!                             no gap, no duplicate, order; every offset and time leads where it should
 //!                             producers as their batches say; a batch sent again is known
@@ -30,6 +34,10 @@ mod committed;
 mod compacted;
 mod derived;
 mod disks;
+mod gone;
+mod harm;
+mod harmed;
+mod kafka;
 mod life;
 mod model;
 mod ops;
@@ -43,7 +51,7 @@ const BOUNDED: u64 = 100;
 const SAME: u64 = 12;
 
 /// What they must have met.
-const COVERED: [&str; 13] = [
+const COVERED: [&str; 22] = [
     "killed",
     "power cuts",
     "died in: a start",
@@ -57,6 +65,15 @@ const COVERED: [&str; 13] = [
     "disks that cannot be read",
     "directories that came back",
     "directories that were away and came back",
+    "harm: flipped bits",
+    "harm: zeroed sectors",
+    "harm: files cut",
+    "harm: segments gone",
+    "directories looked through after harm",
+    "directories taken away",
+    "directories put back",
+    "kafka: was there, and stopped",
+    "kafka: was there, and killed",
 ];
 
 #[test]

@@ -5,13 +5,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use pagewire_disk::checkpoint::{CLEANER_FILE, HIGH_WATERMARK_FILE, LOG_START_FILE, RECOVERY_POINT_FILE};
-use pagewire_disk::{Disk, ForgettingDisk, OffsetCheckpoint};
-use pagewire_log::LogDir;
-use pagewire_log::backup::CopiedLog;
+use pagewire_disk::{DamageCheckpoint, DamageEntry, Disk, ForgettingDisk, OffsetCheckpoint};
+use pagewire_log::backup::{CopiedFile, CopiedLog};
+use pagewire_log::{LogDir, Stretch};
 
-use crate::check;
 use crate::model::Partition;
 use crate::world::World;
+use crate::{check, harmed};
 
 /// The copy of one log.
 #[derive(Debug)]
@@ -31,17 +31,24 @@ pub(crate) fn compare(world: &mut World, copy: &Backup) {
     let (at, disk) = (copy.at, world.place_of(copy.at).disk.crash(0).expect("a crash"));
     let Partition { topic, number, id, .. } = copy.then;
     write_checkpoints(&disk, (topic, number), copy);
+    write_damage(&disk, (topic, number), copy);
     let settings = id.map(|id| world.settings(id));
     let known = |_: &str, _: i32| settings.clone();
     let (dir, report) =
         LogDir::open(Arc::new(disk), Path::new(&copy.root), &world.options(), &known, &|_| {})
             .expect("opens");
     let [loaded] = report.loaded.as_slice() else { panic!("one log was copied: {report:?}") };
-    assert!(loaded.report.cuts.is_empty() && loaded.report.damage.is_empty(), "{loaded:?}");
+    let is_whole = copy.then.harm.is_none();
+    assert!(loaded.report.cuts.is_empty(), "{loaded:?}");
+    assert!(!is_whole || loaded.report.damage.is_empty(), "{loaded:?}");
     let log = dir.get(topic, number).expect("loaded");
     let (start, end) = (copy.log.log_start, copy.log.end);
     assert_eq!((log.marks().log_start, log.marks().log_end), (start, end), "{topic}: {loaded:?}");
     let now = mem::replace(&mut world.partitions[at], copy.then.clone());
+    if !is_whole {
+        harmed::verify(&dir, world.now_ms);
+        world.partitions[at].harm.find();
+    }
     check::partition(world, at, &log);
     world.partitions[at] = now;
 }
@@ -53,6 +60,26 @@ pub(crate) fn compare_kept(world: &mut World) {
         world.tally.count("backups compared once more");
         world.kept = Some(kept);
     }
+}
+
+/// As a restore writes down where the copy is damaged, from what the backup says.
+fn write_damage(disk: &ForgettingDisk, (topic, partition): (&str, i32), copy: &Backup) {
+    let of_file = |file: &CopiedFile| {
+        let base = file.name.strip_suffix(".log").and_then(|base| base.parse().ok());
+        let (size, segment) = (file.bytes, base.unwrap_or(0));
+        let entry = move |stretch: &Stretch| DamageEntry {
+            topic: topic.to_owned(),
+            partition,
+            segment,
+            size,
+            from: stretch.from,
+            to: stretch.to,
+            offset: stretch.offset,
+        };
+        file.damage.iter().map(entry).collect::<Vec<_>>()
+    };
+    let entries = copy.log.files.iter().flat_map(of_file).collect();
+    DamageCheckpoint { entries }.write(disk, Path::new(&copy.root)).expect("written");
 }
 
 /// As a restore writes them, from what the backup says.

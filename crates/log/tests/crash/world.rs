@@ -31,6 +31,10 @@ pub(crate) struct World {
     pub(crate) config: LogConfig,
     /// Compaction was on at some time: there may be holes.
     pub(crate) holes: bool,
+    /// The last process ended with the power.
+    pub(crate) lost_power: bool,
+    /// Things happen to files.
+    pub(crate) rots: bool,
     pub(crate) now_ms: i64,
     pub(crate) leader_epoch: i32,
     /// Ids of topics that were deleted.
@@ -46,6 +50,7 @@ impl World {
         let config = config(&mut chance);
         let count = 1 + chance.below(TOPICS.len() as u64) as usize;
         let open_files = chance.pick(&[2, 8, 64]);
+        let rots = chance.one_in(2);
         let places = if chance.one_in(3) { ROOTS.len() } else { 1 };
         Self {
             chance,
@@ -60,6 +65,8 @@ impl World {
                 .map(|((topic, number), place)| Partition::new(topic, *number, place))
                 .collect(),
             holes: config.cleanup_compact,
+            lost_power: false,
+            rots,
             config,
             now_ms: 1_000_000,
             leader_epoch: 0,

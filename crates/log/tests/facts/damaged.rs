@@ -244,3 +244,30 @@ fn where_nothing_shows_what_is_the_logs_own_behind_a_destroyed_batch_all_is_refu
         assert_eq!((next, bench.read(21, 5000, true).len()), (21, 1), "clean {clean}");
     }
 }
+
+#[test]
+fn a_base_offset_that_is_too_high_is_the_lie_and_what_follows_it_is_served() {
+    // Past the log's end, and of a batch that comes later in the segment.
+    for (field, clean) in [(2, true), (2, false), (7, true), (7, false)] {
+        let bench = Bench::new();
+        bench.fill(60);
+        let segments = bench.log.segments();
+        let (base, next) = (segments[1].base_offset, segments[2].base_offset);
+        bench.log.close(0).expect("closed");
+        let bit = if field == 7 { 8 } else { 1 };
+        let is_lower = |offset: &i64| offset & bit == 0 && offset + bit < next;
+        let lie = (base..next).step_by(3).skip(1).find(is_lower).expect("an offset that grows with the bit");
+        flip(&bench, base, lie, field, bit as u8);
+        for suffix in ["index", "timeindex"] {
+            bench.disk.remove_file(&path(&name(base, suffix))).expect("removed");
+        }
+        let bench = again(bench, clean);
+        assert!(bench.log.max_timestamp_offset().expect("a lookup").is_some());
+        for offset in (base..next).step_by(3).filter(|offset| *offset != lie) {
+            let read = bench.log.read(offset, 1, ReadUpTo::LogEnd, true);
+            assert!(read.is_ok(), "byte {field}, clean {clean}: {offset} beside {lie}: {read:?}");
+        }
+        let read = bench.log.read(lie, 1, ReadUpTo::LogEnd, true);
+        assert!(matches!(read, Err(ReadError::Damaged { .. })), "{lie}: {read:?}");
+    }
+}

@@ -62,6 +62,28 @@ fn a_leader_epoch_that_a_sick_disk_does_not_take_takes_the_log_offline() {
     assert_eq!((bench.log.marks().log_end, bench.read_all(0).len()), (6, 2));
 }
 
+/// So many entries wait in memory; the next one is due to be written.
+const WAITING: i64 = 64;
+
+#[test]
+fn the_largest_time_is_known_though_an_index_entry_before_it_in_the_same_append_could_not_be_written() {
+    let all = LogConfig { segment_bytes: 1 << 20, index_interval_bytes: 1, ..config() };
+    let (disk, bench) = failing(all);
+    bench.fill(WAITING);
+    disk.fail_on(".index", Call::Write, When::Always, Fault::Error(Errno::NOSPC));
+    let together = [batch(1, 2_000), batch(1, 9_000), batch(1, 3_000)].concat();
+    let context = AppendContext { origin: Origin::Coordinator, ..context() };
+    bench.log.append(together.into(), context).expect("appended");
+    let latest =
+        |bench: &Bench| bench.log.max_timestamp_offset().expect("a lookup").expect("found").timestamp;
+    let late =
+        |bench: &Bench| bench.log.offset_for_time(8_000).expect("a lookup").map(|found| found.timestamp);
+    assert_eq!((latest(&bench), late(&bench)), (9_000, Some(9_000)));
+    disk.heal();
+    let bench = bench.restarted();
+    assert_eq!((latest(&bench), late(&bench)), (9_000, Some(9_000)), "also when the segment is closed");
+}
+
 #[test]
 fn a_duplicate_is_not_remembered_from_a_write_that_failed() {
     let (disk, bench) = failing(config());

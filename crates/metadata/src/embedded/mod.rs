@@ -15,6 +15,9 @@ mod slots;
 mod tables;
 mod worker;
 
+#[cfg(feature = "fuzzing")]
+pub(crate) use tables::row_again;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;

@@ -52,6 +52,12 @@ fn decode(key: &str, bytes: &[u8]) -> Result<Row, StoreError> {
     Ok(Row { value, version: i64::from_be_bytes(*version), lease: i64::from_be_bytes(*lease) })
 }
 
+/// A row, read and written again.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn row_again(bytes: &[u8]) -> Result<Vec<u8>, StoreError> {
+    decode("key", bytes).map(|row| encode(&row))
+}
+
 /// The last revision, and when the next lease runs out.
 pub(super) type Found = (Revision, Option<i64>);
 

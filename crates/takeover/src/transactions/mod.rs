@@ -27,6 +27,8 @@ use crate::take::Taken;
 
 pub(crate) use decisions::Decisions;
 pub(crate) use end::settle;
+#[cfg(feature = "fuzzing")]
+pub(crate) use state::reads_again as state_reads_again;
 
 /// Where Kafka's coordinator remembers transactions.
 pub(crate) const STATE_TOPIC: &str = "__transaction_state";

@@ -192,6 +192,23 @@ impl TxnState {
     }
 }
 
+/// Whether a record is read, and the same when it is written and read again, before and after it is completed.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn reads_again(key: &[u8], value: &[u8]) -> bool {
+    let again = |state: &TxnState| {
+        let bytes = state.bytes();
+        let read = bytes.as_deref().map(TxnState::read);
+        assert_eq!(read, Some(Ok(Some(state.clone()))), "written as {bytes:?}");
+    };
+    let (Ok(Some(_)), Ok(Some(state))) = (transactional_id(key), TxnState::read(value)) else { return false };
+    again(&state);
+    if let Some(completed) = state.completed(1_700_000_000_000) {
+        assert_eq!(completed.outcome(), None, "{completed:?} is over");
+        again(&completed);
+    }
+    true
+}
+
 fn partitions(fields: &mut Fields<'_>, version: i16) -> Result<Option<Vec<OfTopic>>, FieldError> {
     let (name, list) =
         if version > 0 { (Width::Compact, Width::Compact) } else { (Width::Short, Width::Int) };

@@ -46,6 +46,25 @@ fn every_default_is_a_good_value_and_they_fit_together() {
 }
 
 #[test]
+fn a_mark_before_utf_8_is_passed_over_and_a_file_in_utf_16_is_refused_in_words() {
+    let read = |bytes: &[u8]| {
+        let mut sources = Sources::new();
+        sources.add_file("server.properties", bytes);
+        sources.finish()
+    };
+    let given = read(b"\xef\xbb\xbfnode.id=7\n").expect("read");
+    assert_eq!(given["node.id"].value, "7");
+    // Each ends inside of a character.
+    for text in [&b"\xff\xfen\0o\0\xf1"[..], b"\xfe\xff\0n\0o\xd8", b"\xef\xbb\xbf\xff\xfen\0\xf1"] {
+        let refused = read(text).expect_err("no text of ours").to_string();
+        assert!(
+            refused.contains("server.properties") && refused.contains("save it as plain text"),
+            "{refused}"
+        );
+    }
+}
+
+#[test]
 fn every_name_stands_in_its_table_once() {
     let mut names: Vec<&str> = broker_settings().map(|setting| setting.name).collect();
     let count = names.len();

@@ -7,12 +7,13 @@
 //! `floor` is what must be there at the next look: everything that was answered, or after a power cut what was synced.
 //! `doubtful` was on its way when the process died: nobody heard of it, so it may be there or not, from its end backwards.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 use pagewire_log::Marks;
 use uuid::Uuid;
 
-use super::{Fate, Known, Sent, fates, replay};
+use super::{Fate, Harm, Known, Sent, fates, replay};
 
 #[derive(Debug, Clone)]
 pub(crate) struct Partition {
@@ -35,6 +36,14 @@ pub(crate) struct Partition {
     pub(crate) stable: i64,
     /// Above this nothing was removed by compaction.
     pub(crate) clean_to: i64,
+    /// What happened to its files behind its back.
+    pub(crate) harm: Harm,
+    /// Segments that another program wrote to.
+    pub(crate) others: BTreeSet<i64>,
+    /// Its directory was taken away, to this place.
+    pub(crate) aside: Option<PathBuf>,
+    /// It was put back, and no process has closed it in order since.
+    pub(crate) was_aside: bool,
 }
 
 impl Partition {
@@ -54,6 +63,10 @@ impl Partition {
             floor: 0,
             stable: 0,
             clean_to: 0,
+            harm: Harm::default(),
+            others: BTreeSet::new(),
+            aside: None,
+            was_aside: false,
         }
     }
 
@@ -115,8 +128,29 @@ impl Partition {
         let cut_inside = self.batches.get(whole).is_some_and(|sent| sent.base < log_end);
         assert!(!cut_inside || log_start == log_end, "{}: ends at {log_end}, inside of a batch", self.topic);
         self.batches.truncate(whole);
+        self.harm.end_at(log_end);
         (self.start, self.start_seen) = (log_start, log_start);
         (self.end, self.floor) = (log_end, log_end);
+    }
+
+    /// Another program has cut what was torn behind this offset.
+    pub(crate) fn is_cut_at(&mut self, end: i64) {
+        self.batches.append(&mut self.doubtful);
+        self.batches.retain(|sent| sent.end() <= end);
+        self.end = self.batches.last().map_or(end, Sent::end).max(self.start);
+        assert_eq!(self.end, end, "{}: the file ends elsewhere", self.topic);
+        self.is_all_there();
+    }
+
+    /// Another program has written this, for good.
+    pub(crate) fn is_written(&mut self, sent: Sent) {
+        self.end = sent.end();
+        self.batches.push(sent);
+        self.is_all_there();
+    }
+
+    fn is_all_there(&mut self) {
+        (self.floor, self.stable) = (self.end, self.end);
     }
 
     /// What it was when it began and ended there.

@@ -1,6 +1,6 @@
 //! Compaction: the dirtiest log first, as long as one is due.
 
-use pagewire_log::{Cleaner, CleanerLimits, Log, LogDir, Throttle};
+use pagewire_log::{CleanError, Cleaner, CleanerLimits, Log, LogDir, Throttle};
 
 use super::or_excused;
 use crate::world::World;
@@ -25,6 +25,13 @@ fn clean_one(world: &mut World, (place, dir): (usize, &LogDir), cleaner: &mut Cl
         let Some(dirty) = dir.dirtiest(world.now_ms) else { return };
         let topic = dirty.topic().clone();
         let cleaned = dirty.clean(cleaner, world.now_ms, throttle);
+        if let Err(CleanError::Corrupt { .. }) = cleaned
+            && world.partitions.iter().any(|one| *one.topic == *topic && !one.harm.is_none())
+        {
+            // It is set aside.
+            world.tally.count("cleans that came to harm");
+            continue;
+        }
         let Some(cleaned) = or_excused(world, place, "compaction", cleaned) else { return };
         let (read, kept) = (cleaned.stats.records_read, cleaned.stats.records_kept);
         world.tally.add("records removed by compaction", read - kept);

@@ -9,6 +9,7 @@ mod rounds;
 mod settings;
 mod txns;
 
+use crate::gone;
 use crate::world::World;
 
 /// Does one thing, chosen by chance. Whether it came to its end is for the caller to see: the process may have died.
@@ -20,9 +21,12 @@ pub(crate) fn step(world: &mut World) {
     else {
         return partitions::make_some(world);
     };
+    let is_harmed = !world.partitions[at].harm.is_none();
     let (name, run): (&'static str, fn(&mut World, usize, &pagewire_log::Log)) =
-        match world.chance.below(if world.is_backing_up { 100 } else { 107 }) {
+        match world.chance.below(if world.is_backing_up { 100 } else { 110 }) {
             0..24 => ("append: plain", produce::plain),
+            // Whose last batches were hit may be another producer than the model's.
+            24..43 | 49..56 if is_harmed => ("append: plain", produce::plain),
             24..34 => ("append: idempotent", produce::idempotent),
             34..43 => ("append: in a transaction", txns::inside),
             43..49 => ("append: marker", txns::end),
@@ -44,6 +48,7 @@ pub(crate) fn step(world: &mut World) {
             99..100 => ("delete a partition", |world, at, _| partitions::delete(world, at)),
             100..102 => ("backup", backup::back_up),
             102..104 => ("a disk falls ill", illness::begin),
+            104..107 => ("a directory that is gone", |world, _, _| gone::go_on(world)),
             _ => ("a sick disk", illness::go_on),
         };
     world.tally.count(name);
@@ -74,7 +79,7 @@ fn died_in(name: &str) -> &'static str {
 }
 
 /// The answer of a call in the directory at `place`, which may fail only because the process died in it, or its disk is sick.
-fn or_excused<T, E: std::fmt::Debug>(
+pub(crate) fn or_excused<T, E: std::fmt::Debug>(
     world: &World,
     place: usize,
     what: &str,

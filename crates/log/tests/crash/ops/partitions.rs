@@ -1,6 +1,9 @@
 //! Partitions that come and go. The metadata knows first, as in the broker.
 
+use pagewire_log::CreateError;
+
 use crate::disks::Illness;
+use crate::gone;
 use crate::model::Partition;
 use crate::world::World;
 
@@ -18,11 +21,15 @@ pub(crate) fn make_some(world: &mut World) {
 
 /// Makes one in its directory; `false` if it could not be.
 pub(crate) fn make(world: &mut World, at: usize) -> bool {
-    let Partition { topic, number, place, id, .. } = world.partitions[at];
-    let Some(id) = id else { return true };
-    // Home needs no name.
-    let directory = world.places[place].id.filter(|_| place > 0);
-    let made = world.dirs().create_all(topic, &[(number, directory)], &world.settings(id), world.now_ms);
+    let Partition { topic, place, id, .. } = world.partitions[at];
+    if id.is_none() {
+        return true;
+    }
+    if world.partitions[at].aside.is_some() {
+        gone::is_refused(world, at);
+        return !world.is_dead();
+    }
+    let made = try_make(world, at);
     if super::or_excused(world, place, "making a partition", made).is_none() {
         return false;
     }
@@ -34,6 +41,15 @@ pub(crate) fn make(world: &mut World, at: usize) -> bool {
     world.partitions[at].made = true;
     // What making it does besides may be what the process died in.
     !world.is_dead()
+}
+
+/// Asks for it.
+pub(crate) fn try_make(world: &World, at: usize) -> Result<(), CreateError> {
+    let Partition { topic, number, place, id, .. } = world.partitions[at];
+    let settings = world.settings(id.expect("an id"));
+    // Home needs no name.
+    let directory = world.places[place].id.filter(|_| place > 0);
+    world.dirs().create_all(topic, &[(number, directory)], &settings, world.now_ms)
 }
 
 pub(super) fn delete(world: &mut World, at: usize) {

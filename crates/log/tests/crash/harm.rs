@@ -1,0 +1,213 @@
+//! What happens to files while no process has them: a bit flips, sectors read as zeros, a file ends too early, or is gone. Only
+//! below the recovery point that the checkpoint has: what lies above may have been torn as well, and is cut.
+
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use pagewire_disk::checkpoint::RECOVERY_POINT_FILE;
+use pagewire_disk::{Disk, ForgettingDisk, OffsetCheckpoint, OpenMode, read_small};
+use pagewire_record::batches;
+
+use crate::chance::Chance;
+use crate::model::{Hit, Partition};
+use crate::world::World;
+
+const SECTOR: u64 = 512;
+/// Flips, zeros, cuts, and files that are gone.
+const KINDS: u64 = 8;
+/// Of a log that is or was compacted a missing segment is not noticed (decision 0019).
+const KINDS_OF_A_COMPACTED: u64 = 7;
+/// The leader epoch in a batch's header: no checksum covers it, as in Kafka.
+const UNCOVERED: Range<u64> = 12..16;
+
+/// A batch in its file.
+#[derive(Debug, Clone)]
+struct Lying {
+    bytes: Range<u64>,
+    offsets: Range<i64>,
+}
+
+/// A segment's file, and what of it was stable.
+struct Victim {
+    path: PathBuf,
+    base: i64,
+    bytes: Vec<u8>,
+    batches: Vec<Lying>,
+    /// How many of them lie below the recovery point.
+    stable: usize,
+    /// Where the segment behind it begins.
+    next_base: Option<i64>,
+    /// Where the records before it end.
+    before: i64,
+}
+
+/// What was done, in words for the tally, and the bytes it was done to.
+type Done = (&'static str, Range<u64>);
+
+/// Something happens to the files of one partition, if anything of them is stable.
+pub(crate) fn befall(world: &mut World) {
+    let at = world.chance.below(world.partitions.len() as u64) as usize;
+    let partition = &world.partitions[at];
+    if !partition.made || partition.aside.is_some() {
+        return;
+    }
+    let (disk, dir) = (world.place_of(at).disk.clone(), world.path(partition));
+    let Some(point) = recovery_point(&disk, world.place_of(at).path(), partition) else { return };
+    let Some(victim) = choose(&mut world.chance, partition, &disk, &dir, point) else { return };
+    let kinds = if world.holes { KINDS_OF_A_COMPACTED } else { KINDS };
+    let Some((what, bytes)) = hurt(&mut world.chance, kinds, &victim, &disk) else { return };
+    world.tally.count(what);
+    // The copy shares its files with the log.
+    if world.kept.as_ref().is_some_and(|kept| kept.at == at) {
+        world.kept = None;
+    }
+    let place = world.partitions[at].place;
+    world.places[place].was_harmed = true;
+    let is_short = bytes.end == u64::MAX;
+    let partition = &mut world.partitions[at];
+    if is_short && (victim.next_base.is_none() || victim.has_unstable()) {
+        // What was not stable goes with it, and is cut.
+        partition.floor = partition.floor.min(point);
+        partition.stable = partition.stable.min(point);
+    }
+    // Of what was not stable it is known at the next start which is cut, and which is missing from a log that goes on.
+    let all = victim.batches.iter().enumerate();
+    for (n, _) in all.filter(|(_, one)| overlap(&one.bytes, &bytes)) {
+        let around = victim.around(n, point);
+        let offsets = victim.batches[n].offsets.clone();
+        partition.harm.hits.push(Hit { offsets, around, is_found: false, is_noted: false });
+    }
+    let end = victim.batches.last().map_or(victim.base, |last| last.offsets.end);
+    if let Some(next) = victim.next_base.filter(|next| is_short && *next > end) {
+        // A power cut had taken the end of the file before: that is missing with the rest now, if the log goes on behind it.
+        let offsets = if world.holes { end..end } else { end..next };
+        partition.harm.hits.push(Hit { offsets, around: end..next, is_found: false, is_noted: false });
+    }
+    if victim.base <= partition.start && victim.bytes_gone(&bytes) {
+        // The log may begin behind it, if that is told.
+        partition.harm.start_before.get_or_insert(partition.start_seen);
+        partition.start_seen = partition.start_seen.max(victim.next_base.unwrap_or(point));
+    }
+    partition.harm.segments.insert(victim.base);
+}
+
+fn overlap(one: &Range<u64>, other: &Range<u64>) -> bool {
+    one.start < other.end && other.start < one.end
+}
+
+fn recovery_point(disk: &ForgettingDisk, root: &Path, partition: &Partition) -> Option<i64> {
+    let read = OffsetCheckpoint::read(disk, &root.join(RECOVERY_POINT_FILE)).expect("a checkpoint");
+    read?.get(partition.topic, partition.number)
+}
+
+/// A segment that was not hurt before, with a stable batch.
+fn choose(
+    chance: &mut Chance,
+    partition: &Partition,
+    disk: &ForgettingDisk,
+    dir: &Path,
+    point: i64,
+) -> Option<Victim> {
+    let names = disk.read_dir(dir).expect("a directory").into_iter().map(|entry| entry.name);
+    let bases: Vec<i64> = names.filter_map(|name| name.strip_suffix(".log")?.parse().ok()).collect();
+    let (mut victims, mut before) = (Vec::new(), 0);
+    for (n, base) in bases.iter().enumerate() {
+        let path = dir.join(format!("{base:020}.log"));
+        let bytes = read_small(disk, &path, 1 << 24).expect("a read").expect("a file");
+        let next_base = bases.get(n + 1).copied();
+        let mut victim =
+            Victim { path, base: *base, bytes, batches: Vec::new(), stable: 0, next_base, before };
+        victim.batches = lying(&victim.bytes);
+        victim.stable = victim.batches.iter().take_while(|one| one.offsets.end <= point).count();
+        if victim.stable == victim.batches.len() && victim.is_torn() {
+            // Where what was stable ends, and what was torn begins, nobody could tell any more.
+            victim.stable = victim.stable.saturating_sub(1);
+        }
+        before = victim.batches.last().map_or(before.max(*base), |last| last.offsets.end);
+        if victim.stable > 0 && !partition.harm.segments.contains(base) {
+            victims.push(victim);
+        }
+    }
+    if victims.is_empty() {
+        return None;
+    }
+    let which = chance.below(victims.len() as u64) as usize;
+    Some(victims.swap_remove(which))
+}
+
+fn lying(bytes: &[u8]) -> Vec<Lying> {
+    let mut at = 0;
+    let whole = batches(bytes).map_while(Result::ok).map(|batch| {
+        let header = batch.header;
+        let from = at;
+        at += header.size_in_bytes();
+        Lying { bytes: from..at, offsets: header.base_offset..header.next_offset() }
+    });
+    whole.collect()
+}
+
+impl Victim {
+    /// The offsets between the neighbours of a batch.
+    fn around(&self, n: usize, point: i64) -> Range<i64> {
+        let before = n.checked_sub(1).map_or(self.before, |before| self.batches[before].offsets.end);
+        let behind = self.batches.get(n + 1).map(|next| next.offsets.start).or(self.next_base);
+        before..behind.unwrap_or(point).max(self.batches[n].offsets.end)
+    }
+
+    fn has_unstable(&self) -> bool {
+        self.stable < self.batches.len()
+    }
+
+    fn is_torn(&self) -> bool {
+        self.batches.last().map_or(0, |last| last.bytes.end) < self.bytes.len() as u64
+    }
+
+    /// Nothing of it is left.
+    fn bytes_gone(&self, bytes: &Range<u64>) -> bool {
+        bytes.start == 0 && bytes.end == u64::MAX
+    }
+}
+
+/// Does it, for good. `None` if nothing would be another.
+fn hurt(chance: &mut Chance, kinds: u64, victim: &Victim, disk: &ForgettingDisk) -> Option<Done> {
+    let one = &victim.batches[chance.below(victim.stable as u64) as usize].bytes;
+    let at = one.start + chance.below(one.end - one.start);
+    match chance.below(kinds) {
+        0..3 => {
+            let in_batch = at - one.start;
+            let at = if UNCOVERED.contains(&in_batch) { one.start + UNCOVERED.end } else { at };
+            let bit = victim.bytes[at as usize] ^ (1 << chance.below(8));
+            write(disk, &victim.path, at, &[bit]);
+            Some(("harm: flipped bits", at..at + 1))
+        }
+        3..5 => {
+            let end = victim.batches[victim.stable - 1].bytes.end;
+            let from = at / SECTOR * SECTOR;
+            let to = (from + SECTOR * (1 + chance.below(3))).min(end);
+            let old = &victim.bytes[from as usize..to as usize];
+            // What was zeros before is what was written.
+            let changed = |byte: &u8| *byte != 0;
+            let first = old.iter().position(changed)? as u64;
+            let last = old.iter().rposition(changed)? as u64;
+            write(disk, &victim.path, from, &vec![0; old.len()]);
+            Some(("harm: zeroed sectors", from + first..from + last + 1))
+        }
+        5..7 => {
+            // Between two batches of a log that is compacted, or of a whole segment, nothing may be left to tell it from a hole.
+            let at = if kinds == KINDS { chance.pick(&[one.start, at]) } else { at.max(one.start + 1) };
+            let file = disk.open(&victim.path, OpenMode::ReadWrite).expect("a file");
+            file.set_len(at).and_then(|()| file.sync_all()).expect("cut");
+            Some(("harm: files cut", at..u64::MAX))
+        }
+        _ => {
+            disk.remove_file(&victim.path).expect("removed");
+            disk.sync_dir(victim.path.parent().expect("a directory")).expect("for good");
+            Some(("harm: segments gone", 0..u64::MAX))
+        }
+    }
+}
+
+fn write(disk: &ForgettingDisk, path: &Path, at: u64, bytes: &[u8]) {
+    let file = disk.open(path, OpenMode::ReadWrite).expect("a file");
+    file.write_at(at, bytes).and_then(|()| file.sync_data()).expect("written");
+}

@@ -1,0 +1,176 @@
+//! A log that something happened to below its recovery point: what was hit is refused once it was looked at, never served, never
+//! passed over; everything else is served.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use pagewire_log::{LoadReport, Log, LogDir, ReadError, ReadUpTo, ScrubLimits};
+use pagewire_record::{DecompressLimits, HEADER_LEN, SharedBatch};
+
+use crate::model::{Fate, Partition, Sent};
+use crate::world::World;
+
+/// More rounds no directory needs.
+const ROUNDS_MAX: usize = 1_000;
+
+/// What a reader finds, asking for one offset after the other.
+#[derive(Debug, Default)]
+struct Found {
+    /// Batches by base offset.
+    served: BTreeMap<i64, SharedBatch>,
+    refused: BTreeSet<i64>,
+}
+
+/// Looks at a log in which something was hit. What was noted is known from the first read on; what was not may be served
+/// until it is found, and its readers compare checksums.
+pub(crate) fn partition(world: &World, partition: &Partition, log: &Log) {
+    if partition.harm.is_hidden() {
+        return;
+    }
+    let found = read(partition, log);
+    nothing_hit_is_served(partition, &found);
+    if world.holes {
+        a_reader_ends_with_the_latest(partition, &found);
+    } else {
+        let missing: Vec<_> = (partition.readable().iter())
+            .filter(|sent| !is_hit(partition, sent) && !found.served.contains_key(&sent.base))
+            .map(|sent| sent.base..sent.end())
+            .collect();
+        assert!(missing.is_empty(), "{}: {missing:?} are good: {found:?}", told(partition, log));
+    }
+}
+
+/// Everything is verified, the active segments too, which are closed for it.
+pub(crate) fn look(world: &mut World, dir: &LogDir, place: usize) {
+    // The logs are looked through now and then only.
+    world.now_ms += 20_000;
+    verify(dir, world.now_ms);
+    for partition in world.partitions.iter_mut().filter(|partition| partition.place == place) {
+        partition.harm.find();
+    }
+    world.tally.count("directories looked through after harm");
+}
+
+/// Closes all active segments, and lets the scrub come to its end.
+pub(crate) fn verify(dir: &LogDir, now_ms: i64) {
+    for log in dir.logs() {
+        log.roll_if_due(i64::MAX / 2).expect("rolled");
+    }
+    let limits = ScrubLimits { interval_ms: 0, bytes: 1 << 20 };
+    let idle = (0..ROUNDS_MAX).any(|_| dir.scrub(limits, now_ms).idle);
+    assert!(idle, "{}: the scrub has no end", dir.path().display());
+}
+
+/// Whether a log that begins later than it did says so. After a kill it may not know: retention may have been there.
+pub(crate) fn is_told(partition: &Partition, log: &Log, report: &LoadReport) -> bool {
+    let later = |before: &i64| log.marks().log_start > *before;
+    if partition.harm.start_before.filter(later).is_none() {
+        return true;
+    }
+    let loaded = report.loaded.iter().find(|loaded| loaded.topic == partition.topic).expect("loaded");
+    let said = &loaded.report;
+    let is_told = said.cuts.len() + said.holes.len() + said.damage.len() + said.notes.len() > 0;
+    assert!(is_told || !report.clean, "{}: nothing is said: {said:?}", told(partition, log));
+    is_told
+}
+
+fn told(partition: &Partition, log: &Log) -> String {
+    let (topic, marks, segments) = (partition.topic, log.marks(), log.segments());
+    format!("{topic}: hit {:?}, {marks:?}, {segments:?}, known {:?}", partition.harm, log.damage())
+}
+
+fn is_hit(partition: &Partition, sent: &Sent) -> bool {
+    (sent.base..sent.end()).any(|offset| partition.harm.hits(offset))
+}
+
+/// Reads through the log, and compares what is served with what was sent.
+fn read(partition: &Partition, log: &Log) -> Found {
+    let (mut found, mut offset) = (Found::default(), partition.start);
+    while offset < partition.end {
+        let asked = offset;
+        offset += 1;
+        match log.read(asked, 1, ReadUpTo::LogEnd, true) {
+            Ok(slice) => {
+                let Some(range) = slice.range else { continue };
+                let bytes = bytes::Bytes::from(range.read_to_vec().expect("a range"));
+                let batch = SharedBatch::first(&bytes)
+                    .unwrap_or_else(|error| panic!("{}: {asked} is no batch: {error}", told(partition, log)));
+                let sums = batch.verify_crc();
+                assert!(sums.is_ok(), "{}: {asked} is served and is bad", told(partition, log));
+                as_it_was_sent(partition, &batch);
+                offset = offset.max(batch.header.next_offset());
+                found.served.insert(batch.header.base_offset, batch);
+            }
+            Err(ReadError::Damaged { .. } | ReadError::Corrupt { .. }) => {
+                let is_near = partition.harm.is_near(asked);
+                assert!(is_near, "{}: {asked} is good, and refused", told(partition, log));
+                found.refused.insert(asked);
+            }
+            Err(error) => panic!("{}: {asked}: {error:?}", told(partition, log)),
+        }
+    }
+    found
+}
+
+/// The leader epoch is covered by no checksum.
+fn as_it_was_sent(partition: &Partition, batch: &SharedBatch) {
+    let header = &batch.header;
+    let sent = partition.readable().iter().find(|sent| sent.base == header.base_offset);
+    let sent = sent.unwrap_or_else(|| panic!("{}: nobody sent {header:?}", partition.topic));
+    let who = |header: &pagewire_record::BatchHeader| {
+        (header.producer_id, header.producer_epoch, header.base_sequence, header.last_offset_delta)
+    };
+    assert_eq!(who(header), who(&sent.header), "{}", partition.topic);
+    if batch.bytes[HEADER_LEN..] == *sent.payload() {
+        return;
+    }
+    for record in batch.records(&DecompressLimits::default()).expect("records") {
+        let record = record.expect("a record");
+        let (key, value, time) = &sent.records[(record.offset - sent.base) as usize];
+        assert_eq!(record.key.as_deref(), Some(key.as_slice()));
+        assert_eq!((record.value.as_deref(), record.timestamp), (value.as_deref(), *time));
+    }
+}
+
+/// Each offset that was hit is refused.
+fn nothing_hit_is_served(partition: &Partition, found: &Found) {
+    let there = partition.start..partition.end;
+    for hit in &partition.harm.hits {
+        let silent: Vec<_> = (hit.offsets.clone())
+            .filter(|offset| there.contains(offset) && !found.refused.contains(offset))
+            .collect();
+        assert!(silent.is_empty(), "{}: {silent:?} of {hit:?} are passed over: {found:?}", partition.topic);
+    }
+}
+
+/// Compaction kept the latest value of every key, but for what was hit.
+fn a_reader_ends_with_the_latest(partition: &Partition, found: &Found) {
+    let there: BTreeSet<i64> = found.served.values().flat_map(offsets).collect();
+    let fates = partition.fates();
+    let counts =
+        |sent: &&Sent| sent.marker.is_none() && matches!(fates[&sent.base], Fate::None | Fate::Committed);
+    let mut latest = BTreeMap::new();
+    for sent in partition.readable().iter().filter(counts) {
+        for (offset, (key, value, _)) in (sent.base..).zip(&sent.records) {
+            latest.insert(key, (offset, value.is_some(), is_hit(partition, sent)));
+        }
+    }
+    for (key, (offset, has_value, is_hit)) in latest {
+        let is_due = has_value && !is_hit && offset >= partition.start;
+        let key = String::from_utf8_lossy(key);
+        assert!(
+            !is_due || there.contains(&offset),
+            "{}: {offset}, the latest of {key}, is gone",
+            partition.topic
+        );
+    }
+    let untouched = partition.clean_to.max(partition.start);
+    for sent in partition.readable().iter().filter(|sent| sent.base >= untouched && !is_hit(partition, sent))
+    {
+        assert!(found.served.contains_key(&sent.base), "{}: {} is gone", partition.topic, sent.base);
+    }
+}
+
+fn offsets(batch: &SharedBatch) -> Vec<i64> {
+    let records = batch.records(&DecompressLimits::default()).expect("records");
+    records.map(|record| record.expect("a record").offset).collect()
+}

@@ -1,0 +1,61 @@
+//! What became of a partition's files behind the log's back.
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+
+/// Records that were stable once and are not in the file any more as they were written.
+#[derive(Debug, Clone)]
+pub(crate) struct Hit {
+    /// Their offsets.
+    pub(crate) offsets: Range<i64>,
+    /// The offsets between the records before and those behind; more than `offsets` only where compaction left holes.
+    pub(crate) around: Range<i64>,
+    /// All was verified since.
+    pub(crate) is_found: bool,
+    /// It was found, and everything was written down since.
+    pub(crate) is_noted: bool,
+}
+
+/// All of it in one partition.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Harm {
+    pub(crate) hits: Vec<Hit>,
+    /// Segments that something happened to. To each of them once: what it holds is known from its bytes.
+    pub(crate) segments: BTreeSet<i64>,
+    /// Where the log may have begun, at most, before its first segment was lost.
+    pub(crate) start_before: Option<i64>,
+}
+
+impl Harm {
+    pub(crate) fn is_none(&self) -> bool {
+        self.segments.is_empty()
+    }
+
+    /// The log ends there: what lay behind is cut, and its offsets are given out again.
+    pub(crate) fn end_at(&mut self, end: i64) {
+        self.hits.retain(|hit| hit.offsets.start < end);
+    }
+
+    /// Some of it nobody can have found yet.
+    pub(crate) fn is_hidden(&self) -> bool {
+        self.hits.iter().any(|hit| !hit.is_found)
+    }
+
+    pub(crate) fn find(&mut self) {
+        self.hits.iter_mut().for_each(|hit| hit.is_found = true);
+    }
+
+    pub(crate) fn note(&mut self) {
+        self.hits.iter_mut().for_each(|hit| hit.is_noted |= hit.is_found);
+    }
+
+    /// Whether an offset is of records that were hit.
+    pub(crate) fn hits(&self, offset: i64) -> bool {
+        self.hits.iter().any(|hit| hit.offsets.contains(&offset))
+    }
+
+    /// Whether an offset may be refused.
+    pub(crate) fn is_near(&self, offset: i64) -> bool {
+        self.hits.iter().any(|hit| hit.around.contains(&offset))
+    }
+}
