@@ -1,8 +1,8 @@
 //! The floor: what moving the bytes costs without a broker around it.
 //!
 //! A thread a connection. A produce is received, its CRC checked, base offset and epoch patched, written with one
-//! `pwrite`, answered. A fetch is answered with a header and `sendfile`. Nothing else is understood: the frames are this
-//! client's own, one topic of one partition, batches of one size. Answers are encoded once and patched.
+//! `pwrite`, answered. A fetch is answered with a header and `sendfile`. Nothing else is understood: the frames are
+//! this client's own, one topic of one partition, batches of one size. Answers are encoded once and patched.
 //!
 //! ```text
 //!   produce answer, version 9:  size 4 | correlation 4, tags 1, topics 1, name 1+8, partitions 1, index 4, error 2,

@@ -6,8 +6,8 @@
 //!
 //! `bare` is the floor: a loop that receives, checks and writes (or sends by `sendfile`) and knows no protocol beyond
 //! this client's frames. `pagewire` is the release binary of this repository, started here. A rival is any Kafka broker
-//! that runs already, named by its address and process id. CPU is the broker process's own, from `/proc`: wall time on a
-//! shared machine says little, CPU-seconds per GiB and ratios within one run say more.
+//! that runs already, named by its address and process id. CPU is the broker process's own, from `/proc`: wall time on
+//! a shared machine says little, CPU-seconds per GiB and ratios within one run say more.
 #![allow(clippy::print_stdout, reason = "prints its report")]
 #![allow(clippy::cast_precision_loss, reason = "figures are printed with three digits")]
 
@@ -32,8 +32,8 @@ struct Args {
     /// A broker that runs already: NAME=HOST:PORT,PID. May be repeated.
     #[arg(long, value_name = "NAME=HOST:PORT,PID")]
     rival: Vec<Rival>,
-    /// Cases to run: produce, fetch, small-fetch, tail, compact, compact-zstd, tail-cleaning, start. All of them if none
-    /// is named.
+    /// Cases to run: produce, fetch, small-fetch, tail, compact, compact-zstd, tail-cleaning, start. All of them if
+    /// none is named.
     cases: Vec<String>,
     /// Interleaved rounds of each case.
     #[arg(long, default_value_t = 5)]

@@ -2,8 +2,8 @@
 //!
 //! A *suite* is a set of named cases. Client suites live beside this crate, each in its client's own language, take the
 //! broker's address from outside and print one line per case; so the same case can be run against Apache Kafka. Pages
-//! that the binary makes are shown to a real browser in the same way. Broker parts are written here in Rust, because they
-//! start, kill and restart the binary themselves. `cargo run -p pagewire-conformance -- --list` names them all.
+//! that the binary makes are shown to a real browser in the same way. Broker parts are written here in Rust, because
+//! they start, kill and restart the binary themselves. `cargo run -p pagewire-conformance -- --list` names them all.
 //!
 //! ```text
 //! main -> options -> run -> suites (the table) -> clients/<language> (prepare, command line)

@@ -1,7 +1,7 @@
 //! Crashes by the seed: the crash tests of the log, as many as one likes, on all cores and with optimisation.
 //!
-//! The test itself tells every few seconds how far it is and which seeds failed, and at the end what they covered; it works
-//! in memory and leaves nothing, so it may be interrupted at any time.
+//! The test itself tells every few seconds how far it is and which seeds failed, and at the end what they covered; it
+//! works in memory and leaves nothing, so it may be interrupted at any time.
 
 use std::path::Path;
 

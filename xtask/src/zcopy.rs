@@ -1,5 +1,5 @@
-//! The transfer crate by itself: it is a library for others too, with every set of features, and it builds where only the
-//! copy exists.
+//! The transfer crate by itself: it is a library for others too, with every set of features, and it builds where only
+//! the copy exists.
 
 use std::path::Path;
 
@@ -32,8 +32,9 @@ pub(crate) fn check(root: &Path) -> Result<Outcome> {
         }
     }
     for target in TARGETS {
-        // Without a way to the standard library for that system there is nothing to check against. That is said, and is not
-        // "skipped": where nothing may be skipped, a download that is not to be had would fail all that was checked.
+        // Without a way to the standard library for that system there is nothing to check against. That is said, and is
+        // not "skipped": where nothing may be skipped, a download that is not to be had would fail all that was
+        // checked.
         if Step::new(root, "rustup", &["target", "add", target]).run().ok() != Some(Outcome::Passed) {
             println!("without {target}: its standard library cannot be had");
             continue;

@@ -1,7 +1,7 @@
 //! Compaction throughput: what a GiB of a dirty log costs to compact.
 //!
-//! A topic whose dirty share never suffices is filled, then the share is set to 0. CPU and time count up to the last moment
-//! at which the partition shrank, as DescribeLogDirs tells. A rival should look for work often
+//! A topic whose dirty share never suffices is filled, then the share is set to 0. CPU and time count up to the last
+//! moment at which the partition shrank, as DescribeLogDirs tells. A rival should look for work often
 //! (`log.cleaner.backoff.ms=100`), or its rest is counted too.
 
 use std::time::{Duration, Instant};

@@ -28,8 +28,8 @@ const OPEN: &str = "open";
 #[derive(Parser)]
 #[command(bin_name = "cargo xtask bench restart")]
 struct Args {
-    /// A rival to be started here: NAME=COMMAND, in which {port} and {dir} stand for a free port (the next one is free too)
-    /// and an empty directory. May be repeated.
+    /// A rival to be started here: NAME=COMMAND, in which {port} and {dir} stand for a free port (the next one is free
+    /// too) and an empty directory. May be repeated.
     #[arg(long, value_name = "NAME=COMMAND")]
     rival: Vec<Recipe>,
     /// Cases to run: partitions, recovery, segments. All of them if none is named.

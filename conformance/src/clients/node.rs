@@ -1,4 +1,5 @@
-//! Suites on the machine's Node.js, each run from a copy beside its installed packages, so that the checkout stays clean.
+//! Suites on the machine's Node.js, each run from a copy beside its installed packages, so that the checkout stays
+//! clean.
 
 use std::path::PathBuf;
 use std::process::Command;

@@ -219,8 +219,8 @@ impl Raw {
         Ok(all.into())
     }
 
-    /// ListOffsets for one partition: -1 is the end, -2 the start, other numbers are times in ms. A partition that has no
-    /// leader yet, as in a Kafka that has just been started, is asked again for a while, as clients do.
+    /// ListOffsets for one partition: -1 is the end, -2 the start, other numbers are times in ms. A partition that has
+    /// no leader yet, as in a Kafka that has just been started, is asked again for a while, as clients do.
     pub fn offset(&mut self, topic: &str, partition: i32, timestamp: i64) -> Result<i64> {
         let began = Instant::now();
         loop {

@@ -59,8 +59,8 @@ pub(crate) fn start(broker: &Arc<Broker>, tasks: &TaskTracker, stop: &Cancellati
     tasks.spawn(scrub::run(Arc::clone(broker), stop.clone()));
 }
 
-/// Gives back to the system: receive buffers that nobody used since the round before, and what the allocator keeps after
-/// a burst.
+/// Gives back to the system: receive buffers that nobody used since the round before, and what the allocator keeps
+/// after a burst.
 async fn trim_memory(broker: Arc<Broker>, mut slack: Slack, stop: CancellationToken) {
     let mut ticks = tokio::time::interval(TRIM_EVERY);
     loop {
@@ -191,8 +191,8 @@ fn wake_waiting(broker: &Broker) {
     broker.image().hosted().for_each(|partition| partition.wake_if_moved());
 }
 
-/// Closed segments that nobody has synced yet (their pacing was skipped, or they were rolled by time) are synced first, so
-/// that recovery after a crash never reads them.
+/// Closed segments that nobody has synced yet (their pacing was skipped, or they were rolled by time) are synced first,
+/// so that recovery after a crash never reads them.
 fn checkpoint(log_dir: &LogDir, now_ms: i64) {
     flush(log_dir, now_ms);
     if let Err(error) = log_dir.write_checkpoints() {

@@ -74,8 +74,8 @@ impl Broker {
         self.config.store(Arc::new(config));
     }
 
-    /// Topics' settings, or the broker's that they fall back to, are other than they were: what acts on them by the clock
-    /// looks again now.
+    /// Topics' settings, or the broker's that they fall back to, are other than they were: what acts on them by the
+    /// clock looks again now.
     pub(crate) fn tell_settings_changed(&self) {
         self.settings_changed.notify_one();
         self.cleaners.settings_changed(&self.config().cleaner);

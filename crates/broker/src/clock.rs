@@ -5,7 +5,8 @@ use std::{
     time::{Instant, SystemTime, UNIX_EPOCH},
 };
 
-/// Milliseconds since the Unix epoch; 0 for a clock set before it. For what is kept and told; it may be set at any time.
+/// Milliseconds since the Unix epoch; 0 for a clock set before it. For what is kept and told; it may be set at any
+/// time.
 pub(crate) fn now_ms() -> i64 {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)

@@ -1,5 +1,5 @@
-//! What people are told of log directories that were loaded, at the start or later: what was cut, what is damaged, what is not
-//! served.
+//! What people are told of log directories that were loaded, at the start or later: what was cut, what is damaged, what
+//! is not served.
 
 use std::{
     collections::BTreeMap,

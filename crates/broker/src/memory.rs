@@ -5,8 +5,8 @@
 //!                                          '-------- counted here ------'
 //! ```
 //!
-//! Two bounds, for bytes and for the open files that answers refer to. A connection that holds more than its share has no
-//! further request started until it holds less (`net/connection.rs`). A request or an answer that would take all
+//! Two bounds, for bytes and for the open files that answers refer to. A connection that holds more than its share has
+//! no further request started until it holds less (`net/connection.rs`). A request or an answer that would take all
 //! connections together beyond the budget costs its sender the connection: the process never grows with what strangers
 //! ask for. Before it comes to that, fetches answer with fewer files.
 

@@ -15,8 +15,8 @@ use crate::{
 /// before it is encoded: no client that was written for Kafka asks for that much at once.
 pub(crate) const RESPONSE_BYTES_MAX: usize = 256 << 20;
 
-/// What a request's arrays unfold into is charged so many times: an answer has an entry for each of theirs, and a handler
-/// keeps something about them meanwhile.
+/// What a request's arrays unfold into is charged so many times: an answer has an entry for each of theirs, and a
+/// handler keeps something about them meanwhile.
 const UNFOLDED_CHARGE: usize = 4;
 
 /// What a handler knows about the request besides its body.
@@ -69,8 +69,8 @@ pub(crate) struct Call {
     pub(crate) body: Reader,
 }
 
-/// Decodes the body of `call`; what is not a `Q` of that version ends the connection. What it unfolds into is charged to
-/// the connection as long as a handler keeps the context.
+/// Decodes the body of `call`; what is not a `Q` of that version ends the connection. What it unfolds into is charged
+/// to the connection as long as a handler keeps the context.
 pub(crate) fn decode<Q: Request>(call: Call) -> Result<(Context, Q), Close> {
     let Call { mut context, mut body } = call;
     let request = Q::decode(&mut body, context.version).map_err(|error| {

@@ -1,5 +1,5 @@
-//! Memory that a burst left with the allocator goes back to the system: a broker that many large answers once went out of
-//! does not look large for the rest of its life.
+//! Memory that a burst left with the allocator goes back to the system: a broker that many large answers once went out
+//! of does not look large for the rest of its life.
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -50,8 +50,8 @@ impl Slack {
         Self { heap, smallest: None }
     }
 
-    /// Gives back what there is, if the process has grown enough for that to be worth it. To be called now and then, where
-    /// waiting hurts nobody.
+    /// Gives back what there is, if the process has grown enough for that to be worth it. To be called now and then,
+    /// where waiting hurts nobody.
     pub(crate) fn give_back(&mut self) {
         if self.heap.size().is_some_and(|now| self.has_grown(now)) {
             self.heap.trim();

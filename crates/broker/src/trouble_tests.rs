@@ -1,5 +1,5 @@
-//! What clients see of a disk in trouble, kind by kind, and that what was acknowledged survives it. The disk fails under a
-//! broker without sockets; the ledger is what producers were told.
+//! What clients see of a disk in trouble, kind by kind, and that what was acknowledged survives it. The disk fails
+//! under a broker without sockets; the ledger is what producers were told.
 
 use std::{path::Path, sync::Arc};
 

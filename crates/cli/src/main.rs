@@ -1,6 +1,7 @@
 //! The one binary: a broker, and a client for it and for any other Kafka broker.
 //!
-//! Exit codes: 0 done, 1 failed, 2 wrong usage, 3 done but what was worked on has damaged records, 130 stopped by Ctrl-C after printing what there was. A reader of standard output that goes away is not a failure.
+//! Exit codes: 0 done, 1 failed, 2 wrong usage, 3 done but what was worked on has damaged records, 130 stopped by
+//! Ctrl-C after printing what there was. A reader of standard output that goes away is not a failure.
 
 mod args;
 mod client;

@@ -13,8 +13,8 @@ use serde_json::Value;
 
 const DIR: &str = env!("CARGO_TARGET_TMPDIR");
 
-/// Bytes that a worker has written so far. The receiver writes nothing but answers: two of a few words when it starts, and
-/// one of about a hundred bytes after each measurement. The sender writes its file besides.
+/// Bytes that a worker has written so far. The receiver writes nothing but answers: two of a few words when it starts,
+/// and one of about a hundred bytes after each measurement. The sender writes its file besides.
 fn said_bytes(worker: &str) -> u64 {
     let io = std::fs::read_to_string(format!("/proc/{worker}/io")).unwrap_or_default();
     let written = io.lines().find_map(|line| line.strip_prefix("wchar: "));

@@ -3,11 +3,11 @@
 /// One moment. Both clocks are read by the caller, together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Now {
-    /// Milliseconds since the Unix epoch, for what is kept: when an offset was committed, since when a group is as it is.
-    /// May be set forward or back at any time.
+    /// Milliseconds since the Unix epoch, for what is kept: when an offset was committed, since when a group is as it
+    /// is. May be set forward or back at any time.
     pub wall_ms: i64,
-    /// Milliseconds since some moment in this process' life, never going back or jumping: deadlines are counted in them,
-    /// so that a clock that is set expels nobody.
+    /// Milliseconds since some moment in this process' life, never going back or jumping: deadlines are counted in
+    /// them, so that a clock that is set expels nobody.
     pub steady_ms: i64,
 }
 

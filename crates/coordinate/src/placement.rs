@@ -1,5 +1,6 @@
-//! Which partition of `__consumer_offsets` a group lives in: by the absolute value of Java's `String.hashCode`, so that a
-//! data directory of Kafka keeps its groups. (Kafka's partitioners cut the sign bit off instead, its coordinators do not.)
+//! Which partition of `__consumer_offsets` a group lives in: by the absolute value of Java's `String.hashCode`, so that
+//! a data directory of Kafka keeps its groups. (Kafka's partitioners cut the sign bit off instead, its coordinators do
+//! not.)
 
 /// The partition of a group among `partitions`; 0 if there are none.
 pub fn partition_for(group_id: &str, partitions: i32) -> i32 {
@@ -15,7 +16,8 @@ mod tests {
 
     #[test]
     fn partitions_are_those_of_java() {
-        // The first one's hash is i32::MIN. That of the last one is negative; of five partitions, Kafka 4.3.1 put it into 1.
+        // The first one's hash is i32::MIN. That of the last one is negative; of five partitions, Kafka 4.3.1 put it
+        // into 1.
         let known = [
             ("polygenelubricants", 0),
             ("console-consumer", 40),

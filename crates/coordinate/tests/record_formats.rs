@@ -1,5 +1,5 @@
-//! The formats of `__consumer_offsets`: what is written can be read, what Kafka wrote can be read, and what nobody wrote is
-//! an error.
+//! The formats of `__consumer_offsets`: what is written can be read, what Kafka wrote can be read, and what nobody
+//! wrote is an error.
 
 use std::sync::Arc;
 

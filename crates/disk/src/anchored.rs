@@ -1,14 +1,14 @@
 //! A disk that holds on to one directory: by name it reaches that directory and no other that has the name by now.
 //!
-//! A file system that is unmounted, or mounted over the directory, leaves the path usable and another directory behind it.
-//! What is open goes on; what is made, renamed or removed by name would land in the wrong place. So before anything is done
-//! by a name the directory itself is looked at, one `stat` each time. If it is another one, or none, the call fails with
-//! ESTALE, for good: a directory that comes back is opened anew, with its own recovery. Between the look and the call there
-//! are microseconds; a mount that falls into them is seen at the next call. Whoever reads many files at once may look
-//! afterwards instead ([`Anchored::reading`]): what was read between two looks was read in the directory.
+//! A file system that is unmounted, or mounted over the directory, leaves the path usable and another directory behind
+//! it. What is open goes on; what is made, renamed or removed by name would land in the wrong place. So before anything
+//! is done by a name the directory itself is looked at, one `stat` each time. If it is another one, or none, the call
+//! fails with ESTALE, for good: a directory that comes back is opened anew, with its own recovery. Between the look and
+//! the call there are microseconds; a mount that falls into them is seen at the next call. Whoever reads many files at
+//! once may look afterwards instead ([`Anchored::reading`]): what was read between two looks was read in the directory.
 //!
-//! The number of a directory may be made up by its file system (overlayfs, FUSE), and is made up anew once nobody uses it. A
-//! log directory is in use for as long as its lock file is open.
+//! The number of a directory may be made up by its file system (overlayfs, FUSE), and is made up anew once nobody uses
+//! it. A log directory is in use for as long as its lock file is open.
 //!
 //! On a disk that cannot tell directories apart nothing is looked at.
 

@@ -86,8 +86,8 @@ pub trait Disk: Send + Sync + Debug {
         self.open(path, OpenMode::Read)?.len()
     }
 
-    /// All bytes of the file of this name, in as few calls as can be. `NotFound`, `IsADirectory`; `FileTooLarge` if it has
-    /// more than `max_bytes`.
+    /// All bytes of the file of this name, in as few calls as can be. `NotFound`, `IsADirectory`; `FileTooLarge` if it
+    /// has more than `max_bytes`.
     fn read_whole(&self, path: &Path, max_bytes: u64) -> io::Result<Vec<u8>> {
         let file = self.open(path, OpenMode::Read)?;
         let mut bytes = vec![0; whole_len(file.len()?, max_bytes)?];

@@ -17,8 +17,8 @@ pub fn write_atomically(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> io::Resul
     disk.sync_dir(parent(path))
 }
 
-/// A small file that has not taken its name yet: the steps of [`write_atomically`], for those who take each of them for many
-/// files.
+/// A small file that has not taken its name yet: the steps of [`write_atomically`], for those who take each of them for
+/// many files.
 #[derive(Debug)]
 pub struct StagedFile {
     file: Arc<dyn DiskFile>,

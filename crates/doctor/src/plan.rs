@@ -15,8 +15,8 @@ pub struct Plan {
     pub segment_bytes: u64,
     /// Segment files kept open; 0 lets the broker choose (`pagewire.open.files.max`).
     pub open_files: u64,
-    /// Connections that the broker takes with so many descriptors, so many segment files (as above) being kept open: its
-    /// own reckoning. `None` where nobody knows it.
+    /// Connections that the broker takes with so many descriptors, so many segment files (as above) being kept open:
+    /// its own reckoning. `None` where nobody knows it.
     pub connections_with: Option<fn(descriptors: u64, open_files: u64) -> u64>,
     /// The one route for everything, if one is forced (`pagewire.transfer.route`).
     pub route: Option<Route>,

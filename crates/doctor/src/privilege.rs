@@ -1,5 +1,5 @@
-//! Who asks. No check takes another way for root; but the kernel opens and allows root what it refuses to others, so the
-//! same checks can answer differently.
+//! Who asks. No check takes another way for root; but the kernel opens and allows root what it refuses to others, so
+//! the same checks can answer differently.
 
 use rustix::process::geteuid;
 

@@ -1,5 +1,5 @@
-//! How often the CPU copied each byte on the sending side, out of what was seen of it. Pure, and the one place where that
-//! is decided, for the proof and for the cells of `lab routes` alike.
+//! How often the CPU copied each byte on the sending side, out of what was seen of it. Pure, and the one place where
+//! that is decided, for the proof and for the cells of `lab routes` alike.
 //!
 //! ```text
 //!   page cache --- read(2) ---> the program's own buffer --- send(2) ---> socket
@@ -11,8 +11,9 @@
 //!   page-allocations   a socket that is given a copy needs pages to put it in
 //! ```
 //!
-//! A witness that cannot tell is silent. Witnesses that contradict each other decide nothing, and then, as without any, the
-//! number is the path's. A number is *decided* when the witnesses account for all of it: of `copy` they see one of two.
+//! A witness that cannot tell is silent. Witnesses that contradict each other decide nothing, and then, as without any,
+//! the number is the path's. A number is *decided* when the witnesses account for all of it: of `copy` they see one of
+//! two.
 
 use crate::measure::way::Way;
 
@@ -86,8 +87,8 @@ fn witnesses(way: Way, seen: Seen) -> Vec<Witness> {
     said.into_iter().filter_map(|(name, copied)| Some((name, copied?))).collect()
 }
 
-/// What changed had not been copied, what did not change had been, at least once. Silent about bytes that passed through a
-/// buffer of the program's own, which never changes with the file, and without a control that kept still.
+/// What changed had not been copied, what did not change had been, at least once. Silent about bytes that passed
+/// through a buffer of the program's own, which never changes with the file, and without a control that kept still.
 fn by_aliasing(way: Way, seen: Seen) -> Option<bool> {
     if way.has_private_buffer() || seen.control.is_none_or(|share| share > 0.0) {
         return None;

@@ -29,8 +29,8 @@ pub enum Receiver {
     Read,
 }
 
-/// Where the pages of a file in the page cache come from. Later sends of what was written in large pieces, or read ahead,
-/// differ in cost, because the pages lie in blocks of other sizes.
+/// Where the pages of a file in the page cache come from. Later sends of what was written in large pieces, or read
+/// ahead, differ in cost, because the pages lie in blocks of other sizes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PagesFrom {
@@ -114,9 +114,9 @@ pub struct RouteCell {
     pub cpu_s_per_gb: Spread,
     /// CPU seconds of all that takes part per GB: see `system_how`.
     pub system_cpu_s_per_gb: Spread,
-    /// What that is: `cpu-busy`, all that the processes' CPU did but idle, the kernel's interrupts and threads included,
-    /// and other programs too (over blocks of rounds of at least a fifth of a second); or `processes`, the sum of sender
-    /// and receiver, where the rounds are too short for that or the kernel does not tell.
+    /// What that is: `cpu-busy`, all that the processes' CPU did but idle, the kernel's interrupts and threads
+    /// included, and other programs too (over blocks of rounds of at least a fifth of a second); or `processes`, the
+    /// sum of sender and receiver, where the rounds are too short for that or the kernel does not tell.
     #[serde(default)]
     pub system_how: String,
     /// CPU seconds of sender and receiver together per GB.
@@ -137,9 +137,9 @@ pub struct RouteCell {
     pub cpu_copies: u8,
     /// Whether `cpu_copies` was measured here; else it follows from the path.
     pub measured: bool,
-    /// The response on which the aliasing test was made, in bytes; nothing where there was none, or where the kernel itself
-    /// reported on the very sends. Less than `bytes` for what is too long to be queued whole: it is taken to go as the
-    /// longest that could be.
+    /// The response on which the aliasing test was made, in bytes; nothing where there was none, or where the kernel
+    /// itself reported on the very sends. Less than `bytes` for what is too long to be queued whole: it is taken to go
+    /// as the longest that could be.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub measured_bytes: Option<u64>,
     /// Transfers by a device per byte: from the disk where the file was cold. Follows from the path.
@@ -242,8 +242,9 @@ pub struct ProofLine {
     /// Times the CPU copied each byte on the sending side.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cpu_copies: Option<u8>,
-    /// How that is known: `aliasing`, `kernel-report`, `page-allocations`, several joined by `+`; `path` first where a part
-    /// of the number follows from the path alone (the copy into a buffer, which nobody sees), and `path` where all does.
+    /// How that is known: `aliasing`, `kernel-report`, `page-allocations`, several joined by `+`; `path` first where a
+    /// part of the number follows from the path alone (the copy into a buffer, which nobody sees), and `path` where all
+    /// does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub how: Option<String>,
     /// Bytes of pages allocated per byte sent, where tracepoints may be read.
@@ -272,7 +273,8 @@ impl ProofLine {
 pub struct Claim {
     /// What is said.
     pub claim: String,
-    /// Whether it holds here; `None`: open, since it could not be tried or the figures do not decide. `evidence` says why.
+    /// Whether it holds here; `None`: open, since it could not be tried or the figures do not decide. `evidence` says
+    /// why.
     pub holds: Option<bool>,
     /// What was measured, in words with figures.
     pub evidence: String,

@@ -1,5 +1,5 @@
-//! Who looks on while the lab works: told how far it is, and asked whether it should go on. The same for whatever the lab
-//! does.
+//! Who looks on while the lab works: told how far it is, and asked whether it should go on. The same for whatever the
+//! lab does.
 
 /// Looks on. The lab calls it from the thread that measures, between measurements.
 pub trait Watch {

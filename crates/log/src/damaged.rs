@@ -1,6 +1,7 @@
 //! Damage as it is told: a line for each stretch, as long as those of a file are few.
 //!
-//! A disk that rots may leave thousands in one file. Whoever reads of that needs to know how far it goes, and that once.
+//! A disk that rots may leave thousands in one file. Whoever reads of that needs to know how far it goes, and that
+//! once.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -57,8 +58,8 @@ impl fmt::Display for DamagedFile<'_> {
 }
 
 impl Damaged {
-    /// In words, what is damaged in each file of `damage`, where those of one file follow one another: each stretch, or all of
-    /// the file in one line.
+    /// In words, what is damaged in each file of `damage`, where those of one file follow one another: each stretch, or
+    /// all of the file in one line.
     pub fn told(damage: &[Self]) -> impl Iterator<Item = String> {
         damage.chunk_by(|one, next| one.file == next.file).flat_map(|of_file| {
             match DamagedFile::of(of_file) {

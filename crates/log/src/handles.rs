@@ -3,8 +3,8 @@
 //! A partition's files are opened when they are first needed. When more than the budget are open, those not used
 //! since the last look are closed (second-chance order). A file with unsynced writes is never closed, because a failed
 //! writeback that nobody has seen yet could be forgotten with it; while there are too many of those the budget is
-//! exceeded, and [`LogDir::close_files`](crate::LogDir::close_files) syncs them. A range that was handed out keeps its own
-//! descriptor, outside the budget.
+//! exceeded, and [`LogDir::close_files`](crate::LogDir::close_files) syncs them. A range that was handed out keeps its
+//! own descriptor, outside the budget.
 
 use std::collections::VecDeque;
 use std::io;

@@ -1,9 +1,9 @@
 //! Whether the logs of a directory take writes: one answer for all of them.
 //!
-//! Sick is for good, until the directory is opened again. Held is for a while: the directory is well, but the broker may not
-//! let anybody write yet. Segments may be removed meanwhile, for that makes the room it waits for. Full says that something did
-//! not fit: whatever fits is taken all the same, so this decides nothing and is only told, once when it begins and once when it
-//! is over.
+//! Sick is for good, until the directory is opened again. Held is for a while: the directory is well, but the broker
+//! may not let anybody write yet. Segments may be removed meanwhile, for that makes the room it waits for. Full says
+//! that something did not fit: whatever fits is taken all the same, so this decides nothing and is only told, once when
+//! it begins and once when it is over.
 
 use std::io::{self, ErrorKind};
 use std::path::Path;

@@ -50,7 +50,8 @@ pub(crate) struct Home {
     compacted: AtomicBool,
     /// From here on compaction made no hole; `None` if nobody knows.
     whole_from: Option<i64>,
-    /// Everything is only played, nothing is worth copying; and up to where segments are known to be good, by base offset.
+    /// Everything is only played, nothing is worth copying; and up to where segments are known to be good, by base
+    /// offset.
     rehearsed: Option<HashMap<i64, u64>>,
     /// `index.interval.bytes` in force, for whoever rebuilds an index.
     index_interval: AtomicU32,
@@ -121,8 +122,8 @@ impl Home {
         Self { whole_from, ..self }
     }
 
-    /// The home of a log that is opened on a disk on which changes are only played. Its segments were found `whole` up to
-    /// these positions.
+    /// The home of a log that is opened on a disk on which changes are only played. Its segments were found `whole` up
+    /// to these positions.
     pub(crate) fn rehearsed(self, whole: HashMap<i64, u64>) -> Self {
         Self { rehearsed: Some(whole), ..self }
     }

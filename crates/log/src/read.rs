@@ -120,8 +120,8 @@ impl Log {
         Ok(ReadSlice { range: None, marks, closed: false, aborted: Vec::new() })
     }
 
-    /// What a reader of committed records has to leave out of `range`, which lies in the first of `segments`. The marker
-    /// of a transaction may lie segments behind its records.
+    /// What a reader of committed records has to leave out of `range`, which lies in the first of `segments`. The
+    /// marker of a transaction may lie segments behind its records.
     fn aborted(
         &self,
         want: Want,

@@ -1,10 +1,12 @@
-//! How long the segments are that compaction wrote, and where the next ones begin: for one that was cut between two batches looks
-//! like a shorter one that is whole, and behind one that is whole another may be gone. Holes behind its last batch are right.
+//! How long the segments are that compaction wrote, and where the next ones begin: for one that was cut between two
+//! batches looks like a shorter one that is whole, and behind one that is whole another may be gone. Holes behind its
+//! last batch are right.
 //!
-//! `pagewire-compacted`, [two numbers for a segment](lines), is in a partition's directory once a segment of it was compacted, and
-//! written before the segment counts. A segment that is named has one of the lengths it is named with, or is cut. One
-//! that is not named was never compacted: in it no offset is missing. So neither rolls nor retention need write it. A log that
-//! begins with us, or that is compacted from now on, gets one that names none: without the file nobody knows.
+//! `pagewire-compacted`, [two numbers for a segment](lines), is in a partition's directory once a segment of it was
+//! compacted, and written before the segment counts. A segment that is named has one of the lengths it is named with,
+//! or is cut. One that is not named was never compacted: in it no offset is missing. So neither rolls nor retention
+//! need write it. A log that begins with us, or that is compacted from now on, gets one that names none: without the
+//! file nobody knows.
 //!
 //! ```text
 //!   not named                         batches without a hole, up to where the next segment begins
@@ -13,10 +15,11 @@
 //!   named, the next begins behind     holes between batches; a segment is lost behind it
 //! ```
 //!
-//! A segment whose end is known to be lost and that is not to be told from one with holes is named as longer than it is.
+//! A segment whose end is known to be lost and that is not to be told from one with holes is named as longer than it
+//! is.
 //!
-//! Whoever else writes to the directory (Kafka may, between two starts) compacts without a word here: then the file goes
-//! ([`forget`]).
+//! Whoever else writes to the directory (Kafka may, between two starts) compacts without a word here: then the file
+//! goes ([`forget`]).
 
 use std::io::{self, ErrorKind};
 use std::path::Path;
@@ -129,8 +132,8 @@ fn length(size: u64) -> u32 {
     u32::try_from(size).unwrap_or(GROWS)
 }
 
-/// Holds the segments of a log that is being opened against what was written down. What is lost is known to readers from then
-/// on.
+/// Holds the segments of a log that is being opened against what was written down. What is lost is known to readers
+/// from then on.
 pub(crate) fn hear(
     home: &Home,
     segments: &[Arc<Segment>],
@@ -159,9 +162,9 @@ pub(crate) fn hear(
     Ok(())
 }
 
-/// Says anew of a log that is not open, and of which it is not known what compaction wrote, how long its `closed` segments are, by
-/// their base offsets in rising order, and which is the one that is written to. All of them count as compacted: holes
-/// in them are right, and one that is shorter was cut.
+/// Says anew of a log that is not open, and of which it is not known what compaction wrote, how long its `closed`
+/// segments are, by their base offsets in rising order, and which is the one that is written to. All of them count as
+/// compacted: holes in them are right, and one that is shorter was cut.
 pub fn write_lengths(
     disk: &dyn Disk,
     dir: &Path,
@@ -213,8 +216,8 @@ impl Segment {
         self.is_closed() && self.damage.all().iter().any(|stretch| stretch.is_missing_at(size))
     }
 
-    /// The file is shorter than it was: what its end lacks is lost. `None` if that was known, or bytes before are no batches:
-    /// whoever reads them finds out.
+    /// The file is shorter than it was: what its end lacks is lost. `None` if that was known, or bytes before are no
+    /// batches: whoever reads them finds out.
     fn tell_lost_end(&self) -> io::Result<Option<Stretch>> {
         let (file, End { next_offset, size }) = (self.file()?, self.end());
         let mut offset = self.base_offset;
@@ -240,9 +243,9 @@ impl Segment {
 }
 
 impl Log {
-    /// Writes down how long `new` is, before it takes the place of `old`. Until it has it, the first of those has its name, and
-    /// may be shorter. Some of the others may be found again without their neighbours, should the power go while they lose
-    /// their names.
+    /// Writes down how long `new` is, before it takes the place of `old`. Until it has it, the first of those has its
+    /// name, and may be shorter. Some of the others may be found again without their neighbours, should the power go
+    /// while they lose their names.
     pub(crate) fn tell_length(&self, old: &[Arc<Segment>], new: &Segment) -> io::Result<()> {
         let segments = self.segments.load_full();
         let mut said = Rewritten::of(segments.iter().map(|segment| &**segment));

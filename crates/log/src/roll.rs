@@ -166,8 +166,8 @@ impl Log {
     }
 }
 
-/// A share of `segment.jitter.ms` that differs between segments and partitions, so that they do not all roll at once; as
-/// in Kafka never all of `segment.ms`.
+/// A share of `segment.jitter.ms` that differs between segments and partitions, so that they do not all roll at once;
+/// as in Kafka never all of `segment.ms`.
 fn jitter(config: &LogConfig, topic: &str, partition: i32, base_offset: i64) -> i64 {
     let max_ms = config.segment_jitter_ms.min(config.segment_age_limit_ms());
     if max_ms <= 0 {

@@ -7,9 +7,9 @@ use pagewire_disk::Errno;
 /// The errors of a device or file system that is sick, or gone: what one file lost, others may have lost too.
 ///
 /// Not among them are those that are about one name or one request. A file that is missing (ENOENT) or that may not be
-/// opened (EACCES, EPERM, ELOOP) is that log's trouble. Where the log directory itself is missing, ENOENT and ENOTDIR become
-/// ESTALE: [`Anchored`](pagewire_disk::Anchored) looks. ENOSPC and EDQUOT are [full](is_full); EMFILE, ENFILE and ENOMEM a
-/// [shortage](is_shortage).
+/// opened (EACCES, EPERM, ELOOP) is that log's trouble. Where the log directory itself is missing, ENOENT and ENOTDIR
+/// become ESTALE: [`Anchored`](pagewire_disk::Anchored) looks. ENOSPC and EDQUOT are [full](is_full); EMFILE, ENFILE
+/// and ENOMEM a [shortage](is_shortage).
 const SICK: &[Errno] = &[
     // A device that could not read or write, and what file systems make of most errors below them.
     Errno::IO,
@@ -22,8 +22,8 @@ const SICK: &[Errno] = &[
     Errno::NODEV,
     Errno::NXIO,
     Errno::NOMEDIUM,
-    // What block devices answer where that is not made EIO: no answer in time, a path or a target that is lost, a place of
-    // the medium that cannot be read, a checksum of the link or the device that does not agree, a reservation lost.
+    // What block devices answer where that is not made EIO: no answer in time, a path or a target that is lost, a place
+    // of the medium that cannot be read, a checksum of the link or the device that does not agree, a reservation lost.
     Errno::TIMEDOUT,
     Errno::TIME,
     Errno::NOLINK,

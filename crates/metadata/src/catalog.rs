@@ -153,8 +153,8 @@ impl Catalog {
         self.read(&keys::topic(name)).await
     }
 
-    /// Adds a topic, and in the same moment takes down that its logs are still to be made; a conflict says that its name is
-    /// taken.
+    /// Adds a topic, and in the same moment takes down that its logs are still to be made; a conflict says that its
+    /// name is taken.
     pub async fn create_topic(&self, topic: &TopicRecord) -> Result<Revision, CatalogError> {
         let unmade = UnmadeTopicRecord { name: topic.name.clone(), topic_id: topic.topic_id };
         let batch = Batch::new();

@@ -1,7 +1,7 @@
 //! Rows of one store, written into another one.
 //!
-//! Versions are the new store's own: they only tell one write from the next, and nobody has read the new store yet. A row
-//! that hung on a lease is there without it.
+//! Versions are the new store's own: they only tell one write from the next, and nobody has read the new store yet. A
+//! row that hung on a lease is there without it.
 
 use crate::store::{Batch, Entry, Expect, MAX_BATCH_BYTES, MAX_BATCH_OPS, PutError, Store};
 

@@ -1,5 +1,5 @@
-//! Bits flipped and files cut, zeroed, grown and emptied, after an orderly stop and after a kill: the store answers as before,
-//! or it is refused in words that name the file. Never a panic, never another answer, and never an empty store.
+//! Bits flipped and files cut, zeroed, grown and emptied, after an orderly stop and after a kill: the store answers as
+//! before, or it is refused in words that name the file. Never a panic, never another answer, and never an empty store.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -133,7 +133,8 @@ async fn whatever_bit_is_flipped_the_store_is_refused_or_answers_as_before() {
     }
 }
 
-/// A kill while a commit was written, before the bit that makes it count: its pages, or the slot itself, may be half there.
+/// A kill while a commit was written, before the bit that makes it count: its pages, or the slot itself, may be half
+/// there.
 #[tokio::test]
 async fn a_change_that_was_not_whole_when_the_process_was_killed_does_not_count() {
     let lived = Lived::new(Left::Killed).await;

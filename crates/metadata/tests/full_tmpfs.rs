@@ -1,4 +1,5 @@
-//! A store on a file system that is really full: a small tmpfs in a mount namespace of its own, which goes with its process.
+//! A store on a file system that is really full: a small tmpfs in a mount namespace of its own, which goes with its
+//! process.
 //!
 //! Where no such namespace can be made the fact is not tried, and that is said.
 

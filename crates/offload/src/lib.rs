@@ -1,5 +1,6 @@
 //! What network interfaces do for a sender by themselves: gather a packet from several pages, sum it, cut it. Whether
-//! `sendfile` saves a copy hangs on it. Asked of the kernel, and changed, by its ethtool messages (Linux 5.6 and later).
+//! `sendfile` saves a copy hangs on it. Asked of the kernel, and changed, by its ethtool messages (Linux 5.6 and
+//! later).
 //!
 //! ```text
 //!   all, of, set ── features   what a message says: an interface, and the names of features that are on

@@ -16,8 +16,8 @@ use rustix::net::sockopt::{Timeout, set_socket_timeout};
 
 /// Longest wait for the kernel, which answers at once or not at all.
 const LIMIT: Duration = Duration::from_secs(1);
-/// Room for a datagram. The kernel makes its datagrams as long as the longest room it has seen, up to this, and gives up
-/// on an answer that does not fit.
+/// Room for a datagram. The kernel makes its datagrams as long as the longest room it has seen, up to this, and gives
+/// up on an answer that does not fit.
 const DATAGRAM_BYTES: usize = 32 << 10;
 /// Messages that are taken; an interface is one.
 const MESSAGES_MAX: usize = 8_192;

@@ -1,8 +1,8 @@
-//! Reads the fields of keys and values that brokers write for themselves: groups, offsets, metadata. Every length is checked
-//! against the bytes that are left before anything is taken.
+//! Reads the fields of keys and values that brokers write for themselves: groups, offsets, metadata. Every length is
+//! checked against the bytes that are left before anything is taken.
 //!
-//! Strings, byte strings and arrays come in the old form (a length of 16 or 32 bits) and in the compact one (an unsigned
-//! varint, one more than the length; KIP-482), with tagged fields behind.
+//! Strings, byte strings and arrays come in the old form (a length of 16 or 32 bits) and in the compact one (an
+//! unsigned varint, one more than the length; KIP-482), with tagged fields behind.
 
 /// Why bytes are not the fields that were asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

@@ -6,8 +6,8 @@ use std::ops::Range;
 
 use crate::header::BatchHeader;
 
-/// Judges a batch of `header` with `left` bytes from its beginning to the end of its file, at a place where `offsets` may come: none
-/// below what was read, none that reaches what follows. Says what is wrong.
+/// Judges a batch of `header` with `left` bytes from its beginning to the end of its file, at a place where `offsets`
+/// may come: none below what was read, none that reaches what follows. Says what is wrong.
 pub fn fits(header: &BatchHeader, left: u64, offsets: &Range<i64>) -> Result<(), String> {
     let (base, delta, size) =
         (header.base_offset, i64::from(header.last_offset_delta), header.size_in_bytes());

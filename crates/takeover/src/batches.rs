@@ -1,7 +1,7 @@
 //! The batches of one file of a log that somebody else wrote: nothing in it is believed.
 //!
-//! A batch is read whole, or its header only. Memory: one window, or one batch where that is longer, and never more than
-//! [`BATCH_BYTES_MAX`], whatever a header claims.
+//! A batch is read whole, or its header only. Memory: one window, or one batch where that is longer, and never more
+//! than [`BATCH_BYTES_MAX`], whatever a header claims.
 
 use std::fs::File;
 use std::io;

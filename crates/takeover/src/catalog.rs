@@ -1,5 +1,5 @@
-//! Writes what the new directory's broker remembers: who it is, its topics, its settings. The last of all that an import
-//! writes: without it nothing is served.
+//! Writes what the new directory's broker remembers: who it is, its topics, its settings. The last of all that an
+//! import writes: without it nothing is served.
 
 use std::path::Path;
 use std::sync::Arc;

@@ -9,8 +9,8 @@ use serde::Serialize;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CutKind {
-    /// What a killed Kafka was writing: past all that it knew to be on the disk, with nothing behind it. Kafka would cut it
-    /// as well.
+    /// What a killed Kafka was writing: past all that it knew to be on the disk, with nothing behind it. Kafka would
+    /// cut it as well.
     TornTail,
     /// A batch that cannot be believed, where Kafka knew it on the disk, or with more behind it.
     Damage,

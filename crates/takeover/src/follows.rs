@@ -1,8 +1,8 @@
-//! Whether anything that can be believed lies behind what cannot: a crash tears the end of a file, so batches that are whole
-//! behind a bad one tell of damage.
+//! Whether anything that can be believed lies behind what cannot: a crash tears the end of a file, so batches that are
+//! whole behind a bad one tell of damage.
 //!
-//! Every byte may be the first of a batch. Few look like one: the format, an offset that a batch of this file can have, a
-//! length that the file has. Those are held against their CRC, until [`CHECKED_MAX`] bytes were: then it is said that
+//! Every byte may be the first of a batch. Few look like one: the format, an offset that a batch of this file can have,
+//! a length that the file has. Those are held against their CRC, until [`CHECKED_MAX`] bytes were: then it is said that
 //! something follows, for only somebody who wants it so makes a file like that.
 
 use std::fs::File;

@@ -1,4 +1,5 @@
-//! Offsets that no batch of a log has. Compaction makes such holes; in other logs Kafka makes none, so something is lost.
+//! Offsets that no batch of a log has. Compaction makes such holes; in other logs Kafka makes none, so something is
+//! lost.
 
 /// How many, and where the first ones are.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

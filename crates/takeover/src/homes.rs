@@ -1,5 +1,5 @@
-//! The new directories while they are put together: one, or several over which the partitions are spread. The first one gets
-//! the metadata, and its name last: without it nothing is served.
+//! The new directories while they are put together: one, or several over which the partitions are spread. The first one
+//! gets the metadata, and its name last: without it nothing is served.
 
 use std::collections::HashMap;
 use std::fs;

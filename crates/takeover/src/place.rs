@@ -1,5 +1,5 @@
-//! Brings the bytes of a file to their place: copied, as shared blocks, or as the same file. All that is placed is on the
-//! disk for certain when the partition's directory is synced.
+//! Brings the bytes of a file to their place: copied, as shared blocks, or as the same file. All that is placed is on
+//! the disk for certain when the partition's directory is synced.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom};
@@ -75,7 +75,8 @@ impl Way {
             return Ok(Placed { linked: len, ..Placed::default() });
         }
         let target = OpenOptions::new().read(true).write(true).create_new(true).open(to)?;
-        // Where it worked for one file it may still not for another: a directory can be a link into another file system.
+        // Where it worked for one file it may still not for another: a directory can be a link into another file
+        // system.
         if self == Self::Reflink && ioctl_ficlone(&target, &source).is_ok() {
             target.set_len(len)?;
             target.sync_all()?;

@@ -10,9 +10,9 @@ const OF_TOPIC: &str = "cleanup.policy";
 /// A broker's, for topics without.
 const OF_BROKER: &str = "log.cleanup.policy";
 
-/// The `cleanup.policy` of each topic in the cluster that the log directory `dir` has the metadata of. None for a topic that
-/// says nothing, where the metadata says nothing of all brokers either: then a file of properties does. No topics at all:
-/// the directory has no metadata.
+/// The `cleanup.policy` of each topic in the cluster that the log directory `dir` has the metadata of. None for a topic
+/// that says nothing, where the metadata says nothing of all brokers either: then a file of properties does. No topics
+/// at all: the directory has no metadata.
 ///
 /// # Errors
 /// The metadata cannot be read.

@@ -1,7 +1,7 @@
 //! Reads a copy back from the disk: what was written is not yet what is there.
 //!
-//! The pages that the copy left in memory are dropped first, as far as the file system does that, so that the device is asked.
-//! What is a link, or was only looked at by its header, says nothing new and is not read again.
+//! The pages that the copy left in memory are dropped first, as far as the file system does that, so that the device is
+//! asked. What is a link, or was only looked at by its header, says nothing new and is not read again.
 
 use std::cell::Cell;
 use std::fs::File;
@@ -14,8 +14,8 @@ use crate::batches::{Batches, Stop};
 use crate::error::ImportError;
 use crate::options::Depth;
 
-/// Reads the copy at `path` of the first `len` bytes of a segment that begins at offset `base`: each batch must be there with
-/// its checksum, or its header where only headers count.
+/// Reads the copy at `path` of the first `len` bytes of a segment that begins at offset `base`: each batch must be
+/// there with its checksum, or its header where only headers count.
 pub(crate) fn read_back(
     path: &Path,
     (base, len): (i64, u64),

@@ -35,7 +35,8 @@ pub struct Report {
     pub left: Vec<Left>,
     /// Partitions that are not whole, and were let pass.
     pub incomplete: Vec<Refusal>,
-    /// Logs that end before their end. Without [`Options::accept_damage`](crate::Options::accept_damage) only torn tails.
+    /// Logs that end before their end. Without [`Options::accept_damage`](crate::Options::accept_damage) only torn
+    /// tails.
     pub cuts: Vec<Cut>,
     /// Those that nobody had ended are ended, as far as it is known how.
     pub end_transactions: bool,

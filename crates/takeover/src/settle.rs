@@ -1,5 +1,5 @@
-//! Makes a data directory of the files that were placed: the checkpoints are written, the directory is opened as a broker
-//! opens it, and closed as a broker closes it. What opening finds wrong is found now.
+//! Makes a data directory of the files that were placed: the checkpoints are written, the directory is opened as a
+//! broker opens it, and closed as a broker closes it. What opening finds wrong is found now.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -152,7 +152,8 @@ fn write_checkpoints(
         set(&mut new.recovery, known_good.or_else(was_good));
         set(&mut new.log_start, old.log_start.get(topic, index));
         set(&mut new.high_watermark, end.or_else(|| old.high_watermark.get(topic, index)));
-        // A log that lacks offsets, which people are told, is read over them: it is taken for one that was compacted once.
+        // A log that lacks offsets, which people are told, is read over them: it is taken for one that was compacted
+        // once.
         let start = || partition.files.segments.first().map_or(0, |first| first.base);
         let was_compacted = || taken.may_lack_offsets(plan, partition).then(start);
         set(&mut new.cleaner, old.cleaner.get(topic, index).or_else(was_compacted));

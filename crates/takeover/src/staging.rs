@@ -8,8 +8,8 @@
 //!   rename ──▶ <to>           of all; then the marks are taken away
 //! ```
 //!
-//! An import that was interrupted leaves the first name; the next one to the same place clears it and begins anew. One that was
-//! interrupted among the renames is [finished](finish_interrupted): all its directories are whole.
+//! An import that was interrupted leaves the first name; the next one to the same place clears it and begins anew. One
+//! that was interrupted among the renames is [finished](finish_interrupted): all its directories are whole.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -139,8 +139,8 @@ fn says_whole(dir: &Path) -> bool {
     fs::read_to_string(dir.join(MARK)).is_ok_and(|said| said == WHOLE)
 }
 
-/// Gives the directories of an import that was interrupted among its last renames their names; whether there was one. `places`:
-/// all of them, the one with the metadata first.
+/// Gives the directories of an import that was interrupted among its last renames their names; whether there was one.
+/// `places`: all of them, the one with the metadata first.
 pub(crate) fn finish_interrupted(places: &[&Path]) -> Result<bool, ImportError> {
     if !is_interrupted(places)? {
         return Ok(false);

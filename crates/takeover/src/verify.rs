@@ -1,7 +1,7 @@
 //! Looks at the records of one partition before they are taken over. Reads Kafka's files, changes nothing.
 //!
-//! The first batch that cannot be believed ends the log there. If that is the torn tail of a Kafka that was killed it is told;
-//! anything else loses records, and the partition is refused unless that is wanted (verdict.rs).
+//! The first batch that cannot be believed ends the log there. If that is the torn tail of a Kafka that was killed it
+//! is told; anything else loses records, and the partition is refused unless that is wanted (verdict.rs).
 
 use std::fs::File;
 use std::path::{Path, PathBuf};

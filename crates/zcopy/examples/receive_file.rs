@@ -5,8 +5,8 @@
 //! nc -N 127.0.0.1 9000 < some.file
 //! ```
 //!
-//! Begun files are gone on with (at `--offset`, or where they end with `--resume`). Ctrl-C stops it, and it says how many
-//! bytes are safe.
+//! Begun files are gone on with (at `--offset`, or where they end with `--resume`). Ctrl-C stops it, and it says how
+//! many bytes are safe.
 
 use std::error::Error;
 use std::fs::{File, OpenOptions};

@@ -2,7 +2,8 @@
 //! `cargo run -p pagewire-zcopy --example send_mapped -- FILE OFFSET LENGTH ADDRESS`.
 //!
 //! The program names the bytes and never looks at them: the kernel copies them from the page cache into the socket. If
-//! somebody cuts the file off meanwhile, that is an error with a name; a load from the map would have killed the process.
+//! somebody cuts the file off meanwhile, that is an error with a name; a load from the map would have killed the
+//! process.
 
 #![allow(clippy::print_stdout, reason = "a program talks to its user")]
 

@@ -4,8 +4,8 @@
 //! cargo run --release -p pagewire-zcopy --example splice_proxy -- 127.0.0.1:9000 example.org:80
 //! ```
 //!
-//! An end of stream is handed on, and the other direction goes on (half-close). Ctrl-C stops accepting, gives connections
-//! up and prints what was relayed.
+//! An end of stream is handed on, and the other direction goes on (half-close). Ctrl-C stops accepting, gives
+//! connections up and prints what was relayed.
 
 use std::error::Error;
 use std::sync::Arc;

@@ -12,8 +12,8 @@ impl Transfer {
     ///
     /// # Errors
     /// [`SendError::Io`] for what the socket or the file reports (on a blocking socket with `SO_SNDTIMEO`,
-    /// `WouldBlock` is that limit), [`SendError::FileShrunk`] when a file ends before its range, [`SendError::FileCut`] when
-    /// it lost bytes while they were sent out of a map. The connection cannot be used further.
+    /// `WouldBlock` is that limit), [`SendError::FileShrunk`] when a file ends before its range, [`SendError::FileCut`]
+    /// when it lost bytes while they were sent out of a map. The connection cannot be used further.
     pub fn send_blocking(&self, socket: impl AsSocket, plan: &mut SendPlan) -> Result<Sent, SendError> {
         let mut sent = Sent::default();
         self.send_all_blocking(socket_ref(&socket), plan, &mut sent)?;

@@ -70,8 +70,8 @@ pub trait Calls: Debug + Send + Sync {
         MappedFile::new(range, MapAccess::Read)
     }
 
-    /// `sendmsg(2)` of `memory` in order and then out of a map, with flags as for [`send`](Self::send). `EFAULT`: there is
-    /// no memory, and the map's first page is not to be had.
+    /// `sendmsg(2)` of `memory` in order and then out of a map, with flags as for [`send`](Self::send). `EFAULT`: there
+    /// is no memory, and the map's first page is not to be had.
     #[cfg(target_os = "linux")]
     fn send_mapped(
         &self,
@@ -95,8 +95,8 @@ pub trait Calls: Debug + Send + Sync {
         sys::set_socket_option(socket, SocketOption::Zerocopy, &1i32.to_ne_bytes())
     }
 
-    /// [`recvmsg(2)`][man] with `MSG_ERRQUEUE`: the oldest word of the kernel about sends with `MSG_ZEROCOPY`, `WouldBlock` if
-    /// there is none. `None`: it was about something else. Asked of sockets with `SO_ZEROCOPY` only.
+    /// [`recvmsg(2)`][man] with `MSG_ERRQUEUE`: the oldest word of the kernel about sends with `MSG_ZEROCOPY`,
+    /// `WouldBlock` if there is none. `None`: it was about something else. Asked of sockets with `SO_ZEROCOPY` only.
     ///
     /// [man]: https://man7.org/linux/man-pages/man2/recvmsg.2.html
     #[cfg(target_os = "linux")]
@@ -104,8 +104,8 @@ pub trait Calls: Debug + Send + Sync {
         sys::completion(socket)
     }
 
-    /// [`recv(2)`][man]: what has been received. 0 is the end of the stream. With `now`, does not wait, whatever the socket
-    /// does.
+    /// [`recv(2)`][man]: what has been received. 0 is the end of the stream. With `now`, does not wait, whatever the
+    /// socket does.
     ///
     /// [man]: https://man7.org/linux/man-pages/man2/recv.2.html
     fn receive(&self, socket: SocketRef<'_>, into: &mut [u8], now: bool) -> io::Result<usize> {

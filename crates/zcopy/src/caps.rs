@@ -10,15 +10,16 @@
 //!                                                                           the route, see `path::shortage`
 //! ```
 //!
-//! A streak says what files and sockets there were of late, not what the kernel can do: a server that sends to unix sockets
-//! in the morning may send to TCP at noon. Time is counted in plans, so there is no clock in it.
+//! A streak says what files and sockets there were of late, not what the kernel can do: a server that sends to unix
+//! sockets in the morning may send to TCP at noon. Time is counted in plans, so there is no clock in it.
 
 use std::io;
 use std::sync::atomic::{AtomicI32, AtomicU8, AtomicU32, Ordering};
 
 use crate::route::{Route, RouteSet};
 
-/// After so many refusals of single files or sockets in a row, without one success, other plans do without the route too.
+/// After so many refusals of single files or sockets in a row, without one success, other plans do without the route
+/// too.
 pub const STREAK_MAX: u32 = 16;
 /// So many plans later what was given up for a while is tried again.
 pub const PLANS_TO_RETRY: u32 = 1024;

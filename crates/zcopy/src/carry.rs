@@ -1,12 +1,12 @@
-//! What a route keeps between two calls of one sending: bytes that have left the file and not yet reached the socket, or
-//! what was costly to set up.
+//! What a route keeps between two calls of one sending: bytes that have left the file and not yet reached the socket,
+//! or what was costly to set up.
 //!
-//! It belongs to the plan, as its cursor does, so that a sending that is dropped and taken up again goes on with it. It is
-//! only ever a help: the cursor counts what the socket took, and a route that finds the carry of another route, of another
-//! piece or of another place than the cursor throws it away and begins at the cursor.
+//! It belongs to the plan, as its cursor does, so that a sending that is dropped and taken up again goes on with it. It
+//! is only ever a help: the cursor counts what the socket took, and a route that finds the carry of another route, of
+//! another piece or of another place than the cursor throws it away and begins at the cursor.
 //!
-//! A plan whose socket is full may keep its carry for as long as a peer is slow. So it does only while there is plenty for
-//! the others: with more than half of the pipes out, or half of the pool, it lets go of what it can have again
+//! A plan whose socket is full may keep its carry for as long as a peer is slow. So it does only while there is plenty
+//! for the others: with more than half of the pipes out, or half of the pool, it lets go of what it can have again
 //! ([`Carry::let_go_if_scarce`]).
 
 #[cfg(target_os = "linux")]
@@ -21,8 +21,8 @@ pub(crate) enum Carry {
     /// The next call begins at the cursor.
     #[default]
     Nothing,
-    /// Routes `mmap` and `zerocopy`: a map of the file, which the next bytes are likely to lie in. Of `zerocopy` it says
-    /// besides that the socket has been told (`SO_ZEROCOPY`).
+    /// Routes `mmap` and `zerocopy`: a map of the file, which the next bytes are likely to lie in. Of `zerocopy` it
+    /// says besides that the socket has been told (`SO_ZEROCOPY`).
     #[cfg(target_os = "linux")]
     Window { route: Route, map: MappedFile },
     /// Of `splice`.
@@ -46,8 +46,8 @@ pub(crate) struct PipeCarry {
 
 #[cfg(target_os = "linux")]
 impl Carry {
-    /// For a plan that is about to wait for its socket: gives a pipe or a buffer back if others may need it. What was in
-    /// it is still in the file. Whether it did.
+    /// For a plan that is about to wait for its socket: gives a pipe or a buffer back if others may need it. What was
+    /// in it is still in the file. Whether it did.
     pub(crate) fn let_go_if_scarce(&mut self, pipes: &PipePool, buffers: &BufferPool) -> bool {
         match self {
             Self::Pipe(_) if pipes.is_scarce() => *self = Self::Nothing,

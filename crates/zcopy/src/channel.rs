@@ -1,7 +1,7 @@
 //! From a file to a socket in one call, for those who have one range to send and no plan to make.
 //!
-//! The offset is the caller's, and moves with every byte that the kernel takes, as `sendfile(2)` has it: whatever ends a
-//! transfer, an error, a dropped future, the end of the file, it says where the next one has to begin.
+//! The offset is the caller's, and moves with every byte that the kernel takes, as `sendfile(2)` has it: whatever ends
+//! a transfer, an error, a dropped future, the end of the file, it says where the next one has to begin.
 
 use std::fs::File;
 use std::sync::{Arc, OnceLock};
@@ -36,8 +36,8 @@ impl<'a> OnItsWay<'a> {
         Ok(Self { plan, offset, to_the_end: len >= there })
     }
 
-    /// The answer, once the sending is over. A file that has become shorter has only ended earlier, unless some of what is
-    /// missing was sent for it.
+    /// The answer, once the sending is over. A file that has become shorter has only ended earlier, unless some of what
+    /// is missing was sent for it.
     fn done(self, sending: Result<(), SendError>, sent: &Sent) -> Result<Transferred, SendError> {
         match sending {
             Ok(()) => {
@@ -57,7 +57,8 @@ impl Drop for OnItsWay<'_> {
 }
 
 impl Transfer {
-    /// The process's own: the default options, 64 MiB of buffers, four threads for cold files. Made when first asked for.
+    /// The process's own: the default options, 64 MiB of buffers, four threads for cold files. Made when first asked
+    /// for.
     pub fn shared() -> &'static Self {
         static SHARED: OnceLock<Transfer> = OnceLock::new();
         SHARED.get_or_init(|| {
@@ -70,13 +71,13 @@ impl Transfer {
     /// Moves at most `len` bytes of `file`, from `offset` on, to `socket`, and `offset` with them. Waits for the socket
     /// (blocking or not) and for the disk. `u64::MAX` means: to the end.
     ///
-    /// Fewer bytes than asked for is the end of the file, told by [`Transferred::eof`]. An `offset` behind the end moves
-    /// nothing.
+    /// Fewer bytes than asked for is the end of the file, told by [`Transferred::eof`]. An `offset` behind the end
+    /// moves nothing.
     ///
     /// # Errors
-    /// [`SendError::Io`] for what the socket or the file reports; `offset` says how far it came. (On a blocking socket with
-    /// `SO_SNDTIMEO`, `WouldBlock` is that limit.) [`SendError::FileCut`] when the file was cut below what the kernel took
-    /// of it, where that is noticed (routes that send out of a map).
+    /// [`SendError::Io`] for what the socket or the file reports; `offset` says how far it came. (On a blocking socket
+    /// with `SO_SNDTIMEO`, `WouldBlock` is that limit.) [`SendError::FileCut`] when the file was cut below what the
+    /// kernel took of it, where that is noticed (routes that send out of a map).
     #[doc(alias = "transferTo")]
     #[doc(alias = "sendfile")]
     pub fn transfer_to_blocking(
@@ -92,11 +93,11 @@ impl Transfer {
         way.done(sending, &sent)
     }
 
-    /// As [`transfer_to_blocking`](Self::transfer_to_blocking), until a non-blocking `socket` is full: does not wait for it.
-    /// It may wait for the disk. For those who have an event loop of their own.
+    /// As [`transfer_to_blocking`](Self::transfer_to_blocking), until a non-blocking `socket` is full: does not wait
+    /// for it. It may wait for the disk. For those who have an event loop of their own.
     ///
-    /// Each call begins anew: what `splice` holds in its pipe, and `direct` in its buffer, when the socket is full, is read
-    /// again by the next one. A [`SendPlan`] keeps it from call to call.
+    /// Each call begins anew: what `splice` holds in its pipe, and `direct` in its buffer, when the socket is full, is
+    /// read again by the next one. A [`SendPlan`] keeps it from call to call.
     ///
     /// # Errors
     /// As there. A full socket is none: [`Transferred::would_block`] is 1 then.
@@ -124,14 +125,14 @@ impl Transfer {
         way.done(sending, &sent)
     }
 
-    /// Moves at most `len` bytes of `file`, from `offset` on, to `socket`, and `offset` with them. Waits for the socket as
-    /// long as that takes, and never holds its worker for a disk. `u64::MAX` means: to the end.
+    /// Moves at most `len` bytes of `file`, from `offset` on, to `socket`, and `offset` with them. Waits for the socket
+    /// as long as that takes, and never holds its worker for a disk. `u64::MAX` means: to the end.
     ///
     /// Fewer bytes than asked for is the end of the file, told by [`Transferred::eof`].
     ///
     /// # Cancel safety
-    /// A future that is dropped at any await loses nothing and doubles nothing: `offset` stands behind the last byte the
-    /// kernel took, and another transfer from there goes on with the next.
+    /// A future that is dropped at any await loses nothing and doubles nothing: `offset` stands behind the last byte
+    /// the kernel took, and another transfer from there goes on with the next.
     ///
     /// # Errors
     /// As [`transfer_to_blocking`](Self::transfer_to_blocking).

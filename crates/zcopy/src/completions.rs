@@ -63,8 +63,8 @@ pub(crate) struct Cleared {
     pub(crate) done: Completions,
 }
 
-/// Empties the error queue of `socket`, which has `SO_ZEROCOPY`, and counts. Never waits. Messages about anything else are
-/// dropped; an error of the socket's is left for the next send to find.
+/// Empties the error queue of `socket`, which has `SO_ZEROCOPY`, and counts. Never waits. Messages about anything else
+/// are dropped; an error of the socket's is left for the next send to find.
 pub(crate) fn drain(calls: &dyn Calls, stats: &Stats, socket: BorrowedFd<'_>) -> Completions {
     empty(calls, stats, socket).done
 }
@@ -98,13 +98,13 @@ fn empty(calls: &dyn Calls, stats: &Stats, socket: BorrowedFd<'_>) -> Cleared {
 
 impl Transfer {
     /// Reads the kernel's word on sends with `MSG_ZEROCOPY` over `socket` out of its error queue, as far as it has been
-    /// said, and counts it in [`stats`](Self::stats). Does not wait. A sending does the same before each of its calls and at
-    /// its end, so only what is still in flight then is left to be asked for.
+    /// said, and counts it in [`stats`](Self::stats). Does not wait. A sending does the same before each of its calls
+    /// and at its end, so only what is still in flight then is left to be asked for.
     ///
     /// The file's pages are kept by the kernel as long as it needs them, whether somebody asks or not. But what is not
-    /// read stays in the queue, which makes the socket ready with an error (`POLLERR`) for whoever polls it: ask before a
-    /// socket is given to a reactor. mio, and so tokio, takes an error together with room to write for a closed write side,
-    /// which it never forgets.
+    /// read stays in the queue, which makes the socket ready with an error (`POLLERR`) for whoever polls it: ask before
+    /// a socket is given to a reactor. mio, and so tokio, takes an error together with room to write for a closed write
+    /// side, which it never forgets.
     ///
     /// Messages about other things (`SO_TIMESTAMPING`, `IP_RECVERR`) are taken out of the queue and dropped.
     ///
@@ -118,8 +118,9 @@ impl Transfer {
         Ok(drain(self.calls(), self.stats(), socket))
     }
 
-    /// As [`reap_completions`](Self::reap_completions), waiting until `sends` are completed (see [`Sent::zerocopy`]), for
-    /// `wait_max` at most. Returns what there was. Comes back early when the connection has failed and no more is to come.
+    /// As [`reap_completions`](Self::reap_completions), waiting until `sends` are completed (see [`Sent::zerocopy`]),
+    /// for `wait_max` at most. Returns what there was. Comes back early when the connection has failed and no more is
+    /// to come.
     ///
     /// # Errors
     /// As there, and what `poll(2)` reports.
@@ -160,8 +161,9 @@ impl Transfer {
 
     /// Whether the kernel has copied all that was sent with `MSG_ZEROCOPY` of late, often enough to tell (the last 16
     /// times): the way to the peers does not take pages, and the copy was only made later and dearer. Then
-    /// [`Route::Zerocopy`] is not taken where the thresholds name it, only where it is forced; `sendfile` stands in, with
-    /// [`Why::Refused`](crate::route::Why::Refused). Other peers may come: after 1,024 more plans it is tried once more.
+    /// [`Route::Zerocopy`] is not taken where the thresholds name it, only where it is forced; `sendfile` stands in,
+    /// with [`Why::Refused`](crate::route::Why::Refused). Other peers may come: after 1,024 more plans it is tried once
+    /// more.
     pub fn copied_after_all(&self) -> bool {
         self.stats().copied_lately().is_so()
     }

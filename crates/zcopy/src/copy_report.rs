@@ -1,5 +1,5 @@
-//! Waiting until the kernel has said of each send by reference whether it copied the bytes after all. It says so when the
-//! peer has acknowledged them: in a socket's error queue (`MSG_ZEROCOPY`), or in the ring (`send_zc`).
+//! Waiting until the kernel has said of each send by reference whether it copied the bytes after all. It says so when
+//! the peer has acknowledged them: in a socket's error queue (`MSG_ZEROCOPY`), or in the ring (`send_zc`).
 
 use std::io;
 use std::os::fd::AsFd;
@@ -44,11 +44,11 @@ impl CopyReport {
 }
 
 impl Transfer {
-    /// The kernel's report on everything sent by `route`, waiting for what is still open for `wait_max` at most. `None` for
-    /// a route that the kernel reports nothing of: only [`Route::Zerocopy`] and [`Route::Uring`] are told of.
+    /// The kernel's report on everything sent by `route`, waiting for what is still open for `wait_max` at most. `None`
+    /// for a route that the kernel reports nothing of: only [`Route::Zerocopy`] and [`Route::Uring`] are told of.
     ///
-    /// `socket` is the one that was sent over last; only its error queue is read. `given_up` sends are not waited for: hand in
-    /// [`CopyReport::silent`] of the last report where a socket is gone, for it answers no more.
+    /// `socket` is the one that was sent over last; only its error queue is read. `given_up` sends are not waited for:
+    /// hand in [`CopyReport::silent`] of the last report where a socket is gone, for it answers no more.
     ///
     /// Blocks its thread. The whole of a socket's bytes must be read by the peer, or the wait takes all of its time.
     ///

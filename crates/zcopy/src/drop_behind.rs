@@ -8,14 +8,14 @@
 //!                       |drop|lag|
 //! ```
 //!
-//! A reader that catches up from the disk fills the page cache with what nobody reads a second time. It may drop what it
-//! brought in itself and has sent: windows that had to be read ahead, and what the kernel reads ahead on its own behind
-//! the last of them. What was resident when it came was brought in by others, and stays. Pages that are still in a
-//! socket's buffer cannot be dropped, hence the lag. One that comes back for what it has dropped reads in circles: it drops
-//! nothing any more.
+//! A reader that catches up from the disk fills the page cache with what nobody reads a second time. It may drop what
+//! it brought in itself and has sent: windows that had to be read ahead, and what the kernel reads ahead on its own
+//! behind the last of them. What was resident when it came was brought in by others, and stays. Pages that are still in
+//! a socket's buffer cannot be dropped, hence the lag. One that comes back for what it has dropped reads in circles: it
+//! drops nothing any more.
 //!
-//! Pure: told what happened, it answers with ranges; whoever asks drops them ([`drop_pages()`](crate::drop_pages())). One
-//! for each reader. It costs a few comparisons a send, and memory for [`ranges_max`](DropBehindOptions::ranges_max)
+//! Pure: told what happened, it answers with ranges; whoever asks drops them ([`drop_pages()`](crate::drop_pages())).
+//! One for each reader. It costs a few comparisons a send, and memory for [`ranges_max`](DropBehindOptions::ranges_max)
 //! ranges, each of which keeps its file open.
 
 use std::collections::VecDeque;
@@ -32,12 +32,13 @@ pub struct DropBehindOptions {
     pub lag_bytes: u64,
     /// So far behind the last cold window the kernel may have read ahead on its own: the `read_ahead_kb` of the disk.
     pub read_ahead_bytes: u64,
-    /// Ranges are cut at multiples of this position in the file. The kernel drops a folio (pages that it keeps together)
-    /// whole or not at all, and folios lie at multiples of their size: less than the largest, 2 MiB on most systems,
-    /// leaves them all.
+    /// Ranges are cut at multiples of this position in the file. The kernel drops a folio (pages that it keeps
+    /// together) whole or not at all, and folios lie at multiples of their size: less than the largest, 2 MiB on most
+    /// systems, leaves them all.
     pub step_bytes: u64,
-    /// So many ranges of each kind (cold and not sent yet; sent and not dropped yet; dropped of late) are remembered. Of more
-    /// cold ones the oldest is forgotten, and stays in the cache; of more sent ones the oldest is dropped at once.
+    /// So many ranges of each kind (cold and not sent yet; sent and not dropped yet; dropped of late) are remembered.
+    /// Of more cold ones the oldest is forgotten, and stays in the cache; of more sent ones the oldest is dropped at
+    /// once.
     pub ranges_max: usize,
 }
 
@@ -212,8 +213,8 @@ impl DropBehind {
         (self.told, self.tail) = (None, None);
     }
 
-    /// Takes the parts of `range` that this reader brought in, in order. Each byte is taken once: whoever sends it again
-    /// finds it where others may use it by now.
+    /// Takes the parts of `range` that this reader brought in, in order. Each byte is taken once: whoever sends it
+    /// again finds it where others may use it by now.
     fn take_ours(&mut self, range: &FileRange) -> SmallVec<[FileRange; 2]> {
         let mut ours = SmallVec::new();
         for _ in 0..self.cold.len() {
@@ -243,8 +244,8 @@ impl DropBehind {
         ours
     }
 
-    /// Joins what follows: pages that are dropped piece by piece keep the folios that the pieces share. What was sent twice in
-    /// between, a batch that did not fit, only makes it due a little later.
+    /// Joins what follows: pages that are dropped piece by piece keep the folios that the pieces share. What was sent
+    /// twice in between, a batch that did not fit, only makes it due a little later.
     fn push_behind(&mut self, range: FileRange, end: u64) {
         let step = self.options.step_bytes;
         match self.behind.back_mut() {

@@ -11,8 +11,8 @@ use rustix::fs::{Advice, fadvise};
 use crate::{FileRange, IoPool, PoolFull};
 
 /// Drops the pages of `range` from the page cache, whoever uses them: they are read from the disk the next time. Only a
-/// hint: whole pages go, and not those that are dirty (their writing is started), locked, mapped, or in a socket's buffer.
-/// No byte is lost. Takes about 15 us per MiB and may wait for the disk's queue: keep it off an event loop.
+/// hint: whole pages go, and not those that are dirty (their writing is started), locked, mapped, or in a socket's
+/// buffer. No byte is lost. Takes about 15 us per MiB and may wait for the disk's queue: keep it off an event loop.
 ///
 /// # Errors
 /// `EBADF` and `ESPIPE` for what is no file; none for pages that stay.

@@ -16,8 +16,8 @@ pub enum SendError {
         /// Bytes of the range that the file no longer has.
         missing: u64,
     },
-    /// A file was cut while it was sent out of a map: its end lies before what the socket has taken, and zeros may have left
-    /// in place of what was cut off.
+    /// A file was cut while it was sent out of a map: its end lies before what the socket has taken, and zeros may have
+    /// left in place of what was cut off.
     #[error(
         "a file was cut while it was being sent, and {missing} bytes are missing: zeros may have left for them"
     )]

@@ -10,8 +10,8 @@ use std::sync::Arc;
 
 use crate::os;
 
-/// `len` bytes of `file` from `offset`. Cloning costs one reference count. The file stays open as long as a range of it is
-/// there, also when its name is gone.
+/// `len` bytes of `file` from `offset`. Cloning costs one reference count. The file stays open as long as a range of it
+/// is there, also when its name is gone.
 ///
 /// ```
 /// use pagewire_zcopy::FileRange;

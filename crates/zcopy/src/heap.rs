@@ -1,8 +1,8 @@
 //! What a process uses of memory that it need not: blocks that were freed, but that the allocator keeps.
 //!
-//! The GNU C library gives a heap's memory back from its end only: one small block that lives on keeps all that was freed
-//! below it. After a burst (a crowd of connections, a few very large answers) a process may look several times as large
-//! as it is, for as long as it runs.
+//! The GNU C library gives a heap's memory back from its end only: one small block that lives on keeps all that was
+//! freed below it. After a burst (a crowd of connections, a few very large answers) a process may look several times as
+//! large as it is, for as long as it runs.
 
 use crate::sys;
 

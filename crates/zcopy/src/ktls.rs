@@ -2,9 +2,9 @@
 //!
 //! <https://docs.kernel.org/networking/tls.html>
 //!
-//! The kernel's module makes itself known as an upper protocol of TCP, `tls`, and may be loaded by the first use. A socket
-//! is asked only where that has been seen; so on a machine without it, plans do not pay a system call for the question.
-//! Somebody may load it later: the kernel is looked at again each time so many sockets were not asked.
+//! The kernel's module makes itself known as an upper protocol of TCP, `tls`, and may be loaded by the first use. A
+//! socket is asked only where that has been seen; so on a machine without it, plans do not pay a system call for the
+//! question. Somebody may load it later: the kernel is looked at again each time so many sockets were not asked.
 
 use std::io;
 
@@ -106,11 +106,12 @@ mod probe {
         }
     }
 
-    /// Whether the kernel can encrypt what a TCP socket sends. Found out by asking for it on a socket that is connected to
-    /// nothing, which is refused one way (`ENOTCONN`) or the other (`ENOENT`); the module is loaded if that is allowed.
+    /// Whether the kernel can encrypt what a TCP socket sends. Found out by asking for it on a socket that is connected
+    /// to nothing, which is refused one way (`ENOTCONN`) or the other (`ENOENT`); the module is loaded if that is
+    /// allowed.
     ///
-    /// The answer is remembered for all transfers of this process. That the module was loaded later is noticed after some
-    /// thousand plans; a program that knows of it asks again.
+    /// The answer is remembered for all transfers of this process. That the module was loaded later is noticed after
+    /// some thousand plans; a program that knows of it asks again.
     ///
     /// # Errors
     /// [`KtlsMissing`] says why not.
@@ -138,7 +139,8 @@ mod probe {
         answer
     }
 
-    /// Whether the kernel encrypts what `socket` sends: it is TCP, hands its bytes to TLS, and TLS has keys to send with.
+    /// Whether the kernel encrypts what `socket` sends: it is TCP, hands its bytes to TLS, and TLS has keys to send
+    /// with.
     pub(crate) fn encrypts(socket: BorrowedFd<'_>) -> bool {
         KERNEL.has_tls(is_loaded) && hands_to_tls(socket) && has_keys(socket)
     }

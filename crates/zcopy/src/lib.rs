@@ -37,8 +37,8 @@
 //!
 //! # What is saved
 //!
-//! A file sent by `read` and `write` is moved four times. Two moves are the devices' own (DMA), which cost the CPU nearly
-//! nothing. The two between them are copies by the CPU, and they are what there is to save:
+//! A file sent by `read` and `write` is moved four times. Two moves are the devices' own (DMA), which cost the CPU
+//! nearly nothing. The two between them are copies by the CPU, and they are what there is to save:
 //!
 //! ```text
 //!           1 DMA             2 CPU            3 CPU                4 DMA
@@ -90,13 +90,13 @@
 //! Measured in November 2026 by bare loops over the same calls: Linux 6.18, two virtual cores of an AMD EPYC, loopback,
 //! congestion control cubic, a receiver that discards. In this library `copy` reads 256 KiB at a time at most,
 //! `zerocopy` maps for each sending, and `uring` reads into its buffer first, so these cost more than in the table.
-//! `sendfile` of a cold file cost .131. Loopback charges the receiving side's protocol work to the sender: over a card (not measured)
-//! the ratios should be larger. Absolute figures are those of one kind of machine; `pagewire lab routes`, of the repository
-//! that this crate lives in, prints yours.
+//! `sendfile` of a cold file cost .131. Loopback charges the receiving side's protocol work to the sender: over a card
+//! (not measured) the ratios should be larger. Absolute figures are those of one kind of machine;
+//! `pagewire lab routes`, of the repository that this crate lives in, prints yours.
 //!
-//! What this library makes of it, by `cargo bench -p pagewire-zcopy` on 2026-11-26: what `auto` costs, as a ratio to the bare
-//! loop and to the best single route on the same face (medians of the ratios within 31 interleaved rounds; cold with the
-//! receiver and the pool's threads in it):
+//! What this library makes of it, by `cargo bench -p pagewire-zcopy` on 2026-11-26: what `auto` costs, as a ratio to
+//! the bare loop and to the best single route on the same face (medians of the ratios within 31 interleaved rounds;
+//! cold with the receiver and the pool's threads in it):
 //!
 //! | bytes | hot, blocking | hot, on tokio | cold, blocking | cold, on tokio |
 //! |---|---|---|---|---|
@@ -108,17 +108,17 @@
 //! | 256 KiB | 1.00, 1.02 | 0.95, 1.02 | 1.02, 1.03 | 1.13, 1.10 |
 //! | 1 MiB | 1.03, 1.03 | 1.05, 1.12 | 0.96, 1.08 | 0.99, 1.04 |
 //!
-//! While a cold file of 2 GiB is sent on one event loop no poll waits for a disk. A poll takes 0.15 to 0.2 ms of CPU in the
-//! median, 0.6 to 1.6 at the 99th percentile and 1.8 to 4.8 at the 99.9th, on a shared virtual machine that takes 1 to 5 ms
-//! away from a loop which does nothing.
+//! While a cold file of 2 GiB is sent on one event loop no poll waits for a disk. A poll takes 0.15 to 0.2 ms of CPU in
+//! the median, 0.6 to 1.6 at the 99th percentile and 1.8 to 4.8 at the 99.9th, on a shared virtual machine that takes 1
+//! to 5 ms away from a loop which does nothing.
 //!
 //! ## How `auto` decides
 //!
-//! [`route::choose`] is a pure function of four things: what was forced, the piece's length, what kind of socket it is, and
-//! what was refused so far. Every answer says which way a piece took, and why ([`route::Why`]).
+//! [`route::choose`] is a pure function of four things: what was forced, the piece's length, what kind of socket it is,
+//! and what was refused so far. Every answer says which way a piece took, and why ([`route::Why`]).
 //!
-//! * **Length.** [`Thresholds`] is a ladder such as `8192 copy, max sendfile`, which is the default. Calibrate by timing the
-//!   routes on your machine, write the ladder down, parse it at the start:
+//! * **Length.** [`Thresholds`] is a ladder such as `8192 copy, max sendfile`, which is the default. Calibrate by
+//!   timing the routes on your machine, write the ladder down, parse it at the start:
 //!
 //!   ```
 //!   use pagewire_zcopy::{Route, Thresholds, TransferOptions};
@@ -132,16 +132,17 @@
 //!   ```
 //!
 //!   `mmap`, `zerocopy`, `uring` and `direct` are taken only where a ladder or [`TransferOptions::route`] names them.
-//! * **Residency.** On tokio a range that is not in the page cache ([`residency()`]) is read ahead on the [`IoPool`] first, and
-//!   sent then. A non-blocking socket does not make `sendfile` non-blocking: a cold MiB held its thread for 3.5 ms.
-//! * **Refusals.** `ENOSYS`, `EPERM`, `EINVAL`, `EOPNOTSUPP` are never the caller's: another route takes over, the refusal is
-//!   counted ([`Stats`]) and remembered, for the plan or for good ([`caps`]).
+//! * **Residency.** On tokio a range that is not in the page cache ([`residency()`]) is read ahead on the [`IoPool`]
+//!   first, and sent then. A non-blocking socket does not make `sendfile` non-blocking: a cold MiB held its thread for
+//!   3.5 ms.
+//! * **Refusals.** `ENOSYS`, `EPERM`, `EINVAL`, `EOPNOTSUPP` are never the caller's: another route takes over, the
+//!   refusal is counted ([`Stats`]) and remembered, for the plan or for good ([`caps`]).
 //!
 //! # More than one piece
 //!
 //! A [`SendPlan`] is a sequence of bytes and file ranges with a total that is known before the first byte leaves. A
-//! [`Transfer`] sends it, header and body in one segment where they fit (`MSG_MORE`), and the plan's cursor moves by what
-//! the kernel took:
+//! [`Transfer`] sends it, header and body in one segment where they fit (`MSG_MORE`), and the plan's cursor moves by
+//! what the kernel took:
 //!
 //! ```
 //! # #[cfg(feature = "tokio")]
@@ -182,25 +183,26 @@
 //! # fn main() {}
 //! ```
 //!
-//! **With hyper or axum** this works below them, on the socket. Those write a body by copying it and lend nobody the socket
-//! meanwhile. Take the connection back (an upgrade, or `into_parts` of the connection), or answer file requests on a
-//! listener of your own; the example `static_server` does ranges and keep-alive in a few hundred lines. A TLS stream in
-//! user space, or any other writer, takes plans by [`Transfer::write_to`], which copies.
+//! **With hyper or axum** this works below them, on the socket. Those write a body by copying it and lend nobody the
+//! socket meanwhile. Take the connection back (an upgrade, or `into_parts` of the connection), or answer file requests
+//! on a listener of your own; the example `static_server` does ranges and keep-alive in a few hundred lines. A TLS
+//! stream in user space, or any other writer, takes plans by [`Transfer::write_to`], which copies.
 //!
 //! # What you can rely on
 //!
-//! * **Cancel safety.** A future of this crate may be dropped at any await. What the kernel took is in the plan's cursor or in
-//!   the caller's offset; sending again goes on with the next byte, nothing is lost or doubled. Tests
+//! * **Cancel safety.** A future of this crate may be dropped at any await. What the kernel took is in the plan's
+//!   cursor or in the caller's offset; sending again goes on with the next byte, nothing is lost or doubled. Tests
 //!   drop sendings, transfers both ways and relays at every await.
 //! * **Bounded memory.** [`BufferPool`] holds at most [`PoolOptions::max_bytes`]; an [`IoPool`] has at most so many
 //!   threads in each of two lanes, and jobs in line; pipes are bounded by [`PipeOptions`] (64 of 1 MiB, none before it
 //!   is needed); `uring` locks 4 MiB from its first use on. A plan of three pieces needs no heap memory. Under `copy`
 //!   and `sendfile` a slow peer holds no buffer (`splice` keeps a pipe for it, `direct` a buffer, each out of its
-//!   bound). When a bound is reached, an answer says so or a smaller way is taken. Beyond the bounds there is what cannot
-//!   wait: a copying call's buffer, one for each thread that is inside of one, and 16 KiB for each receiver, relay and writer
-//!   whose peer is slow while its pool has nothing left: in proportion to your connections, which you bound.
-//! * **Fairness.** One call sends about [`TransferOptions::turn_bytes`]; on tokio a task that has sent as many lets others
-//!   have their turn.
+//!   bound). When a bound is reached, an answer says so or a smaller way is taken. Beyond the bounds there is what
+//!   cannot wait: a copying call's buffer, one for each thread that is inside of one, and 16 KiB for each receiver,
+//!   relay and writer whose peer is slow while its pool has nothing left: in proportion to your connections, which you
+//!   bound.
+//! * **Fairness.** One call sends about [`TransferOptions::turn_bytes`]; on tokio a task that has sent as many lets
+//!   others have their turn.
 //! * **Never padding.** A file that became shorter than its announced range is [`SendError::FileShrunk`]: close the
 //!   connection.
 //! * **Safe.** `unsafe` lives in one folder, one system call per file. The one `unsafe fn` of the interface is
@@ -208,22 +210,25 @@
 //!
 //! # What you must know
 //!
-//! * **Do not overwrite in place what is being sent.** `sendfile`, `splice` and `zerocopy` send the page cache's own pages: a
-//!   write after the call has returned still reaches the peer, whole, until the peer has acknowledged the bytes. Append, or
-//!   write a new file and rename it. Unlinking, replacing and punching holes are safe.
-//! * **Do not truncate into a page that is being sent.** The kernel zeroes the rest of that page, and the peer gets the zeros.
-//! * **`SIGPIPE`.** `sendfile` and `splice` to a closed socket raise it. Rust programs ignore it from the start; a library
-//!   loaded into another program has to see to that. What goes by `send` and `sendmsg` says `MSG_NOSIGNAL` on Linux; other
-//!   systems have no such flag, or a socket option instead.
-//! * **`zerocopy` is refused on tokio**, where `sendfile` (forced: copy) stands in. The kernel reports completions in the
-//!   socket's error queue, and a reactor reads an error together with room to write as a closed write side, which it never
-//!   forgets. On blocking sockets the route is there; read what it reports with [`Transfer::reap_completions_within`].
+//! * **Do not overwrite in place what is being sent.** `sendfile`, `splice` and `zerocopy` send the page cache's own
+//!   pages: a write after the call has returned still reaches the peer, whole, until the peer has acknowledged the
+//!   bytes. Append, or write a new file and rename it. Unlinking, replacing and punching holes are safe.
+//! * **Do not truncate into a page that is being sent.** The kernel zeroes the rest of that page, and the peer gets the
+//!   zeros.
+//! * **`SIGPIPE`.** `sendfile` and `splice` to a closed socket raise it. Rust programs ignore it from the start; a
+//!   library loaded into another program has to see to that. What goes by `send` and `sendmsg` says `MSG_NOSIGNAL` on
+//!   Linux; other systems have no such flag, or a socket option instead.
+//! * **`zerocopy` is refused on tokio**, where `sendfile` (forced: copy) stands in. The kernel reports completions in
+//!   the socket's error queue, and a reactor reads an error together with room to write as a closed write side, which
+//!   it never forgets. On blocking sockets the route is there; read what it reports with
+//!   [`Transfer::reap_completions_within`].
 //! * **`uring` locks memory.** Its buffers count against `RLIMIT_MEMLOCK`; with less it makes do with fewer.
 //! * **`direct` is slow by design.** It waits for the disk each time, and what is sent twice is read twice.
-//! * **A cork of your own is taken out.** A plan with something behind a file range sets `TCP_CORK`, so that both share a
-//!   segment, and clears it at its end, without asking what it was before.
+//! * **A cork of your own is taken out.** A plan with something behind a file range sets `TCP_CORK`, so that both share
+//!   a segment, and clears it at its end, without asking what it was before.
 //! * **Nagle.** Set `TCP_NODELAY`: without it a header and a small body were seen to take 44 ms.
-//! * **Congestion control.** Under BBR the pacing timers cost `sendfile` more than copying does; compare under the one you use.
+//! * **Congestion control.** Under BBR the pacing timers cost `sendfile` more than copying does; compare under the one
+//!   you use.
 //!
 //! # Where is what
 //!

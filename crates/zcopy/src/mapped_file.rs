@@ -59,8 +59,9 @@ pub enum MapAdvice {
 /// Positions and lengths within the map are in bytes and count from its first one; page alignment is taken care of.
 ///
 /// # Blocking
-/// The first access to a page that is not in the page cache waits for the disk, inside of whatever system call makes it,
-/// and no flag on a socket changes that. Ask [`residency()`](crate::residency()) first, or send from a thread that may wait.
+/// The first access to a page that is not in the page cache waits for the disk, inside of whatever system call makes
+/// it, and no flag on a socket changes that. Ask [`residency()`](crate::residency()) first, or send from a thread that
+/// may wait.
 ///
 /// ```
 /// use std::{fs::File, io::{Read, Write}, os::unix::net::UnixStream, sync::Arc};
@@ -84,8 +85,8 @@ pub struct MappedFile {
 }
 
 impl MappedFile {
-    /// Maps `range`: `mmap(2)`, <https://man7.org/linux/man-pages/man2/mmap.2.html>. Reads nothing yet. The offset may be
-    /// any; the file may be shorter than the range, which is found out by who sends it. An empty range maps nothing.
+    /// Maps `range`: `mmap(2)`, <https://man7.org/linux/man-pages/man2/mmap.2.html>. Reads nothing yet. The offset may
+    /// be any; the file may be shorter than the range, which is found out by who sends it. An empty range maps nothing.
     ///
     /// # Errors
     /// [`io::ErrorKind::InvalidInput`] when the range ends behind 2^63 - 1 or is longer than the address space;
@@ -132,16 +133,16 @@ impl MappedFile {
     /// `msync(2)` with `MS_SYNC`, <https://man7.org/linux/man-pages/man2/msync.2.html>, which writes whole pages.
     ///
     /// # Errors
-    /// [`io::ErrorKind::InvalidInput`] beyond the map; `EIO` when the disk failed. The kernel may have dropped the pages
-    /// that it could not write: a second call that succeeds proves nothing.
+    /// [`io::ErrorKind::InvalidInput`] beyond the map; `EIO` when the disk failed. The kernel may have dropped the
+    /// pages that it could not write: a second call that succeeds proves nothing.
     #[doc(alias = "force")]
     #[doc(alias = "msync")]
     pub fn flush(&self, at: usize, len: usize) -> io::Result<()> {
         self.map.sync(at, len)
     }
 
-    /// Starts writing the same out, and does not wait: [`start_writeback`]. (`msync` with `MS_ASYNC` does nothing at all
-    /// since Linux 2.6.19.) Promises nothing.
+    /// Starts writing the same out, and does not wait: [`start_writeback`]. (`msync` with `MS_ASYNC` does nothing at
+    /// all since Linux 2.6.19.) Promises nothing.
     ///
     /// # Errors
     /// [`io::ErrorKind::InvalidInput`] beyond the map; what `sync_file_range(2)` says, `ESPIPE` for what is no file.

@@ -68,10 +68,10 @@ impl MappedRange {
     /// Cold pages are read while the caller waits, also on a non-blocking socket.
     ///
     /// # Errors
-    /// [`SendError::FileShrunk`] when the file ends before this range, [`SendError::FileCut`] when it ends before what the
-    /// socket took: the rest of its last page has left as zeros, so close the connection. [`SendError::Io`] with [`io::ErrorKind::WouldBlock`] when the
-    /// socket is full, with [`io::ErrorKind::Interrupted`], and with what else the socket says; with `EFAULT` when a page
-    /// could not be read from the disk.
+    /// [`SendError::FileShrunk`] when the file ends before this range, [`SendError::FileCut`] when it ends before what
+    /// the socket took: the rest of its last page has left as zeros, so close the connection. [`SendError::Io`] with
+    /// [`io::ErrorKind::WouldBlock`] when the socket is full, with [`io::ErrorKind::Interrupted`], and with what else
+    /// the socket says; with `EFAULT` when a page could not be read from the disk.
     pub fn send_once(&self, socket: impl AsFd, more: bool) -> Result<usize, SendError> {
         if self.is_empty() {
             return Ok(0);
@@ -86,8 +86,8 @@ impl MappedRange {
         }
     }
 
-    /// One `sendmsg(2)` of `memory` and this range, without [`check`](Self::check): for the routes, which know the file's
-    /// length before and after.
+    /// One `sendmsg(2)` of `memory` and this range, without [`check`](Self::check): for the routes, which know the
+    /// file's length before and after.
     pub(crate) fn send_unchecked(
         &self,
         socket: BorrowedFd<'_>,

@@ -15,8 +15,8 @@ const KEYS: [&str; 3] = ["kernel", "CPU", "date"];
 /// Characters of one answer that are read: it may be anybody's, and goes to a terminal.
 const CHARS_MAX: usize = 100;
 
-/// Where and when [`Thresholds`](crate::Thresholds) were measured, as far as their text says. They serve on that kernel and
-/// processor: keep this in front of them, and whoever reads them later can compare.
+/// Where and when [`Thresholds`](crate::Thresholds) were measured, as far as their text says. They serve on that kernel
+/// and processor: keep this in front of them, and whoever reads them later can compare.
 ///
 /// ```
 /// use pagewire_zcopy::{MeasuredOn, Thresholds};

@@ -1,5 +1,5 @@
-//! Stands in, on systems other than Linux, for what the sending asks of modules that exist only there: nothing is ever in
-//! flight, nothing has to be done first, and nothing is kept that others could need.
+//! Stands in, on systems other than Linux, for what the sending asks of modules that exist only there: nothing is ever
+//! in flight, nothing has to be done first, and nothing is kept that others could need.
 
 #![expect(
     clippy::unused_self,

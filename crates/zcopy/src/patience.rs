@@ -1,9 +1,9 @@
 //! Patience with a socket that says it is ready, and then is not.
 //!
-//! Once in a while that is so: somebody else was quicker, or the kernel was short of memory. But a message in a socket's
-//! error queue makes every wait end at once (`POLLERR`), and tokio takes an error together with room to write for a closed
-//! write side, which it never forgets: a loop of waiting and trying would spin for ever. So rounds without fruit are
-//! counted; after some of them the error queue is emptied, and after very many the sending fails.
+//! Once in a while that is so: somebody else was quicker, or the kernel was short of memory. But a message in a
+//! socket's error queue makes every wait end at once (`POLLERR`), and tokio takes an error together with room to write
+//! for a closed write side, which it never forgets: a loop of waiting and trying would spin for ever. So rounds without
+//! fruit are counted; after some of them the error queue is emptied, and after very many the sending fails.
 
 use std::io;
 use std::time::Duration;
@@ -60,8 +60,8 @@ impl Fruitless {
 type Wait = fn(SocketRef<'_>) -> io::Result<bool>;
 
 impl Transfer {
-    /// After an attempt that found `socket` not ready: counts it, and now and then empties the error queue. Answers with
-    /// what that said of sends with `MSG_ZEROCOPY`.
+    /// After an attempt that found `socket` not ready: counts it, and now and then empties the error queue. Answers
+    /// with what that said of sends with `MSG_ZEROCOPY`.
     ///
     /// # Errors
     /// When it has been so too often in a row.

@@ -13,8 +13,8 @@ pub enum Piece {
     Bytes(Bytes),
     /// Bytes that lie in a file. How they travel is decided by [`crate::route`].
     File(FileRange),
-    /// Bytes that lie in a mapped file. They are sent from the map, always: no byte of them is loaded by this process, so
-    /// a file that shrinks is an error and no signal.
+    /// Bytes that lie in a mapped file. They are sent from the map, always: no byte of them is loaded by this process,
+    /// so a file that shrinks is an error and no signal.
     #[cfg(target_os = "linux")]
     Mapped(MappedRange),
 }

@@ -19,14 +19,15 @@ pub fn set_receive_low_water(socket: impl AsFd, bytes: u32) -> io::Result<()> {
 /// Whether a page of `fd` can be mapped for reading. The mapping is gone when this returns.
 ///
 /// # Errors
-/// `ENODEV` where what is behind `fd` cannot be mapped, as an epoll instance; `EACCES` where it is not open for reading.
+/// `ENODEV` where what is behind `fd` cannot be mapped, as an epoll instance; `EACCES` where it is not open for
+/// reading.
 pub fn try_map(fd: impl AsFd) -> io::Result<()> {
     sys::try_map(fd.as_fd())
 }
 
-/// Has the calling thread, and those it starts from now on, scheduled as `SCHED_BATCH`: no less CPU, and it does not take that
-/// away from another thread the moment it wakes. A sender that its own receiver interrupts in the middle of a call costs what
-/// chance makes of it. <https://man7.org/linux/man-pages/man7/sched.7.html>
+/// Has the calling thread, and those it starts from now on, scheduled as `SCHED_BATCH`: no less CPU, and it does not
+/// take that away from another thread the moment it wakes. A sender that its own receiver interrupts in the middle of a
+/// call costs what chance makes of it. <https://man7.org/linux/man-pages/man7/sched.7.html>
 ///
 /// # Errors
 /// `EPERM` where a sandbox forbids it.

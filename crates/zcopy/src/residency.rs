@@ -8,10 +8,10 @@
 //! | `mincore(2)` of a temporary map, and one probe | 7 / 47 | anything about a file that is not the caller's: not asked then |
 //! | a probe every 64 KiB, and of the last byte | 2 / 17 | what lies between; more than 4 MiB |
 //!
-//! A probe is a one-byte `preadv2(2)` with `RWF_NOWAIT`: exact for its page, about 1 us when it is there, and 12 us when
-//! not (it may start the read). `cachestat` counts pages whose read is still under way, so all pages counted means only
-//! that they were asked for; the last one arrives last, and the probe of its last byte tells whether it has. Where the
-//! file system knows no `RWF_NOWAIT`, all pages counted is the best answer there is.
+//! A probe is a one-byte `preadv2(2)` with `RWF_NOWAIT`: exact for its page, about 1 us when it is there, and 12 us
+//! when not (it may start the read). `cachestat` counts pages whose read is still under way, so all pages counted means
+//! only that they were asked for; the last one arrives last, and the probe of its last byte tells whether it has. Where
+//! the file system knows no `RWF_NOWAIT`, all pages counted is the best answer there is.
 //!
 //! `cachestat` is missing before Linux 6.5, and refuses files neither owned nor writable. Of such files `mincore` says
 //! that every page is there, so it is asked only about those that the process owns or has open for writing.
@@ -67,8 +67,8 @@ const ALL: Rungs = Rungs { cachestat: true, mincore: true };
 
 /// Asks about `len` bytes of `file` from `offset`. Does not wait; a probe of a cold page may start its read.
 ///
-/// Bytes behind the end of the file are not in the cache, so a range that reaches beyond it is `Cold`. The answer may be
-/// stale a moment later: let it decide where to read, and never what is read.
+/// Bytes behind the end of the file are not in the cache, so a range that reaches beyond it is `Cold`. The answer may
+/// be stale a moment later: let it decide where to read, and never what is read.
 ///
 /// `cachestat(2)`, <https://man7.org/linux/man-pages/man2/cachestat.2.html>, else `mincore(2)`, else probes by
 /// `preadv2(2)` with `RWF_NOWAIT`; 1.5 us for 4 KiB that are there, 10 us for a MiB.

@@ -21,20 +21,20 @@ pub enum Route {
     /// against. Cheapest up to about 8 KiB.
     #[doc(alias = "read")]
     Copy,
-    /// [`sendfile(2)`](<https://man7.org/linux/man-pages/man2/sendfile.2.html>): references to the page cache's pages go
-    /// to the socket. No copy.
+    /// [`sendfile(2)`](<https://man7.org/linux/man-pages/man2/sendfile.2.html>): references to the page cache's pages
+    /// go to the socket. No copy.
     #[doc(alias = "transferTo")]
     Sendfile,
-    /// [`splice(2)`](<https://man7.org/linux/man-pages/man2/splice.2.html>) through a pooled pipe: as `sendfile`, in two
-    /// calls, with the pipe's size as the portion. No copy.
+    /// [`splice(2)`](<https://man7.org/linux/man-pages/man2/splice.2.html>) through a pooled pipe: as `sendfile`, in
+    /// two calls, with the pipe's size as the portion. No copy.
     #[doc(alias = "splice")]
     Splice,
     /// `sendmsg(2)` out of a mapping of the file: one copy, into the socket. Pays where the map is kept:
     /// [`SendPlan::push_mapped`](crate::SendPlan::push_mapped).
     #[doc(alias = "mmap")]
     Mmap,
-    /// `sendmsg(2)` with `MSG_ZEROCOPY`, <https://docs.kernel.org/networking/msg_zerocopy.html>, out of a mapping: no copy,
-    /// unless the kernel reports that it copied after all. Blocking sockets only; on tokio it counts as refused.
+    /// `sendmsg(2)` with `MSG_ZEROCOPY`, <https://docs.kernel.org/networking/msg_zerocopy.html>, out of a mapping: no
+    /// copy, unless the kernel reports that it copied after all. Blocking sockets only; on tokio it counts as refused.
     #[doc(alias = "MSG_ZEROCOPY")]
     Zerocopy,
     /// io_uring: read into a registered buffer (one copy), sent from there by `IORING_OP_SEND_ZC`,
@@ -42,12 +42,12 @@ pub enum Route {
     #[doc(alias = "IORING_OP_SEND_ZC")]
     #[doc(alias = "io_uring")]
     Uring,
-    /// [`O_DIRECT`](<https://man7.org/linux/man-pages/man2/open.2.html>) into aligned buffers: the disk writes to them, the
-    /// page cache is left as it is. One copy, into the socket; waits for the disk each time, on the I/O pool.
+    /// [`O_DIRECT`](<https://man7.org/linux/man-pages/man2/open.2.html>) into aligned buffers: the disk writes to them,
+    /// the page cache is left as it is. One copy, into the socket; waits for the disk each time, on the I/O pool.
     #[doc(alias = "O_DIRECT")]
     Direct,
-    /// `sendfile(2)` to a socket that the kernel encrypts, <https://docs.kernel.org/networking/tls.html>. Feature `ktls`. The
-    /// set-up of TLS is the program's.
+    /// `sendfile(2)` to a socket that the kernel encrypts, <https://docs.kernel.org/networking/tls.html>. Feature
+    /// `ktls`. The set-up of TLS is the program's.
     #[doc(alias = "kTLS")]
     #[doc(alias = "TCP_ULP")]
     Ktls,

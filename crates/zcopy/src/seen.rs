@@ -1,9 +1,10 @@
-//! What was seen in the page cache of late: whoever goes through a file piece by piece is not asked about at every step.
+//! What was seen in the page cache of late: whoever goes through a file piece by piece is not asked about at every
+//! step.
 //!
 //! A look costs two system calls, which is much beside the sending of a few KiB. So what was seen is remembered for a
-//! moment, by the thread that saw it; and where a reader goes on from where the last look ended, the next one reaches as far
-//! ahead as one may. It is a hint: pages that go within that moment are waited for by whoever sends them, as they are when
-//! they go between a look and the call behind it.
+//! moment, by the thread that saw it; and where a reader goes on from where the last look ended, the next one reaches
+//! as far ahead as one may. It is a hint: pages that go within that moment are waited for by whoever sends them, as
+//! they are when they go between a look and the call behind it.
 
 use std::cell::RefCell;
 use std::fs::File;

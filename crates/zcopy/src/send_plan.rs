@@ -50,8 +50,8 @@ pub(crate) enum Cork {
 
 /// A sequence of [`Piece`]s with a known total and a cursor.
 ///
-/// The total is known before the first byte leaves, so a header can announce it. The cursor moves only by what the kernel
-/// took: what was interrupted or dropped goes on from the next byte when the same plan is sent again.
+/// The total is known before the first byte leaves, so a header can announce it. The cursor moves only by what the
+/// kernel took: what was interrupted or dropped goes on from the next byte when the same plan is sent again.
 ///
 /// ```
 /// use std::{fs::File, sync::Arc};
@@ -74,8 +74,9 @@ pub(crate) enum Cork {
 /// ```
 ///
 /// Up to three pieces need no heap memory. Use it for one sending, to one socket, and finish it there: a plan that was
-/// begun on a socket and is finished by [`write_to`](crate::Transfer::write_to) may leave the socket corked, which holds
-/// its last partial segment back for up to 200 ms. [`clear`](Self::clear) makes it new again and keeps its memory.
+/// begun on a socket and is finished by [`write_to`](crate::Transfer::write_to) may leave the socket corked, which
+/// holds its last partial segment back for up to 200 ms. [`clear`](Self::clear) makes it new again and keeps its
+/// memory.
 ///
 /// A clone has the pieces and the cursor, and nothing of what was found out about the socket: it can go to another one.
 #[derive(Debug)]
@@ -150,8 +151,8 @@ impl SendPlan {
 
     /// Adds a region of a mapped file at the end, to be sent from the map. An empty one is left out.
     ///
-    /// For bytes that are sent again and again in small pieces: from a standing map one copy and one system call do. Cold
-    /// pages are read ahead first, as those of a [`FileRange`] are.
+    /// For bytes that are sent again and again in small pieces: from a standing map one copy and one system call do.
+    /// Cold pages are read ahead first, as those of a [`FileRange`] are.
     ///
     /// ```
     /// use std::{fs::File, sync::Arc};
@@ -170,8 +171,8 @@ impl SendPlan {
         self.push(Piece::Mapped(range));
     }
 
-    /// Adds a piece at the end. An empty piece is left out. What would make the [total](Self::total) exceed `u64::MAX` is
-    /// cut off: no file is as long as that, and a sending ends with an error long before.
+    /// Adds a piece at the end. An empty piece is left out. What would make the [total](Self::total) exceed `u64::MAX`
+    /// is cut off: no file is as long as that, and a sending ends with an error long before.
     pub fn push(&mut self, piece: Piece) {
         let room = u64::MAX - self.total;
         let piece = if piece.len() > room { piece.first(room) } else { piece };

@@ -6,8 +6,8 @@
 //!                             +--------+
 //! ```
 //!
-//! Whether a leg waits for its socket is up to the socket (`O_NONBLOCK`). No leg ever waits for its pipe: a pipe is filled
-//! only while it is empty, and emptied only while it is not. A file may wait for its disk.
+//! Whether a leg waits for its socket is up to the socket (`O_NONBLOCK`). No leg ever waits for its pipe: a pipe is
+//! filled only while it is empty, and emptied only while it is not. A file may wait for its disk.
 //!
 //! <https://man7.org/linux/man-pages/man2/splice.2.html>
 

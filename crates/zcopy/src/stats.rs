@@ -1,4 +1,5 @@
-//! Counters of what was sent (and received and relayed), by which way, and what got in the way. Relaxed atomics; read them as a struct.
+//! Counters of what was sent (and received and relayed), by which way, and what got in the way. Relaxed atomics; read
+//! them as a struct.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -47,10 +48,11 @@ pub struct ZerocopyCounts {
     pub sends: u64,
     /// Of these, calls whose pages the kernel has let go of, and said so.
     pub completions: u64,
-    /// Of these, calls whose bytes the kernel copied after all: the way to the peer does not take pages (loopback and veth
-    /// never do).
+    /// Of these, calls whose bytes the kernel copied after all: the way to the peer does not take pages (loopback and
+    /// veth never do).
     pub copied: u64,
-    /// Calls made without the flag, because too much was in flight (`ENOBUFS`: `net.core.optmem_max`, `RLIMIT_MEMLOCK`).
+    /// Calls made without the flag, because too much was in flight (`ENOBUFS`: `net.core.optmem_max`,
+    /// `RLIMIT_MEMLOCK`).
     pub fallbacks: u64,
 }
 

@@ -5,7 +5,8 @@ use std::io;
 use crate::sys::{LoadableMap, SteadyFile};
 use crate::{FileRange, MapAccess, MappedFile};
 
-/// A mapped region of a [`SteadyFile`]. It can do what a [`MappedFile`] can ([`mapped`](Self::mapped)), and load and store.
+/// A mapped region of a [`SteadyFile`]. It can do what a [`MappedFile`] can ([`mapped`](Self::mapped)), and load and
+/// store.
 ///
 /// Bytes are copied, and not lent out: other processes may write to the file at any time, so what was read twice may
 /// differ, and a copy made during a store elsewhere may hold some of both. What the kernel has frozen
@@ -38,8 +39,8 @@ impl SteadyMap {
     /// Maps `len` bytes of `file` from `offset`, which may be any. A `len` of zero maps nothing.
     ///
     /// # Errors
-    /// [`io::ErrorKind::UnexpectedEof`] when the file is shorter; else as [`MappedFile::new`]. Before Linux 6.7 a frozen
-    /// file is [`io::ErrorKind::PermissionDenied`] unless it is open for reading only.
+    /// [`io::ErrorKind::UnexpectedEof`] when the file is shorter; else as [`MappedFile::new`]. Before Linux 6.7 a
+    /// frozen file is [`io::ErrorKind::PermissionDenied`] unless it is open for reading only.
     pub fn new(file: &SteadyFile, offset: u64, len: u64, access: MapAccess) -> io::Result<Self> {
         let loads = LoadableMap::new(file, offset, len, access == MapAccess::ReadWrite)?;
         let range = FileRange::new(file.file().clone(), offset, len);

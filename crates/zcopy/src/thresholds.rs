@@ -6,7 +6,8 @@
 //!   max sendfile
 //! ```
 //!
-//! One step a line, or several with commas between them, shortest first; the last one has no bound. `#` begins a comment.
+//! One step a line, or several with commas between them, shortest first; the last one has no bound. `#` begins a
+//! comment.
 
 use std::fmt;
 use std::str::FromStr;
@@ -32,9 +33,9 @@ pub struct Step {
 
 /// A ladder of [`Step`]s that covers every length. The default copies up to 8 KiB and sends the rest by `sendfile`.
 ///
-/// To calibrate: time the routes (forced by [`TransferOptions::route`](crate::TransferOptions::route)) at a few lengths on your
-/// machine, in CPU seconds of both sides, interleaved; write the cheapest down, keep the text, parse it at the start. The text
-/// is a step a line, or several with commas between them; `#` begins a comment; at most 4,096 bytes.
+/// To calibrate: time the routes (forced by [`TransferOptions::route`](crate::TransferOptions::route)) at a few lengths
+/// on your machine, in CPU seconds of both sides, interleaved; write the cheapest down, keep the text, parse it at the
+/// start. The text is a step a line, or several with commas between them; `#` begins a comment; at most 4,096 bytes.
 ///
 /// ```
 /// use pagewire_zcopy::{Route, Thresholds};
@@ -77,8 +78,8 @@ impl Thresholds {
     /// A ladder of these steps, shortest first.
     ///
     /// # Errors
-    /// [`ThresholdsError::Count`] for no steps or more than [`STEPS_MAX`], [`ThresholdsError::Order`] where lengths do not
-    /// rise or the last step, and only that, is not `u64::MAX`.
+    /// [`ThresholdsError::Count`] for no steps or more than [`STEPS_MAX`], [`ThresholdsError::Order`] where lengths do
+    /// not rise or the last step, and only that, is not `u64::MAX`.
     pub fn new(steps: &[Step]) -> Result<Self, ThresholdsError> {
         let len = steps.len();
         let mut all = [Step { up_to_bytes: u64::MAX, route: Route::Copy }; STEPS_MAX];

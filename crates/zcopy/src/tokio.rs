@@ -29,7 +29,8 @@ mod sealed {
     impl Sealed for tokio::net::UnixStream {}
 }
 
-/// A tokio socket that plans can be sent to and files received from: [`TcpStream`] and, on unix systems, [`tokio::net::UnixStream`].
+/// A tokio socket that plans can be sent to and files received from: [`TcpStream`] and, on unix systems,
+/// [`tokio::net::UnixStream`].
 pub trait Socket: sealed::Sealed + AsSocket + Sync {
     /// Runs `attempt` if the socket may be writable; `WouldBlock` clears that mark.
     fn try_write<R>(&self, attempt: impl FnOnce() -> io::Result<R>) -> io::Result<R>;
@@ -75,12 +76,12 @@ impl Transfer {
     ///
     /// It never holds its worker for much more than `turn_bytes`, also over several calls in a row (the bytes
     /// are paid for out of the task's budget, see [`tokio::task::coop`]), and never for a disk: a range that is not in
-    /// the page cache is read ahead on the I/O pool first, waiting in line if that is busy. (What leaves the page cache within
-    /// a tenth of a second of the look at it is waited for.) It waits for a slow peer as
-    /// long as that takes; a time limit is the caller's. Meanwhile copy and sendfile hold nothing, splice holds its pipe,
-    /// direct a portion of up to 1 MiB and mmap its map; pipe and portion are given back once more than half of the pipes, or
-    /// of the buffers, are out. (A process that cannot start a single thread has no cold files sent.) [`Route::Zerocopy`] counts as refused here: its
-    /// completions would make the socket look closed to the reactor.
+    /// the page cache is read ahead on the I/O pool first, waiting in line if that is busy. (What leaves the page cache
+    /// within a tenth of a second of the look at it is waited for.) It waits for a slow peer as
+    /// long as that takes; a time limit is the caller's. Meanwhile copy and sendfile hold nothing, splice holds its
+    /// pipe, direct a portion of up to 1 MiB and mmap its map; pipe and portion are given back once more than half of
+    /// the pipes, or of the buffers, are out. (A process that cannot start a single thread has no cold files sent.)
+    /// [`Route::Zerocopy`] counts as refused here: its completions would make the socket look closed to the reactor.
     ///
     /// # Cancel safety
     /// The future may be dropped at any await. The plan's cursor stands behind the last byte the kernel took, so
@@ -89,8 +90,8 @@ impl Transfer {
     ///
     /// # Errors
     /// [`SendError::Io`] for what the socket or a file reports, [`SendError::FileShrunk`] when a file ends before
-    /// its range, [`SendError::FileCut`] when it lost bytes while they were sent out of a map. The connection cannot be used
-    /// further.
+    /// its range, [`SendError::FileCut`] when it lost bytes while they were sent out of a map. The connection cannot be
+    /// used further.
     pub async fn send<S: Socket>(&self, socket: &S, plan: &mut SendPlan) -> Result<Sent, SendError> {
         let mut sent = Sent::default();
         self.send_all(socket, plan, &mut sent).await?;
@@ -147,8 +148,8 @@ impl Transfer {
         Ok(())
     }
 
-    /// Has `range` brought into the page cache, and waits until it is there. What was read ahead for an earlier plan serves
-    /// this one too, unless it is gone again.
+    /// Has `range` brought into the page cache, and waits until it is there. What was read ahead for an earlier plan
+    /// serves this one too, unless it is gone again.
     async fn bring(&self, plan: &mut SendPlan, range: &FileRange) -> io::Result<Arc<Stretch>> {
         let (file, end) = (range.file(), range.offset().saturating_add(range.len()));
         let mut at = range.offset();
@@ -212,9 +213,9 @@ impl Transfer {
         Ok(())
     }
 
-    /// Completions in the error queue make a socket ready with an error. mio reads an error together with room to write as
-    /// a closed write side, and tokio keeps that for good: a full socket would count as writable for ever, and this loop
-    /// would never sleep. So `zerocopy` is refused here, for this plan.
+    /// Completions in the error queue make a socket ready with an error. mio reads an error together with room to write
+    /// as a closed write side, and tokio keeps that for good: a full socket would count as writable for ever, and this
+    /// loop would never sleep. So `zerocopy` is refused here, for this plan.
     fn refuse_zerocopy(&self, plan: &mut SendPlan) {
         const ROUTE: Route = Route::Zerocopy;
         let policy = self.policy();
@@ -279,8 +280,8 @@ impl Transfer {
         }
     }
 
-    /// How much to start reading when `range`, part of a piece ahead in `plan`, is cold: up to `read_ahead_bytes`, of its
-    /// piece, or, where the page before it tells of somebody who reads on and on, of its file.
+    /// How much to start reading when `range`, part of a piece ahead in `plan`, is cold: up to `read_ahead_bytes`, of
+    /// its piece, or, where the page before it tells of somebody who reads on and on, of its file.
     pub(crate) fn window(&self, plan: &SendPlan, range: &FileRange) -> FileRange {
         let end = plan
             .ahead()

@@ -45,9 +45,9 @@ impl Default for TransferOptions {
     }
 }
 
-/// Sends [`SendPlan`]s to sockets, and files by `transfer_to`; receives by `transfer_from`. A handle; clones share buffers,
-/// threads, counters and what was learnt about the kernel. One for a process is enough: [`Transfer::shared`], or one of your
-/// own with your own bounds.
+/// Sends [`SendPlan`]s to sockets, and files by `transfer_to`; receives by `transfer_from`. A handle; clones share
+/// buffers, threads, counters and what was learnt about the kernel. One for a process is enough: [`Transfer::shared`],
+/// or one of your own with your own bounds.
 ///
 /// | | on tokio | blocking |
 /// |---|---|---|
@@ -127,8 +127,8 @@ impl Transfer {
         self.shared.caps.refused()
     }
 
-    /// What the kernel last said when it refused `route` to a sending, whether for good or for one file and socket. `None`
-    /// where it has not, or where the route is not built in.
+    /// What the kernel last said when it refused `route` to a sending, whether for good or for one file and socket.
+    /// `None` where it has not, or where the route is not built in.
     pub fn refused_with(&self, route: Route) -> Option<std::io::Error> {
         self.shared.caps.refused_with(route)
     }
@@ -170,8 +170,8 @@ impl Transfer {
         refused
     }
 
-    /// Notes a refusal of `route` by something other than a plan. Only what holds for the whole system is learnt from it:
-    /// that one socket or file cannot take part says nothing of sending.
+    /// Notes a refusal of `route` by something other than a plan. Only what holds for the whole system is learnt from
+    /// it: that one socket or file cannot take part says nothing of sending.
     pub(crate) fn note_refusal(&self, route: Route, refusal: Refusal) {
         self.shared.stats.refusal(route);
         if refusal == Refusal::System {

@@ -18,8 +18,8 @@ pub struct Transferred {
     pub calls: u64,
     /// Times the socket was not ready. Of a transfer that does not wait, 1 is why it stopped.
     pub would_block: u64,
-    /// Whether the end was reached: the file has nothing behind the bytes moved (or, of `transfer_from`, the peer sends no
-    /// more).
+    /// Whether the end was reached: the file has nothing behind the bytes moved (or, of `transfer_from`, the peer sends
+    /// no more).
     pub eof: bool,
 }
 

@@ -9,9 +9,9 @@
 //!    '---- PLANS_TO_RETRY plans later ---'
 //! ```
 //!
-//! One thread makes it; calls go by `copy` meanwhile. The lock is held while buffers are handed out and while one operation
-//! is made, which never waits; a file is read into a buffer without it. Each buffer has 256 KiB; the set is locked in memory
-//! from the first use on until the transfer is dropped, or the ring is given up.
+//! One thread makes it; calls go by `copy` meanwhile. The lock is held while buffers are handed out and while one
+//! operation is made, which never waits; a file is read into a buffer without it. Each buffer has 256 KiB; the set is
+//! locked in memory from the first use on until the transfer is dropped, or the ring is given up.
 
 use std::io;
 use std::ops::Range;
@@ -144,8 +144,8 @@ impl Uring {
     }
 }
 
-/// A ring with as many buffers as memory may be locked for. What is short may be had later; whatever else is in the way is
-/// so for good.
+/// A ring with as many buffers as memory may be locked for. What is short may be had later; whatever else is in the way
+/// is so for good.
 fn make(calls: &dyn Calls) -> State {
     for (buffers, registered) in LADDER {
         match calls.ring(buffers, BUFFER_BYTES, registered) {

@@ -9,15 +9,15 @@ pub struct UringCounts {
     pub operations: u64,
     /// Operations of which the kernel has reported that it does not need the buffer any more. The rest is in flight.
     pub notifications: u64,
-    /// Of these, operations of which it says that it copied the bytes after all (`IORING_NOTIF_USAGE_ZC_COPIED`): always
-    /// on loopback and veth, and where a card cannot gather.
+    /// Of these, operations of which it says that it copied the bytes after all (`IORING_NOTIF_USAGE_ZC_COPIED`):
+    /// always on loopback and veth, and where a card cannot gather.
     pub copied: u64,
     /// Calls that went by `copy`, because all buffers were being filled or in flight.
     pub no_buffer: u64,
     /// Calls that went by `copy`, because the socket takes little at a time.
     pub small: u64,
-    /// Buffers that are registered, which is pinned and counted against `RLIMIT_MEMLOCK`; 256 KiB each. 0 before the first
-    /// use, and where none could be.
+    /// Buffers that are registered, which is pinned and counted against `RLIMIT_MEMLOCK`; 256 KiB each. 0 before the
+    /// first use, and where none could be.
     pub buffers_registered: u64,
 }
 

@@ -5,8 +5,8 @@ use std::io;
 
 use crate::{os, sys};
 
-/// Starts writing back `len` bytes from `offset`, and returns without waiting for the disk (it may wait for its queue, so
-/// call it where that hurts nobody). Promises nothing: only a sync does.
+/// Starts writing back `len` bytes from `offset`, and returns without waiting for the disk (it may wait for its queue,
+/// so call it where that hurts nobody). Promises nothing: only a sync does.
 /// <https://man7.org/linux/man-pages/man2/sync_file_range.2.html>
 ///
 /// # Errors

@@ -1,8 +1,8 @@
 //! Sending a plan to whatever can be written to: a TLS stream, a compressor, a file. Always by copy, through a pooled
 //! buffer: there is no descriptor to hand to the kernel.
 //!
-//! Unlike a sending to a socket it holds its buffer while the writer is not ready: at most 256 KiB out of the pool, or a
-//! spare of 16 KiB that no pool counts where that is at its bound.
+//! Unlike a sending to a socket it holds its buffer while the writer is not ready: at most 256 KiB out of the pool, or
+//! a spare of 16 KiB that no pool counts where that is at its bound.
 
 use std::io::{self, Write};
 
@@ -119,10 +119,10 @@ impl Transfer {
 
 #[cfg(feature = "tokio")]
 impl Transfer {
-    /// Writes what is left of `plan` to `writer`. Never waits for a disk on its worker, and lets other tasks have their turn
-    /// after about `turn_bytes` (see [`TransferOptions`](crate::TransferOptions::turn_bytes)), also where the writer always
-    /// takes all. Waits for a slow writer as long as that takes, with a buffer of at most 256 KiB in hand, or 16 KiB where
-    /// the pool has no room. Does not flush.
+    /// Writes what is left of `plan` to `writer`. Never waits for a disk on its worker, and lets other tasks have their
+    /// turn after about `turn_bytes` (see [`TransferOptions`](crate::TransferOptions::turn_bytes)), also where the
+    /// writer always takes all. Waits for a slow writer as long as that takes, with a buffer of at most 256 KiB in
+    /// hand, or 16 KiB where the pool has no room. Does not flush.
     ///
     /// # Cancel safety
     /// The future may be dropped at any await: the plan's cursor stands behind the last byte that `writer` took, if the

@@ -25,9 +25,9 @@ fn plan() -> SendPlan {
     plan
 }
 
-/// Sends with every future dropped after `polls` polls, the peer reading between. Each eighth is polled longer before it
-/// is dropped, so that work on another thread, whose result may go with the future, gets somewhere. Returns how often there
-/// was such work.
+/// Sends with every future dropped after `polls` polls, the peer reading between. Each eighth is polled longer before
+/// it is dropped, so that work on another thread, whose result may go with the future, gets somewhere. Returns how
+/// often there was such work.
 async fn send_in_pieces(route: Option<Route>, polls: usize, moody: Moody) -> u64 {
     let options = TransferOptions { route, turn_bytes: 50_000, ..TransferOptions::default() };
     let transfer = transfer_over(options, moody);

@@ -75,7 +75,8 @@ fn a_file_that_becomes_shorter_has_only_ended_earlier() {
     }
 }
 
-/// Cut between the look at its end and the call: zeros stand behind the end in its last page, and the kernel takes them.
+/// Cut between the look at its end and the call: zeros stand behind the end in its last page, and the kernel takes
+/// them.
 #[test]
 fn bytes_that_the_file_did_not_have_are_an_error_and_no_end() {
     const CUT: usize = 1_000;

@@ -252,7 +252,8 @@ async fn a_refusal_to_open_or_to_read_never_reaches_the_caller() {
     assert_eq!((sent.by(Route::Copy), transfer.stats().snapshot().refusals), (250_000, 1));
 }
 
-/// A read is short where the file ends; where it does not, the file system had its reasons, and the file is not shorter.
+/// A read is short where the file ends; where it does not, the file system had its reasons, and the file is not
+/// shorter.
 #[test]
 fn a_read_that_ends_before_the_first_byte_wanted_is_no_end_of_the_file() {
     let file = file_of(&pattern(50_000, 50));

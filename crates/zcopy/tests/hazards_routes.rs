@@ -172,8 +172,8 @@ fn holes_of_a_sparse_file_arrive_as_zeros() {
     }
 }
 
-/// Why the async face does without `zerocopy`: a completion makes a healthy socket look closed to the reactor, for good.
-/// Should this ever fail, the reactor has learnt better, and the route may be had.
+/// Why the async face does without `zerocopy`: a completion makes a healthy socket look closed to the reactor, for
+/// good. Should this ever fail, the reactor has learnt better, and the route may be had.
 #[tokio::test]
 async fn a_completion_looks_like_a_closed_write_side_to_the_reactor() {
     let (sender, mut receiver) = tokio_pair(false);

@@ -1,5 +1,5 @@
-//! Route `ktls`: taken on sockets that the kernel encrypts, refused on others. A kernel without TLS is as good as one with
-//! it here: what kind of socket it is comes through the seam, and `sendfile` sends the same bytes.
+//! Route `ktls`: taken on sockets that the kernel encrypts, refused on others. A kernel without TLS is as good as one
+//! with it here: what kind of socket it is comes through the seam, and `sendfile` sends the same bytes.
 
 mod common;
 

@@ -37,8 +37,8 @@ impl Carried {
         }
     }
 
-    /// Whether the sending has come so far that its plan carries it: times that the socket was full, or that a thread was
-    /// asked to read.
+    /// Whether the sending has come so far that its plan carries it: times that the socket was full, or that a thread
+    /// was asked to read.
     fn times(self, transfer: &Transfer) -> u64 {
         let told = transfer.stats().snapshot();
         match self {

@@ -58,8 +58,8 @@ impl Drop for Running {
     }
 }
 
-/// `target/<profile>/examples/<name>`, where this test is `target/<profile>/deps/<test>`. A `cargo test` of everything has
-/// built it; one of this file alone has not.
+/// `target/<profile>/examples/<name>`, where this test is `target/<profile>/deps/<test>`. A `cargo test` of everything
+/// has built it; one of this file alone has not.
 fn example(name: &str) -> PathBuf {
     let test = std::env::current_exe().expect("this test");
     let profile = test.parent().and_then(|deps| deps.parent()).expect("a folder of builds");

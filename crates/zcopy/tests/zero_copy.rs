@@ -60,8 +60,8 @@ fn what_is_sent_from_a_map_is_a_copy() {
     }
 }
 
-/// Both ways to find out must say the same, whatever the way to the peer is. What is copied after all is copied when it is
-/// delivered, and until then it is the file's page: so no more is sent than a peer that does not read takes at once.
+/// Both ways to find out must say the same, whatever the way to the peer is. What is copied after all is copied when it
+/// is delivered, and until then it is the file's page: so no more is sent than a peer that does not read takes at once.
 #[test]
 fn the_kernels_report_about_zerocopy_agrees_with_what_arrives() {
     for len in SIZES.into_iter().filter(|&len| len <= 65_536) {

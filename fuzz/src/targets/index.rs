@@ -1,5 +1,5 @@
-//! `[which file u8][place u16][bytes to put there]...`: a good log whose index files are damaged between an orderly stop
-//! and the next start. Every lookup answers as before: an index is a hint, never evidence.
+//! `[which file u8][place u16][bytes to put there]...`: a good log whose index files are damaged between an orderly
+//! stop and the next start. Every lookup answers as before: an index is a hint, never evidence.
 
 use std::path::Path;
 use std::sync::{Arc, OnceLock};

@@ -1,5 +1,5 @@
-//! `[flags u8][offset of the snapshot u8][snapshot as a chunk][first segment as a chunk][second segment]`: the metadata log
-//! of a Kafka that is taken over.
+//! `[flags u8][offset of the snapshot u8][snapshot as a chunk][first segment as a chunk][second segment]`: the metadata
+//! log of a Kafka that is taken over.
 
 use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};

@@ -59,8 +59,8 @@ enum Voters {
     InLog,
 }
 
-/// What a node has that is started again and again: one that was killed may come back when the session of the one before has
-/// ended.
+/// What a node has that is started again and again: one that was killed may come back when the session of the one
+/// before has ended.
 const IMPATIENT: [&str; 2] = ["broker.heartbeat.interval.ms=500", "broker.session.timeout.ms=3000"];
 
 /// What every node has. One node elects itself and asks itself, so nobody has to be waited for long.
@@ -216,7 +216,8 @@ impl Drop for Kafka<'_> {
     }
 }
 
-/// Below those that systems give to connections, so that none of these has taken it when Kafka, started again, wants it.
+/// Below those that systems give to connections, so that none of these has taken it when Kafka, started again, wants
+/// it.
 const PORTS: Range<u16> = 20_000..32_000;
 
 /// Two ports nobody listens at, each named once to this process. Kafka has to be told which.

@@ -50,8 +50,8 @@ impl Oracle {
         self.call_at(NOWHERE, class, arguments)
     }
 
-    /// Calls a class of ours that speaks to this broker; everything it printed. A call that fails, by its exit code or because
-    /// it takes too long, costs its virtual machine.
+    /// Calls a class of ours that speaks to this broker; everything it printed. A call that fails, by its exit code or
+    /// because it takes too long, costs its virtual machine.
     pub(in crate::parts) fn call_at(&self, address: &str, class: &str, arguments: &[&str]) -> Result<String> {
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let mut servant = idle.map_or_else(|| Servant::start(&self.classes), Ok)?;

@@ -1,5 +1,5 @@
-//! A virtual machine that stays and does what it is told, one call after the other: starting one costs a second of processor
-//! time, and most calls cost less. The other side is `pagewire.Servant`.
+//! A virtual machine that stays and does what it is told, one call after the other: starting one costs a second of
+//! processor time, and most calls cost less. The other side is `pagewire.Servant`.
 
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::process::CommandExt;

@@ -17,7 +17,8 @@ use super::{AGAIN, KEPT, SIMPLE, TOPIC_RESOURCE, retriable};
 use crate::harness::raw::{self, Producer, Raw, text};
 use crate::harness::until;
 
-/// Topics with settings and records, one made again, offsets, a moved log start, an idempotent producer's three batches.
+/// Topics with settings and records, one made again, offsets, a moved log start, an idempotent producer's three
+/// batches.
 pub(super) fn fill(client: &mut Raw) -> Result<Producer> {
     client.create_topic(KEPT, 3, &[("retention.ms", "86400000"), ("segment.bytes", "1048576")])?;
     client.create_topic(AGAIN, 1, &[])?;

@@ -74,8 +74,8 @@ pub(super) fn after_kill(stage: &Stage<'_>, loaded: &Loaded<'_>) -> Result<()> {
     back(stage, loaded, &broker.data_dir(), &ours).map(drop)
 }
 
-/// A producer dies within a transaction, and Kafka before anybody ends it. An import ends it, with markers that Kafka reads, and
-/// in such words that Kafka's coordinator lets the producer begin anew.
+/// A producer dies within a transaction, and Kafka before anybody ends it. An import ends it, with markers that Kafka
+/// reads, and in such words that Kafka's coordinator lets the producer begin anew.
 pub(super) fn ended(stage: &Stage<'_>, loaded: &Loaded<'_>) -> Result<()> {
     let mut kafka = loaded.kafka.copy(&[])?;
     kafka.start()?;

@@ -1,6 +1,6 @@
-//! Apache Kafka writes, stops or is killed; `pagewire import` makes a directory of what it left; ours serves it. Everything
-//! that a client can see of the one must be seen of the other: ids, settings, every record with offset, time and headers,
-//! committed offsets. And back: Kafka's tools, and Kafka itself, read what ours wrote on top.
+//! Apache Kafka writes, stops or is killed; `pagewire import` makes a directory of what it left; ours serves it.
+//! Everything that a client can see of the one must be seen of the other: ids, settings, every record with offset, time
+//! and headers, committed offsets. And back: Kafka's tools, and Kafka itself, read what ours wrote on top.
 //!
 //! ```text
 //!   stage.rs     what cases do with either broker

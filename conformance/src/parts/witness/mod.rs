@@ -1,4 +1,5 @@
-//! Apache Kafka as a witness: its tools and its broker read what ours wrote, and its cleaner compacts what ours compacts.
+//! Apache Kafka as a witness: its tools and its broker read what ours wrote, and its cleaner compacts what ours
+//! compacts.
 //!
 //! ```text
 //!   workload.rs    our broker under every kind of load: codecs, rolls, kills, retention, deletion, compaction, groups
@@ -7,8 +8,8 @@
 //!   compaction/    the same records into both, compacted by both: the same records stay
 //! ```
 //!
-//! Transactions are the part `takeover`'s, where Kafka's own producers write them. Two cases run at a time; what several of
-//! them need is made once. Without Java or Maven nothing here can run, which is said.
+//! Transactions are the part `takeover`'s, where Kafka's own producers write them. Two cases run at a time; what
+//! several of them need is made once. Without Java or Maven nothing here can run, which is said.
 
 mod adopt;
 pub(super) mod compaction;

@@ -1,7 +1,7 @@
 //! Our broker under every kind of load that leaves its mark in files, and what it answered at the end.
 //!
-//! Several rounds, each into all topics, by plain and idempotent producers, with a stop or a kill in between. In the last
-//! run nothing is compacted or deleted any more, so that what is served is what lies there afterwards.
+//! Several rounds, each into all topics, by plain and idempotent producers, with a stop or a kill in between. In the
+//! last run nothing is compacted or deleted any more, so that what is served is what lies there afterwards.
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -18,8 +18,8 @@ pub(super) fn topics(listing: Listing) -> Result<Vec<TopicRecord>, BackupFailed>
     rows.map(topic).collect()
 }
 
-/// The rows of a backup: the topics that are in it as they were when the list was taken, all in the one directory that a
-/// backup is, and of everything else what there was last.
+/// The rows of a backup: the topics that are in it as they were when the list was taken, all in the one directory that
+/// a backup is, and of everything else what there was last.
 pub(super) fn rows(topics: Vec<TopicRecord>, last: Listing) -> Result<Vec<Entry>, BackupFailed> {
     let others = last.entries.into_iter().filter(|row| !row.key.starts_with(keys::TOPICS));
     let mut rows = topics.into_iter().map(row).collect::<Result<Vec<_>, _>>()?;

@@ -12,20 +12,20 @@
 //!
 //! 1. The internal topics' logs. 2. The list of topics. 3. All other logs. 4. The rest of the metadata.
 //!
-//! - An offset that a group committed is in the backup only if it was committed before the turn of the log that it is of:
-//!   it never lies behind that log's end, and may be older than the group's last one.
+//! - An offset that a group committed is in the backup only if it was committed before the turn of the log that it is
+//!   of: it never lies behind that log's end, and may be older than the group's last one.
 //! - Every topic in the backup has all its logs, but for those that may be missing. One created after the list was
 //!   taken is not in it; one deleted before its logs had their turn is not either.
 //! - Each log is a prefix of what was acknowledged, whole batches, with its producers as of its end. Two logs may be of
 //!   different moments.
-//! - Partitions that cannot be read make it fail, unless they may be missing: then the manifest names them, and so does whoever
-//!   verifies or restores it. Topics that were not wanted are named too.
-//! - What was damaged before is in it as it is, named in the manifest and by whoever restores it; its reads are refused as
-//!   before.
+//! - Partitions that cannot be read make it fail, unless they may be missing: then the manifest names them, and so does
+//!   whoever verifies or restores it. Topics that were not wanted are named too.
+//! - What was damaged before is in it as it is, named in the manifest and by whoever restores it; its reads are refused
+//!   as before.
 //! - No producer id of a record in the backup is ever given out again.
 //!
-//! A backup is never served: `serve` refuses it, since its files may be those of another directory. [`restore()`] makes a
-//! directory of it.
+//! A backup is never served: `serve` refuses it, since its files may be those of another directory. [`restore()`] makes
+//! a directory of it.
 //!
 //! Everything here blocks and runs on a thread of its own. Documented for people in `docs/backup.md`.
 

@@ -88,7 +88,8 @@ pub(super) fn refuse_inside(path: &Path, of: &[PathBuf]) -> Result<(), BackupFai
     inside.map_or(Ok(()), |dir| Err(BackupFailed::Inside(path.to_path_buf(), dir.clone())))
 }
 
-/// The part of a path that exists, without links in it. The root does; of a relative path that is the current directory.
+/// The part of a path that exists, without links in it. The root does; of a relative path that is the current
+/// directory.
 fn nearest(path: &Path) -> io::Result<PathBuf> {
     let path = std::path::absolute(path)?;
     path.ancestors()

@@ -29,8 +29,8 @@ pub struct Verified {
     pub files: usize,
     /// Their bytes.
     pub bytes: u64,
-    /// Files that are not what was copied. Records in it that are damaged: in other files since before it was made, if it was
-    /// verified then.
+    /// Files that are not what was copied. Records in it that are damaged: in other files since before it was made, if
+    /// it was verified then.
     pub damage: Damage,
     /// What the backup lacks.
     #[serde(default)]
@@ -80,7 +80,8 @@ pub(super) fn open(disk: &dyn Disk, dir: &Path) -> Result<Manifest, BackupFailed
     Manifest::read(dir)
 }
 
-/// An error unless all files are there and as long as they should be: what is easily seen is said before anything is done.
+/// An error unless all files are there and as long as they should be: what is easily seen is said before anything is
+/// done.
 pub(super) fn all_are_as_long(disk: &dyn Disk, dir: &Path, of: &Manifest) -> Result<(), BackupFailed> {
     let as_long = |path: PathBuf, file: &FileRecord| {
         let found = disk.open(&path, OpenMode::Read).and_then(|file| file.len());

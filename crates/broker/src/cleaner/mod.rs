@@ -6,9 +6,9 @@
 //!                            └──▶ helper: the same, and it ends where the lead rests
 //! ```
 //!
-//! What is due, and how a log is cleaned, the log says ([`pagewire_log::LogDir::dirtiest`]); which log is at whom, too. Here
-//! are the threads: of their own, because a clean takes as long as it takes, and scheduled so that they interrupt nobody.
-//! At rest there is one of them and no map of keys. A panic costs the clean it happened in, not the thread.
+//! What is due, and how a log is cleaned, the log says ([`pagewire_log::LogDir::dirtiest`]); which log is at whom, too.
+//! Here are the threads: of their own, because a clean takes as long as it takes, and scheduled so that they interrupt
+//! nobody. At rest there is one of them and no map of keys. A panic costs the clean it happened in, not the thread.
 
 mod counts;
 mod gauges;
@@ -102,7 +102,8 @@ impl Cleaners {
     }
 }
 
-/// Starts compaction, unless it is switched off; it ends with `stop`. Whoever waits for `tasks` waits for its threads too.
+/// Starts compaction, unless it is switched off; it ends with `stop`. Whoever waits for `tasks` waits for its threads
+/// too.
 pub(crate) fn start(broker: &Arc<Broker>, tasks: &TaskTracker, stop: &CancellationToken) {
     if !broker.config().cleaner.enable {
         return;

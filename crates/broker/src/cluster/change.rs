@@ -1,9 +1,9 @@
 //! The one way to change something: alone, and to the end.
 //!
-//! A change goes through the store, the disk and the image. Its caller is a client that may hang up at any moment, which
-//! drops whatever it waits for; a change that stopped half-way would leave a name that is taken and not there. So each
-//! change has a task of its own, which waits for its turn and then runs to its end: whoever hangs up before the turn came
-//! takes the change back, whoever hangs up after that loses the answer and nothing else.
+//! A change goes through the store, the disk and the image. Its caller is a client that may hang up at any moment,
+//! which drops whatever it waits for; a change that stopped half-way would leave a name that is taken and not there. So
+//! each change has a task of its own, which waits for its turn and then runs to its end: whoever hangs up before the
+//! turn came takes the change back, whoever hangs up after that loses the answer and nothing else.
 //!
 //! As the turn belongs to the task, at most one change is under way, however many callers came and went; and as only
 //! tasks wait for it, a caller that is not polled (its client does not read what was sent before) keeps nobody waiting.

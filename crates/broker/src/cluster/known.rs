@@ -42,8 +42,8 @@ pub(crate) fn disk() -> Arc<dyn Disk> {
     Arc::new(OsDisk::with_writeback(pagewire_zcopy::start_writeback))
 }
 
-/// The id under which a log directory was served before, by this name or another that leads to the same place. Looks at the
-/// file system.
+/// The id under which a log directory was served before, by this name or another that leads to the same place. Looks at
+/// the file system.
 pub(crate) fn known_id(served: &LogDirsRecord, dir: &Path) -> Option<Uuid> {
     served.id_at(&known_path(dir)).or_else(|| {
         let place = resolved(dir, LINKS_MAX);

@@ -21,8 +21,8 @@ pub(super) fn settings(topic_id: Uuid, resolved: &TopicConfig) -> PartitionSetti
     }
 }
 
-/// Opens or makes the logs of a range of partitions, but for those in `failed`, to be led by `least_epoch` or a later one.
-/// Blocks.
+/// Opens or makes the logs of a range of partitions, but for those in `failed`, to be led by `least_epoch` or a later
+/// one. Blocks.
 ///
 /// A partition without a log is in the answer too, without a leader; the first error says why there is one.
 pub(super) fn host(
@@ -103,8 +103,8 @@ impl Change {
     }
 
     /// Deletes the logs of a range of partitions; says whether none of their directories has its name any more. What
-    /// cannot be renamed now, or is in a log directory that is not here, is found at a later start, where no topic claims
-    /// it.
+    /// cannot be renamed now, or is in a log directory that is not here, is found at a later start, where no topic
+    /// claims it.
     pub(super) async fn remove_logs(&self, name: &str, partitions: Range<usize>) -> bool {
         let (log_dirs, name) = (Arc::clone(self.cluster().log_dirs()), name.to_owned());
         let removed = move || {

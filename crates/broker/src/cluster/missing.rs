@@ -1,9 +1,9 @@
 //! Partitions of the metadata that have no directory.
 //!
-//! A topic's record is written before its logs are made, together with a note that goes when they are. So one that is missing
-//! and whose topic has no note was made once: it is gone, and is not made anew in silence, whether or not a checkpoint is left
-//! that knows of its records. One whose topic has a note may never have been made, for the process ended in between; nobody was
-//! told of it, and it is made now.
+//! A topic's record is written before its logs are made, together with a note that goes when they are. So one that is
+//! missing and whose topic has no note was made once: it is gone, and is not made anew in silence, whether or not a
+//! checkpoint is left that knows of its records. One whose topic has a note may never have been made, for the process
+//! ended in between; nobody was told of it, and it is made now.
 
 use std::collections::HashSet;
 

@@ -1,8 +1,8 @@
 //! The brokers clients are sent to. Today there is one: this one.
 //!
 //! A client is told to come back to the address it dialled, because that address evidently works for it; only
-//! `advertised.listeners` overrides that (one broker behind a proxy or with a public name), for each listener apart: who
-//! comes from the inside is told another address than who comes from the outside.
+//! `advertised.listeners` overrides that (one broker behind a proxy or with a public name), for each listener apart:
+//! who comes from the inside is told another address than who comes from the outside.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,5 @@
-//! Addresses among the settings: where the broker listens, what clients are told, which addresses have limits of their own.
+//! Addresses among the settings: where the broker listens, what clients are told, which addresses have limits of their
+//! own.
 //!
 //! Names are looked up when the broker starts, and never again: that may take long, and what they mean shall not change
 //! under a running broker.
@@ -123,8 +124,8 @@ fn listeners_were_moved(layers: &Layers) -> bool {
 }
 
 /// A file that advertises an address of this machine alone means its own listeners. Where others were chosen over the
-/// file, nothing listens there: clients are told what they dialled. A name for the outside world stays as it is, as long
-/// as there is a listener of its own.
+/// file, nothing listens there: clients are told what they dialled. A name for the outside world stays as it is, as
+/// long as there is a listener of its own.
 fn is_outdated(layers: &Layers, entry: &Listener, listeners: &[Listener]) -> bool {
     let own = listeners.iter().find(|own| own.name == entry.name);
     let is_served = own.is_some_and(|own| own.port == entry.port || !entry.is_loopback());
@@ -174,7 +175,8 @@ fn look_up(host: &str) -> Vec<IpAddr> {
         .map_or_else(|_| Vec::new(), |found| found.map(|address| address.ip().to_canonical()).collect())
 }
 
-/// What the user should be told once at the start, of the names that were looked up and of the addresses that clients are told.
+/// What the user should be told once at the start, of the names that were looked up and of the addresses that clients
+/// are told.
 pub(super) fn notices(layers: &Layers, hosts: &Hosts, advertised: &Advertised) -> Vec<String> {
     let mut notices = Vec::new();
     let controllers = layers.list("controller.listener.names");

@@ -8,12 +8,13 @@
 //!          ◀─ {"result":{...}}\n  or  {"error":"why"}\n ── closed
 //! ```
 //!
-//! Who may connect is who may write the file: the broker's user and root. The directory is locked, so a socket that lies
-//! there at the start was left behind and is replaced. A file system without sockets has none; that is said, and the
-//! broker serves all the same.
+//! Who may connect is who may write the file: the broker's user and root. The directory is locked, so a socket that
+//! lies there at the start was left behind and is replaced. A file system without sockets has none; that is said, and
+//! the broker serves all the same.
 //!
 //! Invariants
-//! - A request is one line of at most [`LINE_MAX`] bytes that came within [`READ_WITHIN`]; so is each line of the answer.
+//! - A request is one line of at most [`LINE_MAX`] bytes that came within [`READ_WITHIN`]; so is each line of the
+//!   answer.
 //! - At most [`CONNECTIONS_MAX`] at a time; the next one is told so and closed.
 //! - A client that closes its end, or does not read, ends what it asked for.
 //!

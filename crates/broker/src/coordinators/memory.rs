@@ -1,8 +1,8 @@
-//! What the groups of all shards take in memory together. The shards of a node share one bound: before a shard acts it is
-//! told what it may hold, which is what it holds and what nobody holds yet.
+//! What the groups of all shards take in memory together. The shards of a node share one bound: before a shard acts it
+//! is told what it may hold, which is what it holds and what nobody holds yet.
 //!
-//! Shards that act at the same time may take the same bytes, once each: the bound is passed by no more than a request for
-//! each of them.
+//! Shards that act at the same time may take the same bytes, once each: the bound is passed by no more than a request
+//! for each of them.
 
 use std::sync::{
     Arc,

@@ -110,7 +110,8 @@ fn clear<'a>(asked: &'a [DeleteTopicState], results: &mut Vec<DeletableTopicResu
     clear
 }
 
-/// Finds the topics that can be deleted, each once, and answers the rest. What is named twice in any way is not deleted.
+/// Finds the topics that can be deleted, each once, and answers the rest. What is named twice in any way is not
+/// deleted.
 fn sort(image: &Image, asked: &[DeleteTopicState]) -> (Vec<Arc<TopicEntry>>, Vec<DeletableTopicResult>) {
     let mut results = Vec::new();
     let clear = clear(asked, &mut results);

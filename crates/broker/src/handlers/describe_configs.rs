@@ -1,7 +1,7 @@
 //! DescribeConfigs: values in force, where they come from, and what stands behind them (KIP-226, KIP-524, KIP-569).
 //!
-//! Any group has settings, whether it exists or not, so what a request names is counted, and what it would be answered is
-//! weighed while the answer is made.
+//! Any group has settings, whether it exists or not, so what a request names is counted, and what it would be answered
+//! is weighed while the answer is made.
 
 use std::{collections::HashSet, mem::size_of};
 

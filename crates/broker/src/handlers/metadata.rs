@@ -2,8 +2,9 @@
 //!
 //! A named topic that does not exist is created on the way if the request and `auto.create.topics.enable` allow it; as
 //! in Kafka, only here, never by Produce or Fetch, and the answer to the request that created it still says that it is
-//! unknown. Clients ask again, and there it is. Where the disk has no room for it they are told that (KAFKA_STORAGE_ERROR):
-//! Kafka says "unknown" there too, and its people look for a topic where they should look for space.
+//! unknown. Clients ask again, and there it is. Where the disk has no room for it they are told that
+//! (KAFKA_STORAGE_ERROR): Kafka says "unknown" there too, and its people look for a topic where they should look for
+//! space.
 
 use std::{collections::HashSet, sync::Arc};
 

@@ -1,4 +1,5 @@
-//! Since when log directories are offline: those that are here know the moment, of those that are away the first look counts.
+//! Since when log directories are offline: those that are here know the moment, of those that are away the first look
+//! counts.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

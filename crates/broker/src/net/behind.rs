@@ -1,5 +1,5 @@
-//! Pages that a lagging client leaves behind, dropped again, so that its catching up does not push out of the page cache
-//! what the others read.
+//! Pages that a lagging client leaves behind, dropped again, so that its catching up does not push out of the page
+//! cache what the others read.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;

@@ -1,8 +1,8 @@
 //! Which TCP congestion control the broker's connections use (`pagewire.socket.congestion.control`).
 //!
-//! BBR paces: it sends by timers, thousands of them for what `sendfile` queues in one call, and each costs about as much
-//! CPU as 64 KiB of sending. Over a network that may be worth its price, which is for the machine's owner to say. To a
-//! client on the same machine there is no queue to keep short, so `auto` takes another one there.
+//! BBR paces: it sends by timers, thousands of them for what `sendfile` queues in one call, and each costs about as
+//! much CPU as 64 KiB of sending. Over a network that may be worth its price, which is for the machine's owner to say.
+//! To a client on the same machine there is no queue to keep short, so `auto` takes another one there.
 
 use std::{io, sync::atomic::AtomicBool, sync::atomic::Ordering::Relaxed};
 

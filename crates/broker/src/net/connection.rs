@@ -6,10 +6,10 @@
 //! ```
 //!
 //! Requests start in order and replies leave in order. A request that has to wait does not keep the next from
-//! starting, up to `IN_FLIGHT_MAX` of them and `HELD_MAX_BYTES` of memory and `HELD_MAX_FILES` of files; after that the socket is not read, and the
-//! client's own window stops it. While a reply is being sent nothing is read, but what was started goes on: it may hold
-//! what others wait for. So a client that does not read its answers is not asked for more work, costs what is queued
-//! for it, and is dropped when nothing moved for `connections.max.idle.ms`.
+//! starting, up to `IN_FLIGHT_MAX` of them and `HELD_MAX_BYTES` of memory and `HELD_MAX_FILES` of files; after that the
+//! socket is not read, and the client's own window stops it. While a reply is being sent nothing is read, but what was
+//! started goes on: it may hold what others wait for. So a client that does not read its answers is not asked for more
+//! work, costs what is queued for it, and is dropped when nothing moved for `connections.max.idle.ms`.
 //!
 //! A connection is idle while nothing is asked and nothing comes. It is not while it waits for memory to read into,
 //! which is our fault, nor while a request of it waits: a fetch may ask for a longer wait than the idle limit, and ends

@@ -20,8 +20,8 @@ pub fn raise_descriptor_limit() -> Option<u64> {
     getrlimit(Resource::Nofile).current
 }
 
-/// Connections that the broker takes at most with so many descriptors, beside segment files (`open_files`, or as many as it
-/// chooses where that is 0) and what unsent answers refer to. `max.connections` may allow fewer.
+/// Connections that the broker takes at most with so many descriptors, beside segment files (`open_files`, or as many
+/// as it chooses where that is 0) and what unsent answers refer to. `max.connections` may allow fewer.
 pub fn connections_with(descriptors: usize, open_files: usize) -> usize {
     let files = segment_files(descriptors, open_files).saturating_add(answer_files(descriptors));
     left_of(descriptors, files)

@@ -47,8 +47,8 @@ impl Queue {
         self.ends
     }
 
-    /// Takes up a request whose first step was made by `dispatch`; a handler that waits makes its own first step here, so
-    /// that requests start in the order in which they came. Its answer, if that may leave at once.
+    /// Takes up a request whose first step was made by `dispatch`; a handler that waits makes its own first step here,
+    /// so that requests start in the order in which they came. Its answer, if that may leave at once.
     pub(super) async fn start(&mut self, reply: Reply) -> Option<Answer> {
         let outcome = match reply {
             Reply::Now(outcome) => outcome,

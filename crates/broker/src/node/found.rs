@@ -1,6 +1,6 @@
-//! Where a start found the partitions, where that is not what the metadata says: somebody moved their directories while the
-//! broker was stopped, as one may. What is found counts, and is remembered, so that none of them is made anew where it was
-//! when its new directory is away.
+//! Where a start found the partitions, where that is not what the metadata says: somebody moved their directories while
+//! the broker was stopped, as one may. What is found counts, and is remembered, so that none of them is made anew where
+//! it was when its new directory is away.
 
 use pagewire_disk::checkpoint::format_id;
 use pagewire_log::LogDirs;

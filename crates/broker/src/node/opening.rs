@@ -73,8 +73,8 @@ impl Opening {
         Ok(Self { config, catalog, locked, served, bare })
     }
 
-    /// The same with all directories that partitions are in, also those that were not named; of some topics, and as far as they
-    /// can be read, if that is enough.
+    /// The same with all directories that partitions are in, also those that were not named; of some topics, and as far
+    /// as they can be read, if that is enough.
     pub(super) async fn complete(
         mut self,
         io: &IoPool,

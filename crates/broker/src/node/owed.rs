@@ -1,10 +1,10 @@
 //! A start after a crash that finds the disk full: the raised leader epoch cannot be stored.
 //!
-//! The broker serves under the raised epoch all the same, and takes no writes until it is stored. Should it die before that,
-//! its next life raises the stored epoch to the same number. That is one epoch in two lives, and harmless, for the first of
-//! them wrote nothing, and gave out only what it had made stable before it served: what a client read from it is there in the
-//! second, and whatever the second writes comes after it. A log of which that sync failed is not in danger of being written
-//! either, and is told.
+//! The broker serves under the raised epoch all the same, and takes no writes until it is stored. Should it die before
+//! that, its next life raises the stored epoch to the same number. That is one epoch in two lives, and harmless, for
+//! the first of them wrote nothing, and gave out only what it had made stable before it served: what a client read from
+//! it is there in the second, and whatever the second writes comes after it. A log of which that sync failed is not in
+//! danger of being written either, and is told.
 
 use std::{sync::Arc, time::Duration};
 

@@ -1,5 +1,5 @@
-//! Whether a directory without metadata was served before. A new cluster is made in a new directory only: beside the logs of
-//! another one it would look as if nothing had ever been written.
+//! Whether a directory without metadata was served before. A new cluster is made in a new directory only: beside the
+//! logs of another one it would look as if nothing had ever been written.
 
 use std::ffi::OsString;
 use std::io;
@@ -23,7 +23,8 @@ const OURS: [&str; 3] = ["pagewire-", "metadata.redb", "control.sock"];
 /// How the names of all segments end.
 const LOG: &str = ".log";
 
-/// Of a directory that may not be there. One that cannot be looked into may have been served: that is an error, not a new one.
+/// Of a directory that may not be there. One that cannot be looked into may have been served: that is an error, not a
+/// new one.
 pub(super) fn of(dir: &Path) -> io::Result<Option<Served>> {
     let names: Vec<_> = listed(dir)?;
     let names: Vec<&str> = names.iter().filter_map(|name| name.to_str()).collect();

@@ -1,8 +1,8 @@
 //! Group commit of a partition's log: which offsets are stable, and what a failed sync of it means.
 //!
-//! The sharing of syncs is [`GroupCommit`]'s; its marks are log end offsets here. After a failed sync the kernel may have
-//! dropped the pages (see fsync(2) and the log's offline mark): nothing is acknowledged from then on. A sync that could
-//! not begin, because the process has no descriptor left, is tried again.
+//! The sharing of syncs is [`GroupCommit`]'s; its marks are log end offsets here. After a failed sync the kernel may
+//! have dropped the pages (see fsync(2) and the log's offline mark): nothing is acknowledged from then on. A sync that
+//! could not begin, because the process has no descriptor left, is tried again.
 
 use std::{fmt, io, sync::Arc};
 

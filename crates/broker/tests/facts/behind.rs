@@ -14,8 +14,8 @@ use crate::harness::{Broker, FetchAt, Fetched, batch, values_of};
 const MIB: u64 = 1 << 20;
 /// Records of about a MiB.
 const RECORDS: i64 = 64;
-/// The lag behind the consumer, the last stretches of the file, which may be others' as well, and folios that the kernel does
-/// not let go of at the time.
+/// The lag behind the consumer, the last stretches of the file, which may be others' as well, and folios that the
+/// kernel does not let go of at the time.
 const LEFT_MAX_MIB: u64 = 52;
 /// The last record is in the segment that is written, and pages come and go.
 const ALL_MIB: u64 = RECORDS as u64 - 2;
@@ -94,8 +94,8 @@ fn what_a_lagging_consumer_brought_into_the_page_cache_is_dropped_behind_it() {
     }
 }
 
-/// What was cold once and is read by many by now is theirs. The first consumer's last pages may go late, and a machine that is
-/// short of memory takes some at any time: a broker that drops what is hot does so each time.
+/// What was cold once and is read by many by now is theirs. The first consumer's last pages may go late, and a machine
+/// that is short of memory takes some at any time: a broker that drops what is hot does so each time.
 #[test]
 fn a_consumer_of_what_is_in_the_page_cache_drops_none_of_it() {
     const TRIES: usize = 10;

@@ -1,5 +1,6 @@
-//! Answers that are parked half sent, because their reader is slow, while what they are of goes. The right bytes come, or the
-//! connection is closed; never other bytes. And fetches that wait at a position which goes meanwhile: they are told at once.
+//! Answers that are parked half sent, because their reader is slow, while what they are of goes. The right bytes come,
+//! or the connection is closed; never other bytes. And fetches that wait at a position which goes meanwhile: they are
+//! told at once.
 
 use std::fs;
 use std::io::{ErrorKind, Read, Write};

@@ -9,11 +9,11 @@ use super::OutputAs;
 /// Options of `backup`.
 ///
 /// A consistent copy of everything a broker keeps: records, groups' offsets, topics and settings. While it serves, the
-/// broker makes it itself, asked through the control socket in its data directory, and as its own user; of a broker that
-/// does not run it is made by this program. Blocks are shared or files are linked where the file system can; every batch
-/// is checked. Damaged records are copied as they are, and told: then the exit code is 3. A partition that cannot be read makes
-/// it fail; with --allow-missing it is left out and told, and the exit code is 3. It is finished when backup.json is in it, and
-/// nothing of it can be served as it is: see `restore`.
+/// broker makes it itself, asked through the control socket in its data directory, and as its own user; of a broker
+/// that does not run it is made by this program. Blocks are shared or files are linked where the file system can; every
+/// batch is checked. Damaged records are copied as they are, and told: then the exit code is 3. A partition that cannot
+/// be read makes it fail; with --allow-missing it is left out and told, and the exit code is 3. It is finished when
+/// backup.json is in it, and nothing of it can be served as it is: see `restore`.
 #[derive(Debug, Args)]
 #[command(
     about = "Copy everything a broker keeps, while it serves or not",
@@ -31,8 +31,8 @@ pub(crate) struct BackupArgs {
     /// Something else than making one
     #[command(subcommand)]
     pub(crate) command: Option<BackupCommand>,
-    /// The broker's (first) data directory [default: ./pagewire-data] [env: PAGEWIRE_DATA_DIR]. Of a broker that does not
-    /// run and has several, of which one has another path than when it was served: each of them, the one with
+    /// The broker's (first) data directory [default: ./pagewire-data] [env: PAGEWIRE_DATA_DIR]. Of a broker that does
+    /// not run and has several, of which one has another path than when it was served: each of them, the one with
     /// metadata.redb first
     #[arg(long, value_name = "DIR")]
     pub(crate) from: Vec<PathBuf>,
@@ -99,15 +99,15 @@ pub(crate) struct RestoreArgs {
     /// The backup
     #[arg(long, value_name = "DIR")]
     pub(crate) from: PathBuf,
-    /// The data directory to be: it does not exist or is empty. Several: the logs are spread over them, the metadata is in
-    /// the first
+    /// The data directory to be: it does not exist or is empty. Several: the logs are spread over them, the metadata is
+    /// in the first
     #[arg(long, value_name = "DIR", required = true)]
     pub(crate) to: Vec<PathBuf>,
     /// Link closed segments to the backup's files instead of copying them
     #[arg(long)]
     pub(crate) link: bool,
-    /// Take what can be used of a backup that went bad: what is damaged in a segment cannot be read, everything else can;
-    /// indexes, snapshots and checkpoints are made anew
+    /// Take what can be used of a backup that went bad: what is damaged in a segment cannot be read, everything else
+    /// can; indexes, snapshots and checkpoints are made anew
     #[arg(long)]
     pub(crate) accept_damage: bool,
     /// Read at most so many bytes a second: 500K, 50M, 1G

@@ -39,7 +39,8 @@ pub(crate) struct ImportArgs {
     /// Kafka's server.properties, which names those directories; once for each broker
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Vec<PathBuf>,
-    /// The new data directory: not there yet, or empty. Several: partitions are spread over them, the metadata is in the first
+    /// The new data directory: not there yet, or empty. Several: partitions are spread over them, the metadata is in
+    /// the first
     #[arg(long, value_name = "DATA_DIR", required = true)]
     pub(crate) to: Vec<PathBuf>,
     /// Copy, also where blocks could be shared

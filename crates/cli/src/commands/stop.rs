@@ -1,5 +1,5 @@
-//! Ctrl-C, SIGTERM and SIGHUP (a terminal that closes): the first asks for a clean end, a second Ctrl-C ends the program
-//! at once.
+//! Ctrl-C, SIGTERM and SIGHUP (a terminal that closes): the first asks for a clean end, a second Ctrl-C ends the
+//! program at once.
 //!
 //! Whoever started the program with SIGHUP ignored (`nohup`) wants it to outlive the terminal: then it stays ignored.
 

@@ -7,8 +7,8 @@ use super::{Group, GroupState};
 use crate::input::Protocol;
 
 impl Group {
-    /// Whether a member that offers these may join: any with at least one protocol for an empty group, else the type must
-    /// be the group's and one of the protocols must be offered by all members.
+    /// Whether a member that offers these may join: any with at least one protocol for an empty group, else the type
+    /// must be the group's and one of the protocols must be offered by all members.
     pub(crate) fn supports(&self, protocol_type: &str, protocols: &[Protocol]) -> bool {
         if self.is(GroupState::Empty) {
             return !protocol_type.is_empty() && !protocols.is_empty();

@@ -109,8 +109,8 @@ impl Turn<'_> {
         }
     }
 
-    /// Begins the next generation with those who joined. Dynamic members that did not are out; static members stay until
-    /// their session ends.
+    /// Begins the next generation with those who joined. Dynamic members that did not are out; static members stay
+    /// until their session ends.
     pub(super) fn complete_join(&mut self) {
         self.timers.cancel(&TimerKey::Join(self.group.id.clone()));
         let absent = |member: &Member| member.awaiting_join.is_none() && !member.is_static();

@@ -1,6 +1,6 @@
-//! Static members (KIP-345): a client that restarts under its `group.instance.id` takes its old place. The old member id
-//! is fenced from that moment. In a stable group nothing else changes if the choice of protocol stays the same: the new
-//! id is kept in the log and the client goes on with its assignment, without a rebalance.
+//! Static members (KIP-345): a client that restarts under its `group.instance.id` takes its old place. The old member
+//! id is fenced from that moment. In a stable group nothing else changes if the choice of protocol stays the same: the
+//! new id is kept in the log and the client goes on with its assignment, without a rebalance.
 
 use std::sync::Arc;
 
@@ -91,8 +91,8 @@ impl Turn<'_> {
             let is_leader = self.group.is_leader(&undo.new_id);
             self.present_generation(&undo.new_id, is_leader)
         } else {
-            // An older client that found itself leader would assign anew, which nobody expects: it is told that the old id
-            // leads, and only syncs.
+            // An older client that found itself leader would assign anew, which nobody expects: it is told that the old
+            // id leads, and only syncs.
             let leader = undo.leader.clone().unwrap_or_else(|| Arc::from(""));
             JoinAnswer { leader, members: Vec::new(), ..self.present_generation(&undo.new_id, false) }
         };

@@ -1,5 +1,5 @@
-//! What consumers subscribe to. The coordinator looks into their opaque metadata for one reason: offsets of a topic that
-//! is still subscribed to neither expire nor can be deleted.
+//! What consumers subscribe to. The coordinator looks into their opaque metadata for one reason: offsets of a topic
+//! that is still subscribed to neither expire nor can be deleted.
 //!
 //! ```text
 //!   ConsumerProtocolSubscription   version i16 │ topics [ string ] │ ... later fields, not read
@@ -27,7 +27,8 @@ impl Group {
         Some(topics)
     }
 
-    /// Whether offsets of this topic are protected. A group of consumers whose subscriptions are not known protects all.
+    /// Whether offsets of this topic are protected. A group of consumers whose subscriptions are not known protects
+    /// all.
     pub(crate) fn is_subscribed_to(&self, topic: &str) -> bool {
         self.subscribed.as_ref().map_or_else(|| self.is_consumer(), |topics| topics.contains(topic))
     }

@@ -1,4 +1,5 @@
-//! SyncGroup: the leader brings the assignment, everyone takes theirs. The assignment is in the log before anyone has it.
+//! SyncGroup: the leader brings the assignment, everyone takes theirs. The assignment is in the log before anyone has
+//! it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

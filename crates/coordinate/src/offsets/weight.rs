@@ -1,5 +1,5 @@
-//! What offsets take in memory, about: their texts, and their places in maps within maps. The first offset of a topic takes
-//! a whole leaf of a map, so does the first topic of a group.
+//! What offsets take in memory, about: their texts, and their places in maps within maps. The first offset of a topic
+//! takes a whole leaf of a map, so does the first topic of a group.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -29,7 +29,8 @@ impl Counts {
         Self { topics: self.topics + is_new as usize, partitions: self.partitions + offsets }
     }
 
-    /// What all of these take but for the texts of the offsets and of the other topics: only differences mean something.
+    /// What all of these take but for the texts of the offsets and of the other topics: only differences mean
+    /// something.
     pub(super) const fn bytes(self, group_id: &str, topic: &str) -> usize {
         let mut bytes = tree_bytes::<(Arc<str>, GroupOffsets)>(self.topics);
         if self.topics > 0 {

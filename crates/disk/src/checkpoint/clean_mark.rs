@@ -2,7 +2,8 @@
 //!
 //! It is a hint about effort, never evidence: a start that finds it still checks each log's tail cheaply. It is
 //! removed before anything is written again. Kafka does the same, and names its broker's epoch in it (4.3.1:
-//! `{"version":0,"brokerEpoch":22}`; older ones leave it empty). Only the file's existence says that the stop was clean.
+//! `{"version":0,"brokerEpoch":22}`; older ones leave it empty). Only the file's existence says that the stop was
+//! clean.
 
 use std::io;
 use std::path::Path;

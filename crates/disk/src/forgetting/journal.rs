@@ -12,8 +12,8 @@
 //!
 //! A sector reaches the platter whole, as it was after any of the steps that changed it, or not at all; so does the
 //! length, apart from all sectors. Where the length arrived and a sector did not, the file shows what was there before
-//! (also from behind an earlier end), zeros, or what the blocks held for whoever owned them before: file systems differ,
-//! a log must not.
+//! (also from behind an earlier end), zeros, or what the blocks held for whoever owned them before: file systems
+//! differ, a log must not.
 
 use super::chance::Chance;
 

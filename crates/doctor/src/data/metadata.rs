@@ -1,6 +1,7 @@
 //! The file with topics, ids and settings: whether it is there, is what it should be, and can be read to its end.
 //!
-//! It may be a running broker's, so nothing is opened as a database here: what is inside it the broker's start finds out.
+//! It may be a running broker's, so nothing is opened as a database here: what is inside it the broker's start finds
+//! out.
 
 use std::fs::File;
 use std::io::{self, Read};

@@ -21,7 +21,8 @@ pub(crate) struct Block {
     pub(crate) is_virtual: bool,
     /// It turns. Drives of hypervisors say so without meaning it.
     pub(crate) rotates: bool,
-    /// `write back`: it holds writes in a cache until it is told to flush; `write through`: the kernel need not tell it.
+    /// `write back`: it holds writes in a cache until it is told to flush; `write through`: the kernel need not tell
+    /// it.
     pub(crate) write_cache: Option<String>,
     /// The scheduler in force.
     pub(crate) scheduler: Option<String>,

@@ -1,5 +1,5 @@
-//! What is read ahead of a consumer that catches up. The kernel asks the device that is mounted (a logical volume, a RAID,
-//! an encrypted one), never the drives under it.
+//! What is read ahead of a consumer that catches up. The kernel asks the device that is mounted (a logical volume, a
+//! RAID, an encrypted one), never the drives under it.
 
 use super::{Kind, Mount, kind_of, mount_of, read_ahead_of};
 use crate::finding::Finding;

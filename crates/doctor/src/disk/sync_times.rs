@@ -1,7 +1,7 @@
 //! Times of small synced writes, in a file that has no name: whatever ends the process, nothing stays in the directory.
 //!
-//! Most file systems sync such a file as any other. Those that never write in place (btrfs, zfs) spare it the log, since
-//! nobody could find it after a power cut: there a time is a lower bound and says nothing of the drive.
+//! Most file systems sync such a file as any other. Those that never write in place (btrfs, zfs) spare it the log,
+//! since nobody could find it after a power cut: there a time is a lower bound and says nothing of the drive.
 
 use std::fs::File;
 use std::io;

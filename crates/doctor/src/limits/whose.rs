@@ -1,5 +1,6 @@
 //! Whose limits they are. A limit belongs to a process, which has it from its unit, container or session: two shells of
-//! one user may differ. So a broker that runs is asked for its own; else those of whoever asks stand in, and it is said.
+//! one user may differ. So a broker that runs is asked for its own; else those of whoever asks stand in, and it is
+//! said.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

@@ -1,5 +1,5 @@
-//! Memory: what the page cache can have is what sends records without a disk. Under a limit of the control group that is
-//! what the group has left, however much the machine has.
+//! Memory: what the page cache can have is what sends records without a disk. Under a limit of the control group that
+//! is what the group has left, however much the machine has.
 
 use std::io;
 

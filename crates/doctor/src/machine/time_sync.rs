@@ -1,7 +1,8 @@
 //! Whether something keeps the clock right. Times of records, retention by age and lookups by time go by it.
 //!
-//! Whether the clock is in step, and how far off it may be, the kernel answers to `adjtimex` alone; no file of `/proc` or
-//! `/sys` has it. So a name of a program that keeps clocks is a hint and is told as one: it may run without a source.
+//! Whether the clock is in step, and how far off it may be, the kernel answers to `adjtimex` alone; no file of `/proc`
+//! or `/sys` has it. So a name of a program that keeps clocks is a hint and is told as one: it may run without a
+//! source.
 
 use std::fs;
 use std::io;

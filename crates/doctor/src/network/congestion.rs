@@ -1,5 +1,5 @@
-//! TCP congestion control: BBR paces by timers, and each costs the sender about as much as 64 KiB of sending. To a client
-//! on the same machine that is paid for nothing; the broker takes another one there if it may.
+//! TCP congestion control: BBR paces by timers, and each costs the sender about as much as 64 KiB of sending. To a
+//! client on the same machine that is paid for nothing; the broker takes another one there if it may.
 
 use std::io;
 

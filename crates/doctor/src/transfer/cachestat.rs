@@ -1,5 +1,5 @@
-//! cachestat(2): whether the kernel tells, without reading, which part of a file is in memory. A cold range is then read
-//! on a thread of its own instead of holding up everybody else's connections.
+//! cachestat(2): whether the kernel tells, without reading, which part of a file is in memory. A cold range is then
+//! read on a thread of its own instead of holding up everybody else's connections.
 
 use std::io;
 

@@ -1,5 +1,5 @@
-//! Whether thresholds were measured here, by what their text says of itself. A data directory moves to other machines, and
-//! machines get other kernels.
+//! Whether thresholds were measured here, by what their text says of itself. A data directory moves to other machines,
+//! and machines get other kernels.
 
 use pagewire_zcopy::MeasuredOn;
 use rustix::system::uname;

@@ -16,7 +16,8 @@ const ENTRIES: u32 = 4;
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Facts {
     ring: Ring,
-    /// `kernel.io_uring_disabled`: 0 for all, 1 for the privileged and one group, 2 for nobody. Absent before Linux 6.6.
+    /// `kernel.io_uring_disabled`: 0 for all, 1 for the privileged and one group, 2 for nobody. Absent before Linux
+    /// 6.6.
     disabled: Option<u64>,
     /// Mode of seccomp; 2 is a filter.
     seccomp: u32,

@@ -1,9 +1,9 @@
 //! From costs to thresholds. Pure.
 //!
 //! At each measured length the route that the defaults have stays, unless another is clearly cheaper in most rounds; so
-//! noise between two calibrations does not turn the answer over. What is compared is the ratio within each round, because
-//! what disturbed a round disturbed both. A change is made between two lengths; which of them keeps the old route is
-//! measured, what lies between goes with the shorter.
+//! noise between two calibrations does not turn the answer over. What is compared is the ratio within each round,
+//! because what disturbed a round disturbed both. A change is made between two lengths; which of them keeps the old
+//! route is measured, what lies between goes with the shorter.
 
 use pagewire_zcopy::{Route, STEPS_MAX, Step, Thresholds};
 

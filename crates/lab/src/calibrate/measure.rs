@@ -1,5 +1,5 @@
-//! Measuring for `lab calibrate`: each length by each route, round by round. A route that is refused or fails is left out;
-//! only without copying there is nothing to measure against.
+//! Measuring for `lab calibrate`: each length by each route, round by round. A route that is refused or fails is left
+//! out; only without copying there is nothing to measure against.
 
 use std::collections::HashMap;
 use std::path::Path;

@@ -1,6 +1,6 @@
 //! `lab calibrate`: from which length on is which route cheapest, on this machine? The routes that may be chosen by
-//! themselves are measured in turn, hot, over loopback, with a header in front as a server has it; [`decide()`] turns the
-//! figures into thresholds.
+//! themselves are measured in turn, hot, over loopback, with a header in front as a server has it; [`decide()`] turns
+//! the figures into thresholds.
 
 mod decide;
 mod measure;
@@ -31,8 +31,8 @@ pub struct Cost {
     pub route: String,
     /// Microseconds of the sender's CPU for each.
     pub cpu_us: Spread,
-    /// In relation to the route that the defaults have for this length: the middle of the ratios within the rounds, by which
-    /// it is decided.
+    /// In relation to the route that the defaults have for this length: the middle of the ratios within the rounds, by
+    /// which it is decided.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub x_default: Option<f64>,
 }

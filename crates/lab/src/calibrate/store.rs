@@ -1,6 +1,6 @@
-//! The file that thresholds are kept in: replaced whole, so that a broker that starts meanwhile reads the old one or the
-//! new one. It belongs to whoever the directory belongs to, and anybody may read it: a broker that runs as another user
-//! than who calibrates reads it too.
+//! The file that thresholds are kept in: replaced whole, so that a broker that starts meanwhile reads the old one or
+//! the new one. It belongs to whoever the directory belongs to, and anybody may read it: a broker that runs as another
+//! user than who calibrates reads it too.
 
 use std::fs::{File, Permissions};
 use std::io::{self, Write};
@@ -15,8 +15,8 @@ use crate::record::Machine;
 
 const MODE: u32 = 0o644;
 
-/// Writes `thresholds` to `name` in `dir`, with a note where and when they were measured. The directory is made if it is
-/// not there; but not by root, who would own what a broker of another user cannot write to.
+/// Writes `thresholds` to `name` in `dir`, with a note where and when they were measured. The directory is made if it
+/// is not there; but not by root, who would own what a broker of another user cannot write to.
 ///
 /// # Errors
 /// What the file system says; a file that could not be read back. The old file is untouched then.

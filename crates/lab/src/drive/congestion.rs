@@ -2,8 +2,8 @@
 
 use crate::measure::link::congestion::{choose, paces};
 
-/// What the client's sockets should use where the system's default paces and this process may set another; `None` leaves
-/// the default.
+/// What the client's sockets should use where the system's default paces and this process may set another; `None`
+/// leaves the default.
 pub fn without_pacing() -> Option<String> {
     let (chosen, default) = choose().ok()?;
     (chosen != default).then_some(chosen)

@@ -7,9 +7,10 @@
 //!   Broker -> Topic -> Load (produce, hot, cold, end_to_end, connections) -> race (threads, clock) -> Meter -> Tally
 //! ```
 //!
-//! * All brokers take turns in every round, so that what disturbs the machine disturbs all; ratios are of one round, and
-//!   a round that one of them could not run counts for none.
-//! * CPU is the broker process's own, from its clock; the client's stands beside it, to see when that is the bottleneck.
+//! * All brokers take turns in every round, so that what disturbs the machine disturbs all; ratios are of one round,
+//!   and a round that one of them could not run counts for none.
+//! * CPU is the broker process's own, from its clock; the client's stands beside it, to see when that is the
+//!   bottleneck.
 //! * `end-to-end` and `connections` follow a schedule fixed in advance: no coordinated omission.
 //! * Every topic is the drive's own and is removed, however the run ends.
 //!
@@ -26,8 +27,9 @@
 //! | `missing_records` | records that were due and never came, or were not answered before the round was over | the same |
 //! | `cpu_us_per_connect`, `client_cpu_us_per_connect`, `connects_per_s`, `idle_kib_per_connection` | of the idle ones, once: what making each cost the broker and the client, how fast that went, what each takes of the broker's memory | `connections` |
 //!
-//! `latency_us` is from request to answer in `produce`, `fetch-hot` and `fetch-cold`, where the next request waits for the
-//! answer; in the other two from when a record was due. MB and GB are 10^6 and 10^9 bytes of record batches, as they are on the wire.
+//! `latency_us` is from request to answer in `produce`, `fetch-hot` and `fetch-cold`, where the next request waits for
+//! the answer; in the other two from when a record was due. MB and GB are 10^6 and 10^9 bytes of record batches, as
+//! they are on the wire.
 
 mod broker;
 pub mod client;

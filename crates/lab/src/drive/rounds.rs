@@ -4,8 +4,8 @@
 //!   warm-up: a b c | round 1: a b c | round 2: b c a | round 3: c a b
 //! ```
 //!
-//! Each round begins with another broker, so that none always comes after the same one. A round counts when every broker
-//! has run it: all have as many, and each ratio is of two figures of one round.
+//! Each round begins with another broker, so that none always comes after the same one. A round counts when every
+//! broker has run it: all have as many, and each ratio is of two figures of one round.
 
 use anyhow::{Context, Result};
 

@@ -180,8 +180,8 @@ impl Pair {
     }
 
     /// The aliasing test: queue `bytes` of a file while nobody reads, overwrite the file in place, then read. What was
-    /// sent by reference arrives new, what was copied arrives old. Given up when `watch` says stop; the pair is of no use
-    /// then.
+    /// sent by reference arrives new, what was copied arrives old. Given up when `watch` says stop; the pair is of no
+    /// use then.
     pub(crate) fn alias(&mut self, way: Way, bytes: u64, watch: &dyn Watch) -> anyhow::Result<Aliasing> {
         self.alias_where(way, bytes, Residency::Hot, watch)
     }

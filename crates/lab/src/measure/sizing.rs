@@ -1,6 +1,6 @@
 //! How long a measurement has to be: as many responses as take a certain time of the sender's CPU, found by a short one
-//! of the same kind. What ends a measurement by bytes gives the cheap ways a few milliseconds, in which a clock's tick or
-//! one interrupt is a large part. Pure.
+//! of the same kind. What ends a measurement by bytes gives the cheap ways a few milliseconds, in which a clock's tick
+//! or one interrupt is a large part. Pure.
 
 use std::time::Duration;
 

@@ -1,8 +1,8 @@
 //! Two costs, measured in turn, and what follows from them. Pure.
 //!
-//! What disturbs a round disturbs both, so the ratio is taken within each round. A verdict needs both: nearly all rounds
-//! on the same side of the bound (8 of 9 by chance: 1 in 50), and both the middle ratio and the middles' ratio clearly
-//! beyond it. Otherwise the figures do not decide.
+//! What disturbs a round disturbs both, so the ratio is taken within each round. A verdict needs both: nearly all
+//! rounds on the same side of the bound (8 of 9 by chance: 1 in 50), and both the middle ratio and the middles' ratio
+//! clearly beyond it. Otherwise the figures do not decide.
 
 use std::collections::BTreeMap;
 
@@ -61,8 +61,8 @@ impl Compared {
         }
     }
 
-    /// Both costs and how they relate: `sendfile 0.110 CPU s/GB (0.105 to 0.131), read and write 0.215 (...): 0.51 times
-    /// (0.48 to 0.62 in 9 rounds)`.
+    /// Both costs and how they relate: `sendfile 0.110 CPU s/GB (0.105 to 0.131), read and write 0.215 (...): 0.51
+    /// times (0.48 to 0.62 in 9 rounds)`.
     pub(super) fn told(&self, one: &str, other: &str, unit: &str, digits: usize) -> String {
         let spread = |Spread { min, median, max }| {
             format!("{median:.digits$} {unit} ({min:.digits$} to {max:.digits$})")

@@ -31,8 +31,8 @@ pub struct Proof {
     pub claims: Vec<Claim>,
 }
 
-/// Proves, with files in `dir`. When `watch` says stop, what there is is the answer; what cannot be tried is a line that
-/// says why.
+/// Proves, with files in `dir`. When `watch` says stop, what there is is the answer; what cannot be tried is a line
+/// that says why.
 ///
 /// # Errors
 /// Where nothing at all can be tried: no worker, no file.

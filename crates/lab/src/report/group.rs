@@ -86,7 +86,8 @@ impl Group<'_> {
         all.partition(|name| !is_rate(name) || cost_beside(&self.cells, name).is_some())
     }
 
-    /// A figure of a broker in relation to the first broker's: round by round where that was recorded, else by the medians.
+    /// A figure of a broker in relation to the first broker's: round by round where that was recorded, else by the
+    /// medians.
     pub(super) fn to_first(&self, cell: &DriveCell, name: &str) -> Option<Ratio> {
         let of = |cell: &DriveCell| cell.figures.get(name).or_else(|| cell.latency_us.get(name)).copied();
         let recorded =

@@ -8,8 +8,8 @@
 //! ```
 //!
 //! The page needs nothing but itself: no network, no script. What comes from outside (names of brokers, of routes, of a
-//! kernel) is text in it, never markup: the templates escape, and so does the drawing. A section without records is left
-//! out. Figures keep their spread, and losses are shown like wins.
+//! kernel) is text in it, never markup: the templates escape, and so does the drawing. A section without records is
+//! left out. Figures keep their spread, and losses are shown like wins.
 
 mod files;
 mod group;

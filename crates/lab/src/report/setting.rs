@@ -1,7 +1,7 @@
 //! The cells of `lab routes` by setting: what may be compared with each other.
 //!
-//! Two cells are comparable when they come from one run and differ only in route and size. A cell most of whose bytes went
-//! another way, because the kernel refused its route, says nothing about that route: it is named and not compared.
+//! Two cells are comparable when they come from one run and differ only in route and size. A cell most of whose bytes
+//! went another way, because the kernel refused its route, says nothing about that route: it is named and not compared.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,5 @@
-//! The colours of the page, light and dark: one table, from which the style sheet's variables and the plots' rules are made.
+//! The colours of the page, light and dark: one table, from which the style sheet's variables and the plots' rules are
+//! made.
 //!
 //! A plot is drawn in the light colours. Rules in the page replace each of them by its variable, so that one drawing
 //! follows the reader's theme: `[fill="#0067A5"] { fill: var(--series-1) }`. Without a style sheet the drawing is the

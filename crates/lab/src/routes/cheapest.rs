@@ -1,5 +1,5 @@
-//! Which route is cheapest, out of cells of one setting and size, and whether that is more than chance. Pure; the terminal
-//! and the page both ask here, so that they never crown different winners.
+//! Which route is cheapest, out of cells of one setting and size, and whether that is more than chance. Pure; the
+//! terminal and the page both ask here, so that they never crown different winners.
 //!
 //! Cheap means: the median of the sender's CPU per GB. Only the library's routes by name compete, because they are what
 //! can be asked for: `auto` stands for one of them, the bare loops are there to compare with. The first place is open

@@ -43,8 +43,9 @@ pub enum Amount {
     Bytes(u64),
 }
 
-/// Where time decides how much is sent, it is found in so many rounds, of which each says how much the next one sends: this
-/// part of the whole, at last all of it. A measurement that is very short pays for beginnings, and says too little.
+/// Where time decides how much is sent, it is found in so many rounds, of which each says how much the next one sends:
+/// this part of the whole, at last all of it. A measurement that is very short pays for beginnings, and says too
+/// little.
 pub(super) const SIZINGS: [u32; 2] = [4, 1];
 
 /// A file takes at most this part of the memory: each link has one, and all of them are to stay in the page cache.

@@ -1,6 +1,6 @@
-//! What is not measured any more, and why. An error may be of one link or of one state of the file, so only that is given
-//! up; a way that the kernel refuses is given up everywhere, since another that stands in for it would only be measured
-//! twice.
+//! What is not measured any more, and why. An error may be of one link or of one state of the file, so only that is
+//! given up; a way that the kernel refuses is given up everywhere, since another that stands in for it would only be
+//! measured twice.
 
 use super::matrix::Setting;
 use crate::measure::way::Way;

@@ -1,8 +1,9 @@
 //! What a setting costs the system, not only the two processes. Pure.
 //!
-//! A CPU's busy time is counted in ticks of 10 ms, a measurement takes less than ten of them: so it is told from blocks of
-//! rounds that are long enough together, and where the rounds are too few for one, from the processes' own clocks. The
-//! two are not the same thing, so each is shown under its own name: [`RouteCell::whole_cpu`], [`RouteCell::both_ends`].
+//! A CPU's busy time is counted in ticks of 10 ms, a measurement takes less than ten of them: so it is told from blocks
+//! of rounds that are long enough together, and where the rounds are too few for one, from the processes' own clocks.
+//! The two are not the same thing, so each is shown under its own name: [`RouteCell::whole_cpu`],
+//! [`RouteCell::both_ends`].
 
 use crate::measure::Sample;
 use crate::record::RouteCell;

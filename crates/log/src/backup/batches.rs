@@ -1,7 +1,7 @@
 //! Checking the batches of a segment while its bytes go by, in pieces of any size.
 //!
-//! Pure: bytes come in, a verdict goes out at the end. Of a batch only its header is kept. Stretches that are known to be
-//! damaged or lost are passed over; behind the first one that is not known nothing is looked at any more.
+//! Pure: bytes come in, a verdict goes out at the end. Of a batch only its header is kept. Stretches that are known to
+//! be damaged or lost are passed over; behind the first one that is not known nothing is looked at any more.
 
 use std::collections::VecDeque;
 
@@ -71,7 +71,8 @@ impl BatchCheck {
         }
     }
 
-    /// The offset after the last batch. An error if something was wrong, bytes end within a batch, or before the last one.
+    /// The offset after the last batch. An error if something was wrong, bytes end within a batch, or before the last
+    /// one.
     pub fn end(&self) -> Result<i64, Bad> {
         match (&self.bad, &self.body, self.filled, self.passing) {
             (Some(bad), ..) => Err(bad.clone()),

@@ -20,8 +20,8 @@ const DIRTY_MAX: u64 = 32 << 20;
 /// Called after each piece with the bytes that were read. May wait; `Interrupted` ends the work.
 pub type Pace<'a> = &'a dyn Fn(u64) -> io::Result<()>;
 
-/// Reads `len` bytes of `from`, writes them to `to` if there is one, shows them to `check` if there is one; their CRC-32C.
-/// The last bytes are not synced yet. `name` is that of `from`, for errors.
+/// Reads `len` bytes of `from`, writes them to `to` if there is one, shows them to `check` if there is one; their
+/// CRC-32C. The last bytes are not synced yet. `name` is that of `from`, for errors.
 pub fn carry(
     (name, from): (&Path, &dyn DiskFile),
     len: u64,

@@ -15,11 +15,11 @@
 //!
 //! Invariants
 //! - What is copied was the log at the moment: if compaction replaces a segment meanwhile, the copy begins anew.
-//!   Retention may remove what was copied already. If again and again it removes what was not, the copy begins later: it has
-//!   no hole.
+//!   Retention may remove what was copied already. If again and again it removes what was not, the copy begins later:
+//!   it has no hole.
 //! - No lock is held while bytes move, and no more than `PINNED_MAX` segments are open.
-//! - Nothing is believed: every batch's CRC and offsets are checked, unless that is not wanted. What is damaged is copied as
-//!   it is, and said: it may be all that there is.
+//! - Nothing is believed: every batch's CRC and offsets are checked, unless that is not wanted. What is damaged is
+//!   copied as it is, and said: it may be all that there is.
 //! - The append lock is held for what memory knows, never for a disk.
 //!
 //! Left to others: which logs in which order, and the manifest (`broker/backup`).
@@ -46,8 +46,8 @@ pub use damage::damage_in;
 pub use error::BackupError;
 pub use expected::Expected;
 
-/// Closed segments open at a time, in the first attempt and in later ones: each opens twice as many as the one before, so
-/// that a log of which retention takes as much as is written is copied in the end. Up to four files each.
+/// Closed segments open at a time, in the first attempt and in later ones: each opens twice as many as the one before,
+/// so that a log of which retention takes as much as is written is copied in the end. Up to four files each.
 const PINNED: usize = 32;
 const PINNED_MAX: usize = if cfg!(test) { 64 } else { 256 };
 /// How often a copy begins anew because the log's segments were replaced.

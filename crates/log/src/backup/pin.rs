@@ -75,7 +75,8 @@ fn bytes_below(active: &Segment, moment: &Moment) -> Result<u64, BackupError> {
     Ok(found.map_or(all.size, |batch| batch.position))
 }
 
-/// Opens `count` closed segments of `seen` from `copied` on. `None`: the log's segments are no longer those that were seen.
+/// Opens `count` closed segments of `seen` from `copied` on. `None`: the log's segments are no longer those that were
+/// seen.
 pub(super) fn pin(
     log: &Log,
     seen: &[Arc<Segment>],
@@ -95,8 +96,8 @@ pub(super) fn pin(
     Ok(Some(pinned))
 }
 
-/// How many of `seen` retention has taken from the front since, if nothing else has become of them. The last one, which was
-/// active, is open and never counts as taken.
+/// How many of `seen` retention has taken from the front since, if nothing else has become of them. The last one, which
+/// was active, is open and never counts as taken.
 pub(super) fn taken_from_front(log: &Log, seen: &[Arc<Segment>]) -> Option<usize> {
     let _placing = log.placing.lock();
     let now = log.segments.load();
@@ -134,8 +135,8 @@ fn open(segment: &Segment, suffix: &str) -> Result<Option<Named>, BackupError> {
     }
 }
 
-/// Whether those of `seen` that are to come are all `now` there, one after the other, and those before them are what was
-/// copied, but for some that retention took from the front. More may follow at the end.
+/// Whether those of `seen` that are to come are all `now` there, one after the other, and those before them are what
+/// was copied, but for some that retention took from the front. More may follow at the end.
 fn is_intact<T>(seen: &[T], copied: usize, now: &[T], same: impl Fn(&T, &T) -> bool) -> bool {
     let (done, rest) = seen.split_at(copied.min(seen.len()));
     let Some(next) = rest.first() else { return true };

@@ -27,8 +27,8 @@ enum Attempt {
 }
 
 impl LogDir {
-    /// Copies the log of a partition of the topic with this id into `to`, which must not exist. `None`, and nothing there:
-    /// the partition was deleted. After an error something may be there. Blocks, for as long as the bytes take.
+    /// Copies the log of a partition of the topic with this id into `to`, which must not exist. `None`, and nothing
+    /// there: the partition was deleted. After an error something may be there. Blocks, for as long as the bytes take.
     pub fn back_up(
         &self,
         (topic, topic_id): (&str, Uuid),

@@ -6,8 +6,8 @@
 //!                           first_dirty               until
 //! ```
 //!
-//! The active segment is never cleaned, nor anything at or past the last stable offset: what an open transaction becomes
-//! is not known yet.
+//! The active segment is never cleaned, nor anything at or past the last stable offset: what an open transaction
+//! becomes is not known yet.
 
 use crate::config::LogConfig;
 use crate::marks::Marks;

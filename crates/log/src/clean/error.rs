@@ -12,8 +12,8 @@ use crate::segment::Segment;
 /// A clean that did not come to its end.
 #[derive(Debug, thiserror::Error)]
 pub enum CleanError {
-    /// Somebody wanted it to end: everybody was told to stop, the topic is compacted no more, retention was faster. Nothing
-    /// is wrong.
+    /// Somebody wanted it to end: everybody was told to stop, the topic is compacted no more, retention was faster.
+    /// Nothing is wrong.
     #[error("given up: {0}")]
     GivenUp(&'static str),
     /// A batch cannot be believed. Leaving it out would lose records in silence, so the partition is set aside.
@@ -26,15 +26,15 @@ pub enum CleanError {
         /// Why, in words.
         reason: String,
     },
-    /// What the records of a segment come to when they are compressed again does not fit a segment. The partition is set
-    /// aside.
+    /// What the records of a segment come to when they are compressed again does not fit a segment. The partition is
+    /// set aside.
     #[error("{}: its records, compressed again, do not fit a segment file", file.display())]
     TooLarge {
         /// The segment file.
         file: PathBuf,
     },
-    /// A batch comes to more than may be taken into memory at once. Nothing is wrong with it, and the partition is set aside
-    /// until the limit is another.
+    /// A batch comes to more than may be taken into memory at once. Nothing is wrong with it, and the partition is set
+    /// aside until the limit is another.
     #[error(
         "{}: the batch at position {position} decompresses to more than {max_bytes} bytes, more than compaction takes into \
          memory at once: raise the topic's max.message.bytes above what it comes to",

@@ -5,9 +5,9 @@
 //!   anything else called .cleaned or .swap ─▶ removed
 //! ```
 //!
-//! Each step is durable before the next, so that a crash here is finished the same way. See `replace.rs` for what a crash
-//! can leave. Kafka's leftovers have the same names and mean the same: of a segment that was being split, the parts do not
-//! count while one is still called `.cleaned`.
+//! Each step is durable before the next, so that a crash here is finished the same way. See `replace.rs` for what a
+//! crash can leave. Kafka's leftovers have the same names and mean the same: of a segment that was being split, the
+//! parts do not count while one is still called `.cleaned`.
 
 use std::collections::BTreeSet;
 use std::io::{self, ErrorKind};

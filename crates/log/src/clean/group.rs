@@ -1,11 +1,12 @@
-//! Which neighbouring segments become one, as in Kafka: as many as fit a segment by bytes, index entries and offsets, counted
-//! before they are cleaned. So one that was full stays one, be there nothing left in it, until the next clean takes it to its
-//! neighbours; and retention, which goes by segments, deletes what it would in Kafka. Pure.
+//! Which neighbouring segments become one, as in Kafka: as many as fit a segment by bytes, index entries and offsets,
+//! counted before they are cleaned. So one that was full stays one, be there nothing left in it, until the next clean
+//! takes it to its neighbours; and retention, which goes by segments, deletes what it would in Kafka. Pure.
 
 use crate::config::LogConfig;
 use crate::index::{offset, time};
 
-/// Longer ones stay alone, whatever `segment.bytes` says: what is compressed again may grow, and positions have 31 bits.
+/// Longer ones stay alone, whatever `segment.bytes` says: what is compressed again may grow, and positions have 31
+/// bits.
 const SIZE_MAX: u64 = (i32::MAX - i32::MAX / 8) as u64;
 
 /// A segment that is to be written anew.

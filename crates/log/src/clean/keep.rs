@@ -5,8 +5,8 @@
 //! - is a tombstone whose horizon has not passed. The horizon is set by the first clean that finds the tombstone with
 //!   everything older gone: so long do readers have to hear of the deletion.
 //!
-//! A batch without records stays as a bare header if its producer's state hangs on it (the last batch it wrote, with the
-//! sequence; or the last marker of one that has none, with the epoch), or if what can be cleaned ends with it: the
+//! A batch without records stays as a bare header if its producer's state hangs on it (the last batch it wrote, with
+//! the sequence; or the last marker of one that has none, with the epoch), or if what can be cleaned ends with it: the
 //! last offset must not be forgotten.
 
 use std::collections::HashMap;

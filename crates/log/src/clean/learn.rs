@@ -16,8 +16,8 @@ use super::txns::Txns;
 use super::work::Work;
 use crate::segment::Segment;
 
-/// Learns the keys of the records at these offsets. Returns the offset below which all are known: the end, or that of the
-/// first record whose key did not fit.
+/// Learns the keys of the records at these offsets. Returns the offset below which all are known: the end, or that of
+/// the first record whose key did not fit.
 pub(super) fn learn(
     work: &Work<'_>,
     offsets: Range<i64>,

@@ -15,11 +15,11 @@
 //! Invariants
 //! - Offsets never change, nor do sequences: a batch keeps its base offset and last offset delta, a batch of which all
 //!   stays keeps its bytes.
-//! - What is cleaned lies below the last stable offset, the active segment, and the recovery point as it is on the disk: past
-//!   that a hole is a loss.
+//! - What is cleaned lies below the last stable offset, the active segment, and the recovery point as it is on the
+//!   disk: past that a hole is a loss.
 //! - What a producer's state hangs on is stable before anything goes in its favour.
-//! - A batch that cannot be believed ends the clean and sets the partition aside, with the place and the reason; nothing is
-//!   left out in silence.
+//! - A batch that cannot be believed ends the clean and sets the partition aside, with the place and the reason;
+//!   nothing is left out in silence.
 //! - Groups are put in place one by one, oldest first: a log cleaned half way is a log cleaned up to there.
 //! - Memory: the map up to its bound, as far as there are keys; two buffers; one batch and its decompressed records
 //!   (bounded by [`LogConfig::decompress`](crate::LogConfig::decompress)); what transactions are open around one place.

@@ -5,7 +5,8 @@
 //! ```
 //!
 //! Keys are not kept: two keys with one hash would count as one, and a record would be lost. 128 bits of a hash whose
-//! secret nobody outside knows make that a matter of chance, of less than 2^-70 for a billion keys, and nobody's choice.
+//! secret nobody outside knows make that a matter of chance, of less than 2^-70 for a billion keys, and nobody's
+//! choice.
 //!
 //! The table takes memory as keys come, and is rebuilt in its own place when it grows: never more than the bound.
 

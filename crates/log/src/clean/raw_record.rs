@@ -1,4 +1,5 @@
-//! Records as compaction sees them: key, whether there is a value, place and time. The rest is bytes that stay as they are.
+//! Records as compaction sees them: key, whether there is a value, place and time. The rest is bytes that stay as they
+//! are.
 //!
 //! ```text
 //!   record = length varint | attributes i8 | time delta varlong | offset delta varint | tail

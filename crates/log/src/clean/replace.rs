@@ -1,5 +1,5 @@
-//! Putting a cleaned segment in the place of those it was made of, so that a crash at any step leaves the old segments or
-//! the new one, and readers never see anything between.
+//! Putting a cleaned segment in the place of those it was made of, so that a crash at any step leaves the old segments
+//! or the new one, and readers never see anything between.
 //!
 //! ```text
 //!                 on the disk, each line made durable before the next begins          a crash there leaves
@@ -15,12 +15,12 @@
 //! Logs go before their indexes and come after them: a log without its index of aborted transactions would show aborted
 //! records.
 //!
-//! Of the old segments those that lie at or past the end of the new one (nothing in them stayed) may be found again after
-//! a crash between 2 and 3. All that is in them is superseded by what came later, or a deletion of what is gone already:
-//! a log that was cleaned up to there and no further.
+//! Of the old segments those that lie at or past the end of the new one (nothing in them stayed) may be found again
+//! after a crash between 2 and 3. All that is in them is superseded by what came later, or a deletion of what is gone
+//! already: a log that was cleaned up to there and no further.
 //!
-//! Steps 3 to 5 that fail are tried again by the next clean or retention round; until then the new segment is read under
-//! its `.swap` name.
+//! Steps 3 to 5 that fail are tried again by the next clean or retention round; until then the new segment is read
+//! under its `.swap` name.
 
 use std::io::{self, ErrorKind};
 use std::path::PathBuf;
@@ -93,8 +93,8 @@ impl Log {
         Ok(())
     }
 
-    /// How long the new one is. Of segments with aborted transactions something was written down besides that does not fit
-    /// it.
+    /// How long the new one is. Of segments with aborted transactions something was written down besides that does not
+    /// fit it.
     fn tell_of(&self, old: &[Arc<Segment>], new: &Segment) -> io::Result<()> {
         if old.iter().any(|segment| segment.txns.len() > 0) {
             self.witness_aborted(Some(new))?;
@@ -115,8 +115,8 @@ impl Log {
         Ok(())
     }
 
-    /// Another unfinished replacement, left by an earlier attempt, would speak against this one at the next start. The sync
-    /// that follows is for its names too.
+    /// Another unfinished replacement, left by an earlier attempt, would speak against this one at the next start. The
+    /// sync that follows is for its names too.
     fn clear_foreign(&self, base_offset: i64) -> io::Result<()> {
         let (disk, dir) = (&*self.home.disk, &*self.home.dir);
         let log = Stage::Cleaned.file(names::LOG);
@@ -213,7 +213,8 @@ impl Log {
         self.drop_empty_txn_index(new)
     }
 
-    /// A segment without aborted transactions needs no index of them. It had one to take the place of its predecessor's.
+    /// A segment without aborted transactions needs no index of them. It had one to take the place of its
+    /// predecessor's.
     fn drop_empty_txn_index(&self, new: &Segment) -> io::Result<()> {
         if new.txns.len() > 0 {
             return Ok(());

@@ -19,8 +19,8 @@ pub(super) struct Buffers {
     pub(super) write: Vec<u8>,
 }
 
-/// Writes what stays of a group of `pieces`, the first of which is segment number `first` of the work, and puts it in its place.
-/// Answers how many are in the group: one at least.
+/// Writes what stays of a group of `pieces`, the first of which is segment number `first` of the work, and puts it in
+/// its place. Answers how many are in the group: one at least.
 pub(super) fn rewrite(
     work: &Work<'_>,
     first: usize,

@@ -1,7 +1,7 @@
 //! Reads the batches of a closed segment whole, one after the other, through one buffer.
 //!
-//! Every batch is checked, CRC and all: what compaction writes anew gets a new CRC, which would make damage look good for
-//! ever.
+//! Every batch is checked, CRC and all: what compaction writes anew gets a new CRC, which would make damage look good
+//! for ever.
 
 use std::sync::atomic::Ordering;
 
@@ -27,8 +27,8 @@ pub(super) struct Source<'s> {
 }
 
 impl<'s> Source<'s> {
-    /// From `position` of the segment's file, where a batch begins. `buffer` is used again; it holds `chunk` bytes, or one
-    /// batch if that is longer.
+    /// From `position` of the segment's file, where a batch begins. `buffer` is used again; it holds `chunk` bytes, or
+    /// one batch if that is longer.
     pub(super) fn new(
         segment: &'s Segment,
         file: &'s dyn DiskFile,

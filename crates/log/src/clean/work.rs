@@ -34,7 +34,8 @@ impl Work<'_> {
         self.segments.split_last().map_or(&[], |(_, closed)| closed)
     }
 
-    /// How many of the oldest segments are left alone: they lie below the log start, and retention is about to take them.
+    /// How many of the oldest segments are left alone: they lie below the log start, and retention is about to take
+    /// them.
     pub(super) fn skipped(&self) -> usize {
         let log_start = self.log_start;
         self.closed().partition_point(|segment| segment.end().next_offset <= log_start)
@@ -84,9 +85,9 @@ impl Work<'_> {
         self.throttle.spend(bytes);
     }
 
-    /// The aborted transactions with records in segment number `at` between `from` and `until`. Their markers may lie in any
-    /// later one, the active one too. One that ended before `from` is none: whoever walks from there never passes its marker,
-    /// and would take all that its producer wrote since for aborted.
+    /// The aborted transactions with records in segment number `at` between `from` and `until`. Their markers may lie
+    /// in any later one, the active one too. One that ended before `from` is none: whoever walks from there never
+    /// passes its marker, and would take all that its producer wrote since for aborted.
     pub(super) fn aborted_from(
         &self,
         at: usize,

@@ -3,8 +3,8 @@
 //! `log-start-offset-checkpoint` names a log only where its start is not that of the first segment on the disk, as in
 //! Kafka: the file names say the rest. Segments that could not be removed yet are on the disk.
 //!
-//! A log start that is written lies in what is stable, where Kafka's may lie past it: a power cut would leave a log that
-//! ends before it begins, and such a one begins anew, without its producers and their open transactions.
+//! A log start that is written lies in what is stable, where Kafka's may lie past it: a power cut would leave a log
+//! that ends before it begins, and such a one begins anew, without its producers and their open transactions.
 
 use std::io;
 use std::path::Path;
@@ -35,8 +35,8 @@ pub(super) struct Checkpoints {
     pub(super) high_watermark: OffsetCheckpoint,
 }
 
-/// What the files hold for certain; `None` for one of which nobody knows: it was damaged, or is being written, or that failed
-/// half-way. It has to be written whatever it shall say.
+/// What the files hold for certain; `None` for one of which nobody knows: it was damaged, or is being written, or that
+/// failed half-way. It has to be written whatever it shall say.
 #[derive(Debug)]
 pub(super) struct Written([Option<OffsetCheckpoint>; 3]);
 
@@ -116,8 +116,8 @@ impl Checkpoints {
         self.recovery.get(topic, partition).is_some() && self.high_watermark.get(topic, partition).is_some()
     }
 
-    /// Whether it is known up to where a partition was synced. A start that follows no orderly stop finds young partitions
-    /// that no checkpoint names yet; after an orderly stop one that is not named came from elsewhere.
+    /// Whether it is known up to where a partition was synced. A start that follows no orderly stop finds young
+    /// partitions that no checkpoint names yet; after an orderly stop one that is not named came from elsewhere.
     pub(super) fn know(&self, topic: &str, partition: i32, clean: bool) -> bool {
         self.recovery.get(topic, partition).is_some() || self.legible && !clean
     }
@@ -151,8 +151,8 @@ impl LogDir {
     /// Writes the checkpoints that changed since they were last written; answers how many files that were.
     ///
     /// Called every `log.flush.offset.checkpoint.interval.ms` or so, and after DeleteRecords where its effect must
-    /// survive a kill: until then only memory knows the new log start. Syncs logs that start past what is stable. A sick
-    /// disk takes the directory offline; on a full one the next call tries again.
+    /// survive a kill: until then only memory knows the new log start. Syncs logs that start past what is stable. A
+    /// sick disk takes the directory offline; on a full one the next call tries again.
     pub fn write_checkpoints(&self) -> io::Result<usize> {
         let starts_are_stable = self.sync_to_starts();
         let mut written = self.written.lock();
@@ -184,9 +184,9 @@ impl LogDir {
         starts_are_stable.map(|()| files)
     }
 
-    /// Makes sure that the checkpoints name the compacted logs before anything is appended to them: whoever made one may have
-    /// died before it wrote that, and a hole in a log that is not named is taken for compaction's. Where one cannot be made
-    /// stable first, or nothing be written, that is so until the next checkpoint.
+    /// Makes sure that the checkpoints name the compacted logs before anything is appended to them: whoever made one
+    /// may have died before it wrote that, and a hole in a log that is not named is taken for compaction's. Where one
+    /// cannot be made stable first, or nothing be written, that is so until the next checkpoint.
     pub(super) fn name_compacted(&self) {
         let mut young = self.entries();
         young.retain(|entry| entry.log.config().cleanup_compact && self.is_unnamed(entry));
@@ -203,7 +203,8 @@ impl LogDir {
         self.written.lock().recovery_point(entry.log.topic(), entry.log.partition()).is_none()
     }
 
-    /// Makes logs stable up to their starts. The first error that leaves its log online is answered after all were tried.
+    /// Makes logs stable up to their starts. The first error that leaves its log online is answered after all were
+    /// tried.
     fn sync_to_starts(&self) -> io::Result<()> {
         let mut due = self.entries();
         due.retain(|entry| starts_unstable(entry.log.marks()) && entry.log.offline().is_none());
@@ -229,8 +230,8 @@ fn starts_unstable(marks: Marks) -> bool {
     marks.log_start > marks.recovery_point
 }
 
-/// The log start to be written: one that moved past what is stable a moment ago has to wait. Of a log that is offline nothing
-/// becomes stable any more; what was deleted stays deleted even so.
+/// The log start to be written: one that moved past what is stable a moment ago has to wait. Of a log that is offline
+/// nothing becomes stable any more; what was deleted stays deleted even so.
 fn certain_start(log: &Log, marks: Marks) -> i64 {
     if starts_unstable(marks) && log.offline().is_none() { marks.recovery_point } else { marks.log_start }
 }

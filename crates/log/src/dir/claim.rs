@@ -1,5 +1,6 @@
-//! Which partitions have a directory in a log directory, and what these are to the topics of their names: as far as that can
-//! be seen from outside. Nothing is changed by looking, for of two directories of one partition neither may be.
+//! Which partitions have a directory in a log directory, and what these are to the topics of their names: as far as
+//! that can be seen from outside. Nothing is changed by looking, for of two directories of one partition neither may
+//! be.
 
 use std::path::{Path, PathBuf};
 

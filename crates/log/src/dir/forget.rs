@@ -1,7 +1,8 @@
 //! Letting the checkpoints forget partitions, before their directories lose their names.
 //!
-//! What a checkpoint names and has no directory is taken for [lost](super::gone), also by the next topic of that name: a
-//! checkpoint does not say whose an offset is. So a partition is forgotten for good first, and only then renamed or made.
+//! What a checkpoint names and has no directory is taken for [lost](super::gone), also by the next topic of that name:
+//! a checkpoint does not say whose an offset is. So a partition is forgotten for good first, and only then renamed or
+//! made.
 
 use std::io;
 
@@ -23,8 +24,9 @@ impl LogDir {
         if self.may_mention(partitions) { written.map(drop) } else { Ok(()) }
     }
 
-    /// The same before their directories lose their names. A full disk does not keep them from that, for it is what makes
-    /// room: should the process die before the next checkpoint, a later topic of the name is said to be lost, and is not.
+    /// The same before their directories lose their names. A full disk does not keep them from that, for it is what
+    /// makes room: should the process die before the next checkpoint, a later topic of the name is said to be lost, and
+    /// is not.
     pub(super) fn forget_or_be_full(&self, partitions: &[(&str, i32)]) -> io::Result<()> {
         self.forget(partitions).or_else(|error| if is_full(error.kind()) { Ok(()) } else { Err(error) })
     }

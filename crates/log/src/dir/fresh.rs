@@ -19,8 +19,8 @@ pub(super) struct Fresh {
 }
 
 impl Fresh {
-    /// Writes the files of a directory that was made for it, under names that do not count yet. The kernel begins to write them as
-    /// well.
+    /// Writes the files of a directory that was made for it, under names that do not count yet. The kernel begins to
+    /// write them as well.
     pub(super) fn begin(
         disk: &dyn Disk,
         dir: &Path,

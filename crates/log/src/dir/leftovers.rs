@@ -16,8 +16,8 @@ use super::names::{DELETE, DirName, STRAY};
 use super::stray::marked;
 
 impl LogDir {
-    /// Renames the directories of topics with these ids to `…-delete`, those that were set aside as strays too; they are
-    /// unlinked at the next [`unlink_due`](Self::unlink_due). Answers the names they had.
+    /// Renames the directories of topics with these ids to `…-delete`, those that were set aside as strays too; they
+    /// are unlinked at the next [`unlink_due`](Self::unlink_due). Answers the names they had.
     ///
     /// The first error is returned after all were tried.
     pub fn delete_leftovers(&self, deleted: &HashSet<Uuid>, now_ms: i64) -> io::Result<Vec<PathBuf>> {

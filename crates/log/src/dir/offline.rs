@@ -18,8 +18,8 @@ use crate::sick::{is_full, is_sick, is_stale};
 const ROOM_BYTES: u64 = 1 << 20;
 
 impl LogDir {
-    /// Why the directory takes no writes, if it takes none: an error of its own files, or of any of its logs', or because it
-    /// is [held](Self::hold). A log whose sync ran out of space is offline alone:
+    /// Why the directory takes no writes, if it takes none: an error of its own files, or of any of its logs', or
+    /// because it is [held](Self::hold). A log whose sync ran out of space is offline alone:
     /// see [`LogDescription`](super::LogDescription).
     pub fn offline(&self) -> Option<Offline> {
         self.health.offline().cloned()
@@ -58,9 +58,9 @@ impl LogDir {
         self.health.sick_for()
     }
 
-    /// Looks whether the directory is still there, and is still the one that was opened. Files that are open can be written
-    /// whatever becomes of their names, so nothing else would tell before something is done by name. Where another took its
-    /// place, nothing is: see [`Anchored`](pagewire_disk::Anchored).
+    /// Looks whether the directory is still there, and is still the one that was opened. Files that are open can be
+    /// written whatever becomes of their names, so nothing else would tell before something is done by name. Where
+    /// another took its place, nothing is: see [`Anchored`](pagewire_disk::Anchored).
     pub fn look(&self) {
         if self.is_sick() {
             return;

@@ -13,8 +13,9 @@ pub struct LogDirOptions {
     pub cluster_id: String,
     /// This node; a directory of another one is refused.
     pub node_id: i32,
-    /// `num.recovery.threads.per.data.dir`: threads that open and close logs. At least 1: then one log comes after the other,
-    /// always in the same order. Of several, closing takes more than this where that is little: it waits for syncs.
+    /// `num.recovery.threads.per.data.dir`: threads that open and close logs. At least 1: then one log comes after the
+    /// other, always in the same order. Of several, closing takes more than this where that is little: it waits for
+    /// syncs.
     pub threads: usize,
     /// Budget of open files for the logs.
     pub handles: Arc<Handles>,

@@ -54,9 +54,9 @@ impl LogDir {
         all
     }
 
-    /// One flush round (every second or so where a topic has `flush.ms`, and before each checkpoint): syncs the logs whose
-    /// `flush.ms` has passed with unsynced records, and those that closed a segment since their last sync, so that recovery
-    /// after a crash never reads closed segments.
+    /// One flush round (every second or so where a topic has `flush.ms`, and before each checkpoint): syncs the logs
+    /// whose `flush.ms` has passed with unsynced records, and those that closed a segment since their last sync, so
+    /// that recovery after a crash never reads closed segments.
     pub fn flush_due(&self, now_ms: i64) -> Flushed {
         if self.offline().is_some() {
             return Flushed::default();

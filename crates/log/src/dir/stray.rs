@@ -23,8 +23,8 @@ pub(super) struct Stray {
 }
 
 impl LogDir {
-    /// Sets aside what was found when the directory was loaded, for good. What cannot be renamed now is when the topic's own is
-    /// made.
+    /// Sets aside what was found when the directory was loaded, for good. What cannot be renamed now is when the
+    /// topic's own is made.
     pub(super) fn set_strays_aside(&self, strays: &[Stray], report: &mut LoadReport) -> io::Result<()> {
         if strays.is_empty() {
             return Ok(());
@@ -60,8 +60,8 @@ pub(super) fn set_aside(
     Ok(to)
 }
 
-/// The name that a directory gets when it loses its own: by its topic's id, so that one sees whose it was, or by another
-/// where that cannot be or is taken.
+/// The name that a directory gets when it loses its own: by its topic's id, so that one sees whose it was, or by
+/// another where that cannot be or is taken.
 pub(super) fn marked(
     disk: &dyn Disk,
     dir: &Path,

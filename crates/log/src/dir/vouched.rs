@@ -1,9 +1,10 @@
-//! What an orderly stop vouches for that no other file shows: the indexes of aborted transactions, and the leader epochs.
+//! What an orderly stop vouches for that no other file shows: the indexes of aborted transactions, and the leader
+//! epochs.
 //!
 //! A segment without aborted transactions has no index of them, so a lost one looks like none; and epochs can be other
 //! ones that are in order, too. An orderly stop therefore leaves checksums of each log's, in the format of the other
-//! checkpoints: those of the epochs and the indexes are the upper and the lower half of what stands in the offset's place.
-//! Where they do not agree, the batches say what is right. Kafka does not know this file, and does without.
+//! checkpoints: those of the epochs and the indexes are the upper and the lower half of what stands in the offset's
+//! place. Where they do not agree, the batches say what is right. Kafka does not know this file, and does without.
 
 use std::io;
 use std::path::Path;

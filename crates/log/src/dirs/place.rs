@@ -14,8 +14,8 @@ use crate::Offline;
 pub struct Homeless(pub Offline);
 
 impl LogDirs {
-    /// Where `count` new partitions go, for each the id of its directory, or none for home. Those of one directory follow
-    /// each other, so that what remembers them stays short.
+    /// Where `count` new partitions go, for each the id of its directory, or none for home. Those of one directory
+    /// follow each other, so that what remembers them stays short.
     pub fn place(&self, count: usize) -> Result<Vec<Option<Uuid>>, Homeless> {
         let (mut names, mut loads, mut sick) = (Vec::new(), Vec::new(), None);
         for (at, dir) in self.here().enumerate() {

@@ -1,6 +1,6 @@
-//! Which of several new directories each log goes to, where all logs are known beforehand. Bytes are what a disk has room for,
-//! so the fullest directory gets no fuller while there is another that can take the log without becoming the fullest. Of those
-//! that can, the one with the fewest logs takes it, as a broker places new ones. Pure.
+//! Which of several new directories each log goes to, where all logs are known beforehand. Bytes are what a disk has
+//! room for, so the fullest directory gets no fuller while there is another that can take the log without becoming the
+//! fullest. Of those that can, the one with the fewest logs takes it, as a broker places new ones. Pure.
 
 /// Directories that are filled.
 #[derive(Debug)]

@@ -1,9 +1,9 @@
-//! The files of a partition's directory as they lie there, entry by entry, for whoever looks at them from outside: checks,
-//! dumps, the scrub.
+//! The files of a partition's directory as they lie there, entry by entry, for whoever looks at them from outside:
+//! checks, dumps, the scrub.
 //!
 //! Nothing here opens a log, takes a lock, changes a byte or judges what it reads against other files: a broker may be
-//! serving them meanwhile. Memory is one window per file, whatever the file's length; every length is checked against the
-//! bytes that are there.
+//! serving them meanwhile. Memory is one window per file, whatever the file's length; every length is checked against
+//! the bytes that are there.
 //!
 //! | file | read by | an item |
 //! |---|---|---|

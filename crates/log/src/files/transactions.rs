@@ -1,7 +1,8 @@
 //! Which transactions a log leaves open, found by a walk over the headers of all its batches.
 //!
-//! What a broker keeps in memory (`producers`) comes to the same: data of a transactional producer begins one, the next control
-//! batch of that producer ends it, commit or abort. A batch that compaction emptied says nothing: it was decided on long ago.
+//! What a broker keeps in memory (`producers`) comes to the same: data of a transactional producer begins one, the next
+//! control batch of that producer ends it, commit or abort. A batch that compaction emptied says nothing: it was
+//! decided on long ago.
 
 use std::collections::HashMap;
 

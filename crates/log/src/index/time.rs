@@ -137,8 +137,8 @@ impl TimeIndex {
         }
     }
 
-    /// Adds an entry for the largest timestamp if it rose. `true`: [`write`](Self::write) is due. While that fails, entries
-    /// are left out.
+    /// Adds an entry for the largest timestamp if it rose. `true`: [`write`](Self::write) is due. While that fails,
+    /// entries are left out.
     pub(crate) fn push(&self) -> bool {
         let mut state = self.0.lock();
         let max = state.max;
@@ -283,8 +283,8 @@ impl Loaded {
     }
 }
 
-/// Reads the entries of offsets below `upto`; `None` if they do not strictly rise in time (and not fall in offset). For the
-/// active segment.
+/// Reads the entries of offsets below `upto`; `None` if they do not strictly rise in time (and not fall in offset). For
+/// the active segment.
 pub(crate) fn load(file: &dyn DiskFile, upto: u64) -> io::Result<Option<Loaded>> {
     let len = file.len()?;
     // Far above what any segment has: an entry per batch, a batch per 61 bytes of 2 GiB.

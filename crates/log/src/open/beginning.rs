@@ -1,5 +1,6 @@
-//! A log whose first segments are gone, or all of them. Between two segments a missing one shows by its offsets; here only what
-//! lies beside them tells: the leader epochs, which are cut with the log's start before a segment goes, and the checkpoints.
+//! A log whose first segments are gone, or all of them. Between two segments a missing one shows by its offsets; here
+//! only what lies beside them tells: the leader epochs, which are cut with the log's start before a segment goes, and
+//! the checkpoints.
 //!
 //! ```text
 //!   epochs say   0 ............... 2052 .......       an orderly stop vouches for them
@@ -7,8 +8,8 @@
 //!   segments       (none left)                   ──▶  an empty one at 0, and the log goes on where it had come to
 //! ```
 //!
-//! Offsets that somebody may have read are not given out again. After a kill the epochs may be of another moment, or damaged:
-//! then what they say is told, and nothing more.
+//! Offsets that somebody may have read are not given out again. After a kill the epochs may be of another moment, or
+//! damaged: then what they say is told, and nothing more.
 
 use std::sync::Arc;
 

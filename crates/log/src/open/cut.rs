@@ -1,10 +1,10 @@
 //! Taking away what a log does not hold: the torn end of its last segment, and segments that cannot follow.
 //!
-//! A torn tail is cut and forgotten. Where good batches lie behind the first bad one, they may be all that is left of records
-//! that somebody was promised, since the recovery point on the disk is behind what was synced: they are told by their
-//! offsets, and set aside in a file that nothing reads, `<first offset>.cut`. What was written past the recovery point may
-//! go if there is no room for that; what may have been stable may not. A segment that goes as a whole takes no more room by
-//! another name; of what has to be copied there is a bound, and what it keeps out is told.
+//! A torn tail is cut and forgotten. Where good batches lie behind the first bad one, they may be all that is left of
+//! records that somebody was promised, since the recovery point on the disk is behind what was synced: they are told by
+//! their offsets, and set aside in a file that nothing reads, `<first offset>.cut`. What was written past the recovery
+//! point may go if there is no room for that; what may have been stable may not. A segment that goes as a whole takes
+//! no more room by another name; of what has to be copied there is a bound, and what it keeps out is told.
 
 use std::collections::BTreeSet;
 use std::io::{self, ErrorKind};

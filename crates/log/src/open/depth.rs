@@ -30,14 +30,14 @@ impl Depth {
         !self.known || offset < self.recovery_point
     }
 
-    /// Whether a segment that is followed by one at `next` is believed. One that ends at the recovery point may have been
-    /// closed since: its records are stable, its indexes need not be.
+    /// Whether a segment that is followed by one at `next` is believed. One that ends at the recovery point may have
+    /// been closed since: its records are stable, its indexes need not be.
     pub(crate) fn believes_closed(&self, next: i64) -> bool {
         self.clean || next < self.recovery_point
     }
 
-    /// Up to where batches of the last segment, at `base`, can reach: after an orderly stop no further than both witnesses
-    /// say, ever no further than its index can tell.
+    /// Up to where batches of the last segment, at `base`, can reach: after an orderly stop no further than both
+    /// witnesses say, ever no further than its index can tell.
     pub(crate) fn limit(&self, base: i64) -> i64 {
         let end = base.saturating_add(i64::from(i32::MAX) + 1);
         if self.clean && self.high_watermark == Some(self.recovery_point) {
@@ -54,8 +54,9 @@ impl Depth {
     }
 }
 
-/// What a log is known to have reached on stable storage. One witness alone may be wrong, unless a checksum or damaged bytes speak
-/// for the recovery point: it is written before the high watermark, so a kill between the two leaves that behind.
+/// What a log is known to have reached on stable storage. One witness alone may be wrong, unless a checksum or damaged
+/// bytes speak for the recovery point: it is written before the high watermark, so a kill between the two leaves that
+/// behind.
 pub(crate) fn reached(recovery_point: Option<i64>, certain: bool, high_watermark: Option<i64>) -> i64 {
     match (recovery_point, high_watermark) {
         (Some(point), _) if certain => point,

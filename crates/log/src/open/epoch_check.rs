@@ -1,8 +1,9 @@
-//! The leader epochs of a log beside its batches. Epochs only rise from batch to batch, so a list of them is right if it
-//! agrees with the batches on both sides of each of its boundaries, and with the last one.
+//! The leader epochs of a log beside its batches. Epochs only rise from batch to batch, so a list of them is right if
+//! it agrees with the batches on both sides of each of its boundaries, and with the last one.
 //!
 //! At most [`BOUNDARIES_MAX`] boundaries are looked at, the newest: two lookups each. No checksum covers the epoch in a
-//! batch header either, so where the list is made anew from the batches, one batch that is above the next is not believed.
+//! batch header either, so where the list is made anew from the batches, one batch that is above the next is not
+//! believed.
 
 use std::sync::Arc;
 
@@ -25,8 +26,8 @@ pub(crate) fn newest_under(leader_epoch: i32) -> i32 {
     if leader_epoch < 0 { ANY } else { leader_epoch }
 }
 
-/// What the batches of `segments`, which hold the offsets from `log_start` to `log_end`, say against the list; `None` if
-/// nothing.
+/// What the batches of `segments`, which hold the offsets from `log_start` to `log_end`, say against the list; `None`
+/// if nothing.
 pub(crate) fn contradiction(
     epochs: &Epochs,
     segments: &[Arc<Segment>],
@@ -114,8 +115,8 @@ pub(crate) fn of_batches(segments: &[Arc<Segment>], report: &mut RecoveryReport)
     Ok(rising.end().0)
 }
 
-/// Epochs as batches show them, one batch late: one that is above the next was never in force, and neither was one that no
-/// leader of this log has reached.
+/// Epochs as batches show them, one batch late: one that is above the next was never in force, and neither was one that
+/// no leader of this log has reached.
 #[derive(Debug)]
 pub(crate) struct Rising {
     epochs: Epochs,

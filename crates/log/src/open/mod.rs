@@ -241,8 +241,9 @@ impl EpochsFound {
     }
 }
 
-/// The checkpoint, or what the batches say if it is missing or damaged, contradicts them, or begins above the log's start:
-/// it was cut there with the log, and a crash brought the start back. One that an orderly stop vouches for is not compared.
+/// The checkpoint, or what the batches say if it is missing or damaged, contradicts them, or begins above the log's
+/// start: it was cut there with the log, and a crash brought the start back. One that an orderly stop vouches for is
+/// not compared.
 fn load_epochs(
     home: &Home,
     segments: &[Arc<Segment>],

@@ -14,8 +14,8 @@ use crate::scan::walk::Start;
 use crate::scan::{ScanError, Scanner, WINDOW_WALK};
 use crate::segment::{End, Segment, names};
 
-/// After an orderly stop no more than so many bytes are looked at for a time that the index lacks: where times do not rise
-/// its last entry may lie far back.
+/// After an orderly stop no more than so many bytes are looked at for a time that the index lacks: where times do not
+/// rise its last entry may lie far back.
 const LOOKED_AT_MAX: u64 = 1 << 20;
 
 /// Where checking may begin.
@@ -47,7 +47,8 @@ pub(crate) fn trusted_start(
     let Some(times) = times_upto(segment, upto, clean)? else { return Ok(None) };
     let (closing, last_time) = (times.behind.filter(|_| clean), times.last);
     let Some(entry) = entry else {
-        // None was due yet, of a batch however long or of a few short ones; or they are lost. After an orderly stop the walk tells.
+        // None was due yet, of a batch however long or of a few short ones; or they are lost. After an orderly stop the
+        // walk tells.
         let whole = clean || segment.seen_behind(0, size)?.no_entry_is_due;
         let start = Start { position: 0, offset: base };
         return Ok(whole.then_some(Trusted { start, indexed: false, closing }));
@@ -98,8 +99,8 @@ fn last_entry(segment: &Segment, relative: u32, size: u64) -> io::Result<Option<
     Ok(Some(Believed { last }))
 }
 
-/// The entries of the time index below `upto`, to which it is cut back unless the one behind may stay; `None` if it cannot
-/// be believed.
+/// The entries of the time index below `upto`, to which it is cut back unless the one behind may stay; `None` if it
+/// cannot be believed.
 fn times_upto(segment: &Segment, upto: u64, clean: bool) -> io::Result<Option<Loaded>> {
     let file = segment.open(names::TIME_INDEX, OpenMode::Read)?;
     let Some(loaded) = time::load(&*file, upto)? else { return Ok(None) };
@@ -116,8 +117,8 @@ fn position_of(segment: &Segment, entry: Option<TimeEntry>) -> io::Result<u64> {
     entry.map_or(Ok(0), |entry| segment.position_of(segment.base_offset + i64::from(entry.relative)))
 }
 
-/// Learns the largest time of the batches from that of the last time entry, at `since`, to `until`, where the walk begins.
-/// They are below the recovery point, so their headers are believed; `false` if one is none.
+/// Learns the largest time of the batches from that of the last time entry, at `since`, to `until`, where the walk
+/// begins. They are below the recovery point, so their headers are believed; `false` if one is none.
 fn observe(segment: &Segment, since: u64, until: u64) -> io::Result<bool> {
     let file = segment.file()?;
     let mut scanner = Scanner::new(&*file, since, until, segment.base_offset, WINDOW_WALK);

@@ -6,8 +6,8 @@
 //! is closed. A damaged one is skipped for an older one and a longer replay.
 //!
 //! A power cut may take all of the log past the recovery point, and a start after it replays transactions from the
-//! beginning of the segment that holds the recovery point of the checkpoint. The newest snapshots that are old enough for
-//! either stay, and the newest [`KEPT`]: [`surplus`].
+//! beginning of the segment that holds the recovery point of the checkpoint. The newest snapshots that are old enough
+//! for either stay, and the newest [`KEPT`]: [`surplus`].
 
 use std::io;
 use std::path::Path;

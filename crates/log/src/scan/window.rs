@@ -60,7 +60,8 @@ impl<'f> Window<'f> {
         std::mem::take(&mut self.read)
     }
 
-    /// The bytes from `position` on: at least `needed` of them, unless the file ends before. Lets go of what lies before.
+    /// The bytes from `position` on: at least `needed` of them, unless the file ends before. Lets go of what lies
+    /// before.
     pub(crate) fn at(&mut self, position: u64, needed: usize) -> io::Result<&[u8]> {
         self.load(position, needed, self.chunk)
     }

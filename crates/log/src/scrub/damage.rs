@@ -5,8 +5,8 @@
 //!   offsets             ...... [offset    next_offset) ......
 //! ```
 //!
-//! A read ends before such a stretch, a read in it is an error, a read behind it goes on. A segment without damage costs
-//! its readers one look at a null pointer.
+//! A read ends before such a stretch, a read in it is an error, a read behind it goes on. A segment without damage
+//! costs its readers one look at a null pointer.
 
 use std::ops::Range;
 use std::path::PathBuf;

@@ -150,8 +150,8 @@ impl LogDir {
         self.scrubbing.lock().counts.add(before);
     }
 
-    /// Some of the logs that were just opened are known to be damaged. It is written down before it can be forgotten: not
-    /// everything shows that told it once.
+    /// Some of the logs that were just opened are known to be damaged. It is written down before it can be forgotten:
+    /// not everything shows that told it once.
     pub(crate) fn note_damage(&self) {
         let _state = self.scrubbing.lock();
         if self.offline().is_none()
@@ -192,8 +192,8 @@ impl LogDir {
         Some(Turn { of, began_ms: now_ms, from: i64::MIN, pass: None, suspects_only, sound: true })
     }
 
-    /// Looks through all logs once in a while, also while there is work: what became suspect meanwhile does not wait for the
-    /// rest.
+    /// Looks through all logs once in a while, also while there is work: what became suspect meanwhile does not wait
+    /// for the rest.
     fn look_what_is_due(&self, state: &mut Scrubbing, limits: ScrubLimits, now_ms: i64) {
         // A clock that was set back does not put it off for long.
         let looked = state.looked_ms.map(|at| now_ms.saturating_sub(at));

@@ -1,9 +1,9 @@
 //! Stretches of one segment in rising order, of which none overlap: a bounded number.
 //!
-//! A disk that rots may leave a damaged batch beside every good one, a hundred thousand in a segment. So many are neither kept
-//! nor looked through by readers: past [`STRETCHES_MAX`] the two with the least between them become one, and the good records
-//! between are refused with them. Records that are missing are found in no bytes, and nothing else tells where; so these stay
-//! for themselves as long as there are others to join.
+//! A disk that rots may leave a damaged batch beside every good one, a hundred thousand in a segment. So many are
+//! neither kept nor looked through by readers: past [`STRETCHES_MAX`] the two with the least between them become one,
+//! and the good records between are refused with them. Records that are missing are found in no bytes, and nothing else
+//! tells where; so these stay for themselves as long as there are others to join.
 
 use std::ops::Deref;
 

@@ -1,8 +1,10 @@
-//! How old a segment is: by its records' times, and by its file's where they have none. What compaction or retention had to
-//! read for that is kept, because they ask again and again.
+//! How old a segment is: by its records' times, and by its file's where they have none. What compaction or retention
+//! had to read for that is kept, because they ask again and again.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+
+use parking_lot::Mutex;
 
 use crate::errors::ReadError;
 use crate::scan::{ScanError, Scanner, WINDOW_LOOKUP};
@@ -20,6 +22,8 @@ pub(crate) struct Ages {
     first: AtomicI64,
     /// The newest that can be read of a damaged segment.
     readable: AtomicI64,
+    /// When the file was last written, and how long the segment was when that was looked at.
+    written: Mutex<Option<(u64, i64)>>,
     /// Somebody was told that it is no more than that.
     said: AtomicBool,
 }
@@ -27,7 +31,7 @@ pub(crate) struct Ages {
 impl Default for Ages {
     fn default() -> Self {
         let unknown = || AtomicI64::new(UNKNOWN);
-        Self { first: unknown(), readable: unknown(), said: AtomicBool::default() }
+        Self { first: unknown(), readable: unknown(), written: Mutex::default(), said: AtomicBool::default() }
     }
 }
 
@@ -36,6 +40,7 @@ impl Ages {
     pub(crate) fn forget(&self) {
         self.first.store(UNKNOWN, Ordering::Relaxed);
         self.readable.store(UNKNOWN, Ordering::Relaxed);
+        *self.written.lock() = None;
     }
 }
 
@@ -93,8 +98,8 @@ impl Segment {
     }
 
     /// Since when the active segment has been filling, found again at a start, for a log whose first record there is of
-    /// `first_timestamp`: no later than that record, than the last write, than now. It is a guess only where records have
-    /// no times, or such as nobody wrote them at.
+    /// `first_timestamp`: no later than that record, than the last write, than now. It is a guess only where records
+    /// have no times, or such as nobody wrote them at.
     pub(crate) fn filling_since(&self, first_timestamp: Option<i64>, now_ms: i64) -> i64 {
         if self.end().size == 0 {
             return now_ms;
@@ -103,10 +108,17 @@ impl Segment {
         [first, self.modified_ms()].into_iter().flatten().fold(now_ms, i64::min)
     }
 
-    /// When the file was last written: the age of records without timestamps.
+    /// When the file was last written: the age of records without timestamps. Asked again once the segment has grown.
     pub(crate) fn modified_ms(&self) -> Option<i64> {
+        let size = self.end().size;
+        let kept = *self.ages.written.lock();
+        if let Some((_, modified)) = kept.filter(|(then, _)| *then == size) {
+            return Some(modified);
+        }
         let modified = self.file().ok()?.file().metadata().ok()?.modified().ok()?;
         let since = modified.duration_since(std::time::UNIX_EPOCH).ok()?;
-        i64::try_from(since.as_millis()).ok()
+        let modified = i64::try_from(since.as_millis()).ok()?;
+        *self.ages.written.lock() = Some((size, modified));
+        Some(modified)
     }
 }

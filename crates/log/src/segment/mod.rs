@@ -77,7 +77,8 @@ pub(crate) struct Segment {
     pub(crate) suspect: AtomicBool,
     /// Recovery is at it: where it ends is not known yet, and what is damaged in it is not learned by the way.
     pub(crate) unsettled: AtomicBool,
-    /// What begins below this position was taken over at the start without being read, and nobody has verified it since.
+    /// What begins below this position was taken over at the start without being read, and nobody has verified it
+    /// since.
     due_below: AtomicU64,
 }
 
@@ -111,8 +112,8 @@ impl Segment {
         }
     }
 
-    /// Makes the files of a segment that shall replace others, under names of their own. Leftovers of an earlier attempt
-    /// are emptied.
+    /// Makes the files of a segment that shall replace others, under names of their own. Leftovers of an earlier
+    /// attempt are emptied.
     pub(crate) fn create_cleaned(home: Arc<Home>, base_offset: i64) -> io::Result<Self> {
         let segment = Self::existing(home, base_offset, End { next_offset: base_offset, size: 0 }, 0, false);
         segment.stage.set(Stage::Cleaned);
@@ -309,8 +310,8 @@ impl Segment {
         self.times.observe(TimeEntry { timestamp: header.max_timestamp, relative });
     }
 
-    /// Adds a batch at `position` to the indexes: an entry if `entry_due`. After an error entries may be missing, which is
-    /// legal; the next one tries again.
+    /// Adds a batch at `position` to the indexes: an entry if `entry_due`. After an error entries may be missing, which
+    /// is legal; the next one tries again.
     pub(crate) fn note_batch(&self, header: &BatchHeader, position: u64, entry_due: bool) -> io::Result<()> {
         self.observe(header);
         if !entry_due {
@@ -325,8 +326,8 @@ impl Segment {
         times.and(index)
     }
 
-    /// Writes what the indexes still keep in memory, and the time index' last entry, which counts only once the segment is
-    /// closed.
+    /// Writes what the indexes still keep in memory, and the time index' last entry, which counts only once the segment
+    /// is closed.
     pub(crate) fn write_indexes(&self) -> io::Result<()> {
         if self.index.is_dirty() {
             self.write_index()?;

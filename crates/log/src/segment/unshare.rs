@@ -1,6 +1,6 @@
-//! A file that has a second name is not this log's alone: a backup may have linked it, or an import. Nothing is written to
-//! it any more. Before it would be, because recovery cuts it or it becomes the active segment, its bytes move into a file of
-//! the log's own.
+//! A file that has a second name is not this log's alone: a backup may have linked it, or an import. Nothing is written
+//! to it any more. Before it would be, because recovery cuts it or it becomes the active segment, its bytes move into a
+//! file of the log's own.
 
 use std::io;
 use std::ops::Range;

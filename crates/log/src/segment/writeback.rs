@@ -1,4 +1,5 @@
-//! A segment's bytes on their way to the disk before anybody waits for them: paced writeback, and blocks reserved ahead.
+//! A segment's bytes on their way to the disk before anybody waits for them: paced writeback, and blocks reserved
+//! ahead.
 
 use std::io;
 use std::sync::atomic::Ordering;

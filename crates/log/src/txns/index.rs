@@ -9,8 +9,8 @@
 //! still open then, or the offset after the marker; it never falls from one entry to the next. Transactions without
 //! data have no entry, and a segment without entries has no file.
 //!
-//! An entry is in the file before its marker is in the log, so a marker that readers can see has its entry. What a crash
-//! leaves beyond that is found at the next start, because entries are counted against the log.
+//! An entry is in the file before its marker is in the log, so a marker that readers can see has its entry. What a
+//! crash leaves beyond that is found at the next start, because entries are counted against the log.
 
 use std::io::{self, ErrorKind};
 use std::path::Path;
@@ -84,7 +84,8 @@ impl AbortedTxn {
     }
 }
 
-/// The entries of a file's bytes, or what is wrong with them in themselves. Which offsets they may have is not looked at.
+/// The entries of a file's bytes, or what is wrong with them in themselves. Which offsets they may have is not looked
+/// at.
 pub fn decode_txn_index(bytes: &[u8]) -> Result<Vec<AbortedTxn>, &'static str> {
     let (entries, rest) = bytes.as_chunks::<ENTRY_LEN>();
     if !rest.is_empty() {
@@ -172,8 +173,8 @@ impl TxnIndex {
         self.entries.load(Ordering::Acquire)
     }
 
-    /// The file has these entries, on stable storage or not yet: a process that was killed leaves some that only a later
-    /// sync makes stable.
+    /// The file has these entries, on stable storage or not yet: a process that was killed leaves some that only a
+    /// later sync makes stable.
     pub(crate) fn set(&self, entries: &[AbortedTxn], stable: bool) {
         let count = u32::try_from(entries.len()).unwrap_or(u32::MAX);
         self.crc.store(crc32c::crc32c(&encode(entries)), Ordering::Relaxed);
@@ -222,8 +223,8 @@ impl Segment {
         }
     }
 
-    /// fdatasync of the entries that are not stable. Before the recovery point passes their markers: below it the file is
-    /// believed.
+    /// fdatasync of the entries that are not stable. Before the recovery point passes their markers: below it the file
+    /// is believed.
     pub(crate) fn sync_aborted(&self) -> Result<(), SyncError> {
         let entries = self.txns.len();
         if self.txns.synced.load(Ordering::Acquire) < entries {

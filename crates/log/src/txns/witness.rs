@@ -1,10 +1,10 @@
-//! What the indexes of aborted transactions of closed segments were, for a segment without such transactions has no index:
-//! a lost one looks like none, and one that was cut between two entries like a shorter one.
+//! What the indexes of aborted transactions of closed segments were, for a segment without such transactions has no
+//! index: a lost one looks like none, and one that was cut between two entries like a shorter one.
 //!
 //! `pagewire-aborted`, [a sum for a segment](lines), is in a partition's directory once a closed segment has aborted
-//! transactions. A segment that is named must have one of the sums that it is named with; of one that is not named nothing
-//! is said. So retention need not write it, and compaction does before its segment counts. A file that says nothing, as
-//! import leaves it, asks for a look at the whole log.
+//! transactions. A segment that is named must have one of the sums that it is named with; of one that is not named
+//! nothing is said. So retention need not write it, and compaction does before its segment counts. A file that says
+//! nothing, as import leaves it, asks for a look at the whole log.
 
 use std::io;
 use std::path::Path;
@@ -59,8 +59,8 @@ impl Witness {
     }
 }
 
-/// Lets the next start look at the whole log in the partition's directory `dir` for aborted transactions, and write anew
-/// which indexes of them are missing or wrong. For logs that come from elsewhere.
+/// Lets the next start look at the whole log in the partition's directory `dir` for aborted transactions, and write
+/// anew which indexes of them are missing or wrong. For logs that come from elsewhere.
 pub fn doubt_aborted(disk: &dyn Disk, dir: &Path) -> io::Result<()> {
     let file = disk.open(&dir.join(FILE), OpenMode::Create)?;
     file.set_len(0)?;

@@ -66,8 +66,8 @@ impl<'f> OffsetsCheck<'f> {
         Ok(())
     }
 
-    /// Judges an entry that names an offset behind the batch it points at, once the log came to `last_offset`. Brokers before
-    /// Kafka 3.9 named the last of several batches that came at once, and lookups by such an entry are right.
+    /// Judges an entry that names an offset behind the batch it points at, once the log came to `last_offset`. Brokers
+    /// before Kafka 3.9 named the last of several batches that came at once, and lookups by such an entry are right.
     fn settle_ahead(&mut self, last_offset: i64, kept: &mut Kept) {
         if let Some((at, offset, ends)) = self.ahead
             && last_offset >= offset

@@ -1,7 +1,7 @@
 //! The entries of an index that the walk over its log has not reached: what the checks of all three kinds share.
 //!
-//! Entries come one by one, as the walk passes what they name. Those that cannot be right whatever the log holds are told
-//! and passed over here; the checks hold the others against the batches.
+//! Entries come one by one, as the walk passes what they name. Those that cannot be right whatever the log holds are
+//! told and passed over here; the checks hold the others against the batches.
 
 use std::io;
 use std::path::Path;
@@ -43,8 +43,8 @@ pub(super) struct Pending<'f, E> {
 }
 
 impl<'f, E: Judged> Pending<'f, E> {
-    /// Of the file at `path`, which has `len` bytes and belongs to a segment with this base offset; `grows`: the one that is
-    /// written to.
+    /// Of the file at `path`, which has `len` bytes and belongs to a segment with this base offset; `grows`: the one
+    /// that is written to.
     pub(super) fn new(
         file: &'f dyn DiskFile,
         len: u64,

@@ -82,8 +82,8 @@ fn is_abort(batch: &SharedBatch) -> bool {
     keys.next().is_some_and(|key| ControlType::from_key(&key) == Some(ControlType::Abort))
 }
 
-/// The last stable offset is the first of the earliest open transaction. Where the log starts inside of that one, and its
-/// beginning is gone, it may be that of the first batch left.
+/// The last stable offset is the first of the earliest open transaction. Where the log starts inside of that one, and
+/// its beginning is gone, it may be that of the first batch left.
 fn last_stable(partition: &Partition, fates: &BTreeMap<i64, Fate>, marks: Marks) {
     let first_open = fates.iter().find(|(_, fate)| **fate == Fate::Open).map(|(base, _)| *base);
     let expected = first_open.unwrap_or(partition.end).clamp(partition.start, partition.end);

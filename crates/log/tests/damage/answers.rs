@@ -99,8 +99,8 @@ pub(crate) fn served(log: &Log) -> (Batches, Vec<(i64, ReadError)>) {
     (served, refused)
 }
 
-/// Those of `served` that are none of `good`. The leader epoch is left out: no checksum covers it, as in Kafka, and what it
-/// should be is `log check`'s to say.
+/// Those of `served` that are none of `good`. The leader epoch is left out: no checksum covers it, as in Kafka, and
+/// what it should be is `log check`'s to say.
 pub(crate) fn foreign(served: &Batches, good: &Batches) -> Vec<i64> {
     let without_epoch =
         |bytes: &[u8]| [bytes.get(..12), bytes.get(16..)].map(|part| part.map(<[u8]>::to_vec));

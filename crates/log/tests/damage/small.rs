@@ -1,5 +1,5 @@
-//! The small files of a log directory. Most of them are hints that no answer depends on; an identity that does not fit keeps
-//! the directory, or the partition, from being taken for another's.
+//! The small files of a log directory. Most of them are hints that no answer depends on; an identity that does not fit
+//! keeps the directory, or the partition, from being taken for another's.
 
 use std::path::Path;
 
@@ -65,8 +65,8 @@ fn whatever_the_file_of_the_lock_holds_the_directory_opens_as_before() {
     }
 }
 
-/// Places to look at, and no evidence: a place that it does not name is found again by the scrub, and what is good where it
-/// names one is served.
+/// Places to look at, and no evidence: a place that it does not name is found again by the scrub, and what is good
+/// where it names one is served.
 #[test]
 fn no_damage_to_the_list_of_damaged_places_hides_good_records_or_keeps_the_damage_from_being_found() {
     let mut cases = 0;

@@ -1,5 +1,5 @@
-//! Derived files are never evidence: whatever subset of them is missing, cut or full of garbage, the log reads the same,
-//! and when all of it has been read they are as they were written.
+//! Derived files are never evidence: whatever subset of them is missing, cut or full of garbage, the log reads the
+//! same, and when all of it has been read they are as they were written.
 
 use std::collections::BTreeMap;
 
@@ -145,8 +145,8 @@ fn check(seed: u64, whole: bool, damaged: impl Fn(&str, &mut Dice) -> bool) {
     assert_eq!(derived(&bench).len(), good.len(), "{what}");
 }
 
-/// The loss of an index of aborted transactions looks like there were none; whoever stops a log directory in order vouches
-/// for them.
+/// The loss of an index of aborted transactions looks like there were none; whoever stops a log directory in order
+/// vouches for them.
 fn shows(file: &str) -> bool {
     !file.ends_with("txnindex")
 }

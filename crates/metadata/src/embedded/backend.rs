@@ -1,8 +1,9 @@
 //! redb's file through the file-system seam, and a memory of what went wrong with it.
 //!
-//! After any failed call redb refuses everything until it is closed and opened again. Whether opening again is honest hangs
-//! on which call it was: after a write that failed, the file is what the page cache has, and the next sync covers it;
-//! after a sync that failed, nobody knows what is on the disk, and reading back from the cache would make it look well.
+//! After any failed call redb refuses everything until it is closed and opened again. Whether opening again is honest
+//! hangs on which call it was: after a write that failed, the file is what the page cache has, and the next sync covers
+//! it; after a sync that failed, nobody knows what is on the disk, and reading back from the cache would make it look
+//! well.
 
 use std::fs::{File, TryLockError};
 use std::io::{self, ErrorKind, IoSlice};

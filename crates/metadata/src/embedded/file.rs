@@ -8,9 +8,9 @@
 //!
 //! A transaction that failed may be in the file all the same. It counts then, like any that succeeded.
 //!
-//! Whenever it is opened, every page is read and its checksum compared, so that what was changed since is refused instead of
-//! served. It is made in one place only, [`make`]: a file that is there and empty, or without tables, is a damaged one and
-//! no new store.
+//! Whenever it is opened, every page is read and its checksum compared, so that what was changed since is refused
+//! instead of served. It is made in one place only, [`make`]: a file that is there and empty, or without tables, is a
+//! damaged one and no new store.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -82,8 +82,8 @@ impl StoreFile {
         &self.feed
     }
 
-    /// Does something with the database. If its file fails meanwhile, it is closed and opened again, so that whoever asks
-    /// next is answered.
+    /// Does something with the database. If its file fails meanwhile, it is closed and opened again, so that whoever
+    /// asks next is answered.
     pub(super) fn with<T>(
         &self,
         work: impl FnOnce(&Database) -> Result<T, StoreError>,
@@ -158,8 +158,8 @@ fn not_yet(error: OpenError) -> StoreError {
     }
 }
 
-/// Makes the file: whole, under another name, before it gets its own. A first start that finds the disk full leaves nothing
-/// that the next one would take for a damaged store.
+/// Makes the file: whole, under another name, before it gets its own. A first start that finds the disk full leaves
+/// nothing that the next one would take for a damaged store.
 fn make(disk: &dyn Disk, path: &Path) -> Result<(), OpenError> {
     let failed = |source| OpenError::Io { path: path.to_owned(), source };
     let half = path.with_extension("redb.new");

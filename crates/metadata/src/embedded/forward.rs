@@ -1,11 +1,11 @@
 //! Going on to the newer commit, where the first bytes of the file name the older one.
 //!
-//! They do after a kill between a commit's two syncs, of which nobody was told, and where the one bit was flipped, which no
-//! checksum covers: then somebody was told. The file cannot say which of the two it was, so the newer commit counts if it is
-//! whole, every page of it. Nobody is harmed by a change that was asked for and not answered.
+//! They do after a kill between a commit's two syncs, of which nobody was told, and where the one bit was flipped,
+//! which no checksum covers: then somebody was told. The file cannot say which of the two it was, so the newer commit
+//! counts if it is whole, every page of it. Nobody is harmed by a change that was asked for and not answered.
 //!
-//! Whether it is whole is seen by opening it, with that bit turned, on a file to which changes are only played: what redb writes
-//! while it opens a file of a killed process never reaches a file whose newer commit is not whole.
+//! Whether it is whole is seen by opening it, with that bit turned, on a file to which changes are only played: what
+//! redb writes while it opens a file of a killed process never reaches a file whose newer commit is not whole.
 
 use std::collections::BTreeMap;
 use std::io;

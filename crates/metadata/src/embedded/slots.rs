@@ -5,8 +5,9 @@
 //!   64, 192  the slots, of 128 bytes each: roots, checksums     at 104 of each: which commit it is, u64 little-endian
 //! ```
 //!
-//! Commits go into the slots by turns. No checksum covers the bit that says which one counts: flipped, it makes redb serve
-//! what was true one change ago, all of whose pages are still whole. So the newer one counts if it is whole: see `forward`.
+//! Commits go into the slots by turns. No checksum covers the bit that says which one counts: flipped, it makes redb
+//! serve what was true one change ago, all of whose pages are still whole. So the newer one counts if it is whole: see
+//! `forward`.
 
 use std::io;
 

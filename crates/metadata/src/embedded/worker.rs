@@ -153,7 +153,8 @@ impl Writer {
         let now_ms = self.clock.now_ms();
         let mut transaction = database.begin_write().map_err(failed)?;
         transaction.set_durability(Durability::Immediate).map_err(failed)?;
-        // With one sync, a commit that is damaged later looks like one that a power cut tore, and is dropped in silence.
+        // With one sync, a commit that is damaged later looks like one that a power cut tore, and is dropped in
+        // silence.
         transaction.set_two_phase_commit(true);
         let mut changes = Vec::new();
         let mut answers = Vec::with_capacity(requests.len());

@@ -14,8 +14,8 @@ use super::ids;
 /// Written at a start that finds others than the one before, and by whoever makes new ones out of other data.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogDirsRecord {
-    /// Absolute path to the id in its `meta.properties`, of 22 characters. A directory that is listed no longer stays, for it
-    /// may be listed again.
+    /// Absolute path to the id in its `meta.properties`, of 22 characters. A directory that is listed no longer stays,
+    /// for it may be listed again.
     dirs: BTreeMap<String, String>,
 }
 
@@ -48,8 +48,8 @@ impl LogDirsRecord {
     }
 }
 
-/// The path of a log directory as it is remembered: where it is, whatever the current directory, and however many slashes it
-/// was written with.
+/// The path of a log directory as it is remembered: where it is, whatever the current directory, and however many
+/// slashes it was written with.
 pub fn known_path(dir: &Path) -> String {
     let absolute = std::path::absolute(dir).unwrap_or_else(|_| dir.to_path_buf());
     absolute.components().collect::<PathBuf>().to_string_lossy().into_owned()

@@ -1,5 +1,5 @@
-//! Partitions in JSON: those that follow each other and are placed alike are one entry with a `count`, so that a topic of
-//! a hundred thousand partitions is as long as one of two. An entry without a count is one partition.
+//! Partitions in JSON: those that follow each other and are placed alike are one entry with a `count`, so that a topic
+//! of a hundred thousand partitions is as long as one of two. An entry without a count is one partition.
 
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};

@@ -17,8 +17,8 @@ pub struct PartitionRecord {
     pub leader: i32,
     /// Grows with every change of leader, from 0.
     pub leader_epoch: i32,
-    /// The log directory of the leader that holds it, by the id in its `meta.properties`. None: the first one, where the
-    /// metadata is too.
+    /// The log directory of the leader that holds it, by the id in its `meta.properties`. None: the first one, where
+    /// the metadata is too.
     #[serde(default, skip_serializing_if = "Option::is_none", with = "ids::text_or_none")]
     pub directory: Option<Uuid>,
 }

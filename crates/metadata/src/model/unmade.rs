@@ -1,7 +1,7 @@
 //! A topic whose logs may not all have been made yet.
 //!
-//! Where there is none of these, each partition of a topic had a log that a power cut does not take away: one that is missing was
-//! removed, and is not made anew in silence.
+//! Where there is none of these, each partition of a topic had a log that a power cut does not take away: one that is
+//! missing was removed, and is not made anew in silence.
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;

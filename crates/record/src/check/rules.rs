@@ -84,8 +84,8 @@ impl ProduceRules {
         )
     }
 
-    /// Whether a record's own time is too far from now; having none is not. Wraps on overflow as Kafka's arithmetic does, so that the
-    /// same times pass.
+    /// Whether a record's own time is too far from now; having none is not. Wraps on overflow as Kafka's arithmetic
+    /// does, so that the same times pass.
     pub(super) fn is_out_of_bounds(&self, timestamp: i64) -> bool {
         let age = self.now_ms.wrapping_sub(timestamp);
         timestamp != NO_TIMESTAMP && (age > self.before_max_ms || age.wrapping_neg() > self.after_max_ms)

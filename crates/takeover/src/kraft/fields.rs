@@ -40,8 +40,8 @@ pub(super) trait Flexible<'a> {
     fn uuid(&mut self) -> Result<Uuid, FieldError>;
     fn nullable_string(&mut self) -> Result<Option<String>, FieldError>;
     fn string(&mut self) -> Result<String, FieldError>;
-    /// An array, each element read by `one`; none for null. Elements take a byte each at least, so no more are read than there
-    /// are bytes.
+    /// An array, each element read by `one`; none for null. Elements take a byte each at least, so no more are read
+    /// than there are bytes.
     fn nullable_list<T>(
         &mut self,
         one: impl FnMut(&mut Fields<'a>) -> Result<T, FieldError>,

@@ -1,5 +1,5 @@
-//! What Kafka knows of users and clients. It is not carried over yet; it is counted, so that nobody is surprised: who may do
-//! what, credentials, quotas, delegation tokens. Only what tells two of a kind apart is read.
+//! What Kafka knows of users and clients. It is not carried over yet; it is counted, so that nobody is surprised: who
+//! may do what, credentials, quotas, delegation tokens. Only what tells two of a kind apart is read.
 //!
 //! ```text
 //!   access control entry  id uuid │ ...                    removal  id uuid

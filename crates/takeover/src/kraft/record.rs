@@ -4,8 +4,8 @@
 //!   frame version varint = 1 │ record type varint │ its version varint │ fields
 //! ```
 //!
-//! The types and versions are those of Kafka 3.9 to 4.3. What does not matter for records and settings (registrations of
-//! controllers, fencing, feature epochs, no-ops) is passed over by its type; a type that Kafka 4.3 does not have is
+//! The types and versions are those of Kafka 3.9 to 4.3. What does not matter for records and settings (registrations
+//! of controllers, fencing, feature epochs, no-ops) is passed over by its type; a type that Kafka 4.3 does not have is
 //! refused, for nobody knows what it takes away.
 
 use uuid::Uuid;

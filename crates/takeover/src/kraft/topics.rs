@@ -7,8 +7,8 @@
 //!   change     index i32 │ topic id │ tags { 0: isr, 1: leader, 2: replicas, 6: eligible, 7: last known, 8: directories, ... }
 //! ```
 //!
-//! Eligible (KIP-966) are replicas that left the in-sync set and have everything that was committed all the same: an orderly
-//! stop of all brokers moves the last ones there.
+//! Eligible (KIP-966) are replicas that left the in-sync set and have everything that was committed all the same: an
+//! orderly stop of all brokers moves the last ones there.
 
 use pagewire_record::fields::FieldError;
 use uuid::Uuid;

@@ -24,9 +24,10 @@ pub(super) enum Choice {
     Missing,
 }
 
-/// Chooses among copies. A leader's copy is whole; if nobody leads, as after an orderly stop of all, so is that of a replica
-/// that could lead. Nobody has more than the only replica. Of several that are as good the longest is taken; of two of the
-/// same broker, as a move between its directories leaves them when it is interrupted, the one where Kafka says it is.
+/// Chooses among copies. A leader's copy is whole; if nobody leads, as after an orderly stop of all, so is that of a
+/// replica that could lead. Nobody has more than the only replica. Of several that are as good the longest is taken; of
+/// two of the same broker, as a move between its directories leaves them when it is interrupted, the one where Kafka
+/// says it is.
 pub(super) fn choose(placement: &Placement, copies: &[Copy]) -> Choice {
     let find = |is_it: &dyn Fn(i32) -> bool| {
         let all = copies.iter().enumerate().filter(|(_, copy)| is_it(copy.node));

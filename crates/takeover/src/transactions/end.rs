@@ -1,5 +1,5 @@
-//! Ends what is open in the new logs: a marker for each transaction, as a coordinator writes it, and the coordinator's last word
-//! on it. Only copies are written to: appends go to the last segment, which is never shared.
+//! Ends what is open in the new logs: a marker for each transaction, as a coordinator writes it, and the coordinator's
+//! last word on it. Only copies are written to: appends go to the last segment, which is never shared.
 
 use std::path::Path;
 
@@ -47,8 +47,8 @@ pub(crate) fn settle(
     Ok(all)
 }
 
-/// With the epoch of the coordinator that ended the producer's last transaction here, or 0 where none did, as Kafka's tool
-/// writes it when it aborts one.
+/// With the epoch of the coordinator that ended the producer's last transaction here, or 0 where none did, as Kafka's
+/// tool writes it when it aborts one.
 fn marker(outcome: Outcome, producer: &ProducerInfo, epoch: i16, now_ms: i64) -> Option<Bytes> {
     let control_type = match outcome {
         Outcome::Commit => ControlType::Commit,
@@ -69,8 +69,8 @@ fn append(log: &Log, batch: Option<Bytes>, now_ms: i64) -> Result<i64, ImportErr
     appended.map(|appended| appended.base_offset).map_err(told)
 }
 
-/// What was appended from `from` on is read back from the disk: it must be the markers that were meant, and no transaction that
-/// was ended may be open.
+/// What was appended from `from` on is read back from the disk: it must be the markers that were meant, and no
+/// transaction that was ended may be open.
 fn check(log: &Log, from: i64, all: &[OpenTransaction]) -> Result<(), ImportError> {
     let mut markers: Vec<(i64, i64)> = Vec::new();
     for segment in log.segments().into_iter().filter(|segment| segment.next_offset > from) {

@@ -33,7 +33,8 @@ fn no_damage_to_the_metadata_log_is_a_panic_or_a_half_read_record() {
     for at in 0..whole.len() {
         let mut damaged = whole.clone();
         damaged[at] ^= 0x20;
-        // The end of the log is told where it is cut; the leader epoch is the one thing in a batch that nothing speaks for.
+        // The end of the log is told where it is cut; the leader epoch is the one thing in a batch that nothing speaks
+        // for.
         if let Ok((_, notes)) = topics(&damaged) {
             assert!(notes == 1 || is_of_an_epoch(&whole, at), "byte {at}");
         }
@@ -64,8 +65,8 @@ fn a_hole_in_the_metadata_log_is_refused() {
     assert!(refused(&options(&kafka)).contains("misses the records from offset 1 to 100"));
 }
 
-/// Taken from a Kafka 4.3.1 that made topics, changed and removed settings, deleted a topic, added partitions, a user and a
-/// quota, and stopped; its snapshot was written shortly before that.
+/// Taken from a Kafka 4.3.1 that made topics, changed and removed settings, deleted a topic, added partitions, a user
+/// and a quota, and stopped; its snapshot was written shortly before that.
 const KAFKA_4_3_1: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/kafka-4.3.1");
 
 #[test]

@@ -17,8 +17,8 @@ const WARM_UP: usize = 1_000;
 const TRANSFERS: usize = 2_000;
 const FILE_BYTES: u64 = 16 << 20;
 const LEN: u64 = 64 << 10;
-/// In the second half of what is read ahead in one go from the start of the file on, where a sender that reads on and on has
-/// the next stretch begun.
+/// In the second half of what is read ahead in one go from the start of the file on, where a sender that reads on and
+/// on has the next stretch begun.
 const OFFSET: u64 = 5 << 20;
 
 pub(crate) fn run(allocator: &StatsAlloc<System>) {
@@ -71,8 +71,8 @@ fn blocking(allocator: &StatsAlloc<System>, transfer: &Transfer, file: &Arc<File
     change
 }
 
-/// With `after_cold`, all of the file is sent first and read ahead for that, which is remembered from then on. `None`: this
-/// system does not let go of its pages.
+/// With `after_cold`, all of the file is sent first and read ahead for that, which is remembered from then on. `None`:
+/// this system does not let go of its pages.
 fn on_tokio(
     allocator: &StatsAlloc<System>,
     transfer: &Transfer,

@@ -7,8 +7,8 @@
 //!   allocations  heap allocations of a transfer in steady state, blocking and on tokio, there also after a cold one
 //! ```
 //!
-//! What counts are ratios within one run; times move with whatever else the machine does. `pagewire lab routes` measures
-//! the same with more care (processes of their own, links, system calls) and more words.
+//! What counts are ratios within one run; times move with whatever else the machine does. `pagewire lab routes`
+//! measures the same with more care (processes of their own, links, system calls) and more words.
 #![allow(clippy::print_stdout, reason = "prints its report")]
 #![allow(clippy::cast_precision_loss, reason = "figures are printed with three digits")]
 

@@ -1,8 +1,8 @@
 //! What each way costs, and how near `auto` comes to the best of them on the same face, blocking or on tokio.
 //!
-//! Hot, only the sending thread works for its way, and its CPU is what counts. Cold, the threads of the I/O pool read what
-//! `auto` on tokio sends, and the other ways read by themselves: so it is the CPU of the whole process, with that of the
-//! receiver in it, which is the same for all.
+//! Hot, only the sending thread works for its way, and its CPU is what counts. Cold, the threads of the I/O pool read
+//! what `auto` on tokio sends, and the other ways read by themselves: so it is the CPU of the whole process, with that
+//! of the receiver in it, which is the same for all.
 
 use std::fs::File;
 use std::net::TcpStream;
@@ -31,7 +31,8 @@ const ON_TOKIO: [Route; 3] = [Route::Copy, Route::Sendfile, Route::Splice];
 enum Way {
     Bare,
     Blocking(Option<Route>, Transfer),
-    /// Looks whether the file is in the page cache, and has it read ahead where it is not, as a thread that may wait does not.
+    /// Looks whether the file is in the page cache, and has it read ahead where it is not, as a thread that may wait
+    /// does not.
     Tokio(Option<Route>, Transfer, Runtime),
 }
 
@@ -67,8 +68,8 @@ impl Way {
         }
     }
 
-    /// Sends the responses, one after another, closes the socket, and waits for whoever still reads ahead. What `clock` said
-    /// before the first and after the last of them.
+    /// Sends the responses, one after another, closes the socket, and waits for whoever still reads ahead. What `clock`
+    /// said before the first and after the last of them.
     fn send(
         &self,
         socket: TcpStream,

@@ -2,8 +2,8 @@
 //!
 //! The time on the clock is that of the poll and of whatever took the CPU away from it meanwhile: the peer, the pool's
 //! threads, the kernel's, others. So the CPU time of each poll stands beside it, and whether it waited for something. A
-//! virtual machine's CPU is taken away as well, and nobody tells it: so a loop that does nothing but look at the clock runs
-//! for as long, and what it misses the polls must have missed too.
+//! virtual machine's CPU is taken away as well, and nobody tells it: so a loop that does nothing but look at the clock
+//! runs for as long, and what it misses the polls must have missed too.
 
 use std::future::Future;
 use std::sync::Arc;

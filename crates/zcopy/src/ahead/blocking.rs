@@ -8,8 +8,8 @@ use crate::os::{self, FileRef, Null};
 /// The plain read's buffer.
 const PLAIN_STEP: usize = 64 * 1024;
 
-/// Waits until the first `wait_len` bytes of `window` are in the page cache, or the file ends, and returns how many of them
-/// are; the rest is on its way. Blocks the thread: for [`IoPool`](crate::IoPool) and for tools.
+/// Waits until the first `wait_len` bytes of `window` are in the page cache, or the file ends, and returns how many of
+/// them are; the rest is on its way. Blocks the thread: for [`IoPool`](crate::IoPool) and for tools.
 ///
 /// # Errors
 /// What reading the file reports, `EIO` above all.

@@ -116,7 +116,8 @@ fn is_over(stretch: &Stretch, now_ms: u64) -> bool {
     stretch.is_over() || stretch.is_done(u64::MAX) && u128::from(idle_ms) > IDLE_MAX.as_millis()
 }
 
-/// The touching of a stretch. However it ends, run, refused or dropped by a pool that is emptied, nobody waits on for it.
+/// The touching of a stretch. However it ends, run, refused or dropped by a pool that is emptied, nobody waits on for
+/// it.
 struct Job {
     stretch: Arc<Stretch>,
     file: Arc<File>,

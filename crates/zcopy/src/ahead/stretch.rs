@@ -16,8 +16,8 @@ const STEP_BYTES: u64 = 256 << 10;
 
 /// Positions are the file's. It does not keep its file open once it has been touched.
 ///
-/// It is there for whoever sends from it first. Others who come later find its pages in the page cache, as they find any,
-/// and are not taken for readers who lag.
+/// It is there for whoever sends from it first. Others who come later find its pages in the page cache, as they find
+/// any, and are not taken for readers who lag.
 #[derive(Debug)]
 pub(crate) struct Stretch {
     file: Weak<File>,
@@ -97,8 +97,8 @@ impl Stretch {
             || self.ended.lock().is_some()
     }
 
-    /// Whether it is likely that only this reader wants it: what lies behind it is neither in the page cache, as it is where
-    /// others read or where it was just written, nor behind the end of the file. For a thread that may wait.
+    /// Whether it is likely that only this reader wants it: what lies behind it is neither in the page cache, as it is
+    /// where others read or where it was just written, nor behind the end of the file. For a thread that may wait.
     pub(super) fn is_alone(&self, file: &Arc<File>) -> bool {
         // The kernel's own read-ahead, which the stretch before set going, was seen to reach two stretches further.
         let behind = self.end.saturating_add(3 * (self.end - self.start));

@@ -6,15 +6,15 @@
 //!   wait(12) ------------ (written meanwhile) ---------> next round: for 12 and all who came since
 //! ```
 //!
-//! A waiter is answered by a sync that *began* after it asked, or, which is the same, that covers what it asked for. Who
-//! comes while a round is under way waits for the next, together with everybody else who came meanwhile: sixteen
+//! A waiter is answered by a sync that *began* after it asked, or, which is the same, that covers what it asked for.
+//! Who comes while a round is under way waits for the next, together with everybody else who came meanwhile: sixteen
 //! batches a sync get 7 times as many batches to the disk as one (measured: 25,000 instead of 3,700 a second).
 //!
 //! Rounds run in the urgent lane of an [`IoPool`], one at a time for each commit, and each queues up anew, so that a
 //! target that is always busy keeps no thread from the others.
 //!
-//! After a failed sync every wait for more fails, also those that come later. The kernel may have thrown away the pages it
-//! could not write and forgotten the error: a second sync that succeeds proves nothing
+//! After a failed sync every wait for more fails, also those that come later. The kernel may have thrown away the pages
+//! it could not write and forgotten the error: a second sync that succeeds proves nothing
 //! (<https://man7.org/linux/man-pages/man2/fsync.2.html>, `EIO`). Open the file anew and look what is there.
 //!
 //! No wake-up is lost: a round publishes its outcome and decides whether another follows under one lock, and whoever
@@ -70,8 +70,8 @@ impl Default for GroupCommitOptions {
 
 /// Shares the syncs of one target among all who wait for them. Clones share them too.
 ///
-/// Rounds run in the urgent lane of the [`IoPool`] that a waiter brings, one at a time. After a failed sync every later wait
-/// fails too: the kernel may have dropped the pages that it could not write, so a second sync proves nothing
+/// Rounds run in the urgent lane of the [`IoPool`] that a waiter brings, one at a time. After a failed sync every later
+/// wait fails too: the kernel may have dropped the pages that it could not write, so a second sync proves nothing
 /// (`EIO` in <https://man7.org/linux/man-pages/man2/fsync.2.html>).
 ///
 /// A *mark* is what the [`SyncTarget`] measures by: bytes written, records, or tickets; it only grows.
@@ -150,8 +150,8 @@ impl GroupCommit {
         self.wait_blocking(self.shared.target.written(), io)
     }
 
-    /// As [`commit_blocking`](Self::commit_blocking), of everything up to `mark`. A mark that nothing written reaches is
-    /// waited for until it is written, and somebody asks for a sync that covers it.
+    /// As [`commit_blocking`](Self::commit_blocking), of everything up to `mark`. A mark that nothing written reaches
+    /// is waited for until it is written, and somebody asks for a sync that covers it.
     ///
     /// # Errors
     /// See [`CommitError`].

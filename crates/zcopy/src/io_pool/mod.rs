@@ -27,9 +27,9 @@ const IDLE_DEFAULT: Duration = Duration::from_secs(5);
 #[error("the I/O pool has no room for another job")]
 pub struct PoolFull;
 
-/// Threads for what may wait for a disk, in two lanes with a bounded queue each: one for reads and the like, one for what
-/// somebody waits for, such as a sync. A handle; clones share the pool. When the last one is dropped, accepted jobs are
-/// finished and the threads end.
+/// Threads for what may wait for a disk, in two lanes with a bounded queue each: one for reads and the like, one for
+/// what somebody waits for, such as a sync. A handle; clones share the pool. When the last one is dropped, accepted
+/// jobs are finished and the threads end.
 ///
 /// Threads start when there is work and none is free, and end when they had nothing to do for a while.
 ///
@@ -92,8 +92,8 @@ impl IoPool {
         self.handle.urgent.submit(Box::new(job)).map_err(|_| PoolFull)
     }
 
-    /// Drops the jobs of the general lane that no thread has begun; whoever awaits one hears [`PoolFull`]. For the end of
-    /// a process, when those who wanted them are gone.
+    /// Drops the jobs of the general lane that no thread has begun; whoever awaits one hears [`PoolFull`]. For the end
+    /// of a process, when those who wanted them are gone.
     pub fn discard_queued(&self) {
         self.handle.general.discard();
     }
@@ -134,8 +134,8 @@ impl IoPool {
         }
     }
 
-    /// As [`submit`](Self::submit), but waits for room in the queue, as long as it takes. `false`: there is not a single
-    /// thread, so nobody would ever make room; the job was dropped.
+    /// As [`submit`](Self::submit), but waits for room in the queue, as long as it takes. `false`: there is not a
+    /// single thread, so nobody would ever make room; the job was dropped.
     pub(crate) async fn submit_in_line(&self, job: impl FnOnce() + Send + 'static) -> bool {
         let mut job: lane::Job = Box::new(job);
         loop {

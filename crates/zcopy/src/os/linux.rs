@@ -63,8 +63,8 @@ pub(crate) fn receive_now(socket: BorrowedFd<'_>, into: &mut [u8]) -> io::Result
     Ok(rustix::net::recv(socket, into, RecvFlags::DONTWAIT)?.0)
 }
 
-/// Waits until a non-blocking socket takes more, or has nothing but words in its error queue: `false`. A blocking one only
-/// ever says "would block" at its time limit.
+/// Waits until a non-blocking socket takes more, or has nothing but words in its error queue: `false`. A blocking one
+/// only ever says "would block" at its time limit.
 pub(crate) fn wait_writable(socket: BorrowedFd<'_>) -> io::Result<bool> {
     wait(socket, PollFlags::OUT)
 }
@@ -81,9 +81,9 @@ fn wait(socket: BorrowedFd<'_>, until: PollFlags) -> io::Result<bool> {
     Ok(ready(socket, until, None)? != PollFlags::ERR)
 }
 
-/// After a call that never waits found a socket full that waits by itself: does so, up to its time limit, which is an error
-/// as it is from `send(2)`. `None`: the socket does not wait. What it has in its error queue makes no room and ends every
-/// wait: `clear` takes it out, and says whether there was any.
+/// After a call that never waits found a socket full that waits by itself: does so, up to its time limit, which is an
+/// error as it is from `send(2)`. `None`: the socket does not wait. What it has in its error queue makes no room and
+/// ends every wait: `clear` takes it out, and says whether there was any.
 #[cfg(feature = "uring")]
 pub(crate) fn wait_as_told(
     socket: BorrowedFd<'_>,
@@ -145,8 +145,8 @@ impl Null {
     }
 }
 
-/// Waits until a range is in the page cache, or the file ends, without one byte being copied or even touched. Returns how
-/// many bytes are there.
+/// Waits until a range is in the page cache, or the file ends, without one byte being copied or even touched. Returns
+/// how many bytes are there.
 pub(crate) fn touch(Null(null): &Null, file: BorrowedFd<'_>, offset: u64, len: u64) -> io::Result<u64> {
     let mut at = offset;
     let end = offset.saturating_add(len);

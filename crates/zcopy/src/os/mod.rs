@@ -1,5 +1,5 @@
-//! What differs between systems, under the same names: Linux has every route; elsewhere there is the copy, over what the
-//! standard library and `socket2` offer.
+//! What differs between systems, under the same names: Linux has every route; elsewhere there is the copy, over what
+//! the standard library and `socket2` offer.
 //!
 //! | | Linux | other unix systems | Windows |
 //! |---|---|---|---|

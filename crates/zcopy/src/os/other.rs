@@ -49,7 +49,8 @@ pub(crate) fn wait_readable(socket: SocketRef<'_>) -> io::Result<bool> {
     wait(socket, PollFlags::IN)
 }
 
-/// Waits until a non-blocking socket takes more: `poll(2)`. A blocking one only ever says "would block" at its time limit.
+/// Waits until a non-blocking socket takes more: `poll(2)`. A blocking one only ever says "would block" at its time
+/// limit.
 #[cfg(unix)]
 pub(crate) fn wait_writable(socket: SocketRef<'_>) -> io::Result<bool> {
     wait(socket, PollFlags::OUT)

@@ -9,9 +9,9 @@
 //!
 //! Such a read always waits for the disk. So a step that finds nothing to send answers [`Outcome::Offload`] with a
 //! [`Fetch`]; whoever may wait runs it and leaves its result in the plan's carry, where the next step finds it. What
-//! the socket did not take stays there, while the pool has plenty: a read from the disk is dear to be done again. A portion has at most
-//! [`PORTION_MAX`] bytes and comes out of the pool. Where that is exhausted, a small one without the pool does, and
-//! is not kept while the socket is full.
+//! the socket did not take stays there, while the pool has plenty: a read from the disk is dear to be done again. A
+//! portion has at most [`PORTION_MAX`] bytes and comes out of the pool. Where that is exhausted, a small one without
+//! the pool does, and is not kept while the socket is full.
 //!
 //! `O_DIRECT` writes dirty pages of the range out before it reads, so what was written through the page cache is sent.
 
@@ -189,7 +189,8 @@ fn read(
     let into = buffer.get_mut(..len).unwrap_or_default();
     let len = calls.read_direct(file, into, at)?;
     if at + len as u64 <= range.offset() {
-        // Nothing at all is the end. A few bytes before the first one asked for may be, and may be a file system's mood.
+        // Nothing at all is the end. A few bytes before the first one asked for may be, and may be a file system's
+        // mood.
         let end = calls.file_end(file_ref(range.file()))?;
         let ended = len == 0 || end.is_some_and(|end| end <= range.offset());
         return Ok(if ended { Fetched::End } else { Fetched::NotNow });

@@ -3,9 +3,9 @@
 //!
 //! <https://docs.kernel.org/networking/tls.html>
 //!
-//! What kind of socket it is was asked once for the plan. The set-up (handshake, `TCP_ULP`, `TLS_TX`) is the program's; to
-//! a socket without it a plan goes another way, and the next socket may have it. Corks, short counts and ends of files are as in `sendfile`;
-//! TLS makes records of at most 16 KiB of what it gets.
+//! What kind of socket it is was asked once for the plan. The set-up (handshake, `TCP_ULP`, `TLS_TX`) is the program's;
+//! to a socket without it a plan goes another way, and the next socket may have it. Corks, short counts and ends of
+//! files are as in `sendfile`; TLS makes records of at most 16 KiB of what it gets.
 
 use super::{Bench, Known, Outcome, sendfile};
 use crate::route::SocketKind;

@@ -8,12 +8,12 @@
 //!
 //! The window reaches beyond the piece, so that pieces close to each other share it; what is not touched costs nothing.
 //!
-//! Behind the end of a file its last page reads as zeros, and no call reports that. So nothing is offered that the file did
-//! not have a moment before: a file that ends there is [`SendError::FileShrunk`], and only bytes of its own have left. If
-//! it has lost some of what was taken a moment after, that is [`SendError::FileCut`]: zeros may have left in place of what
-//! was cut off between the two, and the connection is to be closed. (Cutting and growing again within one call is not
-//! noticed. `zerocopy` sends the pages themselves: what is cut off a page later, up to the completion, leaves as zeros, as
-//! with `sendfile`.)
+//! Behind the end of a file its last page reads as zeros, and no call reports that. So nothing is offered that the file
+//! did not have a moment before: a file that ends there is [`SendError::FileShrunk`], and only bytes of its own have
+//! left. If it has lost some of what was taken a moment after, that is [`SendError::FileCut`]: zeros may have left in
+//! place of what was cut off between the two, and the connection is to be closed. (Cutting and growing again within one
+//! call is not noticed. `zerocopy` sends the pages themselves: what is cut off a page later, up to the completion,
+//! leaves as zeros, as with `sendfile`.)
 //!
 //! What the kernel took is counted before anything is asked that may fail: the cursor is never behind it.
 
@@ -84,8 +84,8 @@ fn within(map: &MappedFile, range: &FileRange) -> Option<MappedRange> {
     fits.then(|| map.part(at, usize::try_from(range.len()).unwrap_or(usize::MAX)))
 }
 
-/// Sends `memory`, which stands at the plan's cursor, and `part` behind it, with `call`, which is told whether more is to
-/// follow.
+/// Sends `memory`, which stands at the plan's cursor, and `part` behind it, with `call`, which is told whether more is
+/// to follow.
 pub(super) fn send(
     route: Route,
     bench: &Bench<'_>,

@@ -1,5 +1,5 @@
-//! Route `mmap`: `sendmsg(2)` out of a map of the file, behind what memory stands in front of a mapped piece. One copy, from the page cache into the socket, made by the kernel;
-//! no read, and no buffer.
+//! Route `mmap`: `sendmsg(2)` out of a map of the file, behind what memory stands in front of a mapped piece. One copy,
+//! from the page cache into the socket, made by the kernel; no read, and no buffer.
 //!
 //! Mapping is dear (some 30 us, and a fault for every 16 pages that are touched for the first time), so the map is kept
 //! from call to call: see [`mapped`]. For whole large files `sendfile` is cheaper; a map pays where one is kept, see
@@ -27,8 +27,8 @@ pub(crate) fn send(
     }
 }
 
-/// Sends `memory`, which stands at the plan's cursor, and behind it `part`, which lies in a map already; or says that this is
-/// cold.
+/// Sends `memory`, which stands at the plan's cursor, and behind it `part`, which lies in a map already; or says that
+/// this is cold.
 pub(crate) fn send_mapped(
     bench: &Bench<'_>,
     plan: &mut SendPlan,

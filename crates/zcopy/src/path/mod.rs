@@ -1,6 +1,6 @@
 //! The routes, one file each. Each makes one attempt for what [`crate::batch`] decided, moves the plan's cursor by
-//! what the kernel took, and says what happened. None of them waits for the socket if that does not, nor for a disk where
-//! the caller does not allow it.
+//! what the kernel took, and says what happened. None of them waits for the socket if that does not, nor for a disk
+//! where the caller does not allow it.
 
 pub(crate) mod copy;
 #[cfg(target_os = "linux")]
@@ -139,7 +139,8 @@ impl Known {
 }
 
 impl Bench<'_> {
-    /// Reads a file's bytes, waiting for a disk only if that is allowed. `None`: not without waiting. 0 bytes: the file ends.
+    /// Reads a file's bytes, waiting for a disk only if that is allowed. `None`: not without waiting. 0 bytes: the file
+    /// ends.
     fn read(&self, range: &FileRange, into: &mut [u8], may_wait: bool) -> io::Result<Option<usize>> {
         let file = file_ref(range.file());
         if may_wait {
@@ -179,8 +180,8 @@ impl Bench<'_> {
         (!may).then(|| Outcome::Cold { range: range.clone(), upto })
     }
 
-    /// Whether `range`, which stands `before` bytes behind the cursor, is in the page cache. At the cursor it looks further
-    /// ahead in its piece than that, so that the next calls need not.
+    /// Whether `range`, which stands `before` bytes behind the cursor, is in the page cache. At the cursor it looks
+    /// further ahead in its piece than that, so that the next calls need not.
     fn look(&self, plan: &SendPlan, before: u64, range: &FileRange, known: &mut Known) -> bool {
         let ahead = plan.piece_ahead(self.look_bytes.max(range.len()));
         let in_piece = ahead.as_ref().map_or(range.len(), FileRange::len).max(range.len());

@@ -1,7 +1,8 @@
-//! Doing without a route because there is not enough of something just now: descriptors, memory, memory that may be locked.
+//! Doing without a route because there is not enough of something just now: descriptors, memory, memory that may be
+//! locked.
 //!
-//! That says nothing about the route, the file or the socket. So it is counted as a refusal and leaves this one plan to the
-//! other routes, and [`crate::caps`] hears nothing of it.
+//! That says nothing about the route, the file or the socket. So it is counted as a refusal and leaves this one plan to
+//! the other routes, and [`crate::caps`] hears nothing of it.
 
 use super::{Bench, Outcome};
 use crate::{Route, SendPlan};

@@ -1,6 +1,6 @@
 //! Route `splice`: file to pipe, pipe to socket, by `splice(2)`. The page cache's own pages go, by reference, as with
-//! `sendfile`, which does the same with a pipe of its own; this one may be larger, and says what `sendfile` cannot: that
-//! more follows (`SPLICE_F_MORE`), so no cork is needed.
+//! `sendfile`, which does the same with a pipe of its own; this one may be larger, and says what `sendfile` cannot:
+//! that more follows (`SPLICE_F_MORE`), so no cork is needed.
 //!
 //! ```text
 //!   pipe empty    take one from the pool ─ file leg: as much as fits ─┐
@@ -8,8 +8,8 @@
 //!                                                                                   └ bytes left: into the carry
 //! ```
 //!
-//! A plan whose socket is full keeps its pipe, and with it up to as many bytes of the page cache as that holds, while no
-//! more than half of the pipes are out; beyond that it gives it up, and fills another one when the socket has room.
+//! A plan whose socket is full keeps its pipe, and with it up to as many bytes of the page cache as that holds, while
+//! no more than half of the pipes are out; beyond that it gives it up, and fills another one when the socket has room.
 
 use std::io;
 

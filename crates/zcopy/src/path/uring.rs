@@ -2,11 +2,11 @@
 //! references to that, by `IORING_OP_SEND_ZC`. One copy, out of the page cache, where the network card reads the
 //! buffer itself; two where the kernel has to copy after all, as on loopback. It tells: `StatsSnapshot::uring`.
 //!
-//! A buffer that was sent is the kernel's until it says otherwise, which takes as long as the peer does. With none free,
-//! the call at hand goes by `copy`. So does one to a socket that takes little at a time: pages cost more than bytes then,
-//! on both sides (a receiver on the same machine is charged for whole pages, and one with a buffer of a few KiB was seen
-//! to get 240 bytes each 200 ms). What the socket did not take is read again next time, as in `copy`: nothing is kept
-//! between calls.
+//! A buffer that was sent is the kernel's until it says otherwise, which takes as long as the peer does. With none
+//! free, the call at hand goes by `copy`. So does one to a socket that takes little at a time: pages cost more than
+//! bytes then, on both sides (a receiver on the same machine is charged for whole pages, and one with a buffer of a few
+//! KiB was seen to get 240 bytes each 200 ms). What the socket did not take is read again next time, as in `copy`:
+//! nothing is kept between calls.
 
 use std::io;
 

@@ -1,19 +1,19 @@
-//! Route `zerocopy`: `sendmsg(2)` with `MSG_ZEROCOPY` out of a map of the file. No copy, where the way to the peer takes
-//! pages; where it does not, the kernel copies after all, later, and dearer than at once, and says so.
+//! Route `zerocopy`: `sendmsg(2)` with `MSG_ZEROCOPY` out of a map of the file. No copy, where the way to the peer
+//! takes pages; where it does not, the kernel copies after all, later, and dearer than at once, and says so.
 //!
 //! <https://docs.kernel.org/networking/msg_zerocopy.html>
 //!
-//! * The kernel holds references to the file's pages until the peer has acknowledged them, and names each call that it has
-//!   let go of in the socket's error queue. That queue is emptied before each call, so it stays short.
-//! * Until then what is overwritten in place, or cut off inside a page, may reach the peer, as with `sendfile`; also where
-//!   the kernel copies after all, which it does when it delivers.
+//! * The kernel holds references to the file's pages until the peer has acknowledged them, and names each call that it
+//!   has let go of in the socket's error queue. That queue is emptied before each call, so it stays short.
+//! * Until then what is overwritten in place, or cut off inside a page, may reach the peer, as with `sendfile`; also
+//!   where the kernel copies after all, which it does when it delivers.
 //! * The map may go away before that: the pages are the file's, and neither they nor the references are the map's.
 //!   (Memory of a buffer pool would have to be kept until then. Memory pieces go by plain `sendmsg(2)`.)
 //! * What is in flight is bounded by the kernel (`net.core.optmem_max`, and `RLIMIT_MEMLOCK` for the pages): `ENOBUFS`
 //!   sends this one call's bytes by copy, out of the same map, and is counted.
-//! * A message in the error queue makes the socket ready with an error. A reactor that reads that as "the peer has closed"
-//!   never sleeps again, see [`Transfer::reap_completions`](crate::Transfer::reap_completions): only the blocking face has
-//!   this route.
+//! * A message in the error queue makes the socket ready with an error. A reactor that reads that as "the peer has
+//!   closed" never sleeps again, see [`Transfer::reap_completions`](crate::Transfer::reap_completions): only the
+//!   blocking face has this route.
 
 use std::io::{self, IoSlice};
 

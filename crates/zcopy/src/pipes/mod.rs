@@ -7,9 +7,9 @@
 //!            smaller than others were  closed: the limit that made it small may have passed
 //! ```
 //!
-//! A pipe costs two descriptors, and what is in it pins as many pages. The kernel counts the sizes of all pipes of a user:
-//! beyond `/proc/sys/fs/pipe-user-pages-soft` (64 MiB where nobody changed it) unprivileged ones get a page or two. A call
-//! for each page is dearer than any copy, so such a pipe counts as none, and for a while none is asked for.
+//! A pipe costs two descriptors, and what is in it pins as many pages. The kernel counts the sizes of all pipes of a
+//! user: beyond `/proc/sys/fs/pipe-user-pages-soft` (64 MiB where nobody changed it) unprivileged ones get a page or
+//! two. A call for each page is dearer than any copy, so such a pipe counts as none, and for a while none is asked for.
 
 #[cfg(target_os = "linux")]
 mod ends;
@@ -64,14 +64,15 @@ pub struct PipeUsage {
     pub reused: u64,
     /// Pipes closed because bytes were left in them.
     pub discarded: u64,
-    /// Times somebody had to do without: at the bound, out of descriptors, or at the system's bound for all pipes of a user.
+    /// Times somebody had to do without: at the bound, out of descriptors, or at the system's bound for all pipes of a
+    /// user.
     pub exhausted: u64,
     /// Bytes that the largest of them holds.
     pub pipe_bytes: usize,
 }
 
-/// A bounded pool of pipes for `splice(2)`, <https://man7.org/linux/man-pages/man7/pipe.7.html>. A handle; clones share the
-/// pool. A pipe keeps its pool alive. Each costs two descriptors; one with bytes left in it is closed and not kept.
+/// A bounded pool of pipes for `splice(2)`, <https://man7.org/linux/man-pages/man7/pipe.7.html>. A handle; clones share
+/// the pool. A pipe keeps its pool alive. Each costs two descriptors; one with bytes left in it is closed and not kept.
 #[derive(Debug, Clone)]
 pub struct PipePool {
     store: Arc<Store>,

@@ -1,6 +1,7 @@
 //! One pipe: owned while it is out, back in its pool when dropped empty.
 //!
-//! Invariant: `len` is what is in the pipe. Nobody else holds its ends, so it changes only by what a call said it moved.
+//! Invariant: `len` is what is in the pipe. Nobody else holds its ends, so it changes only by what a call said it
+//! moved.
 
 use std::io;
 use std::sync::Arc;

@@ -10,14 +10,14 @@ use bytes::Bytes;
 use super::store::{Exhausted, Store};
 use crate::sys::AnonymousMap;
 
-/// A page-aligned buffer of a [`BufferPool`](super::BufferPool), or one of its own. Dereferences to its bytes, all of them; what the
-/// user has not written is zero or what an earlier user left.
+/// A page-aligned buffer of a [`BufferPool`](super::BufferPool), or one of its own. Dereferences to its bytes, all of
+/// them; what the user has not written is zero or what an earlier user left.
 ///
-/// Fit for `O_DIRECT`: its start, and the length of each of the pool's classes, is a multiple of any disk's sector. Fit to be
-/// registered with io_uring, too; those of a pool are not, since it gives memory back to the system.
+/// Fit for `O_DIRECT`: its start, and the length of each of the pool's classes, is a multiple of any disk's sector. Fit
+/// to be registered with io_uring, too; those of a pool are not, since it gives memory back to the system.
 ///
-/// Why aligned: on common AMD cores a copy whose ends lie 1 to 31 bytes apart within a page runs at a quarter to a twelfth
-/// of the speed, and large `Vec`s begin 16 bytes into a page.
+/// Why aligned: on common AMD cores a copy whose ends lie 1 to 31 bytes apart within a page runs at a quarter to a
+/// twelfth of the speed, and large `Vec`s begin 16 bytes into a page.
 ///
 /// ```
 /// use pagewire_zcopy::DirectBuffer;
@@ -52,8 +52,8 @@ impl DirectBuffer {
         Self { map: Some(map), home: Some(home), charged }
     }
 
-    /// Charges the pool for the first `len` bytes, if it has not been, for something of `asked` bytes: the less, the more of
-    /// the pool it may use. To be called before a buffer that is charged as it fills is written further.
+    /// Charges the pool for the first `len` bytes, if it has not been, for something of `asked` bytes: the less, the
+    /// more of the pool it may use. To be called before a buffer that is charged as it fills is written further.
     ///
     /// # Errors
     /// [`Exhausted`] when the pool's bound does not allow it; the buffer stays as it is.

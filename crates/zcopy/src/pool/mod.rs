@@ -15,9 +15,9 @@
 //!   trim()                 gives back the idle buffers that nobody needed since the trim before
 //! ```
 //!
-//! None of them is *registered*. A registered buffer's pages are pinned by the kernel once, so that an io_uring operation
-//! need not pin them each time; they count against `RLIMIT_MEMLOCK` and can be given back to the system only with the
-//! ring. So route `uring` has a small set of its own, see `sys/ring.rs`, and the pool stays free to trim.
+//! None of them is *registered*. A registered buffer's pages are pinned by the kernel once, so that an io_uring
+//! operation need not pin them each time; they count against `RLIMIT_MEMLOCK` and can be given back to the system only
+//! with the ring. So route `uring` has a small set of its own, see `sys/ring.rs`, and the pool stays free to trim.
 
 mod buffer;
 mod class;
@@ -38,8 +38,8 @@ pub(crate) use holders::Holder;
 use store::Store;
 pub use store::{Exhausted, PoolOptions, PoolUsage};
 
-/// What somebody who holds it while a peer is slow makes do with, where the pool has no room: so that small things still
-/// get through, and memory that no pool counts stays in proportion to the connections there are.
+/// What somebody who holds it while a peer is slow makes do with, where the pool has no room: so that small things
+/// still get through, and memory that no pool counts stays in proportion to the connections there are.
 pub(crate) const SPARE_BYTES: usize = 16 << 10;
 
 /// A bounded pool of page-aligned [`DirectBuffer`]s. A handle; clones share the pool. A buffer keeps its pool alive.
@@ -69,11 +69,12 @@ impl BufferPool {
         Self { store: Arc::new(Store::new(options)) }
     }
 
-    /// A buffer of at least `min_len` bytes: of its class's size, or of exactly `min_len` beyond the largest. The pool counts
-    /// all of it. Its contents are what the last user left.
+    /// A buffer of at least `min_len` bytes: of its class's size, or of exactly `min_len` beyond the largest. The pool
+    /// counts all of it. Its contents are what the last user left.
     ///
     /// # Errors
-    /// [`Exhausted`] when it would exceed the part of the pool that is for buffers of this size, or the system has no address space.
+    /// [`Exhausted`] when it would exceed the part of the pool that is for buffers of this size, or the system has no
+    /// address space.
     pub fn take(&self, min_len: usize) -> Result<DirectBuffer, Exhausted> {
         let mut buffer = self.take_to_fill(min_len)?;
         buffer.charge_for(buffer.len(), min_len)?;
@@ -93,14 +94,14 @@ impl BufferPool {
         self.usage().in_use_bytes > self.options().max_bytes / 2
     }
 
-    /// A buffer of at least `len` bytes that is dropped before anything is waited for. There are never more of those than
-    /// threads, so a pool at its bound is no reason to stop: then it is one of its own.
+    /// A buffer of at least `len` bytes that is dropped before anything is waited for. There are never more of those
+    /// than threads, so a pool at its bound is no reason to stop: then it is one of its own.
     pub(crate) fn take_for_a_call(&self, len: usize) -> io::Result<DirectBuffer> {
         self.take(len).or_else(|_| DirectBuffer::unpooled(len))
     }
 
-    /// A buffer that may be held while a peer is slow: of at least `len` bytes, of the smallest class where the pool has no
-    /// room for that, or a spare of [`SPARE_BYTES`] where it has none at all. Look at its length.
+    /// A buffer that may be held while a peer is slow: of at least `len` bytes, of the smallest class where the pool
+    /// has no room for that, or a spare of [`SPARE_BYTES`] where it has none at all. Look at its length.
     pub(crate) fn take_or_spare(&self, len: usize) -> io::Result<DirectBuffer> {
         let smaller =
             |exhausted| if len > CLASS_SMALLEST { self.take(CLASS_SMALLEST) } else { Err(exhausted) };

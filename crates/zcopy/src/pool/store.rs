@@ -26,7 +26,8 @@ impl Default for PoolOptions {
     }
 }
 
-/// The pool's bound is reached, or the part of it that is for smaller buffers: wait until a buffer comes back, or do with less.
+/// The pool's bound is reached, or the part of it that is for smaller buffers: wait until a buffer comes back, or do
+/// with less.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the buffer pool's {max_bytes} bytes are in use")]
 pub struct Exhausted {
@@ -167,8 +168,8 @@ impl Store {
         {
             state.push(class, map);
         }
-        // A map that was never charged gives nothing back: telling so would set those who wait on one another. Nor is any
-        // told before one of them can have found room: who looks in vain costs as much as who finds some.
+        // A map that was never charged gives nothing back: telling so would set those who wait on one another. Nor is
+        // any told before one of them can have found room: who looks in vain costs as much as who finds some.
         #[cfg(feature = "tokio")]
         let is_room = charged > 0 && state.room_now();
         drop(state);

@@ -41,8 +41,8 @@ const CHARGE_STEP: usize = 256 << 10;
 #[cfg(feature = "tokio")]
 const LOOKS_PER_PATIENCE: u32 = 20;
 
-/// Reads a stream into pooled buffers and cuts it into frames. One per connection. A frame is a 4-byte big-endian signed length
-/// and that many bytes, and is handed out as a slice of the buffer that it was received into.
+/// Reads a stream into pooled buffers and cuts it into frames. One per connection. A frame is a 4-byte big-endian
+/// signed length and that many bytes, and is handed out as a slice of the buffer that it was received into.
 ///
 /// ```
 /// use pagewire_zcopy::{BufferPool, PoolOptions, Receiver};
@@ -105,8 +105,8 @@ impl Receiver {
     /// Call it until it answers `None`, then [`fill`](Self::fill) again.
     ///
     /// # Errors
-    /// [`FrameError`] for a negative length or one beyond what is allowed: nothing behind it can be understood, so close
-    /// the connection. No memory was taken for it.
+    /// [`FrameError`] for a negative length or one beyond what is allowed: nothing behind it can be understood, so
+    /// close the connection. No memory was taken for it.
     pub fn frame(&mut self, max_len: usize) -> Result<Option<Bytes>, FrameError> {
         let allowed = max_len.min(self.pool.frame_len_max());
         let Some(len) = frame::length(self.held.bytes(), allowed)? else { return Ok(None) };

@@ -37,8 +37,8 @@ impl Held {
         }
     }
 
-    /// Takes the bytes out of a pipe that has no other way out. They have left their socket, so there is memory for them
-    /// whatever the pool says; a relay does that once, since it splices no more after that.
+    /// Takes the bytes out of a pipe that has no other way out. They have left their socket, so there is memory for
+    /// them whatever the pool says; a relay does that once, since it splices no more after that.
     pub(super) fn copy_out(&mut self, buffers: &BufferPool) -> io::Result<()> {
         let Self::Pipe(pipe) = self else { return Ok(()) };
         let mut buffer = buffers.take_for_a_call(pipe.len().max(1))?;

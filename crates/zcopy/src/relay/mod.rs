@@ -5,9 +5,10 @@
 //!   from ─recv──> pooled buffer ─send──> to        where splice is refused, or there is no pipe left
 //! ```
 //!
-//! What has left the one socket and not yet reached the other is held by the [`Relay`], not by a future. It receives only
-//! while it holds nothing: so a slow receiver slows the sender down, and an idle relay holds neither pipe nor buffer. One
-//! whose receiver is slow holds a pipe, or 64 KiB of the pool, or 16 KiB of its own where pipes and pool are at their bounds.
+//! What has left the one socket and not yet reached the other is held by the [`Relay`], not by a future. It receives
+//! only while it holds nothing: so a slow receiver slows the sender down, and an idle relay holds neither pipe nor
+//! buffer. One whose receiver is slow holds a pipe, or 64 KiB of the pool, or 16 KiB of its own where pipes and pool
+//! are at their bounds.
 
 mod held;
 mod step;
@@ -49,9 +50,9 @@ pub struct Relayed {
     pub would_block: u64,
 }
 
-/// One direction between two sockets; a proxy has two. Bytes go by `splice(2)` through a pooled pipe and are not copied;
-/// where that is refused, or no pipe is left, through a pooled buffer. It receives only while it holds nothing, so a slow
-/// receiver slows the sender down, and it holds neither pipe nor buffer while nothing comes.
+/// One direction between two sockets; a proxy has two. Bytes go by `splice(2)` through a pooled pipe and are not
+/// copied; where that is refused, or no pipe is left, through a pooled buffer. It receives only while it holds nothing,
+/// so a slow receiver slows the sender down, and it holds neither pipe nor buffer while nothing comes.
 ///
 /// ```
 /// # #[cfg(feature = "tokio")]
@@ -105,8 +106,8 @@ impl Relay {
         }
     }
 
-    /// Whether the end of the stream is handed on: `shutdown(2)` of the receiving socket's sending side, once all bytes are
-    /// in it. Without, that is the caller's. Default: no.
+    /// Whether the end of the stream is handed on: `shutdown(2)` of the receiving socket's sending side, once all bytes
+    /// are in it. Without, that is the caller's. Default: no.
     #[must_use]
     pub fn shut_down_at_end(mut self, yes: bool) -> Self {
         self.shut_down_at_end = yes;
@@ -128,8 +129,8 @@ impl Relay {
         self.ended && self.held.len() == 0
     }
 
-    /// Relays until `from` sends no more, waiting for both sockets, blocking or not. Call it again after an error to go on,
-    /// with the same sockets.
+    /// Relays until `from` sends no more, waiting for both sockets, blocking or not. Call it again after an error to go
+    /// on, with the same sockets.
     ///
     /// # Errors
     /// [`RelayError`] says which side failed (with `WouldBlock` at a blocking socket's time limit, `SO_RCVTIMEO` or
@@ -159,14 +160,15 @@ impl Relay {
         self.finish(to)
     }
 
-    /// Relays until `from` sends no more. Waits for both sockets as long as that takes; a time limit is the caller's. It lets
-    /// other tasks have their turn after about `turn_bytes` (see [`TransferOptions`](crate::TransferOptions::turn_bytes)).
+    /// Relays until `from` sends no more. Waits for both sockets as long as that takes; a time limit is the caller's.
+    /// It lets other tasks have their turn after about `turn_bytes` (see
+    /// [`TransferOptions`](crate::TransferOptions::turn_bytes)).
     ///
     /// It does not notice that `to` is gone while there is nothing to send: the relay of the other direction does.
     ///
     /// # Cancel safety
-    /// A future that is dropped at any await loses nothing and doubles nothing: the relay holds what was received and not
-    /// yet sent. Call it again with the same sockets, and it goes on with the next byte.
+    /// A future that is dropped at any await loses nothing and doubles nothing: the relay holds what was received and
+    /// not yet sent. Call it again with the same sockets, and it goes on with the next byte.
     ///
     /// # Errors
     /// [`RelayError`] says which side failed.

@@ -1,5 +1,5 @@
-//! Page-aligned memory from the allocator, for systems without `mmap(2)`: the same face as the anonymous map, and zeroed
-//! as that is, but real from the start.
+//! Page-aligned memory from the allocator, for systems without `mmap(2)`: the same face as the anonymous map, and
+//! zeroed as that is, but real from the start.
 
 use std::alloc::{Layout, alloc_zeroed, dealloc};
 use std::io;

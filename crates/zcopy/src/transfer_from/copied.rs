@@ -1,7 +1,7 @@
 //! By copy: into a pooled, page-aligned buffer, and from there into the file.
 //!
-//! Bytes are put as far behind the start of a page in the buffer as they will be in the file: the copy into the page cache
-//! is slow on common CPUs when the two differ by a few bytes, and portions end where pages do.
+//! Bytes are put as far behind the start of a page in the buffer as they will be in the file: the copy into the page
+//! cache is slow on common CPUs when the two differ by a few bytes, and portions end where pages do.
 
 use std::io;
 

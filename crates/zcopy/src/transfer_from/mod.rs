@@ -8,8 +8,8 @@
 //! Either way the page cache gets a copy. `splice` leaves the other one out, which costs 14 to 18 % less CPU where a
 //! mebibyte comes at a time, and more where it is 64 KiB; and nobody sees the bytes on their way (for a checksum, say).
 //!
-//! The offset is the caller's, and moves as bytes are in the file. What was received is written before anything is waited
-//! for, so that a transfer can be dropped at any await.
+//! The offset is the caller's, and moves as bytes are in the file. What was received is written before anything is
+//! waited for, so that a transfer can be dropped at any await.
 
 mod copied;
 mod error;
@@ -118,7 +118,8 @@ impl Transfer {
     /// overlap.
     ///
     /// # Errors
-    /// [`ReceiveError`]: which of the two failed, and whether received bytes are lost. All bytes before `offset` are safe.
+    /// [`ReceiveError`]: which of the two failed, and whether received bytes are lost. All bytes before `offset` are
+    /// safe.
     #[doc(alias = "transferFrom")]
     #[doc(alias = "recvfile")]
     pub fn transfer_from_blocking(
@@ -144,28 +145,29 @@ impl Transfer {
         Ok(incoming.done)
     }
 
-    /// Moves at most `len` bytes from `socket` into `file`, at `offset`, which moves with them, until they are there or the
-    /// peer sends no more, which [`Transferred::eof`] tells. `u64::MAX` means: until the peer sends no more. Waits for a slow
-    /// peer as long as that takes, holding no buffer and no pipe; a time limit is the caller's.
+    /// Moves at most `len` bytes from `socket` into `file`, at `offset`, which moves with them, until they are there or
+    /// the peer sends no more, which [`Transferred::eof`] tells. `u64::MAX` means: until the peer sends no more. Waits
+    /// for a slow peer as long as that takes, holding no buffer and no pipe; a time limit is the caller's.
     ///
     /// It lets other tasks have their turn after about `turn_bytes` (see
-    /// [`TransferOptions`](crate::TransferOptions::turn_bytes)). But it writes on its worker: that is a copy into the page
-    /// cache, 0.1 to 0.4 ms for a mebibyte, until the kernel has too many dirty pages and holds all who write
+    /// [`TransferOptions`](crate::TransferOptions::turn_bytes)). But it writes on its worker: that is a copy into the
+    /// page cache, 0.1 to 0.4 ms for a mebibyte, until the kernel has too many dirty pages and holds all who write
     /// (`/proc/sys/vm/dirty_ratio`), for hundreds of milliseconds at a time. Where that hurts others, call
-    /// [`start_writeback`](crate::start_writeback) behind the offset every few mebibytes, so that it seldom comes to that; or
-    /// receive on a thread of its own, by [`transfer_from_blocking`](Self::transfer_from_blocking).
+    /// [`start_writeback`](crate::start_writeback) behind the offset every few mebibytes, so that it seldom comes to
+    /// that; or receive on a thread of its own, by [`transfer_from_blocking`](Self::transfer_from_blocking).
     ///
-    /// Two things make it wait for the disk each time, and want such a thread: a write into a part of a page that the file
-    /// has and the page cache has not reads that page first (begin at a multiple of 4096, or behind the end of the file),
-    /// and a file opened with `O_SYNC` or `O_DSYNC` takes every portion through to the disk (open it without, and call
-    /// [`File::sync_data`] at the end).
+    /// Two things make it wait for the disk each time, and want such a thread: a write into a part of a page that the
+    /// file has and the page cache has not reads that page first (begin at a multiple of 4096, or behind the end of the
+    /// file), and a file opened with `O_SYNC` or `O_DSYNC` takes every portion through to the disk (open it without,
+    /// and call [`File::sync_data`] at the end).
     ///
     /// # Cancel safety
-    /// A future that is dropped at any await loses nothing and doubles nothing: what was received is written in the same
-    /// poll, `offset` stands behind it, and another transfer from there goes on with the next byte.
+    /// A future that is dropped at any await loses nothing and doubles nothing: what was received is written in the
+    /// same poll, `offset` stands behind it, and another transfer from there goes on with the next byte.
     ///
     /// # Errors
-    /// [`ReceiveError`]: which of the two failed, and whether received bytes are lost. All bytes before `offset` are safe.
+    /// [`ReceiveError`]: which of the two failed, and whether received bytes are lost. All bytes before `offset` are
+    /// safe.
     #[cfg(feature = "tokio")]
     #[doc(alias = "transferFrom")]
     #[doc(alias = "recvfile")]

@@ -169,8 +169,8 @@ pub fn overwrite(file: &File, byte: u8, len: usize) {
     file.write_all_at(&vec![byte; len], 0).expect("overwriting");
 }
 
-/// Writes the file out and drops its pages. Whether all of them are gone: a file system in memory keeps them, and one may
-/// not tell.
+/// Writes the file out and drops its pages. Whether all of them are gone: a file system in memory keeps them, and one
+/// may not tell.
 pub fn chill(file: &File, len: u64) -> bool {
     for _ in 0..50 {
         file.sync_all().expect("writing out");

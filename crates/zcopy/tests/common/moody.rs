@@ -156,8 +156,8 @@ fn first_bytes<'p>(parts: &'p [IoSlice<'_>], len: usize) -> Vec<IoSlice<'p>> {
     parts.iter().map_while(part).collect()
 }
 
-/// Without any rhythm: one in which interruptions come in pairs interrupts a read and then the send of what was read, and
-/// that for ever. (The last steps of SplitMix64.)
+/// Without any rhythm: one in which interruptions come in pairs interrupts a read and then the send of what was read,
+/// and that for ever. (The last steps of SplitMix64.)
 fn scattered(turn: u64) -> u64 {
     let mut bits = turn.wrapping_mul(0x9E37_79B9_7F4A_7C15);
     bits = (bits ^ (bits >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);

@@ -7,8 +7,9 @@ use std::process::Command;
 /// Set in the process of a test that is alone.
 const ALONE: &str = "ZCOPY_TEST_IS_ALONE";
 
-/// Whether the calling test, which is called `test`, is alone in this process. If it is not, it is run in a process of its
-/// own meanwhile, and has passed when this returns: others that run at the same time open and close what it would count.
+/// Whether the calling test, which is called `test`, is alone in this process. If it is not, it is run in a process of
+/// its own meanwhile, and has passed when this returns: others that run at the same time open and close what it would
+/// count.
 pub fn is_alone(test: &str) -> bool {
     if std::env::var_os(ALONE).is_some() {
         return true;

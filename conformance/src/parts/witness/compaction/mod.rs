@@ -7,9 +7,9 @@
 //!   compare.rs   records and batches as they are served
 //! ```
 //!
-//! The share of dirty bytes from which on they compact is 1 (never) while records are appended, so that the rounds of both are
-//! the same. Records have times of their own and segments are tiny, so that both roll at the same offsets. Each trial has a
-//! topic of its own in the same two brokers.
+//! The share of dirty bytes from which on they compact is 1 (never) while records are appended, so that the rounds of
+//! both are the same. Records have times of their own and segments are tiny, so that both roll at the same offsets.
+//! Each trial has a topic of its own in the same two brokers.
 
 mod compare;
 mod segments;

@@ -146,8 +146,8 @@ impl Rounds<'_> {
         Ok(())
     }
 
-    /// A time that splits what nobody has compacted yet, and the first segment of each partition that is younger. How close
-    /// the times of segments are to it follows from the seeds; it is never a matter of seconds.
+    /// A time that splits what nobody has compacted yet, and the first segment of each partition that is younger. How
+    /// close the times of segments are to it follows from the seeds; it is never a matter of seconds.
     fn split(&self) -> Result<(i64, BTreeMap<i32, i64>)> {
         let mut time = None;
         let mut younger = BTreeMap::new();

@@ -7,8 +7,8 @@ use pagewire_disk::{Disk, MemoryDisk, read_small};
 use super::reading::parse;
 use super::{End, Line, MANIFEST_FILE, Manifest, Writing, sealed};
 
-/// Whether these lines are a manifest; with `is_sealed` a last line is added that fits them. A panic where it is not the same
-/// once it was written.
+/// Whether these lines are a manifest; with `is_sealed` a last line is added that fits them. A panic where it is not
+/// the same once it was written.
 pub(crate) fn reads_again(lines: &[u8], is_sealed: bool) -> bool {
     let lines = if is_sealed { with_end(lines) } else { lines.to_vec() };
     let Ok(manifest) = parse(&lines[..]) else { return false };

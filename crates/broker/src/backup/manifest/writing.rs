@@ -11,8 +11,8 @@ use crate::backup::BackupFailed;
 /// Its name until it is whole.
 const HALF_FILE: &str = "backup.json.tmp";
 
-/// A manifest being written, a line for each thing that is there. No more than a line is kept in memory: a backup may have
-/// millions of files.
+/// A manifest being written, a line for each thing that is there. No more than a line is kept in memory: a backup may
+/// have millions of files.
 pub(in crate::backup) struct Writing<'a> {
     disk: &'a dyn Disk,
     dir: &'a Path,

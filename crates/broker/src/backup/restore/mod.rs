@@ -1,16 +1,16 @@
 //! Making data directories of a backup: one, or several over which its logs are spread.
 //!
-//! Every byte is checked while it is copied, and nothing can be served before all of it was: `serve` refuses a directory
-//! that is marked as being restored. Only closed segments may be linked to the backup's files instead, because nothing is
-//! ever written to them: compaction makes new files, retention removes names. Records that were damaged when the backup was
-//! made are taken over as they are, and noted where a start looks: their reads are refused from the first one on. What changed in
-//! the backup itself ends a restore, unless it shall be accepted: then a segment is taken up to where it can be read, and what the
-//! records or the manifest know is made anew. Only the manifest cannot be done without. A restore that fails, or is ended, takes
-//! away what it made.
+//! Every byte is checked while it is copied, and nothing can be served before all of it was: `serve` refuses a
+//! directory that is marked as being restored. Only closed segments may be linked to the backup's files instead,
+//! because nothing is ever written to them: compaction makes new files, retention removes names. Records that were
+//! damaged when the backup was made are taken over as they are, and noted where a start looks: their reads are refused
+//! from the first one on. What changed in the backup itself ends a restore, unless it shall be accepted: then a segment
+//! is taken up to where it can be read, and what the records or the manifest know is made anew. Only the manifest
+//! cannot be done without. A restore that fails, or is ended, takes away what it made.
 //!
-//! The restored broker goes on under the same ids. Its records may be older than what clients have seen, and the original
-//! may have given out ids since: it leads by an epoch far above, so that clients look where their records end (KIP-320,
-//! decisions/0012), and gives out producer ids from far above.
+//! The restored broker goes on under the same ids. Its records may be older than what clients have seen, and the
+//! original may have given out ids since: it leads by an epoch far above, so that clients look where their records end
+//! (KIP-320, decisions/0012), and gives out producer ids from far above.
 
 mod anew;
 mod homes;
@@ -39,8 +39,8 @@ pub struct RestoreOptions {
     pub to: Vec<PathBuf>,
     /// Closed segments may be links to the backup's files.
     pub links: bool,
-    /// Files that are not what was copied are taken as they are, with what is damaged in them noted, or are made anew where
-    /// they can be.
+    /// Files that are not what was copied are taken as they are, with what is damaged in them noted, or are made anew
+    /// where they can be.
     pub accept_damage: bool,
 }
 

@@ -96,8 +96,8 @@ pub(super) fn understood(line: &[u8]) -> Result<&'static str, String> {
     Ok(verb.name)
 }
 
-/// The fields of a request besides its verb. Unknown ones are refused by their type: what a newer client asks for is not
-/// to be passed over.
+/// The fields of a request besides its verb. Unknown ones are refused by their type: what a newer client asks for is
+/// not to be passed over.
 fn fields<T: DeserializeOwned>(fields: Map<String, Value>) -> Result<T, String> {
     serde_json::from_value(Value::Object(fields))
         .map_err(|error| format!("the request does not fit: {error}"))

@@ -1,8 +1,8 @@
 //! The bounded memory of fetch sessions.
 //!
-//! A full cache is not an error: the answer carries session id 0 and the client goes on with full fetches. A new session
-//! takes the place of one that was unused for two minutes, or of a smaller one of at least that age (KIP-227: the
-//! larger a session, the more it saves).
+//! A full cache is not an error: the answer carries session id 0 and the client goes on with full fetches. A new
+//! session takes the place of one that was unused for two minutes, or of a smaller one of at least that age (KIP-227:
+//! the larger a session, the more it saves).
 //!
 //! Locks: a session's own first, the map's second, never the other way round. What the map needs to know of a session
 //! stands in the map.

@@ -19,10 +19,11 @@ use tokio::time::sleep;
 
 use super::failure::Failure;
 
-/// What the batches of a request may decompress to together, however small it is: as much as one of them alone, which is
-/// 128 times the default of `max.message.bytes`, or what a topic sets if that is more.
+/// What the batches of a request may decompress to together, however small it is: as much as one of them alone, which
+/// is 128 times the default of `max.message.bytes`, or what a topic sets if that is more.
 const INFLATED_BYTES: u64 = DecompressLimits::DEFAULT_MAX_BYTES as u64;
-/// What they may decompress to beyond that, for each byte of records in the request. Logs in JSON shrink to a twentieth.
+/// What they may decompress to beyond that, for each byte of records in the request. Logs in JSON shrink to a
+/// twentieth.
 const INFLATED_PER_BYTE: u64 = 32;
 /// What the batches of a request may decompress to on the event loop: a tenth of a millisecond.
 const HERE_BYTES: u64 = 256 * 1024;

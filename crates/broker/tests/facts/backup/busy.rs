@@ -146,7 +146,8 @@ fn each_log_is_a_prefix_with_its_producers_and_no_offset_is_ahead_of_its_log() {
             assert!(end >= acked, "{end}, but {acked} were acknowledged before");
             let offset = committed(&mut client, partition);
             assert!((1..=end).contains(&offset), "{offset} of {end}");
-            // The producer goes on where its records in the backup end, and what it sends once more is not written twice.
+            // The producer goes on where its records in the backup end, and what it sends once more is not written
+            // twice.
             let producer = producers[usize::try_from(partition).unwrap()];
             let next = next_sequences(&all(&mut client, partition))[&producer.0];
             let again = client.try_produce("t", partition, sent(producer, next - 1), 9);

@@ -1,5 +1,5 @@
-//! A backup where not everything can be read: there is none, unless that is wished; then it says what it lacks, and so does
-//! everybody who reads it.
+//! A backup where not everything can be read: there is none, unless that is wished; then it says what it lacks, and so
+//! does everybody who reads it.
 
 use std::fs;
 

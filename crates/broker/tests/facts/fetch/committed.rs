@@ -26,8 +26,8 @@ fn isolation_says_whether_a_list_of_aborted_transactions_comes() {
     }
 }
 
-/// Appends to the log of `t` while no broker runs, as a coordinator of transactions would: one that is committed, one that
-/// is aborted, one that stays open.
+/// Appends to the log of `t` while no broker runs, as a coordinator of transactions would: one that is committed, one
+/// that is aborted, one that stays open.
 fn write_transactions(dir: &std::path::Path) {
     let (log, _) =
         Log::open(Arc::new(OsDisk::new()), &dir.join("t-0"), "t", 0, OpenOptions::default()).unwrap();

@@ -17,8 +17,8 @@ use crate::args::OutputAs;
 /// little. All ways are measured in turn, round by round, and compared within each round.
 ///
 /// Without restrictions everything is measured: ten sizes, hot and cold, a peer that discards and one that reads, over
-/// loopback and, as root and with the program `ip`, over a pair of virtual interfaces with scatter-gather on and off. Each
-/// measurement takes about 60 ms of the sender's CPU, or sends a cold file of 256 MiB once. That takes up to
+/// loopback and, as root and with the program `ip`, over a pair of virtual interfaces with scatter-gather on and off.
+/// Each measurement takes about 60 ms of the sender's CPU, or sends a cold file of 256 MiB once. That takes up to
 /// an hour.
 #[derive(Debug, Args)]
 #[command(
@@ -43,7 +43,8 @@ pub(crate) struct RoutesArgs {
     /// Only these ways [default: all]
     #[arg(long, value_name = "NAME,...", value_delimiter = ',', value_parser = values::way())]
     pub(crate) route: Vec<Way>,
-    /// Only responses of these sizes, such as 4096, 64KiB, 1MiB [default: 10 from 1KiB to 64MiB; quick: 6 from 1KiB to 1MiB]
+    /// Only responses of these sizes, such as 4096, 64KiB, 1MiB
+    /// [default: 10 from 1KiB to 64MiB; quick: 6 from 1KiB to 1MiB]
     #[arg(long, value_name = "SIZE,...", value_delimiter = ',', value_parser = values::size)]
     pub(crate) size: Vec<u64>,
     /// Only with the file in the page cache, or only without [default: both; quick: hot]

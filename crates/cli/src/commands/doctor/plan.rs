@@ -61,7 +61,8 @@ fn connections_with(descriptors: u64, open_files: u64) -> u64 {
     pagewire_broker::connections_with(count(descriptors), count(open_files)) as u64
 }
 
-/// The thresholds of the routes, and where they come from. They may lie in the data directory, whose disk may not answer.
+/// The thresholds of the routes, and where they come from. They may lie in the data directory, whose disk may not
+/// answer.
 fn thresholds(config: &BrokerConfig) -> (Thresholds, Origin) {
     let (set, dir) = (config.transfer_thresholds, config.data_dir().to_path_buf());
     within(ANSWER_MAX, move || found(set, &dir)).unwrap_or_else(|| {

@@ -51,8 +51,8 @@ pub(crate) fn run(args: &ImportArgs) -> anyhow::Result<()> {
     out.flush()
 }
 
-/// What people should know of settings that are in files, and so in no new directory: topics without their own get others
-/// without them.
+/// What people should know of settings that are in files, and so in no new directory: topics without their own get
+/// others without them.
 fn of_files(files: &[Properties]) -> Vec<String> {
     const WITHOUT: &str = "Kafka's server.properties was not read (--config). What it sets for topics without settings of their own, such as \
                            log.retention.ms and log.cleanup.policy, is in no directory: serve with --config, or the defaults here \

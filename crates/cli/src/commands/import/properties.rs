@@ -1,4 +1,5 @@
-//! A server.properties of Kafka's: the directories that it names, and what it sets for topics without settings of their own.
+//! A server.properties of Kafka's: the directories that it names, and what it sets for topics without settings of their
+//! own.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
@@ -52,7 +53,8 @@ impl Properties {
         id.and_then(|text| text.trim().parse().ok())
     }
 
-    /// The broker's settings with what the file sets for topics, and nothing else of it: its listeners are nobody's here.
+    /// The broker's settings with what the file sets for topics, and nothing else of it: its listeners are nobody's
+    /// here.
     ///
     /// # Errors
     /// What is wrong with these settings.

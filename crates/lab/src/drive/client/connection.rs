@@ -1,8 +1,8 @@
 //! One blocking connection: frames out, answers in.
 //!
 //! An answer is decoded in place: the buffer is lent to the decoder and comes back, so that a fetch of a megabyte takes
-//! no memory and no copy beyond the one out of the socket. Waits end when the flag is set, after long silence, or when the
-//! caller's time is over.
+//! no memory and no copy beyond the one out of the socket. Waits end when the flag is set, after long silence, or when
+//! the caller's time is over.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -164,8 +164,8 @@ impl Connection {
         Ok(self.buffer.get(..size).unwrap_or_default())
     }
 
-    /// Reads the answer to a request of `version` and hands it, with its correlation id, to `look`. What `look` keeps of
-    /// the record bytes keeps the buffer.
+    /// Reads the answer to a request of `version` and hands it, with its correlation id, to `look`. What `look` keeps
+    /// of the record bytes keeps the buffer.
     pub fn answer<R: Request, T>(
         &mut self,
         version: i16,

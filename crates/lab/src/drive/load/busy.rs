@@ -8,8 +8,8 @@
 //!                                   4-----------------|
 //! ```
 //!
-//! While an answer is missing nothing more is sent, so what was due meanwhile is charged all the same, up to the round's
-//! end: else a broker that stalls would be charged for one record on each connection.
+//! While an answer is missing nothing more is sent, so what was due meanwhile is charged all the same, up to the
+//! round's end: else a broker that stalls would be charged for one record on each connection.
 
 use std::time::Duration;
 

@@ -1,8 +1,8 @@
 //! Makes a broker's log cold: takes its pages out of the page cache.
 //!
-//! A process may ask for that on files it can open itself (`posix_fadvise(2)`, POSIX_FADV_DONTNEED; clean pages only, so
-//! they are written first). The broker's descriptors in `/proc/PID/fd` name its files and open them, for its own user
-//! and for root. Pages that a process has mapped stay.
+//! A process may ask for that on files it can open itself (`posix_fadvise(2)`, POSIX_FADV_DONTNEED; clean pages only,
+//! so they are written first). The broker's descriptors in `/proc/PID/fd` name its files and open them, for its own
+//! user and for root. Pages that a process has mapped stay.
 
 use std::fs::{self, File};
 use std::io;

@@ -1,7 +1,7 @@
 //! What a process used.
 //!
-//! CPU comes from the process's own clock (`clock_getcpuclockid(3)`): nanoseconds, of processes of other users too. Only
-//! where the kernel does not give that clock are the ticks of `/proc/PID/stat` counted (10 ms, most of the time).
+//! CPU comes from the process's own clock (`clock_getcpuclockid(3)`): nanoseconds, of processes of other users too.
+//! Only where the kernel does not give that clock are the ticks of `/proc/PID/stat` counted (10 ms, most of the time).
 
 use std::fs;
 use std::time::Duration;

@@ -62,8 +62,8 @@ fn nanoseconds(clock: ClockId) -> u64 {
     seconds.unwrap_or(0).saturating_mul(1_000_000_000).saturating_add(rest.unwrap_or(0))
 }
 
-/// Whether tracepoints are simply not to be had: no right to them, no tracefs, no such event, no such call. Anything else
-/// is a fault of ours, and no reason for a test to look away.
+/// Whether tracepoints are simply not to be had: no right to them, no tracefs, no such event, no such call. Anything
+/// else is a fault of ours, and no reason for a test to look away.
 #[cfg(test)]
 fn is_refusal(error: &anyhow::Error) -> bool {
     use rustix::io::Errno;

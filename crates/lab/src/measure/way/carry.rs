@@ -45,8 +45,8 @@ pub(crate) trait Carry {
         None
     }
 
-    /// The kernel's own word on what was sent over `socket` so far, waiting a moment for what it has not said yet. `None`
-    /// where it says nothing.
+    /// The kernel's own word on what was sent over `socket` so far, waiting a moment for what it has not said yet.
+    /// `None` where it says nothing.
     fn word(&mut self, _socket: &TcpStream) -> anyhow::Result<Option<KernelWord>> {
         Ok(None)
     }

@@ -1,5 +1,5 @@
-//! The lines that a worker says: each bounded in length, and waited for neither for ever nor against the will of whoever
-//! asked.
+//! The lines that a worker says: each bounded in length, and waited for neither for ever nor against the will of
+//! whoever asked.
 
 use std::io::Read;
 use std::os::fd::AsFd;

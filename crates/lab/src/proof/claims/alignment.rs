@@ -1,5 +1,5 @@
-//! How far behind the start of a page a buffer lies, and what that does to the copy into it. Some CPUs copy several times
-//! slower where source and target lie a few bytes apart within their pages; whether this is one shows by a sweep.
+//! How far behind the start of a page a buffer lies, and what that does to the copy into it. Some CPUs copy several
+//! times slower where source and target lie a few bytes apart within their pages; whether this is one shows by a sweep.
 
 use std::fs::File;
 

@@ -26,8 +26,8 @@ fn are(crossings: f64, expected: f64) -> bool {
     (crossings - expected).abs() < ABOUT
 }
 
-/// `read(2)` is the first copy, by what it is. The second is seen by the pages that the socket takes for it, of this very
-/// loop; without a look at them it only follows from the path.
+/// `read(2)` is the first copy, by what it is. The second is seen by the pages that the socket takes for it, of this
+/// very loop; without a look at them it only follows from the path.
 pub(super) fn read_and_send(bench: &mut Bench<'_>) -> anyhow::Result<Tried> {
     let crossings = crossings(&bench.stream(READ_AND_WRITE.name())?);
     let allocated = allocated_per_byte(&bench.traced(READ_AND_WRITE)?);

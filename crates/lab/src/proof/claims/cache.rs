@@ -28,8 +28,8 @@ pub(super) fn cold_call(bench: &mut Bench<'_>) -> anyhow::Result<Tried> {
     let (mut hot, mut cold) = (Vec::new(), Vec::new());
     for _ in 0..CALLS {
         bench.go_on()?;
-        // A file for each, since a socket may still hold the pages of the one before; and a connection for each, so that
-        // none finds the socket full.
+        // A file for each, since a socket may still hold the pages of the one before; and a connection for each, so
+        // that none finds the socket full.
         let file = filled(bench.dir, b'C', CALL_BYTES as u64)?;
         chill(&file, CALL_BYTES as u64)?;
         cold.push(call_us(&connection::discarded()?, &file, CALL_BYTES)?.0);

@@ -1,5 +1,5 @@
-//! Whether the CPU may do something else while the disk moves bytes: a thread computes, and a second one on the same CPU
-//! waits for the disk again and again.
+//! Whether the CPU may do something else while the disk moves bytes: a thread computes, and a second one on the same
+//! CPU waits for the disk again and again.
 //!
 //! ```text
 //!   alone     computes ----------------------------------------->
@@ -9,8 +9,8 @@
 //!                        ----    ----    ----
 //! ```
 //!
-//! How much of the computing is left beside the disk is the answer. Beside the page cache it is the control: those bytes
-//! the CPU moves by itself.
+//! How much of the computing is left beside the disk is the answer. Beside the page cache it is the control: those
+//! bytes the CPU moves by itself.
 
 use std::fs::File;
 use std::os::fd::AsFd;

@@ -35,8 +35,8 @@ pub(super) fn stores(bench: &mut Bench<'_>) -> anyhow::Result<Tried> {
     let mut figures = compared.figures("map_cpu_s_per_gb", "pwrite_cpu_s_per_gb");
     figures.insert("rounds_read_back".to_owned(), ROUNDS as f64);
     Ok(Tried {
-        // Whether it arrives is not in question any more. A store is this program's own work, and without optimisation it
-        // costs what it would cost nobody else.
+        // Whether it arrives is not in question any more. A store is this program's own work, and without optimisation
+        // it costs what it would cost nobody else.
         holds: if cfg!(debug_assertions) { None } else { compared.is_below(1.0) },
         evidence: format!(
             "what was stored into the map and flushed was read back through the file, byte for byte, in all {ROUNDS} rounds, \

@@ -18,8 +18,8 @@ const BYTES: usize = 64 << 10;
 const IN_SOCKET: u8 = b'S';
 const IN_FILE: u8 = b'F';
 
-/// The aliasing test, twice: first what lies in the socket is asked whether it is still the sender's page, which it has to
-/// be for the second question to mean anything; then what `transfer_from` has put into a file.
+/// The aliasing test, twice: first what lies in the socket is asked whether it is still the sender's page, which it has
+/// to be for the second question to mean anything; then what `transfer_from` has put into a file.
 pub(super) fn transfer_from(bench: &mut Bench<'_>) -> anyhow::Result<Tried> {
     let (in_socket, spliced) = received(bench, Route::Splice)?;
     let (_, copied) = received(bench, Route::Copy)?;

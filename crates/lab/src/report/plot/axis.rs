@@ -1,8 +1,8 @@
 //! Axes: where a value lies, and which values are named.
 //!
-//! The plots are drawn in *places*: an axis turns a value into one (its logarithm, itself, the nines of a percentile) and
-//! says which places carry a label. What has no place (zero on a logarithmic axis, what is not finite) is not drawn; the
-//! table beside the plot has it.
+//! The plots are drawn in *places*: an axis turns a value into one (its logarithm, itself, the nines of a percentile)
+//! and says which places carry a label. What has no place (zero on a logarithmic axis, what is not finite) is not
+//! drawn; the table beside the plot has it.
 
 use crate::report::number::{size, tick};
 

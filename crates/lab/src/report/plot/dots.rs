@@ -1,4 +1,5 @@
-//! Dots in named rows, each with the bar from its least to its largest sample: a few of these panels stand side by side.
+//! Dots in named rows, each with the bar from its least to its largest sample: a few of these panels stand side by
+//! side.
 
 use maud::{Markup, html};
 use plotters::prelude::PathElement;

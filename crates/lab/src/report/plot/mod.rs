@@ -1,7 +1,7 @@
 //! Plots: SVG in the page, drawn by `plotters` in pixels, with a title, a description and no script.
 //!
-//! Text in a plot is 14 px at its natural size, and the style sheet never shows a plot smaller than that. What is wide on
-//! a desk is drawn once more for a phone, and the style sheet shows one of the two.
+//! Text in a plot is 14 px at its natural size, and the style sheet never shows a plot smaller than that. What is wide
+//! on a desk is drawn once more for a phone, and the style sheet shows one of the two.
 
 mod axis;
 mod canvas;

@@ -1,4 +1,5 @@
-//! A drawing in the page: its start tag replaced by one that screen readers understand, and keys of what its marks mean.
+//! A drawing in the page: its start tag replaced by one that screen readers understand, and keys of what its marks
+//! mean.
 
 use maud::{Markup, PreEscaped, html};
 use plotters::prelude::{IntoDrawingArea, PathElement, SVGBackend};

@@ -16,7 +16,8 @@ pub(super) struct Said {
     pub(super) words: String,
 }
 
-/// What stands at the top of the page: the winners. How sure they are and who loses by how much stands beside the plots.
+/// What stands at the top of the page: the winners. How sure they are and who loses by how much stands beside the
+/// plots.
 pub(super) fn everything(records: &Records) -> Vec<Said> {
     let plain = |words: String| Said { about: None, words };
     let winners = settings(&records.routes)

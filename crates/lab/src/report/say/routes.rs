@@ -1,7 +1,7 @@
 //! Which way is cheapest at which size, how sure that is, and how far the others are from the bare loop.
 //!
-//! Who is first and whether that is settled is for [`cheapest`](crate::routes::cheapest) to say, here as on the terminal.
-//! The winners of the front page are those that are settled; where none is, the page says so.
+//! Who is first and whether that is settled is for [`cheapest`](crate::routes::cheapest) to say, here as on the
+//! terminal. The winners of the front page are those that are settled; where none is, the page says so.
 
 use std::collections::BTreeSet;
 

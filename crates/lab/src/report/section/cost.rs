@@ -1,4 +1,5 @@
-//! Cost by size, a line per route, once per setting: the sender's CPU per GB, with the ratio to the bare loop beside it.
+//! Cost by size, a line per route, once per setting: the sender's CPU per GB, with the ratio to the bare loop beside
+//! it.
 
 use maud::{Markup, html};
 

@@ -5,8 +5,8 @@ use pagewire_disk::ForgettingDisk;
 use super::stopping::StoppingDisk;
 use super::*;
 
-/// A disk with a log of several groups of several segments, tombstones of different ages, segments of which nothing stays.
-/// Everything is on stable storage.
+/// A disk with a log of several groups of several segments, tombstones of different ages, segments of which nothing
+/// stays. Everything is on stable storage.
 fn filled() -> ForgettingDisk {
     let disk = ForgettingDisk::new();
     let mut bench = Bench::on(Arc::new(disk.clone()), options(small()));

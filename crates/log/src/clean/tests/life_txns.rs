@@ -147,8 +147,8 @@ fn keep_latest(
     }
 }
 
-/// The latest record of each key, as a consumer of committed records finds it: it leaves out what it is told was aborted,
-/// up to the marker.
+/// The latest record of each key, as a consumer of committed records finds it: it leaves out what it is told was
+/// aborted, up to the marker.
 pub(crate) fn committed_records(log: &Log) -> BTreeMap<String, (i64, Option<String>)> {
     let (mut latest, mut offset) = (BTreeMap::new(), log.marks().log_start);
     while offset < log.marks().last_stable {

@@ -5,8 +5,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::clean::CleanError;
 
-/// Runs `work`; a panic in it is an error like another. What `work` had in its hands is not used afterwards, or whole at
-/// any moment: the list of segments, and locks that are free again.
+/// Runs `work`; a panic in it is an error like another. What `work` had in its hands is not used afterwards, or whole
+/// at any moment: the list of segments, and locks that are free again.
 pub(super) fn caught<T>(work: impl FnOnce() -> Result<T, CleanError>) -> Result<T, CleanError> {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| Err(CleanError::Panicked(words(&*panic))))
 }

@@ -56,8 +56,8 @@ impl<'d> Dirty<'d> {
         self.range.ratio()
     }
 
-    /// Cleans the log and remembers how far. After an error that lasts, and after a panic, it is set aside, after one that
-    /// may pass it is left alone for a while. A cleaner that panicked is not to be used again.
+    /// Cleans the log and remembers how far. After an error that lasts, and after a panic, it is set aside, after one
+    /// that may pass it is left alone for a while. A cleaner that panicked is not to be used again.
     pub fn clean(
         mut self,
         cleaner: &mut Cleaner,
@@ -89,8 +89,8 @@ impl<'d> Dirty<'d> {
         cleaned
     }
 
-    /// Before a hole is made between a log's offsets, the checkpoints say where there may be some. There they are no losses,
-    /// whatever becomes of the log's settings; anywhere else they are.
+    /// Before a hole is made between a log's offsets, the checkpoints say where there may be some. There they are no
+    /// losses, whatever becomes of the log's settings; anywhere else they are.
     fn remember(&self) -> Result<(), CleanError> {
         self.remember_where()?;
         self.remember_that()
@@ -107,8 +107,8 @@ impl<'d> Dirty<'d> {
         dir.write_checkpoints().map(drop).map_err(CleanError::at(&dir.path))
     }
 
-    /// Where the last segment ends that is written anew. Behind the range there may be holes in it as well: where aborted
-    /// transactions were that ended there.
+    /// Where the last segment ends that is written anew. Behind the range there may be holes in it as well: where
+    /// aborted transactions were that ended there.
     fn rewritten_to(&self) -> i64 {
         let until = self.range.until;
         let segments = self.taken.entry.log.segments.load();

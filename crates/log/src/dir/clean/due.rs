@@ -1,5 +1,5 @@
-//! What the last look found due. All logs are looked at once for as many cleans as that comes to, not once for each: what
-//! a look costs does not grow with how much there is to do.
+//! What the last look found due. All logs are looked at once for as many cleans as that comes to, not once for each:
+//! what a look costs does not grow with how much there is to do.
 
 use std::cmp::Ordering;
 use std::sync::Arc;

@@ -9,11 +9,11 @@
 //!                                                                    a read that failed
 //! ```
 //!
-//! `cleaner-offset-checkpoint` is Kafka's. One that is lost or behind costs a clean that finds little to do; one that is
-//! ahead of its log is noticed and started over.
+//! `cleaner-offset-checkpoint` is Kafka's. One that is lost or behind costs a clean that finds little to do; one that
+//! is ahead of its log is noticed and started over.
 //!
-//! The lock is held for a look at memory, never over the disk. How far a log is clean is written down at most once a second,
-//! and when nothing is due: the file names every log, and there may be many to clean.
+//! The lock is held for a look at memory, never over the disk. How far a log is clean is written down at most once a
+//! second, and when nothing is due: the file names every log, and there may be many to clean.
 
 mod caught;
 mod dirty;
@@ -109,8 +109,8 @@ impl Cleaning {
         self.lost
     }
 
-    /// Takes logs for compacted of which nobody knows whether they were, from now on: better that a hole is read over than that
-    /// records behind one that is none of ours are refused.
+    /// Takes logs for compacted of which nobody knows whether they were, from now on: better that a hole is read over
+    /// than that records behind one that is none of ours are refused.
     pub(super) fn doubt<'l>(&mut self, logs: impl Iterator<Item = (&'l str, i32)>) {
         for (topic, partition) in logs {
             if !self.was_cleaned(topic, partition) {
@@ -151,7 +151,8 @@ impl LogDir {
         self.cleaning.lock().offsets.get(topic, partition)
     }
 
-    /// Forgets what is said of a partition, also on the disk: its offsets would be taken for another's of the same name.
+    /// Forgets what is said of a partition, also on the disk: its offsets would be taken for another's of the same
+    /// name.
     pub(super) fn forget_cleaning(&self, topic: &str, partition: i32) {
         let had_offset = {
             let mut cleaning = self.cleaning.lock();

@@ -1,5 +1,5 @@
-//! Logs that could not be cleaned: why, since when, and when they are tried again. What keeps failing in the same way is
-//! said once.
+//! Logs that could not be cleaned: why, since when, and when they are tried again. What keeps failing in the same way
+//! is said once.
 
 use std::sync::Arc;
 

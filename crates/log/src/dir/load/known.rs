@@ -57,8 +57,8 @@ impl Known {
         unmarked.filter(|_| !self.evidence.clean)
     }
 
-    /// Takes the mark of the last stop away, for the directory is about to be written; `evidence` says whether there was one.
-    /// What holds no longer where somebody else had the directory goes before it.
+    /// Takes the mark of the last stop away, for the directory is about to be written; `evidence` says whether there
+    /// was one. What holds no longer where somebody else had the directory goes before it.
     pub(super) fn take_over(
         &mut self,
         disk: &dyn Disk,
@@ -76,8 +76,8 @@ impl Known {
         Ok(())
     }
 
-    /// Makes checkpoints that are missing where there is no log yet: from now on they are missing only where they were lost.
-    /// Where there are logs, those are doubted whose checkpoint is.
+    /// Makes checkpoints that are missing where there is no log yet: from now on they are missing only where they were
+    /// lost. Where there are logs, those are doubted whose checkpoint is.
     pub(super) fn make_up_for_lost(
         &mut self,
         disk: &dyn Disk,
@@ -105,8 +105,8 @@ impl Known {
     }
 }
 
-/// Somebody else may have compacted the logs: what is known of that goes. Where it cannot, that is said by the attempt to
-/// open the log.
+/// Somebody else may have compacted the logs: what is known of that goes. Where it cannot, that is said by the attempt
+/// to open the log.
 fn forget_compaction(disk: &dyn Disk, found: &[Found], threads: usize, notices: &mut Vec<Notice>) {
     let forgotten = parallel::map(found, threads, |Found { path, .. }| {
         rewritten::forget(disk, path).unwrap_or(false).then(|| path.clone())

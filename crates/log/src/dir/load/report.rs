@@ -28,8 +28,8 @@ pub struct LoadReport {
     pub unmarked: Option<Unmarked>,
     /// Logs opened, sorted by directory name.
     pub loaded: Vec<LoadedLog>,
-    /// Logs that could not be opened, and those that had records and are gone. Their directories were not changed; they can
-    /// be made again by [`LogDir::create`](crate::LogDir::create) once the cause is gone.
+    /// Logs that could not be opened, and those that had records and are gone. Their directories were not changed; they
+    /// can be made again by [`LogDir::create`](crate::LogDir::create) once the cause is gone.
     pub failed: Vec<FailedLog>,
     /// Everything else worth telling.
     pub notices: Vec<Notice>,

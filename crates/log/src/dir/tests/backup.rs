@@ -228,7 +228,8 @@ fn damage(world: &World, name: &str, position: u64) {
     file.write_at(position, b"x").expect("written");
 }
 
-/// Closed or active, copied or linked: what is damaged is said, in the copy as it is, and known to readers from then on.
+/// Closed or active, copied or linked: what is damaged is said, in the copy as it is, and known to readers from then
+/// on.
 #[test]
 fn a_damaged_batch_is_copied_as_it_is_and_told() {
     let world = World::new().knows("t", A);

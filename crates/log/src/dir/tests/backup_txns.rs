@@ -1,5 +1,5 @@
-//! Copies of a compacted log in whose transactions producers are in the middle: what a reader of committed records may see of
-//! the copy is what it could see of the log at the copy's end.
+//! Copies of a compacted log in whose transactions producers are in the middle: what a reader of committed records may
+//! see of the copy is what it could see of the log at the copy's end.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -115,7 +115,8 @@ fn a_copy_shows_what_was_committed_at_its_end_and_nothing_that_was_not() {
         assert_eq!((marks.log_end, marks.last_stable), (copied.end, last_stable), "{seed}");
         let found = committed_records(&again);
         let visible = |(_, latest): &(&String, &(i64, Option<String>))| latest.0 < last_stable;
-        // The model's latest may lie behind an open transaction; then an earlier one is visible, which it does not keep.
+        // The model's latest may lie behind an open transaction; then an earlier one is visible, which it does not
+        // keep.
         for (key, latest) in committed.iter().filter(visible) {
             assert_eq!(found.get(key), Some(latest), "{seed}: {key}");
         }

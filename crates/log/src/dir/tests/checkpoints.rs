@@ -91,8 +91,8 @@ fn the_mark_alone_does_not_vouch_for_a_log() {
     let (dir, _) = world.open();
     append(&world.create(&dir, "a", 0), 3);
     dir.close_clean(0);
-    // A batch in the middle of the file goes bad; a checkpoint that does not name the log leaves the mark worthless, and
-    // says nothing about what may go.
+    // A batch in the middle of the file goes bad; a checkpoint that does not name the log leaves the mark worthless,
+    // and says nothing about what may go.
     let file = world.disk.open(&path("a-0/00000000000000000000.log"), OpenMode::ReadWrite).expect("open");
     file.write_at(batch(1).len() as u64 + 70, b"\xff\xff\xff").expect("damage");
     world.put(RECOVERY_POINT_FILE, b"0\n0\n");

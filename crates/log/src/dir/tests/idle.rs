@@ -1,4 +1,5 @@
-//! What the rounds ask of the disk for a directory of many logs to which nothing happens: nothing, however many they are.
+//! What the rounds ask of the disk for a directory of many logs to which nothing happens: nothing, however many they
+//! are.
 
 use pagewire_disk::{Call, FailingDisk};
 

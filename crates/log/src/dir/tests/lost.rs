@@ -6,8 +6,8 @@ use crate::backup::{CopyOptions, Refused};
 use crate::rewritten::FILE;
 use crate::{RecoveryReport, ScrubLimits, Stretch};
 
-/// Offsets 0 to 12 in segments of three, and 13 and 14 in the last of these, of a topic that is compacted. Closed in order, and
-/// never cleaned.
+/// Offsets 0 to 12 in segments of three, and 13 and 14 in the last of these, of a topic that is compacted. Closed in
+/// order, and never cleaned.
 fn never_cleaned() -> World {
     let world = world();
     let (dir, _) = world.open();

@@ -77,7 +77,8 @@ impl OffsetIndex {
         Ok(true)
     }
 
-    /// Drops all entries above `relative` from the file; nothing is in memory yet. `false`: the file cannot be read again.
+    /// Drops all entries above `relative` from the file; nothing is in memory yet. `false`: the file cannot be read
+    /// again.
     pub(crate) fn cut_after(&self, file: &dyn DiskFile, relative: u32, size: u64) -> io::Result<bool> {
         let Some(top) = self.top.load_full() else { return Ok(false) };
         let pages = top.keys.partition_point(|key| *key <= relative);
@@ -177,8 +178,8 @@ impl OffsetIndex {
         Ok(piece.as_ref().and_then(|piece| piece.entries().find(|entry| !below(entry))))
     }
 
-    /// Adds an entry. Only the writer calls this. `true`: the piece is full, [`write`](Self::write) it. One that could not
-    /// be written stays, and what comes meanwhile is left out.
+    /// Adds an entry. Only the writer calls this. `true`: the piece is full, [`write`](Self::write) it. One that could
+    /// not be written stays, and what comes meanwhile is left out.
     pub(crate) fn push(&self, entry: Entry) -> bool {
         let piece = self.piece.load_full().unwrap_or_else(|| {
             let piece = Arc::new(Piece::new(self.len()));

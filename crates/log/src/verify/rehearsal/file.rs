@@ -1,7 +1,7 @@
 //! A file that is the one below up to some length, until something is written to it: then it is one in memory.
 //!
-//! What was played lives as long as the disk it is played on, and holds no descriptor: a log may have more segments than a
-//! process may have files. Whoever opens the file has one, of the file below.
+//! What was played lives as long as the disk it is played on, and holds no descriptor: a log may have more segments
+//! than a process may have files. Whoever opens the file has one, of the file below.
 
 use std::fs::File;
 use std::io::{self, IoSlice};

@@ -1,6 +1,6 @@
-//! A disk that refuses some kind of writing or reading from some time on, is full, or was away when the process started. A
-//! directory that is offline is read all the same if it is there, and comes back by `log online`, or with the next start; one
-//! that is full, or was not read for a while, goes on by itself. The others know nothing of it.
+//! A disk that refuses some kind of writing or reading from some time on, is full, or was away when the process
+//! started. A directory that is offline is read all the same if it is there, and comes back by `log online`, or with
+//! the next start; one that is full, or was not read for a while, goes on by itself. The others know nothing of it.
 
 use std::sync::Arc;
 

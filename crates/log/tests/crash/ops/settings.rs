@@ -5,8 +5,9 @@ use pagewire_log::{Log, LogConfig};
 use crate::disks::Place;
 use crate::world::World;
 
-/// While a disk is sick no log begins to be compacted: that cannot be written down there, and in one that no checkpoint names
-/// a power cut's hole would be taken for compaction's. For the same reason nothing has changed if the process died meanwhile.
+/// While a disk is sick no log begins to be compacted: that cannot be written down there, and in one that no checkpoint
+/// names a power cut's hole would be taken for compaction's. For the same reason nothing has changed if the process
+/// died meanwhile.
 pub(super) fn change(world: &mut World, _at: usize, _log: &Log) {
     let before = world.config.clone();
     let is_sick = world.places.iter().any(Place::is_ill);

@@ -10,8 +10,8 @@ use crate::world::World;
 /// Producers that write in transactions.
 pub(crate) const IDS: std::ops::Range<i64> = 3..6;
 
-/// The next batch of a producer's transaction, which it may begin. Now and then one that is in none: while a transaction
-/// is open that is refused.
+/// The next batch of a producer's transaction, which it may begin. Now and then one that is in none: while a
+/// transaction is open that is refused.
 pub(super) fn inside(world: &mut World, at: usize, log: &Log) {
     let id = world.chance.between(IDS.start, IDS.end);
     let known = world.partitions[at].producers().get(&id).copied();

@@ -56,8 +56,8 @@ fn extended_error(message: &libc::msghdr) -> Option<libc::sock_extended_err> {
         // SAFETY: arithmetic on a length.
         let whole = unsafe { libc::CMSG_LEN(size_of::<libc::sock_extended_err>() as libc::c_uint) };
         if is_error && header.cmsg_len as usize >= whole as usize {
-            // SAFETY: the header says that so many bytes follow it; integers of any value make the struct, and it is read
-            // wherever it lies.
+            // SAFETY: the header says that so many bytes follow it; integers of any value make the struct, and it is
+            // read wherever it lies.
             return Some(unsafe { libc::CMSG_DATA(at).cast::<libc::sock_extended_err>().read_unaligned() });
         }
         // SAFETY: as for the first; `at` is a header of this message.

@@ -1,7 +1,8 @@
 //! Loads from and stores to a mapped file, behind the promise that it cannot shrink.
 //!
 //! Others may change a shared map at any time: processes, system calls, another map of the same file, in another thread
-//! of this process. So bytes are copied out and in by relaxed atomic accesses, and no reference to them as bytes exists.
+//! of this process. So bytes are copied out and in by relaxed atomic accesses, and no reference to them as bytes
+//! exists.
 //!
 //! ```text
 //!   words   |.......#|########|########|##......|      # = bytes asked for
@@ -9,9 +10,9 @@
 //!   store     changed   written  written  changed      in one atomic step each, so that neighbours stay what they are
 //! ```
 //!
-//! All accesses are of whole, aligned words, because atomic accesses of different sizes to the same bytes race as plain ones
-//! do. A word lies within one page, so the first and the last one are mapped whole. Only a file that the kernel has sealed
-//! against writing as well is lent out as a slice.
+//! All accesses are of whole, aligned words, because atomic accesses of different sizes to the same bytes race as plain
+//! ones do. A word lies within one page, so the first and the last one are mapped whole. Only a file that the kernel
+//! has sealed against writing as well is lent out as a slice.
 
 use std::io;
 use std::os::fd::AsFd;
@@ -102,7 +103,8 @@ struct Words<'a> {
 }
 
 impl<'a> Words<'a> {
-    /// The word of the next byte, where that stands in it, and how many of the `left` bytes are in it. `None`: none are left.
+    /// The word of the next byte, where that stands in it, and how many of the `left` bytes are in it. `None`: none are
+    /// left.
     fn next(&mut self, left: usize) -> Option<(&'a AtomicUsize, usize, usize)> {
         if left == 0 {
             return None;
@@ -111,10 +113,11 @@ impl<'a> Words<'a> {
         let skip = address.addr() % WORD;
         let len = left.min(WORD - skip);
         self.at += len;
-        // SAFETY: `words` has checked that the byte at `address` is mapped, and the promise keeps its page there for as long
-        // as the map, which is borrowed, lives. Pages begin and end with words, so the word around it is mapped as well, and
-        // aligned. Everybody in this process accesses it atomically and in this size. In a map that was made to read it is
-        // only loaded, relaxed and no wider than a register, which the standard library allows of memory that is read-only.
+        // SAFETY: `words` has checked that the byte at `address` is mapped, and the promise keeps its page there for as
+        // long as the map, which is borrowed, lives. Pages begin and end with words, so the word around it is mapped as
+        // well, and aligned. Everybody in this process accesses it atomically and in this size. In a map that was made
+        // to read it is only loaded, relaxed and no wider than a register, which the standard library allows of memory
+        // that is read-only.
         let word = unsafe { AtomicUsize::from_ptr(address.wrapping_sub(skip).cast()) };
         Some((word, skip, len))
     }

@@ -1,5 +1,5 @@
-//! `malloc_trim(3)`: what the C library's allocator keeps goes back to the system. The GNU C library alone has it; others
-//! give memory back as it is freed.
+//! `malloc_trim(3)`: what the C library's allocator keeps goes back to the system. The GNU C library alone has it;
+//! others give memory back as it is freed.
 //!
 //! <https://man7.org/linux/man-pages/man3/malloc_trim.3.html>
 

@@ -34,8 +34,8 @@ fn piece_in_core(map: &FileMap) -> io::Result<bool> {
     let (start, len) = map.pages_from(0);
     let count = len.div_ceil(rustix::param::page_size());
     let Some(asked) = pages.get_mut(..count) else { return Err(io::ErrorKind::InvalidInput.into()) };
-    // SAFETY: `start` is the page-aligned start of a live mapping of `len` bytes; the kernel writes one byte for each of
-    // its pages, and `asked` has as many.
+    // SAFETY: `start` is the page-aligned start of a live mapping of `len` bytes; the kernel writes one byte for each
+    // of its pages, and `asked` has as many.
     let answer = unsafe { libc::mincore(start.cast(), len, asked.as_mut_ptr()) };
     if answer < 0 {
         return Err(io::Error::last_os_error());

@@ -41,8 +41,8 @@ static RINGS: AtomicU64 = AtomicU64::new(0);
 /// The kernel is asked so many times to take an operation, before the ring is given up.
 const SUBMIT_TRIES: usize = 3;
 
-/// A ring and its buffers, `io_uring(7)`, <https://man7.org/linux/man-pages/man7/io_uring.7.html>. Route `uring` has one of its
-/// own; this is for those who fill the buffers themselves. Nothing here waits.
+/// A ring and its buffers, `io_uring(7)`, <https://man7.org/linux/man-pages/man7/io_uring.7.html>. Route `uring` has
+/// one of its own; this is for those who fill the buffers themselves. Nothing here waits.
 #[doc(alias = "IORING_OP_SEND_ZC")]
 #[doc(alias = "io_uring")]
 pub struct Ring {
@@ -89,9 +89,9 @@ impl Ring {
     /// A ring with `buffers` buffers (at most 64) of `bytes` each, registered or not.
     ///
     /// # Errors
-    /// `EINVAL` for a buffer of 2 GiB or more, or for too many buffers or none; `ENOSYS` from a kernel without io_uring or without `IORING_OP_SEND_ZC` (Linux 6.0; the report of copies came with
-    /// 6.2), `EPERM` where it is forbidden (seccomp, `kernel.io_uring_disabled`), `ENOMEM` when registered buffers would
-    /// exceed `RLIMIT_MEMLOCK`, `EMFILE`.
+    /// `EINVAL` for a buffer of 2 GiB or more, or for too many buffers or none; `ENOSYS` from a kernel without io_uring
+    /// or without `IORING_OP_SEND_ZC` (Linux 6.0; the report of copies came with 6.2), `EPERM` where it is forbidden
+    /// (seccomp, `kernel.io_uring_disabled`), `ENOMEM` when registered buffers would exceed `RLIMIT_MEMLOCK`, `EMFILE`.
     pub fn new(buffers: usize, bytes: usize, registered: bool) -> io::Result<Self> {
         if !(1..=RING_BUFFERS_MAX).contains(&buffers) || i32::try_from(bytes).is_err() {
             return Err(io::Error::from_raw_os_error(libc::EINVAL));
@@ -129,8 +129,8 @@ impl Ring {
         self.flying.iter().flatten().count()
     }
 
-    /// A buffer to fill; what is in it is what an earlier user left. `None`: all are being filled or in flight. Does not
-    /// wait.
+    /// A buffer to fill; what is in it is what an earlier user left. `None`: all are being filled or in flight. Does
+    /// not wait.
     pub fn take(&mut self) -> Option<RingBuffer> {
         self.reap();
         self.free.pop()
@@ -143,13 +143,15 @@ impl Ring {
         }
     }
 
-    /// Sends `range` of `buffer` with `MSG_NOSIGNAL`, and `MSG_MORE` when `more` is to follow; never waits, whatever the
-    /// socket is. Returns how many bytes the socket took. The buffer comes back by itself, when the kernel is done with it.
+    /// Sends `range` of `buffer` with `MSG_NOSIGNAL`, and `MSG_MORE` when `more` is to follow; never waits, whatever
+    /// the socket is. Returns how many bytes the socket took. The buffer comes back by itself, when the kernel is done
+    /// with it.
     ///
     /// # Errors
-    /// `EINVAL` for a range beyond the buffer or a buffer of another ring; `EAGAIN` when the socket is full; `EOPNOTSUPP` from a socket that cannot (a unix socket), `EINVAL` from a kernel
-    /// that does not know of the report; what `send(2)` reports; `Unsupported` without a number from a ring that was
-    /// given up because the kernel did not take an operation.
+    /// `EINVAL` for a range beyond the buffer or a buffer of another ring; `EAGAIN` when the socket is full;
+    /// `EOPNOTSUPP` from a socket that cannot (a unix socket), `EINVAL` from a kernel that does not know of the report;
+    /// what `send(2)` reports; `Unsupported` without a number from a ring that was given up because the kernel did not
+    /// take an operation.
     pub fn send_zc(
         &mut self,
         socket: BorrowedFd<'_>,
@@ -220,9 +222,9 @@ impl Ring {
         if self.dead {
             return Err(io::ErrorKind::Unsupported.into());
         }
-        // SAFETY: the bytes the entry points to are in `flying` and stay there, and mapped, and unwritten, until the kernel
-        // has reported that it is done with them, or the ring is gone; the descriptor is borrowed by the caller until the
-        // operation has its result.
+        // SAFETY: the bytes the entry points to are in `flying` and stay there, and mapped, and unwritten, until the
+        // kernel has reported that it is done with them, or the ring is gone; the descriptor is borrowed by the caller
+        // until the operation has its result.
         let pushed = unsafe { self.io.submission().push(entry) };
         for _ in 0..SUBMIT_TRIES {
             // An error means that nothing was taken; what was taken is gone from the queue.
@@ -301,7 +303,8 @@ fn register(io: &IoUring, buffers: &mut [RingBuffer]) -> io::Result<()> {
         .iter_mut()
         .map(|buffer| libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() })
         .collect();
-    // SAFETY: each part is one live mapping of exactly that length. The kernel pins its pages and then refers to those: a
-    // buffer that is unmapped early costs the pages until the ring is closed, and nothing else can come to lie in them.
+    // SAFETY: each part is one live mapping of exactly that length. The kernel pins its pages and then refers to those:
+    // a buffer that is unmapped early costs the pages until the ring is closed, and nothing else can come to lie in
+    // them.
     unsafe { io.submitter().register_buffers(&parts) }
 }

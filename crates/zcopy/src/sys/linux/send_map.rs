@@ -40,8 +40,8 @@ pub(crate) fn send_parts(socket: BorrowedFd<'_>, parts: &[SendPart<'_>], more: b
 }
 
 /// Sends `len` bytes of `map` from `at` as [`send_parts`] does, with `MSG_ZEROCOPY` besides: the kernel keeps the pages
-/// and copies nothing, where the way to the peer allows that. For a map only: what it sends lies in pages of the file, of
-/// which the kernel takes references before the call returns, so the map may go away at once and nothing dangles.
+/// and copies nothing, where the way to the peer allows that. For a map only: what it sends lies in pages of the file,
+/// of which the kernel takes references before the call returns, so the map may go away at once and nothing dangles.
 pub(crate) fn send_map_zerocopy(
     socket: BorrowedFd<'_>,
     map: &FileMap,
@@ -58,9 +58,9 @@ fn send_flagged(socket: BorrowedFd<'_>, parts: &[SendPart<'_>], flags: libc::c_i
     let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
     message.msg_iov = parts.as_ptr().cast_mut().cast();
     message.msg_iovlen = parts.len() as _;
-    // SAFETY: the descriptor is borrowed for the call. `SendPart` has the layout of `iovec`; every part names memory that
-    // its lifetime keeps: a slice, or a live mapping, from which only the kernel reads, and checks each page as it does.
-    // The kernel writes to none of it, and keeps addresses of none: with `MSG_ZEROCOPY` it keeps pages.
+    // SAFETY: the descriptor is borrowed for the call. `SendPart` has the layout of `iovec`; every part names memory
+    // that its lifetime keeps: a slice, or a live mapping, from which only the kernel reads, and checks each page as it
+    // does. The kernel writes to none of it, and keeps addresses of none: with `MSG_ZEROCOPY` it keeps pages.
     let answer = unsafe { libc::sendmsg(socket.as_raw_fd(), &raw const message, flags | libc::MSG_NOSIGNAL) };
     usize::try_from(answer).map_err(|_| io::Error::last_os_error())
 }

@@ -46,8 +46,8 @@ pub(crate) fn socket_option(
 ) -> io::Result<usize> {
     let (level, name) = option.level_and_name();
     let mut len = libc::socklen_t::try_from(into.len()).map_err(|_| io::ErrorKind::InvalidInput)?;
-    // SAFETY: the descriptor is borrowed for the call; the kernel writes at most `len` bytes, which is what `into` has, and
-    // the count of them to `len`, which is alive.
+    // SAFETY: the descriptor is borrowed for the call; the kernel writes at most `len` bytes, which is what `into` has,
+    // and the count of them to `len`, which is alive.
     let answer =
         unsafe { libc::getsockopt(socket.as_raw_fd(), level, name, into.as_mut_ptr().cast(), &raw mut len) };
     if answer < 0 {

@@ -73,7 +73,8 @@ impl SteadyFile {
     /// For as long as a map of this file lives, no process and no disk may take a page of it away:
     /// * it is not truncated below its present length, by nobody (write permission to others is reason to doubt);
     /// * reading it does not fail: after `EIO` a load is `SIGBUS`. A network file system cannot promise that;
-    /// * stores go where blocks are reserved (see [`preallocate()`](crate::preallocate())), else a full disk is `SIGBUS`.
+    /// * stores go where blocks are reserved (see [`preallocate()`](crate::preallocate())), else a full disk is
+    ///   `SIGBUS`.
     ///
     /// Bytes may change at any time: they are never lent out as a slice.
     pub unsafe fn assume(file: Arc<File>) -> Self {

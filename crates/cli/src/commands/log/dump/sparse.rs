@@ -1,5 +1,5 @@
-//! What dumps of `.index` and `.timeindex` share: the entries up to the room that a broker reserved, and what Kafka looks
-//! at when it starts.
+//! What dumps of `.index` and `.timeindex` share: the entries up to the room that a broker reserved, and what Kafka
+//! looks at when it starts.
 
 use std::io;
 

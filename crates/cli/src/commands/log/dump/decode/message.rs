@@ -1,5 +1,5 @@
-//! From bytes to data, by a schema. Every length and count is checked against the bytes that are left before anything is
-//! taken, and nothing is deeper than its schema.
+//! From bytes to data, by a schema. Every length and count is checked against the bytes that are left before anything
+//! is taken, and nothing is deeper than its schema.
 
 use pagewire_disk::checkpoint::format_id;
 use uuid::Uuid;
