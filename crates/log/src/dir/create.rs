@@ -47,7 +47,9 @@ impl LogDir {
         now_ms: i64,
     ) -> Result<(), CreateError> {
         let (opened, made) = self.bring_up(topic, partitions, settings, now_ms, true);
-        opened.iter().for_each(|log| tell(&log.report));
+        for log in &opened {
+            tell(&log.report);
+        }
         made
     }
 

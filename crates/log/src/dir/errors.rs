@@ -96,6 +96,7 @@ impl LogDirError {
     }
 
     /// The same of a directory of a broker whose first one is this.
+    #[must_use]
     pub fn beside(self, first: &Path) -> Self {
         let home = first.to_path_buf();
         match self {

@@ -70,10 +70,11 @@ impl LockedDir {
         }
         let path = path.to_path_buf();
         let (meter, home) = (LoadMeter::new(&path), path.clone());
-        Ok(Self { disk, anchor, meter, path, home, lock, meta, directory, damaged })
+        Ok(Self { disk, anchor, path, home, lock, meta, directory, damaged, meter })
     }
 
     /// The same of a broker whose first directory is this, by which messages name it.
+    #[must_use]
     pub fn beside(self, first: &Path) -> Self {
         Self { home: first.to_path_buf(), ..self }
     }

@@ -92,8 +92,12 @@ pub(crate) fn go_on(world: &mut World) {
             let known = world.known();
             let settings = |topic: &str, number| known.settings(topic, number);
             let path = world.places[place].path();
-            let (opened, error) = world.dirs().open_returned(path, &settings, world.now_ms);
-            assert!(opened == 1 && error.is_none(), "{topic} is back: {opened} {error:?}");
+            let report = world.dirs().reopen(path, &settings, world.now_ms);
+            assert!(
+                report.loaded.len() == 1 && report.failed.is_empty(),
+                "{topic} is back: {:?}",
+                report.failed
+            );
             let log = world.log(at).expect("it is back");
             world.partitions[at].settle(log.marks());
             life::look_at(world, at, &log);

@@ -83,7 +83,7 @@ pub(crate) fn befall(world: &mut World) {
         let offsets = if world.holes { end..end } else { end..next };
         partition.harm.hits.push(Hit { offsets, around: end..next, is_found: false, is_noted: false });
     }
-    if victim.base <= partition.start && victim.bytes_gone(&bytes) {
+    if victim.base <= partition.start && is_all(&bytes) {
         // The log may begin behind it, if that is told.
         partition.harm.start_before.get_or_insert(partition.start_seen);
         partition.start_seen = partition.start_seen.max(victim.next_base.unwrap_or(point));
@@ -161,11 +161,11 @@ impl Victim {
     fn is_torn(&self) -> bool {
         self.batches.last().map_or(0, |last| last.bytes.end) < self.bytes.len() as u64
     }
+}
 
-    /// Nothing of it is left.
-    fn bytes_gone(&self, bytes: &Range<u64>) -> bool {
-        bytes.start == 0 && bytes.end == u64::MAX
-    }
+/// Nothing of the file is left.
+fn is_all(bytes: &Range<u64>) -> bool {
+    bytes.start == 0 && bytes.end == u64::MAX
 }
 
 /// Does it, for good. `None` if nothing would be another.

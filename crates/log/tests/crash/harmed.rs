@@ -62,8 +62,7 @@ pub(crate) fn verify(dir: &LogDir, now_ms: i64) {
 
 /// Whether a log that begins later than it did says so. After a kill it may not know: retention may have been there.
 pub(crate) fn is_told(partition: &Partition, log: &Log, report: &LoadReport) -> bool {
-    let later = |before: &i64| log.marks().log_start > *before;
-    if partition.harm.start_before.filter(later).is_none() {
+    if partition.harm.start_before.is_none_or(|before| log.marks().log_start <= before) {
         return true;
     }
     let loaded = report.loaded.iter().find(|loaded| loaded.topic == partition.topic).expect("loaded");

@@ -58,7 +58,7 @@ pub(crate) fn befall(world: &mut World, place: usize) {
     };
     let dies = world.chance.one_in(2);
     world.leader_epoch += 1;
-    for (at, tail) in here.iter().zip(tails) {
+    for (at, tail) in here.iter().zip(&tails) {
         lead(world, *at, tail, &disk, dies);
     }
     write_checkpoints(world, &here, place, dies);
@@ -120,7 +120,7 @@ fn read(disk: &ForgettingDisk, path: &Path) -> Vec<u8> {
 }
 
 /// Cuts what is torn, begins an epoch, and writes some batches.
-fn lead(world: &mut World, at: usize, tail: Tail, disk: &ForgettingDisk, dies: bool) {
+fn lead(world: &mut World, at: usize, tail: &Tail, disk: &ForgettingDisk, dies: bool) {
     let (dir, epoch) = (world.path(&world.partitions[at]), world.leader_epoch);
     let marks_end = tail.end;
     world.partitions[at].is_cut_at(marks_end);

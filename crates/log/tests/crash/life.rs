@@ -100,19 +100,16 @@ pub(crate) fn arrive(
     let arrived: Vec<usize> =
         (0..world.partitions.len()).filter(|at| has_come(world.partitions[*at].place)).collect();
     for &at in &arrived {
-        match world.log(at) {
-            Some(log) => {
-                world.partitions[at].settle(log.marks());
-                if !harmed::is_told(&world.partitions[at], &log, report) {
-                    world.tally.count("beginnings lost after a kill, and not told");
-                }
-                world.partitions[at].harm.start_before = None;
-            }
-            None => {
-                let partition = &world.partitions[at];
-                assert!(!partition.made || partition.aside.is_some(), "{} is gone", partition.topic);
-            }
+        let Some(log) = world.log(at) else {
+            let partition = &world.partitions[at];
+            assert!(!partition.made || partition.aside.is_some(), "{} is gone", partition.topic);
+            continue;
+        };
+        world.partitions[at].settle(log.marks());
+        if !harmed::is_told(&world.partitions[at], &log, report) {
+            world.tally.count("beginnings lost after a kill, and not told");
         }
+        world.partitions[at].harm.start_before = None;
     }
     gone::miss(world);
     // A full disk lets directories go that the checkpoints still name, and a crash then misses the next of their names.

@@ -72,8 +72,8 @@ fn write_damage(disk: &ForgettingDisk, (topic, partition): (&str, i32), copy: &B
             partition,
             segment,
             size,
-            from: stretch.from,
-            to: stretch.to,
+            from: stretch.begin(),
+            to: stretch.end(),
             offset: stretch.offset,
         };
         file.damage.iter().map(entry).collect::<Vec<_>>()

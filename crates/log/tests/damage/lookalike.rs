@@ -202,7 +202,8 @@ impl Told {
     /// What a log that was started and verified refuses otherwise; nothing but that file was harmed.
     fn unlike(&self, log: &Log) -> Option<String> {
         let all = log.damage();
-        let found: BTreeSet<u64> = all.iter().filter(|one| one.bytes() > 0).map(|one| one.begin()).collect();
+        let found: BTreeSet<u64> =
+            all.iter().filter(|one| one.bytes() > 0).map(pagewire_log::Stretch::begin).collect();
         (self.cuts.is_empty() && found != self.refused)
             .then(|| format!("{:?} foretold to be refused, {all:?} is", self.refused))
     }

@@ -65,13 +65,13 @@ fn one_that_is_put_back_is_opened_at_once_or_by_the_next_start() {
     let (dir, _) = world.open();
     put_back(&world);
     let log = try_create(&world, &dir).expect("there");
-    assert!(log.marks().log_end == 2 && reads_all(&log) && dir.gone_names().len() == 0);
+    assert!(log.marks().log_end == 2 && reads_all(&log) && dir.gone_names().is_empty());
 
     let world = without_the_first(true);
     assert!(world.open().0.close_clean(1).clean);
     put_back(&world);
     let (dir, report) = world.open();
-    assert!(report.failed.is_empty() && dir.gone_names().len() == 0);
+    assert!(report.failed.is_empty() && dir.gone_names().is_empty());
     assert_eq!(log_end(&dir, "t", 0), 2);
 }
 
@@ -141,9 +141,10 @@ fn lived(world: &World, clean: bool) {
 
 #[test]
 fn one_that_returns_is_opened_by_all_that_a_start_would_have_known() {
+    type Harm = Box<dyn Fn(&World)>;
     let gone =
         |name: &'static str| move |world: &World| world.disk.remove_file(&path(name)).expect("removed");
-    let harms: [(&str, Box<dyn Fn(&World)>); 5] = [
+    let harms: [(&str, Harm); 5] = [
         ("none", Box::new(|_: &World| ())),
         ("the newest records", Box::new(gone("t-0/00000000000000000009.log"))),
         ("the first records", Box::new(gone("t-0/00000000000000000003.log"))),

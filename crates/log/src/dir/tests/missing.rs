@@ -280,9 +280,9 @@ fn a_snapshot_that_is_newer_than_the_end_of_a_log_tells_what_is_lost() {
         bases
     };
     let newest = bases()[1..].to_vec();
-    newest
-        .iter()
-        .for_each(|base| world.disk.remove_file(&path(&format!("t-0/{base:020}.log"))).expect("gone"));
+    for base in &newest {
+        world.disk.remove_file(&path(&format!("t-0/{base:020}.log"))).expect("gone");
+    }
     let found = found(&world, None);
     assert!(
         found.iter().any(|one| one.severity == Severity::Damage && one.what.contains("is lost")),
