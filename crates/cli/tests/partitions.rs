@@ -126,7 +126,7 @@ fn of_a_deleted_topic_nothing_is_waited_for_and_nothing_comes_back() {
         let said = online(&broker, &[]).failed(1);
         assert!(said.contains("is served already"), "{said}");
     }
-    assert_eq!(broker.run(&["topic", "list"]).ok().matches("u").count(), 0);
+    assert_eq!(broker.run(&["topic", "list"]).ok().matches('u').count(), 0);
 }
 
 /// The line that a message names, from `pagewire` to a word that ends it.

@@ -402,7 +402,7 @@ async fn a_directory_that_comes_back_is_shown_whole_however_busy_the_io_pool_is(
     let online = change(&bench.broker, |change| async move { change.serve(taken, 9, false).await });
     let online = online.await.expect("nothing refuses it");
     drop(go_on);
-    assert_eq!(online.partitions, 6);
+    assert_eq!(online.partitions.len(), 6);
     let shown = bench.broker.image();
     assert!(
         shown.hosted().all(|partition| partition.log.offline().is_none() && partition.leader_epoch() == 9)

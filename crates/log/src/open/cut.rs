@@ -33,6 +33,8 @@ const NAMES_MAX: u32 = 10_000;
 struct Good {
     first: i64,
     upto: i64,
+    /// Behind the one that comes last in the file.
+    end: i64,
 }
 
 /// Cuts for good: what is appended from now on could be followed by what was cut, should the power go before the next
@@ -91,6 +93,12 @@ pub(crate) fn remove_from(
     Ok(())
 }
 
+/// Behind which offset the last whole batch ends that begins at or behind `from`, of those from `offset` on. Which of the batches
+/// there are the log's own, nobody may know; its end was written last.
+pub(crate) fn last_end_in(file: &dyn DiskFile, from: u64, size: u64, offset: i64) -> io::Result<Option<i64>> {
+    Ok(good_in(file, from, size, offset)?.map(|good| good.end))
+}
+
 /// The good batches of offsets from `offset` on that begin at or behind `from`.
 fn good_in(file: &dyn DiskFile, from: u64, size: u64, offset: i64) -> io::Result<Option<Good>> {
     let offsets = offset..=i64::MAX - 1;
@@ -100,8 +108,9 @@ fn good_in(file: &dyn DiskFile, from: u64, size: u64, offset: i64) -> io::Result
         let (at, stated) = match step {
             Step::Batch(batch) if batch.is_whole() && offsets.contains(&batch.header.base_offset) => {
                 let (first, upto) = (batch.header.base_offset, batch.header.next_offset());
-                let so_far = good.unwrap_or(Good { first, upto });
-                good = Some(Good { first: so_far.first.min(first), upto: so_far.upto.max(upto) });
+                let so_far = good.unwrap_or(Good { first, upto, end: upto });
+                let (first, end) = (so_far.first.min(first), upto);
+                good = Some(Good { first, upto: so_far.upto.max(upto), end });
                 continue;
             }
             Step::Batch(batch) => (batch.position, Some(batch.end())),

@@ -8,7 +8,8 @@
 //!
 //! Past the recovery point the first batch that cannot be believed ends the log: it and everything after it goes, and the
 //! report says so. Below it nothing goes: what was stable once is kept as it is, known as damaged to readers, and the log
-//! goes on behind it. Where that was its end, it goes on in a new segment at the offset that it is known to have reached;
+//! goes on behind it. Where that was its end, it goes on in a new segment at the offset that it is known to have reached, or
+//! that the last whole batch among those bytes has: be it a record's, no offset that was answered is given out again;
 //! that the end before it is lost is written down first, where nothing else would tell it from a hole of compaction's.
 //! If the recovery point is lost, only a torn end goes.
 //!
@@ -26,7 +27,7 @@ use crate::answers::{Hole, RecoveryReport};
 use crate::errors::LogError;
 use crate::home::Home;
 use crate::index::time::TimeEntry;
-use crate::open::cut::{cut_tail, remove_from};
+use crate::open::cut::{cut_tail, last_end_in, remove_from};
 use crate::open::depth::Depth;
 use crate::open::listing::Listing;
 use crate::open::trust::trusted_start;
@@ -48,6 +49,8 @@ pub(crate) struct Recovered {
     pub(crate) first_timestamp: Option<i64>,
     /// The last one ends in bytes that were stable once and are no batches.
     ragged: bool,
+    /// The offset that batches among those bytes have come to.
+    last_end: Option<i64>,
 }
 
 /// What part of a segment was looked at.
@@ -165,9 +168,18 @@ impl Recovered {
             // Its readers stop before that; nothing is written behind it.
             segment.set_end(End { size, ..walked.end });
         }
+        self.last_end = match walked.damage.last() {
+            Some(last) if ragged && reach.last => segment
+                .file()
+                .and_then(|file| last_end_in(&*file, last.begin(), size, last.offset))
+                .map_err(LogError::at(segment.path()))?
+                .filter(|end| *end <= reach.upto),
+            _ => None,
+        };
+        let reached = depth.reached(true).max(self.last_end.unwrap_or(0));
         for stretch in walked.damage.into_vec() {
             // Whatever follows, the last segment's damage ends where it goes on.
-            let upto = if stretch.end() == size && reach.last { depth.reached(true) } else { i64::MAX };
+            let upto = if stretch.end() == size && reach.last { reached } else { i64::MAX };
             let next_offset = stretch.next_offset.min(upto.max(stretch.offset));
             know(&segment, Stretch { next_offset, ..stretch }, report);
         }
@@ -183,7 +195,7 @@ impl Recovered {
         depth: &Depth,
         report: &mut RecoveryReport,
     ) -> Result<Option<i64>, LogError> {
-        let base = depth.reached(self.ragged);
+        let base = depth.reached(self.ragged).max(self.last_end.unwrap_or(0));
         if self.segments.last().is_none_or(|last| last.end().next_offset >= base) {
             return Ok(None);
         }
