@@ -32,6 +32,7 @@ mod records;
 mod settings;
 mod shard;
 mod timers;
+pub mod txn;
 
 pub use admin::{DescribedGroup, DescribedMember, ListedGroup};
 pub use answer::{

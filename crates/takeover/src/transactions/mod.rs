@@ -4,7 +4,7 @@
 //! markers, does not come along. So it is done in the copies, as Kafka would do it:
 //!
 //! ```text
-//!   state.rs      a record of __transaction_state           decisions.rs   all of them: who takes part in what, how it ends
+//!   state.rs      what the coordinator's word means         decisions.rs   all of them: who takes part in what, how it ends
 //!   end.rs        markers at the ends of the new logs, read back; and the coordinator's last word in the copy of its topic
 //! ```
 //!
