@@ -39,14 +39,13 @@ impl Shard {
         let limits = &self.settings().limits;
         let from = self.expiry_at.as_ref().map_or(Bound::Unbounded, |id| Bound::Included(id.clone()));
         let (mut records, mut bytes, mut next) = (Vec::new(), 0, None);
-        let mut looked = 0;
-        for (id, transaction) in self.ids.range::<Arc<str>, _>((from, Bound::Unbounded)) {
+        let all = self.ids.range::<Arc<str>, _>((from, Bound::Unbounded));
+        for (looked, (id, transaction)) in all.enumerate() {
             let full = records.len() >= limits.records_per_append || bytes + id.len() > limits.append_bytes;
             if looked >= limits.look_steps || full {
                 next = Some(id.clone());
                 break;
             }
-            looked += 1;
             if transaction.kept.state.is_at_rest() && transaction.kept.updated_ms <= before_ms {
                 bytes += id.len() + TOMBSTONE_BYTES;
                 records.push(TxnRecord { transactional_id: id.clone(), value: None });

@@ -233,9 +233,9 @@ impl TxnValue {
 impl TxnTopic {
     fn write(&self, out: &mut Writer, flexible: bool) -> Result<(), EncodeError> {
         if flexible {
-            out.compact_string(&self.topic)?
+            out.compact_string(&self.topic)?;
         } else {
-            out.string(&self.topic)?
+            out.string(&self.topic)?;
         }
         write_count(out, Some(self.partitions.len()), flexible)?;
         for partition in &self.partitions {
@@ -271,9 +271,9 @@ fn write_count(out: &mut Writer, count: Option<usize>, flexible: bool) -> Result
     let count = count.map(|count| i32::try_from(count).map_err(|_| EncodeError::TooLong(count)));
     let count = count.transpose()?;
     if flexible {
-        out.varint(count.map_or(0, |count| count as u32 + 1))
+        out.varint(count.map_or(0, |count| count as u32 + 1));
     } else {
-        out.i32(count.unwrap_or(-1))
+        out.i32(count.unwrap_or(-1));
     }
     Ok(())
 }

@@ -157,15 +157,12 @@ impl Shard {
         let mut out = Effects::default();
         for record in append.records {
             let id = record.transactional_id;
-            match record.value {
-                Some(value) => {
-                    self.keep(&id, value, Some((append.then, now)));
-                    self.follow(&id, append.then, now, &mut out);
-                }
-                None => {
-                    self.forget(&id);
-                    out.note(&id, Event::Expired);
-                }
+            if let Some(value) = record.value {
+                self.keep(&id, value, Some((append.then, now)));
+                self.follow(&id, append.then, now, &mut out);
+            } else {
+                self.forget(&id);
+                out.note(&id, Event::Expired);
             }
         }
         out
@@ -271,12 +268,12 @@ impl Shard {
 
     /// What a record says becomes what is known. `live`: it was written now; what it leads to follows in memory too.
     fn keep(&mut self, id: &Arc<str>, value: TxnValue, live: Option<(Then, Now)>) {
-        if !self.ids.contains_key(id) {
+        if self.ids.contains_key(id) {
+            self.with(id, |transaction, _| transaction.kept = Kept::read(value));
+        } else {
             let transaction = Transaction::of(Kept::read(value));
             self.bytes += transaction.bytes(id);
             self.ids.insert(id.clone(), transaction);
-        } else {
-            self.with(id, |transaction, _| transaction.kept = Kept::read(value));
         }
         let Some((then, now)) = live else { return };
         self.with(id, |transaction, deadlines| {

@@ -18,6 +18,9 @@ mod print;
 use std::fmt::Write as _;
 use std::path::Path;
 
+/// How many there are in the file.
+const QUESTIONS: usize = 89;
+
 #[test]
 fn transcripts_of_transactions_play_as_written() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/txn_transcripts");
@@ -39,6 +42,27 @@ fn transcripts_of_transactions_play_as_written() {
         }
     }
     assert!(wrong.is_empty(), "{wrong}");
+}
+
+#[test]
+fn questions_are_answered_as_kafka_answered_them() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/txn_kafka_answers.txt");
+    let (mut player, mut asked) = (player::Player::default(), 0);
+    for line in std::fs::read_to_string(path).unwrap().lines() {
+        let Some((question, answer)) = line.split_once(" => ") else {
+            assert!(line.is_empty() || line.starts_with('#'), "{line}");
+            continue;
+        };
+        let output = player.run(&command::Command::parse(question));
+        let said = output.lines().find_map(|line| line.strip_prefix("reply ")).map_or_else(
+            || output.trim_end(),
+            // Behind the token and the kind of the question.
+            |reply| reply.splitn(3, ' ').nth(2).unwrap(),
+        );
+        assert_eq!(said, answer, "{question}");
+        asked += 1;
+    }
+    assert_eq!(asked, QUESTIONS);
 }
 
 fn play(written: &str) -> String {
