@@ -27,6 +27,8 @@ use crate::now::Now;
 
 /// Transactions whose markers go out at once, where many were being ended when the coordinator stopped.
 const ENDED_AT_ONCE: usize = 64;
+/// Producer ids that are kept for whoever needs one: as many as may ask at once.
+const SPARE_PRODUCER_IDS: usize = 64;
 
 /// The transactional ids of one partition of `__transaction_state`.
 #[derive(Clone, Debug)]
@@ -41,8 +43,8 @@ pub struct Shard {
     pub(super) deadlines: Deadlines,
     /// Where the look for what expired goes on.
     pub(super) expiry_at: Option<Arc<str>>,
-    /// A producer id that nobody has yet.
-    spare_producer_id: Option<i64>,
+    /// Producer ids that nobody has yet.
+    spare_producer_ids: Vec<i64>,
     /// One was wanted and not there.
     lacks_producer_id: bool,
 }
@@ -58,7 +60,7 @@ impl Shard {
             bytes_allowed: usize::MAX,
             deadlines: Deadlines::default(),
             expiry_at: None,
-            spare_producer_id: None,
+            spare_producer_ids: Vec::new(),
             lacks_producer_id: false,
         }
     }
@@ -242,15 +244,18 @@ impl Shard {
         self.lacks_producer_id
     }
 
-    /// A producer id that nobody ever had, for whoever needs one next. Another one that is still here is dropped.
-    pub const fn give_producer_id(&mut self, producer_id: i64) {
-        self.spare_producer_id = Some(producer_id);
+    /// A producer id that nobody ever had, for whoever needs one next. More than a few are not kept.
+    pub fn give_producer_id(&mut self, producer_id: i64) {
+        if self.spare_producer_ids.len() < SPARE_PRODUCER_IDS {
+            self.spare_producer_ids.push(producer_id);
+        }
         self.lacks_producer_id = false;
     }
 
     pub(super) fn take_producer_id(&mut self) -> Result<i64, Error> {
-        self.lacks_producer_id = self.spare_producer_id.is_none();
-        self.spare_producer_id.take().ok_or(Error::CoordinatorLoadInProgress)
+        let spare = self.spare_producer_ids.pop();
+        self.lacks_producer_id = spare.is_none();
+        spare.ok_or(Error::CoordinatorLoadInProgress)
     }
 
     /// Lets a transactional id change, and keeps count of its bytes.
@@ -337,5 +342,82 @@ impl Shard {
     /// Every request that waits for an answer.
     pub fn waiting(&self) -> Vec<Token> {
         self.ids.values().filter_map(|transaction| Some(transaction.waiting?.0)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::txn::{Add, End, Init, Marked, Outcome, TxnVersion};
+
+    const VERSION: TxnVersion = TxnVersion::EpochPerTransaction;
+
+    /// Does everything that is to be done, all markers written.
+    fn act(shard: &mut Shard, effects: Effects, now: Now) {
+        for append in effects.appends {
+            let next = shard.appended(append, now);
+            act(shard, next, now);
+        }
+        for markers in effects.markers {
+            let each = markers.topics.iter().flat_map(|(topic, partitions)| {
+                partitions.iter().map(|partition| (topic.clone(), *partition, Marked::Written))
+            });
+            let next = shard.markers_written(&markers.of, &each.collect::<Vec<_>>(), now);
+            act(shard, next, now);
+        }
+        let counted: usize = shard.ids.iter().map(|(id, transaction)| transaction.bytes(id)).sum();
+        assert_eq!(shard.bytes, counted);
+    }
+
+    fn init(transactional_id: &str) -> Input {
+        let transactional_id = transactional_id.to_owned();
+        Input::Init(Init { token: Token(1), transactional_id, timeout_ms: 1_000, expected: None })
+    }
+
+    #[test]
+    fn what_is_held_is_counted_and_nothing_is_left_of_what_expired() {
+        let (mut shard, mut now) = (Shard::new(Settings::default(), 0), Now::both(0));
+        shard.loaded(now);
+        let end = |transactional_id: &str, outcome| {
+            let (token, transactional_id) = (Token(1), transactional_id.to_owned());
+            Input::End(End {
+                token,
+                transactional_id,
+                producer_id: 7,
+                producer_epoch: 0,
+                outcome,
+                version: VERSION,
+            })
+        };
+        for id in ["a", "b", "c"] {
+            shard.give_producer_id(7);
+            let partitions = (0..40).map(|index| (Arc::from("topic"), index)).collect();
+            let add = Input::Add(Add {
+                token: Token(1),
+                transactional_id: id.to_owned(),
+                producer_id: 7,
+                producer_epoch: 0,
+                partitions,
+                version: VERSION,
+            });
+            for input in [init(id), add] {
+                let effects = shard.handle(input, now);
+                act(&mut shard, effects, now);
+            }
+        }
+        let open = shard.bytes();
+        for (id, outcome) in [("a", Outcome::Commit), ("b", Outcome::Abort)] {
+            let effects = shard.handle(end(id, outcome), now);
+            act(&mut shard, effects, now);
+        }
+        assert!(shard.bytes() < open);
+        let until_ms = 2 * shard.settings.id_expiration_ms;
+        while let Some(at_ms) = shard.next_deadline().filter(|at_ms| *at_ms < until_ms) {
+            now = Now::both(at_ms.max(now.steady_ms));
+            let effects = shard.on_time(now);
+            act(&mut shard, effects, now);
+        }
+        assert_eq!((shard.id_count(), shard.bytes()), (0, 0));
+        assert_eq!(shard.deadlines.overdue(i64::MAX), None);
     }
 }
