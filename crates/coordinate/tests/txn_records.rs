@@ -166,6 +166,20 @@ fn counts_above_127_take_two_bytes() {
 }
 
 #[test]
+fn a_name_that_could_not_be_written_back_is_not_read() {
+    let topic = TxnTopic { topic: "x".repeat(32_767).into(), partitions: vec![0] };
+    let whole = read(&bytes(LOG[1].0), Some(&bytes(LOG[1].1))).value.unwrap();
+    let longest = TxnValue { topics: Some(vec![topic]), ..whole };
+    let mut value = longest.encode().unwrap().to_vec();
+    assert_eq!(TxnValue::decode(&value), Ok(longest));
+    // The length of the name, plus one, as a varint of three bytes: 32768, then 32769.
+    assert_eq!(value[18..21], [0x80, 0x80, 0x02]);
+    value[18] = 0x81;
+    value.insert(21, b'x');
+    assert_eq!(TxnValue::decode(&value), Err(TxnDecodeError::Field(FieldError::Length)));
+}
+
+#[test]
 fn a_claimed_count_takes_no_memory() {
     // So many topics, and then so many partitions of one, of which nothing is there.
     let head = |version: u8| [&[0, version][..], &[0; 14], &[1]].concat();

@@ -15,6 +15,7 @@ mod produced;
 mod recovery;
 mod request;
 mod response;
+mod txn_record;
 
 /// An entry point and the promise it has to keep.
 #[derive(Debug, Clone, Copy)]
@@ -87,6 +88,13 @@ pub static TARGETS: &[Target] = &[
         promise: "a record of the offsets topic is read or refused; what was read can be written and read again",
         run: group_record::run,
         seeds: group_record::seeds,
+        bounded_runs: 20_000,
+    },
+    Target {
+        name: "txn-record",
+        promise: "a record of __transaction_state is read or refused; what was decided in it is done, what was read can be written and read again",
+        run: txn_record::run,
+        seeds: txn_record::seeds,
         bounded_runs: 20_000,
     },
     Target {

@@ -28,6 +28,8 @@ pub const NO_PRODUCER_EPOCH: i16 = -1;
 pub(crate) const VALUE_VERSION: i16 = 1;
 
 const KEY_TRANSACTION: i16 = 0;
+/// The longest string, however its length is written.
+const NAME_BYTES_MAX: usize = i16::MAX as usize;
 const TAG_PREVIOUS_ID: u32 = 0;
 const TAG_NEXT_ID: u32 = 1;
 const TAG_CLIENT_VERSION: u32 = 2;
@@ -253,7 +255,8 @@ fn topics(fields: &mut Fields<'_>, flexible: bool) -> Result<Option<Vec<TxnTopic
     let Some(count) = fields.length(list)? else { return Ok(None) };
     let mut topics = Vec::new();
     for _ in 0..count {
-        let topic = Arc::from(fields.text(name)?.ok_or(FieldError::Length)?);
+        let topic = fields.text(name)?.filter(|text| text.len() <= NAME_BYTES_MAX);
+        let topic = Arc::from(topic.ok_or(FieldError::Length)?);
         let mut partitions = Vec::new();
         for _ in 0..fields.length(list)?.ok_or(FieldError::Length)? {
             partitions.push(fields.i32()?);

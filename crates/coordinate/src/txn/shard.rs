@@ -348,7 +348,7 @@ impl Shard {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::txn::{Add, End, Init, Marked, Outcome, TxnVersion};
+    use crate::txn::{Add, End, Init, Marked, Outcome, TxnTopic, TxnVersion};
 
     const VERSION: TxnVersion = TxnVersion::EpochPerTransaction;
 
@@ -372,6 +372,23 @@ mod tests {
     fn init(transactional_id: &str) -> Input {
         let transactional_id = transactional_id.to_owned();
         Input::Init(Init { token: Token(1), transactional_id, timeout_ms: 1_000, expected: None })
+    }
+
+    #[test]
+    fn a_topic_that_a_record_names_twice_takes_part_as_a_whole() {
+        let topic = |partitions: &[i32]| TxnTopic { topic: "t".into(), partitions: partitions.to_vec() };
+        let value = TxnValue {
+            topics: Some(vec![topic(&[1]), topic(&[]), topic(&[0])]),
+            ..Kept::new(7, 1_000, 0).prepared(Outcome::Commit, 2, -1, 0).value()
+        };
+        let record = TxnRecord { transactional_id: "a".into(), value: Some(value) };
+        let mut shard = Shard::new(Settings::default(), 0);
+        let (key, value) = (record.encode_key().expect("short"), record.encode_value().expect("short"));
+        shard.replay(&key, value.as_deref()).expect("ours");
+        shard.loaded(Now::both(0));
+        let markers = shard.on_time(Now::both(0)).markers;
+        assert_eq!(markers.len(), 1);
+        assert_eq!(markers[0].topics, [(Arc::from("t"), vec![0, 1])]);
     }
 
     #[test]

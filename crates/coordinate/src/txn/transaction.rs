@@ -92,7 +92,11 @@ impl Kept {
 
     /// What a record says.
     pub(crate) fn read(value: TxnValue) -> Self {
-        let topics = value.topics.into_iter().flatten();
+        let mut topics = Topics::new();
+        for topic in value.topics.into_iter().flatten().filter(|topic| !topic.partitions.is_empty()) {
+            // Kafka names a topic once; what names it twice means all of it.
+            topics.entry(topic.topic).or_default().extend(topic.partitions);
+        }
         Self {
             producer_id: value.producer_id,
             previous_producer_id: value.previous_producer_id,
@@ -100,7 +104,7 @@ impl Kept {
             epoch: value.producer_epoch,
             timeout_ms: value.timeout_ms,
             state: value.state,
-            topics: topics.map(|topic| (topic.topic, topic.partitions.into_iter().collect())).collect(),
+            topics,
             updated_ms: value.updated_ms,
             started_ms: value.started_ms,
             client_version: value.client_version,
