@@ -1,6 +1,8 @@
 //! Records of `__transaction_state`: those that Apache Kafka 4.3.1 wrote are read as what they are and written byte for byte,
 //! in both versions; whatever else comes is an error, never a panic.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use pagewire_coordinate::txn::{TxnDecodeError, TxnDecoded, TxnRecord, TxnState, TxnTopic, TxnValue};
 use pagewire_record::fields::FieldError;
 use proptest::prelude::*;
