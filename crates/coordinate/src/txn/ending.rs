@@ -69,8 +69,9 @@ impl Shard {
         match left.unwrap_or(0) {
             0 => self.complete(id, outcome, now, &mut out),
             partitions => {
-                let retry_ms = self.retry_later(id, now);
-                out.note(id, Event::Unmarked { outcome, partitions, retry_ms });
+                if self.retry_later(id, now) {
+                    out.note(id, Event::Unmarked { outcome, partitions });
+                }
             }
         }
         out
@@ -84,9 +85,10 @@ impl Shard {
         if let Some((token, answer)) = self.with(id, |transaction, _| transaction.waiting.take()).flatten() {
             out.reply(token, Answer::End(answer).refuse(error));
         }
-        let retry_ms = self.retry_later(id, now);
-        let partitions = self.ids.get(id).map_or(0, |transaction| transaction.kept.partition_count());
-        out.note(id, Event::Unmarked { outcome, partitions, retry_ms });
+        if self.retry_later(id, now) {
+            let partitions = self.ids.get(id).map_or(0, |transaction| transaction.kept.partition_count());
+            out.note(id, Event::Unmarked { outcome, partitions });
+        }
         out
     }
 
@@ -95,8 +97,9 @@ impl Shard {
         let Some(outcome) = self.ids.get(id).and_then(|transaction| transaction.kept.state.outcome()) else {
             return;
         };
-        let retry_ms = self.retry_later(id, now);
-        out.note(id, Event::NotCompleted { outcome, error, retry_ms });
+        if self.retry_later(id, now) {
+            out.note(id, Event::NotCompleted { outcome, error });
+        }
     }
 
     fn complete(&mut self, id: &Arc<str>, outcome: Outcome, now: Now, out: &mut Effects) {
@@ -119,8 +122,8 @@ impl Shard {
         transaction.kept.state.outcome().filter(|_| of(id, transaction) == *markers)
     }
 
-    /// Sets the next attempt. Says how far away it is.
-    fn retry_later(&mut self, id: &Arc<str>, now: Now) -> i64 {
+    /// Sets the next attempt. Says whether this is the first that is needed: who reads the log need not hear of each.
+    fn retry_later(&mut self, id: &Arc<str>, now: Now) -> bool {
         let failures = self.with(id, |transaction, _| {
             transaction.failures = transaction.failures.saturating_add(1);
             transaction.failures
@@ -128,7 +131,7 @@ impl Shard {
         let doublings = failures.unwrap_or(1).saturating_sub(1).min(16);
         let retry_ms = (RETRY_FIRST_MS << doublings).min(RETRY_MAX_MS);
         self.set_retry(id, Some(now.deadline(retry_ms)));
-        retry_ms
+        failures == Some(1)
     }
 
     fn set_retry(&mut self, id: &Arc<str>, at_ms: Option<i64>) {

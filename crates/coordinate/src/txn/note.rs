@@ -25,10 +25,10 @@ pub enum Event {
     Fenced { producer_id: i64, producer_epoch: i16 },
     /// It was open for longer than it may be.
     TimedOut { producer_id: i64, timeout_ms: i32 },
-    /// Some markers could not be written; they are tried again.
-    Unmarked { outcome: Outcome, partitions: usize, retry_ms: i64 },
-    /// What follows its markers could not be written; it is tried again.
-    NotCompleted { outcome: Outcome, error: Error, retry_ms: i64 },
+    /// Some markers could not be written; they are tried again until they are.
+    Unmarked { outcome: Outcome, partitions: usize },
+    /// That its markers are written could not be written; it is tried again until it is.
+    NotCompleted { outcome: Outcome, error: Error },
     /// Nobody used it for a long time.
     Expired,
 }
@@ -47,12 +47,15 @@ impl fmt::Display for Event {
                 out,
                 "the transaction of producer {producer_id} was open for more than {timeout_ms} ms and is aborted"
             ),
-            Self::Unmarked { outcome, partitions, retry_ms } => write!(
+            Self::Unmarked { outcome, partitions } => write!(
                 out,
-                "{partitions} partitions have not got the {outcome} marker yet; tried again in {retry_ms} ms"
+                "{partitions} partitions have not got the {outcome} marker yet: it is written again and again"
             ),
-            Self::NotCompleted { outcome, error, retry_ms } => {
-                write!(out, "the end of the {outcome} is not written: {error}; tried again in {retry_ms} ms")
+            Self::NotCompleted { outcome, error } => {
+                write!(
+                    out,
+                    "the end of the {outcome} is not written yet: {error}; it is tried again and again"
+                )
             }
             Self::Expired => out.write_str("expired"),
         }
