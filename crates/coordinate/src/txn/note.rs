@@ -33,6 +33,13 @@ pub enum Event {
     Expired,
 }
 
+impl Event {
+    /// What happens whenever clients come and go, as often as they like.
+    pub const fn is_routine(&self) -> bool {
+        matches!(self, Self::Initialized { .. } | Self::Expired)
+    }
+}
+
 impl fmt::Display for Event {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
