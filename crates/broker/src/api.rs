@@ -70,6 +70,9 @@ pub static APIS: &[Api] = &[
     api(ApiKey::OffsetForLeaderEpoch, (2, 4), "where an epoch ends", |c| {
         respond(c, handlers::offset_for_leader_epoch::handle)
     }),
+    api(ApiKey::WriteTxnMarkers, (1, 2), "end transactions in partitions", |c| {
+        respond_or_close(c, handlers::write_txn_markers::handle)
+    }),
     api(ApiKey::DescribeConfigs, (1, 4), "settings and their sources", |c| {
         respond_or_close(c, handlers::describe_configs::handle)
     }),

@@ -77,6 +77,8 @@ pub struct BrokerConfig {
     pub recovery_threads: usize,
     /// `producer.id.expiration.ms`.
     pub producer_id_expiration_ms: i64,
+    /// `transaction.partition.verification.enable`.
+    pub transaction_partition_verification_enable: bool,
 
     /// `auto.create.topics.enable`.
     pub auto_create_topics_enable: bool,
@@ -232,6 +234,8 @@ impl BrokerConfig {
             cleaner: CleanerConfig::of(&layers),
             recovery_threads: size("num.recovery.threads.per.data.dir"),
             producer_id_expiration_ms: layers.int("producer.id.expiration.ms"),
+            transaction_partition_verification_enable: layers
+                .flag("transaction.partition.verification.enable"),
             auto_create_topics_enable: layers.flag("auto.create.topics.enable"),
             delete_topic_enable: layers.flag("delete.topic.enable"),
             num_partitions: int("num.partitions"),

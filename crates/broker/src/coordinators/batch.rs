@@ -1,8 +1,9 @@
-//! The records of one append as one batch, so that they are in the log together or not at all.
+//! The records of one append as one batch, so that they are in the log together or not at all. Those of a transaction
+//! are its producer's, without sequences.
 
 use bytes::Bytes;
-use pagewire_coordinate::{Append, EncodeError};
-use pagewire_record::{BatchBuilder, BuildError, Codec};
+use pagewire_coordinate::{Append, EncodeError, TxnProducer};
+use pagewire_record::{BatchBuilder, BuildError, Codec, NO_SEQUENCE};
 
 /// Why records cannot become a batch. None of these gets better by trying again.
 #[derive(Debug, thiserror::Error)]
@@ -20,6 +21,9 @@ pub(super) enum BatchError {
 
 pub(super) fn build(append: &Append, now_ms: i64, max_bytes: u32) -> Result<Bytes, BatchError> {
     let mut builder = BatchBuilder::new(Codec::None);
+    if let Some(TxnProducer { producer_id, producer_epoch }) = append.in_txn {
+        builder = builder.producer(producer_id, producer_epoch, NO_SEQUENCE).transactional();
+    }
     for (key, value) in append.encode()? {
         builder.append(now_ms, Some(&key), value.as_deref(), &[])?;
     }

@@ -8,12 +8,14 @@ use std::{
 
 use arc_swap::ArcSwapOption;
 use pagewire_coordinate::{Answer, DeletedTopics, Error, Input, ListedGroup, Settings, Token, partition_for};
+use pagewire_log::Origin;
 use parking_lot::Mutex;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::warn;
 use uuid::Uuid;
 
 use super::{
+    markers::NotEnded,
     memory::GroupMemory,
     shard::Shard,
     timer,
@@ -24,7 +26,7 @@ use pagewire_wire::ErrorCode;
 use crate::{
     broker::Broker,
     cluster::{PartitionEntry, Refused, TopicEntry},
-    partition::Partition,
+    partition::{Marker, Partition},
 };
 
 /// The group coordinator of this node.
@@ -99,12 +101,21 @@ impl Groups {
         question: impl FnOnce(Token) -> Input,
     ) -> Result<Answer, Error> {
         let shard = self.shard_of(broker, group_id)?;
-        let answered = shard.ask(broker, question).await?;
-        let Some(offset) = answered.stable_at else { return Ok(answered.answer) };
-        match stable(broker, &shard, offset).await {
-            Ok(()) => Ok(answered.answer),
-            Err(error) => Ok(answered.answer.refuse(error)),
-        }
+        answered(broker, &shard, Origin::Coordinator, question).await
+    }
+
+    /// Writes the marker that ends a producer's transaction into a partition of the topic, and lets what waited for it count
+    /// or go. Returns the offset after the marker.
+    pub(super) fn end_transaction(
+        &self,
+        broker: &Arc<Broker>,
+        index: i32,
+        marker: Marker,
+    ) -> Result<i64, NotEnded> {
+        let shards = self.shards(broker).map_err(NotEnded::Shard)?;
+        let live = usize::try_from(index).ok().and_then(|index| shards.by_partition.get(index)?.as_ref());
+        let shard = &live.ok_or(NotEnded::Shard(Error::NotCoordinator))?.shard;
+        shard.end_transaction(broker, marker)
     }
 
     /// Reads from a group's machine.
@@ -282,6 +293,21 @@ impl Shards {
 impl Live {
     fn serves(&self, entry: &PartitionEntry) -> bool {
         entry.hosted.as_ref().is_some_and(|hosted| Arc::ptr_eq(self.shard.partition(), hosted))
+    }
+}
+
+/// A shard's answer to a question, whose records are written as `origin`'s.
+pub(super) async fn answered(
+    broker: &Arc<Broker>,
+    shard: &Shard,
+    origin: Origin,
+    question: impl FnOnce(Token) -> Input,
+) -> Result<Answer, Error> {
+    let answered = shard.ask_as(broker, origin, question).await?;
+    let Some(offset) = answered.stable_at else { return Ok(answered.answer) };
+    match stable(broker, shard, offset).await {
+        Ok(()) => Ok(answered.answer),
+        Err(error) => Ok(answered.answer.refuse(error)),
     }
 }
 

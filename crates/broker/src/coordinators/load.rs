@@ -2,9 +2,9 @@
 //!
 //! What cannot be understood is named as an error and passed over, a record or a whole batch: it must not take all groups
 //! of its partition away. Only where it is not known where the next batch begins is the log not loaded. Transactional
-//! commits (a directory taken over from Kafka may hold some) count from their commit marker on, aborted ones never.
+//! commits wait for their marker, as they do while the shard runs.
 
-use std::{collections::HashMap, io};
+use std::io;
 
 use bytes::Bytes;
 use pagewire_coordinate::{Settings, Shard as Machine};
@@ -41,13 +41,9 @@ enum Unreadable {
     Records(#[from] RecordsError),
 }
 
-/// Key and value of records whose transaction is open, by producer.
-type Open = HashMap<i64, Vec<(Bytes, Option<Bytes>)>>;
-
 /// The machine with everything the log says.
 pub(super) fn load(log: &Log, settings: Settings, now_ms: i64) -> Result<Machine, LoadError> {
     let mut machine = Machine::new(settings);
-    let mut open = Open::new();
     let mut offset = log.marks().log_start;
     let start = offset;
     while let Some(range) = read(log, &mut offset)? {
@@ -55,7 +51,7 @@ pub(super) fn load(log: &Log, settings: Settings, now_ms: i64) -> Result<Machine
         let before = offset;
         for batch in complete_batches(&bytes) {
             let batch = batch.map_err(|error| LoadError::Batch { offset, error })?;
-            if let Err(error) = replay(&mut machine, &mut open, &batch, now_ms) {
+            if let Err(error) = replay(&mut machine, &batch, now_ms) {
                 let (first, last) = (batch.header.base_offset, batch.header.last_offset());
                 error!(
                     topic = &**log.topic(),
@@ -100,39 +96,33 @@ fn read(log: &Log, offset: &mut i64) -> Result<Option<FileRange>, ReadError> {
 }
 
 /// Takes over one batch, as far as it can be read.
-fn replay(
-    machine: &mut Machine,
-    open: &mut Open,
-    batch: &SharedBatch,
-    now_ms: i64,
-) -> Result<(), Unreadable> {
+fn replay(machine: &mut Machine, batch: &SharedBatch, now_ms: i64) -> Result<(), Unreadable> {
     let header = &batch.header;
+    let producer_id = header.producer_id;
     batch.verify_crc()?;
     let records = batch.records(&DecompressLimits::default())?;
     for record in records {
         let record = record?;
         let Some(key) = record.key else { continue };
         if header.is_control() {
-            let committed = EndTxnMarker::from_record(&key, record.value.as_deref().unwrap_or_default())
-                .is_some_and(|marker| marker.control_type == ControlType::Commit);
-            for (key, value) in open.remove(&header.producer_id).into_iter().flatten() {
-                if committed {
-                    take(machine, record.offset, &key, value.as_deref(), now_ms);
-                }
+            let value = record.value.as_deref().unwrap_or_default();
+            if let Some(marker) = EndTxnMarker::from_record(&key, value) {
+                machine.end_transaction(producer_id, marker.control_type == ControlType::Commit, now_ms);
             }
-        } else if header.is_transactional() {
-            open.entry(header.producer_id).or_default().push((key, record.value));
+            continue;
+        }
+        let value = record.value.as_deref();
+        let taken = if header.is_transactional() {
+            machine.replay_in_txn(producer_id, &key, value, now_ms)
         } else {
-            take(machine, record.offset, &key, record.value.as_deref(), now_ms);
+            machine.replay(&key, value, now_ms)
+        };
+        if let Err(error) = taken {
+            let offset = record.offset;
+            error!(offset, %error, "a group record cannot be understood and is passed over");
         }
     }
     Ok(())
-}
-
-fn take(machine: &mut Machine, offset: i64, key: &[u8], value: Option<&[u8]>, now_ms: i64) {
-    if let Err(error) = machine.replay(key, value, now_ms) {
-        error!(offset, %error, "a group record cannot be understood and is passed over");
-    }
 }
 
 #[cfg(test)]
@@ -185,7 +175,7 @@ mod tests {
 
     fn committed(log: &Log) -> Vec<i64> {
         let machine = load(log, Settings::default(), 0).unwrap();
-        let fetched = machine.fetch_offsets("g", &Arc::from("t"), ANY_ID, &[0, 1, 2]);
+        let fetched = machine.fetch_offsets("g", &Arc::from("t"), ANY_ID, &[0, 1, 2], false);
         fetched.partitions.iter().map(|one| one.offset).collect()
     }
 

@@ -15,6 +15,7 @@
 mod batch;
 mod groups;
 mod load;
+mod markers;
 mod memory;
 mod shard;
 #[cfg(test)]
@@ -22,26 +23,33 @@ mod tests;
 mod text;
 mod timer;
 mod topic;
+mod txn_offsets;
+mod verify;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use pagewire_coordinate::{DeletedTopic, DeletedTopics, Settings};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub(crate) use groups::Groups;
+pub(crate) use markers::write_marker;
 pub(crate) use text::{host_of, shared, text};
 pub(crate) use topic::{OFFSETS_TOPIC, settings_of_internal};
+#[cfg(test)]
+pub(crate) use verify::fake;
+pub(crate) use verify::{Transactions, TxnQuestion, verify, verify_patiently};
 
 use crate::{broker::Broker, config::BrokerConfig};
 
 /// All coordinators of this node.
 pub(crate) struct Coordinators {
     groups: Groups,
+    transactions: OnceLock<Arc<dyn Transactions>>,
 }
 
 impl Coordinators {
     pub(crate) fn new(config: &BrokerConfig) -> Self {
-        Self { groups: Groups::new(group_settings(config)) }
+        Self { groups: Groups::new(group_settings(config)), transactions: OnceLock::new() }
     }
 
     /// Begins to load what is there. Requests are answered COORDINATOR_LOAD_IN_PROGRESS until their shard is loaded.
@@ -54,6 +62,17 @@ impl Coordinators {
     /// Consumer groups and their offsets.
     pub(crate) fn groups(&self) -> &Groups {
         &self.groups
+    }
+
+    /// Whoever coordinates transactions; none where nobody does.
+    pub(crate) fn transactions(&self) -> Option<&Arc<dyn Transactions>> {
+        self.transactions.get()
+    }
+
+    /// From now on transactions are coordinated, by `transactions`. Says whether nobody did before.
+    #[cfg_attr(not(test), expect(dead_code, reason = "no coordinator of transactions is started yet"))]
+    pub(crate) fn coordinate_transactions(&self, transactions: Arc<dyn Transactions>) -> bool {
+        self.transactions.set(transactions).is_ok()
     }
 
     /// Forgets the offsets that groups committed for topics that are gone from the image. What cannot be told to all

@@ -44,3 +44,6 @@ pub(crate) mod produce;
 mod repeated;
 mod resources;
 pub(crate) mod sync_group;
+#[cfg_attr(not(test), expect(dead_code, reason = "in the table of APIs once transactions are coordinated"))]
+pub(crate) mod txn_offset_commit;
+pub(crate) mod write_txn_markers;
