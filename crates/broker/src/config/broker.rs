@@ -110,6 +110,19 @@ pub struct BrokerConfig {
     /// `offsets.commit.timeout.ms`.
     pub offsets_commit_timeout_ms: i32,
 
+    /// `transaction.max.timeout.ms`.
+    pub transaction_max_timeout_ms: i32,
+    /// `transactional.id.expiration.ms`.
+    pub transactional_id_expiration_ms: i64,
+    /// `transaction.abort.timed.out.transaction.cleanup.interval.ms`.
+    pub transaction_abort_interval_ms: i64,
+    /// `transaction.remove.expired.transaction.cleanup.interval.ms`.
+    pub transaction_expiry_interval_ms: i64,
+    /// `transaction.state.log.num.partitions`.
+    pub transaction_state_log_num_partitions: i32,
+    /// `transaction.state.log.segment.bytes`.
+    pub transaction_state_log_segment_bytes: i32,
+
     /// `pagewire.acks.all.meaning` is `stable`.
     pub acks_all_is_stable: bool,
     /// `pagewire.transfer.route`; none chooses by size.
@@ -255,6 +268,14 @@ impl BrokerConfig {
             offsets_topic_num_partitions: int("offsets.topic.num.partitions"),
             offsets_topic_segment_bytes: int("offsets.topic.segment.bytes"),
             offsets_commit_timeout_ms: int("offsets.commit.timeout.ms"),
+            transaction_max_timeout_ms: int("transaction.max.timeout.ms"),
+            transactional_id_expiration_ms: layers.int("transactional.id.expiration.ms"),
+            transaction_abort_interval_ms: layers
+                .int("transaction.abort.timed.out.transaction.cleanup.interval.ms"),
+            transaction_expiry_interval_ms: layers
+                .int("transaction.remove.expired.transaction.cleanup.interval.ms"),
+            transaction_state_log_num_partitions: int("transaction.state.log.num.partitions"),
+            transaction_state_log_segment_bytes: int("transaction.state.log.segment.bytes"),
             acks_all_is_stable: layers.text("pagewire.acks.all.meaning").as_deref() != Some("page-cache"),
             transfer_route: transfer::route(&layers),
             transfer_thresholds,

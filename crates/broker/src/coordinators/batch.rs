@@ -2,7 +2,7 @@
 //! are its producer's, without sequences.
 
 use bytes::Bytes;
-use pagewire_coordinate::{Append, EncodeError, TxnProducer};
+use pagewire_coordinate::{Append, EncodeError, KeyValue, TxnProducer};
 use pagewire_record::{BatchBuilder, BuildError, Codec, NO_SEQUENCE};
 
 /// Why records cannot become a batch. None of these gets better by trying again.
@@ -15,7 +15,7 @@ pub(super) enum BatchError {
     #[error(transparent)]
     Build(#[from] BuildError),
     /// The batch passes `max.message.bytes` of the topic.
-    #[error("{bytes} bytes of group records pass max.message.bytes {max_bytes}")]
+    #[error("{bytes} bytes of records pass max.message.bytes {max_bytes}")]
     TooLarge { bytes: usize, max_bytes: u32 },
 }
 
@@ -24,8 +24,22 @@ pub(super) fn build(append: &Append, now_ms: i64, max_bytes: u32) -> Result<Byte
     if let Some(TxnProducer { producer_id, producer_epoch }) = append.in_txn {
         builder = builder.producer(producer_id, producer_epoch, NO_SEQUENCE).transactional();
     }
-    for (key, value) in append.encode()? {
-        builder.append(now_ms, Some(&key), value.as_deref(), &[])?;
+    fill(builder, &append.encode()?, now_ms, max_bytes)
+}
+
+/// A batch of records of nobody's transaction.
+pub(super) fn of(records: &[KeyValue], now_ms: i64, max_bytes: u32) -> Result<Bytes, BatchError> {
+    fill(BatchBuilder::new(Codec::None), records, now_ms, max_bytes)
+}
+
+fn fill(
+    mut builder: BatchBuilder,
+    records: &[KeyValue],
+    now_ms: i64,
+    max_bytes: u32,
+) -> Result<Bytes, BatchError> {
+    for (key, value) in records {
+        builder.append(now_ms, Some(key), value.as_deref(), &[])?;
     }
     let bytes = builder.size_in_bytes();
     if bytes > max_bytes as usize {

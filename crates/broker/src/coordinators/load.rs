@@ -34,7 +34,7 @@ pub(super) enum LoadError {
 
 /// Why a batch is passed over, or the rest of it.
 #[derive(Debug, thiserror::Error)]
-enum Unreadable {
+pub(super) enum Unreadable {
     #[error(transparent)]
     Batch(#[from] BatchError),
     #[error(transparent)]
@@ -44,6 +44,26 @@ enum Unreadable {
 /// The machine with everything the log says.
 pub(super) fn load(log: &Log, settings: Settings, now_ms: i64) -> Result<Machine, LoadError> {
     let mut machine = Machine::new(settings);
+    let records = each_batch(log, |batch| replay(&mut machine, batch, now_ms))?;
+    if records > 0 {
+        debug!(
+            topic = &**log.topic(),
+            partition = log.partition(),
+            groups = machine.group_count(),
+            offsets = machine.offset_count(),
+            records,
+            "groups loaded"
+        );
+    }
+    Ok(machine)
+}
+
+/// Goes through all batches of a coordinator's log. One that `take` cannot read is named and passed over. Says how many
+/// offsets there were.
+pub(super) fn each_batch(
+    log: &Log,
+    mut take: impl FnMut(&SharedBatch) -> Result<(), Unreadable>,
+) -> Result<i64, LoadError> {
     let mut offset = log.marks().log_start;
     let start = offset;
     while let Some(range) = read(log, &mut offset)? {
@@ -51,16 +71,10 @@ pub(super) fn load(log: &Log, settings: Settings, now_ms: i64) -> Result<Machine
         let before = offset;
         for batch in complete_batches(&bytes) {
             let batch = batch.map_err(|error| LoadError::Batch { offset, error })?;
-            if let Err(error) = replay(&mut machine, &batch, now_ms) {
+            if let Err(error) = take(&batch) {
                 let (first, last) = (batch.header.base_offset, batch.header.last_offset());
-                error!(
-                    topic = &**log.topic(),
-                    partition = log.partition(),
-                    first,
-                    last,
-                    %error,
-                    "group records cannot be read and are passed over"
-                );
+                let (topic, partition) = (&**log.topic(), log.partition());
+                error!(topic, partition, first, last, %error, "records cannot be read and are passed over");
             }
             offset = batch.header.next_offset();
         }
@@ -68,17 +82,7 @@ pub(super) fn load(log: &Log, settings: Settings, now_ms: i64) -> Result<Machine
             break;
         }
     }
-    if offset > start {
-        debug!(
-            topic = &**log.topic(),
-            partition = log.partition(),
-            groups = machine.group_count(),
-            offsets = machine.offset_count(),
-            records = offset - start,
-            "groups loaded"
-        );
-    }
-    Ok(machine)
+    Ok(offset - start)
 }
 
 /// The records from `offset` on; it is moved past those that are known to be damaged or missing.
@@ -87,7 +91,7 @@ fn read(log: &Log, offset: &mut i64) -> Result<Option<FileRange>, ReadError> {
         match log.read(*offset, READ_BYTES, ReadUpTo::LogEnd, true) {
             Ok(slice) => return Ok(slice.range),
             Err(damage @ ReadError::Damaged { next_offset, .. }) if next_offset > *offset => {
-                error!(topic = &**log.topic(), partition = log.partition(), %damage, "group records are passed over");
+                error!(topic = &**log.topic(), partition = log.partition(), %damage, "records are passed over");
                 *offset = next_offset;
             }
             Err(error) => return Err(error),

@@ -31,6 +31,7 @@ use super::{
     batch,
     markers::NotEnded,
     memory::{GroupMemory, Share},
+    shards,
 };
 use crate::{
     broker::Broker,
@@ -80,6 +81,16 @@ struct Ready {
 pub(super) struct Answered {
     pub(super) answer: Answer,
     pub(super) stable_at: Option<i64>,
+}
+
+impl shards::Shard for Shard {
+    fn partition(&self) -> &Arc<Partition> {
+        &self.partition
+    }
+
+    fn end(&self) {
+        self.end(Error::NotCoordinator);
+    }
 }
 
 impl Shard {
