@@ -7,7 +7,6 @@ use std::{sync::Arc, time::Duration};
 
 use pagewire_log::{ScrubLimits, Scrubbed};
 use tokio_util::sync::CancellationToken;
-use tracing::warn;
 
 use crate::{broker::Broker, clock::now_ms};
 
@@ -55,9 +54,6 @@ async fn slice(broker: &Arc<Broker>, limits: ScrubLimits) -> Option<Scrubbed> {
         let mut all = Scrubbed { idle: true, ..Scrubbed::default() };
         for dir in log_dirs.here() {
             let done = dir.scrub(limits, now_ms());
-            if done.damaged > 0 {
-                warn!(dir = %dir.path().display(), stretches = done.damaged, "the scrub found damaged records");
-            }
             all.bytes += done.bytes;
             all.damaged += done.damaged;
             all.idle &= done.idle;

@@ -8,13 +8,14 @@
 
 use std::{
     collections::BTreeMap,
+    fmt::Debug,
     path::Path,
-    sync::{Arc, atomic::AtomicU64, atomic::Ordering::Relaxed},
+    sync::{Arc, atomic::AtomicU64, atomic::Ordering::Relaxed, mpsc},
 };
 
 use bytes::{Bytes, BytesMut};
-use pagewire_disk::Disk;
-use pagewire_log::{Handles, LogDir, LogDirOptions, LogDirs};
+use pagewire_disk::{Disk, ForgettingDisk};
+use pagewire_log::{Handles, Log, LogDir, LogDirOptions, LogDirs, OpenOptions};
 use pagewire_metadata::{Catalog, MemoryStore, Store, model::TopicRecord};
 use pagewire_record::{BatchBuilder, Codec};
 use pagewire_wire::{
@@ -253,4 +254,27 @@ pub(crate) fn fetch(topic: &str, partitions: i32, offset: i64, max_wait_ms: i32)
     }];
     let (max_bytes, session_epoch) = (1 << 20, -1);
     FetchRequest { max_wait_ms, min_bytes: 1, max_bytes, session_epoch, topics, ..Default::default() }
+}
+
+/// What the log of a partition of `t` ends at when the power goes now, and of what was not synced nothing is left.
+pub(crate) fn end_after_crash(disk: &ForgettingDisk, index: i32) -> i64 {
+    let after = Arc::new(disk.crash(0).expect("crash"));
+    let dir = Path::new(ROOT).join(format!("t-{index}"));
+    let (log, _) = Log::open(after, &dir, "t", index, OpenOptions::default()).expect("open");
+    log.marks().log_end
+}
+
+/// Keeps the thread that takes the job busy until what is answered is dropped.
+pub(crate) fn hold<E: Debug>(
+    submit: impl FnOnce(Box<dyn FnOnce() + Send>) -> Result<(), E>,
+) -> mpsc::Sender<()> {
+    let (release, gate) = mpsc::channel::<()>();
+    let (held, holding) = mpsc::channel();
+    let job = move || {
+        held.send(()).expect("somebody waits");
+        let _ = gate.recv();
+    };
+    submit(Box::new(job)).expect("room");
+    holding.recv().expect("held");
+    release
 }

@@ -83,6 +83,9 @@ fn what_was_there_is_there_again_and_groups_go_on_where_they_were() {
     assert!(said.contains("every batch is good") && said.contains("2 topics"), "{said}");
     world.broker.run_with(&["produce", "t"], b"later\n").ok();
     assert!(run(&["backup", "verify", text(&world.path("one"))]).ok().contains("all as written"));
+    let said =
+        run(&["import", "--from", text(&world.path("one")), "--to", text(&world.path("two"))]).failed(1);
+    assert!(said.contains("is a backup") && said.contains("pagewire restore --from"), "{said}");
     let dir = tempfile::tempdir().unwrap();
     let said = restore(&world.path("one"), &dir.path().join("data")).ok();
     assert!(said.contains("pagewire serve --data-dir"), "{said}");
@@ -368,5 +371,19 @@ fn what_is_no_data_is_said_to_be_none() {
     assert!(said.contains("holds no data of a broker"), "{said}");
     assert!(!none.exists() && !one.exists());
     assert!(restore(&none, &one).failed(1).contains("holds no backup"));
+    assert!(!one.exists());
+}
+
+#[test]
+fn a_data_directory_without_its_metadata_is_told_from_one_without_data() {
+    let World { broker, place } = World::new();
+    broker.signal("TERM");
+    let (_, dir) = broker.wait();
+    let (data, one) = (dir.path().join("data"), place.path().join("one"));
+    std::fs::remove_file(data.join("metadata.redb")).unwrap();
+    let said = output(backup(&data, &one, &[])).failed(1);
+    assert!(said.contains("its metadata.redb is gone") && said.contains("Put the file back"), "{said}");
+    let said = output(backup(&data.join("t-0"), &one, &[])).failed(1);
+    assert!(said.contains("no data of a broker") && said.contains("--from DIR"), "{said}");
     assert!(!one.exists());
 }

@@ -79,3 +79,36 @@ fn a_disk_that_fills_up_under_a_broker_is_told_once_and_so_is_its_end() {
     broker.run_with(&["produce", "t", "-q", "--acks", "all"], value.as_bytes()).ok();
     assert_eq!(broker.told_times("the disk is full"), 1, "{}", broker.told());
 }
+
+#[test]
+fn a_group_on_a_full_disk_is_refused_for_that_reason_and_refusals_leave_nothing_behind() {
+    let test = "a_group_on_a_full_disk_is_refused_for_that_reason_and_refusals_leave_nothing_behind";
+    let Some(place) = in_a_small_file_system(test, "24m") else { return };
+    let place = Path::new(&place);
+    let broker = Broker::start_in(tempfile::tempdir_in(place).unwrap(), &[]);
+    broker.run(&["topic", "create", "t", "-p", "1"]).ok();
+    broker.run_with(&["produce", "t", "-q"], b"a\nb\n").ok();
+    fill(place, "filler");
+    // Nobody had a group yet: each attempt tries to make their topic.
+    for _ in 0..3 {
+        let refused = broker.run(&["consume", "t", "--group", "g", "--timeout", "1"]).failed(1);
+        assert!(refused.contains("full") && !refused.contains("no answer"), "{refused}");
+    }
+    broker.signal("KILL");
+    let (_, dir) = broker.wait();
+    let broker = Broker::start_in(dir, &[]);
+    assert_eq!(broker.told_times("deleted topic"), 0, "{}", broker.told());
+    fs::remove_file(place.join("filler")).unwrap();
+    let consume = ["consume", "t", "--group", "g", "--timeout", "5", "-n", "1"];
+    eventually("there is room for groups", || broker.run(&consume).code == Some(0));
+    fill(place, "filler");
+    let mut last = None;
+    eventually("what is left of the last page is full", || {
+        let run = broker.run(&consume);
+        let refused = run.code != Some(0);
+        last = Some(run);
+        refused
+    });
+    let refused = last.unwrap().failed(1);
+    assert!(refused.lines().any(|line| line.starts_with("error: ") && line.contains("full")), "{refused}");
+}

@@ -126,3 +126,29 @@ fn two_members_share_and_one_takes_over_when_the_other_leaves() {
     assert_eq!(wait(&mut first), Some(0));
     eventually("all is committed", || describe().contains("\"lag\": 0"));
 }
+
+#[test]
+fn a_member_that_comes_to_damaged_records_commits_what_it_printed_before_them() {
+    let broker = Broker::start(&[]);
+    broker.run(&["topic", "create", "t", "-p", "1", "--config", "internal.segment.bytes=150"]).ok();
+    for value in ["a\n", "b\n", "c\n", "d\n"] {
+        broker.run_with(&["produce", "t", "-q", "--codec", "none"], value.as_bytes()).ok();
+    }
+    let partition = broker.dir.path().join("data/t-0");
+    let mut logs: Vec<_> =
+        std::fs::read_dir(&partition).unwrap().map(|entry| entry.unwrap().path()).collect();
+    logs.retain(|path| path.extension().is_some_and(|kind| kind == "log"));
+    logs.sort();
+    // The last byte of its first batch, a value.
+    let second = &logs[1];
+    let mut bytes = std::fs::read(second).unwrap();
+    bytes[65] ^= 1;
+    std::fs::write(second, bytes).unwrap();
+    let first: i64 = second.file_stem().unwrap().to_str().unwrap().parse().unwrap();
+    let run = broker.run(&["consume", "t", "--group", "g", "--timeout", "5"]);
+    assert_eq!(run.out.lines().count(), usize::try_from(first).unwrap(), "{run:?}");
+    assert!(run.failed(1).contains("damaged"));
+    let described = broker.run(&["group", "describe", "g", "-o", "json"]).ok();
+    let described: serde_json::Value = serde_json::from_str(&described).unwrap();
+    assert_eq!(described[0]["offsets"][0]["committed"], first, "{described}");
+}

@@ -131,10 +131,13 @@ fn an_open_transaction_is_named_and_ended_when_that_is_said() {
     left.segment("orders-1", 0, &[batch(0, 9), open.build().unwrap().to_vec()]);
     let whose = "open transaction: orders-1 from offset 9 on, of producer 7, epoch 2, silent for ";
     let dry = left.import(&["--dry-run", "--end-transactions"]).ok();
-    assert!(dry.contains(whose) && !dry.contains("stay open"), "{dry}");
+    assert!(
+        dry.contains(whose) && dry.contains(": it would be aborted") && !dry.contains("stay open"),
+        "{dry}"
+    );
     let said = left.import(&["--dry-run"]).ok();
     assert!(
-        said.contains(whose) && said.contains("1 stay open") && said.contains("--end-transactions"),
+        said.contains(whose) && said.contains("1 would stay open") && said.contains("--end-transactions"),
         "{said}"
     );
     let said = left.import(&["--end-transactions", "-o", "json"]).ok();
@@ -252,4 +255,37 @@ fn an_import_that_is_stopped_at_any_time_leaves_nothing_to_serve_and_can_be_done
             assert!(check.contains("0 damage"), "{check}");
         }
     }
+}
+
+#[test]
+fn readers_of_committed_records_are_told_where_an_open_transaction_holds_them_up() {
+    let left = Left::new();
+    let mut open = BatchBuilder::new(Codec::None).base_offset(9).producer(7, 2, 0).transactional();
+    open.append(1000, None, Some(b"nobody committed it"), &[]).unwrap();
+    left.segment("orders-1", 0, &[batch(0, 9), open.build().unwrap().to_vec()]);
+    left.import(&[]).ok();
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::rename(left.to(), dir.path().join("data")).unwrap();
+    let broker = common::Broker::start_in(dir, &[]);
+    let told = "orders [1]: an open transaction holds back the records from offset 9 on";
+    for group in [&[][..], &["--group", "g"]] {
+        let committed = [&["consume", "orders", "--isolation", "committed"], group].concat();
+        let run = broker.run(&committed);
+        assert!(run.code == Some(0) && run.err.contains(told) && !run.out.contains("nobody"), "{run:?}");
+    }
+    let all = broker.run(&["consume", "orders"]);
+    assert!(all.err.is_empty() && all.out.contains("nobody committed it"), "{all:?}");
+}
+
+#[test]
+fn a_rehearsal_tells_of_a_first_segment_that_is_gone() {
+    let left = Left::new();
+    let partition = left.kafka().join("orders-0");
+    std::fs::write(partition.join("leader-epoch-checkpoint"), "0\n1\n0 0\n").unwrap();
+    let said = left.import(&["--dry-run"]).ok();
+    assert!(!said.contains("by its leader epochs"), "{said}");
+    std::fs::remove_file(partition.join("00000000000000000000.log")).unwrap();
+    left.segment("orders-0", 9, &[batch(9, 9)]);
+    let said = left.import(&["--dry-run"]).ok();
+    assert!(said.contains("note: orders-0 begins at offset 9 here, and at 0 by its leader epochs"), "{said}");
 }

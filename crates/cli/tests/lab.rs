@@ -7,7 +7,7 @@ mod common;
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 
-use common::{lines, pagewire, run, signal, wait};
+use common::{Run, lines, pagewire, run, signal, wait};
 use serde_json::Value;
 
 const DIR: &str = env!("CARGO_TARGET_TMPDIR");
@@ -16,6 +16,12 @@ const DIR: &str = env!("CARGO_TARGET_TMPDIR");
 fn routes(options: &[&str]) -> Vec<Value> {
     let small = ["lab", "routes", "--rounds", "2", "--mib", "1", "--file-dir", DIR, "-o", "json"];
     lines(&run(&[&small, options].concat()).ok())
+}
+
+/// One round of it, hot, with these options besides.
+fn once(options: &[&str]) -> Run {
+    let small = ["lab", "routes", "--rounds", "1", "--mib", "1", "--file-dir", DIR, "--residency", "hot"];
+    run(&[&small, options].concat())
 }
 
 #[test]
@@ -55,27 +61,9 @@ fn every_cell_has_the_fields_that_programs_read() {
 
 #[test]
 fn a_table_names_the_cheapest_and_no_throughput_stands_without_its_cpu() {
-    let table = run(&[
-        "lab",
-        "routes",
-        "--rounds",
-        "1",
-        "--mib",
-        "1",
-        "--file-dir",
-        DIR,
-        "--link",
-        "loopback",
-        "--size",
-        "64KiB",
-        "--residency",
-        "hot",
-        "--receiver",
-        "drain",
-        "--route",
-        "copy,sendfile",
-    ])
-    .ok();
+    let table =
+        once(&["--link", "loopback", "--size", "64KiB", "--receiver", "drain", "--route", "copy,sendfile"])
+            .ok();
     assert!(table.contains("Cheapest, here: loopback, hot, drain"), "{table}");
     let header = table.lines().find(|line| line.contains("MB/s")).unwrap();
     assert!(header.contains("CPU s/GB"), "{header}");
@@ -83,25 +71,7 @@ fn a_table_names_the_cheapest_and_no_throughput_stands_without_its_cpu() {
 
 #[test]
 fn of_several_settings_the_cheapest_of_all_stands_in_one_table_first() {
-    let table = run(&[
-        "lab",
-        "routes",
-        "--rounds",
-        "1",
-        "--mib",
-        "1",
-        "--file-dir",
-        DIR,
-        "--link",
-        "loopback",
-        "--size",
-        "4KiB,64KiB",
-        "--residency",
-        "hot",
-        "--route",
-        "copy,sendfile",
-    ])
-    .ok();
+    let table = once(&["--link", "loopback", "--size", "4KiB,64KiB", "--route", "copy,sendfile"]).ok();
     let header = table.lines().position(|line| line.starts_with("SETTING")).unwrap();
     let rows: Vec<&str> = table.lines().skip(header + 1).take_while(|line| !line.is_empty()).collect();
     assert_eq!(rows.len(), 2, "{table}");
@@ -152,26 +122,7 @@ fn what_was_measured_becomes_a_page_beside_the_printed_lines() {
 
 #[test]
 fn a_link_that_cannot_be_had_is_told_and_the_others_are_measured() {
-    let output = run(&[
-        "lab",
-        "routes",
-        "--rounds",
-        "1",
-        "--mib",
-        "1",
-        "--file-dir",
-        DIR,
-        "--size",
-        "64KiB",
-        "--residency",
-        "hot",
-        "--receiver",
-        "drain",
-        "--route",
-        "sendfile",
-        "-o",
-        "json",
-    ]);
+    let output = once(&["--size", "64KiB", "--receiver", "drain", "--route", "sendfile", "-o", "json"]);
     let told = output.err.clone();
     let cells = lines(&output.ok());
     assert_eq!(cells[0]["link"], "loopback");

@@ -254,3 +254,120 @@ fn what_a_hole_in_a_log_is_the_settings_of_its_topic_say() {
     assert_eq!(severity("plain").as_deref(), Some("damage"), "no log was cleaned yet");
     assert_eq!(severity("kept").as_deref(), Some("damage"), "nor was this one, though it may be");
 }
+
+/// Its `.log` files, oldest first.
+fn logs_in(partition: &Path) -> Vec<PathBuf> {
+    let mut logs: Vec<PathBuf> =
+        fs::read_dir(partition).unwrap().map(|entry| entry.unwrap().path()).collect();
+    logs.retain(|path| path.extension().is_some_and(|kind| kind == "log"));
+    logs.sort();
+    logs
+}
+
+#[test]
+fn snapshots_are_not_blamed_for_what_the_log_has_lost() {
+    let losses: [fn(&Path); 3] = [
+        |log| {
+            let mut bytes = fs::read(log).unwrap();
+            bytes[100] ^= 1;
+            fs::write(log, bytes).unwrap();
+        },
+        |log| fs::remove_file(log).unwrap(),
+        |log| fs::write(log, "").unwrap(),
+    ];
+    for (number, loss) in losses.into_iter().enumerate() {
+        let dir = many_segments(true);
+        let data = dir.path().join("data");
+        loss(&logs_in(&data.join("plain-0"))[1]);
+        let run = run(&["log", "check", text(&data)]);
+        assert!(run.out.contains("damage: ") && !run.out.contains(".snapshot"), "{number}: {run:?}");
+    }
+}
+
+#[test]
+fn a_lost_end_is_one_damage_of_its_partition() {
+    let dir = many_segments(true);
+    let data = dir.path().join("data");
+    fs::remove_file(logs_in(&data.join("plain-0")).last().unwrap()).unwrap();
+    let run = run(&["log", "check", text(&data), "-o", "json"]);
+    let damage: Vec<_> = lines(&run.out).into_iter().filter(|line| line["severity"] == "damage").collect();
+    assert_eq!(damage.len(), 1, "{damage:?}");
+    assert!(damage[0]["path"].as_str().unwrap().ends_with("data/plain-0"), "{damage:?}");
+    assert!(damage[0]["what"].as_str().unwrap().contains("recovery-point-offset-checkpoint"), "{damage:?}");
+}
+
+#[test]
+fn a_checkpoint_that_is_gone_is_a_doubt_that_says_what_a_start_does_without_it() {
+    let broker = Broker::start_in(left(), &[]);
+    broker.run_with(&["produce", "orders"], b"more\n").ok();
+    broker.signal("TERM");
+    let (_, dir) = broker.wait();
+    let data = dir.path().join("data");
+    fs::remove_file(data.join("recovery-point-offset-checkpoint")).unwrap();
+    fs::remove_file(data.join("orders-0/leader-epoch-checkpoint")).unwrap();
+    let said = run(&["log", "check", text(&data)]).ok();
+    let of = |file: &str| said.lines().filter(|line| line.contains(file)).collect::<Vec<_>>();
+    let [recovery] = of("recovery-point-offset-checkpoint")[..] else { panic!("{said}") };
+    assert!(recovery.starts_with("doubt: ") && recovery.contains("it is gone"), "{recovery}");
+    assert!(recovery.contains("the next start checks all of each log"), "{recovery}");
+    assert_eq!(of("leader-epoch-checkpoint").len(), 1, "{said}");
+}
+
+#[test]
+fn an_index_without_its_log_names_the_log() {
+    let dir = left();
+    let log = log_of(&dir, "orders-0");
+    fs::remove_file(&log).unwrap();
+    let index = log.with_extension("timeindex");
+    let said = run(&["log", "dump", text(&index)]).failed(1);
+    assert!(said.contains(text(&log)) && said.contains("is not there"), "{said}");
+    run(&["log", "dump", "--index-sanity-check", text(&index)]).ok();
+}
+
+#[test]
+fn of_a_directory_of_kafkas_it_is_said_what_an_import_makes_of_it() {
+    for (clean, which) in [(true, 0), (true, 1), (false, 1)] {
+        let dir = many_segments(clean);
+        let data = dir.path().join("data");
+        // What is left is what Kafka has as well.
+        for entry in fs::read_dir(&data).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_str().unwrap();
+            if ["pagewire", "metadata", "control"].iter().any(|ours| name.starts_with(ours)) {
+                fs::remove_file(&path).unwrap();
+            }
+        }
+        fs::create_dir(data.join("__cluster_metadata-0")).unwrap();
+        if !clean {
+            // Kafka makes it at its first start.
+            fs::write(data.join("cleaner-offset-checkpoint"), "0\n0\n").unwrap();
+        }
+        fs::remove_file(&logs_in(&data.join("plain-0"))[which]).unwrap();
+        let run = run(&["log", "check", text(&data)]);
+        let told =
+            run.out.lines().find(|line| line.contains("are missing")).unwrap_or_else(|| panic!("{run:?}"));
+        assert!(told.starts_with("damage: "), "{clean} {which}: {told}");
+        assert!(told.ends_with("(pagewire import takes what is there, and says so)"), "{told}");
+        assert!(!run.out.contains("next start"), "{}", run.out);
+    }
+}
+
+#[test]
+fn the_scrub_tells_the_file_the_offsets_and_what_to_do() {
+    let broker = Broker::start(&["--set", "pagewire.log.scrub.interval.ms=1"]);
+    broker.run(&["topic", "create", "t", "-p", "1", "--config", "internal.segment.bytes=150"]).ok();
+    for value in ["a\n", "b\n", "c\n", "d\n"] {
+        broker.run_with(&["produce", "t", "-q", "--codec", "none"], value.as_bytes()).ok();
+    }
+    let partition = broker.dir.path().join("data/t-0");
+    let mut bytes = fs::read(partition.join("00000000000000000000.log")).unwrap();
+    bytes[65] ^= 1;
+    fs::write(partition.join("00000000000000000000.log"), bytes).unwrap();
+    let found = "the scrub found damaged records";
+    common::eventually("it is found", || broker.told_times(found) > 0);
+    let told = broker.told();
+    let line = told.lines().find(|line| line.contains(found)).unwrap();
+    let check = format!("`pagewire log check {}`", partition.display());
+    assert!(line.contains("t-0/00000000000000000000.log") && line.contains("offset=0"), "{line}");
+    assert!(line.contains(&check), "{line}");
+}

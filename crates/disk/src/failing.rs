@@ -120,6 +120,11 @@ impl FailingDisk {
         self.rules.lock().calls.iter().find(|(counted, _)| *counted == call).map_or(0, |(_, count)| *count)
     }
 
+    /// The same of all kinds of which there were any.
+    pub fn all_calls(&self) -> Vec<(Call, u64)> {
+        self.rules.lock().calls.clone()
+    }
+
     fn check(&self, call: Call, path: &Path) -> io::Result<()> {
         check(&self.rules, call, path)
     }

@@ -10,8 +10,8 @@ use crate::marks::Marks;
 use crate::txns::index::AbortedTxn;
 use crate::txns::verification::Guard;
 
-/// How a log is opened.
-#[derive(Debug, Clone)]
+/// How a log is opened; by default one of which nothing is known.
+#[derive(Debug, Clone, Default)]
 pub struct OpenOptions {
     /// The topic's resolved settings.
     pub config: LogConfig,

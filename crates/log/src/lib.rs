@@ -105,7 +105,7 @@ pub use damaged::Damaged;
 pub use dir::{
     CleaningReport, CloseReport, CreateError, DirDescription, DirName, Dirty, FailedLog, Flushed, LoadMeter,
     LoadReport, LoadedLog, Loading, LockedDir, LogDescription, LogDir, LogDirError, LogDirOptions,
-    MEASURED_MAX, Notice, PartitionSettings, Progress, RetainedAll, Survey, Uncleanable, survey,
+    MEASURED_MAX, Notice, PartitionSettings, Progress, RetainedAll, SettingsOf, Survey, Uncleanable, survey,
 };
 pub use dirs::{Coming, Homeless, Locked, LogDirs, Placed, Spread, TakeInError, TakenIn};
 pub use errors::{AppendError, DeleteRecordsError, LogError, Offline, ReadError};
@@ -113,7 +113,7 @@ pub use handles::Handles;
 pub use log::Log;
 pub use marks::Marks;
 pub use rewritten::{FILE as LENGTHS_FILE, write_lengths};
-pub use scrub::{ScrubCounts, ScrubLimits, Scrubbed, Stretch};
+pub use scrub::{Harm, ScrubCounts, ScrubLimits, Scrubbed, Stretch};
 pub use share::Share;
 pub use txns::index::{AbortedTxn, decode_txn_index};
 pub use txns::verification::{Guard, TxnStart};

@@ -72,10 +72,9 @@ impl Segment {
     /// A closed segment that ends before the next one begins was compacted, or what lay between them is lost.
     fn note_hole(&self, next_offset: Option<i64>) {
         let end = self.end();
-        if let Some(offset) = next_offset.filter(|from| *from < end.next_offset)
-            && !self.may_end_early()
-        {
-            self.tell_damage(Stretch { from: end.size, to: end.size, offset, next_offset: end.next_offset });
+        let lost = next_offset.and_then(|offset| Stretch::missing(end.size, offset..end.next_offset));
+        if let Some(lost) = lost.filter(|_| !self.may_end_early()) {
+            self.tell_damage(lost);
         }
     }
 

@@ -210,8 +210,7 @@ impl Segment {
     /// Records are known to be missing behind its last byte.
     fn lost_its_end(&self) -> bool {
         let size = self.end().size;
-        self.is_closed()
-            && self.damage.all().iter().any(|stretch| !stretch.has_bytes() && stretch.from == size)
+        self.is_closed() && self.damage.all().iter().any(|stretch| stretch.is_missing_at(size))
     }
 
     /// The file is shorter than it was: what its end lacks is lost. `None` if that was known, or bytes before are no batches:
@@ -231,12 +230,12 @@ impl Segment {
                 }
             }
         }
-        if offset >= next_offset || self.damage.holding(offset).is_some() {
-            return Ok(None);
+        let missing = Stretch::missing(size, offset..next_offset);
+        let lost = missing.filter(|_| self.damage.holding(offset).is_none());
+        if let Some(lost) = lost {
+            self.tell_damage(lost);
         }
-        let lost = Stretch { from: size, to: size, offset, next_offset };
-        self.tell_damage(lost);
-        Ok(Some(lost))
+        Ok(lost)
     }
 }
 

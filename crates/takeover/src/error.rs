@@ -23,6 +23,13 @@ pub enum ImportError {
     /// Served by this program already.
     #[error("{} is a data directory of this program already: serve it with --data-dir", .0.display())]
     Ours(PathBuf),
+    /// A backup that this program made.
+    #[error(
+        "{} is a backup that this program made: pagewire restore --from {} --to DIR makes a data directory of it",
+        .0.display(),
+        .0.display()
+    )]
+    Backup(PathBuf),
     /// The directories do not belong together.
     #[error("{} belongs to cluster {found}, {} to cluster {expected}", .dir.display(), .first.display())]
     OtherCluster {

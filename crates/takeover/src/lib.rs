@@ -25,6 +25,7 @@
 //! Left to others: what settings mean ([`Settings`]), and how it looks to people.
 
 mod batches;
+mod beginning;
 mod catalog;
 mod cut;
 mod error;

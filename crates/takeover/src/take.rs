@@ -7,6 +7,7 @@ use pagewire_disk::checkpoint::PARTITION_METADATA_FILE;
 use pagewire_disk::{Disk, OsDisk, PartitionMetadata};
 use uuid::Uuid;
 
+use crate::beginning;
 use crate::error::ImportError;
 use crate::options::Depth;
 use crate::place::Way;
@@ -65,11 +66,13 @@ impl Taken {
     }
 
     /// What people should know of offsets that are not there.
-    pub(crate) fn lost(&self, plan: &Plan, partition: &PlannedPartition) -> Option<String> {
-        if plan.is_compacted(partition) {
-            return None;
-        }
-        self.verified.holes.told(plan.name_of(partition), partition.index)
+    pub(crate) fn lost(&self, plan: &Plan, partition: &PlannedPartition) -> impl Iterator<Item = String> {
+        let (topic, index) = (plan.name_of(partition), partition.index);
+        let first = partition.files.segments.first().map(|first| first.base);
+        let before = first.and_then(|first| beginning::told(&partition.dir, (topic, index), first));
+        let within =
+            (!plan.is_compacted(partition)).then(|| self.verified.holes.told(topic, index)).flatten();
+        before.into_iter().chain(within)
     }
 }
 

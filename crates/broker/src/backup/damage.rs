@@ -1,4 +1,4 @@
-//! What of a backup is damaged: as the manifest has it, and as people are told.
+//! What of a backup is damaged, as people are told.
 
 use pagewire_log::Stretch;
 use serde::{Deserialize, Serialize};
@@ -7,29 +7,6 @@ use super::manifest::{FileRecord, LogRecord};
 
 /// So many stretches and files are told one by one: an answer is one line of bounded length.
 const TOLD_MAX: usize = 64;
-
-/// A stretch of a `.log`, in the manifest.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct DamageRecord {
-    from: u64,
-    to: u64,
-    offset: i64,
-    next_offset: i64,
-}
-
-impl From<Stretch> for DamageRecord {
-    fn from(stretch: Stretch) -> Self {
-        let Stretch { from, to, offset, next_offset } = stretch;
-        Self { from, to, offset, next_offset }
-    }
-}
-
-impl From<DamageRecord> for Stretch {
-    fn from(record: DamageRecord) -> Self {
-        let DamageRecord { from, to, offset, next_offset } = record;
-        Self { from, to, offset, next_offset }
-    }
-}
 
 /// Records that are damaged.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -102,8 +79,8 @@ impl Damage {
                 topic: log.topic.clone(),
                 partition: log.partition,
                 file: file.name.clone(),
-                position: stretch.from,
-                bytes: stretch.to.saturating_sub(stretch.from),
+                position: stretch.begin(),
+                bytes: stretch.bytes(),
                 offset: stretch.offset,
                 next_offset: stretch.next_offset,
             });

@@ -46,8 +46,32 @@ pub enum BackupFailed {
     #[error("{} holds no backup", .0.display())]
     NoBackup(PathBuf),
     /// There is no data.
-    #[error("{} holds no data of a broker", .0.display())]
+    #[error(
+        "{} holds no data of a broker ({}): name its data directory with --from DIR; of several the one with {} first",
+        .0.display(),
+        if .0.exists() { "there is no metadata in it" } else { "there is no such directory" },
+        pagewire_metadata::FILE_NAME
+    )]
     NoData(PathBuf),
+    /// There are records that Kafka wrote.
+    #[error(
+        "{} holds data, but no {}: most likely Apache Kafka wrote it, and only what is served by this program can be backed up. \
+         Nothing was changed; make a directory of ours out of it with pagewire import --from {} --to NEW_DIR, or name another \
+         one with --from DIR",
+        .0.display(),
+        pagewire_metadata::FILE_NAME,
+        .0.display()
+    )]
+    Foreign(PathBuf),
+    /// There are records, and nothing that says whose they are.
+    #[error(
+        "{} holds the records of a broker, but its {name} is gone: without it nobody knows the topics, and no backup can be made. \
+         Nothing was changed. Put the file back, or an older copy of it, as the one in the last backup, and make the backup \
+         then; without one, copy the directory as it is: pagewire log dump reads the records in it",
+        .0.display(),
+        name = pagewire_metadata::FILE_NAME
+    )]
+    NoMetadata(PathBuf),
     /// The manifest is not what was written.
     #[error("{}: {reason}", path.display())]
     Manifest {

@@ -84,6 +84,9 @@ pub(super) fn why(error: &BackupFailed) -> String {
         BackupFailed::Away { path, why, .. } => {
             format!("its log directory {} could not be read: {why}", path.display())
         }
+        BackupFailed::Unserved { path, why, .. } => {
+            format!("its log directory {} was not in service: {why}", path.display())
+        }
         BackupFailed::Elsewhere { directory, .. } => {
             format!("its log directory, with directory.id={directory}, was none of those that were named")
         }
@@ -93,9 +96,21 @@ pub(super) fn why(error: &BackupFailed) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+
     use uuid::Uuid;
 
     use super::*;
+
+    #[test]
+    fn partitions_of_one_directory_are_missing_for_one_reason() {
+        let why_of = |partition| {
+            let (path, text) = (PathBuf::from("/disk2"), "it is not mounted".to_owned());
+            why(&BackupFailed::Unserved { topic: "t".to_owned(), partition, path, why: text })
+        };
+        assert_eq!(why_of(0), "its log directory /disk2 was not in service: it is not mounted");
+        assert_eq!(why_of(0), why_of(1));
+    }
 
     #[test]
     fn all_missing_partitions_are_counted_and_some_are_told() {

@@ -109,7 +109,7 @@ impl Reading<'_> {
             Ok(next_offset) => {
                 found.damage = expected.known_within(found.bytes).collect();
                 if is_cut {
-                    found.damage.extend(lost_behind(found.bytes, next_offset, expected.bound()));
+                    found.damage.extend(Stretch::missing(found.bytes, next_offset..expected.bound()));
                 } else if let Some(reason) = &mut found.altered {
                     reason.push_str(": what no batch's own sum covers, such as offsets or leader epochs");
                 }
@@ -133,13 +133,8 @@ fn nothing(record: &FileRecord, bounds: Option<Bounds>, error: &io::Error) -> Fo
         io::ErrorKind::NotFound => "it is missing".to_owned(),
         _ => format!("it cannot be opened: {error}"),
     };
-    let lost = bounds.filter(|_| record.bytes > 0).and_then(|(base, bound)| lost_behind(0, base, bound));
+    let lost = bounds.filter(|_| record.bytes > 0).and_then(|(base, bound)| Stretch::missing(0, base..bound));
     Found { bytes: 0, damage: Vec::from_iter(lost), altered: Some(reason) }
-}
-
-/// Records that no byte is left of.
-fn lost_behind(position: u64, offset: i64, bound: i64) -> Option<Stretch> {
-    (offset < bound).then_some(Stretch { from: position, to: position, offset, next_offset: bound })
 }
 
 fn altered(record: &FileRecord, len: u64, taken: &Taken) -> Option<String> {
@@ -238,7 +233,7 @@ mod tests {
             let whole = len / one;
             let offset = whole.checked_sub(1).map_or(BASE, |last| OFFSETS[last] + 1);
             let from = (whole * one) as u64;
-            assert_eq!(*lost, Stretch { from, to: len as u64, offset, next_offset: BOUND }, "{len}");
+            assert_eq!(*lost, Stretch::new(from..len as u64, offset..BOUND), "{len}");
         }
     }
 
@@ -247,7 +242,7 @@ mod tests {
         let mut bytes = segment();
         let missing = found(None);
         assert_eq!(missing.altered.as_deref(), Some("it is missing"));
-        let all = Stretch { from: 0, to: 0, offset: BASE, next_offset: BOUND };
+        let all = Stretch::new(0..0, BASE..BOUND);
         assert_eq!((missing.bytes, &missing.damage[..]), (0, &[all][..]));
         bytes.push(0);
         let longer = found(Some(&bytes));

@@ -10,8 +10,8 @@ use std::{
 };
 
 use pagewire_log::{
-    Coming, CreateError, LoadMeter, LoadReport, LogDir, LogDirOptions, LogDirs, PartitionSettings,
-    TakeInError, TakenIn,
+    Coming, CreateError, LoadMeter, LoadReport, LogDir, LogDirOptions, LogDirs, SettingsOf, TakeInError,
+    TakenIn,
 };
 use pagewire_metadata::{
     CatalogError,
@@ -26,9 +26,6 @@ use super::{
     logs::host, look_for_missing, unmade,
 };
 use crate::{broker::Broker, clock::now_ms, config::TopicConfig, net};
-
-/// How the log of a partition is opened, if there is such a partition.
-type Settings<'a> = dyn Fn(&str, i32) -> Option<PartitionSettings> + Sync + 'a;
 
 /// What came of it.
 pub(crate) struct Online {
@@ -121,7 +118,7 @@ async fn bring_back(broker: &Arc<Broker>, path: PathBuf, empty: bool) -> Result<
 /// Opens logs of a directory that is served. Without a turn: it may take long, as each of them is recovered.
 async fn open<T: Send + 'static>(
     broker: &Arc<Broker>,
-    work: impl FnOnce(&LogDirs, &Settings<'_>) -> T + Send + 'static,
+    work: impl FnOnce(&LogDirs, &SettingsOf<'_>) -> T + Send + 'static,
 ) -> Result<T, Refused> {
     let cluster = broker.cluster();
     let known = Known::of(&cluster.topic_records().await?, &broker.config());

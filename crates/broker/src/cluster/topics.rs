@@ -124,7 +124,13 @@ impl Change {
             Err(refused) => {
                 let deleted = cluster.catalog.delete_topic(&record, version).await?;
                 let logs_gone = self.remove_logs(&record.name, 0..record.partitions.len()).await;
-                cluster.remember_deleted(deleted, logs_gone);
+                // Nobody ever saw it, so no group has committed anything for it: a client that tries again and again on a full
+                // disk leaves nothing behind.
+                if logs_gone {
+                    cluster.forget_deleted(std::iter::once(&deleted)).await;
+                } else {
+                    cluster.remember_deleted(deleted, logs_gone);
+                }
                 Err(refused)
             }
         }

@@ -73,11 +73,7 @@ impl Cluster {
             .collect()
         };
         // Those whose offsets went while their logs could not.
-        for topic in deleted.iter().filter(|topic| !waiting.contains(&topic.topic_id)) {
-            if let Err(error) = self.catalog.forget_deleted(topic.topic_id).await {
-                tracing::warn!(topic = topic.name, %error, "a deleted topic is looked for again at the next start");
-            }
-        }
+        self.forget_deleted(deleted.iter().filter(|topic| !waiting.contains(&topic.topic_id))).await;
     }
 
     /// A topic is gone from store and image; its offsets are not.
@@ -98,10 +94,20 @@ impl Cluster {
         let ids: HashSet<Uuid> = deleted.iter().map(|topic| topic.topic_id).collect();
         let done: Vec<Trace> =
             self.traces.topics.lock().extract_if(.., |trace| ids.contains(&trace.topic.topic_id)).collect();
-        for Trace { topic, .. } in done.into_iter().filter(|trace| trace.logs_gone) {
+        self.forget_deleted(done.iter().filter(|trace| trace.logs_gone).map(|trace| &trace.topic)).await;
+    }
+
+    /// Nothing is left of these topics. A store that takes no changes says so of all of them once.
+    pub(super) async fn forget_deleted<'t>(&self, topics: impl Iterator<Item = &'t DeletedTopicRecord>) {
+        let mut kept = Vec::new();
+        for topic in topics {
             if let Err(error) = self.catalog.forget_deleted(topic.topic_id).await {
-                tracing::warn!(topic = topic.name, %error, "a deleted topic is looked for again at the next start");
+                kept.push((topic, error));
             }
+        }
+        if let Some((topic, error)) = kept.first() {
+            let (topic, topics) = (&topic.name, kept.len());
+            tracing::warn!(topic, topics, %error, "deleted topics are looked for again at the next start");
         }
     }
 }

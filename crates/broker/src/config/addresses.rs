@@ -7,7 +7,6 @@ use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
 
-use super::broker::{BrokerConfig, wrong};
 use super::layers::Layers;
 use super::listeners::{self, Endpoint, Listener};
 use super::sources::{ConfigError, Origin};
@@ -15,6 +14,9 @@ use super::value::items;
 
 /// Host names with their addresses; a name without any was not found.
 pub(super) type Hosts = BTreeMap<String, Vec<IpAddr>>;
+
+/// Host and port that clients are told, by the name of the listener.
+pub(super) type Advertised = BTreeMap<String, (String, u16)>;
 
 /// What was looked up before. None: it is to be looked up now.
 #[derive(Default)]
@@ -43,7 +45,7 @@ fn controller_names(layers: &Layers) -> Vec<String> {
 
 /// The listeners for clients.
 pub(super) fn broker_listeners(layers: &Layers) -> Result<Vec<Listener>, ConfigError> {
-    let refuse = |message: String| wrong(layers, "listeners", message);
+    let refuse = |message: String| layers.wrong("listeners", message);
     let mut listeners = listeners::parse(&layers.list("listeners")).map_err(refuse)?;
     let controllers = controller_names(layers);
     listeners.retain(|listener| !controllers.contains(&listener.name));
@@ -52,7 +54,7 @@ pub(super) fn broker_listeners(layers: &Layers) -> Result<Vec<Listener>, ConfigE
     }
     let map = layers.text("listener.security.protocol.map").unwrap_or_default();
     let protocols = listeners::parse_protocols(&map)
-        .map_err(|message| wrong(layers, "listener.security.protocol.map", message))?;
+        .map_err(|message| layers.wrong("listener.security.protocol.map", message))?;
     for listener in &listeners {
         match protocols.get(&listener.name).map(String::as_str) {
             Some("PLAINTEXT") => {}
@@ -80,7 +82,7 @@ fn endpoint(layers: &Layers, listener: &Listener) -> Result<Endpoint, ConfigErro
     } else {
         let found = (host, listener.port).to_socket_addrs();
         found.ok().and_then(|mut all| all.next()).ok_or_else(|| {
-            wrong(layers, "listeners", format_args!("the host name of {listener} has no address"))
+            layers.wrong("listeners", format_args!("the host name of {listener} has no address"))
         })?
     };
     Ok(Endpoint { name: Arc::from(listener.name.as_str()), address })
@@ -88,7 +90,7 @@ fn endpoint(layers: &Layers, listener: &Listener) -> Result<Endpoint, ConfigErro
 
 /// The entries of `advertised.listeners`, but for those of controllers.
 fn advertised_entries(layers: &Layers) -> Result<Vec<Listener>, ConfigError> {
-    let refuse = |message: String| wrong(layers, "advertised.listeners", message);
+    let refuse = |message: String| layers.wrong("advertised.listeners", message);
     let mut entries = listeners::parse(&layers.list("advertised.listeners")).map_err(refuse)?;
     let controllers = controller_names(layers);
     entries.retain(|entry| !controllers.contains(&entry.name));
@@ -96,11 +98,8 @@ fn advertised_entries(layers: &Layers) -> Result<Vec<Listener>, ConfigError> {
 }
 
 /// What the clients of each listener are told.
-pub(super) fn advertised(
-    layers: &Layers,
-    listeners: &[Listener],
-) -> Result<BTreeMap<String, (String, u16)>, ConfigError> {
-    let refuse = |message: String| wrong(layers, "advertised.listeners", message);
+pub(super) fn advertised(layers: &Layers, listeners: &[Listener]) -> Result<Advertised, ConfigError> {
+    let refuse = |message: String| layers.wrong("advertised.listeners", message);
     let mut advertised = BTreeMap::new();
     for entry in advertised_entries(layers)? {
         if ["", "0.0.0.0", "::"].contains(&entry.host.as_str()) {
@@ -140,7 +139,7 @@ pub(super) fn ip_overrides(
     let name = "max.connections.per.ip.overrides";
     let (mut overrides, mut hosts) = (HashMap::new(), Hosts::new());
     for item in items(&layers.text(name).unwrap_or_default()) {
-        let refuse = |why| wrong(layers, name, format_args!("{item:?} {why}"));
+        let refuse = |why| layers.wrong(name, format_args!("{item:?} {why}"));
         let parsed = item.rsplit_once(':').and_then(|(host, count)| Some((host, count.trim().parse().ok()?)));
         let (host, count) =
             parsed.filter(|(host, _)| is_host(host)).ok_or_else(|| refuse("is not HOST:COUNT"))?;
@@ -175,19 +174,18 @@ fn look_up(host: &str) -> Vec<IpAddr> {
         .map_or_else(|_| Vec::new(), |found| found.map(|address| address.ip().to_canonical()).collect())
 }
 
-/// What the user should be told once at the start.
-pub(super) fn notices(config: &BrokerConfig) -> Vec<String> {
-    let layers = &config.layers;
+/// What the user should be told once at the start, of the names that were looked up and of the addresses that clients are told.
+pub(super) fn notices(layers: &Layers, hosts: &Hosts, advertised: &Advertised) -> Vec<String> {
     let mut notices = Vec::new();
     let controllers = layers.list("controller.listener.names");
     if !controllers.is_empty() {
         notices.push(format!("the listeners of controllers are not opened: {}", controllers.join(", ")));
     }
-    notices.extend(unknown_hosts(&config.hosts));
+    notices.extend(unknown_hosts(hosts));
     if let (true, Some(origin)) = (listeners_were_moved(layers), layers.origin("advertised.listeners")) {
         let entries = advertised_entries(layers).unwrap_or_default();
         notices.extend(entries.iter().map(|entry| {
-            if config.advertised.contains_key(&entry.name) {
+            if advertised.contains_key(&entry.name) {
                 format!("{origin}: clients are told to come to {entry}, wherever this broker listens")
             } else {
                 format!("{origin}: {entry} is not told to clients, because the listeners were chosen over the file's")

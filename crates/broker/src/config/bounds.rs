@@ -2,11 +2,9 @@
 //!
 //! The sentences are Apache Kafka 4.3.1's, for the same values.
 
-use super::broker::wrong;
 use super::layers::{Layers, Source};
 use super::sources::ConfigError;
 use super::table::topic_row;
-use super::topic::from_broker;
 use super::value::Value;
 
 /// Pairs of which the first may not exceed the second.
@@ -37,7 +35,7 @@ pub(super) fn check(layers: &Layers, errors: &mut Vec<ConfigError>) {
     for (low, high) in ORDERED {
         let (least, most) = (layers.int(low), layers.int(high));
         if least > most {
-            errors.push(wrong(layers, low, format_args!("{least} is more than {high}, which is {most}")));
+            errors.push(layers.wrong(low, format_args!("{least} is more than {high}, which is {most}")));
         }
     }
     errors.extend(TIMES.iter().filter_map(|time| check_time(layers, time)));
@@ -66,7 +64,7 @@ fn check_cleaner(layers: &Layers) -> Option<ConfigError> {
 }
 
 fn check_time(layers: &Layers, (topics_name, holds, sentence): &Time) -> Option<ConfigError> {
-    let (value, name, source) = from_broker(topic_row(topics_name)?, layers)?;
+    let (value, name, source) = layers.for_topics(topic_row(topics_name)?)?;
     match value {
         Value::Number(ms) if !holds(ms) => Some(refusal(layers, name, source, *sentence)),
         _ => None,

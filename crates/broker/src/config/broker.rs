@@ -151,7 +151,7 @@ impl BrokerConfig {
     pub fn load(sources: Sources) -> Result<(Self, Vec<String>), ConfigErrors> {
         let mut notices = sources.notices();
         let config = Self::resolve(Layers::new(sources.finish()?), &Names::default())?;
-        notices.extend(addresses::notices(&config));
+        notices.extend(config.address_notices());
         Ok((config, notices))
     }
 
@@ -174,10 +174,14 @@ impl BrokerConfig {
     ) -> Result<(Self, Vec<String>), ConfigErrors> {
         let names = Names { listeners: Some(&self.listeners), hosts: None };
         let config = Self::resolve(self.layers.with_dynamic(all_brokers, this_broker), &names)?;
-        let told = addresses::notices(self);
-        let notices = addresses::notices(&config).into_iter().filter(|notice| !told.contains(notice));
+        let told = self.address_notices();
+        let notices = config.address_notices().into_iter().filter(|notice| !told.contains(notice));
         let notices = notices.collect();
         Ok((config, notices))
+    }
+
+    fn address_notices(&self) -> Vec<String> {
+        addresses::notices(&self.layers, &self.hosts, &self.advertised)
     }
 
     /// The first of the log directories, where the metadata is.
@@ -277,25 +281,15 @@ fn pick<T>(outcome: Result<T, ConfigError>, otherwise: T, errors: &mut Vec<Confi
     })
 }
 
-/// An error about the value of `name`, with the place where it was written.
-pub(super) fn wrong(layers: &Layers, name: &str, message: impl std::fmt::Display) -> ConfigError {
-    let message = format!("{name}: {message}");
-    match layers.origin(name) {
-        Some(origin) => ConfigError::Invalid { origin: origin.clone(), message },
-        None => ConfigError::Conflict(message),
-    }
-}
-
 fn node_id(layers: &Layers) -> Result<i32, ConfigError> {
     let id = |name| i32::try_from(layers.int(name)).unwrap_or(-1);
     let (node, broker) = (id("node.id"), id("broker.id"));
     let (node_given, broker_given) = (layers.origin("node.id").is_some(), broker >= 0);
     match (node_given, broker_given) {
-        (true, true) if node != broker => Err(wrong(
-            layers,
-            "broker.id",
-            format_args!("{broker} is not the same as node.id, which is {node}"),
-        )),
+        (true, true) if node != broker => {
+            Err(layers
+                .wrong("broker.id", format_args!("{broker} is not the same as node.id, which is {node}")))
+        }
         (false, true) => Ok(broker),
         _ => Ok(node),
     }
@@ -304,5 +298,5 @@ fn node_id(layers: &Layers) -> Result<i32, ConfigError> {
 fn log_dirs(layers: &Layers) -> Result<Vec<PathBuf>, ConfigError> {
     let name = if layers.list("log.dirs").is_empty() { "log.dir" } else { "log.dirs" };
     let dirs: Vec<PathBuf> = layers.list(name).iter().map(PathBuf::from).collect();
-    if dirs.is_empty() { Err(wrong(layers, name, "no directory is named")) } else { Ok(dirs) }
+    if dirs.is_empty() { Err(layers.wrong(name, "no directory is named")) } else { Ok(dirs) }
 }

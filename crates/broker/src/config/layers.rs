@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::definition::{Setting, Update};
-use super::sources::{Given, Origin};
-use super::table::broker_setting;
+use super::sources::{ConfigError, Given, Origin};
+use super::table::{TopicSetting, broker_setting};
 use super::value::{self, Value};
 
 /// Where a value comes from (kafka: DescribeConfigs `ConfigSource`).
@@ -118,6 +118,34 @@ impl Layers {
     /// Where the text in force was written, if it was.
     pub(super) fn origin(&self, name: &str) -> Option<&Origin> {
         self.given.get(name).map(|given| &given.origin)
+    }
+
+    /// An error about the value of `name`, with the place where it was written.
+    pub(super) fn wrong(&self, name: &str, message: impl std::fmt::Display) -> ConfigError {
+        let message = format!("{name}: {message}");
+        match self.origin(name) {
+            Some(origin) => ConfigError::Invalid { origin: origin.clone(), message },
+            None => ConfigError::Conflict(message),
+        }
+    }
+
+    /// The broker's value for a topic that does not set its own, in the topic's unit, with the setting it stands in.
+    pub(super) fn for_topics(&self, row: &TopicSetting) -> Option<(Value, &'static str, Source)> {
+        // A name that somebody set comes before the defaults of all names.
+        let found = |only_set: bool| {
+            row.broker.iter().find_map(|(name, unit_ms)| {
+                self.value(name)
+                    .filter(|(_, source)| !only_set || *source != Source::Default)
+                    .map(|(value, source)| (value, *name, source, *unit_ms))
+            })
+        };
+        let (value, name, source, unit_ms) = found(true).or_else(|| found(false))?;
+        let value = match value {
+            Value::Number(number) if unit_ms > 1 && number < 0 => Value::Number(-1),
+            Value::Number(number) => Value::Number(number.saturating_mul(unit_ms)),
+            other => other,
+        };
+        Some((value, name, source))
     }
 
     /// The value in force of one setting; none is Kafka's null.

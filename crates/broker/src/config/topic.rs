@@ -6,7 +6,6 @@ use pagewire_log::{LogConfig, Share};
 use pagewire_record::{Codec, Compression, DecompressLimits, ProduceRules, TimestampType, TopicCompression};
 
 use super::broker::BrokerConfig;
-use super::layers::{Layers, Source};
 use super::table::{TOPIC, TopicSetting, topic_row};
 use super::value::{self, Value};
 
@@ -74,28 +73,8 @@ pub(super) fn effective(
 ) -> Option<Value> {
     own.get(row.setting.name)
         .and_then(|text| value::parse(&row.setting, text).ok())
-        .or_else(|| from_broker(row, &broker.layers).map(|(value, ..)| value))
+        .or_else(|| broker.layers.for_topics(row).map(|(value, ..)| value))
         .or_else(|| row.setting.default.and_then(|text| value::parse(&row.setting, text).ok()))
-}
-
-/// The broker's value for a topic that does not set its own, in the topic's unit, with the setting it stands in.
-pub(super) fn from_broker(row: &TopicSetting, layers: &Layers) -> Option<(Value, &'static str, Source)> {
-    // A name that somebody set comes before the defaults of all names.
-    let found = |only_set: bool| {
-        row.broker.iter().find_map(|(name, unit_ms)| {
-            layers
-                .value(name)
-                .filter(|(_, source)| !only_set || *source != Source::Default)
-                .map(|(value, source)| (value, *name, source, *unit_ms))
-        })
-    };
-    let (value, name, source, unit_ms) = found(true).or_else(|| found(false))?;
-    let value = match value {
-        Value::Number(number) if unit_ms > 1 && number < 0 => Value::Number(-1),
-        Value::Number(number) => Value::Number(number.saturating_mul(unit_ms)),
-        other => other,
-    };
-    Some((value, name, source))
 }
 
 struct Values<'v> {

@@ -7,7 +7,6 @@ use std::path::Path;
 use pagewire_disk::{OsDisk, read_small};
 use pagewire_zcopy::{Route, Thresholds, ThresholdsError};
 
-use super::broker::wrong;
 use super::layers::Layers;
 use super::sources::ConfigError;
 
@@ -41,7 +40,7 @@ pub(super) fn route(layers: &Layers) -> Option<Route> {
 pub(super) fn thresholds(layers: &Layers) -> Result<Option<Thresholds>, ConfigError> {
     match layers.text(THRESHOLDS).as_deref() {
         None | Some(AUTO) => Ok(None),
-        Some(text) => text.parse().map(Some).map_err(|error| wrong(layers, THRESHOLDS, error)),
+        Some(text) => text.parse().map(Some).map_err(|error| layers.wrong(THRESHOLDS, error)),
     }
 }
 

@@ -131,7 +131,7 @@ mod tests {
 
     use pagewire_coordinate::{ANY_ID, OffsetKey, OffsetValue, Record};
     use pagewire_disk::{Call, Disk, Errno, FailingDisk, MemoryDisk, OpenMode, When};
-    use pagewire_log::{AppendContext, LogConfig, OpenOptions, Origin};
+    use pagewire_log::{AppendContext, OpenOptions, Origin};
     use pagewire_record::{BatchBuilder, Codec, control_batch};
 
     use super::*;
@@ -143,15 +143,7 @@ mod tests {
     }
 
     fn log_on(disk: Arc<dyn Disk>) -> Log {
-        let options = OpenOptions {
-            config: LogConfig::default(),
-            recovery_point: 0,
-            log_start_offset: 0,
-            clean: false,
-            leader_epoch: 0,
-            now_ms: 0,
-        };
-        Log::open(disk, Path::new(DIR), "__consumer_offsets", 0, options).unwrap().0
+        Log::open(disk, Path::new(DIR), "__consumer_offsets", 0, OpenOptions::default()).unwrap().0
     }
 
     fn append(log: &Log, batch: Bytes) {

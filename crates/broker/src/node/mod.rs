@@ -41,7 +41,6 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{error, info, warn};
 
 pub use error::StartError;
-pub(crate) use logs::report as report_load;
 use opening::{Opened, Opening};
 pub use stopped::back_up_stopped;
 
@@ -53,6 +52,7 @@ use crate::{
     config::{BrokerConfig, Endpoint, thresholds_in_use},
     control,
     coordinators::Coordinators,
+    loaded,
     net::{self, ConnectionLimits, Listener},
     plural::counted,
 };
@@ -101,7 +101,7 @@ impl Node {
         cluster.load(&topics, &report.failed, &config);
         cluster.note_all_made(unmade);
         let removed = cluster.clean_up(deleted);
-        logs::report(&report, &removed);
+        loaded::report(&report, &removed);
         logs::report_away(
             cluster.log_dirs(),
             &cluster.image(),

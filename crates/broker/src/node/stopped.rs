@@ -1,7 +1,10 @@
 //! A backup of a broker that does not run: its directories, of which the metadata knows those that were not named, are locked
 //! and their logs are opened as by a start, which recovers what needs it, then copied, then closed as by a stop.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use pagewire_metadata::{CatalogError, StoreError};
 use pagewire_zcopy::IoPool;
@@ -13,6 +16,7 @@ use super::{IO_QUEUE_MAX, Opened, Opening, StartError, logs};
 use crate::{
     backup::{BackupFailed, BackupOptions, BackupSummary, Limits, Progress, Source, take},
     config::BrokerConfig,
+    loaded,
 };
 
 /// Makes a backup of the data that a broker with these settings would serve. Must run inside a multi-thread runtime.
@@ -22,9 +26,9 @@ pub async fn back_up_stopped(
     limits: Limits,
     tell: impl Fn(&Progress) + Send + 'static,
 ) -> Result<BackupSummary, BackupFailed> {
-    let has_metadata = |home: &PathBuf| home.join(pagewire_metadata::FILE_NAME).exists();
-    if !config.log_dirs.first().is_some_and(has_metadata) {
-        return Err(BackupFailed::NoData(config.log_dirs.first().cloned().unwrap_or_default()));
+    let home = config.log_dirs.first().map_or(Path::new(""), PathBuf::as_path);
+    if !logs::has_metadata(home) {
+        return Err(without_metadata(home, &config.log_dirs));
     }
     let io = IoPool::new(config.io_threads, IO_QUEUE_MAX);
     let opened = Opening::begin(config, &io).await?.complete(&io, &options).await?.load(&io).await?;
@@ -33,7 +37,7 @@ pub async fn back_up_stopped(
         // The next start would find a clean mark and not know that the epoch is to rise.
         return Err(CatalogError::Store(StoreError::Full).into());
     }
-    logs::report(&report, &[]);
+    loaded::report(&report, &[]);
     let log_dirs = Arc::new(log_dirs);
     let (done, taken) = oneshot::channel();
     let (runtime, on_thread, store) = (Handle::current(), Arc::clone(&log_dirs), Arc::clone(catalog.store()));
@@ -57,4 +61,14 @@ pub async fn back_up_stopped(
         error!(path = %path.display(), %error, "not closed cleanly; the next start will check it");
     }
     taken
+}
+
+/// Why there is nothing to copy, in view of what is there instead.
+fn without_metadata(home: &Path, dirs: &[PathBuf]) -> BackupFailed {
+    match logs::may_begin_in(home, dirs.get(1..).unwrap_or_default()) {
+        Ok(()) => BackupFailed::NoData(home.to_path_buf()),
+        Err(StartError::NoMetadata(home)) => BackupFailed::NoMetadata(home),
+        Err(StartError::Foreign(home)) => BackupFailed::Foreign(home),
+        Err(error) => error.into(),
+    }
 }

@@ -1,37 +1,21 @@
 //! Who waits for a sync, and how many syncs that takes.
 
-use std::{
-    path::Path,
-    sync::{Arc, mpsc},
-};
+use std::sync::Arc;
 
-use pagewire_disk::{Call, Disk, Errno, FailingDisk, ForgettingDisk, MemoryDisk, When};
-use pagewire_log::{Log, LogConfig, OpenOptions, Origin};
+use pagewire_disk::{Call, Errno, FailingDisk, ForgettingDisk, MemoryDisk, When};
+use pagewire_log::Origin;
 use pagewire_zcopy::IoPool;
 
 use super::CommitError;
 use crate::{
     partition::Partition,
-    testing::{Bench, ROOT, batch},
+    testing::{Bench, batch, end_after_crash, hold},
 };
 
 const WAITERS: i64 = 200;
 
 fn append(partition: &Partition, io: &IoPool) -> i64 {
     partition.append(batch(), Origin::Client, 0, io).expect("append").last_offset + 1
-}
-
-/// Keeps the only thread for syncs of `io` busy until the sender is dropped.
-fn hold(io: &IoPool) -> mpsc::Sender<()> {
-    let (release, gate) = mpsc::channel::<()>();
-    let (held, holding) = mpsc::channel();
-    io.submit_urgent(move || {
-        held.send(()).expect("somebody waits");
-        let _ = gate.recv();
-    })
-    .expect("room");
-    holding.recv().expect("held");
-    release
 }
 
 /// Until so many wait for a sync of the partition.
@@ -47,7 +31,7 @@ async fn one_sync_serves_all_who_wait() {
     let bench = Bench::with(Arc::new(disk.clone()), io.clone());
     let topic = bench.topic("t", 1, &[]).await;
     let before = disk.calls(Call::SyncData);
-    let gate = hold(&io);
+    let gate = hold(|job| io.submit_urgent(job));
     let waiting: Vec<_> = (0..WAITERS)
         .map(|_| {
             let (partition, io) = (Arc::clone(&topic[0]), io.clone());
@@ -101,34 +85,13 @@ async fn whoever_returns_is_on_the_disk_that_a_crash_leaves() {
     }
 }
 
-fn end_after_crash(disk: &ForgettingDisk, index: i32) -> i64 {
-    let after: Arc<dyn Disk> = Arc::new(disk.crash(0).expect("crash"));
-    let options = OpenOptions {
-        config: LogConfig::default(),
-        recovery_point: 0,
-        log_start_offset: 0,
-        clean: false,
-        leader_epoch: 0,
-        now_ms: 0,
-    };
-    let dir = Path::new(ROOT).join(format!("t-{index}"));
-    let (log, _) = Log::open(after, &dir, "t", index, options).expect("open");
-    log.marks().log_end
-}
-
 #[tokio::test]
 async fn a_sync_waits_for_nothing_but_other_syncs() {
     let io = IoPool::new(1, 1);
     let bench = Bench::with(Arc::new(MemoryDisk::new()), io.clone());
     let topic = bench.topic("t", 1, &[]).await;
-    let (release, gate) = mpsc::channel::<()>();
-    let (held, holding) = mpsc::channel();
-    io.submit(move || {
-        held.send(()).expect("somebody waits");
-        let _ = gate.recv();
-    })
-    .expect("room");
-    holding.recv().expect("a cold read that takes for ever");
+    // A cold read that takes for ever.
+    let release = hold(|job| io.submit(job));
     io.submit(|| ()).expect("another waits behind it");
     let offset = append(&topic[0], &io);
     tokio::time::timeout(std::time::Duration::from_secs(30), topic[0].stable(offset, &io))
@@ -143,7 +106,7 @@ async fn a_full_pool_is_waited_for() {
     let io = IoPool::new(1, 1);
     let bench = Bench::with(Arc::new(MemoryDisk::new()), io.clone());
     let topic = bench.topic("t", 1, &[]).await;
-    let gate = hold(&io);
+    let gate = hold(|job| io.submit_urgent(job));
     io.submit_urgent(|| ()).expect("one may wait");
     let (partition, pool) = (Arc::clone(&topic[0]), io.clone());
     let offset = append(&partition, &io);
@@ -159,7 +122,7 @@ async fn all_who_wait_hear_of_a_failure_and_so_does_whoever_comes_later() {
     let (disk, io) = (FailingDisk::new(Arc::new(MemoryDisk::new())), IoPool::new(1, 64));
     let bench = Bench::with(Arc::new(disk.clone()), io.clone());
     let topic = bench.topic("t", 1, &[]).await;
-    let gate = hold(&io);
+    let gate = hold(|job| io.submit_urgent(job));
     let waiting: Vec<_> = (0..10)
         .map(|_| {
             let (partition, io) = (Arc::clone(&topic[0]), io.clone());

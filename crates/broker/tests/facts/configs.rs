@@ -204,23 +204,27 @@ fn a_refusal_of_something_long_is_answered_and_short() {
     }
 }
 
-#[test]
-fn alter_configs_replaces_all_own_settings() {
-    let broker = Broker::start();
-    let mut client = broker.client();
-    client.create_topic_with("t", 1, &[("retention.ms", "5000"), ("max.message.bytes", "500")]);
+/// The topic `t`, with `retention.bytes` alone.
+fn few_bytes() -> alter_configs_request::AlterConfigsResource {
     let entry = alter_configs_request::AlterableConfig {
         name: "retention.bytes".into(),
         value: Some("77".into()),
         ..Default::default()
     };
-    let resource = alter_configs_request::AlterConfigsResource {
+    alter_configs_request::AlterConfigsResource {
         resource_type: TOPIC,
         resource_name: "t".into(),
         configs: vec![entry],
         ..Default::default()
-    };
-    let request = AlterConfigsRequest { resources: vec![resource], ..Default::default() };
+    }
+}
+
+#[test]
+fn alter_configs_replaces_all_own_settings() {
+    let broker = Broker::start();
+    let mut client = broker.client();
+    client.create_topic_with("t", 1, &[("retention.ms", "5000"), ("max.message.bytes", "500")]);
+    let request = AlterConfigsRequest { resources: vec![few_bytes()], ..Default::default() };
     assert_eq!(client.call(&request, 2).responses[0].error_code, 0);
     assert_eq!(facts(&mut client, TOPIC, "t", "retention.bytes").1, 1);
     assert_eq!(facts(&mut client, TOPIC, "t", "retention.ms").1, 5);
@@ -233,18 +237,7 @@ fn a_resource_named_twice_is_refused_each_time_and_not_changed() {
     let mut client = broker.client();
     client.create_topic("t", 1);
     let before = describe_all(&mut client, TOPIC, "t");
-    let entry = alter_configs_request::AlterableConfig {
-        name: "retention.bytes".into(),
-        value: Some("77".into()),
-        ..Default::default()
-    };
-    let resource = alter_configs_request::AlterConfigsResource {
-        resource_type: TOPIC,
-        resource_name: "t".into(),
-        configs: vec![entry],
-        ..Default::default()
-    };
-    let request = AlterConfigsRequest { resources: vec![resource; 2], ..Default::default() };
+    let request = AlterConfigsRequest { resources: vec![few_bytes(); 2], ..Default::default() };
     let codes: Vec<i16> = client.call(&request, 2).responses.iter().map(|r| r.error_code).collect();
     assert_eq!(codes, [42, 42]);
     let resource = AlterConfigsResource {

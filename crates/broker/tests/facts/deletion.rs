@@ -131,3 +131,16 @@ fn a_deletion_leaves_no_note_behind() {
     broker.stop();
     assert_eq!(runtime().block_on(catalog(broker.dir()).deleted_topics()).unwrap(), []);
 }
+
+#[test]
+fn a_topic_that_could_not_be_made_leaves_no_note() {
+    let mut broker = Broker::start();
+    let mut client = broker.client();
+    let in_the_way = broker.dir().join("t-0");
+    std::fs::write(&in_the_way, "").unwrap();
+    assert_ne!(client.try_create_topic("t", 1, 1, &[]).error_code, 0);
+    drop(client);
+    broker.stop();
+    let left = runtime().block_on(catalog(broker.dir()).deleted_topics()).unwrap();
+    assert_eq!(left, [], "nobody ever saw it");
+}

@@ -20,7 +20,9 @@ use super::position::Position;
 
 A member of a group begins where the group has committed, and at --from where it has not; the end is that of the moment \
 in which it gets its partitions, which takes some seconds in a new group. What was printed is committed every few \
-seconds and at the end.
+seconds and at the end, also where damaged records end it: those before them are committed.
+
+With --isolation committed it says at the end where an open transaction holds back records.
 
 Examples:
   pagewire consume orders

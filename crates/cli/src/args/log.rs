@@ -40,6 +40,8 @@ serving broker; what that broker is writing just then is not taken for damage. D
 Each finding says what becomes of it: derived files are rebuilt from the log by the next start, a torn end is cut off, and \
 records that are damaged in the middle of a log are answered with an error while what lies around them is served.
 
+Of a directory of Kafka's, which no broker here serves, it says what pagewire import makes of it instead.
+
 Whether a log was compacted, so that offsets may be missing, is read from the cleaner's checkpoint and from the metadata in the same \
 directory (this program's or Kafka's) or in another that is named here; where neither says it, missing offsets are a doubt. \
 Segments and whole partitions that are gone are damage: the checkpoints, the leader epochs and the metadata know of them.

@@ -37,16 +37,14 @@ impl Client {
         Ok(id)
     }
 
-    /// Says on standard error, once and when it takes long, why a group is waited for: on a full disk its coordinator can
-    /// only say that it is not here.
-    pub(crate) async fn tell_of_waiting(&mut self, retry: &mut Retry, error: &Error) {
-        if !retry.should_tell() {
-            return;
+    /// Waits before a group is asked for again, or gives the error back. On a full disk its coordinator can only say that it
+    /// is not here: then the disk is named, and it is not tried for long. What takes long is told on standard error, once.
+    pub(crate) async fn wait_for_group(&mut self, retry: &mut Retry, error: Error) -> Result<()> {
+        let error = self.in_view_of_disks(error).await;
+        if retry.should_tell() {
+            complain(format_args!("trying again: {error}"));
         }
-        match self.disk_trouble().await {
-            Some(trouble) => complain(format_args!("trying again: {trouble}; {error}")),
-            None => complain(format_args!("trying again: {error}")),
-        }
+        retry.after(error).await
     }
 
     /// Asks the coordinator of `group`, and the next one where it has moved. `code` finds the error of the whole
@@ -72,8 +70,7 @@ impl Client {
                 }
                 Err(error) => error,
             };
-            self.tell_of_waiting(&mut retry, &error).await;
-            retry.after(error).await?;
+            self.wait_for_group(&mut retry, error).await?;
         }
     }
 }

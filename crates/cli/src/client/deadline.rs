@@ -63,12 +63,14 @@ pub(crate) struct Retry {
     pause: Duration,
     since: Instant,
     told: bool,
+    /// What the last attempt came to of which something was heard.
+    last: Option<Error>,
 }
 
 impl Retry {
     /// Until then.
     pub(crate) fn until(deadline: Deadline) -> Self {
-        Self { deadline, pause: PAUSE_FIRST, since: Instant::now(), told: false }
+        Self { deadline, pause: PAUSE_FIRST, since: Instant::now(), told: false, last: None }
     }
 
     /// The deadline.
@@ -83,8 +85,15 @@ impl Retry {
         due
     }
 
-    /// Waits before the next attempt, or gives `error` back: it cannot get better, or there is no time left.
+    /// Waits before the next attempt, or gives `error` back: it cannot get better, or there is no time left. What the time
+    /// went for says more than that the attempt in which it ended had no answer.
     pub(crate) async fn after(&mut self, error: Error) -> Result<()> {
+        if error.is_silence()
+            && self.deadline.has_passed()
+            && let Some(last) = self.last.take()
+        {
+            return Err(last);
+        }
         if error.needs_a_person() {
             self.deadline = self.deadline.at_most(SHORT_PATIENCE);
         }
@@ -92,8 +101,39 @@ impl Retry {
             return Err(error);
         }
         tracing::debug!(%error, "trying again");
+        if !error.is_silence() {
+            self.last = Some(error);
+        }
         tokio::time::sleep(self.pause).await;
         self.pause = (self.pause * 2).min(PAUSE_MAX);
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused() -> Error {
+        Error::Api { what: "joining".to_owned(), code: 16, message: None }
+    }
+
+    fn late() -> Error {
+        Error::Timeout { what: "FindCoordinator".to_owned() }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn when_the_time_is_over_the_refusal_is_told_and_not_the_silence_after_it() {
+        let mut retry = Retry::until(Deadline::after(Duration::from_millis(60)));
+        retry.after(refused()).await.expect("there is time left");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        assert!(matches!(retry.after(late()).await, Err(Error::Api { code: 16, .. })));
+        let mut retry = Retry::until(Deadline::after(Duration::from_millis(60)));
+        retry.after(refused()).await.expect("there is time left");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        let unconnected = Error::io(&"h:1", std::io::ErrorKind::TimedOut.into());
+        assert!(matches!(retry.after(unconnected).await, Err(Error::Api { code: 16, .. })));
+        let mut retry = Retry::until(Deadline::after(Duration::ZERO));
+        assert!(matches!(retry.after(late()).await, Err(Error::Timeout { .. })), "nothing else is known");
     }
 }

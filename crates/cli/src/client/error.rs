@@ -4,6 +4,8 @@ use std::io;
 
 use pagewire_wire::{ApiKey, DecodeError, EncodeError, ErrorCode};
 
+use super::Place;
+
 /// A failure of the client.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
@@ -52,6 +54,19 @@ pub(crate) enum Error {
         /// The other side.
         address: String,
         /// What was wrong.
+        what: String,
+    },
+    /// Records came that are not what their checksum says.
+    #[error(
+        "{place} at offset {offset}: the records there are damaged ({what}). `pagewire log check DIR` says where good ones begin: \
+         `pagewire consume {} --partition {} --from OFFSET` goes on there", place.topic, place.partition
+    )]
+    Damaged {
+        /// Of which partition.
+        place: Place,
+        /// The first offset that cannot be read.
+        offset: i64,
+        /// What is wrong.
         what: String,
     },
     /// The request cannot be put into bytes.
@@ -153,6 +168,16 @@ impl Error {
     pub(crate) fn needs_a_person(&self) -> bool {
         matches!(self, Self::Stuck { .. })
             || matches!(self.code(), Some(ErrorCode::KafkaStorageError | ErrorCode::CorruptMessage))
+    }
+
+    /// Nothing came, in the time there was.
+    pub(crate) fn is_silence(&self) -> bool {
+        match self {
+            Self::Timeout { .. } => true,
+            Self::Io { error, .. } => error.kind() == io::ErrorKind::TimedOut,
+            Self::Unreachable { reason, .. } => *reason == io::ErrorKind::TimedOut.to_string(),
+            _ => false,
+        }
     }
 
     /// Whether trying again, perhaps elsewhere, can help.

@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 use super::deadline::Deadline;
 use super::error::Error;
 use super::offsets::READ_COMMITTED;
-use super::{Connection, Result};
+use super::{Connection, Place, Result};
 
 /// The last version of Fetch that speaks of names.
 const BY_NAME_MAX: i16 = 12;
@@ -90,7 +90,7 @@ pub(crate) async fn run(mut connection: Connection, job: Job, events: mpsc::Send
             }
             let Some(at) = positions.iter().position(|(known, _)| *known == partition) else { continue };
             let Some((_, offset)) = positions.remove(at) else { continue };
-            let (chunks, failure) = chunks(&data, offset, job.isolation);
+            let (chunks, failure) = chunks(&job.topic, &data, offset, job.isolation);
             let next = chunks.last().map_or(offset, |chunk| chunk.next_offset);
             // Who had something goes to the end of the line.
             if next > offset {
@@ -141,16 +141,12 @@ fn request(job: &Job, positions: &VecDeque<(i32, i64)>) -> FetchRequest {
 }
 
 /// The batches of a partition's answer from `offset` on; an empty chunk where nothing is new, which says that all is well.
-fn chunks(data: &PartitionData, offset: i64, isolation: i8) -> (Vec<Chunk>, Option<Error>) {
+fn chunks(topic: &str, data: &PartitionData, offset: i64, isolation: i8) -> (Vec<Chunk>, Option<Error>) {
     let partition = data.partition_index;
     let mut aborted = Aborted::new(data, isolation);
     let mut chunks = Vec::new();
     let mut next_offset = offset;
     let records = data.records.bytes().cloned().unwrap_or_default();
-    let broken = |offset: i64, what: String| Error::Protocol {
-        address: format!("partition {partition} at offset {offset}"),
-        what,
-    };
     for batch in complete_batches(&records) {
         let decoded = match batch {
             Ok(batch) => decode(&batch, offset, &mut aborted).map(|records| (batch, records)),
@@ -162,12 +158,17 @@ fn chunks(data: &PartitionData, offset: i64, isolation: i8) -> (Vec<Chunk>, Opti
                 let append_time = batch.header.timestamp_type() == TimestampType::LogAppendTime;
                 chunks.push(Chunk { partition, records, append_time, next_offset });
             }
-            Err(what) => return (chunks, Some(broken(next_offset, what))),
+            Err(what) => {
+                let place = Place::new(topic, partition);
+                return (chunks, Some(Error::Damaged { place, offset: next_offset, what }));
+            }
         }
     }
     if chunks.is_empty() {
         if !records.is_empty() {
-            return (chunks, Some(broken(offset, "its first batch is not whole".to_owned())));
+            let address = format!("partition {partition} at offset {offset}");
+            let what = "its first batch is not whole".to_owned();
+            return (chunks, Some(Error::Protocol { address, what }));
         }
         chunks.push(Chunk { partition, records: Vec::new(), append_time: false, next_offset });
     }

@@ -79,7 +79,10 @@ impl Client {
         let (Some(code), Error::Api { what, message: None, .. }) = (error.code(), &error) else {
             return error;
         };
-        if !matches!(code, ErrorCode::LeaderNotAvailable | ErrorCode::CoordinatorNotAvailable) {
+        if !matches!(
+            code,
+            ErrorCode::LeaderNotAvailable | ErrorCode::CoordinatorNotAvailable | ErrorCode::NotCoordinator
+        ) {
             return error;
         }
         match self.disk_trouble().await {

@@ -72,22 +72,25 @@ impl Member {
         Committer { group: self.group.to_string(), member: self.id.clone(), generation: self.generation }
     }
 
-    /// Joins, or joins again, and returns this member's share once the group has agreed on it.
+    /// Joins, or joins again, and returns this member's share once the group has agreed on it. Other members may be waited
+    /// for; a group that cannot be joined is tried no longer than anything else.
     pub(crate) async fn join(&mut self, client: &mut Client) -> Result<Vec<Place>> {
         self.beats.abort_all();
-        let patience = client.timeout() + Duration::from_millis(REBALANCE_MS as u64);
-        let mut retry = Retry::until(Deadline::after(patience));
+        let mut retry = client.retry();
+        let agreed = Deadline::after(client.timeout() + Duration::from_millis(REBALANCE_MS as u64));
+        let mut rebalances = Retry::until(agreed);
         loop {
-            match self.join_once(client, retry.deadline()).await {
+            match self.join_once(client, (retry.deadline(), agreed)).await {
                 Ok(share) => return Ok(share),
                 Err(error) => match error.code() {
                     Some(ErrorCode::MemberIdRequired) => {}
                     Some(ErrorCode::UnknownMemberId | ErrorCode::IllegalGeneration) => self.forget(),
-                    Some(ErrorCode::RebalanceInProgress) => retry.after(rejoin(error)).await?,
-                    _ => {
-                        client.tell_of_waiting(&mut retry, &error).await;
-                        retry.after(error).await?;
+                    Some(ErrorCode::RebalanceInProgress) => {
+                        rebalances.after(rejoin(error)).await?;
+                        // The group answers, so it can be joined.
+                        retry = client.retry();
                     }
+                    _ => client.wait_for_group(&mut retry, error).await?,
                 },
             }
         }
@@ -99,11 +102,16 @@ impl Member {
         self.generation = -1;
     }
 
-    async fn join_once(&mut self, client: &mut Client, deadline: Deadline) -> Result<Vec<Place>> {
+    /// One attempt: to find the coordinator until the first deadline, to agree with the other members until the second.
+    async fn join_once(
+        &mut self,
+        client: &mut Client,
+        (deadline, agreed): (Deadline, Deadline),
+    ) -> Result<Vec<Place>> {
         let node = client.coordinator_once(&self.group, deadline).await?;
         let mut connection = client.dedicated(node, deadline).await?;
         let request = self.join_request();
-        let joined = connection.ask(i16::MAX, deadline, |_| request).await?;
+        let joined = connection.ask(i16::MAX, agreed, |_| request).await?;
         if !joined.member_id.is_empty() {
             self.id = joined.member_id.detach();
         }
@@ -120,7 +128,7 @@ impl Member {
             assignments,
             ..SyncGroupRequest::default()
         };
-        let synced = connection.ask(i16::MAX, deadline, |_| sync).await?;
+        let synced = connection.ask(i16::MAX, agreed, |_| sync).await?;
         Error::check(synced.error_code, None, || format!("joining group {}", self.group))?;
         self.beats = JoinSet::new();
         self.beats.spawn(beat(connection, self.heartbeat()));

@@ -83,6 +83,9 @@ pub enum Damage {
     /// It can be read, and its checksum, which is kept elsewhere, is another.
     #[error("it is not what was written last")]
     Altered,
+    /// It was written once, and is not there.
+    #[error("it is gone")]
+    Missing,
     /// A key that must be there is not, or has no good value.
     #[error("{key} is missing or malformed")]
     Key {

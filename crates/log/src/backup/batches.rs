@@ -83,7 +83,7 @@ impl BatchCheck {
 
     /// What is missing before the bound, if anything, is known to be.
     fn reaches_the_bound(&self) -> bool {
-        let here = self.known.iter().filter(|known| known.from == self.position);
+        let here = self.known.iter().filter(|known| known.begin() == self.position);
         here.fold(self.next_offset, |next, known| next.max(known.next_offset)) >= self.bound
     }
 
@@ -117,10 +117,10 @@ impl BatchCheck {
     fn pass_what_is_known(&mut self) {
         let between = self.body.is_none() && self.filled == 0;
         while self.passing == 0
-            && let Some(stretch) = self.known.pop_front_if(|next| between && next.from == self.position)
+            && let Some(stretch) = self.known.pop_front_if(|next| between && next.begin() == self.position)
         {
-            self.passing = stretch.to.saturating_sub(stretch.from);
-            self.position = stretch.to;
+            self.passing = stretch.bytes();
+            self.position = stretch.end();
             self.next_offset = self.next_offset.max(stretch.next_offset);
         }
     }
@@ -242,8 +242,7 @@ mod tests {
         let all = batches(3);
         let one = all.len() / 3;
         let holed = [&all[..one], &all[2 * one..]].concat();
-        let lost =
-            |position, offset| Stretch { from: position, to: position, offset, next_offset: offset + 2 };
+        let lost = |position: u64, offset: i64| Stretch::new(position..position, offset..offset + 2);
         let cases: [(&[u8], Stretch); 3] = [
             (&holed, lost(one as u64, 12)),
             (&all[one..], lost(0, 10)),
@@ -255,7 +254,7 @@ mod tests {
                 assert!(checked_for(&may, bytes, piece).is_ok());
                 let none = Expected { holes: false, early_end: false, ..may };
                 let (position, what) = checked_for(&none, bytes, piece).expect_err("a loss");
-                assert!(position == lost.from && what.contains("are missing"), "{position}: {what}");
+                assert!(position == lost.begin() && what.contains("are missing"), "{position}: {what}");
                 assert!(checked_for(&none.knowing([lost]), bytes, piece).is_ok());
             }
         }
@@ -268,18 +267,18 @@ mod tests {
         let mut bytes = batches(5);
         let one = bytes.len() as u64 / 5;
         bytes[usize::try_from(one).expect("small") + 30] ^= 1;
-        let known = Stretch { from: one, to: 2 * one, offset: 12, next_offset: 14 };
+        let known = Stretch::new(one..2 * one, 12..14);
         for piece in [1, 61, 100, bytes.len()] {
             assert_eq!(checked_knowing(&[known], &bytes, piece, 20), Ok(20), "{piece}");
         }
         assert_eq!(checked(&bytes, 61, 20).map_err(|(position, _)| position), Err(one));
-        let elsewhere = Stretch { from: one + 1, ..known };
+        let elsewhere = Stretch::new(one + 1..2 * one, 12..14);
         assert!(checked_knowing(&[elsewhere], &bytes, 61, 20).is_err(), "no batch is due where it begins");
         let mut more = bytes.clone();
         more[usize::try_from(3 * one).expect("small") + 30] ^= 1;
         let found = checked_knowing(&[known], &more, 61, 20);
         assert_eq!(found.map_err(|(position, _)| position), Err(3 * one));
-        let all = Stretch { from: 0, to: 5 * one, offset: 10, next_offset: 20 };
+        let all = Stretch::new(0..5 * one, 10..20);
         assert_eq!(checked_knowing(&[all], &more, 61, 20), Ok(20));
         assert!(checked_knowing(&[all], &more[1..], 61, 20).is_err(), "it is cut");
     }

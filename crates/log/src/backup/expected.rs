@@ -51,7 +51,7 @@ impl Expected {
 
     /// What is known of the first `bytes`.
     pub fn known_within(&self, bytes: u64) -> impl Iterator<Item = Stretch> {
-        self.known.iter().filter(move |stretch| stretch.to <= bytes).copied()
+        self.known.iter().filter(move |stretch| stretch.end() <= bytes).copied()
     }
 
     /// The walk that finds out what of it is not so.

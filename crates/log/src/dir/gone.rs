@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use super::LogDir;
 use super::checkpoints::Checkpoints;
-use super::options::PartitionSettings;
+use super::options::SettingsOf;
 
 /// A topic's partitions by name and number, and whether their loss is accepted for now.
 pub(super) type Gone = BTreeMap<(String, i32), bool>;
@@ -18,7 +18,7 @@ pub(super) type Gone = BTreeMap<(String, i32), bool>;
 pub(super) fn find(
     checkpoints: &Checkpoints,
     found: &HashSet<(&str, i32)>,
-    settings: &(dyn Fn(&str, i32) -> Option<PartitionSettings> + Sync),
+    settings: &SettingsOf<'_>,
 ) -> Gone {
     let named = checkpoints.recovery.iter().chain(checkpoints.high_watermark.iter());
     named

@@ -80,7 +80,7 @@ pub use meter::{LoadMeter, Loading};
 pub use names::DirName;
 pub(crate) use names::partition_dir;
 pub use notice::Notice;
-pub use options::{LogDirOptions, PartitionSettings};
+pub use options::{LogDirOptions, PartitionSettings, SettingsOf};
 pub use rounds::{Flushed, RetainedAll};
 pub(crate) use sums::{FILE as SUMS_FILE, Read, Sums};
 pub use survey::{MEASURED_MAX, Survey, survey};
@@ -147,7 +147,7 @@ impl LogDir {
         disk: Arc<dyn Disk>,
         path: &Path,
         options: &LogDirOptions,
-        settings: &(dyn Fn(&str, i32) -> Option<PartitionSettings> + Sync),
+        settings: &SettingsOf<'_>,
         progress: &(dyn Fn(Progress<'_>) + Sync),
     ) -> Result<(Self, LoadReport), LogDirError> {
         LockedDir::lock(disk, path)?.load(options, settings, progress)

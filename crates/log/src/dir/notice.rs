@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use pagewire_disk::CheckpointError;
 use pagewire_disk::checkpoint::format_id;
+use pagewire_disk::{CheckpointError, Damage};
 use uuid::Uuid;
 
 /// So many of several directories are named.
@@ -74,6 +74,13 @@ pub enum Notice {
 impl std::fmt::Display for Notice {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
+            Self::Damaged(CheckpointError::Damaged { path, damage: Damage::Missing }) => {
+                write!(
+                    f,
+                    "{} is gone, though it was there at the last stop; it is written anew",
+                    path.display()
+                )
+            }
             Self::Damaged(error) => write!(f, "{error}; it is written anew"),
             Self::Unknown { path } => write!(f, "{} is no partition's directory; left alone", path.display()),
             Self::UnknownTopic { path } => {

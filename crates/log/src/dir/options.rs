@@ -35,3 +35,6 @@ pub struct PartitionSettings {
     /// time's sake.
     pub flush_ms: Option<i64>,
 }
+
+/// What the owner knows of a topic's partition; `None`: no such topic.
+pub type SettingsOf<'a> = dyn Fn(&str, i32) -> Option<PartitionSettings> + Sync + 'a;

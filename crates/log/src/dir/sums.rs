@@ -154,9 +154,11 @@ impl Sums {
         let certain = self.vouched.as_ref().is_some_and(|vouched| is_known(vouched, file, sum));
         let altered = self.vouched.as_ref().is_some_and(|vouched| is_altered(vouched, file, &content));
         // One that is gone, or was emptied, has its sum still.
-        let lost = !certain && content.is_empty() && !disk.exists(&path).map_err(LogDirError::at(&path))?;
+        let gone = content.is_empty() && !disk.exists(&path).map_err(LogDirError::at(&path))?;
+        let lost = !certain && gone;
         if altered {
-            notices.push(Notice::Damaged(CheckpointError::Damaged { path, damage: Damage::Altered }));
+            let damage = if gone { Damage::Missing } else { Damage::Altered };
+            notices.push(Notice::Damaged(CheckpointError::Damaged { path, damage }));
             self.others_wrote |= !self.ours;
             return Ok(Read { content: None, certain: false, lost: true });
         }

@@ -43,45 +43,16 @@ pub(crate) fn open(
 ) -> Result<(Log, RecoveryReport), LogError> {
     let mut report = RecoveryReport::default();
     let mut found = load_segments(&home, &options, &mut report)?;
-    let Recovered { mut segments, mut sparse, looks, first_timestamp: mut first, .. } = found.recovered;
-    let mut log_end = segments.last().map_or(0, |active| active.end().next_offset);
-    if !segments.is_empty() && log_end < options.recovery_point {
-        let point = options.recovery_point;
-        report.notes.push(format!(
-            "the log ends at {log_end}, below its recovery point {point}: records are missing"
-        ));
-    }
-    let mut start = options.log_start_offset;
-    if !segments.is_empty() && start > log_end && !home.certain_start {
-        report.notes.push(format!("a log start of {start}, past the log's end {log_end}: not believed"));
-        start = 0;
-    }
-    if !segments.is_empty() && start > log_end {
-        report.notes.push(format!("everything lies below the log start {start}: the log starts again there"));
-        segments.drain(..).try_for_each(|segment| recovery::remove_segment(&home, segment.base_offset))?;
-    }
-    let fresh = segments.is_empty();
-    if fresh {
-        log_end = start.max(0);
-        if options.config.cleanup_compact && !found.listing.lengths {
-            // That compaction wrote none of its segments is known from the first one on.
-            rewritten::tell(&home, &[])?;
-        }
-        let segment = Segment::create(Arc::clone(&home), log_end)
-            .map_err(LogError::at(home.path(log_end, names::LOG)))?;
-        segments.push(Arc::new(segment));
-        (sparse, first) = (Sparse::default(), None);
-        // Older than what was lost, they would refuse the producers what comes next.
-        found.listing.snapshots.drain(..).try_for_each(|offset| remove_snapshot(&home, offset))?;
-        if log_end > 0 {
-            // That the log begins there is said by the file's name alone, from now on.
-            home.disk.sync_dir(&home.dir).map_err(LogError::at(&home.dir))?;
-        }
-    }
+    let start = found.believed_start(&home, &options, &mut report);
+    found.pass_by(&home, start, &mut report)?;
+    let fresh = found.begin(&home, start, &options)?;
+    let log_end = found.log_end();
+    let Found { recovered, listing } = found;
+    let Recovered { segments, sparse, looks, first_timestamp: first, .. } = recovered;
     let log_start = segments.first().map_or(0, |first| first.base_offset).max(start).min(log_end);
 
     let mut epochs = load_epochs(&home, &segments, (log_start, log_end), &options, &mut report)?;
-    let place = Place { home: &home, segments: &segments, listing: &found.listing, looks: &looks, log_end };
+    let place = Place { home: &home, segments: &segments, listing: &listing, looks: &looks, log_end };
     let Replayed { producers, snapshots, last_aborted } = replay(&place, &options, &mut epochs, &mut report)?;
     let first_open = producers.first_open();
     let first_timestamp =
@@ -97,14 +68,7 @@ pub(crate) fn open(
         append_time_ms: -1,
         snapshots,
     };
-    let changed = [
-        epochs.inner.truncate_end(log_end),
-        epochs.inner.truncate_start(log_start),
-        epochs.inner.assign(options.leader_epoch, log_end),
-    ];
-    if changed.contains(&true) || epochs.rebuilt {
-        epochs.inner.write(&*home.disk, &home.dir).map_err(LogError::at(home.dir.join(epochs::FILE)))?;
-    }
+    epochs.settle(&home, (log_start, log_end), options.leader_epoch)?;
     let stable = if options.clean && report.cuts.is_empty() {
         log_end
     } else {
@@ -144,9 +108,70 @@ pub(crate) fn open(
     Ok((log, report))
 }
 
+/// What lies in the directory.
 struct Found {
     recovered: Recovered,
     listing: Listing,
+}
+
+impl Found {
+    fn log_end(&self) -> i64 {
+        self.recovered.segments.last().map_or(0, |active| active.end().next_offset)
+    }
+
+    /// Whether all of it lies below an offset.
+    fn ends_below(&self, offset: i64) -> bool {
+        !self.recovered.segments.is_empty() && self.log_end() < offset
+    }
+
+    /// The log start that was written down, unless the records contradict it and nothing vouches for it.
+    fn believed_start(&self, home: &Home, options: &OpenOptions, report: &mut RecoveryReport) -> i64 {
+        let (log_end, start, point) = (self.log_end(), options.log_start_offset, options.recovery_point);
+        if self.ends_below(point) {
+            report.notes.push(format!(
+                "the log ends at {log_end}, below its recovery point {point}: records are missing"
+            ));
+        }
+        if self.ends_below(start) && !home.certain_start {
+            report.notes.push(format!("a log start of {start}, past the log's end {log_end}: not believed"));
+            return 0;
+        }
+        start
+    }
+
+    /// Removes all segments if none reaches up to the log start.
+    fn pass_by(&mut self, home: &Home, start: i64, report: &mut RecoveryReport) -> Result<(), LogError> {
+        if !self.ends_below(start) {
+            return Ok(());
+        }
+        report.notes.push(format!("everything lies below the log start {start}: the log starts again there"));
+        let segments = &mut self.recovered.segments;
+        segments.drain(..).try_for_each(|segment| recovery::remove_segment(home, segment.base_offset))
+    }
+
+    /// Makes the first segment, at `start`, where there is none; whether there was none.
+    fn begin(&mut self, home: &Arc<Home>, start: i64, options: &OpenOptions) -> Result<bool, LogError> {
+        let Self { recovered, listing } = self;
+        if !recovered.segments.is_empty() {
+            return Ok(false);
+        }
+        let base = start.max(0);
+        if options.config.cleanup_compact && !listing.lengths {
+            // That compaction wrote none of its segments is known from the first one on.
+            rewritten::tell(home, &[])?;
+        }
+        let segment =
+            Segment::create(Arc::clone(home), base).map_err(LogError::at(home.path(base, names::LOG)))?;
+        recovered.segments.push(Arc::new(segment));
+        (recovered.sparse, recovered.first_timestamp) = (Sparse::default(), None);
+        // Older than what was lost, they would refuse the producers what comes next.
+        listing.snapshots.drain(..).try_for_each(|offset| remove_snapshot(home, offset))?;
+        if base > 0 {
+            // That the log begins there is said by the file's name alone, from now on.
+            home.disk.sync_dir(&home.dir).map_err(LogError::at(&home.dir))?;
+        }
+        Ok(true)
+    }
 }
 
 fn load_segments(
@@ -194,6 +219,26 @@ fn remove_snapshot(home: &Home, offset: i64) -> Result<(), LogError> {
 pub(crate) struct EpochsFound {
     pub(crate) inner: Epochs,
     pub(crate) rebuilt: bool,
+}
+
+impl EpochsFound {
+    /// Cuts them to the log, adds the epoch of this leadership, and writes down what is news.
+    fn settle(
+        &mut self,
+        home: &Home,
+        (log_start, log_end): (i64, i64),
+        leader_epoch: i32,
+    ) -> Result<(), LogError> {
+        let changed = [
+            self.inner.truncate_end(log_end),
+            self.inner.truncate_start(log_start),
+            self.inner.assign(leader_epoch, log_end),
+        ];
+        if changed.contains(&true) || self.rebuilt {
+            self.inner.write(&*home.disk, &home.dir).map_err(LogError::at(home.dir.join(epochs::FILE)))?;
+        }
+        Ok(())
+    }
 }
 
 /// The checkpoint, or what the batches say if it is missing or damaged, contradicts them, or begins above the log's start:

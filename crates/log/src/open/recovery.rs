@@ -33,7 +33,7 @@ use crate::open::trust::trusted_start;
 use crate::rewritten;
 use crate::scan::derive::Sparse;
 use crate::scan::walk::{Reach, Start, Walked, walk};
-use crate::scrub::Stretch;
+use crate::scrub::{Harm, Stretch};
 use crate::segment::writeback::RESERVE_FROM;
 use crate::segment::{End, Segment, names};
 
@@ -111,8 +111,11 @@ impl Recovered {
         before.close();
         let End { next_offset, size } = before.end();
         before.set_end(End { next_offset: base, size });
-        if !self.ragged && next_offset < base && next_offset >= whole_from {
-            know(before, Stretch { from: size, to: size, offset: next_offset, next_offset: base }, report);
+        if !self.ragged
+            && next_offset >= whole_from
+            && let Some(lost) = Stretch::missing(size, next_offset..base)
+        {
+            know(before, lost, report);
         }
         Ok(())
     }
@@ -154,14 +157,17 @@ impl Recovered {
             // Whoever stopped without closing may have left blocks reserved past the end.
             segment.file().and_then(|file| file.set_len(size)).map_err(LogError::at(segment.path()))?;
         }
-        let ragged = walked.damage.last().is_some_and(|last| last.to == size && last.to > last.from);
+        let ragged = walked
+            .damage
+            .last()
+            .is_some_and(|last| matches!(last.harm, Harm::Damaged { to, .. } if to == size));
         if ragged {
             // Its readers stop before that; nothing is written behind it.
             segment.set_end(End { size, ..walked.end });
         }
         for stretch in walked.damage.into_vec() {
             // Whatever follows, the last segment's damage ends where it goes on.
-            let upto = if stretch.to == size && reach.last { depth.reached(true) } else { i64::MAX };
+            let upto = if stretch.end() == size && reach.last { depth.reached(true) } else { i64::MAX };
             let next_offset = stretch.next_offset.min(upto.max(stretch.offset));
             know(&segment, Stretch { next_offset, ..stretch }, report);
         }

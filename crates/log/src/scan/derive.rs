@@ -57,9 +57,9 @@ impl Segment {
         }
         let file = self.file_with(patience)?;
         let mut scanner = self.scanner_near(&*file, target, end.size, patience)?;
-        if let Some(before) = self.damage.below(target).filter(|before| scanner.position() < before.to) {
-            scanner =
-                Scanner::new(&*file, before.to, end.size, before.next_offset, WINDOW_LOOKUP).with(patience);
+        if let Some(before) = self.damage.below(target).filter(|before| scanner.position() < before.end()) {
+            scanner = Scanner::new(&*file, before.end(), end.size, before.next_offset, WINDOW_LOOKUP)
+                .with(patience);
         }
         // Base offsets are not covered by the CRC; one that is out of place would lead readers astray.
         scanner = scanner.upto(end.next_offset).contiguous_from(self.holes_below());
@@ -79,7 +79,7 @@ impl Segment {
                     if target < stretch.next_offset {
                         return Err(self.damaged(stretch, target));
                     }
-                    scanner.resume(stretch.to, stretch.next_offset);
+                    scanner.resume(stretch.end(), stretch.next_offset);
                     continue;
                 }
             };
@@ -241,7 +241,7 @@ impl Segment {
 
     /// The records at `offset` are known to be damaged.
     pub(crate) fn damaged(&self, stretch: Stretch, offset: i64) -> ReadError {
-        let Stretch { from: position, next_offset, .. } = stretch;
+        let (position, next_offset) = (stretch.begin(), stretch.next_offset);
         ReadError::Damaged { file: self.path(), position, offset, next_offset }
     }
 }

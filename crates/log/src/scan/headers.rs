@@ -73,7 +73,7 @@ pub(crate) fn walk_batches(
                 let stretch = segment.learn_on_the_way(&scanner, position).map_err(failed())?;
                 note(stretch.of(segment.path()).to_string());
                 whole = false;
-                scanner.resume(stretch.to, stretch.next_offset);
+                scanner.resume(stretch.end(), stretch.next_offset);
             }
         }
     }

@@ -153,9 +153,9 @@ impl<'a> Scanner<'a> {
     fn pass_by(&mut self) {
         let Some(known) = &self.around else { return };
         if let Some(stretch) = known.ending_behind(self.position)
-            && stretch.from <= self.position
+            && stretch.begin() <= self.position
         {
-            self.resume(stretch.to, stretch.next_offset);
+            self.resume(stretch.end(), stretch.next_offset);
         }
     }
 

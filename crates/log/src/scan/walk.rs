@@ -87,7 +87,7 @@ pub(crate) fn walk(
         }
         let stretch =
             stretch_at(&*file, from, size, notes.next_offset..upto, Evidence::of(None, damage.len()))?;
-        if stretch.to == size {
+        if stretch.end() == size {
             if last && !depth.is_known() {
                 // The end of what was being written, for all that is known.
                 break Some(reason);
@@ -97,7 +97,7 @@ pub(crate) fn walk(
         }
         damage.add(stretch);
         notes.go_on_at(stretch.next_offset);
-        scanner.resume(stretch.to, stretch.next_offset);
+        scanner.resume(stretch.end(), stretch.next_offset);
     };
     notes.settle()?;
     let Notes { end, next_offset, sparse, first_timestamp, told, .. } = notes;

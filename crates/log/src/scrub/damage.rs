@@ -17,41 +17,90 @@ use arc_swap::ArcSwapOption;
 use super::stretches::{Added, Stretches};
 use crate::damaged::Damaged;
 
-/// Bytes of a segment that are no batches with a right CRC; none where records are missing between good ones.
+/// Offsets of a segment that have no good batches, and what is there instead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stretch {
-    /// Position of the first.
-    pub from: u64,
-    /// Position behind the last.
-    pub to: u64,
+    /// What is there.
+    pub harm: Harm,
     /// The first offset that may lie in it.
     pub offset: i64,
     /// The first offset behind it.
     pub next_offset: i64,
 }
 
+/// What is where good batches should be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Harm {
+    /// Bytes that are no batches with a right CRC; one at least.
+    Damaged {
+        /// Position of the first.
+        from: u64,
+        /// Position behind the last.
+        to: u64,
+    },
+    /// Nothing: what lies on both sides of this position is good.
+    Missing {
+        /// The position.
+        at: u64,
+    },
+}
+
 impl Stretch {
-    /// Offsets that no batch has at `position`; `None` without any.
-    pub(crate) fn missing(position: u64, offsets: Range<i64>) -> Option<Self> {
-        let (from, to, offset, next_offset) = (position, position, offsets.start, offsets.end);
-        (offset < next_offset).then_some(Self { from, to, offset, next_offset })
+    /// Offsets that have these bytes, or none where there are no bytes.
+    pub fn new(bytes: Range<u64>, offsets: Range<i64>) -> Self {
+        let harm = match bytes {
+            Range { start: from, end: to } if from < to => Harm::Damaged { from, to },
+            Range { start: at, .. } => Harm::Missing { at },
+        };
+        Self { harm, offset: offsets.start, next_offset: offsets.end }
     }
 
-    /// Records are not only missing.
-    pub(crate) fn has_bytes(&self) -> bool {
-        self.from < self.to
+    /// Offsets that no batch has at `position`; `None` without any.
+    pub fn missing(position: u64, offsets: Range<i64>) -> Option<Self> {
+        (!offsets.is_empty()).then(|| Self::new(position..position, offsets))
+    }
+
+    /// The position at which it begins.
+    pub fn begin(&self) -> u64 {
+        match self.harm {
+            Harm::Damaged { from, .. } => from,
+            Harm::Missing { at } => at,
+        }
+    }
+
+    /// The position behind it.
+    pub fn end(&self) -> u64 {
+        match self.harm {
+            Harm::Damaged { to, .. } => to,
+            Harm::Missing { at } => at,
+        }
+    }
+
+    /// How many bytes of the segment it takes.
+    pub fn bytes(&self) -> u64 {
+        self.end().saturating_sub(self.begin())
+    }
+
+    /// Nothing is there.
+    pub(super) fn is_missing(&self) -> bool {
+        matches!(self.harm, Harm::Missing { .. })
+    }
+
+    /// Nothing is there, at `position`.
+    pub(crate) fn is_missing_at(&self, position: u64) -> bool {
+        self.harm == Harm::Missing { at: position }
     }
 
     /// Whether some of the offsets of `hole`, which no batch has at `position`, are these.
     pub(crate) fn tells_loss(&self, position: u64, hole: &Range<i64>) -> bool {
         let both = self.offset.max(hole.start)..self.next_offset.min(hole.end);
-        !self.has_bytes() && self.from == position && !both.is_empty()
+        self.is_missing_at(position) && !both.is_empty()
     }
 
     /// The same to tell others.
     pub(crate) fn of(self, file: PathBuf) -> Damaged {
-        let Self { from, to, offset, next_offset } = self;
-        Damaged { file, position: from, bytes: to.saturating_sub(from), from: offset, upto: next_offset }
+        let (position, bytes) = (self.begin(), self.bytes());
+        Damaged { file, position, bytes, from: self.offset, upto: self.next_offset }
     }
 }
 
@@ -133,7 +182,7 @@ impl KnownDamage {
         let Some(next) = known.as_ref().and_then(|known| known.ending_behind(position)) else {
             return Ok(len);
         };
-        match next.from.checked_sub(position) {
+        match next.begin().checked_sub(position) {
             None | Some(0) => Err(next),
             Some(before) => Ok(len.min(before)),
         }
@@ -146,8 +195,8 @@ mod tests {
 
     fn known() -> KnownDamage {
         let known = KnownDamage::default();
-        known.add(Stretch { from: 300, to: 350, offset: 30, next_offset: 35 });
-        known.add(Stretch { from: 100, to: 150, offset: 10, next_offset: 15 });
+        known.add(Stretch::new(300..350, 30..35));
+        known.add(Stretch::new(100..150, 10..15));
         known
     }
 
@@ -159,7 +208,7 @@ mod tests {
         assert_eq!(known.clip(150, 1000), Ok(150));
         assert_eq!(known.clip(350, 1000), Ok(1000));
         for position in [100, 120, 149] {
-            assert_eq!(known.clip(position, 10).map_err(|stretch| stretch.from), Err(100), "{position}");
+            assert_eq!(known.clip(position, 10).map_err(|stretch| stretch.begin()), Err(100), "{position}");
         }
         assert_eq!(KnownDamage::default().clip(0, 9), Ok(9));
     }
@@ -167,17 +216,17 @@ mod tests {
     #[test]
     fn offsets_find_their_stretch_and_the_one_before_them() {
         let known = known();
-        assert_eq!(known.holding(14).map(|stretch| stretch.from), Some(100));
+        assert_eq!(known.holding(14).map(|stretch| stretch.begin()), Some(100));
         assert_eq!((known.holding(9), known.holding(15)), (None, None));
-        assert_eq!(known.below(15).map(|stretch| stretch.to), Some(150));
-        assert_eq!(known.below(40).map(|stretch| stretch.to), Some(350));
+        assert_eq!(known.below(15).map(|stretch| stretch.end()), Some(150));
+        assert_eq!(known.below(40).map(|stretch| stretch.end()), Some(350));
         assert_eq!(known.below(12), None);
     }
 
     #[test]
     fn what_is_found_again_takes_the_place_of_what_was_known() {
         let known = known();
-        known.add(Stretch { from: 90, to: 160, offset: 9, next_offset: 16 });
+        known.add(Stretch::new(90..160, 9..16));
         assert_eq!((known.len(), known.clip(0, 1000)), (2, Ok(90)));
         known.set(Stretches::default());
         assert_eq!((known.len(), known.clip(0, 1000)), (0, Ok(1000)));

@@ -19,8 +19,8 @@ use crate::files::{BatchWalk, Step};
 /// What is damaged from `from` on, where a batch of the first of `offsets` should begin, in a file that has `size` bytes and
 /// no offsets but these. It ends before the next whole batch, or with the file.
 ///
-/// A whole batch that is followed by its successor is where it belongs, whatever is missing before it: then the stretch has
-/// no bytes.
+/// A whole batch that is followed by its successor is where it belongs, whatever is missing before it: then the records
+/// before are missing.
 pub(crate) fn stretch_at(
     file: &dyn DiskFile,
     from: u64,
@@ -28,7 +28,7 @@ pub(crate) fn stretch_at(
     offsets: Range<i64>,
     evidence: Evidence<'_>,
 ) -> io::Result<Stretch> {
-    let (offset, end) = (offsets.start, offsets.end);
+    let Range { start: offset, end } = offsets;
     let believed = offset..=end.saturating_sub(1);
     let mut way = Way { walk: BatchWalk::new(file, from, size), believed: believed.clone(), evidence };
     let (mut next, mut first) = (Some(Place::Led(from)), None::<BatchHeader>);
@@ -50,7 +50,7 @@ pub(crate) fn stretch_at(
             } else {
                 let followed = first.filter(|first| first.next_offset() == header.base_offset);
                 let (to, next) = followed.map_or((at, header), |first| (from, first));
-                return Ok(Stretch { from, to, offset, next_offset: next.base_offset });
+                return Ok(Stretch::new(from..to, offset..next.base_offset));
             }
         }
         next = match place {
@@ -58,7 +58,7 @@ pub(crate) fn stretch_at(
             Place::Found(_) => way.search(at + 1)?,
         };
     }
-    Ok(Stretch { from, to: size, offset, next_offset: end })
+    Ok(Stretch::new(from..size, offset..end))
 }
 
 /// A place where a batch may begin.
@@ -209,7 +209,7 @@ mod tests {
 
         /// What is damaged is that batch, and nothing else.
         fn whole(&self) -> Stretch {
-            Stretch { from: 0, to: self.end, offset: 10, next_offset: 13 }
+            Stretch::new(0..self.end, 10..13)
         }
     }
 

@@ -35,7 +35,7 @@ mod stretches;
 mod tests;
 
 pub(crate) use damage::KnownDamage;
-pub use damage::Stretch;
+pub use damage::{Harm, Stretch};
 pub(crate) use evidence::Evidence;
 pub(crate) use extent::stretch_at;
 pub(crate) use noted::Noted;

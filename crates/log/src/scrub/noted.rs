@@ -98,8 +98,8 @@ impl Log {
             partition: self.partition,
             segment: segment.base_offset,
             size: segment.end().size,
-            from: stretch.from,
-            to: stretch.to,
+            from: stretch.begin(),
+            to: stretch.end(),
             offset: stretch.offset,
         }
     }

@@ -40,7 +40,7 @@ impl Segment {
                 Some(Step::Bad(bad)) => bad.position,
             };
             let stretch = self.learn_damage(from, expected)?;
-            walk.resume_at(stretch.to);
+            walk.resume_at(stretch.end());
             expected = stretch.next_offset;
         }
         Ok(())
@@ -71,7 +71,7 @@ impl Segment {
             }
             self.suspected();
             let stretch = self.learn_on_the_way(scanner, position)?;
-            scanner.resume(stretch.to, stretch.next_offset);
+            scanner.resume(stretch.end(), stretch.next_offset);
         }
     }
 
@@ -91,12 +91,12 @@ impl Segment {
         if added == Added::Known || self.home.is_rehearsed() {
             return false;
         }
-        let Stretch { from, to, offset, next_offset } = stretch;
+        let Stretch { offset, next_offset, .. } = stretch;
         if known <= TOLD_MAX {
             tracing::error!(
                 file = %self.path().display(),
-                position = from,
-                bytes = to - from,
+                position = stretch.begin(),
+                bytes = stretch.bytes(),
                 offset,
                 next_offset,
                 "records are damaged: reads of these offsets are refused, those around them are served"

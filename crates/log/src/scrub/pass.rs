@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use pagewire_zcopy::{DropBehind, DropBehindOptions, FileRange, Residency, drop_pages_blocking, residency};
 
+use super::Stretch;
 use super::search::{Search, Slice};
 use crate::segment::Segment;
 
@@ -21,6 +22,8 @@ pub(super) struct SegmentPass {
     behind: DropBehind,
     /// Of what it found, something was not known.
     news: bool,
+    /// Stretches that it found.
+    damaged: u64,
 }
 
 impl SegmentPass {
@@ -29,7 +32,7 @@ impl SegmentPass {
         let until = if segment.is_closed() { u64::MAX } else { segment.due_below() };
         let search = Search::new(segment.base_offset).until(until).lacking_as(&segment);
         let behind = DropBehind::new(DropBehindOptions { lag_bytes: 0, ..DropBehindOptions::default() });
-        Self { segment, search, behind, news: false }
+        Self { segment, search, behind, news: false, damaged: 0 }
     }
 
     /// Verifies batches until `bytes` were read or the segment ends; tells its readers what it found.
@@ -43,6 +46,7 @@ impl SegmentPass {
         };
         let slice = self.search.advance(&*file, end, bytes, &tell, Some(&segment.anchors()))?;
         self.news = news.into_inner();
+        self.damaged += slice.damaged;
         if slice.done {
             self.segment.unverified_below(0);
             if self.segment.is_closed() {
@@ -54,9 +58,30 @@ impl SegmentPass {
                     self.segment.sum_damage_up();
                 }
             }
+            self.tell_what_to_do();
         }
         self.drop_what_was_brought_in(file.file(), start, slice);
         Ok(slice)
+    }
+
+    /// For whoever reads the log at night: what is wrong, where, and what can be done. The places are told where they are found,
+    /// once; this comes with each scrub that still finds some.
+    fn tell_what_to_do(&self) {
+        let all = self.segment.damage.all();
+        if self.damaged == 0 || all.is_empty() {
+            return;
+        }
+        let file = self.segment.path();
+        tracing::warn!(
+            file = %file.display(),
+            stretches = self.damaged,
+            bytes = all.iter().map(Stretch::bytes).sum::<u64>(),
+            offset = all.iter().map(|stretch| stretch.offset).min(),
+            next_offset = all.iter().map(|stretch| stretch.next_offset).max(),
+            "the scrub found damaged records: reads of them are refused, those around them are served. Look at the disk; \
+             `pagewire log check {}` names every place, and a backup that was made before may have them",
+            file.parent().unwrap_or(&file).display()
+        );
     }
 
     fn look_what_is_cached(&mut self, file: &Arc<File>, start: u64, bytes: u64) {

@@ -87,7 +87,7 @@ impl Search {
 
     /// Takes what is missing for lost where one of these says so.
     pub(crate) fn knowing(mut self, known: impl IntoIterator<Item = Stretch>) -> Self {
-        self.known.extend(known.into_iter().filter(|stretch| !stretch.has_bytes()));
+        self.known.extend(known.into_iter().filter(Stretch::is_missing));
         self
     }
 
@@ -178,7 +178,7 @@ impl Search {
     }
 
     fn found(&mut self, stretch: Stretch, slice: &mut Slice, tell: &dyn Fn(Stretch)) {
-        (self.position, self.expected) = (stretch.to, stretch.next_offset);
+        (self.position, self.expected) = (stretch.end(), stretch.next_offset);
         (self.last, self.follows) = (None, false);
         tell(stretch);
         self.found.add(stretch);

@@ -50,7 +50,7 @@ impl Stretches {
 
     fn join_the_nearest(&mut self) {
         let between = |(_, pair): &(usize, &[Stretch])| match pair {
-            [one, next] => (!one.has_bytes() || !next.has_bytes(), next.from.saturating_sub(one.to)),
+            [one, next] => (one.is_missing() || next.is_missing(), next.begin().saturating_sub(one.end())),
             _ => (true, u64::MAX),
         };
         let nearest = self.0.windows(2).enumerate().min_by_key(between).map(|(at, _)| at);
@@ -70,7 +70,7 @@ impl Stretches {
 
     /// The first that ends behind `position`.
     pub(crate) fn ending_behind(&self, position: u64) -> Option<Stretch> {
-        self.0.get(self.0.partition_point(|stretch| stretch.to <= position)).copied()
+        self.0.get(self.0.partition_point(|stretch| stretch.end() <= position)).copied()
     }
 
     pub(crate) fn into_vec(self) -> Vec<Stretch> {
@@ -97,19 +97,15 @@ impl FromIterator<Stretch> for Stretches {
 }
 
 impl Stretch {
-    /// Whether it ends where the other begins or before. Of two without bytes at one place neither does.
+    /// Whether it ends where the other begins or before. Of two that are missing at one place neither does.
     fn is_before(&self, other: &Self) -> bool {
-        self.to <= other.from && self.from < other.to
+        self.end() <= other.begin() && self.begin() < other.end()
     }
 
     /// From where the first of both begins to where the last of them ends.
     fn and(self, other: Self) -> Self {
-        Self {
-            from: self.from.min(other.from),
-            to: self.to.max(other.to),
-            offset: self.offset.min(other.offset),
-            next_offset: self.next_offset.max(other.next_offset),
-        }
+        let bytes = self.begin().min(other.begin())..self.end().max(other.end());
+        Self::new(bytes, self.offset.min(other.offset)..self.next_offset.max(other.next_offset))
     }
 }
 
@@ -119,11 +115,11 @@ mod tests {
 
     /// Of one byte for each offset.
     fn stretch(from: u64, to: u64) -> Stretch {
-        Stretch { from, to, offset: from as i64, next_offset: to as i64 }
+        Stretch::new(from..to, from as i64..to as i64)
     }
 
     fn all(known: &Stretches) -> Vec<(u64, u64)> {
-        known.iter().map(|stretch| (stretch.from, stretch.to)).collect()
+        known.iter().map(|stretch| (stretch.begin(), stretch.end())).collect()
     }
 
     #[test]
@@ -138,7 +134,7 @@ mod tests {
 
     #[test]
     fn records_that_are_missing_at_one_place_are_known_once() {
-        let missing = Stretch { from: 20, to: 20, offset: 20, next_offset: 25 };
+        let missing = Stretch::new(20..20, 20..25);
         let mut known: Stretches = [stretch(10, 20), missing, stretch(20, 30)].into_iter().collect();
         assert_eq!(known.add(missing), Added::Known);
         assert_eq!(all(&known), [(10, 20), (20, 20), (20, 30)]);
@@ -146,7 +142,7 @@ mod tests {
 
     #[test]
     fn where_records_are_missing_is_not_forgotten_for_damage_around_it() {
-        let missing = Stretch { from: 110, to: 110, offset: 110, next_offset: 120 };
+        let missing = Stretch::new(110..110, 110..120);
         let apart = |n: u64| stretch(100 * n, 100 * n + 10);
         let rotten = (0..4 * STRETCHES_MAX as u64).map(apart);
         let known: Stretches = [missing].into_iter().chain(rotten).collect();
@@ -160,7 +156,10 @@ mod tests {
         let mut known: Stretches = (0..STRETCHES_MAX as u64).map(apart).collect();
         assert_eq!(known.add(stretch(520, 530)), Added::More);
         assert_eq!(known.len(), STRETCHES_MAX);
-        assert_eq!(known.ending_behind(510).map(|stretch| (stretch.from, stretch.to)), Some((500, 530)));
+        assert_eq!(
+            known.ending_behind(510).map(|stretch| (stretch.begin(), stretch.end())),
+            Some((500, 530))
+        );
         assert_eq!(known.add(stretch(522, 524)), Added::Known);
         let mut rotten = Stretches::default();
         for n in 0..4 * STRETCHES_MAX as u64 {
@@ -168,8 +167,8 @@ mod tests {
         }
         assert_eq!(rotten.len(), STRETCHES_MAX);
         let unknown = (0..4 * STRETCHES_MAX as u64).map(apart).find(|one| {
-            let found = rotten.ending_behind(one.from);
-            found.is_none_or(|found| found.from > one.from || found.to < one.to)
+            let found = rotten.ending_behind(one.begin());
+            found.is_none_or(|found| found.begin() > one.begin() || found.end() < one.end())
         });
         assert_eq!(unknown, None, "all that was added is known");
     }

@@ -10,7 +10,7 @@ use pagewire_disk::{DamageCheckpoint, Disk, MemoryDisk, OpenMode};
 use pagewire_record::{BatchBuilder, Codec};
 use uuid::Uuid;
 
-use super::{ScrubLimits, Scrubbed};
+use super::{ScrubCounts, ScrubLimits, Scrubbed};
 use crate::{
     AppendContext, Handles, Log, LogConfig, LogDir, LogDirOptions, Origin, PartitionSettings, ReadError,
     ReadUpTo,
@@ -397,4 +397,19 @@ fn what_was_put_right_while_the_broker_was_stopped_is_served_at_once() {
             .open(Path::new("/data/pagewire-damage-checkpoint"), OpenMode::Read)
             .is_err()
     );
+}
+
+/// Whoever opens it anew reads the files, and writes down what was found.
+#[test]
+fn a_directory_that_was_given_up_is_not_scrubbed_any_more() {
+    let world = World::new();
+    world.log(0, 20);
+    world.damage(0, 0, size() + 16);
+    world.dir.give_up();
+    assert_eq!(world.scrub(5000), Scrubbed { bytes: 0, damaged: 0, idle: true });
+    assert_eq!(
+        (world.dir.scrub_counts(), world.dir.get("t", 0).expect("open").known_damage()),
+        (ScrubCounts::default(), 0)
+    );
+    assert!(!world.disk.exists(Path::new("/data/pagewire-scrub-checkpoint")).expect("looked"));
 }

@@ -10,7 +10,7 @@ use crate::open::depth;
 use crate::segment::names;
 
 /// Of a log in whose directory no segment is.
-pub(super) fn none_left(dir: &Path, known: &Known, kept: &mut Kept) {
+pub(super) fn none_left(dir: &Path, known: &Known, is_kafkas: bool, kept: &mut Kept) {
     let start = known.log_start.unwrap_or(0);
     let reached = known.recovery_point.max(known.high_watermark).unwrap_or(0);
     let finding = if reached > start {
@@ -21,7 +21,13 @@ pub(super) fn none_left(dir: &Path, known: &Known, kept: &mut Kept) {
         );
         let severity = if known.live { Severity::Doubt } else { Severity::Damage };
         let certain = depth::reached(known.recovery_point, known.recovery_is_certain, known.high_watermark);
-        let fate = if certain > start { Fate::Refused } else { Fate::Renewed };
+        let fate = if is_kafkas {
+            Fate::NotImported
+        } else if certain > start {
+            Fate::Refused
+        } else {
+            Fate::Renewed
+        };
         Finding::new(severity, names::path(dir, start, names::LOG), what, fate).offset(start)
     } else {
         Finding::new(Severity::Note, dir, "a log without a segment, and none that had records", Fate::Renewed)
@@ -31,7 +37,13 @@ pub(super) fn none_left(dir: &Path, known: &Known, kept: &mut Kept) {
 
 /// Of a log whose first segment is at `first`, and whose leader epochs begin at `said`. Those are cut with the log's start, and
 /// before a segment goes.
-pub(super) fn compare(dir: &Path, first: i64, said: Option<i64>, known: &Known, kept: &mut Kept) {
+pub(super) fn compare(
+    dir: &Path,
+    first: i64,
+    said: Option<i64>,
+    (known, is_kafkas): (&Known, bool),
+    kept: &mut Kept,
+) {
     let start = known.log_start.unwrap_or(0);
     let Some(said) = said.map(|said| said.max(start)).filter(|said| *said < first) else { return };
     let certain = known.certain_beginning && !known.live;
@@ -40,6 +52,7 @@ pub(super) fn compare(dir: &Path, first: i64, said: Option<i64>, known: &Known, 
     } else {
         (Severity::Doubt, "those before it are gone, or retention took them just before a kill", Fate::Stays)
     };
+    let fate = if is_kafkas { Fate::Imported } else { fate };
     let last = first - 1;
     let what = format!(
         "the log begins at offset {said}, its first segment at {first}: {why}. The offsets {said} to {last} are missing unless \

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use pagewire_disk::checkpoint::{CLEANER_FILE, HIGH_WATERMARK_FILE, LOG_START_FILE, RECOVERY_POINT_FILE};
-use pagewire_disk::{CleanMark, Disk, OffsetCheckpoint};
+use pagewire_disk::{CheckpointError, CleanMark, Damage, Disk, OffsetCheckpoint};
 
 use super::finding::{Fate, Finding, Severity};
 use super::job::Job;
 use super::partition::{Compaction, Known};
 use super::small_file_trouble;
-use crate::dir::{Notice, Read, SUMS_FILE, Sums, VOUCHED_FILE, vouched_for};
+use crate::dir::{Notice, Read, SUMS_FILE, Sums, VOUCHED_FILE, partition_dir, vouched_for};
 
 /// Topics that every broker compacts.
 const COMPACTED: [&str; 3] = ["__consumer_offsets", "__transaction_state", "__share_group_state"];
@@ -26,6 +26,8 @@ pub(super) struct Checkpoints {
     cleaner_is_lost: bool,
     /// A log that the cleaner's does not name was never compacted.
     cleaner_names_all: bool,
+    /// It is one of Kafka's, which was killed: a log that it does not name may have been compacted just then, and never before.
+    cleaner_is_kafkas: bool,
     /// Somebody else may have compacted some.
     others_wrote: bool,
     recovery_is_certain: bool,
@@ -41,11 +43,12 @@ impl Checkpoints {
     pub(super) fn read(disk: &dyn Disk, dir: &Path, live: bool, findings: &mut Vec<Finding>) -> Self {
         let mut told = |file: &str, notices: Vec<Notice>, error: Option<String>| {
             let damaged = notices.into_iter().filter_map(|notice| match notice {
-                Notice::Damaged(damage) => Some(small_file_trouble(&damage)),
+                Notice::Damaged(damage) => Some((severity(&damage), small_file_trouble(&damage))),
                 _ => None,
             });
-            for what in damaged.chain(error) {
-                findings.push(Finding::new(Severity::Damage, dir.join(file), what, Fate::Renewed));
+            for (severity, what) in damaged.chain(error.map(|error| (Severity::Damage, error))) {
+                let what = format!("{what}: {}", meaning(file));
+                findings.push(Finding::new(severity, dir.join(file), what, Fate::Renewed));
             }
         };
         let there = |file| disk.exists(&dir.join(file)).unwrap_or(true);
@@ -76,6 +79,7 @@ impl Checkpoints {
             starts_are_lost: starts.content.is_none(),
             log_start: starts.content.unwrap_or_default(),
             high_watermark: high_watermark.content.unwrap_or_default(),
+            cleaner_is_kafkas: !live && !cleaner.lost && !there(SUMS_FILE) && there(CLEANER_FILE),
             cleaner_is_lost: cleaner.lost,
             cleaner_names_all: cleaner.certain || kafka_stopped,
             cleaner: cleaner.content.unwrap_or_default(),
@@ -112,6 +116,7 @@ impl Checkpoints {
                 Some(true) => Compaction::Was,
                 Some(false) if clean_to.is_none() => Compaction::Never,
                 None if clean_to.is_none() && self.cleaner_names_all => Compaction::Never,
+                None if clean_to.is_none() && self.cleaner_is_kafkas => Compaction::NotNoted,
                 _ => Compaction::Unknown,
             },
             whole_from: recovery_point.map(|point| clean_to.map_or(point, |clean_to| point.max(clean_to))),
@@ -123,7 +128,7 @@ impl Checkpoints {
         }
     }
 
-    /// Each checkpoint's entry for a log must lie within it.
+    /// Each checkpoint's entry for a log must lie within it. Several that miss the same end miss one end.
     pub(super) fn compare(&self, job: &mut Job<'_>, dir: &Path, name: (&str, i32), log_end: i64, live: bool) {
         let (topic, partition) = name;
         let all = [
@@ -131,19 +136,23 @@ impl Checkpoints {
             (HIGH_WATERMARK_FILE, &self.high_watermark, "was readable"),
             (LOG_START_FILE, &self.log_start, "was deleted"),
         ];
-        for (file, checkpoint, what) in all {
-            let Some(offset) = checkpoint.get(topic, partition).filter(|offset| *offset > log_end) else {
-                continue;
-            };
-            // A topic may have been deleted and made again meanwhile.
-            let severity = if live { Severity::Doubt } else { Severity::Damage };
-            let last = offset - 1;
-            let what = format!(
-                "{topic}-{partition} {what} up to offset {offset} and ends at {log_end}: the offsets {log_end} to {last} are missing"
-            );
-            job.found(Finding::new(severity, dir.join(file), what, Fate::Stays).offset(log_end));
-        }
+        let beyond = all.iter().filter_map(|(file, checkpoint, what)| {
+            let offset = checkpoint.get(topic, partition).filter(|offset| *offset > log_end)?;
+            Some((offset, *file, *what))
+        });
+        // Of equals the first.
+        let Some((offset, file, what)) = beyond.rev().max_by_key(|(offset, ..)| *offset) else { return };
+        // A topic may have been deleted and made again meanwhile.
+        let severity = if live { Severity::Doubt } else { Severity::Damage };
+        let last = offset - 1;
+        let what = format!(
+            "it {what} up to offset {offset}, as {file} says, and ends at {log_end}: the offsets {log_end} to {last} are missing"
+        );
+        let path = dir.join(partition_dir(topic, partition));
+        let fate = if job.is_kafkas { Fate::NotImported } else { Fate::Stays };
+        job.found(Finding::new(severity, path, what, fate).offset(log_end));
     }
+
     /// The partitions of which one of them says that they had reached an offset, with the highest that is said.
     pub(super) fn partitions(&self) -> BTreeMap<(&str, i32), i64> {
         let mut reached = BTreeMap::new();
@@ -152,5 +161,35 @@ impl Checkpoints {
             *highest = offset.max(*highest);
         }
         reached
+    }
+}
+
+/// A checkpoint that is gone is put right by the next start; one that says what nobody wrote cannot be right.
+fn severity(error: &CheckpointError) -> Severity {
+    match error {
+        CheckpointError::Damaged { damage: Damage::Missing, .. } => Severity::Doubt,
+        _ => Severity::Damage,
+    }
+}
+
+/// What a start does without a checkpoint.
+fn meaning(file: &str) -> &'static str {
+    match file {
+        RECOVERY_POINT_FILE => {
+            "up to where the logs were synced is not known, so the next start checks all of each log, which may take long"
+        }
+        HIGH_WATERMARK_FILE => {
+            "how far readers had come is not known, so the next start checks the logs as after a kill; an end that is lost \
+             may not be noticed"
+        }
+        LOG_START_FILE => {
+            "where the logs begin is not known, so the next start takes the first offset that is there; records that were \
+             deleted by request may be readable again"
+        }
+        CLEANER_FILE => {
+            "which offsets compaction took is not known, so missing ones are not told from those until the next clean"
+        }
+        VOUCHED_FILE => "the next start reads what it vouched for again from the logs",
+        _ => "the next start believes the checkpoints as they are",
     }
 }

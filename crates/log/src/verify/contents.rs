@@ -92,7 +92,10 @@ pub(super) fn metadata(job: &Job<'_>, dir: &Path, kept: &mut Kept) {
     let path = dir.join(PARTITION_METADATA_FILE);
     match PartitionMetadata::read(&**job.disk, &path) {
         Ok(Some(_)) => {}
-        Ok(None) => kept.push(Finding::new(Severity::Doubt, &path, "it is missing", Fate::Renewed)),
+        Ok(None) => {
+            let what = "it is missing: only the directory's name says which topic's the records are";
+            kept.push(Finding::new(Severity::Doubt, &path, what, Fate::Renewed));
+        }
         Err(error) => {
             let what = super::small_file_trouble(&error);
             kept.push(Finding::new(Severity::Damage, &path, what, Fate::Renewed));

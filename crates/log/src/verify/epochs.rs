@@ -70,7 +70,8 @@ impl EpochsCheck {
     pub(super) fn end(self, log_start: i64, log_end: i64, kept: &mut Kept) {
         let Self { path, entries, missing, wrong, wrongs, live, .. } = self;
         if missing && log_end > log_start {
-            kept.push(Finding::new(Severity::Doubt, &path, "it is missing", Fate::Rebuilt));
+            let what = "it is missing; every batch names its epoch";
+            kept.push(Finding::new(Severity::Doubt, &path, what, Fate::Rebuilt));
         }
         if let Some((offset, found, said)) = wrong {
             let said = if said < 0 { "no epoch".to_owned() } else { format!("epoch {said}") };

@@ -51,6 +51,12 @@ pub enum Fate {
     Finished,
     /// It is written anew without what it held.
     Renewed,
+    /// Of a directory of Kafka's, which no start here serves: an import takes what is there.
+    Imported,
+    /// An import refuses the log, or takes it up to here if it is told to.
+    NotImported,
+    /// An import does not need it.
+    LeftBehind,
 }
 
 impl Fate {
@@ -64,6 +70,9 @@ impl Fate {
             Self::Removed => "removed",
             Self::Finished => "finished",
             Self::Renewed => "renewed",
+            Self::Imported => "imported",
+            Self::NotImported => "not-imported",
+            Self::LeftBehind => "left-behind",
         }
     }
 }
@@ -80,6 +89,11 @@ impl fmt::Display for Fate {
             Self::Removed => f.write_str("removed at the next start"),
             Self::Finished => f.write_str("put in its place at the next start"),
             Self::Renewed => f.write_str("written anew at the next start"),
+            Self::Imported => f.write_str("pagewire import takes what is there, and says so"),
+            Self::NotImported => f.write_str(
+                "pagewire import refuses the log; with --accept-damage it takes what is before this",
+            ),
+            Self::LeftBehind => f.write_str("pagewire import leaves it behind"),
         }
     }
 }
@@ -115,6 +129,19 @@ impl Finding {
     /// At a position in the file.
     pub(crate) fn at(self, position: u64) -> Self {
         Self { position: Some(position), ..self }
+    }
+
+    /// Of a directory of Kafka's: what an import makes of it, where else it is said what a start does.
+    pub(crate) fn at_import(self) -> Self {
+        let fate = match self.fate {
+            Fate::Refused if self.position.is_none() => Fate::Imported,
+            // Where nothing lies behind it, which Kafka would cut as well.
+            Fate::Cut { .. } => Fate::Imported,
+            Fate::Refused => Fate::NotImported,
+            Fate::Removed | Fate::Renewed | Fate::Finished => Fate::LeftBehind,
+            other => other,
+        };
+        Self { fate, ..self }
     }
 
     /// At an offset of the log.

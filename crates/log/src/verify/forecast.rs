@@ -32,6 +32,8 @@ pub(super) struct Forecast {
     known: bool,
     /// It begins elsewhere than was written down, and that is told: its epochs follow.
     start_is_new: bool,
+    /// No start here opens it: an import does not cut off what good batches follow.
+    is_kafkas: bool,
 }
 
 impl Forecast {
@@ -80,7 +82,7 @@ impl Forecast {
             Ok((log, report)) => {
                 let refused = known.log_start.is_some_and(|start| start > log.marks().log_end);
                 let start_is_new = known.start_is_lost || refused && !known.certain_start;
-                Self { report, known: true, start_is_new }
+                Self { report, known: true, start_is_new, is_kafkas: false }
             }
             Err(error) => Self::impossible(dir, &error, kept),
         }
@@ -92,10 +94,16 @@ impl Forecast {
         Self::default()
     }
 
+    /// The same of a directory of Kafka's, or of one of ours.
+    pub(super) fn of_kafkas(self, is_kafkas: bool) -> Self {
+        Self { is_kafkas, ..self }
+    }
+
     /// What becomes of bytes of a segment that are no batch.
     pub(super) fn fate_of(&self, file: &Path, position: u64) -> Fate {
         let goes = |cut: &&Cut| cut.file == file && cut.position <= position;
-        self.report.cuts.iter().find(goes).map_or(Fate::Refused, |_| Fate::Cut { offset: self.log_end() })
+        let cut = self.report.cuts.iter().find(goes).filter(|cut| !(self.is_kafkas && cut.good.is_some()));
+        cut.map_or(Fate::Refused, |_| Fate::Cut { offset: self.log_end() })
     }
 
     /// Where the log will end, if it is cut.
@@ -105,6 +113,9 @@ impl Forecast {
 
     /// Tells what will be cut or rebuilt for reasons that lie elsewhere than in what `kept` tells of the same file already.
     pub(super) fn tell_the_rest(&self, told: &dyn Fn(&Path) -> bool, clean: bool, kept: &mut Kept) {
+        if self.is_kafkas {
+            return;
+        }
         for Cut { file, position, bytes, reason, .. } in
             self.report.cuts.iter().filter(|cut| !told(&cut.file))
         {

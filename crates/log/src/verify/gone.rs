@@ -27,15 +27,16 @@ pub(super) fn tell(
     let (here, known) = (Here::of(job, dir), job.options.topics.filter(|topics| !topics.is_empty()));
     let is_gone = |topic: &str, partition| !seen.contains(&(topic.to_owned(), partition));
     let reached = checkpoints.partitions();
+    let lost = if job.is_kafkas { KAFKAS_LOST } else { LOST };
     for (&(topic, partition), &reached) in
         reached.iter().filter(|((topic, partition), reached)| **reached > 0 && is_gone(topic, *partition))
     {
         let (severity, why) = match known.map(|topics| here.places(topics.get(topic), partition)) {
             _ if live => (Severity::Doubt, "deleted or moved a moment ago, or lost"),
             Some(false) => (Severity::Note, "the metadata places no such partition here, so it was deleted"),
-            Some(true) => (Severity::Damage, LOST),
+            Some(true) => (Severity::Damage, lost),
             // An orderly stop names what is there, and nothing else.
-            None if clean => (Severity::Damage, LOST),
+            None if clean => (Severity::Damage, lost),
             None => (Severity::Doubt, "deleted, or lost: there is no metadata here that could tell"),
         };
         let what =
@@ -59,6 +60,8 @@ pub(super) fn tell(
 
 const LOST: &str = "its records are lost unless the directory is put back; it is not served before that, or before \
                     `pagewire log online --empty` says that it may begin anew";
+const KAFKAS_LOST: &str = "its records are lost unless the directory is put back, or another of log.dirs has it; pagewire import \
+                           refuses the topic without it, and does without it with --allow-missing";
 const YOUNG: &str = "the metadata places a partition here, and the process that made its topic ended before it had made the \
                      directory: an empty one is made";
 const MOVING: &str = "the metadata places a partition here, and there is no such directory: made or deleted a moment ago, or lost";

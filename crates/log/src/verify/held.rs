@@ -53,9 +53,9 @@ impl<'p> Held<'p> {
     /// Tells what waits.
     fn flush(&mut self, job: &mut Job<'_>, kept: &mut Kept) {
         let (dir, known, whole) = (self.dir, &self.known, &mut self.whole);
-        let forecast = self
-            .forecast
-            .get_or_insert_with(|| Forecast::of(job.disk, dir, known, std::mem::take(whole), kept));
+        let forecast = self.forecast.get_or_insert_with(|| {
+            Forecast::of(job.disk, dir, known, std::mem::take(whole), kept).of_kafkas(job.is_kafkas)
+        });
         for mut waiting in self.waiting.drain(..) {
             waiting.resolve(forecast);
             waiting.tell(job);

@@ -80,7 +80,7 @@ pub(super) struct Walked {
     /// What the last segment may lack.
     gaps: Option<Gaps>,
     /// The end of the last segment is damaged.
-    pub(super) damaged: bool,
+    damaged: bool,
 }
 
 impl Walked {
@@ -90,7 +90,7 @@ impl Walked {
     }
 
     /// Whether the log is or was compacted.
-    pub(super) fn is_compacted(&self) -> bool {
+    fn is_compacted(&self) -> bool {
         self.compaction == Compaction::Was
     }
 
@@ -144,7 +144,7 @@ impl Walked {
     }
 
     /// Offsets that no batch has.
-    pub(super) fn tell_holes(&self, dir: &Path, kept: &mut Kept) {
+    pub(super) fn tell_holes(&self, dir: &Path, is_kafkas: bool, kept: &mut Kept) {
         let mut tell = |holes: Holes, severity, why: &str, fate| {
             if let Some((from, what)) = holes.told() {
                 kept.push(Finding::new(severity, dir, format!("{what}: {why}"), fate).offset(from));
@@ -158,9 +158,15 @@ impl Walked {
                 let why = "the log was never compacted, so they are lost unless files are put back";
                 tell(self.unclear, Severity::Damage, why, Fate::Refused);
             }
+            Compaction::NotNoted => {
+                let why = "Kafka's cleaner has not noted that it ever compacted the log, so they are lost unless files are \
+                           put back";
+                tell(self.unclear, Severity::Damage, why, Fate::Refused);
+            }
             Compaction::Unknown => {
                 let why = "right if the topic is or was compacted, else a loss";
-                tell(self.unclear, Severity::Doubt, why, Fate::Stays);
+                let fate = if is_kafkas { Fate::Imported } else { Fate::Stays };
+                tell(self.unclear, Severity::Doubt, why, fate);
             }
         }
     }

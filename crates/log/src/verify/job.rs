@@ -102,6 +102,8 @@ pub(crate) struct Job<'j> {
     pub(crate) disk: &'j Arc<dyn Disk>,
     pub(crate) options: VerifyOptions<'j>,
     pub(crate) tally: Tally,
+    /// What is checked is Kafka's: no start here serves it, an import may take it.
+    pub(crate) is_kafkas: bool,
     tell: &'j mut dyn FnMut(Event<'_>),
 }
 
@@ -111,11 +113,12 @@ impl<'j> Job<'j> {
         options: VerifyOptions<'j>,
         tell: &'j mut dyn FnMut(Event<'_>),
     ) -> Self {
-        Self { disk, options, tally: Tally::default(), tell }
+        Self { disk, options, tally: Tally::default(), is_kafkas: false, tell }
     }
 
     /// Counts a finding and passes it on.
     pub(crate) fn found(&mut self, finding: Finding) {
+        let finding = if self.is_kafkas { finding.at_import() } else { finding };
         self.tally.count(finding.severity);
         (self.tell)(Event::Found(finding));
     }

@@ -9,7 +9,7 @@ use pagewire_disk::checkpoint::{
     CLEAN_MARK_FILE, CLEANER_FILE, HIGH_WATERMARK_FILE, LOG_START_FILE, META_PROPERTIES_FILE,
     RECOVERY_POINT_FILE,
 };
-use pagewire_disk::{CleanMark, LOCK_FILE, MetaProperties};
+use pagewire_disk::{CleanMark, Disk, LOCK_FILE, MetaProperties};
 
 use super::checkpoints::Checkpoints;
 use super::finding::{Fate, Finding, Severity};
@@ -34,6 +34,9 @@ const FILES: [&str; 10] = [
 ];
 /// Beginnings of names that only this broker uses.
 const OURS: [&str; 4] = ["metadata.redb", "transfer-thresholds", "pagewire", "control"];
+
+/// What only Kafka keeps.
+const KAFKAS: &str = "__cluster_metadata-0";
 
 /// Checks the directory. `live`: a broker is serving it.
 pub(super) fn verify(job: &mut Job<'_>, dir: &Path, live: bool) -> io::Result<()> {
@@ -99,7 +102,19 @@ fn setting(job: &Job<'_>, topic: &str) -> Option<bool> {
 }
 
 fn is_known(name: &str) -> bool {
-    FILES.contains(&name) || OURS.iter().any(|beginning| name.starts_with(beginning))
+    FILES.contains(&name) || is_ours(name)
+}
+
+fn is_ours(name: &str) -> bool {
+    OURS.iter().any(|beginning| name.starts_with(beginning))
+}
+
+/// Whether it is a log directory of Kafka's that this broker has never had, as far as something in it says so.
+pub(super) fn is_kafkas(disk: &dyn Disk, dir: &Path) -> bool {
+    let entries = disk.read_dir(dir).unwrap_or_default();
+    let says_so = entries.iter().any(|entry| entry.name == KAFKAS);
+    (says_so || CleanMark::is_anothers(disk, dir).unwrap_or(false))
+        && !entries.iter().any(|entry| is_ours(&entry.name))
 }
 
 fn meta_properties(job: &mut Job<'_>, dir: &Path) {
@@ -107,7 +122,10 @@ fn meta_properties(job: &mut Job<'_>, dir: &Path) {
     let finding = match MetaProperties::read(&**job.disk, &path) {
         Ok(Some(meta)) if meta.directory_id.is_some() => return,
         Ok(Some(_)) => Finding::new(Severity::Note, path, "it names no directory id", Fate::Renewed),
-        Ok(None) => Finding::new(Severity::Doubt, path, "it is missing", Fate::Renewed),
+        Ok(None) => {
+            let what = "it is missing; the metadata says whose directory it is";
+            Finding::new(Severity::Doubt, path, what, Fate::Renewed)
+        }
         Err(error) => Finding::new(Severity::Damage, path, small_file_trouble(&error), Fate::Renewed),
     };
     job.found(finding);

@@ -97,7 +97,15 @@ pub fn verify(
     tell: &mut dyn FnMut(Event<'_>),
 ) -> io::Result<Tally> {
     let mut job = Job::new(disk, options, tell);
-    match target_of(&**disk, path)? {
+    let target = target_of(&**disk, path)?;
+    job.is_kafkas = match target {
+        Target::LogDir => log_dir::is_kafkas(&**disk, path),
+        Target::Partition => log_dir::is_kafkas(&**disk, parent(path)),
+        Target::File => {
+            [parent(path), parent(parent(path))].iter().any(|dir| log_dir::is_kafkas(&**disk, dir))
+        }
+    };
+    match target {
         Target::LogDir => {
             log_dir::verify(&mut job, path, is_served(path))?;
         }

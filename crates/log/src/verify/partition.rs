@@ -32,6 +32,8 @@ pub(super) enum Compaction {
     Was,
     /// Its topic is not, and nobody has heard that it ever was.
     Never,
+    /// Nothing says what its topic is, and Kafka's cleaner has not noted that it ever came to it.
+    NotNoted,
     /// Nothing says what its topic is.
     #[default]
     Unknown,
@@ -97,20 +99,21 @@ pub(super) fn verify(job: &mut Job<'_>, dir: &Path, known: Known) -> io::Result<
         }
     }
     if let Some(first) = contents.bases.first() {
-        beginning::compare(dir, *first, epochs.first_offset(), &known, &mut kept);
+        beginning::compare(dir, *first, epochs.first_offset(), (&known, job.is_kafkas), &mut kept);
     }
-    held.end(job, &mut kept);
     let Some(&first) = contents.bases.first() else {
-        beginning::none_left(dir, &known, &mut kept);
+        held.end(job, &mut kept);
+        beginning::none_left(dir, &known, job.is_kafkas, &mut kept);
         kept.tell(job);
         return Ok(None);
     };
     let log_end = walked.end;
-    walked.tell_holes(dir, &mut kept);
-    let whole = !walked.is_compacted() && !walked.damaged;
+    walked.tell_holes(dir, job.is_kafkas, &mut kept);
     epochs.end(first, log_end, &mut kept);
     producers.tell_open(dir, known.live, &mut kept);
-    producers.end(first, log_end, whole, known.live, &mut kept);
+    producers.end(log_end, known.live, &mut kept);
+    // What is said of a file by now is not said once more as what the next start will do to it.
+    held.end(job, &mut kept);
     kept.tell(job);
     Ok(Some(log_end))
 }
@@ -148,7 +151,8 @@ pub(super) fn verify_segment(job: &mut Job<'_>, dir: &Path, base: i64, known: Kn
     let along = Along { epochs: &mut epochs, producers: &mut producers };
     let mut kept = Kept::default();
     if let Some((seen, mut of_it)) = one(job, &place, along)? {
-        let forecast = Forecast::of(job.disk, dir, &known, HashMap::from([(base, seen.whole_to)]), &mut kept);
+        let forecast = Forecast::of(job.disk, dir, &known, HashMap::from([(base, seen.whole_to)]), &mut kept)
+            .of_kafkas(job.is_kafkas);
         of_it.resolve(&forecast);
         of_it.tell(job);
         let mut walked = Walked::new(lengths(job, dir, &known, &mut kept), known.compaction);

@@ -1,6 +1,9 @@
 //! The `.snapshot` files of a log: each by itself, and the batches that they name beside the walk.
+//!
+//! A batch that a snapshot names and the walk does not meet lies where something is damaged or missing, which is told of the
+//! log, or was compacted away: that is no fault of the snapshot. One that it names in the middle of another is.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use pagewire_disk::Disk;
@@ -25,7 +28,7 @@ struct Named {
 #[derive(Debug, Default)]
 pub(super) struct ProducersCheck {
     snapshots: Vec<(i64, PathBuf)>,
-    named: HashMap<i64, Vec<Named>>,
+    named: BTreeMap<i64, Vec<Named>>,
     looked_for: usize,
     transactions: TxnTrail,
 }
@@ -85,6 +88,14 @@ impl ProducersCheck {
         if self.named.is_empty() {
             return;
         }
+        let inside: Vec<i64> =
+            self.named.range(header.base_offset..header.last_offset()).map(|(offset, _)| *offset).collect();
+        for offset in inside {
+            for Named { producer, snapshot } in self.named.remove(&offset).unwrap_or_default() {
+                let what = format!("no batch of producer {} ends there", producer.producer_id);
+                kept.push(self.finding(snapshot, offset, what));
+            }
+        }
         for Named { producer, snapshot } in self.named.remove(&header.last_offset()).unwrap_or_default() {
             let found = (header.producer_id, header.producer_epoch, header.last_sequence());
             let named = (producer.producer_id, producer.producer_epoch, producer.last_sequence);
@@ -113,20 +124,11 @@ impl ProducersCheck {
         }
     }
 
-    /// The walk came to the end of a log of these offsets. `whole`: no batch of it is missing, rightly or not.
-    pub(super) fn end(self, log_start: i64, log_end: i64, whole: bool, live: bool, kept: &mut Kept) {
+    /// The walk came to the end of a log.
+    pub(super) fn end(self, log_end: i64, live: bool, kept: &mut Kept) {
         for (offset, path) in self.snapshots.iter().filter(|(offset, _)| *offset > log_end && !live) {
             let what = format!("it is of offset {offset}, behind the log's end {log_end}");
             kept.push(Finding::new(Severity::Doubt, path, what, Fate::Removed));
-        }
-        let mut missing: Vec<&Named> = self.named.values().flatten().collect();
-        missing.sort_unstable_by_key(|named| named.producer.last_offset);
-        for named in missing {
-            let offset = named.producer.last_offset;
-            if whole && (log_start..log_end).contains(&offset) {
-                let what = format!("no batch of producer {} ends there", named.producer.producer_id);
-                kept.push(self.finding(named.snapshot, offset, what));
-            }
         }
     }
 

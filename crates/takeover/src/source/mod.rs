@@ -27,6 +27,9 @@ use crate::error::ImportError;
 use crate::kraft;
 use crate::report::Left;
 
+/// What a backup that this program made has, when it is whole.
+const BACKUP: &str = "backup.json";
+
 /// A directory of one broker.
 #[derive(Debug)]
 pub(crate) struct Source {
@@ -71,7 +74,9 @@ impl Source {
         let meta = MetaProperties::read(&disk, &dir.join(META_PROPERTIES_FILE));
         let meta = meta?.ok_or_else(|| ImportError::NotKafkas(dir.to_path_buf()))?;
         if fs::exists(dir.join(pagewire_metadata::FILE_NAME)).map_err(ImportError::at(dir))? {
-            return Err(ImportError::Ours(dir.to_path_buf()));
+            let is_backup = fs::exists(dir.join(BACKUP)).map_err(ImportError::at(dir))?;
+            let found = if is_backup { ImportError::Backup } else { ImportError::Ours };
+            return Err(found(dir.to_path_buf()));
         }
         let still = SharedLock::acquire(dir)?;
         let clean = disk.exists(&dir.join(CLEAN_MARK_FILE)).map_err(ImportError::at(dir))?;

@@ -17,6 +17,7 @@
 
 #[cfg(feature = "fuzzing")]
 mod again;
+mod damage;
 mod reading;
 #[cfg(test)]
 mod tests;
@@ -30,9 +31,9 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::BackupFailed;
-use super::damage::DamageRecord;
 #[cfg(feature = "fuzzing")]
 pub(crate) use again::reads_again;
+use damage::DamageRecord;
 pub(super) use writing::Writing;
 
 /// Its name in a backup.

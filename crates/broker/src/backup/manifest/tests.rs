@@ -15,10 +15,7 @@ fn manifest() -> Manifest {
         bytes: 100,
         crc32c,
         source: crc32c.map(|_| (7, 8)),
-        damage: crc32c
-            .map(|crc| Stretch { from: u64::from(crc), to: 9, offset: 2, next_offset: 3 }.into())
-            .into_iter()
-            .collect(),
+        damage: crc32c.map(|crc| Stretch::new(u64::from(crc)..9, 2..3).into()).into_iter().collect(),
     };
     let log = LogRecord {
         topic: "orders".to_owned(),

@@ -197,8 +197,8 @@ fn note(log: &LogRecord, file: &FileRecord, bytes: u64, stretch: Stretch) -> Opt
         partition: log.partition,
         segment: file.base_offset()?,
         size: bytes,
-        from: stretch.from,
-        to: stretch.to,
+        from: stretch.begin(),
+        to: stretch.end(),
         offset: stretch.offset,
     })
 }

@@ -15,7 +15,7 @@ use super::opening::Opening;
 use super::{Call, Work, fields};
 use crate::bounded::fitting;
 use crate::cluster::{Online, take_in};
-use crate::node::report_load;
+use crate::loaded;
 
 /// Between two lines of progress.
 const EVERY: Duration = Duration::from_millis(500);
@@ -110,7 +110,7 @@ pub(super) fn begin(request: Map<String, Value>, call: Call) -> Result<Work, Str
         let online = taken.map_err(|refused| refused.message).inspect_err(|why| {
             warn!(dir = %dir.display(), why, "log directory is not online");
         })?;
-        report_load(&online.report, &[]);
+        loaded::report(&online.report, &[]);
         info!(dir = %dir.display(), partitions = online.partitions, "log directory is online");
         serde_json::to_value(Answer::of(&online)).map_err(|error| error.to_string())
     }))

@@ -1,6 +1,6 @@
 //! Fetches from a disk that is warm, cold, or out of threads.
 
-use std::sync::{Arc, mpsc};
+use std::sync::Arc;
 
 use pagewire_disk::{Call, Errno, FailingDisk, Fault, MemoryDisk, When};
 use pagewire_wire::{
@@ -10,7 +10,7 @@ use pagewire_zcopy::IoPool;
 
 use crate::{
     net::Reply,
-    testing::{Bench, FETCH, batch, fetch, finish},
+    testing::{Bench, FETCH, batch, fetch, finish, hold},
 };
 
 async fn filled(io: IoPool) -> (FailingDisk, Bench) {
@@ -103,14 +103,7 @@ async fn a_fetch_that_waits_for_data_still_waits_after_a_cold_lookup() {
 async fn without_room_on_the_io_threads_a_cold_partition_is_left_out_in_the_end() {
     let io = IoPool::new(1, 1);
     let (disk, bench) = filled(io.clone()).await;
-    let (release, gate) = mpsc::channel::<()>();
-    let (held, holding) = mpsc::channel();
-    io.submit(move || {
-        held.send(()).expect("somebody waits");
-        let _ = gate.recv();
-    })
-    .expect("room");
-    holding.recv().expect("held");
+    let release = hold(|job| io.submit(job));
     io.submit(|| ()).expect("one may wait");
     cold(&disk, "t-1/");
     let whole = 4 * batch().len();

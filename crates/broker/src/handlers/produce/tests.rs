@@ -1,9 +1,9 @@
 //! What an ack waits for, and what a failing disk does to it.
 
-use std::{path::Path, sync::Arc};
+use std::sync::Arc;
 
 use pagewire_disk::{Call, Errno, FailingDisk, Fault, ForgettingDisk, MemoryDisk, When};
-use pagewire_log::{Log, LogConfig, OpenOptions, Origin};
+use pagewire_log::Origin;
 use pagewire_record::{
     BatchBuilder, Codec, TimestampType,
     batch::{Batch, batches},
@@ -14,7 +14,7 @@ use pagewire_wire::{ErrorCode, Records, messages::produce_request::ProduceReques
 use super::work::unknown;
 use crate::{
     net::Reply,
-    testing::{Bench, FETCH, PRODUCE, ROOT, batch, fetch, finish, produce},
+    testing::{Bench, FETCH, PRODUCE, batch, end_after_crash, fetch, finish, produce},
 };
 
 fn failing() -> (FailingDisk, Bench) {
@@ -89,21 +89,6 @@ async fn after_a_failed_sync_nothing_is_acknowledged_in_that_directory() {
     assert!(read.responses[0].partitions.iter().all(|p| p.error_code == 0), "reads go on");
 }
 
-/// What is left of a partition when the power goes now, of what was not synced nothing.
-fn end_after_crash(disk: &ForgettingDisk) -> i64 {
-    let after = Arc::new(disk.crash(0).expect("crash"));
-    let options = OpenOptions {
-        config: LogConfig::default(),
-        recovery_point: 0,
-        log_start_offset: 0,
-        clean: false,
-        leader_epoch: 0,
-        now_ms: 0,
-    };
-    let (log, _) = Log::open(after, &Path::new(ROOT).join("t-0"), "t", 0, options).expect("open");
-    log.marks().log_end
-}
-
 #[tokio::test]
 async fn what_acks_all_acknowledged_survives_a_power_cut_and_nothing_else_is_promised() {
     let disk = ForgettingDisk::new();
@@ -111,9 +96,9 @@ async fn what_acks_all_acknowledged_survives_a_power_cut_and_nothing_else_is_pro
     bench.topic("t", 1, &[]).await;
     for offset in 0..4 {
         assert_eq!(ack(&bench, 0, 1).await, (0, offset * 2));
-        assert_eq!(end_after_crash(&disk), offset * 2, "acks=1 is the page cache");
+        assert_eq!(end_after_crash(&disk, 0), offset * 2, "acks=1 is the page cache");
         assert_eq!(ack(&bench, 0, -1).await, (0, offset * 2 + 1));
-        assert_eq!(end_after_crash(&disk), offset * 2 + 2, "and acks=all covers what came before");
+        assert_eq!(end_after_crash(&disk, 0), offset * 2 + 2, "and acks=all covers what came before");
     }
 }
 

@@ -45,7 +45,7 @@ fn values(chunks: &[Chunk]) -> Vec<String> {
 fn records_before_the_wanted_offset_are_left_out_and_a_cut_batch_waits() {
     let cut = batch(4, None, &["x"]).slice(..65);
     let data = answer(&[batch(0, None, &["a", "b", "c"]), cut], &[]);
-    let (chunks, failure) = chunks(&data, 1, READ_UNCOMMITTED);
+    let (chunks, failure) = chunks("t", &data, 1, READ_UNCOMMITTED);
     assert!(failure.is_none());
     assert_eq!(values(&chunks), ["b1", "c2"]);
     assert_eq!(chunks[0].next_offset, 3);
@@ -61,10 +61,10 @@ fn aborted_records_and_markers_are_seen_only_by_those_who_want_them() {
         marker(4, 7, ControlType::Commit),
     ];
     let data = answer(&batches, &[(7, 0)]);
-    let (committed, _) = chunks(&data, 0, READ_COMMITTED);
+    let (committed, _) = chunks("t", &data, 0, READ_COMMITTED);
     assert_eq!(values(&committed), ["good1", "again3"]);
     assert_eq!(committed.last().map(|chunk| chunk.next_offset), Some(5));
-    let (all, _) = chunks(&data, 0, READ_UNCOMMITTED);
+    let (all, _) = chunks("t", &data, 0, READ_UNCOMMITTED);
     assert_eq!(values(&all), ["bad0", "good1", "again3"]);
 }
 
@@ -74,14 +74,18 @@ fn damaged_records_are_an_error_after_what_was_whole() {
     let end = bad.len() - 1;
     bad[end] ^= 1;
     let (chunks, failure) =
-        chunks(&answer(&[batch(0, None, &["a"]), Bytes::from(bad)], &[]), 0, READ_UNCOMMITTED);
+        chunks("t", &answer(&[batch(0, None, &["a"]), Bytes::from(bad)], &[]), 0, READ_UNCOMMITTED);
     assert_eq!(values(&chunks), ["a0"]);
-    assert!(failure.is_some_and(|error| error.to_string().contains("offset 1")));
+    let said = failure.map(|error| error.to_string()).unwrap_or_default();
+    assert!(
+        said.starts_with("t [0] at offset 1: the records there are damaged (") && said.contains("--from"),
+        "{said}"
+    );
 }
 
 #[test]
 fn nothing_new_is_an_empty_chunk() {
-    let (chunks, failure) = chunks(&answer(&[], &[]), 5, READ_UNCOMMITTED);
+    let (chunks, failure) = chunks("t", &answer(&[], &[]), 5, READ_UNCOMMITTED);
     assert!(failure.is_none());
     assert_eq!((chunks[0].next_offset, chunks[0].records.len()), (5, 0));
 }

@@ -1,7 +1,7 @@
 //! Reading alone: all partitions, or those that were named, without a trace at the broker.
 
-use super::Plan;
 use super::reading::Reading;
+use super::{Plan, held_back};
 use crate::client::{Client, Place};
 use crate::commands::{positions, stop};
 
@@ -14,8 +14,17 @@ pub(super) async fn run(mut client: Client, mut plan: Plan, places: &[Place]) ->
     while !reading.is_finished(&plan) {
         tokio::select! {
             () = stop.cancelled() => break,
-            chunk = reading.next(&mut client) => reading.print(&mut plan, &chunk?)?,
+            chunk = reading.next(&mut client) => match chunk {
+                Ok(chunk) => reading.print(&mut plan, &chunk)?,
+                Err(error) => {
+                    // What was read comes before what is said of the rest.
+                    plan.out.flush()?;
+                    return Err(error);
+                }
+            },
         }
     }
-    plan.out.flush()
+    plan.out.flush()?;
+    held_back::tell(&mut client, &plan, places).await;
+    Ok(())
 }

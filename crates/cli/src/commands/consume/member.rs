@@ -1,7 +1,7 @@
 //! Reading as a member of a group.
 //!
 //! ```text
-//! join ── share ── read, print, commit every few seconds ──> enough, or a signal: commit, leave
+//! join ── share ── read, print, commit every few seconds ──> enough, a signal, nothing more to read: commit, leave
 //!  ^                              │
 //!  └── commit ── others came or went
 //! ```
@@ -12,8 +12,8 @@ use std::time::Duration;
 use pagewire_wire::ErrorCode;
 use tokio_util::sync::CancellationToken;
 
-use super::Plan;
 use super::reading::Reading;
+use super::{Plan, held_back};
 use crate::client::membership::{Lost, Member};
 use crate::client::{Client, Error, Place};
 use crate::commands::{positions, stop};
@@ -23,6 +23,16 @@ use crate::output::complain;
 const COMMIT_EVERY: Duration = Duration::from_secs(5);
 /// Times the last commit is tried, each in a new generation.
 const LAST_COMMITS: usize = 3;
+
+/// How a session ended.
+enum End {
+    /// It is enough, or a signal came.
+    Enough,
+    /// The membership has to be renewed.
+    Lost(Lost),
+    /// No more can be read.
+    Unread(anyhow::Error),
+}
 
 /// Prints until it is enough, or a signal comes; always leaves the group.
 pub(super) async fn run(
@@ -57,11 +67,22 @@ async fn sessions(
         };
         let mut reading = begin(client, plan, member, &share).await?;
         match session(client, plan, member, commits, stop, &mut reading).await? {
-            None => {
+            End::Enough => {
                 plan.out.flush()?;
-                return if commits { commit_last(client, plan, member, &reading).await } else { Ok(()) };
+                if commits {
+                    commit_last(client, plan, member, &reading).await?;
+                }
+                held_back::tell(client, plan, &share).await;
+                return Ok(());
             }
-            Some(lost) => {
+            End::Unread(error) => {
+                plan.out.flush()?;
+                if commits && let Err(refused) = commit_last(client, plan, member, &reading).await {
+                    complain(format_args!("what was printed last is not committed: {refused:#}"));
+                }
+                return Err(error);
+            }
+            End::Lost(lost) => {
                 // Who is forgotten may not commit any more; what it printed since then is printed again.
                 if commits && lost != Lost::Forgotten {
                     commit(client, plan, member, &reading).await?;
@@ -92,7 +113,7 @@ async fn begin(
     Ok(Reading::new(plan, starts, &limits))
 }
 
-/// Reads until it is enough (`None`) or the membership has to be renewed.
+/// Reads until it is enough, no more can be read, or the membership has to be renewed.
 async fn session(
     client: &mut Client,
     plan: &mut Plan,
@@ -100,18 +121,21 @@ async fn session(
     commits: bool,
     stop: &CancellationToken,
     reading: &mut Reading,
-) -> anyhow::Result<Option<Lost>> {
+) -> anyhow::Result<End> {
     let mut tick = tokio::time::interval(COMMIT_EVERY);
     tick.reset();
     while !reading.is_finished(plan) {
         tokio::select! {
-            () = stop.cancelled() => return Ok(None),
-            lost = member.lost() => return Ok(Some(lost)),
+            () = stop.cancelled() => return Ok(End::Enough),
+            lost = member.lost() => return Ok(End::Lost(lost)),
             _ = tick.tick(), if commits => commit(client, plan, member, reading).await?,
-            chunk = reading.next(client) => reading.print(plan, &chunk?)?,
+            chunk = reading.next(client) => match chunk {
+                Ok(chunk) => reading.print(plan, &chunk)?,
+                Err(error) => return Ok(End::Unread(error)),
+            },
         }
     }
-    Ok(None)
+    Ok(End::Enough)
 }
 
 /// Commits what was printed. A group that has moved on says so, and the next heartbeat does too.

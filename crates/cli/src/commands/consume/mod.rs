@@ -2,6 +2,7 @@
 
 mod alone;
 mod format;
+mod held_back;
 mod member;
 mod reading;
 

@@ -1,6 +1,6 @@
 //! What an import came to, for people.
 
-use pagewire_takeover::{OpenTransaction, Refusal, Report};
+use pagewire_takeover::{OpenTransaction, Outcome, Refusal, Report};
 
 use super::properties::Properties;
 use crate::output::units::{bytes, count, several};
@@ -19,20 +19,18 @@ pub(super) fn print(report: &Report, file: Option<&Properties>, out: &mut Out) -
     }
     table.print(out)?;
     out.line("")?;
-    told(out, "taken as it is", Refusal::lines(&report.incomplete).into_iter())?;
-    told(out, "cut", report.cuts.iter().map(ToString::to_string))?;
+    // Of a rehearsal nothing is said as if it had been done.
+    let (taken, cut, setting_left, left) = if report.dry_run {
+        ("would be taken as it is", "would be cut", "setting that would stay behind", "would stay behind")
+    } else {
+        ("taken as it is", "cut", "setting left behind", "left behind")
+    };
+    told(out, taken, Refusal::lines(&report.incomplete).into_iter())?;
+    told(out, cut, report.cuts.iter().map(ToString::to_string))?;
     transactions(report, out)?;
     let settings = report.settings_left.iter();
-    told(
-        out,
-        "setting left behind",
-        settings.map(|left| format!("{} of {}: {}", left.name, left.owner, left.why)),
-    )?;
-    told(
-        out,
-        "left behind",
-        report.left.iter().map(|left| format!("{}: {}", left.path.display(), left.why)),
-    )?;
+    told(out, setting_left, settings.map(|left| format!("{} of {}: {}", left.name, left.owner, left.why)))?;
+    told(out, left, report.left.iter().map(|left| format!("{}: {}", left.path.display(), left.why)))?;
     told(out, "note", report.notes.iter().cloned())?;
     let not = report.not_carried;
     if not.total() > 0 {
@@ -50,15 +48,22 @@ pub(super) fn print(report: &Report, file: Option<&Properties>, out: &mut Out) -
 /// Those that nobody had ended, and what the ones that are left open mean.
 fn transactions(report: &Report, out: &mut Out) -> anyhow::Result<()> {
     let open = &report.open_transactions;
-    told(out, "open transaction", open.iter().map(ToString::to_string))?;
+    let end =
+        |open: &OpenTransaction| match open.outcome.filter(|_| report.dry_run && report.end_transactions) {
+            Some(Outcome::Commit) => format!("{open}: it would be committed"),
+            Some(Outcome::Abort) => format!("{open}: it would be aborted"),
+            None => open.to_string(),
+        };
+    told(out, "open transaction", open.iter().map(end))?;
     let ends = |open: &&OpenTransaction| report.end_transactions && open.outcome.is_some();
+    let stay = if report.dry_run { "would stay open" } else { "stay open" };
     let (left, more) = match (open.len() - open.iter().filter(ends).count(), report.end_transactions) {
         (0, _) => return Ok(()),
         (left, true) => (left, ""),
         (left, false) => (left, ", or import with --end-transactions"),
     };
     out.line(format_args!(
-        "open transactions: {} stay open. Readers with isolation.level=read_committed stop before them, and no transaction \
+        "open transactions: {} {stay}. Readers with isolation.level=read_committed stop before them, and no transaction \
          coordinator ends them here yet. Let Kafka end them (start it, wait for transaction.timeout.ms, stop it in order){more}",
         count(left as u64)
     ))

@@ -16,7 +16,11 @@ pub(super) async fn run(args: OnlineArgs, format: Format) -> anyhow::Result<()> 
     let (config, _) = settings::load(&serve)?;
     let home = config.data_dir();
     let Some(control) = Control::of(home).await? else {
-        bail!("no broker serves {}: name its first data directory with --data-dir", home.display());
+        bail!(
+            "no broker serves {home}: a broker that is started (pagewire serve) opens all of its directories by itself; of one \
+             that runs, name its first data directory with --data-dir",
+            home = home.display()
+        );
     };
     let dir = args.dir.to_str().context("the directory's name is no text")?;
     let mut request = json!({ "verb": "online", "dir": dir });

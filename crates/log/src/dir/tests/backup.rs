@@ -239,7 +239,7 @@ fn a_damaged_batch_is_copied_as_it_is_and_told() {
     damage(&world, &format!("t-0/{:020}.log", active.base_offset), 100);
     let copy = copy(&dir, &nothing);
     let found: Vec<_> = copy.files.iter().flat_map(|file| &file.damage).copied().collect();
-    let stretch = |offset| Stretch { from: 0, to: batch, offset, next_offset: offset + 1 };
+    let stretch = |offset: i64| Stretch::new(0..batch, offset..offset + 1);
     assert_eq!(
         found,
         [stretch(0), Stretch { next_offset: active.base_offset + 1, ..stretch(active.base_offset) }]

@@ -1,7 +1,7 @@
 //! The three checkpoint files, good and bad.
 
 use pagewire_disk::checkpoint::{CLEANER_FILE, HIGH_WATERMARK_FILE, LOG_START_FILE, RECOVERY_POINT_FILE};
-use pagewire_disk::{Call, Errno, FailingDisk, Fault, When};
+use pagewire_disk::{Call, Errno, Fault, When};
 
 use super::*;
 
@@ -171,8 +171,8 @@ fn a_log_without_its_high_watermark_was_not_closed_in_order_and_keeps_its_recove
 /// Of three checkpoints the first landed when the disk was full.
 #[test]
 fn a_topic_of_the_same_name_is_not_missed_after_checkpoints_that_failed_half_way() {
-    let failing = FailingDisk::new(Arc::new(MemoryDisk::new()));
-    let world = World::on(Arc::new(failing.clone())).knows("t", A);
+    let (failing, world) = World::failing();
+    let world = world.knows("t", A);
     let (dir, _) = world.open();
     let log = world.create(&dir, "t", 0);
     append(&log, 12);
@@ -192,8 +192,7 @@ fn a_topic_of_the_same_name_is_not_missed_after_checkpoints_that_failed_half_way
 
 #[test]
 fn a_directory_without_partitions_is_loaded_from_a_full_disk() {
-    let failing = FailingDisk::new(Arc::new(MemoryDisk::new()));
-    let world = World::on(Arc::new(failing.clone()));
+    let (failing, world) = World::failing();
     assert!(world.open().0.close_clean(0).clean);
     for file in [RECOVERY_POINT_FILE, CLEANER_FILE] {
         world.disk.remove_file(&path(file)).expect("removed");

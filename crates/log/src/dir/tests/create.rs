@@ -3,7 +3,7 @@
 use std::io::ErrorKind;
 
 use pagewire_disk::checkpoint::LOG_START_FILE;
-use pagewire_disk::{Call, DirEntry, Errno, FailingDisk, Fault, PartitionMetadata, When};
+use pagewire_disk::{Call, Errno, Fault, PartitionMetadata, When};
 
 use super::*;
 use crate::ReadError;
@@ -35,8 +35,8 @@ fn many_partitions_are_made_at_once() {
 
 #[test]
 fn partitions_that_were_made_before_an_error_are_found_again() {
-    let failing = FailingDisk::new(Arc::new(MemoryDisk::new()));
-    let world = World::on(Arc::new(failing.clone())).knows("a", A);
+    let (failing, world) = World::failing();
+    let world = world.knows("a", A);
     let (dir, _) = world.open();
     failing.fail_on("a-3/", Call::Write, When::Always, Fault::Error(Errno::NOSPC));
     let (settings, partitions) = (world.settings("a").expect("known"), [0, 1, 2, 3, 4]);
@@ -169,8 +169,8 @@ fn a_deleted_directory_is_named_by_its_topic_if_the_name_is_free() {
 
 #[test]
 fn a_topic_is_deleted_as_far_as_the_disk_lets_it() {
-    let failing = FailingDisk::new(Arc::new(MemoryDisk::new()));
-    let world = World::on(Arc::new(failing.clone())).knows("a", A);
+    let (failing, world) = World::failing();
+    let world = world.knows("a", A);
     let (dir, _) = world.open();
     dir.create_all("a", &[0, 1, 2], &world.settings("a").expect("known"), 0).expect("creates");
     failing.fail_on("a-1", Call::Rename, When::Always, Fault::Error(Errno::NOSPC));
@@ -226,88 +226,4 @@ fn sizes_are_described() {
         described.logs.iter().map(|log| (&*log.topic, log.partition, log.size_bytes)).collect();
     assert_eq!(sizes, [("a", 0, 3 * batch(1).len() as u64), ("a", 1, 0)]);
     assert!(described.logs.iter().all(|log| log.topic_id == A));
-}
-
-/// A log of five records whose directory could not be listed at the start; before the next attempt its file is cut.
-#[test]
-fn a_log_that_is_opened_later_does_not_end_below_what_it_had_held() {
-    for clean in [true, false] {
-        let failing = FailingDisk::new(Arc::new(MemoryDisk::new()));
-        let world = World::on(Arc::new(failing.clone())).knows("a", A);
-        let (dir, _) = world.open();
-        let log = world.create(&dir, "a", 0);
-        append(&log, 5);
-        log.sync().expect("synced");
-        dir.write_checkpoints().expect("written");
-        if clean {
-            assert!(dir.close_clean(0).clean);
-        }
-        drop((log, dir));
-        failing.fail_on("a-0", Call::ReadDir, When::Always, Fault::Error(Errno::IO));
-        let (dir, _) = world.open();
-        failing.heal();
-        let segments = world.disk.read_dir(&path("a-0")).expect("listed").into_iter();
-        let is_log = |entry: &DirEntry| Path::new(&entry.name).extension().is_some_and(|is| is == "log");
-        let last = segments.filter(is_log).max().expect("a segment");
-        let file = world.disk.open(&path("a-0").join(last.name), OpenMode::ReadWrite).expect("opened");
-        file.set_len(10).expect("cut");
-        let log = world.create(&dir, "a", 0);
-        assert_eq!(log.marks().log_end, 5, "no offset is given out twice");
-        try_append(&log, 1).expect("goes on");
-        drop((log, dir));
-        assert_eq!(log_end(&world.open().0, "a", 0), 6);
-    }
-}
-
-/// The directory of a log of five records cannot be listed at the start, and when that is over its name cannot be synced.
-#[test]
-fn a_log_that_was_opened_and_is_not_served_waits_with_all_that_was_known_of_it() {
-    let failing = FailingDisk::new(Arc::new(MemoryDisk::new()));
-    let world = World::on(Arc::new(failing.clone())).knows("a", A);
-    let (dir, _) = world.open();
-    append(&world.create(&dir, "a", 0), 5);
-    assert!(dir.close_clean(0).clean);
-    failing.fail_on("a-0", Call::ReadDir, When::Always, Fault::Error(Errno::IO));
-    let (dir, _) = world.open();
-    failing.heal();
-    let settings = world.settings("a").expect("known");
-    failing.fail(Call::SyncDir, When::Always, Errno::MFILE);
-    assert!(dir.create("a", 0, &settings, 0).is_err() && dir.get("a", 0).is_none());
-    assert_eq!(dir.unopened(), [("a".to_owned(), 0)]);
-    failing.heal();
-    let segments = world.disk.read_dir(&path("a-0")).expect("listed").into_iter();
-    let is_log = |entry: &DirEntry| Path::new(&entry.name).extension().is_some_and(|is| is == "log");
-    let last = segments.filter(is_log).max().expect("a segment");
-    let file = world.disk.open(&path("a-0").join(last.name), OpenMode::ReadWrite).expect("opened");
-    file.set_len(10).expect("cut");
-    assert_eq!(world.create(&dir, "a", 0).marks().log_end, 5, "no offset is given out twice");
-    assert!(dir.unopened().is_empty());
-}
-
-#[test]
-fn what_was_known_of_a_log_is_written_down_while_it_waits() {
-    let failing = FailingDisk::new(Arc::new(MemoryDisk::new()));
-    let world = World::on(Arc::new(failing.clone())).knows("a", A);
-    let (dir, _) = world.open();
-    append(&world.create(&dir, "a", 0), 5);
-    assert!(dir.close_clean(0).clean);
-    let noted = pagewire_disk::DamageEntry {
-        topic: "a".into(),
-        partition: 0,
-        segment: 0,
-        size: 1,
-        from: 0,
-        to: 1,
-        offset: 0,
-    };
-    let notes = pagewire_disk::DamageCheckpoint { entries: vec![noted] };
-    notes.write(&*world.disk, root()).expect("written");
-    failing.fail_on("a-0", Call::ReadDir, When::Always, Fault::Error(Errno::IO));
-    let (dir, _) = world.open();
-    assert_eq!(dir.unopened(), [("a".to_owned(), 0)]);
-    failing.heal();
-    assert!(dir.close_clean(0).clean);
-    let written = pagewire_disk::DamageCheckpoint::read(&*world.disk, root()).expect("read");
-    assert_eq!(written, notes);
-    assert_eq!(log_end(&world.open().0, "a", 0), 5);
 }

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::error::Error;
 
-use pagewire_disk::{Call, Errno, FailingDisk, Fault, ForgettingDisk, When};
+use pagewire_disk::{Call, Errno, Fault, ForgettingDisk, When};
 
 use super::*;
 use crate::{CreateError, LogError};
@@ -214,8 +214,8 @@ fn a_topic_whose_loss_was_noticed_and_that_was_deleted_is_not_missed_at_the_next
 #[test]
 fn a_directory_keeps_its_name_while_a_sick_disk_does_not_let_it_be_forgotten_and_loses_it_on_a_full_one() {
     for (errno, keeps) in [(Errno::IO, true), (Errno::NOSPC, false)] {
-        let failing = FailingDisk::new(Arc::new(MemoryDisk::new()));
-        let world = World::on(Arc::new(failing.clone())).knows("t", A);
+        let (failing, world) = World::failing();
+        let world = world.knows("t", A);
         let (dir, _) = world.open();
         append(&world.create(&dir, "t", 0), 2);
         dir.write_checkpoints().expect("written");

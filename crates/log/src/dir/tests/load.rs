@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use pagewire_disk::checkpoint::{CLEAN_MARK_FILE, META_PROPERTIES_FILE};
-use pagewire_disk::{Call, Errno, FailingDisk, Fault, LockError, When};
+use pagewire_disk::{Call, Errno, Fault, LockError, When};
 
 use super::*;
 
@@ -239,8 +239,8 @@ fn only_leftovers_of_deletion_are_removed() {
 
 #[test]
 fn a_log_that_cannot_be_opened_does_not_stop_the_others() {
-    let failing = FailingDisk::new(Arc::new(MemoryDisk::new()));
-    let world = World::on(Arc::new(failing.clone())).knows("a", A);
+    let (failing, world) = World::failing();
+    let world = world.knows("a", A);
     let (dir, _) = world.open();
     for partition in 0..3 {
         append(&world.create(&dir, "a", partition), 3);

@@ -7,6 +7,8 @@ mod clean;
 mod crash;
 mod create;
 mod gone;
+mod idle;
+mod later;
 mod leftovers;
 mod lengths;
 mod load;
@@ -25,7 +27,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
 
 use bytes::Bytes;
-use pagewire_disk::{Disk, MemoryDisk, OpenMode};
+use pagewire_disk::{Disk, FailingDisk, MemoryDisk, OpenMode};
 use pagewire_record::{BatchBuilder, Codec};
 use parking_lot::Mutex;
 use uuid::Uuid;
@@ -62,6 +64,12 @@ struct World {
 impl World {
     fn new() -> Self {
         Self::on(Arc::new(MemoryDisk::new()))
+    }
+
+    /// On a disk that can fail.
+    fn failing() -> (FailingDisk, Self) {
+        let failing = FailingDisk::new(Arc::new(MemoryDisk::new()));
+        (failing.clone(), Self::on(Arc::new(failing)))
     }
 
     fn on(disk: Arc<dyn Disk>) -> Self {

@@ -7,8 +7,8 @@ use super::*;
 use crate::dir::CreateError;
 
 fn failing() -> (FailingDisk, World) {
-    let failing = FailingDisk::new(Arc::new(MemoryDisk::new()));
-    let world = World::on(Arc::new(failing.clone())).knows("a", A);
+    let (failing, world) = World::failing();
+    let world = world.knows("a", A);
     (failing, world)
 }
 

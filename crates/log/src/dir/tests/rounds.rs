@@ -98,8 +98,8 @@ fn rounds_beside_deletion_and_creation_do_no_harm() {
 
 #[test]
 fn segments_that_could_not_be_removed_stay_below_the_log_start() {
-    let disk = FailingDisk::new(Arc::new(MemoryDisk::new()));
-    let world = World::on(Arc::new(disk.clone())).knows("a", A);
+    let (disk, world) = World::failing();
+    let world = world.knows("a", A);
     let (dir, _) = world.open();
     append(&world.create(&dir, "a", 0), 9);
     disk.fail_on("a-0/00", Call::Rename, When::Always, Fault::Error(Errno::IO));
@@ -133,8 +133,8 @@ fn doomed(failing: &FailingDisk, dir: &LogDir, world: &World) -> (Arc<Log>, u64)
 
 #[test]
 fn a_segment_goes_with_one_sync_and_not_two() {
-    let failing = FailingDisk::new(Arc::new(MemoryDisk::new()));
-    let world = World::on(Arc::new(failing.clone())).knows("a", A);
+    let (failing, world) = World::failing();
+    let world = world.knows("a", A);
     let (dir, _) = world.open();
     let (log, closed) = doomed(&failing, &dir, &world);
     let before = failing.calls(Call::SyncDir);
@@ -147,8 +147,8 @@ fn a_segment_goes_with_one_sync_and_not_two() {
 /// Deletion waits for a round that is under way, and other changes of topics for the deletion.
 #[test]
 fn who_deletes_a_topic_does_not_wait_until_all_its_old_segments_are_renamed() {
-    let failing = FailingDisk::new(Arc::new(MemoryDisk::new()));
-    let world = World::on(Arc::new(failing.clone())).knows("a", A);
+    let (failing, world) = World::failing();
+    let world = world.knows("a", A);
     let (dir, _) = world.open();
     let (log, _) = doomed(&failing, &dir, &world);
     let oldest = log.oldest_on_disk();
@@ -162,8 +162,8 @@ fn who_deletes_a_topic_does_not_wait_until_all_its_old_segments_are_renamed() {
 #[test]
 fn a_segment_that_cannot_be_read_keeps_nothing_newer_from_being_forgotten() {
     for call in [Call::Read, Call::Open] {
-        let failing = FailingDisk::new(Arc::new(MemoryDisk::new()));
-        let world = World::on(Arc::new(failing.clone())).knows("a", A);
+        let (failing, world) = World::failing();
+        let world = world.knows("a", A);
         let (dir, _) = world.open();
         append(&world.create(&dir, "a", 0), 20);
         assert!(dir.close_clean(0).clean);

@@ -17,8 +17,8 @@ fn forbid_changes(disk: &FailingDisk) {
 #[test]
 fn a_log_that_was_closed_in_order_is_opened_and_closed_again_without_a_change() {
     for index_interval_bytes in [60, 4096] {
-        let failing = FailingDisk::new(Arc::new(MemoryDisk::new()));
-        let mut world = World::on(Arc::new(failing.clone())).knows("a", A);
+        let (failing, world) = World::failing();
+        let mut world = world.knows("a", A);
         world.config.index_interval_bytes = index_interval_bytes;
         let (dir, _) = world.open();
         append(&world.create(&dir, "a", 0), 1);
@@ -104,8 +104,8 @@ fn of_a_log_that_cannot_be_made_nothing_stays_and_the_others_are_made() {
         (Call::Open, "/a-3/00000000000000000000.timeindex"),
         (Call::SyncDir, "/a-3"),
     ] {
-        let failing = FailingDisk::new(Arc::new(MemoryDisk::new()));
-        let world = World::on(Arc::new(failing.clone())).knows("a", A);
+        let (failing, world) = World::failing();
+        let world = world.knows("a", A);
         let (dir, _) = world.open();
         failing.fail_on(path, call, When::Nth(1), Fault::Error(Errno::NOSPC));
         let (settings, partitions) = (world.settings("a").expect("known"), [0, 1, 2, 3, 4]);

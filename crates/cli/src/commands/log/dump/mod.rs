@@ -99,3 +99,16 @@ fn open(disk: &dyn Disk, path: &Path) -> anyhow::Result<(std::sync::Arc<dyn Disk
     let len = file.len()?;
     Ok((file, len))
 }
+
+/// The log that the index at `path` belongs to.
+fn log_beside(disk: &dyn Disk, path: &Path) -> anyhow::Result<(std::sync::Arc<dyn DiskFile>, u64)> {
+    let log = path.with_extension("log");
+    match disk.open(&log, OpenMode::Read) {
+        Err(error) if error.kind() == ErrorKind::NotFound => bail!(
+            "its entries are compared with the batches of {}, which is not there (--index-sanity-check looks at the index alone)",
+            log.display()
+        ),
+        Err(error) => Err(anyhow::Error::new(error).context(log.display().to_string())),
+        Ok(_) => open(disk, &log),
+    }
+}

@@ -32,7 +32,7 @@ pub(super) fn dump(
     if args.index_sanity_check {
         return sanity(&*file, len, path, page);
     }
-    let (log, size) = super::open(disk, &path.with_extension("log"))?;
+    let (log, size) = super::log_beside(disk, path)?;
     sparse::each(&*file, len, |at, entry: OffsetEntry| {
         let offset = base + i64::from(entry.relative_offset);
         match last_offset_at(&*log, size, entry.position) {

@@ -34,7 +34,7 @@ pub(super) fn dump(
     if args.index_sanity_check {
         return sanity(&*file, len, path, page);
     }
-    let (log, size) = super::open(disk, &path.with_extension("log"))?;
+    let (log, size) = super::log_beside(disk, path)?;
     let mut batches = Batches::new(&*log, size);
     let mut before = NO_TIMESTAMP;
     sparse::each(&*file, len, |_, entry: TimeStamped| {

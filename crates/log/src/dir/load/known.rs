@@ -1,0 +1,106 @@
+//! What a directory's own files say of its logs: read before any of them is opened, and from then on ours to keep.
+
+use std::path::{Path, PathBuf};
+
+use pagewire_disk::checkpoint::{CLEAN_MARK_FILE, CLEANER_FILE, RECOVERY_POINT_FILE};
+use pagewire_disk::{CleanMark, Disk, OffsetCheckpoint};
+
+use super::scan::Found;
+use crate::dir::checkpoints::{Checkpoints, Written};
+use crate::dir::clean::Cleaning;
+use crate::dir::errors::LogDirError;
+use crate::dir::evidence::Evidence;
+use crate::dir::notice::Notice;
+use crate::dir::sums::Sums;
+use crate::dir::{parallel, vouched};
+use crate::rewritten;
+use crate::scrub::Noted;
+use crate::sick::is_full;
+
+/// What was known of the logs.
+pub(super) struct Known {
+    /// By what they are opened.
+    pub(super) evidence: Evidence,
+    /// How far each was compacted.
+    pub(super) cleaning: Cleaning,
+    /// What the checkpoint files hold.
+    pub(super) written: Written,
+    /// Their checksums.
+    pub(super) sums: Sums,
+}
+
+impl Known {
+    /// Reads all of it. Nothing is changed; whether the last stop was an orderly one is not asked yet.
+    pub(super) fn read(disk: &dyn Disk, dir: &Path, notices: &mut Vec<Notice>) -> Result<Self, LogDirError> {
+        let mut sums = Sums::read(disk, dir, notices)?;
+        if sums.lost_mark() {
+            notices.push(Notice::MarkLost { path: dir.join(CLEAN_MARK_FILE) });
+        }
+        let (checkpoints, written) = Checkpoints::read(disk, dir, &mut sums, notices)?;
+        let cleaning = Cleaning::read(disk, dir, &mut sums, notices)?;
+        let vouched = vouched::read(disk, dir, notices)?;
+        let noted = Noted::read(disk, dir);
+        let others_wrote = sums.others_wrote();
+        let evidence = Evidence { checkpoints, vouched, noted, clean: false, others_wrote };
+        Ok(Self { evidence, cleaning, written, sums })
+    }
+
+    /// Takes the mark of the last stop away, for the directory is about to be written; `evidence` says whether there was one.
+    /// What holds no longer where somebody else had the directory goes before it.
+    pub(super) fn take_over(
+        &mut self,
+        disk: &dyn Disk,
+        dir: &Path,
+        found: &[Found],
+        threads: usize,
+        notices: &mut Vec<Notice>,
+    ) -> Result<(), LogDirError> {
+        if self.evidence.others_wrote {
+            // Before the sums go that tell it.
+            forget_compaction(disk, found, threads, notices);
+        }
+        self.sums.settle(disk, dir)?;
+        self.evidence.clean = CleanMark::take(disk, dir).map_err(LogDirError::at(dir))?;
+        Ok(())
+    }
+
+    /// Makes checkpoints that are missing where there is no log yet: from now on they are missing only where they were lost.
+    /// Where there are logs, those are doubted whose checkpoint is.
+    pub(super) fn make_up_for_lost(
+        &mut self,
+        disk: &dyn Disk,
+        dir: &Path,
+        found: &[Found],
+    ) -> Result<(), LogDirError> {
+        if !found.is_empty() {
+            if self.cleaning.is_lost() {
+                self.cleaning.doubt(found.iter().map(Found::name));
+            }
+            return Ok(());
+        }
+        let needed = [
+            (RECOVERY_POINT_FILE, !self.evidence.checkpoints.legible),
+            (CLEANER_FILE, self.cleaning.is_lost()),
+        ];
+        let empty = OffsetCheckpoint::new();
+        let missing: Vec<_> =
+            needed.iter().filter(|(_, missing)| *missing).map(|(file, _)| (*file, &empty)).collect();
+        match self.sums.write(disk, dir, &missing) {
+            // There is no log yet of which they would not speak; whoever makes one needs room as well.
+            Err((_, error)) if !is_full(error.kind()) => Err(LogDirError::at(dir)(error)),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Somebody else may have compacted the logs: what is known of that goes. Where it cannot, that is said by the attempt to
+/// open the log.
+fn forget_compaction(disk: &dyn Disk, found: &[Found], threads: usize, notices: &mut Vec<Notice>) {
+    let forgotten = parallel::map(found, threads, |Found { path, .. }| {
+        rewritten::forget(disk, path).unwrap_or(false).then(|| path.clone())
+    });
+    let dirs: Vec<PathBuf> = forgotten.into_iter().flatten().collect();
+    if !dirs.is_empty() {
+        notices.push(Notice::Forgotten { dirs });
+    }
+}

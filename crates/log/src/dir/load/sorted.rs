@@ -1,0 +1,80 @@
+//! The logs of a directory by what became of them, each in the place where the open directory has it.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use super::report::{FailedLog, LoadReport, LoadedLog};
+use super::scan::Found;
+use crate::dir::checkpoints::Checkpoints;
+use crate::dir::evidence::{Evidence, Unopened};
+use crate::dir::gone::Gone;
+use crate::dir::names::partition_dir;
+use crate::dir::stray::Stray;
+use crate::dir::table::{Entry, Table};
+use crate::{LogError, RecoveryReport};
+
+/// What became of a directory that was found.
+pub(super) enum Outcome {
+    Opened(Arc<Entry>, RecoveryReport),
+    /// It is its topic's, of this id, and cannot be opened.
+    Failed(LogError, Uuid),
+    /// Nobody knows its topic.
+    Left,
+    /// Another topic's, of this id.
+    Stray(Stray),
+}
+
+impl Outcome {
+    /// What was read was perhaps not read in the directory.
+    pub(super) fn doubted(self, error: LogError) -> Self {
+        match self {
+            Self::Opened(entry, _) => Self::Failed(error, entry.topic_id),
+            other => other,
+        }
+    }
+
+    pub(super) fn report(&self) -> Option<&RecoveryReport> {
+        if let Self::Opened(_, report) = self { Some(report) } else { None }
+    }
+}
+
+/// All of them. What is said of those that are not open is carried, to be written back as it was.
+#[derive(Default)]
+pub(super) struct Sorted {
+    pub(super) table: Table,
+    pub(super) carried: Checkpoints,
+    pub(super) unopened: Unopened,
+    pub(super) strays: Vec<Stray>,
+}
+
+impl Sorted {
+    /// One that was found.
+    pub(super) fn add(&mut self, found: Found, outcome: Outcome, known: &Evidence, report: &mut LoadReport) {
+        let Found { topic, partition, .. } = found;
+        let (said, clean) = (&known.checkpoints, known.clean);
+        match outcome {
+            Outcome::Opened(entry, recovery) => {
+                self.table.insert(&topic, partition, entry);
+                report.loaded.push(LoadedLog { topic, partition, report: recovery });
+            }
+            Outcome::Failed(error, topic_id) => {
+                self.carried.carry(said, &topic, partition, false);
+                self.unopened.add(&topic, partition, topic_id);
+                report.failed.push(FailedLog { topic, partition, error });
+            }
+            Outcome::Left => self.carried.carry(said, &topic, partition, clean),
+            Outcome::Stray(stray) => self.strays.push(stray),
+        }
+    }
+
+    /// Those that were not, and should have been in `dir`.
+    pub(super) fn miss(&mut self, gone: &Gone, dir: &Path, known: &Evidence, report: &mut LoadReport) {
+        for (topic, partition) in gone.keys() {
+            self.carried.carry_gone(&known.checkpoints, topic, *partition, known.clean);
+            let error = LogError::Gone { path: dir.join(partition_dir(topic, *partition)) };
+            report.failed.push(FailedLog { topic: topic.clone(), partition: *partition, error });
+        }
+    }
+}
