@@ -258,7 +258,7 @@ public final class Tools {
         contains(producers.replaceAll("\\s+", " "), "123456 3 2 -1 ");
         equal("latest", run("GetOffsetShell", "--topic", topic).succeeded().lines(), List.of(topic + ":0:4"));
         contains(run("TransactionsCommand", with(with(new String[] {"abort"}, partition), "--producer-id", "123456", "--producer-epoch", "2",
-            "--coordinator-epoch", "2")).failed().text(), "InvalidProducerEpoch");
+            "--coordinator-epoch", "2")).failed().text(), "invalid producer epoch");
     }
 
     static void producerPerformance() throws Exception {
