@@ -64,7 +64,6 @@ impl Coordinators {
     pub(crate) fn start(&self, broker: &Arc<Broker>, tasks: &TaskTracker, stop: &CancellationToken) {
         self.groups.start(broker, tasks, stop);
         self.transaction_coordinator.start(broker, tasks, stop);
-        self.coordinate_transactions(Arc::new(transactions::Here));
         let broker = Arc::clone(broker);
         tasks.spawn(async move { broker.coordinators().forget_deleted(&broker).await });
     }
@@ -79,12 +78,13 @@ impl Coordinators {
         &self.transaction_coordinator
     }
 
-    /// Whoever coordinates transactions; none where nobody does.
-    pub(crate) fn transactions(&self) -> Option<&Arc<dyn Transactions>> {
-        self.transactions.get()
+    /// Whoever is asked about transactions before a partition takes part in one.
+    pub(crate) fn transactions(&self) -> &Arc<dyn Transactions> {
+        self.transactions.get_or_init(|| Arc::new(transactions::Here))
     }
 
-    /// From now on transactions are coordinated, by `transactions`. Says whether nobody did before.
+    /// From now on somebody else is asked about transactions. Says whether nobody was asked before.
+    #[cfg(test)]
     pub(crate) fn coordinate_transactions(&self, transactions: Arc<dyn Transactions>) -> bool {
         self.transactions.set(transactions).is_ok()
     }

@@ -17,7 +17,6 @@ const QUESTIONS_MAX: u32 = 5;
 
 /// Whether partitions are in a transaction.
 #[derive(Debug, Clone)]
-#[cfg_attr(not(test), expect(dead_code, reason = "read by whoever coordinates transactions"))]
 pub(crate) struct TxnQuestion {
     pub(crate) transactional_id: String,
     pub(crate) producer_id: i64,
@@ -41,9 +40,7 @@ pub(crate) async fn verify(
     says_abortable: bool,
 ) -> Vec<ErrorCode> {
     let count = question.partitions.len();
-    let Some(transactions) = broker.coordinators().transactions() else {
-        return vec![ErrorCode::CoordinatorNotAvailable; count];
-    };
+    let transactions = broker.coordinators().transactions();
     let asked = tokio::time::timeout(ANSWER_MAX, transactions.verify(broker, question));
     let answers = asked.await.unwrap_or_else(|_| vec![ErrorCode::NetworkException; count]);
     answers.into_iter().map(|code| in_words(code, says_abortable)).collect()

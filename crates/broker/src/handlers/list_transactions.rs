@@ -21,9 +21,8 @@ use crate::{
 const PATTERN_BYTES_MAX: usize = 1 << 20;
 
 pub(crate) async fn handle(ctx: Context, request: ListTransactionsRequest) -> ListTransactionsResponse {
-    let pattern = match pattern(request.transactional_id_pattern.as_deref()) {
-        Ok(pattern) => pattern,
-        Err(()) => return failed(ErrorCode::InvalidRegularExpression),
+    let Ok(pattern) = pattern(request.transactional_id_pattern.as_deref()) else {
+        return failed(ErrorCode::InvalidRegularExpression);
     };
     let (known, unknown): (Vec<_>, Vec<_>) = request
         .state_filters

@@ -9,7 +9,10 @@ use pagewire_wire::ErrorCode;
 use tokio::sync::Semaphore;
 use tracing::{debug, warn};
 
-use super::{super::markers::write_marker, shard::Shard};
+use super::{
+    super::markers::write_marker,
+    shard::{Shard, Verdict},
+};
 use crate::{broker::Broker, partition::Marker};
 
 /// Markers that are written at the same time.
@@ -68,7 +71,7 @@ async fn write_one(
     markers: &txn::Markers,
     topic: &Arc<str>,
     partition: i32,
-) -> (Arc<str>, i32, Marked) {
+) -> Verdict {
     let Ok(_place) = shard.marking.places.acquire().await else {
         return (Arc::clone(topic), partition, Marked::Failed);
     };

@@ -75,6 +75,9 @@ struct Ready {
     fails: bool,
 }
 
+/// A partition, and what became of its marker.
+pub(super) type Verdict = (Arc<str>, i32, txn::Marked);
+
 /// An answer, and how far the log must be stable before it may be told.
 struct Answered {
     answer: txn::Answer,
@@ -145,7 +148,7 @@ impl Shard {
         };
         if let State::Ready(mut ready) = before {
             for reply in ready.machine.close(error).replies {
-                ready.deliver(reply, None);
+                ready.deliver(&reply, None);
             }
         }
     }
@@ -235,7 +238,7 @@ impl Shard {
         self: &Arc<Self>,
         broker: &Arc<Broker>,
         of: &txn::MarkersOf,
-        marked: Result<&[(Arc<str>, i32, txn::Marked)], txn::Error>,
+        marked: Result<&[Verdict], txn::Error>,
     ) {
         let mut state = self.state.lock();
         let Ok(ready) = self.ready(&mut state) else { return };
@@ -331,7 +334,7 @@ impl Ready {
                 }
             }
             for reply in effects.replies {
-                self.deliver(reply, stable_at);
+                self.deliver(&reply, stable_at);
             }
             markers.extend(effects.markers);
             for append in effects.appends {
@@ -378,7 +381,7 @@ impl Ready {
         written.map(|appended| appended.last_offset + 1).map_err(|_| txn::Error::NotCoordinator)
     }
 
-    fn deliver(&mut self, reply: txn::Reply, stable_at: Option<i64>) {
+    fn deliver(&mut self, reply: &txn::Reply, stable_at: Option<i64>) {
         let Some(asker) = self.waiting.remove(&reply.token) else {
             error!(token = reply.token.0, "the transaction coordinator answered a question twice");
             return;

@@ -200,11 +200,3 @@ async fn a_request_belongs_to_one_producer_and_names_its_transaction() {
     let plain = request(0, crate::testing::batch());
     assert_eq!(told(&bench, &plain, TELLS).await, [(0, 0)]);
 }
-
-#[tokio::test]
-async fn without_a_coordinator_there_are_no_transactions() {
-    let bench = Bench::on(Arc::new(MemoryDisk::new()));
-    bench.topic("t", 1, &[]).await;
-    let refused = [(ErrorCode::TransactionalIdNotFound.code(), -1)];
-    assert_eq!(told(&bench, &request(0, batch_in_txn(7, 0, 0)), TELLS).await, refused);
-}

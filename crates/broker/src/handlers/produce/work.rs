@@ -70,7 +70,7 @@ pub(super) struct Batch {
 impl Work {
     pub(super) fn new(ctx: Context, request: ProduceRequest, stable: bool) -> Self {
         Self {
-            refusal: request_error(&request, ctx.broker.coordinators().transactions().is_some()),
+            refusal: request_error(&request),
             txn: Txn::of(&ctx, &request),
             stable,
             image: ctx.broker.image(),
@@ -269,14 +269,10 @@ pub(super) fn unknown(version: i16) -> ErrorCode {
     if version >= 13 { ErrorCode::UnknownTopicId } else { ErrorCode::UnknownTopicOrPartition }
 }
 
-/// What is wrong with the request as a whole. Where nobody coordinates transactions none can be written: InitProducerId
-/// refuses transactional ids, so no valid client gets here.
-fn request_error(request: &ProduceRequest, coordinated: bool) -> Option<Refusal> {
+/// What is wrong with the request as a whole.
+fn request_error(request: &ProduceRequest) -> Option<Refusal> {
     if !(-1..=1).contains(&request.acks) {
         return Some((ErrorCode::InvalidRequiredAcks, "acks must be -1, 0 or 1"));
-    }
-    if request.transactional_id.is_some() && !coordinated {
-        return Some((ErrorCode::TransactionalIdNotFound, "transactions are not supported"));
     }
     let partitions = request.topic_data.iter().flat_map(|topic| &topic.partition_data);
     let mut producers = partitions.filter_map(|data| transactional(&data.records));
