@@ -124,6 +124,28 @@ def idempotent_producer_keeps_order():
     equal([m.offset for m in sent], list(range(2000)), "offsets acknowledged")
     equal([int(r.value) for r in read_all(topic, 2000)], list(range(2000)), "values")
 
+@case
+def transactions_are_read_whole_or_not_at_all():
+    topic = new_topic("kp-txn", 2)
+    producer = KafkaProducer(bootstrap_servers=report.BOOTSTRAP, transactional_id=unique("kp-txn"))
+    producer.init_transactions()
+    for number in range(6):
+        producer.begin_transaction()
+        for i in range(20):
+            for partition in range(2):
+                producer.send(topic, b"%d-%d" % (number, i), partition=partition)
+        producer.flush(30)
+        if number % 2:
+            producer.abort_transaction()
+        else:
+            producer.commit_transaction()
+    producer.close(10)
+    kept = [b"%d-%d" % (number, i) for number in (0, 2, 4) for i in range(20)]
+    got = read_all(topic, 2 * len(kept), partitions=2, isolation_level="read_committed")
+    for partition in range(2):
+        equal([r.value for r in got if r.partition == partition], kept, f"values in partition {partition}")
+
+
 
 class Reading:
     """Members of a group, each polled by a thread of its own, as applications do.

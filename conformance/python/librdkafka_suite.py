@@ -9,6 +9,7 @@ from confluent_kafka import (
     KafkaError,
     KafkaException,
     OFFSET_END,
+    Producer,
     TopicCollection,
     TopicPartition,
 )
@@ -61,6 +62,74 @@ def idempotent_producer_keeps_order():
     delivered = send(topic, [{"value": b"%d" % i} for i in range(5000)], enable__idempotence=True, linger__ms=1)
     equal([o for _, o in delivered], list(range(5000)), "offsets acknowledged")
     equal([int(m.value()) for m in read_all(topic, 5000)], list(range(5000)), "values")
+
+
+def transaction(producer, topic, values):
+    """Sends values into both partitions of a topic, in a transaction that is still to be ended."""
+    producer.begin_transaction()
+    for value in values:
+        for partition in range(2):
+            producer.produce(topic, value, partition=partition)
+    equal(producer.flush(30), 0, "messages that never left")
+
+
+@case
+def transactions_are_read_whole_or_not_at_all():
+    topic = new_topic("rd-txn", 2)
+    producer = Producer(conf(transactional__id=unique("rd-txn")))
+    producer.init_transactions(30)
+    for number in range(6):
+        transaction(producer, topic, [b"%d-%d" % (number, i) for i in range(20)])
+        if number % 2:
+            producer.abort_transaction(30)
+        else:
+            producer.commit_transaction(30)
+    kept = [b"%d-%d" % (number, i) for number in (0, 2, 4) for i in range(20)]
+    got = read_all(topic, 2 * len(kept), partitions=2, isolation__level="read_committed")
+    for partition in range(2):
+        equal([m.value() for m in got if m.partition() == partition], kept, f"values in partition {partition}")
+    everything = read_all(topic, 240, partitions=2, isolation__level="read_uncommitted")
+    equal(len({m.value() for m in everything}), 120, "values that were written")
+
+
+@case
+def a_producer_that_was_replaced_commits_nothing():
+    topic, name = new_topic("rd-fence", 2), unique("rd-fence")
+    first = Producer(conf(transactional__id=name))
+    first.init_transactions(30)
+    transaction(first, topic, [b"lost"])
+    second = Producer(conf(transactional__id=name))
+    second.init_transactions(30)
+    transaction(second, topic, [b"kept"])
+    try:
+        first.commit_transaction(30)
+        raise AssertionError("the first one has committed")
+    except KafkaException as error:
+        equal(error.args[0].code(), KafkaError._FENCED, "error")
+    second.commit_transaction(30)
+    got = read_all(topic, 2, partitions=2, isolation__level="read_committed")
+    equal([m.value() for m in got], [b"kept"] * 2, "values")
+
+
+@case
+def offsets_are_committed_with_what_was_made_of_them():
+    source, target, group = new_topic("rd-from"), new_topic("rd-to", 2), unique("rd-eos")
+    send(source, [{"value": b"%d" % i} for i in range(50)])
+    producer = Producer(conf(transactional__id=unique("rd-eos")))
+    producer.init_transactions(30)
+    c = Consumer(conf(group__id=group, auto__offset__reset="earliest", enable__auto__commit=False))
+    c.subscribe([source])
+    for end in (producer.abort_transaction, producer.commit_transaction):
+        values = [m.value() for m in receive(c, 50)]
+        transaction(producer, target, values)
+        producer.send_offsets_to_transaction(c.position(c.assignment()), c.consumer_group_metadata(), 30)
+        end(30)
+        committed = c.committed([TopicPartition(source, 0)], 30)[0].offset
+        equal(committed, 50 if end == producer.commit_transaction else -1001, "committed offset")
+        c.seek(TopicPartition(source, 0, 0))
+    c.close()
+    got = read_all(target, 100, partitions=2, isolation__level="read_committed")
+    equal(sorted(int(m.value()) for m in got), sorted(2 * list(range(50))), "values")
 
 
 @case

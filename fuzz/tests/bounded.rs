@@ -67,5 +67,5 @@ bounded! {
     metadata_files_answer_as_before_or_are_refused: "store-file",
     settings_are_read_or_told: "settings",
     thresholds_are_a_ladder_or_refused: "thresholds",
-    transactions_of_kafka_are_read_or_refused: "txn-state",
+    records_of_transactions_are_read_or_refused: "txn-record",
 }

@@ -31,7 +31,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("pagewire-offload", &[]),
     ("pagewire-lab", &["pagewire-zcopy", "pagewire-record", "pagewire-wire", "pagewire-offload"]),
     ("pagewire-doctor", &["pagewire-zcopy", "pagewire-disk", "pagewire-log", "pagewire-offload"]),
-    ("pagewire-takeover", &["pagewire-record", "pagewire-disk", "pagewire-log", "pagewire-metadata"]),
+    (
+        "pagewire-takeover",
+        &["pagewire-record", "pagewire-disk", "pagewire-log", "pagewire-coordinate", "pagewire-metadata"],
+    ),
     (
         "pagewire-cli",
         &[

@@ -17,6 +17,11 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
+use pagewire_record::{BatchBuilder, Codec, patch_header};
+use pagewire_wire::messages::{
+    fetch_request::FetchRequest,
+    write_txn_markers_request::{WritableTxnMarker, WritableTxnMarkerTopic, WriteTxnMarkersRequest},
+};
 
 use super::{Cases, Context};
 use crate::harness::raw::{self, Raw};
@@ -42,31 +47,48 @@ struct Seen {
 /// The part.
 pub fn proof(context: &Context<'_>, cases: &Cases<'_>) {
     cases.run("sendfile_route_delivers_only_the_new_bytes", || {
-        let seen = park_overwrite_read(&context.binary, &[])?;
+        let seen = park_overwrite_read(&context.binary, &[], Filled::Plain)?;
         ensure!(seen.old == 0 && seen.new >= QUEUED_MIN / 2, "by default: {seen:?}");
-        let seen = park_overwrite_read(&context.binary, &["pagewire.transfer.route=sendfile"])?;
+        let settings = &["pagewire.transfer.route=sendfile"];
+        let seen = park_overwrite_read(&context.binary, settings, Filled::Plain)?;
         ensure!(seen.old == 0 && seen.new >= QUEUED_MIN / 2, "with sendfile forced: {seen:?}");
         Ok(())
     });
+    cases.run("aborted_records_leave_by_sendfile_too", || {
+        let seen = park_overwrite_read(&context.binary, &[], Filled::Aborted)?;
+        ensure!(seen.old == 0 && seen.new >= QUEUED_MIN / 2, "{seen:?}");
+        Ok(())
+    });
     cases.run("copy_route_delivers_none_of_them", || {
-        let seen = park_overwrite_read(&context.binary, &["pagewire.transfer.route=copy"])?;
+        let seen = park_overwrite_read(&context.binary, &["pagewire.transfer.route=copy"], Filled::Plain)?;
         ensure!(seen.new == 0 && seen.old >= QUEUED_MIN / 2, "with copy forced: {seen:?}");
         Ok(())
     });
 }
 
-fn park_overwrite_read(binary: &Path, settings: &[&str]) -> Result<Seen> {
-    let broker = Broker::start(binary, settings)?;
+/// What is in the log, and how it is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Filled {
+    /// Plain records.
+    Plain,
+    /// Records of a transaction that was aborted, by a reader of committed ones: it leaves them out itself.
+    Aborted,
+}
+
+fn park_overwrite_read(binary: &Path, settings: &[&str], filled: Filled) -> Result<Seen> {
+    let mut broker = Broker::start(binary, settings)?;
     let mut client = Raw::connect(broker.address())?;
     client.create_topic(TOPIC, 1, &[])?;
-    let value = vec![OLD; VALUE_BYTES];
-    for _ in 0..BATCHES {
-        client.append(TOPIC, 0, &raw::batch(&[&value], None)?)?;
+    match filled {
+        Filled::Plain => fill(&mut client)?,
+        Filled::Aborted => fill_aborted(&mut broker)?,
     }
 
     let mut reader = Raw::over(wide_receiver(broker.address())?)?;
     let everything = i32::try_from(BATCHES * VALUE_BYTES * 2)?;
-    reader.send(&raw::fetch_request(TOPIC, 0, 0, everything), raw::FETCH)?;
+    let isolation_level = i8::from(filled == Filled::Aborted);
+    let asked = FetchRequest { isolation_level, ..raw::fetch_request(TOPIC, 0, 0, everything) };
+    reader.send(&asked, raw::FETCH)?;
     let queued = settled(&mut reader)?;
     ensure!(queued >= QUEUED_MIN, "only {queued} bytes are queued at the client");
 
@@ -92,6 +114,51 @@ fn park_overwrite_read(binary: &Path, settings: &[&str]) -> Result<Seen> {
         }
     }
     Ok(seen)
+}
+
+fn fill(client: &mut Raw) -> Result<()> {
+    let value = vec![OLD; VALUE_BYTES];
+    for _ in 0..BATCHES {
+        client.append(TOPIC, 0, &raw::batch(&[&value], None)?)?;
+    }
+    Ok(())
+}
+
+/// Writes an open transaction into the segment as a broker that was killed leaves it, starts the broker on it and aborts
+/// the transaction.
+fn fill_aborted(broker: &mut Broker) -> Result<()> {
+    const PRODUCER: i64 = 7;
+    broker.kill();
+    let segment = segment_of(&broker.data_dir(), TOPIC)?;
+    let mut bytes = Vec::with_capacity(BATCHES * (VALUE_BYTES + RUN_MIN));
+    for at in 0..BATCHES {
+        let sequence = i32::try_from(at)?;
+        let mut builder = BatchBuilder::new(Codec::None).producer(PRODUCER, 0, sequence).transactional();
+        builder.append(1000, None, Some(&vec![OLD; VALUE_BYTES]), &[])?;
+        let mut batch = builder.build()?.to_vec();
+        patch_header(batch.first_chunk_mut().context("a header")?, i64::from(sequence), 0);
+        bytes.extend_from_slice(&batch);
+    }
+    fs::write(&segment, &bytes)?;
+    broker.start_again()?;
+    let mut client = Raw::connect(broker.address())?;
+    let topic = WritableTxnMarkerTopic {
+        name: raw::text(TOPIC),
+        partition_indexes: vec![0],
+        ..WritableTxnMarkerTopic::default()
+    };
+    let abort =
+        WritableTxnMarker { producer_id: PRODUCER, topics: vec![topic], ..WritableTxnMarker::default() };
+    let request = WriteTxnMarkersRequest { markers: vec![abort], ..WriteTxnMarkersRequest::default() };
+    let answer = client.call(&request, 1)?;
+    let code = answer.markers.first().and_then(|marker| marker.topics.first()?.partitions.first());
+    ensure!(code.is_some_and(|one| one.error_code == 0), "the marker: {answer:?}");
+    // The transaction is named; who reads it leaves it out.
+    let few = FetchRequest { isolation_level: 1, ..raw::fetch_request(TOPIC, 0, 0, 1) };
+    let aborted = raw::partition_of(client.call(&few, raw::FETCH)?)?.aborted_transactions;
+    let named = aborted.iter().flatten().any(|txn| (txn.producer_id, txn.first_offset) == (PRODUCER, 0));
+    ensure!(named, "aborted transactions: {aborted:?}");
+    Ok(())
 }
 
 /// The number of bytes queued at the client, once it has stopped growing.

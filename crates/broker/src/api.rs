@@ -45,7 +45,7 @@ pub static APIS: &[Api] = &[
     api(ApiKey::OffsetFetch, (1, 10), "read group offsets", |c| {
         respond_or_close(c, handlers::offset_fetch::handle)
     }),
-    api(ApiKey::FindCoordinator, (0, 6), "who coordinates a group", |c| {
+    api(ApiKey::FindCoordinator, (0, 6), "who coordinates a group or a transactional id", |c| {
         respond(c, handlers::find_coordinator::handle)
     }),
     api(ApiKey::JoinGroup, (0, 9), "join a classic group", |c| respond(c, handlers::join_group::handle)),
@@ -64,11 +64,24 @@ pub static APIS: &[Api] = &[
     api(ApiKey::DeleteRecords, (0, 2), "move the log start", |c| {
         respond(c, handlers::delete_records::handle)
     }),
-    api(ApiKey::InitProducerId, (0, 5), "ids of idempotent producers", |c| {
+    api(ApiKey::InitProducerId, (0, 5), "ids of producers", |c| {
         respond(c, handlers::init_producer_id::handle)
     }),
     api(ApiKey::OffsetForLeaderEpoch, (2, 4), "where an epoch ends", |c| {
         respond(c, handlers::offset_for_leader_epoch::handle)
+    }),
+    api(ApiKey::AddPartitionsToTxn, (0, 5), "partitions of a transaction", |c| {
+        respond(c, handlers::add_partitions_to_txn::handle)
+    }),
+    api(ApiKey::AddOffsetsToTxn, (0, 4), "a group's offsets in a transaction", |c| {
+        respond(c, handlers::add_offsets_to_txn::handle)
+    }),
+    api(ApiKey::EndTxn, (0, 5), "commit or abort", |c| respond(c, handlers::end_txn::handle)),
+    api(ApiKey::WriteTxnMarkers, (1, 2), "end transactions in partitions", |c| {
+        respond_or_close(c, handlers::write_txn_markers::handle)
+    }),
+    api(ApiKey::TxnOffsetCommit, (0, 5), "commit group offsets in a transaction", |c| {
+        respond(c, handlers::txn_offset_commit::handle)
     }),
     api(ApiKey::DescribeConfigs, (1, 4), "settings and their sources", |c| {
         respond_or_close(c, handlers::describe_configs::handle)
@@ -95,6 +108,12 @@ pub static APIS: &[Api] = &[
     }),
     api(ApiKey::DescribeProducers, (0, 0), "producer state of a partition", |c| {
         respond_or_close(c, handlers::describe_producers::handle)
+    }),
+    api(ApiKey::DescribeTransactions, (0, 0), "state of transactions", |c| {
+        respond_or_close(c, handlers::describe_transactions::handle)
+    }),
+    api(ApiKey::ListTransactions, (0, 2), "all transactional ids", |c| {
+        respond(c, handlers::list_transactions::handle)
     }),
     api(ApiKey::DescribeTopicPartitions, (0, 0), "paged topic description", |c| {
         respond(c, handlers::describe_topic_partitions::handle)

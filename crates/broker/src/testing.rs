@@ -19,7 +19,7 @@ use pagewire_log::{Handles, Log, LogDir, LogDirOptions, LogDirs, OpenOptions};
 use pagewire_metadata::{Catalog, MemoryStore, Store, model::TopicRecord};
 use pagewire_record::{BatchBuilder, Codec};
 use pagewire_wire::{
-    Records, Request, Str, decode_response, encode_request,
+    ApiKey, Records, Request, RequestHeader, Str, decode_response, encode_request,
     messages::{
         fetch_request::{FetchPartition, FetchRequest, FetchTopic},
         produce_request::{PartitionProduceData, ProduceRequest, TopicProduceData},
@@ -36,6 +36,7 @@ use crate::{
     dispatch::dispatch,
     net::{Peer, Reply},
     partition::Partition,
+    request::Context,
 };
 
 /// Where the logs are.
@@ -141,6 +142,19 @@ impl Bench {
         dispatch(&self.broker, peer, &self.broker.memory().account(), frame.slice(4..))
     }
 
+    /// What a handler gets besides the request, of an API that may not be in the table.
+    pub(crate) fn context(&self, api_key: ApiKey, api_version: i16) -> Context {
+        let header = RequestHeader { api_key, api_version, correlation_id: 7, client_id: None };
+        Context::new(&self.broker, &self.peer, &self.broker.memory().account(), header)
+    }
+
+    /// Sets a dynamic setting of the broker.
+    pub(crate) fn set(&self, name: &str, value: &str) {
+        let set = BTreeMap::from([(name.to_owned(), value.to_owned())]);
+        let config = self.broker.config().with_dynamic(set, BTreeMap::new()).expect("a setting");
+        self.broker.set_config(config);
+    }
+
     /// The response; `None` if there is none.
     pub(crate) async fn ask<R: Request>(&self, request: &R, version: i16) -> Option<R::Response> {
         finish::<R>(self.start(request, version), version).await
@@ -200,9 +214,22 @@ pub(crate) fn batch() -> Bytes {
     builder.build().expect("batch")
 }
 
+/// The same within the transaction of a producer.
+pub(crate) fn batch_in_txn(producer_id: i64, producer_epoch: i16, sequence: i32) -> Bytes {
+    let builder = BatchBuilder::new(Codec::None).producer(producer_id, producer_epoch, sequence);
+    let mut builder = builder.transactional();
+    builder.append(1000, Some(b"key"), Some(&[7; 60]), &[]).expect("record");
+    builder.build().expect("batch")
+}
+
 /// A request with one batch of one record.
 pub(crate) fn produce(topic: &str, index: i32, acks: i16) -> ProduceRequest {
-    let data = PartitionProduceData { index, records: Records::Bytes(batch()), ..Default::default() };
+    produce_batch(topic, index, acks, batch())
+}
+
+/// A request with this batch.
+pub(crate) fn produce_batch(topic: &str, index: i32, acks: i16, batch: Bytes) -> ProduceRequest {
+    let data = PartitionProduceData { index, records: Records::Bytes(batch), ..Default::default() };
     let topic_data = vec![TopicProduceData {
         name: Str::from(topic.to_owned()),
         partition_data: vec![data],

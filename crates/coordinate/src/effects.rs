@@ -14,7 +14,7 @@ use bytes::Bytes;
 
 use crate::answer::{Answer, Reply};
 use crate::group::Undo;
-use crate::input::Token;
+use crate::input::{Token, TxnProducer};
 use crate::note::{Event, Note};
 use crate::records::{EncodeError, Record};
 
@@ -41,7 +41,7 @@ impl Effects {
     }
 
     pub(crate) fn append(&mut self, records: Vec<Record>, then: Then) {
-        self.appends.push(Append { records, then });
+        self.appends.push(Append { records, in_txn: None, then });
     }
 
     /// Nothing to do but to take notes.
@@ -58,6 +58,8 @@ pub type KeyValue = (Bytes, Option<Bytes>);
 pub struct Append {
     /// At least one.
     pub records: Vec<Record>,
+    /// The producer in whose transaction they are.
+    pub in_txn: Option<TxnProducer>,
     pub(crate) then: Then,
 }
 

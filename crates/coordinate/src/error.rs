@@ -44,6 +44,12 @@ pub enum Error {
     /// A field is longer than a record can hold.
     #[error("INVALID_REQUEST")]
     InvalidRequest = 42,
+    /// The producer was fenced by a newer epoch.
+    #[error("INVALID_PRODUCER_EPOCH")]
+    InvalidProducerEpoch = 47,
+    /// The producer's transaction is over, or does not know of this group.
+    #[error("INVALID_TXN_STATE")]
+    InvalidTxnState = 48,
     /// The log that keeps the groups cannot be written.
     #[error("KAFKA_STORAGE_ERROR")]
     KafkaStorageError = 56,
@@ -65,6 +71,9 @@ pub enum Error {
     /// Offsets of a topic that members still subscribe to cannot be deleted.
     #[error("GROUP_SUBSCRIBED_TO_TOPIC")]
     GroupSubscribedToTopic = 86,
+    /// A transaction that is under way may change the offset: ask again.
+    #[error("UNSTABLE_OFFSET_COMMIT")]
+    UnstableOffsetCommit = 88,
 }
 
 impl Error {

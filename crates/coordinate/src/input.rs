@@ -26,7 +26,7 @@ pub enum Input {
     Heartbeat(Heartbeat),
     /// LeaveGroup
     Leave(Leave),
-    /// OffsetCommit
+    /// OffsetCommit, TxnOffsetCommit
     Commit(Commit),
     /// OffsetDelete
     DeleteOffsets(DeleteOffsets),
@@ -151,8 +151,19 @@ pub struct Commit {
     pub retention_ms: Option<i64>,
     /// Version 9 and later: an unknown group answers GROUP_ID_NOT_FOUND, before that ILLEGAL_GENERATION.
     pub says_group_not_found: bool,
+    /// TxnOffsetCommit: what is committed counts once this producer's transaction is.
+    pub in_txn: Option<TxnProducer>,
     /// What to commit.
     pub topics: Vec<CommitTopic>,
+}
+
+/// A producer in a transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TxnProducer {
+    /// Its id.
+    pub producer_id: i64,
+    /// Its epoch.
+    pub producer_epoch: i16,
 }
 
 /// A topic of an OffsetCommit.

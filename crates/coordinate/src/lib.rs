@@ -7,14 +7,15 @@
 //!                            │  Shard  │─► appends      ─► a partition of __consumer_offsets ─┐
 //!          next_deadline() ◄─└─────────┘◄─ appended / append_failed ◄───────────────────────┘
 //!                                 ▲
-//!                                 └── replay (at start, every record of the partition)
+//!                                 ├── end_transaction (a marker is in the log)
+//!                                 └── replay, replay_in_txn (at start, every record of the partition)
 //! ```
 //!
 //! A [`Shard`] is one partition of `__consumer_offsets`; [`partition_for`] tells which one a group belongs to. Errors and
 //! answers are Kafka's, record formats too, so a partition written by Kafka 4.3 can be taken over and read back by its
 //! tools. Leaves to the broker: protocol versions, authorisation, topic names and ids, durability.
 //!
-//! Sources: KIP-62, 134, 345, 394, 496, 518, 559, 699, 709, 800, 814, 848 (topic ids of offsets), 1043.
+//! Sources: KIP-62, 98, 134, 345, 394, 447, 496, 518, 559, 699, 709, 800, 814, 848 (topic ids of offsets), 1043.
 
 mod admin;
 mod answer;
@@ -32,6 +33,7 @@ mod records;
 mod settings;
 mod shard;
 mod timers;
+pub mod txn;
 
 pub use admin::{DescribedGroup, DescribedMember, ListedGroup};
 pub use answer::{
@@ -43,7 +45,7 @@ pub use error::{Error, code_of};
 pub use group::GroupState;
 pub use input::{
     ANY_ID, Commit, CommitPartition, CommitTopic, DeleteGroups, DeleteOffsets, DeletedTopic, Heartbeat,
-    Input, Join, Leave, Leaver, Protocol, Sync, Token, TopicId,
+    Input, Join, Leave, Leaver, Protocol, Sync, Token, TopicId, TxnProducer,
 };
 pub use note::{Cause, Event, Note};
 pub use now::Now;

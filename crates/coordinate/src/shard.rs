@@ -16,7 +16,7 @@ use crate::error::Error;
 use crate::group::{Group, Turn};
 use crate::input::{Input, Token};
 use crate::now::Now;
-use crate::offsets::Offsets;
+use crate::offsets::{Offsets, Pending};
 use crate::records::{DecodeError, Decoded, GroupMetadata, OffsetKey, OffsetValue, Record};
 use crate::settings::Settings;
 use crate::timers::{TimerKey, Timers};
@@ -32,6 +32,7 @@ pub struct Shard {
     /// Bytes of all groups, without their offsets.
     group_bytes: usize,
     offsets: Offsets,
+    pending: Pending,
     /// What may be held now, whatever the settings allow.
     pub(crate) bytes_allowed: usize,
     /// Where the look for what expired goes on.
@@ -47,6 +48,7 @@ impl Shard {
             groups: BTreeMap::new(),
             group_bytes: 0,
             offsets: Offsets::default(),
+            pending: Pending::default(),
             bytes_allowed: usize::MAX,
             expiry_at: None,
             timers: Timers::default(),
@@ -139,11 +141,14 @@ impl Shard {
     pub fn appended(&mut self, append: Append, now: Now) -> Effects {
         let mut out = Effects::default();
         for record in append.records {
-            match record {
-                Record::Offset { key, value } => self.replay_offset(&key, value, now.wall_ms),
-                Record::Group { group_id, value: None } => self.forget_group(&group_id),
+            match (record, append.in_txn) {
+                (Record::Offset { key, value: Some(value) }, Some(producer)) => {
+                    self.replay_pending(producer.producer_id, &key, value, now.wall_ms);
+                }
+                (Record::Offset { key, value }, _) => self.replay_offset(&key, value, now.wall_ms),
+                (Record::Group { group_id, value: None }, _) => self.forget_group(&group_id),
                 // The living group is what the record was made from.
-                Record::Group { value: Some(_), .. } => {}
+                (Record::Group { value: Some(_), .. }, _) => {}
             }
         }
         match append.then {
@@ -205,7 +210,7 @@ impl Shard {
 
     /// Bytes that groups and offsets take in memory, about.
     pub const fn bytes(&self) -> usize {
-        self.group_bytes + self.offsets.bytes()
+        self.group_bytes + self.offsets.bytes() + self.pending.bytes()
     }
 
     /// The most bytes that one append of a clean-up may have from now on: what the log takes.
@@ -231,6 +236,14 @@ impl Shard {
 
     pub(crate) const fn offsets(&self) -> &Offsets {
         &self.offsets
+    }
+
+    pub(crate) const fn pending(&self) -> &Pending {
+        &self.pending
+    }
+
+    pub(crate) const fn pending_mut(&mut self) -> &mut Pending {
+        &mut self.pending
     }
 
     pub(crate) fn with_group(
@@ -278,11 +291,18 @@ impl Shard {
     }
 
     fn replay_offset(&mut self, key: &OffsetKey, value: Option<OffsetValue>, wall_ms: i64) {
-        if value.is_some() {
-            // Offsets of a group that nobody joined make the group.
-            self.create_group(&key.group_id, wall_ms);
-        }
-        self.offsets.replay(key, value);
+        let Some(value) = value else {
+            self.offsets.remove(key);
+            return self.pending.forget(key);
+        };
+        self.pending.overtaken(key);
+        self.settle_offset(key, value, wall_ms);
+    }
+
+    /// An offset is committed: offsets of a group that nobody joined make the group.
+    pub(crate) fn settle_offset(&mut self, key: &OffsetKey, value: OffsetValue, wall_ms: i64) {
+        self.create_group(&key.group_id, wall_ms);
+        self.offsets.put(key, value);
     }
 
     /// Undoes [`Shard::create_group`] for a group that nobody was let into.

@@ -124,6 +124,7 @@ fn offsets_are_kept_and_expire_by_the_wall_clock() {
         generation: -1,
         retention_ms: None,
         says_group_not_found: true,
+        in_txn: None,
         topics: vec![CommitTopic {
             name: Arc::from("t"),
             id: ANY_ID,

@@ -1,5 +1,6 @@
 //! Whatever clients do, and whether or not the log takes what is written: nobody who asked is forgotten, generations only
-//! grow, a restart brings back what was kept, and without signs of life everything comes to rest.
+//! grow, the commit that is last in the log counts, whichever transaction it is in, a restart brings back what was kept, and
+//! without signs of life everything comes to rest.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -8,9 +9,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use pagewire_coordinate::{
-    Answer, Commit, CommitPartition, CommitTopic, DeleteGroups, DeleteOffsets, Effects, Error, GroupMetadata,
-    GroupState, Heartbeat, Input, Join, KeyValue, Leave, Leaver, Limits, Now, OffsetKey, OffsetValue,
-    Protocol, Record, Settings, Shard, Sync, Token,
+    Answer, Commit, CommitPartition, CommitTopic, Decoded, DeleteGroups, DeleteOffsets, Effects, Error,
+    GroupMetadata, GroupState, Heartbeat, Input, Join, KeyValue, Leave, Leaver, Limits, Now, OffsetKey,
+    OffsetValue, Protocol, Record, Settings, Shard, Sync, Token, TxnProducer,
 };
 use proptest::prelude::*;
 
@@ -18,14 +19,55 @@ const GROUPS: usize = 3;
 
 #[derive(Clone, Debug)]
 enum Step {
-    Join { group: usize, member: usize, instance: Option<u8>, protocol: u8, twice: bool, rebalance_ms: i32 },
-    Sync { group: usize, member: usize, stale: bool },
-    Beat { group: usize, member: usize },
-    Leave { group: usize, member: usize, instance: Option<u8> },
-    Commit { group: usize, member: Option<usize>, partition: i32, offset: i64 },
-    DeleteOffsets { group: usize, partition: i32 },
-    DeleteGroup { group: usize },
-    Pass { ms: i64 },
+    Join {
+        group: usize,
+        member: usize,
+        instance: Option<u8>,
+        protocol: u8,
+        twice: bool,
+        rebalance_ms: i32,
+    },
+    Sync {
+        group: usize,
+        member: usize,
+        stale: bool,
+    },
+    Beat {
+        group: usize,
+        member: usize,
+    },
+    Leave {
+        group: usize,
+        member: usize,
+        instance: Option<u8>,
+    },
+    Commit {
+        group: usize,
+        member: Option<usize>,
+        partition: i32,
+        offset: i64,
+    },
+    /// Within a transaction.
+    TxnCommit {
+        group: usize,
+        producer: i64,
+        partition: i32,
+        offset: i64,
+    },
+    EndTxn {
+        producer: i64,
+        committed: bool,
+    },
+    DeleteOffsets {
+        group: usize,
+        partition: i32,
+    },
+    DeleteGroup {
+        group: usize,
+    },
+    Pass {
+        ms: i64,
+    },
     FailNext,
 }
 
@@ -45,6 +87,9 @@ fn step() -> impl Strategy<Value = Step> {
             |(group, member, instance)| Step::Leave { group, member, instance }),
         3 => (group.clone(), proptest::option::of(member), 0..3i32, 0..100i64).prop_map(
             |(group, member, partition, offset)| Step::Commit { group, member, partition, offset }),
+        3 => (group.clone(), 0..3i64, 0..3i32, 0..100i64).prop_map(
+            |(group, producer, partition, offset)| Step::TxnCommit { group, producer, partition, offset }),
+        2 => (0..3i64, any::<bool>()).prop_map(|(producer, committed)| Step::EndTxn { producer, committed }),
         1 => (group.clone(), 0..3i32).prop_map(|(group, partition)| Step::DeleteOffsets { group, partition }),
         1 => group.prop_map(|group| Step::DeleteGroup { group }),
         4 => prop_oneof![Just(1), Just(3_000), Just(9_000), Just(40_000), Just(700_000)].prop_map(|ms| Step::Pass { ms }),
@@ -52,10 +97,17 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
+/// What a log keeps: records, some of a producer's transaction, and markers that end one.
+#[derive(Clone, Debug)]
+enum Logged {
+    Record(KeyValue, Option<i64>),
+    EndTxn { producer: i64, committed: bool },
+}
+
 /// Clients that remember what they were told, a log, and a ledger of questions.
 struct World {
     shard: Shard,
-    log: Vec<KeyValue>,
+    log: Vec<Logged>,
     now_ms: i64,
     fail_next: bool,
     next_token: u64,
@@ -163,17 +215,21 @@ impl World {
                 generation: member.map_or(-1, |_| self.generation.get(group).copied().unwrap_or(0)),
                 retention_ms: (*offset == 7).then_some(1_000),
                 says_group_not_found: false,
-                topics: vec![CommitTopic {
-                    name: Arc::from("t"),
-                    id: [1; 16],
-                    partitions: vec![CommitPartition {
-                        partition: *partition,
-                        offset: *offset,
-                        leader_epoch: 2,
-                        metadata: Some("note".into()),
-                    }],
-                }],
+                in_txn: None,
+                topics: vec![commit_of(*partition, *offset)],
             }),
+            Step::TxnCommit { group, producer, partition, offset } => Input::Commit(Commit {
+                token: self.token(*group),
+                group_id: name(*group),
+                member_id: String::new(),
+                instance_id: None,
+                generation: -1,
+                retention_ms: None,
+                says_group_not_found: false,
+                in_txn: Some(TxnProducer { producer_id: *producer, producer_epoch: 0 }),
+                topics: vec![commit_of(*partition, *offset)],
+            }),
+            Step::EndTxn { producer, committed } => return self.end(*producer, *committed),
             Step::DeleteOffsets { group, partition } => Input::DeleteOffsets(DeleteOffsets {
                 token: self.token(*group),
                 group_id: name(*group),
@@ -185,6 +241,11 @@ impl World {
         };
         let effects = self.shard.handle(input, Now::both(self.now_ms));
         self.act(effects);
+    }
+
+    fn end(&mut self, producer: i64, committed: bool) {
+        self.log.push(Logged::EndTxn { producer, committed });
+        self.shard.end_transaction(producer, committed, self.now_ms);
     }
 
     fn pass(&mut self, ms: i64) {
@@ -223,7 +284,9 @@ impl World {
             let next = if refused {
                 self.shard.append_failed(append, Error::NotCoordinator, Now::both(self.now_ms))
             } else {
-                self.log.extend(append.encode().unwrap());
+                let producer = append.in_txn.map(|producer| producer.producer_id);
+                let records = append.encode().unwrap().into_iter();
+                self.log.extend(records.map(|record| Logged::Record(record, producer)));
                 self.shard.appended(append, Now::both(self.now_ms))
             };
             self.act(next);
@@ -254,10 +317,22 @@ impl World {
 
     fn a_restart_brings_back_what_was_kept(&self) {
         let mut again = Shard::new(self.shard.settings().clone());
-        for (key, value) in &self.log {
-            again.replay(key, value.as_deref(), self.now_ms).unwrap();
+        for logged in &self.log {
+            match logged {
+                Logged::Record((key, value), None) => {
+                    again.replay(key, value.as_deref(), self.now_ms).unwrap();
+                }
+                Logged::Record((key, value), Some(producer)) => {
+                    again.replay_in_txn(*producer, key, value.as_deref(), self.now_ms).unwrap();
+                }
+                Logged::EndTxn { producer, committed } => {
+                    again.end_transaction(*producer, *committed, self.now_ms);
+                }
+            }
         }
         assert_eq!(committed(&again), committed(&self.shard));
+        assert_eq!(again.pending_count(), self.shard.pending_count());
+        assert_eq!(committed(&self.shard), last_commits(&self.log));
         for group in self.shard.list(&[""; 0], &[""; 0]) {
             let live = self.shard.snapshot(&group.group_id).unwrap();
             let Some(kept) = again.snapshot(&group.group_id) else {
@@ -283,6 +358,47 @@ fn timeless(mut group: GroupMetadata) -> GroupMetadata {
         member.rebalance_timeout_ms = member.session_timeout_ms;
     }
     group
+}
+
+/// Of each offset the commit that is last in the log, of those that count: outside transactions, or in one that was
+/// committed; and none from before it was deleted.
+fn last_commits(log: &[Logged]) -> BTreeMap<OffsetKey, OffsetValue> {
+    let mut all: Vec<(OffsetKey, OffsetValue, Option<i64>)> = Vec::new();
+    for logged in log {
+        match logged {
+            Logged::Record((key, value), producer) => {
+                let Ok(Decoded::Record(Record::Offset { key, value })) =
+                    Record::decode(key, value.as_deref())
+                else {
+                    continue;
+                };
+                match value {
+                    Some(value) => all.push((key, value, *producer)),
+                    None => all.retain(|(of, ..)| *of != key),
+                }
+            }
+            Logged::EndTxn { producer, committed } => {
+                all.retain(|(.., of)| *committed || *of != Some(*producer));
+                for (.., of) in &mut all {
+                    *of = of.filter(|of| of != producer);
+                }
+            }
+        }
+    }
+    all.into_iter().filter(|(.., of)| of.is_none()).map(|(key, value, _)| (key, value)).collect()
+}
+
+fn commit_of(partition: i32, offset: i64) -> CommitTopic {
+    CommitTopic {
+        name: Arc::from("t"),
+        id: [1; 16],
+        partitions: vec![CommitPartition {
+            partition,
+            offset,
+            leader_epoch: 2,
+            metadata: Some("note".into()),
+        }],
+    }
 }
 
 fn committed(shard: &Shard) -> BTreeMap<OffsetKey, OffsetValue> {
@@ -321,6 +437,10 @@ proptest! {
         }
         // Nobody gives a sign of life any more: sessions end, offsets expire, groups go, and nobody is left waiting.
         world.fail_next = false;
+        for producer in 0..3 {
+            world.end(producer, true);
+        }
+        prop_assert_eq!(world.shard.pending_count(), 0);
         world.pass(10_000_000);
         world.nobody_is_forgotten();
         prop_assert!(world.open.is_empty(), "{:?}", world.open);

@@ -56,7 +56,7 @@ fn a_log_of_kafka_brings_back_its_group() {
     let [member] = &group.members[..] else { panic!("{:?}", group.members) };
     assert_eq!(member.instance_id.as_deref(), Some("inst1"));
     assert_eq!((&*member.client_id, &*member.client_host), ("console-consumer", "/127.0.0.1"));
-    let fetched = shard.fetch_offsets("grp1", &Arc::from("t1"), [0; 16], &[0, 1, 2]);
+    let fetched = shard.fetch_offsets("grp1", &Arc::from("t1"), [0; 16], &[0, 1, 2], false);
     let offsets: Vec<(i64, i32)> = fetched.partitions.iter().map(|at| (at.offset, at.leader_epoch)).collect();
     assert_eq!(offsets, [(3, 0), (0, -1), (-1, -1)]);
 }

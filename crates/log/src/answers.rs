@@ -8,6 +8,7 @@ use crate::config::LogConfig;
 use crate::damaged::Damaged;
 use crate::marks::Marks;
 use crate::txns::index::AbortedTxn;
+use crate::txns::verification::Guard;
 
 /// How a log is opened; by default one of which nothing is known.
 #[derive(Debug, Clone, Default)]
@@ -33,6 +34,37 @@ pub enum Origin {
     Client,
     /// The broker itself (coordinators): epochs are checked, sequences are not.
     Coordinator,
+    /// As `Client`, and a transaction begins only with the [`Guard`] that [`Log::verify`](crate::Log::verify) gave: `None`
+    /// for one that was open when it was asked.
+    ClientInTxn(Option<Guard>),
+    /// As `Coordinator`, with the same proof.
+    CoordinatorInTxn(Option<Guard>),
+    /// A coordinator that ends a transaction, with a marker by the rules of this transaction version: from 2 on its epoch is
+    /// later than those of all batches of the transaction.
+    EndTxn {
+        /// 0, 1 or 2.
+        version: i16,
+    },
+}
+
+impl Origin {
+    /// A producer's sequences count.
+    pub(crate) fn checks_sequences(self) -> bool {
+        matches!(self, Self::Client | Self::ClientInTxn(_))
+    }
+
+    /// Whether a transaction may begin here, as far as that is to be proved: `allows` knows the question that is open.
+    pub(crate) fn may_begin(self, allows: impl FnOnce(Option<Guard>) -> bool) -> bool {
+        match self {
+            Self::ClientInTxn(guard) | Self::CoordinatorInTxn(guard) => allows(guard),
+            _ => true,
+        }
+    }
+
+    /// The transaction version of a marker.
+    pub(crate) fn marker_version(self) -> i16 {
+        if let Self::EndTxn { version } = self { version } else { 0 }
+    }
 }
 
 /// The circumstances of an append.

@@ -100,7 +100,7 @@ impl Log {
         let spot =
             Spot { base_offset, leader_epoch: context.leader_epoch, not_before_ms: writer.append_time_ms };
         let placed = place(spot)?;
-        let max = config.producers_max;
+        let max = writer.producers.open_max(config.producers_max);
         let known = writer.producers.with(|known| check_sequences(known, &placed, context.origin, max))?;
         if let Some(meta) = known {
             return Ok(self.duplicate(&meta));
@@ -330,7 +330,7 @@ fn check_sequences(
     max: usize,
 ) -> Result<Option<BatchMeta>, AppendError> {
     if placed.len() > 1 {
-        if origin == Origin::Client && placed.iter().any(|batch| batch.header.has_producer_id()) {
+        if origin.checks_sequences() && placed.iter().any(|batch| batch.header.has_producer_id()) {
             return Err(AppendError::Malformed("an idempotent producer sends one batch"));
         }
         if placed.iter().any(|batch| marker::may_end_txn(&batch.header)) {

@@ -94,6 +94,23 @@ pub enum AppendError {
         /// The producer.
         producer_id: i64,
     },
+    /// A batch that would begin a transaction that the coordinator was not asked about, or that has ended since:
+    /// INVALID_TXN_STATE.
+    #[error("producer {producer_id}: its transaction is not known to have this partition")]
+    NotInTransaction {
+        /// The producer.
+        producer_id: i64,
+    },
+    /// A marker that is late: its transaction was ended, and another one is under way: INVALID_PRODUCER_EPOCH.
+    #[error("producer {producer_id}: a marker of epoch {got} ends no transaction of epoch {current}")]
+    LateMarker {
+        /// The producer.
+        producer_id: i64,
+        /// Epoch of the marker.
+        got: i16,
+        /// Epoch known.
+        current: i16,
+    },
     /// A marker of a coordinator that was replaced: TRANSACTION_COORDINATOR_FENCED.
     #[error("producer {producer_id}: coordinator epoch {got} is older than {current}")]
     CoordinatorFenced {

@@ -34,6 +34,7 @@
 //! append_batch(&BatchHeader, payload: &[u8], AppendContext) -> the same      // header and payload from two places
 //! read(offset, max_bytes: u32, ReadUpTo, at_least_one: bool) -> Result<ReadSlice, ReadError>
 //! try_read(the same) -> Result<TryRead, ReadError>  // for event loops: never waits for a disk, says so instead
+//! verify(TxnStart, now_ms) -> Option<Guard>       // before a transactional batch of a client: see Origin
 //! marks() -> Marks
 //! offset_for_time(ts) -> Result<Option<TimestampOffset>, ReadError>      max_timestamp_offset() -> the same
 //! leader_epoch() -> Option<i32>      end_offset_for_epoch(epoch) -> Option<(epoch, end offset)>
@@ -118,4 +119,5 @@ pub use rewritten::{FILE as LENGTHS_FILE, write_lengths};
 pub use scrub::{Harm, ScrubCounts, ScrubLimits, Scrubbed, Stretch};
 pub use share::Share;
 pub use txns::index::{AbortedTxn, decode_txn_index};
+pub use txns::verification::{Guard, TxnStart};
 pub use txns::witness::doubt_aborted;

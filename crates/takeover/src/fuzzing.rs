@@ -1,9 +1,8 @@
-//! The readers of Kafka's metadata log and of its coordinator's records, for the fuzz targets: nothing that an import needs.
+//! The reader of Kafka's metadata log, for the fuzz targets: nothing that an import needs.
 
 use std::path::{Path, PathBuf};
 
 use crate::kraft::{self, Files, MetadataError, Numbered};
-use crate::transactions;
 
 /// What was read.
 #[derive(Debug, PartialEq, Eq)]
@@ -34,10 +33,4 @@ pub fn read_metadata(
         end: read.end,
         is_cut: read.cut.is_some(),
     })
-}
-
-/// Reads a record of `__transaction_state`; whether it is one that is known. What was read is written and read again, and is the
-/// same, and so is what completes it.
-pub fn transaction_state(key: &[u8], value: &[u8]) -> bool {
-    transactions::state_reads_again(key, value)
 }

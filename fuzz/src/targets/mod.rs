@@ -19,7 +19,7 @@ mod response;
 mod settings;
 mod store_file;
 mod thresholds;
-mod txn_state;
+mod txn_record;
 
 /// An entry point and the promise it has to keep.
 #[derive(Debug, Clone, Copy)]
@@ -92,6 +92,13 @@ pub static TARGETS: &[Target] = &[
         promise: "a record of the offsets topic is read or refused; what was read can be written and read again",
         run: group_record::run,
         seeds: group_record::seeds,
+        bounded_runs: 20_000,
+    },
+    Target {
+        name: "txn-record",
+        promise: "a record of __transaction_state is read or refused; what was decided in it is done, what was read can be written and read again",
+        run: txn_record::run,
+        seeds: txn_record::seeds,
         bounded_runs: 20_000,
     },
     Target {
@@ -169,13 +176,6 @@ pub static TARGETS: &[Target] = &[
         promise: "a file of thresholds is a ladder for pieces of any length, or refused; it reads back the same",
         run: thresholds::run,
         seeds: thresholds::seeds,
-        bounded_runs: 40_000,
-    },
-    Target {
-        name: "txn-state",
-        promise: "a record of Kafka's transaction coordinator is read or refused; what was read can be written and read again",
-        run: txn_state::run,
-        seeds: txn_state::seeds,
         bounded_runs: 40_000,
     },
 ];

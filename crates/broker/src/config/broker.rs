@@ -77,6 +77,8 @@ pub struct BrokerConfig {
     pub recovery_threads: usize,
     /// `producer.id.expiration.ms`.
     pub producer_id_expiration_ms: i64,
+    /// `transaction.partition.verification.enable`.
+    pub transaction_partition_verification_enable: bool,
 
     /// `auto.create.topics.enable`.
     pub auto_create_topics_enable: bool,
@@ -107,6 +109,19 @@ pub struct BrokerConfig {
     pub offsets_topic_segment_bytes: i32,
     /// `offsets.commit.timeout.ms`.
     pub offsets_commit_timeout_ms: i32,
+
+    /// `transaction.max.timeout.ms`.
+    pub transaction_max_timeout_ms: i32,
+    /// `transactional.id.expiration.ms`.
+    pub transactional_id_expiration_ms: i64,
+    /// `transaction.abort.timed.out.transaction.cleanup.interval.ms`.
+    pub transaction_abort_interval_ms: i64,
+    /// `transaction.remove.expired.transaction.cleanup.interval.ms`.
+    pub transaction_expiry_interval_ms: i64,
+    /// `transaction.state.log.num.partitions`.
+    pub transaction_state_log_num_partitions: i32,
+    /// `transaction.state.log.segment.bytes`.
+    pub transaction_state_log_segment_bytes: i32,
 
     /// `pagewire.acks.all.meaning` is `stable`.
     pub acks_all_is_stable: bool,
@@ -236,6 +251,8 @@ impl BrokerConfig {
             cleaner: CleanerConfig::of(&layers),
             recovery_threads: size("num.recovery.threads.per.data.dir"),
             producer_id_expiration_ms: layers.int("producer.id.expiration.ms"),
+            transaction_partition_verification_enable: layers
+                .flag("transaction.partition.verification.enable"),
             auto_create_topics_enable: layers.flag("auto.create.topics.enable"),
             delete_topic_enable: layers.flag("delete.topic.enable"),
             num_partitions: int("num.partitions"),
@@ -251,6 +268,14 @@ impl BrokerConfig {
             offsets_topic_num_partitions: int("offsets.topic.num.partitions"),
             offsets_topic_segment_bytes: int("offsets.topic.segment.bytes"),
             offsets_commit_timeout_ms: int("offsets.commit.timeout.ms"),
+            transaction_max_timeout_ms: int("transaction.max.timeout.ms"),
+            transactional_id_expiration_ms: layers.int("transactional.id.expiration.ms"),
+            transaction_abort_interval_ms: layers
+                .int("transaction.abort.timed.out.transaction.cleanup.interval.ms"),
+            transaction_expiry_interval_ms: layers
+                .int("transaction.remove.expired.transaction.cleanup.interval.ms"),
+            transaction_state_log_num_partitions: int("transaction.state.log.num.partitions"),
+            transaction_state_log_segment_bytes: int("transaction.state.log.segment.bytes"),
             acks_all_is_stable: layers.text("pagewire.acks.all.meaning").as_deref() != Some("page-cache"),
             transfer_route: transfer::route(&layers),
             transfer_thresholds,

@@ -1,21 +1,17 @@
 //! Finds the shard of a group. Shards exist once `__consumer_offsets` does; its partition count says how many.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, OnceLock},
-    time::Duration,
-};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use arc_swap::ArcSwapOption;
 use pagewire_coordinate::{Answer, DeletedTopics, Error, Input, ListedGroup, Settings, Token, partition_for};
-use parking_lot::Mutex;
+use pagewire_log::Origin;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::warn;
-use uuid::Uuid;
 
 use super::{
+    markers::NotEnded,
     memory::GroupMemory,
     shard::Shard,
+    shards::{Missing, Places, Running, Shards},
     timer,
     topic::{self, OFFSETS_TOPIC},
 };
@@ -23,52 +19,24 @@ use pagewire_wire::ErrorCode;
 
 use crate::{
     broker::Broker,
-    cluster::{PartitionEntry, Refused, TopicEntry},
-    partition::Partition,
+    cluster::Refused,
+    partition::{Marker, Partition},
 };
 
 /// The group coordinator of this node.
 pub(crate) struct Groups {
     settings: Settings,
     memory: Arc<GroupMemory>,
-    shards: ArcSwapOption<Shards>,
-    /// Held while shards are made for a topic that appeared, was replaced, or grew.
-    adopting: Mutex<()>,
-    running: OnceLock<Running>,
-}
-
-struct Running {
-    tasks: TaskTracker,
-    stop: CancellationToken,
-}
-
-/// One shard per partition of one incarnation of the topic.
-struct Shards {
-    topic_id: Uuid,
-    /// By partition number; none where another node leads.
-    by_partition: Vec<Option<Live>>,
-}
-
-/// A shard, and what ends its task.
-#[derive(Clone)]
-struct Live {
-    shard: Arc<Shard>,
-    stop: CancellationToken,
+    places: Places<Shard>,
 }
 
 impl Groups {
     pub(super) fn new(settings: Settings) -> Self {
-        Self {
-            settings,
-            memory: Arc::default(),
-            shards: ArcSwapOption::empty(),
-            adopting: Mutex::default(),
-            running: OnceLock::new(),
-        }
+        Self { settings, memory: Arc::default(), places: Places::new(OFFSETS_TOPIC) }
     }
 
     pub(super) fn start(&self, broker: &Arc<Broker>, tasks: &TaskTracker, stop: &CancellationToken) {
-        let _ = self.running.set(Running { tasks: tasks.clone(), stop: stop.clone() });
+        self.places.start(tasks, stop);
         if let Err(error) = self.shards(broker)
             && error != Error::NotCoordinator
         {
@@ -99,12 +67,20 @@ impl Groups {
         question: impl FnOnce(Token) -> Input,
     ) -> Result<Answer, Error> {
         let shard = self.shard_of(broker, group_id)?;
-        let answered = shard.ask(broker, question).await?;
-        let Some(offset) = answered.stable_at else { return Ok(answered.answer) };
-        match stable(broker, &shard, offset).await {
-            Ok(()) => Ok(answered.answer),
-            Err(error) => Ok(answered.answer.refuse(error)),
-        }
+        answered(broker, &shard, Origin::Coordinator, question).await
+    }
+
+    /// Writes the marker that ends a producer's transaction into a partition of the topic, and lets what waited for it count
+    /// or go. Returns the offset after the marker.
+    pub(super) fn end_transaction(
+        &self,
+        broker: &Arc<Broker>,
+        index: i32,
+        marker: Marker,
+    ) -> Result<i64, NotEnded> {
+        let shards = self.shards(broker).map_err(NotEnded::Shard)?;
+        let shard = shards.at(index).ok_or(NotEnded::Shard(Error::NotCoordinator))?;
+        shard.end_transaction(broker, marker)
     }
 
     /// Reads from a group's machine.
@@ -172,7 +148,7 @@ impl Groups {
 
     /// Tells every shard that topics are gone, if all can be told now. Says whether their tombstones are written.
     pub(super) async fn topics_deleted(&self, broker: &Broker, topics: &DeletedTopics) -> bool {
-        let Some(shards) = self.shards.load_full() else {
+        let Some(shards) = self.places.present() else {
             // Without the topic nobody committed anything.
             return broker.image().topic(OFFSETS_TOPIC).is_none();
         };
@@ -188,100 +164,37 @@ impl Groups {
 
     pub(super) fn shard_of(&self, broker: &Arc<Broker>, group_id: &str) -> Result<Arc<Shard>, Error> {
         let shards = self.shards(broker)?;
-        let index = partition_for(group_id, shards.count());
-        let live = usize::try_from(index).ok().and_then(|index| shards.by_partition.get(index)?.as_ref());
-        live.map(|live| Arc::clone(&live.shard)).ok_or(Error::NotCoordinator)
+        let shard = shards.at(partition_for(group_id, shards.count()));
+        shard.map(Arc::clone).ok_or(Error::NotCoordinator)
     }
 
     /// The shards of the topic as it is now.
-    fn shards(&self, broker: &Arc<Broker>) -> Result<Arc<Shards>, Error> {
-        let image = broker.image();
-        let topic = image.topic(OFFSETS_TOPIC).ok_or(Error::NotCoordinator)?;
-        if let Some(shards) = self.shards.load_full().filter(|shards| shards.fit(topic)) {
-            return Ok(shards);
-        }
-        let running = self.running.get().ok_or(Error::CoordinatorNotAvailable)?;
-        let _adopting = self.adopting.lock();
-        // Whoever had the lock may have seen a later one.
-        let image = broker.image();
-        let topic = image.topic(OFFSETS_TOPIC).ok_or(Error::NotCoordinator)?;
-        let before = self.shards.load_full();
-        if let Some(shards) = before.as_ref().filter(|shards| shards.fit(topic)) {
-            return Ok(Arc::clone(shards));
-        }
-        // Another topic of that name, more partitions, or logs that were opened anew.
-        let kept = before.as_ref().map_or_else(Vec::new, |before| before.kept_for(topic));
-        if let Some(before) = &before {
-            before.end_but(&kept);
-        }
-        let make = |hosted: &Arc<Partition>| self.begin(broker, hosted, running);
-        let kept = kept.into_iter().chain(std::iter::repeat(None));
-        let by_partition = topic.partitions.iter().zip(kept).map(|(entry, kept)| {
-            let hosted = entry.hosted.as_ref();
-            kept.or_else(|| hosted.map(make))
-        });
-        let shards = Arc::new(Shards { topic_id: topic.id, by_partition: by_partition.collect() });
-        self.shards.store(Some(Arc::clone(&shards)));
-        Ok(shards)
-    }
-
-    /// Begins to load the groups of a partition.
-    fn begin(&self, broker: &Arc<Broker>, hosted: &Arc<Partition>, running: &Running) -> Live {
-        let shard = Arc::new(Shard::new(Arc::clone(hosted), Arc::clone(&self.memory)));
-        let stop = running.stop.child_token();
-        let (broker, settings) = (Arc::clone(broker), self.settings.clone());
-        running.tasks.spawn(timer::run(Arc::clone(&shard), broker, settings, stop.clone()));
-        Live { shard, stop }
+    fn shards(&self, broker: &Arc<Broker>) -> Result<Arc<Shards<Shard>>, Error> {
+        let begin = |hosted: &Arc<Partition>, running: &Running| {
+            let shard = Arc::new(Shard::new(Arc::clone(hosted), Arc::clone(&self.memory)));
+            let (broker, settings) = (Arc::clone(broker), self.settings.clone());
+            running.tasks.spawn(timer::run(Arc::clone(&shard), broker, settings, running.stop.clone()));
+            shard
+        };
+        self.places.of_now(broker, begin).map_err(|missing| match missing {
+            Missing::Topic => Error::NotCoordinator,
+            Missing::Start => Error::CoordinatorNotAvailable,
+        })
     }
 }
 
-impl Shards {
-    fn count(&self) -> i32 {
-        i32::try_from(self.by_partition.len()).unwrap_or(i32::MAX)
-    }
-
-    fn all(&self) -> impl Iterator<Item = &Arc<Shard>> {
-        self.by_partition.iter().flatten().map(|live| &live.shard)
-    }
-
-    /// Whether groups are in the same partitions of `topic`: it is the same, and has as many.
-    fn are_of(&self, topic: &TopicEntry) -> bool {
-        self.topic_id == topic.id && self.by_partition.len() == topic.partitions.len()
-    }
-
-    /// Whether these are the shards of `topic`.
-    fn fit(&self, topic: &TopicEntry) -> bool {
-        let fits = |(live, entry): (&Option<Live>, &PartitionEntry)| match live {
-            Some(live) => live.serves(entry),
-            None => entry.hosted.is_none(),
-        };
-        self.are_of(topic) && self.by_partition.iter().zip(&topic.partitions).all(fits)
-    }
-
-    /// Those that can go on in `topic`, by partition.
-    fn kept_for(&self, topic: &TopicEntry) -> Vec<Option<Live>> {
-        let keep = |(live, entry): (&Option<Live>, &PartitionEntry)| {
-            live.clone().filter(|live| self.are_of(topic) && live.serves(entry))
-        };
-        self.by_partition.iter().zip(&topic.partitions).map(keep).collect()
-    }
-
-    /// Ends the others, before anybody reads what they have written.
-    fn end_but(&self, kept: &[Option<Live>]) {
-        for (at, live) in self.by_partition.iter().enumerate() {
-            if let Some(live) = live
-                && kept.get(at).is_none_or(Option::is_none)
-            {
-                live.stop.cancel();
-                live.shard.end(Error::NotCoordinator);
-            }
-        }
-    }
-}
-
-impl Live {
-    fn serves(&self, entry: &PartitionEntry) -> bool {
-        entry.hosted.as_ref().is_some_and(|hosted| Arc::ptr_eq(self.shard.partition(), hosted))
+/// A shard's answer to a question, whose records are written as `origin`'s.
+pub(super) async fn answered(
+    broker: &Arc<Broker>,
+    shard: &Shard,
+    origin: Origin,
+    question: impl FnOnce(Token) -> Input,
+) -> Result<Answer, Error> {
+    let answered = shard.ask_as(broker, origin, question).await?;
+    let Some(offset) = answered.stable_at else { return Ok(answered.answer) };
+    match stable(broker, shard, offset).await {
+        Ok(()) => Ok(answered.answer),
+        Err(error) => Ok(answered.answer.refuse(error)),
     }
 }
 

@@ -2,9 +2,9 @@
 //!
 //! What cannot be understood is named as an error and passed over, a record or a whole batch: it must not take all groups
 //! of its partition away. Only where it is not known where the next batch begins is the log not loaded. Transactional
-//! commits (a directory taken over from Kafka may hold some) count from their commit marker on, aborted ones never.
+//! commits wait for their marker, as they do while the shard runs.
 
-use std::{collections::HashMap, io};
+use std::io;
 
 use bytes::Bytes;
 use pagewire_coordinate::{Settings, Shard as Machine};
@@ -34,20 +34,36 @@ pub(super) enum LoadError {
 
 /// Why a batch is passed over, or the rest of it.
 #[derive(Debug, thiserror::Error)]
-enum Unreadable {
+pub(super) enum Unreadable {
     #[error(transparent)]
     Batch(#[from] BatchError),
     #[error(transparent)]
     Records(#[from] RecordsError),
 }
 
-/// Key and value of records whose transaction is open, by producer.
-type Open = HashMap<i64, Vec<(Bytes, Option<Bytes>)>>;
-
 /// The machine with everything the log says.
 pub(super) fn load(log: &Log, settings: Settings, now_ms: i64) -> Result<Machine, LoadError> {
     let mut machine = Machine::new(settings);
-    let mut open = Open::new();
+    let records = each_batch(log, |batch| replay(&mut machine, batch, now_ms))?;
+    if records > 0 {
+        debug!(
+            topic = &**log.topic(),
+            partition = log.partition(),
+            groups = machine.group_count(),
+            offsets = machine.offset_count(),
+            records,
+            "groups loaded"
+        );
+    }
+    Ok(machine)
+}
+
+/// Goes through all batches of a coordinator's log. One that `take` cannot read is named and passed over. Says how many
+/// offsets there were.
+pub(super) fn each_batch(
+    log: &Log,
+    mut take: impl FnMut(&SharedBatch) -> Result<(), Unreadable>,
+) -> Result<i64, LoadError> {
     let mut offset = log.marks().log_start;
     let start = offset;
     while let Some(range) = read(log, &mut offset)? {
@@ -55,16 +71,10 @@ pub(super) fn load(log: &Log, settings: Settings, now_ms: i64) -> Result<Machine
         let before = offset;
         for batch in complete_batches(&bytes) {
             let batch = batch.map_err(|error| LoadError::Batch { offset, error })?;
-            if let Err(error) = replay(&mut machine, &mut open, &batch, now_ms) {
+            if let Err(error) = take(&batch) {
                 let (first, last) = (batch.header.base_offset, batch.header.last_offset());
-                error!(
-                    topic = &**log.topic(),
-                    partition = log.partition(),
-                    first,
-                    last,
-                    %error,
-                    "group records cannot be read and are passed over"
-                );
+                let (topic, partition) = (&**log.topic(), log.partition());
+                error!(topic, partition, first, last, %error, "records cannot be read and are passed over");
             }
             offset = batch.header.next_offset();
         }
@@ -72,17 +82,7 @@ pub(super) fn load(log: &Log, settings: Settings, now_ms: i64) -> Result<Machine
             break;
         }
     }
-    if offset > start {
-        debug!(
-            topic = &**log.topic(),
-            partition = log.partition(),
-            groups = machine.group_count(),
-            offsets = machine.offset_count(),
-            records = offset - start,
-            "groups loaded"
-        );
-    }
-    Ok(machine)
+    Ok(offset - start)
 }
 
 /// The records from `offset` on; it is moved past those that are known to be damaged or missing.
@@ -91,7 +91,7 @@ fn read(log: &Log, offset: &mut i64) -> Result<Option<FileRange>, ReadError> {
         match log.read(*offset, READ_BYTES, ReadUpTo::LogEnd, true) {
             Ok(slice) => return Ok(slice.range),
             Err(damage @ ReadError::Damaged { next_offset, .. }) if next_offset > *offset => {
-                error!(topic = &**log.topic(), partition = log.partition(), %damage, "group records are passed over");
+                error!(topic = &**log.topic(), partition = log.partition(), %damage, "records are passed over");
                 *offset = next_offset;
             }
             Err(error) => return Err(error),
@@ -100,39 +100,33 @@ fn read(log: &Log, offset: &mut i64) -> Result<Option<FileRange>, ReadError> {
 }
 
 /// Takes over one batch, as far as it can be read.
-fn replay(
-    machine: &mut Machine,
-    open: &mut Open,
-    batch: &SharedBatch,
-    now_ms: i64,
-) -> Result<(), Unreadable> {
+fn replay(machine: &mut Machine, batch: &SharedBatch, now_ms: i64) -> Result<(), Unreadable> {
     let header = &batch.header;
+    let producer_id = header.producer_id;
     batch.verify_crc()?;
     let records = batch.records(&DecompressLimits::default())?;
     for record in records {
         let record = record?;
         let Some(key) = record.key else { continue };
         if header.is_control() {
-            let committed = EndTxnMarker::from_record(&key, record.value.as_deref().unwrap_or_default())
-                .is_some_and(|marker| marker.control_type == ControlType::Commit);
-            for (key, value) in open.remove(&header.producer_id).into_iter().flatten() {
-                if committed {
-                    take(machine, record.offset, &key, value.as_deref(), now_ms);
-                }
+            let value = record.value.as_deref().unwrap_or_default();
+            if let Some(marker) = EndTxnMarker::from_record(&key, value) {
+                machine.end_transaction(producer_id, marker.control_type == ControlType::Commit, now_ms);
             }
-        } else if header.is_transactional() {
-            open.entry(header.producer_id).or_default().push((key, record.value));
+            continue;
+        }
+        let value = record.value.as_deref();
+        let taken = if header.is_transactional() {
+            machine.replay_in_txn(producer_id, &key, value, now_ms)
         } else {
-            take(machine, record.offset, &key, record.value.as_deref(), now_ms);
+            machine.replay(&key, value, now_ms)
+        };
+        if let Err(error) = taken {
+            let offset = record.offset;
+            error!(offset, %error, "a group record cannot be understood and is passed over");
         }
     }
     Ok(())
-}
-
-fn take(machine: &mut Machine, offset: i64, key: &[u8], value: Option<&[u8]>, now_ms: i64) {
-    if let Err(error) = machine.replay(key, value, now_ms) {
-        error!(offset, %error, "a group record cannot be understood and is passed over");
-    }
 }
 
 #[cfg(test)]
@@ -177,7 +171,7 @@ mod tests {
 
     fn committed(log: &Log) -> Vec<i64> {
         let machine = load(log, Settings::default(), 0).unwrap();
-        let fetched = machine.fetch_offsets("g", &Arc::from("t"), ANY_ID, &[0, 1, 2]);
+        let fetched = machine.fetch_offsets("g", &Arc::from("t"), ANY_ID, &[0, 1, 2], false);
         fetched.partitions.iter().map(|one| one.offset).collect()
     }
 

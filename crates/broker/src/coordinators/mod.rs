@@ -9,44 +9,61 @@
 //! ```
 //!
 //! The machine decides; what is here carries: it loads a partition's records at start, takes the lock, writes what the
-//! machine wants written, wakes whoever waits, and looks at the clock. Transactions and share groups will be further
-//! machines beside `groups`.
+//! machine wants written, wakes whoever waits, and looks at the clock. Transactions run likewise (`transactions/`); share groups
+//! will be a further machine beside them.
 
 mod batch;
 mod groups;
 mod load;
+mod markers;
 mod memory;
 mod shard;
+mod shards;
 #[cfg(test)]
 mod tests;
 mod text;
 mod timer;
 mod topic;
+mod transactions;
+mod txn_offsets;
+mod verify;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use pagewire_coordinate::{DeletedTopic, DeletedTopics, Settings};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub(crate) use groups::Groups;
+pub(crate) use markers::write_marker;
 pub(crate) use text::{host_of, shared, text};
 pub(crate) use topic::{OFFSETS_TOPIC, settings_of_internal};
+pub(crate) use transactions::{TRANSACTIONS_TOPIC, TransactionCoordinator, txn_error_code, verify_with};
+#[cfg(test)]
+pub(crate) use verify::fake;
+pub(crate) use verify::{Transactions, TxnQuestion, verify, verify_patiently};
 
 use crate::{broker::Broker, config::BrokerConfig};
 
 /// All coordinators of this node.
 pub(crate) struct Coordinators {
     groups: Groups,
+    transaction_coordinator: TransactionCoordinator,
+    transactions: OnceLock<Arc<dyn Transactions>>,
 }
 
 impl Coordinators {
     pub(crate) fn new(config: &BrokerConfig) -> Self {
-        Self { groups: Groups::new(group_settings(config)) }
+        Self {
+            groups: Groups::new(group_settings(config)),
+            transaction_coordinator: TransactionCoordinator::new(config),
+            transactions: OnceLock::new(),
+        }
     }
 
     /// Begins to load what is there. Requests are answered COORDINATOR_LOAD_IN_PROGRESS until their shard is loaded.
     pub(crate) fn start(&self, broker: &Arc<Broker>, tasks: &TaskTracker, stop: &CancellationToken) {
         self.groups.start(broker, tasks, stop);
+        self.transaction_coordinator.start(broker, tasks, stop);
         let broker = Arc::clone(broker);
         tasks.spawn(async move { broker.coordinators().forget_deleted(&broker).await });
     }
@@ -54,6 +71,22 @@ impl Coordinators {
     /// Consumer groups and their offsets.
     pub(crate) fn groups(&self) -> &Groups {
         &self.groups
+    }
+
+    /// Transactions: who has a transactional id, and how what it began ends.
+    pub(crate) const fn transaction_coordinator(&self) -> &TransactionCoordinator {
+        &self.transaction_coordinator
+    }
+
+    /// Whoever is asked about transactions before a partition takes part in one.
+    pub(crate) fn transactions(&self) -> &Arc<dyn Transactions> {
+        self.transactions.get_or_init(|| Arc::new(transactions::Here))
+    }
+
+    /// From now on somebody else is asked about transactions. Says whether nobody was asked before.
+    #[cfg(test)]
+    pub(crate) fn coordinate_transactions(&self, transactions: Arc<dyn Transactions>) -> bool {
+        self.transactions.set(transactions).is_ok()
     }
 
     /// Forgets the offsets that groups committed for topics that are gone from the image. What cannot be told to all

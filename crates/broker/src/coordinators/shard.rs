@@ -18,23 +18,25 @@ use foldhash::fast::RandomState;
 use pagewire_coordinate::{
     Answer, Append, DeletedTopics, Effects, Error, Input, Now, Reply, Shard as Machine, Token,
 };
-use pagewire_log::Origin;
+use pagewire_log::{AppendError, Origin};
 use pagewire_zcopy::IoPool;
 use parking_lot::Mutex;
 use tokio::{
     sync::{Notify, oneshot},
     task::yield_now,
 };
-use tracing::{error, info, warn};
+use tracing::{debug, error, info, warn};
 
 use super::{
     batch,
+    markers::NotEnded,
     memory::{GroupMemory, Share},
+    shards,
 };
 use crate::{
     broker::Broker,
     clock::{now_ms, steady_ms},
-    partition::Partition,
+    partition::{Marker, Partition},
 };
 
 /// Requests that may wait for an answer of one shard; one more is told to come back later.
@@ -79,6 +81,16 @@ struct Ready {
 pub(super) struct Answered {
     pub(super) answer: Answer,
     pub(super) stable_at: Option<i64>,
+}
+
+impl shards::Shard for Shard {
+    fn partition(&self) -> &Arc<Partition> {
+        &self.partition
+    }
+
+    fn end(&self) {
+        self.end(Error::NotCoordinator);
+    }
 }
 
 impl Shard {
@@ -149,10 +161,11 @@ impl Shard {
         matches!(*self.state.lock(), State::Ready(_))
     }
 
-    /// Puts a question to the machine and waits for the answer.
-    pub(super) async fn ask(
+    /// Puts a question to the machine and waits for the answer. What that writes within a transaction is `origin`'s.
+    pub(super) async fn ask_as(
         &self,
         broker: &Broker,
+        origin: Origin,
         question: impl FnOnce(Token) -> Input,
     ) -> Result<Answered, Error> {
         let answer = {
@@ -166,11 +179,25 @@ impl Shard {
             let (sender, receiver) = oneshot::channel();
             ready.waiting.insert(token, sender);
             let effects = ready.machine.handle(question(token), now());
-            ready.act(&self.partition, broker.io(), effects);
+            ready.act_as(origin, &self.partition, broker.io(), effects);
             self.call_timer(ready);
             receiver
         };
         answer.await.map_err(|_| Error::CoordinatorNotAvailable)
+    }
+
+    /// Writes the marker that ends a producer's transaction: what waited for it counts now, or is gone. Returns the offset
+    /// after the marker.
+    pub(super) fn end_transaction(&self, broker: &Broker, marker: Marker) -> Result<i64, NotEnded> {
+        let mut state = self.state.lock();
+        let ready = self.ready(&mut state).map_err(NotEnded::Shard)?;
+        let now = now();
+        let appended = self.partition.end_transaction(marker, now.wall_ms, broker.io());
+        let end = appended.map_err(NotEnded::Log)?.last_offset + 1;
+        ready.written_to = Some(end);
+        ready.machine.end_transaction(marker.producer_id, marker.committed, now.wall_ms);
+        ready.share.set(ready.machine.bytes());
+        Ok(end)
     }
 
     /// Forgets what groups committed for topics that are gone, one part per hold of the lock. Says whether all of it is
@@ -255,9 +282,15 @@ impl State {
 }
 
 impl Ready {
-    /// Writes what is to be written, in order, and delivers what is to be said, until nothing is left to do. Where a part
-    /// cannot be written, those that belong after it are not either. Says whether all were.
+    /// [`act_as`](Self::act_as) the coordinator itself.
     fn act(&mut self, partition: &Arc<Partition>, io: &IoPool, effects: Effects) -> bool {
+        self.act_as(Origin::Coordinator, partition, io, effects)
+    }
+
+    /// Writes what is to be written, in order, and delivers what is to be said, until nothing is left to do. Where a part
+    /// cannot be written, those that belong after it are not either. Says whether all were. `origin`: who writes what is in
+    /// a transaction.
+    fn act_as(&mut self, origin: Origin, partition: &Arc<Partition>, io: &IoPool, effects: Effects) -> bool {
         let (mut todo, mut all_written) = (vec![(effects, None)], true);
         while let Some((effects, stable_at)) = todo.pop() {
             for note in &effects.notes {
@@ -270,7 +303,7 @@ impl Ready {
             for append in effects.appends {
                 let now = now();
                 let written = match failed {
-                    None => self.write(partition, &append, now.wall_ms, io),
+                    None => self.write(origin, partition, &append, now.wall_ms, io),
                     Some(error) => Err(error),
                 };
                 let next = match written {
@@ -293,6 +326,7 @@ impl Ready {
     /// Appends the records as one batch. Returns the offset after it.
     fn write(
         &mut self,
+        origin: Origin,
         partition: &Arc<Partition>,
         append: &Append,
         now_ms: i64,
@@ -304,7 +338,14 @@ impl Ready {
             warn!(topic, partition = index, %error, "group records cannot be written");
             Error::UnknownServerError
         })?;
-        let written = partition.append(batch, Origin::Coordinator, now_ms, io);
+        let origin = if append.in_txn.is_some() { origin } else { Origin::Coordinator };
+        let written = partition.append(batch, origin, now_ms, io);
+        if let Err(error) = &written
+            && let Some(refusal) = refusal(error)
+        {
+            debug!(topic, partition = index, %error, "a commit within a transaction is refused");
+            return Err(refusal);
+        }
         // A group on a full disk tries again all the time: it is said once, and once that it is over.
         let failed_before = std::mem::replace(&mut self.fails, written.is_err());
         match &written {
@@ -324,6 +365,18 @@ impl Ready {
         };
         // Whoever asked may have hung up; then nobody needs the answer.
         drop(asker.send(Answered { answer: reply.answer, stable_at }));
+    }
+}
+
+/// What the log holds against the producer of a transaction; none if nothing can be written at all.
+fn refusal(error: &AppendError) -> Option<Error> {
+    match error {
+        AppendError::InvalidProducerEpoch { .. } => Some(Error::InvalidProducerEpoch),
+        AppendError::NotInTransaction { .. } | AppendError::InvalidTxnState { .. } => {
+            Some(Error::InvalidTxnState)
+        }
+        AppendError::TooManyTransactions { .. } => Some(Error::CoordinatorNotAvailable),
+        _ => None,
     }
 }
 

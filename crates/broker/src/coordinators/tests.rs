@@ -180,10 +180,11 @@ async fn takes_commit(shard: &Shard, bench: &Bench, group_id: &str) -> bool {
             generation: -1,
             retention_ms: None,
             says_group_not_found: true,
+            in_txn: None,
             topics: vec![CommitTopic { name: Arc::from("t"), id: ANY_ID, partitions }],
         })
     };
-    match shard.ask(&bench.broker, question).await.map(|answered| answered.answer) {
+    match shard.ask_as(&bench.broker, Origin::Coordinator, question).await.map(|answered| answered.answer) {
         Ok(Answer::Commit(answer)) => answer.topics[0].partitions[0].1.is_none(),
         _ => false,
     }

@@ -14,13 +14,13 @@ use crate::{
 };
 
 /// Between two attempts to load a shard when the I/O pool is full.
-const BUSY_RETRY: Duration = Duration::from_millis(50);
+pub(super) const BUSY_RETRY: Duration = Duration::from_millis(50);
 /// Between the first failed attempt to load a shard and the next. Each failure doubles it.
 const RETRY_FIRST: Duration = Duration::from_secs(1);
 /// The longest time between two attempts.
 const RETRY_MAX: Duration = Duration::from_mins(1);
 /// The longest sleep: some deadlines are as far away as never.
-const SLEEP_MAX: Duration = Duration::from_mins(1);
+pub(super) const SLEEP_MAX: Duration = Duration::from_mins(1);
 
 pub(super) async fn run(shard: Arc<Shard>, broker: Arc<Broker>, settings: Settings, stop: CancellationToken) {
     tokio::select! {
@@ -60,7 +60,7 @@ async fn live(shard: &Shard, broker: &Broker, settings: Settings) {
 }
 
 /// How long to wait after so many failures before this one: what keeps a log from being read may pass.
-fn pause_after(failures: u32) -> Duration {
+pub(super) fn pause_after(failures: u32) -> Duration {
     RETRY_FIRST.saturating_mul(1 << failures.min(16)).min(RETRY_MAX)
 }
 

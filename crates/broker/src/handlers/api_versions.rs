@@ -17,8 +17,9 @@ use crate::{
     request::{Context, encode},
 };
 
-/// `metadata.version` levels of Kafka 4.3: 3.3-IV3 to 4.3-IV0. Tools read it; clients decide nothing by it.
-const METADATA_VERSION: (i16, i16) = (7, 30);
+/// Features with their levels, the highest in force. `metadata.version` of Kafka 4.3 is 3.3-IV3 to 4.3-IV0: tools read it,
+/// clients decide nothing by it. By `transaction.version` producers know by which rules transactions end (KIP-890).
+const FEATURES: &[(&str, i16, i16)] = &[("metadata.version", 7, 30), ("transaction.version", 0, 2)];
 /// First version with features.
 const FEATURES_FROM: i16 = 3;
 
@@ -31,18 +32,18 @@ pub(crate) async fn handle(ctx: Context, request: ApiVersionsRequest) -> ApiVers
     let mut response =
         ApiVersionsResponse { api_keys: APIS.iter().map(range).collect(), ..Default::default() };
     if ctx.version >= FEATURES_FROM {
-        let name = Str::from_static("metadata.version");
-        let (min_version, max_version) = METADATA_VERSION;
-        let supported =
-            SupportedFeatureKey { name: name.clone(), min_version, max_version, ..Default::default() };
-        let finalized = FinalizedFeatureKey {
-            name,
-            min_version_level: max_version,
-            max_version_level: max_version,
+        let supported = |&(name, min_version, max_version): &(&'static str, i16, i16)| {
+            let name = Str::from_static(name);
+            SupportedFeatureKey { name, min_version, max_version, ..Default::default() }
+        };
+        let finalized = |&(name, _, level): &(&'static str, i16, i16)| FinalizedFeatureKey {
+            name: Str::from_static(name),
+            min_version_level: level,
+            max_version_level: level,
             ..Default::default()
         };
-        response.supported_features = vec![supported];
-        response.finalized_features = vec![finalized];
+        response.supported_features = FEATURES.iter().map(supported).collect();
+        response.finalized_features = FEATURES.iter().map(finalized).collect();
         response.finalized_features_epoch = ctx.broker.cluster().features_epoch();
     }
     response

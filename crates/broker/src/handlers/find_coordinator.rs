@@ -1,7 +1,5 @@
-//! FindCoordinator: who coordinates a group. On one node that is this node; asking creates what groups are kept in.
-//!
-//! Transactional ids are answered likewise: the final word that transactions are not served comes from InitProducerId,
-//! where clients take it as final. Share groups are not there yet.
+//! FindCoordinator: who coordinates a group or a transactional id. On one node that is this node; asking creates what they
+//! are kept in. Share groups are not there yet.
 
 use pagewire_wire::{
     ErrorCode, Str,
@@ -13,7 +11,7 @@ use pagewire_wire::{
 
 use crate::{
     cluster::{Node, Refused},
-    coordinators::OFFSETS_TOPIC,
+    coordinators::{OFFSETS_TOPIC, TRANSACTIONS_TOPIC},
     request::Context,
 };
 
@@ -56,24 +54,27 @@ pub(crate) async fn handle(ctx: Context, request: FindCoordinatorRequest) -> Fin
 
 /// The node, once what the keys are kept in is there.
 async fn ready(ctx: &Context, key_type: i8) -> Result<Node, Refused> {
-    match key_type {
-        GROUP => {
-            let ready = ctx.broker.coordinators().groups().ensure(&ctx.broker).await;
-            ready.map_err(|refused| unavailable(refused.message))?;
-        }
-        TRANSACTION => {}
+    let coordinators = ctx.broker.coordinators();
+    let ready = match key_type {
+        GROUP => coordinators.groups().ensure(&ctx.broker).await,
+        TRANSACTION => coordinators.transaction_coordinator().ensure(&ctx.broker).await,
         _ => return Err(refused(ErrorCode::InvalidRequest)),
-    }
+    };
+    ready.map_err(|refused| unavailable(refused.message))?;
     let node = ctx.broker.cluster().nodes(&ctx.peer).into_iter().next();
     node.ok_or_else(|| refused(ErrorCode::CoordinatorNotAvailable))
 }
 
 /// Whether the partition that keeps a key is served; it is not while its log directory is away.
 fn placed(ctx: &Context, key_type: i8, key: &str) -> Result<(), Refused> {
-    if key_type != GROUP || ctx.broker.coordinators().groups().serves(&ctx.broker, key) {
-        return Ok(());
-    }
-    Err(unavailable(format!("the partition of {OFFSETS_TOPIC} that keeps the group is offline")))
+    let coordinators = ctx.broker.coordinators();
+    let (serves, topic) = if key_type == GROUP {
+        (coordinators.groups().serves(&ctx.broker, key), OFFSETS_TOPIC)
+    } else {
+        (coordinators.transaction_coordinator().serves(&ctx.broker, key), TRANSACTIONS_TOPIC)
+    };
+    let offline = || unavailable(format!("the partition of {topic} that keeps it is offline"));
+    serves.then_some(()).ok_or_else(offline)
 }
 
 fn unavailable(words: impl Into<String>) -> Refused {

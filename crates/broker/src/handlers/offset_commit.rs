@@ -88,6 +88,7 @@ async fn commit(
             generation: request.generation_id_or_member_epoch,
             retention_ms: Some(request.retention_time_ms).filter(|retention_ms| *retention_ms != -1),
             says_group_not_found: ctx.version >= GROUP_ID_NOT_FOUND,
+            in_txn: None,
             topics,
         })
     });

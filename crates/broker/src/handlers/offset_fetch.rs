@@ -1,5 +1,6 @@
 //! OffsetFetch: one group until version 7, several from 8 on (KIP-709), by topic id from 10 on. What is answered is on
-//! stable storage, whether the client asks for stable offsets or not.
+//! stable storage, whether the client asks for stable offsets or not. A client that does is not told of offsets that a
+//! transaction under way may change (KIP-447).
 //!
 //! What is asked twice is answered once: offsets may carry kilobytes of the client's text, and a request that repeats
 //! itself must not cost a thousand times its size.
@@ -8,7 +9,7 @@ mod asked;
 
 use std::sync::Arc;
 
-use pagewire_coordinate::{ANY_ID, Error, FetchedOffset, FetchedTopic, TopicId};
+use pagewire_coordinate::{ANY_ID, Error, FetchedOffset, FetchedTopic, TopicId, code_of};
 use pagewire_wire::{
     ErrorCode, Uuid as WireId,
     messages::{
@@ -43,7 +44,7 @@ pub(crate) async fn handle(ctx: Context, request: OffsetFetchRequest) -> Result<
         let mut response = OffsetFetchResponse::default();
         for group in asked::distinct(request.groups)? {
             consume_budget().await;
-            response.groups.push(fetch(&ctx, &group, &mut left).await?);
+            response.groups.push(fetch(&ctx, &group, request.require_stable, &mut left).await?);
         }
         return Ok(response);
     }
@@ -58,7 +59,7 @@ pub(crate) async fn handle(ctx: Context, request: OffsetFetchRequest) -> Result<
     let group = OffsetFetchRequestGroup { group_id: request.group_id, topics, ..Default::default() };
     let mut response = OffsetFetchResponse::default();
     for group in asked::distinct(vec![group])? {
-        response = single(fetch(&ctx, &group, &mut left).await?);
+        response = single(fetch(&ctx, &group, request.require_stable, &mut left).await?);
     }
     Ok(response)
 }
@@ -84,13 +85,14 @@ fn single(group: OffsetFetchResponseGroup) -> OffsetFetchResponse {
 async fn fetch(
     ctx: &Context,
     group: &OffsetFetchRequestGroup,
+    require_stable: bool,
     left: &mut usize,
 ) -> Result<OffsetFetchResponseGroup, Close> {
     let image = ctx.broker.image();
     let group_id = group.group_id.clone();
     let fetched = match &group.topics {
-        None => all(ctx, &image, &group_id).await,
-        Some(topics) => some(ctx, &image, &group_id, topics).await,
+        None => all(ctx, &image, &group_id, require_stable).await,
+        Some(topics) => some(ctx, &image, &group_id, topics, require_stable).await,
     };
     // Consumers of Kafka 3.8 and before end on COORDINATOR_NOT_AVAILABLE here; on this one they look for the coordinator.
     let fetched = fetched.map_err(|error| match error {
@@ -133,11 +135,18 @@ fn answers(found: Vec<Found>, left: &mut usize) -> Result<Vec<OffsetFetchRespons
     Ok(topics)
 }
 
-async fn all(ctx: &Context, image: &Image, group_id: &str) -> Result<Vec<Found>, Error> {
+async fn all(
+    ctx: &Context,
+    image: &Image,
+    group_id: &str,
+    require_stable: bool,
+) -> Result<Vec<Found>, Error> {
     let groups = ctx.broker.coordinators().groups();
     let id_of = |name: &str| image.topic(name).map_or(ANY_ID, |entry| entry.id.into_bytes());
     let fetched = groups
-        .read_stable(&ctx.broker, group_id, |machine| machine.fetch_all_offsets(group_id, id_of))
+        .read_stable(&ctx.broker, group_id, |machine| {
+            machine.fetch_all_offsets(group_id, id_of, require_stable)
+        })
         .await?;
     let topic = |topic: FetchedTopic| {
         let id = image.topic(&topic.name).map_or(WireId::NIL, |entry| WireId(entry.id.into_bytes()));
@@ -152,13 +161,16 @@ async fn some(
     image: &Image,
     group_id: &str,
     topics: &[OffsetFetchRequestTopics],
+    require_stable: bool,
 ) -> Result<Vec<Found>, Error> {
     let named: Vec<(Option<Arc<str>>, TopicId)> =
         topics.iter().map(|topic| name_of(ctx, image, topic)).collect();
     let groups = ctx.broker.coordinators().groups();
     let fetched = groups.read_stable(&ctx.broker, group_id, |machine| {
         let fetch = |((name, id), topic): (&(Option<Arc<str>>, TopicId), &OffsetFetchRequestTopics)| {
-            name.as_ref().map(|name| machine.fetch_offsets(group_id, name, *id, &topic.partition_indexes))
+            let partitions = &topic.partition_indexes;
+            let name = name.as_ref()?;
+            Some(machine.fetch_offsets(group_id, name, *id, partitions, require_stable))
         };
         named.iter().zip(topics).map(fetch).collect::<Vec<Option<FetchedTopic>>>()
     });
@@ -185,6 +197,7 @@ fn answer(topic: FetchedTopic, topic_id: WireId) -> OffsetFetchResponseTopics {
         committed_offset: one.offset,
         committed_leader_epoch: one.leader_epoch,
         metadata: Some(shared(&one.metadata)),
+        error_code: code_of(one.error),
         ..Default::default()
     };
     let partitions = topic.partitions.into_iter().map(partition).collect();

@@ -1,4 +1,5 @@
-//! Says at the start which transactions are open. Nothing here ends one yet, and readers of committed records wait before it.
+//! Says at the start which transactions are open: readers of committed records wait before them, and whoever began them may
+//! not come back. WriteTxnMarkers ends one, which Kafka's own tool sends.
 
 use pagewire_log::LogDirs;
 use tracing::warn;
@@ -30,7 +31,8 @@ pub(super) fn report(log_dirs: &LogDirs) {
     if open > 0 {
         warn!(
             transactions = open,
-            "open, and nothing ends them here yet; of a directory of Kafka's, an import with --end-transactions does"
+            "open: one whose producer does not come back is ended by kafka-transactions.sh abort --topic TOPIC --partition \
+             PARTITION --start-offset FIRST_OFFSET"
         );
     }
 }

@@ -8,6 +8,8 @@
 
 mod commit;
 mod epoch;
+mod marker;
+mod refused;
 mod stall;
 mod wait;
 
@@ -25,6 +27,8 @@ use parking_lot::Mutex;
 
 pub(crate) use commit::CommitError;
 pub(crate) use epoch::epoch_error;
+pub(crate) use marker::Marker;
+pub(crate) use refused::append_error_code;
 pub(crate) use wait::{Ticket, Waker};
 
 use crate::config::TopicConfig;
@@ -130,10 +134,11 @@ impl Partition {
     pub(crate) fn append_checked(
         &self,
         batch: &Checked,
+        origin: Origin,
         now_ms: i64,
         io: &IoPool,
     ) -> Result<Appended, AppendError> {
-        let context = AppendContext { leader_epoch: self.leader_epoch(), origin: Origin::Client, now_ms };
+        let context = AppendContext { leader_epoch: self.leader_epoch(), origin, now_ms };
         let header = batch.header.appended_at(now_ms);
         let write = || self.log.append_batch(&header, &batch.payload, context);
         let appended = stall::guarded(batch.size_in_bytes(), write)?;

@@ -46,16 +46,6 @@ fn every_producer_gets_an_id_of_its_own_restarts_included() {
 }
 
 #[test]
-fn transactional_ids_get_a_final_error() {
-    let broker = Broker::start();
-    for (id, error) in [("tx", 35), ("", 42)] {
-        let request = InitProducerIdRequest { transactional_id: Some(id.into()), ..Default::default() };
-        let answer = broker.client().call(&request, 4);
-        assert_eq!((answer.error_code, answer.producer_id, answer.producer_epoch), (error, -1, -1));
-    }
-}
-
-#[test]
 fn half_an_identity_is_an_invalid_request() {
     let broker = Broker::start();
     for (producer_id, producer_epoch) in [(7, -1), (-1, 7)] {

@@ -241,14 +241,15 @@ fn partitions_of_a_request_fail_one_by_one() {
 }
 
 #[test]
-fn transactional_requests_get_a_final_error() {
+fn a_batch_of_a_transaction_that_nobody_began_enters_no_log() {
     let broker = Broker::start();
     let mut client = broker.client();
     client.create_topic("t", 1);
+    let builder = BatchBuilder::new(Codec::None).producer(1, 0, 0).transactional();
     let request = ProduceRequest {
         transactional_id: Some("tx".into()),
         acks: -1,
-        ..produce_request("t", Uuid::NIL, &[(0, batch(&["x"]))])
+        ..produce_request("t", Uuid::NIL, &[(0, batch_of(builder, &["x"]))])
     };
     let answer = client.call(&request, 9);
     assert_ne!(answer.responses[0].partition_responses[0].error_code, 0);

@@ -35,6 +35,10 @@ impl Shard {
         for (topic, partitions) in self.offsets().of_group(group_id).into_iter().flatten() {
             records.extend(partitions.keys().map(|partition| tombstone(&id, topic, *partition)));
         }
+        // What waits for a transaction goes too, or its end would bring the group back.
+        let waiting = self.pending().of_group(group_id);
+        let only_waiting = waiting.filter(|(topic, index)| self.offsets().get(&id, topic, *index).is_none());
+        records.extend(only_waiting.map(|(topic, index)| tombstone(&id, topic, *index)));
         records.push(Record::Group { group_id: id, value: None });
         Ok(())
     }

@@ -1,16 +1,17 @@
-//! OffsetCommit: by members of the present generation, or by anyone while the group is empty (generation -1).
+//! OffsetCommit: by members of the present generation, or by anyone while the group is empty (generation -1). Within a
+//! transaction by the rules of `txn`.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::answer::{Answer, CommitAnswer, CommittedTopic, Reply};
-use crate::effects::{Effects, Then};
+use crate::effects::{Append, Effects, Then};
 use crate::error::Error;
 use crate::group::{Group, GroupState, new_group_bytes};
 use crate::input::{Commit, CommitPartition, CommitTopic};
 use crate::memory::text_bytes;
 use crate::now::Now;
-use crate::offsets::Counts;
+use crate::offsets::{Counts, txn};
 use crate::records::{OffsetKey, OffsetValue, Record};
 use crate::shard::Shard;
 
@@ -20,7 +21,9 @@ impl Shard {
             let answer = answer_of(&commit.topics, |_| Some(error));
             return out.reply(commit.token, answer);
         }
-        self.keep_session_alive(commit, now, out);
+        if commit.in_txn.is_none() {
+            self.keep_session_alive(commit, now, out);
+        }
         let group_id: Arc<str> = Arc::from(commit.group_id.as_str());
         let max = self.settings().offset_metadata_max;
         let answer = answer_of(&commit.topics, |partition| check_metadata(partition, max).err());
@@ -36,22 +39,24 @@ impl Shard {
         if records.is_empty() {
             out.reply(commit.token, answer);
         } else {
-            out.append(records, Then::Reply(Reply { token: commit.token, answer }));
+            let then = Then::Reply(Reply { token: commit.token, answer });
+            out.appends.push(Append { records, in_txn: commit.in_txn, then });
         }
     }
 
     fn may_commit(&self, commit: &Commit) -> Result<(), Error> {
         let limits = &self.settings().limits;
-        let (offsets, bytes) = self.growth_by(commit);
-        if offsets > 0 && self.offsets().len().saturating_add(offsets) > limits.offsets
-            || !self.has_bytes_for(bytes)
-        {
+        let (offsets, bytes) =
+            if commit.in_txn.is_some() { self.pending_growth_by(commit) } else { self.growth_by(commit) };
+        let held = self.offsets().len().saturating_add(self.pending().len());
+        if offsets > 0 && held.saturating_add(offsets) > limits.offsets || !self.has_bytes_for(bytes) {
             return Err(Error::InvalidCommitOffsetSize);
         }
         if commit.topics.iter().any(|topic| topic.name.len() > limits.name_bytes) {
             return Err(Error::InvalidRequest);
         }
         match self.group(&commit.group_id) {
+            Some(group) if commit.in_txn.is_some() => txn::validate(group, commit),
             Some(group) => validate(group, commit),
             None if commit.generation >= 0 && commit.says_group_not_found => Err(Error::GroupIdNotFound),
             None if commit.generation >= 0 => Err(Error::IllegalGeneration),

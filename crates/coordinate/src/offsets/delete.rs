@@ -27,7 +27,9 @@ impl Shard {
         for (topic, partitions) in request.topics {
             let error = group.is_subscribed_to(&topic).then_some(Error::GroupSubscribedToTopic);
             for partition in &partitions {
-                if error.is_none() && self.offsets().get(&group.id, &topic, *partition).is_some() {
+                let has_any = self.offsets().get(&group.id, &topic, *partition).is_some()
+                    || self.pending().is_unstable(&group.id, &topic, *partition);
+                if error.is_none() && has_any {
                     records.push(tombstone(&group.id, &topic, *partition));
                 }
             }
@@ -61,6 +63,10 @@ impl Shard {
                 records.extend(strangers.map(|(partition, _)| tombstone(group_id, name, *partition)));
             }
         }
+        let waiting = self.pending().all();
+        let strangers = waiting
+            .filter(|(key, value)| value.topic_id != ANY_ID && Some(value.topic_id) != id_of(&key.topic));
+        records.extend(strangers.map(|(key, _)| tombstone(&key.group_id, &key.topic, key.partition)));
         let mut out = Effects::default();
         self.append_in_parts(records, &mut out);
         out

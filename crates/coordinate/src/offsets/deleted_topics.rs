@@ -35,6 +35,11 @@ impl Shard {
         let (mut out, mut records) = (Effects::default(), Vec::new());
         let mut steps = self.settings().limits.look_steps.max(1);
         let mut next = None;
+        if from.is_none() {
+            // Those that wait for a transaction are few: they go with the first part.
+            let waiting = self.pending().all().filter(|(key, value)| topics.had(&key.topic, value));
+            records.extend(waiting.map(|(key, _)| tombstone(&key.group_id, &key.topic, key.partition)));
+        }
         for (group_id, by_topic) in self.offsets().groups_from(from) {
             if steps == 0 {
                 next = Some(group_id.clone());
@@ -49,6 +54,11 @@ impl Shard {
 }
 
 impl DeletedTopics {
+    /// Whether an offset is one of these topics.
+    fn had(&self, topic: &str, value: &OffsetValue) -> bool {
+        self.0.get(topic).is_some_and(|ids| is_of(ids, value))
+    }
+
     /// Adds tombstones for what the group committed for these topics. Says how many topics and offsets were looked at.
     fn offsets_of(&self, group_id: &Arc<str>, by_topic: &GroupOffsets, records: &mut Vec<Record>) -> usize {
         let mut looked_at = by_topic.len().min(self.0.len());

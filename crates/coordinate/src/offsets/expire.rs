@@ -7,7 +7,8 @@
 //!   stable, consumers, topic not subscribed   the commit
 //!   any other                                 never
 //! ```
-//! An offset committed with a retention time of its own expires at that time instead.
+//! An offset committed with a retention time of its own expires at that time instead. None expires while a transaction that
+//! is under way may change it, and no group goes that has offsets waiting for one.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -75,16 +76,18 @@ impl Look<'_> {
             self.steps = self.steps.saturating_sub(partitions.len());
             if !group.is_subscribed_to(topic) {
                 let retention_ms = self.shard.settings().offsets_retention_ms;
-                let gone = partitions.iter().filter(|(_, value)| {
-                    expires_from(group, value)
-                        .is_some_and(|base_ms| is_over(value, base_ms, self.wall_ms, retention_ms))
+                let gone = partitions.iter().filter(|(partition, value)| {
+                    !self.shard.pending().is_unstable(&group.id, topic, **partition)
+                        && expires_from(group, value)
+                            .is_some_and(|base_ms| is_over(value, base_ms, self.wall_ms, retention_ms))
                 });
                 self.records.extend(gone.map(|(partition, _)| tombstone(&group.id, topic, *partition)));
             }
         }
         let all: usize = topics.values().map(BTreeMap::len).sum();
         let left = all - (self.records.len() - before);
-        if left == 0 && group.is(GroupState::Empty) && group.pending_len() == 0 {
+        let waits = group.pending_len() > 0 || self.shard.pending().has_group(&group.id);
+        if left == 0 && group.is(GroupState::Empty) && !waits {
             self.records.push(Record::Group { group_id: group.id.clone(), value: None });
         }
         None

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::error::Error;
 use crate::input::{ANY_ID, TopicId};
 use crate::records::OffsetValue;
 use crate::shard::Shard;
@@ -26,47 +27,74 @@ pub struct FetchedOffset {
     pub leader_epoch: i32,
     /// The client's free text.
     pub metadata: Arc<str>,
+    /// UNSTABLE_OFFSET_COMMIT for who wants only what lasts.
+    pub error: Option<Error>,
 }
 
 impl FetchedOffset {
     fn of(partition: i32, value: Option<&OffsetValue>) -> Self {
         value.map_or_else(
-            || Self { partition, offset: -1, leader_epoch: -1, metadata: Arc::from("") },
+            || Self { partition, offset: -1, leader_epoch: -1, metadata: Arc::from(""), error: None },
             |value| Self {
                 partition,
                 offset: value.offset,
                 leader_epoch: value.leader_epoch,
                 metadata: value.metadata.clone(),
+                error: None,
             },
         )
+    }
+
+    fn unstable(partition: i32) -> Self {
+        Self { error: Some(Error::UnstableOffsetCommit), ..Self::of(partition, None) }
     }
 }
 
 impl Shard {
     /// The offsets of these partitions. An unknown group, or an offset kept for a namesake of the topic with another id,
-    /// reads as nothing committed. An id of zeros matches any.
+    /// reads as nothing committed. An id of zeros matches any. `require_stable`: an offset that a transaction under way may
+    /// change is not told (KIP-447).
     pub fn fetch_offsets(
         &self,
         group_id: &str,
         topic: &Arc<str>,
         id: TopicId,
         partitions: &[i32],
+        require_stable: bool,
     ) -> FetchedTopic {
         let committed =
             |partition: i32| self.offsets().get(group_id, topic, partition).filter(|value| fits(value, id));
-        let partitions = partitions.iter().map(|index| FetchedOffset::of(*index, committed(*index)));
+        let partitions = partitions.iter().map(|index| {
+            if require_stable && self.pending().is_unstable(group_id, topic, *index) {
+                return FetchedOffset::unstable(*index);
+            }
+            FetchedOffset::of(*index, committed(*index))
+        });
         FetchedTopic { name: topic.clone(), partitions: partitions.collect() }
     }
 
     /// All offsets of a group but those kept for a namesake of a topic; `id_of` says a topic's id, zeros if it has none.
-    pub fn fetch_all_offsets(&self, group_id: &str, id_of: impl Fn(&str) -> TopicId) -> Vec<FetchedTopic> {
+    /// Of what waits for a transaction and was not committed before nothing is said, as in Kafka.
+    pub fn fetch_all_offsets(
+        &self,
+        group_id: &str,
+        id_of: impl Fn(&str) -> TopicId,
+        require_stable: bool,
+    ) -> Vec<FetchedTopic> {
         let Some(topics) = self.offsets().of_group(group_id) else { return Vec::new() };
         let fetched = topics.iter().map(|(name, partitions)| {
             let id = id_of(name);
             let partitions = partitions.iter().filter(|(_, value)| fits(value, id));
             FetchedTopic {
                 name: name.clone(),
-                partitions: partitions.map(|(index, value)| FetchedOffset::of(*index, Some(value))).collect(),
+                partitions: partitions
+                    .map(|(index, value)| {
+                        if require_stable && self.pending().is_unstable(group_id, name, *index) {
+                            return FetchedOffset::unstable(*index);
+                        }
+                        FetchedOffset::of(*index, Some(value))
+                    })
+                    .collect(),
             }
         });
         fetched.filter(|topic| !topic.partitions.is_empty()).collect()

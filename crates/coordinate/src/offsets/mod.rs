@@ -1,10 +1,12 @@
-//! Committed offsets of one shard, and what may happen to them: commit, fetch, delete, expire.
+//! Committed offsets of one shard, and what may happen to them: commit, within a transaction or not, fetch, delete, expire.
 
 mod commit;
 mod delete;
 mod deleted_topics;
 mod expire;
 mod fetch;
+mod pending;
+mod txn;
 mod weight;
 
 use std::collections::BTreeMap;
@@ -18,6 +20,7 @@ use weight::Counts;
 
 pub use deleted_topics::DeletedTopics;
 pub use fetch::{FetchedOffset, FetchedTopic};
+pub(crate) use pending::Pending;
 
 /// Partition to offset, by topic.
 pub(crate) type GroupOffsets = BTreeMap<Arc<str>, BTreeMap<i32, OffsetValue>>;
@@ -31,14 +34,7 @@ pub(crate) struct Offsets {
 }
 
 impl Offsets {
-    pub(crate) fn replay(&mut self, key: &OffsetKey, value: Option<OffsetValue>) {
-        match value {
-            Some(value) => self.put(key, value),
-            None => self.remove(key),
-        }
-    }
-
-    fn put(&mut self, key: &OffsetKey, value: OffsetValue) {
+    pub(crate) fn put(&mut self, key: &OffsetKey, value: OffsetValue) {
         let topics = self.by_group.entry(key.group_id.clone()).or_default();
         let before = Counts::of(Some(topics), &key.topic);
         self.bytes += text_bytes(&value.metadata);
@@ -50,7 +46,7 @@ impl Offsets {
         }
     }
 
-    fn remove(&mut self, key: &OffsetKey) {
+    pub(crate) fn remove(&mut self, key: &OffsetKey) {
         let Some(topics) = self.by_group.get_mut(&key.group_id) else { return };
         let before = Counts::of(Some(topics), &key.topic);
         let Some(partitions) = topics.get_mut(&key.topic) else { return };

@@ -11,32 +11,32 @@ pub enum EncodeError {
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Writer {
+pub(crate) struct Writer {
     out: BytesMut,
 }
 
 impl Writer {
-    pub(super) fn done(self) -> Bytes {
+    pub(crate) fn done(self) -> Bytes {
         self.out.freeze()
     }
 
-    pub(super) fn i16(&mut self, value: i16) {
+    pub(crate) fn i16(&mut self, value: i16) {
         self.out.put_i16(value);
     }
 
-    pub(super) fn i32(&mut self, value: i32) {
+    pub(crate) fn i32(&mut self, value: i32) {
         self.out.put_i32(value);
     }
 
-    pub(super) fn i64(&mut self, value: i64) {
+    pub(crate) fn i64(&mut self, value: i64) {
         self.out.put_i64(value);
     }
 
-    pub(super) fn raw(&mut self, bytes: &[u8]) {
+    pub(crate) fn raw(&mut self, bytes: &[u8]) {
         self.out.put_slice(bytes);
     }
 
-    pub(super) fn varint(&mut self, mut value: u32) {
+    pub(crate) fn varint(&mut self, mut value: u32) {
         while value >= 0x80 {
             self.out.put_u8(value as u8 | 0x80);
             value >>= 7;
@@ -44,14 +44,14 @@ impl Writer {
         self.out.put_u8(value as u8);
     }
 
-    pub(super) fn string(&mut self, text: &str) -> Result<(), EncodeError> {
+    pub(crate) fn string(&mut self, text: &str) -> Result<(), EncodeError> {
         let len = i16::try_from(text.len()).map_err(|_| EncodeError::TooLong(text.len()))?;
         self.i16(len);
         self.raw(text.as_bytes());
         Ok(())
     }
 
-    pub(super) fn nullable_string(&mut self, text: Option<&str>) -> Result<(), EncodeError> {
+    pub(crate) fn nullable_string(&mut self, text: Option<&str>) -> Result<(), EncodeError> {
         if let Some(text) = text {
             return self.string(text);
         }
@@ -59,7 +59,7 @@ impl Writer {
         Ok(())
     }
 
-    pub(super) fn compact_string(&mut self, text: &str) -> Result<(), EncodeError> {
+    pub(crate) fn compact_string(&mut self, text: &str) -> Result<(), EncodeError> {
         if i16::try_from(text.len()).is_err() {
             return Err(EncodeError::TooLong(text.len()));
         }
@@ -68,7 +68,7 @@ impl Writer {
         Ok(())
     }
 
-    pub(super) fn bytes(&mut self, bytes: &[u8]) -> Result<(), EncodeError> {
+    pub(crate) fn bytes(&mut self, bytes: &[u8]) -> Result<(), EncodeError> {
         let len = i32::try_from(bytes.len()).map_err(|_| EncodeError::TooLong(bytes.len()))?;
         self.i32(len);
         self.raw(bytes);

@@ -10,7 +10,7 @@
 //! classic groups skips them. Hostile bytes are errors, nothing is allocated from a claimed count.
 
 mod bytes_in;
-mod bytes_out;
+pub(crate) mod bytes_out;
 mod group_metadata;
 mod offset_commit;
 mod replay;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::{BufMut, Bytes, BytesMut};
 use pagewire_coordinate::{
     Commit, CommitPartition, CommitTopic, DeleteGroups, DeleteOffsets, DeletedTopic, DeletedTopics,
-    Heartbeat, Input, Join, Leave, Leaver, Protocol, Sync, Token,
+    Heartbeat, Input, Join, Leave, Leaver, Protocol, Sync, Token, TxnProducer,
 };
 
 pub(crate) struct Command {
@@ -33,7 +33,7 @@ impl Command {
         self.words.get(index).map_or("", String::as_str)
     }
 
-    fn has(&self, word: &str) -> bool {
+    pub(crate) fn has(&self, word: &str) -> bool {
         self.words.iter().any(|had| had == word)
     }
 
@@ -100,7 +100,7 @@ impl Command {
                 instance_id,
             }),
             "leave" => Input::Leave(Leave { token, group_id, members: self.leavers() }),
-            "commit" => Input::Commit(Commit {
+            "commit" | "txn-commit" => Input::Commit(Commit {
                 token,
                 group_id,
                 member_id,
@@ -108,6 +108,10 @@ impl Command {
                 generation: self.number("generation", -1),
                 retention_ms: self.field("retention").map(|text| text.parse().unwrap()),
                 says_group_not_found: self.has("v9"),
+                in_txn: (self.verb == "txn-commit").then(|| TxnProducer {
+                    producer_id: self.number("producer", 0),
+                    producer_epoch: self.number("epoch", 0),
+                }),
                 topics: self.commits(),
             }),
             "delete-offsets" => {

@@ -2,14 +2,20 @@
 
 use std::fmt::Write as _;
 
-use pagewire_coordinate::{Effects, Error, KeyValue, Now, Settings, Shard};
+use pagewire_coordinate::{Effects, Error, KeyValue, Now, Settings, Shard, TxnProducer};
 
 use super::command::Command;
 use super::print;
 
+/// What a log keeps.
+enum Logged {
+    Record(KeyValue, Option<TxnProducer>),
+    Marker { producer_id: i64, committed: bool },
+}
+
 pub(crate) struct Player {
     shard: Shard,
-    log: Vec<KeyValue>,
+    log: Vec<Logged>,
     now_ms: i64,
     fail_next: bool,
     prints_notes: bool,
@@ -38,6 +44,7 @@ impl Player {
             "notes" => self.prints_notes = true,
             "write-fails" => self.fail_next = true,
             "restart" => self.restart(&mut out),
+            "end" => self.end_transaction(command.number("producer", 0), command.word(0) == "commit"),
             "describe" => print::described(self.shard.describe(command.word(0)).as_ref(), &mut out),
             "list" => print::listed(
                 &self.shard.list(&command.strings("states"), &command.strings("types")),
@@ -46,7 +53,13 @@ impl Player {
             "fetch" => {
                 let group_id = command.field("group").unwrap();
                 for (topic, partitions) in command.partitions() {
-                    let fetched = self.shard.fetch_offsets(group_id, &topic, command.topic_id(), &partitions);
+                    let fetched = self.shard.fetch_offsets(
+                        group_id,
+                        &topic,
+                        command.topic_id(),
+                        &partitions,
+                        command.has("stable"),
+                    );
                     print::fetched(&fetched, &mut out);
                 }
             }
@@ -56,8 +69,9 @@ impl Player {
             }
             "topics-deleted" => self.delete_topics(command, &mut out),
             "fetch-all" => {
+                let group_id = command.field("group").unwrap();
                 let all =
-                    self.shard.fetch_all_offsets(command.field("group").unwrap(), |_| command.topic_id());
+                    self.shard.fetch_all_offsets(group_id, |_| command.topic_id(), command.has("stable"));
                 for topic in &all {
                     print::fetched(topic, &mut out);
                 }
@@ -115,12 +129,28 @@ impl Player {
 
     fn restart(&mut self, out: &mut String) {
         let mut shard = Shard::new(self.shard.settings().clone());
-        for (key, value) in &self.log {
-            shard.replay(key, value.as_deref(), self.now_ms).unwrap();
+        for logged in &self.log {
+            match logged {
+                Logged::Record((key, value), None) => {
+                    shard.replay(key, value.as_deref(), self.now_ms).unwrap();
+                }
+                Logged::Record((key, value), Some(producer)) => {
+                    let id = producer.producer_id;
+                    shard.replay_in_txn(id, key, value.as_deref(), self.now_ms).unwrap();
+                }
+                Logged::Marker { producer_id, committed } => {
+                    shard.end_transaction(*producer_id, *committed, self.now_ms);
+                }
+            }
         }
         self.shard = shard;
         let effects = self.shard.loaded(self.now());
         self.act(effects, out);
+    }
+
+    fn end_transaction(&mut self, producer_id: i64, committed: bool) {
+        self.log.push(Logged::Marker { producer_id, committed });
+        self.shard.end_transaction(producer_id, committed, self.now_ms);
     }
 
     fn act(&mut self, effects: Effects, out: &mut String) {
@@ -135,6 +165,9 @@ impl Player {
             if parts > 1 {
                 out.push_str("part\n");
             }
+            if let Some(producer) = append.in_txn {
+                let _ = writeln!(out, "in transaction {} {}", producer.producer_id, producer.producer_epoch);
+            }
             for record in &append.records {
                 print::record(record, out);
             }
@@ -143,7 +176,8 @@ impl Player {
                 out.push_str("write failed\n");
                 self.shard.append_failed(append, Error::NotCoordinator, self.now())
             } else {
-                self.log.extend(append.encode().unwrap());
+                let records = append.encode().unwrap().into_iter();
+                self.log.extend(records.map(|record| Logged::Record(record, append.in_txn)));
                 self.shard.appended(append, self.now())
             };
             self.act(next, out);

@@ -121,10 +121,12 @@ pub(crate) fn listed(groups: &[ListedGroup], out: &mut String) {
 pub(crate) fn fetched(topic: &FetchedTopic, out: &mut String) {
     for offset in &topic.partitions {
         let (name, index) = (&topic.name, offset.partition);
-        let _ = writeln!(
+        let _ = write!(
             out,
             "{name}:{index} offset={} epoch={} {:?}",
             offset.offset, offset.leader_epoch, offset.metadata
         );
+        let _ = offset.error.map_or(Ok(()), |error| write!(out, " {error}"));
+        out.push('\n');
     }
 }

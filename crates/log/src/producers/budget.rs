@@ -2,7 +2,8 @@
 //!
 //! Each log has its own bound as well. When all together remember too many, the logs that remember most forget those
 //! that were silent for longest, a share each, until there is room. A table's lock is taken within the append lock of its
-//! log, or alone: one log forgets for another, and waits for no append of it.
+//! log, or alone: one log forgets for another, and waits for no append of it. Producers in transactions are not forgotten:
+//! when they are all that the budget allows, no further transaction begins anywhere until some have ended.
 
 use std::collections::BinaryHeap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -22,6 +23,8 @@ const FREED: usize = 64;
 pub(crate) struct ProducerBudget {
     max: usize,
     total: AtomicUsize,
+    /// Of these, producers with an open transaction.
+    open: AtomicUsize,
     tables: Mutex<Vec<Weak<Producers>>>,
 }
 
@@ -31,12 +34,14 @@ pub(crate) struct Producers {
     budget: Arc<ProducerBudget>,
     table: Mutex<ProducerTable>,
     len: AtomicUsize,
+    open: AtomicUsize,
 }
 
 impl Default for ProducerBudget {
     /// Without a bound.
     fn default() -> Self {
-        Self { max: usize::MAX, total: AtomicUsize::default(), tables: Mutex::default() }
+        let (total, open) = (AtomicUsize::default(), AtomicUsize::default());
+        Self { max: usize::MAX, total, open, tables: Mutex::default() }
     }
 }
 
@@ -47,8 +52,8 @@ impl ProducerBudget {
 
     /// Counts a table from now on.
     pub(crate) fn count(self: &Arc<Self>, table: ProducerTable) -> Arc<Producers> {
-        let (empty, len) = (Mutex::default(), AtomicUsize::default());
-        let producers = Arc::new(Producers { budget: Arc::clone(self), table: empty, len });
+        let (empty, len, open) = (Mutex::default(), AtomicUsize::default(), AtomicUsize::default());
+        let producers = Arc::new(Producers { budget: Arc::clone(self), table: empty, len, open });
         producers.with(|own| *own = table);
         let mut tables = self.tables.lock();
         if tables.len() == tables.capacity() {
@@ -87,13 +92,16 @@ impl Producers {
     pub(crate) fn with<R>(&self, work: impl FnOnce(&mut ProducerTable) -> R) -> R {
         let mut table = self.table.lock();
         let answer = work(&mut table);
-        let (now, before) = (table.len(), self.len());
-        if now != before {
-            self.len.store(now, Ordering::Relaxed);
-            // Wraps where it became less.
-            self.budget.total.fetch_add(now.wrapping_sub(before), Ordering::Relaxed);
-        }
+        count(table.len(), &self.len, &self.budget.total);
+        count(table.open_count(), &self.open, &self.budget.open);
         answer
+    }
+
+    /// How many transactions may be open in this table: `max`, or no more than now where all tables together have as many
+    /// as the budget allows.
+    pub(crate) fn open_max(&self, max: usize) -> usize {
+        let full = self.budget.open.load(Ordering::Relaxed) >= self.budget.max;
+        if full { max.min(self.open.load(Ordering::Relaxed)) } else { max }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -109,6 +117,17 @@ impl Producers {
 impl Drop for Producers {
     fn drop(&mut self) {
         self.budget.total.fetch_sub(self.len(), Ordering::Relaxed);
+        self.budget.open.fetch_sub(self.open.load(Ordering::Relaxed), Ordering::Relaxed);
+    }
+}
+
+/// A table has so many now: its own count and that of all.
+fn count(now: usize, own: &AtomicUsize, all: &AtomicUsize) {
+    let before = own.load(Ordering::Relaxed);
+    if now != before {
+        own.store(now, Ordering::Relaxed);
+        // Wraps where it became less.
+        all.fetch_add(now.wrapping_sub(before), Ordering::Relaxed);
     }
 }
 
@@ -155,6 +174,25 @@ mod tests {
         assert!(budget.total.load(Ordering::Relaxed) <= 100);
         let counted: usize = tables.iter().map(|table| ids(table).len()).sum();
         assert_eq!(budget.total.load(Ordering::Relaxed), counted);
+    }
+
+    #[test]
+    fn open_transactions_of_all_tables_are_no_more_than_the_budget() {
+        let budget = ProducerBudget::new(3);
+        let (one, two) = (budget.count(ProducerTable::default()), budget.count(ProducerTable::default()));
+        let begin = |table: &Producers, id: i64| {
+            let mut header = pagewire_record::BatchHeader::decode(&[0; 61]);
+            (header.producer_id, header.base_offset) = (id, id);
+            (header.attributes, header.records_count) = (0x10, 1);
+            table.with(|table| table.record(Entry { header: &header, marker: None }, 0, usize::MAX));
+        };
+        begin(&one, 1);
+        begin(&one, 2);
+        assert_eq!((one.open_max(10), two.open_max(10)), (10, 10));
+        begin(&two, 3);
+        assert_eq!((one.open_max(10), two.open_max(10), two.open_max(0)), (2, 1, 0));
+        drop(one);
+        assert_eq!(two.open_max(10), 10);
     }
 
     #[test]

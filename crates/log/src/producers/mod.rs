@@ -18,6 +18,7 @@ use crate::errors::AppendError;
 use crate::producers::producer::{BatchMeta, Producer};
 use crate::txns::index::AbortedTxn;
 use crate::txns::open::OpenTxns;
+use crate::txns::verification::{Guard, TxnStart, Verifications};
 
 /// What becomes of a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +42,7 @@ pub(crate) struct Entry<'b> {
 pub(crate) struct ProducerTable {
     known: HashMap<i64, Producer>,
     open: OpenTxns,
+    asked: Verifications,
 }
 
 impl ProducerTable {
@@ -49,8 +51,23 @@ impl ProducerTable {
     }
 
     pub(crate) fn clear(&mut self) {
-        self.known.clear();
-        self.open.clear();
+        *self = Self::default();
+    }
+
+    /// How many transactions are open.
+    pub(crate) fn open_count(&self) -> usize {
+        self.open.len()
+    }
+
+    /// Whether a producer's transaction is open, and of this epoch.
+    pub(crate) fn is_in_transaction(&self, id: i64, epoch: i16) -> bool {
+        self.known.get(&id).is_some_and(|known| known.epoch == epoch && known.txn_first_offset.is_some())
+    }
+
+    /// The guard for a question to the coordinator; none if there is nothing to ask.
+    pub(crate) fn verify(&mut self, start: TxnStart, now_ms: i64) -> Option<Guard> {
+        let is_open = self.is_in_transaction(start.producer_id, start.producer_epoch);
+        (!is_open).then(|| self.asked.begin(start, now_ms))
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (i64, &Producer)> {
@@ -102,29 +119,43 @@ impl ProducerTable {
         }
         let (producer_id, known) = (header.producer_id, self.known.get(&header.producer_id));
         if header.is_control() {
-            return check_marker(entry, known);
+            return check_marker(entry, known, origin.marker_version());
         }
         let in_txn = known.is_some_and(|known| known.txn_first_offset.is_some());
         if header.is_transactional() && !in_txn && self.open.len() >= max {
             return Err(AppendError::TooManyTransactions { max });
         }
+        if origin.checks_sequences()
+            && let Some(batch) = known.and_then(|known| known.duplicate_of(header))
+        {
+            return Ok(Verdict::Duplicate(*batch));
+        }
+        known.map_or(Ok(()), |known| check_epoch(header, known))?;
+        self.check_begun(header, origin)?;
+        if origin.checks_sequences() {
+            self.asked.check_sequence(header, known.is_some_and(|known| known.last().is_some()))?;
+        }
         let Some(known) = known else {
             // Its state may have expired or been deleted with the log: any sequence is believed.
             return Ok(Verdict::New);
         };
-        if origin == Origin::Client
-            && let Some(batch) = known.duplicate_of(header)
-        {
-            return Ok(Verdict::Duplicate(*batch));
-        }
-        check_epoch(header, known)?;
-        if origin == Origin::Client {
+        if origin.checks_sequences() {
             check_sequence(header, known)?;
         }
         if in_txn && !header.is_transactional() {
             return Err(AppendError::InvalidTxnState { producer_id });
         }
         Ok(Verdict::New)
+    }
+
+    /// A transaction begins here with the coordinator's consent, where that is to be shown.
+    fn check_begun(&self, header: &BatchHeader, origin: Origin) -> Result<(), AppendError> {
+        let BatchHeader { producer_id, producer_epoch, .. } = *header;
+        let begins = header.is_transactional() && !self.is_in_transaction(producer_id, producer_epoch);
+        if begins && !origin.may_begin(|guard| self.asked.allow(producer_id, guard)) {
+            return Err(AppendError::NotInTransaction { producer_id });
+        }
+        Ok(())
     }
 
     /// The entry that an ABORT marker gets in the transactions' index; `None` for any other batch, and for a transaction
@@ -152,7 +183,10 @@ impl ProducerTable {
         if self.known.len() >= max && !self.known.contains_key(&header.producer_id) {
             self.forget_oldest((self.known.len() + 1).saturating_sub(max) + max / 16);
         }
-        let Self { known, open } = self;
+        let Self { known, open, asked } = self;
+        if header.is_transactional() {
+            asked.end(header.producer_id);
+        }
         let known = known.entry(header.producer_id).or_insert_with(|| Producer::new(header.producer_epoch));
         if known.epoch != header.producer_epoch {
             let kept = (known.coordinator_epoch, known.txn_first_offset);
@@ -183,6 +217,7 @@ impl ProducerTable {
 
     /// Forgets producers that were silent for `expiration_ms`, except those in a transaction.
     pub(crate) fn expire(&mut self, now_ms: i64, expiration_ms: i64) -> usize {
+        self.asked.expire(now_ms, expiration_ms);
         let before = self.known.len();
         self.known.retain(|_, producer| {
             producer.txn_first_offset.is_some()
@@ -222,16 +257,22 @@ impl ProducerTable {
     }
 }
 
-/// A marker may come from any epoch that is not older, the coordinator's and the producer's.
-fn check_marker(entry: Entry<'_>, known: Option<&Producer>) -> Result<Verdict, AppendError> {
+/// A marker may come from any epoch that is not older, the coordinator's and the producer's. By transaction version 2 it
+/// comes from a later epoch than the transaction, so that a late one is known; one that ended the last transaction may
+/// come again, and so may the last epoch there is.
+fn check_marker(entry: Entry<'_>, known: Option<&Producer>, version: i16) -> Result<Verdict, AppendError> {
     let Some(marker) = entry.marker else {
         return Err(AppendError::Malformed("a control batch of a producer ends its transaction"));
     };
     let Some(known) = known else { return Ok(Verdict::New) };
     check_epoch(entry.header, known)?;
+    let (producer_id, got) = (entry.header.producer_id, entry.header.producer_epoch);
+    let ends_nothing = got == known.epoch && known.txn_first_offset.is_some() && got != i16::MAX;
+    if version >= 2 && ends_nothing {
+        return Err(AppendError::LateMarker { producer_id, got, current: known.epoch });
+    }
     let (got, current) = (marker.coordinator_epoch, known.coordinator_epoch);
     if got < current {
-        let producer_id = entry.header.producer_id;
         return Err(AppendError::CoordinatorFenced { producer_id, got, current });
     }
     Ok(Verdict::New)

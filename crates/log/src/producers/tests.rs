@@ -281,3 +281,126 @@ fn no_more_transactions_open_than_producers_may_be_remembered() {
     aborted(&mut table, 5, 1000);
     assert!(table.check(data(&one_more), Origin::Client, MAX).is_ok());
 }
+
+const PRODUCED: fn(Option<Guard>) -> Origin = Origin::ClientInTxn;
+
+fn start(header: &BatchHeader, bumps_epoch: bool) -> TxnStart {
+    TxnStart::of(header, bumps_epoch)
+}
+
+#[test]
+fn a_transaction_begins_with_the_guard_of_the_question_and_goes_on_without() {
+    let (mut table, first) = (ProducerTable::default(), inside(1, 0, 0));
+    let refused = table.check(data(&first), PRODUCED(None), MAX);
+    assert!(matches!(refused, Err(AppendError::NotInTransaction { producer_id: 1 })));
+    let guard = table.verify(start(&first, false), 0);
+    assert_eq!(table.verify(start(&first, false), 1), guard, "the same question");
+    assert!(matches!(table.check(data(&first), PRODUCED(guard), MAX), Ok(Verdict::New)));
+    table.record(data(&first), 0, MAX);
+    assert_eq!(table.verify(start(&inside(1, 1, 1), false), 2), None, "nothing to ask");
+    assert!(matches!(table.check(data(&inside(1, 1, 1)), PRODUCED(None), MAX), Ok(Verdict::New)));
+    assert!(matches!(table.check(data(&first), PRODUCED(None), MAX), Ok(Verdict::Duplicate(_))));
+}
+
+#[test]
+fn a_marker_between_question_and_append_makes_the_answer_void() {
+    let (mut table, first) = (ProducerTable::default(), inside(1, 0, 0));
+    let stale = table.verify(start(&first, false), 0);
+    table.record(Entry { header: &end(1, 0, 0), marker: Some(ABORT) }, 0, MAX);
+    assert!(matches!(
+        table.check(data(&first), PRODUCED(stale), MAX),
+        Err(AppendError::NotInTransaction { .. })
+    ));
+    // The next transaction asks anew; what was found out about the one before does not count for it.
+    let fresh = table.verify(start(&first, false), 0);
+    assert_ne!(fresh, stale);
+    assert!(table.check(data(&first), PRODUCED(stale), MAX).is_err());
+    assert!(table.check(data(&first), PRODUCED(fresh), MAX).is_ok());
+}
+
+#[test]
+fn what_is_asked_about_does_not_overtake_what_was_sent_before_it() {
+    let mut table = ProducerTable::default();
+    let (first, second) = (inside(1, 3, 0), inside(1, 4, 1));
+    let guard = table.verify(start(&second, false), 0);
+    assert_eq!(table.verify(start(&first, false), 0), guard);
+    assert!(matches!(
+        table.check(data(&second), PRODUCED(guard), MAX),
+        Err(AppendError::OutOfOrderSequence { got: 4, last: 2, .. })
+    ));
+    assert!(table.check(data(&first), PRODUCED(guard), MAX).is_ok());
+}
+
+#[test]
+fn a_producer_with_an_epoch_for_each_transaction_begins_each_with_its_first_record() {
+    let mut table = ProducerTable::default();
+    let late = inside(1, 4, 0);
+    let guard = table.verify(start(&late, true), 0);
+    assert!(matches!(
+        table.check(data(&late), PRODUCED(guard), MAX),
+        Err(AppendError::OutOfOrderSequence { got: 4, last: -1, .. })
+    ));
+    let mut old = ProducerTable::default();
+    let guard = old.verify(start(&late, false), 0);
+    assert!(old.check(data(&late), PRODUCED(guard), MAX).is_ok(), "others may start anywhere");
+    let first = inside(1, 0, 0);
+    let guard = table.verify(start(&first, true), 0);
+    assert!(table.check(data(&first), PRODUCED(guard), MAX).is_ok());
+}
+
+#[test]
+fn an_older_epoch_is_told_so_before_anything_else() {
+    let mut table = table(&[BatchHeader { producer_epoch: 3, ..inside(1, 0, 0) }]);
+    table.record(Entry { header: &end(1, 3, 1), marker: Some(COMMIT) }, 0, MAX);
+    let zombie = BatchHeader { producer_epoch: 2, ..inside(1, 0, 2) };
+    for origin in [PRODUCED(None), Origin::CoordinatorInTxn(None)] {
+        let refused = table.check(data(&zombie), origin, MAX);
+        assert!(matches!(refused, Err(AppendError::InvalidProducerEpoch { got: 2, current: 3, .. })));
+    }
+}
+
+#[test]
+fn what_a_coordinator_writes_into_a_transaction_needs_the_guard_too() {
+    let (mut table, offsets) = (ProducerTable::default(), inside(1, NO_SEQUENCE, 0));
+    let refused = table.check(data(&offsets), Origin::CoordinatorInTxn(None), MAX);
+    assert!(matches!(refused, Err(AppendError::NotInTransaction { .. })));
+    let guard = table.verify(start(&offsets, true), 0);
+    assert!(table.check(data(&offsets), Origin::CoordinatorInTxn(guard), MAX).is_ok());
+}
+
+#[test]
+fn questions_are_bounded_and_forgotten_after_their_time() {
+    let mut table = ProducerTable::default();
+    let guards: Vec<_> =
+        (0..2000).map(|id| (id, table.verify(start(&inside(id, 0, 0), false), id))).collect();
+    let open = |table: &ProducerTable, of: &(i64, Option<Guard>)| {
+        table.check(data(&inside(of.0, 0, 0)), PRODUCED(of.1), MAX).is_ok()
+    };
+    let kept: Vec<i64> = guards.iter().filter(|of| open(&table, of)).map(|(id, _)| *id).collect();
+    assert_eq!(kept, (976..2000).collect::<Vec<_>>(), "the last 1024");
+    table.expire(3500, 2000);
+    assert!(!open(&table, &guards[1500]) && open(&table, &guards[1501]));
+}
+
+#[test]
+fn a_marker_of_transaction_version_2_is_of_a_later_epoch_or_the_last_one_again() {
+    let check = |table: &ProducerTable, version, epoch| {
+        let entry = Entry { header: &end(1, epoch, 1), marker: Some(COMMIT) };
+        table.check(entry, Origin::EndTxn { version }, MAX).map(drop)
+    };
+    let of_epoch = |epoch| BatchHeader { producer_epoch: epoch, ..inside(1, 0, 0) };
+    let mut table = table(&[of_epoch(3)]);
+    for version in [0, 1] {
+        assert!(check(&table, version, 3).is_ok() && check(&table, version, 4).is_ok());
+        assert!(matches!(check(&table, version, 2), Err(AppendError::InvalidProducerEpoch { .. })));
+    }
+    assert!(matches!(check(&table, 2, 3), Err(AppendError::LateMarker { got: 3, current: 3, .. })));
+    assert!(matches!(check(&table, 2, 2), Err(AppendError::InvalidProducerEpoch { .. })));
+    assert!(check(&table, 2, 4).is_ok());
+    table.record(Entry { header: &end(1, 4, 1), marker: Some(COMMIT) }, 0, MAX);
+    assert!(check(&table, 2, 4).is_ok(), "sent again because its answer was lost");
+    table.record(data(&BatchHeader { producer_epoch: 4, ..inside(1, 0, 2) }), 0, MAX);
+    assert!(check(&table, 2, 4).is_err(), "of the transaction before");
+    let last = self::table(&[of_epoch(i16::MAX)]);
+    assert!(check(&last, 2, i16::MAX).is_ok(), "there is no later epoch");
+}

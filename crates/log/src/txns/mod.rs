@@ -3,4 +3,5 @@
 pub(crate) mod index;
 pub(crate) mod marker;
 pub(crate) mod open;
+pub(crate) mod verification;
 pub(crate) mod witness;

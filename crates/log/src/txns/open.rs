@@ -17,10 +17,6 @@ impl OpenTxns {
         self.0.remove(&first_offset);
     }
 
-    pub(crate) fn clear(&mut self) {
-        self.0.clear();
-    }
-
     pub(crate) fn len(&self) -> usize {
         self.0.len()
     }

@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 
 use bytes::Bytes;
+use pagewire_coordinate::txn::{TxnDecoded, TxnRecord, TxnValue};
 use pagewire_record::{DecompressLimits, SharedBatch};
 
-use super::state::{TxnState, transactional_id};
+use super::state::{completed, holds, marker_epoch, outcome};
 use super::{OpenTransaction, Outcome, STATE_TOPIC};
 use crate::batches::{Batches, Stop};
 use crate::cut::CutKind;
@@ -34,7 +35,7 @@ struct Said {
     /// The partition of the topic in which it lies, and its key there.
     partition: i32,
     key: Bytes,
-    state: TxnState,
+    state: TxnValue,
 }
 
 /// The last word on a transaction, to be appended to this partition of the topic.
@@ -103,12 +104,14 @@ impl Decisions {
         for record in batch.records(&DecompressLimits::default()).ok()? {
             let record = record.ok()?;
             let key = record.key?;
-            let Some(id) = transactional_id(&key).ok()? else { continue };
-            let Some(value) = record.value else {
+            let TxnDecoded::Record(said) = TxnRecord::decode(&key, record.value.as_deref()).ok()? else {
+                continue;
+            };
+            let id = said.transactional_id.to_string();
+            let Some(state) = said.value else {
                 self.ids.remove(&id);
                 continue;
             };
-            let state = TxnState::read(&value).ok()??;
             if self.ids.len() >= IDS_MAX && !self.ids.contains_key(&id) {
                 return None;
             }
@@ -117,7 +120,7 @@ impl Decisions {
         Some(())
     }
 
-    fn of(&self, producer_id: i64) -> Option<(&str, &TxnState)> {
+    fn of(&self, producer_id: i64) -> Option<(&str, &TxnValue)> {
         let id = self.producers.get(&producer_id)?;
         Some((id, &self.ids.get(id)?.state))
     }
@@ -126,9 +129,9 @@ impl Decisions {
     pub(super) fn name(&self, open: OpenTransaction) -> OpenTransaction {
         let known = self.of(open.producer_id);
         let takes_part = known.filter(|(_, state)| {
-            state.holds(&open.topic, open.partition) && state.marker_epoch() >= open.producer_epoch
+            holds(state, &open.topic, open.partition) && marker_epoch(state) >= open.producer_epoch
         });
-        let decided = takes_part.and_then(|(_, state)| state.outcome());
+        let decided = takes_part.and_then(|(_, state)| outcome(state));
         // Kafka's own tool aborts what its coordinator knows nothing of.
         let outcome = decided.or((self.whole || known.is_some()).then_some(Outcome::Abort));
         OpenTransaction { transactional_id: known.map(|(id, _)| id.to_owned()), outcome, ..open }
@@ -136,7 +139,7 @@ impl Decisions {
 
     /// The epoch of the marker that ends it: never below that of the producer's batches.
     pub(super) fn marker_epoch(&self, open: &OpenTransaction) -> i16 {
-        let said = self.of(open.producer_id).map_or(open.producer_epoch, |(_, state)| state.marker_epoch());
+        let said = self.of(open.producer_id).map_or(open.producer_epoch, |(_, state)| marker_epoch(state));
         said.max(open.producer_epoch)
     }
 
@@ -149,7 +152,7 @@ impl Decisions {
             .map(|(id, said)| (id.as_str(), said))
             .collect();
         let word = |said: &Said| {
-            let value = said.state.completed(now_ms)?.bytes()?;
+            let value = completed(&said.state, now_ms)?.encode().ok()?;
             Some(LastWord { key: said.key.clone(), value })
         };
         here.into_values().filter_map(word).collect()
@@ -158,26 +161,27 @@ impl Decisions {
 
 #[cfg(test)]
 mod tests {
+    use pagewire_coordinate::txn::TxnState;
     use pagewire_log::files::OpenTxn;
     use pagewire_record::{BatchBuilder, Codec};
 
-    use super::super::state::tests::state;
+    use super::super::state::tests::said;
     use super::*;
 
     fn key(id: &str) -> Vec<u8> {
         [&[0, 0, 0, u8::try_from(id.len()).expect("short")], id.as_bytes()].concat()
     }
 
-    fn batch(records: &[(&str, Option<TxnState>)]) -> SharedBatch {
+    fn batch(records: &[(&str, Option<TxnValue>)]) -> SharedBatch {
         let mut builder = BatchBuilder::new(Codec::None);
         for (id, state) in records {
-            let value = state.as_ref().map(|state| state.bytes().expect("bytes"));
+            let value = state.as_ref().map(|state| state.encode().expect("bytes"));
             builder.append(0, Some(&key(id)), value.as_deref(), &[]).expect("a record");
         }
         SharedBatch::first(&builder.build().expect("a batch")).expect("whole")
     }
 
-    fn decisions(whole: bool, records: &[(&str, Option<TxnState>)]) -> Decisions {
+    fn decisions(whole: bool, records: &[(&str, Option<TxnValue>)]) -> Decisions {
         let mut decisions = Decisions { whole, ..Decisions::default() };
         decisions.add_batch(1, &batch(records)).expect("understood");
         for (id, said) in &decisions.ids {
@@ -193,10 +197,12 @@ mod tests {
 
     #[test]
     fn a_promised_commit_is_kept_and_what_was_not_decided_is_aborted_above_its_epoch() {
-        for (status, outcome, epoch) in
-            [(2, Outcome::Commit, 3), (3, Outcome::Abort, 3), (1, Outcome::Abort, 4)]
-        {
-            let known = decisions(true, &[("app", Some(state(0, status)))]);
+        for (state, outcome, epoch) in [
+            (TxnState::PrepareCommit, Outcome::Commit, 3),
+            (TxnState::PrepareAbort, Outcome::Abort, 3),
+            (TxnState::Ongoing, Outcome::Abort, 4),
+        ] {
+            let known = decisions(true, &[("app", Some(said(0, state)))]);
             let named = known.name(open("orders", 7));
             assert_eq!((named.outcome, named.transactional_id.as_deref()), (Some(outcome), Some("app")));
             assert_eq!(known.marker_epoch(&named), epoch);
@@ -205,7 +211,7 @@ mod tests {
 
     #[test]
     fn a_partition_that_takes_no_part_in_the_commit_is_not_committed() {
-        let known = decisions(true, &[("app", Some(state(1, 2)))]);
+        let known = decisions(true, &[("app", Some(said(1, TxnState::PrepareCommit)))]);
         assert_eq!(known.name(open("elsewhere", 7)).outcome, Some(Outcome::Abort));
         let mut newer = open("orders", 7);
         newer.producer_epoch = 4;
@@ -218,7 +224,7 @@ mod tests {
 
     #[test]
     fn what_is_not_here_as_a_whole_is_not_guessed() {
-        let records = [("app", Some(state(1, 2)))];
+        let records = [("app", Some(said(1, TxnState::PrepareCommit)))];
         assert_eq!(
             decisions(true, &records).name(open("orders", 8)).outcome,
             Some(Outcome::Abort),
@@ -234,18 +240,21 @@ mod tests {
         let known = decisions(
             true,
             &[
-                ("app", Some(state(1, 2))),
-                ("app", Some(state(1, 4))),
-                ("gone", Some(state(0, 1))),
+                ("app", Some(said(1, TxnState::PrepareCommit))),
+                ("app", Some(said(1, TxnState::CompleteCommit))),
+                ("gone", Some(said(0, TxnState::Ongoing))),
                 ("gone", None),
             ],
         );
         assert_eq!(known.last_words(1, 5).len(), 0);
-        let known = decisions(true, &[("one", Some(state(1, 1))), ("over", Some(state(0, 5)))]);
+        let known = decisions(
+            true,
+            &[("one", Some(said(1, TxnState::Ongoing))), ("over", Some(said(0, TxnState::CompleteAbort)))],
+        );
         let words = known.last_words(1, 5);
         assert_eq!(words.iter().map(|word| &word.key[..]).collect::<Vec<_>>(), [key("one")]);
-        let last = TxnState::read(&words[0].value).expect("fields").expect("known");
-        assert_eq!((last.outcome(), last.epoch), (None, 4));
+        let last = TxnValue::decode(&words[0].value).expect("known");
+        assert_eq!((outcome(&last), last.producer_epoch), (None, 4));
         assert_eq!(known.last_words(0, 5).len(), 0, "another partition's");
     }
 }

@@ -4,7 +4,7 @@
 //! markers, does not come along. So it is done in the copies, as Kafka would do it:
 //!
 //! ```text
-//!   state.rs      a record of __transaction_state           decisions.rs   all of them: who takes part in what, how it ends
+//!   state.rs      what the coordinator's word means         decisions.rs   all of them: who takes part in what, how it ends
 //!   end.rs        markers at the ends of the new logs, read back; and the coordinator's last word in the copy of its topic
 //! ```
 //!
@@ -27,8 +27,6 @@ use crate::take::Taken;
 
 pub(crate) use decisions::Decisions;
 pub(crate) use end::settle;
-#[cfg(feature = "fuzzing")]
-pub(crate) use state::reads_again as state_reads_again;
 
 /// Where Kafka's coordinator remembers transactions.
 pub(crate) const STATE_TOPIC: &str = "__transaction_state";

@@ -13,6 +13,7 @@ mod removed;
 mod security;
 mod topic;
 mod topics;
+mod transactions;
 
 use super::definition::{Area, Setting, Standing};
 
@@ -36,7 +37,8 @@ pub(super) static SECTIONS: &[Section] = &[
     section("Log", log::LOG),
     section("Topics", topics::TOPICS),
     section("Groups", groups::GROUPS),
-    section("Consumer groups and transactions", later::LATER),
+    section("Transactions", transactions::TRANSACTIONS),
+    section("Consumer groups, and two-phase commit", later::LATER),
     section("Share and streams groups", new_groups::NEW_GROUPS),
     section("TLS", security::TLS),
     section("SASL", security::SASL),

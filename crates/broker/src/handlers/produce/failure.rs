@@ -9,21 +9,6 @@ use pagewire_wire::{
     messages::produce_response::{BatchIndexAndErrorMessage, PartitionProduceResponse},
 };
 
-/// The protocol's word for each way an append can fail.
-pub(super) fn append_error_code(error: &AppendError) -> ErrorCode {
-    match error {
-        AppendError::OutOfOrderSequence { .. } => ErrorCode::OutOfOrderSequenceNumber,
-        AppendError::InvalidProducerEpoch { .. } => ErrorCode::InvalidProducerEpoch,
-        AppendError::InvalidTxnState { .. } => ErrorCode::InvalidTxnState,
-        AppendError::CoordinatorFenced { .. } => ErrorCode::TransactionCoordinatorFenced,
-        AppendError::TooManyTransactions { .. } => ErrorCode::ThrottlingQuotaExceeded,
-        AppendError::TooLarge { .. } => ErrorCode::RecordListTooLarge,
-        AppendError::Malformed(_) => ErrorCode::CorruptMessage,
-        // A write that was undone (a full disk, most likely), or a log directory that takes no more writes.
-        AppendError::Write(_) | AppendError::Offline(_) => ErrorCode::KafkaStorageError,
-    }
-}
-
 /// Words for the person behind the client: a full disk first of all.
 pub(super) fn words(error: &AppendError) -> String {
     match error {

@@ -3,14 +3,15 @@
 //! ```text
 //!   request ─ work  (work.rs: partition by partition: check, append, answer)
 //!               └─ check (check.rs: here, or on a thread for checks if much may come out of a decompressor)
-//!           ─ turns (turns.rs: whoever had to wait for a check still appends before the connection's next request)
+//!           ─ txn   (txn.rs: the first batch of a transaction waits until its coordinator has the partition)
+//!           ─ turns (turns.rs: whoever had to wait still appends before the connection's next request)
 //!           ─ what the ack waits for
 //! ```
 //!
 //! The records of each partition are a slice of the received frame from here to the one `pwritev` of the log. Requests of
 //! a connection append in the order in which they came. What an ack waits for: `acks=0` nothing, `acks=1` the page
 //! cache, `acks=all` the group commit of every partition written (unless `pagewire.acks.all.meaning=page-cache`).
-//! Where `flush.messages` is reached, acks=1 waits for the group commit too, and acks=0 starts it. KIP-98, KIP-467
+//! Where `flush.messages` is reached, acks=1 waits for the group commit too, and acks=0 starts it. KIP-98, KIP-890, KIP-467
 //! (record errors), KIP-516 (v13: topic ids), KIP-951 (current leader).
 
 mod check;
@@ -19,6 +20,7 @@ pub(crate) mod old;
 #[cfg(test)]
 mod tests;
 mod turns;
+mod txn;
 mod work;
 
 use std::time::Duration;
@@ -51,7 +53,7 @@ pub(crate) fn run(call: Call) -> Reply {
     // The timeout of a request limits what acks=all waits for; flush.messages is waited for without a word about time.
     let timeout = stable.then(|| Duration::from_millis(u64::try_from(request.timeout_ms).unwrap_or(0)));
     let mut work = Work::new(ctx, request, stable);
-    if work.ctx.broker.produce_turns().are_taken(&work.ctx.peer) {
+    if work.ctx.broker.produce_turns().are_taken(&work.ctx.peer) || work.must_ask() {
         return later(work, None, acks, timeout);
     }
     match work.advance() {
@@ -65,7 +67,12 @@ fn later(mut work: Work, batch: Option<Batch>, acks: i16, timeout: Option<Durati
     let mut turn = Turn::take(&work.ctx.broker, &work.ctx.peer);
     let appended = async move {
         turn.come().await;
-        let next = if batch.is_some() { batch } else { work.advance() };
+        let next = if batch.is_some() {
+            batch
+        } else {
+            work.verify().await;
+            work.advance()
+        };
         match next {
             Some(batch) => work.finish(batch).await,
             None => work,

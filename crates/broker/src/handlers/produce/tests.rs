@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use pagewire_disk::{Call, Errno, FailingDisk, Fault, ForgettingDisk, MemoryDisk, When};
+use pagewire_log::Origin;
 use pagewire_record::{
     BatchBuilder, Codec, TimestampType,
     batch::{Batch, batches},
@@ -137,7 +138,9 @@ async fn the_time_of_appending_is_not_that_of_the_check() {
     let topic = bench.topic("t", 1, &[("message.timestamp.type", "LogAppendTime")]).await;
     let rules = topic[0].config().produce_rules(PRODUCE, 1000);
     let checked = check_produced(&batch(), &rules).expect("good");
-    let append = |now_ms| topic[0].append_checked(&checked, now_ms, bench.broker.io()).expect("appended");
+    let append = |now_ms| {
+        topic[0].append_checked(&checked, Origin::Client, now_ms, bench.broker.io()).expect("appended")
+    };
     let times = [5000, 4000, 6000].map(|now_ms| append(now_ms).log_append_time_ms);
     assert_eq!(times, [5000, 5000, 6000], "nor does it go back within a log");
     let read = bench.ask(&fetch("t", 1, 0, 0), FETCH).await.expect("an answer");

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, vec};
 
-use pagewire_log::Appended;
+use pagewire_log::{Appended, Origin};
 use pagewire_record::{BatchHeader, check::Checked};
 use pagewire_wire::{
     ErrorCode, Records,
@@ -16,13 +16,14 @@ use uuid::Uuid;
 
 use super::{
     check::{Budget, Check, Outcome},
-    failure::{Failure, append_error_code, words},
+    failure::{Failure, words},
+    txn::{Target, Txn},
 };
 use crate::{
     clock::now_ms,
     cluster::{Image, TopicEntry},
     metrics::add,
-    partition::Partition,
+    partition::{Partition, append_error_code},
     request::Context,
 };
 
@@ -56,6 +57,8 @@ pub(super) struct Work {
     topic: Option<Arc<TopicEntry>>,
     partitions: vec::IntoIter<PartitionProduceData>,
     budget: Budget,
+    /// The batches are of a transaction.
+    txn: Option<Txn>,
 }
 
 /// A batch that is to be checked before it is appended.
@@ -68,6 +71,7 @@ impl Work {
     pub(super) fn new(ctx: Context, request: ProduceRequest, stable: bool) -> Self {
         Self {
             refusal: request_error(&request),
+            txn: Txn::of(&ctx, &request),
             stable,
             image: ctx.broker.image(),
             budget: Budget::of(&request),
@@ -81,6 +85,51 @@ impl Work {
             partitions: Vec::new().into_iter(),
             ctx,
         }
+    }
+
+    /// Whether the coordinator has to be asked before anything is appended. Before the first [`advance`](Self::advance).
+    pub(super) fn must_ask(&self) -> bool {
+        self.refusal.is_none() && self.txn.as_ref().is_some_and(|txn| txn.must_ask(&self.targets()))
+    }
+
+    /// Asks it.
+    pub(super) async fn verify(&mut self) {
+        if self.refusal.is_none()
+            && let Some(mut txn) = self.txn.take()
+        {
+            let targets = self.targets();
+            txn.verify(&self.ctx, targets).await;
+            self.txn = Some(txn);
+        }
+    }
+
+    /// The partitions that will be written, with what they get. The others are refused later.
+    fn targets(&self) -> Vec<Target> {
+        let mut targets = Vec::new();
+        for data in self.topics.as_slice() {
+            let Some(topic) = self.find(data).filter(|topic| self.may_write(topic)) else { continue };
+            for data in &data.partition_data {
+                if let (Ok(partition), Records::Bytes(records)) = (topic.served(data.index), &data.records)
+                    && let Ok(header) = BatchHeader::parse(records)
+                    && header.is_transactional()
+                {
+                    targets.push(Target { partition: Arc::clone(partition), header });
+                }
+            }
+        }
+        targets
+    }
+
+    fn find(&self, data: &TopicProduceData) -> Option<&Arc<TopicEntry>> {
+        if self.ctx.version >= 13 {
+            self.image.topic_by_id(Uuid::from_bytes(data.topic_id.0))
+        } else {
+            self.image.topic(&data.name)
+        }
+    }
+
+    fn may_write(&self, topic: &TopicEntry) -> bool {
+        !topic.internal || self.ctx.client_id.as_deref() == Some(ADMIN_CLIENT_ID)
     }
 
     /// Goes on until all is appended, or up to a batch whose check must not hold up an event loop.
@@ -116,12 +165,7 @@ impl Work {
                 return Some(data);
             }
             let data = self.topics.next()?;
-            let topic = if self.ctx.version >= 13 {
-                self.image.topic_by_id(Uuid::from_bytes(data.topic_id.0))
-            } else {
-                self.image.topic(&data.name)
-            };
-            self.topic = topic.cloned();
+            self.topic = self.find(&data).cloned();
             self.partitions = data.partition_data.into_iter();
             self.response.responses.push(TopicProduceResponse {
                 name: data.name,
@@ -140,7 +184,7 @@ impl Work {
         let version = self.ctx.version;
         let topic = self.topic.as_ref().ok_or_else(|| Failure::code(unknown(version)))?;
         let partition = topic.served(data.index).map_err(Failure::code)?;
-        if topic.internal && self.ctx.client_id.as_deref() != Some(ADMIN_CLIENT_ID) {
+        if !self.may_write(topic) {
             return Err(Failure::with(
                 ErrorCode::InvalidTopicException,
                 "internal topics are not written by clients",
@@ -152,6 +196,9 @@ impl Work {
                 "the request has no record batch for the partition",
             ));
         };
+        if let Some(txn) = &self.txn {
+            txn.verdict(partition)?;
+        }
         let rules = partition.config().produce_rules(version, now_ms());
         Ok(Batch { partition: Arc::clone(partition), check: Check::new(data.index, records, rules) })
     }
@@ -181,8 +228,12 @@ impl Work {
 
     fn append(&self, batch: &Batch, checked: &Checked) -> Result<Appended, Failure> {
         let (partition, broker) = (&batch.partition, &self.ctx.broker);
+        let origin = match &self.txn {
+            Some(txn) if checked.header.is_transactional() => txn.origin(partition),
+            _ => Origin::Client,
+        };
         // The check may have taken its time, and so may the requests before this one.
-        let appended = partition.append_checked(checked, now_ms(), broker.io()).map_err(|error| {
+        let appended = partition.append_checked(checked, origin, now_ms(), broker.io()).map_err(|error| {
             debug!(topic = %partition.topic, partition = partition.index, %error, "append refused");
             let deleted = partition.log.is_deleted();
             let code = if deleted { unknown(self.ctx.version) } else { append_error_code(&error) };
@@ -219,25 +270,28 @@ pub(super) fn unknown(version: i16) -> ErrorCode {
 }
 
 /// What is wrong with the request as a whole.
-///
-/// Transactions are not served: no transactional batch enters a log. InitProducerId refuses transactional ids, so no
-/// valid client gets here; one that writes transactional batches without an id is told what Kafka tells it.
 fn request_error(request: &ProduceRequest) -> Option<Refusal> {
     if !(-1..=1).contains(&request.acks) {
         return Some((ErrorCode::InvalidRequiredAcks, "acks must be -1, 0 or 1"));
     }
-    if request.transactional_id.is_some() {
-        return Some((ErrorCode::TransactionalIdNotFound, "transactions are not supported"));
+    let partitions = request.topic_data.iter().flat_map(|topic| &topic.partition_data);
+    let mut producers = partitions.filter_map(|data| transactional(&data.records));
+    let first = producers.next()?;
+    if request.transactional_id.is_none() {
+        return Some((
+            ErrorCode::TransactionalIdAuthorizationFailed,
+            "a transactional batch in a request without a transactional id",
+        ));
     }
-    let mut partitions = request.topic_data.iter().flat_map(|topic| &topic.partition_data);
-    partitions.any(|data| is_transactional(&data.records)).then_some((
-        ErrorCode::TransactionalIdAuthorizationFailed,
-        "a transactional batch in a request without a transactional id",
+    producers.any(|other| other != first).then_some((
+        ErrorCode::InvalidProducerIdMapping,
+        "transactional batches of more than one producer in a request",
     ))
 }
 
-/// By the header alone. What has none is refused later, whatever it says.
-fn is_transactional(records: &Records) -> bool {
-    let Records::Bytes(bytes) = records else { return false };
-    BatchHeader::parse(bytes).is_ok_and(|header| header.is_transactional())
+/// Whose transactional batch it is, by the header alone. What has none is refused later, whatever it says.
+fn transactional(records: &Records) -> Option<(i64, i16)> {
+    let Records::Bytes(bytes) = records else { return None };
+    let header = BatchHeader::parse(bytes).ok().filter(BatchHeader::is_transactional)?;
+    Some((header.producer_id, header.producer_epoch))
 }

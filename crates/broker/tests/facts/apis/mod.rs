@@ -3,6 +3,7 @@
 mod admin;
 mod data;
 mod group;
+mod transactions;
 
 use std::collections::BTreeSet;
 
@@ -69,6 +70,7 @@ fn every_version_of_every_api_is_answered_and_leaves_the_connection_open() {
     data::ask(&mut probe);
     group::ask(&mut probe);
     admin::ask(&mut probe);
+    transactions::ask(&mut probe);
     probe.ask_all(&ApiVersionsRequest::default());
     probe.ask_all(&ApiVersionsRequest {
         client_software_name: "facts".into(),

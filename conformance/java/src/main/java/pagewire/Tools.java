@@ -33,6 +33,7 @@ public final class Tools {
         suite.add("kafka-get-offsets", Tools::offsets);
         suite.add("kafka-delete-records", Tools::deleteRecords);
         suite.add("kafka-log-dirs", Tools::logDirs);
+        suite.add("kafka-transactions_abort", Tools::abortTransaction);
         suite.add("kafka-producer-perf-test", Tools::producerPerformance);
         suite.add("kafka-consumer-perf-test", Tools::consumerPerformance);
         suite.add("kafka-e2e-latency", Tools::endToEndLatency);
@@ -242,6 +243,22 @@ public final class Tools {
         String text = run("LogDirsCommand", "--describe", "--topic-list", topic).succeeded().out();
         contains(text, "\"partition\":\"" + topic + "-0\"");
         contains(text, "\"error\":null");
+    }
+
+    static void abortTransaction() throws Exception {
+        String topic = newTopic(1);
+        produce(topic, 3);
+        String[] partition = {"--topic", topic, "--partition", "0"};
+        contains(run("TransactionsCommand", with(with(new String[] {"abort"}, partition), "--start-offset", "0")).failed().text(),
+            "Could not find any open transactions starting at offset 0");
+        // A producer that nobody knows: its marker is written all the same.
+        run("TransactionsCommand", with(with(new String[] {"abort"}, partition), "--producer-id", "123456", "--producer-epoch", "3",
+            "--coordinator-epoch", "2")).succeeded();
+        String producers = run("TransactionsCommand", with(new String[] {"describe-producers"}, partition)).succeeded().out();
+        contains(producers.replaceAll("\\s+", " "), "123456 3 2 -1 ");
+        equal("latest", run("GetOffsetShell", "--topic", topic).succeeded().lines(), List.of(topic + ":0:4"));
+        contains(run("TransactionsCommand", with(with(new String[] {"abort"}, partition), "--producer-id", "123456", "--producer-epoch", "2",
+            "--coordinator-epoch", "2")).failed().text(), "invalid producer epoch");
     }
 
     static void producerPerformance() throws Exception {

@@ -1,0 +1,133 @@
+//! Writes the markers that end a transaction into its partitions, once the decision is stable, and hands back what became of
+//! them. One task per transaction; so many markers at once for the node.
+
+use std::sync::Arc;
+
+use futures_util::future::join_all;
+use pagewire_coordinate::txn::{self, Marked};
+use pagewire_wire::ErrorCode;
+use tokio::sync::Semaphore;
+use tracing::{debug, warn};
+
+use super::{
+    super::markers::write_marker,
+    shard::{Shard, Verdict},
+};
+use crate::{broker::Broker, partition::Marker};
+
+/// Markers that are written at the same time.
+const AT_ONCE: usize = 256;
+
+/// Markers on their way.
+pub(crate) struct Marking {
+    places: Semaphore,
+}
+
+impl Default for Marking {
+    fn default() -> Self {
+        Self { places: Semaphore::new(AT_ONCE) }
+    }
+}
+
+/// Writes what is due. The shard hears of it unless it ends first: whoever takes its place reads the decision and begins again.
+pub(super) async fn write(
+    shard: Arc<Shard>,
+    broker: Arc<Broker>,
+    markers: txn::Markers,
+    written_to: Option<i64>,
+) {
+    let stop = shard.running.stop.clone();
+    tokio::select! {
+        biased;
+        () = stop.cancelled() => {}
+        () = write_all(&shard, &broker, &markers, written_to) => {}
+    }
+}
+
+async fn write_all(
+    shard: &Arc<Shard>,
+    broker: &Arc<Broker>,
+    markers: &txn::Markers,
+    written_to: Option<i64>,
+) {
+    // Before it is stable a power failure could undo the decision, but not the markers.
+    if let Err(error) = shard.stable(broker, written_to).await {
+        return shard.marked(broker, &markers.of, Err(error));
+    }
+    let all =
+        markers.topics.iter().flat_map(|(topic, partitions)| partitions.iter().map(move |at| (topic, *at)));
+    let all: Vec<_> = all.collect();
+    let mut marked = Vec::with_capacity(all.len());
+    for some in all.chunks(AT_ONCE) {
+        let each = some.iter().map(|(topic, partition)| write_one(shard, broker, markers, topic, *partition));
+        marked.extend(join_all(each).await);
+    }
+    shard.marked(broker, &markers.of, Ok(&marked));
+}
+
+async fn write_one(
+    shard: &Shard,
+    broker: &Arc<Broker>,
+    markers: &txn::Markers,
+    topic: &Arc<str>,
+    partition: i32,
+) -> Verdict {
+    let Ok(_place) = shard.marking.places.acquire().await else {
+        return (Arc::clone(topic), partition, Marked::Failed);
+    };
+    let mut marker = marker(markers);
+    let mut written = write_marker(broker, topic, partition, marker).await;
+    if written == Err(ErrorCode::TransactionCoordinatorFenced)
+        && let Some(epoch) = coordinator_epoch_at(broker, topic, partition, marker.producer_id)
+    {
+        // No other coordinator is there: the epoch is that of a tool, or of the cluster that the log was taken over from.
+        marker.coordinator_epoch = epoch;
+        written = write_marker(broker, topic, partition, marker).await;
+    }
+    (Arc::clone(topic), partition, what_became(&markers.of, topic, partition, written))
+}
+
+fn marker(markers: &txn::Markers) -> Marker {
+    Marker {
+        producer_id: markers.of.producer_id,
+        producer_epoch: markers.of.producer_epoch,
+        committed: markers.outcome == txn::Outcome::Commit,
+        coordinator_epoch: markers.coordinator_epoch,
+        transaction_version: markers.version,
+    }
+}
+
+fn coordinator_epoch_at(broker: &Broker, topic: &str, partition: i32, producer_id: i64) -> Option<i32> {
+    let image = broker.image();
+    let partition = image.topic(topic)?.served(partition).ok()?;
+    let producers = partition.log.producers();
+    let producer = producers.iter().find(|producer| producer.producer_id == producer_id);
+    producer.map(|producer| producer.coordinator_epoch)
+}
+
+fn what_became(of: &txn::MarkersOf, topic: &str, partition: i32, written: Result<(), ErrorCode>) -> Marked {
+    let (transactional_id, producer_id) = (&*of.transactional_id, of.producer_id);
+    match written {
+        Ok(()) => Marked::Written,
+        Err(ErrorCode::UnknownTopicOrPartition) => {
+            debug!(transactional_id, topic, partition, "took part in a transaction and is gone");
+            Marked::Gone
+        }
+        Err(ErrorCode::InvalidProducerEpoch) => {
+            let epoch = of.producer_epoch;
+            warn!(
+                transactional_id,
+                topic,
+                partition,
+                producer_id,
+                epoch,
+                "knows a later epoch: its transaction was ended there by another"
+            );
+            Marked::Gone
+        }
+        Err(error) => {
+            debug!(transactional_id, topic, partition, error = error.name(), "has no marker yet");
+            Marked::Failed
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! What is told of transactions without changing any: DescribeTransactions and ListTransactions.
+
+use std::sync::Arc;
+
+use super::record::TxnTopic;
+use super::shard::Shard;
+use super::state::TxnState;
+use super::transaction::Transaction;
+
+/// One transactional id, for DescribeTransactions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Described {
+    /// Where it stands.
+    pub state: TxnState,
+    /// Its producer id.
+    pub producer_id: i64,
+    /// And epoch.
+    pub producer_epoch: i16,
+    /// How long a transaction may be open.
+    pub timeout_ms: i32,
+    /// When the last one began; -1 before the first.
+    pub started_ms: i64,
+    /// Who takes part; while it ends, those without a marker.
+    pub topics: Vec<TxnTopic>,
+}
+
+/// One transactional id, for ListTransactions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// The id.
+    pub transactional_id: Arc<str>,
+    /// Its producer id.
+    pub producer_id: i64,
+    /// Where it stands.
+    pub state: TxnState,
+}
+
+/// Which ones to list; what is empty leaves none out.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// Of these producer ids.
+    pub producer_ids: Vec<i64>,
+    /// In these states, if any is given: of names that are no state, none is left.
+    pub states: Option<Vec<TxnState>>,
+    /// Begun longer ago than this, unless negative.
+    pub longer_than_ms: i64,
+}
+
+impl Shard {
+    /// What is known of a transactional id; none if nobody uses it.
+    pub fn describe(&self, transactional_id: &str) -> Option<Described> {
+        let Transaction { kept, .. } = self.ids.get(transactional_id)?;
+        Some(Described {
+            state: kept.state,
+            producer_id: kept.producer_id,
+            producer_epoch: kept.epoch,
+            timeout_ms: kept.timeout_ms,
+            started_ms: kept.started_ms,
+            topics: kept.value().topics.unwrap_or_default(),
+        })
+    }
+
+    /// The transactional ids that the filter and `wanted` leave.
+    pub fn list(&self, filter: &Filter, wanted: impl Fn(&str) -> bool, wall_ms: i64) -> Vec<Listed> {
+        let fits = |id: &str, transaction: &Transaction| {
+            let kept = &transaction.kept;
+            let open_ms = wall_ms.saturating_sub(kept.started_ms);
+            (filter.producer_ids.is_empty() || filter.producer_ids.contains(&kept.producer_id))
+                && filter.states.as_ref().is_none_or(|states| states.contains(&kept.state))
+                && (filter.longer_than_ms < 0 || open_ms > filter.longer_than_ms)
+                && wanted(id)
+        };
+        let all = self.ids.iter().filter(|(id, transaction)| fits(id, transaction));
+        let listed = all.map(|(id, transaction)| Listed {
+            transactional_id: id.clone(),
+            producer_id: transaction.kept.producer_id,
+            state: transaction.kept.state,
+        });
+        listed.collect()
+    }
+}
