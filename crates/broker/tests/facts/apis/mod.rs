@@ -134,7 +134,7 @@ fn an_unknown_api_or_version_closes_that_connection_and_no_other() {
     let broker = Broker::start();
     let mut other = broker.client();
     other.api_versions();
-    let unserved: [(i16, i16); 6] = [(999, 0), (-1, 0), (4, 0), (24, 0), (1, 3), (3, 14)];
+    let unserved: [(i16, i16); 6] = [(999, 0), (-1, 0), (4, 0), (76, 0), (1, 3), (3, 14)];
     for (key, version) in unserved {
         let mut client = broker.client();
         client.send_bytes(&raw(key, version, 1, &[0; 16]));

@@ -12,6 +12,7 @@ use pagewire_wire::{
         find_coordinator_request::FindCoordinatorRequest,
         list_transactions_request::ListTransactionsRequest,
         txn_offset_commit_request::TxnOffsetCommitRequest,
+        write_txn_markers_request::WriteTxnMarkersRequest,
     },
 };
 
@@ -19,6 +20,7 @@ use super::Probe;
 
 /// Nobody has a transaction: first there is no coordinator, then one that knows nobody.
 pub(super) fn ask(probe: &mut Probe) {
+    probe.ask_all(&WriteTxnMarkersRequest::default());
     for _ in 0..2 {
         probe.ask_all(&AddPartitionsToTxnRequest::default());
         let topics =
