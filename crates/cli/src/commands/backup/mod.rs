@@ -106,7 +106,8 @@ async fn stopped(
         // Nobody looks on any more when the work has ended.
         let _ = tell.send(Some(Clone::clone(progress)));
     };
-    Watching::default().beside(told, back_up_stopped(config, options, limits, tell)).await
+    let work = Box::pin(back_up_stopped(config, options, limits, tell));
+    Watching::default().beside(told, work).await
 }
 
 fn print(summary: &BackupSummary, to: &Path, out: &mut Out) -> anyhow::Result<()> {
