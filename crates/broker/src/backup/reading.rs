@@ -188,11 +188,11 @@ mod tests {
 
     /// What is found where `bytes` are, and the segment was.
     fn found(bytes: Option<&[u8]>) -> Found {
-        beside(bytes, None)
+        beside(&segment(), bytes, None)
     }
 
     /// The same beside such an index.
-    fn beside(bytes: Option<&[u8]>, index: Option<&[u8]>) -> Found {
+    fn beside(copied: &[u8], bytes: Option<&[u8]>, index: Option<&[u8]>) -> Found {
         let (disk, path) = (MemoryDisk::new(), PathBuf::from("/b/00000000000000000010.log"));
         disk.create_dir_all(Path::new("/b")).expect("made");
         for (path, bytes) in [(path.clone(), bytes), (path.with_extension("index"), index)] {
@@ -203,7 +203,7 @@ mod tests {
         }
         let (limits, tell) = (Limits::default(), |_: &_| {});
         let reading = Reading { disk: &disk, pacer: &Pacer::new(&limits, &tell) };
-        reading.read(&path, &record(&segment()), None, Some((BASE, BOUND))).expect("read")
+        reading.read(&path, &record(copied), None, Some((BASE, BOUND))).expect("read")
     }
 
     #[test]
@@ -242,9 +242,9 @@ mod tests {
         trap[..100].fill(0);
         let (next, file) = (trap.len() as u64, [trap, one(24, &[])].concat());
         let stretch = |to, next_offset| vec![Stretch::new(0..to, BASE..next_offset)];
-        assert_eq!(beside(Some(&file), None).damage, stretch(file.len() as u64, BOUND));
+        assert_eq!(beside(&file, Some(&file), None).damage, stretch(file.len() as u64, BOUND));
         let entry = [14_i32.to_be_bytes(), i32::try_from(next).expect("short").to_be_bytes()].concat();
-        assert_eq!(beside(Some(&file), Some(&entry)).damage, stretch(next, 24));
+        assert_eq!(beside(&file, Some(&file), Some(&entry)).damage, stretch(next, 24));
     }
 
     #[test]
