@@ -100,9 +100,9 @@ impl Checkpoints {
         }
     }
 
-    /// [`carry`](Self::carry) of a partition that is gone, after a `clean` stop or not. That it had records is said in any case;
-    /// and that nothing of it had been stable, where that is known: the orderly stop of others would leave it unknown, and what
-    /// it had lost to a power cut would count as damage to what had been stable once it is back.
+    /// [`carry`](Self::carry) of a partition that is gone, after a `clean` stop or not. That it had records is said in
+    /// any case; and that nothing of it had been stable, where that is known: the orderly stop of others would leave it
+    /// unknown, and what it had lost to a power cut would count as damage to what had been stable once it is back.
     pub(super) fn carry_gone(&mut self, from: &Self, topic: &str, partition: i32, clean: bool) {
         self.carry(from, topic, partition, clean);
         if from.know(topic, partition, clean) && self.recovery.get(topic, partition).is_none() {

@@ -20,8 +20,8 @@ use crate::LogError;
 /// A topic's partitions by name and number, and whether their loss is accepted for now.
 pub(super) type Gone = BTreeMap<(String, i32), bool>;
 
-/// Those that a checkpoint names, which the owner knows, and of which none is `found`: with the offset that they had reached for
-/// certain. Of one that had reached none the owner alone may know that it had been made.
+/// Those that a checkpoint names, which the owner knows, and of which none is `found`: with the offset that they had
+/// reached for certain. Of one that had reached none the owner alone may know that it had been made.
 pub(super) fn absent(
     checkpoints: &Checkpoints,
     found: &HashSet<(&str, i32)>,

@@ -163,8 +163,8 @@ fn one_that_returns_is_opened_by_all_that_a_start_would_have_known() {
     }
 }
 
-/// A log of which nothing was synced, as a power cut left it that took the records of its first segment and not the name of its
-/// second; the checkpoints may have come to name it.
+/// A log of which nothing was synced, as a power cut left it that took the records of its first segment and not the
+/// name of its second; the checkpoints may have come to name it.
 fn torn_by_a_power_cut(named: bool) -> World {
     let disk = ForgettingDisk::new();
     let world = World::on(Arc::new(disk.clone())).knows("t", A);

@@ -20,8 +20,8 @@ pub(crate) struct Hit {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Harm {
     pub(crate) hits: Vec<Hit>,
-    /// Records behind a hit that were never stable, and torn by how the process ended: the log may keep what is left of them,
-    /// because it does not cut behind damage, and refuses what is not whole.
+    /// Records behind a hit that were never stable, and torn by how the process ended: the log may keep what is left of
+    /// them, because it does not cut behind damage, and refuses what is not whole.
     pub(crate) torn: Vec<Range<i64>>,
     /// Segments that something happened to. To each of them once: what it holds is known from its bytes.
     pub(crate) segments: BTreeSet<i64>,
