@@ -57,6 +57,11 @@ impl Written {
     }
 }
 
+/// Whether the checkpoints that an orderly stop left say of a partition that it was closed by it.
+pub(crate) fn says_closed(recovery_point: Option<i64>, high_watermark: Option<i64>) -> bool {
+    recovery_point.zip(high_watermark).is_some_and(|(point, watermark)| point >= watermark)
+}
+
 impl Checkpoints {
     /// Reads all three. A damaged one counts as empty and is noted.
     pub(super) fn read(
@@ -95,12 +100,17 @@ impl Checkpoints {
         }
     }
 
-    /// [`carry`](Self::carry) of a partition that is gone: that it had records is said in any case.
-    pub(super) fn carry_gone(&mut self, from: &Self, topic: &str, partition: i32, closed: bool) {
-        self.carry(from, topic, partition, closed);
-        if self.known_end(topic, partition) == 0 {
-            self.recovery.remove(topic, partition);
-            self.high_watermark.set(topic, partition, from.known_end(topic, partition));
+    /// [`carry`](Self::carry) of a partition that is gone, after a `clean` stop or not. That it had records is said in
+    /// any case; and that nothing of it had been stable, where that is known: the orderly stop of others would leave it
+    /// unknown, and what it had lost to a power cut would count as damage to what had been stable once it is back.
+    pub(super) fn carry_gone(&mut self, from: &Self, topic: &str, partition: i32, clean: bool) {
+        self.carry(from, topic, partition, clean);
+        if from.know(topic, partition, clean) && self.recovery.get(topic, partition).is_none() {
+            self.recovery.set(topic, partition, 0);
+        }
+        let end = from.known_end(topic, partition);
+        if end > 0 && self.known_end(topic, partition) == 0 {
+            self.high_watermark.set(topic, partition, end);
         }
     }
 
@@ -111,9 +121,9 @@ impl Checkpoints {
         }
     }
 
-    /// Whether a partition was closed in order, if the last stop was: then both files name it.
+    /// Whether a partition was closed in order, if the last stop was: then both files name it, and all of it is stable.
     pub(super) fn name_as_closed(&self, topic: &str, partition: i32) -> bool {
-        self.recovery.get(topic, partition).is_some() && self.high_watermark.get(topic, partition).is_some()
+        says_closed(self.recovery.get(topic, partition), self.high_watermark.get(topic, partition))
     }
 
     /// Whether it is known up to where a partition was synced. A start that follows no orderly stop finds young

@@ -20,18 +20,24 @@ use crate::LogError;
 /// A topic's partitions by name and number, and whether their loss is accepted for now.
 pub(super) type Gone = BTreeMap<(String, i32), bool>;
 
-/// Those of which a checkpoint says that they had reached an offset, which the owner knows, and of which none is `found`.
-pub(super) fn find(
+/// Those that a checkpoint names, which the owner knows, and of which none is `found`: with the offset that they had
+/// reached for certain. Of one that had reached none the owner alone may know that it had been made.
+pub(super) fn absent(
     checkpoints: &Checkpoints,
     found: &HashSet<(&str, i32)>,
     settings: &SettingsOf<'_>,
-) -> Gone {
+) -> BTreeMap<(String, i32), i64> {
     let named = checkpoints.recovery.iter().chain(checkpoints.high_watermark.iter());
     named
-        .filter(|(topic, partition, offset)| *offset > 0 && !found.contains(&(*topic, *partition)))
+        .filter(|(topic, partition, _)| !found.contains(&(*topic, *partition)))
         .filter(|(topic, partition, _)| settings(topic, *partition).is_some())
-        .map(|(topic, partition, _)| ((topic.to_owned(), partition), false))
+        .map(|(topic, partition, _)| ((topic.to_owned(), partition), checkpoints.known_end(topic, partition)))
         .collect()
+}
+
+/// Those of them that had records.
+pub(super) fn of_absent(absent: &BTreeMap<(String, i32), i64>) -> Gone {
+    absent.iter().filter(|(_, end)| **end > 0).map(|(name, _)| (name.clone(), false)).collect()
 }
 
 impl LogDir {
@@ -42,7 +48,12 @@ impl LogDir {
 
     /// One that was made and is not here. Says whether that is news.
     pub(crate) fn miss(&self, topic: &str, partition: i32) -> bool {
-        self.gone.lock().insert((topic.to_owned(), partition), false).is_none()
+        let is_news = self.gone.lock().insert((topic.to_owned(), partition), false).is_none();
+        if is_news {
+            let Evidence { checkpoints, clean, .. } = &self.evidence;
+            self.carried.lock().carry_gone(checkpoints, topic, partition, *clean);
+        }
+        is_news
     }
 
     /// The loss is accepted, or not any more: they may be made anew. One that could not be made is still gone.

@@ -10,7 +10,7 @@ use super::finding::{Fate, Finding, Severity};
 use super::job::Job;
 use super::partition::{Compaction, Known};
 use super::small_file_trouble;
-use crate::dir::{Notice, Read, SUMS_FILE, Sums, VOUCHED_FILE, partition_dir, vouched_for};
+use crate::dir::{Notice, Read, SUMS_FILE, Sums, VOUCHED_FILE, partition_dir, says_closed, vouched_for};
 
 /// Topics that every broker compacts.
 const COMPACTED: [&str; 3] = ["__consumer_offsets", "__transaction_state", "__share_group_state"];
@@ -107,7 +107,7 @@ impl Checkpoints {
             log_start: self.log_start.get(topic, partition),
             high_watermark,
             has_recovery_point: recovery_point.is_some() || !clean && !self.recovery.is_empty(),
-            clean: clean && recovery_point.is_some() && high_watermark.is_some(),
+            clean: clean && says_closed(recovery_point, high_watermark),
             recovery_is_certain: self.recovery_is_certain,
             live,
             cleaned: clean_to.is_some(),

@@ -65,6 +65,10 @@ pub(crate) fn befall(world: &mut World) {
     world.places[place].was_harmed = true;
     let is_short = bytes.end == u64::MAX;
     let partition = &mut world.partitions[at];
+    if let Some(from) = victim.torn_from().filter(|_| !is_short) {
+        // With damage before it, it may stay. Nothing that was stable can be torn.
+        partition.harm.torn.push(from.max(partition.stable)..i64::MAX);
+    }
     if is_short && (victim.next_base.is_none() || victim.has_unstable()) {
         // What was not stable goes with it, and is cut.
         partition.floor = partition.floor.min(point);
@@ -146,7 +150,19 @@ fn lying(bytes: &[u8]) -> Vec<Lying> {
     whole.collect()
 }
 
+/// Bytes of the whole batches that a segment of this base begins with, and the offset that they end at.
+pub(crate) fn whole(bytes: &[u8], base: i64) -> (u64, i64) {
+    let whole = batches(bytes).map_while(Result::ok).take_while(|batch| batch.verify_crc().is_ok());
+    whole.fold((0, base), |(len, _), batch| (len + batch.header.size_in_bytes(), batch.header.next_offset()))
+}
+
 impl Victim {
+    /// From which offset on it was torn before anything was done to it.
+    fn torn_from(&self) -> Option<i64> {
+        let (len, end) = whole(&self.bytes, self.base);
+        (len < self.bytes.len() as u64).then_some(end)
+    }
+
     /// The offsets between the neighbours of a batch.
     fn around(&self, n: usize, point: i64) -> Range<i64> {
         let before = n.checked_sub(1).map_or(self.before, |before| self.batches[before].offsets.end);

@@ -81,9 +81,10 @@ fn is_hit(partition: &Partition, sent: &Sent) -> bool {
     (sent.base..sent.end()).any(|offset| partition.harm.hits(offset))
 }
 
-/// Hit, or refused with what was.
+/// Hit, or refused with what was. Nobody asked for what lies below the log start.
 fn is_refused(partition: &Partition, sent: &Sent, found: &Found) -> bool {
-    is_hit(partition, sent) || (sent.base..sent.end()).all(|offset| found.refused.contains(&offset))
+    let mut asked = sent.base.max(partition.start)..sent.end();
+    is_hit(partition, sent) || asked.all(|offset| found.refused.contains(&offset))
 }
 
 /// Whether it is refused with something that was hit: behind a header that is gone, what is not shown to be the log's own may

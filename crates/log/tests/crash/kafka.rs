@@ -19,8 +19,9 @@ use pagewire_disk::checkpoint::{
 use pagewire_disk::{
     Disk, DiskFile, EpochCheckpoint, ForgettingDisk, OffsetCheckpoint, OpenMode, read_small,
 };
-use pagewire_record::{batches, patch_header};
+use pagewire_record::patch_header;
 
+use crate::harm;
 use crate::model::{Sent, Shape};
 use crate::world::World;
 
@@ -99,10 +100,7 @@ fn tail(world: &World, at: usize, disk: &ForgettingDisk) -> Option<Tail> {
 /// The batches of a segment, up to the first that is none.
 fn whole(disk: &ForgettingDisk, dir: &Path, base: i64) -> Tail {
     let bytes = read(disk, &log(dir, base));
-    let (mut len, mut end) = (0, base);
-    for batch in batches(&bytes).map_while(Result::ok).take_while(|batch| batch.verify_crc().is_ok()) {
-        (len, end) = (len + batch.header.size_in_bytes(), batch.header.next_offset());
-    }
+    let (len, end) = harm::whole(&bytes, base);
     Tail { base, bytes: len, end, is_all: len == bytes.len() as u64 }
 }
 

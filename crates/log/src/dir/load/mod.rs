@@ -77,7 +77,8 @@ impl LockedDir {
         let outcomes = self.open_all(&found, &opening, options.threads, settings, progress);
 
         let names: HashSet<_> = found.iter().map(Found::name).collect();
-        let gone = gone::find(&evidence.checkpoints, &names, settings);
+        let absent = gone::absent(&evidence.checkpoints, &names, settings);
+        let gone = gone::of_absent(&absent);
         let mut sorted = Sorted::default();
         sorted.miss(&gone, (path.as_path(), self.home.as_path()), &evidence, &mut report);
         for (found, (outcome, notices)) in found.into_iter().zip(outcomes) {
@@ -89,7 +90,7 @@ impl LockedDir {
             disk.sync_dir(&path).map_err(LogDirError::at(&path))?;
         }
         let Sorted { table, carried, unopened, strays } = sorted;
-        let waiting = unopened.names().chain(gone.keys());
+        let waiting = unopened.names().chain(absent.keys());
         let evidence = evidence.only(waiting, |topic, partition| table.get(topic, partition).is_some());
         let dir = LogDir {
             disk,

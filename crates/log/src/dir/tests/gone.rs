@@ -163,6 +163,49 @@ fn one_that_returns_is_opened_by_all_that_a_start_would_have_known() {
     }
 }
 
+/// A log of which nothing was synced, as a power cut left it that took the records of its first segment and not the
+/// name of its second; the checkpoints may have come to name it.
+fn torn_by_a_power_cut(named: bool) -> World {
+    let disk = ForgettingDisk::new();
+    let world = World::on(Arc::new(disk.clone())).knows("t", A);
+    let (dir, _) = world.open();
+    append(&world.create(&dir, "t", 0), 4);
+    disk.sync_dir(&path("t-0")).expect("the names are stable");
+    if named {
+        dir.write_checkpoints().expect("written");
+    }
+    let left = disk.crash(0).expect("a crash");
+    let world = world.moved_to(Arc::new(left));
+    assert!(
+        world.has("t-0/00000000000000000003.log") && world.get("t-0/00000000000000000000.log").is_empty()
+    );
+    world
+}
+
+#[test]
+fn of_one_that_returns_after_orderly_stops_of_others_what_was_never_stable_is_cut_as_at_once() {
+    let elsewhere = Path::new("/elsewhere");
+    for named in [false, true] {
+        let at_once = torn_by_a_power_cut(named).open();
+        let [loaded] = at_once.1.loaded.as_slice() else { panic!("{:?}", at_once.1) };
+        assert!(loaded.report.damage.is_empty() && !loaded.report.cuts.is_empty(), "{loaded:?}");
+        for stops in 1..4 {
+            let world = torn_by_a_power_cut(named);
+            world.disk.rename(&path("t-0"), elsewhere).expect("moved");
+            for _ in 0..stops {
+                let (dir, _) = world.open();
+                dir.miss("t", 0);
+                assert!(dir.close_clean(1).clean);
+            }
+            world.disk.rename(elsewhere, &path("t-0")).expect("moved");
+            let (dir, report) = world.open();
+            let [returned] = report.loaded.as_slice() else { panic!("{report:?}") };
+            assert_eq!(returned.report, loaded.report, "named: {named}, {stops} stops");
+            assert_eq!(log_end(&dir, "t", 0), 0);
+        }
+    }
+}
+
 /// A log that cannot be opened at the start, of which a checkpoint knows or not; then its directory goes.
 fn unopened_and_removed(checkpoint: bool) -> (World, LogDir) {
     let disk = FailingDisk::new(Arc::new(MemoryDisk::new()));

@@ -20,6 +20,9 @@ pub(crate) struct Hit {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Harm {
     pub(crate) hits: Vec<Hit>,
+    /// Records behind a hit that were never stable, and torn by how the process ended: the log may keep what is left of
+    /// them, because it does not cut behind damage, and refuses what is not whole.
+    pub(crate) torn: Vec<Range<i64>>,
     /// Segments that something happened to. To each of them once: what it holds is known from its bytes.
     pub(crate) segments: BTreeSet<i64>,
     /// Where the log may have begun, at most, before its first segment was lost.
@@ -34,6 +37,7 @@ impl Harm {
     /// The log ends there: what lay behind is cut, and its offsets are given out again.
     pub(crate) fn end_at(&mut self, end: i64) {
         self.hits.retain(|hit| hit.offsets.start < end);
+        self.torn.iter_mut().for_each(|torn| torn.end = torn.end.min(end));
     }
 
     /// Some of it nobody can have found yet.
@@ -56,6 +60,7 @@ impl Harm {
 
     /// Whether an offset may be refused.
     pub(crate) fn is_near(&self, offset: i64) -> bool {
-        self.hits.iter().any(|hit| hit.around.contains(&offset))
+        let mut near = self.hits.iter().map(|hit| &hit.around).chain(&self.torn);
+        near.any(|offsets| offsets.contains(&offset))
     }
 }
