@@ -13,6 +13,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::answer::{Answer, Reply};
+use crate::consumer::Outcome;
 use crate::group::Undo;
 use crate::input::Token;
 use crate::note::{Event, Note};
@@ -82,4 +83,6 @@ pub(crate) enum Then {
     Assign { group_id: Arc<str>, generation: i32, assignments: BTreeMap<Arc<str>, Bytes> },
     /// A static member took its predecessor's place in a stable group.
     Replace { group_id: Arc<str>, undo: Box<Undo> },
+    /// What was decided about a consumer group holds.
+    Consumer(Box<Outcome>),
 }

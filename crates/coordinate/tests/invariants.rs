@@ -162,7 +162,7 @@ impl World {
                 instance_id: None,
                 generation: member.map_or(-1, |_| self.generation.get(group).copied().unwrap_or(0)),
                 retention_ms: (*offset == 7).then_some(1_000),
-                says_group_not_found: false,
+                knows_member_epochs: false,
                 topics: vec![CommitTopic {
                     name: Arc::from("t"),
                     id: [1; 16],

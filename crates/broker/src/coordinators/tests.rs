@@ -179,7 +179,7 @@ async fn takes_commit(shard: &Shard, bench: &Bench, group_id: &str) -> bool {
             instance_id: None,
             generation: -1,
             retention_ms: None,
-            says_group_not_found: true,
+            knows_member_epochs: true,
             topics: vec![CommitTopic { name: Arc::from("t"), id: ANY_ID, partitions }],
         })
     };

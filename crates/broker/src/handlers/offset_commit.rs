@@ -87,7 +87,7 @@ async fn commit(
             instance_id: request.group_instance_id.as_ref().map(ToString::to_string),
             generation: request.generation_id_or_member_epoch,
             retention_ms: Some(request.retention_time_ms).filter(|retention_ms| *retention_ms != -1),
-            says_group_not_found: ctx.version >= GROUP_ID_NOT_FOUND,
+            knows_member_epochs: ctx.version >= GROUP_ID_NOT_FOUND,
             topics,
         })
     });

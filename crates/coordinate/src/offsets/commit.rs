@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::answer::{Answer, CommitAnswer, CommittedTopic, Reply};
+use crate::any_group::AnyGroup;
+use crate::consumer;
 use crate::effects::{Effects, Then};
 use crate::error::Error;
 use crate::group::{Group, GroupState, new_group_bytes};
@@ -51,13 +53,19 @@ impl Shard {
         if commit.topics.iter().any(|topic| topic.name.len() > limits.name_bytes) {
             return Err(Error::InvalidRequest);
         }
-        match self.group(&commit.group_id) {
-            Some(group) => validate(group, commit),
-            None if commit.generation >= 0 && commit.says_group_not_found => Err(Error::GroupIdNotFound),
+        match self.any_group(&commit.group_id) {
+            Some(AnyGroup::Classic(group)) => validate(group, commit),
+            Some(AnyGroup::Consumer(group)) => self.validate_consumer(group, commit),
+            None if commit.generation >= 0 && commit.knows_member_epochs => Err(Error::GroupIdNotFound),
             None if commit.generation >= 0 => Err(Error::IllegalGeneration),
             None if self.group_count() >= limits.groups => Err(Error::InvalidCommitOffsetSize),
             None => Ok(()),
         }
+    }
+
+    fn validate_consumer(&self, group: &consumer::Group, commit: &Commit) -> Result<(), Error> {
+        group.may_commit(&commit.member_id, commit.generation, commit.knows_member_epochs)?;
+        validate_partitions(group, commit, self.settings().offset_metadata_max)
     }
 
     /// Offsets that would be new, and the bytes that all of them take in addition.
@@ -65,7 +73,7 @@ impl Shard {
         let (mut offsets, mut more, mut less) = (0, 0_usize, 0_usize);
         let of_group = self.offsets().of_group(&commit.group_id);
         let mut topics = of_group.map_or(0, BTreeMap::len);
-        if self.group(&commit.group_id).is_none() {
+        if self.any_group(&commit.group_id).is_none() {
             more += new_group_bytes(&commit.group_id);
         }
         for topic in &commit.topics {
@@ -94,6 +102,15 @@ impl Shard {
             }
         });
     }
+}
+
+/// In the consumer protocol an epoch that is too old for one partition is too old for the whole commit.
+fn validate_partitions(group: &consumer::Group, commit: &Commit, max: usize) -> Result<(), Error> {
+    let (member_id, epoch) = (&commit.member_id, commit.generation);
+    let places = commit.topics.iter().flat_map(|topic| topic.partitions.iter().map(move |one| (topic, one)));
+    places
+        .filter(|(_, one)| check_metadata(one, max).is_ok())
+        .try_for_each(|(topic, one)| group.may_commit_for(member_id, epoch, &topic.id, one.partition))
 }
 
 fn validate(group: &Group, commit: &Commit) -> Result<(), Error> {

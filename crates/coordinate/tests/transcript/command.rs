@@ -107,7 +107,7 @@ impl Command {
                 instance_id,
                 generation: self.number("generation", -1),
                 retention_ms: self.field("retention").map(|text| text.parse().unwrap()),
-                says_group_not_found: self.has("v9"),
+                knows_member_epochs: self.has("v9"),
                 topics: self.commits(),
             }),
             "delete-offsets" => {
