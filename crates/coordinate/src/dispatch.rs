@@ -1,6 +1,7 @@
 //! Inputs on their way to a group: what is checked before a group is looked at, and what an unknown group means to each.
 
 use crate::answer::{Answer, JoinAnswer, LeaveAnswer, LeftMember, SyncAnswer};
+use crate::any_group::AnyGroup;
 use crate::effects::{Effects, Then};
 use crate::error::Error;
 use crate::group::{Group, new_group_bytes, places_bytes, weight_of, weight_of_newcomer};
@@ -32,26 +33,25 @@ impl Shard {
             return out.reply(join.token, Answer::Join(answer));
         }
         let group_id = join.group_id.clone();
-        let was_consumer = self.clear_consumer_group(&group_id, out);
+        if let Some(AnyGroup::Consumer(_)) = self.any_group(&group_id) {
+            return self.make_way(join, out);
+        }
         if !known {
             self.create_group(&group_id, now.wall_ms);
         }
-        let (mut refused, written) = (false, out.appends.len());
+        let mut refused = false;
         self.with_group(&group_id, now, out, |turn| {
             turn.join(join);
             if !known {
                 refused = turn.group.has_no_members() && turn.group.pending_len() == 0;
             }
-            if was_consumer {
-                // Its offsets need a group.
-                refused = false;
-            }
-            if !known && !refused && turn.out.appends.len() == written {
+            if !known && !refused && turn.out.appends.is_empty() {
                 // A group that has an answer must outlive a restart.
                 turn.keep_new();
             }
         });
-        if refused {
+        // Offsets of a consumer group that gave way need a group.
+        if refused && self.offsets().of_group(&group_id).is_none() {
             self.discard_group(&group_id);
         }
     }
@@ -66,14 +66,10 @@ impl Shard {
         }
     }
 
-    /// A consumer group that nobody is in gives way to a classic one. Says whether there was one.
-    fn clear_consumer_group(&mut self, group_id: &str, out: &mut Effects) -> bool {
-        if self.consumer_group(group_id).is_none() {
-            return false;
-        }
-        let records = self.remove_group(group_id).map(|group| group.tombstones());
-        out.append(records.unwrap_or_default(), Then::Nothing);
-        true
+    /// A consumer group that nobody is in gives way to a classic one: the join goes on when it is gone.
+    fn make_way(&mut self, join: Join, out: &mut Effects) {
+        let records = self.any_group(&join.group_id).map(AnyGroup::tombstones).unwrap_or_default();
+        out.append(records, Then::Join(Box::new(join)));
     }
 
     fn check_join(&self, join: &Join, known: bool) -> Result<(), Error> {

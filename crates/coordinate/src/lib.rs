@@ -63,4 +63,4 @@ pub use records::{
 };
 pub use settings::{ConsumerSettings, Limits, Migration, Settings};
 pub use shard::Shard;
-pub use topics::{NoTopics, Topic, Topics};
+pub use topics::{Topic, TopicTable, Topics};

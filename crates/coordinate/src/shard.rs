@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::Arc;
 
+use crate::answer::{Answer, JoinAnswer};
 use crate::any_group::AnyGroup;
 use crate::consumer;
 use crate::effects::{Append, Effects, Then};
@@ -23,7 +24,7 @@ use crate::offsets::Offsets;
 use crate::records::{ConsumerRecord, DecodeError, Decoded, GroupMetadata, OffsetKey, OffsetValue, Record};
 use crate::settings::Settings;
 use crate::timers::{TimerKey, Timers};
-use crate::topics::{NoTopics, Topics};
+use crate::topics::{TopicTable, Topics};
 
 /// A group, and a topic among its offsets; none before the first.
 pub(crate) type Cursor = (Arc<str>, Option<Arc<str>>);
@@ -49,7 +50,7 @@ impl Shard {
     pub fn new(settings: Settings) -> Self {
         Self {
             settings,
-            topics: Arc::new(NoTopics),
+            topics: Arc::new(TopicTable::default()),
             groups: BTreeMap::new(),
             group_bytes: 0,
             offsets: Offsets::default(),
@@ -191,6 +192,7 @@ impl Shard {
             Then::Replace { group_id, undo } => {
                 self.with_group(&group_id, now, &mut out, |turn| turn.replacement_kept(&undo));
             }
+            Then::Join(join) => self.dispatch(Input::Join(*join), now, &mut out),
             Then::Consumer(outcome) => self.outcome_kept(*outcome, now, &mut out),
         }
         out
@@ -209,6 +211,10 @@ impl Shard {
             }
             Then::Replace { group_id, undo } => {
                 self.with_group(&group_id, now, &mut out, |turn| turn.replacement_failed(*undo, error));
+            }
+            Then::Join(join) => {
+                let answer = JoinAnswer::refused(join.member_id.as_str(), error);
+                out.reply(join.token, Answer::Join(answer));
             }
             Then::Consumer(outcome) => self.outcome_failed(*outcome, error, now, &mut out),
         }

@@ -1,5 +1,6 @@
 //! What groups must know of the cluster's topics. The broker keeps its picture of them; a machine only looks.
 
+use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::sync::Arc;
 
@@ -31,32 +32,59 @@ pub trait Topics: Debug + Send + Sync {
     fn rack(&self) -> Option<&str>;
 }
 
-/// No topics at all.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct NoTopics;
+/// Topics listed one by one: none to begin with, and what simulations make up.
+#[derive(Clone, Debug, Default)]
+pub struct TopicTable {
+    by_name: BTreeMap<Arc<str>, Topic>,
+    version: u64,
+    last_created: u64,
+    rack: Option<String>,
+}
 
-impl Topics for NoTopics {
-    fn topic(&self, _name: &str) -> Option<Topic> {
-        None
+impl TopicTable {
+    /// Puts a topic in, or changes one.
+    pub fn put(&mut self, name: &str, topic: Topic) {
+        self.version += 1;
+        if self.by_name.insert(Arc::from(name), topic).is_none_or(|old| old.id != topic.id) {
+            self.last_created = self.version;
+        }
     }
 
-    fn name_of(&self, _id: &TopicId) -> Option<Arc<str>> {
-        None
+    /// Takes a topic out.
+    pub fn remove(&mut self, name: &str) {
+        self.version += 1;
+        self.by_name.remove(name);
+    }
+
+    /// Where all replicas lie.
+    pub fn set_rack(&mut self, rack: &str) {
+        self.version += 1;
+        self.rack = Some(rack.to_owned());
+    }
+}
+
+impl Topics for TopicTable {
+    fn topic(&self, name: &str) -> Option<Topic> {
+        self.by_name.get(name).copied()
+    }
+
+    fn name_of(&self, id: &TopicId) -> Option<Arc<str>> {
+        self.by_name.iter().find(|(_, topic)| topic.id == *id).map(|(name, _)| name.clone())
     }
 
     fn names(&self) -> Vec<Arc<str>> {
-        Vec::new()
+        self.by_name.keys().cloned().collect()
     }
 
     fn version(&self) -> u64 {
-        0
+        self.version
     }
 
     fn last_created(&self) -> u64 {
-        0
+        self.last_created
     }
 
     fn rack(&self) -> Option<&str> {
-        None
+        self.rack.as_deref()
     }
 }

@@ -87,7 +87,7 @@ impl Shard {
             state: group.state(),
             epoch: group.epoch,
             target_epoch: group.target_epoch,
-            assignor: plan.elected(&group.assignors).name(),
+            assignor: plan.present_assignor().name(),
             members: members.collect(),
         })
     }

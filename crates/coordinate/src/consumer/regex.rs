@@ -1,8 +1,9 @@
 //! Subscriptions by regular expression: which topics an expression stands for is found out now and then, on a turn of its
 //! own, and kept in the log. Until it is, the expression stands for none.
 //!
-//! Expressions are those of RE2/J, which Kafka uses; the crate `regex` comes from the same family and takes no longer than
-//! the text is long either. What RE2/J takes and `regex` does not is said in docs/decisions/0001-dependencies.md.
+//! Expressions are those of RE2/J, which Kafka uses: no expression takes longer than the text is long.
+
+mod re2;
 
 use std::sync::Arc;
 
@@ -126,19 +127,23 @@ fn matches_of(expression: &str, names: &[Arc<str>]) -> Vec<Arc<str>> {
     topics
 }
 
-fn compile(expression: &str) -> Result<regex::Regex, regex::Error> {
+/// The expression, to be held against whole names; or why it is none.
+fn compile(expression: &str) -> Result<regex::Regex, String> {
+    let translated = re2::translate(expression)?;
     // On its own first: brackets that close what was never opened must not close what is put around it.
     let build = |text: &str| RegexBuilder::new(text).size_limit(COMPILED_BYTES_MAX).build();
-    build(expression)?;
-    build(&format!("^(?:{expression})$"))
+    build(&translated).map_err(in_short)?;
+    build(&format!("^(?:{translated})$")).map_err(in_short)
+}
+
+/// The last line says what is wrong, those before it where.
+fn in_short(error: regex::Error) -> String {
+    let text = error.to_string();
+    text.lines().last().unwrap_or("").trim().trim_start_matches("error: ").to_owned()
 }
 
 fn check(expression: &str) -> Result<(), Refusal> {
-    let Err(error) = compile(expression) else { return Ok(()) };
-    let reason = error.to_string();
-    let reason = reason.lines().last().unwrap_or("").trim().trim_start_matches("error: ");
-    refuse(
-        Error::InvalidRegularExpression,
-        format!("SubscribedTopicRegex `{expression}` is not a valid regular expression: {reason}."),
-    )
+    let Err(reason) = compile(expression) else { return Ok(()) };
+    let message = format!("SubscribedTopicRegex `{expression}` is not a valid regular expression: {reason}.");
+    refuse(Error::InvalidRegularExpression, message)
 }

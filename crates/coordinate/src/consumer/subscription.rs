@@ -104,7 +104,8 @@ impl Plan<'_> {
 /// As Kafka tells it, by counting.
 fn same_topics(expressions: &Counts, named: &Counts, matched: &Counts, members: usize) -> bool {
     let Some((_, first)) = expressions.iter().next() else {
-        return matched.is_empty() && named.iter().all(|(_, count)| count == members);
+        let all_name = |name: &Arc<str>| named.of(name) == members;
+        return named.iter().chain(matched.iter()).all(|(name, _)| all_name(name));
     };
     // One expression for all, and nobody names a topic besides.
     first == members && named.is_empty() && matched.iter().all(|(_, count)| count == 1)

@@ -4,8 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::assign::{Assignor, Spec, Subscriber, set_order, timeline_order};
-use super::counts::Counts;
+use super::assign::{Assignor, JavaMap, Spec, Subscriber, room_for, set_order, timeline_order};
 use super::member::Member;
 use super::plan::Plan;
 use super::subscription::Outlook;
@@ -69,21 +68,46 @@ impl Plan<'_> {
         last_ms == 0 || interval_ms == 0 || self.now.wall_ms >= last_ms.saturating_add(i64::from(interval_ms))
     }
 
-    /// Most members ask for it; the first that is set if nobody asks.
+    /// Most members ask for it; the first that is set if nobody asks. Among equals the one that Java comes upon first.
     fn preferred(&self, before: &Member, after: &Member) -> Assignor {
-        let mut votes: Counts = self.group.assignors.clone();
-        before.assignor.iter().for_each(|name| votes.take(name));
-        after.assignor.iter().for_each(|name| votes.add(name));
-        self.elected(&votes)
+        let standing = self.standing();
+        let mut votes: JavaMap<Arc<str>, usize> = JavaMap::with_capacity(room_for(standing.len()));
+        standing.into_iter().for_each(|(name, count)| votes.put(name, count));
+        if let Some(old) = &before.assignor
+            && let Some(count) = votes.get_mut(old)
+        {
+            *count -= 1;
+            if *count == 0 {
+                votes.remove(old);
+            }
+        }
+        if let Some(new) = &after.assignor
+            && let Some(count) = votes.get_or_put_with(new.clone(), || 0)
+        {
+            *count += 1;
+        }
+        let votes = votes.in_order().into_iter().map(|(name, count)| (name.clone(), *count));
+        self.elected(&votes.collect::<Vec<_>>())
     }
 
-    /// Among equals the one that Java comes upon first.
-    pub(crate) fn elected(&self, votes: &Counts) -> Assignor {
+    /// The assignor as the members stand.
+    pub(crate) fn present_assignor(&self) -> Assignor {
+        self.elected(&self.standing())
+    }
+
+    /// Votes, in the order in which Kafka comes upon them.
+    fn standing(&self) -> Vec<(Arc<str>, usize)> {
+        let names: Vec<Arc<str>> = self.group.assignors.iter().map(|(name, _)| name.clone()).collect();
+        let peak = names.len();
+        let names = timeline_order(names, peak);
+        names.into_iter().map(|name| (name.clone(), self.group.assignors.of(&name))).collect()
+    }
+
+    fn elected(&self, votes: &[(Arc<str>, usize)]) -> Assignor {
         let set = &self.settings.consumer.assignors;
-        let names = set_order(votes.iter().map(|(name, _)| name.clone()), votes.len());
-        let most = names.iter().map(|name| votes.of(name)).max();
-        let winner = names.iter().find(|name| Some(votes.of(name)) == most);
-        let known = winner.and_then(|name| Assignor::named(name)).filter(|assignor| set.contains(assignor));
+        let most = votes.iter().map(|(_, count)| *count).max();
+        let winner = votes.iter().find(|(_, count)| Some(*count) == most);
+        let known = winner.and_then(|(name, _)| Assignor::named(name)).filter(|found| set.contains(found));
         known.or_else(|| set.first().copied()).unwrap_or(Assignor::Uniform)
     }
 

@@ -4,7 +4,8 @@
 //! of this crate depends on it.
 //!
 //! ```text
-//!   java.util.HashMap          bucket = (h ^ h >>> 16) & (size - 1), within a bucket by insertion; size doubles beyond 3/4
+//!   java.util.HashMap          bucket = (h ^ h >>> 16) & (size - 1); size doubles beyond 3/4
+//!                              within a bucket: put appends, computeIfAbsent puts in front
 //!   Kafka's TimelineHashMap    bucket = the high bits of h * 0x9E37_79B9_7F4A_7C15, within a bucket the last one first
 //! ```
 //!
@@ -49,8 +50,8 @@ impl JavaHash for TopicId {
 /// A `java.util.HashMap`, as far as its order goes.
 #[derive(Clone, Debug)]
 pub(crate) struct JavaMap<K, V> {
-    /// In order of insertion; removed ones leave a gap.
-    entries: Vec<Option<(K, V)>>,
+    /// In order of insertion, each with its rank within its bucket; removed ones leave a gap.
+    entries: Vec<Option<(i64, K, V)>>,
     index: HashMap<K, usize>,
     size: usize,
 }
@@ -86,7 +87,7 @@ impl<K: JavaHash + Eq + Hash + Clone, V> JavaMap<K, V> {
 
     pub(crate) fn get_mut(&mut self, key: &K) -> Option<&mut V> {
         let at = *self.index.get(key)?;
-        self.entries.get_mut(at)?.as_mut().map(|(_, value)| value)
+        self.entries.get_mut(at)?.as_mut().map(|(_, _, value)| value)
     }
 
     /// `put`: grows after the entry is in.
@@ -95,7 +96,7 @@ impl<K: JavaHash + Eq + Hash + Clone, V> JavaMap<K, V> {
             *present = value;
             return;
         }
-        self.push(key, value);
+        self.push(key, value, 1);
         if self.is_crowded() {
             self.size *= 2;
         }
@@ -107,22 +108,21 @@ impl<K: JavaHash + Eq + Hash + Clone, V> JavaMap<K, V> {
             self.size *= 2;
         }
         if !self.contains(&key) {
-            self.push(key.clone(), value());
+            self.push(key.clone(), value(), -1);
         }
         self.get_mut(&key)
     }
 
     pub(crate) fn remove(&mut self, key: &K) -> Option<V> {
         let at = self.index.remove(key)?;
-        self.entries.get_mut(at)?.take().map(|(_, value)| value)
+        self.entries.get_mut(at)?.take().map(|(_, _, value)| value)
     }
 
     /// What it holds, in Java's order.
     pub(crate) fn in_order(&self) -> Vec<(&K, &V)> {
-        let mut entries: Vec<(&K, &V)> =
-            self.entries.iter().flatten().map(|(key, value)| (key, value)).collect();
-        entries.sort_by_key(|(key, _)| bucket(*key, self.size));
-        entries
+        let mut entries: Vec<&(i64, K, V)> = self.entries.iter().flatten().collect();
+        entries.sort_by_key(|(rank, key, _)| (bucket(key, self.size), *rank));
+        entries.into_iter().map(|(_, key, value)| (key, value)).collect()
     }
 
     /// Its keys, in Java's order.
@@ -130,9 +130,11 @@ impl<K: JavaHash + Eq + Hash + Clone, V> JavaMap<K, V> {
         self.in_order().into_iter().map(|(key, _)| key.clone()).collect()
     }
 
-    fn push(&mut self, key: K, value: V) {
-        self.index.insert(key.clone(), self.entries.len());
-        self.entries.push(Some((key, value)));
+    /// Puts an entry behind (1) or in front of (-1) all others of its bucket.
+    fn push(&mut self, key: K, value: V, side: i64) {
+        let at = self.entries.len();
+        self.index.insert(key.clone(), at);
+        self.entries.push(Some((side * (at as i64 + 1), key, value)));
     }
 
     fn is_crowded(&self) -> bool {

@@ -5,6 +5,8 @@
 //! Kafka 4.3, partition by partition.
 
 mod java;
+#[cfg(test)]
+mod kafka_tests;
 mod range;
 mod spread;
 mod uniform;
@@ -15,8 +17,7 @@ use std::sync::Arc;
 use crate::input::TopicId;
 use crate::records::{TargetAssignment, TopicPartitions};
 
-use java::JavaMap;
-pub(crate) use java::{set_order, timeline_order};
+pub(crate) use java::{JavaMap, room_for, set_order, timeline_order};
 
 /// An assignor by its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

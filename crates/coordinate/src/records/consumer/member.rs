@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   instance id? │ rack? │ client id │ client host │ topics [ string ] │ expression? │ rebalance timeout i32 │ assignor?
-//!   tags { 0: i8 1 │ session timeout i32 │ protocols [ name │ metadata bytes │ tags ] │ tags }   in the classic protocol
+//!   tags { 0: i8 0, or 1 │ session timeout i32 │ protocols [ name │ metadata bytes │ tags ] │ tags }   in the classic protocol
 //! ```
 
 use std::sync::Arc;
@@ -15,8 +15,9 @@ use crate::records::bytes_in::{DecodeError, Kept as _};
 use crate::records::bytes_out::{EncodeError, Writer};
 
 const TAG_CLASSIC: u32 = 0;
-/// A nullable struct begins with this if it is there.
+/// A nullable struct begins with one of these.
 const PRESENT: i8 = 1;
+const ABSENT: i8 = 0;
 
 /// A member as it describes itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,12 +82,12 @@ impl MemberMetadata {
         out.compact_nullable_string(self.regex.as_deref())?;
         out.i32(self.rebalance_timeout_ms);
         out.compact_nullable_string(self.assignor.as_deref())?;
-        let Some(classic) = &self.classic else {
-            out.tagged(None);
-            return Ok(());
-        };
+        // Kafka writes this field whether or not there is anything in it.
         let mut field = Writer::default();
-        classic.write(&mut field)?;
+        match &self.classic {
+            Some(classic) => classic.write(&mut field)?,
+            None => field.i8(ABSENT),
+        }
         out.tagged(Some((TAG_CLASSIC, field)));
         Ok(())
     }
