@@ -91,7 +91,7 @@ impl Shard {
             Decoded::Record(Record::Group { group_id, value: Some(value) }) => {
                 self.insert_group(AnyGroup::Classic(Group::from_record(group_id, &value, wall_ms)));
             }
-            Decoded::Record(Record::Consumer { group_id, record }) => self.apply(group_id, record),
+            Decoded::Record(Record::Consumer { group_id, record }) => self.apply(&group_id, record),
         }
         Ok(())
     }
@@ -176,7 +176,7 @@ impl Shard {
                     self.send_away(&group_id, Error::RebalanceInProgress, &mut out);
                     self.forget_group(&group_id);
                 }
-                Record::Consumer { group_id, record } => self.apply(group_id, record),
+                Record::Consumer { group_id, record } => self.apply(&group_id, record),
                 // The living group is what the record was made from.
                 Record::Group { value: Some(_), .. } => {}
             }
@@ -323,14 +323,14 @@ impl Shard {
     }
 
     /// Lets a record of a consumer group act. A classic group of that name gives way.
-    fn apply(&mut self, group_id: Arc<str>, record: ConsumerRecord) {
-        if self.consumer_group(&group_id).is_none() {
+    fn apply(&mut self, group_id: &Arc<str>, record: ConsumerRecord) {
+        if self.consumer_group(group_id).is_none() {
             if record.is_tombstone() {
                 return;
             }
             self.insert_group(AnyGroup::Consumer(consumer::Group::new(group_id.clone())));
         }
-        let Some(AnyGroup::Consumer(group)) = self.groups.get_mut(&group_id) else { return };
+        let Some(AnyGroup::Consumer(group)) = self.groups.get_mut(group_id) else { return };
         let gone = match &record {
             ConsumerRecord::Member { member_id, value: None } => Some(member_id.clone()),
             _ => None,
@@ -339,10 +339,10 @@ impl Shard {
         let stays = group.apply(record);
         self.group_bytes += group.bytes();
         if !stays {
-            self.forget_group(&group_id);
+            self.forget_group(group_id);
         }
         if let Some(member_id) = gone {
-            self.forget_member_deadlines(&group_id, &member_id);
+            self.forget_member_deadlines(group_id, &member_id);
         }
     }
 

@@ -254,7 +254,7 @@ impl World {
                 }
             }
             ConsumerHeartbeatAnswer { error: Some(Error::NotCoordinator), .. } => {
-                state.subscription_sent = false
+                state.subscription_sent = false;
             }
             // Fenced, forgotten, or the place is taken: it gives everything up and begins anew.
             ConsumerHeartbeatAnswer { error: Some(_), .. } => {

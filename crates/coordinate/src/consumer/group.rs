@@ -152,7 +152,7 @@ impl Group {
                     self.put(member_id, member);
                 }
             }
-            ConsumerRecord::Regex { expression, value } => self.set_resolved(expression, value),
+            ConsumerRecord::Regex { expression, value } => self.set_resolved(&expression, value),
         }
         true
     }
@@ -246,8 +246,12 @@ impl Group {
         self.discount(&id);
         self.bytes += member.bytes(&id);
         member.topics.iter().for_each(|topic| self.named.add(topic));
-        member.expression().into_iter().for_each(|expression| self.expressions.add(expression));
-        member.assignor.iter().for_each(|assignor| self.assignors.add(assignor));
+        if let Some(expression) = member.expression() {
+            self.expressions.add(expression);
+        }
+        if let Some(assignor) = &member.assignor {
+            self.assignors.add(assignor);
+        }
         if member.classic.is_some() {
             self.classic_members += 1;
             member.protocols().iter().for_each(|offer| self.classic_protocols.add(&offer.name));
@@ -285,8 +289,12 @@ impl Group {
         let Some(member) = self.members.get(id) else { return };
         self.bytes -= member.bytes(id);
         member.topics.iter().for_each(|topic| self.named.take(topic));
-        member.expression().into_iter().for_each(|expression| self.expressions.take(expression));
-        member.assignor.iter().for_each(|assignor| self.assignors.take(assignor));
+        if let Some(expression) = member.expression() {
+            self.expressions.take(expression);
+        }
+        if let Some(assignor) = &member.assignor {
+            self.assignors.take(assignor);
+        }
         if member.classic.is_some() {
             self.classic_members -= 1;
             member.protocols().iter().for_each(|offer| self.classic_protocols.take(&offer.name));
@@ -307,18 +315,18 @@ impl Group {
         self.bytes -= old.as_ref().map_or(0, target_bytes);
     }
 
-    fn set_resolved(&mut self, expression: Arc<str>, value: Option<RegularExpression>) {
+    fn set_resolved(&mut self, expression: &Arc<str>, value: Option<RegularExpression>) {
         if let Some(value) = &value {
             value.topics.iter().for_each(|topic| self.matched.add(topic));
-            self.bytes += resolved_bytes(&expression, value);
+            self.bytes += resolved_bytes(expression, value);
         }
         let old = match value {
             Some(value) => self.resolved.insert(expression.clone(), value),
-            None => self.resolved.remove(&expression),
+            None => self.resolved.remove(expression),
         };
         if let Some(old) = old {
             old.topics.iter().for_each(|topic| self.matched.take(topic));
-            self.bytes -= resolved_bytes(&expression, &old);
+            self.bytes -= resolved_bytes(expression, &old);
         }
     }
 }
@@ -334,7 +342,7 @@ fn resolved_bytes(expression: &str, value: &RegularExpression) -> usize {
 fn own(owners: &mut Owned, owned: &Owned, epoch: i32) {
     for (topic, partitions) in owned {
         let of_topic = owners.entry(*topic).or_default();
-        partitions.keys().for_each(|partition| _ = of_topic.insert(*partition, epoch));
+        of_topic.extend(partitions.keys().map(|partition| (*partition, epoch)));
     }
 }
 

@@ -77,7 +77,7 @@ fn check_lengths(beat: &ConsumerHeartbeat, settings: &Settings) -> Result<(), Re
     if texts.into_iter().flatten().any(|text| text.len() > limits.name_bytes) {
         return invalid(format!("A name has more than {} bytes.", limits.name_bytes));
     }
-    let topics: usize = beat.topics.iter().flatten().map(|topic| topic.len()).sum();
+    let topics: usize = beat.topics.iter().flatten().map(std::string::String::len).sum();
     if topics > limits.member_metadata_bytes {
         return invalid(format!("The topics' names have more than {} bytes.", limits.member_metadata_bytes));
     }

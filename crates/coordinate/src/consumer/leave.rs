@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::counts::Counts;
 use super::member::{LEAVE_FOR_A_WHILE, Member, Owned};
-use super::membership::not_a_member;
+use super::membership::{check_instance, not_a_member};
 use super::plan::{Plan, Refusal, refuse};
 use crate::answer::ConsumerHeartbeatAnswer;
 use crate::error::Error;
@@ -25,7 +25,7 @@ impl Plan<'_> {
         let Some(holder) = self.group.static_member(instance_id) else {
             return refuse(Error::UnknownMemberId, format!("Instance id {instance_id} is unknown."));
         };
-        self.check_instance(holder, &beat.member_id, instance_id)?;
+        check_instance(holder, &beat.member_id, instance_id)?;
         Ok(holder.clone())
     }
 
@@ -51,7 +51,9 @@ impl Plan<'_> {
         if gone.is_empty() {
             return;
         }
-        gone.iter().for_each(|(id, _)| self.forget_member(id));
+        for (id, _) in &gone {
+            self.forget_member(id);
+        }
         let expressions = self.orphaned(&gone);
         for expression in &expressions {
             self.write(ConsumerRecord::Regex { expression: expression.clone(), value: None });

@@ -66,7 +66,7 @@ impl Plan<'_> {
             return refuse(Error::UnknownMemberId, format!("Instance id {instance_id} is unknown."));
         };
         if !entry.joins {
-            self.check_instance(holder, member_id, instance_id)?;
+            check_instance(holder, member_id, instance_id)?;
             if !entry.classic {
                 check_epoch(present, epoch, owned)?;
             }
@@ -91,22 +91,6 @@ impl Plan<'_> {
         Ok(heir)
     }
 
-    /// Whether this is the member that holds the instance id.
-    pub(crate) fn check_instance(
-        &self,
-        holder: &str,
-        member_id: &str,
-        instance_id: &str,
-    ) -> Result<(), Refusal> {
-        if holder == member_id {
-            return Ok(());
-        }
-        let message = format!(
-            "Static member {member_id} with instance id {instance_id} was fenced by member {holder}."
-        );
-        refuse(Error::FencedInstanceId, message)
-    }
-
     fn replace(&mut self, old_id: &Arc<str>, new_id: &Arc<str>, heir: &Member) {
         let target = self.group.target(old_id).cloned().unwrap_or_default();
         self.forget_member(old_id);
@@ -115,6 +99,16 @@ impl Plan<'_> {
         self.write(ConsumerRecord::Target { member_id: member_id.clone(), value: Some(target) });
         self.write(ConsumerRecord::Current { member_id, value: Some(heir.current()) });
     }
+}
+
+/// Whether this is the member that holds the instance id.
+pub(crate) fn check_instance(holder: &str, member_id: &str, instance_id: &str) -> Result<(), Refusal> {
+    if holder == member_id {
+        return Ok(());
+    }
+    let message =
+        format!("Static member {member_id} with instance id {instance_id} was fenced by member {holder}.");
+    refuse(Error::FencedInstanceId, message)
 }
 
 pub(crate) fn not_a_member(member_id: &str, group_id: &str) -> String {

@@ -25,7 +25,9 @@ pub(crate) fn of<'a>(names: impl IntoIterator<Item = &'a Arc<str>>, topics: &dyn
     }
     existing.sort_unstable();
     let mut hash = Xxh3::new();
-    existing.iter().for_each(|(_, topic)| hash.update(&topic.to_le_bytes()));
+    for (_, topic) in &existing {
+        hash.update(&topic.to_le_bytes());
+    }
     hash.digest() as i64
 }
 
@@ -54,4 +56,42 @@ fn text(hash: &mut Xxh3, text: &str) {
 
 fn utf16_len(text: &str) -> i32 {
     text.encode_utf16().count() as i32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::topics::TopicTable;
+
+    fn kafkas_topics() -> TopicTable {
+        let mut topics = TopicTable::default();
+        let t1 = 0x469e_6a09_767e_42bf_bef7_382b_3bfd_0899_u128;
+        let t2 = 0xecd2_c9f1_dda7_44c1_837d_760c_d4a6_cd87_u128;
+        topics.put("t1", Topic { id: t1.to_be_bytes(), partitions: 3 });
+        topics.put("t2", Topic { id: t2.to_be_bytes(), partitions: 2 });
+        topics
+    }
+
+    /// The numbers stand in records that Kafka 4.3.1 wrote for these topics (tests/kafka/consumer_offsets.txt).
+    #[test]
+    fn the_hash_is_the_one_that_kafka_writes() {
+        let topics = kafkas_topics();
+        let names = ["t2", "missing", "t1"].map(Arc::from);
+        assert_eq!(of(&names, &topics), 0x3d81_02e1_3330_4ba2);
+        assert_eq!(of(&["t1".into()], &topics), 0xc61c_85d0_ac75_4bb6_u64 as i64);
+        assert_eq!(of(&["missing".into()], &topics), 0);
+    }
+
+    #[test]
+    fn another_partition_or_rack_is_another_hash() {
+        let names = ["t1".into()];
+        let mut topics = kafkas_topics();
+        let before = of(&names, &topics);
+        topics.set_rack("r1");
+        let with_rack = of(&names, &topics);
+        let id = topics.topic("t1").unwrap().id;
+        topics.put("t1", Topic { id, partitions: 4 });
+        let hashes = [before, with_rack, of(&names, &topics)];
+        assert!(hashes[0] != hashes[1] && hashes[1] != hashes[2]);
+    }
 }

@@ -84,7 +84,9 @@ impl Shard {
         out: &mut Effects,
     ) -> (Vec<Record>, Outcome) {
         let Planned { group_id, records, timed, notes, topics_seen } = planned;
-        notes.into_iter().for_each(|event| out.note(&group_id, event));
+        for event in notes {
+            out.note(&group_id, event);
+        }
         if let (Some(seen), Some(group)) = (topics_seen, self.consumer_group_mut(&group_id)) {
             group.topics_seen = Some(seen);
         }
@@ -157,11 +159,15 @@ impl Shard {
 
     /// A member is gone: nothing of it is due any more.
     pub(crate) fn forget_member_deadlines(&mut self, group_id: &Arc<str>, member_id: &Arc<str>) {
-        let keys: [fn(Arc<str>, Arc<str>) -> TimerKey; 4] =
-            [TimerKey::Session, TimerKey::Revoke, TimerKey::MemberJoin, TimerKey::MemberSync];
-        for key in keys {
-            self.timers.cancel(&key(group_id.clone(), member_id.clone()));
-        }
+        let ids = || (group_id.clone(), member_id.clone());
+        let key_of = |of: fn(Arc<str>, Arc<str>) -> TimerKey| {
+            let (group_id, member_id) = ids();
+            of(group_id, member_id)
+        };
+        self.timers.cancel(&key_of(TimerKey::Session));
+        self.timers.cancel(&key_of(TimerKey::Revoke));
+        self.timers.cancel(&key_of(TimerKey::MemberJoin));
+        self.timers.cancel(&key_of(TimerKey::MemberSync));
     }
 
     /// A group is gone.

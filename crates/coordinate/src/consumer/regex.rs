@@ -51,9 +51,8 @@ impl Plan<'_> {
                     due = true;
                 }
                 Some(new) if self.group.resolved(new).is_some() => change = Change::Resolved,
-                Some(_) => {}
                 None if old.is_some() => change = Change::Resolved,
-                None => {}
+                _ => {}
             }
         }
         if (due || !self.group.expressions.is_empty()) && self.is_due(due, old, new) {
@@ -69,8 +68,12 @@ impl Plan<'_> {
             return false;
         }
         let mut expressions: Counts = self.group.expressions.clone();
-        old.into_iter().for_each(|old| expressions.take(old));
-        new.into_iter().for_each(|new| expressions.add(new));
+        if let Some(old) = old {
+            expressions.take(old);
+        }
+        if let Some(new) = new {
+            expressions.add(new);
+        }
         let interval_ms = i64::from(self.settings.consumer.regex_refresh_interval_ms);
         let due = new_one
             || expressions.len() != self.group.all_resolved().len()
@@ -93,8 +96,12 @@ impl Plan<'_> {
             let before = self.group.resolved(&expression).map_or(&[][..], |resolved| &resolved.topics);
             if before != topics {
                 changed = true;
-                before.iter().for_each(|topic| matched.take(topic));
-                topics.iter().for_each(|topic| matched.add(topic));
+                for topic in before {
+                    matched.take(topic);
+                }
+                for topic in &topics {
+                    matched.add(topic);
+                }
             }
             let value = RegularExpression {
                 topics,
@@ -132,12 +139,12 @@ fn compile(expression: &str) -> Result<regex::Regex, String> {
     let translated = re2::translate(expression)?;
     // On its own first: brackets that close what was never opened must not close what is put around it.
     let build = |text: &str| RegexBuilder::new(text).size_limit(COMPILED_BYTES_MAX).build();
-    build(&translated).map_err(in_short)?;
-    build(&format!("^(?:{translated})$")).map_err(in_short)
+    build(&translated).map_err(|error| in_short(&error))?;
+    build(&format!("^(?:{translated})$")).map_err(|error| in_short(&error))
 }
 
 /// The last line says what is wrong, those before it where.
-fn in_short(error: regex::Error) -> String {
+fn in_short(error: &regex::Error) -> String {
     let text = error.to_string();
     text.lines().last().unwrap_or("").trim().trim_start_matches("error: ").to_owned()
 }

@@ -85,7 +85,9 @@ impl Plan<'_> {
                 }
                 changed.expressions.take(old);
             }
-            new.into_iter().for_each(|new| changed.expressions.add(new));
+            if let Some(new) = new {
+                changed.expressions.add(new);
+            }
         }
         changed
     }

@@ -72,7 +72,9 @@ impl Plan<'_> {
     fn preferred(&self, before: &Member, after: &Member) -> Assignor {
         let standing = self.standing();
         let mut votes: JavaMap<Arc<str>, usize> = JavaMap::with_capacity(room_for(standing.len()));
-        standing.into_iter().for_each(|(name, count)| votes.put(name, count));
+        for (name, count) in standing {
+            votes.put(name, count);
+        }
         if let Some(old) = &before.assignor
             && let Some(count) = votes.get_mut(old)
         {
@@ -82,7 +84,7 @@ impl Plan<'_> {
             }
         }
         if let Some(new) = &after.assignor
-            && let Some(count) = votes.get_or_put_with(new.clone(), || 0)
+            && let Some(count) = votes.get_or_put_with(new, || 0)
         {
             *count += 1;
         }

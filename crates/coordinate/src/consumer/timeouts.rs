@@ -25,7 +25,9 @@ impl Shard {
                 }
             }
         }
-        deadlines.into_iter().for_each(|(key, deadline_ms)| self.timers.set(key, deadline_ms));
+        for (key, deadline_ms) in deadlines {
+            self.timers.set(key, deadline_ms);
+        }
     }
 
     /// A member had to give partitions back.

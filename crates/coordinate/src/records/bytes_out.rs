@@ -71,12 +71,11 @@ impl Writer {
     }
 
     pub(super) fn compact_nullable_string(&mut self, text: Option<&str>) -> Result<(), EncodeError> {
-        match text {
-            Some(text) => self.compact_string(text),
-            None => {
-                self.varint(0);
-                Ok(())
-            }
+        if let Some(text) = text {
+            self.compact_string(text)
+        } else {
+            self.varint(0);
+            Ok(())
         }
     }
 

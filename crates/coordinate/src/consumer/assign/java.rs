@@ -103,14 +103,14 @@ impl<K: JavaHash + Eq + Hash + Clone, V> JavaMap<K, V> {
     }
 
     /// `computeIfAbsent`: grows before it looks.
-    pub(crate) fn get_or_put_with(&mut self, key: K, value: impl FnOnce() -> V) -> Option<&mut V> {
+    pub(crate) fn get_or_put_with(&mut self, key: &K, value: impl FnOnce() -> V) -> Option<&mut V> {
         if self.is_crowded() {
             self.size *= 2;
         }
-        if !self.contains(&key) {
+        if !self.contains(key) {
             self.push(key.clone(), value(), -1);
         }
-        self.get_mut(&key)
+        self.get_mut(key)
     }
 
     pub(crate) fn remove(&mut self, key: &K) -> Option<V> {
@@ -201,9 +201,9 @@ mod tests {
         map.put(2, ());
         assert_eq!(map.size, 4);
         let mut lazy: JavaMap<i32, ()> = JavaMap::new();
-        (0..13).for_each(|key| _ = lazy.get_or_put_with(key, || ()));
+        (0..13).for_each(|key| _ = lazy.get_or_put_with(&key, || ()));
         assert_eq!(lazy.size, 16);
-        lazy.get_or_put_with(0, || ());
+        lazy.get_or_put_with(&0, || ());
         assert_eq!(lazy.size, 32);
     }
 

@@ -27,7 +27,8 @@ pub(super) fn assign(spec: &Spec) -> BTreeMap<Arc<str>, TargetAssignment> {
     }
     let mut assigned = BTreeMap::new();
     for member in members {
-        let mut topics: JavaMap<TopicId, Vec<i32>> = JavaMap::with_capacity(room_for(member.named_topics));
+        let room = if spec.same_topics { member.topics.len() } else { member.named_topics };
+        let mut topics: JavaMap<TopicId, Vec<i32>> = JavaMap::with_capacity(room_for(room));
         for topic in &member.topics {
             let (Some(row), Some(count)) = (rows.get_mut(topic), spec.partitions.get(topic)) else {
                 continue;

@@ -102,9 +102,10 @@ impl Spread {
         let mut sorted: Vec<TopicId> = ids.collect();
         sorted.sort_by(|a, b| {
             let (x, y) = (&self.topics[a], &self.topics[b]);
-            let load = |topic: &Topic| topic.owners.len() as f64 / topic.subscribers.len() as f64;
-            load(y)
-                .total_cmp(&load(x))
+            // Partitions by subscribers, without dividing.
+            let load = |of: &Topic, other: &Topic| of.owners.len() as u64 * other.subscribers.len() as u64;
+            load(y, x)
+                .cmp(&load(x, y))
                 .then_with(|| x.subscribers.len().cmp(&y.subscribers.len()))
                 .then_with(|| halves(a).cmp(&halves(b)))
         });
@@ -157,7 +158,9 @@ impl Spread {
         // Each member gives its last partitions first.
         let mut owned: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
         for (partition, owner) in topic.owners.iter().enumerate() {
-            owner.iter().for_each(|owner| owned.entry(*owner).or_default().push(partition));
+            if let Some(owner) = owner {
+                owned.entry(*owner).or_default().push(partition);
+            }
         }
         let mut moved = 0;
         while !balancer.is_balanced() {
@@ -188,7 +191,7 @@ impl Spread {
                 }
             }
         }
-        let set = self.copy(to).get_or_put_with(*id, || JavaMap::with_capacity(room_for(each)));
+        let set = self.copy(to).get_or_put_with(id, || JavaMap::with_capacity(room_for(each)));
         if let Some(set) = set {
             set.put(number, ());
         }

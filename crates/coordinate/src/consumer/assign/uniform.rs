@@ -55,7 +55,7 @@ pub(super) fn assign(spec: &Spec) -> BTreeMap<Arc<str>, TargetAssignment> {
     for sharer in sharers.iter_mut().filter(|sharer| sharer.wants > 0) {
         sharer.copy();
         for (topic, partition) in free.by_ref().take(sharer.wants) {
-            if let Some(set) = sharer.partitions.get_or_put_with(topic, JavaMap::new) {
+            if let Some(set) = sharer.partitions.get_or_put_with(&topic, JavaMap::new) {
                 set.put(partition, ());
             }
         }

@@ -67,7 +67,9 @@ pub(super) fn write_assignment(partitions: &BTreeMap<Arc<str>, Vec<i32>>, subscr
         out.put_i16(topic.len() as i16);
         out.put_slice(topic.as_bytes());
         out.put_i32(partitions.len() as i32);
-        partitions.iter().for_each(|partition| out.put_i32(*partition));
+        for partition in partitions {
+            out.put_i32(*partition);
+        }
     }
     out.put_i32(-1);
     out.freeze()

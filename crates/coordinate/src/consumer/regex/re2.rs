@@ -7,6 +7,7 @@
 //!   in classes           [ & ~ - that are operators in `regex` only
 //! ```
 
+use std::fmt::Write as _;
 use std::iter::Peekable;
 use std::str::Chars;
 
@@ -151,7 +152,8 @@ impl Reader<'_> {
             let Some(digit) = self.left.next_if(is_octal).and_then(|c| c.to_digit(8)) else { break };
             value = value * 8 + digit;
         }
-        self.out.push_str(&format!("\\x{{{value:x}}}"));
+        // Writing to a text cannot fail.
+        let _ = write!(self.out, "\\x{{{value:x}}}");
         Ok(())
     }
 
@@ -194,7 +196,7 @@ impl Reader<'_> {
         if !CLASSES.contains(&name.trim_start_matches('^')) {
             return Err("invalid character class range");
         }
-        self.out.push_str(&format!("[:{name}:]"));
+        let _ = write!(self.out, "[:{name}:]");
         // The colon, the name, and the colon and bracket behind it.
         let len = name.chars().count() + 3;
         self.left.by_ref().take(len).for_each(drop);
