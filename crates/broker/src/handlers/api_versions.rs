@@ -17,8 +17,9 @@ use crate::{
     request::{Context, encode},
 };
 
-/// `metadata.version` levels of Kafka 4.3: 3.3-IV3 to 4.3-IV0. Tools read it; clients decide nothing by it.
-const METADATA_VERSION: (i16, i16) = (7, 30);
+/// Features by name, with the lowest and the highest level that is supported; the highest is in force. `metadata.version`
+/// is that of Kafka 4.3 (3.3-IV3 to 4.3-IV0): tools read it, clients decide nothing by it.
+const FEATURES: [(&str, i16, i16); 2] = [("group.version", 0, 1), ("metadata.version", 7, 30)];
 /// First version with features.
 const FEATURES_FROM: i16 = 3;
 
@@ -31,18 +32,21 @@ pub(crate) async fn handle(ctx: Context, request: ApiVersionsRequest) -> ApiVers
     let mut response =
         ApiVersionsResponse { api_keys: APIS.iter().map(range).collect(), ..Default::default() };
     if ctx.version >= FEATURES_FROM {
-        let name = Str::from_static("metadata.version");
-        let (min_version, max_version) = METADATA_VERSION;
-        let supported =
-            SupportedFeatureKey { name: name.clone(), min_version, max_version, ..Default::default() };
-        let finalized = FinalizedFeatureKey {
-            name,
-            min_version_level: max_version,
-            max_version_level: max_version,
-            ..Default::default()
-        };
-        response.supported_features = vec![supported];
-        response.finalized_features = vec![finalized];
+        for (name, min_version, max_version) in FEATURES {
+            let name = Str::from_static(name);
+            response.supported_features.push(SupportedFeatureKey {
+                name: name.clone(),
+                min_version,
+                max_version,
+                ..Default::default()
+            });
+            response.finalized_features.push(FinalizedFeatureKey {
+                name,
+                min_version_level: max_version,
+                max_version_level: max_version,
+                ..Default::default()
+            });
+        }
         response.finalized_features_epoch = ctx.broker.cluster().features_epoch();
     }
     response

@@ -1,6 +1,7 @@
 //! The tables: one row per setting, one file per subject.
 
 mod cluster;
+mod consumer_groups;
 mod group;
 mod groups;
 mod later;
@@ -36,7 +37,8 @@ pub(super) static SECTIONS: &[Section] = &[
     section("Log", log::LOG),
     section("Topics", topics::TOPICS),
     section("Groups", groups::GROUPS),
-    section("Consumer groups and transactions", later::LATER),
+    section("Consumer groups", consumer_groups::CONSUMER_GROUPS),
+    section("Transactions", later::LATER),
     section("Share and streams groups", new_groups::NEW_GROUPS),
     section("TLS", security::TLS),
     section("SASL", security::SASL),
