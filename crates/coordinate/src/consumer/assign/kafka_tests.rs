@@ -43,7 +43,9 @@ impl World {
         let mut plan = Plan::new(&self.group, &self.topics, &settings, Now::both(1));
         // As a classic member, so that its epoch does not matter.
         let entry = Entry { joins: true, classic: true };
-        let before = match field("instance") {
+        // Who holds its instance id already does not take its own place.
+        let comes = |instance_id: &&str| self.group.static_member(instance_id) != Some(&id);
+        let before = match field("instance").filter(comes) {
             Some(instance_id) => plan.static_member(&id, instance_id, -1, None, entry),
             None => plan.dynamic_member(&id, -1, None, entry),
         };
