@@ -12,6 +12,7 @@ use pagewire_wire::{
         find_coordinator_request::FindCoordinatorRequest,
         list_transactions_request::ListTransactionsRequest,
         txn_offset_commit_request::TxnOffsetCommitRequest,
+        write_txn_markers_request::{WritableTxnMarker, WriteTxnMarkersRequest},
     },
 };
 
@@ -49,6 +50,9 @@ pub(super) fn ask(probe: &mut Probe) {
             });
             let transactional_ids = vec![transactional_id];
             probe.ask_all(&DescribeTransactionsRequest { transactional_ids, ..Default::default() });
+        }
+        for markers in [Vec::new(), vec![WritableTxnMarker::default()]] {
+            probe.ask_all(&WriteTxnMarkersRequest { markers, ..Default::default() });
         }
         probe.ask_all(&ListTransactionsRequest { duration_filter: -1, ..Default::default() });
         let transactional_id_pattern = Some(Str::from("("));
