@@ -115,6 +115,12 @@ pub static APIS: &[Api] = &[
     api(ApiKey::ListTransactions, (0, 2), "all transactional ids", |c| {
         respond(c, handlers::list_transactions::handle)
     }),
+    api(ApiKey::ConsumerGroupHeartbeat, (0, 1), "be in a consumer group", |c| {
+        respond(c, handlers::consumer_group_heartbeat::handle)
+    }),
+    api(ApiKey::ConsumerGroupDescribe, (0, 1), "members and assignments", |c| {
+        respond_or_close(c, handlers::consumer_group_describe::handle)
+    }),
     api(ApiKey::DescribeTopicPartitions, (0, 0), "paged topic description", |c| {
         respond(c, handlers::describe_topic_partitions::handle)
     }),

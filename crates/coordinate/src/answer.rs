@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use crate::error::Error;
 use crate::input::{Token, TopicId};
+use crate::records::TopicPartitions;
 
 /// An answer and the request it belongs to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +34,8 @@ pub enum Answer {
     DeleteOffsets(DeleteOffsetsAnswer),
     /// DeleteGroups: an error or none for each group, in the order asked
     DeleteGroups(Vec<(String, Option<Error>)>),
+    /// ConsumerGroupHeartbeat
+    ConsumerHeartbeat(ConsumerHeartbeatAnswer),
 }
 
 /// JoinGroup's answer.
@@ -121,6 +124,36 @@ pub struct LeftMember {
     pub error: Option<Error>,
 }
 
+/// ConsumerGroupHeartbeat's answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConsumerHeartbeatAnswer {
+    /// None if the member is in, or has left as it wished.
+    pub error: Option<Error>,
+    /// Why not.
+    pub message: Option<String>,
+    /// None with an error.
+    pub member_id: Option<Arc<str>>,
+    /// Its epoch; 0 with an error.
+    pub member_epoch: i32,
+    /// When to send the next heartbeat; 0 with an error, and when the member leaves.
+    pub heartbeat_interval_ms: i32,
+    /// What it may have now; none if it knows already.
+    pub assignment: Option<Vec<TopicPartitions>>,
+}
+
+impl ConsumerHeartbeatAnswer {
+    pub(crate) const fn refused(error: Error, message: Option<String>) -> Self {
+        Self {
+            error: Some(error),
+            message,
+            member_id: None,
+            member_epoch: 0,
+            heartbeat_interval_ms: 0,
+            assignment: None,
+        }
+    }
+}
+
 /// OffsetCommit's answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CommitAnswer {
@@ -175,6 +208,9 @@ impl Answer {
             }
             Self::DeleteOffsets(_) => {
                 Self::DeleteOffsets(DeleteOffsetsAnswer { error: Some(error), topics: Vec::new() })
+            }
+            Self::ConsumerHeartbeat(_) => {
+                Self::ConsumerHeartbeat(ConsumerHeartbeatAnswer::refused(error, None))
             }
             Self::DeleteGroups(groups) => {
                 Self::DeleteGroups(groups.into_iter().map(|(id, old)| (id, worse(old))).collect())

@@ -1,7 +1,8 @@
 //! Inputs on their way to a group: what is checked before a group is looked at, and what an unknown group means to each.
 
 use crate::answer::{Answer, JoinAnswer, LeaveAnswer, LeftMember, SyncAnswer};
-use crate::effects::Effects;
+use crate::any_group::AnyGroup;
+use crate::effects::{Effects, Then};
 use crate::error::Error;
 use crate::group::{Group, new_group_bytes, places_bytes, weight_of, weight_of_newcomer};
 use crate::input::{Heartbeat, Input, Join, Leave, Sync};
@@ -18,16 +19,23 @@ impl Shard {
             Input::Commit(commit) => self.commit(&commit, now, out),
             Input::DeleteOffsets(request) => self.delete_offsets(request, out),
             Input::DeleteGroups(request) => self.delete_groups(request, out),
+            Input::ConsumerHeartbeat(beat) => self.consumer_heartbeat(&beat, now, out),
         }
     }
 
     fn dispatch_join(&mut self, join: Join, now: Now, out: &mut Effects) {
+        if self.consumer_group(&join.group_id).is_some_and(|group| !group.is_empty()) {
+            return self.dispatch_join_to_consumers(&join, now, out);
+        }
         let known = self.group(&join.group_id).is_some();
         if let Err(error) = self.check_join(&join, known) {
             let answer = JoinAnswer::refused(join.member_id.as_str(), error);
             return out.reply(join.token, Answer::Join(answer));
         }
         let group_id = join.group_id.clone();
+        if let Some(AnyGroup::Consumer(_)) = self.any_group(&group_id) {
+            return self.make_way(join, out);
+        }
         if !known {
             self.create_group(&group_id, now.wall_ms);
         }
@@ -42,9 +50,26 @@ impl Shard {
                 turn.keep_new();
             }
         });
-        if refused {
+        // Offsets of a consumer group that gave way need a group.
+        if refused && self.offsets().of_group(&group_id).is_none() {
             self.discard_group(&group_id);
         }
+    }
+
+    fn dispatch_join_to_consumers(&mut self, join: &Join, now: Now, out: &mut Effects) {
+        match self.check_join(join, true) {
+            Ok(()) => self.join_consumer_group(join, now, out),
+            Err(error) => {
+                let answer = JoinAnswer::refused(join.member_id.as_str(), error);
+                out.reply(join.token, Answer::Join(answer));
+            }
+        }
+    }
+
+    /// A consumer group that nobody is in gives way to a classic one: the join goes on when it is gone.
+    fn make_way(&mut self, join: Join, out: &mut Effects) {
+        let records = self.any_group(&join.group_id).map(AnyGroup::tombstones).unwrap_or_default();
+        out.append(records, Then::Join(Box::new(join)));
     }
 
     fn check_join(&self, join: &Join, known: bool) -> Result<(), Error> {
@@ -112,6 +137,9 @@ impl Shard {
 
     fn dispatch_sync(&mut self, sync: Sync, now: Now, out: &mut Effects) {
         let group_id = sync.group_id.clone();
+        if self.consumer_group(&group_id).is_some() {
+            return self.sync_consumer_group(&sync, now, out);
+        }
         if let Err(error) = self.check_known(&group_id) {
             return out.reply(sync.token, Answer::Sync(SyncAnswer::refused(error)));
         }
@@ -123,6 +151,9 @@ impl Shard {
     }
 
     fn dispatch_heartbeat(&mut self, beat: &Heartbeat, now: Now, out: &mut Effects) {
+        if self.consumer_group(&beat.group_id).is_some() {
+            return self.classic_heartbeat(beat, now, out);
+        }
         if let Err(error) = self.check_known(&beat.group_id) {
             return out.reply(beat.token, Answer::Heartbeat(Some(error)));
         }
@@ -130,6 +161,9 @@ impl Shard {
     }
 
     fn dispatch_leave(&mut self, leave: Leave, now: Now, out: &mut Effects) {
+        if self.consumer_group(&leave.group_id).is_some() {
+            return self.leave_consumer_group(leave, now, out);
+        }
         let answer = match self.check_known(&leave.group_id) {
             Ok(()) => {
                 let group_id = leave.group_id.clone();

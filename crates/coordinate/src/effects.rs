@@ -13,8 +13,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::answer::{Answer, Reply};
+use crate::consumer::Outcome;
 use crate::group::Undo;
-use crate::input::{Token, TxnProducer};
+use crate::input::{Join, Token, TxnProducer};
 use crate::note::{Event, Note};
 use crate::records::{EncodeError, Record};
 
@@ -84,4 +85,8 @@ pub(crate) enum Then {
     Assign { group_id: Arc<str>, generation: i32, assignments: BTreeMap<Arc<str>, Bytes> },
     /// A static member took its predecessor's place in a stable group.
     Replace { group_id: Arc<str>, undo: Box<Undo> },
+    /// A consumer group without members is gone: this join makes a classic one.
+    Join(Box<Join>),
+    /// What was decided about a consumer group holds.
+    Consumer(Box<Outcome>),
 }

@@ -41,6 +41,9 @@ pub enum Error {
     /// The shard already holds as many committed offsets as its limit allows.
     #[error("INVALID_COMMIT_OFFSET_SIZE")]
     InvalidCommitOffsetSize = 28,
+    /// Members of consumer groups must use a later version of this request.
+    #[error("UNSUPPORTED_VERSION")]
+    UnsupportedVersion = 35,
     /// A field is longer than a record can hold.
     #[error("INVALID_REQUEST")]
     InvalidRequest = 42,
@@ -74,6 +77,21 @@ pub enum Error {
     /// A transaction that is under way may change the offset: ask again.
     #[error("UNSTABLE_OFFSET_COMMIT")]
     UnstableOffsetCommit = 88,
+    /// The member epoch is not the one the member has: it must give up its partitions and join again.
+    #[error("FENCED_MEMBER_EPOCH")]
+    FencedMemberEpoch = 110,
+    /// Another member holds this `group.instance.id`, and has not gone away.
+    #[error("UNRELEASED_INSTANCE_ID")]
+    UnreleasedInstanceId = 111,
+    /// There is no such assignor, or it is not enabled in `group.consumer.assignors`.
+    #[error("UNSUPPORTED_ASSIGNOR")]
+    UnsupportedAssignor = 112,
+    /// The member has another epoch by now: ask again with that one.
+    #[error("STALE_MEMBER_EPOCH")]
+    StaleMemberEpoch = 113,
+    /// A subscription is no regular expression.
+    #[error("INVALID_REGULAR_EXPRESSION")]
+    InvalidRegularExpression = 128,
 }
 
 impl Error {

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use crate::records::TopicPartitions;
+
 /// Names a request so that its answer finds the way back. The caller chooses it and never reuses it while it waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Token(pub u64);
@@ -32,6 +34,8 @@ pub enum Input {
     DeleteOffsets(DeleteOffsets),
     /// DeleteGroups, the groups of this shard
     DeleteGroups(DeleteGroups),
+    /// ConsumerGroupHeartbeat
+    ConsumerHeartbeat(Box<ConsumerHeartbeat>),
 }
 
 /// A protocol that a member offers, in its order of preference.
@@ -149,8 +153,9 @@ pub struct Commit {
     pub generation: i32,
     /// `RetentionTimeMs` of versions 2 to 4, unless -1.
     pub retention_ms: Option<i64>,
-    /// Version 9 and later: an unknown group answers GROUP_ID_NOT_FOUND, before that ILLEGAL_GENERATION.
-    pub says_group_not_found: bool,
+    /// Version 9 and later, which members of consumer groups must use: an unknown group answers GROUP_ID_NOT_FOUND, before
+    /// that ILLEGAL_GENERATION.
+    pub knows_member_epochs: bool,
     /// TxnOffsetCommit: what is committed counts once this producer's transaction is.
     pub in_txn: Option<TxnProducer>,
     /// What to commit.
@@ -208,6 +213,54 @@ pub struct DeleteGroups {
     pub token: Token,
     /// Group ids without repetition.
     pub group_ids: Vec<String>,
+}
+
+/// ConsumerGroupHeartbeat. What a member does not say (none) is as it said last.
+#[derive(Clone, Debug)]
+pub struct ConsumerHeartbeat {
+    /// Where the answer goes.
+    pub token: Token,
+    /// The group.
+    pub group_id: String,
+    /// Chosen by the member; empty before version 1 if it is new.
+    pub member_id: String,
+    /// 0 to be let in, -1 to leave, -2 to go away for a while as a static member.
+    pub member_epoch: i32,
+    /// `group.instance.id`
+    pub instance_id: Option<String>,
+    /// `client.rack`
+    pub rack_id: Option<String>,
+    /// -1 if it does not say.
+    pub rebalance_timeout_ms: i32,
+    /// Topics it subscribes to by name.
+    pub topics: Option<Vec<String>>,
+    /// Topics it subscribes to by a regular expression.
+    pub regex: Option<String>,
+    /// The assignor it asks for.
+    pub assignor: Option<String>,
+    /// What it has.
+    pub owned: Option<Vec<TopicPartitions>>,
+    /// Client id of the request header, empty if null.
+    pub client_id: String,
+    /// As Kafka records it, for instance `/127.0.0.1`.
+    pub client_host: String,
+    /// Version 1 and later: members choose their ids themselves.
+    pub names_itself: bool,
+    /// A fresh random id, for a member that has none.
+    pub fresh_id: String,
+    /// What is set for this group.
+    pub timing: GroupTiming,
+}
+
+/// Times of a consumer group in milliseconds: its own settings over those of the broker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GroupTiming {
+    /// `consumer.session.timeout.ms`
+    pub session_timeout_ms: i32,
+    /// `consumer.heartbeat.interval.ms`
+    pub heartbeat_interval_ms: i32,
+    /// `consumer.assignment.interval.ms`
+    pub assignment_interval_ms: i32,
 }
 
 /// A topic that is gone.

@@ -1,4 +1,4 @@
-//! The classic group coordinator as a pure state machine: who is a member, who leads, who consumes what, and which
+//! The group coordinator, for classic groups and consumer groups, as a pure state machine: who is a member, who leads, who consumes what, and which
 //! offsets are committed. No clock, no socket, no lock, no log: inputs and the time go in, [`Effects`] come out, and the
 //! broker acts on them.
 //!
@@ -19,6 +19,8 @@
 
 mod admin;
 mod answer;
+mod any_group;
+mod consumer;
 mod dispatch;
 mod effects;
 mod error;
@@ -33,26 +35,35 @@ mod records;
 mod settings;
 mod shard;
 mod timers;
+mod topics;
 pub mod txn;
 
 pub use admin::{DescribedGroup, DescribedMember, ListedGroup};
 pub use answer::{
-    Answer, CommitAnswer, CommittedTopic, DeleteOffsetsAnswer, DeletedOffsets, JoinAnswer, JoinMember,
-    LeaveAnswer, LeftMember, Reply, SyncAnswer,
+    Answer, CommitAnswer, CommittedTopic, ConsumerHeartbeatAnswer, DeleteOffsetsAnswer, DeletedOffsets,
+    JoinAnswer, JoinMember, LeaveAnswer, LeftMember, Reply, SyncAnswer,
+};
+pub use consumer::{
+    Assignor, ConsumerGroupState, DescribedConsumer, DescribedConsumerGroup, NamedPartitions,
 };
 pub use effects::{Append, Effects, KeyValue};
 pub use error::{Error, code_of};
 pub use group::GroupState;
 pub use input::{
-    ANY_ID, Commit, CommitPartition, CommitTopic, DeleteGroups, DeleteOffsets, DeletedTopic, Heartbeat,
-    Input, Join, Leave, Leaver, Protocol, Sync, Token, TopicId, TxnProducer,
+    ANY_ID, Commit, CommitPartition, CommitTopic, ConsumerHeartbeat, DeleteGroups, DeleteOffsets,
+    DeletedTopic, GroupTiming, Heartbeat, Input, Join, Leave, Leaver, Protocol, Sync, Token, TopicId,
+    TxnProducer,
 };
 pub use note::{Cause, Event, Note};
 pub use now::Now;
 pub use offsets::{DeletedTopics, FetchedOffset, FetchedTopic};
 pub use placement::partition_for;
 pub use records::{
-    DecodeError, Decoded, EncodeError, GroupMember, GroupMetadata, OffsetKey, OffsetValue, Record,
+    ClassicMember, ConsumerRecord, CurrentAssignment, DecodeError, Decoded, EncodeError, EpochPartitions,
+    GroupEpoch, GroupMember, GroupMetadata, MemberMetadata, MemberState, OffsetKey, OffsetValue,
+    PartitionMetadata, PartitionRacks, Record, RegularExpression, TargetAssignment, TargetEpoch,
+    TopicMetadata, TopicPartitions,
 };
-pub use settings::{Limits, Settings};
+pub use settings::{ConsumerSettings, Limits, Migration, Settings};
 pub use shard::Shard;
+pub use topics::{Topic, TopicTable, Topics};

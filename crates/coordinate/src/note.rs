@@ -42,6 +42,10 @@ pub enum Event {
     Emptied { generation: i32 },
     /// The leader's assignment is kept: members work.
     Assigned { generation: i32 },
+    /// A consumer group came to a new epoch.
+    Epoch { epoch: i32 },
+    /// The group is one of this kind from now on.
+    Converted { group_type: &'static str },
 }
 
 /// Why a member is out.
@@ -51,6 +55,8 @@ pub enum Cause {
     Silent,
     /// It did not join again within the rebalance timeout.
     NotRejoined,
+    /// It did not give partitions back within the rebalance timeout.
+    NotRevoked,
     /// It did not ask for its assignment within the rebalance timeout.
     NotSynced,
     /// The group has as many members as it may.
@@ -62,6 +68,7 @@ impl Cause {
         match self {
             Self::Silent => "its session ended without a heartbeat",
             Self::NotRejoined => "it did not join again in time",
+            Self::NotRevoked => "it did not give its partitions back in time",
             Self::NotSynced => "it did not ask for its assignment in time",
             Self::NoRoom => "the group has as many members as it may",
         }
@@ -98,6 +105,8 @@ impl fmt::Display for Event {
                 leader.as_ref().map_or(Ok(()), |leader| write!(out, ", led by {leader:?}"))
             }
             Self::Emptied { generation } => write!(out, "empty with generation {generation}"),
+            Self::Epoch { epoch } => write!(out, "epoch {epoch} began"),
+            Self::Converted { group_type } => write!(out, "it is a {group_type} group now"),
             Self::Assigned { generation } => write!(out, "generation {generation} has its assignment"),
         }
     }

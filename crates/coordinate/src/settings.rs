@@ -2,7 +2,10 @@
 //!
 //! Every list the coordinator keeps has a bound here. Reaching one is an answer, never growth.
 
-/// Settings of the classic coordinator. Times are in milliseconds, sizes in bytes.
+use crate::consumer::Assignor;
+use crate::input::GroupTiming;
+
+/// Settings of the group coordinator. Times are in milliseconds, sizes in bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
     /// `group.min.session.timeout.ms`
@@ -21,6 +24,8 @@ pub struct Settings {
     pub offsets_retention_ms: i64,
     /// `offsets.retention.check.interval.ms`
     pub offsets_retention_check_interval_ms: i64,
+    /// What is set for consumer groups.
+    pub consumer: ConsumerSettings,
     /// Bounds that are not Kafka's.
     pub limits: Limits,
 }
@@ -36,8 +41,87 @@ impl Default for Settings {
             offset_metadata_max: 4_096,
             offsets_retention_ms: 10_080 * 60 * 1_000,
             offsets_retention_check_interval_ms: 600_000,
+            consumer: ConsumerSettings::default(),
             limits: Limits::default(),
         }
+    }
+}
+
+/// Settings of consumer groups (KIP-848). Times are in milliseconds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConsumerSettings {
+    /// `group.consumer.session.timeout.ms`
+    pub session_timeout_ms: i32,
+    /// `group.consumer.heartbeat.interval.ms`
+    pub heartbeat_interval_ms: i32,
+    /// `group.consumer.max.size`: members of one group.
+    pub max_size: usize,
+    /// `group.consumer.assignors`: those that members may ask for; the first is used if none asks.
+    pub assignors: Vec<Assignor>,
+    /// `group.consumer.migration.policy`
+    pub migration: Migration,
+    /// `group.consumer.assignment.interval.ms`: a group is not assigned anew faster than this.
+    pub assignment_interval_ms: i32,
+    /// `group.consumer.regex.refresh.interval.ms`
+    pub regex_refresh_interval_ms: i32,
+}
+
+impl Default for ConsumerSettings {
+    fn default() -> Self {
+        Self {
+            session_timeout_ms: 45_000,
+            heartbeat_interval_ms: 5_000,
+            max_size: i32::MAX as usize,
+            assignors: Assignor::ALL.to_vec(),
+            migration: Migration::Bidirectional,
+            assignment_interval_ms: 1_000,
+            regex_refresh_interval_ms: 600_000,
+        }
+    }
+}
+
+impl ConsumerSettings {
+    /// The times of a group that has no settings of its own.
+    pub const fn timing(&self) -> GroupTiming {
+        GroupTiming {
+            session_timeout_ms: self.session_timeout_ms,
+            heartbeat_interval_ms: self.heartbeat_interval_ms,
+            assignment_interval_ms: self.assignment_interval_ms,
+        }
+    }
+}
+
+/// Which groups that have members may become groups of the other kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Migration {
+    /// Classic groups when a member of the consumer protocol joins, and consumer groups when the last of those goes.
+    Bidirectional,
+    /// Classic groups only.
+    Upgrade,
+    /// Consumer groups only.
+    Downgrade,
+    /// None.
+    Disabled,
+}
+
+impl Migration {
+    pub(crate) const fn upgrades(self) -> bool {
+        matches!(self, Self::Bidirectional | Self::Upgrade)
+    }
+
+    pub(crate) const fn downgrades(self) -> bool {
+        matches!(self, Self::Bidirectional | Self::Downgrade)
+    }
+
+    /// The policy of this name, in any case.
+    pub fn named(name: &str) -> Option<Self> {
+        let all = [
+            ("bidirectional", Self::Bidirectional),
+            ("upgrade", Self::Upgrade),
+            ("downgrade", Self::Downgrade),
+            ("disabled", Self::Disabled),
+        ];
+        all.into_iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, policy)| policy)
     }
 }
 

@@ -11,15 +11,20 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::Arc;
 
+use crate::answer::{Answer, JoinAnswer};
+use crate::any_group::AnyGroup;
+use crate::consumer;
 use crate::effects::{Append, Effects, Then};
 use crate::error::Error;
 use crate::group::{Group, Turn};
 use crate::input::{Input, Token};
+use crate::note::Cause;
 use crate::now::Now;
 use crate::offsets::{Offsets, Pending};
-use crate::records::{DecodeError, Decoded, GroupMetadata, OffsetKey, OffsetValue, Record};
+use crate::records::{ConsumerRecord, DecodeError, Decoded, GroupMetadata, OffsetKey, OffsetValue, Record};
 use crate::settings::Settings;
 use crate::timers::{TimerKey, Timers};
+use crate::topics::{TopicTable, Topics};
 
 /// A group, and a topic among its offsets; none before the first.
 pub(crate) type Cursor = (Arc<str>, Option<Arc<str>>);
@@ -28,7 +33,8 @@ pub(crate) type Cursor = (Arc<str>, Option<Arc<str>>);
 #[derive(Debug)]
 pub struct Shard {
     settings: Settings,
-    groups: BTreeMap<Arc<str>, Group>,
+    topics: Arc<dyn Topics>,
+    groups: BTreeMap<Arc<str>, AnyGroup>,
     /// Bytes of all groups, without their offsets.
     group_bytes: usize,
     offsets: Offsets,
@@ -37,7 +43,7 @@ pub struct Shard {
     pub(crate) bytes_allowed: usize,
     /// Where the look for what expired goes on.
     pub(crate) expiry_at: Option<Cursor>,
-    timers: Timers,
+    pub(crate) timers: Timers,
 }
 
 impl Shard {
@@ -45,6 +51,7 @@ impl Shard {
     pub fn new(settings: Settings) -> Self {
         Self {
             settings,
+            topics: Arc::new(TopicTable::default()),
             groups: BTreeMap::new(),
             group_bytes: 0,
             offsets: Offsets::default(),
@@ -65,6 +72,15 @@ impl Shard {
         self.settings = settings;
     }
 
+    /// Topics look like this from the next event on.
+    pub fn set_topics(&mut self, topics: Arc<dyn Topics>) {
+        self.topics = topics;
+    }
+
+    pub(crate) const fn topics(&self) -> &Arc<dyn Topics> {
+        &self.topics
+    }
+
     /// Takes over one record of the log while loading. `wall_ms` is the time of a group whose record does not tell its own.
     ///
     /// # Errors
@@ -75,8 +91,9 @@ impl Shard {
             Decoded::Record(Record::Offset { key, value }) => self.replay_offset(&key, value, wall_ms),
             Decoded::Record(Record::Group { group_id, value: None }) => self.forget_group(&group_id),
             Decoded::Record(Record::Group { group_id, value: Some(value) }) => {
-                self.insert_group(Group::from_record(group_id, &value, wall_ms));
+                self.insert_group(AnyGroup::Classic(Group::from_record(group_id, &value, wall_ms)));
             }
+            Decoded::Record(Record::Consumer { group_id, record }) => self.apply(&group_id, record),
         }
         Ok(())
     }
@@ -84,6 +101,7 @@ impl Shard {
     /// The log is read to its end: sessions begin to count, and groups that are larger than allowed rebalance.
     pub fn loaded(&mut self, now: Now) -> Effects {
         let mut out = Effects::default();
+        self.consumers_loaded(now);
         let max = self.settings.max_size.min(self.settings.limits.members);
         for group_id in self.groups.keys().cloned().collect::<Vec<_>>() {
             self.with_group(&group_id, now, &mut out, |turn| {
@@ -118,9 +136,22 @@ impl Shard {
                 TimerKey::Sync(group_id) => self.with_group(&group_id, now, &mut out, |turn| {
                     turn.sync_deadline();
                 }),
+                TimerKey::Session(group_id, member_id) if self.consumer_group(&group_id).is_some() => {
+                    self.expel_consumer(&group_id, &member_id, Cause::Silent, now, &mut out);
+                }
                 TimerKey::Session(group_id, member_id) => {
                     self.with_group(&group_id, now, &mut out, |turn| turn.session_deadline(&member_id));
                 }
+                TimerKey::Revoke(group_id, member_id) => {
+                    self.revoke_deadline(&group_id, &member_id, now, &mut out);
+                }
+                TimerKey::MemberJoin(group_id, member_id) => {
+                    self.expel_consumer(&group_id, &member_id, Cause::NotRejoined, now, &mut out);
+                }
+                TimerKey::MemberSync(group_id, member_id) => {
+                    self.expel_consumer(&group_id, &member_id, Cause::NotSynced, now, &mut out);
+                }
+                TimerKey::Resolve(group_id) => self.resolve_expressions(&group_id, now, &mut out),
                 TimerKey::Retention => self.expire(now, &mut out),
             }
             if !out.appends.is_empty() {
@@ -146,7 +177,11 @@ impl Shard {
                     self.replay_pending(producer.producer_id, &key, value, now.wall_ms);
                 }
                 (Record::Offset { key, value }, _) => self.replay_offset(&key, value, now.wall_ms),
-                (Record::Group { group_id, value: None }, _) => self.forget_group(&group_id),
+                (Record::Group { group_id, value: None }, _) => {
+                    self.send_away(&group_id, Error::RebalanceInProgress, &mut out);
+                    self.forget_group(&group_id);
+                }
+                (Record::Consumer { group_id, record }, _) => self.apply(&group_id, record),
                 // The living group is what the record was made from.
                 (Record::Group { value: Some(_), .. }, _) => {}
             }
@@ -162,6 +197,8 @@ impl Shard {
             Then::Replace { group_id, undo } => {
                 self.with_group(&group_id, now, &mut out, |turn| turn.replacement_kept(&undo));
             }
+            Then::Join(join) => self.dispatch(Input::Join(*join), now, &mut out),
+            Then::Consumer(outcome) => self.outcome_kept(*outcome, now, &mut out),
         }
         out
     }
@@ -180,6 +217,11 @@ impl Shard {
             Then::Replace { group_id, undo } => {
                 self.with_group(&group_id, now, &mut out, |turn| turn.replacement_failed(*undo, error));
             }
+            Then::Join(join) => {
+                let answer = JoinAnswer::refused(join.member_id.as_str(), error);
+                out.reply(join.token, Answer::Join(answer));
+            }
+            Then::Consumer(outcome) => self.outcome_failed(*outcome, error, now, &mut out),
         }
         out
     }
@@ -188,22 +230,55 @@ impl Shard {
     pub fn close(&mut self, error: Error) -> Effects {
         let mut out = Effects::default();
         for group in self.groups.values_mut() {
-            group.send_everyone_away(error, &mut out);
+            if let AnyGroup::Classic(group) = group {
+                group.send_everyone_away(error, &mut out);
+            }
         }
         self.timers = Timers::default();
         out
     }
 
-    pub(crate) fn group(&self, group_id: &str) -> Option<&Group> {
+    pub(crate) fn any_group(&self, group_id: &str) -> Option<&AnyGroup> {
         self.groups.get(group_id)
     }
 
-    pub(crate) fn groups(&self) -> impl Iterator<Item = &Group> {
+    /// The classic group of this name.
+    pub(crate) fn group(&self, group_id: &str) -> Option<&Group> {
+        match self.groups.get(group_id)? {
+            AnyGroup::Classic(group) => Some(group),
+            AnyGroup::Consumer(_) => None,
+        }
+    }
+
+    /// The consumer group of this name.
+    pub(crate) fn consumer_group(&self, group_id: &str) -> Option<&consumer::Group> {
+        match self.groups.get(group_id)? {
+            AnyGroup::Consumer(group) => Some(group),
+            AnyGroup::Classic(_) => None,
+        }
+    }
+
+    pub(crate) fn consumer_groups(&self) -> impl Iterator<Item = &consumer::Group> {
+        self.groups.values().filter_map(|group| match group {
+            AnyGroup::Consumer(group) => Some(group),
+            AnyGroup::Classic(_) => None,
+        })
+    }
+
+    /// For what is not in the log.
+    pub(crate) fn consumer_group_mut(&mut self, group_id: &str) -> Option<&mut consumer::Group> {
+        match self.groups.get_mut(group_id)? {
+            AnyGroup::Consumer(group) => Some(group),
+            AnyGroup::Classic(_) => None,
+        }
+    }
+
+    pub(crate) fn groups(&self) -> impl Iterator<Item = &AnyGroup> {
         self.groups.values()
     }
 
     /// The groups from this one on, by name.
-    pub(crate) fn groups_from(&self, group_id: Option<&Arc<str>>) -> impl Iterator<Item = &Group> {
+    pub(crate) fn groups_from(&self, group_id: Option<&Arc<str>>) -> impl Iterator<Item = &AnyGroup> {
         let from = group_id.map_or(Bound::Unbounded, |id| Bound::Included(&**id));
         self.groups.range::<str, _>((from, Bound::Unbounded)).map(|(_, group)| group)
     }
@@ -253,21 +328,52 @@ impl Shard {
         out: &mut Effects,
         act: impl FnOnce(&mut Turn<'_>),
     ) {
-        let Some(group) = self.groups.get_mut(group_id) else { return };
+        let Some(AnyGroup::Classic(group)) = self.groups.get_mut(group_id) else { return };
         self.group_bytes -= group.bytes();
         let mut turn = Turn { group, timers: &mut self.timers, settings: &self.settings, out, now };
         act(&mut turn);
         self.group_bytes += turn.group.bytes();
     }
 
-    fn insert_group(&mut self, group: Group) {
+    /// Lets a record of a consumer group act. A classic group of that name gives way.
+    fn apply(&mut self, group_id: &Arc<str>, record: ConsumerRecord) {
+        if self.consumer_group(group_id).is_none() {
+            if record.is_tombstone() {
+                return;
+            }
+            self.insert_group(AnyGroup::Consumer(consumer::Group::new(group_id.clone())));
+        }
+        let Some(AnyGroup::Consumer(group)) = self.groups.get_mut(group_id) else { return };
+        let gone = match &record {
+            ConsumerRecord::Member { member_id, value: None } => Some(member_id.clone()),
+            _ => None,
+        };
+        self.group_bytes -= group.bytes();
+        let stays = group.apply(record);
         self.group_bytes += group.bytes();
-        if let Some(old) = self.groups.insert(group.id.clone(), group) {
+        if !stays {
+            self.forget_group(group_id);
+        }
+        if let Some(member_id) = gone {
+            self.forget_member_deadlines(group_id, &member_id);
+        }
+    }
+
+    /// Whoever waits for an answer of a classic group gets an error instead.
+    fn send_away(&mut self, group_id: &str, error: Error, out: &mut Effects) {
+        if let Some(AnyGroup::Classic(group)) = self.groups.get_mut(group_id) {
+            group.send_everyone_away(error, out);
+        }
+    }
+
+    pub(crate) fn insert_group(&mut self, group: AnyGroup) {
+        self.group_bytes += group.bytes();
+        if let Some(old) = self.groups.insert(group.id().clone(), group) {
             self.group_bytes -= old.bytes();
         }
     }
 
-    fn remove_group(&mut self, group_id: &str) -> Option<Group> {
+    pub(crate) fn remove_group(&mut self, group_id: &str) -> Option<AnyGroup> {
         let group = self.groups.remove(group_id)?;
         self.group_bytes -= group.bytes();
         Some(group)
@@ -276,7 +382,7 @@ impl Shard {
     /// Makes a group that nobody joined yet.
     pub(crate) fn create_group(&mut self, group_id: &str, wall_ms: i64) {
         if !self.groups.contains_key(group_id) {
-            self.insert_group(Group::new(Arc::from(group_id), wall_ms));
+            self.insert_group(AnyGroup::Classic(Group::new(Arc::from(group_id), wall_ms)));
         }
     }
 
@@ -311,12 +417,17 @@ impl Shard {
     }
 
     fn forget_group(&mut self, group_id: &str) {
-        let Some(group) = self.remove_group(group_id) else { return };
-        let id = group.id.clone();
-        self.timers.cancel(&TimerKey::Join(id.clone()));
-        self.timers.cancel(&TimerKey::Sync(id.clone()));
-        for member_id in group.members().map(|(member_id, _)| member_id).chain(group.pending_ids()) {
-            self.timers.cancel(&TimerKey::Session(id.clone(), member_id.clone()));
+        match self.remove_group(group_id) {
+            None => {}
+            Some(AnyGroup::Consumer(group)) => self.forget_deadlines(&group),
+            Some(AnyGroup::Classic(group)) => {
+                let id = group.id.clone();
+                self.timers.cancel(&TimerKey::Join(id.clone()));
+                self.timers.cancel(&TimerKey::Sync(id.clone()));
+                for member_id in group.members().map(|(member_id, _)| member_id).chain(group.pending_ids()) {
+                    self.timers.cancel(&TimerKey::Session(id.clone(), member_id.clone()));
+                }
+            }
         }
     }
 
@@ -340,6 +451,10 @@ impl Shard {
 
     /// Every request that waits for an answer.
     pub fn waiting(&self) -> Vec<Token> {
-        self.groups.values().flat_map(Group::waiting).collect()
+        let classic = self.groups.values().filter_map(|group| match group {
+            AnyGroup::Classic(group) => Some(group),
+            AnyGroup::Consumer(_) => None,
+        });
+        classic.flat_map(Group::waiting).collect()
     }
 }

@@ -12,6 +12,14 @@ pub(crate) enum TimerKey {
     Sync(Arc<str>),
     /// A member's session (or the time in which a given member id must be used).
     Session(Arc<str>, Arc<str>),
+    /// A member of a consumer group must give partitions back.
+    Revoke(Arc<str>, Arc<str>),
+    /// A member of a consumer group that speaks the classic protocol must join again.
+    MemberJoin(Arc<str>, Arc<str>),
+    /// Such a member must fetch its assignment.
+    MemberSync(Arc<str>, Arc<str>),
+    /// The topics of a group's regular expressions are to be found.
+    Resolve(Arc<str>),
     /// Offsets are looked through for expired ones.
     Retention,
 }
@@ -50,6 +58,10 @@ impl Timers {
         if let Some(old) = self.by_key.remove(key) {
             self.by_time.remove(&(old, key.clone()));
         }
+    }
+
+    pub(crate) fn has(&self, key: &TimerKey) -> bool {
+        self.by_key.contains_key(key)
     }
 
     pub(crate) fn next_deadline(&self) -> Option<i64> {

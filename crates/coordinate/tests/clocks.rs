@@ -123,7 +123,7 @@ fn offsets_are_kept_and_expire_by_the_wall_clock() {
         instance_id: None,
         generation: -1,
         retention_ms: None,
-        says_group_not_found: true,
+        knows_member_epochs: true,
         in_txn: None,
         topics: vec![CommitTopic {
             name: Arc::from("t"),

@@ -10,8 +10,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use pagewire_coordinate::{
     Answer, Commit, CommitPartition, CommitTopic, Decoded, DeleteGroups, DeleteOffsets, Effects, Error,
-    GroupMetadata, GroupState, Heartbeat, Input, Join, KeyValue, Leave, Leaver, Limits, Now, OffsetKey,
-    OffsetValue, Protocol, Record, Settings, Shard, Sync, Token, TxnProducer,
+    GroupMetadata, Heartbeat, Input, Join, KeyValue, Leave, Leaver, Limits, Now, OffsetKey, OffsetValue,
+    Protocol, Record, Settings, Shard, Sync, Token, TxnProducer,
 };
 use proptest::prelude::*;
 
@@ -214,7 +214,7 @@ impl World {
                 instance_id: None,
                 generation: member.map_or(-1, |_| self.generation.get(group).copied().unwrap_or(0)),
                 retention_ms: (*offset == 7).then_some(1_000),
-                says_group_not_found: false,
+                knows_member_epochs: false,
                 in_txn: None,
                 topics: vec![commit_of(*partition, *offset)],
             }),
@@ -225,7 +225,7 @@ impl World {
                 instance_id: None,
                 generation: -1,
                 retention_ms: None,
-                says_group_not_found: false,
+                knows_member_epochs: false,
                 in_txn: Some(TxnProducer { producer_id: *producer, producer_epoch: 0 }),
                 topics: vec![commit_of(*partition, *offset)],
             }),
@@ -340,7 +340,7 @@ impl World {
                 continue;
             };
             assert!(kept.generation <= live.generation);
-            let at_rest = matches!(group.state, GroupState::Stable | GroupState::Empty);
+            let at_rest = matches!(group.state, "Stable" | "Empty");
             if at_rest && !self.behind.contains(&*group.group_id) {
                 assert_eq!(timeless(kept), timeless(live));
             }

@@ -163,7 +163,7 @@ fn a_claimed_count_allocates_nothing() {
 
 #[test]
 fn records_of_other_kinds_of_groups_are_passed_over() {
-    assert_eq!(Record::decode(b"\0\x03\0\x01g", Some(b"\0\0")), Ok(Decoded::Skipped { key_type: 3 }));
+    assert_eq!(Record::decode(b"\0\x0b\0\x01g", Some(b"\0\0")), Ok(Decoded::Skipped { key_type: 11 }));
 }
 
 #[test]

@@ -19,6 +19,10 @@ pub(super) const NO_LEADER: i32 = -1;
 pub(crate) struct Image {
     by_name: HashMap<Arc<str>, Arc<TopicEntry>, RandomState>,
     by_id: HashMap<Uuid, Arc<TopicEntry>, RandomState>,
+    /// One more than that of the image before.
+    version: u64,
+    /// The version that a topic was last new in.
+    last_created: u64,
 }
 
 /// One topic.
@@ -59,6 +63,14 @@ impl Image {
         self.by_name.values()
     }
 
+    pub(crate) const fn version(&self) -> u64 {
+        self.version
+    }
+
+    pub(crate) const fn last_created(&self) -> u64 {
+        self.last_created
+    }
+
     /// The partitions of this node.
     pub(crate) fn hosted(&self) -> impl Iterator<Item = &Arc<Partition>> {
         self.topics().flat_map(|topic| topic.partitions.iter().filter_map(|p| p.hosted.as_ref()))
@@ -75,20 +87,30 @@ impl Image {
     }
 
     fn insert(&mut self, topic: Arc<TopicEntry>) {
+        self.version += 1;
         self.by_id.insert(topic.id, Arc::clone(&topic));
         self.by_name.insert(Arc::clone(&topic.name), topic);
     }
 
     /// This image with `topic` added, or in the place of the one of that name.
     pub(crate) fn with(&self, topic: Arc<TopicEntry>) -> Self {
+        let is_new = !self.by_id.contains_key(&topic.id);
         let mut next = self.without(&topic.name);
         next.insert(topic);
+        if is_new {
+            next.last_created = next.version;
+        }
         next
     }
 
     /// This image without the topic of that name.
     pub(crate) fn without(&self, name: &str) -> Self {
-        let mut next = Self { by_name: self.by_name.clone(), by_id: self.by_id.clone() };
+        let mut next = Self {
+            by_name: self.by_name.clone(),
+            by_id: self.by_id.clone(),
+            version: self.version + 1,
+            last_created: self.last_created,
+        };
         if let Some(old) = next.by_name.remove(name) {
             next.by_id.remove(&old.id);
         }

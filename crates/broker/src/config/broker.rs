@@ -10,6 +10,7 @@ use pagewire_zcopy::{Route, Thresholds};
 use super::addresses::{self, Hosts, Names};
 use super::bounds;
 use super::cleaner::CleanerConfig;
+use super::consumer_groups::ConsumerGroupsConfig;
 use super::layers::Layers;
 use super::listeners::Endpoint;
 use super::sources::{ConfigError, ConfigErrors, Sources};
@@ -97,6 +98,8 @@ pub struct BrokerConfig {
     pub group_initial_rebalance_delay_ms: i32,
     /// `group.max.size`.
     pub group_max_size: usize,
+    /// `group.consumer.*`.
+    pub consumer_groups: ConsumerGroupsConfig,
     /// `offset.metadata.max.bytes`.
     pub offset_metadata_max_bytes: usize,
     /// `offsets.retention.minutes`, in milliseconds.
@@ -262,6 +265,7 @@ impl BrokerConfig {
             group_max_session_timeout_ms: int("group.max.session.timeout.ms"),
             group_initial_rebalance_delay_ms: int("group.initial.rebalance.delay.ms").max(0),
             group_max_size: size("group.max.size"),
+            consumer_groups: ConsumerGroupsConfig::of(&layers),
             offset_metadata_max_bytes: size("offset.metadata.max.bytes"),
             offsets_retention_ms: layers.int("offsets.retention.minutes").saturating_mul(60_000),
             offsets_retention_check_interval_ms: layers.int("offsets.retention.check.interval.ms"),

@@ -23,6 +23,7 @@ mod alter;
 mod bounds;
 mod broker;
 mod cleaner;
+mod consumer_groups;
 mod definition;
 mod describe;
 mod docs;
@@ -41,6 +42,7 @@ mod value;
 pub use alter::{AlterError, Change, ChangeKind, Target, apply, replace, validate_broker, validate_group};
 pub use broker::BrokerConfig;
 pub use cleaner::CleanerConfig;
+pub use consumer_groups::ConsumerGroupsConfig;
 pub use definition::{Area, Kind, Rule, Setting, Standing, Update};
 pub use describe::{
     Described, Synonym, describe_broker, describe_broker_default, describe_group, describe_topic,

@@ -90,7 +90,7 @@ impl Groups {
         group_id: &str,
         look: impl FnOnce(&pagewire_coordinate::Shard) -> T,
     ) -> Result<T, Error> {
-        Ok(self.shard_of(broker, group_id)?.read(look)?.0)
+        Ok(self.shard_of(broker, group_id)?.read(broker, look)?.0)
     }
 
     /// As [`Groups::read`], and what was read is as durable as acks=all by the time it is returned: a client must not start
@@ -102,7 +102,7 @@ impl Groups {
         look: impl FnOnce(&pagewire_coordinate::Shard) -> T,
     ) -> Result<T, Error> {
         let shard = self.shard_of(broker, group_id)?;
-        let (seen, written_to) = shard.read(look)?;
+        let (seen, written_to) = shard.read(broker, look)?;
         if let Some(offset) = written_to {
             stable(broker, &shard, offset).await?;
         }
@@ -123,7 +123,7 @@ impl Groups {
         };
         let mut listed = Vec::new();
         for shard in shards.all() {
-            match shard.read(|machine| machine.list(states, types)) {
+            match shard.read(broker, |machine| machine.list(states, types)) {
                 Ok((mut groups, _)) => listed.append(&mut groups),
                 Err(Error::CoordinatorLoadInProgress) => return Err(Error::CoordinatorLoadInProgress),
                 Err(_) => {}

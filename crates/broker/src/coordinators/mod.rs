@@ -13,6 +13,8 @@
 //! will be a further machine beside them.
 
 mod batch;
+#[cfg(test)]
+mod consumer_group_tests;
 mod groups;
 mod load;
 mod markers;
@@ -24,6 +26,7 @@ mod tests;
 mod text;
 mod timer;
 mod topic;
+mod topics;
 mod transactions;
 mod txn_offsets;
 mod verify;
@@ -117,6 +120,7 @@ fn group_settings(config: &BrokerConfig) -> Settings {
         max_session_timeout_ms: config.group_max_session_timeout_ms,
         initial_rebalance_delay_ms: config.group_initial_rebalance_delay_ms,
         max_size: config.group_max_size,
+        consumer: config.consumer_groups.for_machine(),
         offset_metadata_max: config.offset_metadata_max_bytes,
         offsets_retention_ms: config.offsets_retention_ms,
         offsets_retention_check_interval_ms: config.offsets_retention_check_interval_ms,

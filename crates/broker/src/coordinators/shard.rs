@@ -16,7 +16,7 @@ use std::{
 
 use foldhash::fast::RandomState;
 use pagewire_coordinate::{
-    Answer, Append, DeletedTopics, Effects, Error, Input, Now, Reply, Shard as Machine, Token,
+    Answer, Append, DeletedTopics, Effects, Error, Input, Now, Reply, Shard as Machine, Token, Topics,
 };
 use pagewire_log::{AppendError, Origin};
 use pagewire_zcopy::IoPool;
@@ -32,6 +32,7 @@ use super::{
     markers::NotEnded,
     memory::{GroupMemory, Share},
     shards,
+    topics::ClusterTopics,
 };
 use crate::{
     broker::Broker,
@@ -68,6 +69,8 @@ enum State {
 
 struct Ready {
     machine: Machine,
+    /// The topics that the machine knows.
+    topics: Arc<ClusterTopics>,
     share: Share,
     waiting: HashMap<Token, oneshot::Sender<Answered>, RandomState>,
     last_token: u64,
@@ -113,8 +116,17 @@ impl Shard {
     pub(super) fn open(&self, machine: Machine, broker: &Broker) {
         let written_to = Some(self.partition.log.marks().log_end);
         let share = self.memory.share();
-        let mut ready =
-            Ready { machine, share, waiting: HashMap::default(), last_token: 0, written_to, fails: false };
+        let topics = Arc::new(ClusterTopics::of(broker));
+        let mut ready = Ready {
+            machine,
+            topics,
+            share,
+            waiting: HashMap::default(),
+            last_token: 0,
+            written_to,
+            fails: false,
+        };
+        ready.machine.set_topics(Arc::clone(&ready.topics) as Arc<dyn Topics>);
         let mut state = self.state.lock();
         if matches!(*state, State::Ended(_)) {
             return;
@@ -125,6 +137,7 @@ impl Shard {
         let id_of = |name: &str| image.topic(name).map(|topic| topic.id.into_bytes());
         let effects = ready.machine.forget_strangers(id_of);
         ready.act(&self.partition, broker.io(), effects);
+        ready.see(broker);
         let effects = ready.machine.loaded(now());
         ready.act(&self.partition, broker.io(), effects);
         *state = State::Ready(Box::new(ready));
@@ -171,6 +184,7 @@ impl Shard {
         let answer = {
             let mut state = self.state.lock();
             let ready = self.ready(&mut state)?;
+            ready.see(broker);
             if ready.waiting.len() >= WAITING_MAX {
                 return Err(Error::CoordinatorNotAvailable);
             }
@@ -228,9 +242,14 @@ impl Shard {
     }
 
     /// Looks into the machine; also says how far the log must be stable for that to last.
-    pub(super) fn read<T>(&self, look: impl FnOnce(&Machine) -> T) -> Result<(T, Option<i64>), Error> {
+    pub(super) fn read<T>(
+        &self,
+        broker: &Broker,
+        look: impl FnOnce(&Machine) -> T,
+    ) -> Result<(T, Option<i64>), Error> {
         let mut state = self.state.lock();
         let ready = state.ready()?;
+        ready.see(broker);
         Ok((look(&ready.machine), ready.written_to))
     }
 
@@ -250,13 +269,14 @@ impl Shard {
 
     /// Lets the machine act once on what is due. There may be more: the next deadline comes back, by the steady clock, and
     /// is past already then. Whoever waits for the lock gets it in between. None when the shard is closed.
-    pub(super) fn on_time(&self, io: &IoPool) -> Option<i64> {
+    pub(super) fn on_time(&self, broker: &Broker) -> Option<i64> {
         let mut state = self.state.lock();
         let ready = self.ready(&mut state).ok()?;
+        ready.see(broker);
         let now = now();
         if ready.machine.next_deadline().is_some_and(|deadline_ms| deadline_ms <= now.steady_ms) {
             let effects = ready.machine.on_time(now);
-            ready.act(&self.partition, io, effects);
+            ready.act(&self.partition, broker.io(), effects);
         }
         let deadline_ms = ready.machine.next_deadline().unwrap_or(i64::MAX);
         self.sleeping_until_ms.store(deadline_ms, Ordering::Release);
@@ -282,6 +302,14 @@ impl State {
 }
 
 impl Ready {
+    /// Shows the machine the topics as they are now.
+    fn see(&mut self, broker: &Broker) {
+        if !Arc::ptr_eq(&self.topics.image, &broker.image()) {
+            self.topics = Arc::new(ClusterTopics::of(broker));
+            self.machine.set_topics(Arc::clone(&self.topics) as Arc<dyn Topics>);
+        }
+    }
+
     /// [`act_as`](Self::act_as) the coordinator itself.
     fn act(&mut self, partition: &Arc<Partition>, io: &IoPool, effects: Effects) -> bool {
         self.act_as(Origin::Coordinator, partition, io, effects)

@@ -143,7 +143,7 @@ async fn groups_whose_log_cannot_be_read_are_not_coordinated_here() {
     let broker = Arc::clone(&bench.broker);
     let running = tokio::spawn(timer::run(Arc::clone(&shard), broker, Settings::default(), stop.clone()));
     let error = loop {
-        match shard.read(|_| ()) {
+        match shard.read(&bench.broker, |_| ()) {
             Err(Error::CoordinatorLoadInProgress) => yield_now().await,
             other => break other.map(drop).expect_err("closed"),
         }
@@ -179,7 +179,7 @@ async fn takes_commit(shard: &Shard, bench: &Bench, group_id: &str) -> bool {
             instance_id: None,
             generation: -1,
             retention_ms: None,
-            says_group_not_found: true,
+            knows_member_epochs: true,
             in_txn: None,
             topics: vec![CommitTopic { name: Arc::from("t"), id: ANY_ID, partitions }],
         })
@@ -221,7 +221,7 @@ async fn a_shard_whose_place_another_took_writes_nothing_more_even_if_it_is_load
     shard.open(Machine::new(Settings::default()), &bench.broker);
     shard.close(Error::CoordinatorNotAvailable);
     assert!(!shard.is_open() && !takes_commit(&shard, &bench, "a").await);
-    assert_eq!(shard.read(|_| ()).map(drop), Err(Error::NotCoordinator));
+    assert_eq!(shard.read(&bench.broker, |_| ()).map(drop), Err(Error::NotCoordinator));
     assert_eq!(partition.log.marks().log_end, 0);
 }
 
@@ -248,7 +248,7 @@ async fn others_may_act_between_parts_of_the_look_for_deleted_topics() {
         assert!(takes_commit(&shard, &bench, group_id).await);
     }
     let topics: DeletedTopics = [DeletedTopic { name: Arc::from("t"), id: ANY_ID }].into_iter().collect();
-    let left = || shard.read(Machine::offset_count).expect("open").0;
+    let left = || shard.read(&bench.broker, Machine::offset_count).expect("open").0;
     let (written, meanwhile) = tokio::join!(shard.topics_deleted(&bench.broker, &topics), async { left() });
     assert!(written);
     assert_eq!((meanwhile, left()), (2, 0));
@@ -290,7 +290,7 @@ async fn others_may_have_the_lock_between_two_things_that_are_due() {
     let shard = Shard::new(Arc::clone(&partition), Arc::default());
     shard.open(machine, &bench.broker);
     for written in 1..=3 {
-        let next_ms = shard.on_time(bench.broker.io()).expect("open");
+        let next_ms = shard.on_time(&bench.broker).expect("open");
         assert_eq!(partition.log.marks().log_end, written, "one group at a time is written as empty");
         assert_eq!(next_ms <= crate::clock::steady_ms(), written < 3, "more is due already until all are");
     }

@@ -48,7 +48,7 @@ async fn live(shard: &Shard, broker: &Broker, settings: Settings) {
         failures = failures.saturating_add(1);
     }
     broker.coordinators().forget_deleted(broker).await;
-    while let Some(deadline_ms) = shard.on_time(broker.io()) {
+    while let Some(deadline_ms) = shard.on_time(broker) {
         // More may be due already. The connections of this thread come first.
         tokio::task::yield_now().await;
         let left = Duration::from_millis(u64::try_from(deadline_ms.saturating_sub(steady_ms())).unwrap_or(0));

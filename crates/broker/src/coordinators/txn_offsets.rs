@@ -32,7 +32,7 @@ impl Groups {
     ) -> Result<InTxn, Error> {
         let shard = self.shard_of(broker, group_id)?;
         // Whoever cannot be answered need not be asked about.
-        shard.read(|_| ())?;
+        shard.read(broker, |_| ())?;
         let checks = broker.config().transaction_partition_verification_enable;
         if !checks && !adds {
             return Ok(InTxn { shard, origin: Origin::Coordinator, unverified: false });

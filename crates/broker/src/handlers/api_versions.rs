@@ -19,7 +19,8 @@ use crate::{
 
 /// Features with their levels, the highest in force. `metadata.version` of Kafka 4.3 is 3.3-IV3 to 4.3-IV0: tools read it,
 /// clients decide nothing by it. By `transaction.version` producers know by which rules transactions end (KIP-890).
-const FEATURES: &[(&str, i16, i16)] = &[("metadata.version", 7, 30), ("transaction.version", 0, 2)];
+const FEATURES: &[(&str, i16, i16)] =
+    &[("group.version", 0, 1), ("metadata.version", 7, 30), ("transaction.version", 0, 2)];
 /// First version with features.
 const FEATURES_FROM: i16 = 3;
 

@@ -26,7 +26,7 @@ const GROUPS_MAX: usize = 100_000;
 const SAYS_NOT_FOUND: i16 = 6;
 /// Everything that can be done to a group, as a bit field of Kafka's ACL operations: read 3, delete 6, describe 8,
 /// describe configs 10, alter configs 11. Without an authorizer everybody may.
-const ALL_OPERATIONS: i32 = 1 << 3 | 1 << 6 | 1 << 8 | 1 << 10 | 1 << 11;
+pub(super) const ALL_OPERATIONS: i32 = 1 << 3 | 1 << 6 | 1 << 8 | 1 << 10 | 1 << 11;
 
 pub(crate) async fn handle(
     ctx: Context,
@@ -54,7 +54,7 @@ pub(crate) async fn handle(
 }
 
 /// Each group once, in the order of the first mention.
-fn distinct(mut group_ids: Vec<Str>) -> Result<Vec<Str>, Close> {
+pub(super) fn distinct(mut group_ids: Vec<Str>) -> Result<Vec<Str>, Close> {
     let mut seen: HashSet<Str, RandomState> = HashSet::default();
     group_ids.retain(|group_id| seen.len() <= GROUPS_MAX && seen.insert(group_id.clone()));
     if seen.len() > GROUPS_MAX {

@@ -23,9 +23,8 @@ pub(crate) async fn handle(ctx: Context, request: ListGroupsRequest) -> ListGrou
     // Not the machine's own filters: it would hold every group against every word of the request.
     match groups.list(&ctx.broker, &NOTHING, &NOTHING) {
         Ok(listed) => {
-            let admitted = listed
-                .iter()
-                .filter(|group| states.admits(group.state.name()) && types.admits(group.group_type));
+            let admitted =
+                listed.iter().filter(|group| states.admits(group.state) && types.admits(group.group_type));
             ListGroupsResponse { groups: admitted.map(listing).collect(), ..Default::default() }
         }
         Err(error) => ListGroupsResponse { error_code: error.code(), ..Default::default() },
@@ -51,7 +50,7 @@ fn listing(group: &Machine) -> ListedGroup {
     ListedGroup {
         group_id: shared(&group.group_id),
         protocol_type: shared(&group.protocol_type),
-        group_state: text(group.state.name()),
+        group_state: text(group.state),
         group_type: text(group.group_type),
         ..Default::default()
     }

@@ -25,7 +25,8 @@ use crate::{
 };
 
 const TOPIC_IDS: i16 = 10;
-const GROUP_ID_NOT_FOUND: i16 = 9;
+/// Members of consumer groups use no earlier one.
+const MEMBER_EPOCHS: i16 = 9;
 
 pub(crate) async fn handle(ctx: Context, request: OffsetCommitRequest) -> OffsetCommitResponse {
     let mut image = ctx.broker.image();
@@ -87,7 +88,7 @@ async fn commit(
             instance_id: request.group_instance_id.as_ref().map(ToString::to_string),
             generation: request.generation_id_or_member_epoch,
             retention_ms: Some(request.retention_time_ms).filter(|retention_ms| *retention_ms != -1),
-            says_group_not_found: ctx.version >= GROUP_ID_NOT_FOUND,
+            knows_member_epochs: ctx.version >= MEMBER_EPOCHS,
             in_txn: None,
             topics,
         })

@@ -34,6 +34,7 @@ use crate::{
 
 const GROUP_ERROR: i16 = 2;
 const BATCHED: i16 = 8;
+const MEMBER_EPOCHS: i16 = 9;
 const TOPIC_IDS: i16 = 10;
 /// What the answer about one partition takes besides the client's text, about.
 const PARTITION_BYTES: usize = 32;
@@ -90,9 +91,10 @@ async fn fetch(
 ) -> Result<OffsetFetchResponseGroup, Close> {
     let image = ctx.broker.image();
     let group_id = group.group_id.clone();
-    let fetched = match &group.topics {
-        None => all(ctx, &image, &group_id, require_stable).await,
-        Some(topics) => some(ctx, &image, &group_id, topics, require_stable).await,
+    let fetched = match (may_fetch(ctx, group), &group.topics) {
+        (Err(error), _) => Err(error),
+        (Ok(()), None) => all(ctx, &image, &group_id, require_stable).await,
+        (Ok(()), Some(topics)) => some(ctx, &image, &group_id, topics, require_stable).await,
     };
     // Consumers of Kafka 3.8 and before end on COORDINATOR_NOT_AVAILABLE here; on this one they look for the coordinator.
     let fetched = fetched.map_err(|error| match error {
@@ -109,6 +111,17 @@ async fn fetch(
         Err(error) => group.topics.iter().flatten().map(|topic| nothing(topic, error.code())).collect(),
     };
     Ok(OffsetFetchResponseGroup { group_id, topics, ..Default::default() })
+}
+
+/// From version 9 on a member may say who it is: then it must be a member, at its own epoch.
+fn may_fetch(ctx: &Context, group: &OffsetFetchRequestGroup) -> Result<(), Error> {
+    if ctx.version < MEMBER_EPOCHS {
+        return Ok(());
+    }
+    let groups = ctx.broker.coordinators().groups();
+    groups.read(&ctx.broker, &group.group_id, |machine| {
+        machine.may_fetch(&group.group_id, group.member_id.as_deref(), group.member_epoch)
+    })?
 }
 
 /// What is known of a topic, or what is answered in its place.

@@ -100,7 +100,7 @@ async fn commit(
             instance_id: request.group_instance_id.as_ref().map(ToString::to_string),
             generation: request.generation_id,
             retention_ms: None,
-            says_group_not_found: false,
+            knows_member_epochs: false,
             in_txn: Some(producer),
             topics: existing(image, request),
         })

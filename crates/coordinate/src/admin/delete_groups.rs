@@ -5,7 +5,6 @@ use std::sync::Arc;
 use crate::answer::{Answer, Reply};
 use crate::effects::Effects;
 use crate::error::Error;
-use crate::group::GroupState;
 use crate::input::DeleteGroups;
 use crate::offsets::tombstone;
 use crate::records::Record;
@@ -27,11 +26,11 @@ impl Shard {
     }
 
     fn bury(&self, group_id: &str, records: &mut Vec<Record>) -> Result<(), Error> {
-        let group = self.group(group_id).ok_or(Error::GroupIdNotFound)?;
-        if !group.is(GroupState::Empty) {
+        let group = self.any_group(group_id).ok_or(Error::GroupIdNotFound)?;
+        if !group.is_empty() {
             return Err(Error::NonEmptyGroup);
         }
-        let id: Arc<str> = group.id.clone();
+        let id: Arc<str> = group.id().clone();
         for (topic, partitions) in self.offsets().of_group(group_id).into_iter().flatten() {
             records.extend(partitions.keys().map(|partition| tombstone(&id, topic, *partition)));
         }
@@ -39,7 +38,7 @@ impl Shard {
         let waiting = self.pending().of_group(group_id);
         let only_waiting = waiting.filter(|(topic, index)| self.offsets().get(&id, topic, *index).is_none());
         records.extend(only_waiting.map(|(topic, index)| tombstone(&id, topic, *index)));
-        records.push(Record::Group { group_id: id, value: None });
+        records.extend(group.tombstones());
         Ok(())
     }
 }

@@ -2,11 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::group::GroupState;
 use crate::shard::Shard;
-
-/// The name of this kind of group in ListGroups.
-const GROUP_TYPE: &str = "classic";
 
 /// A group as ListGroups answers it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,8 +12,8 @@ pub struct ListedGroup {
     /// Empty if nobody ever joined.
     pub protocol_type: Arc<str>,
     /// Its state.
-    pub state: GroupState,
-    /// Always `classic`.
+    pub state: &'static str,
+    /// `classic` or `consumer`.
     pub group_type: &'static str,
 }
 
@@ -29,17 +25,15 @@ impl Shard {
             let mut filter = filter.peekable();
             filter.peek().is_none() || filter.any(|wanted| wanted.trim().eq_ignore_ascii_case(name))
         };
-        if !admits(&mut types.iter().map(AsRef::as_ref), GROUP_TYPE) {
-            return Vec::new();
-        }
         let mut listed: Vec<ListedGroup> = self
             .groups()
-            .filter(|group| admits(&mut states.iter().map(AsRef::as_ref), group.state().name()))
+            .filter(|group| admits(&mut states.iter().map(AsRef::as_ref), group.state_name()))
+            .filter(|group| admits(&mut types.iter().map(AsRef::as_ref), group.type_name()))
             .map(|group| ListedGroup {
-                group_id: group.id.clone(),
-                protocol_type: group.protocol_type.clone().unwrap_or_else(|| Arc::from("")),
-                state: group.state(),
-                group_type: GROUP_TYPE,
+                group_id: group.id().clone(),
+                protocol_type: group.protocol_type(),
+                state: group.state_name(),
+                group_type: group.type_name(),
             })
             .collect();
         listed.sort_by(|a, b| a.group_id.cmp(&b.group_id));

@@ -171,6 +171,24 @@ impl Group {
         group
     }
 
+    /// A group of consumers that have what they are to have: what is left of a consumer group.
+    pub(crate) fn stable(
+        id: Arc<str>,
+        generation: i32,
+        members: impl IntoIterator<Item = (Arc<str>, Member)>,
+        wall_ms: i64,
+    ) -> Self {
+        let mut group = Self::new(id, wall_ms);
+        group.generation = generation;
+        for (member_id, member) in members {
+            group.add(member_id, member, "consumer");
+        }
+        group.protocol = group.choose_protocol();
+        group.subscribed = group.compute_subscribed();
+        group.enter(GroupState::Stable, wall_ms);
+        group
+    }
+
     pub(crate) const fn state(&self) -> GroupState {
         self.state
     }

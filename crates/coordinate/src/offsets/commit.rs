@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::answer::{Answer, CommitAnswer, CommittedTopic, Reply};
+use crate::any_group::AnyGroup;
+use crate::consumer;
 use crate::effects::{Append, Effects, Then};
 use crate::error::Error;
 use crate::group::{Group, GroupState, new_group_bytes};
@@ -55,14 +57,26 @@ impl Shard {
         if commit.topics.iter().any(|topic| topic.name.len() > limits.name_bytes) {
             return Err(Error::InvalidRequest);
         }
-        match self.group(&commit.group_id) {
-            Some(group) if commit.in_txn.is_some() => txn::validate(group, commit),
-            Some(group) => validate(group, commit),
-            None if commit.generation >= 0 && commit.says_group_not_found => Err(Error::GroupIdNotFound),
+        match self.any_group(&commit.group_id) {
+            Some(AnyGroup::Classic(group)) if commit.in_txn.is_some() => txn::validate(group, commit),
+            Some(AnyGroup::Classic(group)) => validate(group, commit),
+            Some(AnyGroup::Consumer(_)) if commit.in_txn.is_some() && txn::names_nobody(commit) => Ok(()),
+            Some(AnyGroup::Consumer(group)) if commit.in_txn.is_some() => {
+                txn::in_generations(self.validate_consumer(group, commit))
+            }
+            Some(AnyGroup::Consumer(group)) => self.validate_consumer(group, commit),
+            None if commit.generation >= 0 && commit.knows_member_epochs => Err(Error::GroupIdNotFound),
             None if commit.generation >= 0 => Err(Error::IllegalGeneration),
             None if self.group_count() >= limits.groups => Err(Error::InvalidCommitOffsetSize),
             None => Ok(()),
         }
+    }
+
+    fn validate_consumer(&self, group: &consumer::Group, commit: &Commit) -> Result<(), Error> {
+        // TxnOffsetCommit has no version that came with epochs: every one may carry them.
+        let knows_epochs = commit.knows_member_epochs || commit.in_txn.is_some();
+        group.may_commit(&commit.member_id, commit.generation, knows_epochs)?;
+        validate_partitions(group, commit, self.settings().offset_metadata_max)
     }
 
     /// Offsets that would be new, and the bytes that all of them take in addition.
@@ -70,7 +84,7 @@ impl Shard {
         let (mut offsets, mut more, mut less) = (0, 0_usize, 0_usize);
         let of_group = self.offsets().of_group(&commit.group_id);
         let mut topics = of_group.map_or(0, BTreeMap::len);
-        if self.group(&commit.group_id).is_none() {
+        if self.any_group(&commit.group_id).is_none() {
             more += new_group_bytes(&commit.group_id);
         }
         for topic in &commit.topics {
@@ -99,6 +113,15 @@ impl Shard {
             }
         });
     }
+}
+
+/// In the consumer protocol an epoch that is too old for one partition is too old for the whole commit.
+fn validate_partitions(group: &consumer::Group, commit: &Commit, max: usize) -> Result<(), Error> {
+    let (member_id, epoch) = (&commit.member_id, commit.generation);
+    let places = commit.topics.iter().flat_map(|topic| topic.partitions.iter().map(move |one| (topic, one)));
+    places
+        .filter(|(_, one)| check_metadata(one, max).is_ok())
+        .try_for_each(|(topic, one)| group.may_commit_for(member_id, epoch, &topic.id, one.partition))
 }
 
 fn validate(group: &Group, commit: &Commit) -> Result<(), Error> {

@@ -5,7 +5,6 @@ use std::cmp::Ordering;
 use crate::answer::{Answer, DeleteOffsetsAnswer, DeletedOffsets, Reply};
 use crate::effects::{Effects, Then};
 use crate::error::Error;
-use crate::group::GroupState;
 use crate::input::{ANY_ID, DeleteOffsets, TopicId};
 use crate::offsets::tombstone;
 use crate::records::Record;
@@ -15,10 +14,10 @@ impl Shard {
     pub(crate) fn delete_offsets(&mut self, request: DeleteOffsets, out: &mut Effects) {
         let refuse =
             |error| Answer::DeleteOffsets(DeleteOffsetsAnswer { error: Some(error), topics: Vec::new() });
-        let Some(group) = self.group(&request.group_id) else {
+        let Some(group) = self.any_group(&request.group_id) else {
             return out.reply(request.token, refuse(Error::GroupIdNotFound));
         };
-        if !group.is(GroupState::Empty) && !group.is_consumer() {
+        if !group.knows_topics() {
             // Nobody can tell which topics the members use.
             return out.reply(request.token, refuse(Error::NonEmptyGroup));
         }
@@ -27,10 +26,10 @@ impl Shard {
         for (topic, partitions) in request.topics {
             let error = group.is_subscribed_to(&topic).then_some(Error::GroupSubscribedToTopic);
             for partition in &partitions {
-                let has_any = self.offsets().get(&group.id, &topic, *partition).is_some()
-                    || self.pending().is_unstable(&group.id, &topic, *partition);
+                let has_any = self.offsets().get(group.id(), &topic, *partition).is_some()
+                    || self.pending().is_unstable(group.id(), &topic, *partition);
                 if error.is_none() && has_any {
-                    records.push(tombstone(&group.id, &topic, *partition));
+                    records.push(tombstone(group.id(), &topic, *partition));
                 }
             }
             let partitions = partitions.into_iter().map(|partition| (partition, error)).collect();
@@ -110,19 +109,18 @@ fn size_of(record: &Record) -> usize {
         + match record {
             Record::Offset { key, .. } => key.group_id.len() + key.topic.len(),
             Record::Group { group_id, .. } => group_id.len(),
+            Record::Consumer { group_id, record } => group_id.len() + record.name_bytes(),
         }
 }
 
-/// Group by group, and a group's tombstone after those of its offsets.
+/// Group by group, and what deletes a group after its offsets, in the order in which it came.
 fn in_order(a: &Record, b: &Record) -> Ordering {
     match (a, b) {
         (Record::Offset { key: a, .. }, Record::Offset { key: b, .. }) => a.cmp(b),
-        (Record::Group { group_id: a, .. }, Record::Group { group_id: b, .. }) => a.cmp(b),
-        (Record::Offset { key, .. }, Record::Group { group_id, .. }) => {
-            key.group_id.cmp(group_id).then(Ordering::Less)
+        (Record::Offset { key, .. }, other) => {
+            key.group_id.as_ref().cmp(other.group_id()).then(Ordering::Less)
         }
-        (Record::Group { group_id, .. }, Record::Offset { key, .. }) => {
-            group_id.cmp(&key.group_id).then(Ordering::Greater)
-        }
+        (other, Record::Offset { key, .. }) => other.group_id().cmp(&key.group_id).then(Ordering::Greater),
+        (a, b) => a.group_id().cmp(b.group_id()),
     }
 }

@@ -14,8 +14,8 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::Arc;
 
+use crate::any_group::AnyGroup;
 use crate::effects::Effects;
-use crate::group::{Group, GroupState};
 use crate::now::Now;
 use crate::offsets::{GroupOffsets, tombstone};
 use crate::records::{OffsetValue, Record};
@@ -52,22 +52,22 @@ impl Look<'_> {
     /// Looks at groups from a place on; says where to go on, if not all were looked at.
     fn at_groups(&mut self, from: Option<&Cursor>) -> Option<Cursor> {
         for group in self.shard.groups_from(from.map(|(group_id, _)| group_id)) {
-            let topic = from.filter(|(id, _)| *id == group.id).and_then(|(_, topic)| topic.as_ref());
+            let topic = from.filter(|(id, _)| id == group.id()).and_then(|(_, topic)| topic.as_ref());
             if self.steps == 0 {
-                return Some((group.id.clone(), topic.cloned()));
+                return Some((group.id().clone(), topic.cloned()));
             }
             self.steps -= 1;
             if let Some(topic) = self.at_offsets(group, topic) {
-                return Some((group.id.clone(), Some(topic)));
+                return Some((group.id().clone(), Some(topic)));
             }
         }
         None
     }
 
     /// Adds tombstones for what expired, and for the group if nothing is left of it. Says the topic to go on with.
-    fn at_offsets(&mut self, group: &Group, from: Option<&Arc<str>>) -> Option<Arc<str>> {
+    fn at_offsets(&mut self, group: &AnyGroup, from: Option<&Arc<str>>) -> Option<Arc<str>> {
         let (nothing, before) = (GroupOffsets::new(), self.records.len());
-        let topics = self.shard.offsets().of_group(&group.id).unwrap_or(&nothing);
+        let topics = self.shard.offsets().of_group(group.id()).unwrap_or(&nothing);
         let from = from.map_or(Bound::Unbounded, |topic| Bound::Included(&**topic));
         for (topic, partitions) in topics.range::<str, _>((from, Bound::Unbounded)) {
             if self.steps == 0 {
@@ -77,32 +77,20 @@ impl Look<'_> {
             if !group.is_subscribed_to(topic) {
                 let retention_ms = self.shard.settings().offsets_retention_ms;
                 let gone = partitions.iter().filter(|(partition, value)| {
-                    !self.shard.pending().is_unstable(&group.id, topic, **partition)
-                        && expires_from(group, value)
+                    !self.shard.pending().is_unstable(group.id(), topic, **partition)
+                        && group
+                            .expires_from(value)
                             .is_some_and(|base_ms| is_over(value, base_ms, self.wall_ms, retention_ms))
                 });
-                self.records.extend(gone.map(|(partition, _)| tombstone(&group.id, topic, *partition)));
+                self.records.extend(gone.map(|(partition, _)| tombstone(group.id(), topic, *partition)));
             }
         }
         let all: usize = topics.values().map(BTreeMap::len).sum();
         let left = all - (self.records.len() - before);
-        let waits = group.pending_len() > 0 || self.shard.pending().has_group(&group.id);
-        if left == 0 && group.is(GroupState::Empty) && !waits {
-            self.records.push(Record::Group { group_id: group.id.clone(), value: None });
+        if left == 0 && group.is_forsaken() && !self.shard.pending().has_group(group.id()) {
+            self.records.extend(group.tombstones());
         }
         None
-    }
-}
-
-/// The time from which the retention counts; none while offsets of this group do not expire.
-fn expires_from(group: &Group, value: &OffsetValue) -> Option<i64> {
-    match (&group.protocol_type, group.state()) {
-        (None, _) => Some(value.commit_ms),
-        (Some(_), GroupState::Empty) => Some(group.state_since_ms.unwrap_or(value.commit_ms)),
-        (Some(_), GroupState::Stable) if group.is_consumer() && group.subscribed.is_some() => {
-            Some(value.commit_ms)
-        }
-        _ => None,
     }
 }
 

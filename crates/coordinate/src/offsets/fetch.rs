@@ -51,6 +51,15 @@ impl FetchedOffset {
 }
 
 impl Shard {
+    /// Whether a member may fetch offsets of its group. Of a group that is not there, and of classic groups, anybody may.
+    ///
+    /// # Errors
+    /// The group does not know the member, or the epoch is not the member's.
+    pub fn may_fetch(&self, group_id: &str, member_id: Option<&str>, member_epoch: i32) -> Result<(), Error> {
+        let group = self.consumer_group(group_id);
+        group.map_or(Ok(()), |group| group.may_fetch(member_id, member_epoch))
+    }
+
     /// The offsets of these partitions. An unknown group, or an offset kept for a namesake of the topic with another id,
     /// reads as nothing committed. An id of zeros matches any. `require_stable`: an offset that a transaction under way may
     /// change is not told (KIP-447).

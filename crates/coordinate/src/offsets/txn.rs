@@ -63,7 +63,7 @@ impl Shard {
     /// Offsets that would wait in addition, and the bytes that they take. One that replaces another counts as well: it does
     /// so once its transaction is committed.
     pub(super) fn pending_growth_by(&self, commit: &Commit) -> (usize, usize) {
-        let is_new = self.group(&commit.group_id).is_none();
+        let is_new = self.any_group(&commit.group_id).is_none();
         let (mut offsets, mut bytes) = (0, if is_new { new_group_bytes(&commit.group_id) } else { 0 });
         for topic in &commit.topics {
             for partition in &topic.partitions {
@@ -76,12 +76,22 @@ impl Shard {
     }
 }
 
+/// Neither member nor generation, as older clients: whichever kind of group it is, they are believed.
+pub(super) fn names_nobody(commit: &Commit) -> bool {
+    commit.generation < 0 && commit.member_id.is_empty() && commit.instance_id.is_none()
+}
+
 /// Whether a member, or somebody who names none, may commit within a transaction.
 pub(super) fn validate(group: &Group, commit: &Commit) -> Result<(), Error> {
-    let names_nobody = commit.member_id.is_empty() && commit.instance_id.is_none();
-    if commit.generation < 0 && (group.is(GroupState::Empty) || names_nobody) {
+    if names_nobody(commit) || commit.generation < 0 && group.is(GroupState::Empty) {
         return Ok(());
     }
     group.validate_member(&commit.member_id, commit.instance_id.as_deref())?;
     if commit.generation == group.generation { Ok(()) } else { Err(Error::IllegalGeneration) }
+}
+
+/// What is wrong with a member of a consumer group, as TxnOffsetCommit tells it: producers know generations, and begin again
+/// after ILLEGAL_GENERATION; they know no epochs.
+pub(super) fn in_generations(verdict: Result<(), Error>) -> Result<(), Error> {
+    verdict.map_err(|error| if error == Error::StaleMemberEpoch { Error::IllegalGeneration } else { error })
 }

@@ -59,6 +59,41 @@ impl Writer {
         Ok(())
     }
 
+    pub(super) fn i8(&mut self, value: i8) {
+        self.out.put_i8(value);
+    }
+
+    /// The count of an array in the compact form.
+    pub(super) fn compact_count(&mut self, count: usize) -> Result<(), EncodeError> {
+        let count = i32::try_from(count).map_err(|_| EncodeError::TooLong(count))?;
+        self.varint(count as u32 + 1);
+        Ok(())
+    }
+
+    pub(super) fn compact_nullable_string(&mut self, text: Option<&str>) -> Result<(), EncodeError> {
+        if let Some(text) = text {
+            self.compact_string(text)
+        } else {
+            self.varint(0);
+            Ok(())
+        }
+    }
+
+    pub(super) fn compact_bytes(&mut self, bytes: &[u8]) -> Result<(), EncodeError> {
+        self.compact_count(bytes.len())?;
+        self.raw(bytes);
+        Ok(())
+    }
+
+    /// The one tagged field of a struct that has a value; none if `field` is none.
+    pub(super) fn tagged(&mut self, field: Option<(u32, Self)>) {
+        let Some((tag, field)) = field else { return self.varint(0) };
+        self.varint(1);
+        self.varint(tag);
+        self.varint(field.out.len() as u32);
+        self.out.unsplit(field.out);
+    }
+
     pub(crate) fn compact_string(&mut self, text: &str) -> Result<(), EncodeError> {
         if i16::try_from(text.len()).is_err() {
             return Err(EncodeError::TooLong(text.len()));

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use bytes::{BufMut, Bytes, BytesMut};
 use pagewire_coordinate::{
-    Commit, CommitPartition, CommitTopic, DeleteGroups, DeleteOffsets, DeletedTopic, DeletedTopics,
-    Heartbeat, Input, Join, Leave, Leaver, Protocol, Sync, Token, TxnProducer,
+    Commit, CommitPartition, CommitTopic, ConsumerHeartbeat, ConsumerSettings, DeleteGroups, DeleteOffsets,
+    DeletedTopic, DeletedTopics, GroupTiming, Heartbeat, Input, Join, Leave, Leaver, Protocol, Sync, Token,
+    TopicPartitions, TxnProducer,
 };
 
 pub(crate) struct Command {
@@ -107,7 +108,7 @@ impl Command {
                 instance_id,
                 generation: self.number("generation", -1),
                 retention_ms: self.field("retention").map(|text| text.parse().unwrap()),
-                says_group_not_found: self.has("v9"),
+                knows_member_epochs: self.has("v9"),
                 in_txn: (self.verb == "txn-commit").then(|| TxnProducer {
                     producer_id: self.number("producer", 0),
                     producer_epoch: self.number("epoch", 0),
@@ -121,15 +122,57 @@ impl Command {
                 token,
                 group_ids: self.list("groups").map(str::to_owned).collect(),
             }),
+            "beat" => Input::ConsumerHeartbeat(Box::new(self.consumer_heartbeat(token))),
             _ => return None,
         })
+    }
+
+    /// What is not there is not said: `topics=` names none, without it the member keeps those it named before.
+    fn consumer_heartbeat(&self, token: Token) -> ConsumerHeartbeat {
+        let timing = ConsumerSettings::default().timing();
+        ConsumerHeartbeat {
+            token,
+            group_id: self.text("group"),
+            member_id: self.text("member"),
+            member_epoch: self.number("epoch", 0),
+            instance_id: self.maybe("instance"),
+            rack_id: self.maybe("rack"),
+            rebalance_timeout_ms: self.number("rebalance", -1),
+            topics: self.field("topics").map(|_| self.list("topics").map(str::to_owned).collect()),
+            regex: self.maybe("regex"),
+            assignor: self.maybe("assignor"),
+            owned: self.field("owned").map(|_| self.owned()),
+            client_id: self.field("client").unwrap_or("c").to_owned(),
+            client_host: "/127.0.0.1".to_owned(),
+            names_itself: !self.has("v0"),
+            fresh_id: token.0.to_string(),
+            timing: GroupTiming { assignment_interval_ms: self.number("interval", 0), ..timing },
+        }
+    }
+
+    fn owned(&self) -> Vec<TopicPartitions> {
+        let one = |item: &str| {
+            let (topic, partition) = item.split_once(':').unwrap();
+            TopicPartitions { topic_id: id_of(topic), partitions: vec![partition.parse().unwrap()] }
+        };
+        self.list("owned").map(one).collect()
+    }
+
+    /// `name:partitions`.
+    pub(crate) fn new_topics(&self) -> Vec<(&str, i32)> {
+        let topic = |item: &'_ String| {
+            let (name, partitions) = item.split_once(':').unwrap();
+            (name.len(), partitions.parse().unwrap())
+        };
+        self.words.iter().map(|item| (&item[..topic(item).0], topic(item).1)).collect()
     }
 
     pub(crate) fn deleted_topics(&self) -> DeletedTopics {
         self.list("topics").map(|name| DeletedTopic { name: Arc::from(name), id: self.topic_id() }).collect()
     }
 
-    /// `name:bytes`, or `name:@t1+t2` for what a consumer says that subscribes to these topics.
+    /// `name:bytes`, or `name:@t1+t2` for what a consumer says that subscribes to these topics, or `name:@t1/t1.0+t1.1` if it
+    /// has these partitions besides.
     fn protocols(&self) -> Vec<Protocol> {
         let protocol = |item: &str| {
             let (name, metadata) = item.split_once(':').unwrap_or((item, ""));
@@ -192,7 +235,14 @@ impl Command {
     }
 }
 
+/// The id of a topic is its name, as often as it takes.
+pub(crate) fn id_of(topic: &str) -> [u8; 16] {
+    std::array::from_fn(|at| topic.as_bytes()[at % topic.len()])
+}
+
 fn subscription(topics: &str) -> Bytes {
+    let (topics, owned) = topics.split_once('/').unwrap_or((topics, ""));
+    let owned: Vec<&str> = owned.split('+').filter(|item| !item.is_empty()).collect();
     let topics: Vec<&str> = topics.split('+').collect();
     let mut out = BytesMut::new();
     out.put_i16(1);
@@ -202,5 +252,13 @@ fn subscription(topics: &str) -> Bytes {
         out.put_slice(topic.as_bytes());
     }
     out.put_i32(-1);
+    out.put_i32(owned.len() as i32);
+    for item in owned {
+        let (topic, partition) = item.split_once('.').unwrap();
+        out.put_i16(topic.len() as i16);
+        out.put_slice(topic.as_bytes());
+        out.put_i32(1);
+        out.put_i32(partition.parse().unwrap());
+    }
     out.freeze()
 }

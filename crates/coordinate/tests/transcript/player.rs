@@ -1,10 +1,13 @@
 //! A shard, a clock, and a log that keeps what the shard writes, so that a transcript can also restart it.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 
-use pagewire_coordinate::{Effects, Error, KeyValue, Now, Settings, Shard, TxnProducer};
+use pagewire_coordinate::{
+    Effects, Error, KeyValue, Migration, Now, Settings, Shard, Topic, TopicTable, TxnProducer,
+};
 
-use super::command::Command;
+use super::command::{Command, id_of};
 use super::print;
 
 /// What a log keeps.
@@ -18,6 +21,7 @@ pub(crate) struct Player {
     log: Vec<Logged>,
     now_ms: i64,
     fail_next: bool,
+    topics: TopicTable,
     prints_notes: bool,
 }
 
@@ -25,7 +29,14 @@ impl Default for Player {
     fn default() -> Self {
         let mut shard = Shard::new(Settings::default());
         assert!(shard.loaded(Now::both(0)).is_empty());
-        Self { shard, log: Vec::new(), now_ms: 0, fail_next: false, prints_notes: false }
+        Self {
+            shard,
+            log: Vec::new(),
+            now_ms: 0,
+            fail_next: false,
+            topics: TopicTable::default(),
+            prints_notes: false,
+        }
     }
 }
 
@@ -50,6 +61,16 @@ impl Player {
                 &self.shard.list(&command.strings("states"), &command.strings("types")),
                 &mut out,
             ),
+            "topics" => self.change_topics(command),
+            "describe-consumers" => {
+                let group = self.shard.describe_consumer_group(command.word(0), self.now());
+                print::described_consumers(group.as_ref(), &mut out);
+            }
+            "may-fetch" => {
+                let (group_id, epoch) = (command.field("group").unwrap(), command.number("epoch", -1));
+                let verdict = self.shard.may_fetch(group_id, command.field("member"), epoch);
+                let _ = writeln!(out, "{}", print::error(verdict.err()));
+            }
             "fetch" => {
                 let group_id = command.field("group").unwrap();
                 for (topic, partitions) in command.partitions() {
@@ -111,6 +132,17 @@ impl Player {
         }
     }
 
+    /// A topic of no partitions goes.
+    fn change_topics(&mut self, command: &Command) {
+        for (name, partitions) in command.new_topics() {
+            match partitions {
+                0 => self.topics.remove(name),
+                partitions => self.topics.put(name, Topic { id: id_of(name), partitions }),
+            }
+        }
+        self.shard.set_topics(Arc::new(self.topics.clone()));
+    }
+
     fn change_settings(&mut self, command: &Command) {
         let mut settings = self.shard.settings().clone();
         settings.initial_rebalance_delay_ms =
@@ -118,6 +150,10 @@ impl Player {
         settings.max_size = command.number("max-size", settings.max_size);
         settings.offset_metadata_max = command.number("metadata-max", settings.offset_metadata_max);
         settings.offsets_retention_ms = command.number("retention", settings.offsets_retention_ms);
+        settings.consumer.max_size = command.number("consumers", settings.consumer.max_size);
+        if let Some(policy) = command.field("migration") {
+            settings.consumer.migration = Migration::named(policy).unwrap();
+        }
         settings.limits.groups = command.number("groups", settings.limits.groups);
         settings.limits.pending_members = command.number("pending", settings.limits.pending_members);
         settings.limits.records_per_append = command.number("records", settings.limits.records_per_append);
@@ -143,6 +179,7 @@ impl Player {
                 }
             }
         }
+        shard.set_topics(Arc::new(self.topics.clone()));
         self.shard = shard;
         let effects = self.shard.loaded(self.now());
         self.act(effects, out);

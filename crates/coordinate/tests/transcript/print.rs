@@ -2,9 +2,12 @@
 
 use std::fmt::{Display, Write as _};
 
-use pagewire_coordinate::{Answer, DescribedGroup, Error, FetchedTopic, ListedGroup, Record, Reply};
+use pagewire_coordinate::{
+    Answer, ConsumerHeartbeatAnswer, ConsumerRecord, DescribedConsumerGroup, DescribedGroup, EpochPartitions,
+    Error, FetchedTopic, ListedGroup, NamedPartitions, Record, Reply, TopicId, TopicPartitions,
+};
 
-fn error(error: Option<Error>) -> String {
+pub(crate) fn error(error: Option<Error>) -> String {
     error.map_or_else(|| "ok".to_owned(), |error| error.to_string())
 }
 
@@ -63,6 +66,10 @@ pub(crate) fn reply(reply: &Reply, out: &mut String) {
                 })
             })
         }
+        Answer::ConsumerHeartbeat(beat) => {
+            heartbeat(beat, out);
+            Ok(())
+        }
         Answer::DeleteGroups(groups) => {
             out.push_str("delete-groups");
             groups.iter().try_for_each(|(id, verdict)| write!(out, " {id}={}", error(*verdict)))
@@ -81,6 +88,11 @@ pub(crate) fn record(record: &Record, out: &mut String) {
             let _ = write!(out, " offset={} epoch={}", value.offset, value.leader_epoch);
             let _ = write!(out, " metadata={:?} at={}", value.metadata, value.commit_ms);
             write!(out, " expire={} topic-id={}", maybe(value.expire_ms), value.topic_id[0])
+        }
+        Record::Consumer { group_id, record } => {
+            let _ = write!(out, "write consumers {group_id} ");
+            consumer_record(record, out);
+            Ok(())
         }
         Record::Group { group_id, value: None } => write!(out, "write group {group_id} tombstone"),
         Record::Group { group_id, value: Some(value) } => {
@@ -128,5 +140,112 @@ pub(crate) fn fetched(topic: &FetchedTopic, out: &mut String) {
         );
         let _ = offset.error.map_or(Ok(()), |error| write!(out, " {error}"));
         out.push('\n');
+    }
+}
+
+fn heartbeat(beat: &ConsumerHeartbeatAnswer, out: &mut String) {
+    let _ = write!(out, "beat {}", error(beat.error));
+    if let Some(message) = &beat.message {
+        let _ = write!(out, ": {message}");
+    }
+    if let Some(member_id) = &beat.member_id {
+        let _ = write!(out, " member={member_id} epoch={}", beat.member_epoch);
+    }
+    if let Some(assignment) = &beat.assignment {
+        let _ = write!(out, " assignment={}", partitions(assignment));
+    }
+}
+
+fn name_of(id: &TopicId) -> String {
+    // A name is repeated to make an id.
+    let text = String::from_utf8_lossy(id).into_owned();
+    let len = (1..16).find(|len| (0..16).all(|at| id[at] == id[at % len])).unwrap_or(16);
+    text[..len].to_owned()
+}
+
+fn listing(items: impl Iterator<Item = String>) -> String {
+    let items: Vec<String> = items.collect();
+    if items.is_empty() { "-".to_owned() } else { items.join(",") }
+}
+
+fn partitions(topics: &[TopicPartitions]) -> String {
+    let of = |topic: &TopicPartitions| {
+        let name = name_of(&topic.topic_id);
+        topic.partitions.iter().map(move |partition| format!("{name}:{partition}")).collect::<Vec<_>>()
+    };
+    listing(topics.iter().flat_map(of))
+}
+
+fn epochs(topics: &[EpochPartitions]) -> String {
+    let of = |topic: &EpochPartitions| {
+        let name = name_of(&topic.topic_id);
+        let epochs = topic.epochs.clone().unwrap_or_default();
+        let places = topic.partitions.clone().into_iter().zip(epochs);
+        places.map(move |(partition, epoch)| format!("{name}:{partition}@{epoch}")).collect::<Vec<_>>()
+    };
+    listing(topics.iter().flat_map(of))
+}
+
+fn consumer_record(record: &ConsumerRecord, out: &mut String) {
+    let _ = match record {
+        ConsumerRecord::Epoch(Some(value)) => write!(out, "epoch {}", value.epoch),
+        ConsumerRecord::Epoch(None) => write!(out, "epoch tombstone"),
+        ConsumerRecord::PartitionMetadata(value) => {
+            write!(out, "partition-metadata {}", if value.is_some() { "" } else { "tombstone" })
+        }
+        ConsumerRecord::Member { member_id, value: None } => write!(out, "member {member_id} tombstone"),
+        ConsumerRecord::Member { member_id, value: Some(value) } => {
+            let (instance, rack) = (maybe(value.instance_id.as_ref()), maybe(value.rack_id.as_ref()));
+            let topics = listing(value.topics.iter().map(ToString::to_string));
+            let regex = value.regex.as_deref().filter(|regex| !regex.is_empty());
+            let (assignor, client) = (maybe(value.assignor.as_ref()), &value.client_id);
+            let _ = write!(out, "member {member_id} instance={instance} rack={rack} client={client}");
+            let _ = write!(out, " topics={topics} regex={} assignor={assignor}", maybe(regex));
+            match &value.classic {
+                Some(classic) => write!(out, " classic session={}", classic.session_timeout_ms),
+                None => write!(out, " rebalance={}", value.rebalance_timeout_ms),
+            }
+        }
+        ConsumerRecord::TargetEpoch(Some(value)) => {
+            write!(out, "target-epoch {} at={}", value.epoch, value.computed_ms)
+        }
+        ConsumerRecord::TargetEpoch(None) => write!(out, "target-epoch tombstone"),
+        ConsumerRecord::Target { member_id, value: None } => write!(out, "target {member_id} tombstone"),
+        ConsumerRecord::Target { member_id, value: Some(value) } => {
+            write!(out, "target {member_id} {}", partitions(&value.topics))
+        }
+        ConsumerRecord::Current { member_id, value: None } => write!(out, "current {member_id} tombstone"),
+        ConsumerRecord::Current { member_id, value: Some(value) } => {
+            let _ = write!(
+                out,
+                "current {member_id} epoch={} previous={}",
+                value.member_epoch, value.previous_epoch
+            );
+            let (assigned, revoking) = (epochs(&value.assigned), epochs(&value.revoking));
+            write!(out, " {:?} assigned={assigned} revoking={revoking}", value.state)
+        }
+        ConsumerRecord::Regex { expression, value: None } => write!(out, "regex {expression} tombstone"),
+        ConsumerRecord::Regex { expression, value: Some(value) } => {
+            let topics = listing(value.topics.iter().map(ToString::to_string));
+            write!(out, "regex {expression} topics={topics} at={}", value.resolved_ms)
+        }
+    };
+}
+
+pub(crate) fn described_consumers(group: Option<&DescribedConsumerGroup>, out: &mut String) {
+    let Some(group) = group else { return out.push_str("no such group\n") };
+    let _ = write!(out, "{} epoch={} target-epoch={}", group.state, group.epoch, group.target_epoch);
+    let _ = writeln!(out, " assignor={}", group.assignor);
+    let named = |topics: &[NamedPartitions]| {
+        let of = |(_, name, partitions): &NamedPartitions| {
+            partitions.iter().map(|partition| format!("{name}:{partition}")).collect::<Vec<_>>()
+        };
+        listing(topics.iter().flat_map(of))
+    };
+    for member in &group.members {
+        let (id, instance) = (&member.member_id, maybe(member.instance_id.as_ref()));
+        let _ = write!(out, "  member {id} instance={instance} epoch={}", member.epoch);
+        let _ = write!(out, " has={} target={}", named(&member.assigned), named(&member.target));
+        out.push_str(if member.is_classic { " classic\n" } else { "\n" });
     }
 }

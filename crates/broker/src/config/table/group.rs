@@ -10,11 +10,14 @@ const fn row(setting: S) -> S {
 
 /// Every group setting. Its broker-level name has `group.` in front, where there is one.
 pub static GROUP: &[S] = &[
-    row(S::new("consumer.session.timeout.ms", Int, Some("45000"), Min(1)))
+    S::new("consumer.session.timeout.ms", Int, Some("45000"), Min(1))
+        .dynamic()
         .doc("Milliseconds a member may be silent, in consumer groups."),
-    row(S::new("consumer.heartbeat.interval.ms", Int, Some("5000"), Min(1)))
+    S::new("consumer.heartbeat.interval.ms", Int, Some("5000"), Min(1))
+        .dynamic()
         .doc("Milliseconds between two heartbeats of a member, in consumer groups."),
-    row(S::new("consumer.assignment.interval.ms", Int, Some("1000"), Min(0)))
+    S::new("consumer.assignment.interval.ms", Int, Some("1000"), Min(0))
+        .dynamic()
         .doc("Least milliseconds between two assignments, in consumer groups."),
     row(S::new("share.session.timeout.ms", Int, Some("45000"), Min(1)))
         .doc("Milliseconds a member may be silent, in share groups."),

@@ -34,5 +34,5 @@ pub(super) static GROUPS: &[S] = &[
         OneOf(&["consumer", "classic", "share", "streams"]),
     )
     .not_yet()
-    .doc("Kinds of groups that are served. Only `classic` is, so far."),
+    .doc("Kinds of groups that are served. `classic` and `consumer` are, whatever is set here."),
 ];

@@ -1,6 +1,7 @@
 //! The tables: one row per setting, one file per subject.
 
 mod cluster;
+mod consumer_groups;
 mod group;
 mod groups;
 mod later;
@@ -37,8 +38,9 @@ pub(super) static SECTIONS: &[Section] = &[
     section("Log", log::LOG),
     section("Topics", topics::TOPICS),
     section("Groups", groups::GROUPS),
+    section("Consumer groups", consumer_groups::CONSUMER_GROUPS),
     section("Transactions", transactions::TRANSACTIONS),
-    section("Consumer groups, and two-phase commit", later::LATER),
+    section("Two-phase commit", later::LATER),
     section("Share and streams groups", new_groups::NEW_GROUPS),
     section("TLS", security::TLS),
     section("SASL", security::SASL),

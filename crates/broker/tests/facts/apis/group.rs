@@ -4,6 +4,8 @@ use bytes::Bytes;
 use pagewire_wire::{
     Str,
     messages::{
+        consumer_group_describe_request::ConsumerGroupDescribeRequest,
+        consumer_group_heartbeat_request::ConsumerGroupHeartbeatRequest,
         delete_groups_request::DeleteGroupsRequest,
         describe_groups_request::DescribeGroupsRequest,
         find_coordinator_request::FindCoordinatorRequest,
@@ -26,10 +28,26 @@ use pagewire_wire::{
 
 use super::{NO_ID, Probe};
 
+/// Members of a consumer group that nobody has.
+fn consumers(probe: &mut Probe) {
+    for (group, member) in [("", ""), ("nobody", "m")] {
+        let (group_id, member_id) = (Str::from(group), Str::from(member));
+        let group_ids = vec![group_id.clone()];
+        probe.ask_all(&ConsumerGroupDescribeRequest { group_ids, ..Default::default() });
+        probe.ask_all(&ConsumerGroupHeartbeatRequest {
+            group_id,
+            member_id,
+            member_epoch: 1,
+            ..Default::default()
+        });
+    }
+}
+
 /// The first round meets no coordinator, the second one that runs, the third a group that has an offset.
 pub(super) fn ask(probe: &mut Probe) {
     for round in 0..3 {
         members(probe);
+        consumers(probe);
         offsets(probe);
         admin(probe);
         if round == 0 {

@@ -12,7 +12,7 @@ use pagewire_wire::{
         find_coordinator_request::FindCoordinatorRequest,
         list_transactions_request::ListTransactionsRequest,
         txn_offset_commit_request::TxnOffsetCommitRequest,
-        write_txn_markers_request::WriteTxnMarkersRequest,
+        write_txn_markers_request::{WritableTxnMarker, WriteTxnMarkersRequest},
     },
 };
 
@@ -20,7 +20,6 @@ use super::Probe;
 
 /// Nobody has a transaction: first there is no coordinator, then one that knows nobody.
 pub(super) fn ask(probe: &mut Probe) {
-    probe.ask_all(&WriteTxnMarkersRequest::default());
     for _ in 0..2 {
         probe.ask_all(&AddPartitionsToTxnRequest::default());
         let topics =
@@ -51,6 +50,9 @@ pub(super) fn ask(probe: &mut Probe) {
             });
             let transactional_ids = vec![transactional_id];
             probe.ask_all(&DescribeTransactionsRequest { transactional_ids, ..Default::default() });
+        }
+        for markers in [Vec::new(), vec![WritableTxnMarker::default()]] {
+            probe.ask_all(&WriteTxnMarkersRequest { markers, ..Default::default() });
         }
         probe.ask_all(&ListTransactionsRequest { duration_filter: -1, ..Default::default() });
         let transactional_id_pattern = Some(Str::from("("));

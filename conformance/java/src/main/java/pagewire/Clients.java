@@ -34,6 +34,11 @@ public final class Clients {
         suite.add("subscription_by_pattern", Groups::pattern);
         suite.add("groups_list_describe_delete", Groups::admin);
         suite.add("unknown_groups", Groups::unknown);
+        suite.add("consumer_group_uniform", () -> ConsumerGroups.sharing("uniform"));
+        suite.add("consumer_group_range", () -> ConsumerGroups.sharing("range"));
+        suite.add("consumer_group_static_member", ConsumerGroups::staticMember);
+        suite.add("consumer_group_pattern", ConsumerGroups::pattern);
+        suite.add("consumer_group_changing_sides", ConsumerGroups::changingSides);
 
         suite.add("transactions_are_read_whole_or_not_at_all", Transactions::wholeOrNotAtAll);
         suite.add("a_producer_that_was_replaced_commits_nothing", Transactions::replaced);

@@ -1,0 +1,171 @@
+//! A consumer group becomes a classic one: of its members only those are left that speak the classic protocol.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::embedded::write_assignment;
+use crate::answer::Answer;
+use crate::any_group::AnyGroup;
+use crate::consumer::group::Group;
+use crate::consumer::member::Member;
+use crate::consumer::outcome::Outcome;
+use crate::consumer::plan::Plan;
+use crate::effects::Effects;
+use crate::group;
+use crate::input::Token;
+use crate::note::Event;
+use crate::now::Now;
+use crate::records::{GroupMetadata, Record};
+use crate::settings::Settings;
+use crate::shard::Shard;
+use crate::topics::Topics;
+
+/// The classic group that takes the place of a consumer group once its records are in the log.
+#[derive(Debug)]
+pub(crate) struct Downgrade {
+    group: group::Group,
+    /// Its members must agree anew.
+    rebalances: bool,
+}
+
+/// A static member that takes the place of another one as the group changes sides.
+pub(super) struct Heir<'a> {
+    pub(super) id: &'a Arc<str>,
+    pub(super) member: &'a Member,
+    /// Whose place it takes.
+    pub(super) holder: &'a Arc<str>,
+}
+
+/// Whether a group may become a classic one when these members are gone.
+fn may_downgrade(group: &Group, gone: &[Arc<str>], settings: &Settings) -> bool {
+    let classic_gone =
+        gone.iter().filter_map(|id| group.member(id)).filter(|member| member.classic.is_some());
+    let left = group.len().saturating_sub(gone.len());
+    left > 0
+        && group.classic_members - classic_gone.count() == left
+        && left <= settings.max_size
+        && settings.consumer.migration.downgrades()
+}
+
+/// Whether it may when a member that speaks the classic protocol takes the place of this one.
+pub(super) fn may_downgrade_with(group: &Group, replaced: &Member, settings: &Settings) -> bool {
+    replaced.classic.is_none()
+        && group.classic_members + 1 == group.len()
+        && group.len() <= settings.max_size
+        && settings.consumer.migration.downgrades()
+}
+
+/// The classic group that is left without `gone`, with an heir in the place of the one that it replaces.
+pub(super) fn left_over(
+    group: &Group,
+    gone: &[Arc<str>],
+    heir: Option<&Heir<'_>>,
+    topics: &dyn Topics,
+    wall_ms: i64,
+) -> group::Group {
+    let is_replaced = |id: &Arc<str>| heir.is_some_and(|heir| heir.holder == id);
+    let stay = group.members().filter(|(id, _)| !gone.contains(id) && !is_replaced(id));
+    let mut members: BTreeMap<Arc<str>, group::Member> = BTreeMap::new();
+    for (id, member) in stay {
+        members.insert(id.clone(), classic(member, &assigned(group, id, member, topics)));
+    }
+    if let Some(heir) = heir {
+        let assigned = assigned(group, heir.holder, heir.member, topics);
+        members.insert(heir.id.clone(), classic(heir.member, &assigned));
+    }
+    group::Group::stable(group.id.clone(), group.epoch, members, wall_ms)
+}
+
+/// What a member is to have, as a classic assignment.
+fn assigned(group: &Group, target_of: &str, member: &Member, topics: &dyn Topics) -> Bytes {
+    let target = group.target(target_of).map_or(&[][..], |target| &target.topics);
+    let named = target.iter().filter_map(|topic| {
+        let mut partitions = topic.partitions.clone();
+        partitions.sort_unstable();
+        Some((topics.name_of(&topic.topic_id)?, partitions))
+    });
+    let metadata = member.protocols().first().map(|offer| offer.metadata.clone()).unwrap_or_default();
+    write_assignment(&named.collect(), &metadata)
+}
+
+fn classic(member: &Member, assignment: &Bytes) -> group::Member {
+    let session_timeout_ms = member.classic.as_ref().map_or(0, |classic| classic.session_timeout_ms);
+    group::Member {
+        instance_id: member.instance_id.clone(),
+        client_id: member.client_id.clone(),
+        client_host: member.client_host.clone(),
+        rebalance_timeout_ms: member.rebalance_timeout_ms,
+        session_timeout_ms,
+        protocols: member.protocols().to_vec(),
+        assignment: assignment.clone(),
+        awaiting_join: None,
+        awaiting_sync: None,
+        is_new: false,
+    }
+}
+
+impl Downgrade {
+    pub(super) const fn new(group: group::Group, rebalances: bool) -> Self {
+        Self { group, rebalances }
+    }
+
+    /// The record that keeps the classic group.
+    pub(super) fn record(&self) -> Record {
+        let value = GroupMetadata::of(&self.group, |_, member| member.assignment.clone());
+        Record::Group { group_id: self.group.id.clone(), value: Some(value) }
+    }
+}
+
+impl Shard {
+    /// Members are out; if only classic ones are left, the group becomes a classic one. With an answer for whoever waits.
+    pub(crate) fn take_members_out(
+        &mut self,
+        group_id: &Arc<str>,
+        ids: &[Arc<str>],
+        answer: Option<(Token, Answer)>,
+        expelled: Option<&Arc<str>>,
+        now: Now,
+        out: &mut Effects,
+    ) {
+        let topics = self.topics().clone();
+        let Some(AnyGroup::Consumer(group)) = self.any_group(group_id) else { return };
+        let mut plan = Plan::new(group, &*topics, self.settings(), now);
+        let downgrade = may_downgrade(group, ids, self.settings()).then(|| {
+            let left = left_over(group, ids, None, &*topics, now.wall_ms);
+            Downgrade::new(left, true)
+        });
+        match &downgrade {
+            None => plan.take_out(ids),
+            Some(downgrade) => {
+                plan.records.extend(self.any_group(group_id).into_iter().flat_map(AnyGroup::tombstones));
+                plan.records.push(downgrade.record());
+            }
+        }
+        let planned = plan.done();
+        let (records, outcome) = self.outcome(planned, answer, out);
+        let mut outcome: Outcome = match expelled {
+            Some(member_id) => outcome.expels(member_id),
+            None => outcome,
+        };
+        outcome.downgrade = downgrade;
+        self.finish(records, outcome, now, out);
+    }
+
+    /// The consumer group is gone from the log: its successor takes its place.
+    pub(crate) fn downgraded(&mut self, downgrade: Downgrade, now: Now, out: &mut Effects) {
+        let Downgrade { group, rebalances } = downgrade;
+        let group_id = group.id.clone();
+        out.note(&group_id, Event::Converted { group_type: "classic" });
+        self.insert_group(AnyGroup::Classic(group));
+        self.with_group(&group_id, now, out, |turn| {
+            for id in turn.group.member_ids() {
+                turn.renew_session(&id);
+            }
+            if rebalances {
+                turn.prepare_rebalance();
+            }
+        });
+    }
+}

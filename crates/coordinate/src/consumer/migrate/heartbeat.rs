@@ -1,0 +1,62 @@
+//! Heartbeat in a consumer group: the classic member learns when it is to join again.
+
+use std::sync::Arc;
+
+use super::classic_member;
+use crate::answer::Answer;
+use crate::consumer::group::Group;
+use crate::consumer::member::Member;
+use crate::consumer::plan::{Plan, Timed};
+use crate::effects::Effects;
+use crate::error::Error;
+use crate::input::Heartbeat;
+use crate::now::Now;
+use crate::records::MemberState;
+use crate::shard::Shard;
+
+impl Shard {
+    pub(crate) fn classic_heartbeat(&mut self, beat: &Heartbeat, now: Now, out: &mut Effects) {
+        let topics = self.topics().clone();
+        let Some(group) = self.consumer_group(&beat.group_id) else { return };
+        let mut plan = Plan::new(group, &*topics, self.settings(), now);
+        let error = match judge(group, beat) {
+            Err(error) => Some(error),
+            Ok((id, member)) => {
+                plan.renew_classic(id);
+                let rejoins = must_join_again(group, id, member);
+                if rejoins {
+                    plan.timed.push(Timed::Join(id.clone(), member.rebalance_timeout_ms));
+                }
+                rejoins.then_some(Error::RebalanceInProgress)
+            }
+        };
+        let planned = plan.done();
+        self.carry_out(planned, Some((beat.token, Answer::Heartbeat(error))), now, out);
+    }
+}
+
+fn judge<'a>(group: &'a Group, beat: &Heartbeat) -> Result<(&'a Arc<str>, &'a Member), Error> {
+    let (id, member) = classic_member(group, &beat.member_id, beat.instance_id.as_deref())?;
+    if member.epoch == beat.generation { Ok((id, member)) } else { Err(Error::IllegalGeneration) }
+}
+
+/// There is a newer target; or it has to give partitions back; or what it waits for is free.
+fn must_join_again(group: &Group, id: &str, member: &Member) -> bool {
+    member.epoch < group.target_epoch
+        || member.state == MemberState::UnrevokedPartitions
+        || member.state == MemberState::UnreleasedPartitions && !waits(group, id, member)
+}
+
+/// Some partition of its target is still somebody else's.
+fn waits(group: &Group, id: &str, member: &Member) -> bool {
+    let target = group.target(id).map_or(&[][..], |target| &target.topics);
+    target.iter().any(|topic| {
+        let has = |partition: &i32| {
+            member.assigned.get(&topic.topic_id).is_some_and(|had| had.contains_key(partition))
+        };
+        topic
+            .partitions
+            .iter()
+            .any(|partition| !has(partition) && group.is_owned(&topic.topic_id, *partition))
+    })
+}

@@ -1,0 +1,90 @@
+//! What happens to consumer groups by itself: sessions begin after a restart, members that kept silent are out, and topics
+//! of regular expressions are found.
+
+use std::sync::Arc;
+
+use super::plan::{Plan, Timed};
+use crate::effects::Effects;
+use crate::note::{Cause, Event};
+use crate::now::Now;
+use crate::records::MemberState;
+use crate::shard::Shard;
+use crate::timers::TimerKey;
+
+impl Shard {
+    /// The log is read: every member has a session again, and as long as ever to give partitions back.
+    pub(crate) fn consumers_loaded(&mut self, now: Now) {
+        let session_ms = now.deadline(i64::from(self.settings().consumer.session_timeout_ms));
+        let mut deadlines = Vec::new();
+        for group in self.consumer_groups() {
+            for (member_id, member) in group.members() {
+                deadlines.push((TimerKey::Session(group.id.clone(), member_id.clone()), session_ms));
+                if member.state == MemberState::UnrevokedPartitions && member.classic.is_none() {
+                    let revoke_ms = now.deadline(i64::from(member.rebalance_timeout_ms));
+                    deadlines.push((TimerKey::Revoke(group.id.clone(), member_id.clone()), revoke_ms));
+                }
+            }
+        }
+        for (key, deadline_ms) in deadlines {
+            self.timers.set(key, deadline_ms);
+        }
+    }
+
+    /// A member had to give partitions back.
+    pub(crate) fn revoke_deadline(
+        &mut self,
+        group_id: &Arc<str>,
+        member_id: &Arc<str>,
+        now: Now,
+        out: &mut Effects,
+    ) {
+        let member = self.consumer_group(group_id).and_then(|group| group.member(member_id));
+        if member.is_some_and(|member| member.state == MemberState::UnrevokedPartitions) {
+            self.expel_consumer(group_id, member_id, Cause::NotRevoked, now, out);
+        }
+    }
+
+    /// Takes out a member that did not keep to the rules.
+    pub(crate) fn expel_consumer(
+        &mut self,
+        group_id: &Arc<str>,
+        member_id: &Arc<str>,
+        cause: Cause,
+        now: Now,
+        out: &mut Effects,
+    ) {
+        let is_member = self.consumer_group(group_id).is_some_and(|group| group.member(member_id).is_some());
+        if is_member {
+            out.note(group_id, Event::Expelled { member_id: member_id.clone(), cause });
+            let ids = std::slice::from_ref(member_id);
+            self.take_members_out(group_id, ids, None, Some(member_id), now, out);
+        }
+    }
+
+    /// Finds the topics of a group's regular expressions.
+    pub(crate) fn resolve_expressions(&mut self, group_id: &Arc<str>, now: Now, out: &mut Effects) {
+        let topics = self.topics().clone();
+        let Some(group) = self.consumer_group(group_id) else { return };
+        let mut plan = Plan::new(group, &*topics, self.settings(), now);
+        plan.resolve();
+        let planned = plan.done();
+        let (records, mut outcome) = self.outcome(planned, None, out);
+        outcome.topics_resolved = Some(topics.version());
+        self.finish(records, outcome, now, out);
+    }
+
+    /// Whether expressions of this group are about to be resolved.
+    pub(crate) fn is_resolving(&self, group_id: &str) -> bool {
+        self.timers.has(&TimerKey::Resolve(Arc::from(group_id)))
+    }
+}
+
+impl Plan<'_> {
+    /// A sign of life of a member that speaks the classic protocol.
+    pub(crate) fn renew_classic(&mut self, member_id: &Arc<str>) {
+        let member = self.group.member(member_id);
+        if let Some(classic) = member.and_then(|member| member.classic.as_ref()) {
+            self.timed.push(Timed::Session(member_id.clone(), classic.session_timeout_ms));
+        }
+    }
+}
