@@ -316,10 +316,10 @@ fn a_partition_that_cannot_be_read_is_left_out_only_where_that_is_allowed_and_en
     assert!(refused.contains("u-0") && !none.exists(), "{refused}");
     let made = output(backup(&data, &one, &["--allow-missing"]));
     assert_eq!(made.code, Some(3), "{made:?}");
-    assert!(made.out.contains("u-0: not in the backup: "), "{made:?}");
+    assert!(made.out.contains("not in the backup: u-0: "), "{made:?}");
     assert!(made.err.contains("1 partition is not in the backup"), "{made:?}");
     let verified = run(&["backup", "verify", text(&one)]);
-    assert!(verified.code == Some(3) && verified.out.contains("u-0: not in the backup: "), "{verified:?}");
+    assert!(verified.code == Some(3) && verified.out.contains("not in the backup: u-0: "), "{verified:?}");
     drop(broker);
     let (restored, again) = served_again(&one, 3);
     assert!(restored.out.contains("what is not in the backup begins anew"), "{restored:?}");
