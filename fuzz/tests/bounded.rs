@@ -56,6 +56,7 @@ bounded! {
     logs_open_over_anything: "recovery",
     damaged_indexes_change_no_answer: "index",
     group_records_are_read_or_refused: "group-record",
+    records_of_transactions_are_read_or_refused: "txn-record",
     checkpoints_are_read_or_refused: "checkpoint",
     files_of_a_partition_are_read_to_their_end: "partition-files",
     log_directories_are_opened_or_refused: "directory",
@@ -67,5 +68,4 @@ bounded! {
     metadata_files_answer_as_before_or_are_refused: "store-file",
     settings_are_read_or_told: "settings",
     thresholds_are_a_ladder_or_refused: "thresholds",
-    records_of_transactions_are_read_or_refused: "txn-record",
 }

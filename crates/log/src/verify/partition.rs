@@ -111,7 +111,7 @@ pub(super) fn verify(job: &mut Job<'_>, dir: &Path, known: Known) -> io::Result<
     walked.tell_holes(dir, job.is_kafkas, &mut kept);
     epochs.end(first, log_end, &mut kept);
     producers.tell_open(dir, known.live, &mut kept);
-    producers.end(log_end, known.live, &mut kept);
+    producers.end(log_end, known.recovery_point, known.live, &mut kept);
     // What is said of a file by now is not said once more as what the next start will do to it.
     held.end(job, &mut kept);
     kept.tell(job);

@@ -124,9 +124,10 @@ impl ProducersCheck {
         }
     }
 
-    /// The walk came to the end of a log.
-    pub(super) fn end(self, log_end: i64, live: bool, kept: &mut Kept) {
-        for (offset, path) in self.snapshots.iter().filter(|(offset, _)| *offset > log_end && !live) {
+    /// The walk came to the end of a log. What the recovery point says is lost is told of the partition, once.
+    pub(super) fn end(self, log_end: i64, recovery_point: Option<i64>, live: bool, kept: &mut Kept) {
+        let told = recovery_point.unwrap_or(0).max(log_end);
+        for (offset, path) in self.snapshots.iter().filter(|(offset, _)| *offset > told && !live) {
             let what = format!(
                 "it is of offset {offset}, so the log had come there, and ends at {log_end}: what lay between is lost"
             );
