@@ -1,6 +1,6 @@
-//! The group coordinator, for classic groups and consumer groups, as a pure state machine: who is a member, who leads, who consumes what, and which
-//! offsets are committed. No clock, no socket, no lock, no log: inputs and the time go in, [`Effects`] come out, and the
-//! broker acts on them.
+//! The group coordinator, for classic and for consumer groups, as a pure state machine: who is a member, who leads, who
+//! consumes what, and which offsets are committed. No clock, no socket, no lock, no log: inputs and the time go in,
+//! [`Effects`] come out, and the broker acts on them. The transaction coordinator is another of its kind: [`txn`].
 //!
 //! ```text
 //!               Input, Now ─►┌─────────┐─► replies      ─► connections

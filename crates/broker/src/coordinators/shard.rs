@@ -19,6 +19,7 @@ use pagewire_coordinate::{
     Answer, Append, DeletedTopics, Effects, Error, Input, Now, Reply, Shard as Machine, Token, Topics,
 };
 use pagewire_log::{AppendError, Origin};
+use pagewire_record::HEADER_LEN;
 use pagewire_zcopy::IoPool;
 use parking_lot::Mutex;
 use tokio::{
@@ -43,8 +44,6 @@ use crate::{
 /// Requests that may wait for an answer of one shard; one more is told to come back later.
 const WAITING_MAX: usize = 100_000;
 
-/// What a batch takes before its first record.
-const BATCH_HEADER_BYTES: usize = 61;
 /// Clean-ups are written in parts of this size where the topic's `max.message.bytes` allows it.
 const APPEND_BYTES_MAX: usize = 256 << 10;
 
@@ -264,7 +263,7 @@ impl Shard {
     /// What one append of a clean-up may have at most.
     fn append_bytes(&self) -> usize {
         let max_bytes = usize::try_from(self.partition.config().max_message_bytes).unwrap_or(usize::MAX);
-        max_bytes.saturating_sub(BATCH_HEADER_BYTES).min(APPEND_BYTES_MAX)
+        max_bytes.saturating_sub(HEADER_LEN).min(APPEND_BYTES_MAX)
     }
 
     /// Lets the machine act once on what is due. There may be more: the next deadline comes back, by the steady clock, and

@@ -1,53 +1,27 @@
-//! One command line: a verb, words without `=` and fields with one.
+//! What a command line asks of the shard.
 
-use std::collections::BTreeMap;
+use std::ops::Deref;
 use std::sync::Arc;
 
 use pagewire_coordinate::Token;
 use pagewire_coordinate::txn::{Add, End, Init, Input, Outcome, TxnVersion};
 
-pub(crate) struct Command {
-    pub(crate) verb: String,
-    words: Vec<String>,
-    fields: BTreeMap<String, String>,
+use super::play::Line;
+
+/// A line of a transcript, as what it asks for.
+pub(crate) struct Command(Line);
+
+impl Deref for Command {
+    type Target = Line;
+
+    fn deref(&self) -> &Line {
+        &self.0
+    }
 }
 
 impl Command {
     pub(crate) fn parse(line: &str) -> Self {
-        let mut parts = line.split_whitespace();
-        let verb = parts.next().unwrap().to_owned();
-        let (mut words, mut fields) = (Vec::new(), BTreeMap::new());
-        for part in parts {
-            match part.split_once('=') {
-                Some((name, value)) => _ = fields.insert(name.to_owned(), value.to_owned()),
-                None => words.push(part.to_owned()),
-            }
-        }
-        Self { verb, words, fields }
-    }
-
-    pub(crate) fn word(&self, index: usize) -> &str {
-        self.words.get(index).map_or("", String::as_str)
-    }
-
-    pub(crate) fn has(&self, word: &str) -> bool {
-        self.words.iter().any(|had| had == word)
-    }
-
-    pub(crate) fn field(&self, name: &str) -> Option<&str> {
-        self.fields.get(name).map(String::as_str)
-    }
-
-    pub(crate) fn text(&self, name: &str) -> String {
-        self.field(name).unwrap_or("").to_owned()
-    }
-
-    pub(crate) fn number<T: std::str::FromStr>(&self, name: &str, otherwise: T) -> T {
-        self.field(name).map_or(otherwise, |text| text.parse().ok().unwrap())
-    }
-
-    pub(crate) fn list(&self, name: &str) -> Vec<&str> {
-        self.field(name).unwrap_or("").split(',').filter(|item| !item.is_empty()).collect()
+        Self(Line::parse(line))
     }
 
     /// `id:epoch`.
@@ -62,7 +36,7 @@ impl Command {
             let (topic, partition) = item.split_once(':').unwrap();
             (Arc::from(topic), partition.parse().unwrap())
         };
-        self.list(name).into_iter().map(one).collect()
+        self.list(name).map(one).collect()
     }
 
     pub(crate) fn input(&self) -> Option<Input> {

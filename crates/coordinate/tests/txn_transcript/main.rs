@@ -12,10 +12,11 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod command;
+#[path = "../play/mod.rs"]
+mod play;
 mod player;
 mod print;
 
-use std::fmt::Write as _;
 use std::path::Path;
 
 /// How many there are in the file.
@@ -23,25 +24,10 @@ const QUESTIONS: usize = 89;
 
 #[test]
 fn transcripts_of_transactions_play_as_written() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/txn_transcripts");
-    let mut files: Vec<_> = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    files.sort();
-    assert!(!files.is_empty());
-    let mut wrong = String::new();
-    for file in files {
-        let written = std::fs::read_to_string(&file).unwrap();
-        let played = play(&written);
-        if played != written {
-            if std::env::var_os("UPDATE_TRANSCRIPTS").is_some() {
-                std::fs::write(&file, &played).unwrap();
-            } else {
-                let line = written.lines().zip(played.lines()).take_while(|(a, b)| a == b).count();
-                let (was, is) = (written.lines().nth(line), played.lines().nth(line));
-                let _ = writeln!(wrong, "{}:{}: written {was:?}, played {is:?}", file.display(), line + 1);
-            }
-        }
-    }
-    assert!(wrong.is_empty(), "{wrong}");
+    play::folder("txn_transcripts", || {
+        let mut player = player::Player::default();
+        move |line| player.run(&command::Command::parse(line))
+    });
 }
 
 #[test]
@@ -63,24 +49,4 @@ fn questions_are_answered_as_kafka_answered_them() {
         asked += 1;
     }
     assert_eq!(asked, QUESTIONS);
-}
-
-fn play(written: &str) -> String {
-    let mut player = player::Player::default();
-    let mut played = String::new();
-    let mut lines = written.lines().peekable();
-    while let Some(line) = lines.next() {
-        played.push_str(line);
-        played.push('\n');
-        if line.is_empty() || line.starts_with('#') {
-            continue;
-        }
-        let output = player.run(&command::Command::parse(line));
-        if lines.next_if_eq(&"----").is_some() {
-            while lines.next_if(|line| !line.is_empty()).is_some() {}
-        }
-        played.push_str("----\n");
-        played.push_str(&output);
-    }
-    played
 }

@@ -182,7 +182,7 @@ impl Player {
     fn list(&self, command: &Command, out: &mut String) {
         let states = command.field("states").map(|_| command.list("states"));
         let filter = Filter {
-            producer_ids: command.list("producers").into_iter().map(|id| id.parse().unwrap()).collect(),
+            producer_ids: command.list("producers").map(|id| id.parse().unwrap()).collect(),
             states: states.map(|names| names.into_iter().filter_map(TxnState::named).collect()),
             longer_than_ms: command.number("longer-than", -1),
         };

@@ -15,6 +15,7 @@ use std::{
 use foldhash::fast::RandomState;
 use pagewire_coordinate::{Now, Token, txn};
 use pagewire_log::Origin;
+use pagewire_record::HEADER_LEN;
 use pagewire_zcopy::IoPool;
 use parking_lot::Mutex;
 use tokio::sync::{Notify, oneshot};
@@ -39,7 +40,7 @@ const WAITING_MAX: usize = 100_000;
 /// How often a question is put again because no producer id was at hand.
 const ASKED_MAX: usize = 3;
 /// What a batch takes besides its records, and a record besides its key and value.
-const BATCH_BYTES: usize = 61 + 64;
+const BATCH_BYTES: usize = HEADER_LEN + 64;
 /// How long a record may take to be stable.
 const STABLE_MAX: Duration = Duration::from_secs(30);
 
