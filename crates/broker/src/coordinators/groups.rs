@@ -10,6 +10,7 @@ use tracing::warn;
 use super::{
     markers::NotEnded,
     memory::GroupMemory,
+    running::{self, Unstable},
     shard::Shard,
     shards::{Missing, Places, Running, Shards},
     timer,
@@ -200,14 +201,10 @@ pub(super) async fn answered(
 
 /// Waits until everything below `offset` is as durable as acks=all is.
 async fn stable(broker: &Broker, shard: &Shard, offset: i64) -> Result<(), Error> {
-    let config = broker.config();
-    if !config.acks_all_is_stable {
-        return Ok(());
-    }
-    let timeout = Duration::from_millis(u64::try_from(config.offsets_commit_timeout_ms).unwrap_or(0));
-    match tokio::time::timeout(timeout, shard.partition().stable(offset, broker.io())).await {
-        Ok(Ok(())) => Ok(()),
-        Ok(Err(crate::partition::CommitError::Failed(_))) => Err(Error::NotCoordinator),
-        Ok(Err(crate::partition::CommitError::Busy)) | Err(_) => Err(Error::CoordinatorNotAvailable),
-    }
+    let patience_ms = u64::try_from(broker.config().offsets_commit_timeout_ms).unwrap_or(0);
+    let patience = Duration::from_millis(patience_ms);
+    running::stable(broker, shard.partition(), offset, patience).await.map_err(|unstable| match unstable {
+        Unstable::Failed => Error::NotCoordinator,
+        Unstable::Late => Error::CoordinatorNotAvailable,
+    })
 }

@@ -19,6 +19,7 @@ mod groups;
 mod load;
 mod markers;
 mod memory;
+mod running;
 mod shard;
 mod shards;
 #[cfg(test)]

@@ -6,32 +6,22 @@
 //! Invariant: what the machine wants written is written, and handed back to it, before the lock is let go. Nobody ever
 //! sees the machine between a decision and its records. The lock is not held while anybody waits for stable storage.
 
-use std::{
-    collections::HashMap,
-    sync::{
-        Arc,
-        atomic::{AtomicI64, Ordering},
-    },
-};
+use std::sync::Arc;
 
-use foldhash::fast::RandomState;
 use pagewire_coordinate::{
     Answer, Append, DeletedTopics, Effects, Error, Input, Now, Reply, Shard as Machine, Token, Topics,
 };
 use pagewire_log::{AppendError, Origin};
 use pagewire_record::HEADER_LEN;
 use pagewire_zcopy::IoPool;
-use parking_lot::Mutex;
-use tokio::{
-    sync::{Notify, oneshot},
-    task::yield_now,
-};
-use tracing::{debug, error, info, warn};
+use tokio::task::yield_now;
+use tracing::{info, warn};
 
 use super::{
     batch,
     markers::NotEnded,
     memory::{GroupMemory, Share},
+    running::{Alarm, Answered, Journal, Life, NotWritten, State, Waiting, Words},
     shards,
     topics::ClusterTopics,
 };
@@ -41,29 +31,20 @@ use crate::{
     partition::{Marker, Partition},
 };
 
-/// Requests that may wait for an answer of one shard; one more is told to come back later.
-const WAITING_MAX: usize = 100_000;
-
 /// Clean-ups are written in parts of this size where the topic's `max.message.bytes` allows it.
 const APPEND_BYTES_MAX: usize = 256 << 10;
+
+static WORDS: Words = Words {
+    fails: "group records are not written; groups of this partition stand still",
+    again: "group records are written again",
+};
 
 /// A shard and its place in the log.
 pub(super) struct Shard {
     partition: Arc<Partition>,
     memory: Arc<GroupMemory>,
-    state: Mutex<State>,
-    /// Tells the timer that there is an earlier deadline than the one it sleeps for.
-    pub(super) earlier: Notify,
-    pub(super) sleeping_until_ms: AtomicI64,
-}
-
-enum State {
-    Loading,
-    Ready(Box<Ready>),
-    /// Its log cannot be read at the moment, or the node stops.
-    Closed(Error),
-    /// Another shard took its place: it never answers again.
-    Ended(Error),
+    life: Life<Ready, Error>,
+    pub(super) alarm: Alarm,
 }
 
 struct Ready {
@@ -71,18 +52,8 @@ struct Ready {
     /// The topics that the machine knows.
     topics: Arc<ClusterTopics>,
     share: Share,
-    waiting: HashMap<Token, oneshot::Sender<Answered>, RandomState>,
-    last_token: u64,
-    /// The end of what this shard read and wrote.
-    written_to: Option<i64>,
-    /// The last write failed, and that was said.
-    fails: bool,
-}
-
-/// An answer, and how far the log must be stable before it may be told.
-pub(super) struct Answered {
-    pub(super) answer: Answer,
-    pub(super) stable_at: Option<i64>,
+    waiting: Waiting<Answer>,
+    journal: Journal,
 }
 
 impl shards::Shard for Shard {
@@ -97,37 +68,23 @@ impl shards::Shard for Shard {
 
 impl Shard {
     pub(super) fn new(partition: Arc<Partition>, memory: Arc<GroupMemory>) -> Self {
-        Self {
-            partition,
-            memory,
-            state: Mutex::new(State::Loading),
-            earlier: Notify::new(),
-            sleeping_until_ms: AtomicI64::new(i64::MAX),
-        }
+        let life = Life::new(Error::CoordinatorLoadInProgress);
+        Self { partition, memory, life, alarm: Alarm::new() }
     }
 
     pub(super) const fn partition(&self) -> &Arc<Partition> {
         &self.partition
     }
 
-    /// The log is read: the machine begins to answer. What was read counts as written by this shard: after a crash it may
-    /// not be on stable storage yet.
+    /// The log is read: the machine begins to answer.
     pub(super) fn open(&self, machine: Machine, broker: &Broker) {
-        let written_to = Some(self.partition.log.marks().log_end);
-        let share = self.memory.share();
         let topics = Arc::new(ClusterTopics::of(broker));
-        let mut ready = Ready {
-            machine,
-            topics,
-            share,
-            waiting: HashMap::default(),
-            last_token: 0,
-            written_to,
-            fails: false,
-        };
+        let (share, waiting) = (self.memory.share(), Waiting::new());
+        let journal = Journal::read(&self.partition, &WORDS);
+        let mut ready = Ready { machine, topics, share, waiting, journal };
         ready.machine.set_topics(Arc::clone(&ready.topics) as Arc<dyn Topics>);
-        let mut state = self.state.lock();
-        if matches!(*state, State::Ended(_)) {
+        let mut state = self.life.lock();
+        if state.is_ended() {
             return;
         }
         ready.machine.limit_append(self.append_bytes());
@@ -139,38 +96,22 @@ impl Shard {
         ready.see(broker);
         let effects = ready.machine.loaded(now());
         ready.act(&self.partition, broker.io(), effects);
-        *state = State::Ready(Box::new(ready));
+        *state = State::Open(Box::new(ready));
     }
 
     /// Answers everybody who waits, and whoever comes later, with `error`.
     pub(super) fn close(&self, error: Error) {
-        self.leave(State::Closed(error), error);
+        dismiss(self.life.close(error), error);
     }
 
-    /// [`close`](Self::close) for good. When this returns nothing of it is being written, and nothing will be, whoever still has
-    /// hold of it: another shard may read what it wrote.
+    /// [`close`](Self::close) for good: another shard may read what this one wrote.
     pub(super) fn end(&self, error: Error) {
-        self.leave(State::Ended(error), error);
-    }
-
-    fn leave(&self, to: State, error: Error) {
-        let before = {
-            let mut state = self.state.lock();
-            if matches!(*state, State::Ended(_)) {
-                return;
-            }
-            std::mem::replace(&mut *state, to)
-        };
-        if let State::Ready(mut ready) = before {
-            for reply in ready.machine.close(error).replies {
-                ready.deliver(reply, None);
-            }
-        }
+        dismiss(self.life.end(error), error);
     }
 
     /// Whether the machine answers.
     pub(super) fn is_open(&self) -> bool {
-        matches!(*self.state.lock(), State::Ready(_))
+        self.life.is_open()
     }
 
     /// Puts a question to the machine and waits for the answer. What that writes within a transaction is `origin`'s.
@@ -179,22 +120,16 @@ impl Shard {
         broker: &Broker,
         origin: Origin,
         question: impl FnOnce(Token) -> Input,
-    ) -> Result<Answered, Error> {
+    ) -> Result<Answered<Answer>, Error> {
         let answer = {
-            let mut state = self.state.lock();
+            let mut state = self.life.lock();
             let ready = self.ready(&mut state)?;
             ready.see(broker);
-            if ready.waiting.len() >= WAITING_MAX {
-                return Err(Error::CoordinatorNotAvailable);
-            }
-            ready.last_token += 1;
-            let token = Token(ready.last_token);
-            let (sender, receiver) = oneshot::channel();
-            ready.waiting.insert(token, sender);
+            let (token, answer) = ready.waiting.enter().ok_or(Error::CoordinatorNotAvailable)?;
             let effects = ready.machine.handle(question(token), now());
             ready.act_as(origin, &self.partition, broker.io(), effects);
-            self.call_timer(ready);
-            receiver
+            self.alarm.no_later_than(ready.machine.next_deadline());
+            answer
         };
         answer.await.map_err(|_| Error::CoordinatorNotAvailable)
     }
@@ -202,12 +137,12 @@ impl Shard {
     /// Writes the marker that ends a producer's transaction: what waited for it counts now, or is gone. Returns the offset
     /// after the marker.
     pub(super) fn end_transaction(&self, broker: &Broker, marker: Marker) -> Result<i64, NotEnded> {
-        let mut state = self.state.lock();
+        let mut state = self.life.lock();
         let ready = self.ready(&mut state).map_err(NotEnded::Shard)?;
         let now = now();
         let appended = self.partition.end_transaction(marker, now.wall_ms, broker.io());
         let end = appended.map_err(NotEnded::Log)?.last_offset + 1;
-        ready.written_to = Some(end);
+        ready.journal.written_to = Some(end);
         ready.machine.end_transaction(marker.producer_id, marker.committed, now.wall_ms);
         ready.share.set(ready.machine.bytes());
         Ok(end)
@@ -234,7 +169,7 @@ impl Shard {
         topics: &DeletedTopics,
         from: Option<&Arc<str>>,
     ) -> (bool, Option<Arc<str>>) {
-        let mut state = self.state.lock();
+        let mut state = self.life.lock();
         let Ok(ready) = self.ready(&mut state) else { return (false, None) };
         let (effects, next) = ready.machine.topics_deleted(topics, from);
         (ready.act(&self.partition, broker.io(), effects), next)
@@ -246,14 +181,14 @@ impl Shard {
         broker: &Broker,
         look: impl FnOnce(&Machine) -> T,
     ) -> Result<(T, Option<i64>), Error> {
-        let mut state = self.state.lock();
+        let mut state = self.life.lock();
         let ready = state.ready()?;
         ready.see(broker);
-        Ok((look(&ready.machine), ready.written_to))
+        Ok((look(&ready.machine), ready.journal.written_to))
     }
 
     /// The machine, if it answers.
-    fn ready<'s>(&self, state: &'s mut State) -> Result<&'s mut Ready, Error> {
+    fn ready<'s>(&self, state: &'s mut State<Ready, Error>) -> Result<&'s mut Ready, Error> {
         let ready = state.ready()?;
         ready.machine.limit_append(self.append_bytes());
         ready.machine.limit_bytes(ready.share.limit());
@@ -267,36 +202,26 @@ impl Shard {
     }
 
     /// Lets the machine act once on what is due. There may be more: the next deadline comes back, by the steady clock, and
-    /// is past already then. Whoever waits for the lock gets it in between. None when the shard is closed.
-    pub(super) fn on_time(&self, broker: &Broker) -> Option<i64> {
-        let mut state = self.state.lock();
-        let ready = self.ready(&mut state).ok()?;
+    /// is past already then. Whoever waits for the lock gets it in between. Says whether the shard is open.
+    pub(super) fn on_time(&self, broker: &Broker) -> bool {
+        let mut state = self.life.lock();
+        let Ok(ready) = self.ready(&mut state) else { return false };
         ready.see(broker);
         let now = now();
         if ready.machine.next_deadline().is_some_and(|deadline_ms| deadline_ms <= now.steady_ms) {
             let effects = ready.machine.on_time(now);
             ready.act(&self.partition, broker.io(), effects);
         }
-        let deadline_ms = ready.machine.next_deadline().unwrap_or(i64::MAX);
-        self.sleeping_until_ms.store(deadline_ms, Ordering::Release);
-        Some(deadline_ms)
-    }
-
-    fn call_timer(&self, ready: &Ready) {
-        let deadline_ms = ready.machine.next_deadline().unwrap_or(i64::MAX);
-        if deadline_ms < self.sleeping_until_ms.load(Ordering::Acquire) {
-            self.earlier.notify_one();
-        }
+        self.alarm.set(ready.machine.next_deadline());
+        true
     }
 }
 
-impl State {
-    fn ready(&mut self) -> Result<&mut Ready, Error> {
-        match self {
-            Self::Ready(ready) => Ok(ready),
-            Self::Loading => Err(Error::CoordinatorLoadInProgress),
-            Self::Closed(error) | Self::Ended(error) => Err(*error),
-        }
+/// Whoever waits hears that nobody answers any more.
+fn dismiss(ready: Option<Box<Ready>>, error: Error) {
+    let Some(mut ready) = ready else { return };
+    for Reply { token, answer } in ready.machine.close(error).replies {
+        ready.waiting.deliver(token, answer, None);
     }
 }
 
@@ -323,8 +248,8 @@ impl Ready {
             for note in &effects.notes {
                 info!(group = &*note.group_id, "{}", note.event);
             }
-            for reply in effects.replies {
-                self.deliver(reply, stable_at);
+            for Reply { token, answer } in effects.replies {
+                self.waiting.deliver(token, answer, stable_at);
             }
             let mut failed = None;
             for append in effects.appends {
@@ -334,10 +259,7 @@ impl Ready {
                     Some(error) => Err(error),
                 };
                 let next = match written {
-                    Ok(end) => {
-                        self.written_to = Some(end);
-                        (self.machine.appended(append, now), Some(end))
-                    }
+                    Ok(end) => (self.machine.appended(append, now), Some(end)),
                     Err(error) => {
                         (failed, all_written) = (Some(error), false);
                         (self.machine.append_failed(append, error, now), None)
@@ -366,44 +288,19 @@ impl Ready {
             Error::UnknownServerError
         })?;
         let origin = if append.in_txn.is_some() { origin } else { Origin::Coordinator };
-        let written = partition.append(batch, origin, now_ms, io);
-        if let Err(error) = &written
-            && let Some(refusal) = refusal(error)
-        {
-            debug!(topic, partition = index, %error, "a commit within a transaction is refused");
-            return Err(refusal);
-        }
-        // A group on a full disk tries again all the time: it is said once, and once that it is over.
-        let failed_before = std::mem::replace(&mut self.fails, written.is_err());
-        match &written {
-            Err(error) if !failed_before => {
-                warn!(topic, partition = index, %error, "group records are not written; groups of this partition stand still");
-            }
-            Ok(_) if failed_before => info!(topic, partition = index, "group records are written again"),
-            _ => {}
-        }
-        written.map(|appended| appended.last_offset + 1).map_err(|_| Error::NotCoordinator)
-    }
-
-    fn deliver(&mut self, reply: Reply, stable_at: Option<i64>) {
-        let Some(asker) = self.waiting.remove(&reply.token) else {
-            error!(token = reply.token.0, "the group coordinator answered a question twice");
-            return;
-        };
-        // Whoever asked may have hung up; then nobody needs the answer.
-        drop(asker.send(Answered { answer: reply.answer, stable_at }));
+        self.journal.append(batch, origin, now_ms, io).map_err(|error| match error {
+            NotWritten::Refused(error) => refusal(&error),
+            NotWritten::Failed => Error::NotCoordinator,
+        })
     }
 }
 
-/// What the log holds against the producer of a transaction; none if nothing can be written at all.
-fn refusal(error: &AppendError) -> Option<Error> {
+/// What the log holds against the producer of a transaction.
+fn refusal(error: &AppendError) -> Error {
     match error {
-        AppendError::InvalidProducerEpoch { .. } => Some(Error::InvalidProducerEpoch),
-        AppendError::NotInTransaction { .. } | AppendError::InvalidTxnState { .. } => {
-            Some(Error::InvalidTxnState)
-        }
-        AppendError::TooManyTransactions { .. } => Some(Error::CoordinatorNotAvailable),
-        _ => None,
+        AppendError::InvalidProducerEpoch { .. } => Error::InvalidProducerEpoch,
+        AppendError::TooManyTransactions { .. } => Error::CoordinatorNotAvailable,
+        _ => Error::InvalidTxnState,
     }
 }
 

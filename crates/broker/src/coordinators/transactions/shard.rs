@@ -3,28 +3,20 @@
 //! The lock blocks and never spans an await. Invariant: what the machine wants written is written, and handed back to it,
 //! before the lock is let go; what the machine then wants said or marked waits until that is stable.
 
-use std::{
-    collections::HashMap,
-    sync::{
-        Arc,
-        atomic::{AtomicI64, Ordering},
-    },
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
-use foldhash::fast::RandomState;
 use pagewire_coordinate::{Now, Token, txn};
 use pagewire_log::Origin;
 use pagewire_record::HEADER_LEN;
 use pagewire_zcopy::IoPool;
-use parking_lot::Mutex;
-use tokio::sync::{Notify, oneshot};
-use tracing::{debug, error, info, warn};
+use tokio::sync::oneshot;
+use tracing::{debug, info, warn};
 
 use super::{
     super::{
         batch,
         memory::{GroupMemory, Share},
+        running::{self, Alarm, Answered, Journal, Life, State, Unstable, Waiting, Words},
         shards::{self, Running},
     },
     markers::{self, Marking},
@@ -32,11 +24,9 @@ use super::{
 use crate::{
     broker::Broker,
     clock::{now_ms, steady_ms},
-    partition::{CommitError, Partition},
+    partition::Partition,
 };
 
-/// Requests that may wait for an answer of one shard; one more is told to come back later.
-const WAITING_MAX: usize = 100_000;
 /// How often a question is put again because no producer id was at hand.
 const ASKED_MAX: usize = 3;
 /// What a batch takes besides its records, and a record besides its key and value.
@@ -44,46 +34,30 @@ const BATCH_BYTES: usize = HEADER_LEN + 64;
 /// How long a record may take to be stable.
 const STABLE_MAX: Duration = Duration::from_secs(30);
 
+static WORDS: Words = Words {
+    fails: "transactions are not written; those of this partition stand still",
+    again: "transactions are written again",
+};
+
 /// A shard and its place in the log.
 pub(super) struct Shard {
     partition: Arc<Partition>,
     memory: Arc<GroupMemory>,
     pub(super) marking: Arc<Marking>,
     pub(super) running: Running,
-    state: Mutex<State>,
-    /// Tells the timer that there is an earlier deadline than the one it sleeps for.
-    pub(super) earlier: Notify,
-    sleeping_until_ms: AtomicI64,
-}
-
-enum State {
-    Loading,
-    Ready(Box<Ready>),
-    /// Its log cannot be read at the moment, or the node stops.
-    Closed(txn::Error),
-    /// Another shard took its place: it never answers again.
-    Ended(txn::Error),
+    life: Life<Ready, txn::Error>,
+    pub(super) alarm: Alarm,
 }
 
 struct Ready {
     machine: txn::Shard,
     share: Share,
-    waiting: HashMap<Token, oneshot::Sender<Answered>, RandomState>,
-    last_token: u64,
-    /// The end of what this shard read and wrote.
-    written_to: Option<i64>,
-    /// The last write failed, and that was said.
-    fails: bool,
+    waiting: Waiting<txn::Answer>,
+    journal: Journal,
 }
 
 /// A partition, and what became of its marker.
 pub(super) type Verdict = (Arc<str>, i32, txn::Marked);
-
-/// An answer, and how far the log must be stable before it may be told.
-struct Answered {
-    answer: txn::Answer,
-    stable_at: Option<i64>,
-}
 
 impl shards::Shard for Shard {
     fn partition(&self) -> &Arc<Partition> {
@@ -91,7 +65,7 @@ impl shards::Shard for Shard {
     }
 
     fn end(&self) {
-        self.leave(State::Ended(txn::Error::NotCoordinator), txn::Error::NotCoordinator);
+        dismiss(self.life.end(txn::Error::NotCoordinator), txn::Error::NotCoordinator);
     }
 }
 
@@ -102,56 +76,32 @@ impl Shard {
         marking: Arc<Marking>,
         running: Running,
     ) -> Self {
-        Self {
-            partition,
-            memory,
-            marking,
-            running,
-            state: Mutex::new(State::Loading),
-            earlier: Notify::new(),
-            sleeping_until_ms: AtomicI64::new(i64::MAX),
-        }
+        let life = Life::new(txn::Error::CoordinatorLoadInProgress);
+        Self { partition, memory, marking, running, life, alarm: Alarm::new() }
     }
 
     pub(super) const fn log(&self) -> &Arc<Partition> {
         &self.partition
     }
 
-    /// The log is read: the machine begins to answer. What was read counts as written by this shard: after a crash it may
-    /// not be on stable storage yet.
+    /// The log is read: the machine begins to answer.
     pub(super) fn open(&self, machine: txn::Shard) {
-        let written_to = Some(self.partition.log.marks().log_end);
-        let share = self.memory.share();
-        let mut ready =
-            Ready { machine, share, waiting: HashMap::default(), last_token: 0, written_to, fails: false };
-        let mut state = self.state.lock();
-        if matches!(*state, State::Ended(_)) {
+        let (share, waiting) = (self.memory.share(), Waiting::new());
+        let journal = Journal::read(&self.partition, &WORDS);
+        let mut ready = Ready { machine, share, waiting, journal };
+        let mut state = self.life.lock();
+        if state.is_ended() {
             return;
         }
         ready.machine.limit_append(self.append_bytes());
         ready.machine.loaded(now());
         ready.share.set(ready.machine.bytes());
-        *state = State::Ready(Box::new(ready));
+        *state = State::Open(Box::new(ready));
     }
 
     /// Answers everybody who waits, and whoever comes later, with `error`.
     pub(super) fn close(&self, error: txn::Error) {
-        self.leave(State::Closed(error), error);
-    }
-
-    fn leave(&self, to: State, error: txn::Error) {
-        let before = {
-            let mut state = self.state.lock();
-            if matches!(*state, State::Ended(_)) {
-                return;
-            }
-            std::mem::replace(&mut *state, to)
-        };
-        if let State::Ready(mut ready) = before {
-            for reply in ready.machine.close(error).replies {
-                ready.deliver(&reply, None);
-            }
-        }
+        dismiss(self.life.close(error), error);
     }
 
     /// Puts a question to the machine and waits for the answer, and until what it promises is stable.
@@ -181,20 +131,14 @@ impl Shard {
         self: &Arc<Self>,
         broker: &Arc<Broker>,
         question: impl Fn(Token) -> txn::Input,
-    ) -> Result<oneshot::Receiver<Answered>, txn::Error> {
-        let mut state = self.state.lock();
+    ) -> Result<oneshot::Receiver<Answered<txn::Answer>>, txn::Error> {
+        let mut state = self.life.lock();
         let ready = self.ready(&mut state)?;
-        if ready.waiting.len() >= WAITING_MAX {
-            return Err(txn::Error::CoordinatorNotAvailable);
-        }
-        ready.last_token += 1;
-        let token = Token(ready.last_token);
-        let (sender, receiver) = oneshot::channel();
-        ready.waiting.insert(token, sender);
+        let (token, receiver) = ready.waiting.enter().ok_or(txn::Error::CoordinatorNotAvailable)?;
         let effects = ready.machine.handle(question(token), now());
         let marked = ready.act(&self.partition, broker.io(), effects);
-        let written_to = ready.written_to;
-        self.call_timer(ready);
+        let written_to = ready.journal.written_to;
+        self.alarm.no_later_than(ready.machine.next_deadline());
         drop(state);
         self.send(broker, marked, written_to);
         Ok(receiver)
@@ -210,7 +154,7 @@ impl Shard {
         }
         match broker.cluster().next_producer_id().await {
             Ok(producer_id) => {
-                let mut state = self.state.lock();
+                let mut state = self.life.lock();
                 state.ready().is_ok_and(|ready| {
                     ready.machine.give_producer_id(producer_id);
                     true
@@ -229,9 +173,9 @@ impl Shard {
         &self,
         look: impl FnOnce(&txn::Shard) -> T,
     ) -> Result<(T, Option<i64>), txn::Error> {
-        let mut state = self.state.lock();
+        let mut state = self.life.lock();
         let ready = state.ready()?;
-        Ok((look(&ready.machine), ready.written_to))
+        Ok((look(&ready.machine), ready.journal.written_to))
     }
 
     /// What became of markers: all that could be written were, or `Err` if none was tried.
@@ -241,15 +185,15 @@ impl Shard {
         of: &txn::MarkersOf,
         marked: Result<&[Verdict], txn::Error>,
     ) {
-        let mut state = self.state.lock();
+        let mut state = self.life.lock();
         let Ok(ready) = self.ready(&mut state) else { return };
         let effects = match marked {
             Ok(marked) => ready.machine.markers_written(of, marked, now()),
             Err(error) => ready.machine.markers_failed(of, error, now()),
         };
         let marked = ready.act(&self.partition, broker.io(), effects);
-        let written_to = ready.written_to;
-        self.call_timer(ready);
+        let written_to = ready.journal.written_to;
+        self.alarm.no_later_than(ready.machine.next_deadline());
         drop(state);
         self.send(broker, marked, written_to);
     }
@@ -262,16 +206,16 @@ impl Shard {
 
     /// Waits until everything below `offset` is as durable as acks=all is.
     pub(super) async fn stable(&self, broker: &Broker, offset: Option<i64>) -> Result<(), txn::Error> {
-        let Some(offset) = offset.filter(|_| broker.config().acks_all_is_stable) else { return Ok(()) };
-        match tokio::time::timeout(STABLE_MAX, self.partition.stable(offset, broker.io())).await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(CommitError::Failed(_))) => Err(txn::Error::NotCoordinator),
-            Ok(Err(CommitError::Busy)) | Err(_) => Err(txn::Error::CoordinatorNotAvailable),
-        }
+        let Some(offset) = offset else { return Ok(()) };
+        let stable = running::stable(broker, &self.partition, offset, STABLE_MAX).await;
+        stable.map_err(|unstable| match unstable {
+            Unstable::Failed => txn::Error::NotCoordinator,
+            Unstable::Late => txn::Error::CoordinatorNotAvailable,
+        })
     }
 
     /// The machine, if it answers.
-    fn ready<'s>(&self, state: &'s mut State) -> Result<&'s mut Ready, txn::Error> {
+    fn ready<'s>(&self, state: &'s mut State<Ready, txn::Error>) -> Result<&'s mut Ready, txn::Error> {
         let ready = state.ready()?;
         ready.machine.limit_append(self.append_bytes());
         ready.machine.limit_bytes(ready.share.limit());
@@ -285,39 +229,29 @@ impl Shard {
     }
 
     /// Lets the machine act once on what is due. There may be more: the next deadline comes back, by the steady clock, and
-    /// is past already then. None when the shard is closed.
-    pub(super) fn on_time(self: &Arc<Self>, broker: &Arc<Broker>) -> Option<i64> {
-        let mut state = self.state.lock();
-        let ready = self.ready(&mut state).ok()?;
+    /// is past already then. Says whether the shard is open.
+    pub(super) fn on_time(self: &Arc<Self>, broker: &Arc<Broker>) -> bool {
+        let mut state = self.life.lock();
+        let Ok(ready) = self.ready(&mut state) else { return false };
         let now = now();
         let mut marked = Vec::new();
         if ready.machine.next_deadline().is_some_and(|deadline_ms| deadline_ms <= now.steady_ms) {
             let effects = ready.machine.on_time(now);
             marked = ready.act(&self.partition, broker.io(), effects);
         }
-        let deadline_ms = ready.machine.next_deadline().unwrap_or(i64::MAX);
-        let written_to = ready.written_to;
-        self.sleeping_until_ms.store(deadline_ms, Ordering::Release);
+        let written_to = ready.journal.written_to;
+        self.alarm.set(ready.machine.next_deadline());
         drop(state);
         self.send(broker, marked, written_to);
-        Some(deadline_ms)
-    }
-
-    fn call_timer(&self, ready: &Ready) {
-        let deadline_ms = ready.machine.next_deadline().unwrap_or(i64::MAX);
-        if deadline_ms < self.sleeping_until_ms.load(Ordering::Acquire) {
-            self.earlier.notify_one();
-        }
+        true
     }
 }
 
-impl State {
-    fn ready(&mut self) -> Result<&mut Ready, txn::Error> {
-        match self {
-            Self::Ready(ready) => Ok(ready),
-            Self::Loading => Err(txn::Error::CoordinatorLoadInProgress),
-            Self::Closed(error) | Self::Ended(error) => Err(*error),
-        }
+/// Whoever waits hears that nobody answers any more.
+fn dismiss(ready: Option<Box<Ready>>, error: txn::Error) {
+    let Some(mut ready) = ready else { return };
+    for reply in ready.machine.close(error).replies {
+        ready.waiting.deliver(reply.token, reply.answer, None);
     }
 }
 
@@ -335,16 +269,13 @@ impl Ready {
                 }
             }
             for reply in effects.replies {
-                self.deliver(&reply, stable_at);
+                self.waiting.deliver(reply.token, reply.answer, stable_at);
             }
             markers.extend(effects.markers);
             for append in effects.appends {
                 let now = now();
                 let next = match self.write(partition, &append, now.wall_ms, io) {
-                    Ok(end) => {
-                        self.written_to = Some(end);
-                        (self.machine.appended(append, now), Some(end))
-                    }
+                    Ok(end) => (self.machine.appended(append, now), Some(end)),
                     Err(error) => (self.machine.append_failed(&append, error, now), None),
                 };
                 todo.push(next);
@@ -369,26 +300,8 @@ impl Ready {
             warn!(topic, partition = index, %error, "records of a transaction cannot be written");
             txn::Error::UnknownServerError
         })?;
-        let written = partition.append(batch, Origin::Coordinator, now_ms, io);
-        // Said once, and once that it is over.
-        let failed_before = std::mem::replace(&mut self.fails, written.is_err());
-        match &written {
-            Err(error) if !failed_before => {
-                warn!(topic, partition = index, %error, "transactions are not written; those of this partition stand still");
-            }
-            Ok(_) if failed_before => info!(topic, partition = index, "transactions are written again"),
-            _ => {}
-        }
-        written.map(|appended| appended.last_offset + 1).map_err(|_| txn::Error::NotCoordinator)
-    }
-
-    fn deliver(&mut self, reply: &txn::Reply, stable_at: Option<i64>) {
-        let Some(asker) = self.waiting.remove(&reply.token) else {
-            error!(token = reply.token.0, "the transaction coordinator answered a question twice");
-            return;
-        };
-        // Whoever asked may have hung up; then nobody needs the answer.
-        drop(asker.send(Answered { answer: reply.answer, stable_at }));
+        let written = self.journal.append(batch, Origin::Coordinator, now_ms, io);
+        written.map_err(|_| txn::Error::NotCoordinator)
     }
 }
 
