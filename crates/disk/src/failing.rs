@@ -1,4 +1,5 @@
-//! A disk that counts its calls and fails on demand: the n-th call of a kind, or every one, with a chosen errno.
+//! A disk that counts its calls and fails on demand: the n-th call of a kind, or every one, with a chosen errno. It can hold one
+//! up, too.
 //! Tests of error paths put it around any other disk.
 //!
 //! Reads through [`DiskFile::file`] go to the kernel directly and cannot be made to fail here.
@@ -6,7 +7,8 @@
 use std::fs::File;
 use std::io::{self, IoSlice};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use rustix::io::Errno;
@@ -76,10 +78,38 @@ struct Rule {
     seen: u64,
 }
 
+/// How long anybody waits for a call that is to be held up.
+const REACHED_MAX: Duration = Duration::from_secs(30);
+
+/// The first call of a kind from now on is held up until this is dropped.
+#[derive(Debug)]
+pub struct Held {
+    reached: mpsc::Receiver<()>,
+    _release: mpsc::Sender<()>,
+}
+
+impl Held {
+    /// Waits until the call is made; `false` if it was not for half a minute.
+    #[must_use]
+    pub fn is_reached(&self) -> bool {
+        self.reached.recv_timeout(REACHED_MAX).is_ok()
+    }
+}
+
+/// A call that waits for its [`Held`] to go.
+#[derive(Debug)]
+struct Hold {
+    call: Call,
+    path_contains: String,
+    reached: mpsc::Sender<()>,
+    released: mpsc::Receiver<()>,
+}
+
 /// The rules, and how often each call was made.
 #[derive(Debug, Default)]
 struct Book {
     rules: Vec<Rule>,
+    holds: Vec<Hold>,
     calls: Vec<(Call, u64)>,
 }
 
@@ -108,6 +138,14 @@ impl FailingDisk {
     pub fn fail_on(&self, path_contains: &str, call: Call, when: When, fault: Fault) {
         let path_contains = path_contains.to_owned();
         self.rules.lock().rules.push(Rule { call, path_contains, when, fault, seen: 0 });
+    }
+
+    /// Holds up the next `call` for a path whose text contains `path_contains`.
+    pub fn hold(&self, path_contains: &str, call: Call) -> Held {
+        let ((reached, is_reached), (release, released)) = (mpsc::channel(), mpsc::channel());
+        let path_contains = path_contains.to_owned();
+        self.rules.lock().holds.push(Hold { call, path_contains, reached, released });
+        Held { reached: is_reached, _release: release }
     }
 
     /// Drops all rules: the disk works again.
@@ -139,8 +177,22 @@ impl Book {
     }
 }
 
+impl Book {
+    /// What holds up this call, which it does once.
+    fn hold(&mut self, call: Call, path: &str) -> Option<Hold> {
+        let held = |hold: &Hold| hold.call == call && path.contains(&hold.path_contains);
+        let at = self.holds.iter().position(held)?;
+        Some(self.holds.remove(at))
+    }
+}
+
 /// Counts the call against every rule it matches; the first that is due decides.
 fn due(rules: &Rules, call: Call, path: &Path) -> Option<Fault> {
+    let hold = rules.lock().hold(call, &path.to_string_lossy());
+    if let Some(hold) = hold {
+        let _ = hold.reached.send(());
+        let _ = hold.released.recv();
+    }
     let mut book = rules.lock();
     book.count(call);
     let mut fault = None;

@@ -91,6 +91,14 @@ impl Rewritten {
         }
     }
 
+    /// Where the segment ends that is written at `base` in `size` bytes, if that was written down: where the next one begins.
+    pub(crate) fn end_of(&self, base: i64, size: u64) -> Option<i64> {
+        let so_long =
+            self.0.iter().filter(|(named, [length, _])| *named == base && u64::from(*length) == size);
+        let next = so_long.map(|(_, [_, next])| *next).max()?;
+        (next != ANYWHERE && next != NOWHERE).then(|| base + i64::from(next))
+    }
+
     /// Reads the file in `dir`; `None` without one. `InvalidData`: it says nothing.
     pub(crate) fn read(disk: &dyn Disk, dir: &Path) -> io::Result<Option<Self>> {
         Ok(lines::read(disk, &dir.join(FILE))?.map(Self))

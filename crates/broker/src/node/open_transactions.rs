@@ -1,5 +1,5 @@
 //! Says at the start which transactions are open: readers of committed records wait before them, and whoever began them may
-//! not come back. WriteTxnMarkers ends one, which Kafka's own tool sends.
+//! not come back. The coordinator ends those that it knows; WriteTxnMarkers, which Kafka's own tool sends, any.
 
 use pagewire_log::LogDirs;
 use tracing::warn;
@@ -31,8 +31,8 @@ pub(super) fn report(log_dirs: &LogDirs) {
     if open > 0 {
         warn!(
             transactions = open,
-            "open: one whose producer does not come back is ended by kafka-transactions.sh abort --topic TOPIC --partition \
-             PARTITION --start-offset FIRST_OFFSET"
+            "open: the coordinator ends those that it knows when their transaction.timeout.ms is over; any other is ended by \
+             kafka-transactions.sh --bootstrap-server HOST:PORT abort --topic TOPIC --partition PARTITION --start-offset FIRST_OFFSET"
         );
     }
 }

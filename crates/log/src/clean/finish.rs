@@ -6,7 +6,8 @@
 //! ```
 //!
 //! Each step is durable before the next, so that a crash here is finished the same way. See `replace.rs` for what a
-//! crash can leave. Kafka's leftovers have the same names and mean the same: of a segment that was being split, the
+//! crash can leave. Where the new segment ends its batches say, whose offsets no CRC covers: none is believed that reaches past
+//! what was written down before it counted, nor into the segment that is written to, which nobody compacts. Kafka's leftovers have the same names and mean the same: of a segment that was being split, the
 //! parts do not count while one is still called `.cleaned`.
 
 use std::collections::BTreeSet;
@@ -18,6 +19,7 @@ use pagewire_disk::OpenMode;
 use super::replace::DERIVED;
 use crate::answers::RecoveryReport;
 use crate::home::Home;
+use crate::rewritten::Rewritten;
 use crate::scan::{ScanError, Scanner, WINDOW_WALK};
 use crate::segment::names;
 use crate::segment::stage::Stage;
@@ -33,9 +35,10 @@ pub(crate) fn finish_swaps(home: &Home, names: &[String], report: &mut RecoveryR
     let unfinished = bases(&Stage::Cleaned.file(names::LOG)).first().copied().unwrap_or(i64::MAX);
     let swaps = bases(&Stage::Swap.file(names::LOG));
     let logs = bases(names::LOG);
+    let said = said_in(home)?;
     let mut changed = false;
     for &base in swaps.range(..unfinished) {
-        place(home, base, &logs, report)?;
+        place(home, base, &logs, &said, report)?;
         changed = true;
     }
     // Looked up again: what was put in place is not left over.
@@ -49,8 +52,14 @@ pub(crate) fn finish_swaps(home: &Home, names: &[String], report: &mut RecoveryR
 }
 
 /// Puts the finished segment at `base` in the place of those of `logs` that it was made of.
-fn place(home: &Home, base: i64, logs: &BTreeSet<i64>, report: &mut RecoveryReport) -> io::Result<()> {
-    let end = end_of(home, base)?;
+fn place(
+    home: &Home,
+    base: i64,
+    logs: &BTreeSet<i64>,
+    said: &Rewritten,
+    report: &mut RecoveryReport,
+) -> io::Result<()> {
+    let end = end_of(home, base, logs.last().copied().unwrap_or(base), said)?;
     for &old in logs.range(base + 1..end.max(base + 1)) {
         for suffix in [names::LOG].into_iter().chain(DERIVED) {
             remove(home, &home.path(old, suffix))?;
@@ -72,10 +81,21 @@ fn place(home: &Home, base: i64, logs: &BTreeSet<i64>, report: &mut RecoveryRepo
     Ok(())
 }
 
-/// The offset after the last batch of a finished segment, as far as it can be read.
-fn end_of(home: &Home, base: i64) -> io::Result<i64> {
+/// What was written down of compacted segments. Where that cannot be read there are the batches themselves.
+fn said_in(home: &Home) -> io::Result<Rewritten> {
+    match Rewritten::read(&*home.disk, &home.dir) {
+        Err(error) if error.kind() == ErrorKind::InvalidData => Ok(Rewritten::default()),
+        read => Ok(read?.unwrap_or_default()),
+    }
+}
+
+/// The offset after the last batch of a finished segment, as far as it can be read and believed; `active` is the base of the
+/// segment that is written to.
+fn end_of(home: &Home, base: i64, active: i64, said: &Rewritten) -> io::Result<i64> {
     let file = home.open(base, &Stage::Swap.file(names::LOG), OpenMode::Read)?;
-    let mut scanner = Scanner::new(&*file, 0, file.len()?, base, WINDOW_WALK);
+    let size = file.len()?;
+    let limit = said.end_of(base, size).unwrap_or(i64::MAX).min(active.max(base));
+    let mut scanner = Scanner::new(&*file, 0, size, base, WINDOW_WALK).upto(limit);
     let mut end = base;
     loop {
         match scanner.next() {

@@ -31,7 +31,7 @@ impl LogDir {
     /// Closes all logs in parallel, writes the checkpoints, leaves the clean mark if all went well, and releases the
     /// lock. The directory takes no writes from then on. A second call does nothing.
     pub fn close_clean(&self, now_ms: i64) -> CloseReport {
-        let _changing = self.changing.lock();
+        let _changing = self.changing.of_all();
         let Some(lock) = self.lock.lock().take() else {
             return CloseReport { clean: false, failed: Vec::new() };
         };
@@ -80,7 +80,7 @@ impl LogDir {
     /// Ends all writes of what is open, those under way included, and releases the lock, so that the directory can be opened
     /// anew. Nothing is written: that opening recovers it. Reads go on.
     pub(crate) fn give_up(&self) {
-        let _changing = self.changing.lock();
+        let _changing = self.changing.of_all();
         self.given_up.store(true, Ordering::Release);
         let reason = self.given_up_because();
         let _ = self.health.end(Offline { reason: reason.as_str().into(), kind: io::ErrorKind::Other });

@@ -85,7 +85,7 @@ impl LogDir {
         if let Some(&partition) = partitions.iter().find(|partition| !is_legal(topic, **partition)) {
             return Err(CreateError::Name { topic: topic.to_owned(), partition });
         }
-        let _changing = self.changing.lock();
+        let mut change = self.changing.of(topic, partitions);
         let missing = self.missing(topic, partitions, settings.topic_id)?;
         if missing.is_empty() {
             return Ok(());
@@ -93,7 +93,11 @@ impl LogDir {
         if let Some(offline) = self.offline() {
             return Err(offline.into());
         }
-        let made = making.all(&missing);
+        let made = if making.may_make {
+            making.all(&missing)
+        } else {
+            change.while_opening(topic, &missing, || making.all(&missing))
+        };
         self.disk
             .sync_dir(&self.path)
             .inspect_err(|error| self.note(&self.path, error))

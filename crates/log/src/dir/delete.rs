@@ -28,7 +28,7 @@ impl LogDir {
 
     /// [`delete`](Self::delete) of several partitions of a topic with one sync; answers how many there were.
     pub fn delete_all(&self, topic: &str, partitions: &[i32], now_ms: i64) -> io::Result<usize> {
-        let _changing = self.changing.lock();
+        let _changing = self.changing.of(topic, partitions);
         self.may_change()?;
         self.keep_gone(|name, partition| name != topic || !partitions.contains(&partition));
         self.stop_waiting_for_removed(topic, partitions);

@@ -75,7 +75,7 @@ impl LogDir {
     /// Looks for logs that could not be opened and whose directories were removed since. Those that the owner does not know by
     /// these ids any more were of a deleted topic, and nothing waits for them.
     pub(crate) fn look_for_removed(&self, is_known: &dyn Fn(&str, i32, Uuid) -> bool) {
-        let _changing = self.changing.lock();
+        let change = self.changing.of_others();
         let waiting: Vec<_> = self
             .unopened
             .lock()
@@ -83,7 +83,7 @@ impl LogDir {
             .map(|((topic, partition), id)| (topic.clone(), *partition, id))
             .collect();
         for (topic, partition, topic_id) in waiting {
-            if !self.is_absent(&topic, partition) {
+            if change.is_being_opened(&topic, partition) || !self.is_absent(&topic, partition) {
                 continue;
             }
             if is_known(&topic, partition, topic_id) {

@@ -11,6 +11,7 @@ use pagewire_disk::{DirEntry, PartitionMetadata};
 use uuid::Uuid;
 
 use super::LogDir;
+use super::changing::Change;
 use super::delete::Doomed;
 use super::names::{DELETE, DirName, STRAY};
 use super::stray::marked;
@@ -21,11 +22,11 @@ impl LogDir {
     ///
     /// The first error is returned after all were tried.
     pub fn delete_leftovers(&self, deleted: &HashSet<Uuid>, now_ms: i64) -> io::Result<Vec<PathBuf>> {
-        let _changing = self.changing.lock();
+        let change = self.changing.of_others();
         self.may_change()?;
         let leftover = |entry: DirEntry| {
             let path = self.path.join(&entry.name);
-            let to = self.name_of_leftover(&path, &entry.name, deleted)?;
+            let to = self.name_of_leftover(&path, &entry.name, deleted, &change)?;
             Some((entry.name, path, to))
         };
         let leftovers: Vec<_> = self.disk.read_dir(&self.path)?.into_iter().filter_map(leftover).collect();
@@ -55,9 +56,17 @@ impl LogDir {
     }
 
     /// Under what name a directory waits for its unlink, if it is a leftover of one of these topics.
-    fn name_of_leftover(&self, dir: &Path, name: &str, deleted: &HashSet<Uuid>) -> Option<PathBuf> {
+    fn name_of_leftover(
+        &self,
+        dir: &Path,
+        name: &str,
+        deleted: &HashSet<Uuid>,
+        change: &Change<'_>,
+    ) -> Option<PathBuf> {
         match DirName::parse(name) {
-            DirName::Partition { topic, partition } if self.get(topic, partition).is_none() => {
+            DirName::Partition { topic, partition }
+                if self.get(topic, partition).is_none() && !change.is_being_opened(topic, partition) =>
+            {
                 let id = self.topic_of(dir, deleted)?;
                 Some(marked(&*self.disk, dir, (topic, partition), Some(id), DELETE))
             }

@@ -25,6 +25,7 @@
 //!
 //! Left to others: which topics exist and under which id (`metadata`), when rounds run (`broker`).
 
+mod changing;
 mod checkpoints;
 mod claim;
 mod clean;
@@ -96,6 +97,7 @@ use crate::online::online;
 use crate::producers::budget::ProducerBudget;
 use crate::scrub::Scrubbing;
 use crate::{Handles, Log, OnlineCommand};
+use changing::Changing;
 use checkpoints::{Checkpoints, Written};
 use clean::CleaningCell;
 use delete::Doomed;
@@ -118,7 +120,7 @@ pub struct LogDir {
     lock: Mutex<Option<DirLock>>,
     table: RwLock<Table>,
     /// Held while a partition's directory comes or goes.
-    changing: Mutex<()>,
+    changing: Changing,
     doomed: Mutex<Vec<Doomed>>,
     /// Checkpoint entries of directories that were not loaded: they are written back as they were.
     carried: Mutex<Checkpoints>,

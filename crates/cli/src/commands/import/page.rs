@@ -66,8 +66,8 @@ fn transactions(report: &Report, out: &mut Out) -> anyhow::Result<()> {
         (left, false) => (left, ", or import with --end-transactions"),
     };
     out.line(format_args!(
-        "open transactions: {} {stay}. Readers with isolation.level=read_committed stop before them, and no transaction \
-         coordinator ends them here yet. Let Kafka end them (start it, wait for transaction.timeout.ms, stop it in order){more}",
+        "open transactions: {} {stay}. Readers with isolation.level=read_committed stop before them until the broker, once it serves \
+         them, ends those that its coordinator knows, each when its transaction.timeout.ms is over{more}",
         count(left as u64)
     ))
 }

@@ -215,3 +215,54 @@ fn the_parts_of_a_split_segment_do_not_count_while_one_is_unfinished() {
     assert_eq!(again.text(), text);
     assert!(!again.names().iter().any(|name| name.ends_with("swap") || name.ends_with("cleaned")));
 }
+
+/// No CRC covers a base offset: where the last one lies, what follows the replacement stays all the same.
+#[test]
+fn a_replacement_whose_last_offset_lies_takes_the_place_of_no_more_than_it_was_made_of() {
+    let (filled, mut seen) = (filled(), 0);
+    for stop in 0..120 {
+        let copy = filled.crash(0).expect("copy");
+        let stopping = StoppingDisk::new(Arc::new(copy.clone()));
+        let mut bench = opened(Arc::new(stopping.clone()));
+        stopping.stop_after(stop);
+        let _ = bench.try_clean(5000);
+        let stopped = copy.crash(0).expect("crash");
+        let names = |disk: &ForgettingDisk| -> Vec<String> {
+            disk.read_dir(Path::new(DIR)).expect("dir").into_iter().map(|entry| entry.name).collect()
+        };
+        let Some(swap) = names(&stopped).into_iter().find(|name| name.ends_with(".log.swap")) else {
+            continue;
+        };
+        let base: i64 = swap.split('.').next().and_then(|digits| digits.parse().ok()).expect("a base");
+        let whole = opened(Arc::new(stopped.crash(0).expect("copy")));
+        let bases = |bench: &Bench| -> Vec<i64> {
+            let segments = bench.log.segments();
+            segments.iter().map(|segment| segment.base_offset).filter(|other| *other > base).collect()
+        };
+        for bit in 0..6 {
+            let lying = stopped.crash(0).expect("copy");
+            if !flip_last_base(&lying, &Path::new(DIR).join(&swap), bit) {
+                continue;
+            }
+            let again = opened(Arc::new(lying));
+            assert_eq!(bases(&again), bases(&whole), "step {stop}, bit {bit}: {:?}", again.report);
+            seen += 1;
+        }
+    }
+    assert!(seen > 0);
+}
+
+/// Changes a bit of the last batch's base offset, if there is a batch.
+fn flip_last_base(disk: &ForgettingDisk, path: &Path, bit: u32) -> bool {
+    let file = disk.open(path, pagewire_disk::OpenMode::ReadWrite).expect("open");
+    let mut bytes = vec![0; usize::try_from(file.len().expect("len")).expect("small")];
+    file.read_exact_at(0, &mut bytes).expect("read");
+    let bytes = Bytes::from(bytes);
+    let batches = complete_batches(&bytes).map(|batch| batch.expect("a batch").header);
+    let Some(last) = batches.last() else { return false };
+    let at = bytes.len() as u64 - last.size_in_bytes();
+    let lie = last.base_offset ^ (1 << bit);
+    file.write_at(at, &lie.to_be_bytes()).expect("write");
+    file.sync_data().expect("sync");
+    lie > last.base_offset
+}

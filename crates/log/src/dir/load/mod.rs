@@ -24,6 +24,7 @@ use scan::Found;
 pub(crate) use scan::{NOBODYS, PROBE_FILE};
 use sorted::{Outcome, Sorted};
 
+use super::changing::Changing;
 use super::clean::CleaningCell;
 use super::errors::LogDirError;
 use super::evidence::Evidence;
@@ -102,7 +103,7 @@ impl LockedDir {
             threads: options.threads,
             lock: Mutex::new(Some(self.lock)),
             table: RwLock::new(table),
-            changing: Mutex::new(()),
+            changing: Changing::default(),
             doomed: Mutex::new(doomed),
             carried: Mutex::new(carried),
             evidence,

@@ -274,6 +274,33 @@ fn what_is_only_opened_again_is_never_made() {
 }
 
 #[test]
+fn topics_come_and_go_while_a_log_is_opened_again() {
+    let (disk, failing) = World::failing();
+    let world = failing.knows("t", A).knows("u", B);
+    let (dir, _) = world.open();
+    append(&world.create(&dir, "t", 0), 2);
+    append(&world.create(&dir, "t", 1), 2);
+    assert!(dir.close_clean(1).clean);
+    drop(dir);
+    world.disk.rename(&path("t-0"), Path::new("/elsewhere")).expect("moved");
+    let (dir, _) = world.open();
+    world.disk.rename(Path::new("/elsewhere"), &path("t-0")).expect("put back");
+    let held = disk.hold("t-0/00000000000000000000.log", Call::Open);
+    let settings = world.settings("t").expect("known");
+    std::thread::scope(|scope| {
+        let opening = scope.spawn(|| dir.open_again("t", 0, &settings, 0));
+        assert!(held.is_reached());
+        world.create(&dir, "u", 0);
+        assert!(dir.delete("u", 0, 1).expect("deleted"));
+        assert!(dir.delete("t", 1, 1).expect("deleted"), "another partition of it");
+        dir.look_for_removed(&|_, _, _| true);
+        drop(held);
+        assert!(opening.join().expect("lives").expect("opened").is_some());
+    });
+    assert_eq!(log_end(&dir, "t", 0), 2);
+}
+
+#[test]
 fn a_topic_that_is_deleted_and_made_again_does_not_miss_what_the_old_one_had() {
     let world = without_the_first(true);
     let (dir, _) = world.open();
