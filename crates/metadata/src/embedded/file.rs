@@ -194,25 +194,26 @@ fn existing(disk: &dyn Disk, path: &Path, opening: Opening) -> Result<(Opened, t
     if file.len().map_err(failed)? == 0 {
         return Err(damaged("it is empty"));
     }
-    match slots::look(&*file).map_err(failed)? {
+    let told = match slots::look(&*file).map_err(failed)? {
         // Of one that failed a moment ago its caller was told.
-        Some(Slots::Unfinished) if opening == Opening::Again => {}
-        Some(older @ (Slots::Older | Slots::Unfinished)) => {
-            let (whole, path) = (forward::go_on(&file, path)?, path.display());
-            match (whole, older) {
-                (true, _) => {
-                    tracing::warn!(%path, "the file named the change before its last one, which is whole: the last one counts");
-                }
-                (false, Slots::Unfinished) => {
-                    tracing::warn!(%path, "a change of the metadata was being written when the process ended, and is not whole; what was before it counts");
-                }
-                (false, _) => return Err(damaged("it says that its last commit does not count")),
+        Some(Slots::Unfinished) if opening == Opening::Again => None,
+        Some(older @ (Slots::Older | Slots::Unfinished)) => match (forward::go_on(&file, path)?, older) {
+            (true, _) => {
+                Some("the file named the change before its last one, which is whole: the last one counts")
             }
-        }
-        Some(Slots::Newer) | None => {}
-    }
+            (false, Slots::Unfinished) => Some(
+                "a change of the metadata was being written when the process ended, and is not whole; what was before it counts",
+            ),
+            (false, _) => return Err(damaged("it says that its last commit does not count")),
+        },
+        Some(Slots::Newer) | None => None,
+    };
     let opened = database(file, path)?;
     let found = tables::look(&opened.database).map_err(unusable(path))?;
+    // Only of a file that can be used: else something else is wrong with it, which its error says.
+    if let Some(told) = told {
+        tracing::warn!(path = %path.display(), "{told}");
+    }
     Ok((opened, found))
 }
 

@@ -13,7 +13,7 @@ use pagewire_disk::checkpoint::META_PROPERTIES_FILE;
 use pagewire_disk::{Disk, LockLook, MemoryDisk, MetaProperties, OpenMode, OsDisk, look_at_lock, read_small};
 use pagewire_log::verify::{Fate, Finding, KnownTopic, Severity, Topics};
 use pagewire_metadata::model::{ConfigScope, LogDirsRecord};
-use pagewire_metadata::{Catalog, EmbeddedStore, FILE_NAME, SystemClock};
+use pagewire_metadata::{Catalog, EmbeddedStore, FILE_NAME, OpenError, SystemClock};
 use pagewire_takeover::cleanup_policies;
 
 use super::away;
@@ -67,9 +67,12 @@ const NOWHERE: &str = "it is not here, nor is Kafka's, nor beside it: right in a
 fn refused(dir: &Path, error: &anyhow::Error) -> Option<Finding> {
     let is_served = matches!(look_at_lock(dir), Ok(LockLook::Held { .. }));
     let is_ours = dir.join(FILE_NAME).exists();
-    let what = format!(
-        "{error:#}: a start refuses the directory until it is put right; each backup has a copy of it"
-    );
+    let why = match error.downcast_ref() {
+        Some(OpenError::Damaged { detail, .. }) => detail.clone(),
+        _ => format!("{error:#}"),
+    };
+    let what =
+        format!("{why}: a start refuses the directory until it is put right; each backup has a copy of it");
     (is_ours && !is_served).then(|| finding(Severity::Damage, dir, &what))
 }
 
