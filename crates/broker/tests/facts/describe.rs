@@ -1,6 +1,9 @@
 //! What the cluster says about itself: ids, disks, topics page by page.
 
 use pagewire_wire::messages::{
+    create_acls_request::{AclCreation, CreateAclsRequest},
+    delete_acls_request::{DeleteAclsFilter, DeleteAclsRequest},
+    describe_acls_request::DescribeAclsRequest,
     describe_cluster_request::DescribeClusterRequest,
     describe_groups_request::DescribeGroupsRequest,
     describe_log_dirs_request::{DescribableLogDirTopic, DescribeLogDirsRequest},
@@ -31,6 +34,26 @@ fn controllers_are_asked_elsewhere() {
     let broker = Broker::start();
     let answer = broker.client().call(&DescribeClusterRequest { endpoint_type: 2, ..Default::default() }, 1);
     assert_eq!((answer.error_code, answer.brokers.len()), (114, 0));
+}
+
+#[test]
+fn rules_of_access_are_refused_one_by_one_while_security_is_switched_off() {
+    const SECURITY_DISABLED: i16 = 54;
+    let broker = Broker::start();
+    let mut client = broker.client();
+    for version in 1..=3 {
+        let described = client.call(&DescribeAclsRequest::default(), version);
+        assert_eq!((described.error_code, described.resources.len()), (SECURITY_DISABLED, 0));
+        assert_eq!(described.error_message.as_deref(), Some("No Authorizer is configured."));
+        let creations = vec![AclCreation::default(); 2];
+        let created = client.call(&CreateAclsRequest { creations, ..Default::default() }, version).results;
+        let codes: Vec<_> = created.iter().map(|result| result.error_code).collect();
+        assert_eq!(codes, [SECURITY_DISABLED; 2]);
+        let filters = vec![DeleteAclsFilter::default(); 2];
+        let deleted = client.call(&DeleteAclsRequest { filters, ..Default::default() }, version).filter_results;
+        let codes: Vec<_> = deleted.iter().map(|result| result.error_code).collect();
+        assert_eq!(codes, [SECURITY_DISABLED; 2]);
+    }
 }
 
 #[test]
