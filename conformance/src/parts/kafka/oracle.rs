@@ -51,7 +51,12 @@ impl Oracle {
     }
 
     /// The same of a class whose lines count where they begin with an equals sign; those, without it.
-    pub(in crate::parts) fn told(&self, address: &str, class: &str, arguments: &[&str]) -> Result<Vec<String>> {
+    pub(in crate::parts) fn told(
+        &self,
+        address: &str,
+        class: &str,
+        arguments: &[&str],
+    ) -> Result<Vec<String>> {
         let printed = self.call_at(address, class, arguments)?;
         Ok(printed.lines().filter_map(|line| line.strip_prefix("= ")).map(str::to_owned).collect())
     }

@@ -38,7 +38,8 @@ pub(super) fn orderly(stage: &Stage<'_>) -> Result<()> {
     let node = stage.node()?;
     let mut copying = Copying::new(stage, &node, "exactly.once.source.support=disabled")?;
     let mut worker = copying.worker("one")?;
-    let sinks = [("classic", json!({})), ("consumer", json!({"consumer.override.group.protocol": "consumer"}))];
+    let sinks =
+        [("classic", json!({})), ("consumer", json!({"consumer.override.group.protocol": "consumer"}))];
     worker.put(SOURCE, &copying.source())?;
     for (name, more) in &sinks {
         worker.put(name, &copying.sink(name, more))?;
@@ -126,7 +127,8 @@ impl<'s> Copying<'s> {
 
     fn append(&mut self, lines: usize) -> Result<()> {
         let numbers = self.appended..self.appended + lines;
-        let text: String = numbers.map(|number| format!("line {number} {}\n", "y".repeat(number % 60))).collect();
+        let text: String =
+            numbers.map(|number| format!("line {number} {}\n", "y".repeat(number % 60))).collect();
         self.appended += lines;
         self.file.write_all(text.as_bytes()).context("cannot append lines")
     }

@@ -14,7 +14,7 @@ use tempfile::TempDir;
 
 use super::node::Node;
 use super::program::Program;
-use super::stage::{Stage, has_settings, until_grown};
+use super::stage::{Stage, ends, has_settings};
 use crate::harness::{Broker, until_right};
 
 const MIRROR: &str = "org.apache.kafka.connect.mirror.MirrorMaker";
@@ -39,6 +39,7 @@ pub(super) fn both_ways(stage: &Stage<'_>) -> Result<()> {
     pair.until_groups_are_at_the_end(&mut mirror)?;
     pair.until_middle_is_translated(ALL, (FIRST + ALL) / 2, &mut mirror)?;
     pair.until_settings_have_followed(&mut mirror)?;
+    mirror.complains_of_nothing()?;
     mirror.stop()?;
     pair.are_the_same()?;
     pair.has_no_circles()
@@ -48,14 +49,15 @@ pub(super) fn both_ways(stage: &Stage<'_>) -> Result<()> {
 pub(super) fn killed(stage: &Stage<'_>) -> Result<()> {
     const FIRST: i64 = 6000;
     const ALL: i64 = 12_000;
+    const SOME: i64 = 300;
     let pair = Pair::new(stage)?;
     pair.fill(0, FIRST)?;
     let mut mirror = pair.mirror("enabled")?;
-    pair.until_some_arrive(&mut mirror)?;
+    pair.until_some_have_come(SOME, &mut mirror)?;
     mirror.kill()?;
     pair.fill(FIRST, ALL)?;
     let mut mirror = pair.mirror("enabled")?;
-    pair.until_some_arrive(&mut mirror)?;
+    pair.until_some_have_come(FIRST + SOME, &mut mirror)?;
     mirror.kill()?;
     let mut mirror = pair.mirror("enabled")?;
     pair.until_mirrored(ALL, &mut mirror)?;
@@ -145,18 +147,17 @@ impl<'s> Pair<'s> {
         Ok(())
     }
 
-    fn until_some_arrive(&self, mirror: &mut Program) -> Result<()> {
-        let made = |node: &Node<'_>, topic: &str| -> Result<bool> {
-            Ok(self.stage.step(node, &["topics"])?.iter().any(|found| found == topic))
-        };
+    /// Some of the first topic, on either side: there is more to copy.
+    fn until_some_have_come(&self, offsets: i64, mirror: &mut Program) -> Result<()> {
         for (home, prefix) in HOMES {
-            let (_, node) = self.sides(home);
+            let (_, to) = self.sides(home);
             let topic = format!("{prefix}{home}-none");
-            self.patiently(mirror, &format!("the topic {topic}"), || {
-                ensure!(made(node, &topic)?, "it is not there");
+            self.patiently(mirror, &format!("{offsets} offsets of {topic}"), || {
+                let there = self.stage.step(to, &["topics"])?.contains(&topic);
+                let come = if there { ends(to, &topic, PARTITIONS)? } else { 0 };
+                ensure!(come >= offsets, "{come} have come");
                 Ok(())
             })?;
-            until_grown(node, (&topic, PARTITIONS), 200, || mirror.lives())?;
         }
         Ok(())
     }
@@ -218,8 +219,12 @@ impl<'s> Pair<'s> {
             let (_, to) = self.sides(home);
             self.patiently(mirror, "settings", || {
                 let topic = format!("{prefix}{home}-zstd");
-                let expected =
-                    ["retention.ms=-1", "max.message.bytes=1500000", "segment.bytes=2097152", "delete.retention.ms=7654321"];
+                let expected = [
+                    "retention.ms=-1",
+                    "max.message.bytes=1500000",
+                    "segment.bytes=2097152",
+                    "delete.retention.ms=7654321",
+                ];
                 has_settings(self.stage, to, &topic, &expected)
             })?;
         }
@@ -243,7 +248,9 @@ impl<'s> Pair<'s> {
     fn has_no_circles(&self) -> Result<()> {
         for node in [&self.theirs, &self.ours] {
             let topics = self.stage.step(node, &["topics"])?;
-            let circle = topics.iter().find(|topic| topic.starts_with("ours.theirs.") || topic.starts_with("theirs.ours."));
+            let circle = topics
+                .iter()
+                .find(|topic| topic.starts_with("ours.theirs.") || topic.starts_with("theirs.ours."));
             if let Some(circle) = circle.filter(|topic| !topic.ends_with("heartbeats")) {
                 bail!("{circle} is mirrored in a circle");
             }

@@ -60,5 +60,6 @@ fn run(context: &Context<'_>, cases: &Cases<'_>, tests: &[(&'static str, Test)])
         Err(reason) => return cases.skip("everything", &format!("{reason:#}")),
     };
     let stage = &stage;
-    cases.side_by_side(LANES, tests.iter().map(|&(name, test)| Job::new(name, move || test(stage))).collect());
+    cases
+        .side_by_side(LANES, tests.iter().map(|&(name, test)| Job::new(name, move || test(stage))).collect());
 }

@@ -38,7 +38,9 @@ impl Node<'_> {
     pub(super) fn said(&self) -> String {
         match self {
             Self::Ours(broker) => broker.log_tail(),
-            Self::Kafka(kafka) => kafka.said().map_or_else(|error| error.to_string(), |said| last_lines(&said)),
+            Self::Kafka(kafka) => {
+                kafka.said().map_or_else(|error| error.to_string(), |said| last_lines(&said))
+            }
         }
     }
 }

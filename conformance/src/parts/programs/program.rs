@@ -1,6 +1,6 @@
 //! One process of a program of Kafka's. It dies with this value, and everything it started with it.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -34,6 +34,14 @@ impl Program {
     /// The end of what it said.
     pub(super) fn said(&self) -> String {
         tail(&self.log).unwrap_or_default()
+    }
+
+    /// Fails if it has logged an error.
+    pub(super) fn complains_of_nothing(&self) -> Result<()> {
+        let said = fs::read_to_string(&self.log)?;
+        let complaint = said.lines().find(|line| line.contains(" ERROR "));
+        ensure!(complaint.is_none(), "{} complains: {complaint:?}", self.name);
+        Ok(())
     }
 
     /// Fails if it has ended by itself.

@@ -52,7 +52,9 @@ impl<'a> Stage<'a> {
 
     /// Does one step at a broker; the lines that count.
     pub(super) fn step(&self, node: &Node<'_>, step: &[&str]) -> Result<Vec<String>> {
-        self.oracle.told(node.address(), STEPS, step).with_context(|| format!("the broker says: {}", node.said()))
+        self.oracle
+            .told(node.address(), STEPS, step)
+            .with_context(|| format!("the broker says: {}", node.said()))
     }
 
     /// A virtual machine that runs `class`; what it unpacks for itself stays in this directory.

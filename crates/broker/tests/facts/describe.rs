@@ -50,7 +50,8 @@ fn rules_of_access_are_refused_one_by_one_while_security_is_switched_off() {
         let codes: Vec<_> = created.iter().map(|result| result.error_code).collect();
         assert_eq!(codes, [SECURITY_DISABLED; 2]);
         let filters = vec![DeleteAclsFilter::default(); 2];
-        let deleted = client.call(&DeleteAclsRequest { filters, ..Default::default() }, version).filter_results;
+        let deleted =
+            client.call(&DeleteAclsRequest { filters, ..Default::default() }, version).filter_results;
         let codes: Vec<_> = deleted.iter().map(|result| result.error_code).collect();
         assert_eq!(codes, [SECURITY_DISABLED; 2]);
     }
