@@ -18,13 +18,16 @@ use tempfile::TempDir;
 
 use super::node::Node;
 use super::program::Program;
-use super::stage::{Stage, ends, has_settings, until_grown};
-use crate::harness::{Broker, http, raw::Raw, until, until_right};
+use super::stage::{Stage, create, ends, has_settings, until_grown};
+use crate::harness::{Broker, http, until, until_right};
 use crate::parts::kafka::free_port;
 
 const WORKER: &str = "org.apache.kafka.connect.cli.ConnectDistributed";
 const TOPIC: &str = "lines";
 const SOURCE: &str = "source";
+/// Records of a batch, more than ever come: a source whose batch is full keeps the lines that it has read besides until
+/// the file grows again.
+const BATCH_MAX: &str = "1000000";
 /// Lines that are appended at a time.
 const BATCH: usize = 40;
 /// Records, commit markers among them, by which the topic grows between two strokes.
@@ -111,7 +114,7 @@ struct Copying<'s> {
 
 impl<'s> Copying<'s> {
     fn new(stage: &'s Stage<'_>, node: &'s Node<'_>, support: &'static str) -> Result<Self> {
-        Raw::connect(node.address())?.create_topic(TOPIC, 1, &[])?;
+        create(node, TOPIC, 1)?;
         let scratch = Broker::directory()?;
         let file = File::create(scratch.path().join("in"))?;
         Ok(Self { stage, node, scratch, file, appended: 0, support })
@@ -144,7 +147,7 @@ impl<'s> Copying<'s> {
     fn source(&self) -> Value {
         json!({
             "connector.class": "org.apache.kafka.connect.file.FileStreamSourceConnector",
-            "file": self.path("in"), "topic": TOPIC, "batch.size": "100",
+            "file": self.path("in"), "topic": TOPIC, "batch.size": BATCH_MAX,
         })
     }
 

@@ -47,8 +47,8 @@ pub(super) fn both_ways(stage: &Stage<'_>) -> Result<()> {
 
 /// With exactly once on both sides, killed twice in the middle.
 pub(super) fn killed(stage: &Stage<'_>) -> Result<()> {
-    const FIRST: i64 = 6000;
-    const ALL: i64 = 12_000;
+    const FIRST: i64 = 2000;
+    const ALL: i64 = 4000;
     const SOME: i64 = 300;
     let pair = Pair::new(stage)?;
     pair.fill(0, FIRST)?;

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use super::node::Node;
 use super::program::Program;
 use crate::harness::raw::Raw;
-use crate::harness::{Broker, until};
+use crate::harness::{Broker, until, until_right};
 use crate::parts::Context;
 use crate::parts::kafka::{Kafka, Oracle};
 
@@ -75,6 +75,12 @@ impl<'a> Stage<'a> {
     }
 }
 
+/// Makes a topic. Kafka answers that it is made before all of the broker knows it.
+pub(super) fn create(node: &Node<'_>, topic: &str, partitions: i32) -> Result<()> {
+    Raw::connect(node.address())?.create_topic(topic, partitions, &[])?;
+    until_right("a topic", || ends(node, topic, partitions).map(drop))
+}
+
 /// Where a topic's partitions end, summed up.
 pub(super) fn ends(node: &Node<'_>, topic: &str, partitions: i32) -> Result<i64> {
     sum(node, topic, partitions, -1)
@@ -98,7 +104,12 @@ pub(super) fn until_grown(
     mut meanwhile: impl FnMut() -> Result<()>,
 ) -> Result<()> {
     let (topic, partitions) = topic;
-    let before = ends(node, topic, partitions)?;
+    let mut before = 0;
+    // A Kafka that has just been started answers before it knows all its topics.
+    until_right("where a topic ends", || {
+        before = ends(node, topic, partitions)?;
+        Ok(())
+    })?;
     until(&format!("{by} more records in {topic}"), || {
         meanwhile()?;
         Ok(ends(node, topic, partitions)? >= before + by)

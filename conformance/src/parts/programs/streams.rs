@@ -15,8 +15,8 @@ use tempfile::TempDir;
 
 use super::node::Node;
 use super::program::Program;
-use super::stage::{Stage, has_settings, starts, until_grown};
-use crate::harness::{Broker, raw::Raw, until};
+use super::stage::{Stage, create, has_settings, starts, until_grown};
+use crate::harness::{Broker, until};
 
 const APPLICATION: &str = "pagewire.Counting";
 const WORDS: &str = "words";
@@ -66,9 +66,8 @@ struct Set<'s> {
 
 impl<'s> Set<'s> {
     fn new(stage: &'s Stage<'_>, node: &Node<'_>) -> Result<Self> {
-        let mut client = Raw::connect(node.address())?;
         for topic in [WORDS, COUNTED] {
-            client.create_topic(topic, PARTITIONS, &[])?;
+            create(node, topic, PARTITIONS)?;
         }
         Ok(Self { stage, scratch: Broker::directory()? })
     }
