@@ -8,8 +8,9 @@
 //! They are told what to do by REST, and remember it in three compacted topics: whoever is started again goes on with
 //! what is written there.
 
+use std::fmt::Write as _;
 use std::fs::{self, File};
-use std::io::Write;
+use std::io::Write as _;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, bail, ensure};
@@ -129,9 +130,10 @@ impl<'s> Copying<'s> {
     }
 
     fn append(&mut self, lines: usize) -> Result<()> {
-        let numbers = self.appended..self.appended + lines;
-        let text: String =
-            numbers.map(|number| format!("line {number} {}\n", "y".repeat(number % 60))).collect();
+        let mut text = String::new();
+        for number in self.appended..self.appended + lines {
+            writeln!(text, "line {number} {}", "y".repeat(number % 60))?;
+        }
         self.appended += lines;
         self.file.write_all(text.as_bytes()).context("cannot append lines")
     }

@@ -1,8 +1,8 @@
-//! Whole programs of Kafka's, unchanged, each in processes of its own: Kafka Streams, Kafka Connect, MirrorMaker 2. They
-//! and their broker are killed under load, and what they made must be exactly what they promise.
+//! Whole programs of Kafka's, unchanged, each in processes of its own: Kafka Streams, Kafka Connect, MirrorMaker 2.
+//! They and their broker are killed under load, and what they made must be exactly what they promise.
 //!
 //! ```text
-//!   node.rs      the broker: ours, or a node of Apache Kafka (`--on-kafka`), so that each case is known to pass on both
+//!   node.rs      the broker: ours, or a node of Apache Kafka (`--on-kafka`): each case is known to pass on both
 //!   program.rs   one process of a program: killed, stopped politely, waited for
 //!   stage.rs     what cases do: brokers, processes, steps of the Java side (pagewire.Programs), waiting
 //!   streams.rs   an application that counts words, exactly once, over a repartition and a changelog topic

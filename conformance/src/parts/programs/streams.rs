@@ -92,7 +92,7 @@ impl<'s> Set<'s> {
         })
     }
 
-    /// The writer has done enough; all that it wrote is counted once, and the internal topics are as Streams wants them.
+    /// The writer has done enough; all that it wrote is counted once, and the internal topics are as Streams made them.
     fn is_exact(&self, node: &Node<'_>, writer: Program, mut instances: Vec<Program>) -> Result<()> {
         let said = writer.finish()?;
         let wrote = said.lines().find_map(|line| line.strip_prefix("= wrote "));

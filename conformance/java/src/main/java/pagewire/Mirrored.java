@@ -104,7 +104,8 @@ final class Mirrored {
         for (String topic : topics(name)) {
             for (int index = 0; index < PARTITIONS; index++) {
                 for (var record : Programs.committed(prefix + topic, index)) {
-                    Takeover.say(topic, index, record.timestampType(), record.timestamp(), text(record.key()), text(record.value()), headers(record));
+                    Takeover.say(topic, index, record.timestampType(), record.timestamp(), text(record.key()), text(record.value()),
+                        headers(record));
                 }
             }
         }
@@ -130,6 +131,7 @@ final class Mirrored {
     }
 
     private static List<String> headers(ConsumerRecord<byte[], byte[]> record) {
-        return StreamSupport.stream(record.headers().spliterator(), false).map(header -> header.key() + "=" + text(header.value())).toList();
+        return StreamSupport.stream(record.headers().spliterator(), false)
+            .map(header -> header.key() + "=" + text(header.value())).toList();
     }
 }
