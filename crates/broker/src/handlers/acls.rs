@@ -1,6 +1,6 @@
 //! DescribeAcls, CreateAcls, DeleteAcls: there is no authorizer, so all three are answered as Apache Kafka answers
-//! without one. MirrorMaker asks, and leaves rules alone where security is switched off; where nobody knew the question,
-//! it would complain at every round.
+//! without one. MirrorMaker asks, and leaves rules alone where security is switched off; where nobody knew the
+//! question, it would complain at every round.
 
 use pagewire_wire::{
     ErrorCode, Str,
