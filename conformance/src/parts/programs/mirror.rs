@@ -9,7 +9,7 @@
 
 use std::fs;
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, ensure};
 use tempfile::TempDir;
 
 use super::node::Node;
@@ -37,7 +37,7 @@ pub(super) fn both_ways(stage: &Stage<'_>) -> Result<()> {
     pair.set("delete.retention.ms", "7654321")?;
     pair.until_mirrored(ALL, &mut mirror)?;
     pair.until_groups_are_at_the_end(&mut mirror)?;
-    pair.until_middle_is_translated(ALL, (FIRST + ALL) / 2, &mut mirror)?;
+    pair.until_middle_is_translated(ALL, i64::midpoint(FIRST, ALL), &mut mirror)?;
     pair.until_settings_have_followed(&mut mirror)?;
     mirror.complains_of_nothing()?;
     mirror.stop()?;
@@ -152,7 +152,7 @@ impl<'s> Pair<'s> {
         for (home, prefix) in HOMES {
             let (_, to) = self.sides(home);
             let topic = format!("{prefix}{home}-none");
-            self.patiently(mirror, &format!("{offsets} offsets of {topic}"), || {
+            patiently(mirror, &format!("{offsets} offsets of {topic}"), || {
                 let there = self.stage.step(to, &["topics"])?.contains(&topic);
                 let come = if there { ends(to, &topic, PARTITIONS)? } else { 0 };
                 ensure!(come >= offsets, "{come} have come");
@@ -167,7 +167,7 @@ impl<'s> Pair<'s> {
             let (_, to) = self.sides(home);
             for codec in ["none", "gzip", "snappy", "lz4", "zstd"] {
                 let topic = format!("{prefix}{home}-{codec}");
-                self.patiently(mirror, &format!("{count} records in {topic}"), || {
+                patiently(mirror, &format!("{count} records in {topic}"), || {
                     self.stage.step(to, &["arrive", &topic, &count.to_string()]).map(drop)
                 })?;
             }
@@ -180,7 +180,7 @@ impl<'s> Pair<'s> {
         for (home, prefix) in HOMES {
             for kind in ["classic", "new"] {
                 let group = format!("{home}-{kind}");
-                self.patiently(mirror, &format!("the offsets of {group}"), || {
+                patiently(mirror, &format!("the offsets of {group}"), || {
                     let behind = self.behind(&group, home, prefix)?;
                     ensure!(behind.iter().all(|&count| count == Some(0)), "behind it are {behind:?}");
                     Ok(())
@@ -195,7 +195,7 @@ impl<'s> Pair<'s> {
         let halves = |count: i64| count / i64::from(PARTITIONS);
         for (home, prefix) in HOMES {
             let group = format!("{home}-middle");
-            self.patiently(mirror, &format!("the offsets of {group}"), || {
+            patiently(mirror, &format!("the offsets of {group}"), || {
                 let behind = self.behind(&group, home, prefix)?;
                 let right = |&count: &Option<i64>| {
                     count.is_some_and(|count| (halves(all - read)..halves(all)).contains(&count))
@@ -217,7 +217,7 @@ impl<'s> Pair<'s> {
     fn until_settings_have_followed(&self, mirror: &mut Program) -> Result<()> {
         for (home, prefix) in HOMES {
             let (_, to) = self.sides(home);
-            self.patiently(mirror, "settings", || {
+            patiently(mirror, "settings", || {
                 let topic = format!("{prefix}{home}-zstd");
                 let expected = [
                     "retention.ms=-1",
@@ -248,26 +248,22 @@ impl<'s> Pair<'s> {
     fn has_no_circles(&self) -> Result<()> {
         for node in [&self.theirs, &self.ours] {
             let topics = self.stage.step(node, &["topics"])?;
-            let circle = topics
-                .iter()
-                .find(|topic| topic.starts_with("ours.theirs.") || topic.starts_with("theirs.ours."));
-            if let Some(circle) = circle.filter(|topic| !topic.ends_with("heartbeats")) {
-                bail!("{circle} is mirrored in a circle");
-            }
+            let in_a_circle = |topic: &&String| {
+                (topic.starts_with("ours.theirs.") || topic.starts_with("theirs.ours."))
+                    && !topic.ends_with("heartbeats")
+            };
+            let circle = topics.iter().find(in_a_circle);
+            ensure!(circle.is_none(), "{circle:?} is mirrored in a circle");
         }
         Ok(())
     }
+}
 
-    fn patiently(
-        &self,
-        mirror: &mut Program,
-        what: &str,
-        mut check: impl FnMut() -> Result<()>,
-    ) -> Result<()> {
-        until_right(what, || {
-            check()?;
-            mirror.lives()
-        })
-        .with_context(|| format!("the mirror says: {}", mirror.said()))
-    }
+/// Looks again until nothing is wrong, and the mirror lives.
+fn patiently(mirror: &mut Program, what: &str, mut check: impl FnMut() -> Result<()>) -> Result<()> {
+    until_right(what, || {
+        check()?;
+        mirror.lives()
+    })
+    .with_context(|| format!("the mirror says: {}", mirror.said()))
 }

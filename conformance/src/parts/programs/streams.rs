@@ -33,11 +33,11 @@ pub(super) fn instances_killed(stage: &Stage<'_>) -> Result<()> {
     let set = Set::new(stage, &node)?;
     let writer = set.writer(&node)?;
     let (mut one, mut two) = (set.instance(&node, "one")?, set.instance(&node, "two")?);
-    set.until_counted(&node, &mut [&mut one, &mut two])?;
+    until_counted(&node, &mut [&mut one, &mut two])?;
     one.kill()?;
-    set.until_counted(&node, &mut [&mut two])?;
+    until_counted(&node, &mut [&mut two])?;
     let mut one = set.instance(&node, "one")?;
-    set.until_counted(&node, &mut [&mut one, &mut two])?;
+    until_counted(&node, &mut [&mut one, &mut two])?;
     one.kill()?;
     two.kill()?;
     let (one, two) = (set.instance(&node, "one")?, set.instance(&node, "two")?);
@@ -50,12 +50,19 @@ pub(super) fn broker_killed(stage: &Stage<'_>) -> Result<()> {
     let set = Set::new(stage, &node)?;
     let writer = set.writer(&node)?;
     let mut one = set.instance(&node, "one")?;
-    set.until_counted(&node, &mut [&mut one])?;
+    until_counted(&node, &mut [&mut one])?;
     for _ in 0..2 {
         node.kill_and_start_again()?;
-        set.until_counted(&node, &mut [&mut one])?;
+        until_counted(&node, &mut [&mut one])?;
     }
     set.is_exact(&node, writer, vec![one])
+}
+
+/// The output grows, and everybody lives.
+fn until_counted(node: &Node<'_>, instances: &mut [&mut Program]) -> Result<()> {
+    until_grown(node, (COUNTED, PARTITIONS), STRIDE, || {
+        instances.iter_mut().try_for_each(|instance| instance.lives())
+    })
 }
 
 /// Topics, and a directory for processes.
@@ -83,13 +90,6 @@ impl<'s> Set<'s> {
         let mut command = self.stage.java(APPLICATION, self.scratch.path())?;
         command.args(["counting", WORDS, COUNTED]).arg(stores).env("BOOTSTRAP", node.address());
         Program::start(name, command, self.scratch.path())
-    }
-
-    /// The output grows, and everybody lives.
-    fn until_counted(&self, node: &Node<'_>, instances: &mut [&mut Program]) -> Result<()> {
-        until_grown(node, (COUNTED, PARTITIONS), STRIDE, || {
-            instances.iter_mut().try_for_each(|instance| instance.lives())
-        })
     }
 
     /// The writer has done enough; all that it wrote is counted once, and the internal topics are as Streams made them.

@@ -16,17 +16,18 @@ use pagewire_wire::{
 
 use crate::request::Context;
 
-/// Kafka's words.
-const NO_AUTHORIZER: &str = "No Authorizer is configured.";
+/// Kafka's words to those who ask for rules, and to those who would change them.
+const NONE_TO_TELL: &str = "No Authorizer is configured on the broker";
+const NONE_TO_CHANGE: &str = "No Authorizer is configured.";
 
 pub(crate) async fn describe(_ctx: Context, _request: DescribeAclsRequest) -> DescribeAclsResponse {
-    let (error_code, error_message) = refusal();
+    let (error_code, error_message) = refusal(NONE_TO_TELL);
     DescribeAclsResponse { error_code, error_message, ..Default::default() }
 }
 
 pub(crate) async fn create(_ctx: Context, request: CreateAclsRequest) -> CreateAclsResponse {
     let refused = |_| {
-        let (error_code, error_message) = refusal();
+        let (error_code, error_message) = refusal(NONE_TO_CHANGE);
         AclCreationResult { error_code, error_message, ..Default::default() }
     };
     CreateAclsResponse { results: request.creations.iter().map(refused).collect(), ..Default::default() }
@@ -34,12 +35,12 @@ pub(crate) async fn create(_ctx: Context, request: CreateAclsRequest) -> CreateA
 
 pub(crate) async fn delete(_ctx: Context, request: DeleteAclsRequest) -> DeleteAclsResponse {
     let refused = |_| {
-        let (error_code, error_message) = refusal();
+        let (error_code, error_message) = refusal(NONE_TO_CHANGE);
         DeleteAclsFilterResult { error_code, error_message, ..Default::default() }
     };
     DeleteAclsResponse { filter_results: request.filters.iter().map(refused).collect(), ..Default::default() }
 }
 
-fn refusal() -> (i16, Option<Str>) {
-    (ErrorCode::SecurityDisabled.code(), Some(Str::from(NO_AUTHORIZER)))
+fn refusal(words: &'static str) -> (i16, Option<Str>) {
+    (ErrorCode::SecurityDisabled.code(), Some(Str::from(words)))
 }

@@ -64,12 +64,14 @@ final class Administration {
         var rule = new AclBinding(new ResourcePattern(ResourceType.TOPIC, "t", PatternType.LITERAL),
             new AccessControlEntry("User:somebody", "*", AclOperation.READ, AclPermissionType.ALLOW));
         try (Admin admin = Kafka.admin()) {
-            List<Callable<?>> calls = List.of(
-                () -> admin.describeAcls(AclBindingFilter.ANY).values().get(),
+            var described = refused(SecurityDisabledException.class, () -> admin.describeAcls(AclBindingFilter.ANY).values().get());
+            equal("message", described.getMessage(), "No Authorizer is configured on the broker");
+            List<Callable<?>> changes = List.of(
                 () -> admin.createAcls(List.of(rule)).all().get(),
                 () -> admin.deleteAcls(List.of(rule.toFilter())).all().get());
-            for (var call : calls) {
-                equal("message", refused(SecurityDisabledException.class, call).getMessage(), "No Authorizer is configured.");
+            for (var change : changes) {
+                var refused = refused(SecurityDisabledException.class, change);
+                equal("message", refused.getMessage(), "No Authorizer is configured.");
             }
         }
     }
