@@ -14,7 +14,7 @@ pub enum Kind {
     Page(Prepare),
     /// A part that starts and kills our own binary.
     Broker(Part),
-    /// Whole programs of Kafka's, on a broker that is killed under them: ours, or a node of Kafka.
+    /// Whole programs of Kafka's, on a broker that they may kill: ours, or a node of Kafka.
     Programs(Part),
     /// A part that uses our own binary as a client, against any broker.
     Commands(Part),

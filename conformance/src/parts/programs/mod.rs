@@ -1,5 +1,5 @@
 //! Whole programs of Kafka's, unchanged, each in processes of its own: Kafka Streams, Kafka Connect, MirrorMaker 2.
-//! They and their broker are killed under load, and what they made must be exactly what they promise.
+//! They are killed under load, Streams' broker too, and what they made must be exactly what they promise.
 //!
 //! ```text
 //!   node.rs      the broker: ours, or a node of Apache Kafka (`--on-kafka`): each case is known to pass on both
