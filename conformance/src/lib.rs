@@ -7,7 +7,7 @@
 //!
 //! ```text
 //! main -> options -> run -> suites (the table) -> clients/<language> (prepare, command line)
-//!                                              -> parts/<part>       (proof, crash, restart, hostile, cli)
+//!                                              -> parts/<part>       (proof, crash, restart, hostile, cli, streams ...)
 //!                                 harness (the binary in a temporary directory)    outcome (lines, table)
 //! ```
 //!

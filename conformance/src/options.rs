@@ -13,6 +13,8 @@ pub struct Options {
     pub bootstrap: Option<String>,
     /// That broker's log directory, for the tools that read it.
     pub data_dir: Option<PathBuf>,
+    /// Whole programs run on Apache Kafka, started here, in our broker's place.
+    pub on_kafka: bool,
     /// The binary to test. Without it `PAGEWIRE_BIN`, else a debug build of this checkout.
     pub binary: Option<PathBuf>,
     /// Only these cases of the client suites.
@@ -36,6 +38,7 @@ usage: pagewire-conformance [SUITE...] [options]
   --bootstrap HOST:PORT   use a broker that already runs (Apache Kafka, say)
   --data-dir DIR          that broker's log directory
   --binary FILE           the pagewire to test (or PAGEWIRE_BIN; else a debug build)
+  --on-kafka              whole programs on a node of Apache Kafka in our broker's place
   --case NAME             only this case of the client suites; may be repeated
   --prepare-only          fetch and build what the suites need, run nothing
   --quiet                 print only what is not ok
@@ -62,6 +65,7 @@ impl Options {
                 "--data-dir" => options.data_dir = Some(value()?.into()),
                 "--binary" => options.binary = Some(value()?.into()),
                 "--case" => options.cases.push(value()?),
+                "--on-kafka" => options.on_kafka = true,
                 "--prepare-only" => options.prepare_only = true,
                 "--quiet" => options.quiet = true,
                 "--list" => options.list = true,

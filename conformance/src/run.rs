@@ -57,6 +57,9 @@ fn one(
     printer: &Printer,
     broker: &mut Lazy<'_>,
 ) -> Result<SuiteRun> {
+    if options.on_kafka && !matches!(suite.kind, Kind::Programs(_)) {
+        return Ok(SuiteRun::skipped(suite.name, "only whole programs are run on a Kafka started here"));
+    }
     match suite.kind {
         Kind::Client(prepare) | Kind::Page(prepare) => {
             let mut command = match prepare(workspace, printer) {
@@ -81,15 +84,20 @@ fn one(
             }
             Ok(SuiteRun { suite: suite.name.to_owned(), cases, took: Duration::ZERO })
         }
-        Kind::Broker(part) | Kind::Commands(part) => {
+        Kind::Broker(part) | Kind::Programs(part) | Kind::Commands(part) => {
             if options.prepare_only {
                 return Ok(passed(suite, "prepare"));
             }
-            if options.bootstrap.is_some() && matches!(suite.kind, Kind::Broker(_)) {
+            if options.bootstrap.is_some() && !matches!(suite.kind, Kind::Commands(_)) {
                 return Ok(SuiteRun::skipped(suite.name, "it needs a broker of its own, which it can kill"));
             }
-            let context =
-                Context { binary: broker.binary()?, outside: options.bootstrap.clone(), workspace, printer };
+            let context = Context {
+                binary: broker.binary()?,
+                outside: options.bootstrap.clone(),
+                on_kafka: options.on_kafka,
+                workspace,
+                printer,
+            };
             let cases = Cases::new(suite.name, &options.cases, printer);
             part(&context, &cases);
             Ok(SuiteRun { suite: suite.name.to_owned(), cases: cases.finish(), took: Duration::ZERO })

@@ -14,6 +14,8 @@ pub enum Kind {
     Page(Prepare),
     /// A part that starts and kills our own binary.
     Broker(Part),
+    /// Whole programs of Kafka's, on a broker that they may kill: ours, or a node of Kafka.
+    Programs(Part),
     /// A part that uses our own binary as a client, against any broker.
     Commands(Part),
 }
@@ -37,6 +39,10 @@ const fn client(name: &'static str, about: &'static str, prepare: Prepare, secon
 
 const fn part(name: &'static str, about: &'static str, part: Part) -> Suite {
     Suite { name, about, kind: Kind::Broker(part), limit: Duration::MAX }
+}
+
+const fn programs(name: &'static str, about: &'static str, part: Part) -> Suite {
+    Suite { name, about, kind: Kind::Programs(part), limit: Duration::MAX }
 }
 
 /// Every suite, in the order in which they run.
@@ -68,6 +74,9 @@ pub const SUITES: &[Suite] = &[
     part("takeover", "what Apache Kafka left is served, and Kafka reads what was added", parts::takeover),
     part("witness", "Kafka's tools and Kafka itself find nothing wrong with our files", parts::witness),
     part("hostile", "malformed bytes cost their sender at most the connection", parts::hostile),
+    programs("streams", "Kafka Streams, exactly once, killed with and without its broker", parts::streams),
+    programs("connect", "Kafka Connect distributed: files through topics, workers killed", parts::connect),
+    programs("mirror", "MirrorMaker 2 from Apache Kafka and back", parts::mirror),
 ];
 
 /// The row of this name.

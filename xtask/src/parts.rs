@@ -71,6 +71,9 @@ pub(crate) static PARTS: &[Part] = &[
     suite!("takeover", "what Apache Kafka left is imported and served, and Kafka reads what was added"),
     suite!("hostile", "malformed frames and greedy clients cost only themselves"),
     Part { name: "fuzz", what: "a bounded run of every fuzz target", run: fuzz },
+    suite!("streams", "Kafka Streams counts every input once, killed with and without its broker"),
+    suite!("connect", "Kafka Connect distributed: files through topics, workers killed"),
+    suite!("mirror", "MirrorMaker 2 from Apache Kafka and back: records, groups, settings"),
 ];
 
 /// Prints what there is to run.

@@ -50,6 +50,7 @@ impl Classes {
             let mut fetch = Command::new(maven);
             fetch.args(["-q", "-B", "-ntp", "-f"]).arg(project).arg("dependency:copy-dependencies");
             fetch.args([format!("-Doutput={}", folder.display()), format!("-Dkafka={version}")]);
+            fetch.arg("-DbrokerOnly");
             step(workspace, &format!("kafka-{version}"), &mut fetch)?;
             stamp.set()?;
         }

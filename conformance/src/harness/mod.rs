@@ -3,6 +3,7 @@
 mod binary;
 mod broker;
 pub mod commands;
+pub mod http;
 mod process;
 pub mod raw;
 
@@ -16,7 +17,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 pub use binary::find_or_build;
 pub use broker::Broker;
 pub(crate) use broker::STOP_LIMIT;
-pub use process::{Ended, kill_group, run_to_end, which};
+pub use process::{Ended, kill_group, run_to_end, tail, which};
 
 /// A connection with a large receive buffer, so that much of a response can wait in it.
 pub fn wide_receiver(address: &str) -> Result<TcpStream> {

@@ -66,7 +66,7 @@ pub fn run_to_end(command: &mut Command, log: &Path, limit: Duration) -> Result<
 }
 
 /// The last 4 KiB of a file, as text.
-fn tail(path: &Path) -> io::Result<String> {
+pub fn tail(path: &Path) -> io::Result<String> {
     let mut bytes = Vec::new();
     File::open(path)?.read_to_end(&mut bytes)?;
     let start = bytes.len().saturating_sub(4096);

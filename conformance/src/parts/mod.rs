@@ -8,6 +8,7 @@ mod kafka;
 mod ledger;
 mod load;
 mod once;
+mod programs;
 mod proof;
 mod restart;
 mod serve;
@@ -26,6 +27,7 @@ use crate::workspace::Workspace;
 pub use cli::cli;
 pub use crash::crash;
 pub use hostile::hostile;
+pub use programs::{connect, mirror, streams};
 pub use proof::proof;
 pub use restart::restart;
 pub use serve::serve;
@@ -39,6 +41,8 @@ pub struct Context<'a> {
     pub binary: PathBuf,
     /// A broker that already runs, for parts that need not start their own.
     pub outside: Option<String>,
+    /// Whole programs run on Apache Kafka in our broker's place.
+    pub on_kafka: bool,
     /// The checkout.
     pub workspace: &'a Workspace,
     /// For progress.

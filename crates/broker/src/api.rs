@@ -83,6 +83,15 @@ pub static APIS: &[Api] = &[
     api(ApiKey::TxnOffsetCommit, (0, 5), "commit group offsets in a transaction", |c| {
         respond(c, handlers::txn_offset_commit::handle)
     }),
+    api(ApiKey::DescribeAcls, (1, 3), "rules of access (there is no authorizer)", |c| {
+        respond(c, handlers::acls::describe)
+    }),
+    api(ApiKey::CreateAcls, (1, 3), "rules of access (there is no authorizer)", |c| {
+        respond(c, handlers::acls::create)
+    }),
+    api(ApiKey::DeleteAcls, (1, 3), "rules of access (there is no authorizer)", |c| {
+        respond(c, handlers::acls::delete)
+    }),
     api(ApiKey::DescribeConfigs, (1, 4), "settings and their sources", |c| {
         respond_or_close(c, handlers::describe_configs::handle)
     }),

@@ -10,5 +10,5 @@ mod node;
 mod oracle;
 mod servant;
 
-pub(super) use node::{Kafka, LOG_LAYER};
+pub(super) use node::{Kafka, LOG_LAYER, free_port};
 pub(super) use oracle::Oracle;

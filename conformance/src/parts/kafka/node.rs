@@ -112,7 +112,7 @@ impl<'c> Kafka<'c> {
     fn with_directory(classes: &'c KafkaClasses, settings: Vec<String>, voters: Voters) -> Result<Self> {
         let mut directory = tempfile::Builder::new().prefix("pagewire-kafka-").tempdir()?;
         directory.disable_cleanup(std::env::var_os("CONFORMANCE_KEEP").is_some());
-        let [port, controller] = free_ports()?;
+        let (port, controller) = (free_port()?, free_port()?);
         let address = format!("127.0.0.1:{port}");
         let kafka = Self { classes, directory, address, settings, child: None };
         let listeners = format!("PLAINTEXT://{},CONTROLLER://127.0.0.1:{controller}", kafka.address);
@@ -220,17 +220,15 @@ impl Drop for Kafka<'_> {
 /// it.
 const PORTS: Range<u16> = 20_000..32_000;
 
-/// Two ports nobody listens at, each named once to this process. Kafka has to be told which.
-fn free_ports() -> Result<[u16; 2]> {
+/// A port nobody listens at, named once to this process. Kafka, and programs of Kafka's, have to be told which.
+pub(in crate::parts) fn free_port() -> Result<u16> {
     static NAMED: AtomicU16 = AtomicU16::new(0);
     let span = u32::from(PORTS.end - PORTS.start);
-    let free = || {
-        (0..span).find_map(|_| {
-            let step = u32::from(NAMED.fetch_add(1, Ordering::Relaxed));
-            let at = std::process::id().wrapping_mul(101).wrapping_add(step) % span;
-            let port = PORTS.start + u16::try_from(at).ok()?;
-            TcpListener::bind(("127.0.0.1", port)).is_ok().then_some(port)
-        })
-    };
-    Ok([free().context("no free port")?, free().context("no free port")?])
+    let found = (0..span).find_map(|_| {
+        let step = u32::from(NAMED.fetch_add(1, Ordering::Relaxed));
+        let at = std::process::id().wrapping_mul(101).wrapping_add(step) % span;
+        let port = PORTS.start + u16::try_from(at).ok()?;
+        TcpListener::bind(("127.0.0.1", port)).is_ok().then_some(port)
+    });
+    found.context("no free port")
 }

@@ -11,6 +11,7 @@
     reason = "a message may grow a field with the next version of the protocol"
 )]
 
+pub(crate) mod acls;
 pub(crate) mod add_offsets_to_txn;
 pub(crate) mod add_partitions_to_txn;
 pub(crate) mod alter_configs;

@@ -1,13 +1,19 @@
 //! What the cluster says about itself: ids, disks, topics page by page.
 
-use pagewire_wire::messages::{
-    describe_cluster_request::DescribeClusterRequest,
-    describe_groups_request::DescribeGroupsRequest,
-    describe_log_dirs_request::{DescribableLogDirTopic, DescribeLogDirsRequest},
-    describe_topic_partitions_request::{Cursor, DescribeTopicPartitionsRequest, TopicRequest},
-    list_partition_reassignments_request::ListPartitionReassignmentsRequest,
-    metadata_request::MetadataRequest,
-    offset_fetch_request::{OffsetFetchRequest, OffsetFetchRequestGroup, OffsetFetchRequestTopics},
+use pagewire_wire::{
+    Str,
+    messages::{
+        create_acls_request::{AclCreation, CreateAclsRequest},
+        delete_acls_request::{DeleteAclsFilter, DeleteAclsRequest},
+        describe_acls_request::DescribeAclsRequest,
+        describe_cluster_request::DescribeClusterRequest,
+        describe_groups_request::DescribeGroupsRequest,
+        describe_log_dirs_request::{DescribableLogDirTopic, DescribeLogDirsRequest},
+        describe_topic_partitions_request::{Cursor, DescribeTopicPartitionsRequest, TopicRequest},
+        list_partition_reassignments_request::ListPartitionReassignmentsRequest,
+        metadata_request::MetadataRequest,
+        offset_fetch_request::{OffsetFetchRequest, OffsetFetchRequestGroup, OffsetFetchRequestTopics},
+    },
 };
 
 use crate::harness::{Broker, batch};
@@ -31,6 +37,32 @@ fn controllers_are_asked_elsewhere() {
     let broker = Broker::start();
     let answer = broker.client().call(&DescribeClusterRequest { endpoint_type: 2, ..Default::default() }, 1);
     assert_eq!((answer.error_code, answer.brokers.len()), (114, 0));
+}
+
+#[test]
+fn rules_of_access_are_refused_one_by_one_while_security_is_switched_off() {
+    const SECURITY_DISABLED: i16 = 54;
+    let told = |code, message: Option<Str>| (code, message.unwrap().to_string());
+    let refused = (SECURITY_DISABLED, "No Authorizer is configured.".to_owned());
+    let broker = Broker::start();
+    let mut client = broker.client();
+    for version in 1..=3 {
+        let described = client.call(&DescribeAclsRequest::default(), version);
+        let words = "No Authorizer is configured on the broker".to_owned();
+        assert_eq!(told(described.error_code, described.error_message), (SECURITY_DISABLED, words));
+        assert!(described.resources.is_empty());
+        let creations = vec![AclCreation::default(); 2];
+        let created = client.call(&CreateAclsRequest { creations, ..Default::default() }, version).results;
+        let created: Vec<_> =
+            created.into_iter().map(|one| told(one.error_code, one.error_message)).collect();
+        assert_eq!(created, [refused.clone(), refused.clone()]);
+        let filters = vec![DeleteAclsFilter::default(); 2];
+        let deleted =
+            client.call(&DeleteAclsRequest { filters, ..Default::default() }, version).filter_results;
+        let deleted: Vec<_> =
+            deleted.into_iter().map(|one| told(one.error_code, one.error_message)).collect();
+        assert_eq!(deleted, [refused.clone(), refused.clone()]);
+    }
 }
 
 #[test]

@@ -4,13 +4,16 @@ use pagewire_wire::{
     Str, Uuid,
     messages::{
         alter_configs_request::{self, AlterConfigsRequest},
+        create_acls_request::{AclCreation, CreateAclsRequest},
         create_partitions_request::{
             CreatePartitionsAssignment, CreatePartitionsRequest, CreatePartitionsTopic,
         },
         create_topics_request::{
             CreatableReplicaAssignment, CreatableTopic, CreatableTopicConfig, CreateTopicsRequest,
         },
+        delete_acls_request::{DeleteAclsFilter, DeleteAclsRequest},
         delete_topics_request::{DeleteTopicState, DeleteTopicsRequest},
+        describe_acls_request::DescribeAclsRequest,
         describe_cluster_request::DescribeClusterRequest,
         describe_configs_request::{DescribeConfigsRequest, DescribeConfigsResource},
         describe_log_dirs_request::{DescribableLogDirTopic, DescribeLogDirsRequest},
@@ -30,6 +33,7 @@ pub(super) fn ask(probe: &mut Probe) {
     describe_configs(probe);
     alter_configs(probe);
     cluster(probe);
+    acls(probe);
     delete(probe);
 }
 
@@ -186,6 +190,14 @@ fn alter_configs(probe: &mut Probe) {
             }
         }
     }
+}
+
+fn acls(probe: &mut Probe) {
+    probe.ask_all(&DescribeAclsRequest::default());
+    probe.ask_all(&CreateAclsRequest::default());
+    probe.ask_all(&CreateAclsRequest { creations: vec![AclCreation::default(); 2], ..Default::default() });
+    probe.ask_all(&DeleteAclsRequest::default());
+    probe.ask_all(&DeleteAclsRequest { filters: vec![DeleteAclsFilter::default(); 2], ..Default::default() });
 }
 
 fn cluster(probe: &mut Probe) {

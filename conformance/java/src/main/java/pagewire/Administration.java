@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.Callable;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.AlterConfigOp;
 import org.apache.kafka.clients.admin.AlterConfigOp.OpType;
@@ -26,6 +27,11 @@ import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.TopicCollection;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.Uuid;
+import org.apache.kafka.common.acl.AccessControlEntry;
+import org.apache.kafka.common.acl.AclBinding;
+import org.apache.kafka.common.acl.AclBindingFilter;
+import org.apache.kafka.common.acl.AclOperation;
+import org.apache.kafka.common.acl.AclPermissionType;
 import org.apache.kafka.common.config.ConfigResource;
 import org.apache.kafka.common.errors.InvalidConfigurationException;
 import org.apache.kafka.common.errors.InvalidPartitionsException;
@@ -33,9 +39,13 @@ import org.apache.kafka.common.errors.InvalidReplicaAssignmentException;
 import org.apache.kafka.common.errors.InvalidReplicationFactorException;
 import org.apache.kafka.common.errors.InvalidTopicException;
 import org.apache.kafka.common.errors.OffsetOutOfRangeException;
+import org.apache.kafka.common.errors.SecurityDisabledException;
 import org.apache.kafka.common.errors.TopicExistsException;
 import org.apache.kafka.common.errors.UnknownTopicIdException;
 import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
+import org.apache.kafka.common.resource.PatternType;
+import org.apache.kafka.common.resource.ResourcePattern;
+import org.apache.kafka.common.resource.ResourceType;
 
 /** Topics, settings, offsets and the rest of the Java admin client. */
 final class Administration {
@@ -47,6 +57,22 @@ final class Administration {
             equal("a cluster id", cluster.clusterId().get().isEmpty(), false);
             equal("the controller is a node", cluster.nodes().get().contains(cluster.controller().get()), true);
             equal("a finalised epoch", admin.describeFeatures().featureMetadata().get().finalizedFeaturesEpoch().isPresent(), true);
+        }
+    }
+
+    static void aclsWithoutAnAuthorizer() throws Exception {
+        var rule = new AclBinding(new ResourcePattern(ResourceType.TOPIC, "t", PatternType.LITERAL),
+            new AccessControlEntry("User:somebody", "*", AclOperation.READ, AclPermissionType.ALLOW));
+        try (Admin admin = Kafka.admin()) {
+            var described = refused(SecurityDisabledException.class, () -> admin.describeAcls(AclBindingFilter.ANY).values().get());
+            equal("message", described.getMessage(), "No Authorizer is configured on the broker");
+            List<Callable<?>> changes = List.of(
+                () -> admin.createAcls(List.of(rule)).all().get(),
+                () -> admin.deleteAcls(List.of(rule.toFilter())).all().get());
+            for (var change : changes) {
+                var refused = refused(SecurityDisabledException.class, change);
+                equal("message", refused.getMessage(), "No Authorizer is configured.");
+            }
         }
     }
 

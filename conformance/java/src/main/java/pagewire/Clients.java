@@ -55,6 +55,7 @@ public final class Clients {
         suite.add("delete_records", Administration::deleteRecords);
         suite.add("log_dirs", Administration::logDirs);
         suite.add("producers_are_described", Administration::producers);
+        suite.add("acls_without_an_authorizer", Administration::aclsWithoutAnAuthorizer);
         suite.runAndExit(names, 6);
     }
 }

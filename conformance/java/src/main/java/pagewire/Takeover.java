@@ -68,7 +68,7 @@ final class Takeover {
         }
     }
 
-    private static void setTopic(String topic, String key, String value) throws Exception {
+    static void setTopic(String topic, String key, String value) throws Exception {
         try (Admin admin = Kafka.admin()) {
             TakeoverLoad.set(admin, ConfigResource.Type.TOPIC, topic, key, value);
         }

@@ -44,7 +44,7 @@ final class TakeoverLooks {
     }
 
     /** A topic's own settings. */
-    private static Map<String, String> own(Admin admin, String topic) throws Exception {
+    static Map<String, String> own(Admin admin, String topic) throws Exception {
         var resource = new ConfigResource(ConfigResource.Type.TOPIC, topic);
         Map<String, String> own = new TreeMap<>();
         for (ConfigEntry entry : admin.describeConfigs(List.of(resource)).all().get().get(resource).entries()) {
