@@ -2,6 +2,8 @@
 
 use std::{
     path::{Path, PathBuf},
+    sync::atomic::{AtomicUsize, Ordering},
+    thread,
     time::Instant,
 };
 
@@ -19,12 +21,24 @@ pub(crate) struct Part {
     pub(crate) name: &'static str,
     pub(crate) what: &'static str,
     run: fn(&Path) -> Result<Outcome>,
+    /// Others like it may run at the same time: it waits more than it works, and asks for nothing but its own ports.
+    beside: bool,
 }
 
-/// Real clients, and what only the whole broker can show. Each name is a suite of `pagewire-conformance`.
+/// So many run side by side.
+const LANES: usize = 2;
+
+/// What only the whole broker can show. Each name is a suite of `pagewire-conformance`.
 macro_rules! suite {
     ($name:literal, $what:literal) => {
-        Part { name: $name, what: $what, run: |root| conformance(root, $name) }
+        Part { name: $name, what: $what, run: |root| conformance(root, $name), beside: false }
+    };
+}
+
+/// The same of real clients and programs.
+macro_rules! clients {
+    ($name:literal, $what:literal) => {
+        Part { beside: true, ..suite!($name, $what) }
     };
 }
 
@@ -34,46 +48,58 @@ pub(crate) static PARTS: &[Part] = &[
         name: "fmt",
         what: "rustfmt has nothing to change",
         run: |root| cargo(root, &["fmt", "--all", "--check"]).run(),
+        beside: false,
     },
     Part {
         name: "layers",
         what: "crates import only downwards",
         run: |root| Outcome::of(layers::check(root)?),
+        beside: false,
     },
-    Part { name: "clippy", what: "no lint complains", run: clippy },
+    Part { name: "clippy", what: "no lint complains", run: clippy, beside: false },
     Part {
         name: "zcopy",
         what: "the transfer crate by itself: every set of features, and systems with nothing but the copy",
         run: zcopy::check,
+        beside: false,
     },
-    Part { name: "docs", what: "rustdoc without warnings, generated pages up to date", run: documentation },
-    Part { name: "unit", what: "unit, property and crate-level tests", run: unit },
+    Part {
+        name: "docs",
+        what: "rustdoc without warnings, generated pages up to date",
+        run: documentation,
+        beside: false,
+    },
+    Part { name: "unit", what: "unit, property and crate-level tests", run: unit, beside: false },
     Part {
         name: "build",
         what: "the release binary",
         run: |root| cargo(root, &["build", "--release"]).run(),
+        beside: false,
     },
-    suite!("kcat", "kcat as Debian ships it"),
-    suite!("librdkafka", "a current librdkafka, through confluent-kafka"),
-    suite!("kafka-python", "kafka-python, newest and older versions"),
-    suite!("aiokafka", "aiokafka"),
-    suite!("java", "Kafka's own Java clients"),
-    suite!("java-tools", "Kafka's own command-line tools"),
-    suite!("franz-go", "franz-go, newest and older versions"),
-    suite!("kafkajs", "kafkajs"),
-    suite!("cli", "the project's own commands"),
+    clients!("kcat", "kcat as Debian ships it"),
+    clients!("librdkafka", "a current librdkafka, through confluent-kafka"),
+    clients!("kafka-python", "kafka-python, newest and older versions"),
+    clients!("aiokafka", "aiokafka"),
+    clients!("java", "Kafka's own Java clients"),
+    clients!("java-tools", "Kafka's own command-line tools"),
+    clients!("franz-go", "franz-go, newest and older versions"),
+    clients!("kafkajs", "kafkajs"),
+    clients!("cli", "the project's own commands"),
     suite!("report", "the lab's report in a browser: light, dark, phone, desk"),
     suite!("serve", "starting, settings and stopping"),
     suite!("proof", "record bytes leave by reference: overwritten in flight, seen by the client"),
     suite!("restart", "what a broker knows survives a stop and a kill"),
     suite!("crash", "kill -9 under load, with a ledger of what was acknowledged"),
-    suite!("witness", "Kafka's tools and Kafka itself find nothing wrong with our files, compacted ones too"),
-    suite!("takeover", "what Apache Kafka left is imported and served, and Kafka reads what was added"),
+    clients!(
+        "witness",
+        "Kafka's tools and Kafka itself find nothing wrong with our files, compacted ones too"
+    ),
+    clients!("takeover", "what Apache Kafka left is imported and served, and Kafka reads what was added"),
     suite!("hostile", "malformed frames and greedy clients cost only themselves"),
-    Part { name: "fuzz", what: "a bounded run of every fuzz target", run: fuzz },
-    suite!("streams", "Kafka Streams counts every input once, killed with and without its broker"),
-    suite!("connect", "Kafka Connect distributed: files through topics, workers killed"),
-    suite!("mirror", "MirrorMaker 2 from Apache Kafka and back: records, groups, settings"),
+    Part { name: "fuzz", what: "a bounded run of every fuzz target", run: fuzz, beside: false },
+    clients!("streams", "Kafka Streams counts every input once, killed with and without its broker"),
+    clients!("connect", "Kafka Connect distributed: files through topics, workers killed"),
+    clients!("mirror", "MirrorMaker 2 from Apache Kafka and back: records, groups, settings"),
 ];
 
 /// Prints what there is to run.
@@ -92,13 +118,46 @@ pub(crate) fn test(root: &Path, names: &[String]) -> Result<bool> {
     };
     let strict = std::env::var("CI").is_ok_and(|ci| ci == "true");
     let mut rows = Vec::with_capacity(chosen.len());
-    for (at, part) in chosen.iter().enumerate() {
-        println!("\n=== {} ({}/{}): {}", part.name, at + 1, chosen.len(), part.what);
-        let started = Instant::now();
-        let outcome = (part.run)(root).unwrap_or_else(|error| Outcome::Failed(format!("{error:#}")));
-        rows.push(Row { name: part.name, outcome: outcome.strict(strict), took: started.elapsed() });
+    for group in chosen.chunk_by(|one, next| one.beside && next.beside) {
+        let began = rows.len();
+        let run = |at: usize, part: &Part| {
+            println!("\n=== {} ({}/{}): {}", part.name, began + at + 1, chosen.len(), part.what);
+            let started = Instant::now();
+            let outcome = (part.run)(root).unwrap_or_else(|error| Outcome::Failed(format!("{error:#}")));
+            Row { name: part.name, outcome: outcome.strict(strict), took: started.elapsed() }
+        };
+        if group.len() > 1 {
+            prepare(root, group)?;
+        }
+        rows.extend(in_lanes(group, &run));
     }
     Ok(report::summary(&rows))
+}
+
+/// Runs each part, as many at a time as there are lanes. The rows come in the order of the parts.
+fn in_lanes(group: &[&Part], run: &(impl Fn(usize, &Part) -> Row + Sync)) -> Vec<Row> {
+    let next = AtomicUsize::new(0);
+    let lane = || -> Vec<(usize, Row)> {
+        let take = || {
+            let at = next.fetch_add(1, Ordering::Relaxed);
+            group.get(at).map(|part| (at, run(at, part)))
+        };
+        std::iter::from_fn(take).collect()
+    };
+    let mut rows: Vec<(usize, Row)> = thread::scope(|scope| {
+        let lanes: Vec<_> = (0..LANES.min(group.len())).map(|_| scope.spawn(lane)).collect();
+        lanes.into_iter().flat_map(|lane| lane.join().unwrap_or_default()).collect()
+    });
+    rows.sort_by_key(|(at, _)| *at);
+    rows.into_iter().map(|(_, row)| row).collect()
+}
+
+/// Builds and fetches what suites need, which no two of them do at the same time. What cannot be had each says itself.
+fn prepare(root: &Path, group: &[&Part]) -> Result<()> {
+    cargo(root, &["build", "--release"]).run()?;
+    let suites = group.iter().map(|part| part.name);
+    driver(root, &suites.chain(["--prepare-only", "--quiet"]).collect::<Vec<_>>()).run()?;
+    Ok(())
 }
 
 fn find(name: &str) -> Result<&'static Part> {
