@@ -1,14 +1,10 @@
 //! What is logged at which level, while the broker runs. Who runs it owns the filter and hands over a way to replace it;
 //! which levels there may be is decided in `config::loggers`. Nothing of it outlives the process, as in Kafka.
 
-use pagewire_wire::ErrorCode;
 use parking_lot::Mutex;
 use tracing::level_filters::LevelFilter;
 
-use crate::{
-    cluster::Refused,
-    config::{LoggerLevels, directives, logger_levels},
-};
+use crate::config::{AlterError, LoggerLevels, directives, logger_levels};
 
 /// Replaces the filter by what it is told, in the words of tracing's `EnvFilter`.
 type Replace = Box<dyn Fn(&str) -> Result<(), String> + Send + Sync>;
@@ -49,20 +45,20 @@ impl Loggers {
     /// Makes of the levels that were changed what `wish` makes of them, or only says whether that can be.
     pub(crate) fn change(
         &self,
-        wish: impl FnOnce(&LoggerLevels) -> Result<LoggerLevels, Refused>,
+        wish: impl FnOnce(&LoggerLevels) -> Result<LoggerLevels, AlterError>,
         validate_only: bool,
-    ) -> Result<(), Refused> {
+    ) -> Result<(), AlterError> {
         let mut changed = self.changed.lock();
         let next = wish(&changed)?;
         let Some(filter) = &self.filter else {
             let message = "The program that runs this broker does not let its log levels be changed";
-            return Err(Refused::new(ErrorCode::InvalidRequest, message));
+            return Err(AlterError::InvalidRequest(message.to_owned()));
         };
         if validate_only || *changed == next {
             return Ok(());
         }
         let all = directives(&filter.start, &next);
-        (filter.replace)(&all).map_err(|error| Refused::new(ErrorCode::UnknownServerError, error))?;
+        (filter.replace)(&all).map_err(AlterError::InvalidRequest)?;
         tracing::warn!(levels = all, "log levels changed");
         *changed = next;
         Ok(())
@@ -91,7 +87,7 @@ mod tests {
         assert!(told.lock().is_empty(), "only asked");
         loggers.change(|_| Ok(level("pagewire_log", "DEBUG")), false).expect("is");
         let refused = loggers.change(|_| Ok(level("pagewire_log", "TRACE")), false);
-        assert_eq!(refused.expect_err("refused").message, "no");
+        assert_eq!(refused.expect_err("refused"), AlterError::InvalidRequest("no".to_owned()));
         assert!(loggers.levels().contains(&("pagewire_log", "DEBUG".to_owned())));
         loggers.change(|_| Ok(LoggerLevels::new()), false).expect("taken back");
         assert_eq!(*told.lock(), ["info,pagewire_log=debug", "info,pagewire_log=trace", "info"]);
@@ -103,6 +99,6 @@ mod tests {
         let loggers = Loggers::default();
         assert!(!loggers.can_change() && loggers.levels().iter().any(|(name, _)| *name == "root"));
         let refused = loggers.change(|_| Ok(LoggerLevels::new()), true).expect_err("refused");
-        assert_eq!(refused.code, ErrorCode::InvalidRequest);
+        assert!(matches!(refused, AlterError::InvalidRequest(_)));
     }
 }

@@ -6,6 +6,7 @@ mod common;
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use common::{Broker, eventually};
@@ -57,7 +58,8 @@ impl Producer {
     fn write(&mut self, topic: &str) {
         let builder = BatchBuilder::new(Codec::None).producer(self.id, self.epoch, 0);
         let mut builder = builder.transactional();
-        builder.append(1000, None, Some(b"open"), &[]).unwrap();
+        let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis();
+        builder.append(i64::try_from(now_ms).unwrap(), None, Some(b"open"), &[]).unwrap();
         let records = Records::Bytes(builder.build().unwrap());
         let partition = PartitionProduceData { index: 0, records };
         let topic = TopicProduceData {

@@ -24,10 +24,13 @@ pub(crate) const GROUP_VERSION: &str = "group.version";
 /// A feature this broker has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Feature {
+    /// Kafka's name.
     pub(crate) name: &'static str,
-    /// The lowest level, below 0 which every feature can have that may be switched off.
+    /// The lowest level; 0 where it can be switched off.
     pub(crate) min: i16,
+    /// The highest level.
     pub(crate) max: i16,
+    /// Whether its level means anything here, so that it can be another.
     changes: bool,
 }
 

@@ -35,7 +35,7 @@ impl ChangeKind {
         }
     }
 
-    pub(super) const fn name(self) -> &'static str {
+    const fn name(self) -> &'static str {
         match self {
             Self::Set => "SET",
             Self::Delete => "DELETE",
@@ -119,7 +119,7 @@ pub fn apply(
     broker: &BrokerConfig,
 ) -> Result<BTreeMap<String, String>, AlterError> {
     if target == Target::Loggers {
-        loggers::check(changes)?;
+        changes.iter().try_for_each(check_logger)?;
     }
     let mut next = own.clone();
     let mut seen = BTreeSet::new();
@@ -158,6 +158,32 @@ pub fn apply(
         next.insert(change.name.to_owned(), list.join(","));
     }
     Ok(next)
+}
+
+/// Refuses what no logger can take, in Kafka's words (kafka: RuntimeLoggerManager).
+fn check_logger(change: &Change<'_>) -> Result<(), AlterError> {
+    let name = change.name;
+    if matches!(change.kind, ChangeKind::Append | ChangeKind::Subtract) {
+        let kind = change.kind.name();
+        let message = format!("{kind} operation is not allowed for the BROKER_LOGGER resource");
+        return Err(AlterError::InvalidRequest(message));
+    }
+    if !loggers::is_known(name) {
+        return Err(AlterError::InvalidConfig(format!("Logger {name} does not exist!")));
+    }
+    match (change.kind, change.value) {
+        (ChangeKind::Delete, _) if name == loggers::ROOT => {
+            let message = format!("Removing the log level of the {name} logger is not allowed");
+            Err(AlterError::InvalidRequest(message))
+        }
+        (ChangeKind::Set, Some(level)) if !loggers::LEVELS.contains(&level) => {
+            let valid = loggers::LEVELS.join(", ");
+            Err(AlterError::InvalidConfig(format!(
+                "Cannot set the log level of {name} to {level} as it is not a supported log level. Valid log levels are {valid}"
+            )))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The settings of an AlterConfigs request, which replace all there were.

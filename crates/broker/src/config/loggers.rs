@@ -5,10 +5,8 @@
 
 use std::collections::BTreeMap;
 
-use super::alter::{AlterError, Change, ChangeKind};
-
-/// What every name begins with.
-const ROOT: &str = "root";
+/// What stands before every name.
+pub(super) const ROOT: &str = "root";
 
 /// Every logger there is. What is below one of these goes by its level.
 const LOGGERS: [&str; 13] = [
@@ -28,38 +26,14 @@ const LOGGERS: [&str; 13] = [
 ];
 
 /// Levels that may be asked for (kafka: LogLevelConfig).
-const LEVELS: [&str; 6] = ["DEBUG", "ERROR", "FATAL", "INFO", "TRACE", "WARN"];
+pub(super) const LEVELS: [&str; 6] = ["DEBUG", "ERROR", "FATAL", "INFO", "TRACE", "WARN"];
 
 /// Levels of loggers that were changed, by their names.
 pub type LoggerLevels = BTreeMap<String, String>;
 
-/// Refuses changes that no logger could take, in Kafka's words (kafka: RuntimeLoggerManager).
-pub(super) fn check(changes: &[Change<'_>]) -> Result<(), AlterError> {
-    changes.iter().try_for_each(check_one)
-}
-
-fn check_one(change: &Change<'_>) -> Result<(), AlterError> {
-    let name = change.name;
-    if matches!(change.kind, ChangeKind::Append | ChangeKind::Subtract) {
-        let kind = change.kind.name();
-        let message = format!("{kind} operation is not allowed for the BROKER_LOGGER resource");
-        return Err(AlterError::InvalidRequest(message));
-    }
-    if !LOGGERS.contains(&name) {
-        return Err(AlterError::InvalidConfig(format!("Logger {name} does not exist!")));
-    }
-    match (change.kind, change.value) {
-        (ChangeKind::Delete, _) if name == ROOT => Err(AlterError::InvalidRequest(format!(
-            "Removing the log level of the {ROOT} logger is not allowed"
-        ))),
-        (ChangeKind::Set, Some(level)) if !LEVELS.contains(&level) => {
-            Err(AlterError::InvalidConfig(format!(
-                "Cannot set the log level of {name} to {level} as it is not a supported log level. Valid log levels are {}",
-                LEVELS.join(", ")
-            )))
-        }
-        _ => Ok(()),
-    }
+/// Whether there is a logger of this name.
+pub(super) fn is_known(name: &str) -> bool {
+    LOGGERS.contains(&name)
 }
 
 /// What tracing's filter is to be told: `start`, and `changed` on top of it. Of two levels for one target the later counts.
@@ -103,10 +77,6 @@ mod tests {
         all.into_iter().find(|(name, _)| *name == logger).expect("a logger").1
     }
 
-    fn refusal(name: &str, kind: ChangeKind, value: Option<&str>) -> AlterError {
-        check(&[Change { name, kind, value }]).expect_err("refused")
-    }
-
     #[test]
     fn the_longest_name_before_a_loggers_own_has_its_level() {
         let directives = "info,pagewire_broker=warn,pagewire_broker::net=trace,a[span{x=1}]=debug";
@@ -131,25 +101,5 @@ mod tests {
         let all = directives("info,pagewire_log=warn", &changed);
         assert_eq!(all, "info,pagewire_log=warn,pagewire_log=trace,error");
         assert_eq!((level("pagewire_log", &all), level("root", &all)), ("TRACE".into(), "ERROR".into()));
-    }
-
-    #[test]
-    fn what_no_logger_can_take_is_refused_as_kafka_refuses_it() {
-        for name in ["nosuch", ""] {
-            let message = format!("Logger {name} does not exist!");
-            assert_eq!(refusal(name, ChangeKind::Set, Some("DEBUG")), AlterError::InvalidConfig(message));
-        }
-        for level in ["debug", "OFF", "LOUD", ""] {
-            let AlterError::InvalidConfig(message) = refusal("root", ChangeKind::Set, Some(level)) else {
-                panic!("another error")
-            };
-            assert!(message.ends_with("Valid log levels are DEBUG, ERROR, FATAL, INFO, TRACE, WARN"));
-        }
-        for (kind, word) in [(ChangeKind::Append, "APPEND"), (ChangeKind::Subtract, "SUBTRACT")] {
-            let message = format!("{word} operation is not allowed for the BROKER_LOGGER resource");
-            assert_eq!(refusal("root", kind, Some("DEBUG")), AlterError::InvalidRequest(message));
-        }
-        let message = "Removing the log level of the root logger is not allowed".to_owned();
-        assert_eq!(refusal("root", ChangeKind::Delete, None), AlterError::InvalidRequest(message));
     }
 }

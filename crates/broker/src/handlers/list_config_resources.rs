@@ -60,13 +60,10 @@ async fn names(ctx: &Context, kind: i8) -> Result<Vec<String>, CatalogError> {
         }
         BROKER | LOGGERS => vec![cluster.identity().node_id.to_string()],
         GROUP => {
-            let group = |(scope, (record, _)): (ConfigScope, (pagewire_metadata::model::ConfigRecord, _))| {
-                match scope {
-                    ConfigScope::Group(id) if !record.configs.is_empty() => Some(id),
-                    _ => None,
-                }
-            };
-            cluster.catalog().configs().await?.into_iter().filter_map(group).collect()
+            let configs = cluster.catalog().configs().await?;
+            let set = configs.into_iter().filter(|(_, (record, _))| !record.configs.is_empty());
+            set.filter_map(|(scope, _)| if let ConfigScope::Group(id) = scope { Some(id) } else { None })
+                .collect()
         }
         _ => Vec::new(),
     })

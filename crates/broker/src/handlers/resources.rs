@@ -143,8 +143,8 @@ async fn alter(
         Resource::ThisBroker => alter_broker(ctx, Target::Broker, wish, validate_only).await,
         Resource::Loggers => {
             let config = ctx.broker.config();
-            let checked = |own: &OwnConfigs| Ok(wish(Target::Loggers, own, &config)?);
-            ctx.broker.loggers().change(checked, validate_only)
+            let changed = |own: &OwnConfigs| wish(Target::Loggers, own, &config);
+            Ok(ctx.broker.loggers().change(changed, validate_only)?)
         }
     }
 }

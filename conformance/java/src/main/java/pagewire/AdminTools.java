@@ -267,7 +267,7 @@ final class AdminTools {
             });
         }
         contains(run("TransactionsCommand", words("describe --transactional-id", id + "-nosuch")).failed().text(), "could not be found");
-        contains(run("TransactionsCommand", words("list --transactional-id-pattern", "(")).failed().text(), "InvalidRegularExpression");
+        contains(run("TransactionsCommand", words("list --transactional-id-pattern", "(")).failed().text(), "Failed to list transactions: ");
     }
 
     static void notThere() throws Exception {
