@@ -103,14 +103,26 @@ pub static APIS: &[Api] = &[
         respond(c, handlers::create_partitions::handle)
     }),
     api(ApiKey::DeleteGroups, (0, 2), "delete empty groups", |c| respond(c, handlers::delete_groups::handle)),
+    api(ApiKey::ElectLeaders, (0, 2), "elect leaders (each partition has the one it can have)", |c| {
+        respond(c, handlers::elect_leaders::handle)
+    }),
     api(ApiKey::IncrementalAlterConfigs, (0, 1), "change settings", |c| {
         respond(c, handlers::incremental_alter_configs::handle)
+    }),
+    api(ApiKey::AlterPartitionReassignments, (0, 1), "move replicas (to the one broker)", |c| {
+        respond(c, handlers::alter_partition_reassignments::handle)
     }),
     api(ApiKey::ListPartitionReassignments, (0, 0), "moves under way (none)", |c| {
         respond(c, handlers::list_partition_reassignments::handle)
     }),
     api(ApiKey::OffsetDelete, (0, 0), "forget committed offsets", |c| {
         respond(c, handlers::offset_delete::handle)
+    }),
+    api(ApiKey::DescribeQuorum, (0, 2), "who keeps the metadata (this node)", |c| {
+        respond(c, handlers::describe_quorum::handle)
+    }),
+    api(ApiKey::UpdateFeatures, (0, 2), "change levels of features", |c| {
+        respond(c, handlers::update_features::handle)
     }),
     api(ApiKey::DescribeCluster, (0, 2), "cluster id and nodes", |c| {
         respond(c, handlers::describe_cluster::handle)
@@ -129,6 +141,9 @@ pub static APIS: &[Api] = &[
     }),
     api(ApiKey::ConsumerGroupDescribe, (0, 1), "members and assignments", |c| {
         respond_or_close(c, handlers::consumer_group_describe::handle)
+    }),
+    api(ApiKey::ListConfigResources, (0, 1), "what has settings", |c| {
+        respond(c, handlers::list_config_resources::handle)
     }),
     api(ApiKey::DescribeTopicPartitions, (0, 0), "paged topic description", |c| {
         respond(c, handlers::describe_topic_partitions::handle)

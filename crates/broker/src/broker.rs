@@ -13,6 +13,7 @@ use crate::{
     config::BrokerConfig,
     coordinators::Coordinators,
     handlers::{fetch::FetchSessions, produce},
+    loggers::Loggers,
     memory::{Budget, Load},
     metrics::Metrics,
     net,
@@ -30,6 +31,7 @@ pub(crate) struct Broker {
     memory: Arc<Budget>,
     io: IoPool,
     metrics: Metrics,
+    loggers: Loggers,
     cleaners: Cleaners,
     settings_changed: Notify,
 }
@@ -42,6 +44,7 @@ pub(crate) struct Parts {
     pub(crate) transfer: Transfer,
     pub(crate) buffers: BufferPool,
     pub(crate) io: IoPool,
+    pub(crate) loggers: Loggers,
 }
 
 impl Broker {
@@ -60,6 +63,7 @@ impl Broker {
             transfer: parts.transfer,
             buffers: parts.buffers,
             io: parts.io,
+            loggers: parts.loggers,
             metrics: Metrics::default(),
             settings_changed: Notify::new(),
         }
@@ -143,6 +147,11 @@ impl Broker {
         });
         let away = dirs.away().into_iter().map(|(path, _)| (path.to_path_buf(), now_ms)).collect::<Vec<_>>();
         self.metrics.offline_since.note(refusing.chain(away));
+    }
+
+    /// What is logged at which level.
+    pub(crate) fn loggers(&self) -> &Loggers {
+        &self.loggers
     }
 
     pub(crate) fn metrics(&self) -> &Metrics {

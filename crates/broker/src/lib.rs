@@ -27,6 +27,7 @@ mod dispatch;
 pub mod fuzzing;
 mod handlers;
 mod loaded;
+mod loggers;
 mod memory;
 mod metrics;
 mod net;
@@ -42,5 +43,6 @@ mod testing;
 mod trouble_tests;
 
 pub use cleaner::CleanerGauges;
+pub use loggers::Loggers;
 pub use net::{connections_with, raise_descriptor_limit};
 pub use node::{Node, StartError, back_up_stopped};

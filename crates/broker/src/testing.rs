@@ -34,6 +34,7 @@ use crate::{
     config::BrokerConfig,
     coordinators::Coordinators,
     dispatch::dispatch,
+    loggers::Loggers,
     net::{Peer, Reply},
     partition::Partition,
     request::Context,
@@ -102,7 +103,9 @@ impl Bench {
         let buffers = BufferPool::new(PoolOptions::default());
         let transfer = Transfer::new(TransferOptions::default(), buffers.clone(), io.clone());
         let coordinators = Coordinators::new(&config);
-        let broker = Arc::new(Broker::new(Parts { config, cluster, coordinators, transfer, buffers, io }));
+        let loggers = Loggers::default();
+        let broker =
+            Arc::new(Broker::new(Parts { config, cluster, coordinators, transfer, buffers, io, loggers }));
         Self { broker, peer: Arc::new(peer()) }
     }
 

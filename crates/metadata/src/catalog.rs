@@ -6,8 +6,8 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use crate::model::{
-    BLOCK_LEN, ClusterRecord, ConfigRecord, ConfigScope, DeletedTopicRecord, LogDirsRecord, ModelError,
-    ProducerIdBlock, ProducerIdsRecord, TopicRecord, UnmadeTopicRecord, decode, encode, keys,
+    BLOCK_LEN, ClusterRecord, ConfigRecord, ConfigScope, DeletedTopicRecord, FeaturesRecord, LogDirsRecord,
+    ModelError, ProducerIdBlock, ProducerIdsRecord, TopicRecord, UnmadeTopicRecord, decode, encode, keys,
 };
 use crate::store::{Batch, Entry, Expect, PutError, Revision, Store, StoreError, Watch};
 
@@ -248,6 +248,27 @@ impl Catalog {
     ) -> Result<Revision, CatalogError> {
         let expect = if version == 0 { Expect::Absent } else { Expect::Version(version) };
         self.write(&scope.key(), record, expect).await
+    }
+
+    /// Levels of features that were changed; none was is version 0.
+    pub async fn features(&self) -> Result<Current<FeaturesRecord>, CatalogError> {
+        Ok(self.read(keys::FEATURES).await?.unwrap_or_default())
+    }
+
+    /// Replaces the levels read at `version` (0: none was changed).
+    pub async fn replace_features(
+        &self,
+        record: &FeaturesRecord,
+        version: Revision,
+    ) -> Result<Revision, CatalogError> {
+        let expect = if version == 0 { Expect::Absent } else { Expect::Version(version) };
+        self.write(keys::FEATURES, record, expect).await
+    }
+
+    /// How many changes there have been.
+    pub async fn revision(&self) -> Result<Revision, CatalogError> {
+        // The least that can be listed.
+        Ok(self.store.list(keys::CLUSTER).await?.revision)
     }
 
     /// The log directories that a node has served; none remembered is version 0.

@@ -11,6 +11,7 @@
 //! the image. A topic is usable before its creation is answered.
 
 mod change;
+mod features;
 mod image;
 mod known;
 mod logs;
@@ -37,6 +38,7 @@ use tokio::sync::Mutex;
 use tokio_util::task::TaskTracker;
 
 pub(crate) use change::{Change, change};
+pub(crate) use features::{Direction, FEATURES, Feature, LevelWish, Levels};
 pub(crate) use image::{Image, PartitionEntry, TopicEntry};
 pub(crate) use known::{Known, disk, known_id};
 pub(crate) use missing::{look as look_for_missing, unmade};
@@ -55,6 +57,7 @@ pub(crate) struct Cluster {
     catalog: Catalog,
     log_dirs: Arc<LogDirs>,
     image: ArcSwap<Image>,
+    features: ArcSwap<Levels>,
     /// Held while a change goes through store, disk and image. Only tasks of changes wait for it, which always run on: a
     /// future that a connection drives may not be polled for as long as its client does not read.
     changing: Arc<Mutex<()>>,
@@ -72,6 +75,7 @@ impl Cluster {
             catalog,
             log_dirs,
             image: ArcSwap::default(),
+            features: ArcSwap::default(),
             changing: Arc::default(),
             changes: TaskTracker::new(),
             producer_ids: Arc::default(),
@@ -100,12 +104,6 @@ impl Cluster {
     /// The brokers, as the client at the other end of `peer` reaches them.
     pub(crate) fn nodes(&self, peer: &Peer) -> Vec<Node> {
         vec![self.identity.node_for(peer)]
-    }
-
-    /// Epoch of the finalised features: they have never changed since the cluster was made.
-    #[expect(clippy::unused_self, reason = "it is the cluster's, and will change with it")]
-    pub(crate) fn features_epoch(&self) -> i64 {
-        0
     }
 
     /// An id no producer ever had.

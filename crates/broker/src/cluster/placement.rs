@@ -32,18 +32,20 @@ pub(crate) fn check_replication(factor: i16) -> Result<(), Refused> {
     Err(Refused::new(ErrorCode::InvalidReplicationFactor, message))
 }
 
-/// What is wrong with a manual assignment of one partition, where this node is the only broker.
+/// What is wrong with a manual assignment of one partition, where this node is the only broker. Of several things it is the one
+/// that Kafka comes to first, which goes by the ids.
 pub(crate) fn misplaced(broker_ids: &[i32], node_id: i32) -> Option<String> {
-    match broker_ids {
-        [] => Some("The manual partition assignment includes an empty replica list.".into()),
-        [only] if *only == node_id => None,
-        ids => Some(match ids.iter().find(|id| **id != node_id) {
-            Some(stranger) => {
-                format!(
-                    "The manual partition assignment includes broker {stranger}, but no such broker is registered."
-                )
-            }
-            None => format!("The manual partition assignment includes the broker {node_id} more than once."),
+    if broker_ids.is_empty() {
+        return Some("The manual partition assignment includes an empty replica list.".into());
+    }
+    let least = broker_ids.iter().filter(|id| **id != node_id).min();
+    let is_twice = broker_ids.iter().filter(|id| **id == node_id).count() > 1;
+    match least {
+        Some(stranger) if !is_twice || *stranger < node_id => Some(format!(
+            "The manual partition assignment includes broker {stranger}, but no such broker is registered."
+        )),
+        _ => is_twice.then(|| {
+            format!("The manual partition assignment includes the broker {node_id} more than once.")
         }),
     }
 }
@@ -61,6 +63,20 @@ mod tests {
         for (factor, default) in [(2, 1), (-1, 3), (0, 1), (-2, 1), (-1, 0)] {
             let refused = check(factor, default).expect_err("not to be kept");
             assert_eq!(refused.code, ErrorCode::InvalidReplicationFactor);
+        }
+    }
+
+    #[test]
+    fn of_several_faults_of_an_assignment_the_one_of_the_least_broker_is_told() {
+        let told = |ids: &[i32]| misplaced(ids, 1).unwrap_or_default();
+        assert_eq!(told(&[1]), "");
+        assert!(told(&[]).contains("empty"));
+        for ids in [&[3, 2][..], &[1, 3, 2], &[2]] {
+            assert!(told(ids).contains("broker 2,"), "{ids:?}");
+        }
+        assert!(told(&[2, 1, -1, 1]).contains("broker -1,"));
+        for ids in [&[1, 1][..], &[2, 1, 1]] {
+            assert!(told(ids).contains("broker 1 more than once"), "{ids:?}");
         }
     }
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::broker::BrokerConfig;
 use super::definition::{Area, Kind, Setting, Standing, Update};
+use super::loggers;
 use super::names::nearest;
 use super::table::{broker_setting, broker_settings, group_setting, topic_row, topic_setting};
 use super::topic::effective;
@@ -66,6 +67,8 @@ pub enum Target {
     Broker,
     /// A group's.
     Group,
+    /// Those of what is logged.
+    Loggers,
 }
 
 /// A change is refused. The text is for the client.
@@ -84,6 +87,7 @@ fn setting_of(target: Target, name: &str) -> Option<&'static Setting> {
         Target::Topic => topic_setting(name),
         Target::BrokerDefault | Target::Broker => broker_setting(name),
         Target::Group => group_setting(name),
+        Target::Loggers => None,
     }
 }
 
@@ -97,7 +101,7 @@ fn current_items(
     let taken_over = || match target {
         Target::Topic => topic_row(setting.name).and_then(|row| effective(row, &BTreeMap::new(), broker)),
         Target::BrokerDefault | Target::Broker => broker.layers.value(setting.name).map(|(value, _)| value),
-        Target::Group => None,
+        Target::Group | Target::Loggers => None,
     };
     match (own.get(setting.name), taken_over()) {
         (Some(text), _) => items(text),
@@ -106,13 +110,17 @@ fn current_items(
     }
 }
 
-/// The settings that `changes` make of `own`. Names and values are not checked here, but for what the operations need.
+/// The settings that `changes` make of `own`. Names and values are not checked here, but for what the operations need, and for
+/// levels of loggers.
 pub fn apply(
     target: Target,
     own: &BTreeMap<String, String>,
     changes: &[Change<'_>],
     broker: &BrokerConfig,
 ) -> Result<BTreeMap<String, String>, AlterError> {
+    if target == Target::Loggers {
+        changes.iter().try_for_each(check_logger)?;
+    }
     let mut next = own.clone();
     let mut seen = BTreeSet::new();
     for change in changes {
@@ -150,6 +158,32 @@ pub fn apply(
         next.insert(change.name.to_owned(), list.join(","));
     }
     Ok(next)
+}
+
+/// Refuses what no logger can take, in Kafka's words (kafka: RuntimeLoggerManager).
+fn check_logger(change: &Change<'_>) -> Result<(), AlterError> {
+    let name = change.name;
+    if matches!(change.kind, ChangeKind::Append | ChangeKind::Subtract) {
+        let kind = change.kind.name();
+        let message = format!("{kind} operation is not allowed for the BROKER_LOGGER resource");
+        return Err(AlterError::InvalidRequest(message));
+    }
+    if !loggers::is_known(name) {
+        return Err(AlterError::InvalidConfig(format!("Logger {name} does not exist!")));
+    }
+    match (change.kind, change.value) {
+        (ChangeKind::Delete, _) if name == loggers::ROOT => {
+            let message = format!("Removing the log level of the {name} logger is not allowed");
+            Err(AlterError::InvalidRequest(message))
+        }
+        (ChangeKind::Set, Some(level)) if !loggers::LEVELS.contains(&level) => {
+            let valid = loggers::LEVELS.join(", ");
+            Err(AlterError::InvalidConfig(format!(
+                "Cannot set the log level of {name} to {level} as it is not a supported log level. Valid log levels are {valid}"
+            )))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The settings of an AlterConfigs request, which replace all there were.

@@ -10,6 +10,7 @@
 //!   topic.rs     TopicConfig: a topic's own settings over the broker's; what the log and the record checks need
 //!   describe.rs  values with sources and synonyms, for DescribeConfigs
 //!   alter.rs     set, delete, append, subtract, and what may be changed while running
+//!   loggers.rs   levels of what is logged
 //!   docs.rs      docs/settings.md
 //! ```
 //!
@@ -30,6 +31,7 @@ mod docs;
 mod durations;
 mod layers;
 mod listeners;
+mod loggers;
 mod names;
 mod sources;
 mod table;
@@ -50,6 +52,7 @@ pub use describe::{
 pub use docs::markdown;
 pub use layers::{Layers, Source};
 pub use listeners::Endpoint;
+pub use loggers::{LoggerLevels, directives, levels as logger_levels};
 pub use sources::{ConfigError, ConfigErrors, Given, OTHER_VARIABLES, Origin, Sources};
 pub use table::{
     GROUP, TOPIC, TopicSetting, broker_setting, broker_settings, group_setting, topic_row, topic_setting,

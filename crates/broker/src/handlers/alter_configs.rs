@@ -1,12 +1,15 @@
 //! AlterConfigs: replaces all own settings of a resource at once. Old clients only; new ones change single settings.
 
-use pagewire_wire::messages::{
-    alter_configs_request::{AlterConfigsRequest, AlterConfigsResource},
-    alter_configs_response::{AlterConfigsResourceResponse, AlterConfigsResponse},
+use pagewire_wire::{
+    ErrorCode,
+    messages::{
+        alter_configs_request::{AlterConfigsRequest, AlterConfigsResource},
+        alter_configs_response::{AlterConfigsResourceResponse, AlterConfigsResponse},
+    },
 };
 
-use super::resources::{Altered, Wanted, Wish, alter_all};
-use crate::{config, request::Context};
+use super::resources::{Altered, LOGGERS, Wanted, Wish, alter_all};
+use crate::{cluster::Refused, config, request::Context};
 
 pub(crate) async fn handle(ctx: Context, request: AlterConfigsRequest) -> AlterConfigsResponse {
     let altered =
@@ -22,9 +25,14 @@ pub(crate) async fn handle(ctx: Context, request: AlterConfigsRequest) -> AlterC
 }
 
 fn wanted(asked: AlterConfigsResource) -> Wanted {
-    let entries = asked.configs;
+    let (kind, name, entries) = (asked.resource_type, asked.resource_name, asked.configs);
+    if kind == LOGGERS {
+        // Levels are changed one by one alone.
+        let refused = Refused::new(ErrorCode::InvalidRequest, format!("Unknown resource type {kind}"));
+        return Wanted { kind, name, wish: Err(refused) };
+    }
     let wish: Wish = Box::new(move |_, _, _| {
         config::replace(entries.iter().map(|entry| (entry.name.as_str(), entry.value.as_deref())))
     });
-    Wanted { kind: asked.resource_type, name: asked.resource_name, wish: Ok(wish) }
+    Wanted { kind, name, wish: Ok(wish) }
 }

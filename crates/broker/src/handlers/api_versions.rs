@@ -13,16 +13,15 @@ use pagewire_wire::{
 
 use crate::{
     api::{APIS, Api},
+    cluster::{FEATURES, Feature},
     net::Outcome,
     request::{Context, encode},
 };
 
-/// Features with their levels, the highest in force. `metadata.version` of Kafka 4.3 is 3.3-IV3 to 4.3-IV0: tools read it,
-/// clients decide nothing by it. By `transaction.version` producers know by which rules transactions end (KIP-890).
-const FEATURES: &[(&str, i16, i16)] =
-    &[("group.version", 0, 1), ("metadata.version", 7, 30), ("transaction.version", 0, 2)];
 /// First version with features.
 const FEATURES_FROM: i16 = 3;
+/// First version in which a feature may have 0 as its lowest level.
+const LEVEL_0_FROM: i16 = 4;
 
 pub(crate) async fn handle(ctx: Context, request: ApiVersionsRequest) -> ApiVersionsResponse {
     let named =
@@ -33,19 +32,26 @@ pub(crate) async fn handle(ctx: Context, request: ApiVersionsRequest) -> ApiVers
     let mut response =
         ApiVersionsResponse { api_keys: APIS.iter().map(range).collect(), ..Default::default() };
     if ctx.version >= FEATURES_FROM {
-        let supported = |&(name, min_version, max_version): &(&'static str, i16, i16)| {
-            let name = Str::from_static(name);
-            SupportedFeatureKey { name, min_version, max_version, ..Default::default() }
+        let levels = ctx.broker.cluster().features();
+        let supported = |feature: &Feature| SupportedFeatureKey {
+            name: Str::from_static(feature.name),
+            min_version: feature.min,
+            max_version: feature.max,
+            ..Default::default()
         };
-        let finalized = |&(name, _, level): &(&'static str, i16, i16)| FinalizedFeatureKey {
-            name: Str::from_static(name),
+        let finalized = |(feature, level): (&Feature, i16)| FinalizedFeatureKey {
+            name: Str::from_static(feature.name),
             min_version_level: level,
             max_version_level: level,
             ..Default::default()
         };
-        response.supported_features = FEATURES.iter().map(supported).collect();
-        response.finalized_features = FEATURES.iter().map(finalized).collect();
-        response.finalized_features_epoch = ctx.broker.cluster().features_epoch();
+        // Clients of the version before take a lowest level of 0 for an error.
+        let shown = |feature: &&Feature| ctx.version >= LEVEL_0_FROM || feature.min > 0;
+        response.supported_features = FEATURES.iter().filter(shown).map(supported).collect();
+        // A feature at level 0 is not there.
+        let in_force = FEATURES.iter().map(|feature| (feature, levels.of(feature)));
+        response.finalized_features = in_force.filter(|(_, level)| *level > 0).map(finalized).collect();
+        response.finalized_features_epoch = levels.epoch();
     }
     response
 }

@@ -46,12 +46,11 @@ pub(crate) async fn handle(
 }
 
 fn describe(ctx: &Context, group_id: Str) -> DescribedGroup {
+    if !ctx.broker.cluster().features().serves_consumer_groups() {
+        return refused(group_id, Error::UnsupportedVersion);
+    }
     if group_id.is_empty() {
-        return DescribedGroup {
-            group_id,
-            error_code: ErrorCode::InvalidGroupId.code(),
-            ..Default::default()
-        };
+        return refused(group_id, Error::InvalidGroupId);
     }
     let now = Now { wall_ms: now_ms(), steady_ms: steady_ms() };
     let groups = ctx.broker.coordinators().groups();

@@ -37,6 +37,9 @@ async fn beat(
     ctx: &Context,
     request: ConsumerGroupHeartbeatRequest,
 ) -> Result<ConsumerHeartbeatAnswer, Error> {
+    if !ctx.broker.cluster().features().serves_consumer_groups() {
+        return Err(Error::UnsupportedVersion);
+    }
     let group_id = request.group_id.to_string();
     let own = ctx.broker.cluster().own_configs(&ConfigScope::Group(group_id.clone())).await;
     let own = own.map_err(|_| Error::CoordinatorNotAvailable)?;

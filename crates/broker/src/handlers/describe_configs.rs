@@ -18,7 +18,6 @@ use pagewire_wire::{
     },
 };
 use tokio::task::consume_budget;
-use tracing::level_filters::LevelFilter;
 
 use super::resources::Resource;
 use crate::{
@@ -128,7 +127,11 @@ async fn describe(
         Resource::Group(name) => {
             describe_group(&cluster.own_configs(&ConfigScope::Group(name)).await?, &config)
         }
-        Resource::Loggers => return Ok(vec![root_logger()]),
+        Resource::Loggers => {
+            let loggers = ctx.broker.loggers();
+            let wanted = loggers.levels().into_iter().filter(|(name, _)| show.wants(name));
+            return Ok(wanted.map(|level| logger(level, !loggers.can_change())).collect());
+        }
     };
     let wanted = described.into_iter().filter(|entry| show.wants(entry.name));
     let mut entries: Vec<_> = wanted.map(|entry| show.entry(entry)).collect();
@@ -161,12 +164,11 @@ impl Show<'_> {
     }
 }
 
-/// The one logger: the level everything is logged at.
-fn root_logger() -> DescribeConfigsResourceResult {
+fn logger((name, level): (&'static str, String), read_only: bool) -> DescribeConfigsResourceResult {
     DescribeConfigsResourceResult {
-        name: Str::from("root"),
-        value: Some(Str::from(LevelFilter::current().to_string().to_ascii_uppercase())),
-        read_only: true,
+        name: Str::from_static(name),
+        value: Some(Str::from(level)),
+        read_only,
         config_source: LOGGER_SOURCE,
         ..Default::default()
     }

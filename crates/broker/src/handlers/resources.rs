@@ -19,7 +19,18 @@ use crate::{
     request::Context,
 };
 
-/// Whose settings are meant (kafka: ConfigResource.Type).
+/// The types of resources that have settings (kafka: ConfigResource.Type).
+pub(super) const TOPIC: i8 = 2;
+/// A broker, or all of them.
+pub(super) const BROKER: i8 = 4;
+/// The levels that a broker logs at.
+pub(super) const LOGGERS: i8 = 8;
+/// What clients are to measure (KIP-714).
+pub(super) const CLIENT_METRICS: i8 = 16;
+/// A group of consumers.
+pub(super) const GROUP: i8 = 32;
+
+/// Whose settings are meant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Resource {
     Topic(String),
@@ -37,14 +48,14 @@ impl Resource {
     /// Understands a type and a name of the protocol. Topics need not exist.
     pub(super) fn parse(kind: i8, name: &str, node_id: i32) -> Result<Self, Refused> {
         match kind {
-            2 => match names::refusal(name) {
+            TOPIC => match names::refusal(name) {
                 Some(reason) if !name.is_empty() => {
                     Err(Refused::new(ErrorCode::InvalidTopicException, reason))
                 }
                 _ => Ok(Self::Topic(name.to_owned())),
             },
-            4 if name.is_empty() => Ok(Self::AllBrokers),
-            4 | 8 => {
+            BROKER if name.is_empty() => Ok(Self::AllBrokers),
+            BROKER | LOGGERS => {
                 // Written in one way only: `01` and `+1` would be the same resource under other names.
                 let id = name.parse::<i32>().ok().filter(|id| id.to_string() == name);
                 let id =
@@ -53,10 +64,10 @@ impl Resource {
                     let message = format!("Unexpected broker id, expected {node_id}, but received {id}");
                     return Err(invalid(message));
                 }
-                Ok(if kind == 4 { Self::ThisBroker } else { Self::Loggers })
+                Ok(if kind == BROKER { Self::ThisBroker } else { Self::Loggers })
             }
-            16 => Err(invalid("Client metrics are not served")),
-            32 => Ok(Self::Group(name.to_owned())),
+            CLIENT_METRICS => Err(invalid("Client metrics are not served")),
+            GROUP => Ok(Self::Group(name.to_owned())),
             other => Err(invalid(format!("Unknown resource type {other}"))),
         }
     }
@@ -131,7 +142,9 @@ async fn alter(
         Resource::AllBrokers => alter_broker(ctx, Target::BrokerDefault, wish, validate_only).await,
         Resource::ThisBroker => alter_broker(ctx, Target::Broker, wish, validate_only).await,
         Resource::Loggers => {
-            Err(invalid("Log levels are set when the broker starts; they do not change while it runs"))
+            let config = ctx.broker.config();
+            let changed = |own: &OwnConfigs| wish(Target::Loggers, own, &config);
+            Ok(ctx.broker.loggers().change(changed, validate_only)?)
         }
     }
 }

@@ -45,7 +45,7 @@ use opening::{Opened, Opening};
 pub use stopped::back_up_stopped;
 
 use crate::{
-    CleanerGauges, background,
+    CleanerGauges, Loggers, background,
     broker::{Broker, Parts},
     cleaner,
     cluster::Cluster,
@@ -77,6 +77,11 @@ pub struct Node {
 impl Node {
     /// Starts a broker and returns when it serves. Must run inside a multi-thread tokio runtime.
     pub async fn start(config: BrokerConfig) -> Result<Self, StartError> {
+        Self::start_with(config, Loggers::default()).await
+    }
+
+    /// The same, with levels of what is logged that clients may change.
+    pub async fn start_with(config: BrokerConfig, loggers: Loggers) -> Result<Self, StartError> {
         let started = Instant::now();
         let io = IoPool::new(config.io_threads, IO_QUEUE_MAX);
         let opening = Opening::begin(config, &io).await?;
@@ -87,6 +92,7 @@ impl Node {
             catalog,
             identity,
             topics,
+            features,
             deleted,
             served,
             log_dirs,
@@ -95,6 +101,7 @@ impl Node {
             epoch_is_owed,
         } = opened;
         let cluster = Cluster::new(identity, catalog, Arc::new(log_dirs));
+        cluster.set_features(features);
         if epoch_is_owed {
             owed::hold(cluster.log_dirs());
         }
@@ -116,7 +123,8 @@ impl Node {
         });
         let transfer = Transfer::new(transfer_options(&config), buffers.clone(), io.clone());
         let coordinators = Coordinators::new(&config);
-        let broker = Arc::new(Broker::new(Parts { config, cluster, coordinators, transfer, buffers, io }));
+        let broker =
+            Arc::new(Broker::new(Parts { config, cluster, coordinators, transfer, buffers, io, loggers }));
         let mut node = Self {
             broker,
             addresses: listeners.iter().map(Listener::address).collect(),

@@ -28,7 +28,7 @@ use super::{
 use crate::{
     backup::{BackupFailed, BackupOptions},
     clock::now_ms,
-    cluster::{Identity, look_for_missing, unmade, with_stored},
+    cluster::{Identity, Levels, look_for_missing, unmade, with_stored},
     config::BrokerConfig,
 };
 
@@ -49,6 +49,7 @@ pub(super) struct Opened {
     pub(super) catalog: Catalog,
     pub(super) identity: Identity,
     pub(super) topics: Vec<TopicRecord>,
+    pub(super) features: Levels,
     pub(super) deleted: Vec<DeletedTopicRecord>,
     /// Log directories that were served, now or earlier.
     pub(super) served: LogDirsRecord,
@@ -94,6 +95,7 @@ impl Opening {
         let mut cluster = catalog.cluster(now_ms()).await?;
         let (versions, mut topics): (Vec<Revision>, Vec<TopicRecord>) =
             catalog.topics().await?.0.into_iter().map(|(record, version)| (version, record)).unzip();
+        let features = Levels::new(catalog.features().await?);
         let deleted = catalog.deleted_topics().await?;
         let unmade = unmade(&catalog).await?;
         if bare && !topics.is_empty() && saved::is_of(&locked, &cluster) {
@@ -143,6 +145,7 @@ impl Opening {
             catalog,
             identity,
             topics,
+            features,
             deleted,
             served,
             log_dirs,

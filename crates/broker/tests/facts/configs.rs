@@ -7,12 +7,15 @@ use pagewire_wire::messages::{
     incremental_alter_configs_request::{
         AlterConfigsResource, AlterableConfig, IncrementalAlterConfigsRequest,
     },
+    list_config_resources_request::ListConfigResourcesRequest,
+    list_config_resources_response::ConfigResource,
 };
 
 use crate::harness::{Broker, Client, FetchAt, Fetched, batch, records_of};
 
 pub(crate) const TOPIC: i8 = 2;
 pub(crate) const BROKER: i8 = 4;
+const LOGGER: i8 = 8;
 const GROUP: i8 = 32;
 pub(crate) const SET: i8 = 0;
 const DELETE: i8 = 1;
@@ -340,4 +343,59 @@ fn a_policy_may_be_empty_and_names_nothing_twice() {
     for value in ["[]", "[compact]", "delete,", ",", "COMPACT"] {
         assert_eq!(change(&mut client, (TOPIC, "t"), &[("cleanup.policy", SET, Some(value))], false).0, 40);
     }
+}
+
+#[test]
+fn what_has_settings_is_listed_by_type() {
+    let broker = Broker::start();
+    let mut client = broker.client();
+    client.create_topic("b", 1);
+    client.create_topic("a", 1);
+    let time = "consumer.heartbeat.interval.ms";
+    for group in ["readers", "writers"] {
+        assert_eq!(change(&mut client, (GROUP, group), &[(time, SET, Some("6000"))], false).0, 0);
+    }
+    assert_eq!(change(&mut client, (GROUP, "writers"), &[(time, DELETE, None)], false).0, 0);
+    let mut list = |resource_types: &[i8], version| {
+        let request =
+            ListConfigResourcesRequest { resource_types: resource_types.to_vec(), ..Default::default() };
+        let answer = client.call(&request, version);
+        let one = |found: ConfigResource| (found.resource_type, found.resource_name.to_string());
+        (answer.error_code, answer.config_resources.into_iter().map(one).collect::<Vec<_>>())
+    };
+    let named = |kind, names: &[&str]| names.iter().map(|name| (kind, (*name).to_owned())).collect();
+    assert_eq!(list(&[TOPIC], 1), (0, named(TOPIC, &["a", "b"])));
+    assert_eq!(list(&[BROKER], 1), (0, named(BROKER, &["1"])));
+    assert_eq!(list(&[GROUP], 1), (0, named(GROUP, &["readers"])));
+    assert_eq!(list(&[16], 1), (0, vec![]), "no client metrics");
+    assert_eq!(list(&[], 1).1.len(), 5);
+    assert_eq!(list(&[], 0), (0, vec![]), "of client metrics alone");
+    assert_eq!(list(&[TOPIC, 3], 1), (35, vec![]));
+}
+
+#[test]
+fn a_level_of_what_is_logged_is_shown_and_cannot_be_asked_for_nonsense() {
+    let broker = Broker::start();
+    let mut client = broker.client();
+    let root = describe(&mut client, LOGGER, "1", "root");
+    assert_eq!((root.config_source, root.is_sensitive), (6, false));
+    assert!(root.value.is_some());
+    for (name, kind, value, code) in [
+        ("root", SET, Some("LOUD"), 40),
+        ("nosuch", SET, Some("INFO"), 40),
+        ("root", DELETE, None, 42),
+        ("root", APPEND, Some("INFO"), 42),
+        ("root", SUBTRACT, Some("INFO"), 42),
+        // Nobody but the program around this broker changes what it logs.
+        ("root", SET, Some("INFO"), 42),
+    ] {
+        assert_eq!(
+            change(&mut client, (LOGGER, "1"), &[(name, kind, value)], false).0,
+            code,
+            "{name} {kind}"
+        );
+    }
+    let set = [("root", SET, Some("INFO"))];
+    assert_eq!(change(&mut client, (LOGGER, "9"), &set, false).0, 42);
+    assert_eq!(change(&mut client, (LOGGER, ""), &set, false).0, 42);
 }

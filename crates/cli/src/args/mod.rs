@@ -1,6 +1,7 @@
 //! What the command line may say, one file per command. Every `--help` ends with examples.
 
 pub(crate) mod backup;
+pub(crate) mod config;
 pub(crate) mod consume;
 pub(crate) mod doctor;
 pub(crate) mod group;
@@ -12,6 +13,7 @@ pub(crate) mod position;
 pub(crate) mod produce;
 pub(crate) mod serve;
 pub(crate) mod topic;
+pub(crate) mod txn;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -57,6 +59,10 @@ pub(crate) enum Command {
     Consume(consume::ConsumeArgs),
     /// List, describe, reset, delete consumer groups
     Group(group::GroupArgs),
+    /// List, show, change settings of topics, brokers, groups
+    Config(config::ConfigArgs),
+    /// List, describe, abort transactions; find those that hang
+    Txn(txn::TxnArgs),
     /// Show a cluster: its id, nodes, controller and what they speak
     Cluster(ClusterArgs),
     /// Check the files of logs, or print what is in them
@@ -83,6 +89,9 @@ pub(crate) enum Command {
     Docs(DocsArgs),
 }
 
+/// Where a broker is that was started without options.
+pub(crate) const BOOTSTRAP: &str = "127.0.0.1:9092";
+
 /// How to reach a cluster, and what to print.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Connection and output")]
@@ -93,7 +102,7 @@ pub(crate) struct Connect {
         long,
         global = true,
         env = "PAGEWIRE_BOOTSTRAP",
-        default_value = "127.0.0.1:9092",
+        default_value = BOOTSTRAP,
         value_name = "HOST:PORT,..."
     )]
     pub(crate) bootstrap_server: Bootstrap,

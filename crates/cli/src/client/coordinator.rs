@@ -1,4 +1,6 @@
-//! Who coordinates a group, and questions to it.
+//! Who coordinates a group or a transactional id, and questions to it.
+
+use std::fmt;
 
 use pagewire_wire::messages::find_coordinator_request::FindCoordinatorRequest;
 use pagewire_wire::{ErrorCode, Request, Str};
@@ -13,18 +15,54 @@ use crate::output::complain;
 /// From this version on several groups can be asked about at once, and must be.
 const SEVERAL_KEYS: i16 = 4;
 
+/// What has a coordinator.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Coordinated<'k> {
+    /// A group of consumers.
+    Group(&'k str),
+    /// What a producer calls itself in its transactions.
+    TransactionalId(&'k str),
+}
+
+impl Coordinated<'_> {
+    fn key(self) -> Str {
+        let (Self::Group(key) | Self::TransactionalId(key)) = self;
+        Str::from(key.to_owned())
+    }
+
+    fn key_type(self) -> i8 {
+        match self {
+            Self::Group(_) => 0,
+            Self::TransactionalId(_) => 1,
+        }
+    }
+}
+
+impl fmt::Display for Coordinated<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Group(group) => write!(f, "group {group}"),
+            Self::TransactionalId(id) => write!(f, "transactional id {id}"),
+        }
+    }
+}
+
 impl Client {
     /// The node that coordinates `group`, asked once.
     pub(crate) async fn coordinator_once(&mut self, group: &str, deadline: Deadline) -> Result<i32> {
-        let key = Str::from(group.to_owned());
+        self.coordinator_of(Coordinated::Group(group), deadline).await
+    }
+
+    async fn coordinator_of(&mut self, of: Coordinated<'_>, deadline: Deadline) -> Result<i32> {
+        let key = of.key();
         let answer = self
             .call_once(Target::Any, i16::MAX, deadline, |version| {
                 let (key, coordinator_keys) =
                     if version < SEVERAL_KEYS { (key, Vec::new()) } else { (Str::new(), vec![key]) };
-                FindCoordinatorRequest { key, coordinator_keys, key_type: 0 }
+                FindCoordinatorRequest { key, coordinator_keys, key_type: of.key_type() }
             })
             .await?;
-        let what = || format!("the coordinator of group {group}");
+        let what = || format!("the coordinator of {of}");
         let (id, host, port) = if let Some(found) = answer.coordinators.first() {
             Error::check(found.error_code, found.error_message.as_deref(), what)?;
             (found.node_id, &found.host, found.port)
@@ -56,18 +94,27 @@ impl Client {
         build: impl Fn(i16) -> R,
         code: impl Fn(&R::Response) -> i16,
     ) -> Result<R::Response> {
+        self.call_coordinator_of(Coordinated::Group(group), ceiling, build, code).await
+    }
+
+    /// The same of whatever has a coordinator.
+    pub(crate) async fn call_coordinator_of<R: Request>(
+        &mut self,
+        of: Coordinated<'_>,
+        ceiling: i16,
+        build: impl Fn(i16) -> R,
+        code: impl Fn(&R::Response) -> i16,
+    ) -> Result<R::Response> {
         let mut retry = self.retry();
         loop {
             let deadline = retry.deadline();
-            let asked = match self.coordinator_once(group, deadline).await {
+            let asked = match self.coordinator_of(of, deadline).await {
                 Ok(node) => self.call_once(Target::Node(node), ceiling, deadline, &build).await,
                 Err(error) => Err(error),
             };
             let error = match asked {
                 Ok(answer) if !is_elsewhere(code(&answer)) => return Ok(answer),
-                Ok(answer) => {
-                    Error::Api { what: format!("group {group}"), code: code(&answer), message: None }
-                }
+                Ok(answer) => Error::Api { what: of.to_string(), code: code(&answer), message: None },
                 Err(error) => error,
             };
             self.wait_for_group(&mut retry, error).await?;

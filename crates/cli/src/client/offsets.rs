@@ -99,7 +99,10 @@ impl Client {
     }
 
     /// Splits questions by the node that leads their partition.
-    async fn by_leader(&mut self, wanted: &[(Place, i64)]) -> Result<BTreeMap<i32, Vec<(Place, i64)>>> {
+    pub(crate) async fn by_leader(
+        &mut self,
+        wanted: &[(Place, i64)],
+    ) -> Result<BTreeMap<i32, Vec<(Place, i64)>>> {
         let names: BTreeSet<&str> = wanted.iter().map(|(place, _)| place.topic.as_str()).collect();
         let names: Vec<&str> = names.into_iter().collect();
         let topics = self.metadata(Which::Named(&names)).await?;

@@ -3,6 +3,7 @@
 mod backup;
 mod cluster;
 mod completions;
+mod config;
 mod consume;
 mod docs;
 mod doctor;
@@ -14,12 +15,14 @@ mod lab;
 mod log;
 mod man;
 mod pages;
+mod pasted;
 mod positions;
 mod produce;
 mod restore;
 mod serve;
 mod stop;
 mod topic;
+mod txn;
 
 use std::future::Future;
 
@@ -35,6 +38,8 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
         Some(Command::Produce(args)) => as_client(produce::run(args)),
         Some(Command::Consume(args)) => as_client(consume::run(args)),
         Some(Command::Group(args)) => as_client(group::run(args)),
+        Some(Command::Config(args)) => as_client(config::run(args)),
+        Some(Command::Txn(args)) => as_client(txn::run(args)),
         Some(Command::Cluster(args)) => as_client(cluster::run(args)),
         Some(Command::Log(args)) => as_client(log::run(args)),
         Some(Command::Import(args)) => import::run(&args),

@@ -4,6 +4,7 @@
 //! |-------------------------|----------------------|----------------------------------------------|
 //! | `cluster`               | `ClusterRecord`      | the first start, once                        |
 //! | `producer-ids`          | `ProducerIdsRecord`  | whoever takes a block of producer ids        |
+//! | `features`              | `FeaturesRecord`     | whoever changes the level of a feature       |
 //! | `topics/<name>`         | `TopicRecord`        | create, alter, delete topics                 |
 //! | `deleted/<topic id>`    | `DeletedTopicRecord` | delete topics, until nothing is left of them |
 //! | `unmade/<topic id>`     | `UnmadeTopicRecord`  | create topics, until its logs are made       |
@@ -20,6 +21,8 @@ use super::ids;
 pub const CLUSTER: &str = "cluster";
 /// The next unused producer id.
 pub const PRODUCER_IDS: &str = "producer-ids";
+/// Levels of features.
+pub const FEATURES: &str = "features";
 /// All topics start with this.
 pub const TOPICS: &str = "topics/";
 /// All deleted topics that left traces start with this.

@@ -157,3 +157,31 @@ fn operations_change_lists_as_kafka_does() {
     let append = Change { name: "retention.ms", kind: ChangeKind::Append, value: Some("5") };
     assert_eq!(refused(&[append]), "Can't APPEND to key retention.ms because its type is not LIST.");
 }
+
+#[test]
+fn what_no_logger_can_take_is_refused_as_kafka_refuses_it() {
+    let broker = BrokerConfig::defaults();
+    let refused = |name, kind, value| {
+        let changes = [Change { name, kind, value }];
+        apply(Target::Loggers, &BTreeMap::new(), &changes, &broker).expect_err("refused")
+    };
+    for name in ["nosuch", ""] {
+        let message = format!("Logger {name} does not exist!");
+        assert_eq!(refused(name, ChangeKind::Set, Some("DEBUG")), AlterError::InvalidConfig(message));
+    }
+    for level in ["debug", "OFF", "LOUD", ""] {
+        let AlterError::InvalidConfig(message) = refused("root", ChangeKind::Set, Some(level)) else {
+            panic!("another error")
+        };
+        assert!(message.ends_with("Valid log levels are DEBUG, ERROR, FATAL, INFO, TRACE, WARN"));
+    }
+    for (kind, word) in [(ChangeKind::Append, "APPEND"), (ChangeKind::Subtract, "SUBTRACT")] {
+        let message = format!("{word} operation is not allowed for the BROKER_LOGGER resource");
+        assert_eq!(refused("root", kind, Some("DEBUG")), AlterError::InvalidRequest(message));
+    }
+    let message = "Removing the log level of the root logger is not allowed".to_owned();
+    assert_eq!(refused("root", ChangeKind::Delete, None), AlterError::InvalidRequest(message));
+    let set = [Change { name: "pagewire_log", kind: ChangeKind::Set, value: Some("TRACE") }];
+    let next = apply(Target::Loggers, &BTreeMap::new(), &set, &broker).expect("a level");
+    assert_eq!(next, own(&[("pagewire_log", "TRACE")]));
+}

@@ -5,6 +5,9 @@ use pagewire_wire::{
     messages::{
         alter_configs_request::{self, AlterConfigsRequest},
         create_acls_request::{AclCreation, CreateAclsRequest},
+        alter_partition_reassignments_request::{
+            AlterPartitionReassignmentsRequest, ReassignablePartition, ReassignableTopic,
+        },
         create_partitions_request::{
             CreatePartitionsAssignment, CreatePartitionsRequest, CreatePartitionsTopic,
         },
@@ -17,11 +20,15 @@ use pagewire_wire::{
         describe_cluster_request::DescribeClusterRequest,
         describe_configs_request::{DescribeConfigsRequest, DescribeConfigsResource},
         describe_log_dirs_request::{DescribableLogDirTopic, DescribeLogDirsRequest},
+        describe_quorum_request::{self, DescribeQuorumRequest},
         describe_topic_partitions_request::{Cursor, DescribeTopicPartitionsRequest, TopicRequest},
+        elect_leaders_request::{ElectLeadersRequest, TopicPartitions},
         incremental_alter_configs_request::{self, IncrementalAlterConfigsRequest},
+        list_config_resources_request::ListConfigResourcesRequest,
         list_partition_reassignments_request::{
             ListPartitionReassignmentsRequest, ListPartitionReassignmentsTopics,
         },
+        update_features_request::{FeatureUpdateKey, UpdateFeaturesRequest},
     },
 };
 
@@ -34,6 +41,8 @@ pub(super) fn ask(probe: &mut Probe) {
     alter_configs(probe);
     cluster(probe);
     acls(probe);
+    replicas(probe);
+    features(probe);
     delete(probe);
 }
 
@@ -236,6 +245,76 @@ fn cluster(probe: &mut Probe) {
         cursor,
         ..Default::default()
     });
+}
+
+fn replicas(probe: &mut Probe) {
+    for election_type in [0, 1, 7] {
+        let none = ElectLeadersRequest { election_type, topic_partitions: None, ..Default::default() };
+        probe.ask(&none);
+        let named = |topic: &'static str| TopicPartitions {
+            topic: topic.into(),
+            partitions: vec![0, 9, -1, 0],
+            ..Default::default()
+        };
+        let topic_partitions = Some(vec![named("here"), named("nowhere"), named(""), named("here")]);
+        probe.ask(&ElectLeadersRequest { election_type, topic_partitions, ..Default::default() });
+    }
+    for replicas in [None, Some(vec![]), Some(vec![1]), Some(vec![1, 1]), Some(vec![-1]), Some(vec![2, 1])] {
+        let partition = |partition_index| ReassignablePartition {
+            partition_index,
+            replicas: replicas.clone(),
+            ..Default::default()
+        };
+        let topic = |name: &'static str| ReassignableTopic {
+            name: name.into(),
+            partitions: vec![partition(0), partition(9), partition(0)],
+            ..Default::default()
+        };
+        let topics = vec![topic("here"), topic("nowhere"), topic("here")];
+        probe.ask_all(&AlterPartitionReassignmentsRequest { topics: topics.clone(), ..Default::default() });
+        let request = AlterPartitionReassignmentsRequest { topics, ..Default::default() };
+        probe.ask(&AlterPartitionReassignmentsRequest { allow_replication_factor_change: false, ..request });
+    }
+    probe.ask_all(&DescribeQuorumRequest::default());
+    for name in ["__cluster_metadata", "here", ""] {
+        let partitions = vec![describe_quorum_request::PartitionData::default()];
+        let topic =
+            describe_quorum_request::TopicData { topic_name: name.into(), partitions, ..Default::default() };
+        probe.ask_all(&DescribeQuorumRequest { topics: vec![topic], ..Default::default() });
+    }
+    probe.ask_all(&ListConfigResourcesRequest::default());
+    for kinds in [&[2, 4, 8, 16, 32][..], &[2, 2], &[0], &[-1, 32]] {
+        probe.ask(&ListConfigResourcesRequest { resource_types: kinds.to_vec(), ..Default::default() });
+    }
+}
+
+fn features(probe: &mut Probe) {
+    probe.ask_all(&UpdateFeaturesRequest::default());
+    for feature in ["group.version", "transaction.version", "metadata.version", "nosuch", ""] {
+        for max_version_level in [i16::MIN, 0, 1, 30, i16::MAX] {
+            for upgrade_type in [0, 1, 2, 3, 9] {
+                let update = FeatureUpdateKey {
+                    feature: feature.into(),
+                    max_version_level,
+                    upgrade_type,
+                    ..Default::default()
+                };
+                let feature_updates = vec![update.clone(), update];
+                let request =
+                    UpdateFeaturesRequest { feature_updates, validate_only: true, ..Default::default() };
+                probe.ask(&request);
+                probe.ask(&UpdateFeaturesRequest { validate_only: false, ..request });
+            }
+        }
+    }
+    // As it was, for what comes after.
+    let up = |feature: &'static str, max_version_level| FeatureUpdateKey {
+        feature: feature.into(),
+        max_version_level,
+        ..Default::default()
+    };
+    let feature_updates = vec![up("group.version", 1), up("transaction.version", 2)];
+    probe.ask_all(&UpdateFeaturesRequest { feature_updates, ..Default::default() });
 }
 
 fn delete(probe: &mut Probe) {

@@ -103,6 +103,13 @@ fn api_versions_advertises_the_table() {
             features.map(|feature| (feature.name.as_str(), feature.max_version_level)).collect();
         let in_force = [("group.version", 1), ("metadata.version", 30), ("transaction.version", 2)];
         assert_eq!(features, if version < 3 { &[][..] } else { &in_force[..] }, "v{version}");
+        let lowest: Vec<_> = answer.supported_features.iter().map(|feature| feature.min_version).collect();
+        // Clients that speak version 3 take a lowest level of 0 for an error.
+        assert_eq!(
+            lowest,
+            [&[][..], &[7], &[0, 7, 0]][usize::try_from((version - 2).max(0)).unwrap()],
+            "v{version}"
+        );
     }
 }
 

@@ -3,6 +3,7 @@
 pub(crate) mod configs;
 pub(crate) mod groups;
 pub(crate) mod topics;
+pub(crate) mod transactions;
 
 use pagewire_wire::{ErrorCode, Request};
 

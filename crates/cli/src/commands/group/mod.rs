@@ -42,7 +42,7 @@ async fn keep_existing(client: &mut Client, places: &mut BTreeSet<Place>) -> Res
 }
 
 /// The places that were named, all partitions where none was.
-async fn places(client: &mut Client, named: &[TopicPartitions]) -> anyhow::Result<Vec<Place>> {
+pub(super) async fn places(client: &mut Client, named: &[TopicPartitions]) -> anyhow::Result<Vec<Place>> {
     let names: Vec<&str> = named.iter().map(|named| named.topic.as_str()).collect();
     let topics = client.metadata(Which::Named(&names)).await?;
     let mut places = Vec::new();

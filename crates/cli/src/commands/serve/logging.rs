@@ -3,9 +3,10 @@
 use std::io::{self, IsTerminal};
 
 use anyhow::bail;
-use tracing_subscriber::EnvFilter;
+use pagewire_broker::Loggers;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, reload};
 
 use crate::Usage;
 use crate::args::serve::LogFormat;
@@ -13,8 +14,8 @@ use crate::args::serve::LogFormat;
 /// What is logged where nothing else is said.
 const LEVEL: &str = "info";
 
-/// Starts logging. Standard error may be closed: that is no error of a broker.
-pub(super) fn start(level: Option<&str>, format: LogFormat) -> anyhow::Result<()> {
+/// Starts logging, at levels that clients can change. Standard error may be closed: that is no error of a broker.
+pub(super) fn start(level: Option<&str>, format: LogFormat) -> anyhow::Result<Loggers> {
     let level = level.map(str::trim).filter(|level| !level.is_empty()).unwrap_or(LEVEL);
     let usage = |why: &str| {
         Usage(format!(
@@ -30,12 +31,16 @@ pub(super) fn start(level: Option<&str>, format: LogFormat) -> anyhow::Result<()
         .with_writer(io::stderr)
         .with_ansi(io::stderr().is_terminal())
         .log_internal_errors(false);
+    let (filter, handle) = reload::Layer::new(filter);
     let registry = tracing_subscriber::registry().with(filter);
     match format {
         LogFormat::Text => registry.with(lines).init(),
         LogFormat::Json => registry.with(lines.json().flatten_event(true)).init(),
     }
-    Ok(())
+    Ok(Loggers::new(level, move |directives| {
+        let filter = EnvFilter::builder().parse(directives).map_err(|error| error.to_string())?;
+        handle.reload(filter).map_err(|error| error.to_string())
+    }))
 }
 
 /// A word alone must be a level; after `=` one must stand.

@@ -7,8 +7,8 @@ use std::num::NonZero;
 use std::path::Path;
 
 use anyhow::{Context, bail};
-use pagewire_broker::Node;
 use pagewire_broker::config::BrokerConfig;
+use pagewire_broker::{Loggers, Node};
 use tracing::{info, warn};
 
 use super::stop;
@@ -20,7 +20,7 @@ const BLOCKING_THREADS_MAX: usize = 4;
 
 /// Serves until a signal comes.
 pub(crate) fn run(args: &ServeArgs) -> anyhow::Result<()> {
-    logging::start(args.log_level.as_deref(), args.log_format.unwrap_or_default())?;
+    let loggers = logging::start(args.log_level.as_deref(), args.log_format.unwrap_or_default())?;
     let (config, notices) = settings::load(args)?;
     for notice in notices {
         warn!("{notice}");
@@ -40,7 +40,7 @@ pub(crate) fn run(args: &ServeArgs) -> anyhow::Result<()> {
         .enable_all()
         .build()
         .context("the runtime cannot start")?;
-    let result = runtime.block_on(serve(config));
+    let result = runtime.block_on(serve(config, loggers));
     runtime.shutdown_background();
     result
 }
@@ -58,10 +58,10 @@ fn refuse_half_imported(dir: &Path) -> anyhow::Result<()> {
     }
 }
 
-async fn serve(config: BrokerConfig) -> anyhow::Result<()> {
+async fn serve(config: BrokerConfig, loggers: Loggers) -> anyhow::Result<()> {
     let stop = stop::on_signal()?;
     let node = tokio::select! {
-        node = Node::start(config) => node?,
+        node = Node::start_with(config, loggers) => node?,
         // Not serving yet, so nothing was promised: what was begun is recovered at the next start.
         () = stop.cancelled() => return Ok(()),
     };

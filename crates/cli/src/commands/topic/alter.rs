@@ -4,6 +4,7 @@ use anyhow::bail;
 
 use crate::args::topic::AlterArgs;
 use crate::client::Client;
+use crate::client::admin::configs::{Changes, Resource};
 use crate::commands::done::Done;
 use crate::output::{Format, Out};
 
@@ -26,9 +27,10 @@ pub(crate) async fn run(
 }
 
 async fn alter(client: &mut Client, topic: &str, args: &AlterArgs) -> anyhow::Result<()> {
+    let of = Resource::Topic(topic.to_owned());
     if !args.unset.is_empty() {
         // A broker takes back what there is not, and says nothing.
-        let known = client.topic_configs(topic).await?;
+        let known = client.configs(&of).await?;
         let is_known = |name: &&String| known.iter().any(|config| config.name == **name);
         if let Some(name) = args.unset.iter().find(|name| !is_known(name)) {
             bail!(
@@ -36,5 +38,6 @@ async fn alter(client: &mut Client, topic: &str, args: &AlterArgs) -> anyhow::Re
             );
         }
     }
-    Ok(client.alter_topic(topic, &args.config, &args.unset, args.dry_run).await?)
+    let changes = Changes { set: &args.config, delete: &args.unset, dry_run: args.dry_run };
+    Ok(client.alter_configs(&of, changes).await?)
 }

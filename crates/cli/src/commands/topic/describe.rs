@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::args::topic::DescribeArgs;
+use crate::client::admin::configs::Resource;
 use crate::client::offsets::{EARLIEST, LATEST, READ_UNCOMMITTED};
 use crate::client::{Client, Place};
 use crate::commands::{failures::Failures, pages};
@@ -64,7 +65,7 @@ async fn page(client: &mut Client, name: &str, all_configs: bool) -> anyhow::Res
     let at = |time| places.iter().map(|place| (place.clone(), time)).collect::<BTreeMap<_, _>>();
     let starts = client.offsets(&at(EARLIEST), READ_UNCOMMITTED).await?;
     let ends = client.offsets(&at(LATEST), READ_UNCOMMITTED).await?;
-    let configs = client.topic_configs(&topic.name).await?;
+    let configs = client.configs(&Resource::Topic(topic.name.clone())).await?;
     let row = |partition: &crate::client::Partition| {
         let place = Place::new(&topic.name, partition.index);
         Row {

@@ -29,7 +29,7 @@ pub(crate) async fn run(args: TopicArgs) -> anyhow::Result<()> {
 }
 
 /// The topic of this name; one that does not exist is an error.
-async fn named(client: &mut Client, name: &str) -> Result<Topic, Error> {
+pub(super) async fn named(client: &mut Client, name: &str) -> Result<Topic, Error> {
     let found = client.metadata(Which::Named(&[name])).await?.into_iter().next();
     let topic = found.filter(|topic| !topic.is_unknown()).ok_or_else(|| Error::NoTopic(name.to_owned()))?;
     Error::check(topic.error, None, || format!("topic {name}"))?;

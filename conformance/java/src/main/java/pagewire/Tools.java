@@ -34,6 +34,7 @@ public final class Tools {
         suite.add("kafka-delete-records", Tools::deleteRecords);
         suite.add("kafka-log-dirs", Tools::logDirs);
         suite.add("kafka-transactions_abort", Tools::abortTransaction);
+        AdminTools.addTo(suite);
         suite.add("kafka-producer-perf-test", Tools::producerPerformance);
         suite.add("kafka-consumer-perf-test", Tools::consumerPerformance);
         suite.add("kafka-e2e-latency", Tools::endToEndLatency);
