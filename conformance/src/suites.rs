@@ -14,7 +14,7 @@ pub enum Kind {
     Page(Prepare),
     /// A part that starts and kills our own binary.
     Broker(Part),
-    /// A part that uses our own binary as a client, against any broker.
+    /// A part that uses our own binary beside any broker: as its client, or to compare the two.
     Commands(Part),
 }
 
@@ -60,6 +60,12 @@ pub const SUITES: &[Suite] = &[
         about: "the lab's report in a browser, light and dark, phone and desk",
         kind: Kind::Page(clients::report),
         limit: Duration::from_mins(8),
+    },
+    Suite {
+        name: "compare",
+        about: "the same requests to ours and to Kafka, answers compared field by field",
+        kind: Kind::Commands(parts::compare),
+        limit: Duration::MAX,
     },
     part("serve", "starting, settings and stopping", parts::serve),
     part("proof", "record bytes leave without passing through user space", parts::proof),

@@ -1,6 +1,7 @@
 //! The parts that start, kill and restart the binary themselves. One file each; what they share is the harness.
 
 mod cli;
+mod compare;
 mod crash;
 mod frames;
 mod hostile;
@@ -24,6 +25,7 @@ use crate::outcome::{Case, Outcome, Printer};
 use crate::workspace::Workspace;
 
 pub use cli::cli;
+pub use compare::{compare, page as compatibility};
 pub use crash::crash;
 pub use hostile::hostile;
 pub use proof::proof;
