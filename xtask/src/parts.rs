@@ -67,6 +67,7 @@ pub(crate) static PARTS: &[Part] = &[
     suite!("proof", "record bytes leave by reference: overwritten in flight, seen by the client"),
     suite!("restart", "what a broker knows survives a stop and a kill"),
     suite!("crash", "kill -9 under load, with a ledger of what was acknowledged"),
+    suite!("compare", "the same requests to ours and to Kafka, answers compared field by field"),
     suite!("witness", "Kafka's tools and Kafka itself find nothing wrong with our files, compacted ones too"),
     suite!("takeover", "what Apache Kafka left is imported and served, and Kafka reads what was added"),
     suite!("hostile", "malformed frames and greedy clients cost only themselves"),

@@ -48,11 +48,8 @@ fn assign(field: &Field, s: &Struct) -> String {
 pub(crate) fn shapes(message: &Message) -> String {
     let mut out = String::from("\nuse crate::testing::shape::{self, Shaped};\n");
     for s in &message.structs {
-        let _ = write!(
-            out,
-            "\nimpl Shaped for {} {{\n    const FIELDS: &'static [shape::Field] = &[\n",
-            s.name
-        );
+        let _ =
+            write!(out, "\nimpl Shaped for {} {{\n    const FIELDS: &'static [shape::Field] = &[\n", s.name);
         for field in &s.fields {
             let _ = writeln!(
                 out,

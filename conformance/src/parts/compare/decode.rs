@@ -134,9 +134,9 @@ mod tests {
         match value {
             Value::Null => Written::Word("null".to_owned()),
             Value::Array(list) => Written::List(list.iter().map(written).collect()),
-            Value::Object(fields) => {
-                Written::Fields(Fields(fields.iter().map(|(name, value)| (name.clone(), written(value))).collect()))
-            }
+            Value::Object(fields) => Written::Fields(Fields(
+                fields.iter().map(|(name, value)| (name.clone(), written(value))).collect(),
+            )),
             Value::String(text) => Written::Word(text.clone()),
             plain => Written::Word(plain.to_string()),
         }

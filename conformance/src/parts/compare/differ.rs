@@ -91,14 +91,54 @@ fn walk(path: &str, ours: &Json, theirs: &Json, note: &mut impl FnMut(&str, Stri
                 }
             }
         }
-        (Json::Array(one), Json::Array(other)) if one.len() == other.len() => {
-            for (ours, theirs) in one.iter().zip(other) {
-                walk(path, ours, theirs, note);
-            }
-        }
+        (Json::Array(one), Json::Array(other)) => lists(path, one, other, note),
         (ours, theirs) if ours == theirs => {}
         (ours, theirs) => note(path, shown(path, Some(ours)), shown(path, Some(theirs))),
     }
+}
+
+/// Elements are held against those of the same name or number, in whatever order they stand; without one, against those
+/// at their place. One that the other list does not have is told by its name.
+fn lists(path: &str, ours: &[Json], theirs: &[Json], note: &mut impl FnMut(&str, String, String)) {
+    let mut left: Vec<&Json> = theirs.iter().collect();
+    for one in ours {
+        let same = |other: &&Json| id(one).is_none() || id(other) == id(one);
+        if let Some(at) = left.iter().position(same) {
+            walk(path, one, left.remove(at), note);
+        } else {
+            note(&format!("{path}[{}]", label(one)), "there".to_owned(), "absent".to_owned());
+        }
+    }
+    for other in left {
+        note(&format!("{path}[{}]", label(other)), "absent".to_owned(), "there".to_owned());
+    }
+}
+
+/// What elements of lists are known by.
+const IDS: [&str; 14] = [
+    "Name",
+    "Topic",
+    "TopicId",
+    "GroupId",
+    "TransactionalId",
+    "ResourceName",
+    "ApiKey",
+    "PartitionIndex",
+    "Partition",
+    "Index",
+    "Key",
+    "ProducerId",
+    "MemberId",
+    "BrokerId",
+];
+
+fn id(element: &Json) -> Option<&Json> {
+    IDS.iter().find_map(|name| element.get(name))
+}
+
+fn label(element: &Json) -> String {
+    let known = id(element).unwrap_or(element);
+    known.as_str().map_or_else(|| known.to_string(), str::to_owned)
 }
 
 /// A value as the table has it: errors by name, one line, not too long.
@@ -181,7 +221,8 @@ pub(super) fn known(text: &str) -> Result<Vec<Known>> {
             0 => line.clone_into(&mut api),
             1..=2 => rows.push(row(&api, line).with_context(|| format!("line {}: {line}", at + 1))?),
             _ => {
-                let last = rows.last_mut().with_context(|| format!("line {} goes on from nothing", at + 1))?;
+                let last =
+                    rows.last_mut().with_context(|| format!("line {} goes on from nothing", at + 1))?;
                 last.why = format!("{} {line}", last.why);
             }
         }
@@ -210,20 +251,39 @@ mod tests {
     #[test]
     fn fields_that_differ_are_found_with_their_path() {
         let ours = Heard::Answer(json!({ "A": 1, "T": [{ "ErrorCode": 3, "X": "x" }, { "ErrorCode": 0 }] }));
-        let theirs = Heard::Answer(json!({ "A": 1, "T": [{ "ErrorCode": 0, "X": "x" }, { "ErrorCode": 0 }], "B": 2 }));
+        let theirs =
+            Heard::Answer(json!({ "A": 1, "T": [{ "ErrorCode": 0, "X": "x" }, { "ErrorCode": 0 }], "B": 2 }));
         let found: Vec<String> =
             differences("case", 4, &ours, &theirs).iter().map(ToString::to_string).collect();
         assert_eq!(
             found,
             ["case@4 | T.ErrorCode | UNKNOWN_TOPIC_OR_PARTITION | NONE", "case@4 | B | absent | 2"]
         );
-        assert_eq!(differences("case", 4, &ours, &Heard::Closed)[0].to_string(), "case@4 | connection | UNKNOWN_TOPIC_OR_PARTITION | closed");
+        assert_eq!(
+            differences("case", 4, &ours, &Heard::Closed)[0].to_string(),
+            "case@4 | connection | UNKNOWN_TOPIC_OR_PARTITION | closed"
+        );
         assert!(differences("case", 4, &ours, &ours).is_empty());
     }
 
     #[test]
+    fn the_order_of_named_elements_says_nothing() {
+        let ours = Heard::Answer(json!({ "T": [{ "Name": "a", "X": 1 }, { "Name": "b", "X": 2 }] }));
+        let turned = Heard::Answer(json!({ "T": [{ "Name": "b", "X": 2 }, { "Name": "a", "X": 1 }] }));
+        assert!(differences("case", 4, &ours, &turned).is_empty());
+        let others = Heard::Answer(json!({ "T": [{ "Name": "c", "X": 2 }, { "Name": "a", "X": 5 }] }));
+        let found: Vec<String> =
+            differences("case", 4, &ours, &others).iter().map(ToString::to_string).collect();
+        assert_eq!(
+            found,
+            ["case@4 | T.X | 1 | 5", "case@4 | T[b] | there | absent", "case@4 | T[c] | absent | there"]
+        );
+    }
+
+    #[test]
     fn known_differences_fit_by_their_patterns() {
-        let rows = known("# what\nFetch\n  some*@4-11 | T.* | * | NONE | because\n    of that\n").expect("good");
+        let rows =
+            known("# what\nFetch\n  some*@4-11 | T.* | * | NONE | because\n    of that\n").expect("good");
         assert_eq!(rows[0].why, "because of that");
         let found = Difference {
             case: "something".into(),
@@ -241,7 +301,9 @@ mod tests {
 
     #[test]
     fn a_star_stands_for_any_letters() {
-        for (pattern, text) in [("*", ""), ("*", "x"), ("a*", "ab"), ("*b", "ab"), ("a*c*e", "abcde"), ("a", "a")] {
+        for (pattern, text) in
+            [("*", ""), ("*", "x"), ("a*", "ab"), ("*b", "ab"), ("a*c*e", "abcde"), ("a", "a")]
+        {
             assert!(fits(pattern, text), "{pattern} {text}");
         }
         for (pattern, text) in [("a", "ab"), ("a*", "ba"), ("*a", "ab"), ("a*c*e", "abde")] {

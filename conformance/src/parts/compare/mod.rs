@@ -79,7 +79,7 @@ fn with(context: &Context<'_>, cases: &Cases<'_>, tables: &Tables, theirs: &str)
         cases.run(script.api.name(), || {
             let folder = folder.as_ref().map_err(|error| anyhow::anyhow!("{error:#}"))?;
             let mut both = Both { ours: Side::new(broker.address()), theirs: Side::new(theirs) };
-            let seen = both.play(script).with_context(|| broker.log_tail())?;
+            let seen = both.play(script)?;
             judge(script, &seen, tables, folder)
         });
     }
@@ -110,6 +110,8 @@ fn advertised(address: &str, scripts: &[Script]) -> Result<()> {
 struct Seen {
     compared: usize,
     differences: Vec<Difference>,
+    /// Cases that did not come to their end.
+    broken: Vec<String>,
 }
 
 /// The two brokers, doing the same.
@@ -121,14 +123,17 @@ struct Both {
 impl Both {
     fn play(&mut self, script: &Script) -> Result<Seen> {
         let mut seen = Seen::default();
+        self.ours.prepare().context("ours")?;
+        self.theirs.prepare().context("Kafka")?;
         for step in &script.given {
             self.step(step, script.versions.first().copied().unwrap_or(0))?;
         }
         for (number, case) in script.cases.iter().enumerate() {
             for &version in &case.versions {
                 let run = format!("{}{number}v{version}", script.api.name().to_ascii_lowercase());
-                let steps = self.case(&run, case, version, &mut seen);
-                steps.with_context(|| format!("{} in version {version}", case.name))?;
+                if let Err(error) = self.case(&run, case, version, &mut seen) {
+                    seen.broken.push(format!("{}@{version}: {error:#}", case.name));
+                }
             }
         }
         Ok(seen)
@@ -175,6 +180,9 @@ fn comparable(heard: Heard, side: &Side) -> Heard {
 fn judge(script: &Script, seen: &Seen, tables: &Tables, folder: &Path) -> Result<()> {
     let api = script.api.name();
     let mut log = format!("{api}: {} answers compared\n", seen.compared);
+    for broken in &seen.broken {
+        let _ = writeln!(log, "BROKEN {broken}");
+    }
     let mut unknown = Vec::new();
     for difference in &seen.differences {
         let is_known = tables.known.iter().any(|row| row.matches(api, difference));
@@ -189,12 +197,17 @@ fn judge(script: &Script, seen: &Seen, tables: &Tables, folder: &Path) -> Result
         .filter(|row| row.api == api && !seen.differences.iter().any(|found| row.matches(api, found)))
         .map(ToString::to_string)
         .collect();
+    ensure!(seen.broken.is_empty(), "cases without an end: {}", told(&seen.broken));
     ensure!(
         unknown.is_empty(),
         "{} differences are not in compare/differences.txt: {}",
         unknown.len(),
-        unknown.iter().take(TOLD_MAX).cloned().collect::<Vec<_>>().join("; ")
+        told(&unknown)
     );
-    ensure!(gone.is_empty(), "compare/differences.txt has what does not differ any more: {}", gone.join("; "));
+    ensure!(gone.is_empty(), "compare/differences.txt has what does not differ any more: {}", told(&gone));
     Ok(())
+}
+
+fn told(all: &[String]) -> String {
+    all.iter().take(TOLD_MAX).cloned().collect::<Vec<_>>().join("; ")
 }

@@ -55,6 +55,7 @@ pub fn page(workspace: &Workspace) -> Result<String> {
         tables.scripts.len()
     );
     own(&mut page);
+    unsent(&mut page, &tables);
     page.push_str("\n## What differs, and why\n\nErrors have Kafka's names; `*` stands for anything.\n");
     for script in &tables.scripts {
         differences(&mut page, script.api.name(), &tables);
@@ -65,11 +66,21 @@ pub fn page(workspace: &Workspace) -> Result<String> {
 /// Fields whose values are each broker's own.
 fn own(page: &mut String) {
     page.push_str(
-        "\n## What is not compared\n\nThese fields of answers hold what each broker makes up or finds where it runs:\n\n\
+        "\n## What is not compared\n\nNeither is the order of what has a name in lists: topics, partitions, groups. These fields of answers hold what each
+         broker makes up or finds where it runs:\n\n\
          | field | compared | because |\n|-|-|-|\n",
     );
     for row in OWN {
         let _ = writeln!(page, "| `{}` | {} | {} |", row.name, row.compared(), row.why);
+    }
+}
+
+fn unsent(page: &mut String, tables: &Tables) {
+    page.push_str("\nThese requests are not sent to both:\n\n| API | case | because |\n|-|-|-|\n");
+    for script in &tables.scripts {
+        for (name, why) in &script.unsent {
+            let _ = writeln!(page, "| {} | `{name}` | {why} |", script.api.name());
+        }
     }
 }
 
@@ -78,10 +89,8 @@ fn differences(page: &mut String, api: &str, tables: &Tables) {
     if rows.peek().is_none() {
         return;
     }
-    let _ = write!(
-        page,
-        "\n### {api}\n\n| case | versions | field | Pagewire | Kafka | why |\n|-|-|-|-|-|-|\n"
-    );
+    let _ =
+        write!(page, "\n### {api}\n\n| case | versions | field | Pagewire | Kafka | why |\n|-|-|-|-|-|-|\n");
     for row in rows {
         let _ = writeln!(
             page,
@@ -102,6 +111,7 @@ fn cell(value: &str) -> String {
 
 /// How many answers a file's cases compare.
 fn answers_of(script: &Script) -> usize {
-    let compared = |step: &&Step| step.mode != Mode::Given && matches!(step.act, Act::Request(_) | Act::Answer);
+    let compared =
+        |step: &&Step| step.mode != Mode::Given && matches!(step.act, Act::Request(_) | Act::Answer);
     script.cases.iter().map(|case| case.versions.len() * case.steps.iter().filter(compared).count()).sum()
 }

@@ -51,7 +51,7 @@ pub(super) const OWN: &[Row] = &[
     presence("Leader", "the id of a member; likewise"),
     presence("ProducerId", "made up by the broker; likewise"),
     presence("SessionId", "made up by the broker"),
-    presence("ErrorMessage", "a sentence for people: each project has its own"),
+    nothing("ErrorMessage", "a sentence for people: each project has its own, or none"),
     presence("BatchIndexErrorMessage", "a sentence for people"),
     presence("Documentation", "sentences for people"),
     presence("LogAppendTimeMs", "a time"),
@@ -120,7 +120,7 @@ mod tests {
             "ProducerId": 7, "MemberId": "", "UsableBytes": 3,
         });
         let alike = json!({
-            "ErrorMessage": "(set)", "Port": "(set)", "Topics": [{ "TopicId": "$orders", "Index": 7 }],
+            "ErrorMessage": "(own)", "Port": "(set)", "Topics": [{ "TopicId": "$orders", "Index": 7 }],
             "ProducerId": "$pid", "MemberId": "", "UsableBytes": "(own)",
         });
         assert_eq!(plain(&answer, &variables), alike);

@@ -7,6 +7,7 @@
 //! given Produce 9 Acks=-1 ...              a request that must succeed, asked again until it does; not compared
 //! batch = Produce 9 Acks=-1 ...            a name for a request, for the lines below
 //! base MaxWaitMs=0 Topics={...}            the request that cases change
+//! unsent records_null Kafka never answers  what is not sent, and why
 //!
 //! past_the_end Topics.Partitions.FetchOffset=99       a case: the base with changes, in each version that has them
 //! only_there @9-18 Topics.Partitions.LeaderEpoch=1    the same in some of the versions, or in others: @7,8
@@ -17,6 +18,7 @@
 //!   Heartbeat 4 GroupId=g-$run                        another API, or this in one version; $run is a new word each time
 //!   on second send * ...                              on another connection, without waiting
 //!   on second answer                                  what was sent there is answered now
+//!   barrier                                           the broker has heard of all changes before this
 //! ```
 //!
 //! A line goes on where the next is indented further. A case whose changes no compared version has is an error.
@@ -39,6 +41,8 @@ pub(super) struct Script {
     pub(super) versions: Vec<i16>,
     pub(super) given: Vec<Step>,
     pub(super) cases: Vec<Case>,
+    /// What is not sent, and why.
+    pub(super) unsent: Vec<(String, String)>,
 }
 
 /// A case, in some versions.
@@ -62,7 +66,13 @@ pub(super) struct Step {
 
 #[derive(Debug, Clone)]
 pub(super) enum Act {
-    Topic { name: String, partitions: i32, configs: Vec<(String, String)> },
+    Topic {
+        name: String,
+        partitions: i32,
+        configs: Vec<(String, String)>,
+    },
+    /// Waits until the broker has heard of everything that was changed before.
+    Barrier,
     Request(Asked),
     /// Sends only.
     Send(Asked),
@@ -170,7 +180,7 @@ impl File {
         let api = ApiKey::from_name(name).with_context(|| format!("no API is named {name}"))?;
         let versions = words.map(str::parse).collect::<Result<Vec<i16>, _>>()?;
         ensure!(!versions.is_empty() && versions.is_sorted(), "versions are not in order");
-        let script = Script { api, versions, given: Vec::new(), cases: Vec::new() };
+        let script = Script { api, versions, given: Vec::new(), cases: Vec::new(), unsent: Vec::new() };
         Ok(Self { script, base: Fields::default(), named: BTreeMap::new() })
     }
 
@@ -183,6 +193,9 @@ impl File {
         } else if matches!(word, "given" | "topic") {
             let step = self.step(first)?;
             self.script.given.push(step);
+        } else if word == "unsent" {
+            let (name, why) = split(rest);
+            self.script.unsent.push((name.to_owned(), why.to_owned()));
         } else if word == "base" {
             self.base = Fields(changes(rest)?);
         } else {
@@ -260,6 +273,7 @@ impl File {
                     continue;
                 }
                 "answer" => break Act::Answer,
+                "barrier" => break Act::Barrier,
                 "topic" => break topic(after)?,
                 _ if send => break Act::Send(self.asked(rest)?),
                 _ => break Act::Request(self.asked(rest)?),
@@ -378,7 +392,13 @@ in_steps:
 
     #[test]
     fn what_makes_no_sense_is_an_error_with_its_line() {
-        for wrong in ["", "api Nobody 1", "api Heartbeat 4 0", "api Heartbeat 0\nx Groups=1\n", "api Heartbeat 0\nx:\n"] {
+        for wrong in [
+            "",
+            "api Nobody 1",
+            "api Heartbeat 4 0",
+            "api Heartbeat 0\nx Groups=1\n",
+            "api Heartbeat 0\nx:\n",
+        ] {
             assert!(parse(wrong).is_err(), "{wrong}");
         }
         let wrong = parse("api Heartbeat 0 4\nok\ntwice\ntwice\n").expect_err("a case twice");

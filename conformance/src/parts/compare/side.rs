@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use bytes::Bytes;
@@ -16,8 +16,9 @@ use super::encode::Form;
 use super::notation::{Changes, Fields, changes};
 use super::script::{Act, Asked, Damage, Mode, Step, entry};
 use super::variables::Variables;
-use crate::harness::PATIENCE;
 
+/// No answer takes as long, and nothing that is asked again.
+const PATIENCE: Duration = Duration::from_secs(20);
 /// No case is answered with more.
 const FRAME_MAX: usize = 16 << 20;
 /// What the only broker says that has not loaded a coordinator yet: no case is about that.
@@ -25,7 +26,7 @@ const LOADING: [ErrorCode; 2] = [ErrorCode::CoordinatorLoadInProgress, ErrorCode
 /// What it says besides while something else is not done yet.
 const BUSY: [ErrorCode; 2] = [ErrorCode::CoordinatorNotAvailable, ErrorCode::ConcurrentTransactions];
 /// What is not ready yet is asked again after so long.
-const ASK_AGAIN: std::time::Duration = std::time::Duration::from_millis(20);
+const ASK_AGAIN: Duration = Duration::from_millis(20);
 
 /// What came of a request.
 #[derive(Debug, Clone, PartialEq)]
@@ -42,6 +43,8 @@ pub(super) enum Heard {
 pub(super) struct Side {
     address: String,
     connections: BTreeMap<String, Connection>,
+    /// Topics made in order to wait: Kafka's broker learns of changes in their order.
+    barriers: u32,
     pub(super) variables: Variables,
 }
 
@@ -63,7 +66,16 @@ struct Sent {
 impl Side {
     pub(super) fn new(address: &str) -> Self {
         let connections = BTreeMap::new();
-        Self { address: address.to_owned(), connections, variables: Variables::default() }
+        Self { address: address.to_owned(), connections, barriers: 0, variables: Variables::default() }
+    }
+
+    /// Has the coordinators of groups and of transactions, which begin when somebody asks for them.
+    pub(super) fn prepare(&mut self) -> Result<()> {
+        for kind in [0, 1] {
+            let asked = changes(&format!("KeyType={kind} CoordinatorKeys=anybody"))?;
+            self.must(ApiKey::FindCoordinator, 4, asked, &[])?;
+        }
+        Ok(())
     }
 
     /// Every case begins with fresh connections: nobody's session or wait is in its way.
@@ -76,6 +88,11 @@ impl Side {
         let heard = match &step.act {
             Act::Topic { name, partitions, configs } => {
                 self.topic(name, *partitions, configs)?;
+                return Ok(None);
+            }
+            Act::Barrier => {
+                self.barriers += 1;
+                self.topic(&format!("barrier-{}-$run", self.barriers), 1, &[])?;
                 return Ok(None);
             }
             Act::Send(asked) => {
@@ -106,7 +123,8 @@ impl Side {
             if let Heard::Answer(answer) = &heard {
                 error_codes(answer, &mut codes);
             }
-            let any = |of: &[ErrorCode]| codes.iter().any(|code| of.iter().any(|known| known.code() == *code));
+            let any =
+                |of: &[ErrorCode]| codes.iter().any(|code| of.iter().any(|known| known.code() == *code));
             let again = match step.mode {
                 Mode::Compared => any(&LOADING),
                 Mode::Settled => any(&LOADING) || any(&BUSY),
@@ -138,7 +156,9 @@ impl Side {
         let address = self.address.clone();
         let connection = self.connection(on)?;
         let sent = connection.sent.pop_front().context("nothing was sent")?;
-        let heard = connection.receive(sent).with_context(|| format!("{} v{} at {address}", sent.api, sent.version))?;
+        let heard = connection
+            .receive(sent)
+            .with_context(|| format!("{} v{} at {address}", sent.api, sent.version))?;
         if heard == Heard::Closed {
             self.connections.remove(on);
         }
@@ -298,7 +318,8 @@ mod tests {
 
     #[test]
     fn paths_go_through_lists_and_error_codes_are_found_anywhere() {
-        let answer = json!({ "ErrorCode": 0, "Topics": [{ "Id": "a", "PartitionErrorCode": 6 }, { "Id": "b" }] });
+        let answer =
+            json!({ "ErrorCode": 0, "Topics": [{ "Id": "a", "PartitionErrorCode": 6 }, { "Id": "b" }] });
         assert_eq!(at(&answer, "Topics.Id"), Some(&json!("a")));
         assert_eq!(at(&answer, "Topics.1.Id"), Some(&json!("b")));
         assert_eq!(at(&answer, "Topics.2.Id"), None);
