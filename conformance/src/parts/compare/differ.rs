@@ -207,27 +207,25 @@ fn fits(pattern: &str, text: &str) -> bool {
     left.ends_with(tail)
 }
 
-/// Reads the table.
+/// Reads the table. A row goes on where the next line is indented further.
 pub(super) fn known(text: &str) -> Result<Vec<Known>> {
-    let mut rows: Vec<Known> = Vec::new();
+    let mut rows: Vec<(usize, String, String)> = Vec::new();
     let mut api = String::new();
     for (at, raw) in text.lines().enumerate() {
         let line = raw.trim();
         let indent = raw.len() - raw.trim_start().len();
-        if line.is_empty() || line.starts_with('#') {
-            continue;
-        }
         match indent {
+            _ if line.is_empty() || line.starts_with('#') => {}
             0 => line.clone_into(&mut api),
-            1..=2 => rows.push(row(&api, line).with_context(|| format!("line {}: {line}", at + 1))?),
+            1..=2 => rows.push((at + 1, api.clone(), line.to_owned())),
             _ => {
-                let last =
+                let (.., row) =
                     rows.last_mut().with_context(|| format!("line {} goes on from nothing", at + 1))?;
-                last.why = format!("{} {line}", last.why);
+                *row = format!("{row} {line}");
             }
         }
     }
-    Ok(rows)
+    rows.iter().map(|(at, api, line)| row(api, line).with_context(|| format!("line {at}: {line}"))).collect()
 }
 
 fn row(api: &str, line: &str) -> Result<Known> {

@@ -61,6 +61,17 @@ fn another_leader_epoch_is_fenced_or_unknown_and_the_leader_is_told() {
 }
 
 #[test]
+fn every_leader_epoch_below_zero_is_none() {
+    let broker = Broker::start();
+    let mut client = broker.client();
+    client.create_topic("t", 1);
+    for leader_epoch in [-1, -2, i32::MIN] {
+        let answer = client.fetch(&FetchAt { leader_epoch, ..FetchAt::now("t", &[(0, 0)]) }, 12);
+        assert_eq!(answer.errors(), [(0, 0)], "{leader_epoch}");
+    }
+}
+
+#[test]
 fn a_client_that_read_further_than_the_log_reaches_is_told_where_they_part() {
     let broker = Broker::start();
     let mut client = broker.client();
