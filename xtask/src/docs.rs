@@ -17,7 +17,7 @@ const PAGES: &[(&str, &str, &[&str])] = &[
 pub(crate) fn pages(root: &Path, check: bool) -> Result<bool> {
     let mut current = true;
     for (file, package, arguments) in PAGES {
-        let words = [&["run", "--quiet", "--package", package, "--"], *arguments].concat();
+        let words = [&["run", "--quiet", "--package", *package, "--"][..], *arguments].concat();
         let text = cargo(root, &words).output()?;
         let path = root.join(file);
         if check {

@@ -115,6 +115,11 @@ impl<'a> Cases<'a> {
         self.note(name, Outcome::Skipped(reason.to_owned()));
     }
 
+    /// Notes that what all cases need is not there, whichever of them are chosen.
+    pub fn fail(&self, name: &str, error: &anyhow::Error) {
+        self.note(name, Outcome::Failed(format!("{error:#}")));
+    }
+
     fn note(&self, name: &str, outcome: Outcome) {
         let case = Case { name: name.to_owned(), outcome };
         self.printer.case(self.suite, &case);

@@ -52,7 +52,7 @@ const TOLD_MAX: usize = 5;
 pub fn compare(context: &Context<'_>, cases: &Cases<'_>) {
     let tables = match Tables::read(context.workspace) {
         Ok(tables) => tables,
-        Err(error) => return cases.run("tables", || Err(error)),
+        Err(error) => return cases.fail("tables", &error),
     };
     if let Some(address) = &context.outside {
         return with(context, cases, &tables, address);
@@ -64,14 +64,14 @@ pub fn compare(context: &Context<'_>, cases: &Cases<'_>) {
     let started = Kafka::format(&oracle, SETTINGS).and_then(|mut kafka| kafka.start().map(|()| kafka));
     match started {
         Ok(kafka) => with(context, cases, &tables, kafka.address()),
-        Err(error) => cases.run("kafka", || Err(error)),
+        Err(error) => cases.fail("kafka", &error),
     }
 }
 
 fn with(context: &Context<'_>, cases: &Cases<'_>, tables: &Tables, theirs: &str) {
     let broker = match Broker::start(&context.binary, SETTINGS) {
         Ok(broker) => broker,
-        Err(error) => return cases.run("broker", || Err(error)),
+        Err(error) => return cases.fail("broker", &error),
     };
     cases.run("every_advertised_version_has_its_cases", || advertised(broker.address(), &tables.scripts));
     let folder = context.workspace.cache("compare");

@@ -187,7 +187,7 @@ impl File {
     fn block(&mut self, block: &Block) -> Result<()> {
         let (_, first) = block.first().context("no line")?;
         let (word, rest) = split(first);
-        if let Some(("=", asked)) = Some(split(rest)) {
+        if let ("=", asked) = split(rest) {
             let asked = self.asked(asked)?;
             self.named.insert(word.to_owned(), asked);
         } else if matches!(word, "given" | "topic") {
