@@ -43,8 +43,14 @@ use tables::Tables;
 
 pub use page::page;
 
-/// Of both brokers: nobody has to wait for a group to begin, and records of long ago are not deleted meanwhile.
-const SETTINGS: &[&str] = &["group.initial.rebalance.delay.ms=0", "log.retention.ms=-1"];
+/// Of both brokers: nobody has to wait for a group to begin, and neither records of long ago nor members that say nothing
+/// are dropped meanwhile.
+const SETTINGS: &[&str] = &[
+    "group.initial.rebalance.delay.ms=0",
+    "log.retention.ms=-1",
+    "group.consumer.max.session.timeout.ms=600000",
+    "group.consumer.session.timeout.ms=600000",
+];
 /// So many differences are told of one API; all are in its file.
 const TOLD_MAX: usize = 5;
 

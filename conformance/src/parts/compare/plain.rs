@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value as Json};
 
-use super::variables::Variables;
+use super::variables::{ID_LEN_MIN, Variables};
 
 /// What is compared of such a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,12 +86,17 @@ fn field(name: &str, value: &Json, variables: &Variables) -> Json {
     let is_named = found.as_str().is_some_and(|text| text.starts_with('$'));
     match OWN.iter().find(|row| row.name == name) {
         Some(row) if !is_named => match row.kept {
-            Kept::Presence if is_nothing(&found) => found,
+            Kept::Presence if is_nothing(&found) || is_a_cases_own(&found) => found,
             Kept::Presence => "(set)".into(),
             Kept::Nothing => "(own)".into(),
         },
         _ => found,
     }
+}
+
+/// What a case wrote itself: nothing that a broker makes up is as short.
+fn is_a_cases_own(value: &Json) -> bool {
+    value.as_str().is_some_and(|text| text.len() < ID_LEN_MIN)
 }
 
 /// What a field holds that is not set.

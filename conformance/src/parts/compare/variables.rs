@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use anyhow::{Context as _, Result};
 
 /// Strings shorter than this are what they are, wherever they stand; longer ones are ids that a broker made up.
-const ID_LEN_MIN: usize = 8;
+pub(super) const ID_LEN_MIN: usize = 8;
 
 /// Values by name. A later value takes the place of the one before.
 #[derive(Debug, Clone, Default)]
