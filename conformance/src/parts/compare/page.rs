@@ -66,7 +66,7 @@ pub fn page(workspace: &Workspace) -> Result<String> {
 /// Fields whose values are each broker's own.
 fn own(page: &mut String) {
     page.push_str(
-        "\n## What is not compared\n\nNeither is the order of what has a name in lists: topics, partitions, groups. These fields of answers hold what each
+        "\n## What is not compared\n\nNeither is the order of what has a name in lists: topics, partitions, groups. These fields of answers hold what each\n\
          broker makes up or finds where it runs:\n\n\
          | field | compared | because |\n|-|-|-|\n",
     );
