@@ -1,4 +1,4 @@
-//! An answer's body becomes fields by name, as the schema has it. Every field is there, those of other versions are not.
+//! An answer's body becomes fields by name, as the schema has it. Those of other versions are not there.
 
 use anyhow::{Context as _, Result, bail, ensure};
 use pagewire_wire::Uuid;

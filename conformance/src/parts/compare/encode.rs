@@ -1,7 +1,7 @@
 //! Fields as a case writes them become a request's body, as the schema has it.
 //!
-//! It writes what it is told to: null where the schema allows none, numbers that make no sense, a body in a version that
-//! nobody has. What the schema does not let it write at all (a word where a number is wanted) is an error of the case.
+//! It writes what it is told to: null where the schema allows none, numbers that make no sense, a body in a version
+//! that nobody has. What the schema does not let it write at all (a word where a number is wanted) is an error of the case.
 //! A field that is left out has the schema's default; one that the version does not have is left out.
 
 use anyhow::{Context as _, Result, bail, ensure};
@@ -189,8 +189,8 @@ fn id(word: &str) -> Result<Uuid> {
     }
 }
 
-/// A word's bytes: `hex:00ff`, `repeat:a:300`, `subscription:orders` (what a consumer tells of itself when it joins), or
-/// the word itself.
+/// A word's bytes: `hex:00ff`, `repeat:a:300`, `subscription:orders` (what a consumer tells of itself when it joins),
+/// or the word itself.
 pub(super) fn text(word: &str) -> Result<Vec<u8>> {
     if let Some(digits) = word.strip_prefix("hex:") {
         ensure!(digits.len().is_multiple_of(2), "an odd number of digits: {digits}");

@@ -43,8 +43,8 @@ use tables::Tables;
 
 pub use page::page;
 
-/// Of both brokers: nobody has to wait for a group to begin, and neither records of long ago nor members that say nothing
-/// are dropped meanwhile.
+/// Of both brokers: nobody has to wait for a group to begin, and neither records of long ago nor members that say
+/// nothing are dropped meanwhile.
 const SETTINGS: &[&str] = &[
     "group.initial.rebalance.delay.ms=0",
     "log.retention.ms=-1",

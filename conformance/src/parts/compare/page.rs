@@ -15,11 +15,12 @@ const HEAD: &str = "\
 What was compared with Apache Kafka 4.3.1, request by request, and where the answers differ. Made from the files in
 `conformance/compare/` by `cargo xtask docs`; `cargo xtask test compare` plays them.
 
-Each case is sent to this broker and to a Kafka that was fetched from Maven, both fresh, in the lowest, a middle and the
-highest version that is advertised, and the answers are compared field by field: good requests, and every kind of bad one
-that a client can send. What a case needs before (topics, groups, transactions) is made by requests too. Each API is also
-sent frames that are cut, that are empty, that go on after their end, that carry a tag nobody knows, and versions beside
-those that are advertised. A difference that is not listed here fails the test, and so does one that is listed and is gone.
+Each case is sent to this broker and to a Kafka that was fetched from Maven, both fresh, in the lowest, a middle and
+the highest version that is advertised, and the answers are compared field by field: good requests, and every kind of
+bad one that we could think of. What a case needs before (topics, groups, transactions) is made by requests too. Each
+API is also sent frames that are cut, that are empty, that go on after their end, that carry a tag nobody knows, and
+versions beside those that are advertised. A difference that is not listed here fails the test, and so does one that
+is listed and is gone.
 ";
 
 /// The page.
@@ -66,8 +67,9 @@ pub fn page(workspace: &Workspace) -> Result<String> {
 /// Fields whose values are each broker's own.
 fn own(page: &mut String) {
     page.push_str(
-        "\n## What is not compared\n\nNeither is the order of what has a name in lists: topics, partitions, groups. These fields of answers hold what each\n\
-         broker makes up or finds where it runs:\n\n\
+        "\n## What is not compared\n\n\
+         The order of what has a name in lists: topics, partitions, groups. And fields that hold what each broker\n\
+         makes up or finds where it runs:\n\n\
          | field | compared | because |\n|-|-|-|\n",
     );
     for row in OWN {

@@ -46,7 +46,7 @@ pub(crate) async fn handle(ctx: Context, request: DescribeClusterRequest) -> Des
     response
 }
 
-/// Why nothing can be said of endpoints of this type. As Kafka, such an answer does not even say which cluster it is from.
+/// Why nothing can be said of endpoints of this type. As in Kafka, the answer does not even say which cluster it is of.
 fn refusal(endpoint_type: i8) -> Option<(ErrorCode, &'static str)> {
     match endpoint_type {
         ENDPOINTS_OF_BROKERS => None,
