@@ -1,8 +1,8 @@
 //! Fields as a case writes them become a request's body, as the schema has it.
 //!
 //! It writes what it is told to: null where the schema allows none, numbers that make no sense, a body in a version
-//! that nobody has. What the schema does not let it write at all (a word where a number is wanted) is an error of the case.
-//! A field that is left out has the schema's default; one that the version does not have is left out.
+//! that nobody has. What the schema does not let it write at all (a word where a number is wanted) is an error of the
+//! case. A field that is left out has the schema's default; one that the version does not have is left out.
 
 use anyhow::{Context as _, Result, bail, ensure};
 use pagewire_wire::Uuid;

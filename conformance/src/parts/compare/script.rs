@@ -15,7 +15,7 @@
 //!   given batch Acks=1                                one that must succeed
 //!   settled batch Acks=1                              asked again while the coordinator is busy, then compared
 //!   * MaxWaitMs=1 -> session=SessionId                the base in the version; $session is what it answered
-//!   Heartbeat 4 GroupId=g-$run                        another API, or this in one version; $run is a new word each time
+//!   Heartbeat 4 GroupId=g-$run                        another API, or this in one version; $run is new each time
 //!   on second send * ...                              on another connection, without waiting
 //!   on second answer                                  what was sent there is answered now
 //!   barrier                                           the broker has heard of all changes before this
