@@ -43,6 +43,7 @@ usage: pagewire-conformance [SUITE...] [options]
   --prepare-only          fetch and build what the suites need, run nothing
   --quiet                 print only what is not ok
   --list                  name the suites
+  --page                  print docs/compatibility.md
 CI=true makes a skipped case a failure.
 ";
 

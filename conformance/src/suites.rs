@@ -16,7 +16,7 @@ pub enum Kind {
     Broker(Part),
     /// Whole programs of Kafka's, on a broker that they may kill: ours, or a node of Kafka.
     Programs(Part),
-    /// A part that uses our own binary as a client, against any broker.
+    /// A part that uses our own binary beside any broker: as its client, or to compare the two.
     Commands(Part),
 }
 
@@ -66,6 +66,12 @@ pub const SUITES: &[Suite] = &[
         about: "the lab's report in a browser, light and dark, phone and desk",
         kind: Kind::Page(clients::report),
         limit: Duration::from_mins(8),
+    },
+    Suite {
+        name: "compare",
+        about: "the same requests to ours and to Kafka, answers compared field by field",
+        kind: Kind::Commands(parts::compare),
+        limit: Duration::MAX,
     },
     part("serve", "starting, settings and stopping", parts::serve),
     part("proof", "record bytes leave without passing through user space", parts::proof),

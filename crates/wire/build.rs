@@ -43,6 +43,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let mut code = emit::message(message)?;
         if with_testing {
             code.push_str(&testing::random(message));
+            code.push_str(&testing::shapes(message));
         }
         let path = folder.join(format!("{module}.rs"));
         fs::write(&path, code)?;

@@ -1,4 +1,4 @@
-//! Pages made from the code's own tables, by the binary that holds them.
+//! Pages made from the project's own tables, by the binary that reads them.
 
 use std::{fs, path::Path};
 
@@ -6,15 +6,19 @@ use anyhow::{Context, Result};
 
 use crate::run::cargo;
 
-/// Each page and the hidden argument by which `pagewire` prints it.
-const PAGES: &[(&str, &str)] = &[("docs/settings.md", "settings"), ("docs/apis.md", "apis")];
+/// Each page, and the package and the arguments that print it.
+const PAGES: &[(&str, &str, &[&str])] = &[
+    ("docs/settings.md", "pagewire-cli", &["docs", "settings"]),
+    ("docs/apis.md", "pagewire-cli", &["docs", "apis"]),
+    ("docs/compatibility.md", "pagewire-conformance", &["--page"]),
+];
 
 /// Writes the pages, or compares them. `Ok(false)`: a committed page is out of date.
 pub(crate) fn pages(root: &Path, check: bool) -> Result<bool> {
     let mut current = true;
-    for (file, page) in PAGES {
-        let text =
-            cargo(root, &["run", "--quiet", "--package", "pagewire-cli", "--", "docs", page]).output()?;
+    for (file, package, arguments) in PAGES {
+        let words = [&["run", "--quiet", "--package", *package, "--"][..], *arguments].concat();
+        let text = cargo(root, &words).output()?;
         let path = root.join(file);
         if check {
             if fs::read_to_string(&path).ok().as_deref() != Some(text.as_str()) {

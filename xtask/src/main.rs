@@ -38,7 +38,7 @@ enum Task {
         #[arg(long)]
         list: bool,
     },
-    /// Write the pages that are made from the code's own tables (docs/settings.md, docs/apis.md).
+    /// Write the pages that are made from the project's own tables (docs/settings.md, apis.md, compatibility.md).
     Docs {
         /// Only say whether the committed pages are up to date.
         #[arg(long)]

@@ -85,21 +85,22 @@ pub(crate) static PARTS: &[Part] = &[
     clients!("franz-go", "franz-go, newest and older versions"),
     clients!("kafkajs", "kafkajs"),
     clients!("cli", "the project's own commands"),
-    suite!("report", "the lab's report in a browser: light, dark, phone, desk"),
-    suite!("serve", "starting, settings and stopping"),
-    suite!("proof", "record bytes leave by reference: overwritten in flight, seen by the client"),
-    suite!("restart", "what a broker knows survives a stop and a kill"),
-    suite!("crash", "kill -9 under load, with a ledger of what was acknowledged"),
+    clients!("compare", "the same requests to ours and to Kafka, answers compared field by field"),
     clients!(
         "witness",
         "Kafka's tools and Kafka itself find nothing wrong with our files, compacted ones too"
     ),
     clients!("takeover", "what Apache Kafka left is imported and served, and Kafka reads what was added"),
-    suite!("hostile", "malformed frames and greedy clients cost only themselves"),
-    Part { name: "fuzz", what: "a bounded run of every fuzz target", run: fuzz, beside: false },
     clients!("streams", "Kafka Streams counts every input once, killed with and without its broker"),
     clients!("connect", "Kafka Connect distributed: files through topics, workers killed"),
     clients!("mirror", "MirrorMaker 2 from Apache Kafka and back: records, groups, settings"),
+    suite!("report", "the lab's report in a browser: light, dark, phone, desk"),
+    suite!("serve", "starting, settings and stopping"),
+    suite!("proof", "record bytes leave by reference: overwritten in flight, seen by the client"),
+    suite!("restart", "what a broker knows survives a stop and a kill"),
+    suite!("crash", "kill -9 under load, with a ledger of what was acknowledged"),
+    suite!("hostile", "malformed frames and greedy clients cost only themselves"),
+    Part { name: "fuzz", what: "a bounded run of every fuzz target", run: fuzz, beside: false },
 ];
 
 /// Prints what there is to run.

@@ -1,6 +1,7 @@
 //! The parts that start, kill and restart the binary themselves. One file each; what they share is the harness.
 
 mod cli;
+mod compare;
 mod crash;
 mod frames;
 mod hostile;
@@ -25,6 +26,7 @@ use crate::outcome::{Case, Outcome, Printer};
 use crate::workspace::Workspace;
 
 pub use cli::cli;
+pub use compare::{compare, page as compatibility};
 pub use crash::crash;
 pub use hostile::hostile;
 pub use programs::{connect, mirror, streams};
@@ -115,6 +117,11 @@ impl<'a> Cases<'a> {
     /// Notes a case that cannot run here.
     pub fn skip(&self, name: &str, reason: &str) {
         self.note(name, Outcome::Skipped(reason.to_owned()));
+    }
+
+    /// Notes that what all cases need is not there, whichever of them are chosen.
+    pub fn fail(&self, name: &str, error: &anyhow::Error) {
+        self.note(name, Outcome::Failed(format!("{error:#}")));
     }
 
     fn note(&self, name: &str, outcome: Outcome) {

@@ -1,4 +1,5 @@
-//! Writes what only tests want, with the feature `testing`: random messages, and a table of all messages.
+//! Writes what only tests want, with the feature `testing`: random messages, what each structure looks like, and a
+//! table of all messages.
 
 use std::fmt::Write as _;
 
@@ -40,6 +41,40 @@ fn assign(field: &Field, s: &Struct) -> String {
     match condition(field.versions, s.versions) {
         None => format!("        {value}\n"),
         Some(when) => format!("        if {when} {{ {value} }}\n"),
+    }
+}
+
+/// `impl Shaped` for every structure of a message.
+pub(crate) fn shapes(message: &Message) -> String {
+    let mut out = String::from("\nuse crate::testing::shape::{self, Shaped};\n");
+    for s in &message.structs {
+        let _ =
+            write!(out, "\nimpl Shaped for {} {{\n    const FIELDS: &'static [shape::Field] = &[\n", s.name);
+        for field in &s.fields {
+            let _ = writeln!(
+                out,
+                "        shape::Field {{ name: {:?}, ty: {}, min: {}, max: {}, nullable: {:?}, tag: {:?}, \
+                 default: {:?} }},",
+                field.name,
+                kind(&field.ty),
+                field.versions.min,
+                field.versions.max,
+                field.nullable.map(|when| (when.min, when.max)),
+                field.tag,
+                field.default
+            );
+        }
+        out.push_str("    ];\n}\n");
+    }
+    out
+}
+
+/// A type as an expression of `shape::Type`.
+fn kind(ty: &Type) -> String {
+    match ty {
+        Type::Struct(name) => format!("shape::Type::Struct(<{name} as Shaped>::FIELDS)"),
+        Type::Array(inner) => format!("shape::Type::Array(&{})", kind(inner)),
+        plain => format!("shape::Type::{plain:?}"),
     }
 }
 

@@ -11,6 +11,10 @@ use crate::text::Str;
 use crate::uuid::Uuid;
 use crate::writer::Writer;
 
+pub mod shape;
+
+use shape::{Field, Shaped};
+
 pub use crate::messages::ALL;
 
 /// A small deterministic random source (splitmix64): the same seed gives the same messages everywhere.
@@ -156,6 +160,10 @@ pub struct Entry {
     pub min: i16,
     /// Last version.
     pub max: i16,
+    /// First flexible version; `i16::MAX` if there is none.
+    pub flexible_from: i16,
+    /// Its fields.
+    pub fields: &'static [Field],
     /// Encodes a random message.
     pub random: fn(&mut Rng, i16) -> Result<Bytes, EncodeError>,
     /// Decodes and encodes again; also gives the bytes left over.
@@ -175,13 +183,15 @@ pub enum RecodeError {
 
 impl Entry {
     /// The entry of message `M`.
-    pub const fn of<M: Message + Random>(kind: Kind, key: Option<i16>) -> Self {
+    pub const fn of<M: Message + Random + Shaped>(kind: Kind, key: Option<i16>) -> Self {
         Self {
             name: M::NAME,
             kind,
             key,
             min: M::VERSION_MIN,
             max: M::VERSION_MAX,
+            flexible_from: M::FLEXIBLE_FROM,
+            fields: M::FIELDS,
             random: random_bytes::<M>,
             recode: recode::<M>,
         }

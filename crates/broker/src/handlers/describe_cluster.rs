@@ -13,8 +13,17 @@ use crate::request::Context;
 
 /// Brokers, as opposed to controllers (KIP-919): only they have an address of their own here.
 const ENDPOINTS_OF_BROKERS: i8 = 1;
+/// See [`ENDPOINTS_OF_BROKERS`].
+const ENDPOINTS_OF_CONTROLLERS: i8 = 2;
 
 pub(crate) async fn handle(ctx: Context, request: DescribeClusterRequest) -> DescribeClusterResponse {
+    if let Some((error, message)) = refusal(request.endpoint_type) {
+        return DescribeClusterResponse {
+            error_code: error.code(),
+            error_message: Some(message.to_owned().into()),
+            ..Default::default()
+        };
+    }
     let identity = ctx.broker.cluster().identity();
     let mut response = DescribeClusterResponse {
         endpoint_type: request.endpoint_type,
@@ -23,12 +32,6 @@ pub(crate) async fn handle(ctx: Context, request: DescribeClusterRequest) -> Des
         cluster_authorized_operations: operations::NOT_ASKED,
         ..Default::default()
     };
-    if request.endpoint_type != ENDPOINTS_OF_BROKERS {
-        response.error_code = ErrorCode::MismatchedEndpointType.code();
-        response.error_message =
-            Some("The request was sent to a broker, but asks for controllers.".to_owned().into());
-        return response;
-    }
     if request.include_cluster_authorized_operations {
         response.cluster_authorized_operations = operations::OF_THE_CLUSTER;
     }
@@ -41,4 +44,19 @@ pub(crate) async fn handle(ctx: Context, request: DescribeClusterRequest) -> Des
     };
     response.brokers = ctx.broker.cluster().nodes(&ctx.peer).into_iter().map(one).collect();
     response
+}
+
+/// Why nothing can be said of endpoints of this type. As in Kafka, the answer does not even say which cluster it is of.
+fn refusal(endpoint_type: i8) -> Option<(ErrorCode, &'static str)> {
+    match endpoint_type {
+        ENDPOINTS_OF_BROKERS => None,
+        ENDPOINTS_OF_CONTROLLERS => Some((
+            ErrorCode::MismatchedEndpointType,
+            "The request was sent to a broker, but asks for controllers.",
+        )),
+        _ => Some((
+            ErrorCode::UnsupportedEndpointType,
+            "Endpoints are those of brokers (1) or controllers (2).",
+        )),
+    }
 }

@@ -14,7 +14,7 @@ use pagewire_wire::{
 use tokio::task::consume_budget;
 
 use crate::{
-    cluster::TopicEntry,
+    cluster::{TopicEntry, names as topic_names},
     net::Close,
     request::{Context, RESPONSE_BYTES_MAX},
 };
@@ -37,7 +37,7 @@ pub(crate) async fn handle(
             // Named again, it would only be answered again.
             if answered.insert((topic.name.clone(), index)) {
                 left = left.checked_sub(weight(entry, index)).ok_or_else(too_much)?;
-                partitions.push(describe(entry, index));
+                partitions.push(describe(&topic.name, entry, index));
             }
         }
         if !partitions.is_empty() {
@@ -58,8 +58,12 @@ fn weight(topic: Option<&Arc<TopicEntry>>, index: i32) -> usize {
     WEIGHT + partition.map_or(0, |partition| partition.log.producer_count() * WEIGHT)
 }
 
-fn describe(topic: Option<&Arc<TopicEntry>>, index: i32) -> PartitionResponse {
-    let partition = match topic.ok_or(ErrorCode::UnknownTopicOrPartition).and_then(|t| t.served(index)) {
+fn describe(name: &str, topic: Option<&Arc<TopicEntry>>, index: i32) -> PartitionResponse {
+    let missing = || match topic_names::refusal(name) {
+        Some(_) => ErrorCode::InvalidTopicException,
+        None => ErrorCode::UnknownTopicOrPartition,
+    };
+    let partition = match topic.ok_or_else(missing).and_then(|topic| topic.served(index)) {
         Ok(partition) => partition,
         Err(error) => {
             let error_code = error.code();

@@ -14,6 +14,9 @@ use pagewire_wire::{
 
 use crate::{cluster::TopicEntry, partition::epoch_error, request::Context};
 
+/// What says that there is none.
+const NO_EPOCH: i32 = -1;
+
 pub(crate) async fn handle(
     ctx: Context,
     request: OffsetForLeaderEpochRequest,
@@ -48,6 +51,9 @@ fn end_of(topic: Option<&Arc<TopicEntry>>, asked: &OffsetForLeaderPartition) -> 
     if let Some(error) = epoch_error(asked.current_leader_epoch, partition.leader_epoch()) {
         return EpochEndOffset { error_code: error.code(), ..unknown };
     }
-    let (leader_epoch, end_offset) = partition.end_offset_for_epoch(asked.leader_epoch).unwrap_or((-1, -1));
+    // A client without an epoch has no position either that could have been cut.
+    let epoch = Some(asked.leader_epoch).filter(|epoch| *epoch != NO_EPOCH);
+    let end = epoch.and_then(|epoch| partition.end_offset_for_epoch(epoch));
+    let (leader_epoch, end_offset) = end.unwrap_or((NO_EPOCH, -1));
     EpochEndOffset { error_code: ErrorCode::None.code(), leader_epoch, end_offset, ..unknown }
 }

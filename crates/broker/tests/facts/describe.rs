@@ -66,6 +66,16 @@ fn rules_of_access_are_refused_one_by_one_while_security_is_switched_off() {
 }
 
 #[test]
+fn endpoints_of_an_unknown_type_are_not_supported_and_a_refusal_names_no_cluster() {
+    let broker = Broker::start();
+    for (endpoint_type, code) in [(2, 114), (0, 115), (9, 115), (-1, 115)] {
+        let answer = broker.client().call(&DescribeClusterRequest { endpoint_type, ..Default::default() }, 1);
+        assert_eq!((answer.error_code, answer.endpoint_type), (code, 1));
+        assert_eq!((answer.cluster_id.as_ref(), answer.controller_id), ("", -1));
+    }
+}
+
+#[test]
 fn operations_are_told_only_when_asked_for() {
     let broker = Broker::start();
     let mut client = broker.client();

@@ -34,6 +34,16 @@ fn producers(client: &mut Client) -> Vec<ProducerState> {
 }
 
 #[test]
+fn producers_of_a_name_that_no_topic_may_have_are_refused_for_the_name() {
+    let broker = Broker::start();
+    for (name, code) in [("nowhere", 3), ("a/b", 17), ("", 17)] {
+        let topic = TopicRequest { name: name.into(), partition_indexes: vec![0], ..Default::default() };
+        let request = DescribeProducersRequest { topics: vec![topic], ..Default::default() };
+        assert_eq!(broker.client().call(&request, 0).topics[0].partitions[0].error_code, code, "{name}");
+    }
+}
+
+#[test]
 fn every_producer_gets_an_id_of_its_own_restarts_included() {
     let mut broker = Broker::start();
     let mut ids: Vec<i64> = (0..50).map(|_| new_producer(&mut broker.client()).0).collect();

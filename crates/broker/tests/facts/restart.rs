@@ -78,6 +78,16 @@ fn the_leader_epoch_rises_when_the_last_stop_was_not_clean() {
     assert_eq!(broker.client().describe_topic("new").partitions[0].leader_epoch, 2);
 }
 
+#[test]
+fn nothing_ends_for_a_client_without_an_epoch() {
+    let broker = Broker::start();
+    let mut client = broker.client();
+    client.create_topic("t", 1);
+    client.produce("t", 0, batch(&["a"]));
+    assert_eq!(end_of_epoch(&mut client, -1), (-1, -1));
+    assert_eq!(end_of_epoch(&mut client, 0), (0, 1));
+}
+
 fn end_of_epoch(client: &mut Client, epoch: i32) -> (i32, i64) {
     let asked = OffsetForLeaderPartition { partition: 0, leader_epoch: epoch, ..Default::default() };
     let topic = OffsetForLeaderTopic { topic: "t".into(), partitions: vec![asked], ..Default::default() };

@@ -59,7 +59,8 @@ impl Wanted {
             named: Arc::clone(named),
             index: partition.partition,
             fetch_offset: partition.fetch_offset,
-            current_leader_epoch: partition.current_leader_epoch,
+            // As Kafka, any epoch below zero is none.
+            current_leader_epoch: partition.current_leader_epoch.max(-1),
             last_fetched_epoch: partition.last_fetched_epoch,
             max_bytes: partition.partition_max_bytes,
         }

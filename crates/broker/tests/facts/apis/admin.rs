@@ -4,10 +4,10 @@ use pagewire_wire::{
     Str, Uuid,
     messages::{
         alter_configs_request::{self, AlterConfigsRequest},
-        create_acls_request::{AclCreation, CreateAclsRequest},
         alter_partition_reassignments_request::{
             AlterPartitionReassignmentsRequest, ReassignablePartition, ReassignableTopic,
         },
+        create_acls_request::{AclCreation, CreateAclsRequest},
         create_partitions_request::{
             CreatePartitionsAssignment, CreatePartitionsRequest, CreatePartitionsTopic,
         },

@@ -37,7 +37,7 @@ fn unknown_partitions_and_topics_are_errors_at_once_with_empty_records() {
 
 #[test]
 fn another_leader_epoch_is_fenced_or_unknown_and_the_leader_is_told() {
-    let broker = Broker::start();
+    let mut broker = Broker::start();
     let mut client = broker.client();
     let id = client.create_topic("t", 1);
     client.produce("t", 0, batch(&["x"]));
@@ -51,13 +51,29 @@ fn another_leader_epoch_is_fenced_or_unknown_and_the_leader_is_told() {
     // Versions before 9 cannot say which epoch they know.
     assert_eq!(client.fetch(&at(1), 8).errors(), [(0, 0)]);
     assert_eq!(client.fetch(&at(1), 16).partitions()[0].current_leader.leader_id, -1);
-    let answer = client.fetch(&at(-2), 16);
+    // After a stop that was not clean there is an older epoch to ask with.
+    broker.stop();
+    std::fs::remove_file(broker.dir().join(".kafka_cleanshutdown")).unwrap();
+    broker.restart();
+    let mut client = broker.client();
+    let answer = client.fetch(&at(0), 16);
     assert_eq!(answer.errors(), [(0, 74)]);
     assert_eq!(answer.partitions()[0].current_leader.leader_id, 1);
-    assert_eq!(answer.partitions()[0].current_leader.leader_epoch, 0);
+    assert_eq!(answer.partitions()[0].current_leader.leader_epoch, 1);
     let endpoint = &answer.node_endpoints[0];
     assert_eq!((endpoint.node_id, endpoint.port), (1, i32::from(broker.address().port())));
-    assert_eq!(client.fetch(&at(0), 16).node_endpoints, []);
+    assert_eq!(client.fetch(&at(1), 16).node_endpoints, []);
+}
+
+#[test]
+fn every_leader_epoch_below_zero_is_none() {
+    let broker = Broker::start();
+    let mut client = broker.client();
+    client.create_topic("t", 1);
+    for leader_epoch in [-1, -2, i32::MIN] {
+        let answer = client.fetch(&FetchAt { leader_epoch, ..FetchAt::now("t", &[(0, 0)]) }, 12);
+        assert_eq!(answer.errors(), [(0, 0)], "{leader_epoch}");
+    }
 }
 
 #[test]
