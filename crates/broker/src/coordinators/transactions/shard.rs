@@ -269,7 +269,8 @@ impl Ready {
                 }
             }
             for reply in effects.replies {
-                self.waiting.deliver(reply.token, reply.answer, stable_at);
+                let leans_on = self.journal.written_to.filter(|_| reply.leans);
+                self.waiting.deliver(reply.token, reply.answer, stable_at.or(leans_on));
             }
             markers.extend(effects.markers);
             for append in effects.appends {

@@ -1,10 +1,16 @@
 //! Transactions through the handlers, over a disk that fails: what clients hear, and what is in the logs.
 
-use std::sync::Arc;
+use std::{
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+};
 
 use bytes::Bytes;
 use pagewire_coordinate::txn::{TxnRecord, TxnState, TxnTopic, TxnValue};
-use pagewire_disk::{Call, Errno, FailingDisk, MemoryDisk, When};
+use pagewire_disk::{Call, Disk, Errno, FailingDisk, Fault, MemoryDisk, OpenMode, When};
 use pagewire_log::Origin;
 use pagewire_record::{BatchBuilder, Codec};
 use pagewire_wire::{
@@ -21,11 +27,15 @@ use pagewire_wire::{
         list_transactions_request::ListTransactionsRequest,
     },
 };
+use pagewire_zcopy::IoPool;
 use tokio::task::yield_now;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::TRANSACTIONS_TOPIC;
-use crate::{partition::Partition, testing::Bench};
+use crate::{
+    partition::{Marker, Partition},
+    testing::{Bench, ROOT},
+};
 
 const CLASSIC_END: i16 = 4;
 const RAISING_END: i16 = 5;
@@ -64,16 +74,25 @@ async fn init(bench: &Bench, id: &str) -> (i16, i64, i16) {
 }
 
 fn topics(partitions: &[i32]) -> Vec<AddPartitionsToTxnTopic> {
-    vec![AddPartitionsToTxnTopic { name: "t".into(), partitions: partitions.to_vec(), ..Default::default() }]
+    topics_named("t", partitions)
+}
+
+fn topics_named(topic: &str, partitions: &[i32]) -> Vec<AddPartitionsToTxnTopic> {
+    let (name, partitions) = (topic.to_owned().into(), partitions.to_vec());
+    vec![AddPartitionsToTxnTopic { name, partitions, ..Default::default() }]
 }
 
 /// The error codes by partition.
 async fn add(bench: &Bench, id: &str, producer: (i64, i16), partitions: &[i32]) -> Vec<i16> {
+    add_to(bench, "t", id, producer, partitions).await
+}
+
+async fn add_to(bench: &Bench, topic: &str, id: &str, producer: (i64, i16), partitions: &[i32]) -> Vec<i16> {
     let request = AddPartitionsToTxnRequest {
         v3_and_below_transactional_id: id.to_owned().into(),
         v3_and_below_producer_id: producer.0,
         v3_and_below_producer_epoch: producer.1,
-        v3_and_below_topics: topics(partitions),
+        v3_and_below_topics: topics_named(topic, partitions),
         ..Default::default()
     };
     let answer = bench.ask(&request, 3).await.expect("an answer");
@@ -201,7 +220,11 @@ async fn a_decision_that_is_not_stable_is_followed_by_no_marker() {
 
 /// What a coordinator wrote before it was killed.
 fn decided(bench: &Bench, log: &Arc<Partition>, id: i64, topic: &str) {
-    let value = TxnValue {
+    write(bench, log, &in_state(TxnState::PrepareCommit, id, topic));
+}
+
+fn in_state(state: TxnState, id: i64, topic: &str) -> TxnValue {
+    TxnValue {
         version: 1,
         producer_id: id,
         previous_producer_id: id,
@@ -209,16 +232,23 @@ fn decided(bench: &Bench, log: &Arc<Partition>, id: i64, topic: &str) {
         producer_epoch: 1,
         next_producer_epoch: -1,
         timeout_ms: 60_000,
-        state: TxnState::PrepareCommit,
+        state,
         topics: Some(vec![TxnTopic { topic: topic.into(), partitions: vec![0, 1] }]),
         updated_ms: 0,
         started_ms: 0,
         client_version: 2,
-    };
-    let record = TxnRecord { transactional_id: "app".into(), value: Some(value) };
-    let (key, value) = (record.encode_key().expect("a key"), record.encode_value().expect("a value"));
+    }
+}
+
+fn write(bench: &Bench, log: &Arc<Partition>, value: &TxnValue) {
+    write_bytes(bench, log, &value.encode().expect("a value"));
+}
+
+/// A value of transactional id `app`.
+fn write_bytes(bench: &Bench, log: &Arc<Partition>, value: &[u8]) {
+    let key = TxnRecord { transactional_id: "app".into(), value: None }.encode_key().expect("a key");
     let mut batch = BatchBuilder::new(Codec::None);
-    batch.append(0, Some(&key), value.as_deref(), &[]).expect("a record");
+    batch.append(0, Some(&key), Some(value), &[]).expect("a record");
     let batch = batch.build().expect("a batch");
     log.append(batch, Origin::Coordinator, 0, bench.broker.io()).expect("appended");
 }
@@ -288,4 +318,15 @@ async fn transactional_ids_are_listed_by_state_and_name() {
     assert_eq!(list(&apps).await, (0, named(&["app-1", "app-2"]), 0));
     let wrong = ListTransactionsRequest { transactional_id_pattern: Some("(".into()), ..all };
     assert_eq!(list(&wrong).await, (ErrorCode::InvalidRegularExpression.code(), named(&[]), 0));
+}
+
+#[tokio::test]
+async fn a_partition_that_takes_part_already_is_told_so_once_that_is_stable() {
+    let disk = disk();
+    let (bench, _) = served(&disk).await;
+    let (_, id, _) = init(&bench, "app").await;
+    disk.fail_on(TRANSACTIONS_TOPIC, Call::SyncData, When::Always, Fault::Error(Errno::IO));
+    assert_ne!(add(&bench, "app", (id, 0), &[0]).await, [0]);
+    assert_eq!(&*describe(&bench, "app").await.transaction_state, "", "nothing is told that may be undone");
+    assert_ne!(add(&bench, "app", (id, 0), &[0]).await, [0], "it is written, and not stable");
 }
