@@ -330,3 +330,41 @@ async fn a_partition_that_takes_part_already_is_told_so_once_that_is_stable() {
     assert_eq!(&*describe(&bench, "app").await.transaction_state, "", "nothing is told that may be undone");
     assert_ne!(add(&bench, "app", (id, 0), &[0]).await, [0], "it is written, and not stable");
 }
+
+/// More markers than one transaction writes at once, all of which wait for a disk.
+const SLOW: usize = 300;
+
+#[tokio::test]
+async fn a_transaction_that_waits_for_a_slow_disk_holds_no_other_up() {
+    let disk = disk();
+    let bench = Bench::with(Arc::new(disk.clone()), IoPool::new(400, 4_000));
+    let slow_ones = bench.topic("slow", SLOW, &[]).await;
+    bench.topic("t", 2, &[]).await;
+    bench.topic(TRANSACTIONS_TOPIC, 1, &[]).await;
+    start(&bench).await;
+    let (_, slow, _) = init(&bench, "slow").await;
+    let (_, quick, _) = init(&bench, "quick").await;
+    let all: Vec<i32> = (0..).take(SLOW).collect();
+    assert!(add_to(&bench, "slow", "slow", (slow, 0), &all).await.iter().all(|code| *code == 0));
+    assert_eq!(add(&bench, "quick", (quick, 0), &[0]).await, [0]);
+    let mut held: Vec<_> = (0..SLOW).map(|_| disk.hold("/slow-", Call::SyncData)).collect();
+    let ended = AtomicBool::new(false);
+    let slowly = async {
+        let answer = end(&bench, "slow", (slow, 0), true, CLASSIC_END).await;
+        ended.store(true, Relaxed);
+        answer
+    };
+    let quickly = async {
+        let waits = |partition: &&Arc<Partition>| partition.log.marks().log_end > 0;
+        while slow_ones.iter().filter(waits).count() < 256 {
+            yield_now().await;
+        }
+        let answer = end(&bench, "quick", (quick, 0), true, CLASSIC_END).await;
+        assert!(!ended.load(Relaxed));
+        assert!(held[0].is_reached());
+        held.clear();
+        answer
+    };
+    let (slowly, quickly) = tokio::join!(slowly, quickly);
+    assert_eq!((slowly.0, quickly.0), (0, 0));
+}
