@@ -7,7 +7,7 @@ use std::sync::Arc;
 use futures_util::future::join_all;
 use pagewire_coordinate::txn::{self, Marked};
 use pagewire_wire::ErrorCode;
-use tracing::{debug, warn};
+use tracing::{debug, error, warn};
 
 use super::{
     super::markers::write_marker,
@@ -69,7 +69,8 @@ async fn write_one(
         marker.coordinator_epoch = epoch;
         written = write_marker(broker, topic, partition, marker).await;
     }
-    (Arc::clone(topic), partition, what_became(&markers.of, topic, partition, written))
+    let is_open = || is_open_at(broker, topic, partition, marker.producer_id);
+    (Arc::clone(topic), partition, what_became(&markers.of, topic, partition, written, is_open))
 }
 
 fn marker(markers: &txn::Markers) -> Marker {
@@ -90,13 +91,41 @@ fn coordinator_epoch_at(broker: &Broker, topic: &str, partition: i32, producer_i
     producer.map(|producer| producer.coordinator_epoch)
 }
 
-fn what_became(of: &txn::MarkersOf, topic: &str, partition: i32, written: Result<(), ErrorCode>) -> Marked {
+/// Whether a transaction of the producer is open there, of whatever epoch.
+fn is_open_at(broker: &Broker, topic: &str, partition: i32, producer_id: i64) -> bool {
+    let image = broker.image();
+    let Some(partition) = image.topic(topic).and_then(|topic| topic.served(partition).ok()) else {
+        return true;
+    };
+    partition.log.open_transactions().iter().any(|open| open.producer_id == producer_id)
+}
+
+fn what_became(
+    of: &txn::MarkersOf,
+    topic: &str,
+    partition: i32,
+    written: Result<(), ErrorCode>,
+    is_open: impl Fn() -> bool,
+) -> Marked {
     let (transactional_id, producer_id) = (&*of.transactional_id, of.producer_id);
     match written {
         Ok(()) => Marked::Written,
         Err(ErrorCode::UnknownTopicOrPartition) => {
             debug!(transactional_id, topic, partition, "took part in a transaction and is gone");
             Marked::Gone
+        }
+        Err(ErrorCode::InvalidProducerEpoch) if is_open() => {
+            let epoch = of.producer_epoch;
+            error!(
+                transactional_id,
+                topic,
+                partition,
+                producer_id,
+                epoch,
+                "knows a later epoch and has an open transaction of it that this coordinator did not begin: its readers \
+                 of committed records stand still until it is ended (kafka-transactions.sh abort)"
+            );
+            Marked::Failed
         }
         Err(ErrorCode::InvalidProducerEpoch) => {
             let epoch = of.producer_epoch;

@@ -331,6 +331,32 @@ async fn a_partition_that_takes_part_already_is_told_so_once_that_is_stable() {
     assert_ne!(add(&bench, "app", (id, 0), &[0]).await, [0], "it is written, and not stable");
 }
 
+#[tokio::test]
+async fn a_marker_that_a_later_epoch_refuses_is_not_given_up_while_its_transaction_is_open() {
+    let bench = Bench::on(Arc::new(disk()));
+    let partitions = bench.topic("t", 2, &[]).await;
+    let log = bench.topic(TRANSACTIONS_TOPIC, 1, &[]).await.remove(0);
+    append(&bench, &partitions[0], (500, 5));
+    decided(&bench, &log, 500, "t");
+    start(&bench).await;
+    let mut described = describe(&bench, "app").await;
+    while described.topics.first().is_some_and(|topic| topic.partitions.len() > 1) {
+        yield_now().await;
+        described = describe(&bench, "app").await;
+    }
+    assert_eq!(&*described.transaction_state, "PrepareCommit");
+    assert_eq!(described.topics[0].partitions, [0]);
+    let marker = Marker {
+        producer_id: 500,
+        producer_epoch: 6,
+        committed: false,
+        coordinator_epoch: 0,
+        transaction_version: 2,
+    };
+    partitions[0].end_transaction(marker, 0, bench.broker.io()).expect("written");
+    comes_to(&bench, "app", "CompleteCommit").await;
+}
+
 /// More markers than one transaction writes at once, all of which wait for a disk.
 const SLOW: usize = 300;
 
