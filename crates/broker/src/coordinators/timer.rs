@@ -22,8 +22,8 @@ pub(super) async fn run(shard: Arc<Shard>, broker: Arc<Broker>, settings: Settin
     shard.close(Error::NotCoordinator);
 }
 
-async fn live(shard: &Shard, broker: &Broker, settings: Settings) {
-    let mut attempts = Attempts::to_load("groups");
+async fn live(shard: &Arc<Shard>, broker: &Arc<Broker>, settings: Settings) {
+    let mut attempts = Attempts::saying("groups cannot be loaded");
     while let Err(reason) = load_into(shard, broker, settings.clone()).await {
         // Not COORDINATOR_NOT_AVAILABLE: consumers of Kafka 3.8 and before end on that answer to OffsetFetch.
         shard.close(Error::NotCoordinator);

@@ -331,6 +331,61 @@ async fn a_partition_that_takes_part_already_is_told_so_once_that_is_stable() {
     assert_ne!(add(&bench, "app", (id, 0), &[0]).await, [0], "it is written, and not stable");
 }
 
+/// A value whose state nobody knows.
+fn of_unknown_state() -> Vec<u8> {
+    let mut bytes = in_state(TxnState::PrepareCommit, 500, "t").encode().expect("a value").to_vec();
+    // Behind the version, the producer id and epoch, and the timeout.
+    bytes[2 + 8 + 2 + 4] = 99;
+    bytes
+}
+
+fn not_loaded(bench: &Bench) -> u64 {
+    bench.broker.metrics().transactions_not_loaded.load(Relaxed)
+}
+
+#[tokio::test]
+async fn a_decision_that_cannot_be_read_is_not_made_anew() {
+    let bench = Bench::on(Arc::new(disk()));
+    let partitions = bench.topic("t", 2, &[]).await;
+    let log = bench.topic(TRANSACTIONS_TOPIC, 1, &[]).await.remove(0);
+    append(&bench, &partitions[0], (500, 0));
+    write(&bench, &log, &in_state(TxnState::Ongoing, 500, "t"));
+    write_bytes(&bench, &log, &of_unknown_state());
+    start(&bench).await;
+    assert_eq!(init(&bench, "app").await.0, ErrorCode::NotCoordinator.code());
+    assert_eq!(not_loaded(&bench), 1);
+    assert!(has_open(&partitions[0]));
+    assert_eq!(log.log.marks().log_end, 2);
+}
+
+#[tokio::test]
+async fn a_record_that_cannot_be_understood_does_no_harm_once_there_is_a_later_one() {
+    let bench = Bench::on(Arc::new(disk()));
+    bench.topic("t", 2, &[]).await;
+    let log = bench.topic(TRANSACTIONS_TOPIC, 1, &[]).await.remove(0);
+    write_bytes(&bench, &log, &of_unknown_state());
+    decided(&bench, &log, 500, "t");
+    start(&bench).await;
+    comes_to(&bench, "app", "CompleteCommit").await;
+    assert_eq!(not_loaded(&bench), 0);
+}
+
+#[tokio::test]
+async fn transactions_behind_damage_are_not_taken_for_the_last_word() {
+    let disk = Arc::new(MemoryDisk::new());
+    let bench = Bench::on(Arc::clone(&disk) as Arc<dyn Disk>);
+    bench.topic("t", 2, &[]).await;
+    let log = bench.topic(TRANSACTIONS_TOPIC, 1, &[]).await.remove(0);
+    decided(&bench, &log, 500, "t");
+    let first_bytes = log.log.size_bytes();
+    decided(&bench, &log, 500, "t");
+    let segment = Path::new(ROOT).join(format!("{TRANSACTIONS_TOPIC}-0")).join(format!("{:020}.log", 0));
+    let file = disk.open(&segment, OpenMode::ReadWrite).expect("a segment");
+    file.write_at(first_bytes - 1, &[0xff]).expect("written");
+    start(&bench).await;
+    assert_eq!((init(&bench, "app").await.0, not_loaded(&bench)), (ErrorCode::NotCoordinator.code(), 1));
+}
+
 #[tokio::test]
 async fn a_marker_that_a_later_epoch_refuses_is_not_given_up_while_its_transaction_is_open() {
     let bench = Bench::on(Arc::new(disk()));
