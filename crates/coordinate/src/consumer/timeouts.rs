@@ -2,12 +2,12 @@
 //! of regular expressions are found.
 
 use std::sync::Arc;
+use super::member::Member;
 
 use super::plan::{Plan, Timed};
 use crate::effects::Effects;
 use crate::note::{Cause, Event};
 use crate::now::Now;
-use crate::records::MemberState;
 use crate::shard::Shard;
 use crate::timers::TimerKey;
 
@@ -19,7 +19,7 @@ impl Shard {
         for group in self.consumer_groups() {
             for (member_id, member) in group.members() {
                 deadlines.push((TimerKey::Session(group.id.clone(), member_id.clone()), session_ms));
-                if member.state == MemberState::UnrevokedPartitions && member.classic.is_none() {
+                if member.is_to_give_back() {
                     let revoke_ms = now.deadline(i64::from(member.rebalance_timeout_ms));
                     deadlines.push((TimerKey::Revoke(group.id.clone(), member_id.clone()), revoke_ms));
                 }
@@ -39,7 +39,7 @@ impl Shard {
         out: &mut Effects,
     ) {
         let member = self.consumer_group(group_id).and_then(|group| group.member(member_id));
-        if member.is_some_and(|member| member.state == MemberState::UnrevokedPartitions) {
+        if member.is_some_and(Member::is_to_give_back) {
             self.expel_consumer(group_id, member_id, Cause::NotRevoked, now, out);
         }
     }
