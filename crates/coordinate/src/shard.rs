@@ -17,7 +17,7 @@ use crate::consumer;
 use crate::effects::{Append, Effects, Then};
 use crate::error::Error;
 use crate::group::{Group, Turn};
-use crate::input::{Input, Token};
+use crate::input::{GroupTiming, Input, Token};
 use crate::note::Cause;
 use crate::now::Now;
 use crate::offsets::{Offsets, Pending};
@@ -98,10 +98,11 @@ impl Shard {
         Ok(())
     }
 
-    /// The log is read to its end: sessions begin to count, and groups that are larger than allowed rebalance.
-    pub fn loaded(&mut self, now: Now) -> Effects {
+    /// The log is read to its end: sessions begin to count, and groups that are larger than allowed rebalance. `timing_of`:
+    /// what is set for a consumer group.
+    pub fn loaded(&mut self, timing_of: impl Fn(&str) -> GroupTiming, now: Now) -> Effects {
         let mut out = Effects::default();
-        self.consumers_loaded(now);
+        self.consumers_loaded(&timing_of, now);
         let max = self.settings.max_size.min(self.settings.limits.members);
         for group_id in self.groups.keys().cloned().collect::<Vec<_>>() {
             self.with_group(&group_id, now, &mut out, |turn| {

@@ -2,8 +2,11 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use pagewire_coordinate::{Answer, DeletedTopics, Error, Input, ListedGroup, Settings, Token, partition_for};
+use pagewire_coordinate::{
+    Answer, DeletedTopics, Error, GroupTiming, Input, ListedGroup, Settings, Token, partition_for,
+};
 use pagewire_log::Origin;
+use pagewire_metadata::model::ConfigScope;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::warn;
 
@@ -59,8 +62,16 @@ impl Groups {
         self.shard_of(broker, group_id).is_ok()
     }
 
-    /// Puts a question to a group's machine and waits for its answer, which may take a whole rebalance. What the answer
-    /// promises is as durable by then as acks=all is.
+    /// What is set for a group, should it be one of consumers.
+    pub(crate) async fn timing_of(&self, broker: &Broker, group_id: &str) -> Result<GroupTiming, Error> {
+        let own = broker.cluster().own_configs(&ConfigScope::Group(group_id.to_owned())).await;
+        let own = own.map_err(|_| Error::CoordinatorNotAvailable)?;
+        Ok(broker.config().consumer_groups.timing_of(&own))
+    }
+
+    /// Puts a question to a group's machine and waits for its answer, which may take a whole rebalance. What was written for
+    /// it is as durable by then as acks=all is. An answer that wrote nothing, such as that to most heartbeats, may tell of what a
+    /// power failure takes back: its member then joins again.
     pub(crate) async fn ask(
         &self,
         broker: &Arc<Broker>,

@@ -76,8 +76,8 @@ impl Shard {
         &self.partition
     }
 
-    /// The log is read: the machine begins to answer.
-    pub(super) fn open(&self, machine: Machine, broker: &Broker) {
+    /// The log is read: the machine begins to answer. `timing_of`: what is set for a group.
+    pub(super) fn open(&self, machine: Machine, timing_of: impl Fn(&str) -> GroupTiming, broker: &Broker) {
         let topics = Arc::new(ClusterTopics::of(broker));
         let (share, waiting) = (self.memory.share(), Waiting::new());
         let journal = Journal::read(&self.partition, &WORDS);
@@ -94,7 +94,7 @@ impl Shard {
         let effects = ready.machine.forget_strangers(id_of);
         ready.act(&self.partition, broker.io(), effects);
         ready.see(broker);
-        let effects = ready.machine.loaded(now());
+        let effects = ready.machine.loaded(timing_of, now());
         ready.act(&self.partition, broker.io(), effects);
         *state = State::Open(Box::new(ready));
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::member::Member;
 
 use super::plan::{Plan, Timed};
+use crate::input::GroupTiming;
 use crate::effects::Effects;
 use crate::note::{Cause, Event};
 use crate::now::Now;
@@ -12,11 +13,13 @@ use crate::shard::Shard;
 use crate::timers::TimerKey;
 
 impl Shard {
-    /// The log is read: every member has a session again, and as long as ever to give partitions back.
-    pub(crate) fn consumers_loaded(&mut self, now: Now) {
-        let session_ms = now.deadline(i64::from(self.settings().consumer.session_timeout_ms));
+    /// The log is read: every member has its session again, and as long as ever to give partitions back.
+    pub(crate) fn consumers_loaded(&mut self, timing_of: &dyn Fn(&str) -> GroupTiming, now: Now) {
         let mut deadlines = Vec::new();
+            let of_group = timing_of(&group.id).session_timeout_ms;
         for group in self.consumer_groups() {
+                let session_ms = member.classic.as_ref().map_or(of_group, |own| own.session_timeout_ms);
+                let session_ms = now.deadline(i64::from(session_ms));
             for (member_id, member) in group.members() {
                 deadlines.push((TimerKey::Session(group.id.clone(), member_id.clone()), session_ms));
                 if member.is_to_give_back() {
