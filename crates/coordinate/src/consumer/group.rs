@@ -55,6 +55,8 @@ pub(crate) struct Group {
     /// When the target was computed; 0 if that is not known.
     pub(crate) target_ms: i64,
     members: BTreeMap<Arc<str>, Member>,
+    /// The same by the steady clock; none after a restart. Not in the log.
+    pub(crate) target_steady_ms: Option<i64>,
     /// In the order in which members came, for the assignors.
     arrivals: BTreeMap<u64, Arc<str>>,
     arrived_at: BTreeMap<Arc<str>, u64>,
@@ -102,6 +104,7 @@ impl Group {
             target_epoch: FIRST_EPOCH,
             target_ms: 0,
             members: BTreeMap::new(),
+            target_steady_ms: None,
             arrivals: BTreeMap::new(),
             arrived_at: BTreeMap::new(),
             next_arrival: 0,
