@@ -152,7 +152,7 @@ impl Shard {
                 TimerKey::MemberSync(group_id, member_id) => {
                     self.expel_consumer(&group_id, &member_id, Cause::NotSynced, now, &mut out);
                 }
-                TimerKey::Resolve(group_id) => self.resolve_expressions(&group_id, now, &mut out),
+                TimerKey::Resolve(group_id) => self.look_up_expressions(&group_id, &mut out),
                 TimerKey::Retention => self.expire(now, &mut out),
             }
             if !out.appends.is_empty() {
@@ -292,6 +292,11 @@ impl Shard {
     /// The most bytes that one append of a clean-up may have from now on: what the log takes.
     pub const fn limit_append(&mut self, bytes: usize) {
         self.settings.limits.append_bytes = bytes;
+    }
+
+    /// The most bytes that one record may have from now on.
+    pub const fn limit_record(&mut self, bytes: usize) {
+        self.settings.limits.record_bytes = bytes;
     }
 
     /// The most bytes that may be held from now on, if that is less than [`Limits::bytes`](crate::Limits::bytes): others

@@ -11,6 +11,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::warn;
 
 use super::{
+    expressions::Looks,
     markers::NotEnded,
     memory::GroupMemory,
     running::{self, Unstable},
@@ -31,12 +32,13 @@ use crate::{
 pub(crate) struct Groups {
     settings: Settings,
     memory: Arc<GroupMemory>,
+    looks: Arc<Looks>,
     places: Places<Shard>,
 }
 
 impl Groups {
     pub(super) fn new(settings: Settings) -> Self {
-        Self { settings, memory: Arc::default(), places: Places::new(OFFSETS_TOPIC) }
+        Self { settings, memory: Arc::default(), looks: Arc::default(), places: Places::new(OFFSETS_TOPIC) }
     }
 
     pub(super) fn start(&self, broker: &Arc<Broker>, tasks: &TaskTracker, stop: &CancellationToken) {
@@ -183,7 +185,8 @@ impl Groups {
     /// The shards of the topic as it is now.
     fn shards(&self, broker: &Arc<Broker>) -> Result<Arc<Shards<Shard>>, Error> {
         let begin = |hosted: &Arc<Partition>, running: &Running| {
-            let shard = Arc::new(Shard::new(Arc::clone(hosted), Arc::clone(&self.memory)));
+            let (memory, looks) = (Arc::clone(&self.memory), Arc::clone(&self.looks));
+            let shard = Arc::new(Shard::new(Arc::clone(hosted), memory, looks, running.clone()));
             let (broker, settings) = (Arc::clone(broker), self.settings.clone());
             running.tasks.spawn(timer::run(Arc::clone(&shard), broker, settings, running.stop.clone()));
             shard

@@ -124,7 +124,7 @@ impl Shard {
             group.target_steady_ms = Some(now.steady_ms);
         }
         if let (Some(version), Some(group)) = (topics_resolved, self.consumer_group_mut(&group_id)) {
-            group.topics_resolved = Some(version);
+            (group.look.topics_version, group.look.failed) = (Some(version), false);
         }
         if let Some(downgrade) = downgrade {
             self.downgraded(downgrade, now, out);
