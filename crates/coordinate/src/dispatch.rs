@@ -131,8 +131,12 @@ impl Shard {
 
     /// Whether so many more bytes may be held. None is always fine, however full the shard is.
     pub(crate) fn has_bytes_for(&self, more: usize) -> bool {
-        let max = self.settings().limits.bytes.min(self.bytes_allowed);
-        more == 0 || self.bytes().saturating_add(more) <= max
+        more == 0 || more <= self.bytes_left()
+    }
+
+    /// How many more bytes may be held.
+    pub(crate) fn bytes_left(&self) -> usize {
+        self.settings().limits.bytes.min(self.bytes_allowed).saturating_sub(self.bytes())
     }
 
     fn dispatch_sync(&mut self, sync: Sync, now: Now, out: &mut Effects) {

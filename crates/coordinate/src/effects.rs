@@ -5,6 +5,7 @@
 //!                              └─► appends      write in order, then for each:
 //!                                     written ─► Shard::appended      ─► Effects (replies wait until it is durable)
 //!                                     failed  ─► Shard::append_failed ─► Effects
+//!                              └─► lookups      look aside, then Shard::expressions_found ─► Effects
 //! ```
 
 use std::collections::BTreeMap;
@@ -13,7 +14,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::answer::{Answer, Reply};
-use crate::consumer::Outcome;
+use crate::consumer::{Lookup, Outcome};
 use crate::group::Undo;
 use crate::input::{Join, Token, TxnProducer};
 use crate::note::{Event, Note};
@@ -28,6 +29,9 @@ pub struct Effects {
     /// Records to write, each as one batch, in this order. Hand each back before the next input. Once one could not be
     /// written, none after it may be: hand those back as failed too.
     pub appends: Vec<Append>,
+    /// Looks for topics, to be done aside and handed back ([`Shard::expressions_found`](crate::Shard::expressions_found)) whenever
+    /// they are done. Other inputs may come before.
+    pub lookups: Vec<Lookup>,
     /// What to write into the broker's own log, in order. Nothing depends on it.
     pub notes: Vec<Note>,
 }
@@ -47,7 +51,7 @@ impl Effects {
 
     /// Nothing to do but to take notes.
     pub fn is_empty(&self) -> bool {
-        self.replies.is_empty() && self.appends.is_empty()
+        self.replies.is_empty() && self.appends.is_empty() && self.lookups.is_empty()
     }
 }
 

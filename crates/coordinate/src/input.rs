@@ -78,6 +78,8 @@ pub struct Join {
     pub fresh_id: String,
     /// KIP-800; for logs only.
     pub reason: Option<String>,
+    /// `consumer.assignment.interval.ms` of the group, should it be one of consumers.
+    pub assignment_interval_ms: i32,
 }
 
 /// SyncGroup.

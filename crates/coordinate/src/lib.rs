@@ -44,7 +44,7 @@ pub use answer::{
     JoinAnswer, JoinMember, LeaveAnswer, LeftMember, Reply, SyncAnswer,
 };
 pub use consumer::{
-    Assignor, ConsumerGroupState, DescribedConsumer, DescribedConsumerGroup, NamedPartitions,
+    Assignor, ConsumerGroupState, DescribedConsumer, DescribedConsumerGroup, Found, Lookup, NamedPartitions,
 };
 pub use effects::{Append, Effects, KeyValue};
 pub use error::{Error, code_of};

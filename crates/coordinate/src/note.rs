@@ -44,6 +44,8 @@ pub enum Event {
     Assigned { generation: i32 },
     /// A consumer group came to a new epoch.
     Epoch { epoch: i32 },
+    /// What a regular expression stands for is too much to be kept: it stands for what it stood for before.
+    LeftOut { expression: Arc<str>, topics: usize },
     /// The group is one of this kind from now on.
     Converted { group_type: &'static str },
 }
@@ -106,6 +108,12 @@ impl fmt::Display for Event {
             }
             Self::Emptied { generation } => write!(out, "empty with generation {generation}"),
             Self::Epoch { epoch } => write!(out, "epoch {epoch} began"),
+            Self::LeftOut { expression, topics } => write!(
+                out,
+                "the regular expression {expression:?} matches {topics} topics, more than a record or the memory of groups \
+                 takes: it stands for what it stood for before; raise max.message.bytes of __consumer_offsets, or \
+                 subscribe to fewer topics"
+            ),
             Self::Converted { group_type } => write!(out, "it is a {group_type} group now"),
             Self::Assigned { generation } => write!(out, "generation {generation} has its assignment"),
         }

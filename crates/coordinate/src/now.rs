@@ -17,6 +17,16 @@ impl Now {
         Self { wall_ms: ms, steady_ms: ms }
     }
 
+    /// How long ago something was, of which the log tells the time and memory, in the same life of the process, the steady
+    /// one. None if nobody knows: it never was (0), or the wall clock was set back behind it.
+    pub(crate) fn since(&self, wall_ms: i64, steady_ms: Option<i64>) -> Option<i64> {
+        match steady_ms {
+            Some(steady_ms) => Some(self.steady_ms.saturating_sub(steady_ms)),
+            None if wall_ms == 0 || wall_ms > self.wall_ms => None,
+            None => Some(self.wall_ms.saturating_sub(wall_ms)),
+        }
+    }
+
     /// The time on the steady clock `after_ms` from now; negative is now.
     pub(crate) fn deadline(&self, after_ms: i64) -> i64 {
         self.steady_ms.saturating_add(after_ms.max(0))

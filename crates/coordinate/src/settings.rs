@@ -148,8 +148,14 @@ pub struct Limits {
     pub offsets: usize,
     /// Records of one append: larger clean-ups are cut into several.
     pub records_per_append: usize,
-    /// Bytes of one append of a clean-up, so that the batch stays under `max.message.bytes`.
+    /// Bytes of one append of a clean-up, or of what regular expressions stand for, so that the batch stays under
+    /// `max.message.bytes`.
     pub append_bytes: usize,
+    /// Regular expressions of one group; one more is answered GROUP_MAX_SIZE_REACHED.
+    pub expressions: usize,
+    /// Bytes of the record of one regular expression, with all names that it stands for. One that takes more stands for what
+    /// it stood for before, which is said in the broker's log.
+    pub record_bytes: usize,
     /// Groups and offsets that one part of a look through all of them goes through, about: for what expired, or for what
     /// was committed for deleted topics. Nothing else of the shard acts meanwhile, so this is how long others wait.
     pub look_steps: usize,
@@ -168,6 +174,8 @@ impl Default for Limits {
             offsets: 1 << 24,
             records_per_append: 2_000,
             append_bytes: 256 << 10,
+            expressions: 1_000,
+            record_bytes: 1 << 20,
             look_steps: 2_000,
         }
     }

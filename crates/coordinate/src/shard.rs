@@ -17,7 +17,7 @@ use crate::consumer;
 use crate::effects::{Append, Effects, Then};
 use crate::error::Error;
 use crate::group::{Group, Turn};
-use crate::input::{Input, Token};
+use crate::input::{GroupTiming, Input, Token};
 use crate::note::Cause;
 use crate::now::Now;
 use crate::offsets::{Offsets, Pending};
@@ -98,10 +98,11 @@ impl Shard {
         Ok(())
     }
 
-    /// The log is read to its end: sessions begin to count, and groups that are larger than allowed rebalance.
-    pub fn loaded(&mut self, now: Now) -> Effects {
+    /// The log is read to its end: sessions begin to count, and groups that are larger than allowed rebalance. `timing_of`:
+    /// what is set for a consumer group.
+    pub fn loaded(&mut self, timing_of: impl Fn(&str) -> GroupTiming, now: Now) -> Effects {
         let mut out = Effects::default();
-        self.consumers_loaded(now);
+        self.consumers_loaded(&timing_of, now);
         let max = self.settings.max_size.min(self.settings.limits.members);
         for group_id in self.groups.keys().cloned().collect::<Vec<_>>() {
             self.with_group(&group_id, now, &mut out, |turn| {
@@ -151,7 +152,7 @@ impl Shard {
                 TimerKey::MemberSync(group_id, member_id) => {
                     self.expel_consumer(&group_id, &member_id, Cause::NotSynced, now, &mut out);
                 }
-                TimerKey::Resolve(group_id) => self.resolve_expressions(&group_id, now, &mut out),
+                TimerKey::Resolve(group_id) => self.look_up_expressions(&group_id, &mut out),
                 TimerKey::Retention => self.expire(now, &mut out),
             }
             if !out.appends.is_empty() {
@@ -291,6 +292,11 @@ impl Shard {
     /// The most bytes that one append of a clean-up may have from now on: what the log takes.
     pub const fn limit_append(&mut self, bytes: usize) {
         self.settings.limits.append_bytes = bytes;
+    }
+
+    /// The most bytes that one record may have from now on.
+    pub const fn limit_record(&mut self, bytes: usize) {
+        self.settings.limits.record_bytes = bytes;
     }
 
     /// The most bytes that may be held from now on, if that is less than [`Limits::bytes`](crate::Limits::bytes): others

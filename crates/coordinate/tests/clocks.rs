@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use pagewire_coordinate::{
-    ANY_ID, Answer, Commit, CommitPartition, CommitTopic, Effects, Heartbeat, Input, Join, Now, Protocol,
-    Settings, Shard, Sync, Token,
+    ANY_ID, Answer, Commit, CommitPartition, CommitTopic, ConsumerHeartbeat, ConsumerHeartbeatAnswer,
+    ConsumerSettings, Effects, Heartbeat, Input, Join, KeyValue, Now, Protocol, Settings, Shard, Sync, Token,
+    Topic, TopicTable,
 };
 
 const DAY_MS: i64 = 86_400_000;
@@ -13,6 +14,8 @@ const DAY_MS: i64 = 86_400_000;
 /// A shard whose records are always kept, and the answers it gave.
 struct World {
     shard: Shard,
+    topics: TopicTable,
+    log: Vec<KeyValue>,
     now: Now,
     answers: Vec<Answer>,
 }
@@ -21,8 +24,8 @@ impl World {
     fn new(settings: Settings) -> Self {
         let now = Now { wall_ms: 1_000 * DAY_MS, steady_ms: 0 };
         let mut shard = Shard::new(settings);
-        assert!(shard.loaded(now).is_empty());
-        Self { shard, now, answers: Vec::new() }
+        assert!(shard.loaded(|_| ConsumerSettings::default().timing(), now).is_empty());
+        Self { shard, topics: TopicTable::default(), log: Vec::new(), now, answers: Vec::new() }
     }
 
     fn ask(&mut self, input: Input) {
@@ -33,9 +36,61 @@ impl World {
     fn act(&mut self, effects: Effects) {
         self.answers.extend(effects.replies.into_iter().map(|reply| reply.answer));
         for append in effects.appends {
+            self.log.extend(append.encode().expect("short names"));
             let next = self.shard.appended(append, self.now);
             self.act(next);
         }
+        for lookup in effects.lookups {
+            let next = self.shard.expressions_found(lookup.find(&self.topics), self.now);
+            self.act(next);
+        }
+    }
+
+    fn restart(&mut self) {
+        self.shard = Shard::new(self.shard.settings().clone());
+        for (key, value) in &self.log {
+            self.shard.replay(key, value.as_deref(), self.now.wall_ms).expect("ours");
+        }
+        self.shard.set_topics(Arc::new(self.topics.clone()));
+        let effects = self.shard.loaded(|_| ConsumerSettings::default().timing(), self.now);
+        self.act(effects);
+    }
+
+    fn topic(&mut self, name: &str, partitions: i32) {
+        self.topics.put(name, Topic { id: [name.as_bytes()[0]; 16], partitions });
+        self.shard.set_topics(Arc::new(self.topics.clone()));
+    }
+
+    /// A heartbeat of a member of a consumer group that may be assigned anew every second.
+    fn beat(&mut self, member_id: &str, epoch: i32, topics: &[&str], regex: Option<&str>) -> i32 {
+        let timing = ConsumerSettings::default().timing();
+        self.ask(Input::ConsumerHeartbeat(Box::new(ConsumerHeartbeat {
+            token: Token(4),
+            group_id: "consumers".to_owned(),
+            member_id: member_id.to_owned(),
+            member_epoch: epoch,
+            instance_id: None,
+            rack_id: None,
+            rebalance_timeout_ms: if epoch == 0 { 30_000 } else { -1 },
+            topics: (epoch == 0).then(|| topics.iter().map(ToString::to_string).collect()),
+            regex: regex.filter(|_| epoch == 0).map(str::to_owned),
+            assignor: None,
+            owned: Some(Vec::new()),
+            client_id: "c".to_owned(),
+            client_host: "/127.0.0.1".to_owned(),
+            names_itself: true,
+            fresh_id: "1".to_owned(),
+            timing,
+        })));
+        let Some(Answer::ConsumerHeartbeat(answer)) = self.answers.pop() else { panic!("no answer") };
+        let ConsumerHeartbeatAnswer { error: None, member_epoch, .. } = answer else { panic!("{answer:?}") };
+        member_epoch
+    }
+
+    /// The epochs of the group and of its assignment.
+    fn epochs(&self) -> (i32, i32) {
+        let group = self.shard.describe_consumer_group("consumers", self.now).expect("there");
+        (group.epoch, group.target_epoch)
     }
 
     /// Time passes, by each clock in its way; then what is due acts.
@@ -65,6 +120,7 @@ impl World {
             supports_skip_assignment: true,
             fresh_id: "1".to_owned(),
             reason: None,
+            assignment_interval_ms: 0,
         }));
         self.pass(3_000, 3_000);
         let Some(Answer::Join(joined)) = self.answers.pop() else { panic!("no answer to the join") };
@@ -137,4 +193,48 @@ fn offsets_are_kept_and_expire_by_the_wall_clock() {
     assert_eq!(world.shard.offset_count(), 1, "the wall clock stood still");
     world.pass(DAY_MS, interval_ms);
     assert_eq!(world.shard.offset_count(), 0);
+}
+
+#[test]
+fn a_clock_set_back_holds_no_assignment_up() {
+    let mut world = World::new(Settings::default());
+    world.topic("t", 4);
+    let epoch = world.beat("a", 0, &["t"], None);
+    world.pass(-DAY_MS, 999);
+    world.beat("b", 0, &["t"], None);
+    assert_eq!(world.epochs(), (epoch + 1, epoch), "not within the second");
+    world.pass(0, 1);
+    world.beat("a", epoch, &[], None);
+    assert_eq!(world.epochs(), (epoch + 1, epoch + 1));
+}
+
+#[test]
+fn an_assignment_of_the_future_holds_no_other_up() {
+    let mut world = World::new(Settings::default());
+    world.topic("t", 4);
+    let epoch = world.beat("a", 0, &["t"], None);
+    world.now.wall_ms -= DAY_MS;
+    world.restart();
+    world.beat("b", 0, &["t"], None);
+    assert_eq!(world.epochs(), (epoch + 1, epoch + 1));
+}
+
+#[test]
+fn a_clock_set_back_keeps_no_topic_from_an_expression() {
+    for restarts in [false, true] {
+        let mut world = World::new(Settings::default());
+        world.topic("t", 1);
+        let epoch = world.beat("a", 0, &[], Some(".*"));
+        world.pass(0, 1_000);
+        let epoch = world.beat("a", epoch, &[], None);
+        assert_eq!(world.epochs(), (2, 2));
+        world.topic("u", 1);
+        world.pass(-DAY_MS, 10_001);
+        if restarts {
+            world.restart();
+        }
+        world.beat("a", epoch, &[], None);
+        world.pass(1, 1);
+        assert_eq!(world.epochs().0, 3, "the new topic is seen; restarted: {restarts}");
+    }
 }

@@ -139,7 +139,7 @@ impl World {
             last: BTreeMap::new(),
         };
         world.set_topics();
-        assert!(world.shard.loaded(Now::both(0)).is_empty());
+        assert!(world.shard.loaded(|_| ConsumerSettings::default().timing(), Now::both(0)).is_empty());
         world
     }
 
@@ -294,6 +294,7 @@ impl World {
             supports_skip_assignment: false,
             fresh_id: token.0.to_string(),
             reason: None,
+            assignment_interval_ms: 0,
         }));
     }
 
@@ -328,7 +329,7 @@ impl World {
         let effects = self.shard.close(Error::NotCoordinator);
         self.act(effects);
         self.shard = self.again();
-        let effects = self.shard.loaded(Now::both(self.now_ms));
+        let effects = self.shard.loaded(|_| ConsumerSettings::default().timing(), Now::both(self.now_ms));
         self.act(effects);
     }
 
@@ -365,6 +366,10 @@ impl World {
                 self.log.extend(append.encode().unwrap());
                 self.shard.appended(append, Now::both(self.now_ms))
             };
+            self.act(next);
+        }
+        for lookup in effects.lookups {
+            let next = self.shard.expressions_found(lookup.find(&self.topics), Now::both(self.now_ms));
             self.act(next);
         }
     }

@@ -9,9 +9,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use pagewire_coordinate::{
-    Answer, Commit, CommitPartition, CommitTopic, Decoded, DeleteGroups, DeleteOffsets, Effects, Error,
-    GroupMetadata, Heartbeat, Input, Join, KeyValue, Leave, Leaver, Limits, Now, OffsetKey, OffsetValue,
-    Protocol, Record, Settings, Shard, Sync, Token, TxnProducer,
+    Answer, Commit, CommitPartition, CommitTopic, ConsumerSettings, Decoded, DeleteGroups, DeleteOffsets,
+    Effects, Error, GroupMetadata, Heartbeat, Input, Join, KeyValue, Leave, Leaver, Limits, Now, OffsetKey,
+    OffsetValue, Protocol, Record, Settings, Shard, Sync, Token, TxnProducer,
 };
 use proptest::prelude::*;
 
@@ -125,7 +125,7 @@ impl World {
         let limits = Limits { look_steps: 2, ..Limits::default() };
         let settings = Settings { max_size: 4, offsets_retention_ms: 500_000, limits, ..Settings::default() };
         let mut shard = Shard::new(settings);
-        assert!(shard.loaded(Now::both(0)).is_empty());
+        assert!(shard.loaded(|_| ConsumerSettings::default().timing(), Now::both(0)).is_empty());
         Self {
             shard,
             log: Vec::new(),
@@ -176,6 +176,7 @@ impl World {
                     supports_skip_assignment: *twice,
                     fresh_id: token.0.to_string(),
                     reason: None,
+                    assignment_interval_ms: 0,
                 })
             }
             Step::Sync { group, member, stale } => Input::Sync(Sync {

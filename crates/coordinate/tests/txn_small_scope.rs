@@ -1,7 +1,9 @@
 //! Every way in which two producers of one transactional id, a coordinator and two partitions can go, in a small scope:
-//! answers are lost and requests sent again, time runs out, markers fail, the coordinator is stopped between any two of its
-//! steps, with what it had not made durable kept or lost. Whatever happens: no commit that a producer was told of is lost, no
-//! transaction is half committed, and once nothing fails any more everything comes to rest.
+//! answers are lost and requests sent again, producers begin anew, time runs out, markers fail, a partition goes, the
+//! coordinator is stopped between any two of its steps, with what it had not made durable kept or lost. That records become
+//! durable is a step of its own: answers and markers that wait for it come after it, what does not wait may come before.
+//! Whatever happens: no commit that a producer was told of is lost, no transaction is half committed, and once nothing fails
+//! any more everything comes to rest.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -29,6 +31,10 @@ struct Budget {
     lost_answers: u8,
     timeouts: u8,
     failed_markers: u8,
+    /// Producers that begin anew.
+    beginnings: u8,
+    /// Partitions that are deleted.
+    deletions: u8,
 }
 
 /// One transaction: whose, and which of its own.
@@ -39,14 +45,19 @@ type Label = (usize, u8);
 struct Partition {
     /// By producer id: the epoch, and the transactions with open records.
     producers: BTreeMap<i64, (i16, Vec<Label>)>,
+    /// Whose question about it is under way, by producer id. What opens or ends a transaction takes it away.
+    guards: BTreeMap<i64, Label>,
     ended: BTreeMap<Label, Outcome>,
+    is_gone: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Phase {
     Begin,
     Add(i32),
-    Produce(i32),
+    /// By the rules of version 1 a partition asks whether it takes part; by those of version 2 the question adds it.
+    Verify(i32),
+    Append(i32),
     End,
     Stopped,
 }
@@ -56,6 +67,8 @@ struct Client {
     version: TxnVersion,
     phase: Phase,
     producer: (i64, i16),
+    /// It says from which producer id and epoch it goes on.
+    says_expected: bool,
     transaction: u8,
     outcome: Outcome,
     /// What it was told of its transactions.
@@ -69,29 +82,63 @@ struct World {
     log: Vec<KeyValue>,
     stable: usize,
     now_ms: i64,
-    /// Markers on their way, and the partitions that have them already.
-    sending: Vec<(Markers, Vec<i32>)>,
+    sending: Vec<Sending>,
     partitions: Vec<Partition>,
     clients: Vec<Client>,
-    replies: Vec<(u64, Answer)>,
+    replies: Vec<Waiting>,
     next_producer_id: i64,
+    /// Answers wait for what they stand on.
+    waits: bool,
     budget: Budget,
+}
+
+/// An answer on its way, and how much of the log must be durable before it may be heard.
+#[derive(Clone, Copy, Debug)]
+struct Waiting {
+    token: u64,
+    answer: Answer,
+    stable_at: usize,
+}
+
+/// Markers on their way, as far as they are written, and how much of the log must be durable before one is.
+#[derive(Clone, Debug)]
+struct Sending {
+    markers: Markers,
+    done: Vec<(i32, Marked)>,
+    stable_at: usize,
+}
+
+impl Sending {
+    fn missing(&self) -> impl Iterator<Item = i32> {
+        let all = self.markers.topics.iter().flat_map(|(_, all)| all).copied();
+        all.filter(|partition| self.done.iter().all(|(done, _)| done != partition))
+    }
+
+    fn verdicts(&self) -> Vec<(Arc<str>, i32, Marked)> {
+        self.done.iter().map(|(partition, what)| (Arc::from(TOPIC), *partition, *what)).collect()
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
 enum Step {
-    /// A producer does what comes next, and hears the answer.
+    /// A producer does what comes next, and hears the answer as soon as that may be told.
     Client(usize),
     /// It does not hear it, and will ask again.
     Unheard(usize),
-    /// The coordinator stops after it wrote and before that is durable.
-    CrashAfter { client: usize, keeps: bool },
+    /// It gives up what it did and begins anew.
+    BeginAnew { client: usize, says_expected: bool },
+    /// What is written becomes durable.
+    Sync,
     /// A marker reaches its partition.
     Mark(usize, i32),
     /// The partition does not take it.
     MarkFails(usize),
+    /// No marker is tried: it did not become known in time whether the decision is durable.
+    NoneIsTried(usize),
+    /// A partition is deleted.
+    Delete(i32),
     /// Time runs out for whatever is open.
-    Time { crash_keeps: Option<bool> },
+    Time,
     /// The coordinator stops.
     Crash { keeps: bool },
 }
@@ -102,6 +149,7 @@ impl World {
             version: versions[at],
             phase: Phase::Begin,
             producer: (-1, -1),
+            says_expected: false,
             transaction: 0,
             outcome: outcomes[at],
             told: BTreeMap::new(),
@@ -116,6 +164,7 @@ impl World {
             clients: vec![client(0), client(1)],
             replies: Vec::new(),
             next_producer_id: 1,
+            waits: true,
             budget,
         };
         world.shard.loaded(world.now());
@@ -129,28 +178,40 @@ impl World {
     /// What may happen next.
     fn steps(&self) -> Vec<Step> {
         let (mut steps, budget) = (Vec::new(), &self.budget);
-        for (at, _) in self.clients.iter().enumerate().filter(|(_, client)| client.phase != Phase::Stopped) {
-            steps.push(Step::Client(at));
-            if budget.lost_answers > 0 {
-                steps.push(Step::Unheard(at));
+        for (at, client) in self.clients.iter().enumerate() {
+            if client.phase != Phase::Stopped && !self.awaits(at) {
+                steps.push(Step::Client(at));
+                if budget.lost_answers > 0 {
+                    steps.push(Step::Unheard(at));
+                }
             }
-            if budget.crashes > 0 {
-                steps.extend([true, false].map(|keeps| Step::CrashAfter { client: at, keeps }));
+            // The other one is the rival.
+            if at == 0 && budget.beginnings > 0 && client.phase != Phase::Begin {
+                steps
+                    .extend([true, false].map(|says_expected| Step::BeginAnew { client: at, says_expected }));
             }
         }
-        for (at, (_, done)) in self.sending.iter().enumerate() {
-            let of = &self.sending[at].0;
-            let missing = of.topics.iter().flat_map(|(_, all)| all).filter(|one| !done.contains(one));
-            steps.extend(missing.map(|partition| Step::Mark(at, *partition)));
-            if budget.failed_markers > 0 {
+        if self.stable < self.log.len() {
+            steps.push(Step::Sync);
+        }
+        for (at, sending) in self.sending.iter().enumerate() {
+            let may_go_out = sending.stable_at <= self.stable;
+            if may_go_out {
+                steps.extend(sending.missing().map(|partition| Step::Mark(at, partition)));
+            }
+            if may_go_out && budget.failed_markers > 0 {
                 steps.push(Step::MarkFails(at));
             }
+            if sending.done.is_empty() && budget.failed_markers > 0 {
+                steps.push(Step::NoneIsTried(at));
+            }
+        }
+        if budget.deletions > 0 {
+            let there = (0..PARTITIONS).filter(|index| !self.partitions[*index as usize].is_gone);
+            steps.extend(there.map(Step::Delete));
         }
         if budget.timeouts > 0 {
-            steps.push(Step::Time { crash_keeps: None });
-            if budget.crashes > 0 {
-                steps.extend([true, false].map(|keeps| Step::Time { crash_keeps: Some(keeps) }));
-            }
+            steps.push(Step::Time);
         }
         if budget.crashes > 0 {
             steps.extend([true, false].map(|keeps| Step::Crash { keeps }));
@@ -160,42 +221,50 @@ impl World {
 
     fn take(&mut self, step: Step) {
         match step {
-            Step::Client(at) => {
-                self.request(at);
-                self.sync();
-                let reply = self.reply_to(at);
-                self.hear(at, reply);
-            }
+            Step::Client(at) => self.request(at),
             Step::Unheard(at) => {
                 self.budget.lost_answers -= 1;
                 self.request(at);
-                self.sync();
-                let _ = self.reply_to(at);
+                self.replies.retain(|reply| reply.token != at as u64);
             }
-            Step::CrashAfter { client, keeps } => {
-                self.request(client);
-                self.crash(keeps);
+            Step::BeginAnew { client: at, says_expected } => {
+                self.budget.beginnings -= 1;
+                self.replies.retain(|reply| reply.token != at as u64);
+                let client = &mut self.clients[at];
+                (client.phase, client.says_expected) = (Phase::Begin, says_expected);
+                client.transaction += 1;
             }
+            Step::Sync => self.sync(),
             Step::Mark(at, partition) => self.mark(at, partition),
             Step::MarkFails(at) => {
                 self.budget.failed_markers -= 1;
-                let (markers, done) = self.sending.remove(at);
-                let marked = |partition: &i32| (Arc::from(TOPIC), *partition, Marked::Written);
-                let written: Vec<_> = done.iter().map(marked).collect();
-                let effects = self.shard.markers_written(&markers.of, &written, self.now());
+                let sending = self.sending.remove(at);
+                let effects =
+                    self.shard.markers_written(&sending.markers.of, &sending.verdicts(), self.now());
                 self.act(effects);
-                self.sync();
             }
-            Step::Time { crash_keeps } => {
+            Step::NoneIsTried(at) => {
+                self.budget.failed_markers -= 1;
+                let of = self.sending.remove(at).markers.of;
+                let effects = self.shard.markers_failed(&of, Error::CoordinatorNotAvailable, self.now());
+                self.act(effects);
+            }
+            Step::Delete(partition) => {
+                self.budget.deletions -= 1;
+                self.partitions[partition as usize] = Partition { is_gone: true, ..Partition::default() };
+            }
+            Step::Time => {
                 self.budget.timeouts -= 1;
                 self.pass();
-                match crash_keeps {
-                    Some(keeps) => self.crash(keeps),
-                    None => self.sync(),
-                }
             }
             Step::Crash { keeps } => self.crash(keeps),
         }
+        self.hear_what_may_be_told();
+    }
+
+    /// A client waits for an answer that may not be told yet.
+    fn awaits(&self, at: usize) -> bool {
+        self.replies.iter().any(|reply| reply.token == at as u64)
     }
 
     /// What the client does next, at the coordinator or at a partition.
@@ -218,10 +287,18 @@ impl World {
                 token,
                 transactional_id: ID.into(),
                 timeout_ms: 1_000,
-                expected: None,
+                expected: client.says_expected.then_some(client.producer),
             })),
             Phase::Add(partition) => self.ask(add(partition)),
-            Phase::Produce(partition) => self.produce(at, partition),
+            Phase::Verify(partition) if client.version == TxnVersion::EpochPerTransaction => {
+                self.guard(at, partition);
+                self.ask(add(partition));
+            }
+            Phase::Verify(partition) => {
+                self.guard(at, partition);
+                self.verify(at, partition);
+            }
+            Phase::Append(partition) => self.append(at, partition),
             Phase::End => self.ask(Input::End(End {
                 token,
                 transactional_id: ID.into(),
@@ -244,39 +321,61 @@ impl World {
         self.act(effects);
     }
 
-    /// A partition takes records of a transaction that the coordinator knows it to take part in.
-    fn produce(&mut self, at: usize, partition: i32) {
-        let client = &self.clients[at];
-        let ((id, epoch), label) = (client.producer, (at, client.transaction));
-        let verified = self.shard.verify(ID, id, epoch, &[(Arc::from(TOPIC), partition)]);
+    /// A partition takes note of a question about it that is under way.
+    fn guard(&mut self, at: usize, partition: i32) {
+        let (id, label) = (self.clients[at].producer.0, self.label(at));
+        self.partitions[partition as usize].guards.insert(id, label);
+    }
+
+    fn label(&self, at: usize) -> Label {
+        (at, self.clients[at].transaction)
+    }
+
+    /// The coordinator says whether a partition takes part, once that is durable.
+    fn verify(&mut self, at: usize, partition: i32) {
+        let (id, epoch) = self.clients[at].producer;
+        let error = match self.shard.verify(ID, id, epoch, &[(Arc::from(TOPIC), partition)]) {
+            Ok(each) if each == [true] => None,
+            Ok(_) => Some(Error::TransactionAbortable),
+            Err(error) => Some(error),
+        };
+        let stable_at = self.log.len();
+        self.replies.push(Waiting { token: at as u64, answer: Answer::Add(error), stable_at });
+    }
+
+    /// A partition takes records of a transaction that is open in it, or opens one with a guard.
+    fn append(&mut self, at: usize, partition: i32) {
+        let ((id, epoch), label) = (self.clients[at].producer, self.label(at));
         let leader = &mut self.partitions[partition as usize];
         let (known, open) = leader.producers.entry(id).or_insert((epoch, Vec::new()));
-        let answer = if *known > epoch {
+        let error = if leader.is_gone {
+            Some(Error::InvalidRequest)
+        } else if *known > epoch {
             Some(Error::ProducerFenced)
         } else if open.contains(&label) {
             None
+        } else if leader.guards.remove(&id) == Some(label) {
+            assert!(open.is_empty(), "two transactions are open at once");
+            (*known, *open) = (epoch, vec![label]);
+            None
         } else {
-            match verified {
-                Ok(each) if each == [true] => {
-                    assert!(open.is_empty(), "two transactions are open at once");
-                    (*known, *open) = (epoch, vec![label]);
-                    None
-                }
-                Ok(_) => Some(Error::InvalidTxnState),
-                Err(error) => Some(error),
-            }
+            Some(Error::InvalidTxnState)
         };
-        self.replies.push((at as u64, Answer::Add(answer)));
+        self.replies.push(Waiting { token: at as u64, answer: Answer::Add(error), stable_at: 0 });
     }
 
-    fn reply_to(&mut self, at: usize) -> Option<Answer> {
-        let found = self.replies.iter().position(|(token, _)| *token == at as u64)?;
-        Some(self.replies.remove(found).1)
+    /// Answers to requests that were given up are heard by nobody, unless the client still asks the same.
+    fn hear_what_may_be_told(&mut self) {
+        while let Some(found) = self.replies.iter().position(|reply| reply.stable_at <= self.stable) {
+            let Waiting { token, answer, .. } = self.replies.remove(found);
+            let client = &self.clients[token as usize];
+            if client.phase == Phase::End || !matches!(answer, Answer::End(_)) {
+                self.hear(token as usize, answer);
+            }
+        }
     }
 
-    fn hear(&mut self, at: usize, answer: Option<Answer>) {
-        // An end is answered when its markers are written: the producer asks again meanwhile, as if its request had timed out.
-        let Some(answer) = answer else { return };
+    fn hear(&mut self, at: usize, answer: Answer) {
         // The first producer goes on with a second transaction.
         let transactions = if at == 0 { 2 } else { 1 };
         let client = &mut self.clients[at];
@@ -293,21 +392,27 @@ impl World {
             }
             None => {}
         }
+        // By the rules of version 2 the partition adds itself.
+        let take_part = match client.version {
+            TxnVersion::Classic => Phase::Add,
+            TxnVersion::EpochPerTransaction => Phase::Verify,
+        };
         client.phase = match (client.phase, answer) {
             (Phase::Begin, Answer::Init(producer)) => {
                 client.producer = (producer.id, producer.epoch);
-                Phase::Add(0)
+                take_part(0)
             }
-            (Phase::Add(partition), _) => Phase::Produce(partition),
-            (Phase::Produce(partition), _) if partition + 1 < PARTITIONS => Phase::Add(partition + 1),
-            (Phase::Produce(_), _) => Phase::End,
+            (Phase::Add(partition), _) => Phase::Verify(partition),
+            (Phase::Verify(partition), _) => Phase::Append(partition),
+            (Phase::Append(partition), _) if partition + 1 < PARTITIONS => take_part(partition + 1),
+            (Phase::Append(_), _) => Phase::End,
             (Phase::End, Answer::End(producer)) => {
                 client.told.insert(client.transaction, client.outcome);
                 if client.version == TxnVersion::EpochPerTransaction {
                     client.producer = (producer.id, producer.epoch);
                 }
                 client.transaction += 1;
-                if client.transaction < transactions { Phase::Add(0) } else { Phase::Stopped }
+                if client.transaction < transactions { take_part(0) } else { Phase::Stopped }
             }
             (phase, answer) => panic!("{answer:?} in {phase:?}"),
         };
@@ -315,38 +420,30 @@ impl World {
 
     /// A marker is written, as a partition's leader takes it; the last one is handed back.
     fn mark(&mut self, at: usize, partition: i32) {
-        let (markers, done) = &mut self.sending[at];
-        done.push(partition);
-        let (id, epoch) = (markers.of.producer_id, markers.of.producer_epoch);
+        let sending = &mut self.sending[at];
+        let (markers, of) = (&sending.markers, &sending.markers.of);
         let leader = &mut self.partitions[partition as usize];
-        let (known, open) = leader.producers.entry(id).or_insert((epoch, Vec::new()));
-        assert!(*known <= epoch, "a marker of {epoch} where {known} is");
-        if markers.version >= 2 {
-            assert!(*known < epoch || open.is_empty(), "it does not raise the epoch");
-        }
-        *known = epoch;
-        for label in std::mem::take(open) {
-            let before = leader.ended.insert(label, markers.outcome);
-            assert_eq!(before, None);
-        }
-        if done.len() == markers.topics[0].1.len() {
-            let (markers, done) = self.sending.remove(at);
-            let all: Vec<_> =
-                done.into_iter().map(|index| (Arc::from(TOPIC), index, Marked::Written)).collect();
-            let effects = self.shard.markers_written(&markers.of, &all, self.now());
-            self.act(effects);
-            self.sync();
-            self.overhear();
-        }
-    }
-
-    /// Answers to requests that were given up are heard by nobody, unless the client still asks the same.
-    fn overhear(&mut self) {
-        for at in 0..self.clients.len() {
-            let reply = self.reply_to(at);
-            if self.clients[at].phase == Phase::End {
-                self.hear(at, reply);
+        if leader.is_gone {
+            sending.done.push((partition, Marked::Gone));
+        } else {
+            let (id, epoch) = (of.producer_id, of.producer_epoch);
+            let (known, open) = leader.producers.entry(id).or_insert((epoch, Vec::new()));
+            assert!(*known <= epoch, "a marker of {epoch} where {known} is");
+            if markers.version >= 2 {
+                assert!(*known < epoch || open.is_empty(), "it does not raise the epoch");
             }
+            *known = epoch;
+            leader.guards.remove(&id);
+            for label in std::mem::take(open) {
+                let before = leader.ended.insert(label, markers.outcome);
+                assert_eq!(before, None);
+            }
+            sending.done.push((partition, Marked::Written));
+        }
+        if sending.missing().next().is_none() {
+            let sending = self.sending.remove(at);
+            let effects = self.shard.markers_written(&sending.markers.of, &sending.verdicts(), self.now());
+            self.act(effects);
         }
     }
 
@@ -364,24 +461,34 @@ impl World {
         }
     }
 
-    /// Records are written, not yet durable; what waits for that is done by [`World::sync`], or never.
+    /// Records are written, not yet durable; what waits for that comes after [`World::sync`], or never.
     fn act(&mut self, effects: Effects) {
-        self.replies.extend(effects.replies.into_iter().map(|reply| (reply.token.0, reply.answer)));
+        self.act_after(effects, 0);
+    }
+
+    fn act_after(&mut self, effects: Effects, stable_at: usize) {
+        for reply in effects.replies {
+            let stable_at = if reply.leans && self.waits { self.log.len() } else { stable_at };
+            self.replies.push(Waiting { token: reply.token.0, answer: reply.answer, stable_at });
+        }
         for append in effects.appends {
             self.log.extend(append.encode().unwrap());
             let next = self.shard.appended(append, self.now());
-            self.act(next);
+            self.act_after(next, self.log.len());
         }
-        self.sending.extend(effects.markers.into_iter().map(|markers| (markers, Vec::new())));
+        let stable_at = self.log.len();
+        let markers = effects.markers.into_iter();
+        self.sending.extend(markers.map(|markers| Sending { markers, done: Vec::new(), stable_at }));
     }
 
     fn sync(&mut self) {
-        self.stable = self.log.len();
         // Only the last record counts for what comes.
-        if self.stable > 1 {
-            self.log.drain(..self.stable - 1);
-            self.stable = 1;
+        if self.log.len() > 1 {
+            self.log.drain(..self.log.len() - 1);
         }
+        self.stable = self.log.len();
+        self.replies.iter_mut().for_each(|reply| reply.stable_at = 0);
+        self.sending.iter_mut().for_each(|sending| sending.stable_at = 0);
     }
 
     /// What is not durable is kept or lost; nobody hears anything, and no marker is written that was not before.
@@ -404,9 +511,10 @@ impl World {
     /// Nothing fails any more, nobody asks any more: everything must come to rest, and be whole.
     fn comes_to_rest_whole(&self) {
         let mut world = self.clone();
+        world.sync();
         for _ in 0..64 {
-            while let Some((markers, done)) = world.sending.first() {
-                let missing = markers.topics[0].1.iter().find(|one| !done.contains(one)).copied().unwrap();
+            while let Some(sending) = world.sending.first() {
+                let missing = sending.missing().next().unwrap();
                 world.mark(0, missing);
             }
             let state = world.shard.snapshot(ID).map(|value| value.state);
@@ -423,7 +531,7 @@ impl World {
             assert!(partition.producers.values().all(|(_, open)| open.is_empty()), "a transaction hangs");
         }
         for (at, client) in world.clients.iter().enumerate() {
-            for transaction in 0..2u8 {
+            for transaction in 0..=client.transaction {
                 let ends: HashSet<Outcome> = world
                     .partitions
                     .iter()
@@ -431,7 +539,8 @@ impl World {
                     .collect();
                 assert!(ends.len() <= 1, "half a transaction");
                 if let Some(told) = client.told.get(&transaction) {
-                    assert!(ends.contains(told), "{told} was told, {ends:?} came");
+                    let all_gone = world.partitions.iter().all(|partition| partition.is_gone);
+                    assert!(all_gone || ends.contains(told), "{told} was told, {ends:?} came");
                 }
             }
         }
@@ -480,9 +589,13 @@ fn explore(first: World) -> usize {
 const TV1: TxnVersion = TxnVersion::Classic;
 const TV2: TxnVersion = TxnVersion::EpochPerTransaction;
 
+/// Nothing goes wrong.
+const SMOOTH: Budget =
+    Budget { crashes: 0, lost_answers: 0, timeouts: 0, failed_markers: 0, beginnings: 0, deletions: 0 };
+
 #[test]
 fn no_commit_is_lost_and_none_is_half_whoever_stops_in_between() {
-    let budget = Budget { crashes: 1, lost_answers: 1, timeouts: 1, failed_markers: 0 };
+    let budget = Budget { crashes: 1, lost_answers: 1, ..SMOOTH };
     for versions in [[TV1, TV2], [TV2, TV1]] {
         let worlds = explore(World::new(versions, [Outcome::Commit, Outcome::Commit], budget));
         assert!(worlds > 1_000, "only {worlds} worlds of {versions:?}");
@@ -491,8 +604,9 @@ fn no_commit_is_lost_and_none_is_half_whoever_stops_in_between() {
 
 #[test]
 fn an_abort_is_as_whole_as_a_commit() {
-    let budget = Budget { crashes: 1, lost_answers: 0, timeouts: 1, failed_markers: 1 };
-    for version in [TV1, TV2] {
+    let stopped = Budget { crashes: 1, timeouts: 1, ..SMOOTH };
+    let unmarked = Budget { timeouts: 1, failed_markers: 1, ..SMOOTH };
+    for (version, budget) in [(TV1, stopped), (TV2, stopped), (TV1, unmarked), (TV2, unmarked)] {
         let worlds = explore(World::new([version; 2], [Outcome::Abort, Outcome::Commit], budget));
         assert!(worlds > 1_000, "only {worlds} worlds of {version:?}");
     }
@@ -500,9 +614,36 @@ fn an_abort_is_as_whole_as_a_commit() {
 
 #[test]
 fn a_coordinator_that_stops_twice_ends_what_it_decided_once() {
-    let budget = Budget { crashes: 2, lost_answers: 0, timeouts: 0, failed_markers: 1 };
+    let budget = Budget { crashes: 2, failed_markers: 1, ..SMOOTH };
     for version in [TV1, TV2] {
         let worlds = explore(World::new([version; 2], [Outcome::Commit, Outcome::Abort], budget));
         assert!(worlds > 1_000, "only {worlds} worlds of {version:?}");
     }
+}
+
+#[test]
+fn a_producer_that_begins_anew_leaves_nothing_half_behind() {
+    let budget = Budget { crashes: 1, beginnings: 1, ..SMOOTH };
+    for version in [TV1, TV2] {
+        let worlds = explore(World::new([version; 2], [Outcome::Commit, Outcome::Commit], budget));
+        assert!(worlds > 1_000, "only {worlds} worlds of {version:?}");
+    }
+}
+
+#[test]
+fn a_transaction_ends_whole_in_what_is_left_when_a_partition_goes() {
+    let budget = Budget { crashes: 1, deletions: 1, ..SMOOTH };
+    for version in [TV1, TV2] {
+        let worlds = explore(World::new([version; 2], [Outcome::Commit, Outcome::Abort], budget));
+        assert!(worlds > 1_000, "only {worlds} worlds of {version:?}");
+    }
+}
+
+#[test]
+#[should_panic(expected = "a transaction hangs")]
+fn an_answer_that_does_not_wait_for_what_it_stands_on_leaves_a_transaction_hanging() {
+    let budget = Budget { crashes: 1, lost_answers: 1, ..SMOOTH };
+    let mut world = World::new([TV2; 2], [Outcome::Commit, Outcome::Commit], budget);
+    world.waits = false;
+    explore(world);
 }

@@ -84,6 +84,30 @@ async fn a_groups_own_settings_are_told_to_its_members() {
     let request = IncrementalAlterConfigsRequest { resources: vec![resource], ..Default::default() };
     assert_eq!(bench.ask(&request, 1).await.expect("an answer").responses[0].error_code, 0);
     assert_eq!(join(&bench, "m").await.heartbeat_interval_ms, 6_000);
+    let all = bench.broker.cluster().group_configs().await.expect("a store");
+    assert_eq!(all["g"]["consumer.heartbeat.interval.ms"], "6000", "what a restart goes by");
+}
+
+#[tokio::test]
+async fn topics_of_an_expression_are_looked_for_aside_and_given_to_its_member() {
+    let bench = served().await;
+    let mut request = ConsumerGroupHeartbeatRequest {
+        group_id: "g".into(),
+        member_id: "m".into(),
+        rebalance_timeout_ms: 30_000,
+        subscribed_topic_regex: Some("t.*".into()),
+        subscribed_topic_names: Some(Vec::new()),
+        topic_partitions: Some(Vec::new()),
+        ..Default::default()
+    };
+    let mut answer = bench.ask(&request, 1).await.expect("an answer");
+    while answer.assignment.as_ref().is_none_or(|all| all.topic_partitions.is_empty()) {
+        assert_eq!(answer.error_code, 0);
+        yield_now().await;
+        request.member_epoch = answer.member_epoch;
+        answer = bench.ask(&request, 1).await.expect("an answer");
+    }
+    assert_eq!(answer.assignment.expect("given").topic_partitions[0].partitions, [0, 1, 2, 3]);
 }
 
 #[tokio::test]

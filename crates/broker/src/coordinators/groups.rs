@@ -2,12 +2,16 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use pagewire_coordinate::{Answer, DeletedTopics, Error, Input, ListedGroup, Settings, Token, partition_for};
+use pagewire_coordinate::{
+    Answer, DeletedTopics, Error, GroupTiming, Input, ListedGroup, Settings, Token, partition_for,
+};
 use pagewire_log::Origin;
+use pagewire_metadata::model::ConfigScope;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::warn;
 
 use super::{
+    expressions::Looks,
     markers::NotEnded,
     memory::GroupMemory,
     running::{self, Unstable},
@@ -28,12 +32,13 @@ use crate::{
 pub(crate) struct Groups {
     settings: Settings,
     memory: Arc<GroupMemory>,
+    looks: Arc<Looks>,
     places: Places<Shard>,
 }
 
 impl Groups {
     pub(super) fn new(settings: Settings) -> Self {
-        Self { settings, memory: Arc::default(), places: Places::new(OFFSETS_TOPIC) }
+        Self { settings, memory: Arc::default(), looks: Arc::default(), places: Places::new(OFFSETS_TOPIC) }
     }
 
     pub(super) fn start(&self, broker: &Arc<Broker>, tasks: &TaskTracker, stop: &CancellationToken) {
@@ -59,8 +64,16 @@ impl Groups {
         self.shard_of(broker, group_id).is_ok()
     }
 
-    /// Puts a question to a group's machine and waits for its answer, which may take a whole rebalance. What the answer
-    /// promises is as durable by then as acks=all is.
+    /// What is set for a group, should it be one of consumers.
+    pub(crate) async fn timing_of(&self, broker: &Broker, group_id: &str) -> Result<GroupTiming, Error> {
+        let own = broker.cluster().own_configs(&ConfigScope::Group(group_id.to_owned())).await;
+        let own = own.map_err(|_| Error::CoordinatorNotAvailable)?;
+        Ok(broker.config().consumer_groups.timing_of(&own))
+    }
+
+    /// Puts a question to a group's machine and waits for its answer, which may take a whole rebalance. What was written for
+    /// it is as durable by then as acks=all is. An answer that wrote nothing, such as that to most heartbeats, may tell of what a
+    /// power failure takes back: its member then joins again.
     pub(crate) async fn ask(
         &self,
         broker: &Arc<Broker>,
@@ -172,7 +185,8 @@ impl Groups {
     /// The shards of the topic as it is now.
     fn shards(&self, broker: &Arc<Broker>) -> Result<Arc<Shards<Shard>>, Error> {
         let begin = |hosted: &Arc<Partition>, running: &Running| {
-            let shard = Arc::new(Shard::new(Arc::clone(hosted), Arc::clone(&self.memory)));
+            let (memory, looks) = (Arc::clone(&self.memory), Arc::clone(&self.looks));
+            let shard = Arc::new(Shard::new(Arc::clone(hosted), memory, looks, running.clone()));
             let (broker, settings) = (Arc::clone(broker), self.settings.clone());
             running.tasks.spawn(timer::run(Arc::clone(&shard), broker, settings, running.stop.clone()));
             shard

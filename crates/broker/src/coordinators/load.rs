@@ -1,14 +1,15 @@
 //! Reads a partition of `__consumer_offsets` from its start into a fresh machine. Blocks; runs on the I/O pool.
 //!
-//! What cannot be understood is named as an error and passed over, a record or a whole batch: it must not take all groups
-//! of its partition away. Only where it is not known where the next batch begins is the log not loaded. Transactional
+//! What cannot be understood of groups is named as an error and passed over, a record or a whole batch: it must not take all
+//! groups of its partition away. Only where it is not known where the next batch begins is the log not loaded. Transactional
 //! commits wait for their marker, as they do while the shard runs.
 
 use std::io;
 
 use bytes::Bytes;
-use pagewire_coordinate::{Settings, Shard as Machine};
+use pagewire_coordinate::{Settings, Shard as Machine, txn::TxnDecodeError};
 use pagewire_log::{Log, ReadError, ReadUpTo};
+use pagewire_metadata::CatalogError;
 use pagewire_record::{
     BatchError, ControlType, DecompressLimits, EndTxnMarker, RecordsError, SharedBatch, complete_batches,
 };
@@ -27,6 +28,15 @@ pub(super) enum LoadError {
     /// A segment cannot be read.
     #[error(transparent)]
     Io(#[from] io::Error),
+    /// What is set for groups cannot be read.
+    #[error(transparent)]
+    Settings(#[from] CatalogError),
+    /// Records are damaged, and nothing may be decided without them.
+    #[error("offsets {first} to {last}: {error}")]
+    Records { first: i64, last: i64, error: Unreadable },
+    /// What became of a transactional id is not known.
+    #[error("offset {offset}: {error}")]
+    Transaction { offset: i64, error: TxnDecodeError },
     /// What lies here is no batch, and where the next one begins nobody knows.
     #[error("offset {offset}: {error}")]
     Batch { offset: i64, error: BatchError },
@@ -44,7 +54,7 @@ pub(super) enum Unreadable {
 /// The machine with everything the log says.
 pub(super) fn load(log: &Log, settings: Settings, now_ms: i64) -> Result<Machine, LoadError> {
     let mut machine = Machine::new(settings);
-    let records = each_batch(log, |batch| replay(&mut machine, batch, now_ms))?;
+    let records = each_batch(log, Harm::IsPassedOver, |batch| replay(&mut machine, batch, now_ms))?;
     if records > 0 {
         debug!(
             topic = &**log.topic(),
@@ -58,21 +68,34 @@ pub(super) fn load(log: &Log, settings: Settings, now_ms: i64) -> Result<Machine
     Ok(machine)
 }
 
-/// Goes through all batches of a coordinator's log. One that `take` cannot read is named and passed over. Says how many
-/// offsets there were.
+/// What becomes of loading where records are damaged or missing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Harm {
+    /// They are named and passed over.
+    IsPassedOver,
+    /// Nothing is loaded.
+    EndsIt,
+}
+
+/// Goes through all batches of a coordinator's log. `harm`: of those that cannot be read, or that `take` cannot take. Says how
+/// many offsets there were.
 pub(super) fn each_batch(
     log: &Log,
+    harm: Harm,
     mut take: impl FnMut(&SharedBatch) -> Result<(), Unreadable>,
 ) -> Result<i64, LoadError> {
     let mut offset = log.marks().log_start;
     let start = offset;
-    while let Some(range) = read(log, &mut offset)? {
+    while let Some(range) = read(log, harm, &mut offset)? {
         let bytes = Bytes::from(range.read_to_vec()?);
         let before = offset;
         for batch in complete_batches(&bytes) {
             let batch = batch.map_err(|error| LoadError::Batch { offset, error })?;
             if let Err(error) = take(&batch) {
                 let (first, last) = (batch.header.base_offset, batch.header.last_offset());
+                if harm == Harm::EndsIt {
+                    return Err(LoadError::Records { first, last, error });
+                }
                 let (topic, partition) = (&**log.topic(), log.partition());
                 error!(topic, partition, first, last, %error, "records cannot be read and are passed over");
             }
@@ -85,12 +108,14 @@ pub(super) fn each_batch(
     Ok(offset - start)
 }
 
-/// The records from `offset` on; it is moved past those that are known to be damaged or missing.
-fn read(log: &Log, offset: &mut i64) -> Result<Option<FileRange>, ReadError> {
+/// The records from `offset` on; it is moved past those that are known to be damaged or missing, if they are passed over.
+fn read(log: &Log, harm: Harm, offset: &mut i64) -> Result<Option<FileRange>, ReadError> {
     loop {
         match log.read(*offset, READ_BYTES, ReadUpTo::LogEnd, true) {
             Ok(slice) => return Ok(slice.range),
-            Err(damage @ ReadError::Damaged { next_offset, .. }) if next_offset > *offset => {
+            Err(damage @ ReadError::Damaged { next_offset, .. })
+                if next_offset > *offset && harm == Harm::IsPassedOver =>
+            {
                 error!(topic = &**log.topic(), partition = log.partition(), %damage, "records are passed over");
                 *offset = next_offset;
             }

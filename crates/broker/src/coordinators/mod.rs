@@ -15,6 +15,7 @@
 mod batch;
 #[cfg(test)]
 mod consumer_group_tests;
+mod expressions;
 mod groups;
 mod load;
 mod markers;

@@ -9,7 +9,8 @@
 use std::sync::Arc;
 
 use pagewire_coordinate::{
-    Answer, Append, DeletedTopics, Effects, Error, Input, Now, Reply, Shard as Machine, Token, Topics,
+    Answer, Append, DeletedTopics, Effects, Error, Found, GroupTiming, Input, Lookup, Now, Reply,
+    Shard as Machine, Token, Topics,
 };
 use pagewire_log::{AppendError, Origin};
 use pagewire_record::HEADER_LEN;
@@ -19,10 +20,11 @@ use tracing::{info, warn};
 
 use super::{
     batch,
+    expressions::{self, Looks},
     markers::NotEnded,
     memory::{GroupMemory, Share},
     running::{Alarm, Answered, Journal, Life, NotWritten, State, Waiting, Words},
-    shards,
+    shards::{self, Running},
     topics::ClusterTopics,
 };
 use crate::{
@@ -33,6 +35,8 @@ use crate::{
 
 /// Clean-ups are written in parts of this size where the topic's `max.message.bytes` allows it.
 const APPEND_BYTES_MAX: usize = 256 << 10;
+/// What a batch of few records takes besides the large one among them.
+const BATCH_BYTES: usize = HEADER_LEN + 256;
 
 static WORDS: Words = Words {
     fails: "group records are not written; groups of this partition stand still",
@@ -43,6 +47,8 @@ static WORDS: Words = Words {
 pub(super) struct Shard {
     partition: Arc<Partition>,
     memory: Arc<GroupMemory>,
+    pub(super) looks: Arc<Looks>,
+    pub(super) running: Running,
     life: Life<Ready, Error>,
     pub(super) alarm: Alarm,
 }
@@ -54,6 +60,8 @@ struct Ready {
     share: Share,
     waiting: Waiting<Answer>,
     journal: Journal,
+    /// Looks for topics that nobody was sent for yet.
+    lookups: Vec<Lookup>,
 }
 
 impl shards::Shard for Shard {
@@ -67,34 +75,39 @@ impl shards::Shard for Shard {
 }
 
 impl Shard {
-    pub(super) fn new(partition: Arc<Partition>, memory: Arc<GroupMemory>) -> Self {
+    pub(super) fn new(
+        partition: Arc<Partition>,
+        memory: Arc<GroupMemory>,
+        looks: Arc<Looks>,
+        running: Running,
+    ) -> Self {
         let life = Life::new(Error::CoordinatorLoadInProgress);
-        Self { partition, memory, life, alarm: Alarm::new() }
+        Self { partition, memory, looks, running, life, alarm: Alarm::new() }
     }
 
     pub(super) const fn partition(&self) -> &Arc<Partition> {
         &self.partition
     }
 
-    /// The log is read: the machine begins to answer.
-    pub(super) fn open(&self, machine: Machine, broker: &Broker) {
+    /// The log is read: the machine begins to answer. `timing_of`: what is set for a group.
+    pub(super) fn open(&self, machine: Machine, timing_of: impl Fn(&str) -> GroupTiming, broker: &Broker) {
         let topics = Arc::new(ClusterTopics::of(broker));
         let (share, waiting) = (self.memory.share(), Waiting::new());
         let journal = Journal::read(&self.partition, &WORDS);
-        let mut ready = Ready { machine, topics, share, waiting, journal };
+        let mut ready = Ready { machine, topics, share, waiting, journal, lookups: Vec::new() };
         ready.machine.set_topics(Arc::clone(&ready.topics) as Arc<dyn Topics>);
         let mut state = self.life.lock();
         if state.is_ended() {
             return;
         }
-        ready.machine.limit_append(self.append_bytes());
+        self.limit_records(&mut ready.machine);
         // Looked at under the lock: topics that go later are told to the machine.
         let image = broker.image();
         let id_of = |name: &str| image.topic(name).map(|topic| topic.id.into_bytes());
         let effects = ready.machine.forget_strangers(id_of);
         ready.act(&self.partition, broker.io(), effects);
         ready.see(broker);
-        let effects = ready.machine.loaded(now());
+        let effects = ready.machine.loaded(timing_of, now());
         ready.act(&self.partition, broker.io(), effects);
         *state = State::Open(Box::new(ready));
     }
@@ -190,20 +203,31 @@ impl Shard {
     /// The machine, if it answers.
     fn ready<'s>(&self, state: &'s mut State<Ready, Error>) -> Result<&'s mut Ready, Error> {
         let ready = state.ready()?;
-        ready.machine.limit_append(self.append_bytes());
+        self.limit_records(&mut ready.machine);
         ready.machine.limit_bytes(ready.share.limit());
         Ok(ready)
     }
 
-    /// What one append of a clean-up may have at most.
-    fn append_bytes(&self) -> usize {
+    /// What one append may have at most.
+    fn limit_records(&self, machine: &mut Machine) {
         let max_bytes = usize::try_from(self.partition.config().max_message_bytes).unwrap_or(usize::MAX);
-        max_bytes.saturating_sub(HEADER_LEN).min(APPEND_BYTES_MAX)
+        machine.limit_append(max_bytes.saturating_sub(HEADER_LEN).min(APPEND_BYTES_MAX));
+        machine.limit_record(max_bytes.saturating_sub(BATCH_BYTES));
+    }
+
+    /// A look for topics ended.
+    pub(super) fn found(&self, broker: &Broker, found: Found) {
+        let mut state = self.life.lock();
+        let Ok(ready) = self.ready(&mut state) else { return };
+        ready.see(broker);
+        let effects = ready.machine.expressions_found(found, now());
+        ready.act(&self.partition, broker.io(), effects);
+        self.alarm.no_later_than(ready.machine.next_deadline());
     }
 
     /// Lets the machine act once on what is due. There may be more: the next deadline comes back, by the steady clock, and
     /// is past already then. Whoever waits for the lock gets it in between. Says whether the shard is open.
-    pub(super) fn on_time(&self, broker: &Broker) -> bool {
+    pub(super) fn on_time(self: &Arc<Self>, broker: &Arc<Broker>) -> bool {
         let mut state = self.life.lock();
         let Ok(ready) = self.ready(&mut state) else { return false };
         ready.see(broker);
@@ -213,6 +237,11 @@ impl Shard {
             ready.act(&self.partition, broker.io(), effects);
         }
         self.alarm.set(ready.machine.next_deadline());
+        let lookups = std::mem::take(&mut ready.lookups);
+        drop(state);
+        for lookup in lookups {
+            self.running.tasks.spawn(expressions::look(Arc::clone(self), Arc::clone(broker), lookup));
+        }
         true
     }
 }
@@ -251,6 +280,7 @@ impl Ready {
             for Reply { token, answer } in effects.replies {
                 self.waiting.deliver(token, answer, stable_at);
             }
+            self.lookups.extend(effects.lookups);
             let mut failed = None;
             for append in effects.appends {
                 let now = now();

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use pagewire_coordinate::{
-    ANY_ID, Answer, Commit, CommitPartition, CommitTopic, DeletedTopic, DeletedTopics, Error, GroupMember,
-    GroupMetadata, Input, Limits, OffsetKey, OffsetValue, Record, Settings, Shard as Machine,
+    ANY_ID, Answer, Commit, CommitPartition, CommitTopic, ConsumerSettings, DeletedTopic, DeletedTopics,
+    Error, GroupMember, GroupMetadata, GroupTiming, Input, Limits, OffsetKey, OffsetValue, Record, Settings,
+    Shard as Machine,
 };
 use pagewire_disk::{Call, Errno, FailingDisk, MemoryDisk, When};
 use pagewire_log::Origin;
@@ -19,7 +20,7 @@ use pagewire_wire::messages::{
 use tokio::task::yield_now;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::{OFFSETS_TOPIC, memory::GroupMemory, shard::Shard, timer};
+use super::{OFFSETS_TOPIC, memory::GroupMemory, shard::Shard, shards::Running, timer};
 use crate::{cluster::change, partition::Partition, testing::Bench};
 
 /// A broker whose groups are loaded, on a disk that can fail.
@@ -139,7 +140,7 @@ async fn groups_whose_log_cannot_be_read_are_not_coordinated_here() {
         append_commit(&partition, &bench);
     }
     disk.fail(Call::Read, When::Always, Errno::IO);
-    let (shard, stop) = (Arc::new(Shard::new(partition, Arc::default())), CancellationToken::new());
+    let (shard, stop) = (Arc::new(shard_on(partition)), CancellationToken::new());
     let broker = Arc::clone(&bench.broker);
     let running = tokio::spawn(timer::run(Arc::clone(&shard), broker, Settings::default(), stop.clone()));
     let error = loop {
@@ -166,6 +167,20 @@ async fn offsets_that_were_only_read_are_stable_before_they_are_told() {
     assert_eq!(committed(&bench, "g").await, (0, 1));
     assert_eq!(disk.calls(Call::SyncData), before + 1);
     assert_eq!(partition.log.marks().recovery_point, 1);
+}
+
+fn shard_on(partition: Arc<Partition>) -> Shard {
+    shard_of(partition, &Arc::default())
+}
+
+fn shard_of(partition: Arc<Partition>, memory: &Arc<GroupMemory>) -> Shard {
+    let running = Running { tasks: TaskTracker::new(), stop: CancellationToken::new() };
+    Shard::new(partition, Arc::clone(memory), Arc::default(), running)
+}
+
+/// No group has settings of its own.
+fn timing(_: &str) -> GroupTiming {
+    ConsumerSettings::default().timing()
 }
 
 /// Whether a shard takes a commit of one offset of a new group.
@@ -195,10 +210,9 @@ async fn shards_share_the_memory_of_their_node() {
     let bench = Bench::on(Arc::new(disk()));
     let partitions = bench.topic(OFFSETS_TOPIC, 2, &[]).await;
     let memory = Arc::new(GroupMemory::new(16 << 10));
-    let shards: Vec<Shard> =
-        partitions.into_iter().map(|partition| Shard::new(partition, Arc::clone(&memory))).collect();
+    let shards: Vec<Shard> = partitions.into_iter().map(|partition| shard_of(partition, &memory)).collect();
     for shard in &shards {
-        shard.open(Machine::new(Settings::default()), &bench.broker);
+        shard.open(Machine::new(Settings::default()), timing, &bench.broker);
     }
     assert!(takes_commit(&shards[0], &bench, "a").await);
     let mut taken = 0;
@@ -216,9 +230,9 @@ async fn shards_share_the_memory_of_their_node() {
 async fn a_shard_whose_place_another_took_writes_nothing_more_even_if_it_is_loaded_then() {
     let bench = Bench::on(Arc::new(disk()));
     let partition = bench.topic(OFFSETS_TOPIC, 1, &[]).await.remove(0);
-    let shard = Shard::new(Arc::clone(&partition), Arc::default());
+    let shard = shard_on(Arc::clone(&partition));
     shard.end(Error::NotCoordinator);
-    shard.open(Machine::new(Settings::default()), &bench.broker);
+    shard.open(Machine::new(Settings::default()), timing, &bench.broker);
     shard.close(Error::CoordinatorNotAvailable);
     assert!(!shard.is_open() && !takes_commit(&shard, &bench, "a").await);
     assert_eq!(shard.read(&bench.broker, |_| ()).map(drop), Err(Error::NotCoordinator));
@@ -242,8 +256,8 @@ async fn others_may_act_between_parts_of_the_look_for_deleted_topics() {
     let bench = Bench::on(Arc::new(disk()));
     let partition = bench.topic(OFFSETS_TOPIC, 1, &[]).await.remove(0);
     let limits = Limits { look_steps: 1, ..Limits::default() };
-    let shard = Shard::new(partition, Arc::default());
-    shard.open(Machine::new(Settings { limits, ..Settings::default() }), &bench.broker);
+    let shard = shard_on(partition);
+    shard.open(Machine::new(Settings { limits, ..Settings::default() }), timing, &bench.broker);
     for group_id in ["a", "b", "c"] {
         assert!(takes_commit(&shard, &bench, group_id).await);
     }
@@ -287,8 +301,8 @@ async fn others_may_have_the_lock_between_two_things_that_are_due() {
     for group_id in ["a", "b", "c"] {
         replay_fleeting_group(&mut machine, group_id);
     }
-    let shard = Shard::new(Arc::clone(&partition), Arc::default());
-    shard.open(machine, &bench.broker);
+    let shard = Arc::new(shard_on(Arc::clone(&partition)));
+    shard.open(machine, timing, &bench.broker);
     for written in 1..=3 {
         assert!(shard.on_time(&bench.broker), "open");
         assert_eq!(partition.log.marks().log_end, written, "one group at a time is written as empty");

@@ -11,7 +11,7 @@ use super::{
     running::{Attempts, on_pool},
     shard::Shard,
 };
-use crate::{broker::Broker, clock::now_ms};
+use crate::{broker::Broker, clock::now_ms, cluster::OwnConfigs};
 
 pub(super) async fn run(shard: Arc<Shard>, broker: Arc<Broker>, settings: Settings, stop: CancellationToken) {
     tokio::select! {
@@ -22,8 +22,8 @@ pub(super) async fn run(shard: Arc<Shard>, broker: Arc<Broker>, settings: Settin
     shard.close(Error::NotCoordinator);
 }
 
-async fn live(shard: &Shard, broker: &Broker, settings: Settings) {
-    let mut attempts = Attempts::to_load("groups");
+async fn live(shard: &Arc<Shard>, broker: &Arc<Broker>, settings: Settings) {
+    let mut attempts = Attempts::saying("groups cannot be loaded");
     while let Err(reason) = load_into(shard, broker, settings.clone()).await {
         // Not COORDINATOR_NOT_AVAILABLE: consumers of Kafka 3.8 and before end on that answer to OffsetFetch.
         shard.close(Error::NotCoordinator);
@@ -40,6 +40,9 @@ async fn live(shard: &Shard, broker: &Broker, settings: Settings) {
 async fn load_into(shard: &Shard, broker: &Broker, settings: Settings) -> Result<(), LoadError> {
     let log = Arc::clone(&shard.partition().log);
     let loaded = on_pool(broker, move || load::load(&log, settings.clone(), now_ms())).await?;
-    shard.open(loaded, broker);
+    let own = broker.cluster().group_configs().await?;
+    let (none, config) = (OwnConfigs::new(), broker.config());
+    let timing_of = |group_id: &str| config.consumer_groups.timing_of(own.get(group_id).unwrap_or(&none));
+    shard.open(loaded, timing_of, broker);
     Ok(())
 }

@@ -3,7 +3,6 @@
 use pagewire_coordinate::{
     Answer, ConsumerHeartbeat, ConsumerHeartbeatAnswer, Error, Input, TopicPartitions, code_of,
 };
-use pagewire_metadata::model::ConfigScope;
 use pagewire_wire::{
     Str, Uuid as WireId,
     messages::{
@@ -41,9 +40,8 @@ async fn beat(
         return Err(Error::UnsupportedVersion);
     }
     let group_id = request.group_id.to_string();
-    let own = ctx.broker.cluster().own_configs(&ConfigScope::Group(group_id.clone())).await;
-    let own = own.map_err(|_| Error::CoordinatorNotAvailable)?;
-    let timing = ctx.broker.config().consumer_groups.timing_of(&own);
+    let groups = ctx.broker.coordinators().groups();
+    let timing = groups.timing_of(&ctx.broker, &group_id).await?;
     let text = |text: Option<Str>| text.map(|text| text.to_string());
     let topics = request.subscribed_topic_names;
     let owned = request.topic_partitions.map(|topics| {
@@ -52,7 +50,6 @@ async fn beat(
         };
         topics.into_iter().map(topic).collect()
     });
-    let groups = ctx.broker.coordinators().groups();
     let answer = groups.ask(&ctx.broker, &group_id, |token| {
         Input::ConsumerHeartbeat(Box::new(ConsumerHeartbeat {
             token,

@@ -35,6 +35,8 @@ pub(crate) struct Metrics {
     pub(crate) fetch_cold_lookups: AtomicU64,
     /// Bytes of pages that lagging consumers brought into the page cache and that were dropped behind them.
     pub(crate) fetch_dropped_bytes: AtomicU64,
+    /// Partitions of `__transaction_state` that cannot be loaded.
+    pub(crate) transactions_not_loaded: AtomicU64,
     /// Since when log directories are offline.
     pub(crate) offline_since: OfflineSince,
 }
@@ -55,8 +57,25 @@ impl Default for Metrics {
             fetch_parked: AtomicU64::new(0),
             fetch_cold_lookups: AtomicU64::new(0),
             fetch_dropped_bytes: AtomicU64::new(0),
+            transactions_not_loaded: AtomicU64::new(0),
             offline_since: OfflineSince::default(),
         }
+    }
+}
+
+/// One more in a number, as long as this lives.
+pub(crate) struct Counted<'m>(&'m AtomicU64);
+
+impl<'m> Counted<'m> {
+    pub(crate) fn more(number: &'m AtomicU64) -> Self {
+        add(number, 1);
+        Self(number)
+    }
+}
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Relaxed);
     }
 }
 

@@ -104,6 +104,11 @@ pub(super) const NUMBERS: &[Row<Number>] = &[
         "Of the partition where they are most, offsets that readers of committed records do not get",
         |seen| held_back(seen).max().unwrap_or(0),
     ),
+    row(
+        "pagewire_transaction_partitions_not_loaded",
+        "Partitions of __transaction_state that cannot be read: their transactions stand still",
+        |seen| read(&seen.metrics.transactions_not_loaded),
+    ),
     row("pagewire_cleaner_busy", "Logs that are being compacted", |seen| seen.cleaner.busy),
     row("pagewire_cleaner_due", "Logs that wait to be compacted", |seen| seen.cleaner.due),
     row("pagewire_cleaner_cleans_total", "Compactions that came to their end", |seen| seen.cleaner.cleans),

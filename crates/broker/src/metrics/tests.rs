@@ -26,6 +26,7 @@ fn metrics() -> Metrics {
         &metrics.fetch_parked,
         &metrics.fetch_cold_lookups,
         &metrics.fetch_dropped_bytes,
+        &metrics.transactions_not_loaded,
     ];
     for (counter, number) in counters.into_iter().zip(101..) {
         counter.store(number, Relaxed);
@@ -116,6 +117,7 @@ fn each_name_has_the_number_that_it_promises() {
         ("pagewire_damaged_stretches", 3),
         ("pagewire_partitions_held_back", 1),
         ("pagewire_held_back_offsets_max", 7),
+        ("pagewire_transaction_partitions_not_loaded", 111),
         ("pagewire_cleaner_busy", 201),
         ("pagewire_cleaner_due", 202),
         ("pagewire_cleaner_cleans_total", 203),

@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::counts::Counts;
+use super::look::Look;
 use super::member::{Member, Owned};
 use crate::input::TopicId;
 use crate::memory::{text_bytes, tree_bytes};
@@ -54,6 +55,8 @@ pub(crate) struct Group {
     pub(crate) target_epoch: i32,
     /// When the target was computed; 0 if that is not known.
     pub(crate) target_ms: i64,
+    /// The same by the steady clock; none after a restart. Not in the log.
+    pub(crate) target_steady_ms: Option<i64>,
     members: BTreeMap<Arc<str>, Member>,
     /// In the order in which members came, for the assignors.
     arrivals: BTreeMap<u64, Arc<str>>,
@@ -82,8 +85,8 @@ pub(crate) struct Group {
     pub(crate) has_partition_metadata: bool,
     /// The version of the topics that the hash was last held against; none after a restart. Not in the log.
     pub(crate) topics_seen: Option<u64>,
-    /// The version of the topics that expressions were last resolved against; none after a restart. Not in the log.
-    pub(crate) topics_resolved: Option<u64>,
+    /// Looks for the topics of expressions. Not in the log.
+    pub(crate) look: Look,
     bytes: usize,
 }
 
@@ -101,6 +104,7 @@ impl Group {
             metadata_hash: 0,
             target_epoch: FIRST_EPOCH,
             target_ms: 0,
+            target_steady_ms: None,
             members: BTreeMap::new(),
             arrivals: BTreeMap::new(),
             arrived_at: BTreeMap::new(),
@@ -118,7 +122,7 @@ impl Group {
             classic_protocols: Counts::default(),
             has_partition_metadata: false,
             topics_seen: None,
-            topics_resolved: None,
+            look: Look::default(),
         }
     }
 
@@ -212,7 +216,9 @@ impl Group {
         self.resolved.get(expression)
     }
 
-    pub(crate) fn all_resolved(&self) -> impl ExactSizeIterator<Item = (&Arc<str>, &RegularExpression)> {
+    pub(crate) fn all_resolved(
+        &self,
+    ) -> impl ExactSizeIterator<Item = (&Arc<str>, &RegularExpression)> + Clone {
         self.resolved.iter()
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::counts::Counts;
 use super::member::{LEAVE_FOR_A_WHILE, Member, Owned};
 use super::membership::{check_instance, not_a_member};
-use super::plan::{Plan, Refusal, refuse};
+use super::plan::{Plan, Refusal, Timed, refuse};
 use crate::answer::ConsumerHeartbeatAnswer;
 use crate::error::Error;
 use crate::input::ConsumerHeartbeat;
@@ -29,7 +29,8 @@ impl Plan<'_> {
         Ok(holder.clone())
     }
 
-    /// A static member goes for a while: it keeps its place and its partitions until its session ends.
+    /// A static member goes for a while: it keeps its place and its partitions until its session ends. What it had to give
+    /// back it has given back, by going.
     pub(crate) fn leave_for_a_while(&mut self, member_id: &Arc<str>) {
         let Some(mut away) = self.group.member(member_id).cloned() else { return };
         away.epoch = LEAVE_FOR_A_WHILE;
@@ -40,6 +41,7 @@ impl Plan<'_> {
         }
         let value = Some(away.current());
         self.write(ConsumerRecord::Current { member_id: member_id.clone(), value });
+        self.timed.push(Timed::Revoked(member_id.clone()));
         self.notes.push(Event::Left { member_id: member_id.clone(), reason: None });
     }
 

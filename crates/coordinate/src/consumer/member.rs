@@ -72,6 +72,13 @@ impl Member {
         of(&self.assigned).or_else(|| of(&self.revoking))
     }
 
+    /// It has partitions to give back, and speaks of them by itself: who is away for a while has given back what it had to.
+    pub(crate) fn is_to_give_back(&self) -> bool {
+        self.state == MemberState::UnrevokedPartitions
+            && self.epoch != LEAVE_FOR_A_WHILE
+            && self.classic.is_none()
+    }
+
     pub(crate) fn move_to(&mut self, epoch: i32) {
         self.previous_epoch = std::mem::replace(&mut self.epoch, epoch);
     }

@@ -19,7 +19,8 @@
 //! | `group` `member` `counts` | the state, and what records do to it |
 //! | `drive` `heartbeat` `membership` `subscription` | a heartbeat from its beginning to its end |
 //! | `plan` `outcome` | a decision while it is made, and what follows once it is in the log |
-//! | `regex` `metadata_hash` | topics by expression; whether topics changed |
+//! | `regex` `lookup` `look` `resolve` | expressions, the look for their topics, and what is kept of it |
+//! | `metadata_hash` | whether topics changed |
 //! | `assign` `target` `reconcile` | who is to have what, and who has what |
 //! | `leave` `timeouts` | members that go, or are sent |
 //! | `describe` `offsets` | what others may know, commit and fetch |
@@ -32,6 +33,8 @@ mod drive;
 mod group;
 mod heartbeat;
 mod leave;
+mod look;
+mod lookup;
 mod member;
 mod membership;
 mod metadata_hash;
@@ -41,6 +44,7 @@ mod outcome;
 mod plan;
 mod reconcile;
 mod regex;
+mod resolve;
 mod subscription;
 mod target;
 mod timeouts;
@@ -48,6 +52,7 @@ mod timeouts;
 pub use assign::Assignor;
 pub use describe::{DescribedConsumer, DescribedConsumerGroup, NamedPartitions};
 pub use group::ConsumerGroupState;
+pub use lookup::{Found, Lookup};
 
 pub(crate) use group::Group;
 pub(crate) use outcome::Outcome;

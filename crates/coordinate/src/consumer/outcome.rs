@@ -25,6 +25,7 @@ pub(crate) struct Planned {
     pub(crate) timed: Vec<Timed>,
     notes: Vec<Event>,
     topics_seen: Option<u64>,
+    assigns: bool,
 }
 
 impl Plan<'_> {
@@ -35,6 +36,7 @@ impl Plan<'_> {
             timed: self.timed,
             notes: self.notes,
             topics_seen: self.topics_seen,
+            assigns: self.assigns,
         }
     }
 }
@@ -47,6 +49,8 @@ pub(crate) struct Outcome {
     reply: Option<Reply>,
     /// This member is out.
     expelled: Option<Arc<str>>,
+    /// There is a new target.
+    assigns: bool,
     /// Expressions are resolved against this version of the topics.
     pub(crate) topics_resolved: Option<u64>,
     pub(crate) downgrade: Option<Downgrade>,
@@ -54,7 +58,15 @@ pub(crate) struct Outcome {
 
 impl Outcome {
     pub(crate) const fn new(group_id: Arc<str>, timed: Vec<Timed>, reply: Option<Reply>) -> Self {
-        Self { group_id, timed, reply, expelled: None, topics_resolved: None, downgrade: None }
+        Self {
+            group_id,
+            timed,
+            reply,
+            expelled: None,
+            assigns: false,
+            topics_resolved: None,
+            downgrade: None,
+        }
     }
 
     pub(crate) fn expels(mut self, member_id: &Arc<str>) -> Self {
@@ -83,7 +95,7 @@ impl Shard {
         answer: Option<(Token, Answer)>,
         out: &mut Effects,
     ) -> (Vec<Record>, Outcome) {
-        let Planned { group_id, records, timed, notes, topics_seen } = planned;
+        let Planned { group_id, records, timed, notes, topics_seen, assigns } = planned;
         for event in notes {
             out.note(&group_id, event);
         }
@@ -91,7 +103,7 @@ impl Shard {
             group.topics_seen = Some(seen);
         }
         let reply = answer.map(|(token, answer)| Reply { token, answer });
-        (records, Outcome::new(group_id, timed, reply))
+        (records, Outcome { assigns, ..Outcome::new(group_id, timed, reply) })
     }
 
     pub(crate) fn finish(&mut self, records: Vec<Record>, outcome: Outcome, now: Now, out: &mut Effects) {
@@ -104,12 +116,15 @@ impl Shard {
 
     /// Its records are in the log, or it had none.
     pub(crate) fn outcome_kept(&mut self, outcome: Outcome, now: Now, out: &mut Effects) {
-        let Outcome { group_id, timed, reply, topics_resolved, downgrade, .. } = outcome;
+        let Outcome { group_id, timed, reply, assigns, topics_resolved, downgrade, .. } = outcome;
         for timed in timed {
             self.set_deadline(&group_id, timed, now);
         }
+        if let (true, Some(group)) = (assigns, self.consumer_group_mut(&group_id)) {
+            group.target_steady_ms = Some(now.steady_ms);
+        }
         if let (Some(version), Some(group)) = (topics_resolved, self.consumer_group_mut(&group_id)) {
-            group.topics_resolved = Some(version);
+            (group.look.topics_version, group.look.failed) = (Some(version), false);
         }
         if let Some(downgrade) = downgrade {
             self.downgraded(downgrade, now, out);

@@ -62,12 +62,25 @@ pub(crate) struct Plan<'a> {
     pub(crate) resolving: bool,
     /// The topics of this version look as those that the group was assigned by.
     pub(crate) topics_seen: Option<u64>,
+    /// There is a new target.
+    pub(crate) assigns: bool,
 }
 
 impl<'a> Plan<'a> {
     pub(crate) fn new(group: &'a Group, topics: &'a dyn Topics, settings: &'a Settings, now: Now) -> Self {
         let (records, timed, notes) = (Vec::new(), Vec::new(), Vec::new());
-        Self { group, topics, settings, now, records, timed, notes, resolving: false, topics_seen: None }
+        Self {
+            group,
+            topics,
+            settings,
+            now,
+            records,
+            timed,
+            notes,
+            resolving: false,
+            topics_seen: None,
+            assigns: false,
+        }
     }
 
     pub(crate) fn write(&mut self, record: ConsumerRecord) {

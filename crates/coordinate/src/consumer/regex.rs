@@ -1,5 +1,5 @@
-//! Subscriptions by regular expression: which topics an expression stands for is found out now and then, on a turn of its
-//! own, and kept in the log. Until it is, the expression stands for none.
+//! Subscriptions by regular expression: which topics an expression stands for is found out now and then, aside (`lookup`),
+//! and kept in the log (`resolve`). Until it is, the expression stands for none.
 //!
 //! Expressions are those of RE2/J, which Kafka uses: no expression takes longer than the text is long.
 
@@ -14,10 +14,10 @@ use super::member::Member;
 use super::metadata_hash;
 use super::plan::{Plan, Refusal, Timed, refuse};
 use crate::error::Error;
-use crate::records::{ConsumerRecord, RegularExpression};
+use crate::records::ConsumerRecord;
 use crate::topics::Topics;
 
-/// Expressions of a group are resolved no more often than this.
+/// Expressions of a group are looked up no more often than this, whether or not what was found could be kept.
 const REFRESH_MIN_MS: i64 = 10_000;
 /// The most memory that one expression may take once it is understood.
 const COMPILED_BYTES_MAX: usize = 1 << 20;
@@ -47,6 +47,7 @@ impl Plan<'_> {
             }
             match new {
                 Some(new) if self.group.expressions.of(new) == 0 => {
+                    self.check_count(old)?;
                     check(new)?;
                     due = true;
                 }
@@ -62,12 +63,15 @@ impl Plan<'_> {
     }
 
     fn is_due(&self, new_one: bool, old: Option<&Arc<str>>, new: Option<&Arc<str>>) -> bool {
-        let wall_ms = self.now.wall_ms;
-        let last = self.group.all_resolved().next().map(|(_, resolved)| resolved.resolved_ms);
-        if self.resolving || last.is_some_and(|last_ms| wall_ms <= last_ms.saturating_add(REFRESH_MIN_MS)) {
+        let (group, look) = (self.group, &self.group.look);
+        let resolved = group.all_resolved();
+        let last_ms = resolved.clone().next().map(|(_, resolved)| resolved.resolved_ms);
+        let looked_ms = look.at_steady_ms.filter(|_| last_ms.is_some() || look.failed || look.left_out > 0);
+        let ago_ms = self.now.since(last_ms.unwrap_or(0), looked_ms);
+        if self.resolving || ago_ms.is_some_and(|ago_ms| ago_ms <= REFRESH_MIN_MS) {
             return false;
         }
-        let mut expressions: Counts = self.group.expressions.clone();
+        let mut expressions: Counts = group.expressions.clone();
         if let Some(old) = old {
             expressions.take(old);
         }
@@ -76,44 +80,21 @@ impl Plan<'_> {
         }
         let interval_ms = i64::from(self.settings.consumer.regex_refresh_interval_ms);
         let due = new_one
-            || expressions.len() != self.group.all_resolved().len()
-            || self.group.topics_resolved.is_none_or(|seen| seen < self.topics.last_created())
-            || last.is_none_or(|last_ms| wall_ms > last_ms.saturating_add(interval_ms));
+            || expressions.len() != resolved.len() + look.left_out
+            || look.topics_version.is_none_or(|seen| seen < self.topics.last_created())
+            || ago_ms.is_none_or(|ago_ms| ago_ms > interval_ms);
         due && !expressions.is_empty()
     }
 
-    /// Finds out what all expressions of the group stand for.
-    pub(crate) fn resolve(&mut self) {
-        let (mut changed, mut matched) = (false, self.group.matched.clone());
-        let names = self.topics.names();
-        let expressions: Vec<Arc<str>> =
-            self.group.expressions.iter().map(|(name, _)| name.clone()).collect();
-        if expressions.is_empty() {
-            return;
+    /// Whether the group may have one expression more, `old` gone.
+    fn check_count(&self, old: Option<&Arc<str>>) -> Result<(), Refusal> {
+        let max = self.settings.limits.expressions;
+        let gone = old.is_some_and(|old| self.group.expressions.of(old) == 1);
+        if self.group.expressions.len() - usize::from(gone) < max {
+            return Ok(());
         }
-        for expression in expressions {
-            let topics = matches_of(&expression, &names);
-            let before = self.group.resolved(&expression).map_or(&[][..], |resolved| &resolved.topics);
-            if before != topics {
-                changed = true;
-                for topic in before {
-                    matched.take(topic);
-                }
-                for topic in &topics {
-                    matched.add(topic);
-                }
-            }
-            let value = RegularExpression {
-                topics,
-                version: self.topics.version() as i64,
-                resolved_ms: self.now.wall_ms,
-            };
-            self.write(ConsumerRecord::Regex { expression, value: Some(value) });
-        }
-        let hash = hash_of(&self.group.named, &matched, self.topics);
-        if changed || hash != self.group.metadata_hash {
-            self.raise_epoch(hash);
-        }
+        let message = format!("The consumer group has reached its maximum of {max} regular expressions.");
+        refuse(Error::GroupMaxSizeReached, message)
     }
 }
 
@@ -126,7 +107,7 @@ pub(crate) fn hash_of(named: &Counts, matched: &Counts, topics: &dyn Topics) -> 
 }
 
 /// The topics whose whole name the expression matches, in order.
-fn matches_of(expression: &str, names: &[Arc<str>]) -> Vec<Arc<str>> {
+pub(crate) fn matches_of(expression: &str, names: &[Arc<str>]) -> Vec<Arc<str>> {
     // One that is not understood was let in by another program.
     let Ok(regex) = compile(expression) else { return Vec::new() };
     let mut topics: Vec<Arc<str>> = names.iter().filter(|name| regex.is_match(name)).cloned().collect();

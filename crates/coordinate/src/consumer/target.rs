@@ -49,6 +49,7 @@ impl Plan<'_> {
         }
         let value = TargetEpoch { epoch: outlook.epoch, computed_ms: self.now.wall_ms };
         self.write(ConsumerRecord::TargetEpoch(Some(value)));
+        self.assigns = true;
         Target { epoch: outlook.epoch, assignment: own }
     }
 
@@ -64,8 +65,8 @@ impl Plan<'_> {
 
     /// Assignments are not computed faster than the interval allows (KIP-1263).
     fn may_assign(&self, interval_ms: i32) -> bool {
-        let last_ms = self.group.target_ms;
-        last_ms == 0 || interval_ms == 0 || self.now.wall_ms >= last_ms.saturating_add(i64::from(interval_ms))
+        let ago_ms = self.now.since(self.group.target_ms, self.group.target_steady_ms);
+        ago_ms.is_none_or(|ago_ms| ago_ms >= i64::from(interval_ms))
     }
 
     /// Most members ask for it; the first that is set if nobody asks. Among equals the one that Java comes upon first.

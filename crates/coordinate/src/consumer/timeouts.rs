@@ -1,25 +1,27 @@
-//! What happens to consumer groups by itself: sessions begin after a restart, members that kept silent are out, and topics
-//! of regular expressions are found.
+//! What happens to consumer groups by itself: sessions begin after a restart, and members that kept silent are out.
 
 use std::sync::Arc;
 
+use super::member::Member;
 use super::plan::{Plan, Timed};
 use crate::effects::Effects;
+use crate::input::GroupTiming;
 use crate::note::{Cause, Event};
 use crate::now::Now;
-use crate::records::MemberState;
 use crate::shard::Shard;
 use crate::timers::TimerKey;
 
 impl Shard {
-    /// The log is read: every member has a session again, and as long as ever to give partitions back.
-    pub(crate) fn consumers_loaded(&mut self, now: Now) {
-        let session_ms = now.deadline(i64::from(self.settings().consumer.session_timeout_ms));
+    /// The log is read: every member has its session again, and as long as ever to give partitions back.
+    pub(crate) fn consumers_loaded(&mut self, timing_of: &dyn Fn(&str) -> GroupTiming, now: Now) {
         let mut deadlines = Vec::new();
         for group in self.consumer_groups() {
+            let of_group = timing_of(&group.id).session_timeout_ms;
             for (member_id, member) in group.members() {
+                let session_ms = member.classic.as_ref().map_or(of_group, |own| own.session_timeout_ms);
+                let session_ms = now.deadline(i64::from(session_ms));
                 deadlines.push((TimerKey::Session(group.id.clone(), member_id.clone()), session_ms));
-                if member.state == MemberState::UnrevokedPartitions && member.classic.is_none() {
+                if member.is_to_give_back() {
                     let revoke_ms = now.deadline(i64::from(member.rebalance_timeout_ms));
                     deadlines.push((TimerKey::Revoke(group.id.clone(), member_id.clone()), revoke_ms));
                 }
@@ -39,7 +41,7 @@ impl Shard {
         out: &mut Effects,
     ) {
         let member = self.consumer_group(group_id).and_then(|group| group.member(member_id));
-        if member.is_some_and(|member| member.state == MemberState::UnrevokedPartitions) {
+        if member.is_some_and(Member::is_to_give_back) {
             self.expel_consumer(group_id, member_id, Cause::NotRevoked, now, out);
         }
     }
@@ -59,23 +61,6 @@ impl Shard {
             let ids = std::slice::from_ref(member_id);
             self.take_members_out(group_id, ids, None, Some(member_id), now, out);
         }
-    }
-
-    /// Finds the topics of a group's regular expressions.
-    pub(crate) fn resolve_expressions(&mut self, group_id: &Arc<str>, now: Now, out: &mut Effects) {
-        let topics = self.topics().clone();
-        let Some(group) = self.consumer_group(group_id) else { return };
-        let mut plan = Plan::new(group, &*topics, self.settings(), now);
-        plan.resolve();
-        let planned = plan.done();
-        let (records, mut outcome) = self.outcome(planned, None, out);
-        outcome.topics_resolved = Some(topics.version());
-        self.finish(records, outcome, now, out);
-    }
-
-    /// Whether expressions of this group are about to be resolved.
-    pub(crate) fn is_resolving(&self, group_id: &str) -> bool {
-        self.timers.has(&TimerKey::Resolve(Arc::from(group_id)))
     }
 }
 

@@ -11,6 +11,9 @@ pub struct Reply {
     pub token: Token,
     /// Its answer.
     pub answer: Answer,
+    /// It stands on what was written, whoever wrote that: it waits until all that is written by now is durable. A power
+    /// failure must not take back what a producer goes on from.
+    pub leans: bool,
 }
 
 /// One kind per request.

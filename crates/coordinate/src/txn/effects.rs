@@ -1,7 +1,7 @@
 //! What the caller has to do after an input: append records, send replies, write markers, and hand back appends and markers.
 //!
 //! ```text
-//!   handle / on_time ─► Effects ─► replies   send at once
+//!   handle / on_time ─► Effects ─► replies   send at once, or once what is written by now is durable (Reply::leans)
 //!                              ├─► appends   write in order, then for each:
 //!                              │      written ─► Shard::appended      ─► Effects, which wait until it is durable
 //!                              │      failed  ─► Shard::append_failed ─► Effects
@@ -37,8 +37,15 @@ pub struct Effects {
 }
 
 impl Effects {
+    /// A refusal waits for nothing: whoever hears it goes on from nothing.
     pub(crate) fn reply(&mut self, token: Token, answer: Answer) {
-        self.replies.push(Reply { token, answer });
+        let leans = answer.error().is_none();
+        self.replies.push(Reply { token, answer, leans });
+    }
+
+    /// An answer that stands on nothing but what is durable already.
+    pub(crate) fn reply_standing(&mut self, token: Token, answer: Answer) {
+        self.replies.push(Reply { token, answer, leans: false });
     }
 
     pub(crate) fn append(&mut self, record: TxnRecord, then: Then) {

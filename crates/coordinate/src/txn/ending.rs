@@ -109,10 +109,10 @@ impl Shard {
         out.append(TxnRecord { transactional_id: id.clone(), value: Some(done.value()) }, Then::Complete);
     }
 
-    /// Tells the producer that its end stands.
+    /// Tells the producer that its end stands: its decision was durable before the first marker.
     fn answer_end(&mut self, id: &str, out: &mut Effects) {
         if let Some((token, answer)) = self.with(id, |transaction, _| transaction.waiting.take()).flatten() {
-            out.reply(token, Answer::End(answer));
+            out.reply_standing(token, Answer::End(answer));
         }
     }
 

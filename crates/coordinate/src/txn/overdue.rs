@@ -41,13 +41,19 @@ impl Shard {
         let (mut records, mut bytes, mut next) = (Vec::new(), 0, None);
         let all = self.ids.range::<Arc<str>, _>((from, Bound::Unbounded));
         for (looked, (id, transaction)) in all.enumerate() {
-            let full = records.len() >= limits.records_per_append || bytes + id.len() > limits.append_bytes;
+            let tombstone_bytes = id.len() + TOMBSTONE_BYTES;
+            let is_due = transaction.kept.state.may_expire() && transaction.kept.updated_ms <= before_ms;
+            // One that no append takes stays, and holds no other up.
+            let goes = is_due && tombstone_bytes <= limits.append_bytes;
+            let full = goes
+                && (records.len() >= limits.records_per_append
+                    || bytes + tombstone_bytes > limits.append_bytes);
             if looked >= limits.look_steps || full {
                 next = Some(id.clone());
                 break;
             }
-            if transaction.kept.state.is_at_rest() && transaction.kept.updated_ms <= before_ms {
-                bytes += id.len() + TOMBSTONE_BYTES;
+            if goes {
+                bytes += tombstone_bytes;
                 records.push(TxnRecord { transactional_id: id.clone(), value: None });
             }
         }

@@ -105,6 +105,7 @@ impl Shard {
                         deadline_ms = Some(now.deadline(left_ms));
                     }
                     TxnState::PrepareCommit | TxnState::PrepareAbort => retry_at_ms = Some(now.steady_ms),
+                    TxnState::PrepareEpochFence => deadline_ms = Some(now.steady_ms),
                     _ => {}
                 }
                 deadlines.set_open(&id, transaction.deadline_ms, deadline_ms);
@@ -389,6 +390,63 @@ mod tests {
         let markers = shard.on_time(Now::both(0)).markers;
         assert_eq!(markers.len(), 1);
         assert_eq!(markers[0].topics, [(Arc::from("t"), vec![0, 1])]);
+    }
+
+    /// A shard that read this record.
+    fn after(value: TxnValue, settings: Settings) -> Shard {
+        let record = TxnRecord { transactional_id: "a".into(), value: Some(value) };
+        let mut shard = Shard::new(settings, 0);
+        let (key, value) = (record.encode_key().expect("short"), record.encode_value().expect("short"));
+        shard.replay(&key, value.as_deref()).expect("ours");
+        shard.loaded(Now::both(0));
+        shard
+    }
+
+    /// Lets all act that is due until then.
+    fn pass(shard: &mut Shard, until_ms: i64) {
+        while let Some(at_ms) = shard.next_deadline().filter(|at_ms| *at_ms <= until_ms) {
+            let now = Now::both(at_ms);
+            let effects = shard.on_time(now);
+            act(shard, effects, now);
+        }
+    }
+
+    fn in_state(state: TxnState) -> TxnValue {
+        let topics = vec![TxnTopic { topic: "t".into(), partitions: vec![0] }];
+        TxnValue { state, topics: Some(topics), ..Kept::new(7, 1_000, 0).begun(7, 0, 1_000, 0).value() }
+    }
+
+    #[test]
+    fn what_a_record_at_rest_names_takes_no_part_in_the_next_transaction() {
+        for state in [TxnState::Empty, TxnState::CompleteCommit, TxnState::CompleteAbort] {
+            let shard = after(in_state(state), Settings::default());
+            assert_eq!(shard.verify("a", 7, 0, &[("t".into(), 0)]), Ok(vec![false]), "{state}");
+        }
+    }
+
+    #[test]
+    fn steps_that_nobody_writes_down_come_to_an_end_if_somebody_did() {
+        let settings = Settings::default();
+        let until_ms = settings.id_expiration_ms + 2 * settings.expiry_interval_ms;
+        let mut shard = after(in_state(TxnState::PrepareEpochFence), settings.clone());
+        pass(&mut shard, 2 * settings.abort_interval_ms);
+        assert_eq!(shard.describe("a").map(|found| found.state), Some(TxnState::CompleteAbort));
+        let mut shard = after(in_state(TxnState::Dead), settings);
+        pass(&mut shard, until_ms);
+        assert_eq!(shard.id_count(), 0);
+    }
+
+    #[test]
+    fn an_id_that_no_append_takes_keeps_nobody_busy() {
+        let mut settings = Settings::default();
+        settings.limits.append_bytes = 8;
+        let interval_ms = settings.expiry_interval_ms;
+        let mut shard = after(in_state(TxnState::Empty), settings.clone());
+        let now = Now::both(settings.id_expiration_ms + interval_ms);
+        while shard.next_deadline().is_some_and(|at_ms| at_ms <= now.steady_ms) {
+            assert!(shard.on_time(now).is_empty());
+        }
+        assert_eq!(shard.deadlines.expire_at_ms, Some(now.steady_ms + interval_ms));
     }
 
     #[test]

@@ -11,7 +11,8 @@
 //!
 //! With transactions of version 2 an abort is also taken where nothing is known to be open (Empty, CompleteCommit,
 //! CompleteAbort): a producer that is not sure whether its records arrived asks for it. `Dead` and `PrepareEpochFence` are
-//! steps inside Kafka's coordinator that it never writes down; they are known so that filters may name them.
+//! steps inside Kafka's coordinator that it never writes down; they are known so that filters may name them. Should a record be
+//! in one of them all the same, what is `Dead` expires, and what is `PrepareEpochFence` is aborted.
 
 use std::fmt;
 
@@ -83,7 +84,12 @@ impl TxnState {
         }
     }
 
-    /// No transaction is open and none is being ended: it may be forgotten, and a producer may begin anew.
+    /// Nothing is left to be done: it may be forgotten.
+    pub const fn may_expire(self) -> bool {
+        self.is_at_rest() || matches!(self, Self::Dead)
+    }
+
+    /// No transaction is open and none is being ended: a producer may begin anew.
     pub const fn is_at_rest(self) -> bool {
         matches!(self, Self::Empty | Self::CompleteCommit | Self::CompleteAbort)
     }

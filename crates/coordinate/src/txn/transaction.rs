@@ -93,7 +93,9 @@ impl Kept {
     /// What a record says.
     pub(crate) fn read(value: TxnValue) -> Self {
         let mut topics = Topics::new();
-        for topic in value.topics.into_iter().flatten().filter(|topic| !topic.partitions.is_empty()) {
+        // Nobody takes part in what is over, whatever another program wrote.
+        let named = value.topics.filter(|_| !value.state.is_at_rest());
+        for topic in named.into_iter().flatten().filter(|topic| !topic.partitions.is_empty()) {
             // Kafka names a topic once; what names it twice means all of it.
             topics.entry(topic.topic).or_default().extend(topic.partitions);
         }

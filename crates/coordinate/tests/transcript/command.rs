@@ -52,6 +52,7 @@ impl Command {
                 supports_skip_assignment: self.has("v9"),
                 fresh_id: token.0.to_string(),
                 reason: self.maybe("reason"),
+                assignment_interval_ms: self.number("interval", 0),
             }),
             "sync" => Input::Sync(Sync {
                 token,

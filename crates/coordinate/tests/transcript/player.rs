@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use pagewire_coordinate::{
-    Effects, Error, KeyValue, Migration, Now, Settings, Shard, Topic, TopicTable, TxnProducer,
+    ConsumerSettings, Effects, Error, GroupTiming, KeyValue, Lookup, Migration, Now, Settings, Shard, Topic,
+    TopicTable, TxnProducer,
 };
 
 use super::command::{Command, id_of};
@@ -22,19 +23,27 @@ pub(crate) struct Player {
     now_ms: i64,
     fail_next: bool,
     topics: TopicTable,
+    /// What is set for every group.
+    timing: GroupTiming,
+    /// Looks for topics are not done before they are asked for.
+    holds_lookups: bool,
+    lookups: Vec<Lookup>,
     prints_notes: bool,
 }
 
 impl Default for Player {
     fn default() -> Self {
         let mut shard = Shard::new(Settings::default());
-        assert!(shard.loaded(Now::both(0)).is_empty());
+        assert!(shard.loaded(|_| ConsumerSettings::default().timing(), Now::both(0)).is_empty());
         Self {
             shard,
             log: Vec::new(),
             now_ms: 0,
             fail_next: false,
             topics: TopicTable::default(),
+            timing: ConsumerSettings::default().timing(),
+            holds_lookups: false,
+            lookups: Vec::new(),
             prints_notes: false,
         }
     }
@@ -53,6 +62,8 @@ impl Player {
             "settings" => self.change_settings(command),
             "may-hold" => self.shard.limit_bytes(command.word(0).parse().unwrap()),
             "notes" => self.prints_notes = true,
+            "hold-lookups" => self.holds_lookups = true,
+            "look" => self.look(&mut out),
             "write-fails" => self.fail_next = true,
             "restart" => self.restart(&mut out),
             "end" => self.end_transaction(command.number("producer", 0), command.word(0) == "commit"),
@@ -154,6 +165,10 @@ impl Player {
         if let Some(policy) = command.field("migration") {
             settings.consumer.migration = Migration::named(policy).unwrap();
         }
+        settings.limits.expressions = command.number("expressions", settings.limits.expressions);
+        settings.limits.record_bytes = command.number("record-bytes", settings.limits.record_bytes);
+        settings.limits.append_bytes = command.number("append-bytes", settings.limits.append_bytes);
+        self.timing.session_timeout_ms = command.number("session", self.timing.session_timeout_ms);
         settings.limits.groups = command.number("groups", settings.limits.groups);
         settings.limits.pending_members = command.number("pending", settings.limits.pending_members);
         settings.limits.records_per_append = command.number("records", settings.limits.records_per_append);
@@ -181,7 +196,8 @@ impl Player {
         }
         shard.set_topics(Arc::new(self.topics.clone()));
         self.shard = shard;
-        let effects = self.shard.loaded(self.now());
+        let (timing, now) = (self.timing, self.now());
+        let effects = self.shard.loaded(|_| timing, now);
         self.act(effects, out);
     }
 
@@ -217,6 +233,18 @@ impl Player {
                 self.log.extend(records.map(|record| Logged::Record(record, append.in_txn)));
                 self.shard.appended(append, self.now())
             };
+            self.act(next, out);
+        }
+        self.lookups.extend(effects.lookups);
+        if !self.holds_lookups {
+            self.look(out);
+        }
+    }
+
+    fn look(&mut self, out: &mut String) {
+        for lookup in std::mem::take(&mut self.lookups) {
+            let found = lookup.find(&self.topics);
+            let next = self.shard.expressions_found(found, self.now());
             self.act(next, out);
         }
     }

@@ -14,23 +14,23 @@ const RETRY_FIRST: Duration = Duration::from_secs(1);
 /// The longest time between two attempts.
 const RETRY_MAX: Duration = Duration::from_mins(1);
 
-/// Attempts to load `what`, such as groups.
+/// Attempts to load something, and what is said when one fails.
 pub(in crate::coordinators) struct Attempts {
-    what: &'static str,
+    words: &'static str,
     failures: u32,
 }
 
 impl Attempts {
-    pub(in crate::coordinators) const fn to_load(what: &'static str) -> Self {
-        Self { what, failures: 0 }
+    pub(in crate::coordinators) const fn saying(words: &'static str) -> Self {
+        Self { words, failures: 0 }
     }
 
     /// Says why the last one failed, and waits until it is time for the next.
     pub(in crate::coordinators) async fn failed(&mut self, partition: &Partition, reason: &LoadError) {
-        let (what, retry) = (self.what, pause_after(self.failures));
+        let (words, retry) = (self.words, pause_after(self.failures));
         self.failures = self.failures.saturating_add(1);
         let (topic, partition, retry_s) = (&*partition.topic, partition.index, retry.as_secs());
-        error!(topic, partition, %reason, retry_s, "{what} cannot be loaded");
+        error!(topic, partition, %reason, retry_s, "{words}");
         tokio::time::sleep(retry).await;
     }
 }
@@ -39,14 +39,14 @@ fn pause_after(failures: u32) -> Duration {
     RETRY_FIRST.saturating_mul(1 << failures.min(16)).min(RETRY_MAX)
 }
 
-/// Runs `load` on the I/O pool, as soon as that has room.
+/// Runs `job` on the I/O pool, as soon as that has room.
 pub(in crate::coordinators) async fn on_pool<T: Send + 'static>(
     broker: &Broker,
-    load: impl Fn() -> Result<T, LoadError> + Clone + Send + 'static,
-) -> Result<T, LoadError> {
+    job: impl FnOnce() -> T + Clone + Send + 'static,
+) -> T {
     loop {
-        match broker.io().run(load.clone()).await {
-            Ok(loaded) => return loaded,
+        match broker.io().run(job.clone()).await {
+            Ok(done) => return done,
             Err(_) => tokio::time::sleep(BUSY_RETRY).await,
         }
     }

@@ -1,13 +1,21 @@
 //! Reads a partition of `__transaction_state` from its start into a fresh machine. Blocks; runs on the I/O pool.
 //!
-//! What cannot be understood is named as an error and passed over, as with groups.
+//! What cannot be understood is not passed over, unlike with groups: it may be the decision about a transaction, and whoever
+//! goes on without it may decide the other way, and leave half of it committed. A record that cannot be understood does no harm
+//! once a later one of the same transactional id can be. Where records are damaged or missing it is not known whose they were.
 
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
 use pagewire_coordinate::txn;
 use pagewire_log::Log;
 use pagewire_record::{DecompressLimits, SharedBatch};
-use tracing::{debug, error};
+use tracing::debug;
 
-use super::super::load::{LoadError, Unreadable, each_batch};
+use super::super::load::{Harm, LoadError, Unreadable, each_batch};
+
+/// What is not known of transactional ids, by the keys of their records: where, and why.
+type Unknown = BTreeMap<Bytes, (i64, txn::TxnDecodeError)>;
 
 /// The machine with everything the log says.
 pub(super) fn load(
@@ -15,8 +23,11 @@ pub(super) fn load(
     settings: txn::Settings,
     coordinator_epoch: i32,
 ) -> Result<txn::Shard, LoadError> {
-    let mut machine = txn::Shard::new(settings, coordinator_epoch);
-    let records = each_batch(log, |batch| replay(&mut machine, batch))?;
+    let (mut machine, mut unknown) = (txn::Shard::new(settings, coordinator_epoch), Unknown::new());
+    let records = each_batch(log, Harm::EndsIt, |batch| replay(&mut machine, &mut unknown, batch))?;
+    if let Some((offset, error)) = unknown.into_values().min_by_key(|(offset, _)| *offset) {
+        return Err(LoadError::Transaction { offset, error });
+    }
     if records > 0 {
         let (topic, partition) = (&**log.topic(), log.partition());
         debug!(topic, partition, transactional_ids = machine.id_count(), records, "transactions loaded");
@@ -24,8 +35,8 @@ pub(super) fn load(
     Ok(machine)
 }
 
-/// Takes over one batch, as far as it can be read.
-fn replay(machine: &mut txn::Shard, batch: &SharedBatch) -> Result<(), Unreadable> {
+/// Takes over one batch.
+fn replay(machine: &mut txn::Shard, unknown: &mut Unknown, batch: &SharedBatch) -> Result<(), Unreadable> {
     batch.verify_crc()?;
     if batch.header.is_control() {
         return Ok(());
@@ -33,10 +44,10 @@ fn replay(machine: &mut txn::Shard, batch: &SharedBatch) -> Result<(), Unreadabl
     for record in batch.records(&DecompressLimits::default())? {
         let record = record?;
         let Some(key) = record.key else { continue };
-        if let Err(error) = machine.replay(&key, record.value.as_deref()) {
-            let offset = record.offset;
-            error!(offset, %error, "a record of a transaction cannot be understood and is passed over");
-        }
+        match machine.replay(&key, record.value.as_deref()) {
+            Ok(()) => unknown.remove(&key),
+            Err(error) => unknown.insert(key, (record.offset, error)),
+        };
     }
     Ok(())
 }

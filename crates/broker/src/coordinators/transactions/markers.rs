@@ -1,13 +1,13 @@
 //! Writes the markers that end a transaction into its partitions, once the decision is stable, and hands back what became of
-//! them. One task per transaction; so many markers at once for the node.
+//! them. One task per transaction, so many markers of one at the same time: a transaction that waits for a slow disk holds no
+//! other up. What markers wait for, syncs, is shared by all who wait in a partition, and bounded where it is done.
 
 use std::sync::Arc;
 
 use futures_util::future::join_all;
 use pagewire_coordinate::txn::{self, Marked};
 use pagewire_wire::ErrorCode;
-use tokio::sync::Semaphore;
-use tracing::{debug, warn};
+use tracing::{debug, error, warn};
 
 use super::{
     super::markers::write_marker,
@@ -15,19 +15,8 @@ use super::{
 };
 use crate::{broker::Broker, partition::Marker};
 
-/// Markers that are written at the same time.
+/// Markers of one transaction that are written at the same time.
 const AT_ONCE: usize = 256;
-
-/// Markers on their way.
-pub(crate) struct Marking {
-    places: Semaphore,
-}
-
-impl Default for Marking {
-    fn default() -> Self {
-        Self { places: Semaphore::new(AT_ONCE) }
-    }
-}
 
 /// Writes what is due. The shard hears of it unless it ends first: whoever takes its place reads the decision and begins again.
 pub(super) async fn write(
@@ -59,22 +48,18 @@ async fn write_all(
     let all: Vec<_> = all.collect();
     let mut marked = Vec::with_capacity(all.len());
     for some in all.chunks(AT_ONCE) {
-        let each = some.iter().map(|(topic, partition)| write_one(shard, broker, markers, topic, *partition));
+        let each = some.iter().map(|(topic, partition)| write_one(broker, markers, topic, *partition));
         marked.extend(join_all(each).await);
     }
     shard.marked(broker, &markers.of, Ok(&marked));
 }
 
 async fn write_one(
-    shard: &Shard,
     broker: &Arc<Broker>,
     markers: &txn::Markers,
     topic: &Arc<str>,
     partition: i32,
 ) -> Verdict {
-    let Ok(_place) = shard.marking.places.acquire().await else {
-        return (Arc::clone(topic), partition, Marked::Failed);
-    };
     let mut marker = marker(markers);
     let mut written = write_marker(broker, topic, partition, marker).await;
     if written == Err(ErrorCode::TransactionCoordinatorFenced)
@@ -84,7 +69,8 @@ async fn write_one(
         marker.coordinator_epoch = epoch;
         written = write_marker(broker, topic, partition, marker).await;
     }
-    (Arc::clone(topic), partition, what_became(&markers.of, topic, partition, written))
+    let is_open = || is_open_at(broker, topic, partition, marker.producer_id);
+    (Arc::clone(topic), partition, what_became(&markers.of, topic, partition, written, is_open))
 }
 
 fn marker(markers: &txn::Markers) -> Marker {
@@ -105,13 +91,41 @@ fn coordinator_epoch_at(broker: &Broker, topic: &str, partition: i32, producer_i
     producer.map(|producer| producer.coordinator_epoch)
 }
 
-fn what_became(of: &txn::MarkersOf, topic: &str, partition: i32, written: Result<(), ErrorCode>) -> Marked {
+/// Whether a transaction of the producer is open there, of whatever epoch.
+fn is_open_at(broker: &Broker, topic: &str, partition: i32, producer_id: i64) -> bool {
+    let image = broker.image();
+    let Some(partition) = image.topic(topic).and_then(|topic| topic.served(partition).ok()) else {
+        return true;
+    };
+    partition.log.open_transactions().iter().any(|open| open.producer_id == producer_id)
+}
+
+fn what_became(
+    of: &txn::MarkersOf,
+    topic: &str,
+    partition: i32,
+    written: Result<(), ErrorCode>,
+    is_open: impl Fn() -> bool,
+) -> Marked {
     let (transactional_id, producer_id) = (&*of.transactional_id, of.producer_id);
     match written {
         Ok(()) => Marked::Written,
         Err(ErrorCode::UnknownTopicOrPartition) => {
             debug!(transactional_id, topic, partition, "took part in a transaction and is gone");
             Marked::Gone
+        }
+        Err(ErrorCode::InvalidProducerEpoch) if is_open() => {
+            let epoch = of.producer_epoch;
+            error!(
+                transactional_id,
+                topic,
+                partition,
+                producer_id,
+                epoch,
+                "knows a later epoch and has an open transaction of it that this coordinator did not begin: its readers \
+                 of committed records stand still until it is ended (kafka-transactions.sh abort)"
+            );
+            Marked::Failed
         }
         Err(ErrorCode::InvalidProducerEpoch) => {
             let epoch = of.producer_epoch;

@@ -45,18 +45,11 @@ pub(crate) struct TransactionCoordinator {
     settings: txn::Settings,
     memory: Arc<GroupMemory>,
     places: Places<Shard>,
-    /// Markers on their way.
-    pub(super) marking: Arc<markers::Marking>,
 }
 
 impl TransactionCoordinator {
     pub(super) fn new(config: &BrokerConfig) -> Self {
-        Self {
-            settings: settings(config),
-            memory: Arc::default(),
-            places: Places::new(TRANSACTIONS_TOPIC),
-            marking: Arc::default(),
-        }
+        Self { settings: settings(config), memory: Arc::default(), places: Places::new(TRANSACTIONS_TOPIC) }
     }
 
     pub(super) fn start(&self, broker: &Arc<Broker>, tasks: &TaskTracker, stop: &CancellationToken) {
@@ -142,8 +135,7 @@ impl TransactionCoordinator {
     fn shards(&self, broker: &Arc<Broker>) -> Result<Arc<Shards<Shard>>, txn::Error> {
         let begin = |hosted: &Arc<Partition>, running: &Running| {
             let memory = Arc::clone(&self.memory);
-            let marking = Arc::clone(&self.marking);
-            let shard = Arc::new(Shard::new(Arc::clone(hosted), memory, marking, running.clone()));
+            let shard = Arc::new(Shard::new(Arc::clone(hosted), memory, running.clone()));
             let life = timer::run(
                 Arc::clone(&shard),
                 Arc::clone(broker),

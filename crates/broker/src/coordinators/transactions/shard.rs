@@ -19,7 +19,7 @@ use super::{
         running::{self, Alarm, Answered, Journal, Life, State, Unstable, Waiting, Words},
         shards::{self, Running},
     },
-    markers::{self, Marking},
+    markers,
 };
 use crate::{
     broker::Broker,
@@ -43,7 +43,6 @@ static WORDS: Words = Words {
 pub(super) struct Shard {
     partition: Arc<Partition>,
     memory: Arc<GroupMemory>,
-    pub(super) marking: Arc<Marking>,
     pub(super) running: Running,
     life: Life<Ready, txn::Error>,
     pub(super) alarm: Alarm,
@@ -70,14 +69,9 @@ impl shards::Shard for Shard {
 }
 
 impl Shard {
-    pub(super) fn new(
-        partition: Arc<Partition>,
-        memory: Arc<GroupMemory>,
-        marking: Arc<Marking>,
-        running: Running,
-    ) -> Self {
+    pub(super) fn new(partition: Arc<Partition>, memory: Arc<GroupMemory>, running: Running) -> Self {
         let life = Life::new(txn::Error::CoordinatorLoadInProgress);
-        Self { partition, memory, marking, running, life, alarm: Alarm::new() }
+        Self { partition, memory, running, life, alarm: Alarm::new() }
     }
 
     pub(super) const fn log(&self) -> &Arc<Partition> {
@@ -269,7 +263,8 @@ impl Ready {
                 }
             }
             for reply in effects.replies {
-                self.waiting.deliver(reply.token, reply.answer, stable_at);
+                let leans_on = self.journal.written_to.filter(|_| reply.leans);
+                self.waiting.deliver(reply.token, reply.answer, stable_at.or(leans_on));
             }
             markers.extend(effects.markers);
             for append in effects.appends {

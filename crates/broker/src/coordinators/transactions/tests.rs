@@ -1,10 +1,16 @@
 //! Transactions through the handlers, over a disk that fails: what clients hear, and what is in the logs.
 
-use std::sync::Arc;
+use std::{
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+};
 
 use bytes::Bytes;
 use pagewire_coordinate::txn::{TxnRecord, TxnState, TxnTopic, TxnValue};
-use pagewire_disk::{Call, Errno, FailingDisk, MemoryDisk, When};
+use pagewire_disk::{Call, Disk, Errno, FailingDisk, Fault, MemoryDisk, OpenMode, When};
 use pagewire_log::Origin;
 use pagewire_record::{BatchBuilder, Codec};
 use pagewire_wire::{
@@ -21,11 +27,15 @@ use pagewire_wire::{
         list_transactions_request::ListTransactionsRequest,
     },
 };
+use pagewire_zcopy::IoPool;
 use tokio::task::yield_now;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::TRANSACTIONS_TOPIC;
-use crate::{partition::Partition, testing::Bench};
+use crate::{
+    partition::{Marker, Partition},
+    testing::{Bench, ROOT},
+};
 
 const CLASSIC_END: i16 = 4;
 const RAISING_END: i16 = 5;
@@ -64,16 +74,25 @@ async fn init(bench: &Bench, id: &str) -> (i16, i64, i16) {
 }
 
 fn topics(partitions: &[i32]) -> Vec<AddPartitionsToTxnTopic> {
-    vec![AddPartitionsToTxnTopic { name: "t".into(), partitions: partitions.to_vec(), ..Default::default() }]
+    topics_named("t", partitions)
+}
+
+fn topics_named(topic: &str, partitions: &[i32]) -> Vec<AddPartitionsToTxnTopic> {
+    let (name, partitions) = (topic.to_owned().into(), partitions.to_vec());
+    vec![AddPartitionsToTxnTopic { name, partitions, ..Default::default() }]
 }
 
 /// The error codes by partition.
 async fn add(bench: &Bench, id: &str, producer: (i64, i16), partitions: &[i32]) -> Vec<i16> {
+    add_to(bench, "t", id, producer, partitions).await
+}
+
+async fn add_to(bench: &Bench, topic: &str, id: &str, producer: (i64, i16), partitions: &[i32]) -> Vec<i16> {
     let request = AddPartitionsToTxnRequest {
         v3_and_below_transactional_id: id.to_owned().into(),
         v3_and_below_producer_id: producer.0,
         v3_and_below_producer_epoch: producer.1,
-        v3_and_below_topics: topics(partitions),
+        v3_and_below_topics: topics_named(topic, partitions),
         ..Default::default()
     };
     let answer = bench.ask(&request, 3).await.expect("an answer");
@@ -201,7 +220,11 @@ async fn a_decision_that_is_not_stable_is_followed_by_no_marker() {
 
 /// What a coordinator wrote before it was killed.
 fn decided(bench: &Bench, log: &Arc<Partition>, id: i64, topic: &str) {
-    let value = TxnValue {
+    write(bench, log, &in_state(TxnState::PrepareCommit, id, topic));
+}
+
+fn in_state(state: TxnState, id: i64, topic: &str) -> TxnValue {
+    TxnValue {
         version: 1,
         producer_id: id,
         previous_producer_id: id,
@@ -209,16 +232,23 @@ fn decided(bench: &Bench, log: &Arc<Partition>, id: i64, topic: &str) {
         producer_epoch: 1,
         next_producer_epoch: -1,
         timeout_ms: 60_000,
-        state: TxnState::PrepareCommit,
+        state,
         topics: Some(vec![TxnTopic { topic: topic.into(), partitions: vec![0, 1] }]),
         updated_ms: 0,
         started_ms: 0,
         client_version: 2,
-    };
-    let record = TxnRecord { transactional_id: "app".into(), value: Some(value) };
-    let (key, value) = (record.encode_key().expect("a key"), record.encode_value().expect("a value"));
+    }
+}
+
+fn write(bench: &Bench, log: &Arc<Partition>, value: &TxnValue) {
+    write_bytes(bench, log, &value.encode().expect("a value"));
+}
+
+/// A value of transactional id `app`.
+fn write_bytes(bench: &Bench, log: &Arc<Partition>, value: &[u8]) {
+    let key = TxnRecord { transactional_id: "app".into(), value: None }.encode_key().expect("a key");
     let mut batch = BatchBuilder::new(Codec::None);
-    batch.append(0, Some(&key), value.as_deref(), &[]).expect("a record");
+    batch.append(0, Some(&key), Some(value), &[]).expect("a record");
     let batch = batch.build().expect("a batch");
     log.append(batch, Origin::Coordinator, 0, bench.broker.io()).expect("appended");
 }
@@ -288,4 +318,134 @@ async fn transactional_ids_are_listed_by_state_and_name() {
     assert_eq!(list(&apps).await, (0, named(&["app-1", "app-2"]), 0));
     let wrong = ListTransactionsRequest { transactional_id_pattern: Some("(".into()), ..all };
     assert_eq!(list(&wrong).await, (ErrorCode::InvalidRegularExpression.code(), named(&[]), 0));
+}
+
+#[tokio::test]
+async fn a_partition_that_takes_part_already_is_told_so_once_that_is_stable() {
+    let disk = disk();
+    let (bench, _) = served(&disk).await;
+    let (_, id, _) = init(&bench, "app").await;
+    disk.fail_on(TRANSACTIONS_TOPIC, Call::SyncData, When::Always, Fault::Error(Errno::IO));
+    assert_ne!(add(&bench, "app", (id, 0), &[0]).await, [0]);
+    assert_eq!(&*describe(&bench, "app").await.transaction_state, "", "nothing is told that may be undone");
+    assert_ne!(add(&bench, "app", (id, 0), &[0]).await, [0], "it is written, and not stable");
+}
+
+/// A value whose state nobody knows.
+fn of_unknown_state() -> Vec<u8> {
+    let mut bytes = in_state(TxnState::PrepareCommit, 500, "t").encode().expect("a value").to_vec();
+    // Behind the version, the producer id and epoch, and the timeout.
+    bytes[2 + 8 + 2 + 4] = 99;
+    bytes
+}
+
+fn not_loaded(bench: &Bench) -> u64 {
+    bench.broker.metrics().transactions_not_loaded.load(Relaxed)
+}
+
+#[tokio::test]
+async fn a_decision_that_cannot_be_read_is_not_made_anew() {
+    let bench = Bench::on(Arc::new(disk()));
+    let partitions = bench.topic("t", 2, &[]).await;
+    let log = bench.topic(TRANSACTIONS_TOPIC, 1, &[]).await.remove(0);
+    append(&bench, &partitions[0], (500, 0));
+    write(&bench, &log, &in_state(TxnState::Ongoing, 500, "t"));
+    write_bytes(&bench, &log, &of_unknown_state());
+    start(&bench).await;
+    assert_eq!(init(&bench, "app").await.0, ErrorCode::NotCoordinator.code());
+    assert_eq!(not_loaded(&bench), 1);
+    assert!(has_open(&partitions[0]));
+    assert_eq!(log.log.marks().log_end, 2);
+}
+
+#[tokio::test]
+async fn a_record_that_cannot_be_understood_does_no_harm_once_there_is_a_later_one() {
+    let bench = Bench::on(Arc::new(disk()));
+    bench.topic("t", 2, &[]).await;
+    let log = bench.topic(TRANSACTIONS_TOPIC, 1, &[]).await.remove(0);
+    write_bytes(&bench, &log, &of_unknown_state());
+    decided(&bench, &log, 500, "t");
+    start(&bench).await;
+    comes_to(&bench, "app", "CompleteCommit").await;
+    assert_eq!(not_loaded(&bench), 0);
+}
+
+#[tokio::test]
+async fn transactions_behind_damage_are_not_taken_for_the_last_word() {
+    let disk = Arc::new(MemoryDisk::new());
+    let bench = Bench::on(Arc::clone(&disk) as Arc<dyn Disk>);
+    bench.topic("t", 2, &[]).await;
+    let log = bench.topic(TRANSACTIONS_TOPIC, 1, &[]).await.remove(0);
+    decided(&bench, &log, 500, "t");
+    let first_bytes = log.log.size_bytes();
+    decided(&bench, &log, 500, "t");
+    let segment = Path::new(ROOT).join(format!("{TRANSACTIONS_TOPIC}-0")).join(format!("{:020}.log", 0));
+    let file = disk.open(&segment, OpenMode::ReadWrite).expect("a segment");
+    file.write_at(first_bytes - 1, &[0xff]).expect("written");
+    start(&bench).await;
+    assert_eq!((init(&bench, "app").await.0, not_loaded(&bench)), (ErrorCode::NotCoordinator.code(), 1));
+}
+
+#[tokio::test]
+async fn a_marker_that_a_later_epoch_refuses_is_not_given_up_while_its_transaction_is_open() {
+    let bench = Bench::on(Arc::new(disk()));
+    let partitions = bench.topic("t", 2, &[]).await;
+    let log = bench.topic(TRANSACTIONS_TOPIC, 1, &[]).await.remove(0);
+    append(&bench, &partitions[0], (500, 5));
+    decided(&bench, &log, 500, "t");
+    start(&bench).await;
+    let mut described = describe(&bench, "app").await;
+    while described.topics.first().is_some_and(|topic| topic.partitions.len() > 1) {
+        yield_now().await;
+        described = describe(&bench, "app").await;
+    }
+    assert_eq!(&*described.transaction_state, "PrepareCommit");
+    assert_eq!(described.topics[0].partitions, [0]);
+    let marker = Marker {
+        producer_id: 500,
+        producer_epoch: 6,
+        committed: false,
+        coordinator_epoch: 0,
+        transaction_version: 2,
+    };
+    partitions[0].end_transaction(marker, 0, bench.broker.io()).expect("written");
+    comes_to(&bench, "app", "CompleteCommit").await;
+}
+
+/// More markers than one transaction writes at once, all of which wait for a disk.
+const SLOW: usize = 300;
+
+#[tokio::test]
+async fn a_transaction_that_waits_for_a_slow_disk_holds_no_other_up() {
+    let disk = disk();
+    let bench = Bench::with(Arc::new(disk.clone()), IoPool::new(400, 4_000));
+    let slow_ones = bench.topic("slow", SLOW, &[]).await;
+    bench.topic("t", 2, &[]).await;
+    bench.topic(TRANSACTIONS_TOPIC, 1, &[]).await;
+    start(&bench).await;
+    let (_, slow, _) = init(&bench, "slow").await;
+    let (_, quick, _) = init(&bench, "quick").await;
+    let all: Vec<i32> = (0..).take(SLOW).collect();
+    assert!(add_to(&bench, "slow", "slow", (slow, 0), &all).await.iter().all(|code| *code == 0));
+    assert_eq!(add(&bench, "quick", (quick, 0), &[0]).await, [0]);
+    let mut held: Vec<_> = (0..SLOW).map(|_| disk.hold("/slow-", Call::SyncData)).collect();
+    let ended = AtomicBool::new(false);
+    let slowly = async {
+        let answer = end(&bench, "slow", (slow, 0), true, CLASSIC_END).await;
+        ended.store(true, Relaxed);
+        answer
+    };
+    let quickly = async {
+        let waits = |partition: &&Arc<Partition>| partition.log.marks().log_end > 0;
+        while slow_ones.iter().filter(waits).count() < 256 {
+            yield_now().await;
+        }
+        let answer = end(&bench, "quick", (quick, 0), true, CLASSIC_END).await;
+        assert!(!ended.load(Relaxed));
+        assert!(held[0].is_reached());
+        held.clear();
+        answer
+    };
+    let (slowly, quickly) = tokio::join!(slowly, quickly);
+    assert_eq!((slowly.0, quickly.0), (0, 0));
 }

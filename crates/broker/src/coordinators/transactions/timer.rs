@@ -14,7 +14,14 @@ use super::{
     load,
     shard::Shard,
 };
-use crate::broker::Broker;
+use crate::{broker::Broker, metrics::Counted};
+
+/// What is said each time.
+const NOT_LOADED: &str = "transactions cannot be loaded: those of this partition stand still, as one that is decided \
+                          already could be decided anew. Put the partition's directory back from a backup while the \
+                          broker is stopped. Or give up what it says: take the directory away, start the broker, have it \
+                          made anew (pagewire log online --empty), and end what is left open (kafka-transactions.sh \
+                          find-hanging, abort)";
 
 pub(super) async fn run(
     shard: Arc<Shard>,
@@ -31,11 +38,13 @@ pub(super) async fn run(
 }
 
 async fn live(shard: &Arc<Shard>, broker: &Arc<Broker>, settings: txn::Settings) {
-    let mut attempts = Attempts::to_load("transactions");
+    let (mut attempts, mut standing) = (Attempts::saying(NOT_LOADED), None);
     while let Err(reason) = load_into(shard, broker, settings.clone()).await {
         shard.close(txn::Error::NotCoordinator);
+        standing.get_or_insert_with(|| Counted::more(&broker.metrics().transactions_not_loaded));
         attempts.failed(shard.log(), &reason).await;
     }
+    drop(standing);
     while shard.on_time(broker) {
         // A transaction whose time is up may need another producer id.
         shard.fetch_producer_id(broker).await;

@@ -176,7 +176,7 @@ impl Plan<'_> {
             let target = self.present_target(id, &after);
             return Ok((self.reconcile(id, after, &target, said)?, false));
         }
-        let interval_ms = self.settings.consumer.assignment_interval_ms;
+        let interval_ms = join.assignment_interval_ms;
         let target = self.update_target(outlook, interval_ms, id, &before, &after);
         Ok((self.reconcile(id, after, &target, said)?, false))
     }
