@@ -1,7 +1,8 @@
 //! `[flags u8][key length u16][key][value]`: a record of `__consumer_offsets`, as read back at start.
 
 use pagewire_coordinate::{
-    Decoded, GroupMember, GroupMetadata, Now, OffsetKey, OffsetValue, Record, Settings, Shard,
+    ConsumerSettings, Decoded, GroupMember, GroupMetadata, Now, OffsetKey, OffsetValue, Record, Settings,
+    Shard,
 };
 
 use crate::input::{Input, chunk};
@@ -15,7 +16,7 @@ pub(super) fn run(bytes: &[u8]) {
 
     let mut shard = Shard::new(Settings::default());
     assert_eq!(shard.replay(key, value, 0).is_ok(), decoded.is_ok());
-    drop(shard.loaded(Now::both(0)));
+    drop(shard.loaded(|_| ConsumerSettings::default().timing(), Now::both(0)));
     drop(shard.on_time(Now::both(i64::from(i32::MAX))));
 
     let Ok(Decoded::Record(record)) = decoded else { return };
