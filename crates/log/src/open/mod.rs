@@ -4,6 +4,7 @@ pub(crate) mod beginning;
 pub(crate) mod cut;
 pub(crate) mod depth;
 pub(crate) mod epoch_check;
+pub(crate) mod good;
 pub(crate) mod listing;
 pub(crate) mod recovery;
 pub(crate) mod refill;

@@ -9,9 +9,9 @@
 //! Past the recovery point the first batch that cannot be believed ends the log: it and everything after it goes, and the
 //! report says so. Below it nothing goes: what was stable once is kept as it is, known as damaged to readers, and the log
 //! goes on behind it. Where that was its end, it goes on in a new segment at the offset that it is known to have reached, or
-//! that the last whole batch among those bytes has: be it a record's, no offset that was answered is given out again;
+//! at the largest that the whole batches among those bytes have come to (`good`): no offset that was answered is given out again;
 //! that the end before it is lost is written down first, where nothing else would tell it from a hole of compaction's.
-//! If the recovery point is lost, only a torn end goes.
+//! If the recovery point is lost, only a torn end goes, which no whole batch follows.
 //!
 //! If the clean mark was a lie, the active segment is checked whole.
 
@@ -27,8 +27,9 @@ use crate::answers::{Hole, RecoveryReport};
 use crate::errors::LogError;
 use crate::home::Home;
 use crate::index::time::TimeEntry;
-use crate::open::cut::{cut_tail, last_end_in, remove_from};
+use crate::open::cut::{cut_tail, remove_from};
 use crate::open::depth::Depth;
+use crate::open::good::{Unknown, last_end_in};
 use crate::open::listing::Listing;
 use crate::open::trust::trusted_start;
 use crate::rewritten;
@@ -169,11 +170,12 @@ impl Recovered {
             segment.set_end(End { size, ..walked.end });
         }
         self.last_end = match walked.damage.last() {
-            Some(last) if ragged && reach.last => segment
-                .file()
-                .and_then(|file| last_end_in(&*file, last.begin(), size, last.offset))
-                .map_err(LogError::at(segment.path()))?
-                .filter(|end| *end <= reach.upto),
+            Some(last) if ragged && reach.last => {
+                let (from, offset, reached) = (last.begin(), last.offset, depth.reached(true));
+                let unknown = Unknown { from, size, offset, reached, upto: reach.upto };
+                let read = segment.file().and_then(|file| last_end_in(&*file, unknown));
+                read.map_err(LogError::at(segment.path()))?
+            }
             _ => None,
         };
         let reached = depth.reached(true).max(self.last_end.unwrap_or(0));
