@@ -62,6 +62,18 @@ pub(crate) fn says_closed(recovery_point: Option<i64>, high_watermark: Option<i6
     recovery_point.zip(high_watermark).is_some_and(|(point, watermark)| point >= watermark)
 }
 
+/// Whether the file of the recovery points in `dir` was there and held something legible, be it that no log has one yet.
+/// `read`: what was read of it.
+pub(crate) fn is_legible(disk: &dyn Disk, dir: &Path, read: Option<&OffsetCheckpoint>) -> io::Result<bool> {
+    Ok(read.is_some() && says_something(disk, &dir.join(RECOVERY_POINT_FILE))?)
+}
+
+/// Whether it is known up to where a partition was synced. A start that follows no orderly stop finds young partitions
+/// that no checkpoint names yet; after an orderly stop one that is not named came from elsewhere.
+pub(crate) fn is_known(recovery_point: Option<i64>, legible: bool, clean: bool) -> bool {
+    recovery_point.is_some() || legible && !clean
+}
+
 impl Checkpoints {
     /// Reads all three. A damaged one counts as empty and is noted.
     pub(super) fn read(
@@ -73,9 +85,9 @@ impl Checkpoints {
         let mut read = |file| sums.checkpoint(disk, dir, file, notices);
         let (recovery, log_start, high_watermark) =
             (read(RECOVERY_POINT_FILE)?, read(LOG_START_FILE)?, read(HIGH_WATERMARK_FILE)?);
-        let there = says_something(disk, &dir.join(RECOVERY_POINT_FILE)).map_err(LogDirError::at(dir))?;
+        let legible = is_legible(disk, dir, recovery.content.as_ref()).map_err(LogDirError::at(dir))?;
         let checkpoints = Self {
-            legible: there && recovery.content.is_some(),
+            legible,
             recovery: recovery.content.clone().unwrap_or_default(),
             recovery_is_certain: recovery.certain,
             log_start: log_start.content.clone().unwrap_or_default(),
@@ -126,10 +138,9 @@ impl Checkpoints {
         says_closed(self.recovery.get(topic, partition), self.high_watermark.get(topic, partition))
     }
 
-    /// Whether it is known up to where a partition was synced. A start that follows no orderly stop finds young
-    /// partitions that no checkpoint names yet; after an orderly stop one that is not named came from elsewhere.
+    /// Whether it is [known](is_known) up to where a partition was synced.
     pub(super) fn know(&self, topic: &str, partition: i32, clean: bool) -> bool {
-        self.recovery.get(topic, partition).is_some() || self.legible && !clean
+        is_known(self.recovery.get(topic, partition), self.legible, clean)
     }
 
     /// The offset the partition had reached for certain.

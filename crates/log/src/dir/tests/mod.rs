@@ -6,6 +6,7 @@ mod checkpoints;
 mod clean;
 mod crash;
 mod create;
+mod foretold;
 mod gone;
 mod idle;
 mod later;
