@@ -152,7 +152,7 @@ impl Checkpoints {
         let mut checkpoints = carried.clone();
         for entry in table.entries() {
             let (topic, partition, marks) = (entry.log.topic(), entry.log.partition(), entry.log.marks());
-            checkpoints.recovery.set(topic, partition, marks.recovery_point);
+            checkpoints.recovery.set(topic, partition, entry.log.evident_point(marks.recovery_point));
             checkpoints.high_watermark.set(topic, partition, marks.high_watermark);
             let log_start = certain_start(&entry.log, marks);
             if log_start > 0 && log_start > entry.log.oldest_on_disk() {
@@ -176,6 +176,7 @@ impl LogDir {
     /// sick disk takes the directory offline; on a full one the next call tries again.
     pub fn write_checkpoints(&self) -> io::Result<usize> {
         let starts_are_stable = self.sync_to_starts();
+        self.make_evident();
         let mut written = self.written.lock();
         let Checkpoints { recovery, log_start, high_watermark, .. } =
             Checkpoints::of(&self.table.read(), &self.carried.lock());
@@ -203,6 +204,13 @@ impl LogDir {
         }
         self.note_written();
         starts_are_stable.map(|()| files)
+    }
+
+    /// Whether a log has stable records in the segment that it writes to, and no checkpoint says that of any of them: were the
+    /// segment lost, or a batch of it damaged, and the process killed, nobody would know that they had been stable. So after the
+    /// first sync of a log, and after the first behind each new segment, a checkpoint is due.
+    pub fn has_unnoted(&self) -> bool {
+        self.table.read().entries().any(|entry| entry.log.is_unnoted())
     }
 
     /// Makes sure that the checkpoints name the compacted logs before anything is appended to them: whoever made one
@@ -234,6 +242,13 @@ impl LogDir {
             answer?.err().filter(|_| entry.log.offline().is_none())
         };
         due.iter().zip(answers).find_map(failed).map_or(Ok(()), Err)
+    }
+
+    /// Makes the index entries of all that is stable as stable. Of most logs there are no new ones, which costs nothing.
+    fn make_evident(&self) {
+        let mut due = self.entries();
+        due.retain(|entry| !entry.log.note_evident());
+        parallel::map(&due, self.threads, |entry| entry.round(Log::make_evident));
     }
 
     /// Writes checkpoints with their checksums. An error is noted.

@@ -92,6 +92,7 @@ pub(crate) fn open(
         marks: MarkCells::new(marks),
         checkpointed: options.recovery_point.into(),
         segments: ArcSwap::from_pointee(segments),
+        evident: marks.recovery_point.into(),
         writer: Mutex::new(writer),
         last_aborted: last_aborted.into(),
         epochs: RwLock::new(epochs.inner),

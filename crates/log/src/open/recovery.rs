@@ -39,6 +39,7 @@ use crate::scrub::{Harm, Places, Stretch};
 use crate::segment::writeback::RESERVE_FROM;
 use crate::segment::{End, Segment, names};
 
+use crate::sick::is_sick;
 /// The segments as far as they can be believed, and where filling the last one stands.
 #[derive(Default)]
 pub(crate) struct Recovered {
@@ -289,7 +290,12 @@ fn check(
     }
     segment.reset_indexes().map_err(failed())?;
     let start = Start { position: 0, offset: segment.base_offset };
-    walk_from(start, &places, report).map(|walked| (walked, true)).map_err(failed())
+    let walked = walk_from(start, &places, report).map_err(failed())?;
+    // What the index said is with nobody else by now. A full disk must not keep a log from being opened.
+    match segment.make_entries_stable(if clean { i64::MAX } else { depth.recovery_point }) {
+        Err(error) if is_sick(&error) => Err(failed()(error)),
+        _ => Ok((walked, true)),
+    }
 }
 
 fn index_paths(segment: &Segment) -> [PathBuf; 2] {

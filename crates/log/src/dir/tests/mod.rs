@@ -6,6 +6,7 @@ mod checkpoints;
 mod clean;
 mod crash;
 mod create;
+mod evident;
 mod foretold;
 mod gone;
 mod idle;
