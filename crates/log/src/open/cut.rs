@@ -19,7 +19,7 @@ use crate::home::Home;
 use crate::open::depth::Depth;
 use crate::open::good::good_in;
 use crate::open::listing::Listing;
-use crate::open::recovery::{log_size, remove_segment};
+use crate::open::recovery::{log_size, remove_derived, remove_segment};
 use crate::segment::unshare::copy;
 use crate::segment::{End, Segment, names};
 
@@ -70,6 +70,7 @@ pub(crate) fn remove_from(
         let (file, bytes) = (home.path(base, names::LOG), log_size(home, base)?);
         let opened = home.open(base, names::LOG, OpenMode::Read);
         let good = opened.and_then(|log| good_in(&*log, 0, bytes, base)).map_err(LogError::at(&file))?;
+        remove_derived(home, base)?;
         let set_aside = match good {
             None => None,
             Some(_) => kept(home, depth, report, || rename_aside(home, base))?,

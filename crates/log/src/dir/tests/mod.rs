@@ -17,6 +17,7 @@ mod load;
 mod lost;
 mod missing;
 mod offline;
+mod orphans;
 mod rounds;
 mod sums;
 mod survey;
