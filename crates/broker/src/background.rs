@@ -24,6 +24,10 @@ const FLUSH_EVERY: Duration = Duration::from_secs(1);
 /// Files that are open beyond the budget are looked for this often. While there are none that costs nothing.
 const CLOSE_FILES_EVERY: Duration = Duration::from_secs(1);
 
+/// Records that became stable in a segment of which no checkpoint knows are written down within this. While there are none
+/// that costs a look at the marks of each log.
+const NOTE_EVERY: Duration = Duration::from_secs(1);
+
 /// Directories that are gone are noticed within this: one look-up of a name each.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 
@@ -47,6 +51,7 @@ pub(crate) fn start(broker: &Arc<Broker>, tasks: &TaskTracker, stop: &Cancellati
     let retention = Round { early: on_change, after: wake_waiting, ..Round::by_the_clock(retain) };
     every(config.log_retention_check_interval, retention);
     every(config.log_flush_offset_checkpoint_interval, Round::by_the_clock(checkpoint));
+    every(NOTE_EVERY, Round { wanted: has_unnoted, ..Round::by_the_clock(note) });
     every(UNLINK_EVERY, Round::by_the_clock(unlink));
     every(
         FLUSH_EVERY.min(config.log_flush_scheduler_interval),
@@ -125,6 +130,10 @@ fn has_timed_flushes(broker: &Broker) -> bool {
     broker.image().topics().any(|topic| topic.config.flush_every_ms().is_some())
 }
 
+fn has_unnoted(broker: &Broker) -> bool {
+    broker.cluster().log_dirs().has_unnoted()
+}
+
 fn has_too_many_files(broker: &Broker) -> bool {
     broker.cluster().log_dirs().has_too_many_files()
 }
@@ -195,6 +204,17 @@ fn wake_waiting(broker: &Broker) {
 /// so that recovery after a crash never reads them.
 fn checkpoint(log_dir: &LogDir, now_ms: i64) {
     flush(log_dir, now_ms);
+    write_checkpoints(log_dir);
+}
+
+/// The first records that are stable in a segment are worth a checkpoint of their own.
+fn note(log_dir: &LogDir, _now_ms: i64) {
+    if log_dir.has_unnoted() {
+        write_checkpoints(log_dir);
+    }
+}
+
+fn write_checkpoints(log_dir: &LogDir) {
     if let Err(error) = log_dir.write_checkpoints() {
         // The directory says it once.
         debug!(%error, "checkpoints could not be written; a restart will scan more");

@@ -5,7 +5,8 @@ use std::{
     sync::{Arc, atomic::Ordering::Relaxed},
 };
 
-use pagewire_disk::{Disk, MemoryDisk};
+use pagewire_disk::checkpoint::RECOVERY_POINT_FILE;
+use pagewire_disk::{Disk, MemoryDisk, OffsetCheckpoint};
 use pagewire_log::{AppendContext, Origin};
 use pagewire_record::{BatchBuilder, Codec};
 
@@ -49,6 +50,24 @@ async fn what_was_deleted_by_request_goes_whatever_the_policy() {
         retain(&bench.home(), 5000);
         assert_eq!(log.segments().first().map(|segment| segment.base_offset), Some(2), "{policy:?}");
     }
+}
+
+#[tokio::test]
+async fn the_first_stable_records_of_a_log_are_written_down_before_the_next_checkpoint_is_due() {
+    let disk: Arc<dyn Disk> = Arc::new(MemoryDisk::new());
+    let bench = Bench::on(Arc::clone(&disk));
+    let log = aged(&bench, "t", &[], 1).await;
+    let point = || {
+        let path = bench.home().path().join(RECOVERY_POINT_FILE);
+        OffsetCheckpoint::read(&*disk, &path).expect("read").and_then(|points| points.get("t", 0))
+    };
+    note(&bench.home(), 0);
+    assert_eq!(point().unwrap_or(0), 0, "nothing is stable");
+    log.sync().expect("synced");
+    assert!(has_unnoted(&bench.broker));
+    note(&bench.home(), 0);
+    assert_eq!(point(), Some(1));
+    assert!(!has_unnoted(&bench.broker));
 }
 
 /// The round by the clock is minutes away.

@@ -65,6 +65,7 @@ mod dir;
 mod dirs;
 mod epochs;
 mod errors;
+mod evident;
 pub mod files;
 mod handles;
 mod health;

@@ -38,6 +38,8 @@ pub struct Log {
     pub(crate) marks: MarkCells,
     /// The recovery point that a start after a kill goes by: the one that was written down.
     pub(crate) checkpointed: AtomicI64,
+    /// What lies below it has its index entries on the disk.
+    pub(crate) evident: AtomicI64,
     /// Oldest first, never empty; the last one is active.
     pub(crate) segments: ArcSwap<Vec<Arc<Segment>>>,
     pub(crate) writer: Mutex<Writer>,

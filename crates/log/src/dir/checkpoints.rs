@@ -62,6 +62,18 @@ pub(crate) fn says_closed(recovery_point: Option<i64>, high_watermark: Option<i6
     recovery_point.zip(high_watermark).is_some_and(|(point, watermark)| point >= watermark)
 }
 
+/// Whether the file of the recovery points in `dir` was there and held something legible, be it that no log has one yet.
+/// `read`: what was read of it.
+pub(crate) fn is_legible(disk: &dyn Disk, dir: &Path, read: Option<&OffsetCheckpoint>) -> io::Result<bool> {
+    Ok(read.is_some() && says_something(disk, &dir.join(RECOVERY_POINT_FILE))?)
+}
+
+/// Whether it is known up to where a partition was synced. A start that follows no orderly stop finds young partitions
+/// that no checkpoint names yet; after an orderly stop one that is not named came from elsewhere.
+pub(crate) fn is_known(recovery_point: Option<i64>, legible: bool, clean: bool) -> bool {
+    recovery_point.is_some() || legible && !clean
+}
+
 impl Checkpoints {
     /// Reads all three. A damaged one counts as empty and is noted.
     pub(super) fn read(
@@ -73,9 +85,9 @@ impl Checkpoints {
         let mut read = |file| sums.checkpoint(disk, dir, file, notices);
         let (recovery, log_start, high_watermark) =
             (read(RECOVERY_POINT_FILE)?, read(LOG_START_FILE)?, read(HIGH_WATERMARK_FILE)?);
-        let there = says_something(disk, &dir.join(RECOVERY_POINT_FILE)).map_err(LogDirError::at(dir))?;
+        let legible = is_legible(disk, dir, recovery.content.as_ref()).map_err(LogDirError::at(dir))?;
         let checkpoints = Self {
-            legible: there && recovery.content.is_some(),
+            legible,
             recovery: recovery.content.clone().unwrap_or_default(),
             recovery_is_certain: recovery.certain,
             log_start: log_start.content.clone().unwrap_or_default(),
@@ -126,10 +138,9 @@ impl Checkpoints {
         says_closed(self.recovery.get(topic, partition), self.high_watermark.get(topic, partition))
     }
 
-    /// Whether it is known up to where a partition was synced. A start that follows no orderly stop finds young
-    /// partitions that no checkpoint names yet; after an orderly stop one that is not named came from elsewhere.
+    /// Whether it is [known](is_known) up to where a partition was synced.
     pub(super) fn know(&self, topic: &str, partition: i32, clean: bool) -> bool {
-        self.recovery.get(topic, partition).is_some() || self.legible && !clean
+        is_known(self.recovery.get(topic, partition), self.legible, clean)
     }
 
     /// The offset the partition had reached for certain.
@@ -141,7 +152,7 @@ impl Checkpoints {
         let mut checkpoints = carried.clone();
         for entry in table.entries() {
             let (topic, partition, marks) = (entry.log.topic(), entry.log.partition(), entry.log.marks());
-            checkpoints.recovery.set(topic, partition, marks.recovery_point);
+            checkpoints.recovery.set(topic, partition, entry.log.evident_point(marks.recovery_point));
             checkpoints.high_watermark.set(topic, partition, marks.high_watermark);
             let log_start = certain_start(&entry.log, marks);
             if log_start > 0 && log_start > entry.log.oldest_on_disk() {
@@ -165,6 +176,7 @@ impl LogDir {
     /// sick disk takes the directory offline; on a full one the next call tries again.
     pub fn write_checkpoints(&self) -> io::Result<usize> {
         let starts_are_stable = self.sync_to_starts();
+        self.make_evident();
         let mut written = self.written.lock();
         let Checkpoints { recovery, log_start, high_watermark, .. } =
             Checkpoints::of(&self.table.read(), &self.carried.lock());
@@ -192,6 +204,13 @@ impl LogDir {
         }
         self.note_written();
         starts_are_stable.map(|()| files)
+    }
+
+    /// Whether a log has stable records in the segment that it writes to, and no checkpoint says that of any of them: were the
+    /// segment lost, or a batch of it damaged, and the process killed, nobody would know that they had been stable. So after the
+    /// first sync of a log, and after the first behind each new segment, a checkpoint is due.
+    pub fn has_unnoted(&self) -> bool {
+        self.table.read().entries().any(|entry| entry.log.is_unnoted())
     }
 
     /// Makes sure that the checkpoints name the compacted logs before anything is appended to them: whoever made one
@@ -223,6 +242,13 @@ impl LogDir {
             answer?.err().filter(|_| entry.log.offline().is_none())
         };
         due.iter().zip(answers).find_map(failed).map_or(Ok(()), Err)
+    }
+
+    /// Makes the index entries of all that is stable as stable. Of most logs there are no new ones, which costs nothing.
+    fn make_evident(&self) {
+        let mut due = self.entries();
+        due.retain(|entry| !entry.log.note_evident());
+        parallel::map(&due, self.threads, |entry| entry.round(Log::make_evident));
     }
 
     /// Writes checkpoints with their checksums. An error is noted.

@@ -181,6 +181,11 @@ impl LogDirs {
         self.places.iter().map(describe).collect()
     }
 
+    /// Whether one of them [has stable records of which no checkpoint knows](LogDir::has_unnoted).
+    pub fn has_unnoted(&self) -> bool {
+        self.here().any(|dir| dir.has_unnoted())
+    }
+
     /// More files are open than the budget allows, which all directories share.
     pub fn has_too_many_files(&self) -> bool {
         self.here().next().is_some_and(|home| home.has_too_many_files())

@@ -59,8 +59,6 @@ pub struct BadBytes {
     pub position: u64,
     /// From there to the end of the walk.
     pub left: u64,
-    /// Nothing but zeros, as far as a header goes: reserved or lost, not overwritten.
-    pub zeros: bool,
     /// What is wrong with them.
     pub error: BatchError,
     /// Where the next batch begins, if their stated length leads to one.
@@ -127,11 +125,8 @@ impl<'f> BatchWalk<'f> {
         let kept = usize::try_from(size).ok().filter(|size| *size <= self.kept_max);
         let Some(crc) = self.crc(position, size, kept)? else {
             // The file is shorter than it was when the walk began.
-            return Ok(Some(Step::Bad(self.bad(
-                position,
-                BatchError::Truncated { needed: size, available: 0 },
-                false,
-            ))));
+            let error = BatchError::Truncated { needed: size, available: 0 };
+            return Ok(Some(Step::Bad(self.bad(position, error))));
         };
         self.position = position + size;
         let bytes = kept.and_then(|size| self.window.again(position, size));
@@ -297,7 +292,6 @@ impl<'f> BatchWalk<'f> {
         let left = self.window.end() - position;
         let bytes = self.window.at(position, HEADER_LEN)?;
         let shown = bytes.get(..HEADER_LEN.min(bytes.len())).unwrap_or_default();
-        let zeros = shown.iter().all(|byte| *byte == 0);
         let stated = shown.first_chunk().map(BatchHeader::decode).map(|header| header.size_in_bytes());
         let error = match BatchHeader::parse(bytes) {
             Ok(header) if header.size_in_bytes() <= left => return Ok(Ok(header)),
@@ -311,11 +305,11 @@ impl<'f> BatchWalk<'f> {
             }
             _ => None,
         };
-        Ok(Err(BadBytes { next, ..self.bad(position, error, zeros) }))
+        Ok(Err(BadBytes { next, ..self.bad(position, error) }))
     }
 
-    fn bad(&self, position: u64, error: BatchError, zeros: bool) -> BadBytes {
-        BadBytes { position, left: self.window.end() - position, zeros, error, next: None }
+    fn bad(&self, position: u64, error: BatchError) -> BadBytes {
+        BadBytes { position, left: self.window.end() - position, error, next: None }
     }
 
     /// CRC of the batch at `position`; `None` if the file ends before it does. Bytes that are kept stay in the window.

@@ -141,17 +141,11 @@ impl<'f, E: Entry> Entries<'f, E> {
     /// # Errors
     /// What the disk says.
     pub fn only_zeros_follow(&mut self) -> io::Result<bool> {
-        while self.position < self.window.end() {
-            let bytes = self.window.at(self.position, 1)?;
-            if bytes.is_empty() {
-                break;
-            }
-            if bytes.iter().any(|byte| *byte != 0) {
-                return Ok(false);
-            }
-            self.position += bytes.len() as u64;
+        let only_zeros = self.window.only_zeros_from(self.position)?;
+        if only_zeros {
+            self.position = self.window.end();
         }
-        Ok(true)
+        Ok(only_zeros)
     }
 }
 

@@ -29,7 +29,7 @@ pub use transactions::{OpenTxn, TxnTrail};
 use crate::segment::names;
 
 /// Bytes read at once.
-const CHUNK: usize = 256 << 10;
+pub(crate) const CHUNK: usize = 256 << 10;
 
 /// What a file of a partition's directory is, by its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

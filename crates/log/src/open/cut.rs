@@ -15,11 +15,11 @@ use pagewire_disk::{DiskFile, OpenMode};
 
 use crate::answers::{Cut, RecoveryReport};
 use crate::errors::LogError;
-use crate::files::{BatchWalk, Step};
 use crate::home::Home;
 use crate::open::depth::Depth;
+use crate::open::good::good_in;
 use crate::open::listing::Listing;
-use crate::open::recovery::{log_size, remove_segment};
+use crate::open::recovery::{log_size, remove_derived, remove_segment};
 use crate::segment::unshare::copy;
 use crate::segment::{End, Segment, names};
 
@@ -27,15 +27,6 @@ use crate::segment::{End, Segment, names};
 const COPIED_BESIDE_MAX: u64 = 1 << 30;
 /// Names that begin at one offset.
 const NAMES_MAX: u32 = 10_000;
-
-/// Good batches among bytes that go.
-#[derive(Debug, Clone, Copy)]
-struct Good {
-    first: i64,
-    upto: i64,
-    /// Behind the one that comes last in the file.
-    end: i64,
-}
 
 /// Cuts for good: what is appended from now on could be followed by what was cut, should the power go before the next
 /// sync.
@@ -79,6 +70,7 @@ pub(crate) fn remove_from(
         let (file, bytes) = (home.path(base, names::LOG), log_size(home, base)?);
         let opened = home.open(base, names::LOG, OpenMode::Read);
         let good = opened.and_then(|log| good_in(&*log, 0, bytes, base)).map_err(LogError::at(&file))?;
+        remove_derived(home, base)?;
         let set_aside = match good {
             None => None,
             Some(_) => kept(home, depth, report, || rename_aside(home, base))?,
@@ -91,35 +83,6 @@ pub(crate) fn remove_from(
         home.disk.sync_dir(&home.dir).map_err(LogError::at(&home.dir))?;
     }
     Ok(())
-}
-
-/// Behind which offset the last whole batch ends that begins at or behind `from`, of those from `offset` on. Which of the batches
-/// there are the log's own, nobody may know; its end was written last.
-pub(crate) fn last_end_in(file: &dyn DiskFile, from: u64, size: u64, offset: i64) -> io::Result<Option<i64>> {
-    Ok(good_in(file, from, size, offset)?.map(|good| good.end))
-}
-
-/// The good batches of offsets from `offset` on that begin at or behind `from`.
-fn good_in(file: &dyn DiskFile, from: u64, size: u64, offset: i64) -> io::Result<Option<Good>> {
-    let offsets = offset..=i64::MAX - 1;
-    let mut walk = BatchWalk::new(file, from, size);
-    let mut good: Option<Good> = None;
-    while let Some(step) = walk.step()? {
-        let (at, stated) = match step {
-            Step::Batch(batch) if batch.is_whole() && offsets.contains(&batch.header.base_offset) => {
-                let (first, upto) = (batch.header.base_offset, batch.header.next_offset());
-                let so_far = good.unwrap_or(Good { first, upto, end: upto });
-                let (first, end) = (so_far.first.min(first), upto);
-                good = Some(Good { first, upto: so_far.upto.max(upto), end });
-                continue;
-            }
-            Step::Batch(batch) => (batch.position, Some(batch.end())),
-            Step::Bad(bad) => (bad.position, bad.next),
-        };
-        let Some(next) = walk.next_behind(at, stated, &offsets)? else { break };
-        walk.resume_at(next);
-    }
-    Ok(good)
 }
 
 /// Where something was set aside. It must be where it may have been stable.

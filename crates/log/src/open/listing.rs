@@ -1,6 +1,7 @@
 //! What lies in a partition's directory, and putting it in order before anything is believed.
 //!
-//! Leftovers of an interrupted compaction or deletion are finished or removed, files without a segment go.
+//! Leftovers of an interrupted compaction or deletion are finished or removed, files without a segment go, unless they tell of
+//! one that is lost (`orphans`).
 
 use std::collections::BTreeSet;
 use std::io;
@@ -9,6 +10,7 @@ use std::sync::Arc;
 use crate::answers::RecoveryReport;
 use crate::clean::finish_swaps;
 use crate::home::Home;
+use crate::open::orphans::Orphan;
 use crate::segment::names;
 use crate::{rewritten, txns};
 
@@ -24,6 +26,8 @@ pub(crate) struct Listing {
     pub(crate) timed: BTreeSet<i64>,
     /// Base offsets that have an index of aborted transactions.
     pub(crate) aborted: BTreeSet<i64>,
+    /// What indexes behind the first segment say of segments that are gone.
+    pub(crate) orphans: Vec<Orphan>,
     /// It is written down what was aborted in closed segments.
     pub(crate) witness: bool,
     /// So are the lengths of compacted ones.
@@ -55,6 +59,7 @@ fn read_orderly(home: &Home, names: &[String], report: &mut RecoveryReport) -> i
         indexed: with(names::INDEX).collect(),
         timed: with(names::TIME_INDEX).collect(),
         aborted: with(names::TXN_INDEX).collect(),
+        orphans: Vec::new(),
         witness: has(txns::witness::FILE),
         lengths: has(rewritten::FILE),
     };
@@ -62,7 +67,13 @@ fn read_orderly(home: &Home, names: &[String], report: &mut RecoveryReport) -> i
     listing.snapshots.sort_unstable();
     for suffix in [names::INDEX, names::TIME_INDEX, names::TXN_INDEX] {
         for offset in with(suffix).filter(|offset| listing.bases.binary_search(offset).is_err()) {
-            report.leftovers.add(home.remove_leftover(&home.path(offset, suffix))?);
+            let path = home.path(offset, suffix);
+            let may_tell =
+                suffix == names::INDEX && listing.bases.first().is_some_and(|first| offset > *first);
+            match if may_tell { Orphan::read(&*home.disk, path.clone(), offset)? } else { None } {
+                Some(orphan) => listing.orphans.push(orphan),
+                None => report.leftovers.add(home.remove_leftover(&path)?),
+            }
         }
     }
     Ok(listing)

@@ -4,7 +4,9 @@ pub(crate) mod beginning;
 pub(crate) mod cut;
 pub(crate) mod depth;
 pub(crate) mod epoch_check;
+pub(crate) mod good;
 pub(crate) mod listing;
+pub(crate) mod orphans;
 pub(crate) mod recovery;
 pub(crate) mod refill;
 pub(crate) mod replay;
@@ -90,6 +92,7 @@ pub(crate) fn open(
         config: ArcSwap::from_pointee(options.config),
         marks: MarkCells::new(marks),
         checkpointed: options.recovery_point.into(),
+        evident: marks.recovery_point.into(),
         segments: ArcSwap::from_pointee(segments),
         writer: Mutex::new(writer),
         last_aborted: last_aborted.into(),

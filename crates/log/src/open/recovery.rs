@@ -9,9 +9,9 @@
 //! Past the recovery point the first batch that cannot be believed ends the log: it and everything after it goes, and the
 //! report says so. Below it nothing goes: what was stable once is kept as it is, known as damaged to readers, and the log
 //! goes on behind it. Where that was its end, it goes on in a new segment at the offset that it is known to have reached, or
-//! that the last whole batch among those bytes has: be it a record's, no offset that was answered is given out again;
+//! at the largest that the whole batches among those bytes have come to (`good`): no offset that was answered is given out again;
 //! that the end before it is lost is written down first, where nothing else would tell it from a hole of compaction's.
-//! If the recovery point is lost, only a torn end goes.
+//! If the recovery point is lost, only a torn end goes, which no whole batch follows.
 //!
 //! If the clean mark was a lie, the active segment is checked whole.
 
@@ -27,9 +27,11 @@ use crate::answers::{Hole, RecoveryReport};
 use crate::errors::LogError;
 use crate::home::Home;
 use crate::index::time::TimeEntry;
-use crate::open::cut::{cut_tail, last_end_in, remove_from};
+use crate::open::cut::{cut_tail, remove_from};
 use crate::open::depth::Depth;
+use crate::open::good::{Unknown, last_end_in};
 use crate::open::listing::Listing;
+use crate::open::orphans;
 use crate::open::trust::trusted_start;
 use crate::rewritten;
 use crate::scan::derive::Sparse;
@@ -37,6 +39,7 @@ use crate::scan::walk::{Reach, Start, Walked, walk};
 use crate::scrub::{Harm, Places, Stretch};
 use crate::segment::writeback::RESERVE_FROM;
 use crate::segment::{End, Segment, names};
+use crate::sick::is_sick;
 
 /// The segments as far as they can be believed, and where filling the last one stands.
 #[derive(Default)]
@@ -83,7 +86,8 @@ pub(crate) fn recover(
             found.segments.push(Arc::new(Segment::existing(Arc::clone(home), base, end, size, true)));
             continue;
         }
-        if let Some(reason) = found.segments.last().and_then(|before| misplaced(before, base, depth)) {
+        let before = found.segments.last().filter(|before| !is_told(listing, before, base));
+        if let Some(reason) = before.and_then(|before| misplaced(before, base, depth)) {
             remove_from(home, listing, at, &reason, depth, report)?;
             break;
         }
@@ -95,11 +99,13 @@ pub(crate) fn recover(
     if listing.lengths {
         rewritten::hear(home, &found.segments, report)?;
     }
-    let lost = found.close_before_a_loss(depth, report)?;
+    let lost = found.close_before_a_loss(listing, depth, report)?;
     rewritten::tell_losses(home, &found.segments)?;
     if let Some(base) = lost {
+        orphans::make_stable(&*home.disk, &listing.orphans)?;
         found.go_on_at(home, base)?;
     }
+    found.drop_orphans(home, listing, depth, report)?;
     if let Some(active) = found.segments.last() {
         active.unshare(active.end().size).map_err(LogError::at(active.path()))?;
     }
@@ -169,11 +175,12 @@ impl Recovered {
             segment.set_end(End { size, ..walked.end });
         }
         self.last_end = match walked.damage.last() {
-            Some(last) if ragged && reach.last => segment
-                .file()
-                .and_then(|file| last_end_in(&*file, last.begin(), size, last.offset))
-                .map_err(LogError::at(segment.path()))?
-                .filter(|end| *end <= reach.upto),
+            Some(last) if ragged && reach.last => {
+                let (from, offset, reached) = (last.begin(), last.offset, depth.reached(true));
+                let unknown = Unknown { from, size, offset, reached, upto: reach.upto };
+                let read = segment.file().and_then(|file| last_end_in(&*file, unknown));
+                read.map_err(LogError::at(segment.path()))?
+            }
             _ => None,
         };
         let reached = depth.reached(true).max(self.last_end.unwrap_or(0));
@@ -192,16 +199,37 @@ impl Recovered {
     /// Those before are not given out again: somebody may have read them, and committed the ones behind.
     fn close_before_a_loss(
         &self,
+        listing: &Listing,
         depth: &Depth,
         report: &mut RecoveryReport,
     ) -> Result<Option<i64>, LogError> {
-        let base = depth.reached(self.ragged).max(self.last_end.unwrap_or(0));
-        if self.segments.last().is_none_or(|last| last.end().next_offset >= base) {
+        let end = self.segments.last().map(|last| last.end().next_offset);
+        let gone = end.and_then(|end| orphans::upto(&listing.orphans, end, i64::MAX));
+        let base = depth.reached(self.ragged).max(self.last_end.unwrap_or(0)).max(gone.unwrap_or(0));
+        if end.is_none_or(|end| end >= base) {
             return Ok(None);
         }
         // Compaction takes nothing from a log's end.
         self.close_last(base, i64::MIN, report)?;
         Ok(Some(base))
+    }
+
+    /// Indexes without a segment go, but for those that tell of a hole past the recovery point.
+    fn drop_orphans(
+        &self,
+        home: &Home,
+        listing: &Listing,
+        depth: &Depth,
+        report: &mut RecoveryReport,
+    ) -> Result<(), LogError> {
+        for orphan in &listing.orphans {
+            let goes_on = self.segments.last().is_some_and(|last| last.base_offset >= orphan.upto);
+            if depth.was_stable(orphan.base) || !goes_on {
+                let removed = home.remove_leftover(&orphan.path);
+                report.leftovers.add(removed.map_err(LogError::at(&orphan.path))?);
+            }
+        }
+        Ok(())
     }
 
     fn go_on_at(&mut self, home: &Arc<Home>, base: i64) -> Result<(), LogError> {
@@ -218,6 +246,11 @@ impl Recovered {
 fn know(segment: &Segment, stretch: Stretch, report: &mut RecoveryReport) {
     segment.tell_damage(stretch);
     report.damage.push(stretch.of(segment.path()));
+}
+
+/// Whether it is known that what lay between these two is lost.
+fn is_told(listing: &Listing, before: &Segment, base: i64) -> bool {
+    orphans::upto(&listing.orphans, before.end().next_offset, base) == Some(base)
 }
 
 /// Why a segment cannot follow the one before it. Past the recovery point a hole is a loss: what lies behind it
@@ -287,7 +320,12 @@ fn check(
     }
     segment.reset_indexes().map_err(failed())?;
     let start = Start { position: 0, offset: segment.base_offset };
-    walk_from(start, &places, report).map(|walked| (walked, true)).map_err(failed())
+    let walked = walk_from(start, &places, report).map_err(failed())?;
+    // What the index said is with nobody else by now. A full disk must not keep a log from being opened.
+    match segment.make_entries_stable(if clean { i64::MAX } else { depth.recovery_point }) {
+        Err(error) if is_sick(&error) => Err(failed()(error)),
+        _ => Ok((walked, true)),
+    }
 }
 
 fn index_paths(segment: &Segment) -> [PathBuf; 2] {
@@ -317,12 +355,21 @@ impl Segment {
 
 /// Removes the files of a segment, whichever exist.
 pub(crate) fn remove_segment(home: &Home, base: i64) -> Result<(), LogError> {
-    for suffix in [names::LOG, names::INDEX, names::TIME_INDEX, names::TXN_INDEX] {
-        let path = home.path(base, suffix);
-        match home.disk.remove_file(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(LogError::at(path)(error)),
-            _ => {}
-        }
+    remove_derived(home, base)?;
+    remove(home, base, names::LOG)
+}
+
+/// Removes what is derived from its records, which has to go before they do: an index alone tells of records that are lost.
+pub(crate) fn remove_derived(home: &Home, base: i64) -> Result<(), LogError> {
+    [names::INDEX, names::TIME_INDEX, names::TXN_INDEX]
+        .iter()
+        .try_for_each(|suffix| remove(home, base, suffix))
+}
+
+fn remove(home: &Home, base: i64, suffix: &str) -> Result<(), LogError> {
+    let path = home.path(base, suffix);
+    match home.disk.remove_file(&path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(LogError::at(path)(error)),
+        _ => Ok(()),
     }
-    Ok(())
 }

@@ -5,6 +5,7 @@
 //! ```
 
 use std::io;
+use std::ops::Range;
 use std::sync::atomic::Ordering;
 
 use pagewire_disk::DiskFile;
@@ -12,6 +13,7 @@ use pagewire_disk::DiskFile;
 use crate::answers::RecoveryReport;
 use crate::files::{BatchWalk, Step};
 use crate::open::depth::Depth;
+use crate::open::good::{Unknown, is_unfinished, last_end_in};
 use crate::scan::derive::Sparse;
 use crate::scan::{Found, ScanError, Scanner, WINDOW_LOOKUP, WINDOW_WALK};
 use crate::scrub::{Anchors, Evidence, Stretches, stretch_at};
@@ -90,8 +92,7 @@ pub(crate) fn walk(
         let evidence = Evidence::of(anchors, damage.len());
         let stretch = stretch_at(&*file, from, size, notes.next_offset..upto, evidence)?;
         if stretch.end() == size {
-            if last && !depth.is_known() {
-                // The end of what was being written, for all that is known.
+            if last && !depth.is_known() && is_torn(&*file, from..size, stretch.offset, upto)? {
                 break Some(reason);
             }
             damage.add(stretch);
@@ -108,6 +109,16 @@ pub(crate) fn walk(
     let (from, position) = (start.offset, start.position);
     let end = End { next_offset, size: end };
     Ok(Walked { from, position, end, sparse, first_timestamp, damage, bad })
+}
+
+/// Whether the bytes up to the file's end are the end of what was being written, for all that is known: a batch that was not
+/// finished, or bytes with no whole batch behind them.
+fn is_torn(file: &dyn DiskFile, range: Range<u64>, offset: i64, upto: i64) -> io::Result<bool> {
+    let Range { start: from, end: size } = range;
+    if is_unfinished(file, from, size, offset)? {
+        return Ok(true);
+    }
+    Ok(last_end_in(file, Unknown { from, size, offset, reached: 0, upto })?.is_none())
 }
 
 /// What a walk learns from good batches. The last one is noted when its successor was seen: only order speaks for offsets.

@@ -98,6 +98,22 @@ impl<'f> Window<'f> {
         Ok(Some(crc))
     }
 
+    /// Whether there is nothing but zeros from `from` to the end.
+    pub(crate) fn only_zeros_from(&mut self, from: u64) -> io::Result<bool> {
+        let mut at = from;
+        while at < self.end {
+            let bytes = self.at(at, 1)?;
+            if bytes.is_empty() {
+                break;
+            }
+            if bytes.iter().any(|byte| *byte != 0) {
+                return Ok(false);
+            }
+            at += bytes.len() as u64;
+        }
+        Ok(true)
+    }
+
     fn load(&mut self, position: u64, needed: usize, ahead: usize) -> io::Result<&[u8]> {
         let needed = self.within(position, needed);
         let skip = position.checked_sub(self.start).map(|skip| usize::try_from(skip).unwrap_or(usize::MAX));

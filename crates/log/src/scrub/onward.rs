@@ -7,7 +7,8 @@
 //!    here to there, and knew their offsets, times and leader epochs before they had them, could have laid another way.
 //!
 //! Else nothing is: what cannot be told from what a record holds is refused with what is damaged. Every batch behind one that
-//! is longer than `index.interval.bytes` has an entry, so that is about as much as those bytes, unless the index is gone.
+//! is longer than `index.interval.bytes` has an entry, which is on the disk before a checkpoint calls the batch stable, so that is
+//! about as much as those bytes, unless the index is gone.
 
 use std::io;
 use std::ops::RangeInclusive;

@@ -346,7 +346,7 @@ impl Segment {
         self.index.write(&*file)
     }
 
-    fn write_times(&self) -> io::Result<()> {
+    pub(crate) fn write_times(&self) -> io::Result<()> {
         let file = self.time_file()?;
         self.flow.indexes_young.store(true, Ordering::Release);
         self.times.write(&*file)

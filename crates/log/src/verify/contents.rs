@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use pagewire_disk::checkpoint::{EPOCH_CHECKPOINT_FILE, PARTITION_METADATA_FILE};
 use pagewire_disk::{Disk, PartitionMetadata};
@@ -10,6 +10,7 @@ use pagewire_disk::{Disk, PartitionMetadata};
 use super::finding::{Fate, Finding, Severity};
 use super::job::{Job, Kept};
 use crate::files::FileKind;
+use crate::open::orphans::Orphan;
 use crate::segment::names;
 use crate::{rewritten, txns};
 
@@ -38,25 +39,14 @@ pub(super) fn contents(job: &Job<'_>, dir: &Path) -> io::Result<Contents> {
 }
 
 /// Names what is no file of a log in use.
-pub(super) fn name_others(disk: &dyn Disk, dir: &Path, contents: &Contents, kept: &mut Kept) {
+pub(super) fn name_others(disk: &dyn Disk, dir: &Path, contents: &Contents, live: bool, kept: &mut Kept) {
     let bases: BTreeSet<i64> = contents.bases.iter().copied().collect();
     for (kind, base) in &contents.indexes {
         if !bases.contains(base)
             && let Some((_, suffix)) = FileKind::ALL.iter().find(|(other, _)| other == kind)
         {
             let path = names::path(dir, *base, suffix);
-            // At the log's end nothing else tells of a segment that no checkpoint has heard of; one that is being made has an
-            // empty one first.
-            let last = bases.last().is_none_or(|last| base > last);
-            let (severity, what) = if last && disk.file_len(&path).is_ok_and(|len| len > 0) {
-                (
-                    Severity::Doubt,
-                    "an index without a segment, behind the last one: that is gone, or was never there",
-                )
-            } else {
-                (Severity::Note, "an index without a segment")
-            };
-            kept.push(Finding::new(severity, path, what, Fate::Removed));
+            kept.push(without_a_segment(disk, path, (*base, *suffix), &bases, live));
         }
     }
     for name in &contents.others {
@@ -85,6 +75,35 @@ pub(super) fn name_others(disk: &dyn Disk, dir: &Path, contents: &Contents, kept
         };
         kept.push(Finding::new(Severity::Note, dir.join(name), what, fate));
     }
+}
+
+/// What is said of an index that has no segment, beside those that begin at `bases`. At the log's end nothing else tells of one
+/// that no checkpoint has heard of; one that is being made has an empty index first.
+fn without_a_segment(
+    disk: &dyn Disk,
+    path: PathBuf,
+    (base, suffix): (i64, &str),
+    bases: &BTreeSet<i64>,
+    live: bool,
+) -> Finding {
+    let last = bases.last().is_none_or(|last| base > *last);
+    if !last || disk.file_len(&path).is_ok_and(|len| len == 0) {
+        return Finding::new(Severity::Note, path, "an index without a segment", Fate::Removed);
+    }
+    let said =
+        if suffix == names::INDEX { Orphan::read(disk, path.clone(), base).ok().flatten() } else { None };
+    let Some(Orphan { upto, .. }) = said else {
+        let what = "an index without a segment, behind the last one: that is gone, or was never there";
+        return Finding::new(Severity::Doubt, path, what, Fate::Removed);
+    };
+    let severity = if live { Severity::Doubt } else { Severity::Damage };
+    let end = upto - 1;
+    let what = format!(
+        "an index without a segment, behind the last one: that is gone, and had records up to offset {end}"
+    );
+    // Beside no segment it tells the start nothing.
+    let fate = if bases.is_empty() { Fate::Removed } else { Fate::Stays };
+    Finding::new(severity, path, what, fate).offset(base)
 }
 
 /// Whether the directory says legibly whose it is.

@@ -106,6 +106,12 @@ impl Forecast {
         cut.map_or(Fate::Refused, |_| Fate::Cut { offset: self.log_end() })
     }
 
+    /// Whether that takes whole batches with it.
+    pub(super) fn takes_good_ones(&self, file: &Path, position: u64) -> bool {
+        let goes = |cut: &Cut| cut.file == file && cut.position <= position && cut.good.is_some();
+        self.report.cuts.iter().any(goes)
+    }
+
     /// Where the log will end, if it is cut.
     fn log_end(&self) -> i64 {
         self.report.cuts.iter().map(|cut| cut.offset).min().unwrap_or(i64::MAX)

@@ -164,6 +164,9 @@ impl Kept {
         for finding in self.findings.iter_mut().chain(&mut self.worst) {
             if let Some(position) = finding.position.filter(|_| finding.fate == Fate::Refused) {
                 finding.fate = forecast.fate_of(&finding.path, position);
+                if forecast.takes_good_ones(&finding.path, position) {
+                    finding.severity = Severity::Damage;
+                }
             }
         }
     }

@@ -83,7 +83,7 @@ pub(super) fn verify(job: &mut Job<'_>, dir: &Path, known: Known) -> io::Result<
     let contents = contents(job, dir)?;
     job.tally.logs += 1;
     let mut kept = Kept::default();
-    name_others(&**job.disk, dir, &contents, &mut kept);
+    name_others(&**job.disk, dir, &contents, known.live, &mut kept);
     metadata(job, dir, &mut kept);
     let mut epochs = EpochsCheck::read(&**job.disk, dir, known.live, &mut kept);
     let mut producers = ProducersCheck::read(&**job.disk, dir, &contents.snapshots, &mut kept);

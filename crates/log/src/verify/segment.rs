@@ -17,7 +17,8 @@ use super::job::{Kept, VerifyOptions};
 use super::place::{Files, Place};
 use super::producers::ProducersCheck;
 use super::records;
-use crate::files::{BadBytes, BatchWalk, Step, WalkedBatch};
+use crate::files::{BadBytes, BatchWalk, CHUNK, Step, WalkedBatch};
+use crate::scan::window::Window;
 use crate::scrub::{Evidence, Places, stretch_at};
 use crate::segment::names;
 
@@ -108,7 +109,8 @@ impl SegmentCheck<'_> {
                 Step::Batch(batch) => batch,
                 Step::Bad(bad) => {
                     let resume = self.behind_damage(bad.position, files)?;
-                    self.bad_bytes(&bad, resume, kept);
+                    let zeros = resume.is_none() && only_zeros(files, bad.position)?;
+                    self.bad_bytes(&bad, resume, zeros, kept);
                     read(resume.unwrap_or(files.size()) - bad.position);
                     match resume {
                         Some(position) => walk.resume_at(position),
@@ -218,14 +220,14 @@ impl SegmentCheck<'_> {
         }
     }
 
-    /// Bytes that begin no batch.
-    fn bad_bytes(&mut self, bad: &BadBytes, resume: Option<u64>, kept: &mut Kept) {
+    /// Bytes that begin no batch; `zeros`: nor is any behind them another than zero.
+    fn bad_bytes(&mut self, bad: &BadBytes, resume: Option<u64>, zeros: bool, kept: &mut Kept) {
         let active = self.place.next_base.is_none();
         if active && self.place.live && matches!(bad.error, BatchError::Truncated { .. }) {
             // The broker is in the middle of writing it.
             return;
         }
-        if active && bad.zeros && resume.is_none() {
+        if active && zeros {
             let what = format!("{} bytes of zeros at the end, reserved or never written", bad.left);
             let severity = if self.place.live { Severity::Note } else { Severity::Doubt };
             self.wrong_at(bad.position);
@@ -249,4 +251,9 @@ impl SegmentCheck<'_> {
     fn wrong_at(&mut self, position: u64) {
         self.wrong_at = self.wrong_at.min(position);
     }
+}
+
+/// Whether the log has nothing but zeros from there on: reserved or lost, not overwritten.
+fn only_zeros(files: &Files, from: u64) -> io::Result<bool> {
+    Window::new(files.log(), files.size(), CHUNK).only_zeros_from(from)
 }

@@ -1,5 +1,6 @@
 //! What happens to files while no process has them: a bit flips, sectors read as zeros, a file ends too early, or is gone. Only
-//! below the recovery point that the checkpoint has: what lies above may have been torn as well, and is cut.
+//! below the recovery point that the checkpoint has, up to its very last batch: what lies above may have been torn as well, and is
+//! cut, or kept where nobody can tell it from what was stable.
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -65,6 +66,7 @@ pub(crate) fn befall(world: &mut World) {
     world.places[place].was_harmed = true;
     let is_short = bytes.end == u64::MAX;
     let partition = &mut world.partitions[at];
+    partition.harm.evident = if partition.others.is_empty() { point } else { 0 };
     if let Some(from) = victim.torn_from().filter(|_| !is_short) {
         // With damage before it, it may stay. Nothing that was stable can be torn.
         partition.harm.torn.push(from.max(partition.stable)..i64::MAX);
@@ -123,10 +125,6 @@ fn choose(
             Victim { path, base: *base, bytes, batches: Vec::new(), stable: 0, next_base, before };
         victim.batches = lying(&victim.bytes);
         victim.stable = victim.batches.iter().take_while(|one| one.offsets.end <= point).count();
-        if victim.stable == victim.batches.len() && victim.is_torn() {
-            // Where what was stable ends, and what was torn begins, nobody could tell any more.
-            victim.stable = victim.stable.saturating_sub(1);
-        }
         before = victim.batches.last().map_or(before.max(*base), |last| last.offsets.end);
         if victim.stable > 0 && !partition.harm.segments.contains(base) {
             victims.push(victim);
@@ -172,10 +170,6 @@ impl Victim {
 
     fn has_unstable(&self) -> bool {
         self.stable < self.batches.len()
-    }
-
-    fn is_torn(&self) -> bool {
-        self.batches.last().map_or(0, |last| last.bytes.end) < self.bytes.len() as u64
     }
 }
 

@@ -26,7 +26,7 @@ pub(crate) fn partition(world: &World, partition: &Partition, log: &Log) {
     if partition.harm.is_hidden() {
         return;
     }
-    let found = read(partition, log);
+    let found = read(world, partition, log);
     nothing_hit_is_served(partition, &found);
     if world.holes {
         a_reader_ends_with_the_latest(partition, &found);
@@ -60,6 +60,18 @@ pub(crate) fn verify(dir: &LogDir, now_ms: i64) {
     assert!(idle, "{}: the scrub has no end", dir.path().display());
 }
 
+/// After a power cut an index may be left of a newest segment that is gone, with entries of records that were never promised: the
+/// log goes on behind them, and says that they are lost.
+pub(crate) fn lose_the_end(partition: &mut Partition, log: &Log, report: &LoadReport) {
+    let loaded = report.loaded.iter().find(|loaded| loaded.topic == partition.topic);
+    let lost = loaded.into_iter().flat_map(|loaded| &loaded.report.damage);
+    for lost in lost.filter(|lost| lost.bytes == 0 && Some(lost.upto) == log.active_base_offset()) {
+        if lost.from >= partition.floor {
+            partition.harm.lose(lost.from..lost.upto);
+        }
+    }
+}
+
 /// Whether a log that begins later than it did says so. After a kill it may not know: retention may have been there.
 pub(crate) fn is_told(partition: &Partition, log: &Log, report: &LoadReport) -> bool {
     if partition.harm.start_before.is_none_or(|before| log.marks().log_start <= before) {
@@ -89,15 +101,33 @@ fn is_refused(partition: &Partition, sent: &Sent, found: &Found) -> bool {
 
 /// Whether it is refused with something that was hit: behind a header that is gone, what is not shown to be the log's own may
 /// be a record's, up to the next entry of the index or the segment's end.
-fn is_behind_harm(partition: &Partition, log: &Log, asked: i64) -> bool {
+fn is_behind_harm(world: &World, partition: &Partition, log: &Log, asked: i64) -> bool {
+    // Compaction writes indexes anew, and a disk that was ill may not have taken all entries.
+    let has_entries = !world.holes && !world.places[partition.place].was_ill;
     let damage = log.damage();
     damage.iter().any(|known| {
-        (known.offset..known.next_offset).contains(&asked) && partition.harm.is_near(known.offset)
+        (known.offset..known.next_offset).contains(&asked)
+            && partition.harm.is_near(known.offset)
+            && !(has_entries && is_shown(partition, log, asked))
     })
 }
 
+/// Whether an entry of the index must show that a batch is the log's own, or one before it: enough of the log lies between
+/// it and the last one before it that was hit, and a checkpoint said that it is stable.
+fn is_shown(partition: &Partition, log: &Log, asked: i64) -> bool {
+    let upto: Vec<&Sent> = (partition.readable().iter()).filter(|sent| sent.base <= asked).collect();
+    let is_stable = upto.last().is_some_and(|last| last.end() <= partition.harm.evident);
+    let good: Vec<u64> = (upto.iter().rev())
+        .take_while(|sent| !is_hit(partition, sent))
+        .map(|sent| sent.bytes.len() as u64)
+        .collect();
+    let longest = good.iter().max().copied().unwrap_or(0);
+    // The first behind the one that was hit may have the entry itself.
+    is_stable && good.iter().sum::<u64>() > u64::from(log.config().index_interval_bytes) + 2 * longest
+}
+
 /// Reads through the log, and compares what is served with what was sent.
-fn read(partition: &Partition, log: &Log) -> Found {
+fn read(world: &World, partition: &Partition, log: &Log) -> Found {
     let (mut found, mut offset) = (Found::default(), partition.start);
     while offset < partition.end {
         let asked = offset;
@@ -115,7 +145,7 @@ fn read(partition: &Partition, log: &Log) -> Found {
                 found.served.insert(batch.header.base_offset, batch);
             }
             Err(ReadError::Damaged { .. } | ReadError::Corrupt { .. }) => {
-                let is_near = partition.harm.is_near(asked) || is_behind_harm(partition, log, asked);
+                let is_near = partition.harm.is_near(asked) || is_behind_harm(world, partition, log, asked);
                 assert!(is_near, "{}: {asked} is good, and refused", told(partition, log));
                 found.refused.insert(asked);
             }

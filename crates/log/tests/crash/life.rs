@@ -66,6 +66,8 @@ fn start(world: &mut World) {
             Err(error) => assert!(world.is_dead(), "no start: {error:?}"),
         }
         world.tally.count("died in: a start");
+        // It may have been about to write an index anew.
+        world.partitions.iter_mut().for_each(|partition| partition.harm.evident = 0);
         die(world);
     }
 }
@@ -105,6 +107,9 @@ pub(crate) fn arrive(
             assert!(!partition.made || partition.aside.is_some(), "{} is gone", partition.topic);
             continue;
         };
+        if world.lost_power {
+            harmed::lose_the_end(&mut world.partitions[at], &log, report);
+        }
         world.partitions[at].settle(log.marks());
         if !harmed::is_told(&world.partitions[at], &log, report) {
             world.tally.count("beginnings lost after a kill, and not told");

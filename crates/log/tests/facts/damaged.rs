@@ -271,3 +271,49 @@ fn a_base_offset_that_is_too_high_is_the_lie_and_what_follows_it_is_served() {
         assert!(matches!(read, Err(ReadError::Damaged { .. })), "{lie}: {read:?}");
     }
 }
+
+/// A batch of two records of which the second holds a batch of this offset.
+fn holding(offset: i64) -> bytes::Bytes {
+    let mut inner = BatchBuilder::new(Codec::None).base_offset(offset);
+    inner.append(1000, None, Some(b"nobody wrote this"), &[]).expect("record");
+    let inner = inner.build().expect("batch");
+    let mut outer = BatchBuilder::new(Codec::None);
+    for value in [&[7; 300][..], &inner[..]] {
+        outer.append(1000, None, Some(value), &[]).expect("record");
+    }
+    outer.build().expect("batch")
+}
+
+fn without_entries() -> Bench {
+    Bench::with(LogConfig { segment_bytes: 1 << 20, index_interval_bytes: 1 << 20, ..config() })
+}
+
+#[test]
+fn a_batch_in_a_record_does_not_move_the_logs_end_out_of_reach() {
+    for far in [(1 << 31) - 30, 1 << 40] {
+        let bench = without_entries();
+        bench.fill(3);
+        let last = bench.append(holding(far)).base_offset;
+        let end = bench.log.sync().expect("synced");
+        let (name, position) = place(&bench, 0, last);
+        bench.file(&name).write_at(position, &[0; 120]).expect("destroyed");
+        let bench = again(bench, false);
+        assert_eq!(bench.log.marks().log_end, end, "{far}: {:?}", bench.report);
+        assert_eq!(bench.append(batch(1, 5)).base_offset, end);
+    }
+}
+
+#[test]
+fn a_batch_in_a_record_does_not_bring_the_logs_end_back() {
+    let bench = without_entries();
+    bench.fill(3);
+    let stable = bench.log.sync().expect("synced");
+    bench.fill(3);
+    let end = bench.log.marks().log_end;
+    let trap = bench.append(holding(stable + 1)).base_offset;
+    for (name, position) in [stable - 3, trap].map(|offset| place(&bench, 0, offset)) {
+        bench.file(&name).write_at(position, &[0; HEADER_LEN + 40]).expect("destroyed");
+    }
+    let bench = again(bench, false);
+    assert_eq!(bench.append(batch(1, 5)).base_offset, end, "{:?}", bench.report);
+}

@@ -205,9 +205,26 @@ impl OffsetIndex {
         let entries: Vec<Entry> = piece.entries().collect();
         let bytes: Vec<u8> = entries.iter().flat_map(|entry| entry.pack().to_be_bytes()).collect();
         file.write_at(u64::from(piece.first) * ENTRY_LEN as u64, &bytes)?;
+        piece.note_written(entries.len());
         if entries.len() >= PIECE {
             self.absorb(piece.first, &entries);
         }
+        Ok(())
+    }
+
+    /// Whether the file lacks entries at or below `relative`.
+    pub(crate) fn lacks(&self, relative: u32) -> bool {
+        self.piece.load().as_ref().is_some_and(|piece| piece.unwritten(relative).1.next().is_some())
+    }
+
+    /// Writes those, and none above: an entry that is on the disk before its batch makes the whole file unbelievable. Only the
+    /// writer calls this.
+    pub(crate) fn write_upto(&self, file: &dyn DiskFile, relative: u32) -> io::Result<()> {
+        let Some(piece) = self.piece.load_full() else { return Ok(()) };
+        let (before, news) = piece.unwritten(relative);
+        let bytes: Vec<u8> = news.flat_map(|entry| entry.pack().to_be_bytes()).collect();
+        file.write_at(u64::from(piece.first + before) * ENTRY_LEN as u64, &bytes)?;
+        piece.note_written(before as usize + bytes.len() / ENTRY_LEN);
         Ok(())
     }
 

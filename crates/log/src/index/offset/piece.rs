@@ -11,19 +11,34 @@ pub(super) struct Piece {
     /// Number of entries before this piece.
     pub(super) first: u32,
     pub(super) len: AtomicU32,
+    /// So many of them the file has.
+    written: AtomicU32,
     pub(super) entries: [AtomicU64; PIECE],
 }
 
 impl Piece {
     /// Without entries, behind so many.
     pub(super) fn new(first: u32) -> Self {
-        Self { first, len: AtomicU32::new(0), entries: [const { AtomicU64::new(0) }; PIECE] }
+        let (len, written) = (AtomicU32::new(0), AtomicU32::new(0));
+        Self { first, len, written, entries: [const { AtomicU64::new(0) }; PIECE] }
     }
 
     /// All that were published.
     pub(super) fn entries(&self) -> impl Iterator<Item = Entry> {
         let len = self.len.load(Ordering::Acquire) as usize;
         self.entries.iter().take(len).map(|entry| Entry::unpack(entry.load(Ordering::Relaxed)))
+    }
+
+    /// Those that the file lacks, up to this offset, and how many come before them.
+    pub(super) fn unwritten(&self, relative: u32) -> (u32, impl Iterator<Item = Entry>) {
+        let written = self.written.load(Ordering::Acquire);
+        let news = self.entries().skip(written as usize);
+        (written, news.take_while(move |entry| entry.relative <= relative))
+    }
+
+    /// The file has so many of them now.
+    pub(super) fn note_written(&self, entries: usize) {
+        self.written.fetch_max(entries as u32, Ordering::AcqRel);
     }
 
     /// The last one at or below this offset.

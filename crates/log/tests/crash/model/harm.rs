@@ -25,6 +25,8 @@ pub(crate) struct Harm {
     pub(crate) torn: Vec<Range<i64>>,
     /// Segments that something happened to. To each of them once: what it holds is known from its bytes.
     pub(crate) segments: BTreeSet<i64>,
+    /// What lies below has its entries in the indexes, and nobody has touched those.
+    pub(crate) evident: i64,
     /// Where the log may have begun, at most, before its first segment was lost.
     pub(crate) start_before: Option<i64>,
 }
@@ -38,6 +40,12 @@ impl Harm {
     pub(crate) fn end_at(&mut self, end: i64) {
         self.hits.retain(|hit| hit.offsets.start < end);
         self.torn.iter_mut().for_each(|torn| torn.end = torn.end.min(end));
+    }
+
+    /// The log goes on behind these, and says so.
+    pub(crate) fn lose(&mut self, offsets: Range<i64>) {
+        self.segments.insert(offsets.start);
+        self.hits.push(Hit { around: offsets.clone(), offsets, is_found: true, is_noted: false });
     }
 
     /// Some of it nobody can have found yet.

@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use pagewire_log::Marks;
 use uuid::Uuid;
 
-use super::{Fate, Harm, Known, Sent, fates, replay};
+use super::{Fate, Harm, Known, NESTED_END, Sent, fates, replay};
 
 #[derive(Debug, Clone)]
 pub(crate) struct Partition {
@@ -110,9 +110,11 @@ impl Partition {
     pub(crate) fn settle(&mut self, marks: Marks) {
         let Marks { log_start, log_end, .. } = marks;
         let written = self.doubtful.last().map_or(self.end, Sent::end);
+        // Where a header was destroyed a record's batch may be taken for the log's own: better than offsets given out twice.
+        let reach = if self.harm.is_none() { written } else { written.max(NESTED_END) };
         assert!(
-            (self.floor..=written).contains(&log_end),
-            "{}: ends at {log_end}, which is not in {}..={written}: {marks:?}",
+            (self.floor..=reach).contains(&log_end),
+            "{}: ends at {log_end}, which is not in {}..={reach}, of which {written} were written: {marks:?}",
             self.topic,
             self.floor,
         );
@@ -129,6 +131,9 @@ impl Partition {
         assert!(!cut_inside || log_start == log_end, "{}: ends at {log_end}, inside of a batch", self.topic);
         self.batches.truncate(whole);
         self.harm.end_at(log_end);
+        if written < log_end {
+            self.harm.lose(written..log_end);
+        }
         (self.start, self.start_seen) = (log_start, log_start);
         (self.end, self.floor) = (log_end, log_end);
     }

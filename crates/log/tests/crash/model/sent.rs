@@ -111,7 +111,22 @@ impl Sent {
 }
 
 /// Mostly short; now and then longer than a sector, than a page.
+/// Offsets of batches in values lie below this, or out of reach.
+pub(crate) const NESTED_END: i64 = 600;
+
+/// A whole batch, as where copies of logs are kept in a topic: of an offset that may be one of the log's, or of none it comes to.
+fn nested(chance: &mut Chance) -> Vec<u8> {
+    let near = chance.between(0, NESTED_END - 1);
+    let mut builder =
+        BatchBuilder::new(Codec::None).base_offset(chance.pick(&[near, near, (1 << 31) - 30, 1 << 40]));
+    builder.append(1, None, Some(b"nobody wrote this"), &[]).expect("a record");
+    builder.build().expect("a batch").to_vec()
+}
+
 fn value(chance: &mut Chance) -> Vec<u8> {
+    if chance.one_in(12) {
+        return nested(chance);
+    }
     let len = match chance.below(20) {
         0 => chance.below(5000),
         1..4 => chance.below(700),

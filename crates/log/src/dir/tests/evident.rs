@@ -1,0 +1,143 @@
+//! What a checkpoint calls stable has its index entries beside it, so that one lost sector costs what lay in it.
+
+use pagewire_disk::ForgettingDisk;
+
+use super::*;
+
+const BATCHES: usize = 60;
+
+/// With an entry for every batch but the first, and no segment that is ever full.
+fn indexed(disk: Arc<dyn Disk>) -> World {
+    let world = World::on(disk).knows("a", A);
+    let config = LogConfig { segment_bytes: 1 << 20, index_interval_bytes: 100, ..world.config.clone() };
+    World { config, ..world }
+}
+
+/// A log of which everything is stable, and a checkpoint says so.
+fn lived(world: &World) {
+    let (dir, _) = world.open();
+    let log = world.create(&dir, "a", 0);
+    append(&log, BATCHES);
+    log.sync().expect("synced");
+    dir.write_checkpoints().expect("written");
+}
+
+/// A header is gone, and the beginning of the records.
+fn destroy(world: &World, offset: i64) {
+    let file = world.disk.open(&path("a-0/00000000000000000000.log"), OpenMode::ReadWrite).expect("there");
+    file.write_at(offset as u64 * batch(1).len() as u64, &[0; 110]).expect("destroyed");
+}
+
+fn refused(dir: &LogDir) -> Vec<i64> {
+    let log = dir.get("a", 0).expect("open");
+    let marks = log.marks();
+    assert_eq!(marks.log_end, BATCHES as i64);
+    (0..marks.log_end).filter(|offset| log.read(*offset, 1, ReadUpTo::LogEnd, true).is_err()).collect()
+}
+
+#[test]
+fn behind_a_batch_that_lost_its_header_a_killed_log_goes_on() {
+    let world = indexed(Arc::new(MemoryDisk::new()));
+    lived(&world);
+    destroy(&world, 9);
+    for start in 0..3 {
+        let (dir, report) = world.open();
+        assert_eq!(refused(&dir), [9], "start {start}: {report:?}");
+    }
+}
+
+#[test]
+fn an_index_that_was_rebuilt_is_on_the_disk_before_anybody_is_killed_again() {
+    let world = indexed(Arc::new(MemoryDisk::new()));
+    lived(&world);
+    destroy(&world, 9);
+    // Without its times it is not believed any more.
+    world.put("a-0/00000000000000000000.timeindex", b"garbage");
+    for start in 0..3 {
+        let (dir, report) = world.open();
+        assert_eq!(refused(&dir), [9], "start {start}: {report:?}");
+    }
+}
+
+#[test]
+fn a_power_cut_takes_no_entry_of_what_a_checkpoint_calls_stable() {
+    let disk = ForgettingDisk::new();
+    let world = indexed(Arc::new(disk.clone()));
+    lived(&world);
+    for seed in 0..16 {
+        let world = world.moved_to(Arc::new(disk.crash(seed).expect("a crash")));
+        destroy(&world, 9);
+        let (dir, report) = world.open();
+        assert_eq!(refused(&dir), [9], "seed {seed}: {report:?}");
+    }
+}
+
+#[test]
+fn what_is_not_stable_has_no_entry_on_the_disk() {
+    let world = indexed(Arc::new(MemoryDisk::new()));
+    let (dir, _) = world.open();
+    let log = world.create(&dir, "a", 0);
+    let entries = || world.disk.file_len(&path("a-0/00000000000000000000.index")).expect("there") / 8;
+    append(&log, 10);
+    dir.write_checkpoints().expect("written");
+    assert_eq!(entries(), 0);
+    log.sync().expect("synced");
+    append(&log, 10);
+    dir.write_checkpoints().expect("written");
+    assert_eq!(entries(), 9, "every batch but the first");
+    log.sync().expect("synced");
+    dir.write_checkpoints().expect("written");
+    assert_eq!(entries(), 19);
+}
+
+/// Calls that change the disk, of a checkpoint of so many logs of which the first has new entries, and of one without news.
+fn calls(logs: i32) -> (u64, u64) {
+    let disk = ForgettingDisk::new();
+    let world = indexed(Arc::new(disk.clone()));
+    let (dir, _) = world.open();
+    for partition in 0..logs {
+        append(&world.create(&dir, "a", partition), 9);
+    }
+    let first = dir.get("a", 0).expect("open");
+    let written = || {
+        let before = disk.changes();
+        dir.write_checkpoints().expect("written");
+        disk.changes() - before
+    };
+    for log in dir.logs() {
+        log.sync().expect("synced");
+    }
+    written();
+    append(&first, 9);
+    first.sync().expect("synced");
+    (written(), written())
+}
+
+#[test]
+fn a_checkpoint_touches_only_the_indexes_of_logs_with_new_entries() {
+    let (one, none) = calls(1);
+    assert_eq!(calls(40), (one, none));
+    assert_eq!(none, 0);
+}
+
+#[test]
+fn a_checkpoint_is_due_once_a_segment_has_stable_records_of_which_none_is_noted() {
+    let world = World::new().knows("a", A);
+    let (dir, _) = world.open();
+    let log = world.create(&dir, "a", 0);
+    append(&log, 1);
+    assert!(!dir.has_unnoted(), "nothing is stable");
+    for segment in 0..3 {
+        log.sync().expect("synced");
+        assert!(dir.has_unnoted(), "segment {segment}");
+        dir.write_checkpoints().expect("written");
+        assert!(!dir.has_unnoted(), "segment {segment}");
+        let base = log.active_base_offset();
+        append(&log, 1);
+        log.sync().expect("synced");
+        assert!(log.active_base_offset() == base && !dir.has_unnoted(), "one of the segment is noted");
+        while log.active_base_offset() == base {
+            append(&log, 1);
+        }
+    }
+}

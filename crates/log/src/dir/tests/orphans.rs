@@ -1,0 +1,77 @@
+//! The newest segment is gone, and no checkpoint knows of it: its index tells.
+
+use pagewire_disk::checkpoint::RECOVERY_POINT_FILE;
+
+use super::*;
+use crate::ReadError;
+
+/// Two segments of ninety batches, and so many entries of the second that some are on the disk without a sync.
+const SEGMENT: i64 = 90;
+/// Those are, and the first batch has none.
+const WRITTEN: i64 = 64;
+
+/// Killed, without its newest segment, before any checkpoint named it.
+fn without_its_newest_segment() -> World {
+    let world = World::new().knows("a", A);
+    let bytes = SEGMENT as u32 * batch(1).len() as u32;
+    let config = LogConfig { segment_bytes: bytes, index_interval_bytes: 100, ..world.config.clone() };
+    let world = World { config, ..world };
+    let (dir, _) = world.open();
+    let log = world.create(&dir, "a", 0);
+    append(&log, 2 * SEGMENT as usize);
+    assert_eq!(log.segments().last().map(|last| last.base_offset), Some(SEGMENT));
+    drop(dir);
+    world.put(RECOVERY_POINT_FILE, b"0\n0\n");
+    world.disk.remove_file(&of(SEGMENT, "log")).expect("removed");
+    world
+}
+
+fn of(base: i64, suffix: &str) -> PathBuf {
+    path(&format!("a-0/{base:020}.{suffix}"))
+}
+
+fn is_lost(log: &Log, offset: i64) -> bool {
+    matches!(log.read(offset, 1, ReadUpTo::LogEnd, true), Err(ReadError::Damaged { .. }))
+}
+
+#[test]
+fn a_lost_newest_segment_is_told_by_its_index_and_its_offsets_are_not_given_out_again() {
+    let world = without_its_newest_segment();
+    let told = |world: &World| {
+        let found = found(world, None).into_iter();
+        found.filter(|finding| finding.path == of(SEGMENT, "index")).map(|finding| finding.severity).collect()
+    };
+    let before: Vec<Severity> = told(&world);
+    assert_eq!(before, [Severity::Damage]);
+    let upto = SEGMENT + WRITTEN + 1;
+    // Killed again and again, before anything of what is new is stable.
+    for start in 0..3 {
+        let (dir, report) = world.open();
+        let log = dir.get("a", 0).expect("open");
+        let said = &report.loaded.first().expect("loaded").report;
+        assert_eq!((log.marks().log_end, said.cuts.len()), (upto + start, 0), "{said:?}");
+        assert!(said.damage.iter().any(|lost| (lost.from, lost.upto) == (SEGMENT, upto)), "{said:?}");
+        assert!((SEGMENT..upto).all(|offset| is_lost(&log, offset)), "start {start}");
+        assert_eq!(try_append(&log, 1).expect("appended").base_offset, upto + start);
+    }
+    let (dir, _) = world.open();
+    let log = dir.get("a", 0).expect("open");
+    log.sync().expect("synced");
+    dir.write_checkpoints().expect("written");
+    drop((dir, log));
+    let (dir, _) = world.open();
+    let log = dir.get("a", 0).expect("open");
+    assert!(is_lost(&log, SEGMENT) && !is_lost(&log, upto) && log.marks().log_end == upto + 3);
+    assert!(!world.disk.exists(&of(SEGMENT, "index")).expect("seen"), "the recovery point says it now");
+}
+
+#[test]
+fn an_empty_index_is_of_a_segment_that_was_being_made() {
+    let world = without_its_newest_segment();
+    for suffix in ["index", "timeindex"] {
+        world.disk.open(&of(SEGMENT, suffix), OpenMode::ReadWrite).expect("there").set_len(0).expect("cut");
+    }
+    let (dir, report) = world.open();
+    assert_eq!(log_end(&dir, "a", 0), SEGMENT, "{report:?}");
+    assert!(!world.disk.exists(&of(SEGMENT, "index")).expect("seen"));
+}
