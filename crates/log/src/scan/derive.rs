@@ -120,7 +120,7 @@ impl Segment {
                 }
                 Err(ScanError::Bad { position, .. }) => {
                     patience.or_would_block()?;
-                    self.suspected();
+                    self.suspected_at(position);
                     let stretch = self.learn_on_the_way(&scanner, position, &self.anchors())?;
                     if target < stretch.next_offset {
                         return Err(self.damaged(stretch, target));

@@ -166,6 +166,9 @@ impl Segment {
         position: u64,
         anchors: Anchors<'_>,
     ) -> io::Result<Stretch> {
+        if let Some(known) = self.damage.at(position) {
+            return Ok(known);
+        }
         // The walk may have been led astray long before: what one from a sure place finds comes first.
         self.verify_due(position, 1, anchors)?;
         if let Some(known) = self.damage.at(position) {
@@ -210,7 +213,7 @@ impl Segment {
             if self.unsettled.load(Ordering::Relaxed) {
                 return Err(ReadError::Corrupt { file: self.path(), position });
             }
-            self.suspected();
+            self.suspected_at(position);
             let stretch = self.learn_on_the_way(scanner, position, anchors)?;
             scanner.resume(stretch.end(), stretch.next_offset);
         }

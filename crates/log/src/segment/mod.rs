@@ -189,6 +189,13 @@ impl Segment {
         self.unverified_below(u64::MAX);
     }
 
+    /// The same where it came to bytes at `position`, unless they are known to be damaged.
+    pub(crate) fn suspected_at(&self, position: u64) {
+        if self.damage.at(position).is_none() {
+            self.suspected();
+        }
+    }
+
     /// Of what begins below `position` nobody has looked at more than headers.
     pub(crate) fn unverified_below(&self, position: u64) {
         self.unverified.set_below(position);
