@@ -4,8 +4,17 @@
 //! nothing else. What would wait comes back as an error of kind `WouldBlock`; no ordinary read of a file has that kind.
 
 use std::io;
+use std::time::Duration;
 
 use pagewire_disk::DiskFile;
+
+/// Who waits longer for another read's work on the same segment asks again: clients do so by themselves.
+pub(crate) const WAIT_MAX: Duration = Duration::from_secs(if cfg!(test) { 0 } else { 2 });
+
+/// Another read is at it.
+pub(crate) fn busy(what: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::TimedOut, format!("{what} on behalf of another read: ask again"))
+}
 
 /// A reader's time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -167,14 +167,14 @@ impl Segment {
             // A consumer at the tail: no index, no header.
             return self.range(position, end.size - position, want.offset, patience);
         }
-        let Some(first) = self.locate(want.offset, patience)? else { return Ok(Slice::Past) };
+        let Some(first) = self.locate_verified(want.offset, patience)? else { return Ok(Slice::Past) };
         if first.header.base_offset >= bound {
             return Ok(Slice::BoundReached);
         }
         let until = if whole {
             end.size
         } else {
-            self.locate(bound, patience)?.map_or(end.size, |batch| batch.position)
+            self.locate_verified(bound, patience)?.map_or(end.size, |batch| batch.position)
         };
         let available = until.saturating_sub(first.position);
         let size = first.header.size_in_bytes();
@@ -198,13 +198,7 @@ impl Segment {
     /// Bytes from a batch of base offset `offset` on, up to the first that are known to be damaged.
     fn range(&self, position: u64, len: u64, offset: i64, patience: Patience) -> Result<Slice, ReadError> {
         let file = self.file_with(patience)?;
-        if self.suspect.load(Ordering::Relaxed) {
-            // Where one batch is bad others may be: these are looked at wherever they come from.
-            patience.or_would_block()?;
-        }
-        if patience == Patience::Endless {
-            self.check_if_due(position, len, offset)?;
-        }
+        self.verify_once(position, len, patience)?;
         let len = self.damage.clip(position, len).map_err(|stretch| self.damaged(stretch, offset))?;
         Ok(Slice::Range(FileRange::new(file.file().clone(), position, len)))
     }

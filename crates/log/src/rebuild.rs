@@ -1,13 +1,15 @@
 //! Closed segments' indexes: loaded at their first use, and written anew from the log when they do not agree with it.
 
 use std::io;
+use std::sync::atomic::Ordering;
 
 use pagewire_disk::OpenMode;
+use parking_lot::MutexGuard;
 
 use crate::errors::ReadError;
-use crate::patience::Patience;
+use crate::patience::{Patience, WAIT_MAX, busy};
 use crate::scan::derive::{Sparse, is_missing};
-use crate::scan::{ScanError, Scanner, WINDOW_LOOKUP, WINDOW_WALK};
+use crate::scan::{Found, ScanError, Scanner, WINDOW_LOOKUP, WINDOW_WALK};
 use crate::scrub::{Places, Stretch};
 use crate::segment::{Segment, names};
 
@@ -28,7 +30,7 @@ impl Segment {
         if !self.is_closed() {
             return Ok(false);
         }
-        let _building = self.building.lock();
+        let _building = self.building()?;
         if self.index.is_loaded() {
             return Ok(true);
         }
@@ -80,14 +82,24 @@ impl Segment {
         }
     }
 
-    /// An index contradicts the records. Of a closed segment both are written anew.
-    pub(crate) fn distrust_index(&self) {
-        if self.is_closed() {
-            let _building = self.building.lock();
-            if let Err(error) = self.rebuild_indexes() {
-                tracing::warn!(segment = %self.path().display(), ?error, "index cannot be rebuilt");
-            }
+    /// An index contradicts the records, as it was after it had been rebuilt `seen` times. Of a closed segment both are written
+    /// anew, once.
+    pub(crate) fn distrust_index(&self, seen: u32) -> io::Result<()> {
+        if !self.is_closed() {
+            return Ok(());
         }
+        let _building = self.building()?;
+        if self.rebuilt.load(Ordering::Acquire) == seen
+            && let Err(error) = self.rebuild_indexes()
+        {
+            tracing::warn!(segment = %self.path().display(), ?error, "index cannot be rebuilt");
+        }
+        Ok(())
+    }
+
+    /// One at a time; the others wait so long and no longer.
+    fn building(&self) -> io::Result<MutexGuard<'_, ()>> {
+        self.building.try_lock_for(WAIT_MAX).ok_or_else(|| busy("indexes are being rebuilt"))
     }
 
     /// Walks the whole segment and writes both indexes anew. For closed segments; the caller holds `building`.
@@ -95,6 +107,7 @@ impl Segment {
     fn rebuild_indexes(&self) -> Result<(), ReadError> {
         tracing::info!(segment = %self.path().display(), "rebuilding indexes");
         let written = self.write_anew();
+        self.rebuilt.fetch_add(1, Ordering::Release);
         if written.is_err() {
             // What was seen until then is not all of it.
             self.times.forget_max();
@@ -105,18 +118,28 @@ impl Segment {
     fn write_anew(&self) -> Result<(), ReadError> {
         let (end, file) = (self.end(), self.file()?);
         let places = self.index_places();
+        let anchors = |at| places.from(at);
+        // An entry says for good where a batch begins: of one that is none it would say so, too.
+        self.verify_due(0, end.size, &anchors)?;
         self.reset_indexes()?;
         let (mut sparse, mut follows_at) = (Sparse::default(), 0);
-        let scanner = Scanner::new(&*file, 0, end.size, self.base_offset, WINDOW_WALK);
-        let mut scanner = scanner.around(&self.damage);
-        while let Some(found) = self.next_readable(&mut scanner, &|at| places.from(at))? {
+        let mut note = |found: Found| {
             if found.position > follows_at {
                 sparse.owe();
             }
             follows_at = found.end();
             let due = sparse.next(self.home.index_interval(), found.header.size_in_bytes());
-            self.note_batch(&found.header, found.position, due)?;
+            self.note_batch(&found.header, found.position, due)
+        };
+        let scanner = Scanner::new(&*file, 0, end.size, self.base_offset, WINDOW_WALK);
+        let scanner = scanner.upto(end.next_offset).contiguous_from(self.holes_below());
+        let (mut scanner, mut last) = (scanner.around(&self.damage), None::<Found>);
+        while let Some(found) = self.next_readable(&mut scanner, &anchors)? {
+            // Only the one behind shows that its base offset is no lie.
+            let before = last.replace(found).filter(|before| self.damage.at(before.position).is_none());
+            before.map_or(Ok(()), &mut note)?;
         }
+        last.map_or(Ok(()), &mut note)?;
         self.write_indexes()?;
         self.index.close();
         self.times.close();

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use pagewire_disk::DiskFile;
@@ -88,6 +89,7 @@ impl Segment {
         let start = self.position_for_time(timestamp)?;
         let mut scanner =
             Scanner::new(&*file, start, end.size, self.base_offset, WINDOW_WALK).around(&self.damage);
+        scanner = scanner.upto(end.next_offset);
         let anchors = self.anchors();
         while let Some(batch) = self.next_readable(&mut scanner, &anchors)? {
             let header = &batch.header;
@@ -114,9 +116,9 @@ impl Segment {
         }
         // What has it was deleted.
         let (file, start) = (self.file()?, self.position_of(offset_min)?);
-        let mut max = None;
-        let mut scanner =
-            Scanner::new(&*file, start, self.end().size, self.base_offset, WINDOW_WALK).around(&self.damage);
+        let (mut max, end) = (None, self.end());
+        let scanner = Scanner::new(&*file, start, end.size, self.base_offset, WINDOW_WALK);
+        let mut scanner = scanner.around(&self.damage).upto(end.next_offset);
         let anchors = self.anchors();
         while let Some(batch) = self.next_readable(&mut scanner, &anchors)? {
             if batch.header.last_offset() < offset_min {
@@ -156,6 +158,7 @@ impl Segment {
         self.judge_times()?;
         // A lie is found once; after the rebuild the second look is at the truth.
         for _ in 0..2 {
+            let seen = self.rebuilt.load(Ordering::Acquire);
             let entry = match self.times.floor_in_memory(timestamp) {
                 Some(entry) => Some(entry),
                 None => match self.time_file() {
@@ -171,7 +174,7 @@ impl Segment {
             {
                 return Ok(batch.position);
             }
-            self.distrust_index();
+            self.distrust_index(seen)?;
         }
         Ok(0)
     }
@@ -181,12 +184,13 @@ impl Segment {
         if self.times.is_judged() {
             return Ok(());
         }
+        let seen = self.rebuilt.load(Ordering::Acquire);
         let rises = match self.time_file() {
             Err(error) if is_missing(&error) => false,
             file => time::load(&*file?, u64::MAX)?.is_some(),
         };
         if !rises {
-            self.distrust_index();
+            self.distrust_index(seen)?;
         }
         self.times.set_judged();
         Ok(())

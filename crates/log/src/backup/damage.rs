@@ -6,7 +6,7 @@ use pagewire_disk::{Disk, DiskFile, OpenMode};
 
 use super::{BackupError, Expected, Pace};
 use crate::Stretch;
-use crate::scrub::Places;
+use crate::scrub::{Evidence, Places, stretch_at};
 use crate::segment::{End, names};
 
 /// Bytes between two looks at whether to go on.
@@ -26,10 +26,11 @@ pub fn damage_in(
     let index = disk.open(&name.with_extension(names::INDEX.trim_start_matches('.')), OpenMode::Read);
     let places = index.and_then(|index| Places::read(&*index, expected.base_offset)).unwrap_or_default();
     let end = End { next_offset: expected.bound, size: bytes };
+    let how_far = |from, offsets, found| {
+        stretch_at(file, from, bytes, offsets, Evidence::of(&|at| places.from(at), found))
+    };
     loop {
-        let slice = search
-            .advance(file, end, SLICE, &|_| {}, &|at| places.from(at))
-            .map_err(BackupError::at(name))?;
+        let slice = search.advance(file, end, SLICE, &|_| {}, &how_far).map_err(BackupError::at(name))?;
         pace(slice.bytes).map_err(BackupError::at(name))?;
         if slice.done {
             return Ok(search.into_found().into_vec());

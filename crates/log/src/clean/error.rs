@@ -2,7 +2,6 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::Ordering;
 
 use pagewire_record::InflateError;
 
@@ -143,6 +142,6 @@ impl From<InflateError> for Unfit {
 
 /// A batch of `segment` that cannot be believed. The scrub looks at it before anything else, and tells its readers.
 pub(super) fn corrupt(segment: &Segment, position: u64, reason: &str) -> CleanError {
-    segment.suspect.store(true, Ordering::Relaxed);
+    segment.suspected();
     CleanError::Corrupt { file: segment.path(), position, reason: reason.to_owned() }
 }

@@ -3,8 +3,6 @@
 //! Every batch is checked, CRC and all: what compaction writes anew gets a new CRC, which would make damage look good
 //! for ever.
 
-use std::sync::atomic::Ordering;
-
 use pagewire_disk::DiskFile;
 use pagewire_record::{BatchHeader, HEADER_LEN, batch::Batch, fits};
 
@@ -89,7 +87,7 @@ impl<'s> Source<'s> {
     fn load(&mut self, needed: usize) -> Result<&[u8], CleanError> {
         let segment = self.segment;
         self.window.at(self.position, needed).map_err(|error| {
-            segment.suspect.store(true, Ordering::Relaxed);
+            segment.suspected();
             CleanError::reading(segment.path())(error)
         })
     }

@@ -8,13 +8,16 @@ use std::ops::RangeInclusive;
 
 use pagewire_disk::DiskFile;
 use pagewire_record::header::CRC_START;
-use pagewire_record::{BatchError, BatchHeader, HEADER_LEN};
+use pagewire_record::{BatchError, BatchHeader, HEADER_LEN, MAGIC};
 
 use super::CHUNK;
 use crate::scan::window::Window;
 
 /// Longer batches are checked without being kept in memory, unless told otherwise.
 const KEPT_MAX: usize = 256 << 10;
+
+/// Where a header has its magic.
+const MAGIC_AT: usize = 16;
 
 /// What looks like a header has its CRC computed: of so many bytes, and of so many more for each byte that was looked at. Bytes
 /// that were made to look like headers of long batches cost no more, and a short batch behind them is found all the same.
@@ -82,13 +85,15 @@ pub struct BatchWalk<'f> {
     ends_sought: usize,
     /// Bytes of what looked like batches and was none that searches may still compute the CRC of.
     tries: u64,
+    /// Bytes that were read through other windows.
+    aside: u64,
 }
 
 impl<'f> BatchWalk<'f> {
     /// Walks `file` from `position`, where a batch begins, to `end`.
     pub fn new(file: &'f dyn DiskFile, position: u64, end: u64) -> Self {
         let window = Window::new(file, end, CHUNK);
-        Self { window, position, kept_max: KEPT_MAX, ends_sought: 0, tries: TRIED_AT_ONCE }
+        Self { window, position, kept_max: KEPT_MAX, ends_sought: 0, tries: TRIED_AT_ONCE, aside: 0 }
     }
 
     /// Shows the bytes of batches up to this length. At least those of 256 KiB are shown.
@@ -131,6 +136,11 @@ impl<'f> BatchWalk<'f> {
         self.position = position + size;
         let bytes = kept.and_then(|size| self.window.again(position, size));
         Ok(Some(Step::Batch(WalkedBatch { position, header, crc, bytes })))
+    }
+
+    /// Bytes read since the last call.
+    pub(crate) fn take_read(&mut self) -> u64 {
+        self.window.take_read() + std::mem::take(&mut self.aside)
     }
 
     /// Where the walk ends at the latest.
@@ -198,6 +208,7 @@ impl<'f> BatchWalk<'f> {
                 found = Some(here);
             }
         }
+        self.aside += behind.take_read();
         Ok(found)
     }
 
@@ -206,9 +217,7 @@ impl<'f> BatchWalk<'f> {
         let mut position = from;
         while position + (HEADER_LEN as u64) <= end {
             let bytes = self.window.at(position, HEADER_LEN)?;
-            if let Some(ahead) =
-                bytes.windows(HEADER_LEN).position(|bytes| looks_like_a_header(bytes, offsets))
-            {
+            if let Some(ahead) = likely_in(bytes, offsets) {
                 return Ok(Some(position + ahead as u64).filter(|at| *at < end));
             }
             // The last windows that fit were looked at; what is behind them comes with the next read.
@@ -279,7 +288,10 @@ impl<'f> BatchWalk<'f> {
     /// CRC of the batch at `position`, to which the window has come, without moving it on.
     fn crc_aside(&mut self, position: u64, size: u64) -> io::Result<Option<u32>> {
         let Some(kept) = usize::try_from(size).ok().filter(|size| *size <= CHUNK) else {
-            return self.window.another().crc(position + CRC_START as u64, position + size);
+            let mut aside = self.window.another();
+            let crc = aside.crc(position + CRC_START as u64, position + size);
+            self.aside += aside.take_read();
+            return crc;
         };
         if self.window.again(position, kept).is_none() {
             self.window.at(position, kept)?;
@@ -319,6 +331,19 @@ impl<'f> BatchWalk<'f> {
             return Ok(bytes.get(CRC_START..size).map(crc32c::crc32c));
         }
         self.window.crc(position + CRC_START as u64, position + size)
+    }
+}
+
+/// The first place among these bytes. Most bytes are passed by for want of a magic alone.
+fn likely_in(bytes: &[u8], offsets: &RangeInclusive<i64>) -> Option<usize> {
+    let mut from = 0;
+    loop {
+        let magics = bytes.get(from + MAGIC_AT..)?;
+        let at = from + magics.iter().position(|byte| *byte == MAGIC as u8)?;
+        if looks_like_a_header(bytes.get(at..at + HEADER_LEN)?, offsets) {
+            return Some(at);
+        }
+        from = at + 1;
     }
 }
 

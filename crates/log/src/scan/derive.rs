@@ -11,10 +11,11 @@ use pagewire_disk::DiskFile;
 
 use crate::errors::ReadError;
 use crate::index::time::{self, TimeEntry};
-use crate::patience::Patience;
+use crate::patience::{Patience, busy};
 use crate::scan::{Found, ScanError, Scanner, WINDOW_LOOKUP, WINDOW_WALK};
 use crate::scrub::Stretch;
 use crate::segment::Segment;
+use crate::segment::unverified::{PART, POSITIONS};
 
 /// Batches that a reader without patience walks past at most. Between two index entries there are fewer, unless the
 /// interval was set high.
@@ -45,24 +46,60 @@ impl Sparse {
     }
 }
 
+/// Verifies what begins at a position, where that is due; whether more is known as damaged now.
+type Verify<'v> = &'v dyn Fn(u64) -> io::Result<bool>;
+
+/// Where a walk came to.
+enum Came {
+    To(Option<Found>),
+    /// More is known as damaged by now.
+    ToNews,
+}
+
 impl Segment {
     /// The first batch whose last offset is at or above `target`; `None` if there is none below the segment's end.
     ///
     /// Without patience the walk is short, too: what takes long, for whatever reason, would hold up others as well.
     pub(crate) fn locate(&self, target: i64, patience: Patience) -> Result<Option<Found>, ReadError> {
+        self.find(target, patience, &|_| Ok(false))
+    }
+
+    /// The same for whoever hands out bytes: no batch leads to another before it was verified, where that is due. The length
+    /// in a damaged header may lead into a record.
+    pub(crate) fn locate_verified(
+        &self,
+        target: i64,
+        patience: Patience,
+    ) -> Result<Option<Found>, ReadError> {
+        self.find(target, patience, &|position| self.verify_once(position, 1, patience))
+    }
+
+    fn find(&self, target: i64, patience: Patience, verify: Verify<'_>) -> Result<Option<Found>, ReadError> {
+        for _ in 0..=POSITIONS / PART {
+            if let Came::To(found) = self.come_to(target, patience, verify)? {
+                return Ok(found);
+            }
+        }
+        Err(busy("it is being verified").into())
+    }
+
+    /// One walk to a batch.
+    fn come_to(&self, target: i64, patience: Patience, verify: Verify<'_>) -> Result<Came, ReadError> {
         let end = self.end();
         if target >= end.next_offset {
-            return Ok(None);
+            return Ok(Came::To(None));
         }
         // Also of a file that is empty now: what it held is lost, and not to be passed over.
         if let Some(stretch) = self.damage.holding(target) {
             return Err(self.damaged(stretch, target));
         }
         if end.size == 0 {
-            return Ok(None);
+            return Ok(Came::To(None));
         }
         let file = self.file_with(patience)?;
-        let mut scanner = self.scanner_near(&*file, target, end.size, patience)?;
+        let Some(mut scanner) = self.scanner_near(&*file, target, end.size, patience, verify)? else {
+            return Ok(Came::ToNews);
+        };
         if let Some(before) = self.damage.below(target).filter(|before| scanner.position() < before.end()) {
             scanner = Scanner::new(&*file, before.end(), end.size, before.next_offset, WINDOW_LOOKUP)
                 .with(patience);
@@ -71,8 +108,11 @@ impl Segment {
         scanner = scanner.upto(end.next_offset).contiguous_from(self.holes_below());
         let mut walked = 0;
         loop {
+            if scanner.position() < end.size && verify(scanner.position())? {
+                return Ok(Came::ToNews);
+            }
             let found = match scanner.next() {
-                Ok(None) => return Ok(None),
+                Ok(None) => return Ok(Came::To(None)),
                 Ok(Some(found)) => found,
                 Err(ScanError::Io(error)) => return Err(error.into()),
                 Err(ScanError::Bad { position, .. }) if self.unsettled.load(Ordering::Relaxed) => {
@@ -80,7 +120,7 @@ impl Segment {
                 }
                 Err(ScanError::Bad { position, .. }) => {
                     patience.or_would_block()?;
-                    self.suspected();
+                    self.suspected_at(position);
                     let stretch = self.learn_on_the_way(&scanner, position, &self.anchors())?;
                     if target < stretch.next_offset {
                         return Err(self.damaged(stretch, target));
@@ -94,7 +134,7 @@ impl Segment {
                 patience.or_would_block()?;
             }
             if found.header.last_offset() >= target {
-                return Ok(Some(found));
+                return Ok(Came::To(Some(found)));
             }
         }
     }
@@ -129,48 +169,57 @@ impl Segment {
         }
     }
 
-    /// A scanner at a batch at or before the one that holds `target`.
+    /// A scanner at a batch at or before the one that holds `target`; `None` if more is known as damaged by now.
     fn scanner_near<'f>(
         &self,
         file: &'f dyn DiskFile,
         target: i64,
         size: u64,
         patience: Patience,
-    ) -> io::Result<Scanner<'f>> {
+        verify: Verify<'_>,
+    ) -> io::Result<Option<Scanner<'f>>> {
         let relative = (target - self.base_offset).clamp(0, i64::from(u32::MAX)) as u32;
         // A lie is found once; after the rebuild the second look is at the truth.
         for _ in 0..2 {
             if !self.index_is_loaded(patience)? {
                 break;
             }
+            let seen = self.rebuilt.load(Ordering::Acquire);
             let entry = match self.index.floor(relative, patience, || self.index_file_with(patience)) {
                 Ok(Some(entry)) => entry,
                 Ok(None) => break,
                 Err(error) if is_missing(&error) => {
                     patience.or_would_block()?;
-                    self.distrust_index();
+                    self.distrust_index(seen)?;
                     continue;
                 }
                 Err(error) => return Err(error),
             };
             let position = u64::from(entry.position);
+            if verify(position)? {
+                return Ok(None);
+            }
+            if self.damage.at(position).is_some() {
+                // No lie: what it names went bad. The walk begins behind that.
+                break;
+            }
             let last_offset = self.base_offset + i64::from(entry.relative);
             let mut probe =
                 Scanner::new(file, position, size, self.base_offset, WINDOW_LOOKUP).with(patience);
             match probe.next() {
                 Ok(Some(found)) if found.header.last_offset() == last_offset => {
                     probe.rewind(&found);
-                    return Ok(probe);
+                    return Ok(Some(probe));
                 }
                 Err(ScanError::Io(error)) => return Err(error),
                 _ => {
                     patience.or_would_block()?;
-                    self.distrust_index();
+                    self.distrust_index(seen)?;
                 }
             }
         }
         let window = if patience == Patience::None { WINDOW_LOOKUP } else { WINDOW_WALK };
-        Ok(Scanner::new(file, 0, size, self.base_offset, window).with(patience))
+        Ok(Some(Scanner::new(file, 0, size, self.base_offset, window).with(patience)))
     }
 
     /// The largest timestamp of the segment and the batch that first has it; of a damaged segment that of what can be
@@ -185,6 +234,7 @@ impl Segment {
     }
 
     fn find_largest(&self) -> Result<Option<TimeEntry>, ReadError> {
+        let seen = self.rebuilt.load(Ordering::Acquire);
         let last = match self.time_file() {
             Err(error) if is_missing(&error) => None,
             file => time::last_in(&*file?)?,
@@ -202,21 +252,23 @@ impl Segment {
         };
         let mut scanner =
             Scanner::new(&*file, start, end.size, self.base_offset, WINDOW_WALK).around(&self.damage);
+        scanner = scanner.upto(end.next_offset);
         let anchors = self.anchors();
         while let Some(found) = self.next_readable(&mut scanner, &anchors)? {
             let timestamp = found.header.max_timestamp;
             if found.header.records_count == 0 {
                 continue;
             }
-            if max.is_none_or(|max| timestamp > max.timestamp) {
-                let relative = (found.header.last_offset() - self.base_offset) as u32;
+            if max.is_none_or(|max| timestamp > max.timestamp)
+                && let Some(relative) = self.relative(found.header.last_offset())
+            {
                 max = Some(TimeEntry { timestamp, relative });
             }
         }
         let timestamp =
             |entry: Option<TimeEntry>| entry.map(|entry| entry.timestamp).filter(|time| *time >= 0);
         if timestamp(max) != timestamp(last) {
-            self.distrust_index();
+            self.distrust_index(seen)?;
         }
         Ok(max)
     }

@@ -53,9 +53,9 @@ pub(crate) fn walk_batches(
             }
         }
     };
-    let (file, size) = (segment.file().map_err(failed())?, segment.end().size);
-    let scanner = Scanner::new(&*file, first.position, size, first.header.base_offset, WINDOW_WALK);
-    let mut scanner = scanner.around(&segment.damage);
+    let (file, end) = (segment.file().map_err(failed())?, segment.end());
+    let scanner = Scanner::new(&*file, first.position, end.size, first.header.base_offset, WINDOW_WALK);
+    let mut scanner = scanner.around(&segment.damage).upto(end.next_offset);
     let anchors = segment.anchors();
     if !show(&*file, &first).map_err(failed())? {
         return Ok(whole);

@@ -125,11 +125,19 @@ impl KnownDamage {
         added
     }
 
-    /// The whole segment was looked at, and this is all that there is. Whether it was news.
-    pub(crate) fn set(&self, stretches: Stretches) -> bool {
-        let news = self.all() != *stretches;
-        self.0.store((!stretches.is_empty()).then(|| Arc::new(stretches)));
-        news
+    /// The whole segment was looked at, and this is all that there is, besides what others came to since it was `before`:
+    /// they may have read what went bad behind whoever looked. Whether it was news.
+    pub(crate) fn set(&self, found: &Stretches, before: Option<&Stretches>) -> bool {
+        let known = self.0.rcu(|known| {
+            let since = known.iter().flat_map(|known| known.iter());
+            let since = since.filter(|one| !before.is_some_and(|before| before.contains(one)));
+            let mut all = found.clone();
+            for one in since {
+                all.add(*one);
+            }
+            (!all.is_empty()).then(|| Arc::new(all))
+        });
+        known.map_or_else(Vec::new, |known| known.to_vec()) != self.all()
     }
 
     /// Whether there is none.
@@ -157,6 +165,13 @@ impl KnownDamage {
         let known = self.0.load();
         let known = known.as_ref()?;
         known.iter().find(|stretch| (stretch.offset..stretch.next_offset).contains(&offset)).copied()
+    }
+
+    /// The one that has the byte at `position`.
+    pub(crate) fn at(&self, position: u64) -> Option<Stretch> {
+        let known = self.0.load();
+        let next = known.as_ref()?.ending_behind(position)?;
+        (next.begin() <= position).then_some(next)
     }
 
     /// Whether some of the offsets of `hole`, which no batch has at `position`, are known to be lost.
@@ -228,7 +243,19 @@ mod tests {
         let known = known();
         known.add(Stretch::new(90..160, 9..16));
         assert_eq!((known.len(), known.clip(0, 1000)), (2, Ok(90)));
-        known.set(Stretches::default());
+        known.set(&Stretches::default(), known.shared().as_deref());
         assert_eq!((known.len(), known.clip(0, 1000)), (0, Ok(1000)));
+    }
+
+    #[test]
+    fn what_was_found_while_somebody_looked_at_all_stays_known() {
+        let known = known();
+        let before = known.shared();
+        known.add(Stretch::new(500..550, 50..55));
+        let found: Stretches = [Stretch::new(300..350, 30..35)].into_iter().collect();
+        assert!(known.set(&found, before.as_deref()), "one of them is put right");
+        let places = known.all().iter().map(Stretch::begin).collect::<Vec<_>>();
+        assert_eq!(places, [300, 500]);
+        assert_eq!((known.at(320).map(|one| one.begin()), known.at(350)), (Some(300), None));
     }
 }

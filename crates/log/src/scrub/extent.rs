@@ -31,27 +31,47 @@ pub(crate) fn stretch_at(
     offsets: Range<i64>,
     evidence: Evidence<'_>,
 ) -> io::Result<Stretch> {
-    let Range { start: offset, end } = offsets;
-    let believed = offset..=end.saturating_sub(1);
-    let mut way = Way { walk: BatchWalk::new(file, from, size), believed: believed.clone(), evidence };
-    let (mut at, mut first) = (from, None::<BatchHeader>);
-    let (to, header) = loop {
-        let seen = way.look(at)?;
-        let whole = seen.whole.filter(|header| believed.contains(&header.base_offset) && fits(header, end));
-        match whole {
-            Some(header) if at > from => break (at, header),
-            whole => first = first.or(whole),
-        }
-        at = match way.behind(at, &seen)? {
-            Next::Place(to) => to,
-            Next::Batch(to, header) => break (to, header),
-            Next::None => return Ok(Stretch::new(from..size, offset..end)),
+    stretch_and_cost(file, from, size, offsets, evidence).map(|(stretch, _)| stretch)
+}
+
+/// The same, and how many bytes were read for it.
+pub(crate) fn stretch_and_cost(
+    file: &dyn DiskFile,
+    from: u64,
+    size: u64,
+    offsets: Range<i64>,
+    evidence: Evidence<'_>,
+) -> io::Result<(Stretch, u64)> {
+    let believed = offsets.start..=offsets.end.saturating_sub(1);
+    let mut way = Way { walk: BatchWalk::new(file, from, size), believed, evidence };
+    let stretch = way.stretch(from, size, offsets)?;
+    Ok((stretch, way.walk.take_read()))
+}
+
+impl Way<'_> {
+    fn stretch(&mut self, from: u64, size: u64, offsets: Range<i64>) -> io::Result<Stretch> {
+        let Range { start: offset, end } = offsets;
+        let (way, believed) = (self, offset..=end.saturating_sub(1));
+        let (mut at, mut first) = (from, None::<BatchHeader>);
+        let (to, header) = loop {
+            let seen = way.look(at)?;
+            let whole =
+                seen.whole.filter(|header| believed.contains(&header.base_offset) && fits(header, end));
+            match whole {
+                Some(header) if at > from => break (at, header),
+                whole => first = first.or(whole),
+            }
+            at = match way.behind(at, &seen)? {
+                Next::Place(to) => to,
+                Next::Batch(to, header) => break (to, header),
+                Next::None => return Ok(Stretch::new(from..size, offset..end)),
+            };
         };
-    };
-    let adjoins = |first: &BatchHeader| from + first.size_in_bytes() == to;
-    let followed = first.filter(|first| adjoins(first) && first.next_offset() == header.base_offset);
-    let (to, next) = followed.map_or((to, header), |first| (from, first));
-    Ok(Stretch::new(from..to, offset..next.base_offset))
+        let adjoins = |first: &BatchHeader| from + first.size_in_bytes() == to;
+        let followed = first.filter(|first| adjoins(first) && first.next_offset() == header.base_offset);
+        let (to, next) = followed.map_or((to, header), |first| (from, first));
+        Ok(Stretch::new(from..to, offset..next.base_offset))
+    }
 }
 
 /// What comes behind a damaged batch.

@@ -142,7 +142,9 @@ impl Segment {
         let tell = |stretch| {
             self.tell_damage(stretch);
         };
-        search.advance(&*file, end, bytes, &tell, &self.anchors()).map(drop)
+        let anchors = self.anchors();
+        let how_far = |from, offsets, found| self.sought(from, offsets, found, &anchors);
+        search.advance(&*file, end, bytes, &tell, &how_far).map(drop)
     }
 
     /// Whether the batch before `position` ends there, and the next offset is this one.

@@ -1,39 +1,161 @@
 //! A check on the way of a read, where one is due.
 //!
-//! A segment that was taken over at the start without being read (it lies below the recovery point) may have gone bad while
-//! nobody looked, and the scrub may take days to come to it. A read of it that has to wait for the disk anyway, on a thread
-//! that may, has its batches' checksums compared first: the bytes come from the disk either way, and the sending that
-//! follows finds them in the page cache. A read that finds what it needs in the cache is answered without a check.
+//! What was taken over at the start without being read (it lies below the recovery point) may have gone bad while nobody
+//! looked, and the scrub may take days to come to it. Nothing of it is handed out, and no lookup is led by it, before it was
+//! verified: part by part, each once, on a thread that may wait. The bytes come from the disk either way, and the sending that
+//! follows finds them in the page cache.
+//!
+//! ```text
+//!   entry of the index ──▶ [ batch ][ batch ]│[ batch ][ wanted ][ batch ]│[ batch ]
+//!   or the last walk's end                   └── the part: to its end ────┘ └ only if it tells of the one before
+//! ```
+//!
+//! How far damage reaches may take long to find out: of a segment one at a time looks for it, and who comes to the same
+//! damage waits for that, or comes again.
 
 use std::io;
+use std::ops::Range;
 use std::sync::atomic::Ordering;
 
+use pagewire_disk::DiskFile;
 use pagewire_record::BatchHeader;
 
 use super::damage::Stretch;
 use super::evidence::{Anchors, Evidence};
-use super::extent::stretch_at;
+use super::extent::stretch_and_cost;
 use super::search::Search;
 use super::stretches::Added;
 use crate::damaged::{Damaged, TOLD_MAX};
 use crate::errors::ReadError;
 use crate::files::{BatchWalk, Step};
+use crate::patience::{Patience, WAIT_MAX, busy};
 use crate::scan::{Found, ScanError, Scanner};
 use crate::segment::Segment;
+use crate::segment::unverified::{PART, POSITIONS, Place};
+
+/// Entries of the index that are tried before the walk begins at the segment's start.
+const ENTRIES_TRIED: usize = 8;
 
 impl Segment {
-    /// Verifies the batches that begin among `len` bytes from `position`, where one of base offset `offset` begins. What is
-    /// damaged is known to readers afterwards.
-    pub(crate) fn check_if_due(&self, position: u64, len: u64, offset: i64) -> io::Result<()> {
-        if !self.is_check_due(position) {
-            return Ok(());
+    /// Verifies what begins among `len` bytes from `position`, where that is due. What is damaged is known to readers
+    /// afterwards; whether that is news.
+    pub(crate) fn verify_once(&self, position: u64, len: u64, patience: Patience) -> io::Result<bool> {
+        if self.unverified.first_due(position, len).is_none() {
+            return Ok(false);
         }
-        let (file, end) = (self.file()?, self.end());
-        let mut search = Search::from(position, offset).until(position.saturating_add(len)).lacking_as(self);
-        let tell = |stretch| {
-            self.tell_damage(stretch);
+        patience.or_would_block()?;
+        let before = self.damage.shared();
+        self.verify_due(position, len, &self.anchors())?;
+        Ok(before != self.damage.shared())
+    }
+
+    /// The same, if one may wait. `anchors`: what the index says, or said.
+    pub(crate) fn verify_due(&self, position: u64, len: u64, anchors: Anchors<'_>) -> io::Result<()> {
+        for _ in 0..=POSITIONS / PART {
+            let Some(due) = self.unverified.first_due(position, len) else { return Ok(()) };
+            self.verify_part(due, anchors)?;
+        }
+        Err(busy("it is being doubted"))
+    }
+
+    /// Verifies the batches that begin in the part that has `position`, which is no longer due then.
+    fn verify_part(&self, position: u64, anchors: Anchors<'_>) -> io::Result<()> {
+        let (file, end, part) = (self.file()?, self.end(), position / PART);
+        let (from, offset) = self.surely_begins_before(&*file, position)?;
+        let mut search = Search::from(from, offset).until((part + 1) * PART).lacking_as(self);
+        let tell = |lost| self.doubt_if_news(lost);
+        let how_far = |from, offsets, found| self.sought(from, offsets, found, anchors);
+        search.advance(&*file, end, u64::MAX, &tell, &how_far)?;
+        let mut ended = (search.position(), search.expected());
+        if search.is_in_doubt() && ended.0 < end.size {
+            search = search.until(ended.0 + 1);
+            if search.advance(&*file, end, u64::MAX, &tell, &how_far)?.damaged > 0 {
+                ended = (search.position(), search.expected());
+            }
+        }
+        let is_all = ended.0 >= end.size;
+        let last =
+            if is_all { part.max(end.size / PART) } else { part.max((ended.0 / PART).saturating_sub(1)) };
+        let bytes = if self.is_closed() { end.size } else { POSITIONS };
+        let first = from.div_ceil(PART).min(part);
+        self.unverified.verified(first..=last, (!is_all).then_some(ended), bytes);
+        Ok(())
+    }
+
+    /// Where a batch of the log's own begins, of those before the part that has `position` the nearest that is known.
+    fn surely_begins_before(&self, file: &dyn DiskFile, position: u64) -> io::Result<Place> {
+        let start = position / PART * PART;
+        let ended = self.unverified.ended_before(position);
+        let entry = match ended {
+            Some((at, _)) if at >= start => None,
+            _ => self.entry_before(file, start)?,
         };
-        search.advance(&*file, end, u64::MAX, &tell, &self.anchors()).map(drop)
+        Ok(ended.into_iter().chain(entry).max().unwrap_or((0, self.base_offset)))
+    }
+
+    /// The batch of the nearest entry of the index before `position` that agrees with the bytes.
+    fn entry_before(&self, file: &dyn DiskFile, position: u64) -> io::Result<Option<Place>> {
+        if !self.index.is_loaded() {
+            return Ok(None);
+        }
+        // One that cannot be read says nothing.
+        let entry_at = |at| self.index.floor_position(at, &*self.index_file().ok()?).ok()?;
+        let mut walk = BatchWalk::new(file, 0, self.end().size);
+        let mut before = position.checked_sub(1);
+        for _ in 0..ENTRIES_TRIED {
+            let Some(at) = before else { break };
+            let Some(entry) = entry_at(at) else { break };
+            let (at, last_offset) = (u64::from(entry.position), self.base_offset + i64::from(entry.relative));
+            if let Some(header) = walk.whole_at(at)?.filter(|header| header.last_offset() == last_offset) {
+                return Ok(Some((at, header.base_offset)));
+            }
+            before = at.checked_sub(1);
+        }
+        Ok(None)
+    }
+
+    /// How far damage from `from` on reaches, which readers know of from here on. See [`HowFar`](super::search::HowFar).
+    pub(super) fn sought(
+        &self,
+        from: u64,
+        offsets: Range<i64>,
+        found: usize,
+        anchors: Anchors<'_>,
+    ) -> io::Result<Stretch> {
+        let Some(_searching) = self.searching.try_lock_for(WAIT_MAX) else {
+            return Err(busy("it is being looked for where damage ends"));
+        };
+        if let Some(known) = self.damage.at(from) {
+            return Ok(known);
+        }
+        // However many parts it is found in, of one segment so much is read far ahead and no more.
+        let found = found.max(self.damage.len());
+        let (file, size) = (self.file()?, self.end().size);
+        let (stretch, _) = stretch_and_cost(&*file, from, size, offsets, Evidence::of(anchors, found))?;
+        self.doubt_if_news(stretch);
+        Ok(stretch)
+    }
+
+    /// The same of somebody who believes nothing that is known; how many bytes were read for it, and whether it was news.
+    pub(super) fn sought_anew(
+        &self,
+        from: u64,
+        offsets: Range<i64>,
+        found: usize,
+        anchors: Anchors<'_>,
+    ) -> io::Result<(Stretch, u64, bool)> {
+        let _searching = self.searching.lock();
+        let (file, size) = (self.file()?, self.end().size);
+        let (stretch, cost) = stretch_and_cost(&*file, from, size, offsets, Evidence::of(anchors, found))?;
+        let news = self.tell_damage(stretch);
+        Ok((stretch, cost, news))
+    }
+
+    /// A reader found it, and where it is the scrub finds more.
+    fn doubt_if_news(&self, stretch: Stretch) {
+        if self.tell_damage(stretch) {
+            self.suspect.store(true, Ordering::Release);
+        }
     }
 
     /// A walk over headers came to something at `position` that is no batch, or goes back. If the batch before is not whole, its
@@ -44,6 +166,14 @@ impl Segment {
         position: u64,
         anchors: Anchors<'_>,
     ) -> io::Result<Stretch> {
+        if let Some(known) = self.damage.at(position) {
+            return Ok(known);
+        }
+        // The walk may have been led astray long before: what one from a sure place finds comes first.
+        self.verify_due(position, 1, anchors)?;
+        if let Some(known) = self.damage.at(position) {
+            return Ok(known);
+        }
         let file = self.file()?;
         let whole_at = |at| -> io::Result<Option<BatchHeader>> {
             Ok(match BatchWalk::new(&*file, at, self.end().size).step()? {
@@ -83,7 +213,7 @@ impl Segment {
             if self.unsettled.load(Ordering::Relaxed) {
                 return Err(ReadError::Corrupt { file: self.path(), position });
             }
-            self.suspected();
+            self.suspected_at(position);
             let stretch = self.learn_on_the_way(scanner, position, anchors)?;
             scanner.resume(stretch.end(), stretch.next_offset);
         }
@@ -92,11 +222,7 @@ impl Segment {
     /// What begins at `from` is not what belongs there: readers know from here on how far that reaches. `anchors`: what the index
     /// says, or said.
     pub(crate) fn learn_damage(&self, from: u64, expected: i64, anchors: Anchors<'_>) -> io::Result<Stretch> {
-        let end = self.end();
-        let evidence = Evidence::of(anchors, self.damage.all().len());
-        let stretch = stretch_at(&*self.file()?, from, end.size, expected..end.next_offset, evidence)?;
-        self.tell_damage(stretch);
-        Ok(stretch)
+        self.sought(from, expected..self.end().next_offset, self.damage.len(), anchors)
     }
 
     /// Damage was found: known to readers from here on, and said once as long as there is little of it. Whether it was news.

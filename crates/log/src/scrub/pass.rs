@@ -4,12 +4,15 @@ use std::cell::Cell;
 use std::fs::File;
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
+use pagewire_disk::DiskFile;
 use pagewire_zcopy::{DropBehind, DropBehindOptions, FileRange, Residency, drop_pages_blocking, residency};
 
 use super::Stretch;
 use super::search::{Search, Slice};
-use crate::segment::Segment;
+use super::stretches::Stretches;
+use crate::segment::{End, Segment};
 
 /// Whether pages are in the cache is asked for so many bytes at a time; those that were not are dropped again.
 const WINDOW: u64 = 1 << 20;
@@ -19,6 +22,8 @@ const WINDOW: u64 = 1 << 20;
 pub(super) struct SegmentPass {
     pub(super) segment: Arc<Segment>,
     search: Search,
+    /// What was known when it began.
+    before: Option<Arc<Stretches>>,
     behind: DropBehind,
     /// Of what it found, something was not known.
     news: bool,
@@ -32,36 +37,55 @@ impl SegmentPass {
         let until = if segment.is_closed() { u64::MAX } else { segment.due_below() };
         let search = Search::new(segment.base_offset).until(until).lacking_as(&segment);
         let behind = DropBehind::new(DropBehindOptions { lag_bytes: 0, ..DropBehindOptions::default() });
-        Self { segment, search, behind, news: false, damaged: 0 }
+        // What readers come to from now on is looked at again.
+        segment.suspect.store(false, Ordering::Release);
+        let before = segment.damage.shared();
+        Self { segment, search, before, behind, news: false, damaged: 0 }
     }
 
     /// Verifies batches until `bytes` were read or the segment ends; tells its readers what it found.
     pub(super) fn advance(&mut self, bytes: u64) -> io::Result<Slice> {
         let (file, end, start) = (self.segment.file()?, self.segment.end(), self.search.position());
         self.look_what_is_cached(file.file(), start, bytes.min(end.size - start.min(end.size)));
-        let segment = &self.segment;
-        let news = Cell::new(self.news);
-        let tell = |stretch| {
-            news.set(segment.tell_damage(stretch) || news.get());
-        };
-        let slice = self.search.advance(&*file, end, bytes, &tell, &segment.anchors())?;
-        self.news = news.into_inner();
+        let slice = self.look(&*file, end, bytes)?;
         self.damaged += slice.damaged;
         if slice.done {
-            self.segment.unverified_below(0);
-            if self.segment.is_closed() {
-                let search = std::mem::replace(&mut self.search, Search::new(self.segment.base_offset));
-                if self.segment.damage.set(search.into_found()) {
-                    self.segment.forget_times();
-                }
-                if self.news {
-                    self.segment.sum_damage_up();
-                }
-            }
-            self.tell_what_to_do();
+            self.settle();
         }
         self.drop_what_was_brought_in(file.file(), start, slice);
         Ok(slice)
+    }
+
+    fn look(&mut self, file: &dyn DiskFile, end: End, bytes: u64) -> io::Result<Slice> {
+        let segment = &self.segment;
+        let (anchors, news, sought) = (segment.anchors(), Cell::new(self.news), Cell::new(0));
+        let tell = |lost| news.set(segment.tell_damage(lost) || news.get());
+        let how_far = |from, offsets, found| -> io::Result<Stretch> {
+            let (stretch, read, is_news) = segment.sought_anew(from, offsets, found, &anchors)?;
+            sought.set(sought.get() + read);
+            news.set(is_news || news.get());
+            Ok(stretch)
+        };
+        let slice = self.search.advance(file, end, bytes, &tell, &how_far)?;
+        self.news = news.get();
+        Ok(Slice { sought: sought.get(), ..slice })
+    }
+
+    /// All of it was looked at: what is known from now on.
+    fn settle(&mut self) {
+        if self.segment.is_closed() {
+            let search = std::mem::replace(&mut self.search, Search::new(self.segment.base_offset));
+            if self.segment.damage.set(&search.into_found(), self.before.as_deref()) {
+                self.segment.forget_times();
+            }
+            if self.news {
+                self.segment.sum_damage_up();
+            }
+        }
+        if !self.segment.suspect.load(Ordering::Acquire) {
+            self.segment.unverified_below(0);
+        }
+        self.tell_what_to_do();
     }
 
     /// For whoever reads the log at night: what is wrong, where, and what can be done. The places are told where they are found,

@@ -224,10 +224,9 @@ impl LogDir {
             Some(pass) if Arc::ptr_eq(&pass.segment, &segment) => pass,
             _ => SegmentPass::new(Arc::clone(&segment)),
         };
-        segment.suspect.store(false, Ordering::Relaxed);
         match pass.advance(bytes) {
             Ok(slice) => {
-                done.bytes += slice.bytes;
+                done.bytes += slice.bytes + slice.sought;
                 done.damaged += slice.damaged;
                 counts.bytes += slice.bytes;
                 counts.batches += slice.batches;
@@ -247,9 +246,12 @@ impl LogDir {
                     counts.unreadable += 1;
                     turn.sound = false;
                 }
-                // An active one is looked at again once it is closed.
-                segment.unverified_below(0);
-                turn.from = if segment.is_closed() { segment.base_offset + 1 } else { turn.from };
+                if segment.is_closed() {
+                    turn.from = segment.base_offset + 1;
+                } else {
+                    // It is looked at again once it is closed.
+                    segment.unverified_below(0);
+                }
             }
         }
         false
@@ -284,7 +286,7 @@ fn candidate(log: &Log, verified: &Verified) -> Option<Candidate> {
 
 /// Closed ones, and of the active one what this process did not write.
 fn is_due(segment: &Segment) -> bool {
-    segment.is_closed() || segment.is_check_due(0)
+    segment.is_closed() || segment.due_below() > 0
 }
 
 /// The active segment first: it is what readers ask for most.

@@ -4,15 +4,18 @@
 //! was ever compacted, they leave none out. Damage goes from the first byte that is none of them to the next batch that is.
 
 use std::io;
+use std::ops::Range;
 
 use pagewire_disk::DiskFile;
 
 use super::damage::Stretch;
-use super::evidence::{Anchors, Evidence};
-use super::extent::stretch_at;
 use super::stretches::Stretches;
 use crate::files::{BatchWalk, Step, WalkedBatch};
 use crate::segment::{End, Segment};
+
+/// How far damage reaches from a position on where the first of these offsets is due, in a segment of which so many stretches
+/// were found before; whoever has to know of it does when this answers.
+pub(crate) type HowFar<'a> = &'a dyn Fn(u64, Range<i64>, usize) -> io::Result<Stretch>;
 
 /// A walk over one segment: where it stands, and what it found so far.
 #[derive(Debug)]
@@ -47,6 +50,8 @@ struct Last {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Slice {
     pub(crate) bytes: u64,
+    /// Bytes that were read besides, to find where damage ends.
+    pub(crate) sought: u64,
     pub(crate) batches: u64,
     /// Stretches found.
     pub(crate) damaged: u64,
@@ -96,20 +101,30 @@ impl Search {
         self.position
     }
 
+    /// The offset that is due there.
+    pub(crate) fn expected(&self) -> i64 {
+        self.expected
+    }
+
+    /// The last batch left offsets out: whether its own base offset is a lie, the next one tells.
+    pub(crate) fn is_in_doubt(&self) -> bool {
+        self.last.is_some_and(|last| !last.in_order)
+    }
+
     /// What was found so far.
     pub(crate) fn into_found(self) -> Stretches {
         self.found
     }
 
-    /// Goes on until `bytes` were read or the segment ends. `tell` hears of each stretch at once: what is known must not be
-    /// served until the rest was looked at. `anchors`: what the index says.
+    /// Goes on until `bytes` were read or the segment ends. `tell` hears at once of records that are missing: what is known
+    /// must not be served until the rest was looked at.
     pub(crate) fn advance(
         &mut self,
         file: &dyn DiskFile,
         end: End,
         bytes: u64,
         tell: &dyn Fn(Stretch),
-        anchors: Anchors<'_>,
+        how_far: HowFar<'_>,
     ) -> io::Result<Slice> {
         let (start, until) = (self.position, self.until.min(end.size));
         let mut slice = Slice::default();
@@ -126,7 +141,8 @@ impl Search {
                     slice.batches += 1;
                     if is_in_place(&batch, self.expected, self.holes_below, end) {
                         if let Some(lost) = self.lost_before(batch.position, batch.header.base_offset) {
-                            self.found(lost, &mut slice, tell);
+                            tell(lost);
+                            self.found(lost, &mut slice);
                         }
                         self.take(&batch);
                         continue;
@@ -134,9 +150,8 @@ impl Search {
                     self.doubt_the_last(&batch).unwrap_or(batch.position)
                 }
             };
-            let evidence = Evidence::of(anchors, self.found.len());
-            let stretch = stretch_at(file, from, end.size, self.expected..end.next_offset, evidence)?;
-            self.found(stretch, &mut slice, tell);
+            let stretch = how_far(from, self.expected..end.next_offset, self.found.len())?;
+            self.found(stretch, &mut slice);
             walk.resume_at(self.position);
         }
         slice.bytes = self.position.saturating_sub(start);
@@ -145,7 +160,8 @@ impl Search {
             let missing = Stretch::missing(end.size, self.expected..end.next_offset);
             let lost = missing.filter(|_| !self.may_end_early);
             if let Some(lost) = lost.or_else(|| self.lost_before(end.size, end.next_offset)) {
-                self.found(lost, &mut slice, tell);
+                tell(lost);
+                self.found(lost, &mut slice);
             }
         }
         Ok(slice)
@@ -177,10 +193,9 @@ impl Search {
         })
     }
 
-    fn found(&mut self, stretch: Stretch, slice: &mut Slice, tell: &dyn Fn(Stretch)) {
+    fn found(&mut self, stretch: Stretch, slice: &mut Slice) {
         (self.position, self.expected) = (stretch.end(), stretch.next_offset);
         (self.last, self.follows) = (None, false);
-        tell(stretch);
         self.found.add(stretch);
         slice.damaged += 1;
     }

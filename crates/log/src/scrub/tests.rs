@@ -183,7 +183,7 @@ fn small_slices_find_the_same() {
         if done.idle {
             break;
         }
-        assert!(done.bytes <= size(), "a batch at a time");
+        assert!(done.bytes <= size() || done.damaged > 0, "a batch at a time");
         rounds += 1;
     }
     assert!(rounds > 10);
@@ -315,12 +315,12 @@ fn of_a_log_that_is_not_due_only_the_suspect_segment_is_read_again() {
     world.damage(0, segment.base_offset, 20);
     log.segments.load()[1].suspect.store(true, std::sync::atomic::Ordering::Relaxed);
     // Slice by slice: one that was begun is finished.
-    let (mut bytes, mut damaged) = (0, 0);
+    let before = world.dir.scrub_counts();
     for step in 0..40 {
-        let done = world.dir.scrub(ScrubLimits { interval_ms: 1 << 40, bytes: 100 }, 15_000 + step);
-        (bytes, damaged) = (bytes + done.bytes, damaged + done.damaged);
+        world.dir.scrub(ScrubLimits { interval_ms: 1 << 40, bytes: 100 }, 15_000 + step);
     }
-    assert_eq!((bytes, damaged), (segment.size_bytes, 1));
+    let counts = world.dir.scrub_counts();
+    assert_eq!((counts.bytes - before.bytes, counts.damaged), (segment.size_bytes, 1));
     assert!(matches!(read(&log, segment.base_offset), Err(ReadError::Damaged { .. })));
     // It is not forgotten at the next start, which knows nothing of the damage.
     let world = world.restarted(16_000);
@@ -412,4 +412,107 @@ fn a_directory_that_was_given_up_is_not_scrubbed_any_more() {
         (ScrubCounts::default(), 0)
     );
     assert!(!world.disk.exists(Path::new("/data/pagewire-scrub-checkpoint")).expect("looked"));
+}
+
+#[test]
+fn what_a_reader_finds_behind_the_scrub_stays_known_when_that_is_done() {
+    let (mut found_by_readers, mut looked_at_again) = (0, 0);
+    for slices in 1..14 {
+        let world = World::new();
+        world.log(0, 20);
+        let world = world.restarted(100);
+        let log = world.dir.get("t", 0).expect("open");
+        let some = ScrubLimits { bytes: size(), ..ALL };
+        if (0..slices).any(|_| world.dir.scrub(some, 5000).idle) {
+            break;
+        }
+        world.damage(0, 0, size() + 100);
+        let is_found = read(&log, 10).is_err();
+        while !world.dir.scrub(some, 5000).idle {}
+        assert!(!is_found || read(&log, 10).is_err(), "after {slices} slices");
+        found_by_readers += u32::from(is_found);
+        // What else went bad there is found before its time.
+        if log.segments.load()[0].suspect.load(std::sync::atomic::Ordering::Relaxed) {
+            looked_at_again += 1;
+            world.damage(0, 0, 70);
+            world.dir.scrub(ScrubLimits { interval_ms: i64::MAX, ..ALL }, 5000 + 20_000);
+            assert!(read(&log, 0).is_err(), "after {slices} slices");
+        }
+    }
+    assert!(found_by_readers > 2 && looked_at_again > 1, "{found_by_readers}, {looked_at_again}");
+}
+
+#[test]
+fn where_damage_ends_is_looked_for_once_and_others_come_again() {
+    let world = World::new();
+    let log = world.log(0, 20);
+    world.scrub(5000);
+    world.damage(0, 0, size() + 16);
+    let segment = Arc::clone(&log.segments.load()[0]);
+    let searching = segment.searching.lock();
+    let busy = read(&log, 10);
+    assert!(
+        matches!(&busy, Err(ReadError::Io(error)) if error.kind() == std::io::ErrorKind::TimedOut),
+        "{busy:?}"
+    );
+    let last = in_first(&log) * 10 - 1;
+    let slice = log.read(last, 1, ReadUpTo::LogEnd, true).expect("elsewhere no search is needed");
+    assert_eq!(slice.range.map(|range| range.offset()), Some((in_first(&log) - 1) as u64 * size()));
+    drop(searching);
+    assert!(matches!(read(&log, 10), Err(ReadError::Damaged { next_offset: 20, .. })));
+}
+
+#[test]
+fn an_index_that_several_readers_distrust_is_rebuilt_once() {
+    let world = World::new();
+    let log = world.log(0, 20);
+    let segment = Arc::clone(&log.segments.load()[0]);
+    let rebuilt = || segment.rebuilt.load(std::sync::atomic::Ordering::Relaxed);
+    let seen = rebuilt();
+    let building = segment.building.lock();
+    assert!(segment.distrust_index(seen).is_err(), "somebody is at it");
+    drop(building);
+    segment.distrust_index(seen).expect("rebuilt");
+    segment.distrust_index(seen).expect("it was");
+    assert_eq!(rebuilt(), seen + 1);
+    assert_eq!(read(&log, 10).expect("served").0, 10);
+}
+
+#[test]
+fn what_a_search_for_the_end_of_damage_reads_counts_for_the_pace() {
+    let world = World::new();
+    world.log(0, 20);
+    world.damage(0, 0, size() + 16);
+    let done = world.scrub(5000);
+    assert!(done.damaged == 1 && done.bytes > world.dir.scrub_counts().bytes, "{done:?}");
+}
+
+#[test]
+fn a_read_verifies_its_part_of_a_segment_and_those_of_others_are_left_to_others() {
+    let world = World::new();
+    let mut settings = settings();
+    settings.log.segment_bytes = 20_000;
+    let log = world.dir.create("t", 0, &settings, 0).expect("made");
+    let batches = 150;
+    for _ in 0..batches {
+        let context = AppendContext { leader_epoch: 0, origin: Origin::Client, now_ms: 0 };
+        log.append(batch(), context).expect("appended");
+    }
+    drop(log);
+    let world = world.restarted(100);
+    let log = world.dir.get("t", 0).expect("open");
+    let segment = Arc::clone(&log.segments.load()[0]);
+    let due = |position| segment.unverified.first_due(position, 1).is_some();
+    let (at, in_segment) = (30 * size(), segment.end().size);
+    assert!(segment.is_closed() && in_segment > 60 * size() && (0..in_segment).all(due));
+    let one = |offset| log.read(offset, 1, ReadUpTo::LogEnd, true).expect("served").range.expect("records");
+    assert_eq!(one(300).offset(), at);
+    assert!(!due(at) && due(0) && due(at + 10 * size()), "its own part alone");
+    // One after the other: no part is left out, and damage in any of them is found.
+    world.damage(0, 0, 45 * size() + 100);
+    for batch in (0..in_segment / size()).filter(|batch| *batch != 45) {
+        assert_eq!(one(batch as i64 * 10).offset(), batch * size());
+    }
+    assert!(!(0..in_segment).any(due));
+    assert!(matches!(read(&log, 450), Err(ReadError::Damaged { next_offset: 460, .. })));
 }

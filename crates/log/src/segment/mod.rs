@@ -11,12 +11,13 @@ pub(crate) mod names;
 pub(crate) mod packed;
 pub(crate) mod stage;
 pub(crate) mod unshare;
+pub(crate) mod unverified;
 pub(crate) mod writeback;
 
 use std::io::{self, IoSlice};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use pagewire_disk::{DiskFile, OpenMode};
 use pagewire_record::BatchHeader;
@@ -33,6 +34,7 @@ use crate::segment::flow::Flow;
 use crate::segment::gaps::{Gaps, GapsCell};
 use crate::segment::packed::Packed;
 use crate::segment::stage::{Stage, StageCell};
+use crate::segment::unverified::Unverified;
 use crate::txns::index::TxnIndex;
 
 /// As far as it fits: what is missing then are offsets that compaction emptied, before the next segment begins.
@@ -59,6 +61,10 @@ pub(crate) struct Segment {
     pub(crate) txns: TxnIndex,
     /// Taken while the derived files are rebuilt.
     pub(crate) building: Mutex<()>,
+    /// How often that was done.
+    pub(crate) rebuilt: AtomicU32,
+    /// Taken while the end of damage is looked for: that may take seconds, and is done once.
+    pub(crate) searching: Mutex<()>,
     pub(crate) log_slot: LazySlot,
     index_slot: LazySlot,
     end: Packed,
@@ -77,9 +83,8 @@ pub(crate) struct Segment {
     pub(crate) suspect: AtomicBool,
     /// Recovery is at it: where it ends is not known yet, and what is damaged in it is not learned by the way.
     pub(crate) unsettled: AtomicBool,
-    /// What begins below this position was taken over at the start without being read, and nobody has verified it
-    /// since.
-    due_below: AtomicU64,
+    /// What was taken over at the start without being read, and nobody has verified since.
+    pub(crate) unverified: Unverified,
 }
 
 impl Segment {
@@ -89,6 +94,7 @@ impl Segment {
         let flow = Flow::of_existing(end.size, synced, closed);
         let gaps = GapsCell::default();
         gaps.set(if home.was_compacted() { Gaps::Anywhere } else { Gaps::None });
+        let unread = closed && home.whole_to(base_offset) < end.size;
         Self {
             base_offset,
             home,
@@ -96,6 +102,8 @@ impl Segment {
             times: TimeIndex::default(),
             txns: TxnIndex::default(),
             building: Mutex::default(),
+            rebuilt: AtomicU32::default(),
+            searching: Mutex::default(),
             log_slot: LazySlot::default(),
             index_slot: LazySlot::default(),
             end: Packed::new(relative, end.size),
@@ -108,7 +116,7 @@ impl Segment {
             damage: KnownDamage::default(),
             suspect: AtomicBool::new(false),
             unsettled: AtomicBool::new(false),
-            due_below: AtomicU64::new(if closed { u64::MAX } else { 0 }),
+            unverified: Unverified::new(if unread { u64::MAX } else { 0 }),
         }
     }
 
@@ -181,18 +189,20 @@ impl Segment {
         self.unverified_below(u64::MAX);
     }
 
+    /// The same where it came to bytes at `position`, unless they are known to be damaged.
+    pub(crate) fn suspected_at(&self, position: u64) {
+        if self.damage.at(position).is_none() {
+            self.suspected();
+        }
+    }
+
     /// Of what begins below `position` nobody has looked at more than headers.
     pub(crate) fn unverified_below(&self, position: u64) {
-        self.due_below.store(position, Ordering::Relaxed);
+        self.unverified.set_below(position);
     }
 
     pub(crate) fn due_below(&self) -> u64 {
-        self.due_below.load(Ordering::Relaxed)
-    }
-
-    /// Whether a check is due of something that begins at `position`.
-    pub(crate) fn is_check_due(&self, position: u64) -> bool {
-        position < self.due_below()
+        self.unverified.below()
     }
 
     /// A segment took its place.
@@ -301,13 +311,19 @@ impl Segment {
         self.end.store(relative_end(end.next_offset, self.base_offset), end.size);
     }
 
+    /// An offset as index entries have it; `None` of one that no batch of the segment has, whatever a header says.
+    pub(crate) fn relative(&self, offset: i64) -> Option<u32> {
+        u32::try_from(offset.checked_sub(self.base_offset)?).ok()
+    }
+
     /// Counts a batch for the largest timestamp. One without records has none to find.
     pub(crate) fn observe(&self, header: &BatchHeader) {
         if header.records_count == 0 {
             return;
         }
-        let relative = (header.last_offset() - self.base_offset) as u32;
-        self.times.observe(TimeEntry { timestamp: header.max_timestamp, relative });
+        if let Some(relative) = self.relative(header.last_offset()) {
+            self.times.observe(TimeEntry { timestamp: header.max_timestamp, relative });
+        }
     }
 
     /// Adds a batch at `position` to the indexes: an entry if `entry_due`. After an error entries may be missing, which
@@ -317,8 +333,9 @@ impl Segment {
         if !entry_due {
             return Ok(());
         }
-        let relative = (header.last_offset() - self.base_offset) as u32;
-        let index_due = self.index.push(Entry { relative, position: position as u32 });
+        let place = self.relative(header.last_offset()).zip(u32::try_from(position).ok());
+        let Some((relative, position)) = place else { return Ok(()) };
+        let index_due = self.index.push(Entry { relative, position });
         // The times are never behind the offsets for long: recovery looks at the batches in between.
         let times_due = self.times.push() || index_due && self.times.is_dirty();
         let times = if times_due { self.write_times() } else { Ok(()) };

@@ -20,12 +20,9 @@ struct Found {
     refused: BTreeSet<i64>,
 }
 
-/// Looks at a log in which something was hit. What was noted is known from the first read on; what was not may be served
-/// until it is found, and its readers compare checksums.
+/// Looks at a log in which something was hit. What was noted is known from the first read on; what was not is found before it
+/// would be served.
 pub(crate) fn partition(world: &World, partition: &Partition, log: &Log) {
-    if partition.harm.is_hidden() {
-        return;
-    }
     let found = read(world, partition, log);
     nothing_hit_is_served(partition, &found);
     if world.holes {

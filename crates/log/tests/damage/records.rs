@@ -69,17 +69,23 @@ fn blind_spot(lived: &Lived, path: &PathBuf, harm: Harm) -> bool {
     matches!(harm, Harm::Cut { len: 0 }) && may_be_empty
 }
 
-/// Once the closed segments were verified, whatever is served is what was written; where something is missing, that was
-/// said: by the start, or by the scrub. What does not hold.
+/// Before anything was verified and once the closed segments were, whatever is served is what was written; where something is
+/// missing, that was said: by the start, or by the scrub. What does not hold.
 pub(crate) fn served_as_good(lived: &Lived, again: &Again, case: &str, blind: bool) -> Vec<String> {
     let dir = again.dir();
+    let mut wrong = Vec::new();
+    for topic in TOPICS {
+        let foreign = foreign(&served(&again.log(topic)).0, &lived.answers[topic].batches);
+        if !foreign.is_empty() && !blind {
+            wrong.push(format!("{case}: {foreign:?} served as good before the scrub was there"));
+        }
+    }
     // After an orderly stop the start looks at the end of the active segment only; the scrub at all of it once it is closed.
     for topic in TOPICS {
         again.log(topic).roll_if_due(i64::MAX / 2).expect("rolled");
     }
     while !dir.scrub(ScrubLimits { interval_ms: 0, bytes: 1 << 20 }, i64::MAX / 2).idle {}
     let counts = dir.scrub_counts();
-    let mut wrong = Vec::new();
     for topic in TOPICS {
         let good = &lived.answers[topic].batches;
         let (served, refused) = served(&again.log(topic));

@@ -317,3 +317,103 @@ fn a_batch_in_a_record_does_not_bring_the_logs_end_back() {
     let bench = again(bench, false);
     assert_eq!(bench.append(batch(1, 5)).base_offset, end, "{:?}", bench.report);
 }
+
+/// A log whose batch of the offsets 6 to 8 has in its last record a batch of offset 9, where one bit of its length leads to; which
+/// bit that is, and where the batch in it lies.
+fn leading_trap(segment_bytes: u32) -> (Bench, usize, u64) {
+    let bench = Bench::with(LogConfig { segment_bytes, ..config() });
+    bench.fill(2);
+    let mut forged = BatchBuilder::new(Codec::None).base_offset(9);
+    forged.append(1000, None, Some(b"nobody wrote this"), &[]).expect("record");
+    let forged = forged.build().expect("batch");
+    let outer = |ahead: usize, behind: usize| {
+        let mut builder = BatchBuilder::new(Codec::None);
+        let value = [&vec![1_u8; ahead][..], &forged, &vec![2_u8; behind]].concat();
+        for value in [&b"a"[..], b"b", &value] {
+            builder.append(1000, None, Some(value), &[]).expect("record");
+        }
+        builder.build().expect("batch")
+    };
+    let all = (300..600).step_by(7).flat_map(|ahead| (300..600).map(move |behind| (ahead, behind)));
+    let (trap, at, bit) = all
+        .map(|(ahead, behind)| outer(ahead, behind))
+        .find_map(|trap| {
+            let at = trap.windows(forged.len()).position(|bytes| bytes == forged).expect("held");
+            let other = (trap.len() - 12) ^ (at - 12);
+            other.is_power_of_two().then(|| (trap.clone(), at, other.trailing_zeros() as usize))
+        })
+        .expect("one bit that leads to it");
+    assert_eq!(bench.append(trap).base_offset, 6);
+    bench.fill(20);
+    let (_, position) = place(&bench, 0, 6);
+    (bench, bit, position + at as u64)
+}
+
+fn flip_length(bench: &Bench, bit: usize) {
+    flip(bench, 0, 6, LENGTH + 3 - bit / 8, 1 << (bit % 8));
+}
+
+#[test]
+fn one_bit_of_a_length_leads_no_reader_into_a_record() {
+    // In a closed segment, and in the active one; what led there is not known when the last one is read first.
+    for (segment_bytes, clean) in [(1600, true), (1600, false), (16 << 10, true), (16 << 10, false)] {
+        for last_first in [true, false] {
+            let (bench, bit, _) = leading_trap(segment_bytes);
+            assert_eq!(bench.log.segments().len() > 1, segment_bytes == 1600);
+            bench.log.close(0).expect("closed");
+            flip_length(&bench, bit);
+            let bench = again(bench, clean);
+            if last_first {
+                assert_eq!(bench.read(9, 1, true)[0].records_count, 3, "clean {clean}: what was written");
+            }
+            for offset in 6..9 {
+                let read = bench.log.read(offset, 5000, ReadUpTo::LogEnd, true);
+                assert!(
+                    matches!(read, Err(ReadError::Damaged { next_offset: 9, .. })),
+                    "clean {clean}, {offset}: {read:?}"
+                );
+            }
+            let end = bench.log.marks().log_end;
+            let counts: Vec<_> = (9..end)
+                .flat_map(|offset| bench.read(offset, 1, true))
+                .map(|found| found.records_count)
+                .collect();
+            assert!(counts.iter().all(|count| *count == 3), "clean {clean}: {counts:?}");
+        }
+    }
+}
+
+#[test]
+fn an_index_that_is_written_anew_names_no_batch_of_a_record() {
+    let (bench, bit, forged) = leading_trap(1600);
+    bench.log.close(0).expect("closed");
+    flip_length(&bench, bit);
+    for suffix in ["index", "timeindex"] {
+        bench.disk.remove_file(&path(&name(0, suffix))).expect("removed");
+    }
+    let bench = again(bench, true);
+    let last = bench.log.segments()[0].next_offset - 1;
+    assert_eq!(bench.read(last, 1, true).len(), 1);
+    let index = bench.bytes(&name(0, "index"));
+    let named: Vec<u64> = index
+        .chunks_exact(8)
+        .map(|entry| u64::from(u32::from_be_bytes(entry[4..].try_into().expect("four bytes"))))
+        .collect();
+    assert!(!named.is_empty() && !named.contains(&forged), "{named:?} with {forged}");
+}
+
+#[test]
+fn a_base_offset_that_is_a_lie_at_a_segments_end_is_no_answer_to_a_time() {
+    for clean in [true, false] {
+        let bench = Bench::new();
+        bench.fill(60);
+        let segments = bench.log.segments();
+        let (base, next) = (segments[1].base_offset, segments[2].base_offset);
+        bench.log.close(0).expect("closed");
+        flip(&bench, base, next - 3, 3, 2);
+        bench.disk.remove_file(&path(&name(base, "timeindex"))).expect("removed");
+        let bench = again(bench, clean);
+        let found = bench.log.offset_for_time(1000 + (next - 3) / 3 * 10).expect("a lookup").expect("found");
+        assert_eq!(found.offset, next, "clean {clean}: the one behind is the first that can be read");
+    }
+}
