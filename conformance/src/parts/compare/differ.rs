@@ -290,10 +290,8 @@ mod tests {
             Heard::Answer(json!({ "R": list }))
         };
         assert!(differences("case", 1, &named([4, 8]), &named([8, 4])).is_empty());
-        let found: Vec<String> = differences("case", 1, &named([4, 8]), &named([4, 2]))
-            .iter()
-            .map(ToString::to_string)
-            .collect();
+        let found: Vec<String> =
+            differences("case", 1, &named([4, 8]), &named([4, 2])).iter().map(ToString::to_string).collect();
         assert_eq!(found, ["case@1 | R[1] | there | absent", "case@1 | R[1] | absent | there"]);
     }
 
