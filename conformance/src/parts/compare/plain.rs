@@ -62,7 +62,7 @@ pub(super) const OWN: &[Row] = &[
     presence("LogDir", "a path"),
     presence("TotalBytes", "the disk's"),
     nothing("UsableBytes", "the disk's, which changes meanwhile"),
-    presence("ReplicaDirectoryId", "made up by the broker for a directory of its own"),
+    nothing("ReplicaDirectoryId", "made up by the broker; Kafka has none where its settings name the voters"),
     presence("LogEndOffset", "how much metadata a broker has written"),
     nothing("FinalizedFeaturesEpoch", "an offset in Kafka's metadata log"),
 ];
