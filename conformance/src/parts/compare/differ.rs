@@ -97,12 +97,14 @@ fn walk(path: &str, ours: &Json, theirs: &Json, note: &mut impl FnMut(&str, Stri
     }
 }
 
-/// Elements are held against those of the same name or number, in whatever order they stand; without one, against those
-/// at their place. One that the other list does not have is told by its name.
+/// Elements are held against those of the same name or number (and of the same type, where they have one), in whatever
+/// order they stand; without one, against those at their place. One that the other list does not have is told by its name.
 fn lists(path: &str, ours: &[Json], theirs: &[Json], note: &mut impl FnMut(&str, String, String)) {
     let mut left: Vec<&Json> = theirs.iter().collect();
     for one in ours {
-        let same = |other: &&Json| id(one).is_none() || id(other) == id(one);
+        let same = |other: &&Json| {
+            id(one).is_none() || (id(other) == id(one) && other.get(RESOURCE_TYPE) == one.get(RESOURCE_TYPE))
+        };
         if let Some(at) = left.iter().position(same) {
             walk(path, one, left.remove(at), note);
         } else {
@@ -131,6 +133,9 @@ const IDS: [&str; 14] = [
     "MemberId",
     "BrokerId",
 ];
+
+/// A broker and its loggers have one name: they are told apart by this.
+const RESOURCE_TYPE: &str = "ResourceType";
 
 fn id(element: &Json) -> Option<&Json> {
     IDS.iter().find_map(|name| element.get(name))
@@ -276,6 +281,18 @@ mod tests {
             found,
             ["case@4 | T.X | 1 | 5", "case@4 | T[b] | there | absent", "case@4 | T[c] | absent | there"]
         );
+    }
+
+    #[test]
+    fn what_has_one_name_and_two_types_is_two_things() {
+        let named = |kinds: [i8; 2]| {
+            let list = kinds.map(|kind| json!({ "ResourceName": "1", "ResourceType": kind }));
+            Heard::Answer(json!({ "R": list }))
+        };
+        assert!(differences("case", 1, &named([4, 8]), &named([8, 4])).is_empty());
+        let found: Vec<String> =
+            differences("case", 1, &named([4, 8]), &named([4, 2])).iter().map(ToString::to_string).collect();
+        assert_eq!(found, ["case@1 | R[1] | there | absent", "case@1 | R[1] | absent | there"]);
     }
 
     #[test]

@@ -6,7 +6,7 @@
 //!   side                  one of the two brokers                         variables.rs: what it gave a name to
 //!   decode, plain         an answer, and of it what can be compared
 //!   differ                where two answers differ; compare/differences.txt: where they may, and why
-//!   page                  docs/compatibility.md
+//!   page                  docs/compatibility.md; compare/tools.txt is its part about Kafka's tools, written by hand
 //! ```
 //!
 //! A difference that is not in the table fails its API's case; a row of the table that finds no difference any more

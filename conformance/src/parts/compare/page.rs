@@ -1,8 +1,9 @@
-//! The page `docs/compatibility.md`, made of the same files that are played.
+//! The page `docs/compatibility.md`, made of the same files that are played; of the tools it says what a person wrote.
 
 use std::fmt::Write as _;
+use std::fs;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 
 use super::plain::OWN;
 use super::script::{Act, Mode, Script, Step};
@@ -20,7 +21,7 @@ the highest version that is advertised, and the answers are compared field by fi
 bad one that we could think of. What a case needs before (topics, groups, transactions) is made by requests too. Each
 API is also sent frames that are cut, that are empty, that go on after their end, that carry a tag nobody knows, and
 versions beside those that are advertised. A difference that is not listed here fails the test, and so does one that
-is listed and is gone.
+is listed and is gone. [Kafka's own tools](#kafkas-command-line-tools) were run against both as well.
 ";
 
 /// The page.
@@ -61,7 +62,15 @@ pub fn page(workspace: &Workspace) -> Result<String> {
     for script in &tables.scripts {
         differences(&mut page, script.api.name(), &tables);
     }
+    page.push('\n');
+    page.push_str(&tools(workspace)?);
     Ok(page)
+}
+
+/// What came of running Kafka's tools against both: their output is for people, so a person compared it.
+fn tools(workspace: &Workspace) -> Result<String> {
+    let path = workspace.sources("compare").join("tools.txt");
+    fs::read_to_string(&path).with_context(|| path.display().to_string())
 }
 
 /// Fields whose values are each broker's own.

@@ -57,9 +57,13 @@ pub(super) const OWN: &[Row] = &[
     presence("LogAppendTimeMs", "a time"),
     presence("TransactionStartTimeMs", "a time"),
     presence("LastTimestamp", "a time"),
+    presence("LastFetchTimestamp", "a time"),
+    presence("LastCaughtUpTimestamp", "a time"),
     presence("LogDir", "a path"),
     presence("TotalBytes", "the disk's"),
     nothing("UsableBytes", "the disk's, which changes meanwhile"),
+    nothing("ReplicaDirectoryId", "made up by the broker; Kafka has none where its settings name the voters"),
+    presence("LogEndOffset", "how much metadata a broker has written"),
     nothing("FinalizedFeaturesEpoch", "an offset in Kafka's metadata log"),
 ];
 
