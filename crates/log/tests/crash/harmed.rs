@@ -24,7 +24,7 @@ struct Found {
 /// would be served.
 pub(crate) fn partition(world: &World, partition: &Partition, log: &Log) {
     let found = read(world, partition, log);
-    nothing_hit_is_served(partition, &found);
+    nothing_hit_is_served(partition, log, &found);
     if world.holes {
         a_reader_ends_with_the_latest(partition, &found);
     } else {
@@ -173,13 +173,13 @@ fn as_it_was_sent(partition: &Partition, batch: &SharedBatch) {
 }
 
 /// Each offset that was hit is refused.
-fn nothing_hit_is_served(partition: &Partition, found: &Found) {
+fn nothing_hit_is_served(partition: &Partition, log: &Log, found: &Found) {
     let there = partition.start..partition.end;
     for hit in &partition.harm.hits {
         let silent: Vec<_> = (hit.offsets.clone())
             .filter(|offset| there.contains(offset) && !found.refused.contains(offset))
             .collect();
-        assert!(silent.is_empty(), "{}: {silent:?} of {hit:?} are passed over", partition.topic);
+        assert!(silent.is_empty(), "{}: {silent:?} of {hit:?} are passed over", told(partition, log));
     }
 }
 

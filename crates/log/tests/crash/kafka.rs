@@ -14,7 +14,8 @@
 use std::path::Path;
 
 use pagewire_disk::checkpoint::{
-    CLEAN_MARK_FILE, EPOCH_CHECKPOINT_FILE, EpochEntry, HIGH_WATERMARK_FILE, RECOVERY_POINT_FILE,
+    CLEAN_MARK_FILE, CLEANER_FILE, EPOCH_CHECKPOINT_FILE, EpochEntry, HIGH_WATERMARK_FILE,
+    RECOVERY_POINT_FILE,
 };
 use pagewire_disk::{
     Disk, DiskFile, EpochCheckpoint, ForgettingDisk, OffsetCheckpoint, OpenMode, read_small,
@@ -181,6 +182,9 @@ fn write_checkpoints(world: &mut World, here: &[usize], place: usize, dies: bool
     }
     points.write(&disk, &root.join(RECOVERY_POINT_FILE)).expect("written");
     watermarks.write(&disk, &root.join(HIGH_WATERMARK_FILE)).expect("written");
+    // It makes one when it starts.
+    let cleaner = disk.open(&root.join(CLEANER_FILE), OpenMode::Create).expect("a checkpoint");
+    cleaner.sync_all().expect("written");
     let mark = root.join(CLEAN_MARK_FILE);
     if disk.exists(&mark).expect("looked for") {
         disk.remove_file(&mark).expect("taken");
