@@ -49,19 +49,23 @@ impl Segment {
     /// checks, and would make lookups walk.
     fn index_is_whole(&self, size: u64) -> io::Result<bool> {
         let last = self.index.floor(u32::MAX, Patience::Endless, || self.index_file())?;
-        let behind = self.seen_behind(last.map_or(0, |last| u64::from(last.position)), size)?;
+        let position = last.map_or(0, |last| u64::from(last.position));
+        let behind = self.seen_behind(position, last.map(|last| last.relative), size)?;
         self.note_hole(behind.next_offset);
         Ok(behind.no_entry_is_due)
     }
 
-    /// Walks over the headers from that of an entry, or from the first one, up to where the next entry is due. Bytes that are no
-    /// batch end it: a reader will find out.
-    pub(crate) fn seen_behind(&self, position: u64, size: u64) -> io::Result<Behind> {
+    /// Walks over the headers from that of an entry, which names a last offset, or from the first one, up to where the next entry is
+    /// due. Bytes that are no batch, or another one than the entry names, end it: a reader will find out.
+    pub(crate) fn seen_behind(&self, position: u64, mut named: Option<u32>, size: u64) -> io::Result<Behind> {
         let file = self.file()?;
         let mut scanner = Scanner::new(&*file, position, size, self.base_offset, WINDOW_LOOKUP);
         let (mut sparse, mut last) = (Sparse::default(), None);
         loop {
             match scanner.next() {
+                Ok(Some(found)) if named.take().is_some_and(|named| !self.ends_at(&found, named)) => {
+                    return Ok(Behind { no_entry_is_due: true, next_offset: None });
+                }
                 Ok(Some(found)) if sparse.next(self.home.index_interval(), found.header.size_in_bytes()) => {
                     return Ok(Behind { no_entry_is_due: false, next_offset: None });
                 }
@@ -71,6 +75,10 @@ impl Segment {
                 Ok(None) => return Ok(Behind { no_entry_is_due: true, next_offset: last }),
             }
         }
+    }
+
+    fn ends_at(&self, found: &Found, relative: u32) -> bool {
+        found.header.last_offset() == self.base_offset + i64::from(relative)
     }
 
     /// A closed segment that ends before the next one begins was compacted, or what lay between them is lost.

@@ -49,7 +49,7 @@ pub(crate) fn trusted_start(
     let Some(entry) = entry else {
         // None was due yet, of a batch however long or of a few short ones; or they are lost. After an orderly stop the
         // walk tells.
-        let whole = clean || segment.seen_behind(0, size)?.no_entry_is_due;
+        let whole = clean || segment.seen_behind(0, None, size)?.no_entry_is_due;
         let start = Start { position: 0, offset: base };
         return Ok(whole.then_some(Trusted { start, indexed: false, closing }));
     };

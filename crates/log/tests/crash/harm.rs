@@ -5,7 +5,7 @@
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use pagewire_disk::checkpoint::RECOVERY_POINT_FILE;
+use pagewire_disk::checkpoint::{HIGH_WATERMARK_FILE, RECOVERY_POINT_FILE};
 use pagewire_disk::{Disk, ForgettingDisk, OffsetCheckpoint, OpenMode, read_small};
 use pagewire_record::batches;
 
@@ -53,7 +53,11 @@ pub(crate) fn befall(world: &mut World) {
         return;
     }
     let (disk, dir) = (world.place_of(at).disk.clone(), world.path(partition));
-    let Some(point) = recovery_point(&disk, world.place_of(at).path(), partition) else { return };
+    let said = |file: &str| said(&disk, &world.place_of(at).path().join(file), partition);
+    let Some(point) = said(RECOVERY_POINT_FILE) else { return };
+    // Of checkpoints that have no sums two must say how far the log had come.
+    let known_end =
+        if partition.others.is_empty() { point } else { said(HIGH_WATERMARK_FILE).unwrap_or(0).min(point) };
     let Some(victim) = choose(&mut world.chance, partition, &disk, &dir, point) else { return };
     let kinds = if world.holes { KINDS_OF_A_COMPACTED } else { KINDS };
     let Some((what, bytes)) = hurt(&mut world.chance, kinds, &victim, &disk) else { return };
@@ -73,8 +77,8 @@ pub(crate) fn befall(world: &mut World) {
     }
     if is_short && (victim.next_base.is_none() || victim.has_unstable()) {
         // What was not stable goes with it, and is cut.
-        partition.floor = partition.floor.min(point);
-        partition.stable = partition.stable.min(point);
+        partition.floor = partition.floor.min(known_end);
+        partition.stable = partition.stable.min(known_end);
     }
     // Of what was not stable it is known at the next start which is cut, and which is missing from a log that goes on.
     let all = victim.batches.iter().enumerate();
@@ -101,8 +105,9 @@ fn overlap(one: &Range<u64>, other: &Range<u64>) -> bool {
     one.start < other.end && other.start < one.end
 }
 
-fn recovery_point(disk: &ForgettingDisk, root: &Path, partition: &Partition) -> Option<i64> {
-    let read = OffsetCheckpoint::read(disk, &root.join(RECOVERY_POINT_FILE)).expect("a checkpoint");
+/// What a checkpoint says of a partition.
+fn said(disk: &ForgettingDisk, file: &Path, partition: &Partition) -> Option<i64> {
+    let read = OffsetCheckpoint::read(disk, file).expect("a checkpoint");
     read?.get(partition.topic, partition.number)
 }
 

@@ -174,11 +174,13 @@ fn write_checkpoints(world: &mut World, here: &[usize], place: usize, dies: bool
     for &at in here {
         let partition = &world.partitions[at];
         let (topic, number, end) = (partition.topic, partition.number, partition.end);
-        let behind = world.chance.below(3) as i64;
+        let behind = world.chance.below(3) as usize;
+        // Readers see batches whole.
+        let seen = partition.batches.iter().rev().nth(behind).map_or(partition.start, Sent::end);
         if !dies {
             points.set(topic, number, end);
         }
-        watermarks.set(topic, number, if dies { (end - behind).max(0) } else { end });
+        watermarks.set(topic, number, if dies { seen.clamp(partition.start, end) } else { end });
     }
     points.write(&disk, &root.join(RECOVERY_POINT_FILE)).expect("written");
     watermarks.write(&disk, &root.join(HIGH_WATERMARK_FILE)).expect("written");

@@ -417,3 +417,22 @@ fn a_base_offset_that_is_a_lie_at_a_segments_end_is_no_answer_to_a_time() {
         assert_eq!(found.offset, next, "clean {clean}: the one behind is the first that can be read");
     }
 }
+
+#[test]
+fn a_last_batch_whose_base_offset_is_too_low_takes_none_of_those_before_it_along() {
+    for clean in [true, false] {
+        let bench = Bench::with(LogConfig { index_interval_bytes: 1, ..config() });
+        bench.fill(60);
+        let segments = bench.log.segments();
+        let (base, next) = (segments[1].base_offset, segments[2].base_offset);
+        bench.log.close(0).expect("closed");
+        let lowest = (next - 3) & (3 - next);
+        flip(&bench, base, next - 3, 7, u8::try_from(lowest).expect("one of the lower bits"));
+        let bench = again(bench, clean);
+        for offset in base..next - 3 {
+            assert_eq!(bench.read(offset, 1, true).len(), 1, "clean {clean}, {offset}");
+        }
+        let read = bench.log.read(next - 3, 1, ReadUpTo::LogEnd, true);
+        assert!(matches!(read, Err(ReadError::Damaged { .. })), "clean {clean}: {read:?}");
+    }
+}

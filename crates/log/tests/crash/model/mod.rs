@@ -9,5 +9,5 @@ mod txns;
 pub(crate) use harm::{Harm, Hit};
 pub(crate) use partition::Partition;
 pub(crate) use producers::{Known, replay};
-pub(crate) use sent::{NESTED_END, Sent, Shape};
+pub(crate) use sent::{Sent, Shape};
 pub(crate) use txns::{Fate, fates};

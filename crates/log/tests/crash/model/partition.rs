@@ -13,7 +13,10 @@ use std::path::PathBuf;
 use pagewire_log::Marks;
 use uuid::Uuid;
 
-use super::{Fate, Harm, Known, NESTED_END, Sent, fates, replay};
+use super::{Fate, Harm, Known, Sent, fates, replay};
+
+/// No log ends behind it whatever becomes of its batches: a byte stands for 64 offsets at most.
+const REACH: i64 = 64 << 16;
 
 #[derive(Debug, Clone)]
 pub(crate) struct Partition {
@@ -110,8 +113,9 @@ impl Partition {
     pub(crate) fn settle(&mut self, marks: Marks) {
         let Marks { log_start, log_end, .. } = marks;
         let written = self.doubtful.last().map_or(self.end, Sent::end);
-        // Where a header was destroyed a record's batch may be taken for the log's own: better than offsets given out twice.
-        let reach = if self.harm.is_none() { written } else { written.max(NESTED_END) };
+        // Where a header was destroyed a record's batch may be taken for the log's own, or a base offset that lies: better than
+        // offsets given out twice.
+        let reach = if self.harm.is_none() { written } else { written.max(REACH) };
         assert!(
             (self.floor..=reach).contains(&log_end),
             "{}: ends at {log_end}, which is not in {}..={reach}, of which {written} were written: {marks:?}",

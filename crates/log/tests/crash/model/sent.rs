@@ -112,7 +112,7 @@ impl Sent {
 
 /// Mostly short; now and then longer than a sector, than a page.
 /// Offsets of batches in values lie below this, or out of reach.
-pub(crate) const NESTED_END: i64 = 600;
+const NESTED_END: i64 = 600;
 
 /// A whole batch, as where copies of logs are kept in a topic: of an offset that may be one of the log's, or of none it comes to.
 fn nested(chance: &mut Chance) -> Vec<u8> {
