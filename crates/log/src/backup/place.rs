@@ -49,7 +49,10 @@ impl Placing<'_> {
 
     /// A file that is copied whatever the file system offers.
     pub(super) fn beside(&self, file: &Named) -> Result<CopiedFile, BackupError> {
-        self.copied(file, None)
+        // A reader may have written it anew since, shorter.
+        let bytes = file.file.len().map_err(BackupError::at(&file.path))?;
+        let (name, path) = (file.name.clone(), file.path.clone());
+        self.copied(&Named { name, path, file: Arc::clone(&file.file), bytes }, None)
     }
 
     /// A file made of `bytes`.
