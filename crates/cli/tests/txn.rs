@@ -11,6 +11,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 use common::{Broker, eventually};
 use pagewire_record::{BatchBuilder, Codec};
+use pagewire_wire::messages::find_coordinator_request::FindCoordinatorRequest;
 use pagewire_wire::messages::init_producer_id_request::InitProducerIdRequest;
 use pagewire_wire::messages::produce_request::{PartitionProduceData, ProduceRequest, TopicProduceData};
 use pagewire_wire::{Records, Request, Str, decode_response, encode_request};
@@ -22,14 +23,26 @@ struct Producer {
     transactional_id: String,
     id: i64,
     epoch: i16,
+    is_known: bool,
 }
+
+/// The type of a coordinator's key.
+const TRANSACTION: i8 = 1;
+/// From this version on Produce has the coordinator add the partition.
+const ADDS: i16 = 12;
 
 impl Producer {
     /// One that its coordinator knows, if it is to be known; else one that only bears the name.
     fn new(broker: &Broker, transactional_id: &str, is_known: bool) -> Self {
         let socket = TcpStream::connect(&broker.address).unwrap();
         let transactional_id = transactional_id.to_owned();
-        let mut producer = Self { socket, transactional_id, id: -1, epoch: -1 };
+        let mut producer = Self { socket, transactional_id, id: -1, epoch: -1, is_known };
+        if is_known {
+            // Who asks for the coordinator first makes it.
+            let key = Str::from(producer.transactional_id.clone());
+            let request = FindCoordinatorRequest { key, key_type: TRANSACTION, ..Default::default() };
+            eventually("a coordinator", || producer.call(&request, 3).error_code == 0);
+        }
         let name = is_known.then(|| Str::from(producer.transactional_id.clone()));
         let request = InitProducerIdRequest {
             transactional_id: name,
@@ -73,8 +86,9 @@ impl Producer {
             timeout_ms: 30_000,
             topic_data: vec![topic],
         };
+        let version = if self.is_known { ADDS } else { ADDS - 1 };
         eventually("it is taken", || {
-            self.call(&request, 12).responses[0].partition_responses[0].error_code == 0
+            self.call(&request, version).responses[0].partition_responses[0].error_code == 0
         });
     }
 }
