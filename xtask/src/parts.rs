@@ -1,4 +1,5 @@
-//! The table of what `cargo xtask test` runs, in order: the cheap and the likely to fail first.
+//! The table of what `cargo xtask test` runs, in order: the cheap and the likely to fail first; of those that run side by side the
+//! longest.
 
 use std::{
     path::{Path, PathBuf},
@@ -76,24 +77,24 @@ pub(crate) static PARTS: &[Part] = &[
         run: |root| cargo(root, &["build", "--release"]).run(),
         beside: false,
     },
-    clients!("kcat", "kcat as Debian ships it"),
-    clients!("librdkafka", "a current librdkafka, through confluent-kafka"),
-    clients!("kafka-python", "kafka-python, newest and older versions"),
-    clients!("aiokafka", "aiokafka"),
-    clients!("java", "Kafka's own Java clients"),
-    clients!("java-tools", "Kafka's own command-line tools"),
-    clients!("franz-go", "franz-go, newest and older versions"),
-    clients!("kafkajs", "kafkajs"),
-    clients!("cli", "the project's own commands"),
-    clients!("compare", "the same requests to ours and to Kafka, answers compared field by field"),
+    clients!("mirror", "MirrorMaker 2 from Apache Kafka and back: records, groups, settings"),
+    clients!("takeover", "what Apache Kafka left is imported and served, and Kafka reads what was added"),
     clients!(
         "witness",
         "Kafka's tools and Kafka itself find nothing wrong with our files, compacted ones too"
     ),
-    clients!("takeover", "what Apache Kafka left is imported and served, and Kafka reads what was added"),
-    clients!("streams", "Kafka Streams counts every input once, killed with and without its broker"),
     clients!("connect", "Kafka Connect distributed: files through topics, workers killed"),
-    clients!("mirror", "MirrorMaker 2 from Apache Kafka and back: records, groups, settings"),
+    clients!("streams", "Kafka Streams counts every input once, killed with and without its broker"),
+    clients!("compare", "the same requests to ours and to Kafka, answers compared field by field"),
+    clients!("java-tools", "Kafka's own command-line tools"),
+    clients!("java", "Kafka's own Java clients"),
+    clients!("librdkafka", "a current librdkafka, through confluent-kafka"),
+    clients!("kafka-python", "kafka-python, newest and older versions"),
+    clients!("kcat", "kcat as Debian ships it"),
+    clients!("aiokafka", "aiokafka"),
+    clients!("franz-go", "franz-go, newest and older versions"),
+    clients!("kafkajs", "kafkajs"),
+    clients!("cli", "the project's own commands"),
     suite!("report", "the lab's report in a browser: light, dark, phone, desk"),
     suite!("serve", "starting, settings and stopping"),
     suite!("proof", "record bytes leave by reference: overwritten in flight, seen by the client"),

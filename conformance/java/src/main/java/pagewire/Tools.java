@@ -304,11 +304,20 @@ public final class Tools {
     }
 
     private static Path partition(String topic, int partition) throws Exception {
-        try (var paths = Files.walk(dataDirectory(), 3)) {
-            String name = topic + "-" + partition;
-            return paths.filter(path -> path.getFileName().toString().equals(name)).findFirst()
-                .orElseThrow(() -> new AssertionError("no directory " + name + " under " + dataDirectory()));
+        String name = topic + "-" + partition;
+        Path root = dataDirectory();
+        // The broker's files come and go meanwhile: only this name is asked for.
+        if (Files.isDirectory(root.resolve(name))) {
+            return root.resolve(name);
         }
+        try (var below = Files.newDirectoryStream(root, path -> Files.isDirectory(path))) {
+            for (Path directory : below) {
+                if (Files.isDirectory(directory.resolve(name))) {
+                    return directory.resolve(name);
+                }
+            }
+        }
+        throw new AssertionError("no directory " + name + " under " + root);
     }
 
     static void dumpLog() throws Exception {
