@@ -70,19 +70,19 @@ fn read_orderly(home: &Home, names: &[String], report: &mut RecoveryReport) -> i
             let path = home.path(offset, suffix);
             let may_tell =
                 suffix == names::INDEX && listing.bases.first().is_some_and(|first| offset > *first);
-            match if may_tell { Orphan::read(&*home.disk, path.clone(), offset)? } else { None } {
-                Some(orphan) => listing.orphans.push(orphan),
-                None => {
-                    let is_before = listing.bases.first().is_some_and(|first| offset < *first);
-                    if is_before && suffix == names::INDEX && home.disk.file_len(&path)? > 0 {
-                        let path = path.display();
-                        report.notes.push(format!(
-                            "{path}: what it points at, before the log's first records, is gone"
-                        ));
-                    }
-                    report.leftovers.add(home.remove_leftover(&path)?);
-                }
+            let orphan = if may_tell { Orphan::read(&*home.disk, path.clone(), offset)? } else { None };
+            if let Some(orphan) = orphan {
+                listing.orphans.push(orphan);
+                continue;
             }
+            let is_before = listing.bases.first().is_some_and(|first| offset < *first);
+            if is_before && suffix == names::INDEX && home.disk.file_len(&path)? > 0 {
+                let path = path.display();
+                report
+                    .notes
+                    .push(format!("{path}: what it points at, before the log's first records, is gone"));
+            }
+            report.leftovers.add(home.remove_leftover(&path)?);
         }
     }
     Ok(listing)
