@@ -7,6 +7,7 @@ use pagewire_coordinate::{
 };
 use pagewire_log::Origin;
 use pagewire_metadata::model::ConfigScope;
+use tokio::task::consume_budget;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::warn;
 
@@ -124,7 +125,7 @@ impl Groups {
     }
 
     /// The groups of all shards. Without the topic there are none; shards that this node does not serve are passed over.
-    pub(crate) fn list(
+    pub(crate) async fn list(
         &self,
         broker: &Arc<Broker>,
         states: &[impl AsRef<str>],
@@ -137,6 +138,7 @@ impl Groups {
         };
         let mut listed = Vec::new();
         for shard in shards.all() {
+            consume_budget().await;
             match shard.read(broker, |machine| machine.list(states, types)) {
                 Ok((mut groups, _)) => listed.append(&mut groups),
                 Err(Error::CoordinatorLoadInProgress) => return Err(Error::CoordinatorLoadInProgress),

@@ -21,7 +21,7 @@ pub(crate) async fn handle(ctx: Context, request: ListGroupsRequest) -> ListGrou
     let groups = ctx.broker.coordinators().groups();
     let (states, types) = (Filter::of(&request.states_filter), Filter::of(&request.types_filter));
     // Not the machine's own filters: it would hold every group against every word of the request.
-    match groups.list(&ctx.broker, &NOTHING, &NOTHING) {
+    match groups.list(&ctx.broker, &NOTHING, &NOTHING).await {
         Ok(listed) => {
             let admitted =
                 listed.iter().filter(|group| states.admits(group.state) && types.admits(group.group_type));

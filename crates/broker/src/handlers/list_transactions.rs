@@ -37,7 +37,7 @@ pub(crate) async fn handle(ctx: Context, request: ListTransactionsRequest) -> Li
     };
     let wanted = |id: &str| pattern.as_ref().is_none_or(|pattern| pattern.is_match(id));
     let coordinator = ctx.broker.coordinators().transaction_coordinator();
-    let listed = match coordinator.list(&ctx.broker, &filter, wanted, now_ms()) {
+    let listed = match coordinator.list(&ctx.broker, &filter, wanted, now_ms()).await {
         Ok(listed) => listed,
         Err(error) => return failed(txn_error_code(error)),
     };

@@ -20,6 +20,7 @@ use std::sync::Arc;
 
 use pagewire_coordinate::{Token, partition_for, txn};
 use pagewire_wire::ErrorCode;
+use tokio::task::consume_budget;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::warn;
 
@@ -100,8 +101,9 @@ impl TransactionCoordinator {
         Ok(seen)
     }
 
-    /// The transactional ids of all shards that the filter and `wanted` leave. Without the topic there are none.
-    pub(crate) fn list(
+    /// The transactional ids of all shards that the filter and `wanted` leave. Without the topic there are none. They take less
+    /// than the ids do that the shards hold, whose memory has a limit.
+    pub(crate) async fn list(
         &self,
         broker: &Arc<Broker>,
         filter: &txn::Filter,
@@ -115,6 +117,7 @@ impl TransactionCoordinator {
         };
         let mut listed = Vec::new();
         for shard in shards.all() {
+            consume_budget().await;
             match shard.read(|machine| machine.list(filter, &wanted, now_ms)) {
                 Ok((mut some, _)) => listed.append(&mut some),
                 Err(txn::Error::CoordinatorLoadInProgress) => {
