@@ -191,6 +191,16 @@ pub struct DeletedOffsets {
 }
 
 impl Answer {
+    /// It gives partitions to whoever hears it: they must still be that member's after a crash, so it waits until all that
+    /// was written before it is durable, even if nothing is written for it.
+    pub const fn gives_partitions(&self) -> bool {
+        match self {
+            Self::ConsumerHeartbeat(answer) => answer.assignment.is_some(),
+            Self::Sync(answer) => answer.error.is_none(),
+            _ => false,
+        }
+    }
+
     /// The same answer when its records could not be kept: whatever had succeeded now carries `error`.
     #[must_use]
     pub fn refuse(self, error: Error) -> Self {

@@ -6,7 +6,7 @@ use crate::consumer;
 use crate::group::{self, GroupState};
 use crate::records::{ConsumerRecord, OffsetValue, Record};
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum AnyGroup {
     Classic(group::Group),
     Consumer(consumer::Group),

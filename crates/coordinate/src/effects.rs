@@ -1,7 +1,7 @@
 //! What the caller has to do after an input: send replies, append records, and hand each append back.
 //!
 //! ```text
-//!   handle / on_time ─► Effects ─► replies      send at once
+//!   handle / on_time ─► Effects ─► replies      send at once; those that give partitions when all before is durable
 //!                              └─► appends      write in order, then for each:
 //!                                     written ─► Shard::appended      ─► Effects (replies wait until it is durable)
 //!                                     failed  ─► Shard::append_failed ─► Effects

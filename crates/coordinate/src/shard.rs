@@ -30,7 +30,7 @@ use crate::topics::{TopicTable, Topics};
 pub(crate) type Cursor = (Arc<str>, Option<Arc<str>>);
 
 /// Groups and offsets of one partition of `__consumer_offsets`.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Shard {
     settings: Settings,
     topics: Arc<dyn Topics>,

@@ -2,6 +2,7 @@
 //! One deadline per key; setting it again moves it.
 
 use std::collections::{BTreeSet, HashMap};
+use std::fmt;
 use std::sync::Arc;
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -24,12 +25,22 @@ pub(crate) enum TimerKey {
     Retention,
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Timers {
     by_time: BTreeSet<(i64, TimerKey)>,
     by_key: HashMap<TimerKey, i64>,
     /// No deadline is set before this time.
     earliest_ms: Option<i64>,
+}
+
+/// In their order; the other map says the same.
+impl fmt::Debug for Timers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Timers")
+            .field("by_time", &self.by_time)
+            .field("earliest_ms", &self.earliest_ms)
+            .finish()
+    }
 }
 
 impl Timers {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use pagewire_coordinate::Error;
-use pagewire_disk::MemoryDisk;
+use pagewire_disk::{Call, Disk, Errno, FailingDisk, Fault, MemoryDisk, When};
 use pagewire_wire::messages::{
     consumer_group_describe_request::ConsumerGroupDescribeRequest,
     consumer_group_heartbeat_request::ConsumerGroupHeartbeatRequest,
@@ -23,7 +23,11 @@ use crate::testing::Bench;
 const GROUP_RESOURCE: i8 = 32;
 
 async fn served() -> Bench {
-    let bench = Bench::on(Arc::new(MemoryDisk::new()));
+    served_on(Arc::new(MemoryDisk::new())).await
+}
+
+async fn served_on(disk: Arc<dyn Disk>) -> Bench {
+    let bench = Bench::on(disk);
     bench.topic("t", 4, &[]).await;
     bench.topic(OFFSETS_TOPIC, 1, &[]).await;
     let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
@@ -65,6 +69,18 @@ async fn a_member_is_given_all_partitions_and_described_with_them() {
 
     let listed = bench.ask(&ListGroupsRequest::default(), 5).await.expect("an answer").groups;
     assert_eq!((listed[0].group_type.as_str(), listed[0].group_state.as_str()), ("consumer", "Stable"));
+}
+
+#[tokio::test]
+async fn partitions_are_not_given_out_while_it_is_not_stable_whose_they_are() {
+    let disk = FailingDisk::new(Arc::new(MemoryDisk::new()));
+    let bench = served_on(Arc::new(disk.clone())).await;
+    disk.fail_on(OFFSETS_TOPIC, Call::SyncData, When::Always, Fault::Error(Errno::IO));
+    for attempt in 1..=2 {
+        // The second time nothing is written for it any more.
+        let joined = join(&bench, "m").await;
+        assert_eq!((joined.error_code, joined.assignment), (Error::NotCoordinator.code(), None), "{attempt}");
+    }
 }
 
 #[tokio::test]

@@ -278,7 +278,8 @@ impl Ready {
                 info!(group = &*note.group_id, "{}", note.event);
             }
             for Reply { token, answer } in effects.replies {
-                self.waiting.deliver(token, answer, stable_at);
+                let leans_on = self.journal.written_to.filter(|_| answer.gives_partitions());
+                self.waiting.deliver(token, answer, stable_at.or(leans_on));
             }
             self.lookups.extend(effects.lookups);
             let mut failed = None;

@@ -80,7 +80,7 @@ pub(crate) enum JoinWait {
     Initial { delay_ms: i32, remaining_ms: i32 },
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Group {
     pub(crate) id: Arc<str>,
     state: GroupState,

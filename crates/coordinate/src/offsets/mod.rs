@@ -26,7 +26,7 @@ pub(crate) use pending::Pending;
 pub(crate) type GroupOffsets = BTreeMap<Arc<str>, BTreeMap<i32, OffsetValue>>;
 
 /// Group, topic, partition to offset. Changed by replaying records and by nothing else.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Offsets {
     by_group: BTreeMap<Arc<str>, GroupOffsets>,
     count: usize,

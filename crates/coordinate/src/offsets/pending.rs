@@ -20,7 +20,7 @@ use crate::records::{OffsetKey, OffsetValue};
 const PENDING_BYTES: usize = 512;
 
 /// An offset that waits.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Waiting {
     /// None when a commit that is later in the log counts already.
     value: Option<OffsetValue>,
@@ -29,7 +29,7 @@ struct Waiting {
 }
 
 /// An offset whose transaction was committed.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Settled {
     pub(crate) key: OffsetKey,
     pub(crate) value: OffsetValue,
@@ -40,7 +40,7 @@ pub(crate) struct Settled {
 type Unstable = BTreeMap<(Arc<str>, i32), BTreeSet<i64>>;
 
 /// All pending offsets of a shard. Changed by replaying records and markers, and by nothing else.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Pending {
     by_producer: BTreeMap<i64, BTreeMap<OffsetKey, Waiting>>,
     by_group: BTreeMap<Arc<str>, Unstable>,
