@@ -86,6 +86,7 @@ pub use notice::Notice;
 pub use options::{LogDirOptions, PartitionSettings, SettingsOf};
 pub use restored::{Unmarked, note_restored};
 pub use rounds::{Flushed, RetainedAll};
+pub use sums::Suspicion;
 pub(crate) use sums::{FILE as SUMS_FILE, Read, Sums};
 pub use survey::{MEASURED_MAX, Survey, survey};
 pub(crate) use vouched::{FILE as VOUCHED_FILE, of as vouched_for};

@@ -20,6 +20,7 @@
 
 mod aborts;
 mod beginning;
+mod beside;
 mod checkpoints;
 mod contents;
 mod epochs;
@@ -48,7 +49,7 @@ use std::sync::Arc;
 
 use pagewire_disk::{CheckpointError, Disk, LockLook, OpenMode, look_at_lock};
 
-pub use finding::{Fate, Finding, Severity};
+pub use finding::{Fate, Finding, Onward, Severity};
 pub use job::{Event, KnownTopic, Tally, Topics, VerifyOptions};
 
 use crate::dir::DirName;
@@ -93,6 +94,27 @@ pub fn target_of(disk: &dyn Disk, path: &Path) -> io::Result<Target> {
 pub fn verify(
     disk: &Arc<dyn Disk>,
     path: &Path,
+    options: VerifyOptions<'_>,
+    tell: &mut dyn FnMut(Event<'_>),
+) -> io::Result<Tally> {
+    verify_as(disk, path, &is_served, options, tell)
+}
+
+/// The same of a log directory that a broker in this process serves, whose lock is not seen.
+#[cfg(test)]
+pub(crate) fn verify_beside(
+    disk: &Arc<dyn Disk>,
+    path: &Path,
+    options: VerifyOptions<'_>,
+    tell: &mut dyn FnMut(Event<'_>),
+) -> io::Result<Tally> {
+    verify_as(disk, path, &|_| true, options, tell)
+}
+
+fn verify_as(
+    disk: &Arc<dyn Disk>,
+    path: &Path,
+    is_served: &dyn Fn(&Path) -> bool,
     options: VerifyOptions<'_>,
     tell: &mut dyn FnMut(Event<'_>),
 ) -> io::Result<Tally> {

@@ -2,6 +2,7 @@
 
 mod backup;
 mod backup_txns;
+mod beside;
 mod checkpoints;
 mod clean;
 mod crash;
