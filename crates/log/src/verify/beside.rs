@@ -12,8 +12,8 @@
 //! - The segment before the hole is there, so none behind it was taken by retention when the directory was listed.
 //! - It is the file that was walked, so compaction has not put another in its place; and if compaction wrote that file, this was
 //!   written down before the look.
-//! - A segment in between that compaction is replacing has a `.swap`, or its name again. A listing may miss both while one becomes
-//!   the other. Two that agree do not.
+//! - A segment in between that compaction is replacing has a `.swap`, which counts as well, or its name again. A listing may miss
+//!   both while one becomes the other. Two that agree do not.
 //!
 //! What was lost stays so: it is seen twice. What is never seen twice is not known.
 
@@ -63,21 +63,21 @@ pub(super) struct Segment {
 /// How a segment stands, and what is behind it.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Standing {
-    /// As it was walked. What compaction wrote down by now, if anything.
-    Stands(Option<Rewritten>),
+    /// As it was walked.
+    Stands(Look),
     /// Not as it was walked: the broker was at it.
     Changed,
-    /// The broker is at it.
+    /// No two looks agree.
     Unclear,
 }
 
 /// What one look saw of a segment that stands.
 #[derive(Debug, PartialEq, Eq)]
-struct Look {
-    next: Option<i64>,
-    /// A replacement has not all of its names yet, from this segment on and before the next.
-    is_replaced: bool,
-    lengths: Option<Rewritten>,
+pub(super) struct Look {
+    /// The segment behind it.
+    pub(super) next: Option<i64>,
+    /// What compaction wrote down by now, if anything.
+    pub(super) lengths: Option<Rewritten>,
 }
 
 /// Looks how `segment` of the log in `dir` stands. `next`: the segment that was behind it, if it matters.
@@ -94,7 +94,7 @@ pub(super) fn look(disk: &dyn Disk, dir: &Path, segment: &Segment, next: Option<
             return Standing::Changed;
         }
         if before.as_ref() == Some(&seen) {
-            return if seen.is_replaced { Standing::Unclear } else { Standing::Stands(seen.lengths) };
+            return Standing::Stands(seen);
         }
         before = Some(seen);
     }
@@ -104,23 +104,14 @@ pub(super) fn look(disk: &dyn Disk, dir: &Path, segment: &Segment, next: Option<
 /// Whether the log in `dir` has still nothing before the segment at `first`: one that compaction is replacing is a `.swap` for a
 /// moment, which a listing may miss once.
 pub(super) fn still_begins(disk: &dyn Disk, dir: &Path, first: i64) -> bool {
-    let swap = Stage::Swap.file(names::LOG);
-    let is_before = |name: &str| {
-        [names::LOG, &swap].iter().any(|suffix| names::offset(name, suffix).is_some_and(|base| base < first))
-    };
+    let is_before = |name: &str| base_of(name).is_some_and(|base| base < first);
     (0..2).all(|_| disk.read_dir(dir).is_ok_and(|names| !names.iter().any(|entry| is_before(&entry.name))))
 }
 
 /// `None`: the segment is another by now, or gone.
 fn once(disk: &dyn Disk, dir: &Path, segment: &Segment) -> io::Result<Option<Look>> {
-    let (swap, base) = (Stage::Swap.file(names::LOG), segment.base);
-    let (mut next, mut swaps) = (None::<i64>, Vec::new());
-    for entry in disk.read_dir(dir)? {
-        swaps.extend(names::offset(&entry.name, &swap).filter(|at| *at >= base));
-        if let Some(at) = names::offset(&entry.name, names::LOG).filter(|at| *at > base) {
-            next = Some(next.map_or(at, |next| next.min(at)));
-        }
-    }
+    let (base, names) = (segment.base, disk.read_dir(dir)?);
+    let next = names.iter().filter_map(|entry| base_of(&entry.name)).filter(|other| *other > base).min();
     let lengths = match Rewritten::read(disk, dir) {
         Err(error) if error.kind() == io::ErrorKind::InvalidData => None,
         read => read?,
@@ -130,6 +121,10 @@ fn once(disk: &dyn Disk, dir: &Path, segment: &Segment) -> io::Result<Option<Loo
     if !is_same || segment.closed && disk.file_len(&path)? != segment.size {
         return Ok(None);
     }
-    let is_replaced = swaps.iter().any(|at| next.is_none_or(|next| *at < next));
-    Ok(Some(Look { next, is_replaced, lengths }))
+    Ok(Some(Look { next, lengths }))
+}
+
+/// Where the segment begins whose log has this name, or will have its name.
+fn base_of(name: &str) -> Option<i64> {
+    names::offset(name, names::LOG).or_else(|| names::offset(name, &Stage::Swap.file(names::LOG)))
 }

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use pagewire_disk::Disk;
 
-use super::beside::{self, Standing};
+use super::beside::{self, Look, Standing};
 use super::finding::{Fate, Finding, Onward, Severity};
 use super::job::{Job, Kept};
 use super::partition::Compaction;
@@ -197,16 +197,23 @@ impl Walked {
         if !place.live || said == Some(Gaps::Anywhere) {
             return (said, verdict_of(said));
         }
-        let Some(left) = self.looks_left.checked_sub(1) else { return (said, Verdict::Unsettled) };
+        let unsettled = match (said, self.compaction) {
+            // Nothing is said of those.
+            (None, Compaction::Was) => return (said, Verdict::Right),
+            // A doubt either way.
+            (None, Compaction::Unknown) => Verdict::Unclear,
+            _ => Verdict::Unsettled,
+        };
+        let Some(left) = self.looks_left.checked_sub(1) else { return (said, unsettled) };
         self.looks_left = left;
         match beside::look(disk, place.dir, of, behind) {
-            Standing::Stands(lengths) => {
+            Standing::Stands(Look { next, lengths }) => {
                 self.lengths = lengths;
                 let said = self.gaps(of, next);
                 (said, verdict_of(said))
             }
             Standing::Changed => (Some(Gaps::Anywhere), Verdict::Right),
-            Standing::Unclear => (said, Verdict::Unsettled),
+            Standing::Unclear => (said, unsettled),
         }
     }
 

@@ -18,6 +18,7 @@ mod load;
 mod lost;
 mod missing;
 mod offline;
+mod onward;
 mod orphans;
 mod rounds;
 mod sums;
