@@ -6,7 +6,7 @@ use pagewire_disk::checkpoint::format_id;
 use pagewire_disk::{CheckpointError, Damage};
 use uuid::Uuid;
 
-use super::sums::Suspicion;
+use super::suspicion::Suspicion;
 
 /// So many of several directories are named.
 const TOLD_MAX: usize = 8;

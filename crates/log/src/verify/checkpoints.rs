@@ -98,7 +98,8 @@ impl Checkpoints {
             cleaner_is_lost: cleaner.lost,
             cleaner_names_all: cleaner.certain || kafka_stopped,
             cleaner: cleaner.content.unwrap_or_default(),
-            others_wrote: sums.others_wrote().cloned(),
+            // Who serves the directory asked that when it took it.
+            others_wrote: sums.others_wrote().filter(|_| !live).cloned(),
             vouched,
         }
     }

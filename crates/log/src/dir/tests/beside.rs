@@ -326,3 +326,20 @@ fn a_loss_is_found_though_the_broker_goes_on_before_every_step_of_the_check() {
         assert_eq!((finding.severity, finding.offset), (Severity::Damage, Some(lost)), "{finding}");
     }
 }
+
+#[test]
+fn a_checkpoint_that_is_damaged_under_the_broker_makes_no_loss_a_doubt() {
+    let disk: Arc<dyn Disk> = Arc::new(MemoryDisk::new());
+    let mut life = Life::new(Arc::clone(&disk), 1);
+    (0..30).for_each(|_| life.append());
+    life.dir.write_checkpoints().expect("written");
+    let lost = bases(&life.logs[0])[1];
+    lose(&*disk, "compacted-0", lost);
+    let recovery = disk.open(&path("recovery-point-offset-checkpoint"), OpenMode::ReadWrite).expect("there");
+    recovery.write_at(0, b"x").expect("damaged");
+    let found = beside(&disk);
+    let of = |name: &str| found.iter().find(|finding| finding.path.ends_with(name)).map(|one| one.severity);
+    assert_eq!(of("compacted-0"), Some(Severity::Damage), "{found:?}");
+    assert_eq!(of("recovery-point-offset-checkpoint"), Some(Severity::Damage), "{found:?}");
+    assert_eq!(found.len(), 2, "{found:?}");
+}
