@@ -32,7 +32,7 @@ pub(super) fn verify(job: &mut Job<'_>, path: &Path, live: bool) -> io::Result<(
         Some((_, base)) => {
             let partition = dir.file_name().and_then(|name| name.to_str()).unwrap_or_default();
             let known = log_dir::known(job, super::parent(dir), partition, live);
-            partition::verify_segment(job, dir, base, known)
+            partition::verify_segment(job, dir, base, &known)
         }
         None => {
             if let Some(finding) = small(job, path, name) {

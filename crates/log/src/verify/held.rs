@@ -20,7 +20,7 @@ const SEEKING_MAX: usize = 1024;
 /// See the module.
 pub(super) struct Held<'p> {
     dir: &'p Path,
-    known: Known,
+    known: &'p Known,
     /// Up to where the walk found nothing wrong, by base offset, in segments that the next start reads.
     whole: HashMap<i64, u64>,
     /// Findings that wait for the next good batch; whether the next start reads their segment.
@@ -32,7 +32,7 @@ pub(super) struct Held<'p> {
 }
 
 impl<'p> Held<'p> {
-    pub(super) fn new(dir: &'p Path, known: Known) -> Self {
+    pub(super) fn new(dir: &'p Path, known: &'p Known) -> Self {
         let (whole, named) = (HashMap::new(), HashSet::new());
         Self { dir, known, whole, seeking: Vec::new(), waiting: Vec::new(), forecast: None, named }
     }
@@ -79,7 +79,7 @@ impl<'p> Held<'p> {
 
     /// Tells what waits.
     fn flush(&mut self, job: &mut Job<'_>, kept: &mut Kept) {
-        let (dir, known, whole) = (self.dir, &self.known, &mut self.whole);
+        let (dir, known, whole) = (self.dir, self.known, &mut self.whole);
         let forecast = self.forecast.get_or_insert_with(|| {
             Forecast::of(job.disk, dir, known, std::mem::take(whole), kept).of_kafkas(job.is_kafkas)
         });

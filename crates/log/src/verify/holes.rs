@@ -159,9 +159,9 @@ impl Walked {
         }
         if let Some(first) = seen.first_good {
             self.first_good.get_or_insert(first);
-            [&mut self.unclear, &mut self.lost, &mut self.unsettled]
-                .into_iter()
-                .for_each(|holes| holes.go_on(first));
+            for holes in [&mut self.unclear, &mut self.lost, &mut self.unsettled] {
+                holes.go_on(first);
+            }
         }
         let closed = place.next_base.is_some();
         let this = beside::Segment { base: place.base, file: seen.file, size: seen.bytes, closed };

@@ -62,7 +62,7 @@ pub(super) fn verify(job: &mut Job<'_>, dir: &Path, live: bool) -> io::Result<()
             DirName::Partition { topic, partition } => {
                 seen.insert((topic.to_owned(), partition));
                 let known = checkpoints.known((topic, partition), setting(job, topic), clean, live);
-                match partition::verify(job, &path, known) {
+                match partition::verify(job, &path, &known) {
                     Ok(Some(log_end)) => checkpoints.compare(job, dir, (topic, partition), log_end, live),
                     Ok(None) => {}
                     Err(error) if live && error.kind() == io::ErrorKind::NotFound => {}

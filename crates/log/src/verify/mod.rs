@@ -134,7 +134,7 @@ fn verify_as(
         Target::Partition => {
             let (dir, name) = (parent(path), path.file_name().and_then(|name| name.to_str()));
             let known = log_dir::known(&job, dir, name.unwrap_or_default(), is_served(dir));
-            partition::verify(&mut job, path, known)?;
+            partition::verify(&mut job, path, &known)?;
         }
         Target::File => {
             let dir = parent(path);

@@ -82,7 +82,7 @@ impl Known {
 
 /// Checks the directory; where its log ends, unless there is none, or the broker that serves it has taken its last segment away
 /// meanwhile.
-pub(super) fn verify(job: &mut Job<'_>, dir: &Path, known: Known) -> io::Result<Option<i64>> {
+pub(super) fn verify(job: &mut Job<'_>, dir: &Path, known: &Known) -> io::Result<Option<i64>> {
     let mut contents = list(job, dir)?;
     if known.live && contents.bases.is_empty() {
         // The last segment may have gone, and the next come, within one listing.
@@ -94,8 +94,8 @@ pub(super) fn verify(job: &mut Job<'_>, dir: &Path, known: Known) -> io::Result<
     metadata(job, dir, &mut kept);
     let mut epochs = EpochsCheck::read(&**job.disk, dir, known.live, &mut kept);
     let mut producers = ProducersCheck::read(&**job.disk, dir, &contents.snapshots, &mut kept);
-    let mut walked = Walked::new(lengths(job, dir, &known, &mut kept), known.compaction);
-    let (mut held, mut is_whole_walk) = (Held::new(dir, known.clone()), true);
+    let mut walked = Walked::new(lengths(job, dir, known, &mut kept), known.compaction);
+    let (mut held, mut is_whole_walk) = (Held::new(dir, known), true);
     for (at, &base) in contents.bases.iter().enumerate() {
         let next_base = contents.bases.get(at + 1).copied();
         let place = Place { dir, base, next_base, live: known.live };
@@ -114,11 +114,11 @@ pub(super) fn verify(job: &mut Job<'_>, dir: &Path, known: Known) -> io::Result<
     let begins = |first: i64| !known.live || beside::still_begins(&**job.disk, dir, first);
     if let Some(first) = contents.bases.first().filter(|first| begins(**first)) {
         let found = (*first, walked.first_good);
-        beginning::compare(dir, found, epochs.first_offset(), (&known, job.is_kafkas), &mut kept);
+        beginning::compare(dir, found, epochs.first_offset(), (known, job.is_kafkas), &mut kept);
     }
     let Some(&first) = contents.bases.first() else {
         held.end(job, &mut kept);
-        beginning::none_left(dir, &known, job.is_kafkas, &mut kept);
+        beginning::none_left(dir, known, job.is_kafkas, &mut kept);
         kept.tell(job);
         return Ok(None);
     };
@@ -155,7 +155,7 @@ fn lengths(job: &Job<'_>, dir: &Path, known: &Known, kept: &mut Kept) -> Option<
 }
 
 /// Checks one segment by itself.
-pub(super) fn verify_segment(job: &mut Job<'_>, dir: &Path, base: i64, known: Known) -> io::Result<()> {
+pub(super) fn verify_segment(job: &mut Job<'_>, dir: &Path, base: i64, known: &Known) -> io::Result<()> {
     let contents = list(job, dir)?;
     let next_base = contents.bases.iter().copied().find(|other| *other > base);
     let place = Place { dir, base, next_base, live: known.live };
@@ -163,7 +163,7 @@ pub(super) fn verify_segment(job: &mut Job<'_>, dir: &Path, base: i64, known: Kn
     let along = Along { epochs: &mut epochs, producers: &mut producers };
     let mut kept = Kept::default();
     if let Some((seen, mut of_it)) = one(job, &place, along)? {
-        let forecast = Forecast::of(job.disk, dir, &known, HashMap::from([(base, seen.whole_to)]), &mut kept)
+        let forecast = Forecast::of(job.disk, dir, known, HashMap::from([(base, seen.whole_to)]), &mut kept)
             .of_kafkas(job.is_kafkas);
         let onward = behind(job, &place);
         if let Some(onward) = onward {
@@ -171,7 +171,7 @@ pub(super) fn verify_segment(job: &mut Job<'_>, dir: &Path, base: i64, known: Kn
         }
         of_it.resolve(&forecast);
         of_it.tell(job);
-        let mut walked = Walked::new(lengths(job, dir, &known, &mut kept), known.compaction);
+        let mut walked = Walked::new(lengths(job, dir, known, &mut kept), known.compaction);
         walked.add(job, &place, &seen, &mut kept);
         if let Some(onward) = onward {
             kept.go_on(onward);

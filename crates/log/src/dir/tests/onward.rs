@@ -20,7 +20,9 @@ fn left() -> World {
 
 /// A byte in the records of each of these offsets is another.
 fn damage(world: &World, offsets: &[i64]) {
-    offsets.iter().for_each(|offset| harm(world, *offset, 66));
+    for offset in offsets {
+        harm(world, *offset, 66);
+    }
 }
 
 /// The byte at this place in the batch of an offset is another.
