@@ -13,7 +13,8 @@
 //! producer snapshots name, bounded, and with the indexes that recovery would rebuild).
 //!
 //! A broker may be serving the directory: what it is writing in this moment (the active segment's tail, an index ahead of
-//! what was read, files that compaction or retention replace) is not taken for damage.
+//! what was read, files that compaction or retention replace) is not taken for damage, and what seems to be lost is looked at again
+//! before it is said (`beside`).
 //!
 //! Leaves to others: putting anything right. The next start does (`open`, `recovery`), and each finding says what it will do:
 //! of a directory that no broker serves because recovery is rehearsed (`forecast`), on a disk on which changes are only played.
