@@ -52,6 +52,8 @@ fn what_a_broker_leaves_is_whole_and_a_flipped_byte_is_damage() {
     let found = lines(&run.out);
     assert_eq!((found[0]["severity"].as_str(), found[0]["position"].as_u64()), (Some("damage"), Some(0)));
     assert!(found[0]["what"].as_str().unwrap().contains("crc"), "{found:?}");
+    // Two batches are in it, of fifty records each.
+    assert_eq!(found[0]["next_offset"], 50);
     assert_eq!(found.last().unwrap()["summary"]["damage"], 1);
     assert!(run.failed(1).contains("1 damage"));
 }
@@ -262,6 +264,54 @@ fn logs_in(partition: &Path) -> Vec<PathBuf> {
     logs.retain(|path| path.extension().is_some_and(|kind| kind == "log"));
     logs.sort();
     logs
+}
+
+#[test]
+fn a_segment_that_is_lost_is_damage_beside_the_broker_as_well() {
+    let broker = Broker::start(&[]);
+    broker.run(&["topic", "create", "plain", "--config", "internal.segment.bytes=500"]).ok();
+    for n in 0..8 {
+        let record = format!("{n}{}\n", "x".repeat(400));
+        broker.run_with(&["produce", "plain", "--codec", "none"], record.as_bytes()).ok();
+    }
+    let data = broker.dir.path().join("data");
+    let check = ["log", "check", text(&data)];
+    assert!(run(&check).ok().contains("0 damage, 0 doubts"));
+    lose_a_segment(&data.join("plain-0"));
+    let found = run(&check);
+    assert!(
+        found.out.contains("damage: ") && found.out.contains("are missing between two segments"),
+        "{found:?}"
+    );
+    assert!(found.out.contains("good records go on at offset 2 ("), "{found:?}");
+    assert!(found.failed(1).contains("1 damage"));
+    let told = lines(&run(&[&check[..], &["-o", "json"]].concat()).out);
+    let hole = told.iter().find(|line| line["severity"] == "damage").unwrap();
+    assert_eq!((hole["offset"].as_i64(), hole["next_offset"].as_i64()), (Some(1), Some(2)), "{hole}");
+}
+
+#[test]
+fn notes_of_one_cause_are_one_line_that_names_the_cause_and_json_has_each() {
+    let broker = Broker::start(&[]);
+    broker.run(&["topic", "create", "kept", "-p", "5", "--config", "cleanup.policy=compact"]).ok();
+    broker.signal("TERM");
+    let (_, dir) = broker.wait();
+    let data = dir.path().join("data");
+    let checkpoints = ["recovery-point-offset-checkpoint", "replication-offset-checkpoint"];
+    for name in checkpoints {
+        let text = fs::read_to_string(data.join(name)).unwrap();
+        // Another digit, as legible as the one that was there.
+        let altered = text.trim_end().to_owned() + "1\n";
+        fs::write(data.join(name), altered).unwrap();
+    }
+    let said = run(&["log", "check", text(&data)]).out;
+    let notes: Vec<_> = said.lines().filter(|line| line.contains("pagewire-compacted")).collect();
+    let [note] = notes[..] else { panic!("{said}") };
+    assert!(note.starts_with("note: in 5 places (") && note.contains(" and 2 more): "), "{note}");
+    assert!(checkpoints.iter().all(|name| note.contains(name)) && note.contains("damaged, or"), "{note}");
+    let told = lines(&run(&["log", "check", text(&data), "-o", "json"]).out);
+    let paths = told.iter().filter_map(|line| line["path"].as_str());
+    assert_eq!(paths.filter(|path| path.ends_with("pagewire-compacted")).count(), 5);
 }
 
 #[test]

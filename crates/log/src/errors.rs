@@ -177,7 +177,7 @@ pub enum ReadError {
         file: PathBuf,
         /// Where the damage begins.
         position: u64,
-        /// What was asked.
+        /// What was asked, or where the damage begins if that is behind it.
         offset: i64,
         /// The first offset behind the damage.
         next_offset: i64,

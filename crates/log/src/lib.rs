@@ -108,7 +108,7 @@ pub use dir::{
     CleaningReport, CloseReport, CreateError, DirDescription, DirName, Dirty, FailedLog, Flushed, LoadMeter,
     LoadReport, LoadedLog, Loading, LockedDir, LogDescription, LogDir, LogDirError, LogDirOptions,
     MEASURED_MAX, MissingLog, Notice, PartitionSettings, Progress, RetainedAll, SettingsOf, Survey,
-    Uncleanable, Unmarked, note_restored, survey,
+    Suspicion, Uncleanable, Unmarked, note_restored, survey,
 };
 pub use dirs::{Coming, Homeless, Locked, LogDirs, Placed, Spread, TakeInError, TakenIn};
 pub use errors::{AppendError, DeleteRecordsError, LogError, Offline, ReadError};

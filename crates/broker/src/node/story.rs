@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use pagewire_log::{Leftovers, LoadReport, Unmarked};
+use pagewire_log::{Leftovers, LoadReport, Notice, RecoveryReport, Unmarked};
 use tracing::{info, warn};
 
 use crate::plural::counted;
@@ -27,12 +27,29 @@ pub(super) fn tell(report: &LoadReport, took: Duration, epochs: Epochs) {
     }
 }
 
+/// It says nothing of records: those that went bad since may be found at any time.
+const IN_ORDER: &str = "the last stop was in order: no log has to be checked for what a kill leaves";
+const IN_ORDER_BUT: &str =
+    "the last stop was in order, and something was lost or damaged since: it is named below";
+
+/// Whether nothing was found that the last stop cannot have left.
+fn is_as_it_was_left(report: &LoadReport) -> bool {
+    let is_lost = |notice: &Notice| matches!(notice, Notice::Lost { .. });
+    let is_whole = |RecoveryReport { cuts, holes, damage, .. }: &RecoveryReport| {
+        cuts.is_empty() && holes.is_empty() && damage.is_empty()
+    };
+    report.failed.is_empty()
+        && !report.notices.iter().any(is_lost)
+        && report.loaded.iter().all(|log| is_whole(&log.report))
+}
+
 fn of(report: &LoadReport, took: Duration, epochs: Epochs) -> Option<String> {
     if report.loaded.is_empty() {
         return None;
     }
     if report.clean {
-        return Some("the last stop was in order: every log ends where it was closed".to_owned());
+        let story = if is_as_it_was_left(report) { IN_ORDER } else { IN_ORDER_BUT };
+        return Some(story.to_owned());
     }
     let logs = || report.loaded.iter().map(|log| &log.report);
     let checked = logs().filter(|log| log.scanned_bytes > 0).count() as u64;
@@ -81,7 +98,7 @@ fn left_over(report: &LoadReport) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use pagewire_log::{Cut, LoadedLog, RecoveryReport};
+    use pagewire_log::{Cut, Damaged, FailedLog, LoadedLog, LogError};
 
     use super::*;
 
@@ -131,6 +148,31 @@ mod tests {
         );
         report.clean = true;
         assert!(told(&report, 7).is_some_and(|story| story.starts_with("the last stop was in order")));
+    }
+
+    #[test]
+    fn a_log_that_lost_something_since_an_orderly_stop_ends_the_talk_of_order() {
+        let damaged = Damaged { file: "/d/t-0/0.log".into(), position: 0, bytes: 9, from: 0, upto: 3 };
+        let gone = LogError::Gone { path: "/d/t-1".into(), home: "/d".into() };
+        let whole = || LoadReport {
+            clean: true,
+            loaded: vec![loaded(RecoveryReport::default())],
+            ..LoadReport::default()
+        };
+        assert_eq!(told(&whole(), 7).as_deref(), Some(IN_ORDER));
+        let lost = Notice::Lost { path: "/d/t-0".into(), log_end: 5, known_end: 9 };
+        let damage = RecoveryReport { damage: vec![damaged], ..RecoveryReport::default() };
+        let reports = [
+            LoadReport { loaded: vec![loaded(damage)], ..whole() },
+            LoadReport { notices: vec![lost], ..whole() },
+            LoadReport {
+                failed: vec![FailedLog { topic: "t".into(), partition: 1, error: gone }],
+                ..whole()
+            },
+        ];
+        for report in reports {
+            assert_eq!(told(&report, 7).as_deref(), Some(IN_ORDER_BUT), "{report:?}");
+        }
     }
 
     #[test]

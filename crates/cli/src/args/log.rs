@@ -35,10 +35,13 @@ pub(crate) enum LogCommand {
 #[command(
     after_help = "Every batch is read and its checksum compared, offsets must rise, and each derived file (indexes, producer \
 snapshots, leader epochs, checkpoints) must agree with the log. Nothing is changed and no lock is taken, so it may run beside a \
-serving broker; what that broker is writing just then is not taken for damage. Data of Kafka is checked as well.
+serving broker; what that broker is writing just then is not taken for damage, and what seems to be lost is looked at again before \
+it is said. Data of Kafka is checked as well.
 
 Each finding says what becomes of it: derived files are rebuilt from the log by the next start, a torn end is cut off, and \
-records that are damaged in the middle of a log are answered with an error while what lies around them is served.
+records that are damaged in the middle of a log are answered with an error while what lies around them is served. Of records it \
+says at which offset good ones go on (next_offset in JSON, null if none follow). What is to be said of many files for one cause is \
+one line; JSON has each.
 
 Of a directory of Kafka's, which no broker here serves, it says what pagewire import makes of it instead.
 

@@ -57,6 +57,7 @@ mod rounds;
 mod stray;
 mod sums;
 mod survey;
+mod suspicion;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -88,6 +89,7 @@ pub use restored::{Unmarked, note_restored};
 pub use rounds::{Flushed, RetainedAll};
 pub(crate) use sums::{FILE as SUMS_FILE, Read, Sums};
 pub use survey::{MEASURED_MAX, Survey, survey};
+pub use suspicion::Suspicion;
 pub(crate) use vouched::{FILE as VOUCHED_FILE, of as vouched_for};
 
 pub(crate) use load::{NOBODYS, PROBE_FILE};

@@ -6,6 +6,8 @@ use pagewire_disk::checkpoint::format_id;
 use pagewire_disk::{CheckpointError, Damage};
 use uuid::Uuid;
 
+use super::suspicion::Suspicion;
+
 /// So many of several directories are named.
 const TOLD_MAX: usize = 8;
 
@@ -59,6 +61,8 @@ pub enum Notice {
     Forgotten {
         /// Their directories.
         dirs: Vec<PathBuf>,
+        /// Why.
+        why: Suspicion,
     },
     /// The log ends below what was known to be in it: records are lost.
     Lost {
@@ -106,7 +110,7 @@ impl std::fmt::Display for Notice {
                  checked as after a kill",
                 path.display()
             ),
-            Self::Forgotten { dirs } => {
+            Self::Forgotten { dirs, why } => {
                 let some: Vec<_> = dirs.iter().take(TOLD_MAX).map(|dir| dir.display().to_string()).collect();
                 let more = match dirs.len().saturating_sub(TOLD_MAX) {
                     0 => String::new(),
@@ -114,8 +118,7 @@ impl std::fmt::Display for Notice {
                 };
                 write!(
                     f,
-                    "another program may have written here, so it is not known any more which offsets compaction took \
-                     from {}{more}: until the next clean, records that are missing there are not told from those",
+                    "{why}; so it is not known any more which offsets compaction took from {}{more}: until the next clean, records that are missing there are not told from those",
                     some.join(", ")
                 )
             }

@@ -22,6 +22,7 @@ use pagewire_disk::{
 
 use super::errors::{LogDirError, usable};
 use super::notice::Notice;
+use super::suspicion::Suspicion;
 
 pub(crate) const FILE: &str = "pagewire-checkpoint-sums";
 /// In the place of a partition.
@@ -33,7 +34,7 @@ const STOPPED: i64 = 1;
 const DAMAGED_MAX: usize = 1;
 
 /// What is known of the checkpoints' texts.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Sums {
     /// As the file has it, or shall have it; `None` if it says nothing.
     vouched: Option<OffsetCheckpoint>,
@@ -43,8 +44,8 @@ pub(crate) struct Sums {
     landed: BTreeMap<&'static str, i64>,
     /// Nobody but us had the directory since they were written.
     ours: bool,
-    /// Somebody else wrote to the directory, or a checkpoint is damaged and nobody can tell which.
-    others_wrote: bool,
+    /// Why somebody else may have written to the directory.
+    others_wrote: Option<Suspicion>,
     /// We left the mark of an orderly stop, nobody else was there, and it is gone.
     lost_mark: bool,
 }
@@ -64,8 +65,8 @@ impl Sums {
     /// Reads the sums, before the mark of the last stop is taken, and leaves them where they are.
     pub(crate) fn read(disk: &dyn Disk, dir: &Path, notices: &mut Vec<Notice>) -> Result<Self, LogDirError> {
         let mut sums = Self::of_file(disk, dir, notices)?;
-        if sums.are_outdated(disk, dir)? {
-            return Ok(Self { others_wrote: true, ..Self::default() });
+        if let Some(why) = sums.outdated(disk, dir)? {
+            return Ok(Self { others_wrote: Some(why), ..Self::default() });
         }
         let was_stopped = CleanMark::exists(disk, dir).map_err(LogDirError::at(dir))?;
         let is_to_be = sums.vouched.as_ref().is_some_and(says_stopped);
@@ -73,12 +74,17 @@ impl Sums {
         Ok(sums)
     }
 
+    /// As they are at this moment, beside a broker that may be writing them.
+    pub(crate) fn beside(disk: &dyn Disk, dir: &Path) -> Self {
+        Self::of_file(disk, dir, &mut Vec::new()).unwrap_or_default()
+    }
+
     /// They are in force from now on: those of a directory that somebody else had go. Before the mark is taken; what else was
     /// known of the directory then was forgotten before.
     pub(super) fn settle(&mut self, disk: &dyn Disk, dir: &Path) -> Result<(), LogDirError> {
         let path = dir.join(FILE);
         let Some(vouched) = &mut self.vouched else {
-            if !self.others_wrote {
+            if self.others_wrote.is_none() {
                 return Ok(());
             }
             return match disk.remove_file(&path) {
@@ -110,9 +116,16 @@ impl Sums {
         Ok(Self { vouched, ..Self::default() })
     }
 
-    /// Whether somebody else may have written to the directory, as far as the checkpoints that were read say it.
-    pub(crate) fn others_wrote(&self) -> bool {
-        self.others_wrote
+    /// Why somebody else may have written to the directory, as far as the checkpoints that were read say it.
+    pub(crate) fn others_wrote(&self) -> Option<&Suspicion> {
+        self.others_wrote.as_ref()
+    }
+
+    /// A checkpoint is useless: after an orderly stop of ours nobody else was there, else that is not known.
+    fn suspect(&mut self, file: &str) {
+        if !self.ours {
+            self.others_wrote.get_or_insert_with(|| Suspicion::Damaged(file.to_owned()));
+        }
     }
 
     /// Whether the mark of our orderly stop is gone, though nobody else took it.
@@ -120,15 +133,19 @@ impl Sums {
         self.lost_mark
     }
 
-    /// Whether somebody else had the directory since they were written.
-    fn are_outdated(&self, disk: &dyn Disk, dir: &Path) -> Result<bool, LogDirError> {
+    /// Why somebody else had the directory since they were written.
+    fn outdated(&self, disk: &dyn Disk, dir: &Path) -> Result<Option<Suspicion>, LogDirError> {
         if CleanMark::is_anothers(disk, dir).map_err(LogDirError::at(dir))? {
-            return Ok(true);
+            return Ok(Some(Suspicion::Mark));
         }
-        let Some(vouched) = &self.vouched else { return Ok(false) };
+        let Some(vouched) = &self.vouched else { return Ok(None) };
         let was_stopped = CleanMark::exists(disk, dir).map_err(LogDirError::at(dir))?;
         let mark_was_taken = !was_stopped && says_stopped(vouched) && !is_as_it_was_left(vouched, disk, dir)?;
-        Ok(mark_was_taken || altered(vouched, disk, dir)? > DAMAGED_MAX)
+        if mark_was_taken {
+            return Ok(Some(Suspicion::MarkTaken));
+        }
+        let altered = altered(vouched, disk, dir)?;
+        Ok((altered.len() > DAMAGED_MAX).then_some(Suspicion::Altered(altered)))
     }
 
     /// Reads a checkpoint. A damaged one, or one whose text nobody wrote, is noted and says nothing.
@@ -146,7 +163,7 @@ impl Sums {
             Err(CheckpointError::Damaged { damage: Damage::Empty, .. }) => OffsetCheckpoint::new(),
             Err(damage) => {
                 notices.push(Notice::Damaged(damage));
-                self.others_wrote |= !self.ours;
+                self.suspect(file);
                 return Ok(Read { content: None, certain: false, lost: true });
             }
         };
@@ -159,7 +176,7 @@ impl Sums {
         if altered {
             let damage = if gone { Damage::Missing } else { Damage::Altered };
             notices.push(Notice::Damaged(CheckpointError::Damaged { path, damage }));
-            self.others_wrote |= !self.ours;
+            self.suspect(file);
             return Ok(Read { content: None, certain: false, lost: true });
         }
         self.landed.insert(file, sum);
@@ -228,14 +245,16 @@ impl Sums {
     }
 }
 
-/// How many checkpoints have a text that nobody wrote.
-fn altered(vouched: &OffsetCheckpoint, disk: &dyn Disk, dir: &Path) -> Result<usize, LogDirError> {
-    let mut altered = 0;
+/// The checkpoints that have a text which nobody wrote.
+fn altered(vouched: &OffsetCheckpoint, disk: &dyn Disk, dir: &Path) -> Result<Vec<String>, LogDirError> {
+    let mut altered = Vec::new();
     let files = vouched.iter().filter(|(file, which, _)| *which == NOW && *file != FILE);
     for (file, _, _) in files {
         // A damaged one may be anybody's.
-        if let Ok(Some(content)) = usable(OffsetCheckpoint::read(disk, &dir.join(file)))? {
-            altered += usize::from(is_altered(vouched, file, &content));
+        if let Ok(Some(content)) = usable(OffsetCheckpoint::read(disk, &dir.join(file)))?
+            && is_altered(vouched, file, &content)
+        {
+            altered.push(file.to_owned());
         }
     }
     Ok(altered)

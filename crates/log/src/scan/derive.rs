@@ -298,9 +298,10 @@ impl Segment {
         }))
     }
 
-    /// The records at `offset` are known to be damaged.
-    pub(crate) fn damaged(&self, stretch: Stretch, offset: i64) -> ReadError {
+    /// What was asked for lies in what is known to be damaged, or begins before it.
+    pub(crate) fn damaged(&self, stretch: Stretch, asked: i64) -> ReadError {
         let (position, next_offset) = (stretch.begin(), stretch.next_offset);
+        let offset = asked.max(stretch.offset);
         ReadError::Damaged { file: self.path(), position, offset, next_offset }
     }
 }

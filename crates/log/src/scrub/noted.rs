@@ -8,7 +8,7 @@ use std::io;
 use std::path::Path;
 use std::sync::atomic::Ordering;
 
-use pagewire_disk::{DamageCheckpoint, DamageEntry, Disk};
+use pagewire_disk::{CheckpointError, DamageCheckpoint, DamageEntry, Disk};
 
 use super::damage::Stretch;
 use super::search::Search;
@@ -23,14 +23,20 @@ use crate::{Damaged, Hole, RecoveryReport};
 #[derive(Debug, Default)]
 pub(crate) struct Noted(Vec<DamageEntry>);
 
+/// What is told where the notes are useless: they are written anew.
+type Useless = Option<CheckpointError>;
+
 impl Noted {
-    /// Whatever keeps them from being read: then the scrub finds the damage again.
-    pub(crate) fn read(disk: &dyn Disk, dir: &Path) -> Self {
-        let read = DamageCheckpoint::read(disk, dir).unwrap_or_else(|error| {
-            tracing::warn!(%error, "it is not known what was found damaged before");
-            DamageCheckpoint::default()
-        });
-        Self::of(read.entries)
+    /// Whatever keeps them from being read: then the scrub finds the damage again. With why they are useless, if they are.
+    pub(crate) fn read(disk: &dyn Disk, dir: &Path) -> (Self, Useless) {
+        match DamageCheckpoint::read(disk, dir) {
+            Ok(read) => (Self::of(read.entries), None),
+            Err(error) if error.is_damage() => (Self::default(), Some(error)),
+            Err(error) => {
+                tracing::warn!(%error, "it is not known what was found damaged before");
+                (Self::default(), None)
+            }
+        }
     }
 
     fn of(mut notes: Vec<DamageEntry>) -> Self {

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use super::finding::{Fate, Finding, Severity};
+use super::finding::{Fate, Finding, Onward, Severity};
 use super::job::Kept;
 use super::partition::Known;
 use crate::open::depth;
@@ -28,18 +28,19 @@ pub(super) fn none_left(dir: &Path, known: &Known, is_kafkas: bool, kept: &mut K
         } else {
             Fate::Renewed
         };
-        Finding::new(severity, names::path(dir, start, names::LOG), what, fate).offset(start)
+        let path = names::path(dir, start, names::LOG);
+        Finding::new(severity, path, what, fate).offset(start).onward(Onward::Nowhere)
     } else {
         Finding::new(Severity::Note, dir, "a log without a segment, and none that had records", Fate::Renewed)
     };
     kept.push(finding);
 }
 
-/// Of a log whose first segment is at `first`, and whose leader epochs begin at `said`. Those are cut with the log's start, and
-/// before a segment goes.
+/// Of a log whose first segment is at `first`, its first good batch perhaps behind that, and whose leader epochs begin at `said`.
+/// Those are cut with the log's start, and before a segment goes.
 pub(super) fn compare(
     dir: &Path,
-    first: i64,
+    (first, first_good): (i64, Option<i64>),
     said: Option<i64>,
     (known, is_kafkas): (&Known, bool),
     kept: &mut Kept,
@@ -58,5 +59,6 @@ pub(super) fn compare(
         "the log begins at offset {said}, its first segment at {first}: {why}. The offsets {said} to {last} are missing unless \
          files are put back"
     );
-    kept.push(Finding::new(severity, dir, what, fate).offset(said));
+    let onward = first_good.map_or(Onward::Nowhere, Onward::At);
+    kept.push(Finding::new(severity, dir, what, fate).offset(said).onward(onward));
 }

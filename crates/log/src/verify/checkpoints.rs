@@ -3,20 +3,25 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use pagewire_disk::checkpoint::{CLEANER_FILE, HIGH_WATERMARK_FILE, LOG_START_FILE, RECOVERY_POINT_FILE};
+use pagewire_disk::checkpoint::{
+    CLEANER_FILE, DAMAGE_FILE, HIGH_WATERMARK_FILE, LOG_START_FILE, RECOVERY_POINT_FILE,
+};
 use pagewire_disk::{CheckpointError, CleanMark, Damage, Disk, OffsetCheckpoint};
 
-use super::finding::{Fate, Finding, Severity};
+use super::finding::{Fate, Finding, Onward, Severity};
 use super::job::Job;
 use super::partition::{Compaction, Known};
 use super::small_file_trouble;
 use crate::dir::{
-    Notice, Read, SUMS_FILE, Sums, VOUCHED_FILE, is_known, is_legible, partition_dir, says_closed,
+    Notice, Read, SUMS_FILE, Sums, Suspicion, VOUCHED_FILE, is_known, is_legible, partition_dir, says_closed,
     vouched_for,
 };
 
 /// Topics that every broker compacts.
 const COMPACTED: [&str; 3] = ["__consumer_offsets", "__transaction_state", "__share_group_state"];
+
+/// Readings of what a broker may be writing until two sums agree.
+const READS_MAX: usize = 8;
 
 /// The checkpoints, read before any log: what they say is then in the logs.
 #[derive(Debug, Default)]
@@ -32,7 +37,7 @@ pub(super) struct Checkpoints {
     /// It is one of Kafka's, which was killed: a log that it does not name may have been compacted just then, and never before.
     cleaner_is_kafkas: bool,
     /// Somebody else may have compacted some.
-    others_wrote: bool,
+    others_wrote: Option<Suspicion>,
     recovery_is_legible: bool,
     recovery_is_certain: bool,
     starts_are_certain: bool,
@@ -42,38 +47,42 @@ pub(super) struct Checkpoints {
 }
 
 impl Checkpoints {
-    /// As a start would take them. What it would not is a finding, and counts as empty. While a broker serves the
-    /// directory the checkpoints and their sums change under the reader, who believes what is legible.
+    /// As a start would take them. What it would not is a finding, and counts as empty. While a broker serves the directory they
+    /// change under the reader, their sums first: sums that are the same before and behind them are those of what was read.
     pub(super) fn read(disk: &dyn Disk, dir: &Path, live: bool, findings: &mut Vec<Finding>) -> Self {
-        let mut told = |file: &str, notices: Vec<Notice>, error: Option<String>| {
-            let damaged = notices.into_iter().filter_map(|notice| match notice {
-                Notice::Damaged(damage) => Some((severity(&damage), small_file_trouble(&damage))),
-                _ => None,
-            });
-            for (severity, what) in damaged.chain(error.map(|error| (Severity::Damage, error))) {
-                let what = format!("{what}: {}", meaning(file));
-                findings.push(Finding::new(severity, dir.join(file), what, Fate::Renewed));
-            }
-        };
-        let there = |file| disk.exists(&dir.join(file)).unwrap_or(true);
-        let mut sums = Sums::default();
         if !live {
             let mut notices = Vec::new();
             let peeked = Sums::read(disk, dir, &mut notices);
-            told(SUMS_FILE, notices, peeked.as_ref().err().map(ToString::to_string));
-            sums = peeked.unwrap_or_default();
+            let error = peeked.as_ref().err().map(ToString::to_string);
+            tell((dir, SUMS_FILE), live, notices, error, findings);
+            return Self::by(peeked.unwrap_or_default(), disk, dir, live, findings);
         }
+        for _ in 0..READS_MAX {
+            let (sums, mut found) = (Sums::beside(disk, dir), Vec::new());
+            let read = Self::by(sums.clone(), disk, dir, live, &mut found);
+            if Sums::beside(disk, dir) == sums {
+                findings.extend(found);
+                return read;
+            }
+        }
+        // What is legible is believed.
+        Self::by(Sums::default(), disk, dir, live, findings)
+    }
+
+    /// By these sums.
+    fn by(mut sums: Sums, disk: &dyn Disk, dir: &Path, live: bool, findings: &mut Vec<Finding>) -> Self {
+        let there = |file| disk.exists(&dir.join(file)).unwrap_or(true);
         let mut read = |file| {
             let mut notices = Vec::new();
             let read = sums.checkpoint(disk, dir, file, &mut notices);
-            told(file, notices, read.as_ref().err().map(ToString::to_string));
+            let error = read.as_ref().err().map(ToString::to_string);
+            tell((dir, file), live, notices, error, findings);
             read.unwrap_or(Read { content: None, certain: false, lost: true })
         };
         let starts = read(LOG_START_FILE);
         let (recovery, high_watermark) = (read(RECOVERY_POINT_FILE), read(HIGH_WATERMARK_FILE));
         let cleaner = read(CLEANER_FILE);
-        // It is written before the first hole is made. Kafka's comes after, so a kill may come between; and a broker that serves
-        // the directory may begin to clean a log while it is read.
+        // It is written before the first hole is made. Kafka's comes after, so a kill may come between.
         let kafka_stopped = !live && !cleaner.lost && CleanMark::is_anothers(disk, dir).unwrap_or(false);
         let vouched = there(VOUCHED_FILE).then(|| read(VOUCHED_FILE).content.unwrap_or_default());
         Self {
@@ -89,7 +98,8 @@ impl Checkpoints {
             cleaner_is_lost: cleaner.lost,
             cleaner_names_all: cleaner.certain || kafka_stopped,
             cleaner: cleaner.content.unwrap_or_default(),
-            others_wrote: sums.others_wrote(),
+            // Who serves the directory asked that when it took it.
+            others_wrote: sums.others_wrote().filter(|_| !live).cloned(),
             vouched,
         }
     }
@@ -127,7 +137,7 @@ impl Checkpoints {
             },
             whole_from: recovery_point.map(|point| clean_to.map_or(point, |clean_to| point.max(clean_to))),
             vouched: self.vouched.as_ref().map(|sums| vouched_for(sums, topic, partition)),
-            others_wrote: self.others_wrote,
+            others_wrote: self.others_wrote.clone(),
             certain_start: self.starts_are_certain,
             certain_beginning: self.starts_are_certain || clean,
             start_is_lost: self.starts_are_lost,
@@ -156,7 +166,7 @@ impl Checkpoints {
         );
         let path = dir.join(partition_dir(topic, partition));
         let fate = if job.is_kafkas { Fate::NotImported } else { Fate::Stays };
-        job.found(Finding::new(severity, path, what, fate).offset(log_end));
+        job.found(Finding::new(severity, path, what, fate).offset(log_end).onward(Onward::Nowhere));
     }
 
     /// The partitions of which one of them says that they had reached an offset, with the highest that is said.
@@ -170,16 +180,36 @@ impl Checkpoints {
     }
 }
 
-/// A checkpoint that is gone is put right by the next start; one that says what nobody wrote cannot be right.
-fn severity(error: &CheckpointError) -> Severity {
+/// What is wrong with a file.
+fn tell(
+    (dir, file): (&Path, &str),
+    live: bool,
+    notices: Vec<Notice>,
+    error: Option<String>,
+    findings: &mut Vec<Finding>,
+) {
+    let damaged = notices.into_iter().filter_map(|notice| match notice {
+        Notice::Damaged(damage) => Some((severity(&damage, live), small_file_trouble(&damage))),
+        _ => None,
+    });
+    for (severity, what) in damaged.chain(error.map(|error| (Severity::Damage, error))) {
+        let what = format!("{what}: {}", meaning(file));
+        findings.push(Finding::new(severity, dir.join(file), what, Fate::Renewed));
+    }
+}
+
+/// A checkpoint that is gone is put right by the next start; one that says what nobody wrote cannot be right. A broker that
+/// serves the directory writes it again before that.
+fn severity(error: &CheckpointError, live: bool) -> Severity {
     match error {
+        CheckpointError::Damaged { damage: Damage::Altered, .. } if live => Severity::Doubt,
         CheckpointError::Damaged { damage: Damage::Missing, .. } => Severity::Doubt,
         _ => Severity::Damage,
     }
 }
 
 /// What a start does without a checkpoint.
-fn meaning(file: &str) -> &'static str {
+pub(super) fn meaning(file: &str) -> &'static str {
     match file {
         RECOVERY_POINT_FILE => {
             "up to where the logs were synced is not known, so the next start checks all of each log, which may take long"
@@ -194,6 +224,10 @@ fn meaning(file: &str) -> &'static str {
         }
         CLEANER_FILE => {
             "which offsets compaction took is not known, so missing ones are not told from those until the next clean"
+        }
+        DAMAGE_FILE => {
+            "where records were found damaged before is not known, so they are refused again once a read or the scrub has come \
+             to them"
         }
         VOUCHED_FILE => "the next start reads what it vouched for again from the logs",
         _ => "the next start believes the checkpoints as they are",

@@ -4,10 +4,10 @@ use std::io;
 use std::path::Path;
 
 use pagewire_disk::checkpoint::{
-    CLEANER_FILE, EPOCH_CHECKPOINT_FILE, HIGH_WATERMARK_FILE, LOG_START_FILE, META_PROPERTIES_FILE,
-    PARTITION_METADATA_FILE, RECOVERY_POINT_FILE,
+    CLEANER_FILE, DAMAGE_FILE, EPOCH_CHECKPOINT_FILE, HIGH_WATERMARK_FILE, LOG_START_FILE,
+    META_PROPERTIES_FILE, PARTITION_METADATA_FILE, RECOVERY_POINT_FILE,
 };
-use pagewire_disk::{EpochCheckpoint, MetaProperties, OffsetCheckpoint, PartitionMetadata};
+use pagewire_disk::{DamageCheckpoint, EpochCheckpoint, MetaProperties, OffsetCheckpoint, PartitionMetadata};
 
 use super::finding::{Fate, Finding, Severity};
 use super::job::{Job, Kept};
@@ -32,7 +32,7 @@ pub(super) fn verify(job: &mut Job<'_>, path: &Path, live: bool) -> io::Result<(
         Some((_, base)) => {
             let partition = dir.file_name().and_then(|name| name.to_str()).unwrap_or_default();
             let known = log_dir::known(job, super::parent(dir), partition, live);
-            partition::verify_segment(job, dir, base, known)
+            partition::verify_segment(job, dir, base, &known)
         }
         None => {
             if let Some(finding) = small(job, path, name) {
@@ -48,6 +48,7 @@ fn small(job: &Job<'_>, path: &Path, name: &str) -> Option<Finding> {
     let outcome = match name {
         EPOCH_CHECKPOINT_FILE => EpochCheckpoint::read(&**job.disk, path).map(drop),
         PARTITION_METADATA_FILE => PartitionMetadata::read(&**job.disk, path).map(drop),
+        DAMAGE_FILE => DamageCheckpoint::read(&**job.disk, super::parent(path)).map(drop),
         META_PROPERTIES_FILE => MetaProperties::read(&**job.disk, path).map(drop),
         RECOVERY_POINT_FILE | LOG_START_FILE | HIGH_WATERMARK_FILE | CLEANER_FILE | SUMS_FILE
         | VOUCHED_FILE => OffsetCheckpoint::read(&**job.disk, path).map(drop),

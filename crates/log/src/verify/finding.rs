@@ -98,6 +98,24 @@ impl fmt::Display for Fate {
     }
 }
 
+/// What can be read behind records that are damaged or missing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Onward {
+    /// Good records go on at this offset.
+    At(i64),
+    /// None follow.
+    Nowhere,
+}
+
+impl fmt::Display for Onward {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::At(offset) => write!(f, "good records go on at offset {offset}"),
+            Self::Nowhere => f.write_str("no good record follows"),
+        }
+    }
+}
+
 /// One finding. `Display` is a line for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
@@ -109,6 +127,8 @@ pub struct Finding {
     pub position: Option<u64>,
     /// The offset there, of a record or batch.
     pub offset: Option<i64>,
+    /// Of records that are damaged or missing: where they go on. A log that is cut there has no more of them.
+    pub onward: Option<Onward>,
     /// What is wrong.
     pub what: String,
     /// What becomes of it.
@@ -123,7 +143,8 @@ impl Finding {
         what: impl Into<String>,
         fate: Fate,
     ) -> Self {
-        Self { severity, path: path.into(), position: None, offset: None, what: what.into(), fate }
+        let (path, what) = (path.into(), what.into());
+        Self { severity, path, position: None, offset: None, onward: None, what, fate }
     }
 
     /// At a position in the file.
@@ -148,6 +169,17 @@ impl Finding {
     pub(crate) fn offset(self, offset: i64) -> Self {
         Self { offset: Some(offset), ..self }
     }
+
+    /// With what follows.
+    pub(crate) fn onward(self, onward: Onward) -> Self {
+        Self { onward: Some(onward), ..self }
+    }
+
+    /// Whether it is of records that are damaged, and nobody has come yet to good ones behind them.
+    pub(crate) fn seeks(&self) -> bool {
+        let is_of_records = self.fate == Fate::Refused && self.position.is_some();
+        is_of_records && self.severity == Severity::Damage && self.onward.is_none()
+    }
 }
 
 impl fmt::Display for Finding {
@@ -159,6 +191,10 @@ impl fmt::Display for Finding {
         if let Some(offset) = self.offset {
             write!(f, ", offset {offset}")?;
         }
-        write!(f, ": {} ({})", self.what, self.fate)
+        write!(f, ": {}", self.what)?;
+        if let Some(onward) = self.onward {
+            write!(f, "; {onward}")?;
+        }
+        write!(f, " ({})", self.fate)
     }
 }

@@ -55,7 +55,7 @@ impl Forecast {
             Ok(play) => Arc::new(play),
             Err(error) => return Self::impossible(dir, &error, kept),
         };
-        if known.others_wrote {
+        if known.others_wrote.is_some() {
             // As a start does it. It is not there, or it goes.
             let _ = play.remove_file(&dir.join(rewritten::FILE));
         }

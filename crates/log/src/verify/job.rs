@@ -8,7 +8,7 @@ use pagewire_disk::Disk;
 use pagewire_record::DecompressLimits;
 use uuid::Uuid;
 
-use super::finding::{Fate, Finding, Severity};
+use super::finding::{Fate, Finding, Onward, Severity};
 use super::forecast::Forecast;
 
 /// Findings of one file that are told; of more it is said how many there are.
@@ -159,11 +159,26 @@ impl Kept {
         self.findings.iter().chain(&self.worst).any(|finding| finding.path == file)
     }
 
+    /// Whether it is still to be found where good records go on.
+    pub(crate) fn seeks(&self) -> bool {
+        self.findings.iter().chain(&self.worst).any(Finding::seeks)
+    }
+
+    /// The walk came to what follows all that is damaged so far.
+    pub(crate) fn go_on(&mut self, onward: Onward) {
+        for finding in self.findings.iter_mut().chain(&mut self.worst).filter(|finding| finding.seeks()) {
+            finding.onward = Some(onward);
+        }
+    }
+
     /// Says of bytes that are no batch what becomes of them.
     pub(crate) fn resolve(&mut self, forecast: &Forecast) {
         for finding in self.findings.iter_mut().chain(&mut self.worst) {
             if let Some(position) = finding.position.filter(|_| finding.fate == Fate::Refused) {
                 finding.fate = forecast.fate_of(&finding.path, position);
+                if matches!(finding.fate, Fate::Cut { .. }) {
+                    finding.onward = None;
+                }
                 if forecast.takes_good_ones(&finding.path, position) {
                     finding.severity = Severity::Damage;
                 }

@@ -6,12 +6,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use pagewire_disk::checkpoint::{
-    CLEAN_MARK_FILE, CLEANER_FILE, HIGH_WATERMARK_FILE, LOG_START_FILE, META_PROPERTIES_FILE,
+    CLEAN_MARK_FILE, CLEANER_FILE, DAMAGE_FILE, HIGH_WATERMARK_FILE, LOG_START_FILE, META_PROPERTIES_FILE,
     RECOVERY_POINT_FILE,
 };
-use pagewire_disk::{CleanMark, Disk, LOCK_FILE, MetaProperties};
+use pagewire_disk::{CleanMark, DamageCheckpoint, Disk, LOCK_FILE, MetaProperties};
 
-use super::checkpoints::Checkpoints;
+use super::checkpoints::{Checkpoints, meaning};
 use super::finding::{Fate, Finding, Severity};
 use super::gone;
 use super::job::Job;
@@ -47,6 +47,7 @@ pub(super) fn verify(job: &mut Job<'_>, dir: &Path, live: bool) -> io::Result<()
     for finding in findings {
         job.found(finding);
     }
+    damaged_places(job, dir);
     let mut seen = BTreeSet::new();
     for entry in job.disk.read_dir(dir)? {
         let path = dir.join(&entry.name);
@@ -61,7 +62,7 @@ pub(super) fn verify(job: &mut Job<'_>, dir: &Path, live: bool) -> io::Result<()
             DirName::Partition { topic, partition } => {
                 seen.insert((topic.to_owned(), partition));
                 let known = checkpoints.known((topic, partition), setting(job, topic), clean, live);
-                match partition::verify(job, &path, known) {
+                match partition::verify(job, &path, &known) {
                     Ok(Some(log_end)) => checkpoints.compare(job, dir, (topic, partition), log_end, live),
                     Ok(None) => {}
                     Err(error) if live && error.kind() == io::ErrorKind::NotFound => {}
@@ -115,6 +116,14 @@ pub(super) fn is_kafkas(disk: &dyn Disk, dir: &Path) -> bool {
     let says_so = entries.iter().any(|entry| entry.name == KAFKAS);
     (says_so || CleanMark::is_anothers(disk, dir).unwrap_or(false))
         && !entries.iter().any(|entry| is_ours(&entry.name))
+}
+
+/// The list of places that were found damaged.
+fn damaged_places(job: &mut Job<'_>, dir: &Path) {
+    if let Err(error) = DamageCheckpoint::read(&**job.disk, dir) {
+        let what = format!("{}: {}", small_file_trouble(&error), meaning(DAMAGE_FILE));
+        job.found(Finding::new(Severity::Damage, dir.join(DAMAGE_FILE), what, Fate::Renewed));
+    }
 }
 
 fn meta_properties(job: &mut Job<'_>, dir: &Path) {

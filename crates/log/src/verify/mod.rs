@@ -13,13 +13,15 @@
 //! producer snapshots name, bounded, and with the indexes that recovery would rebuild).
 //!
 //! A broker may be serving the directory: what it is writing in this moment (the active segment's tail, an index ahead of
-//! what was read, files that compaction or retention replace) is not taken for damage.
+//! what was read, files that compaction or retention replace) is not taken for damage, and what seems to be lost is looked at again
+//! before it is said (`beside`).
 //!
 //! Leaves to others: putting anything right. The next start does (`open`, `recovery`), and each finding says what it will do:
 //! of a directory that no broker serves because recovery is rehearsed (`forecast`), on a disk on which changes are only played.
 
 mod aborts;
 mod beginning;
+mod beside;
 mod checkpoints;
 mod contents;
 mod epochs;
@@ -48,7 +50,7 @@ use std::sync::Arc;
 
 use pagewire_disk::{CheckpointError, Disk, LockLook, OpenMode, look_at_lock};
 
-pub use finding::{Fate, Finding, Severity};
+pub use finding::{Fate, Finding, Onward, Severity};
 pub use job::{Event, KnownTopic, Tally, Topics, VerifyOptions};
 
 use crate::dir::DirName;
@@ -96,6 +98,27 @@ pub fn verify(
     options: VerifyOptions<'_>,
     tell: &mut dyn FnMut(Event<'_>),
 ) -> io::Result<Tally> {
+    verify_as(disk, path, &is_served, options, tell)
+}
+
+/// The same of a log directory that a broker in this process serves, whose lock is not seen.
+#[cfg(test)]
+pub(crate) fn verify_beside(
+    disk: &Arc<dyn Disk>,
+    path: &Path,
+    options: VerifyOptions<'_>,
+    tell: &mut dyn FnMut(Event<'_>),
+) -> io::Result<Tally> {
+    verify_as(disk, path, &|_| true, options, tell)
+}
+
+fn verify_as(
+    disk: &Arc<dyn Disk>,
+    path: &Path,
+    is_served: &dyn Fn(&Path) -> bool,
+    options: VerifyOptions<'_>,
+    tell: &mut dyn FnMut(Event<'_>),
+) -> io::Result<Tally> {
     let mut job = Job::new(disk, options, tell);
     let target = target_of(&**disk, path)?;
     job.is_kafkas = match target {
@@ -112,7 +135,7 @@ pub fn verify(
         Target::Partition => {
             let (dir, name) = (parent(path), path.file_name().and_then(|name| name.to_str()));
             let known = log_dir::known(&job, dir, name.unwrap_or_default(), is_served(dir));
-            partition::verify(&mut job, path, known)?;
+            partition::verify(&mut job, path, &known)?;
         }
         Target::File => {
             let dir = parent(path);

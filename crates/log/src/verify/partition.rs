@@ -2,15 +2,15 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use pagewire_disk::{DiskFile, OpenMode};
+use pagewire_disk::OpenMode;
 
 use super::beginning;
-use super::contents::{contents, metadata, name_others};
+use super::beside;
+use super::contents::{contents as list, metadata, name_others};
 use super::epochs::EpochsCheck;
-use super::finding::{Fate, Finding, Severity};
+use super::finding::{Fate, Finding, Onward, Severity};
 use super::forecast::Forecast;
 use super::held::Held;
 use super::holes::Walked;
@@ -18,6 +18,8 @@ use super::job::{Job, Kept};
 use super::place::{Files, Place};
 use super::producers::ProducersCheck;
 use super::segment::{self, Along, Seen};
+use crate::dir::Suspicion;
+use crate::files::{BatchWalk, Step};
 use crate::home::Vouched;
 use crate::rewritten::Rewritten;
 use crate::segment::names;
@@ -40,7 +42,7 @@ pub(super) enum Compaction {
 }
 
 /// What a log directory knows of one partition.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Known {
     pub(super) recovery_point: Option<i64>,
     pub(super) log_start: Option<i64>,
@@ -60,7 +62,7 @@ pub(super) struct Known {
     /// From here on they are not, compacted or not.
     pub(super) whole_from: Option<i64>,
     /// Somebody else may have compacted it since it was written down how long its segments are.
-    pub(super) others_wrote: bool,
+    pub(super) others_wrote: Option<Suspicion>,
     /// Sums of what no other file shows to be right, as an orderly stop left them.
     pub(super) vouched: Option<Vouched>,
     /// Where it starts is what was written, as far as anybody can say it.
@@ -78,32 +80,45 @@ impl Known {
     }
 }
 
-/// Checks the directory; where its log ends, unless there is none.
-pub(super) fn verify(job: &mut Job<'_>, dir: &Path, known: Known) -> io::Result<Option<i64>> {
-    let contents = contents(job, dir)?;
+/// Checks the directory; where its log ends, unless there is none, or the broker that serves it has taken its last segment away
+/// meanwhile.
+pub(super) fn verify(job: &mut Job<'_>, dir: &Path, known: &Known) -> io::Result<Option<i64>> {
+    let mut contents = list(job, dir)?;
+    if known.live && contents.bases.is_empty() {
+        // The last segment may have gone, and the next come, within one listing.
+        contents = list(job, dir)?;
+    }
     job.tally.logs += 1;
     let mut kept = Kept::default();
     name_others(&**job.disk, dir, &contents, known.live, &mut kept);
     metadata(job, dir, &mut kept);
     let mut epochs = EpochsCheck::read(&**job.disk, dir, known.live, &mut kept);
     let mut producers = ProducersCheck::read(&**job.disk, dir, &contents.snapshots, &mut kept);
-    let mut walked = Walked::new(lengths(job, dir, &known, &mut kept), known.compaction);
-    let mut held = Held::new(dir, known);
+    let mut walked = Walked::new(lengths(job, dir, known, &mut kept), known.compaction);
+    let (mut held, mut is_whole_walk) = (Held::new(dir, known), true);
     for (at, &base) in contents.bases.iter().enumerate() {
         let next_base = contents.bases.get(at + 1).copied();
         let place = Place { dir, base, next_base, live: known.live };
         let along = Along { epochs: &mut epochs, producers: &mut producers };
-        if let Some((seen, of_it)) = one(job, &place, along)? {
-            held.add(job, (base, seen.whole_to), known.is_read_again(next_base), of_it);
+        let walk = one(job, &place, along)?;
+        is_whole_walk = walk.is_some();
+        if let Some((seen, of_it)) = walk {
+            if let Some(first) = seen.first_good {
+                kept.go_on(Onward::At(first));
+            }
+            held.add(job, (base, &seen), known.is_read_again(next_base), of_it);
             walked.add(job, &place, &seen, &mut kept);
         }
     }
-    if let Some(first) = contents.bases.first() {
-        beginning::compare(dir, *first, epochs.first_offset(), (&known, job.is_kafkas), &mut kept);
+    kept.go_on(Onward::Nowhere);
+    let begins = |first: i64| !known.live || beside::still_begins(&**job.disk, dir, first);
+    if let Some(first) = contents.bases.first().filter(|first| begins(**first)) {
+        let found = (*first, walked.first_good);
+        beginning::compare(dir, found, epochs.first_offset(), (known, job.is_kafkas), &mut kept);
     }
     let Some(&first) = contents.bases.first() else {
         held.end(job, &mut kept);
-        beginning::none_left(dir, &known, job.is_kafkas, &mut kept);
+        beginning::none_left(dir, known, job.is_kafkas, &mut kept);
         kept.tell(job);
         return Ok(None);
     };
@@ -115,19 +130,16 @@ pub(super) fn verify(job: &mut Job<'_>, dir: &Path, known: Known) -> io::Result<
     // What is said of a file by now is not said once more as what the next start will do to it.
     held.end(job, &mut kept);
     kept.tell(job);
-    Ok(Some(log_end))
+    Ok(Some(log_end).filter(|_| is_whole_walk))
 }
 
 /// How long the segments are that compaction wrote, as a start would believe it. While a broker serves the directory it may be
-/// of another moment than the segments.
+/// of another moment than the segments: whoever misses something by it looks again.
 fn lengths(job: &Job<'_>, dir: &Path, known: &Known, kept: &mut Kept) -> Option<Rewritten> {
-    if known.live {
-        return None;
-    }
-    if known.others_wrote {
+    if let Some(why) = &known.others_wrote {
         let path = dir.join(crate::rewritten::FILE);
         if job.disk.exists(&path).unwrap_or(false) {
-            let what = "another program may have written here since, so losses are not told from what compaction took";
+            let what = format!("{why}, so losses are not told from what compaction took");
             kept.push(Finding::new(Severity::Note, path, what, Fate::Removed));
         }
         return None;
@@ -143,39 +155,58 @@ fn lengths(job: &Job<'_>, dir: &Path, known: &Known, kept: &mut Kept) -> Option<
 }
 
 /// Checks one segment by itself.
-pub(super) fn verify_segment(job: &mut Job<'_>, dir: &Path, base: i64, known: Known) -> io::Result<()> {
-    let contents = contents(job, dir)?;
+pub(super) fn verify_segment(job: &mut Job<'_>, dir: &Path, base: i64, known: &Known) -> io::Result<()> {
+    let contents = list(job, dir)?;
     let next_base = contents.bases.iter().copied().find(|other| *other > base);
     let place = Place { dir, base, next_base, live: known.live };
     let (mut epochs, mut producers) = (EpochsCheck::default(), ProducersCheck::default());
     let along = Along { epochs: &mut epochs, producers: &mut producers };
     let mut kept = Kept::default();
     if let Some((seen, mut of_it)) = one(job, &place, along)? {
-        let forecast = Forecast::of(job.disk, dir, &known, HashMap::from([(base, seen.whole_to)]), &mut kept)
+        let forecast = Forecast::of(job.disk, dir, known, HashMap::from([(base, seen.whole_to)]), &mut kept)
             .of_kafkas(job.is_kafkas);
+        let onward = behind(job, &place);
+        if let Some(onward) = onward {
+            of_it.go_on(onward);
+        }
         of_it.resolve(&forecast);
         of_it.tell(job);
-        let mut walked = Walked::new(lengths(job, dir, &known, &mut kept), known.compaction);
+        let mut walked = Walked::new(lengths(job, dir, known, &mut kept), known.compaction);
         walked.add(job, &place, &seen, &mut kept);
+        if let Some(onward) = onward {
+            kept.go_on(onward);
+        }
     }
     kept.tell(job);
     Ok(())
 }
 
+/// What follows a segment that is looked at by itself: the first batch of the next one, if that is good.
+fn behind(job: &Job<'_>, place: &Place<'_>) -> Option<Onward> {
+    let Some(base) = place.next_base else { return Some(Onward::Nowhere) };
+    let file = job.disk.open(&names::path(place.dir, base, names::LOG), OpenMode::Read).ok()?;
+    match BatchWalk::new(&*file, 0, file.len().ok()?).step().ok()? {
+        Some(Step::Batch(batch)) if batch.is_whole() && batch.header.base_offset >= base => {
+            Some(Onward::At(batch.header.base_offset))
+        }
+        _ => None,
+    }
+}
+
 /// Reads one segment, again if compaction replaced it meanwhile; `None` if it went away. With what is to be said of it, once it
 /// is known what becomes of it.
 fn one(job: &mut Job<'_>, place: &Place<'_>, mut along: Along<'_>) -> io::Result<Option<(Seen, Kept)>> {
-    let path = names::path(place.dir, place.base, names::LOG);
+    let (path, mut place) = (names::path(place.dir, place.base, names::LOG), *place);
     for attempt in 1.. {
         let mut kept = Kept::default();
         let mut told = 0;
-        let outcome = Files::open(&**job.disk, place).and_then(|files| {
+        let outcome = Files::open(&**job.disk, &place).and_then(|files| {
             let options = job.options;
             let mut read = |bytes| {
                 told += bytes;
                 job.read(&path, bytes);
             };
-            segment::verify(place, &files, options, &mut along, &mut kept, &mut read)
+            segment::verify(&place, &files, options, &mut along, &mut kept, &mut read)
                 .map(|seen| (files, seen))
         });
         match outcome {
@@ -189,24 +220,25 @@ fn one(job: &mut Job<'_>, place: &Place<'_>, mut along: Along<'_>) -> io::Result
                 return Ok(Some((seen, kept)));
             }
             Ok((files, seen)) => {
-                let replaced = place.live && !kept.is_empty() && files.were_replaced(job, &path);
-                if replaced && attempt < READS_MAX {
+                let looks_again = place.live && !kept.is_empty();
+                let is_replaced = looks_again && is_replaced(job, &files, &mut place);
+                if is_replaced && attempt < READS_MAX {
                     continue;
                 }
-                return Ok(Some((seen, kept)));
+                // What is wrong with files that are of no one moment says nothing.
+                return Ok(Some((seen, if is_replaced { Kept::default() } else { kept })));
             }
         }
     }
     Ok(None)
 }
 
-impl Files {
-    /// Whether the log has another file under its name by now, or none.
-    fn were_replaced(&self, job: &Job<'_>, path: &Path) -> bool {
-        let identity = |file: &dyn DiskFile| file.file().metadata().map(|meta| (meta.dev(), meta.ino())).ok();
-        match job.disk.open(path, OpenMode::Read) {
-            Ok(now) => identity(&*now) != identity(self.log()),
-            Err(_) => true,
-        }
-    }
+/// Whether one of a segment's files is another by now, or another segment follows it, which `place` has then.
+fn is_replaced(job: &Job<'_>, files: &Files, place: &mut Place<'_>) -> bool {
+    let Ok(contents) = list(job, place.dir) else { return true };
+    let next_base = contents.bases.into_iter().find(|other| *other > place.base);
+    // One that follows where none did changes nothing for what was there.
+    let has_another = place.next_base.is_some() && next_base != place.next_base;
+    place.next_base = next_base.or(place.next_base);
+    has_another || files.are_replaced(&**job.disk, place)
 }

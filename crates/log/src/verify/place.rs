@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use pagewire_disk::{Disk, DiskFile, OpenMode};
 
+use super::beside::FileId;
 use crate::scrub::Places;
 use crate::segment::names;
 
@@ -50,6 +51,18 @@ impl Files {
         let (index, times, aborts) = (open(names::INDEX)?, open(names::TIME_INDEX)?, open(names::TXN_INDEX)?);
         let log = disk.open(&place.path(names::LOG), OpenMode::Read)?;
         Ok(Self { size: log.len()?, log, index, times, aborts })
+    }
+
+    /// Whether one of them has another file under its name by now, or none.
+    pub(super) fn are_replaced(&self, disk: &dyn Disk, place: &Place<'_>) -> bool {
+        let opened = |file: Option<&OpenFile>| file.and_then(|(file, _)| FileId::of(&**file));
+        let all = [
+            (names::LOG, FileId::of(&*self.log)),
+            (names::INDEX, opened(self.index.as_ref())),
+            (names::TIME_INDEX, opened(self.times.as_ref())),
+            (names::TXN_INDEX, opened(self.aborts.as_ref())),
+        ];
+        all.into_iter().any(|(suffix, opened)| FileId::at(disk, &place.path(suffix)) != opened)
     }
 
     /// Where the offset index says that batches begin.

@@ -9,8 +9,9 @@ use std::path::Path;
 
 use pagewire_record::{BatchError, BatchHeader, fits};
 
+use super::beside::FileId;
 use super::epochs::EpochsCheck;
-use super::finding::{Fate, Finding, Severity};
+use super::finding::{Fate, Finding, Onward, Severity};
 use super::holes::Holes;
 use super::indexes::{End, Indexes, Paths};
 use super::job::{Kept, VerifyOptions};
@@ -31,12 +32,16 @@ pub(super) struct Seen {
     pub(super) bytes: u64,
     pub(super) batches: u64,
     pub(super) records: u64,
+    /// The offset of its first good batch, if it has one.
+    pub(super) first_good: Option<i64>,
     /// The offset after its last batch; the base of an empty one.
     pub(super) next_offset: i64,
     /// Offsets that no batch has.
     pub(super) holes: Holes,
     /// Nothing is wrong below this position.
     pub(super) whole_to: u64,
+    /// The file that was walked.
+    pub(super) file: Option<FileId>,
     /// A batch that only compaction leaves.
     pub(super) compacted: bool,
     pub(super) damaged: bool,
@@ -144,6 +149,7 @@ impl SegmentCheck<'_> {
         };
         indexes.end(&end, kept);
         self.seen.bytes = files.size();
+        self.seen.file = FileId::of(files.log());
         self.seen.whole_to = self.wrong_at.min(files.size());
         Ok(self.seen)
     }
@@ -163,6 +169,10 @@ impl SegmentCheck<'_> {
         if header.base_offset > self.expected && !self.skipping {
             self.seen.holes.note(self.expected, header.base_offset - 1);
         }
+        if self.skipping {
+            kept.go_on(Onward::At(header.base_offset));
+        }
+        self.seen.first_good.get_or_insert(header.base_offset);
         self.expected = header.next_offset();
         self.seen.next_offset = self.expected;
         self.seen.batches += 1;
@@ -211,9 +221,10 @@ impl SegmentCheck<'_> {
                 );
                 Some(Finding::new(Severity::Note, self.log_path, what, Fate::Stays))
             }
-            Some(bytes) => records::check(&batch.header, bytes, self.options.limits)
-                .err()
-                .map(|what| Finding::new(Severity::Damage, self.log_path, what, Fate::Stays)),
+            Some(bytes) => records::check(&batch.header, bytes, self.options.limits).err().map(|what| {
+                let damage = Finding::new(Severity::Damage, self.log_path, what, Fate::Stays);
+                damage.onward(Onward::At(batch.header.next_offset()))
+            }),
         };
         if let Some(finding) = finding {
             kept.push(finding.at(batch.position).offset(batch.header.base_offset));

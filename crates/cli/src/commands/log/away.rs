@@ -45,6 +45,7 @@ fn finding(id: Uuid, path: Option<&Path>, partitions: u64) -> Finding {
         path: known_as,
         position: None,
         offset: None,
+        onward: None,
         what,
         fate: Fate::Stays,
     }

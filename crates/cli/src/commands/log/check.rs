@@ -1,13 +1,14 @@
-//! `pagewire log check`: tells each finding as it comes, sums up.
+//! `pagewire log check`: tells each finding as it comes, but those that [fold](folded) at the end, and sums up.
 
 use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use pagewire_disk::{Disk, OsDisk};
-use pagewire_log::verify::{Event, Fate, Finding, Severity, Tally, VerifyOptions, verify};
+use pagewire_log::verify::{Event, Fate, Finding, Onward, Severity, Tally, VerifyOptions, verify};
 use serde::Serialize;
 
+use super::folded::Folded;
 use super::topics::{self, Beside};
 use crate::args::log::CheckArgs;
 use crate::output::progress::Progress;
@@ -21,6 +22,9 @@ struct Line<'a> {
     path: &'a Path,
     position: Option<u64>,
     offset: Option<i64>,
+    /// Of records that are damaged or missing: where good ones go on, null if none follow. Not there of anything else.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_offset: Option<Option<i64>>,
     what: &'a str,
     fate: &'static str,
     /// Where the log ends afterwards, if it is cut.
@@ -55,10 +59,10 @@ pub(super) async fn run(args: &CheckArgs, format: Format) -> anyhow::Result<()> 
     let total = args.paths.iter().map(|path| size_of(&*disk, path, 0)).sum();
     let progress = Progress::new(true, Some(total));
     let options = VerifyOptions { deep: args.deep, topics: Some(&topics), ..VerifyOptions::default() };
-    let (mut done, mut told) = (0, Ok(()));
+    let (mut done, mut told, mut folded) = (0, Ok(()), Folded::default());
     for finding in findings {
-        tell(&finding, format, &mut out)?;
         sum.count(finding.severity);
+        tell(finding, format, &mut folded, &mut out)?;
     }
     for path in &args.paths {
         let tally = verify(&disk, path, options, &mut |event| match event {
@@ -68,7 +72,7 @@ pub(super) async fn run(args: &CheckArgs, format: Format) -> anyhow::Result<()> 
             }
             // A reader that went away hears no more.
             Event::Found(finding) if told.is_ok() && !(args.quiet && finding.severity == Severity::Note) => {
-                told = progress.aside(|| tell(&finding, format, &mut out));
+                told = progress.aside(|| tell(finding, format, &mut folded, &mut out));
             }
             Event::Found(_) => {}
         });
@@ -76,6 +80,7 @@ pub(super) async fn run(args: &CheckArgs, format: Format) -> anyhow::Result<()> 
     }
     progress.clear();
     told?;
+    folded.lines().try_for_each(|line| out.line(line))?;
     sum_up(&sum, format, &mut out)?;
     if sum.damage > 0 {
         bail!("{} damaged", count(sum.damage));
@@ -83,23 +88,26 @@ pub(super) async fn run(args: &CheckArgs, format: Format) -> anyhow::Result<()> 
     Ok(())
 }
 
-fn tell(finding: &Finding, format: Format, out: &mut Out) -> anyhow::Result<()> {
+/// Programs hear of each finding, people of all of one cause at the end.
+fn tell(finding: Finding, format: Format, folded: &mut Folded, out: &mut Out) -> anyhow::Result<()> {
     match format {
-        Format::Json => out.json_line(&line(finding))?,
-        Format::Table => {
-            out.line(finding)?;
-        }
+        Format::Json => out.json_line(&line(&finding))?,
+        Format::Table => folded.keep(finding).map_or(Ok(()), |finding| out.line(finding))?,
     }
     out.flush()
 }
 
 fn line(finding: &Finding) -> Line<'_> {
-    let Finding { severity, path, position, offset, what, fate } = finding;
+    let Finding { severity, path, position, offset, onward, what, fate } = finding;
     Line {
         severity: severity.name(),
         path,
         position: *position,
         offset: *offset,
+        next_offset: onward.map(|onward| match onward {
+            Onward::At(offset) => Some(offset),
+            Onward::Nowhere => None,
+        }),
         what,
         fate: fate.name(),
         ends_at: if let Fate::Cut { offset } = fate { Some(*offset) } else { None },

@@ -3,6 +3,7 @@
 mod away;
 mod check;
 mod dump;
+mod folded;
 mod online;
 mod topics;
 

@@ -82,6 +82,7 @@ fn finding(severity: Severity, dir: &Path, what: &str) -> Finding {
         path: dir.join(FILE_NAME),
         position: None,
         offset: None,
+        onward: None,
         what: what.to_owned(),
         fate: Fate::Stays,
     }

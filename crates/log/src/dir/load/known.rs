@@ -13,6 +13,7 @@ use crate::dir::evidence::Evidence;
 use crate::dir::notice::Notice;
 use crate::dir::restored::{self, Unmarked};
 use crate::dir::sums::Sums;
+use crate::dir::suspicion::Suspicion;
 use crate::dir::{parallel, vouched};
 use crate::rewritten;
 use crate::scrub::Noted;
@@ -28,6 +29,8 @@ pub(super) struct Known {
     pub(super) written: Written,
     /// Their checksums.
     pub(super) sums: Sums,
+    /// Where logs were found damaged is no longer known.
+    pub(super) notes_are_lost: bool,
 }
 
 impl Known {
@@ -40,10 +43,12 @@ impl Known {
         let (checkpoints, written) = Checkpoints::read(disk, dir, &mut sums, notices)?;
         let cleaning = Cleaning::read(disk, dir, &mut sums, notices)?;
         let vouched = vouched::read(disk, dir, notices)?;
-        let noted = Noted::read(disk, dir);
-        let others_wrote = sums.others_wrote();
+        let (noted, useless) = Noted::read(disk, dir);
+        let notes_are_lost = useless.is_some();
+        notices.extend(useless.map(Notice::Damaged));
+        let others_wrote = sums.others_wrote().is_some();
         let evidence = Evidence { checkpoints, vouched, noted, clean: false, others_wrote };
-        Ok(Self { evidence, cleaning, written, sums })
+        Ok(Self { evidence, cleaning, written, sums, notes_are_lost })
     }
 
     /// Why there was no mark of an orderly stop, where that is no sign of a kill.
@@ -67,9 +72,9 @@ impl Known {
         threads: usize,
         notices: &mut Vec<Notice>,
     ) -> Result<(), LogDirError> {
-        if self.evidence.others_wrote {
+        if let Some(why) = self.sums.others_wrote() {
             // Before the sums go that tell it.
-            forget_compaction(disk, found, threads, notices);
+            forget_compaction(disk, found, why, threads, notices);
         }
         self.sums.settle(disk, dir)?;
         self.evidence.clean = CleanMark::take(disk, dir).map_err(LogDirError::at(dir))?;
@@ -107,12 +112,18 @@ impl Known {
 
 /// Somebody else may have compacted the logs: what is known of that goes. Where it cannot, that is said by the attempt
 /// to open the log.
-fn forget_compaction(disk: &dyn Disk, found: &[Found], threads: usize, notices: &mut Vec<Notice>) {
+fn forget_compaction(
+    disk: &dyn Disk,
+    found: &[Found],
+    why: &Suspicion,
+    threads: usize,
+    notices: &mut Vec<Notice>,
+) {
     let forgotten = parallel::map(found, threads, |Found { path, .. }| {
         rewritten::forget(disk, path).unwrap_or(false).then(|| path.clone())
     });
     let dirs: Vec<PathBuf> = forgotten.into_iter().flatten().collect();
     if !dirs.is_empty() {
-        notices.push(Notice::Forgotten { dirs });
+        notices.push(Notice::Forgotten { dirs, why: why.clone() });
     }
 }

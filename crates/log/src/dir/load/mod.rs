@@ -63,7 +63,7 @@ impl LockedDir {
         let meta = self.settle(options, &mut report.notices)?;
         known.make_up_for_lost(disk.as_ref(), &path, &found)?;
 
-        let Known { evidence, cleaning, written, sums } = known;
+        let Known { evidence, cleaning, written, sums, notes_are_lost } = known;
         let (health, producers) = (Arc::default(), ProducerBudget::new(PRODUCERS_MAX));
         let opening = Opening {
             disk: &disk,
@@ -117,7 +117,7 @@ impl LockedDir {
             given_up: AtomicBool::default(),
             behind: AtomicBool::default(),
         };
-        dir.write_what_was_found(&strays, &mut report)?;
+        dir.write_what_was_found(&strays, notes_are_lost, &mut report)?;
         Ok((dir, report))
     }
 
@@ -189,11 +189,16 @@ impl Opening<'_> {
 
 impl LogDir {
     /// What loading has to change in a directory that is open now.
-    fn write_what_was_found(&self, strays: &[Stray], report: &mut LoadReport) -> Result<(), LogDirError> {
+    fn write_what_was_found(
+        &self,
+        strays: &[Stray],
+        notes_are_lost: bool,
+        report: &mut LoadReport,
+    ) -> Result<(), LogDirError> {
         self.set_strays_aside(strays, report).map_err(LogDirError::at(&self.path))?;
         self.name_compacted();
         self.end_cleaning();
-        if report.loaded.iter().any(|loaded| !loaded.report.damage.is_empty()) {
+        if notes_are_lost || report.loaded.iter().any(|loaded| !loaded.report.damage.is_empty()) {
             self.note_damage();
         }
         Ok(())

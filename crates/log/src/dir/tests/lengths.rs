@@ -326,3 +326,38 @@ fn a_directory_that_cannot_be_read_keeps_no_other_from_being_opened() {
     assert!(dir.get("b", 0).is_some() && dir.get("a", 0).is_none(), "{report:?}");
     assert_eq!(report.failed.len(), 1);
 }
+
+/// What is said of the list of compacted segments, by the start and by a check before it.
+fn why_it_is_forgotten(world: &World) -> [String; 2] {
+    let mut found = Vec::new();
+    let told = verify(&world.disk, root(), VerifyOptions::default(), &mut |event| {
+        if let Event::Found(finding) = event
+            && finding.path.ends_with(FILE)
+        {
+            found.push(finding.what);
+        }
+    });
+    told.expect("checked");
+    let (_, report) = world.open();
+    let said = notices(&report).into_iter().filter(|said| said.contains("compaction took"));
+    [found.concat(), said.collect()]
+}
+
+#[test]
+fn checkpoints_that_are_damaged_are_named_as_the_cause_why_compaction_is_forgotten() {
+    let (recovery, high_watermark) = ("recovery-point-offset-checkpoint", "replication-offset-checkpoint");
+    let world = cut_between_two_batches();
+    world.put(recovery, b"0\n1\na 0 11\n");
+    world.put(high_watermark, b"0\n1\na 0 12\n");
+    for said in why_it_is_forgotten(&world) {
+        let names = said.contains(recovery) && said.contains(high_watermark);
+        assert!(names && said.contains("are not what was written last: damaged, or"), "{said}");
+    }
+
+    let world = cut_between_two_batches();
+    drop(world.open());
+    world.put(recovery, b"garbage");
+    for said in why_it_is_forgotten(&world) {
+        assert!(said.starts_with(&format!("{recovery} is damaged, or")), "{said}");
+    }
+}

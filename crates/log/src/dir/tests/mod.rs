@@ -2,6 +2,7 @@
 
 mod backup;
 mod backup_txns;
+mod beside;
 mod checkpoints;
 mod clean;
 mod crash;
@@ -17,6 +18,7 @@ mod load;
 mod lost;
 mod missing;
 mod offline;
+mod onward;
 mod orphans;
 mod rounds;
 mod sums;
