@@ -19,6 +19,7 @@ mod missing;
 mod offline;
 mod orphans;
 mod rounds;
+mod strays;
 mod sums;
 mod survey;
 mod together;
