@@ -194,3 +194,27 @@ fn what_alone_has_records_that_were_stable_is_none() {
     let (dir, _) = opened(&world);
     has_all(&dir);
 }
+
+/// Nothing of it is looked at by a start: a check does, and nothing of the log is changed meanwhile.
+#[test]
+fn one_that_came_with_its_index_below_the_recovery_point_is_told_by_a_check_and_takes_nothing_for_good() {
+    for stop in [Stop::InOrder, Stop::Killed] {
+        let world = left_by(stop);
+        for suffix in ["log", "index", "timeindex"] {
+            let copied = pagewire_disk::read_small(&*world.disk, &of(20, suffix), 1 << 20).expect("read");
+            world.put(of(10, suffix), &copied.expect("there"));
+        }
+        let told = found(&world, None);
+        assert!(
+            told.iter().any(|one| one.severity == Severity::Damage && one.path == of(10, "log")),
+            "{told:?}"
+        );
+        let (dir, _) = opened(&world);
+        assert!(dir.close_clean(1).clean);
+        drop(dir);
+        for suffix in ["log", "index", "timeindex"] {
+            world.disk.remove_file(&of(10, suffix)).expect("removed");
+        }
+        has_all(&opened(&world).0);
+    }
+}
