@@ -31,7 +31,9 @@ fn a_broker_that_was_killed_on_a_full_disk_reads_at_once_and_writes_when_there_i
     for filler in ["one", "two"] {
         broker.signal("KILL");
         let (_, dir) = broker.wait();
-        without_room(&dir.path().join("data/metadata.redb"));
+        if filler == "one" {
+            without_room(&dir.path().join("data/metadata.redb"));
+        }
         fill(place, filler);
         broker = Broker::start_in(dir, &[]);
         assert_eq!(broker.run(&["consume", "t"]).ok(), "a\nb\n");
