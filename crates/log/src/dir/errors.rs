@@ -124,10 +124,11 @@ pub enum CreateError {
         /// Its topic's id.
         found: Uuid,
     },
-    /// A log of this name is being opened, which may take long. A topic of that name was deleted meanwhile: once it is open it
-    /// goes, and this one can be made: KAFKA_STORAGE_ERROR.
+    /// A log of this name is being opened, which may take long. A topic of that name was deleted meanwhile: once it is open
+    /// it goes, and this one can be made: KAFKA_STORAGE_ERROR.
     #[error(
-        "{topic}-{partition}, of a topic of this name, is still being opened by pagewire log online: try again when that has ended"
+        "{topic}-{partition}, of a topic of this name, is still being opened by pagewire log online: try again when that \
+         has ended"
     )]
     BeingOpened {
         /// The topic.

@@ -1,4 +1,5 @@
-//! A segment file that somebody put among a log's own: its name lies within the offsets of another one, which goes on past it.
+//! A segment file that somebody put among a log's own: its name lies within the offsets of another one, which goes on
+//! past it.
 //!
 //! ```text
 //!   0.log      [ 0 ........ 499 │ 500 ........ 999 ]        goes on past 500, to where the log does
@@ -6,20 +7,21 @@
 //!   1000.log                                         [ ... ]
 //! ```
 //!
-//! A log is rolled at the end of the segment before, so of two files that have the same offsets one is not its own. Left alone, the
-//! name of the stray would end the segment it lies in: what that has behind is not read, or even cut. Which of the two is
-//! believed:
+//! A log is rolled at the end of the segment before, so of two files that have the same offsets one is not its own.
+//! Left alone, the name of the stray would end the segment it lies in: what that has behind is not read, or even cut.
+//! Which of the two is believed:
 //!
-//! - The segment before, where its batches lead, whole and rising, to where the log is known to go on: to the next segment, or to
-//!   what the checkpoints say was reached. A file without an offset index is no witness against that, whatever it holds: here an
-//!   index is made before its segment.
+//! - The segment before, where its batches lead, whole and rising, to where the log is known to go on: to the next
+//!   segment, or to what the checkpoints say was reached. A file without an offset index is no witness against that,
+//!   whatever it holds: here an index is made before its segment.
 //! - Else whichever comes further: what is in the one and not in the other may have been answered.
 //!
 //! Nothing is thrown away: what is set aside keeps its bytes in a `.cut` file. That is told, as is where both stay.
 //!
-//! Looked for where it costs little: a file without an index, one that a crash throws doubt on, and a last one that does not begin
-//! with its own offset. A stray that came with an index, below a recovery point, is told by `log check` and by its readers; the
-//! records behind it are in their file, and are back at the start after it was taken away.
+//! Looked for where it costs little: a file without an index, one that a crash throws doubt on, and a last one that
+//! does not begin with its own offset. A stray that came with an index, below a recovery point, is told by `log
+//! check` and by its readers; the records behind it are in their file, and are back at the start after it was taken
+//! away.
 
 use std::io;
 use std::sync::Arc;
@@ -59,8 +61,8 @@ pub(crate) fn set_aside(
             Verdict::BothStay { end } => {
                 let told = home.path(before, names::LOG);
                 report.notes.push(format!(
-                    "{}: goes on up to offset {} although {} begins at {base}, which goes on further: that one counts. One of them \
-                     is not this log's",
+                    "{}: goes on up to offset {} although {} begins at {base}, which goes on further: that one \
+                     counts. One of them is not this log's",
                     told.display(),
                     end - 1,
                     path.display()
@@ -131,8 +133,8 @@ impl Pair {
     }
 }
 
-/// The offset that the whole batches of a segment lead to from the last one that its index knows, or from its beginning where that
-/// knows none.
+/// The offset that the whole batches of a segment lead to from the last one that its index knows, or from its
+/// beginning where that knows none.
 fn end_of(home: &Home, base: i64) -> io::Result<Option<i64>> {
     let file = home.open(base, names::LOG, OpenMode::Read)?;
     let known = match Orphan::last_entry(&*home.disk, &home.path(base, names::INDEX)) {

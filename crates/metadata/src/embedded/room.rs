@@ -1,17 +1,18 @@
-//! Room on the disk that is the store's before it needs it: what makes a topic go can be written where nothing else can.
+//! Room on the disk that is the store's before it needs it: what makes a topic go can be written where nothing else
+//! can.
 //!
 //! ```text
 //!   ├─ what redb has of the file ─┤┄┄┄ spare: as long again ┄┄┄┤
 //!   0        no holes            len                     len + spare
 //! ```
 //!
-//! redb grows its file to twice its length at once, with a hole, and takes pages from anywhere in it. So the file has no
-//! holes, and past its end blocks are reserved for the next growth (fallocate, KEEP_SIZE): they are nobody else's, unlike
-//! those of a spare file, which whoever writes first would have. A killed process leaves them reserved. What is lacking is
-//! looked for again with each change of the store.
+//! redb grows its file to twice its length at once, with a hole, and takes pages from anywhere in it. So the file has
+//! no holes, and past its end blocks are reserved for the next growth (fallocate, KEEP_SIZE): they are nobody else's,
+//! unlike those of a spare file, which whoever writes first would have. A killed process leaves them reserved. What
+//! is lacking is looked for again with each change of the store.
 //!
-//! Nothing here fails: a file system that cannot reserve (`Unsupported`) is one on which a full disk refuses changes too, and
-//! so is one that writes each block to a new place.
+//! Nothing here fails: a file system that cannot reserve (`Unsupported`) is one on which a full disk refuses changes
+//! too, and so is one that writes each block to a new place.
 
 use std::io::ErrorKind;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
