@@ -198,8 +198,14 @@ fn a_backup_that_went_bad_names_every_file_and_gives_what_it_can() {
     let verified = run(&["backup", "verify", text(&one), "-o", "json"]);
     let json: serde_json::Value = serde_json::from_str(&verified.out).unwrap();
     assert_eq!((verified.code, &json["damage"]["altered_files"]), (Some(1), &2.into()));
-    assert!(restore(&one, &world.path("not")).failed(1).contains("--accept-damage"));
-    assert!(!world.path("not").exists(), "a restore that fails leaves nothing");
+    let not = world.path("not");
+    let refused = restore(&one, &not).failed(1);
+    let [verify, accept] = [
+        format!("`pagewire backup verify {}`", text(&one)),
+        format!("`pagewire restore --accept-damage --from {} --to {}`", text(&one), text(&not)),
+    ];
+    assert!(refused.contains(&verify) && refused.contains(&accept), "{refused}");
+    assert!(!not.exists(), "a restore that fails leaves nothing");
     let dir = tempfile::tempdir().unwrap();
     let data = dir.path().join("data");
     let made = run(&["restore", "--from", text(&one), "--to", text(&data), "--accept-damage"]);

@@ -11,7 +11,7 @@ use std::fs;
 use std::io::Write;
 use std::path::Path;
 
-use common::namespace::in_a_small_file_system;
+use common::namespace::{in_a_small_file_system, system};
 use common::{Broker, eventually};
 
 fn fill(dir: &Path, name: &str) {
@@ -31,6 +31,9 @@ fn a_broker_that_was_killed_on_a_full_disk_reads_at_once_and_writes_when_there_i
     for filler in ["one", "two"] {
         broker.signal("KILL");
         let (_, dir) = broker.wait();
+        if filler == "one" {
+            without_room(&dir.path().join("data/metadata.redb"));
+        }
         fill(place, filler);
         broker = Broker::start_in(dir, &[]);
         assert_eq!(broker.run(&["consume", "t"]).ok(), "a\nb\n");
@@ -54,6 +57,42 @@ fn a_broker_that_was_killed_on_a_full_disk_reads_at_once_and_writes_when_there_i
     assert!(dir.path().join("data/.kafka_cleanshutdown").exists());
 }
 
+/// The metadata as a copy of them is: with holes where nothing was written, and no room kept behind their end.
+fn without_room(metadata: &Path) {
+    let copy = metadata.with_extension("copy");
+    system("cp", &["--sparse=always", metadata.to_str().unwrap(), copy.to_str().unwrap()]);
+    fs::rename(copy, metadata).unwrap();
+}
+
+#[test]
+fn a_broker_that_was_killed_on_a_full_disk_makes_room_by_deleting_a_topic() {
+    let test = "a_broker_that_was_killed_on_a_full_disk_makes_room_by_deleting_a_topic";
+    let Some(place) = in_a_small_file_system(test, "24m") else { return };
+    let place = Path::new(&place);
+    let at_once = ["--set", "log.segment.delete.delay.ms=0"];
+    let mut broker = Broker::start_in(tempfile::tempdir_in(place).unwrap(), &at_once);
+    for topic in ["old", "new"] {
+        broker.run(&["topic", "create", topic, "-p", "1"]).ok();
+    }
+    let value = format!("{}\n", "x".repeat(100_000)).repeat(40);
+    broker.run_with(&["produce", "old", "-q"], value.as_bytes()).ok();
+    broker.run_with(&["produce", "new", "-q"], b"a\n").ok();
+    fill(place, "filler");
+    for _ in 0..2 {
+        broker.signal("KILL");
+        let (_, dir) = broker.wait();
+        broker = Broker::start_in(dir, &at_once);
+    }
+    let refused = broker.run_with(&["produce", "new", "-q", "--timeout", "2"], value.as_bytes()).failed(1);
+    assert!(refused.contains("full"), "{refused}");
+    broker.run(&["topic", "delete", "old"]).ok();
+    eventually("it takes records", || {
+        broker.run_with(&["produce", "new", "-q", "--timeout", "2"], b"b\n").code == Some(0)
+    });
+    assert_eq!(broker.run(&["consume", "new"]).ok().lines().filter(|line| *line == "a").count(), 1);
+    broker.run(&["topic", "create", "next", "-p", "1"]).ok();
+}
+
 #[test]
 fn a_disk_that_fills_up_under_a_broker_is_told_once_and_so_is_its_end() {
     let test = "a_disk_that_fills_up_under_a_broker_is_told_once_and_so_is_its_end";
@@ -73,6 +112,7 @@ fn a_disk_that_fills_up_under_a_broker_is_told_once_and_so_is_its_end() {
         assert!(began.elapsed() < std::time::Duration::from_secs(20), "not the whole time");
     }
     assert_eq!(broker.told_times("the disk is full"), 1, "{}", broker.told());
+    assert_eq!(broker.told_times("after file.delete.delay.ms, 60000 ms"), 1, "{}", broker.told());
     assert!(broker.told_times("full") + broker.told_times("cannot be changed") < 5, "{}", broker.told());
     fs::remove_file(place.join("filler")).unwrap();
     eventually("room is told", || broker.told_times("there is room on the disk again") == 1);

@@ -91,6 +91,29 @@ fn a_directory_that_is_mounted_again_comes_back_with_all_that_was_acknowledged()
 }
 
 #[test]
+fn a_directory_that_is_lost_under_the_broker_is_told_with_the_whole_command_that_opens_it() {
+    let two = Two::with_records();
+    let home = two.broker.dir.path().join("data");
+    let command = format!("pagewire log online {} --data-dir {}", text(&two.second), text(&home));
+    let shown = two.broker.run(&["cluster"]).ok();
+    assert!(!shown.contains("log online"), "all is well: {shown}");
+    two.unmount();
+    eventually("it is noticed", || two.broker.told_times("log directory is offline for writes") == 1);
+    assert!(two.broker.told().contains(&format!("{command} opens it again")), "{}", two.broker.told());
+    let shown = two.broker.run(&["cluster"]).ok();
+    assert!(
+        shown.contains(&format!("when the cause is gone, {command} opens {} again", text(&two.second))),
+        "{shown}"
+    );
+    let told: serde_json::Value =
+        serde_json::from_str(&two.broker.run(&["cluster", "-o", "json"]).ok()).unwrap();
+    let commands: Vec<_> = told["directories"].as_array().unwrap().iter().map(|dir| &dir["online"]).collect();
+    assert_eq!(commands, [&serde_json::Value::Null, &serde_json::Value::String(command)]);
+    two.mount();
+    two.online(&[]).ok();
+}
+
+#[test]
 fn a_disk_that_died_is_replaced_under_the_running_broker() {
     let two = Two::with_records();
     let lost = two.lost();

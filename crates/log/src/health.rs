@@ -6,16 +6,20 @@
 //! it begins and once when it is over.
 
 use std::io::{self, ErrorKind};
-use std::path::Path;
-use std::sync::OnceLock;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use crate::Offline;
+use crate::online::online;
 
 /// Shared by a log directory and all its logs.
 #[derive(Debug, Default)]
 pub(crate) struct Health {
+    /// The directory and the broker's first one; empty of a log that is in none.
+    dir: PathBuf,
+    home: PathBuf,
     sick: OnceLock<(Offline, Instant)>,
     held: AtomicBool,
     /// Why it is or was held.
@@ -27,6 +31,11 @@ pub(crate) struct Health {
 }
 
 impl Health {
+    /// Of a directory, beside the first one of its broker.
+    pub(crate) fn of(dir: &Path, home: &Path) -> Self {
+        Self { dir: dir.to_path_buf(), home: home.to_path_buf(), ..Self::default() }
+    }
+
     /// Why nothing is written, if so.
     pub(crate) fn offline(&self) -> Option<&Offline> {
         self.sick().or_else(|| if self.is_held() { self.why_held.get() } else { None })
@@ -47,6 +56,24 @@ impl Health {
         self.sick.set((why, Instant::now())).is_ok()
     }
 
+    /// The same for something that went wrong: the first reason is told, with the way back.
+    pub(crate) fn fail(&self, why: Offline) {
+        let reason = Arc::clone(&why.reason);
+        if self.end(why) {
+            tracing::error!(
+                dir = %self.dir.display(),
+                reason = &*reason,
+                "log directory is offline for writes; what can be read is served. {}",
+                self.way_back()
+            );
+        }
+    }
+
+    /// What to type for writes to be taken again.
+    pub(crate) fn way_back(&self) -> String {
+        format!("When the cause is gone, {} opens it again, or a restart", online(&self.dir, &self.home))
+    }
+
     /// No writes until [`release`](Self::release). The reason of the first time stays.
     pub(crate) fn hold(&self, reason: &str) {
         let _ = self.why_held.set(Offline { reason: reason.into(), kind: ErrorKind::StorageFull });
@@ -62,15 +89,16 @@ impl Health {
         self.held.load(Ordering::Acquire)
     }
 
-    /// Something did not fit on the disk of `dir`. Said when that is news.
-    pub(crate) fn note_full(&self, dir: &Path, error: &io::Error) {
+    /// Something did not fit on the disk of `dir`. Said when that is news, with how long what is deleted stays there.
+    pub(crate) fn note_full(&self, dir: &Path, error: &io::Error, delete_delay_ms: i64) {
         self.refused.store(true, Ordering::Relaxed);
         if !self.full.swap(true, Ordering::AcqRel) {
             tracing::error!(
                 dir = %dir.display(),
                 %error,
                 "the disk is full: what does not fit is refused, records and new topics alike; reads go on. Make room \
-                 (delete topics, shorten their retention, move other files away): writes then go on by themselves"
+                 (delete topics, shorten their retention, move other files away): writes then go on by themselves. What is \
+                 deleted gives up its room after file.delete.delay.ms, {delete_delay_ms} ms, and some seconds"
             );
         }
     }
@@ -98,10 +126,10 @@ mod tests {
             (Health::default(), Path::new("/d"), io::Error::from(ErrorKind::StorageFull));
         health.note_room(dir, 1);
         assert!(!health.is_full());
-        health.note_full(dir, &full);
+        health.note_full(dir, &full, 60_000);
         health.note_room(dir, 1);
         assert!(health.is_full(), "it was refused a moment ago");
-        health.note_full(dir, &full);
+        health.note_full(dir, &full, 60_000);
         health.note_room(dir, 1);
         assert!(health.is_full(), "and again");
         health.note_room(dir, 1);

@@ -70,8 +70,8 @@ impl Home {
     }
 
     /// Something of the log did not fit on its disk.
-    pub(crate) fn note_full(&self, error: &io::Error) {
-        self.health.note_full(self.dir.parent().unwrap_or(&self.dir), error);
+    pub(crate) fn note_full(&self, error: &io::Error, delete_delay_ms: i64) {
+        self.health.note_full(self.dir.parent().unwrap_or(&self.dir), error, delete_delay_ms);
     }
 
     /// The home of a log that shares nothing but its descriptors.

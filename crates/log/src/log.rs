@@ -252,7 +252,7 @@ impl Log {
             self.poison(error, what);
         } else {
             if is_full(error.kind()) {
-                self.home.note_full(error);
+                self.note_full(error);
             }
             tracing::debug!(topic = %self.topic, partition = self.partition, %error, what);
         }
@@ -270,19 +270,27 @@ impl Log {
         let (kind, reason) = (error.kind(), format!("{}: {what}: {error}", self.home.dir.display()));
         self.set_offline(kind, &reason);
         if is_full(kind) {
-            self.home.note_full(error);
+            self.note_full(error);
         }
         if !is_sick(error) {
             return;
         }
-        if self.home.health.end(Offline { reason: reason.as_str().into(), kind }) {
-            tracing::error!(reason, "the log directory is offline for writes");
-        }
+        self.home.health.fail(Offline { reason: reason.into(), kind });
+    }
+
+    fn note_full(&self, error: &io::Error) {
+        self.home.note_full(error, self.config.load().file_delete_delay_ms);
     }
 
     fn set_offline(&self, kind: io::ErrorKind, reason: &str) {
         if self.offline.set(Offline { reason: reason.into(), kind }).is_ok() {
-            tracing::error!(topic = %self.topic, partition = self.partition, reason, "log is offline for writes");
+            tracing::error!(
+                topic = %self.topic,
+                partition = self.partition,
+                reason,
+                "log is offline for writes. {}",
+                self.home.health.way_back()
+            );
         }
     }
 

@@ -64,6 +64,31 @@ async fn put(store: &EmbeddedStore, key: &str) -> Result<i64, String> {
 }
 
 #[tokio::test]
+async fn what_makes_topics_go_is_written_where_nothing_else_can_be() {
+    let test = "what_makes_topics_go_is_written_where_nothing_else_can_be";
+    let Some(dir) = in_a_small_file_system(test, "8m") else { return };
+    let path = dir.join(FILE_NAME);
+    let open = || EmbeddedStore::open(&path, Arc::new(SystemClock)).expect("opens");
+    // Stores of many lengths: when one grows is its own affair.
+    let mut store = open();
+    for topics in 0..60 {
+        let value = Bytes::from(vec![7; 1000]);
+        store.put_if(&format!("topics/{topics}"), value, Expect::Any).await.expect("room");
+        fill(&dir);
+        if topics % 20 == 0 {
+            drop(store);
+            store = open();
+        }
+        for epoch in 0..3 {
+            store.put_if("epoch", Bytes::from(format!("{epoch}")), Expect::Any).await.expect("an epoch");
+        }
+        store.put_if("topics/one", Bytes::from_static(b"more"), Expect::Any).await.expect("one more");
+        store.delete_if("topics/one", Expect::Any).await.expect("one less");
+        fs::remove_file(dir.join("filler")).expect("removed");
+    }
+}
+
+#[tokio::test]
 async fn a_store_on_a_full_file_system_answers_reads_and_recovers_by_itself() {
     let test = "a_store_on_a_full_file_system_answers_reads_and_recovers_by_itself";
     let Some(dir) = in_a_small_file_system(test, "8m") else { return };

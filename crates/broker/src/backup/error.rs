@@ -81,10 +81,7 @@ pub enum BackupFailed {
         reason: String,
     },
     /// A file is not what was copied.
-    #[error(
-        "{} is not what was copied: {reason}. `pagewire backup verify BACKUP` names all such files; `pagewire \
-         restore --accept-damage --from BACKUP --to NEW_DIR` takes what can be used", path.display()
-    )]
+    #[error("{} is not what was copied: {reason}", path.display())]
     Altered {
         /// The file.
         path: PathBuf,
@@ -92,11 +89,7 @@ pub enum BackupFailed {
         reason: String,
     },
     /// It is what was copied, and cannot be used.
-    #[error(
-        "{} cannot be used: {reason}. `pagewire restore --accept-damage --from BACKUP --to NEW_DIR` makes it anew where that can \
-         be done",
-        path.display()
-    )]
+    #[error("{} cannot be used: {reason}", path.display())]
     Unusable {
         /// The file.
         path: PathBuf,
@@ -215,6 +208,11 @@ impl BackupFailed {
 
     pub(super) fn damaged(path: PathBuf, reason: String) -> Self {
         Self::Unusable { path, reason }
+    }
+
+    /// Whether the backup went bad: who restores it may accept that.
+    pub fn is_damage(&self) -> bool {
+        matches!(self, Self::Altered { .. } | Self::Unusable { .. })
     }
 
     /// Whether nothing is wrong but that it was to end.

@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use pagewire_broker::backup::{Limits, Progress, RestoreOptions, restore};
+use anyhow::anyhow;
+use pagewire_broker::backup::{BackupFailed, Limits, Progress, RestoreOptions, restore};
 use pagewire_disk::Pasted;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
@@ -22,6 +23,7 @@ pub(crate) async fn run(args: RestoreArgs) -> anyhow::Result<()> {
     let are_several = args.to.len() > 1;
     let RestoreArgs { from, to: dirs, link: links, accept_damage, .. } = args;
     let made = dirs.clone();
+    let ways_on = ways_on(&from, &dirs, links);
     let options = RestoreOptions { from, to: dirs, links, accept_damage };
     let runtime = Handle::current();
     let work = tokio::task::spawn_blocking(move || {
@@ -39,7 +41,10 @@ pub(crate) async fn run(args: RestoreArgs) -> anyhow::Result<()> {
             complain(format_args!("stopped: nothing of it is left in {to}"));
         }
     }
-    let done = done?;
+    let done = done.map_err(|error| match error.downcast_ref::<BackupFailed>() {
+        Some(failed) if failed.is_damage() => anyhow!("{failed}. {ways_on}"),
+        _ => error,
+    })?;
     let mut out = Out::new();
     match args.output.format {
         Format::Json => out.json(&done)?,
@@ -65,6 +70,16 @@ pub(crate) async fn run(args: RestoreArgs) -> anyhow::Result<()> {
     }
     out.flush()?;
     damage::end(&done.damage, "its reads are refused", &done.lacks)
+}
+
+/// What to type where the backup went bad.
+fn ways_on(from: &Path, to: &[PathBuf], links: bool) -> String {
+    let to: String = to.iter().map(|dir| format!(" --to {}", Pasted(dir))).collect();
+    let (from, link) = (Pasted(from), if links { " --link" } else { "" });
+    format!(
+        "`pagewire backup verify {from}` names all such files; `pagewire restore --accept-damage --from {from}{to}{link}` takes \
+         what can be used"
+    )
 }
 
 /// What to type next.

@@ -1,7 +1,8 @@
 //! Who may change the directories of which partitions.
 //!
 //! Directories come and go one change at a time. A log that is opened again may have to be checked for minutes: meanwhile its
-//! name is taken, and only whoever needs that name, or all of them, waits.
+//! name is taken. Whoever opens it as well, or needs all names, waits; whoever makes or deletes topics, for whom others wait
+//! in turn, is told instead.
 
 use std::collections::BTreeSet;
 
@@ -29,6 +30,13 @@ impl Changing {
         self.when(|opening| {
             !opening.iter().any(|(name, partition)| name == topic && partitions.contains(partition))
         })
+    }
+
+    /// The same for somebody who cannot wait: `None` while one of them is being opened.
+    pub(super) fn of_free(&self, topic: &str, partitions: &[i32]) -> Option<Change<'_>> {
+        let change = self.of_others();
+        let is_taken = partitions.iter().any(|&partition| change.is_being_opened(topic, partition));
+        (!is_taken).then_some(change)
     }
 
     /// To change whatever nobody opens at the moment.
@@ -98,6 +106,7 @@ mod tests {
             assert!(other.is_being_opened("t", 0) && !other.is_being_opened("t", 1));
             drop(other);
             drop(changing.of("u", &[0]));
+            assert!(changing.of_free("t", &[1]).is_some() && changing.of_free("t", &[1, 0]).is_none());
             drop(changing.of_others());
         });
         drop(change);

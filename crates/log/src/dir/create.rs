@@ -66,6 +66,11 @@ impl LogDir {
         done.map(|()| opened.pop())
     }
 
+    /// Whether a log of this name is being opened again at the moment.
+    pub(crate) fn is_being_opened(&self, topic: &str, partition: i32) -> bool {
+        self.changing.of_others().is_being_opened(topic, partition)
+    }
+
     /// Opens logs, or makes those that are not there. What opening them found, and the first error.
     fn bring_up(
         &self,
@@ -85,7 +90,14 @@ impl LogDir {
         if let Some(&partition) = partitions.iter().find(|partition| !is_legal(topic, **partition)) {
             return Err(CreateError::Name { topic: topic.to_owned(), partition });
         }
-        let mut change = self.changing.of(topic, partitions);
+        let mut change = if making.may_make {
+            self.changing.of_free(topic, partitions).ok_or_else(|| CreateError::BeingOpened {
+                topic: topic.to_owned(),
+                partition: partitions.first().copied().unwrap_or_default(),
+            })?
+        } else {
+            self.changing.of(topic, partitions)
+        };
         let missing = self.missing(topic, partitions, settings.topic_id)?;
         if missing.is_empty() {
             return Ok(());

@@ -20,6 +20,9 @@ impl LogDir {
     ///
     /// Before that the checkpoints forget it, or a later topic of the same name would be missed after a crash.
     ///
+    /// One that is being opened at the moment, which may take long, is left to whoever opens it: the owner looks afterwards
+    /// whether it still has a topic.
+    ///
     /// On an error the log is gone from here, but its directory may still have its old name; the topic's id in it keeps
     /// a later topic of the same name from adopting it.
     pub fn delete(&self, topic: &str, partition: i32, now_ms: i64) -> io::Result<bool> {
@@ -28,10 +31,12 @@ impl LogDir {
 
     /// [`delete`](Self::delete) of several partitions of a topic with one sync; answers how many there were.
     pub fn delete_all(&self, topic: &str, partitions: &[i32], now_ms: i64) -> io::Result<usize> {
-        let _changing = self.changing.of(topic, partitions);
+        let change = self.changing.of_others();
+        let free = partitions.iter().copied().filter(|&partition| !change.is_being_opened(topic, partition));
+        let partitions = free.collect::<Vec<i32>>();
         self.may_change()?;
         self.keep_gone(|name, partition| name != topic || !partitions.contains(&partition));
-        self.stop_waiting_for_removed(topic, partitions);
+        self.stop_waiting_for_removed(topic, &partitions);
         let take = |&partition| Some((partition, self.table.write().remove(topic, partition)?));
         let taken: Vec<_> = partitions.iter().filter_map(take).collect();
         for (_, entry) in &taken {

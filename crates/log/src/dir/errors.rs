@@ -124,6 +124,18 @@ pub enum CreateError {
         /// Its topic's id.
         found: Uuid,
     },
+    /// A log of this name is being opened, which may take long. A topic of that name was deleted meanwhile: once it is open
+    /// it goes, and this one can be made: KAFKA_STORAGE_ERROR.
+    #[error(
+        "{topic}-{partition}, of a topic of this name, is still being opened by pagewire log online: try again when that \
+         has ended"
+    )]
+    BeingOpened {
+        /// The topic.
+        topic: String,
+        /// The first such partition.
+        partition: i32,
+    },
     /// The directory that holds it is not here: KAFKA_STORAGE_ERROR.
     #[error("its log directory, of id {}, is not here", format_id(*directory))]
     Away {

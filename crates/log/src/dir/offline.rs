@@ -11,8 +11,8 @@ use std::time::Duration;
 use pagewire_disk::LOCK_FILE;
 
 use super::LogDir;
-use crate::Offline;
 use crate::sick::{is_full, is_sick, is_stale};
+use crate::{LogConfig, Offline};
 
 /// With less left than this, in bytes, a batch or an index page does not fit.
 const ROOM_BYTES: u64 = 1 << 20;
@@ -27,9 +27,7 @@ impl LogDir {
 
     /// Takes the directory and all its logs offline for writes. The first reason stays.
     pub fn take_offline(&self, kind: ErrorKind, reason: &str) {
-        if self.health.end(Offline { reason: Arc::from(reason), kind }) {
-            tracing::error!(dir = %self.path.display(), reason, "log directory is offline for writes");
-        }
+        self.health.fail(Offline { reason: Arc::from(reason), kind });
     }
 
     /// No writes in the directory until [`release`](Self::release), as on a full disk: reads go on, and segments may be
@@ -100,10 +98,19 @@ impl LogDir {
         if is_sick(error) {
             self.take_offline(error.kind(), &format!("{}: {}", path.display(), told(error)));
         } else if is_full(error.kind()) {
-            self.health.note_full(&self.path, error);
+            self.health.note_full(&self.path, error, self.delete_delay_ms());
         } else if !self.behind.swap(true, Ordering::AcqRel) {
             tracing::warn!(path = %path.display(), %error, "a log directory's file could not be written; tried again");
         }
+    }
+
+    /// For how long what is deleted stays, at most. Of logs that are just coming or going nobody waits to be told.
+    fn delete_delay_ms(&self) -> i64 {
+        let delays = self
+            .table
+            .try_read()
+            .and_then(|table| table.entries().map(|entry| entry.log.config().file_delete_delay_ms).max());
+        delays.unwrap_or_else(|| LogConfig::default().file_delete_delay_ms)
     }
 
     /// Its own files are as they should be.

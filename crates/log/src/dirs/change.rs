@@ -28,6 +28,12 @@ impl LogDirs {
                 first_error = first_error.or(Some(error.into()));
                 continue;
             }
+            // Of a topic that was deleted meanwhile: in which directory this one is to be is no matter.
+            if self.here().any(|dir| dir.is_being_opened(topic, partition)) {
+                let topic = topic.to_owned();
+                first_error = first_error.or(Some(CreateError::BeingOpened { topic, partition }));
+                continue;
+            }
             match self.topic_id(topic, partition) {
                 Some(found) if found != settings.topic_id => return Err(CreateError::OtherTopic { found }),
                 Some(_) => {}
@@ -51,7 +57,8 @@ impl LogDirs {
     }
 
     /// Takes the logs of partitions away; see [`LogDir::delete_all`]. Says whether none of their directories has its name
-    /// any more, which of a directory that is away cannot be known; that of a log that could not be opened, or was put back, has it.
+    /// any more, which of a directory that is away cannot be known; that of a log that could not be opened, is being opened, or was
+    /// put back, has it.
     pub fn delete_all(&self, topic: &str, partitions: &[i32], now_ms: i64) -> io::Result<bool> {
         let waits = |(name, partition): &(String, i32)| name == topic && partitions.contains(partition);
         // One that was gone and was put back is nobody's log yet.
@@ -59,8 +66,12 @@ impl LogDirs {
             dir.gone_names().iter().any(|name| waits(name) && !dir.is_absent(&name.0, name.1))
         };
         let some_are_back = self.here().any(is_back);
+        let is_being_opened =
+            |dir: Arc<LogDir>| partitions.iter().any(|&partition| dir.is_being_opened(topic, partition));
+        let some_are_being_opened = self.here().any(is_being_opened);
         let deleted = self.each(|dir| dir.delete_all(topic, partitions, now_ms).map(drop));
-        deleted.map(|()| !some_are_back && self.away().is_empty() && !self.unopened().iter().any(waits))
+        let some_are_left = some_are_back || some_are_being_opened;
+        deleted.map(|()| !some_are_left && self.away().is_empty() && !self.unopened().iter().any(waits))
     }
 
     /// Removes what deleted topics left; see [`LogDir::delete_leftovers`]. What was removed, by the names it had, and

@@ -85,6 +85,26 @@ pub(crate) fn remove_from(
     Ok(())
 }
 
+/// Takes away a segment that is not the log's, for good, whatever it holds: its bytes stay beside the log.
+pub(crate) fn set_aside_whole(
+    home: &Home,
+    base: i64,
+    reason: String,
+    report: &mut RecoveryReport,
+) -> Result<(), LogError> {
+    let (file, bytes) = (home.path(base, names::LOG), log_size(home, base)?);
+    let opened = home.open(base, names::LOG, OpenMode::Read);
+    let good = opened.and_then(|log| good_in(&*log, 0, bytes, i64::MIN)).map_err(LogError::at(&file))?;
+    remove_derived(home, base)?;
+    let is_kept = bytes > 0 && !home.is_rehearsed();
+    let set_aside = if is_kept { rename_aside(home, base).map_err(LogError::at(&file))? } else { None };
+    remove_segment(home, base)?;
+    home.disk.sync_dir(&home.dir).map_err(LogError::at(&home.dir))?;
+    let good = good.map(|good| (good.first, good.upto));
+    report.cuts.push(Cut { file, offset: base, position: 0, bytes, reason, good, set_aside });
+    Ok(())
+}
+
 /// Where something was set aside. It must be where it may have been stable.
 fn kept(
     home: &Home,

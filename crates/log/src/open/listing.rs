@@ -34,6 +34,16 @@ pub(crate) struct Listing {
     pub(crate) lengths: bool,
 }
 
+impl Listing {
+    /// A segment is not the log's.
+    pub(crate) fn forget(&mut self, base: i64) {
+        self.bases.retain(|one| *one != base);
+        for files in [&mut self.indexed, &mut self.timed, &mut self.aborted] {
+            files.remove(&base);
+        }
+    }
+}
+
 /// Reads the directory and puts it in order.
 pub(crate) fn read(home: &Arc<Home>, report: &mut RecoveryReport) -> io::Result<Listing> {
     let names = file_names(home)?;

@@ -10,6 +10,7 @@ pub(crate) mod orphans;
 pub(crate) mod recovery;
 pub(crate) mod refill;
 pub(crate) mod replay;
+pub(crate) mod strays;
 pub(crate) mod trust;
 pub(crate) mod txn_files;
 
@@ -196,6 +197,7 @@ fn load_segments(
         compacted,
         whole_from: if compacted { home.whole_from().unwrap_or(i64::MAX) } else { i64::MIN },
     };
+    strays::set_aside(home, &mut listing, &depth, report)?;
     beginning::mark_lost(home, &mut listing, options, &depth, report)?;
     let recovered = recovery::recover(home, &listing, &depth, report)?;
     Ok(Found { recovered, listing })

@@ -15,7 +15,7 @@
 //! a torn write leaves, until the recovery point has passed it.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use pagewire_disk::{Disk, OpenMode};
 
@@ -35,7 +35,14 @@ pub(crate) struct Orphan {
 impl Orphan {
     /// What the offset index at `path` says, of a segment that began at `base`; `None`: nothing.
     pub(crate) fn read(disk: &dyn Disk, path: PathBuf, base: i64) -> io::Result<Option<Self>> {
-        let file = disk.open(&path, OpenMode::Read)?;
+        let last = Self::last_entry(disk, &path)?;
+        let upto = last.and_then(|last| base.checked_add(i64::from(last.relative_offset) + 1));
+        Ok(upto.map(|upto| Self { path, base, upto }))
+    }
+
+    /// The last entry of the offset index at `path` up to which all rise.
+    pub(crate) fn last_entry(disk: &dyn Disk, path: &Path) -> io::Result<Option<OffsetEntry>> {
+        let file = disk.open(path, OpenMode::Read)?;
         let mut entries = Entries::<OffsetEntry>::new(&*file, file.len()?);
         // The first batch of a segment has no entry, and zeros are none.
         let mut last = OffsetEntry { relative_offset: 0, position: 0 };
@@ -45,8 +52,7 @@ impl Orphan {
             }
             last = entry;
         }
-        let upto = base.checked_add(i64::from(last.relative_offset) + 1).filter(|_| last.position > 0);
-        Ok(upto.map(|upto| Self { path, base, upto }))
+        Ok((last.position > 0).then_some(last))
     }
 }
 

@@ -14,6 +14,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use pagewire_disk::DiskFile;
 use redb::{BackendError, StorageBackend};
 
+use super::room::Room;
+
 /// What went wrong with the file since it was opened.
 #[derive(Debug, Default)]
 pub(super) struct Trouble {
@@ -41,11 +43,14 @@ impl Trouble {
 pub(super) struct Backend {
     file: Arc<dyn DiskFile>,
     trouble: Arc<Trouble>,
+    room: Room,
 }
 
 impl Backend {
     pub(super) fn new(file: Arc<dyn DiskFile>, trouble: Arc<Trouble>) -> Self {
-        Self { file, trouble }
+        let room = Room::default();
+        room.keep(&*file);
+        Self { file, trouble, room }
     }
 
     fn lock(&self, take: fn(&File) -> Result<(), TryLockError>) -> Result<bool, BackendError> {
@@ -72,7 +77,10 @@ impl StorageBackend for Backend {
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
-        self.trouble.note(self.file.set_len(len))
+        self.trouble.note(self.file.set_len(len))?;
+        self.room.is_cut(len);
+        self.room.keep(&*self.file);
+        Ok(())
     }
 
     fn sync_data(&self) -> io::Result<()> {
@@ -80,7 +88,9 @@ impl StorageBackend for Backend {
         if synced.is_err() {
             self.trouble.sync_failed.store(true, Ordering::Release);
         }
-        self.trouble.note(synced)
+        self.trouble.note(synced)?;
+        self.room.keep(&*self.file);
+        Ok(())
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {

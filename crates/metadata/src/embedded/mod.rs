@@ -3,7 +3,8 @@
 //! Every write is on stable storage before it is answered (redb's immediate durability in two phases: two `fdatasync`s a
 //! commit; writes that arrive together share them). A write runs on the store's own thread, a read on the runtime's blocking
 //! pool: the event loop never waits for the disk. redb's pages are copy-on-write behind a checksummed commit slot,
-//! so a process that is killed leaves the last commit. A full disk refuses a change and nothing more: see `file`.
+//! so a process that is killed leaves the last commit. Room for changes is kept where the disk is full (`room`); what does not
+//! fit is refused, and nothing more: see `file`.
 //!
 //! Format of the file: table `rows` key -> `0x01 version:i64be lease:i64be value`, table `leases` id -> (ttl ms,
 //! expiry in Unix ms), table `meta` name -> i64.
@@ -11,6 +12,7 @@
 mod backend;
 mod file;
 mod forward;
+mod room;
 mod slots;
 mod tables;
 mod worker;

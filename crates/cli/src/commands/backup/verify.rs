@@ -1,10 +1,9 @@
 //! `pagewire backup verify`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::bail;
 use pagewire_broker::backup::{Limits, Progress, verify};
-use pagewire_disk::Pasted;
 use tokio::sync::watch;
 
 use super::{Watching, damage, lacks};
@@ -45,8 +44,7 @@ pub(super) async fn run(dir: PathBuf, format: Format) -> anyhow::Result<()> {
     out.flush()?;
     if let Some(files) = altered {
         bail!(
-            "{files} not what was copied; `pagewire restore --accept-damage --from {} --to NEW_DIR` takes what can be used",
-            Pasted(Path::new(&name))
+            "{files} not what was copied; a restore of it takes what can be used if it is given --accept-damage"
         );
     }
     damage::end(&found.damage, "it was so when the backup was made, or nobody looked then", &found.lacks)

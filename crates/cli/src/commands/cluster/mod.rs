@@ -3,6 +3,9 @@
 mod metrics;
 mod state;
 
+use std::path::Path;
+
+use pagewire_log::OnlineCommand;
 use pagewire_wire::ApiKey;
 use serde::Serialize;
 
@@ -45,13 +48,38 @@ struct DirectoryRow {
     total_bytes: Option<u64>,
     partitions: usize,
     bytes: u64,
+    /// What to type, at that node, when the cause of its state is gone.
+    online: Option<String>,
+    #[serde(skip)]
+    home: String,
 }
 
 impl From<Directory> for DirectoryRow {
     fn from(directory: Directory) -> Self {
         let (state, note) = (directory.condition(), directory.note().to_owned());
-        let Directory { node, path, error, total_bytes, usable_bytes, partitions, bytes, .. } = directory;
-        Self { node, path, state, note, error_code: error, usable_bytes, total_bytes, partitions, bytes }
+        let Directory { node, path, home, error, total_bytes, usable_bytes, partitions, bytes } = directory;
+        let (error_code, online) = (error, None);
+        Self {
+            node,
+            path,
+            state,
+            note,
+            error_code,
+            usable_bytes,
+            total_bytes,
+            partitions,
+            bytes,
+            online,
+            home,
+        }
+    }
+}
+
+impl DirectoryRow {
+    fn way_back(&self) -> Option<String> {
+        let is_served = matches!(self.state, Condition::Ok | Condition::Full);
+        let (dir, home) = (Path::new(&self.path), Path::new(&self.home));
+        (!is_served).then(|| OnlineCommand { dir, home, empty: false }.to_string())
     }
 }
 
@@ -129,6 +157,7 @@ async fn states(directories: &mut [DirectoryRow], cluster_id: Option<&str>) -> V
         if let Some(lacks) = dir.and_then(state::LogDir::lacks) {
             (row.state, row.note) = (Condition::Incomplete, lacks);
         }
+        row.online = row.way_back();
     }
     states
 }
@@ -159,7 +188,13 @@ fn print_directories(directories: &[DirectoryRow], out: &mut Out) -> anyhow::Res
             directory.note.clone(),
         ]);
     }
-    table.print(out)
+    table.print(out)?;
+    for DirectoryRow { node, path, online, .. } in directories {
+        if let Some(online) = online {
+            out.line(format_args!("node {node}: when the cause is gone, {online} opens {path} again"))?;
+        }
+    }
+    Ok(())
 }
 
 fn print(page: &Page, apis: bool, asked: &str, out: &mut Out) -> anyhow::Result<()> {

@@ -36,6 +36,7 @@ use super::options::{LogDirOptions, SettingsOf};
 use super::stray::Stray;
 use super::{LogDir, parallel};
 use crate::LogError;
+use crate::health::Health;
 use crate::open::recovery;
 use crate::producers::budget::ProducerBudget;
 
@@ -64,7 +65,8 @@ impl LockedDir {
         known.make_up_for_lost(disk.as_ref(), &path, &found)?;
 
         let Known { evidence, cleaning, written, sums, notes_are_lost } = known;
-        let (health, producers) = (Arc::default(), ProducerBudget::new(PRODUCERS_MAX));
+        let (health, producers) =
+            (Arc::new(Health::of(&path, &self.home)), ProducerBudget::new(PRODUCERS_MAX));
         let opening = Opening {
             disk: &disk,
             handles: &options.handles,

@@ -301,6 +301,34 @@ fn topics_come_and_go_while_a_log_is_opened_again() {
 }
 
 #[test]
+fn the_topic_of_a_log_that_is_being_opened_goes_at_once_and_its_log_with_the_opening() {
+    let (disk, failing) = World::failing();
+    let world = failing.knows("t", A);
+    let (dir, _) = world.open();
+    append(&world.create(&dir, "t", 0), 2);
+    append(&world.create(&dir, "t", 1), 2);
+    assert!(dir.close_clean(1).clean);
+    drop(dir);
+    world.disk.rename(&path("t-0"), Path::new("/elsewhere")).expect("moved");
+    let (dir, _) = world.open();
+    world.disk.rename(Path::new("/elsewhere"), &path("t-0")).expect("put back");
+    let held = disk.hold("t-0/00000000000000000000.log", Call::Open);
+    let settings = world.settings("t").expect("known");
+    std::thread::scope(|scope| {
+        let opening = scope.spawn(|| dir.open_again("t", 0, &settings, 0));
+        assert!(held.is_reached() && dir.is_being_opened("t", 0));
+        assert_eq!(dir.delete_all("t", &[0, 1], 1).expect("deleted"), 1, "the other one is gone");
+        let anew = dir.create("t", 0, &PartitionSettings { topic_id: B, ..settings.clone() }, 1);
+        assert!(matches!(anew, Err(CreateError::BeingOpened { partition: 0, .. })), "{anew:?}");
+        drop(held);
+        assert!(opening.join().expect("lives").expect("opened").is_some());
+    });
+    assert!(dir.delete("t", 0, 2).expect("deleted"), "by whoever had it opened");
+    world.learns("t", Some(B));
+    assert_eq!(world.create(&dir, "t", 0).marks().log_end, 0);
+}
+
+#[test]
 fn a_topic_that_is_deleted_and_made_again_does_not_miss_what_the_old_one_had() {
     let world = without_the_first(true);
     let (dir, _) = world.open();

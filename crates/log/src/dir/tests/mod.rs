@@ -21,6 +21,7 @@ mod offline;
 mod onward;
 mod orphans;
 mod rounds;
+mod strays;
 mod sums;
 mod survey;
 mod together;
