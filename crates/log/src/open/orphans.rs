@@ -10,7 +10,8 @@
 //! a kill entries mean that records are lost. After a power cut they may be of records that nobody was promised, if a file system
 //! keeps what was written last and forgets an older name; then their offsets are told as lost, which is better than to give out
 //! some again that were answered. An empty index tells nothing, whoever else knows how far the log had come: a power cut leaves the
-//! same of records that nobody was promised, and of those no start makes a hole. Then it is told that they are lost. A time index, whose last word is written as the next segment begins, is not asked.
+//! same of records that nobody was promised, and of those no start makes a hole. Then it is told that they are lost. A time index,
+//! whose last word is written as the next segment begins, is not asked.
 //!
 //! An entry counts as long as those up to it rise. Whoever relies on it keeps the file: it is what tells the hole from one that
 //! a torn write leaves, until the recovery point has passed it.

@@ -54,7 +54,7 @@ pub(super) fn name_others(
     disk: &dyn Disk,
     dir: &Path,
     contents: &Contents,
-    (given_out, live): (i64, bool),
+    (given_out, live): (&dyn Fn() -> i64, bool),
     kept: &mut Kept,
 ) {
     let bases: BTreeSet<i64> = contents.bases.iter().copied().collect();
@@ -96,11 +96,10 @@ pub(super) fn name_others(
 }
 
 /// What is known around an index that has no segment.
-#[derive(Clone, Copy)]
 struct Others<'o> {
     /// Where segments begin.
     bases: &'o BTreeSet<i64>,
-    given_out: i64,
+    given_out: &'o dyn Fn() -> i64,
     live: bool,
 }
 
@@ -116,7 +115,8 @@ fn without_a_segment(
     let is_offsets = suffix == names::INDEX;
     let said = if is_offsets && last { Orphan::read(disk, path.clone(), base).ok() } else { None };
     let said = said.filter(Orphan::tells).map(|said| said.upto);
-    if said.is_none() && is_offsets && last && given_out > base {
+    let given_out = if said.is_none() && is_offsets && last { given_out() } else { base };
+    if given_out > base {
         let what = format!(
             "an empty index without a segment, behind the last one, of a log that had come to offset {}: the segment is gone, \
              or a power cut took what was not on stable storage",

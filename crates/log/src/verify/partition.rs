@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::sync::Arc;
 
 use pagewire_disk::{DiskFile, OpenMode};
 
@@ -89,8 +90,9 @@ pub(super) fn verify(job: &mut Job<'_>, dir: &Path, known: Known) -> io::Result<
     let contents = contents(job, dir)?;
     job.tally.logs += 1;
     let mut kept = Kept::default();
-    let given_out = witnesses::given_out(&**job.disk, dir, known.checkpointed(), &contents.snapshots);
-    name_others(&**job.disk, dir, &contents, (given_out, known.live), &mut kept);
+    let disk = Arc::clone(job.disk);
+    let given_out = || witnesses::given_out(&*disk, dir, known.checkpointed(), &contents.snapshots);
+    name_others(&*disk, dir, &contents, (&given_out, known.live), &mut kept);
     metadata(job, dir, &mut kept);
     let mut epochs = EpochsCheck::read(&**job.disk, dir, known.live, &mut kept);
     let mut producers = ProducersCheck::read(&**job.disk, dir, &contents.snapshots, &mut kept);
@@ -110,7 +112,7 @@ pub(super) fn verify(job: &mut Job<'_>, dir: &Path, known: Known) -> io::Result<
     }
     let Some(&first) = contents.bases.first() else {
         held.end(job, &mut kept);
-        let given_out = witnesses::with_indexes(given_out, &contents.orphans(&**job.disk, dir));
+        let given_out = witnesses::with_indexes(given_out(), &contents.orphans(&*disk, dir));
         beginning::none_left(dir, &known, given_out, job.is_kafkas, &mut kept);
         kept.tell(job);
         return Ok(None);
