@@ -5,6 +5,7 @@
 #![allow(clippy::print_stdout, reason = "a command-line tool that nobody pipes into `head`")]
 
 mod crash;
+mod damage;
 mod docs;
 mod layers;
 mod parts;
@@ -55,6 +56,8 @@ enum Task {
         #[arg(long, default_value_t = 0)]
         from: u64,
     },
+    /// Damage a small file of each kind in every bit and cut it to every length; minutes.
+    Damage,
     /// Measure this broker beside a bare loop and any running rival: see `cargo xtask bench --help`.
     #[command(disable_help_flag = true)]
     Bench {
@@ -86,6 +89,7 @@ fn run() -> Result<bool> {
         Task::Docs { check } => docs::pages(&root, check),
         Task::Layers => layers::check(&root),
         Task::Crash { seeds, from } => crash::run(&root, seeds, from),
+        Task::Damage => damage::run(&root),
         Task::Bench { arguments } => bench(&root, &arguments),
     }
 }

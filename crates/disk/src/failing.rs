@@ -4,6 +4,7 @@
 //!
 //! Reads through [`DiskFile::file`] go to the kernel directly and cannot be made to fail here.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, IoSlice};
 use std::path::{Path, PathBuf};
@@ -111,6 +112,16 @@ struct Book {
     rules: Vec<Rule>,
     holds: Vec<Hold>,
     calls: Vec<(Call, u64)>,
+    traffic: BTreeMap<PathBuf, Traffic>,
+}
+
+/// What went to a file.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Traffic {
+    /// Bytes that were to be written.
+    pub bytes: u64,
+    /// How often its bytes were synced.
+    pub syncs: u64,
 }
 
 type Rules = Arc<Mutex<Book>>;
@@ -163,12 +174,26 @@ impl FailingDisk {
         self.rules.lock().calls.clone()
     }
 
+    /// What was written so far to files of whose paths the text contains `path_contains`, by the names they were opened by.
+    pub fn traffic(&self, path_contains: &str) -> Traffic {
+        let book = self.rules.lock();
+        let of = book.traffic.iter().filter(|(path, _)| path.to_string_lossy().contains(path_contains));
+        of.fold(Traffic::default(), |sum, (_, one)| Traffic {
+            bytes: sum.bytes + one.bytes,
+            syncs: sum.syncs + one.syncs,
+        })
+    }
+
     fn check(&self, call: Call, path: &Path) -> io::Result<()> {
         check(&self.rules, call, path)
     }
 }
 
 impl Book {
+    fn traffic_of(&mut self, path: &Path) -> &mut Traffic {
+        self.traffic.entry(path.to_path_buf()).or_default()
+    }
+
     fn count(&mut self, call: Call) {
         match self.calls.iter_mut().find(|(counted, _)| *counted == call) {
             Some((_, count)) => *count += 1,
@@ -323,6 +348,8 @@ impl DiskFile for FailingFile {
     }
 
     fn write_all_at(&self, offset: u64, slices: &[IoSlice<'_>]) -> io::Result<()> {
+        let bytes: u64 = slices.iter().map(|slice| slice.len() as u64).sum();
+        self.rules.lock().traffic_of(&self.path).bytes += bytes;
         match due(&self.rules, Call::Write, &self.path) {
             None => self.inner.write_all_at(offset, slices),
             Some(Fault::Error(errno)) => Err(errno.into()),
@@ -342,11 +369,13 @@ impl DiskFile for FailingFile {
     }
 
     fn sync_data(&self) -> io::Result<()> {
+        self.rules.lock().traffic_of(&self.path).syncs += 1;
         self.check(Call::SyncData)?;
         self.inner.sync_data()
     }
 
     fn sync_all(&self) -> io::Result<()> {
+        self.rules.lock().traffic_of(&self.path).syncs += 1;
         self.check(Call::SyncAll)?;
         self.inner.sync_all()
     }

@@ -29,7 +29,7 @@ pub use checkpoint::{
     MetaProperties, OffsetCheckpoint, PartitionMetadata,
 };
 pub use disk::{DirEntry, Disk, DiskFile, Identity, OpenMode, Space};
-pub use failing::{Call, FailingDisk, Fault, Held, When};
+pub use failing::{Call, FailingDisk, Fault, Held, Traffic, When};
 pub use forgetting::ForgettingDisk;
 pub use lock::{DirLock, LOCK_FILE, LockError};
 pub use lock_look::{LockLook, look_at_lock};

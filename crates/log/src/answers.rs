@@ -184,7 +184,7 @@ pub struct RecoveryReport {
     pub holes: Vec<Hole>,
     /// What was stable once and is damaged or missing, where it was looked at.
     pub damage: Vec<Damaged>,
-    /// The log ends before an offset to which it had come, as a whole producer snapshot says.
+    /// The log ends before an offset to which it had come, as a whole producer snapshot or a leader epoch says.
     pub lost_end: Option<Hole>,
     /// Files that were left of segments that are not there any more, and are removed.
     pub leftovers: Leftovers,

@@ -28,6 +28,15 @@ fn version(numbers: usize) -> [u8; 2] {
 
 /// Reads a file; `None` without one. `InvalidData`: it says nothing.
 pub(crate) fn read<const N: usize>(disk: &dyn Disk, path: &Path) -> io::Result<Option<Vec<Line<N>>>> {
+    read_with(disk, path, decode)
+}
+
+/// The same of a file that is laid out otherwise.
+pub(crate) fn read_with<const N: usize>(
+    disk: &dyn Disk,
+    path: &Path,
+    decode: impl Fn(&[u8]) -> Option<Vec<Line<N>>>,
+) -> io::Result<Option<Vec<Line<N>>>> {
     let useless = || io::Error::new(ErrorKind::InvalidData, "it says nothing");
     match read_small(disk, path, FILE_MAX) {
         Err(error) if error.kind() == ErrorKind::FileTooLarge => Err(useless()),
@@ -40,6 +49,11 @@ pub(crate) fn write<const N: usize>(disk: &dyn Disk, path: &Path, lines: &[Line<
     if !lines.is_empty() {
         return write_atomically(disk, path, &encode(lines));
     }
+    remove(disk, path)
+}
+
+/// Nothing is to be said any more, for good.
+pub(crate) fn remove(disk: &dyn Disk, path: &Path) -> io::Result<()> {
     match disk.remove_file(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
         removed => removed.and_then(|()| disk.sync_dir(path.parent().unwrap_or(Path::new(".")))),
@@ -59,7 +73,8 @@ pub(crate) fn encode<const N: usize>(lines: &[Line<N>]) -> Vec<u8> {
     bytes
 }
 
-fn decode<const N: usize>(bytes: &[u8]) -> Option<Vec<Line<N>>> {
+/// What a file of these bytes says; `None`: nothing.
+pub(crate) fn decode<const N: usize>(bytes: &[u8]) -> Option<Vec<Line<N>>> {
     let (head, lines) = bytes.split_first_chunk::<HEAD_LEN>()?;
     let (stated, rest) = head.split_first_chunk::<2>()?;
     let (crc, count) = rest.split_first_chunk::<4>()?;

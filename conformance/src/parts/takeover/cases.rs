@@ -13,7 +13,7 @@ use super::stage::{COMPACTED_TRANSACTIONS, Stage, same};
 use super::tree::Tree;
 use crate::harness::kill_group;
 use crate::parts::kafka::Kafka;
-use crate::parts::witness::says_nothing;
+use crate::parts::witness::{says_nothing, says_the_same};
 use crate::workspace::copy_tree;
 
 /// Records of each codec.
@@ -117,6 +117,15 @@ fn back<'o>(stage: &Stage<'o>, loaded: &Loaded<'o>, ours: &Path, seen: &[String]
     kafka.start()?;
     same(seen, &stage.read(kafka.address())?).context("Kafka on what ours wrote")?;
     Ok(kafka)
+}
+
+/// Our tool prints of the files of a Kafka that stopped what Kafka's own does: records of all codecs, transactions, groups.
+pub(super) fn dumped(stage: &Stage<'_>, loaded: &Loaded<'_>) -> Result<()> {
+    let mut kafka = loaded.kafka.copy(&[])?;
+    kafka.start()?;
+    kafka.stop()?;
+    let kinds = ["log", "index", "timeindex", "txnindex", "snapshot"];
+    says_the_same(stage.oracle, stage.binary, &kafka.log_dir(), &kinds)
 }
 
 /// Links do Kafka's directory no harm; then both compact the same transactions.

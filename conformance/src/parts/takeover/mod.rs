@@ -44,6 +44,9 @@ pub fn takeover(context: &Context<'_>, cases: &Cases<'_>) {
         Job::new("what_a_killed_kafka_left_is_served_and_goes_on", move || {
             cases::after_kill(stage, loaded()?)
         }),
+        Job::new("log_dump_says_of_kafkas_files_what_dump_log_segments_says", move || {
+            cases::dumped(stage, loaded()?)
+        }),
         Job::new("transactions_that_nobody_had_ended_are_ended", move || cases::ended(stage, loaded()?)),
         Job::new("what_a_kafka_wrote_that_was_killed_on_our_directory_counts", move || {
             in_place::counts(stage, loaded()?)

@@ -12,7 +12,7 @@ use anyhow::{Context as _, Result, ensure};
 use super::workload::OFFSETS;
 use crate::parts::kafka::Oracle;
 
-const CLASS: &str = "org.apache.kafka.tools.DumpLogSegments";
+pub(super) const CLASS: &str = "org.apache.kafka.tools.DumpLogSegments";
 /// Files named to one call of the tool.
 const FILES_AT_ONCE: usize = 500;
 /// An accusation is told with this much of it.
@@ -80,7 +80,7 @@ pub(super) fn topic_of(folder: &Path) -> Option<String> {
     number.parse::<u32>().ok().map(|_| topic.to_owned())
 }
 
-fn files_of(folder: &Path, kinds: &[&str]) -> Result<Vec<String>> {
+pub(super) fn files_of(folder: &Path, kinds: &[&str]) -> Result<Vec<String>> {
     let mut files = Vec::new();
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();

@@ -4,6 +4,7 @@
 //! ```text
 //!   workload.rs    our broker under every kind of load: codecs, rolls, kills, retention, deletion, compaction, groups
 //!   dump.rs        DumpLogSegments over every file of it: any line that is not known to be harmless is an accusation
+//!   alike.rs       `log dump` over the same files prints what DumpLogSegments does
 //!   adopt.rs       Kafka's broker on a copy: it serves the same bytes, knows the same producers and committed offsets
 //!   compaction/    the same records into both, compacted by both: the same records stay
 //! ```
@@ -12,6 +13,7 @@
 //! several of them need is made once. Without Java or Maven nothing here can run, which is said.
 
 mod adopt;
+mod alike;
 pub(super) mod compaction;
 mod dump;
 mod keyed;
@@ -22,6 +24,7 @@ use super::once::Once;
 use super::{Cases, Context, Job};
 use workload::{COMPACTED, Moment, Story};
 
+pub(super) use alike::says_the_same;
 pub(super) use dump::says_nothing;
 
 /// Cases at a time: each waits for a broker or a cleaner now and then.
@@ -46,6 +49,10 @@ pub fn witness(context: &Context<'_>, cases: &Cases<'_>) {
         })
     };
     let mut jobs = vec![dump("dump_log_segments_says_nothing_after_a_clean_stop", Moment::Stopped)];
+    jobs.push(Job::new("log_dump_says_of_our_files_what_dump_log_segments_says", move || {
+        let kinds = ["log", "index", "timeindex", "snapshot"];
+        says_the_same(oracle, &context.binary, &story()?.at(Moment::Stopped), &kinds)
+    }));
     jobs.extend(compaction::jobs(context, oracle, &both));
     jobs.extend([
         dump("dump_log_segments_says_nothing_after_a_kill", Moment::Killed),

@@ -12,7 +12,8 @@ use super::filter::Filter;
 use super::keep::{LastOfProducer, Rules, last_of_producers};
 use super::learn::learn;
 use super::offset_map::OffsetMap;
-use super::rewrite::{Buffers, rewrite};
+use super::replace::Pass;
+use super::rewrite::{Buffers, Written, rewrite};
 use super::stats::CleanStats;
 use super::throttle::Throttle;
 use super::work::Work;
@@ -133,9 +134,9 @@ impl Log {
         for skipped in 0..first {
             filter.txns.add_begun(&work.aborted_from(skipped, 0, i64::MAX)?, base);
         }
-        let mut done = 0;
+        let (mut done, mut written) = (0, Written { stats: &mut stats, pass: Pass::default() });
         while let Some(left) = pieces.get(done..).filter(|left| !left.is_empty()) {
-            done += rewrite(&work, first + done, left, &mut filter, &mut buffers, &mut stats)?;
+            done += rewrite(&work, first + done, left, &mut filter, &mut buffers, &mut written)?;
         }
         cleaner.buffers = buffers;
         Ok(Cleaned { clean_to: map_end, map_was_full: map_end < range.until, stats })

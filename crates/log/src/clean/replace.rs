@@ -28,6 +28,7 @@ use std::sync::Arc;
 
 use super::error::CleanError;
 use crate::log::Log;
+use crate::rewritten::Telling;
 use crate::segment::stage::Stage;
 use crate::segment::{Segment, names};
 
@@ -46,6 +47,15 @@ struct Unplaced {
     due_ms: i64,
 }
 
+/// What one clean carries from one replacement to the next: what would cost as much as there are segments is done for the first.
+#[derive(Debug, Default)]
+pub(super) struct Pass {
+    /// What is written down of the segments.
+    pub(super) telling: Telling,
+    /// Nothing of another clean is left in the directory.
+    is_clear: bool,
+}
+
 impl Log {
     /// Makes files in the log's directory, unless the log has left it or takes no writes. A replacement that counts has
     /// its place first: the names of another's files would speak against it.
@@ -61,6 +71,7 @@ impl Log {
         &self,
         old: &[Arc<Segment>],
         new: Arc<Segment>,
+        pass: &mut Pass,
         now_ms: i64,
     ) -> Result<(), CleanError> {
         let mut placing = self.placing.lock();
@@ -70,7 +81,7 @@ impl Log {
             self.remove_files(base_offset, Stage::Cleaned);
             return Err(error);
         }
-        if let Err(error) = self.tell_of(old, &new).and_then(|()| self.commit(&new)) {
+        if let Err(error) = self.tell_of(old, &new, pass).and_then(|()| self.commit(&new, pass)) {
             self.remove_files(base_offset, Stage::Swap);
             self.remove_files(base_offset, Stage::Cleaned);
             return Err(CleanError::at(new.path())(error));
@@ -95,17 +106,20 @@ impl Log {
 
     /// How long the new one is. Of segments with aborted transactions something was written down besides that does not
     /// fit it.
-    fn tell_of(&self, old: &[Arc<Segment>], new: &Segment) -> io::Result<()> {
+    fn tell_of(&self, old: &[Arc<Segment>], new: &Segment, pass: &mut Pass) -> io::Result<()> {
         if old.iter().any(|segment| segment.txns.len() > 0) {
             self.witness_aborted(Some(new))?;
         }
-        self.tell_length(old, new)
+        self.tell_length(&mut pass.telling, old, new)
     }
 
     /// Steps 1 and 2. After an error nothing counts.
-    fn commit(&self, new: &Segment) -> io::Result<()> {
+    fn commit(&self, new: &Segment, pass: &mut Pass) -> io::Result<()> {
         let (disk, dir) = (&*self.home.disk, &*self.home.dir);
-        self.clear_foreign(new.base_offset)?;
+        if !pass.is_clear {
+            self.clear_foreign(new.base_offset)?;
+            pass.is_clear = true;
+        }
         for suffix in DERIVED {
             self.rename_stage(new, suffix, Stage::Cleaned, Stage::Swap)?;
         }

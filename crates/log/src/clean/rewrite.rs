@@ -6,6 +6,7 @@ use std::time::SystemTime;
 use super::error::CleanError;
 use super::filter::{Filter, Filtered};
 use super::group::{Piece, first_group};
+use super::replace::Pass;
 use super::source::Source;
 use super::stats::CleanStats;
 use super::target::Target;
@@ -19,6 +20,13 @@ pub(super) struct Buffers {
     pub(super) write: Vec<u8>,
 }
 
+/// What a clean has come to so far.
+#[derive(Debug)]
+pub(super) struct Written<'s> {
+    pub(super) stats: &'s mut CleanStats,
+    pub(super) pass: Pass,
+}
+
 /// Writes what stays of a group of `pieces`, the first of which is segment number `first` of the work, and puts it in
 /// its place. Answers how many are in the group: one at least.
 pub(super) fn rewrite(
@@ -27,11 +35,12 @@ pub(super) fn rewrite(
     pieces: &[Piece],
     filter: &mut Filter<'_>,
     buffers: &mut Buffers,
-    stats: &mut CleanStats,
+    written: &mut Written<'_>,
 ) -> Result<usize, CleanError> {
     let group = work.closed().get(first..).unwrap_or_default();
     let group = group.get(..first_group(pieces, &work.config)).unwrap_or(group);
     let (Some(begin), Some(last)) = (group.first(), group.last()) else { return Ok(pieces.len()) };
+    let Written { stats, pass } = written;
     let mut target = Target::create(work, begin.base_offset, std::mem::take(&mut buffers.write))?;
     let mut write = || {
         for (segment, at) in group.iter().zip(first..) {
@@ -47,7 +56,8 @@ pub(super) fn rewrite(
     stats.segments_read += group.len() as u64;
     let (replacement, buffer) = target.into_segment(stats);
     buffers.write = buffer;
-    work.log.replace(group, replacement, work.now_ms)?;
+    pass.telling.left = pieces.len();
+    work.log.replace(group, replacement, pass, work.now_ms)?;
     Ok(group.len())
 }
 

@@ -8,8 +8,10 @@
 //!   segments       (none left)                   ──▶  an empty one at 0, and the log goes on where it had come to
 //! ```
 //!
-//! Offsets that somebody may have read are not given out again. After a kill the epochs may be of another moment, or
-//! damaged: then what they say is told, and nothing more.
+//! Offsets that somebody may have read are not given out again: of a log of which nothing is left, the highest that
+//! [anything](witnesses) knows of counts. That it goes on there is on the disk by the names of its two segments, which have no
+//! record, until a checkpoint says so. After a kill the epochs may be of another moment, or damaged: then what they say of the first
+//! segments is told, and nothing more.
 
 use std::sync::Arc;
 
@@ -21,6 +23,8 @@ use crate::errors::LogError;
 use crate::home::Home;
 use crate::open::depth::Depth;
 use crate::open::listing::Listing;
+use crate::open::recovery::log_size;
+use crate::open::witnesses;
 use crate::segment::{Segment, names};
 
 /// Puts an empty segment in the place of those that are gone, and tells.
@@ -33,18 +37,12 @@ pub(crate) fn mark_lost(
 ) -> Result<(), LogError> {
     let start = options.log_start_offset.max(0);
     let Some(&first) = listing.bases.first() else {
-        let reached = depth.reached(false);
-        if reached > start {
-            let from =
-                said(home).and_then(|epochs| begins(&epochs)).unwrap_or(start).clamp(start, reached - 1);
-            // Older than what was lost, they would refuse the producers what comes next.
-            if listing.snapshots.last().is_some_and(|newest| *newest < reached) {
-                listing.snapshots.clear();
-            }
-            put(home, listing, from)?;
-        }
-        return Ok(());
+        return none_left(home, listing, start, depth);
     };
+    if goes_on_unwritten(home, listing)? {
+        let given_out = given_out(home, listing, depth);
+        listing.given_out = listing.bases.last().copied().filter(|last| *last == given_out);
+    }
     // Most logs begin where nothing can be missing before.
     if first <= start || !home.certain_start {
         return Ok(());
@@ -58,6 +56,35 @@ pub(crate) fn mark_lost(
     }
     report.holes.push(Hole { file: home.path(from, names::LOG), from, upto: first });
     Ok(())
+}
+
+/// Of a log that has no segment.
+fn none_left(home: &Arc<Home>, listing: &mut Listing, start: i64, depth: &Depth) -> Result<(), LogError> {
+    let reached = given_out(home, listing, depth);
+    if reached <= start {
+        return Ok(());
+    }
+    let from = said(home).and_then(|epochs| begins(&epochs)).unwrap_or(start).clamp(start, reached - 1);
+    // Older than what was lost, they would refuse the producers what comes next.
+    if listing.snapshots.last().is_some_and(|newest| *newest < reached) {
+        listing.snapshots.drain(..).try_for_each(|offset| super::remove_snapshot(home, offset))?;
+    }
+    listing.given_out = Some(reached);
+    // The later one first: where the log goes on is known then, should this start end here.
+    put(home, listing, reached)?;
+    put(home, listing, from)
+}
+
+/// A start put the first segment in the place of what was lost, and a second one where the log goes on, and perhaps ended before
+/// the checkpoints said so.
+fn goes_on_unwritten(home: &Home, listing: &Listing) -> Result<bool, LogError> {
+    let [first, second] = listing.bases[..] else { return Ok(false) };
+    Ok(log_size(home, first)? == 0 && log_size(home, second)? == 0)
+}
+
+fn given_out(home: &Home, listing: &Listing, depth: &Depth) -> i64 {
+    let others = witnesses::given_out(&*home.disk, &home.dir, depth.checkpointed(), &listing.snapshots);
+    witnesses::with_indexes(others, &listing.orphans)
 }
 
 /// The leader epochs as their file has them, if it is legible.

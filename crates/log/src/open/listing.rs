@@ -26,8 +26,10 @@ pub(crate) struct Listing {
     pub(crate) timed: BTreeSet<i64>,
     /// Base offsets that have an index of aborted transactions.
     pub(crate) aborted: BTreeSet<i64>,
-    /// What indexes behind the first segment say of segments that are gone.
+    /// What indexes behind the first segment say of segments that are gone, or all where none is left.
     pub(crate) orphans: Vec<Orphan>,
+    /// No segment is left that has a record: what the log had come to, by all that lies beside them.
+    pub(crate) given_out: Option<i64>,
     /// It is written down what was aborted in closed segments.
     pub(crate) witness: bool,
     /// So are the lengths of compacted ones.
@@ -70,6 +72,7 @@ fn read_orderly(home: &Home, names: &[String], report: &mut RecoveryReport) -> i
         timed: with(names::TIME_INDEX).collect(),
         aborted: with(names::TXN_INDEX).collect(),
         orphans: Vec::new(),
+        given_out: None,
         witness: has(txns::witness::FILE),
         lengths: has(rewritten::FILE),
     };
@@ -78,11 +81,8 @@ fn read_orderly(home: &Home, names: &[String], report: &mut RecoveryReport) -> i
     for suffix in [names::INDEX, names::TIME_INDEX, names::TXN_INDEX] {
         for offset in with(suffix).filter(|offset| listing.bases.binary_search(offset).is_err()) {
             let path = home.path(offset, suffix);
-            let may_tell =
-                suffix == names::INDEX && listing.bases.first().is_some_and(|first| offset > *first);
-            let orphan = if may_tell { Orphan::read(&*home.disk, path.clone(), offset)? } else { None };
-            if let Some(orphan) = orphan {
-                listing.orphans.push(orphan);
+            if suffix == names::INDEX && listing.bases.first().is_none_or(|first| offset > *first) {
+                listing.orphans.push(Orphan::read(&*home.disk, path, offset)?);
                 continue;
             }
             let is_before = listing.bases.first().is_some_and(|first| offset < *first);

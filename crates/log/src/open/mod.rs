@@ -13,15 +13,17 @@ pub(crate) mod replay;
 pub(crate) mod strays;
 pub(crate) mod trust;
 pub(crate) mod txn_files;
+pub(crate) mod witnesses;
 
 use std::io;
+use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
 use pagewire_disk::{EpochCheckpoint, create_dir_durably};
 use parking_lot::{Mutex, RwLock};
 
-use crate::answers::{OpenOptions, RecoveryReport};
+use crate::answers::{Hole, OpenOptions, RecoveryReport};
 use crate::epochs::{self, Epochs};
 use crate::errors::LogError;
 use crate::home::Home;
@@ -51,6 +53,8 @@ pub(crate) fn open(
     let fresh = found.begin(&home, start, &options)?;
     let log_end = found.log_end();
     let Found { recovered, listing } = found;
+    // Nothing of it has a byte, and its names are durable.
+    let begins_anew = listing.given_out == Some(log_end);
     let Recovered { segments, sparse, looks, first_timestamp: first, .. } = recovered;
     let log_start = segments.first().map_or(0, |first| first.base_offset).max(start).min(log_end);
 
@@ -82,7 +86,7 @@ pub(crate) fn open(
         last_stable: first_open.unwrap_or(log_end).clamp(log_start, log_end),
         high_watermark: log_end,
         log_end,
-        recovery_point: if fresh { log_end } else { stable },
+        recovery_point: if fresh || begins_anew { log_end } else { stable },
     };
     // Of a log that was closed in order every name is stable, if nothing was done to it.
     let dir_dirty = !options.clean || fresh || !report.is_silent();
@@ -160,8 +164,9 @@ impl Found {
             return Ok(false);
         }
         let base = start.max(0);
-        if options.config.cleanup_compact && !listing.lengths {
-            // That compaction wrote none of its segments is known from the first one on.
+        if options.config.cleanup_compact || listing.lengths {
+            // That compaction wrote none of its segments is known from the first one on, whatever it wrote of those that
+            // had their names.
             rewritten::tell(home, &[])?;
         }
         let segment =
@@ -260,6 +265,7 @@ fn load_epochs(
     match EpochCheckpoint::read(&*home.disk, &path) {
         Ok(Some(checkpoint)) => {
             let inner = Epochs::new(checkpoint.entries);
+            tell_lost_end(&path, &inner, log_end, report);
             let vouched = options.clean && home.vouched.is_some_and(|vouched| vouched.epochs == inner.sum());
             if log_start == log_end || vouched && inner.covers(log_start) {
                 return Ok(EpochsFound { inner, rebuilt: false });
@@ -282,6 +288,14 @@ fn load_epochs(
         inner = epoch_check::of_batches(segments, report)?;
     }
     Ok(EpochsFound { inner, rebuilt: true })
+}
+
+/// The log ends before the newest of its epochs began, which is where it ended then.
+fn tell_lost_end(path: &Path, epochs: &Epochs, log_end: i64, report: &mut RecoveryReport) {
+    let upto = epochs.entries().last().map_or(0, |newest| newest.start_offset);
+    if upto > log_end {
+        report.lost_end = Some(Hole { file: path.to_path_buf(), from: log_end, upto });
+    }
 }
 
 fn first_timestamp(segments: &[Arc<Segment>], report: &mut RecoveryReport) -> Result<Option<i64>, LogError> {

@@ -9,7 +9,9 @@
 //! A segment that is being made has an empty one first, and one that is taken away loses its indexes before its records, so after
 //! a kill entries mean that records are lost. After a power cut they may be of records that nobody was promised, if a file system
 //! keeps what was written last and forgets an older name; then their offsets are told as lost, which is better than to give out
-//! some again that were answered. A time index, whose last word is written as the next segment begins, is not asked.
+//! some again that were answered. An empty index tells nothing, whoever else knows how far the log had come: a power cut leaves the
+//! same of records that nobody was promised, and of those no start makes a hole. Then it is told that they are lost. A time index,
+//! whose last word is written as the next segment begins, is not asked.
 //!
 //! An entry counts as long as those up to it rise. Whoever relies on it keeps the file: it is what tells the hole from one that
 //! a torn write leaves, until the recovery point has passed it.
@@ -28,16 +30,16 @@ pub(crate) struct Orphan {
     pub(crate) path: PathBuf,
     /// Where its segment began.
     pub(crate) base: i64,
-    /// Its segment had come to this offset.
+    /// Its segment had come to this offset; its base, if it has no entry.
     pub(crate) upto: i64,
 }
 
 impl Orphan {
-    /// What the offset index at `path` says, of a segment that began at `base`; `None`: nothing.
-    pub(crate) fn read(disk: &dyn Disk, path: PathBuf, base: i64) -> io::Result<Option<Self>> {
+    /// What the offset index at `path` says, of a segment that began at `base`.
+    pub(crate) fn read(disk: &dyn Disk, path: PathBuf, base: i64) -> io::Result<Self> {
         let last = Self::last_entry(disk, &path)?;
         let upto = last.and_then(|last| base.checked_add(i64::from(last.relative_offset) + 1));
-        Ok(upto.map(|upto| Self { path, base, upto }))
+        Ok(Self { path, base, upto: upto.unwrap_or(base) })
     }
 
     /// The last entry of the offset index at `path` up to which all rise.
@@ -54,13 +56,18 @@ impl Orphan {
         }
         Ok((last.position > 0).then_some(last))
     }
+
+    /// Whether it says that there were records.
+    pub(crate) fn tells(&self) -> bool {
+        self.upto > self.base
+    }
 }
 
 /// How far the log had come whose segment at `from` is gone, and perhaps others behind that, before the one at `next`.
 pub(crate) fn upto(orphans: &[Orphan], from: i64, next: i64) -> Option<i64> {
-    let gone = orphans.iter().filter(|orphan| (from..next).contains(&orphan.base));
-    let begins_there = orphans.iter().any(|orphan| orphan.base == from);
-    gone.map(|orphan| orphan.upto).max().filter(|_| begins_there)
+    let gone = || orphans.iter().filter(|orphan| orphan.tells() && (from..next).contains(&orphan.base));
+    let begins_there = gone().any(|orphan| orphan.base == from);
+    gone().map(|orphan| orphan.upto).max().filter(|_| begins_there)
 }
 
 /// Makes the entries stable that a log's end relies on: whoever was killed may have left them to a later sync.

@@ -224,7 +224,7 @@ impl Recovered {
     ) -> Result<(), LogError> {
         for orphan in &listing.orphans {
             let goes_on = self.segments.last().is_some_and(|last| last.base_offset >= orphan.upto);
-            if depth.was_stable(orphan.base) || !goes_on {
+            if depth.was_stable(orphan.base) || !goes_on || !orphan.tells() {
                 let removed = home.remove_leftover(&orphan.path);
                 report.leftovers.add(removed.map_err(LogError::at(&orphan.path))?);
             }
@@ -250,7 +250,8 @@ fn know(segment: &Segment, stretch: Stretch, report: &mut RecoveryReport) {
 
 /// Whether it is known that what lay between these two is lost.
 fn is_told(listing: &Listing, before: &Segment, base: i64) -> bool {
-    orphans::upto(&listing.orphans, before.end().next_offset, base) == Some(base)
+    listing.given_out == Some(base)
+        || orphans::upto(&listing.orphans, before.end().next_offset, base) == Some(base)
 }
 
 /// Why a segment cannot follow the one before it. Past the recovery point a hole is a loss: what lies behind it

@@ -201,7 +201,8 @@ impl<'p> Snapshots<'p> {
     /// Removes those that are useless; the others.
     fn settle(self, report: &mut RecoveryReport) -> Result<Vec<i64>, LogError> {
         let home = self.place.home;
-        report.lost_end = self.lost_end();
+        let known = report.lost_end.take();
+        report.lost_end = self.lost_end().into_iter().chain(known).max_by_key(|lost| lost.upto);
         let gone = !self.useless.is_empty();
         for offset in self.useless {
             let path = home.path(offset, names::SNAPSHOT);

@@ -6,13 +6,11 @@ use std::path::Path;
 use super::finding::{Fate, Finding, Onward, Severity};
 use super::job::Kept;
 use super::partition::Known;
-use crate::open::depth;
 use crate::segment::names;
 
 /// Of a log in whose directory no segment is.
-pub(super) fn none_left(dir: &Path, known: &Known, is_kafkas: bool, kept: &mut Kept) {
+pub(super) fn none_left(dir: &Path, known: &Known, reached: i64, is_kafkas: bool, kept: &mut Kept) {
     let start = known.log_start.unwrap_or(0);
-    let reached = known.recovery_point.max(known.high_watermark).unwrap_or(0);
     let finding = if reached > start {
         let what = format!(
             "no segment is left of a log that had reached offset {reached}, so the offsets {start} to {} are lost unless its \
@@ -20,14 +18,7 @@ pub(super) fn none_left(dir: &Path, known: &Known, is_kafkas: bool, kept: &mut K
             reached - 1
         );
         let severity = if known.live { Severity::Doubt } else { Severity::Damage };
-        let certain = depth::reached(known.recovery_point, known.recovery_is_certain, known.high_watermark);
-        let fate = if is_kafkas {
-            Fate::NotImported
-        } else if certain > start {
-            Fate::Refused
-        } else {
-            Fate::Renewed
-        };
+        let fate = if is_kafkas { Fate::NotImported } else { Fate::Refused };
         let path = names::path(dir, start, names::LOG);
         Finding::new(severity, path, what, fate).offset(start).onward(Onward::Nowhere)
     } else {

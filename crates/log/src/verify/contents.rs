@@ -38,15 +38,33 @@ pub(super) fn contents(job: &Job<'_>, dir: &Path) -> io::Result<Contents> {
     Ok(contents)
 }
 
+impl Contents {
+    /// What the offset indexes say of their segments, of which none is left.
+    pub(super) fn orphans(&self, disk: &dyn Disk, dir: &Path) -> Vec<Orphan> {
+        let indexes = self.indexes.iter().filter(|(kind, _)| *kind == FileKind::OffsetIndex);
+        let read = indexes.map(|(_, base)| Orphan::read(disk, names::path(dir, *base, names::INDEX), *base));
+        read.filter_map(Result::ok).collect()
+    }
+}
+
 /// Names what is no file of a log in use.
-pub(super) fn name_others(disk: &dyn Disk, dir: &Path, contents: &Contents, live: bool, kept: &mut Kept) {
+///
+/// `given_out`: what the log had come to, by all that lies beside its segments but for their indexes.
+pub(super) fn name_others(
+    disk: &dyn Disk,
+    dir: &Path,
+    contents: &Contents,
+    (given_out, live): (&dyn Fn() -> i64, bool),
+    kept: &mut Kept,
+) {
     let bases: BTreeSet<i64> = contents.bases.iter().copied().collect();
     for (kind, base) in &contents.indexes {
         if !bases.contains(base)
             && let Some((_, suffix)) = FileKind::ALL.iter().find(|(other, _)| other == kind)
         {
             let path = names::path(dir, *base, suffix);
-            kept.push(without_a_segment(disk, path, (*base, *suffix), &bases, live));
+            let others = Others { bases: &bases, given_out, live };
+            kept.push(without_a_segment(disk, path, (*base, *suffix), others));
         }
     }
     for name in &contents.others {
@@ -77,22 +95,39 @@ pub(super) fn name_others(disk: &dyn Disk, dir: &Path, contents: &Contents, live
     }
 }
 
-/// What is said of an index that has no segment, beside those that begin at `bases`. At the log's end nothing else tells of one
-/// that no checkpoint has heard of; one that is being made has an empty index first.
+/// What is known around an index that has no segment.
+struct Others<'o> {
+    /// Where segments begin.
+    bases: &'o BTreeSet<i64>,
+    given_out: &'o dyn Fn() -> i64,
+    live: bool,
+}
+
+/// What is said of an index that has no segment. At the log's end nothing else tells of one that no checkpoint has heard of; one
+/// that is being made has an empty index first.
 fn without_a_segment(
     disk: &dyn Disk,
     path: PathBuf,
     (base, suffix): (i64, &str),
-    bases: &BTreeSet<i64>,
-    live: bool,
+    Others { bases, given_out, live }: Others<'_>,
 ) -> Finding {
     let last = bases.last().is_none_or(|last| base > *last);
-    if !last || disk.file_len(&path).is_ok_and(|len| len == 0) {
+    let is_offsets = suffix == names::INDEX;
+    let said = if is_offsets && last { Orphan::read(disk, path.clone(), base).ok() } else { None };
+    let said = said.filter(Orphan::tells).map(|said| said.upto);
+    let given_out = if said.is_none() && is_offsets && last { given_out() } else { base };
+    if given_out > base {
+        let what = format!(
+            "an empty index without a segment, behind the last one, of a log that had come to offset {}: the segment is gone, \
+             or a power cut took what was not on stable storage",
+            given_out - 1
+        );
+        return Finding::new(Severity::Doubt, path, what, Fate::Removed).offset(base);
+    }
+    if said.is_none() && (!last || disk.file_len(&path).is_ok_and(|len| len == 0)) {
         return Finding::new(Severity::Note, path, "an index without a segment", Fate::Removed);
     }
-    let said =
-        if suffix == names::INDEX { Orphan::read(disk, path.clone(), base).ok().flatten() } else { None };
-    let Some(Orphan { upto, .. }) = said else {
+    let Some(upto) = said else {
         let what = "an index without a segment, behind the last one: that is gone, or was never there";
         return Finding::new(Severity::Doubt, path, what, Fate::Removed);
     };
@@ -101,8 +136,7 @@ fn without_a_segment(
     let what = format!(
         "an index without a segment, behind the last one: that is gone, and had records up to offset {end}"
     );
-    // Beside no segment it tells the start nothing.
-    let fate = if bases.is_empty() { Fate::Removed } else { Fate::Stays };
+    let fate = if bases.is_empty() { Fate::Renewed } else { Fate::Stays };
     Finding::new(severity, path, what, fate).offset(base)
 }
 

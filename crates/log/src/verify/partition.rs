@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 
 use pagewire_disk::OpenMode;
 
@@ -21,6 +22,7 @@ use super::segment::{self, Along, Seen};
 use crate::dir::Suspicion;
 use crate::files::{BatchWalk, Step};
 use crate::home::Vouched;
+use crate::open::witnesses::{self, Checkpointed};
 use crate::rewritten::Rewritten;
 use crate::segment::names;
 
@@ -74,6 +76,11 @@ pub(super) struct Known {
 }
 
 impl Known {
+    fn checkpointed(&self) -> Checkpointed {
+        let recovery_point = self.recovery_point.filter(|_| self.has_recovery_point);
+        Checkpointed { recovery_point, high_watermark: self.high_watermark }
+    }
+
     /// Whether the next start reads a segment that is followed by one at `next`.
     fn is_read_again(&self, next: Option<i64>) -> bool {
         next.is_none_or(|next| !self.clean && self.recovery_point.is_none_or(|point| next >= point))
@@ -90,7 +97,9 @@ pub(super) fn verify(job: &mut Job<'_>, dir: &Path, known: &Known) -> io::Result
     }
     job.tally.logs += 1;
     let mut kept = Kept::default();
-    name_others(&**job.disk, dir, &contents, known.live, &mut kept);
+    let disk = Arc::clone(job.disk);
+    let given_out = || witnesses::given_out(&*disk, dir, known.checkpointed(), &contents.snapshots);
+    name_others(&*disk, dir, &contents, (&given_out, known.live), &mut kept);
     metadata(job, dir, &mut kept);
     let mut epochs = EpochsCheck::read(&**job.disk, dir, known.live, &mut kept);
     let mut producers = ProducersCheck::read(&**job.disk, dir, &contents.snapshots, &mut kept);
@@ -118,7 +127,8 @@ pub(super) fn verify(job: &mut Job<'_>, dir: &Path, known: &Known) -> io::Result
     }
     let Some(&first) = contents.bases.first() else {
         held.end(job, &mut kept);
-        beginning::none_left(dir, known, job.is_kafkas, &mut kept);
+        let given_out = witnesses::with_indexes(given_out(), &contents.orphans(&*disk, dir));
+        beginning::none_left(dir, known, given_out, job.is_kafkas, &mut kept);
         kept.tell(job);
         return Ok(None);
     };

@@ -8,7 +8,7 @@ use pagewire_disk::Disk;
 use pagewire_log::LoadReport;
 use pagewire_log::verify::{Event, Fate, VerifyOptions, verify};
 
-use crate::harm::ways;
+use crate::harm::Cases;
 use crate::lived::{Left, Lived, ROOT};
 
 const FLIPS: usize = 24;
@@ -22,7 +22,7 @@ fn what_a_check_foretells_is_what_the_start_does() {
         let kinds = [".log"].into_iter().chain(derived);
         for path in kinds.flat_map(|kind| lived.sample(kind)) {
             let good = &lived.files[&path];
-            for harm in ways(good, FLIPS) {
+            for harm in Cases::Spread(FLIPS).of(good) {
                 let bytes = harm.done_to(good);
                 // Some files make that nothing is opened at all.
                 let again = lived.with(&path, bytes.as_deref());

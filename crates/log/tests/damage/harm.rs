@@ -1,6 +1,9 @@
 //! The ways in which a file goes wrong. The same every time.
 
 use std::fmt;
+use std::path::PathBuf;
+
+use crate::lived::Lived;
 
 /// One of them.
 #[derive(Clone, Copy)]
@@ -48,8 +51,40 @@ impl fmt::Display for Harm {
     }
 }
 
+/// How many of the ways a file goes through.
+#[derive(Clone, Copy)]
+pub(crate) enum Cases {
+    /// About so many flipped bits, and some of the others.
+    Spread(usize),
+    /// Every bit, and every length. Of small files.
+    Every,
+}
+
+impl Cases {
+    pub(crate) fn of(self, bytes: &[u8]) -> Vec<Harm> {
+        match self {
+            Self::Spread(flips) => ways(bytes, flips),
+            Self::Every => every(bytes),
+        }
+    }
+
+    /// Those files with this ending that go through them.
+    pub(crate) fn files(self, lived: &Lived, ending: &str) -> Vec<PathBuf> {
+        match self {
+            Self::Spread(_) => lived.sample(ending),
+            Self::Every => lived.smallest(ending),
+        }
+    }
+}
+
+/// Every bit flipped, and every length that is shorter.
+fn every(bytes: &[u8]) -> Vec<Harm> {
+    let flips = (0..bytes.len() * 8).map(|bit| Harm::Flip { at: bit / 8, bit: (bit % 8) as u8 });
+    flips.chain((0..bytes.len()).map(|len| Harm::Cut { len })).collect()
+}
+
 /// About `flips` flipped bits spread over `bytes`, a few cuts, and the rest of the ways. None that changes nothing.
-pub(crate) fn ways(bytes: &[u8], flips: usize) -> Vec<Harm> {
+fn ways(bytes: &[u8], flips: usize) -> Vec<Harm> {
     let len = bytes.len();
     // The stride is odd, so that the bits take turns; the offset moves it between files of like lengths.
     let stride = (len * 8 / flips.max(1)).max(1) | 1;

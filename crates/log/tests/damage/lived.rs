@@ -105,6 +105,21 @@ impl Lived {
         by_dir.values().flat_map(of).collect()
     }
 
+    /// Of those in each directory the shortest that is not empty.
+    pub(crate) fn smallest(&self, ending: &str) -> Vec<PathBuf> {
+        let mut by_dir: BTreeMap<&Path, PathBuf> = BTreeMap::new();
+        for path in self.ending(ending) {
+            let len = |path: &Path| self.files.get(path).map_or(0, Vec::len);
+            let (dir, found) =
+                (self.files.get_key_value(&path).and_then(|(path, _)| path.parent()), len(&path));
+            let Some(dir) = dir.filter(|_| found > 0) else { continue };
+            if by_dir.get(dir).is_none_or(|known| found < len(known)) {
+                by_dir.insert(dir, path);
+            }
+        }
+        by_dir.into_values().collect()
+    }
+
     /// The files on a disk, one of them with other bytes or without any.
     pub(crate) fn on_disk(&self, path: &Path, bytes: Option<&[u8]>) -> Arc<MemoryDisk> {
         let disk = Arc::new(MemoryDisk::new());

@@ -9,11 +9,13 @@
 //!   forecast  what a check foretells is what the start does
 //!   lookalike values of records that are batches: never taken for the log's own
 //!   records   `.log`: cut, refused or as it was; and said
+//!   every     each bit and each length of a small one of every kind: `cargo xtask damage`
 //!   small     checkpoints and identities: no answer changes, or the directory is not taken
 //! ```
 
 mod answers;
 mod derived;
+mod every;
 mod forecast;
 mod harm;
 mod lived;

@@ -8,19 +8,25 @@ use pagewire_log::ScrubLimits;
 use pagewire_log::verify::{Event, Severity, VerifyOptions, verify};
 
 use crate::answers::{foreign, served};
-use crate::harm::{Harm, ways};
+use crate::harm::{Cases, Harm};
 use crate::lived::{Again, BOTH, Left, Lived, ROOT, TOPICS, topic_of};
 
 const FLIPS: usize = 12;
 
 #[test]
 fn damaged_records_are_found_by_a_check_and_served_by_nobody() {
+    let cases = are_found_and_served_by_nobody(Cases::Spread(FLIPS));
+    assert!(cases > 50, "{cases}");
+}
+
+/// Damages segments; how many cases that were.
+pub(crate) fn are_found_and_served_by_nobody(spread: Cases) -> usize {
     let (mut cases, mut wrong) = (0, Vec::new());
     for left in BOTH {
         let lived = Lived::new(left);
-        for path in lived.sample(".log") {
+        for path in spread.files(&lived, ".log") {
             let good = &lived.files[&path];
-            for harm in ways(good, FLIPS) {
+            for harm in spread.of(good) {
                 let bytes = harm.done_to(good);
                 let case = format!("{left:?}, {}, {harm}", path.display());
                 let found = found_by_a_check(&lived, &path, bytes.as_deref());
@@ -34,7 +40,7 @@ fn damaged_records_are_found_by_a_check_and_served_by_nobody() {
         }
     }
     assert!(wrong.is_empty(), "{} of {cases}:\n{}", wrong.len(), wrong.join("\n"));
-    assert!(cases > 50, "{cases}");
+    cases
 }
 
 /// What `log check` says beyond notes.

@@ -9,17 +9,17 @@ use pagewire_log::{Notice, ScrubLimits};
 use pagewire_record::batches;
 
 use crate::answers::{Answers, Batches, foreign, served};
-use crate::harm::ways;
+use crate::harm::Cases;
 use crate::lived::{Again, BOTH, Left, Lived, ROOT, TOPICS, files, opened, topic_of};
 
-/// Damages each file of this name in many ways and opens the directory; how many cases that were.
-fn harmed(name: &str, flips: usize, check: impl Fn(&Lived, &Again, &str)) -> usize {
+/// Damages files of this name and opens the directory; how many cases that were.
+fn harmed(name: &str, spread: Cases, check: impl Fn(&Lived, &Again, &str)) -> usize {
     let mut cases = 0;
     for left in BOTH {
         let lived = Lived::new(left);
-        for path in lived.sample(name) {
+        for path in spread.files(&lived, name) {
             let good = &lived.files[&path];
-            for harm in ways(good, flips) {
+            for harm in spread.of(good) {
                 let again = lived.with(&path, harm.done_to(good).as_deref());
                 check(&lived, &again, &format!("{left:?}, {}, {harm}", path.display()));
                 cases += 1;
@@ -36,18 +36,26 @@ fn same(lived: &Lived, again: &Again, case: &str) {
     }
 }
 
+/// Checkpoints that no answer depends on.
+pub(crate) const HINTS: [&str; 7] = [
+    "recovery-point-offset-checkpoint",
+    "replication-offset-checkpoint",
+    "cleaner-offset-checkpoint",
+    "pagewire-scrub-checkpoint",
+    "pagewire-checkpoint-sums",
+    "pagewire-vouched-checkpoint",
+    ".kafka_cleanshutdown",
+];
+
+/// How many cases that were.
+pub(crate) fn changes_no_answer(name: &str, spread: Cases) -> usize {
+    harmed(name, spread, same)
+}
+
 #[test]
 fn no_damage_to_a_checkpoint_of_hints_changes_an_answer() {
-    for name in [
-        "recovery-point-offset-checkpoint",
-        "replication-offset-checkpoint",
-        "cleaner-offset-checkpoint",
-        "pagewire-scrub-checkpoint",
-        "pagewire-checkpoint-sums",
-        "pagewire-vouched-checkpoint",
-        ".kafka_cleanshutdown",
-    ] {
-        assert!(harmed(name, 6, same) > 4, "{name}");
+    for name in HINTS {
+        assert!(changes_no_answer(name, Cases::Spread(6)) > 4, "{name}");
     }
 }
 
@@ -74,7 +82,7 @@ fn no_damage_to_the_list_of_damaged_places_hides_good_records_or_keeps_the_damag
         let lived = Lived::new(left);
         let (sick, bad) = with_a_damaged_batch(&lived);
         let list = Path::new(ROOT).join(DAMAGE_FILE);
-        for harm in ways(&sick.files[&list], 120) {
+        for harm in Cases::Spread(120).of(&sick.files[&list]) {
             let again = sick.with(&list, harm.done_to(&sick.files[&list]).as_deref());
             let case = format!("{left:?}, {harm}");
             let good = &lived.answers["orders"].batches;
@@ -124,7 +132,12 @@ fn with_a_damaged_batch(lived: &Lived) -> (Lived, i64) {
 /// again. It hides nothing, and takes nothing.
 #[test]
 fn damage_to_the_log_starts_brings_deleted_records_back_and_takes_none() {
-    let cases = harmed("log-start-offset-checkpoint", 40, |lived, again, case| {
+    let cases = takes_no_record(Cases::Spread(40));
+    assert!(cases > 15, "{cases}");
+}
+
+pub(crate) fn takes_no_record(spread: Cases) -> usize {
+    harmed("log-start-offset-checkpoint", spread, |lived, again, case| {
         for topic in TOPICS {
             let log = again.log(topic);
             let (marks, good) = (log.marks(), &lived.answers[topic]);
@@ -138,14 +151,19 @@ fn damage_to_the_log_starts_brings_deleted_records_back_and_takes_none() {
             assert_eq!(known.len(), good.batches.len(), "{case}");
             assert_eq!(foreign(&known.into_iter().collect(), &good.batches), [0; 0], "{case}");
         }
-    });
-    assert!(cases > 15, "{cases}");
+    })
 }
 
 #[test]
 fn a_damaged_identity_is_written_anew_or_the_directory_is_refused_and_left_as_it_was() {
-    let (mut refused, before) = (std::cell::Cell::new(0), |lived: &Lived| lived.files.len());
-    let cases = harmed("meta.properties", 40, |lived, again, case| {
+    let (cases, refused) = is_written_anew_or_refused(Cases::Spread(40));
+    assert!(cases > 15 && refused > 1, "{cases} {refused}");
+}
+
+/// How many cases, and how many of them were refused.
+pub(crate) fn is_written_anew_or_refused(spread: Cases) -> (usize, usize) {
+    let (refused, before) = (std::cell::Cell::new(0), |lived: &Lived| lived.files.len());
+    let cases = harmed("meta.properties", spread, |lived, again, case| {
         if again.opened.is_ok() {
             same(lived, again, case);
         } else {
@@ -153,12 +171,17 @@ fn a_damaged_identity_is_written_anew_or_the_directory_is_refused_and_left_as_it
             refused.set(refused.get() + 1);
         }
     });
-    assert!(cases > 15 && *refused.get_mut() > 1, "{cases} {refused:?}");
+    (cases, refused.get())
 }
 
 #[test]
 fn a_partition_that_names_another_topic_is_set_aside_whole() {
-    let cases = harmed("partition.metadata", 40, |lived, again, case| {
+    let cases = is_set_aside_whole(Cases::Spread(40));
+    assert!(cases > 15, "{cases}");
+}
+
+pub(crate) fn is_set_aside_whole(spread: Cases) -> usize {
+    harmed("partition.metadata", spread, |lived, again, case| {
         for topic in TOPICS {
             let Some(log) = again.dir().get(topic, 0) else {
                 let stray = again.report().notices.iter().find_map(|notice| {
@@ -180,6 +203,5 @@ fn a_partition_that_names_another_topic_is_set_aside_whole() {
             let unlike = Answers::of(&log).unlike(&lived.answers[topic]);
             assert!(unlike.is_empty(), "{case}: {unlike:?}");
         }
-    });
-    assert!(cases > 15, "{cases}");
+    })
 }

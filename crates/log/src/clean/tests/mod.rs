@@ -7,6 +7,7 @@ pub(crate) mod life;
 pub(crate) mod life_txns;
 mod readers;
 mod stopping;
+mod telling;
 mod transactions;
 
 use std::path::Path;

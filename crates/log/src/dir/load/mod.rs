@@ -202,6 +202,9 @@ impl LogDir {
         self.end_cleaning();
         if notes_are_lost || report.loaded.iter().any(|loaded| !loaded.report.damage.is_empty()) {
             self.note_damage();
+            // Where a log goes on behind what it lost, nothing else may tell. Where it cannot be written, it waits for the next
+            // checkpoint.
+            let _ = self.write_checkpoints();
         }
         Ok(())
     }

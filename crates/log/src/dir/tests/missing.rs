@@ -1,6 +1,7 @@
 //! Segments that somebody removed: what a check says, and what the next start makes of it.
 
-use pagewire_disk::checkpoint::HIGH_WATERMARK_FILE;
+use pagewire_disk::checkpoint::{HIGH_WATERMARK_FILE, RECOVERY_POINT_FILE};
+use pagewire_disk::{Call, Errno, When};
 use pagewire_record::BatchBuilder;
 
 use super::*;
@@ -183,20 +184,84 @@ fn a_certain_recovery_point_moves_the_end_though_the_watermark_lags_behind_it() 
 }
 
 #[test]
-fn a_check_tells_of_a_log_that_begins_anew_because_nobody_vouches_for_its_end() {
+fn of_a_log_without_a_segment_one_witness_is_enough_for_where_it_goes_on() {
+    let checkpoints = [RECOVERY_POINT_FILE, HIGH_WATERMARK_FILE];
+    // Each of them alone, and what it knows of: the snapshot of the newest segment was made as that began.
+    for (witness, upto) in [(checkpoints[0], 13), (checkpoints[1], 13), ("snapshot", 12), ("epochs", 11)] {
+        let world = without_a_segment(witness);
+        let findings = found(&world, None);
+        let lost = findings
+            .iter()
+            .find(|finding| finding.what.contains(&format!("the offsets 0 to {} are lost", upto - 1)));
+        assert!(lost.is_some_and(|lost| lost.fate == Fate::Refused), "{witness}: {findings:?}");
+        // Killed right after it was opened, and after it was written to and not synced.
+        for start in 0..3 {
+            let (dir, report) = world.open();
+            let log = dir.get("a", 0).expect("opened");
+            let end = upto + (start - 1).max(0);
+            assert_eq!(log.marks().log_end, end, "{witness}, start {start}: no offset is given out twice");
+            assert!((0..upto).all(|offset| is_damaged(&log, offset, upto)), "{witness}, start {start}");
+            let told = &report.loaded[0].report;
+            let is_told = told.damage.len() + told.holes.len() > 0;
+            assert!(start > 0 || is_told, "{witness}: {report:?}");
+            if start > 0 {
+                large(&log, 10);
+                assert!(is_served(&log, end), "{witness}, start {start}");
+            }
+        }
+    }
+}
+
+/// Killed, and of one partition nothing is left but its identity and one thing that says how far it had come.
+fn without_a_segment(witness: &str) -> World {
     let world = world(false);
-    for base in [0, 3, 6, 9, 12] {
-        lose_segment(&world, base);
+    let names = world.files_of("a-0").into_iter().map(|(name, _)| name);
+    let newest = format!("{:020}.snapshot", 12);
+    let stays = |name: &str| name == "partition.metadata" || witness == "snapshot" && name == newest;
+    names.filter(|name| !stays(name)).for_each(|name| lose(&world, &format!("a-0/{name}")));
+    for file in [crate::dir::SUMS_FILE, RECOVERY_POINT_FILE, HIGH_WATERMARK_FILE] {
+        if file != witness {
+            lose(&world, file);
+        }
     }
-    for file in [crate::dir::SUMS_FILE, HIGH_WATERMARK_FILE] {
-        lose(&world, file);
+    if witness == "epochs" {
+        world.put("a-0/leader-epoch-checkpoint", b"0\n2\n0 0\n7 11\n");
     }
-    let findings = found(&world, None);
-    let lost = findings.iter().find(|finding| finding.what.contains("the offsets 0 to 12"));
-    assert!(lost.is_some_and(|lost| lost.fate == Fate::Renewed), "{findings:?}");
-    let (dir, report) = world.open();
-    assert_eq!(log_end(&dir, "a", 0), 0);
-    assert!(notices(&report).iter().any(|notice| notice.contains("13")), "{report:?}");
+    world
+}
+
+/// The recovery point is known, and lies before what was lost: without the word of the start that went on behind it the next one
+/// would take what it wrote for a log that was torn.
+#[test]
+fn where_a_log_without_a_segment_goes_on_is_known_though_the_start_that_found_it_died_at_any_step() {
+    for stop in 0..40 {
+        let (failing, world) = World::failing();
+        let world = world.knows("a", A);
+        let (dir, _) = world.open();
+        append(&world.create(&dir, "a", 0), 7);
+        drop(dir);
+        for (name, _) in world.files_of("a-0") {
+            if !name.ends_with("snapshot") && name != "partition.metadata" {
+                lose(&world, &format!("a-0/{name}"));
+            }
+        }
+        let snapshots = world.files_of("a-0").into_iter().map(|(name, _)| name);
+        let reached: i64 =
+            snapshots.filter_map(|name| name.strip_suffix(".snapshot")?.parse().ok()).max().expect("one");
+        assert!(reached > 3);
+        for call in [Call::Open, Call::Write, Call::SetLen, Call::SyncDir, Call::Rename, Call::RemoveFile] {
+            failing.fail(call, When::From(stop + 1), Errno::IO);
+        }
+        let stopped = world.try_open();
+        failing.heal();
+        drop(stopped);
+        let (dir, report) = world.open();
+        let log = dir.get("a", 0).unwrap_or_else(|| panic!("{stop}: {report:?}"));
+        assert_eq!(log.marks().log_end, reached, "{stop}: {report:?}");
+        let start = log.marks().log_start;
+        assert!(start == 0 || start == reached, "{stop}");
+        assert!((start..reached).all(|offset| is_damaged(&log, offset, reached)), "{stop}");
+    }
 }
 
 #[test]

@@ -65,12 +65,39 @@ fn a_lost_newest_segment_is_told_by_its_index_and_its_offsets_are_not_given_out_
     assert!(!world.disk.exists(&of(SEGMENT, "index")).expect("seen"), "the recovery point says it now");
 }
 
+/// Its index had no entry on the disk yet, so nothing tells it from what a power cut leaves of records that nobody was promised:
+/// the log goes on where it ends. What else knows how far it had come is heard.
 #[test]
-fn an_empty_index_is_of_a_segment_that_was_being_made() {
-    let world = without_its_newest_segment();
+fn a_lost_newest_segment_whose_index_is_empty_is_told_by_whatever_else_knows_of_it() {
+    let reached = SEGMENT + 40;
+    for (file, content) in [
+        ("a-0/leader-epoch-checkpoint", format!("0\n2\n0 0\n3 {reached}\n")),
+        ("replication-offset-checkpoint", format!("0\n1\na 0 {reached}\n")),
+    ] {
+        let world = without_its_newest_segment();
+        empty_indexes(&world);
+        world.disk.remove_file(&path(crate::dir::SUMS_FILE)).expect("no sum speaks against it");
+        world.put(file, content.as_bytes());
+        let findings = found(&world, None);
+        let told = findings.iter().find(|finding| finding.path == of(SEGMENT, "index"));
+        assert!(told.is_some_and(|told| told.what.contains(&(reached - 1).to_string())), "{findings:?}");
+        let (dir, report) = world.open();
+        assert_eq!(log_end(&dir, "a", 0), SEGMENT);
+        let said = format!("ends at offset {SEGMENT}, but had reached {reached}");
+        assert!(notices(&report).iter().any(|notice| notice.contains(&said)), "{file}: {report:?}");
+    }
+}
+
+fn empty_indexes(world: &World) {
     for suffix in ["index", "timeindex"] {
         world.disk.open(&of(SEGMENT, suffix), OpenMode::ReadWrite).expect("there").set_len(0).expect("cut");
     }
+}
+
+#[test]
+fn an_empty_index_is_of_a_segment_that_was_being_made() {
+    let world = without_its_newest_segment();
+    empty_indexes(&world);
     let (dir, report) = world.open();
     assert_eq!(log_end(&dir, "a", 0), SEGMENT, "{report:?}");
     assert!(!world.disk.exists(&of(SEGMENT, "index")).expect("seen"));

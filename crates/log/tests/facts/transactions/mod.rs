@@ -1,5 +1,6 @@
 //! Transactions over the log's life: what is stable, what was aborted, and what a restart makes of it.
 
+mod again;
 mod read;
 mod rebuilt;
 mod restart;

@@ -107,11 +107,8 @@ impl<'o> Page<'o> {
         self.out.flush()?;
         let mut lines = Vec::new();
         for ((heading, path), later) in self.later {
-            // Kafka's own signs before the name, or none of a name at all.
-            lines.push(match heading.as_str() {
-                whole if whole.ends_with('.') => heading,
-                _ => format!("{heading}{}", path.display()),
-            });
+            // Kafka's own signs before the name.
+            lines.push(format!("{heading}{}", path.display()));
             lines.extend(later.lines);
             if later.more > 0 {
                 lines.push(format!("  and {} more", later.more));

@@ -14,7 +14,7 @@ use crate::args::log::DumpArgs;
 
 const MISMATCH: &str = "Found timestamp mismatch in :";
 const OUT_OF_ORDER: &str = "Found out of order timestamp in :";
-const NOT_FOUND: &str = "The following indexed offsets are not found in the log.";
+const NOT_FOUND: &str = "The following indexed offsets are not found in :";
 
 #[derive(Debug, Serialize)]
 struct Line {

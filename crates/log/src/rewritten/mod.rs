@@ -2,8 +2,8 @@
 //! batches looks like a shorter one that is whole, and behind one that is whole another may be gone. Holes behind its
 //! last batch are right.
 //!
-//! `pagewire-compacted`, [two numbers for a segment](lines), is in a partition's directory once a segment of it was
-//! compacted, and written before the segment counts. A segment that is named has one of the lengths it is named with,
+//! `pagewire-compacted`, [two numbers for a segment](sectors), is in a partition's directory once a segment of it was
+//! compacted, and [written](telling) before the segment counts. A segment that is named has one of the lengths it is named with,
 //! or is cut. One that is not named was never compacted: in it no offset is missing. So neither rolls nor retention
 //! need write it. A log that begins with us, or that is compacted from now on, gets one that names none: without the
 //! file nobody knows.
@@ -21,11 +21,15 @@
 //! Whoever else writes to the directory (Kafka may, between two starts) compacts without a word here: then the file
 //! goes ([`forget`]).
 
+mod sectors;
+mod telling;
+
 use std::io::{self, ErrorKind};
 use std::path::Path;
 use std::sync::Arc;
 
 use pagewire_disk::{Disk, write_atomically};
+pub(crate) use telling::Telling;
 
 use crate::answers::RecoveryReport;
 use crate::errors::LogError;
@@ -99,9 +103,19 @@ impl Rewritten {
         (next != ANYWHERE && next != NOWHERE).then(|| base + i64::from(next))
     }
 
+    /// Up to which offset there were segments, as far as it was written down.
+    pub(crate) fn reached(&self) -> Option<i64> {
+        let end = |(base, [_, next]): &Line<2>| {
+            base.saturating_add(if *next == ANYWHERE { 0 } else { i64::from(*next) })
+        };
+        self.0.iter().map(end).max()
+    }
+
     /// Reads the file in `dir`; `None` without one. `InvalidData`: it says nothing.
     pub(crate) fn read(disk: &dyn Disk, dir: &Path) -> io::Result<Option<Self>> {
-        Ok(lines::read(disk, &dir.join(FILE))?.map(Self))
+        let decode =
+            |bytes: &[u8]| if sectors::is_of(bytes) { sectors::decode(bytes) } else { lines::decode(bytes) };
+        Ok(lines::read_with(disk, &dir.join(FILE), decode)?.map(Self))
     }
 
     /// Whether compaction wrote no segment.
@@ -111,11 +125,17 @@ impl Rewritten {
 
     /// The file's bytes. One that names no segment says that compaction wrote none.
     pub(crate) fn bytes(&self) -> Vec<u8> {
+        sectors::encode(&self.0, 0)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn bytes_of_version_1(&self) -> Vec<u8> {
         lines::encode(&self.0)
     }
 
-    fn write(&self, home: &Home) -> io::Result<()> {
-        write_atomically(&*home.disk, &home.dir.join(FILE), &self.bytes())
+    /// Writes the file, of so many sectors at least.
+    fn write(&self, home: &Home, sectors: usize) -> io::Result<()> {
+        write_atomically(&*home.disk, &home.dir.join(FILE), &sectors::encode(&self.0, sectors))
     }
 }
 
@@ -186,13 +206,16 @@ pub fn write_lengths(
         *next = u32::try_from(found - *base).unwrap_or(ANYWHERE);
     }
     lines.extend(active.map(|base| (base, [GROWS, ANYWHERE])));
-    lines::write(disk, &dir.join(FILE), &lines)
+    if lines.is_empty() {
+        return lines::remove(disk, &dir.join(FILE));
+    }
+    write_atomically(disk, &dir.join(FILE), &Rewritten(lines).bytes())
 }
 
 /// Writes down what is to be said of the segments of a log that is compacted.
 pub(crate) fn tell(home: &Home, segments: &[Arc<Segment>]) -> Result<(), LogError> {
     let said = Rewritten::of(segments.iter().map(|segment| &**segment));
-    said.write(home).map_err(LogError::at(home.dir.join(FILE)))
+    said.write(home, 0).map_err(LogError::at(home.dir.join(FILE)))
 }
 
 /// Writes down which segments of a log that is being opened lost their ends, where their lengths are all that tells it.
@@ -251,19 +274,6 @@ impl Segment {
 }
 
 impl Log {
-    /// Writes down how long `new` is, before it takes the place of `old`. Until it has it, the first of those has its
-    /// name, and may be shorter. Some of the others may be found again without their neighbours, should the power go
-    /// while they lose their names.
-    pub(crate) fn tell_length(&self, old: &[Arc<Segment>], new: &Segment) -> io::Result<()> {
-        let segments = self.segments.load_full();
-        let mut said = Rewritten::of(segments.iter().map(|segment| &**segment));
-        said = old.iter().fold(said, |said, segment| said.or(segment));
-        if self.is_deleted() {
-            return Ok(());
-        }
-        said.or(new).write(&self.home)
-    }
-
     /// The log is compacted from now on. Up to here it was not, if that is known, so each hole in it is a loss.
     pub(crate) fn tell_whole(&self) -> Result<(), LogError> {
         if self.home.was_compacted() || self.is_deleted() {
