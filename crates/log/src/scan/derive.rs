@@ -157,7 +157,16 @@ impl Segment {
         }
         let file = || self.index_file_with(patience);
         let entry = self.index.ceiling_position(position, patience, file)?;
-        Ok(entry.map_or(end, |entry| end.min(self.base_offset + i64::from(entry.relative))))
+        let Some(entry) = entry else { return Ok(end) };
+        let said = self.base_offset + i64::from(entry.relative);
+        let names =
+            |found: &Found| found.position == u64::from(entry.position) && found.header.last_offset() == said;
+        // One that lies too low would hide an aborted transaction; too high a one costs a few entries that nobody needs.
+        match self.locate(said, patience) {
+            Ok(Some(found)) if names(&found) => Ok(end.min(said)),
+            Err(ReadError::Io(error)) => Err(error),
+            _ => Ok(end),
+        }
     }
 
     /// Where the batch that holds `offset` begins, or the segment's size if it ends before.
