@@ -39,7 +39,7 @@ impl fmt::Debug for Timers {
         f.debug_struct("Timers")
             .field("by_time", &self.by_time)
             .field("earliest_ms", &self.earliest_ms)
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 
