@@ -128,7 +128,7 @@ impl Search {
     ) -> io::Result<Slice> {
         let (start, until) = (self.position, self.until.min(end.size));
         let mut slice = Slice::default();
-        let mut walk = BatchWalk::new(file, start, end.size);
+        let mut walk = BatchWalk::new(file, start, end.size).reading(until.saturating_sub(start));
         while self.position.saturating_sub(start) < bytes {
             let step = if self.position < until { walk.step()? } else { None };
             let from = match step {
