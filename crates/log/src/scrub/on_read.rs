@@ -2,8 +2,8 @@
 //!
 //! What was taken over at the start without being read (it lies below the recovery point) may have gone bad while nobody
 //! looked, and the scrub may take days to come to it. Nothing of it is handed out, and no lookup is led by it, before it was
-//! verified: part by part, each once, on a thread that may wait, and no more of them than the read is about. The bytes come from the disk either way, and the sending that
-//! follows finds them in the page cache.
+//! verified: part by part, each once, on a thread that may wait, and no more of them than the read is about. The bytes come from the
+//! disk either way, and the sending that follows finds them in the page cache.
 //!
 //! ```text
 //!   entry of the index ──▶ [ batch ][ batch ]│[ batch ][ wanted ][ batch ]│[ batch ]
@@ -33,10 +33,11 @@ use crate::scan::{Found, ScanError, Scanner};
 use crate::segment::Segment;
 use crate::segment::unverified::{PART, POSITIONS, Place};
 
-/// Bytes read at once to look at the batch of an entry.
-const ENTRY_WINDOW: u64 = 4 << 10;
 /// Entries of the index that are tried before the walk begins at the segment's start.
 const ENTRIES_TRIED: usize = 8;
+
+/// Bytes read at once to look at the batch of an entry.
+const ENTRY_WINDOW: u64 = 4 << 10;
 
 impl Segment {
     /// Verifies what begins among `len` bytes from `position`, where that is due. What is damaged is known to readers
