@@ -38,11 +38,12 @@ fn what_the_scrub_could_not_read_of_the_active_segment_stays_unverified() {
     let world = world.restarted(10);
     world.damage(0, 0, size() + 100);
     let log = world.dir.get("t", 0).expect("loaded");
+    let due = first(&log).due_below();
     failing.fail_on(".log", Call::Read, When::Nth(1), Fault::Error(Errno::IO));
     let done = world.scrub(5000);
     failing.heal();
     assert!(done.idle && world.dir.scrub_counts().unreadable == 1, "it is not tried over and over: {done:?}");
-    assert_eq!(first(&log).due_below(), 3 * size());
+    assert!(due > size() + 100 && first(&log).due_below() == due);
     assert!(matches!(read(&log, 10), Err(ReadError::Damaged { .. })));
 }
 
