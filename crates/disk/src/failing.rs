@@ -113,6 +113,7 @@ struct Book {
     holds: Vec<Hold>,
     calls: Vec<(Call, u64)>,
     traffic: BTreeMap<PathBuf, Traffic>,
+    bytes_read: u64,
 }
 
 /// What went to a file.
@@ -182,6 +183,11 @@ impl FailingDisk {
             bytes: sum.bytes + one.bytes,
             syncs: sum.syncs + one.syncs,
         })
+    }
+
+    /// How many bytes were read from files so far.
+    pub fn bytes_read(&self) -> u64 {
+        self.rules.lock().bytes_read
     }
 
     fn check(&self, call: Call, path: &Path) -> io::Result<()> {
@@ -321,6 +327,10 @@ struct FailingFile {
 }
 
 impl FailingFile {
+    fn count_read(&self, bytes: usize) {
+        self.rules.lock().bytes_read += bytes as u64;
+    }
+
     fn check(&self, call: Call) -> io::Result<()> {
         check(&self.rules, call, &self.path)
     }
@@ -338,13 +348,13 @@ impl DiskFile for FailingFile {
 
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
         self.check(Call::Read)?;
-        self.inner.read_at(offset, buffer)
+        self.inner.read_at(offset, buffer).inspect(|bytes| self.count_read(*bytes))
     }
 
     fn read_at_nowait(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
         self.check(Call::ReadNoWait)?;
         self.check(Call::Read)?;
-        self.inner.read_at_nowait(offset, buffer)
+        self.inner.read_at_nowait(offset, buffer).inspect(|bytes| self.count_read(*bytes))
     }
 
     fn write_all_at(&self, offset: u64, slices: &[IoSlice<'_>]) -> io::Result<()> {

@@ -187,6 +187,16 @@ pub enum ReadError {
     Io(#[from] io::Error),
 }
 
+/// For those to whom all that keeps bytes from being read is the same.
+impl From<ReadError> for io::Error {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Io(error) => error,
+            other => Self::new(io::ErrorKind::InvalidData, other),
+        }
+    }
+}
+
 /// DeleteRecords refused.
 #[derive(Debug, thiserror::Error)]
 pub enum DeleteRecordsError {

@@ -7,12 +7,13 @@
 //!
 //! Behind a batch whose header is destroyed a start serves what an entry of the index shows to be the log's own, and
 //! nothing else (`scrub::evidence`). The newest entries live in memory, so without this one lost sector would cost whoever
-//! was killed all that lies behind it. Closed segments have all of theirs: they are written when it is closed and synced
-//! with its records.
+//! was killed all that lies behind it. A closed segment has all of its entries in the file, and they are synced with its records:
+//! one that the recovery point lies in or has passed before that, as it was closed a moment ago, is synced first.
 //!
 //! Only the `.index` is synced: what the time index lacks is found out by reading.
 
 use std::io;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use crate::log::Log;
@@ -22,11 +23,11 @@ impl Log {
     /// Notes that what is stable has its entries on the disk, if it has; whether it has.
     pub(crate) fn note_evident(&self) -> bool {
         let point = self.marks.load().recovery_point;
-        let lacks = self.active().is_some_and(|active| active.lacks_entries(point));
-        if !lacks {
+        let is_evident = self.not_evident(point).is_empty();
+        if is_evident {
             self.evident.fetch_max(point, Ordering::AcqRel);
         }
-        !lacks
+        is_evident
     }
 
     /// Makes the entries stable that are missing. What cannot be written now waits for the next checkpoint, which is not
@@ -54,16 +55,52 @@ impl Log {
     }
 
     fn write_entries(&self, point: i64) -> io::Result<()> {
-        let writer = self.writer.lock();
-        let Some(active) = self.active().filter(|active| active.lacks_entries(point)) else { return Ok(()) };
-        active.write_entries(point)?;
-        // Nobody who appends waits for a sync.
-        drop(writer);
-        active.index_file()?.sync_data()
+        let due = self.not_evident(point);
+        for active in due.iter().filter(|segment| !segment.is_closed()) {
+            let writer = self.writer.lock();
+            if active.is_closed() {
+                continue;
+            }
+            if active.lacks_entries(point) {
+                active.write_entries(point)?;
+            }
+            // Nobody who appends waits for a sync.
+            drop(writer);
+            active.sync_entries()?;
+        }
+        if due.iter().any(|segment| segment.is_closed()) {
+            // Their records first: an entry that is on the disk before its batch makes the whole file unbelievable.
+            self.sync_closed()?;
+        }
+        // One whose indexes failed to be synced before another's did not.
+        due.iter().filter(|segment| segment.is_closed()).try_for_each(|closed| closed.settle())
+    }
+
+    /// The segments that `point` lies in or has passed, and of which entries below it may be missing on the disk, newest first.
+    fn not_evident(&self, point: i64) -> Vec<Arc<Segment>> {
+        let evident = self.evident.load(Ordering::Acquire);
+        let segments = self.segments.load();
+        let in_doubt = |segment: &&Arc<Segment>| {
+            !segment.is_closed() || !segment.is_settled() || segment.end().next_offset > evident
+        };
+        let due = segments.iter().rev().take_while(in_doubt);
+        due.filter(|segment| segment.may_lack_entries(point, evident)).map(Arc::clone).collect()
     }
 }
 
 impl Segment {
+    /// Whether entries of batches that end at `point` or before may be missing on the disk. Those up to `evident` are not.
+    fn may_lack_entries(&self, point: i64, evident: i64) -> bool {
+        if point <= self.base_offset {
+            return false;
+        }
+        if self.is_closed() {
+            return !self.is_settled();
+        }
+        let is_young = self.flow.entries_young.load(Ordering::Acquire) && self.index.len() > 0;
+        self.lacks_entries(point) || is_young && point > evident
+    }
+
     /// Whether the file of its index lacks entries of batches that end at `offset` or before.
     pub(crate) fn lacks_entries(&self, offset: i64) -> bool {
         self.relative_below(offset).is_some_and(|relative| self.index.lacks(relative))
@@ -75,7 +112,7 @@ impl Segment {
             return Ok(());
         }
         self.write_entries(offset)?;
-        self.index_file()?.sync_data()
+        self.sync_entries()
     }
 
     /// Writes those; what the time index lacks before them, as an entry without its time is not believed.
@@ -85,7 +122,7 @@ impl Segment {
             self.write_times()?;
         }
         let file = self.index_file()?;
-        self.flow.indexes_young.store(true, Ordering::Release);
+        self.flow.entries_young.store(true, Ordering::Release);
         self.index.write_upto(&*file, relative)
     }
 

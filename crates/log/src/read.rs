@@ -171,11 +171,7 @@ impl Segment {
         if first.header.base_offset >= bound {
             return Ok(Slice::BoundReached);
         }
-        let until = if whole {
-            end.size
-        } else {
-            self.locate_verified(bound, patience)?.map_or(end.size, |batch| batch.position)
-        };
+        let until = if whole { end.size } else { self.end_below(bound, first.position, end.size, patience)? };
         let available = until.saturating_sub(first.position);
         let size = first.header.size_in_bytes();
         if available < size {
@@ -193,6 +189,15 @@ impl Segment {
             return Ok(Slice::TooBig);
         }
         self.range(first.position, size, first.header.base_offset, patience)
+    }
+
+    /// Where the batches from `position` on end that lie below the offset `bound`. Damage that has the bound is none of theirs: it
+    /// lies behind them.
+    fn end_below(&self, bound: i64, position: u64, size: u64, patience: Patience) -> Result<u64, ReadError> {
+        match self.locate_verified(bound, patience) {
+            Err(ReadError::Damaged { position: damaged, .. }) if damaged > position => Ok(damaged),
+            found => Ok(found?.map_or(size, |batch| batch.position)),
+        }
     }
 
     /// Bytes from a batch of base offset `offset` on, up to the first that are known to be damaged.

@@ -7,7 +7,7 @@ use pagewire_disk::OpenMode;
 use parking_lot::MutexGuard;
 
 use crate::errors::ReadError;
-use crate::patience::{Patience, WAIT_MAX, busy};
+use crate::patience::{Patience, busy, wait_for};
 use crate::scan::derive::{Sparse, is_missing};
 use crate::scan::{Found, ScanError, Scanner, WINDOW_LOOKUP, WINDOW_WALK};
 use crate::scrub::{Places, Stretch};
@@ -105,9 +105,9 @@ impl Segment {
         Ok(())
     }
 
-    /// One at a time; the others wait so long and no longer.
+    /// One at a time; another waits so long and no longer.
     fn building(&self) -> io::Result<MutexGuard<'_, ()>> {
-        self.building.try_lock_for(WAIT_MAX).ok_or_else(|| busy("indexes are being rebuilt"))
+        wait_for(&self.building).ok_or_else(|| busy("indexes are being rebuilt"))
     }
 
     /// Walks the whole segment and writes both indexes anew. For closed segments; the caller holds `building`.

@@ -29,7 +29,7 @@ impl Log {
 
     /// What closed segments hold becomes stable without anybody asking, so that recovery never has more to check than
     /// the active segment and what was written since the last [`Log::pace`].
-    fn sync_closed(&self) -> io::Result<()> {
+    pub(crate) fn sync_closed(&self) -> io::Result<()> {
         let _one_at_a_time = self.syncs.lock();
         self.online()?;
         let segments = self.segments.load_full();

@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use pagewire_disk::DiskFile;
+use pagewire_record::header::NO_TIMESTAMP;
 use pagewire_record::{DecompressLimits, SharedBatch};
 
 use crate::answers::TimestampOffset;
@@ -37,17 +38,22 @@ impl Log {
     /// timestamp.
     pub fn max_timestamp_offset(&self) -> Result<Option<TimestampOffset>, ReadError> {
         self.look_again_if_replaced(|segments, log_start, limits| {
-            let mut best = None;
+            let mut largest = Vec::new();
             for segment in segments.iter().filter(|segment| segment.end().next_offset > log_start) {
-                let largest = gone_is_none(segment, segment.largest_since(log_start, limits))?;
-                if let Some(timestamp) = largest.filter(|timestamp| *timestamp >= 0)
-                    && best.as_ref().is_none_or(|(largest, _)| timestamp > *largest)
-                {
-                    best = Some((timestamp, segment));
-                }
+                let claimed = gone_is_none(segment, segment.largest_since(log_start, limits))?;
+                largest.extend(claimed.map(|timestamp| (timestamp, segment)));
             }
-            let Some((timestamp, segment)) = best else { return Ok(None) };
-            gone_is_none(segment, segment.first_since(timestamp, log_start, limits))
+            loop {
+                let Some(best) = first_largest(&mut largest) else { return Ok(None) };
+                let (timestamp, segment) = *best;
+                let found = segment.first_since(timestamp, log_start, limits);
+                if let Some(found) = gone_is_none(segment, found)? {
+                    return Ok(Some(found));
+                }
+                // What has it cannot be read any more. Each time one knows of less.
+                let readable = gone_is_none(segment, segment.largest_readable(log_start, limits))?;
+                best.0 = readable.filter(|readable| *readable < timestamp).unwrap_or(NO_TIMESTAMP);
+            }
         })
     }
 
@@ -115,13 +121,18 @@ impl Segment {
             return Ok(Some(found.timestamp));
         }
         // What has it was deleted.
-        let (file, start) = (self.file()?, self.position_of(offset_min)?);
+        self.largest_readable(offset_min, limits)
+    }
+
+    /// The same as the batches say that can be read.
+    fn largest_readable(&self, offset_min: i64, limits: DecompressLimits) -> Result<Option<i64>, ReadError> {
+        let (file, start) = (self.file()?, self.verified_position_of(offset_min.max(self.base_offset))?);
         let (mut max, end) = (None, self.end());
         let scanner = Scanner::new(&*file, start, end.size, self.base_offset, WINDOW_WALK);
         let mut scanner = scanner.around(&self.damage).upto(end.next_offset);
         let anchors = self.anchors();
         while let Some(batch) = self.next_readable(&mut scanner, &anchors)? {
-            if batch.header.last_offset() < offset_min {
+            if batch.header.records_count == 0 || batch.header.last_offset() < offset_min {
                 continue;
             }
             let timestamp = if batch.header.base_offset >= offset_min {
@@ -170,7 +181,7 @@ impl Segment {
             // An entry for exactly this timestamp points at the first batch that has it.
             if self.time_entry_holds(entry)?
                 && let Some(batch) =
-                    self.locate(self.base_offset + i64::from(entry.relative), Patience::Endless)?
+                    self.locate_verified(self.base_offset + i64::from(entry.relative), Patience::Endless)?
             {
                 return Ok(batch.position);
             }
@@ -219,6 +230,12 @@ impl Segment {
         }
         Ok(None)
     }
+}
+
+/// The first of the largest timestamps, if one is.
+fn first_largest<'a, T>(largest: &'a mut [(i64, T)]) -> Option<&'a mut (i64, T)> {
+    let first = largest.iter_mut().reduce(|first, next| if next.0 > first.0 { next } else { first });
+    first.filter(|(timestamp, _)| *timestamp > NO_TIMESTAMP)
 }
 
 /// A segment that retention removed meanwhile has nothing to say. One that was replaced has, under another name.

@@ -103,6 +103,13 @@ impl<'f> BatchWalk<'f> {
         self
     }
 
+    /// Reads so many bytes at once, or a batch that is longer, for a walk that does not go far.
+    pub(crate) fn reading(mut self, bytes: u64) -> Self {
+        let chunk = usize::try_from(bytes).unwrap_or(CHUNK).clamp(HEADER_LEN, CHUNK);
+        self.window = self.window.reading(chunk);
+        self
+    }
+
     /// Where it stands.
     pub fn position(&self) -> u64 {
         self.position

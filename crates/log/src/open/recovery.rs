@@ -145,7 +145,9 @@ impl Recovered {
         let segment =
             Segment::existing(Arc::clone(home), base, End { next_offset: base, size }, synced, false);
         let reach = Reach { size, upto: next_base.unwrap_or(depth.limit(base)), last: next_base.is_none() };
-        segment.flow.indexes_young.store(!depth.clean, Ordering::Relaxed);
+        if !depth.clean {
+            segment.flow.note_indexes_young();
+        }
         segment.unsettled.store(true, Ordering::Relaxed);
         let (walked, in_doubt) = check(&segment, listing, reach, depth, report)?;
         segment.unsettled.store(false, Ordering::Relaxed);
@@ -338,7 +340,7 @@ impl Segment {
     fn keep_closing(&self, closing: Option<TimeEntry>) -> io::Result<()> {
         match closing {
             Some(entry) if !self.times.closes_with(entry) => {
-                self.flow.indexes_young.store(true, Ordering::Release);
+                self.flow.times_young.store(true, Ordering::Release);
                 self.time_file()?.set_len(self.times.len_in_file())
             }
             _ => Ok(()),

@@ -169,12 +169,22 @@ impl Segment {
         }
     }
 
-    /// Where the batch that holds `offset` begins, or the segment's size if it ends before.
+    /// Where the batch that holds `offset` begins, or the damage that does: whoever walks on from there passes it by, or is told.
+    /// The segment's size if it ends before.
     pub(crate) fn position_of(&self, offset: i64) -> io::Result<u64> {
-        match self.locate(offset, Patience::Endless) {
+        self.begins(self.locate(offset, Patience::Endless))
+    }
+
+    /// The same for whoever answers with what lies there.
+    pub(crate) fn verified_position_of(&self, offset: i64) -> io::Result<u64> {
+        self.begins(self.locate_verified(offset, Patience::Endless))
+    }
+
+    fn begins(&self, located: Result<Option<Found>, ReadError>) -> io::Result<u64> {
+        match located {
             Ok(found) => Ok(found.map_or(self.end().size, |found| found.position)),
-            Err(ReadError::Io(error)) => Err(error),
-            Err(_) => Ok(self.end().size),
+            Err(ReadError::Damaged { position, .. }) => Ok(position),
+            Err(error) => Err(error.into()),
         }
     }
 
@@ -256,7 +266,7 @@ impl Segment {
         // index that was cut is not: what follows is looked at, mostly nothing.
         let (end, file) = (self.end(), self.file()?);
         let start = match max {
-            Some(entry) => self.position_of(self.base_offset + i64::from(entry.relative))?,
+            Some(entry) => self.verified_position_of(self.base_offset + i64::from(entry.relative))?,
             None => 0,
         };
         let mut scanner =
@@ -292,7 +302,7 @@ impl Segment {
     /// versions wrote the record's own.
     pub(crate) fn time_entry_holds(&self, entry: TimeEntry) -> Result<bool, ReadError> {
         let offset = self.base_offset + i64::from(entry.relative);
-        let found = match self.locate(offset, Patience::Endless) {
+        let found = match self.locate_verified(offset, Patience::Endless) {
             Ok(found) => found,
             // Its records cannot be read any more.
             Err(ReadError::Damaged { .. }) => return Ok(false),

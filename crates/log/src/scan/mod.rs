@@ -130,8 +130,24 @@ impl<'a> Scanner<'a> {
 
     /// Passes by what is known to be damaged.
     pub(crate) fn around(mut self, damage: &KnownDamage) -> Self {
-        self.around = damage.shared();
+        self.pass_around(damage);
         self
+    }
+
+    /// The same of what is known by now.
+    pub(crate) fn pass_around(&mut self, damage: &KnownDamage) {
+        self.around = damage.shared();
+    }
+
+    /// Where it looks for the next batch.
+    pub(crate) fn comes_to(&mut self) -> u64 {
+        self.pass_by();
+        self.position
+    }
+
+    /// Where it ends at the latest.
+    pub(crate) fn end(&self) -> u64 {
+        self.window.end()
     }
 
     /// Goes on behind bytes that are not believed, with a batch at `position` that has this base offset.

@@ -38,6 +38,11 @@ impl<'f> Window<'f> {
         Self::new(self.file, self.end, self.chunk).with(self.patience)
     }
 
+    /// Reads so many bytes at once.
+    pub(crate) fn reading(self, chunk: usize) -> Self {
+        Self { chunk, ..self }
+    }
+
     /// In memory that was another window's.
     pub(crate) fn in_memory(mut self, bytes: Vec<u8>) -> Self {
         self.bytes = bytes;

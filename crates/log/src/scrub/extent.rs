@@ -137,7 +137,12 @@ impl Way<'_> {
     fn follows(&mut self, header: &BatchHeader, to: u64) -> io::Result<bool> {
         let end = self.believed.end().saturating_add(1);
         let next = header.base_offset.saturating_add(i64::from(header.last_offset_delta)).saturating_add(1);
-        if !self.believed.contains(&header.base_offset) || header.last_offset_delta < 0 || next > end {
+        let records = 0..=i64::from(header.last_offset_delta).saturating_add(1);
+        if !self.believed.contains(&header.base_offset)
+            || header.last_offset_delta < 0
+            || !records.contains(&i64::from(header.records_count))
+            || next > end
+        {
             return Ok(false);
         }
         let follows = self.walk.header_at(to, &(next..=*self.believed.end()))?.is_some();

@@ -2,8 +2,8 @@
 //!
 //! What was taken over at the start without being read (it lies below the recovery point) may have gone bad while nobody
 //! looked, and the scrub may take days to come to it. Nothing of it is handed out, and no lookup is led by it, before it was
-//! verified: part by part, each once, on a thread that may wait. The bytes come from the disk either way, and the sending that
-//! follows finds them in the page cache.
+//! verified: part by part, each once, on a thread that may wait, and no more of them than the read is about. The bytes come from the
+//! disk either way, and the sending that follows finds them in the page cache.
 //!
 //! ```text
 //!   entry of the index ──▶ [ batch ][ batch ]│[ batch ][ wanted ][ batch ]│[ batch ]
@@ -11,7 +11,7 @@
 //! ```
 //!
 //! How far damage reaches may take long to find out: of a segment one at a time looks for it, and who comes to the same
-//! damage waits for that, or comes again.
+//! damage waits for that, one at a time, or comes again.
 
 use std::io;
 use std::ops::Range;
@@ -28,7 +28,7 @@ use super::stretches::Added;
 use crate::damaged::{Damaged, TOLD_MAX};
 use crate::errors::ReadError;
 use crate::files::{BatchWalk, Step};
-use crate::patience::{Patience, WAIT_MAX, busy};
+use crate::patience::{Patience, busy, wait_for};
 use crate::scan::{Found, ScanError, Scanner};
 use crate::segment::Segment;
 use crate::segment::unverified::{PART, POSITIONS, Place};
@@ -36,11 +36,14 @@ use crate::segment::unverified::{PART, POSITIONS, Place};
 /// Entries of the index that are tried before the walk begins at the segment's start.
 const ENTRIES_TRIED: usize = 8;
 
+/// Bytes read at once to look at the batch of an entry.
+const ENTRY_WINDOW: u64 = 4 << 10;
+
 impl Segment {
     /// Verifies what begins among `len` bytes from `position`, where that is due. What is damaged is known to readers
     /// afterwards; whether that is news.
     pub(crate) fn verify_once(&self, position: u64, len: u64, patience: Patience) -> io::Result<bool> {
-        if self.unverified.first_due(position, len).is_none() {
+        if self.unverified.due(position, len).is_none() {
             return Ok(false);
         }
         patience.or_would_block()?;
@@ -52,17 +55,19 @@ impl Segment {
     /// The same, if one may wait. `anchors`: what the index says, or said.
     pub(crate) fn verify_due(&self, position: u64, len: u64, anchors: Anchors<'_>) -> io::Result<()> {
         for _ in 0..=POSITIONS / PART {
-            let Some(due) = self.unverified.first_due(position, len) else { return Ok(()) };
-            self.verify_part(due, anchors)?;
+            let Some(due) = self.unverified.due(position, len) else { return Ok(()) };
+            self.verify_parts(due, anchors)?;
         }
         Err(busy("it is being doubted"))
     }
 
-    /// Verifies the batches that begin in the part that has `position`, which is no longer due then.
-    fn verify_part(&self, position: u64, anchors: Anchors<'_>) -> io::Result<()> {
-        let (file, end, part) = (self.file()?, self.end(), position / PART);
-        let (from, offset) = self.surely_begins_before(&*file, position)?;
-        let mut search = Search::from(from, offset).until((part + 1) * PART).lacking_as(self);
+    /// Verifies the batches that begin in the parts from that which has the first of these positions on, up to the last. They are
+    /// no longer due then.
+    fn verify_parts(&self, due: Range<u64>, anchors: Anchors<'_>) -> io::Result<()> {
+        let (file, end) = (self.file()?, self.end());
+        let (part, last) = (due.start / PART, due.end.div_ceil(PART).saturating_sub(1));
+        let (from, offset) = self.surely_begins_before(&*file, due.start)?;
+        let mut search = Search::from(from, offset).until(due.end).lacking_as(self);
         let tell = |lost| self.doubt_if_news(lost);
         let how_far = |from, offsets, found| self.sought(from, offsets, found, anchors);
         search.advance(&*file, end, u64::MAX, &tell, &how_far)?;
@@ -74,11 +79,9 @@ impl Segment {
             }
         }
         let is_all = ended.0 >= end.size;
-        let last =
-            if is_all { part.max(end.size / PART) } else { part.max((ended.0 / PART).saturating_sub(1)) };
-        let bytes = if self.is_closed() { end.size } else { POSITIONS };
+        let come_to = if is_all { end.size / PART } else { (ended.0 / PART).saturating_sub(1) };
         let first = from.div_ceil(PART).min(part);
-        self.unverified.verified(first..=last, (!is_all).then_some(ended), bytes);
+        self.unverified.verified(first..=last.max(come_to), (!is_all).then_some(ended));
         Ok(())
     }
 
@@ -100,7 +103,7 @@ impl Segment {
         }
         // One that cannot be read says nothing.
         let entry_at = |at| self.index.floor_position(at, &*self.index_file().ok()?).ok()?;
-        let mut walk = BatchWalk::new(file, 0, self.end().size);
+        let mut walk = BatchWalk::new(file, 0, self.end().size).reading(ENTRY_WINDOW);
         let mut before = position.checked_sub(1);
         for _ in 0..ENTRIES_TRIED {
             let Some(at) = before else { break };
@@ -122,7 +125,7 @@ impl Segment {
         found: usize,
         anchors: Anchors<'_>,
     ) -> io::Result<Stretch> {
-        let Some(_searching) = self.searching.try_lock_for(WAIT_MAX) else {
+        let Some(_searching) = wait_for(&self.searching) else {
             return Err(busy("it is being looked for where damage ends"));
         };
         if let Some(known) = self.damage.at(from) {
@@ -198,13 +201,15 @@ impl Segment {
         }
     }
 
-    /// The next good batch of a walk over headers. What is damaged is learned, and passed by.
+    /// The next good batch of a walk over headers, which believes none that is not verified where that is due. What is damaged is
+    /// learned, and passed by.
     pub(crate) fn next_readable(
         &self,
         scanner: &mut Scanner<'_>,
         anchors: Anchors<'_>,
     ) -> Result<Option<Found>, ReadError> {
         loop {
+            self.verify_next(scanner, anchors)?;
             let position = match scanner.next() {
                 Ok(found) => return Ok(found),
                 Err(ScanError::Io(error)) => return Err(error.into()),
@@ -217,6 +222,19 @@ impl Segment {
             let stretch = self.learn_on_the_way(scanner, position, anchors)?;
             scanner.resume(stretch.end(), stretch.next_offset);
         }
+    }
+
+    /// Verifies the batch that comes next, where that is due: an unverified length leads nowhere.
+    fn verify_next(&self, scanner: &mut Scanner<'_>, anchors: Anchors<'_>) -> io::Result<()> {
+        for _ in 0..=POSITIONS / PART {
+            let next = scanner.comes_to();
+            if next >= scanner.end() || self.unverified.due(next, 1).is_none() {
+                return Ok(());
+            }
+            self.verify_due(next, 1, anchors)?;
+            scanner.pass_around(&self.damage);
+        }
+        Err(busy("it is being verified"))
     }
 
     /// What begins at `from` is not what belongs there: readers know from here on how far that reaches. `anchors`: what the index

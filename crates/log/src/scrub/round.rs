@@ -95,6 +95,8 @@ struct Turn {
     /// Segments below were done.
     from: i64,
     pass: Option<SegmentPass>,
+    /// The active segment of this base offset could not be read. It has its turn once it is closed, or with the next look.
+    unreadable: Option<i64>,
     /// Only segments are looked at in which a read came to bytes that are no batch.
     suspects_only: bool,
     /// All of it could be read, and no damage was found.
@@ -189,7 +191,15 @@ impl LogDir {
             // All of it has its turn besides.
             queue::insert(&mut state.due, Candidate { suspect: false, ..of.clone() });
         }
-        Some(Turn { of, began_ms: now_ms, from: i64::MIN, pass: None, suspects_only, sound: true })
+        Some(Turn {
+            of,
+            began_ms: now_ms,
+            from: i64::MIN,
+            pass: None,
+            unreadable: None,
+            suspects_only,
+            sound: true,
+        })
     }
 
     /// Looks through all logs once in a while, also while there is work: what became suspect meanwhile does not wait
@@ -214,7 +224,11 @@ impl LogDir {
         let Some(log) = self.get(&turn.of.topic, turn.of.partition) else { return true };
         // One that was begun is not suspect any more, and is gone on with.
         let begun = turn.pass.as_ref().map(|pass| pass.segment.base_offset);
+        let unreadable = turn.unreadable;
         let wanted = |segment: &Segment| {
+            if !segment.is_closed() && unreadable == Some(segment.base_offset) {
+                return false;
+            }
             let suspect = segment.suspect.load(Ordering::Relaxed) || begun == Some(segment.base_offset);
             suspect || !turn.suspects_only
         };
@@ -249,8 +263,8 @@ impl LogDir {
                 if segment.is_closed() {
                     turn.from = segment.base_offset + 1;
                 } else {
-                    // It is looked at again once it is closed.
-                    segment.unverified_below(0);
+                    // What was not read is no better known than before: readers go on to verify it.
+                    turn.unreadable = Some(segment.base_offset);
                 }
             }
         }

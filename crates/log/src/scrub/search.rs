@@ -17,6 +17,9 @@ use crate::segment::{End, Segment};
 /// were found before; whoever has to know of it does when this answers.
 pub(crate) type HowFar<'a> = &'a dyn Fn(u64, Range<i64>, usize) -> io::Result<Stretch>;
 
+/// Bytes that are read behind the last position, where batches begin that are looked at: they end there, unless they are long.
+const AHEAD: u64 = 16 << 10;
+
 /// A walk over one segment: where it stands, and what it found so far.
 #[derive(Debug)]
 pub(crate) struct Search {
@@ -128,7 +131,8 @@ impl Search {
     ) -> io::Result<Slice> {
         let (start, until) = (self.position, self.until.min(end.size));
         let mut slice = Slice::default();
-        let mut walk = BatchWalk::new(file, start, end.size);
+        let mut walk =
+            BatchWalk::new(file, start, end.size).reading(until.saturating_sub(start).saturating_add(AHEAD));
         while self.position.saturating_sub(start) < bytes {
             let step = if self.position < until { walk.step()? } else { None };
             let from = match step {

@@ -1,5 +1,6 @@
 //! Rounds over a log directory in memory.
 
+mod believed;
 mod rotten;
 
 use std::path::Path;
@@ -502,7 +503,7 @@ fn a_read_verifies_its_part_of_a_segment_and_those_of_others_are_left_to_others(
     let world = world.restarted(100);
     let log = world.dir.get("t", 0).expect("open");
     let segment = Arc::clone(&log.segments.load()[0]);
-    let due = |position| segment.unverified.first_due(position, 1).is_some();
+    let due = |position| segment.unverified.due(position, 1).is_some();
     let (at, in_segment) = (30 * size(), segment.end().size);
     assert!(segment.is_closed() && in_segment > 60 * size() && (0..in_segment).all(due));
     let one = |offset| log.read(offset, 1, ReadUpTo::LogEnd, true).expect("served").range.expect("records");

@@ -6,7 +6,6 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use parking_lot::Mutex;
 
-use crate::errors::ReadError;
 use crate::scan::{ScanError, Scanner, WINDOW_LOOKUP};
 use crate::segment::Segment;
 
@@ -79,10 +78,7 @@ impl Segment {
         if kept != UNKNOWN {
             return Ok(told(kept));
         }
-        let largest = self.largest_timestamp().map_err(|error| match error {
-            ReadError::Io(error) => error,
-            other => io::Error::new(io::ErrorKind::InvalidData, other),
-        })?;
+        let largest = self.largest_timestamp()?;
         let newest = largest.filter(|entry| entry.timestamp >= 0).map(|entry| entry.timestamp);
         if self.damage.is_empty() {
             return Ok(newest.or_else(|| self.modified_ms()));

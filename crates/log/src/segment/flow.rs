@@ -27,8 +27,10 @@ pub(crate) struct Flow {
     pub(crate) reserved: AtomicU64,
     /// Closed, indexes synced, reservation released.
     pub(crate) settled: AtomicBool,
-    /// The index files were changed since they were last synced, or nobody knows.
-    pub(crate) indexes_young: AtomicBool,
+    /// The `.index` was changed since it was last synced, or nobody knows.
+    pub(crate) entries_young: AtomicBool,
+    /// The same of the `.timeindex`.
+    pub(crate) times_young: AtomicBool,
 }
 
 impl Flow {
@@ -36,6 +38,12 @@ impl Flow {
     pub(crate) fn of_existing(size: u64, synced: u64, closed: bool) -> Self {
         let settled = (closed && synced >= size).into();
         Self { synced: synced.into(), written_back: size.into(), settled, ..Self::default() }
+    }
+
+    /// Both index files are changed, or will be in a moment.
+    pub(crate) fn note_indexes_young(&self) {
+        self.entries_young.store(true, Ordering::Release);
+        self.times_young.store(true, Ordering::Release);
     }
 
     /// All `size` bytes are on stable storage, and the indexes too.
@@ -63,6 +71,11 @@ impl Segment {
             || (self.is_closed() && !self.flow.settled.load(Ordering::Acquire))
     }
 
+    /// Whether it was closed, and its indexes are on stable storage with it.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.flow.settled.load(Ordering::Acquire)
+    }
+
     /// fdatasync of the records that are not stable, and of the index without which they would be misread.
     pub(crate) fn sync(&self) -> Result<(), SyncError> {
         self.sync_aborted()?;
@@ -77,14 +90,15 @@ impl Segment {
         Ok(())
     }
 
-    /// fdatasync of the index files, if they have changed.
+    /// fdatasync of the index files, of those that have changed.
     pub(crate) fn sync_indexes(&self) -> io::Result<()> {
-        if self.flow.indexes_young.load(Ordering::Acquire) {
-            self.index_file()?.sync_data()?;
-            self.time_file()?.sync_data()?;
-            self.flow.indexes_young.store(false, Ordering::Release);
-        }
-        Ok(())
+        self.sync_entries()?;
+        if_young(&self.flow.times_young, || self.time_file()?.sync_data())
+    }
+
+    /// fdatasync of the `.index`, if it has changed.
+    pub(crate) fn sync_entries(&self) -> io::Result<()> {
+        if_young(&self.flow.entries_young, || self.index_file()?.sync_data())
     }
 
     /// Of a closed segment: its reservation is released and its indexes are synced, those that are there.
@@ -111,4 +125,12 @@ impl Segment {
         }
         Ok(())
     }
+}
+
+/// Syncs a file that is young. What is written to it meanwhile makes it young again.
+fn if_young(young: &AtomicBool, sync: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
+    if !young.swap(false, Ordering::AcqRel) {
+        return Ok(());
+    }
+    sync().inspect_err(|_| young.store(true, Ordering::Release))
 }

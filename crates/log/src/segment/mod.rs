@@ -279,7 +279,7 @@ impl Segment {
         if index.is_empty()? {
             return Ok(());
         }
-        self.flow.indexes_young.store(true, Ordering::Release);
+        self.flow.note_indexes_young();
         index.set_len(0)
     }
 
@@ -353,19 +353,19 @@ impl Segment {
             return Ok(());
         }
         let file = self.time_file()?;
-        self.flow.indexes_young.store(true, Ordering::Release);
+        self.flow.times_young.store(true, Ordering::Release);
         self.times.write_last(&*file)
     }
 
     fn write_index(&self) -> io::Result<()> {
         let file = self.index_file()?;
-        self.flow.indexes_young.store(true, Ordering::Release);
+        self.flow.entries_young.store(true, Ordering::Release);
         self.index.write(&*file)
     }
 
     pub(crate) fn write_times(&self) -> io::Result<()> {
         let file = self.time_file()?;
-        self.flow.indexes_young.store(true, Ordering::Release);
+        self.flow.times_young.store(true, Ordering::Release);
         self.times.write(&*file)
     }
 

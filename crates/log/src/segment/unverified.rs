@@ -9,14 +9,14 @@
 //! A part is verified if every batch that begins in it is: it has the checksum that it states and the offset that is due, or
 //! is known as damaged. What is known takes a bit for each part, and nothing for a segment that nobody reads.
 
-use std::ops::RangeInclusive;
+use std::ops::{Range, RangeInclusive};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 
-/// Bytes of a part: 512 bytes of memory know all of a segment of 4 GiB.
-pub(crate) const PART: u64 = if cfg!(test) { 256 } else { 1 << 20 };
+/// Bytes of a part: what is verified is what is served, rounded to this, and 16 KiB of memory know all of a segment of 4 GiB.
+pub(crate) const PART: u64 = if cfg!(test) { 256 } else { 32 << 10 };
 
 /// All positions of a segment are below.
 pub(crate) const POSITIONS: u64 = 1 << 32;
@@ -28,14 +28,14 @@ pub(crate) type Place = (u64, i64);
 #[derive(Debug)]
 pub(crate) struct Unverified {
     below: AtomicU64,
-    looked: OnceLock<Box<Looked>>,
+    looked: OnceLock<Box<Mutex<Looked>>>,
 }
 
-/// What was verified.
-#[derive(Debug)]
+/// What was verified: a bit for each part, up to the last that was.
+#[derive(Debug, Default)]
 struct Looked {
-    parts: Vec<AtomicU64>,
-    ended: Mutex<Option<Place>>,
+    parts: Vec<u64>,
+    ended: Option<Place>,
 }
 
 impl Unverified {
@@ -51,52 +51,52 @@ impl Unverified {
     /// What is below is due, whatever was verified before.
     pub(crate) fn set_below(&self, position: u64) {
         if let Some(looked) = self.looked.get() {
-            *looked.ended.lock() = None;
-            looked.parts.iter().for_each(|part| part.store(0, Ordering::Release));
+            *looked.lock() = Looked::default();
         }
         self.below.store(position, Ordering::Release);
     }
 
-    /// The first among `len` bytes from `position` that is due.
-    pub(crate) fn first_due(&self, position: u64, len: u64) -> Option<u64> {
-        let below = self.below();
-        if position >= below || len == 0 {
+    /// The first among `len` bytes from `position` that is due, and where the part ends up to which all others are, too.
+    pub(crate) fn due(&self, position: u64, len: u64) -> Option<Range<u64>> {
+        let end = position.saturating_add(len).min(self.below()).min(POSITIONS);
+        if position >= end {
             return None;
         }
-        let end = position.saturating_add(len).min(below);
-        let looked = self.looked.get();
-        let is_due = |part: &u64| looked.is_none_or(|looked| !looked.has(*part));
-        let part = (position / PART..=(end - 1) / PART).find(is_due)?;
-        Some(position.max(part * PART))
+        let looked = self.looked.get().map(|looked| looked.lock());
+        let is_due = |part: &u64| looked.as_ref().is_none_or(|looked| !looked.has(*part));
+        let parts = position / PART..end.div_ceil(PART);
+        let first = parts.clone().find(is_due)?;
+        let behind = (first..parts.end).find(|part| !is_due(part)).unwrap_or(parts.end);
+        Some(position.max(first * PART)..behind * PART)
     }
 
     /// The place where the last walk ended, if it is no later than `position`, or in its part and all before was verified.
     pub(crate) fn ended_before(&self, position: u64) -> Option<Place> {
-        let (looked, part) = (self.looked.get()?, position / PART);
+        let (looked, part) = (self.looked.get()?.lock(), position / PART);
         let whole_before = part.checked_sub(1).is_some_and(|before| looked.has(before));
-        looked.ended.lock().filter(|(at, _)| *at <= part * PART || *at / PART == part && whole_before)
+        looked.ended.filter(|(at, _)| *at <= part * PART || *at / PART == part && whole_before)
     }
 
-    /// These parts of a segment that never has more than `bytes` were verified by a walk that ended at that place.
-    pub(crate) fn verified(&self, parts: RangeInclusive<u64>, ended: Option<Place>, bytes: u64) {
-        let looked = self.looked.get_or_init(|| {
-            let words = (bytes.min(POSITIONS) / PART + 1).div_ceil(64);
-            let parts = (0..words).map(|_| AtomicU64::new(0)).collect();
-            Box::new(Looked { parts, ended: Mutex::default() })
-        });
+    /// These parts were verified by a walk that ended at that place.
+    pub(crate) fn verified(&self, parts: RangeInclusive<u64>, ended: Option<Place>) {
+        let mut looked = self.looked.get_or_init(Box::default).lock();
+        let words = (parts.end() / 64 + 1).min(POSITIONS / PART / 64) as usize;
+        if looked.parts.len() < words {
+            looked.parts.resize(words, 0);
+        }
         for part in parts {
-            if let Some(word) = looked.parts.get((part / 64) as usize) {
-                word.fetch_or(1 << (part % 64), Ordering::Release);
+            if let Some(word) = looked.parts.get_mut((part / 64) as usize) {
+                *word |= 1 << (part % 64);
             }
         }
-        *looked.ended.lock() = ended;
+        looked.ended = ended;
     }
 }
 
 impl Looked {
     fn has(&self, part: u64) -> bool {
         let word = self.parts.get((part / 64) as usize);
-        word.is_some_and(|word| word.load(Ordering::Acquire) >> (part % 64) & 1 == 1)
+        word.is_some_and(|word| word >> (part % 64) & 1 == 1)
     }
 }
 
@@ -104,21 +104,34 @@ impl Looked {
 mod tests {
     use super::*;
 
+    fn first_due(unverified: &Unverified, position: u64, len: u64) -> Option<u64> {
+        unverified.due(position, len).map(|due| due.start)
+    }
+
     #[test]
     fn each_part_below_is_due_until_it_was_verified() {
         let unverified = Unverified::new(10 * PART + 1);
-        assert_eq!(unverified.first_due(3 * PART + 7, 1), Some(3 * PART + 7));
-        unverified.verified(3..=4, Some((5 * PART + 9, 70)), POSITIONS);
-        assert_eq!(unverified.first_due(3 * PART + 7, 2 * PART - 7), None);
-        assert_eq!(unverified.first_due(3 * PART + 7, 2 * PART), Some(5 * PART));
-        assert_eq!(unverified.first_due(2 * PART, 5 * PART), Some(2 * PART));
-        assert_eq!(unverified.first_due(10 * PART, 9), Some(10 * PART));
-        assert_eq!(unverified.first_due(10 * PART + 1, 9), None, "this process wrote it");
-        assert_eq!(unverified.first_due(0, 0), None);
+        assert_eq!(first_due(&unverified, 3 * PART + 7, 1), Some(3 * PART + 7));
+        unverified.verified(3..=4, Some((5 * PART + 9, 70)));
+        assert_eq!(first_due(&unverified, 3 * PART + 7, 2 * PART - 7), None);
+        assert_eq!(first_due(&unverified, 3 * PART + 7, 2 * PART), Some(5 * PART));
+        assert_eq!(first_due(&unverified, 2 * PART, 5 * PART), Some(2 * PART));
+        assert_eq!(first_due(&unverified, 10 * PART, 9), Some(10 * PART));
+        assert_eq!(first_due(&unverified, 10 * PART + 1, 9), None, "this process wrote it");
+        assert_eq!(first_due(&unverified, 0, 0), None);
         unverified.set_below(0);
-        assert_eq!(unverified.first_due(0, u64::MAX), None);
+        assert_eq!(first_due(&unverified, 0, u64::MAX), None);
         unverified.set_below(u64::MAX);
-        assert_eq!(unverified.first_due(3 * PART, 1), Some(3 * PART), "all is due again");
+        assert_eq!(first_due(&unverified, 3 * PART, 1), Some(3 * PART), "all is due again");
+    }
+
+    #[test]
+    fn what_is_due_ends_with_its_part_or_before_one_that_was_verified() {
+        let unverified = Unverified::new(u64::MAX);
+        unverified.verified(3..=3, None);
+        assert_eq!(unverified.due(PART + 7, 1), Some(PART + 7..2 * PART));
+        assert_eq!(unverified.due(PART + 7, 5 * PART), Some(PART + 7..3 * PART));
+        assert_eq!(unverified.due(3 * PART + 7, PART), Some(4 * PART..5 * PART));
     }
 
     #[test]
@@ -126,20 +139,24 @@ mod tests {
         let unverified = Unverified::new(u64::MAX);
         assert_eq!(unverified.ended_before(9 * PART), None);
         let ended = (5 * PART + 9, 70);
-        unverified.verified(3..=4, Some(ended), POSITIONS);
+        unverified.verified(3..=4, Some(ended));
         assert_eq!(unverified.ended_before(5 * PART + 3), Some(ended));
         assert_eq!(unverified.ended_before(8 * PART), Some(ended));
         assert_eq!(unverified.ended_before(4 * PART), None);
-        unverified.verified(7..=7, Some((9 * PART, 99)), POSITIONS);
+        unverified.verified(7..=7, Some((9 * PART, 99)));
         assert_eq!(unverified.ended_before(9 * PART + 1), Some((9 * PART, 99)));
         assert_eq!(unverified.ended_before(7 * PART), None);
     }
 
     #[test]
-    fn what_lies_past_a_segment_takes_no_memory_and_stays_due() {
+    fn what_is_known_takes_memory_up_to_the_last_part_that_was_verified() {
         let unverified = Unverified::new(u64::MAX);
-        unverified.verified(0..=u64::from(u16::MAX), None, 3 * PART);
-        assert_eq!(unverified.first_due(0, 3 * PART), None);
-        assert_eq!(unverified.first_due(64 * PART, 1), Some(64 * PART));
+        let words = || unverified.looked.get().map_or(0, |looked| looked.lock().parts.len());
+        assert_eq!(words(), 0);
+        unverified.verified(70..=70, None);
+        assert_eq!((words(), first_due(&unverified, 69 * PART, 2 * PART)), (2, Some(69 * PART)));
+        unverified.verified(0..=POSITIONS / PART + 9, None);
+        assert_eq!(words() as u64, POSITIONS / PART / 64);
+        assert_eq!(first_due(&unverified, 0, u64::MAX), None);
     }
 }

@@ -34,10 +34,13 @@ impl Segment {
             let from = self.flow.written_back.load(Ordering::Acquire).min(size);
             self.file()?.start_writeback(from, size - from)?;
         }
-        if self.flow.indexes_young.load(Ordering::Acquire) {
-            for index in [self.index_file()?, self.time_file()?] {
-                index.start_writeback(0, index.len()?)?;
-            }
+        if self.flow.entries_young.load(Ordering::Acquire) {
+            let index = self.index_file()?;
+            index.start_writeback(0, index.len()?)?;
+        }
+        if self.flow.times_young.load(Ordering::Acquire) {
+            let times = self.time_file()?;
+            times.start_writeback(0, times.len()?)?;
         }
         Ok(())
     }

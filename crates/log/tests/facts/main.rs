@@ -13,4 +13,5 @@ mod retention;
 mod support;
 mod times;
 mod transactions;
+mod verified;
 mod verify;

@@ -141,3 +141,71 @@ fn a_checkpoint_is_due_once_a_segment_has_stable_records_of_which_none_is_noted(
         }
     }
 }
+
+/// With segments that are full after some forty batches.
+fn rolling(disk: Arc<dyn Disk>) -> World {
+    let world = indexed(disk);
+    let config = LogConfig { segment_bytes: 4096, ..world.config.clone() };
+    World { config, ..world }
+}
+
+fn roll(log: &Log) {
+    let base = log.active_base_offset();
+    while log.active_base_offset() == base {
+        append(log, 1);
+    }
+}
+
+/// Of the first twenty offsets, of power cuts that each keep other parts of what was not synced.
+fn refused_after_power_cuts(disk: &ForgettingDisk, world: &World) {
+    for seed in 0..32 {
+        let world = world.moved_to(Arc::new(disk.crash(seed).expect("a crash")));
+        destroy(&world, 9);
+        let (dir, report) = world.open();
+        let log = dir.get("a", 0).expect("open");
+        let refused: Vec<i64> =
+            (0..20).filter(|offset| log.read(*offset, 1, ReadUpTo::LogEnd, true).is_err()).collect();
+        assert_eq!(refused, [9], "seed {seed}: {report:?}");
+    }
+}
+
+#[test]
+fn a_power_cut_takes_no_entry_of_a_segment_that_was_closed_behind_the_sync() {
+    for rolls in 1..3 {
+        let disk = ForgettingDisk::new();
+        let world = rolling(Arc::new(disk.clone()));
+        let (dir, _) = world.open();
+        let log = world.create(&dir, "a", 0);
+        append(&log, 20);
+        log.sync().expect("synced");
+        (0..rolls).for_each(|_| roll(&log));
+        dir.write_checkpoints().expect("written");
+        refused_after_power_cuts(&disk, &world);
+    }
+}
+
+#[test]
+fn a_power_cut_takes_no_entry_of_a_segment_that_is_closed_behind_the_checkpoint() {
+    let disk = ForgettingDisk::new();
+    let world = rolling(Arc::new(disk.clone()));
+    let (dir, _) = world.open();
+    let log = world.create(&dir, "a", 0);
+    append(&log, 20);
+    log.sync().expect("synced");
+    dir.write_checkpoints().expect("written");
+    roll(&log);
+    refused_after_power_cuts(&disk, &world);
+}
+
+/// A piece of the index that is full is written when it is, and leaves nothing to write for the checkpoint.
+#[test]
+fn a_power_cut_takes_no_entry_that_was_written_because_there_were_many() {
+    let disk = ForgettingDisk::new();
+    let world = indexed(Arc::new(disk.clone()));
+    let (dir, _) = world.open();
+    let log = world.create(&dir, "a", 0);
+    append(&log, crate::index::PIECE + 1);
+    log.sync().expect("synced");
+    dir.write_checkpoints().expect("written");
+    refused_after_power_cuts(&disk, &world);
+}
