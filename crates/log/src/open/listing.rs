@@ -30,7 +30,9 @@ pub(crate) struct Listing {
     pub(crate) orphans: Vec<Orphan>,
     /// It is written down what was aborted in closed segments.
     pub(crate) witness: bool,
-    /// So are the lengths of compacted ones.
+    /// So is where transactions are in doubt.
+    pub(crate) undecided: bool,
+    /// So are the lengths of compacted segments.
     pub(crate) lengths: bool,
 }
 
@@ -61,6 +63,7 @@ fn read_orderly(home: &Home, names: &[String], report: &mut RecoveryReport) -> i
         aborted: with(names::TXN_INDEX).collect(),
         orphans: Vec::new(),
         witness: has(txns::witness::FILE),
+        undecided: has(txns::undecided::FILE),
         lengths: has(rewritten::FILE),
     };
     listing.bases.sort_unstable();

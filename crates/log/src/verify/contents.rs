@@ -54,6 +54,7 @@ pub(super) fn name_others(disk: &dyn Disk, dir: &Path, contents: &Contents, live
             EPOCH_CHECKPOINT_FILE,
             PARTITION_METADATA_FILE,
             txns::witness::FILE,
+            txns::undecided::FILE,
             rewritten::FILE,
             "quorum-state",
             "remote_log_snapshot",

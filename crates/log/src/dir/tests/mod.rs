@@ -22,6 +22,7 @@ mod rounds;
 mod sums;
 mod survey;
 mod together;
+mod undecided;
 mod vouched;
 
 use std::collections::BTreeMap;
