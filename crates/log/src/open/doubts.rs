@@ -10,7 +10,8 @@
 //! An ABORT has its entry in the file before the marker is in the log, and on the disk before the recovery point passes
 //! it. So the files know every transaction that was aborted below it, as long as all of them can be believed; where they
 //! cannot, or what is lost reaches past it, nobody knows what was lost. Whatever P writes after that begins a new
-//! transaction: no marker decides on what lies on both sides of a loss.
+//! transaction: no marker decides on what lies on both sides of a loss. So an entry of an ABORT that came after a start
+//! in doubt says nothing of what lies before the loss.
 
 use std::collections::HashMap;
 use std::ops::Range;

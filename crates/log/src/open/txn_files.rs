@@ -210,12 +210,14 @@ impl TxnFiles {
         })
     }
 
-    /// Whether one of the files has an entry for the marker at `offset`.
+    /// Whether one of the files has an entry for the marker at `offset`, made by somebody who knew which transaction it
+    /// ended: nothing was in doubt before this start.
     pub(crate) fn know_marker(&self, offset: i64) -> bool {
         let file = self.believed.range(..=offset).next_back();
-        file.is_some_and(|(_, entries)| {
+        let has = |(_, entries): (&i64, &Vec<AbortedTxn>)| {
             entries.binary_search_by_key(&offset, |entry| entry.last_offset).is_ok()
-        })
+        };
+        !self.undecided && file.is_some_and(has)
     }
 
     /// Whether the files know every marker below `offset` that aborted something.

@@ -27,6 +27,7 @@ fn world() -> World {
     let world = World::new().knows("a", A);
     let config = LogConfig {
         segment_bytes: 3000,
+        index_interval_bytes: 100,
         cleanup_compact: true,
         cleanup_delete: false,
         min_cleanable_dirty_ratio: Share::NONE,
@@ -363,6 +364,26 @@ fn a_commit_behind_what_is_lost_decides_if_the_indexes_know_of_no_abort() {
 }
 
 #[test]
+fn an_abort_after_a_start_that_was_in_doubt_says_nothing_of_what_lies_before_the_loss() {
+    let (stopped, world) = nobody_knows(ControlType::Commit);
+    let (dir, _) = world.open();
+    let log = dir.get("a", 0).expect("open");
+    let more = BatchBuilder::new(Codec::None).producer(PRODUCER, 0, 10).transactional();
+    log.append(keyed(more, 0..1, b"more of it, for all that is known"), context()).expect("appended");
+    let marker = EndTxnMarker { control_type: ControlType::Abort, coordinator_epoch: 1 };
+    log.append(control_batch(marker, PRODUCER, 0, 1).expect("marker"), context()).expect("appended");
+    log.sync().expect("synced");
+    dir.write_checkpoints().expect("written");
+    drop((log, dir));
+    for _ in 0..2 {
+        let (dir, report) = world.open();
+        assert_eq!(report.loaded[0].report.undecided, [stopped.first..stopped.marker + 1]);
+        let read = Read::all(&dir.get("a", 0).expect("open"), ReadUpTo::LastStable);
+        assert_eq!(read.count(b"more of it, for all that is known"), 0);
+    }
+}
+
+#[test]
 fn compaction_takes_nothing_for_a_marker_that_went_bad_in_the_active_segment() {
     let stopped = stopped(ControlType::Abort, Stop::Kill);
     let (dir, _) = stopped.world.open();
@@ -418,7 +439,7 @@ fn a_batch_that_is_not_what_was_written_answers_no_resend_after_an_orderly_stop(
     drop(dir);
     // Its largest timestamp.
     let file = world.disk.open(&path("a-0/00000000000000000000.log"), OpenMode::ReadWrite).expect("there");
-    file.write_at(position + 42, &[9]).expect("changed");
+    file.write_at(position + 42, &[0]).expect("changed");
     let (dir, _) = world.open();
     let log = dir.get("a", 0).expect("open");
     assert!(log.append(batch(5), client).expect("known").duplicate);
