@@ -1,6 +1,7 @@
 //! What callers hand in and get back. Plain data.
 
-use std::path::PathBuf;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
 
 use pagewire_zcopy::FileRange;
 
@@ -8,6 +9,7 @@ use crate::config::LogConfig;
 use crate::damaged::Damaged;
 use crate::marks::Marks;
 use crate::txns::index::AbortedTxn;
+use crate::txns::undecided::Undecided;
 use crate::txns::verification::Guard;
 
 /// How a log is opened; by default one of which nothing is known.
@@ -186,6 +188,9 @@ pub struct RecoveryReport {
     pub damage: Vec<Damaged>,
     /// The log ends before an offset to which it had come, as a whole producer snapshot or a leader epoch says.
     pub lost_end: Option<Hole>,
+    /// Offsets among which it is not known what became of transactions. Readers of committed records are refused them; a note
+    /// says so.
+    pub undecided: Vec<Range<i64>>,
     /// Files that were left of segments that are not there any more, and are removed.
     pub leftovers: Leftovers,
     /// Oddities worth a line in the log that cost no record.
@@ -200,8 +205,23 @@ impl RecoveryReport {
             && self.holes.is_empty()
             && self.damage.is_empty()
             && self.lost_end.is_none()
+            && self.undecided.is_empty()
             && self.notes.is_empty()
             && self.leftovers == Leftovers::default()
+    }
+
+    /// It is not known what became of some transactions of the log in `dir`.
+    pub(crate) fn tell_undecided(&mut self, undecided: &Undecided, dir: &Path) {
+        self.undecided = undecided.iter().cloned().collect();
+        let told = self.undecided.iter().map(|Range { start, end }| {
+            format!(
+                "{}: transactions that are open since offset {start} may have ended among records that are lost: readers of \
+                 committed records are refused the offsets {start} to {}, and compaction leaves them alone",
+                dir.display(),
+                end - 1
+            )
+        });
+        self.notes.extend(told);
     }
 }
 

@@ -182,6 +182,21 @@ pub enum ReadError {
         /// The first offset behind the damage.
         next_offset: i64,
     },
+    /// Committed records were asked for where it is not known which are: CORRUPT_MESSAGE. Readers of everything get them.
+    #[error(
+        "{}: whether the records from offset {offset} to {} are committed is not known, for what ended their transactions is lost; \
+         others are readable from {next_offset} on",
+        dir.display(),
+        next_offset - 1
+    )]
+    Undecided {
+        /// The log's directory.
+        dir: PathBuf,
+        /// What was asked.
+        offset: i64,
+        /// The first offset behind.
+        next_offset: i64,
+    },
     /// The disk said no: KAFKA_STORAGE_ERROR.
     #[error("read failed: {0}")]
     Io(#[from] io::Error),

@@ -21,6 +21,7 @@ use crate::marks::{MarkCells, Marks};
 use crate::retention::doomed::Doomed;
 use crate::segment::Segment;
 use crate::sick::{is_full, is_sick};
+use crate::txns::undecided::Undecided;
 use crate::writer::Writer;
 
 /// Descriptors of a log that was opened without a shared budget.
@@ -45,6 +46,8 @@ pub struct Log {
     pub(crate) writer: Mutex<Writer>,
     /// Offset of the newest ABORT marker that ended a transaction with records; -1 before any.
     pub(crate) last_aborted: AtomicI64,
+    /// Where nobody knows what became of transactions, since the log was opened.
+    pub(crate) undecided: Undecided,
     pub(crate) epochs: RwLock<Epochs>,
     /// Held while the epochs' file is written.
     pub(crate) epoch_file: Mutex<()>,

@@ -94,6 +94,10 @@ impl Log {
             ReadUpTo::LastStable => marks.last_stable,
             ReadUpTo::LogEnd => marks.log_end,
         };
+        let bound = match want.upto {
+            ReadUpTo::LastStable => self.decided_before(offset, bound)?,
+            _ => bound,
+        };
         if offset >= bound {
             return Ok(ReadSlice { range: None, marks, closed: false, aborted: Vec::new() });
         }
@@ -118,6 +122,17 @@ impl Log {
             }
         }
         Ok(ReadSlice { range: None, marks, closed: false, aborted: Vec::new() })
+    }
+
+    /// Up to where a reader of committed records may read from `offset` on, and no further than `bound`.
+    fn decided_before(&self, offset: i64, bound: i64) -> Result<i64, ReadError> {
+        match self.undecided.from(offset) {
+            Some(part) if part.contains(&offset) => {
+                let dir = self.home.dir.clone();
+                Err(ReadError::Undecided { dir, offset, next_offset: part.end })
+            }
+            part => Ok(part.map_or(bound, |part| bound.min(part.start))),
+        }
     }
 
     /// What a reader of committed records has to leave out of `range`, which lies in the first of `segments`. The

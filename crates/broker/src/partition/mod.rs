@@ -75,7 +75,9 @@ impl Partition {
     /// A read of it failed. Each place is said once: clients ask again at once, and other places of it may be read meanwhile.
     pub(crate) fn note_unreadable(&self, error: &ReadError) {
         let place = match error {
-            ReadError::Damaged { next_offset, .. } => Some(*next_offset),
+            ReadError::Damaged { next_offset, .. } | ReadError::Undecided { next_offset, .. } => {
+                Some(*next_offset)
+            }
             _ => None,
         };
         let mut told = self.unreadable.lock();

@@ -16,7 +16,12 @@ impl Log {
     ///
     /// Reads what is not in memory of times that the settings ask for.
     pub(crate) fn cleanable(&self, checkpoint: Option<i64>, now_ms: i64) -> io::Result<Cleanable> {
-        let (config, segments, marks) = (self.config.load_full(), self.segments.load_full(), self.marks());
+        let (config, segments, mut marks) =
+            (self.config.load_full(), self.segments.load_full(), self.marks());
+        if let Some(undecided) = self.undecided.from(marks.log_start) {
+            // As good as open, and never decided.
+            marks.last_stable = marks.last_stable.min(undecided.start);
+        }
         let first_dirty = cleanable::first_dirty(checkpoint, &marks).unwrap_or(marks.log_start);
         let Some((active, closed)) = segments.split_last() else {
             return Ok(cleanable::cleanable(&[], first_dirty, first_dirty, &marks, &config, now_ms));

@@ -3,6 +3,7 @@
 //! ```text
 //!   LogDir::dirtiest ─▶ Dirty ─▶ clean
 //!     look, cleanable    which part is dirty, how far it can be cleaned, is it time         (pure)
+//!     markers            those of aborted transactions, seen before anything goes because of them
 //!     learn              first pass, dirty part: latest offset of each key ─▶ offset_map    (bounded)
 //!     group              which neighbours become one segment                                (pure)
 //!     rewrite            second pass, group by group, oldest first:
@@ -15,7 +16,7 @@
 //! Invariants
 //! - Offsets never change, nor do sequences: a batch keeps its base offset and last offset delta, a batch of which all
 //!   stays keeps its bytes.
-//! - What is cleaned lies below the last stable offset, the active segment, and the recovery point as it is on the
+//! - What is cleaned lies below the last stable offset, what is undecided, the active segment, and the recovery point as it is on the
 //!   disk: past that a hole is a loss.
 //! - What a producer's state hangs on is stable before anything goes in its favour.
 //! - A batch that cannot be believed ends the clean and sets the partition aside, with the place and the reason;
@@ -40,6 +41,7 @@ mod group;
 mod keep;
 mod learn;
 mod look;
+mod markers;
 mod offset_map;
 mod raw_record;
 mod rebuild;

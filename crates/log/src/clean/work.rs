@@ -7,6 +7,7 @@ use pagewire_disk::DiskFile;
 
 use super::error::CleanError;
 use super::group::Piece;
+use super::markers;
 use super::throttle::Throttle;
 use crate::config::LogConfig;
 use crate::log::Log;
@@ -87,7 +88,7 @@ impl Work<'_> {
 
     /// The aborted transactions with records in segment number `at` between `from` and `until`. Their markers may lie
     /// in any later one, the active one too. One that ended before `from` is none: whoever walks from there never
-    /// passes its marker, and would take all that its producer wrote since for aborted.
+    /// passes its marker, and would take all that its producer wrote since for aborted. Each marker [was seen](markers).
     pub(super) fn aborted_from(
         &self,
         at: usize,
@@ -98,8 +99,13 @@ impl Work<'_> {
         let Some(first) = segments.first() else { return Ok(found) };
         let (from, upto) = (first.base_offset.max(from), first.end().next_offset.min(until));
         for segment in segments {
+            let known = found.len();
             let looked = segment.aborted(from, upto, Patience::Endless, &mut found);
-            if looked.map_err(CleanError::reading(segment.path()))? {
+            let is_all = looked.map_err(CleanError::reading(segment.path()))?;
+            for txn in found.get(known..).unwrap_or_default() {
+                markers::see(segment, txn).map_err(|error| self.overtaken(segment, error))?;
+            }
+            if is_all {
                 break;
             }
         }

@@ -32,7 +32,9 @@ pub(crate) struct Listing {
     pub(crate) given_out: Option<i64>,
     /// It is written down what was aborted in closed segments.
     pub(crate) witness: bool,
-    /// So are the lengths of compacted ones.
+    /// So is where transactions are in doubt.
+    pub(crate) undecided: bool,
+    /// So are the lengths of compacted segments.
     pub(crate) lengths: bool,
 }
 
@@ -74,6 +76,7 @@ fn read_orderly(home: &Home, names: &[String], report: &mut RecoveryReport) -> i
         orphans: Vec::new(),
         given_out: None,
         witness: has(txns::witness::FILE),
+        undecided: has(txns::undecided::FILE),
         lengths: has(rewritten::FILE),
     };
     listing.bases.sort_unstable();

@@ -3,6 +3,7 @@
 pub(crate) mod beginning;
 pub(crate) mod cut;
 pub(crate) mod depth;
+pub(crate) mod doubts;
 pub(crate) mod epoch_check;
 pub(crate) mod good;
 pub(crate) mod listing;
@@ -60,7 +61,8 @@ pub(crate) fn open(
 
     let mut epochs = load_epochs(&home, &segments, (log_start, log_end), &options, &mut report)?;
     let place = Place { home: &home, segments: &segments, listing: &listing, looks: &looks, log_end };
-    let Replayed { producers, snapshots, last_aborted } = replay(&place, &options, &mut epochs, &mut report)?;
+    let Replayed { producers, snapshots, last_aborted, undecided } =
+        replay(&place, &options, &mut epochs, &mut report)?;
     let first_open = producers.first_open();
     let first_timestamp =
         first.map_or_else(|| first_timestamp(&segments, &mut report), |first| Ok(Some(first)))?;
@@ -101,6 +103,7 @@ pub(crate) fn open(
         segments: ArcSwap::from_pointee(segments),
         writer: Mutex::new(writer),
         last_aborted: last_aborted.into(),
+        undecided,
         epochs: RwLock::new(epochs.inner),
         epoch_file: Mutex::default(),
         epochs_behind: false.into(),

@@ -155,7 +155,8 @@ impl Recovered {
         self.sparse = walked.sparse;
         self.first_timestamp = walked.first_timestamp;
         segment.set_end(walked.end);
-        segment.unverified_below(walked.position);
+        let read_before = home.whole_to(base) >= walked.position;
+        segment.unverified_below(if read_before { 0 } else { walked.position });
         let mut goes_on = true;
         if let Some(reason) = walked.bad {
             // Behind the last batch that belongs here nothing is missing.

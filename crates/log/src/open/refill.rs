@@ -9,14 +9,18 @@
 //! ```
 //!
 //! The longest tail only where batches are so large that there are few headers in it. What is not found is not
-//! remembered: the producer then goes on from its last batch, as with Kafka.
+//! remembered: the producer then goes on from its last batch, as with Kafka. Headers say which batches these are; each
+//! that is remembered is read whole, and has the checksum that it states.
 
 use std::sync::Arc;
 
 use crate::answers::RecoveryReport;
-use crate::errors::LogError;
+use crate::errors::{LogError, ReadError};
+use crate::patience::Patience;
 use crate::producers::ProducerTable;
+use crate::producers::producer::BatchMeta;
 use crate::scan::headers::walk_headers;
+use crate::scan::{Found, ScanError, Scanner, WINDOW_WALK};
 use crate::segment::Segment;
 
 /// Bytes of log before the snapshot, looked at in turn.
@@ -62,10 +66,41 @@ pub(crate) fn refill(
                 older
             })?;
         }
-        table.complete_from(&found);
+        table.complete_from(&found, &mut |producer, batch| is_as_written(segments, producer, batch))?;
         headers = Some(seen);
     }
     Ok(())
+}
+
+/// Whether the log has this batch, of a producer's id and epoch, and its checksum says so.
+fn is_as_written(
+    segments: &[Arc<Segment>],
+    producer: (i64, i16),
+    batch: &BatchMeta,
+) -> Result<bool, LogError> {
+    let at = segments.partition_point(|segment| segment.base_offset <= batch.last_offset);
+    let Some(segment) = at.checked_sub(1).and_then(|at| segments.get(at)) else { return Ok(false) };
+    let failed = || LogError::at(segment.path());
+    let place = match segment.locate(batch.last_offset, Patience::Endless) {
+        Ok(Some(found)) => found,
+        Err(ReadError::Io(error)) => return Err(failed()(error)),
+        _ => return Ok(false),
+    };
+    let file = segment.file().map_err(failed())?;
+    let scanner = Scanner::new(&*file, place.position, place.end(), segment.base_offset, WINDOW_WALK);
+    match scanner.verifying_from(0).next() {
+        Ok(found) => Ok(found.is_some_and(|Found { header, .. }| {
+            (header.producer_id, header.producer_epoch) == producer
+                && (header.last_sequence(), header.last_offset()) == (batch.last_sequence, batch.last_offset)
+                && header.last_offset_delta == batch.offset_delta
+        })),
+        Err(ScanError::Io(error)) => Err(failed()(error)),
+        Err(ScanError::Bad { .. }) => {
+            // Its readers, and the scrub, know of it from here on.
+            segment.verify_once(place.position, 1, Patience::Endless).map_err(failed())?;
+            Ok(false)
+        }
+    }
 }
 
 fn may_look(bytes: u64, headers: Option<u64>) -> bool {

@@ -1,7 +1,8 @@
 //! What is replayed when a log is opened: the producers and their transactions, from the newest snapshot that will do.
 //!
 //! Leader epochs that the checkpoint lacks turn up on the way, and so do the aborted transactions, against which their
-//! index files are held ([`TxnFiles`]).
+//! index files are held ([`TxnFiles`]). Nothing is made of a batch whose checksum was not compared first; what may have
+//! ended among records that are lost is in [doubt](Doubts).
 
 use std::io;
 use std::mem;
@@ -14,16 +15,18 @@ use crate::answers::{Hole, OpenOptions, RecoveryReport};
 use crate::errors::LogError;
 use crate::files::ProducerSnapshot;
 use crate::home::Home;
+use crate::open::doubts::Doubts;
 use crate::open::epoch_check::{Rising, newest_under};
 use crate::open::listing::Listing;
 use crate::open::recovery::Look;
 use crate::open::txn_files::TxnFiles;
 use crate::open::{EpochsFound, refill};
 use crate::producers::{Entry, ProducerTable, snapshot};
-use crate::scan::Found;
-use crate::scan::headers::walk_batches;
+use crate::scan;
+use crate::scan::headers::{Met, walk_verified};
 use crate::segment::{Segment, names};
 use crate::txns::marker;
+use crate::txns::undecided::Undecided;
 
 /// The log as recovery left it.
 #[derive(Clone, Copy)]
@@ -42,6 +45,8 @@ pub(crate) struct Replayed {
     pub(crate) snapshots: Vec<i64>,
     /// Offset of the newest ABORT marker in an index of aborted transactions; -1 before any.
     pub(crate) last_aborted: i64,
+    /// Where nobody knows what became of transactions.
+    pub(crate) undecided: Undecided,
 }
 
 /// Rebuilds the producers, and the indexes of aborted transactions that cannot be believed.
@@ -54,13 +59,17 @@ pub(crate) fn replay(
     epochs: &mut EpochsFound,
     report: &mut RecoveryReport,
 ) -> Result<Replayed, LogError> {
-    let mut txns = TxnFiles::read(place, options.clean, report)?;
+    let mut txns = TxnFiles::read(place, options, report)?;
     let mut snapshots = Snapshots::of(place, options.now_ms);
     let mut table = ProducerTable::default();
     let from = snapshots.load(place.log_end, &mut table)?;
     let start = from.unwrap_or(0);
+    let mut doubts = Doubts::default();
     let began = match txns.replay_from().filter(|at| *at < start) {
-        Some(at) => replay_transactions(place, options, at..start, &mut snapshots, &mut txns, report)?,
+        Some(at) => {
+            let mut found = Found { txns: &mut txns, doubts: &mut doubts, options };
+            replay_transactions(place, at..start, &mut snapshots, &mut found, report)?
+        }
         None => start,
     };
     let snapshots = snapshots.settle(report)?;
@@ -73,35 +82,30 @@ pub(crate) fn replay(
         report.rebuilt.push(place.home.path(place.log_end, names::SNAPSHOT));
     }
     let mut rising = Rising::behind(mem::take(&mut epochs.inner), newest_under(options.leader_epoch));
+    let mut found = Found { txns: &mut txns, doubts: &mut doubts, options };
     for segment in place.segments.iter().filter(|segment| segment.end().next_offset > start) {
-        let whole = walk_batches(segment, start, report, |file, found| {
-            rising.meet(found.header.partition_leader_epoch, found.header.base_offset);
-            record(&mut table, segment, (file, found), options, &mut txns)?;
-            Ok(true)
+        found.replay(&mut table, segment, start, report, |met| {
+            if let Met::Batch(_, batch) = met {
+                rising.meet(batch.header.partition_leader_epoch, batch.header.base_offset);
+            }
+            true
         })?;
-        if !whole {
-            txns.unseen(segment);
-        }
     }
     let (risen, rose) = rising.end();
     (epochs.inner, epochs.rebuilt) = (risen, epochs.rebuilt || rose);
-    if let Some(offset) = table.first_open().filter(|_| txns.is_unseen_somewhere()) {
-        report.notes.push(format!(
-            "{}: some records cannot be read; a transaction that is open since offset {offset} may have ended there",
-            place.home.dir.display()
-        ));
-    }
+    let undecided = Undecided::of(doubts.end());
+    report.tell_undecided(&undecided, &place.home.dir);
+    txns.tell_doubts(place, &undecided)?;
     let last_aborted = txns.settle(place, began, options.config.cleanup_compact, report)?;
-    Ok(Replayed { producers: table, snapshots, last_aborted })
+    Ok(Replayed { producers: table, snapshots, last_aborted, undecided })
 }
 
 /// Replays the transactions of `range`, and those that were open when it begins; from where on that was.
 fn replay_transactions(
     place: &Place<'_>,
-    options: &OpenOptions,
     range: Range<i64>,
     snapshots: &mut Snapshots<'_>,
-    txns: &mut TxnFiles,
+    found: &mut Found<'_>,
     report: &mut RecoveryReport,
 ) -> Result<i64, LogError> {
     let mut table = ProducerTable::default();
@@ -109,35 +113,71 @@ fn replay_transactions(
     let touches =
         |segment: &&Arc<Segment>| segment.end().next_offset > from && segment.base_offset < range.end;
     for segment in place.segments.iter().filter(touches) {
-        let whole = walk_batches(segment, from, report, |file, found| {
-            let before = found.header.base_offset < range.end;
-            if before {
-                record(&mut table, segment, (file, found), options, txns)?;
-            }
-            Ok(before)
+        found.replay(&mut table, segment, from, report, |met| {
+            let offset = match met {
+                Met::Batch(_, batch) => batch.header.base_offset,
+                Met::Lost(offsets) => offsets.start,
+            };
+            offset < range.end
         })?;
-        if !whole {
-            txns.unseen(segment);
-        }
     }
     Ok(from)
 }
 
-/// A batch of `segment` was met.
-fn record(
-    table: &mut ProducerTable,
-    segment: &Segment,
-    (file, found): (&dyn DiskFile, &Found),
-    options: &OpenOptions,
-    txns: &mut TxnFiles,
-) -> io::Result<()> {
-    let header = &found.header;
-    if header.has_producer_id() {
-        let entry = Entry { header, marker: marker::in_file(file, found)? };
-        txns.found(segment, table.aborted_by(entry));
-        table.record(entry, options.now_ms, options.config.producers_max);
+/// What a replay comes to, whichever table it fills.
+struct Found<'f> {
+    txns: &'f mut TxnFiles,
+    doubts: &'f mut Doubts,
+    options: &'f OpenOptions,
+}
+
+impl Found<'_> {
+    /// Records what `segment` has from offset `from` on in `table`, as long as that is `wanted`.
+    fn replay(
+        &mut self,
+        table: &mut ProducerTable,
+        segment: &Segment,
+        from: i64,
+        report: &mut RecoveryReport,
+        mut wanted: impl FnMut(&Met<'_>) -> bool,
+    ) -> Result<(), LogError> {
+        // Where something is open, or was aborted, it counts what is not met.
+        let all = table.open_count() > 0 || self.txns.name(segment);
+        let whole = walk_verified(segment, from, all, report, |met| {
+            if !wanted(&met) {
+                return Ok(false);
+            }
+            match met {
+                Met::Batch(file, batch) => self.record(table, segment, (file, batch))?,
+                Met::Lost(offsets) => self.doubts.lost(&offsets, table, self.txns),
+            }
+            Ok(true)
+        })?;
+        if !whole {
+            self.txns.unseen(segment);
+        }
+        Ok(())
     }
-    Ok(())
+
+    /// A batch of `segment` was met.
+    fn record(
+        &mut self,
+        table: &mut ProducerTable,
+        segment: &Segment,
+        (file, batch): (&dyn DiskFile, &scan::Found),
+    ) -> io::Result<()> {
+        let header = &batch.header;
+        if header.has_producer_id() {
+            let entry = Entry { header, marker: marker::in_file(file, batch)? };
+            if let Some(marker) = entry.marker {
+                let (kind, offset) = (marker.control_type, header.base_offset);
+                self.doubts.marker(header.producer_id, kind, offset, self.txns);
+            }
+            self.txns.found(segment, table.aborted_by(entry));
+            table.record(entry, self.options.now_ms, self.options.config.producers_max);
+        }
+        Ok(())
+    }
 }
 
 /// Syncs the snapshots that the process before may have left to the next sync. Retention relies on them for what it takes,

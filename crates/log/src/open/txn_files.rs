@@ -5,14 +5,15 @@
 //! marker of its producer. What was appended past the recovery point is always held against the log, and so is
 //! everything if an orderly stop vouched for other files than there are.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::cell::OnceCell;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::{self, ErrorKind};
 use std::path::Path;
 use std::sync::Arc;
 
 use pagewire_disk::write_atomically;
 
-use crate::answers::RecoveryReport;
+use crate::answers::{OpenOptions, RecoveryReport};
 use crate::errors::{LogError, ReadError};
 use crate::files::{BatchWalk, Step};
 use crate::home::Home;
@@ -22,6 +23,7 @@ use crate::scan::Found;
 use crate::segment::{Segment, names};
 use crate::txns;
 use crate::txns::index::AbortedTxn;
+use crate::txns::undecided::{self, Undecided};
 use crate::txns::witness::Witness;
 
 /// By base offset of their segment.
@@ -38,16 +40,26 @@ pub(crate) struct TxnFiles {
     witness: Option<Witness>,
     /// There is a file of it that says nothing.
     no_witness: bool,
+    /// Some entries may be missing, or wrong, for all that is known.
+    mute: bool,
+    /// What is aborted at these offsets or above may have no entry: they were never known to be stable.
+    stable_below: i64,
+    /// Markers and first offsets of what is believed, by producer, the earliest first.
+    by_producer: OnceCell<HashMap<i64, Vec<(i64, i64)>>>,
+    /// It is written down where transactions are in doubt.
+    undecided: bool,
 }
 
 impl TxnFiles {
     /// Reads and judges the files.
     pub(crate) fn read(
         place: &Place<'_>,
-        clean: bool,
+        options: &OpenOptions,
         report: &mut RecoveryReport,
     ) -> Result<Self, LogError> {
-        let mut files = Self::default();
+        let (clean, known) = (options.clean, place.home.recovery_known());
+        let stable_below = if clean { i64::MAX } else { options.recovery_point };
+        let mut files = Self { stable_below, mute: !clean && !known, ..Self::default() };
         let listed = |segment: &&Arc<Segment>| place.listing.aborted.contains(&segment.base_offset);
         for segment in place.segments.iter().filter(listed) {
             let path = place.home.path(segment.base_offset, names::TXN_INDEX);
@@ -56,12 +68,14 @@ impl TxnFiles {
                 Err(error) if error.kind() == ErrorKind::InvalidData => {
                     report.notes.push(format!("{}: {error}", path.display()));
                     files.damaged.insert(segment.base_offset);
+                    files.mute = true;
                     files.replay_at(segment.base_offset);
                 }
                 Err(error) => return Err(LogError::at(path)(error)),
             }
         }
         files.hear(place, report)?;
+        files.hear_doubts(place, report)?;
         for look in place.looks {
             // After an orderly stop that vouches for them the last segment is as good as the rest, unless it was in doubt.
             let whole = look.from == look.base_offset && place.home.vouched.is_none();
@@ -76,6 +90,7 @@ impl TxnFiles {
             report
                 .notes
                 .push(format!("{path}: indexes of aborted transactions are not those of the last stop"));
+            files.mute = true;
             files.replay_at(first_base(place));
         }
         Ok(files)
@@ -94,7 +109,7 @@ impl TxnFiles {
                     "{}: {error}; the whole log is looked at for aborted transactions",
                     path.display()
                 ));
-                self.no_witness = true;
+                (self.no_witness, self.mute) = (true, true);
                 self.replay_at(first_base(place));
             }
             Err(error) => return Err(LogError::at(path)(error)),
@@ -109,7 +124,29 @@ impl TxnFiles {
         for base in wrong {
             let path = place.home.path(base, names::TXN_INDEX);
             report.notes.push(format!("{}: entries are missing", path.display()));
+            self.mute = true;
             self.replay_at(base);
+        }
+        Ok(())
+    }
+
+    /// Looks again where it was in doubt what became of transactions.
+    fn hear_doubts(&mut self, place: &Place<'_>, report: &mut RecoveryReport) -> Result<(), LogError> {
+        if !place.listing.undecided {
+            return Ok(());
+        }
+        let path = place.home.dir.join(undecided::FILE);
+        self.undecided = true;
+        match Undecided::read(&*place.home.disk, &place.home.dir) {
+            Ok(firsts) => firsts.into_iter().flatten().for_each(|first| self.replay_at(first)),
+            Err(error) if error.kind() == ErrorKind::InvalidData => {
+                report.notes.push(format!(
+                    "{}: {error}; the whole log is looked at for transactions in doubt",
+                    path.display()
+                ));
+                self.replay_at(first_base(place));
+            }
+            Err(error) => return Err(LogError::at(path)(error)),
         }
         Ok(())
     }
@@ -151,14 +188,56 @@ impl TxnFiles {
         }
     }
 
+    /// The file of `segment` has entries: what is not met of it is missed.
+    pub(crate) fn name(&self, segment: &Segment) -> bool {
+        self.believed.get(&segment.base_offset).is_some_and(|entries| !entries.is_empty())
+    }
+
+    /// The marker that aborted the transaction in which a producer wrote at `offset`, as far as the files say so.
+    pub(crate) fn aborted_at(&self, producer_id: i64, offset: i64) -> Option<i64> {
+        let entries = self.by_producer().get(&producer_id)?;
+        let (marker, first) = *entries.get(entries.partition_point(|(marker, _)| *marker < offset))?;
+        (first <= offset).then_some(marker)
+    }
+
+    fn by_producer(&self) -> &HashMap<i64, Vec<(i64, i64)>> {
+        self.by_producer.get_or_init(|| {
+            let mut all: HashMap<i64, Vec<(i64, i64)>> = HashMap::new();
+            for entry in self.believed.values().flatten() {
+                all.entry(entry.producer_id).or_default().push((entry.last_offset, entry.first_offset));
+            }
+            all
+        })
+    }
+
+    /// Whether one of the files has an entry for the marker at `offset`, made by somebody who knew which transaction it
+    /// ended: nothing was in doubt before this start.
+    pub(crate) fn know_marker(&self, offset: i64) -> bool {
+        let file = self.believed.range(..=offset).next_back();
+        let has = |(_, entries): (&i64, &Vec<AbortedTxn>)| {
+            entries.binary_search_by_key(&offset, |entry| entry.last_offset).is_ok()
+        };
+        !self.undecided && file.is_some_and(has)
+    }
+
+    /// Whether the files know every marker below `offset` that aborted something.
+    pub(crate) fn know_all_below(&self, offset: i64) -> bool {
+        !self.mute && offset <= self.stable_below
+    }
+
     /// There is more in `segment` than could be replayed.
     pub(crate) fn unseen(&mut self, segment: &Segment) {
         let base = segment.base_offset;
         self.unseen = Some(self.unseen.map_or(base, |first| first.min(base)));
     }
 
-    pub(crate) fn is_unseen_somewhere(&self) -> bool {
-        self.unseen.is_some()
+    /// Writes down where transactions are in doubt, or that none is any more.
+    pub(crate) fn tell_doubts(&self, place: &Place<'_>, found: &Undecided) -> Result<(), LogError> {
+        if *found == Undecided::default() && !self.undecided {
+            return Ok(());
+        }
+        let path = place.home.dir.join(undecided::FILE);
+        found.write(&*place.home.disk, &place.home.dir).map_err(LogError::at(path))
     }
 
     /// The log was replayed from `start` on: files that do not agree with it are written anew. Returns the

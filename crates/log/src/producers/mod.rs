@@ -79,6 +79,19 @@ impl ProducerTable {
         self.open.first()
     }
 
+    /// First offset and producer of each open transaction, the earliest first.
+    pub(crate) fn open(&self) -> impl Iterator<Item = (i64, i64)> {
+        self.open.iter()
+    }
+
+    /// The open transaction of a producer may have ended where nothing can be read: what it writes next begins another.
+    pub(crate) fn end_unseen(&mut self, id: i64) {
+        let Self { known, open, .. } = self;
+        if let Some(first_offset) = known.get_mut(&id).and_then(|known| known.txn_first_offset.take()) {
+            open.end(first_offset);
+        }
+    }
+
     /// Puts a producer from a snapshot in place.
     pub(crate) fn restore(&mut self, id: i64, mut producer: Producer, now_ms: i64) {
         if let Some(first_offset) = producer.txn_first_offset {
@@ -102,13 +115,20 @@ impl ProducerTable {
         }
     }
 
-    /// Adds batches before the last one of each producer, where `found` agrees with what is known.
-    pub(crate) fn complete_from(&mut self, found: &Self) {
-        for (id, producer) in &mut self.known {
+    /// Adds batches before the last one of each producer, where `found` agrees with what is known, as far as they are
+    /// `good`: each is asked for, with its producer's id and epoch.
+    pub(crate) fn complete_from<E>(
+        &mut self,
+        found: &Self,
+        good: &mut dyn FnMut((i64, i16), &BatchMeta) -> Result<bool, E>,
+    ) -> Result<(), E> {
+        for (id, producer) in self.known.iter_mut().filter(|(_, producer)| !producer.is_complete()) {
             if let Some(found) = found.known.get(id) {
-                producer.complete_from(found);
+                let epoch = found.epoch;
+                producer.complete_from(found, &mut |batch| good((*id, epoch), batch))?;
             }
         }
+        Ok(())
     }
 
     /// Whether a batch may be appended. No more than `max` transactions may be open.

@@ -88,13 +88,18 @@ impl Producer {
             || first.is_none_or(|first| first.last_sequence < 0 || first.first_sequence() == 0)
     }
 
-    /// Takes the batches before its only one from what the log says of it, as far back as they follow each other.
-    pub(crate) fn complete_from(&mut self, found: &Self) {
+    /// Takes the batches before its only one from what the log says of it, as far back as they follow each other and are
+    /// `good`.
+    pub(crate) fn complete_from<E>(
+        &mut self,
+        found: &Self,
+        good: &mut dyn FnMut(&BatchMeta) -> Result<bool, E>,
+    ) -> Result<(), E> {
         // A snapshot has one time for the producer, which may be that of a marker after its last batch.
         let last =
             |of: &Self| of.last().map(|last| (last.last_sequence, last.last_offset, last.offset_delta));
         if found.epoch != self.epoch || last(found) != last(self) {
-            return;
+            return Ok(());
         }
         let chain: Vec<BatchMeta> = found.batches.iter().rev().flatten().copied().collect();
         let follows = |pair: &[BatchMeta]| {
@@ -102,11 +107,22 @@ impl Producer {
             newer.first_sequence() == older.last_sequence.wrapping_add(1) & i32::MAX
                 && older.last_offset < newer.first_offset()
         };
-        let kept = 1 + chain.windows(2).take_while(|pair| follows(pair)).count();
+        let follow = 1 + chain.windows(2).take_while(|pair| follows(pair)).count();
+        let mut kept = 0;
+        while kept < follow
+            && let Some(batch) = chain.get(kept)
+            && good(batch)?
+        {
+            kept += 1;
+        }
+        if kept == 0 {
+            return Ok(());
+        }
         self.batches = [None; BATCHES_KEPT];
         for batch in chain.into_iter().take(kept).rev() {
             self.push(batch);
         }
+        Ok(())
     }
 
     pub(crate) fn duplicate_of(&self, header: &BatchHeader) -> Option<&BatchMeta> {

@@ -6,6 +6,7 @@ use std::io;
 
 use bytes::Bytes;
 use pagewire_disk::DiskFile;
+use pagewire_record::batch::Batch;
 use pagewire_record::{BatchHeader, DecompressLimits, EndTxnMarker, HEADER_LEN, Records};
 
 use crate::scan::Found;
@@ -38,6 +39,18 @@ pub(crate) fn in_file(file: &dyn DiskFile, found: &Found) -> io::Result<Option<E
     let mut payload = vec![0; len as usize];
     file.read_exact_at(found.position + HEADER_LEN as u64, &mut payload)?;
     Ok(of_batch(&found.header, &payload))
+}
+
+/// The same, if the batch is as it was written: nobody has compared its checksum yet.
+pub(crate) fn whole_in_file(file: &dyn DiskFile, found: &Found) -> io::Result<Option<EndTxnMarker>> {
+    let size = found.header.size_in_bytes();
+    if size > (HEADER_LEN + PAYLOAD_MAX) as u64 {
+        return Ok(None);
+    }
+    let mut bytes = vec![0; size as usize];
+    file.read_exact_at(found.position, &mut bytes)?;
+    let batch = Batch::first(&bytes).ok().filter(|batch| batch.verify_crc().is_ok());
+    Ok(batch.and_then(|batch| of_batch(&batch.header, batch.payload())))
 }
 
 #[cfg(test)]

@@ -3,5 +3,6 @@
 pub(crate) mod index;
 pub(crate) mod marker;
 pub(crate) mod open;
+pub(crate) mod undecided;
 pub(crate) mod verification;
 pub(crate) mod witness;

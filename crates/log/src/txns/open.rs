@@ -21,6 +21,11 @@ impl OpenTxns {
         self.0.len()
     }
 
+    /// First offset and producer of each, the earliest first.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (i64, i64)> {
+        self.0.iter().map(|(first_offset, id)| (*first_offset, *id))
+    }
+
     /// First offset of the earliest.
     pub(crate) fn first(&self) -> Option<i64> {
         self.0.first_key_value().map(|(first_offset, _)| *first_offset)

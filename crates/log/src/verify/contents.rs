@@ -72,6 +72,7 @@ pub(super) fn name_others(
             EPOCH_CHECKPOINT_FILE,
             PARTITION_METADATA_FILE,
             txns::witness::FILE,
+            txns::undecided::FILE,
             rewritten::FILE,
             "quorum-state",
             "remote_log_snapshot",

@@ -4,7 +4,8 @@
 //! Where the walk over the files has found nothing wrong, recovery looks at headers only.
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use pagewire_disk::Disk;
@@ -27,6 +28,7 @@ const HANDLES: usize = 16;
 /// What will be cut, and rebuilt.
 #[derive(Debug, Default)]
 pub(super) struct Forecast {
+    dir: PathBuf,
     report: RecoveryReport,
     /// Nobody opens the directory at present, so what it will be is known.
     known: bool,
@@ -82,7 +84,7 @@ impl Forecast {
             Ok((log, report)) => {
                 let refused = known.log_start.is_some_and(|start| start > log.marks().log_end);
                 let start_is_new = known.start_is_lost || refused && !known.certain_start;
-                Self { report, known: true, start_is_new, is_kafkas: false }
+                Self { dir: dir.to_path_buf(), report, known: true, start_is_new, is_kafkas: false }
             }
             Err(error) => Self::impossible(dir, &error, kept),
         }
@@ -128,6 +130,14 @@ impl Forecast {
             let what = format!("{bytes} bytes go: {reason}");
             let fate = Fate::Cut { offset: self.log_end() };
             kept.push(Finding::new(Severity::Damage, file, what, fate).at(*position));
+        }
+        for Range { start, end } in &self.report.undecided {
+            let what = format!(
+                "transactions that are open since this offset may have ended among records that are lost: readers of committed \
+                 records are refused the offsets {start} to {}, and compaction leaves them alone",
+                end - 1
+            );
+            kept.push(Finding::new(Severity::Damage, &self.dir, what, Fate::Refused).offset(*start));
         }
         // After a kill what is derived is never whole; that is no news.
         let follows = |file: &Path| self.start_is_new && file.ends_with(EPOCH_CHECKPOINT_FILE);

@@ -107,9 +107,9 @@ fn a_transaction_that_may_have_ended_in_damage_is_told() {
     bench.log.sync().expect("synced");
     flip(&bench, 0, commit, MAGIC, 1);
     let bench = again(bench, false);
-    let told =
-        bench.report.notes.iter().any(|note| note.contains("open since offset 0 may have ended there"));
+    let told = bench.report.notes.iter().any(|note| note.contains("open since offset 0 may have ended"));
     assert!(told, "{:?}", bench.report.notes);
+    assert_eq!(bench.report.undecided, [0..commit + 1]);
 }
 
 #[test]

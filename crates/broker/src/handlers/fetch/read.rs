@@ -222,7 +222,9 @@ impl Answers {
 fn failed(partition: &Partition, error: &ReadError) -> Answer {
     let code = match error {
         ReadError::OffsetOutOfRange { .. } => return Answer::failed(ErrorCode::OffsetOutOfRange),
-        ReadError::Corrupt { .. } | ReadError::Damaged { .. } => ErrorCode::CorruptMessage,
+        ReadError::Corrupt { .. } | ReadError::Damaged { .. } | ReadError::Undecided { .. } => {
+            ErrorCode::CorruptMessage
+        }
         ReadError::Io(_) => ErrorCode::KafkaStorageError,
     };
     partition.note_unreadable(error);

@@ -25,6 +25,7 @@ mod strays;
 mod sums;
 mod survey;
 mod together;
+mod undecided;
 mod vouched;
 
 use std::collections::BTreeMap;

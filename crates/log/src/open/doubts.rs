@@ -1,0 +1,67 @@
+//! Transactions that may have ended among records that are lost, while a log is replayed.
+//!
+//! ```text
+//!   data of P ── [ lost ] ──▶ an entry of P's transaction in an index of aborted ones?
+//!                               ├─ its marker is in there: aborted      ├─ its marker comes later: open until then
+//!                               └─ none ─▶ in doubt ─▶ P's next marker: a COMMIT, or an ABORT that the index knows
+//!                                                        of another transaction: it was not aborted, and is no more open
+//! ```
+//!
+//! An ABORT has its entry in the file before the marker is in the log, and on the disk before the recovery point passes
+//! it. So the files know every transaction that was aborted below it, as long as all of them can be believed; where they
+//! cannot, or what is lost reaches past it, nobody knows what was lost. Whatever P writes after that begins a new
+//! transaction: no marker decides on what lies on both sides of a loss. So an entry of an ABORT that came after a start
+//! in doubt says nothing of what lies before the loss.
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use pagewire_record::ControlType;
+
+use crate::open::txn_files::TxnFiles;
+use crate::producers::ProducerTable;
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(crate) struct Doubts {
+    /// Of producers without a marker since: the offsets, and whether all that was aborted among what is lost is known.
+    pending: HashMap<i64, Vec<(Range<i64>, bool)>>,
+    lasting: Vec<Range<i64>>,
+}
+
+impl Doubts {
+    /// Records of these offsets are lost. `table`: as of the first of them.
+    pub(crate) fn lost(&mut self, offsets: &Range<i64>, table: &mut ProducerTable, files: &TxnFiles) {
+        let open: Vec<(i64, i64)> = table.open().collect();
+        for (first_offset, producer_id) in open {
+            match files.aborted_at(producer_id, first_offset) {
+                Some(marker) if marker >= offsets.end => continue,
+                Some(_) => {}
+                None => {
+                    let doubt = (first_offset..offsets.end, files.know_all_below(offsets.end));
+                    self.pending.entry(producer_id).or_default().push(doubt);
+                }
+            }
+            table.end_unseen(producer_id);
+        }
+    }
+
+    /// A marker of a producer was met at `offset`.
+    pub(crate) fn marker(&mut self, producer_id: i64, kind: ControlType, offset: i64, files: &TxnFiles) {
+        let Some(pending) = self.pending.remove(&producer_id) else { return };
+        let ends = match kind {
+            ControlType::Commit => true,
+            ControlType::Abort => files.know_marker(offset),
+            // Of a later time: what it decides is not known.
+            _ => false,
+        };
+        let lasting = pending.into_iter().filter(|(_, all_known)| !(ends && *all_known));
+        self.lasting.extend(lasting.map(|(offsets, _)| offsets));
+    }
+
+    /// The offsets of those that stay in doubt.
+    pub(crate) fn end(self) -> Vec<Range<i64>> {
+        let pending = self.pending.into_values().flatten().map(|(offsets, _)| offsets);
+        self.lasting.into_iter().chain(pending).collect()
+    }
+}
