@@ -74,7 +74,8 @@ pub(crate) async fn run(args: RestoreArgs) -> anyhow::Result<()> {
 
 /// What to type where the backup went bad.
 fn ways_on(from: &Path, to: &[PathBuf], links: bool) -> String {
-    let to: String = to.iter().map(|dir| format!(" --to {}", Pasted(dir))).collect();
+    let to: Vec<String> = to.iter().map(|dir| format!(" --to {}", Pasted(dir))).collect();
+    let to = to.concat();
     let (from, link) = (Pasted(from), if links { " --link" } else { "" });
     format!(
         "`pagewire backup verify {from}` names all such files; `pagewire restore --accept-damage --from {from}{to}{link}` takes \

@@ -1,6 +1,8 @@
 //! Every bit of a small file of each kind flipped, and each length that is shorter, after an orderly stop and after a kill. The
 //! tests beside this one take a few of these each time; all of them take minutes: `cargo xtask damage`, with optimisation.
 
+#![allow(clippy::print_stdout, reason = "how many there were, for whoever runs all of them")]
+
 use crate::derived::{are_those_of_the_batches, change_no_answer};
 use crate::harm::Cases::Every;
 use crate::records::are_found_and_served_by_nobody;

@@ -24,12 +24,16 @@ struct Line<'a> {
     offset: Option<i64>,
     /// Of records that are damaged or missing: where good ones go on, null if none follow. Not there of anything else.
     #[serde(skip_serializing_if = "Option::is_none")]
-    next_offset: Option<Option<i64>>,
+    next_offset: Option<NextOffset>,
     what: &'a str,
     fate: &'static str,
     /// Where the log ends afterwards, if it is cut.
     ends_at: Option<i64>,
 }
+
+/// Where good records go on; none if none follow.
+#[derive(Serialize)]
+struct NextOffset(Option<i64>);
 
 /// The last line for programs.
 #[derive(Serialize)]
@@ -105,8 +109,8 @@ fn line(finding: &Finding) -> Line<'_> {
         position: *position,
         offset: *offset,
         next_offset: onward.map(|onward| match onward {
-            Onward::At(offset) => Some(offset),
-            Onward::Nowhere => None,
+            Onward::At(offset) => NextOffset(Some(offset)),
+            Onward::Nowhere => NextOffset(None),
         }),
         what,
         fate: fate.name(),

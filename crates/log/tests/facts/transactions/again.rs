@@ -53,7 +53,7 @@ fn committed(bench: &Bench) -> Vec<i64> {
     let (mut at, mut read) = (0, Vec::new());
     while at < stable(bench) {
         let slice = bench.log.read(at, 1 << 20, ReadUpTo::LastStable, true).expect("read");
-        let mut ahead: Vec<AbortedTxn> = slice.aborted.to_vec();
+        let mut ahead: Vec<AbortedTxn> = slice.aborted.clone();
         ahead.sort_by_key(|txn| txn.first_offset);
         let mut aborted: Vec<i64> = Vec::new();
         let Some(range) = slice.range else { break };
