@@ -33,7 +33,7 @@ pub(crate) fn mark_lost(
 ) -> Result<(), LogError> {
     let start = options.log_start_offset.max(0);
     let Some(&first) = listing.bases.first() else {
-        let reached = depth.reached(false);
+        let reached = depth.reached(None);
         if reached > start {
             let from =
                 said(home).and_then(|epochs| begins(&epochs)).unwrap_or(start).clamp(start, reached - 1);

@@ -11,7 +11,7 @@
 //! keeps what was written last and forgets an older name; then their offsets are told as lost, which is better than to give out
 //! some again that were answered. A time index, whose last word is written as the next segment begins, is not asked.
 //!
-//! An entry counts as long as those up to it rise. Whoever relies on it keeps the file: it is what tells the hole from one that
+//! How far the entries are believed: `entries_said`. Whoever relies on it keeps the file: it is what tells the hole from one that
 //! a torn write leaves, until the recovery point has passed it.
 
 use std::io;
@@ -20,7 +20,7 @@ use std::path::PathBuf;
 use pagewire_disk::{Disk, OpenMode};
 
 use crate::errors::LogError;
-use crate::files::{Entries, OffsetEntry};
+use crate::open::entries_said;
 
 /// An index without its segment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,16 +36,7 @@ impl Orphan {
     /// What the offset index at `path` says, of a segment that began at `base`; `None`: nothing.
     pub(crate) fn read(disk: &dyn Disk, path: PathBuf, base: i64) -> io::Result<Option<Self>> {
         let file = disk.open(&path, OpenMode::Read)?;
-        let mut entries = Entries::<OffsetEntry>::new(&*file, file.len()?);
-        // The first batch of a segment has no entry, and zeros are none.
-        let mut last = OffsetEntry { relative_offset: 0, position: 0 };
-        while let Some((_, entry)) = entries.next()? {
-            if entry.position <= last.position || entry.relative_offset <= last.relative_offset {
-                break;
-            }
-            last = entry;
-        }
-        let upto = base.checked_add(i64::from(last.relative_offset) + 1).filter(|_| last.position > 0);
+        let upto = entries_said::upto(&*file)?.and_then(|relative| base.checked_add(relative));
         Ok(upto.map(|upto| Self { path, base, upto }))
     }
 }

@@ -64,11 +64,13 @@ impl LockedDir {
         known.make_up_for_lost(disk.as_ref(), &path, &found)?;
 
         let Known { evidence, cleaning, written, sums } = known;
-        let (health, producers) = (Arc::default(), ProducerBudget::new(PRODUCERS_MAX));
+        let (health, unnoted) = (Arc::default(), Arc::default());
+        let producers = ProducerBudget::new(PRODUCERS_MAX);
         let opening = Opening {
             disk: &disk,
             handles: &options.handles,
             health: &health,
+            unnoted: &unnoted,
             producers: &producers,
             evidence: &evidence,
             holes: &|topic, partition, point| cleaning.holes(topic, partition, point),
@@ -114,6 +116,7 @@ impl LockedDir {
             cleaning: CleaningCell::new(cleaning),
             scrubbing: Mutex::default(),
             health,
+            unnoted,
             given_up: AtomicBool::default(),
             behind: AtomicBool::default(),
         };

@@ -15,13 +15,16 @@ mod leftovers;
 mod lengths;
 mod load;
 mod lost;
+mod lost_point;
 mod missing;
 mod offline;
 mod orphans;
 mod rounds;
 mod sums;
 mod survey;
+mod taken_away;
 mod together;
+mod unnoted;
 mod vouched;
 
 use std::collections::BTreeMap;
