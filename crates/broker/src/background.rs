@@ -3,7 +3,7 @@
 //! Each round runs on the I/O pool and never twice at a time. A round that finds nothing to do costs microseconds; an
 //! idle broker wakes up every few seconds only. Settings that change have retention look again at once.
 
-use std::{sync::Arc, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 
 use pagewire_log::{Flushed, Log, LogDir, Removed};
 use tokio::{
@@ -25,7 +25,7 @@ const FLUSH_EVERY: Duration = Duration::from_secs(1);
 const CLOSE_FILES_EVERY: Duration = Duration::from_secs(1);
 
 /// Records that became stable in a segment of which no checkpoint knows are written down within this. While there are none
-/// that costs a look at the marks of each log.
+/// that costs nothing.
 const NOTE_EVERY: Duration = Duration::from_secs(1);
 
 /// Directories that are gone are noticed within this: one look-up of a name each.
@@ -204,18 +204,18 @@ fn wake_waiting(broker: &Broker) {
 /// so that recovery after a crash never reads them.
 fn checkpoint(log_dir: &LogDir, now_ms: i64) {
     flush(log_dir, now_ms);
-    write_checkpoints(log_dir);
+    tell_unwritten(log_dir.write_checkpoints().map(drop));
 }
 
 /// The first records that are stable in a segment are worth a checkpoint of their own.
 fn note(log_dir: &LogDir, _now_ms: i64) {
     if log_dir.has_unnoted() {
-        write_checkpoints(log_dir);
+        tell_unwritten(log_dir.note_stable());
     }
 }
 
-fn write_checkpoints(log_dir: &LogDir) {
-    if let Err(error) = log_dir.write_checkpoints() {
+fn tell_unwritten(written: io::Result<()>) {
+    if let Err(error) = written {
         // The directory says it once.
         debug!(%error, "checkpoints could not be written; a restart will scan more");
     }

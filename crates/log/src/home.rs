@@ -13,6 +13,7 @@ use crate::handles::Handles;
 use crate::health::Health;
 use crate::producers::budget::ProducerBudget;
 use crate::segment::names;
+use crate::unnoted::Unnoted;
 
 /// What an orderly stop vouches for of one log: checksums of what no other file shows to be right.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +33,8 @@ pub(crate) struct Home {
     pub(crate) producers: Arc<ProducerBudget>,
     /// Whether the logs of the log directory take writes.
     pub(crate) health: Arc<Health>,
+    /// Which of them no checkpoint knows well enough.
+    pub(crate) unnoted: Arc<Unnoted>,
     /// Bytes of log that were checked, for whoever watches a recovery.
     pub(crate) checked: Arc<AtomicU64>,
     /// What the last orderly stop left, if it did.
@@ -44,6 +47,8 @@ pub(crate) struct Home {
     recovery_is_certain: bool,
     /// What the high watermark had reached, if that is known.
     high_watermark: Option<i64>,
+    /// It is one that was written.
+    watermark_is_certain: bool,
     /// The directory has another name, or another log has moved in: nothing is opened by name any more.
     gone: AtomicBool,
     /// The log was compacted at some time: holes between its offsets are no losses.
@@ -82,11 +87,13 @@ impl Home {
             handles,
             producers: Arc::default(),
             health: Arc::default(),
+            unnoted: Arc::default(),
             checked: Arc::default(),
             vouched: None,
             recovery_known: true,
             recovery_is_certain: true,
             high_watermark: None,
+            watermark_is_certain: false,
             certain_start: true,
             gone: AtomicBool::default(),
             compacted: AtomicBool::default(),
@@ -100,6 +107,11 @@ impl Home {
     /// than all of them may.
     pub(crate) fn within(self, health: &Arc<Health>, producers: &Arc<ProducerBudget>) -> Self {
         Self { health: Arc::clone(health), producers: Arc::clone(producers), ..self }
+    }
+
+    /// The home of a log that says with the others of its log directory what no checkpoint knows.
+    pub(crate) fn noted_with(self, unnoted: &Arc<Unnoted>) -> Self {
+        Self { unnoted: Arc::clone(unnoted), ..self }
     }
 
     /// The same home of a log that was compacted, whatever its settings say now.
@@ -164,6 +176,15 @@ impl Home {
     /// The home of a log whose recovery point was read from a file that may hold anything, unless it is `certain`.
     pub(crate) fn certain_recovery(self, certain: bool) -> Self {
         Self { recovery_is_certain: certain, ..self }
+    }
+
+    /// The home of a log whose high watermark was read from a file that holds what was written, if that is `certain`.
+    pub(crate) fn certain_watermark(self, certain: bool) -> Self {
+        Self { watermark_is_certain: certain, ..self }
+    }
+
+    pub(crate) fn watermark_is_certain(&self) -> bool {
+        self.watermark_is_certain
     }
 
     pub(crate) fn recovery_is_certain(&self) -> bool {

@@ -94,6 +94,7 @@ mod sick;
 mod sync;
 mod times;
 mod txns;
+mod unnoted;
 pub mod verify;
 mod writer;
 

@@ -42,6 +42,7 @@ impl Log {
         match self.sync_dirty(segments) {
             Ok(()) => {
                 self.marks.synced_to(target);
+                self.tell_unnoted();
                 Ok(self.marks.load().recovery_point)
             }
             Err(SyncError::NotBegun(error)) => {

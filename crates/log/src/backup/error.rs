@@ -27,7 +27,7 @@ pub enum BackupError {
         /// What is wrong.
         reason: String,
     },
-    /// Compaction replaced segments faster than they were copied.
+    /// Compaction replaced segments, or an index was written anew, faster than they were copied.
     #[error("{} changes faster than it can be copied", .0.display())]
     Changing(PathBuf),
 }
@@ -42,6 +42,11 @@ impl BackupError {
     pub fn damaged(path: &Path) -> impl FnOnce(Bad) -> Self {
         let path = path.to_path_buf();
         move |(position, reason)| Self::Damaged { path, position, reason }
+    }
+
+    /// Whether the file at `from` had fewer bytes by the time they were read.
+    pub(super) fn ended_early(&self, from: &Path) -> bool {
+        matches!(self, Self::Io { path, error } if path == from && error.kind() == io::ErrorKind::UnexpectedEof)
     }
 
     /// Whether nothing is wrong but that it was to end.

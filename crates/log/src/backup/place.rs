@@ -14,6 +14,10 @@ use super::{
 };
 use crate::segment::Segment;
 
+/// Copies of a file that is written anew while it is copied. Nobody does that for long: an index is, once, when it turns out to be
+/// none.
+const COPIES_MAX: usize = 16;
+
 /// Where copies go, and how.
 pub(super) struct Placing<'a> {
     pub(super) disk: &'a dyn Disk,
@@ -47,12 +51,35 @@ impl Placing<'_> {
         copied.map(|copied| copied.knowing(&expected))
     }
 
-    /// A file that is copied whatever the file system offers.
+    /// A file that is copied whatever the file system offers. A reader may write it anew meanwhile: what is there is copied, until
+    /// it is still the same afterwards.
     pub(super) fn beside(&self, file: &Named) -> Result<CopiedFile, BackupError> {
-        // A reader may have written it anew since, shorter.
-        let bytes = file.file.len().map_err(BackupError::at(&file.path))?;
-        let (name, path) = (file.name.clone(), file.path.clone());
-        self.copied(&Named { name, path, file: Arc::clone(&file.file), bytes }, None)
+        for _ in 0..COPIES_MAX {
+            let bytes = file.file.len().map_err(BackupError::at(&file.path))?;
+            let (name, path) = (file.name.clone(), file.path.clone());
+            let now = Named { name, path, file: Arc::clone(&file.file), bytes };
+            match self.copied(&now, None) {
+                Ok(copied) if self.is_still(&now, &copied)? => return Ok(copied),
+                Err(error) if !error.ended_early(&now.path) => return Err(error),
+                _ => {}
+            }
+            let target = self.to.join(&now.name);
+            self.disk.remove_file(&target).map_err(BackupError::at(&target))?;
+        }
+        Err(BackupError::Changing(file.path.clone()))
+    }
+
+    /// Whether a file holds what was copied of it.
+    fn is_still(&self, from: &Named, copied: &CopiedFile) -> Result<bool, BackupError> {
+        let len = || from.file.len().map_err(BackupError::at(&from.path));
+        if len()? != copied.bytes {
+            return Ok(false);
+        }
+        match carry((&from.path, &*from.file), copied.bytes, None, None, self.options.pace) {
+            Ok(crc32c) => Ok(copied.crc32c == Some(crc32c) && len()? == copied.bytes),
+            Err(error) if error.ended_early(&from.path) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     /// A file made of `bytes`.

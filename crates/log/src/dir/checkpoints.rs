@@ -33,6 +33,8 @@ pub(super) struct Checkpoints {
     /// A checksum says that the starts are those that were written.
     pub(super) starts_are_certain: bool,
     pub(super) high_watermark: OffsetCheckpoint,
+    /// A checksum says that the high watermarks are those that were written.
+    pub(super) watermarks_are_certain: bool,
 }
 
 /// What the files hold for certain; `None` for one of which nobody knows: it was damaged, or is being written, or that
@@ -93,6 +95,7 @@ impl Checkpoints {
             log_start: log_start.content.clone().unwrap_or_default(),
             starts_are_certain: log_start.certain,
             high_watermark: high_watermark.content.clone().unwrap_or_default(),
+            watermarks_are_certain: high_watermark.certain,
         };
         Ok((checkpoints, Written([recovery.content, log_start.content, high_watermark.content])))
     }
@@ -176,7 +179,7 @@ impl LogDir {
     /// sick disk takes the directory offline; on a full one the next call tries again.
     pub fn write_checkpoints(&self) -> io::Result<usize> {
         let starts_are_stable = self.sync_to_starts();
-        self.make_evident();
+        self.make_evident(self.entries());
         let mut written = self.written.lock();
         let Checkpoints { recovery, log_start, high_watermark, .. } =
             Checkpoints::of(&self.table.read(), &self.carried.lock());
@@ -202,6 +205,7 @@ impl LogDir {
                 entry.log.checkpointed(point.unwrap_or(0));
             }
         }
+        self.forget_noted();
         self.note_written();
         starts_are_stable.map(|()| files)
     }
@@ -210,7 +214,49 @@ impl LogDir {
     /// segment lost, or a batch of it damaged, and the process killed, nobody would know that they had been stable. So after the
     /// first sync of a log, and after the first behind each new segment, a checkpoint is due.
     pub fn has_unnoted(&self) -> bool {
-        self.table.read().entries().any(|entry| entry.log.is_unnoted())
+        !self.unnoted.is_empty()
+    }
+
+    /// Writes down up to where [those logs](Self::has_unnoted) are stable, and nothing else: no other log is looked at. An error is
+    /// that of [`write_checkpoints`](Self::write_checkpoints).
+    pub fn note_stable(&self) -> io::Result<()> {
+        let mut due: Vec<_> =
+            self.unnoted.names().iter().filter_map(|(topic, at)| self.entry(topic, *at)).collect();
+        due.retain(|entry| entry.log.is_unnoted());
+        self.make_evident(due.clone());
+        let mut written = self.written.lock();
+        // Should it fail, nobody knows what has landed.
+        let Some(mut recovery) = written.0.first_mut().and_then(Option::take) else {
+            drop(written);
+            return self.write_checkpoints().map(drop);
+        };
+        // One that was deleted meanwhile must not be named again.
+        due.retain(|entry| self.is_open(entry));
+        let point = |log: &Log| log.evident_point(log.marks().recovery_point);
+        let points: Vec<_> = due.iter().map(|entry| point(&entry.log)).collect();
+        for (entry, point) in due.iter().zip(&points) {
+            recovery.set(entry.log.topic(), entry.log.partition(), *point);
+        }
+        if !due.is_empty() {
+            self.write_summed(&[(RECOVERY_POINT_FILE, &recovery)])?;
+        }
+        if let Some(first) = written.0.first_mut() {
+            *first = Some(recovery);
+        }
+        for (entry, point) in due.iter().zip(points) {
+            entry.log.checkpointed(point);
+        }
+        self.forget_noted();
+        Ok(())
+    }
+
+    fn is_open(&self, entry: &Arc<Entry>) -> bool {
+        let open = self.entry(entry.log.topic(), entry.log.partition());
+        open.is_some_and(|open| Arc::ptr_eq(&open, entry))
+    }
+
+    fn forget_noted(&self) {
+        self.unnoted.keep(|topic, partition| self.get(topic, partition).is_some_and(|log| log.is_unnoted()));
     }
 
     /// Makes sure that the checkpoints name the compacted logs before anything is appended to them: whoever made one
@@ -244,9 +290,8 @@ impl LogDir {
         due.iter().zip(answers).find_map(failed).map_or(Ok(()), Err)
     }
 
-    /// Makes the index entries of all that is stable as stable. Of most logs there are no new ones, which costs nothing.
-    fn make_evident(&self) {
-        let mut due = self.entries();
+    /// Makes the index entries of all that is stable in these logs as stable. Of most logs there are no new ones, which costs nothing.
+    fn make_evident(&self, mut due: Vec<Arc<Entry>>) {
         due.retain(|entry| !entry.log.note_evident());
         parallel::map(&due, self.threads, |entry| entry.round(Log::make_evident));
     }

@@ -55,6 +55,7 @@ impl Evidence {
             legible: self.checkpoints.legible,
             recovery_is_certain: self.checkpoints.recovery_is_certain,
             starts_are_certain: self.checkpoints.starts_are_certain,
+            watermarks_are_certain: self.checkpoints.watermarks_are_certain,
             ..Checkpoints::default()
         };
         let mut sums = OffsetCheckpoint::new();

@@ -21,7 +21,7 @@
 //!
 //! Every call blocks on the disk except [`LogDir::get`], [`LogDir::logs`] and [`LogDir::offline`]. Time is passed in;
 //! the rounds ([`LogDir::retain`], [`LogDir::flush_due`], [`LogDir::close_files`], [`LogDir::unlink_due`],
-//! [`LogDir::write_checkpoints`]) are called by whoever owns the clock.
+//! [`LogDir::note_stable`], [`LogDir::write_checkpoints`]) are called by whoever owns the clock.
 //!
 //! Left to others: which topics exist and under which id (`metadata`), when rounds run (`broker`).
 
@@ -98,6 +98,7 @@ use crate::health::Health;
 use crate::online::online;
 use crate::producers::budget::ProducerBudget;
 use crate::scrub::Scrubbing;
+use crate::unnoted::Unnoted;
 use crate::{Handles, Log, OnlineCommand};
 use changing::Changing;
 use checkpoints::{Checkpoints, Written};
@@ -140,6 +141,8 @@ pub struct LogDir {
     cleaning: CleaningCell,
     /// Shared with all its logs: an error of one ends writes in all.
     health: Arc<Health>,
+    /// Filled by its logs: those of which the recovery point is to be written soon.
+    unnoted: Arc<Unnoted>,
     /// Where the scrub stands.
     pub(crate) scrubbing: Mutex<Scrubbing>,
     /// What is open of it is not to change its files any more: somebody opens it anew.

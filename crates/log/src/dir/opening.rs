@@ -20,6 +20,7 @@ use super::table::Entry;
 use crate::health::Health;
 use crate::home::Home;
 use crate::producers::budget::ProducerBudget;
+use crate::unnoted::Unnoted;
 use crate::{Handles, Log, LogError, OpenOptions, RecoveryReport, rewritten};
 
 /// What opening one log needs.
@@ -27,6 +28,7 @@ pub(super) struct Opening<'a> {
     pub(super) disk: &'a Arc<dyn Disk>,
     pub(super) handles: &'a Arc<Handles>,
     pub(super) health: &'a Arc<Health>,
+    pub(super) unnoted: &'a Arc<Unnoted>,
     pub(super) producers: &'a Arc<ProducerBudget>,
     pub(super) evidence: &'a Evidence,
     /// Where compaction may have made holes in a log, by its recovery point.
@@ -102,6 +104,7 @@ impl Opening<'_> {
         let Holes { compacted, whole_from } = (self.holes)(topic, partition, recovery_point);
         let home = Home::new(Arc::clone(self.disk), path.to_path_buf(), Arc::clone(self.handles))
             .within(self.health, self.producers)
+            .noted_with(self.unnoted)
             .compacted(compacted)
             .whole_since(whole_from)
             .witnessed(
@@ -109,6 +112,7 @@ impl Opening<'_> {
                 checkpoints.high_watermark.get(topic, partition),
             )
             .certain_recovery(checkpoints.recovery_is_certain)
+            .certain_watermark(checkpoints.watermarks_are_certain)
             .metered(self.checked)
             .certain_start(checkpoints.starts_are_certain)
             .vouched(self.evidence.vouched(topic, partition));

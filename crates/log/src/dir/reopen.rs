@@ -56,6 +56,7 @@ impl LogDir {
             disk: &self.disk,
             handles: &self.handles,
             health: &self.health,
+            unnoted: &self.unnoted,
             producers: &self.producers,
             evidence,
             holes: &|topic, partition, point| self.cleaning.lock().holes(topic, partition, point),

@@ -1,5 +1,6 @@
 //! How much of a log is looked at when it is opened, and what is known of it before.
 
+use crate::open::lost_point::{Heard, Ragged};
 use crate::open::witnesses::Checkpointed;
 
 /// What was known when the log was closed, or when the process that wrote it died.
@@ -13,6 +14,8 @@ pub(crate) struct Depth {
     pub(crate) certain: bool,
     /// What the high watermark had reached, if that is known: another witness of what was there.
     pub(crate) high_watermark: Option<i64>,
+    /// What others say of the log where its recovery point is not known.
+    pub(crate) heard: Heard,
     /// The log was closed in order.
     pub(crate) clean: bool,
     /// The log is or was compacted: offsets may be missing rightly.
@@ -55,10 +58,13 @@ impl Depth {
         }
     }
 
-    /// The offset that the log is known to have reached on stable storage.
-    pub(crate) fn reached(&self, ragged: bool) -> i64 {
-        let recovery_point = self.known.then_some(self.recovery_point);
-        reached(recovery_point, self.certain || ragged, self.high_watermark)
+    /// The offset that the log is known to have reached on stable storage, if these bytes at its end are none of its batches;
+    /// without a recovery point, the one up to which offsets were given out for all that is known.
+    pub(crate) fn reached(&self, ragged: Option<Ragged>) -> i64 {
+        if !self.known {
+            return self.heard.given_out(ragged);
+        }
+        reached(Some(self.recovery_point), self.certain || ragged.is_some(), self.high_watermark)
     }
 }
 
@@ -82,29 +88,32 @@ mod tests {
         known: true,
         certain: true,
         high_watermark: Some(50),
+        heard: Heard::NOBODY,
         clean: true,
         compacted: false,
         whole_from: i64::MIN,
     };
 
+    const RAGGED: Option<Ragged> = Some(Ragged { offset: 9, bytes: 100 });
+
     #[test]
     fn one_witness_alone_moves_no_end() {
         let doubted = Depth { certain: false, ..KNOWN };
-        assert_eq!(doubted.reached(false), 50);
+        assert_eq!(doubted.reached(None), 50);
         for other in [10, 90] {
-            assert!(Depth { high_watermark: Some(other), ..doubted }.reached(false) <= 50);
-            assert!(Depth { recovery_point: other, ..doubted }.reached(false) <= 50);
+            assert!(Depth { high_watermark: Some(other), ..doubted }.reached(None) <= 50);
+            assert!(Depth { recovery_point: other, ..doubted }.reached(None) <= 50);
         }
-        assert_eq!(Depth { high_watermark: None, ..doubted }.reached(false), 0);
+        assert_eq!(Depth { high_watermark: None, ..doubted }.reached(None), 0);
     }
 
     #[test]
     fn a_checksum_or_damaged_bytes_speak_for_the_recovery_point() {
         for high_watermark in [None, Some(10), Some(90)] {
             let depth = Depth { high_watermark, ..KNOWN };
-            assert_eq!(depth.reached(false), 50);
-            assert_eq!(Depth { certain: false, ..depth }.reached(true), 50);
-            assert_eq!(Depth { known: false, ..depth }.reached(true), 0);
+            assert_eq!(depth.reached(None), 50);
+            assert_eq!(Depth { certain: false, ..depth }.reached(RAGGED), 50);
+            assert_eq!(Depth { known: false, ..depth }.reached(RAGGED), 0);
         }
     }
 

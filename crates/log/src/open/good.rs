@@ -15,6 +15,7 @@ use pagewire_disk::DiskFile;
 use pagewire_record::{BatchError, BatchHeader};
 
 use crate::files::{BadBytes, BatchWalk, Step};
+use crate::scrub::ends_in_its_records;
 
 /// Offsets that one byte stands for at most. A record takes seven bytes before it is compressed, and differs from the one
 /// before it in one at least.
@@ -40,6 +41,11 @@ pub(crate) struct Unknown {
     pub(crate) upto: i64,
 }
 
+/// Behind which offset a log ends at most of which so many bytes begin with a batch of `offset`.
+pub(crate) fn most_behind(offset: i64, bytes: u64) -> i64 {
+    offset.saturating_add_unsigned(bytes.saturating_mul(OFFSETS_PER_BYTE_MAX))
+}
+
 /// The good batches of offsets from `offset` on that begin at or behind `from`.
 pub(crate) fn good_in(file: &dyn DiskFile, from: u64, size: u64, offset: i64) -> io::Result<Option<Good>> {
     let mut good: Option<Good> = None;
@@ -51,25 +57,49 @@ pub(crate) fn good_in(file: &dyn DiskFile, from: u64, size: u64, offset: i64) ->
     Ok(good)
 }
 
-/// Behind which offset the whole batches end that may be the log's own; `None` if there is none.
+/// Behind which offset the whole batches end that may be the log's own; `None` if there is none. The first one is whole as well
+/// if all that is wrong is its length, and it ends with the file.
 pub(crate) fn last_end_in(file: &dyn DiskFile, unknown: Unknown) -> io::Result<Option<i64>> {
     let Unknown { from, size, offset, reached, upto } = unknown;
     let known = reached.max(offset);
     let mut last = None;
-    each_whole(file, from..size, offset, |header, end| {
-        let offsets = (end - from).saturating_mul(OFFSETS_PER_BYTE_MAX);
-        let possible = known.saturating_add_unsigned(offsets).min(upto);
+    let mut meet = |header: &BatchHeader, end: u64| {
+        let possible = most_behind(known, end - from).min(upto);
         last = last.max(Some(header.next_offset()).filter(|next| *next <= possible));
-    })?;
+    };
+    if let Some(header) = only_with_another_length(file, from, size, offset)? {
+        meet(&header, size);
+    }
+    each_whole(file, from..size, offset, meet)?;
     Ok(last)
 }
 
-/// Whether a batch of this offset begins at `from` that would end behind the file: what follows its header are its records.
+/// The batch of this offset at `from`, if its checksum says that it ends with the file.
+fn only_with_another_length(
+    file: &dyn DiskFile,
+    from: u64,
+    size: u64,
+    offset: i64,
+) -> io::Result<Option<BatchHeader>> {
+    let mut walk = BatchWalk::new(file, from, size);
+    let Some(header) = walk.raw_header(from)?.filter(|header| header.base_offset == offset) else {
+        return Ok(None);
+    };
+    let end = walk.end_by_checksum(from, &header, &(offset + 1..=i64::MAX - 1))?;
+    Ok(end.filter(|end| *end == size && header.last_offset_delta >= 0).map(|_| header))
+}
+
+/// Whether a batch of this offset begins at `from` that would end behind the file, and what follows its header are its records.
 pub(crate) fn is_unfinished(file: &dyn DiskFile, from: u64, size: u64, offset: i64) -> io::Result<bool> {
     let mut walk = BatchWalk::new(file, from, size);
     let truncated =
         matches!(walk.step()?, Some(Step::Bad(BadBytes { error: BatchError::Truncated { .. }, .. })));
-    Ok(truncated && walk.raw_header(from)?.is_none_or(|header| header.base_offset == offset))
+    match walk.raw_header(from)? {
+        Some(header) if truncated => {
+            Ok(header.base_offset == offset && ends_in_its_records(&mut walk, from, &header)?)
+        }
+        _ => Ok(truncated),
+    }
 }
 
 /// Calls `meet` for each whole batch of offsets from `offset` on, with where it ends. Behind one that is not whole the next is

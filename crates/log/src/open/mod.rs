@@ -4,9 +4,11 @@ pub(crate) mod beginning;
 pub(crate) mod cut;
 pub(crate) mod depth;
 pub(crate) mod doubts;
+mod entries_said;
 pub(crate) mod epoch_check;
 pub(crate) mod good;
 pub(crate) mod listing;
+pub(crate) mod lost_point;
 pub(crate) mod orphans;
 pub(crate) mod recovery;
 pub(crate) mod refill;
@@ -32,6 +34,7 @@ use crate::log::Log;
 use crate::marks::{MarkCells, Marks};
 use crate::open::depth::Depth;
 use crate::open::listing::Listing;
+use crate::open::lost_point::Heard;
 use crate::open::recovery::Recovered;
 use crate::open::replay::{Place, Replayed, replay};
 use crate::rewritten;
@@ -201,6 +204,7 @@ fn load_segments(
         known: home.recovery_known(),
         certain: home.recovery_is_certain(),
         high_watermark: home.high_watermark(),
+        heard: if home.recovery_known() { Heard::NOBODY } else { Heard::of(home, &listing.snapshots) },
         clean: options.clean,
         compacted,
         whole_from: if compacted { home.whole_from().unwrap_or(i64::MAX) } else { i64::MIN },

@@ -13,7 +13,7 @@
 //! same of records that nobody was promised, and of those no start makes a hole. Then it is told that they are lost. A time index,
 //! whose last word is written as the next segment begins, is not asked.
 //!
-//! An entry counts as long as those up to it rise. Whoever relies on it keeps the file: it is what tells the hole from one that
+//! How far the entries are believed: `entries_said`. Whoever relies on it keeps the file: it is what tells the hole from one that
 //! a torn write leaves, until the recovery point has passed it.
 
 use std::io;
@@ -23,6 +23,7 @@ use pagewire_disk::{Disk, OpenMode};
 
 use crate::errors::LogError;
 use crate::files::{Entries, OffsetEntry};
+use crate::open::entries_said;
 
 /// An index without its segment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,8 +38,8 @@ pub(crate) struct Orphan {
 impl Orphan {
     /// What the offset index at `path` says, of a segment that began at `base`.
     pub(crate) fn read(disk: &dyn Disk, path: PathBuf, base: i64) -> io::Result<Self> {
-        let last = Self::last_entry(disk, &path)?;
-        let upto = last.and_then(|last| base.checked_add(i64::from(last.relative_offset) + 1));
+        let file = disk.open(&path, OpenMode::Read)?;
+        let upto = entries_said::upto(&*file)?.and_then(|relative| base.checked_add(relative));
         Ok(Self { path, base, upto: upto.unwrap_or(base) })
     }
 

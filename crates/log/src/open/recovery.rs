@@ -11,7 +11,8 @@
 //! goes on behind it. Where that was its end, it goes on in a new segment at the offset that it is known to have reached, or
 //! at the largest that the whole batches among those bytes have come to (`good`): no offset that was answered is given out again;
 //! that the end before it is lost is written down first, where nothing else would tell it from a hole of compaction's.
-//! If the recovery point is lost, only a torn end goes, which no whole batch follows.
+//! If the recovery point is lost, only a torn end goes, which no whole batch follows, and others say how far the log had come
+//! (`lost_point`).
 //!
 //! If the clean mark was a lie, the active segment is checked whole.
 
@@ -31,6 +32,7 @@ use crate::open::cut::{cut_tail, remove_from};
 use crate::open::depth::Depth;
 use crate::open::good::{Unknown, last_end_in};
 use crate::open::listing::Listing;
+use crate::open::lost_point::Ragged;
 use crate::open::orphans;
 use crate::open::trust::trusted_start;
 use crate::rewritten;
@@ -51,7 +53,7 @@ pub(crate) struct Recovered {
     /// Largest timestamp of the last segment's first batch, if that was among them.
     pub(crate) first_timestamp: Option<i64>,
     /// The last one ends in bytes that were stable once and are no batches.
-    ragged: bool,
+    ragged: Option<Ragged>,
     /// The offset that batches among those bytes have come to.
     last_end: Option<i64>,
 }
@@ -120,7 +122,7 @@ impl Recovered {
         before.close();
         let End { next_offset, size } = before.end();
         before.set_end(End { next_offset: base, size });
-        if !self.ragged
+        if self.ragged.is_none()
             && next_offset >= whole_from
             && let Some(lost) = Stretch::missing(size, next_offset..base)
         {
@@ -172,21 +174,22 @@ impl Recovered {
         let ragged = walked
             .damage
             .last()
-            .is_some_and(|last| matches!(last.harm, Harm::Damaged { to, .. } if to == size));
-        if ragged {
+            .filter(|last| matches!(last.harm, Harm::Damaged { to, .. } if to == size))
+            .map(|last| Ragged { offset: last.offset, bytes: size - last.begin() });
+        if ragged.is_some() {
             // Its readers stop before that; nothing is written behind it.
             segment.set_end(End { size, ..walked.end });
         }
         self.last_end = match walked.damage.last() {
-            Some(last) if ragged && reach.last => {
-                let (from, offset, reached) = (last.begin(), last.offset, depth.reached(true));
+            Some(last) if ragged.is_some() && reach.last => {
+                let (from, offset, reached) = (last.begin(), last.offset, depth.reached(ragged));
                 let unknown = Unknown { from, size, offset, reached, upto: reach.upto };
                 let read = segment.file().and_then(|file| last_end_in(&*file, unknown));
                 read.map_err(LogError::at(segment.path()))?
             }
             _ => None,
         };
-        let reached = depth.reached(true).max(self.last_end.unwrap_or(0));
+        let reached = depth.reached(ragged).max(self.last_end.unwrap_or(0));
         for stretch in walked.damage.into_vec() {
             // Whatever follows, the last segment's damage ends where it goes on.
             let upto = if stretch.end() == size && reach.last { reached } else { i64::MAX };

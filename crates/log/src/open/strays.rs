@@ -126,7 +126,7 @@ impl Pair {
         if end <= self.base {
             return Ok(Verdict::Follows);
         }
-        let goal = self.next.unwrap_or_else(|| depth.reached(false));
+        let goal = self.next.unwrap_or_else(|| depth.reached(None));
         let own_end = own_end_of(home, self.base)?.unwrap_or(i64::MIN).min(upto);
         let counts = own_end > end && (self.indexed || end < goal);
         Ok(if counts { Verdict::BothStay { end } } else { Verdict::Stray { end } })

@@ -1,5 +1,6 @@
 //! Taking away the files of segments that nobody reads any more: renamed for good, unlinked after `file.delete.delay.ms`.
 
+use std::collections::VecDeque;
 use std::io;
 use std::ops::RangeInclusive;
 use std::sync::atomic::Ordering;
@@ -8,17 +9,22 @@ use crate::log::Log;
 use crate::retention::doomed::Unlink;
 use crate::segment::names;
 
+/// What of a segment is renamed in one step, for good before the next. Its offset index goes before its records: alone it would
+/// say that they are lost. The rest goes after them: a log without its index of aborted transactions would have to be replayed.
+/// A reader may have made an index anew meanwhile.
+const STEPS: [&[&str]; 3] =
+    [&[names::INDEX], &[names::LOG], &[names::INDEX, names::TIME_INDEX, names::TXN_INDEX, names::SNAPSHOT]];
+
 impl Log {
-    /// Renames the doomed segments, oldest first and each log for good before the next, so that a crash leaves a log
-    /// without holes; the log before what goes with it, so that a crash leaves no log without its index of aborted
-    /// transactions.
+    /// Renames the doomed segments, oldest first and the records of each for good before those of the next, so that a crash leaves
+    /// a log without holes.
     ///
     /// ```text
-    ///   log 0 | sync | rest of 0, log 1 | sync | rest of 1, log 2 | sync | rest of 2 | sync
+    ///   index 0 | sync | log 0, index 1 | sync | rest of 0, log 1, index 2 | sync | rest of 1, log 2 | sync | rest of 2 | sync
     /// ```
     ///
-    /// What says that the log begins behind them comes first. Those that cannot be renamed now stay doomed. So do the others once somebody waits for the log to end: who deletes a
-    /// topic does not wait for all of them. The caller holds `placing`.
+    /// What says that the log begins behind them comes first. Those that cannot be renamed now stay doomed. So do the others
+    /// once somebody waits for the log to end: who deletes a topic does not wait for all of them. The caller holds `placing`.
     pub(crate) fn rename_doomed(&self) -> io::Result<()> {
         let mut going = self.doomed.lock().named().into_iter();
         if going.len() == 0 {
@@ -26,25 +32,24 @@ impl Log {
         }
         self.cut_epochs_on_disk()?;
         self.keep_producers()?;
-        let (log, rest) = names::OF_A_SEGMENT.split_at(1);
-        let mut before = None;
+        let mut under_way: VecDeque<(i64, &[&[&str]])> = VecDeque::with_capacity(STEPS.len());
         loop {
             let coming = if self.may_shrink().is_ok() { going.next() } else { None };
-            if before.or(coming).is_none() {
+            under_way.extend(coming.map(|base_offset| (base_offset, &STEPS[..])));
+            if under_way.is_empty() {
                 return Ok(());
             }
-            if let Some(base_offset) = before {
-                self.rename_deleted(base_offset, rest)?;
-            }
-            if let Some(base_offset) = coming {
-                self.rename_deleted(base_offset, log)?;
+            for (base_offset, steps) in &mut under_way {
+                if let Some((step, later)) = steps.split_first() {
+                    self.rename_deleted(*base_offset, step)?;
+                    *steps = later;
+                }
             }
             let synced = self.home.disk.sync_dir(&self.home.dir);
             synced.inspect_err(|error| self.fail(error, "sync of the directory failed"))?;
-            if let Some(base_offset) = before {
+            if let Some((base_offset, _)) = under_way.pop_front_if(|(_, steps)| steps.is_empty()) {
                 self.doomed.lock().renamed(base_offset);
             }
-            before = coming;
         }
     }
 

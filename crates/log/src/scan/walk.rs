@@ -14,6 +14,7 @@ use crate::answers::RecoveryReport;
 use crate::files::{BatchWalk, Step};
 use crate::open::depth::Depth;
 use crate::open::good::{Unknown, is_unfinished, last_end_in};
+use crate::open::lost_point::Ragged;
 use crate::scan::derive::Sparse;
 use crate::scan::{Found, ScanError, Scanner, WINDOW_LOOKUP, WINDOW_WALK};
 use crate::scrub::{Anchors, Evidence, Stretches, stretch_at};
@@ -92,7 +93,7 @@ pub(crate) fn walk(
         let evidence = Evidence::of(anchors, damage.len());
         let stretch = stretch_at(&*file, from, size, notes.next_offset..upto, evidence)?;
         if stretch.end() == size {
-            if last && !depth.is_known() && is_torn(&*file, from..size, stretch.offset, upto)? {
+            if last && !depth.is_known() && is_torn(&*file, from..size, stretch.offset..upto, depth)? {
                 break Some(reason);
             }
             damage.add(stretch);
@@ -111,10 +112,13 @@ pub(crate) fn walk(
     Ok(Walked { from, position, end, sparse, first_timestamp, damage, bad })
 }
 
-/// Whether the bytes up to the file's end are the end of what was being written, for all that is known: a batch that was not
-/// finished, or bytes with no whole batch behind them.
-fn is_torn(file: &dyn DiskFile, range: Range<u64>, offset: i64, upto: i64) -> io::Result<bool> {
-    let Range { start: from, end: size } = range;
+/// Whether the bytes up to the file's end are the end of what was being written, for all that is known: nobody says that their
+/// offsets were given out, and they are a batch that was not finished, or bytes with no whole batch among them.
+fn is_torn(file: &dyn DiskFile, bytes: Range<u64>, offsets: Range<i64>, depth: &Depth) -> io::Result<bool> {
+    let (Range { start: from, end: size }, Range { start: offset, end: upto }) = (bytes, offsets);
+    if depth.reached(Some(Ragged { offset, bytes: size - from })) > offset {
+        return Ok(false);
+    }
     if is_unfinished(file, from, size, offset)? {
         return Ok(true);
     }

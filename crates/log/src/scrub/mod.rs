@@ -36,6 +36,7 @@ mod search;
 mod stretches;
 #[cfg(test)]
 mod tests;
+mod torn;
 
 pub(crate) use damage::KnownDamage;
 pub use damage::{Harm, Stretch};
@@ -47,3 +48,4 @@ pub(crate) use round::Scrubbing;
 pub use round::{ScrubCounts, ScrubLimits, Scrubbed};
 pub(crate) use search::Search;
 pub(crate) use stretches::Stretches;
+pub(crate) use torn::ends_in_its_records;

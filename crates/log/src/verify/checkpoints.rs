@@ -40,6 +40,7 @@ pub(super) struct Checkpoints {
     others_wrote: Option<Suspicion>,
     recovery_is_legible: bool,
     recovery_is_certain: bool,
+    watermarks_are_certain: bool,
     starts_are_certain: bool,
     starts_are_lost: bool,
     /// Sums of what no other file shows to be right; `None` if the last stop left none.
@@ -93,6 +94,7 @@ impl Checkpoints {
             starts_are_certain: starts.certain,
             starts_are_lost: starts.content.is_none(),
             log_start: starts.content.unwrap_or_default(),
+            watermarks_are_certain: high_watermark.certain,
             high_watermark: high_watermark.content.unwrap_or_default(),
             cleaner_is_kafkas: !live && !cleaner.lost && !there(SUMS_FILE) && there(CLEANER_FILE),
             cleaner_is_lost: cleaner.lost,
@@ -125,6 +127,7 @@ impl Checkpoints {
             has_recovery_point: is_known(recovery_point, self.recovery_is_legible, clean),
             clean: clean && says_closed(recovery_point, high_watermark),
             recovery_is_certain: self.recovery_is_certain,
+            watermark_is_certain: self.watermarks_are_certain,
             live,
             cleaned: clean_to.is_some(),
             compaction: match setting {

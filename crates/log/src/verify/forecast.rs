@@ -67,6 +67,7 @@ impl Forecast {
             .whole_since(known.whole_from)
             .witnessed(known.has_recovery_point, known.high_watermark)
             .certain_recovery(known.recovery_is_certain)
+            .certain_watermark(known.watermark_is_certain)
             .certain_start(known.certain_start)
             .vouched(known.vouched);
         let options = OpenOptions {

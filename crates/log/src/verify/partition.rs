@@ -53,6 +53,8 @@ pub(super) struct Known {
     pub(super) has_recovery_point: bool,
     /// A checksum says that it is what was written.
     pub(super) recovery_is_certain: bool,
+    /// The same of its high watermark.
+    pub(super) watermark_is_certain: bool,
     /// The directory was left in order.
     pub(super) clean: bool,
     /// A broker is serving it.

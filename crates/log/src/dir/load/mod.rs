@@ -65,12 +65,13 @@ impl LockedDir {
         known.make_up_for_lost(disk.as_ref(), &path, &found)?;
 
         let Known { evidence, cleaning, written, sums, notes_are_lost } = known;
-        let (health, producers) =
-            (Arc::new(Health::of(&path, &self.home)), ProducerBudget::new(PRODUCERS_MAX));
+        let (health, unnoted) = (Arc::new(Health::of(&path, &self.home)), Arc::default());
+        let producers = ProducerBudget::new(PRODUCERS_MAX);
         let opening = Opening {
             disk: &disk,
             handles: &options.handles,
             health: &health,
+            unnoted: &unnoted,
             producers: &producers,
             evidence: &evidence,
             holes: &|topic, partition, point| cleaning.holes(topic, partition, point),
@@ -116,6 +117,7 @@ impl LockedDir {
             cleaning: CleaningCell::new(cleaning),
             scrubbing: Mutex::default(),
             health,
+            unnoted,
             given_up: AtomicBool::default(),
             behind: AtomicBool::default(),
         };

@@ -350,3 +350,40 @@ fn a_file_of_the_earlier_copy_that_is_damaged_or_another_is_copied_anew() {
     let data = bytes_in(&OsDisk::new(), &place.path().join("data/t-0"));
     assert_eq!(bytes_in(&OsDisk::new(), &two), data);
 }
+
+#[test]
+fn an_index_that_is_written_anew_while_it_is_copied_is_copied_again() {
+    const MEBIBYTE: u64 = 1 << 20;
+    let world = World::new().knows("t", A);
+    let (dir, _log) = of_segments(&world, 3);
+    let index = "t-0/00000000000000000000.index";
+    let put = |byte: u8, len: u64| world.put(index, &vec![byte; len as usize]);
+    put(1, MEBIBYTE + 100);
+    let pieces = Cell::new(0);
+    copy(&dir, &|bytes| {
+        if bytes == MEBIBYTE {
+            match pieces.replace(pieces.get() + 1) {
+                // The first copy is half of this and half of that, the second one longer than what is left.
+                0 => put(2, MEBIBYTE + 100),
+                2 => put(3, 800),
+                _ => {}
+            }
+        }
+        Ok(())
+    });
+    let copied = pagewire_disk::read_small(&*world.disk, &Path::new("/copy").join(index), 1 << 24);
+    assert_eq!((copied.expect("read"), pieces.get()), (Some(vec![3; 800]), 3));
+}
+
+#[test]
+fn an_index_that_never_comes_to_rest_ends_its_copy() {
+    let world = World::new().knows("t", A);
+    let (dir, _log) = of_segments(&world, 3);
+    let (index, calls) = ("t-0/00000000000000000000.index", Cell::new(0_u64));
+    let grow = |_: u64| {
+        world.put(index, &vec![1; calls.replace(calls.get() + 1) as usize + 8]);
+        Ok(())
+    };
+    let copied = copy_to(&dir, Path::new(COPY), &options(&grow));
+    assert!(matches!(copied, Err(BackupError::Changing(_))), "{copied:?}");
+}

@@ -16,6 +16,7 @@ mod leftovers;
 mod lengths;
 mod load;
 mod lost;
+mod lost_point;
 mod missing;
 mod offline;
 mod onward;
@@ -24,8 +25,10 @@ mod rounds;
 mod strays;
 mod sums;
 mod survey;
+mod taken_away;
 mod together;
 mod undecided;
+mod unnoted;
 mod vouched;
 
 use std::collections::BTreeMap;

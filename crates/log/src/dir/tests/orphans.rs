@@ -102,3 +102,15 @@ fn an_empty_index_is_of_a_segment_that_was_being_made() {
     assert_eq!(log_end(&dir, "a", 0), SEGMENT, "{report:?}");
     assert!(!world.disk.exists(&of(SEGMENT, "index")).expect("seen"));
 }
+
+#[test]
+fn a_bit_of_an_index_whose_segment_is_gone_moves_no_end_out_of_reach() {
+    let world = without_its_newest_segment();
+    let file = world.disk.open(&of(SEGMENT, "index"), OpenMode::ReadWrite).expect("there");
+    let at = file.len().expect("len") - 8;
+    let mut byte = [0];
+    file.read_exact_at(at, &mut byte).expect("read");
+    file.write_at(at, &[byte[0] ^ 0x40]).expect("written");
+    let (dir, report) = world.open();
+    assert_eq!(log_end(&dir, "a", 0), SEGMENT + WRITTEN + 1, "{report:?}");
+}

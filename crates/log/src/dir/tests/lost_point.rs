@@ -1,0 +1,151 @@
+//! Nobody knows the recovery point: where the log ends, and which offset is the next.
+
+use pagewire_disk::checkpoint::{HIGH_WATERMARK_FILE, RECOVERY_POINT_FILE};
+
+use super::*;
+use crate::RecoveryReport;
+use crate::verify::Fate;
+
+const LOG: &str = "a-0/00000000000000000000.log";
+const RECORDS: usize = 20;
+
+/// Killed with so many records in batches of one, all of them stable, as the checkpoints said before `lost` went.
+fn killed(lost: &[&str]) -> World {
+    let world = World::new().knows("a", A);
+    let config = LogConfig { segment_bytes: 1 << 20, ..world.config.clone() };
+    let world = World { config, ..world };
+    lived(&world, RECORDS);
+    lose(&world, lost);
+    world
+}
+
+fn lived(world: &World, records: usize) {
+    let (dir, _) = world.open();
+    let log = dir.get("a", 0).unwrap_or_else(|| world.create(&dir, "a", 0));
+    append(&log, records);
+    log.sync().expect("synced");
+    dir.write_checkpoints().expect("written");
+}
+
+fn lose(world: &World, lost: &[&str]) {
+    for file in lost {
+        world.disk.remove_file(&path(file)).expect("removed");
+    }
+}
+
+fn len(batches: u64) -> u64 {
+    batches * batch(1).len() as u64
+}
+
+fn file(world: &World) -> Arc<dyn pagewire_disk::DiskFile> {
+    world.disk.open(&path(LOG), OpenMode::ReadWrite).expect("there")
+}
+
+/// Where the log ends, and what the start said.
+fn end(world: &World) -> (i64, RecoveryReport) {
+    let (dir, report) = world.open();
+    let end = log_end(&dir, "a", 0);
+    assert_eq!(try_append(&dir.get("a", 0).expect("open"), 1).expect("appended").base_offset, end);
+    (end, report.loaded.first().expect("loaded").report.clone())
+}
+
+fn cut_aside(world: &World) -> Vec<String> {
+    world.files_of("a-0").into_iter().map(|(name, _)| name).filter(|name| name.contains(".cut")).collect()
+}
+
+#[test]
+fn whole_batches_behind_a_destroyed_length_and_record_stay_and_their_offsets_are_not_given_out_again() {
+    // The high watermark tells it; without that the batches do.
+    for lost in [&[RECOVERY_POINT_FILE][..], &[RECOVERY_POINT_FILE, HIGH_WATERMARK_FILE]] {
+        let world = killed(lost);
+        file(&world).write_at(len(3) + 9, &[0xff]).expect("destroyed");
+        file(&world).write_at(len(3) + 61, &[0xff; 6]).expect("destroyed");
+        let of_the_log = found(&world, None).into_iter().filter(|finding| finding.path.ends_with(LOG));
+        assert_eq!(of_the_log.map(|finding| finding.fate).collect::<Vec<_>>(), [Fate::Refused]);
+        for start in 0..3 {
+            let (end, report) = end(&world);
+            assert_eq!((end, report.cuts.len()), (RECORDS as i64 + start, 0), "{report:?}");
+            assert_eq!(cut_aside(&world), [""; 0]);
+        }
+        assert_eq!(world.disk.file_len(&path(LOG)).expect("there"), len(RECORDS as u64));
+    }
+}
+
+#[test]
+fn the_last_batch_of_which_only_the_length_is_destroyed_had_its_offset() {
+    let world = killed(&[RECOVERY_POINT_FILE, HIGH_WATERMARK_FILE]);
+    file(&world).write_at(len(19) + 9, &[0xff]).expect("destroyed");
+    let (end, report) = end(&world);
+    assert_eq!((end, report.cuts.len()), (20, 0), "{report:?}");
+}
+
+#[test]
+fn what_a_high_watermark_with_a_checksum_says_was_given_out() {
+    // Between two batches, and in one that could be taken for unfinished.
+    for size in [len(15), len(15) + 90] {
+        let world = killed(&[RECOVERY_POINT_FILE]);
+        file(&world).set_len(size).expect("cut");
+        let (end, report) = end(&world);
+        assert_eq!((end, report.cuts.len()), (20, 0), "{report:?}");
+        assert!(report.damage.iter().any(|lost| (lost.from, lost.upto) == (15, 20)), "{report:?}");
+    }
+}
+
+#[test]
+fn a_number_that_nobody_vouches_for_moves_the_end_of_no_log_that_ends_in_order() {
+    let doubtful = [RECOVERY_POINT_FILE, crate::dir::SUMS_FILE];
+    let world = killed(&doubtful);
+    file(&world).set_len(len(15)).expect("cut");
+    assert_eq!(end(&world).0, 15);
+    // Among bytes that are no batch it counts, if they could have held as much.
+    for (watermark, expected) in [(20, 20), (1_i64 << 40, 15)] {
+        let world = killed(&doubtful);
+        file(&world).set_len(len(15) + 90).expect("cut");
+        world.put(HIGH_WATERMARK_FILE, format!("0\n1\na 0 {watermark}\n").as_bytes());
+        assert_eq!(end(&world).0, expected);
+    }
+}
+
+#[test]
+fn a_leader_epoch_began_where_the_log_ended() {
+    let world = killed(&[]);
+    world.leader_epoch.store(7, Ordering::Relaxed);
+    lived(&world, 5);
+    lose(&world, &[RECOVERY_POINT_FILE, crate::dir::SUMS_FILE]);
+    // The high watermark says that it came further, and the epoch how far at least.
+    file(&world).set_len(len(12)).expect("cut");
+    let (end, report) = end(&world);
+    assert_eq!((end, report.cuts.len()), (20, 0), "{report:?}");
+}
+
+#[test]
+fn a_snapshot_of_producers_is_written_when_the_log_has_come_so_far() {
+    let world = World::new().knows("a", A);
+    lived(&world, 9);
+    let bases: Vec<i64> =
+        world.open().0.get("a", 0).expect("a").segments().iter().map(|one| one.base_offset).collect();
+    let [first, .., last] = bases[..] else { panic!("{bases:?}") };
+    for base in bases.iter().filter(|base| **base != first) {
+        for suffix in ["log", "index", "timeindex"] {
+            lose(&world, &[&format!("a-0/{base:020}.{suffix}")]);
+        }
+    }
+    lose(&world, &[RECOVERY_POINT_FILE, HIGH_WATERMARK_FILE]);
+    assert!(world.has(format!("a-0/{last:020}.snapshot")));
+    let (end, report) = end(&world);
+    assert_eq!(end, last, "{report:?}");
+}
+
+#[test]
+fn a_torn_end_is_cut_wherever_it_is_torn() {
+    for torn in 1..len(1) {
+        let world = killed(&[]);
+        let (dir, _) = world.open();
+        append(&dir.get("a", 0).expect("open"), 1);
+        drop(dir);
+        lose(&world, &[RECOVERY_POINT_FILE]);
+        file(&world).set_len(len(RECORDS as u64) + torn).expect("torn");
+        let (end, report) = end(&world);
+        assert_eq!((end, report.cuts.len()), (20, 1), "{torn}: {report:?}");
+    }
+}
