@@ -69,6 +69,7 @@ mod evident;
 pub mod files;
 mod handles;
 mod health;
+mod held;
 mod home;
 mod index;
 mod lines;

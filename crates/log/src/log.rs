@@ -16,6 +16,7 @@ use crate::epochs::Epochs;
 use crate::errors::{AppendError, LogError, Offline};
 use crate::files::OpenTxn;
 use crate::handles::Handles;
+use crate::held::Held;
 use crate::home::{Home, Vouched};
 use crate::marks::{MarkCells, Marks};
 use crate::retention::doomed::Doomed;
@@ -39,6 +40,8 @@ pub struct Log {
     pub(crate) marks: MarkCells,
     /// The recovery point that a start after a kill goes by: the one that was written down.
     pub(crate) checkpointed: AtomicI64,
+    /// Nothing at or past this is cleaned: a backup has noted the log and has not copied it yet.
+    pub(crate) held: Held,
     /// What lies below it has its index entries on the disk.
     pub(crate) evident: AtomicI64,
     /// Oldest first, never empty; the last one is active.

@@ -115,6 +115,17 @@ pub enum BackupFailed {
         /// The partition.
         partition: i32,
     },
+    /// There was no moment at which nothing was being appended.
+    #[error(
+        "an append to {topic}-{partition} has not come to its end for half a minute, and without that there is no one moment \
+         of all logs to make a backup of: its disk is slow or hangs. Make the backup again when it answers"
+    )]
+    Busy {
+        /// The topic.
+        topic: String,
+        /// The partition.
+        partition: i32,
+    },
     /// A log is in a directory that cannot be read.
     #[error(
         "{topic}-{partition} is in the log directory {}, and a backup without it would not be one: {why}. Where it has another \

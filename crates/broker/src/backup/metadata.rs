@@ -18,10 +18,10 @@ pub(super) fn topics(listing: Listing) -> Result<Vec<TopicRecord>, BackupFailed>
     rows.map(topic).collect()
 }
 
-/// The rows of a backup: the topics that are in it as they were when the list was taken, all in the one directory that
-/// a backup is, and of everything else what there was last.
-pub(super) fn rows(topics: Vec<TopicRecord>, last: Listing) -> Result<Vec<Entry>, BackupFailed> {
-    let others = last.entries.into_iter().filter(|row| !row.key.starts_with(keys::TOPICS));
+/// The rows of a backup: of the topics that were noted those that are in it, all in the one directory that a backup is, and
+/// everything else that was.
+pub(super) fn rows(topics: Vec<TopicRecord>, noted: Listing) -> Result<Vec<Entry>, BackupFailed> {
+    let others = noted.entries.into_iter().filter(|row| !row.key.starts_with(keys::TOPICS));
     let mut rows = topics.into_iter().map(row).collect::<Result<Vec<_>, _>>()?;
     rows.extend(others);
     Ok(rows)
@@ -71,21 +71,19 @@ mod tests {
     }
 
     #[test]
-    fn topics_are_those_that_were_copied_and_all_else_is_the_newest() {
+    fn topics_are_those_that_were_copied_and_all_else_is_what_was_noted() {
         let topic = |name: &str| {
             let mut record = TopicRecord::on_one_node(name, 2, 1, 1000);
             record.partitions[1].directory = Some(uuid::Uuid::from_u128(7));
             stored(&keys::topic(name), &encode(&record).expect("encoded"))
         };
-        let first =
-            Listing { revision: 3, entries: vec![stored("producer-ids", b"old"), topic("a"), topic("b")] };
-        let mut copied = topics(first).expect("understood");
+        let noted =
+            Listing { revision: 3, entries: vec![stored("producer-ids", b"next"), topic("a"), topic("b")] };
+        let mut copied = topics(noted.clone()).expect("understood");
         copied.retain(|topic| topic.name == "a");
-        let last =
-            Listing { revision: 9, entries: vec![stored("producer-ids", b"new"), topic("b"), topic("c")] };
-        let rows = rows(copied, last).expect("encoded");
+        let rows = rows(copied, noted).expect("encoded");
         let said: Vec<_> =
-            rows.iter().map(|row| (row.key.as_str(), row.value.value.starts_with(b"new"))).collect();
+            rows.iter().map(|row| (row.key.as_str(), row.value.value.starts_with(b"next"))).collect();
         assert_eq!(said, [("topics/a", false), ("producer-ids", true)]);
         let topic: TopicRecord = decode(&rows[0].value.value).expect("understood");
         assert!(topic.partitions.iter().all(|partition| partition.directory.is_none()));

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   <backup>/backup.unfinished     from the first moment to the last
-//!   <backup>/<topic>-<partition>/  each log as it was at one moment (log/backup)
+//!   <backup>/<topic>-<partition>/  each log as it was at that one moment of all (log/backup)
 //!   <backup>/{recovery-point,log-start,replication}-offset-checkpoint   meta.properties
 //!   <backup>/metadata.redb         topics, ids, settings
 //!   <backup>/backup.json           what there is, with checksums: written last
@@ -10,14 +10,14 @@
 //!
 //! Order, and what follows from it:
 //!
-//! 1. The internal topics' logs. 2. The list of topics. 3. All other logs. 4. The rest of the metadata.
+//! 1. One moment: where each log of all directories ends, and all rows of the metadata (`moment`). 2. Each log up to that
+//!    end, one after the other. 3. What was noted of the metadata.
 //!
-//! - An offset that a group committed is in the backup only if it was committed before the turn of the log that it is
-//!   of: it never lies behind that log's end, and may be older than the group's last one.
-//! - Every topic in the backup has all its logs, but for those that may be missing. One created after the list was
-//!   taken is not in it; one deleted before its logs had their turn is not either.
-//! - Each log is a prefix of what was acknowledged, whole batches, with its producers as of its end. Two logs may be of
-//!   different moments.
+//! - It is what a process killed at that moment leaves: of what one record follows from, nothing is missing. A transaction
+//!   that was being ended is ended by whoever serves it; an offset that a group committed has all that was written for it.
+//! - Every topic in the backup has all its logs, but for those that may be missing. One created after the moment is not in
+//!   it; one deleted before its logs had their turn is not either, as if it had been deleted after the kill.
+//! - Each log is a prefix of what was acknowledged, whole batches, with its producers as of its end.
 //! - Partitions that cannot be read make it fail, unless they may be missing: then the manifest names them, and so does
 //!   whoever verifies or restores it. Topics that were not wanted are named too.
 //! - What was damaged before is in it as it is, named in the manifest and by whoever restores it; its reads are refused
@@ -35,6 +35,7 @@ mod error;
 mod lacks;
 mod manifest;
 mod metadata;
+mod moment;
 mod pacer;
 mod reading;
 mod restore;
@@ -53,6 +54,7 @@ pub use lacks::{Lacks, Missing};
 pub use manifest::MANIFEST_FILE;
 #[cfg(feature = "fuzzing")]
 pub(crate) use manifest::reads_again;
+pub(crate) use moment::AtOnce;
 pub use pacer::{Limits, Progress};
 pub use restore::{RestoreOptions, Restored, restore};
 pub(crate) use take::{Source, take};

@@ -1,5 +1,6 @@
 //! Making a backup: the order of things. See the module above for what follows from it.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -9,7 +10,7 @@ use pagewire_disk::checkpoint::{
 };
 use pagewire_disk::{Disk, MetaProperties, OffsetCheckpoint, OpenMode};
 use pagewire_log::LogDir;
-use pagewire_log::backup::{CopiedLog, CopyOptions, Refused, carry};
+use pagewire_log::backup::{CopiedLog, CopyOptions, Noted, Refused, carry};
 use pagewire_metadata::{Listing, model::TopicRecord};
 use tokio::runtime::Handle;
 use uuid::Uuid;
@@ -18,11 +19,11 @@ use super::base::Base;
 use super::lacks::{Lacks, Untaken, why};
 use super::manifest::{FileRecord, Head, LogRecord, MissingRecord, Writing};
 use super::metadata;
+use super::moment::{AtOnce, TryNote, moment};
 use super::pacer::Pacer;
 use super::target::{BACKUP_UNFINISHED, Target, refuse_inside};
 use super::{BackupFailed, BackupOptions, BackupSummary, Limits, Progress};
 use crate::clock::now_ms;
-use crate::cluster::names;
 
 /// What a backup is made of.
 pub(crate) struct Source<'a> {
@@ -30,7 +31,9 @@ pub(crate) struct Source<'a> {
     pub(crate) log_dirs: &'a [Arc<LogDir>],
     pub(crate) cluster_id: String,
     pub(crate) node_id: i32,
-    /// All rows of the metadata, while no topic is half made or half gone.
+    /// Notes where all logs end, and what the metadata are, at one moment.
+    pub(crate) note: TryNote<'a>,
+    /// All rows of the metadata as they are now, while no topic is half made or half gone.
     pub(crate) list: &'a dyn Fn() -> Result<Listing, BackupFailed>,
     /// Where the directory of this id is, or was served, and why it is not here: if anybody knows.
     pub(crate) away: &'a dyn Fn(Uuid) -> Option<(PathBuf, String)>,
@@ -52,9 +55,6 @@ pub(crate) fn take(
     };
     let earlier =
         options.base.as_deref().map(|base| Base::open(disk, base, &source.cluster_id)).transpose()?;
-    let topics = metadata::topics((source.list)()?)?;
-    let is_excluded = |topic: &TopicRecord| options.exclude.contains(&topic.name);
-    let excluded = topics.iter().filter(|topic| is_excluded(topic)).map(|topic| topic.name.clone()).collect();
     let target = Target::begin(disk, &options.to, BACKUP_UNFINISHED)?;
     let pacer = Pacer::new(limits, tell);
     let pace = |bytes| pacer.moved(bytes);
@@ -65,7 +65,7 @@ pub(crate) fn take(
         pace: &pace,
         refused: Refused::default(),
     };
-    match Taking::fill(source, options, (&target.path, disk), &pacer, &copy, excluded) {
+    match Taking::fill(source, options, (&target.path, disk), &pacer, &copy) {
         Ok(summary) => target.finish(disk).map(|()| summary),
         Err(error) => {
             // Whoever ends it may not want to wait for that: then it stays, marked as unfinished.
@@ -78,6 +78,13 @@ pub(crate) fn take(
             Err(error)
         }
     }
+}
+
+/// The names of those topics that are left out, and those that are not.
+fn wanted(topics: Vec<TopicRecord>, options: &BackupOptions) -> (Vec<String>, Vec<TopicRecord>) {
+    let is_excluded = |topic: &TopicRecord| options.exclude.contains(&topic.name);
+    let (excluded, wanted): (Vec<_>, Vec<_>) = topics.into_iter().partition(is_excluded);
+    (excluded.into_iter().map(|topic| topic.name).collect(), wanted)
 }
 
 /// What became of a log.
@@ -97,6 +104,8 @@ struct Taking<'a> {
     pacer: &'a Pacer<'a>,
     copy: &'a CopyOptions<'a>,
     manifest: Writing<'a>,
+    /// Those logs that had no turn yet.
+    noted: Noted,
     /// Those in the backup so far.
     topics: Vec<TopicRecord>,
     /// The ends of their logs, and their starts where those are not their first segments'.
@@ -115,10 +124,16 @@ impl<'a> Taking<'a> {
         (to, disk): (&'a Path, &'a dyn Disk),
         pacer: &'a Pacer<'a>,
         copy: &'a CopyOptions<'a>,
-        excluded: Vec<String>,
     ) -> Result<BackupSummary, BackupFailed> {
+        let AtOnce { mut noted, metadata } = moment(source.note, pacer)?;
+        let began_ms = now_ms();
+        let (excluded, wanted) = wanted(metadata::topics(metadata.clone())?, options);
+        let ids: HashSet<Uuid> = wanted.iter().map(|topic| topic.topic_id).collect();
+        noted.keep(|id| ids.contains(&id));
+        let (logs, bytes) = noted.left();
+        pacer.expect(logs, bytes);
         let lacks = Lacks { excluded: excluded.clone(), ..Lacks::default() };
-        let head = Head::new(source.cluster_id.clone(), source.node_id, now_ms(), options.verify);
+        let head = Head::new(source.cluster_id.clone(), source.node_id, began_ms, options.verify);
         let mut taking = Self {
             source,
             options,
@@ -127,45 +142,18 @@ impl<'a> Taking<'a> {
             pacer,
             copy,
             manifest: Writing::begin(disk, to, head.without(excluded))?,
+            noted,
             topics: Vec::new(),
             ends: OffsetCheckpoint::new(),
             starts: OffsetCheckpoint::new(),
             cleaned: OffsetCheckpoint::new(),
             summary: BackupSummary { verified: options.verify, lacks, ..BackupSummary::default() },
         };
-        taking.expect_all();
-        taking.logs_of_internal_topics()?;
-        taking.all_other_logs()?;
-        taking.everything_else()?;
+        wanted.into_iter().try_for_each(|topic| taking.topic(topic))?;
+        taking.everything_else(metadata)?;
         let Self { manifest, summary, .. } = taking;
         manifest.finish(now_ms())?;
         Ok(summary)
-    }
-
-    fn expect_all(&self) {
-        for log in self.source.log_dirs.iter().flat_map(|dir| dir.logs()) {
-            self.pacer.expect(1, log.size_bytes());
-        }
-    }
-
-    fn logs_of_internal_topics(&mut self) -> Result<(), BackupFailed> {
-        let mut internal = self.wanted()?;
-        internal.retain(|topic| names::is_internal(&topic.name));
-        internal.into_iter().try_for_each(|topic| self.topic(topic))
-    }
-
-    /// An internal topic that came to be since is not among them: it may know of offsets that no log here has.
-    fn all_other_logs(&mut self) -> Result<(), BackupFailed> {
-        let mut others = self.wanted()?;
-        others.retain(|topic| !names::is_internal(&topic.name));
-        others.into_iter().try_for_each(|topic| self.topic(topic))
-    }
-
-    /// The topics that there are now, but for those that are left out.
-    fn wanted(&self) -> Result<Vec<TopicRecord>, BackupFailed> {
-        let mut topics = metadata::topics((self.source.list)()?)?;
-        topics.retain(|topic| !self.options.exclude.contains(&topic.name));
-        Ok(topics)
     }
 
     /// All logs of a topic, or none.
@@ -231,21 +219,22 @@ impl<'a> Taking<'a> {
     /// One log; none if its topic was deleted.
     fn log(&mut self, topic: &TopicRecord, partition: i32) -> Result<Option<LogRecord>, Untaken> {
         let (name, topic_id) = (&topic.name, topic.topic_id);
-        let dir = self.source.log_dirs.iter().find(|dir| dir.topic_id(name, partition) == Some(topic_id));
-        let Some(dir) = dir else {
+        let Some(noted) = self.noted.take(topic_id, partition) else {
             let missing = self.is_there(topic)?.then(|| self.missing(topic, partition));
             return missing.map_or(Ok(None), |missing| Err(Untaken::Unread(missing)));
         };
+        let dir = self.source.log_dirs.iter().find(|dir| dir.topic_id(name, partition) == Some(topic_id));
+        let cleaned_to = || dir.and_then(|dir| dir.cleaned_to(name, partition));
         let to = self.to.join(format!("{name}-{partition}"));
         self.pacer.begin(&format!("{name}-{partition}"));
-        let cleaned_before = dir.cleaned_to(name, partition);
+        let cleaned_before = cleaned_to();
         // Also where there are no bytes to wait for.
         self.pacer.moved(0).map_err(|_| BackupFailed::Stopped)?;
-        let copied = dir.back_up((name, topic_id), partition, &to, self.copy);
+        let copied = noted.copy(&to, self.copy);
         let Some(copied) = copied.map_err(|error| Untaken::of(error, self.to))? else {
             return Ok(None);
         };
-        if dir.cleaned_to(name, partition).is_some() {
+        if cleaned_to().is_some() {
             // A clean that went on meanwhile may be in the copy, or not: what it cleaned counts as dirty.
             self.cleaned.set(name, partition, cleaned_before.unwrap_or(copied.log_start));
         }
@@ -285,17 +274,16 @@ impl<'a> Taking<'a> {
         }
     }
 
-    /// Checkpoints, identity and metadata.
-    fn everything_else(&mut self) -> Result<(), BackupFailed> {
+    /// Checkpoints, identity and metadata: those of the moment name producer ids above all those that the logs have, since an id
+    /// is given out only after that is written down.
+    fn everything_else(&mut self, noted: Listing) -> Result<(), BackupFailed> {
         self.checkpoints()?;
         let (cluster_id, node_id) = (self.source.cluster_id.clone(), self.source.node_id);
         let meta = MetaProperties { cluster_id, node_id, directory_id: None };
         let path = self.to.join(META_PROPERTIES_FILE);
         meta.write(self.disk, &path).map_err(BackupFailed::at(&path))?;
         self.file(META_PROPERTIES_FILE)?;
-        // After all logs: it names producer ids above all those that they have.
-        let last = (self.source.list)()?;
-        let rows = metadata::rows(std::mem::take(&mut self.topics), last)?;
+        let rows = metadata::rows(std::mem::take(&mut self.topics), noted)?;
         for row in &rows {
             self.manifest.row(metadata::told(row)?)?;
         }

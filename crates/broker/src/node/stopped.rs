@@ -6,6 +6,7 @@ use std::{
     sync::Arc,
 };
 
+use pagewire_log::backup::note;
 use pagewire_metadata::{CatalogError, StoreError};
 use pagewire_zcopy::IoPool;
 use tokio::runtime::Handle;
@@ -14,7 +15,7 @@ use tracing::error;
 
 use super::{IO_QUEUE_MAX, Opened, Opening, StartError, logs};
 use crate::{
-    backup::{BackupFailed, BackupOptions, BackupSummary, Limits, Progress, Source, take},
+    backup::{AtOnce, BackupFailed, BackupOptions, BackupSummary, Limits, Progress, Source, take},
     config::BrokerConfig,
     loaded,
 };
@@ -43,10 +44,20 @@ pub async fn back_up_stopped(
     let (runtime, on_thread, store) = (Handle::current(), Arc::clone(&log_dirs), Arc::clone(catalog.store()));
     let job = move || {
         let list = || Ok(runtime.block_on(store.list(""))?);
+        let here = on_thread.here().collect::<Vec<_>>();
+        // Nobody appends.
+        let try_note = |patience| {
+            let noted = match note(here.iter().map(Arc::as_ref), patience) {
+                Ok(noted) => noted,
+                Err(busy) => return Ok(Err(busy)),
+            };
+            Ok(Ok(AtOnce { noted, metadata: list()? }))
+        };
         let source = Source {
-            log_dirs: &on_thread.here().collect::<Vec<_>>(),
+            log_dirs: &here,
             cluster_id: identity.cluster_id,
             node_id: identity.node_id,
+            note: &try_note,
             list: &list,
             // What is missing was found out before.
             away: &|_| None,

@@ -1,7 +1,7 @@
-//! A copy of a log as it was at one moment, made while it is written to, cleaned and cut.
+//! A copy of logs as they were at one moment, made while they are written to, cleaned and cut.
 //!
 //! ```text
-//!   moment ──▶ segments, the end, epochs, producers: taken together under the append lock
+//!   note   ──▶ of all logs at one moment: segments, the end, epochs, producers, under their append locks
 //!   pin    ──▶ the active segment opened, then some closed ones at a time: are they still those that were seen?
 //!   place  ──▶ an earlier backup's file linked │ blocks shared │ hard link │ bytes copied       each checked, then synced
 //! ```
@@ -14,13 +14,14 @@
 //! | `.txnindex` of the active one, `.snapshot`, `leader-epoch-checkpoint`, `partition.metadata` | written anew, as of the moment |
 //!
 //! Invariants
-//! - What is copied was the log at the moment: if compaction replaces a segment meanwhile, the copy begins anew.
-//!   Retention may remove what was copied already. If again and again it removes what was not, the copy begins later:
-//!   it has no hole.
+//! - What is copied ends where the log ended at the moment, and has everything up to there that counted then. If compaction
+//!   replaces a segment meanwhile, the copy begins anew, with the same end: past it nothing is cleaned until it is made.
+//!   Retention may remove what was copied already. What it removes before its turn is missing: the copy begins later, it
+//!   has no hole, and may have no record at all.
 //! - No lock is held while bytes move, and no more than `PINNED_MAX` segments are open.
 //! - Nothing is believed: every batch's CRC and offsets are checked, unless that is not wanted. What is damaged is
 //!   copied as it is, and said: it may be all that there is.
-//! - The append lock is held for what memory knows, never for a disk.
+//! - The append locks are held for what memory knows, and never for the backup's sake while a disk is waited for.
 //!
 //! Left to others: which logs in which order, and the manifest (`broker/backup`).
 
@@ -30,6 +31,7 @@ mod damage;
 mod error;
 mod expected;
 mod moment;
+mod note;
 mod pin;
 mod place;
 mod run;
@@ -45,9 +47,10 @@ pub use carry::{Pace, carry, preserve_time};
 pub use damage::damage_in;
 pub use error::BackupError;
 pub use expected::Expected;
+pub use note::{Busy, Noted, NotedLog, note};
 
 /// Closed segments open at a time, in the first attempt and in later ones: each opens twice as many as the one before,
-/// so that a log of which retention takes as much as is written is copied in the end. Up to four files each.
+/// so that a log that is cleaned all the while is copied in the end. Up to four files each.
 const PINNED: usize = 32;
 const PINNED_MAX: usize = if cfg!(test) { 64 } else { 256 };
 /// How often a copy begins anew because the log's segments were replaced.

@@ -41,18 +41,27 @@ pub(super) struct Active {
     pub(super) aborted: Option<Vec<u8>>,
 }
 
-/// Opens the segment that was active. `None`: it has been replaced or removed since.
-pub(super) fn pin_active(log: &Log, moment: &Moment) -> Result<Option<Active>, BackupError> {
+/// What became of the segment that was active.
+pub(super) enum PinnedActive {
+    Open(Active),
+    /// Retention has taken it, with all before it, and that is known.
+    Taken,
+    /// It has been removed since.
+    Changed,
+}
+
+/// Opens the segment that was active.
+pub(super) fn pin_active(log: &Log, moment: &Moment) -> Result<PinnedActive, BackupError> {
     let _placing = log.placing.lock();
-    let Some(active) = moment.segments.last() else { return Ok(None) };
+    let Some(active) = moment.segments.last() else { return Ok(PinnedActive::Taken) };
     if !log.segments.load().iter().any(|segment| Arc::ptr_eq(segment, active)) {
-        return Ok(None);
+        return Ok(PinnedActive::Changed);
     }
     let (Some(log), aborted) = (open(active, names::LOG)?, aborted(active, moment.aborted)?) else {
-        return Ok(None);
+        return Ok(PinnedActive::Changed);
     };
     let bytes = bytes_below(active, moment)?;
-    Ok(Some(Active { log: Named { bytes, ..log }, aborted }))
+    Ok(PinnedActive::Open(Active { log: Named { bytes, ..log }, aborted }))
 }
 
 /// The first `count` entries; they are in the file before they count.

@@ -1,75 +1,122 @@
-//! Copying one log of a directory.
+//! Copying one log, up to where it ended at the moment that was noted.
 
 use std::path::Path;
 use std::sync::Arc;
 
 use pagewire_disk::PartitionMetadata;
 use pagewire_disk::checkpoint::{EPOCH_CHECKPOINT_FILE, PARTITION_METADATA_FILE};
-use uuid::Uuid;
 
 use super::moment::Moment;
-use super::pin::{pin, pin_active, taken_from_front};
+use super::note::NotedLog;
+use super::pin::{PinnedActive, pin, pin_active, taken_from_front};
 use super::place::Placing;
 use super::{ATTEMPTS_MAX, BackupError, CopiedFile, CopiedLog, CopyOptions, PINNED, PINNED_MAX, SegmentOf};
-use crate::dir::{Entry, LogDir};
+use crate::dir::Entry;
 use crate::rewritten::{self, Rewritten};
 use crate::segment::{Segment, names};
 use crate::txns;
 use crate::txns::witness::Witness;
 
-/// How an attempt ended.
-enum Attempt {
-    Done(CopiedLog),
-    /// Its segments were replaced meanwhile.
+/// Why an attempt came to nothing.
+enum Broken {
+    /// The log's segments were replaced meanwhile.
     Changed,
     /// It is no longer there.
     Deleted,
+    /// There can be no copy.
+    Failed(BackupError),
 }
 
-impl LogDir {
-    /// Copies the log of a partition of the topic with this id into `to`, which must not exist. `None`, and nothing
-    /// there: the partition was deleted. After an error something may be there. Blocks, for as long as the bytes take.
-    pub fn back_up(
-        &self,
-        (topic, topic_id): (&str, Uuid),
-        partition: i32,
-        to: &Path,
-        options: &CopyOptions<'_>,
-    ) -> Result<Option<CopiedLog>, BackupError> {
-        let Some(entry) = self.entry(topic, partition).filter(|entry| entry.topic_id == topic_id) else {
-            return Ok(None);
-        };
-        let disk = self.disk().as_ref();
-        for tried in 1..=ATTEMPTS_MAX {
-            let patience = Patience {
-                pinned_max: PINNED_MAX.min(PINNED << (tried - 1)),
-                is_last: tried == ATTEMPTS_MAX,
-            };
-            disk.create_dir_all(to).map_err(BackupError::at(to))?;
-            let placing = Placing { disk, to, options };
-            match attempt(&entry, partition, patience, &placing)? {
-                Attempt::Done(log) => {
-                    disk.sync_dir(to).map_err(BackupError::at(to))?;
-                    return Ok(Some(log));
-                }
-                Attempt::Changed => disk.remove_dir_all(to).map_err(BackupError::at(to))?,
-                Attempt::Deleted => {
-                    disk.remove_dir_all(to).map_err(BackupError::at(to))?;
-                    return Ok(None);
-                }
-            }
-        }
-        Err(BackupError::Changing(entry.log.dir().to_path_buf()))
+impl From<BackupError> for Broken {
+    fn from(error: BackupError) -> Self {
+        Self::Failed(error)
     }
 }
 
-/// How much an attempt puts up with.
-#[derive(Debug, Clone, Copy)]
-struct Patience {
-    /// Closed segments open at a time.
+impl NotedLog {
+    /// Copies the log, up to its end of the moment, into `to`, which must not exist. `None`, and nothing there: the
+    /// partition was deleted. After an error something may be there. Blocks, for as long as the bytes take.
+    pub fn copy(mut self, to: &Path, options: &CopyOptions<'_>) -> Result<Option<CopiedLog>, BackupError> {
+        let disk = Arc::clone(&self.entry.log.home.disk);
+        let placing = Placing { disk: &*disk, to, options };
+        for tried in 0..ATTEMPTS_MAX {
+            disk.create_dir_all(to).map_err(BackupError::at(to))?;
+            match self.attempt(PINNED_MAX.min(PINNED << tried), &placing) {
+                Ok(log) => {
+                    disk.sync_dir(to).map_err(BackupError::at(to))?;
+                    return Ok(Some(log));
+                }
+                Err(Broken::Changed) => disk.remove_dir_all(to).map_err(BackupError::at(to))?,
+                Err(Broken::Deleted) => {
+                    disk.remove_dir_all(to).map_err(BackupError::at(to))?;
+                    return Ok(None);
+                }
+                Err(Broken::Failed(error)) => return Err(error),
+            }
+        }
+        Err(BackupError::Changing(self.entry.log.dir().to_path_buf()))
+    }
+
+    /// Has no more than so many closed segments open at a time.
+    fn attempt(&mut self, pinned_max: usize, placing: &Placing<'_>) -> Result<CopiedLog, Broken> {
+        let Self { entry, moment, .. } = self;
+        if !entry.round(|log| moment.renew(log)).ok_or(Broken::Deleted)? {
+            return Err(Broken::Changed);
+        }
+        let active = match entry.round(|log| pin_active(log, moment)).transpose()? {
+            None => return Err(Broken::Deleted),
+            Some(PinnedActive::Changed) => return Err(Broken::Changed),
+            Some(PinnedActive::Taken) => None,
+            Some(PinnedActive::Open(active)) => Some(active),
+        };
+        let Closed { first, mut logs, mut beside, .. } = closed(entry, moment, pinned_max, placing)?;
+        moment.begin_at(&entry.log, first);
+        match moment.segments.last().zip(active) {
+            Some((segment, active)) => {
+                logs.push(told(segment, placing.active(segment, &active.log, moment.end)?));
+                if let Some(aborted) = &active.aborted {
+                    let name = names::file(segment.base_offset, names::TXN_INDEX);
+                    beside.push(placing.written(name, aborted)?);
+                }
+            }
+            // A log without a record, which goes on at its end.
+            None => logs.push(placing.written(names::file(moment.end, names::LOG), &[])?),
+        }
+        small_files(entry, moment, placing, &mut beside)?;
+        logs.append(&mut beside);
+        let first_base = moment.segments.first().map_or(moment.end, |first| first.base_offset);
+        Ok(CopiedLog { log_start: moment.log_start, first_base, end: moment.end, files: logs })
+    }
+}
+
+/// Copies the closed segments, but for those at the front that retention takes before they are opened.
+fn closed(
+    entry: &Entry,
+    moment: &Moment,
     pinned_max: usize,
-    /// What retention takes before it was opened is left out, and what was copied before it: the copy begins later.
-    is_last: bool,
+    placing: &Placing<'_>,
+) -> Result<Closed, Broken> {
+    let (mut files, all) = (Closed::default(), moment.closed().len());
+    while files.next < all {
+        let count = pinned_max.min(all - files.next);
+        let pinned = entry.round(|log| pin(log, &moment.segments, files.next, count)).transpose()?;
+        let Some(pinned) = pinned.ok_or(Broken::Deleted)? else {
+            let gone = entry.round(|log| taken_from_front(log, &moment.segments)).flatten();
+            let gone = gone.filter(|gone| *gone > files.next).ok_or(Broken::Changed)?;
+            files.begin_at(gone, placing)?;
+            continue;
+        };
+        for one in &pinned {
+            let (topic_id, partition) = (entry.topic_id, entry.log.partition());
+            let of = SegmentOf { topic_id, partition, base_offset: one.base_offset };
+            files.logs.push(told(&one.segment, placing.closed(one, of)?));
+            for file in &one.beside {
+                files.beside.push(placing.beside(file)?);
+            }
+        }
+        files.next += pinned.len();
+    }
+    Ok(files)
 }
 
 /// The files of the closed segments so far.
@@ -92,58 +139,6 @@ impl Closed {
         (self.first, self.next) = (first, first);
         Ok(())
     }
-}
-
-fn attempt(
-    entry: &Arc<Entry>,
-    partition: i32,
-    patience: Patience,
-    placing: &Placing<'_>,
-) -> Result<Attempt, BackupError> {
-    let Some(moment) = entry.round(Moment::of) else { return Ok(Attempt::Deleted) };
-    let Some(mut moment) = moment else { return Ok(Attempt::Changed) };
-    let active = match entry.round(|log| pin_active(log, &moment)).transpose()? {
-        None => return Ok(Attempt::Deleted),
-        Some(None) => return Ok(Attempt::Changed),
-        Some(Some(active)) => active,
-    };
-    let mut files = Closed::default();
-    let all = moment.closed().len();
-    while files.next < all {
-        let count = patience.pinned_max.min(all - files.next);
-        let pinned = entry.round(|log| pin(log, &moment.segments, files.next, count)).transpose()?;
-        let Some(pinned) = pinned else { return Ok(Attempt::Deleted) };
-        let Some(pinned) = pinned else {
-            let gone = entry.round(|log| taken_from_front(log, &moment.segments)).flatten();
-            match gone.filter(|gone| patience.is_last && *gone > files.next) {
-                Some(gone) => files.begin_at(gone, placing)?,
-                None => return Ok(Attempt::Changed),
-            }
-            continue;
-        };
-        for one in &pinned {
-            let of = SegmentOf { topic_id: entry.topic_id, partition, base_offset: one.base_offset };
-            files.logs.push(told(&one.segment, placing.closed(one, of)?));
-            for file in &one.beside {
-                files.beside.push(placing.beside(file)?);
-            }
-        }
-        files.next += pinned.len();
-    }
-    moment.begin_at(files.first);
-    let Closed { mut logs, mut beside, .. } = files;
-    if let Some(segment) = moment.segments.last() {
-        logs.push(told(segment, placing.active(segment, &active.log, moment.end)?));
-        if let Some(aborted) = &active.aborted {
-            let name = names::file(segment.base_offset, names::TXN_INDEX);
-            beside.push(placing.written(name, aborted)?);
-        }
-    }
-    small_files(entry, &moment, placing, &mut beside)?;
-    logs.append(&mut beside);
-    let first_base = moment.segments.first().map_or(moment.end, |first| first.base_offset);
-    let Moment { log_start, end, .. } = moment;
-    Ok(Attempt::Done(CopiedLog { log_start, first_base, end, files: logs }))
 }
 
 /// What the backup found damaged is known to readers from now on.

@@ -4,6 +4,7 @@ use std::io;
 
 use super::cleanable::{self, Cleanable, ClosedSegment};
 use crate::log::Log;
+use crate::marks::Marks;
 
 impl Log {
     /// Whether there is anything but the active segment.
@@ -14,7 +15,8 @@ impl Log {
     /// What can be cleaned, if everything below `checkpoint` is clean. A checkpoint outside of the log counts as none:
     /// [`Cleanable::first_dirty`] then differs from it.
     ///
-    /// Reads what is not in memory of times that the settings ask for.
+    /// Where a backup is to copy the log, what came after its moment decides nothing. Reads what is not in memory of times
+    /// that the settings ask for.
     pub(crate) fn cleanable(&self, checkpoint: Option<i64>, now_ms: i64) -> io::Result<Cleanable> {
         let (config, segments, mut marks) =
             (self.config.load_full(), self.segments.load_full(), self.marks());
@@ -23,6 +25,7 @@ impl Log {
             marks.last_stable = marks.last_stable.min(undecided.start);
         }
         let first_dirty = cleanable::first_dirty(checkpoint, &marks).unwrap_or(marks.log_start);
+        let marks = Marks { last_stable: self.held.limit(marks.last_stable), ..marks };
         let Some((active, closed)) = segments.split_last() else {
             return Ok(cleanable::cleanable(&[], first_dirty, first_dirty, &marks, &config, now_ms));
         };

@@ -220,11 +220,7 @@ impl LogDir {
         &self.disk
     }
 
-    pub(crate) fn entry(&self, topic: &str, partition: i32) -> Option<Arc<Entry>> {
-        self.table.read().get(topic, partition).map(Arc::clone)
-    }
-
-    fn entries(&self) -> Vec<Arc<Entry>> {
+    pub(crate) fn entries(&self) -> Vec<Arc<Entry>> {
         self.table.read().entries().map(Arc::clone).collect()
     }
 

@@ -29,6 +29,7 @@ use parking_lot::{Mutex, RwLock};
 use crate::answers::{Hole, OpenOptions, RecoveryReport};
 use crate::epochs::{self, Epochs};
 use crate::errors::LogError;
+use crate::held::Held;
 use crate::home::Home;
 use crate::log::Log;
 use crate::marks::{MarkCells, Marks};
@@ -102,6 +103,7 @@ pub(crate) fn open(
         config: ArcSwap::from_pointee(options.config),
         marks: MarkCells::new(marks),
         checkpointed: options.recovery_point.into(),
+        held: Held::default(),
         evident: marks.recovery_point.into(),
         segments: ArcSwap::from_pointee(segments),
         writer: Mutex::new(writer),

@@ -4,7 +4,10 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
+use pagewire_log::LogDir;
+use pagewire_log::backup::{Busy, note};
 use pagewire_metadata::model::known_path;
 use serde_json::{Map, Value};
 use tokio::runtime::Handle;
@@ -13,7 +16,8 @@ use tracing::{info, warn};
 use uuid::Uuid;
 
 use super::{Call, Work, fields};
-use crate::backup::{BackupFailed, BackupOptions, BackupSummary, Limits, Progress, Source, take};
+use crate::aside::aside;
+use crate::backup::{AtOnce, BackupFailed, BackupOptions, BackupSummary, Limits, Progress, Source, take};
 use crate::broker::Broker;
 use crate::cluster::change;
 
@@ -47,10 +51,12 @@ fn on_thread(call: &Call, options: &BackupOptions, runtime: &Handle) -> Result<B
     let broker = &call.broker;
     let list = || runtime.block_on(list(broker));
     let identity = broker.cluster().identity();
+    let log_dirs = broker.cluster().log_dirs().here().collect::<Vec<_>>();
     let source = Source {
-        log_dirs: &broker.cluster().log_dirs().here().collect::<Vec<_>>(),
+        log_dirs: &log_dirs,
         cluster_id: identity.cluster_id.clone(),
         node_id: identity.node_id,
+        note: &|patience| runtime.block_on(at_once(broker, log_dirs.clone(), patience)),
         list: &list,
         away: &|id| runtime.block_on(away(broker, id)),
         runtime: runtime.clone(),
@@ -83,6 +89,24 @@ async fn away(broker: &Arc<Broker>, id: Uuid) -> Option<(PathBuf, String)> {
         Some((path, offline)) => Some((path.to_path_buf(), offline.reason.to_string())),
         None => paths.into_iter().next().map(|path| (path, UNNAMED.to_owned())),
     }
+}
+
+/// All logs and the metadata at one moment, at which no topic is half made or half gone. An id that a log has was given out
+/// before, of a block that the metadata have: so they come after the logs.
+async fn at_once(
+    broker: &Arc<Broker>,
+    dirs: Vec<Arc<LogDir>>,
+    patience: Duration,
+) -> Result<Result<AtOnce, Busy>, BackupFailed> {
+    let noted = change(broker, move |change| async move {
+        let noted = match aside(true, || note(dirs.iter().map(Arc::as_ref), patience)) {
+            Ok(noted) => noted,
+            Err(busy) => return Ok(Ok(Err(busy))),
+        };
+        let metadata = change.metadata().await;
+        Ok(metadata.map(|metadata| Ok(AtOnce { noted, metadata })))
+    });
+    Ok(noted.await.map_err(|_| BackupFailed::Stopped)??)
 }
 
 /// The metadata, while no topic is half made or half gone.

@@ -169,7 +169,7 @@ fn segments_that_retention_takes_meanwhile_are_missing_at_the_front_only() {
     let keep_little = [("internal.segment.bytes", "2000"), ("retention.bytes", "20000")];
     broker.client().create_topic_with("t", 1, &keep_little);
     let place = Place::new();
-    let (stop, rounds) = (AtomicBool::new(false), AtomicI32::new(0));
+    let (stop, rounds, mut acked) = (AtomicBool::new(false), AtomicI32::new(0), Vec::new());
     thread::scope(|scope| {
         let ends_others = EndsOthers(&stop);
         scope.spawn(|| {
@@ -189,11 +189,12 @@ fn segments_that_retention_takes_meanwhile_are_missing_at_the_front_only() {
         for round in 0..5 {
             let before = rounds.load(Ordering::Relaxed);
             until(|| rounds.load(Ordering::Relaxed) >= before + 100);
+            acked.push(i64::from(rounds.load(Ordering::Relaxed)));
             place.back_up(&broker, &format!("backup{round}"));
         }
         drop(ends_others);
     });
-    for round in 0..5 {
+    for (round, acked) in acked.into_iter().enumerate() {
         place.restore(&format!("backup{round}"), &format!("data{round}"));
         let restored = Broker::on(&place.path(&format!("data{round}")));
         let mut client = restored.client();
@@ -205,6 +206,7 @@ fn segments_that_retention_takes_meanwhile_are_missing_at_the_front_only() {
             assert_eq!(values[0].0, next, "no hole");
             next = values.last().unwrap().0 + 1;
         }
-        assert!(end - start >= 20, "{start} to {end}");
+        // Retention may have taken all that there was at the moment, and nothing else has.
+        assert!(end >= acked && start <= end, "{start} to {end}, but {acked} were acknowledged before");
     }
 }

@@ -7,6 +7,7 @@ mod damaged;
 mod lacking;
 mod refused;
 mod restored;
+mod transactions;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -4,11 +4,13 @@
 use std::cell::Cell;
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use pagewire_disk::{Disk, OpenMode, OsDisk};
 
 use super::*;
-use crate::backup::{BackupError, CopiedLog, CopyOptions, Earlier, Refused, SegmentOf, Way};
+use crate::backup::{BackupError, CopiedLog, CopyOptions, Earlier, Refused, SegmentOf, Way, note};
 use crate::share::Share;
 use crate::{Cleaner, CleanerLimits, ReadError, ReadUpTo, Stretch, Throttle};
 
@@ -24,7 +26,8 @@ fn options(pace: &dyn Fn(u64) -> io::Result<()>) -> CopyOptions<'_> {
 }
 
 fn copy_to(dir: &LogDir, to: &Path, options: &CopyOptions<'_>) -> Result<Option<CopiedLog>, BackupError> {
-    dir.back_up(("t", A), 0, to, options)
+    let mut noted = note([dir], Duration::ZERO).expect("nobody appends");
+    noted.take(A, 0).expect("there").copy(to, options)
 }
 
 pub(super) fn copy(dir: &LogDir, pace: &dyn Fn(u64) -> io::Result<()>) -> CopiedLog {
@@ -65,6 +68,9 @@ pub(super) fn reopened(world: &World, log: &CopiedLog) -> (LogDir, Arc<Log>) {
     let mut ends = pagewire_disk::OffsetCheckpoint::new();
     ends.set("t", 0, log.end);
     ends.write(disk, Path::new("/again/recovery-point-offset-checkpoint")).expect("written");
+    let mut starts = pagewire_disk::OffsetCheckpoint::new();
+    starts.set("t", 0, log.log_start);
+    starts.write(disk, Path::new("/again/log-start-offset-checkpoint")).expect("written");
     let settings = |topic: &str, _| world.settings(topic);
     let options = super::options();
     let (dir, report) =
@@ -109,7 +115,7 @@ fn what_is_appended_and_rolled_meanwhile_is_not_in_it() {
     assert_eq!(reopened(&world, &copy).1.marks().log_end, copy.end);
 }
 
-/// What is not opened yet when it goes is missing: the copy begins anew, from the new start.
+/// What is not opened yet when it goes is missing: the copy begins later, and ends where it was to end.
 #[test]
 fn retention_that_is_faster_than_the_copy_moves_its_start() {
     let world = World::new().knows("t", A);
@@ -135,30 +141,134 @@ fn retention_that_is_faster_every_time_leaves_a_copy_without_a_hole() {
     // Of what was there at the moment, none but the active segment, or some.
     for kept in [0, 30] {
         let world = World::new().knows("t", A);
-        let (dir, log) = of_segments(&world, 100);
-        let (disturbed, armed) = (Cell::new(0), Cell::new(true));
+        let (dir, log) = of_segments(&world, 200);
+        let (end, disturbed, calls) = (log.marks().log_end, Cell::new(0), Cell::new(0));
         let copy = copy(&dir, &|_| {
-            let there = world.disk.read_dir(Path::new(COPY)).expect("listed").into_iter();
-            let copied = there.filter(|entry| entry.name.strip_suffix(".log").is_some()).count();
-            // Once an attempt, in the middle of the segments that it opened first.
-            if copied < 20 {
-                armed.set(true);
-            } else if armed.replace(false) {
+            calls.set(calls.get() + 1);
+            // In the middle of what was opened at once, in which nothing is lost.
+            if calls.get() % 20 == 0 && disturbed.get() < 8 {
                 disturbed.set(disturbed.get() + 1);
-                let end = log.marks().log_end;
-                append(&log, 250);
-                log.delete_records_before(end - kept).expect("deleted");
+                append(&log, 10);
+                let first = log.segments()[0].base_offset;
+                log.delete_records_before((first + 120).min(end - kept)).expect("deleted");
                 dir.retain(1);
                 dir.unlink_due(100).expect("unlinked");
             }
             Ok(())
         });
-        assert_eq!(disturbed.get(), crate::backup::ATTEMPTS_MAX);
-        assert!(copy.first_base > 250 && copy.end - copy.first_base >= kept.max(1), "{copy:?}");
+        assert!(disturbed.get() > 1, "{disturbed:?}");
+        assert!(copy.first_base > 100 && copy.end == end && end - copy.first_base >= kept.max(1), "{copy:?}");
         let (_dir, again) = reopened(&world, &copy);
         assert_eq!((again.marks().log_start, again.marks().log_end), (copy.log_start, copy.end));
         assert!(reads_all(&again));
     }
+}
+
+/// As after retention that took everything: there is no record, and the next one gets the offset that it would have got.
+#[test]
+fn a_log_of_which_retention_took_everything_before_its_turn_goes_on_at_its_end() {
+    let world = World::new().knows("t", A);
+    let (dir, log) = of_segments(&world, 5);
+    let (end, mut noted) = (log.marks().log_end, note([&dir], Duration::ZERO).expect("nobody appends"));
+    append(&log, 9);
+    log.delete_records_before(-1).expect("deleted");
+    dir.retain(1);
+    dir.unlink_due(100).expect("unlinked");
+    let noted = noted.take(A, 0).expect("there");
+    let copy = noted.copy(Path::new(COPY), &options(&nothing)).expect("copied").expect("there");
+    assert_eq!((copy.log_start, copy.first_base, copy.end), (end, end, end));
+    let (_dir, again) = reopened(&world, &copy);
+    assert_eq!((again.marks().log_start, again.marks().log_end), (end, end));
+    append(&again, 1);
+    assert!(reads_all(&again));
+}
+
+/// A log that is compacted whenever there is anything to compact.
+fn always_compacted() -> World {
+    let mut world = World::new().knows("t", A);
+    world.config.cleanup_delete = false;
+    world.config.cleanup_compact = true;
+    world.config.min_cleanable_dirty_ratio = Share::NONE;
+    world
+}
+
+fn clean_all(dir: &LogDir) {
+    while let Some(dirty) = dir.dirtiest(1) {
+        let limits = CleanerLimits { map_bytes: 1 << 20, ..CleanerLimits::default() };
+        dirty.clean(&mut Cleaner::new(limits), 1, &Throttle::new(u64::MAX)).expect("cleaned");
+    }
+}
+
+/// Of a key that is written again behind the end that was noted, the record before it is in the copy: else it had none.
+#[test]
+fn what_is_written_after_the_moment_has_nothing_cleaned_away_that_belongs_to_it() {
+    let world = always_compacted();
+    let (dir, _) = world.open();
+    let log = world.create(&dir, "t", 0);
+    let write = |value: &str| {
+        let builder = BatchBuilder::new(Codec::None);
+        let batch = crate::clean::tests::fill(builder, &[(Some("k"), Some(value))]);
+        let context = AppendContext { leader_epoch: 0, origin: Origin::Client, now_ms: 1 };
+        log.append(batch, context).expect("appended").base_offset
+    };
+    (0..7).for_each(|_| drop(write("before")));
+    let mut noted = note([&dir], Duration::ZERO).expect("nobody appends");
+    let last = log.marks().log_end - 1;
+    (0..20).for_each(|_| drop(write("after")));
+    clean_all(&dir);
+    let noted = noted.take(A, 0).expect("there");
+    let copy = noted.copy(Path::new(COPY), &options(&nothing)).expect("copied").expect("there");
+    let (_again_dir, again) = reopened(&world, &copy);
+    let found = crate::clean::tests::life_txns::committed_records(&again);
+    assert_eq!(found.get("k"), Some(&(last, Some("before".to_owned()))));
+    // It is cleaned to its end again when it is copied.
+    let held = log.size_bytes();
+    clean_all(&dir);
+    assert!(log.size_bytes() < held, "{:?}", log.segments());
+}
+
+/// An append that hangs keeps a backup from its moment, and nobody else from appending.
+#[test]
+fn where_an_append_hangs_there_is_no_moment_and_nobody_waits_for_it() {
+    let world = World::new().knows("t", A).knows("u", B);
+    let (dir, _) = world.open();
+    let (hangs, other) = (world.create(&dir, "t", 0), world.create(&dir, "u", 0));
+    let appends = hangs.writer.lock();
+    for patience in [0, 5] {
+        let busy = note([&dir], Duration::from_millis(patience)).expect_err("an append is under way");
+        assert_eq!((&**busy.topic(), busy.partition()), ("t", 0));
+        append(&other, 1);
+    }
+    drop(appends);
+    let mut noted = note([&dir], Duration::ZERO).expect("nobody appends");
+    assert!(noted.take(A, 0).is_some() && noted.take(B, 0).is_some());
+}
+
+/// Records in one log that say how far the other is: none says more than the other has.
+#[test]
+fn logs_that_are_noted_while_they_are_written_to_agree() {
+    let world = World::new().knows("t", A).knows("u", B);
+    let (dir, _) = world.open();
+    let (cause, effect) = (world.create(&dir, "t", 0), world.create(&dir, "u", 0));
+    let stop = AtomicBool::new(false);
+    let noted: Vec<(i64, i64)> = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !stop.load(Ordering::Relaxed) {
+                append(&cause, 1);
+                append(&effect, 1);
+            }
+        });
+        let end = |noted: Option<crate::backup::NotedLog>| noted.expect("there").end();
+        let note = || {
+            let mut tries = (0..1000).filter_map(|_| note([&dir], Duration::from_millis(50)).ok());
+            let mut noted = tries.next().expect("appends are short");
+            (end(noted.take(A, 0)), end(noted.take(B, 0)))
+        };
+        let noted = (0..200).map(|_| note()).collect();
+        stop.store(true, Ordering::Relaxed);
+        noted
+    });
+    assert!(noted.iter().all(|(cause, effect)| (0..=1).contains(&(cause - effect))), "{noted:?}");
 }
 
 #[test]
@@ -183,10 +293,7 @@ fn retention_of_what_was_copied_already_changes_nothing() {
 /// A mixture of segments from before and after a clean could bring back what a tombstone had taken.
 #[test]
 fn compaction_of_what_is_copied_makes_the_copy_begin_anew() {
-    let mut world = World::new().knows("t", A);
-    world.config.cleanup_delete = false;
-    world.config.cleanup_compact = true;
-    world.config.min_cleanable_dirty_ratio = Share::NONE;
+    let world = always_compacted();
     let (dir, log) = of_segments(&world, 80);
     let (read, before) = (Cell::new(0), log.size_bytes());
     let copy = copy(&dir, &|bytes| {
@@ -220,7 +327,7 @@ fn a_topic_deleted_meanwhile_leaves_nothing() {
     );
     assert_eq!(found.expect("no error"), None);
     assert!(!world.disk.exists(Path::new(COPY)).expect("asked"));
-    assert_eq!(dir.back_up(("t", B), 0, Path::new(COPY), &options(&nothing)).expect("no error"), None);
+    assert!(note([&dir], Duration::ZERO).expect("nobody appends").take(A, 0).is_none());
 }
 
 fn damage(world: &World, name: &str, position: u64) {

@@ -1,8 +1,10 @@
 //! A loss that is known once stays known, whoever comes by: readers, the cleaner, the scrub, a start, a backup.
 
+use std::time::Duration;
+
 use super::lengths::{clean, cut, first, is_lost, keyed, world};
 use super::*;
-use crate::backup::{CopyOptions, Refused};
+use crate::backup::{CopyOptions, Refused, note};
 use crate::rewritten::FILE;
 use crate::{RecoveryReport, ScrubLimits, Stretch};
 
@@ -166,7 +168,9 @@ fn backed_up(dir: &LogDir, to: &str, verify: bool) -> Vec<Stretch> {
         pace: &|_| Ok(()),
         refused: Refused::default(),
     };
-    let copied = dir.back_up(("a", A), 0, Path::new(to), &options).expect("copied").expect("there");
+    let mut noted = note([dir], Duration::ZERO).expect("nobody appends");
+    let copied = noted.take(A, 0).expect("there").copy(Path::new(to), &options);
+    let copied = copied.expect("copied").expect("there");
     copied.files.into_iter().flat_map(|file| file.damage).collect()
 }
 

@@ -4,8 +4,9 @@
 use std::cell::RefCell;
 use std::io;
 use std::path::Path;
+use std::time::Duration;
 
-use pagewire_log::backup::{BackupError, CopiedLog, CopyOptions, Refused};
+use pagewire_log::backup::{BackupError, CopiedLog, CopyOptions, Refused, note};
 use pagewire_log::{Log, LogDir};
 use uuid::Uuid;
 
@@ -66,8 +67,11 @@ pub(super) fn back_up(world: &mut World, at: usize, _log: &Log) {
     match (copied, moments) {
         (Some(log), Some(moments)) => {
             let (start, end) = (log.log_start, log.end);
+            // It ends where it ended when it began. What was taken from its front since may be missing.
+            let (ended, starts) = (moments[0].1, moments.iter().map(|(start, _)| *start));
+            assert_eq!(end, ended, "{topic}: not as of the moment, {moments:?}");
             assert!(
-                moments.contains(&(start, end)),
+                starts.map(|start| start.min(end)).any(|found| found == start),
                 "{topic}: a copy of {start}..{end}, not one of {moments:?}"
             );
             // A clean that went on meanwhile may be in the copy, or not.
@@ -115,7 +119,9 @@ fn copy(world: &mut World, dir: &LogDir, of: (usize, Uuid), root: &str) -> (Copi
     };
     let (earlier, refused) = (&|_| None, Refused::default());
     let options = CopyOptions { links, verify: true, earlier, pace: &pace, refused };
-    let copied = dir.back_up((topic, of.1), number, &to, &options);
+    // Nobody appends meanwhile.
+    let noted = note([dir], Duration::ZERO).ok().and_then(|mut noted| noted.take(of.1, number));
+    let copied = noted.map_or(Ok(None), |noted| noted.copy(&to, &options));
     let Meanwhile { world, moments, .. } = meanwhile.into_inner();
     world.is_backing_up = false;
     (copied, moments)
