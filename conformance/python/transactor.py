@@ -89,6 +89,15 @@ def partitions(words):
     return [TopicPartition(topic, int(partition), int(offset)) for topic, partition, offset in split]
 
 
+def error_of(failure):
+    """A fatal error is raised while callbacks run; of those that run after it Python says that they have no business to."""
+    while not isinstance(failure, KafkaException):
+        if failure.__cause__ is None:
+            raise failure
+        failure = failure.__cause__
+    return failure.args[0]
+
+
 def kind(error):
     """What is to be done about an error."""
     if error.fatal():
@@ -106,8 +115,8 @@ def main():
         try:
             said = getattr(transactor, call)(words)
             print(" ".join(["ok", *(said or [])]), flush=True)
-        except KafkaException as failure:
-            error = failure.args[0]
+        except (KafkaException, SystemError) as failure:
+            error = error_of(failure)
             print("fail", kind(error), str(error).replace("\n", " "), flush=True)
     # Nothing is said to the broker any more.
     os._exit(0)
