@@ -15,6 +15,9 @@ use crate::parts::programs::Stage;
 
 /// After so long a coordinator ends a transaction of a client that is gone.
 const TRANSACTION_MS: u64 = 8_000;
+/// After so long librdkafka is not waited for any more: where the connection to the group's coordinator breaks,
+/// `rd_kafka_send_offsets_to_transaction` may block beyond its own time, and for ever (librdkafka issue 5456).
+const STUCK: Duration = Duration::from_secs(25);
 /// As often as this a client is asked what it says may be asked again.
 const TRIES: usize = 10;
 
@@ -27,6 +30,7 @@ pub(super) struct Done {
     /// Clients that were awake again after they had been replaced, and asked for a commit.
     pub(super) zombies: AtomicUsize,
     pub(super) failed_calls: AtomicUsize,
+    pub(super) stuck_calls: AtomicUsize,
 }
 
 /// What clients share.
@@ -76,26 +80,43 @@ impl Cast<'_> {
 pub(super) struct Actor<'c> {
     cast: &'c Cast<'c>,
     pub(super) who: Who,
+    flow: Flow,
     client: Client,
+    /// It is in a call that it does not come back from.
+    pub(super) is_stuck: bool,
 }
 
 impl<'c> Actor<'c> {
     pub(super) fn start(cast: &'c Cast<'c>, flow: Flow, who: Who, is_reader: bool) -> Result<Self> {
         cast.ledger.remark(&format!("{}/{} starts: {flow:?}", who.client, who.instance))?;
-        Ok(Self { cast, who, client: cast.start(flow, who, is_reader)? })
+        Ok(Self { cast, who, flow, client: cast.start(flow, who, is_reader)?, is_stuck: false })
     }
 
     /// One call and its answer. One that fails is an answer; a client that goes by itself is an error.
     pub(super) fn call(&mut self, call: &Call) -> Result<Answer> {
         let pending = self.cast.ledger.invoke(self.who, call.clone())?;
-        let line = self.client.post(call).and_then(|()| self.client.answer());
+        let line = self.client.post(call).and_then(|()| self.line(call));
         let line = line.with_context(|| format!("{}/{}: {call:?}", self.who.client, self.who.instance))?;
+        let Some(line) = line else {
+            self.is_stuck = true;
+            self.cast.done.stuck_calls.fetch_add(1, Ordering::Relaxed);
+            self.cast.ledger.answered(pending, None)?;
+            return Ok(Answer::Failed(Remedy::Replace, "it is stuck".to_owned()));
+        };
         let answer = Answer::parse(call, &line)?;
         if matches!(answer, Answer::Failed(..)) {
             self.cast.done.failed_calls.fetch_add(1, Ordering::Relaxed);
         }
         self.cast.ledger.answered(pending, Some(answer.clone()))?;
         Ok(answer)
+    }
+
+    /// What is answered to a call; `None` if that is known to happen.
+    fn line(&self, call: &Call) -> Result<Option<String>> {
+        if self.flow == Flow::Librdkafka && matches!(call, Call::Offsets(..)) {
+            return self.client.answer_within(STUCK);
+        }
+        self.client.answer().map(Some)
     }
 
     /// The same, again where it says so. What is to be done if it fails, and why.

@@ -67,9 +67,15 @@ impl Client {
 
     /// What it answers to that.
     pub(super) fn answer(&self) -> Result<String> {
-        match self.answers.recv_timeout(LIMIT) {
-            Ok(line) => Ok(line),
-            Err(RecvTimeoutError::Timeout) => bail!("no answer within {LIMIT:?}: {}", self.said()),
+        let answer = self.answer_within(LIMIT)?;
+        answer.with_context(|| format!("no answer within {LIMIT:?}: {}", self.said()))
+    }
+
+    /// The same of a call that may never be answered.
+    pub(super) fn answer_within(&self, limit: Duration) -> Result<Option<String>> {
+        match self.answers.recv_timeout(limit) {
+            Ok(line) => Ok(Some(line)),
+            Err(RecvTimeoutError::Timeout) => Ok(None),
             Err(RecvTimeoutError::Disconnected) => bail!("the client ended: {}", self.said()),
         }
     }

@@ -23,7 +23,7 @@ pub(super) struct Op {
     pub(super) who: Who,
     pub(super) call: Call,
     pub(super) invoked: u64,
-    /// When it was answered, and how; never, when its client was killed first.
+    /// When it was answered, and how; never, when its client was killed first, or is stuck.
     pub(super) answered: Option<(u64, Answer)>,
 }
 
@@ -68,7 +68,7 @@ impl Ledger {
         Ok(Pending(book.ops.len() - 1))
     }
 
-    /// It was answered, or its client is gone.
+    /// It was answered, or will not be.
     pub(super) fn answered(&self, Pending(at): Pending, answer: Option<Answer>) -> Result<()> {
         let mut book = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let who = book.ops.get(at).context("no such call")?.who;
@@ -93,7 +93,7 @@ impl Ledger {
 
 fn verdict(answer: Option<&Answer>) -> String {
     match answer {
-        None => "info: it is gone".to_owned(),
+        None => "info: nobody answered".to_owned(),
         Some(Answer::Failed(remedy, why)) => format!("fail {remedy:?}: {why}"),
         Some(answer) => format!("ok {answer:?}"),
     }

@@ -62,12 +62,13 @@ pub(super) fn live(ground: &Ground<'_>, seed: u64) -> Result<String> {
         gives_up: false.into(),
         is_over: false.into(),
     };
-    let lived = through(&cast, &plan, &mut node, ground.binary);
-    lived.with_context(|| {
+    through(&cast, &plan, &mut node, ground.binary).map_err(|error| {
         let kept = ground.logs.join(format!("transactions-{seed}.ledger"));
-        let kept =
-            fs::copy(&ledger, &kept).map_or_else(|error| error.to_string(), |_| kept.display().to_string());
-        format!("seed {seed}, ledger {kept}, the broker says: {}", node.said())
+        let kept = match fs::copy(&ledger, &kept) {
+            Ok(_) => kept.display().to_string(),
+            Err(error) => error.to_string(),
+        };
+        anyhow!("{error:#} (seed {seed}, ledger {kept}, the broker says: {})", node.said())
     })
 }
 
@@ -202,7 +203,7 @@ fn said(cast: &Cast<'_>, plan: &Plan, history: &History, visible: usize) -> Resu
     Ok(format!(
         "{} transactions: {committed} committed ({transformed} with offsets), {aborted} aborted, {} either; {visible} \
          records visible, {} polled in {} sessions; {} clients killed, {} zombies asked for a commit, {} calls failed, \
-         the broker killed {} times",
+         {} of librdkafka were stuck, the broker killed {} times",
         history.transactions.len(),
         known(Known::Nothing),
         history.sessions.iter().map(|session| session.polled.len()).sum::<usize>(),
@@ -210,6 +211,7 @@ fn said(cast: &Cast<'_>, plan: &Plan, history: &History, visible: usize) -> Resu
         count(&done.clients_killed),
         count(&done.zombies),
         count(&done.failed_calls),
+        count(&done.stuck_calls),
         plan.broker_dies_at.len() + 1,
     ))
 }

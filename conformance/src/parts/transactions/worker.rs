@@ -172,6 +172,9 @@ impl<'c> Worker<'c> {
         for call in rest {
             // Whatever it hears, it goes on to ask for its end.
             zombie.call(call)?;
+            if zombie.is_stuck {
+                break;
+            }
             if matches!(call, Call::Commit(_)) {
                 cast.done.zombies.fetch_add(1, Ordering::Relaxed);
             }
