@@ -10,7 +10,7 @@
 //!   life 3   the producer's successor asks for its id: everything before it has ended
 //! ```
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use pagewire_disk::ForgettingDisk;
 use pagewire_record::{ControlType, DecompressLimits};
@@ -48,7 +48,9 @@ const GROUP: &str = "group";
 const OFFSET: i64 = 5;
 /// More changes than any of these transactions makes.
 const CHANGES_MAX: u64 = 1_000;
-/// The first version of Produce by which the broker adds partitions to transactions, and the last by which it does not.
+/// Only a failure takes as long.
+const PATIENCE: Duration = Duration::from_mins(2);
+/// The last version of Produce by which clients add partitions to transactions themselves.
 const PRODUCE_CLASSIC: i16 = 11;
 
 /// Who adds partitions to the transaction.
@@ -286,7 +288,8 @@ async fn walk(flow: Flow, commits: bool, between: Between) -> [u64; 2] {
         life.disk.die_in(k, k * ALL.len() as u64 + between as u64);
         let told = transaction(&life.bench, flow, commits).await;
         let is_last = !life.disk.is_dead();
-        let life = life.last(between, k).await;
+        let last = tokio::time::timeout(PATIENCE, life.last(between, k)).await;
+        let life = last.expect("a transaction that comes to rest");
         let (records, offset) = life.visible().await;
         life.ends().await;
         let whole = usize::from(offset);
