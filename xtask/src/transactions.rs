@@ -17,7 +17,7 @@ pub(crate) fn run(root: &Path, seeds: u64, from: u64, on_kafka: bool) -> Result<
     let mut words = vec!["transactions", "--binary", &binary];
     words.extend(on_kafka.then_some("--on-kafka"));
     let step = driver(root, &words)
-        .env("PAGEWIRE_TRANSACTIONS_SEEDS", &seeds.to_string())
-        .env("PAGEWIRE_TRANSACTIONS_FROM", &from.to_string());
+        .env("CONFORMANCE_SEEDS", &seeds.to_string())
+        .env("CONFORMANCE_FROM", &from.to_string());
     Ok(built == Outcome::Passed && step.run()? == Outcome::Passed)
 }

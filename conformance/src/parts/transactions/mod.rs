@@ -35,8 +35,8 @@ use crate::clients::python_with_clients;
 use round::{Ground, live};
 
 /// How many seeds, and the first: `cargo xtask transactions` sets them.
-const SEEDS: (&str, u64) = ("PAGEWIRE_TRANSACTIONS_SEEDS", 1);
-const FROM: (&str, u64) = ("PAGEWIRE_TRANSACTIONS_FROM", 0);
+const SEEDS: (&str, u64) = ("CONFORMANCE_SEEDS", 1);
+const FROM: (&str, u64) = ("CONFORMANCE_FROM", 0);
 
 /// The part.
 pub fn transactions(context: &Context<'_>, cases: &Cases<'_>) {
