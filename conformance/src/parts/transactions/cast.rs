@@ -15,8 +15,8 @@ use crate::parts::programs::Stage;
 
 /// After so long a coordinator ends a transaction of a client that is gone.
 const TRANSACTION_MS: u64 = 8_000;
-/// After so long librdkafka is not waited for any more: where the connection to the group's coordinator breaks,
-/// `rd_kafka_send_offsets_to_transaction` may block beyond its own time, and for ever (librdkafka issue 5456).
+/// After so long librdkafka is not waited for any more: while the group's coordinator is away,
+/// `rd_kafka_send_offsets_to_transaction` does not look at the time that it was given (librdkafka issue 5456).
 const STUCK: Duration = Duration::from_secs(15);
 /// As often as this a client is asked what it says may be asked again.
 const TRIES: usize = 10;
