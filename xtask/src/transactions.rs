@@ -1,4 +1,5 @@
-//! Transactions by the seed: the part `transactions`, as many rounds of it as one likes. It may be interrupted at any time.
+//! Transactions by the seed: the part `transactions`, as many rounds of it as one likes. It may be interrupted at any
+//! time.
 
 use std::path::Path;
 

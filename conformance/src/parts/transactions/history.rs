@@ -1,4 +1,5 @@
-//! What a ledger comes to: transactions and what is known of their ends, what consumers saw, who was fenced off when. Pure.
+//! What a ledger comes to: transactions and what is known of their ends, what consumers saw, who was fenced off when.
+//! Pure.
 
 use std::collections::{BTreeMap, BTreeSet};
 

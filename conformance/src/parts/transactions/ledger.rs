@@ -1,5 +1,5 @@
-//! What was asked of clients and what they answered, in the order in which it happened: each call is noted before it is made,
-//! and once more when it is answered. A call that nobody answered may have done anything.
+//! What was asked of clients and what they answered, in the order in which it happened: each call is noted before it is
+//! made, and once more when it is answered. A call that nobody answered may have done anything.
 
 use std::fs::File;
 use std::io::Write;

@@ -1,5 +1,5 @@
-//! Transactions of real clients, killed and replaced at random, with the broker killed under them, and checked as Jepsen does
-//! for Kafka.
+//! Transactions of real clients, killed and replaced at random, with the broker killed under them, and checked as
+//! Jepsen does for Kafka.
 //!
 //! ```text
 //!   plan.rs      what a seed says: scripts of clients, blows, when the broker dies
@@ -12,8 +12,8 @@
 //!   round.rs     one seed from its beginning to its verdict
 //! ```
 //!
-//! A seed says what clients do and where blows fall; how the steps of clients fall together is up to the machine. So one that
-//! failed need not fail again. Its ledger is kept.
+//! A seed says what clients do and where blows fall; how the steps of clients fall together is up to the machine. So
+//! one that failed need not fail again. Its ledger is kept.
 
 mod cast;
 mod check;

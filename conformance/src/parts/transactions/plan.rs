@@ -1,5 +1,5 @@
-//! What clients do and which blows fall, all of it from one seed. What the seed does not say is how the steps of different
-//! clients fall together.
+//! What clients do and which blows fall, all of it from one seed. What the seed does not say is how the steps of
+//! different clients fall together.
 
 use std::time::Duration;
 

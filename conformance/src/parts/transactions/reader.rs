@@ -1,4 +1,5 @@
-//! A consumer of committed records that reads everything, from the beginning and from where it was, while all else goes on.
+//! A consumer of committed records that reads everything, from the beginning and from where it was, while all else goes
+//! on.
 
 use std::sync::atomic::Ordering;
 use std::time::Instant;

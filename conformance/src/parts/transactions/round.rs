@@ -1,4 +1,5 @@
-//! One seed: clients carry out their scripts while the broker is killed and started again; then everything is read and checked.
+//! One seed: clients carry out their scripts while the broker is killed and started again; then everything is read and
+//! checked.
 
 use std::fs;
 use std::path::{Path, PathBuf};

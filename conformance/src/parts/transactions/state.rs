@@ -1,4 +1,5 @@
-//! What a broker has in the end, read by bare frames: every record and how its transaction ended there, and where groups stand.
+//! What a broker has in the end, read by bare frames: every record and how its transaction ended there, and where
+//! groups stand.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,10 +1,10 @@
-//! The broker dies in every call by which a transaction changes its disk, from the first question for a producer id to the record
-//! that says that all markers are written: whatever comes after it, the transaction is committed everywhere or nowhere, its
-//! group's offset with it, and as its producer was told.
+//! The broker dies in every call by which a transaction changes its disk, from the first question for a producer id to
+//! the record that says that all markers are written: whatever comes after it, the transaction is committed everywhere
+//! or nowhere, its group's offset with it, and as its producer was told.
 //!
 //! ```text
 //!   life 1   init  add  produce 0  produce 1  offsets  end        dies in the k-th change of the disk, k = 1 ...
-//!              (records of the coordinator, of two partitions and of a group, their syncs, three markers, the last record)
+//!            (records of the coordinator, two partitions and a group, their syncs, three markers, the last record)
 //!   between  killed: what was written is there; the power gone: what was not synced is gone, or a part of it
 //!   life 2   reads its directory; may die the same way
 //!   life 3   the producer's successor asks for its id: everything before it has ended
