@@ -81,6 +81,11 @@ pub const SUITES: &[Suite] = &[
     part("witness", "Kafka's tools and Kafka itself find nothing wrong with our files", parts::witness),
     part("hostile", "malformed bytes cost their sender at most the connection", parts::hostile),
     programs("streams", "Kafka Streams, exactly once, killed with and without its broker", parts::streams),
+    programs(
+        "transactions",
+        "transactions of clients that are killed and replaced, and of a broker that is killed, are whole",
+        parts::transactions,
+    ),
     programs("connect", "Kafka Connect distributed: files through topics, workers killed", parts::connect),
     programs("mirror", "MirrorMaker 2 from Apache Kafka and back", parts::mirror),
 ];

@@ -11,6 +11,7 @@ mod layers;
 mod parts;
 mod report;
 mod run;
+mod transactions;
 mod zcopy;
 
 use std::{
@@ -58,6 +59,19 @@ enum Task {
     },
     /// Damage a small file of each kind in every bit and cut it to every length; minutes.
     Damage,
+    /// Live through seeded rounds of transactions of real clients, kills among them; says of each what happened, exits 1 when one
+    /// failed.
+    Transactions {
+        /// How many seeds.
+        #[arg(long, default_value_t = 20)]
+        seeds: u64,
+        /// The first one.
+        #[arg(long, default_value_t = 0)]
+        from: u64,
+        /// On a node of Apache Kafka in our broker's place.
+        #[arg(long)]
+        on_kafka: bool,
+    },
     /// Measure this broker beside a bare loop and any running rival: see `cargo xtask bench --help`.
     #[command(disable_help_flag = true)]
     Bench {
@@ -90,6 +104,7 @@ fn run() -> Result<bool> {
         Task::Layers => layers::check(&root),
         Task::Crash { seeds, from } => crash::run(&root, seeds, from),
         Task::Damage => damage::run(&root),
+        Task::Transactions { seeds, from, on_kafka } => transactions::run(&root, seeds, from, on_kafka),
         Task::Bench { arguments } => bench(&root, &arguments),
     }
 }

@@ -85,6 +85,10 @@ pub(crate) static PARTS: &[Part] = &[
     ),
     clients!("connect", "Kafka Connect distributed: files through topics, workers killed"),
     clients!("streams", "Kafka Streams counts every input once, killed with and without its broker"),
+    clients!(
+        "transactions",
+        "transactions at random, clients and the broker killed, checked as Jepsen does for Kafka"
+    ),
     clients!("compare", "the same requests to ours and to Kafka, answers compared field by field"),
     clients!("java-tools", "Kafka's own command-line tools"),
     clients!("java", "Kafka's own Java clients"),
@@ -209,11 +213,12 @@ fn conformance(root: &Path, suite: &str) -> Result<Outcome> {
 }
 
 /// Cargo's target folder, as cargo itself finds it.
-fn target(root: &Path) -> PathBuf {
+pub(crate) fn target(root: &Path) -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from)
 }
 
-fn driver(root: &Path, arguments: &[&str]) -> Step {
+/// The conformance driver with these arguments.
+pub(crate) fn driver(root: &Path, arguments: &[&str]) -> Step {
     let mut words = vec!["run", "--quiet", "--package", "pagewire-conformance", "--"];
     words.extend(arguments);
     cargo(root, &words)

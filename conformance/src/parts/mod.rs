@@ -14,6 +14,7 @@ mod proof;
 mod restart;
 mod serve;
 mod takeover;
+mod transactions;
 mod witness;
 
 use std::path::PathBuf;
@@ -34,6 +35,7 @@ pub use proof::proof;
 pub use restart::restart;
 pub use serve::serve;
 pub use takeover::takeover;
+pub use transactions::transactions;
 pub use witness::witness;
 
 /// What a part needs.

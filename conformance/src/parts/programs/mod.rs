@@ -20,7 +20,8 @@ mod streams;
 use anyhow::Result;
 
 use super::{Cases, Context, Job};
-use stage::Stage;
+pub(super) use node::Node;
+pub(super) use stage::{SETTINGS, Stage, create};
 
 /// Cases at a time: the machine is to be busy, not to be worn down.
 const LANES: usize = 2;

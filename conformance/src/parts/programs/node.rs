@@ -6,14 +6,14 @@ use crate::harness::Broker;
 use crate::parts::kafka::Kafka;
 
 /// Either. It dies with this value.
-pub(super) enum Node<'c> {
+pub(in crate::parts) enum Node<'c> {
     Ours(Broker),
     Kafka(Kafka<'c>),
 }
 
 impl Node<'_> {
     /// Where it serves: `HOST:PORT`.
-    pub(super) fn address(&self) -> &str {
+    pub(in crate::parts) fn address(&self) -> &str {
         match self {
             Self::Ours(broker) => broker.address(),
             Self::Kafka(kafka) => kafka.address(),
@@ -21,7 +21,7 @@ impl Node<'_> {
     }
 
     /// SIGKILL, and a new start on what that left, at the same address.
-    pub(super) fn kill_and_start_again(&mut self) -> Result<()> {
+    pub(in crate::parts) fn kill_and_start_again(&mut self) -> Result<()> {
         match self {
             Self::Ours(broker) => {
                 broker.kill();
@@ -35,7 +35,7 @@ impl Node<'_> {
     }
 
     /// The end of what it said, for whoever looks into a failure.
-    pub(super) fn said(&self) -> String {
+    pub(in crate::parts) fn said(&self) -> String {
         match self {
             Self::Ours(broker) => broker.log_tail(),
             Self::Kafka(kafka) => {

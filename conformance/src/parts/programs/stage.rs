@@ -16,36 +16,45 @@ use crate::parts::kafka::{Kafka, Oracle};
 
 const STEPS: &str = "pagewire.Programs";
 /// Of either broker: few internal partitions, and no waiting for members who will not come.
-const SETTINGS: [&str; 3] = [
+pub(in crate::parts) const SETTINGS: [&str; 3] = [
     "offsets.topic.num.partitions=5",
     "transaction.state.log.num.partitions=5",
     "group.initial.rebalance.delay.ms=0",
 ];
 
 /// The broker under test, not started yet, and Kafka's classes.
-pub(super) struct Stage<'a> {
+pub(in crate::parts) struct Stage<'a> {
     binary: &'a Path,
     on_kafka: bool,
     oracle: Oracle,
 }
 
 impl<'a> Stage<'a> {
-    pub(super) fn of(context: &'a Context<'_>) -> Result<Self> {
+    pub(in crate::parts) fn of(context: &'a Context<'_>) -> Result<Self> {
         let oracle = Oracle::of(context)?;
         Ok(Self { binary: &context.binary, on_kafka: context.on_kafka, oracle })
     }
 
     /// The broker under test.
     pub(super) fn node(&self) -> Result<Node<'_>> {
+        self.node_with(&SETTINGS)
+    }
+
+    /// The same with settings of the case's own.
+    pub(in crate::parts) fn node_with(&self, settings: &[&str]) -> Result<Node<'_>> {
         if self.on_kafka {
-            return self.kafka();
+            return self.kafka_with(settings);
         }
-        Ok(Node::Ours(Broker::start(self.binary, &SETTINGS)?))
+        Ok(Node::Ours(Broker::start(self.binary, settings)?))
     }
 
     /// Apache Kafka, whatever is under test.
     pub(super) fn kafka(&self) -> Result<Node<'_>> {
-        let mut kafka = Kafka::format(&self.oracle, &SETTINGS)?;
+        self.kafka_with(&SETTINGS)
+    }
+
+    fn kafka_with(&self, settings: &[&str]) -> Result<Node<'_>> {
+        let mut kafka = Kafka::format(&self.oracle, settings)?;
         kafka.start()?;
         Ok(Node::Kafka(kafka))
     }
@@ -58,7 +67,7 @@ impl<'a> Stage<'a> {
     }
 
     /// A virtual machine that runs `class`; what it unpacks for itself stays in this directory.
-    pub(super) fn java(&self, class: &str, directory: &Path) -> Result<Command> {
+    pub(in crate::parts) fn java(&self, class: &str, directory: &Path) -> Result<Command> {
         let unpacked = directory.join("unpacked");
         fs::create_dir_all(&unpacked)?;
         let mut command = self.oracle.classes().command("512m", class);
@@ -76,7 +85,7 @@ impl<'a> Stage<'a> {
 }
 
 /// Makes a topic. Kafka answers that it is made before all of the broker knows it.
-pub(super) fn create(node: &Node<'_>, topic: &str, partitions: i32) -> Result<()> {
+pub(in crate::parts) fn create(node: &Node<'_>, topic: &str, partitions: i32) -> Result<()> {
     Raw::connect(node.address())?.create_topic(topic, partitions, &[])?;
     until_right("a topic", || ends(node, topic, partitions).map(drop))
 }

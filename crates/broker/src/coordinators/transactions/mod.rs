@@ -13,6 +13,8 @@ mod load;
 mod markers;
 mod shard;
 #[cfg(test)]
+mod steps_tests;
+#[cfg(test)]
 mod tests;
 mod timer;
 

@@ -37,8 +37,8 @@ use crate::{
     testing::{Bench, ROOT},
 };
 
-const CLASSIC_END: i16 = 4;
-const RAISING_END: i16 = 5;
+pub(super) const CLASSIC_END: i16 = 4;
+pub(super) const RAISING_END: i16 = 5;
 
 fn disk() -> FailingDisk {
     FailingDisk::new(Arc::new(MemoryDisk::new()))
@@ -61,7 +61,7 @@ async fn start(bench: &Bench) {
     }
 }
 
-async fn init(bench: &Bench, id: &str) -> (i16, i64, i16) {
+pub(super) async fn init(bench: &Bench, id: &str) -> (i16, i64, i16) {
     let request = InitProducerIdRequest {
         transactional_id: Some(id.to_owned().into()),
         transaction_timeout_ms: 60_000,
@@ -83,7 +83,7 @@ fn topics_named(topic: &str, partitions: &[i32]) -> Vec<AddPartitionsToTxnTopic>
 }
 
 /// The error codes by partition.
-async fn add(bench: &Bench, id: &str, producer: (i64, i16), partitions: &[i32]) -> Vec<i16> {
+pub(super) async fn add(bench: &Bench, id: &str, producer: (i64, i16), partitions: &[i32]) -> Vec<i16> {
     add_to(bench, "t", id, producer, partitions).await
 }
 
@@ -101,7 +101,7 @@ async fn add_to(bench: &Bench, topic: &str, id: &str, producer: (i64, i16), part
     results.map(|partition| partition.partition_error_code).collect()
 }
 
-async fn end(
+pub(super) async fn end(
     bench: &Bench,
     id: &str,
     producer: (i64, i16),

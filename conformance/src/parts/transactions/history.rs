@@ -1,0 +1,161 @@
+//! What a ledger comes to: transactions and what is known of their ends, what consumers saw, who was fenced off when.
+//! Pure.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::ledger::{Op, Who};
+use super::model::{Answer, At, Call, Place, Txn, Value};
+
+/// What its client knows of how a transaction ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Known {
+    /// It was told so.
+    Committed,
+    /// It was told so, or never asked for anything else.
+    Aborted,
+    /// It asked for a commit, and did not hear of one: either may be.
+    Nothing,
+}
+
+/// One transaction.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Transaction {
+    pub(super) client: usize,
+    pub(super) begun: u64,
+    /// Records that the client took, where they were to go, in this order.
+    pub(super) sent: Vec<(Place, Value)>,
+    /// Records that the client may have taken: it did not live to say so.
+    pub(super) tried: Vec<(Place, Value)>,
+    /// Where its group goes on after it.
+    pub(super) next: BTreeMap<Place, i64>,
+    commit_asked: bool,
+    abort_told: bool,
+    /// When it was said to be committed.
+    pub(super) committed_at: Option<u64>,
+}
+
+impl Transaction {
+    pub(super) fn known(&self) -> Known {
+        match self {
+            Self { committed_at: Some(_), .. } => Known::Committed,
+            Self { abort_told: true, .. } | Self { commit_asked: false, .. } => Known::Aborted,
+            _ => Known::Nothing,
+        }
+    }
+}
+
+/// A commit and when it was asked for and granted.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Commit {
+    pub(super) who: Who,
+    pub(super) txn: Txn,
+    pub(super) invoked: u64,
+}
+
+/// A consumer from one seek to the next.
+#[derive(Debug, Clone)]
+pub(super) struct Session {
+    pub(super) who: Who,
+    pub(super) starts: BTreeMap<Place, i64>,
+    pub(super) polled: Vec<(At, Value)>,
+    /// It was to see everything to the end.
+    pub(super) is_whole: bool,
+}
+
+/// Where a group was said to stand.
+#[derive(Debug, Clone)]
+pub(super) struct Seen {
+    pub(super) client: usize,
+    pub(super) invoked: u64,
+    pub(super) positions: Vec<At>,
+}
+
+/// All of it.
+#[derive(Debug, Clone, Default)]
+pub(super) struct History {
+    pub(super) transactions: BTreeMap<Txn, Transaction>,
+    pub(super) acknowledged: Vec<(At, Value)>,
+    pub(super) commits: Vec<Commit>,
+    /// When an instance of a client was told that all before it are fenced off.
+    pub(super) fences: BTreeMap<Who, u64>,
+    pub(super) sessions: Vec<Session>,
+    pub(super) seen: Vec<Seen>,
+    /// Clients that commit offsets, each for a group of its own.
+    pub(super) groups: BTreeSet<usize>,
+}
+
+impl History {
+    /// `ops` in the order in which they were begun. The last session of each of `readers` was to see everything.
+    pub(super) fn of(ops: &[Op], readers: &[usize]) -> Self {
+        let mut history = Self::default();
+        let mut open = BTreeMap::new();
+        for op in ops {
+            history.take(op, &mut open);
+        }
+        for reader in readers {
+            let last = history.sessions.iter_mut().rev().find(|session| session.who.client == *reader);
+            if let Some(session) = last {
+                session.is_whole = true;
+            }
+        }
+        history
+    }
+
+    /// `open`: which session each process is in.
+    fn take(&mut self, op: &Op, open: &mut BTreeMap<Who, usize>) {
+        let told = op.answered.as_ref().filter(|_| op.is_ok());
+        match (&op.call, told) {
+            (Call::Init, Some((moment, _))) => {
+                self.fences.insert(op.who, *moment);
+            }
+            (Call::Begin(txn), _) => {
+                let begun = Transaction { client: op.who.client, begun: op.invoked, ..Default::default() };
+                self.transactions.insert(*txn, begun);
+            }
+            (Call::Send(place, value, _), told) => {
+                let transaction = self.transactions.entry(value.txn).or_default();
+                transaction.tried.push((*place, *value));
+                if told.is_some() {
+                    transaction.sent.push((*place, *value));
+                }
+            }
+            (Call::Offsets(txn, next), _) => {
+                self.groups.insert(op.who.client);
+                self.transactions.entry(*txn).or_default().next.extend(next.iter().copied());
+            }
+            (Call::Commit(txn), told) => {
+                let transaction = self.transactions.entry(*txn).or_default();
+                transaction.commit_asked = true;
+                if let Some((moment, _)) = told {
+                    transaction.committed_at.get_or_insert(*moment);
+                    self.commits.push(Commit { who: op.who, txn: *txn, invoked: op.invoked });
+                }
+            }
+            (Call::Abort(txn), Some(_)) => self.transactions.entry(*txn).or_default().abort_told = true,
+            (Call::Acked, Some((_, Answer::Records(records)))) => self.acknowledged.extend(records),
+            (Call::Committed, Some((_, Answer::Positions(positions)))) => {
+                let positions = positions.clone();
+                self.begin_session(op.who, &positions, open);
+                self.seen.push(Seen { client: op.who.client, invoked: op.invoked, positions });
+            }
+            (Call::Seek(positions), Some(_)) => self.begin_session(op.who, positions, open),
+            (Call::Poll, Some((_, Answer::Records(records)))) => {
+                let session = open.get(&op.who).and_then(|at| self.sessions.get_mut(*at));
+                if let Some(session) = session {
+                    session.polled.extend(records);
+                }
+            }
+            // Nobody knows where it stands now.
+            (Call::Poll | Call::Seek(_) | Call::Committed, None) => {
+                open.remove(&op.who);
+            }
+            _ => {}
+        }
+    }
+
+    fn begin_session(&mut self, who: Who, positions: &[At], open: &mut BTreeMap<Who, usize>) {
+        let starts = positions.iter().copied().collect();
+        open.insert(who, self.sessions.len());
+        self.sessions.push(Session { who, starts, polled: Vec::new(), is_whole: false });
+    }
+}
