@@ -220,6 +220,10 @@ impl LogDir {
         &self.disk
     }
 
+    fn entry(&self, topic: &str, partition: i32) -> Option<Arc<Entry>> {
+        self.table.read().get(topic, partition).map(Arc::clone)
+    }
+
     pub(crate) fn entries(&self) -> Vec<Arc<Entry>> {
         self.table.read().entries().map(Arc::clone).collect()
     }
