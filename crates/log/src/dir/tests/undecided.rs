@@ -404,7 +404,9 @@ fn a_start_takes_no_producer_from_a_header_that_is_not_what_was_written() {
         let builder = BatchBuilder::new(Codec::None).producer(9, 3, sequence);
         keyed(builder, 0..1, b"value")
     };
-    (0..6).for_each(|sequence| drop(log.append(batch(sequence), client).expect("append")));
+    for sequence in 0..6 {
+        log.append(batch(sequence), client).expect("append");
+    }
     log.sync().expect("synced");
     dir.write_checkpoints().expect("written");
     let before = log.producers();
@@ -432,7 +434,9 @@ fn a_batch_that_is_not_what_was_written_answers_no_resend_after_an_orderly_stop(
     let log = world.create(&dir, "a", 0);
     let client = AppendContext { origin: Origin::Client, ..context() };
     let batch = |sequence| keyed(BatchBuilder::new(Codec::None).producer(9, 3, sequence), 0..1, b"value");
-    (0..6).for_each(|sequence| drop(log.append(batch(sequence), client).expect("append")));
+    for sequence in 0..6 {
+        log.append(batch(sequence), client).expect("append");
+    }
     let position = log.read(3, 1, ReadUpTo::LogEnd, true).expect("served").range.expect("one").offset();
     drop(log);
     assert!(dir.close_clean(0).clean);
