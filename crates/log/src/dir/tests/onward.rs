@@ -100,7 +100,7 @@ fn a_start_that_comes_to_damage_names_the_offset_at_which_it_begins() {
     let (dir, report) = world.open();
     let notes = &report.loaded[0].report.notes;
     let says = |words: &str| notes.iter().any(|note| note.contains(words));
-    assert!(says("the records at offset 6 are damaged") && !says("at offset 0 are"), "{notes:?}");
+    assert!(says("the offsets 6 to 6") && !says("the offsets 0 to"), "{notes:?}");
     let log = dir.get("a", 0).expect("open");
     let read = log.read(6, 1, ReadUpTo::LogEnd, true);
     assert!(matches!(read, Err(ReadError::Damaged { offset: 6, next_offset: 7, .. })), "{read:?}");
