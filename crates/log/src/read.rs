@@ -203,7 +203,8 @@ impl Segment {
         if !want.at_least_one {
             return Ok(Slice::TooBig);
         }
-        self.range(first.position, size, first.header.base_offset, patience)
+        // Of one batch that was verified nothing else begins before it ends.
+        self.verified_range(first.position, size, first.header.base_offset, patience)
     }
 
     /// Where the batches from `position` on end that lie below the offset `bound`. Damage that has the bound is none of theirs: it
@@ -217,8 +218,19 @@ impl Segment {
 
     /// Bytes from a batch of base offset `offset` on, up to the first that are known to be damaged.
     fn range(&self, position: u64, len: u64, offset: i64, patience: Patience) -> Result<Slice, ReadError> {
-        let file = self.file_with(patience)?;
         self.verify_once(position, len, patience)?;
+        self.verified_range(position, len, offset, patience)
+    }
+
+    /// The same of batches that are verified, where that is due.
+    fn verified_range(
+        &self,
+        position: u64,
+        len: u64,
+        offset: i64,
+        patience: Patience,
+    ) -> Result<Slice, ReadError> {
+        let file = self.file_with(patience)?;
         let len = self.damage.clip(position, len).map_err(|stretch| self.damaged(stretch, offset))?;
         Ok(Slice::Range(FileRange::new(file.file().clone(), position, len)))
     }

@@ -233,7 +233,7 @@ impl Segment {
 }
 
 /// The first of the largest timestamps, if one is.
-fn first_largest<'a, T>(largest: &'a mut [(i64, T)]) -> Option<&'a mut (i64, T)> {
+fn first_largest<T>(largest: &mut [(i64, T)]) -> Option<&mut (i64, T)> {
     let first = largest.iter_mut().reduce(|first, next| if next.0 > first.0 { next } else { first });
     first.filter(|(timestamp, _)| *timestamp > NO_TIMESTAMP)
 }

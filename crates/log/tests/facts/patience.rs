@@ -117,24 +117,27 @@ fn refusals_need_no_disk() {
 
 #[test]
 fn what_nobody_has_verified_since_the_start_would_block_once_and_is_served_only_if_it_is_right() {
-    let bench = Bench::new();
-    bench.fill(60);
+    let bench = Bench::with(LogConfig { segment_bytes: 100 << 10, ..config() });
+    while bench.log.segments().len() < 3 {
+        bench.fill(1);
+    }
     let bench = bench.restarted();
     let segment = bench.log.segments()[1];
-    // The last batch's records. Files, index and headers are at hand afterwards.
     let file = bench.file(&name(segment.base_offset, "log"));
     let at = segment.size_bytes - 1;
     let mut last = [0];
     file.read_exact_at(at, &mut last).expect("read");
     file.write_at(at, &[last[0] ^ 1]).expect("flipped");
-    let time = 1000 + (segment.next_offset / 3 - 2) * 10;
-    assert!(bench.log.offset_for_time(time).expect("a lookup").is_some());
-    assert_eq!(try_read(&bench.log, segment.base_offset, 5000), None, "it was not looked at");
-    let (offset, len) = read(&bench.log, segment.base_offset, 5000).expect("records");
-    assert!(len < segment.size_bytes, "they end before the damage");
-    assert_eq!(try_read(&bench.log, segment.base_offset, 5000), Some((offset, len)), "it is known by now");
+    // File and index are at hand afterwards, and so is what begins here.
+    assert!(read(&bench.log, segment.base_offset, 1).is_some());
+    assert!(try_read(&bench.log, segment.base_offset, 1).is_some());
+    let before = segment.next_offset - 6;
+    assert_eq!(try_read(&bench.log, before, 5000), None, "it was not looked at");
+    let (position, len) = read(&bench.log, before, 5000).expect("records");
+    assert!(position + len < segment.size_bytes, "they end before the damage");
+    assert_eq!(try_read(&bench.log, before, 5000), Some((position, len)), "it is known by now");
     let bad = bench.log.try_read(segment.next_offset - 1, 1000, ReadUpTo::HighWatermark, true);
     assert!(matches!(bad, Err(ReadError::Damaged { .. })), "{bad:?}");
-    bench.append(batch(3, 5000));
-    assert!(try_read(&bench.log, 180, 1000).is_some(), "what this process wrote needs no look");
+    let news = bench.append(batch(3, 5000)).base_offset;
+    assert!(try_read(&bench.log, news, 1000).is_some(), "what this process wrote needs no look");
 }
