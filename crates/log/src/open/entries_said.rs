@@ -134,7 +134,7 @@ mod tests {
         }
         let mut entries = index(9);
         entries[8][0] ^= 1 << 30;
-        assert_eq!(said(&entries), Some(40), "as long as those before it");
+        assert_eq!(said(&entries), Some(35 + 7 + 1), "as long as the longest before it, which is the first");
         assert_eq!(said(&[[1 << 30, 512]]), Some(64 * 2 * 512 + 1), "as long as it can be");
     }
 }

