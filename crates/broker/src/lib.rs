@@ -26,6 +26,7 @@ mod dispatch;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 mod handlers;
+mod lasting;
 mod loaded;
 mod loggers;
 mod memory;
