@@ -153,7 +153,7 @@ fn what_a_partition_keeps_that_is_not_served_is_said_to_be_missing_in_lists_and_
         let run = broker.run(line);
         assert!(!run.err.contains("missing here"), "{line:?}: {run:?}");
     }
-    broker.signal("KILL");
+    broker.signal("TERM");
     let (_, dir) = broker.wait();
     for name in ["__transaction_state-0", "__consumer_offsets-0"] {
         fs::rename(dir.path().join("data").join(name), dir.path().join(name)).unwrap();

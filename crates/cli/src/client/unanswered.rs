@@ -70,8 +70,9 @@ impl Client {
             let asked = wanted.iter().map(|(_, name)| Str::from(name.clone())).collect();
             match self.codes(node, kept, asked).await {
                 Ok(codes) => {
-                    let answered = wanted.iter().zip(codes).filter(|(_, code)| serves(*code));
-                    answered.for_each(|((partition, _), _)| drop(left.remove(partition)));
+                    for ((partition, _), _) in wanted.iter().zip(codes).filter(|(_, code)| serves(*code)) {
+                        left.remove(partition);
+                    }
                 }
                 // A broker without the API says nothing of it.
                 Err(Error::Unsupported { .. }) => return Ok(None),

@@ -10,9 +10,8 @@ use crate::output::complain;
 pub(super) async fn tell(client: &mut Client, kept: Kept, connect: &Connect) -> anyhow::Result<bool> {
     let found = client.unanswered(kept).await?;
     if let Some(found) = &found {
-        complain(format_args!("{}: {} says more, as do the brokers' logs", told(found), {
-            pasted::command(connect, &["cluster"])
-        }));
+        let cluster = pasted::command(connect, &["cluster"]);
+        complain(format_args!("{}: {cluster} says more, as do the brokers' logs", told(found)));
     }
     Ok(found.is_some())
 }

@@ -84,17 +84,14 @@ impl MetadataCut {
     fn loss(&self, unknown: &[&str]) -> String {
         /// Names that are told.
         const NAMED_MAX: usize = 10;
-        let mut lost = format!("all that was made, set or deleted from there on ({} bytes)", self.bytes);
+        let lost = format!("all that was made, set or deleted from there on ({} bytes)", self.bytes);
         let named = unknown.iter().take(NAMED_MAX).copied().collect::<Vec<_>>().join(", ");
-        let more = unknown.len().saturating_sub(NAMED_MAX);
-        if !named.is_empty() {
-            lost.push_str(", with the topics that have directories here and are not known before it: ");
-            lost.push_str(&named);
+        let with = "with the topics that have directories here and are not known before it";
+        match unknown.len().saturating_sub(NAMED_MAX) {
+            _ if named.is_empty() => lost,
+            0 => format!("{lost}, {with}: {named}"),
+            more => format!("{lost}, {with}: {named} and {more} more"),
         }
-        if more > 0 {
-            lost.push_str(&format!(" and {more} more"));
-        }
-        lost
     }
 
     /// What was lost, where it was accepted.

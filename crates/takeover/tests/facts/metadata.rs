@@ -64,7 +64,9 @@ fn a_damaged_metadata_log_is_refused_with_what_hangs_on_it_and_taken_up_to_there
     let mut kafka = Kafka::new(1);
     for name in ["early", "late", "later"] {
         let id = kafka.topic(name, 2);
-        (0..2).for_each(|index| drop(kafka.fill(name, id, index, 2)));
+        for index in 0..2 {
+            kafka.fill(name, id, index, 2);
+        }
     }
     kafka.stop();
     // The partitions of the last topic are named in the last batch.
@@ -97,7 +99,8 @@ fn a_damaged_metadata_log_is_refused_with_what_hangs_on_it_and_taken_up_to_there
 #[test]
 fn a_length_in_the_metadata_log_that_reaches_past_its_end_hides_no_batches_behind_it() {
     let mut kafka = Kafka::new(1);
-    ["early", "late"].iter().for_each(|name| drop(kafka.topic(name, 2)));
+    kafka.topic("early", 2);
+    kafka.topic("late", 2);
     kafka.kill();
     let mut bytes = fs::read(log_of(&kafka)).unwrap();
     bytes[8..12].copy_from_slice(&1_000_000_u32.to_be_bytes());
