@@ -26,7 +26,6 @@ mod dispatch;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 mod handlers;
-mod lasting;
 mod loaded;
 mod loggers;
 mod memory;

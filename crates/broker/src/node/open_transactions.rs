@@ -1,10 +1,11 @@
 //! Says at the start which transactions are open: readers of committed records wait before them, and whoever began them may
 //! not come back. The coordinator ends those that it knows; WriteTxnMarkers, which `pagewire txn abort` sends as Kafka's own tool does, any.
 
+use pagewire_disk::Lasting;
 use pagewire_log::LogDirs;
 use tracing::warn;
 
-use crate::{clock::now_ms, lasting::Lasting};
+use crate::clock::now_ms;
 
 /// Told one by one; of more, only how many.
 const TOLD_MAX: usize = 10;

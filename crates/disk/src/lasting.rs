@@ -7,11 +7,12 @@ const UNITS: [(u64, &str); 4] = [(24 * 60 * 60, "d"), (60 * 60, "h"), (60, "min"
 
 /// So many ms.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Lasting(u64);
+pub struct Lasting(u64);
 
 impl Lasting {
     /// Of a difference of times. A clock that was set back makes none below zero.
-    pub(crate) fn of_ms(ms: i64) -> Self {
+    #[must_use]
+    pub fn of_ms(ms: i64) -> Self {
         Self(u64::try_from(ms).unwrap_or(0))
     }
 }
