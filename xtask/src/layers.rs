@@ -42,6 +42,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "pagewire-doctor",
             "pagewire-lab",
             "pagewire-takeover",
+            "pagewire-coordinate",
             "pagewire-log",
             "pagewire-metadata",
             "pagewire-disk",

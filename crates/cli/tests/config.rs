@@ -55,11 +55,11 @@ fn what_stands_behind_a_value_is_shown() {
         |name: &str, value: &str, source: &str| json!({"name": name, "value": value, "source": source});
     let behind = [
         synonym("retention.ms", "3600000", "topic"),
-        synonym("log.retention.ms", "7200000", "broker (file)"),
+        synonym("log.retention.ms", "7200000", "broker (start)"),
     ];
     assert_eq!(shown[0]["synonyms"].as_array().unwrap()[..2], behind);
     let table = broker.run(&["config", "describe", "topic/orders", "--synonyms"]).ok();
-    assert!(table.contains("log.retention.ms=7200000 (broker (file))"), "{table}");
+    assert!(table.contains("log.retention.ms=7200000 (broker (start))"), "{table}");
     let few = configs(&broker, &["topic/orders"]).len();
     assert!(few >= 1 && configs(&broker, &["topic/orders", "--all"]).len() > few);
     broker.run(&["config", "set", "group/billing", "consumer.heartbeat.interval.ms=6000"]).ok();

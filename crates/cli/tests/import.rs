@@ -170,6 +170,24 @@ fn server_properties_name_the_directories() {
 }
 
 #[test]
+fn of_a_damaged_metadata_log_nothing_is_said_to_be_whole() {
+    let left = Left::new();
+    let log = left.kafka().join("__cluster_metadata-0").join(format!("{:020}.log", 0));
+    let mut bytes = fs::read(&log).unwrap();
+    let at = bytes.len() / 2;
+    bytes[at..at + 4].fill(0xee);
+    fs::write(&log, bytes).unwrap();
+    for options in [&["--dry-run"][..], &[]] {
+        let said = left.import(options).failed(1);
+        assert!(said.contains(log.to_str().unwrap()) && said.contains("--accept-damage"), "{said}");
+        assert!(!said.contains("is whole") && !left.to().exists(), "{said}");
+    }
+    let said = left.import(&["--accept-damage", "--allow-missing"]).ok();
+    assert!(said.contains("cut: the metadata log ends at offset") && !said.contains("is whole"), "{said}");
+    assert!(said.contains("without what is named above") && said.contains("lost with the damage"), "{said}");
+}
+
+#[test]
 fn several_disks_become_several_directories_that_are_served_together() {
     let left = Left::new();
     let other = left.0.path().join("other");

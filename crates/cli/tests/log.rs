@@ -120,6 +120,25 @@ fn small_files_are_printed_and_strangers_passed_over() {
 }
 
 #[test]
+fn what_was_set_aside_of_a_log_is_printed_as_its_records() {
+    let dir = left();
+    let log = log_of(&dir, "orders-0");
+    let batches = |said: String| said.split_once('\n').unwrap().1.split_once('\n').unwrap().1.to_owned();
+    let whole = batches(run(&["log", "dump", "--deep", text(&log)]).ok());
+    for name in ["00000000000000000000.cut", "00000000000000000000.1.cut"] {
+        let cut = log.with_file_name(name);
+        fs::copy(&log, &cut).unwrap();
+        let said = run(&["log", "dump", "--deep", text(&cut)]).ok();
+        assert!(said.contains("Set aside of a log, from offset: 0\n"), "{said}");
+        assert_eq!(batches(said), whole);
+    }
+    let small = run(&["log", "dump", "--deep", "--max-message-size", "10", text(&log)]);
+    assert!(small.out.contains("baseOffset") && !small.out.contains("| offset:"), "{small:?}");
+    assert!(small.out.contains("longer than --max-message-size 10"), "{small:?}");
+    small.failed(1);
+}
+
+#[test]
 fn what_is_no_file_cannot_be_dumped_and_the_others_are() {
     let dir = left();
     let (partition, log) = (dir.path().join("data/orders-0"), log_of(&dir, "orders-0"));

@@ -66,7 +66,7 @@ fn a_partition_that_is_gone_is_shown_and_comes_back_when_it_is_put_back() {
 
     fs::rename(home(&broker).with_extension("t-0"), home(&broker).join("t-0")).unwrap();
     let said = online(&broker, &[]).ok();
-    assert!(said.contains("online, 1 partition is served again: t-0"), "{said}");
+    assert!(said.contains("online, 1 partition is served again: t-0\n"), "{said}");
     assert_eq!(broker.run(&["consume", "t"]).ok(), "a\n");
     let (of_t, of_u) = (leader_epoch(&broker, "t"), leader_epoch(&broker, "u"));
     assert_eq!(of_t, of_u + 1, "clients are to look, and it rose only when something came");
@@ -92,7 +92,7 @@ fn one_that_could_not_be_opened_and_is_removed_then_is_made_anew_without_a_resta
     let said = online(&broker, &[]).failed(1);
     assert!(said.contains("the directories of t-0 are not there"), "{said}");
     let said = online(&broker, &["--empty"]).ok();
-    assert!(said.contains("1 partition is served again: t-0"), "{said}");
+    assert!(said.contains("1 partition is served again: t-0; new and empty"), "{said}");
     assert_eq!(leader_epoch(&broker, "t"), leader_epoch(&broker, "u") + 1, "not for what did not come");
     broker.run_with(&["produce", "t"], b"b\n").ok();
     assert_eq!(broker.run(&["consume", "t"]).ok() + &broker.run(&["consume", "u"]).ok(), "b\na\n");

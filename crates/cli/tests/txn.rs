@@ -4,6 +4,7 @@
 
 mod common;
 
+use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -134,6 +135,46 @@ fn an_open_transaction_is_listed_described_and_does_not_hang() {
     );
     assert_eq!(json_of(&broker, &["find-hanging", "--longer-than", "0"]), json!([]));
     assert_eq!(broker.run(&["txn", "find-hanging", "--longer-than", "0"]).ok(), "no transaction hangs\n");
+}
+
+/// Without a partition of each internal topic, which were moved away while it was stopped.
+#[test]
+fn what_a_partition_keeps_that_is_not_served_is_said_to_be_missing_in_lists_and_no_abort_is_named() {
+    let options =
+        ["--set", "transaction.state.log.num.partitions=1", "--set", "offsets.topic.num.partitions=1"];
+    let broker = Broker::start(&options);
+    broker.run(&["topic", "create", "t"]).ok();
+    broker.run_with(&["produce", "t"], b"a\n").ok();
+    broker.run(&["consume", "t", "--group", "readers", "--from", "beginning", "--count", "1"]).ok();
+    Producer::new(&broker, "app", true).write("t");
+    let lists = [&["txn", "list"][..], &["group", "list"], &["group", "describe", "--all"]];
+    let hanging = ["txn", "find-hanging", "--longer-than", "0"];
+    for line in lists.iter().copied().chain([&hanging[..]]) {
+        let run = broker.run(line);
+        assert!(!run.err.contains("missing here"), "{line:?}: {run:?}");
+    }
+    broker.signal("TERM");
+    let (_, dir) = broker.wait();
+    for name in ["__transaction_state-0", "__consumer_offsets-0"] {
+        fs::rename(dir.path().join("data").join(name), dir.path().join(name)).unwrap();
+    }
+    let broker = Broker::start_in(dir, &options);
+    for (line, topic) in lists.iter().zip(["__transaction_state", "__consumer_offsets", "__consumer_offsets"])
+    {
+        let run = broker.run(line);
+        let said = format!("1 of the 1 partitions of {topic} is not served, or could not be loaded (0)");
+        assert!(run.err.contains(&said), "{line:?}: {run:?}");
+        run.ok();
+    }
+    let run = broker.run(&hanging);
+    assert!(
+        run.err.contains("abort none of them before it does") && !run.err.contains("txn abort"),
+        "{run:?}"
+    );
+    run.ok();
+    let run = broker.run(&["txn", "describe", "app"]);
+    let said = run.failed(1);
+    assert!(said.contains("transactional id app") && said.contains("pagewire cluster"), "{said}");
 }
 
 #[test]

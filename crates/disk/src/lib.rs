@@ -15,6 +15,7 @@ mod disk;
 mod failing;
 mod fd_file;
 mod forgetting;
+mod lasting;
 mod lock;
 mod lock_look;
 mod lock_shared;
@@ -31,6 +32,7 @@ pub use checkpoint::{
 pub use disk::{DirEntry, Disk, DiskFile, Identity, OpenMode, Space};
 pub use failing::{Call, FailingDisk, Fault, Held, Traffic, When};
 pub use forgetting::ForgettingDisk;
+pub use lasting::Lasting;
 pub use lock::{DirLock, LOCK_FILE, LockError};
 pub use lock_look::{LockLook, look_at_lock};
 pub use lock_shared::SharedLock;

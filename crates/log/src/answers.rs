@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use pagewire_disk::Pasted;
 use pagewire_zcopy::FileRange;
 
 use crate::config::LogConfig;
@@ -287,7 +288,7 @@ impl std::fmt::Display for Cut {
             write!(f, "; good batches of the offsets {from} to {} were among them", upto - 1)?;
         }
         match &self.set_aside {
-            Some(path) => write!(f, ", set aside in {}", path.display()),
+            Some(path) => write!(f, ", set aside in {} (pagewire log dump --deep {} shows it)", path.display(), Pasted(path)),
             None if self.good.is_some() => f.write_str(
                 ", and they are kept nowhere: the directory's .cut files take too much room already, or there is none; look at \
                  them and move them away",

@@ -13,7 +13,7 @@ pub struct Seen {
     pub settings: usize,
     /// The offset after the last record.
     pub end: i64,
-    /// Whether a torn tail was left out.
+    /// Whether a torn tail was left out, or what lies behind damage.
     pub is_cut: bool,
 }
 

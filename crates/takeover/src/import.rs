@@ -6,19 +6,23 @@ use std::path::Path;
 use pagewire_metadata::model::ids;
 
 use crate::catalog::{self, Identity};
+use crate::cut::CutKind;
 use crate::error::ImportError;
 use crate::homes::{self, Homes};
 use crate::kraft::{self, Image};
 use crate::options::{Depth, How, Options, Progress, Settings};
 use crate::place::check_link;
 use crate::plan::{Plan, plan};
-use crate::report::{Placed, Report, TopicReport};
+use crate::report::{Placed, Refusal, Report, TopicReport};
 use crate::settle::{Common, Done, settle};
 use crate::source::Source;
 use crate::staging;
 use crate::take::Taken;
 use crate::transactions::{self, Decisions, STATE_TOPIC};
 use crate::work::work;
+
+/// Whose log the metadata are.
+const METADATA_TOPIC: &str = "__cluster_metadata";
 
 /// Makes a data directory, or several, out of Kafka's. Blocks: for as long as reading and copying takes.
 ///
@@ -42,9 +46,16 @@ pub fn import(
     homes::check(options)?;
     let sources = open(&options.from)?;
     let metadata = newest_metadata(&sources)?;
+    let damage = metadata.cut.as_ref().filter(|cut| cut.kind != CutKind::TornTail);
+    if let Some(damage) = damage.filter(|_| !options.accept_damage) {
+        // What else half of the metadata would say is nothing to act on.
+        let why = damage.refusal(&unknown(&sources, &metadata.image));
+        return Err(ImportError::Refused(vec![of_metadata(why)]));
+    }
     let plan = plan(options, &sources, &metadata.image, settings)?;
     if !plan.refused.is_empty() {
-        return Err(ImportError::Refused(plan.refused));
+        let before = damage.map(|damage| of_metadata(damage.reminder()));
+        return Err(ImportError::Refused(before.into_iter().chain(plan.refused).collect()));
     }
     if options.how == How::Link {
         for partition in &plan.partitions {
@@ -96,7 +107,10 @@ fn open(dirs: &[std::path::PathBuf]) -> Result<Vec<Source>, ImportError> {
 fn newest_metadata(sources: &[Source]) -> Result<kraft::Read, ImportError> {
     let mut newest: Option<kraft::Read> = None;
     for source in sources.iter().filter(|source| source.has_metadata()) {
-        let read = kraft::read(&source.dir.join(kraft::DIR))?;
+        let mut read = kraft::read(&source.dir.join(kraft::DIR))?;
+        if let Some(cut) = read.cut.as_mut().filter(|_| source.clean) {
+            cut.after_a_stop();
+        }
         if newest.as_ref().is_none_or(|newest| newest.end < read.end) {
             newest = Some(read);
         }
@@ -104,10 +118,23 @@ fn newest_metadata(sources: &[Source]) -> Result<kraft::Read, ImportError> {
     newest.ok_or(ImportError::NoMetadata)
 }
 
+/// Topics that have directories here, by name, and that the metadata does not know.
+fn unknown<'s>(sources: &'s [Source], image: &Image) -> Vec<&'s str> {
+    let here: BTreeSet<&str> =
+        sources.iter().flat_map(|one| &one.partitions).map(|dir| &*dir.topic).collect();
+    here.into_iter().filter(|name| !image.topics.contains_key(*name)).collect()
+}
+
+/// Something that stands against the metadata log.
+fn of_metadata(why: String) -> Refusal {
+    Refusal { topic: METADATA_TOPIC.to_owned(), partition: Some(0), why }
+}
+
 fn begin_report(options: &Options, sources: &[Source], metadata: &kraft::Read, plan: &Plan) -> Report {
     let first = sources.first().map(|source| &source.meta);
     let mut notes: Vec<String> = sources.iter().flat_map(|source| source.notes.iter().cloned()).collect();
-    notes.extend(metadata.cut.clone());
+    let lost = metadata.cut.as_ref().and_then(|cut| cut.lost(&unknown(sources, &metadata.image)));
+    notes.extend(lost);
     Report {
         cluster_id: first.map(|meta| meta.cluster_id.clone()).unwrap_or_default(),
         node_id: first.map_or(0, |meta| meta.node_id),
@@ -118,6 +145,7 @@ fn begin_report(options: &Options, sources: &[Source], metadata: &kraft::Read, p
         settings_left: plan.settings_left.clone(),
         left: plan.left.clone(),
         incomplete: plan.incomplete.clone(),
+        metadata_cut: metadata.cut.clone(),
         not_carried: metadata.image.not_carried(),
         notes,
         ..Report::default()

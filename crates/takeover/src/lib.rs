@@ -56,7 +56,7 @@ mod work;
 pub use cut::{Cut, CutKind};
 pub use error::ImportError;
 pub use import::import;
-pub use kraft::{DecodeError, MetadataError, NotCarried, Owner};
+pub use kraft::{DecodeError, MetadataCut, MetadataError, NotCarried, Owner};
 pub use options::{Depth, Dynamic, How, Options, Progress, Settings};
 pub use pagewire_log::LogConfig;
 pub use policies::cleanup_policies;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use crate::cut::CutKind;
 use crate::kraft::{self, MetadataError, Owner};
 
 /// A topic's own setting.
@@ -21,7 +22,10 @@ pub fn cleanup_policies(dir: &Path) -> Result<BTreeMap<String, Option<String>>, 
     if !log.is_dir() {
         return Ok(BTreeMap::new());
     }
-    let kraft::Image { topics, configs, .. } = kraft::read(&log)?.image;
+    let kraft::Read { image: kraft::Image { topics, configs, .. }, cut, .. } = kraft::read(&log)?;
+    if let Some(cut) = cut.filter(|cut| cut.kind != CutKind::TornTail) {
+        return Err(MetadataError::Damaged { path: cut.file, offset: cut.offset, reason: cut.reason });
+    }
     let set = |owner: &Owner, name| configs.get(owner).and_then(|own| own.get(name));
     let one_has_its_own =
         configs.iter().any(|(owner, own)| matches!(owner, Owner::Broker(_)) && own.contains_key(OF_BROKER));

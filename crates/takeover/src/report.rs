@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use crate::cut::Cut;
-use crate::kraft::NotCarried;
+use crate::cut::{Cut, CutKind};
+use crate::kraft::{MetadataCut, NotCarried};
 use crate::transactions::OpenTransaction;
 
 /// The whole of it.
@@ -35,6 +35,9 @@ pub struct Report {
     pub left: Vec<Left>,
     /// Partitions that are not whole, and were let pass.
     pub incomplete: Vec<Refusal>,
+    /// Where the metadata log ends before its end. Without [`Options::accept_damage`](crate::Options::accept_damage) only a
+    /// torn tail.
+    pub metadata_cut: Option<MetadataCut>,
     /// Logs that end before their end. Without [`Options::accept_damage`](crate::Options::accept_damage) only torn
     /// tails.
     pub cuts: Vec<Cut>,
@@ -46,6 +49,15 @@ pub struct Report {
     pub not_carried: NotCarried,
     /// What else people should know.
     pub notes: Vec<String>,
+}
+
+impl Report {
+    /// Whether everything that Kafka had came along, or would: nothing was damaged and let pass.
+    pub fn is_whole(&self) -> bool {
+        let mut kinds =
+            self.cuts.iter().map(|cut| cut.kind).chain(self.metadata_cut.iter().map(|cut| cut.kind));
+        self.incomplete.is_empty() && kinds.all(|kind| kind == CutKind::TornTail)
+    }
 }
 
 /// One topic.

@@ -43,7 +43,7 @@ pub(crate) use image::{Image, PartitionEntry, TopicEntry};
 pub(crate) use known::{Known, disk, known_id};
 pub(crate) use missing::{look as look_for_missing, unmade};
 pub(crate) use nodes::{Identity, Node};
-pub(crate) use online::{Online, take_in};
+pub(crate) use online::{Name, Online, take_in};
 pub(crate) use placement::{check_replication, misplaced, replication};
 pub(crate) use refused::Refused;
 pub(crate) use settings::{OwnConfigs, with_stored};

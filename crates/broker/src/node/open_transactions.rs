@@ -1,6 +1,7 @@
 //! Says at the start which transactions are open: readers of committed records wait before them, and whoever began them may
-//! not come back. The coordinator ends those that it knows; WriteTxnMarkers, which Kafka's own tool sends, any.
+//! not come back. The coordinator ends those that it knows; WriteTxnMarkers, which `pagewire txn abort` sends as Kafka's own tool does, any.
 
+use pagewire_disk::Lasting;
 use pagewire_log::LogDirs;
 use tracing::warn;
 
@@ -22,7 +23,7 @@ pub(super) fn report(log_dirs: &LogDirs) {
                     producer_id = txn.producer_id,
                     producer_epoch = txn.producer_epoch,
                     first_offset = txn.first_offset,
-                    silent_ms = now_ms.saturating_sub(txn.last_timestamp),
+                    silent = %Lasting::of_ms(now_ms.saturating_sub(txn.last_timestamp)),
                     "a transaction is open: readers of committed records stop before it"
                 );
             }
@@ -32,7 +33,7 @@ pub(super) fn report(log_dirs: &LogDirs) {
         warn!(
             transactions = open,
             "open: the coordinator ends those that it knows when their transaction.timeout.ms is over; any other is ended by \
-             kafka-transactions.sh --bootstrap-server HOST:PORT abort --topic TOPIC --partition PARTITION --start-offset FIRST_OFFSET"
+             pagewire txn abort TOPIC:PARTITION --start-offset FIRST_OFFSET -b HOST:PORT"
         );
     }
 }

@@ -51,8 +51,8 @@ Segments and whole partitions that are gone are damage: the checkpoints, the lea
 directories that the metadata knows and that are away, where the one with the metadata is checked.
 
   damage   bytes that cannot be right, records that are lost
-  doubt    may be right, or is put right without a loss: a missing index, offsets that compaction may have taken
-  note     nothing is wrong: leftovers, files that are no log's
+  doubt    may be right, or is put right without a loss: offsets that compaction may have taken
+  note     nothing is wrong: indexes that the next start rebuilds, leftovers, files that are no log's
 
 Exit code: 0, or 1 when there is damage.
 
@@ -112,7 +112,7 @@ pub(crate) struct OnlineArgs {
 #[derive(Debug, Args)]
 #[command(
     after_help = "Prints line for line what Kafka's DumpLogSegments prints, and takes its options by their names (--files is the list \
-of paths here). The kind of a file is in its name: .log and .checkpoint, .index, .timeindex, .snapshot, .txnindex; checkpoints, \
+of paths here). The kind of a file is in its name: .log and .checkpoint, .cut (what a start set aside of a log), .index, .timeindex, .snapshot, .txnindex; checkpoints, \
 partition.metadata and meta.properties are printed as well. Nothing is changed; a broker may be serving the files.
 
 What Kafka's tool tells on standard error at its end (entries of an index that do not agree with the log, offsets that do not \
@@ -153,6 +153,9 @@ pub(crate) struct DumpArgs {
     /// Print no more batches of a log than these
     #[arg(long, value_name = "N")]
     pub(crate) max_batches: Option<u64>,
+    /// Open no longer batches than this: of one that is longer the header is printed, and that it was not looked into
+    #[arg(long, value_name = "BYTES", default_value_t = 128 << 20)]
+    pub(crate) max_message_size: usize,
     /// Compare an index with its log, print no entries
     #[arg(long)]
     pub(crate) verify_index_only: bool,

@@ -10,8 +10,8 @@ use super::group::TopicPartitions;
 /// Options of `txn`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "A transaction that hangs is one that is open in a partition and that no coordinator will end: readers of committed
-records stop there, and compaction too. `find-hanging` finds it, `abort` ends it.
+    after_help = "A transaction that hangs is one that is open in a partition and that no coordinator will end: \
+readers of committed records stop there, and compaction too. `find-hanging` finds it, `abort` ends it.
 
 Examples:
   pagewire txn list --state Ongoing
@@ -95,8 +95,8 @@ pub(crate) struct ProducersArgs {
 /// Options of `txn find-hanging`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "What is younger than --longer-than is left out: its coordinator will end it when it times out. The exit code is 0 whether
-or not some are found.
+    after_help = "What is younger than --longer-than is left out: its coordinator will end it when it times out. \
+The exit code is 0 whether or not some are found.
 
 Examples:
   pagewire txn find-hanging

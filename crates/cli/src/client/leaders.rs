@@ -87,6 +87,12 @@ impl Client {
         }
         match self.disk_trouble().await {
             Some(why) => Error::Stuck { what: what.clone(), why, code },
+            None if code == ErrorCode::NotCoordinator && self.is_alone() => {
+                let why = "the only broker does not coordinate it: the partition that keeps it, of __consumer_offsets or \
+                           __transaction_state, is not served or could not be loaded. Its log says why, `pagewire cluster` shows \
+                           its log directories";
+                Error::Stuck { what: what.clone(), why: why.to_owned(), code }
+            }
             None => error,
         }
     }

@@ -31,6 +31,7 @@ pub(crate) mod producer;
 pub(crate) mod routing;
 pub(crate) mod sender;
 pub(crate) mod stream;
+pub(crate) mod unanswered;
 pub(crate) mod versions;
 
 pub(crate) use address::Bootstrap;

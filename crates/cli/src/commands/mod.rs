@@ -23,6 +23,7 @@ mod serve;
 mod stop;
 mod topic;
 mod txn;
+mod unanswered;
 
 use std::future::Future;
 

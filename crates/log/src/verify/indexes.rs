@@ -43,7 +43,7 @@ impl<'f> Indexes<'f> {
         paths: &'f Paths,
         kept: &mut Kept,
     ) -> io::Result<Self> {
-        let missing = (files.size() > 0).then_some(Severity::Doubt);
+        let missing = (files.size() > 0).then_some(Severity::Note);
         judge::<OffsetEntry>(files.index.as_ref(), &paths.offsets, place.live, missing, kept);
         judge::<TimeStamped>(files.times.as_ref(), &paths.times, place.live, missing, kept);
         // Only segments with aborted transactions have it.

@@ -246,16 +246,21 @@ pub(super) fn describe(path: PathBuf, error: DatabaseError) -> OpenError {
         DatabaseError::DatabaseAlreadyOpen => return OpenError::InUse(path),
         DatabaseError::Storage(StorageError::Io(source)) => source,
         DatabaseError::Storage(StorageError::Corrupted(detail)) => {
-            return OpenError::Damaged { path, detail };
+            return OpenError::Damaged { path, detail: in_redbs_words(detail) };
         }
-        other => return OpenError::Damaged { path, detail: other.to_string() },
+        other => return OpenError::Damaged { path, detail: in_redbs_words(other) },
     };
     match source.kind() {
         kind if is_full(kind) => OpenError::Full { path },
         // It is no database, or one that ends where it should go on.
         ErrorKind::InvalidData | ErrorKind::UnexpectedEof => {
-            OpenError::Damaged { path, detail: source.to_string() }
+            OpenError::Damaged { path, detail: in_redbs_words(source) }
         }
         _ => OpenError::Io { path, source },
     }
+}
+
+/// What is wrong with the file as a database is known to redb alone, whose words need ours around them.
+fn in_redbs_words(detail: impl std::fmt::Display) -> String {
+    format!("it does not hold together as a database (redb says: {detail})")
 }

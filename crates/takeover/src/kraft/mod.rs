@@ -7,10 +7,12 @@
 //! ```
 //!
 //! Record formats are those of Kafka 3.9 to 4.3 (KIP-631, KIP-630 for snapshots). Nothing is believed: every length is
-//! checked, every CRC, and that no offset is missing. A torn tail ends the log, as for Kafka. Where several controllers
-//! vote, the last records of this copy may not have been committed; they are taken.
+//! checked, every CRC, and that no offset is missing. Where a segment cannot be believed the log ends ([`MetadataCut`]): a torn
+//! tail, as for Kafka, or damage, about which whoever asked decides. Where several controllers vote, the last records of this copy
+//! may not have been committed; they are taken.
 
 mod configs;
+mod cut;
 mod fields;
 mod files;
 mod identities;
@@ -24,6 +26,7 @@ use std::path::{Path, PathBuf};
 use pagewire_record::{DecompressLimits, RecordsError, SharedBatch};
 
 pub use configs::Owner;
+pub use cut::MetadataCut;
 pub use fields::DecodeError;
 pub(crate) use files::{DIR, Files, Numbered};
 pub use image::NotCarried;
@@ -89,8 +92,8 @@ pub(crate) struct Read {
     pub(crate) image: Image,
     /// The offset after the last record that was read: of several copies of the log the highest is the newest.
     pub(crate) end: i64,
-    /// A torn tail, in words.
-    pub(crate) cut: Option<String>,
+    /// Where the log ended before its end.
+    pub(crate) cut: Option<MetadataCut>,
 }
 
 /// Reads the metadata log in the directory `dir`.
@@ -115,9 +118,9 @@ pub(crate) fn replay(dir: &Path, files: &Files) -> Result<Read, MetadataError> {
             let (from, to) = (replay.next, segment.offset);
             return Err(MetadataError::Gap { dir: dir.to_path_buf(), from, to });
         }
-        match replay.segment(segment)? {
-            Some(tail) if at + 1 < files.segments.len() => return Err(tail),
-            tail => cut = tail.map(|tail| format!("{tail}; what follows does not count")),
+        cut = replay.segment(segment, files.segments.get(at + 1..).unwrap_or_default())?;
+        if cut.is_some() {
+            break;
         }
     }
     replay.image.abort();
@@ -153,29 +156,30 @@ impl Replay {
         Ok(())
     }
 
-    /// Takes one segment over; a torn tail is answered, not returned as an error.
-    fn segment(&mut self, segment: &Numbered) -> Result<Option<MetadataError>, MetadataError> {
+    /// Takes one segment over; where it cannot be believed is answered, not returned as an error.
+    fn segment(
+        &mut self,
+        segment: &Numbered,
+        later: &[Numbered],
+    ) -> Result<Option<MetadataCut>, MetadataError> {
         let (file, len) = segment.open().map_err(at(&segment.path))?;
         let mut batches = Batches::whole(&file, len, segment.offset);
         loop {
-            let expected = batches.expected();
-            let batch = match batches.next() {
-                Ok(None) => break,
-                Ok(Some(batch)) => batch,
-                Err(Stop::Io(error)) => return Err(at(&segment.path)(error)),
-                Err(stop) => return Ok(Some(damage(segment, expected, stop))),
+            let stands = (batches.position(), batches.expected());
+            let stop = match batches.next() {
+                Ok(None) => return Ok(None),
+                Ok(Some(batch)) => match believed(&batch, stands.1) {
+                    Ok(()) => {
+                        self.batch(segment, &batch, self.next)?;
+                        self.next = self.next.max(batch.header.next_offset());
+                        continue;
+                    }
+                    Err(reason) => Stop::Bad(reason),
+                },
+                Err(stop) => stop,
             };
-            if batch.header.base_offset != expected {
-                let reason = format!("offsets from {expected} on are missing");
-                return Ok(Some(damage(segment, batch.header.base_offset, Stop::Bad(reason))));
-            }
-            if let Err(error) = batch.verify_crc() {
-                return Ok(Some(damage(segment, expected, Stop::Bad(error.to_string()))));
-            }
-            self.batch(segment, &batch, self.next)?;
-            self.next = self.next.max(batch.header.next_offset());
+            return MetadataCut::judge(segment, stands, stop, later).map(Some).map_err(at(&segment.path));
         }
-        Ok(None)
     }
 
     /// Takes over the records of a batch from offset `from` on.
@@ -204,6 +208,14 @@ impl Replay {
         }
         Ok(())
     }
+}
+
+/// Whether a batch goes on where the one before it ended, as it was written; else what is wrong.
+fn believed(batch: &SharedBatch, expected: i64) -> Result<(), String> {
+    if batch.header.base_offset != expected {
+        return Err(format!("offsets from {expected} to {} are missing", batch.header.base_offset));
+    }
+    batch.verify_crc().map_err(|error| error.to_string())
 }
 
 /// The type in the key of a control batch's record: version i16, type i16.

@@ -19,6 +19,7 @@ mod state;
 
 use std::fmt;
 
+use pagewire_disk::Lasting;
 use pagewire_log::files::OpenTxn;
 use serde::Serialize;
 
@@ -94,7 +95,7 @@ impl fmt::Display for OpenTransaction {
         if let Some(id) = &self.transactional_id {
             write!(f, " (transactional.id {id})")?;
         }
-        write!(f, ", silent for {} s: ", self.silent_ms / 1000)?;
+        write!(f, ", silent for {}: ", Lasting::of_ms(self.silent_ms))?;
         match (self.outcome, self.marker) {
             (Some(Outcome::Commit), Some(marker)) => {
                 write!(f, "committed at offset {marker}, as Kafka had decided")
@@ -133,7 +134,7 @@ mod tests {
         let whose = "orders-0 from offset 12 on, of producer 7, epoch 3";
         assert!(found.to_string().starts_with(whose) && found.to_string().contains("is not known"));
         (found.transactional_id, found.outcome) = (Some("app".to_owned()), Some(Outcome::Commit));
-        let said = format!("{whose} (transactional.id app), silent for 60 s: ");
+        let said = format!("{whose} (transactional.id app), silent for 1 min: ");
         assert_eq!(found.to_string(), format!("{said}Kafka had decided to commit it"));
         found.marker = Some(15);
         assert_eq!(found.to_string(), format!("{said}committed at offset 15, as Kafka had decided"));

@@ -14,7 +14,8 @@ use tracing::{info, warn};
 use super::opening::Opening;
 use super::{Call, Work, fields};
 use crate::bounded::fitting;
-use crate::cluster::{Online, take_in};
+use crate::broker::Broker;
+use crate::cluster::{Name, Online, take_in};
 use crate::loaded;
 
 /// Between two lines of progress.
@@ -43,6 +44,8 @@ struct Answer {
     /// Partitions that are served again: how many, and which.
     partitions: usize,
     served: Vec<String>,
+    /// How many of them were made anew, and so are empty.
+    made: usize,
     /// The directory had been closed in order.
     clean: bool,
     /// Logs that were cut, and why; records that are lost.
@@ -56,7 +59,7 @@ struct Answer {
 }
 
 impl Answer {
-    fn of(online: &Online) -> Self {
+    fn of(online: &Online, made: usize) -> Self {
         let report = &online.report;
         let logs = || report.loaded.iter();
         let cuts = logs().flat_map(|log| &log.report.cuts).map(ToString::to_string);
@@ -72,6 +75,7 @@ impl Answer {
                 SERVED_BYTES_MAX,
                 online.partitions.iter().map(|(topic, partition)| format!("{topic}-{partition}")),
             ),
+            made,
             clean: report.clean,
             cuts: told(cuts.chain(holes)),
             damage: told(damage.map(|damage| format!("{damage}: reads of them are refused"))),
@@ -124,8 +128,22 @@ pub(super) fn begin(request: Map<String, Value>, call: Call) -> Result<Work, Str
         loaded::report(&online.report, &[]);
         let (partitions, failed) = (online.partitions.len(), online.report.failed.len());
         info!(dir = %dir.display(), partitions, failed, "log directory is online");
-        serde_json::to_value(Answer::of(&online)).map_err(|error| error.to_string())
+        serde_json::to_value(Answer::of(
+            &online,
+            if empty { made(&call.broker, &online.partitions) } else { 0 },
+        ))
+        .map_err(|error| error.to_string())
     }))
+}
+
+/// How many of these partitions hold nothing and never did: their logs were made just now.
+fn made(broker: &Broker, partitions: &[Name]) -> usize {
+    let image = broker.image();
+    let log_end = |(topic, index): &Name| {
+        let entry = image.topic(topic)?.partitions.get(usize::try_from(*index).ok()?)?;
+        Some(entry.hosted.as_ref()?.log.marks().log_end)
+    };
+    partitions.iter().filter(|name| log_end(name) == Some(0)).count()
 }
 
 /// Tells how far the opening is, until it is dropped.
@@ -167,7 +185,8 @@ mod tests {
             notices: (0..500).map(unknown).collect(),
             ..LoadReport::default()
         };
-        let answer = Answer::of(&Online { partitions: vec![(topic.clone(), 0); 500], report, trouble: None });
+        let answer =
+            Answer::of(&Online { partitions: vec![(topic.clone(), 0); 500], report, trouble: None }, 0);
         assert!(answer.failed.len() > 1 && answer.notes.len() > 1);
         assert!(answer.failed.last().is_some_and(|last| last.starts_with("and more")));
         let text = serde_json::to_string(&answer).expect("JSON");
@@ -178,7 +197,7 @@ mod tests {
     #[test]
     fn what_fits_is_told_whole() {
         let report = LoadReport { failed: vec![failed("t"), failed("u")], ..LoadReport::default() };
-        let answer = Answer::of(&Online { partitions: vec![("u".to_owned(), 3)], report, trouble: None });
+        let answer = Answer::of(&Online { partitions: vec![("u".to_owned(), 3)], report, trouble: None }, 0);
         assert_eq!(answer.failed.len(), 2);
         assert_eq!((answer.served, answer.partitions), (vec!["u-3".to_owned()], 1));
         assert!(answer.failed[1].starts_with("u-0: "), "{:?}", answer.failed);

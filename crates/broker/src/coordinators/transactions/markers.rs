@@ -123,7 +123,7 @@ fn what_became(
                 producer_id,
                 epoch,
                 "knows a later epoch and has an open transaction of it that this coordinator did not begin: its readers \
-                 of committed records stand still until it is ended (kafka-transactions.sh abort)"
+                 of committed records stand still until it is ended (pagewire txn abort)"
             );
             Marked::Failed
         }

@@ -20,8 +20,8 @@ use crate::{broker::Broker, metrics::Counted};
 const NOT_LOADED: &str = "transactions cannot be loaded: those of this partition stand still, as one that is decided \
                           already could be decided anew. Put the partition's directory back from a backup while the \
                           broker is stopped. Or give up what it says: take the directory away, start the broker, have it \
-                          made anew (pagewire log online --empty), and end what is left open (kafka-transactions.sh \
-                          find-hanging, abort)";
+                          made anew (pagewire log online --empty DIR --data-dir FIRST_DIR, DIR the log directory it was in), \
+                          and end what is left open (pagewire txn find-hanging, pagewire txn abort)";
 
 pub(super) async fn run(
     shard: Arc<Shard>,

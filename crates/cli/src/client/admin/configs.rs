@@ -166,7 +166,7 @@ fn source(code: i8) -> &'static str {
         1 => "topic",
         2 => "broker (dynamic)",
         3 => "all brokers (dynamic)",
-        4 => "broker (file)",
+        4 => "broker (start)",
         DEFAULT_SOURCE => "default",
         6 => "log level",
         8 => "group",

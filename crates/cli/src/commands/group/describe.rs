@@ -4,13 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
+use crate::args::Connect;
 use crate::args::group::DescribeArgs;
 use crate::client::admin::groups::Member;
 use crate::client::offsets::{LATEST, READ_UNCOMMITTED};
+use crate::client::unanswered::Kept;
 use crate::client::{Client, Place};
-use crate::commands::{failures::Failures, pages};
+use crate::commands::{failures::Failures, pages, unanswered};
 use crate::output::units::count;
-use crate::output::{Format, Out, Table};
+use crate::output::{Out, Table};
 
 #[derive(Serialize)]
 struct Page {
@@ -48,7 +50,7 @@ struct OffsetRow {
 pub(crate) async fn run(
     client: &mut Client,
     args: &DescribeArgs,
-    format: Format,
+    connect: &Connect,
     out: &mut Out,
 ) -> anyhow::Result<()> {
     let groups: Vec<String> = if args.all {
@@ -56,6 +58,9 @@ pub(crate) async fn run(
     } else {
         args.groups.clone()
     };
+    if args.all {
+        unanswered::tell(client, Kept::Groups, connect).await?;
+    }
     let (mut pages, mut failures) = (Vec::new(), Failures::of(groups.len()));
     for group in &groups {
         match page(client, group).await {
@@ -63,7 +68,7 @@ pub(crate) async fn run(
             Err(error) => failures.note(error, ""),
         }
     }
-    pages::show(&pages, format, out, print)?;
+    pages::show(&pages, connect.output.format, out, print)?;
     failures.end()
 }
 

@@ -2,8 +2,11 @@
 
 use serde::Serialize;
 
+use crate::args::Connect;
 use crate::args::group::ListArgs;
 use crate::client::Client;
+use crate::client::unanswered::Kept;
+use crate::commands::unanswered;
 use crate::output::{Format, Out, Table};
 
 #[derive(Serialize)]
@@ -19,7 +22,7 @@ struct Row {
 pub(crate) async fn run(
     client: &mut Client,
     args: &ListArgs,
-    format: Format,
+    connect: &Connect,
     out: &mut Out,
 ) -> anyhow::Result<()> {
     let groups = client.list_groups(&args.state).await?;
@@ -29,10 +32,14 @@ pub(crate) async fn run(
         kind: group.kind.to_lowercase(),
         protocol_type: group.protocol,
     });
-    if format == Format::Json {
-        return out.json(&rows.collect::<Vec<_>>());
+    let rows: Vec<Row> = rows.collect();
+    unanswered::tell(client, Kept::Groups, connect).await?;
+    if connect.output.format == Format::Json {
+        return out.json(&rows);
     }
     let mut table = Table::new(&["GROUP", "STATE", "TYPE", "PROTOCOL"]);
-    rows.for_each(|row| table.row([row.group, row.state, row.kind, row.protocol_type]));
+    for row in rows {
+        table.row([row.group, row.state, row.kind, row.protocol_type]);
+    }
     table.print(out)
 }

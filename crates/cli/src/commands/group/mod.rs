@@ -15,10 +15,11 @@ use crate::output::Out;
 /// Does what is asked.
 pub(crate) async fn run(args: GroupArgs) -> anyhow::Result<()> {
     let mut client = super::connect(&args.connect).await?;
-    let (format, mut out) = (args.connect.output.format, Out::new());
+    let (connect, mut out) = (&args.connect, Out::new());
+    let format = connect.output.format;
     let result = match args.command {
-        GroupCommand::List(args) => list::run(&mut client, &args, format, &mut out).await,
-        GroupCommand::Describe(args) => describe::run(&mut client, &args, format, &mut out).await,
+        GroupCommand::List(args) => list::run(&mut client, &args, connect, &mut out).await,
+        GroupCommand::Describe(args) => describe::run(&mut client, &args, connect, &mut out).await,
         GroupCommand::Reset(args) => reset::run(&mut client, &args, format, &mut out).await,
         GroupCommand::Delete(args) => delete::run(&mut client, &args, format, &mut out).await,
     };

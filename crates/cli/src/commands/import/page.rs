@@ -29,6 +29,8 @@ pub(super) fn print(report: &Report, file: Option<&Properties>, out: &mut Out) -
         ("taken as it is", "cut", "setting left behind", "left behind")
     };
     told(out, taken, Refusal::lines(&report.incomplete).into_iter())?;
+    let metadata = report.metadata_cut.iter().map(ToString::to_string).collect::<Vec<_>>();
+    told(out, cut, metadata.into_iter())?;
     told(out, cut, report.cuts.iter().map(ToString::to_string))?;
     transactions(report, out)?;
     let settings = report.settings_left.iter();
@@ -99,9 +101,14 @@ fn summary(report: &Report, file: Option<&Properties>, out: &mut Out) -> anyhow:
         .filter(|(size, _)| *size > 0)
         .map(|(size, way)| format!("{} {way}", bytes(*size)))
         .collect();
+    let is = match (report.is_whole(), report.others.is_empty()) {
+        (true, true) => "is whole",
+        (true, false) => "are whole",
+        (false, true) => "has what could be taken, without what is named above",
+        (false, false) => "have what could be taken, without what is named above",
+    };
     out.line(format_args!(
-        "{to} {} whole: {}",
-        if report.others.is_empty() { "is" } else { "are" },
+        "{to} {is}: {}",
         if ways.is_empty() { "no records".to_owned() } else { ways.join(", ") }
     ))?;
     out.line(format_args!("serve it: {}", command(report, file)))

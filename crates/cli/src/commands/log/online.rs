@@ -53,7 +53,15 @@ fn print(dir: &str, result: &Value, out: &mut Out) -> anyhow::Result<()> {
         none if none.is_empty() => none,
         names => format!(": {names}"),
     };
-    out.line(format_args!("{dir}: online, {} {are} served again{which}", several(partitions, "partition")))?;
+    let made = match result["made"].as_u64().unwrap_or_default() {
+        0 => String::new(),
+        all if all == partitions => "; new and empty, as what was there is lost".to_owned(),
+        some => format!("; {some} of them new and empty, as what was there is lost"),
+    };
+    out.line(format_args!(
+        "{dir}: online, {} {are} served again{which}{made}",
+        several(partitions, "partition")
+    ))?;
     for line in ["cuts", "damage", "failed", "notes"].into_iter().flat_map(lines) {
         out.line(line)?;
     }

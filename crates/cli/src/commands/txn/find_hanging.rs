@@ -14,8 +14,9 @@ use crate::args::Connect;
 use crate::args::txn::FindHangingArgs;
 use crate::client::admin::transactions::{Described, Filter, Producer};
 use crate::client::routing::Which;
+use crate::client::unanswered::Kept;
 use crate::client::{Client, Place};
-use crate::commands::pasted;
+use crate::commands::{pasted, unanswered};
 use crate::output::{Format, Out, Table, complain};
 
 #[derive(Serialize)]
@@ -43,6 +44,8 @@ pub(crate) async fn run(
         let old = producers.into_iter().filter(|producer| is_old(producer, before_ms));
         open.extend(old.map(|producer| (place.clone(), producer)));
     }
+    // Of what a partition keeps that nobody answers for, producers only seem to be unknown.
+    let knows_all = open.is_empty() || !unanswered::tell(client, Kept::Transactions, connect).await?;
     let known = known(client, open.iter().map(|(_, producer)| producer.id).collect()).await?;
     let hanging = open.into_iter().filter(|(place, producer)| {
         hangs(place, producer, known.get(&producer.id).map(|(_, described)| described))
@@ -63,7 +66,7 @@ pub(crate) async fn run(
     if connect.output.format == Format::Json {
         return out.json(&rows);
     }
-    print(&rows, connect, out)
+    print(&rows, knows_all, connect, out)
 }
 
 /// The partitions that were named and have a leader; all there are where none was.
@@ -128,9 +131,9 @@ fn hangs(place: &Place, producer: &Producer, known: Option<&Described>) -> bool 
     })
 }
 
-fn print(rows: &[Row], connect: &Connect, out: &mut Out) -> anyhow::Result<()> {
+fn print(rows: &[Row], knows_all: bool, connect: &Connect, out: &mut Out) -> anyhow::Result<()> {
     if rows.is_empty() {
-        return out.line("no transaction hangs");
+        return out.line(if knows_all { "no transaction hangs" } else { "no transaction is known to hang" });
     }
     let columns =
         ["TOPIC", ">PARTITION", ">START OFFSET", ">PRODUCER", ">EPOCH", "WRITTEN", "TRANSACTIONAL ID"];
@@ -148,7 +151,12 @@ fn print(rows: &[Row], connect: &Connect, out: &mut Out) -> anyhow::Result<()> {
     }
     table.print(out)?;
     out.flush()?;
-    if let Some(first) = rows.first() {
+    if !knows_all {
+        complain(
+            "those without a transactional id may be known to a coordinator that does not answer, and committed: abort none of \
+             them before it does",
+        );
+    } else if let Some(first) = rows.first() {
         let (place, offset) =
             (format!("{}:{}", first.topic, first.partition), first.start_offset.to_string());
         let abort = pasted::command(connect, &["txn", "abort", &place, "--start-offset", &offset]);

@@ -2,9 +2,12 @@
 
 use serde::Serialize;
 
+use crate::args::Connect;
 use crate::args::txn::ListArgs;
 use crate::client::Client;
 use crate::client::admin::transactions::Filter;
+use crate::client::unanswered::Kept;
+use crate::commands::unanswered;
 use crate::output::{Format, Out, Table};
 
 #[derive(Serialize)]
@@ -19,7 +22,7 @@ struct Row {
 pub(crate) async fn run(
     client: &mut Client,
     args: &ListArgs,
-    format: Format,
+    connect: &Connect,
     out: &mut Out,
 ) -> anyhow::Result<()> {
     let filter = Filter {
@@ -34,17 +37,19 @@ pub(crate) async fn run(
         producer_id: listed.producer,
         state: listed.state,
     });
-    if format == Format::Json {
-        return out.json(&rows.collect::<Vec<_>>());
+    let rows: Vec<Row> = rows.collect();
+    unanswered::tell(client, Kept::Transactions, connect).await?;
+    if connect.output.format == Format::Json {
+        return out.json(&rows);
     }
     let mut table = Table::new(&["TRANSACTIONAL ID", ">COORDINATOR", ">PRODUCER", "STATE"]);
-    rows.for_each(|row| {
+    for row in rows {
         table.row([
             row.transactional_id,
             row.coordinator.to_string(),
             row.producer_id.to_string(),
             row.state,
         ]);
-    });
+    }
     table.print(out)
 }

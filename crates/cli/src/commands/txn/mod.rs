@@ -15,7 +15,7 @@ pub(crate) async fn run(args: TxnArgs) -> anyhow::Result<()> {
     let (connect, mut out) = (&args.connect, Out::new());
     let format = connect.output.format;
     let result = match &args.command {
-        TxnCommand::List(args) => list::run(&mut client, args, format, &mut out).await,
+        TxnCommand::List(args) => list::run(&mut client, args, connect, &mut out).await,
         TxnCommand::Describe(args) => describe::run(&mut client, args, connect, &mut out).await,
         TxnCommand::Producers(args) => producers::run(&mut client, args, format, &mut out).await,
         TxnCommand::FindHanging(args) => find_hanging::run(&mut client, args, connect, &mut out).await,

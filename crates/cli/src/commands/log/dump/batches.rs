@@ -16,8 +16,6 @@ use super::contents::{Contents, Wanted};
 use super::page::Page;
 use crate::args::log::DumpArgs;
 
-/// Longer batches are not opened.
-const OPENED_MAX: usize = 128 << 20;
 /// The heading of Kafka's tool for offsets that do not follow each other.
 const NOT_CONSECUTIVE: &str = "Non-consecutive offsets in ";
 
@@ -153,7 +151,7 @@ pub(super) fn dump(disk: &dyn Disk, path: &Path, args: &DumpArgs, page: &mut Pag
     let wanted = Wanted::of(args);
     let mut walk = BatchWalk::new(&*file, 0, end);
     if wanted.records {
-        walk = walk.keeping(OPENED_MAX);
+        walk = walk.keeping(args.max_message_size);
     }
     let (mut printed, mut last_offset) = (0, -1);
     while args.max_batches.is_none_or(|max| printed < max) {
@@ -166,7 +164,7 @@ pub(super) fn dump(disk: &dyn Disk, path: &Path, args: &DumpArgs, page: &mut Pag
                     page.damage(Some(batch.position), &error.to_string())?;
                 }
                 if wanted.records {
-                    records(&batch, wanted, &mut last_offset, page)?;
+                    records(&batch, wanted, args.max_message_size, &mut last_offset, page)?;
                 }
                 printed += 1;
             }
@@ -194,12 +192,15 @@ pub(super) fn dump(disk: &dyn Disk, path: &Path, args: &DumpArgs, page: &mut Pag
 fn records(
     batch: &WalkedBatch<'_>,
     wanted: Wanted,
+    size_max: usize,
     last_offset: &mut i64,
     page: &mut Page<'_>,
 ) -> anyhow::Result<()> {
     let header = &batch.header;
-    let Some(bytes) = batch.bytes else {
-        return page.damage(Some(batch.position), "the batch is too long to be opened");
+    // Short ones are kept whatever the limit is.
+    let Some(bytes) = batch.bytes.filter(|bytes| bytes.len() <= size_max) else {
+        let what = format!("the batch is longer than --max-message-size {size_max} and is not opened");
+        return page.damage(Some(batch.position), &what);
     };
     let opened = SharedBatch::first(&Bytes::copy_from_slice(bytes))
         .map_err(|error| error.to_string())

@@ -24,6 +24,11 @@ use page::Page;
 /// Suffix of the snapshots of the cluster metadata log.
 const METADATA_SNAPSHOT: &str = ".checkpoint";
 
+/// Suffix of what a start took from a log and kept.
+const SET_ASIDE: &str = ".cut";
+/// Of an offset in a name.
+const OFFSET_DIGITS: usize = 20;
+
 /// Prints all of the files. An error, and so exit code 1, if anything in them is damaged, or one of them cannot be printed: the
 /// others are, all the same.
 pub(super) fn run(args: &DumpArgs, format: Format) -> anyhow::Result<()> {
@@ -78,8 +83,23 @@ fn dump(disk: &dyn Disk, path: &Path, args: &DumpArgs, page: &mut Page<'_>) -> a
             page.text(|| snapshot_title(name))?;
             batches::dump(disk, path, args, page)
         }
-        None => small::text(disk, path, name, page),
+        None => match set_aside_from(name) {
+            Some(offset) => {
+                page.text(|| format!("Set aside of a log, from offset: {offset}"))?;
+                batches::dump(disk, path, args, page)
+            }
+            None => small::text(disk, path, name, page),
+        },
     }
+}
+
+/// The first offset of what a start set aside, by its name: `<offset>.cut`, or `<offset>.<n>.cut` where that was taken.
+fn set_aside_from(name: &str) -> Option<i64> {
+    let stem = name.strip_suffix(SET_ASIDE)?;
+    let (offset, number) = stem.split_once('.').unwrap_or((stem, "0"));
+    let are_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    (offset.len() == OFFSET_DIGITS && are_digits(offset) && are_digits(number))
+        .then(|| offset.parse().ok())?
 }
 
 /// What a snapshot of the cluster metadata covers, by its name: `<end offset>-<epoch>.checkpoint`.
@@ -110,5 +130,20 @@ fn log_beside(disk: &dyn Disk, path: &Path) -> anyhow::Result<(std::sync::Arc<dy
         ),
         Err(error) => Err(anyhow::Error::new(error).context(log.display().to_string())),
         Ok(_) => open(disk, &log),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_set_aside_bears_its_first_offset_in_its_name() {
+        let of = |rest: &str| set_aside_from(&format!("00000000000000004800{rest}"));
+        assert_eq!((of(".cut"), of(".1.cut"), of(".12.cut")), (Some(4800), Some(4800), Some(4800)));
+        assert_eq!(
+            (of(".x.cut"), of(".cut.1"), of("..cut"), set_aside_from("4800.cut")),
+            (None, None, None, None)
+        );
     }
 }
