@@ -92,7 +92,7 @@ mod tests {
 
     #[test]
     fn one_waits_for_another_read_and_who_comes_then_is_told_to_ask_again() {
-        let (waiters, taken, long) = (Waiters::new(), Mutex::new(()), Duration::from_secs(60));
+        let (waiters, taken, long) = (Waiters::new(), Mutex::new(()), Duration::from_mins(1));
         let held = taken.lock();
         let (second, first) = std::thread::scope(|threads| {
             let first = threads.spawn(|| waiters.lock(&taken, long).is_some());

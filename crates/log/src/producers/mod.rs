@@ -37,6 +37,9 @@ pub(crate) struct Entry<'b> {
     pub(crate) marker: Option<EndTxnMarker>,
 }
 
+/// Whether a batch of the producer with this id and epoch is to be believed.
+type Good<'a, E> = dyn FnMut((i64, i16), &BatchMeta) -> Result<bool, E> + 'a;
+
 /// All producers of one partition.
 #[derive(Debug, Default)]
 pub(crate) struct ProducerTable {
@@ -117,11 +120,7 @@ impl ProducerTable {
 
     /// Adds batches before the last one of each producer, where `found` agrees with what is known, as far as they are
     /// `good`: each is asked for, with its producer's id and epoch.
-    pub(crate) fn complete_from<E>(
-        &mut self,
-        found: &Self,
-        good: &mut dyn FnMut((i64, i16), &BatchMeta) -> Result<bool, E>,
-    ) -> Result<(), E> {
+    pub(crate) fn complete_from<E>(&mut self, found: &Self, good: &mut Good<'_, E>) -> Result<(), E> {
         for (id, producer) in self.known.iter_mut().filter(|(_, producer)| !producer.is_complete()) {
             if let Some(found) = found.known.get(id) {
                 let epoch = found.epoch;

@@ -109,7 +109,7 @@ fn a_transaction_that_may_have_ended_in_damage_is_told() {
     let bench = again(bench, false);
     let told = bench.report.notes.iter().any(|note| note.contains("open since offset 0 may have ended"));
     assert!(told, "{:?}", bench.report.notes);
-    assert_eq!(bench.report.undecided, [0..commit + 1]);
+    assert_eq!(bench.report.undecided, std::slice::from_ref(&(0..commit + 1)));
 }
 
 #[test]

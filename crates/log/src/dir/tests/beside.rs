@@ -90,9 +90,9 @@ impl Disk for Stirred {
 
     fn open(&self, path: &Path, mode: OpenMode) -> io::Result<Arc<dyn DiskFile>> {
         if mode == OpenMode::Read {
-            self.reading()
+            self.reading();
         } else {
-            self.step()
+            self.step();
         }
         self.below.open(path, mode)
     }

@@ -61,6 +61,13 @@ struct Stopped {
     size: u64,
 }
 
+impl Stopped {
+    /// The offsets that nobody decides on once the marker is damaged.
+    const fn undecided(&self) -> std::ops::Range<i64> {
+        self.first..self.marker + 1
+    }
+}
+
 fn stopped(kind: ControlType, stop: Stop) -> Stopped {
     let world = world();
     let (dir, _) = world.open();
@@ -71,14 +78,14 @@ fn stopped(kind: ControlType, stop: Stop) -> Stopped {
     let first = append(keyed(inside, 0..RECORDS, b"in a transaction"));
     let mut key = 1000;
     while log.segments().len() < 2 {
-        append(keyed(BatchBuilder::new(Codec::None), key..key + 1, &[7; 60]));
+        append(keyed(BatchBuilder::new(Codec::None), key..=key, &[7; 60]));
         key += 1;
     }
     let base = log.segments()[1].base_offset;
     let marker = control_batch(EndTxnMarker { control_type: kind, coordinator_epoch: 1 }, PRODUCER, 0, 1);
     let marker = append(marker.expect("marker"));
     for key in 2000..2008 {
-        append(keyed(BatchBuilder::new(Codec::None), key..key + 1, &[7; 60]));
+        append(keyed(BatchBuilder::new(Codec::None), key..=key, &[7; 60]));
     }
     assert_eq!(log.segments().len(), 2);
     log.sync().expect("synced");
@@ -160,7 +167,11 @@ impl Read {
                     continue;
                 }
                 let owned = Bytes::copy_from_slice(batch.payload());
-                let records = pagewire_record::Records::new(&header, owned, &Default::default());
+                let records = pagewire_record::Records::new(
+                    &header,
+                    owned,
+                    &pagewire_record::DecompressLimits::default(),
+                );
                 for record in records.expect("records") {
                     let record = record.expect("a record");
                     read.given.push((record.offset, record.value.clone().unwrap_or_default()));
@@ -287,14 +298,18 @@ fn nobody_knows(kind: ControlType) -> (Stopped, World) {
 fn what_a_damaged_marker_decided_is_refused_to_readers_of_committed_records_from_start_to_start() {
     for kind in [ControlType::Commit, ControlType::Abort] {
         let (stopped, world) = nobody_knows(kind);
-        let undecided = stopped.first..stopped.marker + 1;
+        let undecided = stopped.undecided();
         for start in 0..4 {
             let (dir, report) = world.open();
-            assert_eq!(report.loaded[0].report.undecided, [undecided.clone()], "{kind:?}, start {start}");
+            assert_eq!(
+                report.loaded[0].report.undecided,
+                std::slice::from_ref(&undecided),
+                "{kind:?}, start {start}"
+            );
             assert!(world.has(Path::new("a-0").join(FILE)));
             let log = dir.get("a", 0).expect("open");
             let read = Read::all(&log, ReadUpTo::LastStable);
-            assert_eq!(read.refused, [undecided.clone()], "{kind:?}, start {start}");
+            assert_eq!(read.refused, std::slice::from_ref(&undecided), "{kind:?}, start {start}");
             assert_eq!(read.end, log.marks().log_end, "what is behind is served");
             assert_eq!(Read::all(&log, ReadUpTo::LogEnd).count(b"in a transaction"), RECORDS);
             compact(&dir);
@@ -321,7 +336,7 @@ fn a_damaged_note_of_what_is_undecided_is_written_anew_from_the_log() {
     drop(world.open());
     world.put(Path::new("a-0").join(FILE), b"garbage");
     let (_dir, report) = world.open();
-    assert_eq!(report.loaded[0].report.undecided, [stopped.first..stopped.marker + 1]);
+    assert_eq!(report.loaded[0].report.undecided, std::slice::from_ref(&stopped.undecided()));
     assert!(crate::txns::undecided::Undecided::read(&*world.disk, &path("a-0")).expect("whole").is_some());
 }
 
@@ -377,7 +392,7 @@ fn an_abort_after_a_start_that_was_in_doubt_says_nothing_of_what_lies_before_the
     drop((log, dir));
     for _ in 0..2 {
         let (dir, report) = world.open();
-        assert_eq!(report.loaded[0].report.undecided, [stopped.first..stopped.marker + 1]);
+        assert_eq!(report.loaded[0].report.undecided, std::slice::from_ref(&stopped.undecided()));
         let read = Read::all(&dir.get("a", 0).expect("open"), ReadUpTo::LastStable);
         assert_eq!(read.count(b"more of it, for all that is known"), 0);
     }
