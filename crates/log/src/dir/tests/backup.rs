@@ -209,12 +209,12 @@ fn what_is_written_after_the_moment_has_nothing_cleaned_away_that_belongs_to_it(
         let builder = BatchBuilder::new(Codec::None);
         let batch = crate::clean::tests::fill(builder, &[(Some("k"), Some(value))]);
         let context = AppendContext { leader_epoch: 0, origin: Origin::Client, now_ms: 1 };
-        log.append(batch, context).expect("appended").base_offset
+        log.append(batch, context).expect("appended");
     };
-    (0..7).for_each(|_| drop(write("before")));
+    (0..7).for_each(|_| write("before"));
     let mut noted = note([&dir], Duration::ZERO).expect("nobody appends");
     let last = log.marks().log_end - 1;
-    (0..20).for_each(|_| drop(write("after")));
+    (0..20).for_each(|_| write("after"));
     clean_all(&dir);
     let noted = noted.take(A, 0).expect("there");
     let copy = noted.copy(Path::new(COPY), &options(&nothing)).expect("copied").expect("there");
