@@ -127,11 +127,13 @@ impl<'a> Taking<'a> {
     ) -> Result<BackupSummary, BackupFailed> {
         let AtOnce { mut noted, metadata } = moment(source.note, pacer)?;
         let began_ms = now_ms();
-        let (excluded, wanted) = wanted(metadata::topics(metadata.clone())?, options);
+        let (excluded, mut wanted) = wanted(metadata::topics(metadata.clone())?, options);
         let ids: HashSet<Uuid> = wanted.iter().map(|topic| topic.topic_id).collect();
         noted.keep(|id| ids.contains(&id));
-        let (logs, bytes) = noted.left();
-        pacer.expect(logs, bytes);
+        let left = noted.left();
+        left.values().for_each(|(logs, bytes)| pacer.expect(*logs, *bytes));
+        // What retention keeps small is gone soon, and waits for little that way.
+        wanted.sort_by_key(|topic| left.get(&topic.topic_id).map_or(0, |(_, bytes)| *bytes));
         let lacks = Lacks { excluded: excluded.clone(), ..Lacks::default() };
         let head = Head::new(source.cluster_id.clone(), source.node_id, began_ms, options.verify);
         let mut taking = Self {

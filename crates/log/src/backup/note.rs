@@ -52,9 +52,15 @@ impl Noted {
         self.0.retain(|(topic_id, _), _| is_wanted(*topic_id));
     }
 
-    /// How many logs are left, and about how many bytes they have.
-    pub fn left(&self) -> (usize, u64) {
-        (self.0.len(), self.0.values().map(|noted| noted.entry.log.size_bytes()).sum())
+    /// The topics of the logs that are left, with the number of these and about how many bytes they have.
+    pub fn left(&self) -> HashMap<Uuid, (usize, u64)> {
+        let mut topics: HashMap<Uuid, (usize, u64)> = HashMap::new();
+        for ((topic_id, _), noted) in &self.0 {
+            let (logs, bytes) = topics.entry(*topic_id).or_default();
+            *logs += 1;
+            *bytes += noted.entry.log.size_bytes();
+        }
+        topics
     }
 }
 

@@ -210,3 +210,22 @@ fn segments_that_retention_takes_meanwhile_are_missing_at_the_front_only() {
         assert!(end >= acked && start <= end, "{start} to {end}, but {acked} were acknowledged before");
     }
 }
+
+/// Retention takes what is small, because little of it is kept, sooner than what is large.
+#[test]
+fn topics_of_few_bytes_have_their_turn_first() {
+    let broker = Broker::start();
+    let mut client = broker.client();
+    for (topic, records) in [("large", 20), ("least", 1), ("middle", 5)] {
+        client.create_topic(topic, 1);
+        for _ in 0..records {
+            client.produce(topic, 0, batch(&["some bytes"]));
+        }
+    }
+    let place = Place::new();
+    place.back_up(&broker, "backup");
+    let manifest = std::fs::read_to_string(place.path("backup").join("backup.json")).unwrap();
+    let lines = manifest.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    let topics: Vec<_> = lines.filter_map(|line| Some(line["log"]["topic"].as_str()?.to_owned())).collect();
+    assert_eq!(topics, ["least", "middle", "large"]);
+}
