@@ -121,7 +121,19 @@ pub(crate) fn open(
         doomed: Mutex::default(),
         placing: Mutex::default(),
     };
+    log.know_what_is_stable();
     Ok((log, report))
+}
+
+impl Log {
+    /// Makes all of it stable if nobody knows up to where it is. A checkpoint would say 0 of it, as of a log of which nothing is
+    /// stable, and the next start cut what this one kept. Should it fail, that is said.
+    fn know_what_is_stable(&self) {
+        let Marks { recovery_point, log_end, .. } = self.marks.load();
+        if !self.home.recovery_known() && !self.home.is_rehearsed() && recovery_point < log_end {
+            let _ = self.sync();
+        }
+    }
 }
 
 /// What lies in the directory.
