@@ -83,6 +83,7 @@ pub(crate) static PARTS: &[Part] = &[
         "witness",
         "Kafka's tools and Kafka itself find nothing wrong with our files, compacted ones too"
     ),
+    clients!("report", "the lab's report in a browser: light, dark, phone, desk"),
     clients!("connect", "Kafka Connect distributed: files through topics, workers killed"),
     clients!("streams", "Kafka Streams counts every input once, killed with and without its broker"),
     clients!(
@@ -99,7 +100,6 @@ pub(crate) static PARTS: &[Part] = &[
     clients!("franz-go", "franz-go, newest and older versions"),
     clients!("kafkajs", "kafkajs"),
     clients!("cli", "the project's own commands"),
-    suite!("report", "the lab's report in a browser: light, dark, phone, desk"),
     suite!("serve", "starting, settings and stopping"),
     suite!("proof", "record bytes leave by reference: overwritten in flight, seen by the client"),
     suite!("restart", "what a broker knows survives a stop and a kill"),
