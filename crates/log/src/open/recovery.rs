@@ -228,7 +228,9 @@ impl Recovered {
         depth: &Depth,
         report: &mut RecoveryReport,
     ) -> Result<(), LogError> {
-        for orphan in &listing.orphans {
+        // What begins where one did has its name, and the file is its own by now.
+        let began_there = |base: i64| self.segments.iter().any(|segment| segment.base_offset == base);
+        for orphan in listing.orphans.iter().filter(|orphan| !began_there(orphan.base)) {
             let goes_on = self.segments.last().is_some_and(|last| last.base_offset >= orphan.upto);
             if depth.was_stable(orphan.base) || !goes_on || !orphan.tells() {
                 let removed = home.remove_leftover(&orphan.path);

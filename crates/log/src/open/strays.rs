@@ -122,7 +122,7 @@ enum Verdict {
 impl Pair {
     fn judge(&self, home: &Home, depth: &Depth) -> io::Result<Verdict> {
         let upto = self.next.unwrap_or_else(|| depth.limit(self.base));
-        let end = end_of(home, self.before)?.unwrap_or(i64::MIN).min(upto);
+        let end = end_of(home, self.before, self.base)?.unwrap_or(i64::MIN).min(upto);
         if end <= self.base {
             return Ok(Verdict::Follows);
         }
@@ -134,8 +134,9 @@ impl Pair {
 }
 
 /// The offset that the whole batches of a segment lead to from the last one that its index knows, or from its
-/// beginning where that knows none.
-fn end_of(home: &Home, base: i64) -> io::Result<Option<i64>> {
+/// beginning where that knows none. No checksum covers where a batch says that it begins, so past the offset `past` it has
+/// to follow the one before it.
+fn end_of(home: &Home, base: i64, past: i64) -> io::Result<Option<i64>> {
     let file = home.open(base, names::LOG, OpenMode::Read)?;
     let known = match Orphan::last_entry(&*home.disk, &home.path(base, names::INDEX)) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -147,9 +148,9 @@ fn end_of(home: &Home, base: i64) -> io::Result<Option<i64>> {
         && let Some(whole) = BatchWalk::new(&*file, position, file.len()?).whole_at(position)?
         && whole.next_offset() == next
     {
-        return led_to(&*file, position, whole.base_offset);
+        return led_to(&*file, position, whole.base_offset, past);
     }
-    led_to(&*file, 0, base)
+    led_to(&*file, 0, base, past)
 }
 
 /// The same of one that must begin with its own offset.
@@ -157,20 +158,21 @@ fn own_end_of(home: &Home, base: i64) -> io::Result<Option<i64>> {
     let file = home.open(base, names::LOG, OpenMode::Read)?;
     let begins = BatchWalk::new(&*file, 0, file.len()?).whole_at(0)?;
     match begins.filter(|header| header.base_offset == base) {
-        Some(_) => led_to(&*file, 0, base),
+        Some(_) => led_to(&*file, 0, base, i64::MAX),
         None => Ok(None),
     }
 }
 
-/// Where the whole batches from `position` on lead to whose offsets rise, from `offset` on.
-fn led_to(file: &dyn DiskFile, position: u64, offset: i64) -> io::Result<Option<i64>> {
+/// Where the whole batches from `position` on lead to whose offsets rise, from `offset` on, and have no gap past `past`.
+fn led_to(file: &dyn DiskFile, position: u64, offset: i64, past: i64) -> io::Result<Option<i64>> {
     let mut walk = BatchWalk::new(file, position, file.len()?);
     let (mut least, mut end) = (offset, None);
     while let Some(Step::Batch(batch)) = walk.step()? {
-        if !batch.is_whole() || batch.header.base_offset < least {
+        let (first, next) = (batch.header.base_offset, batch.header.next_offset());
+        if !batch.is_whole() || first < least || first > least && next > past {
             break;
         }
-        least = batch.header.next_offset();
+        least = next;
         end = Some(least);
     }
     Ok(end)

@@ -141,9 +141,9 @@ fn read(world: &World, partition: &Partition, log: &Log) -> Found {
                 offset = offset.max(batch.header.next_offset());
                 found.served.insert(batch.header.base_offset, batch);
             }
-            Err(ReadError::Damaged { .. } | ReadError::Corrupt { .. }) => {
+            Err(error @ (ReadError::Damaged { .. } | ReadError::Corrupt { .. })) => {
                 let is_near = partition.harm.is_near(asked) || is_behind_harm(world, partition, log, asked);
-                assert!(is_near, "{}: {asked} is good, and refused", told(partition, log));
+                assert!(is_near, "{}: {asked} is good, and refused: {error:?}", told(partition, log));
                 found.refused.insert(asked);
             }
             Err(error) => panic!("{}: {asked}: {error:?}", told(partition, log)),
