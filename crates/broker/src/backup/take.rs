@@ -131,7 +131,9 @@ impl<'a> Taking<'a> {
         let ids: HashSet<Uuid> = wanted.iter().map(|topic| topic.topic_id).collect();
         noted.keep(|id| ids.contains(&id));
         let left = noted.left();
-        left.values().for_each(|(logs, bytes)| pacer.expect(*logs, *bytes));
+        for (logs, bytes) in left.values() {
+            pacer.expect(*logs, *bytes);
+        }
         // What retention keeps small is gone soon, and waits for little that way.
         wanted.sort_by_key(|topic| left.get(&topic.topic_id).map_or(0, |(_, bytes)| *bytes));
         let lacks = Lacks { excluded: excluded.clone(), ..Lacks::default() };

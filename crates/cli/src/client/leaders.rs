@@ -76,7 +76,7 @@ impl Client {
 
     /// An error of who should lead or coordinate, in view of the brokers' disks.
     pub(crate) async fn in_view_of_disks(&mut self, error: Error) -> Error {
-        let (Some(code), Error::Api { what, message: None, .. }) = (error.code(), &error) else {
+        let (Some(code), Error::Api { what, message, .. }) = (error.code(), &error) else {
             return error;
         };
         if !matches!(
@@ -85,16 +85,19 @@ impl Client {
         ) {
             return error;
         }
-        match self.disk_trouble().await {
-            Some(why) => Error::Stuck { what: what.clone(), why, code },
-            None if code == ErrorCode::NotCoordinator && self.is_alone() => {
-                let why = "the only broker does not coordinate it: the partition that keeps it, of __consumer_offsets or \
-                           __transaction_state, is not served or could not be loaded. Its log says why, `pagewire cluster` shows \
-                           its log directories";
-                Error::Stuck { what: what.clone(), why: why.to_owned(), code }
+        let where_to_look = "Its log says why, `pagewire cluster` shows its log directories";
+        let why = match (message, self.disk_trouble().await) {
+            (None, Some(trouble)) => trouble,
+            (None, None) if code == ErrorCode::NotCoordinator && self.is_alone() => format!(
+                "the only broker does not coordinate it: the partition that keeps it, of __consumer_offsets or \
+                 __transaction_state, is not served or could not be loaded. {where_to_look}"
+            ),
+            (Some(said), _) if code == ErrorCode::CoordinatorNotAvailable && self.is_alone() => {
+                format!("{said} on the only broker. {where_to_look}")
             }
-            None => error,
-        }
+            _ => return error,
+        };
+        Error::Stuck { what: what.clone(), why, code }
     }
 
     /// Nobody else could take over.
