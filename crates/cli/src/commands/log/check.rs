@@ -1,4 +1,4 @@
-//! `pagewire log check`: tells each finding as it comes, but those that [fold](folded) at the end, and sums up.
+//! `pagewire log check`: tells each finding as it comes, but those that fold (`folded`) at the end, and sums up.
 
 use std::path::Path;
 use std::sync::Arc;
