@@ -480,3 +480,18 @@ proptest! {
         prop_assert!(world.described().is_none_or(|group| group.members.is_empty()));
     }
 }
+
+#[test]
+fn a_member_that_subscribes_to_nothing_is_given_nothing_while_another_waits_for_its_expression() {
+    let mut world = World::new();
+    for step in [
+        Step::Rejoin { client: 0, topics: 1, assignor: None },
+        Step::Pass { ms: 50_000 },
+        Step::Rejoin { client: 0, topics: 5, assignor: None },
+        Step::Pass { ms: 1 },
+        Step::Rejoin { client: 1, topics: 4, assignor: None },
+    ] {
+        world.take(&step);
+    }
+    world.comes_to_rest();
+}

@@ -115,7 +115,7 @@ impl Plan<'_> {
         let outlook = if bump || self.group.topics_seen != Some(self.topics.version()) {
             self.update_epoch(bump, &id, &before, &after)
         } else {
-            self.outlook()
+            self.outlook(&id, &after)
         };
         let target = self.update_target(outlook, beat.timing.assignment_interval_ms, &id, &before, &after);
         let said = Said { owned, subscription_changed: renamed || change != Change::None };

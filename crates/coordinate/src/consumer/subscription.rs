@@ -33,11 +33,18 @@ impl Plan<'_> {
         before.topics != after.topics
     }
 
-    /// What is known without looking at the topics.
-    pub(crate) fn outlook(&self) -> Outlook {
-        let group = self.group;
-        let same_topics = same_topics(&group.expressions, &group.named, &group.matched, group.len());
+    /// What is known without looking at the topics, once there is this member.
+    pub(crate) fn outlook(&self, member_id: &str, after: &Member) -> Outlook {
+        let (group, members) = (self.group, self.members_with(member_id, after));
+        let same_topics = same_topics(&group.expressions, &group.named, &group.matched, members);
         Outlook { epoch: group.epoch, same_topics }
+    }
+
+    /// How many members there are with this one.
+    fn members_with(&self, member_id: &str, after: &Member) -> usize {
+        let is_new = self.group.member(member_id).is_none()
+            && after.instance_id.as_deref().is_none_or(|id| self.group.static_member(id).is_none());
+        self.group.len() + usize::from(is_new)
     }
 
     /// Raises the epoch if `bump` says so, or if the topics look different from before.
@@ -50,9 +57,7 @@ impl Plan<'_> {
     ) -> Outlook {
         let changed = self.changed(before, after);
         let hash = super::regex::hash_of(&changed.named, &changed.matched, self.topics);
-        let is_new = self.group.member(member_id).is_none()
-            && after.instance_id.as_deref().is_none_or(|id| self.group.static_member(id).is_none());
-        let members = self.group.len() + usize::from(is_new);
+        let members = self.members_with(member_id, after);
         let same_topics = same_topics(&changed.expressions, &changed.named, &changed.matched, members);
         let epoch = if bump || hash != self.group.metadata_hash {
             self.raise_epoch(hash)

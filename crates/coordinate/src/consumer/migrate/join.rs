@@ -164,7 +164,7 @@ impl Plan<'_> {
         let outlook = if bump || self.group.topics_seen != Some(self.topics.version()) {
             self.update_epoch(bump, id, &before, &after)
         } else {
-            self.outlook()
+            self.outlook(id, &after)
         };
         let owned = by_id(&subscription.owned, self.topics);
         let said = Said { owned: Some(&owned), subscription_changed: bump };
