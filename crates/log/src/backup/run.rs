@@ -159,6 +159,9 @@ fn small_files(
     if let Some(aborted) = Witness::of(moment.closed().iter().map(|one| &**one)).bytes() {
         files.push(placing.written(txns::witness::FILE.to_owned(), &aborted)?);
     }
+    if let Some(undecided) = entry.log.undecided.bytes() {
+        files.push(placing.written(txns::undecided::FILE.to_owned(), &undecided)?);
+    }
     let mut lengths = Rewritten::of(moment.closed().iter().map(|one| &**one));
     if let Some(active) = moment.segments.last() {
         lengths = lengths.growing(active);

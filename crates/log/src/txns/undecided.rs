@@ -66,9 +66,16 @@ impl Undecided {
 
     /// Writes the file, durably; none if there is nothing to say.
     pub(crate) fn write(&self, disk: &dyn Disk, dir: &Path) -> io::Result<()> {
-        let line = |part: &Part| -> Line<1> { (part.offsets.start, [part.transactions]) };
-        let lines: Vec<Line<1>> = self.0.iter().map(line).collect();
-        lines::write(disk, &dir.join(FILE), &lines)
+        lines::write(disk, &dir.join(FILE), &self.lines())
+    }
+
+    /// What the file has to say; `None`: there is to be none.
+    pub(crate) fn bytes(&self) -> Option<Vec<u8>> {
+        (!self.0.is_empty()).then(|| lines::encode(&self.lines()))
+    }
+
+    fn lines(&self) -> Vec<Line<1>> {
+        self.0.iter().map(|part| (part.offsets.start, [part.transactions])).collect()
     }
 }
 

@@ -17,15 +17,19 @@ use crate::{Cleaner, CleanerLimits, ReadError, ReadUpTo, Stretch, Throttle};
 const COPY: &str = "/copy/t-0";
 
 #[expect(clippy::unnecessary_wraps, reason = "others do not always go on")]
-fn nothing(_: u64) -> io::Result<()> {
+pub(super) fn nothing(_: u64) -> io::Result<()> {
     Ok(())
 }
 
-fn options(pace: &dyn Fn(u64) -> io::Result<()>) -> CopyOptions<'_> {
+pub(super) fn options(pace: &dyn Fn(u64) -> io::Result<()>) -> CopyOptions<'_> {
     CopyOptions { links: true, verify: true, earlier: &|_| None, pace, refused: Refused::default() }
 }
 
-fn copy_to(dir: &LogDir, to: &Path, options: &CopyOptions<'_>) -> Result<Option<CopiedLog>, BackupError> {
+pub(super) fn copy_to(
+    dir: &LogDir,
+    to: &Path,
+    options: &CopyOptions<'_>,
+) -> Result<Option<CopiedLog>, BackupError> {
     let mut noted = note([dir], Duration::ZERO).expect("nobody appends");
     noted.take(A, 0).expect("there").copy(to, options)
 }

@@ -465,3 +465,16 @@ fn a_batch_that_is_not_what_was_written_answers_no_resend_after_an_orderly_stop(
     assert!(log.append(batch(4), client).expect("known").duplicate);
     assert!(log.append(batch(3), client).is_err(), "it is not there any more");
 }
+
+#[test]
+fn a_backup_takes_along_where_to_look_for_what_is_undecided() {
+    let (_, world) = nobody_knows(ControlType::Abort);
+    let (dir, _) = world.open();
+    let to = Path::new("/copy/a-0");
+    let copied =
+        backup::copy_to(&dir, to, &backup::options(&backup::nothing)).expect("copied").expect("there");
+    assert!(copied.files.iter().any(|file| file.name == FILE));
+    let said = |dir: &Path| pagewire_disk::read_small(&*world.disk, &dir.join(FILE), 1 << 10).expect("read");
+    assert!(said(to).is_some());
+    assert_eq!(said(to), said(&path("a-0")));
+}
