@@ -121,17 +121,24 @@ pub(crate) fn open(
         doomed: Mutex::default(),
         placing: Mutex::default(),
     };
-    log.know_what_is_stable();
+    log.know_what_is_stable(&mut report);
     Ok((log, report))
 }
 
 impl Log {
     /// Makes all of it stable if nobody knows up to where it is. A checkpoint would say 0 of it, as of a log of which nothing is
-    /// stable, and the next start cut what this one kept. Should it fail, that is said.
-    fn know_what_is_stable(&self) {
+    /// stable, and the next start cut what this one kept.
+    fn know_what_is_stable(&self, report: &mut RecoveryReport) {
         let Marks { recovery_point, log_end, .. } = self.marks.load();
-        if !self.home.recovery_known() && !self.home.is_rehearsed() && recovery_point < log_end {
-            let _ = self.sync();
+        if !self.home.recovery_known()
+            && !self.home.is_rehearsed()
+            && recovery_point < log_end
+            && let Err(error) = self.sync()
+        {
+            let dir = self.home.dir.display();
+            report
+                .notes
+                .push(format!("{dir}: nobody knows how far it is stable, and it cannot be made so: {error}"));
         }
     }
 }
