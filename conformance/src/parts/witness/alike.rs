@@ -7,7 +7,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 
 use super::dump::{CLASS, files_of, partitions, topic_of};
 use crate::harness::commands::run;
@@ -15,6 +15,8 @@ use crate::parts::kafka::Oracle;
 
 /// Files named to one call.
 const FILES_AT_ONCE: usize = 100;
+/// So many characters are shown before what differs.
+const BEFORE: usize = 60;
 const TRANSACTIONS: &str = "__transaction_state";
 
 /// A way of looking, at the files of which kind and topic.
@@ -101,15 +103,22 @@ fn same(theirs: &[String], ours: &[String]) -> Result<()> {
     for at in 0..theirs.len().max(ours.len()) {
         let here = |of: &[String]| of.get(at).cloned().unwrap_or_else(|| "(nothing)".to_owned());
         let (theirs_here, ours_here) = (here(theirs), here(ours));
-        ensure!(
-            theirs_here == ours_here,
-            "{file}, line {at}:\n  theirs {theirs_here:?}\n  ours   {ours_here:?}"
-        );
+        if theirs_here != ours_here {
+            let (theirs, ours) = where_they_part(&theirs_here, &ours_here);
+            bail!("{file}, line {at}:\n  theirs ...{theirs:?}...\n  ours   ...{ours:?}...");
+        }
         if let Some(next) = theirs.get(at).and_then(|line| line.strip_prefix("Dumping ")) {
             file = next;
         }
     }
     Ok(())
+}
+
+/// What stands in each around the first character that differs.
+fn where_they_part(theirs: &str, ours: &str) -> (String, String) {
+    let same = theirs.chars().zip(ours.chars()).take_while(|(one, other)| one == other).count();
+    let around = |line: &str| line.chars().skip(same.saturating_sub(BEFORE)).take(2 * BEFORE).collect();
+    (around(theirs), around(ours))
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ use serde::Serialize;
 
 use super::contents::{Contents, Wanted};
 use super::page::Page;
+use super::text::text;
 use crate::args::log::DumpArgs;
 
 /// The heading of Kafka's tool for offsets that do not follow each other.
@@ -234,11 +235,7 @@ fn line(header: &BatchHeader, record: &Record, wanted: Wanted) -> RecordLine {
         key_size: size(&record.key),
         value_size: size(&record.value),
         sequence: if sequenced { add_sequence(header.base_sequence, delta) } else { NO_SEQUENCE },
-        header_keys: record
-            .headers
-            .iter()
-            .map(|header| String::from_utf8_lossy(&header.key).into_owned())
-            .collect(),
+        header_keys: record.headers.iter().map(|header| text(&header.key).into_owned()).collect(),
         contents: Contents::of(header, record, wanted),
         bare: wanted.bare,
     }

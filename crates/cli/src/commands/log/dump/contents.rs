@@ -8,6 +8,7 @@ use pagewire_record::{BatchHeader, ControlType, EndTxnMarker, Record};
 use serde::Serialize;
 
 use super::decode::{self, Data, Said, Topic};
+use super::text::text;
 use crate::args::log::{BytesAs, DumpArgs};
 
 /// What was asked for.
@@ -138,7 +139,7 @@ fn control(record: &Record) -> Control {
 
 fn show(bytes: &[u8], shown_as: BytesAs) -> String {
     let number = match shown_as {
-        BytesAs::String => return String::from_utf8_lossy(bytes).into_owned(),
+        BytesAs::String => return text(bytes).into_owned(),
         BytesAs::Base64 => return STANDARD.encode(bytes),
         BytesAs::Integer => bytes.try_into().ok().map(|bytes| i64::from(i32::from_be_bytes(bytes))),
         BytesAs::Long => bytes.try_into().ok().map(i64::from_be_bytes),

@@ -7,6 +7,7 @@ mod offsets;
 mod page;
 mod small;
 mod sparse;
+mod text;
 mod times;
 
 use std::io::ErrorKind;
