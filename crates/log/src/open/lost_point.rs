@@ -17,10 +17,8 @@ use crate::epochs::{self, Epochs};
 use crate::files::ProducerSnapshot;
 use crate::home::Home;
 use crate::open::good::most_behind;
+use crate::open::witnesses::OFFSET_MAX;
 use crate::segment::names;
-
-/// A log does not go on so close to the last offset there is.
-const OFFSET_MAX: i64 = i64::MAX - (1 << 32);
 
 /// Bytes up to the end of a segment that are no batches, and the offset of the first record that should be there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

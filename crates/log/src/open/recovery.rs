@@ -331,7 +331,8 @@ fn check(
     let start = Start { position: 0, offset: segment.base_offset };
     let walked = walk_from(start, &places, report).map_err(failed())?;
     // What the index said is with nobody else by now. A full disk must not keep a log from being opened.
-    match segment.make_entries_stable(if clean { i64::MAX } else { depth.recovery_point }) {
+    let stable = if clean || !depth.is_known() { i64::MAX } else { depth.recovery_point };
+    match segment.make_entries_stable(stable) {
         Err(error) if is_sick(&error) => Err(failed()(error)),
         _ => Ok((walked, true)),
     }

@@ -22,6 +22,9 @@ use crate::open::orphans::Orphan;
 use crate::rewritten::Rewritten;
 use crate::segment::names;
 
+/// A log does not go on so close to the last offset there is.
+pub(crate) const OFFSET_MAX: i64 = i64::MAX - (1 << 32);
+
 /// What is known before anybody looks into the partition's directory.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Checkpointed {
@@ -43,10 +46,35 @@ pub(crate) fn given_out(disk: &dyn Disk, dir: &Path, said: Checkpointed, snapsho
         epochs.and_then(|epochs| epochs.entries.iter().map(|entry| entry.start_offset).max()),
         compacted.and_then(|said| said.reached()),
     ];
-    known.into_iter().flatten().max().unwrap_or(0)
+    known.into_iter().flatten().filter(|known| *known <= OFFSET_MAX).max().unwrap_or(0)
 }
 
 /// The same where indexes are left of segments that are gone.
 pub(crate) fn with_indexes(given_out: i64, orphans: &[Orphan]) -> i64 {
-    orphans.iter().map(|orphan| orphan.upto).max().unwrap_or(0).max(given_out)
+    orphans
+        .iter()
+        .map(|orphan| orphan.upto)
+        .filter(|upto| *upto <= OFFSET_MAX)
+        .max()
+        .unwrap_or(0)
+        .max(given_out)
+}
+
+#[cfg(test)]
+mod tests {
+    use pagewire_disk::MemoryDisk;
+
+    use super::*;
+
+    #[test]
+    fn a_number_near_the_last_offset_there_is_moves_no_end() {
+        let (disk, dir) = (MemoryDisk::new(), Path::new("/d"));
+        disk.create_dir_all(dir).expect("a directory");
+        let said = |recovery_point, high_watermark| {
+            let said =
+                Checkpointed { recovery_point: Some(recovery_point), high_watermark: Some(high_watermark) };
+            given_out(&disk, dir, said, &[])
+        };
+        assert_eq!((said(7, 9), said(7, i64::MAX - 1), said(i64::MAX, i64::MAX)), (9, 7, 0));
+    }
 }

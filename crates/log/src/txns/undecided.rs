@@ -55,7 +55,7 @@ impl Undecided {
 
     /// The first that ends behind `offset`: it holds it, or comes after it.
     pub(crate) fn from(&self, offset: i64) -> Option<&Range<i64>> {
-        self.iter().find(|offsets| offsets.end > offset)
+        self.0.get(self.0.partition_point(|part| part.offsets.end <= offset)).map(|part| &part.offsets)
     }
 
     /// First offsets, as the file in `dir` has them; `None` without one. `InvalidData`: it says nothing.

@@ -169,15 +169,21 @@ fn refused_after_power_cuts(disk: &ForgettingDisk, world: &World) {
     }
 }
 
+/// A log with so many records, all of them stable.
+fn synced(world: &World, records: usize) -> (LogDir, Arc<Log>) {
+    let (dir, _) = world.open();
+    let log = world.create(&dir, "a", 0);
+    append(&log, records);
+    log.sync().expect("synced");
+    (dir, log)
+}
+
 #[test]
 fn a_power_cut_takes_no_entry_of_a_segment_that_was_closed_behind_the_sync() {
     for rolls in 1..3 {
         let disk = ForgettingDisk::new();
         let world = rolling(Arc::new(disk.clone()));
-        let (dir, _) = world.open();
-        let log = world.create(&dir, "a", 0);
-        append(&log, 20);
-        log.sync().expect("synced");
+        let (dir, log) = synced(&world, 20);
         (0..rolls).for_each(|_| roll(&log));
         dir.write_checkpoints().expect("written");
         refused_after_power_cuts(&disk, &world);
@@ -188,10 +194,7 @@ fn a_power_cut_takes_no_entry_of_a_segment_that_was_closed_behind_the_sync() {
 fn a_power_cut_takes_no_entry_of_a_segment_that_is_closed_behind_the_checkpoint() {
     let disk = ForgettingDisk::new();
     let world = rolling(Arc::new(disk.clone()));
-    let (dir, _) = world.open();
-    let log = world.create(&dir, "a", 0);
-    append(&log, 20);
-    log.sync().expect("synced");
+    let (dir, log) = synced(&world, 20);
     dir.write_checkpoints().expect("written");
     roll(&log);
     refused_after_power_cuts(&disk, &world);
@@ -202,10 +205,7 @@ fn a_power_cut_takes_no_entry_of_a_segment_that_is_closed_behind_the_checkpoint(
 fn a_power_cut_takes_no_entry_that_was_written_because_there_were_many() {
     let disk = ForgettingDisk::new();
     let world = indexed(Arc::new(disk.clone()));
-    let (dir, _) = world.open();
-    let log = world.create(&dir, "a", 0);
-    append(&log, crate::index::PIECE + 1);
-    log.sync().expect("synced");
+    let (dir, _) = synced(&world, crate::index::PIECE + 1);
     dir.write_checkpoints().expect("written");
     refused_after_power_cuts(&disk, &world);
 }

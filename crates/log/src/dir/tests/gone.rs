@@ -273,10 +273,8 @@ fn what_is_only_opened_again_is_never_made() {
     assert!(matches!(opened, Ok(None)), "it is open: {opened:?}");
 }
 
-#[test]
-fn topics_come_and_go_while_a_log_is_opened_again() {
-    let (disk, failing) = World::failing();
-    let world = failing.knows("t", A).knows("u", B);
+/// Two partitions of a topic, of which the first was away at the start and is back.
+fn with_one_put_back(world: &World) -> LogDir {
     let (dir, _) = world.open();
     append(&world.create(&dir, "t", 0), 2);
     append(&world.create(&dir, "t", 1), 2);
@@ -285,6 +283,14 @@ fn topics_come_and_go_while_a_log_is_opened_again() {
     world.disk.rename(&path("t-0"), Path::new("/elsewhere")).expect("moved");
     let (dir, _) = world.open();
     world.disk.rename(Path::new("/elsewhere"), &path("t-0")).expect("put back");
+    dir
+}
+
+#[test]
+fn topics_come_and_go_while_a_log_is_opened_again() {
+    let (disk, failing) = World::failing();
+    let world = failing.knows("t", A).knows("u", B);
+    let dir = with_one_put_back(&world);
     let held = disk.hold("t-0/00000000000000000000.log", Call::Open);
     let settings = world.settings("t").expect("known");
     std::thread::scope(|scope| {
@@ -304,14 +310,7 @@ fn topics_come_and_go_while_a_log_is_opened_again() {
 fn the_topic_of_a_log_that_is_being_opened_goes_at_once_and_its_log_with_the_opening() {
     let (disk, failing) = World::failing();
     let world = failing.knows("t", A);
-    let (dir, _) = world.open();
-    append(&world.create(&dir, "t", 0), 2);
-    append(&world.create(&dir, "t", 1), 2);
-    assert!(dir.close_clean(1).clean);
-    drop(dir);
-    world.disk.rename(&path("t-0"), Path::new("/elsewhere")).expect("moved");
-    let (dir, _) = world.open();
-    world.disk.rename(Path::new("/elsewhere"), &path("t-0")).expect("put back");
+    let dir = with_one_put_back(&world);
     let held = disk.hold("t-0/00000000000000000000.log", Call::Open);
     let settings = world.settings("t").expect("known");
     std::thread::scope(|scope| {

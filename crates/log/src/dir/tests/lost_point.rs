@@ -72,6 +72,18 @@ fn whole_batches_behind_a_destroyed_length_and_record_stay_and_their_offsets_are
 }
 
 #[test]
+fn a_start_that_does_not_know_what_was_stable_leaves_its_index_on_the_disk() {
+    let world = killed(&[RECOVERY_POINT_FILE]);
+    let world = World { config: LogConfig { index_interval_bytes: 100, ..world.config.clone() }, ..world };
+    let index = path("a-0/00000000000000000000.index");
+    let entries = || world.disk.file_len(&index).expect("there") / 8;
+    assert_eq!(entries(), 0, "made with a wider interval");
+    // Killed: nothing wrote a checkpoint.
+    drop(world.open());
+    assert!(entries() as usize >= RECORDS - 2, "{}", entries());
+}
+
+#[test]
 fn the_last_batch_of_which_only_the_length_is_destroyed_had_its_offset() {
     let world = killed(&[RECOVERY_POINT_FILE, HIGH_WATERMARK_FILE]);
     file(&world).write_at(len(19) + 9, &[0xff]).expect("destroyed");

@@ -128,13 +128,17 @@ fn several_strays_go_one_after_the_other() {
     }
 }
 
+fn copy_with_its_indexes(world: &World, from: usize, to: usize) {
+    for suffix in ["log", "index", "timeindex"] {
+        let copied = pagewire_disk::read_small(&*world.disk, &of(from, suffix), 1 << 20).expect("read");
+        world.put(of(to, suffix), &copied.expect("there"));
+    }
+}
+
 #[test]
 fn a_stray_that_came_with_its_index_is_set_aside_where_a_crash_throws_doubt_on_it() {
     let world = left_by(Stop::KilledYoung);
-    for suffix in ["log", "index", "timeindex"] {
-        let copied = pagewire_disk::read_small(&*world.disk, &of(20, suffix), 1 << 20).expect("read");
-        world.put(of(45, suffix), &copied.expect("there"));
-    }
+    copy_with_its_indexes(&world, 20, 45);
     let (dir, report) = opened(&world);
     assert_eq!(report.cuts.len(), 1, "{report:?}");
     has_all(&dir);
@@ -144,10 +148,7 @@ fn a_stray_that_came_with_its_index_is_set_aside_where_a_crash_throws_doubt_on_i
 #[test]
 fn a_last_file_that_does_not_begin_with_its_own_offset_is_a_stray_after_an_orderly_stop_too() {
     let world = left_by(Stop::InOrder);
-    for suffix in ["log", "index", "timeindex"] {
-        let copied = pagewire_disk::read_small(&*world.disk, &of(20, suffix), 1 << 20).expect("read");
-        world.put(of(45, suffix), &copied.expect("there"));
-    }
+    copy_with_its_indexes(&world, 20, 45);
     let (dir, report) = opened(&world);
     assert_eq!(report.cuts.len(), 1, "{report:?}");
     has_all(&dir);
