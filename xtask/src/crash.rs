@@ -7,25 +7,11 @@ use std::path::Path;
 
 use anyhow::Result;
 
-use crate::{report::Outcome, run::cargo};
-
-const TEST: &[&str] = &[
-    "test",
-    "--release",
-    "--quiet",
-    "--package",
-    "pagewire-log",
-    "--test",
-    "crash",
-    "--",
-    "in_bulk",
-    "--ignored",
-    "--nocapture",
-];
+use crate::{report::Outcome, run::ignored_of_the_log};
 
 /// Runs the seeds `from..from + seeds`. `Ok(false)`: some failed; each was printed with the command that repeats it.
 pub(crate) fn run(root: &Path, seeds: u64, from: u64) -> Result<bool> {
-    let step = cargo(root, TEST)
+    let step = ignored_of_the_log(root, "crash", "in_bulk")
         .env("PAGEWIRE_CRASH_SEEDS", &seeds.to_string())
         .env("PAGEWIRE_CRASH_FROM", &from.to_string())
         .env("RUST_BACKTRACE", "0");

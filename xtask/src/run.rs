@@ -29,6 +29,12 @@ pub(crate) fn cargo(root: &Path, args: &[&str]) -> Step {
     Step::new(root, &std::env::var("CARGO").unwrap_or_else(|_| "cargo".into()), args)
 }
 
+/// The tests of the log that only run when they are asked for, of this file and with this in their names; with optimisation.
+pub(crate) fn ignored_of_the_log(root: &Path, file: &str, name: &str) -> Step {
+    let test = ["test", "--release", "--quiet", "--package", "pagewire-log", "--test", file];
+    cargo(root, &[&test[..], &["--", name, "--ignored", "--nocapture"]].concat())
+}
+
 impl Step {
     pub(crate) fn new(root: &Path, program: &str, args: &[&str]) -> Self {
         let mut command = Command::new(program);

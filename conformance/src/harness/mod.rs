@@ -17,6 +17,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 pub use binary::find_or_build;
 pub use broker::Broker;
 pub(crate) use broker::STOP_LIMIT;
+pub(crate) use process::lines_of;
 pub use process::{Ended, kill_group, run_to_end, tail, which};
 
 /// A connection with a large receive buffer, so that much of a response can wait in it.

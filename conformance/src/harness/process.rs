@@ -1,10 +1,11 @@
 //! Children with a time limit, each in a process group of its own, so that nothing they started outlives them.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, BufRead as _, BufReader, Read};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{self, Receiver};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
@@ -71,4 +72,16 @@ pub fn tail(path: &Path) -> io::Result<String> {
     File::open(path)?.read_to_end(&mut bytes)?;
     let start = bytes.len().saturating_sub(4096);
     Ok(String::from_utf8_lossy(bytes.get(start..).unwrap_or_default()).into_owned())
+}
+
+/// What a process says, line by line, until it goes or nobody listens any more.
+pub(crate) fn lines_of(stdout: Option<ChildStdout>) -> Receiver<String> {
+    let (sender, lines) = mpsc::channel();
+    if let Some(stdout) = stdout {
+        std::thread::spawn(move || {
+            let mut said = BufReader::new(stdout).lines().map_while(Result::ok);
+            said.try_for_each(|line| sender.send(line))
+        });
+    }
+    lines
 }

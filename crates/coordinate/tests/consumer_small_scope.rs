@@ -8,15 +8,18 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::fmt::Write as _;
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+mod explore;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use pagewire_coordinate::{
     Answer, ConsumerGroupState, ConsumerHeartbeat, ConsumerHeartbeatAnswer, ConsumerSettings, Effects, Error,
     GroupTiming, Input, KeyValue, Now, Settings, Shard, Token, Topic, TopicPartitions, TopicTable,
 };
+
+use crate::explore::World as _;
+use crate::explore::explore;
 
 const GROUP: &str = "g";
 const TOPIC: [u8; 16] = [1; 16];
@@ -155,99 +158,6 @@ impl World {
 
     const fn now(&self) -> Now {
         Now::both(self.now_ms)
-    }
-
-    /// What may happen next.
-    fn steps(&self) -> Vec<Step> {
-        let (mut steps, budget) = (Vec::new(), &self.budget);
-        for (at, client) in self.clients.iter().enumerate() {
-            let awaits = self.replies.iter().any(|reply| reply.client == at);
-            let Some(epoch) = client.epoch.filter(|_| !awaits) else { continue };
-            steps.push(Step::Beat(at));
-            if budget.lost_answers > 0 {
-                steps.push(Step::Unheard(at));
-            }
-            if epoch == 0 {
-                continue;
-            }
-            if budget.holds > 0 && !client.holds {
-                steps.push(Step::Hold(at));
-            }
-            if budget.beginnings > 0 {
-                steps.push(Step::BeginAnew(at));
-            }
-            if budget.leaves > 0 {
-                steps.push(Step::Leave(at));
-            }
-        }
-        if self.stable < self.log.len() {
-            steps.push(Step::Sync);
-        }
-        if budget.ticks > 0 {
-            steps.push(Step::Tick);
-        }
-        if budget.growths > 0 {
-            steps.push(Step::Grow);
-        }
-        if budget.refused_writes > 0 {
-            steps.push(Step::Refuse);
-        }
-        if budget.crashes > 0 {
-            steps.extend([true, false].map(|keeps| Step::Crash { keeps }));
-        }
-        steps
-    }
-
-    fn take(&mut self, step: Step) {
-        let known_before = self.known();
-        self.way.push(step);
-        match step {
-            Step::Beat(at) => self.beat(at),
-            Step::Unheard(at) => {
-                self.budget.lost_answers -= 1;
-                self.beat(at);
-                self.replies.retain(|reply| reply.client != at);
-                self.clients[at].subscribed = false;
-            }
-            Step::Hold(at) => {
-                self.budget.holds -= 1;
-                self.clients[at].holds = true;
-            }
-            Step::BeginAnew(at) => {
-                self.budget.beginnings -= 1;
-                self.clients[at] = Client { epoch: Some(0), ..Client::default() };
-            }
-            Step::Leave(at) => {
-                self.budget.leaves -= 1;
-                self.ask(at, -1);
-                self.replies.retain(|reply| reply.client != at);
-                self.clients[at] = Client::default();
-            }
-            Step::Sync => self.sync(),
-            Step::Tick => {
-                self.budget.ticks -= 1;
-                self.pass(TICK_MS);
-            }
-            Step::Wait => self.pass(WAIT_MS),
-            Step::Grow => {
-                self.budget.growths -= 1;
-                self.partitions += 1;
-                self.show_topic();
-            }
-            Step::Refuse => {
-                self.budget.refused_writes -= 1;
-                self.refuses_next = true;
-            }
-            Step::Crash { keeps } => return self.crash(keeps),
-        }
-        // Who is put out loses what it has, though it does not know it; a crash puts nobody out.
-        let known = self.known();
-        for (at, client) in self.clients.iter_mut().enumerate() {
-            client.is_out |= known_before.contains(&at) && !known.contains(&at);
-            let speaks = matches!(step, Step::Beat(who) | Step::Unheard(who) if who == at);
-            client.is_out &= !(speaks && known.contains(&at));
-        }
-        self.hear_what_may_be_told();
     }
 
     /// The clients that the group counts among its members.
@@ -430,25 +340,113 @@ impl World {
                 group.state == ConsumerGroupState::Stable && group.members.len() == members.len()
             })
     }
-
-    /// Worlds that go on the same way have the same one.
-    fn fingerprint(&self) -> u64 {
-        let mut text = Hashed(DefaultHasher::new());
-        write!(text, "{:?} {:?}", self.shard, self.replies).unwrap();
-        let mut hasher = text.0;
-        (&self.log[self.stable..], self.now_ms, self.partitions, self.refuses_next).hash(&mut hasher);
-        (&self.clients, &self.budget).hash(&mut hasher);
-        hasher.finish()
-    }
 }
 
-/// A text of which only the hash is kept.
-struct Hashed(DefaultHasher);
+impl explore::World for World {
+    type Step = Step;
 
-impl std::fmt::Write for Hashed {
-    fn write_str(&mut self, text: &str) -> std::fmt::Result {
-        self.0.write(text.as_bytes());
-        Ok(())
+    fn steps(&self) -> Vec<Step> {
+        let (mut steps, budget) = (Vec::new(), &self.budget);
+        for (at, client) in self.clients.iter().enumerate() {
+            let awaits = self.replies.iter().any(|reply| reply.client == at);
+            let Some(epoch) = client.epoch.filter(|_| !awaits) else { continue };
+            steps.push(Step::Beat(at));
+            if budget.lost_answers > 0 {
+                steps.push(Step::Unheard(at));
+            }
+            if epoch == 0 {
+                continue;
+            }
+            if budget.holds > 0 && !client.holds {
+                steps.push(Step::Hold(at));
+            }
+            if budget.beginnings > 0 {
+                steps.push(Step::BeginAnew(at));
+            }
+            if budget.leaves > 0 {
+                steps.push(Step::Leave(at));
+            }
+        }
+        if self.stable < self.log.len() {
+            steps.push(Step::Sync);
+        }
+        if budget.ticks > 0 {
+            steps.push(Step::Tick);
+        }
+        if budget.growths > 0 {
+            steps.push(Step::Grow);
+        }
+        if budget.refused_writes > 0 {
+            steps.push(Step::Refuse);
+        }
+        if budget.crashes > 0 {
+            steps.extend([true, false].map(|keeps| Step::Crash { keeps }));
+        }
+        steps
+    }
+
+    fn take(&mut self, step: Step) {
+        let known_before = self.known();
+        self.way.push(step);
+        match step {
+            Step::Beat(at) => self.beat(at),
+            Step::Unheard(at) => {
+                self.budget.lost_answers -= 1;
+                self.beat(at);
+                self.replies.retain(|reply| reply.client != at);
+                self.clients[at].subscribed = false;
+            }
+            Step::Hold(at) => {
+                self.budget.holds -= 1;
+                self.clients[at].holds = true;
+            }
+            Step::BeginAnew(at) => {
+                self.budget.beginnings -= 1;
+                self.clients[at] = Client { epoch: Some(0), ..Client::default() };
+            }
+            Step::Leave(at) => {
+                self.budget.leaves -= 1;
+                self.ask(at, -1);
+                self.replies.retain(|reply| reply.client != at);
+                self.clients[at] = Client::default();
+            }
+            Step::Sync => self.sync(),
+            Step::Tick => {
+                self.budget.ticks -= 1;
+                self.pass(TICK_MS);
+            }
+            Step::Wait => self.pass(WAIT_MS),
+            Step::Grow => {
+                self.budget.growths -= 1;
+                self.partitions += 1;
+                self.show_topic();
+            }
+            Step::Refuse => {
+                self.budget.refused_writes -= 1;
+                self.refuses_next = true;
+            }
+            Step::Crash { keeps } => return self.crash(keeps),
+        }
+        // Who is put out loses what it has, though it does not know it; a crash puts nobody out.
+        let known = self.known();
+        for (at, client) in self.clients.iter_mut().enumerate() {
+            client.is_out |= known_before.contains(&at) && !known.contains(&at);
+            let speaks = matches!(step, Step::Beat(who) | Step::Unheard(who) if who == at);
+            client.is_out &= !(speaks && known.contains(&at));
+        }
+        self.hear_what_may_be_told();
+    }
+
+    fn keeps_its_promises(&self) {
+        self.nothing_is_had_twice();
+        self.comes_to_rest();
+    }
+
+    fn fingerprint(&self) -> u64 {
+        let not_durable = &self.log[self.stable..];
+        let hashed =
+            (not_durable, self.now_ms, self.partitions, self.refuses_next, &self.clients, &self.budget);
+        explore::fingerprint(&(&self.shard, &self.replies), hashed)
     }
 }
 
@@ -458,23 +456,6 @@ fn settings() -> Settings {
 
 fn timing() -> GroupTiming {
     GroupTiming { assignment_interval_ms: 0, ..ConsumerSettings::default().timing() }
-}
-
-/// Goes every way. Says how many worlds there were.
-fn explore(first: World) -> usize {
-    let (mut seen, mut todo) = (HashSet::from([first.fingerprint()]), vec![first]);
-    while let Some(world) = todo.pop() {
-        world.nothing_is_had_twice();
-        world.comes_to_rest();
-        for step in world.steps() {
-            let mut next = world.clone();
-            next.take(step);
-            if seen.insert(next.fingerprint()) {
-                todo.push(next);
-            }
-        }
-    }
-    seen.len()
 }
 
 fn all_ways(clients: usize, has_static: bool, budget: Budget) {

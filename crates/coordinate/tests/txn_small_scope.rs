@@ -7,9 +7,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod explore;
+
 use std::collections::{BTreeMap, HashSet};
-use std::fmt::Write as _;
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 
 use pagewire_coordinate::txn::{
@@ -17,6 +17,8 @@ use pagewire_coordinate::txn::{
     TxnState, TxnVersion,
 };
 use pagewire_coordinate::{Now, Token};
+
+use crate::explore::explore;
 
 const ID: &str = "app";
 const TOPIC: &str = "t";
@@ -173,93 +175,6 @@ impl World {
 
     const fn now(&self) -> Now {
         Now::both(self.now_ms)
-    }
-
-    /// What may happen next.
-    fn steps(&self) -> Vec<Step> {
-        let (mut steps, budget) = (Vec::new(), &self.budget);
-        for (at, client) in self.clients.iter().enumerate() {
-            if client.phase != Phase::Stopped && !self.awaits(at) {
-                steps.push(Step::Client(at));
-                if budget.lost_answers > 0 {
-                    steps.push(Step::Unheard(at));
-                }
-            }
-            // The other one is the rival.
-            if at == 0 && budget.beginnings > 0 && client.phase != Phase::Begin {
-                steps
-                    .extend([true, false].map(|says_expected| Step::BeginAnew { client: at, says_expected }));
-            }
-        }
-        if self.stable < self.log.len() {
-            steps.push(Step::Sync);
-        }
-        for (at, sending) in self.sending.iter().enumerate() {
-            let may_go_out = sending.stable_at <= self.stable;
-            if may_go_out {
-                steps.extend(sending.missing().map(|partition| Step::Mark(at, partition)));
-            }
-            if may_go_out && budget.failed_markers > 0 {
-                steps.push(Step::MarkFails(at));
-            }
-            if sending.done.is_empty() && budget.failed_markers > 0 {
-                steps.push(Step::NoneIsTried(at));
-            }
-        }
-        if budget.deletions > 0 {
-            let there = (0..PARTITIONS).filter(|index| !self.partitions[*index as usize].is_gone);
-            steps.extend(there.map(Step::Delete));
-        }
-        if budget.timeouts > 0 {
-            steps.push(Step::Time);
-        }
-        if budget.crashes > 0 {
-            steps.extend([true, false].map(|keeps| Step::Crash { keeps }));
-        }
-        steps
-    }
-
-    fn take(&mut self, step: Step) {
-        match step {
-            Step::Client(at) => self.request(at),
-            Step::Unheard(at) => {
-                self.budget.lost_answers -= 1;
-                self.request(at);
-                self.replies.retain(|reply| reply.token != at as u64);
-            }
-            Step::BeginAnew { client: at, says_expected } => {
-                self.budget.beginnings -= 1;
-                self.replies.retain(|reply| reply.token != at as u64);
-                let client = &mut self.clients[at];
-                (client.phase, client.says_expected) = (Phase::Begin, says_expected);
-                client.transaction += 1;
-            }
-            Step::Sync => self.sync(),
-            Step::Mark(at, partition) => self.mark(at, partition),
-            Step::MarkFails(at) => {
-                self.budget.failed_markers -= 1;
-                let sending = self.sending.remove(at);
-                let effects =
-                    self.shard.markers_written(&sending.markers.of, &sending.verdicts(), self.now());
-                self.act(effects);
-            }
-            Step::NoneIsTried(at) => {
-                self.budget.failed_markers -= 1;
-                let of = self.sending.remove(at).markers.of;
-                let effects = self.shard.markers_failed(&of, Error::CoordinatorNotAvailable, self.now());
-                self.act(effects);
-            }
-            Step::Delete(partition) => {
-                self.budget.deletions -= 1;
-                self.partitions[partition as usize] = Partition { is_gone: true, ..Partition::default() };
-            }
-            Step::Time => {
-                self.budget.timeouts -= 1;
-                self.pass();
-            }
-            Step::Crash { keeps } => self.crash(keeps),
-        }
-        self.hear_what_may_be_told();
     }
 
     /// A client waits for an answer that may not be told yet.
@@ -545,45 +460,109 @@ impl World {
             }
         }
     }
-
-    /// Worlds that go on the same way have the same one.
-    fn fingerprint(&self) -> u64 {
-        let mut text = Hashed(DefaultHasher::new());
-        write!(text, "{:?} {:?} {:?}", self.shard, self.sending, self.replies).unwrap();
-        let mut hasher = text.0;
-        (&self.log, self.stable, &self.partitions, &self.clients, &self.budget).hash(&mut hasher);
-        hasher.finish()
-    }
 }
 
-/// A text of which only the hash is kept.
-struct Hashed(DefaultHasher);
+impl explore::World for World {
+    type Step = Step;
 
-impl std::fmt::Write for Hashed {
-    fn write_str(&mut self, text: &str) -> std::fmt::Result {
-        self.0.write(text.as_bytes());
-        Ok(())
+    fn steps(&self) -> Vec<Step> {
+        let (mut steps, budget) = (Vec::new(), &self.budget);
+        for (at, client) in self.clients.iter().enumerate() {
+            if client.phase != Phase::Stopped && !self.awaits(at) {
+                steps.push(Step::Client(at));
+                if budget.lost_answers > 0 {
+                    steps.push(Step::Unheard(at));
+                }
+            }
+            // The other one is the rival.
+            if at == 0 && budget.beginnings > 0 && client.phase != Phase::Begin {
+                steps
+                    .extend([true, false].map(|says_expected| Step::BeginAnew { client: at, says_expected }));
+            }
+        }
+        if self.stable < self.log.len() {
+            steps.push(Step::Sync);
+        }
+        for (at, sending) in self.sending.iter().enumerate() {
+            let may_go_out = sending.stable_at <= self.stable;
+            if may_go_out {
+                steps.extend(sending.missing().map(|partition| Step::Mark(at, partition)));
+            }
+            if may_go_out && budget.failed_markers > 0 {
+                steps.push(Step::MarkFails(at));
+            }
+            if sending.done.is_empty() && budget.failed_markers > 0 {
+                steps.push(Step::NoneIsTried(at));
+            }
+        }
+        if budget.deletions > 0 {
+            let there = (0..PARTITIONS).filter(|index| !self.partitions[*index as usize].is_gone);
+            steps.extend(there.map(Step::Delete));
+        }
+        if budget.timeouts > 0 {
+            steps.push(Step::Time);
+        }
+        if budget.crashes > 0 {
+            steps.extend([true, false].map(|keeps| Step::Crash { keeps }));
+        }
+        steps
+    }
+
+    fn take(&mut self, step: Step) {
+        match step {
+            Step::Client(at) => self.request(at),
+            Step::Unheard(at) => {
+                self.budget.lost_answers -= 1;
+                self.request(at);
+                self.replies.retain(|reply| reply.token != at as u64);
+            }
+            Step::BeginAnew { client: at, says_expected } => {
+                self.budget.beginnings -= 1;
+                self.replies.retain(|reply| reply.token != at as u64);
+                let client = &mut self.clients[at];
+                (client.phase, client.says_expected) = (Phase::Begin, says_expected);
+                client.transaction += 1;
+            }
+            Step::Sync => self.sync(),
+            Step::Mark(at, partition) => self.mark(at, partition),
+            Step::MarkFails(at) => {
+                self.budget.failed_markers -= 1;
+                let sending = self.sending.remove(at);
+                let effects =
+                    self.shard.markers_written(&sending.markers.of, &sending.verdicts(), self.now());
+                self.act(effects);
+            }
+            Step::NoneIsTried(at) => {
+                self.budget.failed_markers -= 1;
+                let of = self.sending.remove(at).markers.of;
+                let effects = self.shard.markers_failed(&of, Error::CoordinatorNotAvailable, self.now());
+                self.act(effects);
+            }
+            Step::Delete(partition) => {
+                self.budget.deletions -= 1;
+                self.partitions[partition as usize] = Partition { is_gone: true, ..Partition::default() };
+            }
+            Step::Time => {
+                self.budget.timeouts -= 1;
+                self.pass();
+            }
+            Step::Crash { keeps } => self.crash(keeps),
+        }
+        self.hear_what_may_be_told();
+    }
+
+    fn keeps_its_promises(&self) {
+        self.comes_to_rest_whole();
+    }
+
+    fn fingerprint(&self) -> u64 {
+        let hashed = (&self.log, self.stable, &self.partitions, &self.clients, &self.budget);
+        explore::fingerprint(&(&self.shard, &self.sending, &self.replies), hashed)
     }
 }
 
 fn settings() -> Settings {
     Settings { abort_interval_ms: 10, limits: Limits::default(), ..Settings::default() }
-}
-
-/// Goes every way. Says how many worlds there were.
-fn explore(first: World) -> usize {
-    let (mut seen, mut todo) = (HashSet::from([first.fingerprint()]), vec![first]);
-    while let Some(world) = todo.pop() {
-        world.comes_to_rest_whole();
-        for step in world.steps() {
-            let mut next = world.clone();
-            next.take(step);
-            if seen.insert(next.fingerprint()) {
-                todo.push(next);
-            }
-        }
-    }
-    seen.len()
 }
 
 const TV1: TxnVersion = TxnVersion::Classic;

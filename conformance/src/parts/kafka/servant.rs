@@ -1,16 +1,16 @@
 //! A virtual machine that stays and does what it is told, one call after the other: starting one costs a second of
 //! processor time, and most calls cost less. The other side is `pagewire.Servant`.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::Write;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStdin, Stdio};
-use std::sync::mpsc::{self, Receiver};
+use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 
 use crate::clients::KafkaClasses;
-use crate::harness::kill_group;
+use crate::harness::{kill_group, lines_of};
 
 /// It dies with this value.
 #[derive(Debug)]
@@ -25,16 +25,7 @@ impl Servant {
         let mut command = classes.command("512m", "pagewire.Servant");
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).process_group(0);
         let mut child = command.spawn().context("cannot run java")?;
-        let (calls, stdout) = (child.stdin.take(), child.stdout.take());
-        let (sender, answers) = mpsc::channel();
-        if let Some(stdout) = stdout {
-            std::thread::spawn(move || {
-                for line in BufReader::new(stdout).lines().map_while(Result::ok) {
-                    // Nobody listens any more when the servant goes.
-                    let _ = sender.send(line);
-                }
-            });
-        }
+        let (calls, answers) = (child.stdin.take(), lines_of(child.stdout.take()));
         Ok(Self { child, calls: calls.context("java has no input")?, answers })
     }
 

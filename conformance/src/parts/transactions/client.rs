@@ -14,18 +14,18 @@
 //! Its first line says that it is there. It dies with this value.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, Write};
+use std::io::Write;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use rustix::process::{Pid, Signal, kill_process_group};
 
 use super::model::Call;
-use crate::harness::{kill_group, tail};
+use crate::harness::{kill_group, lines_of, tail};
 
 /// No call takes as long, with a broker that is killed in it and started again.
 const LIMIT: Duration = Duration::from_secs(100);
@@ -45,16 +45,7 @@ impl Client {
         let file = File::options().create(true).append(true).open(log)?;
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(file).process_group(0);
         let mut child = command.spawn().context("cannot run a client")?;
-        let (calls, stdout) = (child.stdin.take(), child.stdout.take());
-        let (sender, answers) = mpsc::channel();
-        if let Some(stdout) = stdout {
-            std::thread::spawn(move || {
-                for line in BufReader::new(stdout).lines().map_while(Result::ok) {
-                    // Nobody listens any more when the client goes.
-                    let _ = sender.send(line);
-                }
-            });
-        }
+        let (calls, answers) = (child.stdin.take(), lines_of(child.stdout.take()));
         let client = Self { child, calls: calls.context("no input")?, answers, log: log.to_owned() };
         client.answer().context("the client does not start")?;
         Ok(client)
