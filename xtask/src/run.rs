@@ -24,9 +24,16 @@ pub(crate) struct Step {
     shown: String,
 }
 
+/// Whether this is continuous integration: a fresh clone, built once.
+pub(crate) fn in_ci() -> bool {
+    std::env::var("CI").is_ok_and(|ci| ci == "true")
+}
+
 /// `cargo` with these arguments, the same one that runs this.
 pub(crate) fn cargo(root: &Path, args: &[&str]) -> Step {
-    Step::new(root, &std::env::var("CARGO").unwrap_or_else(|_| "cargo".into()), args)
+    let step = Step::new(root, &std::env::var("CARGO").unwrap_or_else(|_| "cargo".into()), args);
+    // What is built once pays for the notes of a next time and never has their use.
+    if in_ci() { step.env("CARGO_INCREMENTAL", "0") } else { step }
 }
 
 /// The tests of the log that only run when they are asked for, of this file and with this in their names; with optimisation.
