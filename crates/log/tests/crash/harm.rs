@@ -53,7 +53,12 @@ pub(crate) fn befall(world: &mut World) {
         return;
     }
     let (disk, dir) = (world.place_of(at).disk.clone(), world.path(partition));
-    let said = |file: &str| said(&disk, &world.place_of(at).path().join(file), partition);
+    // What a power cut would take back nobody knows who comes after it.
+    let durable = disk.crash(0).expect("a crash");
+    let said = |file: &str| {
+        let file = world.place_of(at).path().join(file);
+        Some(said(&disk, &file, partition)?.min(said(&durable, &file, partition)?))
+    };
     let Some(point) = said(RECOVERY_POINT_FILE) else { return };
     // Of checkpoints that have no sums two must say how far the log had come.
     let known_end =
@@ -119,8 +124,11 @@ fn choose(
     dir: &Path,
     point: i64,
 ) -> Option<Victim> {
-    let names = disk.read_dir(dir).expect("a directory").into_iter().map(|entry| entry.name);
-    let bases: Vec<i64> = names.filter_map(|name| name.strip_suffix(".log")?.parse().ok()).collect();
+    let names: Vec<_> =
+        disk.read_dir(dir).expect("a directory").into_iter().map(|entry| entry.name).collect();
+    let bases: Vec<i64> = names.iter().filter_map(|name| name.strip_suffix(".log")?.parse().ok()).collect();
+    // What compaction made is to take its place, and is whole.
+    let is_replaced = |base: &i64| names.contains(&format!("{base:020}.log.swap"));
     let (mut victims, mut before) = (Vec::new(), 0);
     for (n, base) in bases.iter().enumerate() {
         let path = dir.join(format!("{base:020}.log"));
@@ -130,8 +138,10 @@ fn choose(
             Victim { path, base: *base, bytes, batches: Vec::new(), stable: 0, next_base, before };
         victim.batches = lying(&victim.bytes);
         victim.stable = victim.batches.iter().take_while(|one| one.offsets.end <= point).count();
-        before = victim.batches.last().map_or(before.max(*base), |last| last.offsets.end);
-        if victim.stable > 0 && !partition.harm.segments.contains(base) {
+        let end = victim.batches.last().map_or(*base, |last| last.offsets.end);
+        // No checksum covers the offset that a header begins with.
+        before = end.clamp(*base, next_base.unwrap_or(point).max(*base));
+        if victim.stable > 0 && !partition.harm.segments.contains(base) && !is_replaced(base) {
             victims.push(victim);
         }
     }
@@ -142,13 +152,16 @@ fn choose(
     Some(victims.swap_remove(which))
 }
 
+/// The headers of a file one behind the other. What a torn write left may be a record's, with offsets of its own.
 fn lying(bytes: &[u8]) -> Vec<Lying> {
-    let mut at = 0;
-    let whole = batches(bytes).map_while(Result::ok).map(|batch| {
+    let (mut at, mut end) = (0, i64::MIN);
+    let whole = batches(bytes).map_while(Result::ok).map_while(|batch| {
         let header = batch.header;
         let from = at;
         at += header.size_in_bytes();
-        Lying { bytes: from..at, offsets: header.base_offset..header.next_offset() }
+        let follows = header.base_offset >= end;
+        end = header.next_offset();
+        follows.then_some(Lying { bytes: from..at, offsets: header.base_offset..end })
     });
     whole.collect()
 }

@@ -57,9 +57,11 @@ fn start(world: &mut World) {
         }
         let bytes = check::bytes_on_disk(world);
         match world.open() {
+            // One that died promised nothing to anybody, whatever its logs would say.
+            Ok(_) if world.is_dead() => {}
             Ok((dirs, report)) => {
                 world.dirs = Some(Arc::new(dirs));
-                if !world.is_dead() && arrive(world, &report, &bytes, 0..world.places.len()) {
+                if arrive(world, &report, &bytes, 0..world.places.len()) {
                     return;
                 }
             }
@@ -107,14 +109,20 @@ pub(crate) fn arrive(
             assert!(!partition.made || partition.aside.is_some(), "{} is gone", partition.topic);
             continue;
         };
-        if world.lost_power {
-            harmed::lose_the_end(&mut world.partitions[at], &log, report);
+        // One that was away may have been there for the last time before the power went.
+        if world.lost_power || world.partitions[at].floor < world.partitions[at].end {
+            harmed::lose_the_end(world, at, &log, report);
         }
         world.partitions[at].settle(log.marks());
         if !harmed::is_told(&world.partitions[at], &log, report) {
             world.tally.count("beginnings lost after a kill, and not told");
         }
         world.partitions[at].harm.start_before = None;
+        if world.partitions[at].harm.reaches_far() {
+            // Nobody goes through so many offsets.
+            ops::partitions::delete(world, at);
+            world.tally.count("partitions given up for the offset they go on at");
+        }
     }
     gone::miss(world);
     // A full disk lets directories go that the checkpoints still name, and a crash then misses the next of their names.

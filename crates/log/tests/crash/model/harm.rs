@@ -39,6 +39,9 @@ impl Harm {
     /// The log ends there: what lay behind is cut, and its offsets are given out again.
     pub(crate) fn end_at(&mut self, end: i64) {
         self.hits.retain(|hit| hit.offsets.start < end);
+        for hit in &mut self.hits {
+            (hit.offsets.end, hit.around.end) = (hit.offsets.end.min(end), hit.around.end.min(end));
+        }
         self.torn.iter_mut().for_each(|torn| torn.end = torn.end.min(end));
     }
 
@@ -51,6 +54,12 @@ impl Harm {
     /// Some of it nobody can have found yet.
     pub(crate) fn is_hidden(&self) -> bool {
         self.hits.iter().any(|hit| !hit.is_found)
+    }
+
+    /// Whether a log goes on so far behind what was written that only a lie of an index can have said so: no byte of a log stands
+    /// for more than 64 offsets.
+    pub(crate) fn reaches_far(&self) -> bool {
+        self.hits.iter().any(|hit| hit.offsets.end - hit.offsets.start > 64 << 16)
     }
 
     pub(crate) fn find(&mut self) {

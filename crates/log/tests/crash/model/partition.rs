@@ -15,8 +15,9 @@ use uuid::Uuid;
 
 use super::{Fate, Harm, Known, Sent, fates, replay};
 
-/// No log ends behind it whatever becomes of its batches: a byte stands for 64 offsets at most.
-const REACH: i64 = 64 << 16;
+/// No log ends so far behind what was written, whatever becomes of its batches and of the indexes beside them: an entry can say
+/// no more, and of what a power cut makes of one nobody can tell that it is a lie.
+const REACH: i64 = i32::MAX as i64;
 
 #[derive(Debug, Clone)]
 pub(crate) struct Partition {
@@ -115,7 +116,7 @@ impl Partition {
         let written = self.doubtful.last().map_or(self.end, Sent::end);
         // Where a header was destroyed a record's batch may be taken for the log's own, or a base offset that lies: better than
         // offsets given out twice.
-        let reach = if self.harm.is_none() { written } else { written.max(REACH) };
+        let reach = if self.harm.is_none() { written } else { written + REACH };
         assert!(
             (self.floor..=reach).contains(&log_end),
             "{}: ends at {log_end}, which is not in {}..={reach}, of which {written} were written: {marks:?}",
@@ -132,7 +133,9 @@ impl Partition {
         self.batches.append(&mut self.doubtful);
         let whole = self.batches.partition_point(|sent| sent.end() <= log_end);
         let cut_inside = self.batches.get(whole).is_some_and(|sent| sent.base < log_end);
-        assert!(!cut_inside || log_start == log_end, "{}: ends at {log_end}, inside of a batch", self.topic);
+        // Of a segment that is gone, what else names an offset says where the log goes on.
+        let may = log_start == log_end || self.harm.hits(log_end);
+        assert!(!cut_inside || may, "{}: ends at {log_end}, inside of a batch", self.topic);
         self.batches.truncate(whole);
         self.harm.end_at(log_end);
         if written < log_end {

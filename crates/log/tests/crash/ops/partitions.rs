@@ -52,7 +52,7 @@ pub(crate) fn try_make(world: &World, at: usize) -> Result<(), CreateError> {
     world.dirs().create_all(topic, &[(number, directory)], &settings, world.now_ms)
 }
 
-pub(super) fn delete(world: &mut World, at: usize) {
+pub(crate) fn delete(world: &mut World, at: usize) {
     let Partition { topic, number, place, .. } = world.partitions[at];
     if world.places[place].illness == Some(Illness::Full) {
         // What makes room need not be forgotten first; then its records are missed after a crash.

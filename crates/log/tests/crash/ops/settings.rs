@@ -7,10 +7,11 @@ use crate::world::World;
 
 /// While a disk is sick no log begins to be compacted: that cannot be written down there, and in one that no checkpoint
 /// names a power cut's hole would be taken for compaction's. For the same reason nothing has changed if the process
-/// died meanwhile.
+/// died meanwhile, nor while a log is away of which a segment may be gone.
 pub(super) fn change(world: &mut World, _at: usize, _log: &Log) {
     let before = world.config.clone();
-    let is_sick = world.places.iter().any(Place::is_ill);
+    let is_sick = world.places.iter().any(Place::is_ill)
+        || world.partitions.iter().any(|one| one.aside.is_some() && one.harm.is_hidden());
     let chance = &mut world.chance;
     let (cleanup_compact, cleanup_delete) =
         chance.pick(&[(false, true), (true, false), (true, true), (false, false)]);

@@ -19,7 +19,9 @@ pub(super) fn inside(world: &mut World, at: usize, log: &Log) {
     let is_new = log.producers().iter().any(|said| said.producer_id == id && said.last_sequence < 0);
     let next = |known: Known| (id, known.epoch, if is_new { 0 } else { known.next_sequence() });
     let producer = known.map_or((id, 0, 0), next);
-    let is_open = known.is_some_and(|known| known.txn_start.is_some());
+    // Of one that began below the log start nothing need be left.
+    let start = world.partitions[at].start;
+    let is_open = known.and_then(|known| known.txn_start).is_some_and(|begun| begun >= start);
     if is_open && world.chance.one_in(10) {
         let outside = batch_of(world, producer, false);
         let answer = log.append(outside.bytes, context(world, Origin::Client));
