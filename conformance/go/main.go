@@ -62,7 +62,7 @@ func (w *world) client(options ...kgo.Opt) (*kgo.Client, error) {
 	}
 	made, err := kgo.NewClient(append(all, options...)...)
 	if err == nil {
-		w.closers = append(w.closers, made.Close)
+		w.closers = append(w.closers, made.CloseAllowingRebalance)
 	}
 	return made, err
 }

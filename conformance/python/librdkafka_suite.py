@@ -22,6 +22,7 @@ from confluent_kafka.admin import (
     OffsetSpec,
 )
 
+import librdkafka_consumer_groups  # noqa: F401 (registers its cases)
 import report
 from librdkafka_client import admin, conf, done, new_topic, read_all, receive, refused, send, usable
 from report import case, cases_for, equal, payload, unique, until

@@ -100,6 +100,11 @@ impl Broker {
         &self.cluster
     }
 
+    /// Whether groups of the newer protocol are served: the settings and the feature must both say so.
+    pub(crate) fn serves_consumer_groups(&self) -> bool {
+        self.config().consumer_groups_served && self.cluster.features().serves_consumer_groups()
+    }
+
     /// The cluster as it is known now: a snapshot, cheap to take.
     pub(crate) fn image(&self) -> Arc<Image> {
         self.cluster.image()

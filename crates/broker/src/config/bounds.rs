@@ -51,6 +51,15 @@ pub(super) fn check(layers: &Layers, errors: &mut Vec<ConfigError>) {
     errors.extend(TIMES.iter().filter_map(|time| check_time(layers, time)));
     errors.extend(check_connections(layers));
     errors.extend(check_cleaner(layers));
+    errors.extend(check_protocols(layers));
+}
+
+/// Groups of the classic protocol are those of nearly all clients, and what the newer ones fall back to.
+fn check_protocols(layers: &Layers) -> Option<ConfigError> {
+    let name = "group.coordinator.rebalance.protocols";
+    let (_, source) = layers.value(name)?;
+    let lacks_classic = layers.list(name).iter().all(|protocol| protocol != "classic");
+    lacks_classic.then(|| refusal(layers, name, source, "Disabling the 'classic' protocol is not supported."))
 }
 
 /// Kafka divides by the threads and says `/ by zero`; its other sentence is this one.

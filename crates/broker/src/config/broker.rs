@@ -98,6 +98,8 @@ pub struct BrokerConfig {
     pub group_initial_rebalance_delay_ms: i32,
     /// `group.max.size`.
     pub group_max_size: usize,
+    /// Whether `consumer` is among `group.coordinator.rebalance.protocols`.
+    pub consumer_groups_served: bool,
     /// `group.consumer.*`.
     pub consumer_groups: ConsumerGroupsConfig,
     /// `offset.metadata.max.bytes`.
@@ -265,6 +267,10 @@ impl BrokerConfig {
             group_max_session_timeout_ms: int("group.max.session.timeout.ms"),
             group_initial_rebalance_delay_ms: int("group.initial.rebalance.delay.ms").max(0),
             group_max_size: size("group.max.size"),
+            consumer_groups_served: layers
+                .list("group.coordinator.rebalance.protocols")
+                .iter()
+                .any(|protocol| protocol == "consumer"),
             consumer_groups: ConsumerGroupsConfig::of(&layers),
             offset_metadata_max_bytes: size("offset.metadata.max.bytes"),
             offsets_retention_ms: layers.int("offsets.retention.minutes").saturating_mul(60_000),

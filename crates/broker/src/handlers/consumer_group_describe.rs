@@ -46,7 +46,7 @@ pub(crate) async fn handle(
 }
 
 fn describe(ctx: &Context, group_id: Str) -> DescribedGroup {
-    if !ctx.broker.cluster().features().serves_consumer_groups() {
+    if !ctx.broker.serves_consumer_groups() {
         return refused(group_id, Error::UnsupportedVersion);
     }
     if group_id.is_empty() {

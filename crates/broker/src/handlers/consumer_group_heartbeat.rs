@@ -36,7 +36,7 @@ async fn beat(
     ctx: &Context,
     request: ConsumerGroupHeartbeatRequest,
 ) -> Result<ConsumerHeartbeatAnswer, Error> {
-    if !ctx.broker.cluster().features().serves_consumer_groups() {
+    if !ctx.broker.serves_consumer_groups() {
         return Err(Error::UnsupportedVersion);
     }
     let group_id = request.group_id.to_string();

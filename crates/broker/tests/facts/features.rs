@@ -83,6 +83,22 @@ fn a_level_that_was_changed_is_told_to_clients_also_after_a_restart() {
     assert!(last == before && third > second, "{last:?} {third}");
 }
 
+/// Neither a member nor who describes its group is served.
+fn assert_not_served(client: &mut Client) {
+    assert_eq!(knock(client), Some(ErrorCode::UnsupportedVersion));
+    let request = ConsumerGroupDescribeRequest { group_ids: vec!["g".into()], ..Default::default() };
+    let described = client.call(&request, 1);
+    assert_eq!(ErrorCode::from_code(described.groups[0].error_code), Some(ErrorCode::UnsupportedVersion));
+}
+
+#[test]
+fn where_their_protocol_is_not_set_consumer_groups_are_refused() {
+    let broker = Broker::with(&[("group.coordinator.rebalance.protocols", "classic")]);
+    let mut client = broker.client();
+    assert_not_served(&mut client);
+    assert!(levels(&mut client).0.contains(&("group.version".to_owned(), 1)), "the feature is as it was");
+}
+
 #[test]
 fn without_their_feature_consumer_groups_are_refused() {
     let broker = Broker::start();
@@ -92,10 +108,7 @@ fn without_their_feature_consumer_groups_are_refused() {
         update(&mut client, &[("group.version", 0, UNSAFE_DOWNGRADE)], false).0,
         Some(ErrorCode::None)
     );
-    assert_eq!(knock(&mut client), Some(ErrorCode::UnsupportedVersion));
-    let request = ConsumerGroupDescribeRequest { group_ids: vec!["g".into()], ..Default::default() };
-    let described = client.call(&request, 1);
-    assert_eq!(ErrorCode::from_code(described.groups[0].error_code), Some(ErrorCode::UnsupportedVersion));
+    assert_not_served(&mut client);
     assert!(levels(&mut client).0.iter().all(|(name, _)| name != "group.version"), "level 0 is not there");
     assert_eq!(update(&mut client, &[("group.version", 1, UPGRADE)], false).0, Some(ErrorCode::None));
     assert_ne!(knock(&mut client), Some(ErrorCode::UnsupportedVersion));

@@ -33,6 +33,8 @@ pub(super) static GROUPS: &[S] = &[
         Some("classic,consumer,streams"),
         OneOf(&["consumer", "classic", "share", "streams"]),
     )
-    .not_yet()
-    .doc("Kinds of groups that are served. `classic` and `consumer` are, whatever is set here."),
+    .doc(
+        "Kinds of groups that are served. Without `consumer`, members of that protocol are refused; `classic` cannot be \
+         left out; `share` and `streams` are not served yet, whatever is set here.",
+    ),
 ];

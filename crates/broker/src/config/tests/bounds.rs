@@ -103,6 +103,10 @@ fn settings_that_contradict_each_other_are_refused() {
         ("advertised.listeners=PLAINTEXT://0.0.0.0:9092", "no address"),
         ("advertised.listeners=OTHER://host:9092", "not among"),
         ("max.connections.per.ip.overrides=127.0.0.1", "HOST:COUNT"),
+        (
+            "group.coordinator.rebalance.protocols=consumer",
+            "Disabling the 'classic' protocol is not supported.",
+        ),
         ("group.min.session.timeout.ms=10\ngroup.max.session.timeout.ms=5", "group.max.session.timeout.ms"),
     ] {
         let error = refusal(file);

@@ -35,12 +35,13 @@ public final class Tools {
         suite.add("kafka-log-dirs", Tools::logDirs);
         suite.add("kafka-transactions_abort", Tools::abortTransaction);
         AdminTools.addTo(suite);
+        HangingTransactions.addTo(suite);
         suite.add("kafka-producer-perf-test", Tools::producerPerformance);
         suite.add("kafka-consumer-perf-test", Tools::consumerPerformance);
         suite.add("kafka-e2e-latency", Tools::endToEndLatency);
         suite.add("kafka-verifiable-producer_and_consumer", Tools::verifiable);
         suite.add("kafka-dump-log", Tools::dumpLog);
-        suite.add("kafka-dump-log_group_offsets", Tools::dumpOffsets);
+        DumpedCoordinators.addTo(suite);
         // One at a time: see Tool.
         suite.runAndExit(names, 1);
     }
@@ -295,7 +296,7 @@ public final class Tools {
         contains(consumed.out(), "\"offsets_committed\"");
     }
 
-    private static Path dataDirectory() {
+    static Path dataDirectory() {
         String directory = System.getenv("DATA_DIR");
         if (directory == null) {
             throw new Suite.Skip("the broker's log directory is not known");
@@ -303,7 +304,7 @@ public final class Tools {
         return Path.of(directory);
     }
 
-    private static Path partition(String topic, int partition) throws Exception {
+    static Path partition(String topic, int partition) throws Exception {
         String name = topic + "-" + partition;
         Path root = dataDirectory();
         // The broker's files come and go meanwhile: only this name is asked for.
@@ -339,28 +340,5 @@ public final class Tools {
             var checked = Tool.call("", "DumpLogSegments", "--files", base + index, "--verify-index-only").succeeded();
             equal("mismatches in " + index, checked.text().contains("Mismatches"), false);
         }
-    }
-
-    static void dumpOffsets() throws Exception {
-        dataDirectory();
-        String topic = newTopic(1);
-        String group = unique("tool-dump");
-        produce(topic, 3);
-        run("consumer.group.ConsumerGroupCommand", "--reset-offsets", "--group", group, "--topic", topic, "--execute", "--to-offset", "2").succeeded();
-        StringBuilder all = new StringBuilder();
-        for (int partition = 0; partition < 50; partition++) {
-            Path folder;
-            try {
-                folder = partition("__consumer_offsets", partition);
-            } catch (AssertionError absent) {
-                continue;
-            }
-            Path log = folder.resolve("00000000000000000000.log");
-            if (Files.exists(log) && Files.size(log) > 0) {
-                all.append(Tool.call("", "DumpLogSegments", "--files", log.toString(), "--offsets-decoder").succeeded().out());
-            }
-        }
-        contains(all.toString(), group);
-        contains(all.toString(), "\"topic\":\"" + topic + "\"");
     }
 }
