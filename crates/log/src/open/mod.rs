@@ -8,7 +8,6 @@ mod entries_said;
 pub(crate) mod epoch_check;
 pub(crate) mod good;
 pub(crate) mod listing;
-pub(crate) mod lost_point;
 pub(crate) mod orphans;
 pub(crate) mod recovery;
 pub(crate) mod refill;
@@ -35,9 +34,9 @@ use crate::log::Log;
 use crate::marks::{MarkCells, Marks};
 use crate::open::depth::Depth;
 use crate::open::listing::Listing;
-use crate::open::lost_point::Heard;
 use crate::open::recovery::Recovered;
 use crate::open::replay::{Place, Replayed, replay};
+use crate::open::witnesses::{Checkpointed, Heard};
 use crate::rewritten;
 use crate::scan::derive::Sparse;
 use crate::scan::headers::walk_headers;
@@ -220,12 +219,16 @@ fn load_segments(
         home.note_compaction();
     }
     let compacted = home.was_compacted();
+    let heard = || {
+        let said = Checkpointed::of(home, options.recovery_point);
+        Heard::of((&*home.disk, &home.dir), said, &listing.snapshots, &[])
+    };
     let depth = Depth {
         recovery_point: options.recovery_point,
         known: home.recovery_known(),
         certain: home.recovery_is_certain(),
         high_watermark: home.high_watermark(),
-        heard: if home.recovery_known() { Heard::NOBODY } else { Heard::of(home, &listing.snapshots) },
+        heard: if home.recovery_known() { Heard::NOBODY } else { heard() },
         clean: options.clean,
         compacted,
         whole_from: if compacted { home.whole_from().unwrap_or(i64::MAX) } else { i64::MIN },

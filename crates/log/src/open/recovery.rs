@@ -12,7 +12,7 @@
 //! at the largest that the whole batches among those bytes have come to (`good`): no offset that was answered is given out again;
 //! that the end before it is lost is written down first, where nothing else would tell it from a hole of compaction's.
 //! If the recovery point is lost, only a torn end goes, which no whole batch follows, and others say how far the log had come
-//! (`lost_point`).
+//! (`witnesses`).
 //!
 //! If the clean mark was a lie, the active segment is checked whole.
 
@@ -32,9 +32,9 @@ use crate::open::cut::{cut_tail, remove_from};
 use crate::open::depth::Depth;
 use crate::open::good::{Unknown, last_end_in};
 use crate::open::listing::Listing;
-use crate::open::lost_point::Ragged;
 use crate::open::orphans;
 use crate::open::trust::trusted_start;
+use crate::open::witnesses::Ragged;
 use crate::rewritten;
 use crate::scan::derive::Sparse;
 use crate::scan::walk::{Reach, Start, Walked, walk};

@@ -14,7 +14,7 @@ use crate::answers::RecoveryReport;
 use crate::files::{BatchWalk, Step};
 use crate::open::depth::Depth;
 use crate::open::good::{Unknown, is_unfinished, last_end_in};
-use crate::open::lost_point::Ragged;
+use crate::open::witnesses::Ragged;
 use crate::scan::derive::Sparse;
 use crate::scan::{Found, ScanError, Scanner, WINDOW_LOOKUP, WINDOW_WALK};
 use crate::scrub::{Anchors, Evidence, Stretches, stretch_at};
