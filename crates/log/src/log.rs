@@ -44,6 +44,8 @@ pub struct Log {
     pub(crate) held: Held,
     /// What lies below it has its index entries on the disk.
     pub(crate) evident: AtomicI64,
+    /// So far a checkpoint may go although entries could not be written.
+    pub(crate) excused: AtomicI64,
     /// Oldest first, never empty; the last one is active.
     pub(crate) segments: ArcSwap<Vec<Arc<Segment>>>,
     pub(crate) writer: Mutex<Writer>,
@@ -103,7 +105,11 @@ impl Log {
         options: OpenOptions,
     ) -> Result<(Self, RecoveryReport), LogError> {
         home.set_index_interval(options.config.index_interval_bytes);
-        crate::open::open(Arc::new(home), topic, partition, options)
+        let opened = crate::open::open(Arc::new(home), topic, partition, options);
+        opened.map(|(log, mut report)| {
+            report.end_notes();
+            (log, report)
+        })
     }
 
     /// The topic's name.

@@ -138,7 +138,7 @@ fn kept(
         Ok(path) => Ok(path),
         Err(error) if depth.is_known() => {
             let dir = home.dir.display();
-            report.notes.push(format!("{dir}: what is cut off cannot be set aside: {error}"));
+            report.note(format!("{dir}: what is cut off cannot be set aside: {error}"));
             Ok(None)
         }
         Err(error) => Err(LogError::at(&home.dir)(error)),

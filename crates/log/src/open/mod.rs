@@ -104,6 +104,7 @@ pub(crate) fn open(
         checkpointed: options.recovery_point.into(),
         held: Held::default(),
         evident: marks.recovery_point.into(),
+        excused: marks.recovery_point.into(),
         segments: ArcSwap::from_pointee(segments),
         writer: Mutex::new(writer),
         last_aborted: last_aborted.into(),
@@ -136,8 +137,7 @@ impl Log {
         {
             let dir = self.home.dir.display();
             report
-                .notes
-                .push(format!("{dir}: nobody knows how far it is stable, and it cannot be made so: {error}"));
+                .note(format!("{dir}: nobody knows how far it is stable, and it cannot be made so: {error}"));
         }
     }
 }
@@ -162,12 +162,12 @@ impl Found {
     fn believed_start(&self, home: &Home, options: &OpenOptions, report: &mut RecoveryReport) -> i64 {
         let (log_end, start, point) = (self.log_end(), options.log_start_offset, options.recovery_point);
         if self.ends_below(point) {
-            report.notes.push(format!(
+            report.note(format!(
                 "the log ends at {log_end}, below its recovery point {point}: records are missing"
             ));
         }
         if self.ends_below(start) && !home.certain_start {
-            report.notes.push(format!("a log start of {start}, past the log's end {log_end}: not believed"));
+            report.note(format!("a log start of {start}, past the log's end {log_end}: not believed"));
             return 0;
         }
         start
@@ -178,7 +178,7 @@ impl Found {
         if !self.ends_below(start) {
             return Ok(());
         }
-        report.notes.push(format!("everything lies below the log start {start}: the log starts again there"));
+        report.note(format!("everything lies below the log start {start}: the log starts again there"));
         let segments = &mut self.recovered.segments;
         segments.drain(..).try_for_each(|segment| recovery::remove_segment(home, segment.base_offset))
     }
@@ -304,12 +304,12 @@ fn load_epochs(
             if inner.covers(log_start) {
                 match epoch_check::contradiction(&inner, segments, (log_start, log_end), newest)? {
                     None => return Ok(EpochsFound { inner, rebuilt: false }),
-                    Some(what) => report.notes.push(format!("{}: {what}", path.display())),
+                    Some(what) => report.note(format!("{}: {what}", path.display())),
                 }
             }
         }
         Ok(None) => {}
-        Err(error) if error.is_damage() => report.notes.push(error.to_string()),
+        Err(error) if error.is_damage() => report.note(error.to_string()),
         Err(pagewire_disk::CheckpointError::Io { path, error }) => return Err(LogError::Io { path, error }),
         Err(error) => return Err(LogError::at(path)(io::Error::other(error))),
     }

@@ -319,7 +319,7 @@ fn check(
             }
             return Ok((walked, lost));
         }
-        report.notes.push(format!("{}: its end is damaged, checking all of it", segment.path().display()));
+        report.note(format!("{}: its end is damaged, checking all of it", segment.path().display()));
     }
     if size > 0 {
         report.rebuilt.extend(index_paths(segment));

@@ -1,5 +1,6 @@
 //! What a checkpoint calls stable has its index entries beside it, so that one lost sector costs what lay in it.
 
+use pagewire_disk::checkpoint::RECOVERY_POINT_FILE;
 use pagewire_disk::{Call, Errno, Fault, ForgettingDisk, When};
 
 use super::*;
@@ -298,6 +299,21 @@ fn a_power_cut_takes_no_entry_that_was_written_because_there_were_many() {
     let disk = ForgettingDisk::new();
     let world = indexed(Arc::new(disk.clone()));
     let (dir, _) = synced(&world, crate::index::PIECE + 1);
+    dir.write_checkpoints().expect("written");
+    refused_after_power_cuts(&disk, &world);
+}
+
+/// The checkpoint is not held up by it, and the next one tries again, be there news or not.
+#[test]
+fn entries_that_could_not_be_synced_are_not_taken_for_stable() {
+    let disk = ForgettingDisk::new();
+    let failing = FailingDisk::new(Arc::new(disk.clone()));
+    let world = indexed(Arc::new(failing.clone()));
+    let (dir, _) = synced(&world, BATCHES);
+    failing.fail_on(".index", Call::SyncData, When::Always, Fault::Error(Errno::NOSPC));
+    dir.write_checkpoints().expect("written");
+    assert!(world.get(RECOVERY_POINT_FILE).contains(&format!("a 0 {BATCHES}")));
+    failing.heal();
     dir.write_checkpoints().expect("written");
     refused_after_power_cuts(&disk, &world);
 }
