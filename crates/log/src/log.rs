@@ -61,6 +61,8 @@ pub struct Log {
     /// Held while that about aborted transactions is.
     pub(crate) witness: Mutex<()>,
     pub(crate) offline: OnceLock<Offline>,
+    /// Its files are another's, who opens them anew.
+    pub(crate) given_up: AtomicBool,
     /// Names were made or changed since the directory was last synced.
     pub(crate) dir_dirty: AtomicBool,
     /// Held for the length of a sync.

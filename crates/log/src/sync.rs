@@ -178,10 +178,16 @@ impl Log {
 
     /// No writes and syncs from now on, and none under way any more. Nothing is written for that.
     pub(crate) fn give_up(&self, reason: &str) {
+        self.given_up.store(true, Ordering::Release);
         let _ = self.offline.set(Offline { reason: reason.into(), kind: io::ErrorKind::Other });
         drop(self.writer.lock());
         drop(self.syncs.lock());
         drop(self.placing.lock());
+    }
+
+    /// Whether somebody else opens its files anew, or has done so: what is read of them by name is not this log's any more.
+    pub(crate) fn is_given_up(&self) -> bool {
+        self.given_up.load(Ordering::Acquire)
     }
 }
 

@@ -114,6 +114,7 @@ pub(crate) fn open(
         epochs_behind: false.into(),
         witness: Mutex::default(),
         offline: OnceLock::new(),
+        given_up: false.into(),
         dir_dirty: dir_dirty.into(),
         syncs: Mutex::default(),
         small_files: Mutex::default(),
