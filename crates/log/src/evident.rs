@@ -99,7 +99,7 @@ impl Segment {
         if self.is_closed() {
             return !self.is_settled();
         }
-        let is_young = self.flow.entries_young.load(Ordering::Acquire) && self.index.len() > 0;
+        let is_young = self.flow.entries.is_young() && self.index.len() > 0;
         self.lacks_entries(point) || is_young && point > evident
     }
 
@@ -124,7 +124,7 @@ impl Segment {
             self.write_times()?;
         }
         let file = self.index_file()?;
-        self.flow.entries_young.store(true, Ordering::Release);
+        self.flow.entries.note();
         self.index.write_upto(&*file, relative)
     }
 

@@ -67,8 +67,8 @@ pub struct Log {
     pub(crate) dir_dirty: AtomicBool,
     /// Held for the length of a sync.
     pub(crate) syncs: Mutex<()>,
-    /// Small files written since the last sync (producer snapshots).
-    pub(crate) small_files: Mutex<Vec<Arc<dyn DiskFile>>>,
+    /// Producer snapshots written since the last sync, with their offsets.
+    pub(crate) small_files: Mutex<Vec<(i64, Arc<dyn DiskFile>)>>,
     pub(crate) pacing: Mutex<()>,
     pub(crate) doomed: Mutex<Doomed>,
     /// Held while compaction or retention changes names in the directory.

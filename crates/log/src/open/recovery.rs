@@ -393,7 +393,7 @@ impl Segment {
     fn keep_closing(&self, closing: Option<TimeEntry>) -> io::Result<()> {
         match closing {
             Some(entry) if !self.times.closes_with(entry) => {
-                self.flow.times_young.store(true, Ordering::Release);
+                self.flow.times.note();
                 self.time_file()?.set_len(self.times.len_in_file())
             }
             _ => Ok(()),

@@ -14,6 +14,7 @@ pub(crate) mod stage;
 pub(crate) mod unshare;
 pub(crate) mod unverified;
 pub(crate) mod writeback;
+pub(crate) mod youth;
 
 use std::io::{self, IoSlice};
 use std::path::PathBuf;
@@ -361,19 +362,19 @@ impl Segment {
             return Ok(());
         }
         let file = self.time_file()?;
-        self.flow.times_young.store(true, Ordering::Release);
+        self.flow.times.note();
         self.times.write_last(&*file)
     }
 
     fn write_index(&self) -> io::Result<()> {
         let file = self.index_file()?;
-        self.flow.entries_young.store(true, Ordering::Release);
+        self.flow.entries.note();
         self.index.write(&*file)
     }
 
     pub(crate) fn write_times(&self) -> io::Result<()> {
         let file = self.time_file()?;
-        self.flow.times_young.store(true, Ordering::Release);
+        self.flow.times.note();
         self.times.write(&*file)
     }
 
