@@ -194,9 +194,14 @@ pub struct RecoveryReport {
     pub undecided: Vec<Range<i64>>,
     /// Files that were left of segments that are not there any more, and are removed.
     pub leftovers: Leftovers,
-    /// Oddities worth a line in the log that cost no record.
+    /// Oddities worth a line in the log that cost no record: some, where there are many, and the last one says so.
     pub notes: Vec<String>,
+    /// How many were left out.
+    pub notes_left_out: u64,
 }
+
+/// So many oddities of one log are told.
+const NOTES_MAX: usize = 64;
 
 impl RecoveryReport {
     /// Whether there is nothing to tell: nothing was changed, then.
@@ -222,7 +227,26 @@ impl RecoveryReport {
                 end - 1
             )
         });
-        self.notes.extend(told);
+        for note in told.collect::<Vec<_>>() {
+            self.note(note);
+        }
+    }
+
+    /// Tells of an oddity, or that there are more.
+    pub(crate) fn note(&mut self, what: String) {
+        if self.notes.len() < NOTES_MAX {
+            self.notes.push(what);
+        } else {
+            self.notes_left_out += 1;
+        }
+    }
+
+    /// No note comes any more.
+    pub(crate) fn end_notes(&mut self) {
+        if self.notes_left_out > 0 {
+            let more = self.notes_left_out;
+            self.notes.push(format!("{more} more such lines about this log are left out"));
+        }
     }
 }
 

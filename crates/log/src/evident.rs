@@ -30,21 +30,23 @@ impl Log {
         is_evident
     }
 
-    /// Makes the entries stable that are missing. What cannot be written now waits for the next checkpoint, which is not
+    /// Makes the entries stable that are missing. What cannot be written now is tried again for the next checkpoint. This one is not
     /// held up by it: a start that has more to check is the greater evil.
     pub(crate) fn make_evident(&self) {
         let point = self.marks.load().recovery_point;
-        if self.online().is_ok()
-            && let Err(error) = self.write_entries(point)
-        {
-            self.fail(&error, "index entries are not written");
+        if self.online().is_ok() {
+            match self.write_entries(point) {
+                Ok(()) => drop(self.evident.fetch_max(point, Ordering::AcqRel)),
+                Err(error) => self.fail(&error, "index entries are not written"),
+            }
         }
-        self.evident.fetch_max(point, Ordering::AcqRel);
+        self.excused.fetch_max(point, Ordering::AcqRel);
     }
 
-    /// The recovery point as it may be written down: what became stable since the entries were written has none yet.
+    /// The recovery point as it may be written down: what became stable since entries were last written, or tried, has none yet.
     pub(crate) fn evident_point(&self, recovery_point: i64) -> i64 {
-        recovery_point.min(self.evident.load(Ordering::Acquire))
+        let tried = self.excused.load(Ordering::Acquire);
+        recovery_point.min(self.evident.load(Ordering::Acquire).max(tried))
     }
 
     /// Whether records of the active segment are stable, and it was written down of none.
@@ -97,7 +99,7 @@ impl Segment {
         if self.is_closed() {
             return !self.is_settled();
         }
-        let is_young = self.flow.entries_young.load(Ordering::Acquire) && self.index.len() > 0;
+        let is_young = self.flow.entries.is_young() && self.index.len() > 0;
         self.lacks_entries(point) || is_young && point > evident
     }
 
@@ -122,7 +124,7 @@ impl Segment {
             self.write_times()?;
         }
         let file = self.index_file()?;
-        self.flow.entries_young.store(true, Ordering::Release);
+        self.flow.entries.note();
         self.index.write_upto(&*file, relative)
     }
 

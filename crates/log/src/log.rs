@@ -44,6 +44,8 @@ pub struct Log {
     pub(crate) held: Held,
     /// What lies below it has its index entries on the disk.
     pub(crate) evident: AtomicI64,
+    /// So far a checkpoint may go although entries could not be written.
+    pub(crate) excused: AtomicI64,
     /// Oldest first, never empty; the last one is active.
     pub(crate) segments: ArcSwap<Vec<Arc<Segment>>>,
     pub(crate) writer: Mutex<Writer>,
@@ -59,12 +61,14 @@ pub struct Log {
     /// Held while that about aborted transactions is.
     pub(crate) witness: Mutex<()>,
     pub(crate) offline: OnceLock<Offline>,
+    /// Its files are another's, who opens them anew.
+    pub(crate) given_up: AtomicBool,
     /// Names were made or changed since the directory was last synced.
     pub(crate) dir_dirty: AtomicBool,
     /// Held for the length of a sync.
     pub(crate) syncs: Mutex<()>,
-    /// Small files written since the last sync (producer snapshots).
-    pub(crate) small_files: Mutex<Vec<Arc<dyn DiskFile>>>,
+    /// Producer snapshots written since the last sync, with their offsets.
+    pub(crate) small_files: Mutex<Vec<(i64, Arc<dyn DiskFile>)>>,
     pub(crate) pacing: Mutex<()>,
     pub(crate) doomed: Mutex<Doomed>,
     /// Held while compaction or retention changes names in the directory.
@@ -103,7 +107,11 @@ impl Log {
         options: OpenOptions,
     ) -> Result<(Self, RecoveryReport), LogError> {
         home.set_index_interval(options.config.index_interval_bytes);
-        crate::open::open(Arc::new(home), topic, partition, options)
+        let opened = crate::open::open(Arc::new(home), topic, partition, options);
+        opened.map(|(log, mut report)| {
+            report.end_notes();
+            (log, report)
+        })
     }
 
     /// The topic's name.

@@ -129,7 +129,7 @@ impl Segment {
         let anchors = |at| places.from(at);
         // An entry says for good where a batch begins: of one that is none it would say so, too.
         self.verify_due(0, end.size, &anchors)?;
-        self.reset_indexes()?;
+        self.begin_indexes_beside()?;
         let (mut sparse, mut follows_at) = (Sparse::default(), 0);
         let mut note = |found: Found| {
             if found.position > follows_at {
@@ -149,6 +149,7 @@ impl Segment {
         }
         last.map_or(Ok(()), &mut note)?;
         self.write_indexes()?;
+        self.put_index_in_place()?;
         self.index.close();
         self.times.close();
         Ok(())
@@ -158,12 +159,5 @@ impl Segment {
     pub(crate) fn index_places(&self) -> Places {
         let file = self.open(names::INDEX, OpenMode::Read);
         file.and_then(|file| Places::read(&*file, self.base_offset)).unwrap_or_default()
-    }
-
-    /// Empties both indexes and their files.
-    pub(crate) fn reset_indexes(&self) -> io::Result<()> {
-        self.index.start_empty();
-        self.times.start_empty();
-        self.empty_index_files()
     }
 }

@@ -144,7 +144,7 @@ impl Log {
         file.set_len(0)?;
         self.dir_dirty.store(true, Ordering::Release);
         file.write_at(0, &writer.producers.with(|known| snapshot::encode(known)))?;
-        self.small_files.lock().push(file);
+        self.small_files.lock().push((offset, file));
         writer.snapshots.push(offset);
         self.drop_old_snapshots(writer);
         Ok(())

@@ -3,7 +3,8 @@
 //! A sync covers everything that was appended when it began. It holds no lock that appends or reads need. After a
 //! failed sync the kernel may have dropped the pages it could not write (fsync(2)), so nothing is acknowledged again:
 //! the log goes offline, and who opens it again finds out what is really there. A sync that could not begin, for want of a
-//! descriptor, is no failed one.
+//! descriptor, is no failed one. What is derived from records does not take the log with it: index entries are written again
+//! before they are synced again, and a snapshot of producers that could not be synced goes.
 
 use std::io;
 use std::sync::Arc;
@@ -11,8 +12,8 @@ use std::sync::atomic::Ordering;
 
 use crate::errors::Offline;
 use crate::log::Log;
-use crate::segment::Segment;
 use crate::segment::flow::SyncError;
+use crate::segment::{Segment, names};
 use crate::sick::is_shortage;
 use crate::txns::witness::Witness;
 
@@ -71,7 +72,8 @@ impl Log {
         if is_news && let Err(error) = self.witness_aborted(None) {
             self.fail(&error, "what was aborted in closed segments is not written down");
         }
-        self.sync_snapshots();
+        // A start does without.
+        let _ = self.sync_snapshots();
         if self.dir_dirty.swap(false, Ordering::AcqRel)
             && let Err(error) = self.home.disk.sync_dir(&self.home.dir)
         {
@@ -96,13 +98,19 @@ impl Log {
         witness.write(&*self.home.disk, &self.home.dir)
     }
 
-    /// Makes the snapshots of producers stable. Their checksum tells whether they are whole, so a failure loses nothing.
-    pub(crate) fn sync_snapshots(&self) {
-        for file in std::mem::take(&mut *self.small_files.lock()) {
+    /// Makes the snapshots of producers stable. One that cannot be is none any more: what is on the disk of it nobody knows, and
+    /// another sync would prove nothing. Whoever relies on one is told.
+    pub(crate) fn sync_snapshots(&self) -> io::Result<()> {
+        let mut all = Ok(());
+        for (offset, file) in std::mem::take(&mut *self.small_files.lock()) {
             if let Err(error) = file.sync_data() {
                 self.fail(&error, "a producer snapshot is not synced");
+                self.writer.lock().snapshots.retain(|one| *one != offset);
+                let _ = self.home.disk.remove_file(&self.home.path(offset, names::SNAPSHOT));
+                all = Err(error);
             }
         }
+        all
     }
 
     /// Asks the kernel to write dirty bytes now, before so many pile up that it stops the writer; reserves blocks
@@ -158,7 +166,7 @@ impl Log {
             active.trim()?;
             active.write_back_end()?;
         }
-        for file in &*self.small_files.lock() {
+        for (_, file) in &*self.small_files.lock() {
             file.start_writeback(0, file.len()?)?;
         }
         if self.offline.set(closed()).is_err() {
@@ -178,10 +186,16 @@ impl Log {
 
     /// No writes and syncs from now on, and none under way any more. Nothing is written for that.
     pub(crate) fn give_up(&self, reason: &str) {
+        self.given_up.store(true, Ordering::Release);
         let _ = self.offline.set(Offline { reason: reason.into(), kind: io::ErrorKind::Other });
         drop(self.writer.lock());
         drop(self.syncs.lock());
         drop(self.placing.lock());
+    }
+
+    /// Whether somebody else opens its files anew, or has done so: what is read of them by name is not this log's any more.
+    pub(crate) fn is_given_up(&self) -> bool {
+        self.given_up.load(Ordering::Acquire)
     }
 }
 

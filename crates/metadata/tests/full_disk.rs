@@ -1,5 +1,7 @@
 //! A store whose disk fails under it: what was promised is kept, and it comes back by itself where that is honest.
 
+#[cfg(target_os = "linux")]
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -47,6 +49,35 @@ async fn a_full_disk_refuses_a_change_and_takes_the_next_one_when_there_is_room(
         let store = open(Arc::new(disk.clone()));
         assert!(has(&store, "before").await && has(&store, "after").await && !has(&store, "meanwhile").await);
     }
+}
+
+/// Blocks of the file, in bytes, and its length.
+#[cfg(target_os = "linux")]
+fn blocks_and_len(disk: &dyn Disk) -> (u64, u64) {
+    let file = disk.open(&Path::new(DIR).join(FILE_NAME), pagewire_disk::OpenMode::Read).expect("there");
+    let blocks = file.file().metadata().expect("known").blocks();
+    (512 * blocks, file.len().expect("long"))
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_store_does_not_grow_into_holes_that_a_full_disk_cannot_fill() {
+    let disk = failing();
+    let store = open(Arc::new(disk.clone()));
+    put(&store, "before", 10).await.expect("room");
+    disk.fail(Call::Preallocate, When::Always, Errno::NOSPC);
+    let mut refused = 0;
+    for number in 0..12 {
+        if let Err(error) = put(&store, &format!("k{number}"), 500_000).await {
+            assert_eq!(error, StoreError::Full.to_string());
+            refused += 1;
+        }
+        let (blocks, len) = blocks_and_len(&disk);
+        assert!(blocks >= len, "{number}: {blocks} of {len}");
+    }
+    assert!(refused > 0 && has(&store, "before").await);
+    disk.heal();
+    put(&store, "after", 500_000).await.expect("room again");
 }
 
 /// What is not even to be opened for changes comes back as soon as somebody asks when it can be.

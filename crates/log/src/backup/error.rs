@@ -30,6 +30,13 @@ pub enum BackupError {
     /// Compaction replaced segments, or an index was written anew, faster than they were copied.
     #[error("{} changes faster than it can be copied", .0.display())]
     Changing(PathBuf),
+    /// Another life of the log has its files now.
+    #[error(
+        "{} was opened anew (pagewire log online) after the moment that the backup is of: what it was then cannot be told from what \
+         it is now; make the backup again",
+        .0.display()
+    )]
+    Reopened(PathBuf),
 }
 
 impl BackupError {

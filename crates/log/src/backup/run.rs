@@ -41,7 +41,12 @@ impl NotedLog {
         let placing = Placing { disk: &*disk, to, options };
         for tried in 0..ATTEMPTS_MAX {
             disk.create_dir_all(to).map_err(BackupError::at(to))?;
-            match self.attempt(PINNED_MAX.min(PINNED << tried), &placing) {
+            let attempted = self.attempt(PINNED_MAX.min(PINNED << tried), &placing);
+            if self.entry.log.is_given_up() {
+                // Whatever was read, some of it may have been read since.
+                return Err(BackupError::Reopened(self.entry.log.dir().to_path_buf()));
+            }
+            match attempted {
                 Ok(log) => {
                     disk.sync_dir(to).map_err(BackupError::at(to))?;
                     return Ok(Some(log));

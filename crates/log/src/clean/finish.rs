@@ -77,7 +77,7 @@ fn place(
         }
         home.disk.sync_dir(&home.dir)?;
     }
-    report.notes.push(format!("{}: put in place", home.path(base, names::LOG).display()));
+    report.note(format!("{}: put in place", home.path(base, names::LOG).display()));
     Ok(())
 }
 

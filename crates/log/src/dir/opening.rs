@@ -40,7 +40,7 @@ pub(super) struct Opening<'a> {
 
 /// What became of a directory.
 pub(super) enum Opened {
-    Log(Arc<Entry>, RecoveryReport),
+    Log(Arc<Entry>, Box<RecoveryReport>),
     /// Another topic's, of this id. It has to be [set aside](super::stray).
     Stray(Uuid),
 }
@@ -75,7 +75,7 @@ impl Opening<'_> {
             Judgement::Stray { found } => return Ok(Opened::Stray(found)),
         }
         let (entry, report) = self.recover(path, topic, partition, settings, notices)?;
-        Ok(Opened::Log(entry, report))
+        Ok(Opened::Log(entry, Box::new(report)))
     }
 
     /// Opens the log in `path`, which is its topic's.

@@ -37,7 +37,7 @@ impl LogDir {
         })?;
         match opened {
             // It waits until it is served: what was known of it is known to the next attempt, whatever comes between.
-            Opened::Log(entry, report) => Ok(Some((entry, report))),
+            Opened::Log(entry, report) => Ok(Some((entry, *report))),
             Opened::Stray(_) => {
                 self.unopened.lock().remove(topic, partition);
                 Ok(None)

@@ -9,7 +9,7 @@
 //! ```
 //!
 //! Offsets that somebody may have read are not given out again: of a log of which nothing is left, the highest that
-//! [anything](witnesses) knows of counts. That it goes on there is on the disk by the names of its two segments, which have no
+//! [anything](Heard) knows of counts. That it goes on there is on the disk by the names of its two segments, which have no
 //! record, until a checkpoint says so. After a kill the epochs may be of another moment, or damaged: then what they say of the first
 //! segments is told, and nothing more.
 
@@ -24,7 +24,7 @@ use crate::home::Home;
 use crate::open::depth::Depth;
 use crate::open::listing::Listing;
 use crate::open::recovery::log_size;
-use crate::open::witnesses;
+use crate::open::witnesses::{Checkpointed, Heard};
 use crate::segment::{Segment, names};
 
 /// Puts an empty segment in the place of those that are gone, and tells.
@@ -83,8 +83,8 @@ fn goes_on_unwritten(home: &Home, listing: &Listing) -> Result<bool, LogError> {
 }
 
 fn given_out(home: &Home, listing: &Listing, depth: &Depth) -> i64 {
-    let others = witnesses::given_out(&*home.disk, &home.dir, depth.checkpointed(), &listing.snapshots);
-    witnesses::with_indexes(others, &listing.orphans)
+    let said = Checkpointed::of(home, depth.recovery_point);
+    Heard::of((&*home.disk, &home.dir), said, &listing.snapshots, &listing.orphans).given_out_of_gone()
 }
 
 /// The leader epochs as their file has them, if it is legible.

@@ -4,7 +4,7 @@
 //! records that somebody was promised, since the recovery point on the disk is behind what was synced: they are told by
 //! their offsets, and set aside in a file that nothing reads, `<first offset>.cut`. What was written past the recovery
 //! point may go if there is no room for that; what may have been stable may not. A segment that goes as a whole takes
-//! no more room by another name; of what has to be copied there is a bound, and what it keeps out is told.
+//! no more room by another name, `<base offset>.log.cut`; of what has to be copied there is a bound, and what it keeps out is told.
 
 use std::collections::BTreeSet;
 use std::io::{self, ErrorKind};
@@ -27,6 +27,25 @@ use crate::segment::{End, Segment, names};
 const COPIED_BESIDE_MAX: u64 = 1 << 30;
 /// Names that begin at one offset.
 const NAMES_MAX: u32 = 10_000;
+
+/// What is set aside.
+#[derive(Debug, Clone, Copy)]
+enum What {
+    /// The end of a segment.
+    End,
+    /// All of one.
+    Whole,
+}
+
+impl What {
+    /// Stands between its first offset and `.cut`.
+    fn infix(self) -> &'static str {
+        match self {
+            Self::End => "",
+            Self::Whole => names::LOG,
+        }
+    }
+}
 
 /// Cuts for good: what is appended from now on could be followed by what was cut, should the power go before the next
 /// sync.
@@ -119,27 +138,29 @@ fn kept(
         Ok(path) => Ok(path),
         Err(error) if depth.is_known() => {
             let dir = home.dir.display();
-            report.notes.push(format!("{dir}: what is cut off cannot be set aside: {error}"));
+            report.note(format!("{dir}: what is cut off cannot be set aside: {error}"));
             Ok(None)
         }
         Err(error) => Err(LogError::at(&home.dir)(error)),
     }
 }
 
-/// A name for what is set aside that begins at `offset`.
-fn free_name(home: &Home, offset: i64) -> io::Result<PathBuf> {
+/// A name for what is set aside that begins at `offset`: the end of a segment, or a whole one.
+fn free_name(home: &Home, offset: i64, what: What) -> io::Result<PathBuf> {
     let there: BTreeSet<String> =
         home.disk.read_dir(&home.dir)?.into_iter().map(|entry| entry.name).collect();
-    let numbered = (1..NAMES_MAX).map(|n| format!(".{n}{}", names::CUT));
-    let mut suffixes = std::iter::once(names::CUT.to_owned()).chain(numbered);
+    let first = what.infix();
+    let numbered = (1..NAMES_MAX).map(|n| format!("{first}.{n}{}", names::CUT));
+    let mut suffixes = std::iter::once(format!("{first}{}", names::CUT)).chain(numbered);
     let free = suffixes.find(|suffix| !there.contains(&names::file(offset, suffix)));
     free.map(|suffix| home.path(offset, &suffix)).ok_or_else(|| ErrorKind::AlreadyExists.into())
 }
 
-/// Bytes that were set aside in the directory.
-fn set_aside_before(home: &Home) -> io::Result<u64> {
+/// Bytes that were copied in the directory. A whole segment is where it was.
+fn copied_before(home: &Home) -> io::Result<u64> {
     let there = home.disk.read_dir(&home.dir)?;
-    let cut = there.iter().filter(|entry| entry.name.ends_with(names::CUT));
+    let is_whole = |name: &str| name.contains(&format!("{}.", What::Whole.infix()));
+    let cut = there.iter().filter(|entry| entry.name.ends_with(names::CUT) && !is_whole(&entry.name));
     cut.map(|entry| home.disk.file_len(&home.dir.join(&entry.name))).sum()
 }
 
@@ -151,10 +172,10 @@ fn copy_aside(
     size: u64,
     depth: &Depth,
 ) -> io::Result<Option<PathBuf>> {
-    if depth.is_known() && set_aside_before(home)? >= COPIED_BESIDE_MAX {
+    if depth.is_known() && copied_before(home)? >= COPIED_BESIDE_MAX {
         return Ok(None);
     }
-    let path = free_name(home, end.next_offset)?;
+    let path = free_name(home, end.next_offset, What::End)?;
     let aside = home.disk.open(&path, OpenMode::CreateNew)?;
     let written = copy(file, &*aside, end.size..size).and_then(|()| aside.sync_data());
     match written.and_then(|()| home.disk.sync_dir(&home.dir)) {
@@ -167,7 +188,7 @@ fn copy_aside(
 }
 
 fn rename_aside(home: &Home, base: i64) -> io::Result<Option<PathBuf>> {
-    let path = free_name(home, base)?;
+    let path = free_name(home, base, What::Whole)?;
     home.disk.rename(&home.path(base, names::LOG), &path)?;
     Ok(Some(path))
 }

@@ -1,7 +1,6 @@
 //! How much of a log is looked at when it is opened, and what is known of it before.
 
-use crate::open::lost_point::{Heard, Ragged};
-use crate::open::witnesses::Checkpointed;
+use crate::open::witnesses::{Heard, Ragged};
 
 /// What was known when the log was closed, or when the process that wrote it died.
 #[derive(Debug, Clone, Copy)]
@@ -39,12 +38,6 @@ impl Depth {
     /// been closed since: its records are stable, its indexes need not be.
     pub(crate) fn believes_closed(&self, next: i64) -> bool {
         self.clean || next < self.recovery_point
-    }
-
-    /// What the directory's checkpoints say of it, be it certain or not.
-    pub(crate) fn checkpointed(&self) -> Checkpointed {
-        let recovery_point = self.known.then_some(self.recovery_point);
-        Checkpointed { recovery_point, high_watermark: self.high_watermark }
     }
 
     /// Up to where batches of the last segment, at `base`, can reach: after an orderly stop no further than both

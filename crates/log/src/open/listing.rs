@@ -91,9 +91,7 @@ fn read_orderly(home: &Home, names: &[String], report: &mut RecoveryReport) -> i
             let is_before = listing.bases.first().is_some_and(|first| offset < *first);
             if is_before && suffix == names::INDEX && home.disk.file_len(&path)? > 0 {
                 let path = path.display();
-                report
-                    .notes
-                    .push(format!("{path}: what it points at, before the log's first records, is gone"));
+                report.note(format!("{path}: what it points at, before the log's first records, is gone"));
             }
             report.leftovers.add(home.remove_leftover(&path)?);
         }

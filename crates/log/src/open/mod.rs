@@ -8,7 +8,6 @@ mod entries_said;
 pub(crate) mod epoch_check;
 pub(crate) mod good;
 pub(crate) mod listing;
-pub(crate) mod lost_point;
 pub(crate) mod orphans;
 pub(crate) mod recovery;
 pub(crate) mod refill;
@@ -35,9 +34,9 @@ use crate::log::Log;
 use crate::marks::{MarkCells, Marks};
 use crate::open::depth::Depth;
 use crate::open::listing::Listing;
-use crate::open::lost_point::Heard;
 use crate::open::recovery::Recovered;
 use crate::open::replay::{Place, Replayed, replay};
+use crate::open::witnesses::{Checkpointed, Heard};
 use crate::rewritten;
 use crate::scan::derive::Sparse;
 use crate::scan::headers::walk_headers;
@@ -105,6 +104,7 @@ pub(crate) fn open(
         checkpointed: options.recovery_point.into(),
         held: Held::default(),
         evident: marks.recovery_point.into(),
+        excused: marks.recovery_point.into(),
         segments: ArcSwap::from_pointee(segments),
         writer: Mutex::new(writer),
         last_aborted: last_aborted.into(),
@@ -114,6 +114,7 @@ pub(crate) fn open(
         epochs_behind: false.into(),
         witness: Mutex::default(),
         offline: OnceLock::new(),
+        given_up: false.into(),
         dir_dirty: dir_dirty.into(),
         syncs: Mutex::default(),
         small_files: Mutex::default(),
@@ -137,8 +138,7 @@ impl Log {
         {
             let dir = self.home.dir.display();
             report
-                .notes
-                .push(format!("{dir}: nobody knows how far it is stable, and it cannot be made so: {error}"));
+                .note(format!("{dir}: nobody knows how far it is stable, and it cannot be made so: {error}"));
         }
     }
 }
@@ -163,12 +163,12 @@ impl Found {
     fn believed_start(&self, home: &Home, options: &OpenOptions, report: &mut RecoveryReport) -> i64 {
         let (log_end, start, point) = (self.log_end(), options.log_start_offset, options.recovery_point);
         if self.ends_below(point) {
-            report.notes.push(format!(
+            report.note(format!(
                 "the log ends at {log_end}, below its recovery point {point}: records are missing"
             ));
         }
         if self.ends_below(start) && !home.certain_start {
-            report.notes.push(format!("a log start of {start}, past the log's end {log_end}: not believed"));
+            report.note(format!("a log start of {start}, past the log's end {log_end}: not believed"));
             return 0;
         }
         start
@@ -179,7 +179,7 @@ impl Found {
         if !self.ends_below(start) {
             return Ok(());
         }
-        report.notes.push(format!("everything lies below the log start {start}: the log starts again there"));
+        report.note(format!("everything lies below the log start {start}: the log starts again there"));
         let segments = &mut self.recovered.segments;
         segments.drain(..).try_for_each(|segment| recovery::remove_segment(home, segment.base_offset))
     }
@@ -220,12 +220,16 @@ fn load_segments(
         home.note_compaction();
     }
     let compacted = home.was_compacted();
+    let heard = || {
+        let said = Checkpointed::of(home, options.recovery_point);
+        Heard::of((&*home.disk, &home.dir), said, &listing.snapshots, &[])
+    };
     let depth = Depth {
         recovery_point: options.recovery_point,
         known: home.recovery_known(),
         certain: home.recovery_is_certain(),
         high_watermark: home.high_watermark(),
-        heard: if home.recovery_known() { Heard::NOBODY } else { Heard::of(home, &listing.snapshots) },
+        heard: if home.recovery_known() { Heard::NOBODY } else { heard() },
         clean: options.clean,
         compacted,
         whole_from: if compacted { home.whole_from().unwrap_or(i64::MAX) } else { i64::MIN },
@@ -301,12 +305,12 @@ fn load_epochs(
             if inner.covers(log_start) {
                 match epoch_check::contradiction(&inner, segments, (log_start, log_end), newest)? {
                     None => return Ok(EpochsFound { inner, rebuilt: false }),
-                    Some(what) => report.notes.push(format!("{}: {what}", path.display())),
+                    Some(what) => report.note(format!("{}: {what}", path.display())),
                 }
             }
         }
         Ok(None) => {}
-        Err(error) if error.is_damage() => report.notes.push(error.to_string()),
+        Err(error) if error.is_damage() => report.note(error.to_string()),
         Err(pagewire_disk::CheckpointError::Io { path, error }) => return Err(LogError::Io { path, error }),
         Err(error) => return Err(LogError::at(path)(io::Error::other(error))),
     }

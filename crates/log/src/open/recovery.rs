@@ -12,7 +12,7 @@
 //! at the largest that the whole batches among those bytes have come to (`good`): no offset that was answered is given out again;
 //! that the end before it is lost is written down first, where nothing else would tell it from a hole of compaction's.
 //! If the recovery point is lost, only a torn end goes, which no whole batch follows, and others say how far the log had come
-//! (`lost_point`).
+//! (`witnesses`).
 //!
 //! If the clean mark was a lie, the active segment is checked whole.
 
@@ -32,9 +32,9 @@ use crate::open::cut::{cut_tail, remove_from};
 use crate::open::depth::Depth;
 use crate::open::good::{Unknown, last_end_in};
 use crate::open::listing::Listing;
-use crate::open::lost_point::Ragged;
 use crate::open::orphans;
 use crate::open::trust::trusted_start;
+use crate::open::witnesses::Ragged;
 use crate::rewritten;
 use crate::scan::derive::Sparse;
 use crate::scan::walk::{Reach, Start, Walked, walk};
@@ -319,7 +319,7 @@ fn check(
             }
             return Ok((walked, lost));
         }
-        report.notes.push(format!("{}: its end is damaged, checking all of it", segment.path().display()));
+        report.note(format!("{}: its end is damaged, checking all of it", segment.path().display()));
     }
     if size > 0 {
         report.rebuilt.extend(index_paths(segment));
@@ -327,14 +327,60 @@ fn check(
     if clean {
         places = segment.index_places();
     }
-    segment.reset_indexes().map_err(failed())?;
     let start = Start { position: 0, offset: segment.base_offset };
-    let walked = walk_from(start, &places, report).map_err(failed())?;
-    // What the index said is with nobody else by now. A full disk must not keep a log from being opened.
     let stable = if clean || !depth.is_known() { i64::MAX } else { depth.recovery_point };
-    match segment.make_entries_stable(stable) {
-        Err(error) if is_sick(&error) => Err(failed()(error)),
-        _ => Ok((walked, true)),
+    let mut anew = |report: &mut RecoveryReport| walk_from(start, &places, report);
+    // Of what was stable the entries stay until the new ones stand: should this start end here, the next one needs them.
+    let old_count = !places.is_empty() && depth.was_stable(segment.base_offset);
+    let beside = if old_count { written_beside(segment, stable, &mut anew, report) } else { Ok(None) };
+    match beside.map_err(failed())? {
+        Some(walked) => Ok((walked, true)),
+        None => {
+            written_over(segment, stable, &mut anew, report).map(|walked| (walked, true)).map_err(failed())
+        }
+    }
+}
+
+/// Walks over a segment whose indexes begin anew.
+type Anew<'w> = &'w mut dyn FnMut(&mut RecoveryReport) -> io::Result<Walked>;
+
+/// Brings indexes up to date beside those that there are, whose place they take with their entries below offset `stable` on the
+/// disk. `None`: there is no room for both.
+fn written_beside(
+    segment: &Segment,
+    stable: i64,
+    anew: Anew<'_>,
+    report: &mut RecoveryReport,
+) -> io::Result<Option<Walked>> {
+    if !or_no_room(segment.begin_indexes_beside())? {
+        return Ok(None);
+    }
+    let walked = anew(report)?;
+    if walked.lacks_entries {
+        return Ok(None);
+    }
+    let written = segment.make_entries_stable(stable).and_then(|()| segment.put_index_in_place());
+    Ok(or_no_room(written)?.then_some(walked))
+}
+
+/// Brings indexes up to date in their own files, which are emptied first. A full disk must not keep a log from being opened.
+fn written_over(
+    segment: &Segment,
+    stable: i64,
+    anew: Anew<'_>,
+    report: &mut RecoveryReport,
+) -> io::Result<Walked> {
+    segment.empty_indexes()?;
+    let walked = anew(report)?;
+    or_no_room(segment.make_entries_stable(stable))?;
+    Ok(walked)
+}
+
+/// Whether it was written. What a sick disk says is for the caller of all.
+fn or_no_room(written: io::Result<()>) -> io::Result<bool> {
+    match written {
+        Err(error) if is_sick(&error) => Err(error),
+        written => Ok(written.is_ok()),
     }
 }
 
@@ -347,7 +393,7 @@ impl Segment {
     fn keep_closing(&self, closing: Option<TimeEntry>) -> io::Result<()> {
         match closing {
             Some(entry) if !self.times.closes_with(entry) => {
-                self.flow.times_young.store(true, Ordering::Release);
+                self.flow.times.note();
                 self.time_file()?.set_len(self.times.len_in_file())
             }
             _ => Ok(()),

@@ -246,7 +246,7 @@ impl<'p> Snapshots<'p> {
         let gone = !self.useless.is_empty();
         for offset in self.useless {
             let path = home.path(offset, names::SNAPSHOT);
-            report.notes.push(format!("{}: damaged or past the end of the log, removed", path.display()));
+            report.note(format!("{}: damaged or past the end of the log, removed", path.display()));
             home.disk.remove_file(&path).map_err(LogError::at(&path))?;
         }
         if gone {

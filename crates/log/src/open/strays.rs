@@ -60,7 +60,7 @@ pub(crate) fn set_aside(
             Verdict::Follows => at += 1,
             Verdict::BothStay { end } => {
                 let told = home.path(before, names::LOG);
-                report.notes.push(format!(
+                report.note(format!(
                     "{}: goes on up to offset {} although {} begins at {base}, which goes on further: that one \
                      counts. One of them is not this log's",
                     told.display(),

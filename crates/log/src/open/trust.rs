@@ -2,7 +2,6 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use pagewire_disk::OpenMode;
 
@@ -105,7 +104,7 @@ fn times_upto(segment: &Segment, upto: u64, clean: bool) -> io::Result<Option<Lo
     let file = segment.open(names::TIME_INDEX, OpenMode::Read)?;
     let Some(loaded) = time::load(&*file, upto)? else { return Ok(None) };
     if loaded.is_longer && !(clean && loaded.behind.is_some()) {
-        segment.flow.times_young.store(true, Ordering::Release);
+        segment.flow.times.note();
         segment.time_file()?.set_len(loaded.len())?;
     }
     segment.times.start_after(loaded.entries, loaded.last, loaded.last);

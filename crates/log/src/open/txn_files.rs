@@ -66,7 +66,7 @@ impl TxnFiles {
             match files.read_one(place, segment) {
                 Ok(()) => {}
                 Err(error) if error.kind() == ErrorKind::InvalidData => {
-                    report.notes.push(format!("{}: {error}", path.display()));
+                    report.note(format!("{}: {error}", path.display()));
                     files.damaged.insert(segment.base_offset);
                     files.mute = true;
                     files.replay_at(segment.base_offset);
@@ -87,9 +87,7 @@ impl TxnFiles {
         let sum = sums.fold(0, |all, sum| all ^ sum);
         if clean && place.home.vouched.is_some_and(|vouched| vouched.aborted != sum) {
             let path = place.home.dir.display();
-            report
-                .notes
-                .push(format!("{path}: indexes of aborted transactions are not those of the last stop"));
+            report.note(format!("{path}: indexes of aborted transactions are not those of the last stop"));
             files.mute = true;
             files.replay_at(first_base(place));
         }
@@ -105,7 +103,7 @@ impl TxnFiles {
         match Witness::read(&*place.home.disk, &place.home.dir) {
             Ok(witness) => self.witness = witness,
             Err(error) if error.kind() == ErrorKind::InvalidData => {
-                report.notes.push(format!(
+                report.note(format!(
                     "{}: {error}; the whole log is looked at for aborted transactions",
                     path.display()
                 ));
@@ -123,7 +121,7 @@ impl TxnFiles {
             .collect();
         for base in wrong {
             let path = place.home.path(base, names::TXN_INDEX);
-            report.notes.push(format!("{}: entries are missing", path.display()));
+            report.note(format!("{}: entries are missing", path.display()));
             self.mute = true;
             self.replay_at(base);
         }
@@ -140,7 +138,7 @@ impl TxnFiles {
         match Undecided::read(&*place.home.disk, &place.home.dir) {
             Ok(firsts) => firsts.into_iter().flatten().for_each(|first| self.replay_at(first)),
             Err(error) if error.kind() == ErrorKind::InvalidData => {
-                report.notes.push(format!(
+                report.note(format!(
                     "{}: {error}; the whole log is looked at for transactions in doubt",
                     path.display()
                 ));

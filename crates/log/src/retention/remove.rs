@@ -63,7 +63,7 @@ impl Log {
             let told = |within: RangeInclusive<i64>| writer.snapshots.iter().any(|at| within.contains(at));
             if writer.producers.len() == 0 || told(first..=stable) {
                 drop(writer);
-                self.sync_snapshots();
+                self.sync_snapshots()?;
                 let synced = self.home.disk.sync_dir(&self.home.dir);
                 return synced.inspect_err(|error| self.fail(error, "sync of the directory failed"));
             }
@@ -73,7 +73,14 @@ impl Log {
             }
             self.dir_dirty.store(true, Ordering::Release);
         }
-        self.sync().map(|_| ())
+        self.sync()?;
+        let told = first..=self.marks().recovery_point;
+        if self.writer.lock().snapshots.iter().any(|at| told.contains(at)) {
+            return Ok(());
+        }
+        Err(io::Error::other(
+            "no snapshot of the producers is on stable storage: their records are not taken away",
+        ))
     }
 
     /// Renames files of a segment; those that exist.

@@ -172,7 +172,7 @@ pub(crate) fn hear(
         Ok(Some(said)) => said,
         Ok(None) => return Ok(()),
         Err(error) if error.kind() == ErrorKind::InvalidData => {
-            report.notes.push(format!("{}: {error}", path.display()));
+            report.note(format!("{}: {error}", path.display()));
             return Ok(());
         }
         Err(error) => return Err(LogError::at(path)(error)),

@@ -4,6 +4,7 @@
 //! compared, and none to which one led that was not. As long as nobody but readers is concerned by what it meets, it looks
 //! at headers; from the first batch of a producer on, and for what leads to that, it reads everything.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::ops::Range;
 
@@ -11,9 +12,11 @@ use pagewire_disk::DiskFile;
 use pagewire_record::{BatchHeader, NO_PRODUCER_ID};
 
 use crate::answers::RecoveryReport;
+use crate::damaged::Damaged;
 use crate::errors::{LogError, ReadError};
 use crate::patience::Patience;
 use crate::scan::{Found, ScanError, Scanner, WINDOW_WALK};
+use crate::scrub::Stretch;
 use crate::segment::Segment;
 
 /// What a walk comes to.
@@ -81,21 +84,25 @@ struct Walk<'w> {
     due: i64,
     /// Nothing was lost so far.
     whole: bool,
+    /// What of that is damaged, by where it is. A segment has a bounded number of such places.
+    lost: BTreeMap<(u64, i64, i64), Stretch>,
 }
 
 impl<'w> Walk<'w> {
     fn new(segment: &'w Segment, offset: i64, look: Look, report: &'w mut RecoveryReport) -> Self {
         let offset = offset.max(segment.base_offset);
-        Self { segment, report, look, offset, due: offset, whole: true }
+        Self { segment, report, look, offset, due: offset, whole: true, lost: BTreeMap::new() }
     }
 
     fn run(mut self, show: Show<'_>) -> Result<bool, LogError> {
         loop {
             match self.once(show)? {
-                Ended::There => return Ok(self.whole),
+                Ended::There => break,
                 Ended::AtProducers => (self.look, self.due, self.whole) = (Look::Whole, self.offset, true),
             }
         }
+        self.tell();
+        Ok(self.whole)
     }
 
     fn once(&mut self, show: Show<'_>) -> Result<Ended, LogError> {
@@ -175,20 +182,29 @@ impl<'w> Walk<'w> {
             return Ok(true);
         }
         self.whole = false;
-        for stretch in self.segment.damage.all() {
-            if stretch.offset < lost.end && lost.start < stretch.next_offset {
-                let told = stretch.of(self.segment.path());
-                if !self.report.damage.contains(&told) {
-                    self.note(told.to_string());
-                }
-            }
-        }
+        let all = self.segment.damage.all().into_iter();
+        let in_it = all.filter(|one| one.offset < lost.end && lost.start < one.next_offset);
+        self.lost.extend(in_it.map(|one| ((one.begin(), one.offset, one.next_offset), one)));
         show(Met::Lost(lost))
+    }
+
+    /// Notes what was passed by, unless the report has it: place by place, or all in one line where there are many.
+    fn tell(&mut self) {
+        if self.lost.is_empty() {
+            return;
+        }
+        let path = self.segment.path();
+        for told in self.report.damage.iter().filter(|told| told.file == path) {
+            self.lost.remove(&(told.position, told.from, told.upto));
+        }
+        let lost: Vec<Damaged> =
+            std::mem::take(&mut self.lost).values().map(|one| one.of(path.clone())).collect();
+        Damaged::told(&lost).for_each(|what| self.note(what));
     }
 
     fn note(&mut self, what: String) {
         if !self.report.notes.contains(&what) {
-            self.report.notes.push(what);
+            self.report.note(what);
         }
     }
 }

@@ -14,7 +14,7 @@ use crate::answers::RecoveryReport;
 use crate::files::{BatchWalk, Step};
 use crate::open::depth::Depth;
 use crate::open::good::{Unknown, is_unfinished, last_end_in};
-use crate::open::lost_point::Ragged;
+use crate::open::witnesses::Ragged;
 use crate::scan::derive::Sparse;
 use crate::scan::{Found, ScanError, Scanner, WINDOW_LOOKUP, WINDOW_WALK};
 use crate::scrub::{Anchors, Evidence, Stretches, stretch_at};
@@ -56,6 +56,8 @@ pub(crate) struct Walked {
     pub(crate) damage: Stretches,
     /// Why it ended early: what follows was never known to be stable.
     pub(crate) bad: Option<String>,
+    /// An entry that was due could not be written.
+    pub(crate) lacks_entries: bool,
 }
 
 /// Checks every batch from `start` to the end of the file and notes it in the indexes. `anchors`: what the offset index said
@@ -104,12 +106,12 @@ pub(crate) fn walk(
         scanner.resume(stretch.end(), stretch.next_offset);
     };
     notes.settle()?;
-    let Notes { end, next_offset, sparse, first_timestamp, told, .. } = notes;
+    let Notes { end, next_offset, sparse, first_timestamp, told, lacks_entries, .. } = notes;
     report.scanned_bytes += end.saturating_sub(start.position);
     segment.home.checked.fetch_add(end.saturating_sub(told), Ordering::Relaxed);
     let (from, position) = (start.offset, start.position);
     let end = End { next_offset, size: end };
-    Ok(Walked { from, position, end, sparse, first_timestamp, damage, bad })
+    Ok(Walked { from, position, end, sparse, first_timestamp, damage, bad, lacks_entries })
 }
 
 /// Whether the bytes up to the file's end are the end of what was being written, for all that is known: nobody says that their
@@ -137,6 +139,7 @@ struct Notes<'s> {
     end: u64,
     first_timestamp: Option<i64>,
     told: u64,
+    lacks_entries: bool,
 }
 
 /// The last batch, and what was due in its place.
@@ -153,8 +156,9 @@ impl<'s> Notes<'s> {
     fn new(segment: &'s Segment, start: Start) -> Self {
         let (next_offset, position) = (start.offset, start.position);
         let (sparse, last) = (Sparse::default(), None);
-        let (first_timestamp, follows) = (None, true);
-        Self { segment, last, sparse, next_offset, follows, end: position, first_timestamp, told: position }
+        let (first_timestamp, follows, lacks_entries) = (None, true, false);
+        let (end, told) = (position, position);
+        Self { segment, last, sparse, next_offset, follows, end, first_timestamp, told, lacks_entries }
     }
 
     fn found(&mut self, found: Found) -> io::Result<()> {
@@ -186,9 +190,10 @@ impl<'s> Notes<'s> {
         let due = self.sparse.next(self.segment.home.index_interval(), found.header.size_in_bytes());
         // Entries may be missing; a full disk must not keep a log from being opened.
         match self.segment.note_batch(&found.header, found.position, due) {
-            Err(error) if is_sick(&error) => Err(error),
-            _ => Ok(()),
+            Err(error) if is_sick(&error) => return Err(error),
+            noted => self.lacks_entries |= noted.is_err(),
         }
+        Ok(())
     }
 
     /// Where the last batch begins, if the one at `position` is whole and belongs before it. It is not believed any more, unless

@@ -41,6 +41,11 @@ impl Places {
         Ok(Self(places))
     }
 
+    /// Whether there is none.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The first at or behind a position.
     pub(crate) fn from(&self, position: u64) -> Option<Anchor> {
         self.0.get(self.0.partition_point(|(at, _)| *at < position)).copied()

@@ -4,6 +4,7 @@ use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use crate::segment::Segment;
+use crate::segment::youth::Youth;
 
 /// Why records did not become stable.
 #[derive(Debug)]
@@ -27,10 +28,10 @@ pub(crate) struct Flow {
     pub(crate) reserved: AtomicU64,
     /// Closed, indexes synced, reservation released.
     pub(crate) settled: AtomicBool,
-    /// The `.index` was changed since it was last synced, or nobody knows.
-    pub(crate) entries_young: AtomicBool,
-    /// The same of the `.timeindex`.
-    pub(crate) times_young: AtomicBool,
+    /// The `.index`.
+    pub(crate) entries: Youth,
+    /// The `.timeindex`.
+    pub(crate) times: Youth,
 }
 
 impl Flow {
@@ -42,8 +43,8 @@ impl Flow {
 
     /// Both index files are changed, or will be in a moment.
     pub(crate) fn note_indexes_young(&self) {
-        self.entries_young.store(true, Ordering::Release);
-        self.times_young.store(true, Ordering::Release);
+        self.entries.note();
+        self.times.note();
     }
 
     /// All `size` bytes are on stable storage, and the indexes too.
@@ -93,12 +94,12 @@ impl Segment {
     /// fdatasync of the index files, of those that have changed.
     pub(crate) fn sync_indexes(&self) -> io::Result<()> {
         self.sync_entries()?;
-        if_young(&self.flow.times_young, || self.time_file()?.sync_data())
+        self.flow.times.sync(|| self.time_file())
     }
 
     /// fdatasync of the `.index`, if it has changed.
     pub(crate) fn sync_entries(&self) -> io::Result<()> {
-        if_young(&self.flow.entries_young, || self.index_file()?.sync_data())
+        self.flow.entries.sync(|| self.index_file())
     }
 
     /// Of a closed segment: its reservation is released and its indexes are synced, those that are there.
@@ -107,10 +108,11 @@ impl Segment {
             return Ok(());
         }
         self.trim()?;
-        for index in [self.index_file(), self.time_file()] {
+        for (youth, index) in [(&self.flow.entries, self.index_file()), (&self.flow.times, self.time_file())]
+        {
             match index {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                file => file?.sync_data()?,
+                file => youth.sync_whatever(&*file?)?,
             }
         }
         self.flow.settled.store(true, Ordering::Release);
@@ -125,12 +127,4 @@ impl Segment {
         }
         Ok(())
     }
-}
-
-/// Syncs a file that is young. What is written to it meanwhile makes it young again.
-fn if_young(young: &AtomicBool, sync: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
-    if !young.swap(false, Ordering::AcqRel) {
-        return Ok(());
-    }
-    sync().inspect_err(|_| young.store(true, Ordering::Release))
 }

@@ -5,6 +5,7 @@
 //! Files are opened when needed and may be closed again by the descriptor budget.
 
 pub(crate) mod ages;
+pub(crate) mod beside;
 pub(crate) mod flow;
 pub(crate) mod gaps;
 pub(crate) mod names;
@@ -13,6 +14,7 @@ pub(crate) mod stage;
 pub(crate) mod unshare;
 pub(crate) mod unverified;
 pub(crate) mod writeback;
+pub(crate) mod youth;
 
 use std::io::{self, IoSlice};
 use std::path::PathBuf;
@@ -67,6 +69,8 @@ pub(crate) struct Segment {
     pub(crate) searching: Mutex<()>,
     pub(crate) log_slot: LazySlot,
     index_slot: LazySlot,
+    /// The offset index is being written anew, beside its file.
+    index_beside: AtomicBool,
     end: Packed,
     /// Base offset and position of the newest batch: what a consumer at the tail asks for.
     newest: Packed,
@@ -106,6 +110,7 @@ impl Segment {
             searching: Mutex::default(),
             log_slot: LazySlot::default(),
             index_slot: LazySlot::default(),
+            index_beside: AtomicBool::new(false),
             end: Packed::new(relative, end.size),
             newest: Packed::new(u64::from(u32::MAX), 0),
             closed: AtomicBool::new(closed),
@@ -164,17 +169,21 @@ impl Segment {
 
     /// Opens one of its files. `NotFound` once it was replaced: what has the name then is another's.
     pub(crate) fn open(&self, suffix: &str, mode: OpenMode) -> io::Result<Arc<dyn DiskFile>> {
+        self.open_called(suffix, "", mode)
+    }
+
+    /// The same of one that has this `ending` behind its name.
+    fn open_called(&self, suffix: &str, ending: &str, mode: OpenMode) -> io::Result<Arc<dyn DiskFile>> {
         loop {
             let stage = self.stage.get();
+            let open = |suffix: &str| self.home.open(self.base_offset, &format!("{suffix}{ending}"), mode);
             let opened = match stage {
                 Stage::Replaced => return Err(io::ErrorKind::NotFound.into()),
-                _ => self.home.open(self.base_offset, &stage.file(suffix), mode),
+                _ => open(&stage.file(suffix)),
             };
             // Files lose one name and get the next before the stage says so.
             let opened = match opened {
-                Err(error) if error.kind() == io::ErrorKind::NotFound && stage == Stage::Swap => {
-                    self.home.open(self.base_offset, suffix, mode)
-                }
+                Err(error) if error.kind() == io::ErrorKind::NotFound && stage == Stage::Swap => open(suffix),
                 opened => opened,
             };
             if self.stage.get() == stage {
@@ -247,7 +256,7 @@ impl Segment {
     pub(crate) fn index_file_with(&self, patience: Patience) -> io::Result<Arc<dyn DiskFile>> {
         self.home.handles.get(&self.index_slot, || {
             patience.or_would_block()?;
-            self.open(names::INDEX, OpenMode::ReadWrite)
+            self.open_index(OpenMode::ReadWrite)
         })
     }
 
@@ -353,19 +362,19 @@ impl Segment {
             return Ok(());
         }
         let file = self.time_file()?;
-        self.flow.times_young.store(true, Ordering::Release);
+        self.flow.times.note();
         self.times.write_last(&*file)
     }
 
     fn write_index(&self) -> io::Result<()> {
         let file = self.index_file()?;
-        self.flow.entries_young.store(true, Ordering::Release);
+        self.flow.entries.note();
         self.index.write(&*file)
     }
 
     pub(crate) fn write_times(&self) -> io::Result<()> {
         let file = self.time_file()?;
-        self.flow.times_young.store(true, Ordering::Release);
+        self.flow.times.note();
         self.times.write(&*file)
     }
 

@@ -34,11 +34,11 @@ impl Segment {
             let from = self.flow.written_back.load(Ordering::Acquire).min(size);
             self.file()?.start_writeback(from, size - from)?;
         }
-        if self.flow.entries_young.load(Ordering::Acquire) {
+        if self.flow.entries.is_young() {
             let index = self.index_file()?;
             index.start_writeback(0, index.len()?)?;
         }
-        if self.flow.times_young.load(Ordering::Acquire) {
+        if self.flow.times.is_young() {
             let times = self.time_file()?;
             times.start_writeback(0, times.len()?)?;
         }

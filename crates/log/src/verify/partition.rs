@@ -22,7 +22,8 @@ use super::segment::{self, Along, Seen};
 use crate::dir::Suspicion;
 use crate::files::{BatchWalk, Step};
 use crate::home::Vouched;
-use crate::open::witnesses::{self, Checkpointed};
+use crate::open::orphans::Orphan;
+use crate::open::witnesses::{Checkpointed, Heard, Word};
 use crate::rewritten::Rewritten;
 use crate::segment::names;
 
@@ -80,7 +81,13 @@ pub(super) struct Known {
 impl Known {
     fn checkpointed(&self) -> Checkpointed {
         let recovery_point = self.recovery_point.filter(|_| self.has_recovery_point);
-        Checkpointed { recovery_point, high_watermark: self.high_watermark }
+        // Asked of what is gone, of which what is not sure counts as well.
+        let word = |upto| Word::new(upto, false);
+        Checkpointed {
+            recovery_point: recovery_point.map(word),
+            high_watermark: self.high_watermark.map(word),
+            epochs: None,
+        }
     }
 
     /// Whether the next start reads a segment that is followed by one at `next`.
@@ -100,8 +107,10 @@ pub(super) fn verify(job: &mut Job<'_>, dir: &Path, known: &Known) -> io::Result
     job.tally.logs += 1;
     let mut kept = Kept::default();
     let disk = Arc::clone(job.disk);
-    let given_out = || witnesses::given_out(&*disk, dir, known.checkpointed(), &contents.snapshots);
-    name_others(&*disk, dir, &contents, (&given_out, known.live), &mut kept);
+    let given_out = |gone: &[Orphan]| {
+        Heard::of((&*disk, dir), known.checkpointed(), &contents.snapshots, gone).given_out_of_gone()
+    };
+    name_others(&*disk, dir, &contents, (&|| given_out(&[]), known.live), &mut kept);
     metadata(job, dir, &mut kept);
     let mut epochs = EpochsCheck::read(&**job.disk, dir, known.live, &mut kept);
     let mut producers = ProducersCheck::read(&**job.disk, dir, &contents.snapshots, &mut kept);
@@ -129,7 +138,7 @@ pub(super) fn verify(job: &mut Job<'_>, dir: &Path, known: &Known) -> io::Result
     }
     let Some(&first) = contents.bases.first() else {
         held.end(job, &mut kept);
-        let given_out = witnesses::with_indexes(given_out(), &contents.orphans(&*disk, dir));
+        let given_out = given_out(&contents.orphans(&*disk, dir));
         beginning::none_left(dir, known, given_out, job.is_kafkas, &mut kept);
         kept.tell(job);
         return Ok(None);

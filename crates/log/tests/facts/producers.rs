@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use pagewire_disk::{ForgettingDisk, OpenMode};
+use pagewire_disk::{Call, Errno, FailingDisk, Fault, ForgettingDisk, OpenMode, When};
 use pagewire_log::{AppendError, LogConfig, OpenOptions};
 
 use crate::support::*;
@@ -244,4 +244,28 @@ fn what_retention_takes_after_a_kill_is_not_all_that_knows_a_producer() {
     let options = OpenOptions { recovery_point: stable, log_start_offset: stable - 3, ..options() };
     let bench = Bench::on(Arc::new(disk.crash(0).expect("crash")), options);
     assert!(bench.append(sequenced(9, 0, 0, 1)).duplicate);
+}
+
+#[test]
+fn retention_relies_on_no_snapshot_of_producers_whose_sync_failed() {
+    let disk = ForgettingDisk::new();
+    let failing = FailingDisk::new(Arc::new(disk.clone()));
+    let bench = Bench::on(Arc::new(failing.clone()), options());
+    bench.append(sequenced(9, 0, 0, 1));
+    bench.fill(20);
+    failing.fail_on(".snapshot", Call::SyncData, When::Always, Fault::Error(Errno::NOSPC));
+    let stable = bench.log.sync().expect("the records are");
+    bench.log.delete_records_before(stable - 3).expect("delete");
+    let going = || bench.log.apply_retention(0).map(|retained| retained.segments);
+    going().expect_err("no snapshot can be made stable");
+    let oldest = name(0, "log");
+    assert!(bench.names().contains(&oldest));
+    failing.heal();
+    going().expect("retention");
+    assert!(!bench.names().contains(&oldest));
+    for seed in 0..16 {
+        let options = OpenOptions { recovery_point: stable, log_start_offset: stable - 3, ..options() };
+        let bench = Bench::on(Arc::new(disk.crash(seed).expect("crash")), options);
+        assert!(bench.append(sequenced(9, 0, 0, 1)).duplicate, "seed {seed}");
+    }
 }

@@ -77,6 +77,7 @@ impl StorageBackend for Backend {
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
+        self.trouble.note(self.room.grow(&*self.file, len))?;
         self.trouble.note(self.file.set_len(len))?;
         self.room.is_cut(len);
         self.room.keep(&*self.file);

@@ -179,7 +179,7 @@ impl Opening<'_> {
             return Outcome::Left;
         };
         match self.open(path, topic, *partition, &settings, notices) {
-            Ok(Opened::Log(entry, report)) => Outcome::Opened(entry, report),
+            Ok(Opened::Log(entry, report)) => Outcome::Opened(entry, *report),
             Ok(Opened::Stray(found)) => Outcome::Stray(Stray {
                 topic: topic.clone(),
                 partition: *partition,

@@ -85,6 +85,47 @@ pub(super) fn reopened(world: &World, log: &CopiedLog) -> (LogDir, Arc<Log>) {
     (dir, log)
 }
 
+/// `pagewire log online`, before the copy and at each of its pieces of bytes.
+#[test]
+fn a_log_that_is_opened_anew_after_the_moment_is_not_copied_for_what_it_was() {
+    for at in 0..20 {
+        let world = World::new().knows("t", A);
+        let (dir, _) = of_segments(&world, 4);
+        let (dir, anew, seen) = (Cell::new(Some(dir)), Cell::new(None), Cell::new(0));
+        let open_anew = || {
+            if let Some(dir) = dir.take() {
+                dir.give_up();
+                let (again, _) = world.open();
+                append(&again.get("t", 0).expect("open"), 5);
+                anew.set(Some((dir, again)));
+            }
+        };
+        let pace = |_| {
+            seen.set(seen.get() + 1);
+            if seen.get() == at {
+                open_anew();
+            }
+            Ok(())
+        };
+        let noted = dir.take().map(|open| {
+            let noted = note([&open], Duration::ZERO).expect("nobody appends").take(A, 0).expect("there");
+            dir.set(Some(open));
+            noted
+        });
+        if at == 0 {
+            open_anew();
+        }
+        let copied =
+            noted.expect("noted").copy(Path::new(COPY), &CopyOptions { links: false, ..options(&pace) });
+        if anew.take().is_none() {
+            assert!(copied.is_ok() && at > 4, "nobody opened it: {at}, {copied:?}");
+            return;
+        }
+        assert!(matches!(&copied, Err(BackupError::Reopened(of)) if *of == path("t-0")), "{at}: {copied:?}");
+    }
+    panic!("it does not end");
+}
+
 #[test]
 fn a_copy_opens_as_the_log_was() {
     let world = World::new().knows("t", A);

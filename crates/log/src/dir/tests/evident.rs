@@ -1,6 +1,7 @@
 //! What a checkpoint calls stable has its index entries beside it, so that one lost sector costs what lay in it.
 
-use pagewire_disk::ForgettingDisk;
+use pagewire_disk::checkpoint::RECOVERY_POINT_FILE;
+use pagewire_disk::{Call, Errno, Fault, ForgettingDisk, When};
 
 use super::*;
 
@@ -11,6 +12,12 @@ fn indexed(disk: Arc<dyn Disk>) -> World {
     let world = World::on(disk).knows("a", A);
     let config = LogConfig { segment_bytes: 1 << 20, index_interval_bytes: 100, ..world.config.clone() };
     World { config, ..world }
+}
+
+/// With segments that are full after so many batches.
+fn closed_at(batches: u32) -> LogConfig {
+    let config = indexed(Arc::new(MemoryDisk::new())).config;
+    LogConfig { segment_bytes: batches * batch(1).len() as u32, ..config }
 }
 
 /// A log of which everything is stable, and a checkpoint says so.
@@ -26,6 +33,15 @@ fn lived(world: &World) {
 fn destroy(world: &World, offset: i64) {
     let file = world.disk.open(&path("a-0/00000000000000000000.log"), OpenMode::ReadWrite).expect("there");
     file.write_at(offset as u64 * batch(1).len() as u64, &[0; 110]).expect("destroyed");
+    file.sync_data().expect("synced");
+}
+
+/// An index is not believed any more.
+fn append_junk(world: &World, suffix: &str) {
+    let path = path(&format!("a-0/00000000000000000000.{suffix}"));
+    let index = world.disk.open(&path, OpenMode::ReadWrite).expect("there");
+    index.write_at(index.len().expect("long"), b"junk").expect("written");
+    index.sync_data().expect("synced");
 }
 
 fn refused(dir: &LogDir) -> Vec<i64> {
@@ -56,6 +72,83 @@ fn an_index_that_was_rebuilt_is_on_the_disk_before_anybody_is_killed_again() {
     for start in 0..3 {
         let (dir, report) = world.open();
         assert_eq!(refused(&dir), [9], "start {start}: {report:?}");
+    }
+}
+
+/// Does something on disks whose process dies in its first change, in its second, and so on, and says what is refused by whoever
+/// comes after it. `power`: that goes too.
+fn refused_after_deaths(
+    world: &World,
+    disk: &ForgettingDisk,
+    power: bool,
+    act: &dyn Fn(&World),
+) -> Vec<Vec<i64>> {
+    let mut all = Vec::new();
+    for changes in 1..500 {
+        let dying = disk.killed();
+        dying.die_in(changes, changes);
+        act(&world.moved_to(Arc::new(dying.clone())));
+        let is_over = !dying.is_dead();
+        let left = if power { dying.crash(changes).expect("a crash") } else { dying.killed() };
+        let (dir, _) = world.moved_to(Arc::new(left)).open();
+        all.push(refused(&dir));
+        if is_over {
+            return all;
+        }
+    }
+    panic!("it does not end");
+}
+
+#[test]
+fn a_start_that_is_killed_while_it_writes_an_index_anew_takes_no_entry_from_the_next() {
+    for (power, destroyed) in [(false, 9), (true, 9), (true, 40)] {
+        let disk = ForgettingDisk::new();
+        let world = indexed(Arc::new(disk.clone()));
+        lived(&world);
+        destroy(&world, destroyed);
+        append_junk(&world, "timeindex");
+        let refused = refused_after_deaths(&world, &disk, power, &|world| drop(world.try_open()));
+        assert!(
+            refused.len() > 5 && refused.iter().all(|refused| *refused == [destroyed]),
+            "{power}: {refused:?}"
+        );
+    }
+}
+
+/// Of a closed segment below the recovery point.
+#[test]
+fn a_reader_that_is_killed_while_it_writes_an_index_anew_takes_no_entry_from_the_next() {
+    for power in [false, true] {
+        let disk = ForgettingDisk::new();
+        let world = World { config: closed_at(BATCHES as u32 - 10), ..indexed(Arc::new(disk.clone())) };
+        lived(&world);
+        destroy(&world, 9);
+        append_junk(&world, "index");
+        let refused = refused_after_deaths(&world, &disk, power, &|world| {
+            if let Ok((dir, _)) = world.try_open() {
+                let _ = dir.get("a", 0).expect("open").read(20, 1, ReadUpTo::LogEnd, true);
+            }
+        });
+        assert!(refused.len() > 5 && refused.iter().all(|refused| *refused == [9]), "{power}: {refused:?}");
+    }
+}
+
+/// Where the disk has no room for both, the old index has to make some.
+#[test]
+fn an_index_is_written_anew_where_there_is_no_room_beside_it() {
+    let (failing, world) = World::failing();
+    let world = World { config: indexed(Arc::new(MemoryDisk::new())).config, ..world.knows("a", A) };
+    lived(&world);
+    destroy(&world, 9);
+    world.put("a-0/00000000000000000000.timeindex", b"garbage");
+    for call in [Call::Open, Call::Write, Call::SyncData, Call::Rename] {
+        failing.fail_on(".index.tmp", call, When::Always, Fault::Error(Errno::NOSPC));
+    }
+    for start in 0..3 {
+        let (dir, report) = world.open();
+        assert_eq!(refused(&dir), [9], "start {start}: {report:?}");
+        assert!(!world.has("a-0/00000000000000000000.index.tmp"));
+        failing.heal();
     }
 }
 
@@ -206,6 +299,21 @@ fn a_power_cut_takes_no_entry_that_was_written_because_there_were_many() {
     let disk = ForgettingDisk::new();
     let world = indexed(Arc::new(disk.clone()));
     let (dir, _) = synced(&world, crate::index::PIECE + 1);
+    dir.write_checkpoints().expect("written");
+    refused_after_power_cuts(&disk, &world);
+}
+
+/// The checkpoint is not held up by it, and the next one tries again, be there news or not.
+#[test]
+fn entries_that_could_not_be_synced_are_not_taken_for_stable() {
+    let disk = ForgettingDisk::new();
+    let failing = FailingDisk::new(Arc::new(disk.clone()));
+    let world = indexed(Arc::new(failing.clone()));
+    let (dir, _) = synced(&world, BATCHES);
+    failing.fail_on(".index", Call::SyncData, When::Always, Fault::Error(Errno::NOSPC));
+    dir.write_checkpoints().expect("written");
+    assert!(world.get(RECOVERY_POINT_FILE).contains(&format!("a 0 {BATCHES}")));
+    failing.heal();
     dir.write_checkpoints().expect("written");
     refused_after_power_cuts(&disk, &world);
 }

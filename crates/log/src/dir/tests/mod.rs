@@ -18,6 +18,7 @@ mod load;
 mod lost;
 mod lost_point;
 mod missing;
+mod notes;
 mod offline;
 mod onward;
 mod orphans;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use pagewire_disk::OpenMode;
 use pagewire_log::{Log, OpenOptions, ReadError, ReadUpTo};
 use pagewire_record::BatchHeader;
 
@@ -137,6 +138,24 @@ fn good_batches_behind_a_bad_one_past_the_recovery_point_are_told_and_set_aside(
     assert_eq!(bench.append(batch(1, 5)).base_offset, 360);
 }
 
+/// A whole segment takes no more room than it did by its other name.
+#[test]
+fn only_what_was_copied_counts_for_how_much_is_set_aside() {
+    for (taken, is_kept) in [("log.cut", true), ("log.2.cut", true), ("cut", false), ("2.cut", false)] {
+        let (bench, options) = stable_log(false);
+        let disk = Arc::clone(&bench.disk);
+        let file = disk.open(&path(&name(7, taken)), OpenMode::Create).expect("made");
+        file.set_len(1 << 30).expect("long");
+        bench
+            .file(&name(0, "log"))
+            .write_at(bench.log.size_bytes() / 128 * 120 + 70, b"\xff")
+            .expect("write");
+        let bench = bench.reopened(OpenOptions { recovery_point: 300, ..options });
+        let [cut] = bench.report.cuts.as_slice() else { panic!("{:?}", bench.report) };
+        assert_eq!((cut.good.is_some(), cut.set_aside.is_some()), (true, is_kept), "{taken}");
+    }
+}
+
 #[test]
 fn a_bad_batch_ends_a_log_in_front_of_whole_segments_which_are_set_aside() {
     let bench = Bench::new();
@@ -146,7 +165,7 @@ fn a_bad_batch_ends_a_log_in_front_of_whole_segments_which_are_set_aside() {
     bench.file(&name(second.base_offset, "log")).write_at(second.size_bytes - 1, b"\xff").expect("write");
     let bench = bench.killed();
     let aside =
-        |bench: &Bench| bench.names().iter().filter(|name| name.strip_suffix(".cut").is_some()).count();
+        |bench: &Bench| bench.names().iter().filter(|name| name.strip_suffix(".log.cut").is_some()).count();
     assert!(later > 8);
     let kept = aside(&bench);
     assert_eq!(kept, later, "{:?}", bench.report);

@@ -27,6 +27,8 @@ const METADATA_SNAPSHOT: &str = ".checkpoint";
 
 /// Suffix of what a start took from a log and kept.
 const SET_ASIDE: &str = ".cut";
+/// Before that, of a whole segment.
+const SEGMENT: &str = ".log";
 /// Of an offset in a name.
 const OFFSET_DIGITS: usize = 20;
 
@@ -94,13 +96,15 @@ fn dump(disk: &dyn Disk, path: &Path, args: &DumpArgs, page: &mut Page<'_>) -> a
     }
 }
 
-/// The first offset of what a start set aside, by its name: `<offset>.cut`, or `<offset>.<n>.cut` where that was taken.
+/// The first offset of what a start set aside, by its name: `<offset>.cut`, or `<offset>.<n>.cut` where that was taken. Of a whole
+/// segment `<offset>.log.cut`, or `<offset>.log.<n>.cut`.
 fn set_aside_from(name: &str) -> Option<i64> {
     let stem = name.strip_suffix(SET_ASIDE)?;
-    let (offset, number) = stem.split_once('.').unwrap_or((stem, "0"));
+    let (offset, rest) = stem.split_at_checked(OFFSET_DIGITS)?;
+    let rest = rest.strip_prefix(SEGMENT).unwrap_or(rest);
+    let number = if rest.is_empty() { "0" } else { rest.strip_prefix('.')? };
     let are_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    (offset.len() == OFFSET_DIGITS && are_digits(offset) && are_digits(number))
-        .then(|| offset.parse().ok())?
+    (are_digits(offset) && are_digits(number)).then(|| offset.parse().ok())?
 }
 
 /// What a snapshot of the cluster metadata covers, by its name: `<end offset>-<epoch>.checkpoint`.
@@ -142,6 +146,7 @@ mod tests {
     fn what_was_set_aside_bears_its_first_offset_in_its_name() {
         let of = |rest: &str| set_aside_from(&format!("00000000000000004800{rest}"));
         assert_eq!((of(".cut"), of(".1.cut"), of(".12.cut")), (Some(4800), Some(4800), Some(4800)));
+        assert_eq!((of(".log.cut"), of(".log.3.cut"), of(".log.x.cut")), (Some(4800), Some(4800), None));
         assert_eq!(
             (of(".x.cut"), of(".cut.1"), of("..cut"), set_aside_from("4800.cut")),
             (None, None, None, None)
