@@ -10,8 +10,8 @@
 //!
 //! Offsets that somebody may have read are not given out again: of a log of which nothing is left, the highest that
 //! [anything](Heard) knows of counts. That it goes on there is on the disk by the names of its two segments, which have no
-//! record, until a checkpoint says so. After a kill the epochs may be of another moment, or damaged: then what they say of the first
-//! segments is told, and nothing more.
+//! record, until a checkpoint says so; should a start end between the two, the next one puts the other in place. After a kill the
+//! epochs may be of another moment, or damaged: then what they say of the first segments is told, and nothing more.
 
 use std::sync::Arc;
 
@@ -51,7 +51,8 @@ pub(crate) fn mark_lost(
     let Some(from) = begins(&epochs).map(|from| from.max(start)).filter(|from| *from < first) else {
         return Ok(());
     };
-    if options.clean && home.vouched.is_some_and(|vouched| vouched.epochs == epochs.sum()) {
+    let is_vouched = options.clean && home.vouched.is_some_and(|vouched| vouched.epochs == epochs.sum());
+    if is_vouched || goes_on_alone(home, listing, depth)? {
         put(home, listing, from)?;
     }
     report.holes.push(Hole { file: home.path(from, names::LOG), from, upto: first });
@@ -80,6 +81,16 @@ fn none_left(home: &Arc<Home>, listing: &mut Listing, start: i64, depth: &Depth)
 fn goes_on_unwritten(home: &Home, listing: &Listing) -> Result<bool, LogError> {
     let [first, second] = listing.bases[..] else { return Ok(false) };
     Ok(log_size(home, first)? == 0 && log_size(home, second)? == 0)
+}
+
+/// A start put the segment in place where the log goes on, and ended before the first one.
+fn goes_on_alone(home: &Home, listing: &mut Listing, depth: &Depth) -> Result<bool, LogError> {
+    let [only] = listing.bases[..] else { return Ok(false) };
+    let is_alone = log_size(home, only)? == 0 && given_out(home, listing, depth) == only;
+    if is_alone {
+        listing.given_out = Some(only);
+    }
+    Ok(is_alone)
 }
 
 fn given_out(home: &Home, listing: &Listing, depth: &Depth) -> i64 {
