@@ -67,10 +67,10 @@ impl Log {
             if let Err(error) = segment.settle() {
                 self.fail(&error, "a closed segment's indexes are not synced");
             }
-            is_news |= segment.is_closed() && segment.txns.len() > 0;
+            is_news |= segment.txns.len() > 0 && (segment.is_closed() || !segment.txns.is_named());
         }
         if is_news && let Err(error) = self.witness_aborted(None) {
-            self.fail(&error, "what was aborted in closed segments is not written down");
+            self.fail(&error, "what was aborted is not written down");
         }
         // A start does without.
         let _ = self.sync_snapshots();
@@ -84,18 +84,22 @@ impl Log {
         Ok(())
     }
 
-    /// Writes down what was aborted in closed segments, and in one that may take the place of others.
+    /// Writes down what was aborted in closed segments and in one that may take the place of others, and that something was in
+    /// the active one.
     pub(crate) fn witness_aborted(&self, coming: Option<&Segment>) -> io::Result<()> {
         let _one_at_a_time = self.witness.lock();
         let segments = self.segments.load_full();
-        let mut witness = Witness::of(segments.iter().filter(|one| one.is_closed()).map(|one| &**one));
+        let mut witness = Witness::of(segments.iter().map(|one| &**one));
         if let Some(segment) = coming {
             witness = witness.or(segment.base_offset, segment.txns.sum(segment.base_offset));
         }
         if self.is_deleted() {
             return Ok(());
         }
-        witness.write(&*self.home.disk, &self.home.dir)
+        witness.write(&*self.home.disk, &self.home.dir)?;
+        let named = segments.iter().filter(|one| witness.names(one.base_offset));
+        named.for_each(|one| one.txns.note_named());
+        Ok(())
     }
 
     /// Makes the snapshots of producers stable. One that cannot be is none any more: what is on the disk of it nobody knows, and

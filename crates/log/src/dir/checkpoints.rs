@@ -66,14 +66,8 @@ pub(crate) fn says_closed(recovery_point: Option<i64>, high_watermark: Option<i6
 
 /// Whether the file of the recovery points in `dir` was there and held something legible, be it that no log has one yet.
 /// `read`: what was read of it.
-pub(crate) fn is_legible(disk: &dyn Disk, dir: &Path, read: Option<&OffsetCheckpoint>) -> io::Result<bool> {
+fn is_legible(disk: &dyn Disk, dir: &Path, read: Option<&OffsetCheckpoint>) -> io::Result<bool> {
     Ok(read.is_some() && says_something(disk, &dir.join(RECOVERY_POINT_FILE))?)
-}
-
-/// Whether it is known up to where a partition was synced. A start that follows no orderly stop finds young partitions
-/// that no checkpoint names yet; after an orderly stop one that is not named came from elsewhere.
-pub(crate) fn is_known(recovery_point: Option<i64>, legible: bool, clean: bool) -> bool {
-    recovery_point.is_some() || legible && !clean
 }
 
 impl Checkpoints {
@@ -101,12 +95,14 @@ impl Checkpoints {
     }
 
     /// Takes over what `from` says of one partition, except its high watermark unless it was `closed` in order: without
-    /// one it does not count as such at the next start.
+    /// one it does not count as such at the next start. Without a recovery point it does not either, and the high watermark
+    /// is a witness then.
     pub(super) fn carry(&mut self, from: &Self, topic: &str, partition: i32, closed: bool) {
+        let keeps_watermark = closed || !from.know(topic, partition);
         let pairs = [
             (&mut self.recovery, Some(&from.recovery)),
             (&mut self.log_start, Some(&from.log_start)),
-            (&mut self.high_watermark, closed.then_some(&from.high_watermark)),
+            (&mut self.high_watermark, keeps_watermark.then_some(&from.high_watermark)),
         ];
         for (to, from) in pairs {
             if let Some(offset) = from.and_then(|from| from.get(topic, partition)) {
@@ -116,13 +112,9 @@ impl Checkpoints {
     }
 
     /// [`carry`](Self::carry) of a partition that is gone, after a `clean` stop or not. That it had records is said in
-    /// any case; and that nothing of it had been stable, where that is known: the orderly stop of others would leave it
-    /// unknown, and what it had lost to a power cut would count as damage to what had been stable once it is back.
+    /// any case.
     pub(super) fn carry_gone(&mut self, from: &Self, topic: &str, partition: i32, clean: bool) {
         self.carry(from, topic, partition, clean);
-        if from.know(topic, partition, clean) && self.recovery.get(topic, partition).is_none() {
-            self.recovery.set(topic, partition, 0);
-        }
         let end = from.known_end(topic, partition);
         if end > 0 && self.known_end(topic, partition) == 0 {
             self.high_watermark.set(topic, partition, end);
@@ -141,9 +133,10 @@ impl Checkpoints {
         says_closed(self.recovery.get(topic, partition), self.high_watermark.get(topic, partition))
     }
 
-    /// Whether it is [known](is_known) up to where a partition was synced.
-    pub(super) fn know(&self, topic: &str, partition: i32, clean: bool) -> bool {
-        is_known(self.recovery.get(topic, partition), self.legible, clean)
+    /// Whether it is known up to where a partition was synced. One that is made is named before it takes a record, and one of
+    /// which that is not known is not named until it is stable: what is not named came from elsewhere, or could not be opened.
+    pub(super) fn know(&self, topic: &str, partition: i32) -> bool {
+        self.recovery.get(topic, partition).is_some()
     }
 
     /// The offset the partition had reached for certain.
@@ -223,6 +216,19 @@ impl LogDir {
         let mut due: Vec<_> =
             self.unnoted.names().iter().filter_map(|(topic, at)| self.entry(topic, *at)).collect();
         due.retain(|entry| entry.log.is_unnoted());
+        self.note_points(due)
+    }
+
+    /// Names these logs before anything is appended to them: of one that no checkpoint names nobody knows what was stable, and
+    /// of one that is compacted which holes are losses. Where that cannot be written, it is so until the next checkpoint.
+    pub(super) fn name(&self, made: &[Arc<Entry>]) {
+        let unnamed: Vec<_> = made.iter().filter(|entry| self.is_unnamed(entry)).cloned().collect();
+        if !unnamed.is_empty() {
+            let _ = self.note_points(unnamed);
+        }
+    }
+
+    fn note_points(&self, mut due: Vec<Arc<Entry>>) -> io::Result<()> {
         self.make_evident(due.clone());
         let mut written = self.written.lock();
         // Should it fail, nobody knows what has landed.
@@ -259,12 +265,12 @@ impl LogDir {
         self.unnoted.keep(|topic, partition| self.get(topic, partition).is_some_and(|log| log.is_unnoted()));
     }
 
-    /// Makes sure that the checkpoints name the compacted logs before anything is appended to them: whoever made one
-    /// may have died before it wrote that, and a hole in a log that is not named is taken for compaction's. Where one
+    /// Makes sure that the checkpoints name all logs before anything is appended to them: whoever made one
+    /// may have died before it wrote that, and of a log that is not named nobody knows what was stable. Where one
     /// cannot be made stable first, or nothing be written, that is so until the next checkpoint.
-    pub(super) fn name_compacted(&self) {
+    pub(super) fn name_all(&self) {
         let mut young = self.entries();
-        young.retain(|entry| entry.log.config().cleanup_compact && self.is_unnamed(entry));
+        young.retain(|entry| self.is_unnamed(entry));
         let is_stable = |entry: &Arc<Entry>| entry.round(Log::sync).is_none_or(|answer| answer.is_ok());
         if !young.is_empty()
             && parallel::map(&young, self.threads, is_stable).into_iter().all(|stable| stable)

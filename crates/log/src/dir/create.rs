@@ -115,11 +115,12 @@ impl LogDir {
             .inspect_err(|error| self.note(&self.path, error))
             .map_err(CreateError::at(&self.path))?;
         let (mut first_error, mut damaged) = (None, false);
-        let mut table = self.table.write();
+        let (mut table, mut named) = (self.table.write(), Vec::new());
         for (partition, log) in missing.into_iter().zip(made) {
             match log {
                 Ok(entry) => {
                     damaged |= entry.log.known_damage() > 0;
+                    named.push(Arc::clone(&entry));
                     table.insert(topic, partition, entry);
                     // From now on the log itself says it, which no checkpoint was without meanwhile.
                     self.carried.lock().forget(topic, partition);
@@ -130,11 +131,7 @@ impl LogDir {
             }
         }
         drop(table);
-        if settings.log.cleanup_compact {
-            // From its first record on a hole past the recovery point is known to be a loss. Where this cannot be written,
-            // it is not known until the next checkpoint.
-            let _ = self.write_checkpoints();
-        }
+        self.name(&named);
         if damaged {
             self.note_damage();
         }

@@ -52,7 +52,6 @@ impl Evidence {
         is_open: impl Fn(&str, i32) -> bool,
     ) -> Self {
         let mut checkpoints = Checkpoints {
-            legible: self.checkpoints.legible,
             recovery_is_certain: self.checkpoints.recovery_is_certain,
             starts_are_certain: self.checkpoints.starts_are_certain,
             watermarks_are_certain: self.checkpoints.watermarks_are_certain,

@@ -71,7 +71,7 @@ use pagewire_disk::{DirLock, Disk, MetaProperties};
 use parking_lot::{Mutex, RwLock};
 use uuid::Uuid;
 
-pub(crate) use checkpoints::{is_known, is_legible, says_closed};
+pub(crate) use checkpoints::says_closed;
 pub(crate) use claim::{Claim, Holder};
 pub use clean::{CleaningReport, Dirty, Uncleanable};
 pub use close::CloseReport;

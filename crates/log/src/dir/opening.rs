@@ -87,7 +87,7 @@ impl Opening<'_> {
         settings: &PartitionSettings,
         notices: &mut Vec<Notice>,
     ) -> Result<(Arc<Entry>, RecoveryReport), LogError> {
-        let Evidence { checkpoints, noted, clean, others_wrote, .. } = self.evidence;
+        let Evidence { checkpoints, noted, others_wrote, .. } = self.evidence;
         if *others_wrote {
             // It could not be forgotten with the others.
             rewritten::forget(self.disk.as_ref(), path)?;
@@ -107,10 +107,7 @@ impl Opening<'_> {
             .noted_with(self.unnoted)
             .compacted(compacted)
             .whole_since(whole_from)
-            .witnessed(
-                checkpoints.know(topic, partition, *clean),
-                checkpoints.high_watermark.get(topic, partition),
-            )
+            .witnessed(checkpoints.know(topic, partition), checkpoints.high_watermark.get(topic, partition))
             .certain_recovery(checkpoints.recovery_is_certain)
             .certain_watermark(checkpoints.watermarks_are_certain)
             .metered(self.checked)

@@ -11,7 +11,8 @@
 //! it. So the files know every transaction that was aborted below it, as long as all of them can be believed; where they
 //! cannot, or what is lost reaches past it, nobody knows what was lost. Whatever P writes after that begins a new
 //! transaction: no marker decides on what lies on both sides of a loss. So an entry of an ABORT that came after a start
-//! in doubt says nothing of what lies before the loss.
+//! in doubt says nothing of what lies before the loss. What could not be believed at one start is written anew by it, without
+//! what it could not know: that it was in doubt for good is [remembered](crate::txns::undecided).
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -20,13 +21,14 @@ use pagewire_record::ControlType;
 
 use crate::open::txn_files::TxnFiles;
 use crate::producers::ProducerTable;
+use crate::txns::undecided::Doubt;
 
 /// See the module.
 #[derive(Debug, Default)]
 pub(crate) struct Doubts {
-    /// Of producers without a marker since: the offsets, and whether all that was aborted among what is lost is known.
-    pending: HashMap<i64, Vec<(Range<i64>, bool)>>,
-    lasting: Vec<Range<i64>>,
+    /// Of producers without a marker since.
+    pending: HashMap<i64, Vec<Doubt>>,
+    lasting: Vec<Doubt>,
 }
 
 impl Doubts {
@@ -38,7 +40,8 @@ impl Doubts {
                 Some(marker) if marker >= offsets.end => continue,
                 Some(_) => {}
                 None => {
-                    let doubt = (first_offset..offsets.end, files.know_all_below(offsets.end));
+                    let offsets = first_offset..offsets.end;
+                    let doubt = Doubt { all_known: files.know_all(&offsets), offsets };
                     self.pending.entry(producer_id).or_default().push(doubt);
                 }
             }
@@ -55,13 +58,11 @@ impl Doubts {
             // Of a later time: what it decides is not known.
             _ => false,
         };
-        let lasting = pending.into_iter().filter(|(_, all_known)| !(ends && *all_known));
-        self.lasting.extend(lasting.map(|(offsets, _)| offsets));
+        self.lasting.extend(pending.into_iter().filter(|doubt| !(ends && doubt.all_known)));
     }
 
-    /// The offsets of those that stay in doubt.
-    pub(crate) fn end(self) -> Vec<Range<i64>> {
-        let pending = self.pending.into_values().flatten().map(|(offsets, _)| offsets);
-        self.lasting.into_iter().chain(pending).collect()
+    /// Those that stay in doubt.
+    pub(crate) fn end(self) -> Vec<Doubt> {
+        self.lasting.into_iter().chain(self.pending.into_values().flatten()).collect()
     }
 }

@@ -122,24 +122,20 @@ pub(crate) fn open(
         doomed: Mutex::default(),
         placing: Mutex::default(),
     };
-    log.know_what_is_stable(&mut report);
+    log.know_what_is_stable()?;
     Ok((log, report))
 }
 
 impl Log {
     /// Makes all of it stable if nobody knows up to where it is. A checkpoint would say 0 of it, as of a log of which nothing is
-    /// stable, and the next start cut what this one kept.
-    fn know_what_is_stable(&self, report: &mut RecoveryReport) {
+    /// stable, and the next start cut what this one kept. So where that fails the log is not open, and no checkpoint names it.
+    fn know_what_is_stable(&self) -> Result<(), LogError> {
         let Marks { recovery_point, log_end, .. } = self.marks.load();
-        if !self.home.recovery_known()
-            && !self.home.is_rehearsed()
-            && recovery_point < log_end
-            && let Err(error) = self.sync()
-        {
-            let dir = self.home.dir.display();
-            report
-                .note(format!("{dir}: nobody knows how far it is stable, and it cannot be made so: {error}"));
+        if self.home.recovery_known() || self.home.is_rehearsed() || recovery_point == log_end {
+            return Ok(());
         }
+        let unstable = |error| LogError::Unstable { path: self.home.dir.clone(), error };
+        self.sync().map(drop).map_err(unstable)
     }
 }
 

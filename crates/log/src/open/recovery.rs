@@ -220,7 +220,7 @@ impl Recovered {
         Ok(Some(base))
     }
 
-    /// Indexes without a segment go, but for those that tell of a hole past the recovery point.
+    /// Indexes without a segment go, but for those that tell of a hole past a recovery point that is known.
     fn drop_orphans(
         &self,
         home: &Home,
@@ -232,7 +232,8 @@ impl Recovered {
         let began_there = |base: i64| self.segments.iter().any(|segment| segment.base_offset == base);
         for orphan in listing.orphans.iter().filter(|orphan| !began_there(orphan.base)) {
             let goes_on = self.segments.last().is_some_and(|last| last.base_offset >= orphan.upto);
-            if depth.was_stable(orphan.base) || !goes_on || !orphan.tells() {
+            let is_told = depth.is_known() && depth.was_stable(orphan.base);
+            if is_told || !goes_on || !orphan.tells() {
                 let removed = home.remove_leftover(&orphan.path);
                 report.leftovers.add(removed.map_err(LogError::at(&orphan.path))?);
             }

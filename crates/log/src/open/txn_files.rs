@@ -8,6 +8,7 @@
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::{self, ErrorKind};
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -23,7 +24,7 @@ use crate::scan::Found;
 use crate::segment::{Segment, names};
 use crate::txns;
 use crate::txns::index::AbortedTxn;
-use crate::txns::undecided::{self, Undecided};
+use crate::txns::undecided::{self, Remembered, Undecided};
 use crate::txns::witness::Witness;
 
 /// By base offset of their segment.
@@ -46,8 +47,8 @@ pub(crate) struct TxnFiles {
     stable_below: i64,
     /// Markers and first offsets of what is believed, by producer, the earliest first.
     by_producer: OnceCell<HashMap<i64, Vec<(i64, i64)>>>,
-    /// It is written down where transactions are in doubt.
-    undecided: bool,
+    /// Where transactions were in doubt at the start before.
+    remembered: Remembered,
 }
 
 impl TxnFiles {
@@ -94,7 +95,7 @@ impl TxnFiles {
         Ok(files)
     }
 
-    /// Holds the files of segments that are not looked at against what was written about them.
+    /// Holds the files against what was written about them: those of segments that are looked at may have more.
     fn hear(&mut self, place: &Place<'_>, report: &mut RecoveryReport) -> Result<(), LogError> {
         if !place.listing.witness {
             return Ok(());
@@ -114,11 +115,13 @@ impl TxnFiles {
         }
         let Some(witness) = &self.witness else { return Ok(()) };
         let looked_at = place.looks.first().map_or(i64::MAX, |look| look.base_offset);
-        let said = place.segments.iter().map(|segment| segment.base_offset).filter(|base| *base < looked_at);
-        let wrong: Vec<i64> = said
-            .filter(|base| !self.damaged.contains(base))
-            .filter(|base| !witness.allows(*base, self.believed.get(base).map_or(&[], Vec::as_slice)))
-            .collect();
+        let allows = |base: i64| {
+            let entries = self.believed.get(&base).map_or(&[][..], Vec::as_slice);
+            // What is looked at may have grown since.
+            if base < looked_at { witness.allows(base, entries) } else { witness.begins(base, entries) }
+        };
+        let said = place.segments.iter().map(|segment| segment.base_offset);
+        let wrong: Vec<i64> = said.filter(|base| !self.damaged.contains(base) && !allows(*base)).collect();
         for base in wrong {
             let path = place.home.path(base, names::TXN_INDEX);
             report.note(format!("{}: entries are missing", path.display()));
@@ -134,14 +137,18 @@ impl TxnFiles {
             return Ok(());
         }
         let path = place.home.dir.join(undecided::FILE);
-        self.undecided = true;
         match Undecided::read(&*place.home.disk, &place.home.dir) {
-            Ok(firsts) => firsts.into_iter().flatten().for_each(|first| self.replay_at(first)),
+            Ok(parts) => {
+                let parts = parts.unwrap_or_default();
+                parts.iter().for_each(|part| self.replay_at(part.offsets.start));
+                self.remembered = Remembered::Parts(parts);
+            }
             Err(error) if error.kind() == ErrorKind::InvalidData => {
                 report.note(format!(
                     "{}: {error}; the whole log is looked at for transactions in doubt",
                     path.display()
                 ));
+                self.remembered = Remembered::Everything;
                 self.replay_at(first_base(place));
             }
             Err(error) => return Err(LogError::at(path)(error)),
@@ -215,12 +222,13 @@ impl TxnFiles {
         let has = |(_, entries): (&i64, &Vec<AbortedTxn>)| {
             entries.binary_search_by_key(&offset, |entry| entry.last_offset).is_ok()
         };
-        !self.undecided && file.is_some_and(has)
+        self.remembered == Remembered::Nothing && file.is_some_and(has)
     }
 
-    /// Whether the files know every marker below `offset` that aborted something.
-    pub(crate) fn know_all_below(&self, offset: i64) -> bool {
-        !self.mute && offset <= self.stable_below
+    /// Whether the files know every marker among these offsets, of a transaction and of what is lost behind it, that aborted
+    /// something. A start before may have known better.
+    pub(crate) fn know_all(&self, offsets: &Range<i64>) -> bool {
+        !self.mute && offsets.end <= self.stable_below && !self.remembered.is_for_good(offsets.start)
     }
 
     /// There is more in `segment` than could be replayed.
@@ -231,7 +239,7 @@ impl TxnFiles {
 
     /// Writes down where transactions are in doubt, or that none is any more.
     pub(crate) fn tell_doubts(&self, place: &Place<'_>, found: &Undecided) -> Result<(), LogError> {
-        if *found == Undecided::default() && !self.undecided {
+        if *found == Undecided::default() && self.remembered == Remembered::Nothing {
             return Ok(());
         }
         let path = place.home.dir.join(undecided::FILE);
@@ -266,6 +274,9 @@ impl TxnFiles {
             let (rewritten, looked) =
                 (damaged || entries != before, place.looks.iter().any(|look| look.base_offset == base));
             segment.txns.set(&entries, rewritten || !looked);
+            if !rewritten && self.witness.as_ref().is_some_and(|witness| witness.names(base)) {
+                segment.txns.note_named();
+            }
             newest = entries.last().map_or(newest, |entry| entry.last_offset);
             if rewritten {
                 let path = place.home.path(base, names::TXN_INDEX);
@@ -273,12 +284,16 @@ impl TxnFiles {
                 report.rebuilt.push(path);
             }
         }
-        let closed = place.segments.iter().rev().skip(1).rev();
-        let witness = Witness::of(closed.map(|segment| &**segment));
+        let witness = Witness::of(place.segments.iter().map(|segment| &**segment));
         if self.no_witness || self.witness.unwrap_or_default() != witness {
             let path = place.home.dir.join(txns::witness::FILE);
             witness.write(&*place.home.disk, &place.home.dir).map_err(LogError::at(path))?;
         }
+        place
+            .segments
+            .iter()
+            .filter(|one| witness.names(one.base_offset))
+            .for_each(|one| one.txns.note_named());
         Ok(newest)
     }
 }

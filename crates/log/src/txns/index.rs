@@ -14,7 +14,7 @@
 
 use std::io::{self, ErrorKind};
 use std::path::Path;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use pagewire_disk::{Disk, DiskFile, OpenMode, read_small};
@@ -151,6 +151,16 @@ pub(crate) fn sum(base: i64, entries: &[AbortedTxn]) -> u32 {
     if entries.is_empty() { 0 } else { sum_of(base, crc32c::crc32c(&encode(entries))) }
 }
 
+/// The same of the first none, the first one, the first two and so on.
+pub(crate) fn sums(base: i64, entries: &[AbortedTxn]) -> impl Iterator<Item = u32> {
+    let mut crc = crc32c::crc32c(&[]);
+    let grown = entries.iter().map(move |entry| {
+        crc = crc32c::crc32c_append(crc, &entry.to_bytes());
+        sum_of(base, crc)
+    });
+    std::iter::once(0).chain(grown)
+}
+
 fn sum_of(base: i64, crc: u32) -> u32 {
     crc32c::crc32c_append(crc, &base.to_be_bytes())
 }
@@ -164,6 +174,10 @@ pub(crate) struct TxnIndex {
     /// CRC-32C of the entries, and with the one that is written but not published.
     crc: AtomicU32,
     next_crc: AtomicU32,
+    /// CRC-32C of the first entry.
+    first_crc: AtomicU32,
+    /// It is written down that there is one.
+    named: AtomicBool,
     slot: OnceLock<Arc<Slot>>,
 }
 
@@ -178,6 +192,8 @@ impl TxnIndex {
     pub(crate) fn set(&self, entries: &[AbortedTxn], stable: bool) {
         let count = u32::try_from(entries.len()).unwrap_or(u32::MAX);
         self.crc.store(crc32c::crc32c(&encode(entries)), Ordering::Relaxed);
+        let first = entries.first().map_or(0, |first| crc32c::crc32c(&first.to_bytes()));
+        self.first_crc.store(first, Ordering::Relaxed);
         self.entries.store(count, Ordering::Release);
         self.synced.store(if stable { count } else { 0 }, Ordering::Release);
     }
@@ -188,6 +204,22 @@ impl TxnIndex {
             0 => 0,
             _ => sum_of(base, self.crc.load(Ordering::Relaxed)),
         }
+    }
+
+    /// [`sum`](Self::sum) of the first entry alone; 0 unless it is stable.
+    pub(crate) fn sum_of_first(&self, base: i64) -> u32 {
+        let is_stable = self.is_named() || self.synced.load(Ordering::Acquire) > 0;
+        if is_stable && self.len() > 0 { sum_of(base, self.first_crc.load(Ordering::Relaxed)) } else { 0 }
+    }
+
+    /// Whether it is written down that there is an entry.
+    pub(crate) fn is_named(&self) -> bool {
+        self.named.load(Ordering::Acquire)
+    }
+
+    /// It is.
+    pub(crate) fn note_named(&self) {
+        self.named.store(true, Ordering::Release);
     }
 }
 
@@ -211,7 +243,11 @@ impl Segment {
 
     /// The marker of the entry last written is in the log. Before the marks say so.
     pub(crate) fn publish_aborted(&self) {
-        self.txns.crc.store(self.txns.next_crc.load(Ordering::Relaxed), Ordering::Relaxed);
+        let crc = self.txns.next_crc.load(Ordering::Relaxed);
+        if self.txns.len() == 0 {
+            self.txns.first_crc.store(crc, Ordering::Relaxed);
+        }
+        self.txns.crc.store(crc, Ordering::Relaxed);
         self.txns.entries.fetch_add(1, Ordering::AcqRel);
     }
 

@@ -5,26 +5,67 @@
 //!   └───────── refused to readers of committed records ───────────────────┘  compaction does not come here
 //! ```
 //!
-//! `pagewire-undecided`, [a line for each of them](lines) with the first offset and how many transactions it is of, is in a
-//! partition's directory as long as there are any. It is a place to look at: the next start replays the transactions from
-//! there, and comes to the same, or to none if what was lost is back. One that says nothing asks for a look at the whole log.
+//! `pagewire-undecided`, [a line for each of them](lines), is in a partition's directory as long as there are any: the first
+//! offset; of how many transactions it is, how many offsets it has, and 1 if a COMMIT behind may still settle them, else 0. It is
+//! a place to look at: the next start replays the transactions from there, and comes to the same, or to none if what was lost is
+//! back. Why a COMMIT does not settle them (an index that was missing or damaged, and is whole since it was written anew) is
+//! known to the start that was in doubt first, and to the later ones by this alone.
+//!
+//! One that says nothing asks for a look at the whole log, and no COMMIT settles what that finds.
 
 use std::io;
 use std::ops::Range;
 use std::path::Path;
 
-use pagewire_disk::Disk;
+use pagewire_disk::{Disk, OpenMode};
 
 use crate::lines::{self, Line};
 
 /// The file's name.
 pub(crate) const FILE: &str = "pagewire-undecided";
+/// In the place of a number of offsets: too many to be told.
+const ENDLESS: u32 = u32::MAX;
 
-/// Offsets from the first record of a transaction to where the log goes on behind what is lost.
+/// A transaction: offsets from its first record to where the log goes on behind what is lost.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Doubt {
+    pub(crate) offsets: Range<i64>,
+    /// All that was aborted among what is lost is known, so a COMMIT behind settles it.
+    pub(crate) all_known: bool,
+}
+
+/// Of transactions that overlap.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Part {
     offsets: Range<i64>,
     transactions: u32,
+    /// Of all of them.
+    all_known: bool,
+}
+
+/// What the start before wrote down.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) enum Remembered {
+    /// Nothing was in doubt.
+    #[default]
+    Nothing,
+    /// The file says nothing: whatever is in doubt stays so.
+    Everything,
+    /// These were.
+    Parts(Vec<Doubt>),
+}
+
+impl Remembered {
+    /// Whether no COMMIT settles a transaction that began at `first_offset`.
+    pub(crate) fn is_for_good(&self, first_offset: i64) -> bool {
+        match self {
+            Self::Nothing => false,
+            Self::Everything => true,
+            Self::Parts(parts) => {
+                parts.iter().any(|part| !part.all_known && part.offsets.contains(&first_offset))
+            }
+        }
+    }
 }
 
 /// See the module. In rising order, and no two overlap.
@@ -32,17 +73,18 @@ struct Part {
 pub(crate) struct Undecided(Box<[Part]>);
 
 impl Undecided {
-    /// Of transactions with these offsets, in any order.
-    pub(crate) fn of(mut transactions: Vec<Range<i64>>) -> Self {
-        transactions.sort_unstable_by_key(|offsets| offsets.start);
+    /// Of these transactions, in any order.
+    pub(crate) fn of(mut transactions: Vec<Doubt>) -> Self {
+        transactions.sort_unstable_by_key(|doubt| doubt.offsets.start);
         let mut parts: Vec<Part> = Vec::new();
-        for offsets in transactions {
+        for Doubt { offsets, all_known } in transactions {
             match parts.last_mut().filter(|last| offsets.start < last.offsets.end) {
                 Some(last) => {
                     last.offsets.end = last.offsets.end.max(offsets.end);
                     last.transactions += 1;
+                    last.all_known &= all_known;
                 }
-                None => parts.push(Part { offsets, transactions: 1 }),
+                None => parts.push(Part { offsets, transactions: 1, all_known }),
             }
         }
         Self(parts.into())
@@ -58,10 +100,10 @@ impl Undecided {
         self.0.get(self.0.partition_point(|part| part.offsets.end <= offset)).map(|part| &part.offsets)
     }
 
-    /// First offsets, as the file in `dir` has them; `None` without one. `InvalidData`: it says nothing.
-    pub(crate) fn read(disk: &dyn Disk, dir: &Path) -> io::Result<Option<Vec<i64>>> {
-        let lines = lines::read::<1>(disk, &dir.join(FILE))?;
-        Ok(lines.map(|lines| lines.into_iter().map(|(first, _)| first).collect()))
+    /// What the file in `dir` says; `None` without one. `InvalidData`: it says nothing.
+    pub(crate) fn read(disk: &dyn Disk, dir: &Path) -> io::Result<Option<Vec<Doubt>>> {
+        let lines = lines::read(disk, &dir.join(FILE))?;
+        Ok(lines.map(|lines| lines.into_iter().map(doubt).collect()))
     }
 
     /// Writes the file, durably; none if there is nothing to say.
@@ -74,9 +116,28 @@ impl Undecided {
         (!self.0.is_empty()).then(|| lines::encode(&self.lines()))
     }
 
-    fn lines(&self) -> Vec<Line<1>> {
-        self.0.iter().map(|part| (part.offsets.start, [part.transactions])).collect()
+    fn lines(&self) -> Vec<Line<3>> {
+        self.0.iter().map(line).collect()
     }
+}
+
+fn line(part: &Part) -> Line<3> {
+    let count = part.offsets.end.saturating_sub(part.offsets.start);
+    let count = u32::try_from(count).unwrap_or(ENDLESS);
+    (part.offsets.start, [part.transactions, count, u32::from(part.all_known)])
+}
+
+fn doubt((first, [_, count, all_known]): Line<3>) -> Doubt {
+    let end = if count == ENDLESS { i64::MAX } else { first.saturating_add(i64::from(count)) };
+    Doubt { offsets: first..end, all_known: all_known == 1 }
+}
+
+/// Lets the next start look at the whole log in the partition's directory `dir` for transactions in doubt, and leave in doubt
+/// what it finds. Where it was known and is lost what is.
+pub fn doubt_decided(disk: &dyn Disk, dir: &Path) -> io::Result<()> {
+    let file = disk.open(&dir.join(FILE), OpenMode::Create)?;
+    file.set_len(0)?;
+    file.sync_data()
 }
 
 #[cfg(test)]
@@ -85,9 +146,17 @@ mod tests {
 
     use super::*;
 
+    fn known(offsets: Range<i64>) -> Doubt {
+        Doubt { offsets, all_known: true }
+    }
+
+    fn unknown(offsets: Range<i64>) -> Doubt {
+        Doubt { offsets, all_known: false }
+    }
+
     #[test]
     fn transactions_that_overlap_are_one_part_and_those_that_touch_are_not() {
-        let undecided = Undecided::of(vec![40..50, 10..20, 15..17, 20..22, 19..20]);
+        let undecided = Undecided::of([40..50, 10..20, 15..17, 20..22, 19..20].map(known).to_vec());
         assert_eq!(undecided.iter().cloned().collect::<Vec<_>>(), [10..20, 20..22, 40..50]);
         assert_eq!(undecided.from(5), Some(&(10..20)));
         assert_eq!(undecided.from(20), Some(&(20..22)));
@@ -99,9 +168,26 @@ mod tests {
         let (disk, dir) = (MemoryDisk::new(), Path::new("/d"));
         disk.create_dir_all(dir).expect("a directory");
         assert_eq!(Undecided::read(&disk, dir).expect("none"), None);
-        Undecided::of(vec![40..50, 10..20]).write(&disk, dir).expect("written");
-        assert_eq!(Undecided::read(&disk, dir).expect("read"), Some(vec![10, 40]));
+        let long = 60..i64::MAX;
+        let doubts = vec![unknown(40..50), known(10..20), known(48..55), unknown(long.clone())];
+        Undecided::of(doubts).write(&disk, dir).expect("written");
+        let read = Undecided::read(&disk, dir).expect("read");
+        assert_eq!(read, Some(vec![known(10..20), unknown(40..55), unknown(long)]));
         Undecided::default().write(&disk, dir).expect("removed");
         assert!(!disk.exists(&dir.join(FILE)).expect("seen"));
+    }
+
+    #[test]
+    fn a_file_that_says_nothing_leaves_in_doubt_whatever_is_and_one_that_does_what_it_says() {
+        let (disk, dir) = (MemoryDisk::new(), Path::new("/d"));
+        disk.create_dir_all(dir).expect("a directory");
+        doubt_decided(&disk, dir).expect("written");
+        assert_eq!(Undecided::read(&disk, dir).expect_err("nothing").kind(), io::ErrorKind::InvalidData);
+        assert!(Remembered::Everything.is_for_good(7) && !Remembered::Nothing.is_for_good(7));
+        let parts = Remembered::Parts(vec![known(10..20), unknown(40..55)]);
+        assert_eq!(
+            [15, 39, 40, 54, 55].map(|first| parts.is_for_good(first)),
+            [false, false, true, true, false]
+        );
     }
 }

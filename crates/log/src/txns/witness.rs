@@ -1,9 +1,10 @@
-//! What the indexes of aborted transactions of closed segments were, for a segment without such transactions has no
-//! index: a lost one looks like none, and one that was cut between two entries like a shorter one.
+//! What the indexes of aborted transactions were, for a segment without such transactions has no index: a lost one looks
+//! like none, and one that was cut between two entries like a shorter one.
 //!
-//! `pagewire-aborted`, [a sum for a segment](lines), is in a partition's directory once a closed segment has aborted
-//! transactions. A segment that is named must have one of the sums that it is named with; of one that is not named
-//! nothing is said. So retention need not write it, and compaction does before its segment counts. A file that says
+//! `pagewire-aborted`, [a sum for a segment](lines), is in a partition's directory once a segment has aborted transactions
+//! that are stable. A segment that is named must have one of the sums that it is named with; of one that is not named
+//! nothing is said. The active one is named with the sum of its first entry, once for all that follow, and with that of all
+//! when it is closed. So retention need not write the file, and compaction does before its segment counts. A file that says
 //! nothing, as import leaves it, asks for a look at the whole log.
 
 use std::io;
@@ -25,8 +26,12 @@ pub(crate) struct Witness(Vec<Line<1>>);
 
 impl Witness {
     /// What is to be said of these segments.
-    pub(crate) fn of<'s>(closed: impl Iterator<Item = &'s Segment>) -> Self {
-        let lines = closed.map(|segment| (segment.base_offset, [segment.txns.sum(segment.base_offset)]));
+    pub(crate) fn of<'s>(segments: impl Iterator<Item = &'s Segment>) -> Self {
+        let sum = |segment: &Segment| {
+            let (txns, base) = (&segment.txns, segment.base_offset);
+            if segment.is_closed() { txns.sum(base) } else { txns.sum_of_first(base) }
+        };
+        let lines = segments.map(|segment| (segment.base_offset, [sum(segment)]));
         Self(lines.filter(|(_, sum)| *sum != [0]).collect())
     }
 
@@ -41,6 +46,18 @@ impl Witness {
         let sum = txns::index::sum(base, entries);
         let mut named = self.0.iter().filter(|(named, _)| *named == base).peekable();
         named.peek().is_none() || named.any(|(_, named)| *named == [sum])
+    }
+
+    /// Whether these can be the entries of the segment at `base`, which may have got more since.
+    pub(crate) fn begins(&self, base: i64, entries: &[AbortedTxn]) -> bool {
+        let named: Vec<u32> =
+            self.0.iter().filter(|(named, _)| *named == base).map(|(_, [sum])| *sum).collect();
+        named.is_empty() || txns::index::sums(base, entries).any(|sum| named.contains(&sum))
+    }
+
+    /// Whether something is said of the segment at `base`.
+    pub(crate) fn names(&self, base: i64) -> bool {
+        self.0.iter().any(|(named, _)| *named == base)
     }
 
     /// Reads the file in `dir`; `None` without one. `InvalidData`: it says nothing.
@@ -85,5 +102,9 @@ mod tests {
         assert!(witness.allows(0, &two) && !witness.allows(0, &one) && !witness.allows(0, &[]));
         assert!(witness.allows(5, &one) && witness.allows(5, &[]) && !witness.allows(5, &two));
         assert!(witness.allows(7, &one), "it is not named");
+        let growing = Witness::default().or(0, txns::index::sum(0, &one));
+        assert!(growing.begins(0, &one) && growing.begins(0, &two) && !growing.allows(0, &two));
+        assert!(!growing.begins(0, &[]) && !growing.begins(0, &[entry(9)]), "it had another first one");
+        assert!(witness.begins(5, &[]) && growing.begins(5, &[]), "it may have none; it is not named");
     }
 }

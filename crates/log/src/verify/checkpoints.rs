@@ -13,8 +13,7 @@ use super::job::Job;
 use super::partition::{Compaction, Known};
 use super::small_file_trouble;
 use crate::dir::{
-    Notice, Read, SUMS_FILE, Sums, Suspicion, VOUCHED_FILE, is_known, is_legible, partition_dir, says_closed,
-    vouched_for,
+    Notice, Read, SUMS_FILE, Sums, Suspicion, VOUCHED_FILE, partition_dir, says_closed, vouched_for,
 };
 
 /// Topics that every broker compacts.
@@ -38,7 +37,6 @@ pub(super) struct Checkpoints {
     cleaner_is_kafkas: bool,
     /// Somebody else may have compacted some.
     others_wrote: Option<Suspicion>,
-    recovery_is_legible: bool,
     recovery_is_certain: bool,
     watermarks_are_certain: bool,
     starts_are_certain: bool,
@@ -87,8 +85,6 @@ impl Checkpoints {
         let kafka_stopped = !live && !cleaner.lost && CleanMark::is_anothers(disk, dir).unwrap_or(false);
         let vouched = there(VOUCHED_FILE).then(|| read(VOUCHED_FILE).content.unwrap_or_default());
         Self {
-            // An error of the disk keeps the start from being one.
-            recovery_is_legible: is_legible(disk, dir, recovery.content.as_ref()).unwrap_or(false),
             recovery_is_certain: recovery.certain,
             recovery: recovery.content.unwrap_or_default(),
             starts_are_certain: starts.certain,
@@ -124,7 +120,7 @@ impl Checkpoints {
             recovery_point,
             log_start: self.log_start.get(topic, partition),
             high_watermark,
-            has_recovery_point: is_known(recovery_point, self.recovery_is_legible, clean),
+            has_recovery_point: recovery_point.is_some(),
             clean: clean && says_closed(recovery_point, high_watermark),
             recovery_is_certain: self.recovery_is_certain,
             watermark_is_certain: self.watermarks_are_certain,

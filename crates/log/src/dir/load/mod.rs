@@ -200,7 +200,7 @@ impl LogDir {
         report: &mut LoadReport,
     ) -> Result<(), LogDirError> {
         self.set_strays_aside(strays, report).map_err(LogDirError::at(&self.path))?;
-        self.name_compacted();
+        self.name_all();
         self.end_cleaning();
         if notes_are_lost || report.loaded.iter().any(|loaded| !loaded.report.damage.is_empty()) {
             self.note_damage();

@@ -13,8 +13,9 @@ fn checkpoints_are_kafkas_and_written_only_when_they_change() {
     let (dir, _) = world.open();
     let log = world.create(&dir, "a-b.c", 0);
     world.create(&dir, "a-b.c", 1);
+    assert_eq!(world.get(RECOVERY_POINT_FILE), "0\n2\na-b.c 0 0\na-b.c 1 0\n");
     append(&log, 9);
-    assert_eq!(dir.write_checkpoints().expect("write"), 2);
+    assert_eq!(dir.write_checkpoints().expect("write"), 1);
     assert_eq!(dir.write_checkpoints().expect("write"), 0);
     assert_eq!(world.get(RECOVERY_POINT_FILE), "0\n2\na-b.c 0 0\na-b.c 1 0\n");
     assert_eq!(world.get(HIGH_WATERMARK_FILE), "0\n2\na-b.c 0 9\na-b.c 1 0\n");
@@ -62,7 +63,13 @@ fn a_missing_checkpoint_costs_a_longer_start_and_no_record() {
         let before = world.get(file);
         world.disk.remove_file(&path(file)).expect("remove");
         let (dir, report) = world.open();
-        assert!(report.notices.is_empty(), "{file}: {:?}", notices(&report));
+        // Of the others it is not certain that they had been there.
+        assert_eq!(
+            report.notices.len(),
+            usize::from(file == RECOVERY_POINT_FILE),
+            "{file}: {:?}",
+            notices(&report)
+        );
         let marks = dir.get("a", 0).expect("open").marks();
         let log_start = i64::from(file != LOG_START_FILE);
         assert_eq!((marks.log_end, marks.high_watermark, marks.log_start), (20, 20, log_start), "{file}");
@@ -100,7 +107,7 @@ fn the_mark_alone_does_not_vouch_for_a_log() {
     assert!(report.clean);
     assert_eq!(log_end(&dir, "a", 0), 3);
     let [loaded] = report.loaded.as_slice() else { panic!("{report:?}") };
-    assert!(loaded.report.cuts.is_empty() && report.notices.is_empty(), "{report:?}");
+    assert!(loaded.report.cuts.is_empty(), "{report:?}");
     let [damage] = loaded.report.damage.as_slice() else { panic!("{report:?}") };
     assert_eq!((damage.from, damage.upto, damage.bytes), (1, 2, batch(1).len() as u64));
 }

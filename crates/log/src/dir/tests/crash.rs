@@ -1,7 +1,7 @@
 //! What a power cut leaves of a whole directory.
 
-use pagewire_disk::ForgettingDisk;
 use pagewire_disk::checkpoint::RECOVERY_POINT_FILE;
+use pagewire_disk::{Call, Errno, Fault, ForgettingDisk, When};
 
 use super::*;
 
@@ -76,10 +76,13 @@ fn a_log_whose_records_were_deleted_survives_a_power_cut_with_its_open_transacti
 
 #[test]
 fn a_log_is_named_before_it_counts_as_compacted() {
-    let (_, world) = forgetting();
+    let (failing, world) = World::failing();
+    let world = world.knows("a", A);
     let (dir, _) = world.open();
+    failing.fail_on("offset-checkpoint", Call::Write, When::Always, Fault::Error(Errno::NOSPC));
     world.create(&dir, "a", 0);
     assert_eq!(world.get(RECOVERY_POINT_FILE), "0\n0\n");
+    failing.heal();
     let mut settings = world.settings("a").expect("known");
     settings.log.cleanup_compact = true;
     dir.set_settings("a", &settings);

@@ -53,21 +53,24 @@ fn opened(world: &World) -> (LogDir, RecoveryReport) {
 }
 
 #[test]
-fn a_check_of_a_log_that_no_checkpoint_names_yet_foretells_what_is_cut() {
-    // The file is there without entries, or is not there.
-    for (checkpoint, end) in [(Some(&b"0\n0\n"[..]), 10), (None, 30)] {
+fn a_check_of_a_log_of_which_nothing_was_stable_foretells_what_is_cut_and_of_one_that_no_checkpoint_names_what_is_not()
+ {
+    // The log is named, the file is there without entries, or is not there.
+    for (checkpoint, end) in [(Some(&b"0\n1\na 0 0\n"[..]), 10), (Some(&b"0\n0\n"[..]), 30), (None, 30)] {
         let world = killed(0, 30);
+        world.disk.remove_file(&path(crate::dir::SUMS_FILE)).expect("no sum speaks against it");
         match checkpoint {
             Some(bytes) => world.put(RECOVERY_POINT_FILE, bytes),
             None => drop(world.disk.remove_file(&path(RECOVERY_POINT_FILE))),
         }
         let file = world.disk.open(&path(LOG), OpenMode::ReadWrite).expect("there");
         file.write_at(len(10) + 66, &[0xff]).expect("damaged");
-        let fate = if checkpoint.is_some() { Fate::Cut { offset: 10 } } else { Fate::Refused };
+        let is_cut = end == 10;
+        let fate = if is_cut { Fate::Cut { offset: 10 } } else { Fate::Refused };
         assert_eq!(of_the_log(&world), [(Severity::Damage, fate)]);
         let (dir, report) = opened(&world);
         assert_eq!(log_end(&dir, "a", 0), end, "{report:?}");
-        assert_eq!(report.cuts.len(), usize::from(checkpoint.is_some()), "{report:?}");
+        assert_eq!(report.cuts.len(), usize::from(is_cut), "{report:?}");
     }
 }
 

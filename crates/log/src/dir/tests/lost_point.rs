@@ -1,6 +1,7 @@
 //! Nobody knows the recovery point: where the log ends, and which offset is the next.
 
 use pagewire_disk::checkpoint::{HIGH_WATERMARK_FILE, RECOVERY_POINT_FILE};
+use pagewire_disk::{Call, Errno, Fault, When};
 
 use super::*;
 use crate::RecoveryReport;
@@ -160,4 +161,83 @@ fn a_torn_end_is_cut_wherever_it_is_torn() {
         let (end, report) = end(&world);
         assert_eq!((end, report.cuts.len()), (20, 1), "{torn}: {report:?}");
     }
+}
+
+/// One batch is destroyed far from the log's end, and nobody else says how far the log had come.
+fn destroy_one(world: &World) {
+    file(world).write_at(len(3), &[0xff; 80]).expect("destroyed");
+}
+
+/// The checkpoint of the recovery points, with these lines.
+fn checkpointed(world: &World, lines: &[&str]) {
+    lose(world, &[HIGH_WATERMARK_FILE, crate::dir::SUMS_FILE]);
+    let text =
+        format!("0\n{}\n{}", lines.len(), lines.iter().map(|line| format!("{line}\n")).collect::<String>());
+    world.put(RECOVERY_POINT_FILE, text.as_bytes());
+}
+
+#[test]
+fn a_log_is_named_in_the_checkpoint_before_it_takes_a_record() {
+    let world = World::new().knows("a", A);
+    let (dir, _) = world.open();
+    world.create(&dir, "a", 0);
+    assert!(world.get(RECOVERY_POINT_FILE).ends_with("\na 0 0\n"), "{}", world.get(RECOVERY_POINT_FILE));
+}
+
+#[test]
+fn of_a_partition_that_was_moved_in_before_a_kill_nobody_knows_what_was_stable() {
+    let world = killed(&[]);
+    destroy_one(&world);
+    checkpointed(&world, &["b 0 7"]);
+    let (end, report) = end(&world);
+    assert_eq!((end, report.cuts.len()), (RECORDS as i64, 0), "{report:?}");
+    // A young log: named, and nothing of it was ever stable.
+    let world = killed(&[]);
+    destroy_one(&world);
+    checkpointed(&world, &["a 0 0"]);
+    assert_eq!(self::end(&world).0, 3);
+}
+
+#[test]
+fn a_recovery_point_that_is_not_known_stays_so_until_the_log_could_be_opened() {
+    let (failing, world) = World::failing();
+    let config = LogConfig { segment_bytes: 1 << 20, ..world.config.clone() };
+    let world = World { config, ..world }.knows("a", A).knows("b", B);
+    lived(&world, RECORDS);
+    destroy_one(&world);
+    lose(&world, &[RECOVERY_POINT_FILE, HIGH_WATERMARK_FILE]);
+    failing.fail_on("a-0", Call::ReadDir, When::Always, Fault::Error(Errno::ACCESS));
+    for _ in 0..2 {
+        let (dir, report) = world.open();
+        assert_eq!(report.failed.len(), 1);
+        // What others did is written, and the log is not named by that.
+        if dir.get("b", 0).is_none() {
+            world.create(&dir, "b", 0);
+        }
+        append(&dir.get("b", 0).expect("open"), 1);
+        dir.get("b", 0).expect("open").sync().expect("synced");
+        dir.write_checkpoints().expect("written");
+    }
+    failing.heal();
+    let (end, report) = end(&world);
+    assert_eq!((end, report.cuts.len()), (RECORDS as i64, 0), "{report:?}");
+}
+
+#[test]
+fn a_log_that_nobody_knows_to_be_stable_and_that_cannot_be_made_so_is_not_open() {
+    let (failing, world) = World::failing();
+    let config = LogConfig { segment_bytes: 1 << 20, ..world.config.clone() };
+    let world = World { config, ..world }.knows("a", A);
+    lived(&world, RECORDS);
+    destroy_one(&world);
+    lose(&world, &[RECOVERY_POINT_FILE]);
+    failing.fail_on(LOG, Call::SyncData, When::Always, Fault::Error(Errno::NOSPC));
+    let (dir, report) = world.open();
+    let error = report.failed.first().expect("not opened").error.to_string();
+    assert!(error.contains("no checkpoint says how far it is stable"), "{error}");
+    let _ = dir.write_checkpoints();
+    drop(dir);
+    failing.heal();
+    let (end, report) = end(&world);
+    assert_eq!((end, report.cuts.len()), (RECORDS as i64, 0), "{report:?}");
 }

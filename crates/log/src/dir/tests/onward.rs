@@ -73,7 +73,6 @@ fn what_is_cut_has_nothing_behind_it() {
     let world = World::new().knows("a", A);
     let (dir, _) = world.open();
     append(&world.create(&dir, "a", 0), 2);
-    world.put("recovery-point-offset-checkpoint", b"0\n0\n");
     drop(dir);
     damage(&world, &[0]);
     let found = found(&world, None);

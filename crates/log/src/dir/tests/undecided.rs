@@ -378,6 +378,83 @@ fn a_commit_behind_what_is_lost_decides_if_the_indexes_know_of_no_abort() {
     assert_eq!(read.count(b"in a transaction"), RECORDS);
 }
 
+/// Starts, lets the transaction's producer commit one, and is killed.
+fn commit_another(world: &World) {
+    let (dir, _) = world.open();
+    let log = dir.get("a", 0).expect("open");
+    let marker = EndTxnMarker { control_type: ControlType::Commit, coordinator_epoch: 1 };
+    log.append(control_batch(marker, PRODUCER, 0, 1).expect("marker"), context()).expect("appended");
+    log.sync().expect("synced");
+    dir.write_checkpoints().expect("written");
+}
+
+/// From start to start, and not settled by a COMMIT.
+fn stays_in_doubt(stopped: &Stopped, world: &World) {
+    commit_another(world);
+    for start in 0..3 {
+        let (dir, report) = world.open();
+        let said = &report.loaded[0].report.undecided;
+        assert_eq!(*said, std::slice::from_ref(&stopped.undecided()), "start {start}");
+        let read = Read::all(&dir.get("a", 0).expect("open"), ReadUpTo::LastStable);
+        assert_eq!(read.count(b"in a transaction"), 0, "start {start}");
+        if start == 1 {
+            assert!(dir.close_clean(0).clean);
+        }
+    }
+}
+
+#[test]
+fn a_commit_behind_a_start_that_was_in_doubt_decides_if_that_knew_of_all_aborts() {
+    let stopped = stopped(ControlType::Commit, Stop::Kill);
+    let world = stopped.flipped(KIND, 0);
+    commit_another(&world);
+    let (dir, report) = world.open();
+    assert_eq!(report.loaded[0].report.undecided, []);
+    let read = Read::all(&dir.get("a", 0).expect("open"), ReadUpTo::LastStable);
+    assert_eq!(read.count(b"in a transaction"), RECORDS);
+    drop(dir);
+    assert!(!world.has(Path::new("a-0").join(FILE)));
+}
+
+#[test]
+fn no_commit_settles_what_was_in_doubt_because_an_index_was_damaged_that_is_written_anew_since() {
+    let stopped = stopped(ControlType::Abort, Stop::Kill);
+    let world = stopped.flipped(KIND, 0);
+    world.put(stopped.file.replace(".log", ".txnindex"), b"garbage");
+    stays_in_doubt(&stopped, &world);
+}
+
+#[test]
+fn an_index_of_the_active_segment_that_is_missing_after_a_kill_is_noticed() {
+    let (stopped, world) = nobody_knows(ControlType::Abort);
+    stays_in_doubt(&stopped, &world);
+}
+
+#[test]
+fn an_index_of_the_active_segment_that_is_missing_after_a_kill_is_told_and_made_anew() {
+    let stopped = stopped(ControlType::Abort, Stop::Kill);
+    let index = stopped.file.replace(".log", ".txnindex");
+    stopped.world.disk.remove_file(&path(&index)).expect("removed");
+    let (dir, report) = stopped.world.open();
+    let notes = &report.loaded[0].report.notes;
+    assert!(notes.iter().any(|note| note.contains(&index) && note.contains("missing")), "{notes:?}");
+    assert_eq!(
+        Read::all(&dir.get("a", 0).expect("open"), ReadUpTo::LastStable).count(b"in a transaction"),
+        0
+    );
+    drop(dir);
+    assert!(stopped.world.has(&index));
+    assert_eq!(stopped.world.open().1.loaded[0].report.notes, [""; 0]);
+}
+
+#[test]
+fn no_commit_settles_what_is_found_where_a_note_of_it_said_nothing() {
+    let stopped = stopped(ControlType::Commit, Stop::Kill);
+    let world = stopped.flipped(KIND, 0);
+    crate::doubt_decided(&*world.disk, &path("a-0")).expect("written");
+    stays_in_doubt(&stopped, &world);
+}
+
 #[test]
 fn an_abort_after_a_start_that_was_in_doubt_says_nothing_of_what_lies_before_the_loss() {
     let (stopped, world) = nobody_knows(ControlType::Commit);
