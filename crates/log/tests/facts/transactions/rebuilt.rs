@@ -160,6 +160,7 @@ fn an_entry_whose_marker_the_crash_took_is_cut() {
 
 #[test]
 fn after_a_power_cut_the_list_is_that_of_the_log_that_is_left() {
+    let mut compared = 0;
     for seed in 0..60 {
         let disk = ForgettingDisk::new();
         let bench = Bench::on(Arc::new(disk.clone()), options());
@@ -177,6 +178,11 @@ fn after_a_power_cut_the_list_is_that_of_the_log_that_is_left() {
         let left = Bench::on(after, OpenOptions { recovery_point: synced, ..options() });
         let end = left.log.marks().log_end;
         assert!(end >= synced, "seed {seed}");
+        if !left.log.damage().is_empty() {
+            // The name of a newer segment is left, and the end of the one before it is not: that is refused.
+            continue;
+        }
+        compared += 1;
         // The same records, appended once more.
         let again = Bench::new();
         let slice = |offset| bench.log.read(offset, 1, ReadUpTo::LogEnd, true).expect("read").range;
@@ -192,6 +198,7 @@ fn after_a_power_cut_the_list_is_that_of_the_log_that_is_left() {
         };
         assert_eq!(all(&left), all(&again), "seed {seed}");
     }
+    assert!(compared > 40, "{compared}");
 }
 
 #[test]
