@@ -122,6 +122,6 @@ pub use rewritten::{FILE as LENGTHS_FILE, write_lengths};
 pub use scrub::{Harm, ScrubCounts, ScrubLimits, Scrubbed, Stretch};
 pub use share::Share;
 pub use txns::index::{AbortedTxn, decode_txn_index};
-pub use txns::undecided::doubt_decided;
+pub use txns::undecided::{FILE as UNDECIDED_FILE, doubt_decided};
 pub use txns::verification::{Guard, TxnStart};
 pub use txns::witness::doubt_aborted;

@@ -97,8 +97,9 @@ impl Log {
             return Ok(());
         }
         witness.write(&*self.home.disk, &self.home.dir)?;
-        let named = segments.iter().filter(|one| witness.names(one.base_offset));
-        named.for_each(|one| one.txns.note_named());
+        for named in segments.iter().filter(|one| witness.names(one.base_offset)) {
+            named.txns.note_named();
+        }
         Ok(())
     }
 

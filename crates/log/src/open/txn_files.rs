@@ -140,7 +140,9 @@ impl TxnFiles {
         match Undecided::read(&*place.home.disk, &place.home.dir) {
             Ok(parts) => {
                 let parts = parts.unwrap_or_default();
-                parts.iter().for_each(|part| self.replay_at(part.offsets.start));
+                for part in &parts {
+                    self.replay_at(part.offsets.start);
+                }
                 self.remembered = Remembered::Parts(parts);
             }
             Err(error) if error.kind() == ErrorKind::InvalidData => {
@@ -289,11 +291,9 @@ impl TxnFiles {
             let path = place.home.dir.join(txns::witness::FILE);
             witness.write(&*place.home.disk, &place.home.dir).map_err(LogError::at(path))?;
         }
-        place
-            .segments
-            .iter()
-            .filter(|one| witness.names(one.base_offset))
-            .for_each(|one| one.txns.note_named());
+        for named in place.segments.iter().filter(|one| witness.names(one.base_offset)) {
+            named.txns.note_named();
+        }
         Ok(newest)
     }
 }

@@ -22,7 +22,7 @@ use pagewire_disk::{Disk, OpenMode};
 use crate::lines::{self, Line};
 
 /// The file's name.
-pub(crate) const FILE: &str = "pagewire-undecided";
+pub const FILE: &str = "pagewire-undecided";
 /// In the place of a number of offsets: too many to be told.
 const ENDLESS: u32 = u32::MAX;
 

@@ -49,7 +49,7 @@ pub(crate) fn compare(world: &mut World, copy: &Backup) {
         .log
         .files
         .iter()
-        .rfind(|file| file.name.ends_with(".log"))
+        .rfind(|file| file.name.strip_suffix(".log").is_some())
         .is_some_and(|file| !file.damage.is_empty());
     let ends_there = marks.log_end == end || is_open_end && marks.log_end > end;
     assert!(marks.log_start == start && ends_there, "{topic}: {marks:?}, not {start} to {end}: {loaded:?}");

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use pagewire_disk::checkpoint::META_PROPERTIES_FILE;
 use pagewire_disk::{DamageEntry, MetaProperties, OffsetCheckpoint, OpenMode};
 use pagewire_log::backup::preserve_time;
-use pagewire_log::{LENGTHS_FILE, Stretch, doubt_aborted};
+use pagewire_log::{LENGTHS_FILE, Stretch, UNDECIDED_FILE, doubt_aborted, doubt_decided};
 use tokio::runtime::Handle;
 
 use super::anew;
@@ -38,7 +38,7 @@ impl Restoring<'_> {
         self.reading.pacer.begin(&log.dir());
         let disk = self.reading.disk;
         disk.create_dir_all(&dir).map_err(BackupFailed::at(&dir))?;
-        let mut left_out = false;
+        let mut left_out = Vec::new();
         for (file, bounds) in log.bounded() {
             let (from, to) = (within.join(&file.name), dir.join(&file.name));
             let found = match self.link((&from, &to), file, bounds)? {
@@ -59,16 +59,21 @@ impl Restoring<'_> {
                 self.accept(from, &log.path_of(file), reason, outcome)?;
                 if outcome != Outcome::AsItIs {
                     disk.remove_file(&to).map_err(BackupFailed::at(&to))?;
-                    left_out |= outcome == Outcome::LeftOut;
+                }
+                if outcome == Outcome::LeftOut {
+                    left_out.push(&*file.name);
                 }
                 if outcome == Outcome::WrittenAnew {
                     anew::lengths(disk, &dir, log).map_err(BackupFailed::at(&to))?;
                 }
             }
         }
-        if left_out {
+        if !left_out.is_empty() {
             // Of aborted transactions a missing index looks like none.
             doubt_aborted(disk, &dir).map_err(BackupFailed::at(&dir))?;
+        }
+        if left_out.contains(&UNDECIDED_FILE) {
+            doubt_decided(disk, &dir).map_err(BackupFailed::at(&dir))?;
         }
         disk.sync_dir(&dir).map_err(BackupFailed::at(&dir))?;
         self.reading.pacer.done();

@@ -171,8 +171,7 @@ fn destroy_one(world: &World) {
 /// The checkpoint of the recovery points, with these lines.
 fn checkpointed(world: &World, lines: &[&str]) {
     lose(world, &[HIGH_WATERMARK_FILE, crate::dir::SUMS_FILE]);
-    let text =
-        format!("0\n{}\n{}", lines.len(), lines.iter().map(|line| format!("{line}\n")).collect::<String>());
+    let text = format!("0\n{}\n{}\n", lines.len(), lines.join("\n"));
     world.put(RECOVERY_POINT_FILE, text.as_bytes());
 }
 
