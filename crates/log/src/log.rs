@@ -58,6 +58,8 @@ pub struct Log {
     pub(crate) epoch_file: Mutex<()>,
     /// The file could not be written when they changed last.
     pub(crate) epochs_behind: AtomicBool,
+    /// What was aborted could not be [written down](crate::txns::witness) with the last sync.
+    pub(crate) aborted_behind: AtomicBool,
     /// Held while that about aborted transactions is.
     pub(crate) witness: Mutex<()>,
     pub(crate) offline: OnceLock<Offline>,

@@ -69,7 +69,11 @@ impl Log {
             }
             is_news |= segment.txns.len() > 0 && (segment.is_closed() || !segment.txns.is_named());
         }
-        if is_news && let Err(error) = self.witness_aborted(None) {
+        let is_behind = self.aborted_behind.swap(false, Ordering::AcqRel);
+        if (is_news || is_behind)
+            && let Err(error) = self.witness_aborted(None)
+        {
+            self.aborted_behind.store(true, Ordering::Release);
             self.fail(&error, "what was aborted is not written down");
         }
         // A start does without.
@@ -107,7 +111,9 @@ impl Log {
     /// another sync would prove nothing. Whoever relies on one is told.
     pub(crate) fn sync_snapshots(&self) -> io::Result<()> {
         let mut all = Ok(());
-        for (offset, file) in std::mem::take(&mut *self.small_files.lock()) {
+        // Whoever rolls holds the writer and waits for these: nobody waits for a disk or for the writer meanwhile.
+        let due = std::mem::take(&mut *self.small_files.lock());
+        for (offset, file) in due {
             if let Err(error) = file.sync_data() {
                 self.fail(&error, "a producer snapshot is not synced");
                 self.writer.lock().snapshots.retain(|one| *one != offset);

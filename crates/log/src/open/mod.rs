@@ -112,6 +112,7 @@ pub(crate) fn open(
         epochs: RwLock::new(epochs.inner),
         epoch_file: Mutex::default(),
         epochs_behind: false.into(),
+        aborted_behind: false.into(),
         witness: Mutex::default(),
         offline: OnceLock::new(),
         given_up: false.into(),
@@ -135,7 +136,10 @@ impl Log {
             return Ok(());
         }
         let unstable = |error| LogError::Unstable { path: self.home.dir.clone(), error };
-        self.sync().map(drop).map_err(unstable)
+        self.sync().map_err(unstable)?;
+        // A checkpoint that comes before the next one has made its entries stable would call nothing of it stable.
+        self.make_evident();
+        Ok(())
     }
 }
 

@@ -173,6 +173,8 @@ mod tests {
         Undecided::of(doubts).write(&disk, dir).expect("written");
         let read = Undecided::read(&disk, dir).expect("read");
         assert_eq!(read, Some(vec![known(10..20), unknown(40..55), unknown(long)]));
+        let bytes = pagewire_disk::read_small(&disk, &dir.join(FILE), 1 << 10).expect("read").expect("there");
+        assert_eq!(bytes.get(..2), Some(&[0, 2][..]), "the version of docs/format.md");
         Undecided::default().write(&disk, dir).expect("removed");
         assert!(!disk.exists(&dir.join(FILE)).expect("seen"));
     }
