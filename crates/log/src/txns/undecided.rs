@@ -17,7 +17,7 @@ use std::io;
 use std::ops::Range;
 use std::path::Path;
 
-use pagewire_disk::{Disk, OpenMode};
+use pagewire_disk::Disk;
 
 use crate::lines::{self, Line};
 
@@ -135,9 +135,7 @@ fn doubt((first, [_, count, all_known]): Line<3>) -> Doubt {
 /// Lets the next start look at the whole log in the partition's directory `dir` for transactions in doubt, and leave in doubt
 /// what it finds. Where it was known and is lost what is.
 pub fn doubt_decided(disk: &dyn Disk, dir: &Path) -> io::Result<()> {
-    let file = disk.open(&dir.join(FILE), OpenMode::Create)?;
-    file.set_len(0)?;
-    file.sync_data()
+    lines::leave_blank(disk, &dir.join(FILE))
 }
 
 #[cfg(test)]
