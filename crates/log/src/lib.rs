@@ -72,6 +72,7 @@ mod health;
 mod held;
 mod home;
 mod index;
+mod later;
 mod lines;
 mod log;
 mod log_start;

@@ -1,4 +1,6 @@
 //! Closed segments' indexes: loaded at their first use, and written anew from the log when they do not agree with it.
+//!
+//! One that could not be written is as short as it came out: lookups walk further. A use of it some time later tries again.
 
 use std::io;
 use std::sync::atomic::Ordering;
@@ -10,8 +12,9 @@ use crate::errors::ReadError;
 use crate::patience::{Patience, busy, wait_for};
 use crate::scan::derive::{Sparse, is_missing};
 use crate::scan::{Found, ScanError, Scanner, WINDOW_LOOKUP, WINDOW_WALK};
-use crate::scrub::{Places, Stretch};
+use crate::scrub::{Anchors, Places, Stretch};
 use crate::segment::{Segment, names};
+use crate::sick::is_full;
 
 /// What lies behind the last entry of an index.
 pub(crate) struct Behind {
@@ -23,7 +26,8 @@ pub(crate) struct Behind {
 impl Segment {
     /// Loads a closed segment's index at its first use.
     pub(crate) fn index_is_loaded(&self, patience: Patience) -> io::Result<bool> {
-        if self.index.is_loaded() {
+        let is_there = || self.index.is_loaded() && !self.rebuild_later.is_due();
+        if is_there() {
             return Ok(true);
         }
         patience.or_would_block()?;
@@ -31,8 +35,11 @@ impl Segment {
             return Ok(false);
         }
         let _building = self.building()?;
-        if self.index.is_loaded() {
+        if is_there() {
             return Ok(true);
+        }
+        if self.index.is_loaded() {
+            return Ok(self.rebuild_indexes().is_ok());
         }
         let size = self.end().size;
         let loaded = match self.index_file() {
@@ -116,7 +123,10 @@ impl Segment {
         tracing::info!(segment = %self.path().display(), "rebuilding indexes");
         let written = self.write_anew();
         self.rebuilt.fetch_add(1, Ordering::Release);
-        if written.is_err() {
+        if written.is_ok() {
+            self.rebuild_later.no_more();
+        } else {
+            self.rebuild_later.again();
             // What was seen until then is not all of it.
             self.times.forget_max();
         }
@@ -124,12 +134,33 @@ impl Segment {
     }
 
     fn write_anew(&self) -> Result<(), ReadError> {
-        let (end, file) = (self.end(), self.file()?);
         let places = self.index_places();
         let anchors = |at| places.from(at);
         // An entry says for good where a batch begins: of one that is none it would say so, too.
-        self.verify_due(0, end.size, &anchors)?;
-        self.begin_indexes_beside()?;
+        self.verify_due(0, self.end().size, &anchors)?;
+        if !self.written_beside(&anchors)? {
+            self.empty_indexes()?;
+            self.note_all(&anchors)?;
+        }
+        self.index.close();
+        self.times.close();
+        Ok(())
+    }
+
+    /// Whether there was room for it beside the old index, whose place it has then.
+    fn written_beside(&self, anchors: Anchors<'_>) -> Result<bool, ReadError> {
+        let begun = self.begin_indexes_beside().map_err(ReadError::from);
+        let written =
+            begun.and_then(|()| self.note_all(anchors)).and_then(|()| Ok(self.put_index_in_place()?));
+        match written {
+            Err(ReadError::Io(error)) if is_full(error.kind()) => Ok(false),
+            written => written.map(|()| true),
+        }
+    }
+
+    /// Walks over the segment and writes its entries.
+    fn note_all(&self, anchors: Anchors<'_>) -> Result<(), ReadError> {
+        let (end, file) = (self.end(), self.file()?);
         let (mut sparse, mut follows_at) = (Sparse::default(), 0);
         let mut note = |found: Found| {
             if found.position > follows_at {
@@ -142,17 +173,13 @@ impl Segment {
         let scanner = Scanner::new(&*file, 0, end.size, self.base_offset, WINDOW_WALK);
         let scanner = scanner.upto(end.next_offset).contiguous_from(self.holes_below());
         let (mut scanner, mut last) = (scanner.around(&self.damage), None::<Found>);
-        while let Some(found) = self.next_readable(&mut scanner, &anchors)? {
+        while let Some(found) = self.next_readable(&mut scanner, anchors)? {
             // Only the one behind shows that its base offset is no lie.
             let before = last.replace(found).filter(|before| self.damage.at(before.position).is_none());
             before.map_or(Ok(()), &mut note)?;
         }
         last.map_or(Ok(()), &mut note)?;
-        self.write_indexes()?;
-        self.put_index_in_place()?;
-        self.index.close();
-        self.times.close();
-        Ok(())
+        Ok(self.write_indexes()?)
     }
 
     /// What the file of its offset index says, before it is written anew. One that cannot be read says nothing.

@@ -10,8 +10,8 @@
 //!
 //! Offsets that somebody may have read are not given out again: of a log of which nothing is left, the highest that
 //! [anything](Heard) knows of counts. That it goes on there is on the disk by the names of its two segments, which have no
-//! record, until a checkpoint says so; should a start end between the two, the next one puts the other in place if the epochs
-//! are left. After a kill the epochs may be of another moment, or damaged: then what they say of the first segments is told,
+//! record, until a checkpoint says so; should a start end between the two, the next one puts the other in place where the epochs
+//! say, which are written before if they are gone too. After a kill the epochs may be of another moment, or damaged: then what they say of the first segments is told,
 //! and nothing more.
 
 use std::sync::Arc;
@@ -38,7 +38,7 @@ pub(crate) fn mark_lost(
 ) -> Result<(), LogError> {
     let start = options.log_start_offset.max(0);
     let Some(&first) = listing.bases.first() else {
-        return none_left(home, listing, start, depth);
+        return none_left(home, listing, (start, options.leader_epoch), depth);
     };
     if goes_on_unwritten(home, listing)? {
         let given_out = given_out(home, listing, depth);
@@ -61,12 +61,23 @@ pub(crate) fn mark_lost(
 }
 
 /// Of a log that has no segment.
-fn none_left(home: &Arc<Home>, listing: &mut Listing, start: i64, depth: &Depth) -> Result<(), LogError> {
+fn none_left(
+    home: &Arc<Home>,
+    listing: &mut Listing,
+    (start, leader_epoch): (i64, i32),
+    depth: &Depth,
+) -> Result<(), LogError> {
     let reached = given_out(home, listing, depth);
     if reached <= start {
         return Ok(());
     }
-    let from = said(home).and_then(|epochs| begins(&epochs)).unwrap_or(start).clamp(start, reached - 1);
+    let begun = said(home).and_then(|epochs| begins(&epochs));
+    let from = begun.unwrap_or(start).clamp(start, reached - 1);
+    if begun.is_none() {
+        let mut epochs = Epochs::default();
+        epochs.assign(leader_epoch.max(0), from);
+        epochs.write(&*home.disk, &home.dir).map_err(LogError::at(home.dir.join(epochs::FILE)))?;
+    }
     // Older than what was lost, they would refuse the producers what comes next.
     if listing.snapshots.last().is_some_and(|newest| *newest < reached) {
         listing.snapshots.drain(..).try_for_each(|offset| super::remove_snapshot(home, offset))?;

@@ -1,6 +1,7 @@
 //! Opening a log: order in the directory, recovery, producers, epochs, marks.
 
 pub(crate) mod beginning;
+mod checked;
 pub(crate) mod cut;
 pub(crate) mod depth;
 pub(crate) mod doubts;

@@ -29,6 +29,7 @@ use crate::handles::LazySlot;
 use crate::home::Home;
 use crate::index::offset::{Entry, OffsetIndex};
 use crate::index::time::{TimeEntry, TimeIndex};
+use crate::later::Later;
 use crate::patience::Patience;
 use crate::scrub::KnownDamage;
 use crate::segment::ages::Ages;
@@ -65,6 +66,8 @@ pub(crate) struct Segment {
     pub(crate) building: Mutex<()>,
     /// How often that was done.
     pub(crate) rebuilt: AtomicU32,
+    /// It was, and failed.
+    pub(crate) rebuild_later: Later,
     /// Taken while the end of damage is looked for: that may take seconds, and is done once.
     pub(crate) searching: Mutex<()>,
     pub(crate) log_slot: LazySlot,
@@ -107,6 +110,7 @@ impl Segment {
             txns: TxnIndex::default(),
             building: Mutex::default(),
             rebuilt: AtomicU32::default(),
+            rebuild_later: Later::default(),
             searching: Mutex::default(),
             log_slot: LazySlot::default(),
             index_slot: LazySlot::default(),

@@ -148,8 +148,48 @@ fn an_index_is_written_anew_where_there_is_no_room_beside_it() {
         let (dir, report) = world.open();
         assert_eq!(refused(&dir), [9], "start {start}: {report:?}");
         assert!(!world.has("a-0/00000000000000000000.index.tmp"));
+        let log = world.disk.file_len(&path("a-0/00000000000000000000.log")).expect("there");
+        let scanned = report.loaded[0].report.scanned_bytes;
+        assert!(scanned <= log, "what is checked twice counts once: {scanned} of {log}");
         failing.heal();
     }
+}
+
+/// The first segment is closed, and its index is not believed. Its entries on the disk, and what is read of it.
+fn distrusted(world: &World) -> impl Fn(&LogDir) -> u64 {
+    lived(world);
+    append_junk(world, "index");
+    let disk = Arc::clone(&world.disk);
+    move |dir| {
+        let log = dir.get("a", 0).expect("open");
+        assert!((0..20).all(|offset| log.read(offset, 1, ReadUpTo::LogEnd, true).is_ok()));
+        disk.file_len(&path("a-0/00000000000000000000.index")).expect("there") / 8
+    }
+}
+
+#[test]
+fn a_reader_writes_an_index_anew_where_there_is_no_room_beside_it() {
+    for call in [Call::Open, Call::Write, Call::SyncData, Call::Rename] {
+        let (failing, world) = World::failing();
+        let world = World { config: closed_at(BATCHES as u32 - 10), ..world.knows("a", A) };
+        let entries_once_read = distrusted(&world);
+        let (dir, _) = world.open();
+        failing.fail_on(".index.tmp", call, When::Always, Fault::Error(Errno::NOSPC));
+        assert_eq!(entries_once_read(&dir), BATCHES as u64 - 11, "{call:?}: every batch but the first");
+        assert!(!world.has("a-0/00000000000000000000.index.tmp"), "{call:?}");
+    }
+}
+
+#[test]
+fn an_index_that_could_not_be_written_is_written_by_a_later_reader() {
+    let (failing, world) = World::failing();
+    let world = World { config: closed_at(BATCHES as u32 - 10), ..world.knows("a", A) };
+    let entries_once_read = distrusted(&world);
+    let (dir, _) = world.open();
+    failing.fail_on(".index", Call::Write, When::Always, Fault::Error(Errno::NOSPC));
+    assert!(entries_once_read(&dir) < BATCHES as u64 - 11, "there is no room at all");
+    failing.heal();
+    assert_eq!(entries_once_read(&dir), BATCHES as u64 - 11);
 }
 
 #[test]
