@@ -28,6 +28,7 @@ pub(crate) async fn write_marker(
     let unknown = ErrorCode::UnknownTopicOrPartition;
     let entry = image.topic(topic).ok_or(unknown)?;
     let partition = entry.served(index)?;
+    refuse_nonsense(marker)?;
     let end = if topic == OFFSETS_TOPIC {
         let ended = broker.coordinators().groups().end_transaction(broker, index, marker);
         ended.map_err(|error| shard_error_code(&error))?
@@ -38,6 +39,14 @@ pub(crate) async fn write_marker(
         appended.last_offset + 1
     };
     stable(broker, partition, end).await
+}
+
+/// No producer has such an id, and no rules such a version: there is nothing that the marker could end.
+fn refuse_nonsense(marker: Marker) -> Result<(), ErrorCode> {
+    if marker.producer_id < 0 {
+        return Err(ErrorCode::InvalidProducerIdMapping);
+    }
+    if marker.transaction_version < 0 { Err(ErrorCode::InvalidRequest) } else { Ok(()) }
 }
 
 async fn stable(broker: &Broker, partition: &Arc<Partition>, offset: i64) -> Result<(), ErrorCode> {

@@ -177,3 +177,19 @@ async fn a_marker_is_on_stable_storage_before_it_is_answered() {
     let told = write(&bench, vec![marker(7, 0, COMMIT, &[0])], 1).await;
     assert_eq!(told, [(7, 0, ErrorCode::KafkaStorageError.code())]);
 }
+
+#[tokio::test]
+async fn a_marker_of_nobody_ends_nothing_and_is_not_written() {
+    let (bench, topic) = served(1).await;
+    let good = || marker(7, 0, COMMIT, &[0]);
+    for (wrong, expected) in [
+        (WritableTxnMarker { producer_id: -1, ..good() }, ErrorCode::InvalidProducerIdMapping),
+        (WritableTxnMarker { producer_epoch: -1, ..good() }, ErrorCode::InvalidProducerEpoch),
+        (WritableTxnMarker { coordinator_epoch: -5, ..good() }, ErrorCode::TransactionCoordinatorFenced),
+        (WritableTxnMarker { transaction_version: -1, ..good() }, ErrorCode::InvalidRequest),
+    ] {
+        let told = write(&bench, vec![wrong], 2).await;
+        assert_eq!(told.iter().map(|told| told.2).collect::<Vec<_>>(), [expected.code()], "{expected:?}");
+    }
+    assert_eq!(topic[0].log.marks().log_end, 0);
+}

@@ -42,6 +42,8 @@ pub(super) async fn put_back(catalog: &Catalog, home: &Path) -> Result<ClusterRe
 pub(super) struct Ahead {
     /// The newest epoch, at least the one that the metadata knows.
     epoch: i32,
+    /// A producer id, where nothing but that is ahead: a client may have made it up.
+    producer_id: Option<i64>,
 }
 
 /// Compares the logs with the metadata, which is at this leader epoch and has not given out this producer id.
@@ -51,7 +53,7 @@ pub(super) fn ahead(
     least_epoch: i32,
     next_producer_id: i64,
 ) -> Option<Ahead> {
-    let (mut newest, mut is_ahead) = (least_epoch, false);
+    let (mut newest, mut producer_id) = (least_epoch, None);
     let given_out = next_producer_id..next_producer_id.saturating_add(backup::PRODUCER_IDS);
     for topic in topics {
         for (index, placed) in (0..).zip(&topic.partitions) {
@@ -59,20 +61,30 @@ pub(super) fn ahead(
             let led = placed.leader_epoch.max(least_epoch);
             let epoch = log.leader_epoch().unwrap_or(-1);
             if led < epoch && epoch <= led.saturating_add(EPOCHS_AHEAD_MAX) {
-                (newest, is_ahead) = (newest.max(epoch), true);
+                newest = newest.max(epoch);
             }
-            is_ahead |= log.highest_producer_id().is_some_and(|id| given_out.contains(&id));
+            producer_id = producer_id.max(log.highest_producer_id().filter(|id| given_out.contains(id)));
         }
     }
-    is_ahead.then_some(Ahead { epoch: newest })
+    if newest > least_epoch {
+        return Some(Ahead { epoch: newest, producer_id: None });
+    }
+    producer_id.map(|id| Ahead { epoch: newest, producer_id: Some(id) })
 }
 
 /// Goes past what the logs have.
 pub(super) async fn catch_up(catalog: &Catalog, ahead: Ahead) -> Result<ClusterRecord, StartError> {
-    warn!(
-        "logs were written to under leader epochs or producer ids that the metadata does not know: it is an older copy, most \
-         likely. Topics, settings and partitions that were made since are not in it"
-    );
+    match ahead.producer_id {
+        None => warn!(
+            "logs were written to under leader epochs that the metadata does not know: it is an older copy, most likely. Topics, \
+             settings and partitions that were made since are not in it"
+        ),
+        Some(producer_id) => warn!(
+            producer_id,
+            "a log has a producer id that was not given out: a client made it up, or the metadata is an older copy, and topics, \
+             settings and partitions that were made since are not in it. Ids and leader epochs go on past it"
+        ),
+    }
     catalog.raise_leader_epoch_to(ahead.epoch).await?;
     skip(catalog).await
 }

@@ -71,10 +71,18 @@ impl ProducerTable {
         self.known.get(&id).is_some_and(|known| known.epoch == epoch && known.txn_first_offset.is_some())
     }
 
-    /// The guard for a question to the coordinator; none if there is nothing to ask.
+    /// The guard for a question to the coordinator; none if there is nothing to ask: the transaction is open, or the producer
+    /// is fenced here already.
     pub(crate) fn verify(&mut self, start: TxnStart, now_ms: i64) -> Option<Guard> {
         let is_open = self.is_in_transaction(start.producer_id, start.producer_epoch);
-        (!is_open).then(|| self.asked.begin(start, now_ms))
+        let is_fenced =
+            self.known.get(&start.producer_id).is_some_and(|known| start.producer_epoch < known.epoch);
+        (!is_open && !is_fenced).then(|| self.asked.begin(start, now_ms))
+    }
+
+    /// The coordinator said that this epoch is over.
+    pub(crate) fn refuse(&mut self, producer: (i64, i16), guard: Guard) {
+        self.asked.refuse(producer, guard);
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (i64, &Producer)> {
@@ -155,7 +163,7 @@ impl ProducerTable {
         }
         known.map_or(Ok(()), |known| check_epoch(header, known))?;
         self.check_begun(header, origin)?;
-        if origin.checks_sequences() {
+        if origin.checks_sequences() && self.begins(header) {
             self.asked.check_sequence(header, known.is_some_and(|known| known.last().is_some()))?;
         }
         let Some(known) = known else {
@@ -171,11 +179,15 @@ impl ProducerTable {
         Ok(Verdict::New)
     }
 
+    /// Whether a batch is the first of a transaction here.
+    fn begins(&self, header: &BatchHeader) -> bool {
+        header.is_transactional() && !self.is_in_transaction(header.producer_id, header.producer_epoch)
+    }
+
     /// A transaction begins here with the coordinator's consent, where that is to be shown.
     fn check_begun(&self, header: &BatchHeader, origin: Origin) -> Result<(), AppendError> {
-        let BatchHeader { producer_id, producer_epoch, .. } = *header;
-        let begins = header.is_transactional() && !self.is_in_transaction(producer_id, producer_epoch);
-        if begins && !origin.may_begin(|guard| self.asked.allow(producer_id, guard)) {
+        let producer_id = header.producer_id;
+        if self.begins(header) && !origin.may_begin(|guard| self.asked.allow(producer_id, guard)) {
             return Err(AppendError::NotInTransaction { producer_id });
         }
         Ok(())
@@ -287,14 +299,18 @@ fn check_marker(entry: Entry<'_>, known: Option<&Producer>, version: i16) -> Res
     let Some(marker) = entry.marker else {
         return Err(AppendError::Malformed("a control batch of a producer ends its transaction"));
     };
-    let Some(known) = known else { return Ok(Verdict::New) };
-    check_epoch(entry.header, known)?;
     let (producer_id, got) = (entry.header.producer_id, entry.header.producer_epoch);
-    let ends_nothing = got == known.epoch && known.txn_first_offset.is_some() && got != i16::MAX;
-    if version >= 2 && ends_nothing {
-        return Err(AppendError::LateMarker { producer_id, got, current: known.epoch });
+    if got < 0 {
+        return Err(AppendError::InvalidProducerEpoch { producer_id, got, current: 0 });
     }
-    let (got, current) = (marker.coordinator_epoch, known.coordinator_epoch);
+    if let Some(known) = known {
+        check_epoch(entry.header, known)?;
+        let ends_nothing = got == known.epoch && known.txn_first_offset.is_some() && got != i16::MAX;
+        if version >= 2 && ends_nothing {
+            return Err(AppendError::LateMarker { producer_id, got, current: known.epoch });
+        }
+    }
+    let (got, current) = (marker.coordinator_epoch, known.map_or(-1, |known| known.coordinator_epoch));
     if got < current {
         return Err(AppendError::CoordinatorFenced { producer_id, got, current });
     }

@@ -359,6 +359,40 @@ fn an_older_epoch_is_told_so_before_anything_else() {
     }
 }
 
+/// A zombie writes beside the one that took its place: whether or not its epoch is known to be over here, its questions are
+/// nothing to the other.
+#[test]
+fn what_a_fenced_producer_asks_does_not_stand_in_the_way_of_the_one_that_fenced_it() {
+    let live = |sequence| BatchHeader { producer_epoch: 3, ..inside(1, sequence, i64::from(sequence)) };
+    let zombie = BatchHeader { producer_epoch: 2, ..inside(1, 0, 9) };
+    let mut known = table(&[live(0)]);
+    assert_eq!(known.verify(start(&zombie, false), 0), None, "it is refused without a question");
+    assert!(known.check(data(&live(1)), PRODUCED(None), MAX).is_ok());
+
+    let mut unknown = ProducerTable::default();
+    let asked = unknown.verify(start(&zombie, false), 0).expect("a question");
+    let guard = unknown.verify(start(&live(4), false), 0);
+    unknown.refuse((1, 2), asked);
+    assert!(unknown.check(data(&live(4)), PRODUCED(guard), MAX).is_ok(), "the later question stays");
+
+    let mut first = ProducerTable::default();
+    let asked = first.verify(start(&zombie, false), 0).expect("a question");
+    first.refuse((1, 2), asked);
+    assert!(first.check(data(&zombie), PRODUCED(Some(asked)), MAX).is_err());
+}
+
+#[test]
+fn a_marker_of_no_epoch_ends_nothing_also_where_its_producer_is_not_known() {
+    let table = ProducerTable::default();
+    let check = |epoch, marker| {
+        table.check(Entry { header: &end(1, epoch, 0), marker: Some(marker) }, Origin::Client, MAX)
+    };
+    assert!(matches!(check(-1, COMMIT), Err(AppendError::InvalidProducerEpoch { got: -1, .. })));
+    let below = EndTxnMarker { coordinator_epoch: -5, ..COMMIT };
+    assert!(matches!(check(0, below), Err(AppendError::CoordinatorFenced { got: -5, current: -1, .. })));
+    assert!(check(0, EndTxnMarker { coordinator_epoch: -1, ..COMMIT }).is_ok());
+}
+
 #[test]
 fn what_a_coordinator_writes_into_a_transaction_needs_the_guard_too() {
     let (mut table, offsets) = (ProducerTable::default(), inside(1, NO_SEQUENCE, 0));

@@ -23,7 +23,8 @@ use crate::writer::Writer;
 
 impl Log {
     /// Applies `retention.ms`, `retention.bytes` and the log start. Whole segments go, oldest first: renamed to
-    /// `.deleted` now, unlinked by [`Log::unlink_due`] later. If even the active one is too old it is closed first.
+    /// `.deleted` now, unlinked by [`Log::unlink_due`] later. If even the active one is too old, or nothing is to be kept, it is
+    /// closed first.
     ///
     /// An error, of a segment that cannot be looked at or of a rename, is told after everything else was done.
     pub fn apply_retention(&self, now_ms: i64) -> Result<Retained, AppendError> {
@@ -90,7 +91,7 @@ impl Log {
         Ok(gone.to_vec())
     }
 
-    /// Closes the active segment, whose records are all too old; whether it could be done.
+    /// Closes the active segment, of which nothing is to be kept; whether it could be done.
     fn roll_to_retire(&self, writer: &mut Writer, now_ms: i64) -> bool {
         let rolled = self.online().map_err(AppendError::from).and_then(|()| self.roll(writer, now_ms));
         if let Err(error) = &rolled {

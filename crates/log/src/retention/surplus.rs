@@ -30,10 +30,12 @@ impl Surplus {
     }
 }
 
-/// How many of the oldest segments lie below the log start or are too many by size. Never the active one.
+/// How many of the oldest segments lie below the log start or are too many by size: the active one only where nothing at all is
+/// kept, and it has something.
 pub(crate) fn surplus(candidates: &[Candidate], config: &LogConfig, marks: &Marks) -> Surplus {
-    let closed = |candidate: &Candidate| !candidate.active && candidate.next_offset <= limit(marks);
-    let below_start = candidates.iter().take_while(|c| closed(c) && c.next_offset <= marks.log_start).count();
+    let is_over = |candidate: &Candidate| candidate.next_offset <= limit(marks);
+    let below_start = |c: &&Candidate| !c.active && is_over(c) && c.next_offset <= marks.log_start;
+    let below_start = candidates.iter().take_while(below_start).count();
     if !config.cleanup_delete || config.retention_bytes < 0 {
         return Surplus { below_start, ..Surplus::default() };
     }
@@ -41,7 +43,8 @@ pub(crate) fn surplus(candidates: &[Candidate], config: &LogConfig, marks: &Mark
     let total: u64 = rest.clone().map(|candidate| candidate.size).sum();
     let mut excess = total.saturating_sub(config.retention_bytes as u64);
     let too_many = rest.take_while(|candidate| {
-        let goes = closed(candidate) && excess >= candidate.size;
+        let goes =
+            is_over(candidate) && excess >= candidate.size && (!candidate.active || candidate.size > 0);
         excess = excess.saturating_sub(candidate.size);
         goes
     });
@@ -86,8 +89,16 @@ mod tests {
         assert_eq!(all(&four(), &config(301), &marks(0, 40)), 0);
         assert_eq!(all(&four(), &config(300), &marks(0, 40)), 1);
         assert_eq!(all(&four(), &config(150), &marks(0, 40)), 2);
-        assert_eq!(all(&four(), &config(0), &marks(0, 40)), 3, "never the active one");
+        assert_eq!(all(&four(), &config(1), &marks(0, 40)), 3, "one segment has more than that");
+        assert_eq!(all(&four(), &config(0), &marks(0, 40)), 4, "nothing is to be kept");
         assert_eq!(all(&four(), &config(-1), &marks(0, 40)), 0);
+    }
+
+    #[test]
+    fn an_active_segment_without_a_record_stays() {
+        let fresh = Candidate { next_offset: 40, size: 0, active: true };
+        let all_of = |before: &[Candidate]| all(&[before, &[fresh]].concat(), &config(0), &marks(0, 40));
+        assert_eq!((all_of(&[]), all_of(&four()[..3])), (0, 3));
     }
 
     #[test]

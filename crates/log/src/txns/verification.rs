@@ -94,10 +94,11 @@ impl Verifications {
         guard.is_some() && self.asked.get(&producer_id).map(|asked| asked.guard) == guard
     }
 
-    /// A batch of a producer that is asked about: not before those that it sent earlier, and of a producer that is not
-    /// known only the first.
+    /// A batch that begins a transaction that is asked about: not before those that its producer sent earlier, and of a producer
+    /// that is not known only the first. What another epoch has asked is nothing to this one.
     pub(crate) fn check_sequence(&self, header: &BatchHeader, is_known: bool) -> Result<(), AppendError> {
-        let Some(asked) = self.asked.get(&header.producer_id) else { return Ok(()) };
+        let asked = self.asked.get(&header.producer_id);
+        let Some(asked) = asked.filter(|asked| asked.epoch == header.producer_epoch) else { return Ok(()) };
         let got = header.base_sequence;
         let lowest = if asked.bumps_epoch && !is_known { 0 } else { asked.lowest_sequence };
         if got <= lowest {
@@ -111,6 +112,14 @@ impl Verifications {
         self.asked.remove(&producer_id);
     }
 
+    /// The answer to this question was no for good: nobody of this epoch asks again. A later epoch's question stays.
+    pub(crate) fn refuse(&mut self, (producer_id, epoch): (i64, i16), guard: Guard) {
+        let is_it = |asked: &Asked| asked.guard == guard && asked.epoch == epoch;
+        if self.asked.get(&producer_id).is_some_and(is_it) {
+            self.end(producer_id);
+        }
+    }
+
     /// Forgets those that nothing came of.
     pub(crate) fn expire(&mut self, now_ms: i64, expiration_ms: i64) {
         self.asked.retain(|_, asked| now_ms.saturating_sub(asked.since_ms) < expiration_ms);
@@ -119,9 +128,15 @@ impl Verifications {
 
 impl Log {
     /// Asked before a transactional batch is appended: the guard to append it with once the coordinator has said that the
-    /// transaction is under way and has this partition. `None`: it is open here, so there is nothing to ask.
+    /// transaction is under way and has this partition. `None`: there is nothing to ask, as it is open here, or a later epoch is
+    /// known, by which the append is refused.
     pub fn verify(&self, start: TxnStart, now_ms: i64) -> Option<Guard> {
         self.writer.lock().producers.with(|known| known.verify(start, now_ms))
+    }
+
+    /// The coordinator said that this epoch of a producer is over: what a guard stands for is not asked again.
+    pub fn refuse_guard(&self, producer: (i64, i16), guard: Guard) {
+        self.writer.lock().producers.with(|known| known.refuse(producer, guard));
     }
 
     /// Whether the producer has a transaction open here with this epoch. Waits for an append under way.

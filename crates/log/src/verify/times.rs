@@ -28,7 +28,8 @@ impl Judged for TimeStamped {
     }
 }
 
-/// The entries, and the largest time that the walk saw.
+/// The entries, and the largest time of records that the walk saw. Of a batch of which compaction left the header alone an entry
+/// may tell: Kafka's cleaner writes one, ours does not, as it leads to no record.
 pub(super) struct TimesCheck<'f> {
     entries: Pending<'f, TimeStamped>,
     newest: i64,
@@ -63,7 +64,9 @@ impl<'f> TimesCheck<'f> {
             }
             self.entries.advance(kept)?;
         }
-        self.newest = newest;
+        if header.records_count > 0 {
+            self.newest = newest;
+        }
         Ok(())
     }
 

@@ -39,6 +39,19 @@ fn the_oldest_go_by_size() {
     assert_eq!(bench.log.marks().log_start, bench.log.segments()[0].base_offset);
 }
 
+/// As in Kafka: `retention.bytes=0` empties a topic.
+#[test]
+fn where_no_bytes_are_to_be_kept_the_active_segment_goes_too() {
+    let bench = Bench::with(LogConfig { retention_bytes: 0, ..config() });
+    bench.fill(30);
+    bench.log.apply_retention(0).expect("retention");
+    let marks = bench.log.marks();
+    assert_eq!((marks.log_start, marks.log_end, bench.log.segments().len()), (90, 90, 1));
+    assert_eq!(bench.log.size_bytes(), 0);
+    assert_eq!(bench.log.apply_retention(0).expect("again").segments, 0);
+    assert_eq!(bench.append(batch(1, 1)).base_offset, 90);
+}
+
 #[test]
 fn files_are_renamed_now_and_unlinked_later_and_readers_keep_theirs() {
     let bench = Bench::with(LogConfig { retention_bytes: 0, ..config() });

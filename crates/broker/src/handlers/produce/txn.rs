@@ -67,31 +67,39 @@ impl Txn {
         }
         let now_ms = now_ms();
         let mut guards = Vec::new();
-        let mut partitions = Vec::new();
+        let mut asked = Vec::new();
         let mut producer = None;
         for Target { partition, header } in targets {
             if let Some(guard) = partition.log.verify(TxnStart::of(&header, self.adds), now_ms) {
                 guards.push(guard);
-                partitions.push((Arc::clone(&partition.topic), partition.index));
                 producer = Some((header.producer_id, header.producer_epoch));
+                asked.push(partition);
             }
         }
         let Some((producer_id, producer_epoch)) = producer else { return };
+        let partitions = asked.iter().map(|one| (Arc::clone(&one.topic), one.index));
         let question = TxnQuestion {
             transactional_id: self.transactional_id.clone(),
             producer_id,
             producer_epoch,
-            partitions: partitions.clone(),
+            partitions: partitions.collect(),
             add: self.adds,
         };
         let answers = verify_patiently(&ctx.broker, question, self.says_abortable).await;
         let mut answers = answers.into_iter();
-        for (partition, guard) in partitions.into_iter().zip(guards) {
+        for (partition, guard) in asked.into_iter().zip(guards) {
             let verdict = match answers.next() {
                 Some(ErrorCode::None) => Ok(guard),
-                code => Err(code.unwrap_or(ErrorCode::UnknownServerError)),
+                code => {
+                    let code = code.unwrap_or(ErrorCode::UnknownServerError);
+                    // Who is told anything else tries again, and its batches have to come in their order then.
+                    if is_over(code) {
+                        partition.log.refuse_guard((producer_id, producer_epoch), guard);
+                    }
+                    Err(code)
+                }
             };
-            self.verdicts.insert(partition, verdict);
+            self.verdicts.insert((Arc::clone(&partition.topic), partition.index), verdict);
         }
     }
 
@@ -114,6 +122,14 @@ impl Txn {
     fn of_partition(&self, partition: &Partition) -> Option<&Result<Guard, ErrorCode>> {
         self.verdicts.get(&(Arc::clone(&partition.topic), partition.index))
     }
+}
+
+/// Whether the producer's epoch can do nothing more.
+fn is_over(code: ErrorCode) -> bool {
+    matches!(
+        code,
+        ErrorCode::InvalidProducerEpoch | ErrorCode::InvalidProducerIdMapping | ErrorCode::ProducerFenced
+    )
 }
 
 /// What the client is told.

@@ -39,10 +39,10 @@ impl Shard {
             Err(refusal) => {
                 let id = match refusal.error {
                     // Whoever asked without an id is to come back with this one (KIP-394).
-                    Error::MemberIdRequired => &join.fresh_id,
-                    _ => &join.member_id,
+                    Error::MemberIdRequired => join.fresh_id.as_str(),
+                    _ => "",
                 };
-                let answer = JoinAnswer::refused(id.as_str(), refusal.error);
+                let answer = JoinAnswer::refused(id, refusal.error);
                 return out.reply(join.token, Answer::Join(answer));
             }
         };

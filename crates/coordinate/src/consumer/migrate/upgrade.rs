@@ -19,7 +19,8 @@ use crate::settings::Settings;
 use crate::topics::Topics;
 
 /// The consumer group that a classic one becomes, and the records that make it. Its members have what they had; the
-/// generation is the epoch.
+/// generation is the epoch. One that was in its first rebalance never assigned anything: an assignment is due, as to nobody
+/// is an epoch of zero given.
 ///
 /// # Errors
 /// It may not, or it cannot: what its members said is not understood, or an assignor of their own keeps data with them.
@@ -40,7 +41,7 @@ pub(crate) fn upgrade(
     for (id, member) in &members {
         records.push(ConsumerRecord::Member { member_id: id.clone(), value: Some(member.metadata()) });
     }
-    records.push(ConsumerRecord::Epoch(Some(GroupEpoch { epoch, metadata_hash })));
+    records.push(ConsumerRecord::Epoch(Some(GroupEpoch { epoch: epoch.max(1), metadata_hash })));
     for (id, member) in &members {
         let value = Some(target_of(&member.assigned));
         records.push(ConsumerRecord::Target { member_id: id.clone(), value });

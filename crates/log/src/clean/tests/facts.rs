@@ -1,9 +1,11 @@
 //! What stays and what goes, one fact at a time.
 
-use pagewire_disk::ForgettingDisk;
+use pagewire_disk::checkpoint::PARTITION_METADATA_FILE;
+use pagewire_disk::{ForgettingDisk, OpenMode};
 use pagewire_record::{BatchBuilder, Codec, HEADER_LEN};
 
 use super::*;
+use crate::verify::{Event, Severity, VerifyOptions, verify};
 
 #[test]
 fn the_latest_record_of_each_key_stays_at_its_offset() {
@@ -181,6 +183,7 @@ fn the_end_of_the_log_is_not_lost_when_everything_before_it_goes() {
     bench.roll_and_clean(0);
     let batches = bench.batches();
     assert_eq!((batches.len(), batches[0].0.base_offset, batches[0].0.records_count), (1, 1, 0));
+    assert_eq!(findings(&bench), [""; 0]);
     assert_eq!(bench.killed().log.marks().log_end, 2);
 }
 
@@ -260,6 +263,45 @@ fn offsets_and_times_are_found_in_what_is_left() {
     let newest = bench.log.max_timestamp_offset().expect("lookup").expect("found");
     assert_eq!((newest.offset, newest.timestamp), (49, 1049));
     assert_eq!(bench.log.end_offset_for_epoch(0), Some((0, 50)));
+}
+
+/// What `log check` says of the partition, which nobody gave an identity.
+fn findings(bench: &Bench) -> Vec<String> {
+    let mut told = Vec::new();
+    verify(&bench.disk, Path::new(DIR), VerifyOptions::default(), &mut |event| {
+        if let Event::Found(finding) = event
+            && finding.severity > Severity::Note
+            && !finding.path.ends_with(PARTITION_METADATA_FILE)
+        {
+            told.push(format!("{}: {}", finding.path.display(), finding.what));
+        }
+    })
+    .expect("checked");
+    told
+}
+
+#[test]
+fn a_bare_header_of_a_later_time_than_the_records_is_nothing_that_a_check_complains_of() {
+    let mut bench = Bench::new();
+    let at = |mut builder: BatchBuilder, time, key: &str| {
+        builder.append(time, Some(key.as_bytes()), Some(b"value"), &[]).expect("record");
+        builder.build().expect("batch")
+    };
+    bench.append(at(BatchBuilder::new(Codec::None).producer(7, 0, 0), 9000, "a"));
+    for n in 0..6 {
+        bench.append(at(BatchBuilder::new(Codec::None), 1000 + n, &n.to_string()));
+    }
+    bench.append(at(BatchBuilder::new(Codec::None), 1100, "a"));
+    bench.roll_and_clean(0);
+    let bare = bench.batches()[0].0;
+    assert_eq!((bare.max_timestamp, bare.records_count), (9000, 0));
+    assert_eq!(findings(&bench), [""; 0]);
+    // Kafka's cleaner has an entry of it.
+    let times = bench.names().into_iter().find(|name| name.ends_with("0.timeindex")).expect("there");
+    let file = bench.disk.open(&Path::new(DIR).join(times), OpenMode::ReadWrite).expect("there");
+    file.set_len(0).expect("emptied");
+    file.write_at(0, &[&9000_i64.to_be_bytes()[..], &0_i32.to_be_bytes()].concat()).expect("written");
+    assert_eq!(findings(&bench), [""; 0]);
 }
 
 #[test]
