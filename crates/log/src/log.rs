@@ -63,6 +63,8 @@ pub struct Log {
     /// Held while that about aborted transactions is.
     pub(crate) witness: Mutex<()>,
     pub(crate) offline: OnceLock<Offline>,
+    /// Nobody knows up to where it is stable, and it could not be made so.
+    pub(crate) unknown: bool,
     /// Its files are another's, who opens them anew.
     pub(crate) given_up: AtomicBool,
     /// Names were made or changed since the directory was last synced.
@@ -206,6 +208,12 @@ impl Log {
     pub fn expire_producers(&self, now_ms: i64) -> usize {
         let expiration_ms = self.config.load().producer_id_expiration_ms;
         self.writer.lock().producers.with(|known| known.expire(now_ms, expiration_ms))
+    }
+
+    /// Whether nobody knows up to where it is stable, which could not be changed. A checkpoint would say 0 of it, as of a log of
+    /// which nothing is, and the next start cut what this one kept: so no checkpoint names it. It takes no writes.
+    pub(crate) fn is_unknown(&self) -> bool {
+        self.unknown
     }
 
     /// A checkpoint says that everything below `offset` is stable.

@@ -148,7 +148,9 @@ impl Checkpoints {
         let mut checkpoints = carried.clone();
         for entry in table.entries() {
             let (topic, partition, marks) = (entry.log.topic(), entry.log.partition(), entry.log.marks());
-            checkpoints.recovery.set(topic, partition, entry.log.evident_point(marks.recovery_point));
+            if !entry.log.is_unknown() {
+                checkpoints.recovery.set(topic, partition, entry.log.evident_point(marks.recovery_point));
+            }
             checkpoints.high_watermark.set(topic, partition, marks.high_watermark);
             let log_start = certain_start(&entry.log, marks);
             if log_start > 0 && log_start > entry.log.oldest_on_disk() {
@@ -222,7 +224,8 @@ impl LogDir {
     /// Names these logs before anything is appended to them: of one that no checkpoint names nobody knows what was stable, and
     /// of one that is compacted which holes are losses. Where that cannot be written, it is so until the next checkpoint.
     pub(super) fn name(&self, made: &[Arc<Entry>]) {
-        let unnamed: Vec<_> = made.iter().filter(|entry| self.is_unnamed(entry)).cloned().collect();
+        let unnamed: Vec<_> =
+            made.iter().filter(|entry| self.is_unnamed(entry) && !entry.log.is_unknown()).cloned().collect();
         if !unnamed.is_empty() {
             let _ = self.note_points(unnamed);
         }
@@ -237,7 +240,7 @@ impl LogDir {
             return self.write_checkpoints().map(drop);
         };
         // One that was deleted meanwhile must not be named again.
-        due.retain(|entry| self.is_open(entry));
+        due.retain(|entry| self.is_open(entry) && !entry.log.is_unknown());
         let point = |log: &Log| log.evident_point(log.marks().recovery_point);
         let points: Vec<_> = due.iter().map(|entry| point(&entry.log)).collect();
         for (entry, point) in due.iter().zip(&points) {
@@ -269,7 +272,7 @@ impl LogDir {
     /// wrote that. One that cannot be made stable first waits for the next checkpoint.
     pub(super) fn name_all(&self) {
         let mut young = self.entries();
-        young.retain(|entry| self.is_unnamed(entry));
+        young.retain(|entry| self.is_unnamed(entry) && !entry.log.is_unknown());
         let is_stable = |entry: &Arc<Entry>| entry.round(Log::sync).is_none_or(|answer| answer.is_ok());
         let stable = parallel::map(&young, self.threads, is_stable);
         let named: Vec<_> =

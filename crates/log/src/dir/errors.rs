@@ -173,8 +173,7 @@ impl CreateError {
     /// What the operating system said, where it said something.
     pub(super) fn io(&self) -> Option<&io::Error> {
         match self {
-            Self::Io { error, .. }
-            | Self::Log(LogError::Io { error, .. } | LogError::Unstable { error, .. }) => Some(error),
+            Self::Io { error, .. } | Self::Log(LogError::Io { error, .. }) => Some(error),
             _ => None,
         }
     }
