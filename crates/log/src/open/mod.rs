@@ -117,6 +117,7 @@ pub(crate) fn open(
         witness: Mutex::default(),
         offline: OnceLock::new(),
         unknown: false,
+        unnamed: false.into(),
         given_up: false.into(),
         dir_dirty: dir_dirty.into(),
         syncs: Mutex::default(),
