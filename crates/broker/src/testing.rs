@@ -99,7 +99,7 @@ impl Bench {
             advertised: BTreeMap::new(),
         };
         let cluster = Cluster::new(identity, Catalog::new(store), Arc::new(LogDirs::one(log_dir)));
-        cluster.load(topics, &report.failed, &config);
+        let _ = cluster.load(topics, &report.failed, &config);
         let buffers = BufferPool::new(PoolOptions::default());
         let transfer = Transfer::new(TransferOptions::default(), buffers.clone(), io.clone());
         let coordinators = Coordinators::new(&config);

@@ -96,6 +96,7 @@ impl Log {
         let (config, bytes) = (self.config.load(), bytes as u64);
         let mut writer = self.writer.lock();
         self.online()?;
+        self.named()?;
         let base_offset = self.marks.load().log_end;
         let spot =
             Spot { base_offset, leader_epoch: context.leader_epoch, not_before_ms: writer.append_time_ms };

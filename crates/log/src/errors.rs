@@ -17,18 +17,6 @@ pub enum LogError {
         /// What the operating system said.
         error: io::Error,
     },
-    /// It is not known how much of it was stable, and it cannot be made so.
-    #[error(
-        "{}: no checkpoint says how far it is stable, and it cannot be made so: {error}; nothing of it was cut: mend the disk or \
-         make room on it, and start again",
-        path.display()
-    )]
-    Unstable {
-        /// Its directory.
-        path: PathBuf,
-        /// What the operating system said.
-        error: io::Error,
-    },
     /// Several log directories have the partition.
     #[error(
         "it is in {} at once, and which of them is right cannot be told: nothing in them was changed; stop the broker, \

@@ -49,8 +49,11 @@ impl Log {
         recovery_point.min(self.evident.load(Ordering::Acquire).max(tried))
     }
 
-    /// Whether records of the active segment are stable, and it was written down of none.
+    /// Whether records of the active segment are stable, and it was written down of none, or no checkpoint names the log.
     pub(crate) fn is_unnoted(&self) -> bool {
+        if self.is_unnamed() {
+            return self.online().is_ok();
+        }
         let Some(active) = self.active_base_offset() else { return false };
         let noted = self.checkpointed.load(Ordering::Relaxed);
         noted <= active && self.marks.load().recovery_point > active && self.online().is_ok()

@@ -63,6 +63,10 @@ pub struct Log {
     /// Held while that about aborted transactions is.
     pub(crate) witness: Mutex<()>,
     pub(crate) offline: OnceLock<Offline>,
+    /// Nobody knows up to where it is stable, and it could not be made so.
+    pub(crate) unknown: bool,
+    /// No checkpoint names it yet.
+    pub(crate) unnamed: AtomicBool,
     /// Its files are another's, who opens them anew.
     pub(crate) given_up: AtomicBool,
     /// Names were made or changed since the directory was last synced.
@@ -208,9 +212,40 @@ impl Log {
         self.writer.lock().producers.with(|known| known.expire(now_ms, expiration_ms))
     }
 
-    /// A checkpoint says that everything below `offset` is stable.
-    pub(crate) fn checkpointed(&self, offset: i64) {
-        self.checkpointed.store(offset, Ordering::Relaxed);
+    /// Whether nobody knows up to where it is stable, which could not be changed. A checkpoint would say 0 of it, as of a log of
+    /// which nothing is, and the next start cut what this one kept: so no checkpoint names it. It takes no writes.
+    pub(crate) fn is_unknown(&self) -> bool {
+        self.unknown
+    }
+
+    /// A checkpoint says that everything below an offset is stable, or it does not name the log.
+    pub(crate) fn checkpointed(&self, point: Option<i64>) {
+        self.checkpointed.store(point.unwrap_or(0), Ordering::Relaxed);
+        if point.is_some() {
+            self.unnamed.store(false, Ordering::Release);
+        }
+    }
+
+    /// Whether no checkpoint of its directory names it yet. It takes no record until one does: what was stable of it after a kill
+    /// nobody would know.
+    pub fn is_unnamed(&self) -> bool {
+        self.unnamed.load(Ordering::Acquire)
+    }
+
+    /// It takes no record until a checkpoint names it, which is due soon.
+    pub(crate) fn await_name(&self) {
+        self.unnamed.store(true, Ordering::Release);
+    }
+
+    /// Why it takes no record, if it waits for its name.
+    pub(crate) fn named(&self) -> Result<(), AppendError> {
+        if !self.is_unnamed() {
+            return Ok(());
+        }
+        let kind = if self.home.health.is_full() { io::ErrorKind::StorageFull } else { io::ErrorKind::Other };
+        let why = "the log is not in the checkpoint of its directory yet, where every log is before its first record; that could \
+                   not be written, and is tried again every second";
+        Err(AppendError::Write(io::Error::new(kind, why)))
     }
 
     /// What an orderly stop may vouch for.

@@ -24,7 +24,8 @@ pub(super) fn settings(topic_id: Uuid, resolved: &TopicConfig) -> PartitionSetti
 /// Opens or makes the logs of a range of partitions, but for those in `failed`, to be led by `least_epoch` or a later
 /// one. Blocks.
 ///
-/// A partition without a log is in the answer too, without a leader; the first error says why there is one.
+/// A partition without a log is in the answer too, without a leader; the first error says why there is one. None takes a record
+/// before [`LogDirs::name_made`] was called.
 pub(super) fn host(
     log_dirs: &LogDirs,
     record: &TopicRecord,
@@ -37,7 +38,7 @@ pub(super) fn host(
     let placed = range.clone().zip(record.partitions.iter().skip(range.start));
     let placed = placed.map_while(|(index, placed)| Some((i32::try_from(index).ok()?, placed.directory)));
     let wanted: Vec<_> = placed.filter(|(index, _)| !failed.contains(index)).collect();
-    let made = log_dirs.create_all(&name, &wanted, &settings(record.topic_id, resolved), now_ms());
+    let made = log_dirs.make_all(&name, &wanted, &settings(record.topic_id, resolved), now_ms());
     let log_of = |index: i32| {
         let ours = log_dirs.topic_id(&name, index) == Some(record.topic_id);
         log_dirs.get(&name, index).filter(|_| ours)
@@ -61,8 +62,18 @@ pub(super) fn host(
 }
 
 fn storage(name: &str, error: &CreateError) -> Refused {
-    let words = if error.is_full_disk() { "the broker's disk is full".to_owned() } else { error.to_string() };
-    Refused::new(ErrorCode::KafkaStorageError, format!("the logs of topic '{name}' cannot be made: {words}"))
+    Refused::new(
+        ErrorCode::KafkaStorageError,
+        format!("the logs of topic '{name}' cannot be made: {}", words(error)),
+    )
+}
+
+fn unmade(error: &CreateError) -> Refused {
+    Refused::new(ErrorCode::KafkaStorageError, format!("new logs cannot be written down: {}", words(error)))
+}
+
+fn words(error: &CreateError) -> String {
+    if error.is_full_disk() { "the broker's disk is full".to_owned() } else { error.to_string() }
 }
 
 impl Change {
@@ -70,7 +81,7 @@ impl Change {
         self.broker.io()
     }
 
-    /// Makes the logs of a range of partitions, all or an error.
+    /// Makes the logs of a range of partitions, all or an error. They take records when they are [named](Self::name_logs).
     pub(super) async fn make_logs(
         &self,
         record: &TopicRecord,
@@ -87,6 +98,16 @@ impl Change {
             (partitions, None) => Ok(partitions),
             (_, Some(error)) => Err(storage(&record.name, &error)),
         }
+    }
+
+    /// Names the logs that were made since this was called last, all of a directory at once. Which of them could not be named their
+    /// logs say.
+    pub(super) async fn name_logs(&self) -> Result<(), Refused> {
+        let log_dirs = Arc::clone(self.cluster().log_dirs());
+        let named = self.io().run(move || log_dirs.name_made()).await;
+        let named =
+            named.map_err(|_| Refused::new(ErrorCode::RequestTimedOut, "the broker is busy; try again"))?;
+        named.map_err(|error| unmade(&error))
     }
 
     async fn try_make_logs(

@@ -46,6 +46,8 @@ pub(super) struct Shown {
     pub(super) partitions: Vec<Name>,
     /// Why a log could not be made or opened.
     pub(super) error: Option<CreateError>,
+    /// Some of those that could not only wanted room or file handles.
+    pub(super) wants: bool,
 }
 
 /// Loads the directory and shows its partitions. `empty`: what it held is lost, and its partitions are made anew. Of a
@@ -187,7 +189,7 @@ impl Change {
         // Those of other directories wait until somebody opens these: recovering them would keep the turn.
         let failed = report.failed.iter().map(|log| (log.topic.clone(), log.partition));
         let failed = failed.chain(cluster.log_dirs.unopened()).collect();
-        let Shown { partitions, error } = self.show(&topics, &failed, least_epoch).await;
+        let Shown { partitions, error, .. } = self.show(&topics, &failed, least_epoch).await;
         Ok(Online { partitions, report, trouble: error.map(|error| error.to_string()) })
     }
 
@@ -198,6 +200,18 @@ impl Change {
         let shown = self.show(&topics, &none, cluster.identity.leader_epoch).await;
         cluster.note_all_made(unmade(&cluster.catalog).await?);
         Ok(shown.partitions.len())
+    }
+
+    /// Makes what is missing of the directories that are here, and shows it: how many, and whether others still want room or file
+    /// handles. What could not be opened is opened by others, who keep no turn for that.
+    pub(crate) async fn make_missing(&self) -> Result<(usize, bool), Refused> {
+        let cluster = self.cluster();
+        let topics = cluster.topic_records().await?;
+        let failed = cluster.log_dirs.unopened().into_iter().collect();
+        let Shown { partitions, wants, .. } =
+            self.show(&topics, &failed, cluster.identity.leader_epoch).await;
+        cluster.note_all_made(unmade(&cluster.catalog).await?);
+        Ok((partitions.len(), wants))
     }
 
     /// Of `opened` partitions those of topics that were deleted while nobody could reach them.
@@ -273,6 +287,7 @@ impl Change {
             if !(0..).zip(&topic.partitions).all(is_as_shown) {
                 let one = self.show_one(record, topic, failed, least_epoch).await;
                 all.partitions.extend(one.partitions);
+                all.wants |= one.wants;
                 all.error = all.error.or(one.error);
             }
         }
@@ -293,7 +308,9 @@ impl Change {
         let count = topic.partitions.len();
         let hosted = to_its_end(move || {
             let config: Arc<TopicConfig> = config;
-            host(&log_dirs, &wanted, &config, 0..count, &failed, least_epoch)
+            let (partitions, error) = host(&log_dirs, &wanted, &config, 0..count, &failed, least_epoch);
+            // Those that cannot be named take no record until they are.
+            (partitions, error.or(log_dirs.name_made().err()))
         });
         let Some((mut partitions, error)) = hosted.await else {
             tracing::error!(topic = record.name, "logs are not served until the next start");
@@ -329,7 +346,8 @@ impl Change {
         for old in topic.partitions.iter().filter_map(|entry| entry.hosted.as_ref()) {
             old.wake_all();
         }
-        Shown { partitions: shown, error }
+        let wants = error.as_ref().is_some_and(CreateError::is_for_want);
+        Shown { partitions: shown, error, wants }
     }
 }
 

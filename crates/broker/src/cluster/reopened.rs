@@ -42,7 +42,7 @@ impl Change {
             shown = self.show(&topics, &failed, least_epoch).await;
             log_dirs.accept_gone(path, false);
         }
-        let Shown { partitions, error } = shown;
+        let Shown { partitions, error, .. } = shown;
         let trouble = error.map(|error| error.to_string());
         let mut gone = log_dirs.gone_in(path);
         gone.retain(|log| is_known(&log.topic, log.partition));

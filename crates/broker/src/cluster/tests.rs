@@ -3,14 +3,15 @@
 use std::{collections::BTreeMap, future::poll_fn, path::Path, sync::Arc, task::Poll};
 
 use async_trait::async_trait;
-use pagewire_disk::{Disk, MemoryDisk};
+use pagewire_disk::checkpoint::RECOVERY_POINT_FILE;
+use pagewire_disk::{Call, Disk, Errno, FailingDisk, Fault, MemoryDisk, When};
 use pagewire_log::{Coming, Handles, LogDirOptions};
 use pagewire_metadata::{
     Batch, Expect, LeaseId, Listing, MemoryStore, PutError, Revision, Store, StoreError, Versioned, Watch,
     model::{ConfigScope, TopicRecord},
 };
 use pagewire_wire::{
-    Request, Str,
+    ErrorCode, Request, Str,
     messages::{
         create_partitions_request::{CreatePartitionsRequest, CreatePartitionsTopic},
         create_topics_request::{CreatableTopic, CreateTopicsRequest},
@@ -25,7 +26,7 @@ use pagewire_zcopy::IoPool;
 use parking_lot::Mutex;
 use tokio::task::yield_now;
 
-use super::{Known, change};
+use super::{Known, NewTopic, change};
 use crate::{
     coordinators::OFFSETS_TOPIC,
     net::Reply,
@@ -275,6 +276,48 @@ async fn a_topic_that_is_stored_only_is_finished_by_the_next_creation() {
         assert_eq!(delete(&bench, name).await, 0);
     }
     assert_eq!(create(&bench, "other", 5).await, 0);
+}
+
+#[tokio::test]
+async fn what_could_not_be_made_at_a_start_for_want_of_room_is_made_when_there_is_some() {
+    let disk = FailingDisk::new(Arc::new(MemoryDisk::new()));
+    let bench = Bench::with(Arc::new(disk.clone()), IoPool::new(4, 64));
+    let node = bench.broker.cluster().identity().node_id;
+    let catalog = &bench.broker.cluster().catalog;
+    catalog.create_topic(&TopicRecord::on_one_node("t", 2, node, 0)).await.expect("a store");
+    disk.fail_on("t-1", Call::Write, When::Always, Fault::Error(Errno::NOSPC));
+    // Killed before its logs were made.
+    let bench = bench.killed_and_started_on(Arc::new(disk.clone())).await;
+    assert!(!crate::node::make_what_wants(&bench.broker).await, "there is no room yet");
+    assert_eq!(base_offset(&bench, "t", 0).await, (0, 0));
+    assert_ne!(base_offset(&bench, "t", 1).await.0, 0);
+    disk.heal();
+    assert!(crate::node::make_what_wants(&bench.broker).await, "nothing waits any more");
+    assert_eq!(base_offset(&bench, "t", 1).await, (0, 0));
+}
+
+#[tokio::test]
+async fn topics_of_one_request_are_written_down_at_once_and_none_is_seen_before() {
+    let disk = FailingDisk::new(Arc::new(MemoryDisk::new()));
+    let bench = Bench::with(Arc::new(disk.clone()), IoPool::new(4, 64));
+    let written = || disk.traffic(RECOVERY_POINT_FILE).syncs;
+    let before = written();
+    let new = |name: String| NewTopic { name, partitions: 2, configs: BTreeMap::new() };
+    let some: Vec<NewTopic> = (0..20).map(|at| new(format!("t{at}"))).collect();
+    let created = change(&bench.broker, |change| async move { Ok(change.create_topics(some).await) }).await;
+    assert!(created.expect("a turn").iter().all(Result::is_ok));
+    assert_eq!(written() - before, 1);
+    assert_eq!(base_offset(&bench, "t19", 1).await, (0, 0));
+    disk.fail_on(RECOVERY_POINT_FILE, Call::Write, When::Always, Fault::Error(Errno::NOSPC));
+    let some = ["u", "a.b", "a_b"].map(|name| new(name.to_owned())).to_vec();
+    let created = change(&bench.broker, |change| async move { Ok(change.create_topics(some).await) }).await;
+    let codes: Vec<_> =
+        created.expect("a turn").into_iter().map(|one| one.map_err(|refused| refused.code).err()).collect();
+    let storage = Some(ErrorCode::KafkaStorageError);
+    assert_eq!(codes, [storage, storage, Some(ErrorCode::InvalidTopicException)]);
+    assert!(bench.broker.image().topic("u").is_none());
+    disk.heal();
+    assert_eq!(create(&bench, "u", 2).await, 0, "nothing of it is left");
 }
 
 #[tokio::test]

@@ -19,7 +19,7 @@ use std::{
 
 use pagewire_log::{CreateError, FailedLog, PartitionSettings};
 use pagewire_metadata::{
-    Catalog, CatalogError,
+    Catalog, CatalogError, Revision,
     model::{DeletedTopicRecord, PartitionRecord, TopicRecord},
 };
 use pagewire_wire::ErrorCode;
@@ -53,8 +53,9 @@ impl Cluster {
     /// Shows the topics of the store, whose logs are loaded; makes the logs that a stop kept from being made. Blocks.
     ///
     /// Partitions in `failed`, whose logs could not be opened, are shown as offline; so are those whose logs cannot be
-    /// made. Everything else is served.
-    pub(crate) fn load(&self, topics: &[TopicRecord], failed: &[FailedLog], config: &BrokerConfig) {
+    /// made. Everything else is served. Whether some of these only wanted room or file handles.
+    pub(crate) fn load(&self, topics: &[TopicRecord], failed: &[FailedLog], config: &BrokerConfig) -> bool {
+        let mut wants = failed.iter().any(|log| log.error.is_for_want());
         let mut failed_of: HashMap<&str, Vec<i32>> = HashMap::new();
         for log in failed {
             failed_of.entry(&log.topic).or_default().push(log.partition);
@@ -66,13 +67,19 @@ impl Cluster {
             let failed = failed_of.get(record.name.as_str()).map_or(&[][..], Vec::as_slice);
             let (partitions, error) =
                 host(&self.log_dirs, record, &resolved, 0..record.partitions.len(), failed, least_epoch);
+            wants |= error.as_ref().is_some_and(CreateError::is_for_want);
             // Directories that are not here are told of once, not once a topic.
             if let Some(error) = error.filter(|error| !matches!(error, CreateError::Away { .. })) {
                 tracing::error!(topic = record.name, %error, "logs cannot be made and are not served");
             }
             image.add(entry(record, resolved, partitions));
         }
+        // Those that cannot be named take no record until they are.
+        if let Err(error) = self.log_dirs.name_made() {
+            tracing::error!(%error, "logs that were made take no records until this can be written; it is tried again");
+        }
         self.image.store(Arc::new(image));
+        wants
     }
 
     /// What stands against a new topic of this name, if anything.
@@ -89,8 +96,7 @@ impl Cluster {
             return Some(Refused::already_there(name));
         }
         let twin = image.topics().find(|topic| names::collide(&topic.name, name))?;
-        let message = format!("Topic '{name}' collides with existing topic: {}", twin.name);
-        Some(Refused::new(ErrorCode::InvalidTopicException, message))
+        Some(refuse_twin(name, &twin.name))
     }
 
     pub(super) fn publish(&self, topic: TopicEntry) -> Arc<TopicEntry> {
@@ -100,9 +106,63 @@ impl Cluster {
     }
 }
 
+/// A topic that is stored, and has logs that nobody sees.
+struct Begun {
+    record: TopicRecord,
+    version: Revision,
+    entry: TopicEntry,
+}
+
+/// How far a creation has come.
+enum Creation {
+    Begun(Box<Begun>),
+    Done(Result<Arc<TopicEntry>, Refused>),
+}
+
 impl Change {
     /// Creates a topic; when this returns it takes records.
     pub(crate) async fn create_topic(&self, new: NewTopic) -> Result<Arc<TopicEntry>, Refused> {
+        let gone = || Refused::new(ErrorCode::UnknownServerError, "the creation was lost");
+        self.create_topics(vec![new]).await.pop().unwrap_or_else(|| Err(gone()))
+    }
+
+    /// Creates topics, in order; when this returns they take records. All logs that are made for them are written down at once,
+    /// before the first of them is seen.
+    pub(crate) async fn create_topics(&self, all: Vec<NewTopic>) -> Vec<Result<Arc<TopicEntry>, Refused>> {
+        let mut begun: Vec<Creation> = Vec::with_capacity(all.len());
+        for new in all {
+            let twin = begun.iter().find_map(|one| match one {
+                Creation::Begun(other) if names::collide(&other.record.name, &new.name) => {
+                    Some(&other.record.name)
+                }
+                _ => None,
+            });
+            let creation = match twin {
+                Some(twin) => Creation::Done(Err(refuse_twin(&new.name, twin))),
+                None => self.begin_topic(new).await,
+            };
+            begun.push(creation);
+        }
+        let named = self.name_logs().await;
+        let mut created = Vec::with_capacity(begun.len());
+        for one in begun {
+            created.push(match one {
+                Creation::Begun(begun) => self.show_begun(*begun, &named).await,
+                Creation::Done(done) => done,
+            });
+        }
+        created
+    }
+
+    /// Stores a topic and makes its logs.
+    async fn begin_topic(&self, new: NewTopic) -> Creation {
+        match self.try_begin_topic(new).await {
+            Ok(creation) => creation,
+            Err(refused) => Creation::Done(Err(refused)),
+        }
+    }
+
+    async fn try_begin_topic(&self, new: NewTopic) -> Result<Creation, Refused> {
         let cluster = self.cluster();
         if let Some(refused) = cluster.refuse_name(&new.name) {
             return Err(refused);
@@ -113,27 +173,55 @@ impl Change {
         record.configs = new.configs;
         let version = match cluster.catalog.create_topic(&record).await {
             Ok(version) => version,
-            Err(CatalogError::Conflict { .. }) => return self.finish_topic(&record).await,
+            Err(CatalogError::Conflict { .. }) => {
+                return Ok(Creation::Done(self.finish_topic(&record).await));
+            }
             Err(error) => return Err(error.into()),
         };
         match self.bring_up(&record).await {
-            Ok(entry) => {
-                cluster.note_made(record.topic_id);
-                Ok(entry)
-            }
+            Ok(entry) => Ok(Creation::Begun(Box::new(Begun { record, version, entry }))),
             Err(refused) => {
-                let deleted = cluster.catalog.delete_topic(&record, version).await?;
-                let logs_gone = self.remove_logs(&record.name, 0..record.partitions.len()).await;
-                // Nobody ever saw it, so no group has committed anything for it: a client that tries again and again on a full
-                // disk leaves nothing behind.
-                if logs_gone {
-                    cluster.forget_deleted(std::iter::once(&deleted)).await;
-                } else {
-                    cluster.remember_deleted(deleted, logs_gone);
-                }
+                self.drop_begun(&record, version).await?;
                 Err(refused)
             }
         }
+    }
+
+    /// Shows a topic whose logs are `named`, or drops it.
+    async fn show_begun(
+        &self,
+        begun: Begun,
+        named: &Result<(), Refused>,
+    ) -> Result<Arc<TopicEntry>, Refused> {
+        let Begun { record, version, entry } = begun;
+        let is_named =
+            entry.partitions.iter().filter_map(|one| one.hosted.as_ref()).all(|one| !one.log.is_unnamed());
+        match named {
+            Err(refused) if !is_named => {
+                self.drop_begun(&record, version).await?;
+                Err(refused.clone())
+            }
+            _ => {
+                let entry = self.cluster().publish(entry);
+                self.cluster().note_made(record.topic_id);
+                Ok(entry)
+            }
+        }
+    }
+
+    /// Takes back a topic that nobody saw.
+    async fn drop_begun(&self, record: &TopicRecord, version: Revision) -> Result<(), Refused> {
+        let cluster = self.cluster();
+        let deleted = cluster.catalog.delete_topic(record, version).await?;
+        let logs_gone = self.remove_logs(&record.name, 0..record.partitions.len()).await;
+        // Nobody ever saw it, so no group has committed anything for it: a client that tries again and again on a full
+        // disk leaves nothing behind.
+        if logs_gone {
+            cluster.forget_deleted(std::iter::once(&deleted)).await;
+        } else {
+            cluster.remember_deleted(deleted, logs_gone);
+        }
+        Ok(())
     }
 
     /// Finishes what an earlier creation left in the store. The topic is `wish`'s own if nothing tells them apart,
@@ -143,6 +231,8 @@ impl Change {
         let found = self.cluster().catalog.topic(name).await?;
         let (record, _) = found.ok_or_else(|| Refused::already_there(name))?;
         let entry = self.bring_up(&record).await?;
+        self.name_logs().await?;
+        let entry = self.cluster().publish(entry);
         self.cluster().note_made(record.topic_id);
         tracing::warn!(topic = %name, "a topic whose creation had broken off was finished");
         let same = record.partitions.len() == wish.partitions.len() && record.configs == wish.configs;
@@ -158,11 +248,11 @@ impl Change {
         Ok(directories.into_iter().map(|directory| PartitionRecord::on(node, directory)).collect())
     }
 
-    /// From the store to the image.
-    async fn bring_up(&self, record: &TopicRecord) -> Result<Arc<TopicEntry>, Refused> {
+    /// From the store to what the image is to say.
+    async fn bring_up(&self, record: &TopicRecord) -> Result<TopicEntry, Refused> {
         let resolved = Arc::new(TopicConfig::resolve(&record.configs, &self.config()));
         let partitions = self.make_logs(record, &resolved, 0..record.partitions.len()).await?;
-        Ok(self.cluster().publish(entry(record, resolved, partitions)))
+        Ok(entry(record, resolved, partitions))
     }
 
     /// Gives a topic more partitions, `count` in all.
@@ -182,7 +272,8 @@ impl Change {
         record.partitions.extend(self.placed(count - record.partitions.len())?);
         Catalog::check_size(&record)
             .map_err(|error| Refused::from(error).if_too_large(ErrorCode::InvalidPartitions))?;
-        let added = match self.make_logs(&record, &topic.config, there..count).await {
+        let made = self.make_logs(&record, &topic.config, there..count).await;
+        let added = match self.name_logs().await.and(made) {
             Ok(added) => {
                 cluster.catalog.replace_topic(&record, version).await.map(|_| added).map_err(Refused::from)
             }
@@ -272,6 +363,14 @@ impl Change {
         cluster.remember_deleted(deleted, logs_gone);
         Ok(())
     }
+}
+
+/// Their metrics could not be told apart.
+fn refuse_twin(name: &str, twin: &str) -> Refused {
+    Refused::new(
+        ErrorCode::InvalidTopicException,
+        format!("Topic '{name}' collides with existing topic: {twin}"),
+    )
 }
 
 fn entry(record: &TopicRecord, config: Arc<TopicConfig>, partitions: Vec<PartitionEntry>) -> TopicEntry {

@@ -4,7 +4,7 @@
 //! -1 partitions or replicas mean the broker's defaults (KIP-464). One node hosts everything, so a replication factor
 //! above 1 is refused, and an assignment may name this node only.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashSet, VecDeque};
 
 use pagewire_metadata::model::ids;
 use pagewire_wire::{
@@ -26,20 +26,24 @@ use crate::{
     request::Context,
 };
 
+/// Topics of one request that are created in one turn: their logs are written down at once. Whoever else changes something waits for
+/// so many at most.
+const TOPICS_PER_TURN_MAX: usize = 500;
+
 pub(crate) async fn handle(ctx: Context, request: CreateTopicsRequest) -> CreateTopicsResponse {
     let mut response = CreateTopicsResponse::default();
     let twice = repeated(request.topics.iter().map(|topic| topic.name.as_str()));
     let once = request.topics.iter().filter(|topic| !twice.contains(topic.name.as_str()));
     let too_many =
         partitions_in_all(once, default_partitions(&ctx.broker.config())) > PARTITIONS_PER_REQUEST_MAX;
-    let mut answered = HashSet::new();
+    let (mut answered, mut due) = (HashSet::new(), Vec::new());
     for topic in &request.topics {
         consume_budget().await;
         // A name that stands twice is answered once.
         if !answered.insert(topic.name.as_str()) {
             continue;
         }
-        let created = if too_many {
+        let checked = if too_many {
             Err(Refused::new(
                 ErrorCode::PolicyViolation,
                 "Excessively large number of partitions per request.",
@@ -47,11 +51,44 @@ pub(crate) async fn handle(ctx: Context, request: CreateTopicsRequest) -> Create
         } else if twice.contains(topic.name.as_str()) {
             Err(Refused::new(ErrorCode::InvalidRequest, "Duplicate topic name."))
         } else {
-            create(&ctx, topic, request.validate_only).await
+            check(&ctx, topic)
         };
-        response.topics.push(created.unwrap_or_else(|refused| refusal(topic.name.clone(), refused)));
+        match checked {
+            // Kafka names an id here too, though nothing will ever have it.
+            Ok((_, result)) if request.validate_only => {
+                let topic_id = WireId(ids::random().into_bytes());
+                response.topics.push(CreatableTopicResult { topic_id, ..result });
+            }
+            Ok((new, result)) => {
+                due.push((new, response.topics.len()));
+                response.topics.push(result);
+            }
+            Err(refused) => response.topics.push(refusal(topic.name.clone(), refused)),
+        }
     }
+    create(&ctx, due, &mut response.topics).await;
     response
+}
+
+/// Creates topics, each with the place of its answer.
+async fn create(ctx: &Context, due: Vec<(NewTopic, usize)>, answers: &mut [CreatableTopicResult]) {
+    let (mut due, mut places): (VecDeque<NewTopic>, VecDeque<usize>) = due.into_iter().unzip();
+    while !due.is_empty() {
+        let some: Vec<NewTopic> = due.drain(..due.len().min(TOPICS_PER_TURN_MAX)).collect();
+        let places: Vec<usize> = places.drain(..some.len().min(places.len())).collect();
+        let created = change(&ctx.broker, |change| async move { Ok(change.create_topics(some).await) }).await;
+        let created = match created {
+            Ok(created) => created,
+            Err(refused) => places.iter().map(|_| Err(refused.clone())).collect(),
+        };
+        for (created, place) in created.into_iter().zip(places) {
+            let Some(answer) = answers.get_mut(place) else { continue };
+            match created {
+                Ok(entry) => answer.topic_id = WireId(entry.id.into_bytes()),
+                Err(refused) => *answer = refusal(answer.name.clone(), refused),
+            }
+        }
+    }
 }
 
 fn default_partitions(config: &BrokerConfig) -> usize {
@@ -78,11 +115,7 @@ fn refusal(name: Str, refused: Refused) -> CreatableTopicResult {
 }
 
 /// Checks in Kafka's order: name, settings, then where the partitions are to be.
-async fn create(
-    ctx: &Context,
-    topic: &CreatableTopic,
-    validate_only: bool,
-) -> Result<CreatableTopicResult, Refused> {
+fn check(ctx: &Context, topic: &CreatableTopic) -> Result<(NewTopic, CreatableTopicResult), Refused> {
     if let Some(refused) = ctx.broker.cluster().refuse_name(&topic.name) {
         return Err(refused);
     }
@@ -94,7 +127,7 @@ async fn create(
         partitions: partitions(topic, &config, ctx.broker.cluster().identity().node_id)?,
         configs,
     };
-    let mut result = CreatableTopicResult {
+    let result = CreatableTopicResult {
         name: topic.name.clone(),
         error_message: None,
         num_partitions: i32::try_from(new.partitions).unwrap_or(i32::MAX),
@@ -102,13 +135,7 @@ async fn create(
         configs: Some(described(&config::describe_topic(&new.configs, &config))),
         ..Default::default()
     };
-    if validate_only {
-        // Kafka names an id here too, though nothing will ever have it.
-        return Ok(CreatableTopicResult { topic_id: WireId(ids::random().into_bytes()), ..result });
-    }
-    let entry = change(&ctx.broker, |change| async move { change.create_topic(new).await }).await?;
-    result.topic_id = WireId(entry.id.into_bytes());
-    Ok(result)
+    Ok((new, result))
 }
 
 /// How many partitions, after all the ways to say so.

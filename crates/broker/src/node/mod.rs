@@ -24,6 +24,7 @@ mod story;
 mod tests;
 mod traces;
 mod unnamed;
+mod wanting;
 
 use std::{
     io,
@@ -43,6 +44,8 @@ use tracing::{error, info, warn};
 pub use error::StartError;
 use opening::{Opened, Opening};
 pub use stopped::back_up_stopped;
+#[cfg(test)]
+pub(crate) use wanting::attempt as make_what_wants;
 
 use crate::{
     CleanerGauges, Loggers, background,
@@ -105,7 +108,7 @@ impl Node {
         if epoch_is_owed {
             owed::hold(cluster.log_dirs());
         }
-        cluster.load(&topics, &report.failed, &config);
+        let wants = cluster.load(&topics, &report.failed, &config);
         cluster.note_all_made(unmade);
         let removed = cluster.clean_up(deleted);
         loaded::report(&report, &removed);
@@ -136,6 +139,9 @@ impl Node {
         node.serve(listeners);
         if epoch_is_owed {
             node.services.spawn(owed::pay(Arc::clone(&node.broker), node.stop.clone()));
+        }
+        if wants {
+            node.services.spawn(wanting::wait(Arc::clone(&node.broker), node.stop.clone()));
         }
         Ok(node)
     }

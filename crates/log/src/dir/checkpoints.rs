@@ -148,7 +148,9 @@ impl Checkpoints {
         let mut checkpoints = carried.clone();
         for entry in table.entries() {
             let (topic, partition, marks) = (entry.log.topic(), entry.log.partition(), entry.log.marks());
-            checkpoints.recovery.set(topic, partition, entry.log.evident_point(marks.recovery_point));
+            if !entry.log.is_unknown() {
+                checkpoints.recovery.set(topic, partition, entry.log.evident_point(marks.recovery_point));
+            }
             checkpoints.high_watermark.set(topic, partition, marks.high_watermark);
             let log_start = certain_start(&entry.log, marks);
             if log_start > 0 && log_start > entry.log.oldest_on_disk() {
@@ -195,7 +197,7 @@ impl LogDir {
         if files > 0 {
             for entry in self.table.read().entries() {
                 let point = written.recovery_point(entry.log.topic(), entry.log.partition());
-                entry.log.checkpointed(point.unwrap_or(0));
+                entry.log.checkpointed(point);
             }
         }
         self.forget_noted();
@@ -203,8 +205,8 @@ impl LogDir {
         starts_are_stable.map(|()| files)
     }
 
-    /// Whether a log has stable records in the segment that it writes to, and no checkpoint says that of any of them: were the
-    /// segment lost, or a batch of it damaged, and the process killed, nobody would know that they had been stable. So after the
+    /// Whether a log has no name in the checkpoints yet, and waits for it; or has stable records in the segment that it writes to,
+    /// and no checkpoint says that of any of them: were the segment lost, or a batch of it damaged, and the process killed, nobody would know that they had been stable. So after the
     /// first sync of a log, and after the first behind each new segment, a checkpoint is due.
     pub fn has_unnoted(&self) -> bool {
         !self.unnoted.is_empty()
@@ -219,13 +221,20 @@ impl LogDir {
         self.note_points(due)
     }
 
-    /// Names these logs before anything is appended to them: of one that no checkpoint names nobody knows what was stable, and
-    /// of one that is compacted which holes are losses. Where that cannot be written, it is so until the next checkpoint.
-    pub(super) fn name(&self, made: &[Arc<Entry>]) {
-        let unnamed: Vec<_> = made.iter().filter(|entry| self.is_unnamed(entry)).cloned().collect();
-        if !unnamed.is_empty() {
-            let _ = self.note_points(unnamed);
-        }
+    /// Has these logs [wait](Log::is_unnamed) for their names, where no checkpoint has them: of one that none names nobody knows
+    /// what was stable, and of one that is compacted which holes are losses. Nothing is appended to them before.
+    pub(super) fn await_names<'e>(&self, entries: impl IntoIterator<Item = &'e Arc<Entry>>) {
+        let unnamed = entries.into_iter().filter(|entry| !entry.log.is_unknown() && self.is_unnamed(entry));
+        unnamed.for_each(|entry| entry.log.await_name());
+    }
+
+    /// Names all logs that wait for that, in one write. Should it fail, they go on waiting, and the next note or checkpoint names
+    /// them.
+    pub fn name_made(&self) -> io::Result<()> {
+        let mut due: Vec<_> =
+            self.unnoted.names().iter().filter_map(|(topic, at)| self.entry(topic, *at)).collect();
+        due.retain(|entry| entry.log.is_unnamed() && entry.log.is_unnoted());
+        if due.is_empty() { Ok(()) } else { self.note_points(due) }
     }
 
     fn note_points(&self, mut due: Vec<Arc<Entry>>) -> io::Result<()> {
@@ -237,7 +246,7 @@ impl LogDir {
             return self.write_checkpoints().map(drop);
         };
         // One that was deleted meanwhile must not be named again.
-        due.retain(|entry| self.is_open(entry));
+        due.retain(|entry| self.is_open(entry) && !entry.log.is_unknown());
         let point = |log: &Log| log.evident_point(log.marks().recovery_point);
         let points: Vec<_> = due.iter().map(|entry| point(&entry.log)).collect();
         for (entry, point) in due.iter().zip(&points) {
@@ -250,7 +259,7 @@ impl LogDir {
             *first = Some(recovery);
         }
         for (entry, point) in due.iter().zip(points) {
-            entry.log.checkpointed(point);
+            entry.log.checkpointed(Some(point));
         }
         self.forget_noted();
         Ok(())
@@ -266,15 +275,14 @@ impl LogDir {
     }
 
     /// Makes sure that the checkpoints name all logs before anything is appended to them: whoever made one may have died before it
-    /// wrote that. One that cannot be made stable first waits for the next checkpoint.
+    /// wrote that. What cannot be written now is tried again every second.
     pub(super) fn name_all(&self) {
         let mut young = self.entries();
-        young.retain(|entry| self.is_unnamed(entry));
-        let is_stable = |entry: &Arc<Entry>| entry.round(Log::sync).is_none_or(|answer| answer.is_ok());
-        let stable = parallel::map(&young, self.threads, is_stable);
-        let named: Vec<_> =
-            young.into_iter().zip(stable).filter_map(|(log, stable)| stable.then_some(log)).collect();
-        self.name(&named);
+        young.retain(|entry| self.is_unnamed(entry) && !entry.log.is_unknown());
+        self.await_names(&young);
+        young.iter().for_each(|entry| entry.log.tell_unnoted());
+        parallel::map(&young, self.threads, |entry| entry.round(Log::sync));
+        let _ = self.name_made();
     }
 
     /// Whether no checkpoint says yet up to where a log is stable.

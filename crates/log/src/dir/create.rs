@@ -38,8 +38,21 @@ impl LogDir {
     }
 
     /// [`create`](Self::create) of several partitions of a topic, faster than one by one. After an error some may have
-    /// been made; the next attempt finds them.
+    /// been made; the next attempt finds them. One that could be made and not be named takes no record until it is.
     pub fn create_all(
+        &self,
+        topic: &str,
+        partitions: &[i32],
+        settings: &PartitionSettings,
+        now_ms: i64,
+    ) -> Result<(), CreateError> {
+        let made = self.make_all(topic, partitions, settings, now_ms);
+        made.and(self.name_made().map_err(CreateError::at(&self.path)))
+    }
+
+    /// The first half of [`create_all`](Self::create_all), for whoever makes many topics: the logs take records when
+    /// [`name_made`](Self::name_made) was called after the last of them.
+    pub fn make_all(
         &self,
         topic: &str,
         partitions: &[i32],
@@ -63,6 +76,7 @@ impl LogDir {
         now_ms: i64,
     ) -> Result<Option<LoadedLog>, CreateError> {
         let (mut opened, done) = self.bring_up(topic, &[partition], settings, now_ms, false);
+        let done = done.and(self.name_made().map_err(CreateError::at(&self.path)));
         done.map(|()| opened.pop())
     }
 
@@ -115,12 +129,13 @@ impl LogDir {
             .inspect_err(|error| self.note(&self.path, error))
             .map_err(CreateError::at(&self.path))?;
         let (mut first_error, mut damaged) = (None, false);
-        let (mut table, mut named) = (self.table.write(), Vec::new());
+        self.await_names(made.iter().filter_map(|log| log.as_ref().ok()));
+        let (mut table, mut come) = (self.table.write(), Vec::new());
         for (partition, log) in missing.into_iter().zip(made) {
             match log {
                 Ok(entry) => {
                     damaged |= entry.log.known_damage() > 0;
-                    named.push(Arc::clone(&entry));
+                    come.push(Arc::clone(&entry.log));
                     table.insert(topic, partition, entry);
                     // From now on the log itself says it, which no checkpoint was without meanwhile.
                     self.carried.lock().forget(topic, partition);
@@ -131,7 +146,8 @@ impl LogDir {
             }
         }
         drop(table);
-        self.name(&named);
+        // Those that are not open are forgotten by whoever writes a note.
+        come.iter().for_each(|log| log.tell_unnoted());
         if damaged {
             self.note_damage();
         }

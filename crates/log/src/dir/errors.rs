@@ -8,7 +8,7 @@ use pagewire_disk::{CheckpointError, LockError};
 use uuid::Uuid;
 
 use crate::online::{anew, online};
-use crate::sick::is_full;
+use crate::sick::{is_full, is_shortage};
 use crate::{LogError, Offline};
 
 /// A log directory that cannot be opened. None of these changed anything in it.
@@ -170,17 +170,30 @@ impl CreateError {
         self.io().is_some_and(|error| is_full(error.kind()))
     }
 
+    /// There was no room, or no file handle or memory left: nothing is wrong with the disk.
+    pub fn is_for_want(&self) -> bool {
+        self.io().is_some_and(is_for_want)
+    }
+
     /// What the operating system said, where it said something.
     pub(super) fn io(&self) -> Option<&io::Error> {
         match self {
-            Self::Io { error, .. }
-            | Self::Log(LogError::Io { error, .. } | LogError::Unstable { error, .. }) => Some(error),
+            Self::Io { error, .. } | Self::Log(LogError::Io { error, .. }) => Some(error),
             _ => None,
         }
     }
 }
 
+fn is_for_want(error: &io::Error) -> bool {
+    is_full(error.kind()) || is_shortage(error)
+}
+
 impl LogError {
+    /// There was no room, or no file handle or memory left: nothing is wrong with the log.
+    pub fn is_for_want(&self) -> bool {
+        matches!(self, Self::Io { error, .. } if is_for_want(error))
+    }
+
     /// Why the log in `dir` was not made, as the reason why it is not open.
     pub(crate) fn of(error: CreateError, dir: &Path) -> Self {
         match error {

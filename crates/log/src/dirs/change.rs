@@ -21,6 +21,19 @@ impl LogDirs {
         settings: &PartitionSettings,
         now_ms: i64,
     ) -> Result<(), CreateError> {
+        let made = self.make_all(topic, partitions, settings, now_ms);
+        made.and(self.name_made())
+    }
+
+    /// The first half of [`create_all`](Self::create_all), for whoever makes many topics: the logs take records when
+    /// [`name_made`](Self::name_made) was called after the last of them.
+    pub fn make_all(
+        &self,
+        topic: &str,
+        partitions: &[(i32, Option<Uuid>)],
+        settings: &PartitionSettings,
+        now_ms: i64,
+    ) -> Result<(), CreateError> {
         let mut by_directory: BTreeMap<Option<Uuid>, Vec<i32>> = BTreeMap::new();
         let mut first_error = None;
         for &(partition, directory) in partitions {
@@ -42,12 +55,21 @@ impl LogDirs {
         }
         for (directory, partitions) in by_directory {
             let made = match self.named(directory) {
-                Some(dir) => dir.create_all(topic, &partitions, settings, now_ms),
+                Some(dir) => dir.make_all(topic, &partitions, settings, now_ms),
                 None => Err(CreateError::Away { directory: directory.unwrap_or_default() }),
             };
             first_error = first_error.or(made.err());
         }
         first_error.map_or(Ok(()), Err)
+    }
+
+    /// Names what was made, with one write to each directory that has something new; the first error. What could not be named
+    /// [waits](crate::Log::is_unnamed).
+    pub fn name_made(&self) -> Result<(), CreateError> {
+        let name = |dir: Arc<LogDir>| {
+            dir.name_made().map_err(|error| CreateError::Io { path: dir.path().to_path_buf(), error })
+        };
+        self.here().map(name).fold(Ok(()), |all, one| all.and(one))
     }
 
     /// Why a partition is served from nowhere, if several directories have it.

@@ -42,6 +42,7 @@ use crate::rewritten;
 use crate::scan::derive::Sparse;
 use crate::scan::headers::walk_headers;
 use crate::segment::{Segment, names};
+use crate::sick::is_full;
 use crate::writer::Writer;
 
 /// Opens the log at `home`.
@@ -81,7 +82,7 @@ pub(crate) fn open(
         append_time_ms: -1,
         snapshots,
     };
-    epochs.settle(&home, (log_start, log_end), options.leader_epoch)?;
+    let behind = epochs.settle(&home, (log_start, log_end), options.leader_epoch, fresh)?;
     let stable = if options.clean && report.cuts.is_empty() {
         log_end
     } else {
@@ -96,7 +97,7 @@ pub(crate) fn open(
     };
     // Of a log that was closed in order every name is stable, if nothing was done to it.
     let dir_dirty = !options.clean || fresh || !report.is_silent();
-    let log = Log {
+    let mut log = Log {
         topic: topic.into(),
         partition,
         home,
@@ -112,10 +113,12 @@ pub(crate) fn open(
         undecided,
         epochs: RwLock::new(epochs.inner),
         epoch_file: Mutex::default(),
-        epochs_behind: false.into(),
+        epochs_behind: behind.is_some().into(),
         aborted_behind: false.into(),
         witness: Mutex::default(),
         offline: OnceLock::new(),
+        unknown: false,
+        unnamed: false.into(),
         given_up: false.into(),
         dir_dirty: dir_dirty.into(),
         syncs: Mutex::default(),
@@ -124,23 +127,30 @@ pub(crate) fn open(
         doomed: Mutex::default(),
         placing: Mutex::default(),
     };
-    log.know_what_is_stable()?;
+    if let Some(error) = behind {
+        log.fail(&error, "the leader epochs are not written");
+    }
+    log.know_what_is_stable();
     Ok((log, report))
 }
 
 impl Log {
-    /// Makes all of it stable if nobody knows up to where it is. A checkpoint would say 0 of it, as of a log of which nothing is
-    /// stable, and the next start cut what this one kept. So where that fails the log is not open, and no checkpoint names it.
-    fn know_what_is_stable(&self) -> Result<(), LogError> {
+    /// Makes all of it stable if nobody knows up to where it is. Where that fails the log is read and not written, be it that the
+    /// sync could not even begin, and stays [unknown](Log::is_unknown). Whoever opens it again tries again.
+    fn know_what_is_stable(&mut self) {
         let Marks { recovery_point, log_end, .. } = self.marks.load();
         if self.home.recovery_known() || self.home.is_rehearsed() || recovery_point == log_end {
-            return Ok(());
+            return;
         }
-        let unstable = |error| LogError::Unstable { path: self.home.dir.clone(), error };
-        self.sync().map_err(unstable)?;
+        if let Err(error) = self.sync() {
+            self.unknown = true;
+            if self.online().is_ok() {
+                self.poison(&error, "no checkpoint says how far it is stable, and it could not be made so");
+            }
+            return;
+        }
         // A checkpoint that comes before the next one has made its entries stable would call nothing of it stable.
         self.make_evident();
-        Ok(())
     }
 }
 
@@ -265,22 +275,28 @@ pub(crate) struct EpochsFound {
 }
 
 impl EpochsFound {
-    /// Cuts them to the log, adds the epoch of this leadership, and writes down what is news.
+    /// Cuts them to the log, adds the epoch of this leadership, and writes down what is news. A full disk keeps nobody from
+    /// reading a log that was there: why it is not written is answered then, and the next start finds the same.
     fn settle(
         &mut self,
         home: &Home,
         (log_start, log_end): (i64, i64),
         leader_epoch: i32,
-    ) -> Result<(), LogError> {
+        fresh: bool,
+    ) -> Result<Option<io::Error>, LogError> {
         let changed = [
             self.inner.truncate_end(log_end),
             self.inner.truncate_start(log_start),
             self.inner.assign(leader_epoch, log_end),
         ];
-        if changed.contains(&true) || self.rebuilt {
-            self.inner.write(&*home.disk, &home.dir).map_err(LogError::at(home.dir.join(epochs::FILE)))?;
+        if !changed.contains(&true) && !self.rebuilt {
+            return Ok(None);
         }
-        Ok(())
+        match self.inner.write(&*home.disk, &home.dir) {
+            Ok(()) => Ok(None),
+            Err(error) if is_full(error.kind()) && !fresh => Ok(Some(error)),
+            Err(error) => Err(LogError::at(home.dir.join(epochs::FILE))(error)),
+        }
     }
 }
 

@@ -80,10 +80,10 @@ fn a_log_is_named_before_it_counts_as_compacted() {
     let world = world.knows("a", A);
     let (dir, _) = world.open();
     failing.fail_on("offset-checkpoint", Call::Write, When::Always, Fault::Error(Errno::NOSPC));
-    world.create(&dir, "a", 0);
+    let mut settings = world.settings("a").expect("known");
+    dir.create("a", 0, &settings, 0).expect_err("made, and not named");
     assert_eq!(world.get(RECOVERY_POINT_FILE), "0\n0\n");
     failing.heal();
-    let mut settings = world.settings("a").expect("known");
     settings.log.cleanup_compact = true;
     dir.set_settings("a", &settings);
     assert_eq!(world.get(RECOVERY_POINT_FILE), "0\n1\na 0 0\n");

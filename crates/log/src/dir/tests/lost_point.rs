@@ -223,25 +223,6 @@ fn a_recovery_point_that_is_not_known_stays_so_until_the_log_could_be_opened() {
     assert_eq!((end, report.cuts.len()), (RECORDS as i64, 0), "{report:?}");
 }
 
-#[test]
-fn a_log_that_nobody_knows_to_be_stable_and_that_cannot_be_made_so_is_not_open() {
-    let (failing, world) = World::failing();
-    let config = LogConfig { segment_bytes: 1 << 20, ..world.config.clone() };
-    let world = World { config, ..world }.knows("a", A);
-    lived(&world, RECORDS);
-    destroy_one(&world);
-    lose(&world, &[RECOVERY_POINT_FILE]);
-    failing.fail_on(LOG, Call::SyncData, When::Always, Fault::Error(Errno::NOSPC));
-    let (dir, report) = world.open();
-    let error = report.failed.first().expect("not opened").error.to_string();
-    assert!(error.contains("no checkpoint says how far it is stable"), "{error}");
-    let _ = dir.write_checkpoints();
-    drop(dir);
-    failing.heal();
-    let (end, report) = end(&world);
-    assert_eq!((end, report.cuts.len()), (RECORDS as i64, 0), "{report:?}");
-}
-
 /// Whoever writes a checkpoint may come to it before the index entries are anybody's business.
 #[test]
 fn a_log_that_its_start_made_stable_may_be_named_so_at_once() {

@@ -29,6 +29,7 @@ mod survey;
 mod taken_away;
 mod together;
 mod undecided;
+mod unknown;
 mod unnoted;
 mod vouched;
 

@@ -76,7 +76,9 @@ fn an_index_without_its_segment_stays_until_a_recovery_point_is_known() {
     failing.fail_on(".log", Call::SyncData, When::Always, Fault::Error(Errno::NOSPC));
     for start in 0..2 {
         let (dir, report) = world.open();
-        assert!(dir.get("a", 0).is_none() && report.failed.len() == 1, "start {start}: {report:?}");
+        let log = dir.get("a", 0).expect("open");
+        assert!(log.offline().is_some() && log.marks().log_end == upto, "start {start}: {report:?}");
+        dir.write_checkpoints().expect("written");
         assert!(world.disk.exists(&of(SEGMENT, "index")).expect("seen"), "start {start}");
     }
     failing.heal();

@@ -65,6 +65,61 @@ fn a_note_that_could_not_be_written_is_still_due() {
 }
 
 #[test]
+fn a_log_that_could_not_be_named_takes_no_record_until_it_is() {
+    let (failing, world) = World::failing();
+    let world = world.knows("a", A);
+    let (dir, _) = world.open();
+    failing.fail_on(RECOVERY_POINT_FILE, Call::Write, When::Always, Fault::Error(Errno::NOSPC));
+    let settings = world.settings("a").expect("known");
+    let error = dir.create("a", 0, &settings, 0).expect_err("not named");
+    assert!(error.is_full_disk(), "{error}");
+    let log = dir.get("a", 0).expect("made");
+    let AppendError::Write(error) = try_append(&log, 1).expect_err("not named") else { panic!("offline") };
+    assert_eq!(error.kind(), std::io::ErrorKind::StorageFull);
+    assert!(dir.has_unnoted() && dir.note_stable().is_err() && dir.has_unnoted());
+    failing.heal();
+    dir.note_stable().expect("named");
+    assert_eq!(point(&world, 0), Some(0));
+    append(&log, 1);
+    assert!(!dir.has_unnoted());
+}
+
+#[test]
+fn a_log_that_a_start_could_not_name_takes_no_record_until_it_is() {
+    let (failing, world) = World::failing();
+    let world = world.knows("a", A);
+    append(&world.create(&world.open().0, "a", 0), 5);
+    world.disk.remove_file(&path(RECOVERY_POINT_FILE)).expect("removed");
+    failing.fail_on(RECOVERY_POINT_FILE, Call::Write, When::Always, Fault::Error(Errno::NOSPC));
+    let (dir, _) = world.open();
+    let log = dir.get("a", 0).expect("open");
+    assert!(reads_all(&log) && try_append(&log, 1).is_err() && dir.has_unnoted());
+    failing.heal();
+    dir.note_stable().expect("named");
+    assert_eq!(point(&world, 0), Some(5));
+    append(&log, 1);
+}
+
+#[test]
+fn topics_that_are_made_together_are_named_by_one_write() {
+    let (failing, world) = World::failing();
+    let (dir, _) = world.open();
+    let names: Vec<String> = (0..20).map(|at| format!("t{at}")).collect();
+    let written = || failing.traffic(RECOVERY_POINT_FILE).syncs;
+    let before = written();
+    for name in &names {
+        world.learns(name, Some(A));
+        dir.make_all(name, &[0, 1], &world.settings(name).expect("known"), 0).expect("made");
+        assert!(try_append(&dir.get(name, 0).expect("made"), 1).is_err(), "not before it is named");
+    }
+    dir.name_made().expect("named");
+    assert_eq!(written() - before, 1);
+    names.iter().for_each(|name| append(&dir.get(name, 1).expect("made"), 1));
+    dir.name_made().expect("nothing is left");
+    assert_eq!(written() - before, 1);
+}
+
+#[test]
 fn a_log_that_is_deleted_is_not_named_by_a_note() {
     let world = World::new().knows("a", A);
     let (dir, _) = world.open();
