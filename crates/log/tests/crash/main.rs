@@ -10,6 +10,7 @@
 //!   harm     files go bad while no process has them: flipped bits, zeros, cuts, segments gone; below the recovery point
 //!   harmed                    what was hit is refused once it was looked at, is never passed over, stays known; all else is served
 //!   gone     a partition's directory is taken away, put back, given up: it is never made anew in silence
+//!   undecided                 readers of committed records then: shown is what was committed, left out what was aborted, the rest refused
 //!   kafka    Apache Kafka had the directory meanwhile, stopped or was killed
 //!   check    the invariants:  nothing synced is lost by a power cut, nothing answered by a kill
 //!                             no gap, no duplicate, order; every offset and time leads where it should
@@ -43,6 +44,7 @@ mod model;
 mod ops;
 mod restored;
 mod tally;
+mod undecided;
 mod world;
 
 /// Seeds of an ordinary test run: some seconds without optimisation.
