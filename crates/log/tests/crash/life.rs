@@ -11,7 +11,7 @@ use crate::model::Partition;
 use crate::ops;
 use crate::tally::Tally;
 use crate::world::World;
-use crate::{check, derived, gone, harm, harmed, kafka, restored};
+use crate::{check, derived, gone, harm, harmed, kafka, lost, restored, strays};
 
 /// Lives through a seed. Panics where something is not as it must be.
 pub(crate) fn live(seed: u64) -> Tally {
@@ -39,6 +39,12 @@ fn befall(world: &mut World) {
     }
     if world.rots && !world.chance.one_in(3) {
         harm::befall(world);
+    }
+    if !world.lost_power && world.chance.one_in(10) {
+        lost::befall(world);
+    }
+    if world.chance.one_in(10) {
+        strays::befall(world);
     }
     if world.chance.one_in(12)
         || world.partitions.iter().any(|one| one.aside.is_some()) && world.chance.one_in(2)
@@ -93,6 +99,7 @@ pub(crate) fn arrive(
     places: Range<usize>,
 ) -> bool {
     gone::are_these(world, &report.failed);
+    gone::are_missed(world, &report.failed, &places);
     let here: Vec<usize> = world.each_dir().into_iter().map(|(place, _)| place).collect();
     let lost = (0..world.places.len()).find(|place| !here.contains(place) && !world.places[*place].is_ill());
     assert_eq!(lost, None, "a directory is away: {:?}", world.dirs().away());
@@ -118,6 +125,7 @@ pub(crate) fn arrive(
             world.tally.count("beginnings lost after a kill, and not told");
         }
         world.partitions[at].harm.start_before = None;
+        world.partitions[at].has_stray = false;
         if world.partitions[at].harm.reaches_far() {
             // Nobody goes through so many offsets.
             ops::partitions::delete(world, at);
@@ -146,6 +154,7 @@ pub(crate) fn arrive(
             look_at(world, at, &log);
         }
     }
+    places.for_each(|place| world.places[place].lost_points &= !here.contains(&place));
     restored::compare_kept(world);
     world.tally.count("starts");
     true
@@ -215,7 +224,11 @@ fn stop(world: &mut World) {
 fn die(world: &mut World) {
     note(world);
     note_changes(world);
-    let (killed, power) = world.chance.pick(&[(true, false), (false, true), (true, true)]);
+    let nobody_knows = world.places.iter().any(|place| place.lost_points);
+    let (killed, power) = match world.chance.pick(&[(true, false), (false, true), (true, true)]) {
+        _ if nobody_knows => (true, false),
+        end => end,
+    };
     world.dirs = None;
     for place in &mut world.places {
         if killed {

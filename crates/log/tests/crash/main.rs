@@ -11,6 +11,8 @@
 //!   harmed                    what was hit is refused once it was looked at, is never passed over, stays known; all else is served
 //!   gone     a partition's directory is taken away, put back, given up: it is never made anew in silence
 //!   undecided                 readers of committed records then: shown is what was committed, left out what was aborted, the rest refused
+//!   lost     a directory's recovery points are lost: nothing that was answered is missing
+//!   strays   a segment of somebody else's lies among a log's own: it is set aside, and nothing is missing
 //!   kafka    Apache Kafka had the directory meanwhile, stopped or was killed
 //!   check    the invariants:  nothing synced is lost by a power cut, nothing answered by a kill
 //!                             no gap, no duplicate, order; every offset and time leads where it should
@@ -40,9 +42,11 @@ mod harm;
 mod harmed;
 mod kafka;
 mod life;
+mod lost;
 mod model;
 mod ops;
 mod restored;
+mod strays;
 mod tally;
 mod undecided;
 mod world;
@@ -53,7 +57,7 @@ const BOUNDED: u64 = 100;
 const SAME: u64 = 12;
 
 /// What they must have met.
-const COVERED: [&str; 22] = [
+const COVERED: [&str; 25] = [
     "killed",
     "power cuts",
     "died in: a start",
@@ -74,6 +78,9 @@ const COVERED: [&str; 22] = [
     "directories looked through after harm",
     "directories taken away",
     "directories put back",
+    "recovery points removed",
+    "recovery points that cannot be read",
+    "strays put among segments",
     "kafka: was there, and stopped",
     "kafka: was there, and killed",
 ];
