@@ -6,9 +6,10 @@
 
 use std::path::Path;
 
-use pagewire_disk::checkpoint::RECOVERY_POINT_FILE;
+use pagewire_disk::checkpoint::{HIGH_WATERMARK_FILE, RECOVERY_POINT_FILE};
 use pagewire_disk::{Disk, ForgettingDisk, OpenMode};
 
+use crate::harm::said;
 use crate::world::World;
 
 /// No checkpoint.
@@ -16,12 +17,14 @@ const USELESS: &[u8] = b"0\n1\nx";
 
 pub(crate) fn befall(world: &mut World) {
     let place = world.chance.below(world.places.len() as u64) as usize;
-    let is_whole = world.partitions.iter().filter(|one| one.place == place).all(|one| {
-        // What is missing from the end of a log is told by its recovery point.
-        one.harm.is_none() && one.aside.is_none()
-    });
     let (disk, root) = (&world.places[place].disk, world.places[place].path());
     let path = root.join(RECOVERY_POINT_FILE);
+    let is_whole = world.partitions.iter().filter(|one| one.place == place).all(|one| {
+        // What is missing from the end of a log is told by its recovery point. Without it a high watermark counts that
+        // was written before the power took more.
+        let watermark = said(disk, &root.join(HIGH_WATERMARK_FILE), one);
+        one.harm.is_none() && one.aside.is_none() && watermark.is_none_or(|watermark| watermark <= one.end)
+    });
     if !is_whole || !disk.exists(&path).expect("looked for") {
         return;
     }
