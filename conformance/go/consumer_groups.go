@@ -101,14 +101,7 @@ func consumerGroupOfTwo(w *world, balancer kgo.GroupBalancer) error {
 			return fmt.Errorf("%s was delivered %d times", place, times)
 		}
 	}
-	err = until(w, "an empty group", func() (bool, error) {
-		described, err := admin.DescribeConsumerGroups(w.ctx, group)
-		return described[group].State == "Empty", err
-	})
-	if err != nil {
-		return err
-	}
-	offsets, err := admin.FetchOffsets(w.ctx, group)
+	offsets, err := offsetsOfEmpty(w, admin, group)
 	if err != nil {
 		return err
 	}

@@ -224,14 +224,7 @@ func groupsAdmin(w *world) error {
 		return err
 	}
 	consumer.Close()
-	err = until(w, "an empty group", func() (bool, error) {
-		described, err := admin.DescribeGroups(w.ctx, group)
-		return described[group].State == "Empty", err
-	})
-	if err != nil {
-		return err
-	}
-	offsets, err := admin.FetchOffsets(w.ctx, group)
+	offsets, err := offsetsOfEmpty(w, admin, group)
 	if err != nil {
 		return err
 	}
@@ -284,4 +277,16 @@ func groupLag(w *world) error {
 		return err
 	}
 	return first(lags.Error(), equal("lag", lags[group].Lag.Total(), 100))
+}
+
+// offsetsOfEmpty waits until a group of either protocol has no members, and answers what it had committed.
+func offsetsOfEmpty(w *world, admin *kadm.Client, group string) (kadm.OffsetResponses, error) {
+	err := until(w, "an empty group", func() (bool, error) {
+		listed, err := admin.ListGroups(w.ctx, "Empty")
+		return listed[group].Group == group, err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return admin.FetchOffsets(w.ctx, group)
 }

@@ -47,6 +47,18 @@ def committed(group):
     return {t.partition: t.offset for t in found.topic_partitions}
 
 
+def hand_over(going, staying, topic, seen, what):
+    """Two members that have read 100 records read 100 more; one goes, and the other takes over what it had, and reads the next."""
+    batch(topic, 4, 25)
+    pump([going, staying], seen, lambda: len(seen) == 200, "both members reading everything")
+    for one in [going, staying]:
+        one.commit(asynchronous=False)
+    going.close()
+    batch(topic, 4, 25)
+    pump([staying], seen, lambda: len(seen) == 300 and shares([staying]) == [4], what)
+    equal(len(set(seen)), 300, "distinct records")
+
+
 @case
 def consumer_group_of_two():
     """A second member comes and goes; each takes what the other one gives back, and the offsets stay."""
@@ -61,14 +73,7 @@ def consumer_group_of_two():
     equal(len({(t.topic, t.partition) for c in both for t in c.assignment()}), 4, "different partitions")
     now = described(group)
     equal((now.type, now.state, len(now.members)), (ConsumerGroupType.CONSUMER, ConsumerGroupState.STABLE, 2), "the group")
-    batch(topic, 4, 25)
-    pump(both, seen, lambda: len(seen) == 200, "both members reading everything")
-    for c in both:
-        c.commit(asynchronous=False)
-    two.close()
-    batch(topic, 4, 25)
-    pump([one], seen, lambda: len(seen) == 300 and shares([one]) == [4], "the member left behind taking over")
-    equal(len(set(seen)), 300, "distinct records")
+    hand_over(two, one, topic, seen, "the member left behind taking over")
     one.commit(asynchronous=False)
     one.close()
     equal(described(group).state, ConsumerGroupState.EMPTY, "the group when all have left")
@@ -105,14 +110,7 @@ def consumer_group_from_a_classic_one():
     both = [classic, new]
     pump(both, seen, lambda: shares(both) == [2, 2], "both members sharing the partitions")
     equal(described(group).type, ConsumerGroupType.CONSUMER, "type")
-    batch(topic, 4, 25)
-    pump(both, seen, lambda: len(seen) == 200, "both members reading everything")
-    for c in both:
-        c.commit(asynchronous=False)
-    classic.close()
-    batch(topic, 4, 25)
-    pump([new], seen, lambda: len(seen) == 300 and shares([new]) == [4], "the newer member taking over")
-    equal(len(set(seen)), 300, "distinct records")
+    hand_over(classic, new, topic, seen, "the newer member taking over")
     new.commit(offsets=[TopicPartition(topic, p, 75) for p in range(4)], asynchronous=False)
     new.close()
     equal(described(group).type, ConsumerGroupType.CONSUMER, "type")

@@ -9,7 +9,7 @@
 use std::io::{self, ErrorKind};
 use std::path::Path;
 
-use pagewire_disk::{Disk, read_small, write_atomically};
+use pagewire_disk::{Disk, OpenMode, read_small, write_atomically};
 
 const HEAD_LEN: usize = 10;
 /// Of more segments than a log can have in practice.
@@ -50,6 +50,13 @@ pub(crate) fn write<const N: usize>(disk: &dyn Disk, path: &Path, lines: &[Line<
         return write_atomically(disk, path, &encode(lines));
     }
     remove(disk, path)
+}
+
+/// Leaves a file that says nothing, durably but for its name: whoever reads it looks for himself.
+pub(crate) fn leave_blank(disk: &dyn Disk, path: &Path) -> io::Result<()> {
+    let file = disk.open(path, OpenMode::Create)?;
+    file.set_len(0)?;
+    file.sync_data()
 }
 
 /// Nothing is to be said any more, for good.
@@ -97,7 +104,7 @@ pub(crate) fn decode<const N: usize>(bytes: &[u8]) -> Option<Vec<Line<N>>> {
 
 #[cfg(test)]
 mod tests {
-    use pagewire_disk::{MemoryDisk, OpenMode};
+    use pagewire_disk::MemoryDisk;
 
     use super::*;
 

@@ -19,6 +19,10 @@ use crate::producers::snapshot;
 use crate::segment::{Segment, names};
 use crate::writer::Writer;
 
+/// Doubts of what became of transactions for which a snapshot is kept, from which starts come to them again: the oldest. The others
+/// are come to from the same.
+const DOUBTS_WITH_A_SNAPSHOT: usize = 8;
+
 /// What is about to be appended.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Coming<'b> {
@@ -155,8 +159,10 @@ impl Log {
         let checkpointed = self.checkpointed.load(Ordering::Relaxed);
         let segments = self.segments.load();
         let holding = segments.iter().rev().map(|one| one.base_offset).find(|base| *base <= checkpointed);
-        let floors = [holding.unwrap_or(-1), self.marks.load().recovery_point];
-        let surplus = snapshot::surplus(&writer.snapshots, floors);
+        let mut floors = vec![holding.unwrap_or(-1), self.marks.load().recovery_point];
+        // Each start looks at these again.
+        floors.extend(self.undecided.iter().map(|doubt| doubt.start).take(DOUBTS_WITH_A_SNAPSHOT));
+        let surplus = snapshot::surplus(&writer.snapshots, &floors);
         writer.snapshots.retain(|offset| !surplus.contains(offset));
         for offset in surplus {
             if let Err(error) = self.home.disk.remove_file(&self.home.path(offset, names::SNAPSHOT)) {

@@ -265,18 +265,16 @@ impl LogDir {
         self.unnoted.keep(|topic, partition| self.get(topic, partition).is_some_and(|log| log.is_unnoted()));
     }
 
-    /// Makes sure that the checkpoints name all logs before anything is appended to them: whoever made one
-    /// may have died before it wrote that, and of a log that is not named nobody knows what was stable. Where one
-    /// cannot be made stable first, or nothing be written, that is so until the next checkpoint.
+    /// Makes sure that the checkpoints name all logs before anything is appended to them: whoever made one may have died before it
+    /// wrote that. One that cannot be made stable first waits for the next checkpoint.
     pub(super) fn name_all(&self) {
         let mut young = self.entries();
         young.retain(|entry| self.is_unnamed(entry));
         let is_stable = |entry: &Arc<Entry>| entry.round(Log::sync).is_none_or(|answer| answer.is_ok());
-        if !young.is_empty()
-            && parallel::map(&young, self.threads, is_stable).into_iter().all(|stable| stable)
-        {
-            let _ = self.write_checkpoints();
-        }
+        let stable = parallel::map(&young, self.threads, is_stable);
+        let named: Vec<_> =
+            young.into_iter().zip(stable).filter_map(|(log, stable)| stable.then_some(log)).collect();
+        self.name(&named);
     }
 
     /// Whether no checkpoint says yet up to where a log is stable.

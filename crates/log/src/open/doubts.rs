@@ -58,11 +58,17 @@ impl Doubts {
             // Of a later time: what it decides is not known.
             _ => false,
         };
-        self.lasting.extend(pending.into_iter().filter(|doubt| !(ends && doubt.all_known)));
+        let stays = pending.into_iter().filter(|doubt| !(ends && doubt.all_known));
+        // No later marker is the next one.
+        self.lasting.extend(stays.map(|doubt| Doubt { all_known: false, ..doubt }));
     }
 
-    /// Those that stay in doubt.
-    pub(crate) fn end(self) -> Vec<Doubt> {
-        self.lasting.into_iter().chain(self.pending.into_values().flatten()).collect()
+    /// Those that stay in doubt. `table`: as of the log's end. A producer that is forgotten is not waited for.
+    pub(crate) fn end(self, table: &ProducerTable) -> Vec<Doubt> {
+        let pending = self.pending.into_iter().flat_map(|(producer_id, doubts)| {
+            let is_awaited = table.knows(producer_id);
+            doubts.into_iter().map(move |doubt| Doubt { all_known: doubt.all_known && is_awaited, ..doubt })
+        });
+        self.lasting.into_iter().chain(pending).collect()
     }
 }

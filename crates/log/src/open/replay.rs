@@ -26,7 +26,7 @@ use crate::scan;
 use crate::scan::headers::{Met, walk_verified};
 use crate::segment::{Segment, names};
 use crate::txns::marker;
-use crate::txns::undecided::Undecided;
+use crate::txns::undecided::{Doubt, Undecided};
 
 /// The log as recovery left it.
 #[derive(Clone, Copy)]
@@ -64,11 +64,18 @@ pub(crate) fn replay(
     let mut table = ProducerTable::default();
     let from = snapshots.load(place.log_end, &mut table)?;
     let start = from.unwrap_or(0);
+    let known = known_doubts(place, start, &mut snapshots, &mut txns, options, report)?;
     let mut doubts = Doubts::default();
     let began = match txns.replay_from().filter(|at| *at < start) {
         Some(at) => {
-            let mut found = Found { txns: &mut txns, doubts: &mut doubts, options };
-            replay_transactions(place, at..start, &mut snapshots, &mut found, report)?
+            let mut found = Found { txns: &mut txns, doubts: &mut doubts, options, only_doubts: false };
+            replay_transactions(
+                place,
+                at..start,
+                (&mut snapshots, &mut ProducerTable::default()),
+                &mut found,
+                report,
+            )?
         }
         None => start,
     };
@@ -82,7 +89,7 @@ pub(crate) fn replay(
         report.rebuilt.push(place.home.path(place.log_end, names::SNAPSHOT));
     }
     let mut rising = Rising::behind(mem::take(&mut epochs.inner), newest_under(options.leader_epoch));
-    let mut found = Found { txns: &mut txns, doubts: &mut doubts, options };
+    let mut found = Found { txns: &mut txns, doubts: &mut doubts, options, only_doubts: false };
     for segment in place.segments.iter().filter(|segment| segment.end().next_offset > start) {
         found.replay(&mut table, segment, start, report, |met| {
             if let Met::Batch(_, batch) = met {
@@ -93,27 +100,63 @@ pub(crate) fn replay(
     }
     let (risen, rose) = rising.end();
     (epochs.inner, epochs.rebuilt) = (risen, epochs.rebuilt || rose);
-    let undecided = Undecided::of(doubts.end());
+    let undecided = Undecided::of([known, doubts.end(&table)].concat());
     report.tell_undecided(&undecided, &place.home.dir);
     txns.tell_doubts(place, &undecided)?;
     let last_aborted = txns.settle(place, began, options.config.cleanup_compact, report)?;
     Ok(Replayed { producers: table, snapshots, last_aborted, undecided })
 }
 
+/// What stays in doubt for good of what was when the log was last opened, without what lies behind it: as long as as much is lost,
+/// nothing there decides. `start`: the producers are replayed from here on. What a COMMIT behind may still settle, what reaches
+/// to where all is replayed, and what is not the same any more, has everything from its beginning on replayed.
+fn known_doubts(
+    place: &Place<'_>,
+    start: i64,
+    snapshots: &mut Snapshots<'_>,
+    txns: &mut TxnFiles,
+    options: &OpenOptions,
+    report: &mut RecoveryReport,
+) -> Result<Vec<Doubt>, LogError> {
+    let remembered = txns.remembered().to_vec();
+    let mut begin = snapshots.replayed_from(txns.replay_from(), start)?;
+    for Doubt { offsets, all_known } in remembered.iter().rev() {
+        if *all_known || offsets.end > begin {
+            txns.replay_at(offsets.start);
+            begin = snapshots.replayed_from(txns.replay_from(), start)?;
+        }
+    }
+    let mut known = Vec::new();
+    for Doubt { offsets, .. } in remembered.iter().filter(|doubt| doubt.offsets.end <= begin) {
+        let (mut doubts, mut table) = (Doubts::default(), ProducerTable::default());
+        let mut found = Found { txns, doubts: &mut doubts, options, only_doubts: true };
+        replay_transactions(place, offsets.clone(), (snapshots, &mut table), &mut found, report)?;
+        let mut there = doubts.end(&table);
+        there.retain(|doubt| doubt.offsets.start >= offsets.start);
+        if Undecided::of(there.clone()).iter().ne([offsets]) {
+            for doubt in &remembered {
+                txns.replay_at(doubt.offsets.start);
+            }
+            return Ok(Vec::new());
+        }
+        known.extend(there.into_iter().map(|doubt| Doubt { all_known: false, ..doubt }));
+    }
+    Ok(known)
+}
+
 /// Replays the transactions of `range`, and those that were open when it begins; from where on that was.
 fn replay_transactions(
     place: &Place<'_>,
     range: Range<i64>,
-    snapshots: &mut Snapshots<'_>,
+    (snapshots, table): (&mut Snapshots<'_>, &mut ProducerTable),
     found: &mut Found<'_>,
     report: &mut RecoveryReport,
 ) -> Result<i64, LogError> {
-    let mut table = ProducerTable::default();
-    let from = snapshots.load(range.start, &mut table)?.unwrap_or(0);
+    let from = snapshots.load(range.start, table)?.unwrap_or(0);
     let touches =
         |segment: &&Arc<Segment>| segment.end().next_offset > from && segment.base_offset < range.end;
     for segment in place.segments.iter().filter(touches) {
-        found.replay(&mut table, segment, from, report, |met| {
+        found.replay(table, segment, from, report, |met| {
             let offset = match met {
                 Met::Batch(_, batch) => batch.header.base_offset,
                 Met::Lost(offsets) => offsets.start,
@@ -129,6 +172,8 @@ struct Found<'f> {
     txns: &'f mut TxnFiles,
     doubts: &'f mut Doubts,
     options: &'f OpenOptions,
+    /// What is come to besides is known from before.
+    only_doubts: bool,
 }
 
 impl Found<'_> {
@@ -153,7 +198,7 @@ impl Found<'_> {
             }
             Ok(true)
         })?;
-        if !whole {
+        if !whole && !self.only_doubts {
             self.txns.unseen(segment);
         }
         Ok(())
@@ -173,7 +218,9 @@ impl Found<'_> {
                 let (kind, offset) = (marker.control_type, header.base_offset);
                 self.doubts.marker(header.producer_id, kind, offset, self.txns);
             }
-            self.txns.found(segment, table.aborted_by(entry));
+            if !self.only_doubts {
+                self.txns.found(segment, table.aborted_by(entry));
+            }
             table.record(entry, self.options.now_ms, self.options.config.producers_max);
         }
         Ok(())
@@ -227,6 +274,14 @@ impl<'p> Snapshots<'p> {
         let bad = self.useless.get(known..).unwrap_or_default();
         self.good.retain(|offset| !bad.contains(offset));
         newest.map_err(LogError::at(&home.dir))
+    }
+
+    /// From where on transactions are replayed that have to be from offset `at` on, if that is before `start`.
+    fn replayed_from(&mut self, at: Option<i64>, start: i64) -> Result<i64, LogError> {
+        match at.filter(|at| *at < start) {
+            Some(at) => Ok(self.load(at, &mut ProducerTable::default())?.unwrap_or(0)),
+            None => Ok(start),
+        }
     }
 
     /// What lay before the newest one, if the log ends earlier. It is written when the log has come so far: of one that is whole

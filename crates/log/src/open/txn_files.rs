@@ -24,7 +24,7 @@ use crate::scan::Found;
 use crate::segment::{Segment, names};
 use crate::txns;
 use crate::txns::index::AbortedTxn;
-use crate::txns::undecided::{self, Remembered, Undecided};
+use crate::txns::undecided::{self, Doubt, Remembered, Undecided};
 use crate::txns::witness::Witness;
 
 /// By base offset of their segment.
@@ -138,13 +138,7 @@ impl TxnFiles {
         }
         let path = place.home.dir.join(undecided::FILE);
         match Undecided::read(&*place.home.disk, &place.home.dir) {
-            Ok(parts) => {
-                let parts = parts.unwrap_or_default();
-                for part in &parts {
-                    self.replay_at(part.offsets.start);
-                }
-                self.remembered = Remembered::Parts(parts);
-            }
+            Ok(parts) => self.remembered = Remembered::Parts(parts.unwrap_or_default()),
             Err(error) if error.kind() == ErrorKind::InvalidData => {
                 report.note(format!(
                     "{}: {error}; the whole log is looked at for transactions in doubt",
@@ -179,7 +173,13 @@ impl TxnFiles {
         Ok(())
     }
 
-    fn replay_at(&mut self, offset: i64) {
+    /// Where transactions were in doubt at the start before, in rising order. Whoever replays has to look there again.
+    pub(crate) fn remembered(&self) -> &[Doubt] {
+        self.remembered.parts()
+    }
+
+    /// What is at this offset has to be replayed.
+    pub(crate) fn replay_at(&mut self, offset: i64) {
         self.from = Some(self.from.map_or(offset, |from| from.min(offset)));
     }
 

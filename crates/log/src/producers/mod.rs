@@ -53,6 +53,10 @@ impl ProducerTable {
         self.known.len()
     }
 
+    pub(crate) fn knows(&self, id: i64) -> bool {
+        self.known.contains_key(&id)
+    }
+
     pub(crate) fn clear(&mut self) {
         *self = Self::default();
     }

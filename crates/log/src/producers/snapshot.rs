@@ -24,9 +24,9 @@ use crate::segment::names;
 pub(crate) const KEPT: usize = 8;
 
 /// Which of these, oldest first, are needed no more. The newest [`KEPT`] are, and the newest at or below each floor.
-pub(crate) fn surplus(offsets: &[i64], floors: [i64; 2]) -> Vec<i64> {
-    let old_enough = |floor| offsets.partition_point(|offset| *offset <= floor).checked_sub(1);
-    let needed = floors.map(old_enough);
+pub(crate) fn surplus(offsets: &[i64], floors: &[i64]) -> Vec<i64> {
+    let old_enough = |floor: &i64| offsets.partition_point(|offset| offset <= floor).checked_sub(1);
+    let needed: Vec<Option<usize>> = floors.iter().map(old_enough).collect();
     let newest = offsets.len().saturating_sub(KEPT);
     let surplus = offsets.iter().take(newest).enumerate().filter(|(at, _)| !needed.contains(&Some(*at)));
     surplus.map(|(_, offset)| *offset).collect()
@@ -129,7 +129,7 @@ mod tests {
     fn the_newest_stay_and_those_that_are_old_enough() {
         let offsets: Vec<i64> = (0..40).map(|n| n * 10).collect();
         let kept = |floors: [i64; 2]| -> Vec<i64> {
-            let surplus = surplus(&offsets, floors);
+            let surplus = surplus(&offsets, &floors);
             offsets.iter().copied().filter(|offset| !surplus.contains(offset)).collect()
         };
         let newest = &offsets[offsets.len() - KEPT..];
@@ -137,7 +137,7 @@ mod tests {
         assert_eq!(kept([-1, 400]), newest);
         assert_eq!(kept([25, 89]), [&[20, 80], newest].concat());
         assert_eq!(kept([20, 29]), [&[20], newest].concat());
-        assert_eq!(surplus(&[3], [7, 7]), [0; 0]);
+        assert_eq!(surplus(&[3], &[7, 7]), [0; 0]);
     }
 
     #[test]

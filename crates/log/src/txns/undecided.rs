@@ -8,7 +8,7 @@
 //! `pagewire-undecided`, [a line for each of them](lines), is in a partition's directory as long as there are any: the first
 //! offset; of how many transactions it is, how many offsets it has, and 1 if a COMMIT behind may still settle them, else 0. It is
 //! a place to look at: the next start replays the transactions from there, and comes to the same, or to none if what was lost is
-//! back. Why a COMMIT does not settle them (an index that was missing or damaged, and is whole since it was written anew) is
+//! back. Of those that nothing settles it replays no more than the part, as long as it comes to the same. Why a COMMIT does not settle them (an index that was missing or damaged, and is whole since it was written anew) is
 //! known to the start that was in doubt first, and to the later ones by this alone.
 //!
 //! One that says nothing asks for a look at the whole log, and no COMMIT settles what that finds.
@@ -17,7 +17,7 @@ use std::io;
 use std::ops::Range;
 use std::path::Path;
 
-use pagewire_disk::{Disk, OpenMode};
+use pagewire_disk::Disk;
 
 use crate::lines::{self, Line};
 
@@ -56,6 +56,14 @@ pub(crate) enum Remembered {
 }
 
 impl Remembered {
+    /// What was in doubt, as far as it is known, in rising order.
+    pub(crate) fn parts(&self) -> &[Doubt] {
+        match self {
+            Self::Parts(parts) => parts,
+            Self::Nothing | Self::Everything => &[],
+        }
+    }
+
     /// Whether no COMMIT settles a transaction that began at `first_offset`.
     pub(crate) fn is_for_good(&self, first_offset: i64) -> bool {
         match self {
@@ -135,9 +143,7 @@ fn doubt((first, [_, count, all_known]): Line<3>) -> Doubt {
 /// Lets the next start look at the whole log in the partition's directory `dir` for transactions in doubt, and leave in doubt
 /// what it finds. Where it was known and is lost what is.
 pub fn doubt_decided(disk: &dyn Disk, dir: &Path) -> io::Result<()> {
-    let file = disk.open(&dir.join(FILE), OpenMode::Create)?;
-    file.set_len(0)?;
-    file.sync_data()
+    lines::leave_blank(disk, &dir.join(FILE))
 }
 
 #[cfg(test)]

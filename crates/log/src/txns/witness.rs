@@ -10,7 +10,7 @@
 use std::io;
 use std::path::Path;
 
-use pagewire_disk::{Disk, OpenMode};
+use pagewire_disk::Disk;
 
 use crate::lines::{self, Line};
 use crate::segment::Segment;
@@ -79,9 +79,7 @@ impl Witness {
 /// Lets the next start look at the whole log in the partition's directory `dir` for aborted transactions, and write
 /// anew which indexes of them are missing or wrong. For logs that come from elsewhere.
 pub fn doubt_aborted(disk: &dyn Disk, dir: &Path) -> io::Result<()> {
-    let file = disk.open(&dir.join(FILE), OpenMode::Create)?;
-    file.set_len(0)?;
-    file.sync_data()
+    lines::leave_blank(disk, &dir.join(FILE))
 }
 
 #[cfg(test)]

@@ -1,8 +1,10 @@
 //! Idempotent producers over the log's life.
 
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
+use std::thread;
+use std::time::Duration;
 
-use pagewire_disk::{Call, Errno, FailingDisk, Fault, ForgettingDisk, OpenMode, When};
+use pagewire_disk::{Call, Errno, FailingDisk, Fault, ForgettingDisk, MemoryDisk, OpenMode, When};
 use pagewire_log::{AppendError, LogConfig, OpenOptions};
 
 use crate::support::*;
@@ -268,4 +270,29 @@ fn retention_relies_on_no_snapshot_of_producers_whose_sync_failed() {
         let bench = Bench::on(Arc::new(disk.crash(seed).expect("crash")), options);
         assert!(bench.append(sequenced(9, 0, 0, 1)).duplicate, "seed {seed}");
     }
+}
+
+/// Else a sync that fails, and then needs who appends, would wait for who waits for it.
+#[test]
+fn who_begins_a_segment_waits_for_no_sync_of_a_snapshot() {
+    let failing = FailingDisk::new(Arc::new(MemoryDisk::new()));
+    let bench = Bench::on(Arc::new(failing.clone()), options());
+    bench.append(sequenced(9, 0, 0, 1));
+    bench.fill(20);
+    let segments = bench.log.segments().len();
+    let held = failing.hold(".snapshot", Call::SyncData);
+    let (done, is_done) = mpsc::channel();
+    thread::scope(|scope| {
+        scope.spawn(|| bench.log.sync());
+        assert!(held.is_reached());
+        let bench = &bench;
+        scope.spawn(move || {
+            bench.fill(20);
+            done.send(())
+        });
+        let is_done = is_done.recv_timeout(Duration::from_secs(30)).is_ok();
+        drop(held);
+        assert!(is_done, "it waits");
+    });
+    assert!(bench.log.segments().len() > segments);
 }

@@ -2,6 +2,7 @@
 //! end. What is restored is what a kill at the moment of the backup would have left.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::thread;
 
@@ -22,6 +23,7 @@ use pagewire_wire::{
 };
 use serde_json::json;
 
+use super::damaged::{CORRUPT_MESSAGE, flip};
 use super::{EndsOthers, Place, until};
 use crate::control::Control;
 use crate::groups::coordinator;
@@ -313,5 +315,45 @@ fn transactions_are_whole_in_what_is_restored_of_a_backup_made_while_they_run() 
         let (from, to) = (format!("backup{round}"), format!("data{round}"));
         place.restore(&from, &to);
         check(&Broker::on(&place.path(&to)));
+    }
+}
+
+/// A transaction behind which records are lost, and then its COMMIT: it settles what was in doubt, as long as it is known that it may.
+#[test]
+fn where_a_note_of_transactions_in_doubt_is_left_out_a_restored_log_leaves_them_in_doubt() {
+    let (mut broker, place) = (Broker::start(), Place::new());
+    broker.client().create_topic("t", 1);
+    let mut producer = Producer::new(broker.client(), "one");
+    producer.write("t", 0, "inside");
+    broker.client().produce("t", 0, batch_of(BatchBuilder::new(Codec::None), &["lost"]));
+    broker.stop();
+    for entry in fs::read_dir(broker.dir().join("t-0")).unwrap() {
+        let path = entry.unwrap().path();
+        match path.extension().and_then(|kind| kind.to_str()) {
+            Some("snapshot") => fs::remove_file(path).unwrap(),
+            Some("log") => flip(&path, usize::try_from(fs::metadata(&path).unwrap().len()).unwrap() - 1),
+            _ => {}
+        }
+    }
+    broker.restart();
+    producer.client = broker.client();
+    producer.end(true);
+    place.back_up(&broker, "backup");
+    broker.stop();
+
+    place.restore("backup", "good");
+    let again = Broker::on(&place.path("good"));
+    let first = FetchAt { isolation_level: 1, ..FetchAt::now("t", &[(0, 0)]) };
+    assert_eq!(again.client().fetch(&first, 12).errors(), [(0, 0)], "it was committed");
+
+    let note = "t-0/pagewire-undecided";
+    flip(&place.path("backup").join(note), 0);
+    let damage = place.restore_with("backup", &["doubtful"], false, true).unwrap().damage;
+    assert_eq!(damage.altered.iter().map(|altered| &*altered.file).collect::<Vec<_>>(), [note]);
+    assert_eq!(fs::metadata(place.path("doubtful").join(note)).unwrap().len(), 0, "it asks for a look");
+    let mut again = Broker::on(&place.path("doubtful"));
+    for _ in 0..3 {
+        assert_eq!(again.client().fetch(&first, 12).errors(), [(0, CORRUPT_MESSAGE)]);
+        again.restart();
     }
 }

@@ -4,8 +4,9 @@ use pagewire_disk::checkpoint::{HIGH_WATERMARK_FILE, RECOVERY_POINT_FILE};
 use pagewire_disk::{Call, Errno, Fault, When};
 
 use super::*;
-use crate::RecoveryReport;
+use crate::home::Home;
 use crate::verify::Fate;
+use crate::{Handles, OpenOptions, RecoveryReport};
 
 const LOG: &str = "a-0/00000000000000000000.log";
 const RECORDS: usize = 20;
@@ -239,4 +240,22 @@ fn a_log_that_nobody_knows_to_be_stable_and_that_cannot_be_made_so_is_not_open()
     failing.heal();
     let (end, report) = end(&world);
     assert_eq!((end, report.cuts.len()), (RECORDS as i64, 0), "{report:?}");
+}
+
+/// Whoever writes a checkpoint may come to it before the index entries are anybody's business.
+#[test]
+fn a_log_that_its_start_made_stable_may_be_named_so_at_once() {
+    let world = killed(&[]);
+    let home = Home::new(Arc::clone(&world.disk), path("a-0"), Handles::new(64)).witnessed(false, None);
+    let options = OpenOptions {
+        config: world.config.clone(),
+        recovery_point: 0,
+        log_start_offset: 0,
+        clean: false,
+        leader_epoch: 0,
+        now_ms: 0,
+    };
+    let (log, _) = Log::open_at(home, "a", 0, options).expect("opened");
+    let point = log.marks().recovery_point;
+    assert_eq!((point, log.evident_point(point)), (RECORDS as i64, RECORDS as i64));
 }

@@ -1,6 +1,7 @@
 //! The newest segment is gone, and no checkpoint knows of it: its index tells.
 
 use pagewire_disk::checkpoint::RECOVERY_POINT_FILE;
+use pagewire_disk::{Call, Errno, FailingDisk, Fault, When};
 
 use super::*;
 use crate::ReadError;
@@ -63,6 +64,26 @@ fn a_lost_newest_segment_is_told_by_its_index_and_its_offsets_are_not_given_out_
     let log = dir.get("a", 0).expect("open");
     assert!(is_lost(&log, SEGMENT) && !is_lost(&log, upto) && log.marks().log_end == upto + 3);
     assert!(!world.disk.exists(&of(SEGMENT, "index")).expect("seen"), "the recovery point says it now");
+}
+
+/// Nobody knows what was stable, so the first start makes it so; where it cannot, the next one has to find as much as it did.
+#[test]
+fn an_index_without_its_segment_stays_until_a_recovery_point_is_known() {
+    let before = without_its_newest_segment();
+    let failing = FailingDisk::new(Arc::clone(&before.disk));
+    let world = before.moved_to(Arc::new(failing.clone()));
+    let upto = SEGMENT + WRITTEN + 1;
+    failing.fail_on(".log", Call::SyncData, When::Always, Fault::Error(Errno::NOSPC));
+    for start in 0..2 {
+        let (dir, report) = world.open();
+        assert!(dir.get("a", 0).is_none() && report.failed.len() == 1, "start {start}: {report:?}");
+        assert!(world.disk.exists(&of(SEGMENT, "index")).expect("seen"), "start {start}");
+    }
+    failing.heal();
+    let (dir, _) = world.open();
+    let log = dir.get("a", 0).expect("open");
+    assert_eq!(log.marks().log_end, upto);
+    assert!((SEGMENT..upto).all(|offset| is_lost(&log, offset)));
 }
 
 /// Its index had no entry on the disk yet, so nothing tells it from what a power cut leaves of records that nobody was promised:

@@ -330,6 +330,38 @@ fn what_a_damaged_marker_decided_is_refused_to_readers_of_committed_records_from
     }
 }
 
+/// What lies behind the part decides nothing any more, and is not read for it, be the stop in order or not.
+#[test]
+fn what_nothing_may_settle_costs_a_start_no_more_the_longer_the_log_becomes() {
+    for is_killed in [false, true] {
+        let (stopped, world) = nobody_knows(ControlType::Abort);
+        let disk = FailingDisk::new(Arc::clone(&world.disk));
+        let world = world.moved_to(Arc::new(disk.clone()));
+        let world = World { config: LogConfig { segment_bytes: 1 << 16, ..world.config.clone() }, ..world };
+        let mut read = Vec::new();
+        for start in 0..8 {
+            let before = disk.bytes_read();
+            let (dir, report) = world.open();
+            read.push(disk.bytes_read() - before);
+            let said = &report.loaded[0].report;
+            assert_eq!(said.undecided, std::slice::from_ref(&stopped.undecided()), "{start}: {said:?}");
+            let log = dir.get("a", 0).expect("open");
+            for sequence in 0..200 {
+                let builder = BatchBuilder::new(Codec::None).producer(9, 0, 200 * start + sequence);
+                let batch = keyed(builder, 1..=1, &[7; 2000]);
+                log.append(batch, AppendContext { origin: Origin::Client, ..context() }).expect("append");
+            }
+            log.sync().expect("synced");
+            dir.write_checkpoints().expect("written");
+            drop(log);
+            assert!(is_killed || dir.close_clean(0).clean);
+        }
+        let [_, _, early, .., last] = read[..] else { panic!("{read:?}") };
+        // Segments are more, and so are their indexes.
+        assert!(last < early + early / 2, "{is_killed}: {read:?}");
+    }
+}
+
 #[test]
 fn a_damaged_note_of_what_is_undecided_is_written_anew_from_the_log() {
     let (stopped, world) = nobody_knows(ControlType::Commit);
