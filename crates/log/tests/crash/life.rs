@@ -11,7 +11,7 @@ use crate::model::Partition;
 use crate::ops;
 use crate::tally::Tally;
 use crate::world::World;
-use crate::{check, derived, gone, harm, harmed, kafka, lost, restored, strays};
+use crate::{check, cuts, derived, gone, harm, harmed, kafka, lost, restored, strays};
 
 /// Lives through a seed. Panics where something is not as it must be.
 pub(crate) fn live(seed: u64) -> Tally {
@@ -61,13 +61,13 @@ fn start(world: &mut World) {
         if attempt < 3 && world.chance.one_in(3) {
             world.die_within(40);
         }
-        let bytes = check::bytes_on_disk(world);
+        let files = cuts::log_files(world);
         match world.open() {
             // One that died promised nothing to anybody, whatever its logs would say.
             Ok(_) if world.is_dead() => {}
             Ok((dirs, report)) => {
                 world.dirs = Some(Arc::new(dirs));
-                if arrive(world, &report, &bytes, 0..world.places.len()) {
+                if arrive(world, &report, &files, 0..world.places.len()) {
                     return;
                 }
             }
@@ -95,7 +95,7 @@ fn prepare(world: &mut World) {
 pub(crate) fn arrive(
     world: &mut World,
     report: &LoadReport,
-    bytes: &check::Bytes,
+    files: &cuts::Files,
     places: Range<usize>,
 ) -> bool {
     gone::are_these(world, &report.failed);
@@ -106,7 +106,7 @@ pub(crate) fn arrive(
     for (place, dir) in world.each_dir() {
         world.places[place].id = dir.directory_id();
     }
-    check::cuts_are_told(world, report, bytes);
+    cuts::are_told(world, report, files);
     let has_come = |place: usize| places.contains(&place) && here.contains(&place);
     let arrived: Vec<usize> =
         (0..world.partitions.len()).filter(|at| has_come(world.partitions[*at].place)).collect();
@@ -163,6 +163,7 @@ pub(crate) fn arrive(
 /// Compares a log with the model. Of one that something happened to, what was noted is known at once; what was not, often only
 /// later.
 pub(crate) fn look_at(world: &mut World, at: usize, log: &Log) {
+    cuts::are_kept(world, &world.partitions[at]);
     check::partition(world, at, log);
     if world.partitions[at].harm.is_hidden() && world.chance.one_in(2) {
         let dir = world.dir_of(at);
@@ -229,6 +230,8 @@ fn die(world: &mut World) {
         _ if nobody_knows => (true, false),
         end => end,
     };
+    // One that died in its stop is not there to be killed.
+    let had_lost_power = world.dirs.is_none() && world.lost_power;
     world.dirs = None;
     for place in &mut world.places {
         if killed {
@@ -239,7 +242,7 @@ fn die(world: &mut World) {
             place.go_on_as(place.disk.crash(seed).expect("a crash"));
         }
     }
-    world.lost_power = power;
+    world.lost_power = power || had_lost_power;
     if power {
         world.partitions.iter_mut().for_each(Partition::lose_power);
     }

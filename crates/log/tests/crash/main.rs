@@ -18,7 +18,7 @@
 //!                             no gap, no duplicate, order; every offset and time leads where it should
 //!                             producers as their batches say; a batch sent again is known
 //!                             the log start never goes back below what was promised
-//!                             what was cut was said
+//!   cuts                      what was cut was said; the batches in it are kept beside the log, for good
 //!   compacted                 a reader ends with the latest value of every key, and of no deleted one; offsets are as they were
 //!   committed                 readers of committed records: up to the earliest open transaction, nothing aborted
 //!   derived  index files and epochs equal to a rebuild from the records
@@ -35,6 +35,7 @@ mod chance;
 mod check;
 mod committed;
 mod compacted;
+mod cuts;
 mod derived;
 mod disks;
 mod gone;

@@ -52,6 +52,8 @@ pub(crate) struct Partition {
     pub(crate) is_known_to_be_aside: bool,
     /// A segment of somebody else's was put among its own, and no start has looked at it since.
     pub(crate) has_stray: bool,
+    /// Files that keep what starts cut from it, and what is in them.
+    pub(crate) set_aside: BTreeMap<PathBuf, Vec<u8>>,
 }
 
 impl Partition {
@@ -77,6 +79,7 @@ impl Partition {
             was_aside: false,
             is_known_to_be_aside: false,
             has_stray: false,
+            set_aside: BTreeMap::new(),
         }
     }
 
