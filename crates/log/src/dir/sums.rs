@@ -42,6 +42,8 @@ pub(crate) struct Sums {
     unwritten: bool,
     /// Of the texts that the files hold for certain, by name.
     landed: BTreeMap<&'static str, i64>,
+    /// A power cut may take one of these back, for all that is known.
+    unstable: bool,
     /// Nobody but us had the directory since they were written.
     ours: bool,
     /// Why somebody else may have written to the directory.
@@ -212,9 +214,11 @@ impl Sums {
             let path = dir.join(file);
             let written = write_atomically(disk, &path, text.as_bytes());
             // What failed may be in place all the same, and only not durable.
-            if written.is_ok() || holds(disk, &path, text.as_bytes()) {
+            let only_not_durable = written.is_err() && holds(disk, &path, text.as_bytes());
+            if written.is_ok() || only_not_durable {
                 self.landed.insert(file, sum(&text));
             }
+            self.unstable |= only_not_durable;
             written.map_err(|error| (path, error))?;
         }
         Ok(())
@@ -227,7 +231,8 @@ impl Sums {
         self.vouch(disk, dir, sums)
     }
 
-    /// Writes the sums, if they are others than before.
+    /// Writes the sums, if they are others than before. Not before the texts that are in place stay there: a power cut could take
+    /// one of these back and leave the sums, which say nothing of the one before it any more.
     fn vouch(
         &mut self,
         disk: &dyn Disk,
@@ -236,6 +241,10 @@ impl Sums {
     ) -> Result<(), (PathBuf, io::Error)> {
         let sums = with_own_sum(sums);
         if self.unwritten || self.vouched.as_ref() != Some(&sums) {
+            if self.unstable {
+                disk.sync_dir(dir).map_err(|error| (dir.to_path_buf(), error))?;
+                self.unstable = false;
+            }
             let path = dir.join(FILE);
             sums.write(disk, &path).map_err(|error| (path, error))?;
             self.vouched = Some(sums);

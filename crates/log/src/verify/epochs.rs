@@ -9,6 +9,9 @@ use pagewire_record::BatchHeader;
 use super::finding::{Fate, Finding, Severity};
 use super::job::Kept;
 
+/// A batch that no leader has numbered. Below it there is none.
+const NO_EPOCH: i32 = -1;
+
 /// What the file says, and where the walk stands in it.
 #[derive(Debug, Default)]
 pub(super) struct EpochsCheck {
@@ -46,7 +49,7 @@ impl EpochsCheck {
     /// The walk came to a batch.
     pub(super) fn meet(&mut self, header: &BatchHeader) {
         let Some(entries) = &self.entries else { return };
-        if header.partition_leader_epoch < 0 {
+        if header.partition_leader_epoch == NO_EPOCH {
             return;
         }
         while entries.get(self.at + 1).is_some_and(|next| next.start_offset <= header.base_offset) {
@@ -56,7 +59,7 @@ impl EpochsCheck {
             // What was deleted with the beginning of the log is in no entry.
             Some(entry) if header.last_offset() < entry.start_offset => return,
             Some(entry) => entry.epoch,
-            None => -1,
+            None => NO_EPOCH,
         };
         let (found, newer) = (header.partition_leader_epoch, header.partition_leader_epoch > said);
         let grown = self.live && newer && self.at + 1 >= entries.len();

@@ -1,58 +1,13 @@
 //! What must hold after every start.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
-use pagewire_disk::{Disk, OpenMode};
-use pagewire_log::{AppendContext, LoadReport, Log, Origin, ProducerInfo, ReadUpTo, RecoveryReport};
+use pagewire_log::{AppendContext, Log, Origin, ProducerInfo, ReadUpTo};
 use pagewire_record::{HEADER_LEN, SharedBatch, batches, complete_batches};
 
 use crate::model::{Known, Partition, Sent};
 use crate::world::World;
 use crate::{committed, compacted, harmed};
-
-/// Bytes of `.log` files by partition directory.
-pub(crate) type Bytes = BTreeMap<PathBuf, u64>;
-
-pub(crate) fn bytes_on_disk(world: &World) -> Bytes {
-    let of = |partition: &Partition| {
-        let path = world.path(partition);
-        let bytes = log_bytes(&world.places[partition.place].disk, &path);
-        (path, bytes)
-    };
-    world.partitions.iter().map(of).collect()
-}
-
-fn log_bytes(disk: &dyn Disk, dir: &std::path::Path) -> u64 {
-    let names = disk.read_dir(dir).unwrap_or_default();
-    let logs = names.iter().filter(|entry| entry.name.strip_suffix(".log").is_some());
-    let lens = logs.map(|entry| disk.open(&dir.join(&entry.name), OpenMode::Read)?.len());
-    lens.map(|len| len.unwrap_or(0)).sum()
-}
-
-/// What a start took away is in its report, byte by byte.
-pub(crate) fn cuts_are_told(world: &mut World, report: &LoadReport, before: &Bytes) {
-    for loaded in &report.loaded {
-        let partition = (world.partitions.iter()).find(|at| at.topic == loaded.topic).expect("one of ours");
-        let path = world.path(partition);
-        let log = world.dirs().get(&loaded.topic, loaded.partition).expect("loaded");
-        let cut: u64 = loaded.report.cuts.iter().map(|cut| cut.bytes).sum();
-        // A replacement that takes its place while the log is opened is another matter.
-        let replaced = loaded.report.notes.iter().any(|note| note.contains("put in place"));
-        let anew = replaced || begun_anew(&loaded.report);
-        let (before, after) = (before.get(&path).copied().unwrap_or(0), log.size_bytes());
-        assert!(anew || before == after + cut, "{before} became {after}, {cut} said to be cut: {loaded:?}");
-        // One that was away then was not closed with the others.
-        let was_closed = report.clean && !partition.was_aside;
-        assert!(!was_closed || cut == 0, "a cut after an orderly stop: {loaded:?}");
-        world.tally.add("cuts", loaded.report.cuts.len() as u64);
-    }
-}
-
-/// The records ended below the log start.
-pub(crate) fn begun_anew(report: &RecoveryReport) -> bool {
-    report.notes.iter().any(|note| note.contains("starts again"))
-}
 
 /// Everything about one log.
 pub(crate) fn partition(world: &mut World, at: usize, log: &Log) {

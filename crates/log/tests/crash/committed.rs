@@ -53,7 +53,7 @@ pub(crate) fn view(world: &mut World, at: usize, log: &Log) {
 }
 
 /// Data batches and markers by base offset, and whether a consumer shows its records (markers it never does: `true`).
-fn shown(batches: &[SharedBatch], mut aborted: Vec<AbortedTxn>) -> Vec<(i64, bool)> {
+pub(crate) fn shown(batches: &[SharedBatch], mut aborted: Vec<AbortedTxn>) -> Vec<(i64, bool)> {
     aborted.sort_by_key(|txn| txn.first_offset);
     let (mut ahead, mut inside) = (aborted.into_iter().peekable(), BTreeSet::new());
     let mut shown = Vec::new();

@@ -47,6 +47,8 @@ pub(crate) struct Place {
     pub(crate) was_ill: bool,
     /// Something happened to a file on it.
     pub(crate) was_harmed: bool,
+    /// Its recovery points were lost, and no start has come to its end since.
+    pub(crate) lost_points: bool,
     /// The directory's id, once it was served.
     pub(crate) id: Option<Uuid>,
 }
@@ -63,6 +65,7 @@ impl Place {
             was_unreadable: false,
             was_ill: false,
             was_harmed: false,
+            lost_points: false,
             id: None,
         }
     }

@@ -1,11 +1,14 @@
 //! A partition's directory that somebody takes away while no process has it, and perhaps puts back. It is missed at every start,
 //! and never made anew before its loss is accepted.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use pagewire_disk::checkpoint::RECOVERY_POINT_FILE;
 use pagewire_disk::{Disk, ForgettingDisk};
 use pagewire_log::{CreateError, FailedLog, LogError};
 
+use crate::harm::said;
 use crate::life;
 use crate::model::Partition;
 use crate::ops::{or_excused, partitions};
@@ -19,10 +22,18 @@ pub(crate) fn befall(world: &mut World) {
     } else if world.partitions[at].made {
         let to = PathBuf::from(format!("/aside {}", world.new_id().simple()));
         let from = world.path(&world.partitions[at]);
+        let had_records = has_records(world, at);
         move_for_good(&world.place_of(at).disk, &from, &to);
         world.partitions[at].aside = Some(to);
+        world.partitions[at].is_known_to_be_aside = had_records;
         world.tally.count("directories taken away");
     }
+}
+
+/// Whether the recovery points say so. The high watermarks alone may be those of a Kafka that was killed, which count for nothing.
+fn has_records(world: &World, at: usize) -> bool {
+    let (place, partition) = (world.place_of(at), &world.partitions[at]);
+    said(&place.disk, &place.path().join(RECOVERY_POINT_FILE), partition).is_some_and(|point| point > 0)
 }
 
 fn put_back(world: &mut World, at: usize) {
@@ -63,6 +74,16 @@ pub(crate) fn are_these(world: &World, failed: &[FailedLog]) {
         let is_aside = partition.is_some_and(|partition| partition.aside.is_some());
         let is_gone = matches!(one.error, LogError::Gone { .. });
         assert!(is_aside && is_gone, "a log that cannot be opened: {one:?}");
+    }
+}
+
+/// Of what had records the checkpoints tell that it is gone, before the owner says anything.
+pub(crate) fn are_missed(world: &World, failed: &[FailedLog], places: &Range<usize>) {
+    let here: Vec<usize> = world.each_dir().into_iter().map(|(place, _)| place).collect();
+    let is_told = |topic: &str| failed.iter().any(|one| one.topic == topic);
+    for one in world.partitions.iter().filter(|one| one.aside.is_some() && one.is_known_to_be_aside) {
+        let is_looked_for = places.contains(&one.place) && here.contains(&one.place);
+        assert!(!is_looked_for || is_told(one.topic), "{}: nobody misses it", one.topic);
     }
 }
 

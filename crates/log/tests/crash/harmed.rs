@@ -7,6 +7,7 @@ use pagewire_log::{LoadReport, Log, LogDir, ReadError, ReadUpTo, ScrubLimits};
 use pagewire_record::{DecompressLimits, HEADER_LEN, SharedBatch};
 
 use crate::model::{Fate, Partition, Sent};
+use crate::undecided;
 use crate::world::World;
 
 /// More rounds no directory needs.
@@ -23,6 +24,7 @@ struct Found {
 /// Looks at a log in which something was hit. What was noted is known from the first read on; what was not is found before it
 /// would be served.
 pub(crate) fn partition(world: &World, partition: &Partition, log: &Log) {
+    what_was_noted_is_known(world, partition, log);
     let found = read(world, partition, log);
     nothing_hit_is_served(partition, log, &found);
     if world.holes {
@@ -33,6 +35,22 @@ pub(crate) fn partition(world: &World, partition: &Partition, log: &Log) {
             .map(|sent| sent.base..sent.end())
             .collect();
         assert!(missing.is_empty(), "{}: {missing:?} are passed over", told(partition, log));
+    }
+    undecided::view(world, partition, log);
+}
+
+/// What an orderly stop wrote down is known before anybody reads there.
+fn what_was_noted_is_known(world: &World, partition: &Partition, log: &Log) {
+    if world.places[partition.place].was_ill {
+        return;
+    }
+    let (known, there) = (log.damage(), partition.start..partition.end);
+    let is_known =
+        |offset: i64| known.iter().any(|known| (known.offset..known.next_offset).contains(&offset));
+    for hit in partition.harm.hits.iter().filter(|hit| hit.is_noted) {
+        let forgotten: Vec<_> =
+            hit.offsets.clone().filter(|offset| there.contains(offset) && !is_known(*offset)).collect();
+        assert!(forgotten.is_empty(), "{}: {forgotten:?} of {hit:?} are forgotten", told(partition, log));
     }
 }
 

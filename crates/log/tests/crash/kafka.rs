@@ -169,7 +169,8 @@ fn begin_epoch(disk: &ForgettingDisk, dir: &Path, epoch: i32, start_offset: i64)
 fn write_checkpoints(world: &mut World, here: &[usize], place: usize, dies: bool) {
     let (disk, root) = (world.places[place].disk.clone(), world.places[place].path());
     let read =
-        |name: &str| OffsetCheckpoint::read(&disk, &root.join(name)).expect("read").unwrap_or_default();
+        // It begins at 0 without one that it can read.
+        |name: &str| OffsetCheckpoint::read(&disk, &root.join(name)).ok().flatten().unwrap_or_default();
     let (mut points, mut watermarks) = (read(RECOVERY_POINT_FILE), read(HIGH_WATERMARK_FILE));
     for &at in here {
         let partition = &world.partitions[at];

@@ -11,7 +11,7 @@ use crate::model::Partition;
 use crate::ops;
 use crate::tally::Tally;
 use crate::world::World;
-use crate::{check, derived, gone, harm, harmed, kafka, restored};
+use crate::{check, cuts, derived, gone, harm, harmed, kafka, lost, restored, strays};
 
 /// Lives through a seed. Panics where something is not as it must be.
 pub(crate) fn live(seed: u64) -> Tally {
@@ -40,6 +40,12 @@ fn befall(world: &mut World) {
     if world.rots && !world.chance.one_in(3) {
         harm::befall(world);
     }
+    if !world.lost_power && world.chance.one_in(10) {
+        lost::befall(world);
+    }
+    if world.chance.one_in(10) {
+        strays::befall(world);
+    }
     if world.chance.one_in(12)
         || world.partitions.iter().any(|one| one.aside.is_some()) && world.chance.one_in(2)
     {
@@ -55,13 +61,13 @@ fn start(world: &mut World) {
         if attempt < 3 && world.chance.one_in(3) {
             world.die_within(40);
         }
-        let bytes = check::bytes_on_disk(world);
+        let files = cuts::log_files(world);
         match world.open() {
             // One that died promised nothing to anybody, whatever its logs would say.
             Ok(_) if world.is_dead() => {}
             Ok((dirs, report)) => {
                 world.dirs = Some(Arc::new(dirs));
-                if arrive(world, &report, &bytes, 0..world.places.len()) {
+                if arrive(world, &report, &files, 0..world.places.len()) {
                     return;
                 }
             }
@@ -89,17 +95,18 @@ fn prepare(world: &mut World) {
 pub(crate) fn arrive(
     world: &mut World,
     report: &LoadReport,
-    bytes: &check::Bytes,
+    files: &cuts::Files,
     places: Range<usize>,
 ) -> bool {
     gone::are_these(world, &report.failed);
+    gone::are_missed(world, &report.failed, &places);
     let here: Vec<usize> = world.each_dir().into_iter().map(|(place, _)| place).collect();
     let lost = (0..world.places.len()).find(|place| !here.contains(place) && !world.places[*place].is_ill());
     assert_eq!(lost, None, "a directory is away: {:?}", world.dirs().away());
     for (place, dir) in world.each_dir() {
         world.places[place].id = dir.directory_id();
     }
-    check::cuts_are_told(world, report, bytes);
+    cuts::are_told(world, report, files);
     let has_come = |place: usize| places.contains(&place) && here.contains(&place);
     let arrived: Vec<usize> =
         (0..world.partitions.len()).filter(|at| has_come(world.partitions[*at].place)).collect();
@@ -118,6 +125,7 @@ pub(crate) fn arrive(
             world.tally.count("beginnings lost after a kill, and not told");
         }
         world.partitions[at].harm.start_before = None;
+        world.partitions[at].has_stray = false;
         if world.partitions[at].harm.reaches_far() {
             // Nobody goes through so many offsets.
             ops::partitions::delete(world, at);
@@ -146,6 +154,7 @@ pub(crate) fn arrive(
             look_at(world, at, &log);
         }
     }
+    places.for_each(|place| world.places[place].lost_points &= !here.contains(&place));
     restored::compare_kept(world);
     world.tally.count("starts");
     true
@@ -154,6 +163,7 @@ pub(crate) fn arrive(
 /// Compares a log with the model. Of one that something happened to, what was noted is known at once; what was not, often only
 /// later.
 pub(crate) fn look_at(world: &mut World, at: usize, log: &Log) {
+    cuts::are_kept(world, &world.partitions[at]);
     check::partition(world, at, log);
     if world.partitions[at].harm.is_hidden() && world.chance.one_in(2) {
         let dir = world.dir_of(at);
@@ -215,7 +225,13 @@ fn stop(world: &mut World) {
 fn die(world: &mut World) {
     note(world);
     note_changes(world);
-    let (killed, power) = world.chance.pick(&[(true, false), (false, true), (true, true)]);
+    let nobody_knows = world.places.iter().any(|place| place.lost_points);
+    let (killed, power) = match world.chance.pick(&[(true, false), (false, true), (true, true)]) {
+        _ if nobody_knows => (true, false),
+        end => end,
+    };
+    // One that died in its stop is not there to be killed.
+    let had_lost_power = world.dirs.is_none() && world.lost_power;
     world.dirs = None;
     for place in &mut world.places {
         if killed {
@@ -226,7 +242,7 @@ fn die(world: &mut World) {
             place.go_on_as(place.disk.crash(seed).expect("a crash"));
         }
     }
-    world.lost_power = power;
+    world.lost_power = power || had_lost_power;
     if power {
         world.partitions.iter_mut().for_each(Partition::lose_power);
     }

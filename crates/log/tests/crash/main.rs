@@ -10,12 +10,15 @@
 //!   harm     files go bad while no process has them: flipped bits, zeros, cuts, segments gone; below the recovery point
 //!   harmed                    what was hit is refused once it was looked at, is never passed over, stays known; all else is served
 //!   gone     a partition's directory is taken away, put back, given up: it is never made anew in silence
+//!   undecided                 readers of committed records then: shown is what was committed, left out what was aborted, the rest refused
+//!   lost     a directory's recovery points are lost: nothing that was answered is missing
+//!   strays   a segment of somebody else's lies among a log's own: it is set aside, and nothing is missing
 //!   kafka    Apache Kafka had the directory meanwhile, stopped or was killed
 //!   check    the invariants:  nothing synced is lost by a power cut, nothing answered by a kill
 //!                             no gap, no duplicate, order; every offset and time leads where it should
 //!                             producers as their batches say; a batch sent again is known
 //!                             the log start never goes back below what was promised
-//!                             what was cut was said
+//!   cuts                      what was cut was said; the batches in it are kept beside the log, for good
 //!   compacted                 a reader ends with the latest value of every key, and of no deleted one; offsets are as they were
 //!   committed                 readers of committed records: up to the earliest open transaction, nothing aborted
 //!   derived  index files and epochs equal to a rebuild from the records
@@ -32,6 +35,7 @@ mod chance;
 mod check;
 mod committed;
 mod compacted;
+mod cuts;
 mod derived;
 mod disks;
 mod gone;
@@ -39,10 +43,13 @@ mod harm;
 mod harmed;
 mod kafka;
 mod life;
+mod lost;
 mod model;
 mod ops;
 mod restored;
+mod strays;
 mod tally;
+mod undecided;
 mod world;
 
 /// Seeds of an ordinary test run: some seconds without optimisation.
@@ -51,7 +58,7 @@ const BOUNDED: u64 = 100;
 const SAME: u64 = 12;
 
 /// What they must have met.
-const COVERED: [&str; 22] = [
+const COVERED: [&str; 25] = [
     "killed",
     "power cuts",
     "died in: a start",
@@ -72,6 +79,9 @@ const COVERED: [&str; 22] = [
     "directories looked through after harm",
     "directories taken away",
     "directories put back",
+    "recovery points removed",
+    "recovery points that cannot be read",
+    "strays put among segments",
     "kafka: was there, and stopped",
     "kafka: was there, and killed",
 ];

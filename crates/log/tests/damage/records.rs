@@ -1,11 +1,13 @@
 //! The records are the evidence. Damaged ones are never served as good, and nothing is missing in silence.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use pagewire_disk::Disk;
 use pagewire_log::ScrubLimits;
 use pagewire_log::verify::{Event, Severity, VerifyOptions, verify};
+use pagewire_record::batches;
 
 use crate::answers::{foreign, served};
 use crate::harm::{Cases, Harm};
@@ -30,7 +32,8 @@ pub(crate) fn are_found_and_served_by_nobody(spread: Cases) -> usize {
                 let bytes = harm.done_to(good);
                 let case = format!("{left:?}, {}, {harm}", path.display());
                 let found = found_by_a_check(&lived, &path, bytes.as_deref());
-                if found.is_empty() && !may_be_gone(&lived, &path, harm) {
+                let is_right = may_be_gone(&lived, &path, harm) || may_end_there(&lived, &path, harm);
+                if found.is_empty() && !is_right {
                     wrong.push(format!("{case}: the check finds nothing"));
                 }
                 let again = lived.with(&path, bytes.as_deref());
@@ -65,14 +68,65 @@ fn may_be_gone(lived: &Lived, path: &PathBuf, harm: Harm) -> bool {
     matches!(harm, Harm::Removed) && is_first && topic_of(path) == "keyed"
 }
 
-/// What a start and the scrub alone cannot see; the check sees it. Of a broker that was killed the active segment may have been
-/// empty, if nothing in it was synced. And compaction may leave nothing of a closed segment.
+/// Of a broker that was killed the active segment may have ended behind any batch that was not synced, and been empty.
+fn may_end_there(lived: &Lived, path: &PathBuf, harm: Harm) -> bool {
+    let Harm::Cut { len } = harm else { return false };
+    if lived.left != Left::Killed || !is_active(lived, path) {
+        return false;
+    }
+    let end = lying(&lived.files[path]).find(|one| one.bytes.end == len).map(|one| one.offsets.end);
+    let end = if len == 0 { base_of(path) } else { end };
+    end >= Some(lived.synced[topic_of(path)])
+}
+
+/// What a start and the scrub alone cannot see; the check may see it. Compaction may leave nothing of a closed segment, and no
+/// checksum covers a base offset: where offsets may be missing on both sides of a batch, it may have another.
 fn blind_spot(lived: &Lived, path: &PathBuf, harm: Harm) -> bool {
-    let is_active = lived.ending(".log").iter().rfind(|log| log.parent() == path.parent()) == Some(path);
-    let nothing_was_synced =
-        || lived.left == Left::Killed && base_of(path) >= Some(lived.synced[topic_of(path)]);
-    let may_be_empty = if is_active { nothing_was_synced() } else { topic_of(path) == "keyed" };
-    matches!(harm, Harm::Cut { len: 0 }) && may_be_empty
+    let compacted = topic_of(path) == "keyed" && !is_active(lived, path);
+    may_end_there(lived, path, harm)
+        || compacted && (matches!(harm, Harm::Cut { len: 0 }) || moves_in_a_hole(lived, path, harm))
+}
+
+/// A batch has another base offset, and lies between its neighbours still.
+fn moves_in_a_hole(lived: &Lived, path: &PathBuf, harm: Harm) -> bool {
+    let (good, Some(base)) = (&lived.files[path], base_of(path)) else { return false };
+    let Harm::Flip { at, .. } = harm else { return false };
+    let batches: Vec<Lying> = lying(good).collect();
+    let Some(which) = batches.iter().position(|one| (one.bytes.start..one.bytes.start + 8).contains(&at))
+    else {
+        return false;
+    };
+    let before = which.checked_sub(1).map_or(base, |before| batches[before].offsets.end);
+    let behind = batches.get(which + 1).map(|next| next.offsets.start).or_else(|| next_base(lived, path));
+    let harmed = harm.done_to(good).expect("bytes");
+    let moved = lying(&harmed).nth(which).map(|one| one.offsets);
+    moved.is_some_and(|moved| before <= moved.start && behind.is_some_and(|behind| moved.end <= behind))
+}
+
+/// A batch in its file.
+struct Lying {
+    bytes: Range<usize>,
+    offsets: Range<i64>,
+}
+
+fn lying(bytes: &[u8]) -> impl Iterator<Item = Lying> {
+    let mut at = 0;
+    batches(bytes).map_while(Result::ok).map(move |batch| {
+        let (from, header) = (at, batch.header);
+        at += usize::try_from(header.size_in_bytes()).expect("a short file");
+        Lying { bytes: from..at, offsets: header.base_offset..header.next_offset() }
+    })
+}
+
+fn is_active(lived: &Lived, path: &Path) -> bool {
+    next_base(lived, path).is_none()
+}
+
+/// Where the segment behind it begins.
+fn next_base(lived: &Lived, path: &Path) -> Option<i64> {
+    let logs = lived.ending(".log");
+    let mut behind = logs.iter().filter(|log| log.parent() == path.parent() && log.as_path() > path);
+    base_of(behind.next()?)
 }
 
 /// Before anything was verified and once the closed segments were, whatever is served is what was written; where something is

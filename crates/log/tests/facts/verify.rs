@@ -8,6 +8,9 @@ use pagewire_record::{BatchBuilder, Codec};
 
 use crate::support::*;
 
+/// Where a batch says its leader epoch, of which no checksum covers anything.
+const EPOCH: u64 = 12;
+
 /// All findings, and what was counted.
 fn check(bench: &Bench, deep: bool) -> (Vec<Finding>, Tally) {
     let mut findings = Vec::new();
@@ -109,6 +112,20 @@ fn unnoticed(ending: &str, files: usize) -> Vec<(String, usize)> {
 #[test]
 fn every_flipped_byte_of_a_log_is_noticed() {
     assert_eq!(unnoticed(".log", 1), []);
+}
+
+#[test]
+fn the_sign_of_an_epoch_that_flipped_is_noticed_and_one_of_nobody_is_right() {
+    let bench = lived();
+    bench.log.close(0).expect("closed");
+    let file = bench.file(&name(0, "log"));
+    let mut epoch = [0; 4];
+    file.read_exact_at(EPOCH, &mut epoch).expect("read");
+    file.write_at(EPOCH, &[epoch[0] ^ 0x80]).expect("written");
+    let found = serious(&bench, false);
+    assert!(found.iter().any(|finding| finding.path.ends_with("leader-epoch-checkpoint")), "{found:?}");
+    file.write_at(EPOCH, &(-1_i32).to_be_bytes()).expect("written");
+    assert_eq!(serious(&bench, false), []);
 }
 
 #[test]

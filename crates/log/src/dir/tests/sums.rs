@@ -1,8 +1,9 @@
 //! Checkpoints that say something else than was written, though they can be read.
 
 use pagewire_disk::checkpoint::{CLEAN_MARK_FILE, LOG_START_FILE, RECOVERY_POINT_FILE};
+use pagewire_disk::{Call, Errno, Fault, ForgettingDisk, OffsetCheckpoint, When};
 
-use super::super::sums::FILE;
+use super::super::sums::{FILE, Sums};
 use super::*;
 use crate::verify::{Event, Severity, VerifyOptions, verify};
 
@@ -158,6 +159,30 @@ fn a_crash_between_the_sums_and_their_checkpoint_leaves_the_one_before() {
     drop((dir, log));
     world.put(RECOVERY_POINT_FILE, before.as_bytes());
     assert_eq!(opened(&world), (0, 25, vec![]));
+}
+
+#[test]
+fn sums_forget_no_checkpoint_that_a_power_cut_brings_back() {
+    for seed in 0..32 {
+        let forgetting = ForgettingDisk::new();
+        pagewire_disk::create_dir_durably(&forgetting, root()).expect("a directory");
+        let disk = FailingDisk::new(Arc::new(forgetting.clone()));
+        let mut sums = Sums::read(&disk, root(), &mut Vec::new()).expect("none");
+        let mut write = |offset| {
+            let mut points = OffsetCheckpoint::new();
+            points.set("a", 0, offset);
+            sums.write(&disk, root(), &[(RECOVERY_POINT_FILE, &points)])
+        };
+        write(10).expect("written");
+        // The sums are stable. The name of what they are of is not, and neither are those that come next.
+        disk.fail_on("", Call::SyncDir, When::From(2), Fault::Error(Errno::IO));
+        write(20).expect_err("not stable");
+        write(30).expect_err("not stable");
+        let (left, mut notices) = (forgetting.crash(seed).expect("a crash"), Vec::new());
+        let mut sums = Sums::read(&left, root(), &mut notices).expect("read");
+        let read = sums.checkpoint(&left, root(), RECOVERY_POINT_FILE, &mut notices).expect("read");
+        assert!(read.certain && notices.is_empty(), "seed {seed}: {notices:?}");
+    }
 }
 
 #[test]

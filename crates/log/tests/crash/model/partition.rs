@@ -48,6 +48,12 @@ pub(crate) struct Partition {
     pub(crate) aside: Option<PathBuf>,
     /// It was put back, and no process has closed it in order since.
     pub(crate) was_aside: bool,
+    /// When it was taken away, a checkpoint said that it had records.
+    pub(crate) is_known_to_be_aside: bool,
+    /// A segment of somebody else's was put among its own, and no start has looked at it since.
+    pub(crate) has_stray: bool,
+    /// Files that keep what starts cut from it, and what is in them.
+    pub(crate) set_aside: BTreeMap<PathBuf, Vec<u8>>,
 }
 
 impl Partition {
@@ -71,6 +77,9 @@ impl Partition {
             others: BTreeSet::new(),
             aside: None,
             was_aside: false,
+            is_known_to_be_aside: false,
+            has_stray: false,
+            set_aside: BTreeMap::new(),
         }
     }
 

@@ -15,6 +15,10 @@ pub(super) fn clean(world: &mut World, _at: usize, _log: &Log) {
         ..CleanerLimits::default()
     };
     let (mut cleaner, throttle) = (Cleaner::new(limits), Throttle::new(u64::MAX));
+    if world.holes && world.chance.one_in(3) {
+        // What takes the place of something else is renamed step by step.
+        world.die_within(60);
+    }
     for (place, dir) in world.each_dir() {
         clean_one(world, (place, &dir), &mut cleaner, &throttle);
     }

@@ -9,7 +9,7 @@ use pagewire_log::{Coming, Log, TakeInError};
 use super::or_excused;
 use crate::disks::{Illness, Place};
 use crate::world::World;
-use crate::{check, life};
+use crate::{check, cuts, life};
 
 pub(super) fn begin(world: &mut World, at: usize, _log: &Log) {
     let place = world.partitions[at].place;
@@ -43,7 +43,7 @@ fn come_back(world: &mut World, place: usize) {
     world.places[place].recover();
     world.leader_epoch += i32::from(world.chance.one_in(2));
     life::note(world);
-    let (bytes, known) = (check::bytes_on_disk(world), world.known());
+    let (files, known) = (cuts::log_files(world), world.known());
     let (of, dirs) = (&world.places[place], Arc::clone(world.dirs()));
     let settings = |topic: &str, number| known.settings(topic, number);
     let taken = dirs.take_in(of.path(), &of.used(), Coming::Back(of.id), world.options(), &settings, &|_| {});
@@ -53,7 +53,7 @@ fn come_back(world: &mut World, place: usize) {
     }
     let Some(taken) = or_excused(world, place, "a directory that comes back", taken) else { return };
     let (_, report) = dirs.serve(taken).expect("served");
-    if !world.is_dead() && life::arrive(world, &report, &bytes, place..place + 1) {
+    if !world.is_dead() && life::arrive(world, &report, &files, place..place + 1) {
         world.tally.count(if was_away {
             "directories that were away and came back"
         } else {
