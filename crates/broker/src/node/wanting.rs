@@ -16,7 +16,7 @@ use crate::{
 /// Before the first attempt.
 const RETRY: Duration = Duration::from_secs(2);
 /// Between two attempts at most: each recovers what cannot be opened.
-const RETRY_MAX: Duration = Duration::from_secs(60);
+const RETRY_MAX: Duration = Duration::from_mins(1);
 
 /// Tries again until nothing wants anything.
 pub(super) async fn wait(broker: Arc<Broker>, stop: CancellationToken) {

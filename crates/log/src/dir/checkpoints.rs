@@ -280,7 +280,9 @@ impl LogDir {
         let mut young = self.entries();
         young.retain(|entry| self.is_unnamed(entry) && !entry.log.is_unknown());
         self.await_names(&young);
-        young.iter().for_each(|entry| entry.log.tell_unnoted());
+        for entry in &young {
+            entry.log.tell_unnoted();
+        }
         parallel::map(&young, self.threads, |entry| entry.round(Log::sync));
         let _ = self.name_made();
     }

@@ -147,7 +147,9 @@ impl LogDir {
         }
         drop(table);
         // Those that are not open are forgotten by whoever writes a note.
-        come.iter().for_each(|log| log.tell_unnoted());
+        for log in &come {
+            log.tell_unnoted();
+        }
         if damaged {
             self.note_damage();
         }

@@ -69,7 +69,8 @@ impl LogDirs {
         let name = |dir: Arc<LogDir>| {
             dir.name_made().map_err(|error| CreateError::Io { path: dir.path().to_path_buf(), error })
         };
-        self.here().map(name).fold(Ok(()), |all, one| all.and(one))
+        let answers: Vec<_> = self.here().map(name).collect();
+        answers.into_iter().collect()
     }
 
     /// Why a partition is served from nowhere, if several directories have it.
