@@ -1,7 +1,7 @@
 //! What can go wrong, one narrow enum per operation. Each variant says what its caller does next.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::online::{anew, online};
@@ -28,19 +28,34 @@ pub enum LogError {
         paths: Vec<PathBuf>,
     },
     /// Its directory was removed.
-    #[error(
-        "{} is gone, and with it what records were in it: put it back and run {}, or start again. If it is lost for good, {} \
-         makes the partition anew, empty",
-        path.display(),
-        online(path.parent().unwrap_or(path), home),
-        anew(path.parent().unwrap_or(path), home)
-    )]
+    #[error("{}", gone(path, home, stray.as_deref()))]
     Gone {
         /// Where it was.
         path: PathBuf,
         /// The broker's first log directory.
         home: PathBuf,
+        /// What stood there and was set aside, as it names the id of another topic.
+        stray: Option<PathBuf>,
     },
+}
+
+fn gone(path: &Path, home: &Path, stray: Option<&Path>) -> String {
+    let dir = path.parent().unwrap_or(path);
+    let (online, anew) = (online(dir, home), anew(dir, home));
+    let Some(stray) = stray else {
+        return format!(
+            "{} is gone, and with it what records were in it: put it back and run {online}, or start again. If it is lost for good, \
+             {anew} makes the partition anew, empty",
+            path.display()
+        );
+    };
+    format!(
+        "{} names the id of another topic in its partition.metadata and was set aside as {}. If its records are this partition's, \
+         remove partition.metadata in it, give it its name back and run {online}, or start again. If not, and the partition's own \
+         are lost for good, {anew} makes it anew, empty",
+        path.display(),
+        stray.display()
+    )
 }
 
 fn listed(paths: &[PathBuf]) -> String {

@@ -153,7 +153,7 @@ mod tests {
     #[test]
     fn a_log_that_lost_something_since_an_orderly_stop_ends_the_talk_of_order() {
         let damaged = Damaged { file: "/d/t-0/0.log".into(), position: 0, bytes: 9, from: 0, upto: 3 };
-        let gone = LogError::Gone { path: "/d/t-1".into(), home: "/d".into() };
+        let gone = LogError::Gone { path: "/d/t-1".into(), home: "/d".into(), stray: None };
         let whole = || LoadReport {
             clean: true,
             loaded: vec![loaded(RecoveryReport::default())],

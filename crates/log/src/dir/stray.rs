@@ -47,6 +47,17 @@ impl LogDir {
     }
 }
 
+/// A directory that was set aside and had the name of this partition, if there is one among these.
+pub(super) fn stray_of<'e>(
+    dir: &Path,
+    mut entries: impl Iterator<Item = &'e str>,
+    (topic, partition): (&str, i32),
+) -> Option<PathBuf> {
+    let begins = format!("{}.", partition_dir(topic, partition));
+    let stray = entries.find(|name| name.starts_with(&begins) && name.ends_with(STRAY));
+    stray.map(|name| dir.join(name))
+}
+
 /// Renames `<topic>-<partition>` to `<topic>-<partition>.<id>-stray` beside it; durable once the parent is synced.
 /// `topic_id` is that of its own topic, if it names one.
 pub(super) fn set_aside(

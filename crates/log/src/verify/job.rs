@@ -20,6 +20,8 @@ pub type Topics = BTreeMap<String, KnownTopic>;
 /// What metadata says of a topic.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct KnownTopic {
+    /// Its id, if that is known.
+    pub id: Option<Uuid>,
     /// Whether its settings let it be compacted, if they say so.
     pub compacted: Option<bool>,
     /// For each partition the id of the log directory that has it, `None` for the first. Empty where that is not known.

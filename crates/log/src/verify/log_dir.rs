@@ -5,11 +5,12 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
+use pagewire_disk::checkpoint::format_id;
 use pagewire_disk::checkpoint::{
     CLEAN_MARK_FILE, CLEANER_FILE, DAMAGE_FILE, HIGH_WATERMARK_FILE, LOG_START_FILE, META_PROPERTIES_FILE,
-    RECOVERY_POINT_FILE,
+    PARTITION_METADATA_FILE, RECOVERY_POINT_FILE,
 };
-use pagewire_disk::{CleanMark, DamageCheckpoint, Disk, LOCK_FILE, MetaProperties};
+use pagewire_disk::{CleanMark, DamageCheckpoint, Disk, LOCK_FILE, MetaProperties, PartitionMetadata};
 
 use super::checkpoints::{Checkpoints, meaning};
 use super::finding::{Fate, Finding, Severity};
@@ -61,6 +62,7 @@ pub(super) fn verify(job: &mut Job<'_>, dir: &Path, live: bool) -> io::Result<()
             _ if entry.name == NOBODYS => {}
             DirName::Partition { topic, partition } => {
                 seen.insert((topic.to_owned(), partition));
+                identity(job, &path, topic);
                 let known = checkpoints.known((topic, partition), setting(job, topic), clean, live);
                 match partition::verify(job, &path, &known) {
                     Ok(Some(log_end)) => checkpoints.compare(job, dir, (topic, partition), log_end, live),
@@ -116,6 +118,22 @@ pub(super) fn is_kafkas(disk: &dyn Disk, dir: &Path) -> bool {
     let says_so = entries.iter().any(|entry| entry.name == KAFKAS);
     (says_so || CleanMark::is_anothers(disk, dir).unwrap_or(false))
         && !entries.iter().any(|entry| is_ours(&entry.name))
+}
+
+/// The topic's id beside the one that the metadata knows.
+fn identity(job: &mut Job<'_>, dir: &Path, topic: &str) {
+    let known = job.options.topics.and_then(|topics| topics.get(topic)).and_then(|topic| topic.id);
+    let path = dir.join(PARTITION_METADATA_FILE);
+    let (Some(known), Ok(Some(named))) = (known, PartitionMetadata::read(&**job.disk, &path)) else { return };
+    if named.topic_id != known {
+        let what = format!(
+            "it names the topic id {}, and the metadata knows the topic of this name as {}: the next start sets the directory \
+             aside as another topic's, and the partition is not served. If its records are this topic's, remove the file",
+            format_id(named.topic_id),
+            format_id(known)
+        );
+        job.found(Finding::new(Severity::Damage, path, what, Fate::Stays));
+    }
 }
 
 /// The list of places that were found damaged.

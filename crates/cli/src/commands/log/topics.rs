@@ -104,6 +104,7 @@ async fn of(dir: &Path) -> anyhow::Result<Option<Found>> {
     }
     // Where a partition of Kafka's is, its own directories say.
     let known = |policy: Option<String>| KnownTopic {
+        id: None,
         compacted: policy.map(|policy| is_compacted(&policy)),
         homes: Vec::new(),
         unmade: false,
@@ -144,7 +145,7 @@ async fn ours(catalog: &Catalog) -> anyhow::Result<Topics> {
         let homes = topic.partitions.iter().map(|partition| partition.directory).collect();
         let (compacted, unmade) =
             (policy.map(|policy| is_compacted(policy)), unmade.contains(&topic.topic_id));
-        (topic.name, KnownTopic { compacted, homes, unmade })
+        (topic.name, KnownTopic { id: Some(topic.topic_id), compacted, homes, unmade })
     });
     Ok(known.collect())
 }

@@ -79,8 +79,9 @@ impl Sorted {
     ) {
         for (topic, partition) in gone.keys() {
             self.carried.carry_gone(&known.checkpoints, topic, *partition, known.clean);
-            let error =
-                LogError::Gone { path: dir.join(partition_dir(topic, *partition)), home: home.to_path_buf() };
+            let path = dir.join(partition_dir(topic, *partition));
+            // What is set aside the checkpoints forget.
+            let error = LogError::Gone { path, home: home.to_path_buf(), stray: None };
             report.failed.push(FailedLog { topic: topic.clone(), partition: *partition, error });
         }
     }

@@ -3,9 +3,10 @@
 use std::collections::HashSet;
 use std::error::Error;
 
-use pagewire_disk::{Call, Errno, Fault, ForgettingDisk, When};
+use pagewire_disk::{Call, Errno, Fault, ForgettingDisk, PartitionMetadata, When};
 
 use super::*;
+use crate::verify::KnownTopic;
 use crate::{CreateError, LogError, Marks, RecoveryReport};
 
 /// A topic of two partitions with records, of which the directory of the first is taken away.
@@ -447,4 +448,35 @@ fn a_directory_keeps_its_name_while_a_sick_disk_does_not_let_it_be_forgotten_and
         assert!(dir.get("t", 0).is_none());
         assert_eq!((world.has("t-0"), dir.offline().is_some()), (keeps, keeps));
     }
+}
+
+/// A flipped bit in an id, which has no checksum.
+#[test]
+fn what_names_another_topic_is_named_by_a_check_and_where_it_was_set_aside_by_what_is_said_of_its_loss() {
+    let world = World::new().knows("a", A);
+    let (dir, _) = world.open();
+    append(&world.create(&dir, "a", 0), 3);
+    dir.close_clean(0);
+    drop(dir);
+    let topics = |id| Topics::from([("a".to_owned(), KnownTopic { id: Some(id), ..KnownTopic::default() })]);
+    assert!(found(&world, Some(&topics(A))).is_empty());
+    let named = PartitionMetadata { topic_id: B }.render();
+    world.put("a-0/partition.metadata", named.as_bytes());
+    let findings = found(&world, Some(&topics(A)));
+    let told: Vec<_> = findings.iter().map(|one| (one.severity, one.path.clone())).collect();
+    assert_eq!(told, [(Severity::Damage, path("a-0/partition.metadata"))], "{findings:?}");
+
+    let (dir, _) = world.open();
+    let stray =
+        world.disk.read_dir(root()).expect("there").into_iter().find(|one| one.name.ends_with("-stray"));
+    let stray = stray.expect("it was set aside").name;
+    assert!(dir.miss("a", 0), "the metadata knows that it was made");
+    let said = dir.gone_error("a", 0).to_string();
+    assert!(said.contains(&stray) && said.contains("remove partition.metadata"), "{said}");
+    drop(dir);
+    // As it says.
+    world.disk.rename(&path(&stray), &path("a-0")).expect("put back");
+    world.disk.remove_file(&path("a-0/partition.metadata")).expect("there");
+    let (dir, _) = world.open();
+    assert_eq!(dir.get("a", 0).expect("served").marks().log_end, 3);
 }

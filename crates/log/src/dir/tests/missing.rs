@@ -279,7 +279,7 @@ fn where_a_log_without_a_segment_goes_on_is_known_though_the_start_that_found_it
 #[test]
 fn a_partition_without_a_directory_is_named() {
     let here = |homes| {
-        let topic = KnownTopic { compacted: Some(false), homes, unmade: false };
+        let topic = KnownTopic { id: None, compacted: Some(false), homes, unmade: false };
         Some(Topics::from([("a".to_owned(), topic)]))
     };
     for (clean, topics, severity) in [
@@ -303,7 +303,7 @@ fn a_partition_without_a_directory_is_named() {
 #[test]
 fn a_partition_that_only_the_metadata_knows_is_named_by_the_directory_that_should_have_it() {
     let world = world(false);
-    let topic = KnownTopic { compacted: None, homes: vec![None, None, None], unmade: false };
+    let topic = KnownTopic { id: None, compacted: None, homes: vec![None, None, None], unmade: false };
     let young = Topics::from([("a".to_owned(), KnownTopic { unmade: true, ..topic.clone() })]);
     let topics = Topics::from([("a".to_owned(), topic)]);
     assert_eq!(found(&world, Some(&topics)), [], "it is not the first directory");

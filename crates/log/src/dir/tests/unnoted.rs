@@ -114,7 +114,9 @@ fn topics_that_are_made_together_are_named_by_one_write() {
     }
     dir.name_made().expect("named");
     assert_eq!(written() - before, 1);
-    names.iter().for_each(|name| append(&dir.get(name, 1).expect("made"), 1));
+    for name in &names {
+        append(&dir.get(name, 1).expect("made"), 1);
+    }
     dir.name_made().expect("nothing is left");
     assert_eq!(written() - before, 1);
 }
