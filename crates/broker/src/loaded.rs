@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use pagewire_log::{Damaged, FailedLog, LoadReport, LogError, Notice};
+use pagewire_log::{Damaged, FailedLog, Hole, LoadReport, LogError, Notice};
 use tracing::{error, info, warn};
 
 use crate::plural::{counted, counted_are};
@@ -34,8 +34,8 @@ pub(crate) fn report(report: &LoadReport, removed: &[PathBuf]) {
         for cut in &log.report.cuts {
             warn!("{cut}");
         }
-        for hole in &log.report.holes {
-            error!("{hole}: they are lost");
+        for hole in Hole::told(&log.report.holes) {
+            error!("{hole}");
         }
         for damage in Damaged::told(&log.report.damage) {
             error!("{damage}: reads of them are refused, what lies around them is served");

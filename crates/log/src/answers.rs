@@ -8,6 +8,7 @@ use pagewire_zcopy::FileRange;
 
 use crate::config::LogConfig;
 use crate::damaged::Damaged;
+use crate::few::{FEW, Few};
 use crate::marks::Marks;
 use crate::txns::index::AbortedTxn;
 use crate::txns::undecided::Undecided;
@@ -182,9 +183,9 @@ pub struct RecoveryReport {
     /// What was cut from the log, oldest first. Empty after an orderly stop on a healthy disk.
     pub cuts: Vec<Cut>,
     /// Derived files that were missing, unbelievable or out of date and were rebuilt (indexes, epochs, producers).
-    pub rebuilt: Vec<PathBuf>,
+    pub rebuilt: Few<PathBuf>,
     /// Offsets of which the log has no record though it should. Reads of them are refused.
-    pub holes: Vec<Hole>,
+    pub holes: Few<Hole>,
     /// What was stable once and is damaged or missing, where it was looked at.
     pub damage: Vec<Damaged>,
     /// The log ends before an offset to which it had come, as a whole producer snapshot or a leader epoch says.
@@ -199,9 +200,6 @@ pub struct RecoveryReport {
     /// How many were left out.
     pub notes_left_out: u64,
 }
-
-/// So many oddities of one log are told.
-const NOTES_MAX: usize = 64;
 
 impl RecoveryReport {
     /// Whether there is nothing to tell: nothing was changed, then.
@@ -234,7 +232,7 @@ impl RecoveryReport {
 
     /// Tells of an oddity, or that there are more.
     pub(crate) fn note(&mut self, what: String) {
-        if self.notes.len() < NOTES_MAX {
+        if self.notes.len() < FEW {
             self.notes.push(what);
         } else {
             self.notes_left_out += 1;
@@ -276,6 +274,13 @@ pub struct Hole {
     pub from: i64,
     /// The offset after the last.
     pub upto: i64,
+}
+
+impl Hole {
+    /// In words, what is missing where a log has these.
+    pub fn told(holes: &Few<Self>) -> impl Iterator<Item = String> {
+        holes.lines(|hole| format!("{hole}: they are lost"), "such places of this log")
+    }
 }
 
 impl std::fmt::Display for Hole {

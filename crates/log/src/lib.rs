@@ -66,6 +66,7 @@ mod dirs;
 mod epochs;
 mod errors;
 mod evident;
+mod few;
 pub mod files;
 mod handles;
 mod health;
@@ -115,6 +116,7 @@ pub use dir::{
 };
 pub use dirs::{Coming, Homeless, Locked, LogDirs, Placed, Spread, TakeInError, TakenIn};
 pub use errors::{AppendError, DeleteRecordsError, LogError, Offline, ReadError};
+pub use few::Few;
 pub use handles::Handles;
 pub use log::Log;
 pub use marks::Marks;

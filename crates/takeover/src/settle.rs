@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use pagewire_disk::checkpoint::{CLEANER_FILE, HIGH_WATERMARK_FILE, LOG_START_FILE, RECOVERY_POINT_FILE};
 use pagewire_disk::{CleanMark, OffsetCheckpoint, OsDisk};
-use pagewire_log::{Damaged, Handles, Log, LogDir, LogDirOptions, PartitionSettings};
+use pagewire_log::{Damaged, Handles, Hole, Log, LogDir, LogDirOptions, PartitionSettings};
 use uuid::Uuid;
 
 use crate::error::ImportError;
@@ -93,7 +93,7 @@ pub(crate) fn settle(dir: &Path, common: Common<'_>, done: &[Done<'_>]) -> Resul
     for log in &report.loaded {
         settled.notes.extend(log.report.cuts.iter().map(ToString::to_string));
         settled.notes.extend(Damaged::told(&log.report.damage));
-        settled.notes.extend(log.report.holes.iter().map(ToString::to_string));
+        settled.notes.extend(Hole::told(&log.report.holes));
     }
     for (partition, taken) in done {
         let log = check(plan, partition, taken, &logs, &mut settled)?;

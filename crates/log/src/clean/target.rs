@@ -135,6 +135,7 @@ impl Target {
         stats.bytes_written += self.written;
         stats.segments_written += 1;
         self.segment.flow.settle_at(self.written);
+        self.segment.txns.settle();
         (Arc::new(self.segment), self.buffer)
     }
 

@@ -100,7 +100,7 @@ impl LoadMeter {
         let Some(report) = report else { return };
         add(&self.cuts, report.cuts.len() as u64);
         add(&self.cut_bytes, report.cuts.iter().map(|cut| cut.bytes).sum());
-        add(&self.rebuilt, report.rebuilt.len() as u64);
+        add(&self.rebuilt, report.rebuilt.total());
     }
 }
 

@@ -11,7 +11,7 @@ use super::notice::Notice;
 use super::opening::{Opened, Opening};
 use super::options::PartitionSettings;
 use super::table::Entry;
-use crate::{Damaged, LogError, RecoveryReport};
+use crate::{Damaged, Hole, LogError, RecoveryReport};
 
 impl LogDir {
     /// Opens a log that could not be opened when the directory was loaded, or was not there then, by all that was known of it
@@ -77,8 +77,8 @@ pub(super) fn tell(report: &RecoveryReport) {
     for cut in &report.cuts {
         tracing::warn!("{cut}");
     }
-    for hole in &report.holes {
-        tracing::error!("{hole}: they are lost");
+    for hole in Hole::told(&report.holes) {
+        tracing::error!("{hole}");
     }
     for damage in Damaged::told(&report.damage) {
         tracing::error!("{damage}: reads of them are refused, what lies around them is served");

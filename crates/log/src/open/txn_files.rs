@@ -276,9 +276,13 @@ impl TxnFiles {
             let (rewritten, looked) =
                 (damaged || entries != before, place.looks.iter().any(|look| look.base_offset == base));
             segment.txns.set(&entries, rewritten || !looked);
-            if !rewritten && self.witness.as_ref().is_some_and(|witness| witness.names(base)) {
-                segment.txns.note_named();
-            }
+            let stable = if segment.is_synced() && (rewritten || !looked) {
+                entries.len()
+            } else {
+                // They were when they were named.
+                self.witness.as_ref().map_or(0, |witness| witness.named_of(base, &entries))
+            };
+            segment.txns.set_stable(entries.get(..stable).unwrap_or_default());
             newest = entries.last().map_or(newest, |entry| entry.last_offset);
             if rewritten {
                 let path = place.home.path(base, names::TXN_INDEX);

@@ -125,11 +125,17 @@ impl Segment {
         if let Some(error) = failed {
             tracing::warn!(file = %path.display(), %error, "not looked at everywhere where it was damaged");
         }
+        let told_before = report.damage.len();
         report.damage.retain(|damaged| damaged.file != path);
+        let was_told = report.damage.len() < told_before;
         let is_a_hole = |damaged: &Damaged| {
             let told =
                 |hole: &Hole| (&hole.file, hole.from, hole.upto) == (&path, damaged.from, damaged.upto);
-            damaged.bytes == 0 && report.holes.iter().any(told)
+            // One that is counted and not named is a whole segment of which nothing else was told.
+            let all = (self.base_offset, self.end().next_offset);
+            let is_counted = report.holes.left_out() > 0 && !was_told && size == 0;
+            let is_told = report.holes.iter().any(told) || is_counted && (damaged.from, damaged.upto) == all;
+            damaged.bytes == 0 && is_told
         };
         let known = self.damage.all().into_iter().map(|stretch| stretch.of(path.clone()));
         report.damage.extend(known.filter(|damaged| !is_a_hole(damaged)));

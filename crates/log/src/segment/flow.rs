@@ -68,8 +68,12 @@ impl Flow {
 impl Segment {
     /// Whether a sync has anything to do.
     pub(crate) fn is_dirty(&self) -> bool {
-        self.flow.synced.load(Ordering::Acquire) < self.end().size
-            || (self.is_closed() && !self.flow.settled.load(Ordering::Acquire))
+        !self.is_synced() || (self.is_closed() && !self.flow.settled.load(Ordering::Acquire))
+    }
+
+    /// Whether all of its records are on stable storage.
+    pub(crate) fn is_synced(&self) -> bool {
+        self.flow.synced.load(Ordering::Acquire) >= self.end().size
     }
 
     /// Whether it was closed, and its indexes are on stable storage with it.
@@ -79,14 +83,16 @@ impl Segment {
 
     /// fdatasync of the records that are not stable, and of the index without which they would be misread.
     pub(crate) fn sync(&self) -> Result<(), SyncError> {
-        self.sync_aborted()?;
+        let aborted = self.sync_aborted()?;
         let size = self.end().size;
-        if self.flow.synced.load(Ordering::Acquire) < size {
+        // A marker is written before its entry counts, and counts itself only after that.
+        if self.flow.synced.load(Ordering::Acquire) < size || !self.txns.has_stable(aborted) {
             let file = self.file().map_err(SyncError::NotBegun)?;
             let writes = self.log_slot.writes();
             file.sync_data().map_err(SyncError::Failed)?;
             self.log_slot.note_sync(writes);
             self.flow.synced.store(size, Ordering::Release);
+            self.txns.note_stable(aborted);
         }
         Ok(())
     }

@@ -1,9 +1,9 @@
-//! An offset and a position in one atomic number, so that no reader sees one of them without the other.
+//! Two numbers in one atomic one, such as an offset and a position: no reader sees one of them without the other.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Offset and position packed into one atomic number: both stay below 2^32 by construction.
-#[derive(Debug)]
+/// Two numbers packed into one atomic one: both stay below 2^32 by construction.
+#[derive(Debug, Default)]
 pub(crate) struct Packed(AtomicU64);
 
 impl Packed {

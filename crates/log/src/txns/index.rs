@@ -22,6 +22,7 @@ use pagewire_disk::{Disk, DiskFile, OpenMode, read_small};
 use crate::handles::Slot;
 use crate::patience::Patience;
 use crate::segment::flow::SyncError;
+use crate::segment::packed::Packed;
 use crate::segment::{Segment, names};
 
 /// Bytes of an entry.
@@ -165,18 +166,51 @@ fn sum_of(base: i64, crc: u32) -> u32 {
     crc32c::crc32c_append(crc, &base.to_be_bytes())
 }
 
+/// The first entries of an index: how many, and their CRC-32C.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct First {
+    count: u32,
+    crc: u32,
+}
+
+impl First {
+    fn of(entries: &[AbortedTxn]) -> Self {
+        let count = u32::try_from(entries.len()).unwrap_or(u32::MAX);
+        Self { count, crc: crc32c::crc32c(&encode(entries)) }
+    }
+
+    fn sum(self, base: i64) -> u32 {
+        if self.count == 0 { 0 } else { sum_of(base, self.crc) }
+    }
+}
+
+/// [`First`] entries that are others by and by.
+#[derive(Debug, Default)]
+struct FirstCell(Packed);
+
+impl FirstCell {
+    fn load(&self) -> First {
+        let (count, crc) = self.0.load();
+        First { count: count as u32, crc: crc as u32 }
+    }
+
+    fn store(&self, First { count, crc }: First) {
+        self.0.store(count.into(), crc.into());
+    }
+}
+
 /// The index of one segment: how many entries its file has, and the file while it is open.
 #[derive(Debug, Default)]
 pub(crate) struct TxnIndex {
-    entries: AtomicU32,
+    /// Those that readers may look at.
+    published: FirstCell,
     /// As many are on stable storage.
     synced: AtomicU32,
-    /// CRC-32C of the entries, and with the one that is written but not published.
-    crc: AtomicU32,
+    /// CRC-32C with the entry that is written but not published.
     next_crc: AtomicU32,
-    /// CRC-32C of the first entry.
-    first_crc: AtomicU32,
-    /// It is written down that there is one.
+    /// Those that are on stable storage, and their markers too.
+    stable: FirstCell,
+    /// It is written down that there are some.
     named: AtomicBool,
     slot: OnceLock<Arc<Slot>>,
 }
@@ -184,35 +218,52 @@ pub(crate) struct TxnIndex {
 impl TxnIndex {
     /// Number of entries readers may look at.
     pub(crate) fn len(&self) -> u32 {
-        self.entries.load(Ordering::Acquire)
+        self.published.load().count
     }
 
     /// The file has these entries, on stable storage or not yet: a process that was killed leaves some that only a
     /// later sync makes stable.
-    pub(crate) fn set(&self, entries: &[AbortedTxn], stable: bool) {
-        let count = u32::try_from(entries.len()).unwrap_or(u32::MAX);
-        self.crc.store(crc32c::crc32c(&encode(entries)), Ordering::Relaxed);
-        let first = entries.first().map_or(0, |first| crc32c::crc32c(&first.to_bytes()));
-        self.first_crc.store(first, Ordering::Relaxed);
-        self.entries.store(count, Ordering::Release);
-        self.synced.store(if stable { count } else { 0 }, Ordering::Release);
+    pub(crate) fn set(&self, entries: &[AbortedTxn], synced: bool) {
+        let all = First::of(entries);
+        self.published.store(all);
+        self.synced.store(if synced { all.count } else { 0 }, Ordering::Release);
+    }
+
+    /// Of these, its first ones, the markers are on stable storage as well.
+    pub(crate) fn set_stable(&self, entries: &[AbortedTxn]) {
+        self.stable.store(First::of(entries));
+    }
+
+    /// Everything is on stable storage, the markers too.
+    pub(crate) fn settle(&self) {
+        let all = self.published.load();
+        self.synced.store(all.count, Ordering::Release);
+        self.stable.store(all);
+    }
+
+    /// The markers of these, whose entries were synced, are on stable storage.
+    pub(crate) fn note_stable(&self, first: First) {
+        if !self.has_stable(first) {
+            self.stable.store(first);
+        }
+    }
+
+    /// Whether it was noted that these are.
+    pub(crate) fn has_stable(&self, first: First) -> bool {
+        self.stable.load().count >= first.count
     }
 
     /// A number that tells these entries of the segment at `base` from others; 0 without entries.
     pub(crate) fn sum(&self, base: i64) -> u32 {
-        match self.len() {
-            0 => 0,
-            _ => sum_of(base, self.crc.load(Ordering::Relaxed)),
-        }
+        self.published.load().sum(base)
     }
 
-    /// [`sum`](Self::sum) of the first entry alone; 0 unless it is stable.
-    pub(crate) fn sum_of_first(&self, base: i64) -> u32 {
-        let is_stable = self.is_named() || self.synced.load(Ordering::Acquire) > 0;
-        if is_stable && self.len() > 0 { sum_of(base, self.first_crc.load(Ordering::Relaxed)) } else { 0 }
+    /// [`sum`](Self::sum) of the first ones, which a power cut leaves, and their markers.
+    pub(crate) fn sum_of_stable(&self, base: i64) -> u32 {
+        self.stable.load().sum(base)
     }
 
-    /// Whether it is written down that there is an entry.
+    /// Whether it is written down that there are entries.
     pub(crate) fn is_named(&self) -> bool {
         self.named.load(Ordering::Acquire)
     }
@@ -236,7 +287,7 @@ impl Segment {
     pub(crate) fn write_aborted(&self, entry: AbortedTxn) -> io::Result<()> {
         let file = self.txn_file(Patience::Endless, OpenMode::Create)?;
         let bytes = entry.to_bytes();
-        let crc = crc32c::crc32c_append(self.txns.crc.load(Ordering::Relaxed), &bytes);
+        let crc = crc32c::crc32c_append(self.txns.published.load().crc, &bytes);
         self.txns.next_crc.store(crc, Ordering::Relaxed);
         file.write_at(u64::from(self.txns.len()) * ENTRY_LEN as u64, &bytes)
     }
@@ -244,11 +295,7 @@ impl Segment {
     /// The marker of the entry last written is in the log. Before the marks say so.
     pub(crate) fn publish_aborted(&self) {
         let crc = self.txns.next_crc.load(Ordering::Relaxed);
-        if self.txns.len() == 0 {
-            self.txns.first_crc.store(crc, Ordering::Relaxed);
-        }
-        self.txns.crc.store(crc, Ordering::Relaxed);
-        self.txns.entries.fetch_add(1, Ordering::AcqRel);
+        self.txns.published.store(First { count: self.txns.len() + 1, crc });
     }
 
     /// Cuts off an entry whose marker did not get into the log after all, if there is one.
@@ -260,15 +307,16 @@ impl Segment {
     }
 
     /// fdatasync of the entries that are not stable. Before the recovery point passes their markers: below it the file
-    /// is believed.
-    pub(crate) fn sync_aborted(&self) -> Result<(), SyncError> {
-        let entries = self.txns.len();
+    /// is believed. Returns those that are: their markers are in the log, and stable once that was synced after this.
+    pub(crate) fn sync_aborted(&self) -> Result<First, SyncError> {
+        let published = self.txns.published.load();
+        let entries = published.count;
         if self.txns.synced.load(Ordering::Acquire) < entries {
             let file = self.txn_file(Patience::Endless, OpenMode::ReadWrite).map_err(SyncError::NotBegun)?;
             file.sync_data().map_err(SyncError::Failed)?;
             self.txns.synced.fetch_max(entries, Ordering::AcqRel);
         }
-        Ok(())
+        Ok(published)
     }
 
     /// Adds to `found` the aborted transactions of this segment's markers with records in `from..upto`. `true`: later

@@ -3,9 +3,10 @@
 //!
 //! `pagewire-aborted`, [a sum for a segment](lines), is in a partition's directory once a segment has aborted transactions
 //! that are stable. A segment that is named must have one of the sums that it is named with; of one that is not named
-//! nothing is said. The active one is named with the sum of its first entry, once for all that follow, and with that of all
-//! when it is closed. So retention need not write the file, and compaction does before its segment counts. A file that says
-//! nothing, as import leaves it, asks for a look at the whole log.
+//! nothing is said. It is named with the sum of what is stable of it, markers too, when the file is written: of the active
+//! one those are the first entries, once for all that follow, and all when it is closed and synced. So a power cut takes
+//! nothing that is named, retention need not write the file, and compaction does before its segment counts. A file that
+//! says nothing, as import leaves it, asks for a look at the whole log.
 
 use std::io;
 use std::path::Path;
@@ -27,10 +28,7 @@ pub(crate) struct Witness(Vec<Line<1>>);
 impl Witness {
     /// What is to be said of these segments.
     pub(crate) fn of<'s>(segments: impl Iterator<Item = &'s Segment>) -> Self {
-        let sum = |segment: &Segment| {
-            let (txns, base) = (&segment.txns, segment.base_offset);
-            if segment.is_closed() { txns.sum(base) } else { txns.sum_of_first(base) }
-        };
+        let sum = |segment: &Segment| segment.txns.sum_of_stable(segment.base_offset);
         let lines = segments.map(|segment| (segment.base_offset, [sum(segment)]));
         Self(lines.filter(|(_, sum)| *sum != [0]).collect())
     }
@@ -53,6 +51,13 @@ impl Witness {
         let named: Vec<u32> =
             self.0.iter().filter(|(named, _)| *named == base).map(|(_, [sum])| *sum).collect();
         named.is_empty() || txns::index::sums(base, entries).any(|sum| named.contains(&sum))
+    }
+
+    /// How many of these, the first entries of the segment at `base`, it is named with at most.
+    pub(crate) fn named_of(&self, base: i64, entries: &[AbortedTxn]) -> usize {
+        let named = |sum: &u32| self.0.iter().any(|(named, [of])| (*named, of) == (base, sum));
+        let sums = txns::index::sums(base, entries).enumerate();
+        sums.filter(|(_, sum)| named(sum)).last().map_or(0, |(count, _)| count)
     }
 
     /// Whether something is said of the segment at `base`.

@@ -147,5 +147,10 @@ impl Forecast {
             let what = "it is not what an orderly stop left";
             kept.push(Finding::new(Severity::Doubt, file, what, Fate::Rebuilt));
         }
+        let more = self.report.rebuilt.left_out();
+        if self.known && clean && more > 0 {
+            let what = format!("{more} more files are not what an orderly stop left");
+            kept.push(Finding::new(Severity::Doubt, &self.dir, what, Fate::Rebuilt));
+        }
     }
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pagewire_log::{Damaged, LoadMeter};
+use pagewire_log::{Damaged, Hole, LoadMeter};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use tokio::sync::watch;
@@ -20,7 +20,7 @@ use crate::loaded;
 
 /// Between two lines of progress.
 const EVERY: Duration = Duration::from_millis(500);
-/// Lines of each kind that are told, and bytes that they take. The broker's log has them all.
+/// Lines of each kind that are told, and bytes that they take. The broker's log has more.
 const TOLD_MAX: usize = 32;
 const TOLD_BYTES_MAX: usize = 12 << 10;
 /// Names of partitions are shorter.
@@ -63,7 +63,7 @@ impl Answer {
         let report = &online.report;
         let logs = || report.loaded.iter();
         let cuts = logs().flat_map(|log| &log.report.cuts).map(ToString::to_string);
-        let holes = logs().flat_map(|log| &log.report.holes).map(|hole| format!("{hole}: they are lost"));
+        let holes = logs().flat_map(|log| Hole::told(&log.report.holes));
         let damage = logs().flat_map(|log| Damaged::told(&log.report.damage));
         let failed = report.failed.iter();
         let of_logs = logs().flat_map(|log| {

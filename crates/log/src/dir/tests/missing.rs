@@ -5,8 +5,8 @@ use pagewire_disk::{Call, Errno, When};
 use pagewire_record::BatchBuilder;
 
 use super::*;
-use crate::ReadError;
 use crate::verify::{Fate, KnownTopic, Severity, Topics};
+use crate::{ReadError, ScrubLimits};
 
 /// A topic of two partitions, the first with four segments of three records each and an active one. Closed in order,
 /// or killed after a checkpoint.
@@ -92,11 +92,35 @@ fn the_offsets_of_a_first_segment_that_is_gone_are_refused_at_every_start() {
 }
 
 #[test]
+fn lost_segments_past_those_that_are_named_are_counted_at_every_start_and_not_told_as_damage_besides() {
+    let world = world(true);
+    let (dir, _) = world.open();
+    (0..300).for_each(|_| large(&dir.get("a", 0).expect("opened"), 60));
+    let segments = dir.get("a", 0).expect("opened").segments();
+    assert!(dir.close_clean(0).clean);
+    let (_, closed) = segments.split_last().expect("some");
+    for segment in closed {
+        world.put(format!("a-0/{:020}.log", segment.base_offset), b"");
+    }
+    for start in 0..3 {
+        let (dir, report) = world.open();
+        let told = &report.loaded[0].report;
+        let (named, all) = (told.holes.len(), told.holes.total());
+        assert_eq!((named, all, told.damage.len()), (64, closed.len() as u64, 0), "{start}");
+        let log = dir.get("a", 0).expect("opened");
+        assert!(closed.iter().all(|one| is_damaged(&log, one.base_offset, one.next_offset)), "{start}");
+        let limits = ScrubLimits { interval_ms: 0, bytes: u64::MAX };
+        assert!((0..1000).any(|_| dir.scrub(limits, 1_000_000).idle), "{start}: all of it is noted");
+        assert!(dir.close_clean(0).clean);
+    }
+}
+
+#[test]
 fn after_a_kill_a_first_segment_that_is_gone_is_told() {
     let world = world(false);
     lose_segment(&world, 0);
     let (dir, report) = world.open();
-    let [hole] = report.loaded[0].report.holes.as_slice() else { panic!("{report:?}") };
+    let [hole] = &*report.loaded[0].report.holes else { panic!("{report:?}") };
     assert_eq!((hole.from, hole.upto), (0, 3));
     let log = dir.get("a", 0).expect("opened");
     assert_eq!((log.marks().log_start, log.marks().log_end), (3, 13));
@@ -116,7 +140,7 @@ fn what_retention_and_deletion_took_is_no_loss() {
         drop(dir);
         assert_eq!(found(&world, None), [], "{clean}");
         let (_, report) = world.open();
-        assert_eq!(report.loaded[0].report.holes, [], "{clean}");
+        assert_eq!(*report.loaded[0].report.holes, [], "{clean}");
     }
 }
 
@@ -324,7 +348,7 @@ fn a_segment_of_one_long_batch_has_no_index_entry_and_needs_none() {
     for _ in 0..2 {
         assert_eq!(found(&world, None), []);
         let (dir, report) = world.open();
-        assert_eq!(report.loaded[0].report.rebuilt, Vec::<PathBuf>::new());
+        assert!(report.loaded[0].report.rebuilt.is_empty(), "{report:?}");
         assert!(is_served(&dir.get("a", 0).expect("opened"), 0));
         assert!(dir.close_clean(0).clean);
     }

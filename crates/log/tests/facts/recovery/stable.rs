@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use pagewire_disk::ForgettingDisk;
-use pagewire_log::{LogConfig, OpenOptions, ReadError, ReadUpTo};
+use pagewire_log::{Hole, LogConfig, OpenOptions, ReadError, ReadUpTo};
 
 use super::{stable_log, with_recovery_point};
 use crate::support::*;
@@ -113,12 +113,49 @@ fn an_empty_closed_segment_is_noticed_and_its_offsets_are_refused() {
     bench.log.close(0).expect("close");
     bench.file(&name(second.base_offset, "log")).set_len(0).expect("cut");
     let bench = bench.reopened(with_recovery_point(90, true));
-    let [hole] = bench.report.holes.as_slice() else { panic!("{:?}", bench.report) };
+    let [hole] = &*bench.report.holes else { panic!("{:?}", bench.report) };
     assert_eq!((hole.from, hole.upto), (second.base_offset, second.next_offset));
     assert!(hole.file.ends_with(name(second.base_offset, "log")), "{hole}");
     assert_eq!(refused(&bench, second.base_offset), (0, second.next_offset));
     let found = bench.read(second.next_offset, 100, true);
     assert_eq!(found.first().map(|header| header.base_offset), Some(second.next_offset));
+}
+
+#[test]
+fn of_many_segments_that_lost_the_same_a_start_names_some_and_counts_all() {
+    let bench = Bench::new();
+    bench.fill(1500);
+    let segments = bench.log.segments();
+    let closed = segments.len() - 1;
+    assert!(closed > 100, "{closed}");
+    bench.log.close(0).expect("close");
+    for segment in &segments[..closed] {
+        bench.file(&name(segment.base_offset, "log")).set_len(0).expect("cut");
+    }
+    let end = bench.log.marks().log_end;
+    let bench = bench.reopened(with_recovery_point(end, true));
+    let holes = &bench.report.holes;
+    assert_eq!((holes.len(), holes.total()), (64, closed as u64));
+    let lines: Vec<String> = Hole::told(holes).collect();
+    let first = format!("no record has the offsets 0 to {}: they are lost", segments[0].next_offset - 1);
+    assert!(lines[0].ends_with(&first), "{}", lines[0]);
+    let more = format!("{} more such places of this log are not named", closed - 64);
+    assert_eq!((lines.len(), lines.last()), (65, Some(&more)));
+}
+
+#[test]
+fn of_many_files_that_a_start_made_anew_some_are_named_and_all_are_counted() {
+    let bench = Bench::new();
+    bench.fill(1500);
+    let segments = bench.log.segments().len();
+    bench.log.close(0).expect("close");
+    for file in bench.names().iter().filter(|file| file.ends_with("index")) {
+        bench.disk.remove_file(&path(file)).expect("remove");
+    }
+    let bench = bench.reopened(with_recovery_point(0, false));
+    let rebuilt = &bench.report.rebuilt;
+    assert_eq!(rebuilt.len(), 64);
+    assert!(rebuilt.total() >= 2 * segments as u64, "{} of {segments} segments", rebuilt.total());
 }
 
 #[test]

@@ -109,6 +109,31 @@ fn an_index_that_was_cut_between_two_entries_is_rebuilt_after_a_kill() {
 }
 
 #[test]
+fn an_index_that_is_written_to_is_known_by_all_that_was_stable_when_it_was_named() {
+    for left in 0..4_u64 {
+        let bench = Bench::new();
+        for n in 0..3 {
+            bench.append(inside(7, n, 1));
+            end(&bench, 7, ControlType::Abort);
+        }
+        let recovery_point = bench.log.sync().expect("sync");
+        assert_eq!(
+            (bench.log.segments().len(), indexes(&bench)[0].1.len()),
+            (1, 3 * 34),
+            "it is the active one's"
+        );
+        let written = indexes(&bench);
+        bench.file(&name(0, "txnindex")).set_len(left * 34).expect("cut");
+        let options = || OpenOptions { recovery_point, ..options() };
+        let bench = bench.reopened(options());
+        let missing = bench.report.notes.iter().any(|note| note.contains("entries are missing"));
+        assert_eq!((missing, indexes(&bench)), (left < 3, written), "{left}: {:?}", bench.report);
+        let bench = bench.reopened(options());
+        assert!(bench.report.notes.is_empty(), "{left}: {:?}", bench.report);
+    }
+}
+
+#[test]
 fn a_start_that_is_told_nothing_about_aborted_transactions_looks_at_the_whole_log() {
     unvouched(|bench, name| {
         bench.disk.remove_file(&path(name)).expect("remove");
