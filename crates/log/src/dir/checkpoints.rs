@@ -206,8 +206,9 @@ impl LogDir {
     }
 
     /// Whether a log has no name in the checkpoints yet, and waits for it; or has stable records in the segment that it writes to,
-    /// and no checkpoint says that of any of them: were the segment lost, or a batch of it damaged, and the process killed, nobody would know that they had been stable. So after the
-    /// first sync of a log, and after the first behind each new segment, a checkpoint is due.
+    /// and no checkpoint says that of any of them: were the segment lost, or a batch of it damaged, and the process killed, nobody
+    /// would know that they had been stable. So after the first sync of a log, and after the first behind each new segment, a
+    /// checkpoint is due.
     pub fn has_unnoted(&self) -> bool {
         !self.unnoted.is_empty()
     }

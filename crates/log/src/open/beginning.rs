@@ -11,8 +11,8 @@
 //! Offsets that somebody may have read are not given out again: of a log of which nothing is left, the highest that
 //! [anything](Heard) knows of counts. That it goes on there is on the disk by the names of its two segments, which have no
 //! record, until a checkpoint says so; should a start end between the two, the next one puts the other in place where the epochs
-//! say, which are written before if they are gone too. After a kill the epochs may be of another moment, or damaged: then what they say of the first segments is told,
-//! and nothing more.
+//! say, which are written before if they are gone too. After a kill the epochs may be of another moment, or damaged: then what
+//! they say of the first segments is told, and nothing more.
 
 use std::sync::Arc;
 
