@@ -40,7 +40,7 @@ pub(crate) fn report(report: &LoadReport, removed: &[PathBuf]) {
         for damage in Damaged::told(&log.report.damage) {
             error!("{damage}: reads of them are refused, what lies around them is served");
         }
-        for note in &log.report.notes {
+        for note in log.report.noted() {
             info!("{}-{}: {note}", log.topic, log.partition);
         }
     }

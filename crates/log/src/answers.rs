@@ -8,7 +8,7 @@ use pagewire_zcopy::FileRange;
 
 use crate::config::LogConfig;
 use crate::damaged::Damaged;
-use crate::few::{FEW, Few};
+use crate::few::Few;
 use crate::marks::Marks;
 use crate::txns::index::AbortedTxn;
 use crate::txns::undecided::Undecided;
@@ -195,10 +195,8 @@ pub struct RecoveryReport {
     pub undecided: Vec<Range<i64>>,
     /// Files that were left of segments that are not there any more, and are removed.
     pub leftovers: Leftovers,
-    /// Oddities worth a line in the log that cost no record: some, where there are many, and the last one says so.
-    pub notes: Vec<String>,
-    /// How many were left out.
-    pub notes_left_out: u64,
+    /// Oddities worth a line in the log that cost no record.
+    pub notes: Few<String>,
 }
 
 impl RecoveryReport {
@@ -230,21 +228,14 @@ impl RecoveryReport {
         }
     }
 
-    /// Tells of an oddity, or that there are more.
+    /// Tells of an oddity.
     pub(crate) fn note(&mut self, what: String) {
-        if self.notes.len() < FEW {
-            self.notes.push(what);
-        } else {
-            self.notes_left_out += 1;
-        }
+        self.notes.push(what);
     }
 
-    /// No note comes any more.
-    pub(crate) fn end_notes(&mut self) {
-        if self.notes_left_out > 0 {
-            let more = self.notes_left_out;
-            self.notes.push(format!("{more} more such lines about this log are left out"));
-        }
+    /// Its oddities as lines, the last of which says whether there are more.
+    pub fn noted(&self) -> impl Iterator<Item = String> {
+        self.notes.lines(String::clone, "such lines about this log")
     }
 }
 

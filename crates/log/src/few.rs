@@ -4,7 +4,7 @@
 use std::ops::Deref;
 
 /// So many are kept.
-pub(crate) const FEW: usize = 64;
+const FEW: usize = 64;
 
 /// The first ones, in their order, and the number of all.
 #[derive(Debug, Clone, PartialEq, Eq)]

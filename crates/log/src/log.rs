@@ -113,11 +113,7 @@ impl Log {
         options: OpenOptions,
     ) -> Result<(Self, RecoveryReport), LogError> {
         home.set_index_interval(options.config.index_interval_bytes);
-        let opened = crate::open::open(Arc::new(home), topic, partition, options);
-        opened.map(|(log, mut report)| {
-            report.end_notes();
-            (log, report)
-        })
+        crate::open::open(Arc::new(home), topic, partition, options)
     }
 
     /// The topic's name.

@@ -61,6 +61,15 @@ pub(super) fn host(
     (entries.collect(), made.err())
 }
 
+/// Whether these have their names. Else the error is why, which may be of another directory alone.
+pub(super) fn takes_records(
+    partitions: &[PartitionEntry],
+    named: &Result<(), Refused>,
+) -> Result<(), Refused> {
+    let mut hosted = partitions.iter().filter_map(|entry| entry.hosted.as_ref());
+    if hosted.any(|partition| partition.log.is_unnamed()) { named.clone() } else { Ok(()) }
+}
+
 fn storage(name: &str, error: &CreateError) -> Refused {
     Refused::new(
         ErrorCode::KafkaStorageError,
@@ -68,7 +77,7 @@ fn storage(name: &str, error: &CreateError) -> Refused {
     )
 }
 
-fn unmade(error: &CreateError) -> Refused {
+fn unnamed(error: &CreateError) -> Refused {
     Refused::new(ErrorCode::KafkaStorageError, format!("new logs cannot be written down: {}", words(error)))
 }
 
@@ -100,14 +109,14 @@ impl Change {
         }
     }
 
-    /// Names the logs that were made since this was called last, all of a directory at once. Which of them could not be named their
-    /// logs say.
+    /// Names the logs that were made since this was called last, all of a directory at once. [`takes_records`] says of whom the
+    /// error is.
     pub(super) async fn name_logs(&self) -> Result<(), Refused> {
         let log_dirs = Arc::clone(self.cluster().log_dirs());
         let named = self.io().run(move || log_dirs.name_made()).await;
         let named =
             named.map_err(|_| Refused::new(ErrorCode::RequestTimedOut, "the broker is busy; try again"))?;
-        named.map_err(|error| unmade(&error))
+        named.map_err(|error| unnamed(&error))
     }
 
     async fn try_make_logs(

@@ -27,7 +27,7 @@ use uuid::Uuid;
 
 use super::{
     Change, Cluster, Image, OwnConfigs, PartitionEntry, Refused, TopicEntry,
-    logs::{host, settings},
+    logs::{host, settings, takes_records},
     names,
 };
 use crate::{clock::now_ms, config::BrokerConfig, config::TopicConfig};
@@ -194,19 +194,13 @@ impl Change {
         named: &Result<(), Refused>,
     ) -> Result<Arc<TopicEntry>, Refused> {
         let Begun { record, version, entry } = begun;
-        let is_named =
-            entry.partitions.iter().filter_map(|one| one.hosted.as_ref()).all(|one| !one.log.is_unnamed());
-        match named {
-            Err(refused) if !is_named => {
-                self.drop_begun(&record, version).await?;
-                Err(refused.clone())
-            }
-            _ => {
-                let entry = self.cluster().publish(entry);
-                self.cluster().note_made(record.topic_id);
-                Ok(entry)
-            }
+        if let Err(refused) = takes_records(&entry.partitions, named) {
+            self.drop_begun(&record, version).await?;
+            return Err(refused);
         }
+        let entry = self.cluster().publish(entry);
+        self.cluster().note_made(record.topic_id);
+        Ok(entry)
     }
 
     /// Takes back a topic that nobody saw.
@@ -231,7 +225,7 @@ impl Change {
         let found = self.cluster().catalog.topic(name).await?;
         let (record, _) = found.ok_or_else(|| Refused::already_there(name))?;
         let entry = self.bring_up(&record).await?;
-        self.name_logs().await?;
+        takes_records(&entry.partitions, &self.name_logs().await)?;
         let entry = self.cluster().publish(entry);
         self.cluster().note_made(record.topic_id);
         tracing::warn!(topic = %name, "a topic whose creation had broken off was finished");
@@ -273,7 +267,8 @@ impl Change {
         Catalog::check_size(&record)
             .map_err(|error| Refused::from(error).if_too_large(ErrorCode::InvalidPartitions))?;
         let made = self.make_logs(&record, &topic.config, there..count).await;
-        let added = match self.name_logs().await.and(made) {
+        let named = self.name_logs().await;
+        let added = match made.and_then(|added| takes_records(&added, &named).map(|()| added)) {
             Ok(added) => {
                 cluster.catalog.replace_topic(&record, version).await.map(|_| added).map_err(Refused::from)
             }

@@ -4,7 +4,7 @@
 //! -1 partitions or replicas mean the broker's defaults (KIP-464). One node hosts everything, so a replication factor
 //! above 1 is refused, and an assignment may name this node only.
 
-use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashSet};
 
 use pagewire_metadata::model::ids;
 use pagewire_wire::{
@@ -72,10 +72,9 @@ pub(crate) async fn handle(ctx: Context, request: CreateTopicsRequest) -> Create
 
 /// Creates topics, each with the place of its answer.
 async fn create(ctx: &Context, due: Vec<(NewTopic, usize)>, answers: &mut [CreatableTopicResult]) {
-    let (mut due, mut places): (VecDeque<NewTopic>, VecDeque<usize>) = due.into_iter().unzip();
-    while !due.is_empty() {
-        let some: Vec<NewTopic> = due.drain(..due.len().min(TOPICS_PER_TURN_MAX)).collect();
-        let places: Vec<usize> = places.drain(..some.len().min(places.len())).collect();
+    let mut due = due.into_iter().peekable();
+    while due.peek().is_some() {
+        let (some, places): (Vec<NewTopic>, Vec<usize>) = due.by_ref().take(TOPICS_PER_TURN_MAX).unzip();
         let created = change(&ctx.broker, |change| async move { Ok(change.create_topics(some).await) }).await;
         let created = match created {
             Ok(created) => created,

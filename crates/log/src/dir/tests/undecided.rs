@@ -476,7 +476,7 @@ fn an_index_of_the_active_segment_that_is_missing_after_a_kill_is_told_and_made_
     );
     drop(dir);
     assert!(stopped.world.has(&index));
-    assert_eq!(stopped.world.open().1.loaded[0].report.notes, [""; 0]);
+    assert_eq!(stopped.world.open().1.loaded[0].report.notes[..], [""; 0]);
 }
 
 #[test]
