@@ -22,8 +22,17 @@ pub(crate) struct Part {
     pub(crate) name: &'static str,
     pub(crate) what: &'static str,
     run: fn(&Path) -> Result<Outcome>,
-    /// Others like it may run at the same time: it waits more than it works, and asks for nothing but its own ports.
-    beside: bool,
+    beside: Beside,
+}
+
+/// What a part shares the machine with. Of the same kind in a row, as many run side by side as there are lanes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Beside {
+    Nothing,
+    /// Building for one profile works, running what another built mostly waits.
+    Builds,
+    /// Suites wait more than they work, and ask for nothing but ports of their own.
+    Suites,
 }
 
 /// So many run side by side.
@@ -32,7 +41,7 @@ const LANES: usize = 2;
 /// What only the whole broker can show, real clients and programs among it. Each name is a suite of `pagewire-conformance`.
 macro_rules! suite {
     ($name:literal, $what:literal) => {
-        Part { name: $name, what: $what, run: |root| conformance(root, $name), beside: true }
+        Part { name: $name, what: $what, run: |root| conformance(root, $name), beside: Beside::Suites }
     };
 }
 
@@ -42,34 +51,35 @@ pub(crate) static PARTS: &[Part] = &[
         name: "fmt",
         what: "rustfmt has nothing to change",
         run: |root| cargo(root, &["fmt", "--all", "--check"]).run(),
-        beside: false,
+        beside: Beside::Nothing,
     },
     Part {
         name: "layers",
         what: "crates import only downwards",
         run: |root| Outcome::of(layers::check(root)?),
-        beside: false,
+        beside: Beside::Nothing,
     },
-    Part { name: "clippy", what: "no lint complains", run: clippy, beside: false },
+    Part { name: "clippy", what: "no lint complains", run: clippy, beside: Beside::Nothing },
     Part {
         name: "zcopy",
         what: "the transfer crate by itself: every set of features, and systems with nothing but the copy",
         run: zcopy::check,
-        beside: false,
+        beside: Beside::Nothing,
     },
     Part {
         name: "docs",
         what: "rustdoc without warnings, generated pages up to date",
         run: documentation,
-        beside: false,
+        beside: Beside::Nothing,
     },
-    Part { name: "unit", what: "unit, property and crate-level tests", run: unit, beside: false },
+    Part { name: "unit", what: "unit, property and crate-level tests", run: unit, beside: Beside::Builds },
     Part {
         name: "build",
         what: "the release binary",
         run: |root| cargo(root, &["build", "--release"]).run(),
-        beside: false,
+        beside: Beside::Builds,
     },
+    Part { name: "fuzz", what: "a bounded run of every fuzz target", run: fuzz, beside: Beside::Builds },
     suite!("mirror", "MirrorMaker 2 from Apache Kafka and back: records, groups, settings"),
     suite!("takeover", "what Apache Kafka left is imported and served, and Kafka reads what was added"),
     suite!("witness", "Kafka's tools and Kafka itself find nothing wrong with our files, compacted ones too"),
@@ -96,10 +106,9 @@ pub(crate) static PARTS: &[Part] = &[
     suite!("serve", "starting, settings and stopping"),
     // What is overwritten in flight is a matter of microseconds.
     Part {
-        beside: false,
+        beside: Beside::Nothing,
         ..suite!("proof", "record bytes leave by reference: overwritten in flight, seen by the client")
     },
-    Part { name: "fuzz", what: "a bounded run of every fuzz target", run: fuzz, beside: false },
 ];
 
 /// Prints what there is to run.
@@ -118,7 +127,7 @@ pub(crate) fn test(root: &Path, names: &[String]) -> Result<bool> {
     };
     let strict = in_ci();
     let mut rows = Vec::with_capacity(chosen.len());
-    for group in chosen.chunk_by(|one, next| one.beside && next.beside) {
+    for group in chosen.chunk_by(|one, next| one.beside != Beside::Nothing && one.beside == next.beside) {
         let began = rows.len();
         let run = |at: usize, part: &Part| {
             println!("\n=== {} ({}/{}): {}", part.name, began + at + 1, chosen.len(), part.what);
@@ -126,7 +135,9 @@ pub(crate) fn test(root: &Path, names: &[String]) -> Result<bool> {
             let outcome = (part.run)(root).unwrap_or_else(|error| Outcome::Failed(format!("{error:#}")));
             Row { name: part.name, outcome: outcome.strict(strict), took: started.elapsed() }
         };
-        if group.len() > 1 {
+        if let [first, _, ..] = group
+            && first.beside == Beside::Suites
+        {
             prepare(root, group)?;
         }
         rows.extend(in_lanes(group, &run));

@@ -208,7 +208,8 @@ async fn a_large_batch_of_a_deaf_client_keeps_nobody_from_checking() {
         let Reply::Later(mut waiting) = bench.start_elsewhere(&heavy(0, 1), PRODUCE) else {
             panic!("on the event loop")
         };
-        assert!(futures_util::poll!(waiting.as_mut()).is_pending());
+        // A check that was quicker than this leaves one deaf client less.
+        let _ = futures_util::poll!(waiting.as_mut());
         deaf.push(waiting);
     }
     assert_eq!(told(bench.start_elsewhere(&heavy(0, 1), PRODUCE)).await, [(0, 0)]);
