@@ -203,16 +203,16 @@ async fn a_large_batch_of_a_deaf_client_keeps_nobody_from_checking() {
     let (_, bench) = failing();
     bench.topic("t", 1, &[]).await;
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let mut deaf = Vec::new();
+    let (mut deaf, mut quick) = (Vec::new(), 0);
     for _ in 0..cores {
         let Reply::Later(mut waiting) = bench.start_elsewhere(&heavy(0, 1), PRODUCE) else {
             panic!("on the event loop")
         };
-        // A check that was quicker than this leaves one deaf client less.
-        let _ = futures_util::poll!(waiting.as_mut());
+        // A check may be quicker than this; its batch is appended then.
+        quick += i64::from(futures_util::poll!(waiting.as_mut()).is_ready());
         deaf.push(waiting);
     }
-    assert_eq!(told(bench.start_elsewhere(&heavy(0, 1), PRODUCE)).await, [(0, 0)]);
+    assert_eq!(told(bench.start_elsewhere(&heavy(0, 1), PRODUCE)).await, [(0, quick)]);
     drop(deaf);
 }
 
