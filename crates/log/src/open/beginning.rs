@@ -16,7 +16,7 @@
 
 use std::sync::Arc;
 
-use pagewire_disk::EpochCheckpoint;
+use pagewire_disk::{CheckpointError, EpochCheckpoint};
 
 use crate::answers::{Hole, OpenOptions, RecoveryReport};
 use crate::epochs::{self, Epochs};
@@ -38,7 +38,7 @@ pub(crate) fn mark_lost(
 ) -> Result<(), LogError> {
     let start = options.log_start_offset.max(0);
     let Some(&first) = listing.bases.first() else {
-        return none_left(home, listing, (start, options.leader_epoch), depth);
+        return none_left(home, listing, (start, options.leader_epoch), depth, report);
     };
     if goes_on_unwritten(home, listing)? {
         let given_out = given_out(home, listing, depth);
@@ -48,7 +48,7 @@ pub(crate) fn mark_lost(
     if first <= start || !home.certain_start {
         return Ok(());
     }
-    let Some(epochs) = said(home) else { return Ok(()) };
+    let Some(epochs) = said(home)?.legible() else { return Ok(()) };
     let Some(from) = begins(&epochs).map(|from| from.max(start)).filter(|from| *from < first) else {
         return Ok(());
     };
@@ -66,12 +66,17 @@ fn none_left(
     listing: &mut Listing,
     (start, leader_epoch): (i64, i32),
     depth: &Depth,
+    report: &mut RecoveryReport,
 ) -> Result<(), LogError> {
     let reached = given_out(home, listing, depth);
     if reached <= start {
         return Ok(());
     }
-    let begun = said(home).and_then(|epochs| begins(&epochs));
+    let said = said(home)?;
+    if let Said::Damaged(what) = &said {
+        report.note(format!("{what}; it is written anew for a log that goes on at {reached}"));
+    }
+    let begun = said.legible().and_then(|epochs| begins(&epochs));
     let from = begun.unwrap_or(start).clamp(start, reached - 1);
     if begun.is_none() {
         let mut epochs = Epochs::default();
@@ -110,10 +115,26 @@ fn given_out(home: &Home, listing: &Listing, depth: &Depth) -> i64 {
     Heard::of((&*home.disk, &home.dir), said, &listing.snapshots, &listing.orphans).given_out_of_gone()
 }
 
-/// The leader epochs as their file has them, if it is legible.
-fn said(home: &Home) -> Option<Epochs> {
-    let read = EpochCheckpoint::read(&*home.disk, &home.dir.join(epochs::FILE));
-    read.ok().flatten().map(|checkpoint| Epochs::new(checkpoint.entries))
+/// What the file of leader epochs says.
+enum Said {
+    Nothing,
+    Epochs(Epochs),
+    Damaged(String),
+}
+
+impl Said {
+    fn legible(self) -> Option<Epochs> {
+        if let Self::Epochs(epochs) = self { Some(epochs) } else { None }
+    }
+}
+
+fn said(home: &Home) -> Result<Said, LogError> {
+    match EpochCheckpoint::read(&*home.disk, &home.dir.join(epochs::FILE)) {
+        Ok(Some(checkpoint)) => Ok(Said::Epochs(Epochs::new(checkpoint.entries))),
+        Ok(None) => Ok(Said::Nothing),
+        Err(CheckpointError::Io { path, error }) => Err(LogError::Io { path, error }),
+        Err(error) => Ok(Said::Damaged(error.to_string())),
+    }
 }
 
 fn begins(epochs: &Epochs) -> Option<i64> {

@@ -1,7 +1,7 @@
 //! Segments that somebody removed: what a check says, and what the next start makes of it.
 
 use pagewire_disk::checkpoint::{HIGH_WATERMARK_FILE, RECOVERY_POINT_FILE};
-use pagewire_disk::{Call, Errno, When};
+use pagewire_disk::{Call, Errno, Fault, When};
 use pagewire_record::BatchBuilder;
 
 use super::*;
@@ -234,6 +234,38 @@ fn of_a_log_without_a_segment_one_witness_is_enough_for_where_it_goes_on() {
             }
         }
     }
+}
+
+#[test]
+fn epochs_of_a_log_without_a_segment_that_are_damaged_are_told_before_they_are_written_anew() {
+    let world = without_a_segment("snapshot");
+    let epochs = "a-0/leader-epoch-checkpoint";
+    world.put(epochs, b"0\n2\n0 0\n7 1");
+    let (dir, report) = world.open();
+    let notes = &report.loaded.iter().find(|loaded| loaded.topic == "a").expect("loaded").report.notes;
+    assert!(notes.iter().any(|note| note.contains(epochs) && note.contains("is damaged")), "{report:?}");
+    drop(dir);
+    let (_, report) = world.open();
+    assert!(!notices(&report).iter().any(|note| note.contains("is damaged")), "{report:?}");
+}
+
+#[test]
+fn epochs_of_a_log_without_a_segment_that_cannot_be_read_are_not_written_over() {
+    let (failing, world) = World::failing();
+    let world = world.knows("a", A);
+    let (dir, _) = world.open();
+    append(&world.create(&dir, "a", 0), 7);
+    dir.write_checkpoints().expect("written");
+    drop(dir);
+    let segments =
+        world.files_of("a-0").into_iter().map(|(name, _)| name).filter(|name| name.starts_with('0'));
+    segments.for_each(|name| lose(&world, &format!("a-0/{name}")));
+    let epochs = "0\n2\n0 0\n7 5\n";
+    world.put("a-0/leader-epoch-checkpoint", epochs.as_bytes());
+    failing.fail_on("leader-epoch-checkpoint", Call::Read, When::Always, Fault::Error(Errno::IO));
+    let _ = world.try_open();
+    failing.heal();
+    assert_eq!(world.get("a-0/leader-epoch-checkpoint"), epochs);
 }
 
 /// Killed, and of one partition nothing is left but its identity and one thing that says how far it had come.
