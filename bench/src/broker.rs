@@ -1,39 +1,45 @@
-//! The brokers under test: the bare floor, ours, and whoever else runs already.
+//! The brokers under test: the floor, ours, Apache Kafka from Maven, others by a command, and whoever runs already.
 
-use std::{
-    io::{BufRead, BufReader},
-    net::SocketAddr,
-    process::{Child, Command, Stdio},
-    str::FromStr,
-    time::{Duration, Instant},
-};
+use std::net::SocketAddr;
+use std::str::FromStr;
+use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
+use pagewire_lab::drive::Target;
+use pagewire_lab::drive::client::topic;
 use tempfile::TempDir;
 
-use crate::bare;
+use crate::node::{Node, Recipe};
+use crate::{client, floor};
+
+/// What they are called.
+pub(crate) const FLOOR: &str = "floor";
+pub(crate) const OURS: &str = "pagewire";
+pub(crate) const KAFKA: &str = "kafka";
+
+/// A broker that takes connections may take this long until it makes a topic.
+const PATIENCE: Duration = Duration::from_mins(2);
+const AGAIN: Duration = Duration::from_millis(100);
 
 /// A broker that can be measured.
 pub(crate) struct Broker {
     pub(crate) name: String,
     pub(crate) address: SocketAddr,
     pub(crate) pid: u32,
-    /// Only this client's produce and fetch frames are understood.
-    pub(crate) bare: bool,
-    /// How to start another one like it, where that is known.
-    pub(crate) ours: Option<Vec<String>>,
-    _running: Option<Running>,
+    /// How to start another one like it, where that is ours.
+    pub(crate) ours: Option<Recipe>,
+    _running: Option<(Node, TempDir)>,
 }
 
 /// NAME=HOST:PORT,PID
 #[derive(Clone)]
-pub(crate) struct Rival {
+pub(crate) struct Running {
     name: String,
     address: SocketAddr,
     pid: u32,
 }
 
-impl FromStr for Rival {
+impl FromStr for Running {
     type Err = anyhow::Error;
 
     fn from_str(text: &str) -> Result<Self> {
@@ -43,66 +49,57 @@ impl FromStr for Rival {
     }
 }
 
-/// A child process and its directory; both go when it is dropped.
-pub(crate) struct Running {
-    child: Child,
-    _dir: TempDir,
-}
+impl Broker {
+    /// Starts it on an empty directory, and waits until topics can be made.
+    pub(crate) fn start(recipe: &Recipe) -> Result<Self> {
+        let dir = tempfile::Builder::new().prefix("pagewire-bench-").tempdir()?;
+        let node = recipe.start(dir.path()).with_context(|| format!("{} cannot be started", recipe.name))?;
+        let (address, pid) = (node.address, node.pid());
+        await_topics(address).with_context(|| format!("{} does not serve", recipe.name))?;
+        let ours = (recipe.name == OURS).then(|| recipe.clone());
+        Ok(Self { name: recipe.name.clone(), address, pid, ours, _running: Some((node, dir)) })
+    }
 
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+    /// As the drive names it.
+    pub(crate) fn target(&self) -> Target {
+        let (host, port) = (self.address.ip().to_string(), self.address.port());
+        Target { name: self.name.clone(), host, port, pid: Some(self.pid) }
     }
 }
 
-/// Starts the floor and our broker, and takes the rivals along.
-pub(crate) fn start_all(rivals: &[Rival], set: &[String]) -> Result<Vec<Broker>> {
-    let (bare, _) = start(&[std::env::current_exe()?.display().to_string(), bare::COMMAND.into()], "bare")?;
-    let mut command = vec![binary()?, "serve".into(), "--listen".into(), "127.0.0.1:0".into()];
-    command.extend(set.iter().flat_map(|pair| ["--set".into(), pair.clone()]));
-    let (ours, _) = start(&command, "pagewire")?;
-    let mut brokers = vec![Broker { bare: true, ..bare }, Broker { ours: Some(command), ..ours }];
-    brokers.extend(rivals.iter().map(|rival| Broker {
-        name: rival.name.clone(),
-        address: rival.address,
-        pid: rival.pid,
-        bare: false,
-        ours: None,
-        _running: None,
-    }));
-    Ok(brokers)
+impl From<&Running> for Broker {
+    fn from(Running { name, address, pid }: &Running) -> Self {
+        Self { name: name.clone(), address: *address, pid: *pid, ours: None, _running: None }
+    }
+}
+
+/// A broker that has just taken its first connection may not know itself yet.
+fn await_topics(address: SocketAddr) -> Result<()> {
+    const PROBE: &str = "bench-probe";
+    let (dial, begun) = (client::dial(), Instant::now());
+    loop {
+        match topic::create(&dial, address, PROBE, 1, 1) {
+            Ok(_) => return Ok(topic::delete(&dial, address, PROBE)?),
+            Err(error) => ensure!(begun.elapsed() < PATIENCE, "{error}"),
+        }
+        std::thread::sleep(AGAIN);
+    }
+}
+
+/// The floor: this program.
+pub(crate) fn the_floor() -> Result<Recipe> {
+    let this = std::env::current_exe()?.display().to_string();
+    Ok(Recipe::of(FLOOR, vec![this, floor::COMMAND.into(), "{port}".into(), "{dir}".into()]))
 }
 
 /// The release binary beside this one.
-pub(crate) fn binary() -> Result<String> {
+pub(crate) fn ours(set: &[String]) -> Result<Recipe> {
     let path = std::env::current_exe()?.with_file_name("pagewire");
     if !path.exists() {
         bail!("{} is missing: cargo build --release", path.display());
     }
-    Ok(path.display().to_string())
-}
-
-/// Starts `command` with a data directory of its own; it is up when it prints `ready on ADDRESS`.
-pub(crate) fn start(command: &[String], name: &str) -> Result<(Broker, Duration)> {
-    let dir = tempfile::tempdir()?;
-    let started = Instant::now();
-    let mut child = Command::new(&command[0])
-        .args(&command[1..])
-        .arg("--data-dir")
-        .arg(dir.path())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .with_context(|| format!("{} cannot be started", command[0]))?;
-    let pid = child.id();
-    let stdout = child.stdout.take().context("no standard output")?;
-    let running = Running { child, _dir: dir };
-    let mut line = String::new();
-    BufReader::new(stdout).read_line(&mut line)?;
-    let took = started.elapsed();
-    let address =
-        line.trim().strip_prefix("ready on ").with_context(|| format!("{name} did not become ready"))?;
-    let address = address.parse()?;
-    Ok((Broker { name: name.into(), address, pid, bare: false, ours: None, _running: Some(running) }, took))
+    let mut words = vec![path.display().to_string()];
+    words.extend(["serve", "--listen", "127.0.0.1:{port}", "--data-dir", "{dir}"].map(str::to_owned));
+    words.extend(set.iter().flat_map(|pair| ["--set".to_owned(), pair.clone()]));
+    Ok(Recipe::of(OURS, words))
 }

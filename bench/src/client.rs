@@ -1,19 +1,19 @@
-//! The lab's neutral client, in the versions that the floor understands too, with names of topics that it can find.
+//! The lab's neutral client, in versions that every broker of the last years speaks.
 
 use std::net::SocketAddr;
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use pagewire_lab::drive::client::{Acks, Connection, Dial, Fetch, Fetched, ProduceFrame, batch, topic};
 use pagewire_record::Codec;
 use pagewire_wire::ErrorCode;
 
 use crate::broker::Broker;
 
-/// Versions that every broker of the last years speaks, with names instead of ids.
+/// With names of topics instead of ids.
 pub(crate) const PRODUCE_VERSION: i16 = 9;
-pub(crate) const FETCH_VERSION: i16 = 12;
-/// All topics' names have this many bytes, so that the floor can find them.
-pub(crate) const TOPIC_LEN: usize = 8;
+const FETCH_VERSION: i16 = 12;
+/// Requests in flight.
+const WINDOW: i32 = 5;
 /// Bytes of every record's value.
 pub(crate) const VALUE_LEN: usize = 1024;
 
@@ -27,11 +27,8 @@ pub(crate) fn open(address: SocketAddr) -> Result<Connection> {
     Ok(dial().open_unasked(address)?)
 }
 
-/// Makes a topic of one partition, unless it is there already. The floor makes its own.
+/// Makes a topic of one partition, unless it is there already.
 pub(crate) fn create_topic(broker: &Broker, name: &str) -> Result<()> {
-    if broker.bare {
-        return Ok(());
-    }
     match topic::create(&dial(), broker.address, name, 1, 1) {
         Err(error) if error.code() == Some(ErrorCode::TopicAlreadyExists) => Ok(()),
         made => Ok(made.map(|_| ())?),
@@ -40,7 +37,6 @@ pub(crate) fn create_topic(broker: &Broker, name: &str) -> Result<()> {
 
 /// A batch to produce, and how long it is.
 pub(crate) fn frame(topic: &str, records: usize) -> Result<(ProduceFrame, u64)> {
-    ensure!(topic.len() == TOPIC_LEN, "the floor counts on names of {TOPIC_LEN} bytes");
     let batch = batch(records, VALUE_LEN, Codec::None)?;
     let bytes = batch.len() as u64;
     Ok((ProduceFrame::in_version(PRODUCE_VERSION, topic, 0, batch, Acks::Leader)?, bytes))
@@ -67,4 +63,18 @@ pub(crate) fn fetch_from(
 ) -> Result<Fetched> {
     let fetch = Fetch { topic, partition, offset, max_bytes: 1, wait_ms: 0 };
     Ok(connection.fetch_in_version(FETCH_VERSION, &fetch, |_| ())?)
+}
+
+/// Sends a batch so many times with a window, and reads every answer.
+pub(crate) fn send(connection: &mut Connection, frame: &mut ProduceFrame, requests: u64) -> Result<()> {
+    let requests = i32::try_from(requests)?;
+    let mut sent = 0;
+    for answered in 0..requests {
+        while sent < requests && sent < answered + WINDOW {
+            connection.produce(frame, sent)?;
+            sent += 1;
+        }
+        connection.produced(frame, answered)?;
+    }
+    Ok(())
 }

@@ -45,16 +45,20 @@ impl Table {
     }
 
     fn cell(&self, broker: &str, at: usize) -> String {
-        let Some(Spread { min, median, max }) = self.spread(broker, at) else { return String::new() };
+        let Some(found) = self.spread(broker, at) else { return String::new() };
         let floor = self.order.first().and_then(|first| self.spread(first, at));
-        let ratio = floor.map_or(f64::NAN, |floor| median / floor.median);
-        let ratio = if ratio.is_finite() { format!(" ({ratio:.2})") } else { String::new() };
-        format!("{} / **{}** / {}{ratio}", short(min), short(median), short(max))
+        spread(found, floor.map(|floor| found.median / floor.median))
     }
 
     fn spread(&self, broker: &str, at: usize) -> Option<Spread> {
         Spread::of(&self.samples[broker].iter().map(|sample| sample[at]).collect::<Vec<_>>())
     }
+}
+
+/// Least, middle and largest, and how the middle stands to another broker's.
+pub(crate) fn spread(Spread { min, median, max }: Spread, ratio: Option<f64>) -> String {
+    let ratio = ratio.filter(|ratio| ratio.is_finite()).map(|ratio| format!(" ({ratio:.2})"));
+    format!("{} / **{}** / {}{}", short(min), short(median), short(max), ratio.unwrap_or_default())
 }
 
 fn short(value: f64) -> String {

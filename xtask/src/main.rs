@@ -72,7 +72,7 @@ enum Task {
         #[arg(long)]
         on_kafka: bool,
     },
-    /// Measure this broker beside a bare loop and any running rival: see `cargo xtask bench --help`.
+    /// Measure this broker beside a bare loop, Apache Kafka and others: see `cargo xtask bench --help`.
     #[command(disable_help_flag = true)]
     Bench {
         /// Passed on.
@@ -109,9 +109,12 @@ fn run() -> Result<bool> {
     }
 }
 
-/// Builds the release binary and the bench, then runs it.
+/// Builds the release binary and the bench, fetches Kafka if it is wanted, then runs it.
 fn bench(root: &Path, arguments: &[String]) -> Result<bool> {
     let built = run::cargo(root, &["build", "--release"]).run()?;
+    if arguments.iter().any(|argument| argument == "--kafka") {
+        parts::driver(root, &["java", "--prepare-only"]).run()?;
+    }
     let mut words = vec!["run", "--release", "--package", "pagewire-bench", "--"];
     words.extend(arguments.iter().map(String::as_str));
     Ok(built == report::Outcome::Passed && run::cargo(root, &words).run()? == report::Outcome::Passed)

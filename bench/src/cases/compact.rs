@@ -20,8 +20,10 @@ use pagewire_wire::messages::incremental_alter_configs_request::{
     AlterConfigsResource, AlterableConfig, IncrementalAlterConfigsRequest,
 };
 
-use super::produce::send;
-use crate::{broker::Broker, client};
+use crate::{
+    broker::Broker,
+    client::{self, send},
+};
 
 const TOPIC: &str = "compact1";
 const RATIO: &str = "min.cleanable.dirty.ratio";

@@ -1,15 +1,17 @@
-//! What is measured. A case runs once against one broker and answers one number per column.
+//! What is measured beside the loads: background work, and starting. A case runs once against one broker and answers one number
+//! per column.
 
 mod busy;
 mod compact;
-mod fetch;
-mod produce;
 mod start;
 mod tail;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 
-use crate::{broker::Broker, report::Column};
+use crate::{
+    broker::{Broker, FLOOR},
+    report::Column,
+};
 
 /// A measurement.
 pub(crate) struct Case {
@@ -24,7 +26,6 @@ pub(crate) struct Case {
 /// Brokers that a case fits.
 #[derive(PartialEq, Eq)]
 enum Of {
-    All,
     /// Those that do more than take and give.
     Brokers,
     /// It starts brokers itself, which it can do with ours only.
@@ -34,42 +35,13 @@ enum Of {
 impl Case {
     pub(crate) fn fits(&self, broker: &Broker) -> bool {
         match self.of {
-            Of::All => true,
-            Of::Brokers => !broker.bare,
+            Of::Brokers => broker.name != FLOOR,
             Of::Ours => broker.ours.is_some(),
         }
     }
 }
 
-static CASES: &[Case] = &[
-    Case {
-        name: "produce",
-        what: "1 KiB records in batches of 64 KiB, acks=1, five in flight on one connection",
-        columns: &["CPU-s/GiB", "MiB/s", "RSS MiB"],
-        run: produce::run,
-        of: Of::All,
-    },
-    Case {
-        name: "fetch",
-        what: "hot fetches of 1 MiB",
-        columns: &["CPU-s/GiB", "MiB/s", "RSS MiB"],
-        run: fetch::large,
-        of: Of::All,
-    },
-    Case {
-        name: "small-fetch",
-        what: "hot fetches of one 16 KiB batch",
-        columns: &["us CPU/request", "us/request"],
-        run: fetch::small,
-        of: Of::All,
-    },
-    Case {
-        name: "tail",
-        what: "1,000 produces of one 1 KiB record a second, acks=1, a consumer in long polls",
-        columns: &["us CPU/produce+fetch", "p50 ms", "p99 ms", "max ms"],
-        run: tail::run,
-        of: Of::All,
-    },
+pub(crate) static CASES: &[Case] = &[
     Case {
         name: "compact",
         what: "compaction of records of 1 KiB, eight of each key, not compressed",
@@ -107,18 +79,3 @@ static CASES: &[Case] = &[
         of: Of::Ours,
     },
 ];
-
-/// The named cases, or all.
-pub(crate) fn chosen(names: &[String]) -> Result<Vec<&'static Case>> {
-    if names.is_empty() {
-        return Ok(CASES.iter().collect());
-    }
-    let find = |name: &String| match CASES.iter().find(|case| case.name == name) {
-        Some(case) => Ok(case),
-        None => bail!(
-            "there is no case {name:?}; the cases are: {}",
-            CASES.iter().map(|c| c.name).collect::<Vec<_>>().join(", ")
-        ),
-    };
-    names.iter().map(find).collect()
-}

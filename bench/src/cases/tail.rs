@@ -1,4 +1,4 @@
-//! The tail: from the send of a produce to the consumer's receipt, at a steady rate.
+//! A short tail to lay beside background work: from the send of a produce to the consumer's receipt, at a steady rate.
 
 use std::{
     thread,

@@ -8,7 +8,6 @@
 //! its own that goes afterwards.
 
 mod fill;
-mod node;
 mod partitions;
 mod recovery;
 mod segments;
@@ -16,8 +15,11 @@ mod segments;
 use anyhow::{Context, Result, bail};
 use clap::Parser;
 
-use crate::report::{self, Column, Table};
-use node::Recipe;
+use crate::{
+    broker,
+    node::Recipe,
+    report::{self, Column, Table},
+};
 
 /// The first word of the command line that leads here.
 pub(crate) const COMMAND: &str = "restart";
@@ -98,7 +100,7 @@ pub(crate) fn run(words: impl Iterator<Item = String>) -> Result<()> {
         return segments::open(rest);
     }
     let args = Args::parse_from(std::iter::once("restart".to_owned()).chain(words));
-    let mut brokers = vec![Recipe::ours(&args.set)?];
+    let mut brokers = vec![broker::ours(&args.set)?];
     brokers.extend(args.rival.iter().cloned());
     report::machine();
     for case in chosen(&args.cases)? {

@@ -5,8 +5,8 @@ use std::time::Instant;
 use anyhow::Result;
 use pagewire_lab::drive::process;
 
-use super::{fill, node::Recipe};
-use crate::report::Column;
+use super::fill;
+use crate::{node::Recipe, report::Column};
 
 pub(super) const COLUMNS: &[Column] =
     &["write s", "RSS MiB", "maps", "stop s", "serves after s", "CPU-s to serve", "RSS MiB then"];

@@ -5,8 +5,8 @@ use std::{thread, time::Duration};
 use anyhow::Result;
 use pagewire_lab::drive::process;
 
-use super::{fill, node::Recipe};
-use crate::report::Column;
+use super::fill;
+use crate::{node::Recipe, report::Column};
 
 pub(super) const COLUMNS: &[Column] = &["serves after s", "read MiB", "CPU-s to serve", "RSS MiB"];
 

@@ -81,6 +81,10 @@ pub struct Plan {
     pub drop_caches: bool,
     /// Records a second in `end-to-end` and `connections`.
     pub rate: f64,
+    /// Records of `end-to-end` that are due at once, and go as one batch.
+    pub burst: u32,
+    /// Consumers of each partition in `end-to-end`, each of which reads everything.
+    pub consumers: usize,
     /// Connections that each do a little.
     pub busy: usize,
     /// Connections that do nothing.
@@ -126,7 +130,13 @@ impl Plan {
             }
             Case::EndToEnd => {
                 let lanes = self.partitions_count();
-                vec![acks, connections(2 * lanes), ("rate_per_s", self.rate.to_string())]
+                vec![
+                    acks,
+                    connections(lanes * (1 + self.consumers)),
+                    ("rate_per_s", self.rate.to_string()),
+                    ("burst_records", self.burst.to_string()),
+                    ("consumers", self.consumers.to_string()),
+                ]
             }
             Case::Connections => {
                 let idle = ("idle_connections", self.idle.to_string());

@@ -234,6 +234,8 @@ mod tests {
             cold_bytes: 1,
             drop_caches: false,
             rate: 1.0,
+            burst: 1,
+            consumers: 1,
             busy: 1,
             idle: 0,
             congestion_control: None,

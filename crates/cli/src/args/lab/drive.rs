@@ -115,6 +115,12 @@ pub(crate) struct DriveArgs {
     /// Records a second in end-to-end and in connections
     #[arg(long, value_name = "N", default_value = "1000", value_parser = rate, help_heading = LOAD)]
     pub(crate) rate: f64,
+    /// Records of end-to-end that are due at once, as one batch
+    #[arg(long, value_name = "N", default_value = "1", value_parser = value_parser!(u32).range(1..=1000), help_heading = LOAD)]
+    pub(crate) burst: u32,
+    /// Consumers of each partition in end-to-end; each reads everything
+    #[arg(long, value_name = "N", default_value = "1", value_parser = value_parser!(u32).range(1..=1000), help_heading = LOAD)]
+    pub(crate) consumers: u32,
     /// Connections that each write a little [default: 200, quick: 50]
     #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..=20_000), help_heading = LOAD)]
     pub(crate) busy: Option<u32>,
@@ -174,6 +180,8 @@ impl DriveArgs {
             cold_bytes: size(self.cold_bytes, 256, 64),
             drop_caches: self.drop_caches,
             rate: self.rate,
+            burst: self.burst,
+            consumers: self.consumers as usize,
             busy: count(self.busy, 200, 50),
             idle: count(self.idle, 500, 100),
             congestion_control: self.congestion_control.clone().or_else(without_pacing),

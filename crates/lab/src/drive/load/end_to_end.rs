@@ -5,7 +5,8 @@
 //!          receiver              |latency 0|                   |--- latency 2 ---|  long polls, one connection
 //! ```
 //!
-//! A sender that is late sends everything that is due as one batch, as producers with a linger of 0 do.
+//! A sender that is late sends everything that is due as one batch, as producers with a linger of 0 do. Where several records
+//! are due at once they are a batch from the first. With several consumers a record counts once for each.
 
 use std::time::Duration;
 
@@ -28,7 +29,7 @@ pub(in crate::drive) const STAMP: usize = 16;
 const LEAD_IN: Duration = Duration::from_millis(50);
 /// Records are waited for so long after the last was due.
 const GRACE: Duration = Duration::from_secs(10);
-/// A late sender puts no more than so many records into a batch.
+/// A late sender puts no more than so many records into a batch, but all that are due at once.
 const BATCH_MAX: u64 = 1000;
 /// A long poll.
 const WAIT_MS: i32 = 200;
@@ -41,7 +42,9 @@ pub(super) struct EndToEnd {
     length: Duration,
     fetch_bytes: i32,
     round: u64,
-    lanes: Vec<(Sender, Receiver)>,
+    /// Records that are due at once.
+    burst: u64,
+    lanes: Vec<(Sender, Vec<Receiver>)>,
 }
 
 #[derive(Debug)]
@@ -73,11 +76,22 @@ struct Task {
     schedule: Schedule,
     length: Duration,
     round: u64,
+    burst: u64,
 }
 
 impl Task {
-    fn count(&self) -> u64 {
+    /// Times at which something is due.
+    fn times(&self) -> u64 {
         self.schedule.count(self.lane, self.length)
+    }
+
+    fn records(&self) -> u64 {
+        self.times() * self.burst
+    }
+
+    /// When a record is due.
+    fn due(&self, record: u64) -> Duration {
+        self.schedule.due(self.lane, record / self.burst)
     }
 }
 
@@ -95,18 +109,21 @@ impl EndToEnd {
                 acks: plan.acks,
                 behind: Duration::ZERO,
             };
-            let connection = broker.dial.open(leader)?;
-            let receiver =
-                Receiver { connection, topic: topic.name.clone(), partition, offset: 0, missing: 0 };
-            Ok((sender, receiver))
+            let receiver = |_| {
+                let connection = broker.dial.open(leader)?;
+                Ok(Receiver { connection, topic: topic.name.clone(), partition, offset: 0, missing: 0 })
+            };
+            Ok((sender, (0..plan.consumers.max(1)).map(receiver).collect::<Result<_>>()?))
         };
+        let burst = u64::from(plan.burst.max(1));
         let lanes = (0..count).map(lane).collect::<Result<_>>()?;
         Ok(Self {
             lanes,
-            schedule: Schedule::new(plan.rate, count),
+            schedule: Schedule::new(plan.rate / burst as f64, count),
             length: plan.length,
             fetch_bytes: plan.fetch_bytes,
             round: 0,
+            burst,
             topic,
         })
     }
@@ -120,20 +137,20 @@ impl Load for EndToEnd {
     fn runners(&mut self) -> Vec<Runner<'_>> {
         self.round += 1;
         let (schedule, length, round, max_bytes) = (self.schedule, self.length, self.round, self.fetch_bytes);
+        let burst = self.burst;
         let lanes = self.lanes.iter_mut().enumerate();
-        let both = lanes.flat_map(|(lane, (sender, receiver))| {
-            let task = Task { lane, schedule, length, round };
-            [
-                runner(move |race| sender.run(race, task)),
-                runner(move |race| receiver.run(race, task, max_bytes)),
-            ]
+        let all = lanes.flat_map(|(lane, (sender, receivers))| {
+            let task = Task { lane, schedule, length, round, burst };
+            let receive = move |receiver| runner(move |race| Receiver::run(receiver, race, task, max_bytes));
+            std::iter::once(runner(move |race| sender.run(race, task)))
+                .chain(receivers.iter_mut().map(receive))
         });
-        both.collect()
+        all.collect()
     }
 
     fn figures(&mut self) -> Vec<Figure> {
         let behind = self.lanes.iter().map(|lane| lane.0.behind).max().unwrap_or_default();
-        let missing: u64 = self.lanes.iter().map(|lane| lane.1.missing).sum();
+        let missing: u64 = self.lanes.iter().flat_map(|lane| &lane.1).map(|receiver| receiver.missing).sum();
         vec![("behind_ms", behind.as_secs_f64() * 1e3), ("missing_records", missing as f64)]
     }
 
@@ -146,7 +163,8 @@ impl Sender {
     /// Sends each record when it is due, or as soon after as it can.
     fn run(&mut self, race: &Race, task: Task) -> Result<Latencies> {
         let start = race.start();
-        let (mut next, count, mut free) = (0, task.count(), Duration::ZERO);
+        let (mut next, count, mut free) = (0, task.times(), Duration::ZERO);
+        let at_once = (BATCH_MAX / task.burst).max(1);
         let mut state = task.round << 32 | (task.lane as u64 + 1);
         self.behind = Duration::ZERO;
         while next < count && !race.is_over() {
@@ -156,8 +174,8 @@ impl Sender {
                 break;
             }
             let now = start.elapsed();
-            let upto = task.schedule.due_by(task.lane, now).clamp(next + 1, count).min(next + BATCH_MAX);
-            let batch = self.batch(&task, next..upto, &mut state)?;
+            let upto = task.schedule.due_by(task.lane, now).clamp(next + 1, count).min(next + at_once);
+            let batch = self.batch(&task, next * task.burst..upto * task.burst, &mut state)?;
             let versions = self.connection.versions();
             let mut frame = ProduceFrame::new(versions, &self.topic, self.partition, batch, self.acks)?;
             let id = next as i32;
@@ -175,12 +193,12 @@ impl Sender {
         Ok(Latencies::default())
     }
 
-    /// The records of these places in the schedule.
-    fn batch(&self, task: &Task, places: std::ops::Range<u64>, state: &mut u64) -> Result<Bytes> {
+    /// These records.
+    fn batch(&self, task: &Task, records: std::ops::Range<u64>, state: &mut u64) -> Result<Bytes> {
         let now_ms = now_ms();
         let mut builder = BatchBuilder::new(self.codec);
-        for place in places {
-            let due = task.schedule.due(task.lane, place);
+        for record in records {
+            let due = task.due(record);
             let mut value = value(self.record_bytes, state);
             stamp(&mut value, task.round, due);
             builder.append(now_ms, None, Some(&value), &[])?;
@@ -193,7 +211,7 @@ impl Receiver {
     /// Reads until every record of the round has come, or its time is over.
     fn run(&mut self, race: &Race, task: Task, max_bytes: i32) -> Result<Latencies> {
         let start = race.start();
-        let count = task.count();
+        let count = task.records();
         let mut latencies = Latencies::default();
         let mut seen = 0;
         while seen < count && start.elapsed() < task.length + GRACE && !race.is_over() {
@@ -224,7 +242,7 @@ impl Receiver {
         // They have waited at least so long: leaving them out would flatter the broker.
         let now = start.elapsed();
         for back in 0..self.missing {
-            latencies.record(now.saturating_sub(task.schedule.due(task.lane, count - 1 - back)));
+            latencies.record(now.saturating_sub(task.due(count - 1 - back)));
         }
         Ok(latencies)
     }

@@ -6,6 +6,7 @@ use std::{
     path::Path,
     process::{Child, Command, Stdio},
     str::FromStr,
+    sync::Arc,
     thread,
     time::{Duration, Instant},
 };
@@ -13,18 +14,22 @@ use std::{
 use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::{broker, client};
+use crate::client;
 
 /// A start or a stop may take this long.
 const PATIENCE: Duration = Duration::from_mins(5);
 const AGAIN: Duration = Duration::from_millis(2);
 
+/// Makes a directory ready for a node at this port.
+type Prepare = dyn Fn(&Path, u16) -> Result<()> + Send + Sync;
+
 /// How a broker is started.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct Recipe {
     pub(crate) name: String,
     /// With `{port}` and `{dir}` in them.
     words: Vec<String>,
+    prepare: Option<Arc<Prepare>>,
 }
 
 /// NAME=COMMAND
@@ -37,22 +42,30 @@ impl FromStr for Recipe {
         if !["{port}", "{dir}"].iter().all(|place| command.contains(place)) {
             bail!("the command must say where {{port}} and {{dir}} go");
         }
-        Ok(Self { name: name.into(), words })
+        Ok(Self::of(name, words))
     }
 }
 
 impl Recipe {
-    /// The release binary beside this one.
-    pub(crate) fn ours(set: &[String]) -> Result<Self> {
-        let mut words = vec![broker::binary()?];
-        words.extend(["serve", "--listen", "127.0.0.1:{port}", "--data-dir", "{dir}"].map(str::to_owned));
-        words.extend(set.iter().flat_map(|pair| ["--set".to_owned(), pair.clone()]));
-        Ok(Self { name: "pagewire".into(), words })
+    pub(crate) fn of(name: &str, words: Vec<String>) -> Self {
+        Self { name: name.to_owned(), words, prepare: None }
+    }
+
+    /// The same on a directory that has to be prepared, before each start.
+    pub(crate) fn prepared_by(
+        self,
+        prepare: impl Fn(&Path, u16) -> Result<()> + Send + Sync + 'static,
+    ) -> Self {
+        Self { prepare: Some(Arc::new(prepare)), ..self }
     }
 
     /// Starts it on `dir`, and waits until it takes connections.
     pub(crate) fn start(&self, dir: &Path) -> Result<Node> {
-        let (port, dir) = (free_ports()?, dir.display().to_string());
+        let port = free_ports()?;
+        if let Some(prepare) = &self.prepare {
+            prepare(dir, port)?;
+        }
+        let dir = dir.display().to_string();
         let words: Vec<String> = self
             .words
             .iter()

@@ -1,0 +1,137 @@
+//! The two requests that carry records.
+//!
+//! ```text
+//!   Produce 9   ... transactional id, acks 2, timeout 4, [name, [partition 4, records, tags], tags], tags
+//!   answer      size 4 | correlation 4, tags 1, [name, [partition 4, error 2, base offset 8, append time 8, log start 8, errors 1,
+//!               message 1, tags 1], tags 1], throttle 4, tags 1
+//!   Fetch 12    ... replica 4, wait 4, least bytes 4, most bytes 4, isolation 1, session 4, epoch 4, [name, [partition 4,
+//!               epoch 4, offset 8, last epoch 4, log start 8, most bytes 4, tags], tags], ...
+//!   answer      size 4 | correlation 4, tags 1, throttle 4, error 2, session 4, [name, [partition 4, error 2, high watermark 8,
+//!               stable 8, log start 8, aborted 1, preferred replica 4, records ‖ tags 1], tags 1], tags 1
+//! ```
+
+use std::io::Write;
+use std::net::TcpStream;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+
+use super::frame::{Cursor, put_count};
+use super::log::{Log, Topics};
+
+const BATCH_HEADER: usize = 61;
+/// What stands behind the records of a fetch.
+const BEHIND_RECORDS: [u8; 3] = [0; 3];
+
+/// A connection's, with the partition that it asked for last: it asks for no other.
+pub(super) struct Hot<'t> {
+    topics: &'t Topics,
+    last: Option<(Vec<u8>, i32, Arc<Log>)>,
+    answer: Vec<u8>,
+}
+
+impl<'t> Hot<'t> {
+    pub(super) fn of(topics: &'t Topics) -> Self {
+        Self { topics, last: None, answer: Vec::new() }
+    }
+
+    fn log(&mut self, name: &[u8], partition: i32) -> Result<Arc<Log>> {
+        if let Some((last, index, log)) = &self.last
+            && last == name
+            && *index == partition
+        {
+            return Ok(Arc::clone(log));
+        }
+        let log = self.topics.log(name, partition).context("no such partition")?;
+        self.last = Some((name.to_vec(), partition, Arc::clone(&log)));
+        Ok(log)
+    }
+
+    /// Begins an answer: room for its size, and the request's correlation id.
+    fn begin(&mut self, frame: &[u8]) -> Result<()> {
+        self.answer.clear();
+        self.answer.extend_from_slice(&[0; 4]);
+        self.answer.extend_from_slice(frame.get(4..8).context("a short frame")?);
+        self.answer.push(0);
+        Ok(())
+    }
+
+    /// The topic and the partition, as both answers name them.
+    fn put_partition(&mut self, name: &[u8], partition: i32) {
+        put_count(&mut self.answer, 1);
+        put_count(&mut self.answer, name.len());
+        self.answer.extend_from_slice(name);
+        put_count(&mut self.answer, 1);
+        self.answer.extend_from_slice(&partition.to_be_bytes());
+        self.answer.extend_from_slice(&0_i16.to_be_bytes());
+    }
+
+    /// Writes down how long the answer is, with so many bytes to come.
+    fn seal(&mut self, more: usize) {
+        let size = (self.answer.len() - 4 + more) as u32;
+        if let Some(place) = self.answer.first_chunk_mut::<4>() {
+            *place = size.to_be_bytes();
+        }
+    }
+
+    pub(super) fn produce(&mut self, frame: &mut [u8], stream: &mut TcpStream) -> Result<()> {
+        let (range, name, partition) = {
+            let mut request = Cursor::behind_header(frame)?;
+            ensure!(request.count()? == 0, "a transaction");
+            request.skip(2 + 4)?;
+            let (name, partition) = request.only_partition()?;
+            let length = request.count()?;
+            let from = request.at();
+            request.skip(length)?;
+            (from..from + length, name.to_vec(), partition)
+        };
+        let log = self.log(&name, partition)?;
+        self.begin(frame)?;
+        let batch = frame.get_mut(range).filter(|batch| batch.len() >= BATCH_HEADER).context("no batch")?;
+        let crc = u32::from_be_bytes(batch[17..21].try_into()?);
+        ensure!(crc32c::crc32c(&batch[21..]) == crc, "a wrong CRC");
+        let records = i64::from(i32::from_be_bytes(batch[57..61].try_into()?));
+        let offset = log.append(batch, records)?;
+        self.put_partition(&name, partition);
+        self.answer.extend_from_slice(&offset.to_be_bytes());
+        self.answer.extend_from_slice(&(-1_i64).to_be_bytes());
+        self.answer.extend_from_slice(&0_i64.to_be_bytes());
+        // No errors of records, no message, and the tags of partition and topic; then the throttle and the last tags.
+        self.answer.extend_from_slice(&[1, 0, 0, 0, 0, 0, 0, 0, 0]);
+        self.seal(0);
+        Ok(stream.write_all(&self.answer)?)
+    }
+
+    pub(super) fn fetch(&mut self, frame: &[u8], stream: &mut TcpStream) -> Result<()> {
+        let mut request = Cursor::behind_header(frame)?;
+        request.skip(4)?;
+        let wait_ms = request.i32()?;
+        request.skip(4 + 4 + 1 + 4 + 4)?;
+        let (name, partition) = request.only_partition()?;
+        request.skip(4)?;
+        let offset = request.i64()?;
+        request.skip(4 + 8)?;
+        let bytes_max = u64::try_from(request.i32()?)?;
+        let log = self.log(name, partition)?;
+        let found = log.find(offset, bytes_max, Duration::from_millis(u64::try_from(wait_ms)?));
+        self.begin(frame)?;
+        self.answer.extend_from_slice(&[0; 4 + 2 + 4]);
+        self.put_partition(name, partition);
+        self.answer.extend_from_slice(&found.end.to_be_bytes());
+        self.answer.extend_from_slice(&found.end.to_be_bytes());
+        self.answer.extend_from_slice(&0_i64.to_be_bytes());
+        self.answer.push(0);
+        self.answer.extend_from_slice(&(-1_i32).to_be_bytes());
+        put_count(&mut self.answer, found.bytes);
+        self.seal(found.bytes + BEHIND_RECORDS.len());
+        rustix::net::send(&*stream, &self.answer, rustix::net::SendFlags::MORE)?;
+        let (mut position, mut left) = (found.from, found.bytes);
+        while left > 0 {
+            let sent = rustix::fs::sendfile(&*stream, &log.file, Some(&mut position), left)?;
+            ensure!(sent > 0, "the file shrank");
+            left -= sent;
+        }
+        Ok(stream.write_all(&BEHIND_RECORDS)?)
+    }
+}

@@ -1,0 +1,76 @@
+//! Apache Kafka as the rival: its classes from Maven, one node, its own defaults and the virtual machine's options that its
+//! start script gives.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, ensure};
+
+use crate::broker::KAFKA;
+use crate::node::Recipe;
+
+/// What `bin/kafka-server-start.sh` gives the virtual machine.
+const OPTIONS: [&str; 7] = [
+    "-Xmx1G",
+    "-Xms1G",
+    "-server",
+    "-XX:+UseG1GC",
+    "-XX:MaxGCPauseMillis=20",
+    "-XX:InitiatingHeapOccupancyPercent=35",
+    "-XX:+ExplicitGCInvokesConcurrent",
+];
+/// Sixteen bytes, in the form of Kafka's ids.
+const CLUSTER_ID: &str = "cGFnZXdpcmUtYmVuY2htaw";
+const PROPERTIES: &str = "server.properties";
+
+/// Where the conformance driver leaves Kafka's classes, from cargo's target folder.
+const CLASSES: &str = "conformance/java/lib";
+/// What makes it do that.
+const PREPARE: &str = "cargo run -p pagewire-conformance -- java --prepare-only";
+
+/// Kafka with these lines more in its settings.
+pub(crate) fn recipe(set: &[String]) -> Result<Recipe> {
+    let this = std::env::current_exe()?;
+    let target = this.ancestors().nth(2).context("this program lies in no target folder")?;
+    let jars = target.join(CLASSES);
+    ensure!(jars.is_dir(), "{} is missing: {PREPARE}", jars.display());
+    let classes = format!("{}/*", jars.display());
+    let mut words = vec!["java".to_owned()];
+    words.extend(OPTIONS.map(str::to_owned));
+    words.extend(["-cp".to_owned(), classes.clone(), "kafka.Kafka".into(), format!("{{dir}}/{PROPERTIES}")]);
+    let set = set.to_vec();
+    Ok(Recipe::of(KAFKA, words).prepared_by(move |dir, port| format(dir, port, &classes, &set)))
+}
+
+/// Writes the settings that a single node needs at this port, and formats its directory unless that was done.
+fn format(dir: &Path, port: u16, classes: &str, set: &[String]) -> Result<()> {
+    let (data, file) = (dir.join("data"), dir.join(PROPERTIES));
+    let listeners = format!("PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{}", port + 1);
+    let own = [
+        "process.roles=broker,controller".to_owned(),
+        "node.id=1".to_owned(),
+        "controller.listener.names=CONTROLLER".to_owned(),
+        "listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT".to_owned(),
+        format!("listeners={listeners}"),
+        format!("advertised.listeners={listeners}"),
+        format!("controller.quorum.voters=1@127.0.0.1:{}", port + 1),
+        format!("log.dirs={}", data.display()),
+        "offsets.topic.replication.factor=1".to_owned(),
+        "transaction.state.log.replication.factor=1".to_owned(),
+        "transaction.state.log.min.isr=1".to_owned(),
+    ];
+    let lines: Vec<&str> = own.iter().chain(set).map(String::as_str).collect();
+    fs::write(&file, lines.join("\n"))?;
+    if data.join("meta.properties").exists() {
+        return Ok(());
+    }
+    let formatted = Command::new("java")
+        .args(["-Xmx256m", "-cp", classes, "kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c"])
+        .arg(&file)
+        .stdin(Stdio::null())
+        .output()
+        .context("java cannot be run")?;
+    ensure!(formatted.status.success(), "Kafka's storage: {}", String::from_utf8_lossy(&formatted.stderr));
+    Ok(())
+}

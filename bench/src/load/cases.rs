@@ -1,0 +1,164 @@
+//! The table of loads: what each asks of the drive, what is looked at, and what it is to come to.
+
+use pagewire_lab::drive::client::Acks;
+use pagewire_lab::drive::{Case, Plan};
+use pagewire_record::Codec;
+
+use super::goals::{Bound, Goal, To};
+
+/// A load with a name.
+pub(crate) struct LoadCase {
+    pub(crate) name: &'static str,
+    pub(crate) what: &'static str,
+    pub(super) load: Case,
+    /// What is other than in most cases.
+    pub(super) set: fn(&mut Plan),
+    /// The figures that are printed, by the names that the lab gives them.
+    pub(super) figures: &'static [&'static str],
+    pub(super) goals: &'static [Goal],
+}
+
+const BY_BYTES: &[&str] = &["cpu_s_per_gb", "mb_per_s", "p99", "rss_mib"];
+const BY_REQUEST: &[&str] = &["cpu_s_per_gb", "cpu_us_per_request", "mb_per_s", "p99"];
+const TAIL: &[&str] = &["cpu_us_per_record", "p50", "p99", "p99.9", "max"];
+const CONNECTIONS: &[&str] =
+    &["cpu_us_per_record", "p50", "p99", "idle_kib_per_connection", "cpu_us_per_connect", "rss_mib"];
+
+/// The most that a cost may be of another's.
+const fn at_most(figure: &'static str, to: To, ratio: f64) -> Goal {
+    Goal { figure, to, bound: Bound::AtMost(ratio) }
+}
+
+/// The least that a rate must be of another's.
+const fn at_least(figure: &'static str, to: To, ratio: f64) -> Goal {
+    Goal { figure, to, bound: Bound::AtLeast(ratio) }
+}
+
+pub(crate) static CASES: &[LoadCase] = &[
+    LoadCase {
+        name: "produce",
+        what: "1 KiB records in batches of 64 KiB, acks=1, five in flight on one connection",
+        load: Case::Produce,
+        set: |_| {},
+        figures: BY_BYTES,
+        goals: &[
+            at_most("cpu_s_per_gb", To::Floor, 1.3),
+            at_most("cpu_s_per_gb", To::Kafka, 1.0 / 3.0),
+            at_least("mb_per_s", To::Kafka, 2.0),
+        ],
+    },
+    LoadCase {
+        name: "produce-small",
+        what: "one record of 900 bytes to a batch, acks=1, five in flight on one connection",
+        load: Case::Produce,
+        set: |plan| (plan.record_bytes, plan.batch_bytes) = (900, 1000),
+        figures: BY_REQUEST,
+        goals: &[
+            at_most("cpu_s_per_gb", To::Floor, 1.5),
+            at_most("cpu_s_per_gb", To::Kafka, 0.25),
+            at_least("mb_per_s", To::Kafka, 2.0),
+        ],
+    },
+    LoadCase {
+        name: "produce-all",
+        what: "as produce with acks=all: on the disk by fdatasync here, in the page cache elsewhere",
+        load: Case::Produce,
+        set: |plan| plan.acks = Acks::All,
+        figures: BY_BYTES,
+        goals: &[at_least("mb_per_s", To::Kafka, 1.0), at_most("cpu_s_per_gb", To::Kafka, 0.5)],
+    },
+    LoadCase {
+        name: "produce-partitions",
+        what: "as produce to 100 partitions over 100 connections, one in flight on each",
+        load: Case::Produce,
+        set: |plan| (plan.partitions, plan.in_flight) = (100, 1),
+        figures: BY_BYTES,
+        goals: &[],
+    },
+    LoadCase {
+        name: "produce-zstd",
+        what: "as produce in batches compressed with zstd",
+        load: Case::Produce,
+        set: |plan| plan.codec = Codec::Zstd,
+        figures: BY_BYTES,
+        goals: &[],
+    },
+    LoadCase {
+        name: "fetch",
+        what: "hot fetches of 1 MiB, one after the other",
+        load: Case::FetchHot,
+        set: |_| {},
+        figures: BY_BYTES,
+        goals: &[at_most("cpu_s_per_gb", To::Floor, 1.05), at_most("cpu_s_per_gb", To::Kafka, 2.0 / 3.0)],
+    },
+    LoadCase {
+        name: "fetch-small",
+        what: "hot fetches of one batch of 16 KiB, one after the other",
+        load: Case::FetchHot,
+        set: |plan| (plan.batch_bytes, plan.fetch_bytes) = (16 << 10, 16 << 10),
+        figures: BY_REQUEST,
+        goals: &[at_most("cpu_s_per_gb", To::Floor, 1.5), at_most("cpu_s_per_gb", To::Kafka, 0.2)],
+    },
+    LoadCase {
+        name: "fetch-partitions",
+        what: "hot fetches of 1 MiB from 20 partitions, a connection each",
+        load: Case::FetchHot,
+        set: |plan| plan.partitions = 20,
+        figures: BY_BYTES,
+        goals: &[],
+    },
+    LoadCase {
+        name: "fetch-cold",
+        what: "fetches of 1 MiB of what is on the disk alone",
+        load: Case::FetchCold,
+        set: |_| {},
+        figures: &["cpu_s_per_gb", "mb_per_s", "disk_bytes_per_byte", "p99"],
+        goals: &[],
+    },
+    LoadCase {
+        name: "tail",
+        what: "1,000 batches of ten 1 KiB records a second, acks=1, a consumer in long polls",
+        load: Case::EndToEnd,
+        set: |plan| (plan.rate, plan.burst) = (10_000.0, 10),
+        figures: TAIL,
+        goals: &[
+            at_most("p50", To::Floor, 1.5),
+            at_most("p99", To::Kafka, 1.0 / 3.0),
+            at_most("cpu_us_per_record", To::Kafka, 1.0 / 3.0),
+        ],
+    },
+    LoadCase {
+        name: "tail-four",
+        what: "2,000 batches of one 1 KiB record a second, acks=1, four consumers in long polls",
+        load: Case::EndToEnd,
+        set: |plan| (plan.rate, plan.consumers) = (2000.0, 4),
+        figures: TAIL,
+        goals: &[
+            at_most("p50", To::Floor, 1.5),
+            at_most("p99", To::Kafka, 1.0 / 3.0),
+            at_most("cpu_us_per_record", To::Kafka, 1.0 / 3.0),
+        ],
+    },
+    LoadCase {
+        name: "connections",
+        what: "200 connections that write 1,000 records a second together, beside 10,000 that are idle",
+        load: Case::Connections,
+        set: |plan| plan.idle = 10_000,
+        figures: CONNECTIONS,
+        goals: &[Goal { figure: "idle_kib_per_connection", to: To::Itself, bound: Bound::AtMost(8.0) }],
+    },
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_goals_are_of_figures_that_are_printed() {
+        for (at, case) in CASES.iter().enumerate() {
+            assert!(CASES.iter().skip(at + 1).all(|other| other.name != case.name), "{}", case.name);
+            let printed = |goal: &Goal| case.figures.contains(&goal.figure);
+            assert!(case.goals.iter().all(printed), "{}", case.name);
+        }
+    }
+}
