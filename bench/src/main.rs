@@ -27,6 +27,7 @@ mod node;
 mod report;
 mod restart;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -110,6 +111,7 @@ fn run(args: &Args) -> Result<()> {
     let is_chosen = |name: &str| args.cases.is_empty() || args.cases.iter().any(|one| one == name);
     let brokers = start_all(args)?;
     report::machine();
+    let mut noted = BTreeSet::new();
     for case in load::CASES.iter().filter(|case| is_chosen(case.name)) {
         let extent = Extent {
             rounds: args.rounds,
@@ -118,7 +120,7 @@ fn run(args: &Args) -> Result<()> {
             round_bytes: args.mib << 20,
         };
         let targets: Vec<_> = brokers.iter().map(Broker::target).collect();
-        load::run(case, &targets, extent, args.json.as_deref())?;
+        load::run(case, &targets, extent, args.json.as_deref(), &mut noted)?;
     }
     for case in cases::CASES.iter().filter(|case| is_chosen(case.name)) {
         println!("\n## {}: {}\n", case.name, case.what);

@@ -28,7 +28,7 @@ impl Topics {
         if by_name.contains_key(name) {
             return Ok(false);
         }
-        let logs = (0..partitions).map(|index| Log::create(&self.dir.join(format!("{name}-{index}"))));
+        let logs = (0..partitions).map(|index| Log::create(&self.dir.join(format!("{name}-{index}.log"))));
         by_name.insert(name.to_owned(), logs.collect::<Result<_>>()?);
         Ok(true)
     }

@@ -3,6 +3,7 @@
 use pagewire_lab::drive::client::Acks;
 use pagewire_lab::drive::{Case, Plan};
 use pagewire_record::Codec;
+use rustix::process::{Resource, getrlimit};
 
 use super::goals::{Bound, Goal, To};
 
@@ -23,6 +24,21 @@ const BY_REQUEST: &[&str] = &["cpu_s_per_gb", "cpu_us_per_request", "mb_per_s", 
 const TAIL: &[&str] = &["cpu_us_per_record", "p50", "p99", "p99.9", "max"];
 const CONNECTIONS: &[&str] =
     &["cpu_us_per_record", "p50", "p99", "idle_kib_per_connection", "cpu_us_per_connect", "rss_mib"];
+
+/// Idle connections to each broker: 10,000, or what this process may hold of them, to all brokers at a time.
+fn idle(plan: &Plan) -> usize {
+    const WANTED: usize = 10_000;
+    const OTHER_FILES: usize = 512;
+    let files = getrlimit(Resource::Nofile).maximum.and_then(|files| usize::try_from(files).ok());
+    let each = files.unwrap_or(usize::MAX).saturating_sub(OTHER_FILES) / plan.targets.len().max(1);
+    let idle = each.saturating_sub(plan.busy).min(WANTED);
+    if idle < WANTED {
+        println!(
+            "{idle} idle connections to each: this process may hold no more files open (`ulimit -Hn`)\n"
+        );
+    }
+    idle
+}
 
 /// The most that a cost may be of another's.
 const fn at_most(figure: &'static str, to: To, ratio: f64) -> Goal {
@@ -141,9 +157,9 @@ pub(crate) static CASES: &[LoadCase] = &[
     },
     LoadCase {
         name: "connections",
-        what: "200 connections that write 1,000 records a second together, beside 10,000 that are idle",
+        what: "200 connections that write 1,000 records a second together, beside up to 10,000 that are idle",
         load: Case::Connections,
-        set: |plan| plan.idle = 10_000,
+        set: |plan| plan.idle = idle(plan),
         figures: CONNECTIONS,
         goals: &[Goal { figure: "idle_kib_per_connection", to: To::Itself, bound: Bound::AtMost(8.0) }],
     },

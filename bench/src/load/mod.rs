@@ -9,6 +9,7 @@ mod cases;
 mod goals;
 mod table;
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::Write;
 use std::path::Path;
@@ -33,12 +34,20 @@ pub(crate) struct Extent {
 }
 
 /// Runs a case on these brokers, the first of which is the floor where it is among them.
-pub(crate) fn run(case: &LoadCase, targets: &[Target], extent: Extent, json: Option<&Path>) -> Result<()> {
+///
+/// What the drive notes of the machine stands in `noted` and is told once.
+pub(crate) fn run(
+    case: &LoadCase,
+    targets: &[Target],
+    extent: Extent,
+    json: Option<&Path>,
+    noted: &mut BTreeSet<String>,
+) -> Result<()> {
     println!("\n## {}: {}\n", case.name, case.what);
     let mut plan = plan(targets, extent);
     plan.cases = vec![case.load];
     (case.set)(&mut plan);
-    let mut told = Told { name: case.name, cells: Vec::new() };
+    let mut told = Told { name: case.name, noted, cells: Vec::new() };
     drive::run(&plan, &Stop::default(), &mut told)?;
     for cell in &mut told.cells {
         case.name.clone_into(&mut cell.case);
@@ -91,12 +100,13 @@ fn append(json: &Path, cells: &[DriveCell]) -> Result<()> {
 }
 
 /// Says on standard error what is being done.
-struct Told {
+struct Told<'n> {
     name: &'static str,
+    noted: &'n mut BTreeSet<String>,
     cells: Vec<DriveCell>,
 }
 
-impl Watch for Told {
+impl Watch for Told<'_> {
     fn begin(&mut self, _steps: u64) {}
 
     fn step(&mut self, what: &str) {
@@ -106,7 +116,9 @@ impl Watch for Told {
     fn skip(&mut self, _steps: u64) {}
 
     fn note(&mut self, line: &str) {
-        println!("{line}");
+        if self.noted.insert(line.to_owned()) {
+            println!("{line}\n");
+        }
     }
 
     fn is_stopped(&self) -> bool {
@@ -114,7 +126,7 @@ impl Watch for Told {
     }
 }
 
-impl Audience for Told {
+impl Audience for Told<'_> {
     fn take(&mut self, cells: &[DriveCell]) {
         self.cells.extend_from_slice(cells);
     }

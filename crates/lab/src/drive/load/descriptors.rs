@@ -1,22 +1,28 @@
 //! Enough descriptors for many connections.
 
+use std::fs;
+
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::drive::client::{Error, Result};
 
 /// What the process needs besides.
 const OTHERS: u64 = 64;
+/// Where each open descriptor is an entry (proc_pid_fd(5)).
+const OPEN: &str = "/proc/self/fd";
 
-/// Raises the soft limit as far as needed, if the hard one allows.
+/// Raises the limit as far as so many connections more need it: the soft one, and the hard one for who may (root).
 pub(super) fn allow(connections: usize) -> Result<()> {
-    let needed = connections as u64 + OTHERS;
+    let open = fs::read_dir(OPEN).map_or(0, Iterator::count);
+    let needed = open.saturating_add(connections) as u64 + OTHERS;
     let limit = getrlimit(Resource::Nofile);
     if limit.current.is_none_or(|current| current >= needed) {
         return Ok(());
     }
-    let raised = Rlimit { current: Some(needed), maximum: limit.maximum };
+    let maximum = limit.maximum.map(|maximum| maximum.max(needed));
+    let raised = Rlimit { current: Some(needed), maximum };
     setrlimit(Resource::Nofile, raised).map_err(|error| Error::Local {
-        what: format!("{connections} connections need as many descriptors"),
+        what: format!("{connections} connections more than {open} open files need {needed} descriptors"),
         advice: format!("{error}: raise `ulimit -n`, or use fewer --busy and --idle connections"),
     })
 }
